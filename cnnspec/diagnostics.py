@@ -1,0 +1,129 @@
+"""Messages about a text: what is wrong, where, what flowed in, and the cure.
+
+Inner code states a bare fact; whoever knows the place adds it. Diagnostics are
+collected, sorted by place and raised once; rendering is the views' business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from enum import StrEnum
+
+from cnnspec.text import Span
+
+
+class Severity(StrEnum):
+    ERROR = "error"
+    WARNING = "warning"
+    NOTE = "note"
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """A second place worth showing, with the reason."""
+
+    span: Span
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fix:
+    """A replacement of one span that cures the fault; editors apply it."""
+
+    span: Span
+    replacement: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """One fault: ``code`` names its page under ``mistakes/``.
+
+    ``message`` states the fault, ``notes`` the facts behind it (the shape that
+    flowed in, the working that fails), ``help`` the cure.
+    """
+
+    code: str
+    message: str
+    span: Span | None = None
+    severity: Severity = Severity.ERROR
+    labels: tuple[Label, ...] = ()
+    notes: tuple[str, ...] = ()
+    help: tuple[str, ...] = ()
+    fixes: tuple[Fix, ...] = ()
+
+    @property
+    def sort_key(self) -> tuple[str, int, str]:
+        return (self.span.source.name, self.span.start, self.code) if self.span else ("", -1, self.code)
+
+
+@dataclass(slots=True)
+class Diagnostics:
+    """A collector: report all faults, not the first."""
+
+    items: list[Diagnostic] = field(default_factory=list)
+
+    def add(self, diagnostic: Diagnostic) -> None:
+        if diagnostic not in self.items:
+            self.items.append(diagnostic)
+
+    def extend(self, diagnostics: Iterable[Diagnostic]) -> None:
+        for diagnostic in diagnostics:
+            self.add(diagnostic)
+
+    @property
+    def has_errors(self) -> bool:
+        return any(item.severity is Severity.ERROR for item in self.items)
+
+    def sorted(self) -> tuple[Diagnostic, ...]:
+        return tuple(sorted(self.items, key=lambda item: item.sort_key))
+
+    def __iter__(self) -> Iterator[Diagnostic]:
+        return iter(self.items)
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+
+class SpecError(Exception):
+    """A spec cannot be used; ``diagnostics`` says why, sorted by place."""
+
+    def __init__(self, diagnostics: Iterable[Diagnostic]) -> None:
+        self.diagnostics = tuple(sorted(diagnostics, key=lambda item: item.sort_key))
+        super().__init__("\n".join(f"[{item.code}] {item.message}" for item in self.diagnostics))
+
+
+class Misfit(Exception):
+    """A bare fact from inside a layer or a law: it knows no place yet.
+
+    The border that knows the span (``network/``) turns it into a Diagnostic.
+    ``option`` names the option at fault, when one is.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        *,
+        notes: tuple[str, ...] = (),
+        help: tuple[str, ...] = (),
+        option: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.code, self.message, self.notes, self.help, self.option = code, message, notes, help, option
+
+    def at(self, span: Span | None, *labels: Label, notes: tuple[str, ...] = ()) -> Diagnostic:
+        """The diagnostic of this fact at a place."""
+        return Diagnostic(
+            self.code, self.message, span, labels=labels, notes=(*notes, *self.notes), help=self.help
+        )
+
+
+def nearest(word: str, known: Iterable[str], synonyms: dict[str, str] | None = None) -> str | None:
+    """The known word that ``word`` was most likely meant to be, or None."""
+    if synonyms and word.lower() in synonyms:
+        return synonyms[word.lower()]
+    matches = get_close_matches(word.lower(), list(known), n=1, cutoff=0.6)
+    return matches[0] if matches else None

@@ -1,0 +1,308 @@
+"""Laws that compute, print and typeset themselves.
+
+A formula is built with ordinary operators from symbols that carry their value:
+
+>>> i, p, k, s = Symbol("i", 28), Symbol("p", 2), Symbol("k", 5), Symbol("s", 1)
+>>> o = floor((i + 2 * p - k) / s) + 1
+>>> o.value, o.law(), o.worked()
+(28, '⌊(i + 2p − k)/s⌋ + 1', '⌊(28 + 2·2 − 5)/1⌋ + 1 = 28')
+
+The object that gives the number is the object that explains it, so the two
+cannot drift apart. Values are exact: integers, or fractions after a division.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator
+from fractions import Fraction
+from typing import ClassVar, Final, TypeAlias
+
+Value: TypeAlias = int | Fraction
+Operand: TypeAlias = "Formula | int"
+
+SUM, PRODUCT, ATOM = 1, 2, 3
+"""Binding strengths: what binds weaker than its place is put in parentheses."""
+
+
+class Style:
+    """How one kind of page writes operators; ``numbers`` says values instead of names."""
+
+    def __init__(self, numbers: bool, tex: bool) -> None:
+        self.numbers, self.tex = numbers, tex
+        self.times = r" \cdot " if tex else "·"
+        self.minus = " - " if tex else " − "
+        self.open, self.close = (r"\left(", r"\right)") if tex else ("(", ")")
+
+    def number(self, value: Value) -> str:
+        if isinstance(value, Fraction) and value.denominator > 1:
+            top, bottom = value.numerator, value.denominator
+            return rf"\tfrac{{{top}}}{{{bottom}}}" if self.tex else f"{top}/{bottom}"
+        text = f"{int(value):,}"
+        return text.replace(",", "{,}") if self.tex else text.replace("-", "−")
+
+
+LAW: Final = Style(numbers=False, tex=False)
+NUMBERS: Final = Style(numbers=True, tex=False)
+TEX_LAW: Final = Style(numbers=False, tex=True)
+TEX_NUMBERS: Final = Style(numbers=True, tex=True)
+
+
+class Formula:
+    """A number that knows where it comes from."""
+
+    __slots__ = ("value",)
+    binding: ClassVar[int] = ATOM
+    value: Value
+
+    def write(self, style: Style) -> str:
+        """The formula on one line, in a style."""
+        raise NotImplementedError  # pragma: no cover - every form below writes itself
+
+    def parts(self) -> tuple[Formula, ...]:
+        return ()
+
+    def within(self, binding: int, style: Style) -> str:
+        text = self.write(style)
+        return text if self.binding >= binding else f"{style.open}{text}{style.close}"
+
+    def law(self) -> str:
+        """The law with its names: ``⌊(i + 2p − k)/s⌋ + 1``."""
+        return self.write(LAW)
+
+    def worked(self) -> str:
+        """The law with the numbers in, and the result: ``⌊(28 + 2·2 − 5)/1⌋ + 1 = 28``."""
+        return self._equation(NUMBERS)
+
+    def latex(self) -> str:
+        """The law in LaTeX, without dollar signs."""
+        return self.write(TEX_LAW)
+
+    def latex_worked(self) -> str:
+        """The working in LaTeX, without dollar signs."""
+        return self._equation(TEX_NUMBERS)
+
+    def _equation(self, style: Style) -> str:
+        left, right = self.write(style), style.number(self.value)
+        return left if left == right else f"{left} = {right}"
+
+    def symbols(self) -> Iterator[Symbol]:
+        """The symbols in order of first use, each once."""
+        seen: dict[str, Symbol] = {}
+        stack: list[Formula] = [self]
+        while stack:
+            formula = stack.pop()
+            if isinstance(formula, Symbol):
+                seen.setdefault(formula.name, formula)
+            stack.extend(reversed(formula.parts()))
+        yield from seen.values()
+
+    def __add__(self, other: Operand) -> Formula:
+        return Sum((*_terms(self), *_terms(formula(other))))
+
+    def __radd__(self, other: int) -> Formula:
+        return formula(other) + self
+
+    def __sub__(self, other: Operand) -> Formula:
+        return Sum((*_terms(self), Negative(formula(other))))
+
+    def __rsub__(self, other: int) -> Formula:
+        return formula(other) - self
+
+    def __mul__(self, other: Operand) -> Formula:
+        left = self.factors if isinstance(self, Product) else (self,)
+        return Product((*left, formula(other)))
+
+    def __rmul__(self, other: int) -> Formula:
+        return Product((formula(other), self))
+
+    def __truediv__(self, other: Operand) -> Formula:
+        return Quotient(self, formula(other))
+
+    def __rtruediv__(self, other: int) -> Formula:
+        return Quotient(formula(other), self)
+
+    def __int__(self) -> int:
+        if isinstance(self.value, Fraction) and self.value.denominator != 1:
+            raise ValueError(f"{self.law()} is {self.value}, not a whole number")
+        return int(self.value)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Formula) and (self.law(), self.worked()) == (other.law(), other.worked())
+
+    def __hash__(self) -> int:
+        return hash(self.value)
+
+    def __repr__(self) -> str:
+        return f"<{self.law()}: {self.worked()}>"
+
+
+class Number(Formula):
+    """A constant of the law itself."""
+
+    __slots__ = ()
+
+    def __init__(self, value: Value) -> None:
+        self.value = value
+
+    def write(self, style: Style) -> str:
+        return style.number(self.value)
+
+
+class Symbol(Formula):
+    """A named value: ``Symbol("k_h", 3, "kernel rows")``.
+
+    An underscore begins a subscript when typeset.
+    """
+
+    __slots__ = ("meaning", "name")
+
+    def __init__(self, name: str, value: Value, meaning: str = "") -> None:
+        self.name, self.value, self.meaning = name, value, meaning
+
+    def write(self, style: Style) -> str:
+        if style.numbers:
+            return style.number(self.value)
+        if not style.tex:
+            return self.name
+        base, _, subscript = self.name.partition("_")
+        base = base if len(base) == 1 else rf"\mathit{{{base}}}"
+        return rf"{base}_{{{subscript}}}" if subscript else base
+
+
+class Negative(Formula):
+    """A term that is subtracted; only a sum writes it."""
+
+    __slots__ = ("inner",)
+    binding = SUM
+
+    def __init__(self, inner: Formula) -> None:
+        self.inner, self.value = inner, -inner.value
+
+    def parts(self) -> tuple[Formula, ...]:
+        return (self.inner,)
+
+    def write(self, style: Style) -> str:
+        return style.minus.strip() + self.inner.within(PRODUCT, style)
+
+
+class Sum(Formula):
+    __slots__ = ("terms",)
+    binding = SUM
+
+    def __init__(self, terms: tuple[Formula, ...]) -> None:
+        self.terms, self.value = terms, sum(term.value for term in terms)
+
+    def parts(self) -> tuple[Formula, ...]:
+        return self.terms
+
+    def write(self, style: Style) -> str:
+        first, *rest = self.terms
+        text = first.write(style)
+        for term in rest:
+            if isinstance(term, Negative):
+                text += style.minus + term.inner.within(PRODUCT, style)
+            else:
+                text += " + " + term.within(SUM, style)
+        return text
+
+
+class Product(Formula):
+    """Factors side by side; a factor that is itself a product keeps its parentheses."""
+
+    __slots__ = ("factors",)
+    binding = PRODUCT
+
+    def __init__(self, factors: tuple[Formula, ...]) -> None:
+        self.factors, self.value = factors, math.prod(factor.value for factor in factors)
+
+    def parts(self) -> tuple[Formula, ...]:
+        return self.factors
+
+    def write(self, style: Style) -> str:
+        texts = [factor.within(ATOM, style) for factor in self.factors]
+        if not style.numbers and isinstance(self.factors[0], Number) and isinstance(self.factors[1], Symbol):
+            texts[:2] = [texts[0] + texts[1]]
+        return style.times.join(texts)
+
+
+class Quotient(Formula):
+    __slots__ = ("bottom", "top")
+    binding = PRODUCT
+
+    def __init__(self, top: Formula, bottom: Formula) -> None:
+        self.top, self.bottom = top, bottom
+        value = Fraction(top.value) / Fraction(bottom.value)
+        self.value = int(value) if value.denominator == 1 else value
+
+    def parts(self) -> tuple[Formula, ...]:
+        return (self.top, self.bottom)
+
+    def write(self, style: Style) -> str:
+        if style.tex:
+            return rf"\frac{{{self.top.write(style)}}}{{{self.bottom.write(style)}}}"
+        return f"{self.top.within(PRODUCT, style)}/{self.bottom.within(ATOM, style)}"
+
+
+class Call(Formula):
+    """A function of formulas: floor, ceiling, maximum, minimum."""
+
+    __slots__ = ("arguments", "name")
+
+    def __init__(self, name: str, arguments: tuple[Formula, ...]) -> None:
+        self.name, self.arguments = name, arguments
+        self.value = _FUNCTIONS[name](*(argument.value for argument in arguments))
+
+    def parts(self) -> tuple[Formula, ...]:
+        return self.arguments
+
+    def write(self, style: Style) -> str:
+        inside = ", ".join(argument.write(style) for argument in self.arguments)
+        left, right = _BRACKETS[self.name][style.tex]
+        return f"{left}{inside}{right}"
+
+
+_FUNCTIONS: Final[dict[str, Callable[..., Value]]] = {"floor": math.floor, "ceil": math.ceil, "max": max, "min": min}
+_BRACKETS: Final = {
+    "floor": (("⌊", "⌋"), (r"\left\lfloor ", r"\right\rfloor")),
+    "ceil": (("⌈", "⌉"), (r"\left\lceil ", r"\right\rceil")),
+    "max": (("max(", ")"), (r"\max\left(", r"\right)")),
+    "min": (("min(", ")"), (r"\min\left(", r"\right)")),
+}
+
+
+def formula(operand: Operand) -> Formula:
+    """The operand as a formula: an integer becomes a constant of the law."""
+    return operand if isinstance(operand, Formula) else Number(operand)
+
+
+def floor(x: Formula) -> Formula:
+    return Call("floor", (x,))
+
+
+def ceil(x: Formula) -> Formula:
+    return Call("ceil", (x,))
+
+
+def maximum(*xs: Operand) -> Formula:
+    return Call("max", tuple(map(formula, xs)))
+
+
+def minimum(*xs: Operand) -> Formula:
+    return Call("min", tuple(map(formula, xs)))
+
+
+def product(factors: Iterable[Operand]) -> Formula:
+    """The factors side by side; one factor stands alone, none is 1."""
+    items = tuple(map(formula, factors))
+    return Product(items) if len(items) > 1 else items[0] if items else Number(1)
+
+
+def total(terms: Iterable[Operand]) -> Formula:
+    """The sum of the terms; one term stands alone, none is 0."""
+    items = tuple(map(formula, terms))
+    return Sum(items) if len(items) > 1 else items[0] if items else Number(0)
+
+
+def _terms(x: Formula) -> tuple[Formula, ...]:
+    return x.terms if isinstance(x, Sum) else (x,)

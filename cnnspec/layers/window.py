@@ -1,0 +1,207 @@
+"""Sliding windows: options a side or an axis, and the size law, each decided once.
+
+The law is that of Dumoulin and Visin, "A guide to convolution arithmetic for
+deep learning": o = floor((i + 2p - d(k - 1) - 1)/s) + 1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, TypeAlias
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from cnnspec.diagnostics import Misfit
+from cnnspec.formula import Formula, Symbol, ceil, floor
+from cnnspec.layers.base import AXES, AXIS_NAMES, Shape, Sizes, Slide, show
+
+
+def _alone(value: Any) -> Any:
+    return (value,) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _positive(sizes: Sizes) -> Sizes:
+    if min(sizes) < 1:
+        raise ValueError("must be at least 1")
+    return sizes
+
+
+def _not_negative(sizes: Sizes) -> Sizes:
+    if min(sizes) < 0:
+        raise ValueError("must not be negative")
+    return sizes
+
+
+Extent: TypeAlias = Annotated[
+    tuple[int, ...], BeforeValidator(_alone), Field(min_length=1, max_length=3), AfterValidator(_positive)
+]
+"""One positive number for all axes, or one an axis."""
+
+Pixels: TypeAlias = Annotated[
+    tuple[int, ...], BeforeValidator(_alone), Field(min_length=1, max_length=6), AfterValidator(_not_negative)
+]
+"""Pixels a side: for all sides, an axis, or a side (top, bottom, left, right)."""
+
+Padding: TypeAlias = Literal["same", "valid", "full"] | Pixels
+
+
+def per_axis(option: str, sizes: Sizes, rank: int) -> Sizes:
+    """The sizes, one an axis; a single one serves all."""
+    if len(sizes) == 1:
+        return sizes * rank
+    if len(sizes) != rank:
+        raise Misfit(
+            "wrong-number-of-sizes",
+            f"{option} {show(sizes)} names {len(sizes)} axes, but the input has {rank}",
+            help=(f"give one number for all axes, or {rank}",),
+            option=option,
+        )
+    return sizes
+
+
+def per_side(option: str, pixels: Sizes, rank: int) -> tuple[tuple[int, int], ...]:
+    """(before, after) of each axis."""
+    if len(pixels) == 2 * rank:
+        return tuple(zip(pixels[::2], pixels[1::2], strict=True))
+    return tuple((p, p) for p in per_axis(option, pixels, rank))
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """One axis of a sliding window, with its padding resolved to pixels."""
+
+    name: str
+    size: int
+    kernel: int
+    stride: int
+    before: int
+    after: int
+    dilation: int = 1
+    same: bool = False
+    round_up: bool = False
+
+    @property
+    def reach(self) -> int:
+        """Pixels from a window's first tap to its last, both included."""
+        return self.dilation * (self.kernel - 1) + 1
+
+    @property
+    def output(self) -> Formula:
+        """The size law, written as shortly as the options allow."""
+        i, s = self._symbol("i", self.size), self._symbol("s", self.stride)
+        if self.same:
+            return ceil(i / s)
+        bracket = ceil if self.round_up and not self._last_starts_outside else floor
+        return bracket(self._span(i) / s) + 1
+
+    @property
+    def dropped(self) -> int:
+        """Rows or columns at the far end that no window touches."""
+        if self.same or self.round_up:
+            return 0
+        return max(0, (self.size + self.before + self.after - self.reach) % self.stride - self.after)
+
+    @property
+    def slide(self) -> Slide:
+        return Slide(self.kernel, self.stride, self.before, self.dilation)
+
+    @property
+    def _last_starts_outside(self) -> bool:
+        """With ceil rounding, the last window must start inside the map or its left padding."""
+        padded = self.size + self.before + self.after
+        last = -(-(padded - self.reach) // self.stride)
+        return last * self.stride >= self.size + self.before
+
+    def _span(self, i: Formula) -> Formula:
+        k, total = self._symbol("k", self.kernel), i
+        if self.before or self.after:
+            total = i + self._padding()
+        if self.dilation == 1:
+            return total - k
+        return total - self._symbol("d", self.dilation) * (k - 1) - 1
+
+    def _padding(self) -> Formula:
+        if self.before == self.after:
+            return 2 * self._symbol("p", self.before)
+        return Symbol(f"p_{self.name}0", self.before, "padding before") + Symbol(
+            f"p_{self.name}1", self.after, "padding after"
+        )
+
+    def _symbol(self, letter: str, value: int) -> Symbol:
+        what = {"i": "input", "k": "kernel", "s": "stride", "p": "padding", "d": "dilation"}[letter]
+        return Symbol(letter, value, f"{what} along the {AXIS_NAMES[self.name]}")
+
+
+def axes(
+    word: str,
+    shape: Shape,
+    *,
+    kernel: Sizes,
+    stride: Sizes,
+    padding: Literal["same", "valid", "full"] | Sizes,
+    dilation: Sizes = (1,),
+    round_up: bool = False,
+) -> tuple[Axis, ...]:
+    """The axes of a window over ``shape``; raises Misfit where it does not fit."""
+    rank = len(shape) - 1
+    kernels = per_axis("kernel", kernel, rank)
+    strides, dilations = per_axis("stride", stride, rank), per_axis("dilation", dilation, rank)
+    found = []
+    for n, name in enumerate(AXES[rank]):
+        reach = dilations[n] * (kernels[n] - 1) + 1
+        before, after = _sides(padding, n, rank, shape[n], reach, strides[n])
+        found.append(
+            Axis(
+                name,
+                shape[n],
+                kernels[n],
+                strides[n],
+                before,
+                after,
+                dilations[n],
+                same=padding == "same",
+                round_up=round_up,
+            )
+        )
+    for axis in found:
+        _check_fit(word, axis, shape)
+    return tuple(found)
+
+
+def _sides(padding: str | Sizes, n: int, rank: int, size: int, reach: int, stride: int) -> tuple[int, int]:
+    if padding == "valid":
+        return 0, 0
+    if padding == "full":
+        return reach - 1, reach - 1
+    if padding == "same":
+        pixels = max(0, (-(-size // stride) - 1) * stride + reach - size)
+        return pixels // 2, pixels - pixels // 2
+    assert not isinstance(padding, str)
+    return per_side("padding", padding, rank)[n]
+
+
+def _check_fit(word: str, axis: Axis, shape: Shape) -> None:
+    room = axis.size + axis.before + axis.after
+    if room >= axis.reach:
+        return
+    padded = f" padded to {room}" if room != axis.size else ""
+    raise Misfit(
+        "window-larger-than-input",
+        f"the {word} window is {axis.reach} pixels long, the input's {AXIS_NAMES[axis.name]} "
+        f"is only {axis.size}{padded}",
+        notes=(f"{axis.output.law()}", f"{axis.output.worked()}"),
+        help=(
+            f"make the window at most {room}, or pad by at least {-(-(axis.reach - axis.size) // 2)}",
+            "or shrink the map less before this layer",
+        ),
+        option="kernel",
+    )
+
+
+def same_or_given(sizes: Sizes | None, fallback: Sizes) -> Sizes:
+    """A pool's stride is its window, unless said."""
+    return fallback if sizes is None else sizes
+
+
+def output_of(found: tuple[Axis, ...], channels: Formula) -> tuple[Formula, ...]:
+    return (*(axis.output for axis in found), channels)

@@ -1,0 +1,121 @@
+"""The validated network: a frozen graph in topological order.
+
+Every spec, import and builder ends here, and every analysis, view and backend
+begins here. Node 0 is the input; each later node names the nodes it reads.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from importlib import import_module
+from typing import Any, ClassVar
+
+from cnnspec.diagnostics import Diagnostic
+from cnnspec.layers.base import Family, Layer, Shape, Shapes, show
+from cnnspec.text import Span
+
+
+class InputLayer(Layer):
+    """The input itself: no operation, no weights; its shape is the node's."""
+
+    word: ClassVar[str] = "input"
+    family: ClassVar[Family] = Family.INPUT
+    arity: ClassVar[tuple[int, int | None]] = (0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A block instance, or one turn of a repeat, that a node lies in.
+
+    ``turn`` counts from 0 within ``turns``; a block instance outside a repeat
+    has ``turns`` 1. ``instance`` tells two groups of equal title apart.
+    """
+
+    title: str
+    instance: int
+    turn: int = 0
+    turns: int = 1
+    repeat: int | None = None
+    """Equal for all turns of one repeat; None for a block instance."""
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One layer in its place."""
+
+    index: int
+    name: str
+    layer: Layer
+    inputs: tuple[int, ...]
+    input_shapes: Shapes
+    output: Shape
+    span: Span | None = None
+    path: tuple[str, ...] = ()
+    groups: tuple[Group, ...] = ()
+    """The enclosing groups, outermost first."""
+
+    @property
+    def word(self) -> str:
+        return self.layer.word
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """A result of the network: the main one is named ``output``, a side head by its name."""
+
+    name: str
+    node: int
+    weight: float = 1.0
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network whose every shape is known and fits.
+
+    ``outputs`` lists the main output first, then the side heads. ``recipe`` is the
+    validated ``train { }``; ``expectations`` are the budgets as written.
+    """
+
+    name: str
+    nodes: tuple[Node, ...]
+    outputs: tuple[Output, ...]
+    recipe: Any = None
+    expectations: tuple[Any, ...] = ()
+    warnings: tuple[Diagnostic, ...] = field(default=(), compare=False)
+
+    @property
+    def input(self) -> Shape:
+        return self.nodes[0].output
+
+    @property
+    def output(self) -> Shape:
+        return self.nodes[self.outputs[0].node].output
+
+    @property
+    def layers(self) -> tuple[Node, ...]:
+        """The nodes after the input."""
+        return self.nodes[1:]
+
+    @cached_property
+    def readers(self) -> tuple[tuple[int, ...], ...]:
+        """For each node, the nodes that read it."""
+        lists: list[list[int]] = [[] for _ in self.nodes]
+        for node in self.nodes:
+            for source in node.inputs:
+                lists[source].append(node.index)
+        return tuple(map(tuple, lists))
+
+    @cached_property
+    def by_name(self) -> dict[str, Node]:
+        return {node.name: node for node in self.nodes}
+
+    def __getitem__(self, name: str) -> Node:
+        return self.by_name[name]
+
+    def __repr__(self) -> str:
+        return f"<Network {self.name}: {show(self.input)} -> {len(self.layers)} layers -> {show(self.output)}>"
+
+    def build(self, seed: int = 0, backend: str = "numpy", **options: Any) -> Any:
+        """A model with weights that runs and trains, on a backend found by its name."""
+        return import_module(f"cnnspec.backends.{backend}").build(self, seed=seed, **options)

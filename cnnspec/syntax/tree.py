@@ -1,0 +1,264 @@
+"""The tree of a spec: frozen nodes, each with its span; comments are kept.
+
+Nothing here knows what a layer means. Words are the user's own; a name in an
+expression may turn out to be a constant, a parameter, or a plain word such as
+``same``: elaboration decides.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from cnnspec.text import Span
+
+# Expressions -----------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """``3``, ``0.5``, ``62k`` (k, M, G are 10^3, 10^6, 10^9)."""
+
+    value: int | float
+    text: str
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """``5x5`` or ``28×28×1``; ``None`` stands for an unknown part, as in ``?x3``."""
+
+    parts: tuple[int | None, ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """A constant, a parameter, ``H W C``, a label, or a word such as ``same``."""
+
+    text: str
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """``"blocks.cnn"``; ``value`` is without its quotes."""
+
+    value: str
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """``?``: to be solved."""
+
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Tuple:
+    """``(1, 2, 1, 2)``."""
+
+    items: tuple[Expression, ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Unary:
+    """``-x`` or ``not x``."""
+
+    operator: str
+    operand: Expression
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Binary:
+    """``+ - * // %``, ``== != < <= > >=``, ``and or``."""
+
+    operator: str
+    left: Expression
+    right: Expression
+    span: Span
+
+
+Expression: TypeAlias = Number | Size | Name | Text | Unknown | Tuple | Unary | Binary
+
+# Sentences -------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """``stride=2``."""
+
+    name: str
+    value: Expression
+    span: Span
+    name_span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """One ``|`` of a merge; no statements is the identity."""
+
+    statements: tuple[Statement, ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """The one sentence form ``label: word argument* option=value* => shape``.
+
+    A layer, a block instance, or a merge; ``paths`` holds the bars of
+    ``add { | … | … }`` and is None when there are no braces.
+    """
+
+    word: str
+    span: Span
+    word_span: Span
+    label: Name | None = None
+    arguments: tuple[Expression, ...] = ()
+    options: tuple[Option, ...] = ()
+    paths: tuple[Path, ...] | None = None
+    claim: Size | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """``network LeNet5``."""
+
+    name: Name
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """``input 28x28x1``; ``shape`` is a size, a number (a vector) or an expression."""
+
+    shape: Expression
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Let:
+    """``let width = 64``."""
+
+    name: Name
+    value: Expression
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A block's parameter; ``default`` is None when it must be given."""
+
+    name: str
+    default: Expression | None
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """``block bottleneck width stride=1 { … }``."""
+
+    name: Name
+    parameters: tuple[Parameter, ...]
+    body: tuple[Statement, ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Repeat:
+    """``repeat depth - 1 { … }``."""
+
+    count: Expression
+    body: tuple[Statement, ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class If:
+    """``if … { … } else { … }``; an ``else if`` is an If alone in ``otherwise``."""
+
+    condition: Expression
+    then: tuple[Statement, ...]
+    otherwise: tuple[Statement, ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class From:
+    """``from stem``: carry on from a labelled layer."""
+
+    label: Name
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """``head aux1 { … }``: an extra output; options such as ``weight=0.3`` may follow the name."""
+
+    name: Name
+    body: tuple[Statement, ...]
+    span: Span
+    options: tuple[Option, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """``use "blocks.cnn"``."""
+
+    path: Text
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Expect:
+    """``expect params <= 62k``: an expression over the figures of the analysis."""
+
+    condition: Expression
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One sentence of a recipe: ``optimizer adam rate=0.001``."""
+
+    word: str
+    arguments: tuple[Expression, ...]
+    options: tuple[Option, ...]
+    span: Span
+    word_span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Train:
+    """``train { data mnist; optimizer adam rate=0.001; batch 64; epochs 5 }``."""
+
+    settings: tuple[Setting, ...]
+    span: Span
+
+
+Statement: TypeAlias = Header | Input | Let | Block | Repeat | If | From | Head | Use | Expect | Train | Layer
+
+
+@dataclass(frozen=True, slots=True)
+class Comment:
+    """``# …`` to the end of its line; ``alone`` when nothing stands before it."""
+
+    text: str
+    span: Span
+    alone: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """A whole text: its statements in order, and its comments beside them.
+
+    Comments are matched to statements by place, so the tree of a commented
+    text equals the tree of the bare one.
+    """
+
+    statements: tuple[Statement, ...]
+    span: Span
+    comments: tuple[Comment, ...] = field(default=(), compare=False)
