@@ -262,7 +262,12 @@ class Call(Formula):
         return f"{left}{inside}{right}"
 
 
-_FUNCTIONS: Final[dict[str, Callable[..., Value]]] = {"floor": math.floor, "ceil": math.ceil, "max": max, "min": min}
+_FUNCTIONS: Final[dict[str, Callable[..., Value]]] = {
+    "floor": math.floor,
+    "ceil": math.ceil,
+    "max": max,
+    "min": min,
+}
 _BRACKETS: Final = {
     "floor": (("⌊", "⌋"), (r"\left\lfloor ", r"\right\rfloor")),
     "ceil": (("⌈", "⌉"), (r"\left\lceil ", r"\right\rceil")),
