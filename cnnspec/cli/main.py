@@ -1,0 +1,189 @@
+"""The command ``cnnspec``: verbs are loaded when they are used, and no traceback gets out."""
+
+from __future__ import annotations
+
+import os
+import pkgutil
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Any, Final, NoReturn
+
+import click
+
+import cnnspec.cli
+from cnnspec.cli.console import stderr_console
+from cnnspec.diagnostics import SpecError, nearest
+
+CRASHED, INTERRUPTED = 70, 130
+
+SECTIONS: Final[dict[str, dict[str, tuple[str, str]]]] = {
+    "Ask": {
+        "analyze": ("cnnspec.cli.analyze", "shapes, parameters, multiplies, receptive field, as a table"),
+        "explain": ("cnnspec.cli.explain", "every number with its working"),
+        "check": ("cnnspec.cli.check", "all faults and broken budgets; for people, editors and CI"),
+        "solve": ("cnnspec.cli.solve", "find what stands for ? in a spec"),
+        "diff": ("cnnspec.cli.diff", "compare two networks layer by layer"),
+        "field": ("cnnspec.cli.field", "which input pixels one unit sees"),
+        "profile": ("cnnspec.cli.profile", "where the time goes, layer by layer"),
+    },
+    "See": {
+        "draw": ("cnnspec.cli.draw", "a picture: svg, png, pdf or dot"),
+        "report": ("cnnspec.cli.report", "one self-contained page: picture, table, explanations"),
+    },
+    "Run": {
+        "run": ("cnnspec.cli.run", "the forward pass on a matrix, an image or an array"),
+        "trace": ("cnnspec.cli.trace", "one cell's arithmetic, forward or backward"),
+        "train": ("cnnspec.cli.train", "train the network"),
+        "evaluate": ("cnnspec.cli.evaluate", "accuracy and confusion of a trained network"),
+        "predict": ("cnnspec.cli.predict", "what a trained network says of an image"),
+        "inspect": ("cnnspec.cli.inspect", "filters, feature maps, mistakes, neighbours"),
+    },
+    "Learn": {
+        "examples": ("cnnspec.cli.examples", "the networks that come with cnnspec"),
+        "layers": ("cnnspec.cli.layers", "the words of the language and their options"),
+        "why": ("cnnspec.cli.why", "what a mistake means and how it is cured"),
+        "quiz": ("cnnspec.cli.quiz", "questions with worked answers"),
+    },
+    "Write": {
+        "fmt": ("cnnspec.cli.fmt", "put a spec into its usual form"),
+        "export": ("cnnspec.cli.export", "PyTorch or Keras code, or an ONNX file"),
+        "import": ("cnnspec.cli.import_", "a spec from an ONNX file"),
+    },
+}
+
+_PRESENT = {f"cnnspec.cli.{module.name}" for module in pkgutil.iter_modules(cnnspec.cli.__path__)}
+VERBS: Final[dict[str, tuple[str, str]]] = {
+    verb: entry for verbs in SECTIONS.values() for verb, entry in verbs.items() if entry[0] in _PRESENT
+}
+"""Verb -> (module with ``command``, one line of help); only the verbs whose module is there."""
+
+WELCOME = """\
+cnnspec: a few lines describe a convolutional network; get its shapes, parameters
+and costs explained, its picture drawn, and the network trained.
+
+Try these two first:
+
+  cnnspec analyze lenet
+  cnnspec explain -e "input 32x32x3; conv 16 3x3 padding=same"
+
+All commands: cnnspec --help
+"""
+
+
+class LazyGroup(click.Group):
+    """A group that knows its verbs by name and imports one only to run it."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in VERBS:
+            return None
+        command: click.Command = import_module(VERBS[cmd_name][0]).command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in VERBS and not args[0].startswith("-"):
+            raise click.UsageError(_unknown_verb(args[0]), ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        for title, verbs in SECTIONS.items():
+            rows = [(verb, text) for verb, (_, text) in verbs.items() if verb in VERBS]
+            if rows:
+                with formatter.section(title):
+                    formatter.write_dl(rows, col_max=12)
+
+
+@click.group(
+    cls=LazyGroup,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog='A SPEC is a file, "-" for standard input, the name of a shipped example, or text given with -e.',
+)
+@click.option("--version", is_flag=True, help="Print the version and leave.")
+@click.pass_context
+def cli(ctx: click.Context, version: bool) -> None:
+    """Describe a convolutional network in a few lines; get its shapes, parameters and costs
+    explained, its picture drawn, and the network trained."""
+    if version:
+        from importlib.metadata import version as installed
+
+        click.echo(f"cnnspec {installed('cnnspec')}")
+        ctx.exit(0)
+    if ctx.invoked_subcommand is None:
+        click.echo(WELCOME, nl=False)
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Runs the command line and leaves the process with the exit code of design section 5."""
+    sys.exit(run(arguments))
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command line; answers the exit code. Every exception ends here."""
+    _never_fail_to_encode()
+    try:
+        result: Any = cli.main(args=arguments, prog_name="cnnspec", standalone_mode=False)
+        sys.stdout.flush()
+        return result if isinstance(result, int) else 0
+    except click.exceptions.Exit as left:
+        return left.exit_code
+    except (click.exceptions.Abort, KeyboardInterrupt):
+        print(file=sys.stderr)
+        return INTERRUPTED
+    except click.ClickException as wrong:
+        wrong.show()
+        return 2
+    except BrokenPipeError:
+        return _leave_quietly()
+    except SpecError as error:
+        return _show(error)
+    except Exception as error:
+        return _apologise(error)
+
+
+def _unknown_verb(verb: str) -> str:
+    guess = nearest(verb, VERBS)
+    if guess:
+        return f'there is no command "{verb}"; did you mean "{guess}"?'
+    if verb.endswith(".cnn") or os.path.exists(verb):
+        return f'there is no command "{verb}"; to analyze that file: cnnspec analyze {verb}'
+    return f'there is no command "{verb}"; all commands: cnnspec --help'
+
+
+def _never_fail_to_encode() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure:
+            reconfigure(errors="replace")
+
+
+def _leave_quietly() -> int:
+    """The reader went away (``cnnspec … | head``): nothing is wrong, and nothing more is written."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
+
+
+def _show(error: SpecError) -> int:
+    from cnnspec.cli.spec import show
+
+    show(error.diagnostics)
+    return 1
+
+
+def _apologise(error: Exception) -> int:
+    if os.environ.get("CNNSPEC_TRACEBACK"):
+        import traceback
+
+        traceback.print_exception(error)
+        return CRASHED
+    what = " ".join(str(error).split())[:200]
+    stderr_console().print(
+        f"cnnspec: something went wrong inside ({type(error).__name__}: {what}). Sorry! Please report it "
+        "to cnnspec's issue tracker with your spec and what CNNSPEC_TRACEBACK=1 shows."
+    )
+    return CRASHED
