@@ -1,0 +1,109 @@
+"""Published networks, to the last digit: parameters, multiplies, buffers, receptive fields.
+
+Sources: torchvision's published ``num_params``, the papers named in each example,
+and Keras's "total params" where it differs by what it counts.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import pytest
+
+import cnnspec
+from cnnspec.analysis.report import Analysis, Row
+from cnnspec.resources import example_path
+
+# name: params, multiplies, buffers, receptive field, jump; None where no figure is published.
+NETWORKS = {
+    "lenet": (61_706, 416_520, 0, 16, 4),
+    "alexnet": (61_100_840, 714_188_480, 0, 195, 32),
+    "vgg11": (132_863_336, 7_609_090_048, 0, 150, 32),
+    "vgg13": (133_047_848, 11_308_466_176, 0, 156, 32),
+    "vgg16": (138_357_544, 15_470_264_320, 0, 212, 32),
+    "vgg19": (143_667_240, 19_632_062_464, 0, 268, 32),
+    "googlenet_torchvision": (6_624_904, 1_498_376_192, 14_560, 379, 32),
+    "resnet18": (11_689_512, 1_814_073_344, 9_600, 435, 32),
+    "resnet34": (21_797_672, 3_663_761_408, 17_024, 899, 32),
+    "resnet50": (25_557_032, 4_089_184_256, 53_120, 427, 32),
+    "resnet50_paper": (25_557_032, 3_857_973_248, 53_120, 483, 32),
+    "resnet101": (44_549_160, 7_801_405_440, 105_344, 971, 32),
+    "resnet152": (60_192_808, 11_513_626_624, 151_424, 1451, 32),
+    "densenet121": (7_978_856, 2_834_161_664, 83_648, 2071, 32),
+    "unet": (31_030_658, 150_428_424_448, 0, None, None),
+    "segnet": (29_449_932, 106_811_965_440, 15_872, None, None),
+    "mobilenet_v1": (4_231_976, 568_740_352, 21_888, 315, 32),
+    "mobilenet_v2": (3_504_872, 300_774_272, 34_112, 491, 32),
+}
+
+
+@lru_cache
+def analysis(name: str) -> Analysis:
+    return cnnspec.analyze(cnnspec.load(example_path(name)))
+
+
+def last_map(report: Analysis) -> Row:
+    """The last row that is still a map, before any global pool or flatten."""
+    rows = [row for row in report.rows if row.kind not in ("globalavgpool", "softmax")]
+    flat = next(i for i, row in enumerate(rows) if len(row.output) == 1)
+    return next(row for row in reversed(rows[:flat]) if len(row.output) == 3 and row.output[0] > 1)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_totals(name: str) -> None:
+    params, multiplies, buffers, _, _ = NETWORKS[name]
+    totals = analysis(name).totals
+    assert (params, multiplies, buffers) == (totals.params, totals.multiplies, totals.buffers)
+
+
+@pytest.mark.parametrize("name", [name for name, row in NETWORKS.items() if row[3]])
+def test_receptive_field(name: str) -> None:
+    size, jump = NETWORKS[name][3:]
+    field = last_map(analysis(name)).receptive_field
+    assert field is not None
+    assert ((size, size), (jump, jump)) == (tuple(field.size), tuple(field.jump))
+
+
+def test_googlenet_of_the_paper_without_its_side_heads() -> None:
+    rows = [row for row in analysis("googlenet").rows if not row.path[0].startswith("aux")]
+    assert 6_998_552 == sum(row.params for row in rows)
+    assert 1_582_671_872 == sum(row.multiplies for row in rows)
+    assert (715, 715) == tuple(next(row for row in rows if row.name == "b5.concat1").receptive_field.size)
+
+
+def test_lenet_of_1998_layer_by_layer() -> None:
+    params = {row.name: row.params for row in analysis("lenet1998").rows if row.params}
+    assert {"C1": 156, "S2": 12, "C3": 1_516, "S4": 32, "C5": 48_120, "F6": 10_164} == params
+
+
+@pytest.mark.parametrize(
+    "name, sizes",
+    [("alexnet", (11, 19, 51, 99, 131, 163, 195)), ("vgg16", (6, 16, 44, 100, 212))],
+)
+def test_receptive_fields_on_the_way(name: str, sizes: tuple[int, ...]) -> None:
+    kinds = ("conv", "maxpool") if name == "alexnet" else ("maxpool",)
+    found = [row.receptive_field.size[0] for row in analysis(name).rows if row.kind in kinds]
+    assert sizes == tuple(found)[: len(sizes)]
+
+
+def test_unet_sees_188_or_204_pixels_by_position() -> None:
+    from cnnspec.analysis.receptive_field import field
+
+    network = cnnspec.load(example_path("unet"))
+    found = {
+        field(network, network.nodes[network.outputs[0].node].name, (r, 194)).size[0] for r in range(388)
+    }
+    assert {188, 204} == found
+
+
+def test_keras_counts_running_statistics_and_biases_too() -> None:
+    totals = analysis("resnet50").totals
+    biases = sum(row.output[-1] for row in analysis("resnet50").rows if row.kind == "conv")
+    assert 25_636_712 == totals.params + totals.buffers + biases
+
+
+def test_alexnet_without_padding_is_one_pixel_short() -> None:
+    network = cnnspec.parse("input 224x224x3; conv 96 11x11 stride=4")
+    assert (54, 54, 96) == network.output
+    assert "stride-drops-pixels" in {item.code for item in cnnspec.analyze(network).diagnostics}
+    assert (55, 55, 96) == cnnspec.parse("input 227x227x3; conv 96 11x11 stride=4").output
