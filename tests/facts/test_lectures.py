@@ -21,7 +21,8 @@ COUNTS = {
     "01 one filter": ("input 32x32x3; conv 1 3x3 padding=same", [28], (32, 32, 1)),
     "02 sixteen filters": ("input 32x32x3; conv 16 3x3 padding=same", [448], (32, 32, 16)),
     "03 network C": (
-        "input 32x32x3; conv 8 3x3 padding=same; conv 16 5x5 stride=2 padding=same; flatten; dense 512; dense 4",
+        "input 32x32x3; conv 8 3x3 padding=same; conv 16 5x5 stride=2 padding=same;"
+        "flatten; dense 512; dense 4",
         [224, 3_216, 0, 2_097_664, 2_052],
         (4,),
     ),
