@@ -9,7 +9,9 @@ PYTEST := $(BIN)/python -m pytest -n $(WORKERS)
 .PHONY: demo test test-torch check bench pictures readme clean
 
 demo: $(VENV)/.ready
-	@$(BIN)/python -m cnnspec.demo
+	$(BIN)/cnnspec analyze lenet
+	$(BIN)/cnnspec draw lenet -o demo/lenet.svg
+	$(BIN)/cnnspec train lenet --epochs 2 -o demo/lenet
 
 test: check
 	$(PYTEST) -m "not torch and not slow"

@@ -1,0 +1,55 @@
+"""Fill README.md with real output.
+
+A comment ``<!-- $ COMMAND -->`` stands above a fenced block; the block is replaced
+by what the command prints. ``--check`` writes nothing and says what differs.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+README = ROOT / "README.md"
+BLOCK = re.compile(r"<!-- \$ (?P<command>.+?) -->\n```text\n(?P<output>.*?)```", re.DOTALL)
+
+
+def output_of(command: str) -> str:
+    """What a ``cnnspec …`` command prints on a plain terminal 88 columns wide."""
+    program, *arguments = shlex.split(command)
+    assert program == "cnnspec", command
+    done = subprocess.run(
+        [sys.executable, "-m", "cnnspec", *arguments],
+        cwd=ROOT / "examples",
+        env={**os.environ, "NO_COLOR": "1", "COLUMNS": "88", "PYTHONIOENCODING": "utf-8"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        encoding="utf-8",
+        check=False,
+    )
+    return "\n".join(line.rstrip() for line in done.stdout.rstrip().splitlines()) + "\n"
+
+
+def filled(text: str) -> str:
+    """The text with every block made new."""
+    return BLOCK.sub(
+        lambda block: f"<!-- $ {block['command']} -->\n```text\n{output_of(block['command'])}```", text
+    )
+
+
+def main() -> int:
+    old = README.read_text(encoding="utf-8")
+    new = filled(old)
+    if "--check" in sys.argv[1:]:
+        return int(old != new)
+    README.write_text(new, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
