@@ -1,0 +1,91 @@
+"""``cnnspec examples``: the networks that come with cnnspec."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import click
+
+from cnnspec.cli.console import Console, stderr_console, stdout_console
+from cnnspec.diagnostics import nearest
+
+USED = re.compile(r'^\s*use\s+"([^"]+)"', re.MULTILINE)
+
+
+@click.command("examples")
+@click.argument("name", required=False)
+@click.option("--copy", is_flag=True, help="Write the file, and those it uses, into this folder.")
+def command(name: str | None, copy: bool) -> None:
+    """List the shipped specs; print the one called NAME."""
+    from cnnspec.resources import example_names, example_text
+
+    if name is None:
+        if copy:
+            raise click.UsageError("--copy needs the name of an example")
+        _list(stdout_console())
+        return
+    known = example_names()
+    stem = name.removesuffix(".cnn")
+    if stem not in known:
+        guess = nearest(stem, known)
+        hint = f'did you mean "{guess}"?' if guess else "cnnspec examples lists them"
+        raise click.UsageError(f'there is no example "{name}"; {hint}')
+    if copy:
+        _copy(stem)
+    else:
+        stdout_console().print(example_text(stem))
+
+
+def _list(console: Console) -> None:
+    from cnnspec.resources import example_names, example_text
+    from cnnspec.views.paint import Paper, wrap
+
+    paper = Paper(console.width, console.color, console.unicode)
+    names = sorted(example_names(), key=_natural)
+    longest = max(map(len, names))
+    for name in names:
+        first, *rest = wrap(paper.text(description(example_text(name))), console.width - longest - 2)
+        console.print(f"{paper.paint(name.ljust(longest), 'bold')}  {first}")
+        for line in rest:
+            console.print(" " * (longest + 2) + line)
+    console.print("")
+    console.print(
+        paper.text(f"Print one: cnnspec examples {names[0]} · analyze it: cnnspec analyze {names[0]}")
+    )
+
+
+def _natural(name: str) -> list[tuple[str, int]]:
+    """Sorts resnet18 before resnet101."""
+    return [(word, int(digits or 0)) for word, digits in re.findall(r"(\D*)(\d*)", name)]
+
+
+def description(text: str) -> str:
+    """The first comment of a spec."""
+    for line in text.splitlines():
+        if line.startswith("#"):
+            return line.lstrip("# ").rstrip()
+        if line.strip():
+            break
+    return ""
+
+
+def _copy(name: str) -> None:
+    """Writes the example and the files it uses, each at its own place below this folder."""
+    from cnnspec.files import write_atomically
+    from cnnspec.resources import example_path
+
+    origin = example_path(name).parent
+    wanted = [Path(f"{name}.cnn")]
+    for path in wanted:
+        text = (origin / path).read_text(encoding="utf-8")
+        wanted += [path.parent / used for used in USED.findall(text) if path.parent / used not in wanted]
+    taken = [
+        str(path) for path in wanted if path.exists() and path.read_bytes() != (origin / path).read_bytes()
+    ]
+    if taken:
+        raise click.UsageError(f"{', '.join(taken)} is here already and differs; nothing was written")
+    for path in wanted:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, (origin / path).read_bytes())
+        stderr_console().print(f"wrote {path}")

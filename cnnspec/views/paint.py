@@ -1,0 +1,153 @@
+"""How text is put on a page: colour or none, Unicode or ASCII, and how wide it is.
+
+Layout works on bare text; colour is added last, so it never changes a width.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+from unicodedata import east_asian_width
+
+STYLES: Final[dict[str, str]] = {
+    "bold": "1",
+    "dim": "2",
+    "good": "32",
+    "bad": "1;31",
+    "warning": "33",
+    "conv": "34",
+    "dense": "35",
+    "pool": "36",
+    "activation": "33",
+    "norm": "32",
+    "dropout": "90",
+    "reshape": "90",
+    "resample": "36",
+    "merge": "31",
+    "input": "1",
+}
+"""Style -> ANSI codes; the layer families have a colour each."""
+
+ASCII: Final[dict[str, str]] = {
+    "├─": "|-",
+    "└─": "`-",
+    "│": "|",
+    "─": "-",
+    "━": "=",
+    "×": "x",
+    "·": "*",
+    "−": "-",
+    "→": "->",
+    "←": "<-",
+    "…": "...",
+    "⌊": "floor(",
+    "⌋": ")",
+    "⌈": "ceil(",
+    "⌉": ")",
+    "≤": "<=",
+    "≥": ">=",
+    "≠": "!=",
+    "≈": "~",
+    "✓": "ok",
+    "✗": "FAILS",
+    "•": "-",
+    "▸": ">",
+    "∞": "inf",
+    "Σ": "sum",
+    "∈": "in",
+    "²": "^2",
+    "³": "^3",
+    "⁶": "^6",
+    "é": "e",
+    "’": "'",
+    "“": '"',
+    "”": '"',
+}
+"""What stands for a character that the stream cannot show."""
+
+
+@dataclass(frozen=True, slots=True)
+class Paper:
+    """What the page can show: its width in columns, colour, Unicode."""
+
+    width: int = 100
+    color: bool = False
+    unicode: bool = True
+
+    def text(self, text: str) -> str:
+        """The text in characters this page can show; do this before measuring."""
+        return text if self.unicode else to_ascii(text)
+
+    def paint(self, text: str, *styles: str) -> str:
+        """The text in a style, where the page takes colour."""
+        codes = ";".join(STYLES[style] for style in styles if style in STYLES)
+        return f"\x1b[{codes}m{text}\x1b[0m" if self.color and codes and text.strip() else text
+
+    def rule(self, width: int, character: str = "─") -> str:
+        return self.text(character) * width
+
+
+PLAIN: Final = Paper()
+
+
+def to_ascii(text: str) -> str:
+    """The text with signs spelt in ASCII: ``floor((28 + 2*2 - 5)/1) + 1``."""
+    if text.isascii():
+        return text
+    for sign, spelt in ASCII.items():
+        text = text.replace(sign, spelt)
+    return text.encode("ascii", "replace").decode()
+
+
+def width_of(text: str) -> int:
+    """Columns the text takes on a terminal: East Asian wide characters take two."""
+    if text.isascii():
+        return len(text)
+    return sum(2 if east_asian_width(character) in "WF" else 1 for character in text)
+
+
+def pad(text: str, width: int, right: bool = False) -> str:
+    """The text filled up to a width with blanks; ``right`` aligns it to the right."""
+    blanks = " " * (width - width_of(text))
+    return blanks + text if right else text + blanks
+
+
+def cut(text: str, width: int, paper: Paper) -> str:
+    """The text, ending in an ellipsis where it does not fit."""
+    if width_of(text) <= width:
+        return text
+    mark = paper.text("…")
+    while text and width_of(text) + len(mark) > width:
+        text = text[:-1]
+    return text.rstrip() + mark
+
+
+def wrap(text: str, width: int, indent: str = "") -> list[str]:
+    """Lines of at most ``width`` columns, broken at blanks; later lines begin with ``indent``."""
+    lines: list[str] = []
+    line = ""
+    for word in text.split(" "):
+        longer = f"{line} {word}" if line else word
+        if line and width_of(longer) > width:
+            lines.append(line)
+            line = indent + word
+        else:
+            line = longer
+    return [*lines, line]
+
+
+def grouped(number: int) -> str:
+    """``61,706``."""
+    return f"{number:,}"
+
+
+def in_bytes(count: int) -> str:
+    """``246.8 kB``: powers of 1000, as in MB = 10^6; below 1 kB the exact number."""
+    if count < 1000:
+        return f"{count} B"
+    value = float(count)
+    for unit in ("kB", "MB", "GB", "TB"):
+        value /= 1000
+        if value < 999.95:
+            return f"{value:.1f} {unit}"
+    return f"{value:,.1f} TB"
