@@ -1,0 +1,125 @@
+"""What one layer costs for the shapes that flow in: numbers at once, laws when asked for.
+
+Most layers of a large network repeat, so answers are kept by (layer, inputs).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+
+from cnnspec.analysis.padding import real_additions, real_multiplies
+from cnnspec.formula import Formula, Number, Symbol, total
+from cnnspec.layers.base import Item, Layer, Shape, Shapes, count_of
+
+FLOAT_BYTES = 4
+"""Every value is a float32."""
+
+
+@dataclass(frozen=True)
+class Laws:
+    """The formulas of one layer; the same objects give the numbers of ``Cost``."""
+
+    layer: Layer
+    inputs: Shapes
+    exclude_padding: bool = False
+
+    @cached_property
+    def output(self) -> tuple[Formula, ...]:
+        """The law of each axis of the output."""
+        return self.layer.output(self.inputs)
+
+    @cached_property
+    def params(self) -> Formula:
+        return self.layer.params(self.inputs)
+
+    @cached_property
+    def trainable(self) -> Formula:
+        return Number(0) if self._is_frozen else self.params
+
+    @cached_property
+    def frozen(self) -> Formula:
+        return self.params if self._is_frozen else Number(0)
+
+    @cached_property
+    def buffers(self) -> Formula:
+        return self.layer.buffers(self.inputs)
+
+    @cached_property
+    def multiplies(self) -> Formula:
+        law = self.layer.multiplies(self.inputs)
+        return real_multiplies(self.layer, self.inputs, law) if self.exclude_padding else law
+
+    @cached_property
+    def additions(self) -> Formula:
+        law = self.layer.additions(self.inputs)
+        if not self.exclude_padding:
+            return law
+        return real_additions(self.layer, self.inputs, law, self.multiplies)
+
+    @cached_property
+    def elementwise(self) -> tuple[Item, ...]:
+        return self.layer.elementwise(self.inputs)
+
+    @cached_property
+    def flops(self) -> Formula:
+        """Multiplies, additions and each elementwise item."""
+        return total(
+            (
+                Symbol("multiplies", self.multiplies.value),
+                Symbol("additions", self.additions.value),
+                *(Symbol(item.what, item.count.value) for item in self.elementwise),
+            )
+        )
+
+    @cached_property
+    def activation_bytes(self) -> Formula:
+        """Bytes of the output of one sample."""
+        size = Symbol("b", FLOAT_BYTES, "bytes of a value")
+        return size * count_of(tuple(int(axis) for axis in self.output))
+
+    @property
+    def _is_frozen(self) -> bool:
+        return bool(getattr(self.layer, "frozen", False))
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """The figures of one layer for one sample."""
+
+    params: int
+    trainable: int
+    frozen: int
+    buffers: int
+    multiplies: int
+    additions: int
+    elementwise: int
+    flops: int
+    laws: Laws
+
+
+@lru_cache(maxsize=8192)
+def cost_of(layer: Layer, inputs: Shapes, exclude_padding: bool = False) -> Cost:
+    """The figures of a layer for the shapes of its inputs."""
+    laws = Laws(layer, inputs, exclude_padding)
+    params, multiplies, additions = int(laws.params), int(laws.multiplies), int(laws.additions)
+    elementwise = sum(int(item.count) for item in laws.elementwise)
+    return Cost(
+        params=params,
+        trainable=int(laws.trainable),
+        frozen=int(laws.frozen),
+        buffers=int(laws.buffers),
+        multiplies=multiplies,
+        additions=additions,
+        elementwise=elementwise,
+        flops=multiplies + additions + elementwise,
+        laws=laws,
+    )
+
+
+def bytes_of(shape: Shape) -> int:
+    """Bytes of one float32 tensor of a shape."""
+    size = FLOAT_BYTES
+    for axis in shape:
+        size *= axis
+    return size

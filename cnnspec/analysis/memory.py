@@ -1,0 +1,224 @@
+"""Memory in bytes: all activations, their peak with buffers reused, and training.
+
+The rules, so that a figure can be checked by hand:
+
+- Every value is a float32, 4 bytes. ``activation_bytes`` is the sum of all layers' outputs.
+- Peak: layers run in order; a buffer is free as soon as nothing later reads it; the
+  input and a layer's output stand side by side while it runs. Flatten, reshape,
+  identity and dropout (which does nothing at inference) share their input's buffer.
+  Activations, batch, layer and group norm, add and multiply write over an input
+  that nothing else reads. The network's own input is never written over.
+- Training: every output and the input are kept for the backward pass (views share);
+  to these come the gradients of the activations at their peak, one gradient a
+  trainable parameter, and the optimizer's state: none for SGD, one value a parameter
+  for momentum and RMSprop, two for Adam. The parameters themselves are ``weight_bytes``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+from cnnspec.analysis.cost import FLOAT_BYTES, bytes_of, cost_of
+from cnnspec.diagnostics import Misfit
+from cnnspec.network.graph import Network, Node
+
+OPTIMIZER_STATES: Final = {"sgd": 0, "momentum": 1, "rmsprop": 1, "adam": 2, "adamw": 2}
+"""Values an optimizer keeps for each trainable parameter."""
+
+VIEWS: Final = frozenset({"flatten", "reshape", "identity", "dropout"})
+IN_PLACE_NORMS: Final = frozenset({"batchnorm", "layernorm", "groupnorm"})
+IN_PLACE_MERGES: Final = frozenset({"add", "multiply"})
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What lies in memory while one layer runs."""
+
+    node: Node
+    buffer: int
+    """Index of the node whose buffer the output lies in; its own unless it shares one."""
+    live: tuple[int, ...]
+    """Buffers in memory, by the node that opened them."""
+    live_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """The parts of a training step's memory, in bytes."""
+
+    optimizer: str
+    weight_bytes: int
+    saved_activation_bytes: int
+    activation_gradient_bytes: int
+    weight_gradient_bytes: int
+    optimizer_state_bytes: int
+
+    @property
+    def total(self) -> int:
+        """All but the parameters themselves."""
+        return (
+            self.saved_activation_bytes
+            + self.activation_gradient_bytes
+            + self.weight_gradient_bytes
+            + self.optimizer_state_bytes
+        )
+
+
+@dataclass(frozen=True)
+class Memory:
+    """The memory of a network for a batch; all figures are bytes of the whole batch."""
+
+    network: Network
+    batch: int = 1
+
+    @cached_property
+    def activation_bytes(self) -> int:
+        """The outputs of all layers, the input apart."""
+        return self.batch * sum(bytes_of(node.output) for node in self.network.layers)
+
+    @cached_property
+    def buffers(self) -> tuple[int, ...]:
+        """For each node, the node whose buffer its output lies in."""
+        return _share(self.network)
+
+    @cached_property
+    def peak_bytes(self) -> int:
+        return max(live for _, live in self._sweep)
+
+    @cached_property
+    def peak(self) -> Step:
+        """The first layer during which most memory is in use."""
+        place = max(self._sweep, key=lambda pair: (pair[1], -pair[0]))[0]
+        return self.step(place)
+
+    def step(self, index: int) -> Step:
+        """What is in memory while node ``index`` runs."""
+        death = self._deaths
+        live = tuple(
+            opened for opened, buffer in enumerate(self.buffers[: index + 1])
+            if opened == buffer and death[opened] >= index
+        )  # fmt: skip
+        size = self.batch * sum(bytes_of(self.network.nodes[opened].output) for opened in live)
+        return Step(self.network.nodes[index], self.buffers[index], live, size)
+
+    def training(self, optimizer: str | None = None) -> Training:
+        """The memory of a training step; the recipe's optimizer, or Adam, when none is named."""
+        name = optimizer or optimizer_of(self.network)
+        if name not in OPTIMIZER_STATES:
+            raise Misfit(
+                "unknown-optimizer",
+                f"the memory of optimizer {name} is not known",
+                help=(f"known are {', '.join(OPTIMIZER_STATES)}",),
+            )
+        weights = [cost_of(node.layer, node.input_shapes) for node in self.network.layers]
+        trainable = FLOAT_BYTES * sum(cost.trainable for cost in weights)
+        return Training(
+            optimizer=name,
+            weight_bytes=FLOAT_BYTES * sum(cost.params for cost in weights),
+            saved_activation_bytes=self.batch * sum(self.saved_bytes(node) for node in self.network.nodes),
+            activation_gradient_bytes=self.batch * _gradient_peak(self.network),
+            weight_gradient_bytes=trainable,
+            optimizer_state_bytes=OPTIMIZER_STATES[name] * trainable,
+        )
+
+    def saved_bytes(self, node: Node) -> int:
+        """Bytes of one sample that the backward pass needs from a node; dropout makes its own output."""
+        is_view = node.word in VIEWS and node.word != "dropout"
+        return 0 if is_view else bytes_of(node.output)
+
+    @cached_property
+    def _deaths(self) -> dict[int, int]:
+        """For each buffer, the last step that needs it."""
+        deaths: dict[int, int] = {}
+        last = _last_use(self.network)
+        for index, buffer in enumerate(self.buffers):
+            deaths[buffer] = max(deaths.get(buffer, 0), last[index])
+        return deaths
+
+    @cached_property
+    def _sweep(self) -> tuple[tuple[int, int], ...]:
+        """(node index, bytes in use while it runs) for every node, in one pass."""
+        closing: dict[int, int] = {}
+        in_use, found = 0, []
+        for node in self.network.nodes:
+            if self.buffers[node.index] == node.index:
+                size = self.batch * bytes_of(node.output)
+                in_use += size
+                death = self._deaths[node.index]
+                closing[death] = closing.get(death, 0) + size
+            found.append((node.index, in_use))
+            in_use -= closing.pop(node.index, 0)
+        return tuple(found)
+
+
+def optimizer_of(network: Network) -> str:
+    """The recipe's optimizer by the name of its state; Adam without a recipe."""
+    optimizer = getattr(network.recipe, "optimizer", None)
+    kind = str(getattr(optimizer, "kind", "adam"))
+    uses_momentum = bool(getattr(optimizer, "momentum", 0.0))
+    return "momentum" if kind == "sgd" and uses_momentum else kind
+
+
+def _last_use(network: Network) -> list[int]:
+    """The last step that needs each node's output; a result of the network is needed to the end."""
+    last = [max(readers, default=index) for index, readers in enumerate(network.readers)]
+    for output in network.outputs:
+        last[output.node] = len(network.nodes)
+    return last
+
+
+def _share(network: Network) -> tuple[int, ...]:
+    buffers: list[int] = []
+    needed_until = _last_use(network)
+    deaths: dict[int, int] = {}
+    for node in network.nodes:
+        shared = _shared_input(node, network, lambda source: deaths[buffers[source]])
+        buffer = node.index if shared is None else buffers[shared]
+        buffers.append(buffer)
+        deaths[buffer] = max(deaths.get(buffer, 0), needed_until[node.index])
+    return tuple(buffers)
+
+
+def _shared_input(node: Node, network: Network, death: Callable[[int], int]) -> int | None:
+    """The input whose buffer the node's output can lie in, or None."""
+    if node.word in VIEWS and node.inputs:
+        return node.inputs[0]
+    if not writes_in_place(node):
+        return None
+    for source, shape in zip(node.inputs, node.input_shapes, strict=True):
+        if death(source) <= node.index and shape == node.output and not _holds_input(source, network):
+            return source
+    return None
+
+
+def writes_in_place(node: Node) -> bool:
+    return node.layer.family == "activation" or node.word in IN_PLACE_NORMS | IN_PLACE_MERGES
+
+
+def _holds_input(source: int, network: Network) -> bool:
+    """Whether a node's output lies in the network's own input."""
+    node = network.nodes[source]
+    while node.word in VIEWS and node.inputs:
+        node = network.nodes[node.inputs[0]]
+    return node.index == 0
+
+
+def _gradient_peak(network: Network) -> int:
+    """Most bytes of activation gradients at once, one sample, going backward.
+
+    A gradient lives from the first reader that adds to it until its own layer has
+    used it. The input's gradient is never computed.
+    """
+    last = [max(readers, default=index) for index, readers in enumerate(network.readers)]
+    opening: dict[int, int] = {}
+    for node in network.layers:
+        opening[last[node.index]] = opening.get(last[node.index], 0) + bytes_of(node.output)
+    in_use = peak = 0
+    for node in reversed(network.layers):
+        in_use += opening.get(node.index, 0)
+        peak = max(peak, in_use)
+        in_use -= bytes_of(node.output)
+    return peak

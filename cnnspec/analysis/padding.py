@@ -1,0 +1,101 @@
+"""Counting only the taps that fall on real pixels, exactly and without a loop over positions.
+
+Along each axis the pairs (output, tap) are counted in closed form, tap by tap;
+the axes are independent, so the pairs of a window are the product over its axes.
+"""
+
+from __future__ import annotations
+
+from math import prod
+
+from cnnspec.formula import Formula, Number, Symbol, product
+from cnnspec.layers.base import AXES, AXIS_NAMES, Layer, Shapes, Slide, Spread, Window, spatial
+
+
+def real_multiplies(layer: Layer, inputs: Shapes, law: Formula) -> Formula:
+    """``law`` with each axis's taps replaced by those on real pixels.
+
+    A transposed convolution is counted over its input; here taps that land
+    outside its output are left out.
+    """
+    windows = layer.window(inputs)
+    if not law.value or not _slides(windows):
+        return law
+    names = AXES[len(windows)]
+    sizes = list(zip(windows, spatial(inputs[0]), spatial(layer.shape(inputs)), strict=True))
+    counted = prod(_counted(window, i, o) for window, i, o in sizes)
+    pairs = [pairs_of(window, i, o) for window, i, o in sizes]
+    if prod(pairs) == counted:
+        return law
+    symbols = [
+        Symbol(f"t_{name}", count, f"taps on real pixels along the {AXIS_NAMES[name]}, over all outputs")
+        for name, count in zip(names, pairs, strict=True)
+    ]
+    rest = Symbol("c", int(law) // counted, "multiplications a tap: channels read times filters")
+    return product((*symbols, rest))
+
+
+def real_additions(layer: Layer, inputs: Shapes, law: Formula, multiplies: Formula) -> Formula:
+    """Additions that go with the real taps: one less than the taps, one more for a bias."""
+    counted = layer.multiplies(inputs)
+    if counted.value == multiplies.value:
+        return law
+    windows, shape = layer.window(inputs), layer.shape(inputs)
+    bias = prod(shape) if getattr(layer, "bias", False) else 0
+    empty = prod(shape) - shape[-1] * prod(
+        _reached(window, i, o)
+        for window, i, o in zip(windows, spatial(inputs[0]), spatial(shape), strict=True)
+    )
+    outputs = Symbol("outputs", prod(shape), "output values") - Number(empty) if empty else None
+    first = outputs or Symbol("outputs", prod(shape), "output values")
+    law = Symbol("multiplies", multiplies.value, "multiplications on real pixels") - first
+    return law + Symbol("biases", bias, "a bias for each output") if bias else law
+
+
+def pairs_of(window: Window, size: int, outputs: int) -> int:
+    """Pairs of an output position and a tap that falls on one of ``size`` real pixels."""
+    if isinstance(window, Slide):
+        return sum(
+            _steps_inside(tap * window.dilation - window.before, window.stride, size, outputs)
+            for tap in range(window.kernel)
+        )
+    assert isinstance(window, Spread)
+    return sum(
+        _steps_inside(tap * window.dilation - window.before, window.stride, outputs, size)
+        for tap in range(window.kernel)
+    )
+
+
+def _steps_inside(offset: int, stride: int, size: int, steps: int) -> int:
+    """How many n in [0, steps) have 0 <= n·stride + offset < size."""
+    first = max(0, -(offset // stride))
+    last = min(steps - 1, (size - 1 - offset) // stride)
+    return max(0, last - first + 1)
+
+
+def _reached(window: Window, size: int, outputs: int) -> int:
+    """Output positions with at least one tap on a real pixel."""
+    return sum(1 for position in range(outputs) if any(taps(window, position, size)))
+
+
+def taps(window: Window, position: int, size: int) -> list[bool]:
+    """For each tap of an output position, whether it falls on a real pixel."""
+    if isinstance(window, Slide):
+        start = position * window.stride - window.before
+        return [0 <= start + tap * window.dilation < size for tap in range(window.kernel)]
+    assert isinstance(window, Spread)
+    found = []
+    for tap in range(window.kernel):
+        place, rest = divmod(position + window.before - tap * window.dilation, window.stride)
+        found.append(rest == 0 and 0 <= place < size)
+    return found
+
+
+def _counted(window: Window, size: int, outputs: int) -> int:
+    """Pairs as the plain rule counts them: padding included, transposed over its input."""
+    assert isinstance(window, (Slide, Spread))
+    return window.kernel * (outputs if isinstance(window, Slide) else size)
+
+
+def _slides(windows: tuple[Window, ...]) -> bool:
+    return bool(windows) and all(isinstance(window, (Slide, Spread)) for window in windows)

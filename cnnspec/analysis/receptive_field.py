@@ -1,0 +1,231 @@
+"""Which input rows and columns each output position can see.
+
+Along one axis, what a position sees is an interval that repeats: position
+``o + period`` sees what ``o`` sees, moved by ``advance``. A chain of windows has
+period 1 (the classic size, jump and start); an upconv or a crop out of step with
+its branch gives longer periods, so that U-Net's 188 or 204 come out exactly. The
+form is closed under every window and merge, so a layer costs a few operations
+whatever the size of its map. Law of the classic case: Araujo, Norris, Sim 2019.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import lru_cache
+from math import gcd, lcm
+from typing import NamedTuple, TypeAlias
+
+from cnnspec.layers.base import Layer, Shape, Shapes, Slide, Spread, Stretch, Window, spatial
+from cnnspec.network.graph import Network, Node
+
+Interval: TypeAlias = tuple[int, int]
+"""First and last pixel seen, both included; unclipped, so they may lie on padding."""
+
+
+class Track(NamedTuple):
+    """The intervals of one axis: position o sees ``spans[o % period]`` moved by ``advance·(o // period)``."""
+
+    advance: int
+    spans: tuple[Interval | None, ...]
+    """One period; None for a position that sees nothing."""
+
+    def at(self, position: int) -> Interval | None:
+        turns, place = divmod(position, len(self.spans))
+        span = self.spans[place]
+        return None if span is None else (span[0] + turns * self.advance, span[1] + turns * self.advance)
+
+    def over(self, positions: Iterable[int]) -> Interval | None:
+        """The hull of what the positions see."""
+        return hull(self.at(position) for position in positions)
+
+    @property
+    def slope(self) -> Fraction:
+        return Fraction(self.advance, len(self.spans))
+
+    @property
+    def centres(self) -> Track:
+        """Twice the middle of each interval, as intervals of one point."""
+        doubled = tuple(None if span is None else (span[0] + span[1],) * 2 for span in self.spans)
+        return Track(2 * self.advance, doubled)
+
+
+INPUT = Track(1, ((0, 0),))
+
+
+@dataclass(frozen=True, slots=True)
+class ReceptiveField:
+    """What the positions of a map see of the input, for each axis in input pixels.
+
+    ``size`` is the largest, ``sizes`` all that occur (U-Net: 188 and 204);
+    ``jump`` is how far the window moves from one position to the next on average,
+    0 where all positions see the same; ``start`` is the first pixel of position 0,
+    negative where padding is seen.
+    """
+
+    size: tuple[int, ...]
+    jump: tuple[int | Fraction, ...]
+    start: tuple[int, ...]
+    sizes: tuple[tuple[int, ...], ...]
+    tracks: tuple[Track, ...]
+
+
+def hull(intervals: Iterable[Interval | None]) -> Interval | None:
+    seen = [interval for interval in intervals if interval is not None]
+    return (min(low for low, _ in seen), max(high for _, high in seen)) if seen else None
+
+
+@lru_cache(maxsize=65536)
+def through(track: Track, window: Window, size: int) -> Track:
+    """What a layer's output sees, given what its input (of ``size`` positions) sees."""
+    if isinstance(window, Slide):
+        return _slide(track, window)
+    if isinstance(window, Spread):
+        return _spread(track, window)
+    if isinstance(window, Stretch):
+        return _stretch(track, window)
+    return whole(track, size)
+
+
+def whole(track: Track, size: int) -> Track:
+    """Every position sees all that any of ``size`` positions sees."""
+    return Track(0, (track.over(range(size)),))
+
+
+def _slide(track: Track, window: Slide) -> Track:
+    period = len(track.spans)
+    turns = period // gcd(period, window.stride)
+    offsets = _ends(window) if period == 1 else range(window.kernel)
+    spans = tuple(
+        track.over(o * window.stride - window.before + tap * window.dilation for tap in offsets)
+        for o in range(turns)
+    )
+    return Track(track.advance * window.stride * turns // period, spans)
+
+
+def _ends(window: Slide) -> tuple[int, ...]:
+    """A window over evenly moving intervals needs its first and last tap only."""
+    return (0, window.kernel - 1) if window.kernel > 1 else (0,)
+
+
+def _spread(track: Track, window: Spread) -> Track:
+    def sources(position: int) -> Iterable[int]:
+        for tap in range(window.kernel):
+            place, rest = divmod(position + window.before - tap * window.dilation, window.stride)
+            if rest == 0:
+                yield place
+
+    period = len(track.spans) * window.stride
+    return Track(track.advance, tuple(track.over(sources(position)) for position in range(period)))
+
+
+def _stretch(track: Track, window: Stretch) -> Track:
+    period = len(track.spans) * window.factor
+    return Track(
+        track.advance, tuple(track.over(stretched_from(window, position)) for position in range(period))
+    )
+
+
+def stretched_from(window: Stretch, position: int) -> tuple[int, ...]:
+    """The input positions that an upsampled position is made of, before clipping."""
+    if not window.linear:
+        return (position // window.factor,)
+    low, rest = divmod(2 * position + 1 - window.factor, 2 * window.factor)
+    return (low, low + 1) if rest else (low,)
+
+
+@lru_cache(maxsize=65536)
+def merge(tracks: tuple[Track, ...], size: int) -> Track:
+    """What a merge of aligned or misaligned branches of ``size`` positions sees."""
+    distinct = tuple(dict.fromkeys(tracks))
+    if len(distinct) == 1:
+        return distinct[0]
+    if len({track.slope for track in distinct}) == 1:
+        period = lcm(*(len(track.spans) for track in distinct))
+        advance = int(distinct[0].slope * period)
+        return _shortest(Track(advance, _hulls(distinct, period)))
+    joined = _hulls(distinct, size)
+    if len(set(joined)) == 1:
+        return Track(0, joined[:1])
+    fastest = max(distinct, key=lambda track: track.slope)
+    return Track(int(fastest.slope * size), joined)
+
+
+def _hulls(tracks: tuple[Track, ...], positions: int) -> tuple[Interval | None, ...]:
+    return tuple(hull(track.at(position) for track in tracks) for position in range(positions))
+
+
+def _shortest(track: Track) -> Track:
+    """The same intervals with period 1, where a shorter one says it all."""
+    period = len(track.spans)
+    if period == 1 or track.advance % period:
+        return track
+    short = Track(track.advance // period, track.spans[:1])
+    return short if all(short.at(n) == span for n, span in enumerate(track.spans)) else track
+
+
+def tracks_of(network: Network) -> list[tuple[Track, ...]]:
+    """For each node, the track along each axis of the network's input."""
+    found: list[tuple[Track, ...]] = []
+    rank = len(spatial(network.input))
+    for node in network.nodes:
+        found.append(_node_tracks(node, found, rank) if node.inputs else (INPUT,) * rank)
+    return found
+
+
+def _node_tracks(node: Node, found: list[tuple[Track, ...]], rank: int) -> tuple[Track, ...]:
+    branches = [branch_tracks(node, which, found[source], rank) for which, source in enumerate(node.inputs)]
+    if len(branches) == 1:
+        return branches[0]
+    sizes = spatial(node.output) if len(node.output) - 1 == rank else (1,) * rank
+    return tuple(
+        merge(tuple(tracks), size) for tracks, size in zip(zip(*branches, strict=True), sizes, strict=True)
+    )
+
+
+def branch_tracks(node: Node, which: int, tracks: tuple[Track, ...], rank: int) -> tuple[Track, ...]:
+    """What the node's output sees through its input ``which``, for each axis of the network's input."""
+    shape = node.input_shapes[which]
+    if len(shape) - 1 != rank:
+        return tracks
+    sizes, out = spatial(shape), spatial(node.output)
+    if len(out) != rank:
+        return tuple(map(whole, tracks, sizes))
+    windows = windows_of(node.layer, node.input_shapes, which)
+    return tuple(
+        whole(track, i) if i == 1 != o else through(track, window, i)
+        for track, window, i, o in zip(tracks, windows, sizes, out, strict=True)
+    )
+
+
+@lru_cache(maxsize=8192)
+def windows_of(layer: Layer, inputs: Shapes, which: int) -> tuple[Window, ...]:
+    return layer.window(inputs, which)
+
+
+@lru_cache(maxsize=8192)
+def summary(tracks: tuple[Track, ...], output: Shape) -> ReceptiveField | None:
+    """Size, jump and start of a map; None for a vector."""
+    if not tracks or len(output) - 1 != len(tracks):
+        return None
+    sizes = tuple(_sizes(track, n) for track, n in zip(tracks, output, strict=False))
+    return ReceptiveField(
+        size=tuple(map(max, sizes)),
+        jump=tuple(_whole_number(track.slope) for track in tracks),
+        start=tuple(
+            (track.at(0) or track.over(range(n)) or (0, 0))[0]
+            for track, n in zip(tracks, output, strict=False)
+        ),
+        sizes=sizes,
+        tracks=tracks,
+    )
+
+
+def _sizes(track: Track, positions: int) -> tuple[int, ...]:
+    seen = track.spans[: max(positions, 1)]
+    return tuple(sorted({0 if span is None else span[1] - span[0] + 1 for span in seen}))
+
+
+def _whole_number(slope: Fraction) -> int | Fraction:
+    return int(slope) if slope.denominator == 1 else slope

@@ -1,0 +1,221 @@
+"""The one report of a network: rows, totals, expectations, diagnostics.
+
+The command line, the JSON and the Python face all read this object, so they
+cannot disagree. Every number comes with the law it was computed by:
+``row.laws.multiplies.worked()`` is the working of ``row.multiplies``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+from cnnspec.analysis.conventions import OWN_RULE
+from cnnspec.analysis.cost import Cost, Laws, bytes_of, cost_of
+from cnnspec.analysis.memory import Memory
+from cnnspec.analysis.receptive_field import ReceptiveField, summary, tracks_of
+from cnnspec.analysis.silence import silence
+from cnnspec.diagnostics import Diagnostic
+from cnnspec.layers.base import Shape, Shapes
+from cnnspec.network.graph import Network, Node
+from cnnspec.syntax.tree import Comment
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One layer with its figures; bytes are for the whole batch, counts for one sample."""
+
+    node: Node
+    cost: Cost
+    receptive_field: ReceptiveField | None
+    """None where the output or the input has no spatial axes: a vector sees the whole input."""
+    activation_bytes: int
+
+    @property
+    def name(self) -> str:
+        return self.node.name
+
+    @property
+    def kind(self) -> str:
+        return self.node.word
+
+    @property
+    def path(self) -> tuple[str, ...]:
+        return self.node.path
+
+    @property
+    def line(self) -> int | None:
+        """The line of the text, counted from 1; None for a network without a text."""
+        return self.node.span.line if self.node.span else None
+
+    @property
+    def inputs(self) -> Shapes:
+        return self.node.input_shapes
+
+    @property
+    def output(self) -> Shape:
+        return self.node.output
+
+    @property
+    def params(self) -> int:
+        return self.cost.params
+
+    @property
+    def trainable(self) -> int:
+        return self.cost.trainable
+
+    @property
+    def frozen(self) -> int:
+        return self.cost.frozen
+
+    @property
+    def buffers(self) -> int:
+        return self.cost.buffers
+
+    @property
+    def multiplies(self) -> int:
+        return self.cost.multiplies
+
+    @property
+    def additions(self) -> int:
+        return self.cost.additions
+
+    @property
+    def elementwise(self) -> int:
+        """The sum of the items of ``laws.elementwise``."""
+        return self.cost.elementwise
+
+    @property
+    def flops(self) -> int:
+        return self.cost.flops
+
+    @property
+    def laws(self) -> Laws:
+        """The formulas behind the numbers."""
+        return self.cost.laws
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Sums over all layers; bytes are float32, for the whole batch."""
+
+    params: int
+    trainable: int
+    frozen: int
+    buffers: int
+    multiplies: int
+    additions: int
+    elementwise: int
+    flops: int
+    weight_bytes: int
+    activation_bytes: int
+    peak_activation_bytes: int
+    training_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """A budget as written, and whether it is kept; ``actual`` is None when it could not be told."""
+
+    text: str
+    holds: bool
+    actual: int | float | None
+    diagnostic: Diagnostic | None = None
+    """What to tell when it does not hold."""
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """Everything cnnspec knows about a network; the costlier parts are computed when asked for.
+
+    Counts are for one sample, bytes for the whole batch.
+    """
+
+    network: Network
+    batch: int
+    convention: str
+    exclude_padding: bool
+    rows: tuple[Row, ...]
+    """One a layer, in the network's order; the input has none."""
+    comments: tuple[Comment, ...] = ()
+
+    @cached_property
+    def rule(self) -> str:
+        """The counting rule in force, in a sentence or two."""
+        return OWN_RULE
+
+    @cached_property
+    def totals(self) -> Totals:
+        memory = self.memory
+        training = memory.training()
+        return Totals(
+            **{name: sum(getattr(row, name) for row in self.rows) for name in SUMMED},
+            weight_bytes=training.weight_bytes,
+            peak_activation_bytes=memory.peak_bytes,
+            training_bytes=training.total,
+        )
+
+    @cached_property
+    def memory(self) -> Memory:
+        return Memory(self.network, self.batch)
+
+    @cached_property
+    def expectations(self) -> tuple[Expectation, ...]:
+        return ()
+
+    @cached_property
+    def diagnostics(self) -> tuple[Diagnostic, ...]:
+        """Warnings of the network, advice and notes, sorted by place; silenced ones left out."""
+        found = self.network.warnings
+        return silence(sorted(found, key=lambda item: item.sort_key), self.comments)
+
+    @cached_property
+    def by_name(self) -> dict[str, Row]:
+        return {row.name: row for row in self.rows}
+
+    def __getitem__(self, name: str) -> Row:
+        """The row of a layer by its name."""
+        return self.by_name[name]
+
+    def __repr__(self) -> str:
+        totals = self.totals
+        return (
+            f"<Analysis {self.network.name}: {len(self.rows)} layers, {totals.params:,} params, "
+            f"{totals.multiplies:,} multiplies>"
+        )
+
+
+SUMMED: Final = (
+    "params", "trainable", "frozen", "buffers", "multiplies", "additions", "elementwise", "flops",
+    "activation_bytes",
+)  # fmt: skip
+"""Totals that are sums over the rows."""
+
+
+def analyze(
+    network: Network,
+    *,
+    batch: int = 1,
+    convention: str = "cnnspec",
+    exclude_padding: bool = False,
+    comments: Iterable[Comment] = (),
+) -> Analysis:
+    """The report of a network, whole or built up to a failure.
+
+    ``convention`` names another tool whose way of counting multiplies and flops is
+    to be followed; ``exclude_padding`` counts only taps on real pixels; ``comments``
+    are the text's, so that ``# cnnspec: allow CODE`` is heard.
+    """
+    tracks = tracks_of(network)
+    rows = tuple(
+        Row(
+            node,
+            cost_of(node.layer, node.input_shapes, exclude_padding),
+            summary(tracks[node.index], node.output),
+            batch * bytes_of(node.output),
+        )
+        for node in network.layers
+    )
+    return Analysis(network, batch, convention, exclude_padding, rows, tuple(comments))
