@@ -1,0 +1,282 @@
+"""From the parser's reductions to the tree: one method a rule or terminal of the grammar.
+
+The parser calls these while it reads, so no second walk is made and nothing
+recurses. What is too deep or too large is pruned here and said once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Any, Final, TypeAlias
+
+from lark import Token
+
+from cnnspec.diagnostics import Diagnostic, Diagnostics
+from cnnspec.syntax import tree
+from cnnspec.text import Source, Span
+
+DEEPEST: Final = 64
+"""Braces within braces, else-ifs, and operators within operators."""
+LARGEST: Final = 10**18
+"""Numbers stay below this."""
+
+Children: TypeAlias = list[Any]
+_SUFFIXES: Final = {"k": 10**3, "M": 10**6, "G": 10**9}
+
+
+@dataclass(frozen=True, slots=True)
+class _Body:
+    statements: tuple[tree.Statement, ...]
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Paths:
+    paths: tuple[tree.Path, ...]
+    end: int
+
+
+class Builder:
+    """The callbacks of one parser; ``begin`` is called before each parse."""
+
+    def begin(self, source: Source) -> None:
+        self.source, self.length = source, len(source.text)
+        self.problems = Diagnostics()
+        self._depths: dict[int, int] = {}
+
+    # Terminals ---------------------------------------------------------------
+
+    def NAME(self, token: Token) -> tree.Name:  # noqa: N802 - named as in the grammar
+        return tree.Name(str(token), self._span(token))
+
+    def LABEL(self, token: Token) -> tree.Name:  # noqa: N802
+        return self._word(token, ":")
+
+    def OPTION(self, token: Token) -> tree.Name:  # noqa: N802
+        return self._word(token, "=")
+
+    def NUMBER(self, token: Token) -> tree.Number:  # noqa: N802
+        span = self._span(token)
+        return tree.Number(self._number(token, span), str(token), span)
+
+    def SIZE(self, token: Token) -> tree.Size:  # noqa: N802
+        span = self._span(token)
+        parts = token.replace("×", "x").split("x")
+        return tree.Size(tuple(None if part == "?" else self._whole(part, span) for part in parts), span)
+
+    def STRING(self, token: Token) -> tree.Text:  # noqa: N802
+        return tree.Text(token[1:-1], self._span(token))
+
+    def UNKNOWN(self, token: Token) -> tree.Unknown:  # noqa: N802
+        return tree.Unknown(self._span(token))
+
+    # Sentences ---------------------------------------------------------------
+
+    def start(self, children: Children) -> tree.Spec:
+        return tree.Spec(tuple(children), Span(self.source, 0, self.length))
+
+    def header(self, children: Children) -> tree.Header:
+        word, name = children
+        return tree.Header(name, self._from(word, name.span.end))
+
+    def input(self, children: Children) -> tree.Input:
+        word, shape = children
+        return tree.Input(shape, self._from(word, shape.span.end))
+
+    def let(self, children: Children) -> tree.Let:
+        word, name, value = children
+        return tree.Let(name, value, self._from(word, value.span.end))
+
+    def block(self, children: Children) -> tree.Block:
+        word, name, *given, body = children
+        parameters = tuple(map(_parameter, given))
+        block = tree.Block(name, parameters, body.statements, self._from(word, body.end))
+        return block if self._fits(block, body.statements) else replace(block, body=())
+
+    def repeat(self, children: Children) -> tree.Repeat:
+        word, count, body = children
+        repeat = tree.Repeat(count, body.statements, self._from(word, body.end))
+        return repeat if self._fits(repeat, body.statements) else replace(repeat, body=())
+
+    def condition(self, children: Children) -> tree.If:
+        word, condition, then, *rest = children
+        otherwise, end = ((), then.end) if not rest else _otherwise(rest[0])
+        found = tree.If(condition, then.statements, otherwise, self._from(word, end))
+        fits = self._fits(found, (*then.statements, *otherwise))
+        return found if fits else replace(found, then=(), otherwise=())
+
+    def jump(self, children: Children) -> tree.From:
+        word, label = children
+        return tree.From(label, self._from(word, label.span.end))
+
+    def head(self, children: Children) -> tree.Head:
+        word, name, *options, body = children
+        head = tree.Head(name, body.statements, self._from(word, body.end), tuple(options))
+        return head if self._fits(head, body.statements) else replace(head, body=())
+
+    def use(self, children: Children) -> tree.Use:
+        word, path = children
+        return tree.Use(path, self._from(word, path.span.end))
+
+    def expect(self, children: Children) -> tree.Expect:
+        word, condition = children
+        return tree.Expect(condition, self._from(word, condition.span.end))
+
+    def train(self, children: Children) -> tree.Train:
+        word, *settings, brace = children
+        return tree.Train(tuple(settings), self._from(word, brace.end_pos))
+
+    def setting(self, children: Children) -> tree.Setting:
+        word, arguments, options = children
+        end = _end(word, *arguments, *options)
+        return tree.Setting(word.text, arguments, options, self._at(word.span.start, end), word.span)
+
+    def layer(self, children: Children) -> tree.Layer:
+        at = 1 if isinstance(children[1], tree.Name) else 0
+        label = children[0] if at else None
+        word, arguments, options, *rest = children[at:]
+        claim = rest.pop() if rest and isinstance(rest[-1], tree.Size) else None
+        bars = rest[0] if rest else None
+        end = max(_end(word, *arguments, *options), bars.end if bars else 0, claim.span.end if claim else 0)
+        span = self._at((label or word).span.start, end)
+        if bars is None:
+            return tree.Layer(word.text, span, word.span, label, arguments, options, None, claim)
+        inside = tuple(statement for path in bars.paths for statement in path.statements)
+        layer = tree.Layer(word.text, span, word.span, label, arguments, options, bars.paths, claim)
+        return layer if self._fits(layer, inside) else replace(layer, paths=())
+
+    # Parts of sentences --------------------------------------------------------
+
+    def body(self, children: Children) -> _Body:
+        return _Body(tuple(children[1:-1]), children[-1].end_pos)
+
+    def paths(self, children: Children) -> _Paths:
+        return _Paths(tuple(children[1:-1]), children[-1].end_pos)
+
+    def path(self, children: Children) -> tree.Path:
+        bar, *statements = children
+        end = statements[-1].span.end if statements else bar.end_pos
+        return tree.Path(tuple(statements), self._from(bar, end))
+
+    def parameter(self, children: Children) -> tree.Parameter:
+        return tree.Parameter(children[0].text, None, children[0].span)
+
+    def arguments(self, children: Children) -> tuple[tree.Expression, ...]:
+        return tuple(children)
+
+    def options(self, children: Children) -> tuple[tree.Option, ...]:
+        return tuple(children)
+
+    def option(self, children: Children) -> tree.Option:
+        name, value = children
+        return tree.Option(name.text, value, self._at(name.span.start, value.span.end), name.span)
+
+    def claim(self, children: Children) -> tree.Size:
+        shape = children[0]
+        if isinstance(shape, tree.Size):
+            return shape
+        if isinstance(shape, tree.Unknown):
+            return tree.Size((None,), shape.span)
+        if isinstance(shape.value, float):
+            self._problem("claim-not-a-shape", f"{shape.text} is not a shape", shape.span, _CLAIM_HELP)
+        return tree.Size((int(shape.value),), shape.span)
+
+    # Expressions -----------------------------------------------------------------
+
+    def binary(self, children: Children) -> tree.Expression:
+        left, operator, right = children
+        span = self._at(left.span.start, right.span.end)
+        return self._shallow(tree.Binary(str(operator), left, right, span), (left, right))
+
+    either = both = compared = sum = product = binary
+
+    def unary(self, children: Children) -> tree.Expression:
+        operator, operand = children
+        span = self._from(operator, operand.span.end)
+        return self._shallow(tree.Unary(str(operator), operand, span), (operand,))
+
+    negated = signed = unary
+
+    def group(self, children: Children) -> tree.Expression:
+        left, inside, right = children
+        wider: tree.Expression = replace(inside, span=self._from(left, right.end_pos))
+        self._depths[id(wider)] = self._depths.get(id(inside), 0)
+        return self._shallow(wider, (inside,))
+
+    def listing(self, children: Children) -> tree.Expression:
+        left, *items, right = children
+        span = self._from(left, right.end_pos)
+        return self._shallow(tree.Tuple(tuple(items), span), items)
+
+    # Helpers ---------------------------------------------------------------------
+
+    def _at(self, start: int, end: int) -> Span:
+        return Span(self.source, start, min(end, self.length))
+
+    def _from(self, token: Token, end: int) -> Span:
+        return self._at(token.start_pos or 0, end)
+
+    def _span(self, token: Token) -> Span:
+        return self._from(token, token.end_pos or 0)
+
+    def _word(self, token: Token, mark: str) -> tree.Name:
+        text = token.rstrip(mark).rstrip()
+        start = token.start_pos or 0
+        return tree.Name(text, Span(self.source, start, start + len(text)))
+
+    def _number(self, text: str, span: Span) -> int | float:
+        digits, suffix = (text[:-1], text[-1]) if text[-1] in _SUFFIXES else (text, "")
+        if len(text) > 40 or float(digits) * _SUFFIXES.get(suffix, 1) >= LARGEST:
+            self._problem(
+                "number-too-large", f"{_short(text)} is too large a number", span, "numbers stay below 10^18"
+            )
+            return 0
+        if not suffix and not digits.isdigit():
+            return float(digits)
+        exact = Fraction(digits) * _SUFFIXES.get(suffix, 1)
+        return int(exact) if exact.denominator == 1 else float(exact)
+
+    def _whole(self, digits: str, span: Span) -> int:
+        return int(self._number(digits, span))
+
+    def _shallow(self, node: tree.Expression, parts: Sequence[tree.Expression]) -> tree.Expression:
+        """The node, or an unknown in its place where it is too deep."""
+        return node if self._fits(node, parts) else tree.Unknown(node.span)
+
+    def _fits(self, node: object, parts: Sequence[object]) -> bool:
+        """Whether the node is shallow enough; the nodes of one parse live until it ends."""
+        depth = 1 + max((self._depths.get(id(part), 0) for part in parts), default=0)
+        if depth <= DEEPEST:
+            self._depths[id(node)] = depth
+            return True
+        span: Span = node.span  # type: ignore[attr-defined]
+        if not any(item.code == "nested-too-deeply" for item in self.problems):
+            message = f"this is nested more than {DEEPEST} deep"
+            self._problem("nested-too-deeply", message, span, "give the inner part a block or a constant")
+        return False
+
+    def _problem(self, code: str, message: str, span: Span, help: str) -> None:
+        self.problems.add(Diagnostic(code, message, span, help=(help,)))
+
+
+_CLAIM_HELP: Final = "a claim is a shape, such as `=> 10x10x16`, or `=> 400` for a vector"
+
+
+def _parameter(given: tree.Parameter | tree.Option) -> tree.Parameter:
+    if isinstance(given, tree.Parameter):
+        return given
+    return tree.Parameter(given.name, given.value, given.span)
+
+
+def _otherwise(rest: _Body | tree.If) -> tuple[tuple[tree.Statement, ...], int]:
+    return (rest.statements, rest.end) if isinstance(rest, _Body) else ((rest,), rest.span.end)
+
+
+def _end(*parts: tree.Name | tree.Expression | tree.Option) -> int:
+    return parts[-1].span.end
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 24 else f"{text[:20]}…"

@@ -1,0 +1,111 @@
+"""Text to tree: strictly, or as far as it can be read.
+
+Nothing here recurses and every loop is bounded, so any text at all gives a
+tree or diagnostics, in time that grows with its length.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from threading import Lock
+from typing import Final
+
+from lark import Lark, UnexpectedInput
+
+from cnnspec.diagnostics import Diagnostic, Diagnostics, SpecError
+from cnnspec.resources import grammar_text
+from cnnspec.syntax.build import Builder
+from cnnspec.syntax.recover import mended
+from cnnspec.syntax.slips import diagnose, lookalikes
+from cnnspec.syntax.tree import Comment, Spec
+from cnnspec.text import Source
+
+LONGEST: Final = 1_000_000
+"""Characters of a spec; a thousand times the longest example."""
+MOST_ERRORS: Final = 20
+_PATIENCE: Final = 300_000
+"""Characters read again and again while mending, about a second's worth."""
+
+_COMMENTS: Final = re.compile(r'"[^"\n]*"|#[^\n]*')
+_lock = Lock()
+
+
+def parse(source: Source) -> Spec:
+    """The tree of a text; raises SpecError with every syntax diagnostic."""
+    spec, diagnostics = parse_tolerant(source)
+    if diagnostics:
+        raise SpecError(diagnostics)
+    return spec
+
+
+def parse_tolerant(source: Source) -> tuple[Spec, tuple[Diagnostic, ...]]:
+    """The statements that could be read, and what was wrong with the others."""
+    if len(source.text) > LONGEST:
+        return Spec((), source.span(0, len(source.text))), (_too_large(source),)
+    with _lock:
+        return _read(source)
+
+
+def comments(source: Source) -> tuple[Comment, ...]:
+    """The comments of a text, in order."""
+    if "#" not in source.text:
+        return ()
+    return tuple(
+        _comment(source, match.start(), match.end())
+        for match in _COMMENTS.finditer(source.text)
+        if match[0].startswith("#")
+    )
+
+
+@cache
+def parser() -> tuple[Lark, Builder]:
+    """The parser and the builder it calls, made once."""
+    builder = Builder()
+    lark = Lark(
+        grammar_text(),
+        parser="lalr",
+        lexer="contextual",
+        maybe_placeholders=False,
+        transformer=builder,
+    )
+    return lark, builder
+
+
+def _read(source: Source) -> tuple[Spec, tuple[Diagnostic, ...]]:
+    lark, builder = parser()
+    found = Diagnostics()
+    text = source.text
+    attempts = max(2, min(MOST_ERRORS, _PATIENCE // (len(text) + 1)))
+    spec = Spec((), source.span(0, len(text)))
+    for _ in range(attempts):
+        builder.begin(source)
+        try:
+            spec = lark.parse(text)  # type: ignore[assignment]
+            break
+        except UnexpectedInput as error:
+            found.add(diagnose(error, source, text, lark))
+            text = mended(text, error)
+    found.extend(builder.problems)
+    found.extend(lookalikes(spec))
+    return _with_comments(spec, source), found.sorted()
+
+
+def _with_comments(spec: Spec, source: Source) -> Spec:
+    return Spec(spec.statements, spec.span, comments(source))
+
+
+def _comment(source: Source, start: int, end: int) -> Comment:
+    before = source.text[source.text.rfind("\n", 0, start) + 1 : start]
+    text = source.text[start:end].rstrip()
+    return Comment(text, source.span(start, start + len(text)), alone=not before.strip())
+
+
+def _too_large(source: Source) -> Diagnostic:
+    size = len(source.text)
+    return Diagnostic(
+        "spec-too-large",
+        f"the spec is {size:,} characters long; the limit is {LONGEST:,}",
+        source.span(0, 0),
+        help=("write what repeats with `repeat` or a `block`",),
+    )

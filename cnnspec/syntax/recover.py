@@ -1,0 +1,112 @@
+"""Cutting a broken statement out of a text, so that reading can go on after it.
+
+What is cut is overwritten with spaces: every place stays where it was.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left, bisect_right
+from dataclasses import dataclass
+from typing import Final
+
+from lark import UnexpectedInput, UnexpectedToken
+
+_MARKS: Final = re.compile(r'"[^"\n]*"|#[^\n]*|->|[\n;{}|]')
+"""What stands between statements; strings and comments are matched to be passed over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    text: str
+    start: int
+
+    @property
+    def end(self) -> int:
+        return self.start + len(self.text)
+
+
+def place_of(error: UnexpectedInput, text: str) -> int:
+    """The offset of the character that could not be read; the text's length at its end."""
+    at = error.pos_in_stream
+    if at is None or (isinstance(error, UnexpectedToken) and error.token.type == "$END"):
+        return len(text)
+    return at
+
+
+def marks(text: str) -> list[Mark]:
+    """The marks between statements, in order."""
+    return [Mark(m[0], m.start()) for m in _MARKS.finditer(text) if m[0][0] not in '"#']
+
+
+def mended(text: str, error: UnexpectedInput) -> str:
+    """The text without the statement that could not be read; always shorter in what it says."""
+    at, found = place_of(error, text), marks(text)
+    unclosed = open_braces(found)
+    if at >= len(text.rstrip()) and unclosed:
+        return text + "\n" + "}" * len(unclosed)
+    start, end = _region(text, at, found)
+    return _blank(text, start, end)
+
+
+def open_braces(found: list[Mark]) -> list[Mark]:
+    """The braces that nothing closes, outermost first."""
+    stack: list[Mark] = []
+    for mark in found:
+        if mark.text == "{":
+            stack.append(mark)
+        elif mark.text == "}" and stack:
+            stack.pop()
+    return stack
+
+
+def _region(text: str, at: int, found: list[Mark]) -> tuple[int, int]:
+    """The broken statement with the arrow that leads to it, or else the one that leads from it."""
+    at = _skip_space(text, at)
+    after = bisect_left(found, at, key=lambda mark: mark.start)
+    before = bisect_right(found, at, key=lambda mark: mark.end) - 1
+    start = found[before].end if before >= 0 else 0
+    end = found[after].start if after < len(found) else len(text)
+    if after < len(found) and found[after].text == "{" and (end > at or text[start:end].strip()):
+        after = _closing(found, after)
+        end = found[after].end if after < len(found) else len(text)
+        after += 1
+    leading = before >= 0 and found[before].text == "->"
+    if leading:
+        return found[before].start, end
+    if not text[start:end].strip():
+        return at, max(at + 1, _token_end(text, at))
+    following = _next_arrow(text, found, after)
+    return start, following if following is not None else end
+
+
+def _skip_space(text: str, at: int) -> int:
+    """Past the blanks with which an arrow's or a newline's token may begin."""
+    while at < len(text) and text[at] in " \t\r\f":
+        at += 1
+    return min(at, len(text) - 1)
+
+
+def _closing(found: list[Mark], opening: int) -> int:
+    depth = 0
+    for n in range(opening, len(found)):
+        depth += {"{": 1, "}": -1}.get(found[n].text, 0)
+        if depth == 0:
+            return n
+    return len(found)
+
+
+def _next_arrow(text: str, found: list[Mark], after: int) -> int | None:
+    """The end of the arrow right after the region, newlines between."""
+    while after < len(found) and found[after].text == "\n":
+        after += 1
+    return found[after].end if after < len(found) and found[after].text == "->" else None
+
+
+def _token_end(text: str, at: int) -> int:
+    return at + 2 if text.startswith("->", at) else at + 1
+
+
+def _blank(text: str, start: int, end: int) -> str:
+    kept = "".join("\n" if character == "\n" else " " for character in text[start:end])
+    return text[:start] + kept + text[end:]
