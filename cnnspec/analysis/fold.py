@@ -1,0 +1,213 @@
+"""Repeats folded as ×N, true by construction.
+
+Adjacent turns of a repeat, or instances of a block, fold only when they are equal
+in operators, options, shapes in and out, parameters and wiring: each turn reads
+the one before it at the same place, nothing outside reads into the middle of one,
+and no result of the network is taken from inside. What is drawn once and marked
+×3 is three times exactly that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from cnnspec.network.graph import Group, Network, Node
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """One layer."""
+
+    node: Node
+
+    @property
+    def nodes(self) -> tuple[Node, ...]:
+        return (self.node,)
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """An instance of a block, under the title it was used with."""
+
+    title: str
+    segments: tuple[Segment, ...]
+    nodes: tuple[Node, ...]
+    group: Group
+
+
+@dataclass(frozen=True, slots=True)
+class Repeated:
+    """``segments`` stand for ``times`` equal turns; they are those of the first turn.
+
+    ``turns`` holds the nodes of every turn, so that sums and the last turn's
+    receptive field can be shown; ``nodes`` are all of them.
+    """
+
+    segments: tuple[Segment, ...]
+    times: int
+    turns: tuple[tuple[Node, ...], ...]
+
+    @property
+    def nodes(self) -> tuple[Node, ...]:
+        return tuple(node for turn in self.turns for node in turn)
+
+
+Segment: TypeAlias = Leaf | Block | Repeated
+
+
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    """One turn of a repeat, before folding; spliced into its surroundings when it stays alone."""
+
+    segments: tuple[Segment, ...]
+    nodes: tuple[Node, ...]
+    group: Group
+
+
+def fold(network: Network, *, repeats: bool = True) -> tuple[Segment, ...]:
+    """The layers after the input as segments; ``repeats=False`` keeps blocks but folds nothing."""
+    return _Folder(network, repeats).segments(network.layers, 0)
+
+
+def unfolded(segments: Sequence[Segment]) -> Iterator[Node]:
+    """All nodes of the segments, in order."""
+    for segment in segments:
+        yield from segment.nodes
+
+
+class _Folder:
+    def __init__(self, network: Network, repeats: bool) -> None:
+        self.network, self.repeats = network, repeats
+        self.results = frozenset(output.node for output in network.outputs)
+
+    def segments(self, nodes: Sequence[Node], depth: int) -> tuple[Segment, ...]:
+        """The segments of a run of nodes, all within the same ``depth`` outer groups."""
+        pieces = [self._piece(run, depth) for run in _runs(nodes, depth)]
+        folded: list[Segment] = []
+        place = 0
+        while place < len(pieces):
+            turns = self._equal_from(pieces, place) if self.repeats else 1
+            folded += _folded(pieces[place : place + turns])
+            place += turns
+        return tuple(folded)
+
+    def _piece(self, run: tuple[Node, ...], depth: int) -> Segment | _Turn:
+        if len(run[0].groups) <= depth:
+            return Leaf(run[0])
+        group = run[0].groups[depth]
+        inner = self.segments(run, depth + 1)
+        if group.repeat is None:
+            return Block(group.title, inner, run, group)
+        return inner[0] if len(inner) == 1 and isinstance(inner[0], Block) else _Turn(inner, run, group)
+
+    def _equal_from(self, pieces: list[Segment | _Turn], place: int) -> int:
+        """How many pieces from ``place`` on are equal turns."""
+        end = place + 1
+        while end < len(pieces) and self._alike(pieces[end - 1], pieces[end]):
+            end += 1
+        while end - place > 1 and not self._closed(pieces[place:end]):
+            end -= 1
+        return end - place
+
+    def _alike(self, one: Segment | _Turn, two: Segment | _Turn) -> bool:
+        """Whether two adjacent pieces are equal, each reading the one before it at the same place."""
+        if isinstance(one, (Leaf, Repeated)) or type(one) is not type(two):
+            return False
+        if len(one.nodes) != len(two.nodes) or _kind(one) != _kind(two):
+            return False
+        if not _same_layers(one.nodes, two.nodes):
+            return False
+        entries = _entries(one.nodes, two.nodes)
+        return entries is not None and len(entries) <= 1 and self._only_read_at(one.nodes, two.nodes, entries)
+
+    def _only_read_at(self, one: tuple[Node, ...], two: tuple[Node, ...], entries: set[int]) -> bool:
+        """Whether the first turn is left only through the second one's entry."""
+        inside = range(one[0].index, two[-1].index + 1)
+        for node in one:
+            if node.index in self.results:
+                return False
+            if node.index - two[0].index not in entries and any(
+                reader > one[-1].index for reader in self.network.readers[node.index]
+            ):
+                return False
+            if any(reader not in inside for reader in self.network.readers[node.index]):
+                return False
+        return True
+
+    def _closed(self, pieces: list[Segment | _Turn]) -> bool:
+        """Whether the last turn is read from outside only where the next turn would have read it."""
+        first, last = pieces[-2].nodes, pieces[-1].nodes
+        entries = _entries(first, last) or set()
+        exits = {last[-1].index + 1 + entry for entry in entries}
+        for node in last:
+            leaves = any(reader > last[-1].index for reader in self.network.readers[node.index])
+            if (leaves or node.index in self.results) and node.index not in exits:
+                return False
+        return True
+
+
+def _runs(nodes: Sequence[Node], depth: int) -> Iterator[tuple[Node, ...]]:
+    """Consecutive nodes in the same group at ``depth``; a node without one stands alone."""
+    run: list[Node] = []
+    for node in nodes:
+        group = node.groups[depth] if len(node.groups) > depth else None
+        if run and (group is None or group != run[0].groups[depth]):
+            yield tuple(run)
+            run = []
+        run.append(node)
+        if group is None:
+            yield tuple(run)
+            run = []
+    if run:
+        yield tuple(run)
+
+
+def _folded(pieces: Sequence[Segment | _Turn]) -> tuple[Segment, ...]:
+    first = pieces[0]
+    if len(pieces) == 1:
+        return first.segments if isinstance(first, _Turn) else (first,)
+    shown: tuple[Segment, ...] = first.segments if isinstance(first, _Turn) else (first,)
+    return (Repeated(shown, len(pieces), tuple(piece.nodes for piece in pieces)),)
+
+
+def _kind(piece: Block | _Turn) -> tuple[str, int | None]:
+    """Turns fold within their own repeat, blocks with blocks of their title."""
+    return (piece.group.title, piece.group.repeat)
+
+
+def _same_layers(one: tuple[Node, ...], two: tuple[Node, ...]) -> bool:
+    return all(
+        type(a.layer) is type(b.layer)
+        and (a.layer is b.layer or a.layer == b.layer)
+        and a.input_shapes == b.input_shapes
+        and a.output == b.output
+        and _titles(a) == _titles(b)
+        for a, b in zip(one, two, strict=True)
+    )
+
+
+def _titles(node: Node) -> tuple[str, ...]:
+    return tuple(group.title for group in node.groups if group.repeat is None)
+
+
+def _entries(one: tuple[Node, ...], two: tuple[Node, ...]) -> set[int] | None:
+    """Offsets before a turn's start at which it reads the turn before; None when wired differently.
+
+    A node before both turns that both read (a long skip) is no entry.
+    """
+    start_one, start_two = one[0].index, two[0].index
+    entries = set()
+    for a, b in zip(one, two, strict=True):
+        if len(a.inputs) != len(b.inputs):
+            return None
+        for source_one, source_two in zip(a.inputs, b.inputs, strict=True):
+            if source_one == source_two and source_one < start_one:
+                continue
+            offset = source_two - start_two
+            if source_one - start_one != offset or offset < -len(one):
+                return None
+            if offset < 0:
+                entries.add(offset)
+    return entries
