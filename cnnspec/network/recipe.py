@@ -175,7 +175,7 @@ class _Sentence:
 
     def _refuse(self, name: str, message: str, value: object, context: dict[str, Any]) -> None:
         what = name if name == self.setting.word else f"{self.setting.word} {name}"
-        must = message.replace("Input should be", "must be").replace("valid ", "")
+        must = message.replace("Input should be", "must be").replace("a valid integer", "a whole number")
         meant = nearest(value, _quoted(context), CHOICE_SYNONYMS) if isinstance(value, str) else None
         span = self.places.get(name, self.setting.span)
         self.found.add(

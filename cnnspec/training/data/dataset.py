@@ -1,0 +1,130 @@
+"""Samples in memory: bytes of images, one label each, and the names of the classes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnnspec.layers.base import Shape, show
+from cnnspec.training.data.faults import unlike
+
+Bytes: TypeAlias = NDArray[np.uint8]
+Labels: TypeAlias = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Images (samples, height, width, channels) as bytes; labels count from 0.
+
+    ``names`` are the classes in the order of their labels. ``test_*`` is held
+    out: no training looks at it.
+    """
+
+    name: str
+    train_images: Bytes
+    train_labels: Labels
+    test_images: Bytes
+    test_labels: Labels
+    names: tuple[str, ...]
+
+    @property
+    def shape(self) -> Shape:
+        """Of one sample: height, width, channels."""
+        return tuple(self.train_images.shape[1:])
+
+    @property
+    def classes(self) -> int:
+        return len(self.names)
+
+    def limited(self, train: int | None = None, test: int | None = None) -> Dataset:
+        """The first ``train`` and ``test`` samples."""
+        return replace(
+            self,
+            train_images=self.train_images[:train],
+            train_labels=self.train_labels[:train],
+            test_images=self.test_images[:test],
+            test_labels=self.test_labels[:test],
+        )
+
+    def __repr__(self) -> str:
+        return (
+            f"<Dataset {self.name}: {len(self.train_labels):,} training and {len(self.test_labels):,} test "
+            f"images {show(self.shape)}, {self.classes} classes>"
+        )
+
+
+def fitted(data: Dataset, shape: Shape, classes: int, *, resize_images: bool = False) -> Dataset:
+    """The data as a network of this input shape and number of outputs takes it.
+
+    A vector input takes images flattened by the network's rule (channel, row,
+    column). Raises SpecError, naming both shapes, when they do not fit.
+    """
+    if data.classes != classes:
+        raise unlike(
+            f"{data.name} has {data.classes} classes, the network gives {classes} outputs",
+            f"end the network with dense {data.classes}, or train it on other data",
+        )
+    if len(shape) == 3 and data.shape != shape and resize_images and data.shape[2] == shape[2]:
+        data = resized(data, shape[0], shape[1])
+    if len(shape) == 1 and np.prod(data.shape) == shape[0]:
+        return _flattened(data)
+    if data.shape != shape:
+        raise unlike(
+            f"images of {data.name} are {show(data.shape)}, the network's input is {show(shape)}",
+            f"begin the network with input {show(data.shape)}",
+            *(() if resize_images else (f"or resize them: data {data.name} resize=yes",)),
+        )
+    return data
+
+
+def resized(data: Dataset, height: int, width: int) -> Dataset:
+    """All images at another size, bilinear."""
+    return replace(
+        data,
+        train_images=resize(data.train_images, height, width),
+        test_images=resize(data.test_images, height, width),
+    )
+
+
+def resize(images: Bytes, height: int, width: int) -> Bytes:
+    """Images (n, h, w, c) at another size: bilinear between pixel centres, edges repeated."""
+    rows = _mixing(images.shape[1], height)
+    columns = _mixing(images.shape[2], width)
+    result = np.empty((len(images), height, width, images.shape[3]), np.uint8)
+    for start in range(0, len(images), 1024):
+        part = images[start : start + 1024].astype(np.float32)
+        part = np.tensordot(rows, part, (1, 1)).transpose(1, 0, 2, 3)
+        part = np.tensordot(columns, part, (1, 2)).transpose(1, 2, 0, 3)
+        result[start : start + 1024] = np.clip(np.rint(part), 0, 255)
+    return result
+
+
+def _mixing(old: int, new: int) -> NDArray[np.float32]:
+    """(new, old): the share of each old pixel in each new one."""
+    centre = np.clip((np.arange(new) + 0.5) * old / new - 0.5, 0, old - 1)
+    low = np.minimum(centre.astype(int), max(old - 2, 0))
+    high = np.minimum(low + 1, old - 1)
+    share = (centre - low).astype(np.float32)
+    matrix = np.zeros((new, old), np.float32)
+    matrix[np.arange(new), low] += 1 - share
+    matrix[np.arange(new), high] += share
+    return matrix
+
+
+def _flattened(data: Dataset) -> Dataset:
+    def flat(images: Bytes) -> Bytes:
+        return np.ascontiguousarray(images.transpose(0, 3, 1, 2)).reshape(len(images), -1)
+
+    return replace(data, train_images=flat(data.train_images), test_images=flat(data.test_images))
+
+
+def held_out(
+    images: Bytes, labels: Labels, share: float, seed: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Places of the samples kept and of those held out: a fixed draw, the same for the same seed."""
+    order = np.random.default_rng([seed, 0x7E57]).permutation(len(labels))
+    count = round(len(labels) * share)
+    return np.sort(order[count:]), np.sort(order[:count])

@@ -1,0 +1,141 @@
+"""IDX files, plain or gzip: the format of MNIST (LeCun, Cortes and Burges).
+
+Two zero bytes, the type (8 is unsigned bytes), the number of axes, each axis
+as four bytes big-endian, then the values, last axis fastest.
+"""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from io import BufferedReader
+from math import prod
+from pathlib import Path
+
+import numpy as np
+
+from cnnspec.training.data.dataset import Bytes, Labels
+from cnnspec.training.data.faults import bad_file, missing
+
+LARGEST = 4_000_000_000
+"""Bytes a file may claim to hold; what is larger than memory is refused before it is read."""
+
+KINDS = {1: "labels", 3: "images", 4: "colour images"}
+CHUNK = 1 << 24
+
+
+def read_images(path: Path) -> Bytes:
+    """Images (n, height, width, channels) of an IDX file; raises SpecError naming the byte at fault."""
+    values = read_idx(path, "images")
+    return values[..., None] if values.ndim == 3 else values
+
+
+def read_labels(path: Path) -> Labels:
+    return read_idx(path, "labels").astype(np.int64)
+
+
+def read_pair(images: Path, labels: Path, known: int = 256) -> tuple[Bytes, Labels]:
+    """Images with their labels below ``known``; raises SpecError when their numbers differ."""
+    pictures, classes = read_images(images), read_labels(labels)
+    if len(pictures) != len(classes):
+        raise bad_file(
+            labels,
+            f"holds {len(classes):,} labels for {len(pictures):,} images",
+            f"the images are those of {images}",
+            "bytes 4 to 7 of each file say how many it holds",
+            cure="take both files from the same set: train with train, t10k with t10k",
+        )
+    if len(classes) and classes.max() >= known:
+        place = int(np.argmax(classes >= known))
+        raise bad_file(
+            labels, f"byte {8 + place:,} holds label {classes[place]}; labels are 0 to {known - 1}",
+            cure="get the file again",
+        )  # fmt: skip
+    return pictures, classes
+
+
+def read_idx(path: Path, wanted: str) -> Bytes:
+    """The values of an IDX file of unsigned bytes; ``wanted`` is images or labels."""
+    try:
+        with path.open("rb") as plain:
+            packed = plain.read(2) == b"\x1f\x8b"
+            plain.seek(0)
+            with gzip.GzipFile(fileobj=plain) if packed else plain as file:
+                return _read(file, path, wanted)
+    except (gzip.BadGzipFile, zlib.error, EOFError) as error:
+        raise bad_file(
+            path, f"the compressed file is damaged or cut short ({error})",
+            f"it has {path.stat().st_size:,} bytes", cure="get the file again",
+        ) from error  # fmt: skip
+    except OSError as error:
+        raise missing(f"{path} cannot be read: {error.strerror or error}") from error
+
+
+def _read(file: gzip.GzipFile | BufferedReader, path: Path, wanted: str) -> Bytes:
+    shape = _header(file, path, wanted)
+    values = np.empty(prod(shape), np.uint8)
+    view, done = values.data, 0
+    while done < len(values):
+        count = file.readinto(view[done : done + CHUNK])
+        if not count:
+            raise _cut(path, 4 + 4 * len(shape) + done, 4 + 4 * len(shape) + len(values), shape)
+        done += count
+    if file.read(1):
+        raise bad_file(
+            path,
+            f"goes on after its last value, at byte {4 + 4 * len(shape) + done:,}",
+            f"its header promises {_times(shape)} values",
+            cure="get the file again",
+        )
+    return values.reshape(shape)
+
+
+def _header(file: gzip.GzipFile | BufferedReader, path: Path, wanted: str) -> tuple[int, ...]:
+    magic = file.read(4)
+    if len(magic) < 4:
+        raise bad_file(path, f"ends at byte {len(magic)}, within its first number", cure="get the file again")
+    if magic[:2] != b"\0\0":
+        raise bad_file(
+            path, f"is no IDX file: it begins with bytes {magic[:4].hex(' ')}",
+            "an IDX file begins with two zero bytes", cure="give the original files, plain or gzip",
+        )  # fmt: skip
+    if magic[2] != 8:
+        raise bad_file(
+            path, f"byte 2 says type 0x{magic[2]:02x}; only unsigned bytes (0x08) are read",
+            cure="save the values as unsigned bytes",
+        )  # fmt: skip
+    _check_kind(path, magic[3], wanted)
+    sizes = file.read(4 * magic[3])
+    if len(sizes) < 4 * magic[3]:
+        raise bad_file(path, f"ends at byte {4 + len(sizes)}, within its header", cure="get the file again")
+    shape = tuple(int(size) for size in np.frombuffer(sizes, ">u4"))
+    if prod(shape) > LARGEST:
+        raise bad_file(
+            path, f"claims {_times(shape)} = {prod(shape):,} values in bytes 4 to {3 + len(sizes)}",
+            f"at most {LARGEST:,} are read", cure="get the file again, or cut it into smaller sets",
+        )  # fmt: skip
+    return shape
+
+
+def _check_kind(path: Path, axes: int, wanted: str) -> None:
+    found = KINDS.get(axes, f"{axes} axes")
+    if found.endswith(wanted):
+        return
+    swapped = f"give the {wanted} file here; images and labels may be swapped" if axes in KINDS else ""
+    raise bad_file(
+        path, f"holds {found}, not {wanted}",
+        f"byte 3, the number of axes, is {axes}: 1 is labels, 3 images", cure=swapped,
+    )  # fmt: skip
+
+
+def _cut(path: Path, end: int, full: int, shape: tuple[int, ...]) -> Exception:
+    return bad_file(
+        path,
+        f"ends at byte {end:,} of {full:,}",
+        f"its header promises {_times(shape)} values",
+        cure="get the file again; it was cut short",
+    )
+
+
+def _times(shape: tuple[int, ...]) -> str:
+    return "·".join(f"{size:,}" for size in shape)

@@ -1,0 +1,186 @@
+"""MNIST and Fashion-MNIST: found on disk, or downloaded once and checked.
+
+Order: the given folder, ``CNNSPEC_DATA``, the cache, the network. A folder may
+hold the four files itself or in a folder named after the set. Files that were
+downloaded are checked by SHA-256 each time; a user's own are taken as they are.
+
+MNIST: Y. LeCun and C. Cortes, CC BY-SA 3.0. Fashion-MNIST: Zalando SE, MIT.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, TypeAlias
+
+from platformdirs import user_cache_path
+
+from cnnspec.files import write_atomically
+from cnnspec.training.data.dataset import Dataset
+from cnnspec.training.data.faults import bad_file, missing
+from cnnspec.training.data.idx import read_pair
+
+Progress: TypeAlias = Callable[[str, int, int], None]
+"""Called with a file's name, the bytes received, and the bytes in all (0 if unknown)."""
+
+CONNECT_SECONDS = 20
+CHUNK = 1 << 16
+LARGEST = 200_000_000
+
+
+@dataclass(frozen=True)
+class Set:
+    """A published set: where it lies, what its files are, what its labels mean."""
+
+    name: str
+    sources: tuple[str, ...]
+    sums: dict[str, str]
+    names: tuple[str, ...]
+
+
+FILES: Final = (
+    "train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"
+)  # fmt: skip
+
+MNIST: Final = Set(
+    "mnist",
+    (
+        "https://storage.googleapis.com/cvdf-datasets/mnist/",
+        "https://ossci-datasets.s3.amazonaws.com/mnist/",
+    ),
+    dict(
+        zip(
+            FILES,
+            (
+                "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
+                "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
+                "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
+                "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
+            ),
+            strict=True,
+        )
+    ),
+    tuple("0123456789"),
+)
+
+FASHION: Final = Set(
+    "fashion_mnist",
+    ("https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/",),
+    dict(
+        zip(
+            FILES,
+            (
+                "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
+                "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845",
+                "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073",
+                "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5",
+            ),
+            strict=True,
+        )
+    ),
+    ("T-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "boot"),
+)
+
+
+def load(which: Set, folder: Path | None = None, progress: Progress | None = None) -> Dataset:
+    """The set, from a given folder or by the usual order; raises SpecError where it cannot be had."""
+    paths = locate(which, folder) or fetch(which, cache_folder(which), progress)
+    known = len(which.names) or 256
+    train = read_pair(paths[0], paths[1], known)
+    test = read_pair(paths[2], paths[3], known)
+    if train[0].shape[1:] != test[0].shape[1:]:
+        raise bad_file(paths[2], f"holds images {test[0].shape[1:]}, the training set {train[0].shape[1:]}")
+    names = which.names or tuple(map(str, range(int(train[1].max(initial=0)) + 1)))
+    return Dataset(which.name, *train, *test, names=names)
+
+
+def locate(which: Set, folder: Path | None = None) -> tuple[Path, ...] | None:
+    """The four files in the given folder or ``CNNSPEC_DATA``; a given folder must hold them."""
+    if folder is not None:
+        found = _in(folder, which)
+        if not found:
+            raise missing(
+                f"{folder} does not hold {which.name}",
+                f"put {', '.join(FILES)} there (plain or .gz), or into {folder / which.name}",
+            )
+        return found
+    home = os.environ.get("CNNSPEC_DATA")
+    return _in(Path(home), which) if home else None
+
+
+def cache_folder(which: Set) -> Path:
+    return user_cache_path("cnnspec") / "data" / which.name
+
+
+def fetch(which: Set, folder: Path, progress: Progress | None = None) -> tuple[Path, ...]:
+    """The four files in the cache, downloaded where they are missing or damaged."""
+    paths = tuple(folder / f"{name}.gz" for name in FILES)
+    for path in paths:
+        wanted = which.sums[path.stem]
+        if not path.exists() or hashlib.sha256(path.read_bytes()).hexdigest() != wanted:
+            data = _download(which, path.name, wanted, progress)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_atomically(path, data)
+    return paths
+
+
+def _in(folder: Path, which: Set) -> tuple[Path, ...] | None:
+    """The four files where a folder keeps this set, or None. Its own folder comes before the bare files."""
+    for place in (folder / which.name, folder / which.name.replace("_", "-"), folder):
+        found = [_file(place, name) for name in FILES]
+        paths = tuple(path for path in found if path)
+        if len(paths) == len(FILES) and not _is_another(paths[-1], which):
+            return paths
+    return None
+
+
+def _is_another(test_labels: Path, which: Set) -> bool:
+    """Whether the bare files of a folder are those of the other set: both use the same names."""
+    if not which.sums or test_labels.stat().st_size > CHUNK:
+        return False
+    digest = hashlib.sha256(test_labels.read_bytes()).hexdigest()
+    return any(digest in other.sums.values() for other in (MNIST, FASHION) if other is not which)
+
+
+def _file(folder: Path, name: str) -> Path | None:
+    """The file, packed or plain, under either way its name is spelled."""
+    dotted = name.replace("-idx", ".idx")
+    candidates = (folder / f"{name}.gz", folder / name, folder / f"{dotted}.gz", folder / dotted)
+    return next((path for path in candidates if path.is_file()), None)
+
+
+def _download(which: Set, name: str, wanted: str, progress: Progress | None) -> bytes:
+    troubles = []
+    for source in which.sources:
+        try:
+            data = _receive(source + name, name, progress)
+        except (urllib.error.URLError, TimeoutError, OSError, ValueError) as error:
+            troubles.append(f"{source}: {getattr(error, 'reason', None) or error}")
+            continue
+        if hashlib.sha256(data).hexdigest() == wanted:
+            return data
+        troubles.append(f"{source}: the SHA-256 of {name} is not the published one; it was thrown away")
+    raise missing(
+        f"{which.name} is not on this machine and could not be downloaded",
+        "give the folder that holds it: --data-dir FOLDER, or set CNNSPEC_DATA",
+        "or train on the digits that need no download: --data digits",
+        notes=tuple(troubles),
+    )
+
+
+def _receive(url: str, name: str, progress: Progress | None) -> bytes:
+    with urllib.request.urlopen(url, timeout=CONNECT_SECONDS) as answer:
+        total = int(answer.headers.get("Content-Length") or 0)
+        data = bytearray()
+        while chunk := answer.read(CHUNK):
+            data += chunk
+            if len(data) > LARGEST:
+                raise ValueError(f"sends more than {LARGEST:,} bytes")
+            if progress:
+                progress(name, len(data), total)
+    return bytes(data)
