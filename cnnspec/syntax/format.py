@@ -1,0 +1,275 @@
+"""Canonical text: two blanks an indent, one sentence form, comments kept in their places.
+
+What the writer of a spec chose to put on one line stays on one line while it
+fits; a blank line between sentences stays, several become one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final, TypeAlias
+
+from cnnspec.syntax import tree
+from cnnspec.syntax import write as text_of
+from cnnspec.syntax.parse import parse
+from cnnspec.text import Source, Span
+
+WIDTH: Final = 100
+INDENT: Final = 2
+
+Rewrite: TypeAlias = Callable[[tree.Layer], tree.Layer]
+Items: TypeAlias = tuple[tree.Statement, ...] | tuple[tree.Setting, ...]
+Item: TypeAlias = tree.Statement | tree.Setting
+
+_SPACE: Final = re.compile(r"(?:[\s;]|#[^\n]*)*")
+_EMPTY_LINE: Final = re.compile(r"\n[ \t\r]*\n")
+
+
+def write(node: tree.Spec | tree.Statement | tree.Expression) -> str:
+    """The canonical text of a node, one sentence a line; comments are not looked for."""
+    match node:
+        case tree.Spec():
+            layout = _Layout(None, ())
+            layout.items(node.statements, 0)
+            return layout.text()
+        case (
+            tree.Number()
+            | tree.Size()
+            | tree.Name()
+            | tree.Text()
+            | tree.Unknown()
+            | tree.Tuple()
+            | tree.Unary()
+            | tree.Binary()
+        ):
+            return text_of.expression(node)
+        case _:
+            layout = _Layout(None, ())
+            layout.items((node,), 0)
+            return layout.text().rstrip("\n")
+
+
+def format_source(source: Source, rewrite: Rewrite | None = None) -> str:
+    """The canonical text of a spec; ``rewrite`` may spell each layer differently.
+
+    Raises SpecError when the text cannot be read.
+    """
+    spec = parse(source)
+    layout = _Layout(source, spec.comments, rewrite)
+    layout.items(spec.statements, 0)
+    layout.comments_before(len(source.text), 0)
+    return layout.text()
+
+
+@dataclass(slots=True)
+class _Line:
+    indent: int
+    text: str
+    comment: str = ""
+    gap: bool = False
+
+    def write(self) -> str:
+        comment = f"  {self.comment}" if self.text and self.comment else self.comment
+        return f"{' ' * self.indent}{self.text}{comment}"
+
+
+@dataclass(slots=True)
+class _Layout:
+    """Lines under construction; without a source, every sentence begins a line."""
+
+    source: Source | None
+    comments: tuple[tree.Comment, ...]
+    rewrite: Rewrite | None = None
+    lines: list[_Line] = field(default_factory=list)
+    _next_comment: int = 0
+    _end: int = 0
+    """Where in the source the last thing written ends."""
+    _fresh: bool = True
+    """Nothing has been written in this body yet."""
+
+    def text(self) -> str:
+        out: list[str] = []
+        for line in self.lines:
+            out.extend(["", line.write()] if line.gap else [line.write()])
+        return "\n".join(out) + "\n" if out else ""
+
+    def items(self, items: Items, indent: int, bar: bool = False) -> None:
+        """Sentences, one after the other; ``bar`` says that the first continues a ``| ``."""
+        for n, item in enumerate(items):
+            begun = len(self.lines)
+            joined = bool(n) and self._joined(items[n - 1], item)
+            self.comments_before(item.span.start, indent + INDENT if joined and not bar else indent)
+            straight = len(self.lines) == begun and not self._comment_waits()
+            self._item(self._rewritten(item), item.span, indent, bar and not n and straight, joined, bar)
+            self._end, self._fresh = item.span.end, False
+
+    def comments_before(self, offset: int, indent: int) -> None:
+        """The comments not yet written that stand before a place."""
+        while self._next_comment < len(self.comments):
+            comment = self.comments[self._next_comment]
+            if comment.span.start >= offset:
+                return
+            self._next_comment += 1
+            if not comment.alone and self.lines and not self.lines[-1].comment:
+                self.lines[-1].comment = comment.text
+            else:
+                gap = self._gap(comment.span.start)
+                self.lines.append(_Line(indent, "", comment.text, gap))
+                self._fresh = False
+            self._end = comment.span.end
+
+    # One sentence ------------------------------------------------------------
+
+    def _item(self, item: Item, span: Span, indent: int, after_bar: bool, joined: bool, bar: bool) -> None:
+        line = self._one_line(item) if self._may_be_one_line(item, span) else None
+        opening = line if line is not None else f"{text_of.opening(item)} {{"
+        if line is not None and _has_braces(item) and not self._room(line, indent, after_bar, joined, bar):
+            line, opening = None, f"{text_of.opening(item)} {{"
+        self._open(opening, span, indent, after_bar, joined, bar)
+        if line is None:
+            self._inside(item, self.lines[-1].indent + (INDENT if self.lines[-1].text[:2] == "| " else 0))
+
+    def _open(self, text: str, span: Span, indent: int, after_bar: bool, joined: bool, bar: bool) -> None:
+        last = self.lines[-1] if self.lines else None
+        if after_bar and last:
+            last.text += f" {text}"
+        elif joined and last and self._same_line(span) and self._fits(last, text):
+            last.text += f" -> {text}"
+        elif joined:
+            self.lines.append(_Line(indent if bar else indent + INDENT, f"-> {text}"))
+        else:
+            self.lines.append(_Line(indent, text, gap=self._gap(span.start)))
+
+    def _inside(self, item: Item, indent: int) -> None:
+        """What stands in the braces, and the closing one."""
+        match item:
+            case tree.Layer():
+                self._paths(item.paths or (), indent)
+                self._close(item.span.end, indent, text_of.claim(item))
+            case tree.If():
+                self._condition(item, indent)
+            case tree.Train():
+                self._body(item.settings, indent)
+                self._close(item.span.end, indent)
+            case tree.Block() | tree.Repeat() | tree.Head():
+                self._body(item.body, indent)
+                self._close(item.span.end, indent)
+
+    def _body(self, items: Items, indent: int) -> None:
+        self._fresh = True
+        self.items(items, indent + INDENT)
+
+    def _close(self, end: int, indent: int, after: str = "") -> None:
+        self.comments_before(end, indent + INDENT)
+        self.lines.append(_Line(indent, "}" + after))
+        self._fresh = False
+
+    def _condition(self, item: tree.If, indent: int) -> None:
+        self._body(item.then, indent)
+        if not item.otherwise:
+            return self._close(item.span.end, indent)
+        self._close(self._closing(item.then, item.condition.span.end), indent)
+        nested = _else_if(item)
+        if nested is not None:
+            self.lines[-1].text += f" else {text_of.opening(nested)} {{"
+            return self._condition(nested, indent)
+        self.lines[-1].text += " else {"
+        self._body(item.otherwise, indent)
+        return self._close(item.span.end, indent)
+
+    def _paths(self, paths: tuple[tree.Path, ...], indent: int) -> None:
+        self._fresh = True
+        for path in paths:
+            self.comments_before(path.span.start, indent + INDENT)
+            self.lines.append(_Line(indent + INDENT, "|", gap=self._gap(path.span.start)))
+            self._end = path.span.start + 1
+            self.items(path.statements, indent + 2 * INDENT, bar=True)
+            self._end, self._fresh = path.span.end, False
+
+    # Decisions -----------------------------------------------------------------
+
+    def _rewritten(self, item: Item) -> Item:
+        return self.rewrite(item) if self.rewrite and isinstance(item, tree.Layer) else item
+
+    def _one_line(self, item: Item) -> str:
+        opening = text_of.opening(item)
+        match item:
+            case tree.Layer() if item.paths is not None:
+                bars = "".join(" |" + self._chain(path.statements) for path in item.paths)
+                return f"{opening} {{{bars} }}{text_of.claim(item)}"
+            case tree.If():
+                return opening + self._braces(item.then) + self._else(item)
+            case tree.Train():
+                return opening + self._braces(item.settings)
+            case tree.Block() | tree.Repeat() | tree.Head():
+                return opening + self._braces(item.body)
+        return opening
+
+    def _braces(self, items: Items) -> str:
+        return f" {{{self._chain(items)} }}"
+
+    def _else(self, item: tree.If) -> str:
+        if not item.otherwise:
+            return ""
+        nested = _else_if(item)
+        return f" else {self._one_line(nested)}" if nested else f" else{self._braces(item.otherwise)}"
+
+    def _chain(self, items: Items) -> str:
+        out = ""
+        for n, item in enumerate(items):
+            join = " " if not n else " -> " if self._joined(items[n - 1], item) else "; "
+            out += join + self._one_line(self._rewritten(item))
+        return out
+
+    def _may_be_one_line(self, item: Item, span: Span) -> bool:
+        return not _has_braces(item) or (self.source is not None and "\n" not in span.text)
+
+    def _joined(self, before: Item, after: Item) -> bool:
+        """Whether the source has an arrow between two sentences."""
+        return self.source is not None and "->" in self._between(before.span.end, after.span.start)
+
+    def _same_line(self, span: Span) -> bool:
+        return "\n" not in span.source.text[self._end : span.start]
+
+    def _between(self, start: int, end: int) -> str:
+        assert self.source is not None
+        return re.sub(r"#[^\n]*", "", self.source.text[start:end])
+
+    def _gap(self, start: int) -> bool:
+        """Whether an empty line stands between the last thing written and a place."""
+        if self._fresh or self.source is None:
+            return False
+        return bool(_EMPTY_LINE.search(self.source.text, self._end, start))
+
+    def _fits(self, line: _Line, text: str) -> bool:
+        return line.indent + len(line.text) + 4 + len(text) <= WIDTH and not line.comment
+
+    def _room(self, text: str, indent: int, after_bar: bool, joined: bool, bar: bool) -> bool:
+        """Whether a one-line text fits where it would begin a line."""
+        return indent + len(text) + (3 if joined else 0) + (0 if bar or not joined else INDENT) <= WIDTH
+
+    def _comment_waits(self) -> bool:
+        return bool(self.lines) and bool(self.lines[-1].comment)
+
+    def _closing(self, items: Items, otherwise: int) -> int:
+        """The offset of the brace that closes a body, after its last sentence or its opening brace."""
+        if self.source is None:
+            return 0
+        text = self.source.text
+        start = items[-1].span.end if items else text.index("{", otherwise) + 1
+        match = _SPACE.match(text, start)
+        return match.end() if match else start
+
+
+def _has_braces(item: Item) -> bool:
+    if isinstance(item, tree.Layer):
+        return item.paths is not None
+    return isinstance(item, tree.Block | tree.Repeat | tree.If | tree.Head | tree.Train)
+
+
+def _else_if(item: tree.If) -> tree.If | None:
+    """The condition that is all of an ``else``, when it was or may be written as one."""
+    only = item.otherwise[0] if len(item.otherwise) == 1 else None
+    return only if isinstance(only, tree.If) else None

@@ -1,0 +1,161 @@
+"""The canonical text of expressions and sentences, each on one line."""
+
+from __future__ import annotations
+
+from functools import singledispatch
+from typing import Final
+
+from cnnspec.syntax import tree
+
+OR, AND, NOT, COMPARISON, SUM, PRODUCT, SIGN, ATOM = range(8)
+"""Binding strengths, loosest first: what binds weaker than its place is put in parentheses."""
+
+_BINDING: Final = {"or": OR, "and": AND, "+": SUM, "-": SUM, "*": PRODUCT, "//": PRODUCT, "%": PRODUCT}
+
+
+def expression(node: tree.Expression, tight: bool = False) -> str:
+    """``depth - 1``; ``depth-1`` when ``tight``, as among arguments. Products are always tight."""
+    match node:
+        case tree.Number():
+            return node.text
+        case tree.Size():
+            return size(node)
+        case tree.Name():
+            return node.text
+        case tree.Text():
+            return f'"{node.value}"'
+        case tree.Unknown():
+            return "?"
+        case tree.Tuple():
+            return f"({', '.join(map(expression, node.items))})"
+        case tree.Unary():
+            word = "not " if node.operator == "not" else node.operator
+            return word + _within(node.operand, binding(node), tight)
+        case tree.Binary():
+            return _binary(node, tight)
+
+
+def size(node: tree.Size) -> str:
+    """``28x28x1``, with ``?`` for an unknown part."""
+    return "x".join("?" if part is None else str(part) for part in node.parts)
+
+
+def binding(node: tree.Expression) -> int:
+    if isinstance(node, tree.Unary):
+        return NOT if node.operator == "not" else SIGN
+    return _BINDING.get(node.operator, COMPARISON) if isinstance(node, tree.Binary) else ATOM
+
+
+def argument(node: tree.Expression) -> str:
+    """An expression among others: tight, and in parentheses when it has words or comparisons."""
+    return _within(node, SUM, tight=True)
+
+
+def arguments(nodes: tuple[tree.Expression, ...]) -> str:
+    """The arguments with a space before each; a sign after the first would be read as a minus."""
+    texts = [argument(node) for node in nodes]
+    return "".join(f" ({text})" if n and text.startswith("-") else f" {text}" for n, text in enumerate(texts))
+
+
+def options(nodes: tuple[tree.Option, ...]) -> str:
+    return "".join(f" {node.name}={argument(node.value)}" for node in nodes)
+
+
+def parameters(nodes: tuple[tree.Parameter, ...]) -> str:
+    return "".join(
+        f" {node.name}" if node.default is None else f" {node.name}={argument(node.default)}"
+        for node in nodes
+    )
+
+
+def claim(node: tree.Layer) -> str:
+    return f" => {size(node.claim)}" if node.claim else ""
+
+
+@singledispatch
+def opening(node: tree.Statement | tree.Setting) -> str:
+    """A sentence up to its brace, or all of one that has none."""
+    raise TypeError(f"not a sentence: {type(node).__name__}")
+
+
+@opening.register
+def _(node: tree.Layer) -> str:
+    label = f"{node.label.text}: " if node.label else ""
+    end = claim(node) if node.paths is None else ""
+    return label + node.word + arguments(node.arguments) + options(node.options) + end
+
+
+@opening.register
+def _(node: tree.Setting) -> str:
+    return node.word + arguments(node.arguments) + options(node.options)
+
+
+@opening.register
+def _(node: tree.Header) -> str:
+    return f"network {node.name.text}"
+
+
+@opening.register
+def _(node: tree.Input) -> str:
+    return f"input {expression(node.shape)}"
+
+
+@opening.register
+def _(node: tree.Let) -> str:
+    return f"let {node.name.text} = {expression(node.value)}"
+
+
+@opening.register
+def _(node: tree.Block) -> str:
+    return f"block {node.name.text}{parameters(node.parameters)}"
+
+
+@opening.register
+def _(node: tree.Repeat) -> str:
+    return f"repeat {expression(node.count)}"
+
+
+@opening.register
+def _(node: tree.If) -> str:
+    return f"if {expression(node.condition)}"
+
+
+@opening.register
+def _(node: tree.From) -> str:
+    return f"from {node.label.text}"
+
+
+@opening.register
+def _(node: tree.Head) -> str:
+    return f"head {node.name.text}{options(node.options)}"
+
+
+@opening.register
+def _(node: tree.Use) -> str:
+    return f"use {expression(node.path)}"
+
+
+@opening.register
+def _(node: tree.Expect) -> str:
+    return f"expect {expression(node.condition)}"
+
+
+@opening.register
+def _(node: tree.Train) -> str:
+    return "train"
+
+
+def _binary(node: tree.Binary, tight: bool) -> str:
+    strength = binding(node)
+    left_least = strength + 1 if strength == COMPARISON else strength
+    left = _within(node.left, left_least, tight)
+    right = _within(node.right, strength + 1, tight)
+    close = strength == PRODUCT or (tight and strength == SUM)
+    operator = node.operator if close else f" {node.operator} "
+    return left + operator + right
+
+
+def _within(node: tree.Expression, least: int, tight: bool) -> str:
+    if binding(node) >= least:
+        return expression(node, tight)
+    return f"({expression(node)})"
