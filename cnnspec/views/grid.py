@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from cnnspec.views.paint import Paper, cut, pad, width_of
@@ -30,7 +30,7 @@ class Line:
     """One line of the table: a cell a column key; a rule is a line without cells."""
 
     cells: dict[str, str] = field(default_factory=dict)
-    styles: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    styles: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     rule: bool = False
 
 

@@ -1,0 +1,146 @@
+"""The order in which a network is told: blocks as sections, branches as limbs of a tree.
+
+Which nodes belong to a branch follows from the graph: they lie between a merge
+and its fork, the last node that every path to the merge goes through. A skip
+that only reaches forward (``add stem``) is no branch and bends nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from cnnspec.analysis.fold import Block, Leaf, Repeated, Segment, fold
+from cnnspec.network.graph import Network, Node
+
+
+@dataclass(frozen=True, slots=True)
+class Limb:
+    """Path number ``path`` of the merge with the index ``merge``."""
+
+    merge: int
+    path: int
+
+
+@dataclass(slots=True)
+class Section:
+    """A block (``prefix`` is its dotted path), a repeat (``times``), or a branch (``limb``).
+
+    ``nodes`` are all layers it stands for, those of folded turns included.
+    """
+
+    items: list[Item] = field(default_factory=list)
+    nodes: tuple[Node, ...] = ()
+    prefix: tuple[str, ...] = ()
+    limb: Limb | None = None
+    times: int = 1
+
+
+Item: TypeAlias = Section | Node
+
+
+def outline(network: Network, folded: bool = True) -> Section:
+    """The layers as nested sections in the order of the network."""
+    return Section(_Outliner(network).items(fold(network, repeats=folded), frozenset()), network.layers)
+
+
+class _Outliner:
+    def __init__(self, network: Network) -> None:
+        self.limbs = _limbs(network)
+
+    def items(self, segments: Sequence[Segment], within: frozenset[Limb]) -> list[Item]:
+        """The segments as items, those on the same new limb gathered under it."""
+        root = Section()
+        for segment in segments:
+            limbs = [limb for limb in self._limbs_of(segment) if limb not in within]
+            section = root
+            for limb in limbs:
+                section = _last_limb(section, limb)
+            section.items.append(self._item(segment, within.union(limbs)))
+        return root.items
+
+    def _limbs_of(self, segment: Segment) -> list[Limb]:
+        """The limbs that hold the whole segment, outermost first."""
+        first, *others = (self.limbs[node.index] for node in segment.nodes)
+        return [limb for limb in first if all(limb in other for other in others)]
+
+    def _item(self, segment: Segment, within: frozenset[Limb]) -> Item:
+        if isinstance(segment, Leaf):
+            return segment.node
+        if isinstance(segment, Block):
+            return Section(self.items(segment.segments, within), segment.nodes, _common(segment.nodes))
+        return self._repeated(segment, within)
+
+    def _repeated(self, segment: Repeated, within: frozenset[Limb]) -> Section:
+        """A repeat of one block is that block, so many times."""
+        items = self.items(segment.segments, within)
+        only = items[0] if len(items) == 1 else None
+        if isinstance(only, Section) and only.limb is None and only.times == 1:
+            only.times, only.nodes = segment.times, segment.nodes
+            return only
+        return Section(items, segment.nodes, times=segment.times)
+
+
+def _last_limb(section: Section, limb: Limb) -> Section:
+    last = section.items[-1] if section.items else None
+    if isinstance(last, Section) and last.limb == limb:
+        return last
+    found = Section(limb=limb)
+    section.items.append(found)
+    return found
+
+
+def _common(nodes: Sequence[Node]) -> tuple[str, ...]:
+    """The path that all the nodes share, their own names apart."""
+    shared = nodes[0].path[:-1]
+    for node in nodes[1:]:
+        while shared != node.path[: len(shared)]:
+            shared = shared[:-1]
+    return shared
+
+
+def _limbs(network: Network) -> list[list[Limb]]:
+    """For each node, the limbs it lies on, outermost first."""
+    limbs: list[list[Limb]] = [[] for _ in network.nodes]
+    forks = _forks(network)
+    for node in reversed(network.nodes):
+        if len(node.inputs) > 1 and _is_braced(node):
+            _claim(network, node, forks[node.index], limbs)
+    return limbs
+
+
+def _is_braced(node: Node) -> bool:
+    """Written with its paths inside, ``add { | … }``; a graph without a text has only such merges."""
+    return node.span is None or "{" in node.span.text
+
+
+def _claim(network: Network, merge: Node, fork: int, limbs: list[list[Limb]]) -> None:
+    seen: set[int] = set()
+    for path, source in enumerate(merge.inputs):
+        queue = [source]
+        while queue:
+            index = queue.pop()
+            if index > fork and index not in seen:
+                seen.add(index)
+                limbs[index].append(Limb(merge.index, path))
+                queue.extend(network.nodes[index].inputs)
+
+
+def _forks(network: Network) -> list[int]:
+    """For each node, the nearest other node that every path from the input to it goes through."""
+    above, depth = [0] * len(network.nodes), [0] * len(network.nodes)
+    for node in network.layers:
+        fork = node.inputs[0]
+        for other in node.inputs[1:]:
+            fork = _meeting(fork, other, above, depth)
+        above[node.index], depth[node.index] = fork, depth[fork] + 1
+    return above
+
+
+def _meeting(one: int, other: int, above: list[int], depth: list[int]) -> int:
+    while one != other:
+        if depth[one] < depth[other]:
+            one, other = other, one
+        one = above[one]
+    return one

@@ -1,0 +1,208 @@
+"""The table of a network for the terminal: one line a layer, totals, budgets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from cnnspec.layers.base import show
+from cnnspec.network.graph import Node
+from cnnspec.views.columns import DEFAULT, FIGURES, Figure, choose, sources
+from cnnspec.views.grid import Column, Line, draw, fit
+from cnnspec.views.outline import Section, outline
+from cnnspec.views.paint import PLAIN, Paper, in_bytes, wrap
+
+if TYPE_CHECKING:
+    from cnnspec.analysis.report import Analysis, Row
+    from cnnspec.diagnostics import Diagnostic
+
+LABEL = 12
+"""Width of the words before the totals."""
+
+
+def render(
+    analysis: Analysis,
+    *,
+    paper: Paper = PLAIN,
+    columns: Sequence[str] = (),
+    folded: bool = True,
+    failures: Sequence[Diagnostic] = (),
+) -> str:
+    """The table as text; ``failures`` are marked where they broke the network off."""
+    lines = _heading(analysis, paper)
+    lines += _layers(analysis, paper, columns, folded, failures)
+    if not failures:
+        lines += ["", *_summary(analysis, paper)]
+    if analysis.expectations:
+        lines += ["", *_expectations(analysis, paper)]
+    return "\n".join(lines) + "\n"
+
+
+def _heading(analysis: Analysis, paper: Paper) -> list[str]:
+    network = analysis.network
+    count = len(network.layers)
+    facts = [f"input {show(network.input)}", f"{count} layer{'s' if count != 1 else ''}"]
+    if analysis.batch != 1:
+        facts.append(f"batch N = {analysis.batch}")
+    name = [paper.paint(network.name, "bold")] if network.name else []
+    return [" " + paper.text(" · ").join([*name, *facts]), ""]
+
+
+def _layers(
+    analysis: Analysis,
+    paper: Paper,
+    names: Sequence[str],
+    folded: bool,
+    failures: Sequence[Diagnostic],
+) -> list[str]:
+    figures = choose(names or DEFAULT)
+    lines = [*Rows(analysis, figures, paper).lines(outline(analysis.network, folded)), Line(rule=True)]
+    lines.append(_total(analysis, figures, paper) if not failures else _broken_off(figures, failures, paper))
+    fitted = fit([_column(figure) for figure in figures], lines, paper.width, keep_all=bool(names))
+    drawn = draw(fitted, lines, paper)
+    if fitted.dropped:
+        missing = ", ".join(FIGURES[column.key].key for column in fitted.dropped)
+        drawn += [paper.paint(line, "dim") for line in _noted(f"no room for: {missing} (--columns)", paper)]
+    return drawn
+
+
+def _noted(text: str, paper: Paper) -> list[str]:
+    return [f" {line}" for line in wrap(paper.text(text), paper.width - 1)]
+
+
+def _column(figure: Figure) -> Column:
+    return Column(figure.key, figure.title, figure.right, figure.least, figure.rank)
+
+
+class Rows:
+    """Turns the outline into lines of the table."""
+
+    def __init__(self, analysis: Analysis, figures: Sequence[Figure], paper: Paper) -> None:
+        self.analysis, self.figures, self.paper = analysis, figures, paper
+        self.rows = {row.node.index: row for row in analysis.rows}
+
+    def lines(
+        self, section: Section, first: str = "", rest: str = "", prefix: tuple[str, ...] = ()
+    ) -> list[Line]:
+        """The lines of a section; ``first`` goes before its first line, ``rest`` before the others.
+
+        ``prefix`` is the path of the block around it, which its names leave out.
+        """
+        found: list[Line] = []
+        for item in section.items:
+            before = rest if found else first
+            if isinstance(item, Section):
+                found += self._section(item, before, rest, prefix)
+            else:
+                found.append(self._row(item, before, prefix))
+        return found
+
+    def _section(self, section: Section, first: str, rest: str, prefix: tuple[str, ...]) -> list[Line]:
+        if section.limb:
+            return self.lines(section, first + "├─ ", rest + "│  ", prefix)
+        header = self._header(section, first, prefix)
+        return [header, *self.lines(section, rest + "  ", rest + "  ", section.prefix or prefix)]
+
+    def _row(self, node: Node, before: str, prefix: tuple[str, ...]) -> Line:
+        row = self.rows[node.index]
+        texts = {figure.key: figure.text(figure.of(row, self.analysis)) for figure in self.figures}
+        texts["layer"] = before + _short(node, prefix)
+        if "operation" in texts and "from" not in texts:
+            texts["operation"] += self._connections(row)
+        styles: dict[str, tuple[str, ...]] = {"layer": (str(node.layer.family),), "operation": ("dim",)}
+        styles |= {key: ("dim",) for key, text in texts.items() if text in {"0", "all", "0 B", "0.0%"}}
+        return Line({key: self.paper.text(text) for key, text in texts.items()}, styles)
+
+    def _connections(self, row: Row) -> str:
+        """What a merge, or a layer that does not follow the one above it, reads."""
+        node = row.node
+        if len(node.inputs) == 1 and node.inputs[0] == node.index - 1:
+            return ""
+        if len(node.inputs) == 1 and self._is_first_of_limb(node):
+            return ""
+        own = node.name.rpartition(".")[0]
+        names = [name.removeprefix(f"{own}.") if own else name for name in sources(row, self.analysis)]
+        return f" ← {', '.join(names)}"
+
+    def _is_first_of_limb(self, node: Node) -> bool:
+        return len(self.analysis.network.readers[node.inputs[0]]) > 1
+
+    def _header(self, section: Section, before: str, prefix: tuple[str, ...]) -> Line:
+        """The name of a block; when folded, also what all its turns come to."""
+        title = before + (".".join(section.prefix[len(prefix) :]) or "repeat")
+        cells = {"layer": title}
+        if section.times > 1:
+            cells = {
+                "layer": f"{title}  ×{section.times}",
+                **{
+                    figure.key: figure.text(self._sum(figure, section.nodes))
+                    for figure in self.figures
+                    if figure.sums
+                },
+            }
+        return Line({key: self.paper.text(text) for key, text in cells.items()}, {"layer": ("bold",)})
+
+    def _sum(self, figure: Figure, nodes: Sequence[Node]) -> int:
+        values = (figure.of(self.rows[node.index], self.analysis) for node in nodes)
+        return sum(value for value in values if isinstance(value, int))
+
+
+def _short(node: Node, prefix: tuple[str, ...]) -> str:
+    """The name within the block around it."""
+    return ".".join(node.path[len(prefix) :]) or node.name
+
+
+def _total(analysis: Analysis, figures: Sequence[Figure], paper: Paper) -> Line:
+    totals = analysis.totals
+    cells = {"layer": "total"}
+    for figure in figures:
+        if figure.sums:
+            name = "activation_bytes" if figure.key == "memory" else figure.key
+            cells[figure.key] = paper.text(figure.text(getattr(totals, name)))
+    return Line(cells, dict.fromkeys(cells, ("bold",)))
+
+
+def _broken_off(figures: Sequence[Figure], failures: Sequence[Diagnostic], paper: Paper) -> Line:
+    """The last line of a network that could not be built to its end."""
+    first = failures[0]
+    place = f"line {first.span.line}" if first.span else "the end"
+    cells = {"layer": paper.text(f"✗ {place}")}
+    if first.span and any(figure.key == "operation" for figure in figures):
+        cells["operation"] = paper.text(first.span.source.line(first.span.line).strip())
+    return Line(cells, {"layer": ("bad",), "operation": ("bad",)})
+
+
+def _summary(analysis: Analysis, paper: Paper) -> list[str]:
+    totals = analysis.totals
+    params = f"{totals.params:,}"
+    if totals.frozen:
+        params += f" = {totals.trainable:,} trainable + {totals.frozen:,} frozen"
+    params += f" · {in_bytes(totals.weight_bytes)} as float32"
+    if totals.buffers:
+        params += f" · {totals.buffers:,} buffers beside them"
+    operations = (
+        f"{totals.multiplies:,} multiplies + {totals.additions:,} additions + {totals.elementwise:,} others"
+        f" = {totals.flops:,} flops"
+    )
+    memory = (
+        f"{in_bytes(totals.activation_bytes)} for all outputs · "
+        f"{in_bytes(totals.peak_activation_bytes)} at the peak · {in_bytes(totals.training_bytes)} to train"
+    )
+    facts = {"params": params, "operations": operations, "memory": memory}
+    if analysis.convention != "cnnspec" or analysis.exclude_padding:
+        facts["counted"] = analysis.rule
+    return [line for label, text in facts.items() for line in _labelled(label, text, paper)]
+
+
+def _labelled(label: str, text: str, paper: Paper) -> list[str]:
+    first, *rest = wrap(paper.text(text), max(paper.width - LABEL - 1, 16))
+    return [f" {paper.paint(label.ljust(LABEL), 'dim')}{first}", *(" " * (LABEL + 1) + line for line in rest)]
+
+
+def _expectations(analysis: Analysis, paper: Paper) -> list[str]:
+    lines = []
+    for item in analysis.expectations:
+        mark, style = ("✓", "good") if item.holds else ("✗", "bad")
+        actual = f"{item.actual:,}" if item.actual is not None else "unknown"
+        lines.append(f" {paper.paint(paper.text(mark), style)} expect {item.text} ({actual})")
+    return lines
