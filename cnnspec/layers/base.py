@@ -12,9 +12,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, ClassVar, Literal, TypeAlias
+from functools import lru_cache
+from math import prod
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.fields import FieldInfo
 
 from cnnspec.diagnostics import Misfit
 from cnnspec.formula import Formula, Number, Symbol, product, total
@@ -84,12 +87,18 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Slide:
-    """A window that slides: position o sees i = o·stride − before + j·dilation, j < kernel."""
+    """A window that slides: position o sees i = o·stride − before + j·dilation, j < kernel.
+
+    A negative ``before`` cuts pixels off the near end. An i outside the map is
+    nothing (``zeros``), the nearest edge pixel (``replicate``) or the pixel
+    mirrored at the edge, the edge itself not repeated (``reflect``).
+    """
 
     kernel: int = 1
     stride: int = 1
     before: int = 0
     dilation: int = 1
+    outside: Literal["zeros", "replicate", "reflect"] = "zeros"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +113,10 @@ class Spread:
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """Upsampling by ``factor``: o sees o // factor, or its two neighbours when ``linear``."""
+    """Upsampling by ``factor``: o sees i = o // factor.
+
+    When ``linear``, it sees the two pixels around (o + 1/2)/factor − 1/2, clipped to the map.
+    """
 
     factor: int
     linear: bool = False
@@ -119,10 +131,27 @@ Window: TypeAlias = Slide | Spread | Stretch | Everything
 SAME_PLACE = Slide()
 
 
+ANSWERS: Final = (
+    "axes", "output", "shape", "weights", "params", "buffers",
+    "multiplies", "additions", "elementwise", "window",
+)  # fmt: skip
+"""The questions whose answers are remembered for equal layers with equal inputs."""
+
+REMEMBERED: Final = 4096
+"""Answers kept for each question of each layer class."""
+
+
 class Layer(BaseModel):
-    """The base of all layers; the defaults describe an elementwise layer without weights."""
+    """The base of all layers; the defaults describe an elementwise layer without weights.
+
+    Answers are remembered: a network repeats the same layer on the same shape
+    many times, and every view asks again.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
+    __slots__ = ("_hash",)
+    if TYPE_CHECKING:
+        _hash: int
 
     word: ClassVar[str]
     """The layer's word in the language."""
@@ -131,6 +160,18 @@ class Layer(BaseModel):
     """Fields that may be given without their name, in order; at most two."""
     arity: ClassVar[tuple[int, int | None]] = (1, 1)
     """Fewest and most inputs; None is any number."""
+    references: ClassVar[tuple[str, ...]] = ()
+    """Fields that name another layer, which flows in as an input after the current one."""
+    derived: ClassVar[frozenset[str]] = frozenset()
+    """Fields that ``bind`` fills in; a user neither gives nor sees them."""
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        remember(cls)
+
+    def bind(self, *referred: tuple[Layer, Shapes]) -> Layer:
+        """The layer completed by what its ``references`` are: each a layer and its input shapes."""
+        return self
 
     def output(self, inputs: Shapes) -> tuple[Formula, ...]:
         """The law of each axis of the output; raises Misfit where the inputs do not fit."""
@@ -166,22 +207,52 @@ class Layer(BaseModel):
         """For each spatial axis, what an output position sees of input ``which``."""
         return tuple(SAME_PLACE for _ in spatial(inputs[which]))
 
+    @classmethod
+    def option_fields(cls) -> dict[str, FieldInfo]:
+        """The options a user may give: the layer's own first, those of all weighted layers last."""
+        shared = [name for name in ("init", "frozen") if name in cls.model_fields]
+        own = [name for name in cls.model_fields if name not in cls.derived and name not in shared]
+        return {name: cls.model_fields[name] for name in own + shared}
+
     def options(self) -> dict[str, Any]:
-        """The options that differ from their defaults, in the order of the model."""
+        """The options that differ from their defaults, in the order of ``option_fields``."""
         return {
             name: getattr(self, name)
-            for name, field in type(self).model_fields.items()
+            for name, field in self.option_fields().items()
             if field.is_required() or getattr(self, name) != field.default
         }
 
+    def __eq__(self, other: object) -> bool:
+        return self is other or (type(self) is type(other) and self.__dict__ == other.__dict__)
+
+    def __hash__(self) -> int:
+        try:
+            return self._hash
+        except AttributeError:
+            object.__setattr__(self, "_hash", hash((type(self), *self.__dict__.values())))
+            return self._hash
+
+
+def remember(layer: type[Layer]) -> None:
+    """Keep the answers that this very class gives, by layer and inputs."""
+    for name in ANSWERS:
+        if name in layer.__dict__:
+            setattr(layer, name, lru_cache(maxsize=REMEMBERED)(layer.__dict__[name]))
+
+
+remember(Layer)
+
 
 class Weighted(Layer):
-    """A layer with weights of its own: they may be frozen, and say how they begin."""
+    """A layer with parameters of its own."""
 
-    frozen: bool = False
-    """Kept as they are in training; they count as parameters all the same."""
-    init: str | None = None
-    """Name of the initialiser; the recipe's when not given."""
+    frozen: bool = Field(False, description="keep the parameters as they are in training")
+
+
+class Kernelled(Weighted):
+    """A layer whose weights begin at random."""
+
+    init: str | None = Field(None, description="how the weights begin; the recipe says unless given here")
 
 
 def axes_of(shape: Shape) -> tuple[Formula, ...]:
@@ -208,6 +279,22 @@ def count_of(shape: Shape, letter: str = "o", what: str = "output") -> Formula:
     return product((*spatial_symbols(shape, letter, what), channels))
 
 
+def values(shape: Shape) -> Formula:
+    """How many values a shape holds, by the names ``axes_of`` gives: ``i_h·i_w·C``."""
+    return product(axes_of(shape))
+
+
+def need_vector(word: str, shape: Shape) -> None:
+    """Refuse a map where one row of numbers is needed."""
+    if len(shape) != 1:
+        raise Misfit(
+            "needs-a-vector",
+            f"{word} needs a vector, not the map {show(shape)}",
+            notes=(f"flattened, {show(shape)} is a vector of {prod(shape):,} values",),
+            help=("put flatten before it",),
+        )
+
+
 def need_spatial(word: str, shape: Shape, fewest: int = 1, most: int = 3) -> None:
     """Refuse a shape whose number of spatial axes the layer cannot take."""
     if not fewest <= len(shape) - 1 <= most:
@@ -216,3 +303,20 @@ def need_spatial(word: str, shape: Shape, fewest: int = 1, most: int = 3) -> Non
             f"{word} needs a map with {fewest} to {most} spatial axes, not {show(shape)}",
             help=("put it before flatten, or reshape the vector into a map",),
         )
+
+
+def need_groups(what: str, count: int, groups: int) -> None:
+    """Refuse a count that the groups do not divide."""
+    if count % groups:
+        raise Misfit(
+            "groups-do-not-divide",
+            f"{count} {what} cannot be cut into {groups} equal groups",
+            notes=(f"{count} = {count // groups}·{groups} + {count % groups}",),
+            help=(f"take a number of groups that divides {count}: {_divisors(count)}",),
+            option="groups",
+        )
+
+
+def _divisors(number: int) -> str:
+    found = [str(n) for n in range(1, min(number, 4096) + 1) if number % n == 0]
+    return ", ".join(found[:12]) + (" …" if len(found) > 12 else "")

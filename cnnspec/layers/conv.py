@@ -1,47 +1,87 @@
-"""Convolution: dense, grouped and depthwise, on one to three spatial axes."""
+"""Convolution: dense, grouped, depthwise, by a table of connections, and transposed."""
 
 from __future__ import annotations
 
 from math import prod
 from typing import ClassVar
 
-from pydantic import PositiveInt
+from pydantic import Field, PositiveInt, field_validator, model_validator
 
-from cnnspec.diagnostics import Misfit
 from cnnspec.formula import Formula, Symbol, product
+from cnnspec.layers import connections
 from cnnspec.layers.base import (
-    AXES,
-    AXIS_NAMES,
     Family,
-    Shape,
+    Kernelled,
     Shapes,
     Weight,
-    Weighted,
     Window,
+    need_groups,
     need_spatial,
     output_symbols,
+    spatial_symbols,
 )
-from cnnspec.layers.window import Axis, Extent, Padding, axes, output_of
+from cnnspec.layers.window import (
+    Axis,
+    Extent,
+    Extra,
+    Padding,
+    SpreadAxis,
+    axes,
+    kernel_symbols,
+    output_of,
+    spread_axes,
+)
+
+FILTERS = "how many kernels, one output channel each"
+KERNEL = "height and width of the kernel"
+STRIDE = "pixels from one position of the kernel to the next"
+PADDING = "zeros around the map: a number, (h, w), (top, bottom, left, right), same, valid or full"
+DILATION = "pixels from one tap of the kernel to the next"
+GROUPS = "cuts the channels into groups that do not see each other"
+BIAS = "add one trainable number to each output channel"
 
 
-class Conv(Weighted):
+class Conv(Kernelled):
     """Convolution with ``filters`` kernels (cross-correlation, as every framework computes it).
 
-    Each filter reads all channels of its group. Weights: ``weight`` (filters,
-    channels/groups, *kernel), ``bias`` (filters,). LeCun et al. 1998.
+    Each filter reads all channels of its group, or those that ``connections`` gives it. Weights:
+    ``weight`` (filters, channels/groups, *kernel), with connections (connections, *kernel), filter
+    by filter; ``bias`` (filters,). LeCun et al. 1998.
     """
 
     word: ClassVar[str] = "conv"
     family: ClassVar[Family] = Family.CONV
     positional: ClassVar[tuple[str, ...]] = ("filters", "kernel")
 
-    filters: PositiveInt
-    kernel: Extent
-    stride: Extent = (1,)
-    padding: Padding = (0,)
-    dilation: Extent = (1,)
-    groups: PositiveInt = 1
-    bias: bool = True
+    filters: PositiveInt = Field(description=FILTERS)
+    kernel: Extent = Field(description=KERNEL)
+    stride: Extent = Field((1,), description=STRIDE)
+    padding: Padding = Field((0,), description=PADDING)
+    dilation: Extent = Field((1,), description=DILATION)
+    groups: PositiveInt = Field(1, description=GROUPS)
+    bias: bool = Field(True, description=BIAS)
+    connections: str | None = Field(
+        None,
+        description="which channels each filter reads: lenet1998, or a list a filter, as in 0 1 2; 1 2 3",
+    )
+
+    @field_validator("connections")
+    @classmethod
+    def _readable(cls, text: str | None) -> str | None:
+        if text is not None:
+            connections.read(text)
+        return text
+
+    @model_validator(mode="after")
+    def _one_list_a_filter(self) -> Conv:
+        if self.connections is None:
+            return self
+        if self.groups != 1:
+            raise ValueError("connections and groups cannot be given together")
+        rows = len(connections.read(self.connections))
+        if rows != self.filters:
+            raise ValueError(f"connections lists {rows} filters, but there are {self.filters}")
+        return self
 
     def axes(self, inputs: Shapes) -> tuple[Axis, ...]:
         """The window along each spatial axis; raises Misfit where it does not fit."""
@@ -51,66 +91,69 @@ class Conv(Weighted):
             padding=self.padding, dilation=self.dilation,
         )  # fmt: skip
 
+    def table(self) -> tuple[tuple[int, ...], ...] | None:
+        """The channels that each filter reads; None when it reads all of its group."""
+        return None if self.connections is None else connections.read(self.connections)
+
     def output(self, inputs: Shapes) -> tuple[Formula, ...]:
-        self.check_groups(inputs[0][-1])
-        return output_of(self.axes(inputs), self.filter_symbol(inputs))
+        need_groups("input channels", inputs[0][-1], self.groups)
+        need_groups("filters", self.filters, self.groups)
+        if self.connections is not None:
+            connections.check(connections.read(self.connections), inputs[0][-1])
+        return output_of(self.axes(inputs), self.outputs_of())
 
     def weights(self, inputs: Shapes) -> tuple[Weight, ...]:
         kernel = tuple(axis.kernel for axis in self.axes(inputs))
-        taps, group = prod(kernel), inputs[0][-1] // self.groups
-        filters = self.filter_symbol(inputs)
-        fan_out = int(filters) // self.groups * taps
-        weight = Weight(
-            "weight", (int(filters), group, *kernel), filters * self.taps(inputs), group * taps, fan_out
-        )
-        bias = Weight("bias", (int(filters),), filters, group * taps, fan_out, initial="zeros")
+        table, taps, channels = self.table(), prod(kernel), inputs[0][-1]
+        fan_in, fan_out = channels // self.groups * taps, self.filters // self.groups * taps
+        shape: tuple[int, ...] = (self.filters, channels // self.groups, *kernel)
+        if table is not None:
+            lines = sum(map(len, table))
+            fan_in, fan_out = round(taps * lines / self.filters), round(taps * lines / channels)
+            shape = (lines, *kernel)
+        weight = Weight("weight", shape, self._kernels(inputs), fan_in, fan_out)
+        bias = Weight("bias", (self.filters,), self.outputs_of(), fan_in, fan_out, initial="zeros")
         return (weight, bias) if self.bias else (weight,)
 
     def multiplies(self, inputs: Shapes) -> Formula:
-        return product((*self._outputs(inputs), self.taps(inputs)))
+        return product((*output_symbols(self.shape(inputs)), self._kernels(inputs)))
 
     def additions(self, inputs: Shapes) -> Formula:
-        taps = self.taps(inputs)
-        each = taps if self.bias else taps - 1
-        return product((*self._outputs(inputs), each))
+        if self.bias:
+            return self.multiplies(inputs)
+        places = output_symbols(self.shape(inputs))
+        if self.connections is not None:
+            return product((*places, self._kernels(inputs) - self.outputs_of()))
+        return product((*places, self.outputs_of(), self.taps(inputs) - 1))
 
     def window(self, inputs: Shapes, which: int = 0) -> tuple[Window, ...]:
         return tuple(axis.slide for axis in self.axes(inputs))
 
-    def filter_symbol(self, inputs: Shapes) -> Symbol:
+    def outputs_of(self) -> Formula:
+        """The number of output channels."""
         return Symbol("F", self.filters, "filters")
 
     def taps(self, inputs: Shapes) -> Formula:
         """Multiplications for one output value: the kernel over the channels it reads."""
-        kernels = tuple(
-            Symbol(f"k_{name}", axis.kernel, f"kernel {AXIS_NAMES[name]}")
-            for name, axis in zip(AXES[len(inputs[0]) - 1], self.axes(inputs), strict=True)
-        )
+        kernel = kernel_symbols(self.axes(inputs))
+        if self.groups == inputs[0][-1] and self.groups > 1:
+            return product(kernel)
         channels = Symbol("C", inputs[0][-1], "input channels")
         if self.groups == 1:
-            return product((*kernels, channels))
-        if self.groups == inputs[0][-1]:
-            return product(kernels)
-        return product((*kernels, channels / Symbol("g", self.groups, "groups")))
+            return product((*kernel, channels))
+        return product((*kernel, channels / Symbol("g", self.groups, "groups")))
 
-    def check_groups(self, channels: int) -> None:
-        for what, count in (("input channels", channels), ("filters", self.filters)):
-            if count % self.groups:
-                raise Misfit(
-                    "groups-do-not-divide",
-                    f"{count} {what} cannot be cut into {self.groups} equal groups",
-                    notes=(f"{count} = {count // self.groups}·{self.groups} + {count % self.groups}",),
-                    help=(f"take a number of groups that divides {count}: {_divisors(count)}",),
-                    option="groups",
-                )
-
-    def _outputs(self, inputs: Shapes) -> tuple[Formula, ...]:
-        shape: Shape = self.shape(inputs)
-        return (*output_symbols(shape), self.filter_symbol(inputs))
+    def _kernels(self, inputs: Shapes) -> Formula:
+        """Taps of all filters together."""
+        table = self.table()
+        if table is None:
+            return self.outputs_of() * self.taps(inputs)
+        lines = Symbol("n", sum(map(len, table)), "connections")
+        return lines * product(kernel_symbols(self.axes(inputs)))
 
 
-class Depthwise(Weighted):
-    """Convolution of each channel alone: ``multiplier`` kernels a channel (Howard et al. 2017).
+class Depthwise(Kernelled):
+    """Convolution of each channel alone: ``multiplier`` kernels a channel. Howard et al. 2017.
 
     Weights: ``weight`` (channels·multiplier, 1, *kernel), ``bias`` (channels·multiplier,).
     """
@@ -119,12 +162,12 @@ class Depthwise(Weighted):
     family: ClassVar[Family] = Family.CONV
     positional: ClassVar[tuple[str, ...]] = ("kernel",)
 
-    kernel: Extent
-    stride: Extent = (1,)
-    padding: Padding = (0,)
-    dilation: Extent = (1,)
-    multiplier: PositiveInt = 1
-    bias: bool = True
+    kernel: Extent = Field(description=KERNEL)
+    stride: Extent = Field((1,), description=STRIDE)
+    padding: Padding = Field((0,), description=PADDING)
+    dilation: Extent = Field((1,), description=DILATION)
+    multiplier: PositiveInt = Field(1, description="how many kernels each channel has")
+    bias: bool = Field(True, description=BIAS)
 
     def as_conv(self, inputs: Shapes) -> Conv:
         """The same layer as a convolution with one group a channel."""
@@ -134,6 +177,9 @@ class Depthwise(Weighted):
             filters=channels * self.multiplier, kernel=self.kernel, stride=self.stride,
             padding=self.padding, dilation=self.dilation, groups=channels, bias=self.bias,
         )  # fmt: skip
+
+    def axes(self, inputs: Shapes) -> tuple[Axis, ...]:
+        return self.as_conv(inputs).axes(inputs)
 
     def output(self, inputs: Shapes) -> tuple[Formula, ...]:
         return self.as_conv(inputs).output(inputs)
@@ -156,12 +202,73 @@ class _DepthwiseConv(Conv):
 
     word: ClassVar[str] = "depthwise"
 
-    def filter_symbol(self, inputs: Shapes) -> Symbol:
+    def outputs_of(self) -> Formula:
+        channels = Symbol("C", self.groups, "channels")
         multiplier = self.filters // self.groups
-        name = "C" if multiplier == 1 else "C·m"
-        return Symbol(name, self.filters, "channels" if multiplier == 1 else "channels times multiplier")
+        return channels if multiplier == 1 else channels * Symbol("m", multiplier, "kernels a channel")
+
+    def taps(self, inputs: Shapes) -> Formula:
+        return product(kernel_symbols(self.axes(inputs)))
 
 
-def _divisors(number: int) -> str:
-    found = [str(n) for n in range(1, min(number, 4096) + 1) if number % n == 0]
-    return ", ".join(found[:12]) + (" …" if len(found) > 12 else "")
+class UpConv(Kernelled):
+    """Transposed convolution: every input pixel spreads a weighted kernel over the larger output.
+
+    Padding cuts the output instead of widening the input; ``same`` gives input times stride.
+    Weights: ``weight`` (channels, filters/groups, *kernel), ``bias`` (filters,). Multiplies are counted
+    over the input, where they happen; every product is one addition into the output. Zeiler et al. 2010.
+    """
+
+    word: ClassVar[str] = "upconv"
+    family: ClassVar[Family] = Family.CONV
+    positional: ClassVar[tuple[str, ...]] = ("filters", "kernel")
+
+    filters: PositiveInt = Field(description=FILTERS)
+    kernel: Extent = Field(description=KERNEL)
+    stride: Extent = Field((1,), description="output pixels from one input pixel's kernel to the next")
+    padding: Padding = Field(
+        (0,), description="pixels cut off the output: a number, (h, w), four sides, same, valid or full"
+    )
+    output_padding: Extra = Field((0,), description="rows and columns added at the far end of the output")
+    dilation: Extent = Field((1,), description=DILATION)
+    groups: PositiveInt = Field(1, description=GROUPS)
+    bias: bool = Field(True, description=BIAS)
+
+    def axes(self, inputs: Shapes) -> tuple[SpreadAxis, ...]:
+        """The kernel along each spatial axis; raises Misfit where nothing is left of the output."""
+        need_spatial(self.word, inputs[0])
+        return spread_axes(
+            self.word, inputs[0], kernel=self.kernel, stride=self.stride,
+            padding=self.padding, dilation=self.dilation, extra=self.output_padding,
+        )  # fmt: skip
+
+    def output(self, inputs: Shapes) -> tuple[Formula, ...]:
+        need_groups("input channels", inputs[0][-1], self.groups)
+        need_groups("filters", self.filters, self.groups)
+        return (*(axis.output for axis in self.axes(inputs)), self._filters())
+
+    def weights(self, inputs: Shapes) -> tuple[Weight, ...]:
+        kernel = tuple(axis.kernel for axis in self.axes(inputs))
+        channels, taps = inputs[0][-1], prod(kernel)
+        fan_in, fan_out = channels // self.groups * taps, self.filters // self.groups * taps
+        shape = (channels, self.filters // self.groups, *kernel)
+        weight = Weight("weight", shape, self._kernels(inputs), fan_in, fan_out)
+        bias = Weight("bias", (self.filters,), self._filters(), fan_in, fan_out, initial="zeros")
+        return (weight, bias) if self.bias else (weight,)
+
+    def multiplies(self, inputs: Shapes) -> Formula:
+        return product((*spatial_symbols(inputs[0], "i", "input"), self._kernels(inputs)))
+
+    def additions(self, inputs: Shapes) -> Formula:
+        return self.multiplies(inputs)
+
+    def window(self, inputs: Shapes, which: int = 0) -> tuple[Window, ...]:
+        return tuple(axis.spread for axis in self.axes(inputs))
+
+    def _filters(self) -> Formula:
+        return Symbol("F", self.filters, "filters")
+
+    def _kernels(self, inputs: Shapes) -> Formula:
+        channels = Symbol("C", inputs[0][-1], "input channels")
+        each = self._filters() if self.groups == 1 else self._filters() / Symbol("g", self.groups, "groups")
+        return channels * product((*kernel_symbols(self.axes(inputs)), each))

@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from cnnspec.diagnostics import Misfit
 from cnnspec.formula import Formula, Symbol, ceil, floor
-from cnnspec.layers.base import AXES, AXIS_NAMES, Shape, Sizes, Slide, show
+from cnnspec.layers.base import AXES, AXIS_NAMES, Shape, Sizes, Slide, Spread, show
 
 
 def _alone(value: Any) -> Any:
@@ -41,6 +41,11 @@ Pixels: TypeAlias = Annotated[
     tuple[int, ...], BeforeValidator(_alone), Field(min_length=1, max_length=6), AfterValidator(_not_negative)
 ]
 """Pixels a side: for all sides, an axis, or a side (top, bottom, left, right)."""
+
+Extra: TypeAlias = Annotated[
+    tuple[int, ...], BeforeValidator(_alone), Field(min_length=1, max_length=3), AfterValidator(_not_negative)
+]
+"""One number that may be 0 for all axes, or one an axis."""
 
 Padding: TypeAlias = Literal["same", "valid", "full"] | Pixels
 
@@ -96,10 +101,26 @@ class Axis:
 
     @property
     def dropped(self) -> int:
-        """Rows or columns at the far end that no window touches."""
+        """Rows or columns at the far end that are lost with the window that no longer fits.
+
+        Pixels between windows that stand apart (stride > reach) are the design's own and do not count.
+        """
         if self.same or self.round_up:
             return 0
-        return max(0, (self.size + self.before + self.after - self.reach) % self.stride - self.after)
+        rest = (self.size + self.before + self.after - self.reach) % self.stride
+        return max(0, rest - self.after - max(0, self.stride - self.reach))
+
+    @property
+    def blind(self) -> bool:
+        """Whether some window touches no pixel of the map, only padding."""
+        count = int(self.output)
+        return any(not self._touches(o) for o in {*range(count)[:1], *range(count)[-1:]}) or (
+            self.dilation > 1 and not all(map(self._touches, range(count)))
+        )
+
+    def _touches(self, o: int) -> bool:
+        start = o * self.stride - self.before
+        return any(0 <= start + j * self.dilation < self.size for j in range(self.kernel))
 
     @property
     def slide(self) -> Slide:
@@ -130,6 +151,108 @@ class Axis:
     def _symbol(self, letter: str, value: int) -> Symbol:
         what = {"i": "input", "k": "kernel", "s": "stride", "p": "padding", "d": "dilation"}[letter]
         return Symbol(letter, value, f"{what} along the {AXIS_NAMES[self.name]}")
+
+
+@dataclass(frozen=True, slots=True)
+class SpreadAxis:
+    """One axis of a transposed convolution: every input pixel spreads over ``kernel`` outputs.
+
+    Padding cuts the output; ``extra`` rows at the far end receive what spreads there.
+    """
+
+    name: str
+    size: int
+    kernel: int
+    stride: int
+    before: int
+    after: int
+    dilation: int = 1
+    extra: int = 0
+    same: bool = False
+
+    @property
+    def reach(self) -> int:
+        return self.dilation * (self.kernel - 1) + 1
+
+    @property
+    def output(self) -> Formula:
+        """s·(i − 1) + k − 2p, the size law of convolution solved for its input."""
+        i, s = self._symbol("i", "input", self.size), self._symbol("s", "stride", self.stride)
+        if self.same:
+            return s * i
+        k = self._symbol("k", "kernel", self.kernel)
+        size = s * (i - 1)
+        size = (
+            size + k
+            if self.dilation == 1
+            else size + self._symbol("d", "dilation", self.dilation) * (k - 1) + 1
+        )
+        if self.before != self.after:
+            size = size - Symbol(f"p_{self.name}0", self.before, "padding before")
+            size = size - Symbol(f"p_{self.name}1", self.after, "padding after")
+        elif self.before:
+            size = size - 2 * self._symbol("p", "padding", self.before)
+        return size + self._symbol("a", "output padding", self.extra) if self.extra else size
+
+    @property
+    def spread(self) -> Spread:
+        return Spread(self.kernel, self.stride, self.before, self.dilation)
+
+    def _symbol(self, letter: str, what: str, value: int) -> Symbol:
+        return Symbol(letter, value, f"{what} along the {AXIS_NAMES[self.name]}")
+
+
+def spread_axes(
+    word: str,
+    shape: Shape,
+    *,
+    kernel: Sizes,
+    stride: Sizes,
+    padding: Literal["same", "valid", "full"] | Sizes,
+    dilation: Sizes,
+    extra: Sizes,
+) -> tuple[SpreadAxis, ...]:
+    """The axes of a transposed convolution over ``shape``; raises Misfit where nothing is left."""
+    rank = len(shape) - 1
+    kernels, strides = per_axis("kernel", kernel, rank), per_axis("stride", stride, rank)
+    dilations, extras = per_axis("dilation", dilation, rank), per_axis("output_padding", extra, rank)
+    found = []
+    for n, name in enumerate(AXES[rank]):
+        reach = dilations[n] * (kernels[n] - 1) + 1
+        rest = extras[n]
+        if padding == "same":
+            cut, rest = max(0, reach - strides[n]), max(0, strides[n] - reach)
+            before, after = cut // 2, cut - cut // 2
+        else:
+            before, after = _sides(padding, n, rank, shape[n], reach, strides[n])
+        found.append(
+            SpreadAxis(
+                name, shape[n], kernels[n], strides[n], before, after, dilations[n], rest, padding == "same"
+            )
+        )
+    for axis in found:
+        _check_spread(word, axis)
+    return tuple(found)
+
+
+def _check_spread(word: str, axis: SpreadAxis) -> None:
+    if int(axis.output) < 1:
+        raise Misfit(
+            "padding-larger-than-output",
+            f"{word} cuts {axis.before + axis.after} pixels off an output of only "
+            f"{int(axis.output) + axis.before + axis.after} along the {AXIS_NAMES[axis.name]}",
+            notes=(axis.output.law(), axis.output.worked()),
+            help=("lessen the padding",),
+            option="padding",
+        )
+    if not axis.same and axis.extra >= max(axis.stride, axis.dilation):
+        raise Misfit(
+            "output-padding-too-large",
+            f"output padding {axis.extra} is not smaller than the stride {axis.stride}",
+            notes=("it chooses among the sizes that a convolution of this stride maps to the same size",),
+            help=(f"take at most {max(axis.stride, axis.dilation) - 1}",),
+            option="output_padding",
+        )
 
 
 def axes(
@@ -196,6 +319,24 @@ def _check_fit(word: str, axis: Axis, shape: Shape) -> None:
         ),
         option="kernel",
     )
+
+
+def check_sight(word: str, found: tuple[Axis, ...]) -> None:
+    """Refuse padding so wide that a window sees none of the map."""
+    for axis in found:
+        if axis.blind:
+            raise Misfit(
+                "window-sees-only-padding",
+                f"a {word} window of {axis.reach} along the {AXIS_NAMES[axis.name]} lies on padding alone",
+                notes=(f"{axis.before} before and {axis.after} after a map of {axis.size}",),
+                help=(f"pad by at most {axis.reach // 2}, half the window",),
+                option="padding",
+            )
+
+
+def kernel_symbols(found: tuple[Axis, ...] | tuple[SpreadAxis, ...]) -> tuple[Symbol, ...]:
+    """``k_h``, ``k_w``: the kernel's sizes for the laws of counting."""
+    return tuple(Symbol(f"k_{axis.name}", axis.kernel, f"kernel {AXIS_NAMES[axis.name]}") for axis in found)
 
 
 def same_or_given(sizes: Sizes | None, fallback: Sizes) -> Sizes:

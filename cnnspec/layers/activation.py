@@ -1,0 +1,156 @@
+"""Activations: one function on every value, and softmax across channels."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from cnnspec.formula import Formula, Symbol, product
+from cnnspec.layers.base import Family, Item, Layer, Shape, Shapes, Weight, Weighted, axes_of, values
+
+
+class _Activation(Layer):
+    """One function on every value; the shape stays."""
+
+    family: ClassVar[Family] = Family.ACTIVATION
+    each: ClassVar[dict[str, int]]
+    """How many of each operation one value takes."""
+
+    def operations(self) -> dict[str, int]:
+        return self.each
+
+    def elementwise(self, inputs: Shapes) -> tuple[Item, ...]:
+        return _items(inputs[0], self.operations())
+
+
+def _items(shape: Shape, each: dict[str, int]) -> tuple[Item, ...]:
+    count = values(shape)
+    return tuple(Item(what, count if n == 1 else product((n, count))) for what, n in each.items())
+
+
+class Relu(_Activation):
+    """max(x, 0), or min(max(x, 0), max) with a ceiling: ``relu max=6`` is MobileNet's. Nair, Hinton 2010."""
+
+    word: ClassVar[str] = "relu"
+
+    max: float | None = Field(None, gt=0, description="values above this are cut to it; none unless given")
+
+    def operations(self) -> dict[str, int]:
+        return {"comparisons": 1 if self.max is None else 2}
+
+
+class LeakyRelu(_Activation):
+    """x where x > 0, else slope·x. Maas et al. 2013."""
+
+    word: ClassVar[str] = "leakyrelu"
+    positional: ClassVar[tuple[str, ...]] = ("slope",)
+    each: ClassVar[dict[str, int]] = {"comparisons": 1, "multiplications": 1}
+
+    slope: float = Field(0.01, ge=0, description="factor of the negative values")
+
+
+class Prelu(Weighted):
+    """x where x > 0, else a·x with a trained slope a for each channel. He et al. 2015.
+
+    Weights: ``weight`` (channels,), or (1,) when all channels share it; it begins at 0.25.
+    """
+
+    word: ClassVar[str] = "prelu"
+    family: ClassVar[Family] = Family.ACTIVATION
+
+    shared: bool = Field(False, description="one slope for all channels")
+
+    def weights(self, inputs: Shapes) -> tuple[Weight, ...]:
+        slopes = 1 if self.shared else inputs[0][-1]
+        size = Symbol("n", 1, "slopes") if self.shared else Symbol("C", slopes, "channels")
+        return (Weight("weight", (slopes,), size, initial="constant", value=0.25),)
+
+    def elementwise(self, inputs: Shapes) -> tuple[Item, ...]:
+        return _items(inputs[0], {"comparisons": 1, "multiplications": 1})
+
+
+class Elu(_Activation):
+    """x where x > 0, else alpha·(exp(x) − 1). Clevert et al. 2015."""
+
+    word: ClassVar[str] = "elu"
+    positional: ClassVar[tuple[str, ...]] = ("alpha",)
+    each: ClassVar[dict[str, int]] = {
+        "comparisons": 1, "exponentials": 1, "additions": 1, "multiplications": 1
+    }  # fmt: skip
+
+    alpha: float = Field(1.0, gt=0, description="how far below zero it can go")
+
+
+class Gelu(_Activation):
+    """x·Φ(x), with Φ the normal distribution. Hendrycks, Gimpel 2016.
+
+    Exactly x·(1 + erf(x/√2))/2; or x·(1 + tanh(√(2/π)·(x + 0.044715·x³)))/2 with ``approximate=tanh``.
+    """
+
+    word: ClassVar[str] = "gelu"
+
+    approximate: Literal["none", "tanh"] = Field("none", description="exact, or the usual stand-in")
+
+    def operations(self) -> dict[str, int]:
+        if self.approximate == "tanh":
+            return {"multiplications": 6, "additions": 2, "hyperbolic tangents": 1}
+        return {"multiplications": 3, "additions": 1, "error functions": 1}
+
+
+class Silu(_Activation):
+    """x·sigmoid(x) = x/(1 + exp(−x)), also called swish. Elfwing et al. 2017."""
+
+    word: ClassVar[str] = "silu"
+    each: ClassVar[dict[str, int]] = {"exponentials": 1, "additions": 1, "divisions": 1}
+
+
+class Sigmoid(_Activation):
+    """1/(1 + exp(−x)): any number to one between 0 and 1."""
+
+    word: ClassVar[str] = "sigmoid"
+    each: ClassVar[dict[str, int]] = {"exponentials": 1, "additions": 1, "divisions": 1}
+
+
+class Tanh(_Activation):
+    """The hyperbolic tangent: any number to one between −1 and 1."""
+
+    word: ClassVar[str] = "tanh"
+    each: ClassVar[dict[str, int]] = {"hyperbolic tangents": 1}
+
+
+class Hardswish(_Activation):
+    """x·min(max(x + 3, 0), 6)/6. Howard et al. 2019 (MobileNet v3)."""
+
+    word: ClassVar[str] = "hardswish"
+    each: ClassVar[dict[str, int]] = {"additions": 1, "comparisons": 2, "multiplications": 1, "divisions": 1}
+
+
+class Hardsigmoid(_Activation):
+    """min(max(x + 3, 0), 6)/6: straight lines in place of the sigmoid."""
+
+    word: ClassVar[str] = "hardsigmoid"
+    each: ClassVar[dict[str, int]] = {"additions": 1, "comparisons": 2, "divisions": 1}
+
+
+class Softmax(Layer):
+    """exp(x_c) / Σ exp(x_j) across the channels: shares that sum to 1, at every position of a map.
+
+    The greatest value is subtracted first, which changes nothing but keeps exp in range.
+    """
+
+    word: ClassVar[str] = "softmax"
+    family: ClassVar[Family] = Family.ACTIVATION
+
+    def elementwise(self, inputs: Shapes) -> tuple[Item, ...]:
+        *places, channels = axes_of(inputs[0])
+
+        def at_each(count: Formula) -> Formula:
+            return product((*places, count))
+
+        return (
+            Item("comparisons", at_each(channels - 1)),
+            Item("additions", at_each(2 * channels - 1)),
+            Item("exponentials", at_each(channels)),
+            Item("divisions", at_each(channels)),
+        )

@@ -1,0 +1,125 @@
+"""Merges of several paths: sum, product, concatenation of channels."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from cnnspec.diagnostics import Misfit
+from cnnspec.formula import Formula, Number, Symbol, product, total
+from cnnspec.layers.base import (
+    AXES,
+    AXIS_NAMES,
+    SAME_PLACE,
+    Everything,
+    Family,
+    Item,
+    Layer,
+    Shape,
+    Shapes,
+    Window,
+    axes_of,
+    show,
+    spatial,
+    values,
+)
+
+
+class _Broadcast(Layer):
+    """Value by value; a size of 1, or a vector of channels, is repeated along the map."""
+
+    family: ClassVar[Family] = Family.MERGE
+    arity: ClassVar[tuple[int, int | None]] = (2, None)
+    counted: ClassVar[str]
+
+    def output(self, inputs: Shapes) -> tuple[Formula, ...]:
+        return axes_of(self._common(inputs))
+
+    def elementwise(self, inputs: Shapes) -> tuple[Item, ...]:
+        each = values(self._common(inputs))
+        others = Number(len(inputs) - 1)
+        return (Item(self.counted, each if len(inputs) == 2 else product((others, each))),)
+
+    def window(self, inputs: Shapes, which: int = 0) -> tuple[Window, ...]:
+        common, own = spatial(self._common(inputs)), spatial(inputs[which])
+        return tuple(
+            SAME_PLACE if size == of else Everything() for size, of in zip(own, common, strict=False)
+        )
+
+    def _common(self, inputs: Shapes) -> Shape:
+        rank = max(map(len, inputs))
+        padded = [(1,) * (rank - len(shape)) + shape for shape in inputs]
+        common = tuple(map(max, zip(*padded, strict=True)))
+        for shape in padded:
+            if any(size not in (1, of) for size, of in zip(shape, common, strict=True)):
+                raise _differ(self.word, inputs, rank - 1)
+        if any(1 < len(shape) < rank for shape in inputs):
+            raise _differ(self.word, inputs, rank - 1)
+        return common
+
+
+class Add(_Broadcast):
+    """Sum of its inputs, value by value (residual connections, He et al. 2015).
+
+    Shapes are equal, or a size is 1 and is repeated; a vector of C values meets a map of C channels.
+    """
+
+    word: ClassVar[str] = "add"
+    counted: ClassVar[str] = "additions"
+
+
+class Multiply(_Broadcast):
+    """Product of its inputs, value by value (gates; squeeze-and-excitation, Hu et al. 2018).
+
+    Shapes are equal, or a size is 1 and is repeated; a vector of C values meets a map of C channels.
+    """
+
+    word: ClassVar[str] = "multiply"
+    counted: ClassVar[str] = "multiplications"
+
+
+class Concat(Layer):
+    """Its inputs' channels one after the other; heights and widths are equal (Szegedy et al. 2014)."""
+
+    word: ClassVar[str] = "concat"
+    family: ClassVar[Family] = Family.MERGE
+    arity: ClassVar[tuple[int, int | None]] = (2, None)
+
+    def output(self, inputs: Shapes) -> tuple[Formula, ...]:
+        if len({spatial(shape) for shape in inputs}) > 1:
+            raise _differ(self.word, inputs, max(map(len, inputs)) - 1)
+        channels = total(
+            Symbol(f"C_{n}", shape[-1], f"channels of input {n}") for n, shape in enumerate(inputs, 1)
+        )
+        return (*axes_of(inputs[0])[:-1], channels)
+
+
+def _differ(word: str, inputs: Shapes, rank: int) -> Misfit:
+    shown = " with ".join(map(show, inputs))
+    return Misfit(
+        "shapes-do-not-match",
+        f"{word} cannot join {shown}",
+        notes=tuple(_differences(word, inputs, rank)),
+        help=_cures(word, inputs),
+    )
+
+
+def _differences(word: str, inputs: Shapes, rank: int) -> list[str]:
+    if len(set(map(len, inputs))) > 1:
+        return ["their numbers of axes differ"]
+    names = [AXIS_NAMES[axis] for axis in AXES[rank]] + ([] if word == "concat" else ["channels"])
+    found = []
+    for name, sizes in zip(names, zip(*inputs, strict=True), strict=False):
+        if len(set(sizes)) > 1:
+            found.append(
+                f"the {name} differ: {' and '.join(map(str, sizes))}".replace("the channels", "channels")
+            )
+    return found
+
+
+def _cures(word: str, inputs: Shapes) -> tuple[str, ...]:
+    if len(set(map(len, inputs))) > 1:
+        return ("flatten the maps, or reshape the vector, before they meet",)
+    if len({spatial(shape) for shape in inputs}) > 1:
+        return ("give the paths the same strides and padding, or crop, pad or upsample the odd one",)
+    channels = inputs[0][-1]
+    return (f"bring the others to {channels} channels, for instance with conv {channels} 1x1, or use concat",)

@@ -1,0 +1,177 @@
+"""Normalisation across the batch, the sample, groups of channels and neighbouring channels."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from pydantic import Field, PositiveInt
+
+from cnnspec.formula import Formula, Symbol, product
+from cnnspec.layers.base import (
+    SAME_PLACE,
+    Everything,
+    Family,
+    Item,
+    Layer,
+    Shape,
+    Shapes,
+    Weight,
+    Weighted,
+    Window,
+    axes_of,
+    need_groups,
+    spatial,
+    values,
+)
+
+
+class _Affine(Weighted):
+    """A normalisation that scales and shifts afterwards."""
+
+    family: ClassVar[Family] = Family.NORM
+
+    epsilon: float = Field(1e-5, gt=0, description="added to the variance, so that no division is by zero")
+    affine: bool = Field(True, description="scale and shift each channel by trained numbers")
+
+    def layout(self, inputs: Shapes) -> Shape:
+        """The shape of scale and shift."""
+        return (inputs[0][-1],)
+
+    def scaled(self, inputs: Shapes) -> Formula:
+        """How many values have a scale of their own."""
+        return Symbol("C", inputs[0][-1], "channels")
+
+    def weights(self, inputs: Shapes) -> tuple[Weight, ...]:
+        if not self.affine:
+            return ()
+        layout, size = self.layout(inputs), self.scaled(inputs)
+        return Weight("weight", layout, size, initial="ones"), Weight("bias", layout, size, initial="zeros")
+
+    def params(self, inputs: Shapes) -> Formula:
+        return product((2, self.scaled(inputs))) if self.affine else super().params(inputs)
+
+
+class BatchNorm(_Affine):
+    """(x − mean)/√(variance + epsilon), then scale and shift, a channel at a time. Ioffe, Szegedy 2015.
+
+    In training mean and variance are the batch's; in use they are the running ones, and all four
+    numbers fold into one factor and one term. Weights: ``weight`` (C,), ``bias`` (C,);
+    buffers, which are not trained: ``running_mean`` (C,), ``running_var`` (C,).
+    """
+
+    word: ClassVar[str] = "batchnorm"
+
+    momentum: float = Field(
+        0.1, gt=0, le=1, description="how much of each batch's statistics enters the running ones"
+    )
+
+    def weights(self, inputs: Shapes) -> tuple[Weight, ...]:
+        layout, size = self.layout(inputs), self.scaled(inputs)
+        return (
+            *super().weights(inputs),
+            Weight("running_mean", layout, size, initial="zeros", buffer=True),
+            Weight("running_var", layout, size, initial="ones", buffer=True),
+        )
+
+    def buffers(self, inputs: Shapes) -> Formula:
+        return product((2, self.scaled(inputs)))
+
+    def elementwise(self, inputs: Shapes) -> tuple[Item, ...]:
+        each = values(inputs[0])
+        return Item("multiplications", each), Item("additions", each)
+
+
+class _PerSample(_Affine):
+    """Mean and variance over parts of one sample, also when the network is used."""
+
+    def parts(self, inputs: Shapes) -> tuple[Formula, ...]:
+        """Into how many parts a sample falls, as factors; none is one part."""
+        return ()
+
+    def elementwise(self, inputs: Shapes) -> tuple[Item, ...]:
+        n, parts = values(inputs[0]), product(self.parts(inputs))
+        affine = 1 if self.affine else 0
+        return (
+            Item("additions", product((3 + affine, n)) - parts),
+            Item("multiplications", product((2, n)) if affine else n),
+            Item("divisions", n + product((2, parts))),
+            Item("roots", parts),
+        )
+
+
+class LayerNorm(_PerSample):
+    """Mean and variance over one whole sample, or over the channels at each place. Ba et al. 2016.
+
+    Weights: ``weight`` and ``bias``, (C, *spatial) over all and (C,) over channels.
+    """
+
+    word: ClassVar[str] = "layernorm"
+
+    over: Literal["all", "channels"] = Field(
+        "all", description="what is averaged: the sample, or each place's channels"
+    )
+
+    def layout(self, inputs: Shapes) -> Shape:
+        channels = inputs[0][-1:]
+        return channels if self.over == "channels" else channels + spatial(inputs[0])
+
+    def scaled(self, inputs: Shapes) -> Formula:
+        return super().scaled(inputs) if self.over == "channels" else values(inputs[0])
+
+    def parts(self, inputs: Shapes) -> tuple[Formula, ...]:
+        return axes_of(inputs[0])[:-1] if self.over == "channels" else ()
+
+    def window(self, inputs: Shapes, which: int = 0) -> tuple[Window, ...]:
+        sees = SAME_PLACE if self.over == "channels" else Everything()
+        return tuple(sees for _ in spatial(inputs[0]))
+
+
+class GroupNorm(_PerSample):
+    """Mean and variance over groups of channels of one sample. Wu, He 2018.
+
+    ``groups=1`` is layer norm with scales a channel, ``groups=C`` is instance norm.
+    Weights: ``weight`` (C,), ``bias`` (C,).
+    """
+
+    word: ClassVar[str] = "groupnorm"
+    positional: ClassVar[tuple[str, ...]] = ("groups",)
+
+    groups: PositiveInt = Field(description="into how many groups the channels are cut")
+
+    def output(self, inputs: Shapes) -> tuple[Formula, ...]:
+        need_groups("channels", inputs[0][-1], self.groups)
+        return super().output(inputs)
+
+    def parts(self, inputs: Shapes) -> tuple[Formula, ...]:
+        return (Symbol("g", self.groups, "groups"),)
+
+    def window(self, inputs: Shapes, which: int = 0) -> tuple[Window, ...]:
+        return tuple(Everything() for _ in spatial(inputs[0]))
+
+
+class Lrn(Layer):
+    """Local response normalisation across channels: x/(k + alpha/size·Σ x²)^beta. Krizhevsky et al. 2012.
+
+    The sum runs over ``size`` neighbouring channels, size // 2 before and (size − 1) // 2 after;
+    alpha is divided by the size, as PyTorch, Caffe and ONNX do.
+    """
+
+    word: ClassVar[str] = "lrn"
+    family: ClassVar[Family] = Family.NORM
+    positional: ClassVar[tuple[str, ...]] = ("size",)
+
+    size: PositiveInt = Field(5, description="how many neighbouring channels are summed")
+    alpha: float = Field(1e-4, gt=0, description="weight of the squares")
+    beta: float = Field(0.75, gt=0, description="power of the divisor")
+    k: float = Field(1.0, gt=0, description="least value of the divisor")
+
+    def elementwise(self, inputs: Shapes) -> tuple[Item, ...]:
+        each = values(inputs[0])
+        return (
+            Item("multiplications", product((2, each))),
+            Item(
+                "additions", product((*axes_of(inputs[0]), Symbol("n", self.size, "neighbouring channels")))
+            ),
+            Item("powers", each),
+            Item("divisions", each),
+        )

@@ -1,0 +1,278 @@
+"""Pooling over sliding windows and whole maps, its undoing, and LeNet's trained subsampling."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from cnnspec.diagnostics import Misfit
+from cnnspec.formula import Formula, Symbol, product
+from cnnspec.layers.base import (
+    Everything,
+    Family,
+    Item,
+    Layer,
+    Shape,
+    Shapes,
+    Sizes,
+    Spread,
+    Weight,
+    Weighted,
+    Window,
+    need_spatial,
+    output_symbols,
+    show,
+    spatial,
+    spatial_symbols,
+)
+from cnnspec.layers.window import (
+    Axis,
+    Extent,
+    Padding,
+    axes,
+    check_sight,
+    kernel_symbols,
+    output_of,
+    same_or_given,
+)
+
+KERNEL = "height and width of the window"
+STRIDE = "pixels from one window to the next; the window's own size unless given"
+PADDING = "pixels around the map: a number, (h, w), (top, bottom, left, right), same, valid or full"
+ROUNDING = "whether a last window that only partly fits is left out or kept"
+
+
+class Pool(Layer):
+    """A window that slides over each channel alone; its stride is its size unless said."""
+
+    family: ClassVar[Family] = Family.POOL
+    positional: ClassVar[tuple[str, ...]] = ("kernel",)
+
+    kernel: Extent = Field(description=KERNEL)
+    stride: Extent | None = Field(None, description=STRIDE)
+    padding: Padding = Field((0,), description=PADDING)
+    rounding: Literal["floor", "ceil"] = Field("floor", description=ROUNDING)
+
+    def dilations(self) -> Sizes:
+        return (1,)
+
+    def axes(self, inputs: Shapes) -> tuple[Axis, ...]:
+        """The window along each spatial axis; raises Misfit where it does not fit."""
+        need_spatial(self.word, inputs[0])
+        found = axes(
+            self.word,
+            inputs[0],
+            kernel=self.kernel,
+            stride=same_or_given(self.stride, self.kernel),
+            padding=self.padding,
+            dilation=self.dilations(),
+            round_up=self.rounding == "ceil",
+        )
+        check_sight(self.word, found)
+        return found
+
+    def output(self, inputs: Shapes) -> tuple[Formula, ...]:
+        return output_of(self.axes(inputs), _channels(inputs[0]))
+
+    def window(self, inputs: Shapes, which: int = 0) -> tuple[Window, ...]:
+        return tuple(axis.slide for axis in self.axes(inputs))
+
+    def taps(self, inputs: Shapes) -> Formula:
+        """Values in one window."""
+        return product(kernel_symbols(self.axes(inputs)))
+
+    def outputs(self, inputs: Shapes) -> tuple[Formula, ...]:
+        """The output's sizes, as factors of the laws of counting."""
+        return (*output_symbols(self.shape(inputs)), _channels(inputs[0]))
+
+
+class _Choice(Pool):
+    """A pool that picks a value by comparing; padding is never picked."""
+
+    dilation: Extent = Field((1,), description="pixels from one tap of the window to the next")
+
+    def dilations(self) -> Sizes:
+        return self.dilation
+
+    def elementwise(self, inputs: Shapes) -> tuple[Item, ...]:
+        return (Item("comparisons", product((*self.outputs(inputs), self.taps(inputs) - 1))),)
+
+
+class MaxPool(_Choice):
+    """The greatest value of each window; padding counts as minus infinity. Several greatest: the first."""
+
+    word: ClassVar[str] = "maxpool"
+
+
+class MinPool(_Choice):
+    """The least value of each window; padding counts as plus infinity. Several least: the first."""
+
+    word: ClassVar[str] = "minpool"
+
+
+class MedianPool(_Choice):
+    """The median of each window's values on the map; of an even number, the mean of the two in the middle.
+
+    Padding has no say. Comparisons are counted as for sorting by insertion, k(k − 1)/2 a window.
+    """
+
+    word: ClassVar[str] = "medianpool"
+
+    def elementwise(self, inputs: Shapes) -> tuple[Item, ...]:
+        taps = self.taps(inputs)
+        return (Item("comparisons", product((*self.outputs(inputs), taps * (taps - 1) / 2))),)
+
+
+class AvgPool(Pool):
+    """The mean of each window."""
+
+    word: ClassVar[str] = "avgpool"
+
+    count_padding: bool = Field(
+        True,
+        description="divide by the whole window, zeros of the padding included; else by its pixels on the map",
+    )
+
+    def elementwise(self, inputs: Shapes) -> tuple[Item, ...]:
+        outputs = self.outputs(inputs)
+        return (
+            Item("additions", product((*outputs, self.taps(inputs) - 1))),
+            Item("divisions", product(outputs)),
+        )
+
+
+class Subsample(Weighted, Pool):
+    """LeNet's subsampling of 1998: a window's sum times a trained factor, plus a trained term, a channel.
+
+    Weights: ``weight`` (C,), ``bias`` (C,). LeCun et al. 1998, layers S2 and S4.
+    """
+
+    word: ClassVar[str] = "subsample"
+
+    def weights(self, inputs: Shapes) -> tuple[Weight, ...]:
+        channels, fan = inputs[0][-1], int(self.taps(inputs))
+        return (
+            Weight("weight", (channels,), _channels(inputs[0]), initial="constant", value=1 / fan),
+            Weight("bias", (channels,), _channels(inputs[0]), initial="zeros"),
+        )
+
+    def params(self, inputs: Shapes) -> Formula:
+        return 2 * _channels(inputs[0])
+
+    def elementwise(self, inputs: Shapes) -> tuple[Item, ...]:
+        outputs = self.outputs(inputs)
+        return (
+            Item("additions", product((*outputs, self.taps(inputs)))),
+            Item("multiplications", product(outputs)),
+        )
+
+
+class _GlobalPool(Layer):
+    """One value for each channel, from its whole map: 1x1xC."""
+
+    family: ClassVar[Family] = Family.POOL
+
+    def output(self, inputs: Shapes) -> tuple[Formula, ...]:
+        need_spatial(self.word, inputs[0])
+        ones = spatial_symbols((*(1 for _ in spatial(inputs[0])), 1), "o", "output")
+        return (*ones, _channels(inputs[0]))
+
+    def window(self, inputs: Shapes, which: int = 0) -> tuple[Window, ...]:
+        return tuple(Everything() for _ in spatial(inputs[0]))
+
+    def others(self, inputs: Shapes) -> Formula:
+        """All values of a channel but one, times the channels."""
+        pixels = product(spatial_symbols(inputs[0], "i", "input"))
+        return _channels(inputs[0]) * (pixels - 1)
+
+
+class GlobalAvgPool(_GlobalPool):
+    """The mean of each channel over its whole map, 1x1xC. Lin et al. 2013."""
+
+    word: ClassVar[str] = "globalavgpool"
+
+    def elementwise(self, inputs: Shapes) -> tuple[Item, ...]:
+        return Item("additions", self.others(inputs)), Item("divisions", _channels(inputs[0]))
+
+
+class GlobalMaxPool(_GlobalPool):
+    """The greatest value of each channel over its whole map, 1x1xC."""
+
+    word: ClassVar[str] = "globalmaxpool"
+
+    def elementwise(self, inputs: Shapes) -> tuple[Item, ...]:
+        return (Item("comparisons", self.others(inputs)),)
+
+
+class Unpool(Layer):
+    """Puts each value back where a named max or min pool took its own from; zeros elsewhere.
+
+    Reads the current map and the pool, whose output it must match in shape; gives the shape of the
+    pool's input. Where two windows remember one place, the later one counts. Zeiler, Fergus 2013.
+    """
+
+    word: ClassVar[str] = "unpool"
+    family: ClassVar[Family] = Family.POOL
+    positional: ClassVar[tuple[str, ...]] = ("pool",)
+    arity: ClassVar[tuple[int, int | None]] = (2, 2)
+    references: ClassVar[tuple[str, ...]] = ("pool",)
+    derived: ClassVar[frozenset[str]] = frozenset(
+        {"size", "kernel", "stride", "padding", "dilation", "rounding"}
+    )
+
+    pool: str = Field(description="label of the pool whose places are used")
+    size: Sizes | None = None
+    kernel: Extent = (1,)
+    stride: Extent | None = None
+    padding: Padding = (0,)
+    dilation: Extent = (1,)
+    rounding: Literal["floor", "ceil"] = "floor"
+
+    def bind(self, *referred: tuple[Layer, Shapes]) -> Unpool:
+        """The unpool of this very pool: its window and the shape of its input are taken over."""
+        layer, shapes = referred[0]
+        if not isinstance(layer, MaxPool | MinPool):
+            raise Misfit(
+                "unpool-needs-a-pool",
+                f"unpool needs the places that a maxpool or minpool remembers, but {self.pool} is {layer.word}",
+                help=("name a maxpool or a minpool, or use upsample",),
+                option="pool",
+            )
+        taken = {name: getattr(layer, name) for name in self.derived if name != "size"}
+        return Unpool(pool=self.pool, size=shapes[0], **taken)
+
+    def axes(self, inputs: Shapes) -> tuple[Axis, ...]:
+        """The pool's own window along each axis of its input."""
+        if self.size is None:
+            raise Misfit("unpool-needs-a-pool", "unpool needs a pool whose places it uses", option="pool")
+        return axes(
+            self.word,
+            self.size,
+            kernel=self.kernel,
+            stride=same_or_given(self.stride, self.kernel),
+            padding=self.padding,
+            dilation=self.dilation,
+            round_up=self.rounding == "ceil",
+        )
+
+    def output(self, inputs: Shapes) -> tuple[Formula, ...]:
+        found = self.axes(inputs)
+        pooled = tuple(int(axis.output) for axis in found) + inputs[1][-1:]
+        if inputs[0] != pooled:
+            raise Misfit(
+                "shapes-do-not-match",
+                f"unpool got {show(inputs[0])}, but {self.pool} gave {show(pooled)}",
+                help=(f"bring the map to {show(pooled)} before it",),
+            )
+        assert self.size is not None
+        return (*spatial_symbols(self.size, "i", f"{self.pool}'s input"), _channels(inputs[0]))
+
+    def window(self, inputs: Shapes, which: int = 0) -> tuple[Window, ...]:
+        return tuple(
+            Spread(axis.kernel, axis.stride, axis.before, axis.dilation) for axis in self.axes(inputs)
+        )
+
+
+def _channels(shape: Shape) -> Symbol:
+    return Symbol("C", shape[-1], "channels")

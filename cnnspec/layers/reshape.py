@@ -1,0 +1,241 @@
+"""Layers that only move values: flatten, reshape, pad, crop, slice, shuffle, identity."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
+
+from cnnspec.diagnostics import Misfit
+from cnnspec.formula import Formula, Symbol
+from cnnspec.layers.base import (
+    AXES,
+    AXIS_NAMES,
+    Everything,
+    Family,
+    Layer,
+    Shapes,
+    Slide,
+    Window,
+    axes_of,
+    need_groups,
+    need_spatial,
+    show,
+    spatial,
+    values,
+)
+from cnnspec.layers.window import Extent, Pixels, per_axis, per_side
+
+
+class _Reshape(Layer):
+    family: ClassVar[Family] = Family.RESHAPE
+
+
+class Identity(_Reshape):
+    """Gives on what it gets."""
+
+    word: ClassVar[str] = "identity"
+
+
+class _Rearranged(_Reshape):
+    """The same values in another shape."""
+
+    def window(self, inputs: Shapes, which: int = 0) -> tuple[Window, ...]:
+        return tuple(Everything() for _ in spatial(inputs[0]))
+
+
+class Flatten(_Rearranged):
+    """A map as one vector, channel by channel, each row after row (as PyTorch and ONNX flatten)."""
+
+    word: ClassVar[str] = "flatten"
+
+    def output(self, inputs: Shapes) -> tuple[Formula, ...]:
+        return (values(inputs[0]),)
+
+
+class Reshape(_Rearranged):
+    """The same values as another shape, read and filled channel by channel, each row after row."""
+
+    word: ClassVar[str] = "reshape"
+    positional: ClassVar[tuple[str, ...]] = ("to",)
+
+    to: Annotated[tuple[PositiveInt, ...], Field(min_length=1, max_length=4)] = Field(
+        description="the new shape, height x width x channels or a number of values"
+    )
+
+    def output(self, inputs: Shapes) -> tuple[Formula, ...]:
+        if prod(self.to) != prod(inputs[0]):
+            raise Misfit(
+                "reshape-changes-the-count",
+                f"{show(inputs[0])} cannot be reshaped to {show(self.to)}: the numbers of values differ",
+                notes=(f"in: {values(inputs[0]).worked()}", f"out: {values(self.to).worked()}"),
+                help=(f"choose sizes whose product is {prod(inputs[0]):,}",),
+                option="to",
+            )
+        return axes_of(self.to)
+
+
+class Pad(_Reshape):
+    """Pixels added around a map: a value, the map mirrored at its edge, or its edge repeated."""
+
+    word: ClassVar[str] = "pad"
+    positional: ClassVar[tuple[str, ...]] = ("amount",)
+
+    amount: Pixels = Field(description="pixels a side: a number, (h, w) or (top, bottom, left, right)")
+    mode: Literal["zeros", "reflect", "replicate"] = Field("zeros", description="what the new pixels hold")
+
+    def sides(self, inputs: Shapes) -> tuple[tuple[int, int], ...]:
+        """(before, after) of each spatial axis."""
+        need_spatial(self.word, inputs[0])
+        return per_side("amount", self.amount, len(inputs[0]) - 1)
+
+    def output(self, inputs: Shapes) -> tuple[Formula, ...]:
+        sides = self.sides(inputs)
+        names = AXES[len(sides)]
+        if self.mode == "reflect":
+            _need_mirror(names, spatial(inputs[0]), sides)
+        grown = (
+            i + _both("p", name, side)
+            for name, i, side in zip(names, axes_of(inputs[0])[:-1], sides, strict=True)
+        )
+        return (*grown, axes_of(inputs[0])[-1])
+
+    def window(self, inputs: Shapes, which: int = 0) -> tuple[Window, ...]:
+        return tuple(Slide(before=before, outside=self.mode) for before, _ in self.sides(inputs))
+
+
+class Crop(_Reshape):
+    """Pixels cut off around a map: so many a side, or down to a size around the centre."""
+
+    word: ClassVar[str] = "crop"
+    positional: ClassVar[tuple[str, ...]] = ("amount",)
+
+    amount: Pixels | None = Field(
+        None, description="pixels a side: a number, (h, w) or (top, bottom, left, right)"
+    )
+    to: Extent | None = Field(
+        None, description="the size that is left, around the centre; the odd pixel goes from the far side"
+    )
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Crop:
+        if (self.amount is None) == (self.to is None):
+            raise ValueError("give either an amount to cut off or a size to crop to")
+        return self
+
+    def sides(self, inputs: Shapes) -> tuple[tuple[int, int], ...]:
+        """(before, after) of each spatial axis."""
+        need_spatial(self.word, inputs[0])
+        sizes = spatial(inputs[0])
+        if self.to is None:
+            assert self.amount is not None
+            sides = per_side("amount", self.amount, len(sizes))
+        else:
+            cuts = [i - o for i, o in zip(sizes, per_axis("to", self.to, len(sizes)), strict=True)]
+            sides = tuple((cut // 2, cut - cut // 2) for cut in cuts)
+        for name, size, side in zip(AXES[len(sizes)], sizes, sides, strict=True):
+            _need_rest(name, size, sum(side), "amount" if self.to is None else "to")
+        return sides
+
+    def output(self, inputs: Shapes) -> tuple[Formula, ...]:
+        sides = self.sides(inputs)
+        names = AXES[len(sides)]
+        left = (
+            _less(i, _both("c", name, side))
+            for name, i, side in zip(names, axes_of(inputs[0])[:-1], sides, strict=True)
+        )
+        return (*left, axes_of(inputs[0])[-1])
+
+    def window(self, inputs: Shapes, which: int = 0) -> tuple[Window, ...]:
+        return tuple(Slide(before=-before) for before, _ in self.sides(inputs))
+
+
+class Slice(_Reshape):
+    """Some of the channels (or of a vector's values), those from ``start`` up to before ``stop``."""
+
+    word: ClassVar[str] = "slice"
+    positional: ClassVar[tuple[str, ...]] = ("start", "stop")
+
+    start: NonNegativeInt = Field(description="the first channel taken, counted from 0")
+    stop: PositiveInt = Field(description="the first channel no longer taken")
+
+    @model_validator(mode="after")
+    def _some(self) -> Slice:
+        if self.stop <= self.start:
+            raise ValueError(f"stop must be greater than start, which is {self.start}")
+        return self
+
+    def output(self, inputs: Shapes) -> tuple[Formula, ...]:
+        channels = inputs[0][-1]
+        if self.stop > channels:
+            raise Misfit(
+                "slice-out-of-range",
+                f"slice takes channels {self.start} to {self.stop - 1}, the last one there is {channels - 1}",
+                notes=(f"{show(inputs[0])} has {channels} channels, counted from 0",),
+                help=(f"let it stop at {channels} or before",),
+                option="stop",
+            )
+        taken = Symbol("b", self.stop, "stop") - Symbol("a", self.start, "start")
+        return (*axes_of(inputs[0])[:-1], taken)
+
+
+class Shuffle(_Reshape):
+    """Channels of g groups dealt out in turn, so that the next grouped layer mixes them. Zhang et al. 2017.
+
+    Output channel c·g + n is the c-th channel of group n.
+    """
+
+    word: ClassVar[str] = "shuffle"
+    positional: ClassVar[tuple[str, ...]] = ("groups",)
+
+    groups: PositiveInt = Field(description="into how many groups the channels are cut")
+
+    def output(self, inputs: Shapes) -> tuple[Formula, ...]:
+        need_groups("channels", inputs[0][-1], self.groups)
+        return super().output(inputs)
+
+
+def _both(letter: str, name: str, side: tuple[int, int]) -> Formula:
+    """What an axis gains or loses at its two ends together."""
+    before, after = side
+    if before == after:
+        return 2 * Symbol(letter, before, f"pixels a side along the {AXIS_NAMES[name]}")
+    return Symbol(f"{letter}_{name}0", before, "pixels before") + Symbol(
+        f"{letter}_{name}1", after, "pixels after"
+    )
+
+
+def _less(i: Formula, cut: Formula) -> Formula:
+    for part in cut.parts() if cut.binding == 1 else (cut,):
+        i = i - part
+    return i
+
+
+def _need_mirror(names: tuple[str, ...], sizes: tuple[int, ...], sides: tuple[tuple[int, int], ...]) -> None:
+    for name, size, side in zip(names, sizes, sides, strict=True):
+        if max(side) >= size:
+            raise Misfit(
+                "reflection-too-wide",
+                f"the {AXIS_NAMES[name]} of {size} cannot be mirrored {max(side)} pixels outwards",
+                notes=("the edge itself is not repeated, so one pixel less than the size can be mirrored",),
+                help=(f"pad by at most {size - 1}, or use mode=replicate",),
+                option="amount",
+            )
+
+
+def _need_rest(name: str, size: int, cut: int, option: str) -> None:
+    if cut >= size:
+        raise Misfit(
+            "crop-larger-than-input",
+            f"crop takes {cut} pixels off a {AXIS_NAMES[name]} of {size}: nothing is left",
+            help=(f"take off at most {size - 1} pixels, both sides together",),
+            option=option,
+        )
+    if cut < 0:
+        raise Misfit(
+            "crop-larger-than-input",
+            f"a {AXIS_NAMES[name]} of {size} cannot be cropped to {size - cut}",
+            help=(f"crop to at most {size}, or use pad",),
+            option=option,
+        )
