@@ -111,19 +111,19 @@ class Conv(Kernelled):
             lines = sum(map(len, table))
             fan_in, fan_out = round(taps * lines / self.filters), round(taps * lines / channels)
             shape = (lines, *kernel)
-        weight = Weight("weight", shape, self._kernels(inputs), fan_in, fan_out)
+        weight = Weight("weight", shape, product(self._kernels(inputs)), fan_in, fan_out)
         bias = Weight("bias", (self.filters,), self.outputs_of(), fan_in, fan_out, initial="zeros")
         return (weight, bias) if self.bias else (weight,)
 
     def multiplies(self, inputs: Shapes) -> Formula:
-        return product((*output_symbols(self.shape(inputs)), self._kernels(inputs)))
+        return product((*output_symbols(self.shape(inputs)), *self._kernels(inputs)))
 
     def additions(self, inputs: Shapes) -> Formula:
         if self.bias:
             return self.multiplies(inputs)
         places = output_symbols(self.shape(inputs))
         if self.connections is not None:
-            return product((*places, self._kernels(inputs) - self.outputs_of()))
+            return product((*places, product(self._kernels(inputs)) - self.outputs_of()))
         return product((*places, self.outputs_of(), self.taps(inputs) - 1))
 
     def window(self, inputs: Shapes, which: int = 0) -> tuple[Window, ...]:
@@ -143,13 +143,13 @@ class Conv(Kernelled):
             return product((*kernel, channels))
         return product((*kernel, channels / Symbol("g", self.groups, "groups")))
 
-    def _kernels(self, inputs: Shapes) -> Formula:
-        """Taps of all filters together."""
+    def _kernels(self, inputs: Shapes) -> tuple[Formula, Formula]:
+        """Taps of all filters together, as factors."""
         table = self.table()
         if table is None:
-            return self.outputs_of() * self.taps(inputs)
+            return self.outputs_of(), self.taps(inputs)
         lines = Symbol("n", sum(map(len, table)), "connections")
-        return lines * product(kernel_symbols(self.axes(inputs)))
+        return lines, product(kernel_symbols(self.axes(inputs)))
 
 
 class Depthwise(Kernelled):
@@ -252,12 +252,12 @@ class UpConv(Kernelled):
         channels, taps = inputs[0][-1], prod(kernel)
         fan_in, fan_out = channels // self.groups * taps, self.filters // self.groups * taps
         shape = (channels, self.filters // self.groups, *kernel)
-        weight = Weight("weight", shape, self._kernels(inputs), fan_in, fan_out)
+        weight = Weight("weight", shape, product(self._kernels(inputs)), fan_in, fan_out)
         bias = Weight("bias", (self.filters,), self._filters(), fan_in, fan_out, initial="zeros")
         return (weight, bias) if self.bias else (weight,)
 
     def multiplies(self, inputs: Shapes) -> Formula:
-        return product((*spatial_symbols(inputs[0], "i", "input"), self._kernels(inputs)))
+        return product((*spatial_symbols(inputs[0], "i", "input"), *self._kernels(inputs)))
 
     def additions(self, inputs: Shapes) -> Formula:
         return self.multiplies(inputs)
@@ -268,7 +268,8 @@ class UpConv(Kernelled):
     def _filters(self) -> Formula:
         return Symbol("F", self.filters, "filters")
 
-    def _kernels(self, inputs: Shapes) -> Formula:
+    def _kernels(self, inputs: Shapes) -> tuple[Formula, Formula]:
+        """Taps of all input channels together, as factors."""
         channels = Symbol("C", inputs[0][-1], "input channels")
         each = self._filters() if self.groups == 1 else self._filters() / Symbol("g", self.groups, "groups")
-        return channels * product((*kernel_symbols(self.axes(inputs)), each))
+        return channels, product((*kernel_symbols(self.axes(inputs)), each))

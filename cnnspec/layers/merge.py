@@ -106,13 +106,11 @@ def _differ(word: str, inputs: Shapes, rank: int) -> Misfit:
 def _differences(word: str, inputs: Shapes, rank: int) -> list[str]:
     if len(set(map(len, inputs))) > 1:
         return ["their numbers of axes differ"]
-    names = [AXIS_NAMES[axis] for axis in AXES[rank]] + ([] if word == "concat" else ["channels"])
+    names = [f"{AXIS_NAMES[axis]}s" for axis in AXES[rank]] + ([] if word == "concat" else ["channels"])
     found = []
     for name, sizes in zip(names, zip(*inputs, strict=True), strict=False):
         if len(set(sizes)) > 1:
-            found.append(
-                f"the {name} differ: {' and '.join(map(str, sizes))}".replace("the channels", "channels")
-            )
+            found.append(f"the {name} differ: {' and '.join(map(str, sizes))}")
     return found
 
 

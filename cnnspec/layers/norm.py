@@ -62,7 +62,7 @@ class BatchNorm(_Affine):
     word: ClassVar[str] = "batchnorm"
 
     momentum: float = Field(
-        0.1, gt=0, le=1, description="how much of each batch's statistics enters the running ones"
+        0.1, gt=0, le=1, description="how much of each batch enters the running mean and variance"
     )
 
     def weights(self, inputs: Shapes) -> tuple[Weight, ...]:
@@ -107,9 +107,7 @@ class LayerNorm(_PerSample):
 
     word: ClassVar[str] = "layernorm"
 
-    over: Literal["all", "channels"] = Field(
-        "all", description="what is averaged: the sample, or each place's channels"
-    )
+    over: Literal["all", "channels"] = Field("all", description="the whole sample, or each place's channels")
 
     def layout(self, inputs: Shapes) -> Shape:
         channels = inputs[0][-1:]
@@ -169,9 +167,7 @@ class Lrn(Layer):
         each = values(inputs[0])
         return (
             Item("multiplications", product((2, each))),
-            Item(
-                "additions", product((*axes_of(inputs[0]), Symbol("n", self.size, "neighbouring channels")))
-            ),
+            Item("additions", product((*axes_of(inputs[0]), Symbol("n", self.size, "neighbours")))),
             Item("powers", each),
             Item("divisions", each),
         )

@@ -131,7 +131,7 @@ class AvgPool(Pool):
 
     count_padding: bool = Field(
         True,
-        description="divide by the whole window, zeros of the padding included; else by its pixels on the map",
+        description="divide by the whole window, padding included, not by its pixels on the map alone",
     )
 
     def elementwise(self, inputs: Shapes) -> tuple[Item, ...]:
@@ -235,7 +235,7 @@ class Unpool(Layer):
         if not isinstance(layer, MaxPool | MinPool):
             raise Misfit(
                 "unpool-needs-a-pool",
-                f"unpool needs the places that a maxpool or minpool remembers, but {self.pool} is {layer.word}",
+                f"unpool needs a maxpool or minpool, whose places it uses, but {self.pool} is {layer.word}",
                 help=("name a maxpool or a minpool, or use upsample",),
                 option="pool",
             )

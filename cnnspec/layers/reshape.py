@@ -27,6 +27,8 @@ from cnnspec.layers.base import (
 )
 from cnnspec.layers.window import Extent, Pixels, per_axis, per_side
 
+AMOUNT = "pixels a side: a number, (h, w) or (top, bottom, left, right)"
+
 
 class _Reshape(Layer):
     family: ClassVar[Family] = Family.RESHAPE
@@ -82,7 +84,7 @@ class Pad(_Reshape):
     word: ClassVar[str] = "pad"
     positional: ClassVar[tuple[str, ...]] = ("amount",)
 
-    amount: Pixels = Field(description="pixels a side: a number, (h, w) or (top, bottom, left, right)")
+    amount: Pixels = Field(description=AMOUNT)
     mode: Literal["zeros", "reflect", "replicate"] = Field("zeros", description="what the new pixels hold")
 
     def sides(self, inputs: Shapes) -> tuple[tuple[int, int], ...]:
@@ -111,11 +113,9 @@ class Crop(_Reshape):
     word: ClassVar[str] = "crop"
     positional: ClassVar[tuple[str, ...]] = ("amount",)
 
-    amount: Pixels | None = Field(
-        None, description="pixels a side: a number, (h, w) or (top, bottom, left, right)"
-    )
+    amount: Pixels | None = Field(None, description=AMOUNT)
     to: Extent | None = Field(
-        None, description="the size that is left, around the centre; the odd pixel goes from the far side"
+        None, description="the size left around the centre; an odd pixel goes at the far end"
     )
 
     @model_validator(mode="after")
