@@ -25,10 +25,14 @@ STYLES: Final[dict[str, str]] = {
     "resample": "36",
     "merge": "31",
     "input": "1",
+    "gutter": "34",
+    "label": "34",
+    "note": "36",
 }
-"""Style -> ANSI codes; the layer families have a colour each."""
+"""Style -> ANSI codes; the layer families have a colour each, as have the parts of messages."""
 
 ASCII: Final[dict[str, str]] = {
+    " · ": ", ",
     "├─": "|-",
     "└─": "`-",
     "│": "|",
