@@ -59,8 +59,13 @@ SYNONYMS: Final = {
     "optimiser": "optimizer", "epoch": "epochs", "batch_size": "batch", "batchsize": "batch",
     "scheduler": "schedule", "dataset": "data", "normalize": "normalise", "augmentation": "augment",
     "init": "initial", "initializer": "initial", "early_stopping": "stop", "patience": "stop",
-    "criterion": "loss", "objective": "loss", "lr": "optimizer", "rate": "optimizer",
-    "learning_rate": "optimizer", "class_weight": "classweights", "random_seed": "seed",
+    "criterion": "loss", "objective": "loss", "class_weight": "classweights", "random_seed": "seed",
+}  # fmt: skip
+OPTIONS_ELSEWHERE: Final = {
+    "lr": "optimizer sgd rate=", "rate": "optimizer sgd rate=", "learning_rate": "optimizer sgd rate=",
+    "momentum": "optimizer sgd momentum=", "decay": "optimizer sgd decay=",
+    "warmup": "schedule cosine warmup=",
+    "validation": "data mnist validation=", "smoothing": "loss crossentropy smoothing=",
 }  # fmt: skip
 OPTION_SYNONYMS: Final = {
     "lr": "rate", "learning_rate": "rate", "weight_decay": "decay", "wd": "decay", "eps": "epsilon",
@@ -86,7 +91,7 @@ def read_recipe(train: tree.Train, evaluate: Evaluate) -> tuple[Recipe | None, t
     first: dict[str, tree.Setting] = {}
     for setting in train.settings:
         if setting.word not in SETTINGS:
-            found.add(_unknown("setting", setting.word, setting.word_span, SETTINGS, SYNONYMS))
+            found.add(_unknown_setting(setting))
         elif setting.word in first:
             found.add(_repeated(setting.word, setting.word_span, first[setting.word].word_span))
         else:
@@ -131,7 +136,8 @@ class _Sentence:
                 )
             )  # fmt: skip
         if len(arguments) != 1:
-            self._wrong(self.setting.span, f"{word} must have one value. Received: {len(arguments)}")
+            received = " ".join(argument.span.text for argument in arguments) or "nothing"
+            self._wrong(self.setting.span, f"{word} must have one value. Received: {received}")
             return None
         values: dict[str, object] = {}
         self._put(values, word, arguments[0])
@@ -176,6 +182,7 @@ class _Sentence:
     def _refuse(self, name: str, message: str, value: object, context: dict[str, Any]) -> None:
         what = name if name == self.setting.word else f"{self.setting.word} {name}"
         must = message.replace("Input should be", "must be").replace("a valid integer", "a whole number")
+        must = must.replace("'", "")
         meant = nearest(value, _quoted(context), CHOICE_SYNONYMS) if isinstance(value, str) else None
         span = self.places.get(name, self.setting.span)
         self.found.add(
@@ -194,14 +201,13 @@ class _Sentence:
             return expression.value
         if isinstance(expression, tree.Tuple):
             return tuple(self._value(item) for item in expression.items)
-        if _is_hyphenated(expression):
-            return self._word(expression)
         try:
-            return self.evaluate(expression)
+            value = self.evaluate(expression)
         except Misfit:
-            if isinstance(expression, tree.Name):
-                return expression.text
+            if isinstance(expression, tree.Name) or _is_hyphenated(expression):
+                return self._word(expression)
             raise
+        return str(value) if isinstance(value, str) else value
 
     def _word(self, expression: tree.Expression) -> str:
         if isinstance(expression, tree.Text):
@@ -225,25 +231,36 @@ class _Sentence:
         known = [name for name in model.model_fields if name != "kind"]
         owners = [kind for kind, other in siblings.items() if option.name in other.model_fields]
         notes = (f"{option.name} belongs to {self.setting.word} {', '.join(owners)}",) if owners else ()
+        kind = model.model_fields["kind"].default if "kind" in model.model_fields and siblings else ""
+        owner = f"{self.setting.word} {kind}".strip()
+        message = f"{owner} has no option {option.name}"
         return _unknown(
-            "setting-option", option.name, option.name_span, known, OPTION_SYNONYMS, self.setting.word, notes
+            "unknown-setting-option", message, option.name, option.name_span, known, OPTION_SYNONYMS, notes
         )
 
     def _wrong(self, span: Span, message: str) -> None:
         self.found.add(Diagnostic("wrong-setting", message, span))
 
 
+def _unknown_setting(setting: tree.Setting) -> Diagnostic:
+    word, message = setting.word, f"train has no setting {setting.word}"
+    if word in OPTIONS_ELSEWHERE:
+        cure = f"it is an option of another: {OPTIONS_ELSEWHERE[word]}…"
+        return Diagnostic("unknown-setting", message, setting.word_span, help=(cure,))
+    return _unknown("unknown-setting", message, word, setting.word_span, SETTINGS, SYNONYMS)
+
+
 def _unknown(
-    what: str, word: str, span: Span, known: Iterable[str], synonyms: dict[str, str],
-    owner: str = "train", notes: tuple[str, ...] = (),
+    code: str, message: str, word: str, span: Span, known: Iterable[str], synonyms: dict[str, str],
+    notes: tuple[str, ...] = (),
 ) -> Diagnostic:  # fmt: skip
     choices = list(known)
     meant = nearest(word, choices, synonyms)
     meant = meant if meant in choices else None
     options = ", ".join(choices) or "none"
     return Diagnostic(
-        f"unknown-{what}",
-        f"{owner} has no {'setting' if what == 'setting' else 'option'} {word}",
+        code,
+        message,
         span,
         notes=notes,
         help=(f"did you mean {meant}?",) if meant else (f"it knows: {options}",),
@@ -278,5 +295,4 @@ def _is_hyphenated(expression: tree.Expression) -> bool:
         and expression.operator == "-"
         and isinstance(expression.left, tree.Name)
         and isinstance(expression.right, tree.Name)
-        and expression.span.text.replace(" ", "") == "fashion-mnist"
     )

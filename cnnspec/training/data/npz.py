@@ -17,7 +17,7 @@ KEYS = ("x_train", "y_train", "x_test", "y_test")
 def load(path: Path) -> Dataset:
     """Images (n, h, w) or (n, h, w, c) of bytes, labels (n,) or (n, 1) of whole numbers."""
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             absent = [key for key in KEYS if key not in archive]
             if absent:
                 raise bad_file(

@@ -1,0 +1,86 @@
+"""Random changes of training images: one bilinear resampling does them all.
+
+Each image gets its own shift, turn, scale and smooth displacement; pixels
+from outside are 0. A batch's changes depend only on the generator it is given.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnnspec.network.settings import Augment
+from cnnspec.training.data.dataset import Bytes
+
+
+class Augmenter:
+    """Changes batches of images (n, height, width, channels) of one size."""
+
+    def __init__(self, setting: Augment, shape: tuple[int, ...]) -> None:
+        self.setting = setting
+        self.height, self.width = shape[:2]
+        rows, columns = np.mgrid[: self.height, : self.width].astype(np.float32)
+        self.rows, self.columns = rows - (self.height - 1) / 2, columns - (self.width - 1) / 2
+        self.smooth_rows = _smoothing(self.height, setting.smooth)
+        self.smooth_columns = _smoothing(self.width, setting.smooth)
+
+    def __call__(self, images: Bytes, generator: np.random.Generator) -> Bytes:
+        """The images changed, as new bytes."""
+        rows, columns = self._places(len(images), generator)
+        return _sample(images, rows, columns)
+
+    def _places(
+        self, count: int, generator: np.random.Generator
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """For each output pixel, the place in the input it is read from: (n, h, w) twice."""
+        setting = self.setting
+        angle = _draw(generator, count, math.radians(setting.rotate))
+        scale: NDArray[np.float32] = np.reciprocal(1 + _draw(generator, count, setting.scale))
+        cosine, sine = np.cos(angle) * scale, np.sin(angle) * scale
+        rows = cosine * self.rows - sine * self.columns + _draw(generator, count, setting.shift)
+        columns = sine * self.rows + cosine * self.columns + _draw(generator, count, setting.shift)
+        if setting.flip:
+            columns = columns * np.where(generator.random((count, 1, 1)) < 0.5, np.float32(-1), np.float32(1))
+        if setting.elastic:
+            rows += self._displacement(count, generator)
+            columns += self._displacement(count, generator)
+        return rows + (self.height - 1) / 2, columns + (self.width - 1) / 2
+
+    def _displacement(self, count: int, generator: np.random.Generator) -> NDArray[np.float32]:
+        """Smooth noise (n, h, w) whose root mean square is ``elastic`` pixels."""
+        noise = generator.standard_normal((count, self.height, self.width), np.float32)
+        smooth: NDArray[np.float32] = self.smooth_rows @ noise @ self.smooth_columns.T
+        return smooth * np.float32(self.setting.elastic)
+
+
+def _draw(generator: np.random.Generator, count: int, most: float) -> NDArray[np.float32]:
+    """(n, 1, 1) values between -most and most."""
+    return (generator.random((count, 1, 1), np.float32) * 2 - 1) * np.float32(most)
+
+
+def _smoothing(size: int, width: float) -> NDArray[np.float32]:
+    """(size, size) Gaussian mixing whose rows have unit length: unit noise stays unit noise."""
+    place = np.arange(size)
+    matrix = np.exp(-0.5 * ((place[:, None] - place) / width) ** 2)
+    unit: NDArray[np.float32] = (matrix / np.linalg.norm(matrix, axis=1, keepdims=True)).astype(np.float32)
+    return unit
+
+
+def _sample(images: Bytes, rows: NDArray[np.float32], columns: NDArray[np.float32]) -> Bytes:
+    """Bilinear values of the images at the places, 0 outside."""
+    count, height, width, channels = images.shape
+    padded = np.zeros((count, height + 2, width + 2, channels), np.uint8)
+    padded[:, 1:-1, 1:-1] = images
+    rows, columns = np.clip(rows + 1, 0, height + 0.999), np.clip(columns + 1, 0, width + 0.999)
+    top, left = rows.astype(np.int32), columns.astype(np.int32)
+    down, right = (rows - top)[..., None], (columns - left)[..., None]
+    flat = padded.reshape(-1, channels)
+    corner = np.arange(count, dtype=np.int32)[:, None, None] * ((height + 2) * (width + 2))
+    corner = corner + top * (width + 2) + left
+    upper = flat[corner] * (1 - right) + flat[corner + 1] * right
+    lower = flat[corner + width + 2] * (1 - right) + flat[corner + width + 3] * right
+    mixed = upper * (1 - down) + lower * down
+    pixels: Bytes = np.rint(mixed).astype(np.uint8)
+    return pixels

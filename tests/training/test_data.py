@@ -1,0 +1,322 @@
+import gzip
+import hashlib
+import struct
+import threading
+from functools import partial
+from http.server import HTTPServer, SimpleHTTPRequestHandler
+
+import numpy as np
+import pytest
+
+from cnnspec.diagnostics import SpecError
+from cnnspec.network.settings import Data
+from cnnspec.training.data import load, load_for, mnist
+from cnnspec.training.data.dataset import fitted, held_out, resize
+from cnnspec.training.data.idx import read_idx, read_labels, read_pair
+
+
+def idx_bytes(values: np.ndarray) -> bytes:
+    header = struct.pack(">BBBB", 0, 0, 8, values.ndim) + struct.pack(f">{values.ndim}I", *values.shape)
+    return header + values.astype(np.uint8).tobytes()
+
+
+@pytest.fixture
+def pictures():
+    generator = np.random.default_rng(0)
+    return generator.integers(0, 256, (7, 4, 5), np.uint8), np.array([0, 1, 2, 0, 1, 2, 2], np.uint8)
+
+
+@pytest.fixture
+def folder(tmp_path, pictures):
+    """The four IDX files of a tiny set, two of them packed."""
+    images, labels = pictures
+    for name, values, packed in (
+        ("train-images-idx3-ubyte", images, True), ("train-labels-idx1-ubyte", labels, False),
+        ("t10k-images-idx3-ubyte", images[:3], False), ("t10k-labels-idx1-ubyte", labels[:3], True),
+    ):  # fmt: skip
+        data = idx_bytes(values)
+        path = tmp_path / (name + ".gz" if packed else name)
+        path.write_bytes(gzip.compress(data) if packed else data)
+    return tmp_path
+
+
+def fault_of(action, *arguments, **named):
+    with pytest.raises(SpecError) as caught:
+        action(*arguments, **named)
+    (diagnostic,) = caught.value.diagnostics
+    return diagnostic
+
+
+def test_a_folder_of_idx_files_is_read_plain_or_packed(folder, pictures):
+    data = load("idx", folder)
+    assert (7, 4, 5, 1) == data.train_images.shape
+    np.testing.assert_array_equal(pictures[0], data.train_images[..., 0])
+    np.testing.assert_array_equal(pictures[1][:3], data.test_labels)
+    assert ("0", "1", "2") == data.names
+
+
+def test_a_set_is_found_by_the_environment_in_a_folder_of_its_name_or_bare(folder, tmp_path, monkeypatch):
+    monkeypatch.setenv("CNNSPEC_DATA", str(folder))
+    assert 7 == len(load("mnist").train_labels)
+    within = tmp_path / "home" / "fashion-mnist"
+    within.mkdir(parents=True)
+    for path in folder.glob("*ubyte*"):
+        path.rename(within / path.name)
+    monkeypatch.setenv("CNNSPEC_DATA", str(within.parent))
+    assert "fashion_mnist" == load("fashion_mnist").name
+
+
+def test_a_given_folder_without_the_set_is_an_error_with_the_cure(tmp_path):
+    fault = fault_of(load, "mnist", tmp_path)
+    assert "data-missing" == fault.code
+    assert f"{tmp_path} does not hold mnist" == fault.message
+    assert "train-images-idx3-ubyte" in fault.help[0]
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        (lambda data: data[:-5], "ends at byte 151 of 156"),
+        (lambda data: data[:9], "ends at byte 9, within its header"),
+        (lambda data: data[:3], "ends at byte 3, within its first number"),
+        (lambda data: data + b"x", "goes on after its last value, at byte 156"),
+        (lambda data: b"\x89PNG" + data[4:], "is no IDX file: it begins with bytes 89 50 4e 47"),
+        (lambda data: b"\0\0\x0d\3" + data[4:], "byte 2 says type 0x0d; only unsigned bytes (0x08) are read"),
+        (lambda data: b"\0\0\x08\1" + data[4:], "holds labels, not images"),
+        (
+            lambda data: data[:4] + b"\xff" * 12 + data[16:],
+            "claims 4,294,967,295·4,294,967,295·4,294,967,295",
+        ),
+    ],
+)
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_damaged_file_is_named_with_its_byte(tmp_path, pictures, change, message, packed):
+    path = tmp_path / "images"
+    data = change(idx_bytes(pictures[0]))
+    path.write_bytes(gzip.compress(data) if packed else data)
+    fault = fault_of(read_idx, path, "images")
+    assert "data-file" == fault.code
+    assert fault.message.startswith(f"{path}: {message}")
+
+
+def test_a_cut_gzip_file_is_named(tmp_path, pictures):
+    path = tmp_path / "images.gz"
+    path.write_bytes(gzip.compress(idx_bytes(pictures[0]))[:-20])
+    assert "is damaged or cut short" in fault_of(read_idx, path, "images").message
+
+
+def test_swapped_files_are_recognised(folder):
+    labels = folder / "train-labels-idx1-ubyte"
+    assert "holds labels, not images" in fault_of(read_pair, labels, labels).message
+    fault = fault_of(read_labels, folder / "t10k-images-idx3-ubyte")
+    assert "holds images, not labels" in fault.message
+    assert ("give the labels file here; images and labels may be swapped",) == fault.help
+
+
+def test_unlike_numbers_and_wrong_labels_are_named(folder):
+    images = folder / "train-images-idx3-ubyte.gz"
+    fault = fault_of(read_pair, images, folder / "t10k-labels-idx1-ubyte.gz")
+    assert "holds 3 labels for 7 images" in fault.message
+    fault = fault_of(read_pair, images, folder / "train-labels-idx1-ubyte", 2)
+    assert "byte 10 holds label 2; labels are 0 to 1" in fault.message
+
+
+def test_the_other_sets_files_are_not_taken_for_this_one(folder, monkeypatch):
+    digest = hashlib.sha256((folder / "t10k-labels-idx1-ubyte.gz").read_bytes()).hexdigest()
+    monkeypatch.setitem(mnist.FASHION.sums, "t10k-labels-idx1-ubyte", digest)
+    assert "data-missing" == fault_of(load, "mnist", folder).code
+    assert 7 == len(load("fashion_mnist", folder).train_labels)
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *arguments):
+        pass
+
+
+@pytest.fixture
+def served(tmp_path, pictures):
+    """A server of a tiny set, and the set that names it and a dead source before it."""
+    site = tmp_path / "site"
+    site.mkdir()
+    sums = {}
+    images, labels = pictures
+    for name, values in zip(mnist.FILES, (images, labels, images, labels), strict=True):
+        data = gzip.compress(idx_bytes(values))
+        (site / f"{name}.gz").write_bytes(data)
+        sums[name] = hashlib.sha256(data).hexdigest()
+    server = HTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(site)))
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    good = f"http://127.0.0.1:{server.server_port}/"
+    yield mnist.Set("tiny", (good + "absent/", good), sums, tuple("012")), site
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_a_download_is_checked_kept_and_reported(served, tmp_path):
+    which, site = served
+    seen = []
+    paths = mnist.fetch(which, tmp_path / "cache", lambda *step: seen.append(step))
+    assert [f"{name}.gz" for name in mnist.FILES] == [path.name for path in paths]
+    assert seen[0] == (paths[0].name, paths[0].stat().st_size, paths[0].stat().st_size)
+    for path in site.iterdir():
+        path.unlink()
+    assert paths == mnist.fetch(which, tmp_path / "cache")
+
+
+def test_a_damaged_file_in_the_cache_is_fetched_again(served, tmp_path):
+    which, _ = served
+    paths = mnist.fetch(which, tmp_path / "cache")
+    whole = paths[1].read_bytes()
+    paths[1].write_bytes(whole[:-1])
+    mnist.fetch(which, tmp_path / "cache")
+    assert whole == paths[1].read_bytes()
+
+
+def test_a_download_with_another_sum_is_refused_and_nothing_is_kept(served, tmp_path):
+    which, site = served
+    (site / "train-images-idx3-ubyte.gz").write_bytes(b"an error page")
+    fault = fault_of(mnist.fetch, which, tmp_path / "cache")
+    assert "data-missing" == fault.code
+    assert "SHA-256" in fault.notes[1]
+    assert not list((tmp_path / "cache").glob("*"))
+
+
+def test_digits_have_a_fixed_split_and_grow_to_the_networks_input():
+    pytest.importorskip("sklearn")
+    data = load_for(Data(name="digits"), (28, 28, 1), 10)
+    assert ((1438, 28, 28, 1), (359, 28, 28, 1)) == (data.train_images.shape, data.test_images.shape)
+    assert 255 == load("digits").train_images.max()
+
+
+def test_digits_without_scikit_learn_say_how_to_get_it(monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "sklearn.datasets", None)
+    fault = fault_of(load, "digits")
+    assert "pip install 'cnnspec[digits]'" in fault.help
+
+
+def test_an_archive_with_keras_keys_is_read(tmp_path, pictures):
+    images, labels = pictures
+    path = tmp_path / "set.npz"
+    np.savez(path, x_train=images, y_train=labels[:, None], x_test=images[:2], y_test=labels[:2])
+    data = load(str(path))
+    assert ((7, 4, 5, 1), (2, 4, 5, 1), 3) == (data.train_images.shape, data.test_images.shape, data.classes)
+
+
+@pytest.mark.parametrize(
+    "changes, message",
+    [
+        ({"y_test": None}, "has no y_test"),
+        ({"x_train": np.zeros((7, 4, 5)) + 0.5}, "x_train holds float64; pixels must be whole numbers"),
+        ({"x_train": np.zeros((7, 20), np.uint8)}, "x_train has shape (7, 20)"),
+        ({"y_train": np.zeros(6, int)}, "y_train has shape (6,) for 7 images"),
+        ({"y_train": np.zeros(7)}, "y_train must be whole numbers from 0. Received: float64"),
+        ({"x_test": np.zeros((2, 5, 5), np.uint8)}, "x_train holds images (4, 5, 1), x_test (5, 5, 1)"),
+    ],
+)
+def test_an_archive_that_does_not_fit_is_refused(tmp_path, pictures, changes, message):
+    images, labels = pictures
+    arrays = {"x_train": images, "y_train": labels, "x_test": images[:2], "y_test": labels[:2]} | changes
+    path = tmp_path / "set.npz"
+    np.savez(path, **{key: value for key, value in arrays.items() if value is not None})
+    assert fault_of(load, str(path)).message.startswith(f"{path}: {message}")
+
+
+def test_no_archive_at_all_is_refused(tmp_path):
+    path = tmp_path / "set.npz"
+    path.write_bytes(b"PK\3\4 half an archive")
+    assert "data-file" == fault_of(load, str(path)).code
+    assert "data-missing" == fault_of(load, str(tmp_path / "absent.npz")).code
+
+
+def test_a_table_is_read_with_or_without_a_head(tmp_path):
+    path = tmp_path / "set.csv"
+    path.write_text("label,a,b,c,d\n" + "".join(f"{n % 3},{n},2,3,4\n" for n in range(10)))
+    data = load(str(path), test=0.3)
+    assert ((7, 2, 2, 1), (3, 2, 2, 1), 3) == (data.train_images.shape, data.test_images.shape, data.classes)
+    together = sorted([*data.train_images[:, 0, 0, 0], *data.test_images[:, 0, 0, 0]])
+    assert list(range(10)) == together
+    assert (4, 1, 1) == load(str(path), shape=(4, 1, 1)).shape
+
+
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ("", "holds no samples"),
+        ("0,1,2,3,4\n0,1,2\n", "line 2 has 3 values, the first has 5"),
+        ("0,1,2,3,4\n0,1,x,3,4\n", "line 2, value 3 must be a whole number. Received: x"),
+        ("0,1,2,3,256\n", "line 1: labels count from 0, pixels are 0 to 255"),
+        ("0,1,2,3\n", "has 3 pixels a line"),
+    ],
+)
+def test_a_faulty_table_names_its_line(tmp_path, text, message):
+    path = tmp_path / "set.csv"
+    path.write_text(text)
+    assert message in fault_of(load, str(path)).message
+
+
+@pytest.fixture
+def gallery(tmp_path):
+    image = pytest.importorskip("PIL.Image")
+    for name, value in (("cat", 10), ("dog", 200)):
+        (tmp_path / name).mkdir()
+        for n in range(5):
+            image.new("L", (6, 4), value + n).save(tmp_path / name / f"{n}.png")
+    return tmp_path
+
+
+def test_folders_are_classes(gallery):
+    data = load("images", gallery, test=0.2)
+    assert ("cat", "dog") == data.names
+    assert ((8, 4, 6, 1), 2) == (data.train_images.shape, len(data.test_labels))
+    assert [bool(n) for n in data.train_labels] == [v > 100 for v in data.train_images[:, 0, 0, 0]]
+
+
+def test_images_of_unlike_sizes_are_refused_unless_resized(gallery):
+    __import__("PIL.Image").Image.new("RGB", (3, 3)).save(gallery / "dog" / "odd.png")
+    assert "odd.png: is 3x3, the first image 4x6" in fault_of(load, "images", gallery).message
+    assert (4, 6, 3) == load("images", gallery, shape=(4, 6, 3), resize=True).shape
+
+
+def test_a_broken_image_and_an_empty_folder_are_named(gallery, tmp_path):
+    (gallery / "cat" / "0.png").write_bytes(b"nothing")
+    assert "0.png: is no image" in fault_of(load, "images", gallery).message
+    assert "data-missing" == fault_of(load, "images", gallery / "cat").code
+
+
+def test_an_unknown_name_gets_the_nearest():
+    assert "did you mean mnist?" in fault_of(load, "mnits").help
+
+
+def test_data_that_do_not_fit_the_network_name_both_shapes(folder):
+    data = load("idx", folder)
+    fault = fault_of(fitted, data, (28, 28, 1), 3)
+    assert "data-unlike-network" == fault.code
+    assert f"images of {data.name} are 4x5x1, the network's input is 28x28x1" == fault.message
+    assert "has 3 classes, the network gives 10 outputs" in fault_of(fitted, data, (4, 5, 1), 10).message
+    assert (8, 8, 1) == fitted(data, (8, 8, 1), 3, resize_images=True).shape
+
+
+def test_a_vector_input_takes_images_channel_by_channel(tmp_path):
+    images = np.arange(24, dtype=np.uint8).reshape(2, 2, 2, 3)
+    path = tmp_path / "set.npz"
+    np.savez(path, x_train=images, y_train=[0, 1], x_test=images, y_test=[0, 1])
+    flat = fitted(load(str(path)), (12,), 2)
+    assert [0, 3, 6, 9, 1, 4, 7, 10, 2, 5, 8, 11] == flat.train_images[0].tolist()
+
+
+def test_resizing_is_bilinear_between_pixel_centres():
+    row = np.array([[[[0], [100]]]], np.uint8)
+    assert [0, 25, 75, 100] == resize(row, 1, 4)[0, 0, :, 0].tolist()
+    flat = np.full((2, 3, 5, 2), 77, np.uint8)
+    assert (resize(flat, 9, 2) == 77).all()
+
+
+def test_what_is_held_out_is_a_partition_and_follows_the_seed():
+    labels = np.zeros(100, np.int64)
+    kept, held = held_out(labels, labels, 0.25, 0)
+    assert (75, 25) == (len(kept), len(held))
+    assert list(range(100)) == sorted([*kept, *held])
+    assert held.tolist() == held_out(labels, labels, 0.25, 0)[1].tolist()
+    assert held.tolist() != held_out(labels, labels, 0.25, 1)[1].tolist()

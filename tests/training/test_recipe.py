@@ -1,0 +1,137 @@
+import pytest
+
+from cnnspec.diagnostics import Diagnostic
+from cnnspec.network.recipe import SETTINGS, Recipe, read_recipe
+from cnnspec.network.settings import AdamW, Data, OneCycle, Sgd, Step, Stop
+from cnnspec.network.values import Word, evaluate
+from cnnspec.syntax import tree
+from cnnspec.syntax.parse import parse
+from cnnspec.text import Source
+
+
+def read(text: str) -> tuple[Recipe | None, tuple[Diagnostic, ...]]:
+    spec = parse(Source("test", f"train {{ {text} }}"))
+    (train,) = spec.statements
+    assert isinstance(train, tree.Train)
+    return read_recipe(train, lambda expression: evaluate(expression, lambda name: Word(name.text), {}))
+
+
+def good(text: str) -> Recipe:
+    recipe, diagnostics = read(text)
+    assert () == diagnostics
+    assert recipe is not None
+    return recipe
+
+
+def only_fault(text: str) -> Diagnostic:
+    recipe, (diagnostic,) = read(text)
+    assert recipe is None
+    return diagnostic
+
+
+def test_an_empty_recipe_is_the_default():
+    assert Recipe() == good("")
+
+
+def test_every_sentence_is_read():
+    recipe = good(
+        "data fashion_mnist validation=0.1; optimizer sgd rate=0.05 momentum=0.9 nesterov=yes decay=5e-4;"
+        "schedule step every=2 factor=0.1 warmup=0.5; batch 32*2; epochs 7; seed 3; loss mse; initial glorot;"
+        "normalise mean=0.1307 std=(0.3, 0.2); augment shift=2 rotate=10; classweights balanced; clip 1;"
+        "stop patience=2"
+    )
+    assert Data(name="fashion_mnist", validation=0.1) == recipe.data
+    assert Sgd(rate=0.05, momentum=0.9, nesterov=True, decay=5e-4) == recipe.optimizer
+    assert Step(every=2, factor=0.1, warmup=0.5) == recipe.schedule
+    assert (64, 7, 3, 1.0) == (recipe.batch, recipe.epochs, recipe.seed, recipe.clip)
+    assert "mse" == recipe.loss.kind
+    assert ("glorot", "balanced") == (recipe.initial, recipe.classweights)
+    assert (0.1307, (0.3, 0.2)) == (recipe.normalise.mean, recipe.normalise.std)
+    assert Stop(patience=2) == recipe.stop
+
+
+def test_arguments_may_stand_without_their_name():
+    recipe = good('data images "my pictures"; schedule onecycle 0.05; stop 4; initial he_uniform')
+    assert Data(name="images", path="my pictures") == recipe.data
+    assert OneCycle(peak=0.05) == recipe.schedule
+    assert Stop(patience=4) == recipe.stop
+
+
+def test_a_hyphen_is_as_good_as_an_underscore():
+    assert "fashion_mnist" == good("data fashion-mnist").data.name
+
+
+@pytest.mark.parametrize(
+    "text, code, place, message, cure",
+    [
+        ("bach 3", "unknown-setting", "bach", "train has no setting bach", "did you mean batch?"),
+        ("lr 3", "unknown-setting", "lr", "train has no setting lr",
+         "it is an option of another: optimizer sgd rate=…"),
+        ("workers 2", "unknown-setting", "workers", "train has no setting workers", None),
+        ("optimizer sdg", "wrong-setting", "sdg",
+         "optimizer must be sgd, adam, adamw or rmsprop. Received: sdg", "did you mean sgd?"),
+        ("loss cross_entropy", "wrong-setting", "cross_entropy",
+         "loss must be crossentropy or mse. Received: cross_entropy", "did you mean crossentropy?"),
+        ("optimizer adam lr=1", "unknown-setting-option", "lr", "optimizer adam has no option lr",
+         "did you mean rate?"),
+        ("optimizer adam kind=1", "unknown-setting-option", "kind", None, None),
+        ("optimizer sgd rate=-0.1", "wrong-setting", "-0.1",
+         "optimizer rate must be greater than 0. Received: -0.1", None),
+        ("batch 6.5", "wrong-setting", "6.5", "batch must be a whole number. Received: 6.5", None),
+        ("batch yes", "wrong-setting", "yes", "batch must be a whole number. Received: yes", None),
+        ("batch ?", "wrong-setting", "?", "batch must be a whole number. Received: ?", None),
+        ("epochs", "wrong-setting", "epochs", "epochs must have one value. Received: nothing", None),
+        ("epochs 3 4", "wrong-setting", "epochs 3 4", "epochs must have one value. Received: 3 4", None),
+        ("epochs 3 x=1", "unknown-setting-option", "x", "epochs has no option x", None),
+        ("optimizer", "wrong-setting", "optimizer",
+         "optimizer must say which: sgd, adam, adamw or rmsprop", None),
+        ("seed 1; seed 2", "repeated-setting", "seed", "seed is given twice", "keep one of the two"),
+        ("optimizer sgd rate=1 rate=2", "repeated-setting", "rate", "rate is given twice", None),
+        ("optimizer sgd 0.1", "wrong-setting", "0.1", "optimizer cannot take the value 0.1", None),
+        ("initial xavier", "wrong-setting", "xavier", None, "did you mean glorot?"),
+        ("data mnits", "wrong-setting", "mnits", None, "did you mean mnist?"),
+        ("batch 1 // 0", "division-by-zero", "1 // 0", None, None),
+    ],
+)  # fmt: skip
+def test_a_fault_names_its_own_place_and_the_cure(text, code, place, message, cure):
+    fault = only_fault(text)
+    assert (code, place) == (fault.code, fault.span.text)
+    assert message is None or message == fault.message
+    assert cure is None or cure in fault.help
+
+
+def test_an_option_of_a_sibling_names_its_owner():
+    assert ("momentum belongs to optimizer sgd, rmsprop",) == only_fault("optimizer adam momentum=0.9").notes
+
+
+def test_all_faults_are_reported():
+    _, diagnostics = read("bach 3; optimizer sgd rate=0 momentum=2; epochs -1")
+    assert ["bach", "0", "2", "-1"] == [item.span.text for item in diagnostics]
+
+
+def test_every_field_says_what_it_means():
+    for word, entry in SETTINGS.items():
+        models = entry.values() if isinstance(entry, dict) else [entry] if entry else []
+        assert Recipe.model_fields[word].description
+        for model in models:
+            for name, field in model.model_fields.items():
+                assert name == "kind" or field.description, (word, name)
+
+
+def test_the_table_and_the_recipe_have_the_same_words():
+    assert list(Recipe.model_fields) == list(SETTINGS)
+
+
+def test_a_recipe_survives_json():
+    recipe = good("optimizer adamw rate=0.01; classweights (1, 2.5); normalise mean=(0.1, 0.2)")
+    assert recipe == Recipe.model_validate_json(recipe.model_dump_json())
+
+
+def test_changes_are_validated_and_none_changes_nothing():
+    recipe = good("optimizer adamw; schedule onecycle peak=0.5")
+    changed = recipe.changed(rate=0.125, epochs=2, seed=None)
+    assert AdamW(rate=0.125) == changed.optimizer
+    assert OneCycle(peak=0.125) == changed.schedule
+    assert (2, 0) == (changed.epochs, changed.seed)
+    with pytest.raises(ValueError, match="greater than 0"):
+        recipe.changed(epochs=0)
