@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
@@ -16,10 +17,11 @@ from cnnspec.text import Source
 if TYPE_CHECKING:
     from cnnspec.network.elaborate import Elaborated
     from cnnspec.network.graph import Network
+    from cnnspec.syntax.tree import Comment, Spec
 
 __all__ = [
-    "LARGEST", "Console", "fail", "load", "load_network", "read_source", "shift", "show",
-    "sibling_reader", "spec_argument", "stderr_console", "stdout_console",
+    "LARGEST", "Console", "Reading", "fail", "load", "load_network", "read", "read_source", "shift",
+    "show", "spec_argument", "stderr_console", "stdout_console",
 ]  # fmt: skip
 
 LARGEST = 2_000_000
@@ -46,18 +48,53 @@ def shift(spec: str | None, inline: str | None, *following: str | None) -> tuple
     return tuple(given[:-1])
 
 
-def load(spec: str | None, inline: str | None) -> Elaborated:
-    """The network with all diagnostics of reading and building it; the network may be partial or None."""
-    from dataclasses import replace
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A text, its tree, and what could be built of it."""
 
+    source: Source
+    tree: Spec
+    elaborated: Elaborated
+
+    @property
+    def network(self) -> Network | None:
+        """Whole, or built up to a failure; None when nothing could be."""
+        return self.elaborated.network
+
+    @property
+    def comments(self) -> tuple[Comment, ...]:
+        return self.tree.comments
+
+    @property
+    def diagnostics(self) -> tuple[Diagnostic, ...]:
+        """Of reading and of building, sorted by place."""
+        return self.elaborated.diagnostics
+
+    @property
+    def errors(self) -> tuple[Diagnostic, ...]:
+        return tuple(item for item in self.diagnostics if item.severity is Severity.ERROR)
+
+    @property
+    def failed(self) -> bool:
+        return self.network is None or bool(self.errors)
+
+
+def read(spec: str | None, inline: str | None) -> Reading:
+    """Reads a SPEC and builds as much of its network as fits."""
     from cnnspec.network.elaborate import elaborate
+    from cnnspec.network.uses import folder_reader
     from cnnspec.syntax.parse import parse_tolerant
 
     source = read_source(spec, inline)
     tree, faults = parse_tolerant(source)
-    found = elaborate(tree, read_use=sibling_reader(source))
+    found = elaborate(tree, read_use=folder_reader(_folder_of(source)))
     together = sorted((*faults, *found.diagnostics), key=lambda item: item.sort_key)
-    return replace(found, diagnostics=tuple(together))
+    return Reading(source, tree, replace(found, diagnostics=tuple(together)))
+
+
+def load(spec: str | None, inline: str | None) -> Elaborated:
+    """The network with all diagnostics of reading and building it; the network may be partial or None."""
+    return read(spec, inline).elaborated
 
 
 def load_network(spec: str | None, inline: str | None) -> Network:
@@ -100,24 +137,6 @@ def read_source(spec: str | None, inline: str | None) -> Source:
     if spec == "-":
         return Source("<stdin>", _decode("standard input", sys.stdin.buffer.read(LARGEST + 1)))
     return _read_named(spec)
-
-
-def sibling_reader(source: Source) -> Callable[[str], Source]:
-    """Reads the files that ``use`` names: beside the spec, never outside its folder.
-
-    Raises OSError where a file cannot be read and ValueError where it must not be.
-    """
-    folder = _folder_of(source).resolve()
-
-    def read(name: str) -> Source:
-        path = (folder / name).resolve()
-        if not path.is_relative_to(folder):
-            raise ValueError(f'"{name}" lies outside {folder.name or "its folder"}')
-        with path.open("rb") as file:
-            data = file.read(LARGEST + 1)
-        return Source(str(_folder_of(source) / name), _text_of(name, data))
-
-    return read
 
 
 def _folder_of(source: Source) -> Path:

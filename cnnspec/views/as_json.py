@@ -28,17 +28,26 @@ FIGURES: Final = (
 TOTALS: Final = (*FIGURES, "weight_bytes", "activation_bytes", "peak_activation_bytes", "training_bytes")
 
 
-def render(analysis: Analysis, diagnostics: Iterable[Diagnostic] = ()) -> str:
+def render(analysis: Analysis | None, diagnostics: Iterable[Diagnostic] = ()) -> str:
     """The analysis as indented JSON; ``diagnostics`` of reading the text come before its own."""
     return json.dumps(document(analysis, diagnostics), indent=2, ensure_ascii=False) + "\n"
 
 
-def document(analysis: Analysis, diagnostics: Iterable[Diagnostic] = ()) -> dict[str, Any]:
-    """The analysis as plain dictionaries and lists; ``batch`` appears only when it is not 1."""
+def document(analysis: Analysis | None, diagnostics: Iterable[Diagnostic] = ()) -> dict[str, Any]:
+    """The analysis as plain dictionaries and lists; ``batch`` appears only when it is not 1.
+
+    Of a text that gave no network at all only the diagnostics are told.
+    """
+    faults = tuple(dict.fromkeys((*diagnostics, *(analysis.diagnostics if analysis else ()))))
+    return {"schema": SCHEMA, **_facts(analysis), "diagnostics": _diagnostics(faults)}
+
+
+def _facts(analysis: Analysis | None) -> dict[str, Any]:
+    if analysis is None:
+        empty: dict[str, Any] = {"network": "", "convention": "cnnspec", "input": None}
+        return {**empty, "layers": [], "totals": None, "expectations": []}
     network = analysis.network
-    faults = tuple(dict.fromkeys((*diagnostics, *analysis.diagnostics)))
     return {
-        "schema": SCHEMA,
         "network": network.name,
         "convention": analysis.convention,
         **({"batch": analysis.batch} if analysis.batch != 1 else {}),
@@ -46,7 +55,6 @@ def document(analysis: Analysis, diagnostics: Iterable[Diagnostic] = ()) -> dict
         "layers": [layer(row) for row in analysis.rows],
         "totals": {name: getattr(analysis.totals, name) for name in TOTALS},
         "expectations": [expectation(item) for item in analysis.expectations],
-        "diagnostics": _diagnostics(faults),
     }
 
 

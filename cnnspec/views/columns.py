@@ -157,3 +157,13 @@ def choose(names: Iterable[str]) -> tuple[Figure, ...]:
             raise ValueError(f'there is no column "{name}"; {hint}')
         chosen.append(FIGURES[key])
     return tuple(chosen)
+
+
+def total_text(figure: Figure, analysis: Analysis) -> str:
+    """What the last line of a table says in a column; nothing where a sum means nothing."""
+    if figure.key == "layer":
+        return "total"
+    if not figure.sums:
+        return ""
+    name = "activation_bytes" if figure.key == "memory" else figure.key
+    return figure.text(getattr(analysis.totals, name))

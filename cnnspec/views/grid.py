@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 
 from cnnspec.views.paint import Paper, cut, pad, width_of
 
+TAIL = "\t"
+"""Separates the end of a cell that should survive when the cell is cut."""
+
 GAP = 2
 MARGIN = 1
 
@@ -84,9 +87,18 @@ def _draw_line(fitted: Fitted, line: Line, paper: Paper) -> str:
         return paper.paint(paper.rule(fitted.width), "dim")
     cells = []
     for column, width in fitted.columns:
-        text = pad(cut(line.cells.get(column.key, ""), width, paper), width, column.right)
+        text = pad(_cut_cell(line.cells.get(column.key, ""), width, paper), width, column.right)
         cells.append(paper.paint(text, *line.styles.get(column.key, ())))
     return (" " * MARGIN + (" " * GAP).join(cells)).rstrip()
+
+
+def _cut_cell(text: str, width: int, paper: Paper) -> str:
+    """The cell cut to a width, its head first and its tail after that."""
+    head, _, tail = text.partition(TAIL)
+    if not tail or width_of(text) <= width:
+        return cut(text.replace(TAIL, " "), width, paper)
+    tail = cut(tail, max(width - width_of(head) - 1, width * 2 // 3), paper)
+    return f"{cut(head, width - width_of(tail) - 1, paper)} {tail}"
 
 
 def _natural(column: Column, lines: Sequence[Line]) -> int:

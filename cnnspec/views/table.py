@@ -7,14 +7,17 @@ from typing import TYPE_CHECKING
 
 from cnnspec.layers.base import show
 from cnnspec.network.graph import Node
-from cnnspec.views.columns import DEFAULT, FIGURES, Figure, choose, sources
-from cnnspec.views.grid import Column, Line, draw, fit
+from cnnspec.views.columns import DEFAULT, Figure, choose, total_text
+from cnnspec.views.grid import TAIL, Column, Line, draw, fit
 from cnnspec.views.outline import Section, outline
 from cnnspec.views.paint import PLAIN, Paper, in_bytes, wrap
 
 if TYPE_CHECKING:
-    from cnnspec.analysis.report import Analysis, Row
+    from cnnspec.analysis.report import Analysis
     from cnnspec.diagnostics import Diagnostic
+
+AFTER = ("output", "receptive-field", "jump", "start")
+"""Columns in which a folded section tells how its last turn leaves."""
 
 LABEL = 12
 """Width of the words before the totals."""
@@ -61,8 +64,8 @@ def _layers(
     fitted = fit([_column(figure) for figure in figures], lines, paper.width, keep_all=bool(names))
     drawn = draw(fitted, lines, paper)
     if fitted.dropped:
-        missing = ", ".join(FIGURES[column.key].key for column in fitted.dropped)
-        drawn += [paper.paint(line, "dim") for line in _noted(f"no room for: {missing} (--columns)", paper)]
+        missing = ", ".join(column.key for column in fitted.dropped)
+        drawn += [paper.paint(line, "dim") for line in _noted(f"no room for {missing}; see --columns", paper)]
     return drawn
 
 
@@ -108,21 +111,19 @@ class Rows:
         texts = {figure.key: figure.text(figure.of(row, self.analysis)) for figure in self.figures}
         texts["layer"] = before + _short(node, prefix)
         if "operation" in texts and "from" not in texts:
-            texts["operation"] += self._connections(row)
+            texts["operation"] += self._connections(node)
         styles: dict[str, tuple[str, ...]] = {"layer": (str(node.layer.family),), "operation": ("dim",)}
         styles |= {key: ("dim",) for key, text in texts.items() if text in {"0", "all", "0 B", "0.0%"}}
         return Line({key: self.paper.text(text) for key, text in texts.items()}, styles)
 
-    def _connections(self, row: Row) -> str:
+    def _connections(self, node: Node) -> str:
         """What a merge, or a layer that does not follow the one above it, reads."""
-        node = row.node
         if len(node.inputs) == 1 and node.inputs[0] == node.index - 1:
             return ""
         if len(node.inputs) == 1 and self._is_first_of_limb(node):
             return ""
-        own = node.name.rpartition(".")[0]
-        names = [name.removeprefix(f"{own}.") if own else name for name in sources(row, self.analysis)]
-        return f" ← {', '.join(names)}"
+        names = (_seen_from(node, self.analysis.network.nodes[index]) for index in node.inputs)
+        return f"{TAIL}← {', '.join(names)}"
 
     def _is_first_of_limb(self, node: Node) -> bool:
         return len(self.analysis.network.readers[node.inputs[0]]) > 1
@@ -130,17 +131,23 @@ class Rows:
     def _header(self, section: Section, before: str, prefix: tuple[str, ...]) -> Line:
         """The name of a block; when folded, also what all its turns come to."""
         title = before + (".".join(section.prefix[len(prefix) :]) or "repeat")
-        cells = {"layer": title}
-        if section.times > 1:
-            cells = {
-                "layer": f"{title}  ×{section.times}",
-                **{
-                    figure.key: figure.text(self._sum(figure, section.nodes))
-                    for figure in self.figures
-                    if figure.sums
-                },
-            }
+        cells = (
+            {"layer": f"{title}  ×{section.times}", **self._after(section)}
+            if section.times > 1
+            else {"layer": title}
+        )
         return Line({key: self.paper.text(text) for key, text in cells.items()}, {"layer": ("bold",)})
+
+    def _after(self, section: Section) -> dict[str, str]:
+        """Sums over all turns of a folded section, and what flows out of the last one."""
+        last = self.rows[section.nodes[-1].index]
+        cells = {}
+        for figure in self.figures:
+            if figure.sums:
+                cells[figure.key] = figure.text(self._sum(figure, section.nodes))
+            elif figure.key in AFTER:
+                cells[figure.key] = figure.text(figure.of(last, self.analysis))
+        return cells
 
     def _sum(self, figure: Figure, nodes: Sequence[Node]) -> int:
         values = (figure.of(self.rows[node.index], self.analysis) for node in nodes)
@@ -152,13 +159,18 @@ def _short(node: Node, prefix: tuple[str, ...]) -> str:
     return ".".join(node.path[len(prefix) :]) or node.name
 
 
+def _seen_from(node: Node, other: Node) -> str:
+    """The other node's name, without the blocks that both lie in."""
+    depth = 0
+    for one, two in zip(node.path[:-1], other.path[:-1], strict=False):
+        if one != two:
+            break
+        depth += 1
+    return _short(other, other.path[:depth])
+
+
 def _total(analysis: Analysis, figures: Sequence[Figure], paper: Paper) -> Line:
-    totals = analysis.totals
-    cells = {"layer": "total"}
-    for figure in figures:
-        if figure.sums:
-            name = "activation_bytes" if figure.key == "memory" else figure.key
-            cells[figure.key] = paper.text(figure.text(getattr(totals, name)))
+    cells = {figure.key: paper.text(total_text(figure, analysis)) for figure in figures}
     return Line(cells, dict.fromkeys(cells, ("bold",)))
 
 
@@ -184,9 +196,10 @@ def _summary(analysis: Analysis, paper: Paper) -> list[str]:
         f"{totals.multiplies:,} multiplies + {totals.additions:,} additions + {totals.elementwise:,} others"
         f" = {totals.flops:,} flops"
     )
+    peak = in_bytes(totals.peak_activation_bytes)
     memory = (
-        f"{in_bytes(totals.activation_bytes)} for all outputs · "
-        f"{in_bytes(totals.peak_activation_bytes)} at the peak · {in_bytes(totals.training_bytes)} to train"
+        f"{in_bytes(totals.activation_bytes)} for all outputs · {peak} at the peak when buffers are reused"
+        f" · {in_bytes(totals.training_bytes)} to train"
     )
     facts = {"params": params, "operations": operations, "memory": memory}
     if analysis.convention != "cnnspec" or analysis.exclude_padding:

@@ -1,0 +1,135 @@
+"""``cnnspec analyze``: the table of a network, or the same numbers as JSON, CSV, Markdown, LaTeX."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cnnspec.cli.console import Console, stderr_console, stdout_console
+from cnnspec.cli.spec import Reading, read, show, spec_argument
+from cnnspec.diagnostics import Diagnostic, Severity
+
+if TYPE_CHECKING:
+    from cnnspec.analysis.report import Analysis
+
+FORMATS = ("table", "json", "csv", "markdown", "latex")
+
+
+@click.command("analyze")
+@spec_argument
+@click.option("--format", "form", type=click.Choice(FORMATS), default="table", help="What to print.")
+@click.option(
+    "--batch", type=click.IntRange(1, 1_000_000_000), default=1, metavar="N", help="Samples in a batch."
+)
+@click.option("--columns", metavar="A,B,…", help="Columns by name; --columns list tells which there are.")
+@click.option("--fold/--no-fold", default=True, help="Show equal repeats once, as ×N (the default), or all.")
+@click.option("--only", metavar="PATH", help="One figure of the JSON alone, such as totals.params.")
+@click.option(
+    "--count-like", metavar="TOOL", default="cnnspec", help="Count multiplies and flops as TOOL does."
+)
+@click.option("--exclude-padding", is_flag=True, help="Count only taps on real pixels.")
+def command(
+    spec: str | None, inline: str | None, form: str, batch: int, columns: str | None, fold: bool,
+    only: str | None, count_like: str, exclude_padding: bool,
+) -> int:  # fmt: skip
+    """Shapes, parameters, multiplies and receptive field of every layer."""
+    if columns == "list":
+        return _list_columns(stdout_console())
+    chosen = _columns(columns)
+    reading = read(spec, inline)
+    analysis = analysis_of(reading, batch=batch, convention=count_like, exclude_padding=exclude_padding)
+    if only:
+        return _print_only(analysis, reading, only)
+    if form == "json":
+        from cnnspec.views import as_json
+
+        stdout_console().print(as_json.render(analysis, reading.diagnostics))
+        return 1 if reading.failed else 0
+    if analysis is not None:
+        stdout_console().print(_page(analysis, form, chosen, fold, reading.errors))
+    report_faults(reading, analysis)
+    return 1 if reading.failed else 0
+
+
+def analysis_of(reading: Reading, **options: Any) -> Analysis | None:
+    """The analysis of what could be built; None when that is nothing."""
+    from cnnspec.analysis.report import analyze
+
+    if reading.network is None:
+        return None
+    try:
+        return analyze(reading.network, comments=reading.comments, **options)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+
+
+def report_faults(reading: Reading, analysis: Analysis | None) -> None:
+    """Errors and warnings in full on stderr, and how many notes there are."""
+    found = dict.fromkeys((*reading.diagnostics, *(analysis.diagnostics if analysis else ())))
+    show(item for item in found if item.severity is not Severity.NOTE)
+    notes = sum(item.severity is Severity.NOTE for item in found)
+    if notes and not reading.failed:
+        stderr_console().print(f"{notes} note{'s' if notes > 1 else ''}: cnnspec check shows them")
+
+
+def _page(
+    analysis: Analysis, form: str, columns: tuple[str, ...], fold: bool, failures: tuple[Diagnostic, ...]
+) -> str:
+    if form == "csv":
+        from cnnspec.views import as_csv
+
+        return as_csv.render(analysis, columns)
+    if form == "markdown":
+        from cnnspec.views import markdown
+
+        return markdown.render(analysis, columns)
+    if form == "latex":
+        from cnnspec.views import latex
+
+        return latex.render(analysis, columns)
+    from cnnspec.views import table
+    from cnnspec.views.paint import Paper
+
+    console = stdout_console()
+    paper = Paper(console.width, console.color, console.unicode)
+    return table.render(analysis, paper=paper, columns=columns, folded=fold, failures=failures)
+
+
+def _columns(text: str | None) -> tuple[str, ...]:
+    from cnnspec.views.columns import choose
+
+    names = tuple(name.strip() for name in (text or "").split(",") if name.strip())
+    try:
+        choose(names)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--columns") from error
+    return names
+
+
+def _list_columns(console: Console) -> int:
+    from cnnspec.views.columns import FIGURES
+
+    for figure in FIGURES.values():
+        console.print(f"{figure.key:<16} {figure.meaning}")
+    return 0
+
+
+def _print_only(analysis: Analysis | None, reading: Reading, path: str) -> int:
+    """One figure, bare, for scripts; a network that does not fit has none."""
+    from cnnspec.diagnostics import nearest
+    from cnnspec.views import as_json
+
+    if analysis is None or reading.failed:
+        show(reading.errors)
+        return 1
+    try:
+        part = as_json.only(analysis, path)
+    except KeyError as error:
+        word, known = error.args
+        guess = nearest(word, known)
+        hint = f'did you mean "{guess}"?' if guess else f"there is {', '.join(known) or 'nothing below it'}"
+        raise click.BadParameter(f'no "{word}" in {path}; {hint}', param_hint="--only") from error
+    stdout_console().print(part if isinstance(part, str) else json.dumps(part, ensure_ascii=False))
+    return 0
