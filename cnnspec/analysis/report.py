@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
-from cnnspec.analysis.conventions import OWN_RULE
+from cnnspec.analysis.conventions import Convention, convention_of
 from cnnspec.analysis.cost import Cost, Laws, bytes_of, cost_of
+from cnnspec.analysis.expectations import Expectation, judge
 from cnnspec.analysis.memory import Memory
-from cnnspec.analysis.receptive_field import ReceptiveField, summary, tracks_of
+from cnnspec.analysis.receptive_field import ReceptiveField, Track, summary, tracks_of
 from cnnspec.analysis.silence import silence
 from cnnspec.diagnostics import Diagnostic
 from cnnspec.layers.base import Shape, Shapes
@@ -32,6 +33,8 @@ class Row:
     receptive_field: ReceptiveField | None
     """None where the output or the input has no spatial axes: a vector sees the whole input."""
     activation_bytes: int
+    flops: int
+    """By the convention in force."""
 
     @property
     def name(self) -> str:
@@ -88,10 +91,6 @@ class Row:
         return self.cost.elementwise
 
     @property
-    def flops(self) -> int:
-        return self.cost.flops
-
-    @property
     def laws(self) -> Laws:
         """The formulas behind the numbers."""
         return self.cost.laws
@@ -115,17 +114,6 @@ class Totals:
     training_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
-class Expectation:
-    """A budget as written, and whether it is kept; ``actual`` is None when it could not be told."""
-
-    text: str
-    holds: bool
-    actual: int | float | None
-    diagnostic: Diagnostic | None = None
-    """What to tell when it does not hold."""
-
-
 @dataclass(frozen=True)
 class Analysis:
     """Everything cnnspec knows about a network; the costlier parts are computed when asked for.
@@ -143,8 +131,9 @@ class Analysis:
 
     @cached_property
     def rule(self) -> str:
-        """The counting rule in force, in a sentence or two."""
-        return OWN_RULE
+        """The counting rule in force, in words."""
+        rule = convention_of(self.convention).rule
+        return f"{rule}; taps on padding left out" if self.exclude_padding else rule
 
     @cached_property
     def totals(self) -> Totals:
@@ -163,7 +152,8 @@ class Analysis:
 
     @cached_property
     def expectations(self) -> tuple[Expectation, ...]:
-        return ()
+        """The budgets of the spec, judged by the totals."""
+        return judge(self.network.expectations, self.totals, len(self.rows))
 
     @cached_property
     def diagnostics(self) -> tuple[Diagnostic, ...]:
@@ -208,14 +198,19 @@ def analyze(
     to be followed; ``exclude_padding`` counts only taps on real pixels; ``comments``
     are the text's, so that ``# cnnspec: allow CODE`` is heard.
     """
-    tracks = tracks_of(network)
+    counted = convention_of(convention)
     rows = tuple(
-        Row(
-            node,
-            cost_of(node.layer, node.input_shapes, exclude_padding),
-            summary(tracks[node.index], node.output),
-            batch * bytes_of(node.output),
-        )
-        for node in network.layers
+        _row(node, tracks, cost_of(node.layer, node.input_shapes, exclude_padding), counted, batch)
+        for node, tracks in zip(network.layers, tracks_of(network)[1:], strict=True)
     )
     return Analysis(network, batch, convention, exclude_padding, rows, tuple(comments))
+
+
+def _row(node: Node, tracks: tuple[Track, ...], cost: Cost, convention: Convention, batch: int) -> Row:
+    return Row(
+        node,
+        cost,
+        summary(tracks, node.output),
+        batch * bytes_of(node.output),
+        convention.flops(node.layer, node.input_shapes, node.output, cost),
+    )
