@@ -1,0 +1,135 @@
+"""Checked shapes: ``=> 10x10x16`` holds, or the working that contradicts it is shown."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import Any, Final
+
+from cnnspec.diagnostics import Diagnostic, Fix, Severity
+from cnnspec.layers.base import Layer, Shape, Shapes, show
+from cnnspec.network.candidates import solutions
+from cnnspec.network.scope import Context
+from cnnspec.network.values import Open, Value, open_fault, written
+from cnnspec.network.work import Work
+from cnnspec.syntax import tree
+
+MOST_SHOWN: Final = 6
+AXES: Final = {1: ("size",), 2: ("width", "channels"), 3: ("height", "width", "channels"),
+               4: ("depth", "height", "width", "channels")}  # fmt: skip
+
+
+def fits(claim: tuple[int | None, ...], shape: Shape) -> bool:
+    """Whether a claim holds; a ``?`` in it claims nothing."""
+    if claim == shape or claim == (None,):
+        return True
+    return len(claim) == len(shape) and all(
+        part is None or part == size for part, size in zip(claim, shape, strict=True)
+    )
+
+
+def check_claim(work: Work, sentence: tree.Layer, claim: tree.Size, node: int, context: Context) -> None:
+    """Reports a wrong claim with its working; what follows is then in doubt."""
+    shape = work.nodes[node].output
+    if fits(claim.parts, shape) or node in work.doubtful:
+        return
+    work.report(
+        Diagnostic(
+            "wrong-shape",
+            f"{sentence.word} gives {show(shape)}, not {claim.span.text}",
+            claim.span,
+            notes=_working(work, node, claim.parts, sentence),
+            help=(f"write => {show(shape)}, or change the options",),
+            fixes=(Fix(claim.span, show(shape), f"write {show(shape)}"),),
+        ),
+        context,
+    )
+    work.doubtful.add(node)
+
+
+def _working(work: Work, node: int, claim: tuple[int | None, ...], sentence: tree.Layer) -> tuple[str, ...]:
+    found = work.nodes[node]
+    flows = tuple(work.flow(source) for source in found.inputs)
+    if found.word != sentence.word or not found.inputs:
+        return (f"its last layer is {found.name}", *flows)
+    names = AXES.get(len(found.output), ())
+    if len(claim) != len(found.output):
+        return (*flows, f"{show(found.output)} has {len(found.output)} sizes: {', '.join(names)}")
+    laws = found.layer.output(found.input_shapes)
+    lines = []
+    for name, law, size, said in zip(names, laws, found.output, claim, strict=False):
+        if said is not None and said != size:
+            text = law.law()
+            worked = law.worked() if text != law.worked() else text
+            lines.append(f"{name}: {text}: {worked}, not {said}" if text != worked else f"{name}: {text}")
+    return (*flows, *lines)
+
+
+def solve_here(
+    work: Work, sentence: tree.Layer, context: Context, kind: type[Layer],
+    options: dict[str, Value], shapes: Shapes | None,
+) -> dict[str, Value] | None:  # fmt: skip
+    """The options with every ``?`` replaced, found from the layer's own claim."""
+    opens = {name: value for name, value in options.items() if isinstance(value, Open)}
+    claim = sentence.claim
+    if claim is None or claim.parts == (None,) or shapes is None:
+        if shapes is not None or claim is None:
+            _leave_open(work, opens, context)
+        return None
+    target = claim.parts
+    found = list(islice(solutions(kind, options, shapes, lambda shape: fits(target, shape)), MOST_SHOWN + 1))
+    if not found:
+        work.report(_none(sentence, claim, kind, options, opens, shapes, work), context)
+        return None
+    for name, value in opens.items():
+        work.solved[value.span] = found[0][name]
+    if len(found) > 1:
+        work.report(_several(opens, found), context)
+    return found[0]
+
+
+def _leave_open(work: Work, opens: dict[str, Open], context: Context) -> None:
+    for value in opens.values():
+        work.unsolved[value.span] = value
+        work.report(open_fault(value).diagnostic, context)
+
+
+def _several(opens: dict[str, Open], found: list[dict[str, Any]]) -> Diagnostic:
+    ways = [", ".join(f"{name}={written(way[name])}" for name in opens) for way in found]
+    more = ", …" if len(found) > MOST_SHOWN else ""
+    first = next(iter(opens.values()))
+    return Diagnostic(
+        "several-solutions",
+        f"several values fit this shape; {ways[0]} is taken",
+        first.span,
+        severity=Severity.NOTE,
+        notes=(f"all of these fit: {'; '.join(ways[:MOST_SHOWN])}{more}",),
+        help=("write the one that is meant",),
+    )
+
+
+def _none(
+    sentence: tree.Layer, claim: tree.Size, kind: type[Layer], options: dict[str, Value],
+    opens: dict[str, Open], shapes: Shapes, work: Work,
+) -> Diagnostic:  # fmt: skip
+    reachable: dict[Shape, dict[str, Any]] = {}
+
+    def collect(shape: Shape) -> bool:
+        reachable.setdefault(shape, {})
+        return False
+
+    for _ in solutions(kind, options, shapes, collect):
+        pass
+    near = sorted(reachable, key=lambda shape: _distance(shape, claim.parts))[:4]
+    names = " and ".join(opens)
+    return Diagnostic(
+        "no-solution",
+        f"no {names} gives {claim.span.text}",
+        next(iter(opens.values())).span,
+        notes=(f"{show(shapes[0])} flows in",),
+        help=(f"the nearest shapes that can be had: {', '.join(map(show, near))}",) if near else (),
+    )
+
+
+def _distance(shape: Shape, claim: tuple[int | None, ...]) -> tuple[int, int]:
+    pairs = zip(shape, claim, strict=False)
+    return abs(len(shape) - len(claim)), sum(abs(a - b) for a, b in pairs if b is not None)

@@ -1,0 +1,103 @@
+"""``expect params <= 62k``: kept as written; the analysis knows the figures and decides."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from cnnspec.diagnostics import Diagnostic, Fix, nearest
+from cnnspec.network.scope import Context
+from cnnspec.network.values import Fault, Hole, Open, Value, evaluate, truth
+from cnnspec.network.work import Work
+from cnnspec.syntax import tree
+from cnnspec.text import Span
+
+FIGURES: Final = (
+    "params", "trainable", "frozen", "buffers", "multiplies", "additions", "elementwise", "flops",
+    "weight_bytes", "activation_bytes", "peak_activation_bytes", "training_bytes", "layers",
+)  # fmt: skip
+"""What an expectation may speak of: the totals of the analysis, and the number of layers."""
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """A condition over the figures of the analysis, with the constants it names."""
+
+    text: str
+    condition: tree.Expression = field(compare=False)
+    span: Span | None = field(default=None, compare=False)
+    constants: tuple[tuple[str, Value], ...] = ()
+
+    def holds(self, figures: Mapping[str, Value]) -> bool:
+        """Whether the condition is true of the figures; raises Misfit where it is no condition."""
+        return truth(self._value(self.condition, figures), self.condition.span)
+
+    def actual(self, figures: Mapping[str, Value]) -> Value | None:
+        """The left side of the comparison: what the network has. None where nothing is compared."""
+        condition = self.condition
+        if isinstance(condition, tree.Binary) and condition.operator not in ("and", "or"):
+            return self._value(condition.left, figures)
+        return None
+
+    def _value(self, expression: tree.Expression, figures: Mapping[str, Value]) -> Value:
+        known = {**figures, **dict(self.constants)}
+        return evaluate(expression, lambda name: known[name.text], {})
+
+
+def read_expectation(work: Work, statement: tree.Expect, context: Context) -> Expectation | None:
+    """The expectation of a sentence; a name that is no figure and no constant is reported."""
+    constants: list[tuple[str, Value]] = []
+    sound = True
+    for name in dict.fromkeys(names_in(statement.condition)):
+        bound = context.get(name.text)
+        if isinstance(bound, Open):
+            sound = False
+        elif bound is not None and name.text not in FIGURES:
+            constants.append((name.text, bound))
+        elif name.text not in FIGURES and name.text not in ("yes", "no"):
+            work.report(_unknown(name, context))
+            sound = False
+    if not sound:
+        return None
+    text = " ".join(statement.condition.span.text.split())
+    found = Expectation(text, statement.condition, statement.span, tuple(constants))
+    return found if _is_condition(work, found) else None
+
+
+def _is_condition(work: Work, expectation: Expectation) -> bool:
+    try:
+        expectation.holds(dict.fromkeys(FIGURES, 1))
+    except Hole:
+        return False
+    except Fault as fault:
+        if fault.code == "division-by-zero":
+            return True
+        work.report(fault.diagnostic)
+        return False
+    return True
+
+
+def names_in(expression: tree.Expression) -> Iterator[tree.Name]:
+    """Every name of an expression, in order."""
+    stack: list[tree.Expression] = [expression]
+    while stack:
+        part = stack.pop()
+        if isinstance(part, tree.Name):
+            yield part
+        elif isinstance(part, tree.Unary):
+            stack.append(part.operand)
+        elif isinstance(part, tree.Binary):
+            stack.extend((part.right, part.left))
+        elif isinstance(part, tree.Tuple):
+            stack.extend(reversed(part.items))
+
+
+def _unknown(name: tree.Name, context: Context) -> Diagnostic:
+    known = [*FIGURES, *context.names()]
+    meant = nearest(name.text, known)
+    return Diagnostic(
+        "unknown-figure", f"there is no figure {name.text}", name.span,
+        help=(f"did you mean {meant}?",) if meant else (f"the figures: {', '.join(FIGURES)}",),
+        fixes=(Fix(name.span, meant, f"write {meant}"),) if meant else (),
+    )  # fmt: skip

@@ -1,0 +1,212 @@
+"""One sentence made into one node: options, unknowns, inputs, shape, claim."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from cnnspec.diagnostics import Diagnostic, Fix, Misfit, nearest
+from cnnspec.layers.base import Layer
+from cnnspec.layers.roll import LAYERS
+from cnnspec.network.blocks import repeated_option
+from cnnspec.network.branches import inputs_of
+from cnnspec.network.claims import check_claim, solve_here
+from cnnspec.network.make import Made, Wrong, bound, make, usage
+from cnnspec.network.scope import Context
+from cnnspec.network.values import Fault, Hole, Open, Value, Word, written
+from cnnspec.network.work import Work
+from cnnspec.syntax import tree
+from cnnspec.text import Span
+
+Options = dict[str, Value]
+
+OPTION_SYNONYMS = {
+    "kernel_size": "kernel", "size": "kernel", "pool": "kernel", "window": "kernel", "strides": "stride",
+    "pad": "padding", "channels": "filters", "out_channels": "filters", "units": "units",
+    "use_bias": "bias", "dilation_rate": "dilation", "ceil_mode": "rounding", "group": "groups",
+    "depth_multiplier": "multiplier", "p": "rate", "eps": "epsilon", "trainable": "frozen",
+    "initializer": "init", "kernel_initializer": "init",
+}  # fmt: skip
+
+
+def place_layer(work: Work, sentence: tree.Layer, context: Context, kind: type[Layer]) -> None:
+    """Adds the node of a layer and makes it current; what cannot be known becomes a hole."""
+    inputs = inputs_of(work, sentence, context, kind)
+    options = options_of(work, sentence, context, kind)
+    name, label = work.name(sentence, context)
+    node = None
+    if options is not None:
+        if kind.references and inputs is not None:
+            referred = zip(kind.references, inputs[1:], strict=False)
+            options |= {field: work.nodes[n].name for field, n in referred}
+        made = _made(work, sentence, context, kind, options, inputs)
+        if made is not None and inputs is not None:
+            node = _place(work, sentence, context, made, inputs, name)
+    work.current = node
+    if label is not None:
+        work.labels[label] = node
+    if node is not None and sentence.claim is not None:
+        check_claim(work, sentence, sentence.claim, node, context)
+
+
+def _place(
+    work: Work, sentence: tree.Layer, context: Context, made: Made, inputs: tuple[int, ...], name: str
+) -> int | None:
+    shapes = tuple([work.nodes[n].output for n in inputs])
+    try:
+        if made.layer.references:
+            made = bound(made, tuple((work.nodes[n].layer, work.nodes[n].input_shapes) for n in inputs[1:]))
+        shape = made.shape(shapes)
+    except Misfit as misfit:
+        work.misfit(misfit, _option_span(sentence, type(made.layer), misfit.option), inputs, context)
+        return None
+    return work.place(made, inputs, shape, name, sentence.span, context)
+
+
+def _made(
+    work: Work, sentence: tree.Layer, context: Context, kind: type[Layer], options: Options,
+    inputs: tuple[int, ...] | None,
+) -> Made | None:  # fmt: skip
+    if any(isinstance(value, Open) for value in options.values()):
+        shapes = None if inputs is None else tuple(work.nodes[n].output for n in inputs)
+        solved = solve_here(work, sentence, context, kind, options, shapes)
+        if solved is None:
+            return None
+        options = solved
+    made = make(kind, options)
+    if isinstance(made, Made):
+        return made
+    for wrong in made:
+        work.report(_wrong(wrong, sentence, kind, options, context), context)
+    return _without(work, kind, options, made)
+
+
+def _without(work: Work, kind: type[Layer], options: Options, wrongs: tuple[Wrong, ...]) -> Made | None:
+    """The layer without its faulty options, so that what follows can still be looked at."""
+    faulty = {wrong.option for wrong in wrongs}
+    if None in faulty:
+        return None
+    made = make(kind, {name: value for name, value in options.items() if name not in faulty})
+    if not isinstance(made, Made):
+        return None
+    work.doubt()
+    return made
+
+
+# Options -------------------------------------------------------------------------
+
+
+@cache
+def fields_of(kind: type[Layer]) -> frozenset[str]:
+    return frozenset(kind.option_fields())
+
+
+def merges(kind: type[Layer]) -> bool:
+    """Whether a layer reads more than what flows on: its arguments may be labels."""
+    return kind.arity != (1, 1)
+
+
+def options_of(work: Work, sentence: tree.Layer, context: Context, kind: type[Layer]) -> Options | None:
+    """The options by name; None where one could not be known. Every fault is reported."""
+    positional, known = kind.positional, True
+    values: Options = {}
+    for n, argument in enumerate(sentence.arguments):
+        if n < len(positional):
+            known &= _put(work, values, positional[n], argument, context)
+        elif not merges(kind):
+            work.report(_too_many(sentence, kind, n), context)
+            break
+    fields = fields_of(kind)
+    for option in sentence.options:
+        if option.name not in fields:
+            work.report(_unknown_option(option, kind), context)
+            work.doubt()
+        elif option.name in values:
+            work.report(repeated_option(option, positional[: len(sentence.arguments)]), context)
+        else:
+            known &= _put(work, values, option.name, option.value, context)
+    return values if known else None
+
+
+def _put(work: Work, values: Options, name: str, expression: tree.Expression, context: Context) -> bool:
+    try:
+        values[name] = work.value(expression, context)
+    except Fault as fault:
+        work.report(fault.diagnostic, context)
+        return False
+    except Hole:
+        return False
+    return True
+
+
+def _too_many(sentence: tree.Layer, kind: type[Layer], n: int) -> Diagnostic:
+    takes = len(kind.positional)
+    argument = sentence.arguments[n]
+    names = [name for name in kind.option_fields() if name not in kind.positional]
+    what = f"{takes} value{'s' * (takes != 1)} ({', '.join(kind.positional)})" if takes else "no values"
+    return Diagnostic(
+        "too-many-arguments",
+        f"{kind.word} takes {what} without a name. Received: {len(sentence.arguments)}",
+        argument.span,
+        notes=(f"it is written: {usage(kind)}",) if takes else (),
+        help=(f"give the rest by name: {names[0]}={argument.span.text}",) if names else (),
+    )
+
+
+def _unknown_option(option: tree.Option, kind: type[Layer]) -> Diagnostic:
+    known = list(kind.option_fields())
+    meant = nearest(option.name, known, OPTION_SYNONYMS)
+    meant = meant if meant in known else None
+    return Diagnostic(
+        "unknown-option",
+        f"{kind.word} has no option {option.name}",
+        option.name_span,
+        help=(
+            *((f"did you mean {meant}?",) if meant else ()),
+            f"its options: {', '.join(known)}" if known else f"{kind.word} takes no options",
+        ),
+        fixes=(Fix(option.name_span, meant, f"write {meant}"),) if meant else (),
+    )
+
+
+def _option_span(sentence: tree.Layer, kind: type[Layer], name: str | None) -> Span:
+    """Where an option's value is written; the sentence itself where it is not."""
+    for option in sentence.options:
+        if option.name == name:
+            return option.value.span
+    if name in kind.positional and kind.positional.index(name) < len(sentence.arguments):
+        return sentence.arguments[kind.positional.index(name)].span
+    end = sentence.options[-1].span if sentence.options else sentence.word_span
+    end = sentence.arguments[-1].span if not sentence.options and sentence.arguments else end
+    return sentence.word_span.to(end)
+
+
+def _wrong(
+    wrong: Wrong, sentence: tree.Layer, kind: type[Layer], options: Options, context: Context
+) -> Diagnostic:
+    span = _option_span(sentence, kind, wrong.option)
+    notes: tuple[str, ...] = ()
+    help = wrong.help
+    value = options.get(wrong.option or "")
+    if wrong.option and written(value or 0) != span.text and not isinstance(value, Word):
+        notes = (f"{span.text} is {written(value if value is not None else 0)} here",)
+    if isinstance(value, Word) and not help:
+        meant = nearest(value, context.names())
+        help = (f"did you mean {meant}?",) if meant else (f"{value} is not defined here",)
+    fix = (Fix(span, wrong.replacement, f"write {wrong.replacement}"),) if wrong.replacement else ()
+    return Diagnostic(wrong.code, wrong.message, span, notes=notes, help=help, fixes=fix)
+
+
+# Words ---------------------------------------------------------------------------
+
+
+def unknown_word(sentence: tree.Layer, known: list[str], synonyms: dict[str, str]) -> Diagnostic:
+    """The fault of a word that is neither a layer nor a block."""
+    word = sentence.word
+    meant = nearest(word, known, synonyms)
+    fix = (Fix(sentence.word_span, meant, f"write {meant}"),) if meant else ()
+    also = f"layers: {', '.join(LAYERS)}"
+    return Diagnostic(
+        "unknown-word", f"there is no layer or block {word}", sentence.word_span,
+        help=(f"did you mean {meant}?",) if meant else (also, "cnnspec layers tells what each one does"),
+        fixes=fix,
+    )  # fmt: skip

@@ -1,0 +1,243 @@
+"""The network as it grows: nodes, names, labels, limits, and the faults found on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final, TypeAlias
+
+from cnnspec.diagnostics import Diagnostic, Label, Misfit, Severity, nearest
+from cnnspec.layers.base import Shape, show
+from cnnspec.network.graph import Group, Node, Output
+from cnnspec.network.make import Made
+from cnnspec.network.naming import Names
+from cnnspec.network.scope import Context
+from cnnspec.network.values import Fault, Hole, Open, Unknowns, Value, Word, evaluate, open_fault
+from cnnspec.syntax import tree
+from cnnspec.text import Span
+
+MOST_STEPS: Final = 100_000
+"""Layers, block uses and turns that a spec may expand to."""
+DEEPEST: Final = 100
+"""Braces inside braces, blocks and their uses included."""
+AXIS_VALUES: Final = {"C": -1, "W": -2, "H": -3, "D": -4}
+
+
+Run: TypeAlias = "Callable[[Work, tuple[tree.Statement, ...], Context], None]"
+
+
+class Stop(Exception):
+    """A limit is passed; the diagnostic has been reported."""
+
+
+class Work:
+    """One elaboration in progress; ``current`` is the node that flows on, None where it is not known."""
+
+    def __init__(self, unknowns: Unknowns, run: Run) -> None:
+        self.unknowns, self.run = unknowns, run
+        self.nodes: list[Node] = []
+        self.current: int | None = None
+        self.names = Names()
+        self.labels: dict[str, int | None] = {}
+        self.heads: list[Output] = []
+        self.diagnostics: dict[tuple[object, ...], Diagnostic] = {}
+        self.doubtful: set[int] = set()
+        self.unsolved: dict[Span, Open] = {}
+        self.solved: dict[Span, object] = {}
+        self.steps = self.groups = 0
+        self.seen_input: tree.Input | None = None
+
+    # Faults ---------------------------------------------------------------------
+
+    def report(self, diagnostic: Diagnostic, context: Context | None = None) -> None:
+        """Adds a fault once for each place; inside a block, the use that led there is named."""
+        calls = context.frame.calls if context else ()
+        if calls:
+            call = calls[-1]
+            label = Label(call.span, f"in this use of {call.word}")
+            diagnostic = replace(diagnostic, labels=(*diagnostic.labels, label))
+        span = diagnostic.span
+        place = (diagnostic.code, span.source.name, span.start, span.end) if span else (diagnostic,)
+        self.diagnostics.setdefault(place, diagnostic)
+
+    @property
+    def has_errors(self) -> bool:
+        return any(item.severity is Severity.ERROR for item in self.diagnostics.values())
+
+    def step(self, span: Span, more: int = 1) -> None:
+        """Counts what is expanded; raises Stop at the limit."""
+        self.steps += more
+        if self.steps > MOST_STEPS:
+            self.too_large(span)
+
+    def too_large(self, span: Span) -> None:
+        fault = Diagnostic(
+            "network-too-large",
+            f"this spec expands to more than {MOST_STEPS:,} layers and blocks",
+            span,
+            help=("repeat less often, or use fewer blocks inside blocks",),
+        )
+        self.report(fault)
+        raise Stop
+
+    def need_room(self, context: Context, span: Span) -> None:
+        if context.depth >= DEEPEST:
+            self.report(
+                Diagnostic(
+                    "nested-too-deeply", f"braces and blocks lie more than {DEEPEST} deep here", span,
+                    help=("give the inner part a block of its own, used side by side",),
+                )
+            )  # fmt: skip
+            raise Stop
+
+    # Values ---------------------------------------------------------------------
+
+    def value(self, expression: tree.Expression, context: Context) -> Value:
+        """The value of an expression here; raises Fault or Hole."""
+        if type(expression) is tree.Number and -1_000_000 < expression.value < 1_000_000:
+            return expression.value
+
+        def lookup(name: tree.Name) -> Value:
+            bound = context.get(name.text)
+            if bound is not None:
+                return bound
+            if name.text in AXIS_VALUES:
+                return self.axis(name)
+            return Word(name.text)
+
+        return evaluate(expression, lookup, self.unknowns)
+
+    def closed(self, expression: tree.Expression, context: Context) -> Value:
+        """As ``value``, where a ``?`` has no business."""
+        value = self.value(expression, context)
+        if isinstance(value, Open):
+            self.unsolved[value.span] = value
+            raise open_fault(value)
+        return value
+
+    def axis(self, name: tree.Name) -> int:
+        """``H``, ``W``, ``C`` or ``D`` of the tensor that flows in here."""
+        if self.current is None:
+            if self.seen_input is None:
+                raise Fault(
+                    "unknown-name", f"{name.text} is not known before the input", name.span,
+                    help=("H, W and C are sizes of the tensor that flows in at this place",),
+                )  # fmt: skip
+            raise Hole
+        shape = self.nodes[self.current].output
+        position = AXIS_VALUES[name.text]
+        if len(shape) < -position:
+            raise Fault(
+                "unknown-name", f"{name.text} is not known: {show(shape)} flows in here", name.span,
+                help=(f"a tensor of this shape has {', '.join(_axes_of(shape))}",),
+            )  # fmt: skip
+        return shape[position]
+
+    # Nodes ----------------------------------------------------------------------
+
+    def name(self, sentence: tree.Layer, context: Context) -> tuple[str, str | None]:
+        """The name of a layer or block instance, and its label's full name, if it has one."""
+        if sentence.label is None:
+            return self.names.automatic(sentence.word, context), None
+        text = sentence.label.text
+        full = context.frame.prefix + text
+        if context.repeating:
+            return self.names.numbered(text, context), full
+        name = self.names.label(text, context)
+        if name is None:
+            self.report(
+                Diagnostic(
+                    "repeated-label", f"the label {text} is already given", sentence.label.span,
+                    labels=self._label_places(full), help=("labels are unique within their block",),
+                ),
+                context,
+            )  # fmt: skip
+            return self.names.automatic(text, context), full
+        return name, full
+
+    def _label_places(self, full: str) -> tuple[Label, ...]:
+        node = self.labels.get(full)
+        span = self.nodes[node].span if node is not None else None
+        return (Label(span, "first given here"),) if span else ()
+
+    def place(
+        self, made: Made, inputs: tuple[int, ...], shape: Shape, name: str, span: Span, context: Context
+    ) -> int:
+        """Adds a node; its shape has been found."""
+        nodes = self.nodes
+        index = len(nodes)
+        path = (*context.frame.path, name[len(context.frame.prefix) :])
+        shapes = tuple([nodes[n].output for n in inputs])
+        nodes.append(Node(index, name, made.layer, inputs, shapes, shape, span, path, context.groups))
+        if self.doubtful and not self.doubtful.isdisjoint(inputs):
+            self.doubtful.add(index)
+        return index
+
+    def doubt(self) -> None:
+        """What follows from here hangs on a guess: its faults are not reported."""
+        if self.current is not None:
+            self.doubtful.add(self.current)
+
+    def new_group(self, title: str, turn: int = 0, turns: int = 1, repeat: int | None = None) -> Group:
+        self.groups += 1
+        return Group(title, self.groups, turn, turns, repeat)
+
+    # Labels ---------------------------------------------------------------------
+
+    def find(self, text: str, span: Span, context: Context) -> int:
+        """The node of a label, looked for here and outwards; raises Fault, or Hole where it is not known."""
+        for prefix in context.frame.prefixes:
+            full = prefix + text
+            if full in self.labels:
+                node = self.labels[full]
+                if node is None:
+                    raise Hole
+                return node
+        raise self._unknown_label(text, span, context)
+
+    def _unknown_label(self, text: str, span: Span, context: Context) -> Fault:
+        if any(prefix + text in self.names.taken for prefix in context.frame.prefixes):
+            return Fault(
+                "unknown-label", f"{text} is a name given automatically, not a label", span,
+                notes=("automatic names change when a layer is added above",),
+                help=(f"write the label before the layer: {text}: …",),
+            )  # fmt: skip
+        known = self._labels_in_sight(context)
+        meant = nearest(text, known)
+        return Fault(
+            "unknown-label", f"there is no label {text} before this line", span,
+            help=_guess(meant, known, "labels so far"),
+        )  # fmt: skip
+
+    def _labels_in_sight(self, context: Context) -> list[str]:
+        prefixes = context.frame.prefixes
+        return sorted({full.removeprefix(prefix) for full in self.labels for prefix in prefixes
+                       if full.startswith(prefix)} - {"input"})  # fmt: skip
+
+    def flow(self, node: int) -> str:
+        """``28x28x1 flows in from input, line 3``."""
+        source = self.nodes[node]
+        line = f", line {source.span.line}" if source.span else ""
+        return f"{show(source.output)} flows in from {source.name}{line}"
+
+    def misfit(self, misfit: Misfit, span: Span, inputs: tuple[int, ...], context: Context) -> None:
+        """Reports that the inputs do not fit, unless a fault before already spoilt them."""
+        if not self.doubtful.isdisjoint(inputs):
+            return
+        labels = tuple(
+            Label(source.span, f"{show(source.output)} from {source.name}")
+            for source in (self.nodes[n] for n in dict.fromkeys(inputs))
+            if source.span and len(inputs) > 1
+        )
+        notes = tuple(self.flow(node) for node in dict.fromkeys(inputs))
+        self.report(misfit.at(span, *labels, notes=notes), context)
+
+
+def _guess(meant: str | None, known: list[str], what: str) -> tuple[str, ...]:
+    if meant:
+        return (f"did you mean {meant}?",)
+    return (f"{what}: {', '.join(known[:20])}",) if known else ()
+
+
+def _axes_of(shape: Shape) -> list[str]:
+    return [name for name, position in AXIS_VALUES.items() if len(shape) >= -position]
