@@ -51,8 +51,8 @@ class Augmenter:
     def _displacement(self, count: int, generator: np.random.Generator) -> NDArray[np.float32]:
         """Smooth noise (n, h, w) whose root mean square is ``elastic`` pixels."""
         noise = generator.standard_normal((count, self.height, self.width), np.float32)
-        smooth: NDArray[np.float32] = self.smooth_rows @ noise @ self.smooth_columns.T
-        return smooth * np.float32(self.setting.elastic)
+        smooth = self.smooth_rows @ noise @ self.smooth_columns.T
+        return (smooth * self.setting.elastic).astype(np.float32)
 
 
 def _draw(generator: np.random.Generator, count: int, most: float) -> NDArray[np.float32]:
