@@ -1,0 +1,162 @@
+"""Cases of the layers without sliding windows: name, options, input shapes."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+from cnnspec.layers.base import Shapes
+
+Rows: TypeAlias = dict[str, list[tuple[str, dict[str, Any], Shapes]]]
+
+OTHERS: Rows = {
+    "globalavgpool": [
+        ("map", {}, ((3, 4, 5),)),
+        ("one pixel", {}, ((1, 1, 2),)),
+        ("one axis", {}, ((7, 2),)),
+        ("three axes", {}, ((2, 3, 2, 2),)),
+    ],
+    "globalmaxpool": [
+        ("map", {}, ((3, 4, 5),)),
+        ("one pixel", {}, ((1, 1, 2),)),
+        ("one axis", {}, ((7, 2),)),
+        ("three axes", {}, ((2, 3, 2, 2),)),
+    ],
+    "flatten": [
+        ("map", {}, ((2, 3, 4),)),
+        ("vector", {}, ((5,),)),
+        ("one axis", {}, ((4, 3),)),
+        ("three axes", {}, ((2, 1, 3, 2),)),
+    ],
+    "reshape": [
+        ("vector to map", {"to": (2, 3, 4)}, ((24,),)),
+        ("map to vector", {"to": (12,)}, ((2, 3, 2),)),
+        ("map to map", {"to": (3, 1, 4)}, ((2, 3, 2),)),
+        ("map to one axis", {"to": (4, 3)}, ((2, 2, 3),)),
+        ("map to three axes", {"to": (2, 1, 2, 3)}, ((2, 2, 3),)),
+    ],
+    "identity": [("map", {}, ((2, 3, 2),)), ("vector", {}, ((4,),))],
+    "pad": [
+        ("zeros", {"amount": 1}, ((2, 3, 2),)),
+        ("nothing", {"amount": 0}, ((2, 3, 1),)),
+        ("by axis", {"amount": (2, 1)}, ((2, 3, 2),)),
+        ("by side", {"amount": (1, 0, 2, 3)}, ((2, 3, 2),)),
+        ("reflect", {"amount": (2, 1, 0, 2), "mode": "reflect"}, ((3, 4, 2),)),
+        ("replicate", {"amount": (3, 1), "mode": "replicate"}, ((2, 3, 2),)),
+        ("replicate one pixel", {"amount": 2, "mode": "replicate"}, ((1, 1, 2),)),
+        ("one axis", {"amount": (1, 2), "mode": "reflect"}, ((4, 2),)),
+        ("three axes", {"amount": (1, 0, 0, 2, 1, 1), "mode": "replicate"}, ((2, 2, 3, 1),)),
+    ],
+    "crop": [
+        ("a side", {"amount": 1}, ((4, 5, 2),)),
+        ("nothing", {"amount": 0}, ((2, 3, 1),)),
+        ("by side", {"amount": (1, 0, 2, 1)}, ((4, 5, 2),)),
+        ("to a size", {"to": (2, 3)}, ((5, 6, 2),)),
+        ("to its own size", {"to": 3}, ((3, 3, 2),)),
+        ("one axis", {"amount": (0, 2)}, ((5, 2),)),
+        ("three axes", {"to": (1, 2, 2)}, ((3, 2, 4, 2),)),
+    ],
+    "upsample": [
+        ("nearest", {"scale": 2}, ((2, 3, 2),)),
+        ("nearest by axis", {"scale": (3, 1)}, ((2, 3, 2),)),
+        ("bilinear", {"scale": 2, "mode": "bilinear"}, ((3, 4, 2),)),
+        ("bilinear by axis", {"scale": (3, 2), "mode": "bilinear"}, ((2, 3, 1),)),
+        ("bilinear of one pixel", {"scale": 4, "mode": "bilinear"}, ((1, 1, 2),)),
+        ("nails", {"scale": 2, "mode": "nails"}, ((2, 3, 2),)),
+        ("nails by axis", {"scale": (1, 3), "mode": "nails"}, ((2, 3, 1),)),
+        ("one axis", {"scale": 3, "mode": "bilinear"}, ((4, 2),)),
+        ("three axes", {"scale": (2, 1, 2)}, ((2, 2, 3, 1),)),
+        ("trilinear", {"scale": 2, "mode": "bilinear"}, ((2, 1, 3, 1),)),
+        ("three axes nails", {"scale": 2, "mode": "nails"}, ((1, 2, 2, 1),)),
+    ],
+    "shuffle": [
+        ("two groups", {"groups": 2}, ((2, 3, 6),)),
+        ("one group", {"groups": 1}, ((2, 2, 3),)),
+        ("a group a channel", {"groups": 4}, ((2, 1, 4),)),
+        ("vector", {"groups": 3}, ((6,),)),
+    ],
+    "slice": [
+        ("middle", {"start": 1, "stop": 3}, ((2, 3, 4),)),
+        ("all", {"start": 0, "stop": 2}, ((2, 2, 2),)),
+        ("last", {"start": 3, "stop": 4}, ((3, 4),)),
+        ("vector", {"start": 2, "stop": 5}, ((7,),)),
+    ],
+    "relu": [("map", {}, ((2, 3, 2),)), ("vector", {}, ((4,),)), ("max 6", {"max": 6}, ((3, 2, 2),))],
+    "leakyrelu": [("map", {}, ((2, 3, 2),)), ("slope", {"slope": 0.2}, ((4,),))],
+    "prelu": [
+        ("map", {}, ((2, 3, 3),)),
+        ("vector", {}, ((4,),)),
+        ("shared", {"shared": True}, ((2, 3, 3),)),
+        ("three axes", {}, ((2, 1, 3, 2),)),
+    ],
+    "elu": [("map", {}, ((2, 3, 2),)), ("alpha", {"alpha": 0.5}, ((4,),))],
+    "gelu": [("map", {}, ((2, 3, 2),)), ("tanh", {"approximate": "tanh"}, ((4,),))],
+    "silu": [("map", {}, ((2, 3, 2),)), ("vector", {}, ((4,),))],
+    "sigmoid": [("map", {}, ((2, 3, 2),)), ("vector", {}, ((4,),))],
+    "tanh": [("map", {}, ((2, 3, 2),)), ("vector", {}, ((4,),))],
+    "softmax": [
+        ("vector", {}, ((5,),)),
+        ("map", {}, ((2, 3, 4),)),
+        ("one value", {}, ((1,),)),
+        ("three axes", {}, ((2, 1, 2, 3),)),
+    ],
+    "hardswish": [("map", {}, ((2, 3, 2),)), ("vector", {}, ((4,),))],
+    "hardsigmoid": [("map", {}, ((2, 3, 2),)), ("vector", {}, ((4,),))],
+    "batchnorm": [
+        ("map", {}, ((3, 2, 4),)),
+        ("vector", {}, ((5,),)),
+        ("without scale and shift", {"affine": False}, ((2, 2, 3),)),
+        ("epsilon and momentum", {"epsilon": 1e-3, "momentum": 0.01}, ((2, 3, 2),)),
+        ("one axis", {}, ((4, 2),)),
+        ("three axes", {}, ((2, 2, 1, 3),)),
+    ],
+    "layernorm": [
+        ("map", {}, ((3, 2, 4),)),
+        ("over channels", {"over": "channels"}, ((3, 2, 4),)),
+        ("vector", {}, ((5,),)),
+        ("without scale and shift", {"affine": False}, ((2, 2, 3),)),
+        ("over channels without scale and shift", {"over": "channels", "affine": False}, ((2, 2, 3),)),
+        ("three axes", {}, ((2, 2, 1, 3),)),
+    ],
+    "groupnorm": [
+        ("two groups", {"groups": 2}, ((3, 2, 4),)),
+        ("one group", {"groups": 1}, ((2, 2, 3),)),
+        ("a group a channel", {"groups": 3}, ((3, 2, 3),)),
+        ("vector", {"groups": 2}, ((6,),)),
+        ("without scale and shift", {"groups": 2, "affine": False}, ((2, 3, 4),)),
+    ],
+    "lrn": [
+        ("five", {}, ((2, 3, 7),)),
+        ("alexnet", {"size": 5, "k": 2.0}, ((2, 2, 6),)),
+        ("three", {"size": 3, "alpha": 0.5, "beta": 0.5}, ((2, 2, 4),)),
+        ("even size", {"size": 4, "alpha": 0.5}, ((2, 2, 6),)),
+        ("more neighbours than channels", {"size": 9, "alpha": 0.5}, ((3, 2, 2),)),
+    ],
+    "dropout": [
+        ("half", {}, ((2, 3, 2),)),
+        ("a fifth", {"rate": 0.2}, ((8,),)),
+        ("none", {"rate": 0}, ((4,),)),
+    ],
+    "add": [
+        ("two", {}, ((2, 3, 2), (2, 3, 2))),
+        ("three", {}, ((2, 2, 2), (2, 2, 2), (2, 2, 2))),
+        ("vectors", {}, ((4,), (4,))),
+        ("one pixel along the map", {}, ((2, 3, 2), (1, 1, 2))),
+        ("a vector of channels", {}, ((2, 3, 2), (2,))),
+        ("one channel along the channels", {}, ((2, 3, 1), (2, 3, 4))),
+        ("a row and a column", {}, ((1, 3, 2), (2, 1, 2))),
+    ],
+    "concat": [
+        ("two", {}, ((2, 3, 2), (2, 3, 1))),
+        ("three", {}, ((2, 2, 1), (2, 2, 2), (2, 2, 3))),
+        ("vectors", {}, ((4,), (3,))),
+        ("one axis", {}, ((4, 1), (4, 2))),
+    ],
+    "multiply": [
+        ("two", {}, ((2, 3, 2), (2, 3, 2))),
+        ("squeeze and excite", {}, ((2, 3, 4), (1, 1, 4))),
+        ("a vector of channels", {}, ((2, 3, 2), (2,))),
+        ("spatial attention", {}, ((2, 3, 1), (2, 3, 4))),
+        ("three", {}, ((2, 2, 2), (1, 1, 2), (2, 2, 1))),
+        ("vectors", {}, ((4,), (4,))),
+    ],
+}  # fmt: skip
