@@ -1,0 +1,77 @@
+import numpy as np
+
+from cnnspec.network.settings import Augment
+from cnnspec.training.augment import Augmenter
+
+
+def changed(setting, images, seed=0):
+    return Augmenter(setting, images.shape[1:])(images, np.random.default_rng(seed))
+
+
+def blob(count=200, size=21):
+    """A bright square around the middle, in two channels."""
+    images = np.zeros((count, size, size, 2), np.uint8)
+    images[:, 8:13, 8:13] = (200, 100)
+    return images
+
+
+def centres(images):
+    weight = images[..., 0].astype(float)
+    places = np.arange(images.shape[1])
+    total = weight.sum((1, 2))
+    return (weight.sum(2) * places).sum(1) / total, (weight.sum(1) * places).sum(1) / total
+
+
+def test_no_change_is_the_identity():
+    images = np.random.default_rng(0).integers(0, 256, (5, 9, 7, 3), np.uint8)
+    np.testing.assert_array_equal(images, changed(Augment(), images))
+
+
+def test_the_same_generator_gives_the_same_images_and_another_does_not():
+    setting = Augment(shift=2, rotate=10, scale=0.1, elastic=1)
+    np.testing.assert_array_equal(changed(setting, blob()), changed(setting, blob()))
+    assert (changed(setting, blob()) != changed(setting, blob(), 1)).any()
+
+
+def test_shift_moves_up_to_its_pixels_both_ways():
+    rows, columns = centres(changed(Augment(shift=3), blob()))
+    for places in (rows, columns):
+        assert 2.5 < (places - 10).max() <= 3.05
+        assert -3.05 <= (places - 10).min() < -2.5
+
+
+def test_scale_and_turn_keep_the_middle_and_change_the_size():
+    images = blob()
+    areas = changed(Augment(scale=0.3), images)[..., 0].sum((1, 2)) / images[0, ..., 0].sum()
+    assert 0.42 < areas.min() < 0.6
+    assert 1.5 < areas.max() < 1.8
+    turned = changed(Augment(rotate=45), images)
+    np.testing.assert_allclose(10, centres(turned), atol=0.1)
+    assert abs(turned[..., 0].sum() / images[..., 0].sum() - 1) < 0.02
+
+
+def test_a_half_turn_is_exact():
+    image = np.random.default_rng(0).integers(0, 256, (1, 8, 8, 1), np.uint8)
+    augmenter = Augmenter(Augment(rotate=180), image.shape[1:])
+
+    class Full:
+        def random(self, shape, dtype=None):
+            return np.ones(shape, dtype)
+
+    np.testing.assert_array_equal(image[:, ::-1, ::-1], augmenter(image, Full()))
+
+
+def test_flip_mirrors_about_half_of_the_images():
+    images = np.zeros((400, 4, 4, 1), np.uint8)
+    images[:, :, 0] = 50
+    found = changed(Augment(flip=True), images)
+    mirrored = (found == images[:, :, ::-1]).all((1, 2, 3))
+    np.testing.assert_array_equal(~mirrored, (found == images).all((1, 2, 3)))
+    assert 150 < mirrored.sum() < 250
+
+
+def test_elastic_displaces_by_its_pixels_and_smoothly():
+    augmenter = Augmenter(Augment(elastic=1.5, smooth=3), (28, 28, 1))
+    moved = augmenter._displacement(300, np.random.default_rng(0))
+    assert abs(np.sqrt((moved**2).mean()) - 1.5) < 0.1
+    assert np.abs(np.diff(moved, axis=1)).mean() < 0.6

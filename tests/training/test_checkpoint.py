@@ -1,0 +1,92 @@
+import numpy as np
+import pytest
+from safetensors.numpy import load_file, save_file
+
+from cnnspec.diagnostics import SpecError
+from cnnspec.training.checkpoint import Checkpoint, Shelf, read, write
+
+
+def checkpoint(step=1):
+    weights = {"conv1.weight": np.arange(6, dtype=np.float32).reshape(1, 1, 2, 3) + step, "bias": np.ones(2)}
+    return Checkpoint(weights, {"velocity": np.full(8, step, np.float32)}, {"step": step, "loss": 0.1})
+
+
+def assert_equal(expected, actual):
+    assert expected.state == actual.state
+    for mine, theirs in ((expected.weights, actual.weights), (expected.optimizer, actual.optimizer)):
+        assert set(mine) == set(theirs)
+        for name in mine:
+            np.testing.assert_array_equal(mine[name], theirs[name])
+            assert mine[name].dtype == theirs[name].dtype
+
+
+def fault_of(action, *arguments):
+    with pytest.raises(SpecError) as caught:
+        action(*arguments)
+    (diagnostic,) = caught.value.diagnostics
+    assert "checkpoint-unusable" == diagnostic.code
+    return diagnostic
+
+
+def test_what_was_written_is_read(tmp_path):
+    path = tmp_path / "new" / "c.safetensors"
+    write(path, checkpoint())
+    assert_equal(checkpoint(), read(path))
+    assert ["c.safetensors"] == [item.name for item in path.parent.iterdir()]
+
+
+def test_any_reader_of_safetensors_finds_the_weights_by_name(tmp_path):
+    write(tmp_path / "c.safetensors", checkpoint())
+    arrays = load_file(tmp_path / "c.safetensors")
+    assert {"conv1.weight", "bias", "optimizer.velocity"} == set(arrays)
+    assert (1, 1, 2, 3) == arrays["conv1.weight"].shape
+
+
+def test_a_foreign_file_is_refused(tmp_path):
+    save_file({"weight": np.ones(3)}, tmp_path / "foreign.safetensors")
+    assert "was not written by cnnspec" in fault_of(read, tmp_path / "foreign.safetensors").message
+    (tmp_path / "text.safetensors").write_text("hello")
+    assert "no safetensors file" in fault_of(read, tmp_path / "text.safetensors").message
+    assert "not there" in fault_of(read, tmp_path / "absent.safetensors").message
+
+
+@pytest.mark.parametrize("share", [0.0, 0.01, 0.3, 0.7, 0.99])
+def test_a_cut_file_is_refused(tmp_path, share):
+    path = tmp_path / "c.safetensors"
+    write(path, checkpoint())
+    data = path.read_bytes()
+    path.write_bytes(data[: int(len(data) * share)])
+    fault_of(read, path)
+
+
+def test_one_changed_bit_is_noticed(tmp_path):
+    path = tmp_path / "c.safetensors"
+    write(path, checkpoint())
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(data)
+    assert "damaged" in fault_of(read, path).message
+
+
+def test_the_last_three_are_kept(tmp_path):
+    shelf = Shelf(tmp_path)
+    for step in (1, 2, 30, 400, 1000):
+        shelf.put(checkpoint(step))
+    assert [f"step-{n:09d}.safetensors" for n in (30, 400, 1000)] == [path.name for path in shelf.paths]
+    newest, refused = shelf.latest()
+    assert (1000, ()) == (newest.step, refused)
+
+
+def test_a_damaged_newest_gives_way_to_the_one_before(tmp_path):
+    shelf = Shelf(tmp_path)
+    for step in (1, 2):
+        shelf.put(checkpoint(step))
+    shelf.paths[-1].write_bytes(b"half")
+    (tmp_path / ".step-000000009.safetensors.tmp").write_bytes(b"half")
+    found, refused = shelf.latest()
+    assert 1 == found.step
+    assert [True] == ["step-000000002" in item.message for item in refused]
+
+
+def test_an_empty_shelf_has_nothing(tmp_path):
+    assert (None, ()) == Shelf(tmp_path / "absent").latest()
