@@ -16,14 +16,15 @@ class Names:
 
     def automatic(self, word: str, context: Context) -> str:
         """``conv2``: the next free ordinal; labels of the scope are left alone."""
-        frame = context.frame
+        frame, taken = context.frame, self.taken
         start = frame.prefix + word
         number = self._counts.get(start, 0) + 1
-        while f"{start}{number}" in self.taken or f"{word}{number}" in frame.reserved:
-            number += 1
-        self._counts[start] = number
         name = f"{start}{number}"
-        self.taken.add(name)
+        while name in taken or (frame.reserved and f"{word}{number}" in frame.reserved):
+            number += 1
+            name = f"{start}{number}"
+        self._counts[start] = number
+        taken.add(name)
         return name
 
     def numbered(self, label: str, context: Context) -> str:

@@ -11,6 +11,7 @@ from cnnspec.network.blocks import repeated_option
 from cnnspec.network.branches import inputs_of
 from cnnspec.network.claims import check_claim, solve_here
 from cnnspec.network.make import Made, Wrong, bound, make, usage
+from cnnspec.network.plan import place_quickly
 from cnnspec.network.scope import Context
 from cnnspec.network.values import Fault, Hole, Open, Value, Word, written
 from cnnspec.network.work import Work
@@ -30,6 +31,8 @@ OPTION_SYNONYMS = {
 
 def place_layer(work: Work, sentence: tree.Layer, context: Context, kind: type[Layer]) -> None:
     """Adds the node of a layer and makes it current; what cannot be known becomes a hole."""
+    if place_quickly(work, sentence, context, kind):
+        return
     inputs = inputs_of(work, sentence, context, kind)
     options = options_of(work, sentence, context, kind)
     name, label = work.name(sentence, context)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -111,12 +112,10 @@ class Files:
         return self.modules[name]
 
     def _load(self, name: str, statement: tree.Use) -> Module:
-        from cnnspec.syntax.parse import parse
-
         source = self._source(name, statement)
         module = Module(name)
         try:
-            spec = parse(source)
+            spec = _tree(source.name, source.text)
         except SpecError as error:
             for diagnostic in error.diagnostics:
                 self.work.report(diagnostic)
@@ -155,6 +154,14 @@ class Files:
                 code, f'"{name}" cannot be used: {reason}', span,
                 help=("the file must lie beside the spec or below it",),
             ) from None  # fmt: skip
+
+
+@lru_cache(maxsize=64)
+def _tree(name: str, text: str) -> tree.Spec:
+    """The tree of a file, read once however many networks use it."""
+    from cnnspec.syntax.parse import parse
+
+    return parse(Source(name, text))
 
 
 def _inside(path: tree.Text, user: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from cnnspec.diagnostics import Diagnostic, Label, Misfit, Severity, nearest
 from cnnspec.layers.base import Shape, show
@@ -46,6 +46,7 @@ class Work:
         self.solved: dict[Span, object] = {}
         self.steps = self.groups = 0
         self.seen_input: tree.Input | None = None
+        self.plans: dict[int, Any] = {}
 
     # Faults ---------------------------------------------------------------------
 
@@ -94,8 +95,10 @@ class Work:
 
     def value(self, expression: tree.Expression, context: Context) -> Value:
         """The value of an expression here; raises Fault or Hole."""
-        if type(expression) is tree.Number and -1_000_000 < expression.value < 1_000_000:
-            return expression.value
+        if type(expression) is tree.Name:
+            bound = context.get(expression.text)
+            if bound is not None:
+                return bound
 
         def lookup(name: tree.Name) -> Value:
             bound = context.get(name.text)
