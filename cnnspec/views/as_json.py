@@ -8,7 +8,8 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from cnnspec.analysis.report import Analysis, Expectation, Row
+    from cnnspec.analysis.expectations import Expectation
+    from cnnspec.analysis.report import Analysis, Row
     from cnnspec.diagnostics import Diagnostic
 
 SCHEMA: Final = "cnnspec/analysis/1"

@@ -1,0 +1,252 @@
+"""The reference of the language's words, made from the layer models themselves."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from types import NoneType
+from typing import Any, Final, Literal, get_args, get_origin
+
+from cnnspec.layers.base import AXES, AXIS_NAMES, Family, Layer, Shape, show
+from cnnspec.layers.roll import LAYERS, SYNONYMS
+from cnnspec.network.graph import Node
+from cnnspec.views.paint import PLAIN, Paper, wrap
+from cnnspec.views.words import SIDES, value_text
+
+FAMILIES: Final[dict[Family, str]] = {
+    Family.CONV: "Convolution",
+    Family.DENSE: "Fully connected",
+    Family.POOL: "Pooling",
+    Family.ACTIVATION: "Activation",
+    Family.NORM: "Normalisation",
+    Family.DROPOUT: "Regularisation",
+    Family.MERGE: "Merging branches",
+    Family.RESHAPE: "Rearranging",
+    Family.RESAMPLE: "Resampling",
+}
+
+EXAMPLES: Final[dict[str, str]] = {
+    "conv": "input 32x32x3; conv 16 3x3 padding=1",
+    "depthwise": "input 32x32x16; depthwise 3x3 padding=1",
+    "upconv": "input 16x16x64; upconv 32 2x2 stride=2",
+    "dense": "input 400; dense 120",
+    "subsample": "input 28x28x6; subsample 2x2",
+    "unpool": "input 28x28x6; p: maxpool 2x2; relu; unpool p",
+    "reshape": "input 98; reshape 7x7x2",
+    "pad": "input 32x32x3; pad 2 mode=reflect",
+    "crop": "input 64x64x512; crop 4",
+    "upsample": "input 14x14x64; upsample 2 mode=bilinear",
+    "shuffle": "input 28x28x12; shuffle 3",
+    "slice": "input 28x28x64; slice 0 32",
+    "leakyrelu": "input 28x28x6; leakyrelu 0.1",
+    "softmax": "input 10; softmax",
+    "groupnorm": "input 28x28x64; groupnorm 8",
+    "dropout": "input 4096; dropout 0.5",
+    "add": "input 28x28x64; add { | conv 64 3x3 padding=1 | }",
+    "concat": "input 28x28x64; concat { | conv 32 1x1 | conv 16 1x1 }",
+    "multiply": "input 28x28x64; multiply { | | globalavgpool -> sigmoid }",
+    **{word: f"input 28x28x6; {word} 2x2" for word in ("maxpool", "avgpool", "minpool", "medianpool")},
+}
+"""A one-line spec for a word; the words not here stand alone on a map."""
+
+ANY_MAP: Final = "input 28x28x6; {word}"
+
+
+@dataclass(frozen=True, slots=True)
+class OptionEntry:
+    name: str
+    kind: str
+    default: str
+    """``required`` where it must be given, nothing where leaving it out means something else."""
+    meaning: str
+    positional: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """All there is to say about one word."""
+
+    word: str
+    family: str
+    summary: str
+    details: str
+    options: tuple[OptionEntry, ...]
+    synonyms: tuple[str, ...]
+    example: str
+
+
+def entry(word: str) -> Entry:
+    """The entry of a word of the roll; raises KeyError for any other."""
+    layer = LAYERS[word]
+    summary, _, details = inspect.cleandoc(layer.__doc__ or "").replace("``", "").partition("\n\n")
+    return Entry(
+        word,
+        FAMILIES[layer.family],
+        " ".join(summary.split()),
+        " ".join(details.split()),
+        tuple(_options(layer)),
+        tuple(sorted(synonym for synonym, meant in SYNONYMS.items() if meant == word)),
+        EXAMPLES.get(word, ANY_MAP.format(word=word)),
+    )
+
+
+def by_family() -> dict[str, list[Entry]]:
+    """All entries under their family's title, in the order of the roll."""
+    found: dict[str, list[Entry]] = {title: [] for title in FAMILIES.values()}
+    for word in LAYERS:
+        one = entry(word)
+        found[one.family].append(one)
+    return found
+
+
+def _options(layer: type[Layer]) -> Iterable[OptionEntry]:
+    """Positional ones first, then the layer's own, then those it shares with others."""
+    own = [name for name in layer.model_fields if name in layer.__annotations__]
+    shared = [name for name in layer.model_fields if name not in own]
+    rest = [name for name in (*own, *shared) if name not in layer.positional]
+    for name in (*layer.positional, *rest):
+        field = layer.model_fields[name]
+        if name in layer.derived:
+            continue
+        yield OptionEntry(
+            name,
+            kind_of(name, field.annotation),
+            "required" if field.is_required() else default_text(name, field.default),
+            field.description or "",
+            name in layer.positional,
+        )
+
+
+def default_text(name: str, value: Any) -> str:
+    return "" if value is None else value_text(name, value)
+
+
+def kind_of(name: str, annotation: Any) -> str:
+    """What may be written: ``whole number``, ``size``, ``floor or ceil``."""
+    if annotation in _PLAIN:
+        return _PLAIN[annotation]
+    origin, parts = get_origin(annotation), get_args(annotation)
+    if origin is Literal:
+        return _or(map(str, parts))
+    if origin is tuple:
+        return "pixels" if name in SIDES or name == "amount" else "size"
+    if hasattr(annotation, "__metadata__"):
+        return kind_of(name, parts[0])
+    kinds: list[str] = []
+    for part in sorted((part for part in parts if part is not NoneType), key=_is_choice):
+        kinds += get_args(part) if _is_choice(part) else [kind_of(name, part)]
+    return _or(kinds) if kinds else "value"
+
+
+_PLAIN: Final[dict[Any, str]] = {bool: "yes or no", int: "whole number", float: "number", str: "name"}
+
+
+def _is_choice(annotation: Any) -> bool:
+    return get_origin(annotation) is Literal
+
+
+def _or(words: Iterable[str]) -> str:
+    *first, last = words
+    return f"{', '.join(first)} or {last}" if first else last
+
+
+@cache
+def laws(word: str) -> tuple[Node, tuple[tuple[str, str], ...]]:
+    """The example's last layer of this word, and its laws: (what, law)."""
+    from cnnspec.analysis.cost import Laws
+    from cnnspec.network.elaborate import elaborate
+    from cnnspec.syntax.parse import parse
+    from cnnspec.text import Source
+
+    network = elaborate(parse(Source("<example>", EXAMPLES.get(word, ANY_MAP.format(word=word))))).network
+    assert network is not None
+    node = next(node for node in reversed(network.nodes) if node.word == word)
+    found = Laws(node.layer, node.input_shapes)
+    lines = list(zip(axis_titles(node.output), (axis.law() for axis in found.output), strict=True))
+    for what in ("params", "buffers", "multiplies", "additions"):
+        law = getattr(found, what)
+        if law.value:
+            lines.append((what, law.law()))
+    lines += [(item.what, item.count.law()) for item in found.elementwise]
+    return node, tuple(lines)
+
+
+def axis_titles(shape: Shape) -> tuple[str, ...]:
+    """``height, width, channels``; ``values`` of a vector."""
+    if len(shape) == 1:
+        return ("values",)
+    return (*(AXIS_NAMES[name] for name in AXES[len(shape) - 1]), "channels")
+
+
+def render_list(paper: Paper = PLAIN) -> str:
+    """Every word with its first sentence, family by family."""
+    lines: list[str] = []
+    longest = max(map(len, LAYERS)) + 2
+    for title, entries in by_family().items():
+        lines += ["", paper.paint(title, "bold")] if lines else [paper.paint(title, "bold")]
+        for one in entries:
+            lines += _hanging(f"  {one.word}".ljust(longest + 2), one.summary, paper)
+    lines += ["", "Options, laws and an example of one: cnnspec layers conv"]
+    return "\n".join(lines) + "\n"
+
+
+def render_entry(word: str, paper: Paper = PLAIN) -> str:
+    """One word: how it is written, its options, its laws, an example."""
+    one = entry(word)
+    lines = [paper.paint(" ".join((word, *_usage(one))), "bold"), ""]
+    for paragraph in (one.summary, one.details):
+        lines += wrap(paper.text(paragraph), paper.width) if paragraph else []
+    if one.options:
+        lines += ["", paper.paint("Options", "bold"), *_option_lines(one, paper)]
+    lines += ["", paper.paint("Laws", "bold"), *_law_lines(word, paper)]
+    lines += ["", paper.paint("Try it", "bold"), f'  cnnspec explain -e "{one.example}"']
+    if one.synonyms:
+        lines += ["", *wrap(f"Elsewhere called {', '.join(one.synonyms[:8])}.", paper.width)]
+    return "\n".join(lines) + "\n"
+
+
+def _usage(one: Entry) -> list[str]:
+    words = []
+    for option in one.options:
+        if option.positional:
+            words.append(option.name.upper() if option.default == "required" else f"[{option.name.upper()}]")
+        elif option.default == "required":
+            words.append(f"{option.name}={option.kind}")
+    return words
+
+
+def _option_lines(one: Entry, paper: Paper) -> list[str]:
+    names = max(len(option.name) for option in one.options)
+    kinds = max(len(_kind(option)) for option in one.options)
+    lines = []
+    for option in one.options:
+        head = f"  {option.name.ljust(names)}  {_kind(option).ljust(kinds)}  "
+        if len(head) + 24 > paper.width:
+            lines += [head.rstrip(), *_hanging("      ", option.meaning, paper)]
+        else:
+            lines += _hanging(head, option.meaning, paper)
+    return lines
+
+
+def _kind(option: OptionEntry) -> str:
+    if option.default == "required":
+        return f"{option.kind}, required"
+    return f"{option.kind} = {option.default}" if option.default else option.kind
+
+
+def _law_lines(word: str, paper: Paper) -> list[str]:
+    node, found = laws(word)
+    longest = max(len(what) for what, _ in found)
+    inputs = " and ".join(show(shape) for shape in node.input_shapes)
+    lines = [f"  {paper.text(f'{inputs} → {show(node.output)}')}"]
+    for what, law in found:
+        lines += _hanging(f"  {what.ljust(longest)}  ", law, paper)
+    return lines
+
+
+def _hanging(head: str, text: str, paper: Paper) -> list[str]:
+    """A head with its text beside it, later lines under the first."""
+    first, *rest = wrap(paper.text(text), max(paper.width - len(head), 20))
+    return [head + first, *(" " * len(head) + line for line in rest)]
