@@ -30,6 +30,7 @@ from cnnspec.network.settings import (
     Step,
     Stop,
 )
+from cnnspec.network.values import Hole
 from cnnspec.syntax import tree
 from cnnspec.text import Span
 
@@ -166,6 +167,8 @@ class _Sentence:
             values[name] = self._value(expression)
         except Misfit as fault:
             self.found.add(fault.at(expression.span))
+        except Hole:
+            values.pop(name, None)
 
     def _validated(self, model: type[BaseModel], values: dict[str, object]) -> Any:
         try:
@@ -181,8 +184,8 @@ class _Sentence:
 
     def _refuse(self, name: str, message: str, value: object, context: dict[str, Any]) -> None:
         what = name if name == self.setting.word else f"{self.setting.word} {name}"
-        must = message.replace("Input should be", "must be").replace("a valid integer", "a whole number")
-        must = must.replace("'", "")
+        must = message.replace("Input should be", "must be").replace("'", "")
+        must = must.replace("a valid integer", "a whole number").replace("valid ", "")
         meant = nearest(value, _quoted(context), CHOICE_SYNONYMS) if isinstance(value, str) else None
         span = self.places.get(name, self.setting.span)
         self.found.add(
