@@ -1,0 +1,160 @@
+"""Exactly which input pixels one unit sees: positions carried back from a layer to the input.
+
+The receptive field of the table is unclipped and takes a window for an interval. Here
+every tap is followed on its own, and only where there is a pixel: dilation leaves holes,
+edges cut, and a stride may skip pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from cnnspec.analysis.receptive_field import Interval, stretched_from, tracks_of
+from cnnspec.diagnostics import Misfit, nearest
+from cnnspec.layers.base import AXES, AXIS_NAMES, Shape, Slide, Spread, Stretch, Window, show, spatial
+from cnnspec.network.graph import Network, Node
+
+Seen: TypeAlias = tuple[frozenset[int], ...]
+"""For each axis of the input, the positions in question."""
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """What one unit sees of the network's input, axis by axis (rows, then columns)."""
+
+    node: Node
+    position: tuple[int, ...]
+    """The unit's place in its layer's map; empty for a vector, whose units all see the same."""
+    pixels: tuple[tuple[int, ...], ...]
+    """The rows and columns seen, in order; branches of different form are taken together."""
+    unclipped: tuple[Interval | None, ...]
+    """First and last row and column if the map went on past its edges, padding included."""
+
+    @property
+    def clipped(self) -> tuple[Interval | None, ...]:
+        """First and last pixel that is there; None where nothing is seen."""
+        return tuple((seen[0], seen[-1]) if seen else None for seen in self.pixels)
+
+
+def field(network: Network, layer: str, position: tuple[int, ...] = ()) -> Field:
+    """What the unit of ``layer`` at a position, counted from 0, sees of the input.
+
+    For a vector the position is left out. Raises Misfit for a layer or place that is not there.
+    """
+    node, rank = _find(network, layer), len(spatial(network.input))
+    if rank == 0:
+        raise Misfit(
+            "no-rows-or-columns",
+            f"the input {show(network.input)} is a vector: it has no rows or columns to see",
+        )
+    is_map = len(node.output) - 1 == rank
+    place = _checked(node, position, rank) if is_map else ()
+    tracks = tracks_of(network)[node.index]
+    return Field(
+        node,
+        place,
+        tuple(tuple(sorted(seen)) for seen in _carry_back(network, node, place, rank)),
+        tuple(track.at(at) for track, at in zip(tracks, place or (0,) * rank, strict=True)),
+    )
+
+
+def _carry_back(network: Network, node: Node, place: tuple[int, ...], rank: int) -> Seen:
+    empty: Seen = (frozenset(),) * rank
+    needed = [empty] * (node.index + 1)
+    needed[node.index] = tuple(frozenset({at}) for at in place) or _all(node.output, rank)
+    for reader in reversed(network.nodes[1 : node.index + 1]):
+        wanted = needed[reader.index]
+        if not all(wanted):
+            continue
+        for which, source in enumerate(reader.inputs):
+            found = _seen_through(reader, which, wanted, rank)
+            needed[source] = tuple(a | b for a, b in zip(needed[source], found, strict=True))
+    return needed[0]
+
+
+def _seen_through(node: Node, which: int, wanted: Seen, rank: int) -> Seen:
+    """Positions of input ``which`` that the wanted positions of the output are made of."""
+    shape = node.input_shapes[which]
+    if len(shape) - 1 != rank or len(node.output) - 1 != rank:
+        return _all(shape, rank)
+    windows = node.layer.window(node.input_shapes, which)
+    return tuple(
+        frozenset(sources(window, positions, size))
+        for window, positions, size in zip(windows, wanted, spatial(shape), strict=True)
+    )
+
+
+def _all(shape: Shape, rank: int) -> Seen:
+    """Every position of a map; of a vector, one stand-in an axis."""
+    if len(shape) - 1 != rank:
+        return (frozenset({0}),) * rank
+    return tuple(frozenset(range(size)) for size in spatial(shape))
+
+
+def sources(window: Window, positions: Iterable[int], size: int) -> Iterator[int]:
+    """The input positions, of ``size``, behind output positions of one axis; some more than once."""
+    if isinstance(window, Slide):
+        return _slide(window, positions, size)
+    if isinstance(window, Spread):
+        return _spread(window, positions, size)
+    if isinstance(window, Stretch):
+        return _stretch(window, positions, size)
+    return iter(range(size))
+
+
+def _slide(window: Slide, positions: Iterable[int], size: int) -> Iterator[int]:
+    for position in positions:
+        for tap in range(window.kernel):
+            place = position * window.stride - window.before + tap * window.dilation
+            if window.outside == "replicate":
+                place = min(max(place, 0), size - 1)
+            elif window.outside == "reflect":
+                place = size - 1 - abs(size - 1 - abs(place))
+            if 0 <= place < size:
+                yield place
+
+
+def _spread(window: Spread, positions: Iterable[int], size: int) -> Iterator[int]:
+    for position in positions:
+        for tap in range(window.kernel):
+            place, rest = divmod(position + window.before - tap * window.dilation, window.stride)
+            if rest == 0 and 0 <= place < size:
+                yield place
+
+
+def _stretch(window: Stretch, positions: Iterable[int], size: int) -> Iterator[int]:
+    for position in positions:
+        for place in stretched_from(window, position):
+            yield min(max(place, 0), size - 1)
+
+
+def _find(network: Network, layer: str) -> Node:
+    found = network.by_name.get(layer)
+    if found is not None:
+        return found
+    meant = nearest(layer, network.by_name)
+    raise Misfit(
+        "no-such-layer",
+        f"there is no layer {layer}",
+        help=(f"did you mean {meant}?" if meant else "cnnspec analyze lists the layers",),
+    )
+
+
+def _checked(node: Node, position: tuple[int, ...], rank: int) -> tuple[int, ...]:
+    sizes, names = spatial(node.output), [AXIS_NAMES[name] for name in AXES[rank]]
+    if len(position) != rank:
+        raise Misfit(
+            "place-outside-map",
+            f"a place in {node.name} needs {rank} numbers ({', '.join(names)}), not {len(position)}",
+            notes=(f"{node.name} gives {show(node.output)}",),
+        )
+    for name, at, size in zip(names, position, sizes, strict=True):
+        if not 0 <= at < size:
+            raise Misfit(
+                "place-outside-map",
+                f"{at} lies outside the {name} of {node.name}",
+                notes=(f"{node.name} gives {show(node.output)}: the {name} runs from 0 to {size - 1}",),
+            )
+    return position

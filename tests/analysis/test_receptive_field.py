@@ -1,0 +1,277 @@
+"""Receptive fields: published figures, exact pixels against set propagation, misaligned branches."""
+
+from fractions import Fraction
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import cnnspec
+from cnnspec.analysis.field import field
+from cnnspec.analysis.receptive_field import Track, merge, tracks_of
+from cnnspec.diagnostics import Misfit, SpecError
+from cnnspec.layers.base import Everything, Slide, Spread, Stretch, spatial
+
+
+def rows(text):
+    return cnnspec.analyze(cnnspec.parse(text)).by_name
+
+
+def sizes(analysis, kind):
+    return [row.receptive_field.size[0] for row in analysis.rows if row.kind == kind]
+
+
+def last_map(name):
+    """The last map of an example before everything flows together."""
+    found = [row.receptive_field for row in cnnspec.analyze(cnnspec.load(name)).rows]
+    return [each for each in found if each is not None and each.jump[0]][-1]
+
+
+LENET = """
+input 28x28x1
+conv1: conv 6 5x5 padding=2 -> relu -> maxpool 2x2
+conv2: conv 16 5x5 -> relu -> maxpool 2x2
+flatten
+dense 10
+"""
+
+
+def test_the_first_window_with_padding_starts_before_the_image():
+    found = rows(LENET)["conv1"].receptive_field
+    assert (5, 5) == found.size
+    assert (1, 1) == found.jump
+    assert (-2, -2) == found.start
+
+
+def test_lenet_sees_sixteen_pixels_four_apart():
+    found = rows(LENET)["maxpool2"].receptive_field
+    assert ((16, 16), (4, 4)) == (found.size, found.jump)
+
+
+def test_a_vector_has_no_field_of_its_own():
+    found = rows(LENET)
+    assert found["flatten1"].receptive_field is None
+    assert found["dense1"].receptive_field is None
+
+
+@pytest.mark.parametrize(
+    "name, size, jump",
+    [
+        ("alexnet", 195, 32),
+        ("vgg11", 150, 32), ("vgg13", 156, 32), ("vgg16", 212, 32), ("vgg19", 268, 32),
+        ("googlenet_torchvision", 379, 32), ("googlenet", 715, 32),
+        ("resnet18", 435, 32), ("resnet34", 899, 32), ("resnet50", 427, 32), ("resnet50_paper", 483, 32),
+        ("resnet101", 971, 32), ("resnet152", 1451, 32), ("densenet121", 2071, 32),
+        ("mobilenet_v1", 315, 32), ("mobilenet_v2", 491, 32),
+    ],
+)  # fmt: skip
+def test_networks_see_what_is_published(name, size, jump):
+    found = last_map(name)
+    assert (size, size) == found.size
+    assert (jump, jump) == found.jump
+    assert ((size,), (size,)) == found.sizes
+
+
+def test_alexnet_along_the_way():
+    analysis = cnnspec.analyze(cnnspec.load("alexnet"))
+    seen = [row.receptive_field.size[0] for row in analysis.rows if row.kind in ("conv", "maxpool")]
+    assert [11, 19, 51, 67, 99, 131, 163, 195] == seen
+
+
+def test_vgg_along_the_way():
+    assert [6, 16, 44, 100, 212] == sizes(cnnspec.analyze(cnnspec.load("vgg16")), "maxpool")
+
+
+def test_unet_sees_188_or_204_by_position():
+    found = last_map("unet")
+    assert ((188, 204), (188, 204)) == found.sizes
+    assert (204, 204) == found.size
+    assert (1, 1) == found.jump
+
+
+def test_a_global_pool_sees_everything_from_every_place():
+    found = rows("input 8x8x3; conv 4 3x3 padding=1; globalavgpool")["globalavgpool1"].receptive_field
+    assert ((10, 10), (0, 0), (-1, -1)) == (found.size, found.jump, found.start)
+
+
+def test_a_gate_makes_every_place_see_the_whole_map():
+    found = rows(
+        "input 8x8x4; conv 4 3x3 padding=1; multiply { | | globalavgpool -> conv 4 1x1 -> sigmoid }"
+    )["multiply1"].receptive_field
+    assert ((10, 10), (0, 0)) == (found.size, found.jump)
+
+
+def test_upsampling_halves_the_jump():
+    found = rows("input 8x8x1; upsample 2")["upsample1"].receptive_field
+    assert (Fraction(1, 2), Fraction(1, 2)) == found.jump
+    assert (1, 1) == found.size
+
+
+def test_places_that_see_nothing_are_empty():
+    found = rows("input 4x4x1; upconv 1 1x1 stride=2")["upconv1"].receptive_field
+    assert ((0, 1), (0, 1)) == found.sizes
+
+
+def test_axes_are_apart():
+    found = rows("input 9x21x1; conv 1 3x5 stride=(1, 2) padding=(0, 2)")["conv1"].receptive_field
+    assert ((3, 5), (1, 2), (0, -2)) == (found.size, found.jump, found.start)
+
+
+def test_one_and_three_axes():
+    assert (7,) == rows("input 100x1; conv 1 7")["conv1"].receptive_field.size
+    assert (2, 3, 4) == rows("input 9x9x9x1; conv 1 2x3x4")["conv1"].receptive_field.size
+
+
+def test_branches_of_different_speed_are_told_place_by_place():
+    strided, cropped = Track(2, ((0, 0),)), Track(1, ((0, 0),))
+    together = merge((strided, cropped), 4)
+    assert [(0, 0), (1, 2), (2, 4), (3, 6)] == [together.at(n) for n in range(4)]
+
+
+def test_the_work_does_not_grow_with_the_map():
+    small, large = (
+        rows("input 9x9x1; conv 1 3x3; upconv 1 4x4 stride=2"),
+        rows("input 900x900x1; conv 1 3x3; upconv 1 4x4 stride=2"),
+    )
+    assert small["upconv1"].receptive_field.tracks == large["upconv1"].receptive_field.tracks
+
+
+# Exact pixels --------------------------------------------------------------------
+
+
+def test_one_unit_of_lenet():
+    found = field(cnnspec.parse(LENET), "maxpool2", (0, 4))
+    assert ((-2, 13), (14, 29)) == found.unclipped
+    assert ((0, 13), (14, 27)) == found.clipped
+
+
+def test_dilation_leaves_holes():
+    found = field(cnnspec.parse("input 9x9x1; conv 1 3x3 dilation=3"), "conv1", (1, 2))
+    assert ((1, 4, 7), (2, 5, 8)) == found.pixels
+    assert ((1, 7), (2, 8)) == found.clipped
+
+
+def test_padding_by_mirror_sees_real_pixels():
+    mirrored = field(cnnspec.parse("input 9x9x1; pad 2 mode=reflect"), "pad1", (0, 12))
+    assert ((2,), (6,)) == mirrored.pixels
+    repeated = field(cnnspec.parse("input 9x9x1; pad 2 mode=replicate"), "pad1", (0, 12))
+    assert ((0,), (8,)) == repeated.pixels
+    assert ((), ()) == field(cnnspec.parse("input 9x9x1; pad 2"), "pad1", (0, 12)).pixels
+
+
+def test_a_unit_of_a_vector_sees_everything():
+    found = field(cnnspec.parse(LENET), "dense1")
+    assert tuple(range(28)) == found.pixels[0]
+
+
+def test_dropped_pixels_are_seen_by_nobody():
+    found = field(cnnspec.parse("input 8x8x1; conv 1 3x3 stride=2; flatten; dense 1"), "dense1")
+    assert ((0, 6), (0, 6)) == found.clipped
+
+
+def test_unknown_layers_and_places_are_refused_with_the_reason():
+    network = cnnspec.parse(LENET)
+    with pytest.raises(Misfit, match="no layer conv3") as told:
+        field(network, "conv3", (0, 0))
+    assert ("did you mean conv2?",) == told.value.help or ("did you mean conv1?",) == told.value.help
+    with pytest.raises(Misfit, match="lies outside the width"):
+        field(network, "conv1", (0, 28))
+    with pytest.raises(Misfit, match="needs 2 numbers"):
+        field(network, "conv1", (0,))
+    with pytest.raises(Misfit, match="is a vector"):
+        field(cnnspec.parse("input 784; dense 10"), "dense1")
+
+
+def forward_sets(network):
+    """For each node and axis, the set of input pixels of each position, by the definition of each window."""
+    known = []
+    for node in network.nodes:
+        if not node.inputs:
+            known.append([[{i} for i in range(size)] for size in spatial(node.output)])
+            continue
+        axes = [[set() for _ in range(size)] for size in spatial(node.output)]
+        for which, source in enumerate(node.inputs):
+            windows = node.layer.window(node.input_shapes, which)
+            for axis, (window, before) in enumerate(zip(windows, known[source], strict=True)):
+                for position, seen in enumerate(axes[axis]):
+                    for place in looked_at(window, position, len(before)):
+                        seen |= before[place]
+        known.append(axes)
+    return known
+
+
+def looked_at(window, position, size):
+    match window:
+        case Slide():
+            taps = (
+                position * window.stride - window.before + j * window.dilation for j in range(window.kernel)
+            )
+            return [place for place in taps if 0 <= place < size]
+        case Spread():
+            return [
+                i for i in range(size) for j in range(window.kernel)
+                if position == i * window.stride - window.before + j * window.dilation
+            ]  # fmt: skip
+        case Stretch(factor, False):
+            return [position // factor]
+        case Stretch(factor, True):
+            centre = Fraction(2 * position + 1, 2 * factor) - Fraction(1, 2)
+            low = centre.__floor__()
+            near = {low} if centre == low else {low, low + 1}
+            return sorted({min(max(place, 0), size - 1) for place in near})
+        case Everything():
+            return range(size)
+
+
+numbers = st.integers
+STEPS = st.one_of(
+    st.builds(
+        "conv 1 {}x{} stride={} padding={} dilation={}".format,
+        numbers(1, 4), numbers(1, 4), numbers(1, 3), numbers(0, 2), numbers(1, 2),
+    ),
+    st.builds("conv 1 {} padding=same stride={}".format, numbers(1, 5), numbers(1, 2)),
+    st.builds("maxpool {} rounding=ceil".format, numbers(2, 3)),
+    st.builds("upconv 1 {} stride={}".format, numbers(1, 4), numbers(1, 3)),
+    st.builds("upsample {}".format, numbers(1, 3)),
+    st.builds("upsample {} mode=bilinear".format, numbers(2, 3)),
+    st.builds("pad {}".format, numbers(1, 2)),
+    st.builds("crop {}".format, numbers(1, 2)),
+    st.builds("concat {{ | | conv 1 {} padding=same -> conv 1 {} padding=same }}".format, numbers(1, 5), numbers(1, 4)),
+    st.builds("add {{ | conv 1 3 padding=1 stride={0} | conv 1 1 stride={0} }}".format, numbers(1, 3)),
+    st.just("concat { | pad (2, 0, 0, 2) -> conv 1 3 | conv 1 2 padding=(0, 1, 1, 0) }"),
+    st.just("concat { | maxpool 2 -> upconv 1 2 stride=2 | crop (0, 1, 1, 0) -> pad (1, 0, 0, 1) }"),
+)  # fmt: skip
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(STEPS, min_size=1, max_size=5), numbers(5, 19), numbers(5, 19), st.data())
+def test_exact_pixels_equal_set_propagation_on_random_graphs(steps, height, width, data):
+    try:
+        network = cnnspec.parse("; ".join((f"input {height}x{width}x1", *steps)))
+    except SpecError:
+        return
+    known = forward_sets(network)
+    node = data.draw(st.sampled_from(network.layers))
+    place = tuple(data.draw(numbers(0, size - 1)) for size in spatial(node.output))
+    found = field(network, node.name, place)
+    expected = tuple(tuple(sorted(axis[at])) for axis, at in zip(known[node.index], place, strict=True))
+    if all(expected):
+        assert expected == found.pixels
+    else:
+        assert not all(found.pixels)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(STEPS, min_size=1, max_size=4))
+def test_unclipped_intervals_are_the_exact_ones_far_from_the_edges(steps):
+    """In a map so large that no edge is near, the closed form and the sets say the same."""
+    try:
+        network = cnnspec.parse("; ".join(("input 480x480x1", *steps)))
+    except SpecError:
+        return
+    known, tracks = forward_sets(network), tracks_of(network)
+    middle = len(known[-1][0]) // 2
+    for position in range(max(0, middle - 3), min(len(known[-1][0]), middle + 4)):
+        seen = known[-1][0][position]
+        expected = (min(seen), max(seen)) if seen else None
+        assert expected == tracks[-1][0].at(position)
