@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from cnnspec.formula import Formula, Symbol, product
-from cnnspec.layers.base import Family, Item, Layer, Shape, Shapes, Weight, Weighted, axes_of, values
+from cnnspec.layers.base import Family, Item, Layer, Shape, Shapes, Weight, Weighted, axes_of, times
 
 
 class _Activation(Layer):
@@ -25,8 +25,7 @@ class _Activation(Layer):
 
 
 def _items(shape: Shape, each: dict[str, int]) -> tuple[Item, ...]:
-    count = values(shape)
-    return tuple(Item(what, count if n == 1 else product((n, count))) for what, n in each.items())
+    return tuple(Item(what, times(n, shape)) for what, n in each.items())
 
 
 class Relu(_Activation):

@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.fields import FieldInfo
 
 from cnnspec.diagnostics import Misfit
-from cnnspec.formula import Formula, Number, Symbol, product, total
+from cnnspec.formula import Formula, Number, Product, Symbol, product, total
 
 Shape: TypeAlias = tuple[int, ...]
 Shapes: TypeAlias = tuple[Shape, ...]
@@ -115,7 +115,8 @@ class Spread:
 class Stretch:
     """Upsampling by ``factor``: o sees i = o // factor.
 
-    When ``linear``, it sees the two pixels around (o + 1/2)/factor − 1/2, clipped to the map.
+    When ``linear``, it sees the pixels at the floor and the ceiling of
+    (o + 1/2)/factor − 1/2, clipped to the map.
     """
 
     factor: int
@@ -282,6 +283,16 @@ def count_of(shape: Shape, letter: str = "o", what: str = "output") -> Formula:
 def values(shape: Shape) -> Formula:
     """How many values a shape holds, by the names ``axes_of`` gives: ``i_h·i_w·C``."""
     return product(axes_of(shape))
+
+
+def times(number: int, shape: Shape) -> Formula:
+    """So many for each value of a shape: ``2·i_h·i_w·C``."""
+    return values(shape) if number == 1 else product((number, *axes_of(shape)))
+
+
+def factors(formula: Formula) -> tuple[Formula, ...]:
+    """The formula as factors of a longer product, which is then written without parentheses."""
+    return formula.factors if isinstance(formula, Product) else (formula,)
 
 
 def need_vector(word: str, shape: Shape) -> None:

@@ -15,6 +15,7 @@ from cnnspec.layers.base import (
     Shapes,
     Weight,
     Window,
+    factors,
     need_groups,
     need_spatial,
     output_symbols,
@@ -124,7 +125,7 @@ class Conv(Kernelled):
         places = output_symbols(self.shape(inputs))
         if self.connections is not None:
             return product((*places, product(self._kernels(inputs)) - self.outputs_of()))
-        return product((*places, self.outputs_of(), self.taps(inputs) - 1))
+        return product((*places, *factors(self.outputs_of()), self.taps(inputs) - 1))
 
     def window(self, inputs: Shapes, which: int = 0) -> tuple[Window, ...]:
         return tuple(axis.slide for axis in self.axes(inputs))
@@ -143,11 +144,11 @@ class Conv(Kernelled):
             return product((*kernel, channels))
         return product((*kernel, channels / Symbol("g", self.groups, "groups")))
 
-    def _kernels(self, inputs: Shapes) -> tuple[Formula, Formula]:
+    def _kernels(self, inputs: Shapes) -> tuple[Formula, ...]:
         """Taps of all filters together, as factors."""
         table = self.table()
         if table is None:
-            return self.outputs_of(), self.taps(inputs)
+            return *factors(self.outputs_of()), self.taps(inputs)
         lines = Symbol("n", sum(map(len, table)), "connections")
         return lines, product(kernel_symbols(self.axes(inputs)))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from cnnspec.diagnostics import Misfit
-from cnnspec.formula import Formula, Number, Symbol, product, total
+from cnnspec.formula import Formula, Symbol, total
 from cnnspec.layers.base import (
     AXES,
     AXIS_NAMES,
@@ -20,7 +20,7 @@ from cnnspec.layers.base import (
     axes_of,
     show,
     spatial,
-    values,
+    times,
 )
 
 
@@ -35,9 +35,7 @@ class _Broadcast(Layer):
         return axes_of(self._common(inputs))
 
     def elementwise(self, inputs: Shapes) -> tuple[Item, ...]:
-        each = values(self._common(inputs))
-        others = Number(len(inputs) - 1)
-        return (Item(self.counted, each if len(inputs) == 2 else product((others, each))),)
+        return (Item(self.counted, times(len(inputs) - 1, self._common(inputs))),)
 
     def window(self, inputs: Shapes, which: int = 0) -> tuple[Window, ...]:
         common, own = spatial(self._common(inputs)), spatial(inputs[which])

@@ -19,8 +19,10 @@ from cnnspec.layers.base import (
     Weighted,
     Window,
     axes_of,
+    factors,
     need_groups,
     spatial,
+    times,
     values,
 )
 
@@ -48,7 +50,7 @@ class _Affine(Weighted):
         return Weight("weight", layout, size, initial="ones"), Weight("bias", layout, size, initial="zeros")
 
     def params(self, inputs: Shapes) -> Formula:
-        return product((2, self.scaled(inputs))) if self.affine else super().params(inputs)
+        return product((2, *factors(self.scaled(inputs)))) if self.affine else super().params(inputs)
 
 
 class BatchNorm(_Affine):
@@ -92,9 +94,9 @@ class _PerSample(_Affine):
         n, parts = values(inputs[0]), product(self.parts(inputs))
         affine = 1 if self.affine else 0
         return (
-            Item("additions", product((3 + affine, n)) - parts),
-            Item("multiplications", product((2, n)) if affine else n),
-            Item("divisions", n + product((2, parts))),
+            Item("additions", times(3 + affine, inputs[0]) - parts),
+            Item("multiplications", times(1 + affine, inputs[0])),
+            Item("divisions", n + product((2, *self.parts(inputs)))),
             Item("roots", parts),
         )
 
@@ -166,7 +168,7 @@ class Lrn(Layer):
     def elementwise(self, inputs: Shapes) -> tuple[Item, ...]:
         each = values(inputs[0])
         return (
-            Item("multiplications", product((2, each))),
+            Item("multiplications", times(2, inputs[0])),
             Item("additions", product((*axes_of(inputs[0]), Symbol("n", self.size, "neighbours")))),
             Item("powers", each),
             Item("divisions", each),

@@ -120,8 +120,11 @@ class MedianPool(_Choice):
     word: ClassVar[str] = "medianpool"
 
     def elementwise(self, inputs: Shapes) -> tuple[Item, ...]:
-        taps = self.taps(inputs)
-        return (Item("comparisons", product((*self.outputs(inputs), taps * (taps - 1) / 2))),)
+        outputs, taps = self.outputs(inputs), self.taps(inputs)
+        compared = Item("comparisons", product((*outputs, taps * (taps - 1) / 2)))
+        if int(taps) % 2:
+            return (compared,)
+        return compared, Item("additions", product(outputs)), Item("divisions", product(outputs))
 
 
 class AvgPool(Pool):

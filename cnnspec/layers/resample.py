@@ -18,6 +18,7 @@ from cnnspec.layers.base import (
     Stretch,
     Window,
     count_of,
+    factors,
     need_spatial,
     spatial,
 )
@@ -51,8 +52,10 @@ class Upsample(Layer):
     def elementwise(self, inputs: Shapes) -> tuple[Item, ...]:
         if self.mode != "bilinear":
             return ()
-        each, taps = count_of(self.shape(inputs)), 2 ** (len(inputs[0]) - 1)
-        return Item("multiplications", product((taps, each))), Item("additions", product((taps - 1, each)))
+        outputs, taps = factors(count_of(self.shape(inputs))), 2 ** (len(inputs[0]) - 1)
+        return Item("multiplications", product((taps, *outputs))), Item(
+            "additions", product((taps - 1, *outputs))
+        )
 
     def window(self, inputs: Shapes, which: int = 0) -> tuple[Window, ...]:
         scales = per_axis("scale", self.scale, len(inputs[0]) - 1)

@@ -1,0 +1,97 @@
+"""The laws of every layer against its definition run on scalars that watch arithmetic."""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import product as cartesian
+from math import ceil, floor, prod
+
+import pytest
+from cases.roll import CASES, Case
+from definitions import run
+
+from cnnspec.layers.base import Everything, Shape, Slide, Spread, Stretch, Window
+
+each_case = pytest.mark.parametrize("case", CASES, ids=repr)
+
+
+@each_case
+def test_shape_is_that_of_the_definition(case: Case) -> None:
+    outputs, _ = run(case)
+    shape = case.layer.shape(case.inputs)
+    assert outputs.keys() == set(cartesian(*map(range, shape)))
+
+
+@each_case
+def test_operations_are_those_of_the_definition(case: Case) -> None:
+    _, tally = run(case)
+    counted: Counter[str] = Counter()
+    counted["multiplications"] += int(case.layer.multiplies(case.inputs))
+    counted["additions"] += int(case.layer.additions(case.inputs))
+    for item in case.layer.elementwise(case.inputs):
+        counted[item.what] += int(item.count)
+    assert +counted == +tally
+
+
+@each_case
+def test_params_are_the_values_of_the_declared_arrays(case: Case) -> None:
+    weights = case.layer.weights(case.inputs)
+    assert all(int(weight.size) == prod(weight.shape) for weight in weights)
+    trained = sum(prod(weight.shape) for weight in weights if not weight.buffer)
+    kept = sum(prod(weight.shape) for weight in weights if weight.buffer)
+    assert (int(case.layer.params(case.inputs)), int(case.layer.buffers(case.inputs))) == (trained, kept)
+
+
+@each_case
+def test_window_is_what_the_definition_reads(case: Case) -> None:
+    outputs, _ = run(case)
+    for which, shape in enumerate(case.inputs):
+        axes = case.layer.window(case.inputs, which)
+        assert len(axes) == len(shape) - 1
+        seen: dict[Shape, set[Shape]] = {}
+        for (*place, _), value in outputs.items():
+            pixels = {tuple(pixel) for source, *pixel in value.sees if source == which}
+            seen.setdefault(tuple(place), set()).update(pixels)
+        for place, pixels in seen.items():
+            told = promised(axes, place, shape[:-1])
+            assert pixels <= told if case.layer.word == "reshape" else pixels == told
+
+
+def promised(
+    axes: tuple[Window, ...], place: tuple[int, ...], sizes: tuple[int, ...]
+) -> set[tuple[int, ...]]:
+    """The input places that a window says an output place sees."""
+    offset = len(place) - len(axes)
+    return set(
+        cartesian(
+            *(
+                range(size) if isinstance(axis, Everything) else along(axis, place[offset + n], size)
+                for n, (axis, size) in enumerate(zip(axes, sizes, strict=True))
+            )
+        )
+    )
+
+
+def along(axis: Window, o: int, size: int) -> set[int]:
+    match axis:
+        case Slide():
+            taps = [o * axis.stride - axis.before + j * axis.dilation for j in range(axis.kernel)]
+            if axis.outside == "replicate":
+                taps = [min(max(i, 0), size - 1) for i in taps]
+            if axis.outside == "reflect":
+                taps = [min(abs(i), 2 * (size - 1) - abs(i)) for i in taps]
+            return {i for i in taps if 0 <= i < size}
+        case Spread():
+            return {
+                i
+                for i in range(size)
+                for j in range(axis.kernel)
+                if o == i * axis.stride - axis.before + j * axis.dilation
+            }
+        case Stretch(linear=True):
+            centre = (o + 0.5) / axis.factor - 0.5
+            return {min(max(i, 0), size - 1) for i in (floor(centre), ceil(centre))}
+        case Stretch():
+            return {o // axis.factor}
+        case Everything():
+            return set(range(size))
