@@ -8,7 +8,7 @@ cannot disagree. Every number comes with the law it was computed by:
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final
 
@@ -127,6 +127,8 @@ class Analysis:
     exclude_padding: bool
     rows: tuple[Row, ...]
     """One a layer, in the network's order; the input has none."""
+    tracks: tuple[tuple[Track, ...], ...] = field(repr=False)
+    """For each node, what its positions see along each axis of the input."""
     comments: tuple[Comment, ...] = ()
 
     @cached_property
@@ -199,11 +201,14 @@ def analyze(
     are the text's, so that ``# cnnspec: allow CODE`` is heard.
     """
     counted = convention_of(convention)
+    tracks = tuple(tracks_of(network))
     rows = tuple(
-        _row(node, tracks, cost_of(node.layer, node.input_shapes, exclude_padding), counted, batch)
-        for node, tracks in zip(network.layers, tracks_of(network)[1:], strict=True)
+        _row(
+            node, tracks[node.index], cost_of(node.layer, node.input_shapes, exclude_padding), counted, batch
+        )
+        for node in network.layers
     )
-    return Analysis(network, batch, convention, exclude_padding, rows, tuple(comments))
+    return Analysis(network, batch, convention, exclude_padding, rows, tracks, tuple(comments))
 
 
 def _row(node: Node, tracks: tuple[Track, ...], cost: Cost, convention: Convention, batch: int) -> Row:

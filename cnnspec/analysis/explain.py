@@ -1,0 +1,260 @@
+"""Every number with its working: for a layer and a topic, the steps that lead to it.
+
+The steps hold the very formulas that computed the report; a view prints, typesets
+or writes them out as data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from math import prod
+from typing import TYPE_CHECKING, Final
+
+from cnnspec.analysis.cost import FLOAT_BYTES
+from cnnspec.analysis.memory import VIEWS
+from cnnspec.analysis.receptive_field import Track
+from cnnspec.formula import Formula, Symbol, product, total
+from cnnspec.layers.base import (
+    AXES,
+    AXIS_NAMES,
+    SAME_PLACE,
+    Slide,
+    Window,
+    show,
+    spatial,
+    spatial_symbols,
+)
+from cnnspec.network.graph import Node
+
+if TYPE_CHECKING:
+    from cnnspec.analysis.report import Analysis, Row
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One line of a working: what is computed, its law, and a remark where the law is not all."""
+
+    what: str
+    law: Formula | None = None
+    note: str = ""
+
+    @property
+    def symbols(self) -> tuple[Symbol, ...]:
+        """The legend: the symbols of the law that say what they mean, in order."""
+        return tuple(symbol for symbol in self.law.symbols() if symbol.meaning) if self.law else ()
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """The steps for one layer and topic; the last law is the result."""
+
+    node: Node
+    topic: str
+    steps: tuple[Step, ...]
+
+    @property
+    def result(self) -> Formula | None:
+        return next((step.law for step in reversed(self.steps) if step.law is not None), None)
+
+    @property
+    def symbols(self) -> tuple[Symbol, ...]:
+        """The legend of all steps, each symbol once."""
+        found = {symbol.name: symbol for step in self.steps for symbol in step.symbols}
+        return tuple(found.values())
+
+
+def explain(analysis: Analysis, layer: str, topic: str) -> Explanation:
+    """The working of one topic of a layer; KeyError for a layer or topic that is not there."""
+    row = analysis[layer]
+    return Explanation(row.node, topic, tuple(TOPICS[topic](analysis, row)))
+
+
+def explain_all(analysis: Analysis, layer: str) -> tuple[Explanation, ...]:
+    """Every topic of a layer, in the order of ``TOPICS``."""
+    return tuple(explain(analysis, layer, topic) for topic in TOPICS)
+
+
+def _shape(analysis: Analysis, row: Row) -> Iterator[Step]:
+    laws = row.laws.output
+    names = [AXIS_NAMES[name] for name in AXES[len(laws) - 1]]
+    last = "channels" if names else "values"
+    for what, law in zip((*names, last), laws, strict=True):
+        yield Step(what, law)
+
+
+def _params(analysis: Analysis, row: Row) -> Iterator[Step]:
+    weights = row.node.layer.weights(row.inputs)
+    if not weights:
+        yield Step("parameters", row.laws.params, f"{row.kind} has nothing to learn")
+        return
+    parameters = [weight for weight in weights if not weight.buffer]
+    if len(parameters) > 1:
+        for weight in parameters:
+            yield Step(f"{weight.name} {show(weight.shape)}", weight.size)
+    yield Step("parameters", row.laws.params, "kept as they are in training" if row.frozen else "")
+    for weight in weights:
+        if weight.buffer:
+            yield Step(f"{weight.name} {show(weight.shape)}", weight.size, "a buffer: stored, not trained")
+
+
+def _multiplies(analysis: Analysis, row: Row) -> Iterator[Step]:
+    if not row.multiplies:
+        yield Step("multiplies", row.laws.multiplies, "counted as elementwise" if row.elementwise else "")
+        return
+    yield Step("multiplies", row.laws.multiplies, _each_output(row))
+
+
+def _each_output(row: Row) -> str:
+    outputs = prod(row.output)
+    if row.multiplies % outputs:
+        return ""
+    return f"{row.multiplies // outputs:,} for each of {outputs:,} output values"
+
+
+def _additions(analysis: Analysis, row: Row) -> Iterator[Step]:
+    if not row.additions:
+        yield Step("additions", row.laws.additions, "counted as elementwise" if row.elementwise else "")
+        return
+    note = "one less than the products of an output"
+    has_bias = getattr(row.node.layer, "bias", False)
+    yield Step("additions", row.laws.additions, f"{note}, and one for its bias" if has_bias else note)
+
+
+def _elementwise(analysis: Analysis, row: Row) -> Iterator[Step]:
+    items = row.laws.elementwise
+    for item in items:
+        yield Step(item.what, item.count)
+    if len(items) != 1:
+        together = total(Symbol(item.what, item.count.value) for item in items)
+        yield Step("elementwise", together)
+
+
+def _memory(analysis: Analysis, row: Row) -> Iterator[Step]:
+    batch, law = analysis.batch, row.laws.activation_bytes
+    yield Step("output, bytes", law if batch == 1 else Symbol("N", batch, "samples in the batch") * law)
+    if row.params:
+        size = Symbol("b", FLOAT_BYTES, "bytes of a value")
+        yield Step("parameters, bytes", size * Symbol("params", row.params, "parameters"))
+    memory, node = analysis.memory, row.node
+    step = memory.step(node.index)
+    yield Step("buffer", note=_buffer_note(analysis, node, step.buffer))
+    sizes = [
+        Symbol(analysis.network.nodes[index].name, batch * FLOAT_BYTES * prod(_shape_of(analysis, index)))
+        for index in step.live
+    ]
+    yield Step("in use while it runs, bytes", total(sizes))
+
+
+def _buffer_note(analysis: Analysis, node: Node, buffer: int) -> str:
+    if buffer == node.index:
+        return "a buffer of its own"
+    owner = analysis.network.nodes[buffer].name
+    if node.word in VIEWS:
+        return f"shares the buffer of {owner}: no value is moved"
+    return f"writes over the buffer of {owner}, which nothing else reads any more"
+
+
+def _shape_of(analysis: Analysis, index: int) -> tuple[int, ...]:
+    return analysis.network.nodes[index].output
+
+
+# Receptive field -----------------------------------------------------------------
+
+
+def _receptive_field(analysis: Analysis, row: Row) -> Iterator[Step]:
+    field, node = row.receptive_field, row.node
+    if field is None:
+        yield Step("receptive field", note="a vector has no rows and columns: it sees the whole input")
+        return
+    if node.layer.window(row.inputs) == (SAME_PLACE,) * len(field.size) and len(node.inputs) == 1:
+        yield Step("receptive field", note=f"each value of {row.kind} sees what the value it comes from sees")
+        return
+    for axes, source, window in _axes_alike(analysis, row):
+        along = f"along the {' and the '.join(AXIS_NAMES[AXES[len(field.size)][axis]] for axis in axes)}"
+        if len(node.inputs) == 1 and isinstance(window, Slide) and len(source.spans) == 1:
+            yield from _slid(source, window, along)
+        else:
+            yield Step(f"size {along}", note=_told(field.sizes[axes[0]], len(node.inputs)))
+
+
+def _axes_alike(analysis: Analysis, row: Row) -> Iterator[tuple[tuple[int, ...], Track, Window]]:
+    """The axes in groups along which the input is seen, and the window moves, in the same way."""
+    assert row.receptive_field is not None
+    windows = row.node.layer.window(row.inputs)
+    sources = analysis.tracks[row.node.inputs[0]]
+    groups: dict[tuple[Track, Window, tuple[int, ...]], list[int]] = {}
+    for axis, sizes in enumerate(row.receptive_field.sizes):
+        groups.setdefault((sources[axis], windows[axis], sizes), []).append(axis)
+    for (source, window, _), axes in groups.items():
+        yield tuple(axes), source, window
+
+
+def _slid(source: Track, window: Slide, along: str) -> Iterator[Step]:
+    low, high = source.spans[0] or (0, -1)
+    r, j = (
+        Symbol("r_in", high - low + 1, f"pixels seen by an input value {along}"),
+        Symbol("j_in", source.advance, f"pixels between neighbours of the input {along}"),
+    )
+    k, s = Symbol("k", window.kernel, f"kernel {along}"), Symbol("s", window.stride, f"stride {along}")
+    reach: Formula = k - 1 if window.dilation == 1 else Symbol("d", window.dilation, "dilation") * (k - 1)
+    yield Step(f"size {along}", r + reach * j)
+    yield Step(f"jump {along}", j * s)
+    a, p = (
+        Symbol("a_in", low, "first pixel of the input's first value"),
+        Symbol("p", window.before, "padding"),
+    )
+    yield Step(f"start {along}", a - p * j)
+
+
+def _told(sizes: tuple[int, ...], inputs: int) -> str:
+    seen = " or ".join(map(str, sizes))
+    by_place = ", by position" if len(sizes) > 1 else ""
+    return f"{seen} pixels{by_place}" + (": the hull of what its inputs see" if inputs > 1 else "")
+
+
+TOPICS: Final[dict[str, Callable[[Analysis, Row], Iterator[Step]]]] = {
+    "shape": _shape,
+    "params": _params,
+    "multiplies": _multiplies,
+    "additions": _additions,
+    "elementwise": _elementwise,
+    "receptive-field": _receptive_field,
+    "memory": _memory,
+}
+"""What can be asked about a layer."""
+
+
+# Against a dense layer --------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class AsDense:
+    """What the same map would cost if every output value weighed every input value."""
+
+    node: Node
+    weights: Formula
+    """Stored weights of the dense matrix; also its multiplies."""
+    operations: Formula
+    """Multiplies and additions of the dense matrix."""
+    own_weights: int
+    own_operations: int
+
+
+def as_dense(analysis: Analysis, layer: str) -> AsDense | None:
+    """The comparison for a layer that multiplies and adds; None for any other."""
+    row = analysis[layer]
+    if not row.multiplies:
+        return None
+    inputs = product((*spatial_symbols(row.inputs[0], "i", "input"), _last(row.inputs[0], "C_in")))
+    outputs = product((*spatial_symbols(row.output, "o", "output"), _last(row.output, "C_out")))
+    if not spatial(row.inputs[0]):
+        inputs, outputs = _last(row.inputs[0], "n_in"), _last(row.output, "n_out")
+    weights = outputs * inputs
+    each = 2 * Symbol("n", inputs.value, "input values") - 1
+    operations = Symbol("m", outputs.value, "output values") * each
+    return AsDense(row.node, weights, operations, row.params, row.multiplies + row.additions)
+
+
+def _last(shape: tuple[int, ...], name: str) -> Symbol:
+    return Symbol(name, shape[-1], "channels" if spatial(shape) else "values")
