@@ -75,9 +75,8 @@ OPTION_SYNONYMS: Final = {
 }  # fmt: skip
 CHOICE_SYNONYMS: Final = {
     "cross_entropy": "crossentropy", "ce": "crossentropy", "nll": "crossentropy", "l2": "mse",
-    "one_cycle": "onecycle", "exp": "exponential", "steps": "step", "xavier": "glorot", "kaiming": "he",
+    "one_cycle": "onecycle", "exp": "exponential", "steps": "step",
     "momentum": "sgd", "nesterov": "sgd", "fashion": "fashion_mnist", "folder": "images",
-    "he_normal": "he", "glorot_normal": "glorot", "lecun_normal": "lecun",
 }  # fmt: skip
 TRUTH: Final = {"yes": True, "no": False}
 

@@ -1,8 +1,11 @@
+from typing import get_args
+
 import pytest
 
+from cnnspec.backends.numpy.initializers import INITIALIZERS, SYNONYMS
 from cnnspec.diagnostics import Diagnostic
 from cnnspec.network.recipe import SETTINGS, Recipe, read_recipe
-from cnnspec.network.settings import AdamW, Data, OneCycle, Sgd, Step, Stop
+from cnnspec.network.settings import AdamW, Data, Initial, OneCycle, Sgd, Step, Stop
 from cnnspec.network.values import Word, evaluate
 from cnnspec.syntax import tree
 from cnnspec.syntax.parse import parse
@@ -88,7 +91,7 @@ def test_a_hyphen_is_as_good_as_an_underscore():
         ("seed 1; seed 2", "repeated-setting", "seed", "seed is given twice", "keep one of the two"),
         ("optimizer sgd rate=1 rate=2", "repeated-setting", "rate", "rate is given twice", None),
         ("optimizer sgd 0.1", "wrong-setting", "0.1", "optimizer cannot take the value 0.1", None),
-        ("initial xavier", "wrong-setting", "xavier", None, "did you mean glorot?"),
+        ("initial galrot", "wrong-setting", "galrot", None, "did you mean glorot?"),
         ("data mnits", "wrong-setting", "mnits", None, "did you mean mnist?"),
         ("batch 1 // 0", "division-by-zero", "1 // 0", None, None),
     ],
@@ -116,6 +119,10 @@ def test_every_field_says_what_it_means():
         for model in models:
             for name, field in model.model_fields.items():
                 assert name == "kind" or field.description, (word, name)
+
+
+def test_the_initialisers_are_those_of_the_backend():
+    assert {*INITIALIZERS, *SYNONYMS} == set(get_args(Initial))
 
 
 def test_the_table_and_the_recipe_have_the_same_words():
