@@ -1,0 +1,209 @@
+"""A network becomes a list of steps: lowering, rearranging, and planning memory.
+
+``lower`` turns layers into operations, ``late_tails`` moves what commutes with
+a maximum behind it (a quarter of the work), ``Planner`` builds the steps in
+the order of execution, so that memory follows liveness.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TypeAlias
+
+import numpy as np
+from numpy.random import Generator
+
+from cnnspec.backends.numpy import pool
+from cnnspec.backends.numpy.kernels import steps_of
+from cnnspec.backends.numpy.layout import Array, inner_shape
+from cnnspec.backends.numpy.memory import Memory
+from cnnspec.backends.numpy.step import Site, Step
+from cnnspec.network.graph import Network, Node
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One step to be: it reads values and writes one. Values are numbered; 0 is the input."""
+
+    kernel: type[Step]
+    node: Node
+    inputs: tuple[int, ...]
+    output: int
+
+
+@dataclass(frozen=True)
+class Lowered:
+    """The operations in order, and the value that holds each node's output."""
+
+    operations: tuple[Operation, ...]
+    value_of: Mapping[int, int]
+
+
+Call: TypeAlias = Callable[[], object]
+Pick: TypeAlias = Callable[[Node, bool], tuple[type[Step], ...]]
+
+
+def lower(network: Network, training: bool, needed: Collection[int], pick: Pick = steps_of) -> Lowered:
+    """All layers that the ``needed`` nodes depend on, as operations."""
+    alive = _ancestors(network, needed)
+    operations: list[Operation] = []
+    value_of, count = {0: 0}, 1
+    for node in network.layers:
+        if node.index not in alive:
+            continue
+        values = tuple(value_of[source] for source in node.inputs)
+        for kernel in pick(node, training):
+            operations.append(Operation(kernel, node, values, count))
+            values, count = (count,), count + 1
+        value_of[node.index] = values[0]
+    return Lowered(tuple(operations), value_of)
+
+
+def _ancestors(network: Network, needed: Collection[int]) -> set[int]:
+    alive: set[int] = set()
+    stack = list(needed)
+    while stack:
+        index = stack.pop()
+        if index not in alive:
+            alive.add(index)
+            stack.extend(network.nodes[index].inputs)
+    return alive
+
+
+def late_tails(lowered: Lowered, kept: Collection[int]) -> Lowered:
+    """Bias and ReLU behind the max pool that follows them: they commute, and it shrinks the map.
+
+    Rounding is monotone too, so the values are the same to the last bit.
+    """
+    operations = list(lowered.operations)
+    readers = Counter(value for operation in operations for value in operation.inputs)
+    place = {operation.output: n for n, operation in enumerate(operations)}
+    for start, operation in enumerate(operations):
+        at = start
+        while issubclass(operation.kernel, pool.MaxPool):
+            before = place.get(operations[at].inputs[0])
+            if before is None or not _may_follow(operations[before], readers, kept):
+                break
+            operations[before], operations[at] = _exchanged(operations[before], operations[at])
+            at = before
+    return replace(lowered, operations=tuple(operations))
+
+
+def _may_follow(operation: Operation, readers: Counter[int], kept: Collection[int]) -> bool:
+    return operation.kernel.monotone and readers[operation.output] == 1 and operation.output not in kept
+
+
+def _exchanged(tail: Operation, largest: Operation) -> tuple[Operation, Operation]:
+    """The pool in the tail's place, the tail in the pool's."""
+    return (
+        replace(largest, inputs=tail.inputs, output=tail.output),
+        replace(tail, inputs=(tail.output,), output=largest.output),
+    )
+
+
+class Planner:
+    """Builds the steps of a program and gives each its arrays."""
+
+    def __init__(
+        self, network: Network, lowered: Lowered, *, batch: int, training: bool, memory: Memory,
+        random: Generator, weights: Mapping[str, Array], gradients: Mapping[str, Array],
+        kept: Collection[int],
+    ) -> None:  # fmt: skip
+        self.network, self.lowered, self.kept = network, lowered, kept
+        self.batch, self.training, self.memory, self.random = batch, training, memory, random
+        self.weights, self.gradients = weights, gradients
+        self.readers: dict[int, list[Operation]] = {}
+        for operation in lowered.operations:
+            for value in operation.inputs:
+                self.readers.setdefault(value, []).append(operation)
+        self.maker = {operation.output: operation for operation in lowered.operations}
+        self.arrays: dict[int, Array] = {}
+        self.trained: dict[int, bool] = {0: False}
+
+    def forward(self) -> list[Step]:
+        """The steps in order. A value's memory is released after its last reader."""
+        self.arrays[0] = self.memory.own(inner_shape(self.network.input, self.batch))
+        left = Counter(value for operation in self.lowered.operations for value in set(operation.inputs))
+        steps = []
+        for operation in self.lowered.operations:
+            step = operation.kernel(self._site(operation))
+            step.end_scratch()
+            self.arrays[operation.output] = step.y
+            self.trained[operation.output] = bool(step.site.gradients) or any(
+                self.trained[value] for value in operation.inputs
+            )
+            steps.append(step)
+            for value in set(operation.inputs):
+                left[value] -= 1
+                if left[value] == 0 and self._dead(value):
+                    self.memory.release(self.arrays[value])
+        return steps
+
+    def _site(self, operation: Operation) -> Site:
+        node = operation.node
+        names = {w.name: f"{node.name}.{w.name}" for w in node.layer.weights(node.input_shapes)}
+        return Site(
+            node, tuple(self.arrays[value] for value in operation.inputs), self.batch,
+            self.training, self.memory, self.random,
+            {short: self.weights[name] for short, name in names.items()},
+            {short: self.gradients[name] for short, name in names.items() if name in self.gradients},
+            overwrite=self._may_overwrite(operation),
+        )  # fmt: skip
+
+    def _may_overwrite(self, operation: Operation) -> bool:
+        """Whether the output may take the first input's place: nobody else reads that, now or later."""
+        value = operation.inputs[0]
+        return (
+            operation.kernel.overwrites
+            and value != 0
+            and value not in self.kept
+            and len(self.readers[value]) == 1
+            and self.memory.holders(self.arrays[value]) == 1
+            and not (
+                self.training and (self.maker[value].kernel.reads_output or operation.kernel.reads_input)
+            )
+        )
+
+    def _dead(self, value: int) -> bool:
+        """Whether a value may be forgotten after the forward pass has read it."""
+        if value == 0 or value in self.kept:
+            return False
+        return not self.training or not (
+            self.maker[value].kernel.reads_output
+            or any(reader.kernel.reads_input for reader in self.readers[value])
+        )
+
+    def backward(self, steps: list[Step], seeds: Mapping[int, Array]) -> list[Call]:
+        """The calls of the backward pass, from the gradients of the outputs to the first trained step."""
+        gradients = dict(seeds)
+        calls: list[Call] = []
+        for operation, step in zip(reversed(self.lowered.operations), reversed(steps), strict=True):
+            dy = gradients.pop(operation.output, None)
+            if dy is None or not self.trained[operation.output]:
+                continue
+            wanted = tuple(self.trained[value] for value in operation.inputs)
+            found = step.prepare(dy, wanted)
+            step.end_scratch()
+            calls.append(step.backward)
+            for value, dx in zip(operation.inputs, found, strict=True):
+                if dx is not None:
+                    calls.extend(self._collect(gradients, value, dx))
+            self.memory.release(dy)
+        return calls
+
+    def _collect(self, gradients: dict[int, Array], value: int, dx: Array) -> list[Call]:
+        """Add a reader's gradient to its value's; the first one is taken as it is, unless it is shared."""
+        if value in gradients:
+            into = gradients[value]
+            self.memory.release(dx)
+            return [partial(np.add, into, dx, out=into)]
+        if any(self.memory.shared(dx, other) for other in gradients.values()):
+            own = self.memory.take(dx.shape)
+            self.memory.release(dx)
+            gradients[value] = own
+            return [partial(np.copyto, own, dx)]
+        gradients[value] = dx
+        return []

@@ -1,0 +1,45 @@
+"""Dropout, drawn from the model's one generator."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from cnnspec.backends.numpy.layout import Array
+from cnnspec.backends.numpy.step import Step
+from cnnspec.layers.dropout import Dropout as DropoutLayer
+from cnnspec.network.graph import Node
+
+
+class Dropout(Step):
+    """In training, each value is kept with probability 1 - rate and scaled by its inverse."""
+
+    reads_input = False
+
+    @classmethod
+    def needed(cls, node: Node, training: bool) -> bool:
+        return training
+
+    def build(self) -> None:
+        assert isinstance(self.node.layer, DropoutLayer)
+        self.rate = self.node.layer.rate
+        self.scale = 1 / (1 - self.rate)
+        self.y = self.memory.take(self.x.shape)
+        self.kept = self.memory.take(self.x.shape)
+        self.drawn = self.scratch(self.x.shape, np.float32)
+        self.mask = self.scratch(self.x.shape, bool)
+
+    def forward(self, training: bool) -> None:
+        if not training:
+            np.copyto(self.y, self.x)
+            return
+        self.site.random.random(dtype=np.float32, out=self.drawn)
+        np.greater_equal(self.drawn, self.rate, out=self.mask)
+        np.multiply(self.mask, self.scale, out=self.kept, casting="same_kind")
+        np.multiply(self.x, self.kept, out=self.y)
+
+    def prepare(self, dy: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, ...]:
+        self.dy = dy
+        return (self.gradient_like(dy),)
+
+    def backward(self) -> None:
+        np.multiply(self.dy, self.kept, out=self.dy)

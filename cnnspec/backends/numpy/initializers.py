@@ -1,0 +1,139 @@
+"""How weights begin, by the names of the recipe, of Keras and of PyTorch.
+
+Each draws float64 values from the model's generator, so the same seed gives
+the same network on every machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import prod, sqrt
+from typing import Final, TypeAlias
+
+import numpy as np
+from numpy.random import Generator
+
+from cnnspec.backends.numpy.layout import Array
+from cnnspec.diagnostics import Misfit, nearest
+from cnnspec.layers.base import Weight
+
+Initializer: TypeAlias = Callable[[Generator, Weight], Array]
+
+TRUNCATED_DEVIATION: Final = 0.87962566103423978
+"""Standard deviation of a normal distribution cut at two deviations; dividing by it restores 1."""
+
+
+def normal(variance: Callable[[Weight], float]) -> Initializer:
+    return lambda random, weight: random.standard_normal(weight.shape) * sqrt(variance(weight))
+
+
+def uniform(variance: Callable[[Weight], float]) -> Initializer:
+    def draw(random: Generator, weight: Weight) -> Array:
+        limit = sqrt(3 * variance(weight))
+        return random.uniform(-limit, limit, weight.shape)
+
+    return draw
+
+
+def truncated(variance: Callable[[Weight], float]) -> Initializer:
+    """A normal distribution without its tails, two deviations out, at the same variance."""
+
+    def draw(random: Generator, weight: Weight) -> Array:
+        values = random.standard_normal(weight.shape)
+        while (outside := np.abs(values) > 2).any():
+            values[outside] = random.standard_normal(int(outside.sum()))
+        return values * (sqrt(variance(weight)) / TRUNCATED_DEVIATION)
+
+    return draw
+
+
+def he(weight: Weight) -> float:
+    """2/fan_in: keeps the variance through ReLU (He et al. 2015)."""
+    return 2 / max(1, weight.fan_in)
+
+
+def glorot(weight: Weight) -> float:
+    """2/(fan_in + fan_out): between forward and backward (Glorot, Bengio 2010)."""
+    return 2 / max(1, weight.fan_in + weight.fan_out)
+
+
+def lecun(weight: Weight) -> float:
+    """1/fan_in (LeCun et al. 1998)."""
+    return 1 / max(1, weight.fan_in)
+
+
+def pytorch(weight: Weight) -> float:
+    """1/(3·fan_in): PyTorch's default for conv and linear, weights and biases alike."""
+    return 1 / (3 * max(1, weight.fan_in))
+
+
+def constant(value: float) -> Initializer:
+    return lambda random, weight: np.full(weight.shape, value)
+
+
+def orthogonal(random: Generator, weight: Weight) -> Array:
+    """Rows (or columns, where there are fewer) at right angles (Saxe et al. 2014)."""
+    rows, columns = weight.shape[0], prod(weight.shape[1:])
+    values = random.standard_normal((max(rows, columns), min(rows, columns)))
+    q, r = np.linalg.qr(values)
+    q *= np.sign(np.diag(r))
+    return (q if rows >= columns else q.T).reshape(weight.shape)
+
+
+INITIALIZERS: Final[dict[str, Initializer]] = {
+    "he": normal(he),
+    "he_uniform": uniform(he),
+    "he_truncated": truncated(he),
+    "glorot": normal(glorot),
+    "glorot_uniform": uniform(glorot),
+    "glorot_truncated": truncated(glorot),
+    "lecun": normal(lecun),
+    "lecun_uniform": uniform(lecun),
+    "lecun_truncated": truncated(lecun),
+    "orthogonal": orthogonal,
+    "normal": normal(lambda weight: 0.05**2),
+    "uniform": uniform(lambda weight: 0.05**2 / 3),
+    "truncated_normal": truncated(lambda weight: 0.05**2),
+    "pytorch": uniform(pytorch),
+    "zeros": constant(0),
+    "ones": constant(1),
+}
+"""Plain names draw from the normal distribution; ``normal`` and ``uniform`` are Keras's, 0.05 wide."""
+
+SYNONYMS: Final[dict[str, str]] = {
+    "he_normal": "he_truncated", "kaiming": "he", "kaiming_normal": "he", "kaiming_uniform": "he_uniform",
+    "glorot_normal": "glorot_truncated", "xavier": "glorot", "xavier_normal": "glorot",
+    "xavier_uniform": "glorot_uniform", "lecun_normal": "lecun_truncated",
+    "random_normal": "normal", "random_uniform": "uniform", "default": "pytorch",
+}  # fmt: skip
+"""Keras's *_normal are truncated; PyTorch's are not."""
+
+
+def initializer(name: str) -> Initializer:
+    """The initialiser of a name in any of its spellings (``HeNormal``, ``kaiming_normal_``, ``he``)."""
+    plain = _snake(name)
+    plain = SYNONYMS.get(plain, plain)
+    if plain not in INITIALIZERS:
+        meant = nearest(plain, [*INITIALIZERS, *SYNONYMS])
+        raise Misfit(
+            "unknown-initializer",
+            f"there is no initialiser {name}",
+            help=(f"did you mean {meant}?",) if meant else (f"it can be {', '.join(INITIALIZERS)}",),
+            option="init",
+        )
+    return INITIALIZERS[plain]
+
+
+def _snake(name: str) -> str:
+    spaced = "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name)
+    return spaced.strip("_").replace("-", "_")
+
+
+def begin(weight: Weight, random: Generator, name: str) -> Array:
+    """The first values of a weight: its own constant, or drawn as ``name`` says.
+
+    A bias begins at zero, unless the initialiser is PyTorch's, which draws it.
+    """
+    if weight.initial == "fan" or (name == "pytorch" and weight.name == "bias" and weight.fan_in):
+        return initializer(name)(random, weight)
+    return np.full(weight.shape, {"zeros": 0.0, "ones": 1.0}.get(weight.initial, weight.value))

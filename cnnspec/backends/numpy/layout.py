@@ -1,0 +1,75 @@
+"""How arrays lie inside the engine, and how they come in and go out.
+
+Users pass and get N x H x W x C. Inside, a map is (row, channel, column,
+sample) and a vector (value, sample): the sample is the innermost axis, so
+pooling, bias and activations run over long contiguous runs, a row of the map
+is a matrix (channel, column·sample) for BLAS, and nothing is transposed on the
+way. One spatial axis has no row axis; three have (depth, row) before the
+channel.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array: TypeAlias = NDArray[Any]
+Shape: TypeAlias = tuple[int, ...]
+
+
+def inner_shape(shape: Shape, batch: int) -> Shape:
+    """The inner shape of ``batch`` samples of a shape written H x W x C, or (n,)."""
+    *rest, channels = shape
+    if not rest:
+        return channels, batch
+    return (*rest[:-1], channels, rest[-1], batch)
+
+
+def inner_view(images: Array) -> Array:
+    """N x H x W x C seen in the inner order; a view, nothing moves."""
+    if images.ndim == 2:
+        return images.T
+    rank = images.ndim - 2
+    return images.transpose(*range(1, rank), rank + 1, rank, 0)
+
+
+def outer_view(array: Array) -> Array:
+    """An inner array seen as N x H x W x C; a view, nothing moves."""
+    if array.ndim == 2:
+        return array.T
+    rank = array.ndim - 2
+    return array.transpose(rank + 1, *range(rank - 1), rank, rank - 1)
+
+
+def channels_first(array: Array) -> Array:
+    """An inner array seen as N x C x H x W, the order of PyTorch; a view."""
+    if array.ndim == 2:
+        return array.T
+    rank = array.ndim - 2
+    return array.transpose(rank + 1, rank - 1, *range(rank - 1), rank)
+
+
+def from_channels_first(array: Array) -> Array:
+    """N x C x H x W seen in the inner order; a view."""
+    if array.ndim == 2:
+        return array.T
+    rank = array.ndim - 2
+    return array.transpose(*range(2, rank + 1), 1, rank + 1, 0)
+
+
+def planes(array: Array) -> Array:
+    """(rows, channel, everything of a row): a map or vector as a stack of matrices; a view.
+
+    Rows of all leading axes are one axis; the last one is column·sample.
+    """
+    if array.ndim == 2:
+        return array[None]
+    *outer, channels, columns, batch = array.shape
+    return array.reshape(int(np.prod(outer, dtype=int)), channels, columns * batch)
+
+
+def channel_column(values: Array) -> Array:
+    """One value a channel, shaped to meet ``planes``."""
+    return values[:, None]

@@ -1,0 +1,179 @@
+"""A network with weights: it predicts, is compiled for training, is saved and loaded."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from importlib import import_module
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from cnnspec.backends.numpy.files import read_weights, write_weights
+from cnnspec.backends.numpy.initializers import begin
+from cnnspec.backends.numpy.kernels import Steps
+from cnnspec.backends.numpy.layout import Array
+from cnnspec.backends.numpy.losses import LOSSES, Loss
+from cnnspec.backends.numpy.program import Program, Scaling
+from cnnspec.layers.base import Weight
+from cnnspec.network.graph import Network, Node
+
+PREDICT_BATCH = 64
+"""Samples that ``predict`` runs at a time, unless told otherwise."""
+
+
+class Model:
+    """A network with weights, in PyTorch's names and layouts.
+
+    ``weights`` holds every array by its name (``conv1.weight``), buffers such as
+    ``bn1.running_mean`` included; assign into them to change the network.
+    ``flat`` is one array of all trained weights, of which theirs are views;
+    ``flat_gradient`` and ``gradients`` likewise. All randomness (weights,
+    dropout) comes from ``random``.
+    """
+
+    def __init__(
+        self, network: Network, *, seed: int = 0, dtype: DTypeLike = np.float32, initial: str = "he",
+        reference: bool = False, flat: Array | None = None, flat_gradient: Array | None = None,
+    ) -> None:  # fmt: skip
+        self.network, self.seed, self.dtype = network, seed, np.dtype(dtype)
+        self.random = np.random.default_rng(seed)
+        self.scaling = Scaling()
+        self.pick: Callable[[Node, bool], Steps] | None = _reference_pick() if reference else None
+        trained, others = _declared(network)
+        size = sum(prod(weight.shape) for weight in trained.values())
+        self.flat = np.zeros(size, self.dtype) if flat is None else flat
+        self.flat_gradient = np.zeros(size, self.dtype) if flat_gradient is None else flat_gradient
+        self.gradients = _views(self.flat_gradient, trained)
+        fixed = {name: np.empty(weight.shape, self.dtype) for name, weight in others.items()}
+        parts = _views(self.flat, trained) | fixed
+        self.weights: dict[str, Array] = {name: parts[name] for name in _names(network)}
+        self._programs: dict[tuple[Any, ...], Program] = {}
+        self.initialize(initial)
+
+    def initialize(self, initial: str) -> None:
+        """Begin anew: every weight as its layer says, else as the initialiser ``initial`` says."""
+        for node in self.network.layers:
+            chosen = getattr(node.layer, "init", None) or initial
+            for weight in node.layer.weights(node.input_shapes):
+                np.copyto(self.weights[f"{node.name}.{weight.name}"], begin(weight, self.random, chosen))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the arrays, in the order of the network."""
+        return tuple(self.weights)
+
+    def compile(
+        self, batch: int, training: bool = False, *,
+        loss: str | Callable[..., Loss] = "crossentropy", keep: Sequence[str] = (), **options: Any,
+    ) -> Program:  # fmt: skip
+        """The network as a program for batches of one size; the same request gives the same program.
+
+        ``loss`` is ``crossentropy`` (on logits: a softmax at the end is part of
+        it) or ``mse``, with the loss's ``options``; ``keep`` names layers whose
+        outputs are wanted too.
+        """
+        key = (batch, training, loss, tuple(keep), tuple(sorted((k, repr(v)) for k, v in options.items())))
+        if key not in self._programs:
+            make = partial(LOSSES[loss] if isinstance(loss, str) else loss, **options)
+            make.on_logits = LOSSES[loss].on_logits if isinstance(loss, str) else False  # type: ignore[attr-defined]
+            self._programs[key] = Program(self, batch, training, loss=make, keep=keep)
+        return self._programs[key]
+
+    def predict(self, images: Array, batch: int = PREDICT_BATCH) -> Array:
+        """The main output for images N x H x W x C (bytes, or floats as they are): N x …, new arrays."""
+        return self.forward(images, batch=batch)["output"]
+
+    def forward(
+        self, images: Array, keep: Sequence[str] = (), batch: int = PREDICT_BATCH
+    ) -> dict[str, Array]:
+        """All outputs by name, and those of the layers named in ``keep``: N x H x W x C each."""
+        images = self._samples(images)
+        chunks = [images[start : start + batch] for start in range(0, len(images), batch)]
+        results: dict[str, list[Array]] = {}
+        for chunk in chunks:
+            program = self.compile(len(chunk), keep=keep)
+            program.load(chunk)
+            program.forward()
+            for name in program.results:
+                results.setdefault(name, []).append(program.result(name).copy())
+        return {name: np.concatenate(parts) for name, parts in results.items()}
+
+    def _samples(self, images: Array) -> Array:
+        """The images with a sample axis; a missing channel axis of one is added."""
+        images, shape = np.asarray(images), self.network.input
+        for candidate in (images.shape[1:], (*images.shape[1:], 1)):
+            if candidate == shape:
+                return images.reshape(-1, *shape)
+        raise ValueError(f"{self.network.name} takes N x {' x '.join(map(str, shape))}, not {images.shape}")
+
+    def fit(self, *arguments: Any, **options: Any) -> Any:
+        """Train on data, as ``cnnspec train`` does; see ``cnnspec.training.loop.fit``."""
+        return import_module("cnnspec.training.loop").fit(self, *arguments, **options)
+
+    def evaluate(self, *arguments: Any, **options: Any) -> Any:
+        """Loss and accuracy on data; see ``cnnspec.training.loop.evaluate``."""
+        return import_module("cnnspec.training.loop").evaluate(self, *arguments, **options)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write all weights as safetensors, under a temporary name first."""
+        write_weights(path, self.weights, {"network": self.network.name, "format": "cnnspec/weights/1"})
+
+    def load(self, path: str | os.PathLike[str]) -> Model:
+        """Take all weights from a safetensors file; raises SpecError if it does not fit."""
+        for name, values in read_weights(Path(path), self.weights).items():
+            np.copyto(self.weights[name], values)
+        return self
+
+    @property
+    def random_state(self) -> str:
+        """The generator's state as JSON; assign it to go on from there."""
+        return json.dumps(self.random.bit_generator.state)
+
+    @random_state.setter
+    def random_state(self, state: str) -> None:
+        self.random.bit_generator.state = json.loads(state)
+
+    def __repr__(self) -> str:
+        count = sum(values.size for values in self.weights.values())
+        return f"<Model {self.network.name}: {count:,} numbers, {self.dtype}>"
+
+
+def _declared(network: Network) -> tuple[dict[str, Weight], dict[str, Weight]]:
+    """The weights by full name: the trained ones, and the frozen ones and buffers."""
+    trained: dict[str, Weight] = {}
+    others: dict[str, Weight] = {}
+    for node in network.layers:
+        frozen = getattr(node.layer, "frozen", False)
+        for weight in node.layer.weights(node.input_shapes):
+            (others if frozen or weight.buffer else trained)[f"{node.name}.{weight.name}"] = weight
+    return trained, others
+
+
+def _names(network: Network) -> list[str]:
+    return [
+        f"{node.name}.{weight.name}"
+        for node in network.layers
+        for weight in node.layer.weights(node.input_shapes)
+    ]
+
+
+def _views(flat: Array, weights: Mapping[str, Weight]) -> dict[str, Array]:
+    """Each weight's part of the flat array, in its shape."""
+    found, start = {}, 0
+    for name, weight in weights.items():
+        size = prod(weight.shape)
+        found[name] = flat[start : start + size].reshape(weight.shape)
+        start += size
+    return found
+
+
+def _reference_pick() -> Callable[[Node, bool], Steps]:
+    """The plain definitions in place of the fast kernels; loaded only when asked for."""
+    pick: Callable[[Node, bool], Steps] = import_module("cnnspec.backends.numpy.reference").reference_steps
+    return pick

@@ -1,0 +1,103 @@
+"""Normalisations."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from cnnspec.backends.numpy.layout import Array, planes
+from cnnspec.backends.numpy.step import Step, channel_sum
+from cnnspec.layers.norm import BatchNorm as BatchNormLayer
+
+
+class BatchNorm(Step):
+    """Each channel to mean 0 and variance 1, then scale and shift.
+
+    In training by the batch's statistics, which also enter the running ones
+    (the variance there without bias, as PyTorch keeps it); otherwise by the
+    running ones, folded into one factor and one term. The normalised values
+    are kept for the backward pass in place of the input.
+    """
+
+    reads_input = False
+
+    def build(self) -> None:
+        assert isinstance(self.node.layer, BatchNormLayer)
+        self.epsilon, self.momentum = self.node.layer.epsilon, self.node.layer.momentum
+        weights = self.site.weights
+        self.scale, self.shift = weights.get("weight"), weights.get("bias")
+        self.running_mean, self.running_var = weights["running_mean"], weights["running_var"]
+        self.y = self.output_like(self.x) if not self.site.training else self.memory.take(self.x.shape)
+        self.source, self.target = planes(self.x), planes(self.y)
+        rows, channels, run = self.source.shape
+        self.count = rows * run
+        self.mean, self.var, self.factor, self.term = self.memory.take((4, channels))
+        self.ones = np.ones(run, self.memory.dtype)
+        if self.site.training:
+            self.normal = self.memory.take(self.source.shape)
+            self.squares = self.scratch(self.source.shape)
+
+    def forward(self, training: bool) -> None:
+        if training:
+            self._by_batch()
+        else:
+            self._by_running()
+
+    def _by_running(self) -> None:
+        np.add(self.running_var, self.epsilon, out=self.factor)
+        np.sqrt(self.factor, out=self.factor)
+        np.divide(1 if self.scale is None else self.scale, self.factor, out=self.factor)
+        np.multiply(self.running_mean, self.factor, out=self.term)
+        np.subtract(0 if self.shift is None else self.shift, self.term, out=self.term)
+        np.multiply(self.source, self.factor[:, None], out=self.target)
+        np.add(self.target, self.term[:, None], out=self.target)
+
+    def _by_batch(self) -> None:
+        channel_sum(self.source, self.ones, self.mean)
+        np.divide(self.mean, self.count, out=self.mean)
+        np.subtract(self.source, self.mean[:, None], out=self.normal)
+        np.multiply(self.normal, self.normal, out=self.squares)
+        channel_sum(self.squares, self.ones, self.var)
+        np.divide(self.var, self.count, out=self.var)
+        self._remember()
+        np.add(self.var, self.epsilon, out=self.factor)
+        np.sqrt(self.factor, out=self.factor)
+        np.divide(1, self.factor, out=self.factor)
+        np.multiply(self.normal, self.factor[:, None], out=self.normal)
+        self._affine()
+
+    def _affine(self) -> None:
+        if self.scale is None or self.shift is None:
+            np.copyto(self.target, self.normal)
+            return
+        np.multiply(self.normal, self.scale[:, None], out=self.target)
+        np.add(self.target, self.shift[:, None], out=self.target)
+
+    def _remember(self) -> None:
+        unbiased = self.var * (self.count / max(1, self.count - 1))
+        for running, batch in ((self.running_mean, self.mean), (self.running_var, unbiased)):
+            running *= 1 - self.momentum
+            running += self.momentum * batch
+
+    def prepare(self, dy: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, ...]:
+        self.dy = planes(dy)
+        self.product = self.scratch(self.dy.shape)
+        self.sums = self.memory.take((2, self.dy.shape[1]))
+        gradients = self.site.gradients
+        self.scale_gradient, self.shift_gradient = gradients.get("weight"), gradients.get("bias")
+        return (self.gradient_like(dy),)
+
+    def backward(self) -> None:
+        """dx = factor·scale·(dy - mean(dy) - normal·mean(dy·normal))."""
+        by_shift, by_scale = self.sums
+        channel_sum(self.dy, self.ones, by_shift)
+        np.multiply(self.dy, self.normal, out=self.product)
+        channel_sum(self.product, self.ones, by_scale)
+        if self.scale_gradient is not None and self.shift_gradient is not None:
+            np.copyto(self.scale_gradient, by_scale)
+            np.copyto(self.shift_gradient, by_shift)
+        factor = self.factor if self.scale is None else self.factor * self.scale
+        np.divide(self.sums, self.count, out=self.sums)
+        np.multiply(self.normal, by_scale[:, None], out=self.product)
+        np.subtract(self.dy, self.product, out=self.dy)
+        np.subtract(self.dy, by_shift[:, None], out=self.dy)
+        np.multiply(self.dy, factor[:, None], out=self.dy)

@@ -1,0 +1,345 @@
+"""Pooling: one pass an axis, columns before rows, so that ties fall as PyTorch's do.
+
+The row-major first maximum of a window is the first row that holds it, and in
+that row the first column. Passes see arrays as (before, axis, after), so rows
+of the map are pooled in long contiguous runs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+from typing import ClassVar
+
+import numpy as np
+
+from cnnspec.backends.numpy.layout import Array, Shape, planes
+from cnnspec.backends.numpy.step import Step, channel_sum
+from cnnspec.backends.numpy.window import Span, span_of
+from cnnspec.layers.pool import Pool
+from cnnspec.network.graph import Node
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """One axis of a pool: from ``before`` to ``after``, shapes (outer, axis, inner)."""
+
+    span: Span
+    before: Shape
+    after: Shape
+
+
+def passes(node: Node, shape: Shape) -> list[Pass]:
+    """The passes over an inner map of ``shape``, columns first; axes that pass through are left out."""
+    spans = spans_of(node)
+    order = [len(shape) - 2, *range(len(spans) - 2, -1, -1)]
+    sizes, found = list(shape), []
+    for axis, span in zip(order, reversed(spans), strict=True):
+        if span.plain:
+            continue
+        outer, inner = prod(sizes[:axis]), prod(sizes[axis + 1 :])
+        found.append(Pass(span, (outer, span.size, inner), (outer, span.output, inner)))
+        sizes[axis] = span.output
+    return found
+
+
+def spans_of(node: Node) -> tuple[Span, ...]:
+    """The window of a pool; a global pool's is the whole map."""
+    if isinstance(node.layer, Pool):
+        return tuple(map(span_of, node.layer.axes(node.input_shapes)))
+    return tuple(Span(size, 1, size, 1, 0) for size in node.input_shapes[0][:-1])
+
+
+def pooled_shape(node: Node, shape: Shape) -> Shape:
+    *outer, column = (span.output for span in spans_of(node))
+    return (*outer, shape[-3], column, shape[-1])
+
+
+class Extreme:
+    """Which extreme a pool keeps: its elementwise choice, its comparison, what padding counts as."""
+
+    def __init__(self, choose: np.ufunc, beats: np.ufunc, padding: float) -> None:
+        self.choose, self.beats, self.padding = choose, beats, padding
+
+
+class ExtremePass:
+    """The extreme along one axis, and in training which tap won: the first, or the last that is NaN."""
+
+    def __init__(self, step: Step, x: Array, y: Array, span: Span, extreme: Extreme, training: bool) -> None:
+        self.x, self.y, self.span, self.extreme = x, y, span, extreme
+        self.parts = [
+            (x[:, span.inputs(tap)], y[:, span.outputs(tap)], span.outputs(tap)) for tap in range(span.kernel)
+        ]
+        self.complete = all(span.range(tap) == (0, span.output) for tap in range(span.kernel))
+        if training:
+            small = np.int8 if span.kernel <= 128 else np.int32
+            self.winner = step.memory.take(y.shape, small)
+            self.beaten = step.scratch(y.shape, bool)
+            self.candidate = step.scratch(y.shape, small)
+            self.first = self._first_taps().astype(small)
+
+    def _first_taps(self) -> Array:
+        """For each output its first tap on the map: it wins where nothing beats minus infinity."""
+        covered = [[lo <= o < hi for lo, hi in map(self.span.range, range(self.span.kernel))]
+                   for o in range(self.span.output)]  # fmt: skip
+        return np.asarray(np.argmax(covered, axis=1))[:, None]
+
+    def forward(self, training: bool) -> None:
+        if not training:
+            self._values()
+        elif self.span.kernel == 2 and self.complete:
+            self._pair()
+        else:
+            self._race()
+
+    def _values(self) -> None:
+        choose = self.extreme.choose
+        start = 0
+        if self.complete and self.span.kernel > 1:
+            choose(self.parts[0][0], self.parts[1][0], out=self.y)
+            start = 2
+        else:
+            self.y.fill(self.extreme.padding)
+        for pixels, best, _ in self.parts[start:]:
+            choose(best, pixels, out=best)
+
+    def _pair(self) -> None:
+        left, right = self.parts[0][0], self.parts[1][0]
+        self.extreme.choose(left, right, out=self.y)
+        self.extreme.beats(right, left, out=self.winner.view(bool))
+        if np.isnan(self.y.max(initial=-np.inf)):
+            np.logical_or(self.winner, np.isnan(right), out=self.winner.view(bool))
+
+    def _race(self) -> None:
+        """PyTorch's loop, all windows at once: a tap wins when it beats the best so far, or is NaN."""
+        self.y.fill(self.extreme.padding)
+        self.winner[...] = self.first
+        for tap, (pixels, best, place) in enumerate(self.parts):
+            beaten, candidate = self.beaten[:, place], self.candidate[:, place]
+            self.extreme.beats(pixels, best, out=beaten)
+            np.logical_or(beaten, np.isnan(pixels), out=beaten)
+            self.extreme.choose(best, pixels, out=best)
+            np.multiply(beaten, tap, out=candidate, casting="unsafe")
+            np.maximum(self.winner[:, place], candidate, out=self.winner[:, place])
+
+    def prepare(self, step: Step, dy: Array, dx: Array) -> None:
+        self.integer = np.dtype(f"i{dy.itemsize}")
+        self.dy, self.dx = dy.view(self.integer), dx.view(self.integer)
+        self.mask = step.scratch(dy.shape, self.integer)
+        self.apart = (
+            self.span.stride >= (self.span.kernel - 1) * self.span.dilation + 1 or self.span.output == 1
+        )
+        self.equal = step.scratch(dy.shape, bool)
+        self.sums = [dx[:, self.span.inputs(tap)] for tap in range(self.span.kernel)]
+        self.pixels = [part.view(self.integer) for part in self.sums] if self.apart else []
+
+    def backward(self) -> None:
+        """Each gradient goes whole to the tap that won; bit masks keep it exact even when infinite."""
+        if self.span.kernel == 2 and self.complete and self.apart:
+            self._give_pair()
+        else:
+            self._give_all()
+
+    def _give_pair(self) -> None:
+        left, right = self.pixels
+        np.negative(self.winner, out=self.mask, dtype=self.integer)
+        np.bitwise_and(self.dy, self.mask, out=right)
+        np.bitwise_xor(self.dy, right, out=left)
+        self.dx[:, self.span.stride * self.span.output :].fill(0)
+        for gap in range(self.span.dilation + 1, self.span.stride):
+            self.dx[:, gap : self.span.stride * self.span.output : self.span.stride].fill(0)
+
+    def _give_all(self) -> None:
+        self.dx.fill(0)
+        for tap, (_, _, place) in enumerate(self.parts):
+            mask = self.mask[:, place]
+            np.equal(self.winner[:, place], tap, out=self.equal[:, place])
+            np.negative(self.equal[:, place].view(np.int8), out=mask, dtype=self.integer)
+            np.bitwise_and(self.dy[:, place], mask, out=mask)
+            np.add(self.sums[tap], mask.view(self.sums[tap].dtype), out=self.sums[tap])
+
+
+class ExtremePool(Step):
+    """Max or min pooling; nothing of the input is kept but the winners, a byte a value."""
+
+    reads_input = False
+    extreme: ClassVar[Extreme]
+
+    def build(self) -> None:
+        training = self.site.training
+        found = passes(self.node, self.x.shape)
+        arrays = [self.x.reshape(found[0].before) if found else self.x]
+        self.y = self.memory.take(pooled_shape(self.node, self.x.shape))
+        for n, each in enumerate(found):
+            last = n == len(found) - 1
+            arrays.append(self.y.reshape(each.after) if last else self.scratch(each.after))
+        self.passes = [
+            ExtremePass(self, x.reshape(each.before), y, each.span, self.extreme, training)
+            for each, x, y in zip(found, arrays, arrays[1:], strict=False)
+        ]
+
+    def forward(self, training: bool) -> None:
+        for each in self.passes:
+            each.forward(training)
+        if not self.passes:
+            np.copyto(self.y, self.x)
+
+    def prepare(self, dy: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, ...]:
+        if not wanted[0]:
+            self.passes = []
+            return (None,)
+        if not self.passes:
+            return (self.gradient_like(dy),)
+        dx = self.memory.take(self.x.shape)
+        above = dy
+        for n, each in reversed(list(enumerate(self.passes))):
+            below = dx.reshape(each.x.shape) if n == 0 else self.scratch(each.x.shape)
+            each.prepare(self, above.reshape(each.y.shape), below)
+            above = below
+        return (dx,)
+
+    def backward(self) -> None:
+        for each in reversed(self.passes):
+            each.backward()
+
+
+class MaxPool(ExtremePool):
+    """The greatest of each window; padding is minus infinity."""
+
+    extreme = Extreme(np.maximum, np.greater, -np.inf)
+
+
+class MinPool(ExtremePool):
+    """The least of each window; padding is plus infinity."""
+
+    extreme = Extreme(np.minimum, np.less, np.inf)
+
+
+class SumPass:
+    """The sum along one axis, and backwards its spreading."""
+
+    def __init__(self, x: Array, y: Array, span: Span) -> None:
+        self.x, self.y, self.span = x, y, span
+        self.complete = all(span.range(tap) == (0, span.output) for tap in range(span.kernel))
+
+    def forward(self) -> None:
+        span = self.span
+        if span.output == 1 and span.kernel == span.size and span.before == 0 and span.dilation == 1:
+            np.add.reduce(self.x, axis=1, out=self.y[:, 0])
+            return
+        self.y.fill(0)
+        for tap in range(span.kernel):
+            part = self.y[:, span.outputs(tap)]
+            np.add(part, self.x[:, span.inputs(tap)], out=part)
+
+    def backward(self, dy: Array, dx: Array) -> None:
+        span = self.span
+        dx.fill(0)
+        for tap in range(span.kernel):
+            part = dx[:, span.inputs(tap)]
+            np.add(part, dy[:, span.outputs(tap)], out=part)
+
+
+class SumPool(Step):
+    """The sum of each window."""
+
+    reads_input = False
+
+    def build(self) -> None:
+        found = passes(self.node, self.x.shape)
+        self.y = self.memory.take(pooled_shape(self.node, self.x.shape))
+        self.passes: list[SumPass] = []
+        x = self.x
+        for n, each in enumerate(found):
+            y = self.y.reshape(each.after) if n == len(found) - 1 else self.scratch(each.after)
+            self.passes.append(SumPass(x.reshape(each.before), y, each.span))
+            x = y
+
+    def forward(self, training: bool) -> None:
+        for each in self.passes:
+            each.forward()
+        if not self.passes:
+            np.copyto(self.y, self.x)
+
+    def prepare(self, dy: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, ...]:
+        self.gradients: list[Array] = []
+        if not wanted[0]:
+            return (None,)
+        if not self.passes:
+            return (self.gradient_like(dy),)
+        dx = self.memory.take(self.x.shape)
+        self.gradients = [dy.reshape(self.passes[-1].y.shape)]
+        for n in range(len(self.passes) - 1, -1, -1):
+            shape = self.passes[n].x.shape
+            self.gradients.append(dx.reshape(shape) if n == 0 else self.scratch(shape))
+        return (dx,)
+
+    def backward(self) -> None:
+        for each, dy, dx in zip(reversed(self.passes), self.gradients, self.gradients[1:], strict=False):
+            each.backward(dy, dx)
+
+
+class AvgPool(SumPool):
+    """The mean of each window: the sum, divided by how many values count."""
+
+    def build(self) -> None:
+        super().build()
+        shares = window_shares(self.node).astype(self.memory.dtype)
+        self.uniform = bool((shares == shares.flat[0]).all())
+        self.share: Array = shares.flat[0] if self.uniform else shares
+
+    def forward(self, training: bool) -> None:
+        super().forward(training)
+        np.multiply(self.y, self.share, out=self.y)
+
+    def prepare(self, dy: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, ...]:
+        self.dy = dy
+        return super().prepare(dy, wanted)
+
+    def backward(self) -> None:
+        np.multiply(self.dy, self.share, out=self.dy)
+        super().backward()
+
+
+def window_shares(node: Node) -> Array:
+    """One over the values that count in each window, shaped to meet the output."""
+    layer, spans = node.layer, spans_of(node)
+    padded = isinstance(layer, Pool) and getattr(layer, "count_padding", False)
+    sides = [
+        (axis.before, axis.after) if padded else (0, 0) for axis in layer.axes(node.input_shapes)
+    ] if isinstance(layer, Pool) else [(0, 0)] * len(spans)  # fmt: skip
+    counts = [_counted(span, before, after) for span, (before, after) in zip(spans, sides, strict=True)]
+    total = counts[-1][:, None]
+    for outer in reversed(counts[:-1]):
+        total = outer.reshape(-1, *(1 for _ in range(total.ndim))) * total
+    return np.expand_dims(1.0 / total, axis=total.ndim - 2)
+
+
+def _counted(span: Span, before: int, after: int) -> Array:
+    """For each window along an axis, how many taps lie on the map or its counted padding."""
+    starts = np.arange(span.output) * span.stride - span.before
+    places = starts[:, None] + np.arange(span.kernel) * span.dilation
+    return np.asarray(np.count_nonzero((places >= -before) & (places < span.size + after), axis=1))
+
+
+class ChannelScale(Step):
+    """Each channel times a trained factor."""
+
+    def build(self) -> None:
+        self.weight, self.gradient = self.site.weights["weight"], self.site.gradients.get("weight")
+        self.y = self.memory.take(self.x.shape)
+
+    def forward(self, training: bool) -> None:
+        np.multiply(planes(self.x), self.weight[:, None], out=planes(self.y))
+
+    def prepare(self, dy: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, ...]:
+        self.dy = planes(dy)
+        self.product = self.scratch(self.dy.shape)
+        self.ones = np.ones(self.dy.shape[-1], dy.dtype)
+        return (self.gradient_like(dy),)
+
+    def backward(self) -> None:
+        if self.gradient is not None:
+            np.multiply(self.dy, planes(self.x), out=self.product)
+            channel_sum(self.product, self.ones, self.gradient)
+        np.multiply(self.dy, self.weight[:, None], out=self.dy)

@@ -1,0 +1,166 @@
+"""A compiled network for one batch size: arrays in place, forward and backward ready to run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from cnnspec.backends.numpy.compile import Lowered, Planner, late_tails, lower
+from cnnspec.backends.numpy.kernels import steps_of
+from cnnspec.backends.numpy.layout import Array, inner_view, outer_view
+from cnnspec.backends.numpy.losses import Loss
+from cnnspec.backends.numpy.memory import Memory
+from cnnspec.backends.numpy.step import Step
+from cnnspec.layers.activation import Softmax
+from cnnspec.network.graph import Output
+
+if TYPE_CHECKING:
+    from cnnspec.backends.numpy.model import Model
+
+MakeLoss = Callable[..., Loss]
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """What is done to bytes on their way in: ``byte·factor + shift``, one number or one a channel.
+
+    Floating-point images are taken as they are.
+    """
+
+    factor: Array | float = 1 / 255
+    shift: Array | float = 0.0
+
+
+class Program:
+    """A network ready to run on batches of ``batch`` samples.
+
+    ``flat`` and ``flat_gradient`` are the model's: all trained weights in one
+    array, and their gradients. ``step`` is one forward and backward pass;
+    updating the weights is the optimizer's.
+    """
+
+    def __init__(
+        self, model: Model, batch: int, training: bool, *,
+        loss: MakeLoss | None = None, keep: Sequence[str] = (),
+    ) -> None:  # fmt: skip
+        self.model, self.batch, self.training = model, batch, training
+        self.flat, self.flat_gradient = model.flat, model.flat_gradient
+        self.memory = Memory(model.dtype)
+        self.fused = training and loss is not None and getattr(loss, "on_logits", False)
+        network = model.network
+        self.kept_nodes = {name: network[name].index for name in keep}
+        self.output_nodes = {output.name: self._end(output) for output in network.outputs}
+        lowered = self._lower()
+        planner = self._planner(lowered)
+        self.steps: list[Step] = planner.forward()
+        self.input = planner.arrays[0]
+        self.results = {
+            name: planner.arrays[lowered.value_of[index]]
+            for name, index in (self.output_nodes | self.kept_nodes).items()
+        }
+        self.losses = self._losses(loss) if training and loss else []
+        self.backward_calls = planner.backward(self.steps, self._seeds(lowered)) if self.losses else []
+
+    def _end(self, output: Output) -> int:
+        """The node a loss reads: a softmax at the end is part of the cross-entropy."""
+        node = self.model.network.nodes[output.node]
+        return node.inputs[0] if self.fused and isinstance(node.layer, Softmax) else node.index
+
+    def _lower(self) -> Lowered:
+        needed = [*self.output_nodes.values(), *self.kept_nodes.values()]
+        pick = self.model.pick or steps_of
+        lowered = lower(self.model.network, self.training, needed, pick)
+        self.kept = {lowered.value_of[index] for index in needed}
+        return late_tails(lowered, self.kept)
+
+    def _planner(self, lowered: Lowered) -> Planner:
+        model = self.model
+        return Planner(
+            model.network, lowered, batch=self.batch, training=self.training, memory=self.memory,
+            random=model.random, weights=model.weights, gradients=model.gradients if self.training else {},
+            kept=self.kept,
+        )  # fmt: skip
+
+    def _losses(self, loss: MakeLoss) -> list[Loss]:
+        return [
+            loss(self.results[output.name], self.memory, output.weight)
+            for output in self.model.network.outputs
+        ]
+
+    def _seeds(self, lowered: Lowered) -> Mapping[int, Array]:
+        return {
+            lowered.value_of[self.output_nodes[output.name]]: loss.gradient
+            for output, loss in zip(self.model.network.outputs, self.losses, strict=True)
+        }
+
+    def load(self, images: Array, labels: Array | None = None) -> None:
+        """Take a batch in: images N x H x W x C, bytes (scaled by the model's rule) or floats as they are.
+
+        Labels are class numbers, or the wanted outputs themselves.
+        """
+        images = np.asarray(images)
+        view = inner_view(images.reshape(self.batch, *self.model.network.input))
+        if images.dtype == np.uint8:
+            self._scale(view)
+        else:
+            np.copyto(self.input, view, casting="same_kind")
+        if labels is not None:
+            for loss in self.losses:
+                loss.set_targets(labels)
+
+    def _scale(self, view: Array) -> None:
+        scaling, dtype = self.model.scaling, self.input.dtype
+        factor, shift = (
+            _channel(value, view.ndim).astype(dtype) for value in (scaling.factor, scaling.shift)
+        )
+        np.multiply(view, factor, out=self.input, casting="unsafe")
+        if np.any(shift):
+            np.add(self.input, shift, out=self.input)
+
+    def refresh(self) -> None:
+        """Take up weights that changed since the last pass."""
+        for step in self.steps:
+            step.refresh()
+
+    def forward(self, training: bool | None = None) -> None:
+        """All layers, on the loaded batch, with the weights as they are now."""
+        training = self.training if training is None else training
+        for step in self.steps:
+            step.refresh()
+            step.forward(training)
+
+    def loss(self) -> float:
+        """The mean loss of the loaded labels, over all outputs by their weights."""
+        return sum(loss.value() for loss in self.losses)
+
+    def correct(self) -> int:
+        """How many samples of the loaded labels the main output has right."""
+        return self.losses[0].correct()
+
+    def backward(self) -> None:
+        """Gradients of the loss, into ``flat_gradient``; ``loss`` was called before."""
+        for loss in self.losses:
+            loss.backward()
+        for call in self.backward_calls:
+            call()
+
+    def step(self, images: Array, labels: Array) -> tuple[float, int]:
+        """One batch forward and backward: (sum of the samples' losses, samples that were right)."""
+        self.load(images, labels)
+        self.forward(True)
+        loss = self.loss()
+        self.backward()
+        return loss * self.batch, self.correct()
+
+    def result(self, name: str = "output") -> Array:
+        """An output, or a kept layer, as N x H x W x C: a view that the next pass overwrites."""
+        return outer_view(self.results[name])
+
+
+def _channel(value: Array | float, rank: int) -> Array:
+    """A number, or one a channel, shaped to meet an inner array."""
+    array = np.atleast_1d(np.asarray(value, float))
+    return array[:, None] if rank == 2 else array[:, None, None]

@@ -1,0 +1,77 @@
+"""Taps of a sliding window: which outputs read which inputs, as pairs of slices.
+
+Tap j of an axis joins output o with input i = o·stride − before + j·dilation.
+Where i falls outside the map the tap reads padding, so it joins a range of
+outputs only. All window kernels are loops over taps, never over positions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import product
+
+from cnnspec.backends.numpy.layout import Array
+from cnnspec.layers.window import Axis
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """One axis of a window: ``output`` positions over an input of ``size``."""
+
+    size: int
+    output: int
+    kernel: int
+    stride: int
+    before: int
+    dilation: int = 1
+
+    @property
+    def plain(self) -> bool:
+        """Kernel 1, stride 1, no padding: the axis passes through."""
+        return self.kernel == self.stride == 1 and self.before == 0 and self.size == self.output
+
+    @property
+    def padded(self) -> int:
+        """Input positions from the first tap of the first window to the last of the last."""
+        return (self.output - 1) * self.stride + (self.kernel - 1) * self.dilation + 1
+
+    def range(self, tap: int) -> tuple[int, int]:
+        """First output and one past the last whose tap lies on the map."""
+        offset = tap * self.dilation - self.before
+        first = max(0, -(offset // self.stride)) if offset < 0 else 0
+        last = (self.size - 1 - offset) // self.stride + 1
+        return min(first, self.output), max(first, min(self.output, last))
+
+    def outputs(self, tap: int) -> slice:
+        return slice(*self.range(tap))
+
+    def inputs(self, tap: int) -> slice:
+        """The inputs joined with ``outputs(tap)``, one each."""
+        first, past = self.range(tap)
+        start = first * self.stride + tap * self.dilation - self.before
+        return slice(start, start + max(0, (past - first - 1) * self.stride + 1), self.stride)
+
+
+def span_of(axis: Axis) -> Span:
+    return Span(axis.size, int(axis.output), axis.kernel, axis.stride, axis.before, axis.dilation)
+
+
+def taps(spans: tuple[Span, ...]) -> Iterator[tuple[int, ...]]:
+    """All taps in row-major order: the order in which PyTorch looks for a maximum."""
+    return product(*(range(span.kernel) for span in spans))
+
+
+def at_outputs(array: Array, spans: tuple[Span, ...], tap: tuple[int, ...]) -> Array:
+    """The part of an inner output array (…, C, column, N) that a tap reaches."""
+    return _part(array, tuple(span.outputs(t) for span, t in zip(spans, tap, strict=True)))
+
+
+def at_inputs(array: Array, spans: tuple[Span, ...], tap: tuple[int, ...]) -> Array:
+    """The part of an inner input array (…, C, column, N) that a tap reads."""
+    return _part(array, tuple(span.inputs(t) for span, t in zip(spans, tap, strict=True)))
+
+
+def _part(array: Array, slices: tuple[slice, ...]) -> Array:
+    *outer, column = slices
+    return array[(*outer, slice(None), column)]
