@@ -1,0 +1,144 @@
+"""``cnnspec draw SPEC -o net.svg``: a picture of a network."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from cnnspec.cli.spec import fail, load, show, spec_argument, stderr_console
+from cnnspec.diagnostics import Diagnostic, Severity, nearest
+
+if TYPE_CHECKING:
+    from cnnspec.network.elaborate import Elaborated
+    from cnnspec.views.svg import Look
+
+FORMATS: Final = ("svg", "png", "pdf", "dot")
+MANY_CARDS: Final = 60
+
+
+@click.command()
+@spec_argument
+@click.option("-o", "--output", metavar="FILE", help='Where to: .svg, .png, .pdf or .dot; "-" for stdout.')
+@click.option("--format", "format_", type=click.Choice(FORMATS), help="The format, where FILE does not tell.")
+@click.option(
+    "--style",
+    type=click.Choice(["graph", "volumes"]),
+    default="graph",
+    show_default=True,
+    help="Cards and edges, or feature maps as boxes to scale.",
+)
+@click.option("--theme", type=click.Choice(["light", "dark"]), default="light", show_default=True)
+@click.option(
+    "--direction",
+    type=click.Choice(["TB", "LR"], case_sensitive=False),
+    default="TB",
+    show_default=True,
+    help="Top to bottom or left to right (graph).",
+)
+@click.option("--columns", type=click.IntRange(1, 40), help="Columns of a tall graph; chosen to suit, else.")
+@click.option(
+    "--heat",
+    type=click.Choice(["params", "multiplies", "memory"]),
+    help="Colour layers by their share of a figure.",
+)
+@click.option("--fold/--no-fold", default=True, help="Draw equal turns of a repeat once, with ×N.")
+@click.option("--join/--no-join", default=True, help="Draw activations and norms as strips of their layer.")
+@click.option("--depth", type=click.IntRange(0), help="Draw blocks nested deeper than this as one card.")
+@click.option(
+    "--engine",
+    type=click.Choice(["dot", "pygraphviz", "none"]),
+    help="Which Graphviz; the first that is there, else. With none the DOT is written.",
+)
+@click.option("--scale", type=click.FloatRange(0.1, 8), default=2.0, show_default=True,
+              help="Dots a pixel, of a PNG.")  # fmt: skip
+def command(
+    spec: str | None, inline: str | None, output: str | None, format_: str | None, style: str, theme: str,
+    direction: str, columns: int | None, heat: str | None, fold: bool, join: bool, depth: int | None,
+    engine: str | None, scale: float,
+) -> None:  # fmt: skip
+    """Draw SPEC as a picture.
+
+    Without -o the picture is NAME.svg here. A spec with errors is drawn as far as it is
+    known, the faulty places marked; the exit code is then 1. Without any Graphviz a graph
+    is written as DOT beside the file that was asked for, and the exit code is 1.
+    """
+    from cnnspec.views.pictures.planning import Choices
+    from cnnspec.views.svg import Look
+
+    found = load(spec, inline)
+    name = found.network.name if found.network and found.network.name else _stem(spec)
+    target = output or f"{_stem(spec)}.{format_ or 'svg'}"
+    if spec and spec != "-" and Path(target).exists() and Path(spec).exists() and Path(spec).samefile(target):
+        raise click.UsageError(f'the picture would overwrite the spec "{spec}"; name another file with -o')
+    chosen = _format_of(target, format_, style)
+    choices = Choices(fold=fold, join=join, depth=depth, heat=heat)
+    look = Look(style, theme, direction.upper(), columns, engine, scale, choices)
+    show(found.diagnostics)
+    _write(target, _made(found, name, target, chosen, look))
+    if any(item.severity is Severity.ERROR for item in found.diagnostics):
+        raise click.exceptions.Exit(1)
+
+
+def _stem(spec: str | None) -> str:
+    return Path(spec).stem if spec and spec != "-" else "network"
+
+
+def _format_of(target: str, format_: str | None, style: str) -> str:
+    """The format asked for; a file name that says none or another leaves with exit code 2."""
+    suffix = Path(target).suffix.lower().removeprefix(".")
+    chosen = format_ or ("svg" if target == "-" else suffix)
+    if chosen not in FORMATS:
+        _refuse(_unknown_format(target, suffix))
+    if chosen == "dot" and style == "volumes":
+        raise click.UsageError("volumes are drawn without Graphviz, so there is no DOT of them; take svg")
+    return chosen
+
+
+def _unknown_format(target: str, suffix: str) -> Diagnostic:
+    guess = nearest(suffix, FORMATS)
+    hints = [f"did you mean {Path(target).with_suffix('.' + guess)}?"] if guess else []
+    hints.append("a picture's name ends in .svg, .png, .pdf or .dot; or say --format")
+    what = f'".{suffix}" is not a format of pictures' if suffix else f'"{target}" does not say which format'
+    return Diagnostic("unknown-picture-format", what, help=tuple(hints))
+
+
+def _refuse(diagnostic: Diagnostic) -> None:
+    show((diagnostic,))
+    raise click.exceptions.Exit(2)
+
+
+def _made(found: Elaborated, name: str, target: str, format: str, look: Look) -> bytes:
+    from cnnspec.views.pictures.convert import NoConverter
+    from cnnspec.views.pictures.engines import NoEngine
+    from cnnspec.views.svg import picture
+
+    try:
+        if look.engine == "none" and look.style == "graph" and format != "dot":
+            raise NoEngine("no Graphviz is to be used (--engine none)")
+        return picture(found.network, format, look, diagnostics=found.diagnostics, name=name)
+    except NoConverter as missing:
+        fail((Diagnostic("no-picture-converter", "this picture cannot be made here", notes=(str(missing),)),))
+    except NoEngine as missing:
+        beside = ""
+        if target != "-":
+            path = str(Path(target).with_suffix(".dot"))
+            _write(path, picture(found.network, "dot", look, diagnostics=found.diagnostics, name=name))
+            beside = f"the DOT text is in {path}: dot -T{format} {path} -o {target}"
+        fail((Diagnostic("no-graphviz", str(missing), help=(beside,) if beside else ()),))
+
+
+def _write(target: str, data: bytes) -> None:
+    if target == "-":
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+        return
+    from cnnspec.files import write_atomically
+
+    try:
+        write_atomically(target, data)
+    except OSError as error:
+        raise click.UsageError(f'"{target}" cannot be written: {error.strerror or error}') from error
+    stderr_console().print(f"wrote {target}")

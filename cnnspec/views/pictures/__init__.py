@@ -1,0 +1,1 @@
+"""Pictures of networks: the graph and the volumes."""

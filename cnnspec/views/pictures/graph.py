@@ -1,0 +1,184 @@
+"""The graph picture in SVG: a plan, laid out by Graphviz, drawn by ourselves.
+
+Drawing it here rather than taking Graphviz's SVG gives the same letters, strips
+and tooltips whichever Graphviz did the layout, and columns for tall networks.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from cnnspec.views.dot import write
+from cnnspec.views.pictures.columns import Arrow, Drawing, Rect, arrange
+from cnnspec.views.pictures.engines import lay_out
+from cnnspec.views.pictures.legend import draw_legend, legend_size
+from cnnspec.views.pictures.measure import (
+    EDGE_TEXT,
+    FRAME_TITLE,
+    MESSAGE_LINE,
+    NAME,
+    PAD,
+    TEXT,
+    follower_right,
+    heading,
+    row_height,
+    sizes,
+)
+from cnnspec.views.pictures.metrics import shorten, text_width
+from cnnspec.views.pictures.palette import LIGHT, Theme, Tone, mix
+from cnnspec.views.pictures.paper import Paper
+from cnnspec.views.pictures.plan import Card, Frame, Plan, Row
+
+MARGIN: Final = 20.0
+RADIUS: Final = 6.0
+TITLE, SUBTITLE = 16.0, 11.0
+
+
+def draw(
+    plan: Plan, *, engine: str, direction: str = "TB", theme: Theme = LIGHT, columns: int | None = None
+) -> str:
+    """The SVG of a plan. Raises NoEngine when Graphviz cannot be run."""
+    laid = lay_out(write(plan, direction=direction, theme=theme), engine)
+    drawing = arrange(laid, columns if direction == "TB" else 1)
+    return _Sheet(plan, drawing, theme).document()
+
+
+class _Sheet:
+    def __init__(self, plan: Plan, drawing: Drawing, theme: Theme) -> None:
+        self.plan, self.drawing, self.theme = plan, drawing, theme
+        self.paper = Paper(theme)
+        self.sizes = sizes(plan)
+
+    def document(self) -> str:
+        head = 46.0 if self.plan.title else 0.0
+        inner = max(self.drawing.width, 200.0, text_width(self.plan.title, TITLE, True),
+                    text_width(self.plan.subtitle, SUBTITLE))  # fmt: skip
+        columns, foot = legend_size(self.plan, inner)
+        self._title()
+        left = MARGIN + (inner - self.drawing.width) / 2
+        with self.paper.group("drawing", transform=f"translate({left:.2f} {MARGIN + head:.2f})"):
+            self._contents()
+        below = MARGIN + head + self.drawing.height + 18
+        draw_legend(self.paper, self.plan, MARGIN, below, columns)
+        return self.paper.document(
+            inner + 2 * MARGIN, below + foot + MARGIN * 0.8,
+            title=f"{self.plan.title}: {self.plan.subtitle}",
+        )  # fmt: skip
+
+    def _title(self) -> None:
+        if self.plan.title:
+            self.paper.text(MARGIN, MARGIN + 13, self.plan.title, size=TITLE, bold=True)
+            self.paper.text(MARGIN, MARGIN + 30, self.plan.subtitle, size=SUBTITLE, fill=self.theme.faint)
+
+    def _contents(self) -> None:
+        for frame in self.plan.root.walk():
+            if frame.key in self.drawing.frames:
+                self._frame(frame, self.drawing.frames[frame.key])
+        for arrow in self.drawing.arrows:
+            self._arrow(arrow)
+        for card in self.plan.cards:
+            self._card(card, self.drawing.cards[card.key])
+        for link in self.plan.links:
+            if link.label and (link.tail, link.head) in self.drawing.labels:
+                x, y = self.drawing.labels[link.tail, link.head]
+                self.paper.text(
+                    x,
+                    y + EDGE_TEXT * 0.35,
+                    link.label,
+                    size=EDGE_TEXT,
+                    fill=self.theme.faint,
+                    anchor="middle",
+                )
+
+    def _frame(self, frame: Frame, rect: Rect) -> None:
+        x, y, w, h = rect
+        with self.paper.group("frame", name=frame.key):
+            self.paper.rect(
+                x, y, w, h, rx=RADIUS + 3, fill=self.theme.frame_fill, stroke=self.theme.frame, stroke_width=1
+            )
+            times = f" ×{frame.times}" if frame.times > 1 else ""
+            room = w - 20 - text_width(times, FRAME_TITLE, True)
+            title = shorten(frame.title, room, FRAME_TITLE, True) + times
+            self.paper.text(x + 10, y + 15, title.strip(), size=FRAME_TITLE, bold=True, fill=self.theme.faint)
+
+    def _arrow(self, arrow: Arrow) -> None:
+        color = self.theme.edge
+        with self.paper.group("edge", name=f"{arrow.tail} {arrow.head}"):
+            self.paper.path(arrow.commands, fill="none", stroke=color, stroke_width=1.2)
+            self.paper.arrow(arrow.tip, arrow.toward, 7.5, color)
+
+    # Cards -------------------------------------------------------------------------
+
+    def _card(self, card: Card, rect: Rect) -> None:
+        width, height = self.sizes[card.key]
+        x, y = rect[0] + (rect[2] - width) / 2, rect[1] + (rect[3] - height) / 2
+        line = self._line_color(card)
+        with self.paper.group("card", name=card.key):
+            if card.kind == "block":
+                self.paper.rect(x + 4, y + 4, width, height, rx=RADIUS, fill=self.theme.page, stroke=line)
+            top = y
+            for n, row in enumerate(card.rows):
+                last = n == len(card.rows) - 1 and not card.message
+                self._row(card, row, (x, top, width, row_height(row)), first=n == 0, last=last)
+                top += row_height(row)
+            for n, text in enumerate(card.message):
+                self.paper.text(x + PAD, top + 14 + n * MESSAGE_LINE, text, size=TEXT)
+            dash = "5 3" if card.kind == "fault" else None
+            self.paper.rect(
+                x, y, width, height, rx=RADIUS, fill="none", stroke=line, stroke_width=1.1,
+                stroke_dasharray=dash,
+            )  # fmt: skip
+
+    def _line_color(self, card: Card) -> str:
+        if card.kind == "fault":
+            return self.theme.fault.line
+        if self.plan.heat and card.kind != "output":
+            return mix(self.theme.edge, self.theme.heat[-1], min(1.0, sum(r.share or 0 for r in card.rows)))
+        return self.theme.tone(card.family).line
+
+    def _tone(self, card: Card, row: Row) -> Tone:
+        if card.kind == "fault":
+            return self.theme.fault
+        if row.share is not None:
+            return Tone(self.theme.heat_at(row.share), self.theme.edge)
+        return self.theme.tone(row.family)
+
+    def _row(self, card: Card, row: Row, box: Rect, *, first: bool, last: bool) -> None:
+        x, y, w, h = box
+        tone = self._tone(card, row)
+        with self.paper.group("row", title=row.tooltip):
+            self.paper.path(_strip(x, y, w, h, RADIUS if first else 0, RADIUS if last else 0), fill=tone.fill)
+            if not first:
+                self.paper.line((x, y), (x + w, y), stroke=self.theme.page, stroke_width=1)
+            if row.main:
+                self._main(row, box)
+            else:
+                self._pair(box, y + 13.2, row.text, follower_right(row), TEXT, False)
+
+    def _main(self, row: Row, box: Rect) -> None:
+        _, y, _, h = box
+        two = h > 30
+        self._pair(box, y + 17.3, heading(row), row.shape, NAME, True)
+        if two:
+            self._pair(box, y + 32, row.text, row.figure, TEXT, False)
+
+    def _pair(self, box: Rect, baseline: float, left: str, right: str, size: float, bold: bool) -> None:
+        x, _, w, _ = box
+        small = size - 1 if bold else size
+        room = w - 2 * PAD - (text_width(right, small) + 8 if right else 0)
+        ink = self.theme.ink if bold else mix(self.theme.ink, self.theme.faint, 0.6)
+        if left:
+            self.paper.text(
+                x + PAD, baseline, shorten(left, room, size, bold), size=size, bold=bold, fill=ink
+            )
+        if right:
+            self.paper.text(x + w - PAD, baseline, right, size=small, fill=ink, anchor="end")
+
+
+def _strip(x: float, y: float, w: float, h: float, top: float, bottom: float) -> str:
+    """A rectangle with rounded corners at its top, its bottom, or both."""
+    return (
+        f"M{x:.2f} {y + top:.2f}q0 {-top:g} {top:g} {-top:g}H{x + w - top:.2f}q{top:g} 0 {top:g} {top:g}"
+        f"V{y + h - bottom:.2f}q0 {bottom:g} {-bottom:g} {bottom:g}H{x + bottom:.2f}"
+        f"q{-bottom:g} 0 {-bottom:g} {-bottom:g}Z"
+    )

@@ -1,0 +1,58 @@
+"""The key under a graph picture: families by colour, or the scale of the heat."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from cnnspec.views.pictures.metrics import text_width
+from cnnspec.views.pictures.paper import Paper
+from cnnspec.views.pictures.plan import Plan
+
+SIZE: Final = 10.0
+SWATCH: Final = 11.0
+LINE: Final = 19.0
+SPACE: Final = 16.0
+STOPS: Final = (0, 6, 25, 56, 100)
+"""Percent at the five colours of the heat: the scale is a square root."""
+FIGURES: Final = {"params": "parameters", "multiplies": "multiplies", "memory": "activation memory"}
+
+
+def legend_size(plan: Plan, width: float) -> tuple[list[list[str]], float]:
+    """The entries in lines no wider than ``width``, and the height they take."""
+    lines: list[list[str]] = [[]]
+    used = 0.0
+    for text in _entries(plan):
+        need = SWATCH + 6 + text_width(text, SIZE) + SPACE
+        if lines[-1] and used + need - SPACE > width:
+            lines.append([])
+            used = 0.0
+        lines[-1].append(text)
+        used += need
+    return lines, LINE * len(lines)
+
+
+def draw_legend(paper: Paper, plan: Plan, x: float, y: float, lines: list[list[str]]) -> None:
+    """Draws the lines of ``legend_size`` from (x, y) on."""
+    theme = paper.theme
+    colors = dict(zip(_entries(plan), _colors(paper, plan), strict=True))
+    with paper.group("legend"):
+        for n, line in enumerate(lines):
+            left, top = x, y + n * LINE
+            for text in line:
+                fill, edge = colors[text]
+                paper.rect(left, top, SWATCH, SWATCH, rx=2.5, fill=fill, stroke=edge, stroke_width=1)
+                paper.text(left + SWATCH + 6, top + SWATCH - 1.8, text, size=SIZE, fill=theme.faint)
+                left += SWATCH + 6 + text_width(text, SIZE) + SPACE
+
+
+def _entries(plan: Plan) -> list[str]:
+    if not plan.heat:
+        return [str(family) for family in plan.families]
+    return [f"{stop} % of {FIGURES[plan.heat]}" if not stop else f"{stop} %" for stop in STOPS]
+
+
+def _colors(paper: Paper, plan: Plan) -> list[tuple[str, str]]:
+    if not plan.heat:
+        tones = [paper.theme.tone(family) for family in plan.families]
+        return [(tone.fill, tone.line) for tone in tones]
+    return [(paper.theme.heat_at(stop / 100), paper.theme.edge) for stop in STOPS]

@@ -1,0 +1,276 @@
+"""From a network to the plan of its graph picture: folding, joining, framing, linking."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from cnnspec.analysis.cost import bytes_of, cost_of
+from cnnspec.analysis.fold import Block, Leaf, Repeated, Segment, fold
+from cnnspec.layers.base import Family
+from cnnspec.network.graph import Network, Node
+from cnnspec.views.pictures.plan import Card, Frame, Link, Plan, Row
+from cnnspec.views.pictures.wording import (
+    arithmetic,
+    count_text,
+    layer_text,
+    own_name,
+    rounded_text,
+    shape_text,
+)
+
+FOLLOWERS: Final = (Family.ACTIVATION, Family.NORM, Family.DROPOUT)
+"""What is drawn as a strip under the layer it follows."""
+
+HEATS: Final[dict[str, Callable[[Node], int]]] = {
+    "params": lambda node: cost_of(node.layer, node.input_shapes).params,
+    "multiplies": lambda node: cost_of(node.layer, node.input_shapes).multiplies,
+    "memory": lambda node: bytes_of(node.output),
+}
+"""Figure -> its amount for one node; memory is the bytes of the output of one sample."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """How much a graph picture shows."""
+
+    fold: bool = True
+    join: bool = True
+    depth: int | None = None
+    """Blocks nested deeper than this are drawn as one card; None draws all layers."""
+    heat: str | None = None
+
+
+EVERYTHING: Final = Choices()
+
+
+def plan_of(network: Network, choices: Choices = EVERYTHING) -> Plan:
+    """The plan of a network's graph picture."""
+    return Planner(network, choices).plan()
+
+
+def standing_in(segments: Iterable[Segment]) -> dict[int, int]:
+    """Node -> the node drawn in its place, where a folded repeat draws one turn for all."""
+    found: dict[int, int] = {}
+    for segment in segments:
+        if isinstance(segment, Leaf):
+            continue
+        inner = standing_in(segment.segments)
+        found.update(inner)
+        if isinstance(segment, Repeated):
+            first = segment.turns[0]
+            for turn in segment.turns[1:]:
+                for node, original in zip(turn, first, strict=True):
+                    found[node.index] = inner.get(original.index, original.index)
+    return found
+
+
+class Planner:
+    """Makes one plan; afterwards it knows which card shows a node."""
+
+    def __init__(self, network: Network, choices: Choices) -> None:
+        self.network, self.choices = network, choices
+        self.segments = fold(network, repeats=choices.fold)
+        self.standing = standing_in(self.segments)
+        self.cards: dict[str, Card] = {}
+        self.owner: dict[int, str] = {}
+        self.last: dict[str, Node] = {}
+        self.results = {output.node for output in network.outputs}
+        self.total = sum(map(HEATS[choices.heat], network.layers)) if choices.heat else 0
+
+    def plan(self) -> Plan:
+        root = Frame("root", "")
+        self._place_card(Card("n0", (self._row(self.network.nodes[0]),)), (self.network.nodes[0],), root)
+        self._fill(root, self.segments, 0)
+        _dissolve(root, self.cards, self._rename)
+        links = self._links()
+        self._add_results(root, links)
+        return Plan(
+            title=self.network.name, subtitle=self._subtitle(), cards=tuple(self.cards.values()),
+            links=tuple(links), root=root, heat=self.choices.heat,
+        )  # fmt: skip
+
+    def card_of(self, node: Node) -> str:
+        """The key of the card that shows a node, or stands for it."""
+        return self.owner[self._shown(node.index)]
+
+    # Cards and frames --------------------------------------------------------------
+
+    def _fill(self, frame: Frame, segments: Sequence[Segment], depth: int) -> None:
+        for segment in segments:
+            if isinstance(segment, Leaf):
+                self._place(segment.node, frame)
+            elif isinstance(segment, Repeated):
+                self._fill_repeated(frame, segment, depth)
+            else:
+                self._fill_block(frame, segment, depth, times=1)
+
+    def _fill_repeated(self, frame: Frame, segment: Repeated, depth: int) -> None:
+        only = segment.segments[0]
+        if len(segment.segments) == 1 and isinstance(only, Block):
+            self._fill_block(frame, only, depth, segment.times)
+            return
+        inner = Frame(f"f{segment.turns[0][0].index}r", "", segment.times)
+        frame.frames.append(inner)
+        self._fill(inner, segment.segments, depth)
+
+    def _fill_block(self, frame: Frame, block: Block, depth: int, times: int) -> None:
+        if self.choices.depth is not None and depth >= self.choices.depth:
+            self._place_block(block, frame, times)
+            return
+        inner = Frame(f"f{block.nodes[0].index}d{depth}", instance_title(block, times), times)
+        frame.frames.append(inner)
+        self._fill(inner, block.segments, depth + 1)
+
+    def _place(self, node: Node, frame: Frame) -> None:
+        key = self.owner.get(self._shown(node.inputs[0])) if node.inputs else None
+        if key is not None and frame.cards and frame.cards[-1] == key and self._follows(node, key):
+            card = self.cards[key]
+            self.cards[key] = replace(card, rows=(*card.rows, self._row(node, main=False)))
+            self._own((node,), key)
+            return
+        self._place_card(Card(f"n{node.index}", (self._row(node),)), (node,), frame)
+
+    def _follows(self, node: Node, key: str) -> bool:
+        """Whether a node is a strip of the card before it: it alone reads that card's end."""
+        end = self.last[key]
+        return (
+            self.choices.join
+            and node.layer.family in FOLLOWERS
+            and len(node.inputs) == 1
+            and end.layer.family is not Family.INPUT
+            and len(self.network.readers[end.index]) == 1
+            and end.index not in self.results
+            and self.cards[key].kind == "layers"
+        )
+
+    def _place_block(self, block: Block, frame: Frame, times: int) -> None:
+        layers = len(block.nodes)
+        row = Row(
+            name=instance_title(block, times), text=f"{layers} layer{'s' * (layers > 1)}",
+            shape=shape_text(block.nodes[-1].output), figure=self._figure(block.nodes, times),
+            family=_heaviest(block.nodes), times=times, share=self._share(block.nodes, times),
+            tooltip="\n".join(f"{node.name}: {layer_text(node.layer)}" for node in block.nodes[:40]),
+        )  # fmt: skip
+        self._place_card(Card(f"n{block.nodes[0].index}", (row,), "block"), block.nodes, frame)
+
+    def _place_card(self, card: Card, nodes: Sequence[Node], frame: Frame) -> None:
+        self.cards[card.key] = card
+        frame.cards.append(card.key)
+        self._own(nodes, card.key)
+
+    def _own(self, nodes: Sequence[Node], key: str) -> None:
+        self.owner.update((node.index, key) for node in nodes)
+        self.last[key] = nodes[-1]
+
+    def _rename(self, key: str, frame: Frame) -> None:
+        """A card that lost its frame takes the frame's name and count."""
+        card = self.cards[key]
+        main = card.rows[0]
+        name = frame.title.split(" · ")[0] or main.name
+        row = replace(main, name=name, times=main.times * frame.times)
+        self.cards[key] = replace(card, rows=(row, *card.rows[1:]))
+
+    # Rows --------------------------------------------------------------------------
+
+    def _row(self, node: Node, main: bool = True) -> Row:
+        text = layer_text(node.layer)
+        changes = node.input_shapes[:1] != (node.output,)
+        return Row(
+            name=own_name(node), text="" if main and text == node.word else text,
+            shape=shape_text(node.output) if main or changes else "", figure=self._figure((node,)),
+            family=node.layer.family, tooltip=arithmetic(node), main=main, share=self._share((node,)),
+        )  # fmt: skip
+
+    def _figure(self, nodes: Sequence[Node], times: int = 1) -> str:
+        heat = self.choices.heat
+        if heat is None:
+            params = sum(map(HEATS["params"], nodes))
+            return count_text(params) if params else ""
+        amount = sum(map(HEATS[heat], nodes)) * times
+        if not amount or not self.total:
+            return ""
+        return f"{100 * amount / self.total:.1f} %"
+
+    def _share(self, nodes: Sequence[Node], times: int = 1) -> float | None:
+        if self.choices.heat is None:
+            return None
+        return times * sum(map(HEATS[self.choices.heat], nodes)) / self.total if self.total else 0.0
+
+    # Links -------------------------------------------------------------------------
+
+    def _shown(self, index: int) -> int:
+        return self.standing.get(index, index)
+
+    def _links(self) -> list[Link]:
+        found: dict[tuple[str, str], str] = {}
+        for node in self.network.layers:
+            if self._shown(node.index) != node.index:
+                continue
+            head = self.owner[node.index]
+            for source, shape in zip(node.inputs, node.input_shapes, strict=True):
+                tail = self.owner[self._shown(source)]
+                if tail != head:
+                    merges = len(node.inputs) > 1 and shape != node.output
+                    found[tail, head] = shape_text(shape) if merges else ""
+        return [Link(tail, head, label) for (tail, head), label in found.items()]
+
+    def _add_results(self, root: Frame, links: list[Link]) -> None:
+        """Names the results where there is more than one."""
+        if len(self.network.outputs) < 2:
+            return
+        for output in self.network.outputs:
+            key = f"out{output.node}"
+            weight = f"weight {output.weight:g}" if output.weight != 1 else ""
+            row = Row(output.name, weight, "", "", Family.INPUT)
+            self.cards[key] = Card(key, (row,), "output")
+            root.cards.append(key)
+            links.append(Link(self.owner[self._shown(output.node)], key))
+
+    def _subtitle(self) -> str:
+        layers = self.network.layers
+        params = sum(map(HEATS["params"], layers))
+        multiplies = sum(map(HEATS["multiplies"], layers))
+        parts = [f"{count_text(params)} parameters", f"{rounded_text(multiplies)} multiplies"]
+        return " · ".join(parts)
+
+
+def instance_title(block: Block, times: int = 1) -> str:
+    """``stage2``, ``a3 · inception`` where the instance has a label, ``bottleneck`` for many."""
+    if times > 1:
+        return block.title
+    node = block.nodes[0]
+    depth = node.groups.index(block.group)
+    inner = sum(group.repeat is None for group in node.groups[depth + 1 :])
+    name = node.path[-2 - inner] if len(node.path) > 1 + inner else block.title
+    return name if name.startswith(block.title) else f"{name} · {block.title}"
+
+
+def _heaviest(nodes: Sequence[Node]) -> Family:
+    """The family that costs most parameters: the colour of a collapsed block."""
+    weights: dict[Family, int] = {}
+    for node in nodes:
+        family = node.layer.family
+        weights[family] = weights.get(family, 0) + HEATS["params"](node)
+    return max(weights, key=lambda family: weights[family])
+
+
+def _dissolve(frame: Frame, cards: dict[str, Card], rename: Callable[[str, Frame], None]) -> None:
+    """Takes away frames around a single card; a frame around a single frame joins it."""
+    kept: list[Frame] = []
+    for inner in frame.frames:
+        _dissolve(inner, cards, rename)
+        if len(inner.cards) == 1 and not inner.frames:
+            rename(inner.cards[0], inner)
+            frame.cards.append(inner.cards[0])
+        elif not inner.cards and len(inner.frames) == 1 and (inner.times == 1 or inner.frames[0].times == 1):
+            kept.append(_joined(inner, inner.frames[0]))
+        else:
+            kept.append(inner)
+    frame.frames = kept
+
+
+def _joined(outer: Frame, inner: Frame) -> Frame:
+    title = outer.title or inner.title
+    return Frame(outer.key, title, outer.times * inner.times, inner.cards, inner.frames)

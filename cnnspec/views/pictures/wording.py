@@ -1,0 +1,91 @@
+"""What a card says: a layer in short form, its shape and size, and the arithmetic behind them."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from cnnspec.analysis.cost import cost_of
+from cnnspec.formula import Formula
+from cnnspec.layers.base import Layer, Shape
+from cnnspec.network.graph import Node
+
+_SHORT: Final = {"padding": "pad", "output_padding": "output pad", "dilation": "dilation", "rounding": ""}
+
+
+def shape_text(shape: Shape) -> str:
+    """``28×28×6``."""
+    return "×".join(map(str, shape))
+
+
+def layer_text(layer: Layer) -> str:
+    """``conv 16 5×5 stride 2 pad 1 no bias``."""
+    options = layer.options()
+    words = [layer.word]
+    for name in layer.positional:
+        if name not in options:
+            break
+        words.append(_value(options.pop(name)))
+    return " ".join((*words, *(_option(name, value) for name, value in options.items())))
+
+
+def _option(name: str, value: Any) -> str:
+    if isinstance(value, bool):
+        return name if value else f"no {name}"
+    return f"{_SHORT.get(name, name.replace('_', ' '))} {_value(value)}".strip()
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:g}"
+    if isinstance(value, tuple) and all(isinstance(part, int) for part in value):
+        return str(value[0]) if len(value) == 1 else "×".join(map(str, value))
+    return str(value)
+
+
+def count_text(count: int) -> str:
+    return f"{count:,}"
+
+
+def rounded_text(count: float) -> str:
+    """``61.7 k``, ``4.09 G``: three digits and a decimal prefix."""
+    for size, letter in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if count >= size:
+            return f"{count / size:.3g} {letter}"
+    return f"{count:g}"
+
+
+def own_name(node: Node) -> str:
+    """The last part of a dotted name; its place in the picture says the rest."""
+    return node.name.rpartition(".")[2]
+
+
+def arithmetic(node: Node) -> str:
+    """Every number of a layer with its law and its working, one a line."""
+    head = f"{node.name}: {layer_text(node.layer)}"
+    if not node.inputs:
+        return f"{node.name}: {shape_text(node.output)}"
+    laws = cost_of(node.layer, node.input_shapes).laws
+    flow = " and ".join(shape_text(shape) for shape in node.input_shapes)
+    lines = [head, f"{flow} → {shape_text(node.output)}"]
+    lines += [f"output: {_working(law)}" for law in dict.fromkeys(map(_Shown, laws.output))]
+    for what, law in (("parameters", laws.params), ("multiplies", laws.multiplies)):
+        if law.value:
+            lines.append(f"{what}: {_working(_Shown(law))}")
+    return "\n".join(lines)
+
+
+class _Shown:
+    """A formula told apart by what it prints."""
+
+    def __init__(self, law: Formula) -> None:
+        self.law, self.worked = law.law(), law.worked()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Shown) and (self.law, self.worked) == (other.law, other.worked)
+
+    def __hash__(self) -> int:
+        return hash((self.law, self.worked))
+
+
+def _working(shown: _Shown) -> str:
+    return f"{shown.law} = {shown.worked}"
