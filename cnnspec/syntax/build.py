@@ -14,7 +14,7 @@ from typing import Any, Final, TypeAlias
 from lark import Token
 
 from cnnspec.diagnostics import Diagnostic, Diagnostics
-from cnnspec.syntax import tree
+from cnnspec.syntax import lookalikes, tree
 from cnnspec.text import Source, Span
 
 DEEPEST: Final = 64
@@ -125,13 +125,16 @@ class Builder:
         return tree.Expect(condition, self._from(word, condition.span.end))
 
     def train(self, children: Children) -> tree.Train:
-        word, *settings, brace = children
+        word, _, *settings, brace = children
         return tree.Train(tuple(settings), self._from(word, brace.end_pos))
 
     def setting(self, children: Children) -> tree.Setting:
         word, arguments, options = children
         end = _end(word, *arguments, *options)
-        return tree.Setting(word.text, arguments, options, self._at(word.span.start, end), word.span)
+        span = self._at(word.span.start, end)
+        setting = tree.Setting(word.text, arguments, options, span, word.span)
+        self._suspect(lookalikes.in_setting(setting))
+        return setting
 
     def layer(self, children: Children) -> tree.Layer:
         at = 1 if isinstance(children[1], tree.Name) else 0
@@ -141,10 +144,12 @@ class Builder:
         bars = rest[0] if rest else None
         end = max(_end(word, *arguments, *options), bars.end if bars else 0, claim.span.end if claim else 0)
         span = self._at((label or word).span.start, end)
+        paths = bars.paths if bars else None
+        layer = tree.Layer(word.text, span, word.span, label, arguments, options, paths, claim)
+        self._suspect(lookalikes.in_layer(layer))
         if bars is None:
-            return tree.Layer(word.text, span, word.span, label, arguments, options, None, claim)
+            return layer
         inside = tuple(statement for path in bars.paths for statement in path.statements)
-        layer = tree.Layer(word.text, span, word.span, label, arguments, options, bars.paths, claim)
         return layer if self._fits(layer, inside) else replace(layer, paths=())
 
     # Parts of sentences --------------------------------------------------------
@@ -256,6 +261,10 @@ class Builder:
             message = f"this is nested more than {DEEPEST} deep"
             self._problem("nested-too-deeply", message, span, "give the inner part a block or a constant")
         return False
+
+    def _suspect(self, diagnostic: Diagnostic | None) -> None:
+        if diagnostic:
+            self.problems.add(diagnostic)
 
     def _problem(self, code: str, message: str, span: Span, help: str) -> None:
         self.problems.add(Diagnostic(code, message, span, help=(help,)))

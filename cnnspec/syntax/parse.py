@@ -17,7 +17,7 @@ from cnnspec.diagnostics import Diagnostic, Diagnostics, SpecError
 from cnnspec.resources import grammar_text
 from cnnspec.syntax.build import Builder
 from cnnspec.syntax.recover import mended
-from cnnspec.syntax.slips import diagnose, lookalikes
+from cnnspec.syntax.slips import diagnose
 from cnnspec.syntax.tree import Comment, Spec
 from cnnspec.text import Source
 
@@ -84,10 +84,10 @@ def _read(source: Source) -> tuple[Spec, tuple[Diagnostic, ...]]:
             spec = lark.parse(text)  # type: ignore[assignment]
             break
         except UnexpectedInput as error:
-            found.add(diagnose(error, source, text, lark))
-            text = mended(text, error)
+            mistake = diagnose(error, source, text)
+            found.add(mistake)
+            text = mended(text, error, mistake.code)
     found.extend(builder.problems)
-    found.extend(lookalikes(spec))
     return _with_comments(spec, source), found.sorted()
 
 

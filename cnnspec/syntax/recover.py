@@ -31,7 +31,12 @@ def place_of(error: UnexpectedInput, text: str) -> int:
     at = error.pos_in_stream
     if at is None or (isinstance(error, UnexpectedToken) and error.token.type == "$END"):
         return len(text)
-    return at
+    return at - 1 if cut_arrow(text, at) else at
+
+
+def cut_arrow(text: str, at: int) -> bool:
+    """Whether an arrow was read as a minus, where no arrow could be."""
+    return at > 0 and text.startswith("->", at - 1)
 
 
 def marks(text: str) -> list[Mark]:
@@ -39,14 +44,25 @@ def marks(text: str) -> list[Mark]:
     return [Mark(m[0], m.start()) for m in _MARKS.finditer(text) if m[0][0] not in '"#']
 
 
-def mended(text: str, error: UnexpectedInput) -> str:
-    """The text without the statement that could not be read; always shorter in what it says."""
+def mended(text: str, error: UnexpectedInput, code: str) -> str:
+    """The text without what could not be read, so that the next complaint is about something else.
+
+    Some mistakes need only a sign put in or taken out; otherwise the statement goes.
+    """
     at, found = place_of(error, text), marks(text)
     unclosed = open_braces(found)
     if at >= len(text.rstrip()) and unclosed:
         return text + "\n" + "}" * len(unclosed)
-    start, end = _region(text, at, found)
-    return _blank(text, start, end)
+    at = _skip_space(text, at)
+    if code in _ONE_SIGN:
+        return text[:at] + _ONE_SIGN[code] + text[at + 1 :]
+    if code == "branch-without-bar" and text[at - 1].isspace():
+        return text[: at - 1] + "|" + text[at:]
+    return _blank(text, *_region(text, at, found))
+
+
+_ONE_SIGN: Final = {"stray-brace": " ", "bar-outside-merge": ";", "stray-parenthesis": " "}
+"""What is put in the place of the sign that was the mistake."""
 
 
 def open_braces(found: list[Mark]) -> list[Mark]:
@@ -62,13 +78,13 @@ def open_braces(found: list[Mark]) -> list[Mark]:
 
 def _region(text: str, at: int, found: list[Mark]) -> tuple[int, int]:
     """The broken statement with the arrow that leads to it, or else the one that leads from it."""
-    at = _skip_space(text, at)
     after = bisect_left(found, at, key=lambda mark: mark.start)
     before = bisect_right(found, at, key=lambda mark: mark.end) - 1
     start = found[before].end if before >= 0 else 0
     end = found[after].start if after < len(found) else len(text)
-    if after < len(found) and found[after].text == "{" and (end > at or text[start:end].strip()):
-        after = _closing(found, after)
+    opening = _brace_below(text, found, after)
+    if opening is not None and text[start:end].strip():
+        after = _closing(found, opening)
         end = found[after].end if after < len(found) else len(text)
         after += 1
     leading = before >= 0 and found[before].text == "->"
@@ -78,6 +94,16 @@ def _region(text: str, at: int, found: list[Mark]) -> tuple[int, int]:
         return at, max(at + 1, _token_end(text, at))
     following = _next_arrow(text, found, after)
     return start, following if following is not None else end
+
+
+def _brace_below(text: str, found: list[Mark], after: int) -> int | None:
+    """The opening brace that ends the region, on its line or the lines below."""
+    begin = found[after].start if after < len(found) else len(text)
+    while after < len(found) and found[after].text == "\n":
+        after += 1
+    if after == len(found) or found[after].text != "{" or text[begin : found[after].start].strip():
+        return None
+    return after
 
 
 def _skip_space(text: str, at: int) -> int:

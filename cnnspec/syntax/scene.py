@@ -1,0 +1,178 @@
+"""What surrounds a place that could not be read: the sentence so far, and what was found instead."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+from lark import UnexpectedCharacters, UnexpectedInput, UnexpectedToken
+
+from cnnspec.diagnostics import Diagnostic, Fix, Label
+from cnnspec.syntax.recover import Mark, cut_arrow, marks, place_of
+from cnnspec.text import Source, Span
+
+CHARACTER: Final = "a character"
+"""The kind of what is no token at all."""
+ENDERS: Final = frozenset(("$END", "_NEXT", "_ARROW", "RBRACE", "BAR"))
+"""Tokens that end a sentence."""
+WORDS: Final = re.compile(r"(?:(?P<label>\w+)[ \t]*:)?\s*(?P<word>[^\W\d][\w.]*)?")
+_TOKEN: Final = re.compile(r'[\w.×?]+|"[^"\n]*"|->|=>|[=!<>]=|//|.', re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One complaint of the parser. ``text`` is the source with what was cut so far blanked out."""
+
+    error: UnexpectedInput
+    source: Source
+    text: str
+
+    @cached_property
+    def marks(self) -> list[Mark]:
+        return marks(self.text)
+
+    @cached_property
+    def at(self) -> int:
+        """Where the unreadable begins; at the end of the text, after its last sign."""
+        at = min(place_of(self.error, self.text), len(self.source.text))
+        rest = self.text[at:]
+        if self.kind == "_ARROW":
+            return at + rest.index("->")
+        return at + len(rest) - len(rest.lstrip(" \t\r\f")) if rest.strip() else at
+
+    @cached_property
+    def kind(self) -> str:
+        """The terminal that was found, or CHARACTER."""
+        if isinstance(self.error, UnexpectedToken):
+            return str(self.error.token.type)
+        return "_ARROW" if cut_arrow(self.text, self.error.pos_in_stream or 0) else CHARACTER
+
+    @property
+    def expected(self) -> frozenset[str]:
+        """The terminals that could stand here."""
+        if isinstance(self.error, UnexpectedToken):
+            return frozenset(self.error.expected)
+        assert isinstance(self.error, UnexpectedCharacters)
+        return frozenset(self.error.allowed or ())
+
+    @cached_property
+    def mark(self) -> Mark | None:
+        """What the sentence comes after: an arrow, a newline, a brace, a bar; None at the beginning."""
+        before = bisect_right(self.marks, self.at, key=lambda mark: mark.end) - 1
+        while before >= 0 and self.marks[before].text == "\n" and self._blank_back_to(before):
+            before -= 1
+        return self.marks[before] if before >= 0 else None
+
+    @property
+    def start(self) -> int:
+        """Where the sentence begins."""
+        begin = self.mark.end if self.mark else 0
+        return begin + len(self.text[begin : self.at]) - len(self.text[begin : self.at].lstrip())
+
+    @property
+    def said(self) -> str:
+        """The sentence up to the unreadable."""
+        return re.sub(r"#[^\n]*", "", self.text[self.start : self.at]).rstrip()
+
+    @property
+    def label(self) -> str | None:
+        match = WORDS.match(self.said)
+        return match["label"] if match else None
+
+    @property
+    def word(self) -> str:
+        """The first word of the sentence, after its label; empty when there is none yet."""
+        match = WORDS.match(self.said)
+        return (match["word"] or "") if match else ""
+
+    @property
+    def ended(self) -> bool:
+        return self.kind in ENDERS
+
+    @property
+    def found(self) -> str:
+        """The unreadable, as it is written."""
+        match = _TOKEN.match(self.text, self.at)
+        return match[0] if match and self.at < len(self.text) else ""
+
+    @property
+    def shown(self) -> str:
+        """The unreadable, as it is spoken of."""
+        if self.kind == "$END" or not self.found:
+            return "the end of the text"
+        return "the end of the line" if self.found == "\n" else f"`{self.found}`"
+
+    @property
+    def here(self) -> Span:
+        """The unreadable's place; just after the sentence where it ended too early."""
+        if self.kind in ("$END", "_NEXT"):
+            return self.after_said
+        return self.source.span(self.at, self.at + max(1, len(self.found)))
+
+    @property
+    def after_said(self) -> Span:
+        """An empty place after the last sign of the sentence."""
+        end = self.start + len(self.said)
+        return self.source.span(end, end)
+
+    @property
+    def last_word(self) -> Span:
+        """The last sign or word of the sentence."""
+        matches = [match for match in _TOKEN.finditer(self.said) if not match[0].isspace()]
+        if not matches:
+            return self.here
+        return self.source.span(self.start + matches[-1].start(), self.start + matches[-1].end())
+
+    @property
+    def first_word(self) -> Span:
+        at = self.start + self.said.find(self.word)
+        return self.source.span(at, at + len(self.word))
+
+    def fault(
+        self,
+        code: str,
+        message: str,
+        span: Span,
+        *help: str,
+        fix: Fix | None = None,
+        label: Label | None = None,
+    ) -> Diagnostic:
+        labels, fixes = (label,) if label else (), (fix,) if fix else ()
+        return Diagnostic(code, message, span, labels=labels, help=help, fixes=fixes)
+
+    def _blank_back_to(self, before: int) -> bool:
+        """Whether an arrow stands before a newline, so that the sentence comes after the arrow."""
+        back = before
+        while back >= 0 and self.marks[back].text == "\n":
+            back -= 1
+        if back < 0 or self.marks[back].text != "->":
+            return False
+        between = re.sub(r"#[^\n]*", "", self.text[self.marks[back].end : self.marks[before].end])
+        return not between.strip()
+
+
+def open_here(scene: Scene) -> tuple[list[Mark], Mark | None]:
+    """The braces open here, and the first whose closing one stands further left than its own line."""
+    stack: list[Mark] = []
+    suspect: Mark | None = None
+    for mark in scene.marks:
+        if mark.start >= scene.at and scene.kind != "$END":
+            break
+        if mark.text == "{":
+            stack.append(mark)
+        elif mark.text == "}" and stack:
+            opened = stack.pop()
+            if suspect is None and _indent(scene, mark) < _indent(scene, opened):
+                suspect = opened
+    return stack, suspect
+
+
+def _indent(scene: Scene, mark: Mark) -> int:
+    """Blanks before the line of a brace; a brace after other text does not say how deep it closes."""
+    line = scene.source.line(scene.source.place(mark.start)[0])
+    if mark.text == "}" and not line.lstrip().startswith("}"):
+        return len(line)
+    return len(line) - len(line.lstrip())
