@@ -232,8 +232,8 @@ class Quotient(Formula):
 
     def __init__(self, top: Formula, bottom: Formula) -> None:
         self.top, self.bottom = top, bottom
-        value = Fraction(top.value) / Fraction(bottom.value)
-        self.value = int(value) if value.denominator == 1 else value
+        value = Fraction(top.value, bottom.value)
+        self.value = value.numerator if value.denominator == 1 else value
 
     def parts(self) -> tuple[Formula, ...]:
         return (self.top, self.bottom)

@@ -133,7 +133,7 @@ SAME_PLACE = Slide()
 
 
 ANSWERS: Final = (
-    "axes", "output", "shape", "weights", "params", "buffers",
+    "as_conv", "axes", "output", "shape", "weights", "params", "buffers",
     "multiplies", "additions", "elementwise", "window",
 )  # fmt: skip
 """The questions whose answers are remembered for equal layers with equal inputs."""

@@ -100,6 +100,15 @@ class Axis:
         return bracket(self._span(i) / s) + 1
 
     @property
+    def count(self) -> int:
+        """How many positions the window has: the value of ``output``."""
+        if self.same:
+            return -(-self.size // self.stride)
+        room = self.size + self.before + self.after - self.reach
+        up = self.round_up and not self._last_starts_outside
+        return (-(-room // self.stride) if up else room // self.stride) + 1
+
+    @property
     def dropped(self) -> int:
         """Rows or columns at the far end that are lost with the window that no longer fits.
 
@@ -113,10 +122,11 @@ class Axis:
     @property
     def blind(self) -> bool:
         """Whether some window touches no pixel of the map, only padding."""
-        count = int(self.output)
-        return any(not self._touches(o) for o in {*range(count)[:1], *range(count)[-1:]}) or (
-            self.dilation > 1 and not all(map(self._touches, range(count)))
-        )
+        if not (self.before or self.after or self.round_up):
+            return False
+        last = self.count - 1
+        suspects = range(self.count) if self.dilation > 1 else (0, last)
+        return not all(map(self._touches, suspects))
 
     def _touches(self, o: int) -> bool:
         start = o * self.stride - self.before
