@@ -1,0 +1,81 @@
+"""What happened in a training: one row an epoch, in memory and as JSON lines on disk."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from cnnspec.diagnostics import Diagnostic
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One epoch, counted from 1. Losses and accuracies are means over its samples."""
+
+    epoch: int
+    step: int
+    loss: float
+    accuracy: float
+    rate: float
+    images_per_second: float
+    seconds: float
+    validation_loss: float | None = None
+    validation_accuracy: float | None = None
+
+    @property
+    def watched(self) -> float:
+        """The loss that early stopping watches: the validation's, or the training's."""
+        return self.loss if self.validation_loss is None else self.validation_loss
+
+
+@dataclass
+class History:
+    """The rows of a training, how it ended, and what was odd about it."""
+
+    rows: list[Row] = field(default_factory=list)
+    ending: str = "finished"
+    """``finished``, ``stopped early`` or ``interrupted``."""
+    best_epoch: int | None = None
+    folder: Path | None = None
+    warnings: list[Diagnostic] = field(default_factory=list)
+
+    @property
+    def loss(self) -> list[float]:
+        return [row.loss for row in self.rows]
+
+    @property
+    def accuracy(self) -> list[float]:
+        return [row.accuracy for row in self.rows]
+
+    def __repr__(self) -> str:
+        last = f", loss {self.rows[-1].loss:.4f}, accuracy {self.rows[-1].accuracy:.4f}" if self.rows else ""
+        return f"<History: {len(self.rows)} epochs, {self.ending}{last}>"
+
+
+class MetricsFile:
+    """``metrics.jsonl``: a line an epoch, on disk as soon as it is known."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def add(self, row: Row) -> None:
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"event": "epoch", **asdict(row)}) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+
+    def begin(self, rows: Iterable[Row] = ()) -> None:
+        """Starts the file anew with the rows of the epochs that are kept."""
+        self.path.unlink(missing_ok=True)
+        self.path.touch()
+        for row in rows:
+            self.add(row)
+
+
+def rows_of(items: Iterable[dict[str, Any]]) -> list[Row]:
+    """The rows that a checkpoint keeps as plain dictionaries."""
+    return [Row(**item) for item in items]

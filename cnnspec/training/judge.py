@@ -1,0 +1,69 @@
+"""Predictions as probabilities, and a model held against labelled samples."""
+
+from __future__ import annotations
+
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnnspec.layers.activation import Softmax
+from cnnspec.network.settings import Normalise
+from cnnspec.training.data.dataset import Bytes, Dataset, Labels, fitted
+from cnnspec.training.metrics import Evaluation, evaluation
+
+if TYPE_CHECKING:
+    from cnnspec.backends.numpy.model import Model
+
+BATCH = 250
+"""Samples a step when only answers are wanted; it divides the usual test sets."""
+
+
+def probabilities(model: Model, images: NDArray[Any], batch: int = BATCH) -> NDArray[np.float32]:
+    """The model's probabilities (samples, classes); a network without a softmax gets one at its end."""
+    output = model.predict(images, batch=batch).reshape(len(images), -1).astype(np.float32, copy=False)
+    if ends_with_softmax(model):
+        return output
+    powers: NDArray[np.float32] = np.exp(output - output.max(1, keepdims=True))
+    np.divide(powers, powers.sum(1, keepdims=True), out=powers)
+    return powers
+
+
+def ends_with_softmax(model: Model) -> bool:
+    return isinstance(model.network.nodes[model.network.outputs[0].node].layer, Softmax)
+
+
+def judge(model: Model, images: Bytes, labels: Labels, names: tuple[str, ...]) -> Evaluation:
+    """The model's figures on labelled images."""
+    begin = perf_counter()
+    answers = probabilities(model, images)
+    return evaluation(answers, labels, names, perf_counter() - begin)
+
+
+def fit_data(model: Model, data: Dataset, resize_images: bool = False) -> Dataset:
+    """The data as the model takes them; raises SpecError where they do not fit."""
+    classes = int(np.prod(model.network.output))
+    return fitted(data, model.network.input, classes, resize_images=resize_images or data.name == "digits")
+
+
+def scaling_of(normalise: Normalise, images: Bytes) -> tuple[list[float], list[float]]:
+    """(factor, shift) a channel, so that byte·factor + shift is what the recipe asks for."""
+    if normalise.kind == "none":
+        return [1.0], [0.0]
+    mean, std = np.atleast_1d(normalise.mean), np.atleast_1d(normalise.std)
+    if normalise.kind == "standard":
+        mean, std = _statistics(images)
+    factor, shift = np.broadcast_arrays(1 / (255 * std), -mean / std)
+    return factor.tolist(), shift.tolist()
+
+
+def _statistics(images: Bytes) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean and deviation of each channel on the scale 0..1, from counts of the 256 values; exact."""
+    flat = images.reshape(-1, images.shape[-1]) if images.ndim == 4 else images.reshape(-1, 1)
+    values = np.arange(256) / 255
+    counts = np.stack([np.bincount(channel, minlength=256) for channel in flat.T])
+    shares = counts / counts.sum(1, keepdims=True)
+    mean = shares @ values
+    deviation = np.sqrt((shares * (values - mean[:, None]) ** 2).sum(1))
+    return mean, np.where(deviation > 0, deviation, 1.0)

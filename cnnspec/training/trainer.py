@@ -1,0 +1,240 @@
+"""One training: its state, a step, an epoch, and how it is saved and taken up again."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import asdict, dataclass, field
+from math import isfinite
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnnspec.backends.numpy.optimizers import clip, make_optimizer
+from cnnspec.backends.numpy.program import Program, Scaling
+from cnnspec.network.recipe import Recipe
+from cnnspec.network.settings import CrossEntropy
+from cnnspec.training import checks
+from cnnspec.training.augment import Augmenter
+from cnnspec.training.batches import Batches
+from cnnspec.training.checkpoint import Checkpoint
+from cnnspec.training.data.dataset import Dataset, Labels, held_out
+from cnnspec.training.data.faults import unlike
+from cnnspec.training.history import Row, rows_of
+from cnnspec.training.interrupt import Interruption
+from cnnspec.training.judge import judge, scaling_of
+from cnnspec.training.schedules import rate_at
+from cnnspec.training.watch import Now, Watch
+
+if TYPE_CHECKING:
+    from cnnspec.backends.numpy.model import Model
+
+
+@dataclass
+class Place:
+    """How far a training is: all that changes, but the arrays. ``epoch`` and ``batch`` count from 0."""
+
+    step: int = 0
+    epoch: int = 0
+    batch: int = 0
+    loss: float = 0.0
+    correct: int = 0
+    seen: int = 0
+    best_loss: float | None = None
+    best_epoch: int | None = None
+    waited: int = 0
+    rows: list[Row] = field(default_factory=list)
+
+    def begin_epoch(self) -> None:
+        self.epoch, self.batch = self.epoch + 1, 0
+        self.loss, self.correct, self.seen = 0.0, 0, 0
+
+
+class Trainer:
+    """A model on its way through the epochs of a recipe.
+
+    Everything random follows from the model's seed, so the same seed gives the
+    same weights, and ``checkpoint`` holds all that ``restore`` needs to go on
+    as if nothing had happened.
+    """
+
+    def __init__(self, model: Model, data: Dataset, recipe: Recipe, watch: Watch) -> None:
+        self.model, self.recipe, self.watch = model, recipe, watch
+        kept, held = held_out(data.train_images, data.train_labels, recipe.data.validation, model.seed)
+        whole = not len(held)
+        images = data.train_images if whole else data.train_images[kept]
+        labels = data.train_labels if whole else data.train_labels[kept]
+        self.validation = None if whole else (data.train_images[held], data.train_labels[held])
+        self.names = data.names
+        augmenter = Augmenter(recipe.augment, images.shape[1:]) if recipe.augment else None
+        self.batches = Batches(images, labels, min(recipe.batch, len(labels)), model.seed, augmenter)
+        self.scaling = scaling_of(recipe.normalise, images)
+        model.scaling = Scaling(*map(np.array, self.scaling))
+        self.optimizer = make_optimizer(recipe.optimizer, model.flat)
+        self.loss_options = _loss_options(recipe, labels, data.classes)
+        self.place = Place()
+        self.signature = _signature(model, recipe, images, labels)
+        self._seen_at_start, self._started = 0, perf_counter()
+
+    @property
+    def steps(self) -> int:
+        """Steps of the whole training."""
+        return self.recipe.epochs * self.batches.per_epoch
+
+    @property
+    def finished(self) -> bool:
+        stop = self.recipe.stop
+        return self.place.epoch >= self.recipe.epochs or bool(stop and self.place.waited >= stop.patience)
+
+    def rate(self) -> float:
+        """The learning rate of the step to come."""
+        recipe, per_epoch = self.recipe, self.batches.per_epoch
+        return rate_at(recipe.schedule, recipe.optimizer.rate, self.place.step, per_epoch, self.steps)
+
+    def epoch(self, interruption: Interruption, after_step: Any = None) -> bool:
+        """The rest of the current epoch; False when it was interrupted before its end."""
+        place, told = self.place, perf_counter()
+        self._seen_at_start, self._started = place.seen, perf_counter()
+        for images, labels in self.batches.epoch(place.epoch, place.batch):
+            self.step(images, labels)
+            if interruption.wanted:
+                return False
+            now = perf_counter()
+            if now - told >= self.watch.every:
+                told = now
+                self.watch.step(self._now())
+            if after_step:
+                after_step()
+        return True
+
+    def step(self, images: NDArray[Any], labels: Labels) -> None:
+        """One batch: forward, backward, and the optimizer's move."""
+        place, rate = self.place, self.rate()
+        program = self._program(len(labels))
+        loss, correct = program.step(images, labels)
+        if not isfinite(loss):
+            raise checks.not_finite(loss, place.step + 1, place.epoch + 1, rate)
+        self._move(program, rate)
+        place.step += 1
+        place.batch += 1
+        place.loss += loss
+        place.correct += correct
+        place.seen += len(labels)
+
+    def _program(self, batch: int) -> Program:
+        return self.model.compile(batch, True, loss=self.recipe.loss.kind, **self.loss_options)
+
+    def _move(self, program: Program, rate: float) -> None:
+        first = self.place.step == 0
+        before = program.flat.copy() if first else None
+        still = set(checks.without_gradient(self.model)) if first else set()
+        if self.recipe.clip:
+            clip(program.flat_gradient, self.recipe.clip)
+        self.optimizer.update(program.flat_gradient, rate)
+        if before is not None:
+            still |= set(checks.unmoved(self.model, before))
+            if still:
+                self.watch.note(
+                    checks.still_weights([name for name in self.model.gradients if name in still])
+                )
+
+    def end_epoch(self) -> Row:
+        """The epoch's row; the next one begins."""
+        place, row = self.place, self._row()
+        place.rows.append(row)
+        better = place.best_loss is None or row.watched < place.best_loss - self._least_change
+        if better:
+            place.best_loss, place.best_epoch, place.waited = row.watched, row.epoch, 0
+        else:
+            place.waited += 1
+        place.begin_epoch()
+        self.watch.epoch(row)
+        return row
+
+    @property
+    def _least_change(self) -> float:
+        return self.recipe.stop.change if self.recipe.stop else 0.0
+
+    def _row(self) -> Row:
+        place = self.place
+        seconds, speed = self._speed()
+        checked = judge(self.model, *self.validation, self.names) if self.validation else None
+        return Row(
+            place.epoch + 1, place.step, place.loss / place.seen, place.correct / place.seen,
+            rate_at(
+                self.recipe.schedule, self.recipe.optimizer.rate, place.step - 1,
+                self.batches.per_epoch, self.steps,
+            ),
+            round(speed, 1), round(seconds, 4),
+            checked.loss if checked else None, checked.accuracy if checked else None,
+        )  # fmt: skip
+
+    def _speed(self) -> tuple[float, float]:
+        """Seconds in this epoch, and images a second."""
+        seconds = perf_counter() - self._started
+        return seconds, (self.place.seen - self._seen_at_start) / max(seconds, 1e-9)
+
+    def _now(self) -> Now:
+        place, (_, speed) = self.place, self._speed()
+        total = self.recipe.epochs * len(self.batches.labels)
+        done = place.epoch * len(self.batches.labels) + place.seen
+        return Now(
+            place.epoch + 1, self.recipe.epochs, place.batch, self.batches.per_epoch,
+            place.loss / place.seen, place.correct / place.seen, self.rate(), speed,
+            (total - done) / max(speed, 1e-9),
+        )  # fmt: skip
+
+    def checkpoint(self) -> Checkpoint:
+        """Everything that going on needs."""
+        state = {
+            "format": "cnnspec/checkpoint/1",
+            "step": self.place.step,
+            "place": asdict(self.place),
+            "random": self.model.random.bit_generator.state,
+            "optimizer_count": self.optimizer.count,
+            "scaling": self.scaling,
+            "signature": self.signature,
+        }
+        return Checkpoint(self.model.weights, self.optimizer.state, state)
+
+    def restore(self, checkpoint: Checkpoint, source: Path) -> None:
+        """Goes on from a checkpoint; raises SpecError when it is of another training."""
+        if fault := checks.differs(source, checkpoint.state.get("signature", {}), self.signature):
+            raise fault
+        for name, values in checkpoint.weights.items():
+            np.copyto(self.model.weights[name], values)
+        for name, values in checkpoint.optimizer.items():
+            np.copyto(self.optimizer.state[name], values)
+        state = dict(checkpoint.state["place"])
+        self.place = Place(**state | {"rows": rows_of(state["rows"])})
+        self.optimizer.count = checkpoint.state["optimizer_count"]
+        self.model.random.bit_generator.state = checkpoint.state["random"]
+
+
+def _loss_options(recipe: Recipe, labels: Labels, classes: int) -> dict[str, Any]:
+    if not isinstance(recipe.loss, CrossEntropy):
+        return {}
+    options: dict[str, Any] = {"smoothing": recipe.loss.smoothing}
+    if recipe.classweights == "balanced":
+        counts = np.bincount(labels, minlength=classes)
+        options["class_weights"] = tuple((len(labels) / (classes * np.maximum(counts, 1))).tolist())
+    elif recipe.classweights:
+        if len(recipe.classweights) != classes:
+            raise unlike(f"classweights gives {len(recipe.classweights)} weights for {classes} classes")
+        options["class_weights"] = recipe.classweights
+    return options
+
+
+def _signature(model: Model, recipe: Recipe, images: NDArray[Any], labels: Labels) -> dict[str, Any]:
+    """What must be the same for a run to go on: words and sums, no arrays."""
+    layers = [(node.name, repr(node.layer), node.inputs, node.output) for node in model.network.nodes]
+    some = np.ascontiguousarray(images[:: max(1, len(images) // 500)])
+    sums = zlib.crc32(labels.tobytes(), zlib.crc32(some.tobytes()))
+    return {
+        "network": f"{model.network.name} {zlib.crc32(repr(layers).encode()):08x}",
+        "recipe": recipe.model_dump_json(exclude={"epochs", "seed", "data"}),
+        "data": f"{len(labels)} samples {sums:08x}",
+        "seed": model.seed,
+    }
