@@ -22,7 +22,6 @@ from functools import cached_property
 from typing import Final
 
 from cnnspec.analysis.cost import FLOAT_BYTES, bytes_of, cost_of
-from cnnspec.diagnostics import Misfit
 from cnnspec.network.graph import Network, Node
 
 OPTIMIZER_STATES: Final = {"sgd": 0, "momentum": 1, "rmsprop": 1, "adam": 2, "adamw": 2}
@@ -108,11 +107,8 @@ class Memory:
         """The memory of a training step; the recipe's optimizer, or Adam, when none is named."""
         name = optimizer or optimizer_of(self.network)
         if name not in OPTIMIZER_STATES:
-            raise Misfit(
-                "unknown-optimizer",
-                f"the memory of optimizer {name} is not known",
-                help=(f"known are {', '.join(OPTIMIZER_STATES)}",),
-            )
+            known = ", ".join(OPTIMIZER_STATES)
+            raise ValueError(f"the memory of optimizer {name} is not known; known are {known}")
         weights = [cost_of(node.layer, node.input_shapes) for node in self.network.layers]
         trainable = FLOAT_BYTES * sum(cost.trainable for cost in weights)
         return Training(

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final
 
+from cnnspec.analysis.advice import advise
 from cnnspec.analysis.conventions import Convention, convention_of
 from cnnspec.analysis.cost import Cost, Laws, bytes_of, cost_of
 from cnnspec.analysis.expectations import Expectation, judge
@@ -160,8 +161,15 @@ class Analysis:
     @cached_property
     def diagnostics(self) -> tuple[Diagnostic, ...]:
         """Warnings of the network, advice and notes, sorted by place; silenced ones left out."""
-        found = self.network.warnings
+        found = (*self.network.warnings, *advise(self))
         return silence(sorted(found, key=lambda item: item.sort_key), self.comments)
+
+    @property
+    def findings(self) -> tuple[Diagnostic, ...]:
+        """The diagnostics and what is to be told of broken expectations, sorted by place."""
+        broken = (budget.diagnostic for budget in self.expectations)
+        found = (*self.diagnostics, *(item for item in broken if item is not None))
+        return tuple(sorted(found, key=lambda item: item.sort_key))
 
     @cached_property
     def by_name(self) -> dict[str, Row]:

@@ -237,7 +237,8 @@ STEPS = st.one_of(
     st.builds("pad {}".format, numbers(1, 2)),
     st.builds("crop {}".format, numbers(1, 2)),
     st.builds(
-        "concat {{ | | conv 1 {} padding=same -> conv 1 {} padding=same }}".format, numbers(1, 5), numbers(1, 4)
+        "concat {{ | | conv 1 {} padding=same -> conv 1 {} padding=same }}".format,
+        numbers(1, 5), numbers(1, 4),
     ),
     st.builds("add {{ | conv 1 3 padding=1 stride={0} | conv 1 1 stride={0} }}".format, numbers(1, 3)),
     st.just("concat { | pad (2, 0, 0, 2) -> conv 1 3 | conv 1 2 padding=(0, 1, 1, 0) }"),

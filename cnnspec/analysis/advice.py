@@ -1,0 +1,280 @@
+"""Advice: what fits but is probably not meant, or is worth knowing.
+
+Warnings are likely mistakes; notes are facts. Each has a page under ``mistakes/``
+and is silenced by ``# cnnspec: allow CODE`` (see ``silence``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from cnnspec.analysis.receptive_field import branch_tracks
+from cnnspec.diagnostics import Diagnostic, Fix, Label, Severity
+from cnnspec.layers.base import AXES, AXIS_NAMES, Family, show, spatial
+from cnnspec.layers.window import Axis
+from cnnspec.network.graph import Node
+
+if TYPE_CHECKING:
+    from cnnspec.analysis.report import Analysis
+
+Advice: TypeAlias = "Callable[[Analysis], Iterable[Diagnostic]]"
+
+CONVOLUTIONS: Final = frozenset({"conv", "depthwise", "upconv"})
+SQUASHING: Final = frozenset({"relu", "sigmoid", "tanh", "leakyrelu", "elu", "gelu", "silu", "prelu"})
+MOST: Final = 0.8
+"""Share of all parameters from which one dense layer is worth a note."""
+
+
+def advise(analysis: Analysis) -> tuple[Diagnostic, ...]:
+    """All advice on a network; one for each place in the text, however often it is expanded."""
+    found = (item for advice in ADVICE for item in advice(analysis))
+    return tuple(_once_a_place(found))
+
+
+def _once_a_place(found: Iterable[Diagnostic]) -> Iterator[Diagnostic]:
+    places: dict[tuple[str, object], list[Diagnostic]] = {}
+    for item in found:
+        places.setdefault((item.code, item.span or item.message), []).append(item)
+    for first, *others in places.values():
+        more = f"the same in {len(others)} more layer{'s' * (len(others) > 1)} of this line"
+        yield replace(first, notes=(*first.notes, more)) if others else first
+
+
+def _warning(code: str, message: str, node: Node, *help: str, notes: tuple[str, ...] = ()) -> Diagnostic:
+    return Diagnostic(code, message, node.span, Severity.WARNING, notes=notes, help=help)
+
+
+def _note(code: str, message: str, node: Node, *help: str, notes: tuple[str, ...] = ()) -> Diagnostic:
+    return Diagnostic(code, message, node.span, Severity.NOTE, notes=notes, help=help)
+
+
+def _window_axes(node: Node) -> tuple[Axis, ...]:
+    """The window of a layer that slides one over its input."""
+    slides = node.word in ("conv", "depthwise") or (
+        node.layer.family is Family.POOL and node.word != "unpool"
+    )
+    if not slides:
+        return ()
+    layer = node.layer
+    as_conv = getattr(layer, "as_conv", None)
+    if as_conv is not None:
+        layer = as_conv(node.input_shapes)
+    axes = getattr(layer, "axes", None)
+    return tuple(axes(node.input_shapes)) if axes is not None else ()
+
+
+# The lints -----------------------------------------------------------------------
+
+
+def _dropped(analysis: Analysis) -> Iterator[Diagnostic]:
+    lines = {"h": "row", "w": "column", "d": "slice"}
+    for node in analysis.network.layers:
+        lost = [axis for axis in _window_axes(node) if axis.dropped]
+        if not lost:
+            continue
+        told = " and ".join(_last_lines(axis.dropped, lines[axis.name]) for axis in lost)
+        yield _warning(
+            "stride-drops-pixels",
+            f"{node.word} never looks at {told} of its input {show(node.input_shapes[0])}",
+            node,
+            *_keeping(node, lost),
+            notes=tuple(_left_over(axis) for axis in lost),
+        )
+
+
+def _last_lines(count: int, word: str) -> str:
+    return f"the last {word}" if count == 1 else f"the last {count} {word}s"
+
+
+def _left_over(axis: Axis) -> str:
+    padded = axis.size + axis.before + axis.after
+    rest = (padded - axis.reach) % axis.stride
+    name = AXIS_NAMES[axis.name]
+    return f"along the {name}: ({padded} − {axis.reach})/{axis.stride} leaves a rest of {rest}"
+
+
+def _keeping(node: Node, lost: list[Axis]) -> Iterator[str]:
+    if node.layer.family is Family.POOL:
+        yield "rounding=ceil keeps them in a last window of its own"
+    missing = max(
+        axis.stride - (axis.size + axis.before + axis.after - axis.reach) % axis.stride for axis in lost
+    )
+    yield f"an input {missing} larger, or {missing} more padding at the far end, fits exactly"
+
+
+def _bias_before_norm(analysis: Analysis) -> Iterator[Diagnostic]:
+    network = analysis.network
+    for node in network.layers:
+        readers = network.readers[node.index]
+        if not readers or not getattr(node.layer, "bias", False) or node.word not in CONVOLUTIONS | {"dense"}:
+            continue
+        if all(network.nodes[reader].word == "batchnorm" for reader in readers):
+            yield _warning(
+                "bias-before-batchnorm",
+                f"the bias of this {node.word} is undone by the batchnorm after it",
+                node,
+                "write bias=no",
+                notes=(f"batchnorm takes the mean away: {node.output[-1]:,} parameters do nothing",),
+            )
+
+
+def _around_softmax(analysis: Analysis) -> Iterator[Diagnostic]:
+    network = analysis.network
+    for node in network.layers:
+        if node.word != "softmax":
+            continue
+        source = network.nodes[node.inputs[0]]
+        if source.word in SQUASHING:
+            yield _warning(
+                "activation-before-softmax",
+                f"{source.word} bends the scores that softmax turns into shares",
+                source,
+                f"leave out {source.word} before softmax: scores may be negative, and far apart",
+            )
+        for reader in network.readers[node.index]:
+            yield from _after_softmax(node, network.nodes[reader])
+
+
+def _after_softmax(softmax: Node, after: Node) -> Iterator[Diagnostic]:
+    if after.layer.family is Family.ACTIVATION:
+        yield replace(
+            _warning(
+                "activation-after-softmax",
+                f"{after.word} after softmax: the shares no longer add up to 1",
+                after,
+                f"end with softmax alone, and leave out {after.word}",
+            ),
+            labels=(Label(softmax.span, "the shares come from here"),) if softmax.span else (),
+        )
+    elif after.layer.family in (Family.CONV, Family.DENSE, Family.NORM, Family.POOL):
+        yield _warning(
+            "softmax-inside",
+            f"softmax in front of {after.word} lets hardly anything through",
+            softmax,
+            "use relu between layers, and softmax only at the end",
+            notes=("its outputs add up to 1, so each is tiny, and their gradients are too",),
+        )
+
+
+def _heavy_dense(analysis: Analysis) -> Iterator[Diagnostic]:
+    everything = analysis.totals.params
+    if sum(1 for row in analysis.rows if row.params) < 2:
+        return
+    for row in analysis.rows:
+        if row.kind == "dense" and row.params > MOST * everything:
+            yield _note(
+                "dense-holds-most",
+                f"this dense layer holds {100 * row.params // everything} % of all parameters: "
+                f"{row.params:,} of {everything:,}",
+                row.node,
+                "a pool before it, or globalavgpool in place of flatten, makes it smaller",
+                notes=(row.laws.params.worked(),),
+            )
+
+
+def _unproductive(analysis: Analysis) -> Iterator[Diagnostic]:
+    """Layers that widen a field already wider than the image (Richter et al. 2021)."""
+    image = spatial(analysis.network.input)
+    late = []
+    for row in analysis.rows:
+        if row.kind not in CONVOLUTIONS or not row.receptive_field or set(_kernel(row.node)) == {1}:
+            continue
+        before = analysis.tracks[row.node.inputs[0]]
+        if before and all(_width(track.spans) >= size for track, size in zip(before, image, strict=True)):
+            late.append(row)
+    if late:
+        seen = show(tuple(_width(track.spans) for track in analysis.tracks[late[0].node.inputs[0]]))
+        count = f"{len(late)} convolutions widen" if len(late) > 1 else "this convolution widens"
+        yield _note(
+            "field-exceeds-input",
+            f"{count} a receptive field that already exceeds the input",
+            late[0].node,
+            "fewer layers, less striding or a larger input may do as well",
+            notes=(f"{late[0].name} reads values that see {seen} pixels; the input has {show(image)}",),
+        )
+
+
+def _kernel(node: Node) -> tuple[int, ...]:
+    kernel: tuple[int, ...] = getattr(node.layer, "kernel", (1,))
+    return kernel
+
+
+def _width(spans: tuple[tuple[int, int] | None, ...]) -> int:
+    return min((span[1] - span[0] + 1 if span else 0) for span in spans)
+
+
+def _even_same(analysis: Analysis) -> Iterator[Diagnostic]:
+    for node in analysis.network.layers:
+        if node.word not in CONVOLUTIONS:
+            continue
+        for axis in _window_axes(node):
+            if axis.same and axis.stride == 1 and axis.before != axis.after:
+                yield _warning(
+                    "even-kernel-same",
+                    f"a kernel of {axis.kernel} with padding=same moves the map by half a pixel",
+                    node,
+                    f"take an odd kernel: {axis.kernel - 1} or {axis.kernel + 1}",
+                    notes=(
+                        f"along the {AXIS_NAMES[axis.name]}: {axis.before} before, {axis.after} after",
+                        "the odd pixel goes to the bottom or right, as in TensorFlow",
+                    ),
+                )
+                break
+
+
+def _misaligned(analysis: Analysis) -> Iterator[Diagnostic]:
+    rank = len(spatial(analysis.network.input))
+    for node in analysis.network.layers:
+        if len(node.inputs) < 2 or len(node.output) - 1 != rank or node.layer.family is not Family.MERGE:
+            continue
+        branches = [branch_tracks(node, n, analysis.tracks[s], rank) for n, s in enumerate(node.inputs)]
+        for axis, tracks in enumerate(zip(*branches, strict=True)):
+            centres = {track.centres for track in tracks if track.advance}
+            if len(centres) > 1:
+                away = [track.spans[0] for track in tracks if track.advance]
+                yield _note(
+                    "branches-misaligned",
+                    f"the paths of this {node.word} look at different places of the input",
+                    node,
+                    "crop or pad evenly on both sides, and give the paths the same strides",
+                    notes=(
+                        f"at the first position along the {AXIS_NAMES[AXES[rank][axis]]}:",
+                        *(_first_seen(n, span) for n, span in enumerate(away, 1)),
+                    ),
+                )
+                break
+
+
+def _first_seen(path: int, span: tuple[int, int] | None) -> str:
+    if span is None:
+        return f"path {path} sees nothing"
+    return f"path {path} sees pixels {span[0]} to {span[1]}, around {(span[0] + span[1]) / 2:g}"
+
+
+def _dropout_at_end(analysis: Analysis) -> Iterator[Diagnostic]:
+    for output in analysis.network.outputs:
+        node = analysis.network.nodes[output.node]
+        if node.word == "dropout":
+            yield replace(
+                _warning(
+                    "dropout-at-end",
+                    "dropout on the network's result throws answers away while it is trained",
+                    node,
+                    "put dropout before the last dense layer, or leave it out",
+                ),
+                fixes=(Fix(node.span, "identity", "leave dropout out"),) if node.span else (),
+            )
+
+
+ADVICE: Final[tuple[Advice, ...]] = (
+    _dropped,
+    _bias_before_norm,
+    _around_softmax,
+    _heavy_dense,
+    _unproductive,
+    _even_same,
+    _misaligned,
+    _dropout_at_end,
+)

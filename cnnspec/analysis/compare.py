@@ -1,0 +1,206 @@
+"""Two networks side by side: layers aligned by name and structure, and what differs.
+
+Layers that a writer named stay together under their names. The rest are aligned in
+order by what they are, so that a layer put in between does not make all the later
+ones, whose ordinals have moved on, look changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from difflib import SequenceMatcher
+from functools import cached_property
+from typing import Any, Final, Literal
+
+from cnnspec.analysis.report import Analysis, Row
+
+LARGEST: Final = 3000
+"""Layers up to which a changed stretch is aligned by structure; longer ones go by name."""
+
+FIGURES: Final = ("params", "buffers", "multiplies", "additions", "elementwise", "flops", "activation_bytes")
+
+Status = Literal["same", "changed", "added", "removed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One option or figure with its value before and after; None where it is not there."""
+
+    what: str
+    before: Any
+    after: Any
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A layer before and after; one side is None where it was added or removed."""
+
+    before: Row | None
+    after: Row | None
+
+    @property
+    def status(self) -> Status:
+        if self.before is None:
+            return "added"
+        if self.after is None:
+            return "removed"
+        return "changed" if self.changes else "same"
+
+    @property
+    def name(self) -> str:
+        row = self.after or self.before
+        assert row is not None
+        return row.name
+
+    @cached_property
+    def changes(self) -> tuple[Change, ...]:
+        """Kind, options, shapes and counts that differ; names and places do not count."""
+        if self.before is None or self.after is None:
+            return ()
+        return tuple(_changes(self.before, self.after))
+
+    def delta(self, figure: str) -> int:
+        """After less before; a missing side is 0."""
+        return _figure(self.after, figure) - _figure(self.before, figure)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """``pairs`` in the order of the second network, removed layers where they stood."""
+
+    before: Analysis
+    after: Analysis
+    pairs: tuple[Pair, ...]
+
+    def count(self, status: Status) -> int:
+        return sum(pair.status == status for pair in self.pairs)
+
+    @property
+    def is_same(self) -> bool:
+        """Whether all layers, and so all figures, are equal."""
+        return all(pair.status == "same" for pair in self.pairs) and self.input is None
+
+    @property
+    def input(self) -> Change | None:
+        """The input's shape, if it differs."""
+        one, two = self.before.network.input, self.after.network.input
+        return None if one == two else Change("input", one, two)
+
+    @cached_property
+    def totals(self) -> tuple[Change, ...]:
+        """Every total, before and after."""
+        one, two = asdict(self.before.totals), asdict(self.after.totals)
+        return tuple(Change(name, one[name], two[name]) for name in one)
+
+    @property
+    def summary(self) -> str:
+        """One line: what was added, removed and changed, and what it costs."""
+        if self.is_same:
+            return "the same layers, the same figures"
+        told = [
+            f"{self.count(status)} {status}"
+            for status in ("changed", "added", "removed")
+            if self.count(status)
+        ]
+        totals = {change.what: change for change in self.totals}
+        costs = [_told(name, totals[name]) for name in ("params", "multiplies", "peak_activation_bytes")]
+        layers = f"layers: {', '.join(told)}" if told else "layers: the same"
+        return f"{layers} · {' · '.join(costs)}"
+
+
+def compare(before: Analysis, after: Analysis) -> Comparison:
+    """The layers of two networks aligned, with all that differs."""
+    return Comparison(before, after, tuple(_align(before.rows, after.rows)))
+
+
+def _told(name: str, change: Change) -> str:
+    words = name.replace("_", " ").replace(" activation bytes", " memory")
+    delta = change.after - change.before
+    if not delta:
+        return f"{words} equal"
+    share = f" ({100 * delta / change.before:+.1f} %)" if change.before else ""
+    return f"{words} {delta:+,}{share}".replace("-", "−")
+
+
+def _align(before: Sequence[Row], after: Sequence[Row]) -> Iterator[Pair]:
+    head = _alike(before, after)
+    tail = _alike(before[head:][::-1], after[head:][::-1])
+    yield from map(Pair, before[:head], after[:head])
+    yield from _align_middle(before[head : len(before) - tail], after[head : len(after) - tail])
+    yield from map(Pair, before[len(before) - tail :], after[len(after) - tail :])
+
+
+def _alike(before: Sequence[Row], after: Sequence[Row]) -> int:
+    """How many rows from the start have equal layers."""
+    count = 0
+    for one, two in zip(before, after, strict=False):
+        if one.node.layer != two.node.layer:
+            break
+        count += 1
+    return count
+
+
+def _align_middle(before: Sequence[Row], after: Sequence[Row]) -> Iterator[Pair]:
+    if max(len(before), len(after)) > LARGEST:
+        yield from _by_name(before, after)
+        return
+    matcher = SequenceMatcher(None, _tokens(before), _tokens(after), autojunk=False)
+    for tag, a, b, c, d in matcher.get_opcodes():
+        if tag == "equal":
+            yield from map(Pair, before[a:b], after[c:d])
+        else:
+            yield from _by_name(before[a:b], after[c:d])
+
+
+def _tokens(rows: Sequence[Row]) -> list[Any]:
+    return [row.node.layer for row in rows]
+
+
+def _by_name(before: Sequence[Row], after: Sequence[Row]) -> Iterator[Pair]:
+    """Rows of equal name and kind first, then of equal kind in order, then one by one what is left."""
+    matches: dict[int, Row] = {}
+    left = {id(row): row for row in before}
+    for key in (_name_and_kind, _kind):
+        waiting: dict[Any, list[Row]] = {}
+        for row in left.values():
+            waiting.setdefault(key(row), []).append(row)
+        for row in after:
+            found = waiting.get(key(row))
+            if id(row) not in matches and found:
+                matches[id(row)] = found.pop(0)
+                del left[id(matches[id(row)])]
+    for row in before:
+        if id(row) in left:
+            yield Pair(row, None)
+    for row in after:
+        yield Pair(matches.get(id(row)), row)
+
+
+def _name_and_kind(row: Row) -> tuple[str, str]:
+    return row.name, row.kind
+
+
+def _kind(row: Row) -> str:
+    return row.kind
+
+
+def _changes(before: Row, after: Row) -> Iterator[Change]:
+    if before.kind != after.kind:
+        yield Change("kind", before.kind, after.kind)
+    one, two = before.node.layer.options(), after.node.layer.options()
+    for name in dict.fromkeys((*one, *two)):
+        if one.get(name) != two.get(name):
+            yield Change(name, _option(before, name), _option(after, name))
+    for name in ("inputs", "output", *FIGURES):
+        if getattr(before, name) != getattr(after, name):
+            yield Change(name, getattr(before, name), getattr(after, name))
+
+
+def _option(row: Row, name: str) -> Any:
+    return getattr(row.node.layer, name, None)
+
+
+def _figure(row: Row | None, figure: str) -> int:
+    value: int = getattr(row, figure) if row is not None else 0
+    return value

@@ -1,0 +1,75 @@
+"""``cnnspec check``: all faults, advice and broken budgets of many specs; for people, editors and CI."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Final
+
+import click
+
+from cnnspec.cli.console import Console
+from cnnspec.cli.spec import read, stderr_console, stdout_console
+from cnnspec.diagnostics import Diagnostic, Severity
+
+FORMATS: Final = ("text", "json", "github", "sarif")
+
+
+@click.command("check")
+@click.argument("specs", nargs=-1, metavar="SPEC…")
+@click.option("-e", "inline", metavar="TEXT", help='A spec itself, as in -e "input 7x7x1; conv 1 3x3".')
+@click.option("--format", "form", type=click.Choice(FORMATS), default="text", help="What to print.")
+@click.option("--strict", is_flag=True, help="Let warnings fail too.")
+@click.option("--quiet", "-q", is_flag=True, help="Leave out notes and the closing line.")
+def command(specs: Sequence[str], inline: str | None, form: str, strict: bool, quiet: bool) -> int:
+    """Check specs: exit code 1 when one has an error or breaks a budget.
+
+    SPEC is a file, - for standard input, or the name of a shipped example.
+    """
+    if not specs and inline is None:
+        raise click.UsageError("no SPEC given: one or more files, or text with -e")
+    given: list[tuple[str | None, str | None]] = [(spec, None) for spec in specs]
+    given += [(None, inline)] if inline is not None else []
+    found = [item for spec, text in given for item in findings(spec, text)]
+    shown = [item for item in found if not quiet or item.severity is not Severity.NOTE]
+    _print(shown, form, len(given), quiet)
+    failing = (Severity.ERROR, Severity.WARNING) if strict else (Severity.ERROR,)
+    return 1 if any(item.severity in failing for item in found) else 0
+
+
+def findings(spec: str | None, inline: str | None) -> tuple[Diagnostic, ...]:
+    """All that is to be said of a spec, sorted by place; budgets are judged when it is whole."""
+    from cnnspec.analysis.report import analyze
+    from cnnspec.analysis.silence import silence
+
+    reading = read(spec, inline)
+    if reading.failed or reading.network is None:
+        return silence(reading.diagnostics, reading.comments)
+    analysis = analyze(reading.network, comments=reading.comments)
+    together = dict.fromkeys((*silence(reading.diagnostics, reading.comments), *analysis.findings))
+    return tuple(sorted(together, key=lambda item: item.sort_key))
+
+
+def _print(found: Sequence[Diagnostic], form: str, specs: int, quiet: bool) -> None:
+    console = stdout_console()
+    if form == "text":
+        _print_text(found, console, specs, quiet)
+    elif form == "github":
+        from cnnspec.views.messages_for_tools import to_github
+
+        if found:
+            console.print(to_github(found))
+    else:
+        from cnnspec.views.messages_for_tools import to_json, to_sarif
+
+        document = to_json(found) if form == "json" else to_sarif(found)
+        console.print(json.dumps(document, indent=2, ensure_ascii=False))
+
+
+def _print_text(found: Sequence[Diagnostic], console: Console, specs: int, quiet: bool) -> None:
+    from cnnspec.views.messages import render_text
+
+    if found:
+        console.print(render_text(found, color=console.color, width=console.width, unicode=console.unicode))
+    elif not quiet:
+        stderr_console().print(f"{specs} spec{'s' * (specs != 1)} checked, nothing to report")

@@ -1,0 +1,48 @@
+"""``cnnspec field``: which input pixels one unit sees."""
+
+from __future__ import annotations
+
+import click
+
+from cnnspec.cli.spec import fail, load_network, shift, spec_argument, stdout_console
+from cnnspec.diagnostics import Misfit
+
+
+@click.command("field")
+@spec_argument
+@click.argument("layer", required=False)
+@click.option("--at", metavar="R,C", help="The unit's row and column, from 0; the middle one unless given.")
+@click.option("--format", "form", type=click.Choice(("text", "json")), default="text", help="What to print.")
+def command(spec: str | None, inline: str | None, layer: str | None, at: str | None, form: str) -> int:
+    """The input rows and columns that one unit of LAYER sees."""
+    from cnnspec.analysis.field import field
+    from cnnspec.layers.base import spatial
+    from cnnspec.views import pixels
+    from cnnspec.views.paint import Paper
+
+    spec, layer = shift(spec, inline, layer)
+    if layer is None:
+        raise click.UsageError("no LAYER given, such as conv1; cnnspec analyze lists the layers")
+    network = load_network(spec, inline)
+    node = network.by_name.get(layer)
+    middle = tuple(size // 2 for size in spatial(node.output)) if node else ()
+    place = _place(at) if at is not None else middle
+    try:
+        found = field(network, layer, place)
+    except Misfit as misfit:
+        fail([misfit.at(node.span if node else None)])
+    console = stdout_console()
+    paper = Paper(console.width, console.color, console.unicode)
+    in_json = form == "json"
+    text = (
+        pixels.to_json(found, network.input) if in_json else pixels.render(found, network.input, paper=paper)
+    )
+    console.print(text)
+    return 0
+
+
+def _place(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(part) for part in text.replace("x", ",").split(","))
+    except ValueError:
+        raise click.BadParameter(f'"{text}" is not a place such as 3,4', param_hint="--at") from None

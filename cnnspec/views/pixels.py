@@ -1,0 +1,88 @@
+"""What one unit sees of the input: its rows and columns, and a small picture in characters."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+from cnnspec.layers.base import AXES, AXIS_NAMES, Shape, show, spatial
+from cnnspec.views.paint import PLAIN, Paper, wrap
+
+if TYPE_CHECKING:
+    from cnnspec.analysis.field import Field
+
+SCHEMA: Final = "cnnspec/field/1"
+TALLEST: Final = 24
+"""Lines of the picture; a line stands for several rows of a larger input."""
+
+LINES: Final = {"d": "slices", "h": "rows", "w": "columns"}
+
+
+def render(field: Field, image: Shape, *, paper: Paper = PLAIN) -> str:
+    """Rows and columns in words, then the picture (for one or two spatial axes)."""
+    lines = [*_words(field, image), ""]
+    if len(field.pixels) <= 2:
+        lines += [*_picture(field, spatial(image), paper)]
+    return "\n".join(paper.text(line).rstrip() for line in lines).rstrip() + "\n"
+
+
+def document(field: Field, image: Shape) -> dict[str, Any]:
+    """The field as plain dictionaries and lists; last pixels are included."""
+    return {
+        "schema": SCHEMA,
+        "layer": field.node.name,
+        "at": list(field.position),
+        "input": list(image),
+        "pixels": [list(seen) for seen in field.pixels],
+        "unclipped": [list(span) if span else None for span in field.unclipped],
+    }
+
+
+def to_json(field: Field, image: Shape) -> str:
+    return json.dumps(document(field, image), ensure_ascii=False) + "\n"
+
+
+def _words(field: Field, image: Shape) -> list[str]:
+    place = f" at {','.join(map(str, field.position))}" if field.position else ""
+    who = f"{field.node.name}{place} ({field.node.word}, {show(field.node.output)})"
+    lines = [f"{who} sees of the input {show(image)}:"]
+    names = AXES[len(field.pixels)]
+    for name, seen, span in zip(names, field.pixels, field.unclipped, strict=True):
+        lines.append(f"  {LINES[name].ljust(8)} {_runs(seen)}{_beyond(span, seen, name)}")
+    return lines
+
+
+def _runs(seen: tuple[int, ...]) -> str:
+    """``0 to 13 (14)``, or with holes ``1, 4, 7 (3)``."""
+    if not seen:
+        return "none"
+    first, last = seen[0], seen[-1]
+    if last - first + 1 == len(seen):
+        return f"{first} to {last} ({len(seen)})" if last > first else f"{first} (1)"
+    listed = ", ".join(map(str, seen[:12])) + (" …" if len(seen) > 12 else "")
+    return f"{listed} ({len(seen)} of {first} to {last})"
+
+
+def _beyond(span: tuple[int, int] | None, seen: tuple[int, ...], name: str) -> str:
+    """How far the window reaches past the edge, onto padding."""
+    if span is None or not seen or (span[0] >= seen[0] and span[1] <= seen[-1]):
+        return ""
+    return f", the window reaches from {span[0]} to {span[1]} along the {AXIS_NAMES[name]}"
+
+
+def _picture(field: Field, sizes: tuple[int, ...], paper: Paper) -> list[str]:
+    columns, width = field.pixels[-1], sizes[-1]
+    rows, height = (field.pixels[0], sizes[0]) if len(sizes) == 2 else ((0,), 1)
+    across = max(1, -(-width // max(8, paper.width - 6)), -(-height // TALLEST) // 2)
+    down = max(1, -(-height // TALLEST), across * 2 if across > 1 else 1)
+    seen_columns, seen_rows = {c // across for c in columns}, {r // down for r in rows}
+    full, empty = ("█", "·") if paper.unicode else ("#", ".")
+    lines = [
+        "  "
+        + "".join(full if r in seen_rows and c in seen_columns else empty for c in range(-(-width // across)))
+        for r in range(-(-height // down))
+    ]
+    if across > 1 or down > 1:
+        told = f"one character stands for {down} rows and {across} column{'s' * (across > 1)}"
+        lines += ["", *wrap(told, paper.width)]
+    return lines
