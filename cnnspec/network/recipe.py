@@ -206,7 +206,7 @@ class _Sentence:
         try:
             value = self.evaluate(expression)
         except Misfit:
-            if isinstance(expression, tree.Name) or _is_hyphenated(expression):
+            if isinstance(expression, tree.Name):
                 return self._word(expression)
             raise
         return str(value) if isinstance(value, str) else value
@@ -214,7 +214,7 @@ class _Sentence:
     def _word(self, expression: tree.Expression) -> str:
         if isinstance(expression, tree.Text):
             return expression.value
-        return expression.span.text.replace(" ", "").replace("-", "_")
+        return expression.span.text
 
     def _not_a_choice(self, expression: tree.Expression, entry: Kinds) -> None:
         meant = nearest(self._word(expression), entry, CHOICE_SYNONYMS)
@@ -288,13 +288,3 @@ def _choices(names: Iterable[str]) -> str:
 def _quoted(context: dict[str, Any]) -> list[str]:
     """The words in pydantic's ``'a', 'b' or 'c'``."""
     return str(context.get("expected", "")).split("'")[1::2]
-
-
-def _is_hyphenated(expression: tree.Expression) -> bool:
-    """``fashion-mnist`` reads as a difference of two names, and is meant as a word."""
-    return (
-        isinstance(expression, tree.Binary)
-        and expression.operator == "-"
-        and isinstance(expression.left, tree.Name)
-        and isinstance(expression.right, tree.Name)
-    )

@@ -11,6 +11,7 @@ from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
 from pydantic import (
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     NonNegativeFloat,
@@ -45,9 +46,10 @@ class Data(Setting):
 
     positional = ("name", "path")
 
-    name: Literal["mnist", "fashion_mnist", "digits", "idx", "npz", "images", "csv"] = Field(
-        default="mnist", description="a known set, or the kind of files at path"
-    )
+    name: Annotated[
+        Literal["mnist", "fashion_mnist", "digits", "idx", "npz", "images", "csv"],
+        BeforeValidator(lambda name: name.replace("-", "_") if isinstance(name, str) else name),
+    ] = Field(default="mnist", description="a known set, or the kind of files at path")
     path: str | None = Field(default=None, description="file or folder of the samples")
     validation: Share = Field(default=0.0, description="share of the training samples kept for validation")
     test: Share = Field(default=0.2, description="share kept for testing where the files hold no test part")

@@ -57,7 +57,7 @@ def fit(
     if home:
         home.begin(resume)
     best = _Best(trainer, home)
-    with Interruption() as interruption:
+    with Interruption() as interruption, np.errstate(all="ignore"):
         ending = _train(trainer, home, best, interruption)
     if ending != "interrupted":
         best.take()

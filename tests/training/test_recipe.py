@@ -61,7 +61,7 @@ def test_arguments_may_stand_without_their_name():
 
 
 def test_a_hyphen_is_as_good_as_an_underscore():
-    assert "fashion_mnist" == good("data fashion-mnist").data.name
+    assert "fashion_mnist" == good('data "fashion-mnist"').data.name
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,285 @@
+import json
+import math
+import os
+import signal
+import threading
+
+import numpy as np
+import pytest
+
+from cnnspec.diagnostics import Severity, SpecError
+from cnnspec.training.checkpoint import Shelf, read
+from cnnspec.training.judge import probabilities
+from cnnspec.training.trainer import Trainer
+from cnnspec.training.watch import Watch
+
+
+def weights(model):
+    return {name: values.copy() for name, values in model.weights.items()}
+
+
+def same(one, other):
+    return all(np.array_equal(one[name], other[name]) for name in one)
+
+
+def fault_of(action, *arguments, **named):
+    with pytest.raises(SpecError) as caught:
+        action(*arguments, **named)
+    return caught.value.diagnostics[0]
+
+
+def test_a_network_learns(model_of, data):
+    model = model_of("epochs 12")
+    before = model.evaluate(data).accuracy
+    history = model.fit(data)
+    assert 12 == len(history.rows)
+    assert history.rows[-1].loss < history.rows[0].loss / 2
+    assert before < 0.7 < 0.9 < model.evaluate(data).accuracy
+    assert "finished" == history.ending
+
+
+@pytest.mark.parametrize("optimizer", [
+    "sgd rate=0.3", "sgd rate=0.03 momentum=0.9 nesterov=yes", "adam rate=0.01",
+    "adamw rate=0.01", "rmsprop rate=0.003",
+])  # fmt: skip
+def test_every_optimizer_makes_the_loss_fall(model_of, data, optimizer):
+    rows = model_of(f"optimizer {optimizer}; epochs 5").fit(data).rows
+    assert rows[-1].loss < 0.8 * rows[0].loss
+
+
+def test_the_mean_squared_error_can_be_trained_on(model_of, data):
+    spec = "input 8x8x1; flatten -> dense 20 -> relu; dense 3 -> sigmoid"
+    rows = model_of("optimizer adam rate=0.01; loss mse; epochs 5", spec=spec).fit(data).rows
+    assert rows[-1].loss < 0.8 * rows[0].loss
+
+
+def test_the_same_seed_gives_the_same_bits_and_another_does_not(model_of, data):
+    runs = []
+    for seed in (0, 0, 1):
+        model = model_of("epochs 2; augment shift=1", seed)
+        model.fit(data)
+        runs.append(weights(model))
+    assert same(runs[0], runs[1])
+    assert not same(runs[0], runs[2])
+
+
+def test_changes_override_the_recipe(model_of, data):
+    history = model_of("epochs 5").fit(data, epochs=1, rate=0.5)
+    assert [0.5] == [row.rate for row in history.rows]
+
+
+def test_the_order_is_a_permutation_and_every_sample_is_seen(model_of, data):
+    seen = []
+
+    class Spy(Watch):
+        every = 0.0
+
+        def step(self, now):
+            seen.append((now.epoch, now.batch, now.batches))
+
+    history = model_of("epochs 2").fit(data, watch=Spy())
+    assert [(epoch, batch, 13) for epoch in (1, 2) for batch in range(1, 14)] == seen
+    assert [13, 26] == [row.step for row in history.rows]
+
+
+def test_pixels_are_scaled_as_the_recipe_says(model_of, data):
+    def scaling(sentence):
+        model = model_of(f"epochs 1; normalise {sentence}")
+        model.fit(data)
+        return np.ravel(model.scaling.factor)[0], np.ravel(model.scaling.shift)[0]
+
+    pixels = data.train_images / 255
+    assert (1 / 255, 0) == scaling("unit")
+    assert (1, 0) == scaling("none")
+    assert pytest.approx((1 / 255 / 0.5, -0.25 / 0.5)) == scaling("mean=0.25 std=0.5")
+    assert pytest.approx((1 / 255 / pixels.std(), -pixels.mean() / pixels.std())) == scaling("standard")
+
+
+def test_validation_is_held_out_and_reported(model_of, data):
+    history = model_of("data digits validation=0.25; epochs 2").fit(data)
+    assert [10, 20] == [row.step for row in history.rows]
+    assert all(row.validation_loss and 0 <= row.validation_accuracy <= 1 for row in history.rows)
+
+
+def test_early_stopping_ends_with_the_best_weights(model_of, data, tmp_path):
+    model = model_of("data digits validation=0.3; stop patience=2; epochs 60; optimizer adam rate=0.05")
+    history = model.fit(data, folder=tmp_path)
+    losses = [row.validation_loss for row in history.rows]
+    assert "stopped early" == history.ending
+    assert history.best_epoch == 1 + int(np.argmin(losses)) == len(losses) - 2
+    assert same(read(tmp_path / "best.safetensors").weights, model.weights)
+
+
+def test_a_gradient_can_be_clipped(model_of, data):
+    free, bound = model_of("epochs 1"), model_of("epochs 1; clip 0.0001; optimizer sgd rate=0.1")
+    begun = weights(bound)
+    free.fit(data)
+    bound.fit(data)
+    moved = math.sqrt(sum(((bound.weights[name] - begun[name]) ** 2).sum() for name in begun))
+    assert 0 < moved < 13 * 0.1 * 0.0001 * 1.01
+    assert not same(free.weights, bound.weights)
+
+
+def test_class_weights_turn_the_answers(model_of, data):
+    heavy = model_of("epochs 2; classweights (100, 1, 1)")
+    heavy.fit(data)
+    answers = probabilities(heavy, data.test_images).argmax(1)
+    assert (answers == 0).mean() > 0.6
+    fault = fault_of(model_of("classweights (1, 2)").fit, data)
+    assert "classweights gives 2 weights for 3 classes" == fault.message
+
+
+def test_balanced_classes_are_weighed_by_how_rare_they_are(model_of, data):
+    model = model_of("classweights balanced")
+    trainer = Trainer(model, data, model.network.recipe, Watch())
+    counts = np.bincount(data.train_labels)
+    assert pytest.approx((200 / 3 / counts).tolist()) == trainer.loss_options["class_weights"]
+
+
+def test_smoothing_raises_the_least_loss(model_of, data):
+    sentences = ("", "loss crossentropy smoothing=0.3")
+    losses = [model_of(f"epochs 10; {loss}").fit(data).rows[-1].loss for loss in sentences]
+    assert losses[1] > losses[0] + 0.2
+
+
+def test_a_loss_that_leaves_the_numbers_names_step_and_rate(model_of, data):
+    fault = fault_of(model_of("optimizer sgd rate=1e12").fit, data)
+    assert "loss-not-finite" == fault.code
+    assert fault.message.startswith("the loss became ")
+    assert "at step 3 (epoch 1), at a rate of 1e+12" in fault.message
+    assert "take a smaller rate: --rate 1e+11" == fault.help[0]
+
+
+def test_weights_that_do_not_move_are_named_in_a_warning(model_of, data):
+    model = model_of("epochs 1")
+    model.weights["dense1.bias"][:] = -1000
+    history = model.fit(data)
+    (warning,) = history.warnings
+    assert ("weights-not-moving", Severity.WARNING) == (warning.code, warning.severity)
+    assert warning.message.endswith(": conv1.weight, conv1.bias, dense1.weight, dense1.bias, dense2.weight")
+    assert [] == model_of("epochs 1").fit(data).warnings
+
+
+def test_the_folder_holds_metrics_checkpoints_and_weights(model_of, data, tmp_path):
+    model = model_of("epochs 4")
+    history = model.fit(data, folder=tmp_path)
+    lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    assert [(n, history.rows[n - 1].loss) for n in (1, 2, 3, 4)] == [
+        (line["epoch"], line["loss"]) for line in lines
+    ]
+    assert [26, 39, 52] == [read(path).step for path in Shelf(tmp_path / "checkpoints").paths]
+    assert same(model.weights, model_of("").load(tmp_path / "weights.safetensors").weights)
+
+
+class Stopper(Watch):
+    """Interrupts itself at a step, as Ctrl-C would."""
+
+    every = 0.0
+
+    def __init__(self, step: int) -> None:
+        self.left = step
+
+    def step(self, now):
+        self.left -= 1
+        if self.left == 0:
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+@pytest.mark.parametrize("recipe", [
+    "epochs 3", "epochs 3; optimizer adam rate=0.01; augment shift=1 rotate=5",
+    "epochs 3; data digits validation=0.1; stop 2",
+])  # fmt: skip
+@pytest.mark.parametrize("steps", [(1,), (5, 9, 3), (13,), (20, 1, 1)])
+def test_interrupted_and_resumed_ends_with_the_same_bits(model_of, data, tmp_path, recipe, steps):
+    straight = model_of(recipe)
+    whole = straight.fit(data, folder=tmp_path / "straight")
+    for count in steps:
+        history = model_of(recipe).fit(data, folder=tmp_path / "broken", resume=True, watch=Stopper(count))
+        assert "interrupted" == history.ending
+    resumed = model_of(recipe)
+    history = resumed.fit(data, folder=tmp_path / "broken", resume=True)
+    assert same(straight.weights, resumed.weights)
+    assert [(row.epoch, row.step, row.loss) for row in whole.rows] == [
+        (row.epoch, row.step, row.loss) for row in history.rows
+    ]
+    for name in ("weights.safetensors", f"checkpoints/step-{whole.rows[-1].step:09d}.safetensors"):
+        assert (tmp_path / "straight" / name).exists() == (tmp_path / "broken" / name).exists()
+    lines = (tmp_path / "broken" / "metrics.jsonl").read_text().splitlines()
+    assert [row.epoch for row in whole.rows] == [json.loads(line)["epoch"] for line in lines]
+
+
+def test_ctrl_c_leaves_the_signal_as_it_was(model_of, data):
+    before = signal.getsignal(signal.SIGINT)
+    history = model_of("epochs 3").fit(data, watch=Stopper(2))
+    assert "interrupted" == history.ending
+    assert before == signal.getsignal(signal.SIGINT)
+
+
+def test_training_works_outside_the_main_thread(model_of, data):
+    found = []
+    thread = threading.Thread(target=lambda: found.append(model_of("epochs 1").fit(data)))
+    thread.start()
+    thread.join()
+    assert "finished" == found[0].ending
+
+
+def test_a_damaged_checkpoint_gives_way_to_the_one_before_and_is_told(model_of, data, tmp_path):
+    straight = model_of("epochs 3")
+    straight.fit(data)
+    model_of("epochs 3").fit(data, folder=tmp_path, save_steps=5, watch=Stopper(12))
+    newest = Shelf(tmp_path / "checkpoints").paths[-1]
+    newest.write_bytes(newest.read_bytes()[:-7])
+    resumed = model_of("epochs 3")
+    history = resumed.fit(data, folder=tmp_path, resume=True)
+    assert ["checkpoint-unusable"] == [warning.code for warning in history.warnings]
+    assert same(straight.weights, resumed.weights)
+
+
+def test_a_run_of_another_kind_is_not_resumed(model_of, data, tmp_path):
+    model_of("epochs 1").fit(data, folder=tmp_path)
+    for other, message in (
+        (model_of("epochs 1", seed=1), "another seed"),
+        (model_of("epochs 1; clip 1"), "another recipe"),
+        (model_of("epochs 1", spec="input 8x8x1; flatten -> dense 3"), "another network"),
+        (model_of("epochs 1; data digits validation=0.5"), "another data"),
+    ):
+        fault = fault_of(other.fit, data, folder=tmp_path, resume=True)
+        assert "run-differs" == fault.code
+        assert message in fault.message
+
+
+def test_more_epochs_go_on_from_the_end(model_of, data, tmp_path):
+    model_of("epochs 2").fit(data, folder=tmp_path)
+    history = model_of("epochs 5").fit(data, folder=tmp_path, resume=True)
+    assert [1, 2, 3, 4, 5] == [row.epoch for row in history.rows]
+
+
+def test_images_and_labels_can_be_given_themselves(model_of, data):
+    model = model_of("epochs 8")
+    model.fit((data.train_images[..., 0], data.train_labels))
+    assert model.evaluate(data.test_images, data.test_labels).accuracy > 0.8
+
+
+@pytest.mark.parametrize("images, labels, message", [
+    (np.zeros((4, 8, 8, 1)), [0, 1, 2, 0], "images must be bytes (uint8). Received: float64"),
+    (np.zeros((4, 8, 8, 1), np.uint8), [0, 1, 2], "labels must be 4 whole numbers. Received: int64 (3,)"),
+    (np.zeros((4, 9, 8, 1), np.uint8), [0, 1, 2, 0],
+     "images of samples are 9x8x1, the network's input is 8x8x1"),
+])  # fmt: skip
+def test_samples_that_do_not_fit_are_refused(model_of, images, labels, message):
+    assert message == fault_of(model_of().fit, (images, labels)).message
+
+
+def test_logits_become_probabilities(model_of, data):
+    found = probabilities(model_of(), data.test_images)
+    assert (100, 3) == found.shape
+    np.testing.assert_allclose(1, found.sum(1), rtol=1e-6)
+    with_softmax = model_of(spec="input 8x8x1; flatten -> dense 3 -> softmax")
+    np.testing.assert_array_equal(
+        with_softmax.predict(data.test_images), probabilities(with_softmax, data.test_images)
+    )
+
+
+def test_a_set_smaller_than_a_batch_is_one_step(model_of, data):
+    small = data.limited(train=5)
+    assert [1, 2] == [row.step for row in model_of("epochs 2").fit(small).rows]
