@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from cnnspec.analysis.conventions import convention_of
 from cnnspec.layers.base import show
 from cnnspec.network.graph import Node
 from cnnspec.views.columns import DEFAULT, Figure, choose, total_text
@@ -15,6 +17,7 @@ from cnnspec.views.paint import PLAIN, Paper, in_bytes, wrap
 if TYPE_CHECKING:
     from cnnspec.analysis.report import Analysis
     from cnnspec.diagnostics import Diagnostic
+    from cnnspec.text import Span
 
 AFTER = ("output", "receptive-field", "jump", "start")
 """Columns in which a folded section tells how its last turn leaves."""
@@ -36,7 +39,7 @@ def render(
     lines += _layers(analysis, paper, columns, folded, failures)
     if not failures:
         lines += ["", *_summary(analysis, paper)]
-    if analysis.expectations:
+    if analysis.expectations and not failures:
         lines += ["", *_expectations(analysis, paper)]
     return "\n".join(lines) + "\n"
 
@@ -58,15 +61,24 @@ def _layers(
     folded: bool,
     failures: Sequence[Diagnostic],
 ) -> list[str]:
-    figures = choose(names or DEFAULT)
-    lines = [*Rows(analysis, figures, paper).lines(outline(analysis.network, folded)), Line(rule=True)]
-    lines.append(_total(analysis, figures, paper) if not failures else _broken_off(figures, failures, paper))
+    figures = choose(names or _usual(analysis))
+    rows = Rows(analysis, figures, paper, failures)
+    lines = [*rows.lines(outline(analysis.network, folded)), Line(rule=True)]
+    lines += [_broken_off(failure, paper) for failure in failures] or [_total(analysis, figures, paper)]
+    if not analysis.rows:
+        lines = [line for line in lines if not line.rule]
+        return [" " + "  ".join(line.cells.values()) for line in lines]
     fitted = fit([_column(figure) for figure in figures], lines, paper.width, keep_all=bool(names))
     drawn = draw(fitted, lines, paper)
     if fitted.dropped:
         missing = ", ".join(column.key for column in fitted.dropped)
         drawn += [paper.paint(line, "dim") for line in _noted(f"no room for {missing}; see --columns", paper)]
     return drawn
+
+
+def _usual(analysis: Analysis) -> tuple[str, ...]:
+    """The usual columns; counting like another tool adds that tool's figure."""
+    return DEFAULT if analysis.convention == "cnnspec" else (*DEFAULT[:-1], "flops", DEFAULT[-1])
 
 
 def _noted(text: str, paper: Paper) -> list[str]:
@@ -80,8 +92,11 @@ def _column(figure: Figure) -> Column:
 class Rows:
     """Turns the outline into lines of the table."""
 
-    def __init__(self, analysis: Analysis, figures: Sequence[Figure], paper: Paper) -> None:
+    def __init__(
+        self, analysis: Analysis, figures: Sequence[Figure], paper: Paper, failures: Sequence[Diagnostic] = ()
+    ) -> None:
         self.analysis, self.figures, self.paper = analysis, figures, paper
+        self.faults = [failure.span for failure in failures if failure.span]
         self.rows = {row.node.index: row for row in analysis.rows}
 
     def lines(
@@ -113,6 +128,9 @@ class Rows:
         if "operation" in texts and "from" not in texts:
             texts["operation"] += self._connections(node)
         styles: dict[str, tuple[str, ...]] = {"layer": (str(node.layer.family),), "operation": ("dim",)}
+        if any(node.span and _holds(node.span, fault) for fault in self.faults):
+            texts["layer"] += " ✗"
+            styles["layer"] = ("bad",)
         styles |= {key: ("dim",) for key, text in texts.items() if text in {"0", "all", "0 B", "0.0%"}}
         return Line({key: self.paper.text(text) for key, text in texts.items()}, styles)
 
@@ -174,14 +192,29 @@ def _total(analysis: Analysis, figures: Sequence[Figure], paper: Paper) -> Line:
     return Line(cells, dict.fromkeys(cells, ("bold",)))
 
 
-def _broken_off(figures: Sequence[Figure], failures: Sequence[Diagnostic], paper: Paper) -> Line:
-    """The last line of a network that could not be built to its end."""
-    first = failures[0]
-    place = f"line {first.span.line}" if first.span else "the end"
-    cells = {"layer": paper.text(f"✗ {place}")}
-    if first.span and any(figure.key == "operation" for figure in figures):
-        cells["operation"] = paper.text(first.span.source.line(first.span.line).strip())
-    return Line(cells, {"layer": ("bad",), "operation": ("bad",)})
+def _holds(span: Span, place: Span) -> bool:
+    return span.source is place.source and span.start <= place.start and place.end <= span.end
+
+
+def _broken_off(failure: Diagnostic, paper: Paper) -> Line:
+    """A place where the network could not be built."""
+    cells = {"layer": "✗"}
+    if failure.span:
+        cells = {"layer": f"✗ line {failure.span.line}", "operation": _sentence_at(failure.span)}
+    return Line(
+        {key: paper.text(text) for key, text in cells.items()},
+        dict.fromkeys(("layer", "operation"), ("bad",)),
+    )
+
+
+def _sentence_at(span: Span) -> str:
+    """The one sentence of its line that a place lies in."""
+    line, column = span.source.line(span.line), span.column - 1
+    found = ""
+    for sentence in re.finditer(r"[^;{}|]+", line.replace("->", ";;")):
+        if sentence.start() <= column < sentence.end():
+            found = sentence.group()
+    return (found or line).strip()
 
 
 def _summary(analysis: Analysis, paper: Paper) -> list[str]:
@@ -192,17 +225,21 @@ def _summary(analysis: Analysis, paper: Paper) -> list[str]:
     params += f" · {in_bytes(totals.weight_bytes)} as float32"
     if totals.buffers:
         params += f" · {totals.buffers:,} buffers beside them"
+    convention = convention_of(analysis.convention)
     operations = (
         f"{totals.multiplies:,} multiplies + {totals.additions:,} additions + {totals.elementwise:,} others"
-        f" = {totals.flops:,} flops"
     )
+    if convention.counts is None:
+        operations += f" = {totals.flops:,} flops"
     peak = in_bytes(totals.peak_activation_bytes)
     memory = (
         f"{in_bytes(totals.activation_bytes)} for all outputs · {peak} at the peak when buffers are reused"
         f" · {in_bytes(totals.training_bytes)} to train"
     )
     facts = {"params": params, "operations": operations, "memory": memory}
-    if analysis.convention != "cnnspec" or analysis.exclude_padding:
+    if convention.counts is not None:
+        facts[convention.name] = f"{totals.flops:,} {convention.figure}: {analysis.rule}"
+    elif analysis.exclude_padding:
         facts["counted"] = analysis.rule
     return [line for label, text in facts.items() for line in _labelled(label, text, paper)]
 

@@ -1,0 +1,80 @@
+"""``cnnspec explain``: every number with its working."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from cnnspec.cli.analyze import analysis_of, report_faults
+from cnnspec.cli.console import stdout_console
+from cnnspec.cli.spec import read, shift, spec_argument
+from cnnspec.diagnostics import nearest
+
+if TYPE_CHECKING:
+    from cnnspec.analysis.report import Analysis, Row
+
+TOPICS = ("shape", "params", "multiplies", "additions", "elementwise", "receptive-field", "memory")
+FORMATS = ("text", "markdown", "latex", "json")
+
+
+@click.command("explain")
+@spec_argument
+@click.argument("layer", required=False)
+@click.option("--about", type=click.Choice(TOPICS), multiple=True, help="This alone; may be given again.")
+@click.option("--as-dense", is_flag=True, help="Also what the same map would cost fully connected.")
+@click.option("--format", "form", type=click.Choice(FORMATS), default="text", help="What to print.")
+@click.option(
+    "--batch", type=click.IntRange(1, 1_000_000_000), default=1, metavar="N", help="Samples in a batch."
+)
+@click.option("--exclude-padding", is_flag=True, help="Count only taps on real pixels.")
+def command(
+    spec: str | None, layer: str | None, inline: str | None, about: tuple[str, ...], as_dense: bool,
+    form: str, batch: int, exclude_padding: bool,
+) -> int:  # fmt: skip
+    """Every number with its working: the law, the numbers in, the result.
+
+    LAYER is a layer's name, the end of one, or a block's.
+    """
+    spec, layer = shift(spec, inline, layer)
+    reading = read(spec, inline)
+    analysis = analysis_of(reading, batch=batch, exclude_padding=exclude_padding)
+    if analysis is not None:
+        rows = rows_of(analysis, layer) if layer else analysis.rows
+        stdout_console().print(_page(analysis, rows, about, as_dense, form))
+    report_faults(reading, None)
+    return 1 if reading.failed else 0
+
+
+def rows_of(analysis: Analysis, name: str) -> tuple[Row, ...]:
+    """The layer of this name, those inside the block of this name, or the one whose name ends so."""
+    found = tuple(row for row in analysis.rows if row.name == name or row.name.startswith(f"{name}."))
+    found = found or tuple(row for row in analysis.rows if row.name.endswith(f".{name}"))
+    if not found:
+        guess = nearest(name, [row.name for row in analysis.rows])
+        hint = f'did you mean "{guess}"?' if guess else f"there are {_some(analysis)}"
+        raise click.UsageError(f'there is no layer "{name}"; {hint}')
+    return found
+
+
+def _some(analysis: Analysis) -> str:
+    names = [row.name for row in analysis.rows]
+    return ", ".join(names[:8]) + (", …" if len(names) > 8 else "")
+
+
+def _page(analysis: Analysis, rows: tuple[Row, ...], about: tuple[str, ...], dense: bool, form: str) -> str:
+    if form == "text":
+        from cnnspec.views import explain
+        from cnnspec.views.paint import Paper
+
+        console = stdout_console()
+        paper = Paper(console.width, console.color, console.unicode)
+        return explain.render(analysis, rows, about, dense=dense, paper=paper)
+    from cnnspec.views import explain_pages
+
+    pages = {
+        "markdown": explain_pages.as_markdown,
+        "latex": explain_pages.as_latex,
+        "json": explain_pages.as_json,
+    }
+    return pages[form](analysis, rows, about, dense=dense)

@@ -1,0 +1,99 @@
+"""``examples`` and ``layers``: the shipped specs and the reference of words."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cnnspec.cli.examples import description
+from cnnspec.cli.main import run
+from cnnspec.layers.roll import LAYERS
+from cnnspec.resources import example_names, example_text
+from cnnspec.views.reference import EXAMPLES, FAMILIES, entry, laws, render_entry
+
+
+def test_the_list_has_every_example_with_its_first_comment(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["examples"]) == 0
+    page = " ".join(capsys.readouterr().out.split())
+    missing = [n for n in example_names() if f"{n} {description(example_text(n))}" not in page]
+    assert missing == []
+
+
+def test_every_example_says_what_it_is() -> None:
+    assert [name for name in example_names() if not description(example_text(name))] == []
+
+
+def test_an_example_is_printed_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["examples", "resnet50"]) == 0
+    assert capsys.readouterr().out == example_text("resnet50")
+
+
+def test_an_unknown_example(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["examples", "resnet5"]) == 2
+    assert "did you mean" in capsys.readouterr().err
+
+
+def test_a_copy_brings_the_files_it_uses(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run(["examples", "googlenet", "--copy"]) == 0
+    assert run(["analyze", "googlenet.cnn", "--only", "network"]) == 0
+    assert capsys.readouterr().out == "GoogLeNet\n"
+    assert run(["examples", "googlenet", "--copy"]) == 0
+
+
+def test_a_copy_overwrites_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("resnet18.cnn").write_text("mine")
+    assert run(["examples", "resnet18", "--copy"]) == 2
+    assert "resnet18.cnn is here already" in capsys.readouterr().err
+    assert Path("resnet18.cnn").read_text() == "mine"
+
+
+def test_a_copy_needs_a_name(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["examples", "--copy"]) == 2
+
+
+def test_the_reference_lists_every_word(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["layers"]) == 0
+    page = capsys.readouterr().out
+    assert [word for word in LAYERS if f"\n  {word} " not in page] == []
+    assert {layer.family for layer in LAYERS.values()} <= set(FAMILIES)
+
+
+@pytest.mark.parametrize("word", LAYERS)
+def test_every_word_is_told_whole(word: str) -> None:
+    one = entry(word)
+    assert one.summary
+    assert [option.name for option in one.options if not option.meaning] == []
+    assert {option.name for option in one.options} == set(LAYERS[word].model_fields) - LAYERS[word].derived
+    page = render_entry(word)
+    assert one.example in page
+
+
+@pytest.mark.parametrize("word", LAYERS)
+def test_the_example_of_every_word_works(word: str) -> None:
+    node, found = laws(word)
+    assert node.word == word
+    assert found
+    assert run(["analyze", "-e", EXAMPLES.get(word, f"input 28x28x6; {word}")]) == 0
+
+
+def test_what_may_be_written_and_what_is_taken(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["layers", "conv"]) == 0
+    page = " ".join(capsys.readouterr().out.split())
+    assert page.startswith("conv FILTERS KERNEL")
+    assert "filters whole number, required" in page
+    assert "padding pixels, same, valid or full = 0" in page
+    assert "bias yes or no = yes" in page
+    assert "params F·(k_h·k_w·C) + F" in page
+
+
+@pytest.mark.parametrize(("word", "guess"), [("linear", "dense"), ("bn", "batchnorm"), ("cov", "conv")])
+def test_an_unknown_word(word: str, guess: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["layers", word]) == 2
+    assert f'did you mean "{guess}"?' in capsys.readouterr().err

@@ -1,0 +1,139 @@
+"""The blackboard: each number with its law, the numbers in it and the result."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+import pytest
+from showcase import BRANCHES, LENET, analysis_of
+
+from cnnspec.analysis.explain import TOPICS
+from cnnspec.views import explain, explain_pages
+from cnnspec.views.paint import Paper, width_of
+
+CONV = "input 32x32x3; conv 16 3x3 padding=same"
+
+
+def board(text: str, about: Sequence[str] = (), *, dense: bool = False, paper: Paper | None = None) -> str:
+    analysis = analysis_of(text)
+    return explain.render(analysis, analysis.rows, about, dense=dense, paper=paper or Paper(100))
+
+
+def line_of(page: str, what: str) -> str:
+    """The line that begins with a word, its blanks made single."""
+    return next(" ".join(line.split()) for line in page.splitlines() if line.strip().startswith(f"{what} "))
+
+
+@pytest.mark.parametrize(
+    ("spec", "line"),
+    [
+        (CONV, "params F·(k_h·k_w·C) + F = 16·(3·3·3) + 16 = 448"),
+        ("input 32x32x3; conv 1 3x3 padding=same", "params F·(k_h·k_w·C) + F = 1·(3·3·3) + 1 = 28"),
+        (LENET, "height, width ⌊(i + 2p − k)/s⌋ + 1 = ⌊(28 + 2·2 − 5)/1⌋ + 1 = 28"),
+        ("input 400; dense 120", "params n_in·n_out + n_out = 400·120 + 120 = 48,120"),
+        (
+            "input 224x224x3; conv 64 3x3",
+            "multiplies o_h·o_w·F·(k_h·k_w·C) = 222·222·64·(3·3·3) = 85,162,752",
+        ),
+        ("input 8x8x2; maxpool 2x2", "comparisons o_h·o_w·C·(k_h·k_w − 1) = 4·4·2·(2·2 − 1) = 96"),
+        ("input 8x8x2; conv 4 3x3", "field size r_in + (k − 1)·j_in = 1 + (3 − 1)·1 = 3"),
+    ],
+)
+def test_a_number_is_law_numbers_and_result(spec: str, line: str) -> None:
+    assert line_of(board(spec), line.split(" ")[0] if "," not in line[:8] else "height,").startswith(line)
+
+
+def test_axes_with_equal_workings_share_a_line() -> None:
+    assert "height, width" in board(CONV, ("shape",))
+    page = board("input 9x7x1; conv 1 3x3", ("shape",))
+    assert line_of(page, "height") == "height ⌊(i − k)/s⌋ + 1 = ⌊(9 − 3)/1⌋ + 1 = 7"
+    assert line_of(page, "width") == "width ⌊(i − k)/s⌋ + 1 = ⌊(7 − 3)/1⌋ + 1 = 5"
+
+
+def test_axes_that_see_differently_are_named() -> None:
+    page = board("input 9x9x1; conv 1 3x1", ("receptive-field",))
+    assert line_of(page, "field size, height") == "field size, height r_in + (k − 1)·j_in = 1 + (3 − 1)·1 = 3"
+    assert line_of(page, "field size, width") == "field size, width r_in + (k − 1)·j_in = 1 + (1 − 1)·1 = 1"
+
+
+def test_what_nobody_asked_for_is_left_out_and_what_is_asked_for_is_said() -> None:
+    spec = "input 8x8x2; relu; maxpool 2x2"
+    assert "multiplies" not in board(spec)
+    assert line_of(board(spec, ("multiplies",)), "multiplies").startswith("multiplies 0")
+    assert "output bytes" not in board(spec)
+    assert "output bytes" in board("input 8x8x2; relu")
+
+
+@pytest.mark.parametrize("topic", TOPICS)
+def test_every_topic_can_be_asked_alone(topic: str) -> None:
+    page = board(LENET, (topic,))
+    assert all(name in page for name in ("conv1", "relu4", "softmax1"))
+
+
+def test_sums_over_the_layers() -> None:
+    page = board(LENET)
+    assert line_of(page, "params      156") == "params 156 + 2,416 + 48,120 + 10,164 + 850 = 61,706"
+    assert "117,600 + 240,000 + 48,000 + 10,080 + 840 = 416,520" in page
+
+
+def test_each_symbol_is_explained_once() -> None:
+    analysis = analysis_of(LENET)
+    page = explain.render(analysis, analysis.rows)
+    legend = page.split("\nwhere\n")[1].splitlines()
+    names = [line.split()[0] for line in legend]
+    assert len(names) == len(set(names))
+    used = {symbol for passage in explain.passages(analysis, analysis.rows) for symbol in passage.symbols}
+    assert {symbol.name for symbol in used} - {"params", "input"} <= set(names)
+
+
+def test_the_dense_matrix_of_the_lecture() -> None:
+    page = board("input 320x280x1; conv 1 2x1 bias=no", ("params",), dense=True)
+    assert "8,003,072,000" in page
+    assert "16,006,054,680" in page
+    assert "against 267,960" in page
+
+
+@pytest.mark.parametrize("width", [100, 80, 60, 40])
+@pytest.mark.parametrize("text", [LENET, BRANCHES])
+def test_long_workings_break_at_their_sides(text: str, width: int) -> None:
+    page = board(text, paper=Paper(width))
+    head = [line for line in page.splitlines() if width_of(line) > width and " → " not in line]
+    assert [line for line in head if len(line.split()) > 3] == []
+    assert "= 61,706" in board(LENET, paper=Paper(width)).replace("\n", " ")
+
+
+def test_ascii_boards_are_ascii() -> None:
+    page = board(LENET, paper=Paper(unicode=False))
+    assert page.isascii()
+    assert "floor((i + 2p - k)/s) + 1 = floor((28 + 2*2 - 5)/1) + 1 = 28" in page
+
+
+def test_markdown_typesets_between_dollars() -> None:
+    analysis = analysis_of(CONV)
+    page = explain_pages.as_markdown(analysis, analysis.rows)
+    assert "### conv1: `conv 16 3x3 padding=same`" in page
+    assert r"- **params** $F \cdot \left(k_{h} \cdot k_{w} \cdot C\right) + F" in page
+    assert page.count("$") % 2 == 0
+
+
+def test_latex_aligns_equations_and_balances() -> None:
+    analysis = analysis_of(LENET)
+    page = explain_pages.as_latex(analysis, analysis.rows, dense=True)
+    assert page.count(r"\begin{align*}") == page.count(r"\end{align*}") > 0
+    assert page.count("{") == page.count("}")
+    assert page.count(r"\left(") == page.count(r"\right)")
+
+
+def test_json_holds_every_step_with_its_number() -> None:
+    analysis = analysis_of(LENET)
+    document = json.loads(explain_pages.as_json(analysis, analysis.rows, dense=True))
+    assert document["schema"] == "cnnspec/explanation/1"
+    first = {step["what"]: step for step in document["layers"][0]["steps"]}
+    assert (first["params"]["value"], first["params"]["worked"]) == (156, "6·(5·5·1) + 6 = 156")
+    assert "weights as a dense layer" in first
+    sums = [
+        step["value"] for layer in document["layers"] for step in layer["steps"] if step["what"] == "params"
+    ]
+    assert sum(sums) == 61706
+    assert document["symbols"]["k_h"] == "kernel height"

@@ -1,0 +1,98 @@
+"""The table of layers: goldens at several widths, branches, folds, columns, colour."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from showcase import GOLDENS, LENET, SPECS, WIDTHS, analysis_of, pages
+
+from cnnspec.views import table
+from cnnspec.views.columns import FIGURES, choose
+from cnnspec.views.paint import Paper, width_of
+
+ANSI = re.compile(r"\x1b\[[0-9;]*m")
+
+
+@pytest.mark.parametrize("name", sorted(pages()))
+def test_the_table_is_the_kept_one(name: str) -> None:
+    """``python tests/views/showcase.py`` writes them anew; look at what changed."""
+    assert pages()[name] == (GOLDENS / name).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("width", [*WIDTHS, 140, 50, 30])
+@pytest.mark.parametrize("spec", SPECS)
+def test_no_line_is_wider_than_the_page(spec: str, width: int) -> None:
+    page = table.render(analysis_of(SPECS[spec]), paper=Paper(width))
+    too_wide = [line for line in page.splitlines() if width_of(line) > max(width, 40)]
+    assert too_wide == []
+
+
+@pytest.mark.parametrize("width", [20, 40, 60, 80])
+def test_numbers_are_never_broken(width: int) -> None:
+    page = table.render(analysis_of(LENET), paper=Paper(width))
+    for number in ("61,706", "48,120", "10,164", "2,416"):
+        assert number in page
+
+
+def test_ascii_pages_are_ascii() -> None:
+    for spec in SPECS.values():
+        assert table.render(analysis_of(spec), paper=Paper(unicode=False)).isascii()
+
+
+def test_colour_changes_nothing_but_colour() -> None:
+    analysis = analysis_of(LENET)
+    plain, painted = table.render(analysis), table.render(analysis, paper=Paper(color=True))
+    assert painted != plain
+    bare = "\n".join(line.rstrip() for line in ANSI.sub("", painted).splitlines())
+    assert bare == plain.rstrip("\n")
+
+
+def test_narrow_pages_say_what_they_leave_out() -> None:
+    page = table.render(analysis_of(LENET), paper=Paper(40))
+    assert "no room for operation, receptive-field" in " ".join(page.split())
+
+
+def test_chosen_columns_all_appear_however_narrow_the_page() -> None:
+    page = table.render(analysis_of(LENET), paper=Paper(40), columns=tuple(FIGURES))
+    titles = next(line for line in page.splitlines() if "params" in line)
+    for figure in FIGURES.values():
+        assert figure.title in titles
+
+
+def test_unfolded_tables_show_every_layer() -> None:
+    analysis = analysis_of(SPECS["branches"])
+    folded, whole = table.render(analysis), table.render(analysis, folded=False)
+    assert folded.count("batchnorm2") < whole.count("batchnorm2")
+    assert "×3" in folded
+    assert "×" not in whole
+
+
+def test_a_folded_section_adds_up_all_its_turns() -> None:
+    analysis = analysis_of(SPECS["branches"])
+    page = table.render(analysis)
+    turns = sum(row.params for row in analysis.rows if row.name.startswith("residual"))
+    line = next(line for line in page.splitlines() if "×3" in line)
+    assert f"{turns:,}" in line
+
+
+def test_budgets_are_marked_kept_or_broken() -> None:
+    page = table.render(analysis_of(LENET))
+    assert "✓ expect params <= 62k (61,706)" in page
+    assert "✗ expect multiplies < 400k (416,520)" in page
+
+
+def test_unknown_columns_get_a_guess() -> None:
+    with pytest.raises(ValueError, match='no column "outptu"; did you mean "output"'):
+        choose(["outptu"])
+
+
+def test_a_batch_widens_shapes_and_memory_but_not_counts() -> None:
+    from cnnspec.analysis.report import analyze
+
+    network = analysis_of(LENET).network
+    page = table.render(analyze(network, batch=8), columns=("layer", "output", "params", "memory"))
+    assert "8x28x28x6" in page
+    assert "61,706" in page
+    assert "batch N = 8" in page
+    assert "150.5 kB" in page
