@@ -82,6 +82,7 @@ def _may_expand(work: Work, sentence: tree.Layer, context: Context, definition: 
         )  # fmt: skip
         return False
     work.need_room(context, sentence.word_span)
+    work.need_steps(work.bound.of_block(definition), sentence.word_span)
     if sentence.paths is not None:
         work.report(
             Diagnostic(

@@ -2,26 +2,86 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import product
+from math import prod
 from typing import Any, Final, Literal, get_args, get_origin
 
 from cnnspec.diagnostics import Misfit
-from cnnspec.layers.base import Layer, Shape, Shapes
+from cnnspec.layers.base import Layer, Shape, Shapes, Window
 from cnnspec.network.make import Made, make
 from cnnspec.network.values import Open
 
 LARGEST_WINDOW: Final = 64
 LARGEST_COUNT: Final = 4096
-WINDOWS: Final = ("kernel", "dilation", "stride", "padding")
+MOST_TRIED: Final = 20_000
+"""Combinations tried while a spec is read; ``cnnspec solve`` tries more."""
+
+WINDOWS: Final = frozenset(
+    {"kernel", "dilation", "stride", "padding", "output_padding", "amount", "scale", "to", "size"}
+)
+"""Options that are pixels; every other whole number is a count."""
+USUAL_WINDOWS: Final = (3, 5, 1, 7, 2)
+
+
+def is_count(kind: type[Layer], name: str) -> bool:
+    """Whether an option counts something: filters, units, groups."""
+    annotation = str(kind.model_fields[name].annotation)
+    return name not in WINDOWS and "int" in annotation
+
+
+def candidates(kind: type[Layer], name: str, inputs: Shapes) -> Iterator[Any]:
+    """The natural range of an option, the most usual value first."""
+    annotation = kind.model_fields[name].annotation
+    if annotation is bool:
+        yield from (True, False)
+        return
+    if name in WINDOWS:
+        longest = max(inputs[0][:-1], default=1) if inputs and inputs[0] else LARGEST_WINDOW
+        yield from pixels(name, min(longest, LARGEST_WINDOW))
+    elif is_count(kind, name):
+        yield from counts()
+    elif "float" in str(annotation):
+        yield from (n / 10 for n in range(11))
+    yield from _words(annotation)
+
+
+def pixels(name: str, longest: int) -> Iterator[int]:
+    """Lengths of windows: small and odd first; of paddings and the rest: small first."""
+    if name != "kernel":
+        yield from range(0 if name in ("padding", "output_padding", "amount") else 1, longest + 1)
+        return
+    usual = [n for n in USUAL_WINDOWS if n <= longest]
+    yield from usual
+    yield from sorted((n for n in range(1, longest + 1) if n not in usual), key=lambda n: (n % 2 == 0, n))
+
+
+def counts() -> Iterator[int]:
+    """Powers of two from 8, then every number."""
+    powers = [2**n for n in range(3, 13)]
+    yield from powers
+    yield from (n for n in range(1, LARGEST_COUNT + 1) if n not in powers)
+
+
+def _words(annotation: Any) -> Iterator[str]:
+    if get_origin(annotation) is Literal:
+        yield from (word for word in get_args(annotation) if isinstance(word, str))
+    else:
+        for part in get_args(annotation):
+            yield from _words(part)
 
 
 def solutions(
-    kind: type[Layer], options: Mapping[str, Any], inputs: Shapes, wanted: Callable[[Shape], bool]
-) -> Iterator[dict[str, Any]]:
-    """The options with every ``?`` replaced, such that the shape is wanted; the most usual first."""
+    kind: type[Layer], options: Mapping[str, Any], inputs: Shapes, claim: Sequence[int | None],
+    wanted: Callable[[Shape], bool],
+) -> Iterator[dict[str, Any]]:  # fmt: skip
+    """The options with every ``?`` replaced, such that the shape is wanted; the most usual first.
+
+    Of values that come to the same (``padding=2`` and ``padding=same``) only the first is given.
+    """
     opens = [name for name, value in options.items() if isinstance(value, Open)]
-    ranges = [list(fillings(kind, name, options[name], inputs)) for name in opens]
+    ranges = [_fillings(kind, name, options[name], inputs, claim) for name in opens]
+    seen = set()
     for values in by_usualness(ranges):
         trial = {**options, **dict(zip(opens, values, strict=True))}
         made = make(kind, trial)
@@ -32,69 +92,48 @@ def solutions(
         except Misfit:
             continue
         if wanted(shape):
-            yield trial
+            effect = (*(value for value in values if isinstance(value, bool)), *_effect(made, inputs, trial))
+            if effect not in seen:
+                seen.add(effect)
+                yield trial
+
+
+def _effect(made: Made, inputs: Shapes, trial: Mapping[str, Any]) -> tuple[Any, ...]:
+    windows: tuple[Window, ...] = made.layer.window(inputs)
+    others = tuple((name, value) for name, value in trial.items() if name not in WINDOWS)
+    return (windows, others)
 
 
 def by_usualness(ranges: list[list[Any]]) -> Iterator[tuple[Any, ...]]:
-    """All combinations, those whose ranks add up to least first."""
+    """Combinations, those whose ranks add up to least first; at most ``MOST_TRIED``."""
     if len(ranges) == 1:
         yield from ((value,) for value in ranges[0])
         return
+    while prod(map(len, ranges)) > MOST_TRIED:
+        longest = max(ranges, key=len)
+        ranges = [values[: len(longest) * 3 // 4] if values is longest else values for values in ranges]
     ranked = product(*(list(enumerate(values)) for values in ranges))
     for way in sorted(ranked, key=lambda pairs: sum(rank for rank, _ in pairs)):
         yield tuple(value for _, value in way)
 
 
-def fillings(kind: type[Layer], name: str, hole: Open, inputs: Shapes) -> Iterator[Any]:
-    """The values for one option; for ``?x3`` the sizes with its parts filled."""
+def _fillings(
+    kind: type[Layer], name: str, hole: Open, inputs: Shapes, claim: Sequence[int | None]
+) -> list[Any]:
+    """The values for one option; for ``?x3`` the sizes with its parts filled. A count divides the claim."""
+    found = list(candidates(kind, name, inputs))
+    if is_count(kind, name):
+        sizes = [size for size in claim if size]
+        found = [*dict.fromkeys([*sizes, *(n for n in found if n <= 64 or any(s % n == 0 for s in sizes))])]
     if not hole.parts:
-        yield from candidates(kind, name, inputs)
-        return
-    count = hole.parts.count(None)
-    numbers = [value for value in candidates(kind, name, inputs) if isinstance(value, int)]
-    ways = [(n,) for n in numbers] if count == 1 else list(product(numbers[:LARGEST_WINDOW], repeat=count))
-    for way in sorted(ways, key=lambda way: (len(set(way)) > 1, sum(map(numbers.index, way)))):
-        values = iter(way)
-        yield tuple(next(values) if part is None else part for part in hole.parts)
-
-
-def candidates(kind: type[Layer], name: str, inputs: Shapes) -> Iterator[Any]:
-    """The natural range of an option, the most usual value first."""
-    annotation = kind.model_fields[name].annotation
-    if annotation is bool:
-        yield from (True, False)
-        return
-    words = list(_words(annotation))
-    if name in WINDOWS:
-        yield from _window(name, max((*inputs[0][:-1], 1)) if inputs and inputs[0] else 1)
-    elif "int" in str(annotation):
-        yield from _counts(inputs)
-    elif "float" in str(annotation):
-        yield from (n / 10 for n in range(11))
-    yield from words
-
-
-def _window(name: str, longest: int) -> Iterator[int]:
-    if name == "padding":
-        yield from range(min(longest, LARGEST_WINDOW) + 1)
-    elif name == "kernel":
-        sizes = range(1, min(longest, LARGEST_WINDOW) + 1)
-        usual = [n for n in (3, 5, 1, 7, 2) if n in sizes]
-        yield from usual
-        yield from sorted((n for n in sizes if n not in usual), key=lambda n: (n % 2 == 0, n))
-    else:
-        yield from range(1, min(longest, LARGEST_WINDOW) + 1)
-
-
-def _counts(inputs: Shapes) -> Iterator[int]:
-    powers = [2**n for n in range(13)]
-    yield from (n for n in powers if n >= 8)
-    yield from (n for n in range(1, LARGEST_COUNT + 1) if n not in powers[3:])
-
-
-def _words(annotation: Any) -> Iterator[str]:
-    if get_origin(annotation) is Literal:
-        yield from (word for word in get_args(annotation) if isinstance(word, str))
-    else:
-        for part in get_args(annotation):
-            yield from _words(part)
+        return found
+    numbers = [value for value in found if isinstance(value, int)]
+    missing = hole.parts.count(None)
+    ways = sorted(
+        product(range(len(numbers)), repeat=missing), key=lambda way: (len(set(way)) > 1, sum(way))
+    )[:MOST_TRIED]
+    filled = []
+    for way in ways:
+        values = iter(numbers[n] for n in way)
+        filled.append(tuple(next(values) if part is None else part for part in hole.parts))
+    return filled

@@ -9,9 +9,10 @@ from cnnspec.diagnostics import Diagnostic, Fix, Severity
 from cnnspec.layers.base import Layer, Shape, Shapes, show
 from cnnspec.network.candidates import solutions
 from cnnspec.network.scope import Context
-from cnnspec.network.values import Open, Value, open_fault, written
+from cnnspec.network.values import Fault, Open, Value, written
 from cnnspec.network.work import Work
 from cnnspec.syntax import tree
+from cnnspec.text import Span
 
 MOST_SHOWN: Final = 6
 AXES: Final = {1: ("size",), 2: ("width", "channels"), 3: ("height", "width", "channels"),
@@ -30,7 +31,7 @@ def fits(claim: tuple[int | None, ...], shape: Shape) -> bool:
 def check_claim(work: Work, sentence: tree.Layer, claim: tree.Size, node: int, context: Context) -> None:
     """Reports a wrong claim with its working; what follows is then in doubt."""
     shape = work.nodes[node].output
-    if fits(claim.parts, shape) or node in work.doubtful:
+    if fits(claim.parts, shape) or node in work.doubtful or work.faults.after_break(claim.span):
         return
     work.report(
         Diagnostic(
@@ -71,65 +72,83 @@ def solve_here(
     """The options with every ``?`` replaced, found from the layer's own claim."""
     opens = {name: value for name, value in options.items() if isinstance(value, Open)}
     claim = sentence.claim
-    if claim is None or claim.parts == (None,) or shapes is None:
-        if shapes is not None or claim is None:
-            _leave_open(work, opens, context)
+    if shapes is None:
         return None
-    target = claim.parts
-    found = list(islice(solutions(kind, options, shapes, lambda shape: fits(target, shape)), MOST_SHOWN + 1))
+    if claim is None or claim.parts == (None,):
+        _leave_open(work, opens, context)
+        return None
+    search = Search(kind, options, opens, claim, shapes)
+    found = search.found()
     if not found:
-        work.report(_none(sentence, claim, kind, options, opens, shapes, work), context)
+        work.report(search.none(), context)
         return None
     for name, value in opens.items():
-        work.solved[value.span] = found[0][name]
+        _remember(work, value, found[0][name])
     if len(found) > 1:
-        work.report(_several(opens, found), context)
+        work.report(search.several(found), context)
     return found[0]
 
 
 def _leave_open(work: Work, opens: dict[str, Open], context: Context) -> None:
     for value in opens.values():
-        work.unsolved[value.span] = value
-        work.report(open_fault(value).diagnostic, context)
+        fault = work.left_open(value)
+        if isinstance(fault, Fault):
+            work.report(fault.diagnostic, context)
 
 
-def _several(opens: dict[str, Open], found: list[dict[str, Any]]) -> Diagnostic:
-    ways = [", ".join(f"{name}={written(way[name])}" for name in opens) for way in found]
-    more = ", …" if len(found) > MOST_SHOWN else ""
-    first = next(iter(opens.values()))
-    return Diagnostic(
-        "several-solutions",
-        f"several values fit this shape; {ways[0]} is taken",
-        first.span,
-        severity=Severity.NOTE,
-        notes=(f"all of these fit: {'; '.join(ways[:MOST_SHOWN])}{more}",),
-        help=("write the one that is meant",),
-    )
+def _remember(work: Work, hole: Open, value: Any) -> None:
+    whole, parts = (value, hole.parts) if hole.parts else ((value,), (None,))
+    missing = (size for size, part in zip(whole, parts, strict=True) if part is None)
+    work.solved.update(zip(hole.spans, missing, strict=True))
 
 
-def _none(
-    sentence: tree.Layer, claim: tree.Size, kind: type[Layer], options: dict[str, Value],
-    opens: dict[str, Open], shapes: Shapes, work: Work,
-) -> Diagnostic:  # fmt: skip
-    reachable: dict[Shape, dict[str, Any]] = {}
+class Search:
+    """The unknowns of one layer against its claimed shape."""
 
-    def collect(shape: Shape) -> bool:
-        reachable.setdefault(shape, {})
-        return False
+    def __init__(
+        self,
+        kind: type[Layer],
+        options: dict[str, Value],
+        opens: dict[str, Open],
+        claim: tree.Size,
+        shapes: Shapes,
+    ) -> None:
+        self.kind, self.options, self.opens, self.claim, self.shapes = kind, options, opens, claim, shapes
+        self.met: dict[Shape, None] = {}
 
-    for _ in solutions(kind, options, shapes, collect):
-        pass
-    near = sorted(reachable, key=lambda shape: _distance(shape, claim.parts))[:4]
-    names = " and ".join(opens)
-    return Diagnostic(
-        "no-solution",
-        f"no {names} gives {claim.span.text}",
-        next(iter(opens.values())).span,
-        notes=(f"{show(shapes[0])} flows in",),
-        help=(f"the nearest shapes that can be had: {', '.join(map(show, near))}",) if near else (),
-    )
+    def found(self) -> list[dict[str, Any]]:
+        """The solutions, the most usual first; a few of them when there are many."""
+
+        def wanted(shape: Shape) -> bool:
+            self.met.setdefault(shape)
+            return fits(self.claim.parts, shape)
+
+        ways = solutions(self.kind, self.options, self.shapes, self.claim.parts, wanted)
+        return list(islice(ways, MOST_SHOWN + 1))
+
+    @property
+    def _first(self) -> Span:
+        return next(iter(self.opens.values())).span
+
+    def several(self, found: list[dict[str, Any]]) -> Diagnostic:
+        ways = [", ".join(f"{name}={written(way[name])}" for name in self.opens) for way in found]
+        more = "; …" if len(found) > MOST_SHOWN else ""
+        return Diagnostic(
+            "several-solutions", f"several values fit this shape; {ways[0]} is taken", self._first,
+            severity=Severity.NOTE, notes=(f"all of these fit: {'; '.join(ways[:MOST_SHOWN])}{more}",),
+            help=("write the one that is meant",),
+        )  # fmt: skip
+
+    def none(self) -> Diagnostic:
+        near = sorted(self.met, key=lambda shape: distance(shape, self.claim.parts))[:4]
+        return Diagnostic(
+            "no-solution", f"no {' and '.join(self.opens)} gives {self.claim.span.text}", self._first,
+            notes=(f"{' and '.join(map(show, self.shapes))} flows in",),
+            help=(f"the nearest shapes that can be had: {', '.join(map(show, near))}",) if near else (),
+        )  # fmt: skip
 
 
-def _distance(shape: Shape, claim: tuple[int | None, ...]) -> tuple[int, int]:
+def distance(shape: Shape, claim: tuple[int | None, ...]) -> tuple[int, int]:
+    """How far a shape is from a claim: first in axes, then in sizes."""
     pairs = zip(shape, claim, strict=False)
     return abs(len(shape) - len(claim)), sum(abs(a - b) for a, b in pairs if b is not None)

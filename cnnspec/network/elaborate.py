@@ -51,11 +51,9 @@ def elaborate(
     ``read_use`` gives the files that ``use`` names, by their path from the spec's folder;
     ``unknowns`` gives values for the places of ``?``; ``extra`` are faults found before.
     """
-    work = Work(unknowns or {}, run)
+    work = Work(unknowns or {}, run, extra)
     module = Module("")
     context = Context(Frame(module, reserved=labels_in(spec.statements)), module.values)
-    for diagnostic in extra:
-        work.report(diagnostic)
     name, recipe = "", None
     expectations: tuple[Expectation, ...] = ()
     try:
@@ -81,7 +79,7 @@ def _result(
                 help=("begin with what flows in: input height x width x channels, such as input 28x28x1",),
             )
         )  # fmt: skip
-    diagnostics = tuple(sorted(work.diagnostics.values(), key=lambda item: item.sort_key))
+    diagnostics = work.faults.sorted()
     network = None
     if work.nodes:
         last = work.current if work.current is not None else _last_of_main_chain(work)

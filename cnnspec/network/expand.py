@@ -13,7 +13,7 @@ from cnnspec.network.graph import InputLayer, Node
 from cnnspec.network.scope import Context
 from cnnspec.network.sentence import place_layer, unknown_word
 from cnnspec.network.values import Fault, Hole, truth, written
-from cnnspec.network.work import AXIS_VALUES, MOST_STEPS, Work
+from cnnspec.network.work import AXIS_VALUES, Work
 from cnnspec.syntax import tree
 
 RESERVED: Final = (*AXIS_VALUES, "yes", "no")
@@ -52,10 +52,10 @@ def _unknown(work: Work, sentence: tree.Layer, context: Context) -> None:
         if label is not None:
             work.labels[label] = None
         return
-    before = dict(work.diagnostics)
+    before = dict(work.faults.items)
+    work.guessed = True
     place_layer(work, sentence, context, meant)
-    work.diagnostics = before
-    work.doubt()
+    work.faults.items = before
 
 
 def _no_input(work: Work, sentence: tree.Layer) -> None:
@@ -143,9 +143,7 @@ def _repeat(work: Work, statement: tree.Repeat, context: Context) -> None:
         work.current = None
         return
     work.need_room(context, statement.span)
-    room = MOST_STEPS - work.steps
-    if turns > room or turns * least_steps(statement.body, context) > room:
-        work.too_large(statement.span)
+    work.need_steps(turns * (1 + work.bound.of(statement.body, context.frame.module)), statement.span)
     title, repeat = f"repeat {turns}", work.groups + 1
     for turn in range(turns):
         work.step(statement.span)
@@ -171,17 +169,6 @@ def _turns(work: Work, statement: tree.Repeat, context: Context) -> int | None:
         )  # fmt: skip
         return None
     return value
-
-
-def least_steps(statements: tuple[tree.Statement, ...], context: Context) -> int:
-    """A quick lower bound of what one turn expands to, from its plain numbers alone."""
-    count = 1
-    for statement in statements:
-        if isinstance(statement, tree.Layer):
-            count += 1
-        elif isinstance(statement, tree.Repeat) and isinstance(statement.count, tree.Number):
-            count += int(max(0, statement.count.value)) * least_steps(statement.body, context)
-    return min(count, MOST_STEPS + 1)
 
 
 def _if(work: Work, statement: tree.If, context: Context) -> None:

@@ -114,9 +114,8 @@ class Network:
         return self.by_name[name]
 
     def __repr__(self) -> str:
-        return (
-            f"<Network {self.name}: {show(self.input)} -> {len(self.layers)} layers -> {show(self.output)}>"
-        )
+        name = f" {self.name}" if self.name else ""
+        return f"<Network{name}: {show(self.input)} -> {len(self.layers)} layers -> {show(self.output)}>"
 
     def build(self, seed: int = 0, backend: str = "numpy", **options: Any) -> Any:
         """A model with weights that runs and trains, on a backend found by its name."""

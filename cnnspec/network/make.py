@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from cnnspec.diagnostics import Misfit, nearest
 from cnnspec.layers.base import Layer, Shape, Shapes
-from cnnspec.network.values import written
+from cnnspec.network.values import LARGEST, written
 
 MOST_KEPT: Final = 20_000
 """Made layers kept for later; beyond that the store is emptied."""
@@ -33,7 +33,13 @@ class Made:
         """The output's shape; raises Misfit where the inputs do not fit."""
         known = self.answers.get(inputs)
         if known is None:
-            known = self.answers[inputs] = self.layer.shape(inputs)
+            known = self.layer.shape(inputs)
+            if max(known) > LARGEST:
+                raise Misfit(
+                    "tensor-too-large", f"{self.layer.word} would give more values than any machine holds",
+                    notes=("the largest size allowed is 10^15",),
+                )  # fmt: skip
+            self.answers[inputs] = known
         return known
 
 
@@ -46,6 +52,11 @@ class Wrong:
     message: str
     help: tuple[str, ...] = ()
     replacement: str | None = None
+    missing: str | None = None
+
+    @property
+    def names(self) -> frozenset[str | None]:
+        return frozenset((self.option, self.missing)) - {None}
 
 
 _store: dict[Any, Made] = {}
@@ -67,26 +78,15 @@ def make(kind: type[Layer], options: Mapping[str, Any]) -> Made | tuple[Wrong, .
 
 
 def _construct(kind: type[Layer], options: Mapping[str, Any]) -> Made | tuple[Wrong, ...]:
-    wrongs = [*_missing(kind, options), *_truths(kind, options)]
-    if wrongs:
-        return tuple(wrongs)
+    wrongs = _truths(kind, options)
+    faulty = {wrong.option for wrong in wrongs}
     try:
-        return Made(kind(**options))
+        made = Made(kind(**{name: value for name, value in options.items() if name not in faulty}))
     except Misfit as misfit:
-        return (Wrong(misfit.option, misfit.code, misfit.message, misfit.help),)
+        return (*wrongs, Wrong(misfit.option, misfit.code, misfit.message, misfit.help))
     except ValidationError as error:
-        return _translate(kind, options, error)
-
-
-def _missing(kind: type[Layer], options: Mapping[str, Any]) -> list[Wrong]:
-    names = [name for name, field in kind.model_fields.items() if field.is_required() and name not in options]
-    return [
-        Wrong(
-            None, "missing-option", f"{kind.word} needs {_article(name)}",
-            help=(f"write {usage(kind)}",),
-        )
-        for name in names
-    ]  # fmt: skip
+        return (*wrongs, *(w for w in _translate(kind, options, error) if w.names.isdisjoint(faulty)))
+    return tuple(wrongs) or made
 
 
 def bound(made: Made, referred: tuple[tuple[Layer, Shapes], ...]) -> Made:
@@ -102,8 +102,9 @@ def usage(kind: type[Layer]) -> str:
     return " ".join((kind.word, *kind.positional))
 
 
-def _article(name: str) -> str:
-    return f"its {name}"
+def sample(kind: type[Layer]) -> str:
+    """A layer as one might write it: ``conv 16 3x3``."""
+    return " ".join((kind.word, *(_SAMPLES.get(name, name) for name in kind.positional)))
 
 
 def _truths(kind: type[Layer], options: Mapping[str, Any]) -> list[Wrong]:
@@ -133,6 +134,9 @@ def _translate(kind: type[Layer], options: Mapping[str, Any], error: ValidationE
 def _wrong(kind: type[Layer], name: str | None, value: Any, faults: list[Any]) -> Wrong:
     if name is None:
         return Wrong(None, "wrong-option", f"{kind.word}: {_must(faults[0], value)}")
+    if faults[0]["type"] == "missing":
+        help = (f"write {usage(kind)}, such as {sample(kind)}",) if name in kind.positional else ()
+        return Wrong(None, "missing-option", f"{kind.word} needs its {name}", help, missing=name)
     words = [word for fault in faults for word in _choices(fault)]
     others = [fault for fault in faults if fault["type"] != "literal_error"]
     if isinstance(value, str) and words:
@@ -160,15 +164,20 @@ def _choices(fault: Any) -> list[str]:
 
 def _must(fault: Any, value: Any) -> str:
     kind, context = fault["type"], fault.get("ctx", {})
-    if kind in _MUST:
-        return _MUST[kind].format(**context)
     if kind == "greater_than" and isinstance(value, int | tuple) and context["gt"] == 0:
         return "must be at least 1"
+    if kind in _MUST:
+        return _MUST[kind].format(**context)
     if kind in ("value_error", "assertion_error"):
         return str(context["error"])
     text = str(fault["msg"])
     return "must be " + text.removeprefix("Input should be ").removeprefix("a valid ")
 
+
+_SAMPLES: Final = {
+    "filters": "16", "kernel": "3x3", "units": "10", "rate": "0.5", "to": "7x7x64", "amount": "1",
+    "scale": "2", "groups": "4", "start": "0", "stop": "16", "pool": "pool1", "multiplier": "1",
+}  # fmt: skip
 
 _MUST: Final = {
     "int_type": "must be a whole number",

@@ -31,7 +31,7 @@ OPTION_SYNONYMS = {
 
 def place_layer(work: Work, sentence: tree.Layer, context: Context, kind: type[Layer]) -> None:
     """Adds the node of a layer and makes it current; what cannot be known becomes a hole."""
-    if place_quickly(work, sentence, context, kind):
+    if not work.guessed and place_quickly(work, sentence, context, kind):
         return
     inputs = inputs_of(work, sentence, context, kind)
     options = options_of(work, sentence, context, kind)
@@ -47,6 +47,9 @@ def place_layer(work: Work, sentence: tree.Layer, context: Context, kind: type[L
     work.current = node
     if label is not None:
         work.labels[label] = node
+    if node is not None and work.guessed:
+        work.doubtful.add(node)
+    work.guessed = False
     if node is not None and sentence.claim is not None:
         check_claim(work, sentence, sentence.claim, node, context)
 
@@ -91,7 +94,7 @@ def _without(work: Work, kind: type[Layer], options: Options, wrongs: tuple[Wron
     made = make(kind, {name: value for name, value in options.items() if name not in faulty})
     if not isinstance(made, Made):
         return None
-    work.doubt()
+    work.guessed = True
     return made
 
 
@@ -122,7 +125,7 @@ def options_of(work: Work, sentence: tree.Layer, context: Context, kind: type[La
     for option in sentence.options:
         if option.name not in fields:
             work.report(_unknown_option(option, kind), context)
-            work.doubt()
+            work.guessed = True
         elif option.name in values:
             work.report(repeated_option(option, positional[: len(sentence.arguments)]), context)
         else:

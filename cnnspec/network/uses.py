@@ -10,9 +10,10 @@ from typing import Final
 
 from cnnspec.diagnostics import Diagnostic, Label, SpecError
 from cnnspec.layers.roll import LAYERS
+from cnnspec.network.limits import DEEPEST
 from cnnspec.network.scope import Context, Definition, Frame, Module
 from cnnspec.network.values import Fault
-from cnnspec.network.work import DEEPEST, Work
+from cnnspec.network.work import Work
 from cnnspec.syntax import tree
 from cnnspec.text import Source
 

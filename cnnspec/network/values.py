@@ -35,6 +35,13 @@ class Open:
     def __init__(self, span: Span, spans: tuple[Span, ...], parts: tuple[int | None, ...] = ()) -> None:
         self.span, self.spans, self.parts = span, spans, parts
 
+    def filled(self, values: Mapping[Span, Any]) -> Any:
+        """The value with every ``?`` replaced; ``values`` holds one for each of ``spans``."""
+        if not self.parts:
+            return values[self.span]
+        found = iter([values[span] for span in self.spans])
+        return tuple(next(found) if part is None else part for part in self.parts)
+
 
 class Fault(Misfit):
     """A misfit that knows its place."""
@@ -98,10 +105,8 @@ def _size(expression: tree.Size, lookup: Lookup, unknowns: Unknowns) -> Value:
     if None not in parts:
         return parts
     spans = unknown_places(expression)
-    if any(span not in unknowns for span in spans):
-        return Open(expression.span, spans, parts)
-    values = iter([unknowns[span] for span in spans])
-    return tuple(next(values) if part is None else part for part in parts)
+    hole = Open(expression.span, spans, parts)
+    return hole if any(span not in unknowns for span in spans) else cast(Value, hole.filled(unknowns))
 
 
 def _name(expression: tree.Name, lookup: Lookup, unknowns: Unknowns) -> Value:
@@ -160,7 +165,7 @@ def _arithmetic(sign: str, x: float, y: float, expression: tree.Binary) -> Value
     if sign in ("//", "%") and y == 0:
         raise Fault(
             "division-by-zero", f"{written(x)} {sign} 0 has no value", expression.span,
-            notes=(f"{expression.right.span.text} is 0 here",),
+            notes=() if expression.right.span.text == "0" else (f"{expression.right.span.text} is 0 here",),
         )  # fmt: skip
     return _checked(_ARITHMETIC[sign](x, y), expression.span)
 

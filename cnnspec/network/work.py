@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Iterable
 from typing import Any, Final, TypeAlias
 
-from cnnspec.diagnostics import Diagnostic, Label, Misfit, Severity, nearest
+from cnnspec.diagnostics import Diagnostic, Label, Misfit, nearest
 from cnnspec.layers.base import Shape, show
+from cnnspec.network.faults import Faults
 from cnnspec.network.graph import Group, Node, Output
+from cnnspec.network.limits import DEEPEST, MOST_STEPS, Bound
 from cnnspec.network.make import Made
 from cnnspec.network.naming import Names
 from cnnspec.network.scope import Context
@@ -16,10 +17,6 @@ from cnnspec.network.values import Fault, Hole, Open, Unknowns, Value, Word, eva
 from cnnspec.syntax import tree
 from cnnspec.text import Span
 
-MOST_STEPS: Final = 100_000
-"""Layers, block uses and turns that a spec may expand to."""
-DEEPEST: Final = 100
-"""Braces inside braces, blocks and their uses included."""
 AXIS_VALUES: Final = {"C": -1, "W": -2, "H": -3, "D": -4}
 
 
@@ -33,42 +30,36 @@ class Stop(Exception):
 class Work:
     """One elaboration in progress; ``current`` is the node that flows on, None where it is not known."""
 
-    def __init__(self, unknowns: Unknowns, run: Run) -> None:
-        self.unknowns, self.run = unknowns, run
+    def __init__(self, unknowns: Unknowns, run: Run, before: Iterable[Diagnostic] = ()) -> None:
+        self.faults = Faults(before)
+        self.unknowns, self.run = dict(unknowns), run
         self.nodes: list[Node] = []
         self.current: int | None = None
         self.names = Names()
         self.labels: dict[str, int | None] = {}
         self.heads: list[Output] = []
-        self.diagnostics: dict[tuple[object, ...], Diagnostic] = {}
         self.doubtful: set[int] = set()
         self.unsolved: dict[Span, Open] = {}
-        self.solved: dict[Span, object] = {}
+        self.solved: dict[Span, Any] = {}
         self.steps = self.groups = 0
         self.seen_input: tree.Input | None = None
         self.plans: dict[int, Any] = {}
-
-    # Faults ---------------------------------------------------------------------
+        self.bound = Bound()
+        self.guessed = False
 
     def report(self, diagnostic: Diagnostic, context: Context | None = None) -> None:
-        """Adds a fault once for each place; inside a block, the use that led there is named."""
-        calls = context.frame.calls if context else ()
-        if calls:
-            call = calls[-1]
-            label = Label(call.span, f"in this use of {call.word}")
-            diagnostic = replace(diagnostic, labels=(*diagnostic.labels, label))
-        span = diagnostic.span
-        place = (diagnostic.code, span.source.name, span.start, span.end) if span else (diagnostic,)
-        self.diagnostics.setdefault(place, diagnostic)
-
-    @property
-    def has_errors(self) -> bool:
-        return any(item.severity is Severity.ERROR for item in self.diagnostics.values())
+        """Adds a fault."""
+        self.faults.add(diagnostic, context)
 
     def step(self, span: Span, more: int = 1) -> None:
         """Counts what is expanded; raises Stop at the limit."""
         self.steps += more
         if self.steps > MOST_STEPS:
+            self.too_large(span)
+
+    def need_steps(self, more: int, span: Span) -> None:
+        """Stops before expanding what cannot fit."""
+        if self.steps + more > MOST_STEPS:
             self.too_large(span)
 
     def too_large(self, span: Span) -> None:
@@ -98,25 +89,36 @@ class Work:
         if type(expression) is tree.Name:
             bound = context.get(expression.text)
             if bound is not None:
-                return bound
+                return bound if type(bound) is not Open else self._now(bound)
 
         def lookup(name: tree.Name) -> Value:
             bound = context.get(name.text)
             if bound is not None:
-                return bound
+                return bound if type(bound) is not Open else self._now(bound)
             if name.text in AXIS_VALUES:
                 return self.axis(name)
             return Word(name.text)
 
         return evaluate(expression, lookup, self.unknowns)
 
+    def _now(self, value: Open) -> Value:
+        """The value of a ``?`` that has been found since it was read."""
+        return value.filled(self.solved) if self.solved.keys() >= set(value.spans) else value
+
     def closed(self, expression: tree.Expression, context: Context) -> Value:
         """As ``value``, where a ``?`` has no business."""
         value = self.value(expression, context)
         if isinstance(value, Open):
-            self.unsolved[value.span] = value
-            raise open_fault(value)
+            raise self.left_open(value)
         return value
+
+    def left_open(self, value: Open) -> Fault | Hole:
+        """What to raise for a ``?`` that nothing decides; one that mends a broken line is a hole."""
+        if value.spans[0].text != "?":
+            return Hole()
+        for span in value.spans:
+            self.unsolved.setdefault(span, value)
+        return open_fault(value)
 
     def axis(self, name: tree.Name) -> int:
         """``H``, ``W``, ``C`` or ``D`` of the tensor that flows in here."""
@@ -176,11 +178,6 @@ class Work:
             self.doubtful.add(index)
         return index
 
-    def doubt(self) -> None:
-        """What follows from here hangs on a guess: its faults are not reported."""
-        if self.current is not None:
-            self.doubtful.add(self.current)
-
     def new_group(self, title: str, turn: int = 0, turns: int = 1, repeat: int | None = None) -> Group:
         self.groups += 1
         return Group(title, self.groups, turn, turns, repeat)
@@ -214,8 +211,8 @@ class Work:
 
     def _labels_in_sight(self, context: Context) -> list[str]:
         prefixes = context.frame.prefixes
-        return sorted({full.removeprefix(prefix) for full in self.labels for prefix in prefixes
-                       if full.startswith(prefix)} - {"input"})  # fmt: skip
+        near = [name for name in list(self.labels)[-200:] if name != "input"]
+        return sorted({name[len(p) :] for name in near for p in prefixes if name.startswith(p)})
 
     def flow(self, node: int) -> str:
         """``28x28x1 flows in from input, line 3``."""
@@ -225,7 +222,7 @@ class Work:
 
     def misfit(self, misfit: Misfit, span: Span, inputs: tuple[int, ...], context: Context) -> None:
         """Reports that the inputs do not fit, unless a fault before already spoilt them."""
-        if not self.doubtful.isdisjoint(inputs):
+        if self.guessed or self.faults.after_break(span) or not self.doubtful.isdisjoint(inputs):
             return
         labels = tuple(
             Label(source.span, f"{show(source.output)} from {source.name}")
@@ -243,4 +240,4 @@ def _guess(meant: str | None, known: list[str], what: str) -> tuple[str, ...]:
 
 
 def _axes_of(shape: Shape) -> list[str]:
-    return [name for name, position in AXIS_VALUES.items() if len(shape) >= -position]
+    return [name for name, position in reversed(AXIS_VALUES.items()) if len(shape) >= -position]
