@@ -7,6 +7,7 @@ ones, whose ordinals have moved on, look changed.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from difflib import SequenceMatcher
@@ -158,23 +159,32 @@ def _tokens(rows: Sequence[Row]) -> list[Any]:
 
 
 def _by_name(before: Sequence[Row], after: Sequence[Row]) -> Iterator[Pair]:
-    """Rows of equal name and kind first, then of equal kind in order, then one by one what is left."""
-    matches: dict[int, Row] = {}
-    left = {id(row): row for row in before}
+    """Rows of equal name and kind are matched first, then those of equal kind in order."""
+    matches = _matches(before, after)
+    partners = set(matches.values())
+    gone = deque(n for n in range(len(before)) if n not in partners)
+    for n, row in enumerate(after):
+        partner = matches.get(n)
+        while partner is not None and gone and gone[0] < partner:
+            yield Pair(before[gone.popleft()], None)
+        yield Pair(None if partner is None else before[partner], row)
+    yield from (Pair(before[n], None) for n in gone)
+
+
+def _matches(before: Sequence[Row], after: Sequence[Row]) -> dict[int, int]:
+    """Place in ``after`` -> place in ``before``."""
+    matches: dict[int, int] = {}
+    left = dict(enumerate(before))
     for key in (_name_and_kind, _kind):
-        waiting: dict[Any, list[Row]] = {}
-        for row in left.values():
-            waiting.setdefault(key(row), []).append(row)
-        for row in after:
+        waiting: dict[Any, deque[int]] = {}
+        for n, row in left.items():
+            waiting.setdefault(key(row), deque()).append(n)
+        for n, row in enumerate(after):
             found = waiting.get(key(row))
-            if id(row) not in matches and found:
-                matches[id(row)] = found.pop(0)
-                del left[id(matches[id(row)])]
-    for row in before:
-        if id(row) in left:
-            yield Pair(row, None)
-    for row in after:
-        yield Pair(matches.get(id(row)), row)
+            if n not in matches and found:
+                matches[n] = found.popleft()
+                del left[matches[n]]
+    return matches
 
 
 def _name_and_kind(row: Row) -> tuple[str, str]:

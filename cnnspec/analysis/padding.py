@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from math import prod
 
-from cnnspec.formula import Formula, Number, Symbol, product
+from cnnspec.formula import Formula, Symbol, product
 from cnnspec.layers.base import AXES, AXIS_NAMES, Layer, Shapes, Slide, Spread, Window, spatial
 
 
@@ -36,20 +36,16 @@ def real_multiplies(layer: Layer, inputs: Shapes, law: Formula) -> Formula:
 
 
 def real_additions(layer: Layer, inputs: Shapes, law: Formula, multiplies: Formula) -> Formula:
-    """Additions that go with the real taps: one less than the taps, one more for a bias."""
-    counted = layer.multiplies(inputs)
-    if counted.value == multiplies.value:
+    """Additions that go with the real taps: one less than the taps of an output, one more for a bias."""
+    if layer.multiplies(inputs).value == multiplies.value:
         return law
+    products = Symbol("multiplies", multiplies.value, "products on real pixels")
+    if getattr(layer, "bias", False):
+        return products
     windows, shape = layer.window(inputs), layer.shape(inputs)
-    bias = prod(shape) if getattr(layer, "bias", False) else 0
-    empty = prod(shape) - shape[-1] * prod(
-        _reached(window, i, o)
-        for window, i, o in zip(windows, spatial(inputs[0]), spatial(shape), strict=True)
-    )
-    outputs = Symbol("outputs", prod(shape), "output values") - Number(empty) if empty else None
-    first = outputs or Symbol("outputs", prod(shape), "output values")
-    law = Symbol("multiplies", multiplies.value, "multiplications on real pixels") - first
-    return law + Symbol("biases", bias, "a bias for each output") if bias else law
+    sizes = zip(windows, spatial(inputs[0]), spatial(shape), strict=True)
+    places = prod(_reached(window, i, o) for window, i, o in sizes)
+    return products - Symbol("outputs", shape[-1] * places, "outputs with a tap on a real pixel")
 
 
 def pairs_of(window: Window, size: int, outputs: int) -> int:
@@ -75,10 +71,10 @@ def _steps_inside(offset: int, stride: int, size: int, steps: int) -> int:
 
 def _reached(window: Window, size: int, outputs: int) -> int:
     """Output positions with at least one tap on a real pixel."""
-    return sum(1 for position in range(outputs) if any(taps(window, position, size)))
+    return sum(1 for position in range(outputs) if any(_taps(window, position, size)))
 
 
-def taps(window: Window, position: int, size: int) -> list[bool]:
+def _taps(window: Window, position: int, size: int) -> list[bool]:
     """For each tap of an output position, whether it falls on a real pixel."""
     if isinstance(window, Slide):
         start = position * window.stride - window.before
