@@ -232,6 +232,8 @@ class Builder:
         return tree.Name(text, Span(self.source, start, start + len(text)))
 
     def _number(self, text: str, span: Span) -> int | float:
+        if len(text) < 18 and text.isdigit():
+            return int(text)
         digits, suffix = (text[:-1], text[-1]) if text[-1] in _SUFFIXES else (text, "")
         if len(text) > 40 or float(digits) * _SUFFIXES.get(suffix, 1) >= LARGEST:
             self._problem(

@@ -21,10 +21,10 @@ from cnnspec.syntax.slips import diagnose
 from cnnspec.syntax.tree import Comment, Spec
 from cnnspec.text import Source
 
-LONGEST: Final = 1_000_000
-"""Characters of a spec; a thousand times the longest example."""
+LONGEST: Final = 250_000
+"""Characters of a spec: some 20,000 layers, read in about a second."""
 MOST_ERRORS: Final = 20
-_PATIENCE: Final = 300_000
+_PATIENCE: Final = 250_000
 """Characters read again and again while mending, about a second's worth."""
 
 _COMMENTS: Final = re.compile(r'"[^"\n]*"|#[^\n]*')

@@ -46,14 +46,14 @@ def binding(node: tree.Expression) -> int:
     return _BINDING.get(node.operator, COMPARISON) if isinstance(node, tree.Binary) else ATOM
 
 
-def argument(node: tree.Expression) -> str:
+def argument(node: tree.Expression, least: int = SUM) -> str:
     """An expression among others: tight, and in parentheses when it has words or comparisons."""
-    return _within(node, SUM, tight=True)
+    return _within(node, least, tight=True)
 
 
-def arguments(nodes: tuple[tree.Expression, ...]) -> str:
+def arguments(nodes: tuple[tree.Expression, ...], least: int = SUM) -> str:
     """The arguments with a space before each; a sign after the first would be read as a minus."""
-    texts = [argument(node) for node in nodes]
+    texts = [argument(node, least) for node in nodes]
     return "".join(f" ({text})" if n and text.startswith("-") else f" {text}" for n, text in enumerate(texts))
 
 
@@ -87,7 +87,7 @@ def _(node: tree.Layer) -> str:
 
 @opening.register
 def _(node: tree.Setting) -> str:
-    return node.word + arguments(node.arguments) + options(node.options)
+    return node.word + arguments(node.arguments, least=PRODUCT) + options(node.options)
 
 
 @opening.register
