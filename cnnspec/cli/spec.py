@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
@@ -87,9 +87,8 @@ def read(spec: str | None, inline: str | None) -> Reading:
 
     source = read_source(spec, inline)
     tree, faults = parse_tolerant(source)
-    found = elaborate(tree, read_use=folder_reader(_folder_of(source)))
-    together = sorted((*faults, *found.diagnostics), key=lambda item: item.sort_key)
-    return Reading(source, tree, replace(found, diagnostics=tuple(together)))
+    found = elaborate(tree, read_use=folder_reader(_folder_of(source)), extra=faults)
+    return Reading(source, tree, found)
 
 
 def load(spec: str | None, inline: str | None) -> Elaborated:
