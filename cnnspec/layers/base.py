@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
-from math import prod
+from math import gcd, prod
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -316,14 +316,15 @@ def need_spatial(word: str, shape: Shape, fewest: int = 1, most: int = 3) -> Non
         )
 
 
-def need_groups(what: str, count: int, groups: int) -> None:
-    """Refuse a count that the groups do not divide."""
+def need_groups(what: str, count: int, groups: int, also: int = 0) -> None:
+    """Refuse a count that the groups do not divide; ``also`` is another count they must divide."""
     if count % groups:
+        divided = f"{count} and {also}" if also not in (0, count) else str(count)
         raise Misfit(
             "groups-do-not-divide",
             f"{count} {what} cannot be cut into {groups} equal groups",
             notes=(f"{count} = {count // groups}·{groups} + {count % groups}",),
-            help=(f"take a number of groups that divides {count}: {_divisors(count)}",),
+            help=(f"take a number of groups that divides {divided}: {_divisors(gcd(count, also))}",),
             option="groups",
         )
 

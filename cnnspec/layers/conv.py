@@ -97,8 +97,8 @@ class Conv(Kernelled):
         return None if self.connections is None else connections.read(self.connections)
 
     def output(self, inputs: Shapes) -> tuple[Formula, ...]:
-        need_groups("input channels", inputs[0][-1], self.groups)
-        need_groups("filters", self.filters, self.groups)
+        need_groups("input channels", inputs[0][-1], self.groups, self.filters)
+        need_groups("filters", self.filters, self.groups, inputs[0][-1])
         if self.connections is not None:
             connections.check(connections.read(self.connections), inputs[0][-1])
         return output_of(self.axes(inputs), self.outputs_of())
@@ -244,8 +244,8 @@ class UpConv(Kernelled):
         )  # fmt: skip
 
     def output(self, inputs: Shapes) -> tuple[Formula, ...]:
-        need_groups("input channels", inputs[0][-1], self.groups)
-        need_groups("filters", self.filters, self.groups)
+        need_groups("input channels", inputs[0][-1], self.groups, self.filters)
+        need_groups("filters", self.filters, self.groups, inputs[0][-1])
         return (*(axis.output for axis in self.axes(inputs)), self._filters())
 
     def weights(self, inputs: Shapes) -> tuple[Weight, ...]:

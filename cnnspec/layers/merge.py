@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import ClassVar
 
 from cnnspec.diagnostics import Misfit
@@ -115,7 +116,27 @@ def _differences(word: str, inputs: Shapes, rank: int) -> list[str]:
 def _cures(word: str, inputs: Shapes) -> tuple[str, ...]:
     if len(set(map(len, inputs))) > 1:
         return ("flatten the maps, or reshape the vector, before they meet",)
-    if len({spatial(shape) for shape in inputs}) > 1:
-        return ("give the paths the same strides and padding, or crop, pad or upsample the odd one",)
-    channels = inputs[0][-1]
-    return (f"bring the others to {channels} channels, for instance with conv {channels} 1x1, or use concat",)
+    small = min(inputs, key=lambda shape: prod(spatial(shape)))
+    others = [shape for shape in inputs if spatial(shape) != spatial(small)]
+    if not others:
+        return (f"bring the others to {_projection(small)}, or use concat",)
+    pairs = list(zip(spatial(others[0]), spatial(small), strict=True))
+    if any(large < little for large, little in pairs):
+        return ("give the paths the same strides and padding",)
+    stride = -(-pairs[0][0] // pairs[0][1])
+    if word != "concat" and all(-(-large // stride) == little for large, little in pairs):
+        return (f"bring {show(others[0])} to {_projection(small, stride)}",)
+    if all(little * stride == large for large, little in pairs):
+        return (f"bring {show(small)} to the larger size, for instance with upsample {stride}",)
+    return (
+        f"cut {show(others[0])} down with crop to={show(spatial(small))}",
+        "or give the paths the same strides and padding",
+    )
+
+
+def _projection(shape: Shape, stride: int = 1) -> str:
+    """A 1x1 convolution that brings a map to a shape, as He et al. 2015 do."""
+    sentence = f"conv {shape[-1]} {show((1,) * (len(shape) - 1))}" + (
+        f" stride={stride}" if stride > 1 else ""
+    )
+    return f"{show(shape)}, for instance with {sentence}"

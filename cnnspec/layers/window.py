@@ -58,7 +58,7 @@ def per_axis(option: str, sizes: Sizes, rank: int) -> Sizes:
         raise Misfit(
             "wrong-number-of-sizes",
             f"{option} {show(sizes)} names {len(sizes)} axes, but the input has {rank}",
-            help=(f"give one number for all axes, or {rank}",),
+            help=("give one number" if rank == 1 else f"give one number for all axes, or {rank}",),
             option=option,
         )
     return sizes

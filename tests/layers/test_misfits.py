@@ -92,9 +92,25 @@ def test_unequal_shapes_are_named_axis_by_axis() -> None:
         "the widths differ: 56 and 28",
         "the channels differ: 64 and 128",
     )
-    assert misfit("add", {}, (28, 28, 64), (28, 28, 128)).help == (
-        "bring the others to 64 channels, for instance with conv 64 1x1, or use concat",
-    )
+
+
+@pytest.mark.parametrize(
+    ("word", "inputs", "cure"),
+    [
+        ("add", ((28, 28, 64), (28, 28, 128)),
+         "bring the others to 28x28x64, for instance with conv 64 1x1, or use concat"),
+        ("add", ((56, 56, 64), (28, 28, 128)),
+         "bring 56x56x64 to 28x28x128, for instance with conv 128 1x1 stride=2"),
+        ("add", ((9, 4), (5, 4)), "bring 9x4 to 5x4, for instance with conv 4 1 stride=2"),
+        ("concat", ((64, 64, 512), (56, 56, 512)), "cut 64x64x512 down with crop to=56x56"),
+        ("concat", ((28, 28, 64), (56, 56, 32)),
+         "bring 28x28x64 to the larger size, for instance with upsample 2"),
+        ("concat", ((28, 30, 64), (30, 28, 64)), "give the paths the same strides and padding"),
+        ("concat", ((8, 8, 4), (4,)), "flatten the maps, or reshape the vector, before they meet"),
+    ],
+)  # fmt: skip
+def test_paths_that_do_not_meet_get_the_cure_that_fits(word: str, inputs: Shapes, cure: str) -> None:
+    assert misfit(word, {}, *inputs).help[0] == cure
 
 
 def test_a_vector_needs_flatten_and_says_how_long_it_will_be() -> None:
@@ -112,6 +128,8 @@ def test_groups_show_the_rest_and_the_divisors() -> None:
     found = misfit("shuffle", {"groups": 5}, (5, 5, 12))
     assert found.notes == ("12 = 2·5 + 2",)
     assert found.help == ("take a number of groups that divides 12: 1, 2, 3, 4, 6, 12",)
+    found = misfit("conv", {"filters": 16, "kernel": 1, "groups": 4}, (5, 5, 6))
+    assert found.help == ("take a number of groups that divides 6 and 16: 1, 2",)
 
 
 def test_unpool_wants_a_pool_that_remembers() -> None:
