@@ -50,7 +50,7 @@ class Node:
     inputs: tuple[int, ...]
     input_shapes: Shapes
     output: Shape
-    span: Span | None = None
+    span: Span | None = field(default=None, compare=False)
     path: tuple[str, ...] = ()
     groups: tuple[Group, ...] = ()
     """The enclosing groups, outermost first."""

@@ -171,7 +171,8 @@ class Work:
         """Adds a node; its shape has been found."""
         nodes = self.nodes
         index = len(nodes)
-        path = (*context.frame.path, name[len(context.frame.prefix) :])
+        local = name[len(context.frame.prefix) :]
+        path = (*context.frame.path, *(local.split(".") if "." in local else (local,)))
         shapes = tuple([nodes[n].output for n in inputs])
         nodes.append(Node(index, name, made.layer, inputs, shapes, shape, span, path, context.groups))
         if self.doubtful and not self.doubtful.isdisjoint(inputs):

@@ -1,0 +1,83 @@
+"""Networks built from layers directly: what importers and readers of JSON need."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from cnnspec.diagnostics import Diagnostic, Misfit, SpecError
+from cnnspec.layers.base import Layer, Shape
+from cnnspec.network.graph import Group, InputLayer, Network, Node, Output
+from cnnspec.network.make import Made, bound
+from cnnspec.text import Span
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One layer to be: its name, and the names of the layers it reads (``input`` is the input)."""
+
+    name: str
+    layer: Layer
+    inputs: Sequence[str]
+    span: Span | None = None
+    groups: tuple[Group, ...] = ()
+
+
+def assemble(
+    name: str,
+    shape: Shape,
+    parts: Iterable[Part],
+    outputs: Sequence[tuple[str, str, float]] = (),
+    recipe: Any = None,
+    expectations: tuple[Any, ...] = (),
+) -> Network:
+    """The network of these layers in order, every shape inferred.
+
+    ``outputs`` are (name, layer, weight), the main one first; the last layer when there are none.
+    Raises SpecError with every layer that does not fit.
+    """
+    nodes = [Node(0, "input", InputLayer(), (), (), shape, None, ("input",))]
+    places, faults, lost = {"input": 0}, [], set[str]()
+    for part in parts:
+        if lost.intersection(part.inputs):
+            lost.add(part.name)
+            continue
+        try:
+            node = _node(part, nodes, places)
+        except Misfit as misfit:
+            faults.append(misfit.at(part.span, notes=(f"in layer {part.name}",)))
+            lost.add(part.name)
+        else:
+            places[part.name] = node.index
+            nodes.append(node)
+    if faults:
+        raise SpecError(faults)
+    ends = tuple(Output(title, _place(layer, places), weight) for title, layer, weight in outputs)
+    return Network(name, tuple(nodes), ends or (Output("output", len(nodes) - 1),), recipe, expectations)
+
+
+def _node(part: Part, nodes: list[Node], places: dict[str, int]) -> Node:
+    if part.name in places:
+        raise Misfit("repeated-label", f"two layers are named {part.name}")
+    inputs = tuple(_place(name, places) for name in part.inputs)
+    fewest, most = part.layer.arity
+    if len(inputs) < fewest or (most is not None and len(inputs) > most):
+        raise Misfit("wrong-number-of-inputs", f"{part.layer.word} cannot read {len(inputs)} tensors")
+    made = Made(part.layer)
+    if made.layer.references:
+        made = bound(made, tuple((nodes[n].layer, nodes[n].input_shapes) for n in inputs[1:]))
+    shapes = tuple(nodes[n].output for n in inputs)
+    output, path = made.shape(shapes), tuple(part.name.split("."))
+    return Node(len(nodes), part.name, made.layer, inputs, shapes, output, part.span, path, part.groups)
+
+
+def _place(name: str, places: dict[str, int]) -> int:
+    if name not in places:
+        raise Misfit("unknown-label", f"there is no layer {name} before this one")
+    return places[name]
+
+
+def unknown(message: str) -> SpecError:
+    """A document that is not a network."""
+    return SpecError([Diagnostic("not-a-network", message)])

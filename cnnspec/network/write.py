@@ -1,0 +1,166 @@
+"""A network as a flat spec: text that reads and elaborates to the same graph.
+
+Blocks and repeats are written out; a name inside one keeps its dots
+(``stage1.conv2: conv …``), so weights keep their names too.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any, Final
+
+from cnnspec.layers.base import Layer, show
+from cnnspec.network.expectation import Expectation
+from cnnspec.network.graph import Network, Node
+from cnnspec.network.values import written
+
+NAME: Final = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
+OPERATORS: Final = frozenset({"and", "or", "not"})
+MEANINGS: Final = OPERATORS | {"yes", "no", "H", "W", "C", "D"}
+"""Words that stand for a value of their own."""
+
+
+def write(network: Network) -> str:
+    """The spec of a network, one layer a line; raises ValueError where a name cannot be written."""
+    return "".join(f"{line}\n" for line in _lines(network))
+
+
+def _lines(network: Network) -> Iterator[str]:
+    if network.name:
+        yield f"network {_checked(network.name)}"
+        yield ""
+    yield f"input {show(network.input)}"
+    yield from _chain(network)
+    yield from _ends(network)
+    for expectation in network.expectations:
+        yield from _expectation(expectation)
+    if network.recipe is not None:
+        from cnnspec.network.write_recipe import recipe_lines
+
+        yield ""
+        yield from recipe_lines(network.recipe)
+
+
+def _chain(network: Network) -> Iterator[str]:
+    labelled, current = labels_needed(network), 0
+    for node in network.layers:
+        if node.inputs[0] != current:
+            yield f"from {_checked(network.nodes[node.inputs[0]].name)}"
+        label = f"{_checked(node.name)}: " if node.name in labelled else ""
+        yield label + _sentence(node, network)
+        current = node.index
+
+
+def _ends(network: Network) -> Iterator[str]:
+    """The side heads, and where the main chain ends when that is not the last layer."""
+    main, *heads = network.outputs
+    if main.node != len(network.nodes) - 1:
+        yield f"from {network.nodes[main.node].name}"
+    for head in heads:
+        weight = "" if head.weight == 1 else f" weight={number(head.weight)}"
+        yield f"head {_checked(head.name)}{weight} {{ from {network.nodes[head.node].name} }}"
+
+
+def _sentence(node: Node, network: Network) -> str:
+    others = [network.nodes[n].name for n in node.inputs[1:]]
+    references = dict(zip(node.layer.references, others, strict=False))
+    merged = others[len(references) :]
+    return " ".join([layer_text(node.layer, references), *map(_checked, merged)])
+
+
+def layer_text(layer: Layer, references: dict[str, str] | None = None) -> str:
+    """A layer as the language writes it: ``conv 16 5x5 stride=2``; only what differs from its defaults."""
+    options = {**layer.options(), **(references or {})}
+    words = [layer.word]
+    for name in layer.positional:
+        if name not in options:
+            break
+        text = value_text(options.pop(name))
+        words.append(f"({text})" if len(words) > 1 and text.startswith("-") else text)
+    return " ".join([*words, *(f"{name}={value_text(value)}" for name, value in options.items())])
+
+
+def value_text(value: Any) -> str:
+    """A value of an option: ``5x5``, ``(1, 2, 1, 2)``, ``yes``, ``0.5``, ``same``, ``"0 1; 1 2"``."""
+    if isinstance(value, bool) or value is None:
+        return "yes" if value else "no"
+    if isinstance(value, str):
+        return value if NAME.fullmatch(value) and value not in MEANINGS else f'"{value}"'
+    if not isinstance(value, tuple):
+        return number(value)
+    if len(value) == 1:
+        return number(value[0])
+    if all(isinstance(part, int) and part > 0 for part in value):
+        return show(value)
+    return f"({', '.join(map(number, value))})"
+
+
+def number(value: float) -> str:
+    """``3``, ``0.5``; a whole float without its point."""
+    return str(int(value)) if float(value).is_integer() and abs(value) < 10**15 else repr(value)
+
+
+def _expectation(expectation: Expectation) -> Iterator[str]:
+    for name, value in expectation.constants:
+        yield f"let {name} = {written(value)}"
+    yield f"expect {expectation.text}"
+
+
+def _checked(name: str) -> str:
+    if not NAME.fullmatch(name) or name in OPERATORS:
+        raise ValueError(f'"{name}" cannot be a name in a spec')
+    return name
+
+
+def legal_name(name: str, taken: set[str]) -> str:
+    """A name in the language as near as may be to a foreign one, different from those taken; it is added."""
+    parts = [re.sub(r"\W", "_", part) for part in re.split(r"[./]", name) if part]
+    legal = ".".join(f"_{part}" if part[0].isdigit() else part for part in parts) or "layer"
+    legal = f"{legal}_" if legal in OPERATORS or legal == "input" else legal
+    number, found = 2, legal
+    while found in taken:
+        number, found = number + 1, f"{legal}_{number}"
+    taken.add(found)
+    return found
+
+
+# Labels --------------------------------------------------------------------------
+
+
+def labels_needed(network: Network) -> set[str]:
+    """The names that have to be written: those read from afar, and those no automatic name would give."""
+    needed = _read_from_afar(network)
+    for _ in range(3):
+        wrong = _misnamed(network, needed)
+        if not wrong:
+            return needed
+        needed |= wrong
+    return {node.name for node in network.layers}
+
+
+def _read_from_afar(network: Network) -> set[str]:
+    nodes = network.nodes
+    read = {nodes[output.node].name for output in network.outputs[1:]}
+    if network.outputs[0].node != len(nodes) - 1:
+        read.add(nodes[network.outputs[0].node].name)
+    for node in network.layers:
+        far = node.inputs if node.inputs[0] != node.index - 1 else node.inputs[1:]
+        read |= {nodes[n].name for n in far}
+    return read - {"input"}
+
+
+def _misnamed(network: Network, labelled: set[str]) -> set[str]:
+    """The layers that would get another name than theirs if only these were labelled."""
+    counts: dict[str, int] = {}
+    wrong = set()
+    for node in network.layers:
+        if node.name in labelled:
+            continue
+        count = counts.get(node.word, 0) + 1
+        while f"{node.word}{count}" in labelled:
+            count += 1
+        counts[node.word] = count
+        if node.name != f"{node.word}{count}":
+            wrong.add(node.name)
+    return wrong
