@@ -11,12 +11,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
+from cnnspec.syntax import lines as text_lines
 from cnnspec.syntax import tree
 from cnnspec.syntax import write as text_of
+from cnnspec.syntax.lines import WIDTH, Line
 from cnnspec.syntax.parse import parse
 from cnnspec.text import Source, Span
 
-WIDTH: Final = 100
 INDENT: Final = 2
 
 Rewrite: TypeAlias = Callable[[tree.Layer], tree.Layer]
@@ -64,25 +65,13 @@ def format_source(source: Source, rewrite: Rewrite | None = None) -> str:
 
 
 @dataclass(slots=True)
-class _Line:
-    indent: int
-    text: str
-    comment: str = ""
-    gap: bool = False
-
-    def write(self) -> str:
-        comment = f"  {self.comment}" if self.text and self.comment else self.comment
-        return f"{' ' * self.indent}{self.text}{comment}"
-
-
-@dataclass(slots=True)
 class _Layout:
     """Lines under construction; without a source, every sentence begins a line."""
 
     source: Source | None
     comments: tuple[tree.Comment, ...]
     rewrite: Rewrite | None = None
-    lines: list[_Line] = field(default_factory=list)
+    lines: list[Line] = field(default_factory=list)
     _next_comment: int = 0
     _end: int = 0
     """Where in the source the last thing written ends."""
@@ -90,10 +79,7 @@ class _Layout:
     """Nothing has been written in this body yet."""
 
     def text(self) -> str:
-        out: list[str] = []
-        for line in self.lines:
-            out.extend(["", line.write()] if line.gap else [line.write()])
-        return "\n".join(out) + "\n" if out else ""
+        return text_lines.write(self.lines)
 
     def items(self, items: Items, indent: int, bar: bool = False) -> None:
         """Sentences, one after the other; ``bar`` says that the first continues a ``| ``."""
@@ -114,9 +100,10 @@ class _Layout:
             self._next_comment += 1
             if not comment.alone and self.lines and not self.lines[-1].comment:
                 self.lines[-1].comment = comment.text
+                self.lines[-1].comment_spread = self._spread(comment.span.start, 3)
             else:
                 gap = self._gap(comment.span.start)
-                self.lines.append(_Line(indent, "", comment.text, gap))
+                self.lines.append(Line(indent, "", comment.text, gap))
                 self._fresh = False
             self._end = comment.span.end
 
@@ -136,11 +123,13 @@ class _Layout:
         if after_bar and last:
             last.text += f" {text}"
         elif joined and last and self._same_line(span) and self._fits(last, text):
+            if not last.arrow:
+                last.arrow, last.spread = len(last.text), self._spread(self._arrow(span), 2)
             last.text += f" -> {text}"
         elif joined:
-            self.lines.append(_Line(indent if bar else indent + INDENT, f"-> {text}"))
+            self.lines.append(Line(indent if bar else indent + INDENT, f"-> {text}"))
         else:
-            self.lines.append(_Line(indent, text, gap=self._gap(span.start)))
+            self.lines.append(Line(indent, text, gap=self._gap(span.start)))
 
     def _inside(self, item: Item, indent: int) -> None:
         """What stands in the braces, and the closing one."""
@@ -163,7 +152,7 @@ class _Layout:
 
     def _close(self, end: int, indent: int, after: str = "") -> None:
         self.comments_before(end, indent + INDENT)
-        self.lines.append(_Line(indent, "}" + after))
+        self.lines.append(Line(indent, "}" + after))
         self._fresh = False
 
     def _condition(self, item: tree.If, indent: int) -> None:
@@ -183,7 +172,7 @@ class _Layout:
         self._fresh = True
         for path in paths:
             self.comments_before(path.span.start, indent + INDENT)
-            self.lines.append(_Line(indent + INDENT, "|", gap=self._gap(path.span.start)))
+            self.lines.append(Line(indent + INDENT, "|", gap=self._gap(path.span.start)))
             self._end = path.span.start + 1
             self.items(path.statements, indent + 2 * INDENT, bar=True)
             self._end, self._fresh = path.span.end, False
@@ -230,6 +219,14 @@ class _Layout:
         """Whether the source has an arrow between two sentences."""
         return self.source is not None and "->" in self._between(before.span.end, after.span.start)
 
+    def _arrow(self, span: Span) -> int:
+        """Where the arrow that leads to a place stands."""
+        return span.source.text.rfind("->", self._end, span.start)
+
+    def _spread(self, offset: int, blanks: int) -> bool:
+        """Whether that many blanks stand before a place."""
+        return self.source is not None and self.source.text[max(0, offset - blanks) : offset] == " " * blanks
+
     def _same_line(self, span: Span) -> bool:
         return "\n" not in span.source.text[self._end : span.start]
 
@@ -243,7 +240,7 @@ class _Layout:
             return False
         return bool(_EMPTY_LINE.search(self.source.text, self._end, start))
 
-    def _fits(self, line: _Line, text: str) -> bool:
+    def _fits(self, line: Line, text: str) -> bool:
         return line.indent + len(line.text) + 4 + len(text) <= WIDTH and not line.comment
 
     def _room(self, text: str, indent: int, after_bar: bool, joined: bool, bar: bool) -> bool:
