@@ -1,0 +1,161 @@
+"""Numbers given on the command line: matrices as text, files, pictures, well-known kernels."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from math import prod
+from pathlib import Path
+from typing import Any, Final, TypeAlias
+
+import click
+import numpy as np
+from numpy.typing import NDArray
+
+from cnnspec.diagnostics import nearest
+from cnnspec.layers.base import Shape, show
+from cnnspec.training.data.images import SUFFIXES, read_image
+
+Array: TypeAlias = NDArray[Any]
+
+KERNELS: Final = {
+    "blur": "[1 2 1; 2 4 2; 1 2 1]/16",
+    "sharpen": "0 -1 0; -1 20 -1; 0 -1 0",
+    "vertical-lines": "-3 0 3; -6 0 6; -3 0 3",
+    "horizontal-lines": "-3 -6 -3; 0 0 0; 3 6 3",
+}
+"""Filters with a name, as image processing teaches them."""
+
+FORMS: Final = (
+    'rows as "1 2; 3 4" (channels apart by |), a .npy file, a picture, or: ones, zeros, count, random'
+)
+
+SCALED: Final = re.compile(r"^\[(?P<inside>[^\[\]]*)\]\s*(?:/\s*(?P<divisor>[0-9.]+))?$", re.DOTALL)
+
+
+def matrix(text: str) -> Array:
+    """``"1 2; 3 4 | 5 6; 7 8"`` as slices x rows x columns, float64; ``[…]/9`` divides; 1/9 is a number.
+
+    Raises ValueError that says what is wrong.
+    """
+    text = text.strip()
+    if text.startswith("[["):
+        return np.atleast_3d(np.asarray(json.loads(text), float))
+    scaled = SCALED.match(text)
+    divisor = 1.0
+    if scaled:
+        text, divisor = scaled["inside"], float(scaled["divisor"] or 1)
+    slices = [[_row(row) for row in re.split(r"[;\n]", part) if row.strip()] for part in text.split("|")]
+    lengths = {len(row) for part in slices for row in part}
+    if len({len(part) for part in slices}) != 1 or len(lengths) != 1:
+        raise ValueError(
+            f"rows of {' and '.join(map(str, sorted(lengths)))} numbers" if lengths else "no numbers"
+        )
+    return np.array(slices, float) / divisor
+
+
+def _row(text: str) -> list[float]:
+    return [_number(word) for word in re.split(r"[\s,]+", text.strip())]
+
+
+def _number(word: str) -> float:
+    try:
+        return float(Fraction(word.replace("−", "-")))
+    except (ValueError, ZeroDivisionError) as error:
+        raise ValueError(f'"{word}" is not a number') from error
+
+
+def input_array(text: str, shape: Shape, seed: int) -> Array:
+    """The samples that ``--input`` means, N x the network's input shape."""
+    path = Path(text)
+    if text in _MADE:
+        made: Array = _MADE[text](shape, np.random.default_rng(seed))
+        return made[None]
+    if path.suffix.lower() in SUFFIXES:
+        channels = shape[2] if len(shape) == 3 else 1
+        return _as_samples(read_image(path, channels), shape, text)
+    if path.suffix.lower() == ".npy":
+        return _as_samples(_npy(path), shape, text)
+    try:
+        slices = matrix(path.read_text(encoding="utf-8") if path.is_file() else text)
+    except ValueError as error:
+        raise click.BadParameter(f"{error}; give {FORMS}", param_hint="--input") from error
+    if len(shape) == 1 and slices.size == prod(shape):
+        return slices.reshape(1, *shape)
+    together = np.moveaxis(slices, 0, -1)
+    return _as_samples(together[0] if len(shape) == 2 and len(together) == 1 else together, shape, text)
+
+
+_MADE: Final[Mapping[str, Any]] = {
+    "ones": lambda shape, random: np.ones(shape),
+    "zeros": lambda shape, random: np.zeros(shape),
+    "count": lambda shape, random: np.arange(prod(shape), dtype=float).reshape(shape),
+    "random": lambda shape, random: random.random(shape),
+}
+
+
+def _as_samples(values: Array, shape: Shape, what: str) -> Array:
+    for candidate in (values.shape, values.shape[1:], (*values.shape, 1), (*values.shape[1:], 1)):
+        if candidate == shape:
+            return values.reshape(-1, *shape)
+    name = f'"{what}"' if len(what) <= 40 else "the input"
+    raise click.BadParameter(
+        f"{name} is {show(values.shape)}, the network takes {show(shape)}; "
+        f'its first line can say "input {show(values.shape)}"',
+        param_hint="--input",
+    )
+
+
+def _npy(path: Path) -> Array:
+    try:
+        values: Array = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        reason = getattr(error, "strerror", None) or "it is no .npy file"
+        raise click.BadParameter(f'"{path}" cannot be read: {reason}') from error
+    if values.dtype.kind not in "fiub":
+        raise click.BadParameter(f'"{path}" holds {values.dtype}, not numbers')
+    return values
+
+
+def weight_array(text: str, shape: Shape) -> Array:
+    """Values for one array of weights: all of them, one kernel for all, or one number for all.
+
+    Raises ValueError that says what does not fit.
+    """
+    path = Path(text)
+    if path.suffix.lower() == ".npy":
+        values = _npy(path)
+    else:
+        values = matrix(KERNELS.get(text.replace("_", "-"), text))
+    if values.size == prod(shape):
+        return values.reshape(shape)
+    if values.size == 1 or (len(shape) > 2 and values.shape == (1, *shape[-2:])):
+        return np.broadcast_to(values[0] if values.ndim == 3 else values, shape)
+    raise ValueError(f"{values.size} values where {show(shape)} = {prod(shape)} are needed")
+
+
+def set_weights(weights: Mapping[str, Array], given: Sequence[str]) -> set[str]:
+    """Fills weights from ``NAME=VALUES``; answers the names that were set."""
+    done = set()
+    for item in given:
+        name, _, text = item.partition("=")
+        full = _full_name(name.strip(), weights)
+        try:
+            weights[full][...] = weight_array(text.strip(), weights[full].shape)
+        except ValueError as error:
+            hint = f"; or one of the kernels {', '.join(KERNELS)}" if "is not a number" in str(error) else ""
+            raise click.BadParameter(f"{full}: {error}{hint}", param_hint="--weights") from error
+        done.add(full)
+    return done
+
+
+def _full_name(name: str, weights: Mapping[str, Array]) -> str:
+    """``conv1`` stands for ``conv1.weight``."""
+    for candidate in (name, f"{name}.weight"):
+        if candidate in weights:
+            return candidate
+    guess = nearest(name, weights) or nearest(f"{name}.weight", weights)
+    hint = f'did you mean "{guess}"?' if guess else f"there are {', '.join(weights) or 'none'}"
+    raise click.BadParameter(f'there are no weights "{name}"; {hint}', param_hint="--weights")

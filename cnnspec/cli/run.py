@@ -1,0 +1,193 @@
+"""``cnnspec run``: the forward pass on a matrix, a picture, an array; any layer's output."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cnnspec.cli.console import stderr_console, stdout_console
+from cnnspec.cli.spec import load_network, spec_argument
+from cnnspec.diagnostics import nearest
+from cnnspec.layers.base import show
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from cnnspec.network.graph import Network, Node
+
+FORMATS = ("text", "json")
+
+
+@click.command("run")
+@spec_argument
+@click.option(
+    "--input", "given", required=True, metavar="X",
+    help='"1 2; 3 4" (| between channels), a .npy or text file, a picture, ones, zeros, count or random.',
+)  # fmt: skip
+@click.option(
+    "--weights", multiple=True, metavar="W",
+    help="A .safetensors file, or NAME=VALUES as in conv1=\"0 1; 2 3\", conv1.bias=0.5, conv1=blur.",
+)  # fmt: skip
+@click.option(
+    "--layer", "layers", multiple=True, metavar="NAME", help="Also this layer's output; may be repeated."
+)
+@click.option("--all", "everything", is_flag=True, help="The output of every layer.")
+@click.option("--seed", type=click.IntRange(0), default=0, help="Seed of weights that are not given.")
+@click.option("--decimals", type=click.IntRange(0, 12), default=4, help="At most so many decimals.")
+@click.option("--cut", is_flag=True, help="Cut decimals off instead of rounding.")
+@click.option("--full", is_flag=True, help="All of a large map.")
+@click.option("--format", "form", type=click.Choice(FORMATS), default="text", help="What to print.")
+@click.option("-o", "--output", type=click.Path(dir_okay=False), help="Write to a .npy, .npz or .png file.")
+def command(
+    spec: str | None, inline: str | None, given: str, weights: tuple[str, ...], layers: tuple[str, ...],
+    everything: bool, seed: int, decimals: int, cut: bool, full: bool, form: str, output: str | None,
+) -> int:  # fmt: skip
+    """Run the network on an input and print what comes out."""
+    network = load_network(spec, inline)
+    names = _names(network, layers, everything)
+    from cnnspec.cli.arrays import input_array
+
+    samples = input_array(given, network.input, seed)
+    results = _forward(network, samples, weights, names, seed)
+    if len(samples) > 1 and not output:
+        stderr_console().print(f"{len(samples)} samples; the first is shown (-o FILE.npy keeps all)")
+    if output:
+        _write(Path(output), results)
+        return 0
+    if form == "json":
+        values = {name: array[0].tolist() for name, array in results.items()}
+        document = [
+            {"layer": name, "shape": list(results[name].shape[1:]), "values": values[name]} for name in values
+        ]
+        stdout_console().print(json.dumps(document))
+    else:
+        stdout_console().print(_page(network, results, decimals, cut, full))
+    return 0
+
+
+def _names(network: Network, layers: Sequence[str], everything: bool) -> list[str]:
+    """The layers to show, in the network's order."""
+    wanted = {network.nodes[output.node].name for output in network.outputs} if not layers else set(layers)
+    unknown = sorted(wanted - set(network.by_name))
+    if unknown:
+        guess = nearest(unknown[0], network.by_name)
+        hint = f'did you mean "{guess}"?' if guess else "cnnspec analyze lists them"
+        raise click.BadParameter(f'there is no layer "{unknown[0]}"; {hint}', param_hint="--layer")
+    return [node.name for node in network.nodes if node.name in wanted or (everything and node.index)]
+
+
+def _forward(
+    network: Network, samples: NDArray[Any], weights: Sequence[str], names: Sequence[str], seed: int
+) -> dict[str, NDArray[Any]]:
+    from cnnspec.backends.numpy.model import Model
+    from cnnspec.cli.arrays import set_weights
+
+    model = Model(network, seed=seed)
+    inline = [item for item in weights if "=" in item]
+    files = [item for item in weights if "=" not in item]
+    for file in files:
+        _load(model, file)
+    given = set_weights(model.weights, inline)
+    missing = [name for name in _random(network) if name not in given]
+    if missing and not files:
+        some = ", ".join(missing[:4]) + (", …" if len(missing) > 4 else "")
+        stderr_console().print(f"random weights (seed {seed}): {some}; --weights gives others")
+    if samples.dtype != "uint8":
+        samples = samples.astype("float32")
+    results = model.forward(samples, keep=[name for name in names if network[name].index])
+    return {name: results[name] if network[name].index else samples for name in names}
+
+
+def _random(network: Network) -> list[str]:
+    """Names of the weights that begin at random."""
+    return [
+        f"{node.name}.{weight.name}"
+        for node in network.layers
+        for weight in node.layer.weights(node.input_shapes)
+        if weight.initial == "fan"
+    ]
+
+
+def _load(model: Any, file: str) -> None:
+    try:
+        model.load(file)
+    except OSError as error:
+        raise click.BadParameter(
+            f'"{file}" cannot be read: {error.strerror or error}; values are given as NAME=VALUES',
+            param_hint="--weights",
+        ) from error
+
+
+def _page(network: Network, results: Mapping[str, NDArray[Any]], decimals: int, cut: bool, full: bool) -> str:
+    from cnnspec.views.arrays import Writing, render
+    from cnnspec.views.paint import Paper
+
+    console = stdout_console()
+    paper = Paper(console.width, console.color, console.unicode)
+    lines: list[str] = []
+    for name, values in results.items():
+        lines += ["", *_heading(network[name], paper)] if lines else _heading(network[name], paper)
+        lines += render(values[0], paper=paper, writing=Writing(decimals, cut), full=full)
+    return "\n".join(lines) + "\n"
+
+
+def _heading(node: Node, paper: Any) -> list[str]:
+    from cnnspec.views.words import sentence
+
+    what = f"{sentence(node.layer)}   " if node.index else ""
+    return [f"{paper.paint(node.name, 'bold', str(node.layer.family))}   {what}{show(node.output)}"]
+
+
+def _write(path: Path, results: Mapping[str, NDArray[Any]]) -> None:
+    """The results in a file whose ending says how; nothing half-written is ever seen."""
+    import io
+
+    import numpy as np
+
+    from cnnspec.files import write_atomically
+
+    page = io.BytesIO()
+    last = list(results.values())[-1]
+    if path.suffix == ".npy":
+        np.save(page, last)
+    elif path.suffix == ".npz":
+        np.savez(page, allow_pickle=False, **results)
+    elif path.suffix == ".png":
+        page = _picture(last[0])
+    else:
+        raise click.BadParameter(f'"{path}" must end in .npy, .npz or .png', param_hint="--output")
+    try:
+        write_atomically(path, page.getvalue())
+    except OSError as error:
+        raise click.BadParameter(
+            f'"{path}" cannot be written: {error.strerror}', param_hint="--output"
+        ) from error
+    stderr_console().print(f"wrote {path}")
+
+
+def _picture(values: NDArray[Any]) -> Any:
+    """A map as a picture: three channels as colours, else the channels side by side, darkest to lightest."""
+    import io
+
+    import numpy as np
+
+    try:
+        from PIL import Image
+    except ImportError as error:
+        raise click.UsageError("pictures are written with Pillow: pip install 'cnnspec[plot]'") from error
+    if values.ndim != 3:
+        raise click.BadParameter("only a map can be a picture", param_hint="--output")
+    low, high = float(values.min()), float(values.max())
+    if low < 0 or high > 1:
+        values = (values - low) / ((high - low) or 1)
+        stderr_console().print(f"black is {low:g}, white is {high:g}")
+    pixels = np.rint(values * 255).astype(np.uint8)
+    if pixels.shape[-1] != 3:
+        pixels = np.concatenate(list(np.moveaxis(pixels, -1, 0)), axis=1)
+    page = io.BytesIO()
+    Image.fromarray(pixels).save(page, "PNG")
+    return page

@@ -1,0 +1,259 @@
+"""``run``: the lectures' forward passes by one command each, every way to give numbers, every fault."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cnnspec.cli.arrays import KERNELS, matrix, weight_array
+from cnnspec.cli.main import run
+from cnnspec.views.arrays import Writing, render
+from cnnspec.views.paint import Paper
+
+POOLED = "1 1 2 5; 5 7 7 8; 3 1 1 0; 1 2 3 4"
+QUIZ = "12 20 30 0; 20 12 2 0; 0 70 5 2; 8 2 90 3"
+NINE = "0 1 2; 3 4 5; 6 7 8"
+KERNEL = ["--weights", "conv1=0 1; 2 3"]
+
+
+def values(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> list[list[float]]:
+    """The last layer's map of one channel, as rows."""
+    assert run(["run", *arguments, "--format", "json"]) == 0
+    layer = json.loads(capsys.readouterr().out)[-1]
+    found: list[list[float]] = np.asarray(layer["values"])[..., 0].tolist()
+    return found
+
+
+def text(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
+    assert run(["run", *arguments]) == 0
+    return capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("spec", "given", "weights", "result"),
+    [
+        ("input 4x4x1; maxpool 2x2 stride=1", POOLED, [], [[7, 7, 8], [7, 7, 8], [3, 3, 4]]),
+        ("input 4x4x1; maxpool 2x2", POOLED, [], [[7, 8], [3, 4]]),
+        ("input 4x4x1; avgpool 2x2", POOLED, [], [[3.5, 5.5], [1.75, 2]]),
+        ("input 4x4x1; avgpool 2x2", QUIZ, [], [[16, 8], [20, 25]]),
+        ("input 4x4x1; maxpool 2x2", QUIZ, [], [[20, 30], [70, 90]]),
+        ("input 3x3x1; conv 1 2x2", NINE, KERNEL, [[19, 25], [37, 43]]),
+        (
+            "input 3x3x1; conv 1 2x2 padding=1", NINE, KERNEL,
+            [[0, 3, 8, 4], [9, 19, 25, 10], [21, 37, 43, 16], [6, 7, 8, 0]],
+        ),
+        ("input 3x3x1; conv 1 2x2 padding=1 stride=3x2", NINE, KERNEL, [[0, 8], [6, 8]]),
+        (
+            "input 3x3x2; conv 1 2x2", "0 1 2; 3 4 5; 6 7 8 | 1 2 3; 4 5 6; 7 8 9",
+            ["--weights", "conv1=0 1; 2 3 | 1 2; 3 4"], [[56, 72], [104, 120]],
+        ),
+    ],
+)  # fmt: skip
+def test_the_lectures_examples(
+    spec: str, given: str, weights: list[str], result: list[list[float]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert values(["-e", spec, "--input", given, *weights], capsys) == result
+
+
+def picture_of_an_x() -> str:
+    picture = -np.ones((9, 9), int)
+    for place in range(1, 8):
+        picture[place, place] = picture[place, 8 - place] = 1
+    return "; ".join(" ".join(map(str, row)) for row in picture)
+
+
+FEATURES = "[1 -1 -1; -1 1 -1; -1 -1 1 | 1 -1 1; -1 1 -1; 1 -1 1 | -1 -1 1; -1 1 -1; 1 -1 -1]/9"
+
+
+def test_x_s_and_o_s(capsys: pytest.CaptureFixture[str]) -> None:
+    page = text(
+        ["xs_and_os", "--input", picture_of_an_x(), "--weights", f"features={FEATURES}", "--decimals", "2",
+         "--cut", "--layer", "relu1", "--layer", "maxpool1", "--layer", "maxpool2"],
+        capsys,
+    )  # fmt: skip
+    for line in (
+        "0.77 0.00 0.11 0.33 0.55 0.00 0.33",
+        "1.00 0.33 0.55 0.33    0.55 0.33 0.55 0.33    0.33 0.55 1.00 0.77",
+        "0.33 0.55 0.11 0.77    0.33 0.11 0.11 0.33    0.77 0.33 0.55 0.33",
+        "1.00 0.55    1.00 0.55    0.55 1.00",
+    ):
+        assert line in page
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_kernels_with_a_name_on_a_flat_picture(kernel: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """A flat picture stays under a blur, grows by 16 under the lecture's sharpening, and has no lines."""
+    found = values(
+        ["-e", "input 5x5x1; conv 1 3x3", "--input", "ones", "--weights", f"conv1={kernel}"], capsys
+    )
+    expected = {"blur": 1, "sharpen": 16}.get(kernel, 0)
+    assert found == [[expected] * 3] * 3
+
+
+def test_one_kernel_serves_every_channel_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    page = text(["-e", "input 3x3x2; depthwise 3x3 bias=no", "--input", f"{NINE} | {NINE}",
+                 "--weights", "depthwise1=blur"], capsys)  # fmt: skip
+    assert page.splitlines()[-1].split() == ["4", "4"]
+
+
+def test_bias_and_vectors(capsys: pytest.CaptureFixture[str]) -> None:
+    page = text(["-e", "input 3; dense 2", "--input", "1 2 3", "--weights", "dense1=1 0 0; 0 1/2 0",
+                 "--weights", "dense1.bias=10 20"], capsys)  # fmt: skip
+    assert page.splitlines()[-1].split() == ["11", "21"]
+
+
+def test_one_axis(capsys: pytest.CaptureFixture[str]) -> None:
+    page = text(
+        ["-e", "input 5x1; conv 1 2 bias=no", "--input", "1 2 3 4 5", "--weights", "conv1=1 -1"], capsys
+    )
+    assert "4x1" in page
+
+
+def test_all_layers_and_chosen_ones(capsys: pytest.CaptureFixture[str]) -> None:
+    spec = ["-e", "input 3x3x1; conv 1 2x2; relu; flatten", "--input", "count", *KERNEL]
+    assert [
+        line.split()[0]
+        for line in text([*spec, "--all"], capsys).splitlines()
+        if "x" in line or "flatten" in line
+    ]
+    chosen = text([*spec, "--layer", "conv1", "--layer", "input"], capsys)
+    assert "input   3x3x1" in chosen
+    assert "relu" not in chosen
+
+
+def test_files_of_numbers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    np.save(tmp_path / "x.npy", np.arange(9.0).reshape(3, 3))
+    (tmp_path / "x.txt").write_text("0 1 2\n3 4 5\n6 7 8\n")
+    np.save(tmp_path / "w.npy", np.arange(4.0).reshape(1, 1, 2, 2))
+    for name in ("x.npy", "x.txt"):
+        found = values(
+            ["-e", "input 3x3x1; conv 1 2x2", "--input", str(tmp_path / name),
+             "--weights", f"conv1={tmp_path / 'w.npy'}"], capsys,
+        )  # fmt: skip
+        assert found == [[19, 25], [37, 43]]
+
+
+def test_a_batch_shows_its_first_sample_and_saves_all(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    np.save(tmp_path / "x.npy", np.arange(18.0).reshape(2, 3, 3, 1))
+    arguments = ["-e", "input 3x3x1; conv 1 2x2", "--input", str(tmp_path / "x.npy"), *KERNEL]
+    assert values(arguments, capsys) == [[19, 25], [37, 43]]
+    assert run(["run", *arguments, "-o", str(tmp_path / "y.npy")]) == 0
+    assert np.load(tmp_path / "y.npy").shape == (2, 2, 2, 1)
+    assert run(["run", *arguments, "--all", "-o", str(tmp_path / "y.npz")]) == 0
+    assert list(np.load(tmp_path / "y.npz")) == ["conv1"]
+
+
+def test_a_picture_in_and_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    image = pytest.importorskip("PIL.Image")
+    pixels = np.zeros((5, 5), np.uint8)
+    pixels[:, 2:] = 255
+    image.fromarray(pixels).save(tmp_path / "x.png")
+    arguments = ["-e", "input 5x5x1; conv 1 3x3", "--input", str(tmp_path / "x.png"),
+                 "--weights", "conv1=vertical-lines"]  # fmt: skip
+    assert values(arguments, capsys) == [[12, 12, 0]] * 3
+    assert run(["run", *arguments, "-o", str(tmp_path / "y.png")]) == 0
+    assert np.asarray(image.open(tmp_path / "y.png")).tolist() == [[255, 255, 0]] * 3
+    assert "black is 0, white is 12" in capsys.readouterr().err
+
+
+def test_a_checkpoint(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from cnnspec.backends.numpy.model import Model
+    from cnnspec.cli.spec import load_network
+
+    text_of_spec = "input 3x3x1; conv 1 2x2"
+    model = Model(load_network(None, text_of_spec))
+    model.weights["conv1.weight"][...] = np.arange(4.0).reshape(1, 1, 2, 2)
+    model.save(tmp_path / "w.safetensors")
+    arguments = ["-e", text_of_spec, "--input", "count", "--weights", str(tmp_path / "w.safetensors")]
+    assert values(arguments, capsys) == [[19, 25], [37, 43]]
+    assert "random" not in capsys.readouterr().err
+
+
+def test_random_weights_are_told_and_depend_on_the_seed(capsys: pytest.CaptureFixture[str]) -> None:
+    spec = ["run", "-e", "input 3x3x1; conv 1 2x2 -> batchnorm", "--input", "count"]
+    pages = []
+    for seed in ("0", "0", "1"):
+        assert run([*spec, "--seed", seed]) == 0
+        streams = capsys.readouterr()
+        assert f"random weights (seed {seed}): conv1.weight;" in streams.err
+        pages.append(streams.out)
+    assert pages[0] == pages[1] != pages[2]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["--input", "1 2; 3"], "rows of 1 and 2 numbers"),
+        (["--input", "1 2; 3 4"], "is 2x2x1, the network takes 3x3x1"),
+        (["--input", "nonsense"], '"nonsense" is not a number'),
+        (["--input", "nothing.npy"], "cannot be read"),
+        (["--input", "nothing.png"], "nothing.png"),
+        (["--input", "count", "--weights", "conv2=1"], 'did you mean "conv1.weight"?'),
+        (["--input", "count", "--weights", "conv1=1 2 3"], "3 values where 1x1x2x2 = 4 are needed"),
+        (["--input", "count", "--weights", "conv1=bluur"], "one of the kernels blur"),
+        (["--input", "count", "--weights", "nothing.safetensors"], "cannot be read"),
+        (["--input", "count", "--layer", "conv9"], 'did you mean "conv1"?'),
+        (["--input", "count", "-o", "x.txt"], "must end in .npy, .npz or .png"),
+        (["--input", "count", "-o", "/nowhere/x.npy"], "cannot be written"),
+        ([], "--input"),
+    ],
+)
+def test_what_cannot_be_used_is_told(
+    arguments: list[str], complaint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["run", "-e", "input 3x3x1; conv 1 2x2", *arguments]) in (1, 2)
+    streams = capsys.readouterr()
+    assert complaint in streams.err
+    assert "Traceback" not in streams.err
+    assert streams.out == ""
+
+
+def test_a_file_that_is_no_array(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "x.npy").write_bytes(b"not an array")
+    np.save(tmp_path / "words.npy", np.array([["a", "b"]]))
+    for name in ("x.npy", "words.npy"):
+        assert run(["run", "-e", "input 3x3x1; relu", "--input", str(tmp_path / name)]) == 2
+        assert name in capsys.readouterr().err
+
+
+def test_matrices_as_text() -> None:
+    assert matrix("1 2; 3 4").tolist() == [[[1, 2], [3, 4]]]
+    assert matrix("1,2\n3,4\n").tolist() == [[[1, 2], [3, 4]]]
+    assert matrix("1 | 2").tolist() == [[[1]], [[2]]]
+    assert matrix("[2 4]/2").tolist() == [[[1, 2]]]
+    assert matrix("1/4 −1").tolist() == [[[0.25, -1]]]
+    assert matrix("[[1, 2], [3, 4]]")[..., 0].tolist() == [[1, 2], [3, 4]]
+
+
+def test_weights_fill_by_count_by_kernel_or_by_number() -> None:
+    assert weight_array("1 2; 3 4", (1, 1, 2, 2)).ravel().tolist() == [1, 2, 3, 4]
+    assert weight_array("1 2; 3 4", (2, 3, 2, 2)).sum() == 60
+    assert weight_array("3", (2, 2)).tolist() == [[3, 3], [3, 3]]
+    with pytest.raises(ValueError, match="2 values where 3 = 3"):
+        weight_array("1 2", (3,))
+
+
+def test_numbers_have_as_many_decimals_as_they_need() -> None:
+    assert Writing().texts(np.array([1.0, 2.0, -0.0])) == ["1", "2", "0"]
+    assert Writing().texts(np.array([1.5, 2.0])) == ["1.5", "2.0"]
+    assert Writing(2).texts(np.array([5 / 9, np.nan])) == ["0.56", "nan"]
+    assert Writing(2, cut=True).texts(np.array([5 / 9, -1 / 9, 1.0], np.float32)) == ["0.55", "-0.11", "1.00"]
+
+
+def test_large_maps_are_cut_and_say_so() -> None:
+    lines = render(np.arange(30 * 30 * 9, dtype=float).reshape(30, 30, 9), paper=Paper(80))
+    assert all(len(line) <= 140 for line in lines)
+    assert "… and 1 more channels" in lines[-1]
+    whole = render(np.arange(30 * 30.0).reshape(30, 30, 1), paper=Paper(80), full=True)
+    assert len(whole) == 30
+    assert "899" in whole[-1]
+
+
+def test_volumes_are_shown_slice_by_slice() -> None:
+    lines = render(np.arange(8.0).reshape(2, 2, 2, 1))
+    assert [line.strip() for line in lines] == ["depth 0", "0 1", "2 3", "depth 1", "4 5", "6 7"]
