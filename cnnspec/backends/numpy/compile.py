@@ -73,7 +73,12 @@ def _ancestors(network: Network, needed: Collection[int]) -> set[int]:
     return alive
 
 
-def late_tails(lowered: Lowered, kept: Collection[int]) -> Lowered:
+def referred_nodes(network: Network) -> set[int]:
+    """The nodes that a later layer refers to, as unpool to its pool: they stay what they are."""
+    return {source for node in network.nodes if node.layer.references for source in node.inputs[1:]}
+
+
+def late_tails(lowered: Lowered, kept: Collection[int], referred: Collection[int] = ()) -> Lowered:
     """Bias and ReLU behind the max pool that follows them: they commute, and it shrinks the map.
 
     Rounding is monotone too, so the values are the same to the last bit.
@@ -83,7 +88,7 @@ def late_tails(lowered: Lowered, kept: Collection[int]) -> Lowered:
     place = {operation.output: n for n, operation in enumerate(operations)}
     for start, operation in enumerate(operations):
         at = start
-        while issubclass(operation.kernel, pool.MaxPool):
+        while issubclass(operation.kernel, pool.MaxPool) and operation.node.index not in referred:
             before = place.get(operations[at].inputs[0])
             if before is None or not _may_follow(operations[before], readers, kept):
                 break
@@ -122,6 +127,9 @@ class Planner:
         self.maker = {operation.output: operation for operation in lowered.operations}
         self.arrays: dict[int, Array] = {}
         self.trained: dict[int, bool] = {0: False}
+        self.found: dict[int, Array] = {}
+        self.steps: dict[int, Step] = {}
+        self.referred = referred_nodes(network)
 
     def forward(self) -> list[Step]:
         """The steps in order. A value's memory is released after its last reader."""
@@ -132,6 +140,7 @@ class Planner:
             step = operation.kernel(self._site(operation))
             step.end_scratch()
             self.arrays[operation.output] = step.y
+            self.steps[operation.node.index] = step
             self.trained[operation.output] = bool(step.site.gradients) or any(
                 self.trained[value] for value in operation.inputs
             )
@@ -150,7 +159,8 @@ class Planner:
             self.training, self.memory, self.random,
             {short: self.weights[name] for short, name in names.items()},
             {short: self.gradients[name] for short, name in names.items() if name in self.gradients},
-            overwrite=self._may_overwrite(operation),
+            overwrite=self._may_overwrite(operation), steps=self.steps,
+            referred=node.index in self.referred,
         )  # fmt: skip
 
     def _may_overwrite(self, operation: Operation) -> bool:
@@ -178,7 +188,7 @@ class Planner:
 
     def backward(self, steps: list[Step], seeds: Mapping[int, Array]) -> list[Call]:
         """The calls of the backward pass, from the gradients of the outputs to the first trained step."""
-        gradients = dict(seeds)
+        gradients = self.found = dict(seeds)
         calls: list[Call] = []
         for operation, step in zip(reversed(self.lowered.operations), reversed(steps), strict=True):
             dy = gradients.pop(operation.output, None)

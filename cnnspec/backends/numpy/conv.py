@@ -9,6 +9,8 @@ axes, dilation, and groups.
 
 from __future__ import annotations
 
+from abc import abstractmethod
+from collections.abc import Callable
 from math import prod
 
 import numpy as np
@@ -18,6 +20,7 @@ from cnnspec.backends.numpy.products import ProductSum, overlapping
 from cnnspec.backends.numpy.step import Step, channel_sum
 from cnnspec.backends.numpy.window import Span, at_inputs, at_outputs, span_of, taps
 from cnnspec.layers.conv import Conv, Depthwise
+from cnnspec.layers.conv import UpConv as UpConvLayer
 from cnnspec.network.graph import Node
 
 
@@ -39,13 +42,44 @@ class ConvStep(Step):
         self.layer = as_conv(self.node)
         self.spans = tuple(map(span_of, self.layer.axes(self.node.input_shapes)))
         self.weight, self.weight_gradient = self.site.weights["weight"], self.site.gradients.get("weight")
+        self.table = self.layer.table()
+        if self.table is not None:
+            self._spread_out(self.table)
         self.y = self.memory.take(inner_shape(self.node.output, self.site.batch))
         self.multiplies = int(self.layer.multiplies(self.node.input_shapes)) * self.site.batch
         self.arrange()
         self.refresh()
 
+    def _spread_out(self, table: tuple[tuple[int, ...], ...]) -> None:
+        """A table of connections is a full kernel with zeros where nothing is connected."""
+        filters = [n for n, row in enumerate(table) for _ in row]
+        self.connected = (filters, [channel for row in table for channel in row])
+        shape = (len(table), self.node.input_shapes[0][-1], *self.weight.shape[1:])
+        self.weight = self.memory.own(shape)
+        if self.weight_gradient is not None:
+            self.weight_gradient = self.memory.own(shape)
+
+    def refresh(self) -> None:
+        if self.table is not None:
+            self.weight[self.connected] = self.site.weights["weight"]
+        self.pack()
+
+    def backward(self) -> None:
+        self.differentiate()
+        if self.table is not None and self.weight_gradient is not None:
+            np.copyto(self.site.gradients["weight"], self.weight_gradient[self.connected])
+
+    @abstractmethod
     def arrange(self) -> None:
         """Take the patches and the packed weights."""
+
+    @abstractmethod
+    def pack(self) -> None:
+        """Copy the weights into the order of the patches."""
+
+    @abstractmethod
+    def differentiate(self) -> None:
+        """The gradients of the weights and of the input."""
 
     def keep(self, shape: tuple[int, ...]) -> Array:
         """Patches: kept for the weight gradient in training, for the moment otherwise."""
@@ -76,7 +110,7 @@ class RowConv(ConvStep):
         self.matrix = overlapping(unfolded, self.rows.output, self.rows.stride, self.rows.kernel)
         self.product = self.y.reshape(self.rows.output, filters, width * batch)
 
-    def refresh(self) -> None:
+    def pack(self) -> None:
         np.copyto(self.packed, self.kernel.transpose(0, 2, 1, 3))
 
     def forward(self, training: bool) -> None:
@@ -114,7 +148,7 @@ class RowConv(ConvStep):
         self.weight_product = ProductSum(self, self.matrix, self.dy.transpose(0, 2, 1), total)
         self.weight_order = total.reshape(*self.packed.shape[1:], filters).transpose(3, 1, 0, 2)
 
-    def backward(self) -> None:
+    def differentiate(self) -> None:
         if self.weight_gradient is not None:
             self.weight_product()
             np.copyto(self.weight_gradient.reshape(self.kernel.shape), self.weight_order)
@@ -201,7 +235,7 @@ class PatchConv(ConvStep):
         self.kernel = self.weight.reshape(groups, filters, each, *self.kernel_shape)
         self.product = self.y.reshape(prod(self.outer), groups, filters, width * batch)
 
-    def refresh(self) -> None:
+    def pack(self) -> None:
         np.copyto(self.packed, np.moveaxis(self.kernel, 2, -1))
 
     @property
@@ -209,19 +243,9 @@ class PatchConv(ConvStep):
         return self.packed.reshape(*self.packed.shape[:2], -1)
 
     def forward(self, training: bool) -> None:
-        for patch, pixels in self._joined(self.patches, self.image):
+        for patch, pixels in joined(self.patches, self.image, self.spans):
             np.copyto(patch, pixels)
         np.matmul(self.flat_weights, self.matrix, out=self.product)
-
-    def _joined(self, patches: Array, image: Array) -> list[tuple[Array, Array]]:
-        """For each tap the patches it fills and the pixels it reads."""
-        return [
-            (
-                _at(patches[_tap_index(len(self.outer), tap)], self.spans, tap, outputs=True),
-                _at(image, self.spans, tap, outputs=False),
-            )
-            for tap in taps(self.spans)
-        ]
 
     def prepare(self, dy: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, ...]:
         self.dy, self.dx = dy.reshape(self.product.shape), None
@@ -235,7 +259,7 @@ class PatchConv(ConvStep):
             self.spread = self.scratch(self.patches.shape)
         return (self.dx,)
 
-    def backward(self) -> None:
+    def differentiate(self) -> None:
         if self.weight_gradient is not None:
             self.weight_product()
             np.copyto(self.weight_gradient.reshape(self.kernel.shape), self.weight_order)
@@ -245,8 +269,69 @@ class PatchConv(ConvStep):
     def _scatter(self, dx: Array) -> None:
         np.matmul(self.flat_weights.swapaxes(1, 2), self.dy, out=self.spread.reshape(self.matrix.shape))
         dx.fill(0)
-        for patch, pixels in self._joined(self.spread, _grouped(dx, self.layer.groups)):
+        for patch, pixels in joined(self.spread, _grouped(dx, self.layer.groups), self.spans):
             np.add(pixels, patch, out=pixels)
+
+
+class UpConv(Step):
+    """Transposed convolution: the backward pass of a convolution, forward, and the other way round.
+
+    The window slides over the output: its spans read the output at the input's positions.
+    """
+
+    def build(self) -> None:
+        assert isinstance(self.node.layer, UpConvLayer)
+        layer, batch, groups = self.node.layer, self.site.batch, self.node.layer.groups
+        self.spans = tuple(
+            Span(int(axis.output), axis.size, axis.kernel, axis.stride, axis.before, axis.dilation)
+            for axis in layer.axes(self.node.input_shapes)
+        )
+        self.weight, self.weight_gradient = self.site.weights["weight"], self.site.gradients.get("weight")
+        channels, filters = self.weight.shape[0] // groups, self.weight.shape[1]
+        self.outer = tuple(span.output for span in self.spans[:-1])
+        kernel = tuple(span.kernel for span in self.spans)
+        self.y = self.memory.take(inner_shape(self.node.output, batch))
+        self.multiplies = int(layer.multiplies(self.node.input_shapes)) * batch
+        self.by_tap = self.weight.reshape(groups, channels, filters, *kernel)
+        self.packed = self.memory.own((groups, *kernel, filters, channels))
+        self.shape = (*self.outer, groups, *kernel, filters, self.spans[-1].output, batch)
+        self.rows = (prod(self.outer), groups, prod(kernel) * filters, self.spans[-1].output * batch)
+        self.pixels = self.x.reshape(*self.rows[:2], channels, self.rows[3])
+        self.spread = self.scratch(self.shape)
+
+    def refresh(self) -> None:
+        np.copyto(self.packed, np.moveaxis(self.by_tap, (1, 2), (-1, -2)))
+
+    @property
+    def flat_weights(self) -> Array:
+        return self.packed.reshape(self.packed.shape[0], -1, self.packed.shape[-1])
+
+    def forward(self, training: bool) -> None:
+        np.matmul(self.flat_weights, self.pixels, out=self.spread.reshape(self.rows))
+        self.y.fill(0)
+        for patch, pixels in joined(self.spread, _grouped(self.y, self.rows[1]), self.spans):
+            np.add(pixels, patch, out=pixels)
+
+    def prepare(self, dy: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, ...]:
+        self.dy, self.dx = dy, self.memory.take(self.x.shape) if wanted[0] else None
+        self.patches = self.memory.own(self.shape)
+        if self.weight_gradient is not None:
+            total = self.scratch((self.rows[1], self.pixels.shape[2], self.rows[2]))
+            patches = self.patches.reshape(self.rows).swapaxes(2, 3)
+            self.weight_product = ProductSum(self, self.pixels, patches, total)
+            order = total.reshape(*total.shape[:2], *self.packed.shape[1:-1])
+            self.weight_order = np.moveaxis(order, -1, 2)
+        return (self.dx,)
+
+    def backward(self) -> None:
+        for patch, pixels in joined(self.patches, _grouped(self.dy, self.rows[1]), self.spans):
+            np.copyto(patch, pixels)
+        if self.weight_gradient is not None:
+            self.weight_product()
+            np.copyto(self.weight_gradient.reshape(self.by_tap.shape), self.weight_order)
+        if self.dx is not None:
+            patches = self.patches.reshape(self.rows)
+            np.matmul(self.flat_weights.swapaxes(1, 2), patches, out=self.dx.reshape(self.pixels.shape))
 
 
 class Bias(Step):
@@ -258,7 +343,7 @@ class Bias(Step):
 
     @classmethod
     def needed(cls, node: Node, training: bool) -> bool:
-        return bool(getattr(node.layer, "bias", False))
+        return any(weight.name == "bias" for weight in node.layer.weights(node.input_shapes))
 
     def build(self) -> None:
         self.bias, self.gradient = self.site.weights["bias"], self.site.gradients.get("bias")
@@ -301,13 +386,21 @@ def _grouped(image: Array, groups: int) -> Array:
     return image.reshape(*outer, groups, channels // groups, columns, batch)
 
 
-def _tap_index(outer: int, tap: tuple[int, ...]) -> tuple[slice | int, ...]:
-    """Index of a tap in the patches (*outer, group, *taps, …)."""
-    return (*(slice(None) for _ in range(outer + 1)), *tap)
+def joined(patches: Array, image: Array, spans: tuple[Span, ...]) -> list[tuple[Array, Array]]:
+    """For each tap the part of the patches that it fills, and the pixels it reads.
+
+    Patches are (*outer, group, *taps, channel, column, sample), images (*outer, group, channel, …).
+    """
+    by_tap = np.moveaxis(patches, range(len(spans), 2 * len(spans)), range(len(spans)))
+    return [
+        (_at(by_tap[tap], spans, tap, Span.outputs), _at(image, spans, tap, Span.inputs))
+        for tap in taps(spans)
+    ]
 
 
-def _at(array: Array, spans: tuple[Span, ...], tap: tuple[int, ...], *, outputs: bool) -> Array:
+def _at(
+    array: Array, spans: tuple[Span, ...], tap: tuple[int, ...], pick: Callable[[Span, int], slice]
+) -> Array:
     """The part of (*outer, group, channel, column, sample) that a tap fills, or reads."""
-    pick = Span.outputs if outputs else Span.inputs
     *outer, column = (pick(span, t) for span, t in zip(spans, tap, strict=True))
     return array[(*outer, slice(None), slice(None), column)]

@@ -9,17 +9,51 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, TypeAlias
 
-from cnnspec.backends.numpy import activation, conv, dense, dropout, merge, norm, pool, reshape
+from cnnspec.backends.numpy import (
+    activation,
+    conv,
+    dense,
+    dropout,
+    merge,
+    norm,
+    norm_sample,
+    pool,
+    resample,
+    reshape,
+    unpool,
+)
 from cnnspec.backends.numpy.step import Step
-from cnnspec.layers.activation import Relu, Sigmoid, Softmax, Tanh
+from cnnspec.layers.activation import (
+    Elu,
+    Gelu,
+    Hardsigmoid,
+    Hardswish,
+    LeakyRelu,
+    Prelu,
+    Relu,
+    Sigmoid,
+    Silu,
+    Softmax,
+    Tanh,
+)
 from cnnspec.layers.base import Layer
-from cnnspec.layers.conv import Conv, Depthwise
+from cnnspec.layers.conv import Conv, Depthwise, UpConv
 from cnnspec.layers.dense import Dense
 from cnnspec.layers.dropout import Dropout
 from cnnspec.layers.merge import Add, Concat, Multiply
-from cnnspec.layers.norm import BatchNorm
-from cnnspec.layers.pool import AvgPool, GlobalAvgPool, GlobalMaxPool, MaxPool, MinPool, Subsample
-from cnnspec.layers.reshape import Flatten, Identity
+from cnnspec.layers.norm import BatchNorm, GroupNorm, LayerNorm, Lrn
+from cnnspec.layers.pool import (
+    AvgPool,
+    GlobalAvgPool,
+    GlobalMaxPool,
+    MaxPool,
+    MedianPool,
+    MinPool,
+    Subsample,
+    Unpool,
+)
+from cnnspec.layers.resample import Upsample
+from cnnspec.layers.reshape import Crop, Flatten, Identity, Pad, Reshape, Shuffle, Slice
 from cnnspec.network.graph import Node
 
 Steps: TypeAlias = tuple[type[Step], ...]
@@ -28,21 +62,40 @@ Choice: TypeAlias = Callable[[Node, bool], Steps]
 KERNELS: Final[dict[type[Layer], Steps | Choice]] = {
     Conv: conv.convolution,
     Depthwise: conv.convolution,
+    UpConv: (conv.UpConv, conv.Bias),
     Dense: (dense.Dense, conv.Bias),
     MaxPool: (pool.MaxPool,),
     MinPool: (pool.MinPool,),
     AvgPool: (pool.AvgPool,),
     GlobalAvgPool: (pool.AvgPool,),
     GlobalMaxPool: (pool.MaxPool,),
+    MedianPool: (unpool.MedianPool,),
+    Unpool: (unpool.Unpool,),
     Subsample: (pool.SumPool, pool.ChannelScale, conv.Bias),
-    Flatten: (reshape.Flatten,),
+    Flatten: (reshape.Reshape,),
+    Reshape: (reshape.Reshape,),
+    Pad: (reshape.Pad,),
+    Crop: (reshape.Crop,),
+    Slice: (reshape.Slice,),
+    Shuffle: (reshape.Shuffle,),
+    Upsample: resample.upsample,
     Identity: (),
     Dropout: (dropout.Dropout,),
-    Relu: (activation.Relu,),
+    Relu: activation.relu,
+    LeakyRelu: (activation.Kinked,),
+    Prelu: (activation.Prelu,),
+    Elu: (activation.Elu,),
+    Gelu: activation.gelu,
+    Silu: (activation.Silu,),
+    Hardswish: (activation.Hardswish,),
+    Hardsigmoid: (activation.Hardsigmoid,),
     Sigmoid: (activation.Sigmoid,),
     Tanh: (activation.Tanh,),
     Softmax: (activation.Softmax,),
     BatchNorm: (norm.BatchNorm,),
+    LayerNorm: (norm_sample.SampleNorm,),
+    GroupNorm: (norm_sample.SampleNorm,),
+    Lrn: (norm_sample.LocalResponse,),
     Add: (merge.Add,),
     Multiply: (merge.Multiply,),
     Concat: (merge.Concat,),

@@ -70,19 +70,29 @@ class Model:
 
     def compile(
         self, batch: int, training: bool = False, *,
-        loss: str | Callable[..., Loss] = "crossentropy", keep: Sequence[str] = (), **options: Any,
+        loss: str | Callable[..., Loss] = "crossentropy", keep: Sequence[str] = (),
+        input_gradient: bool = False, **options: Any,
     ) -> Program:  # fmt: skip
         """The network as a program for batches of one size; the same request gives the same program.
 
         ``loss`` is ``crossentropy`` (on logits: a softmax at the end is part of
         it) or ``mse``, with the loss's ``options``; ``keep`` names layers whose
-        outputs are wanted too.
+        outputs are wanted too; ``input_gradient`` asks for the images' gradient.
         """
-        key = (batch, training, loss, tuple(keep), tuple(sorted((k, repr(v)) for k, v in options.items())))
+        key = (
+            batch,
+            training,
+            loss,
+            tuple(keep),
+            input_gradient,
+            tuple(sorted((k, repr(v)) for k, v in options.items())),
+        )
         if key not in self._programs:
             make = partial(LOSSES[loss] if isinstance(loss, str) else loss, **options)
             make.on_logits = LOSSES[loss].on_logits if isinstance(loss, str) else False  # type: ignore[attr-defined]
-            self._programs[key] = Program(self, batch, training, loss=make, keep=keep)
+            self._programs[key] = Program(
+                self, batch, training, loss=make, keep=keep, input_gradient=input_gradient
+            )
         return self._programs[key]
 
     def predict(self, images: Array, batch: int = PREDICT_BATCH) -> Array:

@@ -122,6 +122,16 @@ class ExtremePass:
             np.multiply(beaten, tap, out=candidate, casting="unsafe")
             np.maximum(self.winner[:, place], candidate, out=self.winner[:, place])
 
+    def origins(self, found: Array) -> Array:
+        """Flat indices into the output become those of the inputs that won there."""
+        _, output, inner = self.y.shape
+        outer, place = np.divmod(found, output * inner)
+        position, along = np.divmod(place, inner)
+        span = self.span
+        won = self.winner.reshape(-1)[found].astype(found.dtype)
+        pixel = position * span.stride - span.before + won * span.dilation
+        return np.asarray((outer * span.size + pixel) * inner + along)
+
     def prepare(self, step: Step, dy: Array, dx: Array) -> None:
         self.integer = np.dtype(f"i{dy.itemsize}")
         self.dy, self.dx = dy.view(self.integer), dx.view(self.integer)
@@ -142,12 +152,11 @@ class ExtremePass:
 
     def _give_pair(self) -> None:
         left, right = self.pixels
+        if 2 * self.span.output < self.span.size:
+            self.dx.fill(0)
         np.negative(self.winner, out=self.mask, dtype=self.integer)
         np.bitwise_and(self.dy, self.mask, out=right)
         np.bitwise_xor(self.dy, right, out=left)
-        self.dx[:, self.span.stride * self.span.output :].fill(0)
-        for gap in range(self.span.dilation + 1, self.span.stride):
-            self.dx[:, gap : self.span.stride * self.span.output : self.span.stride].fill(0)
 
     def _give_all(self) -> None:
         self.dx.fill(0)
@@ -166,7 +175,7 @@ class ExtremePool(Step):
     extreme: ClassVar[Extreme]
 
     def build(self) -> None:
-        training = self.site.training
+        training = self.site.training or self.site.referred
         found = passes(self.node, self.x.shape)
         arrays = [self.x.reshape(found[0].before) if found else self.x]
         self.y = self.memory.take(pooled_shape(self.node, self.x.shape))
@@ -180,14 +189,18 @@ class ExtremePool(Step):
 
     def forward(self, training: bool) -> None:
         for each in self.passes:
-            each.forward(training)
+            each.forward(training or self.site.referred)
         if not self.passes:
             np.copyto(self.y, self.x)
 
+    def places(self) -> Array:
+        """Where each value of the output came from: flat indices into the input."""
+        found = np.arange(self.y.size)
+        for each in reversed(self.passes):
+            found = each.origins(found)
+        return found
+
     def prepare(self, dy: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, ...]:
-        if not wanted[0]:
-            self.passes = []
-            return (None,)
         if not self.passes:
             return (self.gradient_like(dy),)
         dx = self.memory.take(self.x.shape)
@@ -263,8 +276,6 @@ class SumPool(Step):
 
     def prepare(self, dy: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, ...]:
         self.gradients: list[Array] = []
-        if not wanted[0]:
-            return (None,)
         if not self.passes:
             return (self.gradient_like(dy),)
         dx = self.memory.take(self.x.shape)
@@ -276,7 +287,7 @@ class SumPool(Step):
 
     def backward(self) -> None:
         for each, dy, dx in zip(reversed(self.passes), self.gradients, self.gradients[1:], strict=False):
-            each.backward(dy, dx)
+            each.backward(dy.reshape(each.y.shape), dx.reshape(each.x.shape))
 
 
 class AvgPool(SumPool):

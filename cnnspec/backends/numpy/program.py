@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cnnspec.backends.numpy.compile import Lowered, Planner, late_tails, lower
+from cnnspec.backends.numpy.compile import Lowered, Planner, late_tails, lower, referred_nodes
 from cnnspec.backends.numpy.kernels import steps_of
 from cnnspec.backends.numpy.layout import Array, inner_view, outer_view
 from cnnspec.backends.numpy.losses import Loss
@@ -44,7 +44,7 @@ class Program:
 
     def __init__(
         self, model: Model, batch: int, training: bool, *,
-        loss: MakeLoss | None = None, keep: Sequence[str] = (),
+        loss: MakeLoss | None = None, keep: Sequence[str] = (), input_gradient: bool = False,
     ) -> None:  # fmt: skip
         self.model, self.batch, self.training = model, batch, training
         self.flat, self.flat_gradient = model.flat, model.flat_gradient
@@ -55,6 +55,7 @@ class Program:
         self.output_nodes = {output.name: self._end(output) for output in network.outputs}
         lowered = self._lower()
         planner = self._planner(lowered)
+        planner.trained[0] = input_gradient
         self.steps: list[Step] = planner.forward()
         self.input = planner.arrays[0]
         self.results = {
@@ -63,6 +64,7 @@ class Program:
         }
         self.losses = self._losses(loss) if training and loss else []
         self.backward_calls = planner.backward(self.steps, self._seeds(lowered)) if self.losses else []
+        self._input_gradient = planner.found.get(0)
 
     def _end(self, output: Output) -> int:
         """The node a loss reads: a softmax at the end is part of the cross-entropy."""
@@ -74,7 +76,7 @@ class Program:
         pick = self.model.pick or steps_of
         lowered = lower(self.model.network, self.training, needed, pick)
         self.kept = {lowered.value_of[index] for index in needed}
-        return late_tails(lowered, self.kept)
+        return late_tails(lowered, self.kept, referred_nodes(self.model.network))
 
     def _planner(self, lowered: Lowered) -> Planner:
         model = self.model
@@ -154,6 +156,11 @@ class Program:
         loss = self.loss()
         self.backward()
         return loss * self.batch, self.correct()
+
+    def input_gradient(self) -> Array:
+        """Gradient of the loss by the images, N x H x W x C, of a program compiled for it; a view."""
+        assert self._input_gradient is not None
+        return outer_view(self._input_gradient)
 
     def result(self, name: str = "output") -> Array:
         """An output, or a kept layer, as N x H x W x C: a view that the next pass overwrites."""

@@ -1,4 +1,4 @@
-"""Changes of shape."""
+"""Changes of shape: values move or stay, none changes."""
 
 from __future__ import annotations
 
@@ -6,39 +6,183 @@ from math import prod
 
 import numpy as np
 
-from cnnspec.backends.numpy.layout import Array
+from cnnspec.backends.numpy.layout import Array, Shape, inner_shape, planes
+from cnnspec.backends.numpy.passes import along, spatial_axes
 from cnnspec.backends.numpy.step import Step
+from cnnspec.layers import reshape as layers
 
 
-class Flatten(Step):
-    """Channel, row, column, as PyTorch flattens: a copy of long runs, or only a view without rows."""
+def by_channel(x: Array) -> Array:
+    """An inner array seen as (channel, row, column, sample): the order in which maps are flattened."""
+    return x if x.ndim <= 3 else np.moveaxis(x, -3, 0)
+
+
+class Reshape(Step):
+    """Read and filled channel by channel: a copy of long runs, or only a view where orders agree."""
 
     reads_input = False
 
     def build(self) -> None:
-        *sizes, batch = self.x.shape
-        outer, channels = sizes[:-2], sizes[-2] if len(sizes) > 1 else 1
-        self.viewed = channels == 1 or prod(outer) == 1
-        shape = (prod(sizes), batch)
-        if self.viewed:
-            self.y = self.view_of(self.x, shape)
-            return
-        self.y = self.memory.take(shape)
-        self.source = np.moveaxis(self.x, -3, 0)
-        self.target = self.y.reshape(self.source.shape)
+        shape = inner_shape(self.node.output, self.site.batch)
+        self.viewed = _in_order(self.x.shape) and _in_order(shape)
+        self.y = self.view_of(self.x, shape) if self.viewed else self.memory.take(shape)
+        self.room = self.scratch((self.x.size,))
 
     def forward(self, training: bool) -> None:
         if not self.viewed:
-            np.copyto(self.target, self.source)
+            rearrange(self.x, self.y, self.room)
 
     def prepare(self, dy: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, ...]:
         if self.viewed:
-            self.memory.hold(dy)
-            return (dy.reshape(self.x.shape),)
-        self.dy = dy.reshape(self.source.shape)
-        self.dx = self.memory.take(self.x.shape)
+            return (self.gradient_like(dy).reshape(self.x.shape),)
+        self.dy, self.dx = dy, self.memory.take(self.x.shape)
+        self.back = self.scratch((dy.size,))
         return (self.dx,)
 
     def backward(self) -> None:
         if not self.viewed:
-            np.copyto(np.moveaxis(self.dx, -3, 0), self.dy)
+            rearrange(self.dy, self.dx, self.back)
+
+
+def _in_order(shape: Shape) -> bool:
+    """Whether an inner array of this shape lies channel by channel already."""
+    *sizes, _ = shape
+    return len(sizes) < 2 or sizes[-2] == 1 or prod(sizes[:-2]) == 1
+
+
+def rearrange(source: Array, target: Array, room: Array) -> None:
+    """Copy between two inner shapes of equally many values, by way of the flattened order if need be."""
+    read, written = by_channel(source), by_channel(target)
+    if read.flags.c_contiguous:
+        np.copyto(written, read.reshape(written.shape))
+    elif written.flags.c_contiguous:
+        np.copyto(written.reshape(read.shape), read)
+    else:
+        np.copyto(room.reshape(read.shape), read)
+        np.copyto(written, room.reshape(written.shape))
+
+
+class Slice(Step):
+    """Some of the channels."""
+
+    reads_input = False
+
+    def build(self) -> None:
+        assert isinstance(self.node.layer, layers.Slice)
+        self.part = slice(self.node.layer.start, self.node.layer.stop)
+        self.y = self.memory.take(inner_shape(self.node.output, self.site.batch))
+
+    def forward(self, training: bool) -> None:
+        np.copyto(planes(self.y), planes(self.x)[:, self.part])
+
+    def prepare(self, dy: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, ...]:
+        self.dy, self.dx = dy, self.memory.take(self.x.shape)
+        return (self.dx,)
+
+    def backward(self) -> None:
+        self.dx.fill(0)
+        np.copyto(planes(self.dx)[:, self.part], planes(self.dy))
+
+
+class Shuffle(Step):
+    """Channels of groups dealt out in turn."""
+
+    reads_input = False
+
+    def build(self) -> None:
+        assert isinstance(self.node.layer, layers.Shuffle)
+        self.groups = self.node.layer.groups
+        self.y = self.memory.take(self.x.shape)
+
+    def _dealt(self, x: Array) -> Array:
+        """(rows, group, channel, run)."""
+        rows, channels, run = planes(x).shape
+        return x.reshape(rows, self.groups, channels // self.groups, run)
+
+    def _taken(self, y: Array) -> Array:
+        """(rows, channel, group, run), seen as (rows, group, channel, run)."""
+        rows, channels, run = planes(y).shape
+        return y.reshape(rows, channels // self.groups, self.groups, run).swapaxes(1, 2)
+
+    def forward(self, training: bool) -> None:
+        np.copyto(self._taken(self.y), self._dealt(self.x))
+
+    def prepare(self, dy: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, ...]:
+        self.dy, self.dx = dy, self.memory.take(self.x.shape)
+        return (self.dx,)
+
+    def backward(self) -> None:
+        np.copyto(self._dealt(self.dx), self._taken(self.dy))
+
+
+class Crop(Step):
+    """Pixels cut off around a map."""
+
+    reads_input = False
+
+    def build(self) -> None:
+        assert isinstance(self.node.layer, layers.Crop)
+        sides = self.node.layer.sides(self.node.input_shapes)
+        self.part = _middle(self.x.shape, sides)
+        self.y = self.memory.take(inner_shape(self.node.output, self.site.batch))
+
+    def forward(self, training: bool) -> None:
+        np.copyto(self.y, self.x[self.part])
+
+    def prepare(self, dy: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, ...]:
+        self.dy, self.dx = dy, self.memory.take(self.x.shape)
+        return (self.dx,)
+
+    def backward(self) -> None:
+        self.dx.fill(0)
+        np.copyto(self.dx[self.part], self.dy)
+
+
+def _middle(shape: Shape, sides: tuple[tuple[int, int], ...]) -> tuple[slice, ...]:
+    """What is left of an inner map when ``sides`` are cut off its spatial axes."""
+    part = [slice(None)] * len(shape)
+    for axis, (before, after) in zip(spatial_axes(len(shape)), sides, strict=True):
+        part[axis] = slice(before, shape[axis] - after)
+    return tuple(part)
+
+
+class Pad(Step):
+    """Pixels added around a map: zeros, its mirror image, or its edge; one axis after the other.
+
+    Each border line is a copy of a line of the map, so backwards it adds to that line.
+    """
+
+    reads_input = False
+
+    def build(self) -> None:
+        assert isinstance(self.node.layer, layers.Pad)
+        sides = self.node.layer.sides(self.node.input_shapes)
+        self.y = self.memory.take(inner_shape(self.node.output, self.site.batch))
+        self.part = _middle(self.y.shape, sides)
+        self.copies: list[tuple[int, int, int]] = []
+        if self.node.layer.mode == "zeros":
+            return
+        mirrored = self.node.layer.mode == "reflect"
+        for axis, (before, after) in zip(spatial_axes(self.y.ndim), sides, strict=True):
+            last = self.y.shape[axis] - 1 - after
+            near = [(before - n, before + (n if mirrored else 0)) for n in range(1, before + 1)]
+            far = [(last + n, last - (n if mirrored else 0)) for n in range(1, after + 1)]
+            self.copies += [(axis, *pair) for pair in near + far]
+
+    def forward(self, training: bool) -> None:
+        if not self.copies:
+            self.y.fill(0)
+        np.copyto(self.y[self.part], self.x)
+        for axis, border, source in self.copies:
+            lines = along(self.y, axis)
+            np.copyto(lines[:, border], lines[:, source])
+
+    def prepare(self, dy: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, ...]:
+        self.dy, self.dx = dy, self.memory.take(self.x.shape)
+        return (self.dx,)
+
+    def backward(self) -> None:
+        for axis, border, source in reversed(self.copies):
+            lines = along(self.dy, axis)
+            np.add(lines[:, source], lines[:, border], out=lines[:, source])
+        np.copyto(self.dx, self.dy[self.part])

@@ -39,6 +39,10 @@ class Site:
     weights: Mapping[str, Array] = field(default_factory=dict)
     gradients: Mapping[str, Array] = field(default_factory=dict)
     overwrite: bool = False
+    steps: Mapping[int, Step] = field(default_factory=dict)
+    """The last step of each earlier node, for a layer that refers to another."""
+    referred: bool = False
+    """A later layer refers to this one."""
 
 
 class Step(ABC):

@@ -1,0 +1,65 @@
+"""Every layer by its definition, beside the fast kernels: short, plain, sample outermost.
+
+Arrays are N x C x H x W, as in PyTorch. A definition takes the inputs and gives
+the output and a function from the output's gradient to those of the inputs and
+of the weights. ``build(network, reference=True)`` runs these in place of the
+fast kernels; the tests compare the two.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from cnnspec.backends.numpy.layout import Array, channels_first, from_channels_first, inner_shape
+from cnnspec.backends.numpy.reference.definition import Back, Call
+from cnnspec.backends.numpy.reference.moves import MOVES
+from cnnspec.backends.numpy.reference.values import VALUES
+from cnnspec.backends.numpy.reference.windows import WINDOWS
+from cnnspec.backends.numpy.step import Step
+from cnnspec.network.graph import Node
+
+DEFINITIONS = WINDOWS | VALUES | MOVES
+"""Layer class -> definition."""
+
+
+class ReferenceStep(Step):
+    """A layer's definition in the place of its kernels."""
+
+    def build(self) -> None:
+        self.define = DEFINITIONS[type(self.node.layer)]
+        self.y = self.memory.own(inner_shape(self.node.output, self.site.batch))
+        self.notes: dict[str, Array] = {}
+
+    def forward(self, training: bool) -> None:
+        sources = self.node.inputs[1:] if self.node.layer.references else ()
+        steps = [self.site.steps[source] for source in sources]
+        call = Call(
+            self.node, [channels_first(x) for x in self.inputs], self.site.weights, training,
+            self.site.random, self.notes, [step.notes for step in steps if isinstance(step, ReferenceStep)],
+        )  # fmt: skip
+        y, self.back = self.define(call)
+        np.copyto(self.y, from_channels_first(y))
+
+    def prepare(self, dy: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, ...]:
+        self.dy, self.back = dy, _nothing
+        self.gradients = [
+            self.memory.own(x.shape) if want else None for x, want in zip(self.inputs, wanted, strict=True)
+        ]
+        return tuple(self.gradients)
+
+    def backward(self) -> None:
+        inputs, weights = self.back(channels_first(self.dy))
+        for dx, value in zip(self.gradients, inputs, strict=True):
+            if dx is not None:
+                np.copyto(dx, from_channels_first(value))
+        for name, value in weights.items():
+            if name in self.site.gradients:
+                np.copyto(self.site.gradients[name], value)
+
+
+_nothing: Back = lambda dy: ([], {})  # noqa: E731 - stands for a backward pass before any forward pass
+
+
+def reference_steps(node: Node, training: bool) -> tuple[type[Step], ...]:
+    """The definition of any layer, as its one step."""
+    return (ReferenceStep,)

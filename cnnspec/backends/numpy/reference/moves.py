@@ -1,0 +1,106 @@
+"""Layers that only move values: each output value names the input value it copies."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import numpy as np
+
+from cnnspec.backends.numpy.layout import Array
+from cnnspec.backends.numpy.reference.definition import Back, Call, Definition
+from cnnspec.layers.base import Layer
+from cnnspec.layers.resample import Upsample
+from cnnspec.layers.reshape import Crop, Flatten, Identity, Pad, Reshape, Shuffle, Slice
+from cnnspec.layers.window import per_axis
+
+
+def moved(places: Callable[[Any, Array, Call], Array]) -> Definition:
+    """A layer whose output is some of the input's values; ``places`` moves an array of their numbers.
+
+    Numbers count from 1; 0 is a zero that comes from nowhere.
+    """
+
+    def define(call: Call) -> tuple[Array, Back]:
+        x = call.x
+        numbers = np.arange(1, x[0].size + 1).reshape(x.shape[1:])
+        index = places(call.layer, numbers, call)
+        flat = np.concatenate([np.zeros((len(x), 1), x.dtype), x.reshape(len(x), -1)], axis=1)
+
+        def back(dy: Array) -> tuple[list[Array], dict[str, Array]]:
+            dx = np.zeros_like(flat)
+            for place, number in np.ndenumerate(index):
+                dx[:, number] += dy[(slice(None), *place)]
+            return [dx[:, 1:].reshape(x.shape)], {}
+
+        return flat[:, index], back
+
+    return define
+
+
+def reshaped(layer: Any, numbers: Array, call: Call) -> Array:
+    *sizes, channels = call.node.output
+    return numbers.reshape(channels, *sizes)
+
+
+def padded(layer: Any, numbers: Array, call: Call) -> Array:
+    mode = {"zeros": "constant", "reflect": "reflect", "replicate": "edge"}[layer.mode]
+    return np.asarray(np.pad(numbers, ((0, 0), *layer.sides(call.node.input_shapes)), mode))  # type: ignore[call-overload]
+
+
+def cropped(layer: Any, numbers: Array, call: Call) -> Array:
+    sides = zip(layer.sides(call.node.input_shapes), numbers.shape[1:], strict=True)
+    return numbers[(slice(None), *(slice(before, size - after) for (before, after), size in sides))]
+
+
+def shuffled(layer: Any, numbers: Array, call: Call) -> Array:
+    grouped = numbers.reshape(layer.groups, -1, *numbers.shape[1:])
+    return grouped.swapaxes(0, 1).reshape(numbers.shape)
+
+
+def repeated(layer: Any, numbers: Array, call: Call) -> Array:
+    """Nearest: every number repeated; nails: all but the first of them zero."""
+    scales = per_axis("scale", layer.scale, numbers.ndim - 1)
+    for axis, scale in enumerate(scales, 1):
+        numbers = np.repeat(numbers, scale, axis)
+        if layer.mode == "nails":
+            first = np.arange(numbers.shape[axis]) % scale == 0
+            numbers = numbers * first.reshape(-1, *(1 for _ in range(numbers.ndim - axis - 1)))
+    return numbers
+
+
+def upsample(call: Call) -> tuple[Array, Back]:
+    """Interpolation is a sum of moves, weighted by distance; the other modes are one move."""
+    if call.layer.mode != "bilinear":
+        return moved(repeated)(call)
+    scales = per_axis("scale", call.layer.scale, call.x.ndim - 2)
+    weights = [_hats(size, scale) for size, scale in zip(call.x.shape[2:], scales, strict=True)]
+
+    def back(dy: Array) -> tuple[list[Array], dict[str, Array]]:
+        return [_along_all(dy, [matrix.T for matrix in weights]).astype(dy.dtype)], {}
+
+    return _along_all(call.x, weights).astype(call.x.dtype), back
+
+
+def _hats(size: int, scale: int) -> Array:
+    """(outputs, inputs): how near an input pixel's centre is to each output pixel's, 0 from one pixel on."""
+    centres = np.clip((np.arange(size * scale) + 0.5) / scale - 0.5, 0, size - 1)
+    return np.asarray(np.maximum(0, 1 - np.abs(centres[:, None] - np.arange(size))))
+
+
+def _along_all(x: Array, matrices: list[Array]) -> Array:
+    for axis, matrix in enumerate(matrices, 2):
+        x = np.moveaxis(np.tensordot(matrix, x, (1, axis)), 0, axis)
+    return x
+
+
+MOVES: Final[dict[type[Layer], Definition]] = {
+    Identity: moved(lambda layer, numbers, call: numbers),
+    Flatten: moved(lambda layer, numbers, call: numbers.reshape(-1)),
+    Reshape: moved(reshaped),
+    Slice: moved(lambda layer, numbers, call: numbers[layer.start : layer.stop]),
+    Pad: moved(padded),
+    Crop: moved(cropped),
+    Shuffle: moved(shuffled),
+    Upsample: upsample,
+}

@@ -1,0 +1,251 @@
+"""Layers with windows, by a table of which input place each tap of each output place reads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import product
+from typing import Any, Final
+
+import numpy as np
+
+from cnnspec.backends.numpy.layout import Array
+from cnnspec.backends.numpy.reference.definition import Back, Call, Definition
+from cnnspec.layers.base import Layer
+from cnnspec.layers.conv import Conv, Depthwise, UpConv
+from cnnspec.layers.pool import (
+    AvgPool,
+    GlobalAvgPool,
+    GlobalMaxPool,
+    MaxPool,
+    MedianPool,
+    MinPool,
+    Subsample,
+    Unpool,
+)
+
+
+def table(sizes: Sequence[int], outputs: Sequence[int], axes: Sequence[Any]) -> Array:
+    """(output places, taps): the flat input place that a tap reads, -1 for padding."""
+    rows = []
+    for place in product(*map(range, outputs)):
+        row = []
+        for tap in product(*(range(axis.kernel) for axis in axes)):
+            read = [
+                o * a.stride - a.before + t * a.dilation for o, t, a in zip(place, tap, axes, strict=True)
+            ]
+            inside = all(0 <= i < size for i, size in zip(read, sizes, strict=True))
+            row.append(int(np.ravel_multi_index(read, sizes)) if inside else -1)
+        rows.append(row)
+    return np.array(rows)
+
+
+def gather(x: Array, index: Array, padding: float = 0.0) -> Array:
+    """(N, C, output places, taps) of x (N, C, *sizes); place -1 holds the padding."""
+    flat = x.reshape(*x.shape[:2], -1)
+    edge = np.full((*x.shape[:2], 1), padding, x.dtype)
+    return np.asarray(np.concatenate([flat, edge], axis=2)[:, :, index])
+
+
+def scatter(patches: Array, index: Array, shape: Sequence[int]) -> Array:
+    """The transpose of ``gather``: every patch value added to the place it came from."""
+    count, channels, *sizes = shape
+    flat = np.zeros((count, channels, int(np.prod(sizes)) + 1), patches.dtype)
+    for (place, tap), source in np.ndenumerate(index):
+        flat[:, :, source] += patches[:, :, place, tap]
+    return flat[:, :, :-1].reshape(shape)
+
+
+def conv(call: Call) -> tuple[Array, Back]:
+    """y[f, o] = Σ over channels of the group and taps of w[f, c, t]·x[c, place(o, t)], plus the bias."""
+    layer = call.layer.as_conv(call.node.input_shapes) if isinstance(call.layer, Depthwise) else call.layer
+    shape, x = call.node.output, call.x
+    index = table(x.shape[2:], shape[:-1], layer.axes(call.node.input_shapes))
+    mask, spread = _connected(layer, call.weights["weight"], x.shape[1])
+    kernel = spread.reshape(*spread.shape[:2], -1)
+    filters, each = kernel.shape[0] // layer.groups, kernel.shape[1]
+    patches = gather(x, index)
+    groups = [
+        (slice(g * filters, (g + 1) * filters), slice(g * each, (g + 1) * each)) for g in range(layer.groups)
+    ]
+    y = np.concatenate([np.einsum("nckt,fct->nfk", patches[:, c], kernel[f]) for f, c in groups], axis=1)
+    if layer.bias:
+        y += call.weights["bias"][:, None]
+
+    def back(dy: Array) -> tuple[list[Array], dict[str, Array]]:
+        flat = dy.reshape(*dy.shape[:2], -1)
+        dw = np.concatenate([np.einsum("nckt,nfk->fct", patches[:, c], flat[:, f]) for f, c in groups])
+        spreads = [np.einsum("nfk,fct->nckt", flat[:, f], kernel[f]) for f, _ in groups]
+        dx = scatter(np.concatenate(spreads, axis=1), index, x.shape)
+        dw = dw.reshape(spread.shape)
+        return [dx], {"weight": dw if mask is None else dw[mask], "bias": flat.sum(axis=(0, 2))}
+
+    return y.reshape(*y.shape[:2], *shape[:-1]), back
+
+
+def _connected(layer: Conv, weight: Array, channels: int) -> tuple[tuple[list[int], list[int]] | None, Array]:
+    """The full kernel, with zeros where a table connects nothing; and where it connects."""
+    connections = layer.table()
+    if connections is None:
+        return None, weight
+    mask = (
+        [f for f, row in enumerate(connections) for _ in row],
+        [channel for row in connections for channel in row],
+    )
+    full = np.zeros((len(connections), channels, *weight.shape[1:]), weight.dtype)
+    full[mask] = weight
+    return mask, full
+
+
+def upconv(call: Call) -> tuple[Array, Back]:
+    """Each input pixel adds its kernel, weighted, to the output: y[place(i, t)] += w[c, f, t]·x[c, i]."""
+    layer, x, weight = call.layer, call.x, call.weights["weight"]
+    sizes = call.node.output[:-1]
+    index = table(sizes, x.shape[2:], layer.axes(call.node.input_shapes))
+    flat = x.reshape(*x.shape[:2], -1)
+    kernel = weight.reshape(layer.groups, -1, weight.shape[1], index.shape[1])
+    grouped = flat.reshape(len(x), layer.groups, -1, flat.shape[2])
+    patches = np.einsum("ngci,gcft->ngfit", grouped, kernel)
+    y = scatter(patches.reshape(len(x), -1, *index.shape), index, (len(x), layer.filters, *sizes))
+    if layer.bias:
+        y += call.weights["bias"].reshape(-1, *(1 for _ in sizes))
+
+    def back(dy: Array) -> tuple[list[Array], dict[str, Array]]:
+        seen = gather(dy, index).reshape(patches.shape)
+        dx = np.einsum("ngfit,gcft->ngci", seen, kernel).reshape(x.shape)
+        dw = np.einsum("ngci,ngfit->gcft", grouped, seen).reshape(weight.shape)
+        return [dx], {"weight": dw, "bias": dy.sum(axis=(0, *range(2, dy.ndim)))}
+
+    return y, back
+
+
+class Whole:
+    """The window of a global pool along one axis: all of it."""
+
+    def __init__(self, size: int) -> None:
+        self.kernel, self.stride, self.before, self.after, self.dilation, self.size = size, 1, 0, 0, 1, size
+
+
+def pool_axes(call: Call) -> Sequence[Any]:
+    if isinstance(call.layer, GlobalAvgPool | GlobalMaxPool):
+        return [Whole(size) for size in call.x.shape[2:]]
+    return list(call.layer.axes(call.node.input_shapes))
+
+
+def extreme(sign: int) -> Definition:
+    """The greatest (sign 1) or least value; the first of equals, the last that is NaN: PyTorch's loop."""
+
+    def define(call: Call) -> tuple[Array, Back]:
+        x, outputs = call.x, call.node.output[:-1]
+        index = table(x.shape[2:], outputs, pool_axes(call))
+        patches = gather(sign * x, index)
+        best = np.full(patches.shape[:3], -np.inf, x.dtype)
+        winner = np.full(patches.shape[:3], -1)
+        for tap in range(index.shape[1]):
+            values = patches[..., tap]
+            better = (index[:, tap] >= 0) & ((values > best) | np.isnan(values) | (winner < 0))
+            best, winner = np.where(better, values, best), np.where(better, tap, winner)
+        call.notes["places"] = np.take_along_axis(index[None, None], winner[..., None], axis=3)[..., 0]
+
+        def back(dy: Array) -> tuple[list[Array], dict[str, Array]]:
+            chosen = np.arange(index.shape[1]) == winner[..., None]
+            return [scatter(np.where(chosen, dy.reshape(best.shape)[..., None], 0), index, x.shape)], {}
+
+        return (sign * best).reshape(*x.shape[:2], *outputs), back
+
+    return define
+
+
+def mean(call: Call) -> tuple[Array, Back]:
+    """The mean over the pixels that count: all on the map, or the padding declared too."""
+    axes, outputs = pool_axes(call), call.node.output[:-1]
+    index = table(call.x.shape[2:], outputs, axes)
+    counted = (index >= 0).sum(axis=1)
+    if getattr(call.layer, "count_padding", False):
+        wide = [axis.size + axis.before + axis.after for axis in axes]
+        shifted = [_unpadded(axis) for axis in axes]
+        counted = (table(wide, outputs, shifted) >= 0).sum(axis=1)
+    return _weighed(call, index, 1 / counted)
+
+
+def _unpadded(axis: Any) -> Any:
+    whole = Whole(axis.kernel)
+    whole.stride, whole.dilation = axis.stride, axis.dilation
+    return whole
+
+
+def _weighed(call: Call, index: Array, share: Array) -> tuple[Array, Back]:
+    x, share = call.x, share.astype(call.x.dtype)
+    y = gather(x, index).sum(axis=3) * share
+
+    def back(dy: Array) -> tuple[list[Array], dict[str, Array]]:
+        each = (dy.reshape(y.shape) * share)[..., None]
+        return [scatter(np.broadcast_to(each, (*y.shape, index.shape[1])), index, x.shape)], {}
+
+    return y.reshape(*x.shape[:2], *call.node.output[:-1]), back
+
+
+def subsample(call: Call) -> tuple[Array, Back]:
+    """A window's sum times a trained factor, plus a trained term."""
+    index = table(call.x.shape[2:], call.node.output[:-1], pool_axes(call))
+    total, spread = _weighed(call, index, np.ones(len(index)))
+    shape = (-1, *(1 for _ in total.shape[2:]))
+    factor, term = call.weights["weight"].reshape(shape), call.weights["bias"].reshape(shape)
+
+    def back(dy: Array) -> tuple[list[Array], dict[str, Array]]:
+        axes = (0, *range(2, dy.ndim))
+        inputs, _ = spread(dy * factor)
+        return inputs, {"weight": (dy * total).sum(axis=axes), "bias": dy.sum(axis=axes)}
+
+    return total * factor + term, back
+
+
+def median(call: Call) -> tuple[Array, Back]:
+    """Window by window: sort the pixels on the map, take the middle, or the mean of the middle two."""
+    x, outputs = call.x, call.node.output[:-1]
+    flat = x.reshape(*x.shape[:2], -1)
+    index = table(x.shape[2:], outputs, pool_axes(call))
+    y = np.empty((*x.shape[:2], len(index)), x.dtype)
+    middles = []
+    for place, row in enumerate(index):
+        pixels = row[row >= 0]
+        order = pixels[np.argsort(flat[:, :, pixels], axis=2, kind="stable")]
+        middle = order[:, :, [(len(pixels) - 1) // 2, len(pixels) // 2]]
+        y[:, :, place] = np.take_along_axis(flat, middle, axis=2).mean(axis=2)
+        middles.append(middle)
+
+    def back(dy: Array) -> tuple[list[Array], dict[str, Array]]:
+        dx = np.zeros_like(flat)
+        samples, channels = np.ogrid[: x.shape[0], : x.shape[1]]
+        for place, middle in enumerate(middles):
+            for half in (0, 1):
+                dx[samples, channels, middle[:, :, half]] += dy.reshape(y.shape)[:, :, place] / 2
+        return [dx.reshape(x.shape)], {}
+
+    return y.reshape(*x.shape[:2], *outputs), back
+
+
+def unpool(call: Call) -> tuple[Array, Back]:
+    """Each value goes where its pool took one from; a later window overwrites an earlier."""
+    places, x = call.referred[0]["places"], call.x
+    values = x.reshape(places.shape)
+    sizes = call.node.output[:-1]
+    y = np.zeros((*x.shape[:2], int(np.prod(sizes))), x.dtype)
+    source = np.full(y.shape, -1)
+    samples, channels = np.ogrid[: x.shape[0], : x.shape[1]]
+    for window in range(places.shape[2]):
+        y[samples, channels, places[:, :, window]] = values[:, :, window]
+        source[samples, channels, places[:, :, window]] = window
+
+    def back(dy: Array) -> tuple[list[Array], dict[str, Array]]:
+        stayed = np.take_along_axis(source, places, axis=2) == np.arange(places.shape[2])
+        dx = np.take_along_axis(dy.reshape(y.shape), places, axis=2) * stayed
+        return [dx.reshape(x.shape), np.zeros_like(call.inputs[1])], {}
+
+    return y.reshape(*x.shape[:2], *sizes), back
+
+
+WINDOWS: Final[dict[type[Layer], Definition]] = {
+    Conv: conv, Depthwise: conv, UpConv: upconv,
+    MaxPool: extreme(1), MinPool: extreme(-1), GlobalMaxPool: extreme(1),
+    AvgPool: mean, GlobalAvgPool: mean, MedianPool: median, Subsample: subsample, Unpool: unpool,
+}  # fmt: skip
