@@ -21,6 +21,7 @@ from pydantic.fields import FieldInfo
 
 from cnnspec.diagnostics import Misfit
 from cnnspec.formula import Formula, Number, Product, Symbol, product, total
+from cnnspec.layers.initial import Initial
 
 Shape: TypeAlias = tuple[int, ...]
 Shapes: TypeAlias = tuple[Shape, ...]
@@ -253,7 +254,7 @@ class Weighted(Layer):
 class Kernelled(Weighted):
     """A layer whose weights begin at random."""
 
-    init: str | None = Field(None, description="how the weights begin; the recipe says unless given here")
+    init: Initial | None = Field(None, description="how the weights begin; the recipe says unless given here")
 
 
 def axes_of(shape: Shape) -> tuple[Formula, ...]:

@@ -128,10 +128,9 @@ def _cures(word: str, inputs: Shapes) -> tuple[str, ...]:
         return (f"bring {show(others[0])} to {_projection(small, stride)}",)
     if all(little * stride == large for large, little in pairs):
         return (f"bring {show(small)} to the larger size, for instance with upsample {stride}",)
-    return (
-        f"cut {show(others[0])} down with crop to={show(spatial(small))}",
-        "or give the paths the same strides and padding",
-    )
+    crop = f"cut {show(others[0])} down with crop to={show(spatial(small))}"
+    grow = "pad the convolutions of the smaller path, for instance with padding=same"
+    return (crop, f"or {grow}") if word == "concat" else (grow, f"or {crop}")
 
 
 def _projection(shape: Shape, stride: int = 1) -> str:

@@ -17,9 +17,8 @@ from cnnspec.layers.base import (
     Spread,
     Stretch,
     Window,
-    count_of,
-    factors,
     need_spatial,
+    output_symbols,
     spatial,
 )
 from cnnspec.layers.window import Extent, per_axis
@@ -52,9 +51,11 @@ class Upsample(Layer):
     def elementwise(self, inputs: Shapes) -> tuple[Item, ...]:
         if self.mode != "bilinear":
             return ()
-        outputs, taps = factors(count_of(self.shape(inputs))), 2 ** (len(inputs[0]) - 1)
-        return Item("multiplications", product((taps, *outputs))), Item(
-            "additions", product((taps - 1, *outputs))
+        channels = Symbol("C", inputs[0][-1], "channels")
+        taps, outputs = 2 ** (len(inputs[0]) - 1), (*output_symbols(self.shape(inputs)), channels)
+        return (
+            Item("multiplications", product((taps, *outputs))),
+            Item("additions", product((taps - 1, *outputs))),
         )
 
     def window(self, inputs: Shapes, which: int = 0) -> tuple[Window, ...]:

@@ -101,6 +101,8 @@ def test_unequal_shapes_are_named_axis_by_axis() -> None:
          "bring the others to 28x28x64, for instance with conv 64 1x1, or use concat"),
         ("add", ((56, 56, 64), (28, 28, 128)),
          "bring 56x56x64 to 28x28x128, for instance with conv 128 1x1 stride=2"),
+        ("add", ((28, 28, 16), (26, 26, 16)),
+         "pad the convolutions of the smaller path, for instance with padding=same"),
         ("add", ((9, 4), (5, 4)), "bring 9x4 to 5x4, for instance with conv 4 1 stride=2"),
         ("concat", ((64, 64, 512), (56, 56, 512)), "cut 64x64x512 down with crop to=56x56"),
         ("concat", ((28, 28, 64), (56, 56, 32)),

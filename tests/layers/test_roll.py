@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from typing import get_args
 
 import pytest
 from cases.roll import CASES, Case
@@ -11,6 +12,7 @@ from pydantic import ValidationError
 from cnnspec.diagnostics import nearest
 from cnnspec.layers.base import Layer
 from cnnspec.layers.conv import Conv
+from cnnspec.layers.initial import Initial
 from cnnspec.layers.roll import LAYERS, SYNONYMS
 
 CATALOGUE = (
@@ -108,6 +110,12 @@ def test_equal_questions_get_the_same_answer_object() -> None:
     assert one.params(((8, 8, 1),)) is same.params(((8, 8, 1),))
 
 
+def test_names_of_initialisers_are_those_the_backend_knows() -> None:
+    from cnnspec.backends.numpy import initializers
+
+    assert set(get_args(Initial)) == {*initializers.INITIALIZERS, *initializers.SYNONYMS}
+
+
 def test_number_of_inputs_is_stated() -> None:
     assert {word for word, layer in LAYERS.items() if layer.arity != (1, 1)} == {
         "add", "concat", "multiply", "unpool"
@@ -128,6 +136,7 @@ def test_number_of_inputs_is_stated() -> None:
         ("conv", {"filters": 1, "kernel": 3, "connections": "0 0"}, "lists a channel twice"),
         ("conv", {"filters": 1, "kernel": 3, "connections": "lenet"}, "neither a known table"),
         ("conv", {"filters": 2, "kernel": 3, "connections": "0; 1", "groups": 2}, "cannot be given together"),
+        ("conv", {"filters": 2, "kernel": 3, "init": "warm"}, "'he', 'he_uniform'"),
         ("upconv", {"filters": 2, "kernel": 3, "output_padding": -1}, "must not be negative"),
         ("dropout", {"rate": 1}, "less than 1"),
         ("maxpool", {"kernel": 2, "rounding": "up"}, "'floor' or 'ceil'"),
