@@ -35,7 +35,10 @@ def render(comparison: Comparison, *, paper: Paper = PLAIN, everything: bool = F
     if comparison.input:
         lines += [paper.text(f" input {_from_to(comparison.input)}"), ""]
     if shown:
-        cells = [_line(run[0]) if len(run) == 1 else _block_line(run) for run in _runs(shown, everything)]
+        cells = [
+            _line(run[0], paper) if len(run) == 1 else _block_line(run, paper)
+            for run in _runs(shown, everything)
+        ]
         lines += [*draw(fit(COLUMNS, cells, paper.width), cells, paper), ""]
         lines += [f" {paper.text(line)}" for line in _totals(comparison)] + [""]
     name_one, name_two = comparison.before.network.name, comparison.after.network.name
@@ -44,7 +47,7 @@ def render(comparison: Comparison, *, paper: Paper = PLAIN, everything: bool = F
     return "\n".join(line.rstrip() for line in lines) + "\n"
 
 
-def _line(pair: Pair) -> Line:
+def _line(pair: Pair, paper: Paper) -> Line:
     cells = {
         "sign": SIGNS[pair.status],
         "layer": _names(pair),
@@ -52,7 +55,12 @@ def _line(pair: Pair) -> Line:
         "params": _delta(pair.delta("params")),
         "multiplies": _delta(pair.delta("multiplies")),
     }
-    return Line(cells, dict.fromkeys(cells, (STYLES[pair.status],)))
+    return _styled(cells, pair.status, paper)
+
+
+def _styled(cells: dict[str, str], status: str, paper: Paper) -> Line:
+    shown = {key: paper.text(text) for key, text in cells.items()}
+    return Line(shown, dict.fromkeys(cells, (STYLES[status],)))
 
 
 def _runs(pairs: list[Pair], everything: bool) -> list[list[Pair]]:
@@ -75,7 +83,7 @@ def _block(pair: Pair) -> tuple[str, ...]:
     return row.path[:-1]
 
 
-def _block_line(run: list[Pair]) -> Line:
+def _block_line(run: list[Pair], paper: Paper) -> Line:
     last = run[-1].after or run[-1].before
     assert last is not None
     cells = {
@@ -85,7 +93,7 @@ def _block_line(run: list[Pair]) -> Line:
         "params": _delta(sum(pair.delta("params") for pair in run)),
         "multiplies": _delta(sum(pair.delta("multiplies") for pair in run)),
     }
-    return Line(cells, dict.fromkeys(cells, (STYLES[run[0].status],)))
+    return _styled(cells, run[0].status, paper)
 
 
 def _names(pair: Pair) -> str:

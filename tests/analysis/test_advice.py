@@ -1,0 +1,168 @@
+"""Advice: each lint where it belongs and not elsewhere, once a place, silenced by comments."""
+
+import pytest
+
+import cnnspec
+from cnnspec.analysis.report import analyze
+from cnnspec.analysis.silence import silence
+from cnnspec.diagnostics import Diagnostic, Severity
+from cnnspec.network.elaborate import elaborate
+from cnnspec.syntax.parse import parse
+from cnnspec.text import Source
+
+
+def codes(text):
+    return [item.code for item in cnnspec.analyze(cnnspec.parse(text)).diagnostics]
+
+
+def told(text, code):
+    (found,) = [item for item in cnnspec.analyze(cnnspec.parse(text)).diagnostics if item.code == code]
+    return found
+
+
+FINE = [
+    "input 28x28x1; conv 6 5x5 padding=2 -> relu -> maxpool 2x2; globalavgpool; flatten; dense 10 -> softmax",
+    "input 227x227x3; conv 96 11x11 stride=4",
+    "input 224x224x3; conv 64 7x7 stride=2 padding=3",
+    "input 56x56x4; conv 8 1x1 stride=2",
+    "input 55x55x4; maxpool 2x2 rounding=ceil",
+    "input 8x8x4; conv 8 3x3 padding=1 bias=no -> batchnorm",
+    "input 8x8x4; a: conv 8 1x1 -> batchnorm -> concat a",
+    "input 8x8x4; conv 8 2x2 padding=same stride=2",
+    "input 8x8x4; conv 8 1x4 padding=(0, 0, 2, 1)",
+    "input 8x8x4; multiply { | | conv 4 1x1 -> softmax }",
+    "input 8x8x4; add { | conv 4 3x3 padding=1 | conv 4 5x5 padding=2 | }",
+    "input 8x8x4; multiply { | | globalavgpool -> conv 4 1x1 -> sigmoid }",
+    "input 9x9x4; conv 4 3x3 -> conv 4 1x1 -> conv 4 1x1",
+    "input 9x9x4; conv 4 3x3 -> dropout 0.5 -> conv 4 1x1",
+    "input 784; dense 10",
+]
+
+
+@pytest.mark.parametrize("text", FINE)
+def test_nothing_is_said_of_what_is_fine(text):
+    assert [] == codes(text)
+
+
+@pytest.mark.parametrize(
+    "text, lost",
+    [
+        ("input 224x224x3; conv 96 11x11 stride=4", "the last row and the last column"),
+        ("input 5x6x1; maxpool 2x2", "the last row of"),
+        ("input 26x26x1; maxpool 3x3", "the last 2 rows and the last 2 columns"),
+        ("input 8x7x1; depthwise 3x3 stride=2", "the last row of"),
+        ("input 10x1; conv 1 4 stride=4", "the last 2 columns of"),
+    ],
+)
+def test_pixels_that_a_stride_drops_are_counted(text, lost):
+    found = told(text, "stride-drops-pixels")
+    assert Severity.WARNING is found.severity
+    assert lost in found.message
+
+
+def test_the_cures_for_dropped_pixels_are_true():
+    assert (
+        "rounding=ceil keeps them in a last window of its own"
+        in told("input 5x5x1; maxpool 2x2", "stride-drops-pixels").help
+    )
+    assert ("an input 3 larger, or 3 more padding at the far end, fits exactly",) == told(
+        "input 224x224x3; conv 1 11x11 stride=4", "stride-drops-pixels"
+    ).help
+    assert [] == codes("input 227x227x3; conv 1 11x11 stride=4")
+    assert [] == codes("input 224x224x3; conv 1 11x11 stride=4 padding=(0, 3, 0, 3)")
+
+
+def test_a_place_is_named_once_however_often_it_is_expanded():
+    text = "block unit { conv 4 3x3 padding=1 -> batchnorm }; input 99x99x4; repeat 7 { unit }"
+    found = told(text, "bias-before-batchnorm")
+    assert "the same in 6 more layers of this line" in found.notes
+
+
+@pytest.mark.parametrize(
+    "text, code",
+    [
+        ("input 8x8x4; conv 8 1x1 -> batchnorm", "bias-before-batchnorm"),
+        ("input 784; dense 10 -> batchnorm", "bias-before-batchnorm"),
+        ("input 784; dense 10 -> relu -> softmax", "activation-before-softmax"),
+        ("input 784; dense 10 -> softmax -> sigmoid", "activation-after-softmax"),
+        ("input 784; dense 10 -> softmax -> softmax", "activation-after-softmax"),
+        ("input 784; dense 10 -> softmax -> dense 10", "softmax-inside"),
+        ("input 8x8x4; conv 8 4x4 padding=same", "even-kernel-same"),
+        ("input 8x8x4; conv 8 3x2 padding=same", "even-kernel-same"),
+        ("input 784; dense 10 -> dropout", "dropout-at-end"),
+    ],
+)
+def test_warnings(text, code):
+    found = told(text, code)
+    assert Severity.WARNING is found.severity
+    assert found.help
+
+
+def test_a_dense_layer_with_most_parameters():
+    found = told("input 28x28x1; conv 8 3x3; flatten; dense 10", "dense-holds-most")
+    assert "this dense layer holds 99 % of all parameters: 54,090 of 54,170" == found.message
+    assert ("5,408·10 + 10 = 54,090",) == found.notes
+    assert Severity.NOTE is found.severity
+
+
+def test_a_share_of_just_eighty_percent_is_not_most():
+    assert [] == codes("input 7; dense 8 -> dense 2 bias=no")
+    assert ["dense-holds-most"] == codes("input 8; dense 8 -> dense 2 bias=no")
+
+
+def test_a_lone_dense_layer_is_no_surprise():
+    assert [] == codes("input 784; dense 10 -> softmax")
+
+
+def test_layers_whose_field_exceeds_the_input():
+    text = "input 8x8x1; conv 4 5x5 padding=same; conv 4 5x5 padding=same; conv 4 5x5 padding=same"
+    found = told(text, "field-exceeds-input")
+    assert "this convolution widens a receptive field that already exceeds the input" == found.message
+    assert ("conv3 reads values that see 9x9 pixels; the input has 8x8",) == found.notes
+    longer = told(f"{text}; conv 4 1x1; conv 4 3x3 padding=1", "field-exceeds-input")
+    assert longer.message.startswith("2 convolutions widen")
+
+
+def test_paths_out_of_step_are_a_note():
+    found = told("input 32x32x4; add { | conv 4 3x3 padding=(2, 0, 2, 0) | }", "branches-misaligned")
+    assert Severity.NOTE is found.severity
+    assert "path 1 sees pixels -2 to 0, around -1" in found.notes
+    strided = "input 32x32x4; add { | conv 4 3x3 stride=2 padding=same | conv 4 1x1 stride=2 }"
+    assert ["branches-misaligned"] == codes(strided)
+
+
+# Silence --------------------------------------------------------------------------
+
+
+def spoken(text):
+    spec = parse(Source("spec.cnn", text))
+    network = elaborate(spec).network
+    return [item.code for item in analyze(network, comments=spec.comments).diagnostics]
+
+
+def test_a_comment_beside_a_statement_silences_its_line():
+    text = "input 5x5x1\nmaxpool 2x2 # cnnspec: allow stride-drops-pixels\nconv 1 2x2 -> identity\n"
+    assert [] == spoken(text)
+    assert ["stride-drops-pixels"] == spoken(text + "upsample 5 -> maxpool 3x3")
+
+
+def test_a_comment_alone_silences_the_file():
+    text = "# cnnspec: allow stride-drops-pixels\ninput 5x5x1\nmaxpool 2x2\nupsample 5 -> maxpool 3x3\n"
+    assert [] == spoken(text)
+
+
+def test_several_codes_and_other_words():
+    both = "input 5x5x1\nmaxpool 2x2 -> conv 4 1x1 -> batchnorm # cnnspec: allow {}\n"
+    assert [] == spoken(both.format("stride-drops-pixels, bias-before-batchnorm"))
+    assert [] == spoken(both.format("bias-before-batchnorm stride-drops-pixels"))
+    assert ["bias-before-batchnorm"] == spoken(both.format("stride-drops-pixels"))
+    assert 2 == len(spoken(both.format("something-else")))
+    assert 2 == len(spoken(both.replace("cnnspec: allow {}", "allow stride-drops-pixels")))
+
+
+def test_errors_are_never_silenced():
+    source = Source("spec.cnn", "# cnnspec: allow unknown-word\ninput 5x5x1\n")
+    comments = parse(source).comments
+    error = Diagnostic("unknown-word", "there is no such word", source.span(30, 35))
+    warning = Diagnostic("unknown-word", "there is no such word", source.span(30, 35), Severity.WARNING)
+    assert (error,) == silence((error, warning), comments)

@@ -1,0 +1,147 @@
+"""Folding: equal turns become xN, and nothing that differs does."""
+
+from dataclasses import replace
+
+import pytest
+
+import cnnspec
+from cnnspec.analysis.fold import Block, Leaf, Repeated, fold, unfolded
+from cnnspec.network.graph import Network, Output
+
+
+def outline(text, **options):
+    network = cnnspec.parse(text)
+    segments = fold(network, **options)
+    assert network.layers == tuple(unfolded(segments))
+    return [told(segment) for segment in segments]
+
+
+def told(segment):
+    if isinstance(segment, Leaf):
+        return segment.node.name
+    inner = [told(each) for each in segment.segments]
+    return (segment.title, inner) if isinstance(segment, Block) else (segment.times, inner)
+
+
+def test_equal_turns_fold():
+    found = outline("input 8x8x4; repeat 3 { conv 4 3x3 padding=1 -> relu }")
+    assert [(3, ["conv1", "relu1"])] == found
+
+
+def test_all_turns_are_kept_behind_the_fold():
+    (segment,) = fold(cnnspec.parse("input 8x8x4; repeat 3 { conv 4 3x3 padding=1 -> relu }"))
+    assert isinstance(segment, Repeated)
+    names = [[node.name for node in turn] for turn in segment.turns]
+    assert [["conv1", "relu1"], ["conv2", "relu2"], ["conv3", "relu3"]] == names
+
+
+def test_the_first_turn_with_other_channels_stays_apart():
+    found = outline("input 8x8x3; repeat 3 { conv 4 3x3 padding=1 }; conv 1 1x1")
+    assert ["conv1", (2, ["conv2"]), "conv4"] == found
+
+
+def test_turns_that_shrink_the_map_do_not_fold():
+    found = outline("input 16x16x1; repeat 2 { conv 1 3x3 }")
+    assert ["conv1", "conv2"] == found
+
+
+def test_other_options_do_not_fold():
+    text = "block unit d { conv 4 3x3 padding=d dilation=d }; input 9x9x4; unit 1; unit 2; unit 2"
+    found = outline(text)
+    assert [("unit", ["unit1.conv1"]), (2, [("unit", ["unit2.conv1"])])] == found
+
+
+def test_instances_written_out_fold_like_turns():
+    text = "block unit { conv 4 3x3 padding=1 -> relu }; input 9x9x4; unit; repeat 2 { unit }"
+    assert [(3, [("unit", ["unit1.conv1", "unit1.relu1"])])] == outline(text)
+
+
+def test_equal_layers_without_a_repeat_stay_as_written():
+    assert ["conv1", "conv2"] == outline("input 9x9x4; conv 4 3x3 padding=1; conv 4 3x3 padding=1")
+
+
+def test_residual_blocks_fold_and_their_projection_does_not():
+    text = """
+    block unit width stride=1 {
+      add {
+        | conv width 3x3 padding=1 stride=stride
+        | if stride != 1 or C != width { conv width 1x1 stride=stride }
+      }
+    }
+    input 16x16x4; unit 8 stride=2; repeat 3 { unit 8 }
+    """
+    first, rest = outline(text)
+    assert "unit" == first[0]
+    assert (3, [("unit", ["unit2.conv1", "unit2.add1"])]) == rest
+
+
+def with_last_reading(text, *sources):
+    """The network with its last layer reading other layers, as an import may give it."""
+    network = cnnspec.parse(text)
+    inputs = tuple(network[name].index for name in sources)
+    last = replace(network.nodes[-1], inputs=inputs)
+    return Network(network.name, (*network.nodes[:-1], last), network.outputs)
+
+
+def test_a_turn_read_from_outside_is_not_hidden():
+    text = "input 8x8x4; repeat 4 { conv 4 3x3 padding=1 }; add { | | identity }"
+    plain = [told(segment) for segment in fold(with_last_reading(text, "conv4", "identity1"))]
+    assert [(4, ["conv1"]), "identity1", "add1"] == plain
+    skipped = [told(segment) for segment in fold(with_last_reading(text, "conv2", "identity1"))]
+    assert [(2, ["conv1"]), (2, ["conv3"]), "identity1", "add1"] == skipped
+
+
+def test_a_result_taken_from_inside_is_not_hidden():
+    network = cnnspec.parse("input 8x8x4; repeat 4 { conv 4 3x3 padding=1 }")
+    outputs = (*network.outputs, Output("early", network["conv3"].index))
+    found = fold(Network(network.name, network.nodes, outputs))
+    assert [(3, ["conv1"]), "conv4"] == [told(segment) for segment in found]
+
+
+def test_a_long_skip_into_every_turn_folds():
+    text = "input 8x8x4; stem: conv 4 1x1; repeat 3 { conv 4 3x3 padding=1 -> add stem }"
+    assert ["stem", (3, ["conv1", "add1"])] == outline(text)
+
+
+def test_turns_beside_each_other_do_not_fold():
+    text = "input 8x8x4; stem: conv 4 1x1; repeat 2 { from stem -> conv 4 3x3 padding=1 }"
+    assert ["stem", "conv1", "conv2"] == outline(text)
+
+
+def test_dense_connections_do_not_fold():
+    found = outline("input 8x8x4; repeat 2 { concat { | | conv 4 1x1 } }")
+    assert ["conv1", "concat1", "conv2", "concat2"] == found
+
+
+def test_nothing_folds_when_it_is_turned_off():
+    found = outline("input 8x8x4; repeat 3 { conv 4 3x3 padding=1 -> relu }", repeats=False)
+    assert ["conv1", "relu1", "conv2", "relu2", "conv3", "relu3"] == found
+
+
+def test_repeats_within_repeats_fold_inside_out():
+    found = outline("input 8x8x4; repeat 2 { repeat 3 { conv 4 3x3 padding=1 }; relu }")
+    assert [(2, [(3, ["conv1"]), "relu1"])] == found
+
+
+@pytest.mark.parametrize("name, times", [("resnet50", [2, 3, 5, 2]), ("resnet152", [2, 7, 35, 2])])
+def test_resnets_fold_by_stage(name, times):
+    stages = [segment for segment in fold(cnnspec.load(name)) if isinstance(segment, Block)]
+    found = [each.times for stage in stages for each in stage.segments if isinstance(each, Repeated)]
+    assert times == found
+
+
+def test_what_is_shown_times_its_number_is_the_whole():
+    """The parameters of the shown turn times N are those of all turns."""
+    for name in ("resnet50", "mobilenet_v1", "mobilenet_v2", "densenet121", "unet"):
+        report = cnnspec.analyze(cnnspec.load(name))
+        for segment in repeated(fold(report.network)):
+            sums = {sum(report[node.name].params for node in turn) for turn in segment.turns}
+            assert 1 == len(sums)
+
+
+def repeated(segments):
+    for segment in segments:
+        if isinstance(segment, Repeated):
+            yield segment
+        if not isinstance(segment, Leaf):
+            yield from repeated(segment.segments)

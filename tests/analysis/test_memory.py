@@ -1,0 +1,209 @@
+"""Memory: liveness against brute force, in-place rules, training with each optimizer."""
+
+from math import prod
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import cnnspec
+from cnnspec.analysis.memory import IN_PLACE_MERGES, IN_PLACE_NORMS, VIEWS, Memory
+
+LENET = """
+input 28x28x1
+conv1: conv 6 5x5 padding=2 -> relu -> maxpool 2x2
+conv2: conv 16 5x5 -> relu -> maxpool 2x2
+flatten
+dense 120 -> relu -> dense 84 -> relu -> dense 10 -> softmax
+"""
+
+
+def memory(text, batch=1):
+    return Memory(cnnspec.parse(text), batch)
+
+
+def size(node):
+    return 4 * prod(node.output)
+
+
+def test_all_activations_are_the_outputs_of_all_layers():
+    conv, pool, conv2, pool2 = 28 * 28 * 6, 14 * 14 * 6, 10 * 10 * 16, 5 * 5 * 16
+    values = 2 * conv + pool + 2 * conv2 + pool2 + 400 + 2 * 120 + 2 * 84 + 2 * 10
+    assert 4 * values == memory(LENET).activation_bytes
+
+
+def test_the_peak_of_lenet_is_its_first_map_and_the_pool_after_it():
+    found = memory(LENET)
+    assert 4 * (28 * 28 * 6 + 14 * 14 * 6) == found.peak_bytes
+    assert "maxpool1" == found.peak.node.name
+    assert found.peak_bytes == found.peak.live_bytes
+
+
+def test_views_and_activations_take_no_buffer_of_their_own():
+    found = memory(LENET)
+    names = {node.name: found.network.nodes[found.buffers[node.index]].name for node in found.network.nodes}
+    assert "conv1" == names["relu1"]
+    assert "maxpool2" == names["flatten1"]
+    assert "dense3" == names["softmax1"]
+    assert "maxpool1" == names["maxpool1"]
+
+
+def test_the_networks_own_input_is_never_written_over():
+    found = memory("input 8x8x4; relu -> relu")
+    assert (0, 1, 1) == found.buffers
+    assert (0, 0, 2) == memory("input 8x8x4; identity -> relu").buffers
+
+
+def test_nothing_is_written_over_that_is_read_later():
+    found = memory("input 8x8x4; a: conv 4 1x1 -> relu -> conv 4 3x3 padding=1 -> add a")
+    network = found.network
+    assert found.buffers[network["relu1"].index] == network["relu1"].index
+    assert found.buffers[network["add1"].index] == network["conv1"].index
+
+
+def test_a_broadcast_merge_writes_over_the_input_of_its_own_size():
+    found = memory(
+        "input 8x8x4; conv 4 3x3 padding=1 -> multiply { | globalavgpool -> conv 4 1x1 -> sigmoid | }"
+    )
+    merged = found.network["multiply1"]
+    assert found.network["conv1"].index == found.buffers[merged.index]
+
+
+def test_every_result_is_kept_to_the_end():
+    found = memory(
+        "input 8x8x4; head side { conv 9 3x3 -> flatten -> dense 7 }; conv 4 3x3; flatten; dense 2"
+    )
+    side = found.network["side.dense1"].index
+    assert side in found.step(len(found.network.nodes) - 1).live
+
+
+def brute_force(network):
+    """Peak by walking: what is written over or shared is decided from all later readers, step by step."""
+    buffers, peak = {}, 0
+    results = {output.node for output in network.outputs}
+
+    def needed_after(step, owner):
+        members = [n for n in buffers if buffers[n] == owner]
+        return any(
+            n in results or any(n in later.inputs for later in network.nodes[step + 1 :]) for n in members
+        )
+
+    for node in network.nodes:
+        in_use = {buffers[n] for n in buffers if needed_after(node.index - 1, buffers[n])}
+        buffers[node.index] = node.index
+        if node.word in VIEWS and node.inputs:
+            buffers[node.index] = buffers[node.inputs[0]]
+        elif node.layer.family == "activation" or node.word in IN_PLACE_NORMS | IN_PLACE_MERGES:
+            for source, shape in zip(node.inputs, node.input_shapes, strict=True):
+                owner = buffers[source]
+                others = [n for n in range(node.index) if buffers[n] == owner]
+                free = not any(
+                    n in results or any(n in later.inputs for later in network.nodes[node.index + 1 :])
+                    for n in others
+                )
+                if free and owner != 0 and shape == node.output:
+                    buffers[node.index] = owner
+                    break
+        live = in_use | {buffers[n] for n in node.inputs} | {buffers[node.index]}
+        peak = max(peak, sum(size(network.nodes[owner]) for owner in live))
+    return peak, tuple(buffers[n] for n in range(len(network.nodes)))
+
+
+numbers = st.integers
+STEPS = st.one_of(
+    st.builds("conv {} 3x3 padding=1".format, numbers(1, 9)),
+    st.sampled_from(["relu", "batchnorm", "dropout", "identity", "softmax", "maxpool 3 stride=1 padding=1"]),
+    st.builds("add {{ | conv {0} 1x1 -> relu | conv {0} 3x3 padding=1 }}".format, numbers(1, 9)),
+    st.builds("concat {{ | | relu -> conv {} 1x1 | identity -> relu }}".format, numbers(1, 9)),
+    st.just("multiply { | | globalavgpool -> sigmoid }"),
+    st.just("add { | | batchnorm -> relu }"),
+    st.builds("head h{} {{ conv 2 1x1 -> relu }}".format, numbers(1, 10**6)),
+)  # fmt: skip
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(STEPS, min_size=1, max_size=8, unique_by=lambda step: step if "head" in step else object()))
+def test_liveness_equals_brute_force(steps):
+    network = cnnspec.parse("; ".join(("input 6x5x3", *steps)))
+    found, (peak, buffers) = Memory(network), brute_force(network)
+    assert buffers == found.buffers
+    assert peak == found.peak_bytes
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(STEPS, min_size=1, max_size=6, unique_by=lambda step: step if "head" in step else object()))
+def test_the_sweep_is_what_each_step_lists(steps):
+    found = Memory(cnnspec.parse("; ".join(("input 6x5x3", *steps))), 3)
+    listed = [found.step(node.index).live_bytes for node in found.network.nodes]
+    assert max(listed) == found.peak_bytes
+
+
+# Training -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "optimizer, states", [("sgd", 0), ("momentum", 1), ("rmsprop", 1), ("adam", 2), ("adamw", 2)]
+)
+def test_the_optimizers_state_is_so_many_values_a_parameter(optimizer, states):
+    found = memory(LENET).training(optimizer)
+    assert 4 * 61_706 == found.weight_bytes
+    assert 4 * 61_706 == found.weight_gradient_bytes
+    assert 4 * 61_706 * states == found.optimizer_state_bytes
+
+
+def test_training_keeps_every_output_but_views_and_the_input():
+    conv, pool, conv2, pool2 = 28 * 28 * 6, 14 * 14 * 6, 10 * 10 * 16, 5 * 5 * 16
+    values = 28 * 28 + 2 * conv + pool + 2 * conv2 + pool2 + 2 * 120 + 2 * 84 + 2 * 10
+    assert 4 * values == memory(LENET).training("sgd").saved_activation_bytes
+
+
+def test_gradients_of_activations_peak_at_the_largest_pair():
+    assert 4 * 2 * 28 * 28 * 6 == memory(LENET).training("sgd").activation_gradient_bytes
+
+
+def test_a_gradient_waits_for_all_that_read_its_layer():
+    text = "input 4x4x1; a: conv 8 1x1 -> conv 1 1x1 -> conv 1 1x1 -> concat a"
+    a, small, joined = 4 * 16 * 8, 4 * 16, 4 * 16 * 9
+    assert max(joined + a + small, a + 2 * small) == memory(text).training("sgd").activation_gradient_bytes
+
+
+def test_the_total_is_the_sum_of_its_parts_without_the_weights():
+    found = memory(LENET, batch=10).training("adam")
+    parts = (
+        found.saved_activation_bytes,
+        found.activation_gradient_bytes,
+        found.weight_gradient_bytes,
+        found.optimizer_state_bytes,
+    )
+    assert sum(parts) == found.total
+    assert 10 * memory(LENET).training("adam").saved_activation_bytes == found.saved_activation_bytes
+    assert memory(LENET).training("adam").weight_gradient_bytes == found.weight_gradient_bytes
+
+
+def test_frozen_weights_have_no_gradient_and_no_state():
+    found = memory("input 4x4x1; conv 2 3x3 frozen=yes; flatten; dense 1").training("adam")
+    assert 4 * (20 + 9) == found.weight_bytes
+    assert 4 * 9 == found.weight_gradient_bytes
+
+
+@pytest.mark.parametrize(
+    "recipe, optimizer",
+    [
+        ("optimizer sgd rate=0.1", "sgd"), ("optimizer sgd rate=0.1 momentum=0.9", "momentum"),
+        ("optimizer adamw", "adamw"), ("epochs 3", "adam"),
+    ],
+)  # fmt: skip
+def test_the_recipe_says_which_optimizer(recipe, optimizer):
+    text = f"input 4x4x1; flatten; dense 2; train {{ data mnist; {recipe} }}"
+    assert optimizer == memory(text).training().optimizer
+
+
+def test_adam_is_meant_when_nothing_is_said():
+    network = cnnspec.parse(LENET)
+    assert "adam" == Memory(network).training().optimizer
+    assert Memory(network).training("adam").total == cnnspec.analyze(network).totals.training_bytes
+
+
+def test_an_unknown_optimizer_is_refused():
+    with pytest.raises(ValueError, match="known are sgd, momentum"):
+        memory(LENET).training("adagrad")
