@@ -39,7 +39,7 @@ def check_claim(work: Work, sentence: tree.Layer, claim: tree.Size, node: int, c
             f"{sentence.word} gives {show(shape)}, not {claim.span.text}",
             claim.span,
             notes=_working(work, node, claim.parts, sentence),
-            help=(f"write => {show(shape)}, or change the options",),
+            help=(f"write => {show(shape)}, or change the options", *_cures(work, sentence, node)),
             fixes=(Fix(claim.span, show(shape), f"write {show(shape)}"),),
         ),
         context,
@@ -63,6 +63,23 @@ def _working(work: Work, node: int, claim: tuple[int | None, ...], sentence: tre
             worked = law.worked() if text != law.worked() else text
             lines.append(f"{name}: {text}: {worked}, not {said}" if text != worked else f"{name}: {text}")
     return (*flows, *lines)
+
+
+def _cures(work: Work, sentence: tree.Layer, node: int) -> tuple[str, ...]:
+    """The one option whose change would make the claim true, if there is one."""
+    found = work.nodes[node]
+    kind, claim = type(found.layer), sentence.claim
+    if found.word != sentence.word or claim is None or None in claim.parts or found.layer.references:
+        return ()
+    options = found.layer.options()
+    for name in ("padding", "stride", *kind.positional):
+        if name in kind.option_fields():
+            trial = {**options, name: Open(claim.span, (claim.span,))}
+            target = claim.parts
+            ways = solutions(kind, trial, found.input_shapes, target, lambda shape: shape == target)
+            for way in islice(ways, 1):
+                return (f"{name}={written(way[name])} would give {claim.span.text}",)
+    return ()
 
 
 def solve_here(
