@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, TypeVar
 
 from lark import Token
 
@@ -19,10 +19,11 @@ from cnnspec.text import Source, Span
 
 DEEPEST: Final = 64
 """Braces within braces, else-ifs, and operators within operators."""
-LARGEST: Final = 10**18
-"""Numbers stay below this."""
+LARGEST: Final = 10**15
+"""No number may exceed this: the largest networks have 10^12 weights."""
 
 Children: TypeAlias = list[Any]
+Sentence = TypeVar("Sentence", tree.Layer, tree.Setting)
 _SUFFIXES: Final = {"k": 10**3, "M": 10**6, "G": 10**9}
 
 
@@ -133,8 +134,7 @@ class Builder:
         end = _end(word, *arguments, *options)
         span = self._at(word.span.start, end)
         setting = tree.Setting(word.text, arguments, options, span, word.span)
-        self._suspect(lookalikes.in_setting(setting))
-        return setting
+        return self._meant(setting, lookalikes.in_setting(setting))
 
     def layer(self, children: Children) -> tree.Layer:
         at = 1 if isinstance(children[1], tree.Name) else 0
@@ -146,7 +146,8 @@ class Builder:
         span = self._at((label or word).span.start, end)
         paths = bars.paths if bars else None
         layer = tree.Layer(word.text, span, word.span, label, arguments, options, paths, claim)
-        self._suspect(lookalikes.in_layer(layer))
+        if arguments or word.text == "else":
+            layer = self._meant(layer, lookalikes.in_layer(layer))
         if bars is None:
             return layer
         inside = tuple(statement for path in bars.paths for statement in path.statements)
@@ -232,14 +233,13 @@ class Builder:
         return tree.Name(text, Span(self.source, start, start + len(text)))
 
     def _number(self, text: str, span: Span) -> int | float:
-        if len(text) < 18 and text.isdigit():
+        if len(text) < 16 and text.isdigit():
             return int(text)
         digits, suffix = (text[:-1], text[-1]) if text[-1] in _SUFFIXES else (text, "")
-        if len(text) > 40 or float(digits) * _SUFFIXES.get(suffix, 1) >= LARGEST:
-            self._problem(
-                "number-too-large", f"{_short(text)} is too large a number", span, "numbers stay below 10^18"
-            )
-            return 0
+        if len(text) > 40 or float(digits) * _SUFFIXES.get(suffix, 1) > LARGEST:
+            message = f"{_short(text)} is larger than any network needs"
+            self._problem("number-too-large", message, span, "the largest number allowed is 10^15")
+            return 1
         if not suffix and not digits.isdigit():
             return float(digits)
         exact = Fraction(digits) * _SUFFIXES.get(suffix, 1)
@@ -249,8 +249,8 @@ class Builder:
         return int(self._number(digits, span))
 
     def _shallow(self, node: tree.Expression, parts: Sequence[tree.Expression]) -> tree.Expression:
-        """The node, or an unknown in its place where it is too deep."""
-        return node if self._fits(node, parts) else tree.Unknown(node.span)
+        """The node, or a number in its place where it is too deep."""
+        return node if self._fits(node, parts) else tree.Number(1, "1", node.span)
 
     def _fits(self, node: object, parts: Sequence[object]) -> bool:
         """Whether the node is shallow enough; the nodes of one parse live until it ends."""
@@ -264,9 +264,12 @@ class Builder:
             self._problem("nested-too-deeply", message, span, "give the inner part a block or a constant")
         return False
 
-    def _suspect(self, diagnostic: Diagnostic | None) -> None:
-        if diagnostic:
-            self.problems.add(diagnostic)
+    def _meant(self, written: Sentence, found: tuple[Diagnostic, Sentence] | None) -> Sentence:
+        """The sentence, or the one that was meant where it looks like a mistake."""
+        if found is None:
+            return written
+        self.problems.add(found[0])
+        return found[1]
 
     def _problem(self, code: str, message: str, span: Span, help: str) -> None:
         self.problems.add(Diagnostic(code, message, span, help=(help,)))

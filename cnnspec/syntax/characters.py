@@ -97,9 +97,6 @@ def _colon(scene: Scene, character: str) -> Diagnostic | None:
     name = re.search(r"([^\W\d]\w*)$", scene.said)
     if character != ":" or not name:
         return None
-    if re.fullmatch(r"\w+(\.\w+)+", scene.said):
-        message = "a label is one word, without dots"
-        return scene.fault("not-a-name", message, scene.first_word, "dots lead to layers inside a block")
     if not re.fullmatch(r"[\w.]+", scene.said):
         span = scene.source.span(scene.at, scene.at + 1)
         fix = Fix(span, "=", f"write {name[0]}=")

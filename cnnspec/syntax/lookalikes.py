@@ -1,32 +1,42 @@
-"""Sentences that can be read but say something else than was meant."""
+"""Sentences that can be read but say something else than was meant.
+
+Each is answered with the mistake and the sentence that was meant, so that
+whatever comes after is judged by the meaning.
+"""
 
 from __future__ import annotations
 
 import re
-from typing import Final
+from dataclasses import replace
+from typing import Final, TypeAlias
 
 from cnnspec.diagnostics import Diagnostic, Fix
 from cnnspec.syntax import tree
 from cnnspec.syntax.sentences import else_without_if, hyphen_in_name, spaced_size
 from cnnspec.syntax.slips import call_parentheses
+from cnnspec.text import Span
+
+Meant: TypeAlias = tuple[Diagnostic, tree.Layer]
 
 _SPACED: Final = re.compile(r"\d+(?:[ \t]*[x×][ \t]*\d+)+")
-_PRODUCT: Final = re.compile(r"\d+[*]\d+")
+_PRODUCT: Final = re.compile(r"\d{1,9}[*]\d{1,9}")
 
 
-def in_layer(layer: tree.Layer) -> Diagnostic | None:
+def in_layer(layer: tree.Layer) -> Meant | None:
     """The mistake that a layer's sentence looks like, if any."""
     if layer.word == "else":
-        return else_without_if(layer.word_span)
-    if not layer.arguments:
+        return else_without_if(layer.word_span), replace(layer, word="identity", arguments=(), options=())
+    if all(isinstance(each, tree.Number | tree.Size) for each in layer.arguments):
         return None
     return _called(layer) or _spaced(layer) or _product(layer) or _compared(layer)
 
 
-def in_setting(setting: tree.Setting) -> Diagnostic | None:
-    for argument in setting.arguments:
-        if isinstance(argument, tree.Binary) and re.fullmatch(r"[\w.]+(-[\w.]+)+", argument.span.text):
-            return hyphen_in_name(argument.span) if _is_name(argument.left) else None
+def in_setting(setting: tree.Setting) -> tuple[Diagnostic, tree.Setting] | None:
+    """``data fashion-mnist``: a difference of two names, written as one word."""
+    for n, each in enumerate(setting.arguments):
+        if isinstance(each, tree.Binary) and _is_name(each) and re.fullmatch(r"\w+(-\w+)+", each.span.text):
+            name = tree.Name(each.span.text.replace("-", "_"), each.span)
+            return hyphen_in_name(each.span), replace(setting, arguments=_put(setting.arguments, n, name))
     return None
 
 
@@ -36,38 +46,41 @@ def _is_name(node: tree.Expression) -> bool:
     return isinstance(node, tree.Name)
 
 
-def _called(layer: tree.Layer) -> Diagnostic | None:
-    source, end = layer.span.source, layer.word_span.end
-    if source.text[end : end + 1] != "(" or not isinstance(layer.arguments[0], tree.Tuple):
+def _put(
+    nodes: tuple[tree.Expression, ...], at: int, *meant: tree.Expression, instead_of: int = 1
+) -> tuple[tree.Expression, ...]:
+    return (*nodes[:at], *meant, *nodes[at + instead_of :])
+
+
+def _called(layer: tree.Layer) -> Meant | None:
+    """``conv(6, 5x5)``."""
+    source, end, given = layer.span.source, layer.word_span.end, layer.arguments[0]
+    if source.text[end : end + 1] != "(" or not isinstance(given, tree.Tuple):
         return None
-    return call_parentheses(source, end, layer.word)
+    meant = replace(layer, arguments=_put(layer.arguments, 0, *given.items))
+    return call_parentheses(source, end, layer.word), meant
 
 
-def _spaced(layer: tree.Layer) -> Diagnostic | None:
+def _spaced(layer: tree.Layer) -> Meant | None:
     """``5 x 5``: a number, a word that is only an x, a number."""
-    names = [each for each in layer.arguments if isinstance(each, tree.Name) and each.text == "x"]
-    if not names:
-        return None
-    source = layer.span.source
-    for match in _SPACED.finditer(source.text, layer.word_span.end, layer.span.end):
-        if match.start() < names[0].span.start < match.end():
-            span, size = source.span(match.start(), match.end()), re.sub(r"[ \t]", "", match[0])
-            return spaced_size(span, size)
+    given = layer.arguments
+    for n in range(1, len(given) - 1):
+        name = given[n]
+        if not (isinstance(name, tree.Name) and name.text == "x"):
+            continue
+        span = given[n - 1].span.to(given[n + 1].span)
+        if _SPACED.fullmatch(span.text):
+            size = re.sub(r"[ \t]", "", span.text).replace("×", "x")
+            meant = replace(layer, arguments=_put(given, n - 1, _size(size, span), instead_of=3))
+            return spaced_size(span, size), meant
     return None
 
 
-def _compared(layer: tree.Layer) -> Diagnostic | None:
-    """``stride==2`` among the arguments."""
-    for each in layer.arguments:
-        if isinstance(each, tree.Binary) and each.operator == "==" and isinstance(each.left, tree.Name):
-            at = each.span.source.text.index("==", each.left.span.end)
-            span = each.span.source.span(at, at + 2)
-            message = f"`==` compares; the option `{each.left.text}` takes one `=`"
-            return Diagnostic("double-equals", message, span, fixes=(Fix(span, "=", "write one ="),))
-    return None
+def _size(text: str, span: Span) -> tree.Size:
+    return tree.Size(tuple(int(part) for part in text.split("x") if len(part) < 10), span)
 
 
-def _product(layer: tree.Layer) -> Diagnostic | None:
+def _product(layer: tree.Layer) -> Meant | None:
     """``conv 16 5*5``, ``maxpool 2*2``: where a window stands, a product of two numbers."""
     place = 0 if layer.word.endswith("pool") else 1
     window = layer.arguments[place] if len(layer.arguments) > place else None
@@ -76,4 +89,18 @@ def _product(layer: tree.Layer) -> Diagnostic | None:
     size = window.span.text.replace("*", "x")
     fix = Fix(window.span, size, f"write {size}")
     message = f"`{window.span.text}` is a product, not a size"
-    return Diagnostic("product-for-size", message, window.span, fixes=(fix,))
+    meant = replace(layer, arguments=_put(layer.arguments, place, _size(size, window.span)))
+    return Diagnostic("product-for-size", message, window.span, fixes=(fix,)), meant
+
+
+def _compared(layer: tree.Layer) -> Meant | None:
+    """``stride==2`` among the arguments."""
+    for n, each in enumerate(layer.arguments):
+        if isinstance(each, tree.Binary) and each.operator == "==" and isinstance(each.left, tree.Name):
+            at = each.span.source.text.index("==", each.left.span.end)
+            span = each.span.source.span(at, at + 2)
+            message = f"`==` compares; the option `{each.left.text}` takes one `=`"
+            option = tree.Option(each.left.text, each.right, each.span, each.left.span)
+            meant = replace(layer, arguments=_put(layer.arguments, n), options=(*layer.options, option))
+            return Diagnostic("double-equals", message, span, fixes=(Fix(span, "=", "write one ="),)), meant
+    return None

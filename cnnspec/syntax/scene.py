@@ -18,7 +18,7 @@ CHARACTER: Final = "a character"
 """The kind of what is no token at all."""
 ENDERS: Final = frozenset(("$END", "_NEXT", "_ARROW", "RBRACE", "BAR"))
 """Tokens that end a sentence."""
-WORDS: Final = re.compile(r"(?:(?P<label>\w+)[ \t]*:)?\s*(?P<word>[^\W\d][\w.]*)?")
+WORDS: Final = re.compile(r"(?:(?P<label>[\w.]+)[ \t]*:)?\s*(?P<word>[^\W\d][\w.]*)?")
 _TOKEN: Final = re.compile(r'[\w.×?]+|"[^"\n]*"|->|=>|[=!<>]=|//|.', re.DOTALL)
 
 

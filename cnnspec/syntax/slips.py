@@ -25,7 +25,7 @@ Rule: TypeAlias = Callable[[Scene], Diagnostic | None]
 VALUES: Final = frozenset(("NUMBER", "SIZE", "NAME", "STRING", "UNKNOWN", "LPAR", "MINUS", "NOT"))
 
 _OPERATOR: Final = re.compile(r"(//|[-+*%<>]|[=!<>]=|\b(?:and|or|not))$")
-_CALL: Final = re.compile(r"(?:\w+[ \t]*:)?\s*[^\W\d]\w*\(")
+_CALL: Final = re.compile(r"(?:[\w.]+[ \t]*:)?\s*[^\W\d]\w*\(")
 
 
 def diagnose(error: UnexpectedInput, source: Source, text: str) -> Diagnostic:
