@@ -15,9 +15,10 @@ if TYPE_CHECKING:
     from cnnspec.diagnostics import Diagnostic, SpecError
     from cnnspec.network.graph import Network
     from cnnspec.network.load import load, parse
+    from cnnspec.training.data import data
 
 __version__ = "0.1.0"
-__all__ = ["Analysis", "Diagnostic", "Network", "SpecError", "analyze", "load", "parse"]
+__all__ = ["Analysis", "Diagnostic", "Network", "SpecError", "analyze", "data", "load", "parse"]
 
 _HOMES = {
     "Analysis": "cnnspec.analysis.report",
@@ -25,6 +26,7 @@ _HOMES = {
     "Network": "cnnspec.network.graph",
     "SpecError": "cnnspec.diagnostics",
     "analyze": "cnnspec.analysis.report",
+    "data": "cnnspec.training.data",
     "load": "cnnspec.network.load",
     "parse": "cnnspec.network.load",
 }

@@ -1,6 +1,3 @@
-import os
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -37,11 +34,3 @@ def model_of():
         return cnnspec.parse(f"{spec}\ntrain {{ batch 16; {optimizer}{recipe} }}").build(seed=seed)
 
     return make
-
-
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """A test that asks for ``mnist_folder`` exists only where ``CNNSPEC_DATA`` leads to MNIST."""
-    if "mnist_folder" in metafunc.fixturenames:
-        home = os.environ.get("CNNSPEC_DATA", "")
-        found = [Path(home)] if home and (Path(home) / "mnist").is_dir() else []
-        metafunc.parametrize("mnist_folder", found, ids=["mnist"] * len(found))

@@ -13,7 +13,7 @@ from cnnspec.training.data.dataset import Dataset, fitted
 from cnnspec.training.data.faults import missing
 from cnnspec.training.data.mnist import Progress
 
-__all__ = ["KINDS", "SETS", "Dataset", "load", "load_for"]
+__all__ = ["KINDS", "SETS", "Dataset", "data", "load", "load_for"]
 
 SETS = {"mnist": mnist.MNIST, "fashion_mnist": mnist.FASHION}
 KINDS = ("mnist", "fashion_mnist", "digits", "idx", "npz", "images", "csv")
@@ -53,20 +53,28 @@ def load(
     return images.load(path, shape, test, resize=resize)
 
 
+data = load
+"""The name under which ``cnnspec.data("mnist")`` finds it."""
+
+
 def load_for(
     setting: Data,
     shape: Shape,
     classes: int,
     *,
+    name: str | None = None,
     data_dir: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
 ) -> Dataset:
-    """The data of a recipe, as a network of this input and number of outputs takes it."""
-    folder = data_dir if data_dir is not None else setting.path
+    """The data of a recipe, as a network of this input and number of outputs takes it.
+
+    ``name`` takes the place of the recipe's data: a known set, or a path.
+    """
+    folder = data_dir if data_dir is not None or name else setting.path
     found = load(
-        setting.name, folder, shape=shape, test=setting.test, resize=setting.resize, progress=progress
+        name or setting.name, folder, shape=shape, test=setting.test, resize=setting.resize, progress=progress
     )  # fmt: skip
-    return fitted(found, shape, classes, resize_images=setting.resize or setting.name == "digits")
+    return fitted(found, shape, classes, resize_images=setting.resize or found.name == "digits")
 
 
 def _kind_of(name: str) -> str:

@@ -1,0 +1,137 @@
+"""``cnnspec predict``: what a trained network says of an image."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cnnspec.cli.console import Console, stdout_console
+from cnnspec.cli.samples import data_options
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from cnnspec.backends.numpy.model import Model
+
+BAR = 24
+
+
+@click.command("predict")
+@click.argument("run")
+@click.argument("images", nargs=-1, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@data_options
+@click.option(
+    "--index", "indices", type=click.IntRange(0), multiple=True, metavar="N",
+    help="A sample of the test set, by its number; may be given several times.",
+)  # fmt: skip
+@click.option(
+    "--weights", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="FILE",
+    help="Weights (safetensors), where RUN is a spec that has no run.",
+)  # fmt: skip
+@click.option("--top", type=click.IntRange(1), default=3, metavar="N", help="Classes to show.")
+@click.option("--invert", is_flag=True, help="The image is dark on bright, as pen on paper.")
+@click.option("--center", is_flag=True, help="Cut out the drawing and centre it as MNIST's digits are.")
+@click.option("--resize", is_flag=True, help="Bring the image to the network's input.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def command(
+    run: str, images: tuple[Path, ...], data_name: str | None, data_dir: Path | None,
+    indices: tuple[int, ...], weights: Path | None, top: int, invert: bool, center: bool, resize: bool,
+    as_json: bool,
+) -> int:  # fmt: skip
+    """The most likely classes of images (.png and the like, .npy), with their probabilities.
+
+    RUN is the folder of a run, or a spec whose newest run is meant.
+    """
+    from cnnspec.cli import runs
+    from cnnspec.training.judge import probabilities
+    from cnnspec.training.photo import prepared
+
+    if not images and not indices:
+        raise click.UsageError("give image files, or --index N for samples of the test set")
+    model, about = runs.find(run, None, weights)
+    samples: list[tuple[str, NDArray[np.uint8], str | None]] = []
+    names = tuple(about.get("classes", ()))
+    for path in images:
+        for name, image in _images(path, model):
+            fitted = prepared(image, model.network.input, invert=invert, center=center, resized=resize)
+            samples.append((name, fitted, None))
+    if indices:
+        data = runs.data_of(model, about, data_name, data_dir)
+        names = data.names
+        for index in indices:
+            if index >= len(data.test_labels):
+                raise click.UsageError(f"the test set has {len(data.test_labels):,} samples, 0 to one less")
+            label = names[int(data.test_labels[index])]
+            samples.append((f"test sample {index}", data.test_images[index][None], label))
+    answers = [
+        _answer(name, label, probabilities(model, image)[0], names, top) for name, image, label in samples
+    ]
+    out = stdout_console()
+    out.print(json.dumps(answers, indent=1) if as_json else "\n".join(_page(answers, out)))
+    return 0
+
+
+def _images(path: Path, model: Model) -> list[tuple[str, NDArray[np.uint8]]]:
+    """The images of a file, each (height, width, channels)."""
+    from cnnspec.training.data.images import read_image
+
+    shape = model.network.input
+    channels = shape[2] if len(shape) == 3 else 1
+    if path.suffix != ".npy":
+        return [(str(path), read_image(path, channels))]
+    return [(name, image) for name, image in _arrays(path, channels)]
+
+
+def _arrays(path: Path, channels: int) -> list[tuple[str, NDArray[np.uint8]]]:
+    import numpy as np
+
+    from cnnspec.training.data.faults import bad_file
+
+    try:
+        values = np.load(path, allow_pickle=False)
+    except (ValueError, EOFError, OSError) as error:
+        raise bad_file(path, f"is no .npy file, or is damaged ({error})") from error
+    if values.dtype.kind == "f" and values.size and values.min() >= 0 and values.max() <= 1:
+        values = np.rint(values * 255)
+    if values.dtype != np.uint8 and not (values.size and values.min() >= 0 and values.max() <= 255):
+        raise bad_file(path, "pixels must be 0 to 255, or 0 to 1 as floating-point numbers")
+    values = values.astype(np.uint8)
+    if values.ndim == 2:
+        return [(str(path), values[..., None])]
+    if values.ndim == 3 and values.shape[2] == channels:
+        return [(str(path), values)]
+    if values.ndim == 3:
+        values = values[..., None]
+    if values.ndim != 4:
+        raise bad_file(path, f"has shape {values.shape}; an image is (height, width[, channels])")
+    return [(f"{path}[{n}]", image) for n, image in enumerate(values)]
+
+
+def _answer(
+    name: str, label: str | None, shares: NDArray[np.float32], names: tuple[str, ...], top: int
+) -> dict[str, Any]:
+    order = (-shares).argsort(kind="stable")[:top]
+    known = names if len(names) == len(shares) else tuple(map(str, range(len(shares))))
+    best = [{"class": known[n], "probability": float(shares[n])} for n in order]
+    return {"image": name, **({"label": label} if label is not None else {}), "classes": best}
+
+
+def _page(answers: list[dict[str, Any]], console: Console) -> list[str]:
+    from cnnspec.views.paint import Paper, pad
+
+    paper = Paper(console.width, console.color, console.unicode)
+    lines: list[str] = []
+    for answer in answers:
+        label = f" (is {answer['label']})" if "label" in answer else ""
+        lines += [f"{answer['image']}{label}"]
+        width = max(len(one["class"]) for one in answer["classes"])
+        for n, one in enumerate(answer["classes"]):
+            share = one["probability"]
+            bar = paper.text("━") * round(share * BAR) if console.width >= width + BAR + 14 else ""
+            row = f"  {pad(one['class'], width)}  {100 * share:6.2f} %  {bar}".rstrip()
+            lines.append(paper.paint(row, "bold") if n == 0 else row)
+    return lines

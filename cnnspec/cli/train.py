@@ -1,0 +1,156 @@
+"""``cnnspec train``: a network trained by its recipe, with progress, checkpoints and resume."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cnnspec.cli.console import stderr_console, stdout_console
+from cnnspec.cli.samples import data_options, load_samples
+from cnnspec.cli.spec import fail, read, show, spec_argument
+
+if TYPE_CHECKING:
+    from cnnspec.cli.spec import Reading
+    from cnnspec.network.graph import Network
+    from cnnspec.network.recipe import Recipe
+    from cnnspec.training.data import Dataset
+    from cnnspec.training.metrics import Evaluation
+
+INTERRUPTED = 130
+
+
+@click.command("train")
+@spec_argument
+@data_options
+@click.option("--epochs", type=click.IntRange(1), metavar="N", help="Times through the training samples.")
+@click.option("--batch", type=click.IntRange(1), metavar="N", help="Samples a step.")
+@click.option("--rate", type=click.FloatRange(0, min_open=True), metavar="R", help="Learning rate.")
+@click.option("--seed", type=click.IntRange(0), metavar="N", help="Fixes everything random.")
+@click.option("--seeds", type=click.IntRange(2, 100), metavar="N", help="Train N times, seed after seed.")
+@click.option("-o", "output", type=click.Path(path_type=Path), metavar="FOLDER", help="Folder of the run.")
+@click.option("--resume", is_flag=True, help="Go on where the run in FOLDER stopped; SPEC may be its folder.")
+@click.option("--save-steps", type=click.IntRange(1), metavar="N", help="Checkpoint every N steps as well.")
+def command(
+    spec: str | None, inline: str | None, data_name: str | None, data_dir: Path | None,
+    seeds: int | None, output: Path | None, resume: bool, save_steps: int | None, **changes: Any,
+) -> int:  # fmt: skip
+    """Train a network by the recipe in its spec; options override the recipe.
+
+    The folder of the run keeps the spec, the metrics, the checkpoints and the
+    weights. Ctrl-C ends cleanly; --resume goes on to the same result.
+    """
+    from cnnspec.cli import runs
+
+    if resume and seeds:
+        raise click.UsageError("--resume goes on with one run; give it without --seeds")
+    if resume and spec and inline is None and runs.is_run(Path(spec)):
+        output, about = Path(spec), runs.read_about(Path(spec))
+        spec = str(output / runs.SPEC)
+        data_name, data_dir, changes = runs.as_before(about, data_name, data_dir, changes)
+    reading = read(spec, inline)
+    if reading.failed or reading.network is None:
+        fail(reading.diagnostics)
+    show(reading.diagnostics)
+    job = _Job(reading, reading.network, data_name, data_dir, save_steps, resume, changes)
+    folder = runs.choose_folder(output, reading.network.name, resume)
+    return job.repeat(folder, seeds) if seeds else job.train(folder)
+
+
+@dataclass
+class _Job:
+    """What the command line asked for."""
+
+    reading: Reading
+    network: Network
+    data_name: str | None
+    data_dir: Path | None
+    save_steps: int | None
+    resume: bool
+    changes: dict[str, Any]
+
+    def recipe(self) -> Recipe:
+        from cnnspec.network.recipe import Recipe
+
+        return (self.network.recipe or Recipe()).changed(**self.changes)
+
+    def train(self, folder: Path) -> int:
+        """One run; prints what came of it."""
+        result = self._run(folder, self.recipe())
+        if result is None:
+            return INTERRUPTED
+        stdout_console().print(_ending(result, folder))
+        return 0
+
+    def repeat(self, folder: Path, count: int) -> int:
+        """One run a seed in folders of their own; prints each result, their mean and spread."""
+        recipe, out, found = self.recipe(), stdout_console(), []
+        for seed in range(recipe.seed, recipe.seed + count):
+            result = self._run(folder / f"seed-{seed}", recipe.changed(seed=seed), f"seed {seed}  ")
+            if result is None:
+                return INTERRUPTED
+            found.append(result.accuracy)
+            out.print(f"seed {seed}: test accuracy {100 * result.accuracy:.2f} %")
+        mean = sum(found) / count
+        spread = (sum((accuracy - mean) ** 2 for accuracy in found) / (count - 1)) ** 0.5
+        out.print(
+            f"{count} seeds: test accuracy {100 * mean:.2f} % ± {100 * spread:.2f}, "
+            f"worst {100 * min(found):.2f} %, best {100 * max(found):.2f} %"
+        )
+        out.print(f"runs: {folder}")
+        return 0
+
+    def _run(self, folder: Path, recipe: Recipe, title: str = "") -> Evaluation | None:
+        """Trains in a folder and evaluates on the test set; None when it was interrupted."""
+        from cnnspec.backends.numpy import build
+        from cnnspec.cli import runs
+        from cnnspec.cli.live import Live
+        from cnnspec.training.judge import scaling_of
+        from cnnspec.training.loop import evaluate, fit
+
+        with Live(stderr_console(), show, title) as live:
+            data = load_samples(
+                self.network, recipe.data, self.data_name, self.data_dir, say=live.say, progress=live.received
+            )
+            model = build(self.network, seed=recipe.seed, initial=recipe.initial)
+            if not title:
+                live.say(_opening(self.network, data, recipe))
+            about = {
+                "network": self.network.name, "seed": recipe.seed, "recipe": recipe.model_dump(mode="json"),
+                "data": {"name": self.data_name, "folder": str(self.data_dir) if self.data_dir else None},
+                "set": data.name, "classes": list(data.names), "changes": self.changes,
+                "scaling": scaling_of(recipe.normalise, data.train_images),
+            }  # fmt: skip
+            runs.begin(folder, self.reading, about, keep=self.resume, say=live.say)
+            history = fit(
+                model, data, recipe=recipe, folder=folder, resume=self.resume, save_steps=self.save_steps,
+                watch=live,
+            )  # fmt: skip
+        if history.ending == "interrupted":
+            stderr_console().print(f"interrupted; to go on: cnnspec train {folder} --resume")
+            return None
+        if history.ending == "stopped early":
+            stderr_console().print(
+                f"stopped early; the weights are those of epoch {history.best_epoch}, the best"
+            )
+        result = evaluate(model, data)
+        runs.finish(folder, about, result)
+        return result
+
+
+def _opening(network: Network, data: Dataset, recipe: Recipe) -> str:
+    return (
+        f"{network.name or 'network'} on {data.name}: {len(data.train_labels):,} training images, "
+        f"epochs {recipe.epochs}, batch {recipe.batch}, {recipe.optimizer.kind}, seed {recipe.seed}"
+    )
+
+
+def _ending(result: Evaluation, folder: Path) -> str:
+    return (
+        f"test accuracy {100 * result.accuracy:.2f} %, loss {result.loss:.4f} "
+        f"on {result.samples:,} images\n"
+        f"run: {folder} (weights.safetensors, metrics.jsonl)\n"
+        f"next: cnnspec evaluate {folder}"
+    )

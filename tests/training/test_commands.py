@@ -1,0 +1,278 @@
+"""``train``, ``evaluate`` and ``predict`` as a user calls them."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+
+from cnnspec.cli.main import run
+from cnnspec.training.checkpoint import Shelf
+from cnnspec.training.data import SETS
+from cnnspec.training.data.mnist import MNIST
+
+SPEC = """network Bars
+input 8x8x1
+conv 4 3x3 -> relu -> maxpool 2x2
+flatten -> dense 16 -> relu -> dense 3 -> softmax
+train { data npz "bars.npz"; optimizer sgd rate=0.1 momentum=0.9; batch 16; epochs 3 }
+"""
+
+
+@pytest.fixture
+def place(tmp_path, data, monkeypatch):
+    """A working folder with a spec and its data."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("CNNSPEC_DATA", raising=False)
+    (tmp_path / "bars.cnn").write_text(SPEC)
+    np.savez(
+        "bars.npz", x_train=data.train_images, y_train=data.train_labels,
+        x_test=data.test_images, y_test=data.test_labels,
+    )  # fmt: skip
+    return tmp_path
+
+
+@pytest.fixture
+def cnnspec(place, capsys):
+    """Runs a command: (exit code, stdout, stderr)."""
+
+    def call(*arguments):
+        code = run([str(argument) for argument in arguments])
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return call
+
+
+def same(one: Path, other: Path) -> bool:
+    a, b = load_file(one), load_file(other)
+    return set(a) == set(b) and all(np.array_equal(a[name], b[name]) for name in a)
+
+
+def test_train_shows_epochs_and_ends_with_the_accuracy_and_the_folder(cnnspec, place):
+    code, out, err = cnnspec("train", "bars.cnn")
+    assert 0 == code
+    assert re.match(r"test accuracy \d+\.\d\d %, loss \d\.\d{4} on 100 images\nrun: runs/Bars-1 ", out)
+    assert "Bars on bars: 200 training images, epochs 3, batch 16, sgd, seed 0" in err
+    assert ["epoch 1", "epoch 2", "epoch 3"] == re.findall(r"^epoch \d", err, re.MULTILINE)
+    home = place / "runs" / "Bars-1"
+    assert {"spec.cnn", "run.json", "metrics.jsonl", "checkpoints", "weights.safetensors"} == {
+        path.name for path in home.iterdir()
+    }
+    about = json.loads((home / "run.json").read_text())
+    assert 100 == about["test"]["samples"]
+    assert 0 == cnnspec("train", "bars.cnn", "--epochs", 1)[0]
+    assert (place / "runs" / "Bars-2").is_dir()
+
+
+def test_options_override_the_recipe(cnnspec, place):
+    _, _, err = cnnspec(
+        "train", "bars.cnn", "--epochs", 2, "--batch", 50, "--rate", 0.25, "--seed", 7, "-o", "here"
+    )
+    assert "epochs 2, batch 50, sgd, seed 7" in err
+    rows = [json.loads(line) for line in (place / "here" / "metrics.jsonl").read_text().splitlines()]
+    assert [(1, 4, 0.25), (2, 8, 0.25)] == [(row["epoch"], row["step"], row["rate"]) for row in rows]
+
+
+def test_the_same_seed_gives_the_same_file_and_another_does_not(cnnspec, place):
+    for name, seed in (("a", 3), ("b", 3), ("c", 4)):
+        assert 0 == cnnspec("train", "bars.cnn", "--seed", seed, "-o", name)[0]
+    assert same(place / "a" / "weights.safetensors", place / "b" / "weights.safetensors")
+    assert not same(place / "a" / "weights.safetensors", place / "c" / "weights.safetensors")
+
+
+def test_several_seeds_give_mean_and_spread(cnnspec, place):
+    code, out, _ = cnnspec("train", "bars.cnn", "--seeds", 3, "--epochs", 1, "-o", "many")
+    assert 0 == code
+    found = [float(share) for share in re.findall(r"seed \d: test accuracy (\S+) %", out)]
+    assert 3 == len(found)
+    assert f"3 seeds: test accuracy {np.mean(found):.2f} % ± {np.std(found, ddof=1):.2f}" in out
+    assert ["seed-0", "seed-1", "seed-2"] == sorted(path.name for path in (place / "many").iterdir())
+
+
+def test_a_run_goes_on_by_its_folder_alone(cnnspec, place):
+    cnnspec("train", "bars.cnn", "--epochs", 4, "--seed", 5, "-o", "whole")
+    cnnspec("train", "bars.cnn", "--epochs", 2, "--seed", 5, "-o", "parts")
+    code, _, _ = cnnspec("train", "parts", "--resume", "--epochs", 4)
+    assert 0 == code
+    assert same(place / "whole" / "weights.safetensors", place / "parts" / "weights.safetensors")
+
+
+def test_files_that_the_spec_uses_travel_with_the_run(cnnspec, place):
+    (place / "blocks").mkdir()
+    (place / "blocks" / "unit.cnn").write_text("block unit width { conv width 3x3 -> relu }\n")
+    (place / "user.cnn").write_text('use "blocks/unit.cnn"\n' + SPEC.replace("conv 4 3x3 -> relu", "unit 4"))
+    assert 0 == cnnspec("train", "user.cnn", "--epochs", 1, "-o", "run")[0]
+    (place / "blocks" / "unit.cnn").unlink()
+    assert 0 == cnnspec("evaluate", "run")[0]
+
+
+def test_a_folder_with_other_things_is_left_alone(cnnspec, place):
+    (place / "mine").mkdir()
+    (place / "mine" / "thesis.txt").write_text("important")
+    code, _, err = cnnspec("train", "bars.cnn", "-o", "mine")
+    assert 2 == code
+    assert '"mine" holds other things' in err
+    assert 2 == cnnspec("train", "bars.cnn", "-o", "bars.npz")[0]
+    assert 2 == cnnspec("train", "bars.cnn", "--resume", "--seeds", 2)[0]
+
+
+def test_data_that_do_not_fit_are_a_diagnostic_and_leave_no_folder(cnnspec, place):
+    code, out, err = cnnspec("train", "-e", 'input 9x9x1; flatten -> dense 3; train { data npz "bars.npz" }')
+    assert (1, "") == (code, out)
+    assert "error[data-unlike-network]: images of bars are 8x8x1, the network's input is 9x9x1" in err
+    assert not (place / "runs").exists()
+
+
+def test_mnist_that_cannot_be_had_gives_way_to_the_digits_unless_asked_for(cnnspec, place, monkeypatch):
+    monkeypatch.setattr("cnnspec.training.data.mnist.cache_folder", lambda which: place / "cache")
+    monkeypatch.setitem(SETS, "mnist", replace(MNIST, sources=()))
+    code, _, err = cnnspec("train", "-e", "input 28x28x1; flatten -> dense 10", "--epochs", 1)
+    assert 0 == code
+    assert "note: mnist is not on this machine" in err
+    code, _, err = cnnspec("train", "-e", "input 28x28x1; flatten -> dense 10", "--data", "mnist")
+    assert 1 == code
+    assert "error[data-missing]: mnist is not on this machine and could not be downloaded" in err
+    assert "--data-dir FOLDER, or set CNNSPEC_DATA" in err
+
+
+def test_a_rate_that_is_far_too_large_ends_with_the_cure(cnnspec, place):
+    code, _, err = cnnspec("train", "bars.cnn", "--rate", "1e12")
+    assert 1 == code
+    assert "error[loss-not-finite]: the loss became" in err
+    assert "take a smaller rate: --rate 1e+11" in err
+
+
+def test_evaluate_shows_confusion_classes_and_mistakes(cnnspec, place):
+    cnnspec("train", "bars.cnn", "-o", "run")
+    code, out, _ = cnnspec("evaluate", "run", "--worst", 2)
+    assert 0 == code
+    assert re.match(r"accuracy \d+\.\d\d %, loss \d\.\d{4}, 100 images", out)
+    assert {"row", "column", "neither"} & set(out.split()) or {"0", "1", "2"} <= set(out.split())
+    code, out, _ = cnnspec("evaluate", "run", "--json")
+    found = json.loads(out)
+    assert 100 == sum(map(sum, found["confusion"])) == found["samples"]
+    code, out, _ = cnnspec("evaluate", "run", "--json", "--part", "train")
+    assert 200 == json.loads(out)["samples"]
+
+
+@pytest.mark.parametrize("width", [30, 45, 80])
+def test_evaluate_fits_its_page(cnnspec, place, monkeypatch, width):
+    cnnspec("train", "bars.cnn", "-o", "run", "--epochs", 1)
+    monkeypatch.setenv("COLUMNS", str(width))
+    _, out, _ = cnnspec("evaluate", "run")
+    assert max(len(line) for line in out.splitlines()) <= width
+
+
+def test_evaluate_takes_the_newest_run_of_a_spec_or_a_file_of_weights(cnnspec, place):
+    code, _, err = cnnspec("evaluate", "bars.cnn")
+    assert 2 == code
+    assert "there is no run of Bars under runs/" in err
+    cnnspec("train", "bars.cnn")
+    code, out, err = cnnspec("evaluate", "bars.cnn")
+    assert (0, True) == (code, "the newest run: runs/Bars-1" in err)
+    _, again, _ = cnnspec("evaluate", "bars.cnn", "--weights", "runs/Bars-1/weights.safetensors")
+    assert out.split("images")[0] == again.split("images")[0]
+
+
+def test_predict_names_the_likeliest_classes(cnnspec, place, data):
+    cnnspec("train", "bars.cnn", "-o", "run")
+    code, out, _ = cnnspec("predict", "run", "--index", 3, "--json", "--top", 2)
+    (answer,) = json.loads(out)
+    assert str(data.test_labels[3]) == answer["label"]
+    assert 2 == len(answer["classes"])
+    assert answer["classes"][0]["probability"] >= answer["classes"][1]["probability"]
+    np.save("image.npy", data.test_images[3, ..., 0])
+    np.save("scaled.npy", data.test_images[3:5] / np.float32(255))
+    _, out, _ = cnnspec("predict", "run", "image.npy", "scaled.npy", "--json", "--top", 2)
+    one, two, three = json.loads(out)
+    assert answer["classes"] == one["classes"] == two["classes"]
+    assert "scaled.npy[1]" == three["image"]
+    _, out, _ = cnnspec("predict", "run", "image.npy")
+    assert 4 == len(out.splitlines())
+
+
+def test_predict_refuses_what_it_cannot_take(cnnspec, place):
+    cnnspec("train", "bars.cnn", "-o", "run", "--epochs", 1)
+    np.save("large.npy", np.zeros((20, 20), np.uint8))
+    code, _, err = cnnspec("predict", "run", "large.npy")
+    assert (1, True) == (code, "the image is 20x20x1, the network's input is 8x8x1" in err)
+    assert 0 == cnnspec("predict", "run", "large.npy", "--resize")[0]
+    (place / "broken.npy").write_bytes(b"no")
+    assert 1 == cnnspec("predict", "run", "broken.npy")[0]
+    assert 2 == cnnspec("predict", "run", "absent.npy")[0]
+    assert 2 == cnnspec("predict", "run")[0]
+    assert 2 == cnnspec("predict", "run", "--index", 100)[0]
+    assert 2 == cnnspec("predict", place / "bars.npz")[0]
+
+
+def start(*arguments):
+    return subprocess.Popen(
+        [sys.executable, "-m", "cnnspec", "train", *map(str, arguments)],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ | {"OPENBLAS_NUM_THREADS": "1"},
+    )  # fmt: skip
+
+
+def wait_for_checkpoint(folder, process, beyond):
+    shelf = Shelf(folder / "checkpoints")
+    end = time.monotonic() + 60
+    while time.monotonic() < end and process.poll() is None:
+        if shelf.paths and int(shelf.paths[-1].stem.split("-")[1]) > beyond:
+            return
+        time.sleep(0.002)
+
+
+def newest_step(folder):
+    paths = Shelf(folder / "checkpoints").paths
+    return int(paths[-1].stem.split("-")[1]) if paths else 0
+
+
+def test_a_killed_run_ends_with_the_same_bits(cnnspec, place):
+    """SIGKILL at three moments; resuming each time."""
+    options = ("--epochs", 40, "--save-steps", 7)
+    assert 0 == cnnspec("train", "bars.cnn", *options, "-o", "whole")[0]
+    arguments = ("bars.cnn", *options, "-o", "killed", "--resume")
+    for _ in range(3):
+        process = start(*arguments)
+        wait_for_checkpoint(place / "killed", process, newest_step(place / "killed"))
+        process.kill()
+        process.communicate()
+    assert newest_step(place / "killed") > 0
+    assert 0 == cnnspec("train", *arguments)[0]
+    assert same(place / "whole" / "weights.safetensors", place / "killed" / "weights.safetensors")
+
+
+def test_ctrl_c_ends_cleanly_and_keeps_a_checkpoint(place):
+    process = start("bars.cnn", "--epochs", 100000, "-o", "run")
+    wait_for_checkpoint(place / "run", process, 0)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert 130 == process.returncode
+    assert b"" == out
+    assert b"interrupted; to go on: cnnspec train run --resume" in err
+    assert b"Traceback" not in err
+    assert newest_step(place / "run") > 0
+
+
+if "CNNSPEC_DATA" in os.environ:
+    FOLDER = os.environ["CNNSPEC_DATA"]
+
+    def test_lenet_is_nearly_there_after_an_epoch_of_mnist(cnnspec):
+        code, out, _ = cnnspec("train", "lenet", "--data", "mnist", "--data-dir", FOLDER, "--epochs", 1)
+        assert 0 == code
+        assert float(re.search(r"test accuracy (\S+) %", out)[1]) > 97.5
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize("seed", range(5))
+    def test_lenet_reaches_99_with_its_recipe(cnnspec, seed):
+        code, out, _ = cnnspec("train", "lenet", "--data", "mnist", "--data-dir", FOLDER, "--seed", seed)
+        assert 0 == code
+        assert float(re.search(r"test accuracy (\S+) %", out)[1]) >= 99.0
