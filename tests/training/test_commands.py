@@ -185,7 +185,7 @@ def test_evaluate_takes_the_newest_run_of_a_spec_or_a_file_of_weights(cnnspec, p
 
 def test_predict_names_the_likeliest_classes(cnnspec, place, data):
     cnnspec("train", "bars.cnn", "-o", "run")
-    code, out, _ = cnnspec("predict", "run", "--index", 3, "--json", "--top", 2)
+    _, out, _ = cnnspec("predict", "run", "--index", 3, "--json", "--top", 2)
     (answer,) = json.loads(out)
     assert str(data.test_labels[3]) == answer["label"]
     assert 2 == len(answer["classes"])
