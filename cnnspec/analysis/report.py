@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
+from importlib import import_module
 from typing import Final
 
 from cnnspec.analysis.advice import advise
@@ -178,6 +179,10 @@ class Analysis:
     def __getitem__(self, name: str) -> Row:
         """The row of a layer by its name."""
         return self.by_name[name]
+
+    def _repr_html_(self) -> str:
+        """The table, for notebooks."""
+        return str(import_module("cnnspec.views.html").render(self))
 
     def __repr__(self) -> str:
         totals = self.totals

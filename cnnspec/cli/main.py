@@ -11,6 +11,7 @@ from typing import Any, Final, NoReturn
 
 import click
 
+import cnnspec
 import cnnspec.cli
 from cnnspec.cli.console import stderr_console
 from cnnspec.diagnostics import SpecError, nearest
@@ -110,9 +111,7 @@ def cli(ctx: click.Context, version: bool) -> None:
     """Describe a convolutional network in a few lines; get its shapes, parameters and costs
     explained, its picture drawn, and the network trained."""
     if version:
-        from importlib.metadata import version as installed
-
-        click.echo(f"cnnspec {installed('cnnspec')}")
+        click.echo(f"cnnspec {cnnspec.__version__}")
         ctx.exit(0)
     if ctx.invoked_subcommand is None:
         click.echo(WELCOME, nl=False)

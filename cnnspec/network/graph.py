@@ -117,6 +117,10 @@ class Network:
         name = f" {self.name}" if self.name else ""
         return f"<Network{name}: {show(self.input)} -> {len(self.layers)} layers -> {show(self.output)}>"
 
+    def _repr_html_(self) -> str:
+        """The table, for notebooks."""
+        return str(import_module("cnnspec.views.html").render(self))
+
     def build(self, seed: int = 0, backend: str = "numpy", **options: Any) -> Any:
         """A model with weights that runs and trains, on a backend found by its name."""
         return import_module(f"cnnspec.backends.{backend}").build(self, seed=seed, **options)

@@ -34,6 +34,8 @@ class Line:
 
     cells: dict[str, str] = field(default_factory=dict)
     styles: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    tips: Mapping[str, str] = field(default_factory=dict)
+    """What a page with tooltips says about a cell."""
     rule: bool = False
 
 

@@ -8,19 +8,16 @@ from typing import TYPE_CHECKING
 
 from cnnspec.analysis.conventions import convention_of
 from cnnspec.layers.base import show
-from cnnspec.network.graph import Node
 from cnnspec.views.columns import DEFAULT, Figure, choose, total_text
-from cnnspec.views.grid import TAIL, Column, Line, draw, fit
-from cnnspec.views.outline import Section, outline
+from cnnspec.views.grid import Column, Line, draw, fit
+from cnnspec.views.outline import outline
 from cnnspec.views.paint import PLAIN, Paper, in_bytes, wrap
+from cnnspec.views.rows import Rows
 
 if TYPE_CHECKING:
     from cnnspec.analysis.report import Analysis
     from cnnspec.diagnostics import Diagnostic
     from cnnspec.text import Span
-
-AFTER = ("output", "receptive-field", "jump", "start")
-"""Columns in which a folded section tells how its last turn leaves."""
 
 LABEL = 12
 """Width of the words before the totals."""
@@ -38,20 +35,27 @@ def render(
     lines = _heading(analysis, paper)
     lines += _layers(analysis, paper, columns, folded, failures)
     if not failures:
-        lines += ["", *_summary(analysis, paper)]
+        lines.append("")
+        lines += [line for label, text in facts(analysis).items() for line in _labelled(label, text, paper)]
     if analysis.expectations and not failures:
         lines += ["", *_expectations(analysis, paper)]
     return "\n".join(lines) + "\n"
 
 
-def _heading(analysis: Analysis, paper: Paper) -> list[str]:
+def heading(analysis: Analysis) -> list[str]:
+    """What stands above the table: the name, if there is one, the input, how many layers, the batch."""
     network = analysis.network
     count = len(network.layers)
-    facts = [f"input {show(network.input)}", f"{count} layer{'s' if count != 1 else ''}"]
+    words = [f"input {show(network.input)}", f"{count} layer{'s' if count != 1 else ''}"]
     if analysis.batch != 1:
-        facts.append(f"batch N = {analysis.batch}")
-    name = [paper.paint(network.name, "bold")] if network.name else []
-    return [" " + paper.text(" · ").join([*name, *facts]), ""]
+        words.append(f"batch N = {analysis.batch}")
+    return [network.name, *words] if network.name else words
+
+
+def _heading(analysis: Analysis, paper: Paper) -> list[str]:
+    first, *words = heading(analysis)
+    first = paper.paint(first, "bold") if analysis.network.name else first
+    return [" " + paper.text(" · ").join([first, *words]), ""]
 
 
 def _layers(
@@ -89,111 +93,9 @@ def _column(figure: Figure) -> Column:
     return Column(figure.key, figure.title, figure.right, figure.least, figure.rank)
 
 
-class Rows:
-    """Turns the outline into lines of the table."""
-
-    def __init__(
-        self, analysis: Analysis, figures: Sequence[Figure], paper: Paper, failures: Sequence[Diagnostic] = ()
-    ) -> None:
-        self.analysis, self.figures, self.paper = analysis, figures, paper
-        self.faults = [failure.span for failure in failures if failure.span]
-        self.rows = {row.node.index: row for row in analysis.rows}
-
-    def lines(
-        self, section: Section, first: str = "", rest: str = "", prefix: tuple[str, ...] = ()
-    ) -> list[Line]:
-        """The lines of a section; ``first`` goes before its first line, ``rest`` before the others.
-
-        ``prefix`` is the path of the block around it, which its names leave out.
-        """
-        found: list[Line] = []
-        for item in section.items:
-            before = rest if found else first
-            if isinstance(item, Section):
-                found += self._section(item, before, rest, prefix)
-            else:
-                found.append(self._row(item, before, prefix))
-        return found
-
-    def _section(self, section: Section, first: str, rest: str, prefix: tuple[str, ...]) -> list[Line]:
-        if section.limb:
-            return self.lines(section, first + "├─ ", rest + "│  ", prefix)
-        header = self._header(section, first, prefix)
-        return [header, *self.lines(section, rest + "  ", rest + "  ", section.prefix or prefix)]
-
-    def _row(self, node: Node, before: str, prefix: tuple[str, ...]) -> Line:
-        row = self.rows[node.index]
-        texts = {figure.key: figure.text(figure.of(row, self.analysis)) for figure in self.figures}
-        texts["layer"] = before + _short(node, prefix)
-        if "operation" in texts and "from" not in texts:
-            texts["operation"] += self._connections(node)
-        styles: dict[str, tuple[str, ...]] = {"layer": (str(node.layer.family),), "operation": ("dim",)}
-        if any(node.span and _holds(node.span, fault) for fault in self.faults):
-            texts["layer"] += " ✗"
-            styles["layer"] = ("bad",)
-        styles |= {key: ("dim",) for key, text in texts.items() if text in {"0", "all", "0 B", "0.0%"}}
-        return Line({key: self.paper.text(text) for key, text in texts.items()}, styles)
-
-    def _connections(self, node: Node) -> str:
-        """What a merge, or a layer that does not follow the one above it, reads."""
-        if len(node.inputs) == 1 and node.inputs[0] == node.index - 1:
-            return ""
-        if len(node.inputs) == 1 and self._is_first_of_limb(node):
-            return ""
-        names = (_seen_from(node, self.analysis.network.nodes[index]) for index in node.inputs)
-        return f"{TAIL}← {', '.join(names)}"
-
-    def _is_first_of_limb(self, node: Node) -> bool:
-        return len(self.analysis.network.readers[node.inputs[0]]) > 1
-
-    def _header(self, section: Section, before: str, prefix: tuple[str, ...]) -> Line:
-        """The name of a block; when folded, also what all its turns come to."""
-        title = before + (".".join(section.prefix[len(prefix) :]) or "repeat")
-        cells = (
-            {"layer": f"{title}  ×{section.times}", **self._after(section)}
-            if section.times > 1
-            else {"layer": title}
-        )
-        return Line({key: self.paper.text(text) for key, text in cells.items()}, {"layer": ("bold",)})
-
-    def _after(self, section: Section) -> dict[str, str]:
-        """Sums over all turns of a folded section, and what flows out of the last one."""
-        last = self.rows[section.nodes[-1].index]
-        cells = {}
-        for figure in self.figures:
-            if figure.sums:
-                cells[figure.key] = figure.text(self._sum(figure, section.nodes))
-            elif figure.key in AFTER:
-                cells[figure.key] = figure.text(figure.of(last, self.analysis))
-        return cells
-
-    def _sum(self, figure: Figure, nodes: Sequence[Node]) -> int:
-        values = (figure.of(self.rows[node.index], self.analysis) for node in nodes)
-        return sum(value for value in values if isinstance(value, int))
-
-
-def _short(node: Node, prefix: tuple[str, ...]) -> str:
-    """The name within the block around it."""
-    return ".".join(node.path[len(prefix) :]) or node.name
-
-
-def _seen_from(node: Node, other: Node) -> str:
-    """The other node's name, without the blocks that both lie in."""
-    depth = 0
-    for one, two in zip(node.path[:-1], other.path[:-1], strict=False):
-        if one != two:
-            break
-        depth += 1
-    return _short(other, other.path[:depth])
-
-
 def _total(analysis: Analysis, figures: Sequence[Figure], paper: Paper) -> Line:
     cells = {figure.key: paper.text(total_text(figure, analysis)) for figure in figures}
     return Line(cells, dict.fromkeys(cells, ("bold",)))
-
-
-def _holds(span: Span, place: Span) -> bool:
-    return span.source is place.source and span.start <= place.start and place.end <= span.end
 
 
 def _broken_off(failure: Diagnostic, paper: Paper) -> Line:
@@ -217,7 +119,8 @@ def _sentence_at(span: Span) -> str:
     return (found or line).strip()
 
 
-def _summary(analysis: Analysis, paper: Paper) -> list[str]:
+def facts(analysis: Analysis) -> dict[str, str]:
+    """What is told under the table: parameters, operations, memory, another tool's figure."""
     totals = analysis.totals
     params = f"{totals.params:,}"
     if totals.frozen:
@@ -236,12 +139,12 @@ def _summary(analysis: Analysis, paper: Paper) -> list[str]:
         f"{in_bytes(totals.activation_bytes)} for all outputs · {peak} at the peak when buffers are reused"
         f" · {in_bytes(totals.training_bytes)} to train"
     )
-    facts = {"params": params, "operations": operations, "memory": memory}
+    told = {"params": params, "operations": operations, "memory": memory}
     if convention.counts is not None:
-        facts[convention.name] = f"{totals.flops:,} {convention.figure}: {analysis.rule}"
+        told[convention.name] = f"{totals.flops:,} {convention.figure}: {analysis.rule}"
     elif analysis.exclude_padding:
-        facts["counted"] = analysis.rule
-    return [line for label, text in facts.items() for line in _labelled(label, text, paper)]
+        told["counted"] = analysis.rule
+    return told
 
 
 def _labelled(label: str, text: str, paper: Paper) -> list[str]:

@@ -1,0 +1,52 @@
+"""The table as HTML: one fragment, well formed, safe, and the same numbers."""
+
+from __future__ import annotations
+
+import re
+from xml.etree import ElementTree
+
+import pytest
+from showcase import BRANCHES, LENET, analysis_of
+
+from cnnspec.views import html
+
+
+def fragment(text: str) -> ElementTree.Element:
+    return ElementTree.fromstring(f"<div>{html.render(analysis_of(text))}</div>")
+
+
+@pytest.mark.parametrize("text", [LENET, BRANCHES])
+def test_it_is_well_formed_and_every_row_has_every_column(text: str) -> None:
+    tree = fragment(text)
+    assert {len(row) for row in tree.iterfind(".//tbody/tr")} == {6}
+    assert len(tree.findall(".//th")) == 6
+
+
+def test_it_holds_the_numbers_and_their_working() -> None:
+    cells = {cell.text: cell.get("title") for cell in fragment(LENET).iterfind(".//tbody/tr/td")}
+    assert cells["2,416"] == "F·(k_h·k_w·C) + F = 16·(5·5·6) + 16 = 2,416"
+    assert "61,706" in html.render(analysis_of(LENET))
+
+
+def test_a_network_shows_itself_too() -> None:
+    network = analysis_of(LENET).network
+    assert html.render(network) == html.render(analysis_of(LENET))
+
+
+def test_names_cannot_smuggle_markup() -> None:
+    from dataclasses import replace
+
+    network = replace(analysis_of(LENET).network, name="<script>alert(1)</script>")
+    page = html.render(network)
+    assert "<script" not in page
+    assert "&lt;script&gt;" in page
+
+
+def test_it_asks_for_nothing_from_outside() -> None:
+    assert re.findall(r"https?:|url\(|@import|src=", html.render(analysis_of(LENET))) == []
+
+
+def test_objects_show_themselves_in_a_notebook() -> None:
+    analysis = analysis_of(LENET)
+    assert analysis._repr_html_() == html.render(analysis)
+    assert analysis.network._repr_html_() == html.render(analysis.network)
