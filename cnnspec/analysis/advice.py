@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from cnnspec.analysis.receptive_field import branch_tracks
 from cnnspec.diagnostics import Diagnostic, Fix, Label, Severity
-from cnnspec.layers.base import AXES, AXIS_NAMES, Family, show, spatial
+from cnnspec.layers.base import AXES, AXIS_NAMES, Family, Layer, Shapes, show, spatial
+from cnnspec.layers.conv import Conv, Depthwise
+from cnnspec.layers.pool import Pool
 from cnnspec.layers.window import Axis
 from cnnspec.network.graph import Node
 
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
 Advice: TypeAlias = "Callable[[Analysis], Iterable[Diagnostic]]"
 
 CONVOLUTIONS: Final = frozenset({"conv", "depthwise", "upconv"})
+BIASED: Final = CONVOLUTIONS | {"dense"}
 SQUASHING: Final = frozenset({"relu", "sigmoid", "tanh", "leakyrelu", "elu", "gelu", "silu", "prelu"})
 MOST: Final = 0.8
 """Share of all parameters from which one dense layer is worth a note."""
@@ -50,19 +54,12 @@ def _note(code: str, message: str, node: Node, *help: str, notes: tuple[str, ...
     return Diagnostic(code, message, node.span, Severity.NOTE, notes=notes, help=help)
 
 
-def _window_axes(node: Node) -> tuple[Axis, ...]:
+@lru_cache(maxsize=8192)
+def _window_axes(layer: Layer, inputs: Shapes) -> tuple[Axis, ...]:
     """The window of a layer that slides one over its input."""
-    slides = node.word in ("conv", "depthwise") or (
-        node.layer.family is Family.POOL and node.word != "unpool"
-    )
-    if not slides:
-        return ()
-    layer = node.layer
-    as_conv = getattr(layer, "as_conv", None)
-    if as_conv is not None:
-        layer = as_conv(node.input_shapes)
-    axes = getattr(layer, "axes", None)
-    return tuple(axes(node.input_shapes)) if axes is not None else ()
+    if isinstance(layer, Depthwise):
+        layer = layer.as_conv(inputs)
+    return layer.axes(inputs) if isinstance(layer, Conv | Pool) else ()
 
 
 # The lints -----------------------------------------------------------------------
@@ -71,7 +68,7 @@ def _window_axes(node: Node) -> tuple[Axis, ...]:
 def _dropped(analysis: Analysis) -> Iterator[Diagnostic]:
     lines = {"h": "row", "w": "column", "d": "slice"}
     for node in analysis.network.layers:
-        lost = [axis for axis in _window_axes(node) if axis.dropped]
+        lost = [axis for axis in _window_axes(node.layer, node.input_shapes) if axis.dropped]
         if not lost:
             continue
         told = " and ".join(_last_lines(axis.dropped, lines[axis.name]) for axis in lost)
@@ -108,7 +105,7 @@ def _bias_before_norm(analysis: Analysis) -> Iterator[Diagnostic]:
     network = analysis.network
     for node in network.layers:
         readers = network.readers[node.index]
-        if not readers or not getattr(node.layer, "bias", False) or node.word not in CONVOLUTIONS | {"dense"}:
+        if node.word not in BIASED or not readers or not getattr(node.layer, "bias", False):
             continue
         if all(network.nodes[reader].word == "batchnorm" for reader in readers):
             yield _warning(
@@ -209,7 +206,7 @@ def _even_same(analysis: Analysis) -> Iterator[Diagnostic]:
     for node in analysis.network.layers:
         if node.word not in CONVOLUTIONS:
             continue
-        for axis in _window_axes(node):
+        for axis in _window_axes(node.layer, node.input_shapes):
             if axis.same and axis.stride == 1 and axis.before != axis.after:
                 yield _warning(
                     "even-kernel-same",

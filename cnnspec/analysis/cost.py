@@ -117,6 +117,7 @@ def cost_of(layer: Layer, inputs: Shapes, exclude_padding: bool = False) -> Cost
     )
 
 
+@lru_cache(maxsize=8192)
 def bytes_of(shape: Shape) -> int:
     """Bytes of one float32 tensor of a shape."""
     size = FLOAT_BYTES

@@ -22,14 +22,15 @@ from functools import cached_property
 from typing import Final
 
 from cnnspec.analysis.cost import FLOAT_BYTES, bytes_of, cost_of
+from cnnspec.layers.base import Family
 from cnnspec.network.graph import Network, Node
 
 OPTIMIZER_STATES: Final = {"sgd": 0, "momentum": 1, "rmsprop": 1, "adam": 2, "adamw": 2}
 """Values an optimizer keeps for each trainable parameter."""
 
 VIEWS: Final = frozenset({"flatten", "reshape", "identity", "dropout"})
-IN_PLACE_NORMS: Final = frozenset({"batchnorm", "layernorm", "groupnorm"})
-IN_PLACE_MERGES: Final = frozenset({"add", "multiply"})
+IN_PLACE: Final = frozenset({"batchnorm", "layernorm", "groupnorm", "add", "multiply"})
+"""Beside the activations, the layers that may write over an input."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +192,7 @@ def _shared_input(node: Node, network: Network, death: Callable[[int], int]) -> 
 
 
 def writes_in_place(node: Node) -> bool:
-    return node.layer.family == "activation" or node.word in IN_PLACE_NORMS | IN_PLACE_MERGES
+    return node.layer.family is Family.ACTIVATION or node.word in IN_PLACE
 
 
 def _holds_input(source: int, network: Network) -> bool:

@@ -175,33 +175,38 @@ def tracks_of(network: Network) -> list[tuple[Track, ...]]:
 
 
 def _node_tracks(node: Node, found: list[tuple[Track, ...]], rank: int) -> tuple[Track, ...]:
-    branches = [branch_tracks(node, which, found[source], rank) for which, source in enumerate(node.inputs)]
-    if len(branches) == 1:
-        return branches[0]
-    sizes = spatial(node.output) if len(node.output) - 1 == rank else (1,) * rank
-    return tuple(
-        merge(tuple(tracks), size) for tracks, size in zip(zip(*branches, strict=True), sizes, strict=True)
-    )
+    if len(node.inputs) == 1:
+        return branch_tracks(node, 0, found[node.inputs[0]], rank)
+    branches = (branch_tracks(node, which, found[source], rank) for which, source in enumerate(node.inputs))
+    return _merged(tuple(branches), node.output)
+
+
+@lru_cache(maxsize=8192)
+def _merged(branches: tuple[tuple[Track, ...], ...], output: Shape) -> tuple[Track, ...]:
+    axes = tuple(zip(*branches, strict=True))
+    sizes = spatial(output) if len(output) - 1 == len(axes) else (1,) * len(axes)
+    return tuple(merge(tracks, size) for tracks, size in zip(axes, sizes, strict=True))
 
 
 def branch_tracks(node: Node, which: int, tracks: tuple[Track, ...], rank: int) -> tuple[Track, ...]:
     """What the node's output sees through its input ``which``, for each axis of the network's input."""
-    shape = node.input_shapes[which]
+    return _through_layer(node.layer, node.input_shapes, which, node.output, tracks, rank)
+
+
+@lru_cache(maxsize=65536)
+def _through_layer(
+    layer: Layer, inputs: Shapes, which: int, output: Shape, tracks: tuple[Track, ...], rank: int
+) -> tuple[Track, ...]:
+    shape = inputs[which]
     if len(shape) - 1 != rank:
         return tracks
-    sizes, out = spatial(shape), spatial(node.output)
+    sizes, out = spatial(shape), spatial(output)
     if len(out) != rank:
         return tuple(map(whole, tracks, sizes))
-    windows = windows_of(node.layer, node.input_shapes, which)
     return tuple(
         whole(track, i) if i == 1 != o else through(track, window, i)
-        for track, window, i, o in zip(tracks, windows, sizes, out, strict=True)
+        for track, window, i, o in zip(tracks, layer.window(inputs, which), sizes, out, strict=True)
     )
-
-
-@lru_cache(maxsize=8192)
-def windows_of(layer: Layer, inputs: Shapes, which: int) -> tuple[Window, ...]:
-    return layer.window(inputs, which)
 
 
 @lru_cache(maxsize=8192)

@@ -7,6 +7,7 @@ cannot disagree. Every number comes with the law it was computed by:
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -144,7 +145,9 @@ class Analysis:
         memory = self.memory
         training = memory.training()
         return Totals(
-            **{name: sum(getattr(row, name) for row in self.rows) for name in SUMMED},
+            **_counts(self.rows),
+            flops=sum(row.flops for row in self.rows),
+            activation_bytes=sum(row.activation_bytes for row in self.rows),
             weight_bytes=training.weight_bytes,
             peak_activation_bytes=memory.peak_bytes,
             training_bytes=training.total,
@@ -192,11 +195,14 @@ class Analysis:
         )
 
 
-SUMMED: Final = (
-    "params", "trainable", "frozen", "buffers", "multiplies", "additions", "elementwise", "flops",
-    "activation_bytes",
-)  # fmt: skip
-"""Totals that are sums over the rows."""
+COUNTS: Final = ("params", "trainable", "frozen", "buffers", "multiplies", "additions", "elementwise")
+
+
+def _counts(rows: tuple[Row, ...]) -> dict[str, int]:
+    """The sums of what a layer's cost holds; most layers repeat and share theirs."""
+    costs = {id(row.cost): row.cost for row in rows}
+    times = Counter(id(row.cost) for row in rows)
+    return {name: sum(n * getattr(costs[key], name) for key, n in times.items()) for name in COUNTS}
 
 
 def analyze(

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import cnnspec
-from cnnspec.analysis.memory import IN_PLACE_MERGES, IN_PLACE_NORMS, VIEWS, Memory
+from cnnspec.analysis.memory import IN_PLACE, VIEWS, Memory
 
 LENET = """
 input 28x28x1
@@ -93,7 +93,7 @@ def brute_force(network):
         buffers[node.index] = node.index
         if node.word in VIEWS and node.inputs:
             buffers[node.index] = buffers[node.inputs[0]]
-        elif node.layer.family == "activation" or node.word in IN_PLACE_NORMS | IN_PLACE_MERGES:
+        elif node.layer.family == "activation" or node.word in IN_PLACE:
             for source, shape in zip(node.inputs, node.input_shapes, strict=True):
                 owner = buffers[source]
                 others = [n for n in range(node.index) if buffers[n] == owner]

@@ -7,7 +7,7 @@ import time
 import pytest
 
 import cnnspec
-from cnnspec.analysis.report import SUMMED, analyze
+from cnnspec.analysis.report import COUNTS, analyze
 from cnnspec.network.elaborate import elaborate
 from cnnspec.syntax.parse import parse_tolerant
 from cnnspec.text import Source
@@ -50,7 +50,7 @@ def test_the_first_row_is_that_of_the_contract(lenet):
 
 
 def test_totals_are_the_sums_of_the_rows(lenet):
-    for name in SUMMED:
+    for name in (*COUNTS, "flops", "activation_bytes"):
         assert sum(getattr(row, name) for row in lenet.rows) == getattr(lenet.totals, name)
 
 
@@ -150,15 +150,15 @@ def test_nothing_heavy_is_imported():
 def test_ten_thousand_layers_take_linear_time():
     def seconds(layers):
         network = cnnspec.parse(f"input 8x8x4; repeat {layers} {{ conv 4 3x3 padding=1 -> relu }}")
-        start = time.perf_counter()
+        start = time.process_time()
         report = analyze(network)
         assert 2 * layers == len(report.rows)
         assert 2048 == report.totals.peak_activation_bytes
         assert () == tuple(item for item in report.diagnostics if item.severity != "note")
-        return time.perf_counter() - start
+        return time.process_time() - start
 
     seconds(10)
-    small, large = min(seconds(500) for _ in range(3)), seconds(5000)
+    small, large = min(seconds(500) for _ in range(5)), min(seconds(5000) for _ in range(2))
     assert large < 40 * small
 
 
