@@ -33,6 +33,11 @@ class Field:
     """First and last row and column if the map went on past its edges, padding included."""
 
     @property
+    def size(self) -> tuple[int, ...]:
+        """How many rows and columns from the first seen to the last."""
+        return tuple(seen[-1] - seen[0] + 1 if seen else 0 for seen in self.pixels)
+
+    @property
     def clipped(self) -> tuple[Interval | None, ...]:
         """First and last pixel that is there; None where nothing is seen."""
         return tuple((seen[0], seen[-1]) if seen else None for seen in self.pixels)

@@ -86,7 +86,7 @@ def test_receptive_fields_on_the_way() -> None:
 
 
 def test_unet_sees_188_or_204_pixels_by_position() -> None:
-    from cnnspec.analysis.receptive_field import field
+    from cnnspec.analysis.field import field
 
     network = cnnspec.load(example_path("unet"))
     found = {

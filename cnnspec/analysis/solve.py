@@ -1,0 +1,251 @@
+"""Solving: every ``?`` of a spec from its claimed shapes and its expectations.
+
+Windows and choices are tried value by value, and given up as soon as a claim
+before the next ``?`` fails. Widths (filters, units) are not tried: sizes and
+costs are polynomials in them, found from a few samples and solved over whole
+numbers. Each solution is then elaborated in full before it is shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from time import monotonic
+from typing import Any, Final
+
+from cnnspec.analysis.demands import Demand, Sample, demands_of, sample_of
+from cnnspec.analysis.unknowns import Unknown, unknowns_of
+from cnnspec.analysis.widths import widths
+from cnnspec.diagnostics import Diagnostic, SpecError
+from cnnspec.network.claims import fits
+from cnnspec.network.elaborate import elaborate
+from cnnspec.network.graph import Network
+from cnnspec.syntax import tree
+from cnnspec.text import Source, Span
+
+MOST_SOLUTIONS: Final = 2000
+PLACEHOLDER: Final = 8
+"""Stands for a width while only windows are being tried."""
+
+Values = dict[Span, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """One spec with its unknowns and what is demanded of it."""
+
+    spec: tree.Spec
+    unknowns: tuple[Unknown, ...]
+    demands: tuple[Demand, ...]
+    read_use: Callable[[str], Source] | None = None
+
+    def sample(self, values: Sequence[Any]) -> Sample | None:
+        """What the network has for these values; None where there is no such network."""
+        return sample_of(self.spec, self.spans(values), self.demands, self.read_use)
+
+    def spans(self, values: Sequence[Any]) -> Values:
+        return {unknown.span: value for unknown, value in zip(self.unknowns, values, strict=False)}
+
+    def network(self, values: Sequence[Any]) -> Network | None:
+        found = elaborate(self.spec, read_use=self.read_use, unknowns=self.spans(values))
+        return None if found.has_errors else found.network
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """All solutions, the most usual first: one value for each unknown."""
+
+    unknowns: tuple[Unknown, ...]
+    solutions: tuple[tuple[Any, ...], ...]
+    problems: tuple[Problem, ...]
+    complete: bool = True
+    """False where time or room ran out before everything was tried."""
+    squares_only: bool = False
+    """Whether sizes such as ``?x?`` were tried with equal sides only."""
+    nearest: tuple[tuple[tuple[Any, ...], str], ...] = ()
+    """Where there is no solution: values that come near, and what they give."""
+
+
+def solve(
+    specs: Sequence[tuple[tree.Spec, Callable[[str], Source] | None]], *, seconds: float = 20.0
+) -> Answer:
+    """The values of every ``?``; with several specs, those that serve all of them.
+
+    Raises SpecError where a spec is faulty, has no ``?``, or nothing to solve it against.
+    """
+    problems = tuple(_problem(spec, read) for spec, read in specs)
+    _agree(problems)
+    deadline = monotonic() + seconds
+    for squares in (True, False) if _has_squares(problems[0]) else (False,):
+        search = Search(problems, deadline, squares)
+        found = search.run()
+        if found or not squares:
+            break
+    nearest = () if found else tuple(search.near.best())
+    return Answer(problems[0].unknowns, found, problems, search.complete, squares and bool(found), nearest)
+
+
+def _problem(spec: tree.Spec, read_use: Callable[[str], Source] | None) -> Problem:
+    unknowns = unknowns_of(spec)
+    found = elaborate(spec, read_use=read_use, bare=True)
+    faults = [item for item in found.diagnostics if item.code != "unsolved-unknown"]
+    if any(item.severity == "error" for item in faults):
+        raise SpecError(faults)
+    if not unknowns:
+        raise SpecError([_fault(spec, "nothing-to-solve", "this spec has no ?", "put ? for what is sought")])
+    demands = demands_of(spec, read_use)
+    if not demands:
+        raise SpecError(
+            [
+                _fault(
+                    spec, "nothing-to-solve", "nothing is demanded of this network, so every value fits",
+                    "claim a shape: => 10x10x16", "or state what it may cost: expect params <= 30k",
+                )
+            ]
+        )  # fmt: skip
+    return Problem(spec, unknowns, demands, read_use)
+
+
+def _agree(problems: Sequence[Problem]) -> None:
+    """Several specs are solved together only if their unknowns are the same ones."""
+    first = [unknown.name for unknown in problems[0].unknowns]
+    for problem in problems[1:]:
+        names = [unknown.name for unknown in problem.unknowns]
+        if names != first:
+            raise SpecError(
+                [
+                    _fault(
+                        problem.spec, "unknowns-differ", "the specs do not have the same unknowns",
+                        "put the same ? in the same order into each",
+                        notes=(f"{', '.join(first)} there; {', '.join(names)} here",),
+                    )
+                ]
+            )  # fmt: skip
+
+
+def _fault(spec: tree.Spec, code: str, message: str, *help: str, notes: tuple[str, ...] = ()) -> Diagnostic:
+    return Diagnostic(code, message, spec.span.source.span(0, 0), help=help, notes=notes)
+
+
+def _has_squares(problem: Problem) -> bool:
+    sizes = [unknown.size for unknown in problem.unknowns if unknown.size]
+    return len(sizes) > len(set(sizes))
+
+
+@dataclass
+class Near:
+    """The assignments that come nearest to what is demanded."""
+
+    found: list[tuple[float, tuple[Any, ...], str]] = field(default_factory=list)
+
+    def add(self, distance: float, values: Sequence[Any], gives: str) -> None:
+        self.found.append((distance, tuple(values), gives))
+        if len(self.found) > 200:
+            self._trim(20)
+
+    def _trim(self, most: int) -> None:
+        self.found.sort(key=lambda item: item[0])
+        kept: dict[tuple[float, str], tuple[float, tuple[Any, ...], str]] = {}
+        for item in self.found:
+            kept.setdefault((item[0], item[2]), item)
+        self.found = list(kept.values())[:most]
+
+    def best(self) -> list[tuple[tuple[Any, ...], str]]:
+        self._trim(4)
+        return [(values, gives) for _, values, gives in self.found]
+
+
+class Search:
+    """One pass over the values of all unknowns."""
+
+    def __init__(self, problems: Sequence[Problem], deadline: float, squares: bool) -> None:
+        self.problems, self.deadline, self.squares = problems, deadline, squares
+        self.unknowns = problems[0].unknowns
+        self.tried = [n for n, unknown in enumerate(self.unknowns) if not unknown.count]
+        self.wide = [n for n, unknown in enumerate(self.unknowns) if unknown.count]
+        self.complete, self.near = True, Near()
+
+    def run(self) -> tuple[tuple[Any, ...], ...]:
+        """The solutions, the most usual first."""
+        found = list(islice(self._all(), MOST_SOLUTIONS + 1))
+        if len(found) > MOST_SOLUTIONS:
+            self.complete = False
+        return tuple(sorted(found[:MOST_SOLUTIONS], key=self._rank))
+
+    def _rank(self, values: tuple[Any, ...]) -> float:
+        return sum(unknown.rank(value) for unknown, value in zip(self.unknowns, values, strict=True))
+
+    def _all(self) -> Iterator[tuple[Any, ...]]:
+        for partial in self._tries({}, 0):
+            if monotonic() > self.deadline:
+                self.complete = False
+                return
+            if self.wide:
+                yield from self._widths(partial)
+            elif self._holds([partial[n] for n in self.tried]):
+                yield tuple(partial[n] for n in self.tried)
+
+    def _tries(self, chosen: dict[int, Any], depth: int) -> Iterator[dict[int, Any]]:
+        """Values for all windows and choices, as far as the claims on the way allow."""
+        if depth == len(self.tried):
+            yield chosen
+            return
+        for value in self._values(chosen, depth):
+            if monotonic() > self.deadline:
+                self.complete = False
+                return
+            trial = {**chosen, self.tried[depth]: value}
+            if self._may_hold(trial, depth):
+                yield from self._tries(trial, depth + 1)
+
+    def _values(self, chosen: Mapping[int, Any], depth: int) -> Sequence[Any]:
+        unknown = self.unknowns[self.tried[depth]]
+        if self.squares and unknown.size is not None:
+            for n in self.tried[:depth]:
+                if self.unknowns[n].size == unknown.size:
+                    return (chosen[n],)
+        return unknown.values
+
+    def _may_hold(self, trial: Mapping[int, Any], depth: int) -> bool:
+        """Whether the claims before the next ``?`` can still be met; widths do not count yet."""
+        return all(self._reaches(problem, trial, depth) for problem in self.problems)
+
+    def _reaches(self, problem: Problem, trial: Mapping[int, Any], depth: int) -> bool:
+        values = {problem.unknowns[n].span: PLACEHOLDER for n in self.wide}
+        values |= {problem.unknowns[n].span: value for n, value in trial.items()}
+        found = elaborate(problem.spec, read_use=problem.read_use, unknowns=values, bare=True)
+        for claim, shape in found.claims:
+            said = claim.parts
+            if self.wide:
+                said, shape = said[:-1], shape[: len(said) - 1] if len(said) == len(shape) else shape
+            if said and not fits(said, shape):
+                return False
+        last = depth + 1 == len(self.tried)
+        return not last or bool(self.wide) or not found.has_errors
+
+    def _holds(self, values: Sequence[Any]) -> bool:
+        distance, gives = 0.0, []
+        for problem in self.problems:
+            sample = problem.sample(values)
+            if sample is None:
+                return False
+            distance += sample.distance
+            gives.append(sample.gives)
+        if distance:
+            self.near.add(distance, values, "; ".join(gives))
+        return not distance
+
+    def _widths(self, partial: Mapping[int, Any]) -> Iterator[tuple[Any, ...]]:
+        def complete(wide: Sequence[int]) -> list[Any]:
+            values = {**partial, **dict(zip(self.wide, wide, strict=True))}
+            return [values[n] for n in range(len(self.unknowns))]
+
+        def samples(wide: Sequence[int]) -> list[Sample] | None:
+            found = [problem.sample(complete(wide)) for problem in self.problems]
+            return [sample for sample in found if sample] if all(found) else None
+
+        for wide in widths(samples, len(self.wide), self.deadline):
+            values = complete(wide)
+            if self._holds(values):
+                yield tuple(values)
