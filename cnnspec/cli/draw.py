@@ -74,6 +74,8 @@ def command(
     if spec and spec != "-" and Path(target).exists() and Path(spec).exists() and Path(spec).samefile(target):
         raise click.UsageError(f'the picture would overwrite the spec "{spec}"; name another file with -o')
     chosen = _format_of(target, format_, style)
+    if style == "volumes" and heat:
+        raise click.UsageError("--heat colours the graph; the volumes are coloured by family")
     choices = Choices(fold=fold, join=join, depth=depth, heat=heat)
     look = Look(style, theme, direction.upper(), columns, engine, scale, choices)
     show(found.diagnostics)

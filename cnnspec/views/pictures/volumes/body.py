@@ -1,0 +1,95 @@
+"""Drawing one solid: three shaded faces, a stack of sheets, a bar, a sign."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from cnnspec.layers.base import Family
+from cnnspec.views.pictures.palette import Theme, mix
+from cnnspec.views.pictures.paper import Paper
+from cnnspec.views.pictures.volumes.scene import Box
+
+EDGE: Final = 0.9
+SHEET_STEP: Final = 4.5
+"""Pixels from one sheet of a stack to the next, both ways."""
+
+
+def shades(theme: Theme, family: Family) -> tuple[str, str, str, str]:
+    """(front, top, side, edge) of a family's solids."""
+    tone = theme.tone(family)
+    dark = theme.name == "dark"
+    front = mix(tone.fill, tone.line, 0.34 if dark else 0.22)
+    top = mix(tone.fill, tone.line, 0.55 if dark else 0.06)
+    side = mix(tone.fill, tone.line, 0.12 if dark else 0.42)
+    return front, top, side, mix(tone.line, theme.ink, 0.12)
+
+
+def draw_box(paper: Paper, box: Box) -> None:
+    """The solid in its place, with its working as tooltip."""
+    with paper.group("solid", title=box.solid.tooltip, name=str(box.solid.key)):
+        if box.solid.sign:
+            _sign(paper, box)
+        elif box.solid.slabs:
+            for x, t, family, last in _slabs(box):
+                _cuboid(paper, Box(box.solid, x, box.y, t, box.h, box.dx, box.dy), family, last)
+        else:
+            _cuboid(paper, box, box.solid.family, True)
+
+
+def _slabs(box: Box) -> Iterator[tuple[float, float, Family, bool]]:
+    """(x, thickness, family, is the last) of the parts of a concat."""
+    total = sum(channels for channels, _ in box.solid.slabs)
+    x = box.x
+    for n, (channels, family) in enumerate(box.solid.slabs):
+        t = box.t * channels / total
+        yield x, t, family, n == len(box.solid.slabs) - 1
+        x += t
+
+
+def _cuboid(paper: Paper, box: Box, family: Family, with_side: bool) -> None:
+    front, top, side, edge = shades(paper.theme, family)
+    style: dict[str, float | str | None] = {
+        "stroke": edge, "stroke_width": EDGE, "stroke_linejoin": "round",
+    }  # fmt: skip
+    x, y, t, h, dx, dy = box.x, box.y, box.t, box.h, box.dx, box.dy
+    paper.polygon([(x, y), (x + dx, y - dy), (x + t + dx, y - dy), (x + t, y)], fill=top, **style)
+    if with_side:
+        paper.polygon([box.side(0, 0), box.side(1, 0), box.side(1, 1), box.side(0, 1)], fill=side, **style)
+    paper.rect(x, y, t, h, fill=front, **style)
+
+
+def _sign(paper: Paper, box: Box) -> None:
+    theme, radius = paper.theme, box.t / 2
+    x, y = box.middle, box.axis
+    tone = theme.tone(box.solid.family)
+    paper.add("circle", None, cx=x, cy=y, r=radius, fill=tone.fill, stroke=tone.line, stroke_width=1.1)
+    arm = radius * 0.5
+    strokes = [((x - arm, y), (x + arm, y)), ((x, y - arm), (x, y + arm))]
+    if box.solid.sign == "×":
+        arm *= 0.8
+        strokes = [((x - arm, y - arm), (x + arm, y + arm)), ((x - arm, y + arm), (x + arm, y - arm))]
+    for start, end in strokes:
+        paper.line(start, end, stroke=tone.line, stroke_width=1.6, stroke_linecap="round")
+
+
+def draw_sheets(paper: Paper, box: Box, sheets: int) -> None:
+    """A map as a stack of sheets that face the reader, the nearest at the lower left."""
+    front, _, side, edge = shades(paper.theme, box.solid.family)
+    with paper.group("solid", title=box.solid.tooltip, name=str(box.solid.key)):
+        for n in reversed(range(sheets)):
+            step_x, step_y = sheet_step(box, sheets)
+            shade = mix(front, side, 0.5 * n / max(1, sheets - 1))
+            paper.rect(
+                box.x + n * step_x,
+                box.y - n * step_y,
+                box.t,
+                box.h,
+                fill=shade,
+                stroke=edge,
+                stroke_width=0.8,
+            )
+
+
+def sheet_step(box: Box, sheets: int) -> tuple[float, float]:
+    return (box.dx / (sheets - 1), box.dy / (sheets - 1)) if sheets > 1 else (0.0, 0.0)

@@ -1,0 +1,283 @@
+"""The picture in a row: runs from left to right, parallel paths in lanes, skips as arcs above."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from math import inf
+from typing import Final
+
+from cnnspec.layers.base import Family, spatial
+from cnnspec.views.pictures.volumes.scale import Scale
+from cnnspec.views.pictures.volumes.scene import HALO, LINE, Box, Label, Scene, Wire, label_width, lines_of
+from cnnspec.views.pictures.volumes.solids import Solid
+from cnnspec.views.pictures.volumes.tree import END, Fork, Run, keys_of
+from cnnspec.views.pictures.wording import shape_text
+
+GAP: Final = 30.0
+"""Between solids with a connection of their own: room for an arrow or a cone."""
+TIGHT: Final = 5.0
+"""Between solids of one group."""
+FAN: Final = 44.0
+"""Before and after parallel paths: room for the curves."""
+SPREAD: Final = 3
+"""From so many paths on they spread around the axis; of two the longer one keeps it."""
+LANE_GAP: Final = 22.0
+ARC: Final = 20.0
+SEEN: Final = 6.0
+"""Pixels that a window must have on the map to be drawn."""
+ROOMY: Final = 15
+"""Up to so many solids each stands alone; beyond, maps of one size stand together."""
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """Width, and how far up and down from its axis something reaches."""
+
+    width: float
+    up: float
+    down: float
+
+
+class Row:
+    """Places a run of solids."""
+
+    def __init__(self, solids: dict[int, Solid], scale: Scale, gap: float = GAP) -> None:
+        self.solids, self.scale, self.gap = solids, scale, gap
+        self.packs = len(solids) > ROOMY
+        self.scene = Scene()
+
+    def place(self, run: Run) -> Scene:
+        self._run(run, 0.0, 0.0)
+        self._connect()
+        return self.scene
+
+    # Measuring ---------------------------------------------------------------------
+
+    def measure(self, run: Run, within: float = inf) -> Extent:
+        """The extent of a run, or of its beginning ``within`` a width."""
+        width = up = down = 0.0
+        for n, piece in enumerate(self._pieces(run)):
+            if width > within:
+                break
+            extent = (
+                self._fork_extent(piece, within - width)
+                if isinstance(piece, Fork)
+                else self._pack_extent(piece)
+            )
+            width += extent.width + (self._before(piece, run, n) if n else 0)
+            up, down = max(up, extent.up), max(down, extent.down)
+        return Extent(width, up, down)
+
+    def _pieces(self, run: Run) -> list[list[int] | Fork]:
+        """The run with neighbours of one group put together."""
+        pieces: list[list[int] | Fork] = []
+        for item in run:
+            last = pieces[-1] if pieces else None
+            if isinstance(item, Fork):
+                pieces.append(item)
+            elif isinstance(last, list) and self._together(last[-1], item):
+                last.append(item)
+            else:
+                pieces.append([item])
+        return pieces
+
+    def _together(self, one: int, two: int) -> bool:
+        """Whether two neighbours stand together: convolutions that keep a map's height and width."""
+        a, b = self.solids[one], self.solids[two]
+        return (
+            self.packs and a.is_map and b.is_map and not a.slabs and not b.slabs
+            and a.family is not Family.INPUT and spatial(a.shape) == spatial(b.shape)
+            and (b.operation == a.operation or b.family is Family.CONV) and b.before == [one]
+        )  # fmt: skip
+
+    def _pack_extent(self, pack: Sequence[int]) -> Extent:
+        boxes = [self.scale.box(self.solids[key]) for key in pack]
+        half = max((h + dy) / 2 for _, h, _, dy in boxes)
+        label = label_width(self._label(pack))
+        return Extent(
+            max(self._pack_width(pack), label + HALO), half, half + 6 + LINE * len(self._label(pack))
+        )
+
+    def _pack_width(self, pack: Sequence[int]) -> float:
+        boxes = [self.scale.box(self.solids[key]) for key in pack]
+        return sum(t for t, _, _, _ in boxes) + TIGHT * (len(boxes) - 1) + boxes[-1][2]
+
+    def _label(self, pack: Sequence[int]) -> list[tuple[str, str]]:
+        last = self.solids[pack[-1]]
+        lines = lines_of(last)
+        if len(pack) > 1:
+            names = [self.solids[key].name for key in pack if self.solids[key].name]
+            lines = [("name", f"{names[0]} … {names[-1]}" if len(names) > 1 else names[0])] if names else []
+            lines += [("dimensions", shape_text(last.shape)), ("operation", self._operations(pack))]
+        return lines
+
+    def _operations(self, pack: Sequence[int]) -> str:
+        """``maxpool 2×2, 3 × conv 3×3``."""
+        solids = [self.solids[key] for key in pack]
+        found = []
+        for operation, same in groupby(solids, key=lambda solid: solid.operation):
+            count = sum(solid.times for solid in same)
+            found.append(f"{count} × {operation}" if count > 1 else operation)
+        return ", ".join(found)
+
+    def _fork_extent(self, fork: Fork, within: float = inf) -> Extent:
+        lanes = [self.measure(path, within) for path in fork.paths]
+        width = max((lane.width for lane in lanes), default=0.0)
+        up, down = self._reach(fork, lanes)
+        return Extent(width, up + ARC * fork.skips, down)
+
+    def _axes(self, fork: Fork, lanes: Sequence[Extent]) -> list[float]:
+        """The axis of each lane, relative to the fork's: a long path stays on it, short ones go above."""
+        if len(lanes) == 1:
+            return [0.0]
+        if len(lanes) < SPREAD:
+            main = self._main(fork, lanes)
+            offsets = [0.0, 0.0]
+            side = lanes[1 - main]
+            beside = self.measure(fork.paths[main], side.width) if fork.join == END else lanes[main]
+            offsets[1 - main] = -(beside.up + LANE_GAP + side.down)
+            return offsets
+        height = sum(lane.up + lane.down for lane in lanes) + LANE_GAP * (len(lanes) - 1)
+        top, axes = -height / 2, []
+        for lane in lanes:
+            axes.append(top + lane.up)
+            top += lane.up + lane.down + LANE_GAP
+        return axes
+
+    def _main(self, fork: Fork, lanes: Sequence[Extent]) -> int:
+        """Which of two paths keeps the axis: the one to the main output, else the longer."""
+        for n, path in enumerate(fork.paths):
+            if fork.join == END and any(self.solids[key].main for key in keys_of(path)):
+                return n
+        return 0 if lanes[0].width >= lanes[1].width else 1
+
+    def _reach(self, fork: Fork, lanes: Sequence[Extent]) -> tuple[float, float]:
+        axes = self._axes(fork, lanes)
+        up = max((lane.up - axis for lane, axis in zip(lanes, axes, strict=True)), default=0.0)
+        down = max((lane.down + axis for lane, axis in zip(lanes, axes, strict=True)), default=0.0)
+        return up, down
+
+    def _before(self, piece: list[int] | Fork, run: Run, n: int) -> float:
+        """The gap in front of a piece."""
+        previous = self._pieces(run)[n - 1]
+        if isinstance(piece, Fork):
+            return FAN if len(piece.paths) > 1 else self.gap + 6
+        if isinstance(previous, Fork):
+            return FAN if len(previous.paths) > 1 else self.gap + 6
+        return self.gap
+
+    # Placing -----------------------------------------------------------------------
+
+    def _run(self, run: Run, x: float, axis: float, floor: float = -inf) -> float:
+        """Places a run from ``x`` on; its labels stand under ``floor``, or under its lowest box."""
+        pieces = self._pieces(run)
+        packs = [self._pack_extent(piece) for piece in pieces if isinstance(piece, list)]
+        floor = max(floor, axis + max((extent.up for extent in packs), default=0.0))
+        for n, piece in enumerate(pieces):
+            x += self._before(piece, run, n) if n else 0
+            x = (
+                self._fork(piece, x, axis, floor)
+                if isinstance(piece, Fork)
+                else self._pack(piece, x, axis, floor)
+            )
+        return x
+
+    def _pack(self, pack: Sequence[int], x: float, axis: float, floor: float) -> float:
+        extent = self._pack_extent(pack)
+        place = x + (extent.width - self._pack_width(pack)) / 2
+        for key in pack:
+            t, h, dx, dy = self.scale.box(self.solids[key])
+            self.scene.boxes[key] = Box(self.solids[key], place, axis - (h + dy) / 2 + dy, t, h, dx, dy)
+            place += t + TIGHT
+        if lines := self._label(pack):
+            self.scene.labels.append(Label(x + extent.width / 2, floor + 16, lines))
+        return x + extent.width
+
+    def _fork(self, fork: Fork, x: float, axis: float, floor: float) -> float:
+        lanes = [self.measure(path) for path in fork.paths]
+        width = max((lane.width for lane in lanes), default=0.0)
+        for path, lane, offset in zip(fork.paths, lanes, self._axes(fork, lanes), strict=True):
+            centred = x + (width - lane.width) / 2 if fork.join != END else x
+            self._run(path, centred, axis + offset, floor if len(lanes) < SPREAD and not offset else -inf)
+        if fork.skips:
+            up, _ = self._reach(fork, lanes)
+            self.scene.wires.append(Wire((fork.start, fork.join), [(x, axis - up - ARC + 6)]))
+        return x + width
+
+    # Connecting --------------------------------------------------------------------
+
+    def _connect(self) -> None:
+        reserved = {wire.ends: wire.points[0][1] for wire in self.scene.wires}
+        self.scene.wires = []
+        arcs = []
+        for solid in self.solids.values():
+            for source in solid.before:
+                ends = (source, solid.key)
+                if ends in reserved or self._is_blocked(ends):
+                    arcs.append(ends)
+                else:
+                    self._direct(ends)
+        for ends in sorted(arcs, key=lambda ends: (ends not in reserved, self._span(ends))):
+            self._arc(ends, reserved.get(ends))
+
+    def _span(self, ends: tuple[int, int]) -> float:
+        return self.scene.boxes[ends[1]].x - self.scene.boxes[ends[0]].x
+
+    def _is_blocked(self, ends: tuple[int, int]) -> bool:
+        """Whether a straight way would run through another solid."""
+        one, two = (self.scene.boxes[end] for end in ends)
+        return any(
+            one.right <= box.x and box.right <= two.x and box.top - 4 < two.axis < box.bottom + 4
+            and box.top - 4 < one.axis < box.bottom + 4
+            for box in self.scene.boxes.values()
+        )  # fmt: skip
+
+    def _arc(self, ends: tuple[int, int], height: float | None) -> None:
+        one, two = (self.scene.boxes[end] for end in ends)
+        start, end = (one.middle + 4, one.top), (two.middle - 4, two.top)
+        if height is None:
+            between = [box.top for box in self.scene.boxes.values() if one.x <= box.x <= two.x]
+            others = [
+                wire.points[1][1] - ARC / 2 + 6 for wire in self.scene.wires
+                if len(wire.points) == 4 and wire.points[0][0] < end[0] and start[0] < wire.points[-1][0]
+            ]  # fmt: skip
+            height = min(min(between) - ARC + 6, *others, inf) - 6
+            start = (start[0] + 4 * len(others), start[1])
+        height = min(height, one.top - ARC + 6, two.top - ARC + 6)
+        text = two.solid.carried.get(ends[0], "")
+        wire = Wire(ends, [start, (start[0], height), (end[0], height), end], faint=True, text=text)
+        self.scene.wires.append(wire)
+
+    def _direct(self, ends: tuple[int, int]) -> None:
+        one, two = (self.scene.boxes[end] for end in ends)
+        level = abs(one.axis - two.axis) < 0.01
+        if level and two.x - one.x - one.t < TIGHT + 1:
+            return
+        if level and two.solid.family is Family.DENSE and two.solid.is_vector and not one.solid.sign:
+            self.scene.fans.append(ends)
+        elif level and shows_window(one, two):
+            self.scene.cones.append(ends)
+        else:
+            self.scene.wires.append(_wire(ends, one, two, level))
+
+
+def shows_window(one: Box, two: Box) -> bool:
+    """Whether the window that makes ``two`` is large enough on ``one`` to be seen."""
+    if two.solid.window is None or not (one.solid.is_map and two.solid.is_map) or len(one.solid.shape) < 3:
+        return False
+    return two.solid.window[0] / one.solid.shape[-3] * one.h >= SEEN
+
+
+def _wire(ends: tuple[int, int], one: Box, two: Box, level: bool) -> Wire:
+    """Straight along a lane; between lanes an S-curve right after the fork or right before the join."""
+    start, end = (one.right + 2, one.axis), (two.x - 2, two.axis)
+    if level:
+        return Wire(ends, [start, end])
+    bend = FAN - 8
+    if len(two.solid.before) > 1:
+        corner = (max(start[0], end[0] - bend), start[1])
+        return Wire(ends, [start, corner, end], curved=True)
+    corner = (min(end[0], start[0] + bend), end[1])
+    return Wire(ends, [start, corner, end], curved=True)

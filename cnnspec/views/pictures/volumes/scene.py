@@ -1,0 +1,145 @@
+"""What is placed: boxes with their labels, arrows, arcs, and how far it all reaches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Final, TypeAlias
+
+from cnnspec.views.pictures.metrics import text_width
+from cnnspec.views.pictures.volumes.solids import Solid
+
+Point: TypeAlias = tuple[float, float]
+
+DIMENSIONS, OPERATION = 10.5, 9.5
+"""Font sizes of the two lines under a solid."""
+LINE: Final = 13.0
+HALO: Final = 10.0
+"""Pixels between neighbouring labels."""
+
+
+@dataclass(slots=True)
+class Box:
+    """A placed solid: its front face from (x, y), t wide and h high, slanting (dx, dy) to the upper right."""
+
+    solid: Solid
+    x: float
+    y: float
+    t: float
+    h: float
+    dx: float
+    dy: float
+
+    @property
+    def right(self) -> float:
+        return self.x + self.t + self.dx
+
+    @property
+    def top(self) -> float:
+        return self.y - self.dy
+
+    @property
+    def bottom(self) -> float:
+        return self.y + self.h
+
+    @property
+    def axis(self) -> float:
+        return (self.top + self.bottom) / 2
+
+    @property
+    def middle(self) -> float:
+        return (self.x + self.right) / 2
+
+    @property
+    def out(self) -> Point:
+        """Where a connection leaves: the middle of the side face."""
+        return self.x + self.t + self.dx / 2, self.axis
+
+    @property
+    def into(self) -> Point:
+        return self.x, self.axis
+
+    def side(self, u: float, v: float) -> Point:
+        """A point of the right face: u along its width (0 near, 1 far), v down its height."""
+        return self.x + self.t + u * self.dx, self.y + v * self.h - u * self.dy
+
+    def left_side(self, u: float, v: float) -> Point:
+        """A point of the hidden left face."""
+        return self.x + u * self.dx, self.y + v * self.h - u * self.dy
+
+
+@dataclass(slots=True)
+class Label:
+    """Lines of text around ``x``; ``y`` is the first baseline; ``kinds`` name each line's size."""
+
+    x: float
+    y: float
+    lines: list[tuple[str, str]]
+    anchor: str = "middle"
+    turned: bool = False
+
+    @property
+    def width(self) -> float:
+        return label_width(self.lines)
+
+
+@dataclass(slots=True)
+class Wire:
+    """A connection drawn as a path of points with rounded corners, or one S-curve; an arrow at its end."""
+
+    ends: tuple[int, int]
+    points: list[Point]
+    curved: bool = False
+    faint: bool = False
+    text: str = ""
+
+
+@dataclass(slots=True)
+class Scene:
+    """A whole volume picture without colours."""
+
+    boxes: dict[int, Box] = field(default_factory=dict)
+    labels: list[Label] = field(default_factory=list)
+    wires: list[Wire] = field(default_factory=list)
+    cones: list[tuple[int, int]] = field(default_factory=list)
+    fans: list[tuple[int, int]] = field(default_factory=list)
+    sheets: bool = False
+
+    def bounds(self) -> tuple[float, float, float, float]:
+        """(left, top, right, bottom) of everything."""
+        xs, ys = [], []
+        for box in self.boxes.values():
+            xs += [box.x, box.right]
+            ys += [box.top, box.bottom]
+        for label in self.labels:
+            left, top, right, bottom = label_box(label)
+            xs += [left, right]
+            ys += [top, bottom]
+        for wire in self.wires:
+            xs += [x for x, _ in wire.points]
+            ys += [y for _, y in wire.points]
+        return min(xs), min(ys), max(xs), max(ys)
+
+
+def label_width(lines: Iterable[tuple[str, str]]) -> float:
+    return max((line_width(kind, text) for kind, text in lines), default=0.0)
+
+
+def line_width(kind: str, text: str) -> float:
+    return text_width(text, OPERATION if kind == "operation" else DIMENSIONS, kind != "operation")
+
+
+def label_box(label: Label) -> tuple[float, float, float, float]:
+    width, height = label.width, LINE * len(label.lines)
+    if label.turned:
+        return label.x - 10, label.y - width / 2, label.x + 3, label.y + width / 2
+    left = label.x - {"middle": width / 2, "start": 0, "end": width}[label.anchor]
+    return left, label.y - 10, left + width, label.y - 10 + height
+
+
+def lines_of(solid: Solid) -> list[tuple[str, str]]:
+    """The label under a solid: its name if it was given one, its dimensions, what made it."""
+    if solid.sign:
+        return []
+    name = [("name", solid.name)] if solid.name else []
+    return [*name, ("dimensions", solid.dimensions), ("operation", solid.operation)]

@@ -1,0 +1,245 @@
+"""The volume picture as an SVG document."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from cnnspec.diagnostics import Diagnostic
+from cnnspec.layers.base import Family
+from cnnspec.network.graph import Network
+from cnnspec.views.pictures.metrics import text_width, wrap
+from cnnspec.views.pictures.palette import LIGHT, Theme
+from cnnspec.views.pictures.paper import Paper, number
+from cnnspec.views.pictures.planning import EVERYTHING, HEATS, Choices
+from cnnspec.views.pictures.volumes.body import draw_box, draw_sheets
+from cnnspec.views.pictures.volumes.compose import compose
+from cnnspec.views.pictures.volumes.scene import (
+    DIMENSIONS,
+    LINE,
+    OPERATION,
+    Box,
+    Label,
+    Point,
+    Scene,
+    Wire,
+)
+from cnnspec.views.pictures.wording import count_text, rounded_text
+
+MARGIN: Final = 22.0
+HEAD: Final = 50.0
+TITLE, SUBTITLE, SMALL = 16.0, 11.0, 10.0
+CORNER: Final = 7.0
+SWATCH: Final = 11.0
+
+
+def draw_volumes(
+    network: Network | None, *, theme: Theme = LIGHT, choices: Choices = EVERYTHING,
+    diagnostics: Sequence[Diagnostic] = (), name: str = "network",
+) -> str:  # fmt: skip
+    """The volume picture of a network; errors of its spec are written under what is known of it."""
+    sheet = _Sheet(network, theme, choices, name)
+    return sheet.document([item for item in diagnostics if item.severity == "error"])
+
+
+class _Sheet:
+    def __init__(self, network: Network | None, theme: Theme, choices: Choices, name: str) -> None:
+        self.network, self.theme, self.name = network, theme, (network.name if network else "") or name
+        self.paper = Paper(theme)
+        self.scene, self.note = compose(network, choices) if network else (Scene(), "")
+        if any("/" in text for label in self.scene.labels for _, text in label.lines):
+            self.note += " “/2” is a stride of 2."
+
+    def document(self, errors: Sequence[Diagnostic]) -> str:
+        left, top, right, bottom = self.scene.bounds() if self.scene.boxes else (0.0, 0.0, 0.0, 0.0)
+        width = max(right - left, 240.0, *(text_width(t, s, b) for t, s, b in self._heading()))
+        families = self._families()
+        self._title()
+        shift = (MARGIN - left + (width - (right - left)) / 2, MARGIN + HEAD - top)
+        with self.paper.group("drawing", transform=f"translate({number(shift[0])} {number(shift[1])})"):
+            self._contents()
+        y = MARGIN + HEAD + bottom - top + 24
+        y = self._errors(errors, y, width)
+        y = self._legend(families, y, width)
+        return self.paper.document(
+            width + 2 * MARGIN, y + MARGIN * 0.6, title=f"{self.name}: {self._subtitle()}"
+        )
+
+    # Words around the drawing -----------------------------------------------------
+
+    def _subtitle(self) -> str:
+        if self.network is None:
+            return "nothing of this network is known yet"
+        layers = self.network.layers
+        params, multiplies = (sum(map(HEATS[what], layers)) for what in ("params", "multiplies"))
+        return f"{count_text(params)} parameters · {rounded_text(multiplies)} multiplies"
+
+    def _heading(self) -> list[tuple[str, float, bool]]:
+        return [(self.name, TITLE, True), (self._subtitle(), SUBTITLE, False)]
+
+    def _title(self) -> None:
+        self.paper.text(MARGIN, MARGIN + 13, self.name, size=TITLE, bold=True)
+        self.paper.text(MARGIN, MARGIN + 30, self._subtitle(), size=SUBTITLE, fill=self.theme.faint)
+
+    def _families(self) -> list[Family]:
+        present = {box.solid.family for box in self.scene.boxes.values() if not box.solid.slabs}
+        present |= {family for box in self.scene.boxes.values() for _, family in box.solid.slabs}
+        return [family for family in Family if family in present]
+
+    def _legend(self, families: Sequence[Family], y: float, width: float) -> float:
+        x = MARGIN
+        with self.paper.group("legend"):
+            for family in families:
+                need = SWATCH + 6 + text_width(str(family), SMALL)
+                if x > MARGIN and x + need > MARGIN + width:
+                    x, y = MARGIN, y + 18
+                tone = self.theme.tone(family)
+                self.paper.rect(x, y, SWATCH, SWATCH, rx=2.5, fill=tone.fill, stroke=tone.line)
+                self.paper.text(
+                    x + SWATCH + 6, y + SWATCH - 1.8, str(family), size=SMALL, fill=self.theme.faint
+                )
+                x += need + 16
+            y += 26 if families else 0
+            for n, line in enumerate(wrap(self.note, width, SMALL)):
+                self.paper.text(MARGIN, y + 4 + n * LINE, line, size=SMALL, fill=self.theme.faint)
+            return y + LINE * len(wrap(self.note, width, SMALL))
+
+    def _errors(self, errors: Sequence[Diagnostic], y: float, width: float) -> float:
+        for error in errors[:12]:
+            place = f"line {error.span.line}: " if error.span else ""
+            lines = wrap(f"{place}{error.message}", width - 22, SUBTITLE)
+            height = len(lines) * 15 + 12
+            with self.paper.group("fault"):
+                self.paper.rect(
+                    MARGIN, y, width, height, rx=6, fill=self.theme.fault.fill,
+                    stroke=self.theme.fault.line, stroke_dasharray="5 3",
+                )  # fmt: skip
+                for n, line in enumerate(lines):
+                    self.paper.text(MARGIN + 11, y + 18 + n * 15, line, size=SUBTITLE)
+            y += height + 10
+        return y + (6 if errors else 0)
+
+    # The drawing --------------------------------------------------------------------
+
+    def _contents(self) -> None:
+        for wire in self.scene.wires:
+            self._wire(wire)
+        for fan in self.scene.fans:
+            self._fan(*(self.scene.boxes[key] for key in fan))
+        for box in sorted(self.scene.boxes.values(), key=lambda box: box.x):
+            if self.scene.sheets and box.solid.is_map:
+                draw_sheets(self.paper, box, box.solid.shape[-1])
+            else:
+                draw_box(self.paper, box)
+        for cone in self.scene.cones:
+            self._cone(*(self.scene.boxes[key] for key in cone))
+        for label in self.scene.labels:
+            self._label(label)
+
+    def _label(self, label: Label) -> None:
+        turn = f"rotate(-90 {number(label.x)} {number(label.y)})" if label.turned else None
+        for n, (kind, text) in enumerate(label.lines):
+            small = kind == "operation"
+            self.paper.text(
+                label.x, label.y + n * LINE, text, size=OPERATION if small else DIMENSIONS, bold=not small,
+                fill=self.theme.faint if small or kind == "name" else self.theme.ink, anchor=label.anchor,
+                transform=turn,
+            )  # fmt: skip
+
+    def _wire(self, wire: Wire) -> None:
+        color = self.theme.edge
+        end, before = wire.points[-1], wire.points[-2]
+        with self.paper.group("edge", name=f"{wire.ends[0]} {wire.ends[1]}"):
+            path = _curve(wire.points) if wire.curved else rounded(wire.points)
+            self.paper.path(path, fill="none", stroke=color, stroke_width=1.2)
+            toward = (end[0] - before[0], 0.0) if wire.curved else (end[0] - before[0], end[1] - before[1])
+            self.paper.arrow(end, toward, 7, color)
+            if wire.text:
+                x, y, anchor = middle_of(wire)
+                self.paper.text(x, y, wire.text, size=OPERATION, fill=self.theme.faint, anchor=anchor)
+
+    def _fan(self, one: Box, two: Box) -> None:
+        """Every value of the one is joined to every value of the other."""
+        start = [one.side(1, 0), one.side(0, 1)] if one.dx > 1 else [one.side(0, 0), one.side(0, 1)]
+        with self.paper.group("fan", name=f"{one.solid.key} {two.solid.key}"):
+            tone = self.theme.tone(two.solid.family)
+            self.paper.polygon(
+                [*start, (two.x, two.bottom), (two.x, two.y)], fill=tone.fill, fill_opacity=0.55
+            )
+            for a, b in zip(start, [(two.x, two.y), (two.x, two.bottom)], strict=True):
+                self.paper.line(a, b, stroke=tone.line, stroke_width=0.7, stroke_opacity=0.8)
+
+    def _cone(self, one: Box, two: Box) -> None:
+        """The window on the one, and the unit of the other that it feeds."""
+        corners, apex = window_on(one, two, self.scene.sheets)
+        accent = self.theme.ink
+        with self.paper.group("cone", name=f"{one.solid.key} {two.solid.key}"):
+            self.paper.polygon(
+                corners, fill=self.theme.page, fill_opacity=0.55, stroke=accent, stroke_width=0.8
+            )
+            for corner in corners:
+                self.paper.line(corner, apex, stroke=accent, stroke_width=0.6, stroke_opacity=0.55)
+            self.paper.add("circle", None, cx=apex[0], cy=apex[1], r=1.6, fill=accent)
+
+
+def middle_of(wire: Wire) -> tuple[float, float, str]:
+    """Where the text of a wire stands: above the middle of its level part, or right of an upright one."""
+    start, end = wire.points[1:3] if len(wire.points) > 2 else wire.points
+    if start[0] == end[0]:
+        return start[0] + 7, (start[1] + end[1]) / 2 + 3, "start"
+    return (start[0] + end[0]) / 2, start[1] - 5, "middle"
+
+
+def window_on(one: Box, two: Box, sheets: bool) -> tuple[list[Point], Point]:
+    """The corners of the window that slides over a map, and the point of the next that it makes."""
+    rows, columns = two.solid.window or (1, 1)
+    shape = one.solid.shape
+    height = shape[-3] if len(shape) > 2 else shape[0]
+    width = shape[-2] if len(shape) > 2 else 1
+    if sheets:
+        w, h = min(1.0, columns / width) * one.t, min(1.0, rows / height) * one.h
+        x, y = one.x + (one.t - w) * 0.72, one.y + (one.h - h) * 0.3
+        return [(x, y), (x + w, y), (x + w, y + h), (x, y + h)], (two.x + two.t * 0.3, two.y + two.h * 0.4)
+    v = min(1.0, max(rows / height, 4 / one.h))
+    u = min(1.0, max(columns / width, 3 / max(one.dx, 3.0)))
+    u0, v0 = (1 - u) * 0.5, (1 - v) * 0.55
+    corners = [one.side(u0, v0), one.side(u0 + u, v0), one.side(u0 + u, v0 + v), one.side(u0, v0 + v)]
+    return corners, two.left_side(0.3, 0.5)
+
+
+def rounded(points: Sequence[Point]) -> str:
+    """A path along points, its corners rounded."""
+    path = f"M{_xy(points[0])}"
+    for n in range(1, len(points) - 1):
+        before, at, after = points[n - 1 : n + 2]
+        r = min(CORNER, _length(before, at) / 2, _length(at, after) / 2)
+        path += f"L{_xy(_toward(at, before, r))}Q{_xy(at)} {_xy(_toward(at, after, r))}"
+    return path + f"L{_xy(points[-1])}"
+
+
+def _curve(points: Sequence[Point]) -> str:
+    """A level line and an S-curve, in the order that the middle point tells."""
+    start, corner, end = points
+    if corner[1] == start[1]:
+        middle = (corner[0] + end[0]) / 2
+        bend = f"C{number(middle)} {number(corner[1])} {number(middle)} {number(end[1])} {_xy(end)}"
+        return f"M{_xy(start)}L{_xy(corner)}{bend}"
+    middle = (start[0] + corner[0]) / 2
+    bend = f"C{number(middle)} {number(start[1])} {number(middle)} {number(corner[1])} {_xy(corner)}"
+    return f"M{_xy(start)}{bend}L{_xy(end)}"
+
+
+def _length(one: Point, two: Point) -> float:
+    return abs(one[0] - two[0]) + abs(one[1] - two[1])
+
+
+def _toward(start: Point, end: Point, distance: float) -> Point:
+    length = _length(start, end) or 1.0
+    return (
+        start[0] + (end[0] - start[0]) * distance / length,
+        start[1] + (end[1] - start[1]) * distance / length,
+    )
+
+
+def _xy(point: Point) -> str:
+    return f"{number(point[0])} {number(point[1])}"

@@ -1,0 +1,124 @@
+"""The shape of a graph of solids: runs, and parallel paths between a fork and its join."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+END = -1
+"""The place where everything ends: it joins the results of a network with several."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fork:
+    """Paths that leave ``start`` side by side and meet at ``join``; ``skips`` go there directly."""
+
+    start: int
+    join: int
+    paths: tuple[Run, ...]
+    skips: int
+
+
+Run: TypeAlias = "tuple[int | Fork, ...]"
+
+
+def runs(before: dict[int, Sequence[int]]) -> Run:
+    """The whole graph as one run; ``before`` maps each solid, in topological order, to those it reads."""
+    return _Splitter(before).run(next(iter(before)), END)
+
+
+def lanes_in(run: Run) -> int:
+    """The most paths that lie above one another anywhere; side heads do not count."""
+    most = 1
+    for item in run:
+        if isinstance(item, Fork):
+            lanes = [lanes_in(path) for path in item.paths]
+            most = max(most, max(lanes, default=1) if item.join == END else sum(lanes))
+    return most
+
+
+class _Splitter:
+    def __init__(self, before: dict[int, Sequence[int]]) -> None:
+        self.order = {key: place for place, key in enumerate(before)}
+        self.order[END] = len(self.order)
+        self.after: dict[int, list[int]] = {key: [] for key in before}
+        for key, sources in before.items():
+            for source in sources:
+                self.after[source].append(key)
+        for key in before:
+            self.after[key] = self.after[key] or [END]
+        self.join = self._joins(list(before))
+
+    def _joins(self, keys: list[int]) -> dict[int, int]:
+        """For each solid the first one that every way from it comes to (its post-dominator)."""
+        join: dict[int, int] = {}
+        for key in reversed(keys):
+            meeting = self.after[key][0]
+            for other in self.after[key][1:]:
+                meeting = self._meet(join, meeting, other)
+            join[key] = meeting
+        return join
+
+    def _meet(self, join: dict[int, int], one: int, other: int) -> int:
+        while one != other:
+            if self.order[one] < self.order[other]:
+                one = join[one]
+            else:
+                other = join[other]
+        return one
+
+    def run(self, start: int, stop: int) -> Run:
+        items: list[int | Fork] = []
+        current = start
+        while current != stop:
+            items.append(current)
+            following = self.after[current]
+            if len(following) == 1:
+                current = following[0]
+                continue
+            join = self.join[current]
+            items.append(self._fork(current, following, join))
+            current = join
+        return tuple(items)
+
+    def _fork(self, start: int, following: list[int], join: int) -> Fork:
+        groups: list[tuple[list[int], set[int]]] = []
+        for key in following:
+            if key == join:
+                continue
+            heads, reach = [key], self._reach(key, join)
+            for group in [g for g in groups if g[1] & reach]:
+                groups.remove(group)
+                heads, reach = group[0] + heads, group[1] | reach
+            groups.append((heads, reach))
+        paths = tuple(self._path(start, heads, reach, join) for heads, reach in groups)
+        return Fork(start, join, paths, sum(key == join for key in following))
+
+    def _path(self, start: int, heads: list[int], reach: set[int], join: int) -> Run:
+        """A path of its own; several heads are a fork within, or, where tangled, all solids in a row."""
+        if len(heads) == 1:
+            return self.run(heads[0], join)
+        meeting = heads[0]
+        for head in heads[1:]:
+            meeting = self._meet(self.join, meeting, head)
+        if meeting == join:
+            return tuple(sorted(reach, key=lambda key: self.order[key]))
+        return (self._fork(start, heads, meeting), *self.run(meeting, join))
+
+    def _reach(self, start: int, stop: int) -> set[int]:
+        found, stack = set(), [start]
+        while stack:
+            key = stack.pop()
+            if key != stop and key != END and key not in found:
+                found.add(key)
+                stack += self.after[key]
+        return found
+
+
+def keys_of(run: Run) -> list[int]:
+    """Every solid of a run, however deep."""
+    found: list[int] = []
+    for item in run:
+        found += [key for path in item.paths for key in keys_of(path)] if isinstance(item, Fork) else [item]
+    return found

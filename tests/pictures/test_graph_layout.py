@@ -1,0 +1,94 @@
+"""The graph picture of every example: nothing overlaps, nothing is cut, texts fit, edges keep clear."""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+import pytest
+from drawn import SVG, Page, example, outline, points_of, rect_of, words_in
+
+from cnnspec.resources import example_names
+from cnnspec.views.pictures.engines import available
+from cnnspec.views.pictures.planning import Choices
+from cnnspec.views.svg import Look, render
+
+LOOKS = {
+    "plain": Look(),
+    "sideways": Look(direction="LR"),
+    "unfolded": Look(choices=Choices(fold=False, join=False)),
+    "collapsed": Look(choices=Choices(depth=0)),
+    "hot": Look(theme="dark", choices=Choices(heat="multiplies")),
+}
+CASES = [(name, "plain") for name in example_names()] + [
+    (name, look)
+    for name in ("lenet", "resnet18", "googlenet", "unet", "vgg16")
+    for look in LOOKS
+    if look != "plain"
+]
+
+
+@pytest.fixture(scope="module", params=CASES, ids=lambda case: "-".join(case))
+def page(request: pytest.FixtureRequest) -> Page:
+    if not available():
+        pytest.fail("the tests of pictures need Graphviz: dot, or pip install pygraphviz")
+    name, look = request.param
+    return Page(render(example(name), LOOKS[look]))
+
+
+def test_cards_do_not_overlap(page: Page) -> None:
+    cards = [(group.get("data-name"), outline(group)) for group in page.groups("card")]
+    assert [] == [(a, b) for (a, one), (b, other) in combinations(cards, 2) if one.meets(other)]
+
+
+def test_texts_fit_their_cards(page: Page) -> None:
+    for group in page.groups("card"):
+        frame = rect_of(group.findall(f"{SVG}rect")[-1])
+        assert [] == [word.text for word in words_in(group) if not frame.holds(word.rect)]
+
+
+def test_texts_of_a_card_do_not_meet(page: Page) -> None:
+    for group in page.groups("card"):
+        words = words_in(group)
+        assert [] == [(a.text, b.text) for a, b in combinations(words, 2) if a.rect.meets(b.rect)]
+
+
+def test_nothing_is_cut(page: Page) -> None:
+    assert [] == [word.text for word in page.all_words() if not page.rect.holds(word.rect)]
+    inner = outline(page.drawing)
+    dx, dy = page.shift
+    assert inner.left + dx >= 0
+    assert inner.top + dy >= 0
+    assert inner.right + dx <= page.rect.right
+    assert inner.bottom + dy <= page.rect.bottom
+
+
+def test_frames_nest_or_lie_apart(page: Page) -> None:
+    frames = [rect_of(group.findall(f"{SVG}rect")[0]) for group in page.groups("frame")]
+    for one, other in combinations(frames, 2):
+        assert one.holds(other) or other.holds(one) or not one.meets(other)
+
+
+def test_frame_titles_fit_and_stand_clear(page: Page) -> None:
+    cards = [outline(group) for group in page.groups("card")]
+    for group in page.groups("frame"):
+        frame = rect_of(group.findall(f"{SVG}rect")[0])
+        for word in words_in(group):
+            assert frame.holds(word.rect)
+            assert not any(card.meets(word.rect) for card in cards)
+
+
+def test_edge_labels_stand_clear_of_cards(page: Page) -> None:
+    cards = [outline(group) for group in page.groups("card")]
+    loose = page.loose_words()
+    assert [] == [word.text for word in loose if any(card.meets(word.rect, 1.5) for card in cards)]
+
+
+def test_edges_do_not_cross_cards(page: Page) -> None:
+    cards = {group.get("data-name"): outline(group) for group in page.groups("card")}
+    for group in page.groups("edge"):
+        tail, head = group.attrib["data-name"].split()
+        path = group.find(f"{SVG}path")
+        assert path is not None
+        others = [rect for key, rect in cards.items() if key not in (tail, head)]
+        crossed = [p for p in points_of(path.attrib["d"]) if any(rect.has(*p, inside=2) for rect in others)]
+        assert crossed == [], f"{tail} -> {head}"

@@ -1,0 +1,155 @@
+"""The volume picture of every example: boxes apart, labels apart, nothing cut, wires around boxes."""
+
+from __future__ import annotations
+
+from itertools import combinations, pairwise
+
+import pytest
+from drawn import SVG, Page, Rect, example, network, outline, points_of, rect_of
+
+from cnnspec.network.graph import Network
+from cnnspec.resources import example_names
+from cnnspec.views.pictures.planning import Choices
+from cnnspec.views.pictures.volumes.sheet import draw_volumes
+
+TEXTS = {
+    "stage": """
+        block bottleneck width {
+          add { | conv width 1x1 -> relu -> conv width 3x3 padding=1 -> relu -> conv 4*width 1x1
+                | if C != 4*width { conv 4*width 1x1 } }
+          relu
+        }
+        input 56x56x64; bottleneck 64; bottleneck 64; bottleneck 64""",
+    "inception": """
+        input 28x28x192
+        concat {
+          | conv 64 1x1
+          | conv 96 1x1 -> conv 128 3x3 padding=1
+          | conv 16 1x1 -> conv 32 5x5 padding=2
+          | maxpool 3x3 stride=1 padding=1 -> conv 32 1x1
+        }
+        multiply { | | globalavgpool -> conv 16 1x1 -> relu -> conv 256 1x1 -> sigmoid }""",
+    "one axis": "input 16000x1; conv 8 9 stride=4; maxpool 4; conv 16 9; flatten; dense 10",
+    "three axes": "input 16x112x112x3; conv 8 3x3x3; maxpool 2x2x2; conv 16 3x3x3; flatten; dense 10",
+    "vector": "input 784; dense 128 -> relu; dense 10 -> softmax",
+    "alone": "input 5x5x1",
+    "side heads": """
+        input 32x32x3; conv 8 3x3 padding=1; maxpool 2x2
+        head early { globalavgpool; flatten; dense 10 }
+        conv 16 3x3 padding=1; maxpool 2x2
+        head later { conv 4 1x1; globalavgpool; flatten; dense 10 }
+        conv 32 3x3 padding=1; globalavgpool; flatten; dense 10""",
+    "long skips": """
+        input 32x32x8; a: conv 8 3x3 padding=1; b: conv 8 3x3 padding=1; c: conv 8 3x3 padding=1
+        add a; d: conv 8 3x3 padding=1; add b; conv 8 3x3 padding=1; add c; add a""",
+    "nested": """
+        input 32x32x8
+        add { | | add { | conv 8 3x3 padding=1 | conv 8 1x1 } -> concat { | | conv 8 1x1 } -> conv 8 1x1 }""",
+}
+DEPTHS = [None, 0]
+
+
+def _networks() -> list[tuple[str, str]]:
+    return [("example", name) for name in example_names()] + [("text", name) for name in TEXTS]
+
+
+def _network(kind: str, name: str) -> Network:
+    return example(name) if kind == "example" else network(TEXTS[name])
+
+
+@pytest.fixture(scope="module", params=_networks(), ids=lambda case: case[1].replace(" ", "-"))
+def page(request: pytest.FixtureRequest) -> Page:
+    return Page(draw_volumes(_network(*request.param)))
+
+
+def solids(page: Page) -> dict[str, Rect]:
+    return {group.attrib["data-name"]: outline(group) for group in page.groups("solid")}
+
+
+def fronts(page: Page) -> list[Rect]:
+    """The faces towards the reader: the rectangles of each solid."""
+    found = []
+    for group in page.groups("solid"):
+        rects = [rect_of(element) for element in group.iter(f"{SVG}rect")]
+        found.append(rects[-1] if rects and not page_is_slabs(rects) else outline(group))
+    return found
+
+
+def page_is_slabs(rects: list[Rect]) -> bool:
+    return len(rects) > 1 and all(a.right == b.left for a, b in pairwise(rects))
+
+
+def test_front_faces_do_not_overlap(page: Page) -> None:
+    assert [] == [(a, b) for a, b in combinations(fronts(page), 2) if a.meets(b)]
+
+
+def test_solids_overlap_only_within_a_group(page: Page) -> None:
+    """Maps that stand together hide each other's sides and no more; all others lie apart."""
+    for one, other in combinations(solids(page).values(), 2):
+        if one.meets(other):
+            assert abs((one.top + one.bottom) - (other.top + other.bottom)) < 1
+            assert abs((one.bottom - one.top) - (other.bottom - other.top)) < 1
+
+
+def test_labels_do_not_meet(page: Page) -> None:
+    words = page.loose_words()
+    assert [] == [(a.text, b.text) for a, b in combinations(words, 2) if a.rect.meets(b.rect)]
+
+
+def test_labels_stand_clear_of_solids(page: Page) -> None:
+    boxes = solids(page).values()
+    assert [] == [w.text for w in page.loose_words() if any(box.meets(w.rect) for box in boxes)]
+
+
+def test_nothing_is_cut(page: Page) -> None:
+    assert [] == [word.text for word in page.all_words() if not page.rect.holds(word.rect)]
+    dx, dy = page.shift
+    for rect in solids(page).values():
+        assert page.rect.holds(Rect(rect.left + dx, rect.top + dy, rect.right + dx, rect.bottom + dy))
+
+
+def test_wires_go_around_solids(page: Page) -> None:
+    boxes = solids(page)
+    for group in page.groups("edge"):
+        tail, head = group.attrib["data-name"].split()
+        path = group.find(f"{SVG}path")
+        assert path is not None
+        others = [rect for key, rect in boxes.items() if key not in (tail, head)]
+        crossed = [p for p in points_of(path.attrib["d"]) if any(rect.has(*p, inside=1) for rect in others)]
+        assert crossed == [], f"{tail} -> {head}"
+
+
+def test_arcs_do_not_run_along_one_another(page: Page) -> None:
+    """Where two wires share a line they come from the same solid."""
+    levels = []
+    for group in page.groups("edge"):
+        path = group.find(f"{SVG}path")
+        assert path is not None
+        points = points_of(path.attrib["d"])
+        for (x1, y1), (x2, y2) in pairwise(points):
+            if y1 == y2 and x2 - x1 > 1:
+                levels.append((group.attrib["data-name"].split()[0], y1, x1, x2))
+    for (a, y, left, right), (b, other, start, end) in combinations(levels, 2):
+        assert a == b or abs(y - other) > 1 or min(right, end) - max(left, start) < 1
+
+
+def test_wires_keep_clear_of_labels(page: Page) -> None:
+    words = page.loose_words()
+    for group in page.groups("edge"):
+        path = group.find(f"{SVG}path")
+        assert path is not None
+        for point in points_of(path.attrib["d"]):
+            assert [] == [word.text for word in words if word.rect.has(*point)]
+
+
+@pytest.mark.parametrize("name", ["resnet50", "googlenet", "mobilenet_v2", "densenet121"])
+def test_blocks_as_one_solid_lie_apart_too(name: str) -> None:
+    page = Page(draw_volumes(example(name), choices=Choices(depth=0)))
+    test_front_faces_do_not_overlap(page)
+    test_labels_do_not_meet(page)
+    test_nothing_is_cut(page)
+
+
+def test_a_name_may_be_long() -> None:
+    page = Page(draw_volumes(network("network " + "N" * 300 + "\ninput 8x8x1; conv 2 3x3")))
+    test_nothing_is_cut(page)
