@@ -150,7 +150,7 @@ class Layer(BaseModel):
     many times, and every view asks again.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=False, defer_build=True)
     __slots__ = ("_hash",)
     if TYPE_CHECKING:
         _hash: int
