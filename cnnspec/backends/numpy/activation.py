@@ -180,10 +180,10 @@ class ClippedRelu(Curve):
         np.minimum(self.y, self.ceiling, out=self.y)
 
     def differentiate(self) -> None:
+        np.greater_equal(self.x, self.ceiling, out=self.slope, casting="unsafe")
         np.less_equal(self.x, 0, out=self.where)
+        np.logical_or(self.where, self.slope, out=self.where)
         np.logical_not(self.where, out=self.slope, casting="unsafe")
-        np.less(self.x, self.ceiling, out=self.where)
-        np.multiply(self.slope, self.where, out=self.slope)
 
 
 class Kinked(Curve):
