@@ -54,7 +54,7 @@ def misfit(word: str, options: dict[str, object], *inputs: tuple[int, ...]) -> M
          "a maxpool window of 2 along the height lies on padding alone", "padding"),
         ("upconv", {"filters": 1, "kernel": 2, "padding": 3}, ((3, 3, 1),), "padding-larger-than-output",
          "upconv cuts 6 pixels off an output of only 4 along the height", "padding"),
-        ("upconv", {"filters": 1, "kernel": 2, "stride": 2, "output_padding": 2}, ((3, 3, 1),),
+        ("upconv", {"filters": 1, "kernel": 3, "stride": 2, "output_padding": 2}, ((3, 3, 1),),
          "output-padding-too-large", "output padding 2 is not smaller than the stride 2", "output_padding"),
         ("reshape", {"to": (7, 7, 64)}, ((400,),), "reshape-changes-the-count",
          "400 cannot be reshaped to 7x7x64: the numbers of values differ", "to"),

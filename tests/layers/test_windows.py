@@ -14,7 +14,7 @@ from cnnspec.layers.window import Axis, SpreadAxis
 COMBINATIONS = [
     (Axis("h", size, kernel, stride, before, after, dilation, round_up=up))
     for size, kernel, stride, before, after, dilation, up in product(
-        range(1, 8), range(1, 5), range(1, 5), range(3), range(3), range(1, 3), (False, True)
+        range(1, 8), range(1, 5), range(1, 5), range(3), range(3), range(1, 4), (False, True)
     )
     if dilation * (kernel - 1) + 1 <= size + before + after
 ]
@@ -116,3 +116,10 @@ def test_misfit_window_tells_the_law_and_the_cure() -> None:
     assert caught.value.notes == ("⌊(i + 2p − k)/s⌋ + 1", "⌊(5 + 2·1 − 9)/1⌋ + 1 = −1")
     assert caught.value.help[0] == "make the window at most 7, or pad by at least 2"
     assert caught.value.option == "kernel"
+
+
+def test_vast_windows_are_judged_at_once() -> None:
+    vast = 10**12
+    assert LAYERS["maxpool"](kernel=2, stride=1, dilation=2, padding=1).shape(((vast, 1),)) == (vast, 1)
+    assert not Axis("h", 2 * vast, vast, 1, 5, 5, dilation=2).blind
+    assert not Axis("h", 1, vast, 3, 3 * vast - 3, 3 * vast - 3, dilation=3).blind
