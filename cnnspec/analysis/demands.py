@@ -43,9 +43,7 @@ def demands_of(spec: tree.Spec, read_use: Callable[[str], Source] | None) -> tup
     return (*(_demand(expectation) for expectation in found), *claims)
 
 
-def _expectations(
-    spec: tree.Spec, read_use: Callable[[str], Source] | None
-) -> tuple[Expectation, ...]:
+def _expectations(spec: tree.Spec, read_use: Callable[[str], Source] | None) -> tuple[Expectation, ...]:
     found = elaborate(spec, read_use=read_use)
     return found.network.expectations if found.network else ()
 

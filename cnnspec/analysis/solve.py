@@ -24,7 +24,9 @@ from cnnspec.network.graph import Network
 from cnnspec.syntax import tree
 from cnnspec.text import Source, Span
 
-MOST_SOLUTIONS: Final = 2000
+MOST_SOLUTIONS: Final = 5000
+MOST_VERIFIED: Final = 300
+"""Solutions elaborated in full; where polynomials give more, the rest is taken at their word."""
 PLACEHOLDER: Final = 8
 """Stands for a width while only windows are being tried."""
 
@@ -46,6 +48,26 @@ class Problem:
 
     def spans(self, values: Sequence[Any]) -> Values:
         return {unknown.span: value for unknown, value in zip(self.unknowns, values, strict=False)}
+
+    def effect(self, values: Sequence[Any]) -> tuple[object, ...]:
+        """What the network does: for each layer, what it sees, what it holds and what it gives."""
+        found = elaborate(self.spec, read_use=self.read_use, unknowns=self.spans(values), bare=True)
+        nodes = found.network.layers if found.network else ()
+        return tuple(
+            (
+                node.word,
+                node.layer.window(node.input_shapes),
+                node.output,
+                node.layer.weights(node.input_shapes),
+            )
+            for node in nodes
+        )
+
+    @property
+    def only_shapes(self) -> bool:
+        """Whether shapes alone are demanded, each ``?`` standing in a layer and nowhere else."""
+        claims = all(isinstance(demand, tree.Size) for demand in self.demands)
+        return claims and all(unknown.direct for unknown in self.unknowns)
 
     def network(self, values: Sequence[Any]) -> Network | None:
         found = elaborate(self.spec, read_use=self.read_use, unknowns=self.spans(values))
@@ -89,7 +111,7 @@ def solve(
 def _problem(spec: tree.Spec, read_use: Callable[[str], Source] | None) -> Problem:
     unknowns = unknowns_of(spec)
     found = elaborate(spec, read_use=read_use, bare=True)
-    faults = [item for item in found.diagnostics if item.code != "unsolved-unknown"]
+    faults = [item for item in found.diagnostics if item.code not in ("unsolved-unknown", "no-solution")]
     if any(item.severity == "error" for item in faults):
         raise SpecError(faults)
     if not unknowns:
@@ -164,14 +186,27 @@ class Search:
         self.unknowns = problems[0].unknowns
         self.tried = [n for n, unknown in enumerate(self.unknowns) if not unknown.count]
         self.wide = [n for n, unknown in enumerate(self.unknowns) if unknown.count]
-        self.complete, self.near = True, Near()
+        self.complete, self.near, self.verified = True, Near(), 0
+        self.memo: dict[tuple[object, ...], list[dict[int, Any]]] | None = None
+        if all(problem.only_shapes for problem in problems):
+            self.memo = {}
 
     def run(self) -> tuple[tuple[Any, ...], ...]:
         """The solutions, the most usual first."""
         found = list(islice(self._all(), MOST_SOLUTIONS + 1))
         if len(found) > MOST_SOLUTIONS:
             self.complete = False
-        return tuple(sorted(found[:MOST_SOLUTIONS], key=self._rank))
+        return tuple(self._different(sorted(found[:MOST_SOLUTIONS], key=self._rank)))
+
+    def _different(self, found: Sequence[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
+        """Of values that come to the same (``padding=2``, ``padding=same``) only the first."""
+        seen = set()
+        words = any(isinstance(value, str) for values in found for value in values)
+        for values in found:
+            effect = tuple(problem.effect(values) for problem in self.problems) if words else values
+            if effect not in seen:
+                seen.add(effect)
+                yield values
 
     def _rank(self, values: tuple[Any, ...]) -> float:
         return sum(unknown.rank(value) for unknown, value in zip(self.unknowns, values, strict=True))
@@ -196,8 +231,27 @@ class Search:
                 self.complete = False
                 return
             trial = {**chosen, self.tried[depth]: value}
-            if self._may_hold(trial, depth):
-                yield from self._tries(trial, depth + 1)
+            met = self._met(trial, depth)
+            if met is not None:
+                yield from self._onwards(trial, depth + 1, met)
+
+    def _onwards(
+        self, trial: dict[int, Any], depth: int, met: tuple[object, ...]
+    ) -> Iterator[dict[int, Any]]:
+        """What can follow; where shapes alone are demanded, it is the same after the same shapes."""
+        if self.memo is None or depth == len(self.tried):
+            yield from self._tries(trial, depth)
+            return
+        key = (depth, self._tied(trial, depth), *met)
+        if key not in self.memo:
+            ways = islice(self._tries(trial, depth), MOST_SOLUTIONS)
+            self.memo[key] = [{n: way[n] for n in self.tried[depth:]} for way in ways]
+        yield from ({**trial, **way} for way in self.memo[key])
+
+    def _tied(self, trial: Mapping[int, Any], depth: int) -> object:
+        """The side that the next unknown must equal, where squares are wanted."""
+        values = self._values(trial, depth)
+        return values[0] if len(values) == 1 else None
 
     def _values(self, chosen: Mapping[int, Any], depth: int) -> Sequence[Any]:
         unknown = self.unknowns[self.tried[depth]]
@@ -207,11 +261,12 @@ class Search:
                     return (chosen[n],)
         return unknown.values
 
-    def _may_hold(self, trial: Mapping[int, Any], depth: int) -> bool:
-        """Whether the claims before the next ``?`` can still be met; widths do not count yet."""
-        return all(self._reaches(problem, trial, depth) for problem in self.problems)
+    def _met(self, trial: Mapping[int, Any], depth: int) -> tuple[object, ...] | None:
+        """The shapes before the next ``?``, or None where a claim among them fails; widths do not count."""
+        met = [self._reached(problem, trial, depth) for problem in self.problems]
+        return None if None in met else tuple(met)
 
-    def _reaches(self, problem: Problem, trial: Mapping[int, Any], depth: int) -> bool:
+    def _reached(self, problem: Problem, trial: Mapping[int, Any], depth: int) -> tuple[object, ...] | None:
         values = {problem.unknowns[n].span: PLACEHOLDER for n in self.wide}
         values |= {problem.unknowns[n].span: value for n, value in trial.items()}
         found = elaborate(problem.spec, read_use=problem.read_use, unknowns=values, bare=True)
@@ -220,9 +275,12 @@ class Search:
             if self.wide:
                 said, shape = said[:-1], shape[: len(said) - 1] if len(said) == len(shape) else shape
             if said and not fits(said, shape):
-                return False
-        last = depth + 1 == len(self.tried)
-        return not last or bool(self.wide) or not found.has_errors
+                if depth + 1 == len(self.tried) and not self.wide:
+                    self._holds([trial[n] for n in self.tried])
+                return None
+        if depth + 1 == len(self.tried) and not self.wide and found.has_errors:
+            return None
+        return tuple(node.output for node in found.network.nodes) if found.network else ()
 
     def _holds(self, values: Sequence[Any]) -> bool:
         distance, gives = 0.0, []
@@ -247,5 +305,6 @@ class Search:
 
         for wide in widths(samples, len(self.wide), self.deadline):
             values = complete(wide)
-            if self._holds(values):
+            if self.verified >= MOST_VERIFIED or self._holds(values):
+                self.verified += 1
                 yield tuple(values)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import log2
 from typing import Any, Final, TypeAlias
 
@@ -33,6 +33,13 @@ class Unknown:
     """Whether it is a number of things (filters, units), on which sizes and costs hang smoothly."""
     size: Span | None = None
     """The size it is a part of, as in ``?x?``."""
+    direct: bool = False
+    """Whether it is an option's own value in a layer outside any block, so that nothing else hangs on it."""
+
+    @property
+    def first_of_size(self) -> bool:
+        """Whether it is the first part of its size."""
+        return self.size is not None and "?" not in self.size.text[: self.span.start - self.size.start]
 
     def rank(self, value: Any) -> float:
         """How unusual a value is: 0 is the most usual."""
@@ -51,7 +58,7 @@ def unknowns_of(spec: tree.Spec) -> tuple[Unknown, ...]:
 
 class _Walk:
     def __init__(self, spec: tree.Spec) -> None:
-        self.spec = spec
+        self.spec, self.inside = spec, False
         self.blocks = {s.name.text: s for s in spec.statements if isinstance(s, tree.Block)}
         inputs = [s.shape for s in spec.statements if isinstance(s, tree.Input)]
         sizes = inputs[0].parts if inputs and isinstance(inputs[0], tree.Size) else ()
@@ -74,7 +81,9 @@ class _Walk:
                 turns = tuple(range(MOST_TURNS + 1))
                 for span, size in _places(statement.count):
                     yield Unknown(span, statement.count.span, "turns", turns, False, size)
+                self.inside, before = True, self.inside
                 yield from self.body(statement.body)
+                self.inside = before
             case tree.If():
                 yield from self._value(statement.condition, "condition", None, statement.condition.span)
                 yield from self.body((*statement.then, *statement.otherwise))
@@ -88,7 +97,9 @@ class _Walk:
             if parameter.default is not None:
                 uses = self._uses_of(parameter.name, block.body)
                 yield from self._value(parameter.default, parameter.name, uses, parameter.span)
+        self.inside = True
         yield from self.body(block.body)
+        self.inside = False
 
     def _sizes(self, statement: tree.Input) -> Iterator[Unknown]:
         sizes = tuple(dict.fromkeys([*USUAL_SIZES, *range(1, 513)]))
@@ -97,7 +108,9 @@ class _Walk:
 
     def _layer(self, sentence: tree.Layer) -> Iterator[Unknown]:
         for name, value in self._given(sentence):
-            yield from self._value(value, name, self._use(sentence.word, name), sentence.span)
+            direct = sentence.word in LAYERS and not self.inside
+            found = self._value(value, name, self._use(sentence.word, name), sentence.span)
+            yield from (replace(unknown, direct=direct) for unknown in found)
         for path in sentence.paths or ():
             yield from self.body(path.statements)
 

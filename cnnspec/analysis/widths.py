@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from itertools import product
 from time import monotonic
 from typing import Final, TypeAlias
@@ -23,16 +24,18 @@ Measure: TypeAlias = Callable[[Sequence[int]], "list[Sample] | None"]
 STEPS: Final = (1, 2, 4, 3, 8, 6, 16, 32, 64)
 """Samples are taken at multiples of one of these: groups may need widths they divide."""
 MOST_DEGREE: Final = 3
+MOST_MISSES: Final = 4
 USUAL: Final = (8, 16, 32, 64, 128, 256, 512, 1, 2, 4, 10, 12, 20, 24, 48, 96, 100, 192, 384, 1000, 1024)
 
 
 class Law:
     """One demanded number as a polynomial in the widths: 0, or at most 0."""
 
-    __slots__ = ("bound", "grows", "polynomial")
+    __slots__ = ("bound", "constant", "grows", "polynomial")
 
     def __init__(self, polynomial: Polynomial, bound: bool) -> None:
         self.polynomial, self.bound, self.grows = polynomial, bound, grows(polynomial)
+        self.constant = not any(any(exponents) for exponents in polynomial)
 
     def holds(self, widths: Sequence[int]) -> bool:
         value = value_at(self.polynomial, widths)
@@ -47,14 +50,21 @@ class Law:
 
 
 def widths(measure: Measure, count: int, deadline: float) -> Iterator[tuple[int, ...]]:
-    """Widths that meet every demand that is a polynomial; the caller measures each of them."""
+    """Widths that meet every demand that is a polynomial, then the nearest misses where none does.
+
+    The caller measures each of them: demands that are no polynomials are not judged here.
+    """
     for step in STEPS:
+        if measure([step] * count) is None:
+            continue
         laws = _laws(measure, count, step)
-        if laws is not None:
-            yield from _search(laws, count, deadline)
-            return
-    usual = USUAL if count <= 2 else USUAL[:8]
-    for way in product(usual, repeat=count):
+        yield from Search(laws, deadline).run(count) if laws is not None else _usual(count, deadline)
+        return
+
+
+def _usual(count: int, deadline: float) -> Iterator[tuple[int, ...]]:
+    """Widths that people take, for demands that are no polynomials in them."""
+    for way in product(USUAL if count <= 2 else USUAL[:8], repeat=count):
         if monotonic() > deadline:
             return
         yield way
@@ -121,32 +131,58 @@ def _agrees(
     return True
 
 
-def _search(laws: list[Law], count: int, deadline: float) -> Iterator[tuple[int, ...]]:
-    if count == 1:
-        yield from ((x,) for x in _last(laws))
-        return
+class Search:
+    """Whole numbers from 1 that meet all laws; the nearest misses are kept."""
+
+    def __init__(self, laws: list[Law], deadline: float) -> None:
+        self.laws, self.deadline = laws, deadline
+        self.misses: list[tuple[int, tuple[int, ...]]] = []
+
+    def run(self, count: int) -> Iterator[tuple[int, ...]]:
+        found = False
+        for way in self._ways(self.laws, (), count):
+            found = True
+            yield way
+        if not found:
+            yield from (way for _, way in sorted(self.misses)[:MOST_MISSES])
+
+    def _ways(self, laws: list[Law], chosen: tuple[int, ...], count: int) -> Iterator[tuple[int, ...]]:
+        if any(law.constant and not law.holds((1,) * count) for law in laws):
+            return
+        if count == 1:
+            yield from ((*chosen, x) for x in self._last(laws, chosen))
+            return
+        for first in range(1, _top(laws, lambda law, x: law.may_hold(x, count - 1)) + 1):
+            if monotonic() > self.deadline:
+                return
+            yield from self._ways([law.fixed(first) for law in laws], (*chosen, first), count - 1)
+
+    def _last(self, laws: list[Law], chosen: tuple[int, ...]) -> Iterator[int]:
+        """The values of the last width that meet every law."""
+        equal = [law for law in laws if not law.bound and not law.constant]
+        top = _top(laws, lambda law, x: law.may_hold(x, 0))
+        found = roots(equal[0].polynomial, LARGEST_COUNT) if equal else iter(range(1, top + 1))
+        hits = 0
+        for x in found:
+            if all(law.holds((x,)) for law in laws):
+                hits += 1
+                yield x
+        if not hits and equal:
+            self._miss(laws, chosen, top)
+
+    def _miss(self, laws: list[Law], chosen: tuple[int, ...], top: int) -> None:
+        for x in (top, top + 1):
+            if 1 <= x <= LARGEST_COUNT:
+                off = sum(abs(value_at(law.polynomial, (x,))) for law in laws if not law.holds((x,)))
+                self.misses.append((off, (*chosen, x)))
+        if len(self.misses) > 200:
+            self.misses = sorted(self.misses)[:MOST_MISSES]
+
+
+def _top(laws: list[Law], test: Callable[[Law, int], bool]) -> int:
+    """The largest first width that no growing law rules out."""
     top = LARGEST_COUNT
     for law in laws:
         if law.grows:
-            top = min(top, largest_within(lambda x, law=law: law.may_hold(x, count - 1), top))  # type: ignore[misc]
-    for first in range(1, top + 1):
-        if monotonic() > deadline:
-            return
-        for rest in _search([law.fixed(first) for law in laws], count - 1, deadline):
-            yield (first, *rest)
-
-
-def _last(laws: list[Law]) -> Iterator[int]:
-    """The values of one width that meet every law."""
-    equal = [law for law in laws if not law.bound and any(n for (n,) in law.polynomial)]
-    if not all(law.holds((1,)) for law in laws if not any(n for (n,) in law.polynomial)):
-        return
-    if equal:
-        found: Iterator[int] = roots(equal[0].polynomial, LARGEST_COUNT)
-    else:
-        top = LARGEST_COUNT
-        for law in laws:
-            if law.grows:
-                top = min(top, largest_within(lambda x, law=law: law.holds((x,)), top))  # type: ignore[misc]
-        found = iter(range(1, top + 1))
-    yield from (x for x in found if all(law.holds((x,)) for law in laws))
+            top = min(top, largest_within(partial(test, law), top))
+    return top

@@ -13,6 +13,8 @@ from cnnspec.network.make import Made, make
 from cnnspec.network.values import Open
 
 LARGEST_WINDOW: Final = 64
+LARGEST_STEP: Final = 16
+"""Strides, dilations and paddings beyond it are not natural."""
 LARGEST_COUNT: Final = 4096
 MOST_TRIED: Final = 20_000
 """Combinations tried while a spec is read; ``cnnspec solve`` tries more."""
@@ -49,6 +51,7 @@ def candidates(kind: type[Layer], name: str, inputs: Shapes) -> Iterator[Any]:
 def pixels(name: str, longest: int) -> Iterator[int]:
     """Lengths of windows: small and odd first; of paddings and the rest: small first."""
     if name != "kernel":
+        longest = min(longest, LARGEST_STEP) if name in ("stride", "dilation", "padding") else longest
         yield from range(0 if name in ("padding", "output_padding", "amount") else 1, longest + 1)
         return
     usual = [n for n in USUAL_WINDOWS if n <= longest]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import islice
 from typing import Any, Final
 
@@ -31,7 +32,8 @@ def fits(claim: tuple[int | None, ...], shape: Shape) -> bool:
 def check_claim(work: Work, sentence: tree.Layer, claim: tree.Size, node: int, context: Context) -> None:
     """Reports a wrong claim with its working; what follows is then in doubt."""
     shape = work.nodes[node].output
-    if fits(claim.parts, shape) or node in work.doubtful or work.faults.after_break(claim.span):
+    work.claims.append((claim, shape))
+    if work.bare or fits(claim.parts, shape) or node in work.doubtful or work.faults.after_break(claim.span):
         return
     work.report(
         Diagnostic(
@@ -75,8 +77,8 @@ def _cures(work: Work, sentence: tree.Layer, node: int) -> tuple[str, ...]:
     for name in ("padding", "stride", *kind.positional):
         if name in kind.option_fields():
             trial = {**options, name: Open(claim.span, (claim.span,))}
-            target = claim.parts
-            ways = solutions(kind, trial, found.input_shapes, target, lambda shape: shape == target)
+            wanted = partial(fits, claim.parts)
+            ways = solutions(kind, trial, found.input_shapes, claim.parts, wanted)
             for way in islice(ways, 1):
                 return (f"{name}={written(way[name])} would give {claim.span.text}",)
     return ()
@@ -89,7 +91,7 @@ def solve_here(
     """The options with every ``?`` replaced, found from the layer's own claim."""
     opens = {name: value for name, value in options.items() if isinstance(value, Open)}
     claim = sentence.claim
-    if shapes is None:
+    if shapes is None or work.bare:
         return None
     if claim is None or claim.parts == (None,):
         _leave_open(work, opens, context)

@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import Any
 
 from cnnspec.diagnostics import Diagnostic, Label, Severity
+from cnnspec.layers.base import Shape
 from cnnspec.network.expand import run
 from cnnspec.network.expectation import Expectation, read_expectation
 from cnnspec.network.graph import Network, Output
@@ -33,6 +34,8 @@ class Elaborated:
     diagnostics: tuple[Diagnostic, ...] = ()
     unsolved: tuple[Span, ...] = ()
     solved: Mapping[Span, object] = field(default_factory=dict)
+    claims: tuple[tuple[tree.Size, Shape], ...] = ()
+    """Every claimed shape that was reached, with the shape that is really there."""
 
     @property
     def has_errors(self) -> bool:
@@ -45,13 +48,16 @@ def elaborate(
     read_use: Callable[[str], Source] | None = None,
     unknowns: Mapping[Span, object] | None = None,
     extra: Iterable[Diagnostic] = (),
+    bare: bool = False,
 ) -> Elaborated:
     """The network of a spec.
 
     ``read_use`` gives the files that ``use`` names, by their path from the spec's folder;
     ``unknowns`` gives values for the places of ``?``; ``extra`` are faults found before.
+    ``bare`` leaves claims, expectations and recipe unjudged: what a search needs, thousands of times.
     """
     work = Work(unknowns or {}, run, extra)
+    work.bare = bare
     module = Module("")
     context = Context(Frame(module, reserved=labels_in(spec.statements)), module.values)
     name, recipe = "", None
@@ -60,8 +66,9 @@ def elaborate(
         Files(work, read_use).define(spec.statements, module)
         name = _header(work, spec)
         run(work, spec.statements, context)
-        expectations = _expectations(work, spec, context)
-        recipe = _recipe(work, spec, context)
+        if not bare:
+            expectations = _expectations(work, spec, context)
+            recipe = _recipe(work, spec, context)
     except Stop:
         pass
     except RecursionError:
@@ -86,7 +93,7 @@ def _result(
         warnings = tuple(item for item in diagnostics if item.severity is not Severity.ERROR)
         outputs = (Output("output", last), *work.heads)
         network = Network(name, tuple(work.nodes), outputs, recipe, expectations, warnings)
-    return Elaborated(network, diagnostics, tuple(work.unsolved), dict(work.solved))
+    return Elaborated(network, diagnostics, tuple(work.unsolved), dict(work.solved), tuple(work.claims))
 
 
 def _last_of_main_chain(work: Work) -> int:

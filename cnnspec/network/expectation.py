@@ -40,6 +40,13 @@ class Expectation:
             return self._value(condition.left, figures)
         return None
 
+    def sides(self, figures: Mapping[str, Value]) -> tuple[Value, Value]:
+        """Both sides of the comparison; raises Misfit where nothing is compared."""
+        condition = self.condition
+        if not isinstance(condition, tree.Binary):
+            raise Fault("not-a-condition", f"{self.text} compares nothing", condition.span)
+        return self._value(condition.left, figures), self._value(condition.right, figures)
+
     def _value(self, expression: tree.Expression, figures: Mapping[str, Value]) -> Value:
         known = {**figures, **dict(self.constants)}
         return evaluate(expression, lambda name: known[name.text], {})

@@ -45,7 +45,8 @@ class Work:
         self.seen_input: tree.Input | None = None
         self.plans: dict[int, Any] = {}
         self.bound = Bound()
-        self.guessed = False
+        self.guessed = self.bare = False
+        self.claims: list[tuple[tree.Size, Shape]] = []
 
     def report(self, diagnostic: Diagnostic, context: Context | None = None) -> None:
         """Adds a fault."""

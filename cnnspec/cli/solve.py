@@ -1,0 +1,180 @@
+"""``cnnspec solve``: what stands for each ``?`` of a spec; all solutions, the most usual first."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from cnnspec.cli.spec import fail, read_source, stdout_console
+from cnnspec.diagnostics import SpecError
+
+if TYPE_CHECKING:
+    from cnnspec.analysis.solve import Answer, Problem
+    from cnnspec.text import Span
+
+FORMATS: Final = ("text", "json")
+SCHEMA: Final = "cnnspec/solve/1"
+
+
+@click.command("solve")
+@click.argument("specs", nargs=-1, metavar="SPEC…")
+@click.option(
+    "-e", "inline", multiple=True, metavar="TEXT", help="A spec itself; may be given several times."
+)
+@click.option("--format", "form", type=click.Choice(FORMATS), default="text", help="What to print.")
+@click.option("--most", type=click.IntRange(1), default=10, show_default=True, help="Solutions to show.")
+@click.option("--seconds", type=click.FloatRange(0.1), default=20.0, show_default=True, help="Time to spend.")
+def command(specs: Sequence[str], inline: Sequence[str], form: str, most: int, seconds: float) -> int:
+    """Find what stands for ? in a spec, from its checked shapes and expectations.
+
+    A ? may be any value of a layer or a block: conv ? 3x3, padding=?, ?x?. What it must meet
+    is written in the spec: => 28x28x6, or expect params == 303314. With several specs, the
+    values that serve all of them are sought. Exit code 1 when there are none.
+    """
+    from cnnspec.analysis.solve import solve
+
+    given: list[tuple[str | None, str | None]] = [(spec, None) for spec in specs]
+    given += [(None, text) for text in inline]
+    if not given:
+        raise click.UsageError("no SPEC given: a file, or text with -e")
+    try:
+        answer = solve([_tree(spec, text) for spec, text in given], seconds=seconds)
+    except SpecError as error:
+        fail(error.diagnostics)
+    shown = answer.solutions[:most]
+    text = _json(answer, shown) if form == "json" else _text(answer, shown)
+    stdout_console().print(text)
+    return 0 if answer.solutions else 1
+
+
+def _tree(spec: str | None, inline: str | None) -> tuple[Any, Any]:
+    from pathlib import Path
+
+    from cnnspec.network.uses import folder_reader
+    from cnnspec.syntax.parse import parse
+
+    source = read_source(spec, inline)
+    folder = Path() if source.name.startswith("<") else Path(source.name).parent
+    return parse(source), folder_reader(folder)
+
+
+# Text ----------------------------------------------------------------------------
+
+
+def _text(answer: Answer, shown: Sequence[tuple[Any, ...]]) -> str:
+    if not answer.solutions:
+        return "\n".join(_none(answer))
+    lines = [_headline(answer), "", *_table(answer, shown)]
+    if len(answer.solutions) > len(shown):
+        lines.append(f"  … {len(answer.solutions) - len(shown):,} more (--most {len(answer.solutions)})")
+    lines += ["", "The first one:" if len(answer.solutions) > 1 else "It reads:", ""]
+    for problem in answer.problems:
+        lines += [*_sentences(problem, shown[0]), *_working(problem, shown[0])]
+    return "\n".join([*lines, *_remarks(answer)])
+
+
+def _headline(answer: Answer) -> str:
+    from cnnspec.analysis.solved import runs
+
+    count = len(answer.solutions)
+    said = "1 solution" if count == 1 else f"{count:,} solutions, the most usual first"
+    if len(answer.unknowns) == 1 and count > 2:
+        said += f"; all of them: {runs([values[0] for values in answer.solutions])}"
+    return said
+
+
+def _table(answer: Answer, shown: Sequence[tuple[Any, ...]]) -> list[str]:
+    heads, rows = _columns(answer, shown)
+    widths = [max(map(len, column)) for column in zip(heads, *rows, strict=True)]
+    lines = [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in [heads, *rows]
+    ]
+    return [f"  {line}" for line in lines]
+
+
+def _columns(answer: Answer, shown: Sequence[tuple[Any, ...]]) -> tuple[list[str], list[list[str]]]:
+    """One column an unknown; the parts of one size share theirs."""
+    groups: dict[Any, list[int]] = {}
+    for n, unknown in enumerate(answer.unknowns):
+        groups.setdefault(unknown.size or n, []).append(n)
+    heads = [
+        f"{answer.unknowns[numbers[0]].name} (line {answer.unknowns[numbers[0]].span.line})"
+        for numbers in groups.values()
+    ]
+    rows = [["x".join(_value(values[n]) for n in numbers) for numbers in groups.values()] for values in shown]
+    return heads, rows
+
+
+def _value(value: Any) -> str:
+    return ("yes" if value else "no") if isinstance(value, bool) else str(value)
+
+
+def _sentences(problem: Problem, values: Sequence[Any]) -> list[str]:
+    """The lines of the spec that had a ``?``, with the values in."""
+    lines = {}
+    for unknown in problem.unknowns:
+        lines[unknown.sentence] = _filled(problem, unknown.sentence, values)
+    name = problem.spec.span.source.name
+    where = "" if name.startswith("<") else f"{name}, "
+    return [f"  {where}line {span.line}: {text}" for span, text in lines.items()]
+
+
+def _filled(problem: Problem, sentence: Span, values: Sequence[Any]) -> str:
+    text, start = sentence.text, sentence.start
+    for unknown, value in sorted(
+        zip(problem.unknowns, values, strict=True), key=lambda pair: pair[0].span.start, reverse=True
+    ):
+        span = unknown.span
+        if sentence.start <= span.start and span.end <= sentence.end:
+            text = text[: span.start - start] + _value(value) + text[span.end - start :]
+    return text
+
+
+def _working(problem: Problem, values: Sequence[Any]) -> list[str]:
+    from cnnspec.analysis.solved import working
+
+    return ["", *(f"    {line}" for line in working(problem, values)), ""]
+
+
+def _remarks(answer: Answer) -> list[str]:
+    remarks = []
+    if answer.squares_only:
+        remarks.append("Sizes such as ?x? were tried with equal sides only.")
+    if not answer.complete:
+        remarks.append("Time ran out before everything was tried; --seconds gives more.")
+    return remarks
+
+
+def _none(answer: Answer) -> list[str]:
+    lines = ["no solution: no values in their natural range meet what the spec demands"]
+    if answer.nearest:
+        lines += ["", "The nearest that can be had:"]
+        _, rows = _columns(answer, [values for values, _ in answer.nearest])
+        names = [unknown.name for unknown in answer.unknowns if unknown.size is None or unknown.first_of_size]
+        for row, (_, gives) in zip(rows, answer.nearest, strict=True):
+            pairs = ", ".join(f"{name} {cell}" for name, cell in zip(names, row, strict=True))
+            lines.append(f"  {pairs}: {gives}")
+    return [*lines, "", *_remarks(answer)]
+
+
+# JSON ----------------------------------------------------------------------------
+
+
+def _json(answer: Answer, shown: Sequence[tuple[Any, ...]]) -> str:
+    document = {
+        "schema": SCHEMA,
+        "unknowns": [
+            {"name": unknown.name, "line": unknown.span.line, "column": unknown.span.column}
+            for unknown in answer.unknowns
+        ],
+        "count": len(answer.solutions),
+        "complete": answer.complete,
+        "squares_only": answer.squares_only,
+        "solutions": [list(values) for values in shown],
+        "nearest": [{"values": list(values), "gives": gives} for values, gives in answer.nearest],
+    }
+    return json.dumps(document, indent=2, ensure_ascii=False)
