@@ -103,6 +103,7 @@ def test_unequal_shapes_are_named_axis_by_axis() -> None:
          "bring 56x56x64 to 28x28x128, for instance with conv 128 1x1 stride=2"),
         ("add", ((28, 28, 16), (26, 26, 16)),
          "pad the convolutions of the smaller path, for instance with padding=same"),
+        ("concat", ((28, 30, 4), (28, 28, 4)), "cut 28x30x4 down with crop to=28x28"),
         ("add", ((9, 4), (5, 4)), "bring 9x4 to 5x4, for instance with conv 4 1 stride=2"),
         ("concat", ((64, 64, 512), (56, 56, 512)), "cut 64x64x512 down with crop to=56x56"),
         ("concat", ((28, 28, 64), (56, 56, 32)),
