@@ -21,8 +21,8 @@ from cnnspec.syntax.slips import diagnose
 from cnnspec.syntax.tree import Comment, Spec
 from cnnspec.text import Source
 
-LONGEST: Final = 250_000
-"""Characters of a spec: some 20,000 layers, read in about a second."""
+LONGEST: Final = 200_000
+"""Characters of a spec: some 15,000 layers, read in about a second."""
 MOST_ERRORS: Final = 20
 _PATIENCE: Final = 250_000
 """Characters read again and again while mending, about a second's worth."""
@@ -86,7 +86,7 @@ def _read(source: Source) -> tuple[Spec, tuple[Diagnostic, ...]]:
         except UnexpectedInput as error:
             mistake = diagnose(error, source, text)
             found.add(mistake)
-            text = mended(text, error, mistake.code)
+            text = mended(text, error, mistake)
     found.extend(builder.problems)
     return _with_comments(spec, source), found.sorted()
 

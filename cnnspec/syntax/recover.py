@@ -12,6 +12,8 @@ from typing import Final
 
 from lark import UnexpectedInput, UnexpectedToken
 
+from cnnspec.diagnostics import Diagnostic
+
 _MARKS: Final = re.compile(r'"[^"\n]*"|#[^\n]*|->|[\n;{}|]')
 """What stands between statements; strings and comments are matched to be passed over."""
 
@@ -44,7 +46,7 @@ def marks(text: str) -> list[Mark]:
     return [Mark(m[0], m.start()) for m in _MARKS.finditer(text) if m[0][0] not in '"#']
 
 
-def mended(text: str, error: UnexpectedInput, code: str) -> str:
+def mended(text: str, error: UnexpectedInput, mistake: Diagnostic) -> str:
     """The text without what could not be read, so that the next complaint is about something else.
 
     Some mistakes need only a sign put in or taken out; otherwise the statement goes.
@@ -53,16 +55,24 @@ def mended(text: str, error: UnexpectedInput, code: str) -> str:
     unclosed = open_braces(found)
     if at >= len(text.rstrip()) and unclosed:
         return text + "\n" + "}" * len(unclosed)
+    span = mistake.span
+    if span is not None and mistake.code in _INSTEAD:
+        return text[: span.start] + _INSTEAD[mistake.code] + text[span.end :]
     at = _skip_space(text, at)
-    if code in _ONE_SIGN:
-        return text[:at] + _ONE_SIGN[code] + text[at + 1 :]
-    if code == "branch-without-bar" and text[at - 1].isspace():
+    if mistake.code == "branch-without-bar" and text[at - 1].isspace():
         return text[: at - 1] + "|" + text[at:]
-    return _blank(text, *_region(text, at, found))
+    shorter = _blank(text, *_region(text, at, found))
+    return shorter if shorter != text else _blank(text, len(text[:at].rstrip()) - 1, at)
 
 
-_ONE_SIGN: Final = {"stray-brace": " ", "bar-outside-merge": ";", "stray-parenthesis": " "}
-"""What is put in the place of the sign that was the mistake."""
+_INSTEAD: Final = {
+    "stray-brace": " ",
+    "stray-parenthesis": " ",
+    "bar-outside-merge": ";",
+    "dangling-arrow": "  ",
+    "arrow-in-recipe": "; ",
+}
+"""What is put in the place of the sign that is the mistake: as many characters."""
 
 
 def open_braces(found: list[Mark]) -> list[Mark]:

@@ -88,7 +88,7 @@ def _missing_operand(scene: Scene) -> Diagnostic | None:
 
 def _parenthesis(scene: Scene) -> Diagnostic | None:
     if scene.kind == "RPAR" and scene.said.count("(") <= scene.said.count(")"):
-        return scene.fault("stray-parenthesis", "this parenthesis was never opened", scene.here)
+        return scene.fault("stray-parenthesis", "this parenthesis was never opened", scene.here, "remove it")
     if scene.said.count("(") <= scene.said.count(")"):
         return None
     if not scene.ended and scene.kind not in ("LBRACE", *VALUES):
@@ -174,7 +174,7 @@ def _arrow_in_recipe(scene: Scene) -> Diagnostic | None:
     if scene.kind != "_ARROW":
         return None
     help = "put each on a line of its own, or `;` between them"
-    return scene.fault("dangling-arrow", "nothing flows between the sentences of `train`", scene.here, help)
+    return scene.fault("arrow-in-recipe", "nothing flows between the sentences of `train`", scene.here, help)
 
 
 def _character(scene: Scene) -> Diagnostic | None:

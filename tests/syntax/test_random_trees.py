@@ -13,7 +13,7 @@ from cnnspec.text import Source
 
 
 @given(specs)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_specs_print_and_parse_to_themselves(spec: tree.Spec) -> None:
     text = write(spec)
     again = parse(Source("printed", text))
@@ -22,7 +22,7 @@ def test_specs_print_and_parse_to_themselves(spec: tree.Spec) -> None:
 
 
 @given(expressions)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_expressions_print_and_parse_to_themselves(expression: tree.Expression) -> None:
     (let,) = parse(Source("printed", f"let it = {write(expression)}")).statements
     assert isinstance(let, tree.Let)
