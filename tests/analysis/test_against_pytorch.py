@@ -1,0 +1,199 @@
+"""Random networks agree with PyTorch: shapes, parameters, buffers, and its own flop counter."""
+
+from __future__ import annotations
+
+from math import prod
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import cnnspec
+from cnnspec.diagnostics import SpecError
+
+pytestmark = pytest.mark.torch
+
+
+@pytest.fixture(scope="module")
+def torch():
+    return pytest.importorskip("torch")
+
+
+numbers = st.integers
+
+
+def conv(draw):
+    kernel, stride, padding = draw(numbers(1, 5)), draw(numbers(1, 3)), draw(numbers(0, 2))
+    dilation, bias, groups = draw(numbers(1, 2)), draw(st.booleans()), draw(st.sampled_from([1, 1, 2, 4]))
+    filters = groups * draw(numbers(1, 5))
+    text = (
+        f"conv {filters} {kernel} stride={stride} padding={padding} dilation={dilation} groups={groups} "
+        f"bias={'yes' if bias else 'no'}"
+    )
+    return text, lambda nn, c: nn.Conv2d(c, filters, kernel, stride, padding, dilation, groups, bias)
+
+
+def depthwise(draw):
+    kernel, stride, multiplier = draw(numbers(1, 4)), draw(numbers(1, 2)), draw(numbers(1, 3))
+    text = f"depthwise {kernel} stride={stride} multiplier={multiplier}"
+    return text, lambda nn, c: nn.Conv2d(c, c * multiplier, kernel, stride, groups=c)
+
+
+def upconv(draw):
+    kernel, stride, filters = draw(numbers(1, 4)), draw(numbers(1, 3)), 2 * draw(numbers(1, 3))
+    groups, dilation, extra = draw(st.sampled_from([1, 2])), draw(numbers(1, 2)), draw(numbers(0, 1))
+    extra = min(extra, max(stride, dilation) - 1)
+    options = f"stride={stride} groups={groups} dilation={dilation} output_padding={extra}"
+    text = f"upconv {filters} {kernel} {options}"
+    return text, lambda nn, c: nn.ConvTranspose2d(
+        c, filters, kernel, stride, output_padding=extra, groups=groups, dilation=dilation
+    )
+
+
+def pool(draw):
+    word, kernel = draw(st.sampled_from(["maxpool", "avgpool"])), draw(numbers(1, 3))
+    stride, ceil = draw(numbers(1, 3)), draw(st.booleans())
+    padding = draw(numbers(0, kernel // 2))
+    text = f"{word} {kernel} stride={stride} padding={padding} rounding={'ceil' if ceil else 'floor'}"
+    kind = "MaxPool2d" if word == "maxpool" else "AvgPool2d"
+    return text, lambda nn, c: getattr(nn, kind)(kernel, stride, padding, ceil_mode=ceil)
+
+
+def simple(draw):
+    return draw(
+        st.sampled_from(
+            [
+                ("batchnorm", lambda nn, c: nn.BatchNorm2d(c)),
+                ("relu", lambda nn, c: nn.ReLU()),
+                ("prelu", lambda nn, c: nn.PReLU(c)),
+                ("dropout", lambda nn, c: nn.Dropout()),
+                ("groupnorm 1", lambda nn, c: nn.GroupNorm(1, c)),
+                ("upsample 2", lambda nn, c: nn.Upsample(scale_factor=2)),
+                ("pad 1", lambda nn, c: nn.ZeroPad2d(1)),
+            ]
+        )
+    )
+
+
+def branched(draw):
+    """Two convolutions side by side, added or joined with what came in."""
+    word, kernel = draw(st.sampled_from(["add", "concat"])), draw(st.sampled_from([1, 3, 5]))
+    text = f"{word} {{ | conv {{C}} {kernel} padding={kernel // 2} -> relu | conv {{C}} 1x1 bias=no | }}"
+    return text, lambda nn, c: side_by_side(nn, word, c, kernel)
+
+
+def side_by_side(nn, word, channels, kernel):
+    import torch
+
+    class SideBySide(nn.Module):
+        def __init__(self):
+            super().__init__()
+            wide = nn.Conv2d(channels, channels, kernel, padding=kernel // 2)
+            self.paths = nn.ModuleList(
+                [nn.Sequential(wide, nn.ReLU()), nn.Conv2d(channels, channels, 1, bias=False)]
+            )
+
+        def forward(self, x):
+            one, two = (path(x) for path in self.paths)
+            return one + two + x if word == "add" else torch.cat([one, two, x], 1)
+
+    return SideBySide()
+
+
+@st.composite
+def steps(draw):
+    kind = draw(st.sampled_from([conv, conv, depthwise, upconv, pool, simple, branched]))
+    return kind(draw)
+
+
+def agrees(torch, drawn, height, width, channels, units):
+    """Builds both step by step, so that a step that does not fit is left out of both."""
+    from torch.utils.flop_counter import FlopCounterMode
+
+    text, modules, shape = f"input {height}x{width}x{channels}", [], (height, width, channels)
+    for step, build in drawn:
+        longer = f"{text}; {step.replace('{C}', str(shape[-1]))}"
+        try:
+            shape = cnnspec.parse(longer).output
+        except SpecError:
+            continue
+        if prod(shape) > 2**18:
+            break
+        before = cnnspec.parse(text).output[-1]
+        text, modules = longer, [*modules, build(torch.nn, before)]
+    network = cnnspec.parse(f"{text}; flatten; dense {units}")
+    modules += [torch.nn.Flatten(), torch.nn.Linear(prod(shape), units)]
+    model = torch.nn.Sequential(*modules).to("meta").eval()
+    with FlopCounterMode(display=False) as counter:
+        out = model[:-2](torch.empty(1, channels, height, width, device="meta"))
+        model[-2:](out)
+    totals = cnnspec.analyze(network).totals
+    assert (1, shape[-1], *shape[:-1]) == tuple(out.shape)
+    assert sum(weights.numel() for weights in model.parameters()) == totals.params
+    assert sum(b.numel() for name, b in model.named_buffers() if "num_batches" not in name) == totals.buffers
+    assert counter.get_total_flops() == 2 * totals.multiplies
+
+
+RANDOM = {
+    "drawn": st.lists(steps(), min_size=1, max_size=8),
+    "height": numbers(5, 40), "width": numbers(5, 40),
+    "channels": st.sampled_from([1, 2, 3, 4, 8]), "units": numbers(1, 20),
+}  # fmt: skip
+HEALTH = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large]
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=HEALTH)
+@given(**RANDOM)
+def test_two_hundred_random_networks(torch, drawn, height, width, channels, units):
+    agrees(torch, drawn, height, width, channels, units)
+
+
+@pytest.mark.slow
+@settings(max_examples=2000, deadline=None, suppress_health_check=HEALTH)
+@given(**RANDOM)
+def test_two_thousand_random_networks(torch, drawn, height, width, channels, units):
+    agrees(torch, drawn, height, width, channels, units)
+
+
+def seen_by_gradient(torch, network, model, place):
+    """Rows and columns whose gradient is not zero when all weights are positive."""
+    rows, columns, channels = network.input
+    image = torch.ones(1, channels, rows, columns, dtype=torch.float64, requires_grad=True)
+    with torch.no_grad():
+        for weights in model.parameters():
+            weights.fill_(1.0)
+    model.double()(image)[0, :, place[0], place[1]].sum().backward()
+    grid = image.grad[0].sum(0) != 0
+    return tuple(tuple(torch.nonzero(grid.any(axis)).flatten().tolist()) for axis in (1, 0))
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=HEALTH)
+@given(
+    data=st.data(),
+    drawn=st.lists(steps(), min_size=1, max_size=5),
+    height=numbers(9, 20),
+    width=numbers(9, 20),
+)
+def test_the_field_is_where_the_gradient_is(torch, data, drawn, height, width):
+    """One unit's gradient reaches exactly the rows and columns that ``field`` names."""
+    from cnnspec.analysis.field import field
+
+    text, modules = f"input {height}x{width}x2", []
+    for step, build in drawn:
+        if step.startswith(("maxpool", "groupnorm", "dropout")):
+            continue
+        before = cnnspec.parse(text).output[-1]
+        longer = f"{text}; {step.replace('{C}', str(before))}"
+        try:
+            if prod(cnnspec.parse(longer).output) > 2**16:
+                break
+        except SpecError:
+            continue
+        text, modules = longer, [*modules, build(torch.nn, before)]
+    if not modules:
+        return
+    network, model = cnnspec.parse(text), torch.nn.Sequential(*modules).eval()
+    place = tuple(data.draw(numbers(0, size - 1)) for size in network.output[:2])
+    found = field(network, network.nodes[-1].name, place).pixels
+    if all(found):
+        assert found == seen_by_gradient(torch, network, model, place)
