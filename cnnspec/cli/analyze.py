@@ -71,7 +71,9 @@ def report_faults(reading: Reading, analysis: Analysis | None) -> None:
     show(item for item in found if item.severity is not Severity.NOTE)
     notes = sum(item.severity is Severity.NOTE for item in found)
     if notes and not reading.failed:
-        stderr_console().print(f"{notes} note{'s' if notes > 1 else ''}: cnnspec check shows them")
+        stderr_console().print(
+            f"{notes} note{'s' if notes > 1 else ''}: cnnspec check shows {'them' if notes > 1 else 'it'}"
+        )
 
 
 def _page(

@@ -23,6 +23,7 @@ FORMATS = ("text", "markdown", "latex", "json")
 @click.argument("layer", required=False)
 @click.option("--about", type=click.Choice(TOPICS), multiple=True, help="This alone; may be given again.")
 @click.option("--as-dense", is_flag=True, help="Also what the same map would cost fully connected.")
+@click.option("--fold/--no-fold", default=True, help="Tell equal repeats once (the default), or all.")
 @click.option("--format", "form", type=click.Choice(FORMATS), default="text", help="What to print.")
 @click.option(
     "--batch", type=click.IntRange(1, 1_000_000_000), default=1, metavar="N", help="Samples in a batch."
@@ -30,7 +31,7 @@ FORMATS = ("text", "markdown", "latex", "json")
 @click.option("--exclude-padding", is_flag=True, help="Count only taps on real pixels.")
 def command(
     spec: str | None, layer: str | None, inline: str | None, about: tuple[str, ...], as_dense: bool,
-    form: str, batch: int, exclude_padding: bool,
+    fold: bool, form: str, batch: int, exclude_padding: bool,
 ) -> int:  # fmt: skip
     """Every number with its working: the law, the numbers in, the result.
 
@@ -39,17 +40,16 @@ def command(
     spec, layer = shift(spec, inline, layer)
     reading = read(spec, inline)
     analysis = analysis_of(reading, batch=batch, exclude_padding=exclude_padding)
-    if analysis is not None:
+    if analysis is not None and not (reading.failed and layer and not _named(analysis, layer)):
         rows = rows_of(analysis, layer) if layer else analysis.rows
-        stdout_console().print(_page(analysis, rows, about, as_dense, form))
+        stdout_console().print(_page(analysis, rows, about, as_dense, fold and not layer, form))
     report_faults(reading, None)
     return 1 if reading.failed else 0
 
 
 def rows_of(analysis: Analysis, name: str) -> tuple[Row, ...]:
-    """The layer of this name, those inside the block of this name, or the one whose name ends so."""
-    found = tuple(row for row in analysis.rows if row.name == name or row.name.startswith(f"{name}."))
-    found = found or tuple(row for row in analysis.rows if row.name.endswith(f".{name}"))
+    """The layer of this name, those inside the block of this name, or the ones whose names end so."""
+    found = _named(analysis, name)
     if not found:
         guess = nearest(name, [row.name for row in analysis.rows])
         hint = f'did you mean "{guess}"?' if guess else f"there are {_some(analysis)}"
@@ -57,24 +57,29 @@ def rows_of(analysis: Analysis, name: str) -> tuple[Row, ...]:
     return found
 
 
+def _named(analysis: Analysis, name: str) -> tuple[Row, ...]:
+    found = tuple(row for row in analysis.rows if row.name == name or row.name.startswith(f"{name}."))
+    return found or tuple(row for row in analysis.rows if row.name.endswith(f".{name}"))
+
+
 def _some(analysis: Analysis) -> str:
     names = [row.name for row in analysis.rows]
     return ", ".join(names[:8]) + (", …" if len(names) > 8 else "")
 
 
-def _page(analysis: Analysis, rows: tuple[Row, ...], about: tuple[str, ...], dense: bool, form: str) -> str:
-    if form == "text":
-        from cnnspec.views import explain
-        from cnnspec.views.paint import Paper
+def _page(
+    analysis: Analysis, rows: tuple[Row, ...], about: tuple[str, ...], dense: bool, fold: bool, form: str
+) -> str:
+    from cnnspec.views import explain_pages as pages
 
-        console = stdout_console()
-        paper = Paper(console.width, console.color, console.unicode)
-        return explain.render(analysis, rows, about, dense=dense, paper=paper)
-    from cnnspec.views import explain_pages
+    if form == "json":
+        return pages.as_json(analysis, rows, about, dense=dense)
+    if form != "text":
+        written = pages.as_markdown if form == "markdown" else pages.as_latex
+        return written(analysis, rows, about, dense=dense, folded=fold)
+    from cnnspec.views import explain
+    from cnnspec.views.paint import Paper
 
-    pages = {
-        "markdown": explain_pages.as_markdown,
-        "latex": explain_pages.as_latex,
-        "json": explain_pages.as_json,
-    }
-    return pages[form](analysis, rows, about, dense=dense)
+    console = stdout_console()
+    paper = Paper(console.width, console.color, console.unicode)
+    return explain.render(analysis, rows, about, dense=dense, folded=fold, paper=paper)

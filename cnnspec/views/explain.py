@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from cnnspec.analysis.explain import TOPICS, AsDense, Explanation, Step, as_dense, explain
+from cnnspec.analysis.fold import Repeated
 from cnnspec.formula import Formula, Symbol
 from cnnspec.layers.base import show
+from cnnspec.views.outline import repeated
 from cnnspec.views.paint import PLAIN, Paper, width_of, wrap
 from cnnspec.views.words import sentence
 
@@ -61,6 +63,8 @@ class Passage:
     entries: tuple[Entry, ...]
     symbols: tuple[Symbol, ...]
     dense: AsDense | None = None
+    times: str = ""
+    """Said before it where it begins a stretch of several equal ones."""
 
 
 def passages(
@@ -70,14 +74,18 @@ def passages(
     *,
     dense: bool = False,
     brief: bool = True,
+    folded: bool = False,
 ) -> Iterator[Passage]:
     """What is to be said of each row ``about`` these topics; without any, of all.
 
     ``brief`` leaves out what nobody asked for: zeros, and for several layers
-    memory and the parts of sums.
+    memory and the parts of sums. ``folded`` tells equal repeats once.
     """
+    repeats, hidden = repeated(analysis.network) if folded else ({}, frozenset())
     topics = tuple(about) or (USUAL if brief and len(rows) > 1 else tuple(TOPICS))
     for row in rows:
+        if row.node.index in hidden:
+            continue
         told = [explain(analysis, row.name, topic) for topic in topics]
         entries = [entry for one in told for entry in _entries(one, row)]
         if brief and not about:
@@ -86,7 +94,15 @@ def passages(
         fully = as_dense(analysis, row.name) if dense else None
         if fully:
             symbols += [*fully.weights.symbols(), *fully.operations.symbols()]
-        yield Passage(row, tuple(entries), tuple(symbols), fully)
+        times = _times(repeats[row.node.index]) if row.node.index in repeats else ""
+        yield Passage(row, tuple(entries), tuple(symbols), fully, times)
+
+
+def _times(segment: Repeated) -> str:
+    """``×3: conv2 to relu3, told once``."""
+    first = segment.turns[0]
+    what = first[0].name if len(first) == 1 else f"{first[0].name} to {first[-1].name}"
+    return f"×{segment.times}: {what}; the others are equal but for what they see of the input"
 
 
 def _entries(told: Explanation, row: Row) -> list[Entry]:
@@ -159,12 +175,15 @@ def render(
     about: Sequence[str] = (),
     *,
     dense: bool = False,
+    folded: bool = False,
     paper: Paper = PLAIN,
 ) -> str:
     """The passages one under the other, sums of what adds up, and the legend."""
-    found = list(passages(analysis, rows, about, dense=dense))
+    found = list(passages(analysis, rows, about, dense=dense, folded=folded))
     lines: list[str] = []
     for passage in found:
+        if passage.times:
+            lines += [paper.paint(line, "dim") for line in wrap(paper.text(passage.times), paper.width, "  ")]
         lines += [*_passage(passage, paper), ""]
     lines += _totals(rows, about, paper)
     return "\n".join((*lines, *_legend(legend(found), paper))).rstrip("\n") + "\n"
@@ -173,13 +192,22 @@ def render(
 def _passage(passage: Passage, paper: Paper) -> list[str]:
     row = passage.row
     inputs = " and ".join(map(show, row.inputs))
-    head = paper.text(f"{sentence(row.node.layer)}   {inputs} → {show(row.output)}")
-    lines = [f"{paper.paint(row.name, 'bold', str(row.node.layer.family))}   {head}"]
+    words = [row.name, paper.text(sentence(row.node.layer)), paper.text(f"{inputs} → {show(row.output)}")]
+    lines = _heading(words, str(row.node.layer.family), paper)
     lines += _board(passage.entries, paper)
     if passage.dense:
         lines += ["", f"  {paper.paint(DENSE, 'dim')}"]
         lines += _board(dense_entries(passage.dense), paper)
     return lines
+
+
+def _heading(words: Sequence[str], family: str, paper: Paper) -> list[str]:
+    """Name, operation and shapes on one line where they fit, else each on its own."""
+    name, *rest = words
+    name = paper.paint(name, "bold", family)
+    if width_of("   ".join(words)) <= paper.width:
+        return ["   ".join((name, *rest))]
+    return [name, *(f"  {line}" for word in rest for line in wrap(word, paper.width - 2, "  "))]
 
 
 def _board(entries: Sequence[Entry], paper: Paper) -> list[str]:

@@ -28,14 +28,20 @@ def equation(law: Formula) -> str:
 
 
 def as_markdown(
-    analysis: Analysis, rows: Sequence[Row], about: Sequence[str] = (), *, dense: bool = False
+    analysis: Analysis,
+    rows: Sequence[Row],
+    about: Sequence[str] = (),
+    *,
+    dense: bool = False,
+    folded: bool = False,
 ) -> str:
     """A heading a layer and a list of equations in ``$…$``, as GitHub and notebooks typeset them."""
-    found = list(passages(analysis, rows, about, dense=dense))
+    found = list(passages(analysis, rows, about, dense=dense, folded=folded))
     lines: list[str] = []
     for passage in found:
         row = passage.row
         inputs = " and ".join(map(show, row.inputs))
+        lines += [markdown.escape(passage.times), ""] if passage.times else []
         lines += [f"### {markdown.escape(row.name)}: `{sentence(row.node.layer)}`", ""]
         lines += [f"{inputs} → {show(row.output)}", ""]
         lines += [_bullet(entry) for entry in said(passage)]
@@ -62,13 +68,19 @@ def said(passage: Passage) -> tuple[Entry, ...]:
 
 
 def as_latex(
-    analysis: Analysis, rows: Sequence[Row], about: Sequence[str] = (), *, dense: bool = False
+    analysis: Analysis,
+    rows: Sequence[Row],
+    about: Sequence[str] = (),
+    *,
+    dense: bool = False,
+    folded: bool = False,
 ) -> str:
     """A paragraph a layer with its equations aligned; it needs ``\\usepackage{amsmath}``."""
-    found = list(passages(analysis, rows, about, dense=dense))
+    found = list(passages(analysis, rows, about, dense=dense, folded=folded))
     lines = ["% needs \\usepackage{amsmath}"]
     for passage in found:
         row = passage.row
+        lines += [f"{latex.escape(passage.times)}."] if passage.times else []
         lines.append(
             rf"\paragraph{{{latex.escape(row.name)}}} \texttt{{{latex.escape(sentence(row.node.layer))}}}"
         )

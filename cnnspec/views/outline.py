@@ -144,3 +144,18 @@ def _meeting(one: int, other: int, above: list[int], depth: list[int]) -> int:
             one, other = other, one
         one = above[one]
     return one
+
+
+def repeated(network: Network) -> tuple[dict[int, Repeated], frozenset[int]]:
+    """Folded stretches by the index of their first node, and the nodes of all turns but the first."""
+    found: dict[int, Repeated] = {}
+    hidden: set[int] = set()
+    queue: list[Segment] = list(fold(network))
+    while queue:
+        segment = queue.pop()
+        if isinstance(segment, Repeated):
+            found.setdefault(segment.turns[0][0].index, segment)
+            hidden.update(node.index for turn in segment.turns[1:] for node in turn)
+        if not isinstance(segment, Leaf):
+            queue.extend(segment.segments)
+    return found, frozenset(hidden)

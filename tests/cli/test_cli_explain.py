@@ -81,3 +81,14 @@ def test_what_is_known_of_a_broken_spec_is_explained(capsys: pytest.CaptureFixtu
     streams = capsys.readouterr()
     assert "2·(3·3·1) + 2 = 20" in streams.out
     assert "window-larger-than-input" in streams.err
+
+
+def test_a_layer_beyond_the_failure_leaves_the_word_to_the_fault(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["explain", "-e", "input 9x9x1; conv 2 3x3; conv 4 20x20; relu", "relu1"]) == 1
+    assert "window-larger-than-input" in capsys.readouterr().err
+
+
+def test_repeats_are_told_once_unless_all_are_wanted(capsys: pytest.CaptureFixture[str]) -> None:
+    spec = ["-e", "input 8; repeat 3 { dense 8 }", "--about", "params"]
+    assert printed(spec, capsys).count("8·8 + 8 = 72") == 1
+    assert printed([*spec, "--no-fold"], capsys).count("8·8 + 8 = 72") == 3

@@ -98,8 +98,8 @@ def test_the_dense_matrix_of_the_lecture() -> None:
 @pytest.mark.parametrize("text", [LENET, BRANCHES])
 def test_long_workings_break_at_their_sides(text: str, width: int) -> None:
     page = board(text, paper=Paper(width))
-    head = [line for line in page.splitlines() if width_of(line) > width and " → " not in line]
-    assert [line for line in head if len(line.split()) > 3] == []
+    too_wide = [line for line in page.splitlines() if width_of(line) > width]
+    assert [line for line in too_wide if len(line.split()) > 2] == []
     assert "= 61,706" in board(LENET, paper=Paper(width)).replace("\n", " ")
 
 
@@ -137,3 +137,22 @@ def test_json_holds_every_step_with_its_number() -> None:
     ]
     assert sum(sums) == 61706
     assert document["symbols"]["k_h"] == "kernel height"
+
+
+def test_equal_repeats_are_told_once_and_summed_whole() -> None:
+    analysis = analysis_of(BRANCHES)
+    page = explain.render(analysis, analysis.rows, folded=True)
+    assert "×3: residual1.conv1 to residual1.relu2; the others are equal" in page
+    assert "residual2" not in page
+    assert page.count("residual1.conv1 ") == 2
+    whole = explain.render(analysis, analysis.rows)
+    assert "residual3.conv2" in whole
+    assert page.split("all layers")[1].split("where")[0] == whole.split("all layers")[1].split("where")[0]
+    assert "15,178" in page
+
+
+def test_pages_fold_too() -> None:
+    analysis = analysis_of(BRANCHES)
+    for write in (explain_pages.as_markdown, explain_pages.as_latex):
+        assert "residual2" not in write(analysis, analysis.rows, folded=True)
+        assert "residual2" in write(analysis, analysis.rows)
