@@ -30,11 +30,10 @@ dense 10 -> softmax ->
 }
 """
 
-PIECES = [
-    *["{", "}", "|", "(", ")", "=", ";", "#", "?", "-", "*", ",", ":", "<", '"', "\n", "\t", "\r", "\x00", "é", "漢", "∞", "x"], " ",
-    *["->", "==", "=>", "//", "5x5", "3", "0.5", "1e9", "a=", "b:", "conv", "relu", "add", "else", "if", "let", "and", "not"],
-    *["repeat", "network", "input", "train", "head", "use", "from", "block", "expect"],
-]  # fmt: skip
+SIGNS = list('{}|()=;#?-*,:<"\n\t\r\x00 é漢∞x')
+WORDS = """-> == => // 5x5 3 0.5 1e9 a= b: conv relu add else if let and not
+    repeat network input train head use from block expect"""
+PIECES = [*SIGNS, *WORDS.split()]
 
 
 def read(text: str) -> tuple[list[str], list[tuple[int, str]]]:
