@@ -283,3 +283,8 @@ def test_logits_become_probabilities(model_of, data):
 def test_a_set_smaller_than_a_batch_is_one_step(model_of, data):
     small = data.limited(train=5)
     assert [1, 2] == [row.step for row in model_of("epochs 2").fit(small).rows]
+
+
+def test_weights_begin_as_the_recipe_says(model_of):
+    assert not model_of("initial zeros").weights["dense1.weight"].any()
+    assert model_of("initial he").weights["dense1.weight"].any()

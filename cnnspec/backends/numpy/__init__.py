@@ -10,7 +10,12 @@ if TYPE_CHECKING:
 
 
 def build(network: Network, *, seed: int = 0, **options: Any) -> Model:
-    """A model of the network with fresh weights; ``dtype``, ``initial`` and ``reference`` are options."""
+    """A model of the network with fresh weights; ``dtype``, ``initial`` and ``reference`` are options.
+
+    Weights begin as the recipe of the network says, unless ``initial`` is given.
+    """
     from cnnspec.backends.numpy.model import Model
 
+    if network.recipe is not None:
+        options.setdefault("initial", network.recipe.initial)
     return Model(network, seed=seed, **options)
