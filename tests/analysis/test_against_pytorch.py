@@ -114,13 +114,12 @@ def agrees(torch, drawn, height, width, channels, units):
     for step, build in drawn:
         longer = f"{text}; {step.replace('{C}', str(shape[-1]))}"
         try:
-            shape = cnnspec.parse(longer).output
+            output = cnnspec.parse(longer).output
         except SpecError:
             continue
-        if prod(shape) > 2**18:
+        if prod(output) > 2**18:
             break
-        before = cnnspec.parse(text).output[-1]
-        text, modules = longer, [*modules, build(torch.nn, before)]
+        text, modules, shape = longer, [*modules, build(torch.nn, shape[-1])], output
     network = cnnspec.parse(f"{text}; flatten; dense {units}")
     modules += [torch.nn.Flatten(), torch.nn.Linear(prod(shape), units)]
     model = torch.nn.Sequential(*modules).to("meta").eval()
