@@ -97,6 +97,13 @@ def read_recipe(train: tree.Train, evaluate: Evaluate) -> tuple[Recipe | None, t
         else:
             first[setting.word] = setting
             values[setting.word] = _Sentence(setting, evaluate, found).read()
+    if "classweights" in first and isinstance(values.get("loss"), MeanSquaredError):
+        found.add(
+            Diagnostic(
+                "wrong-setting", "classweights must go with loss crossentropy. Received: loss mse",
+                first["classweights"].span, labels=(Label(first["loss"].span, "the loss"),),
+            )
+        )  # fmt: skip
     if found.has_errors:
         return None, found.sorted()
     return Recipe.model_validate(values), found.sorted()
@@ -183,7 +190,7 @@ class _Sentence:
 
     def _refuse(self, name: str, message: str, value: object, context: dict[str, Any]) -> None:
         what = name if name == self.setting.word else f"{self.setting.word} {name}"
-        must = message.replace("Input should be", "must be").replace("'", "")
+        must = message.removeprefix("Value error, ").replace("Input should be", "must be").replace("'", "")
         must = must.replace("a valid integer", "a whole number").replace("valid ", "")
         meant = nearest(value, _quoted(context), CHOICE_SYNONYMS) if isinstance(value, str) else None
         span = self.places.get(name, self.setting.span)

@@ -18,6 +18,7 @@ from pydantic import (
     NonNegativeInt,
     PositiveFloat,
     PositiveInt,
+    model_validator,
 )
 
 from cnnspec.layers.initial import Initial
@@ -47,6 +48,12 @@ class Data(Setting):
     validation: Share = Field(default=0.0, description="share of the training samples kept for validation")
     test: Share = Field(default=0.2, description="share kept for testing where the files hold no test part")
     resize: bool = Field(default=False, description="resize the images to the network's input")
+
+    @model_validator(mode="after")
+    def _files_have_a_path(self) -> Data:
+        if self.name in ("idx", "npz", "images", "csv") and self.path is None:
+            raise ValueError(f'must say where its files are: data {self.name} "path"')
+        return self
 
 
 class Sgd(Setting):
@@ -167,6 +174,12 @@ class Normalise(Setting):
     std: PositiveFloat | tuple[PositiveFloat, ...] = Field(
         default=1.0, description="divided by; one number, or one a channel"
     )
+
+    @model_validator(mode="after")
+    def _one_way_only(self) -> Normalise:
+        if self.kind != "unit" and {"mean", "std"} & self.model_fields_set:
+            raise ValueError(f"must be {self.kind} or have mean and std, not both")
+        return self
 
 
 class Augment(Setting):

@@ -52,6 +52,8 @@ def fit(
     ``save_steps`` asks for a checkpoint every so many steps. Raises SpecError
     when the data do not fit, or the loss leaves the numbers.
     """
+    if {"seed", "initial"} & changes.keys():
+        raise TypeError("seed and initial shape the weights: give them to network.build")
     recipe = (recipe or model.network.recipe or Recipe()).changed(**changes)
     trainer = Trainer(model, fit_data(model, _dataset(data), recipe.data.resize), recipe, _Watched(watch))
     home = _Home(trainer, Path(folder), save_steps) if folder is not None else None

@@ -68,6 +68,11 @@ def test_changes_override_the_recipe(model_of, data):
     assert [0.5] == [row.rate for row in history.rows]
 
 
+def test_a_seed_belongs_to_the_building_of_the_weights(model_of, data):
+    with pytest.raises(TypeError, match="give them to network"):
+        model_of().fit(data, seed=3)
+
+
 def test_the_order_is_a_permutation_and_every_sample_is_seen(model_of, data):
     seen = []
 

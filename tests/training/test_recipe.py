@@ -5,7 +5,7 @@ import pytest
 from cnnspec.backends.numpy.initializers import INITIALIZERS, SYNONYMS
 from cnnspec.diagnostics import Diagnostic
 from cnnspec.network.recipe import SETTINGS, Recipe, read_recipe
-from cnnspec.network.settings import AdamW, Data, Initial, OneCycle, Sgd, Step, Stop
+from cnnspec.network.settings import AdamW, CrossEntropy, Data, Initial, OneCycle, Sgd, Step, Stop
 from cnnspec.network.values import Word, evaluate
 from cnnspec.syntax import tree
 from cnnspec.syntax.parse import parse
@@ -39,7 +39,7 @@ def test_an_empty_recipe_is_the_default():
 def test_every_sentence_is_read():
     recipe = good(
         "data fashion_mnist validation=0.1; optimizer sgd rate=0.05 momentum=0.9 nesterov=yes decay=5e-4;"
-        "schedule step every=2 factor=0.1 warmup=0.5; batch 32*2; epochs 7; seed 3; loss mse; initial glorot;"
+        "schedule step every=2 factor=0.1 warmup=0.5; batch 32*2; epochs 7; seed 3; initial glorot; loss crossentropy smoothing=0.1;"
         "normalise mean=0.1307 std=(0.3, 0.2); augment shift=2 rotate=10; classweights balanced; clip 1;"
         "stop patience=2"
     )
@@ -47,7 +47,7 @@ def test_every_sentence_is_read():
     assert Sgd(rate=0.05, momentum=0.9, nesterov=True, decay=5e-4) == recipe.optimizer
     assert Step(every=2, factor=0.1, warmup=0.5) == recipe.schedule
     assert (64, 7, 3, 1.0) == (recipe.batch, recipe.epochs, recipe.seed, recipe.clip)
-    assert "mse" == recipe.loss.kind
+    assert CrossEntropy(smoothing=0.1) == recipe.loss
     assert ("glorot", "balanced") == (recipe.initial, recipe.classweights)
     assert (0.1307, (0.3, 0.2)) == (recipe.normalise.mean, recipe.normalise.std)
     assert Stop(patience=2) == recipe.stop
@@ -93,6 +93,11 @@ def test_a_hyphen_is_as_good_as_an_underscore():
         ("optimizer sgd 0.1", "wrong-setting", "0.1", "optimizer cannot take the value 0.1", None),
         ("initial galrot", "wrong-setting", "galrot", None, "did you mean glorot?"),
         ("data mnits", "wrong-setting", "mnits", None, "did you mean mnist?"),
+        ("data images", "wrong-setting", "data images",
+         "data must say where its files are: data images \"path\". Received: data images", None),
+        ("normalise standard mean=1", "wrong-setting", "normalise standard mean=1", None, None),
+        ("loss mse; classweights balanced", "wrong-setting", "classweights balanced",
+         "classweights must go with loss crossentropy. Received: loss mse", None),
         ("batch 1 // 0", "division-by-zero", "1 // 0", None, None),
     ],
 )  # fmt: skip
