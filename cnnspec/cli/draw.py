@@ -13,6 +13,8 @@ from cnnspec.diagnostics import Diagnostic, Severity, nearest
 
 if TYPE_CHECKING:
     from cnnspec.network.elaborate import Elaborated
+    from cnnspec.network.graph import Network
+    from cnnspec.views.pictures.planning import Choices
     from cnnspec.views.svg import Look
 
 FORMATS: Final = ("svg", "png", "pdf", "dot")
@@ -80,8 +82,21 @@ def command(
     look = Look(style, theme, direction.upper(), columns, engine, scale, choices)
     show(found.diagnostics)
     _write(target, _made(found, name, target, chosen, look))
+    if style == "graph" and found.network is not None:
+        _tell_if_large(found.network, choices)
     if any(item.severity is Severity.ERROR for item in found.diagnostics):
         raise click.exceptions.Exit(1)
+
+
+def _tell_if_large(network: Network, choices: Choices) -> None:
+    """How to get a smaller picture, where this one is too large for a page."""
+    from cnnspec.views.pictures.planning import plan_of
+
+    cards = len(plan_of(network, choices).cards)
+    if cards > MANY_CARDS:
+        ways = ["--fold draws equal turns once"] if not choices.fold else []
+        ways.append(f"--depth {max(0, (choices.depth or 2) - 1)} draws inner blocks as one card each")
+        stderr_console().print(f"{cards} cards: {'; '.join(ways)}")
 
 
 def _stem(spec: str | None) -> str:

@@ -70,11 +70,12 @@ def test_frames_nest_or_lie_apart(page: Page) -> None:
 
 def test_frame_titles_fit_and_stand_clear(page: Page) -> None:
     cards = [outline(group) for group in page.groups("card")]
-    for group in page.groups("frame"):
-        frame = rect_of(group.findall(f"{SVG}rect")[0])
-        for word in words_in(group):
-            assert frame.holds(word.rect)
-            assert not any(card.meets(word.rect) for card in cards)
+    titles = [word for group in page.groups("frame-title") for word in words_in(group)]
+    frames = [rect_of(group.findall(f"{SVG}rect")[0]) for group in page.groups("frame")]
+    for frame, word in zip(frames, titles, strict=True):
+        assert frame.holds(word.rect)
+        assert not any(card.meets(word.rect) for card in cards)
+    assert [] == [(a.text, b.text) for a, b in combinations(titles, 2) if a.rect.meets(b.rect)]
 
 
 def test_edge_labels_stand_clear_of_cards(page: Page) -> None:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 from math import log
 from typing import Final, TypeAlias
 
+from cnnspec.views.pictures.curves import Point, below, xy
 from cnnspec.views.pictures.engines import Laid
 
 Rect: TypeAlias = tuple[float, float, float, float]
-Point: TypeAlias = tuple[float, float]
 
 TALL: Final = 760.0
 """Pixels of height below which a picture stays in one column."""
@@ -19,6 +18,10 @@ ASPECT: Final = 1.55
 """Width over height that columns aim at: between a page on its side and a slide."""
 LOWER: Final = 0.65
 """Columns are worth it when the tallest has at most this part of the whole height."""
+WHOLE: Final = 1400.0
+"""Pixels of height beyond which a frame may go on in the next column."""
+OPENING: Final = 26.0
+"""What a frame that goes on takes above the first card, for its title."""
 GUTTER: Final = 44.0
 PASSAGE: Final = 24.0
 """Room above and below the columns for the arrows from one to the next."""
@@ -40,9 +43,9 @@ class Arrow:
     @property
     def commands(self) -> str:
         curves = "".join(
-            "C" + " ".join(map(_xy, self.points[n : n + 3])) for n in range(1, len(self.points), 3)
+            "C" + " ".join(map(xy, self.points[n : n + 3])) for n in range(1, len(self.points), 3)
         )
-        return (self.lead or f"M{_xy(self.points[0])}") + curves
+        return (self.lead or f"M{xy(self.points[0])}") + curves
 
     @property
     def toward(self) -> Point:
@@ -60,7 +63,8 @@ class Drawing:
     width: float
     height: float
     cards: dict[str, Rect]
-    frames: dict[str, Rect]
+    frames: dict[str, list[Rect]]
+    """A frame that goes on in another column has a part in each."""
     arrows: list[Arrow] = field(default_factory=list)
     labels: dict[tuple[str, str], Point] = field(default_factory=dict)
 
@@ -88,7 +92,8 @@ def arrange(laid: Laid, columns: int | None = None) -> Drawing:
 
 def _pieces(laid: Laid) -> list[Piece]:
     """The smallest pieces: between them nothing lies, and a single edge passes."""
-    spans = sorted((top, top + h) for _, top, _, h in (*laid.cards.values(), *laid.frames.values()))
+    whole = [rect for rect in laid.frames.values() if rect[3] <= WHOLE]
+    spans = sorted((top, top + h) for _, top, _, h in (*laid.cards.values(), *whole))
     runs: list[list[float]] = []
     for top, bottom in spans:
         if runs and top <= runs[-1][1]:
@@ -152,8 +157,8 @@ def _tallest(parts: list[list[Piece]]) -> float:
 def _extent(laid: Laid, piece: Piece) -> Point:
     """Left and right end of what lies in a piece."""
     lefts, rights = [], []
-    for left, top, width, _ in (*laid.cards.values(), *laid.frames.values()):
-        if piece.holds(top):
+    for left, top, width, height in (*laid.cards.values(), *laid.frames.values()):
+        if top < piece.bottom and top + height > piece.top:
             lefts.append(left)
             rights.append(left + width)
     for _, _, points, _ in laid.splines:
@@ -172,7 +177,7 @@ def _set_side_by_side(laid: Laid, parts: Sequence[Piece]) -> Drawing:
     drawing = Drawing(
         place.width, place.height,
         {key: place.rect(rect) for key, rect in laid.cards.items()},
-        {key: place.rect(rect) for key, rect in laid.frames.items()},
+        {key: place.slices(rect) for key, rect in laid.frames.items()},
     )  # fmt: skip
     for tail, head, points, tip in laid.splines:
         start, end = (place.column(laid.cards[key][1]) for key in (tail, head))
@@ -181,7 +186,7 @@ def _set_side_by_side(laid: Laid, parts: Sequence[Piece]) -> Drawing:
         if start == end:
             drawing.arrows.append(Arrow(tail, head, "", tuple(moved), point))
         else:
-            drawing.arrows.append(_over(drawing, place, (tail, head), moved, point))
+            drawing.arrows.append(_over(drawing, place, (tail, head), (start, end), moved, point))
     for (tail, head), point in laid.labels.items():
         start, end = (place.column(laid.cards[key][1]) for key in (tail, head))
         if start == end:
@@ -194,7 +199,9 @@ class _Place:
 
     def __init__(self, laid: Laid, parts: Sequence[Piece]) -> None:
         self.parts = parts
-        self.room = PASSAGE if len(parts) > 1 else 0.0
+        self.torn = [rect for rect in laid.frames.values() if self._is_torn(rect)]
+        self.openings = OPENING * max(map(self._nesting, self.torn), default=0)
+        self.room = PASSAGE + self.openings if len(parts) > 1 else 0.0
         self.lefts: list[float] = []
         self.shifts: list[Point] = []
         right = 0.0
@@ -217,56 +224,57 @@ class _Place:
         x, y = self.point(rect[:2], self.column(rect[1]))
         return x, y, rect[2], rect[3]
 
-    def column_of(self, drawing: Drawing, key: str) -> int:
-        x = drawing.cards[key][0]
-        return max(n for n, left in enumerate(self.lefts) if left - 0.5 <= x)
+    def slices(self, rect: Rect) -> list[Rect]:
+        """The parts of a frame, one a column that it reaches."""
+        if rect not in self.torn:
+            return [self.rect(rect)]
+        x, top, width, height = rect
+        margin = OPENING * self._nesting(rect)
+        found = []
+        for n, part in enumerate(self.parts):
+            start, end = max(top, part.top - margin), min(top + height, part.bottom + margin * 0.4)
+            if top < part.bottom and top + height > part.top:
+                found.append((*self.point((x, start), n), width, end - start))
+        return found
 
     def foot(self, column: int) -> float:
         """The lower end of a column."""
-        return self.parts[column].bottom + self.shifts[column][1]
+        return self.parts[column].bottom + self.shifts[column][1] + self.openings * 0.4
+
+    def _is_torn(self, rect: Rect) -> bool:
+        _, top, _, height = rect
+        return sum(top < part.bottom and top + height > part.top for part in self.parts) > 1
+
+    def _nesting(self, rect: Rect) -> int:
+        """How many torn frames lie one within another from this one inward."""
+        x, top, width, height = rect
+        return 1 + max(
+            (
+                self._nesting(other) for other in self.torn
+                if other != rect and x <= other[0] and other[0] + other[2] <= x + width
+                and top <= other[1] and other[1] + other[3] <= top + height
+            ),
+            default=0,
+        )  # fmt: skip
 
 
 def _over(
-    drawing: Drawing, place: _Place, ends: tuple[str, str], points: Sequence[Point], tip: Point
+    drawing: Drawing,
+    place: _Place,
+    ends: tuple[str, str],
+    columns: tuple[int, int],
+    points: Sequence[Point],
+    tip: Point,
 ) -> Arrow:
     """From the foot of one column through the gutter to the top of the next, then along the curve."""
     tail, head = ends
     x, y, w, h = drawing.cards[tail]
-    column = place.column_of(drawing, head)
     start = (x + w / 2, y + h)
-    low, high = place.foot(place.column_of(drawing, tail)) + 10, place.room - 14
-    left, r = place.lefts[column] - GUTTER / 2, 8.0
-    rest = _below(points, place.room - 2)
+    low, high = place.foot(columns[0]) + 10, PASSAGE - 14
+    left, r = place.lefts[columns[1]] - GUTTER / 2, 8.0
+    rest = below(points, place.room - 2)
     lead = (
-        f"M{_xy(start)}V{low - r:.2f}q0 {r} {r} {r}H{left - r:.2f}q{r} 0 {r} {-r}"
+        f"M{xy(start)}V{low - r:.2f}q0 {r} {r} {r}H{left - r:.2f}q{r} 0 {r} {-r}"
         f"V{high + r:.2f}q0 {-r} {r} {-r}H{rest[0][0] - r:.2f}q{r} 0 {r} {r}V{rest[0][1]:.2f}"
     )
     return Arrow(tail, head, lead, tuple(rest), tip)
-
-
-def _below(points: Sequence[Point], y: float) -> list[Point]:
-    """What remains of a spline from where it first comes to ``y`` on, setting out straight down."""
-    for n in range(0, len(points) - 1, 3):
-        a, b, c, d = points[n : n + 4]
-        if d[1] < y:
-            continue
-        low, high = 0.0, 1.0
-        for _ in range(30):
-            middle = (low + high) / 2
-            low, high = (middle, high) if _split((a, b, c, d), middle)[0][1] < y else (low, middle)
-        first, _, *rest = _split((a, b, c, d), low)
-        return [first, (first[0], first[1] + (d[1] - first[1]) / 3), *rest, *points[n + 4 :]]
-    return [points[-1]]
-
-
-def _split(curve: Sequence[Point], t: float) -> list[Point]:
-    """The part of a cubic Bezier after ``t`` (de Casteljau)."""
-    tail, level = [curve[3]], list(curve)
-    while len(level) > 1:
-        level = [(p[0] + (q[0] - p[0]) * t, p[1] + (q[1] - p[1]) * t) for p, q in pairwise(level)]
-        tail.append(level[-1])
-    return tail[::-1]
-
-
-def _xy(point: Point) -> str:
-    return f"{point[0]:.2f} {point[1]:.2f}"

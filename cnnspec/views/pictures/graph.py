@@ -71,35 +71,46 @@ class _Sheet:
             self.paper.text(MARGIN, MARGIN + 30, self.plan.subtitle, size=SUBTITLE, fill=self.theme.faint)
 
     def _contents(self) -> None:
-        for frame in self.plan.root.walk():
-            if frame.key in self.drawing.frames:
-                self._frame(frame, self.drawing.frames[frame.key])
+        frames = [
+            (frame, rect, n > 0)
+            for frame in self.plan.root.walk()
+            for n, rect in enumerate(self.drawing.frames.get(frame.key, ()))
+        ]
+        for frame, rect, _ in frames:
+            self._frame(frame, rect)
         for arrow in self.drawing.arrows:
             self._arrow(arrow)
+        for frame, rect, goes_on in frames:
+            self._frame_title(frame, rect, goes_on)
         for card in self.plan.cards:
             self._card(card, self.drawing.cards[card.key])
         for link in self.plan.links:
             if link.label and (link.tail, link.head) in self.drawing.labels:
                 x, y = self.drawing.labels[link.tail, link.head]
                 self.paper.text(
-                    x,
-                    y + EDGE_TEXT * 0.35,
-                    link.label,
-                    size=EDGE_TEXT,
-                    fill=self.theme.faint,
+                    x, y + EDGE_TEXT * 0.35, link.label, size=EDGE_TEXT, fill=self.theme.faint,
                     anchor="middle",
-                )
+                )  # fmt: skip
 
     def _frame(self, frame: Frame, rect: Rect) -> None:
         x, y, w, h = rect
+        theme = self.theme
         with self.paper.group("frame", name=frame.key):
             self.paper.rect(
-                x, y, w, h, rx=RADIUS + 3, fill=self.theme.frame_fill, stroke=self.theme.frame, stroke_width=1
+                x, y, w, h, rx=RADIUS + 3, fill=theme.frame_fill, stroke=theme.frame, stroke_width=1
             )
-            times = f" ×{frame.times}" if frame.times > 1 else ""
-            room = w - 20 - text_width(times, FRAME_TITLE, True)
-            title = shorten(frame.title, room, FRAME_TITLE, True) + times
-            self.paper.text(x + 10, y + 15, title.strip(), size=FRAME_TITLE, bold=True, fill=self.theme.faint)
+
+    def _frame_title(self, frame: Frame, rect: Rect, goes_on: bool) -> None:
+        """The title, with a seam that interrupts an edge behind it."""
+        times = f" ×{frame.times}" if frame.times > 1 else ""
+        times += " (continued)" if goes_on else ""
+        room = rect[2] - 20 - text_width(times, FRAME_TITLE, True)
+        title = (shorten(frame.title, room, FRAME_TITLE, True) + times).strip()
+        with self.paper.group("frame-title", name=frame.key):
+            self.paper.text(
+                rect[0] + 10, rect[1] + 15, title, size=FRAME_TITLE, bold=True, fill=self.theme.faint,
+                stroke=self.theme.frame_fill, stroke_width=4, stroke_linejoin="round", paint_order="stroke",
+            )  # fmt: skip
 
     def _arrow(self, arrow: Arrow) -> None:
         color = self.theme.edge

@@ -49,26 +49,26 @@ LIGHT: Final = Theme(
     name="light", page="#ffffff", ink="#1d2430", faint="#5f6b7c", edge="#7b8697", frame="#c9d0da",
     frame_fill="#f6f8fa", fault=Tone("#fdecea", "#c62828"),
     families={
-        Family.INPUT: Tone("#e9edf2", "#7c899b"), Family.CONV: Tone("#d6e4f5", "#3a6fb0"),
-        Family.DENSE: Tone("#e5dcf2", "#7553a8"), Family.POOL: Tone("#fadfcd", "#c9642a"),
+        Family.INPUT: Tone("#e9edf2", "#7c899b"), Family.CONV: Tone("#d3e5f7", "#3a80c4"),
+        Family.DENSE: Tone("#e0d6f0", "#5f3f98"), Family.POOL: Tone("#fadfcd", "#c9642a"),
         Family.ACTIVATION: Tone("#faf1c8", "#b08d1e"), Family.NORM: Tone("#d3ece2", "#2f8a6f"),
         Family.DROPOUT: Tone("#eeeeee", "#8c8c8c"), Family.RESHAPE: Tone("#ebe8e1", "#8a8271"),
         Family.RESAMPLE: Tone("#d0edf5", "#2688a6"), Family.MERGE: Tone("#f5dbe6", "#b04676"),
     },
-    heat=("#fff8e8", "#fde3b0", "#f9bf74", "#ee9148", "#d2602b"),
+    heat=("#fff8e8", "#fde6b8", "#fbc987", "#f3a45f", "#e5824a"),
 )  # fmt: skip
 
 DARK: Final = Theme(
     name="dark", page="#14181f", ink="#e8ecf2", faint="#a3aebd", edge="#8290a3", frame="#3a4352",
     frame_fill="#1a2029", fault=Tone("#4a1d1f", "#ff7b72"),
     families={
-        Family.INPUT: Tone("#2a313c", "#8d9bb0"), Family.CONV: Tone("#1d3557", "#6fa3e6"),
-        Family.DENSE: Tone("#382a54", "#a98be0"), Family.POOL: Tone("#52301a", "#ec9358"),
+        Family.INPUT: Tone("#2a313c", "#8d9bb0"), Family.CONV: Tone("#1b3a5c", "#74b4f2"),
+        Family.DENSE: Tone("#382a54", "#9474d0"), Family.POOL: Tone("#52301a", "#ec9358"),
         Family.ACTIVATION: Tone("#463c14", "#d8b94a"), Family.NORM: Tone("#16423a", "#55c2a2"),
         Family.DROPOUT: Tone("#303030", "#a0a0a0"), Family.RESHAPE: Tone("#37342c", "#b3aa97"),
         Family.RESAMPLE: Tone("#153f4d", "#55b9d8"), Family.MERGE: Tone("#4d2438", "#e283ad"),
     },
-    heat=("#262a31", "#4a3a22", "#7c4f1f", "#b0611f", "#dd7a35"),
+    heat=("#262a31", "#41352a", "#5f4427", "#7f5325", "#985618"),
 )  # fmt: skip
 
 THEMES: Final = {"light": LIGHT, "dark": DARK}

@@ -77,7 +77,7 @@ class Planner:
         self.owner: dict[int, str] = {}
         self.last: dict[str, Node] = {}
         self.results = {output.node for output in network.outputs}
-        self.total = sum(map(HEATS[choices.heat], network.layers)) if choices.heat else 0
+        self.total = sum(map(HEATS[choices.heat], network.nodes)) if choices.heat else 0
 
     def plan(self) -> Plan:
         root = Frame("root", "")

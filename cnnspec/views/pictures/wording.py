@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from cnnspec.analysis.cost import cost_of
-from cnnspec.formula import Formula
+from cnnspec.formula import Formula, Symbol
 from cnnspec.layers.base import Layer, Shape
 from cnnspec.network.graph import Node
 
@@ -67,7 +67,8 @@ def arithmetic(node: Node) -> str:
     laws = cost_of(node.layer, node.input_shapes).laws
     flow = " and ".join(shape_text(shape) for shape in node.input_shapes)
     lines = [head, f"{flow} → {shape_text(node.output)}"]
-    lines += [f"output: {_working(law)}" for law in dict.fromkeys(map(_Shown, laws.output))]
+    axes = [law for law in laws.output if not isinstance(law, Symbol)]
+    lines += [f"output: {_working(law)}" for law in dict.fromkeys(map(_Shown, axes))]
     for what, law in (("parameters", laws.params), ("multiplies", laws.multiplies)):
         if law.value:
             lines.append(f"{what}: {_working(_Shown(law))}")

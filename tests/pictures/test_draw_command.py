@@ -1,0 +1,143 @@
+"""``cnnspec draw``: files and formats, faults, and what happens where a tool is missing."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from drawn import Page, words_in
+
+from cnnspec.cli.main import run
+from cnnspec.views.pictures import convert, engines
+
+LENET = "input 28x28x1; conv 6 5x5 padding=2 -> relu -> maxpool 2x2; flatten; dense 10"
+FAULTY = "input 28x28x1\nconv 6 5x5 -> relu  # fine\nconv 16 40x40 -> relu\nconvv 3\ndense 10\n"
+SPEC_IS_WRONG, USAGE_IS_WRONG = 1, 2
+
+
+@pytest.fixture(autouse=True)
+def _inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("ending", "start"), [("svg", b"<svg "), ("png", b"\x89PNG"), ("pdf", b"%PDF"), ("dot", b"digraph ")]
+)
+def test_the_ending_tells_the_format(ending: str, start: bytes) -> None:
+    assert run(["draw", "-e", LENET, "-o", f"net.{ending}"]) == 0
+    assert Path(f"net.{ending}").read_bytes().startswith(start)
+
+
+def test_the_format_may_be_said() -> None:
+    assert run(["draw", "-e", LENET, "-o", "picture", "--format", "png"]) == 0
+    assert Path("picture").read_bytes().startswith(b"\x89PNG")
+
+
+def test_without_a_file_the_picture_takes_the_name_of_the_spec() -> None:
+    assert run(["draw", "lenet"]) == 0
+    assert Path("lenet.svg").read_text(encoding="utf-8").startswith("<svg ")
+
+
+def test_a_picture_never_overwrites_its_spec(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("net.svg").write_text(LENET, encoding="utf-8")
+    assert run(["draw", "net.svg"]) == USAGE_IS_WRONG
+    assert Path("net.svg").read_text(encoding="utf-8") == LENET
+    assert "overwrite" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"), [("x.pgn", "did you mean x.png?"), ("x", "does not say which format")]
+)
+def test_an_unknown_ending_is_a_diagnostic(name: str, hint: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["draw", "-e", LENET, "-o", name]) == USAGE_IS_WRONG
+    shown = capsys.readouterr().err
+    assert "unknown-picture-format" in shown
+    assert hint in shown
+    assert not Path(name).exists()
+
+
+def test_to_stdout_goes_the_picture_alone() -> None:
+    command = [sys.executable, "-m", "cnnspec", "draw", "-e", LENET, "-o", "-", "--style", "volumes"]
+    done = subprocess.run(command, capture_output=True, check=True)
+    assert done.stdout.startswith(b"<svg ")
+    assert done.stdout.endswith(b"</svg>\n")
+
+
+def test_a_spec_with_errors_is_drawn_as_far_as_it_is_known() -> None:
+    Path("net.cnn").write_text(FAULTY, encoding="utf-8")
+    assert run(["draw", "net.cnn", "-o", "net.svg"]) == SPEC_IS_WRONG
+    page = Page(Path("net.svg").read_text(encoding="utf-8"))
+    cards = {g.attrib["data-name"]: [word.text for word in words_in(g)] for g in page.groups("card")}
+    assert cards["n1"] == ["conv1", "24×24×6", "conv 6 5×5", "156", "relu"]
+    assert cards["fault0"][:2] == ["conv 16 40x40", "line 3: window-larger-than-input"]
+    assert "40 pixels long" in " ".join(cards["fault0"])
+    assert cards["fault1"][:2] == ["convv 3", "line 4: unknown-word"]
+    edges = {g.attrib["data-name"] for g in page.groups("edge")}
+    assert {"n1 fault0", "n1 fault1"} <= edges
+
+
+@pytest.mark.parametrize("style", ["graph", "volumes"])
+def test_a_spec_of_which_nothing_is_known_still_gives_a_picture(style: str) -> None:
+    Path("net.cnn").write_text("conv 6 5x5\n", encoding="utf-8")
+    assert run(["draw", "net.cnn", "-o", "net.svg", "--style", style]) == SPEC_IS_WRONG
+    page = Page(Path("net.svg").read_text(encoding="utf-8"))
+    assert "input" in " ".join(word.text for word in page.all_words())
+
+
+def test_errors_are_written_under_volumes() -> None:
+    Path("net.cnn").write_text(FAULTY, encoding="utf-8")
+    assert run(["draw", "net.cnn", "-o", "net.svg", "--style", "volumes"]) == SPEC_IS_WRONG
+    page = Page(Path("net.svg").read_text(encoding="utf-8"))
+    assert len(page.groups("fault")) == 2
+    assert all(page.rect.holds(word.rect) for word in page.all_words())
+
+
+def test_without_graphviz_the_dot_is_written_and_the_way_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(engines, "available", tuple)
+    assert run(["draw", "-e", LENET, "-o", "net.svg"]) == 1
+    assert Path("net.dot").read_text(encoding="utf-8").startswith("digraph ")
+    assert not Path("net.svg").exists()
+    shown = capsys.readouterr().err
+    assert "no-graphviz" in shown
+    assert "pip install 'cnnspec[draw]'" in shown
+    assert "net.dot" in shown
+
+
+def test_an_engine_may_be_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["draw", "-e", LENET, "-o", "net.png", "--engine", "none"]) == 1
+    assert Path("net.dot").exists()
+    assert run(["draw", "-e", LENET, "-o", "net.svg", "--engine", "none", "--style", "volumes"]) == 0
+    assert run(["draw", "-e", LENET, "-o", "other.dot", "--engine", "none"]) == 0
+
+
+def test_without_a_converter_volumes_say_how_to_get_one(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(convert, "can_convert", lambda: False)
+    assert run(["draw", "-e", LENET, "-o", "net.png", "--style", "volumes"]) == 1
+    assert "no-picture-converter" in capsys.readouterr().err
+
+
+def test_what_does_not_go_together_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["draw", "-e", LENET, "-o", "net.dot", "--style", "volumes"]) == USAGE_IS_WRONG
+    assert (
+        run(["draw", "-e", LENET, "-o", "x.svg", "--style", "volumes", "--heat", "params"]) == USAGE_IS_WRONG
+    )
+    assert run(["draw", "-e", LENET, "-o", "nowhere/net.svg"]) == USAGE_IS_WRONG
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_a_large_picture_says_how_to_get_a_smaller_one(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["draw", "googlenet", "-o", "net.svg"]) == 0
+    assert "97 cards: --depth 1 draws inner blocks as one card each" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("option", ["--direction=lr", "--columns=3", "--theme=dark", "--no-fold"])
+def test_options_change_the_picture(option: str) -> None:
+    assert run(["draw", "vgg16", "-o", "plain.svg"]) == 0
+    assert run(["draw", "vgg16", "-o", "other.svg", option]) == 0
+    assert Path("plain.svg").read_bytes() != Path("other.svg").read_bytes()
