@@ -39,9 +39,9 @@ def test_an_empty_recipe_is_the_default():
 def test_every_sentence_is_read():
     recipe = good(
         "data fashion_mnist validation=0.1; optimizer sgd rate=0.05 momentum=0.9 nesterov=yes decay=5e-4;"
-        "schedule step every=2 factor=0.1 warmup=0.5; batch 32*2; epochs 7; seed 3; initial glorot; loss crossentropy smoothing=0.1;"
-        "normalise mean=0.1307 std=(0.3, 0.2); augment shift=2 rotate=10; classweights balanced; clip 1;"
-        "stop patience=2"
+        "schedule step every=2 factor=0.1 warmup=0.5; batch 32*2; epochs 7; seed 3; initial glorot;"
+        "loss crossentropy smoothing=0.1; normalise mean=0.1307 std=(0.3, 0.2); augment shift=2 rotate=10;"
+        "classweights balanced; clip 1; stop patience=2"
     )
     assert Data(name="fashion_mnist", validation=0.1) == recipe.data
     assert Sgd(rate=0.05, momentum=0.9, nesterov=True, decay=5e-4) == recipe.optimizer
