@@ -55,12 +55,11 @@ def fit(columns: Sequence[Column], lines: Sequence[Line], width: int, keep_all: 
     """Chooses columns and widths for a page of ``width``; ``keep_all`` only shrinks."""
     natural = {column.key: _natural(column, lines) for column in columns}
     kept = list(columns)
-    while True:
+    widths = _shrink(kept, natural, width, also_first=keep_all)
+    while widths is None and not keep_all and any(column.rank for column in kept):
+        kept.remove(max(kept, key=lambda column: column.rank))
         widths = _shrink(kept, natural, width)
-        droppable = [column for column in kept if column.rank]
-        if widths is not None or not droppable or keep_all:
-            break
-        kept.remove(max(droppable, key=lambda column: column.rank))
+    widths = widths or _shrink(kept, natural, width, also_first=True)
     widths = widths or {column.key: _least(column, natural) for column in kept}
     return Fitted(
         tuple((column, widths[column.key]) for column in kept),
@@ -113,15 +112,18 @@ def _least(column: Column, natural: dict[str, int]) -> int:
     return min(natural[column.key], max(column.least, width_of(column.title)))
 
 
-def _shrink(columns: Sequence[Column], natural: dict[str, int], width: int) -> dict[str, int] | None:
-    """Widths that fit, taking from the columns that may be cut; None when even that is too wide."""
+def _shrink(
+    columns: Sequence[Column], natural: dict[str, int], width: int, also_first: bool = False
+) -> dict[str, int] | None:
+    """Widths that fit, taking from the columns that may be cut; None when even that is too wide.
+
+    Columns of rank 0 are cut only as a last resort: sooner does another go.
+    """
     widths = {column.key: natural[column.key] for column in columns}
     excess = total(widths.values()) - width
-    soft = sorted((column for column in columns if column.least is not None), key=lambda column: -column.rank)
-    for column in soft:
-        if excess <= 0:
-            break
-        taken = min(excess, widths[column.key] - _least(column, natural))
+    soft = [column for column in columns if column.least is not None and (column.rank or also_first)]
+    for column in sorted(soft, key=lambda column: -column.rank):
+        taken = min(max(excess, 0), widths[column.key] - _least(column, natural))
         widths[column.key] -= taken
         excess -= taken
     return widths if excess <= 0 else None

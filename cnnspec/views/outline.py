@@ -69,8 +69,16 @@ class _Outliner:
         if isinstance(segment, Leaf):
             return segment.node
         if isinstance(segment, Block):
-            return Section(self.items(segment.segments, within), segment.nodes, _common(segment.nodes))
+            return self._block(segment, within)
         return self._repeated(segment, within)
+
+    def _block(self, segment: Block, within: frozenset[Limb]) -> Section:
+        """A block that holds nothing but another is told with it: ``inverted1.body1``."""
+        items, prefix = self.items(segment.segments, within), _common(segment.nodes)
+        only = items[0] if len(items) == 1 else None
+        if isinstance(only, Section) and only.limb is None and only.times == 1 and only.prefix == prefix:
+            return only
+        return Section(items, segment.nodes, prefix)
 
     def _repeated(self, segment: Repeated, within: frozenset[Limb]) -> Section:
         """A repeat of one block is that block, so many times."""

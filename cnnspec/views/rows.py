@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from cnnspec.network.graph import Node
 from cnnspec.views.columns import Figure
 from cnnspec.views.grid import TAIL, Line
-from cnnspec.views.outline import Section
+from cnnspec.views.outline import Limb, Section
 from cnnspec.views.paint import Paper
 
 if TYPE_CHECKING:
@@ -34,36 +34,47 @@ class Rows:
     ) -> None:
         self.analysis, self.figures, self.paper, self.tips = analysis, figures, paper, tips
         self.faults = [failure.span for failure in failures if failure.span]
+        self.begun: set[Limb] = set()
         self.rows = {row.node.index: row for row in analysis.rows}
 
     def lines(
-        self, section: Section, first: str = "", rest: str = "", prefix: tuple[str, ...] = ()
+        self,
+        section: Section,
+        first: str = "",
+        rest: str = "",
+        prefix: tuple[str, ...] = (),
+        forks: bool = False,
     ) -> list[Line]:
         """The lines of a section; ``first`` goes before its first line, ``rest`` before the others.
 
-        ``prefix`` is the path of the block around it, which its names leave out.
+        ``prefix`` is the path of the block around it, which its names leave out;
+        ``forks`` says that its first layer begins a branch, so that what it reads is plain.
         """
         found: list[Line] = []
         for item in section.items:
-            before = rest if found else first
+            before, starts = (rest, False) if found else (first, forks)
             if isinstance(item, Section):
-                found += self._section(item, before, rest, prefix)
+                found += self._section(item, before, rest, prefix, starts)
             else:
-                found.append(self._row(item, before, prefix))
+                found.append(self._row(item, before, prefix, starts))
         return found
 
-    def _section(self, section: Section, first: str, rest: str, prefix: tuple[str, ...]) -> list[Line]:
+    def _section(
+        self, section: Section, first: str, rest: str, prefix: tuple[str, ...], forks: bool
+    ) -> list[Line]:
         if section.limb:
-            return self.lines(section, first + "├─ ", rest + "│  ", prefix)
+            begins = section.limb not in self.begun
+            self.begun.add(section.limb)
+            return self.lines(section, first + "├─ ", rest + "│  ", prefix, begins)
         header = self._header(section, first, prefix)
-        return [header, *self.lines(section, rest + "  ", rest + "  ", section.prefix or prefix)]
+        return [header, *self.lines(section, rest + "  ", rest + "  ", section.prefix or prefix, forks)]
 
-    def _row(self, node: Node, before: str, prefix: tuple[str, ...]) -> Line:
+    def _row(self, node: Node, before: str, prefix: tuple[str, ...], forks: bool) -> Line:
         row = self.rows[node.index]
         texts = {figure.key: figure.text(figure.of(row, self.analysis)) for figure in self.figures}
         texts["layer"] = before + _short(node, prefix)
         if "operation" in texts and "from" not in texts:
-            texts["operation"] += self._connections(node)
+            texts["operation"] += self._connections(node, forks)
         styles: dict[str, tuple[str, ...]] = {"layer": (str(node.layer.family),), "operation": ("dim",)}
         if any(node.span and _holds(node.span, fault) for fault in self.faults):
             texts["layer"] += " ✗"
@@ -72,23 +83,18 @@ class Rows:
         tips = _workings(row) if self.tips else {}
         return Line({key: self.paper.text(text) for key, text in texts.items()}, styles, tips)
 
-    def _connections(self, node: Node) -> str:
+    def _connections(self, node: Node, forks: bool) -> str:
         """What a merge, or a layer that does not follow the one above it, reads."""
-        if len(node.inputs) == 1 and node.inputs[0] == node.index - 1:
-            return ""
-        if len(node.inputs) == 1 and self._is_first_of_limb(node):
+        if len(node.inputs) == 1 and (forks or node.inputs[0] == node.index - 1):
             return ""
         names = (_seen_from(node, self.analysis.network.nodes[index]) for index in node.inputs)
         return f"{TAIL}← {', '.join(names)}"
-
-    def _is_first_of_limb(self, node: Node) -> bool:
-        return len(self.analysis.network.readers[node.inputs[0]]) > 1
 
     def _header(self, section: Section, before: str, prefix: tuple[str, ...]) -> Line:
         """The name of a block; when folded, also what all its turns come to."""
         title = before + (".".join(section.prefix[len(prefix) :]) or "repeat")
         cells = (
-            {"layer": f"{title}  ×{section.times}", **self._after(section)}
+            {"layer": f"{title}{TAIL}×{section.times}", **self._after(section)}
             if section.times > 1
             else {"layer": title}
         )

@@ -53,3 +53,12 @@ def test_the_tail_of_a_cell_survives() -> None:
     columns = (Column("b", "b", least=4),)
     lines = (Line({"b": f"upconv 512 2x2 stride=2{TAIL}← double1"}),)
     assert draw(fit(columns, lines, 22), lines, Paper())[-1] == " upconv 51… ← double1"
+
+
+def test_what_always_stays_is_cut_only_when_nothing_else_can_go() -> None:
+    columns = (Column("a", "a", least=4), Column("b", "b", least=4, rank=1))
+    lines = (Line({"a": "bottleneck1", "b": "operation"}),)
+    assert [column.key for column in fit(columns, lines, 16).dropped] == ["b"]
+    assert draw(fit(columns, lines, 8), lines, Paper())[-1] == " bottl…"
+    kept = fit(columns, lines, 14, keep_all=True)
+    assert [width for _, width in kept.columns] == [6, 4]

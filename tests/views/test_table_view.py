@@ -96,3 +96,24 @@ def test_a_batch_widens_shapes_and_memory_but_not_counts() -> None:
     assert "61,706" in page
     assert "batch N = 8" in page
     assert "150.5 kB" in page
+
+
+def test_a_block_that_is_nothing_but_another_is_told_with_it() -> None:
+    page = table.render(
+        analysis_of("block inner { dense 4 -> relu }\nblock outer { inner }\ninput 4\nouter\ndense 2")
+    )
+    assert "outer1.inner1" in page
+    assert "repeat" not in page
+    assert "\n   dense1 " in page
+
+
+def test_a_skip_that_only_reaches_forward_bends_nothing() -> None:
+    page = table.render(analysis_of("input 8; a: dense 8; relu; dense 8; add a; relu"))
+    assert "├" not in page
+    assert "add ← dense1, a" in page
+
+
+def test_side_heads_stand_under_their_name() -> None:
+    page = table.render(analysis_of("input 8; dense 8; head aux { dense 2 -> softmax }; dense 3"))
+    assert "aux.dense1" in page
+    assert "dense 3 ← dense1" in page
