@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import unified_diff
@@ -117,9 +116,9 @@ def _finish(task: Task, check: bool, diff: bool) -> None:
     """Shows or writes one result: results to stdout, what was done to stderr."""
     filtered = task.name.startswith("<")
     if diff:
-        click.echo(task.diff(), nl=False)
+        click.echo(task.diff().encode(), nl=False)
     elif filtered and not check:
-        sys.stdout.write(task.after)
+        click.echo(task.after.encode(), nl=False)  # UTF-8 whatever the terminal's: it is a file's text
     if not task.changes or filtered:
         return
     if check:

@@ -203,7 +203,7 @@ def _words_below(row: list[_Placed], room: int, paper: Paper) -> list[str]:
     for n in range(len(said) - 1, -1, -1):
         stems = [other.start for other in said[:n]]
         words = paper.text(said[n].mark.message)
-        indent = min(said[n].start, max(0, room - len(words)), room // 2)
+        indent = min(said[n].start, room - len(words) if len(words) <= room else room // 2)
         for part in wrap(words, room - indent):
             lead = _stems([stem for stem in stems if stem < indent], paper)
             out.append(lead + " " * (indent - len(lead)) + paper.paint(part, said[n].mark.style))

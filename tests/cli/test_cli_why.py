@@ -1,0 +1,94 @@
+"""``cnnspec why``: the pages of the mistakes, in the terminal."""
+
+from __future__ import annotations
+
+import pytest
+
+from cnnspec.cli.main import run
+from cnnspec.mistakes import titles
+from cnnspec.views.page import render_page
+from cnnspec.views.paint import Paper
+
+PAGE = """\
+# code: the title
+
+Why: one `two` three four five six seven eight nine ten.
+The same paragraph.
+
+- an item that is long enough for two lines of text
+- another
+
+## A spec
+
+```cnnspec
+input  5x5x1
+
+# not a heading
+```
+"""
+
+
+def test_a_page_is_readable() -> None:
+    assert (
+        render_page(PAGE, Paper(40))
+        == """\
+code: the title
+
+Why: one `two` three four five six seven
+eight nine ten. The same paragraph.
+
+- an item that is long enough for two
+  lines of text
+- another
+
+A spec
+
+    input  5x5x1
+
+    # not a heading"""
+    )
+
+
+def test_colour_marks_headings_and_code() -> None:
+    coloured = render_page(PAGE, Paper(80, color=True))
+    assert coloured.startswith("\x1b[1mcode: the title\x1b[0m\n")
+    assert "one \x1b[34mtwo\x1b[0m three" in coloured
+
+
+def test_a_code_prints_its_page(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["why", "missing-brace"]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("missing-brace: a brace that is never closed\n\nWhy: ")
+    assert "\n    block unit width {\n" in out
+    assert "```" not in out
+
+
+@pytest.mark.parametrize(
+    "written", ["error[missing-brace]:", "[missing-brace]", "Missing_Brace", "missing brace"]
+)
+def test_a_code_may_be_copied_from_a_message(written: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["why", written]) == 0
+    assert capsys.readouterr().out.startswith("missing-brace: ")
+
+
+def test_markdown_is_the_page_itself(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["why", "missing-brace", "--format", "markdown"]) == 0
+    assert capsys.readouterr().out.startswith("# missing-brace: ")
+
+
+def test_an_unknown_code_gets_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["why", "mising-brace"]) == 2
+    assert 'did you mean "missing-brace"?' in capsys.readouterr().err
+    assert run(["why", "qqqqqqq"]) == 2
+    assert "cnnspec why lists them all" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("width", ["40", "100"])
+def test_all_are_listed(
+    width: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", width)
+    assert run(["why"]) == 0
+    out = capsys.readouterr().out
+    assert [code for code in titles() if code not in out] == []
+    assert " ".join(out.split()).count("a brace that is never closed") == 1
