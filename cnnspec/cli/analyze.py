@@ -29,17 +29,22 @@ FORMATS = ("table", "json", "csv", "markdown", "latex")
 @click.option(
     "--count-like", metavar="TOOL", default="cnnspec", help="Count multiplies and flops as TOOL does."
 )
+@click.option(
+    "--optimizer", metavar="NAME", help="Whose state training keeps: sgd, momentum, rmsprop, adam or adamw."
+)
 @click.option("--exclude-padding", is_flag=True, help="Count only taps on real pixels.")
 def command(
     spec: str | None, inline: str | None, form: str, batch: int, columns: str | None, fold: bool,
-    only: str | None, count_like: str, exclude_padding: bool,
+    only: str | None, count_like: str, optimizer: str | None, exclude_padding: bool,
 ) -> int:  # fmt: skip
     """Shapes, parameters, multiplies and receptive field of every layer."""
     if columns == "list":
         return _list_columns(stdout_console())
     chosen = _columns(columns)
     reading = read(spec, inline)
-    analysis = analysis_of(reading, batch=batch, convention=count_like, exclude_padding=exclude_padding)
+    analysis = analysis_of(
+        reading, batch=batch, convention=count_like, exclude_padding=exclude_padding, optimizer=optimizer
+    )
     if only:
         return _print_only(analysis, reading, only)
     if form == "json":
@@ -86,11 +91,11 @@ def _page(
     if form == "markdown":
         from cnnspec.views import markdown
 
-        return markdown.render(analysis, columns)
+        return markdown.render(analysis, columns, folded=fold)
     if form == "latex":
         from cnnspec.views import latex
 
-        return latex.render(analysis, columns)
+        return latex.render(analysis, columns, folded=fold)
     from cnnspec.views import table
     from cnnspec.views.paint import Paper
 

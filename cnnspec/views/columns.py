@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from cnnspec.diagnostics import nearest
 from cnnspec.layers.base import Shape, show
 from cnnspec.views.paint import in_bytes
-from cnnspec.views.words import sentence
+from cnnspec.views.words import sentence, sizes
 
 if TYPE_CHECKING:
     from cnnspec.analysis.report import Analysis, Row
@@ -35,6 +35,11 @@ class Figure:
     rank: int = 1
     least: int | None = None
     sums: bool = False
+    shown: Callable[[Row, Analysis], str] | None = None
+    """What people read where the bare value does not say it all."""
+
+    def cell(self, row: Row, analysis: Analysis) -> str:
+        return self.shown(row, analysis) if self.shown else self.text(self.of(row, analysis))
 
 
 def _plain(value: Bare) -> str:
@@ -68,9 +73,14 @@ def sources(row: Row, analysis: Analysis) -> tuple[str, ...]:
 
 
 def _field_size(row: Row, analysis: Analysis) -> Bare:
-    """A map's window; a vector sees all of the input that its layers left."""
+    """A map's window, its largest where positions differ; a vector sees all of the input."""
+    return "all" if row.receptive_field is None else sizes(row.receptive_field.size)
+
+
+def _field_text(row: Row, analysis: Analysis) -> str:
     field = row.receptive_field
-    return "all" if field is None else "x".join(map(str, field.size))
+    differs = field is not None and any(len(found) > 1 for found in field.sizes)
+    return f"{'≤' if differs else ''}{_field_size(row, analysis)}"
 
 
 def _field_part(name: str) -> Callable[[Row, Analysis], Bare]:
@@ -124,7 +134,10 @@ FIGURES: Final[dict[str, Figure]] = {
             "memory", "memory", "bytes of the output, for the batch",
             lambda row, _: row.activation_bytes, _bytes, rank=2, sums=True,
         ),
-        Figure("receptive-field", "field", "receptive field in input pixels", _field_size, _plain, rank=2),
+        Figure(
+            "receptive-field", "field", "receptive field in input pixels", _field_size, _plain,
+            rank=2, shown=_field_text,
+        ),
         Figure("jump", "jump", "input pixels between outputs", _field_part("jump"), _plain, rank=3),
         Figure("start", "start", "first input pixel that is seen", _field_part("start"), _plain, rank=3),
     )

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
+from cnnspec.views import flat
 from cnnspec.views.columns import DEFAULT, choose, total_text
 
 if TYPE_CHECKING:
@@ -14,18 +15,16 @@ if TYPE_CHECKING:
 SIGNS: Final = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_",
     "{": r"\{", "}": r"\}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
-    "<": r"\textless{}", ">": r"\textgreater{}", "←": r"$\leftarrow$", "×": r"$\times$",
+    "<": r"\textless{}", ">": r"\textgreater{}", "←": r"$\leftarrow$", "×": r"$\times$", "…": r"\ldots{}",
 }  # fmt: skip
 
 SIZE: Final = re.compile(r"(?<=\d)x(?=\d)")
 
 
-def render(analysis: Analysis, columns: Sequence[str] = ()) -> str:
+def render(analysis: Analysis, columns: Sequence[str] = (), *, folded: bool = True) -> str:
     """A ``tabular`` environment; it needs ``\\usepackage{booktabs}``."""
     figures = choose(columns or DEFAULT)
-    rows = [
-        " & ".join(cell(figure.text(figure.of(row, analysis))) for figure in figures) for row in analysis.rows
-    ]
+    rows = [" & ".join(map(cell, row)) for row in flat.rows(analysis, figures, folded)]
     total = " & ".join(cell(total_text(figure, analysis)) for figure in figures)
     return "\n".join(
         (

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from cnnspec.views import flat
 from cnnspec.views.columns import DEFAULT, Figure, choose, total_text
 from cnnspec.views.paint import pad, width_of
 
@@ -12,10 +13,10 @@ if TYPE_CHECKING:
     from cnnspec.analysis.report import Analysis
 
 
-def render(analysis: Analysis, columns: Sequence[str] = ()) -> str:
-    """One line a layer, and the totals in bold."""
+def render(analysis: Analysis, columns: Sequence[str] = (), *, folded: bool = True) -> str:
+    """One line a layer, equal repeats once, and the totals in bold."""
     figures = choose(columns or DEFAULT)
-    rows = [[escape(figure.text(figure.of(row, analysis))) for figure in figures] for row in analysis.rows]
+    rows = [[escape(text) for text in row] for row in flat.rows(analysis, figures, folded)]
     rows.append([_strong(total_text(figure, analysis)) for figure in figures])
     return "\n".join(table([figure.title for figure in figures], rows, figures)) + "\n"
 

@@ -71,7 +71,7 @@ class Rows:
 
     def _row(self, node: Node, before: str, prefix: tuple[str, ...], forks: bool) -> Line:
         row = self.rows[node.index]
-        texts = {figure.key: figure.text(figure.of(row, self.analysis)) for figure in self.figures}
+        texts = {figure.key: figure.cell(row, self.analysis) for figure in self.figures}
         texts["layer"] = before + _short(node, prefix)
         if "operation" in texts and "from" not in texts:
             texts["operation"] += self._connections(node, forks)
@@ -108,7 +108,7 @@ class Rows:
             if figure.sums:
                 cells[figure.key] = figure.text(self._sum(figure, section.nodes))
             elif figure.key in AFTER:
-                cells[figure.key] = figure.text(figure.of(last, self.analysis))
+                cells[figure.key] = figure.cell(last, self.analysis)
         return cells
 
     def _sum(self, figure: Figure, nodes: Sequence[Node]) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from cnnspec.layers.base import Layer, Shape, show
+from cnnspec.layers.base import Layer, show
 
 SIDES = ("padding", "pad", "crop", "output_padding")
 """Options written as pixels a side, ``(1, 2)``; other tuples are sizes, ``5x5``."""
@@ -41,8 +41,3 @@ def value_text(name: str, value: Any) -> str:
 def sizes(values: tuple[int, ...]) -> str:
     """``5x5``; a vector has no sizes and shows nothing."""
     return "x".join(map(str, values))
-
-
-def batched(shape: Shape, batch: int) -> str:
-    """``28x28x6``, or ``N=8 x 28x28x6`` with a batch."""
-    return show(shape) if batch == 1 else f"{batch}x{show(shape)}"

@@ -161,3 +161,27 @@ def test_latex_writes_sizes_and_thousands_as_type() -> None:
     assert latex.cell("28x28x6") == r"28$\times$28$\times$6"
     assert latex.cell("61,706") == "61{,}706"
     assert latex.cell("50%_&") == r"50\%\_\&"
+
+
+def test_pages_tell_equal_repeats_once_with_their_sum() -> None:
+    analysis = analysis_of(SPECS["branches"])
+    turns = sum(row.params for row in analysis.rows if row.name.startswith("residual"))
+    for write, name in (
+        (markdown.render, "residual1.conv1 … residual1.relu2 ×3"),
+        (latex.render, r"$\times$3"),
+    ):
+        page = write(analysis)
+        assert name in page
+        assert f"{turns:,}" in page.replace("{,}", ",")
+        assert "residual2" not in page
+        assert "residual3.conv2" in write(analysis, folded=False)
+
+
+def test_csv_keeps_every_layer() -> None:
+    assert "residual3.conv2" in as_csv.render(analysis_of(SPECS["branches"]))
+
+
+def test_a_field_that_differs_by_position_is_told_as_at_most() -> None:
+    analysis = analysis_of("input 16x16x1; maxpool 2x2; upconv 1 3x3 stride=2; conv 1 3x3")
+    bare = list(csv.DictReader(io.StringIO(as_csv.render(analysis))))[-1]["receptive-field"]
+    assert f"≤{bare} " in markdown.render(analysis)
