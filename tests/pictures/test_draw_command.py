@@ -133,7 +133,7 @@ def test_what_does_not_go_together_is_refused(capsys: pytest.CaptureFixture[str]
 
 def test_a_large_picture_says_how_to_get_a_smaller_one(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["draw", "googlenet", "-o", "net.svg"]) == 0
-    assert "97 cards: --depth 1 draws inner blocks as one card each" in capsys.readouterr().err
+    assert "97 cards: --depth 0 draws blocks as one card each, 26 in all" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("option", ["--direction=lr", "--columns=3", "--theme=dark", "--no-fold"])

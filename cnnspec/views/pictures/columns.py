@@ -258,6 +258,13 @@ class _Place:
         )  # fmt: skip
 
 
+def _is_open(drawing: Drawing, head: str, tip: Point) -> bool:
+    """Whether a card can be reached straight from the top of its column."""
+    x, top = tip
+    beside = (rect for key, rect in drawing.cards.items() if key != head)
+    return not any(left - 6 < x < left + w + 6 and card_top < top for left, card_top, w, _ in beside)
+
+
 def _over(
     drawing: Drawing,
     place: _Place,
@@ -273,6 +280,8 @@ def _over(
     low, high = place.foot(columns[0]) + 10, PASSAGE - 14
     left, r = place.lefts[columns[1]] - GUTTER / 2, 8.0
     rest = below(points, place.room - 2)
+    if _is_open(drawing, head, tip):
+        rest = [(tip[0], tip[1] - 7)]
     lead = (
         f"M{xy(start)}V{low - r:.2f}q0 {r} {r} {r}H{left - r:.2f}q{r} 0 {r} {-r}"
         f"V{high + r:.2f}q0 {-r} {r} {-r}H{rest[0][0] - r:.2f}q{r} 0 {r} {r}V{rest[0][1]:.2f}"

@@ -50,6 +50,17 @@ def plan_of(network: Network, choices: Choices = EVERYTHING) -> Plan:
     return Planner(network, choices).plan()
 
 
+def handier(network: Network, choices: Choices, most: int) -> Choices | None:
+    """The most detailed depth with at most ``most`` cards, else that with fewest; None where none helps."""
+    deepest = max((sum(group.repeat is None for group in node.groups) for node in network.nodes), default=0)
+    depths = range((deepest if choices.depth is None else choices.depth) - 1, -1, -1)
+    counts = {depth: len(plan_of(network, replace(choices, depth=depth)).cards) for depth in depths}
+    fitting = [depth for depth in depths if counts[depth] <= most]
+    if not counts or min(counts.values()) >= len(plan_of(network, choices).cards):
+        return None
+    return replace(choices, depth=fitting[0] if fitting else min(counts, key=lambda depth: counts[depth]))
+
+
 def standing_in(segments: Iterable[Segment]) -> dict[int, int]:
     """Node -> the node drawn in its place, where a folded repeat draws one turn for all."""
     found: dict[int, int] = {}
@@ -116,7 +127,7 @@ class Planner:
         self._fill(inner, segment.segments, depth)
 
     def _fill_block(self, frame: Frame, block: Block, depth: int, times: int) -> None:
-        if self.choices.depth is not None and depth >= self.choices.depth:
+        if self.choices.depth is not None and depth >= self.choices.depth and _is_several(block):
             self._place_block(block, frame, times)
             return
         inner = Frame(f"f{block.nodes[0].index}d{depth}", instance_title(block, times), times)
@@ -237,14 +248,22 @@ class Planner:
 
 
 def instance_title(block: Block, times: int = 1) -> str:
-    """``stage2``, ``a3 · inception`` where the instance has a label, ``bottleneck`` for many."""
+    """``stage2``; ``a3 · inception`` where it, or its side head, has a name; the bare title for many."""
     if times > 1:
         return block.title
     node = block.nodes[0]
     depth = node.groups.index(block.group)
     inner = sum(group.repeat is None for group in node.groups[depth + 1 :])
     name = node.path[-2 - inner] if len(node.path) > 1 + inner else block.title
+    outer = sum(group.repeat is None for group in node.groups[:depth])
+    if not outer and len(node.path) > 2 + inner:
+        name = node.path[-3 - inner]
     return name if name.startswith(block.title) else f"{name} · {block.title}"
+
+
+def _is_several(block: Block) -> bool:
+    """Whether a block would fill more than one card."""
+    return sum(node.layer.family not in FOLLOWERS for node in block.nodes) > 1
 
 
 def _heaviest(nodes: Sequence[Node]) -> Family:
