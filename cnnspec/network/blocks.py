@@ -12,7 +12,7 @@ from cnnspec.network.values import Fault, Hole, Value
 from cnnspec.network.work import Work
 from cnnspec.resources import prelude_text
 from cnnspec.syntax import tree
-from cnnspec.text import Source
+from cnnspec.text import Source, Span
 
 
 @cache
@@ -64,7 +64,7 @@ def _frame(sentence: tree.Layer, context: Context, definition: Definition, name:
 
 
 @cache
-def _labels_of(definition: Definition) -> frozenset[str]:
+def _labels_of(definition: Definition) -> dict[str, Span]:
     return labels_in(definition.block.body)
 
 

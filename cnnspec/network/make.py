@@ -167,11 +167,16 @@ def _must(fault: Any, value: Any) -> str:
     if kind == "greater_than" and isinstance(value, int | tuple) and context["gt"] == 0:
         return "must be at least 1"
     if kind in _MUST:
-        return _MUST[kind].format(**context)
+        return _MUST[kind].format(**{name: _plain(bound) for name, bound in context.items()})
     if kind in ("value_error", "assertion_error"):
         return str(context["error"])
     text = str(fault["msg"])
     return "must be " + text.removeprefix("Input should be ").removeprefix("a valid ")
+
+
+def _plain(bound: Any) -> Any:
+    """A bound as one says it: 1, not 1.0."""
+    return f"{bound:g}" if isinstance(bound, float) else bound
 
 
 _SAMPLES: Final = {

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from cnnspec.network.graph import Group
 from cnnspec.network.values import Value
 from cnnspec.syntax import tree
+from cnnspec.text import Span
 
 
 @dataclass(eq=False)
@@ -38,7 +39,7 @@ class Frame:
 
     module: Module
     path: tuple[str, ...] = ()
-    reserved: frozenset[str] = frozenset()
+    reserved: Mapping[str, Span] = field(default_factory=dict)
     """Labels written anywhere in the body; automatic names keep off them."""
     calls: tuple[tree.Layer, ...] = ()
     """The block uses that led here, outermost first."""
@@ -97,19 +98,19 @@ class Context:
         yield from self.frame.module.values
 
 
-def labels_in(statements: tuple[tree.Statement, ...]) -> frozenset[str]:
-    """The labels written in a body, through repeats, conditions and branches."""
-    found: set[str] = set()
+def labels_in(statements: tuple[tree.Statement, ...]) -> dict[str, Span]:
+    """The labels written in a body with their places, through repeats, conditions and branches."""
+    found: dict[str, Span] = {}
     stack: list[tree.Statement] = list(statements)
     while stack:
         statement = stack.pop()
         if isinstance(statement, tree.Layer):
             if statement.label is not None:
-                found.add(statement.label.text)
+                found[statement.label.text] = statement.label.span
             for path in statement.paths or ():
                 stack.extend(path.statements)
         elif isinstance(statement, tree.Repeat):
             stack.extend(statement.body)
         elif isinstance(statement, tree.If):
             stack.extend((*statement.then, *statement.otherwise))
-    return frozenset(found)
+    return found

@@ -124,8 +124,11 @@ def options_of(work: Work, sentence: tree.Layer, context: Context, kind: type[La
     fields = fields_of(kind)
     for option in sentence.options:
         if option.name not in fields:
-            work.report(_unknown_option(option, kind), context)
+            fault = _unknown_option(option, kind)
+            work.report(fault, context)
             work.guessed = True
+            if fault.fixes and fault.fixes[0].replacement not in values:
+                known &= _put(work, values, fault.fixes[0].replacement, option.value, context)
         elif option.name in values:
             work.report(repeated_option(option, positional[: len(sentence.arguments)]), context)
         else:

@@ -67,7 +67,8 @@ class Files:
             labels = (Label(own[name.text].name.span, "the other one"),)
         else:
             return self._has_clear_parameters(block)
-        self.work.report(Diagnostic("repeated-block", message, name.span, labels=labels))
+        help = ("choose another name",)
+        self.work.report(Diagnostic("repeated-block", message, name.span, labels=labels, help=help))
         return False
 
     def _has_clear_parameters(self, block: tree.Block) -> bool:
@@ -77,7 +78,7 @@ class Files:
                 self.work.report(
                     Diagnostic(
                         "repeated-name", f"{block.name.text} has two parameters named {parameter.name}",
-                        parameter.span,
+                        parameter.span, help=("choose another name",),
                     )
                 )  # fmt: skip
             elif parameter.name in ("H", "W", "C", "D", "yes", "no"):

@@ -195,9 +195,18 @@ class Work:
                 if node is None:
                     raise Hole
                 return node
+        if text == "input":
+            raise Hole
         raise self._unknown_label(text, span, context)
 
     def _unknown_label(self, text: str, span: Span, context: Context) -> Fault:
+        place = context.frame.reserved.get(text)
+        if place is not None:
+            return Fault(
+                "unknown-label", f"{text} is defined further down, on line {place.line}", span,
+                labels=(Label(place, "defined here"),),
+                help=("a skip only reaches back to layers above it",),
+            )  # fmt: skip
         if any(prefix + text in self.names.taken for prefix in context.frame.prefixes):
             return Fault(
                 "unknown-label", f"{text} is a name given automatically, not a label", span,
