@@ -14,7 +14,7 @@ from typing import Any, Final, TypeAlias, TypeVar
 from lark import Token
 
 from cnnspec.diagnostics import Diagnostic, Diagnostics
-from cnnspec.syntax import lookalikes, tree
+from cnnspec.syntax import tree
 from cnnspec.text import Source, Span
 
 DEEPEST: Final = 64
@@ -134,7 +134,7 @@ class Builder:
         end = _end(word, *arguments, *options)
         span = self._at(word.span.start, end)
         setting = tree.Setting(word.text, arguments, options, span, word.span)
-        return self._meant(setting, lookalikes.in_setting(setting))
+        return self._meant(setting) if _is_suspect(arguments) else setting
 
     def layer(self, children: Children) -> tree.Layer:
         at = 1 if isinstance(children[1], tree.Name) else 0
@@ -146,8 +146,8 @@ class Builder:
         span = self._at((label or word).span.start, end)
         paths = bars.paths if bars else None
         layer = tree.Layer(word.text, span, word.span, label, arguments, options, paths, claim)
-        if arguments or word.text == "else":
-            layer = self._meant(layer, lookalikes.in_layer(layer))
+        if _is_suspect(arguments) or word.text == "else":
+            layer = self._meant(layer)
         if bars is None:
             return layer
         inside = tuple(statement for path in bars.paths for statement in path.statements)
@@ -264,8 +264,11 @@ class Builder:
             self._problem("nested-too-deeply", message, span, "give the inner part a block or a constant")
         return False
 
-    def _meant(self, written: Sentence, found: tuple[Diagnostic, Sentence] | None) -> Sentence:
+    def _meant(self, written: Sentence) -> Sentence:
         """The sentence, or the one that was meant where it looks like a mistake."""
+        from cnnspec.syntax.lookalikes import meant_by
+
+        found = meant_by(written)
         if found is None:
             return written
         self.problems.add(found[0])
@@ -286,6 +289,14 @@ def _parameter(given: tree.Parameter | tree.Option) -> tree.Parameter:
 
 def _otherwise(rest: _Body | tree.If) -> tuple[tuple[tree.Statement, ...], int]:
     return (rest.statements, rest.end) if isinstance(rest, _Body) else ((rest,), rest.span.end)
+
+
+def _is_suspect(arguments: tuple[tree.Expression, ...]) -> bool:
+    """Whether a mistake may hide in the arguments: only then is it looked for."""
+    return any(
+        isinstance(each, tree.Binary | tree.Tuple) or (isinstance(each, tree.Name) and each.text == "x")
+        for each in arguments
+    )
 
 
 def _end(*parts: tree.Name | tree.Expression | tree.Option) -> int:

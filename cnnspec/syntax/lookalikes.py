@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, TypeVar
 
 from cnnspec.diagnostics import Diagnostic, Fix
 from cnnspec.syntax import tree
@@ -17,17 +17,20 @@ from cnnspec.syntax.slips import call_parentheses
 from cnnspec.text import Span
 
 Meant: TypeAlias = tuple[Diagnostic, tree.Layer]
+Sentence = TypeVar("Sentence", tree.Layer, tree.Setting)
 
 _SPACED: Final = re.compile(r"\d+(?:[ \t]*[x×][ \t]*\d+)+")
 _PRODUCT: Final = re.compile(r"\d{1,9}[*]\d{1,9}")
 
 
+def meant_by(sentence: Sentence) -> tuple[Diagnostic, Sentence] | None:
+    """The mistake that a sentence looks like, with what was meant; None where it looks like none."""
+    return in_layer(sentence) if isinstance(sentence, tree.Layer) else in_setting(sentence)
+
+
 def in_layer(layer: tree.Layer) -> Meant | None:
-    """The mistake that a layer's sentence looks like, if any."""
     if layer.word == "else":
         return else_without_if(layer.word_span), replace(layer, word="identity", arguments=(), options=())
-    if all(isinstance(each, tree.Number | tree.Size) for each in layer.arguments):
-        return None
     return _called(layer) or _spaced(layer) or _product(layer) or _compared(layer)
 
 

@@ -16,8 +16,6 @@ from lark import Lark, UnexpectedInput
 from cnnspec.diagnostics import Diagnostic, Diagnostics, SpecError
 from cnnspec.resources import grammar_text
 from cnnspec.syntax.build import Builder
-from cnnspec.syntax.recover import mended
-from cnnspec.syntax.slips import diagnose
 from cnnspec.syntax.tree import Comment, Spec
 from cnnspec.text import Source
 
@@ -84,11 +82,19 @@ def _read(source: Source) -> tuple[Spec, tuple[Diagnostic, ...]]:
             spec = lark.parse(text)  # type: ignore[assignment]
             break
         except UnexpectedInput as error:
-            mistake = diagnose(error, source, text)
-            found.add(mistake)
-            text = mended(text, error, mistake)
+            text = _without_mistake(error, source, text, found)
     found.extend(builder.problems)
     return _with_comments(spec, source), found.sorted()
+
+
+def _without_mistake(error: UnexpectedInput, source: Source, text: str, found: Diagnostics) -> str:
+    """The text mended, its mistake named; what names mistakes is loaded for the first one."""
+    from cnnspec.syntax.recover import mended
+    from cnnspec.syntax.slips import diagnose
+
+    mistake = diagnose(error, source, text)
+    found.add(mistake)
+    return mended(text, error, mistake)
 
 
 def _with_comments(spec: Spec, source: Source) -> Spec:
