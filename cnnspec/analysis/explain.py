@@ -12,7 +12,7 @@ from math import prod
 from typing import TYPE_CHECKING, Final
 
 from cnnspec.analysis.cost import FLOAT_BYTES
-from cnnspec.analysis.memory import VIEWS
+from cnnspec.analysis.memory import OPTIMIZER_STATES, VIEWS
 from cnnspec.analysis.receptive_field import Track
 from cnnspec.formula import Formula, Symbol, product, total
 from cnnspec.layers.base import (
@@ -144,6 +144,20 @@ def _memory(analysis: Analysis, row: Row) -> Iterator[Step]:
         for index in step.live
     ]
     yield Step("in use while it runs, bytes", total(sizes))
+    yield from _training(analysis, row)
+
+
+def _training(analysis: Analysis, row: Row) -> Iterator[Step]:
+    """What the layer adds to the memory of a training step, the gradients of activations apart."""
+    training, node = analysis.training, row.node
+    kept = analysis.batch * analysis.memory.saved_bytes(node)
+    states = OPTIMIZER_STATES[training.optimizer]
+    terms: list[Formula] = [Symbol("output", kept)] if kept else []
+    if row.trainable:
+        each = 1 + Symbol("s", states, f"values that {training.optimizer} keeps for a parameter")
+        terms.append(Symbol("b", FLOAT_BYTES, "bytes of a value") * Symbol("params", row.trainable) * each)
+    note = "the output kept for the backward pass, a gradient and the optimizer's state for each parameter"
+    yield Step("kept in training, bytes", total(terms), note if row.trainable else "")
 
 
 def _buffer_note(analysis: Analysis, node: Node, buffer: int) -> str:

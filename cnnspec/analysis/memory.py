@@ -106,10 +106,7 @@ class Memory:
 
     def training(self, optimizer: str | None = None) -> Training:
         """The memory of a training step; the recipe's optimizer, or Adam, when none is named."""
-        name = optimizer or optimizer_of(self.network)
-        if name not in OPTIMIZER_STATES:
-            known = ", ".join(OPTIMIZER_STATES)
-            raise ValueError(f"the memory of optimizer {name} is not known; known are {known}")
+        name = known_optimizer(optimizer) or optimizer_of(self.network)
         weights = [cost_of(node.layer, node.input_shapes) for node in self.network.layers]
         trainable = FLOAT_BYTES * sum(cost.trainable for cost in weights)
         return Training(
@@ -149,6 +146,15 @@ class Memory:
             found.append((node.index, in_use))
             in_use -= closing.pop(node.index, 0)
         return tuple(found)
+
+
+def known_optimizer(name: str | None) -> str | None:
+    """The name itself; ValueError when an optimizer's state is not known."""
+    if name is not None and name not in OPTIMIZER_STATES:
+        raise ValueError(
+            f"the memory of optimizer {name} is not known; known are {', '.join(OPTIMIZER_STATES)}"
+        )
+    return name
 
 
 def optimizer_of(network: Network) -> str:

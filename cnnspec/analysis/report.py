@@ -18,7 +18,7 @@ from cnnspec.analysis.advice import advise
 from cnnspec.analysis.conventions import Convention, convention_of
 from cnnspec.analysis.cost import Cost, Laws, bytes_of, cost_of
 from cnnspec.analysis.expectations import Expectation, judge
-from cnnspec.analysis.memory import Memory
+from cnnspec.analysis.memory import Memory, Training, known_optimizer
 from cnnspec.analysis.receptive_field import ReceptiveField, Track, summary, tracks_of
 from cnnspec.analysis.silence import silence
 from cnnspec.diagnostics import Diagnostic
@@ -133,6 +133,8 @@ class Analysis:
     tracks: tuple[tuple[Track, ...], ...] = field(repr=False)
     """For each node, what its positions see along each axis of the input."""
     comments: tuple[Comment, ...] = ()
+    optimizer: str | None = None
+    """Whose state is counted in training: the recipe's when None."""
 
     @cached_property
     def rule(self) -> str:
@@ -142,8 +144,7 @@ class Analysis:
 
     @cached_property
     def totals(self) -> Totals:
-        memory = self.memory
-        training = memory.training()
+        memory, training = self.memory, self.training
         return Totals(
             **_counts(self.rows),
             flops=sum(row.flops for row in self.rows),
@@ -156,6 +157,11 @@ class Analysis:
     @cached_property
     def memory(self) -> Memory:
         return Memory(self.network, self.batch)
+
+    @cached_property
+    def training(self) -> Training:
+        """The parts of a training step's memory, with the optimizer asked for or the recipe's."""
+        return self.memory.training(self.optimizer)
 
     @cached_property
     def expectations(self) -> tuple[Expectation, ...]:
@@ -212,13 +218,17 @@ def analyze(
     convention: str = "cnnspec",
     exclude_padding: bool = False,
     comments: Iterable[Comment] = (),
+    optimizer: str | None = None,
 ) -> Analysis:
     """The report of a network, whole or built up to a failure.
 
     ``convention`` names another tool whose way of counting multiplies and flops is
     to be followed; ``exclude_padding`` counts only taps on real pixels; ``comments``
-    are the text's, so that ``# cnnspec: allow CODE`` is heard.
+    are the text's, so that ``# cnnspec: allow CODE`` is heard; ``optimizer`` is one of
+    ``OPTIMIZER_STATES`` for the memory of training, the recipe's or Adam when None.
+    Raises ValueError for a convention or optimizer that is not known.
     """
+    known_optimizer(optimizer)
     counted = convention_of(convention)
     tracks = tuple(tracks_of(network))
     rows = tuple(
@@ -227,7 +237,7 @@ def analyze(
         )
         for node in network.layers
     )
-    return Analysis(network, batch, convention, exclude_padding, rows, tracks, tuple(comments))
+    return Analysis(network, batch, convention, exclude_padding, rows, tracks, tuple(comments), optimizer)
 
 
 def _row(node: Node, tracks: tuple[Track, ...], cost: Cost, convention: Convention, batch: int) -> Row:

@@ -31,6 +31,7 @@ SHORTER: Final = {
     "output, bytes": "output bytes",
     "parameters, bytes": "param bytes",
     "in use while it runs, bytes": "bytes in use",
+    "kept in training, bytes": "bytes kept",
     "size": "field size",
     "jump": "field jump",
     "start": "field start",

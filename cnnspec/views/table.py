@@ -137,7 +137,7 @@ def facts(analysis: Analysis) -> dict[str, str]:
     peak = in_bytes(totals.peak_activation_bytes)
     memory = (
         f"{in_bytes(totals.activation_bytes)} for all outputs · {peak} at the peak when buffers are reused"
-        f" · {in_bytes(totals.training_bytes)} to train"
+        f" · {in_bytes(totals.training_bytes)} to train with {analysis.training.optimizer}"
     )
     told = {"params": params, "operations": operations, "memory": memory}
     if convention.counts is not None:

@@ -88,11 +88,20 @@ def test_the_working_of_the_field_is_the_report_everywhere():
 def test_memory_says_where_the_output_lies(report):
     notes = [step.note for step in explain(report, "relu1", "memory").steps if step.note]
     assert ["writes over the buffer of conv1, which nothing else reads any more"] == notes
+    assert "18,816 + 4·156·(1 + 2) = 20,688" in worked(report, "conv1", "memory")
     assert ["4·(28·28·6) = 18,816"] == worked(report, "relu1", "memory")[:1]
     for row in report.rows:
-        assert report.memory.step(row.node.index).live_bytes == int(
-            explain(report, row.name, "memory").result
-        )
+        laws = {step.what: step.law for step in explain(report, row.name, "memory").steps}
+        assert report.memory.step(row.node.index).live_bytes == int(laws["in use while it runs, bytes"])
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "momentum", "adam"])
+def test_what_layers_keep_in_training_adds_up(optimizer):
+    report = cnnspec.analyze(cnnspec.parse(TEXT), batch=8, optimizer=optimizer)
+    kept = sum(int(explain(report, row.name, "memory").result) for row in report.rows)
+    whole = report.training
+    the_input = 8 * 4 * 28 * 28
+    assert whole.total - whole.activation_gradient_bytes == kept + the_input
 
 
 def test_memory_of_a_batch():

@@ -133,6 +133,14 @@ def test_an_unknown_convention_is_named_with_the_nearest():
         analyze(cnnspec.parse("input 8x8x1"), convention="fcvore")
 
 
+def test_training_is_told_for_any_optimizer():
+    network = cnnspec.parse(LENET)
+    plain = analyze(network, optimizer="sgd").totals.training_bytes
+    assert 2 * 4 * 61_706 == analyze(network, optimizer="adam").totals.training_bytes - plain
+    with pytest.raises(ValueError, match="known are sgd"):
+        analyze(network, optimizer="adagrad")
+
+
 def test_the_report_says_what_it_is(lenet):
     assert "<Analysis LeNet5: 13 layers, 61,706 params, 416,520 multiplies>" == repr(lenet)
     assert "multiply-accumulates" in lenet.rule
