@@ -16,7 +16,7 @@ from math import prod
 import numpy as np
 
 from cnnspec.backends.numpy.layout import Array, channel_column, inner_shape, planes
-from cnnspec.backends.numpy.products import ProductSum, overlapping
+from cnnspec.backends.numpy.products import BlockedProduct, ProductSum, overlapping
 from cnnspec.backends.numpy.step import Step, channel_sum
 from cnnspec.backends.numpy.window import Span, at_inputs, at_outputs, span_of, taps
 from cnnspec.layers.conv import Conv, Depthwise
@@ -31,6 +31,10 @@ def as_conv(node: Node) -> Conv:
         return layer.as_conv(node.input_shapes)
     assert isinstance(layer, Conv)
     return layer
+
+
+WIDE = 16
+"""From so many filters on, the weight gradient gains by a transposed copy of the output's gradient."""
 
 
 class ConvStep(Step):
@@ -109,6 +113,7 @@ class RowConv(ConvStep):
             unfolded = self.patches.reshape(self.rows.padded, channels * taps_across, width * batch)
         self.matrix = overlapping(unfolded, self.rows.output, self.rows.stride, self.rows.kernel)
         self.product = self.y.reshape(self.rows.output, filters, width * batch)
+        self.multiply = BlockedProduct(self.matrix, self.product)
 
     def pack(self) -> None:
         np.copyto(self.packed, self.kernel.transpose(0, 2, 1, 3))
@@ -116,7 +121,7 @@ class RowConv(ConvStep):
     def forward(self, training: bool) -> None:
         if not self.through:
             self._unfold()
-        np.matmul(self.packed.reshape(self.layer.filters, -1), self.matrix, out=self.product)
+        self.multiply(self.packed.reshape(self.layer.filters, -1))
 
     def _unfold(self) -> None:
         """Copy the map once a tap column, shifted; padding rows and columns stay zero."""
@@ -145,7 +150,8 @@ class RowConv(ConvStep):
             return
         filters, _, length = self.layer.filters, self.product.shape, self.matrix.shape[1]
         total = self.scratch((length, filters))
-        self.weight_product = ProductSum(self, self.matrix, self.dy.transpose(0, 2, 1), total)
+        turned = self.dy.transpose(0, 2, 1)
+        self.weight_product = ProductSum(self, self.matrix, turned, total, copy=filters >= WIDE)
         self.weight_order = total.reshape(*self.packed.shape[1:], filters).transpose(3, 1, 0, 2)
 
     def differentiate(self) -> None:
@@ -172,17 +178,16 @@ class FoldGradient:
         self.bordered = step.memory.own((rows.output + 2 * border, filters, run)) if border else dy
         self.inside = self.bordered[border : border + rows.output]
         reached = overlapping(self.bordered[rows.before :], rows.size, 1, height)
-        self.matrix = reached
         self.turned = step.memory.take((channels, width, height, filters))
         self.spread = step.scratch((rows.size, channels, width, columns.output, dx.shape[-1]))
+        self.multiply = BlockedProduct(reached, self.spread.reshape(rows.size, channels * width, run))
 
     def __call__(self) -> None:
         if self.bordered is not self.dy:
             np.copyto(self.inside, self.dy)
         np.copyto(self.turned, self.packed[:, ::-1].transpose(2, 3, 1, 0))
         channels, width, height, filters = self.turned.shape
-        out = self.spread.reshape(self.spread.shape[0], channels * width, -1)
-        np.matmul(self.turned.reshape(channels * width, height * filters), self.matrix, out=out)
+        self.multiply(self.turned.reshape(channels * width, height * filters))
         fold_columns(self.spread, self.dx, self.columns)
 
 
@@ -205,10 +210,10 @@ class ScatterGradient:
         self.dy, self.packed, self.dx = dy, packed.reshape(filters, -1), dx
         self.spans = (rows, columns)
         self.patches = step.scratch((rows.output, height, channels, width, columns.output, dx.shape[-1]))
+        self.multiply = BlockedProduct(dy, self.patches.reshape(rows.output, -1, dy.shape[-1]))
 
     def __call__(self) -> None:
-        out = self.patches.reshape(self.dy.shape[0], self.packed.shape[1], -1)
-        np.matmul(self.packed.T, self.dy, out=out)
+        self.multiply(self.packed.T)
         self.dx.fill(0)
         for tap in taps(self.spans):
             part = at_inputs(self.dx, self.spans, tap)
@@ -234,6 +239,7 @@ class PatchConv(ConvStep):
         self.packed = self.memory.own((groups, filters, *self.kernel_shape, each))
         self.kernel = self.weight.reshape(groups, filters, each, *self.kernel_shape)
         self.product = self.y.reshape(prod(self.outer), groups, filters, width * batch)
+        self.multiply = BlockedProduct(self.matrix, self.product)
 
     def pack(self) -> None:
         np.copyto(self.packed, np.moveaxis(self.kernel, 2, -1))
@@ -245,7 +251,7 @@ class PatchConv(ConvStep):
     def forward(self, training: bool) -> None:
         for patch, pixels in joined(self.patches, self.image, self.spans):
             np.copyto(patch, pixels)
-        np.matmul(self.flat_weights, self.matrix, out=self.product)
+        self.multiply(self.flat_weights)
 
     def prepare(self, dy: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, ...]:
         self.dy, self.dx = dy.reshape(self.product.shape), None
@@ -257,6 +263,7 @@ class PatchConv(ConvStep):
         if wanted[0]:
             self.dx = self.memory.take(self.x.shape)
             self.spread = self.scratch(self.patches.shape)
+            self.turn_back = BlockedProduct(self.dy, self.spread.reshape(self.matrix.shape))
         return (self.dx,)
 
     def differentiate(self) -> None:
@@ -267,7 +274,7 @@ class PatchConv(ConvStep):
             self._scatter(self.dx)
 
     def _scatter(self, dx: Array) -> None:
-        np.matmul(self.flat_weights.swapaxes(1, 2), self.dy, out=self.spread.reshape(self.matrix.shape))
+        self.turn_back(self.flat_weights.swapaxes(1, 2))
         dx.fill(0)
         for patch, pixels in joined(self.spread, _grouped(dx, self.layer.groups), self.spans):
             np.add(pixels, patch, out=pixels)

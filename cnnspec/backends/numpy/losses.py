@@ -28,6 +28,7 @@ class Loss(ABC):
         self.gradient = memory.take(output.shape)
         self.target = memory.own(self.output.shape)
         self.flat_gradient = planes(self.gradient)
+        self.classes = np.arange(self.output.shape[1])[:, None]
         self.samples: int = output.shape[-1]
         self.places: int = self.output.shape[0] * self.output.shape[2]
 
@@ -42,9 +43,9 @@ class Loss(ABC):
 
     def _set_classes(self, classes: Array) -> None:
         """One-hot along the channels; classes (N,) meet a vector, (N, H, W) a map."""
-        rows, channels, run = self.output.shape
+        rows, _, run = self.output.shape
         self.labels = np.moveaxis(classes, 0, -1).reshape(rows, run)
-        np.equal(self.labels[:, None], np.arange(channels)[:, None], out=self.target)
+        np.equal(self.labels[:, None], self.classes, out=self.target)
 
     def correct(self) -> int:
         """How many places have their greatest value at the wanted class, as whole samples' worth."""

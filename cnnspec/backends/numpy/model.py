@@ -79,14 +79,8 @@ class Model:
         it) or ``mse``, with the loss's ``options``; ``keep`` names layers whose
         outputs are wanted too; ``input_gradient`` asks for the images' gradient.
         """
-        key = (
-            batch,
-            training,
-            loss,
-            tuple(keep),
-            input_gradient,
-            tuple(sorted((k, repr(v)) for k, v in options.items())),
-        )
+        given = tuple(sorted((name, repr(value)) for name, value in options.items()))
+        key = (batch, training, loss, tuple(keep), input_gradient, given)
         if key not in self._programs:
             make = partial(LOSSES[loss] if isinstance(loss, str) else loss, **options)
             make.on_logits = LOSSES[loss].on_logits if isinstance(loss, str) else False  # type: ignore[attr-defined]
@@ -104,15 +98,19 @@ class Model:
     ) -> dict[str, Array]:
         """All outputs by name, and those of the layers named in ``keep``: N x H x W x C each."""
         images = self._samples(images)
-        chunks = [images[start : start + batch] for start in range(0, len(images), batch)]
-        results: dict[str, list[Array]] = {}
-        for chunk in chunks:
-            program = self.compile(len(chunk), keep=keep)
-            program.load(chunk)
+        batch = max(1, min(batch, len(images)))
+        program = self.compile(batch, keep=keep)
+        results = {
+            name: np.empty((len(images), *program.result(name).shape[1:]), self.dtype)
+            for name in program.results
+        }
+        for start in range(0, len(images), batch):
+            chunk = images[start : start + batch]
+            program.load(chunk if len(chunk) == batch else _filled(chunk, batch))
             program.forward()
-            for name in program.results:
-                results.setdefault(name, []).append(program.result(name).copy())
-        return {name: np.concatenate(parts) for name, parts in results.items()}
+            for name, values in results.items():
+                values[start : start + batch] = program.result(name)[: len(chunk)]
+        return results
 
     def _samples(self, images: Array) -> Array:
         """The images with a sample axis; a missing channel axis of one is added."""
@@ -163,6 +161,11 @@ def _declared(network: Network) -> tuple[dict[str, Weight], dict[str, Weight]]:
         for weight in node.layer.weights(node.input_shapes):
             (others if frozen or weight.buffer else trained)[f"{node.name}.{weight.name}"] = weight
     return trained, others
+
+
+def _filled(chunk: Array, batch: int) -> Array:
+    """The last samples, repeated to a whole batch; what is too much is thrown away again."""
+    return np.resize(chunk, (batch, *chunk.shape[1:]))
 
 
 def _names(network: Network) -> list[str]:

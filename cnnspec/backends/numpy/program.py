@@ -58,6 +58,7 @@ class Program:
         planner.trained[0] = input_gradient
         self.steps: list[Step] = planner.forward()
         self.input = planner.arrays[0]
+        self._scaling: Scaling | None = None
         self.results = {
             name: planner.arrays[lowered.value_of[index]]
             for name, index in (self.output_nodes | self.kept_nodes).items()
@@ -114,13 +115,15 @@ class Program:
                 loss.set_targets(labels)
 
     def _scale(self, view: Array) -> None:
-        scaling, dtype = self.model.scaling, self.input.dtype
-        factor, shift = (
-            _channel(value, view.ndim).astype(dtype) for value in (scaling.factor, scaling.shift)
-        )
-        np.multiply(view, factor, out=self.input, casting="unsafe")
-        if np.any(shift):
-            np.add(self.input, shift, out=self.input)
+        if self._scaling is not self.model.scaling:
+            self._scaling = self.model.scaling
+            self._factor, self._shift = (
+                _channel(value, view.ndim).astype(self.input.dtype)
+                for value in (self._scaling.factor, self._scaling.shift)
+            )
+        np.multiply(view, self._factor, out=self.input, casting="unsafe")
+        if np.any(self._shift):
+            np.add(self.input, self._shift, out=self.input)
 
     def refresh(self) -> None:
         """Take up weights that changed since the last pass."""

@@ -1,0 +1,116 @@
+"""Two programs timed against each other: separate processes, in turns, ratio of medians.
+
+A rival is a Python file that is started with its own options, gets ready,
+prints ``ready``, and then answers each line it reads with the seconds of one
+round. Taking turns makes a busy machine busy for both.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+KERNEL_CHOICE = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
+"""Variables that pin OpenBLAS to kernels other than the machine's own."""
+
+
+def environment(setting: str) -> dict[str, str]:
+    """``pinned``: as it is; ``free``: without the variables that choose OpenBLAS's kernels."""
+    names = KERNEL_CHOICE if setting == "free" else ()
+    return {name: value for name, value in os.environ.items() if name not in names}
+
+
+class Rival:
+    """A child process that runs rounds when told to."""
+
+    def __init__(self, script: Path, options: list[str], variables: dict[str, str]) -> None:
+        self.child = subprocess.Popen(
+            [sys.executable, str(script), *options],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=variables,
+        )  # fmt: skip
+        self._answer()
+
+    def __enter__(self) -> Rival:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        assert self.child.stdin
+        self.child.stdin.close()
+        self.child.wait()
+
+    def _answer(self) -> str:
+        assert self.child.stdout
+        line = self.child.stdout.readline()
+        if not line:
+            raise SystemExit(f"{' '.join(map(str, self.child.args))} ended early")
+        return line
+
+    def round(self) -> float:
+        """Seconds of one round."""
+        assert self.child.stdin
+        self.child.stdin.write("go\n")
+        self.child.stdin.flush()
+        return float(self._answer())
+
+
+@dataclass
+class Result:
+    """Seconds of each round, of us and of the other."""
+
+    ours: list[float]
+    theirs: list[float]
+
+    @property
+    def ratio(self) -> float:
+        """How many times as fast we are: the ratio of the medians."""
+        return median(self.theirs) / median(self.ours)
+
+    @property
+    def best_ratio(self) -> float:
+        """The same of the best rounds, which other work on the machine disturbs least."""
+        return min(self.theirs) / min(self.ours)
+
+
+def compete(
+    script: Path, ours: list[str], theirs: list[str], setting: str, rounds: int, threads: dict[str, str]
+) -> Result:
+    """Both rivals in turns; ``threads`` are variables for our side alone."""
+    variables = environment(setting)
+    with ExitStack() as stack:
+        us = stack.enter_context(Rival(script, ours, variables | threads))
+        them = stack.enter_context(Rival(script, theirs, variables))
+        for rival in (us, them):
+            rival.round()
+        pairs = [(us.round(), them.round()) for _ in range(rounds)]
+    return Result([a for a, _ in pairs], [b for _, b in pairs])
+
+
+def serve(work: Callable[[], object]) -> None:
+    """The child's side: a round for each line that comes in."""
+    work()
+    print("ready", flush=True)
+    for _ in sys.stdin:
+        start = time.perf_counter()
+        work()
+        print(time.perf_counter() - start, flush=True)
+
+
+def machine() -> str:
+    """The machine in one line."""
+    name = platform.processor() or platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        found = [
+            line.split(":", 1)[1].strip() for line in cpuinfo.read_text().splitlines() if "model name" in line
+        ]
+        name = found[0] if found else name
+    load = f", load {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
+    return f"{name}, {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}{load}"

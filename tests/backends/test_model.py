@@ -1,0 +1,221 @@
+"""The model: weights by name, prediction, files, initialisers, optimizers' upkeep."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file, save_file
+
+import cnnspec
+from cnnspec.backends.numpy import build
+from cnnspec.backends.numpy.initializers import INITIALIZERS, SYNONYMS, begin, initializer
+from cnnspec.backends.numpy.model import Model
+from cnnspec.backends.numpy.optimizers import FLUSH_EVERY, Adam, Sgd
+from cnnspec.backends.numpy.program import Scaling
+from cnnspec.diagnostics import Misfit, SpecError
+from cnnspec.formula import Number
+from cnnspec.layers.base import Weight
+
+SPEC = "input 6x5x2; conv 3 3x3 -> batchnorm -> relu -> flatten -> dropout 0.5 -> dense 4 -> softmax"
+
+
+def model(seed: int = 0, **options: object) -> Model:
+    return build(cnnspec.parse(SPEC), seed=seed, **options)
+
+
+def images(count: int) -> np.ndarray:
+    return np.random.default_rng(7).standard_normal((count, 6, 5, 2)).astype(np.float32)
+
+
+def test_names_and_layouts_are_pytorchs() -> None:
+    shapes = {name: values.shape for name, values in model().weights.items()}
+    assert {
+        "conv1.weight": (3, 2, 3, 3), "conv1.bias": (3,),
+        "batchnorm1.weight": (3,), "batchnorm1.bias": (3,),
+        "batchnorm1.running_mean": (3,), "batchnorm1.running_var": (3,),
+        "dense1.weight": (4, 36), "dense1.bias": (4,),
+    } == shapes  # fmt: skip
+
+
+def test_trained_weights_are_views_of_one_flat_array() -> None:
+    one = model()
+    assert one.flat.size == 3 * 2 * 9 + 3 + 6 + 4 * 36 + 4
+    one.flat[:] = 5
+    assert all((one.weights[name] == 5).all() for name in one.gradients)
+    assert (one.weights["batchnorm1.running_var"] == 1).all()
+
+
+def test_predictions_do_not_depend_on_the_batch() -> None:
+    one = model()
+    whole = one.predict(images(11), batch=11)
+    np.testing.assert_allclose(one.predict(images(11), batch=4), whole, atol=1e-6)
+    np.testing.assert_allclose(whole.sum(axis=1), 1, rtol=1e-6)
+
+
+def test_bytes_are_scaled_and_floats_are_not() -> None:
+    one = build(cnnspec.parse("input 2x2x2; identity"))
+    raw = np.arange(8, dtype=np.uint8).reshape(1, 2, 2, 2)
+    np.testing.assert_allclose(one.predict(raw), raw / 255, rtol=1e-6)
+    np.testing.assert_array_equal(one.predict(raw.astype(np.float32)), raw)
+    one.scaling = Scaling(np.array([1.0, 2.0]), np.array([0.0, -1.0]))
+    np.testing.assert_allclose(one.predict(raw), raw * [1.0, 2.0] + [0.0, -1.0])
+
+
+def test_a_single_channel_may_be_left_out() -> None:
+    one = build(cnnspec.parse("input 4x4x1; flatten"))
+    assert (3, 16) == one.predict(np.zeros((3, 4, 4), np.float32)).shape
+
+
+def test_images_of_another_shape_are_refused() -> None:
+    with pytest.raises(ValueError, match="6 x 5 x 2"):
+        model().predict(np.zeros((1, 5, 6, 2), np.float32))
+
+
+def test_no_images_give_no_predictions() -> None:
+    assert (0, 4) == model().predict(images(0)).shape
+
+
+def test_saved_and_loaded_it_is_the_same(tmp_path: Path) -> None:
+    one, other = model(seed=1), model(seed=2)
+    one.save(tmp_path / "net.safetensors")
+    other.load(tmp_path / "net.safetensors")
+    for name, values in one.weights.items():
+        assert values.tobytes() == other.weights[name].tobytes()
+    assert list(tmp_path.iterdir()) == [tmp_path / "net.safetensors"]
+
+
+def test_a_cut_file_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "net.safetensors"
+    model().save(path)
+    path.write_bytes(path.read_bytes()[:-5])
+    with pytest.raises(SpecError) as error:
+        model().load(path)
+    assert ["broken-weights"] == [found.code for found in error.value.diagnostics]
+
+
+def test_foreign_weights_are_refused_and_nothing_changes(tmp_path: Path) -> None:
+    path = tmp_path / "net.safetensors"
+    model().save(path)
+    arrays = load_file(path)
+    arrays["conv9.weight"] = arrays.pop("conv1.bias")
+    arrays["dense1.weight"] = arrays["dense1.weight"].T.copy()
+    save_file(arrays, path)
+    one = model(seed=4)
+    before = one.flat.copy()
+    with pytest.raises(SpecError) as error:
+        one.load(path)
+    (found,) = error.value.diagnostics
+    assert "foreign-weights" == found.code
+    assert (
+        "conv1.bias is missing",
+        "conv9.weight belongs to no layer",
+        "dense1.weight is 36x4, the network's is 4x36",
+    ) == found.notes
+    np.testing.assert_array_equal(one.flat, before)
+
+
+def test_the_generator_can_be_set_back() -> None:
+    one = model()
+    program = one.compile(5, True)
+    state = one.random_state
+    runs = []
+    for _ in range(2):
+        one.random_state = state
+        program.load(images(5), np.zeros(5, int))
+        program.forward(True)
+        runs.append(program.result().copy())
+    np.testing.assert_array_equal(*runs)
+    program.forward(True)
+    assert (runs[0] != program.result()).any()
+
+
+def test_dropout_keeps_its_share_and_the_mean() -> None:
+    one = build(cnnspec.parse("input 20000; dropout 0.2 -> dense 1"))
+    program = one.compile(1, True, keep=("dropout1",))
+    program.load(np.ones((1, 20000), np.float32))
+    program.forward(True)
+    dropped = program.result("dropout1")
+    assert set(np.unique(dropped)) == {0, np.float32(1.25)}
+    assert dropped.mean() == pytest.approx(1, abs=0.02)
+    program.forward(False)
+    assert (program.result("dropout1") == 1).all()
+
+
+WEIGHT = Weight("weight", (200, 30, 3, 3), Number(54000), fan_in=270, fan_out=1800)
+
+
+@pytest.mark.parametrize(
+    "name, variance",
+    [("he", 2 / 270), ("glorot", 2 / 2070), ("lecun", 1 / 270), ("pytorch", 1 / 810), ("normal", 0.0025)],
+)
+def test_initialisers_have_their_variance(name: str, variance: float) -> None:
+    for kind in (name, f"{name}_uniform", f"{name}_truncated"):
+        if kind in INITIALIZERS:
+            values = initializer(kind)(np.random.default_rng(0), WEIGHT)
+            assert WEIGHT.shape == values.shape
+            assert values.var() == pytest.approx(variance, rel=0.03)
+            assert values.mean() == pytest.approx(0, abs=0.02 * variance**0.5)
+
+
+def test_truncated_values_lie_within_two_deviations() -> None:
+    values = initializer("truncated_normal")(np.random.default_rng(0), WEIGHT)
+    assert np.abs(values).max() <= 0.05 * 2 / 0.8796
+
+
+def test_orthogonal_rows_are_at_right_angles() -> None:
+    values = initializer("orthogonal")(np.random.default_rng(0), WEIGHT).reshape(200, -1)
+    np.testing.assert_allclose(values @ values.T, np.eye(200), atol=1e-10)
+
+
+@pytest.mark.parametrize("name", ["HeNormal", "kaiming_uniform", "xavier-normal", "GlorotUniform", "Zeros"])
+def test_names_of_keras_and_pytorch_are_known(name: str) -> None:
+    assert initializer(name) in INITIALIZERS.values()
+
+
+def test_every_synonym_means_something() -> None:
+    assert all(meant in INITIALIZERS for meant in SYNONYMS.values())
+
+
+def test_an_unknown_initialiser_is_refused() -> None:
+    with pytest.raises(Misfit) as error:
+        initializer("hee")
+    assert "unknown-initializer" == error.value.code
+
+
+def test_biases_begin_at_zero_except_pytorchs() -> None:
+    bias = Weight("bias", (100,), Number(100), fan_in=50, fan_out=10, initial="zeros")
+    assert not begin(bias, np.random.default_rng(0), "he").any()
+    drawn = begin(bias, np.random.default_rng(0), "pytorch")
+    assert 0 < np.abs(drawn).max() <= 50**-0.5
+
+
+def test_decayed_state_never_becomes_denormal() -> None:
+    flat = np.ones(4, np.float32)
+    optimizer = Sgd(flat, momentum=0.9)
+    optimizer.update(np.ones(4, np.float32), 0.1)
+    for _ in range(40 * FLUSH_EVERY):
+        optimizer.update(np.zeros(4, np.float32), 0.1)
+        velocity = np.abs(optimizer.state["velocity"])
+        assert not ((velocity > 0) & (velocity < np.finfo(np.float32).tiny)).any()
+    assert not optimizer.state["velocity"].any()
+
+
+def test_an_optimizer_goes_on_from_its_state() -> None:
+    gradients = np.random.default_rng(0).standard_normal((6, 9)).astype(np.float32)
+    flat = np.zeros(9, np.float32)
+    whole = Adam(flat)
+    for gradient in gradients:
+        whole.update(gradient.copy(), 0.01)
+    start = np.zeros(9, np.float32)
+    first = Adam(start)
+    for gradient in gradients[:3]:
+        first.update(gradient.copy(), 0.01)
+    second = Adam(start)
+    second.count = first.count
+    for name, values in first.state.items():
+        second.state[name][...] = values
+    for gradient in gradients[3:]:
+        second.update(gradient.copy(), 0.01)
+    assert flat.tobytes() == start.tobytes()
