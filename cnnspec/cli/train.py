@@ -28,6 +28,7 @@ INTERRUPTED = 130
 @click.option("--epochs", type=click.IntRange(1), metavar="N", help="Times through the training samples.")
 @click.option("--batch", type=click.IntRange(1), metavar="N", help="Samples a step.")
 @click.option("--rate", type=click.FloatRange(0, min_open=True), metavar="R", help="Learning rate.")
+@click.option("--workers", type=click.IntRange(1, 64), metavar="N", help="Processes that share each batch.")
 @click.option("--seed", type=click.IntRange(0), metavar="N", help="Fixes everything random.")
 @click.option("--seeds", type=click.IntRange(2, 100), metavar="N", help="Train N times, seed after seed.")
 @click.option("-o", "output", type=click.Path(path_type=Path), metavar="FOLDER", help="Folder of the run.")

@@ -53,6 +53,7 @@ SETTINGS: Final[dict[str, Kinds | type[Setting] | None]] = {
     "augment": Augment,
     "classweights": None, "clip": None,
     "stop": Stop,
+    "workers": None,
 }  # fmt: skip
 """Each word with its kinds, its one model, or None where it takes a single value of ``Recipe``."""
 

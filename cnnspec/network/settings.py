@@ -231,6 +231,9 @@ class Recipe(BaseModel):
     )
     clip: PositiveFloat | None = Field(default=None, description="largest norm of the whole gradient")
     stop: Stop | None = Field(default=None, description="end early when the loss stops falling")
+    workers: Annotated[int, Field(ge=1, le=64)] = Field(
+        default=1, description="processes that share each batch; the same number gives the same weights"
+    )
 
     def changed(self, **changes: Any) -> Recipe:
         """A copy with some fields changed, validated; None changes nothing. ``rate`` is the optimizer's."""

@@ -31,6 +31,8 @@ class Batches:
     size: int
     seed: int
     augmenter: Augmenter | None = None
+    shard: tuple[int, int] = (0, 1)
+    """Which part of each batch, of how many, is given."""
 
     @property
     def per_epoch(self) -> int:
@@ -49,6 +51,8 @@ class Batches:
 
     def _plain(self, order: NDArray[np.int64], place: int) -> tuple[Bytes, Labels]:
         chosen = order[place * self.size : (place + 1) * self.size]
+        part, parts = self.shard
+        chosen = chosen[len(chosen) * part // parts : len(chosen) * (part + 1) // parts]
         return self.images[chosen], self.labels[chosen]
 
     def _changed(self, epoch: int, order: NDArray[np.int64], places: range) -> Iterator[tuple[Bytes, Labels]]:
@@ -65,4 +69,5 @@ class Batches:
     def _augmented(self, epoch: int, order: NDArray[np.int64], place: int) -> tuple[Bytes, Labels]:
         images, labels = self._plain(order, place)
         assert self.augmenter is not None
-        return self.augmenter(images, np.random.default_rng([self.seed, epoch, place, AUGMENT])), labels
+        drawn = np.random.default_rng([self.seed, epoch, place, AUGMENT, self.shard[0]])
+        return self.augmenter(images, drawn), labels

@@ -65,7 +65,10 @@ def fit(
         np.errstate(all="ignore"),
         threads_for(_multiplies(model, recipe.batch)),
     ):
-        ending = _train(trainer, home, best, interruption)
+        try:
+            ending = _train(trainer, home, best, interruption)
+        finally:
+            trainer.team.close()
     if ending != "interrupted":
         best.take()
         if home:

@@ -26,6 +26,7 @@ from cnnspec.training.history import Row, rows_of
 from cnnspec.training.interrupt import Interruption
 from cnnspec.training.judge import judge, scaling_of
 from cnnspec.training.schedules import rate_at
+from cnnspec.training.team import team_of
 from cnnspec.training.watch import Now, Watch
 
 if TYPE_CHECKING:
@@ -75,6 +76,7 @@ class Trainer:
         self.optimizer = make_optimizer(recipe.optimizer, model.flat)
         self.loss_options = _loss_options(recipe, labels, data.classes)
         self.place = Place()
+        self.team = team_of(model, self.batches, self._program, recipe.workers)
         self.signature = _signature(model, recipe, images, labels)
         self._seen_at_start, self._started = 0, perf_counter()
 
@@ -97,7 +99,7 @@ class Trainer:
         """The rest of the current epoch; False when it was interrupted before its end."""
         place, told = self.place, perf_counter()
         self._seen_at_start, self._started = place.seen, perf_counter()
-        for images, labels in self.batches.epoch(place.epoch, place.batch):
+        for images, labels in self.team.epoch(place.epoch, place.batch):
             self.step(images, labels)
             if interruption.wanted:
                 return False
@@ -112,27 +114,26 @@ class Trainer:
     def step(self, images: NDArray[Any], labels: Labels) -> None:
         """One batch: forward, backward, and the optimizer's move."""
         place, rate = self.place, self.rate()
-        program = self._program(len(labels))
-        loss, correct = program.step(images, labels)
-        if not isfinite(loss):
-            raise checks.not_finite(loss, place.step + 1, place.epoch + 1, rate)
-        self._move(program, rate)
+        found = self.team.step(images, labels, place.step)
+        if not isfinite(found.loss):
+            raise checks.not_finite(found.loss, place.step + 1, place.epoch + 1, rate)
+        self._move(rate)
         place.step += 1
         place.batch += 1
-        place.loss += loss
-        place.correct += correct
-        place.seen += len(labels)
+        place.loss += found.loss
+        place.correct += found.correct
+        place.seen += found.samples
 
     def _program(self, batch: int) -> Program:
         return self.model.compile(batch, True, loss=self.recipe.loss.kind, **self.loss_options)
 
-    def _move(self, program: Program, rate: float) -> None:
-        first = self.place.step == 0
-        before = program.flat.copy() if first else None
+    def _move(self, rate: float) -> None:
+        first, gradient = self.place.step == 0, self.model.flat_gradient
+        before = self.model.flat.copy() if first else None
         still = set(checks.without_gradient(self.model)) if first else set()
         if self.recipe.clip:
-            clip(program.flat_gradient, self.recipe.clip)
-        self.optimizer.update(program.flat_gradient, rate)
+            clip(gradient, self.recipe.clip)
+        self.optimizer.update(gradient, rate)
         if before is not None:
             still |= set(checks.unmoved(self.model, before))
             if still:

@@ -70,7 +70,7 @@ def test_a_hyphen_is_as_good_as_an_underscore():
         ("bach 3", "unknown-setting", "bach", "train has no setting bach", "did you mean batch?"),
         ("lr 3", "unknown-setting", "lr", "train has no setting lr",
          "it is an option of another: optimizer sgd rate=…"),
-        ("workers 2", "unknown-setting", "workers", "train has no setting workers", None),
+        ("workers 0", "wrong-setting", "0", "workers must be greater than or equal to 1. Received: 0", None),
         ("optimizer sdg", "wrong-setting", "sdg",
          "optimizer must be sgd, adam, adamw or rmsprop. Received: sdg", "did you mean sgd?"),
         ("loss cross_entropy", "wrong-setting", "cross_entropy",
