@@ -73,6 +73,11 @@ def test_total_padding_of_an_even_kernel_follows_the_lecture_by_sides() -> None:
     assert [(axis.before, axis.after) for axis in same.axes(shapes)] == [(1, 2), (1, 2)]
 
 
+def test_padding_on_either_side_alone_makes_room() -> None:
+    for padding in ((3, 0), (0, 3)):
+        assert LAYERS["conv"](filters=1, kernel=5, padding=padding).shape(((2, 1),)) == (1, 1)
+
+
 def test_full_padding_is_the_reach_less_one() -> None:
     layer = LAYERS["conv"](filters=1, kernel=3, dilation=2, padding="full")
     assert layer.shape(((5, 1),)) == (9, 1)
