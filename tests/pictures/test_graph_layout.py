@@ -15,6 +15,8 @@ from cnnspec.views.svg import Look, render
 LOOKS = {
     "plain": Look(),
     "sideways": Look(direction="LR"),
+    "sideways, two rows": Look(direction="LR", columns=2),
+    "five columns": Look(columns=5),
     "unfolded": Look(choices=Choices(fold=False, join=False)),
     "collapsed": Look(choices=Choices(depth=0)),
     "hot": Look(theme="dark", choices=Choices(heat="multiplies")),

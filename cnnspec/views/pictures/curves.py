@@ -1,12 +1,17 @@
-"""Cubic Bezier splines: cutting them, and writing them as SVG."""
+"""Ways with rounded corners and cubic Bezier splines: cutting them, and writing them as SVG."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import TypeAlias
+from typing import Final, TypeAlias
+
+from cnnspec.views.pictures.paper import number
 
 Point: TypeAlias = tuple[float, float]
+
+CORNER: Final = 8.0
+"""The radius of a corner."""
 
 
 def below(points: Sequence[Point], y: float) -> list[Point]:
@@ -33,5 +38,38 @@ def _split(curve: Sequence[Point], t: float) -> list[Point]:
     return tail[::-1]
 
 
+def curved(points: Sequence[Point]) -> str:
+    """The SVG of a run of Beziers, from its first point on, where the pen already is."""
+    return "".join("C" + " ".join(map(xy, points[n : n + 3])) for n in range(1, len(points), 3))
+
+
+def rounded(points: Sequence[Point]) -> str:
+    """The SVG of a way along points, its corners rounded."""
+    path = f"M{xy(points[0])}"
+    for n in range(1, len(points) - 1):
+        before, at, after = points[n - 1 : n + 2]
+        r = min(CORNER, _length(before, at) / 2, _length(at, after) / 2)
+        path += f"L{xy(_toward(at, before, r))}Q{xy(at)} {xy(_toward(at, after, r))}"
+    return path + f"L{xy(points[-1])}" if len(points) > 1 else path
+
+
+def turned(point: Point) -> Point:
+    """With across and down exchanged."""
+    return point[1], point[0]
+
+
+def _length(one: Point, two: Point) -> float:
+    return abs(one[0] - two[0]) + abs(one[1] - two[1])
+
+
+def _toward(start: Point, end: Point, distance: float) -> Point:
+    length = _length(start, end) or 1.0
+    return (
+        start[0] + (end[0] - start[0]) * distance / length,
+        start[1] + (end[1] - start[1]) * distance / length,
+    )
+
+
 def xy(point: Point) -> str:
-    return f"{point[0]:.2f} {point[1]:.2f}"
+    """A point as SVG writes it."""
+    return f"{number(point[0])} {number(point[1])}"

@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import Final
 
 from cnnspec.views.dot import write
-from cnnspec.views.pictures.columns import Arrow, Drawing, Rect, arrange
+from cnnspec.views.pictures.columns import arrange
+from cnnspec.views.pictures.drawing import Arrow, Drawing, Rect
 from cnnspec.views.pictures.engines import lay_out
 from cnnspec.views.pictures.legend import draw_legend, legend_size
 from cnnspec.views.pictures.measure import (
@@ -39,7 +40,7 @@ def draw(
 ) -> str:
     """The SVG of a plan. Raises NoEngine when Graphviz cannot be run."""
     laid = lay_out(write(plan, direction=direction, theme=theme), engine)
-    drawing = arrange(laid, columns if direction == "TB" else 1)
+    drawing = arrange(laid, columns, across=direction == "LR")
     return _Sheet(plan, drawing, theme).document()
 
 

@@ -8,6 +8,7 @@ from typing import Final
 from cnnspec.diagnostics import Diagnostic
 from cnnspec.layers.base import Family
 from cnnspec.network.graph import Network
+from cnnspec.views.pictures.curves import rounded, xy
 from cnnspec.views.pictures.metrics import text_width, wrap
 from cnnspec.views.pictures.palette import LIGHT, Theme
 from cnnspec.views.pictures.paper import Paper, number
@@ -29,7 +30,6 @@ from cnnspec.views.pictures.wording import count_text, rounded_text
 MARGIN: Final = 22.0
 HEAD: Final = 50.0
 TITLE, SUBTITLE, SMALL = 16.0, 11.0, 10.0
-CORNER: Final = 7.0
 SWATCH: Final = 11.0
 
 
@@ -207,39 +207,13 @@ def window_on(one: Box, two: Box, sheets: bool) -> tuple[list[Point], Point]:
     return corners, two.left_side(0.3, 0.5)
 
 
-def rounded(points: Sequence[Point]) -> str:
-    """A path along points, its corners rounded."""
-    path = f"M{_xy(points[0])}"
-    for n in range(1, len(points) - 1):
-        before, at, after = points[n - 1 : n + 2]
-        r = min(CORNER, _length(before, at) / 2, _length(at, after) / 2)
-        path += f"L{_xy(_toward(at, before, r))}Q{_xy(at)} {_xy(_toward(at, after, r))}"
-    return path + f"L{_xy(points[-1])}"
-
-
 def _curve(points: Sequence[Point]) -> str:
     """A level line and an S-curve, in the order that the middle point tells."""
     start, corner, end = points
     if corner[1] == start[1]:
         middle = (corner[0] + end[0]) / 2
-        bend = f"C{number(middle)} {number(corner[1])} {number(middle)} {number(end[1])} {_xy(end)}"
-        return f"M{_xy(start)}L{_xy(corner)}{bend}"
+        bend = f"C{number(middle)} {number(corner[1])} {number(middle)} {number(end[1])} {xy(end)}"
+        return f"M{xy(start)}L{xy(corner)}{bend}"
     middle = (start[0] + corner[0]) / 2
-    bend = f"C{number(middle)} {number(start[1])} {number(middle)} {number(corner[1])} {_xy(corner)}"
-    return f"M{_xy(start)}{bend}L{_xy(end)}"
-
-
-def _length(one: Point, two: Point) -> float:
-    return abs(one[0] - two[0]) + abs(one[1] - two[1])
-
-
-def _toward(start: Point, end: Point, distance: float) -> Point:
-    length = _length(start, end) or 1.0
-    return (
-        start[0] + (end[0] - start[0]) * distance / length,
-        start[1] + (end[1] - start[1]) * distance / length,
-    )
-
-
-def _xy(point: Point) -> str:
-    return f"{number(point[0])} {number(point[1])}"
+    bend = f"C{number(middle)} {number(start[1])} {number(middle)} {number(corner[1])} {xy(corner)}"
+    return f"M{xy(start)}{bend}L{xy(end)}"
