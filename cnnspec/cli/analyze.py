@@ -37,7 +37,15 @@ def command(
     spec: str | None, inline: str | None, form: str, batch: int, columns: str | None, fold: bool,
     only: str | None, count_like: str, optimizer: str | None, exclude_padding: bool,
 ) -> int:  # fmt: skip
-    """Shapes, parameters, multiplies and receptive field of every layer."""
+    """Shapes, parameters, multiplies and receptive field of every layer.
+
+    \b
+    Examples:
+      cnnspec analyze lenet
+      cnnspec analyze -e "input 7x7x1; conv 1 3x3 stride=2"
+      cnnspec analyze net.cnn --columns layer,output,memory --batch 32
+      cnnspec analyze net.cnn --only totals.params
+    """
     if columns == "list":
         return _list_columns(stdout_console())
     chosen = _columns(columns)

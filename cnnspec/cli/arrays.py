@@ -97,9 +97,12 @@ _MADE: Final[Mapping[str, Any]] = {
 
 
 def _as_samples(values: Array, shape: Shape, what: str) -> Array:
+    """The samples of an array; a map fills a vector channel by channel, as flatten does."""
     for candidate in (values.shape, values.shape[1:], (*values.shape, 1), (*values.shape[1:], 1)):
         if candidate == shape:
             return values.reshape(-1, *shape)
+    if len(shape) == 1 and values.size == shape[0]:
+        return np.moveaxis(values, -1, 0).reshape(1, -1)
     name = f'"{what}"' if len(what) <= 40 else "the input"
     raise click.BadParameter(
         f"{name} is {show(values.shape)}, the network takes {show(shape)}; "

@@ -17,7 +17,14 @@ USED = re.compile(r'^\s*use\s+"([^"]+)"', re.MULTILINE)
 @click.argument("name", required=False)
 @click.option("--copy", is_flag=True, help="Write the file, and those it uses, into this folder.")
 def command(name: str | None, copy: bool) -> None:
-    """List the shipped specs; print the one called NAME."""
+    """List the shipped specs; print the one called NAME.
+
+    \b
+    Examples:
+      cnnspec examples
+      cnnspec examples resnet50
+      cnnspec examples unet --copy
+    """
     from cnnspec.resources import example_names, example_text
 
     if name is None:

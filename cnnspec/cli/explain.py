@@ -36,6 +36,12 @@ def command(
     """Every number with its working: the law, the numbers in, the result.
 
     LAYER is a layer's name, the end of one, or a block's.
+
+    \b
+    Examples:
+      cnnspec explain -e "input 32x32x3; conv 16 3x3 padding=same"
+      cnnspec explain lenet conv2 --about params
+      cnnspec explain vgg16 --about receptive-field
     """
     spec, layer = shift(spec, inline, layer)
     reading = read(spec, inline)

@@ -11,7 +11,13 @@ from cnnspec.diagnostics import nearest
 @click.command("layers")
 @click.argument("word", required=False)
 def command(word: str | None) -> None:
-    """List all layers; or tell one WORD's options, laws and an example."""
+    """List all layers; or tell one WORD's options, laws and an example.
+
+    \b
+    Examples:
+      cnnspec layers
+      cnnspec layers conv
+    """
     from cnnspec.layers.roll import LAYERS, SYNONYMS
     from cnnspec.views.paint import Paper
     from cnnspec.views.reference import render_entry, render_list

@@ -33,7 +33,11 @@ FORMATS = ("text", "json")
     help="A .safetensors file, or NAME=VALUES as in conv1=\"0 1; 2 3\", conv1.bias=0.5, conv1=blur.",
 )  # fmt: skip
 @click.option(
-    "--layer", "layers", multiple=True, metavar="NAME", help="Also this layer's output; may be repeated."
+    "--layer",
+    "layers",
+    multiple=True,
+    metavar="NAME",
+    help="This layer's output, not the last one's; may be repeated.",
 )
 @click.option("--all", "everything", is_flag=True, help="The output of every layer.")
 @click.option("--seed", type=click.IntRange(0), default=0, help="Seed of weights that are not given.")
@@ -46,7 +50,14 @@ def command(
     spec: str | None, inline: str | None, given: str, weights: tuple[str, ...], layers: tuple[str, ...],
     everything: bool, seed: int, decimals: int, cut: bool, full: bool, form: str, output: str | None,
 ) -> int:  # fmt: skip
-    """Run the network on an input and print what comes out."""
+    """Run the network on an input and print what comes out.
+
+    \b
+    Examples:
+      cnnspec run -e "input 4x4x1; maxpool 2x2" --input "1 1 2 5; 5 7 7 8; 3 1 1 0; 1 2 3 4"
+      cnnspec run -e "input 3x3x1; conv 1 2x2" --input "0 1 2; 3 4 5; 6 7 8" --weights conv1="0 1; 2 3"
+      cnnspec run edges.cnn --input photo.png --weights conv1=vertical-lines -o edges.png
+    """
     network = load_network(spec, inline)
     names = _names(network, layers, everything)
     from cnnspec.cli.arrays import input_array
@@ -59,7 +70,7 @@ def command(
         _write(Path(output), results)
         return 0
     if form == "json":
-        values = {name: array[0].tolist() for name, array in results.items()}
+        values = {name: _plain(array[0]) for name, array in results.items()}
         document = [
             {"layer": name, "shape": list(results[name].shape[1:]), "values": values[name]} for name in values
         ]
@@ -133,6 +144,15 @@ def _page(network: Network, results: Mapping[str, NDArray[Any]], decimals: int, 
         lines += ["", *_heading(network[name], paper)] if lines else _heading(network[name], paper)
         lines += render(values[0], paper=paper, writing=Writing(decimals, cut), full=full)
     return "\n".join(lines) + "\n"
+
+
+def _plain(values: NDArray[Any]) -> Any:
+    """Nested lists that JSON can hold: what is no number becomes null."""
+    import numpy as np
+
+    plain = values.astype(object)
+    plain[~np.isfinite(values)] = None
+    return plain.tolist()
 
 
 def _heading(node: Node, paper: Any) -> list[str]:

@@ -257,3 +257,14 @@ def test_large_maps_are_cut_and_say_so() -> None:
 def test_volumes_are_shown_slice_by_slice() -> None:
     lines = render(np.arange(8.0).reshape(2, 2, 2, 1))
     assert [line.strip() for line in lines] == ["depth 0", "0 1", "2 3", "depth 1", "4 5", "6 7"]
+
+
+def test_a_map_fills_a_vector_channel_by_channel(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    np.save(tmp_path / "x.npy", np.array([[[1.0, 10], [2, 20]], [[3, 30], [4, 40]]]))
+    page = text(["-e", "input 8; identity", "--input", str(tmp_path / "x.npy")], capsys)
+    assert page.splitlines()[-1].split() == ["1", "2", "3", "4", "10", "20", "30", "40"]
+
+
+def test_json_has_no_word_for_what_is_no_number(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    np.save(tmp_path / "x.npy", np.array([[[np.nan], [1.0]]]))
+    assert values(["-e", "input 1x2x1; identity", "--input", str(tmp_path / "x.npy")], capsys) == [[None, 1]]
