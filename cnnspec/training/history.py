@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from cnnspec.diagnostics import Diagnostic
+from cnnspec.files import write_atomically
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,16 +65,17 @@ class MetricsFile:
 
     def add(self, row: Row) -> None:
         with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"event": "epoch", **asdict(row)}) + "\n")
+            file.write(_line(row))
             file.flush()
             os.fsync(file.fileno())
 
     def begin(self, rows: Iterable[Row] = ()) -> None:
         """Starts the file anew with the rows of the epochs that are kept."""
-        self.path.unlink(missing_ok=True)
-        self.path.touch()
-        for row in rows:
-            self.add(row)
+        write_atomically(self.path, "".join(map(_line, rows)))
+
+
+def _line(row: Row) -> str:
+    return json.dumps({"event": "epoch", **asdict(row)}) + "\n"
 
 
 def rows_of(items: Iterable[dict[str, Any]]) -> list[Row]:
