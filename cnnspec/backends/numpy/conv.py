@@ -370,14 +370,6 @@ class Bias(Step):
             channel_sum(self.dy, self.ones, self.gradient)
 
 
-def convolution(node: Node, training: bool) -> tuple[type[Step], ...]:
-    """The kernels of a convolution, by its shape."""
-    layer = as_conv(node)
-    spans = tuple(map(span_of, layer.axes(node.input_shapes)))
-    by_rows = len(spans) <= 2 and layer.groups == 1 and (len(spans) == 1 or spans[0].dilation == 1)
-    return (RowConv if by_rows else PatchConv), Bias
-
-
 def _two_axes(spans: tuple[Span, ...]) -> tuple[Span, Span]:
     """One axis gets a row axis of size 1."""
     return (Span(1, 1, 1, 1, 0), spans[0]) if len(spans) == 1 else (spans[0], spans[1])

@@ -11,6 +11,7 @@ from typing import Final, TypeAlias
 
 from cnnspec.backends.numpy import (
     activation,
+    choose,
     conv,
     dense,
     dropout,
@@ -60,8 +61,8 @@ Steps: TypeAlias = tuple[type[Step], ...]
 Choice: TypeAlias = Callable[[Node, bool], Steps]
 
 KERNELS: Final[dict[type[Layer], Steps | Choice]] = {
-    Conv: conv.convolution,
-    Depthwise: conv.convolution,
+    Conv: choose.convolution,
+    Depthwise: choose.convolution,
     UpConv: (conv.UpConv, conv.Bias),
     Dense: (dense.Dense, conv.Bias),
     MaxPool: (pool.MaxPool,),

@@ -48,7 +48,10 @@ class Span:
 
     def inputs(self, tap: int) -> slice:
         """The inputs joined with ``outputs(tap)``, one each."""
-        first, past = self.range(tap)
+        return self.reads(tap, *self.range(tap))
+
+    def reads(self, tap: int, first: int, past: int) -> slice:
+        """The inputs that a tap joins with the outputs from ``first`` to before ``past``."""
         start = first * self.stride + tap * self.dilation - self.before
         return slice(start, start + max(0, (past - first - 1) * self.stride + 1), self.stride)
 

@@ -1,0 +1,32 @@
+"""Which kernel runs a convolution: the one place that decides, by shape, and says why."""
+
+from __future__ import annotations
+
+from cnnspec.backends.numpy.conv import Bias, PatchConv, RowConv, as_conv
+from cnnspec.backends.numpy.conv_depthwise import DepthwiseConv
+from cnnspec.backends.numpy.step import Step
+from cnnspec.backends.numpy.window import span_of
+from cnnspec.network.graph import Node
+
+
+def convolution(node: Node, training: bool) -> tuple[type[Step], ...]:
+    """The steps of a convolution: its kernel, then its bias."""
+    kernel, _ = kernel_of(node)
+    return kernel, Bias
+
+
+def kernel_of(node: Node) -> tuple[type[Step], str]:
+    """The kernel of a convolution, and the reason."""
+    layer = as_conv(node)
+    spans = tuple(map(span_of, layer.axes(node.input_shapes)))
+    if layer.groups > 1 and layer.groups == node.input_shapes[0][-1]:
+        return DepthwiseConv, "each channel alone: shifted multiplies and adds"
+    if layer.groups > 1:
+        return PatchConv, f"{layer.groups} groups: every tap copied, one product a group and row"
+    if len(spans) > 2:
+        return PatchConv, "three axes: every tap copied, one product a row"
+    if len(spans) == 2 and spans[0].dilation > 1:
+        return PatchConv, "dilated rows: every tap copied, one product a row"
+    if spans[-1].plain and (len(spans) == 1 or spans[0].before == 0):
+        return RowConv, "one column wide: rows of the map are multiplied where they are"
+    return RowConv, "width unfolded, rows read in an overlapping view, one product a row"
