@@ -23,7 +23,7 @@ LARGEST: Final = 10**15
 """No number may exceed this: the largest networks have 10^12 weights."""
 
 Children: TypeAlias = list[Any]
-Sentence = TypeVar("Sentence", tree.Layer, tree.Setting)
+Sentence = TypeVar("Sentence", tree.Input, tree.Layer, tree.Setting)
 _SUFFIXES: Final = {"k": 10**3, "M": 10**6, "G": 10**9}
 
 
@@ -84,7 +84,8 @@ class Builder:
 
     def input(self, children: Children) -> tree.Input:
         word, shape = children
-        return tree.Input(shape, self._from(word, shape.span.end))
+        written = tree.Input(shape, self._from(word, shape.span.end))
+        return self._meant(written) if isinstance(shape, tree.Binary) else written
 
     def let(self, children: Children) -> tree.Let:
         word, name, value = children

@@ -78,6 +78,16 @@ def _number_fix(span: Span, written: str) -> Fix | None:
     return Fix(span, re.sub("[X×*]", "x", written), "write the size with a small x")
 
 
+def _in_recipe(scene: Scene, character: str) -> Diagnostic | None:
+    """``epochs = 5``, ``optimizer: adam``."""
+    if character not in "=:" or scene.owner[0] != "train" or not re.fullmatch(r"\w+", scene.said):
+        return None
+    span = scene.source.span(scene.at, scene.at + 1)
+    message = f"the setting `{scene.said}` has no `{character}` after it"
+    fix = Fix(span, "", "leave it out")
+    return scene.fault("setting-with-sign", message, span, "as in `epochs 5`", fix=fix)
+
+
 def _equals(scene: Scene, character: str) -> Diagnostic | None:
     if character != "=":
         return None
@@ -122,4 +132,10 @@ def _called(character: str) -> str:
     return f"{shown}(U+{ord(character):04X}{', ' + official if official else ''})"
 
 
-_RULES: Final[tuple[Callable[[Scene, str], Diagnostic | None], ...]] = (_quote, _number, _equals, _colon)
+_RULES: Final[tuple[Callable[[Scene, str], Diagnostic | None], ...]] = (
+    _quote,
+    _number,
+    _in_recipe,
+    _equals,
+    _colon,
+)

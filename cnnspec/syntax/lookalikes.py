@@ -17,21 +17,32 @@ from cnnspec.syntax.slips import call_parentheses
 from cnnspec.text import Span
 
 Meant: TypeAlias = tuple[Diagnostic, tree.Layer]
-Sentence = TypeVar("Sentence", tree.Layer, tree.Setting)
+Sentence = TypeVar("Sentence", tree.Input, tree.Layer, tree.Setting)
 
 _SPACED: Final = re.compile(r"\d+(?:[ \t]*[x×][ \t]*\d+)+")
 _PRODUCT: Final = re.compile(r"\d{1,9}[*]\d{1,9}")
+_SHAPE: Final = re.compile(r"\d{1,9}(?:[*]\d{1,9}){2,3}")
 
 
 def meant_by(sentence: Sentence) -> tuple[Diagnostic, Sentence] | None:
     """The mistake that a sentence looks like, with what was meant; None where it looks like none."""
-    return in_layer(sentence) if isinstance(sentence, tree.Layer) else in_setting(sentence)
+    if isinstance(sentence, tree.Layer):
+        return in_layer(sentence)
+    return in_input(sentence) if isinstance(sentence, tree.Input) else in_setting(sentence)
 
 
 def in_layer(layer: tree.Layer) -> Meant | None:
     if layer.word == "else":
         return else_without_if(layer.word_span), replace(layer, word="identity", arguments=(), options=())
     return _called(layer) or _spaced(layer) or _product(layer) or _compared(layer)
+
+
+def in_input(sentence: tree.Input) -> tuple[Diagnostic, tree.Input] | None:
+    """``input 28*28*1``; a product of two may be the length of a vector."""
+    span = sentence.shape.span
+    if not _SHAPE.fullmatch(span.text):
+        return None
+    return _product_for_size(span), replace(sentence, shape=_size(span.text.replace("*", "x"), span))
 
 
 def in_setting(setting: tree.Setting) -> tuple[Diagnostic, tree.Setting] | None:
@@ -89,11 +100,14 @@ def _product(layer: tree.Layer) -> Meant | None:
     window = layer.arguments[place] if len(layer.arguments) > place else None
     if not isinstance(window, tree.Binary) or not _PRODUCT.fullmatch(window.span.text):
         return None
-    size = window.span.text.replace("*", "x")
-    fix = Fix(window.span, size, f"write {size}")
-    message = f"`{window.span.text}` is a product, not a size"
-    meant = replace(layer, arguments=_put(layer.arguments, place, _size(size, window.span)))
-    return Diagnostic("product-for-size", message, window.span, fixes=(fix,)), meant
+    size = _size(window.span.text.replace("*", "x"), window.span)
+    return _product_for_size(window.span), replace(layer, arguments=_put(layer.arguments, place, size))
+
+
+def _product_for_size(span: Span) -> Diagnostic:
+    size = span.text.replace("*", "x")
+    fix = Fix(span, size, f"write {size}")
+    return Diagnostic("product-for-size", f"`{span.text}` is a product, not a size", span, fixes=(fix,))
 
 
 def _compared(layer: tree.Layer) -> Meant | None:

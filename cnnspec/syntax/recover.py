@@ -71,6 +71,8 @@ _INSTEAD: Final = {
     "bar-outside-merge": ";",
     "dangling-arrow": "  ",
     "arrow-in-recipe": "; ",
+    "setting-with-sign": " ",
+    "comma-between-arguments": " ",
 }
 """What is put in the place of the sign that is the mistake: as many characters."""
 

@@ -88,6 +88,18 @@ class Scene:
         match = WORDS.match(self.said)
         return (match["word"] or "") if match else ""
 
+    @cached_property
+    def owner(self) -> tuple[str, Span]:
+        """The word of the sentence in whose braces this is ("" outside of any), and all of it before them."""
+        opened, _ = open_here(self)
+        if not opened:
+            return "", self.source.span(0, 0)
+        begin = max((mark.end for mark in self.marks if mark.end <= opened[-1].start), default=0)
+        said = self.text[begin : opened[-1].start]
+        begin += len(said) - len(said.lstrip())
+        match = WORDS.match(said.strip())
+        return (match and match["word"]) or "", self.source.span(begin, opened[-1].start)
+
     @property
     def ended(self) -> bool:
         return self.kind in ENDERS

@@ -6,7 +6,7 @@ import re
 from typing import Final
 
 from cnnspec.diagnostics import Diagnostic, Fix, Label
-from cnnspec.syntax.scene import CHARACTER, WORDS, Scene, open_here
+from cnnspec.syntax.scene import CHARACTER, Scene
 from cnnspec.text import Span
 
 FORMS: Final[dict[str, str]] = {
@@ -29,19 +29,15 @@ WITH_BODY: Final = ("block", "repeat", "if", "head", "train")
 def bars(scene: Scene) -> Diagnostic | None:
     if not {"BAR", "RBRACE"} <= scene.expected or scene.expected - {"BAR", "RBRACE", "_NEXT"}:
         return None
-    opened, _ = open_here(scene)
-    if not opened or scene.kind == "$END":
+    word, said = scene.owner
+    if not word or scene.kind == "$END":
         return None
-    brace = scene.source.span(opened[-1].start, opened[-1].end)
-    begin = max((mark.end for mark in scene.marks if mark.end <= brace.start), default=0)
-    match = WORDS.match(scene.text[begin : brace.start].strip())
-    word = (match and match["word"]) or "add"
     if word == "else":
         start = scene.text.rfind("else", 0, scene.at)
         return else_without_if(scene.source.span(start, start + 4))
     if word in FORMS:
-        start = scene.text.rfind(":", 0, brace.start) + 1
-        return _labelled_sentence(word, scene.source.span(begin, start))
+        return _labelled_sentence(word, scene.source.span(said.start, said.start + said.text.index(":") + 1))
+    brace = scene.source.span(said.end, said.end + 1)
     return scene.fault(
         "branch-without-bar", f"each path in the braces of `{word}` begins with `|`", scene.here,
         f"write `{word} {{ | … | … }}`; to repeat layers, `repeat 3 {{ … }}`",
@@ -69,11 +65,10 @@ def label(scene: Scene) -> Diagnostic | None:
 
 
 def _labelled_sentence(word: str, span: Span) -> Diagnostic:
-    start = span.start + len(span.text) - len(span.text.lstrip())
     return Diagnostic(
         "label-without-layer",
         f"`{word}` cannot have a label",
-        span.source.span(start, span.end),
+        span,
         help=("only layers and uses of a block can be labelled",),
     )
 

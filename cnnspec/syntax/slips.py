@@ -50,11 +50,17 @@ def _call(scene: Scene) -> Diagnostic | None:
 
 
 def call_parentheses(source: Source, at: int, word: str) -> Diagnostic:
+    match = re.compile(r"\(([^()\n]*)\)").match(source.text, at)
+    fixes: tuple[Fix, ...] = ()
+    if match:
+        inside = " ".join(match[1].replace(",", " ").split())
+        fixes = (Fix(source.span(at, match.end()), f" {inside}" if inside else "", "leave them out"),)
     return Diagnostic(
         "call-parentheses",
         f"`{word}(…)` is not how a layer is written",
         source.span(at, at + 1),
-        help=("leave out parentheses and commas: `conv 6 5x5 stride=2`",),
+        help=("a layer has no parentheses and no commas: `conv 6 5x5 stride=2`",),
+        fixes=fixes,
     )
 
 
@@ -149,6 +155,12 @@ def _bar(scene: Scene) -> Diagnostic | None:
 def _comma(scene: Scene) -> Diagnostic | None:
     if scene.kind != "_COMMA":
         return None
+    thousands = re.compile(r"(?<![\w.,])\d{1,3}(?:,\d{3})+(?![\w.])").search(scene.text, max(0, scene.at - 3))
+    if thousands and thousands.start() < scene.at < thousands.end():
+        span = scene.source.span(thousands.start(), thousands.end())
+        fix = Fix(span, thousands[0].replace(",", ""), "write the number without commas")
+        help = "thousands may be written with k, millions with M: `10k`, `1.5M`"
+        return scene.fault("malformed-number", "numbers have no commas", span, help, fix=fix)
     fix = Fix(scene.here, "", "leave the comma out")
     message = "arguments have no commas between them"
     return scene.fault("comma-between-arguments", message, scene.here, fix=fix)

@@ -12,7 +12,6 @@ from cnnspec.mistakes import page, titles
 from cnnspec.resources import PACKAGE, mistake_codes, mistake_text
 
 RUN = [code for code in mistake_codes() if page(code).fails is not None]
-FAMILY = re.compile(r'"(?P<code>[a-z0-9]+(?:-[a-z0-9]+)+)"')
 
 
 @pytest.mark.parametrize("code", mistake_codes())
@@ -21,7 +20,7 @@ def test_page_is_in_form(code: str) -> None:
     assert page(code).code == code
     assert "\nWhy: " in text
     assert text.endswith("\n")
-    assert max(map(len, text.splitlines())) <= 110
+    assert max(map(len, text.splitlines())) <= 120
 
 
 @pytest.mark.parametrize("code", mistake_codes())
@@ -54,7 +53,7 @@ def test_titles_are_told_apart() -> None:
 
 def codes_in_use() -> dict[str, str]:
     """Code -> file, for every diagnostic or misfit that the sources make."""
-    made = re.compile(r'(?:Misfit|Diagnostic|_problem|fault|warning|refuse)\(\s*"([a-z0-9]+(?:-[a-z0-9]+)*)"')
+    made = re.compile(r'(?:Misfit|Diagnostic|_problem|fault|warning|refuse)\(\s*"([a-z0-9]+(?:-[a-z0-9]+)+)"')
     found = {}
     for path in sorted(Path(PACKAGE).rglob("*.py")):
         for code in made.findall(path.read_text(encoding="utf-8")):
