@@ -158,6 +158,7 @@ def _write(target: str, data: bytes) -> None:
     from cnnspec.files import write_atomically
 
     try:
+        Path(target).parent.mkdir(parents=True, exist_ok=True)
         write_atomically(target, data)
     except OSError as error:
         raise click.UsageError(f'"{target}" cannot be written: {error.strerror or error}') from error

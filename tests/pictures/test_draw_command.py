@@ -127,8 +127,15 @@ def test_what_does_not_go_together_is_refused(capsys: pytest.CaptureFixture[str]
     assert (
         run(["draw", "-e", LENET, "-o", "x.svg", "--style", "volumes", "--heat", "params"]) == USAGE_IS_WRONG
     )
-    assert run(["draw", "-e", LENET, "-o", "nowhere/net.svg"]) == USAGE_IS_WRONG
     assert "Traceback" not in capsys.readouterr().err
+
+
+def test_a_folder_that_is_not_there_is_made_and_what_cannot_be_written_is_told(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run(["draw", "-e", LENET, "-o", "new/folder/net.svg"]) == 0
+    assert run(["draw", "-e", LENET, "-o", "new/folder/net.svg/net.svg"]) == USAGE_IS_WRONG
+    assert "cannot be written" in capsys.readouterr().err
 
 
 def test_a_large_picture_says_how_to_get_a_smaller_one(capsys: pytest.CaptureFixture[str]) -> None:
