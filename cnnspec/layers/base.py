@@ -13,13 +13,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
-from math import gcd, prod
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.fields import FieldInfo
 
-from cnnspec.diagnostics import Misfit
 from cnnspec.formula import Formula, Number, Product, Symbol, product, total
 from cnnspec.layers.initial import Initial
 
@@ -294,42 +292,3 @@ def times(number: int, shape: Shape) -> Formula:
 def factors(formula: Formula) -> tuple[Formula, ...]:
     """The formula as factors of a longer product, which is then written without parentheses."""
     return formula.factors if isinstance(formula, Product) else (formula,)
-
-
-def need_vector(word: str, shape: Shape) -> None:
-    """Refuse a map where one row of numbers is needed."""
-    if len(shape) != 1:
-        raise Misfit(
-            "needs-a-vector",
-            f"{word} needs a vector, not the map {show(shape)}",
-            notes=(f"flattened, {show(shape)} is a vector of {prod(shape):,} values",),
-            help=("put flatten before it",),
-        )
-
-
-def need_spatial(word: str, shape: Shape, fewest: int = 1, most: int = 3) -> None:
-    """Refuse a shape whose number of spatial axes the layer cannot take."""
-    if not fewest <= len(shape) - 1 <= most:
-        raise Misfit(
-            "needs-a-map",
-            f"{word} needs a map with {fewest} to {most} spatial axes, not {show(shape)}",
-            help=("put it before flatten, or reshape the vector into a map",),
-        )
-
-
-def need_groups(what: str, count: int, groups: int, also: int = 0) -> None:
-    """Refuse a count that the groups do not divide; ``also`` is another count they must divide."""
-    if count % groups:
-        divided = f"{count} and {also}" if also not in (0, count) else str(count)
-        raise Misfit(
-            "groups-do-not-divide",
-            f"{count} {what} cannot be cut into {groups} equal groups",
-            notes=(f"{count} = {count // groups}·{groups} + {count % groups}",),
-            help=(f"take a number of groups that divides {divided}: {_divisors(gcd(count, also))}",),
-            option="groups",
-        )
-
-
-def _divisors(number: int) -> str:
-    found = [str(n) for n in range(1, min(number, 4096) + 1) if number % n == 0]
-    return ", ".join(found[:12]) + (" …" if len(found) > 12 else "")

@@ -16,21 +16,19 @@ from cnnspec.layers.base import (
     Weight,
     Window,
     factors,
-    need_groups,
-    need_spatial,
     output_symbols,
     spatial_symbols,
 )
+from cnnspec.layers.needs import need_groups, need_spatial
+from cnnspec.layers.spread import SpreadAxis, spread_axes
 from cnnspec.layers.window import (
     Axis,
     Extent,
     Extra,
     Padding,
-    SpreadAxis,
     axes,
     kernel_symbols,
     output_of,
-    spread_axes,
 )
 
 FILTERS = "how many kernels, one output channel each"

@@ -7,7 +7,8 @@ from typing import ClassVar
 from pydantic import Field, PositiveInt
 
 from cnnspec.formula import Formula, Symbol
-from cnnspec.layers.base import Family, Kernelled, Shapes, Weight, need_vector
+from cnnspec.layers.base import Family, Kernelled, Shapes, Weight
+from cnnspec.layers.needs import need_vector
 
 
 class Dense(Kernelled):

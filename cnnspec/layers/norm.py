@@ -20,11 +20,11 @@ from cnnspec.layers.base import (
     Window,
     axes_of,
     factors,
-    need_groups,
     spatial,
     times,
     values,
 )
+from cnnspec.layers.needs import need_groups
 
 
 class _Affine(Weighted):

@@ -20,12 +20,12 @@ from cnnspec.layers.base import (
     Weight,
     Weighted,
     Window,
-    need_spatial,
     output_symbols,
     show,
     spatial,
     spatial_symbols,
 )
+from cnnspec.layers.needs import need_spatial
 from cnnspec.layers.window import (
     Axis,
     Extent,

@@ -17,10 +17,10 @@ from cnnspec.layers.base import (
     Spread,
     Stretch,
     Window,
-    need_spatial,
     output_symbols,
     spatial,
 )
+from cnnspec.layers.needs import need_spatial
 from cnnspec.layers.window import Extent, per_axis
 
 

@@ -19,12 +19,11 @@ from cnnspec.layers.base import (
     Slide,
     Window,
     axes_of,
-    need_groups,
-    need_spatial,
     show,
     spatial,
     values,
 )
+from cnnspec.layers.needs import need_groups, need_spatial
 from cnnspec.layers.window import Extent, Pixels, per_axis, per_side
 
 AMOUNT = "pixels a side: a number, (h, w) or (top, bottom, left, right)"

@@ -9,7 +9,8 @@ from definitions import starts
 
 from cnnspec.diagnostics import Misfit
 from cnnspec.layers.roll import LAYERS
-from cnnspec.layers.window import Axis, SpreadAxis
+from cnnspec.layers.spread import SpreadAxis
+from cnnspec.layers.window import Axis
 
 COMBINATIONS = [
     (Axis("h", size, kernel, stride, before, after, dilation, round_up=up))
