@@ -20,7 +20,9 @@ LINES: Final = {"d": "slices", "h": "rows", "w": "columns"}
 
 def render(field: Field, image: Shape, *, paper: Paper = PLAIN) -> str:
     """Rows and columns in words, then the picture (for one or two spatial axes)."""
-    lines = [*_words(field, image), ""]
+    who, *axes = _words(field, image)
+    lines = wrap(who, paper.width, "    ")
+    lines += ["  " + line for axis in axes for line in wrap(axis, paper.width - 2, "    ")] + [""]
     if len(field.pixels) <= 2:
         lines += [*_picture(field, spatial(image), paper)]
     return "\n".join(paper.text(line).rstrip() for line in lines).rstrip() + "\n"
@@ -48,7 +50,7 @@ def _words(field: Field, image: Shape) -> list[str]:
     lines = [f"{who} sees of the input {show(image)}:"]
     names = AXES[len(field.pixels)]
     for name, seen, span in zip(names, field.pixels, field.unclipped, strict=True):
-        lines.append(f"  {LINES[name].ljust(8)} {_runs(seen)}{_beyond(span, seen, name)}")
+        lines.append(f"{LINES[name].ljust(8)} {_runs(seen)}{_beyond(span, seen, name)}")
     return lines
 
 
