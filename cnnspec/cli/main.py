@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import io
 import os
 import pkgutil
 import sys
@@ -17,7 +18,7 @@ import cnnspec.cli
 from cnnspec.cli.console import stderr_console
 from cnnspec.diagnostics import SpecError, nearest
 
-CRASHED, INTERRUPTED = 70, 130
+WRONG_USAGE, CRASHED, INTERRUPTED = 2, 70, 130
 
 SECTIONS: Final[dict[str, dict[str, tuple[str, str]]]] = {
     "Ask": {
@@ -126,11 +127,11 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line; answers the exit code. Every exception ends here."""
-    _never_fail_to_encode()
+    _mend_streams()
     try:
-        result: Any = cli.main(args=arguments, prog_name="cnnspec", standalone_mode=False)
+        code = _invoke(sys.argv[1:] if arguments is None else list(arguments))
         sys.stdout.flush()
-        return result if isinstance(result, int) else 0
+        return code
     except click.exceptions.Exit as left:
         return left.exit_code
     except (click.exceptions.Abort, KeyboardInterrupt):
@@ -138,13 +139,22 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return INTERRUPTED
     except click.ClickException as wrong:
         wrong.show()
-        return 2
-    except BrokenPipeError:
-        return _leave_quietly()
+        return WRONG_USAGE
     except SpecError as error:
         return _show(error)
+    except (OSError, MemoryError) as error:
+        return _give_up(error)
     except Exception as error:
         return _apologise(error)
+
+
+def _invoke(arguments: list[str]) -> int:
+    """Runs a verb without click's own handling of errors; completion by a shell is click's."""
+    if "_CNNSPEC_COMPLETE" in os.environ:
+        cli.main(args=arguments, prog_name="cnnspec")
+    with cli.make_context("cnnspec", arguments) as context:
+        result: Any = cli.invoke(context)
+    return result if isinstance(result, int) else 0
 
 
 def _unknown_verb(verb: str) -> str:
@@ -156,17 +166,38 @@ def _unknown_verb(verb: str) -> str:
     return f'there is no command "{verb}"; all commands: cnnspec --help'
 
 
-def _never_fail_to_encode() -> None:
-    for stream in (sys.stdout, sys.stderr):
-        reconfigure = getattr(stream, "reconfigure", None)
-        if reconfigure:
-            reconfigure(errors="replace")
+def _mend_streams() -> None:
+    """A stream that is closed takes what is written and forgets it; none ever fails to encode."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, io.StringIO())
+        elif hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
 
 
-def _leave_quietly() -> int:
-    """The reader went away (``cnnspec … | head``): nothing is wrong, and nothing more is written."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 0
+def _give_up(error: OSError | MemoryError) -> int:
+    """What the machine could not do, in a line; a reader that went away (``… | head``) is no fault at all."""
+    if isinstance(error, BrokenPipeError):
+        _write_no_more()
+        return 0
+    if os.environ.get("CNNSPEC_TRACEBACK"):
+        return _apologise(error)
+    if isinstance(error, MemoryError):
+        reason = "there is not enough memory for this; try a smaller input or batch"
+    else:
+        reason = ": ".join(str(part) for part in (error.filename, error.strerror or error) if part)
+    stderr_console().print(f"cnnspec: {reason}")
+    _write_no_more()
+    return WRONG_USAGE
+
+
+def _write_no_more() -> None:
+    """What is still unwritten would fail again when the process ends."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _show(error: SpecError) -> int:
@@ -176,7 +207,7 @@ def _show(error: SpecError) -> int:
     return 1
 
 
-def _apologise(error: Exception) -> int:
+def _apologise(error: BaseException) -> int:
     if os.environ.get("CNNSPEC_TRACEBACK"):
         import traceback
 

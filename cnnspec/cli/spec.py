@@ -134,6 +134,8 @@ def read_source(spec: str | None, inline: str | None) -> Source:
             "(cnnspec examples lists them), or text with -e"
         )
     if spec == "-":
+        if sys.stdin is None:
+            raise click.UsageError("standard input is closed")
         return Source("<stdin>", _decode("standard input", sys.stdin.buffer.read(LARGEST + 1)))
     return _read_named(spec)
 

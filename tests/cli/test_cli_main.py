@@ -128,6 +128,53 @@ def test_a_reader_that_goes_away_is_no_fault() -> None:
     assert (done.returncode, done.stderr) == (0, b"")
 
 
+def shell(command: str) -> subprocess.CompletedProcess[bytes]:
+    """A line of bash in which ``$CNNSPEC`` is the command."""
+    environment = {**os.environ, "CNNSPEC": f"{sys.executable} -m cnnspec"}
+    return subprocess.run(["bash", "-c", command], capture_output=True, check=False, env=environment)
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "said"),
+    [
+        ("$CNNSPEC layers >&-", 0, b""),
+        ("$CNNSPEC layers 2>&- >/dev/null", 0, b""),
+        ("$CNNSPEC nonsense 2>&-", 2, b""),
+        ("$CNNSPEC analyze - <&-", 2, b"standard input is closed"),
+        ("$CNNSPEC layers >/dev/full", 2, b"cnnspec: No space left on device\n"),
+        ("$CNNSPEC layers | true; exit ${PIPESTATUS[0]}", 0, b""),
+    ],
+)
+def test_streams_that_are_closed_or_full(command: str, code: int, said: bytes) -> None:
+    done = shell(command)
+    assert done.returncode == code
+    assert said in done.stderr
+    assert bool(done.stderr) == bool(said)
+
+
+def test_a_lack_of_memory_is_said_so(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("CNNSPEC_TRACEBACK", raising=False)
+    broken(monkeypatch, MemoryError())
+    assert run(["analyze", "-e", "input 1"]) == 2
+    assert "not enough memory" in capsys.readouterr().err
+
+
+def test_a_file_that_fails_later_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("CNNSPEC_TRACEBACK", raising=False)
+    broken(monkeypatch, PermissionError(13, "Permission denied", "secret.cnn"))
+    assert run(["analyze", "-e", "input 1"]) == 2
+    assert capsys.readouterr().err == "cnnspec: secret.cnn: Permission denied\n"
+
+
+def test_shells_can_complete_verbs() -> None:
+    done = cnnspec("", _CNNSPEC_COMPLETE="bash_complete", COMP_WORDS="cnnspec ana", COMP_CWORD="1")
+    assert b"analyze" in done.stdout
+
+
 def test_output_without_unicode() -> None:
     done = cnnspec("analyze", "-e", LENET, PYTHONIOENCODING="ascii", PYTHONUTF8="0")
     assert (done.returncode, done.stderr) == (0, b"")
