@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
+import cnnspec as package
 from cnnspec.cli.main import run
 from cnnspec.training.checkpoint import Shelf
 from cnnspec.training.data import SETS
@@ -293,3 +294,11 @@ if "CNNSPEC_DATA" in os.environ:
         code, out, _ = cnnspec("train", "lenet", "--data", "mnist", "--data-dir", FOLDER, "--seed", seed)
         assert 0 == code
         assert float(re.search(r"test accuracy (\S+) %", out)[1]) >= 99.0
+
+    @pytest.mark.slow
+    def test_the_python_face_does_the_same():
+        network = package.load("lenet")
+        model = network.build(seed=0)
+        data = package.data("mnist")
+        model.fit(data)
+        assert model.evaluate(data).accuracy >= 0.99
