@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any, Final
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from cnnspec.diagnostics import Misfit, SpecError
 from cnnspec.layers.base import Layer
@@ -34,7 +34,7 @@ def to_json(network: Network) -> dict[str, Any]:
             for output in network.outputs
         ],
         "expectations": [_expectation(item) for item in network.expectations],
-        "recipe": None if network.recipe is None else network.recipe.model_dump(mode="json"),
+        "recipe": None if network.recipe is None else _said(network.recipe),
     }
 
 
@@ -60,6 +60,18 @@ def _expectation(item: Expectation) -> dict[str, Any]:
     return {"text": item.text, "constants": {name: _plain(value) for name, value in item.constants}}
 
 
+def _said(model: BaseModel) -> dict[str, Any]:
+    """What a recipe says: every field that differs from its default, and the kind of each sentence."""
+    document = {}
+    for name, field in type(model).model_fields.items():
+        value = getattr(model, name)
+        if isinstance(value, BaseModel):
+            document[name] = _said(value)
+        elif name == "kind" or value != field.default:
+            document[name] = _plain(value)
+    return document
+
+
 def _plain(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
@@ -70,13 +82,13 @@ def from_json(document: Any) -> Network:
         raise unknown(f'this is no network: its schema is not "{SCHEMA}"')
     try:
         return _network(document)
-    except (KeyError, TypeError, IndexError, AttributeError) as error:
-        raise unknown(f"this network's JSON is damaged: {type(error).__name__} {error}") from None
     except ValidationError as error:
         fault = error.errors(include_url=False)[0]
         raise unknown(f"this network's JSON is damaged: {fault['loc'][0]}: {fault['msg']}") from None
     except Misfit as misfit:
         raise SpecError([misfit.at(None)]) from None
+    except (KeyError, TypeError, IndexError, AttributeError, ValueError) as error:
+        raise unknown(f"this network's JSON is damaged: {type(error).__name__} {error}") from None
 
 
 def _network(document: dict[str, Any]) -> Network:

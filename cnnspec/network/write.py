@@ -160,7 +160,8 @@ def _misnamed(network: Network, labelled: set[str]) -> set[str]:
         count = counts.get(node.word, 0) + 1
         while f"{node.word}{count}" in labelled:
             count += 1
-        counts[node.word] = count
-        if node.name != f"{node.word}{count}":
+        if node.name == f"{node.word}{count}":
+            counts[node.word] = count
+        else:
             wrong.add(node.name)
     return wrong
