@@ -255,7 +255,7 @@ def test_a_killed_run_ends_with_the_same_bits(cnnspec, place):
 @pytest.mark.slow
 @pytest.mark.parametrize("workers", [1, 2])
 def test_fifty_kills_at_random_moments_end_with_the_same_bits(cnnspec, place, workers):
-    options = ("--epochs", 3000, "--save-steps", 5, "--workers", workers)
+    options = ("--epochs", 1500, "--save-steps", 9, "--workers", workers)
     assert 0 == cnnspec("train", "bars.cnn", *options, "-o", "whole")[0]
     arguments, moments = ("bars.cnn", *options, "-o", "killed", "--resume"), random.Random(0)
     for _ in range(50):
