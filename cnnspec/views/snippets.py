@@ -133,17 +133,17 @@ def _place(source: Source, number: int, mark: Mark, cells: _Cells) -> _Placed:
 
 def _cut(text: str, placed: list[_Placed], room: int, paper: Paper) -> tuple[str, list[_Placed]]:
     """The part of a long line that has the main mark in it, and the marks moved along."""
-    if sum(width_of_shown(character, character) for character in text) <= room:
+    total = sum(width_of_shown(character, character) for character in text)
+    if total <= room:
         return text, placed
-    dots = paper.text("…")
     main = next((item for item in placed if item.mark.main), placed[0] if placed else None)
     center = (main.start + min(main.end, main.start + room // 2)) // 2 if main else 0
-    left = max(0, center - room // 2)
-    left = 0 if left < 8 else left
-    inside = room - len(dots) - (len(dots) if left else 0)
-    shift = left - (len(dots) if left else 0)
-    moved = [_move(item, shift, room) for item in placed]
-    return (dots if left else "") + _slice(text, left, inside) + dots, [item for item in moved if item]
+    left = min(max(0, center - room // 2), total - room)
+    before = paper.text("…") if left else ""
+    after = paper.text("…") if left + room < total else ""
+    inside = _slice(text, left + len(before), room - len(before) - len(after))
+    moved = [_move(item, left, room) for item in placed]
+    return before + inside + after, [item for item in moved if item]
 
 
 def _move(item: _Placed, shift: int, room: int) -> _Placed | None:
