@@ -340,13 +340,13 @@ class Hardswish(Hardsigmoid):
         np.add(self.slope, self.other, out=self.slope)
 
 
-def relu(node: Node, training: bool) -> tuple[type[Step], ...]:
+def relu(node: Node, batch: int, training: bool) -> tuple[type[Step], ...]:
     """ReLU, with or without a ceiling."""
     assert isinstance(node.layer, layers.Relu)
     return (Relu if node.layer.max is None else ClippedRelu,)
 
 
-def gelu(node: Node, training: bool) -> tuple[type[Step], ...]:
+def gelu(node: Node, batch: int, training: bool) -> tuple[type[Step], ...]:
     """GELU, exact or by its usual stand-in."""
     assert isinstance(node.layer, layers.Gelu)
     return (Gelu if node.layer.approximate == "none" else TanhGelu,)

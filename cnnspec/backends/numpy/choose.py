@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from math import prod
+
+from cnnspec.backends.numpy import conv_slab
 from cnnspec.backends.numpy.conv import Bias, PatchConv, RowConv, as_conv
 from cnnspec.backends.numpy.conv_depthwise import DepthwiseConv
 from cnnspec.backends.numpy.step import Step
-from cnnspec.backends.numpy.window import span_of
+from cnnspec.backends.numpy.window import Span, span_of
 from cnnspec.network.graph import Node
 
 
-def convolution(node: Node, training: bool) -> tuple[type[Step], ...]:
+def convolution(node: Node, batch: int, training: bool) -> tuple[type[Step], ...]:
     """The steps of a convolution: its kernel, then its bias."""
-    kernel, _ = kernel_of(node)
+    kernel, _ = kernel_of(node, batch)
     return kernel, Bias
 
 
-def kernel_of(node: Node) -> tuple[type[Step], str]:
+def kernel_of(node: Node, batch: int) -> tuple[type[Step], str]:
     """The kernel of a convolution, and the reason."""
     layer = as_conv(node)
     spans = tuple(map(span_of, layer.axes(node.input_shapes)))
@@ -27,6 +30,16 @@ def kernel_of(node: Node) -> tuple[type[Step], str]:
         return PatchConv, "three axes: every tap copied, one product a row"
     if len(spans) == 2 and spans[0].dilation > 1:
         return PatchConv, "dilated rows: every tap copied, one product a row"
-    if spans[-1].plain and (len(spans) == 1 or spans[0].before == 0):
+    if spans[-1].plain and (len(spans) == 1 or spans[0].before == 0) and not _pays(node, spans, batch):
         return RowConv, "one column wide: rows of the map are multiplied where they are"
+    if _pays(node, spans, batch):
+        return conv_slab.SlabConv, "short rows, many channels: every tap copied, one product for several rows"
     return RowConv, "width unfolded, rows read in an overlapping view, one product a row"
+
+
+def _pays(node: Node, spans: tuple[Span, ...], batch: int) -> bool:
+    """Whether slabs of rows beat a product a row."""
+    if len(spans) != 2:
+        return False
+    filters, channels, *kernel = node.layer.weights(node.input_shapes)[0].shape
+    return conv_slab.pays(*spans, batch, filters, channels * prod(kernel))

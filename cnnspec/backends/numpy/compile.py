@@ -43,10 +43,12 @@ class Lowered:
 
 
 Call: TypeAlias = Callable[[], object]
-Pick: TypeAlias = Callable[[Node, bool], tuple[type[Step], ...]]
+Pick: TypeAlias = Callable[[Node, int, bool], tuple[type[Step], ...]]
 
 
-def lower(network: Network, training: bool, needed: Collection[int], pick: Pick = steps_of) -> Lowered:
+def lower(
+    network: Network, batch: int, training: bool, needed: Collection[int], pick: Pick = steps_of
+) -> Lowered:
     """All layers that the ``needed`` nodes depend on, as operations."""
     alive = _ancestors(network, needed)
     operations: list[Operation] = []
@@ -55,7 +57,7 @@ def lower(network: Network, training: bool, needed: Collection[int], pick: Pick 
         if node.index not in alive:
             continue
         values = tuple(value_of[source] for source in node.inputs)
-        for kernel in pick(node, training):
+        for kernel in pick(node, batch, training):
             operations.append(Operation(kernel, node, values, count))
             values, count = (count,), count + 1
         value_of[node.index] = values[0]

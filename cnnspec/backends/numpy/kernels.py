@@ -1,7 +1,7 @@
 """The table of the backend: layer class -> the steps that run it.
 
-An entry is a tuple of steps in order, or a function of the node and of whether
-it is trained that picks them by the layer's options and shapes.
+An entry is a tuple of steps in order, or a function of the node, of the batch and
+of whether it is trained that picks them by the layer's options and shapes.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ from cnnspec.layers.reshape import Crop, Flatten, Identity, Pad, Reshape, Shuffl
 from cnnspec.network.graph import Node
 
 Steps: TypeAlias = tuple[type[Step], ...]
-Choice: TypeAlias = Callable[[Node, bool], Steps]
+Choice: TypeAlias = Callable[[Node, int, bool], Steps]
 
 KERNELS: Final[dict[type[Layer], Steps | Choice]] = {
     Conv: choose.convolution,
@@ -103,8 +103,8 @@ KERNELS: Final[dict[type[Layer], Steps | Choice]] = {
 }
 
 
-def steps_of(node: Node, training: bool) -> Steps:
+def steps_of(node: Node, batch: int, training: bool) -> Steps:
     """The steps of a layer with its options; none where it passes its input on."""
     entry = KERNELS[type(node.layer)]
-    steps = entry if isinstance(entry, tuple) else entry(node, training)
+    steps = entry if isinstance(entry, tuple) else entry(node, batch, training)
     return tuple(step for step in steps if step.needed(node, training))

@@ -44,7 +44,7 @@ class Model:
         self.network, self.seed, self.dtype = network, seed, np.dtype(dtype)
         self.random = np.random.default_rng(seed)
         self.scaling = Scaling()
-        self.pick: Callable[[Node, bool], Steps] | None = _reference_pick() if reference else None
+        self.pick: Callable[[Node, int, bool], Steps] | None = _reference_pick() if reference else None
         trained, others = _declared(network)
         size = sum(prod(weight.shape) for weight in trained.values())
         self.flat = np.zeros(size, self.dtype) if flat is None else flat
@@ -186,7 +186,9 @@ def _views(flat: Array, weights: Mapping[str, Weight]) -> dict[str, Array]:
     return found
 
 
-def _reference_pick() -> Callable[[Node, bool], Steps]:
+def _reference_pick() -> Callable[[Node, int, bool], Steps]:
     """The plain definitions in place of the fast kernels; loaded only when asked for."""
-    pick: Callable[[Node, bool], Steps] = import_module("cnnspec.backends.numpy.reference").reference_steps
+    pick: Callable[[Node, int, bool], Steps] = import_module(
+        "cnnspec.backends.numpy.reference"
+    ).reference_steps
     return pick

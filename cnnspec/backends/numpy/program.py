@@ -75,7 +75,7 @@ class Program:
     def _lower(self) -> Lowered:
         needed = [*self.output_nodes.values(), *self.kept_nodes.values()]
         pick = self.model.pick or steps_of
-        lowered = lower(self.model.network, self.training, needed, pick)
+        lowered = lower(self.model.network, self.batch, self.training, needed, pick)
         self.kept = {lowered.value_of[index] for index in needed}
         return late_tails(lowered, self.kept, referred_nodes(self.model.network))
 

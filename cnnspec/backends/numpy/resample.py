@@ -113,7 +113,7 @@ def linear_weights(size: int, scale: int) -> Array:
     return np.asarray((pixels == left[:, None]) * (1 - share) + (pixels == right[:, None]) * share)
 
 
-def upsample(node: Node, training: bool) -> tuple[type[Step], ...]:
+def upsample(node: Node, batch: int, training: bool) -> tuple[type[Step], ...]:
     """The kernel of a mode."""
     assert isinstance(node.layer, UpsampleLayer)
     return ({"nearest": Nearest, "bilinear": Linear, "nails": Nails}[node.layer.mode],)

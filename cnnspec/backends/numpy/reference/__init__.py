@@ -60,6 +60,6 @@ class ReferenceStep(Step):
 _nothing: Back = lambda dy: ([], {})  # noqa: E731 - stands for a backward pass before any forward pass
 
 
-def reference_steps(node: Node, training: bool) -> tuple[type[Step], ...]:
+def reference_steps(node: Node, batch: int, training: bool) -> tuple[type[Step], ...]:
     """The definition of any layer, as its one step."""
     return (ReferenceStep,)

@@ -1,0 +1,80 @@
+"""Kernels that large shapes get: each against the definition, forward and backward."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from cases.roll import CASES, Case
+from single import data, model_of, network_of, run
+
+from cnnspec.backends.numpy import choose, conv_slab
+from cnnspec.backends.numpy.conv import PatchConv, RowConv
+from cnnspec.backends.numpy.conv_depthwise import DepthwiseConv
+from cnnspec.backends.numpy.conv_slab import SlabConv
+from cnnspec.backends.numpy.step import Step
+from cnnspec.layers.base import Shape
+from cnnspec.layers.conv import Conv, Depthwise
+
+FLAT = [
+    case
+    for case in CASES
+    if case.layer.word == "conv" and len(case.inputs[0]) == 3 and getattr(case.layer, "groups", 1) == 1
+]
+
+
+@pytest.mark.parametrize("case", FLAT, ids=repr)
+@pytest.mark.parametrize("columns", [1, 10, 1000])
+def test_slabs_of_any_height_equal_the_definition(
+    case: Case, columns: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(conv_slab, "COLUMNS", columns)
+    monkeypatch.setattr(choose, "kernel_of", lambda node, batch: (SlabConv, "asked for"))
+    fast, plain = model_of(case), model_of(case, reference=True)
+    images, direction = data(fast, 2)
+    actual, expected = run(fast, images, direction), run(plain, images, direction)
+    np.testing.assert_allclose(actual.output, expected.output, atol=1e-12)
+    np.testing.assert_allclose(actual.input_gradient, expected.input_gradient, atol=1e-12)
+    for name, gradient in expected.gradients.items():
+        np.testing.assert_allclose(actual.gradients[name], gradient, atol=1e-11)
+    np.testing.assert_allclose(fast.predict(images), plain.predict(images), atol=1e-12)
+
+
+CHOICES: list[tuple[type[Step], dict[str, Any], Shape, int]] = [
+    (RowConv, {"filters": 6, "kernel": 5, "padding": 2}, (28, 28, 1), 64),
+    (RowConv, {"filters": 64, "kernel": 3, "padding": 1}, (224, 224, 64), 1),
+    (SlabConv, {"filters": 512, "kernel": 3, "padding": 1}, (14, 14, 512), 1),
+    (RowConv, {"filters": 512, "kernel": 3, "padding": 1}, (14, 14, 512), 64),
+    (PatchConv, {"filters": 64, "kernel": 3, "groups": 4}, (14, 14, 64), 1),
+    (PatchConv, {"filters": 8, "kernel": 3, "dilation": 2}, (14, 14, 8), 1),
+    (PatchConv, {"filters": 8, "kernel": 3}, (8, 8, 8, 4), 1),
+    (RowConv, {"filters": 8, "kernel": 3}, (100, 4), 1),
+]
+
+
+@pytest.mark.parametrize("kernel, options, shape, batch", CHOICES)
+def test_the_kernel_is_chosen_by_shape(
+    kernel: type[Step], options: dict[str, Any], shape: Shape, batch: int
+) -> None:
+    node = network_of(Case("", Conv(**options), (shape,))).nodes[1]
+    chosen, reason = choose.kernel_of(node, batch)
+    assert kernel is chosen
+    assert len(reason) > 10
+
+
+def test_depthwise_gets_its_own_kernel() -> None:
+    node = network_of(Case("", Depthwise(kernel=3), ((9, 9, 4),))).nodes[1]
+    assert DepthwiseConv is choose.kernel_of(node, 1)[0]
+
+
+def test_depthwise_in_slabs_equals_the_definition(monkeypatch: pytest.MonkeyPatch) -> None:
+    case = Case("", Depthwise(kernel=3, padding="same", stride=2, multiplier=2), ((9, 8, 3),))
+    monkeypatch.setattr("cnnspec.backends.numpy.conv_depthwise.SLAB_BYTES", 1)
+    fast, plain = model_of(case), model_of(case, reference=True)
+    images, direction = data(fast, 2)
+    actual, expected = run(fast, images, direction), run(plain, images, direction)
+    np.testing.assert_allclose(actual.output, expected.output, atol=1e-12)
+    np.testing.assert_allclose(actual.input_gradient, expected.input_gradient, atol=1e-12)
+    for name, gradient in expected.gradients.items():
+        np.testing.assert_allclose(actual.gradients[name], gradient, atol=1e-11)

@@ -1,0 +1,36 @@
+"""The profile names every step, its kernel and the reason."""
+
+from __future__ import annotations
+
+import numpy as np
+
+import cnnspec
+from cnnspec.backends.numpy import build
+from cnnspec.backends.numpy.profile import peak, profile
+
+
+def test_every_step_is_timed() -> None:
+    network = cnnspec.parse("input 8x8x1; conv 4 3x3 -> relu -> maxpool 2x2 -> flatten -> dense 2 -> softmax")
+    program = build(network).compile(3, True)
+    random = np.random.default_rng(0)
+    program.load(random.standard_normal((3, 8, 8, 1)).astype(np.float32), np.array([0, 1, 0]))
+    rows = profile(program, rounds=2)
+    assert ["conv1", "maxpool1", "conv1", "relu1", "flatten1", "dense1", "dense1"] == [
+        row.layer for row in rows
+    ]
+    assert all(row.forward > 0 for row in rows)
+    assert all(row.backward > 0 for row in rows)
+    conv = rows[0]
+    assert conv.kernel == "RowConv"
+    assert "overlapping" in conv.reason
+    assert conv.multiplies == 3 * 4 * 9 * 36
+    assert conv.gflops == 2e-9 * conv.multiplies / conv.forward
+
+
+def test_predicting_has_no_backward_time() -> None:
+    program = build(cnnspec.parse("input 4x4x1; conv 2 3x3")).compile(1)
+    assert {0.0} == {row.backward for row in profile(program, rounds=1)}
+
+
+def test_the_peak_is_measured() -> None:
+    assert peak(rounds=1) > 0.1
