@@ -9,7 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cnnspec.network.graph import Network
-from cnnspec.views.pictures.measure import EDGE_TEXT, FRAME_TITLE, TEXT, follower_right, heading, sizes
+from cnnspec.views.pictures.measure import (
+    EDGE_TEXT,
+    FRAME_TITLE,
+    TEXT,
+    follower_right,
+    heading,
+    lines_of,
+    sizes,
+)
 from cnnspec.views.pictures.metrics import text_width
 from cnnspec.views.pictures.palette import LIGHT, Theme
 from cnnspec.views.pictures.plan import Card, Frame, Plan, Row
@@ -64,7 +72,7 @@ class _Writer:
         yield "}"
 
     def _card(self, card: Card) -> str:
-        fields = "|".join(_field(row) for row in card.rows)
+        fields = "|".join(_line(line) for line in lines_of(card))
         message = "".join(f"{record(line)}\\l" for line in card.message)
         label = f"{fields}|{message}" if message else fields
         label = f"{{{label}}}" if self.direction in ("TB", "BT") else label
@@ -98,6 +106,11 @@ class _Writer:
         for inner in frame.frames:
             yield from self._frame(inner, indent + "  ")
         yield f"{indent}}}"
+
+
+def _line(line: list[Row]) -> str:
+    fields = "|".join(map(_field, line))
+    return f"{{{fields}}}" if len(line) > 1 else fields
 
 
 def _field(row: Row) -> str:

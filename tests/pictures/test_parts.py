@@ -167,7 +167,7 @@ def test_blocks_become_one_solid_where_there_are_too_many() -> None:
 def test_words_are_short_and_plain() -> None:
     net = network("input 8x8x4; conv 8 3x3 stride=2 padding=same bias=no groups=2; maxpool 2x2 rounding=ceil")
     texts = [layer_text(node.layer) for node in net.layers]
-    assert texts == ["conv 8 3×3 stride 2 pad same groups 2 no bias", "maxpool 2×2 ceil"]
+    assert texts == ["conv 8 3×3/2 pad same groups 2 no bias", "maxpool 2×2 ceil"]
     assert [rounded_text(n) for n in (7, 999, 1500, 4_089_184_256)] == ["7", "999", "1.5 k", "4.09 G"]
 
 

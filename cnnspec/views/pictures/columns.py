@@ -15,6 +15,8 @@ LOWER: Final = 0.65
 WHOLE: Final = 1400.0
 """Pixels of height beyond which a frame may go on in the next column."""
 MOST: Final = 16
+AROUND: Final = 110.0
+"""What the title and the legend add."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +122,7 @@ def _best(laid: Laid, pieces: list[Piece], aspect: float) -> list[list[Piece]]:
 def _aspect(laid: Laid, parts: list[list[Piece]]) -> float:
     spans = [extent_of(laid, Piece(part[0].top, part[-1].bottom)) for part in parts]
     width = sum(right - left for left, right in spans) + GUTTER * (len(parts) - 1)
-    return width / _tallest(parts)
+    return width / (_tallest(parts) + AROUND)
 
 
 def _tallest(parts: list[list[Piece]]) -> float:

@@ -12,17 +12,20 @@ from cnnspec.views.dot import write
 from cnnspec.views.pictures.columns import arrange
 from cnnspec.views.pictures.drawing import Arrow, Drawing, Rect
 from cnnspec.views.pictures.engines import lay_out
-from cnnspec.views.pictures.legend import draw_legend, legend_size
+from cnnspec.views.pictures.legend import draw_legend, legend_of
 from cnnspec.views.pictures.measure import (
+    CELL_PAD,
     EDGE_TEXT,
     FRAME_TITLE,
     MESSAGE_LINE,
     NAME,
     PAD,
     TEXT,
+    cells,
     follower_right,
     heading,
-    row_height,
+    line_height,
+    lines_of,
     sizes,
 )
 from cnnspec.views.pictures.metrics import shorten, text_width
@@ -54,15 +57,15 @@ class _Sheet:
         head = 46.0 if self.plan.title else 0.0
         inner = max(self.drawing.width, 200.0, text_width(self.plan.title, TITLE, True),
                     text_width(self.plan.subtitle, SUBTITLE))  # fmt: skip
-        columns, foot = legend_size(self.plan, inner)
+        legend = legend_of(self.plan, inner)
         self._title()
         left = MARGIN + (inner - self.drawing.width) / 2
         with self.paper.group("drawing", transform=f"translate({left:.2f} {MARGIN + head:.2f})"):
             self._contents()
         below = MARGIN + head + self.drawing.height + 18
-        draw_legend(self.paper, self.plan, MARGIN, below, columns)
+        draw_legend(self.paper, self.plan, MARGIN, below, legend)
         return self.paper.document(
-            inner + 2 * MARGIN, below + foot + MARGIN * 0.8,
+            inner + 2 * MARGIN, below + legend.height + MARGIN * 0.8,
             title=f"{self.plan.title}: {self.plan.subtitle}",
         )  # fmt: skip
 
@@ -129,10 +132,11 @@ class _Sheet:
             if card.kind == "block":
                 self.paper.rect(x + 4, y + 4, width, height, rx=RADIUS, fill=self.theme.page, stroke=line)
             top = y
-            for n, row in enumerate(card.rows):
-                last = n == len(card.rows) - 1 and not card.message
-                self._row(card, row, (x, top, width, row_height(row)), first=n == 0, last=last)
-                top += row_height(row)
+            lines = lines_of(card)
+            for n, row in enumerate(lines):
+                last = n == len(lines) - 1 and not card.message
+                self._line(card, row, (x, top, width, line_height(row)), first=n == 0, last=last)
+                top += line_height(row)
             for n, text in enumerate(card.message):
                 self.paper.text(x + PAD, top + 14 + n * MESSAGE_LINE, text, size=TEXT)
             dash = "5 3" if card.kind == "fault" else None
@@ -155,17 +159,26 @@ class _Sheet:
             return Tone(self.theme.heat_at(row.share), self.theme.edge)
         return self.theme.tone(row.family)
 
-    def _row(self, card: Card, row: Row, box: Rect, *, first: bool, last: bool) -> None:
+    def _line(self, card: Card, line: list[Row], box: Rect, *, first: bool, last: bool) -> None:
         x, y, w, h = box
-        tone = self._tone(card, row)
+        top, bottom = RADIUS if first else 0.0, RADIUS if last else 0.0
+        for n, (row, width) in enumerate(zip(line, cells(line, w), strict=True)):
+            left, right = n == 0, n == len(line) - 1
+            corners = (top if left else 0, top if right else 0, bottom if right else 0, bottom if left else 0)
+            self._cell(card, row, (x, y, width, h), corners)
+            if not left:
+                self.paper.line((x, y), (x, y + h), stroke=self.theme.page, stroke_width=1)
+            x += width
+        if not first:
+            self.paper.line((box[0], y), (box[0] + w, y), stroke=self.theme.page, stroke_width=1)
+
+    def _cell(self, card: Card, row: Row, box: Rect, corners: tuple[float, float, float, float]) -> None:
         with self.paper.group("row", title=row.tooltip):
-            self.paper.path(_strip(x, y, w, h, RADIUS if first else 0, RADIUS if last else 0), fill=tone.fill)
-            if not first:
-                self.paper.line((x, y), (x + w, y), stroke=self.theme.page, stroke_width=1)
+            self.paper.path(_plate(box, corners), fill=self._tone(card, row).fill)
             if row.main:
                 self._main(row, box)
             else:
-                self._pair(box, y + 13.2, row.text, follower_right(row), TEXT, False)
+                self._pair(box, box[1] + 13.2, row.text, follower_right(row), TEXT, False, CELL_PAD)
 
     def _main(self, row: Row, box: Rect) -> None:
         _, y, _, h = box
@@ -174,23 +187,26 @@ class _Sheet:
         if two:
             self._pair(box, y + 32, row.text, row.figure, TEXT, False)
 
-    def _pair(self, box: Rect, baseline: float, left: str, right: str, size: float, bold: bool) -> None:
+    def _pair(
+        self, box: Rect, baseline: float, left: str, right: str, size: float, bold: bool, pad: float = PAD
+    ) -> None:
         x, _, w, _ = box
         small = size - 1 if bold else size
-        room = w - 2 * PAD - (text_width(right, small) + 8 if right else 0)
+        room = w - 2 * pad - (text_width(right, small) + 8 if right else 0)
         ink = self.theme.ink if bold else mix(self.theme.ink, self.theme.faint, 0.6)
         if left:
             self.paper.text(
-                x + PAD, baseline, shorten(left, room, size, bold), size=size, bold=bold, fill=ink
+                x + pad, baseline, shorten(left, room, size, bold), size=size, bold=bold, fill=ink
             )
         if right:
-            self.paper.text(x + w - PAD, baseline, right, size=small, fill=ink, anchor="end")
+            self.paper.text(x + w - pad, baseline, right, size=small, fill=ink, anchor="end")
 
 
-def _strip(x: float, y: float, w: float, h: float, top: float, bottom: float) -> str:
-    """A rectangle with rounded corners at its top, its bottom, or both."""
+def _plate(box: Rect, corners: tuple[float, float, float, float]) -> str:
+    """A rectangle with its corners rounded as told, clockwise from the upper left."""
+    x, y, w, h = box
+    a, b, c, d = corners
     return (
-        f"M{x:.2f} {y + top:.2f}q0 {-top:g} {top:g} {-top:g}H{x + w - top:.2f}q{top:g} 0 {top:g} {top:g}"
-        f"V{y + h - bottom:.2f}q0 {bottom:g} {-bottom:g} {bottom:g}H{x + bottom:.2f}"
-        f"q{-bottom:g} 0 {-bottom:g} {-bottom:g}Z"
+        f"M{x:.2f} {y + a:.2f}q0 {-a:g} {a:g} {-a:g}H{x + w - b:.2f}q{b:g} 0 {b:g} {b:g}"
+        f"V{y + h - c:.2f}q0 {c:g} {-c:g} {c:g}H{x + d:.2f}q{-d:g} 0 {-d:g} {-d:g}Z"
     )

@@ -7,21 +7,45 @@ from cnnspec.views.pictures.plan import Card, Plan, Row
 
 NAME, TEXT, FRAME_TITLE, EDGE_TEXT = 12.0, 10.0, 10.5, 9.5
 """Font sizes in pixels."""
-PAD, GAP = 10.0, 14.0
+PAD, CELL_PAD, GAP = 10.0, 10.0, 14.0
+SIDE_BY_SIDE = 150.0
+"""A line of this width is never too wide for a card."""
 NARROWEST, WIDEST = 92.0, 290.0
 MAIN_TWO, MAIN_ONE, STRIP = 40.0, 26.0, 19.0
 """Heights of a main row with two lines, with one, and of a follower."""
 MESSAGE_LINE = 13.0
 
 
-def row_height(row: Row) -> float:
-    if not row.main:
+def lines_of(card: Card) -> list[list[Row]]:
+    """The rows as they stand: the main one, then followers, side by side where there is room."""
+    main, *followers = card.rows
+    room = max(row_width(main), SIDE_BY_SIDE)
+    lines = [[main]]
+    for row in followers:
+        if len(lines) > 1 and sum(map(row_width, lines[-1])) + row_width(row) <= room:
+            lines[-1].append(row)
+        else:
+            lines.append([row])
+    return lines
+
+
+def line_height(line: list[Row]) -> float:
+    main = line[0]
+    if not main.main:
         return STRIP
-    return MAIN_TWO if row.text or row.figure else MAIN_ONE
+    return MAIN_TWO if main.text or main.figure else MAIN_ONE
+
+
+def cells(line: list[Row], width: float) -> list[float]:
+    """The widths of a line's rows: what each needs, and an equal part of the rest."""
+    needed = list(map(row_width, line))
+    rest = (width - sum(needed)) / len(line)
+    return [need + rest for need in needed]
 
 
 def card_height(card: Card) -> float:
-    return sum(map(row_height, card.rows)) + (len(card.message) * MESSAGE_LINE + 6 if card.message else 0)
+    rows = sum(map(line_height, lines_of(card)))
+    return rows + (len(card.message) * MESSAGE_LINE + 6 if card.message else 0)
 
 
 def heading(row: Row) -> str:
@@ -31,7 +55,7 @@ def heading(row: Row) -> str:
 def row_width(row: Row) -> float:
     """What the row's texts need, with their padding."""
     if not row.main:
-        return 2 * PAD + _pair(text_width(row.text, TEXT), text_width(" ".join(_right(row)), TEXT))
+        return 2 * CELL_PAD + _pair(text_width(row.text, TEXT), text_width(follower_right(row), TEXT), 6)
     top = _pair(text_width(heading(row), NAME, True), text_width(row.shape, NAME - 1))
     below = _pair(text_width(row.text, TEXT), text_width(row.figure, TEXT))
     return 2 * PAD + max(top, below)
@@ -46,12 +70,12 @@ def _right(row: Row) -> list[str]:
     return [text for text in (row.shape, row.figure) if text]
 
 
-def _pair(left: float, right: float) -> float:
-    return left + right + (GAP if left and right else 0)
+def _pair(left: float, right: float, gap: float = GAP) -> float:
+    return left + right + (gap if left and right else 0)
 
 
 def card_width(card: Card) -> float:
-    width = max(map(row_width, card.rows))
+    width = max(sum(map(row_width, line)) for line in lines_of(card))
     for line in card.message:
         width = max(width, 2 * PAD + text_width(line, TEXT))
     return min(max(width, NARROWEST), WIDEST + (60 if card.message else 0))

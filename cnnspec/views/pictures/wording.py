@@ -18,13 +18,16 @@ def shape_text(shape: Shape) -> str:
 
 
 def layer_text(layer: Layer) -> str:
-    """``conv 16 5×5 stride 2 pad 1 no bias``."""
+    """``conv 16 5×5/2 pad 1 no bias``; the number after the stroke is the stride."""
     options = layer.options()
     words = [layer.word]
     for name in layer.positional:
         if name not in options:
             break
         words.append(_value(options.pop(name)))
+    stride = options.get("stride")
+    if isinstance(stride, tuple) and len(set(stride)) == 1 and words[-1][-1:].isdecimal():
+        words[-1] += f"/{options.pop('stride')[0]}"
     return " ".join((*words, *(_option(name, value) for name, value in options.items())))
 
 
