@@ -25,6 +25,7 @@ from cnnspec.layers.base import (
     spatial,
     spatial_symbols,
 )
+from cnnspec.layers.window import Axis
 from cnnspec.network.graph import Node
 
 if TYPE_CHECKING:
@@ -79,8 +80,25 @@ def _shape(analysis: Analysis, row: Row) -> Iterator[Step]:
     laws = row.laws.output
     names = [AXIS_NAMES[name] for name in AXES[len(laws) - 1]]
     last = "channels" if names else "values"
-    for what, law in zip((*names, last), laws, strict=True):
-        yield Step(what, law)
+    notes = [_margin(axis) for axis in _axes(row)] or [""] * len(names)
+    for what, law, note in zip((*names, last), laws, (*notes, ""), strict=True):
+        yield Step(what, law, note)
+
+
+def _axes(row: Row) -> tuple[Axis, ...]:
+    """The window's axes, for a layer that slides one."""
+    axes = getattr(row.node.layer, "axes", None)
+    found = axes(row.inputs) if axes else ()
+    return found if all(isinstance(axis, Axis) for axis in found) else ()
+
+
+def _margin(axis: Axis) -> str:
+    """What the law does not show: where \"same\" pads, and pixels that no window reaches."""
+    if axis.same and (axis.before or axis.after):
+        return f"padded by {axis.before} before and {axis.after} after"
+    if axis.dropped:
+        return f"{axis.dropped} of {axis.size} at the end {'fits' if axis.dropped == 1 else 'fit'} no window"
+    return ""
 
 
 def _params(analysis: Analysis, row: Row) -> Iterator[Step]:

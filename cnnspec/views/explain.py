@@ -138,9 +138,10 @@ def _joined(entries: list[Entry]) -> list[Entry]:
     """Neighbours with the same law and numbers (height and width) on one line."""
     joined: list[Entry] = []
     for entry in entries:
-        last = joined[-1] if joined else None
-        if last and last.law is not None and not isinstance(last.law, Symbol) and last.law == entry.law:
-            joined[-1] = Entry(f"{last.what}, {entry.what}", last.law, last.note or entry.note)
+        last = joined[-1] if joined else Entry("", None)
+        told = (last.law, last.note) == (entry.law, entry.note)
+        if told and entry.law is not None and not isinstance(entry.law, Symbol):
+            joined[-1] = Entry(f"{last.what}, {entry.what}", entry.law, entry.note)
         else:
             joined.append(entry)
     return joined

@@ -156,3 +156,24 @@ def test_pages_fold_too() -> None:
     for write in (explain_pages.as_markdown, explain_pages.as_latex):
         assert "residual2" not in write(analysis, analysis.rows, folded=True)
         assert "residual2" in write(analysis, analysis.rows)
+
+
+@pytest.mark.parametrize(
+    ("spec", "line"),
+    [
+        (
+            "input 224x224x3; conv 64 3x3 stride=2 padding=same",
+            "height, width ⌈i/s⌉ = ⌈224/2⌉ = 112 (padded by 0 before and 1 after)",
+        ),
+        (
+            "input 6x7x1; maxpool 2x2",
+            "width ⌊(i − k)/s⌋ + 1 = ⌊(7 − 2)/2⌋ + 1 = 3 (1 of 7 at the end fits no window)",
+        ),
+        (
+            "input 11x11x1; conv 1 3x3 stride=3",
+            "height, width ⌊(i − k)/s⌋ + 1 = ⌊(11 − 3)/3⌋ + 1 = 3 (2 of 11 at the end fit no window)",
+        ),
+    ],
+)
+def test_what_the_size_law_does_not_show_is_told(spec: str, line: str) -> None:
+    assert line_of(board(spec), line.split(" ")[0]) == line
