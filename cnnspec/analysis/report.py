@@ -8,7 +8,6 @@ cannot disagree. Every number comes with the law it was computed by:
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib import import_module
@@ -24,7 +23,6 @@ from cnnspec.analysis.silence import silence
 from cnnspec.diagnostics import Diagnostic
 from cnnspec.layers.base import Shape, Shapes
 from cnnspec.network.graph import Network, Node
-from cnnspec.syntax.tree import Comment
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +130,6 @@ class Analysis:
     """One a layer, in the network's order; the input has none."""
     tracks: tuple[tuple[Track, ...], ...] = field(repr=False)
     """For each node, what its positions see along each axis of the input."""
-    comments: tuple[Comment, ...] = ()
     optimizer: str | None = None
     """Whose state is counted in training: the recipe's when None."""
 
@@ -172,7 +169,7 @@ class Analysis:
     def diagnostics(self) -> tuple[Diagnostic, ...]:
         """Warnings of the network, advice and notes, sorted by place; silenced ones left out."""
         found = (*self.network.warnings, *advise(self))
-        return silence(sorted(found, key=lambda item: item.sort_key), self.comments)
+        return silence(sorted(found, key=lambda item: item.sort_key))
 
     @property
     def findings(self) -> tuple[Diagnostic, ...]:
@@ -217,14 +214,12 @@ def analyze(
     batch: int = 1,
     convention: str = "cnnspec",
     exclude_padding: bool = False,
-    comments: Iterable[Comment] = (),
     optimizer: str | None = None,
 ) -> Analysis:
     """The report of a network, whole or built up to a failure.
 
-    ``convention`` names another tool whose way of counting multiplies and flops is
-    to be followed; ``exclude_padding`` counts only taps on real pixels; ``comments``
-    are the text's, so that ``# cnnspec: allow CODE`` is heard; ``optimizer`` is one of
+    ``convention`` names another tool whose way of counting flops is to be followed;
+    ``exclude_padding`` counts only taps on real pixels; ``optimizer`` is one of
     ``OPTIMIZER_STATES`` for the memory of training, the recipe's or Adam when None.
     Raises ValueError for a convention or optimizer that is not known.
     """
@@ -237,7 +232,7 @@ def analyze(
         )
         for node in network.layers
     )
-    return Analysis(network, batch, convention, exclude_padding, rows, tracks, tuple(comments), optimizer)
+    return Analysis(network, batch, convention, exclude_padding, rows, tracks, optimizer)
 
 
 def _row(node: Node, tracks: tuple[Track, ...], cost: Cost, convention: Convention, batch: int) -> Row:

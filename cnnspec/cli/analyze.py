@@ -73,7 +73,7 @@ def analysis_of(reading: Reading, **options: Any) -> Analysis | None:
     if reading.network is None:
         return None
     try:
-        return analyze(reading.network, comments=reading.comments, **options)
+        return analyze(reading.network, **options)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
 

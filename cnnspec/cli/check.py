@@ -44,9 +44,9 @@ def findings(spec: str | None, inline: str | None) -> tuple[Diagnostic, ...]:
 
     reading = read(spec, inline)
     if reading.failed or reading.network is None:
-        return silence(reading.diagnostics, reading.comments)
-    analysis = analyze(reading.network, comments=reading.comments)
-    together = dict.fromkeys((*silence(reading.diagnostics, reading.comments), *analysis.findings))
+        return silence(reading.diagnostics)
+    analysis = analyze(reading.network)
+    together = dict.fromkeys((*silence(reading.diagnostics), *analysis.findings))
     return tuple(sorted(together, key=lambda item: item.sort_key))
 
 

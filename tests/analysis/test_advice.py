@@ -6,8 +6,6 @@ import cnnspec
 from cnnspec.analysis.report import analyze
 from cnnspec.analysis.silence import silence
 from cnnspec.diagnostics import Diagnostic, Severity
-from cnnspec.network.elaborate import elaborate
-from cnnspec.syntax.parse import parse
 from cnnspec.text import Source
 
 
@@ -135,9 +133,7 @@ def test_paths_out_of_step_are_a_note():
 
 
 def spoken(text):
-    spec = parse(Source("spec.cnn", text))
-    network = elaborate(spec).network
-    return [item.code for item in analyze(network, comments=spec.comments).diagnostics]
+    return [item.code for item in analyze(cnnspec.parse(text)).diagnostics]
 
 
 def test_a_comment_beside_a_statement_silences_its_line():
@@ -160,9 +156,18 @@ def test_several_codes_and_other_words():
     assert 2 == len(spoken(both.replace("cnnspec: allow {}", "allow stride-drops-pixels")))
 
 
+def test_a_used_file_speaks_for_itself():
+    blocks = "block shrink {\n  maxpool 2x2 # cnnspec: allow stride-drops-pixels\n}\n"
+    text = 'use "blocks.cnn"\ninput 5x5x1\nshrink\nupsample 5 -> maxpool 3x3\n'
+    found = cnnspec.parse(text, read_use=lambda name: Source(name, blocks))
+    assert [("<inline>", 4)] == [
+        (item.span.source.name, item.span.line) for item in analyze(found).diagnostics
+    ]
+
+
 def test_errors_are_never_silenced():
     source = Source("spec.cnn", "# cnnspec: allow unknown-word\ninput 5x5x1\n")
-    comments = parse(source).comments
     error = Diagnostic("unknown-word", "there is no such word", source.span(30, 35))
     warning = Diagnostic("unknown-word", "there is no such word", source.span(30, 35), Severity.WARNING)
-    assert (error,) == silence((error, warning), comments)
+    placeless = Diagnostic("unknown-word", "there is no such word", severity=Severity.WARNING)
+    assert (error, placeless) == silence((error, warning, placeless))

@@ -34,7 +34,7 @@ def diagnostics_of(text: str) -> tuple[Diagnostic, ...]:
     found = elaborate(spec, read_use=read_use, extra=faults)
     said = list(found.diagnostics)
     if found.network is not None and not found.has_errors:
-        said += [item for item in analyze(found.network, comments=spec.comments).findings if item not in said]
+        said += [item for item in analyze(found.network).findings if item not in said]
     return tuple(sorted(said, key=lambda item: item.sort_key))
 
 
