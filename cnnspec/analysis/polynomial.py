@@ -16,8 +16,10 @@ Exponents: TypeAlias = tuple[int, ...]
 Polynomial: TypeAlias = dict[Exponents, int]
 
 
-def interpolate(values: Mapping[Exponents, int], points: Sequence[int], variables: int) -> Polynomial | None:
-    """The polynomial, times a positive number that makes it whole, through a grid of samples.
+def interpolate(
+    values: Mapping[Exponents, int], points: Sequence[int], variables: int
+) -> tuple[Polynomial, int]:
+    """The polynomial through a grid of samples, times the number that makes it whole; and that number.
 
     ``values`` holds the sample for each choice of places in ``points``, one a variable.
     """
@@ -33,7 +35,7 @@ def interpolate(values: Mapping[Exponents, int], points: Sequence[int], variable
             for key in product(degrees, repeat=variables)
         }
     scale = lcm(*(value.denominator for value in table.values()))
-    return {key: int(value * scale) for key, value in table.items() if value}
+    return {key: int(value * scale) for key, value in table.items() if value}, scale
 
 
 def _inverse_vandermonde(points: Sequence[int]) -> list[list[Fraction]]:

@@ -200,6 +200,9 @@ class Search:
 
     def _different(self, found: Sequence[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
         """Of values that come to the same (``padding=2``, ``padding=same``) only the first."""
+        if len(found) > MOST_VERIFIED:
+            yield from found
+            return
         seen = set()
         words = any(isinstance(value, str) for values in found for value in values)
         for values in found:
@@ -218,7 +221,7 @@ class Search:
                 return
             if self.wide:
                 yield from self._widths(partial)
-            elif self._holds([partial[n] for n in self.tried]):
+            elif self.memo is not None or self._holds([partial[n] for n in self.tried]):
                 yield tuple(partial[n] for n in self.tried)
 
     def _tries(self, chosen: dict[int, Any], depth: int) -> Iterator[dict[int, Any]]:
@@ -242,16 +245,13 @@ class Search:
         if self.memo is None or depth == len(self.tried):
             yield from self._tries(trial, depth)
             return
-        key = (depth, self._tied(trial, depth), *met)
+        here = self.unknowns[self.tried[depth]].sentence
+        pending = tuple(trial[n] for n in self.tried[:depth] if self.unknowns[n].sentence == here)
+        key = (depth, pending, *met)
         if key not in self.memo:
             ways = islice(self._tries(trial, depth), MOST_SOLUTIONS)
             self.memo[key] = [{n: way[n] for n in self.tried[depth:]} for way in ways]
         yield from ({**trial, **way} for way in self.memo[key])
-
-    def _tied(self, trial: Mapping[int, Any], depth: int) -> object:
-        """The side that the next unknown must equal, where squares are wanted."""
-        values = self._values(trial, depth)
-        return values[0] if len(values) == 1 else None
 
     def _values(self, chosen: Mapping[int, Any], depth: int) -> Sequence[Any]:
         unknown = self.unknowns[self.tried[depth]]
@@ -303,8 +303,12 @@ class Search:
             found = [problem.sample(complete(wide)) for problem in self.problems]
             return [sample for sample in found if sample] if all(found) else None
 
-        for wide in widths(samples, len(self.wide), self.deadline):
+        found, exact = widths(samples, len(self.wide), self.deadline)
+        for wide in found:
+            if monotonic() > self.deadline:
+                self.complete = False
+                return
             values = complete(wide)
-            if self.verified >= MOST_VERIFIED or self._holds(values):
+            if (exact and self.verified >= MOST_VERIFIED) or self._holds(values):
                 self.verified += 1
                 yield tuple(values)

@@ -85,7 +85,9 @@ class _Walk:
                 yield from self.body(statement.body)
                 self.inside = before
             case tree.If():
-                yield from self._value(statement.condition, "condition", None, statement.condition.span)
+                numbers = tuple(range(MOST_TURNS + 1))
+                for span, size in _places(statement.condition):
+                    yield Unknown(span, statement.condition.span, "number", numbers, False, size)
                 yield from self.body((*statement.then, *statement.otherwise))
             case tree.Block():
                 yield from self._block(statement)

@@ -22,7 +22,7 @@ from cnnspec.network.candidates import LARGEST_COUNT
 
 Measure: TypeAlias = Callable[[Sequence[int]], "list[Sample] | None"]
 STEPS: Final = (1, 2, 4, 3, 8, 6, 16, 32, 64)
-"""Samples are taken at multiples of one of these: groups may need widths they divide."""
+"""Samples are taken at multiples of one of these: groups may need widths that they divide."""
 MOST_DEGREE: Final = 3
 MOST_MISSES: Final = 4
 USUAL: Final = (8, 16, 32, 64, 128, 256, 512, 1, 2, 4, 10, 12, 20, 24, 48, 96, 100, 192, 384, 1000, 1024)
@@ -49,86 +49,77 @@ class Law:
         return Law(fix_first(self.polynomial, first), self.bound)
 
 
-def widths(measure: Measure, count: int, deadline: float) -> Iterator[tuple[int, ...]]:
+def widths(measure: Measure, count: int, deadline: float) -> tuple[Iterator[tuple[int, ...]], bool]:
     """Widths that meet every demand that is a polynomial, then the nearest misses where none does.
 
-    The caller measures each of them: demands that are no polynomials are not judged here.
+    The second value says whether these are all demands, at every width; otherwise the caller has to
+    measure what it gets.
     """
     for step in STEPS:
         if measure([step] * count) is None:
             continue
-        laws = _laws(measure, count, step)
-        yield from Search(laws, deadline).run(count) if laws is not None else _usual(count, deadline)
-        return
+        laws, all_of_them = Samples(measure, count, step).laws()
+        if laws or count == 1:
+            return Search(laws, deadline).run(count), all_of_them and step == 1
+        return _usual(count), False
+    return iter(()), True
 
 
-def _usual(count: int, deadline: float) -> Iterator[tuple[int, ...]]:
+def _usual(count: int) -> Iterator[tuple[int, ...]]:
     """Widths that people take, for demands that are no polynomials in them."""
-    for way in product(USUAL if count <= 2 else USUAL[:8], repeat=count):
-        if monotonic() > deadline:
-            return
-        yield way
+    return product(USUAL if count <= 2 else USUAL[:8], repeat=count)
 
 
-def _laws(measure: Measure, count: int, step: int) -> list[Law] | None:
-    """The demands as polynomials; None where samples at this step do not exist or do not agree."""
-    seen: dict[tuple[int, ...], list[Residual | None] | None] = {}
+class Samples:
+    """Networks measured on a grid of widths, each once."""
 
-    def residuals(place: tuple[int, ...]) -> list[Residual | None] | None:
-        if place not in seen:
-            samples = measure([step * (n + 1) for n in place])
-            seen[place] = None if samples is None else [r for s in samples for r in s.residuals]
-        return seen[place]
+    def __init__(self, measure: Measure, count: int, step: int) -> None:
+        self.measure, self.count, self.step = measure, count, step
+        self.seen: dict[tuple[int, ...], list[Residual | None] | None] = {}
 
-    for degree in range(1, MOST_DEGREE + 1):
-        laws = _fit(residuals, count, step, degree)
-        if laws is not None:
-            return laws
-        if residuals((0,) * count) is None:
+    def laws(self) -> tuple[list[Law], bool]:
+        """The demands that are polynomials, and whether all of them are."""
+        first = self._at((0,) * self.count) or []
+        found = [self._law(number, row) for number, row in enumerate(first)]
+        laws = [law for law in found if law is not None]
+        return laws, len(laws) == len(found)
+
+    def _at(self, place: tuple[int, ...]) -> list[Residual | None] | None:
+        if place not in self.seen:
+            samples = self.measure(self._widths(place))
+            self.seen[place] = None if samples is None else [r for s in samples for r in s.residuals]
+        return self.seen[place]
+
+    def _widths(self, place: tuple[int, ...]) -> list[int]:
+        return [self.step * (n + 1) for n in place]
+
+    def _number(self, number: int, place: tuple[int, ...]) -> int | None:
+        row = self._at(place)
+        found = row[number] if row is not None and number < len(row) else None
+        return None if found is None else found.value
+
+    def _law(self, number: int, first: Residual | None) -> Law | None:
+        """The polynomial of lowest degree that further samples agree with."""
+        if first is None:
             return None
-    return None
-
-
-def _fit(
-    residuals: Callable[[tuple[int, ...]], list[Residual | None] | None], count: int, step: int, degree: int
-) -> list[Law] | None:
-    grid = {place: residuals(place) for place in product(range(degree + 1), repeat=count)}
-    rows = {place: row for place, row in grid.items() if row is not None}
-    if len(rows) < len(grid) or len({len(row) for row in rows.values()}) > 1:
+        for degree in range(1, MOST_DEGREE + 1):
+            places = list(product(range(degree + 1), repeat=self.count))
+            values = [self._number(number, place) for place in places]
+            whole = {p: v for p, v in zip(places, values, strict=True) if v is not None}
+            if len(whole) < len(places):
+                return None
+            polynomial, scale = interpolate(whole, self._widths(tuple(range(degree + 1))), self.count)
+            if self._agrees(polynomial, scale, number, degree):
+                return Law(polynomial, first.bound)
         return None
-    points, laws = [step * (n + 1) for n in range(degree + 1)], []
-    checks = [tuple(degree + 1 + (n + k) % 3 for n in range(count)) for k in range(2)]
-    for number, first in enumerate(next(iter(rows.values()))):
-        column = {place: row[number] for place, row in rows.items()}
-        whole = {place: r.value for place, r in column.items() if r is not None}
-        if first is None or len(whole) < len(column):
-            continue
-        polynomial = interpolate(whole, points, count)
-        if polynomial is None or not _agrees(polynomial, whole, residuals, checks, number, step):
-            return None
-        laws.append(Law(polynomial, first.bound))
-    return laws
 
-
-def _agrees(
-    polynomial: Polynomial, whole: dict[tuple[int, ...], int],
-    residuals: Callable[[tuple[int, ...]], list[Residual | None] | None],
-    checks: Sequence[tuple[int, ...]], number: int, step: int,
-) -> bool:  # fmt: skip
-    """Whether further samples lie on the polynomial, which is scaled to be whole."""
-    place, value = next(((p, v) for p, v in whole.items() if v), (None, 0))
-    scale = 1
-    if place is not None:
-        scaled = value_at(polynomial, [step * (n + 1) for n in place])
-        scale = scaled // value
-    for check in checks:
-        row = residuals(check)
-        if row is None or number >= len(row):
-            return False
-        found = row[number]
-        if found is None or value_at(polynomial, [step * (n + 1) for n in check]) != found.value * scale:
-            return False
-    return True
+    def _agrees(self, polynomial: Polynomial, scale: int, number: int, degree: int) -> bool:
+        for k in range(2):
+            place = tuple(degree + 1 + (n + k) % 3 for n in range(self.count))
+            value = self._number(number, place)
+            if value is None or value_at(polynomial, self._widths(place)) != value * scale:
+                return False
+        return True
 
 
 class Search:

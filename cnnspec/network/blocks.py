@@ -7,12 +7,12 @@ from functools import cache
 
 from cnnspec.diagnostics import Diagnostic, Fix, Label, nearest
 from cnnspec.network.claims import check_claim
-from cnnspec.network.scope import Context, Definition, Frame, Module, labels_in
+from cnnspec.network.scope import Context, Definition, Frame, Module
 from cnnspec.network.values import Fault, Hole, Value
 from cnnspec.network.work import Work
 from cnnspec.resources import prelude_text
 from cnnspec.syntax import tree
-from cnnspec.text import Source, Span
+from cnnspec.text import Source
 
 
 @cache
@@ -57,15 +57,10 @@ def _frame(sentence: tree.Layer, context: Context, definition: Definition, name:
     return Frame(
         definition.module,
         (*outer.path, name[len(outer.prefix) :]),
-        _labels_of(definition),
+        definition.reserved,
         (*outer.calls, sentence),
         outer.blocks | {definition},
     )
-
-
-@cache
-def _labels_of(definition: Definition) -> dict[str, Span]:
-    return labels_in(definition.block.body)
 
 
 def _may_expand(work: Work, sentence: tree.Layer, context: Context, definition: Definition) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from cnnspec.diagnostics import Diagnostic, Label
+from cnnspec.diagnostics import Diagnostic, Label, nearest
 from cnnspec.layers.roll import LAYERS, SYNONYMS
 from cnnspec.network.blocks import find_block, prelude, use_block
 from cnnspec.network.branches import head, jump
@@ -27,17 +27,36 @@ def run(work: Work, statements: tuple[tree.Statement, ...], context: Context) ->
 
 def _layer(work: Work, sentence: tree.Layer, context: Context) -> None:
     work.step(sentence.word_span)
+    kind = LAYERS.get(sentence.word)
+    definition = None if kind is not None else find_block(sentence.word, context)
+    if kind is None and definition is None and _keyword(work, sentence, context):
+        return
     if work.current is None and work.seen_input is None:
         _no_input(work, sentence)
-    kind = LAYERS.get(sentence.word)
     if kind is not None:
         place_layer(work, sentence, context, kind)
-        return
-    definition = find_block(sentence.word, context)
-    if definition is not None:
+    elif definition is not None:
         use_block(work, sentence, context, definition)
     else:
         _unknown(work, sentence, context)
+
+
+def _keyword(work: Work, sentence: tree.Layer, context: Context) -> bool:
+    """Whether the word is a misspelt keyword: nearer to one than to any layer or block."""
+    from cnnspec.syntax.keywords import misspelt
+
+    blocks = [*context.frame.module.blocks, *prelude().blocks]
+    meant = nearest(sentence.word, [*LAYERS, *blocks], SYNONYMS)
+    fault = misspelt(sentence.word_span, instead_of=meant)
+    if fault is None:
+        return False
+    work.report(fault, context)
+    keyword = fault.fixes[0].replacement
+    if keyword == "input" and len(sentence.arguments) == 1:
+        _input(work, tree.Input(sentence.arguments[0], sentence.span), context)
+    elif keyword not in ("network", "let", "use", "expect", "train"):
+        work.current = None
+    return True
 
 
 def _unknown(work: Work, sentence: tree.Layer, context: Context) -> None:

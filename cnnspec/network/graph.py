@@ -59,6 +59,10 @@ class Node:
     def word(self) -> str:
         return self.layer.word
 
+    def __repr__(self) -> str:
+        flow = " + ".join(map(show, self.input_shapes))
+        return f"<{self.name}: {self.word} {flow} -> {show(self.output)}>"
+
 
 @dataclass(frozen=True, slots=True)
 class Output:

@@ -20,6 +20,10 @@ MOST_KEPT: Final = 20_000
 """Made layers kept for later; beyond that the store is emptied."""
 
 
+MOST_ANSWERS: Final = 4096
+"""Shapes that one made layer remembers."""
+
+
 class Made:
     """A layer with its answers so far."""
 
@@ -39,6 +43,8 @@ class Made:
                     "tensor-too-large", f"{self.layer.word} would give more values than any machine holds",
                     notes=("the largest size allowed is 10^15",),
                 )  # fmt: skip
+            if len(self.answers) >= MOST_ANSWERS:
+                self.answers.clear()
             self.answers[inputs] = known
         return known
 

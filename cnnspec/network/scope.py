@@ -32,6 +32,11 @@ class Definition:
     def parameters(self) -> dict[str, tree.Parameter]:
         return {parameter.name: parameter for parameter in self.block.parameters}
 
+    @cached_property
+    def reserved(self) -> dict[str, Span]:
+        """The labels in its body."""
+        return labels_in(self.block.body)
+
 
 @dataclass(frozen=True, eq=False)
 class Frame:

@@ -10,10 +10,11 @@ from typing import Final
 
 from cnnspec.diagnostics import Diagnostic, Label, SpecError
 from cnnspec.layers.roll import LAYERS
+from cnnspec.network.expectation import names_in
 from cnnspec.network.limits import DEEPEST
 from cnnspec.network.scope import Context, Definition, Frame, Module
 from cnnspec.network.values import Fault
-from cnnspec.network.work import Work
+from cnnspec.network.work import AXIS_VALUES, Work
 from cnnspec.syntax import tree
 from cnnspec.text import Source
 
@@ -132,7 +133,7 @@ class Files:
         """The constants of a used file; one that hangs on a tensor is not defined there."""
         context = Context(Frame(module), module.values)
         for statement in spec.statements:
-            if isinstance(statement, tree.Let):
+            if isinstance(statement, tree.Let) and not _hangs_on_a_tensor(statement.value):
                 try:
                     module.values[statement.name.text] = self.work.closed(statement.value, context)
                 except Fault as fault:
@@ -164,6 +165,10 @@ def _tree(name: str, text: str) -> tree.Spec:
     from cnnspec.syntax.parse import parse
 
     return parse(Source(name, text))
+
+
+def _hangs_on_a_tensor(value: tree.Expression) -> bool:
+    return any(name.text in AXIS_VALUES for name in names_in(value))
 
 
 def _inside(path: tree.Text, user: str) -> str:

@@ -267,5 +267,11 @@ def test_reprs_say_what_flows() -> None:
     assert "<Network N: 8 -> 1 layers -> 3>" == repr(cnnspec.parse("network N\ninput 8\ndense 3"))
 
 
+def test_a_node_says_what_it_does() -> None:
+    network = cnnspec.parse("input 6x6x2; a: conv 3 3x3; from input; concat input")
+    assert "<a: conv 6x6x2 -> 4x4x3>" == repr(network["a"])
+    assert "<concat1: concat 6x6x2 + 6x6x2 -> 6x6x4>" == repr(network["concat1"])
+
+
 def test_a_group_is_a_plain_value() -> None:
     assert Group("a", 1) == Group("a", 1, 0, 1, None)

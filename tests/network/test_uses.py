@@ -136,3 +136,8 @@ def test_load_refuses_what_is_no_text(tmp_path: Path) -> None:
 def test_load_raises_as_open_does_for_a_missing_file(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         cnnspec.load(tmp_path / "none.cnn")
+
+
+def test_a_constant_that_hangs_on_a_tensor_is_not_taken_along() -> None:
+    text = "input 4\nlet n = C + 1\nlet m = 3\nblock b { dense m }"
+    assert (3,) == parse('use "a.cnn"\ninput 9\nb', read_use=files(a=text)).output
