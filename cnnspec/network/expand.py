@@ -100,7 +100,6 @@ def _input(work: Work, statement: tree.Input, context: Context) -> None:
             )
         )  # fmt: skip
         return
-    work.seen_input = statement
     try:
         value = work.closed(statement.shape, context)
     except Fault as fault:
@@ -108,6 +107,8 @@ def _input(work: Work, statement: tree.Input, context: Context) -> None:
         return
     except Hole:
         return
+    finally:
+        work.seen_input = statement
     shape = value if isinstance(value, tuple) else (value,)
     if not all(type(size) is int and size > 0 for size in shape) or not 1 <= len(shape) <= 4:
         _wrong_input(work, statement, written(value))

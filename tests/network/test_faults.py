@@ -213,6 +213,10 @@ def test_a_spec_needs_an_input(text: str) -> None:
     assert built(text).network is None
 
 
+def test_an_input_cannot_hang_on_what_flows_in() -> None:
+    assert "unknown-name" == only("input C").code
+
+
 # Several faults in one run, and no echoes -------------------------------------------
 
 
