@@ -68,7 +68,7 @@ def _takes_color(stream: TextIO) -> bool:
     """https://no-color.org: any value but the empty one turns colour off."""
     if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
         return False
-    return bool(os.environ.get("FORCE_COLOR")) or _is_terminal(stream)
+    return os.environ.get("FORCE_COLOR", "0") not in ("", "0") or _is_terminal(stream)
 
 
 def _takes_unicode(stream: TextIO) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from cnnspec.analysis.conventions import convention_of
@@ -68,7 +69,9 @@ def _layers(
     figures = choose(names or _usual(analysis))
     rows = Rows(analysis, figures, paper, failures)
     lines = [*rows.lines(outline(analysis.network, folded)), Line(rule=True)]
-    lines += [_broken_off(failure, paper) for failure in failures] or [_total(analysis, figures, paper)]
+    lines += [_broken_off(failure, analysis, paper) for failure in failures] or [
+        _total(analysis, figures, paper)
+    ]
     if not analysis.rows:
         lines = [line for line in lines if not line.rule]
         return [" " + "  ".join(line.cells.values()) for line in lines]
@@ -98,11 +101,13 @@ def _total(analysis: Analysis, figures: Sequence[Figure], paper: Paper) -> Line:
     return Line(cells, dict.fromkeys(cells, ("bold",)))
 
 
-def _broken_off(failure: Diagnostic, paper: Paper) -> Line:
-    """A place where the network could not be built."""
+def _broken_off(failure: Diagnostic, analysis: Analysis, paper: Paper) -> Line:
+    """A place where the network could not be built; it may lie in a file that is used."""
     cells = {"layer": "✗"}
     if failure.span:
-        cells = {"layer": f"✗ line {failure.span.line}", "operation": _sentence_at(failure.span)}
+        source, own = failure.span.source, analysis.network.nodes[0].span
+        file = "line " if own is None or own.source.name == source.name else f"{PurePath(source.name).name}:"
+        cells = {"layer": f"✗ {file}{failure.span.line}", "operation": _sentence_at(failure.span)}
     return Line(
         {key: paper.text(text) for key, text in cells.items()},
         dict.fromkeys(("layer", "operation"), ("bad",)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import jsonschema
 import pytest
@@ -99,6 +100,16 @@ def test_a_broken_spec_shows_all_rows_up_to_the_failure(capsys: pytest.CaptureFi
     assert "✗ line 1  conv 4 20x20" in streams.out
     assert "total" not in streams.out
     assert "window-larger-than-input" in streams.err
+
+
+def test_a_fault_in_a_used_file_is_named_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("parts.cnn").write_text("# parts\nblock big { conv 2 99x99 }\n")
+    Path("net.cnn").write_text('use "parts.cnn"\ninput 9x9x1\nrelu\nbig\n')
+    assert run(["analyze", "net.cnn"]) == 1
+    assert "✗ parts.cnn:2  conv 2 99x99" in capsys.readouterr().out
 
 
 def test_the_layer_with_a_wrong_option_is_marked(capsys: pytest.CaptureFixture[str]) -> None:
