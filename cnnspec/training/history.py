@@ -7,7 +7,6 @@ import os
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 from cnnspec.diagnostics import Diagnostic
 from cnnspec.files import write_atomically
@@ -69,15 +68,26 @@ class MetricsFile:
             file.flush()
             os.fsync(file.fileno())
 
+    def rows(self) -> list[Row]:
+        """The rows that are there; what is cut short is passed over."""
+        if not self.path.exists():
+            return []
+        found = map(_row, self.path.read_text("utf-8", "replace").splitlines())
+        return [row for row in found if row is not None]
+
     def begin(self, rows: Iterable[Row] = ()) -> None:
         """Starts the file anew with the rows of the epochs that are kept."""
         write_atomically(self.path, "".join(map(_line, rows)))
 
 
+def _row(line: str) -> Row | None:
+    """The row of a line; None for a line that is cut short or says something else."""
+    try:
+        item = json.loads(line)
+        return Row(**{name: value for name, value in item.items() if name != "event"})
+    except (ValueError, TypeError, AttributeError):
+        return None
+
+
 def _line(row: Row) -> str:
     return json.dumps({"event": "epoch", **asdict(row)}) + "\n"
-
-
-def rows_of(items: Iterable[dict[str, Any]]) -> list[Row]:
-    """The rows that a checkpoint keeps as plain dictionaries."""
-    return [Row(**item) for item in items]

@@ -164,7 +164,7 @@ class _Home:
             for diagnostic in refused:
                 self.trainer.watch.note(diagnostic)
             if checkpoint:
-                self.trainer.restore(checkpoint, self.folder)
+                self.trainer.restore(checkpoint, self.folder, self.metrics.rows())
         else:
             for path in (*self.shelf.paths, self.folder / BEST, self.folder / WEIGHTS):
                 path.unlink(missing_ok=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from math import isfinite
 from pathlib import Path
 from time import perf_counter
@@ -22,7 +22,7 @@ from cnnspec.training.batches import Batches
 from cnnspec.training.checkpoint import Checkpoint
 from cnnspec.training.data.dataset import Dataset, Labels, held_out
 from cnnspec.training.data.faults import unlike
-from cnnspec.training.history import Row, rows_of
+from cnnspec.training.history import Row
 from cnnspec.training.interrupt import Interruption
 from cnnspec.training.judge import judge, scaling_of
 from cnnspec.training.schedules import rate_at
@@ -192,7 +192,7 @@ class Trainer:
         state = {
             "format": "cnnspec/checkpoint/1",
             "step": self.place.step,
-            "place": asdict(self.place),
+            "place": {name: value for name, value in vars(self.place).items() if name != "rows"},
             "random": self.model.random.bit_generator.state,
             "optimizer_count": self.optimizer.count,
             "scaling": self.scaling,
@@ -200,16 +200,19 @@ class Trainer:
         }
         return Checkpoint(self.model.weights, self.optimizer.state, state)
 
-    def restore(self, checkpoint: Checkpoint, source: Path) -> None:
-        """Goes on from a checkpoint; raises SpecError when it is of another training."""
+    def restore(self, checkpoint: Checkpoint, source: Path, rows: list[Row]) -> None:
+        """Goes on from a checkpoint; raises SpecError when it is of another training.
+
+        ``rows`` are those of the metrics file, which may be further on.
+        """
         if fault := checks.differs(source, checkpoint.state.get("signature", {}), self.signature):
             raise fault
         for name, values in checkpoint.weights.items():
             np.copyto(self.model.weights[name], values)
         for name, values in checkpoint.optimizer.items():
             np.copyto(self.optimizer.state[name], values)
-        state = dict(checkpoint.state["place"])
-        self.place = Place(**state | {"rows": rows_of(state["rows"])})
+        self.place = Place(**checkpoint.state["place"])
+        self.place.rows = [row for row in rows if row.step <= self.place.step][: self.place.epoch]
         self.optimizer.count = checkpoint.state["optimizer_count"]
         self.model.random.bit_generator.state = checkpoint.state["random"]
 

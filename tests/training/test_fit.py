@@ -213,6 +213,14 @@ def test_interrupted_and_resumed_ends_with_the_same_bits(model_of, data, tmp_pat
     assert [row.epoch for row in whole.rows] == [json.loads(line)["epoch"] for line in lines]
 
 
+def test_a_metrics_file_that_was_cut_short_does_not_stop_a_run(model_of, data, tmp_path):
+    model_of("epochs 2").fit(data, folder=tmp_path)
+    path = tmp_path / "metrics.jsonl"
+    path.write_text(path.read_text()[:-20] + "\n[]\n")
+    history = model_of("epochs 3").fit(data, folder=tmp_path, resume=True)
+    assert [1, 3] == [row.epoch for row in history.rows]
+
+
 def test_ctrl_c_leaves_the_signal_as_it_was(model_of, data):
     before = signal.getsignal(signal.SIGINT)
     history = model_of("epochs 3").fit(data, watch=Stopper(2))
