@@ -13,6 +13,7 @@ from typing import Final
 from lark import UnexpectedInput, UnexpectedToken
 
 from cnnspec.diagnostics import Diagnostic
+from cnnspec.text import Span
 
 _MARKS: Final = re.compile(r'"[^"\n]*"|#[^\n]*|->|[\n;{}|]')
 """What stands between statements; strings and comments are matched to be passed over."""
@@ -58,11 +59,24 @@ def mended(text: str, error: UnexpectedInput, mistake: Diagnostic) -> str:
     span = mistake.span
     if span is not None and mistake.code in _INSTEAD:
         return text[: span.start] + _INSTEAD[mistake.code] + text[span.end :]
+    if mistake.code == "misspelt-keyword" and span is not None:
+        return _respelt(text, span, mistake.fixes[0].replacement, found)
     at = _skip_space(text, at)
     if mistake.code == "branch-without-bar" and text[at - 1].isspace():
         return text[: at - 1] + "|" + text[at:]
     shorter = _blank(text, *_region(text, at, found))
     return shorter if shorter != text else _blank(text, len(text[:at].rstrip()) - 1, at)
+
+
+def _respelt(text: str, span: Span, word: str, found: list[Mark]) -> str:
+    """The text with the right word where it has room for it, else without the whole sentence."""
+    room = len(text[span.end :]) - len(text[span.end :].lstrip(" ")) - 1
+    more = len(word) - (span.end - span.start)
+    if more <= room:
+        return text[: span.start] + word.ljust(span.end - span.start) + text[span.end + max(0, more) :]
+    opening = bisect_left(found, span.end, key=lambda mark: mark.start)
+    closing = _closing(found, opening)
+    return _blank(text, span.start, found[closing].end if closing < len(found) else len(text))
 
 
 _INSTEAD: Final = {

@@ -6,23 +6,10 @@ import re
 from typing import Final
 
 from cnnspec.diagnostics import Diagnostic, Fix, Label
+from cnnspec.syntax.keywords import FORMS, else_meant, misspelt
 from cnnspec.syntax.scene import CHARACTER, Scene
 from cnnspec.text import Span
 
-FORMS: Final[dict[str, str]] = {
-    "network": "network LeNet5",
-    "input": "input 28x28x1",
-    "let": "let width = 64",
-    "block": "block unit width stride=1 { conv width 3x3 stride=stride -> relu }",
-    "repeat": "repeat 3 { conv 64 3x3 -> relu }",
-    "if": "if stride != 1 { conv 64 1x1 } else { identity }",
-    "from": "from stem",
-    "head": "head aux1 { dense 10 }",
-    "use": 'use "blocks.cnn"',
-    "expect": "expect params <= 62k",
-    "train": "train { data mnist; epochs 5 }",
-}
-"""Each sentence that begins with a keyword, as it may look."""
 WITH_BODY: Final = ("block", "repeat", "if", "head", "train")
 
 
@@ -37,6 +24,11 @@ def bars(scene: Scene) -> Diagnostic | None:
         return else_without_if(scene.source.span(start, start + 4))
     if word in FORMS:
         return _labelled_sentence(word, scene.source.span(said.start, said.start + said.text.index(":") + 1))
+    at = said.start + said.text.index(word)
+    span = scene.source.span(at, at + len(word))
+    wrong = else_meant(span) or misspelt(span)
+    if wrong is not None:
+        return wrong
     brace = scene.source.span(said.end, said.end + 1)
     return scene.fault(
         "branch-without-bar", f"each path in the braces of `{word}` begins with `|`", scene.here,

@@ -16,8 +16,8 @@ from lark import UnexpectedInput
 from cnnspec.diagnostics import Diagnostic, Fix, Label
 from cnnspec.syntax import sentences
 from cnnspec.syntax.characters import odd_character
+from cnnspec.syntax.keywords import FORMS, else_meant
 from cnnspec.syntax.scene import CHARACTER, Scene, open_here
-from cnnspec.syntax.sentences import FORMS
 from cnnspec.text import Source
 
 Rule: TypeAlias = Callable[[Scene], Diagnostic | None]
@@ -193,6 +193,10 @@ def _character(scene: Scene) -> Diagnostic | None:
     return odd_character(scene) if scene.kind == CHARACTER else None
 
 
+def _else(scene: Scene) -> Diagnostic | None:
+    return else_meant(scene.here) if scene.text[: scene.at].rstrip().endswith("}") else None
+
+
 def _unexpected(scene: Scene) -> Diagnostic:
     help = []
     if not scene.said:
@@ -230,5 +234,6 @@ RULES: Final[tuple[Rule, ...]] = (
     sentences.unfinished,
     _late_argument,
     _arrow_in_recipe,
+    _else,
     _unexpected,
 )

@@ -10,6 +10,12 @@ from cnnspec.syntax.parse import parse_tolerant
 from cnnspec.text import Source
 
 SLIPS = [
+    ("repaet 3 { relu }", "misspelt-keyword", "repaet"),
+    ("For i in 3 { relu }", "misspelt-keyword", "For"),
+    ("blok unit width { conv width }", "misspelt-keyword", "blok"),
+    ("if a { relu } elif b { tanh }", "misspelt-keyword", "elif"),
+    ("if a { relu }\nelseif b { tanh }", "misspelt-keyword", "elseif"),
+    ("if a { relu } esle { tanh }", "misspelt-keyword", "esle"),
     ("train { epochs = 5 }", "setting-with-sign", "="),
     ("train { optimizer: adam }", "setting-with-sign", ":"),
     ("expect params < 10,000", "malformed-number", "10,000"),
@@ -171,6 +177,8 @@ def test_a_fix_removes_its_fault(text: str) -> None:
         ("train { data fashion-mnist }", "train { data fashion_mnist }"),
         ("conv 6 stride: 2", "conv 6 stride= 2"),
         ("// note", "# note"),
+        ("if a { relu } elif b { tanh }", "if a { relu } else if b { tanh }"),
+        ("repeats 3 { relu }", "repeat 3 { relu }"),
         ("train { epochs = 5 }", "train { epochs  5 }"),
         ("expect params < 1,234,567", "expect params < 1234567"),
         ("input 28*28*1", "input 28x28x1"),
