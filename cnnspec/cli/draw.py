@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from cnnspec.cli.spec import fail, load, show, spec_argument, stderr_console
-from cnnspec.diagnostics import Diagnostic, Severity, nearest
+from cnnspec.diagnostics import Diagnostic, Misfit, Severity, nearest
 
 if TYPE_CHECKING:
     from cnnspec.network.elaborate import Elaborated
@@ -139,6 +139,8 @@ def _made(found: Elaborated, name: str, target: str, format: str, look: Look) ->
         if look.engine == "none" and look.style == "graph" and format != "dot":
             raise NoEngine("no Graphviz is to be used (--engine none)")
         return picture(found.network, format, look, diagnostics=found.diagnostics, name=name)
+    except Misfit as fault:
+        fail((fault.at(None),))
     except NoConverter as missing:
         fail((Diagnostic("no-picture-converter", "this picture cannot be made here", notes=(str(missing),)),))
     except NoEngine as missing:

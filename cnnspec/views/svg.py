@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from cnnspec.diagnostics import Diagnostic
+from cnnspec.diagnostics import Diagnostic, Misfit
 from cnnspec.network.graph import Network
 from cnnspec.views import dot
 from cnnspec.views.pictures import engines
@@ -23,6 +23,8 @@ from cnnspec.views.pictures.planning import EVERYTHING, Choices
 
 FORMATS: Final = ("svg", "png", "pdf", "dot")
 STYLES: Final = ("graph", "volumes")
+MOST: Final = 3000
+"""Cards or solids of one picture."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,8 @@ def picture(
     """The picture in one of FORMATS.
 
     ``diagnostics`` of a spec with errors are drawn where they belong; then ``network``
-    may be partial, or None. Raises NoEngine and NoConverter where a tool is missing.
+    may be partial, or None. Raises NoEngine and NoConverter where a tool is missing, and
+    Misfit where the picture would be too large to look at.
     """
     if look.style == "volumes":
         return _volumes(network, format, look, tuple(diagnostics), name)
@@ -74,6 +77,7 @@ def graph_as_dot(plan: Plan, look: Look = PLAIN) -> str:
 def _graph(plan: Plan, format: str, look: Look) -> bytes:
     if format == "dot":
         return graph_as_dot(plan, look).encode()
+    check_size(len(plan.cards), "cards")
     engine = engines.choose(look.engine)
     if format != "svg" and not can_convert():
         return engines.run(graph_as_dot(plan, look), format, engine)
@@ -81,11 +85,24 @@ def _graph(plan: Plan, format: str, look: Look) -> bytes:
     return svg.encode() if format == "svg" else convert(svg, format, look.scale)
 
 
+def check_size(count: int, things: str) -> None:
+    """Refuses a picture that nobody could look at and no engine lay out in a minute."""
+    if count > MOST:
+        raise Misfit(
+            "picture-too-large",
+            f"this picture would have {count:,} {things}; {MOST:,} can be drawn",
+            help=("fold repeats (--fold), or draw blocks as one thing each (--depth 0)",),
+        )
+
+
 def _volumes(
     network: Network | None, format: str, look: Look, diagnostics: tuple[Diagnostic, ...], name: str
 ) -> bytes:
     from cnnspec.views.pictures.volumes.sheet import draw_volumes
+    from cnnspec.views.pictures.volumes.solids import solids_of
 
+    if network is not None:
+        check_size(len(solids_of(network, look.choices)), "solids")
     svg = draw_volumes(
         network, theme=THEMES[look.theme], choices=look.choices, diagnostics=diagnostics, name=name
     )

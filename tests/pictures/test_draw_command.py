@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -148,3 +149,13 @@ def test_options_change_the_picture(option: str) -> None:
     assert run(["draw", "vgg16", "-o", "plain.svg"]) == 0
     assert run(["draw", "vgg16", "-o", "other.svg", option]) == 0
     assert Path("plain.svg").read_bytes() != Path("other.svg").read_bytes()
+
+
+@pytest.mark.parametrize("style", ["graph", "volumes"])
+def test_a_picture_of_thousands_is_refused_at_once(style: str, capsys: pytest.CaptureFixture[str]) -> None:
+    spec = "input 8x8x4; repeat 5000 { conv 4 3x3 padding=1 }"
+    start = time.perf_counter()
+    assert run(["draw", "-e", spec, "-o", "net.svg", "--no-fold", "--style", style]) == SPEC_IS_WRONG
+    assert time.perf_counter() - start < 20
+    assert "picture-too-large" in capsys.readouterr().err
+    assert run(["draw", "-e", spec, "-o", "net.svg", "--style", style]) == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from itertools import combinations, pairwise
 
 import pytest
@@ -153,3 +154,13 @@ def test_blocks_as_one_solid_lie_apart_too(name: str) -> None:
 def test_a_name_may_be_long() -> None:
     page = Page(draw_volumes(network("network " + "N" * 300 + "\ninput 8x8x1; conv 2 3x3")))
     test_nothing_is_cut(page)
+
+
+def test_many_side_heads_are_placed_in_no_time() -> None:
+    head = "conv 4 1x1; conv 4 1x1; conv 4 1x1; globalavgpool; flatten; dense 10"
+    text = "; ".join(f"conv 8 3x3 padding=1; head h{n} {{ {head} }}" for n in range(25))
+    net = network(f"input 32x32x3; {text}; conv 4 1x1")
+    start = time.perf_counter()
+    page = Page(draw_volumes(net, choices=Choices(fold=False)))
+    assert time.perf_counter() - start < 5
+    test_front_faces_do_not_overlap(page)

@@ -47,6 +47,7 @@ class Row:
         self.solids, self.scale, self.gap = solids, scale, gap
         self.packs = len(solids) > ROOMY
         self.scene = Scene()
+        self.measured: dict[tuple[int, float], Extent] = {}
 
     def place(self, run: Run) -> Scene:
         self._run(run, 0.0, 0.0)
@@ -56,7 +57,13 @@ class Row:
     # Measuring ---------------------------------------------------------------------
 
     def measure(self, run: Run, within: float = inf) -> Extent:
-        """The extent of a run, or of its beginning ``within`` a width."""
+        """The extent of a run, or of its beginning ``within`` a width; runs are measured again and again."""
+        key = (id(run), within)
+        if key not in self.measured:
+            self.measured[key] = self._measure(run, within)
+        return self.measured[key]
+
+    def _measure(self, run: Run, within: float) -> Extent:
         width = up = down = 0.0
         for n, piece in enumerate(self._pieces(run)):
             if width > within:
