@@ -25,6 +25,12 @@ FORMATS = ("table", "json", "csv", "markdown", "latex")
 )
 @click.option("--columns", metavar="A,B,…", help="Columns by name; --columns list tells which there are.")
 @click.option("--fold/--no-fold", default=True, help="Show equal repeats once, as ×N (the default), or all.")
+@click.option(
+    "--depth",
+    type=click.IntRange(0),
+    metavar="N",
+    help="Open N blocks within each other; sum up those inside.",
+)
 @click.option("--only", metavar="PATH", help="One figure of the JSON alone, such as totals.params.")
 @click.option(
     "--count-like", metavar="TOOL", default="cnnspec", help="Count multiplies and flops as TOOL does."
@@ -35,7 +41,7 @@ FORMATS = ("table", "json", "csv", "markdown", "latex")
 @click.option("--exclude-padding", is_flag=True, help="Count only taps on real pixels.")
 def command(
     spec: str | None, inline: str | None, form: str, batch: int, columns: str | None, fold: bool,
-    only: str | None, count_like: str, optimizer: str | None, exclude_padding: bool,
+    depth: int | None, only: str | None, count_like: str, optimizer: str | None, exclude_padding: bool,
 ) -> int:  # fmt: skip
     """Shapes, parameters, multiplies and receptive field of every layer.
 
@@ -43,6 +49,7 @@ def command(
     Examples:
       cnnspec analyze lenet
       cnnspec analyze -e "input 7x7x1; conv 1 3x3 stride=2"
+      cnnspec analyze resnet50 --depth 1
       cnnspec analyze net.cnn --columns layer,output,memory --batch 32
       cnnspec analyze net.cnn --only totals.params
     """
@@ -61,7 +68,7 @@ def command(
         stdout_console().print(as_json.render(analysis, reading.diagnostics))
         return 1 if reading.failed else 0
     if analysis is not None:
-        stdout_console().print(_page(analysis, form, chosen, fold, reading.errors))
+        stdout_console().print(_page(analysis, form, chosen, fold, depth, reading.errors))
     report_faults(reading, analysis)
     return 1 if reading.failed else 0
 
@@ -90,8 +97,9 @@ def report_faults(reading: Reading, analysis: Analysis | None) -> None:
 
 
 def _page(
-    analysis: Analysis, form: str, columns: tuple[str, ...], fold: bool, failures: tuple[Diagnostic, ...]
-) -> str:
+    analysis: Analysis, form: str, columns: tuple[str, ...], fold: bool, depth: int | None,
+    failures: tuple[Diagnostic, ...],
+) -> str:  # fmt: skip
     if form == "csv":
         from cnnspec.views import as_csv
 
@@ -109,7 +117,7 @@ def _page(
 
     console = stdout_console()
     paper = Paper(console.width, console.color, console.unicode)
-    return table.render(analysis, paper=paper, columns=columns, folded=fold, failures=failures)
+    return table.render(analysis, paper=paper, columns=columns, folded=fold, depth=depth, failures=failures)
 
 
 def _columns(text: str | None) -> tuple[str, ...]:

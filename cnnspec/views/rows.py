@@ -30,8 +30,11 @@ class Rows:
         paper: Paper,
         failures: Sequence[Diagnostic] = (),
         *,
+        depth: int | None = None,
         tips: bool = False,
     ) -> None:
+        """``depth`` opens so many blocks within each other and sums up those inside; None opens all."""
+        self.depth, self.level = depth, 0
         self.analysis, self.figures, self.paper, self.tips = analysis, figures, paper, tips
         self.faults = [failure.span for failure in failures if failure.span]
         self.begun: set[Limb] = set()
@@ -66,8 +69,14 @@ class Rows:
             begins = section.limb not in self.begun
             self.begun.add(section.limb)
             return self.lines(section, first + "├─ ", rest + "│  ", prefix, begins)
-        header = self._header(section, first, prefix)
-        return [header, *self.lines(section, rest + "  ", rest + "  ", section.prefix or prefix, forks)]
+        closed = self.depth is not None and self.level >= self.depth
+        header = self._header(section, first, prefix, closed)
+        if closed:
+            return [header]
+        self.level += 1
+        inside = self.lines(section, rest + "  ", rest + "  ", section.prefix or prefix, forks)
+        self.level -= 1
+        return [header, *inside]
 
     def _row(self, node: Node, before: str, prefix: tuple[str, ...], forks: bool) -> Line:
         row = self.rows[node.index]
@@ -90,14 +99,16 @@ class Rows:
         names = (_seen_from(node, self.analysis.network.nodes[index]) for index in node.inputs)
         return f"{TAIL}← {', '.join(names)}"
 
-    def _header(self, section: Section, before: str, prefix: tuple[str, ...]) -> Line:
-        """The name of a block; when folded, also what all its turns come to."""
-        title = before + (".".join(section.prefix[len(prefix) :]) or "repeat")
-        cells = (
-            {"layer": f"{title}{TAIL}×{section.times}", **self._after(section)}
-            if section.times > 1
-            else {"layer": title}
-        )
+    def _header(self, section: Section, before: str, prefix: tuple[str, ...], closed: bool) -> Line:
+        """The name of a block; when folded or closed, also what all its layers come to."""
+        cells = {"layer": before + (".".join(section.prefix[len(prefix) :]) or "repeat")}
+        if section.times > 1:
+            cells["layer"] += f"{TAIL}×{section.times}"
+        if closed:
+            count = len(section.nodes)
+            cells["operation"] = f"{count} layer{'s' if count != 1 else ''}"
+        if closed or section.times > 1:
+            cells |= self._after(section)
         return Line({key: self.paper.text(text) for key, text in cells.items()}, {"layer": ("bold",)})
 
     def _after(self, section: Section) -> dict[str, str]:

@@ -30,11 +30,17 @@ def render(
     paper: Paper = PLAIN,
     columns: Sequence[str] = (),
     folded: bool = True,
+    depth: int | None = None,
     failures: Sequence[Diagnostic] = (),
 ) -> str:
-    """The table as text; ``failures`` are marked where they broke the network off."""
+    """The table as text; ``failures`` are marked where they broke the network off.
+
+    ``depth`` opens so many blocks within each other; None opens all.
+    """
     lines = _heading(analysis, paper)
-    lines += _layers(analysis, paper, columns, folded, failures)
+    figures = choose(columns or _usual(analysis))
+    rows = Rows(analysis, figures, paper, failures, depth=depth).lines(outline(analysis.network, folded))
+    lines += _layers(analysis, paper, figures, rows, failures, bool(columns))
     if not failures:
         lines.append("")
         lines += [line for label, text in facts(analysis).items() for line in _labelled(label, text, paper)]
@@ -62,20 +68,20 @@ def _heading(analysis: Analysis, paper: Paper) -> list[str]:
 def _layers(
     analysis: Analysis,
     paper: Paper,
-    names: Sequence[str],
-    folded: bool,
+    figures: Sequence[Figure],
+    rows: Sequence[Line],
     failures: Sequence[Diagnostic],
+    chosen: bool,
 ) -> list[str]:
-    figures = choose(names or _usual(analysis))
-    rows = Rows(analysis, figures, paper, failures)
-    lines = [*rows.lines(outline(analysis.network, folded)), Line(rule=True)]
+    """The table itself; columns that were ``chosen`` stay, however narrow the page."""
+    lines = [*rows, Line(rule=True)]
     lines += [_broken_off(failure, analysis, paper) for failure in failures] or [
         _total(analysis, figures, paper)
     ]
     if not analysis.rows:
         lines = [line for line in lines if not line.rule]
         return [" " + "  ".join(line.cells.values()) for line in lines]
-    fitted = fit([_column(figure) for figure in figures], lines, paper.width, keep_all=bool(names))
+    fitted = fit([_column(figure) for figure in figures], lines, paper.width, keep_all=chosen)
     drawn = draw(fitted, lines, paper)
     if fitted.dropped:
         missing = ", ".join(column.key for column in fitted.dropped)

@@ -55,6 +55,13 @@ def test_folding_can_be_turned_off(capsys: pytest.CaptureFixture[str]) -> None:
     assert printed([*spec, "--no-fold"], capsys).count("dense 8") == 3
 
 
+def test_blocks_can_be_closed(capsys: pytest.CaptureFixture[str]) -> None:
+    page = printed(["resnet50", "--depth", "1"], capsys)
+    assert "bottleneck2 ×2" in page
+    assert "batchnorm3" not in page
+    assert "25,557,032" in page
+
+
 @pytest.mark.parametrize(
     ("path", "figure"),
     [("totals.params", "11926"), ("network", "Small"), ("layers.conv1.output", "[28, 28, 6]")],

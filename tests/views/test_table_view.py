@@ -117,3 +117,15 @@ def test_side_heads_stand_under_their_name() -> None:
     page = table.render(analysis_of("input 8; dense 8; head aux { dense 2 -> softmax }; dense 3"))
     assert "aux.dense1" in page
     assert "dense 3 ← dense1" in page
+
+
+def test_blocks_can_be_closed_and_are_summed_up() -> None:
+    analysis = analysis_of(SPECS["branches"])
+    closed = table.render(analysis, depth=0)
+    assert re.search("├─ conv1 +conv 8 1x1", closed)
+    assert "batchnorm1" not in closed
+    line = next(line for line in closed.splitlines() if "residual1" in line)
+    assert line.split() == ["residual1", "×3", "21", "layers", "32x32x16", "14,016", "14,155,776", "15x15"]
+    single = table.render(analysis, depth=0, folded=False)
+    assert "7 layers" in next(line for line in single.splitlines() if "residual2" in line)
+    assert table.render(analysis, depth=1) == table.render(analysis)
