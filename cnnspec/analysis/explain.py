@@ -172,7 +172,7 @@ def _training(analysis: Analysis, row: Row) -> Iterator[Step]:
     states = OPTIMIZER_STATES[training.optimizer]
     terms: list[Formula] = [Symbol("output", kept)] if kept else []
     if row.trainable:
-        each = 1 + Symbol("s", states, f"values that {training.optimizer} keeps for a parameter")
+        each = 1 + Symbol("u", states, f"values that {training.optimizer} keeps for a parameter")
         terms.append(Symbol("b", FLOAT_BYTES, "bytes of a value") * Symbol("params", row.trainable) * each)
     note = "the output kept for the backward pass, a gradient and the optimizer's state for each parameter"
     yield Step("kept in training, bytes", total(terms), note if row.trainable else "")

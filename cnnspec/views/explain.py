@@ -79,11 +79,11 @@ def passages(
 ) -> Iterator[Passage]:
     """What is to be said of each row ``about`` these topics; without any, of all.
 
-    ``brief`` leaves out what nobody asked for: zeros, and for several layers
-    memory and the parts of sums. ``folded`` tells equal repeats once.
+    ``brief`` leaves out what nobody asked for: zeros, memory, and for several
+    layers the parts of sums. ``folded`` tells equal repeats once.
     """
     repeats, hidden = repeated(analysis.network) if folded else ({}, frozenset())
-    topics = tuple(about) or (USUAL if brief and len(rows) > 1 else tuple(TOPICS))
+    topics = tuple(about) or (USUAL if brief else tuple(TOPICS))
     for row in rows:
         if row.node.index in hidden:
             continue

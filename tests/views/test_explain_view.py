@@ -62,7 +62,8 @@ def test_what_nobody_asked_for_is_left_out_and_what_is_asked_for_is_said() -> No
     assert "multiplies" not in board(spec)
     assert line_of(board(spec, ("multiplies",)), "multiplies").startswith("multiplies 0")
     assert "output bytes" not in board(spec)
-    assert "output bytes" in board("input 8x8x2; relu")
+    assert "output bytes" not in board("input 8x8x2; relu")
+    assert "output bytes" in board("input 8x8x2; relu", ("memory",))
 
 
 @pytest.mark.parametrize("topic", TOPICS)

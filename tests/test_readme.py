@@ -1,0 +1,60 @@
+"""The README tells the truth: its output is made anew, its specs parse, its Python runs."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import re
+import runpy
+from pathlib import Path
+
+import pytest
+
+import cnnspec
+
+ROOT = Path(__file__).resolve().parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+make_readme = runpy.run_path(str(ROOT / "docs" / "make_readme.py"))
+
+COMMANDS = [(block["command"], block["output"]) for block in make_readme["BLOCK"].finditer(README)]
+SPECS = [text for text in re.findall(r"^```\n(.*?)^```", README, re.DOTALL | re.MULTILINE) if "input" in text]
+
+
+def test_there_is_output_to_check() -> None:
+    assert len(COMMANDS) >= 5
+    assert SPECS
+
+
+@pytest.mark.parametrize("command, printed", COMMANDS, ids=[command for command, _ in COMMANDS])
+def test_printed_output_is_real(command: str, printed: str) -> None:
+    assert make_readme["output_of"](command) == printed
+
+
+@pytest.mark.parametrize("spec", SPECS)
+def test_specs_parse(spec: str) -> None:
+    assert cnnspec.parse(spec).layers
+
+
+def test_pictures_are_there() -> None:
+    pictures = re.findall(r'src(?:set)?="([^"]+)"', README)
+    assert pictures
+    assert [] == [name for name in pictures if not (ROOT / name).is_file()]
+
+
+def test_links_lead_somewhere() -> None:
+    links = re.findall(r"(?<!!)\[[^\]]*\]\((?!http)([^)#]+)\)", README)
+    assert [] == [link for link in links if not (ROOT / link).exists()]
+
+
+def test_python_runs(tmp_path: Path) -> None:
+    (code,) = re.findall(r"^```python\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
+    if "CNNSPEC_DATA" not in os.environ:
+        code = code.replace('"mnist"', '"digits"')
+    assert code.count("\n") <= 30
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed), contextlib.chdir(tmp_path):
+        exec(compile(code, "README.md", "exec"), {})
+    params, accuracy = printed.getvalue().split()
+    assert "61706" == params
+    assert float(accuracy.rstrip("%")) >= (99.0 if "CNNSPEC_DATA" in os.environ else 80.0)
