@@ -68,6 +68,19 @@ class Fault(Misfit):
         )  # fmt: skip
 
 
+class Unsolved(Fault):
+    """A ``?`` stands where a value is needed."""
+
+    def __init__(self, value: Open) -> None:
+        super().__init__(
+            "unsolved-unknown",
+            "the value of this ? cannot be found from the layer alone",
+            value.spans[0],
+            help=("claim the layer's shape: => height x width x channels", "or let cnnspec solve find it"),
+        )
+        self.value = value
+
+
 class Hole(Exception):
     """The value hangs on something that could not be known; the cause has been reported."""
 
@@ -196,7 +209,7 @@ def truth(value: Value, span: Span) -> bool:
     if isinstance(value, bool):
         return value
     if isinstance(value, Open):
-        raise open_fault(value)
+        raise Unsolved(value)
     raise Fault(
         "not-a-condition", f"a condition must be yes or no. Received: {written(value)}", span,
         help=("compare it: == != < <= > >=",),
@@ -205,16 +218,7 @@ def truth(value: Value, span: Span) -> bool:
 
 def _closed(value: Value, side: tree.Expression) -> None:
     if isinstance(value, Open):
-        raise open_fault(value)
-
-
-def open_fault(value: Open) -> Fault:
-    return Fault(
-        "unsolved-unknown",
-        "the value of this ? cannot be found from the layer alone",
-        value.spans[0],
-        help=("claim the layer's shape: => height x width x channels", "or let cnnspec solve find it"),
-    )
+        raise Unsolved(value)
 
 
 def unknown_places(size: tree.Size) -> tuple[Span, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, Final, TypeAlias
 
-from cnnspec.diagnostics import Diagnostic, Label, Misfit, nearest
+from cnnspec.diagnostics import Diagnostic, Fix, Label, Misfit, nearest
 from cnnspec.layers.base import Shape, show
 from cnnspec.network.faults import Faults
 from cnnspec.network.graph import Group, Node, Output
@@ -13,7 +13,7 @@ from cnnspec.network.limits import DEEPEST, MOST_STEPS, Bound
 from cnnspec.network.make import Made
 from cnnspec.network.naming import Names
 from cnnspec.network.scope import Context
-from cnnspec.network.values import Fault, Hole, Open, Unknowns, Value, Word, evaluate, open_fault
+from cnnspec.network.values import Fault, Hole, Open, Unknowns, Unsolved, Value, Word, evaluate
 from cnnspec.syntax import tree
 from cnnspec.text import Span
 
@@ -100,7 +100,12 @@ class Work:
                 return self.axis(name)
             return Word(name.text)
 
-        return evaluate(expression, lookup, self.unknowns)
+        try:
+            return evaluate(expression, lookup, self.unknowns)
+        except Unsolved as fault:
+            raise self.left_open(fault.value) from None
+        except Fault as fault:
+            raise _with_guess(fault, context) from None
 
     def _now(self, value: Open) -> Value:
         """The value of a ``?`` that has been found since it was read."""
@@ -119,7 +124,7 @@ class Work:
             return Hole()
         for span in value.spans:
             self.unsolved.setdefault(span, value)
-        return open_fault(value)
+        return Unsolved(value)
 
     def axis(self, name: tree.Name) -> int:
         """``H``, ``W``, ``C`` or ``D`` of the tensor that flows in here."""
@@ -241,7 +246,27 @@ class Work:
             if source.span and len(inputs) > 1
         )
         notes = tuple(self.flow(node) for node in dict.fromkeys(inputs))
+        if misfit.code == "wrong-number-of-sizes" and _looks_flat(self.nodes[0].output):
+            notes += (_flat_image(self.nodes[0].output),)
         self.report(misfit.at(span, *labels, notes=notes), context)
+
+
+def _looks_flat(shape: Shape) -> bool:
+    """Whether an input was most likely meant as an image without its channels."""
+    return len(shape) == 2 and shape[1] > 4
+
+
+def _flat_image(shape: Shape) -> str:
+    return f"the input {show(shape)} is one axis with {shape[1]} channels; an image is {show(shape)}x1"
+
+
+def _with_guess(fault: Fault, context: Context) -> Fault:
+    """An unknown name with the one that was likely meant."""
+    meant = nearest(fault.span.text, context.names()) if fault.code == "unknown-name" else None
+    if meant is None:
+        return fault
+    fix = Fix(fault.span, meant, f"write {meant}")
+    return Fault(fault.code, fault.message, fault.span, help=(f"did you mean {meant}?",), fixes=(fix,))
 
 
 def _guess(meant: str | None, known: list[str], what: str) -> tuple[str, ...]:

@@ -56,6 +56,10 @@ FAULTS = {
         "wrong-option", "1x1x1x1", "kernel must have at most 3 numbers. Received: 1x1x1x1", ()),
     "dropout 1.5": ("wrong-option", "1.5", "rate must be less than 1. Received: 1.5", ()),
     "conv 2*w 5x5": ("unknown-name", "w", "w has no value here", ("define it before this line: let w = …",)),
+    "let width = 4\nconv 2*wdith 5x5": (
+        "unknown-name", "wdith", "wdith has no value here", ("did you mean width?",)),
+    "conv 2*? 5x5": (
+        "unsolved-unknown", "?", "the value of this ? cannot be found from the layer alone", None),
     "flatten -> dense H": (
         "unknown-name", "H", "H is not known: 784 flows in here", ("a tensor of this shape has C",)),
     "conv D 5x5": (
@@ -194,6 +198,11 @@ def test_a_fault_in_what_was_given_to_a_block_needs_no_such_label() -> None:
 
 def test_a_fault_in_a_repeat_is_told_once() -> None:
     assert "wrong-option" == only("input 4\nrepeat 50 { dense 0 }").code
+
+
+def test_an_image_without_its_channels_is_explained() -> None:
+    fault = only("input 28x28\nconv 6 5x5")
+    assert "the input 28x28 is one axis with 28 channels; an image is 28x28x1" in fault.notes
 
 
 def test_an_option_that_was_computed_shows_its_value() -> None:
