@@ -107,7 +107,7 @@ class Model:
         for start in range(0, len(images), batch):
             chunk = images[start : start + batch]
             program.load(chunk if len(chunk) == batch else _filled(chunk, batch))
-            program.forward()
+            program.forward(fresh=start == 0)
             for name, values in results.items():
                 values[start : start + batch] = program.result(name)[: len(chunk)]
         return results

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from time import perf_counter
 
 import numpy as np
@@ -37,7 +38,7 @@ class Row:
 
 def profile(program: Program, rounds: int = 10) -> list[Row]:
     """Time every step of a program, best of ``rounds``, on whatever is loaded into it."""
-    forward = {step: _best(lambda s=step: _pass(s, program.training), rounds) for step in program.steps}
+    forward = {step: _best(partial(_pass, step, program.training), rounds) for step in program.steps}
     backward = dict.fromkeys(program.steps, 0.0)
     if program.losses:
         program.loss()

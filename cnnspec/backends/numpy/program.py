@@ -130,11 +130,15 @@ class Program:
         for step in self.steps:
             step.refresh()
 
-    def forward(self, training: bool | None = None) -> None:
-        """All layers, on the loaded batch, with the weights as they are now."""
+    def forward(self, training: bool | None = None, *, fresh: bool = True) -> None:
+        """All layers, on the loaded batch, with the weights as they are now.
+
+        With ``fresh=False`` the weights are those of the last pass, or of ``refresh``.
+        """
         training = self.training if training is None else training
         for step in self.steps:
-            step.refresh()
+            if fresh:
+                step.refresh()
             step.forward(training)
 
     def loss(self) -> float:
