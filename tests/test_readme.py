@@ -18,7 +18,9 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 make_readme = runpy.run_path(str(ROOT / "docs" / "make_readme.py"))
 
 COMMANDS = [(block["command"], block["output"]) for block in make_readme["BLOCK"].finditer(README)]
-SPECS = [text for text in re.findall(r"^```\n(.*?)^```", README, re.DOTALL | re.MULTILINE) if "input" in text]
+FENCED = re.findall(r"^```(\w*)\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
+SPECS = [text for language, text in FENCED if language == "" and re.search("^input", text, re.MULTILINE)]
+PIECES = [text for language, text in FENCED if language == "" and text not in SPECS]
 
 
 def test_there_is_output_to_check() -> None:
@@ -36,6 +38,11 @@ def test_specs_parse(spec: str) -> None:
     assert cnnspec.parse(spec).layers
 
 
+@pytest.mark.parametrize("piece", PIECES)
+def test_pieces_of_specs_parse_behind_an_input(piece: str) -> None:
+    assert cnnspec.parse(f"input 28x28x1\nconv 6 3x3\n{piece}").layers
+
+
 def test_pictures_are_there() -> None:
     pictures = re.findall(r'src(?:set)?="([^"]+)"', README)
     assert pictures
@@ -48,7 +55,7 @@ def test_links_lead_somewhere() -> None:
 
 
 def test_python_runs(tmp_path: Path) -> None:
-    (code,) = re.findall(r"^```python\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
+    (code,) = (text for language, text in FENCED if language == "python")
     if "CNNSPEC_DATA" not in os.environ:
         code = code.replace('"mnist"', '"digits"')
     assert code.count("\n") <= 30
