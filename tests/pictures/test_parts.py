@@ -13,7 +13,7 @@ from cnnspec.views.pictures.palette import DARK, LIGHT, Theme, mix
 from cnnspec.views.pictures.paper import Paper, number
 from cnnspec.views.pictures.planning import EVERYTHING, Choices
 from cnnspec.views.pictures.volumes.scale import power
-from cnnspec.views.pictures.volumes.solids import solids_of
+from cnnspec.views.pictures.volumes.solids import operations_text, solids_of
 from cnnspec.views.pictures.volumes.tree import Fork, lanes_in, runs
 from cnnspec.views.pictures.wording import layer_text, rounded_text
 
@@ -181,3 +181,14 @@ def test_svg_texts_are_escaped_and_numbers_are_short() -> None:
     paper.text(1, 2.5, "a < b & \x00", size=10)
     assert ">a &lt; b &amp; �</text>" in paper.document(10, 10, title='"quoted" <title>')
     assert [number(v) for v in (1.0, -0.001, 2.345, 0.1)] == ["1", "0", "2.35", "0.1"]
+
+
+def test_what_a_group_does_is_told_with_its_rhythm() -> None:
+    def told(text: str, **choices: bool) -> str:
+        return operations_text(solids_of(network(text), Choices(**choices))[1:])
+
+    assert told("input 8x8x4; conv 4 3x3; conv 4 3x3; maxpool 2x2") == "2 × conv 3×3, maxpool 2×2"
+    pair = "depthwise 3x3 padding=1; conv 4 1x1"
+    assert told(f"input 8x8x4; repeat 40 {{ {pair} }}") == "40 × (depthwise 3×3, conv 1×1)"
+    assert told(f"input 8x8x4; repeat 5 {{ {pair} }}") == "5 × (depthwise 3×3, conv 1×1)"
+    assert told("input 8x8x4; repeat 50 { conv 4 1x1 }; conv 4 3x3") == "50 × conv 1×1, conv 3×3"

@@ -4,14 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from math import inf
 from typing import Final
 
 from cnnspec.layers.base import Family, spatial
+from cnnspec.views.pictures.metrics import shorten
 from cnnspec.views.pictures.volumes.scale import Scale
-from cnnspec.views.pictures.volumes.scene import HALO, LINE, Box, Label, Scene, Wire, label_width, lines_of
-from cnnspec.views.pictures.volumes.solids import Solid
+from cnnspec.views.pictures.volumes.scene import (
+    HALO,
+    LINE,
+    OPERATION,
+    Box,
+    Label,
+    Scene,
+    Wire,
+    label_width,
+    lines_of,
+)
+from cnnspec.views.pictures.volumes.solids import Solid, operations_text
 from cnnspec.views.pictures.volumes.tree import END, Fork, Run, keys_of
 from cnnspec.views.pictures.wording import shape_text
 
@@ -25,6 +35,7 @@ SPREAD: Final = 3
 """From so many paths on they spread around the axis; of two the longer one keeps it."""
 LANE_GAP: Final = 22.0
 ARC: Final = 20.0
+WIDEST_LABEL: Final = 260.0
 SEEN: Final = 6.0
 """Pixels that a window must have on the map to be drawn."""
 ROOMY: Final = 15
@@ -112,22 +123,15 @@ class Row:
         return sum(t for t, _, _, _ in boxes) + TIGHT * (len(boxes) - 1) + boxes[-1][2]
 
     def _label(self, pack: Sequence[int]) -> list[tuple[str, str]]:
-        last = self.solids[pack[-1]]
-        lines = lines_of(last)
-        if len(pack) > 1:
-            names = [self.solids[key].name for key in pack if self.solids[key].name]
-            lines = [("name", f"{names[0]} … {names[-1]}" if len(names) > 1 else names[0])] if names else []
-            lines += [("dimensions", shape_text(last.shape)), ("operation", self._operations(pack))]
-        return lines
-
-    def _operations(self, pack: Sequence[int]) -> str:
-        """``maxpool 2×2, 3 × conv 3×3``."""
         solids = [self.solids[key] for key in pack]
-        found = []
-        for operation, same in groupby(solids, key=lambda solid: solid.operation):
-            count = sum(solid.times for solid in same)
-            found.append(f"{count} × {operation}" if count > 1 else operation)
-        return ", ".join(found)
+        lines = lines_of(solids[-1])
+        if len(pack) > 1:
+            names = [solid.name for solid in solids if solid.name]
+            lines = [("name", f"{names[0]} … {names[-1]}" if len(names) > 1 else names[0])] if names else []
+            room = max(WIDEST_LABEL, self._pack_width(pack))
+            told = shorten(operations_text(solids), room, OPERATION)
+            lines += [("dimensions", shape_text(solids[-1].shape)), ("operation", told)]
+        return lines
 
     def _fork_extent(self, fork: Fork, within: float = inf) -> Extent:
         lanes = [self.measure(path, within) for path in fork.paths]
@@ -199,7 +203,8 @@ class Row:
             self.scene.boxes[key] = Box(self.solids[key], place, axis - (h + dy) / 2 + dy, t, h, dx, dy)
             place += t + TIGHT
         if lines := self._label(pack):
-            self.scene.labels.append(Label(x + extent.width / 2, floor + 16, lines))
+            below = self.scene.boxes[pack[-1]].bottom if self.solids[pack[-1]].sign else floor
+            self.scene.labels.append(Label(x + extent.width / 2, below + 16, lines))
         return x + extent.width
 
     def _fork(self, fork: Fork, x: float, axis: float, floor: float) -> float:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 from cnnspec.views.pictures.metrics import text_width
-from cnnspec.views.pictures.volumes.solids import Solid
+from cnnspec.views.pictures.volumes.solids import Solid, operations_text
 
 Point: TypeAlias = tuple[float, float]
 
@@ -140,6 +140,6 @@ def label_box(label: Label) -> tuple[float, float, float, float]:
 def lines_of(solid: Solid) -> list[tuple[str, str]]:
     """The label under a solid: its name if it was given one, its dimensions, what made it."""
     if solid.sign:
-        return []
+        return [("operation", f"×{solid.times}")] if solid.times > 1 else []
     name = [("name", solid.name)] if solid.name else []
-    return [*name, ("dimensions", solid.dimensions), ("operation", solid.operation)]
+    return [*name, ("dimensions", solid.dimensions), ("operation", operations_text([solid]))]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Final
 
 from cnnspec.analysis.cost import cost_of
@@ -21,6 +22,7 @@ SILENT_FAMILIES: Final = (Family.ACTIVATION, Family.NORM, Family.DROPOUT)
 SILENT_WORDS: Final = ("flatten", "identity")
 SLAB_WORDS: Final = ("crop", "pad", "upconv", "upsample", "unpool")
 SIGNS: Final = {"add": "+", "multiply": "×"}
+LONGEST_RHYTHM: Final = 3
 MOST: Final = 34
 """Solids that still make a picture; beyond, repeats fold and blocks become one solid."""
 
@@ -56,7 +58,7 @@ class Solid:
 
     @property
     def dimensions(self) -> str:
-        return shape_text(self.shape) + (f"  ×{self.times}" if self.times > 1 else "")
+        return shape_text(self.shape)
 
     @property
     def tooltip(self) -> str:
@@ -240,3 +242,40 @@ def operation_text(node: Node) -> str:
     if node.word in ("crop", "pad"):
         return layer_text(node.layer)
     return " ".join(filter(None, (node.word, f"{size}{extra}")))
+
+
+def operations_text(solids: Sequence[Solid]) -> str:
+    """What a group of solids does: ``maxpool 2×2, 3 × conv 3×3``, ``5 × (depthwise 3×3, conv 1×1)``."""
+    words: list[str] = []
+    for times, same in groupby(solids, key=lambda solid: solid.times):
+        operations = [solid.operation for solid in same]
+        if times > 1 and len(operations) > 1:
+            words.append(f"{times} × ({', '.join(_rhythm(operations))})")
+        else:
+            words += operations * times
+    return ", ".join(_rhythm(words))
+
+
+def _rhythm(words: Sequence[str]) -> Iterator[str]:
+    """The words with their repetitions counted."""
+    place = 0
+    while place < len(words):
+        period, count = max(
+            ((p, _turns(words, place, p)) for p in range(1, LONGEST_RHYTHM + 1)),
+            key=lambda found: (found[1] > 1) * found[0] * found[1],
+        )
+        part = ", ".join(words[place : place + period])
+        yield f"{count} × {_bracketed(part)}" if count > 1 else words[place]
+        place += period * count if count > 1 else 1
+
+
+def _turns(words: Sequence[str], place: int, period: int) -> int:
+    """How often the ``period`` words at ``place`` follow one another."""
+    first, count = words[place : place + period], 1
+    while words[place + count * period : place + (count + 1) * period] == first:
+        count += 1
+    return count if len(first) == period else 1
+
+
+def _bracketed(text: str) -> str:
+    return f"({text})" if "," in text or " × " in text else text

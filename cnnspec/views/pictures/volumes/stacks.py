@@ -13,7 +13,7 @@ from cnnspec.views.pictures.volumes.solids import Solid
 
 MOST_SHEETS, MOST_SOLIDS = 32, 14
 TALLEST: Final = 132.0
-LOWEST: Final = 22.0
+LOWEST: Final = 20.0
 DEEPEST: Final = 60.0
 """Pixels that a stack may reach to the upper right."""
 GAP: Final = 34.0
