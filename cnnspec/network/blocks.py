@@ -96,7 +96,7 @@ def _bind(
     """The parameters' values; None where one could not be known. Every fault is reported."""
     given = _given(work, sentence, context, definition)
     values: dict[str, Value] = {}
-    inside = Context(Frame(definition.module), values)
+    inside = Context(definition.frame, values)
     known = given is not None
     for name, parameter in definition.parameters.items():
         expression = (given or {}).get(name)

@@ -8,22 +8,20 @@ from cnnspec.network.scope import Context
 class Names:
     """The names given so far; each is unique, and giving one takes constant time."""
 
-    __slots__ = ("_counts", "taken")
+    __slots__ = ("taken",)
 
     def __init__(self) -> None:
-        self._counts: dict[str, int] = {}
         self.taken: set[str] = set()
 
     def automatic(self, word: str, context: Context) -> str:
         """``conv2``: the next free ordinal; labels of the scope are left alone."""
         frame, taken = context.frame, self.taken
-        start = frame.prefix + word
-        number = self._counts.get(start, 0) + 1
-        name = f"{start}{number}"
+        number = frame.counts.get(word, 0) + 1
+        name = f"{frame.prefix}{word}{number}"
         while name in taken or (frame.reserved and f"{word}{number}" in frame.reserved):
             number += 1
-            name = f"{start}{number}"
-        self._counts[start] = number
+            name = f"{frame.prefix}{word}{number}"
+        frame.counts[word] = number
         taken.add(name)
         return name
 

@@ -33,6 +33,11 @@ class Definition:
         return {parameter.name: parameter for parameter in self.block.parameters}
 
     @cached_property
+    def frame(self) -> Frame:
+        """Where its defaults are evaluated: what its file defines, and nothing of any use of it."""
+        return Frame(self.module)
+
+    @cached_property
     def reserved(self) -> dict[str, Span]:
         """The labels in its body."""
         return labels_in(self.block.body)
@@ -50,6 +55,8 @@ class Frame:
     """The block uses that led here, outermost first."""
     blocks: frozenset[Definition] = frozenset()
     """The blocks being expanded; using one of them again would never end."""
+    counts: dict[str, int] = field(default_factory=dict)
+    """For each word, the last ordinal given here."""
 
     @cached_property
     def prefix(self) -> str:

@@ -200,9 +200,14 @@ class Work:
                 if node is None:
                     raise Hole
                 return node
-        if text == "input":
+        if text == "input" or self._is_lost(text, context):
             raise Hole
         raise self._unknown_label(text, span, context)
+
+    def _is_lost(self, text: str, context: Context) -> bool:
+        """Whether a dotted label lies in a block that could not be expanded."""
+        block = text.partition(".")[0]
+        return any(self.labels.get(prefix + block, 0) is None for prefix in context.frame.prefixes)
 
     def _unknown_label(self, text: str, span: Span, context: Context) -> Fault:
         place = context.frame.reserved.get(text)

@@ -267,6 +267,10 @@ def test_a_label_of_a_layer_that_failed_is_known_all_the_same() -> None:
     assert ["window-larger-than-input"] == codes("input 4x4x1\na: maxpool 9x9\nfrom input\nadd a")
 
 
+def test_a_label_inside_a_block_that_failed_is_not_missed() -> None:
+    assert ["missing-option"] == codes("block b n { x: dense n }\ninput 4\nb: b\nfrom b.x")
+
+
 def test_what_hangs_on_an_unreadable_line_is_not_judged() -> None:
     assert ["unknown-label"] != codes("input 8x8x1\nstem: conv 3 3x3 stride=\nfrom input\nadd stem")
     text = "input 8x8x1\nconv 3 3x3 stride=\nmaxpool 3x3 => 1x1x3\ndense 3\nconv 0 3x3"
