@@ -13,7 +13,7 @@ from cnnspec.views.outline import outline
 from cnnspec.views.paint import PLAIN
 from cnnspec.views.pictures.palette import LIGHT
 from cnnspec.views.rows import Rows
-from cnnspec.views.table import facts, heading
+from cnnspec.views.table import expectation, facts, heading
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,9 +51,10 @@ def render(subject: Analysis | Network, columns: Sequence[str] = (), *, folded: 
     body = "\n".join(_row(line, figures) for line in rows.lines(outline(subject.network, folded)))
     heads = "".join(f"<th{_class(figure)}>{escape(figure.title)}</th>" for figure in figures)
     sums = "".join(f"<td{_class(figure)}>{escape(total_text(figure, subject))}</td>" for figure in figures)
+    under = [f"{label}: {text}" for label, text in facts(subject).items()]
+    under += [expectation(item)[1] for item in subject.expectations]
     told = "".join(
-        f'<tr class="facts"><td colspan="{len(figures)}">{escape(f"{label}: {text}")}</td></tr>'
-        for label, text in facts(subject).items()
+        f'<tr class="facts"><td colspan="{len(figures)}">{escape(text)}</td></tr>' for text in under
     )
     caption = escape(" · ".join(heading(subject)))
     return (

@@ -16,6 +16,7 @@ from cnnspec.views.paint import PLAIN, Paper, in_bytes, wrap
 from cnnspec.views.rows import Rows
 
 if TYPE_CHECKING:
+    from cnnspec.analysis.expectations import Expectation
     from cnnspec.analysis.report import Analysis
     from cnnspec.diagnostics import Diagnostic
     from cnnspec.text import Span
@@ -45,7 +46,8 @@ def render(
         lines.append("")
         lines += [line for label, text in facts(analysis).items() for line in _labelled(label, text, paper)]
     if analysis.expectations and not failures:
-        lines += ["", *_expectations(analysis, paper)]
+        judged = [expectation(item) for item in analysis.expectations]
+        lines += ["", *(f" {paper.paint(paper.text(text), style)}" for style, text in judged)]
     return "\n".join(lines) + "\n"
 
 
@@ -163,10 +165,8 @@ def _labelled(label: str, text: str, paper: Paper) -> list[str]:
     return [f" {paper.paint(label.ljust(LABEL), 'dim')}{first}", *(" " * (LABEL + 1) + line for line in rest)]
 
 
-def _expectations(analysis: Analysis, paper: Paper) -> list[str]:
-    lines = []
-    for item in analysis.expectations:
-        mark, style = ("✓", "good") if item.holds else ("✗", "bad")
-        actual = f"{item.actual:,}" if item.actual is not None else "unknown"
-        lines.append(f" {paper.paint(paper.text(mark), style)} expect {item.text} ({actual})")
-    return lines
+def expectation(item: Expectation) -> tuple[str, str]:
+    """A budget's style and its line: ``✓ expect params <= 62k (61,706)``."""
+    actual = f"{item.actual:,}" if item.actual is not None else "unknown"
+    mark = "✓" if item.holds else "✗"
+    return "good" if item.holds else "bad", f"{mark} expect {item.text} ({actual})"

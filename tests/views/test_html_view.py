@@ -28,6 +28,12 @@ def test_it_holds_the_numbers_and_their_working() -> None:
     assert "61,706" in html.render(analysis_of(LENET))
 
 
+def test_budgets_are_told() -> None:
+    page = html.render(analysis_of(LENET))
+    assert "✓ expect params &lt;= 62k (61,706)" in page
+    assert "✗ expect multiplies &lt; 400k (416,520)" in page
+
+
 def test_a_network_shows_itself_too() -> None:
     network = analysis_of(LENET).network
     assert html.render(network) == html.render(analysis_of(LENET))
