@@ -13,10 +13,12 @@ from typing import Final
 from lark import UnexpectedInput, UnexpectedToken
 
 from cnnspec.diagnostics import Diagnostic
-from cnnspec.text import Span
 
 _MARKS: Final = re.compile(r'"[^"\n]*"|#[^\n]*|->|[\n;{}|]')
 """What stands between statements; strings and comments are matched to be passed over."""
+
+
+_ELSE: Final = re.compile(r"\s*else\b[^\n;{}|]*\{")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,36 +61,59 @@ def mended(text: str, error: UnexpectedInput, mistake: Diagnostic) -> str:
     span = mistake.span
     if span is not None and mistake.code in _INSTEAD:
         return text[: span.start] + _INSTEAD[mistake.code] + text[span.end :]
+    cured = _cured(text, mistake)
+    if cured is not None and cured != text:
+        return cured
     if mistake.code == "misspelt-keyword" and span is not None:
-        return _respelt(text, span, mistake.fixes[0].replacement, found)
+        at = span.start
     at = _skip_space(text, at)
     if mistake.code == "branch-without-bar" and text[at - 1].isspace():
         return text[: at - 1] + "|" + text[at:]
+    if mistake.code == "unexpected-word" and "_NEXT" in (getattr(error, "expected", None) or ()):
+        return _cut_after(text, at, found)
     shorter = _blank(text, *_region(text, at, found))
     return shorter if shorter != text else _blank(text, len(text[:at].rstrip()) - 1, at)
 
 
-def _respelt(text: str, span: Span, word: str, found: list[Mark]) -> str:
-    """The text with the right word where it has room for it, else without the whole sentence."""
-    room = len(text[span.end :]) - len(text[span.end :].lstrip(" ")) - 1
-    more = len(word) - (span.end - span.start)
-    if more <= room:
-        return text[: span.start] + word.ljust(span.end - span.start) + text[span.end + max(0, more) :]
-    opening = bisect_left(found, span.end, key=lambda mark: mark.start)
-    closing = _closing(found, opening)
-    return _blank(text, span.start, found[closing].end if closing < len(found) else len(text))
+def _cut_after(text: str, at: int, found: list[Mark]) -> str:
+    """The text with a sentence ended where it was complete; a word after it begins the next one."""
+    if text[at].isalpha() and text[at - 1] == " ":
+        return text[: at - 1] + ";" + text[at:]
+    after = bisect_left(found, at, key=lambda mark: mark.start)
+    end = found[after].start if after < len(found) else len(text)
+    return _blank(text, at, max(end, at + 1))
+
+
+def _cured(text: str, mistake: Diagnostic) -> str | None:
+    """The text with the mistake's fix applied where there is room for it, so that no place moves."""
+    if mistake.code not in _CURABLE or not mistake.fixes or mistake.fixes[0].replacement in _PAIRED:
+        return None
+    fix = mistake.fixes[0]
+    start, end, word = fix.span.start, fix.span.end, fix.replacement
+    more = len(word) - (end - start)
+    blanks = len(text[end:]) - len(text[end:].lstrip(" ")) - word[-1:].isalnum()
+    if more > max(0, blanks):
+        return None
+    return text[:start] + word.ljust(end - start) + text[end + max(0, more) :]
 
 
 _INSTEAD: Final = {
-    "stray-brace": " ",
+    "stray-brace": ";",
     "stray-parenthesis": " ",
     "bar-outside-merge": ";",
     "dangling-arrow": "  ",
     "arrow-in-recipe": "; ",
-    "setting-with-sign": " ",
-    "comma-between-arguments": " ",
 }
 """What is put in the place of the sign that is the mistake: as many characters."""
+
+
+_CURABLE: Final = frozenset(
+    ("comma-between-arguments", "foreign-comment", "hyphen-in-name", "malformed-number", "misspelt-keyword",
+     "odd-character", "setting-with-sign", "single-equals", "spaced-size")
+)  # fmt: skip
+"""Mistakes whose fix is surely what was meant."""
+_PAIRED: Final = ('"', "(", ")")
+"""Signs that are of no use without their other one."""
 
 
 def open_braces(found: list[Mark]) -> list[Mark]:
@@ -110,7 +135,7 @@ def _region(text: str, at: int, found: list[Mark]) -> tuple[int, int]:
     end = found[after].start if after < len(found) else len(text)
     opening = _brace_below(text, found, after)
     if opening is not None and text[start:end].strip():
-        after = _closing(found, opening)
+        after = _closing_of_all(text, found, opening)
         end = found[after].end if after < len(found) else len(text)
         after += 1
     leading = before >= 0 and found[before].text == "->"
@@ -146,6 +171,17 @@ def _closing(found: list[Mark], opening: int) -> int:
         if depth == 0:
             return n
     return len(found)
+
+
+def _closing_of_all(text: str, found: list[Mark], opening: int) -> int:
+    """The brace that closes a body, and those of the ``else`` that follow it."""
+    closing = _closing(found, opening)
+    while closing < len(found):
+        match = _ELSE.match(text, found[closing].end)
+        if match is None:
+            break
+        closing = _closing(found, bisect_left(found, match.end() - 1, key=lambda mark: mark.start))
+    return closing
 
 
 def _next_arrow(text: str, found: list[Mark], after: int) -> int | None:

@@ -22,9 +22,10 @@ def bars(scene: Scene) -> Diagnostic | None:
     if word == "else":
         start = scene.text.rfind("else", 0, scene.at)
         return else_without_if(scene.source.span(start, start + 4))
-    if word in FORMS:
-        return _labelled_sentence(word, scene.source.span(said.start, said.start + said.text.index(":") + 1))
-    at = said.start + said.text.index(word)
+    colon = scene.text.find(":", said.start, said.end)
+    if word in FORMS and colon >= 0:
+        return _labelled_sentence(word, scene.source.span(said.start, colon + 1))
+    at = scene.text.index(word, said.start)
     span = scene.source.span(at, at + len(word))
     wrong = else_meant(span) or misspelt(span)
     if wrong is not None:

@@ -201,10 +201,10 @@ def _unexpected(scene: Scene) -> Diagnostic:
     help = []
     if not scene.said:
         help.append("a sentence begins with its word, as in `conv 6 5x5 stride=2`")
-    elif scene.word in FORMS:
+    elif "_NEXT" in scene.expected and not scene.ended:
+        help.append("the sentence is complete before it; what comes next begins after `->` or on a new line")
+    if scene.said and scene.word in FORMS:
         help.append(f"`{scene.word}` is written as in `{FORMS[scene.word]}`")
-    elif scene.said and not scene.ended:
-        help.append("to feed the result onward, put `->` or a new line before it")
     return scene.fault("unexpected-word", f"{scene.shown} cannot stand here", scene.here, *help)
 
 

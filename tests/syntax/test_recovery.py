@@ -163,3 +163,23 @@ def test_reading_is_quick() -> None:
         parse(Source("spec.cnn", text))
         times.append(time.process_time() - begun)
     assert min(times) < 0.02
+
+
+@pytest.mark.parametrize(
+    "text, kept",
+    [
+        ("input 3x3x1 relu", ["input 3x3x1", "relu"]),
+        ("network LeNet 5\nrelu", ["network LeNet", "relu"]),
+        ("relu } tanh", ["relu", "tanh"]),
+        ("repeat 3 { relu } }\ntanh", ["repeat 3 { relu }", "tanh"]),
+        ("relu -> -> tanh", ["relu", "tanh"]),
+        ("bad $ -> relu", ["relu"]),
+        ("relu -> bad $ -> tanh", ["relu", "tanh"]),
+        ("if C = 3 { relu }\nelu", ["if C = 3 { relu }", "elu"]),
+        ("if ( {\n  relu\n} else {\n  tanh\n}\nelu", ["elu"]),
+        ("repaet 3 {\n  relu\n}", ["repaet 3 {\n  relu\n}"]),
+        ("blok a {\n  relu\n}\ntanh", ["tanh"]),
+    ],
+)
+def test_what_is_good_is_kept(text: str, kept: list[str]) -> None:
+    assert read(text)[0] == kept
