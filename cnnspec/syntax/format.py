@@ -61,7 +61,13 @@ def format_source(source: Source, rewrite: Rewrite | None = None) -> str:
     layout = _Layout(source, spec.comments, rewrite)
     layout.items(spec.statements, 0)
     layout.comments_before(len(source.text), 0)
-    return layout.text()
+    return layout.text().replace("\n", _line_end(source.text))
+
+
+def _line_end(text: str) -> str:
+    """The line end of the first line; files from Windows keep theirs."""
+    first = text.find("\n")
+    return "\r\n" if first > 0 and text[first - 1] == "\r" else "\n"
 
 
 @dataclass(slots=True)

@@ -97,6 +97,11 @@ def test_lines_are_broken_at_arrows_and_bodies() -> None:
     assert wide.splitlines() == ["repeat 2 {", *["  conv 64 3x3 padding=1 bias=no"] * 4, "}"]
 
 
+def test_line_ends_of_windows_stay() -> None:
+    assert formatted("conv  6 # one\r\nrelu->tanh\r\n") == "conv 6  # one\r\nrelu -> tanh\r\n"
+    assert formatted("relu\ntanh\r\n") == "relu\ntanh\n"
+
+
 def test_one_sentence_is_written_alone() -> None:
     spec = parse(Source("spec.cnn", "a: conv  6 5×5  stride = 2 -> relu\nrepeat 2 { relu }"))
     assert [write(each) for each in spec.statements] == [
