@@ -30,7 +30,7 @@ FORMATS = ("text", "json")
 )  # fmt: skip
 @click.option(
     "--weights", multiple=True, metavar="W",
-    help="A .safetensors file, or NAME=VALUES as in conv1=\"0 1; 2 3\", conv1.bias=0.5, conv1=blur.",
+    help="A .safetensors file, a run's folder, or NAME=VALUES as in conv1=\"0 1; 2 3\", conv1.bias=0.5, conv1=blur.",
 )  # fmt: skip
 @click.option(
     "--layer",
@@ -124,8 +124,12 @@ def _random(network: Network) -> list[str]:
 
 
 def _load(model: Any, file: str) -> None:
+    """Fills a model from a safetensors file, or from the folder of a run."""
+    from cnnspec.training.run import WEIGHTS
+
+    path = Path(file) / WEIGHTS if Path(file).is_dir() else Path(file)
     try:
-        model.load(file)
+        model.load(path)
     except OSError as error:
         raise click.BadParameter(
             f'"{file}" cannot be read: {error.strerror or error}; values are given as NAME=VALUES',

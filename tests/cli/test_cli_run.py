@@ -172,6 +172,8 @@ def test_a_checkpoint(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     arguments = ["-e", text_of_spec, "--input", "count", "--weights", str(tmp_path / "w.safetensors")]
     assert values(arguments, capsys) == [[19, 25], [37, 43]]
     assert "random" not in capsys.readouterr().err
+    (tmp_path / "w.safetensors").rename(tmp_path / "weights.safetensors")
+    assert values([*arguments[:-1], str(tmp_path)], capsys) == [[19, 25], [37, 43]]
 
 
 def test_random_weights_are_told_and_depend_on_the_seed(capsys: pytest.CaptureFixture[str]) -> None:
