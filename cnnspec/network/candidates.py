@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import product
-from math import prod
+from math import isqrt, prod
 from typing import Any, Final, Literal, get_args, get_origin
 
 from cnnspec.diagnostics import Misfit
@@ -16,14 +17,26 @@ LARGEST_WINDOW: Final = 64
 LARGEST_STEP: Final = 16
 """Strides, dilations and paddings beyond it are not natural."""
 LARGEST_COUNT: Final = 4096
-MOST_TRIED: Final = 20_000
-"""Combinations tried while a spec is read; ``cnnspec solve`` tries more."""
+MOST_TRIED: Final = 5_000
+"""Combinations tried for one layer while a spec is read; ``cnnspec solve`` tries more."""
 
 WINDOWS: Final = frozenset(
     {"kernel", "dilation", "stride", "padding", "output_padding", "amount", "scale", "to", "size"}
 )
 """Options that are pixels; every other whole number is a count."""
 USUAL_WINDOWS: Final = (3, 5, 1, 7, 2)
+
+
+@dataclass(slots=True)
+class Tries:
+    """How many more combinations may be tried, in all."""
+
+    left: int
+
+    def take(self) -> bool:
+        """Whether there is one more; it is used up."""
+        self.left -= 1
+        return self.left >= 0
 
 
 def is_count(kind: type[Layer], name: str) -> bool:
@@ -76,16 +89,20 @@ def _words(annotation: Any) -> Iterator[str]:
 
 def solutions(
     kind: type[Layer], options: Mapping[str, Any], inputs: Shapes, claim: Sequence[int | None],
-    wanted: Callable[[Shape], bool],
+    wanted: Callable[[Shape], bool], tries: Tries,
 ) -> Iterator[dict[str, Any]]:  # fmt: skip
     """The options with every ``?`` replaced, such that the shape is wanted; the most usual first.
 
     Of values that come to the same (``padding=2`` and ``padding=same``) only the first is given.
     """
     opens = [name for name, value in options.items() if isinstance(value, Open)]
+    if not tries.take():
+        return
     ranges = [_fillings(kind, name, options[name], inputs, claim) for name in opens]
     seen = set()
     for values in by_usualness(ranges):
+        if not tries.take():
+            return
         trial = {**options, **dict(zip(opens, values, strict=True))}
         made = make(kind, trial)
         if not isinstance(made, Made):
@@ -120,14 +137,24 @@ def by_usualness(ranges: list[list[Any]]) -> Iterator[tuple[Any, ...]]:
         yield tuple(value for _, value in way)
 
 
+def _counts_for(claim: Sequence[int | None]) -> list[int]:
+    """The counts that can lead to a claim: its sizes, their divisors, and small ones."""
+    sizes = [size for size in claim if size]
+    small = [8, 16, 32, 64, *range(1, 65)]
+    return [*dict.fromkeys([*sizes, *small, *(d for size in sizes for d in _divisors(size))])]
+
+
+def _divisors(number: int) -> list[int]:
+    number = min(number, LARGEST_COUNT**2)
+    low = [n for n in range(1, isqrt(number) + 1) if number % n == 0]
+    return [n for n in dict.fromkeys([*low, *(number // n for n in reversed(low))]) if n <= LARGEST_COUNT]
+
+
 def _fillings(
     kind: type[Layer], name: str, hole: Open, inputs: Shapes, claim: Sequence[int | None]
 ) -> list[Any]:
     """The values for one option; for ``?x3`` the sizes with its parts filled. A count divides the claim."""
-    found = list(candidates(kind, name, inputs))
-    if is_count(kind, name):
-        sizes = [size for size in claim if size]
-        found = [*dict.fromkeys([*sizes, *(n for n in found if n <= 64 or any(s % n == 0 for s in sizes))])]
+    found = list(_counts_for(claim) if is_count(kind, name) else candidates(kind, name, inputs))
     if not hole.parts:
         return found
     numbers = [value for value in found if isinstance(value, int)]

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from cnnspec.diagnostics import Diagnostic, Fix, Severity
 from cnnspec.layers.base import Layer, Shape, Shapes, show
-from cnnspec.network.candidates import solutions
+from cnnspec.network.candidates import Tries, solutions
 from cnnspec.network.scope import Context
 from cnnspec.network.values import Fault, Open, Value, written
 from cnnspec.network.work import Work
@@ -75,10 +75,10 @@ def _cures(work: Work, sentence: tree.Layer, node: int) -> tuple[str, ...]:
         return ()
     options = found.layer.options()
     for name in ("padding", "stride", *kind.positional):
-        if name in kind.option_fields():
+        if name in kind.option_fields() and work.tries.left >= 0:
             trial = {**options, name: Open(claim.span, (claim.span,))}
             wanted = partial(fits, claim.parts)
-            ways = solutions(kind, trial, found.input_shapes, claim.parts, wanted)
+            ways = solutions(kind, trial, found.input_shapes, claim.parts, wanted, work.tries)
             for way in islice(ways, 1):
                 return (f"{name}={written(way[name])} would give {claim.span.text}",)
     return ()
@@ -86,18 +86,23 @@ def _cures(work: Work, sentence: tree.Layer, node: int) -> tuple[str, ...]:
 
 def solve_here(
     work: Work, sentence: tree.Layer, context: Context, kind: type[Layer],
-    options: dict[str, Value], shapes: Shapes | None,
+    options: dict[str, Value], inputs: tuple[int, ...] | None,
 ) -> dict[str, Value] | None:  # fmt: skip
     """The options with every ``?`` replaced, found from the layer's own claim."""
     opens = {name: value for name, value in options.items() if isinstance(value, Open)}
     claim = sentence.claim
-    if shapes is None or work.bare:
+    if inputs is None or work.bare:
         return None
-    if claim is None or claim.parts == (None,):
+    if claim is None or claim.parts == (None,) or work.tries.left < 0:
         _leave_open(work, opens, context)
         return None
-    search = Search(kind, options, opens, claim, shapes)
-    found = search.found()
+    if work.guessed or work.faults.after_break(claim.span) or not work.doubtful.isdisjoint(inputs):
+        return None
+    search = Search(kind, options, opens, claim, tuple(work.nodes[n].output for n in inputs))
+    found = search.found(work.tries)
+    if work.tries.left < 0:
+        _leave_open(work, opens, context)
+        return None
     if not found:
         work.report(search.none(), context)
         return None
@@ -135,14 +140,14 @@ class Search:
         self.kind, self.options, self.opens, self.claim, self.shapes = kind, options, opens, claim, shapes
         self.met: dict[Shape, None] = {}
 
-    def found(self) -> list[dict[str, Any]]:
+    def found(self, tries: Tries) -> list[dict[str, Any]]:
         """The solutions, the most usual first; a few of them when there are many."""
 
         def wanted(shape: Shape) -> bool:
             self.met.setdefault(shape)
             return fits(self.claim.parts, shape)
 
-        ways = solutions(self.kind, self.options, self.shapes, self.claim.parts, wanted)
+        ways = solutions(self.kind, self.options, self.shapes, self.claim.parts, wanted, tries)
         return list(islice(ways, MOST_SHOWN + 1))
 
     @property

@@ -73,8 +73,7 @@ def _made(
     inputs: tuple[int, ...] | None,
 ) -> Made | None:  # fmt: skip
     if any(isinstance(value, Open) for value in options.values()):
-        shapes = None if inputs is None else tuple(work.nodes[n].output for n in inputs)
-        solved = solve_here(work, sentence, context, kind, options, shapes)
+        solved = solve_here(work, sentence, context, kind, options, inputs)
         if solved is None:
             return None
         options = solved

@@ -7,6 +7,7 @@ from typing import Any, Final, TypeAlias
 
 from cnnspec.diagnostics import Diagnostic, Fix, Label, Misfit, nearest
 from cnnspec.layers.base import Shape, show
+from cnnspec.network.candidates import Tries
 from cnnspec.network.faults import Faults
 from cnnspec.network.graph import Group, Node, Output
 from cnnspec.network.limits import DEEPEST, MOST_STEPS, Bound
@@ -21,6 +22,10 @@ AXIS_VALUES: Final = {"C": -1, "W": -2, "H": -3, "D": -4}
 
 
 Run: TypeAlias = "Callable[[Work, tuple[tree.Statement, ...], Context], None]"
+
+
+MOST_TRIES: Final = 20_000
+"""Combinations tried for all the ``?`` and wrong claims of one spec."""
 
 
 class Stop(Exception):
@@ -44,7 +49,7 @@ class Work:
         self.steps = self.groups = 0
         self.seen_input: tree.Input | None = None
         self.plans: dict[int, Any] = {}
-        self.bound = Bound()
+        self.bound, self.tries = Bound(), Tries(MOST_TRIES)
         self.guessed = self.bare = False
         self.claims: list[tuple[tree.Size, Shape]] = []
 

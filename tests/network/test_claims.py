@@ -123,3 +123,15 @@ def test_an_unknown_in_arithmetic_cannot_be_found_here() -> None:
     assert ["unsolved-unknown"] == [
         item.code for item in built("input 9x9x1\nconv 2*? 3x3 => 7x7x4").diagnostics
     ]
+
+
+def test_the_search_has_an_end() -> None:
+    line = "from input\nconv ? ?x? stride=? padding=? dilation=? => 9x9x7\n"
+    codes = {item.code for item in built("input 64x64x3\n" + line * 40).diagnostics}
+    assert codes <= {"several-solutions", "unsolved-unknown", "no-solution"}
+    assert "unsolved-unknown" in codes
+
+
+def test_after_a_guess_no_unknown_is_judged() -> None:
+    text = "input 9x9x1\nconvv 3 3x3\nconv 3 3x3 padding=? => 20x20x3"
+    assert ["unknown-word"] == [item.code for item in built(text).diagnostics]
