@@ -10,8 +10,9 @@ from cases.roll import CASES, Case
 from single import data, model_of, network_of, run
 
 from cnnspec.backends.numpy import choose, conv_slab
-from cnnspec.backends.numpy.conv import PatchConv, RowConv
 from cnnspec.backends.numpy.conv_depthwise import DepthwiseConv
+from cnnspec.backends.numpy.conv_patch import PatchConv
+from cnnspec.backends.numpy.conv_row import RowConv
 from cnnspec.backends.numpy.conv_slab import SlabConv
 from cnnspec.backends.numpy.step import Step
 from cnnspec.layers.base import Shape

@@ -5,8 +5,10 @@ from __future__ import annotations
 from math import prod
 
 from cnnspec.backends.numpy import conv_slab
-from cnnspec.backends.numpy.conv import Bias, PatchConv, RowConv, as_conv
+from cnnspec.backends.numpy.conv import Bias, as_conv
 from cnnspec.backends.numpy.conv_depthwise import DepthwiseConv
+from cnnspec.backends.numpy.conv_patch import PatchConv
+from cnnspec.backends.numpy.conv_row import RowConv
 from cnnspec.backends.numpy.step import Step
 from cnnspec.backends.numpy.window import Span, span_of
 from cnnspec.network.graph import Node

@@ -1,0 +1,99 @@
+"""Convolution with every tap copied (im2col): any number of axes, any dilation, any groups."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import prod
+
+import numpy as np
+
+from cnnspec.backends.numpy.conv import ConvStep
+from cnnspec.backends.numpy.layout import Array
+from cnnspec.backends.numpy.products import BlockedProduct, ProductSum
+from cnnspec.backends.numpy.window import Span, taps
+
+
+class PatchConv(ConvStep):
+    """Any number of axes, any dilation, any groups: every tap is copied into the patches (im2col).
+
+    Patches (*outer rows, group, *taps, channel, column, sample); weights (group, filter, taps·channel).
+    """
+
+    def arrange(self) -> None:
+        groups, channels, batch = self.layer.groups, self.node.input_shapes[0][-1], self.site.batch
+        self.outer = tuple(span.output for span in self.spans[:-1])
+        self.kernel_shape = tuple(span.kernel for span in self.spans)
+        self.image = grouped(self.x, groups)
+        each, filters = channels // groups, self.layer.filters // groups
+        width = self.spans[-1].output
+        self.patches = self.keep((*self.outer, groups, *self.kernel_shape, each, width, batch))
+        length = prod(self.kernel_shape) * each
+        self.matrix = self.patches.reshape(prod(self.outer), groups, length, width * batch)
+        self.packed = self.memory.own((groups, filters, *self.kernel_shape, each))
+        self.kernel = self.weight.reshape(groups, filters, each, *self.kernel_shape)
+        self.product = self.y.reshape(prod(self.outer), groups, filters, width * batch)
+        self.multiply = BlockedProduct(self.matrix, self.product)
+
+    def pack(self) -> None:
+        np.copyto(self.packed, np.moveaxis(self.kernel, 2, -1))
+
+    @property
+    def flat_weights(self) -> Array:
+        return self.packed.reshape(*self.packed.shape[:2], -1)
+
+    def forward(self, training: bool) -> None:
+        for patch, pixels in joined(self.patches, self.image, self.spans):
+            np.copyto(patch, pixels)
+        self.multiply(self.flat_weights)
+
+    def prepare(self, dy: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, ...]:
+        self.dy, self.dx = dy.reshape(self.product.shape), None
+        if self.weight_gradient is not None:
+            total = self.scratch((self.layer.groups, self.matrix.shape[2], self.product.shape[2]))
+            self.weight_product = ProductSum(self, self.matrix, self.dy.swapaxes(2, 3), total)
+            order = total.reshape(self.packed.shape[0], *self.packed.shape[2:], self.packed.shape[1])
+            self.weight_order = np.moveaxis(np.moveaxis(order, -1, 1), -1, 2)
+        if wanted[0]:
+            self.dx = self.memory.take(self.x.shape)
+            self.spread = self.scratch(self.patches.shape)
+            self.turn_back = BlockedProduct(self.dy, self.spread.reshape(self.matrix.shape))
+        return (self.dx,)
+
+    def differentiate(self) -> None:
+        if self.weight_gradient is not None:
+            self.weight_product()
+            np.copyto(self.weight_gradient.reshape(self.kernel.shape), self.weight_order)
+        if self.dx is not None:
+            self._scatter(self.dx)
+
+    def _scatter(self, dx: Array) -> None:
+        self.turn_back(self.flat_weights.swapaxes(1, 2))
+        dx.fill(0)
+        for patch, pixels in joined(self.spread, grouped(dx, self.layer.groups), self.spans):
+            np.add(pixels, patch, out=pixels)
+
+
+def grouped(image: Array, groups: int) -> Array:
+    """(*outer, group, channel, column, sample)."""
+    *outer, channels, columns, batch = image.shape
+    return image.reshape(*outer, groups, channels // groups, columns, batch)
+
+
+def joined(patches: Array, image: Array, spans: tuple[Span, ...]) -> list[tuple[Array, Array]]:
+    """For each tap the part of the patches that it fills, and the pixels it reads.
+
+    Patches are (*outer, group, *taps, channel, column, sample), images (*outer, group, channel, …).
+    """
+    by_tap = np.moveaxis(patches, range(len(spans), 2 * len(spans)), range(len(spans)))
+    return [
+        (_at(by_tap[tap], spans, tap, Span.outputs), _at(image, spans, tap, Span.inputs))
+        for tap in taps(spans)
+    ]
+
+
+def _at(
+    array: Array, spans: tuple[Span, ...], tap: tuple[int, ...], pick: Callable[[Span, int], slice]
+) -> Array:
+    """The part of (*outer, group, channel, column, sample) that a tap fills, or reads."""
+    *outer, column = (pick(span, t) for span, t in zip(spans, tap, strict=True))
+    return array[(*outer, slice(None), slice(None), column)]
