@@ -30,7 +30,7 @@ FORMATS = ("text", "json")
 )  # fmt: skip
 @click.option(
     "--weights", multiple=True, metavar="W",
-    help="A .safetensors file, a run's folder, or NAME=VALUES as in conv1=\"0 1; 2 3\", conv1.bias=0.5, conv1=blur.",
+    help="A .safetensors file, a run's folder, or NAME=VALUES: conv1=\"0 1; 2 3\", conv1.bias=0.5, conv1=blur.",
 )  # fmt: skip
 @click.option(
     "--layer",
@@ -124,12 +124,17 @@ def _random(network: Network) -> list[str]:
 
 
 def _load(model: Any, file: str) -> None:
-    """Fills a model from a safetensors file, or from the folder of a run."""
-    from cnnspec.training.run import WEIGHTS
+    """Fills a model from a safetensors file, or from a run's folder, which also tells the scale of bytes."""
+    import numpy as np
 
-    path = Path(file) / WEIGHTS if Path(file).is_dir() else Path(file)
+    from cnnspec.backends.numpy.program import Scaling
+    from cnnspec.training.run import WEIGHTS, is_run, read_about
+
+    path = Path(file)
+    if is_run(path):
+        model.scaling = Scaling(*map(np.array, read_about(path)["scaling"]))
     try:
-        model.load(path)
+        model.load(path / WEIGHTS if path.is_dir() else path)
     except OSError as error:
         raise click.BadParameter(
             f'"{file}" cannot be read: {error.strerror or error}; values are given as NAME=VALUES',
