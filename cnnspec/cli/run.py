@@ -30,7 +30,7 @@ FORMATS = ("text", "json")
 )  # fmt: skip
 @click.option(
     "--weights", multiple=True, metavar="W",
-    help="A .safetensors file, a run's folder, or NAME=VALUES: conv1=\"0 1; 2 3\", conv1.bias=0.5, conv1=blur.",
+    help="A safetensors file, a run's folder, or NAME=VALUES: conv1=\"0 1; 2 3\", conv1.bias=1, conv1=blur.",
 )  # fmt: skip
 @click.option(
     "--layer",
