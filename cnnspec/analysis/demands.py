@@ -15,7 +15,7 @@ from cnnspec.network.expectation import Expectation, names_in
 from cnnspec.network.graph import Network
 from cnnspec.network.values import written
 from cnnspec.syntax import tree
-from cnnspec.text import Source, Span
+from cnnspec.text import Source
 
 QUICK: Final[dict[str, Callable[[Layer, Shapes], int]]] = {
     "params": lambda layer, inputs: int(layer.params(inputs)),
@@ -148,12 +148,8 @@ def _residual(part: Expectation, figures: Mapping[str, Any]) -> Residual | None:
             return Residual(right - left + (condition.operator == ">"), bound=True)
 
 
-def sample_of(
-    spec: tree.Spec, values: Mapping[Span, Any], demands: tuple[Any, ...],
-    read_use: Callable[[str], Source] | None,
-) -> Sample | None:  # fmt: skip
-    """The network of these values measured; None where it does not fit together."""
-    found = elaborate(spec, read_use=read_use, unknowns=values, bare=True)
+def sample_of(found: Elaborated, demands: tuple[Any, ...]) -> Sample | None:
+    """A network measured; None where it does not fit together."""
     if found.has_errors or found.network is None:
         return None
     costs = tuple(demand for demand in demands if isinstance(demand, Demand))

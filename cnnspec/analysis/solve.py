@@ -19,8 +19,8 @@ from cnnspec.analysis.unknowns import Unknown, unknowns_of
 from cnnspec.analysis.widths import widths
 from cnnspec.diagnostics import Diagnostic, SpecError
 from cnnspec.network.claims import fits
-from cnnspec.network.elaborate import elaborate
-from cnnspec.network.graph import Network
+from cnnspec.network.elaborate import Elaborated, elaborate
+from cnnspec.network.work import Plans
 from cnnspec.syntax import tree
 from cnnspec.text import Source, Span
 
@@ -41,17 +41,22 @@ class Problem:
     unknowns: tuple[Unknown, ...]
     demands: tuple[Demand, ...]
     read_use: Callable[[str], Source] | None = None
+    plans: Plans = field(default_factory=dict)
+
+    def elaborate(self, values: Values) -> Elaborated:
+        """The network for some values, claims and expectations unjudged."""
+        return elaborate(self.spec, read_use=self.read_use, unknowns=values, bare=True, plans=self.plans)
 
     def sample(self, values: Sequence[Any]) -> Sample | None:
         """What the network has for these values; None where there is no such network."""
-        return sample_of(self.spec, self.spans(values), self.demands, self.read_use)
+        return sample_of(self.elaborate(self.spans(values)), self.demands)
 
     def spans(self, values: Sequence[Any]) -> Values:
         return {unknown.span: value for unknown, value in zip(self.unknowns, values, strict=False)}
 
     def effect(self, values: Sequence[Any]) -> tuple[object, ...]:
         """What the network does: for each layer, what it sees, what it holds and what it gives."""
-        found = elaborate(self.spec, read_use=self.read_use, unknowns=self.spans(values), bare=True)
+        found = self.elaborate(self.spans(values))
         nodes = found.network.layers if found.network else ()
         return tuple(
             (
@@ -68,10 +73,6 @@ class Problem:
         """Whether shapes alone are demanded, each ``?`` standing in a layer and nowhere else."""
         claims = all(isinstance(demand, tree.Size) for demand in self.demands)
         return claims and all(unknown.direct for unknown in self.unknowns)
-
-    def network(self, values: Sequence[Any]) -> Network | None:
-        found = elaborate(self.spec, read_use=self.read_use, unknowns=self.spans(values))
-        return None if found.has_errors else found.network
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,7 +270,7 @@ class Search:
     def _reached(self, problem: Problem, trial: Mapping[int, Any], depth: int) -> tuple[object, ...] | None:
         values = {problem.unknowns[n].span: PLACEHOLDER for n in self.wide}
         values |= {problem.unknowns[n].span: value for n, value in trial.items()}
-        found = elaborate(problem.spec, read_use=problem.read_use, unknowns=values, bare=True)
+        found = problem.elaborate(values)
         for claim, shape in found.claims:
             said = claim.parts
             if self.wide:

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from cnnspec.layers.base import show
-from cnnspec.network.elaborate import elaborate
 from cnnspec.network.graph import Node
 from cnnspec.network.values import written
 
@@ -31,7 +30,7 @@ def runs(values: Sequence[Any]) -> str:
 
 def working(problem: Problem, values: Sequence[Any]) -> Iterator[str]:
     """The arithmetic of the layers that had a ``?``, and what is demanded with what there is."""
-    found = elaborate(problem.spec, read_use=problem.read_use, unknowns=problem.spans(values), bare=True)
+    found = problem.elaborate(problem.spans(values))
     sentences = {unknown.sentence for unknown in problem.unknowns}
     for node in found.network.layers if found.network else ():
         if node.span in sentences:

@@ -44,7 +44,8 @@ class Unknown:
     def rank(self, value: Any) -> float:
         """How unusual a value is: 0 is the most usual."""
         if not self.count:
-            return self.values.index(value) if value in self.values else len(self.values)
+            place = self.values.index(value) if value in self.values else len(self.values)
+            return place if place < 4 else 2 * place
         roundness = next((n for n, unit in enumerate((16, 8, 4, 2)) if value % unit == 0), 4)
         power = value >= 8 and value & (value - 1) == 0
         return (0 if power else 1 + roundness) + log2(value) / 16

@@ -25,6 +25,7 @@ WINDOWS: Final = frozenset(
 )
 """Options that are pixels; every other whole number is a count."""
 USUAL_WINDOWS: Final = (3, 5, 1, 7, 2)
+USUAL_STRIDES: Final = (1, 2, 4, 3)
 
 
 @dataclass(slots=True)
@@ -65,7 +66,10 @@ def pixels(name: str, longest: int) -> Iterator[int]:
     """Lengths of windows: small and odd first; of paddings and the rest: small first."""
     if name != "kernel":
         longest = min(longest, LARGEST_STEP) if name in ("stride", "dilation", "padding") else longest
-        yield from range(0 if name in ("padding", "output_padding", "amount") else 1, longest + 1)
+        first = 0 if name in ("padding", "output_padding", "amount") else 1
+        usual = [n for n in USUAL_STRIDES if n <= longest] if name == "stride" else []
+        yield from usual
+        yield from (n for n in range(first, longest + 1) if n not in usual)
         return
     usual = [n for n in USUAL_WINDOWS if n <= longest]
     yield from usual

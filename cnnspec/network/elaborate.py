@@ -14,7 +14,7 @@ from cnnspec.network.expectation import Expectation, read_expectation
 from cnnspec.network.graph import Network, Output
 from cnnspec.network.scope import Context, Frame, Module, labels_in
 from cnnspec.network.uses import Files
-from cnnspec.network.work import Stop, Work
+from cnnspec.network.work import Plans, Stop, Work
 from cnnspec.syntax import tree
 from cnnspec.text import Source, Span
 
@@ -49,15 +49,19 @@ def elaborate(
     unknowns: Mapping[Span, object] | None = None,
     extra: Iterable[Diagnostic] = (),
     bare: bool = False,
+    plans: Plans | None = None,
 ) -> Elaborated:
     """The network of a spec.
 
     ``read_use`` gives the files that ``use`` names, by their path from the spec's folder;
     ``unknowns`` gives values for the places of ``?``; ``extra`` are faults found before.
-    ``bare`` leaves claims, expectations and recipe unjudged: what a search needs, thousands of times.
+    ``bare`` leaves claims, expectations and recipe unjudged and ``plans`` keeps what is found out about
+    sentences: for a search that elaborates one tree thousands of times.
     """
     work = Work(unknowns or {}, run, extra)
     work.bare = bare
+    if plans is not None:
+        work.plans = plans
     module = Module("")
     context = Context(Frame(module, reserved=labels_in(spec.statements)), module.values)
     name, recipe = "", None

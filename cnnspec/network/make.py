@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final
 
 from pydantic import ValidationError
@@ -101,6 +102,12 @@ def bound(made: Made, referred: tuple[tuple[Layer, Shapes], ...]) -> Made:
     if key not in _store:
         _store[key] = Made(made.layer.bind(*referred))
     return _store[key]
+
+
+@cache
+def fields_of(kind: type[Layer]) -> frozenset[str]:
+    """The names of the options a user may give."""
+    return frozenset(kind.option_fields())
 
 
 def usage(kind: type[Layer]) -> str:

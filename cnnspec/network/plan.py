@@ -12,7 +12,7 @@ from typing import Any
 from cnnspec.diagnostics import Misfit
 from cnnspec.layers.base import Layer
 from cnnspec.network.claims import check_claim
-from cnnspec.network.make import Made, make
+from cnnspec.network.make import Made, fields_of, make
 from cnnspec.network.scope import Context
 from cnnspec.network.values import Fault, Hole, Open
 from cnnspec.network.work import Work
@@ -59,9 +59,10 @@ def place_quickly(work: Work, sentence: tree.Layer, context: Context, kind: type
     if current is None:
         return False
     try:
-        plan = work.plans[id(sentence)]
+        _, plan = work.plans[id(sentence)]
     except KeyError:
-        plan = work.plans[id(sentence)] = _plan(sentence, kind)
+        plan = _plan(sentence, kind)
+        work.plans[id(sentence)] = sentence, plan
     made = plan.layer(work, context) if plan is not None else None
     if made is None:
         return False
@@ -87,7 +88,7 @@ def _plan(sentence: tree.Layer, kind: type[Layer]) -> Plan | None:
     if len(sentence.arguments) > len(kind.positional):
         return None
     given = dict(zip(kind.positional, sentence.arguments, strict=False))
-    fields = kind.option_fields()
+    fields = fields_of(kind)
     for option in sentence.options:
         if option.name in given or option.name not in fields:
             return None

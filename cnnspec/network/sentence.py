@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from functools import cache
-
 from cnnspec.diagnostics import Diagnostic, Fix, Misfit, nearest
 from cnnspec.layers.base import Layer
 from cnnspec.layers.roll import LAYERS
 from cnnspec.network.blocks import repeated_option
 from cnnspec.network.branches import inputs_of
 from cnnspec.network.claims import check_claim, solve_here
-from cnnspec.network.make import Made, Wrong, bound, make, usage
+from cnnspec.network.make import Made, Wrong, bound, fields_of, make, usage
 from cnnspec.network.plan import place_quickly
 from cnnspec.network.scope import Context
 from cnnspec.network.values import Fault, Hole, Open, Value, Word, written
@@ -98,11 +96,6 @@ def _without(work: Work, kind: type[Layer], options: Options, wrongs: tuple[Wron
 
 
 # Options -------------------------------------------------------------------------
-
-
-@cache
-def fields_of(kind: type[Layer]) -> frozenset[str]:
-    return frozenset(kind.option_fields())
 
 
 def merges(kind: type[Layer]) -> bool:

@@ -24,6 +24,8 @@ AXIS_VALUES: Final = {"C": -1, "W": -2, "H": -3, "D": -4}
 Run: TypeAlias = "Callable[[Work, tuple[tree.Statement, ...], Context], None]"
 
 
+Plans: TypeAlias = "dict[int, tuple[tree.Layer, Any]]"
+"""What is constant in a sentence, by its identity; the sentence is kept so that it stays itself."""
 MOST_TRIES: Final = 20_000
 """Combinations tried for all the ``?`` and wrong claims of one spec."""
 
@@ -48,7 +50,7 @@ class Work:
         self.solved: dict[Span, Any] = {}
         self.steps = self.groups = 0
         self.seen_input: tree.Input | None = None
-        self.plans: dict[int, Any] = {}
+        self.plans: Plans = {}
         self.bound, self.tries = Bound(), Tries(MOST_TRIES)
         self.guessed = self.bare = False
         self.claims: list[tuple[tree.Size, Shape]] = []
