@@ -9,45 +9,60 @@ from cnnspec.diagnostics import nearest
 
 
 @click.command("why")
-@click.argument("code", required=False)
+@click.argument("code", nargs=-1)
 @click.option("--format", "form", type=click.Choice(["text", "markdown"]), default="text", show_default=True)
-def command(code: str | None, form: str) -> None:
+def command(code: tuple[str, ...], form: str) -> None:
     """Explain the mistake CODE: why it is one, a spec that fails so, and the cure.
 
-    Without CODE, list all of them.
+    CODE may also be words to look for, or what another program said. Without it, all codes
+    are listed.
+
+    \b
+    Examples:
+      cnnspec why window-larger-than-input
+      cnnspec why padding
+      cnnspec why "mat1 and mat2 shapes cannot be multiplied"
     """
+    from cnnspec.mistakes import titles
+    from cnnspec.resources import mistake_text
+
     console = stdout_console()
-    if code is None:
-        _list(console)
-        return
-    text = _page(code)
+    codes = _codes(" ".join(code)) if code else tuple(titles())
+    if code and len(codes) == 1:
+        console.print(_page(mistake_text(codes[0]), form, console))
+    else:
+        _list({code: titles()[code] for code in codes}, console)
+
+
+def _codes(words: str) -> tuple[str, ...]:
+    """The pages meant by a code, also as printed in brackets (``error[missing-brace]``), or by words."""
+    from cnnspec.mistakes import search
+    from cnnspec.resources import mistake_codes
+
+    wanted = words.rpartition("[")[2].rstrip("]:").lower().replace("_", "-").replace(" ", "-")
+    if wanted in mistake_codes():
+        return (wanted,)
+    found = search(words)
+    if found:
+        return found
+    guess = nearest(wanted, mistake_codes())
+    hint = f'did you mean "{guess}"?' if guess else "cnnspec why lists them all"
+    raise click.UsageError(f'there is no mistake called "{words}"; {hint}')
+
+
+def _page(text: str, form: str, console: Console) -> str:
     if form == "markdown":
-        console.print(text)
-        return
+        return text
     from cnnspec.views.page import render_page
     from cnnspec.views.paint import Paper
 
-    console.print(render_page(text, Paper(console.width, console.color, console.unicode)))
+    return render_page(text, Paper(console.width, console.color, console.unicode))
 
 
-def _page(code: str) -> str:
-    """The page of a code, also as it is printed in brackets: ``error[missing-brace]``."""
-    from cnnspec.resources import mistake_codes, mistake_text
-
-    wanted = code.rpartition("[")[2].rstrip("]:").lower().replace("_", "-").replace(" ", "-")
-    if wanted in mistake_codes():
-        return mistake_text(wanted)
-    guess = nearest(wanted, mistake_codes())
-    hint = f'did you mean "{guess}"?' if guess else "cnnspec why lists them all"
-    raise click.UsageError(f'there is no mistake called "{code}"; {hint}')
-
-
-def _list(console: Console) -> None:
-    from cnnspec.mistakes import titles
+def _list(names: dict[str, str], console: Console) -> None:
     from cnnspec.views.paint import Paper, wrap
 
     paper = Paper(console.width, console.color, console.unicode)
-    names = titles()
     longest = max(map(len, names), default=0)
     beside = console.width - longest - 2 >= 30
     indent = longest + 2 if beside else 4

@@ -12,6 +12,8 @@ from typing import Final
 from cnnspec.resources import mistake_codes, mistake_text
 
 _TITLE: Final = re.compile(r"\A# ([a-z0-9-]+): (.+)$", re.MULTILINE)
+_QUOTED: Final = re.compile(r'"([^"]+ [^"]+)"')
+_WORD: Final = re.compile(r"[a-z0-9]+")
 _BLOCK: Final = re.compile(r"^## (.+?)\n+```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -47,3 +49,27 @@ def page(code: str) -> Page:
 def titles() -> dict[str, str]:
     """Every code with its title, sorted by code."""
     return {code: page(code).title for code in mistake_codes()}
+
+
+def search(words: str) -> tuple[str, ...]:
+    """The codes of the pages that speak of these words, those with them in their title first.
+
+    Pages quote what other programs say; where the words hold such a quotation, only the pages
+    that quote it are meant.
+    """
+    sought = _plain(words)
+    prose = {code: _plain(mistake_text(code).partition("\n## ")[0]) for code in mistake_codes()}
+    quoting = [code for code, text in prose.items() if any(said in sought for said in _QUOTED.findall(text))]
+    if quoting:
+        return tuple(quoting)
+    wanted = _words(sought)
+    found = [code for code, text in prose.items() if wanted and wanted <= _words(text)]
+    return tuple(sorted(found, key=lambda code: not wanted <= _words(prose[code].partition(" why: ")[0])))
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.lower().split())
+
+
+def _words(text: str) -> set[str]:
+    return set(_WORD.findall(text))

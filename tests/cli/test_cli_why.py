@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cnnspec.cli.main import run
-from cnnspec.mistakes import titles
+from cnnspec.mistakes import search, titles
 from cnnspec.views.page import render_page
 from cnnspec.views.paint import Paper
 
@@ -92,3 +92,32 @@ def test_all_are_listed(
     out = capsys.readouterr().out
     assert [code for code in titles() if code not in out] == []
     assert " ".join(out.split()).count("a brace that is never closed") == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        ("mat1 and mat2 shapes cannot be multiplied (32x3456 and 400x120)", "needs-a-vector"),
+        ("Negative dimension size caused by subtracting 5 from 3", "window-larger-than-input"),
+        ("The size of tensor a (64) must match the size of tensor b (128)", "shapes-do-not-match"),
+        ("shape '[-1, 400]' is invalid for input of size 3456", "reshape-changes-the-count"),
+        ("batch norm subtracts bias", "bias-before-batchnorm"),
+    ],
+)
+def test_words_and_foreign_messages_find_their_page(
+    words: str, code: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["why", *words.split()]) == 0
+    assert capsys.readouterr().out.startswith(f"{code}: ")
+
+
+def test_several_pages_are_listed_titles_first(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["why", "flatten"]) == 0
+    found = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
+    assert {"needs-a-map", "needs-a-vector"} < set(found) < set(titles())
+    assert search("residual")[0] == search("RESIDUAL ")[0] == "shapes-do-not-match"
+    assert search("softmax")[:3] == (
+        "activation-after-softmax",
+        "activation-before-softmax",
+        "softmax-inside",
+    )
