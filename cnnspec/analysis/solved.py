@@ -10,7 +10,7 @@ from cnnspec.network.graph import Node
 from cnnspec.network.values import written
 
 if TYPE_CHECKING:
-    from cnnspec.analysis.solve import Problem
+    from cnnspec.analysis.problem import Problem
 
 
 def runs(values: Sequence[Any]) -> str:

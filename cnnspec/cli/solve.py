@@ -12,7 +12,8 @@ from cnnspec.cli.spec import fail, read_source, stdout_console
 from cnnspec.diagnostics import SpecError
 
 if TYPE_CHECKING:
-    from cnnspec.analysis.solve import Answer, Problem
+    from cnnspec.analysis.problem import Problem
+    from cnnspec.analysis.solve import Answer
     from cnnspec.text import Span
 
 FORMATS: Final = ("text", "json")
