@@ -13,6 +13,8 @@ from cnnspec.diagnostics import nearest
 def command(word: str | None) -> None:
     """List all layers; or tell one WORD's options, laws and an example.
 
+    WORD may also be what other programs call the layer, such as linear.
+
     \b
     Examples:
       cnnspec layers
@@ -27,8 +29,9 @@ def command(word: str | None) -> None:
     if word is None:
         console.print(render_list(paper))
         return
+    word = SYNONYMS.get(word.lower(), word.lower())
     if word not in LAYERS:
-        guess = nearest(word, LAYERS, SYNONYMS)
+        guess = nearest(word, LAYERS)
         hint = f'did you mean "{guess}"?' if guess else "cnnspec layers lists them"
         raise click.UsageError(f'there is no layer "{word}"; {hint}')
     console.print(render_entry(word, paper))

@@ -52,6 +52,8 @@ EXAMPLES: Final[dict[str, str]] = {
 """A one-line spec for a word; the words not here stand alone on a map."""
 
 ANY_MAP: Final = "input 28x28x6; {word}"
+WIDEST_KIND: Final = 32
+"""Columns that a kind may take beside its meaning."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,15 +220,17 @@ def _usage(one: Entry) -> list[str]:
 
 
 def _option_lines(one: Entry, paper: Paper) -> list[str]:
+    """Name, kind and meaning side by side; the meaning below where a kind is long or the paper narrow."""
     names = max(len(option.name) for option in one.options)
-    kinds = max(len(_kind(option)) for option in one.options)
+    kinds = max((len(kind) for kind in map(_kind, one.options) if len(kind) <= WIDEST_KIND), default=0)
+    beside = names + kinds + 30 <= paper.width
     lines = []
     for option in one.options:
-        head = f"  {option.name.ljust(names)}  {_kind(option).ljust(kinds)}  "
-        if len(head) + 24 > paper.width:
-            lines += [head.rstrip(), *_hanging("      ", option.meaning, paper)]
+        name, kind = f"  {option.name.ljust(names)}  ", _kind(option)
+        if beside and len(kind) <= kinds:
+            lines += _hanging(f"{name}{kind.ljust(kinds)}  ", option.meaning, paper)
         else:
-            lines += _hanging(head, option.meaning, paper)
+            lines += [*_hanging(name, kind, paper), *_hanging(" " * 6, option.meaning, paper)]
     return lines
 
 

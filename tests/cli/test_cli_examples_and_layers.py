@@ -10,6 +10,7 @@ from cnnspec.cli.examples import description
 from cnnspec.cli.main import run
 from cnnspec.layers.roll import LAYERS
 from cnnspec.resources import example_names, example_text
+from cnnspec.views.paint import Paper
 from cnnspec.views.reference import EXAMPLES, FAMILIES, entry, laws, render_entry
 
 
@@ -93,7 +94,20 @@ def test_what_may_be_written_and_what_is_taken(capsys: pytest.CaptureFixture[str
     assert "params F·(k_h·k_w·C) + F" in page
 
 
-@pytest.mark.parametrize(("word", "guess"), [("linear", "dense"), ("bn", "batchnorm"), ("cov", "conv")])
-def test_an_unknown_word(word: str, guess: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["layers", word]) == 2
-    assert f'did you mean "{guess}"?' in capsys.readouterr().err
+@pytest.mark.parametrize("word", LAYERS)
+def test_a_page_keeps_to_its_width(word: str) -> None:
+    lines = render_entry(word, Paper(80)).splitlines()
+    assert [line for line in lines if len(line) > 80] == []
+
+
+@pytest.mark.parametrize(("word", "meant"), [("linear", "dense"), ("BN", "batchnorm"), ("Conv", "conv")])
+def test_a_foreign_word_shows_the_layer_it_means(
+    word: str, meant: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["layers", word]) == 0
+    assert capsys.readouterr().out.split()[0] == meant
+
+
+def test_an_unknown_word(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["layers", "cov"]) == 2
+    assert 'did you mean "conv"?' in capsys.readouterr().err
