@@ -18,7 +18,7 @@ from cnnspec.training.data import Dataset, load
 from cnnspec.training.data.faults import unlike
 from cnnspec.training.history import History, MetricsFile
 from cnnspec.training.interrupt import Interruption
-from cnnspec.training.judge import BATCH, fit_data, judge
+from cnnspec.training.judge import fit_data, judge
 from cnnspec.training.metrics import Evaluation
 from cnnspec.training.run import BEST, CHECKPOINTS, METRICS, WEIGHTS
 from cnnspec.training.trainer import Trainer
@@ -63,7 +63,7 @@ def fit(
     with (
         Interruption() as interruption,
         np.errstate(all="ignore"),
-        threads_for(_multiplies(model, recipe.batch)),
+        threads_for(recipe.batch * model.multiplies),
     ):
         try:
             ending = _train(trainer, home, best, interruption)
@@ -86,8 +86,7 @@ def evaluate(model: Model, data: Samples, labels: Any = None, *, part: str = "te
         "test": (found.test_images, found.test_labels),
         "train": (found.train_images, found.train_labels),
     }[part]
-    with threads_for(_multiplies(model, BATCH)):
-        return judge(model, images, classes, found.names)
+    return judge(model, images, classes, found.names)
 
 
 def _train(trainer: Trainer, home: _Home | None, best: _Best, interruption: Interruption) -> str:
@@ -104,11 +103,6 @@ def _train(trainer: Trainer, home: _Home | None, best: _Best, interruption: Inte
         if interruption.wanted and not trainer.finished:
             return "interrupted"
     return "finished" if trainer.place.epoch >= trainer.recipe.epochs else "stopped early"
-
-
-def _multiplies(model: Model, batch: int) -> int:
-    """Of a batch, forward."""
-    return batch * sum(int(node.layer.multiplies(node.input_shapes)) for node in model.network.layers)
 
 
 def _dataset(data: Samples) -> Dataset:

@@ -1,5 +1,7 @@
+import numpy as np
 import pytest
 
+import cnnspec
 from cnnspec.backends.numpy import threads
 
 
@@ -51,3 +53,14 @@ def test_numpys_own_library_is_found_and_obeys(monkeypatch):
         with threads.threads_for(1):
             assert 1 == found[0]()
         assert before == found[0]()
+
+
+def test_a_small_networks_predictions_use_one_thread(library):
+    cnnspec.parse("input 4x4x1; flatten; dense 2").build().predict(np.zeros((3, 4, 4, 1), np.uint8))
+    assert [4, 1, 4] == library
+
+
+def test_a_large_batchs_predictions_use_them_all(library, monkeypatch):
+    monkeypatch.setattr(threads, "SMALL", 95)
+    cnnspec.parse("input 4x4x1; flatten; dense 2").build().predict(np.zeros((3, 4, 4, 1), np.uint8))
+    assert [4] == library

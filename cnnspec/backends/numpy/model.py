@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from functools import cached_property, partial
 from importlib import import_module
 from math import prod
 from pathlib import Path
@@ -20,6 +20,7 @@ from cnnspec.backends.numpy.kernels import Steps
 from cnnspec.backends.numpy.layout import Array
 from cnnspec.backends.numpy.losses import LOSSES, Loss
 from cnnspec.backends.numpy.program import Program, Scaling
+from cnnspec.backends.numpy.threads import threads_for
 from cnnspec.layers.base import Weight
 from cnnspec.network.graph import Network, Node
 
@@ -68,6 +69,11 @@ class Model:
         """Names of the arrays, in the order of the network."""
         return tuple(self.weights)
 
+    @cached_property
+    def multiplies(self) -> int:
+        """Multiplies of one sample, forward."""
+        return sum(int(node.layer.multiplies(node.input_shapes)) for node in self.network.layers)
+
     def compile(
         self, batch: int, training: bool = False, *,
         loss: str | Callable[..., Loss] = "crossentropy", keep: Sequence[str] = (),
@@ -104,12 +110,13 @@ class Model:
             name: np.empty((len(images), *program.result(name).shape[1:]), self.dtype)
             for name in program.results
         }
-        for start in range(0, len(images), batch):
-            chunk = images[start : start + batch]
-            program.load(chunk if len(chunk) == batch else _filled(chunk, batch))
-            program.forward(fresh=start == 0)
-            for name, values in results.items():
-                values[start : start + batch] = program.result(name)[: len(chunk)]
+        with threads_for(batch * self.multiplies):
+            for start in range(0, len(images), batch):
+                chunk = images[start : start + batch]
+                program.load(chunk if len(chunk) == batch else _filled(chunk, batch))
+                program.forward(fresh=start == 0)
+                for name, values in results.items():
+                    values[start : start + batch] = program.result(name)[: len(chunk)]
         return results
 
     def _samples(self, images: Array) -> Array:
