@@ -19,6 +19,7 @@ from cnnspec.training.run import SPEC, WEIGHTS, is_run, open_run, read_about, wr
 if TYPE_CHECKING:
     from cnnspec.backends.numpy.model import Model
     from cnnspec.cli.spec import Reading
+    from cnnspec.network.graph import Network
     from cnnspec.training.data import Dataset
     from cnnspec.training.metrics import Evaluation
 
@@ -86,10 +87,20 @@ def find(spec: str | None, inline: str | None, weights: Path | None) -> tuple[Mo
         network = load_network(spec, inline)
         return build(network).load(weights), {}
     if spec is not None and inline is None and Path(spec).is_dir():
-        if not is_run(spec):
-            raise click.UsageError(f'"{spec}" is not the folder of a run')
-        return _open(Path(spec))
-    network = load_network(spec, inline)
+        return _open(folder_of(spec))
+    return _open(_newest_of(load_network(spec, inline)))
+
+
+def folder_of(name: str) -> Path:
+    """The folder of the run that a name means: itself, or the newest run of a spec."""
+    if Path(name).is_dir():
+        if not is_run(name):
+            raise click.UsageError(f'"{name}" is not the folder of a run')
+        return Path(name)
+    return _newest_of(load_network(name, None))
+
+
+def _newest_of(network: Network) -> Path:
     newest = _newest(network.name)
     if newest is None:
         raise click.UsageError(
@@ -97,7 +108,7 @@ def find(spec: str | None, inline: str | None, weights: Path | None) -> tuple[Mo
             "name the folder of its run, or give --weights FILE"
         )
     stderr_console().print(f"the newest run: {newest}")
-    return _open(newest)
+    return newest
 
 
 def data_of(model: Model, about: Mapping[str, Any], data_name: str | None, data_dir: Path | None) -> Dataset:

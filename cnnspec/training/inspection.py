@@ -1,0 +1,221 @@
+"""What a trained network learned, gathered for showing: filters, maps, mistakes, neighbours, curves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from math import isqrt, prod
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnnspec.analysis.report import analyze
+from cnnspec.diagnostics import Diagnostic, SpecError
+from cnnspec.network.graph import Network, Node
+from cnnspec.network.load import load
+from cnnspec.training.history import MetricsFile, Row
+from cnnspec.training.run import METRICS, SPEC, read_about
+from cnnspec.views.exhibits import Confusion, Curve, Filters, Maps, Mistake, Neighbour, Neighbourhood
+
+if TYPE_CHECKING:
+    from cnnspec.backends.numpy.model import Model
+    from cnnspec.training.data import Dataset
+    from cnnspec.training.metrics import Evaluation
+
+AT_ONCE = 1000
+"""Samples whose features are in memory at a time."""
+
+
+def filters(model: Model, layer: str | None = None) -> Filters:
+    """The kernels of a layer, the first that has any when none is named.
+
+    A dense layer's are shown as pictures of what flows in. Raises SpecError
+    where there is nothing to show.
+    """
+    nodes = model.network.layers if layer is None else (model.network[layer],)
+    for node in nodes:
+        values = model.weights.get(f"{node.name}.weight")
+        if values is not None and values.ndim >= 2:
+            return Filters(node.name, _kernels(values, node, model.network))
+    where = f"{layer} has no filters" if layer else "no layer of this network has filters"
+    having = [name.removesuffix(".weight") for name, values in model.weights.items() if values.ndim > 1]
+    cures = (
+        (f"layers that have: {', '.join(having[:8])}{', …' if len(having) > 8 else ''}",) if having else ()
+    )
+    raise SpecError([Diagnostic("nothing-to-show", where, help=cures)])
+
+
+def _kernels(values: NDArray[Any], node: Node, network: Network) -> NDArray[Any]:
+    """Weights (out, in, …) as (out, height, width, in); planes of a volume one below the other."""
+    if values.ndim == 2:
+        return np.stack([picture(row, _map_before(node, network)) for row in values])
+    if node.word == "upconv":
+        values = values.swapaxes(0, 1)
+    last = np.moveaxis(values, 1, -1)
+    return last.reshape(len(last), -1, *last.shape[-2:])
+
+
+def _map_before(node: Node, network: Network) -> tuple[int, ...]:
+    """The map that was flattened on the way into a dense layer; its plain input else."""
+    source = network.nodes[node.inputs[0]]
+    while source.word in ("flatten", "dropout") and source.inputs:
+        if source.word == "flatten":
+            return source.input_shapes[0]
+        source = network.nodes[source.inputs[0]]
+    return source.output
+
+
+def picture(values: NDArray[Any], shape: Sequence[int]) -> NDArray[Any]:
+    """Values as a picture (height, width, channels).
+
+    A flattened map gets its ``shape`` back; a vector becomes a square where its
+    length is one, else a row.
+    """
+    if values.ndim == 3:
+        return values
+    if len(shape) == 3:
+        height, width, channels = shape
+        return values.reshape(channels, height, width).transpose(1, 2, 0)
+    side = isqrt(values.size)
+    return values.reshape((side, side, 1) if side * side == values.size else (1, values.size, 1))
+
+
+def maps(model: Model, image: NDArray[Any], layer: str, title: str = "") -> Maps:
+    """What a layer makes of one image, given as the network takes it, without the sample axis."""
+    shown = picture(image, model.network.input)
+    if model.network[layer].index == 0:
+        return Maps(layer, shown, shown, title)
+    values = model.forward(image[None], keep=[layer])[layer][0]
+    return Maps(layer, values, shown, title)
+
+
+def confusion(found: Evaluation) -> Confusion:
+    return Confusion(found.confusion, found.names)
+
+
+def mistakes(found: Evaluation, images: NDArray[Any], count: int) -> list[Mistake]:
+    """The wrong answers given most surely, with the images they were given to."""
+    return [
+        Mistake(
+            picture(images[one.index], images.shape[1:]), one.index,
+            found.names[one.label], found.names[one.answer], one.probability,
+        )
+        for one in found.worst[:count]
+    ]  # fmt: skip
+
+
+# Neighbours ----------------------------------------------------------------------
+
+
+def last_hidden(network: Network) -> Node:
+    """The node that the last layer with weights reads; the input itself where that layer is the only one."""
+    node = network.nodes[network.outputs[0].node]
+    while node.index and not node.layer.weights(node.input_shapes):
+        node = network.nodes[node.inputs[0]]
+    return network.nodes[node.inputs[0]] if node.index else node
+
+
+def neighbours(
+    model: Model, data: Dataset, indices: Sequence[int], count: int, layer: str | None = None
+) -> list[Neighbourhood]:
+    """For each of these test samples, the ``count`` nearest training samples.
+
+    Distance is Euclidean between the outputs of ``layer``, the last hidden one
+    when none is named.
+    """
+    name = layer or last_hidden(model.network).name
+    asked = features(model, data.test_images[list(indices)], name)
+    count = min(count, len(data.train_labels))
+    distances = np.empty((len(asked), 0), np.float32)
+    places = np.empty((len(asked), 0), np.int64)
+    for start in range(0, len(data.train_labels), AT_ONCE):
+        among = features(model, data.train_images[start : start + AT_ONCE], name)
+        here = np.broadcast_to(np.arange(start, start + len(among)), (len(asked), len(among)))
+        distances = np.concatenate((distances, _squares(asked, among)), axis=1)
+        places = np.concatenate((places, here), axis=1)
+        nearest = np.argsort(distances, axis=1, kind="stable")[:, :count]
+        distances = np.take_along_axis(distances, nearest, axis=1)
+        places = np.take_along_axis(places, nearest, axis=1)
+    return [
+        Neighbourhood(
+            _neighbour(data, index, 0.0, "test"),
+            tuple(
+                _neighbour(data, int(n), float(np.sqrt(d)), "train") for n, d in zip(row, far, strict=True)
+            ),
+        )
+        for index, row, far in zip(indices, places, distances, strict=True)
+    ]
+
+
+def features(model: Model, images: NDArray[Any], layer: str) -> NDArray[np.float32]:
+    """A layer's outputs as (samples, values)."""
+    if model.network[layer].index == 0:
+        return images.reshape(len(images), -1).astype(np.float32) / 255
+    values: NDArray[np.float32] = model.forward(images, keep=[layer], batch=250)[layer]
+    return values.reshape(len(images), -1)
+
+
+def _squares(asked: NDArray[np.float32], among: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Squared distances (asked, among)."""
+    lengths: NDArray[np.float32] = (asked**2).sum(1)[:, None] + (among**2).sum(1)
+    squares = lengths - 2 * (asked @ among.T)
+    return np.maximum(squares, 0, dtype=np.float32)
+
+
+def _neighbour(data: Dataset, index: int, distance: float, part: str) -> Neighbour:
+    images, labels = getattr(data, f"{part}_images"), getattr(data, f"{part}_labels")
+    shown = picture(images[index], images.shape[1:])
+    return Neighbour(shown, index, data.names[int(labels[index])], distance)
+
+
+def one_of_each(data: Dataset, most: int = 10) -> list[int]:
+    """Places in the test set: the first sample of each class."""
+    _, first = np.unique(data.test_labels, return_index=True)
+    return [int(place) for place in first[:most]]
+
+
+# Curves --------------------------------------------------------------------------
+
+
+def curve_of(rows: Sequence[Row], name: str) -> Curve:
+    """The epochs of a training; validation only where every epoch has it."""
+    losses = [row.validation_loss for row in rows if row.validation_loss is not None]
+    accuracies = [row.validation_accuracy for row in rows if row.validation_accuracy is not None]
+    return Curve(
+        name,
+        tuple(row.epoch for row in rows),
+        tuple(row.loss for row in rows),
+        tuple(row.accuracy for row in rows),
+        tuple(losses) if len(losses) == len(rows) else (),
+        tuple(accuracies) if len(accuracies) == len(rows) else (),
+        sum(row.seconds for row in rows),
+    )
+
+
+def run_curve(folder: Path) -> Curve:
+    """The training in the folder of a run; raises SpecError where it has no finished epoch."""
+    about = read_about(folder)
+    rows = MetricsFile(folder / METRICS).rows()
+    if not rows:
+        what = f"{folder} has no finished epoch yet"
+        raise SpecError([Diagnostic("nothing-to-show", what, help=("wait for it, or go on with --resume",))])
+    network = load(folder / SPEC)
+    test = about.get("test", {})
+    curve = curve_of(rows, network.name or folder.name)
+    params = analyze(network).totals.params
+    return replace(curve, params=params, test_loss=test.get("loss"), test_accuracy=test.get("accuracy"))
+
+
+def distinct(curves: Sequence[Curve], folders: Sequence[Path]) -> list[Curve]:
+    """The curves, named after their folders where two networks have one name."""
+    names = [curve.name for curve in curves]
+    if len(set(names)) == len(names):
+        return list(curves)
+    return [replace(curve, name=folder.name) for curve, folder in zip(curves, folders, strict=True)]
+
+
+def size_of(network: Network, layer: str) -> int:
+    """How many values a layer gives."""
+    return prod(network[layer].output)

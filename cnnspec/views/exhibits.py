@@ -1,0 +1,91 @@
+"""What is shown of a trained network: arrays with their names, and nothing that made them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, eq=False)
+class Filters:
+    """The kernels of one layer: (filters, height, width, channels)."""
+
+    layer: str
+    kernels: NDArray[Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Maps:
+    """What one layer makes of one image: (height, width, channels), or a vector.
+
+    ``image`` is the picture itself, bytes (height, width, channels).
+    """
+
+    layer: str
+    values: NDArray[Any]
+    image: NDArray[Any]
+    title: str
+
+
+@dataclass(frozen=True, eq=False)
+class Confusion:
+    """``counts[t, p]`` samples of class t were taken for p."""
+
+    counts: NDArray[Any]
+    names: tuple[str, ...]
+
+    @property
+    def samples(self) -> int:
+        return int(self.counts.sum())
+
+    @property
+    def accuracy(self) -> float:
+        return float(self.counts.trace()) / max(1, self.samples)
+
+
+@dataclass(frozen=True, eq=False)
+class Mistake:
+    """A sample, its class, what it was taken for, and how surely (0 to 1)."""
+
+    image: NDArray[Any]
+    index: int
+    label: str
+    answer: str
+    probability: float
+
+
+@dataclass(frozen=True, eq=False)
+class Neighbour:
+    """A sample, its class, and its distance from the one that was asked about."""
+
+    image: NDArray[Any]
+    index: int
+    label: str
+    distance: float
+
+
+@dataclass(frozen=True, eq=False)
+class Neighbourhood:
+    """One sample (its distance 0), and those nearest to it, the nearest first."""
+
+    sample: Neighbour
+    found: tuple[Neighbour, ...]
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A training, one value an epoch. ``params`` and the test's figures are None where unknown."""
+
+    name: str
+    epochs: tuple[int, ...]
+    loss: tuple[float, ...]
+    accuracy: tuple[float, ...]
+    validation_loss: tuple[float, ...] = ()
+    validation_accuracy: tuple[float, ...] = ()
+    seconds: float = 0.0
+    params: int | None = None
+    test_loss: float | None = None
+    test_accuracy: float | None = None

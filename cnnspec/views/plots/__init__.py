@@ -1,0 +1,1 @@
+"""Plots of what a network learned, by matplotlib, which is loaded when one is drawn."""
