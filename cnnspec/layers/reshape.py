@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import prod
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
+from pydantic import BeforeValidator, Field, NonNegativeInt, PositiveInt, model_validator
 
 from cnnspec.diagnostics import Misfit
 from cnnspec.formula import Formula, Symbol
@@ -24,7 +24,7 @@ from cnnspec.layers.base import (
     values,
 )
 from cnnspec.layers.needs import need_groups, need_spatial
-from cnnspec.layers.window import Extent, Pixels, per_axis, per_side
+from cnnspec.layers.window import Extent, Pixels, alone, per_axis, per_side
 
 AMOUNT = "pixels a side: a number, (h, w) or (top, bottom, left, right)"
 
@@ -61,7 +61,7 @@ class Reshape(_Rearranged):
     word: ClassVar[str] = "reshape"
     positional: ClassVar[tuple[str, ...]] = ("to",)
 
-    to: Annotated[tuple[PositiveInt, ...], Field(min_length=1, max_length=4)] = Field(
+    to: Annotated[tuple[PositiveInt, ...], BeforeValidator(alone), Field(min_length=1, max_length=4)] = Field(
         description="the new shape, height x width x channels or a number of values"
     )
 

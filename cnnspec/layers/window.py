@@ -20,7 +20,8 @@ MOST_WINDOWS = 100_000
 """Windows looked at one by one, where a law does not say at once what they see."""
 
 
-def _alone(value: Any) -> Any:
+def alone(value: Any) -> Any:
+    """A single number as a size of one."""
     return (value,) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
@@ -37,17 +38,17 @@ def _not_negative(sizes: Sizes) -> Sizes:
 
 
 Extent: TypeAlias = Annotated[
-    tuple[int, ...], BeforeValidator(_alone), Field(min_length=1, max_length=3), AfterValidator(_positive)
+    tuple[int, ...], BeforeValidator(alone), Field(min_length=1, max_length=3), AfterValidator(_positive)
 ]
 """One positive number for all axes, or one an axis."""
 
 Pixels: TypeAlias = Annotated[
-    tuple[int, ...], BeforeValidator(_alone), Field(min_length=1, max_length=6), AfterValidator(_not_negative)
+    tuple[int, ...], BeforeValidator(alone), Field(min_length=1, max_length=6), AfterValidator(_not_negative)
 ]
 """Pixels a side: for all sides, an axis, or a side (top, bottom, left, right)."""
 
 Extra: TypeAlias = Annotated[
-    tuple[int, ...], BeforeValidator(_alone), Field(min_length=1, max_length=3), AfterValidator(_not_negative)
+    tuple[int, ...], BeforeValidator(alone), Field(min_length=1, max_length=3), AfterValidator(_not_negative)
 ]
 """One number that may be 0 for all axes, or one an axis."""
 
