@@ -160,7 +160,7 @@ class _Walk:
         if use is None:
             return tuple(counts()), True
         kind, name = use
-        values = tuple(candidates(kind, name, ((self.longest, self.longest, 1),)))
+        values = tuple(candidates(kind, name, self.longest))
         return values, is_count(kind, name)
 
 

@@ -8,6 +8,8 @@ from itertools import product
 from math import isqrt, prod
 from typing import Any, Final, Literal, get_args, get_origin
 
+from pydantic.fields import FieldInfo
+
 from cnnspec.diagnostics import Misfit
 from cnnspec.layers.base import Layer, Shape, Shapes, Window
 from cnnspec.network.make import Made, make
@@ -42,21 +44,26 @@ class Tries:
 
 def is_count(kind: type[Layer], name: str) -> bool:
     """Whether an option counts something: filters, units, groups."""
-    annotation = str(kind.model_fields[name].annotation)
-    return name not in WINDOWS and "int" in annotation
+    field = kind.model_fields[name]
+    return name not in WINDOWS and "int" in str(field.annotation) and not _may_be_zero(field)
 
 
-def candidates(kind: type[Layer], name: str, inputs: Shapes) -> Iterator[Any]:
-    """The natural range of an option, the most usual value first."""
+def _may_be_zero(field: FieldInfo) -> bool:
+    return any(getattr(rule, "ge", None) == 0 for rule in field.metadata)
+
+
+def candidates(kind: type[Layer], name: str, longest: int) -> Iterator[Any]:
+    """The natural range of an option, the most usual first; ``longest`` is a map's longest side."""
     annotation = kind.model_fields[name].annotation
     if annotation is bool:
         yield from (True, False)
         return
     if name in WINDOWS:
-        longest = max(inputs[0][:-1], default=1) if inputs and inputs[0] else LARGEST_WINDOW
         yield from pixels(name, min(longest, LARGEST_WINDOW))
     elif is_count(kind, name):
         yield from counts()
+    elif annotation is int:
+        yield from range(LARGEST_WINDOW + 1)
     elif "float" in str(annotation):
         yield from (n / 10 for n in range(11))
     yield from _words(annotation)
@@ -158,7 +165,8 @@ def _fillings(
     kind: type[Layer], name: str, hole: Open, inputs: Shapes, claim: Sequence[int | None]
 ) -> list[Any]:
     """The values for one option; for ``?x3`` the sizes with its parts filled. A count divides the claim."""
-    found = list(_counts_for(claim) if is_count(kind, name) else candidates(kind, name, inputs))
+    longest = max((*(size for shape in inputs for size in shape[:-1]), *(size for size in claim if size), 1))
+    found = list(_counts_for(claim) if is_count(kind, name) else candidates(kind, name, longest))
     if not hole.parts:
         return found
     numbers = [value for value in found if isinstance(value, int)]

@@ -13,7 +13,7 @@ from cnnspec.layers.roll import LAYERS
 from cnnspec.network.as_json import SCHEMA, from_json, to_json
 from cnnspec.network.assemble import Part, assemble
 from cnnspec.network.graph import Network
-from cnnspec.network.write import layer_text, legal_name, write
+from cnnspec.network.write import legal_name, write
 from cnnspec.resources import example_names
 
 
@@ -134,7 +134,7 @@ def test_layers_are_written_as_they_are_read(text: str) -> None:
     made = make(kind, {name: evaluate(value, lambda name: name.text, {}) for name, value in given.items()})
     assert isinstance(made, Made)
     expected = text.replace("(1, 2)", "1x2").replace("(1, 2, 1, 2)", "1x2x1x2")
-    assert expected == layer_text(made.layer)
+    assert expected == sentence(made.layer)
 
 
 def test_names_from_elsewhere_are_made_legal_and_different() -> None:
