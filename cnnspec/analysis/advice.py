@@ -226,6 +226,8 @@ def _misaligned(analysis: Analysis) -> Iterator[Diagnostic]:
     for node in analysis.network.layers:
         if len(node.inputs) < 2 or len(node.output) - 1 != rank or node.layer.family is not Family.MERGE:
             continue
+        if rank and not analysis.tracks[node.index]:
+            continue
         branches = [branch_tracks(node, n, analysis.tracks[s], rank) for n, s in enumerate(node.inputs)]
         for axis, tracks in enumerate(zip(*branches, strict=True)):
             centres = {track.centres for track in tracks if track.advance}

@@ -15,13 +15,20 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 from math import gcd, lcm
-from typing import NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from cnnspec.layers.base import Layer, Shape, Shapes, Slide, Spread, Stretch, Window, spatial
 from cnnspec.network.graph import Network, Node
 
+LONGEST: Final = 2**16
+"""Positions that are looked at one by one; a pattern longer than that is not told."""
+
 Interval: TypeAlias = tuple[int, int]
 """First and last pixel seen, both included; unclipped, so they may lie on padding."""
+
+
+class Unwieldy(Exception):
+    """What the positions see repeats only after more than ``LONGEST`` of them."""
 
 
 class Track(NamedTuple):
@@ -89,14 +96,25 @@ def through(track: Track, window: Window, size: int) -> Track:
 
 
 def whole(track: Track, size: int) -> Track:
-    """Every position sees all that any of ``size`` positions sees."""
-    return Track(0, (track.over(range(size)),))
+    """Every position sees all that any of ``size`` positions sees.
+
+    Intervals only move onward, so the first and the last of each repeating place are enough.
+    """
+    period = len(track.spans)
+    ends = range(size) if size <= 2 * period else (*range(period), *range(size - period, size))
+    return Track(0, (track.over(ends),))
+
+
+def _manageable(positions: int) -> int:
+    if positions > LONGEST:
+        raise Unwieldy
+    return positions
 
 
 def _slide(track: Track, window: Slide) -> Track:
     period = len(track.spans)
     turns = period // gcd(period, window.stride)
-    offsets = _ends(window) if period == 1 else range(window.kernel)
+    offsets = _ends(window) if period == 1 else range(_manageable(window.kernel * turns) // turns)
     spans = tuple(
         track.over(o * window.stride - window.before + tap * window.dilation for tap in offsets)
         for o in range(turns)
@@ -116,12 +134,13 @@ def _spread(track: Track, window: Spread) -> Track:
             if rest == 0:
                 yield place
 
-    period = len(track.spans) * window.stride
+    period = _manageable(len(track.spans) * window.stride)
+    _manageable(window.kernel)
     return Track(track.advance, tuple(track.over(sources(position)) for position in range(period)))
 
 
 def _stretch(track: Track, window: Stretch) -> Track:
-    period = len(track.spans) * window.factor
+    period = _manageable(len(track.spans) * window.factor)
     return Track(
         track.advance, tuple(track.over(stretched_from(window, position)) for position in range(period))
     )
@@ -153,7 +172,7 @@ def merge(tracks: tuple[Track, ...], size: int) -> Track:
 
 
 def _hulls(tracks: tuple[Track, ...], positions: int) -> tuple[Interval | None, ...]:
-    return tuple(hull(track.at(position) for track in tracks) for position in range(positions))
+    return tuple(hull(track.at(position) for track in tracks) for position in range(_manageable(positions)))
 
 
 def _shortest(track: Track) -> Track:
@@ -166,7 +185,7 @@ def _shortest(track: Track) -> Track:
 
 
 def tracks_of(network: Network) -> list[tuple[Track, ...]]:
-    """For each node, the track along each axis of the network's input."""
+    """For each node, the track along each axis of the network's input; none where they are unwieldy."""
     found: list[tuple[Track, ...]] = []
     rank = len(spatial(network.input))
     for node in network.nodes:
@@ -175,6 +194,15 @@ def tracks_of(network: Network) -> list[tuple[Track, ...]]:
 
 
 def _node_tracks(node: Node, found: list[tuple[Track, ...]], rank: int) -> tuple[Track, ...]:
+    if rank and not all(found[source] for source in node.inputs):
+        return ()
+    try:
+        return _wieldy_tracks(node, found, rank)
+    except Unwieldy:
+        return ()
+
+
+def _wieldy_tracks(node: Node, found: list[tuple[Track, ...]], rank: int) -> tuple[Track, ...]:
     if len(node.inputs) == 1:
         return branch_tracks(node, 0, found[node.inputs[0]], rank)
     branches = (branch_tracks(node, which, found[source], rank) for which, source in enumerate(node.inputs))
