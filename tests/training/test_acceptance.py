@@ -1,0 +1,44 @@
+"""The shipped recipes reach what their specs promise. Minutes each: ``CNNSPEC_DATA=… pytest -m slow``."""
+
+import os
+import re
+
+import pytest
+
+from cnnspec.cli.main import run
+
+PROMISED = {
+    "mnist_softmax": 90.0,
+    "mnist_mlp": 98.0,
+    "mnist_cnn": 99.2,
+    "pooling_none": 88.84,
+    "pooling_average": 89.96,
+    "pooling_max": 91.16,
+    "fashion_mnist": 92.5,
+}
+"""Test accuracy in percent, after the spec's own recipe."""
+
+
+@pytest.fixture
+def accuracy_of(tmp_path, monkeypatch, capsys):
+    """Trains as a user does: the test accuracy in percent, or the mean of several seeds."""
+    monkeypatch.chdir(tmp_path)
+
+    def train(*arguments):
+        assert 0 == run(["train", *arguments])
+        last = capsys.readouterr().out.rpartition("test accuracy ")[2]
+        return float(re.match(r"\S+", last)[0])
+
+    return train
+
+
+if "CNNSPEC_DATA" in os.environ:
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize("name", PROMISED)
+    def test_a_recipe_reaches_its_accuracy(accuracy_of, name):
+        assert accuracy_of(name, "--data", name if name == "fashion_mnist" else "mnist") >= PROMISED[name]
+
+    @pytest.mark.slow
+    def test_the_best_of_mnist_reaches_its_mean_over_seeds(accuracy_of):
+        assert accuracy_of("mnist_best", "--data", "mnist", "--seeds", "3", "--workers", "2") >= 99.5
