@@ -130,7 +130,9 @@ def test_a_folder_with_other_things_is_left_alone(cnnspec, place):
 def test_data_that_do_not_fit_are_a_diagnostic_and_leave_no_folder(cnnspec, place):
     code, out, err = cnnspec("train", "-e", 'input 9x9x1; flatten -> dense 3; train { data npz "bars.npz" }')
     assert (1, "") == (code, out)
-    assert "error[data-unlike-network]: images of bars are 8x8x1, the network's input is 9x9x1" in " ".join(err.split())
+    assert "error[data-unlike-network]: images of bars are 8x8x1, the network's input is 9x9x1" in " ".join(
+        err.split()
+    )
     assert not (place / "runs").exists()
 
 
