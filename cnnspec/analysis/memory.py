@@ -98,8 +98,8 @@ class Memory:
         """What is in memory while node ``index`` runs."""
         death = self._deaths
         live = tuple(
-            opened for opened, buffer in enumerate(self.buffers[: index + 1])
-            if opened == buffer and death[opened] >= index
+            opened for opened in range(self._oldest[index], index + 1)
+            if opened == self.buffers[opened] and death[opened] >= index
         )  # fmt: skip
         size = self.batch * sum(bytes_of(self.network.nodes[opened].output) for opened in live)
         return Step(self.network.nodes[index], self.buffers[index], live, size)
@@ -122,6 +122,16 @@ class Memory:
         """Bytes of one sample that the backward pass needs from a node; dropout makes its own output."""
         is_view = node.word in VIEWS and node.word != "dropout"
         return 0 if is_view else bytes_of(node.output)
+
+    @cached_property
+    def _oldest(self) -> tuple[int, ...]:
+        """For each step, the first buffer that is still needed then or later: where to begin to look."""
+        oldest = list(range(len(self.network.nodes) + 1))
+        for opened, death in self._deaths.items():
+            oldest[death] = min(oldest[death], opened)
+        for step in range(len(oldest) - 2, -1, -1):
+            oldest[step] = min(oldest[step], oldest[step + 1])
+        return tuple(oldest)
 
     @cached_property
     def _deaths(self) -> dict[int, int]:

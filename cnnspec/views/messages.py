@@ -16,6 +16,8 @@ __all__ = ["render_text", "to_github", "to_json", "to_sarif"]
 
 STYLES: Final = {Severity.ERROR: "bad", Severity.WARNING: "warning", Severity.NOTE: "note"}
 NARROWEST: Final = 40
+MOST: Final = 100
+"""Messages told in full; nobody reads more, and a broken generator makes tens of thousands."""
 
 
 def render_text(
@@ -29,14 +31,17 @@ def render_text(
 ) -> str:
     """The diagnostics in their order, an empty line between two, without a newline at the end.
 
-    ``concise`` gives one line each, ``file:line:column: error[code]: message``.
+    Of more than ``MOST`` the others are only counted. ``concise`` gives one line each,
+    ``file:line:column: error[code]: message``, and all of them.
     ``summary`` ends several with their count, and names the pages that tell more.
     """
     items = tuple(diagnostics)
     paper = Paper(max(width, NARROWEST), color, unicode)
     if concise:
         return "\n".join(_concise(item, paper) for item in items)
-    parts = ["\n".join(_lines(item, paper)) for item in items]
+    parts = ["\n".join(_lines(item, paper)) for item in items[:MOST]]
+    if len(items) > MOST:
+        parts.append(paper.text(f"… and {len(items) - MOST:,} more, not shown"))
     if summary and items:
         parts.append("\n".join(_summary(items, paper)))
     return "\n\n".join(parts)

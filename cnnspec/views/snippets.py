@@ -18,8 +18,8 @@ from cnnspec.views.paint import ASCII, Paper, wrap
 TAB: Final = 4
 NARROWEST: Final = 16
 """Columns of source that are always shown, however narrow the page."""
-LONGEST: Final = 10_000
-"""Characters of a line that are looked at."""
+LONGEST: Final = 2_000
+"""Characters of a line that are looked at, around what is marked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +81,12 @@ def edge(paper: Paper, gutter: int, text: str = "", number: str = "") -> str:
 
 
 def _numbered(source: Source, number: int, marks: list[Mark], paper: Paper, gutter: int) -> list[str]:
-    cells = _cells(source.line(number)[:LONGEST], paper)
-    placed = sorted((_place(source, number, mark, cells) for mark in marks), key=_order)
+    line = source.line(number)
+    begin = source.line_starts[number - 1]
+    main = next((mark for mark in marks if mark.main), marks[0] if marks else None)
+    left = max(0, min(main.span.start - begin - LONGEST // 2, len(line) - LONGEST)) if main else 0
+    cells = _cells(line[left : left + LONGEST], paper)
+    placed = sorted((_place(begin + left, mark, cells) for mark in marks), key=_order)
     room = max(NARROWEST, paper.width - gutter - 3)
     text, placed = _cut(cells.text, placed, room, paper)
     lines = [edge(paper, gutter, text.rstrip(), str(number))]
@@ -122,12 +126,11 @@ def width_of_shown(character: str, text: str) -> int:
     return 2 if text == character and east_asian_width(character) in "WF" else len(text)
 
 
-def _place(source: Source, number: int, mark: Mark, cells: _Cells) -> _Placed:
+def _place(begin: int, mark: Mark, cells: _Cells) -> _Placed:
     """Where a mark stands; one that goes on below its line ends with it, an empty one has one column."""
-    begin = source.line_starts[number - 1]
     last = len(cells.columns) - 1
-    start = cells.columns[min(mark.span.start - begin, last)]
-    end = cells.columns[min(mark.span.end - begin, last)]
+    start = cells.columns[min(max(0, mark.span.start - begin), last)]
+    end = cells.columns[min(max(0, mark.span.end - begin), last)]
     return _Placed(start, max(end, start + 1), mark)
 
 

@@ -76,13 +76,13 @@ def graph_as_dot(plan: Plan, look: Look = PLAIN) -> str:
 
 def _graph(plan: Plan, format: str, look: Look) -> bytes:
     if format == "dot":
-        return graph_as_dot(plan, look).encode()
+        return graph_as_dot(plan, look).encode(errors="replace")
     check_size(len(plan.cards), "cards")
     engine = engines.choose(look.engine)
     if format != "svg" and not can_convert():
         return engines.run(graph_as_dot(plan, look), format, engine)
     svg = draw(plan, engine=engine, direction=look.direction, theme=THEMES[look.theme], columns=look.columns)
-    return svg.encode() if format == "svg" else convert(svg, format, look.scale)
+    return svg.encode(errors="replace") if format == "svg" else convert(svg, format, look.scale)
 
 
 def check_size(count: int, things: str) -> None:
@@ -106,4 +106,4 @@ def _volumes(
     svg = draw_volumes(
         network, theme=THEMES[look.theme], choices=look.choices, diagnostics=diagnostics, name=name
     )
-    return svg.encode() if format == "svg" else convert(svg, format, look.scale)
+    return svg.encode(errors="replace") if format == "svg" else convert(svg, format, look.scale)

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from cnnspec.diagnostics import Diagnostic
     from cnnspec.text import Span
 
+MOST_FAILURES = 100
+"""Places of failure shown below the rows."""
+LONGEST_SENTENCE = 200
 LABEL = 12
 """Width of the words before the totals."""
 
@@ -77,7 +80,7 @@ def _layers(
 ) -> list[str]:
     """The table itself; columns that were ``chosen`` stay, however narrow the page."""
     lines = [*rows, Line(rule=True)]
-    lines += [_broken_off(failure, analysis, paper) for failure in failures] or [
+    lines += [_broken_off(failure, analysis, paper) for failure in failures[:MOST_FAILURES]] or [
         _total(analysis, figures, paper)
     ]
     if not analysis.rows:
@@ -129,7 +132,7 @@ def _sentence_at(span: Span) -> str:
     for sentence in re.finditer(r"[^;{}|]+", line.replace("->", ";;")):
         if sentence.start() <= column < sentence.end():
             found = sentence.group()
-    return (found or line).strip()
+    return (found or line).strip()[:LONGEST_SENTENCE]
 
 
 def facts(analysis: Analysis) -> dict[str, str]:

@@ -58,7 +58,7 @@ def run(dot: str, format: str, engine: str) -> bytes:
         import graphviz  # type: ignore[import-untyped]
 
         try:
-            made: bytes = graphviz.pipe("dot", format, dot.encode(), quiet=True)
+            made: bytes = graphviz.pipe("dot", format, dot.encode(errors="replace"), quiet=True)
         except graphviz.CalledProcessError as error:
             raise NoEngine(f"dot failed: {_first_line(error.stderr)}") from error
         return made

@@ -1,0 +1,59 @@
+"""What broken and hostile specs once brought down, each kept out by a test."""
+
+from __future__ import annotations
+
+from time import process_time
+
+import pytest
+from fuzz_drive import drive
+
+from cnnspec.analysis.memory import Memory
+from cnnspec.diagnostics import Diagnostic
+from cnnspec.network.load import parse
+from cnnspec.text import Source
+from cnnspec.views.messages import MOST, render_text
+from cnnspec.views.svg import Look, picture
+
+
+def printed(*items: Diagnostic) -> str:
+    return render_text(items, color=False, width=80, unicode=True)
+
+
+def test_twenty_thousand_faults_on_one_line_are_told_in_no_time() -> None:
+    text = "input 8x8x3; conv 3 3x3 " + " ".join(f"a{n}=1" for n in range(20_000))
+    assert [] == drive(text, slowest=8).faults
+
+
+def test_of_very_many_faults_the_first_are_told_and_all_are_counted() -> None:
+    source = Source("net.cnn", "input 8")
+    text = printed(*(Diagnostic("unknown-word", f"fault {n}", source.span(0, 5)) for n in range(1234)))
+    assert MOST == text.count("┌─ net.cnn")
+    assert "… and 1,134 more, not shown" in text
+    assert "1234 errors" in text
+
+
+def test_a_mark_far_along_a_line_stands_under_what_it_means() -> None:
+    source = Source("net.cnn", "relu -> " * 4000 + "cnov" + " -> relu" * 4000)
+    place = source.text.index("cnov")
+    lines = printed(Diagnostic("unknown-word", "no such layer", source.span(place, place + 4))).split("\n")
+    shown = next(n for n, line in enumerate(lines) if "cnov" in line)
+    assert lines[shown].index("cnov") == lines[shown + 1].index("^^^^")
+
+
+def test_characters_that_are_none_can_be_drawn() -> None:
+    network = parse("network a\ninput 4\nb: relu")
+    label = Diagnostic("unknown-word", "\ud800", None)
+    for look in (Look(), Look(style="volumes")):
+        assert b"?" in picture(
+            network, "dot" if look.style == "graph" else "svg", look, name="\ud800", diagnostics=[label]
+        )
+
+
+@pytest.mark.parametrize("layer", ["conv 1 1x1", "relu", "l: relu; conv 1 1x1; add l"])
+def test_what_is_in_memory_at_each_step_is_found_in_linear_time(layer: str) -> None:
+    network = parse("input 2x2x1\nrepeat 3000 { " + layer + " }")
+    memory = Memory(network)
+    started = process_time()
+    steps = [memory.step(node.index) for node in network.nodes]
+    assert process_time() - started < 2
+    assert memory.peak_bytes == max(step.live_bytes for step in steps)
