@@ -165,7 +165,7 @@ def _plain(values: NDArray[Any]) -> Any:
 
 
 def _heading(node: Node, paper: Any) -> list[str]:
-    from cnnspec.views.words import sentence
+    from cnnspec.layers.writing import sentence
 
     what = f"{sentence(node.layer)}   " if node.index else ""
     return [f"{paper.paint(node.name, 'bold', str(node.layer.family))}   {what}{show(node.output)}"]

@@ -8,17 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any, Final
 
-from cnnspec.layers.base import Layer, show
+from cnnspec.layers.base import show
+from cnnspec.layers.writing import NAME, OPERATORS, number_text, sentence
 from cnnspec.network.expectation import Expectation
 from cnnspec.network.graph import Network, Node
 from cnnspec.network.values import written
-
-NAME: Final = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
-OPERATORS: Final = frozenset({"and", "or", "not"})
-MEANINGS: Final = OPERATORS | {"yes", "no", "H", "W", "C", "D"}
-"""Words that stand for a value of their own."""
+from cnnspec.network.write_recipe import recipe_lines
 
 
 def write(network: Network) -> str:
@@ -36,8 +32,6 @@ def _lines(network: Network) -> Iterator[str]:
     for expectation in network.expectations:
         yield from _expectation(expectation)
     if network.recipe is not None:
-        from cnnspec.network.write_recipe import recipe_lines
-
         yield ""
         yield from recipe_lines(network.recipe)
 
@@ -58,7 +52,7 @@ def _ends(network: Network) -> Iterator[str]:
     if main.node != len(network.nodes) - 1:
         yield f"from {network.nodes[main.node].name}"
     for head in heads:
-        weight = "" if head.weight == 1 else f" weight={number(head.weight)}"
+        weight = "" if head.weight == 1 else f" weight={number_text(head.weight)}"
         yield f"head {_checked(head.name)}{weight} {{ from {network.nodes[head.node].name} }}"
 
 
@@ -66,39 +60,7 @@ def _sentence(node: Node, network: Network) -> str:
     others = [network.nodes[n].name for n in node.inputs[1:]]
     references = dict(zip(node.layer.references, others, strict=False))
     merged = others[len(references) :]
-    return " ".join([layer_text(node.layer, references), *map(_checked, merged)])
-
-
-def layer_text(layer: Layer, references: dict[str, str] | None = None) -> str:
-    """A layer as the language writes it: ``conv 16 5x5 stride=2``; only what differs from its defaults."""
-    options = {**layer.options(), **(references or {})}
-    words = [layer.word]
-    for name in layer.positional:
-        if name not in options:
-            break
-        text = value_text(options.pop(name))
-        words.append(f"({text})" if len(words) > 1 and text.startswith("-") else text)
-    return " ".join([*words, *(f"{name}={value_text(value)}" for name, value in options.items())])
-
-
-def value_text(value: Any) -> str:
-    """A value of an option: ``5x5``, ``(1, 2, 1, 2)``, ``yes``, ``0.5``, ``same``, ``"0 1; 1 2"``."""
-    if isinstance(value, bool) or value is None:
-        return "yes" if value else "no"
-    if isinstance(value, str):
-        return value if NAME.fullmatch(value) and value not in MEANINGS else f'"{value}"'
-    if not isinstance(value, tuple):
-        return number(value)
-    if len(value) == 1:
-        return number(value[0])
-    if all(isinstance(part, int) and part > 0 for part in value):
-        return show(value)
-    return f"({', '.join(map(number, value))})"
-
-
-def number(value: float) -> str:
-    """``3``, ``0.5``; a whole float without its point."""
-    return str(int(value)) if float(value).is_integer() and abs(value) < 10**15 else repr(value)
+    return " ".join([sentence(node.layer, references), *map(_checked, merged)])
 
 
 def _expectation(expectation: Expectation) -> Iterator[str]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from cnnspec.layers.writing import value_text
 from cnnspec.network.recipe import SETTINGS
 from cnnspec.network.settings import Recipe, Setting
-from cnnspec.network.write import value_text
 
 
 def recipe_lines(recipe: Recipe) -> Iterator[str]:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from cnnspec.diagnostics import nearest
 from cnnspec.layers.base import Shape, show
+from cnnspec.layers.writing import sentence
 from cnnspec.views.paint import in_bytes
-from cnnspec.views.words import sentence, sizes
 
 if TYPE_CHECKING:
     from cnnspec.analysis.report import Analysis, Row
@@ -74,7 +74,7 @@ def sources(row: Row, analysis: Analysis) -> tuple[str, ...]:
 
 def _field_size(row: Row, analysis: Analysis) -> Bare:
     """A map's window, its largest where positions differ; a vector sees all of the input."""
-    return "all" if row.receptive_field is None else sizes(row.receptive_field.size)
+    return "all" if row.receptive_field is None else show(row.receptive_field.size)
 
 
 def _field_text(row: Row, analysis: Analysis) -> str:

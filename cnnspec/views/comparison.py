@@ -6,9 +6,9 @@ import json
 from typing import TYPE_CHECKING, Any, Final
 
 from cnnspec.layers.base import show
+from cnnspec.layers.writing import sentence, value_text
 from cnnspec.views.grid import Column, Line, draw, fit
 from cnnspec.views.paint import PLAIN, Paper, grouped, in_bytes, wrap
-from cnnspec.views.words import sentence, value_text
 
 if TYPE_CHECKING:
     from cnnspec.analysis.compare import Change, Comparison, Pair
@@ -127,7 +127,7 @@ def _value(what: str, value: Any) -> str:
         return "none"
     if what == "inputs":
         return " and ".join(map(show, value))
-    return show(value) if what in ("output", "input") else value_text(what, value)
+    return show(value) if what in ("output", "input") else value_text(value, what)
 
 
 def _delta(difference: int) -> str:

@@ -10,9 +10,9 @@ from cnnspec.analysis.explain import TOPICS, AsDense, Explanation, Step, as_dens
 from cnnspec.analysis.fold import Repeated
 from cnnspec.formula import Formula, Symbol
 from cnnspec.layers.base import show
+from cnnspec.layers.writing import sentence
 from cnnspec.views.outline import repeated
 from cnnspec.views.paint import PLAIN, Paper, width_of, wrap
-from cnnspec.views.words import sentence
 
 if TYPE_CHECKING:
     from cnnspec.analysis.report import Analysis, Row

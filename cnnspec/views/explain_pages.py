@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from cnnspec.formula import Formula, Symbol, Value
 from cnnspec.layers.base import show
+from cnnspec.layers.writing import sentence
 from cnnspec.views import latex, markdown
 from cnnspec.views.explain import Entry, Passage, dense_entries, legend, passages
-from cnnspec.views.words import sentence
 
 if TYPE_CHECKING:
     from cnnspec.analysis.report import Analysis, Row

@@ -11,9 +11,9 @@ from typing import Any, Final, Literal, get_args, get_origin
 
 from cnnspec.layers.base import AXES, AXIS_NAMES, Family, Layer, Shape, show
 from cnnspec.layers.roll import LAYERS, SYNONYMS
+from cnnspec.layers.writing import SIDES, value_text
 from cnnspec.network.graph import Node
 from cnnspec.views.paint import PLAIN, Paper, wrap
-from cnnspec.views.words import SIDES, value_text
 
 FAMILIES: Final[dict[Family, str]] = {
     Family.CONV: "Convolution",
@@ -122,7 +122,7 @@ def _options(layer: type[Layer]) -> Iterable[OptionEntry]:
 
 
 def default_text(name: str, value: Any) -> str:
-    return "" if value is None else value_text(name, value)
+    return "" if value is None else value_text(value, name)
 
 
 def kind_of(name: str, annotation: Any) -> str:
@@ -133,7 +133,7 @@ def kind_of(name: str, annotation: Any) -> str:
     if origin is Literal:
         return _or(map(str, parts))
     if origin is tuple:
-        return "pixels" if name in SIDES or name == "amount" else "size"
+        return "pixels" if name in SIDES else "size"
     if hasattr(annotation, "__metadata__"):
         return kind_of(name, parts[0])
     kinds: list[str] = []

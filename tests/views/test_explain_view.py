@@ -178,3 +178,10 @@ def test_pages_fold_too() -> None:
 )
 def test_what_the_size_law_does_not_show_is_told(spec: str, line: str) -> None:
     assert line_of(board(spec), line.split(" ")[0]) == line
+
+
+@pytest.mark.parametrize(
+    "text", ['conv 2 3x3 connections="0 1; 1 2"', "pad (1, 0, 2, 0)", "batchnorm momentum=0.123456789"]
+)
+def test_a_layer_is_headed_as_it_is_written(text: str) -> None:
+    assert board(f"input 8x8x4; {text}").splitlines()[0].split("   ")[1] == text
