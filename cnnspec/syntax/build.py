@@ -8,23 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from fractions import Fraction
 from typing import Any, Final, TypeAlias, TypeVar
 
 from lark import Token
 
 from cnnspec.diagnostics import Diagnostic, Diagnostics
 from cnnspec.syntax import tree
+from cnnspec.syntax.numbers import value_of
 from cnnspec.text import Source, Span
 
 DEEPEST: Final = 64
 """Braces within braces, else-ifs, and operators within operators."""
-LARGEST: Final = 10**15
-"""No number may exceed this: the largest networks have 10^12 weights."""
 
 Children: TypeAlias = list[Any]
 Sentence = TypeVar("Sentence", tree.Input, tree.Layer, tree.Setting)
-_SUFFIXES: Final = {"k": 10**3, "M": 10**6, "G": 10**9}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +43,8 @@ class Builder:
         self.source, self.length = source, len(source.text)
         self.problems = Diagnostics()
         self._depths: dict[int, int] = {}
+        self._alive: list[object] = []
+        """The nodes that have a depth, kept so that no other node can get their identity."""
 
     # Terminals ---------------------------------------------------------------
 
@@ -209,7 +208,6 @@ class Builder:
     def group(self, children: Children) -> tree.Expression:
         left, inside, right = children
         wider: tree.Expression = replace(inside, span=self._from(left, right.end_pos))
-        self._depths[id(wider)] = self._depths.get(id(inside), 0)
         return self._shallow(wider, (inside,))
 
     def listing(self, children: Children) -> tree.Expression:
@@ -234,17 +232,11 @@ class Builder:
         return tree.Name(text, Span(self.source, start, start + len(text)))
 
     def _number(self, text: str, span: Span) -> int | float:
-        if len(text) < 16 and text.isdigit():
-            return int(text)
-        digits, suffix = (text[:-1], text[-1]) if text[-1] in _SUFFIXES else (text, "")
-        if len(text) > 40 or float(digits) * _SUFFIXES.get(suffix, 1) > LARGEST:
+        value = value_of(text)
+        if value is None:
             message = f"{_short(text)} is larger than any network needs"
             self._problem("number-too-large", message, span, "the largest number allowed is 10^15")
-            return 1
-        if not suffix and not digits.isdigit():
-            return float(digits)
-        exact = Fraction(digits) * _SUFFIXES.get(suffix, 1)
-        return int(exact) if exact.denominator == 1 else float(exact)
+        return 1 if value is None else value
 
     def _whole(self, digits: str, span: Span) -> int:
         return int(self._number(digits, span))
@@ -254,10 +246,11 @@ class Builder:
         return node if self._fits(node, parts) else tree.Number(1, "1", node.span)
 
     def _fits(self, node: object, parts: Sequence[object]) -> bool:
-        """Whether the node is shallow enough; the nodes of one parse live until it ends."""
+        """Whether the node is shallow enough."""
         depth = 1 + max((self._depths.get(id(part), 0) for part in parts), default=0)
         if depth <= DEEPEST:
             self._depths[id(node)] = depth
+            self._alive.append(node)
             return True
         span: Span = node.span  # type: ignore[attr-defined]
         if not any(item.code == "nested-too-deeply" for item in self.problems):
