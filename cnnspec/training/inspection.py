@@ -152,7 +152,7 @@ def neighbours(
 def features(model: Model, images: NDArray[Any], layer: str) -> NDArray[np.float32]:
     """A layer's outputs as (samples, values)."""
     if model.network[layer].index == 0:
-        return images.reshape(len(images), -1).astype(np.float32) / 255
+        return images.reshape(len(images), -1).astype(np.float32) / np.float32(255)
     values: NDArray[np.float32] = model.forward(images, keep=[layer], batch=250)[layer]
     return values.reshape(len(images), -1)
 

@@ -1,0 +1,120 @@
+"""``cnnspec report SPEC -o report.html``: one self-contained page about a network, and its training."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import click
+
+from cnnspec.cli.analyze import analysis_of
+from cnnspec.cli.samples import data_options
+from cnnspec.cli.spec import read, show, spec_argument, stderr_console
+from cnnspec.diagnostics import SpecError
+
+if TYPE_CHECKING:
+    from cnnspec.views.report.learned import Learned
+
+MISTAKES = 24
+T = TypeVar("T")
+
+
+@click.command("report")
+@spec_argument
+@click.option(
+    "--run", type=click.Path(path_type=Path), metavar="DIR", help="The folder of a run of this network."
+)
+@click.option("-o", "--output", metavar="FILE", help='Where to: NAME.html, unless said; "-" for stdout.')
+@click.option(
+    "--batch", type=click.IntRange(1, 1_000_000_000), default=1, metavar="N", help="Samples in a batch."
+)
+@data_options
+def command(
+    spec: str | None, inline: str | None, run: Path | None, output: str | None, batch: int,
+    data_name: str | None, data_dir: Path | None,
+) -> int:  # fmt: skip
+    """One page about a network: picture, table, cost, memory, and every number with its working.
+
+    With --run, or where SPEC is the folder of a run, also what it learned: curves,
+    filters, confusion, mistakes. The page is one file, needs no network and no
+    JavaScript, and prints. A spec with errors gets its messages and what is known.
+
+    \b
+    Examples:
+      cnnspec report lenet -o lenet.html
+      cnnspec report runs/LeNet5-1 -o lenet.html
+    """
+    from cnnspec.cli import runs
+    from cnnspec.views.report.page import Subject, render
+
+    if run is None and spec is not None and inline is None and runs.is_run(spec):
+        run, spec = Path(spec), str(Path(spec) / runs.SPEC)
+    if run is not None and spec is None and inline is None:
+        spec = str(run / runs.SPEC)
+    if run is not None and not runs.is_run(run):
+        raise click.UsageError(f'"{run}" is not the folder of a run')
+    reading = read(spec, inline)
+    analysis = analysis_of(reading, batch=batch)
+    name = reading.network.name if reading.network and reading.network.name else _stem(spec)
+    found = dict.fromkeys((*reading.diagnostics, *(analysis.findings if analysis else ())))
+    learned = None if run is None or reading.failed else _learned(run, data_name, data_dir)
+    subject = Subject(name, reading.source.text, analysis, tuple(found), learned)
+    _write(output or f"{_stem(spec)}.html", render(subject), spec)
+    if reading.failed:
+        show(reading.errors)
+        return 1
+    return 0
+
+
+def _stem(spec: str | None) -> str:
+    return "network" if spec in (None, "-") else Path(str(spec)).stem
+
+
+def _learned(folder: Path, data_name: str | None, data_dir: Path | None) -> Learned:
+    """What the run learned; what cannot be had is left out, and said."""
+    from cnnspec.cli import runs
+    from cnnspec.training import inspection, loop
+    from cnnspec.views.report.learned import Learned
+
+    notes: list[str] = []
+    model, about = runs.find(str(folder), None, None)
+
+    curve = _tried(notes, lambda: inspection.run_curve(folder))
+    filters = _tried(notes, lambda: inspection.filters(model))
+    data = _tried(notes, lambda: runs.data_of(model, about, data_name, data_dir))
+    if data is None:
+        return Learned(curve, filters, notes=notes)
+    result = loop.evaluate(model, data)
+    return Learned(
+        curve, filters, inspection.confusion(result),
+        inspection.mistakes(result, data.test_images, MISTAKES), len(result.worst),
+        f"{data.name}, test", notes,
+    )  # fmt: skip
+
+
+def _tried(notes: list[str], make: Callable[[], T]) -> T | None:
+    """What ``make`` gives; where that cannot be had, None, and the reason among the notes."""
+    try:
+        return make()
+    except SpecError as error:
+        notes.extend(item.message for item in error.diagnostics)
+        return None
+
+
+def _write(target: str, page: str, spec: str | None) -> None:
+    if target == "-":
+        sys.stdout.buffer.write(page.encode())
+        sys.stdout.buffer.flush()
+        return
+    from cnnspec.files import write_atomically
+
+    if spec and spec != "-" and Path(target).exists() and Path(spec).exists() and Path(spec).samefile(target):
+        raise click.UsageError(f'the page would overwrite the spec "{spec}"; name another file with -o')
+    try:
+        Path(target).parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(target, page)
+    except OSError as error:
+        raise click.UsageError(f'"{target}" cannot be written: {error.strerror or error}') from error
+    stderr_console().print(f"wrote {target}")

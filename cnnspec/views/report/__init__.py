@@ -1,0 +1,1 @@
+"""One page that holds a whole network: no script, nothing from outside."""
