@@ -8,6 +8,7 @@ from functools import cache
 from cnnspec.diagnostics import Diagnostic, Fix, Label, nearest
 from cnnspec.network.claims import check_claim
 from cnnspec.network.scope import Context, Definition, Frame, Module
+from cnnspec.network.template import Recorder
 from cnnspec.network.values import Fault, Hole, Value
 from cnnspec.network.work import Work
 from cnnspec.resources import prelude_text
@@ -43,13 +44,27 @@ def use_block(work: Work, sentence: tree.Layer, context: Context, definition: De
     if values is None:
         work.current = None
     else:
-        group = work.new_group(sentence.word)
-        inside = Context(frame, values, None, (*context.groups, group), context.depth + 1, repeating=False)
-        work.run(work, definition.block.body, inside)
+        _expand(work, sentence, context, definition, frame, values)
     if label is not None:
         work.labels[label] = work.current
     if sentence.claim is not None and work.current is not None:
         check_claim(work, sentence, sentence.claim, work.current, context)
+
+
+def _expand(
+    work: Work, sentence: tree.Layer, context: Context, definition: Definition, frame: Frame,
+    values: dict[str, Value],
+) -> None:  # fmt: skip
+    """Copies the block if it was expanded so before, else runs its body."""
+    recorder: Recorder = work.recorder
+    mark = recorder.begin(work, context, definition, values)
+    if mark is not None and recorder.copy(work, mark, frame, context):
+        return
+    group = work.new_group(sentence.word)
+    inside = Context(frame, values, None, (*context.groups, group), context.depth + 1, repeating=False)
+    work.run(work, definition.block.body, inside)
+    if mark is not None:
+        recorder.end(work, mark, frame, context)
 
 
 def _frame(sentence: tree.Layer, context: Context, definition: Definition, name: str) -> Frame:

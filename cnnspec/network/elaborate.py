@@ -13,6 +13,7 @@ from cnnspec.network.expand import run
 from cnnspec.network.expectation import Expectation, read_expectation
 from cnnspec.network.graph import Network, Output
 from cnnspec.network.scope import Context, Frame, Module, labels_in
+from cnnspec.network.template import Recorder
 from cnnspec.network.uses import Files
 from cnnspec.network.work import Plans, Stop, Work
 from cnnspec.syntax import tree
@@ -59,7 +60,7 @@ def elaborate(
     sentences: for a search that elaborates one tree thousands of times.
     """
     work = Work(unknowns or {}, run, extra)
-    work.bare = bare
+    work.bare, work.recorder = bare, Recorder()
     if plans is not None:
         work.plans = plans
     module = Module("")

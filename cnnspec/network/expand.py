@@ -149,6 +149,7 @@ def _let(work: Work, statement: tree.Let, context: Context) -> None:
             context,
         )  # fmt: skip
         return
+    work.lets += context.depth == 0
     try:
         values[name.text] = work.value(statement.value, context)
     except Fault as fault:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -11,6 +12,7 @@ import cnnspec
 from cnnspec.layers.roll import LAYERS
 from cnnspec.network.as_json import from_json, to_json
 from cnnspec.network.elaborate import Elaborated, elaborate
+from cnnspec.network.template import Recorder
 from cnnspec.network.write import write
 from cnnspec.syntax.parse import parse_tolerant
 from cnnspec.text import Source
@@ -114,6 +116,16 @@ def test_the_graph_is_in_order_and_its_names_are_its_own(text: str) -> None:
         assert node.input_shapes == tuple(network.nodes[source].output for source in node.inputs)
         assert node.output == (node.layer.shape(node.input_shapes) if index else network.input)
         assert node.name == ".".join(node.path)
+
+
+@RELAXED
+@given(specs())
+def test_blocks_copied_are_blocks_expanded(text: str) -> None:
+    text = text + "\nfrom input; repeat 4 { twice }; unit 3; unit 3; unit 3; unit 3"
+    copied = cnnspec.parse(text)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Recorder, "copy", lambda self, *arguments: False)
+        assert cnnspec.parse(text) == copied
 
 
 # Anything at all ---------------------------------------------------------------------
