@@ -145,7 +145,7 @@ HUGE = {
 def test_huge_texts_are_answered_in_time(text: str) -> None:
     begun = time.process_time()
     answer(text)
-    assert time.process_time() - begun < 4
+    assert time.process_time() - begun < 6
 
 
 def test_what_is_too_deep_is_said_once_and_pruned() -> None:
