@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from cnnspec.analysis.solve import Answer
     from cnnspec.text import Span
 
-FORMATS: Final = ("text", "json")
+FORMATS: Final = ("text", "json", "spec")
 SCHEMA: Final = "cnnspec/solve/1"
 
 
@@ -33,7 +33,8 @@ def command(specs: Sequence[str], inline: Sequence[str], form: str, most: int, s
 
     A ? may be any value of a layer or a block: conv ? 3x3, padding=?, ?x?. What it must meet
     is written in the spec: => 28x28x6, or expect params == 303314. With several specs, the
-    values that serve all of them are sought. Exit code 1 when there are none.
+    values that serve all of them are sought. --format spec prints the spec with the first
+    solution in. Exit code 1 when there are none.
     """
     from cnnspec.analysis.solve import solve
 
@@ -46,7 +47,12 @@ def command(specs: Sequence[str], inline: Sequence[str], form: str, most: int, s
     except SpecError as error:
         fail(error.diagnostics)
     shown = answer.solutions[:most]
-    text = _json(answer, shown) if form == "json" else _text(answer, shown)
+    if form == "spec" and shown:
+        text = "\n".join(
+            _filled(problem, problem.spec.span, shown[0]).rstrip() for problem in answer.problems
+        )
+    else:
+        text = _json(answer, shown) if form == "json" else _text(answer, shown)
     stdout_console().print(text)
     return 0 if answer.solutions else 1
 

@@ -243,6 +243,13 @@ def test_the_command_gives_json(run: Run) -> None:
     assert {"name": "kernel", "line": 2, "column": 8} == document["unknowns"][1]
 
 
+def test_the_command_fills_the_spec_in(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "net.cnn"
+    path.write_text("# mine\ninput 9x9x1\nconv ? ?x? => 7x7x4  # here\n")
+    code, out, _ = run(str(path), "--format", "spec")
+    assert (0, "# mine\ninput 9x9x1\nconv 4 3x3 => 7x7x4  # here\n") == (code, out)
+
+
 def test_several_specs_are_solved_together(run: Run, tmp_path: Path) -> None:
     for name, text in (("none", NONE), ("pool", POOL)):
         (tmp_path / f"{name}.cnn").write_text(text)
