@@ -31,7 +31,9 @@ FORMATS = ("table", "json", "csv", "markdown", "latex")
     metavar="N",
     help="Open N blocks within each other; sum up those inside.",
 )
-@click.option("--only", metavar="PATH", help="One figure of the JSON alone, such as totals.params.")
+@click.option(
+    "--only", metavar="PATH", help="One figure of the JSON alone, such as params or layers.conv1.output."
+)
 @click.option(
     "--count-like", metavar="TOOL", default="cnnspec", help="Count multiplies and flops as TOOL does."
 )
@@ -51,7 +53,7 @@ def command(
       cnnspec analyze -e "input 7x7x1; conv 1 3x3 stride=2"
       cnnspec analyze resnet50 --depth 1
       cnnspec analyze net.cnn --columns layer,output,memory --batch 32
-      cnnspec analyze net.cnn --only totals.params
+      cnnspec analyze net.cnn --only params
     """
     if columns == "list":
         return _list_columns(stdout_console())
@@ -152,7 +154,7 @@ def _print_only(analysis: Analysis | None, reading: Reading, path: str) -> int:
     except KeyError as error:
         word, known = error.args
         guess = nearest(word, known)
-        hint = f'did you mean "{guess}"?' if guess else f"there is {', '.join(known) or 'nothing below it'}"
-        raise click.BadParameter(f'no "{word}" in {path}; {hint}', param_hint="--only") from error
+        hint = f'did you mean "{guess}"?' if guess else f"there is {', '.join(known) or 'nothing below'}"
+        raise click.BadParameter(f'nothing is called "{word}" there; {hint}', param_hint="--only") from error
     stdout_console().print(part if isinstance(part, str) else json.dumps(part, ensure_ascii=False))
     return 0

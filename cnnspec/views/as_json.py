@@ -80,10 +80,11 @@ def expectation(item: Expectation) -> dict[str, Any]:
 def only(analysis: Analysis, path: str) -> Any:
     """The part of the document at a path such as ``totals.params`` or ``layers.conv1.output``.
 
-    A list is entered by a layer's name or by a number from 0. Raises KeyError
-    with the step that leads nowhere, and what would have been there.
+    ``params`` alone is ``totals.params``. A list is entered by a layer's name or by a number
+    from 0. Raises KeyError with the step that leads nowhere, and what would have been there.
     """
-    part: Any = document(analysis)
+    whole = document(analysis)
+    part: Any = {**whole["totals"], **whole}
     while path:
         step, path = _list_step(part, path) if isinstance(part, list) else _key_step(part, path)
         part = part[step]

@@ -64,7 +64,12 @@ def test_blocks_can_be_closed(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.parametrize(
     ("path", "figure"),
-    [("totals.params", "11926"), ("network", "Small"), ("layers.conv1.output", "[28, 28, 6]")],
+    [
+        ("totals.params", "11926"),
+        ("params", "11926"),
+        ("network", "Small"),
+        ("layers.conv1.output", "[28, 28, 6]"),
+    ],
 )
 def test_one_figure(path: str, figure: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert printed([*SPEC, "--only", path], capsys) == f"{figure}\n"
@@ -73,6 +78,8 @@ def test_one_figure(path: str, figure: str, capsys: pytest.CaptureFixture[str]) 
 def test_one_figure_that_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["analyze", *SPEC, "--only", "totals.parms"]) == 2
     assert 'did you mean "params"?' in capsys.readouterr().err
+    assert run(["analyze", *SPEC, "--only", "parms"]) == 2
+    assert 'nothing is called "parms" there; did you mean "params"?' in capsys.readouterr().err
 
 
 def test_one_figure_of_a_broken_spec_is_none(capsys: pytest.CaptureFixture[str]) -> None:
