@@ -13,26 +13,37 @@ if TYPE_CHECKING:
 
 
 @click.command("diff")
-@click.argument("before", metavar="A")
-@click.argument("after", metavar="B")
+@click.argument("specs", nargs=-1, metavar="A B")
+@click.option("-e", "inline", multiple=True, metavar="TEXT", help="A spec itself; may be given twice.")
 @click.option("--format", "form", type=click.Choice(("text", "json")), default="text", help="What to print.")
 @click.option("--all", "everything", is_flag=True, help="Show equal layers too.")
 @click.option(
     "--batch", type=click.IntRange(1, 1_000_000_000), default=1, metavar="N", help="Samples in a batch."
 )
 @click.option("--exit-code", is_flag=True, help="Leave with 1 when they differ.")
-def command(before: str, after: str, form: str, everything: bool, batch: int, exit_code: bool) -> int:
+def command(
+    specs: tuple[str, ...], inline: tuple[str, ...], form: str, everything: bool, batch: int, exit_code: bool
+) -> int:
     """Compare the networks of A and B: layers aligned by name and structure.
 
-    A and B are files or names of shipped examples; one of them may be - for standard input.
+    A and B are files or names of shipped examples; one of them may be - for standard input, and
+    either may be given with -e.
+
+    \b
+    Examples:
+      cnnspec diff resnet50 resnet50_paper
+      cnnspec diff -e "input 28x28x16; conv 32 3x3" -e "input 28x28x16; depthwise 3x3; conv 32 1x1"
     """
     from cnnspec.analysis.compare import compare
     from cnnspec.views import comparison as view
     from cnnspec.views.paint import Paper
 
-    if before == after == "-":
+    if len(specs) + len(inline) != 2:
+        raise click.UsageError("two specs are compared: two of A, B and -e TEXT")
+    if specs == ("-", "-"):
         raise click.UsageError("only one of A and B can be standard input")
-    found = compare(_analysis(before, batch), _analysis(after, batch))
+    named = [_analysis(spec, None, batch) for spec in specs]
+    found = compare(*named, *[_analysis(None, text, batch) for text in inline])
     console = stdout_console()
     if form == "json":
         console.print(view.to_json(found))
@@ -42,7 +53,7 @@ def command(before: str, after: str, form: str, everything: bool, batch: int, ex
     return 1 if exit_code and not found.is_same else 0
 
 
-def _analysis(spec: str, batch: int) -> Analysis:
+def _analysis(spec: str | None, text: str | None, batch: int) -> Analysis:
     from cnnspec.analysis.report import analyze
 
-    return analyze(load_network(spec, None), batch=batch)
+    return analyze(load_network(spec, text), batch=batch)

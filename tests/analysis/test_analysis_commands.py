@@ -112,6 +112,19 @@ def test_diff_of_two_files(capsys, file):
     assert "layers: 1 changed · params −128" in out
 
 
+def test_diff_of_specs_on_the_command_line(capsys):
+    joint, apart = (
+        "input 28x28x16; conv 32 3x3 bias=no",
+        "input 28x28x16; depthwise 3x3 bias=no; conv 32 1x1 bias=no",
+    )
+    code, out, _ = ran(capsys, "diff", "-e", joint, "-e", apart)
+    assert 0 == code
+    assert "4,608 → 656" in out
+    assert 0 == ran(capsys, "diff", "lenet", "-e", joint)[0]
+    assert 2 == ran(capsys, "diff", "lenet")[0]
+    assert 2 == ran(capsys, "diff", "lenet", "lenet", "-e", joint)[0]
+
+
 def test_diff_can_fail(capsys, file):
     one, two = file(CLEAN, "a.cnn"), file(WARNED, "b.cnn")
     assert 1 == ran(capsys, "diff", "--exit-code", one, two)[0]
