@@ -17,6 +17,7 @@ import cnnspec
 import cnnspec.cli
 from cnnspec.cli.console import stderr_console
 from cnnspec.diagnostics import SpecError, nearest
+from cnnspec.resources import example_names
 
 WRONG_USAGE, CRASHED, INTERRUPTED = 2, 70, 130
 
@@ -161,8 +162,8 @@ def _unknown_verb(verb: str) -> str:
     guess = nearest(verb, VERBS)
     if guess:
         return f'there is no command "{verb}"; did you mean "{guess}"?'
-    if verb.endswith(".cnn") or os.path.exists(verb):
-        return f'there is no command "{verb}"; to analyze that file: cnnspec analyze {verb}'
+    if verb.endswith(".cnn") or os.path.exists(verb) or verb in example_names():
+        return f'there is no command "{verb}"; did you mean: cnnspec analyze {verb}'
     return f'there is no command "{verb}"; all commands: cnnspec --help'
 
 

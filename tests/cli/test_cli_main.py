@@ -204,3 +204,8 @@ def test_analyzing_loads_nothing_heavy(tmp_path: Path) -> None:
     code, *modules = done.stderr.split()
     assert code == "0"
     assert set(modules) & {"numpy", "graphviz", "pygraphviz", "rich", "torch", "matplotlib", "PIL"} == set()
+
+
+def test_a_spec_in_place_of_a_command(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["lenet"]) == 2
+    assert "did you mean: cnnspec analyze lenet" in capsys.readouterr().err
