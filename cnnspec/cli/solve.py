@@ -47,12 +47,12 @@ def command(specs: Sequence[str], inline: Sequence[str], form: str, most: int, s
     except SpecError as error:
         fail(error.diagnostics)
     shown = answer.solutions[:most]
-    if form == "spec" and shown:
-        text = "\n".join(
-            _filled(problem, problem.spec.span, shown[0]).rstrip() for problem in answer.problems
-        )
+    if form == "json":
+        text = _json(answer, shown)
+    elif form == "spec" and shown:
+        text = "\n".join(_filled(problem, problem.spec.span, shown[0]) for problem in answer.problems)
     else:
-        text = _json(answer, shown) if form == "json" else _text(answer, shown)
+        text = _text(answer, shown)
     stdout_console().print(text)
     return 0 if answer.solutions else 1
 
