@@ -15,7 +15,6 @@ from cnnspec.diagnostics import SpecError
 from cnnspec.text import Source
 
 MOST_FILES: Final = 10_000
-_NO_END: Final = "\n\\ No newline at end of file\n"
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,6 @@ from cnnspec.views.pictures.measure import (
     lines_of,
     sizes,
 )
-from cnnspec.views.pictures.metrics import text_width
 from cnnspec.views.pictures.palette import LIGHT, Theme
 from cnnspec.views.pictures.plan import Card, Frame, Plan, Row
 from cnnspec.views.pictures.planning import EVERYTHING, Choices, plan_of
@@ -120,11 +119,6 @@ def _field(row: Row) -> str:
     top = "   ".join(text for text in (heading(row), row.shape) if text)
     below = "   ".join(text for text in (row.text, row.figure) if text)
     return "".join(f"{record(line)}\\l" for line in (top, below) if line)
-
-
-def title_width(frame: Frame) -> float:
-    """Pixels that a frame's heading needs."""
-    return text_width(frame.heading, FRAME_TITLE, True)
 
 
 def quoted(text: str) -> str:

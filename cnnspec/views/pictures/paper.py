@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from xml.sax.saxutils import escape, quoteattr
 
-from cnnspec.views.pictures.metrics import FONT, text_width
+from cnnspec.views.pictures.metrics import FONT
 from cnnspec.views.pictures.palette import Theme
 
 Point = tuple[float, float]
@@ -87,13 +87,6 @@ class Paper:
             + "\n".join(self._parts)
             + "\n</svg>\n"
         )
-
-
-def text_box(x: float, y: float, text: str, size: float, bold: bool, anchor: str) -> tuple[float, ...]:
-    """(left, top, right, bottom) that a line of text takes."""
-    width = text_width(text, size, bold)
-    left = x - {"start": 0.0, "middle": width / 2, "end": width}[anchor]
-    return left, y - size * 0.8, left + width, y + size * 0.22
 
 
 def _attributes(attributes: dict[str, float | str | None] | dict[str, str]) -> str:
