@@ -6,6 +6,7 @@ import numpy as np
 
 from cnnspec.backends.numpy.layout import Array, planes
 from cnnspec.backends.numpy.step import Step
+from cnnspec.layers import activation as layers
 
 
 class Relu(Step):
@@ -31,6 +32,40 @@ class Relu(Step):
 
     def backward(self) -> None:
         np.bitwise_and(self.dy, self.mask(), out=self.dy)
+
+
+class ClippedRelu(Step):
+    """min(max(x, 0), max); flat, without gradient, at both ends."""
+
+    monotone = True
+    overwrites = True
+    reads_input = False
+    reads_output = True
+
+    def build(self) -> None:
+        assert isinstance(self.node.layer, layers.Relu)
+        assert self.node.layer.max is not None
+        self.ceiling: float = self.node.layer.max
+        self.y = self.output_like(self.x)
+        self.source, self.target = planes(self.x), planes(self.y)
+        self.zeros = self.memory.zero_row(self.source.shape[-1])
+        self.limits = np.full_like(self.zeros, self.ceiling)
+
+    def forward(self, training: bool) -> None:
+        np.maximum(self.source, self.zeros, out=self.target)
+        np.minimum(self.target, self.limits, out=self.target)
+
+    def prepare(self, dy: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, ...]:
+        self.dy = dy
+        self.low, self.flat = self.scratch(dy.shape, bool), self.scratch(dy.shape, bool)
+        return (self.gradient_like(dy),)
+
+    def backward(self) -> None:
+        np.less_equal(self.y, 0, out=self.low)
+        np.greater_equal(self.y, self.ceiling, out=self.flat)
+        np.logical_or(self.low, self.flat, out=self.flat)
+        np.logical_not(self.flat, out=self.flat)
+        np.multiply(self.dy, self.flat, out=self.dy)
 
 
 class PositiveMask:

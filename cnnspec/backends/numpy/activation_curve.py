@@ -7,21 +7,24 @@ from math import pi, sqrt
 
 import numpy as np
 
-from cnnspec.backends.numpy.activation import Relu, logistic
+from cnnspec.backends.numpy.activation import ClippedRelu, Relu, logistic
 from cnnspec.backends.numpy.layout import Array, planes
 from cnnspec.backends.numpy.special import erf
 from cnnspec.backends.numpy.step import Step
 from cnnspec.layers import activation as layers
 from cnnspec.network.graph import Node
 
+CUBIC = 0.044715
+
 
 class Curve(Step):
-    """An activation that keeps its input; ``slope`` is its derivative."""
+    """An activation that keeps its input in training; ``slope`` is its derivative."""
+
+    overwrites = True
 
     def build(self) -> None:
-        self.y = self.memory.take(self.x.shape)
+        self.y = self.output_like(self.x)
         self.room = self.scratch(self.x.shape)
-        self.mask = self.scratch(self.x.shape, bool)
 
     def prepare(self, dy: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, ...]:
         self.dy = dy
@@ -36,26 +39,6 @@ class Curve(Step):
     def backward(self) -> None:
         self.differentiate()
         np.multiply(self.dy, self.slope, out=self.dy)
-
-
-class ClippedRelu(Curve):
-    """min(max(x, 0), max); flat, without gradient, at both ends."""
-
-    @property
-    def ceiling(self) -> float:
-        assert isinstance(self.node.layer, layers.Relu)
-        assert self.node.layer.max is not None
-        return self.node.layer.max
-
-    def forward(self, training: bool) -> None:
-        np.maximum(self.x, 0, out=self.y)
-        np.minimum(self.y, self.ceiling, out=self.y)
-
-    def differentiate(self) -> None:
-        np.greater_equal(self.x, self.ceiling, out=self.slope, casting="unsafe")
-        np.less_equal(self.x, 0, out=self.where)
-        np.logical_or(self.where, self.slope, out=self.where)
-        np.logical_not(self.where, out=self.slope, casting="unsafe")
 
 
 class Kinked(Curve):
@@ -134,16 +117,39 @@ class Gelu(Curve):
 class TanhGelu(Curve):
     """x·(1 + tanh(√(2/π)·(x + 0.044715·x³)))/2."""
 
-    def forward(self, training: bool) -> None:
-        np.multiply(0.5 * self.x, 1 + self._bent(), out=self.y)
+    def _bent(self, out: Array) -> None:
+        """tanh(√(2/π)·x·(1 + 0.044715·x²))."""
+        np.multiply(self.x, self.x, out=out)
+        np.multiply(out, CUBIC, out=out)
+        np.add(out, 1, out=out)
+        np.multiply(out, self.x, out=out)
+        np.multiply(out, sqrt(2 / pi), out=out)
+        np.tanh(out, out=out)
 
-    def _bent(self) -> Array:
-        return np.asarray(np.tanh(sqrt(2 / pi) * (self.x + 0.044715 * self.x**3)))
+    def forward(self, training: bool) -> None:
+        self._bent(self.room)
+        np.add(self.room, 1, out=self.room)
+        np.multiply(self.room, 0.5, out=self.room)
+        np.multiply(self.room, self.x, out=self.y)
 
     def differentiate(self) -> None:
-        bent = self._bent()
-        inner = sqrt(2 / pi) * (1 + 3 * 0.044715 * self.x * self.x)
-        np.copyto(self.slope, 0.5 * (1 + bent) + 0.5 * self.x * (1 - bent * bent) * inner)
+        """(1 + t)/2·(1 + (1 - t)·x·√(2/π)·(1 + 3·0.044715·x²)) with t the tangent."""
+        np.multiply(self.x, self.x, out=self.slope)
+        np.multiply(self.slope, 3 * CUBIC, out=self.slope)
+        np.add(self.slope, 1, out=self.slope)
+        np.multiply(self.slope, self.x, out=self.slope)
+        np.multiply(self.slope, sqrt(2 / pi), out=self.slope)
+        self._bent(self.other)
+        np.subtract(1, self.other, out=self.third)
+        np.multiply(self.slope, self.third, out=self.slope)
+        np.add(self.slope, 1, out=self.slope)
+        np.add(self.other, 1, out=self.other)
+        np.multiply(self.slope, self.other, out=self.slope)
+        np.multiply(self.slope, 0.5, out=self.slope)
+
+    def prepare(self, dy: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, ...]:
+        self.third = self.scratch(dy.shape)
+        return super().prepare(dy, wanted)
 
 
 def normal_share(x: Array) -> Array:
@@ -193,8 +199,8 @@ class Hardswish(Hardsigmoid):
     """x·min(max(x + 3, 0), 6)/6."""
 
     def forward(self, training: bool) -> None:
-        super().forward(training)
-        np.multiply(self.y, self.x, out=self.y)
+        self._share(self.room)
+        np.multiply(self.room, self.x, out=self.y)
 
     def differentiate(self) -> None:
         """The share itself, and x/6 where it moves."""

@@ -135,7 +135,8 @@ class Planner:
 
     def forward(self) -> list[Step]:
         """The steps in order. A value's memory is released after its last reader."""
-        self.arrays[0] = self.memory.own(inner_shape(self.network.input, self.batch))
+        room = self.memory.own if self.training else self.memory.take
+        self.arrays[0] = room(inner_shape(self.network.input, self.batch))
         left = Counter(value for operation in self.lowered.operations for value in set(operation.inputs))
         steps = []
         for operation in self.lowered.operations:
@@ -161,13 +162,12 @@ class Planner:
             self.training, self.memory, self.random,
             {short: self.weights[name] for short, name in names.items()},
             {short: self.gradients[name] for short, name in names.items() if name in self.gradients},
-            overwrite=self._may_overwrite(operation), steps=self.steps,
-            referred=node.index in self.referred,
+            overwrite=tuple(self._may_overwrite(operation, value) for value in operation.inputs),
+            steps=self.steps, referred=node.index in self.referred,
         )  # fmt: skip
 
-    def _may_overwrite(self, operation: Operation) -> bool:
-        """Whether the output may take the first input's place: nobody else reads that, now or later."""
-        value = operation.inputs[0]
+    def _may_overwrite(self, operation: Operation, value: int) -> bool:
+        """Whether the output may take an input's place: nobody else reads that, now or later."""
         return (
             operation.kernel.overwrites
             and value != 0
@@ -181,7 +181,7 @@ class Planner:
 
     def _dead(self, value: int) -> bool:
         """Whether a value may be forgotten after the forward pass has read it."""
-        if value == 0 or value in self.kept:
+        if value in self.kept or (value == 0 and self.training):
             return False
         return not self.training or not (
             self.maker[value].kernel.reads_output

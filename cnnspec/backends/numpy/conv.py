@@ -43,7 +43,6 @@ class ConvStep(Step):
         self.y = self.memory.take(inner_shape(self.node.output, self.site.batch))
         self.multiplies = int(self.layer.multiplies(self.node.input_shapes)) * self.site.batch
         self.arrange()
-        self.refresh()
 
     def _spread_out(self, table: tuple[tuple[int, ...], ...]) -> None:
         """A table of connections is a full kernel with zeros where nothing is connected."""
@@ -78,7 +77,7 @@ class ConvStep(Step):
 
     def keep(self, shape: tuple[int, ...]) -> Array:
         """Patches: kept for the weight gradient in training, for the moment otherwise."""
-        return self.memory.own(shape)
+        return self.memory.own(shape) if self.site.training else self.scratch(shape)
 
 
 class Bias(Step):

@@ -22,6 +22,9 @@ class PatchConv(ConvStep):
     def arrange(self) -> None:
         groups, channels, batch = self.layer.groups, self.node.input_shapes[0][-1], self.site.batch
         self.outer = tuple(span.output for span in self.spans[:-1])
+        self.padded = any(
+            span.range(tap) != (0, span.output) for span in self.spans for tap in range(span.kernel)
+        )
         self.kernel_shape = tuple(span.kernel for span in self.spans)
         self.image = grouped(self.x, groups)
         each, filters = channels // groups, self.layer.filters // groups
@@ -42,6 +45,8 @@ class PatchConv(ConvStep):
         return self.packed.reshape(*self.packed.shape[:2], -1)
 
     def forward(self, training: bool) -> None:
+        if self.padded and not self.site.training:
+            self.patches.fill(0)
         for patch, pixels in joined(self.patches, self.image, self.spans):
             np.copyto(patch, pixels)
         self.multiply(self.flat_weights)

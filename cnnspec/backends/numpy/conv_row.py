@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from math import prod
+
 import numpy as np
 
 from cnnspec.backends.numpy.conv import ConvStep
@@ -12,6 +15,22 @@ from cnnspec.backends.numpy.window import Span, at_inputs, at_outputs, taps
 
 WIDE = 16
 """From so many filters on, the weight gradient gains by a transposed copy of the output's gradient."""
+
+
+SLAB_BYTES = 1 << 21
+"""Patches of one slab when predicting: rows of them are read several times from the cache."""
+
+
+@dataclass
+class Slab:
+    """Some rows of the output: copies that fill the patches they read, and the product."""
+
+    filled: list[tuple[Array, Array]]
+    """Pairs of a part of the patches and the pixels it holds: the map once a tap column, shifted."""
+    blank: list[Array]
+    """Parts that read padding; in training they stay zero."""
+    matrix: Array
+    multiply: BlockedProduct
 
 
 class RowConv(ConvStep):
@@ -32,30 +51,64 @@ class RowConv(ConvStep):
             unfolded = self.image.reshape(self.rows.size, channels, width * batch)
             if self.site.training:
                 self.memory.hold(self.x)
-        else:
-            self.patches = self.keep((self.rows.padded, channels, taps_across, width, batch))
-            unfolded = self.patches.reshape(self.rows.padded, channels * taps_across, width * batch)
-        self.matrix = overlapping(unfolded, self.rows.output, self.rows.stride, self.rows.kernel)
         self.product = self.y.reshape(self.rows.output, filters, width * batch)
-        self.multiply = BlockedProduct(self.matrix, self.product)
+        self.slabs: list[Slab] = []
+        if self.through:
+            self.matrix = self._windows(unfolded, self.rows.output)
+            self.multiply = BlockedProduct(self.matrix, self.product)
+        elif self.site.training:
+            self.patches = self.memory.own((self.rows.padded, channels, taps_across, width, batch))
+            self.slabs = [self._slab(slice(0, self.rows.output), self.patches, blank=False)]
+            self.matrix = self.slabs[0].matrix
+        else:
+            self._in_slabs((channels, taps_across, width, batch))
+
+    def _windows(self, unfolded: Array, count: int) -> Array:
+        """What each of ``count`` rows of the output reads, as a matrix; a view."""
+        return overlapping(unfolded, count, self.rows.stride, self.rows.kernel)
+
+    def _in_slabs(self, row: tuple[int, ...]) -> None:
+        """Slabs of output rows whose patches, of shape (row of patches, *row), stay in the cache."""
+        rows, row_bytes = self.rows, prod(row) * self.memory.dtype.itemsize
+        height = (SLAB_BYTES // max(1, row_bytes) - rows.kernel) // rows.stride + 1
+        height = max(1, min(rows.output, height))
+        store = self.scratch(((height - 1) * rows.stride + rows.kernel, *row))
+        for start in range(0, rows.output, height):
+            part = slice(start, min(start + height, rows.output))
+            self.slabs.append(self._slab(part, store, blank=True))
+
+    def _slab(self, part: slice, store: Array, blank: bool) -> Slab:
+        """The copies and the product that make the output rows of ``part``."""
+        rows, columns = self.rows, self.columns
+        count, top = part.stop - part.start, part.start * rows.stride - rows.before
+        patches = store[: (count - 1) * rows.stride + rows.kernel]
+        first, past = max(0, -top), max(0, min(len(patches), rows.size - top))
+        filled, empty = [], [patches[:first], patches[past:]]
+        for tap in range(columns.kernel):
+            reach, block = columns.outputs(tap), patches[first:past, :, tap]
+            pixels = self.image[top + first : top + past, :, columns.inputs(tap)]
+            filled.append((block[:, :, reach], pixels))
+            empty += [block[:, :, : reach.start], block[:, :, reach.stop :]]
+        unfolded = patches.reshape(len(patches), -1, prod(patches.shape[-2:]))
+        matrix = self._windows(unfolded, count)
+        return Slab(
+            filled, [each for each in empty if blank and each.size], matrix,
+            BlockedProduct(matrix, self.product[part]),
+        )  # fmt: skip
 
     def pack(self) -> None:
         np.copyto(self.packed, self.kernel.transpose(0, 2, 1, 3))
 
     def forward(self, training: bool) -> None:
-        if not self.through:
-            self._unfold()
-        self.multiply(self.packed.reshape(self.layer.filters, -1))
-
-    def _unfold(self) -> None:
-        """Copy the map once a tap column, shifted; padding rows and columns stay zero."""
-        top = self.rows.before
-        rows = min(self.rows.size, self.rows.padded - top)
-        for tap in range(self.columns.kernel):
-            np.copyto(
-                self.patches[top : top + rows, :, tap, self.columns.outputs(tap)],
-                self.image[:rows, :, self.columns.inputs(tap)],
-            )
+        weights = self.packed.reshape(self.layer.filters, -1)
+        if self.through:
+            self.multiply(weights)
+        for slab in self.slabs:
+            for blank in slab.blank:
+                blank.fill(0)
+            for patch, pixels in slab.filled:
+                np.copyto(patch, pixels)
+            slab.multiply(weights)
 
     def prepare(self, dy: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, ...]:
         self.dy = dy.reshape(self.product.shape)

@@ -1,14 +1,17 @@
 """Arrays of a program, planned while it is compiled.
 
-A block is handed out again as soon as nobody holds it, so buffers follow the
-liveness of the graph and stay warm in the cache. Compilation happens in the
-order of execution; a program never allocates while it runs.
+Compilation happens in the order of execution, and twice: the first time only to
+learn how long each array is needed (``Memory.stays``), the second with a place
+for each in one arena (``place``), where arrays overlap that are never needed
+together. A program never allocates while it runs.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from math import prod
+from math import inf, prod
+from typing import Final
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -20,64 +23,144 @@ ALIGNMENT = 64
 
 
 @dataclass(eq=False)
-class Block:
-    """A stretch of memory and how many hold it."""
+class Stay:
+    """One array's stay in memory: its bytes, when it is taken and given back, and how many hold it."""
 
-    storage: Array
-    holders: int = 0
+    size: int
+    start: int
+    scratch: bool
+    end: float = inf
+    holders: int = 1
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where each array lies in the arena."""
+
+    offsets: tuple[int, ...]
+    map_bytes: int
+    """What the maps alone take."""
+    total_bytes: int
+    """With the scratch, which fills gaps between the maps first."""
+
+
+ORDERS: Final[tuple[Callable[[Stay], float], ...]] = (
+    lambda stay: -stay.size,
+    lambda stay: -stay.size * (stay.end - stay.start),
+    lambda stay: stay.start,
+)
+"""Who chooses a place first: no order is best for every graph, so all are tried."""
+
+
+def place(stays: Sequence[Stay]) -> Places:
+    """A place for each array, as low as it can lie, maps before scratch, in the order that needs least."""
+    found = (_placed(stays, order) for order in ORDERS)
+    return min(found, key=lambda places: (places.map_bytes, places.total_bytes))
+
+
+def _placed(stays: Sequence[Stay], key: Callable[[Stay], float]) -> Places:
+    order = sorted(range(len(stays)), key=lambda n: (stays[n].scratch, key(stays[n])))
+    spans = np.array([(stay.start, stay.end) for stay in stays]).reshape(-1, 2)[order]
+    lows, highs = np.zeros(len(stays), np.int64), np.zeros(len(stays), np.int64)
+    for rank, (n, (start, end)) in enumerate(zip(order, spans, strict=True)):
+        together = np.flatnonzero((spans[:rank, 0] < end) & (spans[:rank, 1] > start))
+        lows[rank] = _lowest(lows[together], highs[together], stays[n].size)
+        highs[rank] = lows[rank] + stays[n].size
+    maps = sum(not stay.scratch for stay in stays)
+    offsets = dict(zip(order, lows.tolist(), strict=True))
+    return Places(
+        tuple(offsets[n] for n in range(len(stays))),
+        int(highs[:maps].max(initial=0)),
+        int(highs.max(initial=0)),
+    )
+
+
+def _lowest(lows: Array, highs: Array, size: int) -> int:
+    """The lowest offset at which ``size`` bytes fit between these."""
+    if not len(lows):
+        return 0
+    order = np.argsort(lows)
+    ends = np.maximum.accumulate(highs[order])
+    gaps = lows[order][1:] - ends[:-1]
+    if lows[order[0]] >= size:
+        return 0
+    fitting = np.flatnonzero(gaps >= size)
+    return int(ends[fitting[0]] if len(fitting) else ends[-1])
 
 
 class Memory:
-    """Hands out arrays and takes them back."""
+    """Hands out arrays and takes them back; without places each has memory of its own."""
 
-    def __init__(self, dtype: DTypeLike) -> None:
-        self.dtype = np.dtype(dtype)
-        self.blocks: dict[int, Block] = {}
-        self.free: list[Block] = []
+    def __init__(self, dtype: DTypeLike, places: Places | None = None) -> None:
+        self.dtype, self.places = np.dtype(dtype), places
+        self.stays: list[Stay] = []
+        self.owned_bytes = 0
         self.zeros: dict[Shape, Array] = {}
+        self._clock = 0
+        self._stay_of: dict[int, Stay] = {}
+        self._roots: list[Array] = []
+        self._arena = _aligned(places.total_bytes if places else 0)
+
+    @property
+    def map_bytes(self) -> int:
+        """What the maps need: inputs, outputs and gradients of the layers, at their peak."""
+        return self.places.map_bytes if self.places else 0
+
+    @property
+    def scratch_bytes(self) -> int:
+        """What the kernels need beside the maps: patches, packed weights, room for partial results."""
+        return self.nbytes - self.map_bytes
 
     @property
     def nbytes(self) -> int:
-        """Bytes of all blocks: what the program needs at its peak."""
-        return sum(block.storage.nbytes for block in self.blocks.values())
+        """Bytes of everything: what the program needs at its peak, the weights apart."""
+        return (self.places.total_bytes if self.places else 0) + self.owned_bytes
 
-    def take(self, shape: Shape, dtype: DTypeLike | None = None) -> Array:
+    def take(self, shape: Shape, dtype: DTypeLike | None = None, *, scratch: bool = False) -> Array:
         """An array with any content, held once."""
         kind = np.dtype(dtype or self.dtype)
-        size = max(1, prod(shape)) * kind.itemsize
-        block = self._reuse(size) or self._allocate(size)
-        block.holders = 1
-        return block.storage[:size].view(kind)[: prod(shape)].reshape(shape)
+        size = -(-max(1, prod(shape)) * kind.itemsize // ALIGNMENT) * ALIGNMENT
+        root = self._room(size)
+        stay = Stay(size, self._tick(), scratch)
+        self.stays.append(stay)
+        self._roots.append(root)
+        self._stay_of[id(root)] = stay
+        return root.view(kind)[: prod(shape)].reshape(shape)
+
+    def _room(self, size: int) -> Array:
+        """The bytes of the next array: a root over a memoryview, so that views of it lead back to it."""
+        if self.places is None:
+            return np.frombuffer(_aligned(size).data, np.uint8)
+        start = self.places.offsets[len(self.stays)]
+        return np.frombuffer(self._arena.data[start : start + size], np.uint8)
 
     def own(self, shape: Shape) -> Array:
-        """An array of zeros that is shared with nobody, ever: what must last from one pass to the next."""
-        block = self._allocate(max(1, prod(shape)) * self.dtype.itemsize)
-        block.holders = 1
-        array = block.storage.view(self.dtype)[: prod(shape)].reshape(shape)
-        array.fill(0)
-        return array
+        """An array of zeros outside of the arena: what must last from one pass to the next."""
+        size = max(1, prod(shape)) * self.dtype.itemsize
+        self.owned_bytes += size
+        return _aligned(size).view(self.dtype)[: prod(shape)].reshape(shape)
 
     def hold(self, array: Array) -> None:
-        """One more holder of the block behind an array; foreign memory needs none."""
-        if block := self._block(array):
-            block.holders += 1
+        """One more holder of the memory behind an array; foreign memory needs none."""
+        if stay := self._stay(array):
+            stay.holders += 1
 
     def release(self, array: Array) -> None:
-        """One holder less; without any, the block is free to be taken."""
-        if block := self._block(array):
-            block.holders -= 1
-            if block.holders == 0:
-                self.free.append(block)
+        """One holder less; without any, the memory is free to be taken."""
+        if stay := self._stay(array):
+            stay.holders -= 1
+            if stay.holders == 0:
+                stay.end = self._tick()
 
     def holders(self, array: Array) -> int:
-        """How many hold the block behind an array."""
-        block = self._block(array)
-        return block.holders if block else 0
+        """How many hold the memory behind an array."""
+        stay = self._stay(array)
+        return stay.holders if stay else 0
 
     def shared(self, a: Array, b: Array) -> bool:
-        """Whether two arrays lie in one block."""
-        block = self._block(a)
-        return a is b or (block is not None and block is self._block(b))
+        """Whether two arrays lie in the same memory."""
+        stay = self._stay(a)
+        return a is b or (stay is not None and stay is self._stay(b))
 
     def zero_row(self, size: int) -> Array:
         """A constant row of zeros: the second operand of ``maximum``, far faster than a scalar."""
@@ -85,23 +168,24 @@ class Memory:
             self.zeros[size,] = np.zeros(size, self.dtype)
         return self.zeros[size,]
 
-    def _block(self, array: Array) -> Block | None:
-        base = array
-        while base.base is not None:
-            base = base.base
-        return self.blocks.get(id(base))
+    def _tick(self) -> int:
+        self._clock += 1
+        return self._clock
 
-    def _reuse(self, size: int) -> Block | None:
-        fitting = [block for block in self.free if block.storage.nbytes >= size]
-        if not fitting:
-            return None
-        block = min(fitting, key=lambda block: block.storage.nbytes)
-        self.free.remove(block)
-        return block
+    def _stay(self, array: Array) -> Stay | None:
+        return next((self._stay_of[id(base)] for base in _bases(array) if id(base) in self._stay_of), None)
 
-    def _allocate(self, size: int) -> Block:
-        raw = np.empty(size + ALIGNMENT, np.uint8)
-        start = -raw.ctypes.data % ALIGNMENT
-        block = Block(raw[start : start + size])
-        self.blocks[id(raw)] = block
-        return block
+
+def _bases(array: object) -> Iterator[object]:
+    """An array and whatever it is a view of, in turn."""
+    base: object = array
+    while base is not None:
+        yield base
+        base = getattr(base, "base", None)
+
+
+def _aligned(size: int) -> Array:
+    """Zeros that begin at a multiple of the alignment; pages are the system's until they are written."""
+    raw = np.zeros(size + ALIGNMENT, np.uint8)
+    start = -raw.ctypes.data % ALIGNMENT
+    return raw[start : start + size]

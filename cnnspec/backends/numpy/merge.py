@@ -24,10 +24,11 @@ def repeated_axes(shape: Shape, output: Shape) -> tuple[int, ...]:
 class Add(Step):
     """Sum of all inputs; backwards each gets the gradient, summed where it was repeated."""
 
+    overwrites = True
     reads_input = False
 
     def build(self) -> None:
-        self.y = self.memory.take(inner_shape(self.node.output, self.site.batch))
+        self.y = self.output_like_either(inner_shape(self.node.output, self.site.batch))
         self.terms = [meeting(x, self.y.ndim) for x in self.inputs]
 
     def forward(self, training: bool) -> None:
@@ -60,8 +61,10 @@ class Add(Step):
 class Multiply(Step):
     """Product of all inputs; backwards each gets the gradient times the others."""
 
+    overwrites = True
+
     def build(self) -> None:
-        self.y = self.memory.take(inner_shape(self.node.output, self.site.batch))
+        self.y = self.output_like_either(inner_shape(self.node.output, self.site.batch))
         self.factors = [meeting(x, self.y.ndim) for x in self.inputs]
 
     def forward(self, training: bool) -> None:

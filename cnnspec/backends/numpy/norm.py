@@ -18,6 +18,7 @@ class BatchNorm(Step):
     are kept for the backward pass in place of the input.
     """
 
+    overwrites = True
     reads_input = False
 
     def build(self) -> None:
@@ -30,7 +31,7 @@ class BatchNorm(Step):
         self.source, self.target = planes(self.x), planes(self.y)
         rows, channels, run = self.source.shape
         self.count = rows * run
-        self.mean, self.var, self.factor, self.term = self.memory.take((4, channels))
+        self.mean, self.var, self.factor, self.term = self.passing((4, channels))
         self.ones = np.ones(run, self.memory.dtype)
         if self.site.training:
             self.normal = self.memory.take(self.source.shape)

@@ -18,6 +18,7 @@ class SampleNorm(Step):
     that one part spans. Scale and shift meet that view.
     """
 
+    overwrites = True
     reads_input = False
 
     def build(self) -> None:
@@ -25,11 +26,11 @@ class SampleNorm(Step):
         assert isinstance(layer, LayerNorm | GroupNorm)
         self.epsilon = layer.epsilon
         self.view, self.axes, self.affine = self._arrangement(layer)
-        self.y = self.memory.take(self.x.shape)
+        self.y = self.output_like(self.x)
         self.count = prod(self.view[axis] for axis in self.axes)
         one = tuple(1 if axis in self.axes else size for axis, size in enumerate(self.view))
-        self.mean, self.factor = self.memory.take(one), self.memory.take(one)
-        self.normal = self.memory.take(self.view)
+        self.mean, self.factor = self.passing(one), self.passing(one)
+        self.normal = self.passing(self.view)
         self.squares = self.scratch(self.view)
         weights = self.site.weights
         self.scale = self._placed(weights["weight"]) if "weight" in weights else None
@@ -120,7 +121,7 @@ class LocalResponse(Step):
         self.layer = self.node.layer
         self.before, self.after = self.layer.size // 2, (self.layer.size - 1) // 2
         self.y = self.memory.take(self.x.shape)
-        self.divisor = self.memory.take(planes(self.x).shape)
+        self.divisor = self.passing(planes(self.x).shape)
         self.room = self.scratch(self.divisor.shape)
 
     def forward(self, training: bool) -> None:

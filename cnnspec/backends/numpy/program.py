@@ -12,7 +12,7 @@ from cnnspec.backends.numpy.compile import Lowered, Planner, late_tails, lower, 
 from cnnspec.backends.numpy.kernels import steps_of
 from cnnspec.backends.numpy.layout import Array, inner_view, outer_view
 from cnnspec.backends.numpy.losses import Loss
-from cnnspec.backends.numpy.memory import Memory
+from cnnspec.backends.numpy.memory import Memory, Places, place
 from cnnspec.backends.numpy.step import Step
 from cnnspec.layers.activation import Softmax
 from cnnspec.network.graph import Output
@@ -48,12 +48,20 @@ class Program:
     ) -> None:  # fmt: skip
         self.model, self.batch, self.training = model, batch, training
         self.flat, self.flat_gradient = model.flat, model.flat_gradient
-        self.memory = Memory(model.dtype)
         self.fused = training and loss is not None and getattr(loss, "on_logits", False)
         network = model.network
         self.kept_nodes = {name: network[name].index for name in keep}
         self.output_nodes = {output.name: self._end(output) for output in network.outputs}
         lowered = self._lower()
+        self._arrange(lowered, None, loss, input_gradient)
+        self._arrange(lowered, place(self.memory.stays), loss, input_gradient)
+        self.refresh()
+
+    def _arrange(
+        self, lowered: Lowered, places: Places | None, loss: MakeLoss | None, input_gradient: bool
+    ) -> None:
+        """Build all steps: without places as a draft that tells how long each array is needed."""
+        self.memory = Memory(self.model.dtype, places)
         planner = self._planner(lowered)
         planner.trained[0] = input_gradient
         self.steps: list[Step] = planner.forward()
@@ -63,7 +71,7 @@ class Program:
             name: planner.arrays[lowered.value_of[index]]
             for name, index in (self.output_nodes | self.kept_nodes).items()
         }
-        self.losses = self._losses(loss) if training and loss else []
+        self.losses = self._losses(loss) if self.training and loss else []
         self.backward_calls = planner.backward(self.steps, self._seeds(lowered)) if self.losses else []
         self._input_gradient = planner.found.get(0)
 

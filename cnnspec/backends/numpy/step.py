@@ -26,8 +26,8 @@ from cnnspec.network.graph import Node
 class Site:
     """Where a step stands: its layer, its inputs, its weights, its memory.
 
-    ``gradients`` lacks the weights that are not trained. ``overwrite`` says
-    that nobody needs the first input afterwards, so the output may replace it.
+    ``gradients`` lacks the weights that are not trained. ``overwrite`` says of
+    each input whether nobody needs it afterwards, so that the output may replace it.
     """
 
     node: Node
@@ -38,7 +38,7 @@ class Site:
     random: Generator
     weights: Mapping[str, Array] = field(default_factory=dict)
     gradients: Mapping[str, Array] = field(default_factory=dict)
-    overwrite: bool = False
+    overwrite: tuple[bool, ...] = ()
     steps: Mapping[int, Step] = field(default_factory=dict)
     """The last step of each earlier node, for a layer that refers to another."""
     referred: bool = False
@@ -102,14 +102,26 @@ class Step(ABC):
 
     def output_like(self, x: Array) -> Array:
         """An output of the input's shape: the input's own place where that is allowed."""
-        if self.site.overwrite:
+        if self.site.overwrite[0]:
             self.memory.hold(x)
             return x
         return self.memory.take(x.shape)
 
+    def output_like_either(self, shape: Shape) -> Array:
+        """An output in the place of one of the first two inputs, where one may be written over."""
+        for x, free in zip(self.inputs[:2], self.site.overwrite, strict=False):
+            if free and x.shape == shape:
+                self.memory.hold(x)
+                return x
+        return self.memory.take(shape)
+
+    def passing(self, shape: Shape) -> Array:
+        """What the backward pass reads: kept in training, scratch otherwise."""
+        return self.memory.take(shape) if self.site.training else self.scratch(shape)
+
     def scratch(self, shape: Shape, dtype: DTypeLike | None = None) -> Array:
         """An array for the duration of one call; other steps use the same memory."""
-        array = self.memory.take(shape, dtype)
+        array = self.memory.take(shape, dtype, scratch=True)
         self.scratch_arrays.append(array)
         return array
 
