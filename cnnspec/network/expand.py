@@ -168,8 +168,10 @@ def _repeat(work: Work, statement: tree.Repeat, context: Context) -> None:
     title, repeat = f"repeat {turns}", work.groups + 1
     for turn in range(turns):
         work.step(statement.span)
-        group = work.new_group(title, turn, turns, repeat)
+        before, group = work.current, work.new_group(title, turn, turns, repeat)
         run(work, statement.body, context.inner((*context.groups, group), repeating=True))
+        if before is None and work.current is None:
+            return
 
 
 def _turns(work: Work, statement: tree.Repeat, context: Context) -> int | None:

@@ -100,3 +100,8 @@ def test_sizes_may_not_explode() -> None:
 @pytest.mark.parametrize("text", ["10M * 10M * 100M", "0 - 10M * 10M * 100M", "0.5 * 10M * 10M * 100M"])
 def test_numbers_may_not_explode(text: str) -> None:
     assert ["number-too-large"] == codes(f"input 4\nlet n = {text}")
+
+
+def test_turns_that_can_tell_nothing_new_are_left_out() -> None:
+    text = "block f n { repeat n { repeat n { relu } } }\ninput 4\nmaxpool 2x2\nf 400"
+    assert ["needs-a-map"] == codes(text)
