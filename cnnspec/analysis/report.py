@@ -190,6 +190,11 @@ class Analysis:
         """The table, for notebooks."""
         return str(import_module("cnnspec.views.html").render(self))
 
+    def _repr_svg_(self) -> str | None:
+        """The network's picture; None where nothing can lay it out."""
+        drawn: str | None = import_module("cnnspec.views.html_faces").graph(self.network)
+        return drawn
+
     def __repr__(self) -> str:
         totals = self.totals
         return (

@@ -86,6 +86,10 @@ def _learned(folder: Path, data_name: str | None, data_dir: Path | None) -> Lear
     data = _tried(notes, lambda: runs.data_of(model, about, data_name, data_dir))
     if data is None:
         return Learned(curve, filters, notes=notes)
+    if data.name != about.get("set", data.name):
+        notes.append(
+            f"It was trained on {about['set']}, which is not here: {data.name} take its place below."
+        )
     result = loop.evaluate(model, data)
     return Learned(
         curve, filters, inspection.confusion(result),

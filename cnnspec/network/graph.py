@@ -122,8 +122,13 @@ class Network:
         return f"<Network{name}: {show(self.input)} -> {len(self.layers)} layers -> {show(self.output)}>"
 
     def _repr_html_(self) -> str:
-        """The table, for notebooks."""
-        return str(import_module("cnnspec.views.html").render(self))
+        """The picture, for notebooks; the table where nothing can lay it out."""
+        return str(import_module("cnnspec.views.html_faces").network(self))
+
+    def _repr_svg_(self) -> str | None:
+        """The picture as SVG; None where nothing can lay it out."""
+        drawn: str | None = import_module("cnnspec.views.html_faces").graph(self)
+        return drawn
 
     def build(self, seed: int = 0, backend: str = "numpy", **options: Any) -> Any:
         """A model with weights that runs and trains, on a backend found by its name."""

@@ -51,6 +51,20 @@ class History:
     def accuracy(self) -> list[float]:
         return [row.accuracy for row in self.rows]
 
+    def _repr_html_(self) -> str:
+        """The curves and the epochs, for notebooks."""
+        from cnnspec.training.inspection import curve_of
+        from cnnspec.views.html_faces import history
+
+        return history(curve_of(self.rows, "training"), self.ending)
+
+    def _repr_svg_(self) -> str | None:
+        """The curves; None before the first epoch is over."""
+        from cnnspec.training.inspection import curve_of
+        from cnnspec.views.html_faces import curves
+
+        return curves(curve_of(self.rows, "training"))
+
     def __repr__(self) -> str:
         last = f", loss {self.rows[-1].loss:.4f}, accuracy {self.rows[-1].accuracy:.4f}" if self.rows else ""
         return f"<History: {len(self.rows)} epochs, {self.ending}{last}>"

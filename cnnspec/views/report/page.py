@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Final
 import cnnspec
 from cnnspec.diagnostics import Diagnostic, Misfit, Severity
 from cnnspec.views import html
+from cnnspec.views.html_faces import handy
 from cnnspec.views.pictures.engines import NoEngine
-from cnnspec.views.pictures.planning import EVERYTHING, handier, plan_of
 from cnnspec.views.report import sections
 from cnnspec.views.report.explained import explanations
 from cnnspec.views.report.style import sheet
@@ -21,11 +21,8 @@ from cnnspec.views.svg import Look, picture
 if TYPE_CHECKING:
     from cnnspec.analysis.report import Analysis
     from cnnspec.network.graph import Network
-    from cnnspec.views.pictures.planning import Choices
     from cnnspec.views.report.learned import Learned
 
-MOST_CARDS: Final = 60
-"""Cards of the graph; blocks are drawn as one card each where there would be more."""
 MOST_EXPLAINED: Final = 500
 """Layers whose workings are written out."""
 
@@ -111,16 +108,9 @@ def _footer(subject: Subject) -> str:
 
 def _pictures(subject: Subject, colors: Colors) -> str:
     network = subject.analysis.network if subject.analysis else None
-    graph = _drawn(subject, network, Look(choices=_choices(network)), colors)
+    graph = _drawn(subject, network, Look(choices=handy(network)), colors)
     volumes = _drawn(subject, network, Look("volumes"), colors) if network else ""
     return graph + volumes
-
-
-def _choices(network: Network | None) -> Choices:
-    """Everything, or where that is too much for a page, blocks as one card each."""
-    if network is None or len(plan_of(network, EVERYTHING).cards) <= MOST_CARDS:
-        return EVERYTHING
-    return handier(network, EVERYTHING, MOST_CARDS) or EVERYTHING
 
 
 def _drawn(subject: Subject, network: Network | None, look: Look, colors: Colors) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from html import escape
+from math import prod
 from typing import TYPE_CHECKING, Final
 
 from cnnspec.diagnostics import Diagnostic, Severity
@@ -49,8 +50,10 @@ def figures(analysis: Analysis) -> str:
 
 
 def _field(analysis: Analysis) -> str:
-    """The largest window that a map of the network sees."""
-    fields = [row.receptive_field.size for row in analysis.rows if row.receptive_field]
+    """What the last map of more than one place sees."""
+    fields = [
+        row.receptive_field.size for row in analysis.rows if row.receptive_field and prod(row.output[:-1]) > 1
+    ]
     return shape(fields[-1]) if fields else ""
 
 
@@ -112,9 +115,11 @@ def shares(analysis: Analysis) -> str:
 
 
 def _share_line(name: str, family: Family, values: Sequence[int], most: Sequence[int], kind: str = "") -> str:
+    none = ' class="none"'
     texts = (f"{values[0]:,}", f"{values[1]:,}", in_bytes(values[2]))
     cells = "".join(
-        f'<td><span class="bar"><i style="--part:{100 * value / full:.2f}%"></i>{text}</span></td>'
+        f'<td><span class="bar"><i{"" if value else none} style="--part:{100 * value / full:.2f}%"></i>'
+        f"{text}</span></td>"
         for value, full, text in zip(values, most, texts, strict=True)
     )
     return f'<tr class="{kind}" style="--tone:{tone(family)}"><td>{escape(name)}</td>{cells}</tr>'

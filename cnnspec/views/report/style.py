@@ -22,6 +22,7 @@ h3 { font-size: .95rem; margin: 1.4rem 0 .4rem }
 p { margin: .4rem 0 }
 .faint, .note { color: var(--faint) }
 .note { font-size: .87rem }
+.working math + .note, .working span + .note { margin-left: .3em }
 code, pre { font-family: ui-monospace, "SF Mono", Menlo, "Liberation Mono", monospace; font-size: .87em }
 pre { background: var(--card); border: 1px solid var(--frame); border-radius: 8px; padding: .8rem 1rem; margin: 0 }
 pre, .scroll { overflow-x: auto }
@@ -46,6 +47,7 @@ a:hover { text-decoration: underline }
 .share .rest td { color: var(--faint) }
 .bar { display: grid; grid-template-columns: 1fr 5.2em; gap: .5em; align-items: center; text-align: right }
 .bar i { display: block; height: .72em; border-radius: 2px; background: var(--tone); width: var(--part); min-width: 1px }
+.bar .none { visibility: hidden }
 .stack { display: flex; height: 1.5rem; border-radius: 5px; overflow: hidden; gap: 1px; margin: .5rem 0 }
 .stack i { background: var(--tone); flex: var(--part) 1 0; min-width: 0 }
 .keys { display: flex; flex-wrap: wrap; gap: .15rem 1.3rem; list-style: none; padding: 0; margin: .4rem 0; font-size: .87rem }
@@ -84,7 +86,7 @@ footer { margin-top: 3rem; padding-top: .8rem; border-top: 1px solid var(--frame
   h2 { margin-top: 2.2rem }
   .figures { grid-template-columns: repeat(2, 1fr) }
   .figures dd { font-size: 1.05rem }
-  .picture svg { max-width: none; min-width: 100%; width: max(100%, 34rem) }
+  .picture svg { max-width: max(100%, 34rem) }
   .share th:nth-child(3), .share td:nth-child(3) { display: none }
   .share td:not(:first-child) { width: 32% }
   .bar { grid-template-columns: 1fr; gap: .1em; text-align: left }
@@ -99,7 +101,8 @@ footer { margin-top: 3rem; padding-top: .8rem; border-top: 1px solid var(--frame
   h2 { break-after: avoid; margin-top: 1.6rem }
   .picture, pre, .charts, .stack, .message, .figures { break-inside: avoid }
   .picture { border: 0; overflow: visible }
-  .picture svg { max-width: 100%; max-height: 22cm }
+  .picture svg { max-width: 100%; max-height: 16.5cm; width: auto }
+  tr, figure { break-inside: avoid }
   .scroll { overflow: visible }
   summary { break-after: avoid }
   details::details-content { content-visibility: visible; block-size: auto; display: block }
