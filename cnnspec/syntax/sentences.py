@@ -84,6 +84,15 @@ def input_size(scene: Scene) -> Diagnostic | None:
     return spaced_size(span, size)
 
 
+def bare_size(scene: Scene) -> Diagnostic | None:
+    """A size at the beginning of a sentence, in a text that has no ``input``."""
+    if scene.said or not re.fullmatch(r"\d+([x×]\d+)*", scene.found) or "input" in scene.source.text:
+        return None
+    fix = Fix(scene.source.span(scene.at, scene.at), "input ", f"write input {scene.found}")
+    message = "a size alone is no sentence; the input's comes after its word"
+    return scene.fault("missing-input", message, scene.here, fix=fix)
+
+
 def spaced_size(span: Span, size: str) -> Diagnostic:
     fix = Fix(span, size, f"write {size}")
     return Diagnostic("spaced-size", "a size is one word, with x between its numbers", span, fixes=(fix,))

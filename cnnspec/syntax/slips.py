@@ -218,6 +218,7 @@ RULES: Final[tuple[Rule, ...]] = (
     _missing_value,
     _claim,
     sentences.input_size,
+    sentences.bare_size,
     sentences.hyphen,
     sentences.label,
     _comma,

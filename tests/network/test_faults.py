@@ -281,6 +281,7 @@ def test_what_hangs_on_an_unreadable_line_is_not_judged() -> None:
 def test_what_an_unreadable_line_would_have_defined_is_not_missed() -> None:
     assert "missing-input" not in codes("input 8x8x(1\nrelu")
     assert "unknown-word" not in codes("block b w { conv w 3x3 \ninput 4x4x1\nb 3")
+    assert codes("network n\n28x28x1, 6 filters\nconv 6 5x5") == ["missing-input"]
 
 
 # The part that could be known -------------------------------------------------------
