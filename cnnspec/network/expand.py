@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from cnnspec.diagnostics import Diagnostic, Label, nearest
+from cnnspec.diagnostics import Diagnostic, Fix, Label, Severity, nearest
+from cnnspec.layers.base import show
 from cnnspec.layers.roll import LAYERS, SYNONYMS
 from cnnspec.network.blocks import find_block, prelude, use_block
 from cnnspec.network.branches import head, jump
@@ -114,8 +115,25 @@ def _input(work: Work, statement: tree.Input, context: Context) -> None:
         _wrong_input(work, statement, written(value))
         return
     work.nodes.append(Node(0, "input", InputLayer(), (), (), shape, statement.span, ("input",)))
+    _suspect_order(work, statement, shape)
     work.names.taken.add("input")
     work.labels["input"] = work.current = 0
+
+
+def _suspect_order(work: Work, statement: tree.Input, shape: tuple[int, ...]) -> None:
+    """Images written channels first, as PyTorch has them, are read as very flat ones."""
+    if len(shape) == 3 and shape[0] <= 4 and shape[1] == shape[2] >= 16:
+        text = show((*shape[1:], shape[0]))
+        work.report(
+            Diagnostic(
+                "channels-first",
+                f"this image is {shape[0]} pixel{'s' * (shape[0] > 1)} high and has {shape[2]} channels",
+                statement.shape.span, Severity.WARNING,
+                notes=("sizes are height x width x channels",),
+                help=(f"if {shape[0]} is the number of channels, write input {text}",),
+                fixes=(Fix(statement.shape.span, text, f"write {text}"),),
+            )
+        )  # fmt: skip
 
 
 def _wrong_input(work: Work, statement: tree.Input, received: str) -> None:

@@ -120,13 +120,16 @@ def sample(kind: type[Layer]) -> str:
     return " ".join((kind.word, *(_SAMPLES.get(name, name) for name in kind.positional)))
 
 
+_TRUTHS: Final = {"true": "yes", "on": "yes", "1": "yes", "false": "no", "off": "no", "none": "no", "0": "no"}
+
+
 def _truths(kind: type[Layer], options: Mapping[str, Any]) -> list[Wrong]:
     """Yes and no go where they belong and nowhere else; pydantic alone would take 1 for yes."""
     wrongs = []
     for name, value in options.items():
         wanted = kind.model_fields[name].annotation is bool
         if wanted and not isinstance(value, bool):
-            wrongs.append(_refused(name, "must be yes or no", value))
+            wrongs.append(_refused(name, "must be yes or no", value, _TRUTHS.get(str(value).lower())))
         elif isinstance(value, bool) and not wanted and "bool" not in str(kind.model_fields[name].annotation):
             wrongs.append(_refused(name, "takes a value of its own, not yes or no", value))
     return wrongs

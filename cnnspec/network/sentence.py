@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cnnspec.diagnostics import Diagnostic, Fix, Misfit, nearest
 from cnnspec.layers.base import Layer
-from cnnspec.layers.roll import LAYERS
+from cnnspec.layers.roll import LAYERS, SYNONYMS
 from cnnspec.network.blocks import repeated_option
 from cnnspec.network.branches import inputs_of
 from cnnspec.network.claims import check_claim, solve_here
@@ -18,6 +18,7 @@ from cnnspec.text import Span
 
 Options = dict[str, Value]
 
+ACTIVATION = ("activation", "act", "nonlinearity")
 OPTION_SYNONYMS = {
     "kernel_size": "kernel", "size": "kernel", "pool": "kernel", "window": "kernel", "strides": "stride",
     "pad": "padding", "channels": "filters", "out_channels": "filters", "units": "units",
@@ -149,12 +150,26 @@ def _too_many(sentence: tree.Layer, kind: type[Layer], n: int) -> Diagnostic:
         f"{kind.word} takes {what} without a name. Received: {len(sentence.arguments)}",
         argument.span,
         notes=(f"it is written: {usage(kind)}",) if takes else (),
-        help=(f"give the rest by name: {names[0]}={argument.span.text}",) if names else (),
+        help=_for_the_rest(kind, argument, names),
     )
+
+
+def _for_the_rest(kind: type[Layer], argument: tree.Expression, names: list[str]) -> tuple[str, ...]:
+    """How to say what does not fit: a layer's word comes after an arrow, a value after a name."""
+    text = argument.span.text
+    word = SYNONYMS.get(text.lower(), text)
+    if isinstance(argument, tree.Name) and word in LAYERS:
+        return (f"{word} is a layer of its own: put an arrow before it: {kind.word} … -> {word}",)
+    return (f"give the rest by name: {names[0]}={text}",) if names else ()
 
 
 def _unknown_option(option: tree.Option, kind: type[Layer]) -> Diagnostic:
     known = list(kind.option_fields())
+    if option.name in ACTIVATION:
+        return Diagnostic(
+            "unknown-option", f"{kind.word} has no option {option.name}", option.name_span,
+            help=(f"an activation is a layer of its own: {kind.word} … -> {option.value.span.text}",),
+        )  # fmt: skip
     meant = nearest(option.name, known, OPTION_SYNONYMS)
     meant = meant if meant in known else None
     return Diagnostic(

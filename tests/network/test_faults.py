@@ -27,6 +27,14 @@ FAULTS = {
     "conv 6 5x5 3": (
         "too-many-arguments", "3", "conv takes 2 values (filters, kernel) without a name. Received: 3",
         ("give the rest by name: stride=3",)),
+    "conv 6 5x5 relu": (
+        "too-many-arguments", "relu", "conv takes 2 values (filters, kernel) without a name. Received: 3",
+        ("relu is a layer of its own: put an arrow before it: conv … -> relu",)),
+    "conv 6 5x5 activation=relu": (
+        "unknown-option", "activation", "conv has no option activation",
+        ("an activation is a layer of its own: conv … -> relu",)),
+    "conv 6 5x5 bias=false": (
+        "wrong-option", "false", "bias must be yes or no. Received: false", ("did you mean no?",)),
     "flatten 3": ("too-many-arguments", "3", "flatten takes no values without a name. Received: 1", ()),
     "conv 6 5x5 kernel=3": (
         "repeated-option", "kernel=3", "kernel is given twice: by its place and by its name",
@@ -41,7 +49,7 @@ FAULTS = {
     "conv 6 5x5 stride=1.5": (
         "wrong-option", "1.5", "stride must be a number, or one for each axis. Received: 1.5", ()),
     "conv 6.5 5x5": ("wrong-option", "6.5", "filters must be a whole number. Received: 6.5", ()),
-    "conv 6 5x5 bias=1": ("wrong-option", "1", "bias must be yes or no. Received: 1", ()),
+    "conv 6 5x5 bias=1": ("wrong-option", "1", "bias must be yes or no. Received: 1", ("did you mean yes?",)),
     "conv yes 5x5": (
         "wrong-option", "yes", "filters takes a value of its own, not yes or no. Received: yes", ()),
     "conv 6 5x5 padding=sam": (
@@ -198,6 +206,14 @@ def test_a_fault_in_what_was_given_to_a_block_needs_no_such_label() -> None:
 
 def test_a_fault_in_a_repeat_is_told_once() -> None:
     assert "wrong-option" == only("input 4\nrepeat 50 { dense 0 }").code
+
+
+def test_an_image_written_channels_first_is_suspect() -> None:
+    warning = only("input 3x224x224\nconv 6 3x3")
+    assert ("channels-first", "warning") == (warning.code, warning.severity)
+    assert ("if 3 is the number of channels, write input 224x224x3",) == warning.help
+    for fine in ("224x224x3", "3x224x3", "3x3x512", "1x16x4", "8x32x32"):
+        assert () == built(f"input {fine}").diagnostics
 
 
 def test_an_image_without_its_channels_is_explained() -> None:
