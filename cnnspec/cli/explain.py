@@ -35,7 +35,7 @@ def command(
 ) -> int:  # fmt: skip
     """Every number with its working: the law, the numbers in, the result.
 
-    LAYER is a layer's name, the end of one, or a block's.
+    LAYER is a layer's name, the end of one, a block's, or a word such as conv for all of its kind.
 
     \b
     Examples:
@@ -54,7 +54,7 @@ def command(
 
 
 def rows_of(analysis: Analysis, name: str) -> tuple[Row, ...]:
-    """The layer of this name, those inside the block of this name, or the ones whose names end so."""
+    """The layer of this name, those inside the block of this name, those whose names end so, or of a kind."""
     found = _named(analysis, name)
     if not found:
         guess = nearest(name, [row.name for row in analysis.rows])
@@ -65,7 +65,8 @@ def rows_of(analysis: Analysis, name: str) -> tuple[Row, ...]:
 
 def _named(analysis: Analysis, name: str) -> tuple[Row, ...]:
     found = tuple(row for row in analysis.rows if row.name == name or row.name.startswith(f"{name}."))
-    return found or tuple(row for row in analysis.rows if row.name.endswith(f".{name}"))
+    found = found or tuple(row for row in analysis.rows if row.name.endswith(f".{name}"))
+    return found or tuple(row for row in analysis.rows if row.node.word == name)
 
 
 def _some(analysis: Analysis) -> str:

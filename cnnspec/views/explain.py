@@ -187,7 +187,7 @@ def render(
         if passage.times:
             lines += [paper.paint(line, "dim") for line in wrap(paper.text(passage.times), paper.width, "  ")]
         lines += [*_passage(passage, paper), ""]
-    lines += _totals(rows, about, paper)
+    lines += _totals(rows, about, "all" if len(rows) == len(analysis.rows) else "these", paper)
     return "\n".join((*lines, *_legend(legend(found), paper))).rstrip("\n") + "\n"
 
 
@@ -221,7 +221,7 @@ def _board(entries: Sequence[Entry], paper: Paper) -> list[str]:
     ]
 
 
-def _totals(rows: Sequence[Row], about: Sequence[str], paper: Paper) -> list[str]:
+def _totals(rows: Sequence[Row], about: Sequence[str], which: str, paper: Paper) -> list[str]:
     sums = {topic: total(rows, topic) for topic in COUNTED if topic in (about or COUNTED)}
     lines = [
         line
@@ -229,7 +229,7 @@ def _totals(rows: Sequence[Row], about: Sequence[str], paper: Paper) -> list[str
         if sides and len(rows) > 1
         for line in _written(topic, sides, "", paper, len("multiplies"))
     ]
-    return [paper.paint("all layers", "bold"), *lines, ""] if lines else []
+    return [paper.paint(f"{which} layers", "bold"), *lines, ""] if lines else []
 
 
 def dense_entries(dense: AsDense) -> tuple[Entry, Entry]:

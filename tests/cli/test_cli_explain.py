@@ -39,6 +39,12 @@ def test_a_block_and_a_layer_inside_one(
     assert {layer["name"] for layer in document["layers"]} == layers
 
 
+def test_all_layers_of_a_kind(capsys: pytest.CaptureFixture[str]) -> None:
+    page = " ".join(printed(["lenet", "conv", "--about", "params"], capsys).split())
+    assert "these layers params 156 + 2,416 = 2,572" in page
+    assert "dense" not in page
+
+
 def test_the_end_of_a_name(capsys: pytest.CaptureFixture[str]) -> None:
     page = printed(["resnet50", "bottleneck2.conv2", "--about", "params"], capsys)
     assert "stage1.bottleneck2.conv2" in page
