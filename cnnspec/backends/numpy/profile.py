@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from math import inf
 from time import perf_counter
 
 import numpy as np
@@ -37,35 +38,44 @@ class Row:
 
 
 def profile(program: Program, rounds: int = 10) -> list[Row]:
-    """Time every step of a program, best of ``rounds``, on whatever is loaded into it."""
-    forward = {step: _best(partial(_pass, step, program.training), rounds) for step in program.steps}
-    backward = dict.fromkeys(program.steps, 0.0)
-    if program.losses:
-        program.loss()
-        program.backward()
-    for call in program.backward_calls:
-        step = getattr(call, "__self__", None)
-        if isinstance(step, Step):
-            backward[step] += _best(call, rounds)
+    """Time every step of a program, best of ``rounds`` whole passes, on the images loaded into it."""
+    images = program.input.copy()
+    forward = dict.fromkeys(program.steps, inf)
+    backward: dict[Step, float] = {}
+    for _ in range(rounds):
+        np.copyto(program.input, images)
+        for step in program.steps:
+            forward[step] = min(forward[step], _seconds(partial(_pass, step, program.training)))
+        _backward(program, backward)
     return [
-        Row(step.node.name, type(step).__name__, _reason(step, program.batch), forward[step], backward[step],
-            step.multiplies)
+        Row(step.node.name, type(step).__name__, _reason(step, program.batch), forward[step],
+            backward.get(step, 0.0), step.multiplies)
         for step in program.steps
     ]  # fmt: skip
 
 
+def _backward(program: Program, best: dict[Step, float]) -> None:
+    if not program.losses:
+        return
+    program.loss()
+    for loss in program.losses:
+        loss.backward()
+    for call in program.backward_calls:
+        step, seconds = getattr(call, "__self__", None), _seconds(call)
+        if isinstance(step, Step):
+            best[step] = min(best.get(step, inf), seconds)
+
+
 def _pass(step: Step, training: bool) -> None:
-    step.refresh()
+    if training:
+        step.refresh()
     step.forward(training)
 
 
-def _best(call: Callable[[], object], rounds: int) -> float:
-    times = []
-    for _ in range(rounds):
-        start = perf_counter()
-        call()
-        times.append(perf_counter() - start)
-    return min(times)
+def _seconds(call: Callable[[], object]) -> float:
+    start = perf_counter()
+    call()
+    return perf_counter() - start
 
 
 def _reason(step: Step, batch: int) -> str:
@@ -74,9 +84,9 @@ def _reason(step: Step, batch: int) -> str:
     return step.reason
 
 
-def peak(rounds: int = 5) -> float:
+def peak(rounds: int = 20) -> float:
     """The machine's matrix-product peak in 10^9 operations a second, float32, measured now."""
     square = np.ones((PEAK_SIZE, PEAK_SIZE), np.float32)
     out = np.empty_like(square)
-    seconds = _best(lambda: np.matmul(square, square, out=out), rounds)
+    seconds = min(_seconds(lambda: np.matmul(square, square, out=out)) for _ in range(rounds))
     return float(2e-9 * PEAK_SIZE**3 / seconds)

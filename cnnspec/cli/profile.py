@@ -1,0 +1,181 @@
+"""``cnnspec profile``: where the time of a network goes, layer by layer, on this machine."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from cnnspec.cli.console import stdout_console
+from cnnspec.cli.spec import load_network, spec_argument
+from cnnspec.views.grid import Column, Line, draw, fit
+from cnnspec.views.paint import Paper, grouped, in_bytes, wrap
+
+if TYPE_CHECKING:
+    from cnnspec.backends.numpy.profile import Row
+    from cnnspec.network.graph import Network
+
+SCHEMA: Final = "cnnspec/profile/1"
+TRAINING_BATCH: Final = 64
+
+COLUMNS: Final = (
+    Column("layer", "layer", least=10),
+    Column("kernel", "kernel", rank=2),
+    Column("forward", "ms", right=True),
+    Column("backward", "back", right=True),
+    Column("share", "time", right=True),
+    Column("speed", "GFLOP/s", right=True, rank=1),
+    Column("peak", "of peak", right=True, rank=3),
+    Column("why", "why this kernel", least=20, rank=4),
+)
+
+
+@dataclass(frozen=True)
+class Profile:
+    """What was measured: seconds of each step, the machine's peak, the program's memory."""
+
+    name: str
+    batch: int
+    training: bool
+    rows: list[Row]
+    peak: float
+    """10^9 operations a second of a large matrix product, with the same threads."""
+    weight_bytes: int
+    map_bytes: int
+    scratch_bytes: int
+
+    @property
+    def seconds(self) -> float:
+        return sum(row.forward + row.backward for row in self.rows)
+
+    @property
+    def forward(self) -> float:
+        return sum(row.forward for row in self.rows)
+
+    @property
+    def gflops(self) -> float:
+        """Of the whole forward pass, additions of biases and the like not counted."""
+        return 2e-9 * sum(row.multiplies for row in self.rows) / self.forward if self.forward else 0.0
+
+
+@click.command("profile")
+@spec_argument
+@click.option(
+    "--batch",
+    type=click.IntRange(1, 4096),
+    help="Samples at a time; 1 unless given, in training the recipe's batch or 64.",
+)
+@click.option("--training", is_flag=True, help="Time a training step: forward and backward.")
+@click.option("--rounds", type=click.IntRange(1, 1000), default=5, show_default=True,
+              help="Passes; each step's best one counts.")  # fmt: skip
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+def command(
+    spec: str | None, inline: str | None, batch: int | None, training: bool, rounds: int, form: str
+) -> None:
+    """Time each layer of SPEC in NumPy on this machine.
+
+    For each step: its kernel and why it was chosen, milliseconds, its share of
+    the time, GFLOP/s (two operations a multiply) and the share of the peak
+    that a large matrix product reaches here.
+
+    \b
+    Examples:
+      cnnspec profile lenet --training
+      cnnspec profile resnet18 --batch 8
+      cnnspec profile vgg16 --format json
+    """
+    found = measure(load_network(spec, inline), batch, training, rounds)
+    console = stdout_console()
+    if form == "json":
+        console.print(json.dumps(as_json(found), indent=2))
+    else:
+        console.print(render(found, Paper(console.width, console.color, console.unicode)))
+
+
+def measure(network: Network, batch: int | None, training: bool, rounds: int) -> Profile:
+    """Runs the network on random images and labels and times its steps."""
+    import numpy as np
+
+    from cnnspec.backends.numpy import build
+    from cnnspec.backends.numpy.profile import peak, profile
+    from cnnspec.backends.numpy.threads import threads_for
+
+    usual: int = getattr(network.recipe, "batch", TRAINING_BATCH) if training else 1
+    size = batch or usual
+    model = build(network)
+    program = model.compile(size, training)
+    random = np.random.default_rng(0)
+    images = random.random((size, *network.input), np.float32)
+    outputs = random.integers(0, program.result().shape[-1], (size, *program.result().shape[1:-1]))
+    with threads_for(sum(step.multiplies for step in program.steps)):
+        program.load(images, outputs if training else None)
+        rows, best = profile(program, rounds), peak()
+    memory = program.memory
+    weights = sum(values.nbytes for values in model.weights.values())
+    return Profile(network.name, size, training, rows, best, weights, memory.map_bytes, memory.scratch_bytes)
+
+
+def render(found: Profile, paper: Paper) -> str:
+    """The table, the totals, the memory."""
+    columns = [column for column in COLUMNS if found.training or column.key != "backward"]
+    lines = [_line(row, found, paper) for row in found.rows]
+    table = draw(fit(columns, lines, paper.width), lines, paper)
+    below = [line for text in _totals(found) for line in wrap(paper.text(text), paper.width - 1, "  ")]
+    return "\n".join([*table, "", *(f" {line}" for line in below)])
+
+
+def _line(row: Row, found: Profile, paper: Paper) -> Line:
+    share = (row.forward + row.backward) / found.seconds
+    cells = {
+        "layer": row.layer,
+        "kernel": row.kernel,
+        "forward": f"{1e3 * row.forward:.3f}",
+        "backward": f"{1e3 * row.backward:.3f}" if row.backward else "",
+        "share": f"{share:.1%}",
+        "speed": f"{row.gflops:.1f}" if row.multiplies else "",
+        "peak": f"{row.gflops / found.peak:.0%}" if row.multiplies else "",
+        "why": row.reason,
+    }
+    style = ("warning",) if share >= 0.2 else ()
+    styles = {"share": style, "forward": style, "kernel": ("dim",), "why": ("dim",)}
+    return Line({key: paper.text(text) for key, text in cells.items()}, styles)
+
+
+def _totals(found: Profile) -> list[str]:
+    what = "training step" if found.training else "forward pass"
+    rate = found.batch / found.seconds
+    speed = f"forward {found.gflops:.1f} GFLOP/s, {found.gflops / found.peak:.0%} of the {found.peak:.0f}"
+    maps, scratch = in_bytes(found.map_bytes), in_bytes(found.scratch_bytes)
+    return [
+        f"{what} of {grouped(found.batch)}: {1e3 * found.seconds:.2f} ms, {rate:,.0f} images a second",
+        f"{speed} GFLOP/s that a large matrix product reaches here",
+        f"memory: weights {in_bytes(found.weight_bytes)}, maps {maps}, scratch of the kernels {scratch}",
+    ]
+
+
+def as_json(found: Profile) -> dict[str, Any]:
+    """The same as data; times in seconds, speeds in 10^9 operations a second, memory in bytes."""
+    return {
+        "schema": SCHEMA,
+        "network": found.name,
+        "batch": found.batch,
+        "training": found.training,
+        "steps": [
+            {
+                "layer": row.layer, "kernel": row.kernel, "why": row.reason, "forward_s": row.forward,
+                "backward_s": row.backward, "multiplies": row.multiplies, "gflops": row.gflops,
+                "share_of_peak": row.gflops / found.peak,
+            }
+            for row in found.rows
+        ],
+        "totals": {
+            "seconds": found.seconds, "images_per_second": found.batch / found.seconds,
+            "forward_gflops": found.gflops, "peak_gflops": found.peak,
+        },
+        "memory": {
+            "weight_bytes": found.weight_bytes, "map_bytes": found.map_bytes,
+            "scratch_bytes": found.scratch_bytes,
+        },
+    }  # fmt: skip

@@ -1,0 +1,69 @@
+"""``cnnspec profile``: a table and JSON of where the time goes."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from cnnspec.backends.numpy.profile import Row
+from cnnspec.cli.profile import Profile, command, render
+from cnnspec.views.paint import Paper
+
+SPEC = "input 8x8x1; conv 4 3x3 -> relu -> maxpool 2x2 -> flatten -> dense 3 -> softmax"
+
+FOUND = Profile(
+    "net", 2, True,
+    [Row("conv1", "RowConv", "width unfolded", 0.002, 0.004, 1_000_000),
+     Row("relu1", "Relu", "", 0.001, 0.001, 0)],
+    10.0, 4000, 1_500_000, 300,
+)  # fmt: skip
+
+
+def test_the_table_says_time_speed_kernel_and_reason() -> None:
+    text = render(FOUND, Paper(100))
+    conv = next(line for line in text.splitlines() if "conv1" in line)
+    assert ["conv1", "RowConv", "2.000", "4.000", "75.0%", "1.0", "10%", "width", "unfolded"] == conv.split()
+    relu = next(line for line in text.splitlines() if "relu1" in line)
+    assert ["relu1", "Relu", "1.000", "1.000", "25.0%"] == relu.split()
+    assert "training step of 2: 8.00 ms, 250 images a second" in text
+    assert "forward 0.7 GFLOP/s, 7% of the 10 GFLOP/s" in text
+    assert "weights 4.0 kB, maps 1.5 MB, scratch of the kernels 300 B" in text
+
+
+@pytest.mark.parametrize("width", [30, 48, 70, 100])
+def test_the_table_fits_the_page(width: int) -> None:
+    lines = render(FOUND, Paper(width)).splitlines()
+    assert max(map(len, lines)) <= width
+    assert any("75.0%" in line for line in lines)
+
+
+def test_json_holds_every_step() -> None:
+    result = CliRunner().invoke(command, ["-e", SPEC, "--batch", "3", "--format", "json", "--rounds", "1"])
+    assert result.exit_code == 0
+    data = json.loads(result.output)
+    assert "cnnspec/profile/1" == data["schema"]
+    assert ["conv1", "maxpool1", "conv1", "relu1", "flatten1", "dense1", "dense1", "softmax1"] == [
+        step["layer"] for step in data["steps"]
+    ]
+    assert 3 * 4 * 9 * 36 == data["steps"][0]["multiplies"]
+    assert {0.0} == {step["backward_s"] for step in data["steps"]}
+    assert data["totals"]["peak_gflops"] > 0.1
+    assert data["memory"]["map_bytes"] >= 3 * 4 * 8 * 8
+
+
+def test_training_times_both_ways_at_the_recipes_batch() -> None:
+    spec = SPEC + "; train {\n  data digits\n  batch 16\n}"
+    result = CliRunner().invoke(command, ["-e", spec, "--training", "--format", "json", "--rounds", "1"])
+    assert result.exit_code == 0
+    data = json.loads(result.output)
+    assert 16 == data["batch"]
+    assert all(step["backward_s"] > 0 for step in data["steps"])
+
+
+def test_text_on_the_command_line() -> None:
+    result = CliRunner().invoke(command, ["-e", SPEC, "--rounds", "1"])
+    assert result.exit_code == 0
+    assert "back" not in result.output.splitlines()[0]
+    assert "images a second" in result.output
