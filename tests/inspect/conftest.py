@@ -1,0 +1,60 @@
+"""A small network, trained in a moment on bright rows and columns under noise."""
+
+import numpy as np
+import pytest
+
+from cnnspec.cli.main import run
+from cnnspec.training.run import open_run
+
+SPEC = """network Bars
+input 8x8x1
+conv 4 3x3 -> relu -> maxpool 2x2
+flatten -> dense 16 -> relu -> dense 3 -> softmax
+train {{ data npz "{data}" validation=0.1; optimizer sgd rate=0.05 momentum=0.9; batch 16; epochs 2 }}
+"""
+
+
+def bars(count, seed):
+    """8x8 pictures of a bright row (0), column (1) or neither (2)."""
+    generator = np.random.default_rng(seed)
+    images = generator.integers(0, 120, (count, 8, 8, 1), np.uint8)
+    labels = generator.integers(0, 3, count)
+    for image, label, place in zip(images, labels, generator.integers(0, 8, count), strict=True):
+        if label == 0:
+            image[place] += 60
+        elif label == 1:
+            image[:, place] += 60
+    return images, labels
+
+
+@pytest.fixture(scope="session")
+def home(tmp_path_factory):
+    """A folder with the data, a spec, and two finished runs of it: ``one`` and ``two``."""
+    folder = tmp_path_factory.mktemp("runs")
+    (x, y), (tx, ty) = bars(160, 0), bars(60, 1)
+    np.savez(folder / "bars.npz", x_train=x, y_train=y, x_test=tx, y_test=ty)
+    (folder / "bars.cnn").write_text(SPEC.format(data=(folder / "bars.npz").as_posix()))
+    for name, seed in (("one", 0), ("two", 1)):
+        assert run(["train", str(folder / "bars.cnn"), "-o", str(folder / name), "--seed", str(seed)]) == 0
+    return folder
+
+
+@pytest.fixture(scope="session")
+def model(home):
+    return open_run(home / "one")[0]
+
+
+@pytest.fixture
+def cnnspec(home, monkeypatch, tmp_path, capsys):
+    """Runs a command in an empty folder: (exit code, stdout, stderr)."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("CNNSPEC_DATA", raising=False)
+    monkeypatch.setenv("COLUMNS", "100")
+
+    def call(*arguments):
+        capsys.readouterr()
+        code = run([str(argument) for argument in arguments])
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return call
