@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 from cnnspec.analysis.demands import Demand, Sample, demands_of, sample_of
@@ -58,7 +59,7 @@ def _seen_and_held(node: Node) -> tuple[object, object]:
 
 def problem_of(spec: tree.Spec, read_use: Callable[[str], Source] | None) -> Problem:
     """What a spec asks; raises SpecError where it is faulty, has no ``?``, or demands nothing."""
-    unknowns = unknowns_of(spec)
+    unknowns, read_use = unknowns_of(spec), cache(read_use) if read_use else None
     found = elaborate(spec, read_use=read_use, bare=True)
     faults = [item for item in found.diagnostics if item.code not in ("unsolved-unknown", "no-solution")]
     if any(item.severity == "error" for item in faults):
