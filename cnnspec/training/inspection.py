@@ -42,7 +42,9 @@ def filters(model: Model, layer: str | None = None) -> Filters:
     where = f"{layer} has no filters" if layer else "no layer of this network has filters"
     having = [name.removesuffix(".weight") for name, values in model.weights.items() if values.ndim > 1]
     cures = (
-        (f"layers that have some: {', '.join(having[:8])}{', …' if len(having) > 8 else ''}",) if having else ()
+        (f"layers that have some: {', '.join(having[:8])}{', …' if len(having) > 8 else ''}",)
+        if having
+        else ()
     )
     raise SpecError([Diagnostic("nothing-to-show", where, help=cures)])
 

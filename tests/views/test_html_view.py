@@ -55,4 +55,3 @@ def test_it_asks_for_nothing_from_outside() -> None:
 def test_objects_show_themselves_in_a_notebook() -> None:
     analysis = analysis_of(LENET)
     assert analysis._repr_html_() == html.render(analysis)
-    assert analysis.network._repr_html_() == html.render(analysis.network)

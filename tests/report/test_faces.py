@@ -1,0 +1,80 @@
+"""What a notebook shows: pictures of networks, tables of analyses, curves of trainings."""
+
+import re
+from xml.etree import ElementTree
+
+import pytest
+
+import cnnspec
+from cnnspec.resources import example_path
+from cnnspec.training.history import History, Row
+from cnnspec.views import html
+from cnnspec.views.html_faces import MOST_CARDS, handy
+from cnnspec.views.pictures import engines
+from cnnspec.views.pictures.planning import EVERYTHING, plan_of
+from cnnspec.views.report.lines import nice
+
+SPEC = "network Net; input 8x8x1; conv 4 3x3 -> relu; flatten; dense 3"
+
+
+def test_a_network_shows_its_graph():
+    network = cnnspec.parse(SPEC)
+    svg = network._repr_svg_()
+    assert ElementTree.fromstring(svg).tag.endswith("svg")
+    assert "conv1" in svg
+    assert svg[svg.index("<svg") :] in network._repr_html_()
+
+
+def test_without_graphviz_a_network_shows_its_table(monkeypatch):
+    def none(name=None):
+        raise engines.NoEngine("none")
+
+    monkeypatch.setattr(engines, "choose", none)
+    network = cnnspec.parse(SPEC)
+    assert network._repr_svg_() is None
+    assert html.render(network) == network._repr_html_()
+
+
+def test_an_analysis_shows_its_table_and_its_networks_graph():
+    analysis = cnnspec.analyze(cnnspec.parse(SPEC))
+    assert html.render(analysis) == analysis._repr_html_()
+    assert analysis.network._repr_svg_() == analysis._repr_svg_()
+
+
+def test_a_large_network_is_drawn_by_its_blocks():
+    network = cnnspec.load(example_path("googlenet"))
+    assert len(plan_of(network, EVERYTHING).cards) > MOST_CARDS
+    assert len(plan_of(network, handy(network)).cards) <= MOST_CARDS
+    assert "inception" in network._repr_svg_()
+
+
+def test_a_history_shows_its_curves():
+    rows = [Row(1, 1, 2.0, 0.25, 0.1, 10.0, 1.0, 2.2, 0.2), Row(2, 2, 1.0, 0.5, 0.1, 10.0, 1.0, 1.5, 0.4)]
+    history = History(rows)
+    tree = ElementTree.fromstring(history._repr_svg_())
+    tag = "{http://www.w3.org/2000/svg}"
+    assert [("", 2), ("dashed", 2), ("", 2), ("dashed", 2)] == [
+        (line.get("class"), len(line.get("points").split())) for line in tree.iter(f"{tag}polyline")
+    ]
+    assert ["loss", "accuracy"] == [
+        text.text for text in tree.iter(f"{tag}text") if text.get("class") == "title"
+    ]
+    page = history._repr_html_()
+    assert "2 epochs, finished: loss 1.0000, accuracy 50.00 %, validation 40.00 %, seconds 2.0" in page
+    assert history._repr_svg_() in page
+
+
+def test_a_history_without_an_epoch_says_so():
+    assert "no finished epoch (interrupted)" in History(ending="interrupted")._repr_html_()
+    assert History()._repr_svg_() is None
+
+
+@pytest.mark.parametrize(
+    ("low", "high"), [(0.0, 1.0), (0.123, 0.124), (3.0, 3.0), (0.0, 0.0), (0.9844, 0.9922), (0.2, 187.0)]
+)
+def test_ticks_are_round_few_and_around_the_values(low, high):
+    ticks = nice(low, high)
+    assert ticks[0] <= low + 1e-12
+    assert ticks[-1] >= high - 1e-12
+    assert 2 <= len(ticks) <= 8
+    assert all(len(re.sub(r"[-.0]|e.*", "", f"{tick:g}")) <= 4 for tick in ticks)
