@@ -114,7 +114,9 @@ def _manageable(positions: int) -> int:
 def _slide(track: Track, window: Slide) -> Track:
     period = len(track.spans)
     turns = period // gcd(period, window.stride)
-    offsets = _ends(window) if period == 1 else range(_manageable(window.kernel * turns) // turns)
+    if period > 1:
+        _manageable(window.kernel * turns)
+    offsets = _ends(window.kernel, period)
     spans = tuple(
         track.over(o * window.stride - window.before + tap * window.dilation for tap in offsets)
         for o in range(turns)
@@ -122,9 +124,9 @@ def _slide(track: Track, window: Slide) -> Track:
     return Track(track.advance * window.stride * turns // period, spans)
 
 
-def _ends(window: Slide) -> tuple[int, ...]:
-    """A window over evenly moving intervals needs its first and last tap only."""
-    return (0, window.kernel - 1) if window.kernel > 1 else (0,)
+def _ends(kernel: int, period: int) -> Iterable[int]:
+    """The taps that decide: intervals only move onward, so the first and the last of each repeating place."""
+    return range(kernel) if kernel <= 2 * period else (*range(period), *range(kernel - period, kernel))
 
 
 def _spread(track: Track, window: Spread) -> Track:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from cnnspec.text import Span
 
 MOST_FAILURES = 100
-"""Places of failure shown below the rows."""
+"""Places of failure that are marked and shown below the rows."""
 LONGEST_SENTENCE = 200
 LABEL = 12
 """Width of the words before the totals."""
@@ -41,6 +41,7 @@ def render(
 
     ``depth`` opens so many blocks within each other; None opens all.
     """
+    failures = failures[:MOST_FAILURES]
     lines = _heading(analysis, paper)
     figures = choose(columns or _usual(analysis))
     rows = Rows(analysis, figures, paper, failures, depth=depth).lines(outline(analysis.network, folded))
@@ -80,7 +81,7 @@ def _layers(
 ) -> list[str]:
     """The table itself; columns that were ``chosen`` stay, however narrow the page."""
     lines = [*rows, Line(rule=True)]
-    lines += [_broken_off(failure, analysis, paper) for failure in failures[:MOST_FAILURES]] or [
+    lines += [_broken_off(failure, analysis, paper) for failure in failures] or [
         _total(analysis, figures, paper)
     ]
     if not analysis.rows:

@@ -42,7 +42,11 @@ from cnnspec.views.paint import Paper
 from cnnspec.views.svg import Look, picture
 
 SLOWEST: Final = 2.0
-"""Seconds of processor time that reading and analysing a spec may take, and each view after it."""
+"""Seconds of processor time that reading and analysing a spec may take, and each view after it.
+
+Views of thousands of layers take longer, with what they print.
+"""
+MANY_LAYERS: Final = 5000
 HANG: Final = 8.0
 MOST_MEMORY: Final = 500_000_000
 """Bytes that one spec may add to the most the process ever held."""
@@ -60,6 +64,7 @@ class Verdict:
     faults: list[tuple[str, str]] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
     built: bool = False
+    layers: int = 0
 
 
 def drive(text: str, *, slowest: float = SLOWEST) -> Verdict:
@@ -91,7 +96,7 @@ def drive(text: str, *, slowest: float = SLOWEST) -> Verdict:
         _show(stage, text, found.diagnostics)
         if found.network is not None:
             analysis = stage("analyze", lambda: _analysed(found.network))
-            verdict.built = not found.has_errors
+            verdict.built, verdict.layers = not found.has_errors, len(found.network.nodes)
         stage("draw", lambda: _drawn(found.network, found.diagnostics))
         if not read[1]:
             stage("fmt", lambda: _formatted(source))
@@ -168,7 +173,9 @@ def _judge(verdict: Verdict, before: int, slowest: float) -> None:
     if reading > slowest:
         verdict.faults.append(("reading and analysing", f"took {reading:.1f} s"))
     for name, seconds in verdict.seconds.items():
-        if name not in ("read", "elaborate", "analyze") and seconds > slowest:
+        if name not in ("read", "elaborate", "analyze") and seconds > slowest * max(
+            1, verdict.layers / MANY_LAYERS
+        ):
             verdict.faults.append((name, f"took {seconds:.1f} s"))
     grown = _most_memory() - before
     if grown > MOST_MEMORY:

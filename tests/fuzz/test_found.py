@@ -8,6 +8,7 @@ import pytest
 from fuzz_drive import drive
 
 from cnnspec.analysis.memory import Memory
+from cnnspec.analysis.report import analyze
 from cnnspec.diagnostics import Diagnostic
 from cnnspec.network.load import parse
 from cnnspec.text import Source
@@ -57,3 +58,14 @@ def test_what_is_in_memory_at_each_step_is_found_in_linear_time(layer: str) -> N
     steps = [memory.step(node.index) for node in network.nodes]
     assert process_time() - started < 2
     assert memory.peak_bytes == max(step.live_bytes for step in steps)
+
+
+def test_a_label_given_ten_thousand_times_is_told_in_no_time() -> None:
+    assert [] == drive("input 8\n" + "l: relu\n" * 10_000, slowest=8).faults
+
+
+def test_a_wide_window_over_a_repeating_pattern_looks_at_its_ends() -> None:
+    text = "input 4x4x1; upsample 4; repeat 1000 { conv 1 2001x2001 padding=1000 }"
+    assert [] == drive(text, slowest=4).faults
+    fields = [row.receptive_field.size for row in analyze(parse("input 9x9x1; upsample 2; conv 1 9x9")).rows]
+    assert [(1, 1), (5, 5)] == fields
