@@ -14,50 +14,29 @@ cannot drift apart. Values are exact: integers, or fractions after a division.
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
 from typing import ClassVar, Final, TypeAlias
 
-Value: TypeAlias = int | Fraction
+from cnnspec.notation import LAW, NUMBERS, TEX_LAW, TEX_NUMBERS, Style, Value
+
 Operand: TypeAlias = "Formula | int"
 
 SUM, PRODUCT, ATOM = 1, 2, 3
 """Binding strengths: what binds weaker than its place is put in parentheses."""
 
 
-class Style:
-    """How one kind of page writes operators; ``numbers`` says values instead of names."""
-
-    def __init__(self, numbers: bool, tex: bool) -> None:
-        self.numbers, self.tex = numbers, tex
-        self.times = r" \cdot " if tex else "·"
-        self.minus = " - " if tex else " − "
-        self.open, self.close = (r"\left(", r"\right)") if tex else ("(", ")")
-
-    def number(self, value: Value) -> str:
-        if isinstance(value, Fraction) and value.denominator > 1:
-            top, bottom = value.numerator, value.denominator
-            return rf"\tfrac{{{top}}}{{{bottom}}}" if self.tex else f"{top}/{bottom}"
-        text = f"{int(value):,}"
-        return text.replace(",", "{,}") if self.tex else text.replace("-", "−")
-
-
-LAW: Final = Style(numbers=False, tex=False)
-NUMBERS: Final = Style(numbers=True, tex=False)
-TEX_LAW: Final = Style(numbers=False, tex=True)
-TEX_NUMBERS: Final = Style(numbers=True, tex=True)
-
-
-class Formula:
+class Formula(ABC):
     """A number that knows where it comes from."""
 
     __slots__ = ("value",)
     binding: ClassVar[int] = ATOM
     value: Value
 
+    @abstractmethod
     def write(self, style: Style) -> str:
         """The formula on one line, in a style."""
-        raise NotImplementedError  # pragma: no cover - every form below writes itself
 
     def parts(self) -> tuple[Formula, ...]:
         return ()

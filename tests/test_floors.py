@@ -13,7 +13,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "cnnspec"
 
 FLOORS = {
-    "text": 0, "diagnostics": 0, "formula": 0, "resources": 0, "files": 0, "mistakes": 0,
+    "text": 0, "diagnostics": 0, "formula": 0, "notation": 0, "resources": 0, "files": 0, "mistakes": 0,
     "syntax": 1, "layers": 1,
     "network": 2,
     "analysis": 3,

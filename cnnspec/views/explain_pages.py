@@ -8,9 +8,10 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final
 
-from cnnspec.formula import Formula, Symbol, Value
+from cnnspec.formula import Formula, Symbol
 from cnnspec.layers.base import show
 from cnnspec.layers.writing import sentence
+from cnnspec.notation import Value
 from cnnspec.views import latex, markdown
 from cnnspec.views.explain import Entry, Passage, dense_entries, legend, passages
 

@@ -7,7 +7,6 @@ from html import escape
 from typing import Final
 
 from cnnspec.formula import (
-    LAW,
     PRODUCT,
     SUM,
     Call,
@@ -18,8 +17,8 @@ from cnnspec.formula import (
     Quotient,
     Sum,
     Symbol,
-    Value,
 )
+from cnnspec.notation import LAW, Value
 
 FENCES: Final = {"floor": ("⌊", "⌋"), "ceil": ("⌈", "⌉"), "max": ("(", ")"), "min": ("(", ")")}
 
