@@ -147,6 +147,8 @@ def _weight(work: Work, statement: tree.Head, context: Context) -> float:
         except Fault as fault:
             work.report(fault.diagnostic, context)
             continue
+        except Hole:
+            continue
         if isinstance(weight, bool) or not isinstance(weight, int | float) or weight < 0:
             work.report(
                 Diagnostic(

@@ -13,7 +13,7 @@ from cnnspec.network.branches import head, jump
 from cnnspec.network.graph import InputLayer, Node
 from cnnspec.network.scope import Context
 from cnnspec.network.sentence import place_layer, unknown_word
-from cnnspec.network.values import Fault, Hole, truth, written
+from cnnspec.network.values import LOST, Fault, Hole, truth, written
 from cnnspec.network.work import AXIS_VALUES, Work
 from cnnspec.syntax import tree
 
@@ -171,9 +171,10 @@ def _let(work: Work, statement: tree.Let, context: Context) -> None:
     try:
         values[name.text] = work.value(statement.value, context)
     except Fault as fault:
+        values[name.text] = LOST
         work.report(fault.diagnostic, context)
     except Hole:
-        pass
+        values[name.text] = LOST
 
 
 def _repeat(work: Work, statement: tree.Repeat, context: Context) -> None:

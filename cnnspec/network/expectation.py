@@ -8,7 +8,7 @@ from typing import Final
 
 from cnnspec.diagnostics import Diagnostic, Fix, nearest
 from cnnspec.network.scope import Context
-from cnnspec.network.values import Fault, Hole, Open, Value, evaluate, truth
+from cnnspec.network.values import Fault, Hole, Lost, Open, Value, evaluate, truth
 from cnnspec.network.work import Work
 from cnnspec.syntax import tree
 from cnnspec.text import Span
@@ -58,7 +58,7 @@ def read_expectation(work: Work, statement: tree.Expect, context: Context) -> Ex
     sound = True
     for name in dict.fromkeys(names_in(statement.condition)):
         bound = context.get(name.text)
-        if isinstance(bound, Open):
+        if isinstance(bound, Open | Lost):
             sound = False
         elif bound is not None and name.text not in FIGURES:
             constants.append((name.text, bound))

@@ -12,7 +12,7 @@ from cnnspec.layers.base import show
 from cnnspec.syntax import tree
 from cnnspec.text import Span
 
-Value: TypeAlias = "int | float | bool | str | tuple[Any, ...] | Open"
+Value: TypeAlias = "int | float | bool | str | tuple[Any, ...] | Open | Lost"
 Lookup: TypeAlias = Callable[[tree.Name], Value]
 Unknowns: TypeAlias = Mapping[Span, Any]
 
@@ -41,6 +41,15 @@ class Open:
             return values[self.span]
         found = iter([values[span] for span in self.spans])
         return tuple(next(found) if part is None else part for part in self.parts)
+
+
+class Lost:
+    """The value of a name that could not be found; the cause has been reported."""
+
+    __slots__ = ()
+
+
+LOST: Final = Lost()
 
 
 class Fault(Misfit):

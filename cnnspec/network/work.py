@@ -14,7 +14,7 @@ from cnnspec.network.limits import DEEPEST, MOST_STEPS, Bound
 from cnnspec.network.make import Made
 from cnnspec.network.naming import Names
 from cnnspec.network.scope import Context
-from cnnspec.network.values import Fault, Hole, Open, Unknowns, Unsolved, Value, Word, evaluate
+from cnnspec.network.values import Fault, Hole, Lost, Open, Unknowns, Unsolved, Value, Word, evaluate
 from cnnspec.syntax import tree
 from cnnspec.text import Span
 
@@ -100,12 +100,12 @@ class Work:
         if type(expression) is tree.Name:
             bound = context.get(expression.text)
             if bound is not None:
-                return bound if type(bound) is not Open else self._now(bound)
+                return self._now(bound)
 
         def lookup(name: tree.Name) -> Value:
             bound = context.get(name.text)
             if bound is not None:
-                return bound if type(bound) is not Open else self._now(bound)
+                return self._now(bound)
             if name.text in AXIS_VALUES:
                 return self.axis(name)
             return Word(name.text)
@@ -117,9 +117,13 @@ class Work:
         except Fault as fault:
             raise _with_guess(fault, context) from None
 
-    def _now(self, value: Open) -> Value:
-        """The value of a ``?`` that has been found since it was read."""
-        return value.filled(self.solved) if self.solved.keys() >= set(value.spans) else value
+    def _now(self, value: Value) -> Value:
+        """What a name stands for by now: a ``?`` may have been found since it was read. Raises Hole."""
+        if type(value) is Open and self.solved.keys() >= set(value.spans):
+            return value.filled(self.solved)  # type: ignore[no-any-return]
+        if type(value) is Lost:
+            raise Hole
+        return value
 
     def closed(self, expression: tree.Expression, context: Context) -> Value:
         """As ``value``, where a ``?`` has no business."""

@@ -141,6 +141,14 @@ FAULTS = {
         "repeated-header", "network b", "a spec describes one network", ("keep one of the two",)),
     "train { epochs 2 }\ntrain { epochs 3 }": (
         "repeated-train", "train { epochs 3 }", "a spec has one recipe", ("keep one of the two",)),
+    "repeat 2 { input 3 }": (
+        "misplaced-statement", "input 3", "input belongs to the file itself, not inside braces",
+        ("move it out of the braces",)),
+    "repeat 2 { network b }": (
+        "misplaced-statement", "network b", "network belongs to the file itself, not inside braces",
+        ("move it out of the braces",)),
+    "let width = 3\nblock b { conv widht*2 3 }\nb": (
+        "unknown-name", "widht", "widht has no value here", ("did you mean width?",)),
     "repeat 2 { expect params < 3 }": (
         "misplaced-statement", "expect params < 3", "expect belongs to the file itself, not inside braces",
         ("move it out of the braces",)),
@@ -273,6 +281,13 @@ def test_after_a_wrong_claim_claims_are_not_judged() -> None:
 def test_a_sound_branch_is_still_judged() -> None:
     text = "input 8x8x1\nstem: conv 3 3x3\nmaxpool 9x9\nfrom stem\nmaxpool 7x7"
     assert ["window-larger-than-input", "window-larger-than-input"] == codes(text)
+
+
+def test_a_constant_without_a_value_has_no_echo() -> None:
+    uses = "conv n 3x3\nrepeat n { relu }\nhead h weight=n { flatten }\nexpect params < n"
+    assert ["division-by-zero"] == codes(f"input 8x8x1\nlet n = 1 // 0\n{uses}")
+    lost = "input 4x4x1\nmaxpool 9x9\nlet n = C\nfrom input\nconv n 3x3"
+    assert ["window-larger-than-input"] == codes(lost)
 
 
 def test_a_condition_that_cannot_be_known_says_nothing() -> None:
