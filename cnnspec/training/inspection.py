@@ -73,10 +73,10 @@ def picture(values: NDArray[Any], shape: Sequence[int]) -> NDArray[Any]:
     """Values as a picture (height, width, channels).
 
     A flattened map gets its ``shape`` back; a vector becomes a square where its
-    length is one, else a row.
+    length is one, else a row; the planes of a volume lie one below the other.
     """
-    if values.ndim == 3:
-        return values
+    if values.ndim > 1:
+        return values.reshape(-1, *values.shape[-2:])
     if len(shape) == 3:
         height, width, channels = shape
         return values.reshape(channels, height, width).transpose(1, 2, 0)
@@ -90,7 +90,7 @@ def maps(model: Model, image: NDArray[Any], layer: str, title: str = "") -> Maps
     if model.network[layer].index == 0:
         return Maps(layer, shown, shown, title)
     values = model.forward(image[None], keep=[layer])[layer][0]
-    return Maps(layer, values, shown, title)
+    return Maps(layer, values if values.ndim == 1 else picture(values, values.shape), shown, title)
 
 
 def confusion(found: Evaluation) -> Confusion:

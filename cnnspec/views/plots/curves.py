@@ -24,7 +24,7 @@ MARKED: Final = 30
 def curves(shown: Sequence[Curve], ink: Ink) -> Figure:
     """Loss and accuracy by epoch, and the table; validation is dashed."""
     from matplotlib.figure import Figure
-    from matplotlib.ticker import MaxNLocator, PercentFormatter
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
 
     table = ROW * (len(shown) + 1) + 0.3
     height = EDGE + HEAD + 0.2 + PLOT + 0.5 + table
@@ -36,14 +36,14 @@ def curves(shown: Sequence[Curve], ink: Ink) -> Figure:
         left = (EDGE + 0.4 + number * (wide + 0.8)) / WIDTH
         axes = figure.add_axes((left, bottom, wide / WIDTH, PLOT / height))
         for n, curve in enumerate(shown):
-            _draw(axes, curve, what, ink.line(n))
+            _draw(axes, curve, what, ink, ink.line(n))
         axes.set_title(what, loc="left", fontsize=TEXT, color=ink.theme.faint)
         axes.set_xlabel("epoch")
         last = max(curve.epochs[-1] for curve in shown)
         axes.set_xlim(1 - 0.04 * last, last + 0.04 * last)
         axes.xaxis.set_major_locator(MaxNLocator(6, integer=True, min_n_ticks=1))
         if what == "accuracy":
-            axes.yaxis.set_major_formatter(PercentFormatter(1.0))
+            axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g} %"))
     _table(figure, shown, ink, table)
     return figure
 
@@ -57,14 +57,16 @@ def _said(shown: Sequence[Curve]) -> str:
     return ", ".join(parts)
 
 
-def _draw(axes: Axes, curve: Curve, what: str, color: str) -> None:
+def _draw(axes: Axes, curve: Curve, what: str, ink: Ink, color: str) -> None:
     marker = "o" if len(curve.epochs) <= MARKED else ""
     axes.plot(curve.epochs, getattr(curve, what), color=color, marker=marker, label=curve.name)
     if checked := getattr(curve, f"validation_{what}"):
         axes.plot(curve.epochs, checked, color=color, linestyle=(0, (3, 2)))
     tested = getattr(curve, f"test_{what}")
     if tested is not None:
-        axes.plot([curve.epochs[-1]], [tested], "D", color=color, markersize=6, markeredgecolor="none")
+        axes.plot(
+            [curve.epochs[-1]], [tested], "D", color=color, markersize=7, markeredgecolor=ink.theme.page
+        )
 
 
 def _places(shown: Sequence[Curve], columns: Sequence[str], width: float) -> list[float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -25,6 +26,7 @@ MOST_CLASSES: Final = 60
 
 def filters(shown: Filters, ink: Ink) -> Figure:
     """Kernels in a grid. With other than one or three channels, a column a filter and a row a channel."""
+    shown = replace(shown, kernels=np.nan_to_num(shown.kernels))
     count, height, width, channels = shown.kernels.shape
     size = f"{count} filters, {height}×{width}×{channels}"
     aspect = height / width
@@ -68,7 +70,7 @@ def _scale(values: NDArray[Any]) -> str:
 
 def maps(shown: Maps, ink: Ink) -> Figure:
     """The image, and beside it what each channel makes of it."""
-    values = shown.values if shown.values.ndim == 3 else _as_map(shown.values)
+    values = np.nan_to_num(shown.values if shown.values.ndim == 3 else _as_map(shown.values))
     height, width, channels = values.shape
     low, high = float(values.min()), float(values.max())
     scale = f"blank 0, darkest {high:.3g}" if low >= 0 else _scale(values)

@@ -83,9 +83,10 @@ def epochs(curve: Curve) -> str:
 def filters(shown: Filters) -> str:
     """The kernels of the first layer, orange below 0 and blue above; three channels as colours."""
     count, height, width, channels = shown.kernels.shape
-    reach = float(np.abs(shown.kernels).max())
+    kernels = np.nan_to_num(shown.kernels)
+    reach = float(np.abs(kernels).max())
     tiles = []
-    for n, kernel in enumerate(shown.kernels[:MOST_FILTERS]):
+    for n, kernel in enumerate(kernels[:MOST_FILTERS]):
         text = f"filter {n}"
         if channels == 3:
             tiles.append(png.image(png.colored(kernel), text, TILE))

@@ -11,6 +11,7 @@ import cnnspec
 from cnnspec.diagnostics import Diagnostic, Misfit, Severity
 from cnnspec.views import html
 from cnnspec.views.html_faces import handy
+from cnnspec.views.outline import repeated
 from cnnspec.views.pictures.engines import NoEngine
 from cnnspec.views.report import sections
 from cnnspec.views.report.explained import explanations
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
     from cnnspec.network.graph import Network
     from cnnspec.views.report.learned import Learned
 
-MOST_EXPLAINED: Final = 500
-"""Layers whose workings are written out."""
+MOST_EXPLAINED: Final = 1000
+"""Layers whose workings are written out; equal repeats count once."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +94,8 @@ def _learned(learned: Learned) -> str:
 
 
 def _explained(analysis: Analysis) -> dict[str, str]:
-    if len(analysis.rows) > MOST_EXPLAINED:
+    _, hidden = repeated(analysis.network)
+    if len(analysis.rows) - len(hidden) > MOST_EXPLAINED:
         return {"Workings": "<p>Too many layers to write out; <code>cnnspec explain</code> tells each.</p>"}
     return {"Workings": explanations(analysis)}
 

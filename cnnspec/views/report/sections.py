@@ -65,7 +65,7 @@ def messages(diagnostics: Iterable[Diagnostic]) -> str:
 
 def _message(item: Diagnostic) -> str:
     place = f"line {item.span.line}: " if item.span else ""
-    line = item.span.source.text.splitlines()[item.span.line - 1].strip() if item.span else ""
+    line = item.span.source.line(item.span.line).strip() if item.span else ""
     text = f"<p><strong>{item.severity}</strong> [{escape(item.code)}] {place}{escape(item.message)}</p>"
     shown = f"<p><code>{escape(line)}</code></p>" if line else ""
     more = "".join(f'<p class="faint">{escape(note)}</p>' for note in item.notes)
