@@ -1,6 +1,6 @@
 """How long an analysis takes, beside torchinfo and beside importing PyTorch.
 
-    python benchmarks/analyze.py
+    python -m benchmarks.analyze
 
 Two things are timed against each other in alternation, so that a busy machine is busy
 for both, and the ratio of their medians is printed. Rivals that are not installed are
@@ -10,14 +10,15 @@ left out and said to be so.
 from __future__ import annotations
 
 import os
-import platform
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from statistics import median
 
 import cnnspec
+from benchmarks.rivals import machine
+from benchmarks.table import Entry, Ratio, markdown
 from cnnspec.network.uses import folder_reader
 from cnnspec.resources import example_path, example_text
 
@@ -94,27 +95,30 @@ def process(*arguments: str) -> Callable[[], object]:
     return lambda: subprocess.run([sys.executable, *arguments], check=True, env=environment, **silent)
 
 
-def told(what: str, ours: float, rival: str, theirs: float) -> None:
-    print(f"{what:<44} {1e3 * ours:8.1f} ms   {rival:<24} {1e3 * theirs:8.1f} ms   ratio {ours / theirs:.3f}")
+def told(what: str, ours: float, rival: str, theirs: float) -> Entry:
+    ratio = theirs / ours
+    return Entry(what, f"{1e3 * ours:.1f} ms", rival, f"{1e3 * theirs:.1f} ms", {"free": Ratio(ratio, ratio)})
 
 
-def main() -> None:
-    print(f"{platform.platform()}, {os.cpu_count()} cores, Python {platform.python_version()}")
+def entries(rounds: int = ROUNDS) -> Iterator[Entry]:
+    """The comparisons that can be made with what is installed."""
     summary = torchinfo_of_resnet152()
-    if summary is None:
-        print("torchinfo or PyTorch is not installed: no comparison of ResNet-152 in one process")
-    else:
-        ours, theirs = alternate(lambda: report("resnet152"), summary)
-        told("ResNet-152, text to report, in process", ours, "torchinfo.summary", theirs)
+    if summary is not None:
+        ours, theirs = alternate(lambda: report("resnet152"), summary, rounds)
+        yield told("analysis of resnet152, in process", ours, "torchinfo.summary", theirs)
     if subprocess.run(
         [sys.executable, "-c", "import torch"], stderr=subprocess.DEVNULL, check=False
     ).returncode:
-        print("PyTorch is not installed: no comparison of whole processes")
         return
     for name in ("lenet", "resnet152"):
         command = process("-m", "cnnspec", "analyze", name)
-        ours, theirs = alternate(command, process("-c", "import torch"), rounds=7)
-        told(f"cnnspec analyze {name}, whole process", ours, 'python -c "import torch"', theirs)
+        ours, theirs = alternate(command, process("-c", "import torch"), max(3, rounds // 2))
+        yield told(f"cnnspec analyze {name}, process", ours, "import torch", theirs)
+
+
+def main() -> None:
+    print(machine())
+    print(*markdown(list(entries())), sep="\n")
 
 
 if __name__ == "__main__":

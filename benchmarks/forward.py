@@ -1,22 +1,22 @@
 """Forward passes of the classic networks, beside PyTorch's.
 
-    python benchmarks/forward.py [vgg16 resnet18 mobilenet_v2] [--batches 1 8] [--rounds 5]
+    python -m benchmarks.forward [vgg16 resnet18 mobilenet_v2] [--batches 1 8] [--rounds 5]
 
 Each side runs in a process of its own, in turns, on as many threads as there
-are cores. PyTorch runs twice, in its own layout and in channels-last; ratios
-of medians, above 1 cnnspec is ahead.
+are cores. PyTorch runs twice, in its own layout and in channels-last.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Iterator
 from statistics import median
 
-from rivals import compete, machine, serve
+from benchmarks.rivals import SETTINGS, Result, compete, machine, serve
+from benchmarks.table import Entry, Ratio, markdown
 
-NETWORKS = ("vgg16", "resnet18", "mobilenet_v2")
+NETWORKS = ["vgg16", "resnet18", "mobilenet_v2"]
+LAYOUTS = ("default", "channels-last")
 
 
 def numpy_pass(name: str, batch: int) -> Callable[[], object]:
@@ -42,9 +42,9 @@ def numpy_pass(name: str, batch: int) -> Callable[[], object]:
 def torch_pass(name: str, batch: int, layout: str) -> Callable[[], object]:
     """The same in PyTorch."""
     import torch
-    from torch_net import TorchNet
 
     import cnnspec
+    from benchmarks.torch_net import TorchNet
     from cnnspec.resources import example_path
 
     network = cnnspec.load(example_path(name))
@@ -61,14 +61,37 @@ def torch_pass(name: str, batch: int, layout: str) -> Callable[[], object]:
     return work
 
 
+def entries(names: list[str], batches: list[int], rounds: int) -> Iterator[Entry]:
+    """Two lines for each network and batch, one for each layout of PyTorch."""
+    for name in names:
+        for batch in batches:
+            found = {setting: run(name, batch, setting, rounds) for setting in SETTINGS}
+            for n, layout in enumerate(LAYOUTS):
+                ratios = {
+                    setting: Ratio(results[n].ratio, results[n].best_ratio)
+                    for setting, results in found.items()
+                }
+                ours, theirs = (median(times) for times in (found["free"][n].ours, found["free"][n].theirs))
+                yield Entry(
+                    f"forward {name}, batch {batch}", f"{1e3 * ours:.1f} ms",
+                    f"PyTorch, {layout}", f"{1e3 * theirs:.1f} ms", ratios,
+                )  # fmt: skip
+
+
+def run(name: str, batch: int, setting: str, rounds: int) -> list[Result]:
+    """Against both layouts of PyTorch at once."""
+    common = [name, "--batches", str(batch)]
+    others = [[*common, "--child", layout] for layout in LAYOUTS]
+    return compete("benchmarks.forward", [*common, "--child", "numpy"], others, setting, rounds, {})
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("networks", nargs="*", default=NETWORKS)
-    parser.add_argument("--batches", type=int, nargs="+", default=(1, 8))
+    parser.add_argument("--batches", type=int, nargs="+", default=[1, 8])
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--settings", nargs="+", default=("free", "pinned"))
     parser.add_argument("--child", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child:
@@ -76,25 +99,7 @@ def main() -> None:
         serve(numpy_pass(name, batch) if options.child == "numpy" else torch_pass(name, batch, options.child))
         return
     print(machine())
-    print(f"forward passes, milliseconds, medians of {options.rounds} rounds")
-    heads = ("OpenBLAS", "network", "batch", "layout", "cnnspec", "PyTorch", "ratio", "of best")
-    print("{:9}{:14}{:>6} {:14}{:>9}{:>9}{:>7}{:>8}".format(*heads))
-    for setting in options.settings:
-        for name in options.networks:
-            for batch in options.batches:
-                for layout in ("default", "channels-last"):
-                    one(name, batch, layout, setting, options.rounds)
-
-
-def one(name: str, batch: int, layout: str, setting: str, rounds: int) -> None:
-    """One line of the table."""
-    common = [name, "--batches", str(batch)]
-    result = compete(
-        Path(__file__), [*common, "--child", "numpy"], [*common, "--child", layout], setting, rounds, {}
-    )
-    ours, theirs = (1000 * median(times) for times in (result.ours, result.theirs))
-    figures = f"{ours:9.1f}{theirs:9.1f}{result.ratio:7.2f}{result.best_ratio:8.2f}"
-    print(f"{setting:9}{name:14}{batch:6} {layout:14}{figures}", flush=True)
+    print(*markdown(list(entries(options.networks, options.batches, options.rounds))), sep="\n")
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""Two programs timed against each other: separate processes, in turns, ratio of medians.
+"""Programs timed against each other: separate processes, in turns, ratios of medians.
 
-A rival is a Python file that is started with its own options, gets ready,
-prints ``ready``, and then answers each line it reads with the seconds of one
-round. Taking turns makes a busy machine busy for both.
+A rival is a module of this package that is started with its own options, gets
+ready, prints ``ready``, and then answers each line it reads with the seconds of
+one round. Taking turns makes a busy machine busy for all.
 """
 
 from __future__ import annotations
@@ -12,12 +12,14 @@ import platform
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
+ROOT = Path(__file__).resolve().parent.parent
+SETTINGS = ("free", "pinned")
 KERNEL_CHOICE = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
 """Variables that pin OpenBLAS to kernels other than the machine's own."""
 
@@ -31,12 +33,11 @@ def environment(setting: str) -> dict[str, str]:
 class Rival:
     """A child process that runs rounds when told to."""
 
-    def __init__(self, script: Path, options: list[str], variables: dict[str, str]) -> None:
+    def __init__(self, module: str, options: Sequence[str], variables: dict[str, str]) -> None:
         self.child = subprocess.Popen(
-            [sys.executable, str(script), *options],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=variables,
+            [sys.executable, "-m", module, *options],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=variables, cwd=ROOT,
         )  # fmt: skip
-        self._answer()
 
     def __enter__(self) -> Rival:
         return self
@@ -46,7 +47,8 @@ class Rival:
         self.child.stdin.close()
         self.child.wait()
 
-    def _answer(self) -> str:
+    def answer(self) -> str:
+        """The next line of the child: ``ready``, or the seconds of a round."""
         assert self.child.stdout
         line = self.child.stdout.readline()
         if not line:
@@ -58,10 +60,10 @@ class Rival:
         assert self.child.stdin
         self.child.stdin.write("go\n")
         self.child.stdin.flush()
-        return float(self._answer())
+        return float(self.answer())
 
 
-@dataclass
+@dataclass(frozen=True)
 class Result:
     """Seconds of each round, of us and of the other."""
 
@@ -80,17 +82,21 @@ class Result:
 
 
 def compete(
-    script: Path, ours: list[str], theirs: list[str], setting: str, rounds: int, threads: dict[str, str]
-) -> Result:
-    """Both rivals in turns; ``threads`` are variables for our side alone."""
+    module: str, ours: Sequence[str], others: Sequence[Sequence[str]], setting: str, rounds: int,
+    threads: dict[str, str],
+) -> list[Result]:  # fmt: skip
+    """All rivals in turns, each but the first against it; ``threads`` are variables for our side alone."""
     variables = environment(setting)
     with ExitStack() as stack:
-        us = stack.enter_context(Rival(script, ours, variables | threads))
-        them = stack.enter_context(Rival(script, theirs, variables))
-        for rival in (us, them):
+        rivals = [stack.enter_context(Rival(module, ours, variables | threads))]
+        rivals += [stack.enter_context(Rival(module, options, variables)) for options in others]
+        for rival in rivals:
+            rival.answer()
+        for rival in rivals:
             rival.round()
-        pairs = [(us.round(), them.round()) for _ in range(rounds)]
-    return Result([a for a, _ in pairs], [b for _, b in pairs])
+        times = [[rival.round() for rival in rivals] for _ in range(rounds)]
+    columns = [list(column) for column in zip(*times, strict=True)]
+    return [Result(columns[0], theirs) for theirs in columns[1:]]
 
 
 def serve(work: Callable[[], object]) -> None:

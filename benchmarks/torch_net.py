@@ -58,6 +58,12 @@ def module(layer: Any, inputs: Shapes) -> nn.Module:
     raise SystemExit(f"the benchmark has no {layer.word} in PyTorch")
 
 
+def chain(network: Network) -> nn.Sequential:
+    """A network without branches, up to its logits."""
+    layers = [node for node in network.layers if not isinstance(node.layer, activation.Softmax)]
+    return nn.Sequential(*(module(node.layer, node.input_shapes) for node in layers))
+
+
 class TorchNet(nn.Module):
     """The whole graph; values are dropped as soon as nobody reads them."""
 

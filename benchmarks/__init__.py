@@ -1,0 +1,1 @@
+"""Timings beside PyTorch: ``python -m benchmarks`` runs all of them and prints one table."""

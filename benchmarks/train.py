@@ -1,0 +1,139 @@
+"""Training steps beside PyTorch's: LeNet-5, the lecture's MNIST CNN, a medium net with batch norm.
+
+    python -m benchmarks.train [lenet mnist_cnn medium] [--workers 1 2] [--rounds 7]
+
+Forward, backward and SGD with momentum, as ``cnnspec train`` does them; PyTorch
+on as many threads as there are workers.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterator
+from statistics import median
+from typing import TYPE_CHECKING
+
+from benchmarks.rivals import SETTINGS, compete, machine, serve
+from benchmarks.table import Entry, Ratio, markdown
+
+if TYPE_CHECKING:
+    from cnnspec.network.graph import Network
+
+RATE, MOMENTUM = 0.01, 0.9
+MEDIUM = """
+network Medium
+input 32x32x3
+conv 32 3x3 padding=same bias=no -> batchnorm -> relu
+conv 32 3x3 padding=same bias=no -> batchnorm -> relu -> maxpool 2x2
+conv 64 3x3 padding=same bias=no -> batchnorm -> relu
+conv 64 3x3 padding=same bias=no -> batchnorm -> relu -> maxpool 2x2
+flatten
+dense 256 -> relu
+dense 10 -> softmax
+"""
+STEPS = {"lenet": 25, "mnist_cnn": 3, "medium": 3}
+"""Steps of a round: about a tenth of a second."""
+BATCH = 64
+
+
+def network_of(name: str) -> Network:
+    import cnnspec
+    from cnnspec.resources import example_text
+
+    return cnnspec.parse(MEDIUM if name == "medium" else example_text(name))
+
+
+def numpy_steps(name: str, workers: int) -> Callable[[], object]:
+    """A round of steps in cnnspec; pictures are bytes, as in training."""
+    import numpy as np
+
+    from cnnspec.backends.numpy.optimizers import Sgd
+    from cnnspec.training.batches import Batches
+    from cnnspec.training.team import team_of
+
+    model = network_of(name).build(seed=0)
+    optimizer = Sgd(model.flat, momentum=MOMENTUM)
+    random = np.random.default_rng(0)
+    images = random.integers(0, 256, (STEPS[name] * BATCH, *model.network.input), dtype=np.uint8)
+    labels = random.integers(0, 10, len(images))
+    batches = Batches(images, labels, BATCH, seed=0)
+    team = team_of(model, batches, lambda size: model.compile(size, training=True), workers)
+
+    def work() -> None:
+        for step, (pictures, classes) in enumerate(team.epoch(0, 0)):
+            team.step(pictures, classes, step)
+            optimizer.update(model.flat_gradient, RATE)
+
+    return work
+
+
+def torch_steps(name: str, threads: int) -> Callable[[], object]:
+    """The same in PyTorch; its pictures are floats already."""
+    import torch
+    from torch import nn
+
+    from benchmarks.torch_net import chain
+
+    torch.set_num_threads(threads)
+    torch.manual_seed(0)
+    network, count = network_of(name), STEPS[name] * BATCH
+    net = chain(network)
+    optimizer = torch.optim.SGD(net.parameters(), lr=RATE, momentum=MOMENTUM)
+    *sizes, channels = network.input
+    images = torch.rand(count, channels, *sizes)
+    labels = torch.randint(0, 10, (count,))
+    loss = nn.CrossEntropyLoss()
+
+    def work() -> None:
+        for start in range(0, count, BATCH):
+            optimizer.zero_grad()
+            value = loss(net(images[start : start + BATCH]), labels[start : start + BATCH])
+            value.backward()
+            optimizer.step()
+
+    return work
+
+
+def entries(names: list[str], workers: list[int], rounds: int) -> Iterator[Entry]:
+    """One line for each network and number of workers."""
+    for name in names:
+        for count in workers:
+            yield one(name, count, rounds)
+
+
+def one(name: str, workers: int, rounds: int) -> Entry:
+    common, ratios = [name, "--workers", str(workers)], {}
+    for setting in SETTINGS:
+        [result] = compete(
+            "benchmarks.train", [*common, "--child", "numpy"], [[*common, "--child", "torch"]], setting,
+            rounds, {"OPENBLAS_NUM_THREADS": "1"},
+        )  # fmt: skip
+        ratios[setting] = Ratio(result.ratio, result.best_ratio)
+        if setting == "free":
+            images = STEPS[name] * BATCH
+            ours, theirs = (images / median(times) / 1000 for times in (result.ours, result.theirs))
+    what = f"training {name}, batch {BATCH}, workers {workers}"
+    return Entry(
+        what, f"{ours:.1f} k images/s", f"PyTorch, threads {workers}", f"{theirs:.1f} k images/s", ratios
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("networks", nargs="*", default=list(STEPS))
+    parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--child", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.child:
+        steps = numpy_steps if options.child == "numpy" else torch_steps
+        serve(steps(options.networks[0], options.workers[0]))
+        return
+    print(machine())
+    print(*markdown(list(entries(options.networks, options.workers, options.rounds))), sep="\n")
+
+
+if __name__ == "__main__":
+    main()
