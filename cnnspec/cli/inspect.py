@@ -29,7 +29,7 @@ KINDS: Final = {
     "maps": "what --layer makes of one image (--index or --image)",
     "confusion": "which classes were taken for which",
     "mistakes": "the wrong answers that were given most surely",
-    "neighbours": "training samples nearest to test samples, in the last hidden layer",
+    "neighbours": "training samples nearest to test samples in the last hidden layer",
     "curves": "loss and accuracy by epoch; several RUNs on one page",
 }
 SYNONYMS: Final = {
@@ -65,7 +65,7 @@ class Shown:
 
 @click.command(
     "inspect",
-    epilog="WHAT is one of " + "; ".join(f"{kind}: {text}" for kind, text in KINDS.items()) + ".",
+    epilog="\b\nWHAT is one of\n" + "\n".join(f"  {kind:<11} {text}" for kind, text in KINDS.items()),
 )
 @click.argument("words", nargs=-1, metavar="RUN... WHAT")
 @click.option("-o", "--output", metavar="FILE", help="Draw it: .png, .svg or .pdf; else a table is printed.")

@@ -73,11 +73,11 @@ def maps(shown: Maps, ink: Ink) -> Figure:
     values = np.nan_to_num(shown.values if shown.values.ndim == 3 else _as_map(shown.values))
     height, width, channels = values.shape
     low, high = float(values.min()), float(values.max())
-    scale = f"blank 0, darkest {high:.3g}" if low >= 0 else _scale(values)
+    scale = f"blank 0, strongest {high:.3g}" if low >= 0 else _scale(values)
     count = min(channels, MOST_TILES)
     rows, columns = arranged(count, 14)
     aspect = min(max(height / width, 0.25), 4.0)
-    tile = min(0.95, max(0.5, 6.0 / columns))
+    tile = min(0.95, max(0.5, 6.0 / columns)) if count > 1 else 1.8
     span = 2 if rows > 1 else 1
     grid = Grid(max(rows, span), columns + span + 1, tile, aspect=aspect)
     flow = " × ".join(map(str, shown.values.shape))
