@@ -64,9 +64,11 @@ class Diagnostics:
     """A collector: report all faults, not the first."""
 
     items: list[Diagnostic] = field(default_factory=list)
+    _known: set[Diagnostic] = field(default_factory=set, repr=False)
 
     def add(self, diagnostic: Diagnostic) -> None:
-        if diagnostic not in self.items:
+        if diagnostic not in self._known:
+            self._known.add(diagnostic)
             self.items.append(diagnostic)
 
     def extend(self, diagnostics: Iterable[Diagnostic]) -> None:
@@ -92,7 +94,13 @@ class SpecError(Exception):
 
     def __init__(self, diagnostics: Iterable[Diagnostic]) -> None:
         self.diagnostics = tuple(sorted(diagnostics, key=lambda item: item.sort_key))
-        super().__init__("\n".join(f"[{item.code}] {item.message}" for item in self.diagnostics))
+        super().__init__("\n".join(map(_in_words, self.diagnostics)))
+
+
+def _in_words(diagnostic: Diagnostic) -> str:
+    """``line 3: conv has no option stide [unknown-option]``, and the cure below it."""
+    place = f"line {diagnostic.span.line}: " if diagnostic.span else ""
+    return "\n  help: ".join((f"{place}{diagnostic.message} [{diagnostic.code}]", *diagnostic.help))
 
 
 class Misfit(Exception):

@@ -183,8 +183,8 @@ class Analysis:
         return {row.name: row for row in self.rows}
 
     def __getitem__(self, name: str) -> Row:
-        """The row of a layer by its name."""
-        return self.by_name[name]
+        """The row of a layer by its name; KeyError, with the nearest name, when there is none."""
+        return self.by_name[self.network[name].name]
 
     def _repr_html_(self) -> str:
         """The table, for notebooks."""

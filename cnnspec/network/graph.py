@@ -11,7 +11,7 @@ from functools import cached_property
 from importlib import import_module
 from typing import Any, ClassVar
 
-from cnnspec.diagnostics import Diagnostic
+from cnnspec.diagnostics import Diagnostic, nearest
 from cnnspec.layers.base import Family, Layer, Shape, Shapes, show
 from cnnspec.text import Span
 
@@ -115,6 +115,10 @@ class Network:
         return {node.name: node for node in self.nodes}
 
     def __getitem__(self, name: str) -> Node:
+        """The node of a name; KeyError, with the nearest name, when there is none."""
+        if name not in self.by_name:
+            guess = nearest(name, self.by_name)
+            raise KeyError(f"no layer is called {name}" + (f"; did you mean {guess}?" if guess else ""))
         return self.by_name[name]
 
     def __repr__(self) -> str:
