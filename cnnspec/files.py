@@ -12,10 +12,15 @@ def write_atomically(path: str | os.PathLike[str], content: bytes | str) -> None
 
     A reader, or a crash at any moment, finds the old file or the new one,
     never a part. Text is written as UTF-8 with its line ends as they are. The
-    mode of a file that was there is kept. Raises OSError as ``open`` would.
+    mode of a file that was there is kept. A device or a pipe (``/dev/null``,
+    ``/dev/stdout``) is written to and stays what it is. Raises OSError as ``open`` would.
     """
-    target = Path(os.path.realpath(path))
     data = content.encode() if isinstance(content, str) else content
+    if _is_special(Path(path)):
+        with open(path, "wb") as file:
+            file.write(data)
+        return
+    target = Path(os.path.realpath(path))
     handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
     try:
         with os.fdopen(handle, "wb") as file:
@@ -27,6 +32,10 @@ def write_atomically(path: str | os.PathLike[str], content: bytes | str) -> None
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+def _is_special(path: Path) -> bool:
+    return path.exists() and not path.is_file() and not path.is_dir()
 
 
 def _mode(target: Path) -> int:

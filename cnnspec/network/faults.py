@@ -19,12 +19,16 @@ DEFINED_BY: Final = {
 }
 """What would have defined the missing thing; found in a text with a broken line, it was on that line."""
 
+MOST_LOOKED_FOR: Final = 200
+"""Missing things whose definition is looked for: each costs a walk through the text."""
+
 
 class Faults:
     """A collector: inside a block, the use that led there is named."""
 
     def __init__(self, before: Iterable[Diagnostic] = ()) -> None:
         self.items: dict[tuple[object, ...], Diagnostic] = {}
+        self._echoes: dict[tuple[str, str], bool] = {}
         self.broken: Span | None = None
         """The first place that could not be read: what hangs on the chain after it is not judged."""
         for diagnostic in before:
@@ -57,8 +61,12 @@ class Faults:
         pattern = DEFINED_BY.get(diagnostic.code)
         if pattern is None or diagnostic.span is None:
             return False
-        what = re.escape(diagnostic.span.text)
-        return re.search(pattern.format(what), broken.source.text) is not None
+        key = (diagnostic.code, diagnostic.span.text)
+        if key not in self._echoes:
+            look = len(self._echoes) < MOST_LOOKED_FOR
+            what = re.escape(diagnostic.span.text)
+            self._echoes[key] = look and re.search(pattern.format(what), broken.source.text) is not None
+        return self._echoes[key]
 
 
 def _within(span: Span | None, outer: Span) -> bool:

@@ -13,7 +13,7 @@ from cnnspec.layers.roll import LAYERS
 from cnnspec.network.expectation import names_in
 from cnnspec.network.limits import DEEPEST
 from cnnspec.network.scope import Context, Definition, Frame, Module
-from cnnspec.network.values import Fault
+from cnnspec.network.values import LOST, Fault
 from cnnspec.network.work import AXIS_VALUES, Work
 from cnnspec.syntax import tree
 from cnnspec.text import Source
@@ -28,9 +28,14 @@ def folder_reader(folder: Path) -> Reader:
     root = folder.resolve()
 
     def read(name: str) -> Source:
-        path = (root / name).resolve()
+        try:
+            path = (root / name).resolve()
+        except RuntimeError:  # Python 3.13 tells it when the file is opened
+            raise OSError("its links lead round in a circle") from None
         if not path.is_relative_to(root):
             raise ValueError(f'"{name}" lies outside the folder of the spec')
+        if path.exists() and not path.is_file() and not path.is_dir():
+            raise OSError("it is no ordinary file")  # reading a pipe would wait for ever
         with path.open("rb") as file:
             data = file.read(LARGEST_FILE + 1)
         if len(data) > LARGEST_FILE:
@@ -137,6 +142,7 @@ class Files:
                 try:
                     module.values[statement.name.text] = self.work.closed(statement.value, context)
                 except Fault as fault:
+                    module.values[statement.name.text] = LOST
                     self.work.report(fault.diagnostic)
 
     def _source(self, name: str, statement: tree.Use) -> Source:

@@ -121,7 +121,9 @@ def cut(text: str, width: int, paper: Paper) -> str:
     if width_of(text) <= width:
         return text
     mark = paper.text("…")
-    while text and width_of(text) + len(mark) > width:
+    room = width - len(mark)
+    text = text[: max(0, room)]  # a character takes a column at least
+    while text and width_of(text) > room:
         text = text[:-1]
     return text.rstrip() + mark
 

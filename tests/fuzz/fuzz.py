@@ -49,7 +49,7 @@ def _run(seed: int, count: int, limit: float, keep: Path | None) -> int:
         if monotonic() - started > limit:
             break
         text = mutant(number)
-        verdict = drive(text)
+        verdict = drive(text, turn=number)
         built, done = built + verdict.built, done + 1
         _note(number, verdict, kinds)
         if verdict.faults and keep is not None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from time import process_time
 
 import pytest
@@ -10,9 +12,13 @@ from fuzz_drive import drive
 from cnnspec.analysis.memory import Memory
 from cnnspec.analysis.report import analyze
 from cnnspec.diagnostics import Diagnostic
+from cnnspec.network.elaborate import elaborate
 from cnnspec.network.load import parse
+from cnnspec.network.uses import folder_reader
+from cnnspec.syntax.parse import parse_tolerant
 from cnnspec.text import Source
 from cnnspec.views.messages import MOST, render_text
+from cnnspec.views.report.sections import messages
 from cnnspec.views.svg import Look, picture
 
 
@@ -69,3 +75,30 @@ def test_a_wide_window_over_a_repeating_pattern_looks_at_its_ends() -> None:
     assert [] == drive(text, slowest=4).faults
     fields = [row.receptive_field.size for row in analyze(parse("input 9x9x1; upsample 2; conv 1 9x9")).rows]
     assert [(1, 1), (5, 5)] == fields
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "input 8\nrelu\ntrain { " + "; ".join(["epochs 3"] * 15_000) + " }",
+        "input 8\nconv (\n" + "\n".join(f"foo{n}" for n in range(20_000)),
+        "1x" * 60_000 + "1",
+    ],
+)
+def test_many_faults_and_long_words_take_no_time(text: str) -> None:
+    assert [] == drive(text, slowest=8).faults
+
+
+@pytest.mark.parametrize("name", ["round.cnn", "pipe.cnn", "folder", "missing.cnn", "x" * 300])
+def test_what_is_no_file_cannot_be_used(tmp_path: Path, name: str) -> None:
+    (tmp_path / "round.cnn").symlink_to(tmp_path / "round.cnn")
+    os.mkfifo(tmp_path / "pipe.cnn")
+    (tmp_path / "folder").mkdir()
+    tree, _ = parse_tolerant(Source("net.cnn", f'use "{name}"\ninput 8\nrelu'))
+    (fault,) = elaborate(tree, read_use=folder_reader(tmp_path)).diagnostics
+    assert "use-not-found" == fault.code
+
+
+def test_an_empty_spec_is_reported_on() -> None:
+    tree, _ = parse_tolerant(Source("net.cnn", ""))
+    assert "missing-input" in messages(elaborate(tree).diagnostics)

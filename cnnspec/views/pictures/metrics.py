@@ -57,10 +57,12 @@ def wrap(text: str, width: float, size: float, bold: bool = False) -> list[str]:
 
 def fitting(text: str, width: float, size: float, bold: bool = False) -> int:
     """How many characters of ``text`` fit; at least one."""
-    count = len(text)
-    while count > 1 and text_width(text[:count], size, bold) > width:
-        count -= 1
-    return count
+    widths, used = _WIDTHS[bold], 0
+    for count, character in enumerate(text):
+        used += widths.get(character, 1000)
+        if used / 1000 * size * SLACK > width:
+            return max(1, count)
+    return len(text)
 
 
 def shorten(text: str, width: float, size: float, bold: bool = False) -> str:
