@@ -1,7 +1,7 @@
 """Fill README.md with real output.
 
-A comment ``<!-- $ COMMAND -->`` stands above a fenced block; the block is replaced
-by what the command prints. ``--check`` writes nothing and says what differs.
+A block of text that begins with ``$ cnnspec …`` goes on with what the command prints.
+``--check`` writes nothing and exits with 1 where something differs.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
-BLOCK = re.compile(r"<!-- \$ (?P<command>.+?) -->\n```text\n(?P<output>.*?)```", re.DOTALL)
+BLOCK = re.compile(r"```text\n\$ (?P<command>cnnspec .+?)\n(?P<output>.*?)```", re.DOTALL)
 
 
 def output_of(command: str) -> str:
@@ -37,9 +37,7 @@ def output_of(command: str) -> str:
 
 def filled(text: str) -> str:
     """The text with every block made new."""
-    return BLOCK.sub(
-        lambda block: f"<!-- $ {block['command']} -->\n```text\n{output_of(block['command'])}```", text
-    )
+    return BLOCK.sub(lambda block: f"```text\n$ {block['command']}\n{output_of(block['command'])}```", text)
 
 
 def main() -> int:
