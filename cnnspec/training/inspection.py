@@ -215,7 +215,9 @@ def distinct(curves: Sequence[Curve], folders: Sequence[Path]) -> list[Curve]:
     names = [curve.name for curve in curves]
     if len(set(names)) == len(names):
         return list(curves)
-    return [replace(curve, name=folder.name) for curve, folder in zip(curves, folders, strict=True)]
+    short = [folder.name for folder in folders]
+    names = short if len(set(short)) == len(short) else list(map(str, folders))
+    return [replace(curve, name=name) for curve, name in zip(curves, names, strict=True)]
 
 
 def size_of(network: Network, layer: str) -> int:

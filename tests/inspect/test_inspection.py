@@ -1,5 +1,7 @@
 """What is gathered for showing is what the model holds and computes."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -132,3 +134,5 @@ def test_runs_of_one_network_are_named_after_their_folders(home):
     assert ["Bars", "Bars"] == [curve.name for curve in curves]
     assert ["one", "two"] == [curve.name for curve in inspection.distinct(curves, folders)]
     assert ["Bars"] == [curve.name for curve in inspection.distinct(curves[:1], folders[:1])]
+    alike = [Path("a/run"), Path("b/run")]
+    assert list(map(str, alike)) == [curve.name for curve in inspection.distinct(curves, alike)]

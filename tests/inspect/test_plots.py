@@ -14,6 +14,7 @@ from cnnspec.views.plots.sheet import arranged
 from cnnspec.views.plots.style import render
 from cnnspec.views.report import png
 from cnnspec.views.report.learned import filters as report_filters
+from cnnspec.views.report.style import negative
 
 IMAGE = np.zeros((4, 4, 1), np.uint8)
 
@@ -114,3 +115,13 @@ def test_signed_values_are_orange_and_blue_and_clear_at_zero():
     assert [255, 0, 128] == found[0, :, 3].tolist()
     assert found[0, 0, 0] > found[0, 0, 2]
     assert found[0, 2, 0] < found[0, 2, 2]
+
+
+def test_large_samples_are_embedded_no_larger_than_they_are_shown():
+    assert (150, 200, 3) == png.sample(np.zeros((300, 400, 3), np.uint8)).shape
+    assert (28, 28, 1) == png.sample(np.zeros((28, 28, 1), np.uint8)).shape
+
+
+def test_inverting_gives_the_colour_back():
+    assert "#362f25" == negative("#c9d0da")
+    assert "#c9d0da" == negative(negative("#c9d0da"))

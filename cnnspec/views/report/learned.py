@@ -107,9 +107,7 @@ def confusion(shown: Confusion, data: str) -> str:
     """Classes down, what they were taken for across."""
     head = f"<h3>What was taken for what{escape(f' ({data})' if data else '')}</h3>"
     wrong = shown.samples - int(shown.counts.trace())
-    said = (
-        f"{100 * shown.accuracy:.2f} % of {shown.samples:,} right, {wrong:,} wrong: class down, answer over"
-    )
+    said = f"{100 * shown.accuracy:.2f} % of {shown.samples:,} right, {wrong:,} wrong"
     if len(shown.names) > MOST_CLASSES:
         return f'{head}<p class="note">{said}; too many classes for a matrix</p>'
     names = "".join(f"<th>{escape(name)}</th>" for name in shown.names)
@@ -121,7 +119,8 @@ def confusion(shown: Confusion, data: str) -> str:
         for n, name in enumerate(shown.names)
     )
     return (
-        f'{head}<p class="note">{said}</p><div class="scroll"><table class="confusion">'
+        f'{head}<p class="note">{said}; classes down, answers across</p>'
+        f'<div class="scroll"><table class="confusion">'
         f"<thead><tr><td></td>{names}</tr></thead><tbody>{rows}</tbody></table></div>"
     )
 

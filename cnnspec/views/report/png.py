@@ -6,7 +6,7 @@ import base64
 import struct
 import zlib
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -14,6 +14,9 @@ from cnnspec.views.pictures.palette import LIGHT, Theme
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+LARGEST: Final = 144
+"""Dots along a sample's side; of larger ones every second, third … is shown."""
 
 
 def png(pixels: NDArray[np.uint8]) -> bytes:
@@ -57,7 +60,9 @@ def colored(values: NDArray[Any]) -> NDArray[np.uint8]:
 
 
 def sample(pixels: NDArray[Any]) -> NDArray[np.uint8]:
-    """A sample of the data, bytes or shares of the brightest: colours, or grey."""
+    """A sample of the data, bytes or shares of the brightest: colours, or grey, no larger than is shown."""
+    step = max(1, min(pixels.shape[:2]) // LARGEST)
+    pixels = pixels[::step, ::step]
     if pixels.dtype != np.uint8:
         pixels = colored(pixels)
     return pixels if pixels.shape[2] == 3 else np.rint(pixels.mean(2, keepdims=True)).astype(np.uint8)

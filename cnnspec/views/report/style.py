@@ -74,7 +74,7 @@ mfrac { padding: 0 .15em }
 .tiles img { display: block; image-rendering: pixelated; border: 1px solid var(--frame) }
 .tiles figure img { margin: 0 auto }
 .tiles b { color: var(--bad) }
-.samples img { filter: invert(var(--invert)) }
+.samples img { filter: invert(var(--invert)); border-color: var(--sample-frame) }
 .confusion { border-collapse: separate; border-spacing: 2px; font-size: .82rem; font-variant-numeric: tabular-nums }
 .confusion td { min-width: 2.6rem; height: 1.9rem; text-align: center; border-radius: 3px; padding: 0 .3rem; background: color-mix(in srgb, var(--tone, transparent) var(--part, 0%), transparent) }
 .confusion th { font-weight: 500; color: var(--faint); padding: 0 .4rem; text-align: right; white-space: nowrap }
@@ -126,11 +126,17 @@ def tone(family: Family) -> str:
     return f"var(--{family})"
 
 
+def negative(color: str) -> str:
+    """The colour that inverting turns into this one."""
+    return f"#{0xFFFFFF - int(color[1:], 16):06x}"
+
+
 def _variables(theme: Theme) -> str:
     named = {
         "page": theme.page, "ink": theme.ink, "faint": theme.faint, "frame": theme.frame,
         "card": theme.frame_fill, "bad": theme.fault.line, "warn": theme.tone(Family.POOL).line,
         "link": theme.tone(Family.CONV).line, "invert": "1" if theme is LIGHT else "0",
+        "sample-frame": negative(theme.frame) if theme is LIGHT else theme.frame,
     }  # fmt: skip
     named |= {str(family): theme.tone(family).line for family in Family}
     return ";".join(f"--{name}:{value}" for name, value in named.items())
