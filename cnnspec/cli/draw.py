@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from cnnspec.cli.spec import fail, load, show, spec_argument, stderr_console
+from cnnspec.cli.spec import fail, finite, load, show, spec_argument, stderr_console
 from cnnspec.diagnostics import Diagnostic, Misfit, Severity, nearest
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ MANY_CARDS: Final = 60
     type=click.Choice(["dot", "pygraphviz", "none"]),
     help="Which Graphviz; the first that is there, else. With none the DOT is written.",
 )
-@click.option("--scale", type=click.FloatRange(0.1, 8), default=2.0, show_default=True,
+@click.option("--scale", type=click.FloatRange(0.1, 8), callback=finite, default=2.0, show_default=True,
               help="Dots a pixel, of a PNG.")  # fmt: skip
 def command(
     spec: str | None, inline: str | None, output: str | None, format_: str | None, style: str, theme: str,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from cnnspec.cli.spec import fail, read_source, stdout_console
+from cnnspec.cli.spec import fail, finite, read_source, stdout_console
 from cnnspec.diagnostics import SpecError
 
 if TYPE_CHECKING:
@@ -27,7 +27,10 @@ SCHEMA: Final = "cnnspec/solve/1"
 )
 @click.option("--format", "form", type=click.Choice(FORMATS), default="text", help="What to print.")
 @click.option("--most", type=click.IntRange(1), default=10, show_default=True, help="Solutions to show.")
-@click.option("--seconds", type=click.FloatRange(0.1), default=20.0, show_default=True, help="Time to spend.")
+@click.option(
+    "--seconds", type=click.FloatRange(0.1), callback=finite, default=20.0, show_default=True,
+    help="Time to spend.",
+)  # fmt: skip
 def command(specs: Sequence[str], inline: Sequence[str], form: str, most: int, seconds: float) -> int:
     """Find what stands for ? in a spec, from its checked shapes and expectations.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from cnnspec.syntax.tree import Comment, Spec
 
 __all__ = [
-    "LARGEST", "Console", "Reading", "fail", "load", "load_network", "read", "read_source", "shift",
+    "LARGEST", "Console", "Reading", "fail", "finite", "load", "load_network", "read", "read_source", "shift",
     "show", "spec_argument", "stderr_console", "stdout_console",
 ]  # fmt: skip
 
@@ -46,6 +47,13 @@ def shift(spec: str | None, inline: str | None, *following: str | None) -> tuple
     if given[-1] is not None:
         raise click.UsageError(f'there is one argument too many: "{given[-1]}" (SPEC was given with -e)')
     return tuple(given[:-1])
+
+
+def finite(context: click.Context, parameter: click.Parameter, value: float | None) -> float | None:
+    """For an option that is a number: neither infinite nor nan, which pass every comparison of a range."""
+    if value is not None and not isfinite(value):
+        raise click.BadParameter(f"{value} is no finite number", context, parameter)
+    return value
 
 
 @dataclass(frozen=True, slots=True)

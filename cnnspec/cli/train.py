@@ -10,7 +10,7 @@ import click
 
 from cnnspec.cli.console import stderr_console, stdout_console
 from cnnspec.cli.samples import data_options, load_samples
-from cnnspec.cli.spec import fail, read, show, spec_argument
+from cnnspec.cli.spec import fail, finite, read, show, spec_argument
 
 if TYPE_CHECKING:
     from cnnspec.cli.spec import Reading
@@ -27,7 +27,9 @@ INTERRUPTED = 130
 @data_options
 @click.option("--epochs", type=click.IntRange(1), metavar="N", help="Times through the training samples.")
 @click.option("--batch", type=click.IntRange(1), metavar="N", help="Samples a step.")
-@click.option("--rate", type=click.FloatRange(0, min_open=True), metavar="R", help="Learning rate.")
+@click.option(
+    "--rate", type=click.FloatRange(0, min_open=True), callback=finite, metavar="R", help="Learning rate."
+)
 @click.option("--workers", type=click.IntRange(1, 64), metavar="N", help="Processes that share each batch.")
 @click.option("--seed", type=click.IntRange(0), metavar="N", help="Fixes everything random.")
 @click.option("--seeds", type=click.IntRange(2, 100), metavar="N", help="Train N times, seed after seed.")

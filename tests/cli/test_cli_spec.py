@@ -144,3 +144,20 @@ def test_whole_networks_only_for_verbs_that_need_one(capsys: pytest.CaptureFixtu
         specs.load_network(None, "input 3x3x1; conv 1 5x5")
     assert left.value.exit_code == 1
     assert "window-larger-than-input" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("train", "--rate", "nan"),
+        ("train", "--rate", "inf"),
+        ("solve", "--seconds", "nan"),
+        ("draw", "--scale", "nan"),
+    ],
+)
+def test_a_number_that_is_none_is_wrong_usage(
+    arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    verb, *options = arguments
+    assert 2 == run([verb, "-e", "input 4; dense 3", *options])
+    assert "is no finite number" in capsys.readouterr().err
