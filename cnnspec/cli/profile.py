@@ -77,8 +77,9 @@ def command(
     """Time each layer of SPEC in NumPy on this machine.
 
     For each step: its kernel and why it was chosen, milliseconds, its share of
-    the time, GFLOP/s (two operations a multiply) and the share of the peak
-    that a large matrix product reaches here.
+    the time, GFLOP/s (two operations a multiply of the plain definition, so
+    that Winograd's savings count as speed) and the share of the peak that a
+    large matrix product reaches here.
 
     \b
     Examples:

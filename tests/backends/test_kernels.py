@@ -31,7 +31,7 @@ def test_slabs_of_any_height_equal_the_definition(
     case: Case, columns: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(conv_slab, "COLUMNS", columns)
-    monkeypatch.setattr(choose, "kernel_of", lambda node, batch: (SlabConv, "asked for"))
+    monkeypatch.setattr(choose, "kernel_of", lambda *_: (SlabConv, "asked for"))
     fast, plain = model_of(case), model_of(case, reference=True)
     images, direction = data(fast, 2)
     actual, expected = run(fast, images, direction), run(plain, images, direction)

@@ -4,26 +4,33 @@ from __future__ import annotations
 
 from math import prod
 
-from cnnspec.backends.numpy import conv_slab
+from cnnspec.backends.numpy import conv_slab, conv_winograd
 from cnnspec.backends.numpy.conv import Bias, as_conv
 from cnnspec.backends.numpy.conv_depthwise import DepthwiseConv
 from cnnspec.backends.numpy.conv_patch import PatchConv
 from cnnspec.backends.numpy.conv_row import RowConv
 from cnnspec.backends.numpy.step import Step
 from cnnspec.backends.numpy.window import Span, span_of
+from cnnspec.layers.conv import Conv
 from cnnspec.network.graph import Node
 
 
 def convolution(node: Node, batch: int, training: bool) -> tuple[type[Step], ...]:
     """The steps of a convolution: its kernel, then its bias."""
-    kernel, _ = kernel_of(node, batch)
+    kernel, _ = kernel_of(node, batch, training)
     return kernel, Bias
 
 
-def kernel_of(node: Node, batch: int) -> tuple[type[Step], str]:
-    """The kernel of a convolution, and the reason."""
+def kernel_of(node: Node, batch: int, training: bool = True) -> tuple[type[Step], str]:
+    """The kernel of a convolution, and the reason; Winograd's sums are for predicting alone."""
     layer = as_conv(node)
     spans = tuple(map(span_of, layer.axes(node.input_shapes)))
+    if not training and conv_winograd.pays(layer, spans, node.input_shapes[0][-1], batch):
+        return conv_winograd.WinogradConv, "3x3, many channels: F(2x2, 3x3), 2.25 times fewer multiplies"
+    return _direct(node, layer, spans, batch)
+
+
+def _direct(node: Node, layer: Conv, spans: tuple[Span, ...], batch: int) -> tuple[type[Step], str]:
     if layer.groups > 1 and layer.groups == node.input_shapes[0][-1]:
         return DepthwiseConv, "each channel alone: shifted multiplies and adds"
     if layer.groups > 1:

@@ -16,7 +16,7 @@ from numpy.typing import DTypeLike
 
 from cnnspec.backends.numpy.files import read_weights, write_weights
 from cnnspec.backends.numpy.initializers import begin
-from cnnspec.backends.numpy.kernels import Steps
+from cnnspec.backends.numpy.kernels import Steps, coarse_steps
 from cnnspec.backends.numpy.layout import Array
 from cnnspec.backends.numpy.losses import LOSSES, Loss
 from cnnspec.backends.numpy.program import Program, Scaling
@@ -36,16 +36,21 @@ class Model:
     ``flat`` is one array of all trained weights, of which theirs are views;
     ``flat_gradient`` and ``gradients`` likewise. All randomness (weights,
     dropout) comes from ``random``.
+    With ``coarse`` large 3x3 convolutions predict by Winograd's F(4x4, 3x3): faster,
+    and accurate to 1e-4 only. ``reference`` runs the plain definitions instead.
     """
 
     def __init__(
         self, network: Network, *, seed: int = 0, dtype: DTypeLike = np.float32, initial: str = "he",
-        reference: bool = False, flat: Array | None = None, flat_gradient: Array | None = None,
+        reference: bool = False, coarse: bool = False,
+        flat: Array | None = None, flat_gradient: Array | None = None,
     ) -> None:  # fmt: skip
         self.network, self.seed, self.dtype = network, seed, np.dtype(dtype)
         self.random = np.random.default_rng(seed)
         self.scaling = Scaling()
-        self.pick: Callable[[Node, int, bool], Steps] | None = _reference_pick() if reference else None
+        self.pick: Callable[[Node, int, bool], Steps] | None = (
+            _reference_pick() if reference else coarse_steps if coarse else None
+        )
         trained, others = _declared(network)
         size = sum(prod(weight.shape) for weight in trained.values())
         self.flat = np.zeros(size, self.dtype) if flat is None else flat

@@ -48,7 +48,7 @@ def profile(program: Program, rounds: int = 10) -> list[Row]:
             forward[step] = min(forward[step], _seconds(partial(_pass, step, program.training)))
         _backward(program, backward)
     return [
-        Row(step.node.name, type(step).__name__, _reason(step, program.batch), forward[step],
+        Row(step.node.name, type(step).__name__, _reason(step, program), forward[step],
             backward.get(step, 0.0), step.multiplies)
         for step in program.steps
     ]  # fmt: skip
@@ -78,9 +78,9 @@ def _seconds(call: Callable[[], object]) -> float:
     return perf_counter() - start
 
 
-def _reason(step: Step, batch: int) -> str:
+def _reason(step: Step, program: Program) -> str:
     if isinstance(step, ConvStep | DepthwiseConv):
-        return kernel_of(step.node, batch)[1]
+        return kernel_of(step.node, program.batch, program.training)[1]
     return step.reason
 
 

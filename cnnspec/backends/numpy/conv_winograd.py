@@ -1,0 +1,164 @@
+"""Winograd's convolution F(m, 3): m² outputs of a 3x3 window from (m + 2)² products instead of 9·m².
+
+Tiles of the input are transformed by one product with kron(B, B), multiplied
+place by place of the tile with the transformed weights, and transformed back by
+kron(A, A). Matrices as in Lavin and Gray (2015), for interpolation at 0, 1, -1
+(and 2, -2 for m = 4). Only for predicting: training keeps direct sums.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+
+import numpy as np
+
+from cnnspec.backends.numpy.conv import ConvStep
+from cnnspec.backends.numpy.layout import Array
+from cnnspec.backends.numpy.window import Span
+from cnnspec.layers.conv import Conv
+
+G2 = np.array([[1, 0, 0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0, 0, 1]])
+B2 = np.array([[1, 0, -1, 0], [0, 1, 1, 0], [0, -1, 1, 0], [0, 1, 0, -1]])
+A2 = np.array([[1, 1, 1, 0], [0, 1, -1, -1]])
+
+G4 = np.array(
+    [[1 / 4, 0, 0], [-1 / 6, -1 / 6, -1 / 6], [-1 / 6, 1 / 6, -1 / 6], [1 / 24, 1 / 12, 1 / 6],
+     [1 / 24, -1 / 12, 1 / 6], [0, 0, 1]]
+)  # fmt: skip
+B4 = np.array(
+    [[4, 0, -5, 0, 1, 0], [0, -4, -4, 1, 1, 0], [0, 4, -4, -1, 1, 0], [0, -2, -1, 2, 1, 0],
+     [0, 2, -1, -2, 1, 0], [0, 4, 0, -5, 0, 1]]
+)  # fmt: skip
+A4 = np.array([[1, 1, 1, 1, 1, 0], [0, 1, -1, 2, -2, 0], [0, 1, 1, 4, 4, 0], [0, 1, -1, 8, -8, 1]])
+
+FEWEST_CHANNELS = 128
+"""With fewer the transforms cost more than the products that they save."""
+FEWEST_TILES = 32
+"""Of all samples: with fewer the products are too narrow."""
+SLAB_BYTES = 8 << 20
+"""Tiles of one slab, before and after the transform: large products, and still near the cache."""
+
+
+@dataclass
+class Slab:
+    """Some rows of tiles."""
+
+    filled: list[tuple[Array, Array]]
+    tiles: Array
+    """(t², channel · tile · sample), gathered."""
+    changed: Array
+    """The same, transformed; (t², channel, tile · sample)."""
+    products: Array
+    """(t², filter, tile · sample)."""
+    back: Array
+    """(m², filter · tile · sample)."""
+    placed: list[tuple[Array, Array]]
+
+
+class WinogradConv(ConvStep):
+    """Two axes, 3x3, stride 1, one group: F(2x2, 3x3)."""
+
+    m = 2
+    matrices = G2, B2, A2
+
+    def arrange(self) -> None:
+        self.t = t = self.m + 2
+        rows, columns = self.spans
+        g, b, a = self.matrices
+        kind = self.memory.dtype
+        self.weigh = np.kron(g, g).astype(kind)
+        self.enter, self.leave = np.kron(b, b).astype(kind), np.kron(a, a).astype(kind)
+        channels, filters, batch = self.x.shape[1], self.layer.filters, self.site.batch
+        self.packed = self.memory.own((t * t, filters, channels))
+        down, across = -(-rows.output // self.m), -(-columns.output // self.m)
+        # Phases of the columns apart, so that tiles are gathered in long runs.
+        self.phases = self.scratch((self.m, down * self.m + 2, channels, across + 1, batch))
+        self._padding(down, across)
+        row_bytes = t * t * across * batch * (channels + filters) * kind.itemsize
+        height = max(1, min(down, SLAB_BYTES // row_bytes))
+        run = height * across * batch
+        stores = [self.scratch((size,)) for size in (
+            t * t * channels * run, t * t * channels * run, t * t * filters * run, self.m**2 * filters * run
+        )]  # fmt: skip
+        self.slabs = [
+            self._slab(start, min(start + height, down), across, stores) for start in range(0, down, height)
+        ]
+
+    def _padding(self, down: int, across: int) -> None:
+        """The copies of the map into the phases, with its padding."""
+        rows, columns = self.spans
+        top, left = rows.before, columns.before
+        last_row = min(down * self.m + 2, top + rows.size)
+        self.spread = []
+        for phase in range(self.m):
+            target = self.phases[phase, top:last_row]
+            first = -(-(left - phase) // self.m) if left > phase else 0
+            source = self.x[: last_row - top, :, first * self.m + phase - left :: self.m]
+            count = min(source.shape[2], across + 1 - first)
+            self.spread.append((target[:, :, first : first + count], source[:, :, :count]))
+
+    def _slab(self, first: int, past: int, across: int, stores: list[Array]) -> Slab:
+        t, m, batch = self.t, self.m, self.site.batch
+        channels, filters, count = self.x.shape[1], self.layer.filters, past - first
+        run = count * across * batch
+        tiles = stores[0][: t * t * channels * run].reshape(t, t, channels, count, across, batch)
+        back = stores[3][: m * m * filters * run].reshape(m, m, filters, count, across, batch)
+        filled, placed = [], []
+        for i in range(t):
+            for j in range(t):
+                rows = self.phases[j % m, first * m + i :: m][:count]
+                filled.append((tiles[i, j], rows[:, :, j // m : j // m + across].swapaxes(0, 1)))
+        for i in range(m):
+            for j in range(m):
+                target = self.y[first * m + i : past * m : m, :, j::m].swapaxes(0, 1)
+                placed.append((target, back[i, j, :, : target.shape[1], : target.shape[2]]))
+        return Slab(
+            filled, tiles.reshape(t * t, -1), stores[1][: tiles.size].reshape(t * t, channels, run),
+            stores[2][: t * t * filters * run].reshape(t * t, filters, run), back.reshape(m * m, -1), placed,
+        )  # fmt: skip
+
+    def pack(self) -> None:
+        filters, channels = self.weight.shape[:2]
+        flat = self.weight.reshape(filters * channels, 9)
+        np.matmul(self.weigh, flat.T, out=self.packed.reshape(len(self.packed), -1))
+
+    def forward(self, training: bool) -> None:
+        self.phases.fill(0)
+        for target, source in self.spread:
+            np.copyto(target, source)
+        for slab in self.slabs:
+            for target, source in slab.filled:
+                np.copyto(target, source)
+            np.matmul(self.enter, slab.tiles, out=slab.changed.reshape(slab.tiles.shape))
+            np.matmul(self.packed, slab.changed, out=slab.products)
+            np.matmul(self.leave, slab.products.reshape(len(self.packed), -1), out=slab.back)
+            for target, source in slab.placed:
+                np.copyto(target, source)
+
+    def prepare(self, dy: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, ...]:
+        raise AssertionError("training has direct kernels")
+
+    def differentiate(self) -> None:
+        """Never reached: ``prepare`` refuses."""
+
+
+class CoarseWinogradConv(WinogradConv):
+    """F(4x4, 3x3): four times fewer products than direct, at a hundredth of the accuracy; by choice only."""
+
+    m = 4
+    matrices = G4, B4, A4
+
+
+def fits(layer: Conv, spans: tuple[Span, ...]) -> bool:
+    """Whether a convolution is a 3x3 window at stride 1, undilated, over one group."""
+    return len(spans) == 2 and layer.groups == 1 and all(
+        span.kernel == 3 and span.stride == span.dilation == 1 for span in spans
+    )  # fmt: skip
+
+
+def pays(layer: Conv, spans: tuple[Span, ...], channels: int, batch: int) -> bool:
+    """Whether F(2x2, 3x3) beats direct sums."""
+    tiles = batch * prod(-(-span.output // 2) for span in spans)
+    few = min(channels, layer.filters) < FEWEST_CHANNELS or tiles < FEWEST_TILES
+    return fits(layer, spans) and layer.table() is None and not few
