@@ -51,6 +51,8 @@ def real_additions(layer: Layer, inputs: Shapes, law: Formula, multiplies: Formu
 def pairs_of(window: Window, size: int, outputs: int) -> int:
     """Pairs of an output position and a tap that falls on one of ``size`` real pixels."""
     if isinstance(window, Slide):
+        if outputs < window.kernel:
+            return sum(_taps_inside(window, position, size) for position in range(outputs))
         return sum(
             _steps_inside(tap * window.dilation - window.before, window.stride, size, outputs)
             for tap in range(window.kernel)
@@ -69,17 +71,29 @@ def _steps_inside(offset: int, stride: int, size: int, steps: int) -> int:
     return max(0, last - first + 1)
 
 
+def _taps_inside(window: Slide, position: int, size: int) -> int:
+    """How many taps of an output position fall on real pixels."""
+    return _steps_inside(position * window.stride - window.before, window.dilation, size, window.kernel)
+
+
 def _reached(window: Window, size: int, outputs: int) -> int:
     """Output positions with at least one tap on a real pixel."""
+    reach = (window.kernel - 1) * window.dilation if isinstance(window, (Slide, Spread)) else 0
+    if isinstance(window, Slide):
+        if window.dilation <= size:  # no window can have all real pixels between two of its taps
+            return _steps_inside(reach - window.before, window.stride, size + reach, outputs)
+        return sum(1 for position in range(outputs) if _taps_inside(window, position, size))
+    assert isinstance(window, Spread)
+    if window.dilation == 1 and window.kernel >= window.stride:
+        last = (size - 1) * window.stride - window.before + reach
+        return max(0, min(outputs - 1, last) - max(0, -window.before) + 1)
+    if window.dilation == 1:
+        return pairs_of(window, size, outputs)
     return sum(1 for position in range(outputs) if any(_taps(window, position, size)))
 
 
-def _taps(window: Window, position: int, size: int) -> list[bool]:
+def _taps(window: Spread, position: int, size: int) -> list[bool]:
     """For each tap of an output position, whether it falls on a real pixel."""
-    if isinstance(window, Slide):
-        start = position * window.stride - window.before
-        return [0 <= start + tap * window.dilation < size for tap in range(window.kernel)]
-    assert isinstance(window, Spread)
     found = []
     for tap in range(window.kernel):
         place, rest = divmod(position + window.before - tap * window.dilation, window.stride)
