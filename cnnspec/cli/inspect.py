@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
+from cnnspec.cli.answers import SHOW, Asked, Shown, curves, model_of
 from cnnspec.cli.console import stderr_console, stdout_console
 from cnnspec.cli.samples import data_options
 from cnnspec.diagnostics import Misfit, SpecError, nearest
 
 if TYPE_CHECKING:
-    import numpy as np
-    from matplotlib.figure import Figure
-    from numpy.typing import NDArray
-
-    from cnnspec.backends.numpy.model import Model
-    from cnnspec.network.graph import Network
-    from cnnspec.training.data import Dataset
     from cnnspec.views.paint import Paper
-    from cnnspec.views.plots.style import Ink
 
 KINDS: Final = {
     "filters": "the kernels of the first layer, or of --layer",
@@ -38,29 +30,6 @@ SYNONYMS: Final = {
     "nearest": "neighbours", "curve": "curves", "history": "curves", "loss": "curves", "matrix": "confusion",
 }  # fmt: skip
 FORMATS: Final = ("png", "svg", "pdf")
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """The options as they were given."""
-
-    layer: str | None
-    indices: tuple[int, ...]
-    image: Path | None
-    fit: dict[str, bool]
-    count: int | None
-    part: str
-    data_name: str | None
-    data_dir: Path | None
-    weights: Path | None
-
-
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """One answer, as a table and as a picture."""
-
-    table: Callable[[Paper], list[str]]
-    plot: Callable[[Ink], Figure]
 
 
 @click.command(
@@ -109,7 +78,7 @@ def command(
             from cnnspec.views.plots.style import check_matplotlib
 
             check_matplotlib()
-        shown = _curves(names, asked) if kind == "curves" else SHOW[kind](*_model(names, kind, asked), asked)
+        shown = curves(names, asked) if kind == "curves" else SHOW[kind](*model_of(names, kind, asked), asked)
         if output is None or kind == "curves":
             stdout_console().print("\n".join(shown.table(_paper())))
         if output is not None and format is not None:
@@ -164,158 +133,3 @@ def _draw(shown: Shown, output: str, format: str, theme: str) -> None:
     except OSError as error:
         raise click.UsageError(f'"{output}" cannot be written: {error.strerror or error}') from error
     stderr_console().print(f"wrote {output}")
-
-
-def _model(names: Sequence[str], kind: str, asked: Asked) -> tuple[Model, dict[str, Any]]:
-    from cnnspec.cli import runs
-
-    if len(names) > 1:
-        raise click.UsageError(f"{kind} are of one run; {len(names)} are named: {', '.join(names)}")
-    return runs.find(names[0], None, asked.weights)
-
-
-def _known(network: Network, layer: str) -> str:
-    """The layer's name, or the only one that ends so; leaves with the nearest one otherwise."""
-    ending = [name for name in network.by_name if name == layer or name.endswith(f".{layer}")]
-    if layer in network.by_name:
-        return layer
-    if len(ending) == 1:
-        return ending[0]
-    guess = nearest(layer, network.by_name)
-    known = ", ".join(list(network.by_name)[:8]) + (", …" if len(network.by_name) > 8 else "")
-    hint = f'did you mean "{guess}"?' if guess else f"there are {known}"
-    raise click.BadParameter(f'there is no layer "{layer}"; {hint}', param_hint="--layer")
-
-
-def _data(model: Model, about: dict[str, Any], asked: Asked) -> Dataset:
-    from cnnspec.cli import runs
-
-    return runs.data_of(model, about, asked.data_name, asked.data_dir)
-
-
-def _samples(data: Dataset, part: str) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    if part == "test":
-        return data.test_images, data.test_labels
-    return data.train_images, data.train_labels
-
-
-# One kind each ---------------------------------------------------------------------
-
-
-def _filters(model: Model, about: dict[str, Any], asked: Asked) -> Shown:
-    from cnnspec.training import inspection
-    from cnnspec.views import learned
-
-    found = inspection.filters(model, _known(model.network, asked.layer) if asked.layer else None)
-    return Shown(lambda paper: learned.filters(found, paper), _plot("filters", found))
-
-
-def _maps(model: Model, about: dict[str, Any], asked: Asked) -> Shown:
-    from cnnspec.training import inspection
-    from cnnspec.views import learned
-
-    layer = _known(model.network, asked.layer or _first_map(model.network))
-    image, title = _image(model, about, asked)
-    found = inspection.maps(model, image, layer, title)
-    return Shown(lambda paper: learned.maps(found, paper), _plot("maps", found))
-
-
-def _first_map(network: Network) -> str:
-    """The layer that is looked at when none is named: the first activation, else the first layer."""
-    from cnnspec.layers.base import Family
-
-    return next(
-        (node.name for node in network.layers if node.layer.family is Family.ACTIVATION),
-        network.layers[0].name,
-    )
-
-
-def _image(model: Model, about: dict[str, Any], asked: Asked) -> tuple[NDArray[Any], str]:
-    """One image as the network takes it, and what it is."""
-    if asked.image is not None:
-        from cnnspec.training.data.images import read_image
-        from cnnspec.training.photo import prepared
-
-        shape = model.network.input
-        image = read_image(asked.image, shape[2] if len(shape) == 3 else 1)
-        return prepared(image, shape, **asked.fit)[0], asked.image.name
-    data = _data(model, about, asked)
-    images, labels = _samples(data, asked.part)
-    index = asked.indices[0] if asked.indices else 0
-    _check_index(index, len(labels), asked.part)
-    return images[index], f"{asked.part} sample {index} ({data.names[int(labels[index])]})"
-
-
-def _check_index(index: int, count: int, part: str) -> None:
-    if index >= count:
-        raise click.BadParameter(
-            f"the {part} set has {count:,} samples, 0 to {count - 1}; there is no {index}",
-            param_hint="--index",
-        )
-
-
-def _confusion(model: Model, about: dict[str, Any], asked: Asked) -> Shown:
-    from cnnspec.cli import evaluate
-    from cnnspec.training import inspection, loop
-
-    result = loop.evaluate(model, _data(model, about, asked), part=asked.part)
-    found = inspection.confusion(result)
-    return Shown(lambda paper: evaluate.confusion(result, paper), _plot("confusion", found))
-
-
-def _mistakes(model: Model, about: dict[str, Any], asked: Asked) -> Shown:
-    from cnnspec.training import inspection, loop
-    from cnnspec.views import learned
-
-    data = _data(model, about, asked)
-    result = loop.evaluate(model, data, part=asked.part)
-    total = len(result.worst)
-    found = inspection.mistakes(result, _samples(data, asked.part)[0], asked.count or 24)
-    return Shown(lambda paper: learned.mistakes(found, total, paper), _plot("mistakes", found, total))
-
-
-def _neighbours(model: Model, about: dict[str, Any], asked: Asked) -> Shown:
-    from cnnspec.training import inspection
-    from cnnspec.views import learned
-
-    data = _data(model, about, asked)
-    for index in asked.indices:
-        _check_index(index, len(data.test_labels), "test")
-    network = model.network
-    layer = _known(network, asked.layer) if asked.layer else inspection.last_hidden(network).name
-    chosen = asked.indices or inspection.one_of_each(data)
-    found = inspection.neighbours(model, data, chosen, asked.count or 8, layer)
-    size = inspection.size_of(network, layer)
-    return Shown(
-        lambda paper: learned.neighbours(found, layer, size, paper), _plot("neighbours", found, layer, size)
-    )
-
-
-def _curves(names: Sequence[str], asked: Asked) -> Shown:
-    from cnnspec.cli import runs
-    from cnnspec.training import inspection
-    from cnnspec.views import learned
-    from cnnspec.views.plots.curves import curves
-
-    folders = [runs.folder_of(name) for name in names]
-    found = inspection.distinct([inspection.run_curve(folder) for folder in folders], folders)
-    return Shown(lambda paper: learned.curves(found, paper), lambda ink: curves(found, ink))
-
-
-def _plot(name: str, *exhibits: Any) -> Callable[[Ink], Figure]:
-    def draw(ink: Ink) -> Figure:
-        from cnnspec.views.plots import learned
-
-        made: Figure = getattr(learned, name)(*exhibits, ink)
-        return made
-
-    return draw
-
-
-SHOW: Final[dict[str, Callable[[Model, dict[str, Any], Asked], Shown]]] = {
-    "filters": _filters,
-    "maps": _maps,
-    "confusion": _confusion,
-    "mistakes": _mistakes,
-    "neighbours": _neighbours,
-}
