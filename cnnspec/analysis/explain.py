@@ -214,6 +214,8 @@ def _axes_alike(analysis: Analysis, row: Row) -> Iterator[tuple[tuple[int, ...],
     """The axes in groups along which the input is seen, and the window moves, in the same way."""
     assert row.receptive_field is not None
     windows = row.node.layer.window(row.inputs)
+    if len(windows) < len(row.receptive_field.size):  # a vector comes first, as where channels are weighed
+        windows = (SAME_PLACE,) * len(row.receptive_field.size)
     sources = analysis.tracks[row.node.inputs[0]]
     groups: dict[tuple[Track, Window, tuple[int, ...]], list[int]] = {}
     for axis, sizes in enumerate(row.receptive_field.sizes):

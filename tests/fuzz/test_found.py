@@ -9,6 +9,7 @@ from time import process_time
 import pytest
 from fuzz_drive import drive
 
+from cnnspec.analysis.explain import explain
 from cnnspec.analysis.memory import Memory
 from cnnspec.analysis.report import analyze
 from cnnspec.diagnostics import Diagnostic
@@ -102,3 +103,12 @@ def test_what_is_no_file_cannot_be_used(tmp_path: Path, name: str) -> None:
 def test_an_empty_spec_is_reported_on() -> None:
     tree, _ = parse_tolerant(Source("net.cnn", ""))
     assert "missing-input" in messages(elaborate(tree).diagnostics)
+
+
+@pytest.mark.parametrize(
+    "text", ["multiply { | globalavgpool -> flatten | }", "add { | flatten -> dense 4 | relu }"]
+)
+def test_a_map_merged_with_a_vector_that_comes_first_is_explained(text: str) -> None:
+    analysis = analyze(parse("input 8x8x4; conv 4 3x3; " + text))
+    told = explain(analysis, analysis.rows[-1].name, "receptive-field")
+    assert ["size along the height and the width"] == [step.what for step in told.steps]
