@@ -82,8 +82,9 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--runs", type=int, default=5)
+    runs = parser.parse_args().runs
     print(machine())
-    print(*markdown(list(entries(parser.parse_args().runs))), sep="\n")
+    print(*markdown(list(entries(runs))), sep="\n")
 
 
 if __name__ == "__main__":
