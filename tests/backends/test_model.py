@@ -86,6 +86,16 @@ def test_saved_and_loaded_it_is_the_same(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [tmp_path / "net.safetensors"]
 
 
+def test_equal_weights_make_equal_files(tmp_path: Path) -> None:
+    model = cnnspec.parse("input 4x4x1; flatten; dense 2").build(seed=3)
+    path = tmp_path / "w.safetensors"
+    written = set()
+    for _ in range(16):
+        model.save(path)
+        written.add(path.read_bytes())
+    assert 1 == len(written)
+
+
 def test_a_cut_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "net.safetensors"
     model().save(path)

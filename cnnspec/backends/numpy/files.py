@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,9 +17,12 @@ from cnnspec.files import write_atomically
 
 
 def write_weights(path: str | os.PathLike[str], arrays: Mapping[str, Array], about: dict[str, str]) -> None:
-    """Write arrays by name, with a few words about them."""
+    """Write arrays by name, with a few words about them; equal weights make equal files.
+
+    The words stand under one key: the library writes several in no fixed order.
+    """
     plain = {name: np.ascontiguousarray(values) for name, values in arrays.items()}
-    write_atomically(path, save(plain, metadata=about))
+    write_atomically(path, save(plain, metadata={"cnnspec": json.dumps(about)}))
 
 
 def read_weights(path: Path, wanted: Mapping[str, Array]) -> dict[str, Array]:
