@@ -60,15 +60,7 @@ def fit(
     if home:
         home.begin(resume)
     best = _Best(trainer, home)
-    with (
-        Interruption() as interruption,
-        np.errstate(all="ignore"),
-        threads_for(recipe.batch * model.multiplies),
-    ):
-        try:
-            ending = _train(trainer, home, best, interruption)
-        finally:
-            trainer.team.close()
+    ending = _guarded(trainer, home, best)
     if ending != "interrupted":
         best.take()
         if home:
@@ -77,6 +69,16 @@ def fit(
         trainer.place.rows, ending, trainer.place.best_epoch, home.folder if home else None,
         trainer.watch.notes if isinstance(trainer.watch, _Watched) else [],
     )  # fmt: skip
+
+
+def _guarded(trainer: Trainer, home: _Home | None, best: _Best) -> str:
+    """Train with Ctrl-C heard, few threads for small products, and the team sent home in any case."""
+    threads = threads_for(trainer.recipe.batch * trainer.model.multiplies)
+    with Interruption() as interruption, np.errstate(all="ignore"), threads:
+        try:
+            return _train(trainer, home, best, interruption)
+        finally:
+            trainer.team.close()
 
 
 def evaluate(model: Model, data: Samples, labels: Any = None, *, part: str = "test") -> Evaluation:
