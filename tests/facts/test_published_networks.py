@@ -106,3 +106,34 @@ def test_alexnet_without_padding_is_one_pixel_short() -> None:
     assert (54, 54, 96) == network.output
     assert "stride-drops-pixels" in {item.code for item in cnnspec.analyze(network).diagnostics}
     assert (55, 55, 96) == cnnspec.parse("input 227x227x3; conv 96 11x11 stride=4").output
+
+
+RESNET50 = """
+block bottleneck width stride=1 {
+  add {
+    | conv width 1x1 bias=no -> batchnorm -> relu
+      -> conv width 3x3 stride=stride padding=1 bias=no -> batchnorm -> relu
+      -> conv 4*width 1x1 bias=no -> batchnorm
+    | if stride != 1 or C != 4*width { conv 4*width 1x1 stride=stride bias=no -> batchnorm }
+  }
+  relu
+}
+block stage width depth stride=2 {
+  bottleneck width stride=stride
+  repeat depth - 1 { bottleneck width }
+}
+network ResNet50
+input 224x224x3
+conv 64 7x7 stride=2 padding=3 bias=no -> batchnorm -> relu -> maxpool 3x3 stride=2 padding=1
+stage 64 3 stride=1
+stage 128 4
+stage 256 6
+stage 512 3
+globalavgpool -> flatten -> dense 1000 -> softmax
+"""
+
+
+def test_resnet50_fits_in_thirty_lines_without_any_other_file() -> None:
+    totals = cnnspec.analyze(cnnspec.parse(RESNET50)).totals
+    assert (25_557_032, 4_089_184_256, 53_120) == (totals.params, totals.multiplies, totals.buffers)
+    assert RESNET50.strip().count("\n") < 30
