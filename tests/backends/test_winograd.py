@@ -64,3 +64,59 @@ def test_it_is_chosen_for_predicting_where_it_gains() -> None:
         layer = Conv(**({"filters": 128, "kernel": 3, "padding": 1} | other))
         node = network_of(Case("", layer, ((14, 14, 128),))).nodes[1]
         assert WinogradConv is not choose.kernel_of(node, 1, False)[0]
+
+
+INPUTS = [np.inf, -np.inf, np.nan, 1e38, -3e38]
+
+
+def wild(images: np.ndarray, share: float = 0.02) -> np.ndarray:
+    """Some of the values replaced by infinities, NaN and numbers near the largest."""
+    random = np.random.default_rng(8)
+    places = random.random(images.shape) < share
+    images[places] = random.choice(INPUTS, np.count_nonzero(places))
+    images.flat[0] = np.inf
+    return images
+
+
+@pytest.mark.parametrize("kernel", [WinogradConv, CoarseWinogradConv])
+@pytest.mark.parametrize("slab", [1, 1 << 20])
+@pytest.mark.parametrize("where", ["images", "weights", "large"])
+@pytest.mark.parametrize("shape, padding, batch", SHAPES)
+def test_infinities_and_nan_stay_where_direct_sums_have_them(
+    kernel: type[WinogradConv], slab: int, where: str, shape: Shape, padding: int | str, batch: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(conv_winograd, "SLAB_BYTES", slab)
+    monkeypatch.setattr(choose, "kernel_of", lambda *_: (kernel, "asked for"))
+    case = Case("", Conv(filters=3, kernel=3, padding=padding), (shape,))
+    fast, plain = model_of(case, dtype="float32"), model_of(case, reference=True, dtype="float32")
+    images, _ = data(fast, batch)
+    if where == "images":
+        wild(images)
+    elif where == "large":
+        images[...] = 1e38 * np.sign(images)
+    for model in (fast, plain):
+        weights = model.weights["layer.weight"]
+        weights /= 20 * np.abs(weights).max()
+        if where == "weights":
+            weights.flat[5] = np.nan
+            weights.flat[10] = np.inf
+    with np.errstate(over="ignore", invalid="ignore"):
+        expected = plain.predict(images)
+    assert (where == "large") == bool(np.isfinite(expected).all())
+    actual = fast.predict(images)
+    np.testing.assert_array_equal(np.isfinite(actual), np.isfinite(expected))
+    finite = np.isfinite(expected)
+    np.testing.assert_array_equal(actual[~finite], expected[~finite])
+    np.testing.assert_allclose(actual[finite], expected[finite], rtol=1e-3, atol=1e-3)
+
+
+def test_a_wild_sample_leaves_its_neighbours_bits_alone() -> None:
+    model = build(network_of(large()))
+    images = np.random.default_rng(0).standard_normal((4, *model.network.input)).astype(np.float32)
+    expected = model.predict(images)
+    images[1, 5, 5, 3] = np.nan
+    actual = model.predict(images)
+    others = [0, 2, 3]
+    assert expected[others].tobytes() == actual[others].tobytes()
+    assert 9 * 128 == np.count_nonzero(np.isnan(actual))

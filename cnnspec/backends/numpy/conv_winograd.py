@@ -4,12 +4,15 @@ Tiles of the input are transformed by one product with kron(B, B), multiplied
 place by place of the tile with the transformed weights, and transformed back by
 kron(A, A). Matrices as in Lavin and Gray (2015), for interpolation at 0, 1, -1
 (and 2, -2 for m = 4). Only for predicting: training keeps direct sums.
+
+The transforms spread an infinity or NaN over its whole tile, and overflow before
+the sums do. So what comes out not finite is summed once more, directly.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import prod
+from math import isfinite, prod
 
 import numpy as np
 
@@ -44,6 +47,8 @@ SLAB_BYTES = 8 << 20
 class Slab:
     """Some rows of tiles."""
 
+    rows: range
+    """The rows of the output."""
     filled: list[tuple[Array, Array]]
     tiles: Array
     """(t², channel · tile · sample), gathered."""
@@ -114,27 +119,54 @@ class WinogradConv(ConvStep):
                 target = self.y[first * m + i : past * m : m, :, j::m].swapaxes(0, 1)
                 placed.append((target, back[i, j, :, : target.shape[1], : target.shape[2]]))
         return Slab(
-            filled, tiles.reshape(t * t, -1), stores[1][: tiles.size].reshape(t * t, channels, run),
+            range(first * m, min(past * m, len(self.y))), filled, tiles.reshape(t * t, -1), stores[1][: tiles.size].reshape(t * t, channels, run),
             stores[2][: t * t * filters * run].reshape(t * t, filters, run), back.reshape(m * m, -1), placed,
         )  # fmt: skip
 
     def pack(self) -> None:
         filters, channels = self.weight.shape[:2]
         flat = self.weight.reshape(filters * channels, 9)
-        np.matmul(self.weigh, flat.T, out=self.packed.reshape(len(self.packed), -1))
+        with np.errstate(over="ignore", invalid="ignore"):
+            np.matmul(self.weigh, flat.T, out=self.packed.reshape(len(self.packed), -1))
 
     def forward(self, training: bool) -> None:
         self.phases.fill(0)
         for target, source in self.spread:
             np.copyto(target, source)
-        for slab in self.slabs:
-            for target, source in slab.filled:
-                np.copyto(target, source)
-            np.matmul(self.enter, slab.tiles, out=slab.changed.reshape(slab.tiles.shape))
-            np.matmul(self.packed, slab.changed, out=slab.products)
-            np.matmul(self.leave, slab.products.reshape(len(self.packed), -1), out=slab.back)
-            for target, source in slab.placed:
-                np.copyto(target, source)
+        with np.errstate(over="ignore", invalid="ignore"):
+            for slab in self.slabs:
+                self._run(slab)
+
+    def _run(self, slab: Slab) -> None:
+        for target, source in slab.filled:
+            np.copyto(target, source)
+        np.matmul(self.enter, slab.tiles, out=slab.changed.reshape(slab.tiles.shape))
+        np.matmul(self.packed, slab.changed, out=slab.products)
+        np.matmul(self.leave, slab.products.reshape(len(self.packed), -1), out=slab.back)
+        for target, source in slab.placed:
+            np.copyto(target, source)
+        if not isfinite(np.vdot(slab.back, slab.back)):
+            self._mend(slab.rows)
+
+    def _mend(self, rows: range) -> None:
+        """Sum directly what is not finite; finite results keep their bits, whatever lies beside them."""
+        kernel = np.ascontiguousarray(self.weight.transpose(2, 3, 0, 1))
+        for row in rows:
+            lost = ~np.isfinite(self.y[row])
+            if lost.any():
+                np.copyto(self.y[row], self._direct(row, kernel), where=lost)
+
+    def _direct(self, row: int, kernel: Array) -> Array:
+        """One row of the output, (filter, column, sample), from the padded phases, tap by tap."""
+        m, (_, _, channels, past, batch) = self.m, self.phases.shape
+        across, filters = past - 1, self.layer.filters
+        total = np.zeros((filters, across, m, batch), self.y.dtype)
+        for phase in range(m):
+            for i, j in np.ndindex(3, 3):
+                start, part = divmod(phase + j, m)
+                pixels = self.phases[part, row + i, :, start : start + across].reshape(channels, -1)
+                total[:, :, phase] += (kernel[i, j] @ pixels).reshape(filters, across, batch)
+        return total.reshape(filters, -1, batch)[:, : self.y.shape[2]]
 
     def prepare(self, dy: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, ...]:
         raise AssertionError("training has direct kernels")
