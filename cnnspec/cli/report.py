@@ -51,10 +51,9 @@ def command(
 
     if run is None and spec is not None and inline is None and runs.is_run(spec):
         run, spec = Path(spec), str(Path(spec) / runs.SPEC)
+    run = run and runs.folder_of(str(run))
     if run is not None and spec is None and inline is None:
         spec = str(run / runs.SPEC)
-    if run is not None and not runs.is_run(run):
-        raise click.UsageError(f'"{run}" is not the folder of a run')
     reading = read(spec, inline)
     analysis = analysis_of(reading, batch=batch)
     name = reading.network.name if reading.network and reading.network.name else _stem(spec)
@@ -87,9 +86,7 @@ def _learned(folder: Path, data_name: str | None, data_dir: Path | None) -> Lear
     if data is None:
         return Learned(curve, filters, notes=notes)
     if data.name != about.get("set", data.name):
-        notes.append(
-            f"It was trained on {about['set']}, which is not here: {data.name} take its place below."
-        )
+        notes.append(f"It was trained on {about['set']}; below it is judged on {data.name}, as --data says.")
     result = loop.evaluate(model, data)
     return Learned(
         curve, filters, inspection.confusion(result),

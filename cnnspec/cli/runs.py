@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from cnnspec.cli.console import stderr_console
-from cnnspec.cli.spec import load_network, show
+from cnnspec.cli.spec import is_named, load_network, show
+from cnnspec.diagnostics import SpecError, nearest
 from cnnspec.files import write_atomically
 from cnnspec.network.settings import Data
 from cnnspec.syntax import tree
@@ -27,6 +29,8 @@ __all__ = ["SPEC", "as_before", "begin", "choose_folder", "find", "finish", "is_
 
 HOME = Path("runs")
 """Where runs go that are given no folder."""
+MOST_NAMED = 6
+"""Runs that a message names."""
 
 
 def choose_folder(output: Path | None, name: str, resume: bool) -> Path:
@@ -67,12 +71,19 @@ def as_before(
     about: Mapping[str, Any], data_name: str | None, data_dir: Path | None, changes: Mapping[str, Any]
 ) -> tuple[str | None, Path | None, dict[str, Any]]:
     """The options a run was begun with, where the command line does not give them anew."""
-    before = about.get("data", {})
     if data_name is None and data_dir is None:
-        data_name = before.get("name")
-        data_dir = Path(before["folder"]) if before.get("folder") else None
+        data_name, data_dir = _data_asked(about)
     given = {key: value for key, value in changes.items() if value is not None}
     return data_name, data_dir, {**about.get("changes", {}), **given}
+
+
+def _data_asked(about: Mapping[str, Any]) -> tuple[str | None, Path | None]:
+    """``--data`` and ``--data-dir`` that give the samples of a run again; stand-in digits stay."""
+    before = about.get("data", {})
+    name, folder = before.get("name"), before.get("folder")
+    if name is None and folder is None and about.get("set") == "digits":
+        name = "digits"
+    return name, Path(folder) if folder else None
 
 
 def find(spec: str | None, inline: str | None, weights: Path | None) -> tuple[Model, dict[str, Any]]:
@@ -86,43 +97,91 @@ def find(spec: str | None, inline: str | None, weights: Path | None) -> tuple[Mo
 
         network = load_network(spec, inline)
         return build(network).load(weights), {}
-    if spec is not None and inline is None and Path(spec).is_dir():
+    if spec is not None and inline is None:
         return _open(folder_of(spec))
-    return _open(_newest_of(load_network(spec, inline)))
+    return _open(_newest_of(load_network(spec, inline), None))
 
 
 def folder_of(name: str) -> Path:
     """The folder of the run that a name means: itself, or the newest run of a spec."""
-    if Path(name).is_dir():
-        if not is_run(name):
-            raise click.UsageError(f'"{name}" is not the folder of a run')
+    if is_run(name):
         return Path(name)
-    return _newest_of(load_network(name, None))
+    if Path(name).is_dir():
+        raise click.UsageError(f'"{name}" is not the folder of a run; {_others(name)}')
+    if not is_named(name):
+        raise click.UsageError(f'there is no run, no file and no shipped example "{name}"; {_others(name)}')
+    return _newest_of(load_network(name, None), name)
 
 
-def _newest_of(network: Network) -> Path:
+def _newest_of(network: Network, spec: str | None) -> Path:
     newest = _newest(network.name)
     if newest is None:
-        raise click.UsageError(
-            f"there is no run of {network.name or 'this network'} under {HOME}/; train it first, "
-            "name the folder of its run, or give --weights FILE"
-        )
+        named = network.name or "this network"
+        raise click.UsageError(f"there is no run of {named} under {HOME}/; {_others(spec)}")
     stderr_console().print(f"the newest run: {newest}")
     return newest
 
 
-def data_of(model: Model, about: Mapping[str, Any], data_name: str | None, data_dir: Path | None) -> Dataset:
-    """The samples a run was trained on, or those the command line names."""
-    from cnnspec.cli.samples import load_samples
+def _others(name: str | None) -> str:
+    """The runs that are there, the nearest name first; where there is none, how one is made."""
+    found = [str(path) for path in near(name)]
+    train = f"train one: cnnspec train {name if name and is_named(name) else 'SPEC'}"
+    if not found:
+        return f"no other is here; {train}, or give a spec and --weights FILE"
+    meant = nearest(str(name), found)
+    shown = list(dict.fromkeys([*([meant] if meant else []), *found]))
+    more = f", and {len(shown) - MOST_NAMED} more" if len(shown) > MOST_NAMED else ""
+    return f"runs here: {', '.join(shown[:MOST_NAMED])}{more}; or {train}"
 
-    if data_name is None and data_dir is None and about.get("data"):
-        data_name = about["data"].get("name")
-        data_dir = Path(about["data"]["folder"]) if about["data"].get("folder") else None
-        if data_name is None and data_dir is None and about.get("set") == "digits":
-            data_name = "digits"
+
+def near(name: str | None) -> tuple[Path, ...]:
+    """The folders of runs inside a path, beside it, and under ``runs/``, those of several seeds too."""
+    places = [*([Path(name), Path(name).parent] if name else []), HOME]
+    found: dict[Path, None] = {}
+    for place in places:
+        if place.is_dir():
+            inside = sorted(path for path in place.iterdir() if path.is_dir())
+            seeds = [seed for path in inside for seed in sorted(path.glob("seed-*"))]
+            found |= dict.fromkeys(path for path in [*inside, *seeds] if is_run(path))
+    return tuple(found)
+
+
+def data_of(model: Model, about: Mapping[str, Any], data_name: str | None, data_dir: Path | None) -> Dataset:
+    """The samples a run was trained on, or those the command line names: never others in their place."""
     recipe = about.get("recipe", {})
     setting = Data.model_validate(recipe["data"]) if "data" in recipe else _data_of(model)
-    return load_samples(model.network, setting, data_name, data_dir, say=stderr_console().print)
+    data = samples_of(about, model.network, setting, data_name, data_dir)
+    if data.name != about.get("set", data.name):
+        stderr_console().print(f"note: this run was trained on {about['set']}, not on {data.name}")
+    return data
+
+
+def samples_of(
+    about: Mapping[str, Any], network: Network, setting: Data, name: str | None, folder: Path | None, *,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> Dataset:  # fmt: skip
+    """The samples of a run; raises SpecError that says which they are where they cannot be had."""
+    from cnnspec.cli.samples import is_missing, load_samples
+
+    if name is not None or folder is not None:
+        return load_samples(network, setting, name, folder, progress=progress)
+    try:
+        return load_samples(network, setting, *_data_asked(about), progress=progress)
+    except SpecError as error:
+        if "set" not in about or not is_missing(error):
+            raise
+        raise _gone(about["set"], error) from error
+
+
+def _gone(name: str, error: SpecError) -> SpecError:
+    """That the data of a run cannot be had, with the cures."""
+    from cnnspec.training.data import SETS
+
+    reason = error.diagnostics[0]
+    where = "--data-dir FOLDER, or set CNNSPEC_DATA" if name in SETS else "--data PATH"
+    cures = (f"say where {name} lies: {where}", "or judge it on other data, said aloud: --data digits")
+    message = f"this run was trained on {name}; {reason.message}"
+    return SpecError([replace(reason, message=message, help=cures)])
 
 
 def _data_of(model: Model) -> Data:

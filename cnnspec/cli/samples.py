@@ -32,25 +32,33 @@ def data_options(function: F) -> F:
 
 def load_samples(
     network: Network, setting: Data, name: str | None, folder: Path | None, *,
-    say: Callable[[str], None], progress: Callable[[str, int, int], None] | None = None,
+    progress: Callable[[str, int, int], None] | None = None,
 ) -> Dataset:  # fmt: skip
-    """The samples as the network takes them; raises SpecError where they cannot be had.
-
-    A set that only the recipe asks for and that cannot be had gives way to the
-    digits, with a note; one asked for by ``--data`` does not.
-    """
-    from cnnspec.training.data import SETS, load_for
+    """The samples as the network takes them; raises SpecError where they cannot be had."""
+    from cnnspec.training.data import load_for
 
     shape, classes = network.input, prod(network.output)
+    return load_for(setting, shape, classes, name=name, data_dir=folder, progress=progress)
+
+
+def load_or_stand_in(
+    network: Network, setting: Data, name: str | None, folder: Path | None, *,
+    say: Callable[[str], None], progress: Callable[[str, int, int], None] | None = None,
+) -> Dataset:  # fmt: skip
+    """The samples to begin a training with: a set that only the recipe asks for and that cannot be had
+    gives way to the digits, with a note; one asked for by ``--data`` does not.
+    """
+    from cnnspec.training.data import SETS
+
     try:
-        return load_for(setting, shape, classes, name=name, data_dir=folder, progress=progress)
+        return load_samples(network, setting, name, folder, progress=progress)
     except SpecError as error:
         asked = name is not None or folder is not None or setting.path is not None
-        if asked or setting.name not in SETS or error.diagnostics[0].code != "data-missing":
+        if asked or setting.name not in SETS or not is_missing(error):
             raise
         missing = error
     try:
-        digits = load_for(setting, shape, classes, name="digits")
+        digits = load_samples(network, setting, "digits", None)
     except SpecError:
         raise missing from None
     count = len(digits.train_labels) + len(digits.test_labels)
@@ -59,3 +67,8 @@ def load_samples(
         "      scikit-learn take its place. For the real set: --data-dir FOLDER, or set CNNSPEC_DATA."
     )
     return digits
+
+
+def is_missing(error: SpecError) -> bool:
+    """Whether data cannot be had, rather than being damaged or unlike the network."""
+    return any(item.code == "data-missing" for item in error.diagnostics)

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from cnnspec.syntax.tree import Comment, Spec
 
 __all__ = [
-    "LARGEST", "Console", "Reading", "fail", "finite", "load", "load_network", "read", "read_source", "shift",
-    "show", "spec_argument", "stderr_console", "stdout_console",
+    "LARGEST", "Console", "Reading", "fail", "finite", "is_named", "load", "load_network", "read",
+    "read_source", "shift", "show", "spec_argument", "stderr_console", "stdout_console",
 ]  # fmt: skip
 
 LARGEST = 2_000_000
@@ -146,6 +146,13 @@ def read_source(spec: str | None, inline: str | None) -> Source:
             raise click.UsageError("standard input is closed")
         return Source("<stdin>", _decode("standard input", sys.stdin.buffer.read(LARGEST + 1)))
     return _read_named(spec)
+
+
+def is_named(spec: str) -> bool:
+    """Whether a SPEC means something: a path that is there, standard input, a shipped example."""
+    from cnnspec.resources import example_names
+
+    return spec == "-" or Path(spec).exists() or spec.removesuffix(".cnn") in example_names()
 
 
 def _folder_of(source: Source) -> Path:

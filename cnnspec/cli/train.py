@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cnnspec.cli.console import stderr_console, stdout_console
-from cnnspec.cli.samples import data_options, load_samples
+from cnnspec.cli.samples import data_options
 from cnnspec.cli.spec import fail, finite, read, show, spec_argument
 
 if TYPE_CHECKING:
+    from cnnspec.cli.live import Live
     from cnnspec.cli.spec import Reading
     from cnnspec.network.graph import Network
     from cnnspec.network.recipe import Recipe
@@ -114,9 +115,7 @@ class _Job:
         from cnnspec.training.loop import evaluate, fit
 
         with Live(stderr_console(), show, title) as live:
-            data = load_samples(
-                self.network, recipe.data, self.data_name, self.data_dir, say=live.say, progress=live.received
-            )
+            data = self._data(folder, recipe, live)
             model = build(self.network, seed=recipe.seed, initial=recipe.initial)
             if not title:
                 live.say(_opening(self.network, data, recipe))
@@ -141,6 +140,15 @@ class _Job:
         result = evaluate(model, data)
         runs.finish(folder, about, result)
         return result
+
+    def _data(self, folder: Path, recipe: Recipe, live: Live) -> Dataset:
+        """What to train on: a run that goes on keeps its data, a new one may take the digits instead."""
+        from cnnspec.cli import runs, samples
+
+        asked = (self.network, recipe.data, self.data_name, self.data_dir)
+        if not (self.resume and runs.is_run(folder)):
+            return samples.load_or_stand_in(*asked, say=live.say, progress=live.received)
+        return runs.samples_of(runs.read_about(folder), *asked, progress=live.received)
 
 
 def _opening(network: Network, data: Dataset, recipe: Recipe) -> str:

@@ -123,7 +123,7 @@ def test_dark_differs_from_light(cnnspec, home, tmp_path):
         (("{run}", "{run}", "filters"), "filters are of one run; 2 are named"),
         ((".", "filters"), '"." is not the folder of a run'),
         ((".", "curves"), '"." is not the folder of a run'),
-        (("lenet", "curves"), "there is no run of LeNet5 under runs/; train it first"),
+        (("lenet", "curves"), "there is no run of LeNet5 under runs/; no other is here; train one"),
     ],
 )  # fmt: skip
 def test_wrong_use_is_answered_in_a_line(cnnspec, home, arguments, said):

@@ -54,6 +54,13 @@ def cnnspec(place, capsys):
     return call
 
 
+@pytest.fixture
+def no_mnist(place, monkeypatch):
+    """A machine without MNIST, and without a network to fetch it from."""
+    monkeypatch.setattr("cnnspec.training.data.mnist.cache_folder", lambda which: place / "cache")
+    monkeypatch.setitem(SETS, "mnist", replace(MNIST, sources=()))
+
+
 def same(one: Path, other: Path) -> bool:
     a, b = load_file(one), load_file(other)
     return set(a) == set(b) and all(np.array_equal(a[name], b[name]) for name in a)
@@ -136,9 +143,7 @@ def test_data_that_do_not_fit_are_a_diagnostic_and_leave_no_folder(cnnspec, plac
     assert not (place / "runs").exists()
 
 
-def test_mnist_that_cannot_be_had_gives_way_to_the_digits_unless_asked_for(cnnspec, place, monkeypatch):
-    monkeypatch.setattr("cnnspec.training.data.mnist.cache_folder", lambda which: place / "cache")
-    monkeypatch.setitem(SETS, "mnist", replace(MNIST, sources=()))
+def test_mnist_that_cannot_be_had_gives_way_to_the_digits_unless_asked_for(cnnspec, place, no_mnist):
     code, _, err = cnnspec("train", "-e", "input 28x28x1; flatten -> dense 10", "--epochs", 1)
     assert 0 == code
     assert "note: mnist is not on this machine" in err
@@ -146,6 +151,49 @@ def test_mnist_that_cannot_be_had_gives_way_to_the_digits_unless_asked_for(cnnsp
     assert 1 == code
     assert "error[data-missing]: mnist is not on this machine and could not be downloaded" in err
     assert "--data-dir FOLDER, or set CNNSPEC_DATA" in err
+
+
+def trained_on(name, folder):
+    """Makes a run look like one that was trained on the set of this name."""
+    about = json.loads((folder / "run.json").read_text())
+    (folder / "run.json").write_text(json.dumps(about | {"set": name}))
+
+
+SOFTMAX = "network Softmax; input 28x28x1; flatten -> dense 10; train { epochs 1 }"
+
+
+@pytest.mark.parametrize("verb", [("evaluate",), ("inspect", "confusion"), ("predict", "--index", "0")])
+def test_a_run_of_mnist_is_not_judged_on_other_data_unless_that_is_said(cnnspec, place, no_mnist, verb):
+    assert 0 == cnnspec("train", "-e", SOFTMAX, "-o", "run")[0]
+    verb, *rest = verb
+    assert 0 == cnnspec(verb, "run", *rest)[0], "the digits that stood in are what it was trained on"
+    trained_on("mnist", place / "run")
+    code, out, err = cnnspec(verb, "run", *rest)
+    words = " ".join(err.replace("\n        ", "").split())
+    assert (1, "") == (code, out)
+    assert "error[data-missing]: this run was trained on mnist; mnist is not on this machine" in words
+    assert "say where mnist lies: --data-dir FOLDER, or set CNNSPEC_DATA" in err
+    assert "--data digits" in err
+    code, out, err = cnnspec(verb, "run", *rest, "--data", "digits")
+    assert 0 == code
+    assert "note: this run was trained on mnist, not on digits" in err
+
+
+def test_weights_alone_are_not_judged_on_digits_in_place_of_mnist(cnnspec, place, no_mnist):
+    (place / "soft.cnn").write_text(SOFTMAX)
+    assert 0 == cnnspec("train", "soft.cnn", "-o", "run")[0]
+    code, _, err = cnnspec("evaluate", "soft.cnn", "--weights", "run/weights.safetensors")
+    assert (1, True) == (code, "error[data-missing]: mnist is not on this machine" in err)
+
+
+def test_a_run_goes_on_with_the_data_it_began_with(cnnspec, place, no_mnist):
+    (place / "soft.cnn").write_text(SOFTMAX)
+    assert 0 == cnnspec("train", "soft.cnn", "-o", "run")[0]
+    code, _, err = cnnspec("train", "soft.cnn", "-o", "run", "--resume", "--epochs", 2)
+    assert (0, True) == (code, "on digits" in err)
+    trained_on("mnist", place / "run")
+    code, _, err = cnnspec("train", "run", "--resume", "--epochs", 3)
+    assert (1, True) == (code, "this run was trained on mnist" in err)
 
 
 def test_a_rate_that_is_far_too_large_ends_with_the_cure(cnnspec, place):
@@ -185,6 +233,26 @@ def test_evaluate_takes_the_newest_run_of_a_spec_or_a_file_of_weights(cnnspec, p
     assert (0, True) == (code, "the newest run: runs/Bars-1" in err)
     _, again, _ = cnnspec("evaluate", "bars.cnn", "--weights", "runs/Bars-1/weights.safetensors")
     assert out.split("images")[0] == again.split("images")[0]
+
+
+@pytest.mark.parametrize("verb", [("evaluate",), ("inspect", "filters"), ("predict", "--index", "0")])
+def test_a_run_that_is_not_there_comes_with_those_that_are(cnnspec, place, verb):
+    verb, *rest = verb
+    code, _, err = cnnspec(verb, "runs/nope", *rest)
+    assert (2, True) == (code, 'there is no run, no file and no shipped example "runs/nope"; no other' in err)
+    assert "train one: cnnspec train SPEC" in err
+    cnnspec("train", "bars.cnn", "--epochs", 1)
+    cnnspec("train", "bars.cnn", "--epochs", 1, "--seeds", 2, "-o", "many")
+    code, _, err = cnnspec(verb, "runs/Bars-2", *rest)
+    assert (2, True) == (code, "runs here: runs/Bars-1; or train one" in err)
+    code, _, err = cnnspec(verb, "many", *rest)
+    assert (2, True) == (
+        code,
+        '"many" is not the folder of a run; runs here: many/seed-0, many/seed-1,' in err,
+    )
+    code, _, err = cnnspec(verb, "lenet", *rest)
+    assert (2, True) == (code, "there is no run of LeNet5 under runs/; runs here: many/seed-0," in err)
+    assert "train one: cnnspec train lenet" in err
 
 
 def test_predict_names_the_likeliest_classes(cnnspec, place, data):

@@ -168,7 +168,7 @@ def _download(which: Set, name: str, wanted: str, progress: Progress | None) -> 
     raise missing(
         f"{which.name} is not on this machine and could not be downloaded",
         "give the folder that holds it: --data-dir FOLDER, or set CNNSPEC_DATA",
-        "or train on the digits that need no download: --data digits",
+        "or take the digits, which need no download: --data digits",
         notes=tuple(troubles),
     )
 
