@@ -11,6 +11,7 @@ from safetensors.numpy import load_file, save_file
 import cnnspec
 from cnnspec.backends.numpy import build
 from cnnspec.backends.numpy.initializers import INITIALIZERS, SYNONYMS, begin, initializer
+from cnnspec.backends.numpy.losses import CrossEntropy
 from cnnspec.backends.numpy.model import Model
 from cnnspec.backends.numpy.optimizers import FLUSH_EVERY, Adam, Sgd
 from cnnspec.backends.numpy.program import Scaling
@@ -229,3 +230,16 @@ def test_an_optimizer_goes_on_from_its_state() -> None:
     for gradient in gradients[3:]:
         second.update(gradient.copy(), 0.01)
     assert flat.tobytes() == start.tobytes()
+
+
+def test_a_loss_of_ones_own_may_read_the_logits() -> None:
+    class Mine(CrossEntropy):
+        """The built-in one, under another name."""
+
+    network = cnnspec.parse("input 4x4x1; flatten; dense 3 -> softmax")
+    gradients = []
+    for loss in ("crossentropy", Mine):
+        one = build(network)
+        one.compile(5, True, loss=loss).step(images(5)[:, :4, :4, :1], np.arange(5) % 3)
+        gradients.append(one.flat_gradient)
+    np.testing.assert_array_equal(*gradients)

@@ -87,16 +87,15 @@ class Model:
         """The network as a program for batches of one size; the same request gives the same program.
 
         ``loss`` is ``crossentropy`` (on logits: a softmax at the end is part of
-        it) or ``mse``, with the loss's ``options``; ``keep`` names layers whose
-        outputs are wanted too; ``input_gradient`` asks for the images' gradient.
+        it), ``mse``, or a ``Loss`` class of one's own, made with the ``options``;
+        ``keep`` names layers whose outputs are wanted too; ``input_gradient`` asks
+        for the images' gradient.
         """
         given = tuple(sorted((name, repr(value)) for name, value in options.items()))
         key = (batch, training, loss, tuple(keep), input_gradient, given)
         if key not in self._programs:
-            make = partial(LOSSES[loss] if isinstance(loss, str) else loss, **options)
-            make.on_logits = LOSSES[loss].on_logits if isinstance(loss, str) else False  # type: ignore[attr-defined]
             self._programs[key] = Program(
-                self, batch, training, loss=make, keep=keep, input_gradient=input_gradient
+                self, batch, training, loss=_maker(loss, options), keep=keep, input_gradient=input_gradient
             )
         return self._programs[key]
 
@@ -162,6 +161,14 @@ class Model:
     def __repr__(self) -> str:
         count = sum(values.size for values in self.weights.values())
         return f"<Model {self.network.name}: {count:,} numbers, {self.dtype}>"
+
+
+def _maker(loss: str | Callable[..., Loss], options: Mapping[str, Any]) -> Callable[..., Loss]:
+    """What makes the loss with its options, and says as the loss does whether it reads logits."""
+    kind = LOSSES[loss] if isinstance(loss, str) else loss
+    make = partial(kind, **options)
+    make.on_logits = getattr(kind, "on_logits", False)  # type: ignore[attr-defined]
+    return make
 
 
 def _declared(network: Network) -> tuple[dict[str, Weight], dict[str, Weight]]:
