@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import erf, sqrt
 from typing import Any
 
 import numpy as np
@@ -9,11 +10,13 @@ import pytest
 from cases.roll import CASES, Case
 from single import data, model_of, network_of, run
 
-from cnnspec.backends.numpy import choose, conv_slab
+from cnnspec.backends.numpy import activation_block, choose, conv_slab
 from cnnspec.backends.numpy.conv_depthwise import DepthwiseConv
 from cnnspec.backends.numpy.conv_patch import PatchConv
 from cnnspec.backends.numpy.conv_row import RowConv
 from cnnspec.backends.numpy.conv_slab import SlabConv
+from cnnspec.backends.numpy.kernels import steps_of
+from cnnspec.backends.numpy.special import normal_half
 from cnnspec.backends.numpy.step import Step
 from cnnspec.layers.base import Shape
 from cnnspec.layers.conv import Conv, Depthwise
@@ -79,3 +82,45 @@ def test_depthwise_in_slabs_equals_the_definition(monkeypatch: pytest.MonkeyPatc
     np.testing.assert_allclose(actual.input_gradient, expected.input_gradient, atol=1e-12)
     for name, gradient in expected.gradients.items():
         np.testing.assert_allclose(actual.gradients[name], gradient, atol=1e-11)
+
+
+CURVES = [
+    case
+    for case in CASES
+    if any(issubclass(step, activation_block.Curve) for step in steps_of(network_of(case).nodes[-1], 1, True))
+]
+
+
+@pytest.mark.parametrize("case", CURVES, ids=repr)
+@pytest.mark.parametrize("block", [1, 3, 7, 20])
+def test_curves_in_blocks_of_any_size_equal_the_definition(
+    case: Case, block: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(activation_block, "BLOCK", block)
+    fast, plain = model_of(case), model_of(case, reference=True)
+    images, direction = data(fast, 3)
+    actual, expected = run(fast, images, direction), run(plain, images, direction)
+    np.testing.assert_allclose(actual.output, expected.output, atol=1e-12)
+    np.testing.assert_allclose(actual.input_gradient, expected.input_gradient, atol=1e-12)
+    for name, gradient in expected.gradients.items():
+        np.testing.assert_allclose(actual.gradients[name], gradient, atol=1e-11)
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 1), (5, 3, 7), (2, 40, 3), (2, 2, 50), (30, 1, 2)])
+def test_blocks_cover_everything_once(shape: tuple[int, int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(activation_block, "BLOCK", 20)
+    seen = np.zeros(shape, int)
+    for part in activation_block.parts(*shape):
+        seen[part] += 1
+        assert seen[part].flags.c_contiguous
+        assert 0 < seen[part].size <= 20
+    assert {1} == set(seen.flat)
+
+
+def test_the_normal_share_is_exact_to_the_last_bits() -> None:
+    for kind, tolerance in ((np.float32, 3e-7), (np.float64, 1e-15)):
+        x = np.concatenate([np.linspace(-12, 12, 4001), np.logspace(-9, 0, 500)]).astype(kind)
+        out, *rooms = np.empty((4, x.size), kind)
+        normal_half(x, out, *rooms)
+        exact = [erf(abs(float(value)) / sqrt(2)) / 2 for value in x]
+        np.testing.assert_allclose(out, exact, rtol=0, atol=tolerance)

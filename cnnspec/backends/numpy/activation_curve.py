@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from math import pi, sqrt
 
 import numpy as np
 
 from cnnspec.backends.numpy.activation import ClippedRelu, Relu, logistic
+from cnnspec.backends.numpy.activation_block import Block, Curve
 from cnnspec.backends.numpy.layout import Array, planes
-from cnnspec.backends.numpy.special import erf
+from cnnspec.backends.numpy.special import normal_half
 from cnnspec.backends.numpy.step import Step
 from cnnspec.layers import activation as layers
 from cnnspec.network.graph import Node
@@ -17,65 +17,61 @@ from cnnspec.network.graph import Node
 CUBIC = 0.044715
 
 
-class Curve(Step):
-    """An activation that keeps its input in training; ``slope`` is its derivative."""
-
-    overwrites = True
-
-    def build(self) -> None:
-        self.y = self.output_like(self.x)
-        self.room = self.scratch(self.x.shape)
-
-    def prepare(self, dy: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, ...]:
-        self.dy = dy
-        self.slope, self.other = self.scratch(dy.shape), self.scratch(dy.shape)
-        self.where = self.scratch(dy.shape, bool)
-        return (self.gradient_like(dy),)
-
-    @abstractmethod
-    def differentiate(self) -> None:
-        """Fill ``slope`` with the derivative at the input; ``other`` and ``where`` are room."""
-
-    def backward(self) -> None:
-        self.differentiate()
-        np.multiply(self.dy, self.slope, out=self.dy)
-
-
 class Kinked(Curve):
     """x where it is positive, a slope times x elsewhere."""
 
-    def share(self) -> Array | float:
-        """The slope of the negative side, shaped to meet the planes of the input."""
+    def share(self, channels: slice) -> Array | float:
+        """The slope of the negative side, shaped to meet these channels of the planes."""
         assert isinstance(self.node.layer, layers.LeakyRelu)
         return self.node.layer.slope
 
-    def forward(self, training: bool) -> None:
-        np.minimum(self.x, 0, out=self.room)
-        np.multiply(planes(self.room), self.share(), out=planes(self.room))
-        np.maximum(self.x, 0, out=self.y)
-        np.add(self.y, self.room, out=self.y)
+    def bend(self, block: Block, x: Array, y: Array, *rooms: Array) -> None:
+        (room,) = rooms
+        np.minimum(x, 0, out=room)
+        np.multiply(room, self.share(block.channels), out=room)
+        np.maximum(x, 0, out=y)
+        np.add(y, room, out=y)
 
-    def differentiate(self) -> None:
-        np.less_equal(self.x, 0, out=self.where)
-        np.multiply(planes(self.where), self.share(), out=planes(self.slope), casting="same_kind")
-        np.logical_not(self.where, out=self.where)
-        np.add(self.slope, self.where, out=self.slope)
+    def slope(self, block: Block, x: Array, slope: Array, *rooms: Array) -> None:
+        (room,) = rooms
+        np.less_equal(x, 0, out=block.where)
+        np.copyto(slope, block.where)
+        np.multiply(slope, self.share(block.channels), out=slope)
+        add_rest(block, slope, room)
+
+
+def add_rest(block: Block, slope: Array, room: Array) -> None:
+    """Add 1 to the slope except ``where``."""
+    np.logical_not(block.where, out=block.where)
+    np.copyto(room, block.where)
+    np.add(slope, room, out=slope)
 
 
 class Prelu(Kinked):
     """A trained slope for each channel, or one for all."""
 
-    def share(self) -> Array:
-        return self.site.weights["weight"][:, None]
+    def share(self, channels: slice) -> Array:
+        weight = self.site.weights["weight"]
+        return weight if weight.size == 1 else weight[channels, None]
+
+    def prepare(self, dy: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, ...]:
+        self.sums = self.scratch((planes(self.x).shape[1],))
+        return super().prepare(dy, wanted)
 
     def backward(self) -> None:
         gradient = self.site.gradients.get("weight")
         if gradient is not None:
-            np.minimum(self.x, 0, out=self.other)
-            np.multiply(self.other, self.dy, out=self.other)
-            sums = np.add.reduce(planes(self.other), axis=(0, 2))
-            np.copyto(gradient, sums if gradient.size == sums.size else sums.sum())
+            self.sums.fill(0)
+            for block in self.back:
+                self._differentiate(block)
+            np.copyto(gradient, self.sums if gradient.size == self.sums.size else self.sums.sum())
         super().backward()
+
+    def _differentiate(self, block: Block) -> None:
+        room, sums = block.rooms[0], self.sums[block.channels]
+        np.minimum(block.x, 0, out=room)
+        np.multiply(room, block.y, out=room)
+        np.add(sums, np.add.reduce(room, axis=(0, 2)), out=sums)
 
 
 class Elu(Curve):
@@ -86,128 +82,146 @@ class Elu(Curve):
         assert isinstance(self.node.layer, layers.Elu)
         return self.node.layer.alpha
 
-    def forward(self, training: bool) -> None:
-        np.minimum(self.x, 0, out=self.room)
-        np.expm1(self.room, out=self.room)
-        np.multiply(self.room, self.alpha, out=self.room)
-        np.maximum(self.x, 0, out=self.y)
-        np.add(self.y, self.room, out=self.y)
+    def bend(self, block: Block, x: Array, y: Array, *rooms: Array) -> None:
+        (room,) = rooms
+        np.minimum(x, 0, out=room)
+        np.expm1(room, out=room)
+        np.multiply(room, self.alpha, out=room)
+        np.maximum(x, 0, out=y)
+        np.add(y, room, out=y)
 
-    def differentiate(self) -> None:
-        np.minimum(self.x, 0, out=self.slope)
-        np.exp(self.slope, out=self.slope)
-        np.less_equal(self.x, 0, out=self.where)
-        np.multiply(self.slope, self.where, out=self.slope)
-        np.multiply(self.slope, self.alpha, out=self.slope)
-        np.logical_not(self.where, out=self.where)
-        np.add(self.slope, self.where, out=self.slope)
+    def slope(self, block: Block, x: Array, slope: Array, *rooms: Array) -> None:
+        (room,) = rooms
+        np.less_equal(x, 0, out=block.where)
+        np.copyto(room, block.where)
+        np.minimum(x, 0, out=slope)
+        np.exp(slope, out=slope)
+        np.multiply(slope, room, out=slope)
+        np.multiply(slope, self.alpha, out=slope)
+        add_rest(block, slope, room)
 
 
 class Gelu(Curve):
     """x·Φ(x), with Φ the normal distribution."""
 
-    def forward(self, training: bool) -> None:
-        np.multiply(self.x, normal_share(self.x), out=self.y)
+    rooms = slope_rooms = 4
 
-    def differentiate(self) -> None:
-        density = np.exp(-0.5 * self.x * self.x) * (1 / sqrt(2 * pi))
-        np.copyto(self.slope, normal_share(self.x) + self.x * density)
+    def bend(self, block: Block, x: Array, y: Array, *rooms: Array) -> None:
+        """x/2 + |x|·(Φ(|x|) - 1/2)."""
+        half, room, *_ = rooms
+        normal_half(x, *rooms)
+        np.abs(x, out=room)
+        np.multiply(half, room, out=half)
+        np.multiply(x, 0.5, out=y)
+        np.add(y, half, out=y)
+
+    def slope(self, block: Block, x: Array, slope: Array, *rooms: Array) -> None:
+        """1/2 ± (Φ(|x|) - 1/2 + |x|·φ(x)), with the sign of x and φ the density."""
+        room, density, _ = rooms
+        normal_half(x, slope, *rooms)
+        np.multiply(x, x, out=density)
+        np.multiply(density, -0.5, out=density)
+        np.exp(density, out=density)
+        np.multiply(density, 1 / sqrt(2 * pi), out=density)
+        np.abs(x, out=room)
+        np.multiply(room, density, out=room)
+        np.add(slope, room, out=slope)
+        np.copysign(slope, x, out=slope)
+        np.add(slope, 0.5, out=slope)
 
 
 class TanhGelu(Curve):
     """x·(1 + tanh(√(2/π)·(x + 0.044715·x³)))/2."""
 
-    def _bent(self, out: Array) -> None:
-        """tanh(√(2/π)·x·(1 + 0.044715·x²))."""
-        np.multiply(self.x, self.x, out=out)
-        np.multiply(out, CUBIC, out=out)
-        np.add(out, 1, out=out)
-        np.multiply(out, self.x, out=out)
-        np.multiply(out, sqrt(2 / pi), out=out)
-        np.tanh(out, out=out)
+    slope_rooms = 3
 
-    def forward(self, training: bool) -> None:
-        self._bent(self.room)
-        np.add(self.room, 1, out=self.room)
-        np.multiply(self.room, 0.5, out=self.room)
-        np.multiply(self.room, self.x, out=self.y)
+    def bend(self, block: Block, x: Array, y: Array, *rooms: Array) -> None:
+        (room,) = rooms
+        _bent(x, room)
+        np.add(room, 1, out=room)
+        np.multiply(room, 0.5, out=room)
+        np.multiply(room, x, out=y)
 
-    def differentiate(self) -> None:
+    def slope(self, block: Block, x: Array, slope: Array, *rooms: Array) -> None:
         """(1 + t)/2·(1 + (1 - t)·x·√(2/π)·(1 + 3·0.044715·x²)) with t the tangent."""
-        np.multiply(self.x, self.x, out=self.slope)
-        np.multiply(self.slope, 3 * CUBIC, out=self.slope)
-        np.add(self.slope, 1, out=self.slope)
-        np.multiply(self.slope, self.x, out=self.slope)
-        np.multiply(self.slope, sqrt(2 / pi), out=self.slope)
-        self._bent(self.other)
-        np.subtract(1, self.other, out=self.third)
-        np.multiply(self.slope, self.third, out=self.slope)
-        np.add(self.slope, 1, out=self.slope)
-        np.add(self.other, 1, out=self.other)
-        np.multiply(self.slope, self.other, out=self.slope)
-        np.multiply(self.slope, 0.5, out=self.slope)
-
-    def prepare(self, dy: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, ...]:
-        self.third = self.scratch(dy.shape)
-        return super().prepare(dy, wanted)
+        bent, rest = rooms
+        np.multiply(x, x, out=slope)
+        np.multiply(slope, 3 * CUBIC, out=slope)
+        np.add(slope, 1, out=slope)
+        np.multiply(slope, x, out=slope)
+        np.multiply(slope, sqrt(2 / pi), out=slope)
+        _bent(x, bent)
+        np.subtract(1, bent, out=rest)
+        np.multiply(slope, rest, out=slope)
+        np.add(slope, 1, out=slope)
+        np.add(bent, 1, out=bent)
+        np.multiply(slope, bent, out=slope)
+        np.multiply(slope, 0.5, out=slope)
 
 
-def normal_share(x: Array) -> Array:
-    """Φ(x): the share of a normal distribution that lies below."""
-    return np.asarray(0.5 * (1 + erf(x * (1 / sqrt(2)))))
+def _bent(x: Array, out: Array) -> None:
+    """tanh(√(2/π)·x·(1 + 0.044715·x²))."""
+    np.multiply(x, x, out=out)
+    np.multiply(out, CUBIC, out=out)
+    np.add(out, 1, out=out)
+    np.multiply(out, x, out=out)
+    np.multiply(out, sqrt(2 / pi), out=out)
+    np.tanh(out, out=out)
 
 
 class Silu(Curve):
     """x·sigmoid(x)."""
 
-    def forward(self, training: bool) -> None:
-        logistic(self.x, self.room)
-        np.multiply(self.x, self.room, out=self.y)
+    def bend(self, block: Block, x: Array, y: Array, *rooms: Array) -> None:
+        (room,) = rooms
+        logistic(x, room)
+        np.multiply(x, room, out=y)
 
-    def differentiate(self) -> None:
+    def slope(self, block: Block, x: Array, slope: Array, *rooms: Array) -> None:
         """s·(1 + x·(1 - s))."""
-        logistic(self.x, self.other)
-        np.subtract(1, self.other, out=self.slope)
-        np.multiply(self.slope, self.x, out=self.slope)
-        np.add(self.slope, 1, out=self.slope)
-        np.multiply(self.slope, self.other, out=self.slope)
+        (share,) = rooms
+        logistic(x, share)
+        np.subtract(1, share, out=slope)
+        np.multiply(slope, x, out=slope)
+        np.add(slope, 1, out=slope)
+        np.multiply(slope, share, out=slope)
 
 
 class Hardsigmoid(Curve):
     """min(max(x + 3, 0), 6)/6."""
 
-    def forward(self, training: bool) -> None:
-        self._share(self.y)
+    def bend(self, block: Block, x: Array, y: Array, *rooms: Array) -> None:
+        _ramp(x, y)
 
-    def _share(self, out: Array) -> None:
-        np.add(self.x, 3, out=out)
-        np.clip(out, 0, 6, out=out)
-        np.divide(out, 6, out=out)
-
-    def differentiate(self) -> None:
-        self._inside(self.slope)
-        np.divide(self.slope, 6, out=self.slope)
-
-    def _inside(self, out: Array) -> None:
-        """1 where -3 < x < 3, else 0."""
-        np.abs(self.x, out=out)
-        np.less(out, 3, out=self.where)
-        np.copyto(out, self.where)
+    def slope(self, block: Block, x: Array, slope: Array, *rooms: Array) -> None:
+        """1/6 where -3 < x < 3, else 0."""
+        np.abs(x, out=slope)
+        np.less(slope, 3, out=block.where)
+        np.copyto(slope, block.where)
+        np.divide(slope, 6, out=slope)
 
 
 class Hardswish(Hardsigmoid):
     """x·min(max(x + 3, 0), 6)/6."""
 
-    def forward(self, training: bool) -> None:
-        self._share(self.room)
-        np.multiply(self.room, self.x, out=self.y)
+    def bend(self, block: Block, x: Array, y: Array, *rooms: Array) -> None:
+        (room,) = rooms
+        _ramp(x, room)
+        np.multiply(room, x, out=y)
 
-    def differentiate(self) -> None:
-        """The share itself, and x/6 where it moves."""
-        super().differentiate()
-        np.multiply(self.slope, self.x, out=self.slope)
-        self._share(self.other)
-        np.add(self.slope, self.other, out=self.slope)
+    def slope(self, block: Block, x: Array, slope: Array, *rooms: Array) -> None:
+        """The ramp itself, and x/6 where it moves."""
+        (room,) = rooms
+        super().slope(block, x, slope, room)
+        np.multiply(slope, x, out=slope)
+        _ramp(x, room)
+        np.add(slope, room, out=slope)
+
+
+def _ramp(x: Array, out: Array) -> None:
+    np.add(x, 3, out=out)
+    np.clip(out, 0, 6, out=out)
+    np.divide(out, 6, out=out)
 
 
 def relu(node: Node, batch: int, training: bool) -> tuple[type[Step], ...]:

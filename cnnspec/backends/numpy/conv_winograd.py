@@ -119,9 +119,14 @@ class WinogradConv(ConvStep):
                 target = self.y[first * m + i : past * m : m, :, j::m].swapaxes(0, 1)
                 placed.append((target, back[i, j, :, : target.shape[1], : target.shape[2]]))
         return Slab(
-            range(first * m, min(past * m, len(self.y))), filled, tiles.reshape(t * t, -1), stores[1][: tiles.size].reshape(t * t, channels, run),
-            stores[2][: t * t * filters * run].reshape(t * t, filters, run), back.reshape(m * m, -1), placed,
-        )  # fmt: skip
+            range(first * m, min(past * m, len(self.y))),
+            filled,
+            tiles.reshape(t * t, -1),
+            stores[1][: tiles.size].reshape(t * t, channels, run),
+            stores[2][: t * t * filters * run].reshape(t * t, filters, run),
+            back.reshape(m * m, -1),
+            placed,
+        )
 
     def pack(self) -> None:
         filters, channels = self.weight.shape[:2]
