@@ -7,16 +7,17 @@ edges cut, and a stride may skip pixels.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from cnnspec.analysis.receptive_field import Interval, stretched_from, tracks_of
+from cnnspec.analysis.positions import MOST, Positions, behind, union
+from cnnspec.analysis.receptive_field import Interval, tracks_of
 from cnnspec.diagnostics import Misfit, nearest
-from cnnspec.layers.base import AXES, AXIS_NAMES, Shape, Slide, Spread, Stretch, Window, show, spatial
+from cnnspec.layers.base import AXES, AXIS_NAMES, Shape, show, spatial
 from cnnspec.network.graph import Network, Node
 
-Seen: TypeAlias = tuple[frozenset[int], ...]
+Seen: TypeAlias = tuple[Positions, ...]
 """For each axis of the input, the positions in question."""
 
 
@@ -27,10 +28,12 @@ class Field:
     node: Node
     position: tuple[int, ...]
     """The unit's place in its layer's map; empty for a vector, whose units all see the same."""
-    pixels: tuple[tuple[int, ...], ...]
-    """The rows and columns seen, in order; branches of different form are taken together."""
+    pixels: tuple[Sequence[int], ...]
+    """The rows and columns seen, in order, as a range where they are very many; branches of
+    different form are taken together."""
     unclipped: tuple[Interval | None, ...]
-    """First and last row and column if the map went on past its edges, padding included."""
+    """First and last row and column if the map went on past its edges, padding included; None where
+    nothing is seen, or where the pattern repeats too late to be told."""
 
     @property
     def size(self) -> tuple[int, ...]:
@@ -56,26 +59,36 @@ def field(network: Network, layer: str, position: tuple[int, ...] = ()) -> Field
         )
     is_map = len(node.output) - 1 == rank
     place = _checked(node, position, rank) if is_map else ()
-    tracks = tracks_of(network)[node.index]
     return Field(
         node,
         place,
-        tuple(tuple(sorted(seen)) for seen in _carry_back(network, node, place, rank)),
-        tuple(track.at(at) for track, at in zip(tracks, place or (0,) * rank, strict=True)),
+        tuple(map(_in_order, _carry_back(network, node, place, rank))),
+        _unclipped(network, node, place or (0,) * rank),
     )
 
 
+def _in_order(seen: Positions) -> Sequence[int]:
+    return seen if isinstance(seen, range) and len(seen) > MOST else tuple(sorted(seen))
+
+
+def _unclipped(network: Network, node: Node, place: tuple[int, ...]) -> tuple[Interval | None, ...]:
+    tracks = tracks_of(network)[node.index]
+    if not tracks:
+        return (None,) * len(place)
+    return tuple(track.at(at) for track, at in zip(tracks, place, strict=True))
+
+
 def _carry_back(network: Network, node: Node, place: tuple[int, ...], rank: int) -> Seen:
-    empty: Seen = (frozenset(),) * rank
+    empty: Seen = (range(0),) * rank
     needed = [empty] * (node.index + 1)
-    needed[node.index] = tuple(frozenset({at}) for at in place) or _all(node.output, rank)
+    needed[node.index] = tuple(range(at, at + 1) for at in place) or _all(node.output, rank)
     for reader in reversed(network.nodes[1 : node.index + 1]):
         wanted = needed[reader.index]
         if not all(wanted):
             continue
         for which, source in enumerate(reader.inputs):
             found = _seen_through(reader, which, wanted, rank)
-            needed[source] = tuple(a | b for a, b in zip(needed[source], found, strict=True))
+            needed[source] = tuple(map(union, needed[source], found))
     return needed[0]
 
 
@@ -86,7 +99,7 @@ def _seen_through(node: Node, which: int, wanted: Seen, rank: int) -> Seen:
         return _all(shape, rank)
     windows = node.layer.window(node.input_shapes, which)
     return tuple(
-        frozenset(sources(window, positions, size))
+        behind(window, positions, size)
         for window, positions, size in zip(windows, wanted, spatial(shape), strict=True)
     )
 
@@ -94,45 +107,8 @@ def _seen_through(node: Node, which: int, wanted: Seen, rank: int) -> Seen:
 def _all(shape: Shape, rank: int) -> Seen:
     """Every position of a map; of a vector, one stand-in an axis."""
     if len(shape) - 1 != rank:
-        return (frozenset({0}),) * rank
-    return tuple(frozenset(range(size)) for size in spatial(shape))
-
-
-def sources(window: Window, positions: Iterable[int], size: int) -> Iterator[int]:
-    """The input positions, of ``size``, behind output positions of one axis; some more than once."""
-    if isinstance(window, Slide):
-        return _slide(window, positions, size)
-    if isinstance(window, Spread):
-        return _spread(window, positions, size)
-    if isinstance(window, Stretch):
-        return _stretch(window, positions, size)
-    return iter(range(size))
-
-
-def _slide(window: Slide, positions: Iterable[int], size: int) -> Iterator[int]:
-    for position in positions:
-        for tap in range(window.kernel):
-            place = position * window.stride - window.before + tap * window.dilation
-            if window.outside == "replicate":
-                place = min(max(place, 0), size - 1)
-            elif window.outside == "reflect":
-                place = size - 1 - abs(size - 1 - abs(place))
-            if 0 <= place < size:
-                yield place
-
-
-def _spread(window: Spread, positions: Iterable[int], size: int) -> Iterator[int]:
-    for position in positions:
-        for tap in range(window.kernel):
-            place, rest = divmod(position + window.before - tap * window.dilation, window.stride)
-            if rest == 0 and 0 <= place < size:
-                yield place
-
-
-def _stretch(window: Stretch, positions: Iterable[int], size: int) -> Iterator[int]:
-    for position in positions:
-        for place in stretched_from(window, position):
-            yield min(max(place, 0), size - 1)
+        return (range(1),) * rank
+    return tuple(map(range, spatial(shape)))
 
 
 def _find(network: Network, layer: str) -> Node:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from cnnspec.cli.spec import fail, load_network, shift, spec_argument, stdout_console
+from cnnspec.cli.analyze import report_faults
+from cnnspec.cli.spec import fail, read, shift, spec_argument, stdout_console
 from cnnspec.diagnostics import Misfit
 
 
@@ -23,22 +24,24 @@ def command(spec: str | None, inline: str | None, layer: str | None, at: str | N
     spec, layer = shift(spec, inline, layer)
     if layer is None:
         raise click.UsageError("no LAYER given, such as conv1; cnnspec analyze lists the layers")
-    network = load_network(spec, inline)
+    reading = read(spec, inline)
+    network = reading.network
+    if network is None or (reading.failed and layer not in network.by_name):
+        fail(reading.diagnostics)
     node = network.by_name.get(layer)
     middle = tuple(size // 2 for size in spatial(node.output)) if node else ()
-    place = _place(at) if at is not None else middle
-    try:
-        found = field(network, layer, place)
-    except Misfit as misfit:
-        fail([misfit.at(node.span if node else None)])
     console = stdout_console()
     paper = Paper(console.width, console.color, console.unicode)
-    in_json = form == "json"
-    text = (
-        pixels.to_json(found, network.input) if in_json else pixels.render(found, network.input, paper=paper)
-    )
-    console.print(text)
-    return 0
+    try:
+        found = field(network, layer, _place(at) if at is not None else middle)
+        if form == "json":
+            console.print(pixels.to_json(found, network.input))
+        else:
+            console.print(pixels.render(found, network.input, paper=paper))
+    except Misfit as misfit:
+        fail([misfit.at(node.span if node else None)])
+    report_faults(reading, None)
+    return 1 if reading.failed else 0
 
 
 def _place(text: str) -> tuple[int, ...]:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+from bisect import bisect_left
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from cnnspec.diagnostics import Misfit
 from cnnspec.layers.base import AXES, AXIS_NAMES, Shape, show, spatial
 from cnnspec.views.paint import PLAIN, Paper, wrap
 
@@ -14,6 +17,8 @@ if TYPE_CHECKING:
 SCHEMA: Final = "cnnspec/field/1"
 TALLEST: Final = 24
 """Lines of the picture; a line stands for several rows of a larger input."""
+MOST_LISTED: Final = 1_000_000
+"""Rows, or columns, that JSON lists."""
 
 LINES: Final = {"d": "slices", "h": "rows", "w": "columns"}
 
@@ -29,7 +34,16 @@ def render(field: Field, image: Shape, *, paper: Paper = PLAIN) -> str:
 
 
 def document(field: Field, image: Shape) -> dict[str, Any]:
-    """The field as plain dictionaries and lists; last pixels are included."""
+    """The field as plain dictionaries and lists; last pixels are included.
+
+    Raises Misfit where there are too many pixels to list.
+    """
+    if max(map(len, field.pixels)) > MOST_LISTED:
+        raise Misfit(
+            "field-too-large",
+            f"{field.node.name} sees more than {MOST_LISTED:,} positions along an axis, too many to list",
+            help=("print it as text, which tells the first and the last",),
+        )
     return {
         "schema": SCHEMA,
         "layer": field.node.name,
@@ -54,7 +68,7 @@ def _words(field: Field, image: Shape) -> list[str]:
     return lines
 
 
-def _runs(seen: tuple[int, ...]) -> str:
+def _runs(seen: Sequence[int]) -> str:
     """``0 to 13 (14)``, or with holes ``1, 4, 7 (3)``."""
     if not seen:
         return "none"
@@ -65,7 +79,7 @@ def _runs(seen: tuple[int, ...]) -> str:
     return f"{listed} ({len(seen)} of {first} to {last})"
 
 
-def _beyond(span: tuple[int, int] | None, seen: tuple[int, ...], name: str) -> str:
+def _beyond(span: tuple[int, int] | None, seen: Sequence[int], name: str) -> str:
     """How far the window reaches past the edge, onto padding."""
     if span is None or not seen or (span[0] >= seen[0] and span[1] <= seen[-1]):
         return ""
@@ -77,14 +91,21 @@ def _picture(field: Field, sizes: tuple[int, ...], paper: Paper) -> list[str]:
     rows, height = (field.pixels[0], sizes[0]) if len(sizes) == 2 else ((0,), 1)
     across = max(1, -(-width // max(8, paper.width - 6)), -(-height // TALLEST) // 2)
     down = max(1, -(-height // TALLEST), across * 2 if across > 1 else 1)
-    seen_columns, seen_rows = {c // across for c in columns}, {r // down for r in rows}
+    seen_columns, seen_rows = _cells(columns, width, across), _cells(rows, height, down)
     full, empty = ("█", "·") if paper.unicode else ("#", ".")
     lines = [
-        "  "
-        + "".join(full if r in seen_rows and c in seen_columns else empty for c in range(-(-width // across)))
-        for r in range(-(-height // down))
+        "  " + "".join(full if row and column else empty for column in seen_columns) for row in seen_rows
     ]
     if across > 1 or down > 1:
         told = f"one character stands for {down} rows and {across} column{'s' * (across > 1)}"
         lines += ["", *wrap(told, paper.width)]
     return lines
+
+
+def _cells(seen: Sequence[int], size: int, each: int) -> list[bool]:
+    """Whether anything is seen in each piece of ``each`` positions; the work does not grow with the map."""
+    starts = range(0, size, each)
+    places = [bisect_left(seen, start) for start in starts]
+    return [
+        place < len(seen) and seen[place] < start + each for place, start in zip(places, starts, strict=True)
+    ]

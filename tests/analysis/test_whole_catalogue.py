@@ -10,9 +10,10 @@ from cases.roll import CASES
 
 from cnnspec.analysis.conventions import CONVENTIONS
 from cnnspec.analysis.explain import TOPICS, as_dense, explain, explain_all
-from cnnspec.analysis.field import field, sources
+from cnnspec.analysis.field import field
 from cnnspec.analysis.fold import fold, unfolded
 from cnnspec.analysis.padding import pairs_of
+from cnnspec.analysis.positions import sources
 from cnnspec.analysis.report import analyze
 from cnnspec.layers.base import Slide, Spread, spatial
 from cnnspec.layers.reshape import Identity
