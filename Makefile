@@ -26,7 +26,8 @@ check: $(VENV)/.ready
 
 bench: $(VENV)/.torch
 	$(BIN)/python -m pip install --quiet --editable ".[bench]"
-	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks -o docs/benchmarks.md
+	$(BIN)/python docs/make_readme.py
 
 pictures: $(VENV)/.ready
 	$(BIN)/python docs/make_pictures.py

@@ -1,29 +1,27 @@
-"""A cold process that trains LeNet on MNIST: seconds to the end, test accuracy, peak memory.
+"""A cold process that trains LeNet on MNIST: seconds to its end, test accuracy, peak memory.
 
     python -m benchmarks.cold [--runs 5]
 
-Time runs from the start of the process to its end, data read from disk. The
-data must be at hand already: CNNSPEC_DATA, or in the cache.
+Time runs from the start of the process to its end, data read from disk and the
+test images judged; PyTorch follows the same recipe on the same data. The data
+must be at hand already: CNNSPEC_DATA, or in the cache.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
 import re
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from statistics import median
 from tempfile import TemporaryDirectory
 
-from benchmarks.rivals import ROOT, SETTINGS, environment, machine
-from benchmarks.table import Entry, markdown
+from benchmarks.rivals import ROOT, SETTINGS, Times, environment, machine, peak_memory, ratio
+from benchmarks.table import Entry, counted, markdown
 
-MEMORY_LIMIT = 300
-"""Megabytes that LeNet's training on MNIST may take with one worker."""
+WORKERS = (1, 2)
 
 
 @dataclass(frozen=True)
@@ -35,23 +33,20 @@ class Run:
     accuracy: float
 
 
-def train(setting: str, seed: int, workers: int, *options: str) -> Run:
+def train(command: list[str], setting: str) -> Run:
     """One training, start to end."""
-    with TemporaryDirectory() as home:
-        folder = f"{home}/run"
-        command = [sys.executable, "-m", "cnnspec", "train", "lenet", "--data", "mnist",
-                   "--workers", str(workers), "--seed", str(seed), "-o", folder, *options]  # fmt: skip
-        start = time.perf_counter()
-        child = subprocess.Popen(
-            command, env=environment(setting), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-        )
-        assert child.stdout
-        told = child.stdout.read().decode()
-        _, status, usage = os.wait4(child.pid, 0)
-        seconds = time.perf_counter() - start
-        if status:
-            raise SystemExit(told)
-        return Run(seconds, usage.ru_maxrss / 1000, accuracy_of(told))
+    start = time.perf_counter()
+    child = subprocess.Popen(
+        [sys.executable, "-m", *command], env=environment(setting), cwd=ROOT, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
+    assert child.stdout
+    told = child.stdout.read()
+    megabytes = peak_memory(child)
+    seconds = time.perf_counter() - start
+    if child.returncode:
+        raise SystemExit(told)
+    return Run(seconds, megabytes, accuracy_of(told))
 
 
 def accuracy_of(told: str) -> float:
@@ -62,19 +57,49 @@ def accuracy_of(told: str) -> float:
     return float(found[1]) / 100
 
 
+def cnnspec(workers: int, seed: int, folder: str) -> list[str]:
+    return ["cnnspec", "train", "lenet", "--data", "mnist", "--workers", str(workers),
+            "--seed", str(seed), "-o", folder]  # fmt: skip
+
+
+def pytorch(threads: int, seed: int) -> list[str]:
+    return ["benchmarks.torch_train", "lenet", "--threads", str(threads), "--seed", str(seed)]
+
+
+def pairs(workers: int, setting: str, runs: int) -> Iterator[tuple[Run, Run]]:
+    """Both sides in turns, each seed new."""
+    for seed in range(1, runs + 1):
+        with TemporaryDirectory() as folder:
+            ours = train(cnnspec(workers, seed, folder), setting)
+        yield ours, train(pytorch(workers, seed), setting)
+
+
 def entries(runs: int) -> Iterator[Entry]:
-    """Time to the end with two workers, then memory with one."""
-    for setting in SETTINGS:
-        found = [train(setting, seed, 2) for seed in range(1, runs + 1)]
-        seconds, worst = [run.seconds for run in found], min(run.accuracy for run in found)
-        yield Entry(
-            f"cold: train lenet --workers 2, {setting}", f"{median(seconds):.1f} s",
-            f"worst of {runs}: {max(seconds):.1f} s, {worst:.2%}",
-        )  # fmt: skip
-    yield Entry(
-        "peak memory: train lenet", f"{train('free', 1, 1, '--epochs', '1').megabytes:.0f} MB",
-        f"limit {MEMORY_LIMIT} MB",
+    """A line for each number of workers and setting."""
+    for workers in WORKERS:
+        for setting in SETTINGS:
+            yield one(workers, setting, runs)
+
+
+def one(workers: int, setting: str, runs: int) -> Entry:
+    sides = list(zip(*pairs(workers, setting, runs), strict=True))
+    ours, theirs = (
+        Times([run.seconds for run in side], max(run.megabytes for run in side)) for side in sides
+    )
+    figures = [
+        told(times, min(run.accuracy for run in side))
+        for times, side in zip((ours, theirs), sides, strict=True)
+    ]
+    what = f"`train lenet` on MNIST, cold, {counted(workers, 'worker')}, {setting}, {counted(runs, 'seed')}"
+    return Entry(
+        what, figures[0], f"PyTorch, {counted(workers, 'thread')}", figures[1],
+        {setting: ratio(ours, theirs)},
     )  # fmt: skip
+
+
+def told(times: Times, worst: float) -> str:
+    longest = max(times.seconds)
+    return f"{times.median:.1f} s (longest {longest:.1f} s), worst {worst:.2%}, {times.megabytes:.0f} MB"
 
 
 def main() -> None:

@@ -10,13 +10,12 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Iterator
-from statistics import median
 
-from benchmarks.rivals import SETTINGS, Result, compete, machine, serve
-from benchmarks.table import Entry, Ratio, markdown
+from benchmarks.rivals import SETTINGS, Times, compete, machine, ratio, serve
+from benchmarks.table import Entry, markdown
 
-NETWORKS = ["vgg16", "resnet18", "mobilenet_v2"]
-LAYOUTS = ("default", "channels-last")
+TITLES = {"vgg16": "VGG-16", "resnet18": "ResNet-18", "mobilenet_v2": "MobileNet v2"}
+LAYOUTS = ("PyTorch", "PyTorch, channels-last")
 
 
 def numpy_pass(name: str, batch: int) -> Callable[[], object]:
@@ -51,7 +50,7 @@ def torch_pass(name: str, batch: int, layout: str) -> Callable[[], object]:
     net = TorchNet(network).eval()
     *sizes, channels = network.input
     images = torch.rand(batch, channels, *sizes)
-    if layout == "channels-last":
+    if layout == LAYOUTS[1]:
         net, images = net.to(memory_format=torch.channels_last), images.to(memory_format=torch.channels_last)
 
     def work() -> None:
@@ -65,21 +64,23 @@ def entries(names: list[str], batches: list[int], rounds: int) -> Iterator[Entry
     """Two lines for each network and batch, one for each layout of PyTorch."""
     for name in names:
         for batch in batches:
-            found = {setting: run(name, batch, setting, rounds) for setting in SETTINGS}
-            for n, layout in enumerate(LAYOUTS):
-                ratios = {
-                    setting: Ratio(results[n].ratio, results[n].best_ratio)
-                    for setting, results in found.items()
-                }
-                ours, theirs = (median(times) for times in (found["free"][n].ours, found["free"][n].theirs))
-                yield Entry(
-                    f"forward {name}, batch {batch}", f"{1e3 * ours:.1f} ms",
-                    f"PyTorch, {layout}", f"{1e3 * theirs:.1f} ms", ratios,
-                )  # fmt: skip
+            yield from one(name, batch, rounds)
 
 
-def run(name: str, batch: int, setting: str, rounds: int) -> list[Result]:
-    """Against both layouts of PyTorch at once."""
+def one(name: str, batch: int, rounds: int) -> Iterator[Entry]:
+    found = {setting: run(name, batch, setting, rounds) for setting in SETTINGS}
+    ours, *others = found["free"]
+    for n, (layout, theirs) in enumerate(zip(LAYOUTS, others, strict=True), 1):
+        ratios = {setting: ratio(sides[0], sides[n]) for setting, sides in found.items()}
+        yield Entry(f"{TITLES[name]}, forward, batch {batch}", told(ours), layout, told(theirs), ratios)
+
+
+def told(side: Times) -> str:
+    return f"{1e3 * side.median:.0f} ms, {side.megabytes:.0f} MB"
+
+
+def run(name: str, batch: int, setting: str, rounds: int) -> list[Times]:
+    """We, and PyTorch in each layout."""
     common = [name, "--batches", str(batch)]
     others = [[*common, "--child", layout] for layout in LAYOUTS]
     return compete("benchmarks.forward", [*common, "--child", "numpy"], others, setting, rounds, {})
@@ -89,7 +90,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("networks", nargs="*", default=NETWORKS)
+    parser.add_argument("networks", nargs="*", default=list(TITLES))
     parser.add_argument("--batches", type=int, nargs="+", default=[1, 8])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--child", help=argparse.SUPPRESS)

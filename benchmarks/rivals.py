@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
+from benchmarks.table import Ratio
+
 ROOT = Path(__file__).resolve().parent.parent
 SETTINGS = ("free", "pinned")
 KERNEL_CHOICE = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
@@ -38,14 +40,16 @@ class Rival:
             [sys.executable, "-m", module, *options],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=variables, cwd=ROOT,
         )  # fmt: skip
+        self.megabytes = 0.0
 
     def __enter__(self) -> Rival:
         return self
 
     def __exit__(self, *_: object) -> None:
-        assert self.child.stdin
-        self.child.stdin.close()
-        self.child.wait()
+        for pipe in (self.child.stdin, self.child.stdout):
+            assert pipe
+            pipe.close()
+        self.megabytes = peak_memory(self.child)
 
     def answer(self) -> str:
         """The next line of the child: ``ready``, or the seconds of a round."""
@@ -63,29 +67,35 @@ class Rival:
         return float(self.answer())
 
 
+def peak_memory(child: subprocess.Popen[str]) -> float:
+    """Waits for a child's end; the most memory in MB that it, or the largest of its own children, held."""
+    _, status, usage = os.wait4(child.pid, 0)
+    child.returncode = os.waitstatus_to_exitcode(status)
+    return usage.ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
+
+
 @dataclass(frozen=True)
-class Result:
-    """Seconds of each round, of us and of the other."""
+class Times:
+    """Seconds of one side's rounds, and the peak memory of its process in MB."""
 
-    ours: list[float]
-    theirs: list[float]
-
-    @property
-    def ratio(self) -> float:
-        """How many times as fast we are: the ratio of the medians."""
-        return median(self.theirs) / median(self.ours)
+    seconds: list[float]
+    megabytes: float
 
     @property
-    def best_ratio(self) -> float:
-        """The same of the best rounds, which other work on the machine disturbs least."""
-        return min(self.theirs) / min(self.ours)
+    def median(self) -> float:
+        return median(self.seconds)
+
+
+def ratio(ours: Times, theirs: Times) -> Ratio:
+    """By the medians, and by the best rounds, which other work on the machine disturbs least."""
+    return Ratio(theirs.median / ours.median, min(theirs.seconds) / min(ours.seconds))
 
 
 def compete(
     module: str, ours: Sequence[str], others: Sequence[Sequence[str]], setting: str, rounds: int,
     threads: dict[str, str],
-) -> list[Result]:  # fmt: skip
-    """All rivals in turns, each but the first against it; ``threads`` are variables for our side alone."""
+) -> list[Times]:  # fmt: skip
+    """All rivals in turns, we first; ``threads`` are variables for our side alone."""
     variables = environment(setting)
     with ExitStack() as stack:
         rivals = [stack.enter_context(Rival(module, ours, variables | threads))]
@@ -95,8 +105,10 @@ def compete(
         for rival in rivals:
             rival.round()
         times = [[rival.round() for rival in rivals] for _ in range(rounds)]
-    columns = [list(column) for column in zip(*times, strict=True)]
-    return [Result(columns[0], theirs) for theirs in columns[1:]]
+    return [
+        Times(list(column), rival.megabytes)
+        for rival, column in zip(rivals, zip(*times, strict=True), strict=True)
+    ]
 
 
 def serve(work: Callable[[], object]) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-HEADS = ("what", "cnnspec", "beside", "", "ratio", "best", "pinned", "best")
+HEADS = ("work", "cnnspec", "beside", "ratio", "best", "pinned", "best")
+TEXT = ("work", "beside")
+"""Columns of words; all others are figures, and stand to the right."""
 
 
 @dataclass(frozen=True)
@@ -20,7 +22,7 @@ class Ratio:
 class Entry:
     """One line: figures of the free setting, ratios of both settings."""
 
-    what: str
+    work: str
     ours: str
     rival: str = ""
     theirs: str = ""
@@ -28,39 +30,33 @@ class Entry:
 
     @property
     def cells(self) -> tuple[str, ...]:
-        return (
-            self.what,
-            self.ours,
-            self.rival,
-            self.theirs,
-            *self._figures("free"),
-            *self._figures("pinned"),
-        )
+        beside = ": ".join(filter(None, (self.rival, self.theirs)))
+        return (self.work, self.ours, beside, *self._figures("free"), *self._figures("pinned"))
 
     def _figures(self, setting: str) -> tuple[str, str]:
         found = self.ratios.get(setting)
         return (f"{found.median:.2f}", f"{found.best:.2f}") if found else ("", "")
 
 
+def counted(number: int, what: str) -> str:
+    """``1 worker``, ``2 workers``."""
+    return f"{number} {what}{'s' if number != 1 else ''}"
+
+
 def markdown(entries: list[Entry]) -> Iterator[str]:
     """The table's lines; columns are aligned for reading as text too."""
     rows = [HEADS, *(entry.cells for entry in entries)]
-    widths = [max(len(row[n]) for row in rows) for n in range(len(HEADS))]
-    yield _line(rows[0], widths)
-    yield (
-        "|"
-        + "|".join(
-            "-" * (width + 1) + (":" if n in (1, 3, 4, 5, 6, 7) else "-") for n, width in enumerate(widths)
-        )
-        + "|"
-    )
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    rule = ["-" * width + ("-" if head in TEXT else ":") for head, width in zip(HEADS, widths, strict=True)]
+    yield _line(HEADS, widths)
+    yield f"|-{'|-'.join(rule)}|"
     for row in rows[1:]:
         yield _line(row, widths)
 
 
 def _line(row: tuple[str, ...], widths: list[int]) -> str:
     cells = [
-        text.ljust(width) if n in (0, 2) else text.rjust(width)
-        for n, (text, width) in enumerate(zip(row, widths, strict=True))
+        text.ljust(width) if head in TEXT else text.rjust(width)
+        for head, text, width in zip(HEADS, row, widths, strict=True)
     ]
     return f"| {' | '.join(cells)} |"

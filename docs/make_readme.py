@@ -1,6 +1,7 @@
 """Fill README.md with real output.
 
 A block of text that begins with ``$ cnnspec …`` goes on with what the command prints.
+The table of benchmarks is the one that ``make bench`` left in docs/benchmarks.md.
 ``--check`` writes nothing and exits with 1 where something differs.
 """
 
@@ -15,6 +16,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
+BENCHMARKS = ROOT / "docs" / "benchmarks.md"
+TABLE = re.compile(r"(?<=<!-- benchmarks -->\n).*?(?=<!-- end -->)", re.DOTALL)
 BLOCK = re.compile(r"```text\n\$ (?P<command>cnnspec .+?)\n(?P<output>.*?)```", re.DOTALL)
 
 
@@ -37,6 +40,8 @@ def output_of(command: str) -> str:
 
 def filled(text: str) -> str:
     """The text with every block made new."""
+    table = BENCHMARKS.read_text(encoding="utf-8")
+    text = TABLE.sub(lambda _: table, text)
     return BLOCK.sub(lambda block: f"```text\n$ {block['command']}\n{output_of(block['command'])}```", text)
 
 

@@ -33,6 +33,10 @@ def test_printed_output_is_real(command: str, printed: str) -> None:
     assert make_readme["output_of"](command) == printed
 
 
+def test_the_benchmarks_are_the_measured_ones() -> None:
+    assert [make_readme["BENCHMARKS"].read_text(encoding="utf-8")] == make_readme["TABLE"].findall(README)
+
+
 @pytest.mark.parametrize("spec", SPECS)
 def test_specs_parse(spec: str) -> None:
     assert cnnspec.parse(spec).layers
