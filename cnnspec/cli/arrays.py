@@ -32,6 +32,9 @@ FORMS: Final = (
     'rows as "1 2; 3 4" (channels apart by |), a .npy file, a picture, or: ones, zeros, count, random'
 )
 
+MOST_WRITTEN: Final = 16
+"""Numbers up to which an example is written out."""
+
 SCALED: Final = re.compile(r"^\[(?P<inside>[^\[\]]*)\]\s*(?:/\s*(?P<divisor>[0-9.]+))?$", re.DOTALL)
 
 
@@ -86,6 +89,34 @@ def input_array(text: str, shape: Shape, seed: int) -> Array:
         return slices.reshape(1, *shape)
     together = np.moveaxis(slices, 0, -1)
     return _as_samples(together[0] if len(shape) == 2 and len(together) == 1 else together, shape, text)
+
+
+def ways(shape: Shape) -> str:
+    """What ``--input`` can be for a network's input, a line each, with an example of this shape."""
+    rows = [(f'"{_example(shape)}"', _rows_in_words(shape)), ("numbers.txt", "the same in a file")]
+    if len(shape) == 3 and shape[2] in (1, 3):
+        rows.append(("photo.png", f"a picture of {shape[0]}x{shape[1]} pixels"))
+    rows.append(("samples.npy", f"an array of shape {show(shape)}, or N of them"))
+    rows.append(("random", "or ones, zeros, count: made up"))
+    longest = max(len(value) for value, _ in rows)
+    return "\n".join(f"  --input {value.ljust(longest)}  {meaning}" for value, meaning in rows)
+
+
+def _example(shape: Shape) -> str:
+    """Numbers in this shape, as ``matrix`` reads them; an ellipsis where they are too many."""
+    width = shape[-2] if len(shape) > 1 else shape[0]
+    if prod(shape) > MOST_WRITTEN or len(shape) > 3:
+        return "0 1 2 …; …" if len(shape) > 2 else "0 1 2 …"
+    slices = np.arange(prod(shape)).reshape(-1, *(shape[0] if len(shape) == 3 else 1, width))
+    return " | ".join("; ".join(" ".join(map(str, row)) for row in part) for part in slices)
+
+
+def _rows_in_words(shape: Shape) -> str:
+    if len(shape) == 1:
+        return f"{shape[0]} numbers"
+    *axes, channels = shape
+    rows = " rows of ".join(map(str, axes)) if len(axes) == 2 else f"{prod(axes)} numbers"
+    return rows + (f", for each of {channels} channels (| between them)" if channels > 1 else "")
 
 
 _MADE: Final[Mapping[str, Any]] = {

@@ -25,7 +25,7 @@ FORMATS = ("text", "json")
 @click.command("run")
 @spec_argument
 @click.option(
-    "--input", "given", required=True, metavar="X",
+    "--input", "given", metavar="X",
     help='"1 2; 3 4" (| between channels), a .npy or text file, a picture, ones, zeros, count or random.',
 )  # fmt: skip
 @click.option(
@@ -47,8 +47,9 @@ FORMATS = ("text", "json")
 @click.option("--format", "form", type=click.Choice(FORMATS), default="text", help="What to print.")
 @click.option("-o", "--output", type=click.Path(dir_okay=False), help="Write to a .npy, .npz or .png file.")
 def command(
-    spec: str | None, inline: str | None, given: str, weights: tuple[str, ...], layers: tuple[str, ...],
-    everything: bool, seed: int, decimals: int, cut: bool, full: bool, form: str, output: str | None,
+    spec: str | None, inline: str | None, given: str | None, weights: tuple[str, ...],
+    layers: tuple[str, ...], everything: bool, seed: int, decimals: int, cut: bool, full: bool, form: str,
+    output: str | None,
 ) -> int:  # fmt: skip
     """Run the network on an input and print what comes out.
 
@@ -60,8 +61,11 @@ def command(
     """
     network = load_network(spec, inline)
     names = _names(network, layers, everything)
-    from cnnspec.cli.arrays import input_array
+    from cnnspec.cli.arrays import input_array, ways
 
+    if given is None:
+        shape = show(network.input)
+        raise click.UsageError(f"no --input given; for the input {shape} it can be\n{ways(network.input)}")
     samples = input_array(given, network.input, seed)
     results = _forward(network, samples, weights, names, seed)
     if len(samples) > 1 and not output:

@@ -202,7 +202,7 @@ def test_random_weights_are_told_and_depend_on_the_seed(capsys: pytest.CaptureFi
         (["--input", "count", "--layer", "conv9"], 'did you mean "conv1"?'),
         (["--input", "count", "-o", "x.txt"], "must end in .npy, .npz or .png"),
         (["--input", "count", "-o", "/nowhere/x.npy"], "cannot be written"),
-        ([], "--input"),
+        ([], '--input "0 1 2; 3 4 5; 6 7 8"  3 rows of 3'),
     ],
 )
 def test_what_cannot_be_used_is_told(
@@ -213,6 +213,22 @@ def test_what_cannot_be_used_is_told(
     assert complaint in streams.err
     assert "Traceback" not in streams.err
     assert streams.out == ""
+
+
+@pytest.mark.parametrize(
+    "shape", ["3x4x1", "2x3x2", "3x3x3", "4x1", "6", "2x2x3x1", "28x28x3", "16x112x112x3"]
+)
+def test_what_an_input_can_be_is_told_and_true(shape: str, capsys: pytest.CaptureFixture[str]) -> None:
+    spec = f"input {shape}; relu"
+    assert run(["run", "-e", spec]) == 2
+    said = capsys.readouterr().err
+    assert f"no --input given; for the input {shape} it can be" in said
+    assert ("photo.png" in said) == (shape in ("3x4x1", "3x3x3", "28x28x3"))
+    assert all(word in said for word in ("samples.npy", "random"))
+    example = next(line for line in said.splitlines() if "--input" in line and '"' in line).split('"')[1]
+    if "…" not in example:
+        assert run(["run", "-e", spec, "--input", example]) == 0, example
+    assert ("…" in example) == (shape in ("3x3x3", "28x28x3", "16x112x112x3", "2x2x3x1"))
 
 
 def test_a_file_that_is_no_array(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
