@@ -12,13 +12,13 @@ import click
 from cnnspec.diagnostics import nearest
 
 if TYPE_CHECKING:
-    import numpy as np
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
     from cnnspec.backends.numpy.model import Model
     from cnnspec.network.graph import Network
     from cnnspec.training.data import Dataset
+    from cnnspec.training.data.dataset import Part
     from cnnspec.views.paint import Paper
     from cnnspec.views.plots.style import Ink
 
@@ -32,7 +32,7 @@ class Asked:
     image: Path | None
     fit: dict[str, bool]
     count: int | None
-    part: str
+    part: Part
     data_name: str | None
     data_dir: Path | None
     weights: Path | None
@@ -71,12 +71,6 @@ def _data(model: Model, about: dict[str, Any], asked: Asked) -> Dataset:
     from cnnspec.cli import runs
 
     return runs.data_of(model, about, asked.data_name, asked.data_dir)
-
-
-def _samples(data: Dataset, part: str) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    if part == "test":
-        return data.test_images, data.test_labels
-    return data.train_images, data.train_labels
 
 
 # One kind each ---------------------------------------------------------------------
@@ -120,7 +114,7 @@ def _image(model: Model, about: dict[str, Any], asked: Asked) -> tuple[NDArray[A
         image = read_image(asked.image, shape[2] if len(shape) == 3 else 1)
         return prepared(image, shape, **asked.fit)[0], asked.image.name
     data = _data(model, about, asked)
-    images, labels = _samples(data, asked.part)
+    images, labels = data.part(asked.part)
     index = asked.indices[0] if asked.indices else 0
     _check_index(index, len(labels), asked.part)
     return images[index], f"{asked.part} sample {index} ({data.names[int(labels[index])]})"
@@ -150,7 +144,7 @@ def _mistakes(model: Model, about: dict[str, Any], asked: Asked) -> Shown:
     data = _data(model, about, asked)
     result = loop.evaluate(model, data, part=asked.part)
     total = len(result.worst)
-    found = inspection.mistakes(result, _samples(data, asked.part)[0], asked.count or 24)
+    found = inspection.mistakes(result, data.part(asked.part).images, asked.count or 24)
     return Shown(lambda paper: learned.mistakes(found, total, paper), _plot("mistakes", found, total))
 
 

@@ -13,6 +13,7 @@ from cnnspec.cli.samples import data_options
 from cnnspec.cli.spec import spec_argument
 
 if TYPE_CHECKING:
+    from cnnspec.training.data.dataset import Part
     from cnnspec.training.metrics import Evaluation
     from cnnspec.views.grid import Line
     from cnnspec.views.paint import Paper
@@ -36,7 +37,7 @@ MOST_PAIRS = 10
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 def command(
     spec: str | None, inline: str | None, data_name: str | None, data_dir: Path | None,
-    weights: Path | None, part: str, worst: int, form: str, as_json: bool,
+    weights: Path | None, part: Part, worst: int, form: str, as_json: bool,
 ) -> int:  # fmt: skip
     """Accuracy, loss, confusion, precision and recall, and the worst mistakes.
 

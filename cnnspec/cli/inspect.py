@@ -14,6 +14,7 @@ from cnnspec.cli.samples import data_options
 from cnnspec.diagnostics import Misfit, SpecError, nearest
 
 if TYPE_CHECKING:
+    from cnnspec.training.data.dataset import Part
     from cnnspec.views.paint import Paper
 
 KINDS: Final = {
@@ -54,7 +55,7 @@ FORMATS: Final = ("png", "svg", "pdf")
 @data_options
 def command(
     words: tuple[str, ...], output: str | None, layer: str | None, indices: tuple[int, ...],
-    image: Path | None, invert: bool, center: bool, resized: bool, count: int | None, part: str, theme: str,
+    image: Path | None, invert: bool, center: bool, resized: bool, count: int | None, part: Part, theme: str,
     weights: Path | None, data_name: str | None, data_dir: Path | None,
 ) -> int:  # fmt: skip
     """What a trained network learned: filters, feature maps, confusion, mistakes, neighbours, curves.

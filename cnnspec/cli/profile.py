@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from cnnspec.network.graph import Network
 
 SCHEMA: Final = "cnnspec/profile/1"
-TRAINING_BATCH: Final = 64
 
 COLUMNS: Final = (
     Column("layer", "layer", least=10),
@@ -65,7 +64,7 @@ class Profile:
 @click.option(
     "--batch",
     type=click.IntRange(1, 4096),
-    help="Samples at a time; 1 unless given, in training the recipe's batch or 64.",
+    help="Samples at a time; 1 unless given, in training the recipe's batch.",
 )
 @click.option("--training", is_flag=True, help="Time a training step: forward and backward.")
 @click.option("--rounds", type=click.IntRange(1, 1000), default=5, show_default=True,
@@ -103,8 +102,7 @@ def measure(network: Network, batch: int | None, training: bool, rounds: int) ->
     from cnnspec.backends.numpy.profile import peak, profile
     from cnnspec.backends.numpy.threads import threads_for
 
-    usual: int = getattr(network.recipe, "batch", TRAINING_BATCH) if training else 1
-    size = batch or usual
+    size = batch or (network.training_recipe.batch if training else 1)
     model = build(network)
     program = model.compile(size, training)
     random = np.random.default_rng(0)

@@ -149,7 +149,7 @@ def near(name: str | None) -> tuple[Path, ...]:
 def data_of(model: Model, about: Mapping[str, Any], data_name: str | None, data_dir: Path | None) -> Dataset:
     """The samples a run was trained on, or those the command line names: never others in their place."""
     recipe = about.get("recipe", {})
-    setting = Data.model_validate(recipe["data"]) if "data" in recipe else _data_of(model)
+    setting = Data.model_validate(recipe["data"]) if "data" in recipe else model.network.training_recipe.data
     data = samples_of(about, model.network, setting, data_name, data_dir)
     if data.name != about.get("set", data.name):
         stderr_console().print(f"note: this run was trained on {about['set']}, not on {data.name}")
@@ -182,11 +182,6 @@ def _gone(name: str, error: SpecError) -> SpecError:
     cures = (f"say where {name} lies: {where}", "or judge it on other data, said aloud: --data digits")
     message = f"this run was trained on {name}; {reason.message}"
     return SpecError([replace(reason, message=message, help=cures)])
-
-
-def _data_of(model: Model) -> Data:
-    recipe = model.network.recipe
-    return recipe.data if recipe else Data()
 
 
 def _open(folder: Path) -> tuple[Model, dict[str, Any]]:

@@ -76,9 +76,7 @@ class _Job:
     changes: dict[str, Any]
 
     def recipe(self) -> Recipe:
-        from cnnspec.network.recipe import Recipe
-
-        return (self.network.recipe or Recipe()).changed(**self.changes)
+        return self.network.training_recipe.changed(**self.changes)
 
     def train(self, folder: Path) -> int:
         """One run; prints what came of it."""

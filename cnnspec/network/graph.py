@@ -9,11 +9,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib import import_module
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnnspec.diagnostics import Diagnostic, nearest
 from cnnspec.layers.base import Family, Layer, Shape, Shapes, show
 from cnnspec.text import Span
+
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
+
+    from cnnspec.backends.numpy.model import Model
+    from cnnspec.network.settings import Recipe
 
 
 class InputLayer(Layer):
@@ -78,13 +84,14 @@ class Network:
     """A network whose every shape is known and fits.
 
     ``outputs`` lists the main output first, then the side heads. ``recipe`` is the
-    validated ``train { }``; ``expectations`` are the budgets as written.
+    validated ``train { }``, None without one (``training_recipe`` then has the
+    defaults); ``expectations`` are the budgets as written.
     """
 
     name: str
     nodes: tuple[Node, ...]
     outputs: tuple[Output, ...]
-    recipe: Any = None
+    recipe: Recipe | None = None
     expectations: tuple[Any, ...] = ()
     warnings: tuple[Diagnostic, ...] = field(default=(), compare=False)
 
@@ -100,6 +107,13 @@ class Network:
     def layers(self) -> tuple[Node, ...]:
         """The nodes after the input."""
         return self.nodes[1:]
+
+    @cached_property
+    def training_recipe(self) -> Recipe:
+        """How it is trained: the recipe, or the default one."""
+        from cnnspec.network.settings import Recipe  # only those who train pay for it
+
+        return self.recipe or Recipe()
 
     @cached_property
     def readers(self) -> tuple[tuple[int, ...], ...]:
@@ -134,6 +148,19 @@ class Network:
         drawn: str | None = import_module("cnnspec.views.html_faces").graph(self)
         return drawn
 
-    def build(self, seed: int = 0, backend: str = "numpy", **options: Any) -> Any:
-        """A model with weights that runs and trains, on a backend found by its name."""
-        return import_module(f"cnnspec.backends.{backend}").build(self, seed=seed, **options)
+    def build(
+        self, seed: int | None = None, backend: str = "numpy", *,
+        initial: str | None = None, dtype: DTypeLike = "float32", reference: bool = False,
+        coarse: bool = False,
+    ) -> Model:  # fmt: skip
+        """A model with fresh weights, that runs and trains, on a backend found by its name.
+
+        ``seed`` fixes all that is random and ``initial`` how weights begin; the
+        recipe says them where they are not given. ``reference`` computes by the plain
+        definitions, slowly; ``coarse`` predicts faster, to 1e-4. Raises Misfit for an
+        initialiser that is not known.
+        """
+        made: Model = import_module(f"cnnspec.backends.{backend}").build(
+            self, seed=seed, initial=initial, dtype=dtype, reference=reference, coarse=coarse
+        )  # upward by name: a backend stands on networks
+        return made

@@ -22,6 +22,7 @@ from cnnspec.views.exhibits import Confusion, Curve, Filters, Maps, Mistake, Nei
 if TYPE_CHECKING:
     from cnnspec.backends.numpy.model import Model
     from cnnspec.training.data import Dataset
+    from cnnspec.training.data.dataset import Part
     from cnnspec.training.metrics import Evaluation
 
 AT_ONCE = 1000
@@ -166,8 +167,8 @@ def _squares(asked: NDArray[np.float32], among: NDArray[np.float32]) -> NDArray[
     return np.maximum(squares, 0, dtype=np.float32)
 
 
-def _neighbour(data: Dataset, index: int, distance: float, part: str) -> Neighbour:
-    images, labels = getattr(data, f"{part}_images"), getattr(data, f"{part}_labels")
+def _neighbour(data: Dataset, index: int, distance: float, part: Part) -> Neighbour:
+    images, labels = data.part(part)
     shown = picture(images[index], images.shape[1:])
     return Neighbour(shown, index, data.names[int(labels[index])], distance)
 

@@ -15,6 +15,7 @@ from cnnspec.diagnostics import Diagnostic
 from cnnspec.network.recipe import Recipe
 from cnnspec.training.checkpoint import Checkpoint, Shelf, read, write
 from cnnspec.training.data import Dataset, load
+from cnnspec.training.data.dataset import Part
 from cnnspec.training.data.faults import unlike
 from cnnspec.training.history import History, MetricsFile
 from cnnspec.training.interrupt import Interruption
@@ -27,7 +28,8 @@ from cnnspec.training.watch import Watch
 if TYPE_CHECKING:
     from cnnspec.backends.numpy.model import Model
 
-Samples: TypeAlias = "Dataset | str | tuple[Any, Any]"
+Data: TypeAlias = Dataset | str | tuple[Any, Any]
+"""A Dataset, the name of one, or a pair (images, labels)."""
 
 SAVE_SECONDS = 30.0
 """A checkpoint is written at the end of each epoch, and this often in between."""
@@ -35,7 +37,7 @@ SAVE_SECONDS = 30.0
 
 def fit(
     model: Model,
-    data: Samples,
+    data: Data,
     *,
     recipe: Recipe | None = None,
     folder: str | os.PathLike[str] | None = None,
@@ -54,7 +56,7 @@ def fit(
     """
     if {"seed", "initial"} & changes.keys():
         raise TypeError("seed and initial shape the weights: give them to network.build")
-    recipe = (recipe or model.network.recipe or Recipe()).changed(**changes)
+    recipe = (recipe or model.network.training_recipe).changed(**changes)
     trainer = Trainer(model, fit_data(model, _dataset(data), recipe.data.resize), recipe, _Watched(watch))
     home = _Home(trainer, Path(folder), save_steps) if folder is not None else None
     if home:
@@ -81,14 +83,16 @@ def _guarded(trainer: Trainer, home: _Home | None, best: _Best) -> str:
             trainer.team.close()
 
 
-def evaluate(model: Model, data: Samples, labels: Any = None, *, part: str = "test") -> Evaluation:
+def evaluate(
+    model: Model,
+    data: Data | NDArray[Any],
+    labels: NDArray[Any] | None = None,
+    *,
+    part: Part = "test",
+) -> Evaluation:
     """The model's figures on the ``test`` part of a data set (or ``train``), or on images with labels."""
     found = fit_data(model, _dataset((data, labels) if labels is not None else data))
-    images, classes = {
-        "test": (found.test_images, found.test_labels),
-        "train": (found.train_images, found.train_labels),
-    }[part]
-    return judge(model, images, classes, found.names)
+    return judge(model, *found.part(part), found.names)
 
 
 def _train(trainer: Trainer, home: _Home | None, best: _Best, interruption: Interruption) -> str:
@@ -107,7 +111,7 @@ def _train(trainer: Trainer, home: _Home | None, best: _Best, interruption: Inte
     return "finished" if trainer.place.epoch >= trainer.recipe.epochs else "stopped early"
 
 
-def _dataset(data: Samples) -> Dataset:
+def _dataset(data: Data | NDArray[Any]) -> Dataset:
     """The data as a Dataset; a pair serves for training and testing alike."""
     if isinstance(data, Dataset):
         return data

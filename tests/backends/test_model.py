@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from cnnspec.backends.numpy.program import Scaling
 from cnnspec.diagnostics import Misfit, SpecError
 from cnnspec.formula import Number
 from cnnspec.layers.base import Weight
+from cnnspec.network.graph import Network
 
 SPEC = "input 6x5x2; conv 3 3x3 -> batchnorm -> relu -> flatten -> dropout 0.5 -> dense 4 -> softmax"
 
@@ -243,3 +245,19 @@ def test_a_loss_of_ones_own_may_read_the_logits() -> None:
         one.compile(5, True, loss=loss).step(images(5)[:, :4, :4, :1], np.arange(5) % 3)
         gradients.append(one.flat_gradient)
     np.testing.assert_array_equal(*gradients)
+
+
+def test_the_recipe_says_the_seed_unless_one_is_given() -> None:
+    network = cnnspec.parse("input 9; dense 4; train { seed 7 }")
+
+    def flat(**options: int) -> bytes:
+        return network.build(**options).flat.tobytes()
+
+    assert flat() == flat(seed=7) != flat(seed=0)
+    assert 7 == network.build().seed
+    assert 0 == cnnspec.parse("input 9; dense 4").build().seed
+
+
+def test_build_says_what_the_backend_takes() -> None:
+    asked, taken = (list(inspect.signature(each).parameters) for each in (Network.build, build))
+    assert sorted(taken[1:]) == sorted(set(asked) - {"self", "backend"})

@@ -1,3 +1,4 @@
+import inspect
 import json
 import math
 import os
@@ -7,7 +8,9 @@ import threading
 import numpy as np
 import pytest
 
+from cnnspec.backends.numpy.model import Model
 from cnnspec.diagnostics import Severity, SpecError
+from cnnspec.training import loop
 from cnnspec.training.checkpoint import Shelf, read
 from cnnspec.training.judge import probabilities
 from cnnspec.training.trainer import Trainer
@@ -301,3 +304,14 @@ def test_a_set_smaller_than_a_batch_is_one_step(model_of, data):
 def test_weights_begin_as_the_recipe_says(model_of):
     assert not model_of("initial zeros").weights["dense1.weight"].any()
     assert model_of("initial he").weights["dense1.weight"].any()
+
+
+@pytest.mark.parametrize("name", ["fit", "evaluate"])
+def test_the_models_methods_say_what_the_training_takes(name):
+    """Their signatures are written out for help() and completion, and stay those of the functions behind."""
+
+    def parameters(function):
+        _, *rest = inspect.signature(function).parameters.values()
+        return [(each.name, each.kind, each.default) for each in rest]
+
+    assert parameters(getattr(loop, name)) == parameters(getattr(Model, name))

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
+
     from cnnspec.backends.numpy.model import Model
     from cnnspec.network.graph import Network
 
 
-def build(network: Network, *, seed: int = 0, **options: Any) -> Model:
-    """A model of the network with fresh weights; ``dtype``, ``initial`` and ``reference`` are options.
-
-    Weights begin as the recipe of the network says, unless ``initial`` is given.
-    """
+def build(
+    network: Network, *, seed: int | None = None, initial: str | None = None, dtype: DTypeLike = "float32",
+    reference: bool = False, coarse: bool = False,
+) -> Model:  # fmt: skip
+    """A model of the network with fresh weights; seed and initialiser are the recipe's unless given."""
     from cnnspec.backends.numpy.model import Model
 
-    if network.recipe is not None:
-        options.setdefault("initial", network.recipe.initial)
-    return Model(network, seed=seed, **options)
+    recipe = network.training_recipe
+    return Model(
+        network,
+        seed=recipe.seed if seed is None else seed,
+        initial=initial or recipe.initial,
+        dtype=dtype,
+        reference=reference,
+        coarse=coarse,
+    )

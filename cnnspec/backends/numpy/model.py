@@ -9,7 +9,7 @@ from functools import cached_property, partial
 from importlib import import_module
 from math import prod
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -23,6 +23,14 @@ from cnnspec.backends.numpy.program import Program, Scaling
 from cnnspec.backends.numpy.threads import threads_for
 from cnnspec.layers.base import Weight
 from cnnspec.network.graph import Network, Node
+
+if TYPE_CHECKING:
+    from cnnspec.network.settings import Recipe
+    from cnnspec.training.data.dataset import Part
+    from cnnspec.training.history import History
+    from cnnspec.training.loop import Data
+    from cnnspec.training.metrics import Evaluation
+    from cnnspec.training.watch import Watch
 
 PREDICT_BATCH = 64
 """Samples that ``predict`` runs at a time, unless told otherwise."""
@@ -131,13 +139,34 @@ class Model:
                 return images.reshape(-1, *shape)
         raise ValueError(f"{self.network.name} takes N x {' x '.join(map(str, shape))}, not {images.shape}")
 
-    def fit(self, *arguments: Any, **options: Any) -> Any:
-        """Train on data, as ``cnnspec train`` does; see ``cnnspec.training.loop.fit``."""
-        return import_module("cnnspec.training.loop").fit(self, *arguments, **options)
+    def fit(
+        self, data: Data, *,
+        recipe: Recipe | None = None, folder: str | os.PathLike[str] | None = None, resume: bool = False,
+        save_steps: int | None = None, watch: Watch | None = None, **changes: Any,
+    ) -> History:  # fmt: skip
+        """Train in place, as ``cnnspec train`` does, by the spec's ``train { }`` or another ``recipe``.
 
-    def evaluate(self, *arguments: Any, **options: Any) -> Any:
-        """Loss and accuracy on data; see ``cnnspec.training.loop.evaluate``."""
-        return import_module("cnnspec.training.loop").evaluate(self, *arguments, **options)
+        ``data`` is a Dataset (``cnnspec.data("mnist")``), the name of one, or a pair (images
+        N x H x W x C as bytes, labels). ``changes`` override the recipe: ``epochs=3``, ``batch=32``,
+        ``rate=0.1``, ``workers=2``. With a ``folder`` metrics, checkpoints (each ``save_steps`` steps
+        too) and weights are written there, and ``resume`` goes on from the newest checkpoint, to the
+        same weights as if there had been no break. ``watch`` is told of steps and epochs.
+        Raises SpecError when the data do not fit, or the loss leaves the numbers.
+        """
+        found: History = _training().fit(
+            self, data, recipe=recipe, folder=folder, resume=resume, save_steps=save_steps, watch=watch,
+            **changes,
+        )  # fmt: skip
+        return found
+
+    def evaluate(self, data: Data | Array, labels: Array | None = None, *, part: Part = "test") -> Evaluation:
+        """Loss, accuracy, confusion and mistakes on a part of a data set, or on images with ``labels``.
+
+        ``data`` is a Dataset, the name of one, a pair (images, labels), or the images alone.
+        Raises SpecError when they do not fit.
+        """
+        found: Evaluation = _training().evaluate(self, data, labels, part=part)
+        return found
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write all weights as safetensors, under a temporary name first."""
@@ -169,6 +198,10 @@ def _maker(loss: str | Callable[..., Loss], options: Mapping[str, Any]) -> Calla
     make = partial(kind, **options)
     make.on_logits = getattr(kind, "on_logits", False)  # type: ignore[attr-defined]
     return make
+
+
+def _training() -> Any:
+    return import_module("cnnspec.training.loop")  # one floor up, by name: so that model.fit can be written
 
 
 def _declared(network: Network) -> tuple[dict[str, Weight], dict[str, Weight]]:

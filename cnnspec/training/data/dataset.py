@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,14 @@ from cnnspec.training.data.faults import unlike
 
 Bytes: TypeAlias = NDArray[np.uint8]
 Labels: TypeAlias = NDArray[np.int64]
+Part: TypeAlias = Literal["test", "train"]
+
+
+class Samples(NamedTuple):
+    """Images and, for each, the number of its class."""
+
+    images: Bytes
+    labels: Labels
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +46,17 @@ class Dataset:
     @property
     def classes(self) -> int:
         return len(self.names)
+
+    @property
+    def train(self) -> Samples:
+        return Samples(self.train_images, self.train_labels)
+
+    @property
+    def test(self) -> Samples:
+        return Samples(self.test_images, self.test_labels)
+
+    def part(self, name: Part) -> Samples:
+        return self.test if name == "test" else self.train
 
     def limited(self, train: int | None = None, test: int | None = None) -> Dataset:
         """The first ``train`` and ``test`` samples."""
