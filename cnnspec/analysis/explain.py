@@ -161,6 +161,8 @@ def _memory(analysis: Analysis, row: Row) -> Iterator[Step]:
         Symbol(analysis.network.nodes[index].name, batch * FLOAT_BYTES * prod(_shape_of(analysis, index)))
         for index in step.live
     ]
+    nodes = [analysis.network.nodes[index] for index in step.places]
+    sizes += [Symbol(f"places of {pool.name}", memory.remembered_bytes(pool)) for pool in nodes]
     yield Step("in use while it runs, bytes", total(sizes))
     yield from _training(analysis, row)
 
@@ -171,6 +173,8 @@ def _training(analysis: Analysis, row: Row) -> Iterator[Step]:
     kept = analysis.batch * analysis.memory.saved_bytes(node)
     states = OPTIMIZER_STATES[training.optimizer]
     terms: list[Formula] = [Symbol("output", kept)] if kept else []
+    if places := analysis.memory.remembered_bytes(node):
+        terms.append(Symbol("places", places))
     if row.trainable:
         each = 1 + Symbol("u", states, f"values that {training.optimizer} keeps for a parameter")
         terms.append(Symbol("b", FLOAT_BYTES, "bytes of a value") * Symbol("params", row.trainable) * each)

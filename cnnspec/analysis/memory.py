@@ -8,8 +8,11 @@ The rules, so that a figure can be checked by hand:
   identity and dropout (which does nothing at inference) share their input's buffer.
   Activations, batch, layer and group norm, add and multiply write over an input
   that nothing else reads. The network's own input is never written over.
-- Training: every output and the input are kept for the backward pass (views share);
-  to these come the gradients of the activations at their peak, one gradient a
+- A pool that an unpool names remembers places, from when it runs to the last such
+  unpool: for each value of its output the number of the tap that won, one byte for
+  windows of up to 256 taps. Its output is needed only by what reads the values.
+- Training: every output and the input are kept for the backward pass (views share),
+  and the places; to these come the gradients of the activations at their peak, one gradient a
   trainable parameter, and the optimizer's state: none for SGD, one value a parameter
   for momentum and RMSprop, two for Adam. The parameters themselves are ``weight_bytes``.
 """
@@ -19,10 +22,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from math import prod
 from typing import Final
 
 from cnnspec.analysis.cost import FLOAT_BYTES, bytes_of, cost_of
-from cnnspec.layers.base import Family
+from cnnspec.layers.base import Family, Slide
 from cnnspec.network.graph import Network, Node
 
 OPTIMIZER_STATES: Final = {"sgd": 0, "momentum": 1, "rmsprop": 1, "adam": 2, "adamw": 2}
@@ -42,6 +46,8 @@ class Step:
     """Index of the node whose buffer the output lies in; its own unless it shares one."""
     live: tuple[int, ...]
     """Buffers in memory, by the node that opened them."""
+    places: tuple[int, ...]
+    """Pools whose places are in memory."""
     live_bytes: int
 
 
@@ -101,8 +107,11 @@ class Memory:
             opened for opened in range(self._oldest[index], index + 1)
             if opened == self.buffers[opened] and death[opened] >= index
         )  # fmt: skip
-        size = self.batch * sum(bytes_of(self.network.nodes[opened].output) for opened in live)
-        return Step(self.network.nodes[index], self.buffers[index], live, size)
+        places = tuple(pool for pool, last in self._places.items() if pool <= index <= last)
+        nodes = self.network.nodes
+        size = self.batch * sum(bytes_of(nodes[opened].output) for opened in live)
+        size += sum(self.remembered_bytes(nodes[pool]) for pool in places)
+        return Step(nodes[index], self.buffers[index], live, places, size)
 
     def training(self, optimizer: str | None = None) -> Training:
         """The memory of a training step; the recipe's optimizer, or Adam, when none is named."""
@@ -112,7 +121,10 @@ class Memory:
         return Training(
             optimizer=name,
             weight_bytes=FLOAT_BYTES * sum(cost.params for cost in weights),
-            saved_activation_bytes=self.batch * sum(self.saved_bytes(node) for node in self.network.nodes),
+            saved_activation_bytes=sum(
+                self.batch * self.saved_bytes(node) + self.remembered_bytes(node)
+                for node in self.network.nodes
+            ),
             activation_gradient_bytes=self.batch * _gradient_peak(self.network),
             weight_gradient_bytes=trainable,
             optimizer_state_bytes=OPTIMIZER_STATES[name] * trainable,
@@ -122,6 +134,21 @@ class Memory:
         """Bytes of one sample that the backward pass needs from a node; dropout makes its own output."""
         is_view = node.word in VIEWS and node.word != "dropout"
         return 0 if is_view else bytes_of(node.output)
+
+    def remembered_bytes(self, node: Node) -> int:
+        """Bytes of the places that a node remembers; none unless a later layer needs them."""
+        if node.index not in self._places:
+            return 0
+        return self.batch * place_bytes(node) * prod(node.output)
+
+    @cached_property
+    def _places(self) -> dict[int, int]:
+        """For each node whose places are needed, the last node that needs them."""
+        return {
+            source: node.index
+            for node in self.network.nodes
+            for source in node.inputs[len(values_read(node)) :]
+        }
 
     @cached_property
     def _oldest(self) -> tuple[int, ...]:
@@ -148,6 +175,10 @@ class Memory:
         closing: dict[int, int] = {}
         in_use, found = 0, []
         for node in self.network.nodes:
+            if remembered := self.remembered_bytes(node):
+                in_use += remembered
+                last = self._places[node.index]
+                closing[last] = closing.get(last, 0) + remembered
             if self.buffers[node.index] == node.index:
                 size = self.batch * bytes_of(node.output)
                 in_use += size
@@ -175,9 +206,30 @@ def optimizer_of(network: Network) -> str:
     return "momentum" if kind == "sgd" and uses_momentum else kind
 
 
+def values_read(node: Node) -> tuple[int, ...]:
+    """The inputs whose values a node reads: not those it only refers to, as an unpool to its pool."""
+    return node.inputs[: len(node.inputs) - len(node.layer.references)]
+
+
+def place_bytes(node: Node) -> int:
+    """Bytes that hold the number of a tap in a pool's window."""
+    window = node.layer.window(node.input_shapes)
+    taps = prod(axis.kernel for axis in window if isinstance(axis, Slide))
+    return next(size for size in (1, 2, 4, 8) if taps <= 256**size)
+
+
+def _last_readers(network: Network) -> list[int]:
+    """For each node the last that reads its values; the node itself where none does."""
+    last = [node.index for node in network.nodes]
+    for node in network.nodes:
+        for source in values_read(node):
+            last[source] = node.index
+    return last
+
+
 def _last_use(network: Network) -> list[int]:
     """The last step that needs each node's output; a result of the network is needed to the end."""
-    last = [max(readers, default=index) for index, readers in enumerate(network.readers)]
+    last = _last_readers(network)
     for output in network.outputs:
         last[output.node] = len(network.nodes)
     return last
@@ -225,7 +277,7 @@ def _gradient_peak(network: Network) -> int:
     A gradient lives from the first reader that adds to it until its own layer has
     used it. The input's gradient is never computed.
     """
-    last = [max(readers, default=index) for index, readers in enumerate(network.readers)]
+    last = _last_readers(network)
     opening: dict[int, int] = {}
     for node in network.layers:
         opening[last[node.index]] = opening.get(last[node.index], 0) + bytes_of(node.output)

@@ -7,7 +7,7 @@ import pytest
 from single import Builder, Toward
 
 import cnnspec
-from cnnspec.backends.numpy import build, pool
+from cnnspec.backends.numpy import build, pool_places, unpool
 from cnnspec.backends.numpy.layout import Array
 from cnnspec.backends.numpy.model import Model
 from cnnspec.layers.conv import Conv
@@ -182,11 +182,11 @@ def test_unpool_keeps_its_pool_where_it_is() -> None:
     cut = builder.add("cut", LAYERS["relu"](), builder.add("conv1", Conv(filters=2, kernel=(1,)), 0))
     largest = LAYERS["maxpool"](kernel=2)
     pooled = builder.add("pool1", largest, cut)
-    unpool = LAYERS["unpool"](pool="pool1").bind((largest, ((4, 4, 2),)))
-    network = builder.network(builder.add("back", unpool, pooled, pooled))
+    undone = LAYERS["unpool"](pool="pool1").bind((largest, ((4, 4, 2),)))
+    network = builder.network(builder.add("back", undone, pooled, pooled))
     model = build(network, dtype="float64")
     steps = [type(step) for step in model.compile(2, True).steps]
-    assert steps.index(pool.MaxPool) == len(steps) - 2
+    assert [pool_places.PlaceMaxPool, unpool.Unpool] == steps[-2:]
     images = np.random.default_rng(0).standard_normal((2, 4, 4, 1))
     kept = model.forward(images, keep=["cut", "pool1"])
     largest_there = np.repeat(np.repeat(kept["pool1"], 2, 1), 2, 2)

@@ -1,8 +1,9 @@
 """A network becomes a list of steps: lowering, rearranging, and planning memory.
 
 ``lower`` turns layers into operations, ``late_tails`` moves what commutes with
-a maximum behind it (a quarter of the work), ``Planner`` builds the steps in
-the order of execution, so that memory follows liveness.
+a maximum behind it (a quarter of the work), ``map_readers`` lets dense layers
+read the map that is flattened, ``Planner`` builds the steps in the order of
+execution, so that memory follows liveness.
 """
 
 from __future__ import annotations
@@ -16,10 +17,12 @@ from typing import TypeAlias
 import numpy as np
 from numpy.random import Generator
 
-from cnnspec.backends.numpy import pool
+from cnnspec.analysis.memory import values_read
+from cnnspec.backends.numpy import dense, pool, reshape
 from cnnspec.backends.numpy.kernels import steps_of
 from cnnspec.backends.numpy.layout import Array, inner_shape
 from cnnspec.backends.numpy.memory import Memory
+from cnnspec.backends.numpy.pool_places import REMEMBERING, PlacePool
 from cnnspec.backends.numpy.step import Site, Step
 from cnnspec.network.graph import Network, Node
 
@@ -51,13 +54,16 @@ def lower(
 ) -> Lowered:
     """All layers that the ``needed`` nodes depend on, as operations."""
     alive = _ancestors(network, needed)
+    referred = {source for index in alive for source in _referred(network.nodes[index])}
     operations: list[Operation] = []
     value_of, count = {0: 0}, 1
     for node in network.layers:
         if node.index not in alive:
             continue
-        values = tuple(value_of[source] for source in node.inputs)
+        values = tuple(value_of[source] for source in values_read(node))
         for kernel in pick(node, batch, training):
+            if node.index in referred:
+                kernel = REMEMBERING.get(kernel, kernel)
             operations.append(Operation(kernel, node, values, count))
             values, count = (count,), count + 1
         value_of[node.index] = values[0]
@@ -75,22 +81,23 @@ def _ancestors(network: Network, needed: Collection[int]) -> set[int]:
     return alive
 
 
-def referred_nodes(network: Network) -> set[int]:
-    """The nodes that a later layer refers to, as unpool to its pool: they stay what they are."""
-    return {source for node in network.nodes if node.layer.references for source in node.inputs[1:]}
+def _referred(node: Node) -> tuple[int, ...]:
+    """The nodes that a layer refers to without reading their values, as unpool to its pool."""
+    return node.inputs[len(values_read(node)) :]
 
 
-def late_tails(lowered: Lowered, kept: Collection[int], referred: Collection[int] = ()) -> Lowered:
+def late_tails(lowered: Lowered, kept: Collection[int]) -> Lowered:
     """Bias and ReLU behind the max pool that follows them: they commute, and it shrinks the map.
 
-    Rounding is monotone too, so the values are the same to the last bit.
+    Rounding is monotone too, so the values are the same to the last bit. A pool
+    whose places are needed stays where it is.
     """
     operations = list(lowered.operations)
     readers = Counter(value for operation in operations for value in operation.inputs)
     place = {operation.output: n for n, operation in enumerate(operations)}
     for start, operation in enumerate(operations):
         at = start
-        while issubclass(operation.kernel, pool.MaxPool) and operation.node.index not in referred:
+        while issubclass(operation.kernel, pool.MaxPool):
             before = place.get(operations[at].inputs[0])
             if before is None or not _may_follow(operations[before], readers, kept):
                 break
@@ -111,6 +118,34 @@ def _exchanged(tail: Operation, largest: Operation) -> tuple[Operation, Operatio
     )
 
 
+def map_readers(lowered: Lowered, kept: Collection[int]) -> Lowered:
+    """Without the flattening that only dense layers read: they read the map itself, no value moves."""
+    readers = _readers(lowered)
+    source: dict[int, int] = {}
+    left = []
+    for operation in lowered.operations:
+        operation = replace(operation, inputs=tuple(source.get(value, value) for value in operation.inputs))
+        read_by = [reader.kernel for reader in readers.get(operation.output, ())]
+        if (
+            issubclass(operation.kernel, reshape.Reshape)
+            and operation.output not in kept
+            and all(issubclass(kernel, dense.Dense) for kernel in read_by)
+        ):
+            source[operation.output] = operation.inputs[0]
+        else:
+            left.append(operation)
+    return replace(lowered, operations=tuple(left))
+
+
+def _readers(lowered: Lowered) -> dict[int, list[Operation]]:
+    """For each value the operations that read it."""
+    readers: dict[int, list[Operation]] = {}
+    for operation in lowered.operations:
+        for value in operation.inputs:
+            readers.setdefault(value, []).append(operation)
+    return readers
+
+
 class Planner:
     """Builds the steps of a program and gives each its arrays."""
 
@@ -122,16 +157,15 @@ class Planner:
         self.network, self.lowered, self.kept = network, lowered, kept
         self.batch, self.training, self.memory, self.random = batch, training, memory, random
         self.weights, self.gradients = weights, gradients
-        self.readers: dict[int, list[Operation]] = {}
-        for operation in lowered.operations:
-            for value in operation.inputs:
-                self.readers.setdefault(value, []).append(operation)
+        self.readers = _readers(lowered)
         self.maker = {operation.output: operation for operation in lowered.operations}
         self.arrays: dict[int, Array] = {}
         self.trained: dict[int, bool] = {0: False}
         self.found: dict[int, Array] = {}
         self.steps: dict[int, Step] = {}
-        self.referred = referred_nodes(network)
+        self.referring = Counter(
+            source for operation in lowered.operations for source in _referred(operation.node)
+        )
 
     def forward(self) -> list[Step]:
         """The steps in order. A value's memory is released after its last reader."""
@@ -148,11 +182,20 @@ class Planner:
                 self.trained[value] for value in operation.inputs
             )
             steps.append(step)
-            for value in set(operation.inputs):
-                left[value] -= 1
+            for value in {*operation.inputs, operation.output}:
+                left[value] -= value in operation.inputs
                 if left[value] == 0 and self._dead(value):
                     self.memory.release(self.arrays[value])
+            self._forget_places(operation.node)
         return steps
+
+    def _forget_places(self, node: Node) -> None:
+        """The places a pool remembers, after the last layer that needs them."""
+        for source in _referred(node):
+            self.referring[source] -= 1
+            step = self.steps[source]
+            if isinstance(step, PlacePool) and not (self.referring[source] or self.training):
+                self.memory.release(step.places)
 
     def _site(self, operation: Operation) -> Site:
         node = operation.node
@@ -163,7 +206,7 @@ class Planner:
             {short: self.weights[name] for short, name in names.items()},
             {short: self.gradients[name] for short, name in names.items() if name in self.gradients},
             overwrite=tuple(self._may_overwrite(operation, value) for value in operation.inputs),
-            steps=self.steps, referred=node.index in self.referred,
+            steps=self.steps,
         )  # fmt: skip
 
     def _may_overwrite(self, operation: Operation, value: int) -> bool:
@@ -185,7 +228,7 @@ class Planner:
             return False
         return not self.training or not (
             self.maker[value].kernel.reads_output
-            or any(reader.kernel.reads_input for reader in self.readers[value])
+            or any(reader.kernel.reads_input for reader in self.readers.get(value, ()))
         )
 
     def backward(self, steps: list[Step], seeds: Mapping[int, Array]) -> list[Call]:

@@ -71,12 +71,14 @@ class ExtremePass:
             (x[:, span.inputs(tap)], y[:, span.outputs(tap)], span.outputs(tap)) for tap in range(span.kernel)
         ]
         self.complete = all(span.range(tap) == (0, span.output) for tap in range(span.kernel))
+        self.pair = self.complete and span.kernel == 2
         if training:
             small = np.int8 if span.kernel <= 128 else np.int32
             self.winner = step.memory.take(y.shape, small)
-            self.beaten = step.scratch(y.shape, bool)
-            self.candidate = step.scratch(y.shape, small)
             self.first = self._first_taps().astype(small)
+        if training and not self.pair:
+            self.beaten, self.missing = step.scratch(y.shape, bool), step.scratch(y.shape, bool)
+            self.candidate = step.scratch(y.shape, small)
 
     def _first_taps(self) -> Array:
         """For each output its first tap on the map: it wins where nothing beats minus infinity."""
@@ -87,7 +89,7 @@ class ExtremePass:
     def forward(self, training: bool) -> None:
         if not training:
             self._values()
-        elif self.span.kernel == 2 and self.complete:
+        elif self.pair:
             self._pair()
         else:
             self._race()
@@ -117,20 +119,10 @@ class ExtremePass:
         for tap, (pixels, best, place) in enumerate(self.parts):
             beaten, candidate = self.beaten[:, place], self.candidate[:, place]
             self.extreme.beats(pixels, best, out=beaten)
-            np.logical_or(beaten, np.isnan(pixels), out=beaten)
+            np.logical_or(beaten, np.isnan(pixels, out=self.missing[:, place]), out=beaten)
             self.extreme.choose(best, pixels, out=best)
             np.multiply(beaten, tap, out=candidate, casting="unsafe")
             np.maximum(self.winner[:, place], candidate, out=self.winner[:, place])
-
-    def origins(self, found: Array) -> Array:
-        """Flat indices into the output become those of the inputs that won there."""
-        _, output, inner = self.y.shape
-        outer, place = np.divmod(found, output * inner)
-        position, along = np.divmod(place, inner)
-        span = self.span
-        won = self.winner.reshape(-1)[found].astype(found.dtype)
-        pixel = position * span.stride - span.before + won * span.dilation
-        return np.asarray((outer * span.size + pixel) * inner + along)
 
     def prepare(self, step: Step, dy: Array, dx: Array) -> None:
         self.integer = np.dtype(f"i{dy.itemsize}")
@@ -145,7 +137,7 @@ class ExtremePass:
 
     def backward(self) -> None:
         """Each gradient goes whole to the tap that won; bit masks keep it exact even when infinite."""
-        if self.span.kernel == 2 and self.complete and self.apart:
+        if self.pair and self.apart:
             self._give_pair()
         else:
             self._give_all()
@@ -175,7 +167,6 @@ class ExtremePool(Step):
     extreme: ClassVar[Extreme]
 
     def build(self) -> None:
-        training = self.site.training or self.site.referred
         found = passes(self.node, self.x.shape)
         arrays = [self.x.reshape(found[0].before) if found else self.x]
         self.y = self.memory.take(pooled_shape(self.node, self.x.shape))
@@ -183,22 +174,15 @@ class ExtremePool(Step):
             last = n == len(found) - 1
             arrays.append(self.y.reshape(each.after) if last else self.scratch(each.after))
         self.passes = [
-            ExtremePass(self, x.reshape(each.before), y, each.span, self.extreme, training)
+            ExtremePass(self, x.reshape(each.before), y, each.span, self.extreme, self.site.training)
             for each, x, y in zip(found, arrays, arrays[1:], strict=False)
         ]
 
     def forward(self, training: bool) -> None:
         for each in self.passes:
-            each.forward(training or self.site.referred)
+            each.forward(training)
         if not self.passes:
             np.copyto(self.y, self.x)
-
-    def places(self) -> Array:
-        """Where each value of the output came from: flat indices into the input."""
-        found = np.arange(self.y.size)
-        for each in reversed(self.passes):
-            found = each.origins(found)
-        return found
 
     def prepare(self, dy: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, ...]:
         if not self.passes:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cnnspec.backends.numpy.compile import Lowered, Planner, late_tails, lower, referred_nodes
+from cnnspec.backends.numpy.compile import Lowered, Planner, late_tails, lower, map_readers
 from cnnspec.backends.numpy.kernels import steps_of
 from cnnspec.backends.numpy.layout import Array, inner_view, outer_view
 from cnnspec.backends.numpy.losses import Loss
@@ -85,7 +85,7 @@ class Program:
         pick = self.model.pick or steps_of
         lowered = lower(self.model.network, self.batch, self.training, needed, pick)
         self.kept = {lowered.value_of[index] for index in needed}
-        return late_tails(lowered, self.kept, referred_nodes(self.model.network))
+        return map_readers(late_tails(lowered, self.kept), self.kept)
 
     def _planner(self, lowered: Lowered) -> Planner:
         model = self.model

@@ -24,9 +24,9 @@ class Reshape(Step):
 
     def build(self) -> None:
         shape = inner_shape(self.node.output, self.site.batch)
-        self.viewed = _in_order(self.x.shape) and _in_order(shape)
+        self.viewed = in_order(self.x.shape) and in_order(shape)
         self.y = self.view_of(self.x, shape) if self.viewed else self.memory.take(shape)
-        self.room = self.scratch((self.x.size,))
+        self.room = self._room(self.x.shape, shape)
 
     def forward(self, training: bool) -> None:
         if not self.viewed:
@@ -36,26 +36,30 @@ class Reshape(Step):
         if self.viewed:
             return (self.gradient_like(dy).reshape(self.x.shape),)
         self.dy, self.dx = dy, self.memory.take(self.x.shape)
-        self.back = self.scratch((dy.size,))
+        self.back = self._room(dy.shape, self.x.shape)
         return (self.dx,)
+
+    def _room(self, source: Shape, target: Shape) -> Array | None:
+        """Room for the flattened order, where a copy goes by way of it."""
+        return None if in_order(source) or in_order(target) else self.scratch((prod(source),))
 
     def backward(self) -> None:
         if not self.viewed:
             rearrange(self.dy, self.dx, self.back)
 
 
-def _in_order(shape: Shape) -> bool:
+def in_order(shape: Shape) -> bool:
     """Whether an inner array of this shape lies channel by channel already."""
     *sizes, _ = shape
     return len(sizes) < 2 or sizes[-2] == 1 or prod(sizes[:-2]) == 1
 
 
-def rearrange(source: Array, target: Array, room: Array) -> None:
-    """Copy between two inner shapes of equally many values, by way of the flattened order if need be."""
+def rearrange(source: Array, target: Array, room: Array | None) -> None:
+    """Copy between two inner shapes of equally many values, by way of the flattened order given room."""
     read, written = by_channel(source), by_channel(target)
-    if read.flags.c_contiguous:
+    if in_order(source.shape):
         np.copyto(written, read.reshape(written.shape))
-    elif written.flags.c_contiguous:
+    elif room is None:
         np.copyto(written.reshape(read.shape), read)
     else:
         np.copyto(room.reshape(read.shape), read)

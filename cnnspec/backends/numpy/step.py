@@ -41,8 +41,6 @@ class Site:
     overwrite: tuple[bool, ...] = ()
     steps: Mapping[int, Step] = field(default_factory=dict)
     """The last step of each earlier node, for a layer that refers to another."""
-    referred: bool = False
-    """A later layer refers to this one."""
 
 
 class Step(ABC):

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from itertools import combinations
+from typing import TypeAlias
+
 import numpy as np
 
-from cnnspec.backends.numpy.layout import Array, inner_shape
-from cnnspec.backends.numpy.pool import ExtremePool, pooled_shape, spans_of
+from cnnspec.backends.numpy.layout import Array
+from cnnspec.backends.numpy.pool import pooled_shape, spans_of
+from cnnspec.backends.numpy.pool_places import Chosen, PlacePool, Tap
 from cnnspec.backends.numpy.step import Step
 from cnnspec.backends.numpy.window import at_inputs, at_outputs, taps
+
+Place: TypeAlias = tuple[slice, ...]
 
 
 class Unpool(Step):
@@ -17,33 +23,83 @@ class Unpool(Step):
 
     def build(self) -> None:
         pool = self.site.steps[self.node.inputs[1]]
-        assert isinstance(pool, ExtremePool)
-        self.pool = pool
-        self.y = self.memory.take(inner_shape(self.node.output, self.site.batch))
+        assert isinstance(pool, PlacePool)
+        self.places, self.spans, self.taps = pool.places, pool.spans, pool.taps
+        self.y = self.memory.take(pool.x.shape)
+        self.chosen = Chosen(self, self.x, self.spans)
+        self.source, self.target = (array.view(self.chosen.integer) for array in (self.x, self.y))
+        self.given = self.scratch(self.x.shape, self.chosen.integer)
+        self.apart = all(
+            span.stride > (span.kernel - 1) * span.dilation or span.output == 1 for span in self.spans
+        )
 
     def forward(self, training: bool) -> None:
-        self.places = self.pool.places()
+        """Of the windows that share a pixel the later reads it by a smaller tap: those come last."""
         self.y.fill(0)
-        self.y.reshape(-1)[self.places] = self.x.reshape(-1)
+        for n, tap in reversed(self.taps):
+            target = at_inputs(self.target, self.spans, tap)
+            values, places, given = (
+                at_outputs(array, self.spans, tap) for array in (self.source, self.places, self.given)
+            )
+            mask = self.chosen(places, n, tap)
+            np.bitwise_and(values, mask, out=given)
+            if not self.apart:
+                np.bitwise_and(target, np.invert(mask, out=mask), out=target)
+            np.bitwise_or(target, given, out=target)
 
     def prepare(self, dy: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, ...]:
-        self.dy = dy.reshape(-1)
         self.dx = self.memory.take(self.x.shape) if wanted[0] else None
-        return self.dx, None
+        self.staying = Chosen(self, self.x, self.spans)
+        self.dy = dy.view(self.staying.integer)
+        if not self.apart:
+            self.last = self.scratch(dy.shape, self.places.dtype)
+            self.candidate = self.scratch(self.places.shape, self.places.dtype)
+            self.lasting = self.scratch(self.places.shape, bool)
+        return (self.dx,)
 
     def backward(self) -> None:
         """The gradient of each value that stayed; one overwritten by a later window has none."""
         if self.dx is None:
             return
-        windows = np.arange(self.places.size)
-        last = np.empty(self.dy.size, windows.dtype)
-        last[self.places] = windows
-        stayed = last[self.places] == windows
-        np.multiply(self.dy[self.places], stayed, out=self.dx.reshape(-1))
+        if not self.apart:
+            self._find_last()
+        self.dx.fill(0)
+        found = self.dx.view(self.staying.integer)
+        for n, tap in self.taps:
+            mask = self.staying(at_outputs(self.places, self.spans, tap), n, tap)
+            if not self.apart:
+                mask = self._without_overwritten(n, tap)
+            np.bitwise_and(mask, at_inputs(self.dy, self.spans, tap), out=mask)
+            into = at_outputs(found, self.spans, tap)
+            np.bitwise_or(into, mask, out=into)
+
+    def _find_last(self) -> None:
+        """For each pixel the smallest tap by which a window put a value there: the last window's."""
+        kind, none = self.last.dtype.type, np.iinfo(self.last.dtype).max
+        self.last.fill(none)
+        for n, tap in self.taps:
+            places, other, candidate = (
+                at_outputs(array, self.spans, tap) for array in (self.places, self.lasting, self.candidate)
+            )
+            np.not_equal(places, n, out=other)
+            np.multiply(other.view(np.uint8), kind(none), out=candidate)
+            np.bitwise_or(candidate, kind(n), out=candidate)
+            last = at_inputs(self.last, self.spans, tap)
+            np.minimum(last, candidate, out=last)
+
+    def _without_overwritten(self, n: int, tap: Tap) -> Array:
+        lasting, equal = (at_outputs(array, self.spans, tap) for array in (self.lasting, self.staying.equal))
+        np.equal(at_inputs(self.last, self.spans, tap), n, out=lasting)
+        np.logical_and(equal, lasting, out=equal)
+        return self.staying.bits(tap)
 
 
 class MedianPool(Step):
-    """The median of each window's pixels on the map; of an even number, the mean of the middle two."""
+    """The median of each window's pixels on the map; of an even number, the mean of the middle two.
+
+    Each pixel's rank in its window is counted, pair by pair of taps: equal ones
+    in the order of their taps, NaN after all others.
+    """
 
     reads_input = False
 
@@ -51,33 +107,88 @@ class MedianPool(Step):
         self.spans = spans_of(self.node)
         self.taps = list(taps(self.spans))
         self.y = self.memory.take(pooled_shape(self.node, self.x.shape))
-        self.values = self.memory.take((len(self.taps), *self.y.shape))
-        self.low, self.high = self._middle()
+        kind = np.min_scalar_type(len(self.taps))
+        room = self.memory.take if self.site.training else self.scratch
+        self.ranks = room((len(self.taps), *self.y.shape), kind)
+        self.middle = [rank.astype(kind) for rank in self._middle()]
+        self.chosen = Chosen(self, self.y, self.spans)
+        self.swapped, self.known = self.scratch(self.y.shape, bool), self.scratch(self.y.shape, bool)
+        self.values = self.scratch((2, *self.y.shape))
+        self.source, self.found = (array.view(self.chosen.integer) for array in (self.x, self.values))
 
     def _middle(self) -> tuple[Array, Array]:
         """Ranks of the middle pixels of each window, by how many of its taps lie on the map."""
-        count = np.zeros(self.y.shape, int)
+        *outer, column = (span.output for span in self.spans)
+        count = np.zeros((*outer, 1, column, 1), int)
         for tap in self.taps:
             at_outputs(count, self.spans, tap)[...] += 1
         return (count - 1) // 2, count // 2
 
     def forward(self, training: bool) -> None:
-        self.values.fill(np.nan)
-        for values, tap in zip(self.values, self.taps, strict=True):
-            np.copyto(at_outputs(values, self.spans, tap), at_inputs(self.x, self.spans, tap))
-        order = np.argsort(self.values, axis=0, kind="stable")
-        self.chosen = [np.take_along_axis(order, rank[None], axis=0) for rank in (self.low, self.high)]
-        low, high = (np.take_along_axis(self.values, tap, axis=0)[0] for tap in self.chosen)
+        self._rank()
+        self.values.fill(0)
+        for rank, tap in zip(self.ranks, self.taps, strict=True):
+            pixels = at_inputs(self.source, self.spans, tap)
+            for middle, values in zip(self.middle, self.found, strict=True):
+                mask = self.chosen(
+                    at_outputs(rank, self.spans, tap), at_outputs(middle, self.spans, tap), tap
+                )
+                np.bitwise_and(pixels, mask, out=mask)
+                found = at_outputs(values, self.spans, tap)
+                np.bitwise_or(found, mask, out=found)
+        low, high = self.values
         np.add(low, high, out=self.y)
         np.multiply(self.y, 0.5, out=self.y)
 
+    def _rank(self) -> None:
+        """Of the two pixels of each pair of taps one comes later: its rank is one more."""
+        self.ranks.fill(0)
+        unknown = bool(np.isnan(self.x.max()))
+        for one, two in combinations(range(len(self.taps)), 2):
+            windows, first, second = self._pair(self.taps[one], self.taps[two])
+            swapped, known = self.swapped[windows], self.known[windows]
+            np.greater(self.x[first], self.x[second], out=swapped)
+            if unknown:
+                np.less_equal(self.x[first], self.x[second], out=swapped)
+                np.logical_or(swapped, np.isnan(self.x[second], out=known), out=swapped)
+                np.logical_not(swapped, out=swapped)
+            for n in (one, two):
+                rank = self.ranks[n][windows]
+                np.add(rank, swapped.view(np.uint8), out=rank)
+                np.logical_not(swapped, out=swapped)
+
+    def _pair(self, one: Tap, two: Tap) -> tuple[Place, Place, Place]:
+        """The windows that have both taps on the map, and the pixels of either."""
+        reach = [
+            (max(span.range(a)[0], span.range(b)[0]), min(span.range(a)[1], span.range(b)[1]))
+            for span, a, b in zip(self.spans, one, two, strict=True)
+        ]
+        reach = [(first, max(first, past)) for first, past in reach]
+        first, second = (
+            _place([span.reads(t, *ends) for span, t, ends in zip(self.spans, tap, reach, strict=True)])
+            for tap in (one, two)
+        )
+        return _place([slice(*ends) for ends in reach]), first, second
+
     def prepare(self, dy: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, ...]:
         self.dy, self.dx = dy, self.memory.take(self.x.shape)
+        self.back = Chosen(self, dy, self.spans)
+        self.half = self.scratch(dy.shape)
         return (self.dx,)
 
     def backward(self) -> None:
+        """Half of each gradient goes to either of the middle two, which may be one."""
+        np.multiply(self.dy, 0.5, out=self.half)
+        half = self.half.view(self.back.integer)
         self.dx.fill(0)
-        for n, tap in enumerate(self.taps):
-            share = 0.5 * sum((chosen[0] == n).astype(self.dy.dtype) for chosen in self.chosen)
+        for rank, tap in zip(self.ranks, self.taps, strict=True):
             target = at_inputs(self.dx, self.spans, tap)
-            np.add(target, at_outputs(self.dy * share, self.spans, tap), out=target)
+            for middle in self.middle:
+                mask = self.back(at_outputs(rank, self.spans, tap), at_outputs(middle, self.spans, tap), tap)
+                np.bitwise_and(at_outputs(half, self.spans, tap), mask, out=mask)
+                np.add(target, mask.view(target.dtype), out=target)
+
+
+def _place(slices: list[slice]) -> Place:
+    """Where slices of the spatial axes are in an inner array."""
+    return (*slices[:-1], slice(None), slices[-1])

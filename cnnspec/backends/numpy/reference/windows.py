@@ -239,7 +239,7 @@ def unpool(call: Call) -> tuple[Array, Back]:
     def back(dy: Array) -> tuple[list[Array], dict[str, Array]]:
         stayed = np.take_along_axis(source, places, axis=2) == np.arange(places.shape[2])
         dx = np.take_along_axis(dy.reshape(y.shape), places, axis=2) * stayed
-        return [dx.reshape(x.shape), np.zeros_like(call.inputs[1])], {}
+        return [dx.reshape(x.shape)], {}
 
     return y.reshape(*x.shape[:2], *sizes), back
 
