@@ -9,13 +9,14 @@ numbers. Each solution is then elaborated in full before it is shown.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from time import monotonic
 from typing import Any, Final
 
 from cnnspec.analysis.demands import Sample
 from cnnspec.analysis.problem import Problem, agree, problem_of
+from cnnspec.analysis.reach import Reach
 from cnnspec.analysis.unknowns import Unknown
 from cnnspec.analysis.widths import widths
 from cnnspec.network.claims import fits
@@ -42,6 +43,8 @@ class Answer:
     """Whether sizes such as ``?x?`` were tried with equal sides only."""
     nearest: tuple[tuple[tuple[Any, ...], str], ...] = ()
     """Where there is no solution: values that come near, and what they give."""
+    missed: tuple[str, ...] = ()
+    """Where there is no solution: the demands that no value met, each with what can be had."""
 
 
 def solve(
@@ -59,8 +62,11 @@ def solve(
         found = search.run()
         if found or not squares:
             break
-    nearest = () if found else tuple(search.near.best())
-    return Answer(problems[0].unknowns, found, problems, search.complete, squares and bool(found), nearest)
+    answer = Answer(problems[0].unknowns, found, problems, search.complete, squares and bool(found))
+    if found:
+        return answer
+    missed = tuple(search.reach.missed(bool(search.wide)))
+    return replace(answer, nearest=tuple(search.near.best()), missed=missed)
 
 
 def _has_squares(problem: Problem) -> bool:
@@ -99,7 +105,7 @@ class Search:
         self.unknowns = problems[0].unknowns
         self.tried = [n for n, unknown in enumerate(self.unknowns) if not unknown.count]
         self.wide = [n for n, unknown in enumerate(self.unknowns) if unknown.count]
-        self.complete, self.near, self.verified = True, Near(), 0
+        self.complete, self.near, self.reach, self.verified = True, Near(), Reach(), 0
         self.memo: dict[tuple[object, ...], list[dict[int, Any]]] | None = None
         if all(problem.only_shapes for problem in problems):
             self.memo = {}
@@ -185,6 +191,7 @@ class Search:
         found = problem.elaborate(values)
         for claim, shape in found.claims:
             said = claim.parts
+            self.reach.shape(claim, shape, channels=not self.wide)
             if self.wide:
                 said, shape = said[:-1], shape[: len(said) - 1] if len(said) == len(shape) else shape
             if said and not fits(said, shape):
@@ -203,9 +210,16 @@ class Search:
                 return False
             distance += sample.distance
             gives.append(sample.gives)
+            self._remember(sample)
         if distance:
             self.near.add(distance, values, "; ".join(gives))
         return not distance
+
+    def _remember(self, sample: Sample) -> None:
+        for claim, shape in sample.elaborated.claims:
+            self.reach.shape(claim, shape, channels=True)
+        for demand in sample.demands:
+            self.reach.cost(demand, demand.expectation.holds(sample.figures))
 
     def _widths(self, partial: Mapping[int, Any]) -> Iterator[tuple[Any, ...]]:
         def complete(wide: Sequence[int]) -> list[Any]:

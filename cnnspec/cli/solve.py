@@ -161,6 +161,11 @@ def _remarks(answer: Answer) -> list[str]:
 
 def _none(answer: Answer) -> list[str]:
     lines = ["no solution: no values in their natural range meet what the spec demands"]
+    if answer.missed:
+        tried = "Out of reach:" if answer.complete else "Not met by what was tried:"
+        lines += ["", tried, *(f"  {missed}" for missed in answer.missed)]
+    elif answer.complete and not any(unknown.count for unknown in answer.unknowns) and _demands(answer) > 1:
+        lines += ["", "Each demand by itself can be met, but not all of them together."]
     if answer.nearest:
         lines += ["", "The nearest that can be had:"]
         _, rows = _columns(answer, [values for values, _ in answer.nearest])
@@ -169,6 +174,10 @@ def _none(answer: Answer) -> list[str]:
             pairs = ", ".join(f"{name} {cell}" for name, cell in zip(names, row, strict=True))
             lines.append(f"  {pairs}: {gives}")
     return [*lines, "", *_remarks(answer)]
+
+
+def _demands(answer: Answer) -> int:
+    return sum(len(problem.demands) for problem in answer.problems)
 
 
 # JSON ----------------------------------------------------------------------------
@@ -185,6 +194,7 @@ def _json(answer: Answer, shown: Sequence[tuple[Any, ...]]) -> str:
         "complete": answer.complete,
         "squares_only": answer.squares_only,
         "solutions": [list(values) for values in shown],
+        "missed": list(answer.missed),
         "nearest": [{"values": list(values), "gives": gives} for values, gives in answer.nearest],
     }
     return json.dumps(document, indent=2, ensure_ascii=False)

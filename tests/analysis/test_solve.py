@@ -134,6 +134,32 @@ def test_the_nearest_costs_are_told() -> None:
     assert (((100,), "params = 1,000"), ((101,), "params = 1,010")) == found.nearest[:2]
 
 
+@pytest.mark.parametrize(
+    "text, missed",
+    [
+        (
+            "conv 6 5x5 padding=? => 27x28x6",
+            ["=> 27x28x6: the height can be 26 or 28, not 27 (24 to 56 in all)"],
+        ),
+        ("conv 6 ?x? => 24x29x7", ["=> 24x29x7: the width can be 28, not 29 (1 to 28 in all); the channels"]),
+        ("conv 2*? 3x3 => 26x26x5", ["=> 26x26x5: the channels can be 4 or 6, not 5"]),
+        ("conv 6 5x5 padding=? -> flatten => 400", ["=> 400: the size can be 3456, not 400 (3456 to 18816"]),
+        (
+            "conv 6 5x5 padding=? -> flatten => 1x1x10",
+            ["=> 1x1x10: what is there has another number of axes"],
+        ),
+        ("conv ? 3x3\nexpect params == 1001", ["expect params == 1001"]),
+        ("conv 6 ?\nexpect params == 156\nexpect multiplies < 100", ["expect multiplies < 100"]),
+        ("conv ? 3x3 => 26x26x8\nexpect params == 81", []),
+    ],
+)
+def test_the_demands_out_of_reach_are_told(text: str, missed: list[str]) -> None:
+    found = answer(IMAGE + text)
+    assert () == found.solutions
+    assert len(missed) == len(found.missed)
+    assert all(part in said for part, said in zip(missed, found.missed, strict=True))
+
+
 @pytest.mark.parametrize("text", ["conv 6 5x5 => 24x24x6", "conv ? 5x5", "relu\nexpect params == 0"])
 def test_there_must_be_something_to_solve(text: str) -> None:
     with pytest.raises(cnnspec.SpecError, match="nothing-to-solve"):
@@ -232,6 +258,11 @@ def test_the_command_says_when_there_is_none(run: Run) -> None:
     assert 1 == code
     assert "no solution" in out
     assert "padding 2: 28x28x6" in out
+    assert "Out of reach:\n  line 1: => 27x27x6: the height can be 26 or 28, not 27" in out
+    _, out, _ = run("-e", "input 28x28x1; conv 6 ?; expect params == 156; expect multiplies < 10k")
+    assert "Each demand by itself can be met, but not all of them together." in out
+    _, out, _ = run("-e", "input 9x9x1; conv 6 ? => 99x9x6", "--format", "json")
+    assert ["line 1: => 99x9x6: the height can be 9, not 99 (1 to 9 in all)"] == json.loads(out)["missed"]
 
 
 def test_the_command_gives_json(run: Run) -> None:
