@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnspec.layers.base import Shape, show
+from cnnspec.network.settings import Data
 from cnnspec.training.data.faults import unlike
 
 Bytes: TypeAlias = NDArray[np.uint8]
@@ -28,7 +29,8 @@ class Dataset:
     """Images (samples, height, width, channels) as bytes; labels count from 0.
 
     ``names`` are the classes in the order of their labels. ``test_*`` is held
-    out: no training looks at it.
+    out: no training looks at it. ``origin`` gives the samples again, where they
+    came from a known set or from files.
     """
 
     name: str
@@ -37,6 +39,7 @@ class Dataset:
     test_images: Bytes
     test_labels: Labels
     names: tuple[str, ...]
+    origin: Data | None = None
 
     @property
     def shape(self) -> Shape:
@@ -88,7 +91,7 @@ def fitted(data: Dataset, shape: Shape, classes: int, *, resize_images: bool = F
         )
     if len(shape) == 3 and data.shape != shape and resize_images and data.shape[2] == shape[2]:
         data = resized(data, shape[0], shape[1])
-    if len(shape) == 1 and np.prod(data.shape) == shape[0]:
+    if data.shape != shape and len(shape) == 1 and np.prod(data.shape) == shape[0]:
         return _flattened(data)
     if data.shape != shape:
         raise unlike(
