@@ -1,13 +1,14 @@
 """The sentences of ``train { }``: one frozen model each, and the recipe they make.
 
-Every field says what it means and what it is when left out, so the reference
-page is made from these models. A sentence with several kinds (``optimizer
-sgd``, ``optimizer adam``) is one model a kind; ``kind`` is its first word.
+Every field says what it means, its unit and what it is when left out, and every
+sentence shows an example, so the reference page is made from these models. A
+sentence with several kinds (``optimizer sgd``, ``optimizer adam``) is one model
+a kind; ``kind`` is its first word.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import (
     BaseModel,
@@ -22,31 +23,48 @@ from pydantic import (
 )
 
 from cnnspec.layers.initial import Initial
+from cnnspec.network.optimizing import (
+    Adam,
+    AdamW,
+    AnySchedule,
+    Constant,
+    Cosine,
+    Exponential,
+    OneCycle,
+    Optimizer,
+    RmsProp,
+    Schedule,
+    Sgd,
+    Step,
+)
+from cnnspec.network.setting import Pixels, Setting, Share, Unit, WholeEpochs
 
-Share: TypeAlias = Annotated[float, Field(ge=0, lt=1)]
-"""A part of a whole: 0 is none; all of it is too much."""
-
-
-class Setting(BaseModel):
-    """The base of all sentences of a recipe."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-    positional: ClassVar[tuple[str, ...]] = ()
-    """Fields that may be given without their name, in order, after the kind."""
+__all__ = [
+    "Adam", "AdamW", "AnySchedule", "Augment", "Constant", "Cosine", "CrossEntropy", "Data", "Exponential",
+    "Initial", "Loss", "MeanSquaredError", "Normalise", "OneCycle", "Optimizer", "Recipe", "RmsProp",
+    "Schedule", "Setting", "Sgd", "Step", "Stop", "Unit",
+]  # fmt: skip
 
 
 class Data(Setting):
-    """Where the samples come from: a known set, or files of the user's."""
+    """Where the samples come from: a known set, or files of one's own.
+
+    mnist and fashion_mnist are looked for in --data-dir, CNNSPEC_DATA and the cache, else downloaded;
+    digits come with scikit-learn; idx, npz, images (a folder a class) and csv are files at the path.
+    The samples for validation are drawn once, by the seed, from the training samples; they are
+    judged after each epoch and never trained on.
+    """
 
     positional = ("name", "path")
+    example = "data mnist validation=0.1"
 
     name: Annotated[
         Literal["mnist", "fashion_mnist", "digits", "idx", "npz", "images", "csv"],
         BeforeValidator(lambda name: name.replace("-", "_") if isinstance(name, str) else name),
     ] = Field(default="mnist", description="a known set, or the kind of files at path")
-    path: str | None = Field(default=None, description="file or folder of the samples")
-    validation: Share = Field(default=0.0, description="share of the training samples kept for validation")
-    test: Share = Field(default=0.2, description="share kept for testing where the files hold no test part")
+    path: str | None = Field(default=None, description="file or folder of the samples, in quotes")
+    validation: Share = Field(default=0.0, description="part of the training samples kept for validation")
+    test: Share = Field(default=0.2, description="part kept for testing where the files hold no test part")
     resize: bool = Field(default=False, description="resize the images to the network's input")
 
     @model_validator(mode="after")
@@ -56,104 +74,21 @@ class Data(Setting):
         return self
 
 
-class Sgd(Setting):
-    """Stochastic gradient descent: v = momentum·v + g, w = w - rate·v (Sutskever et al. 2013)."""
-
-    kind: Literal["sgd"] = "sgd"
-    rate: PositiveFloat = Field(default=0.01, description="learning rate")
-    momentum: Share = Field(default=0.0, description="share of the last step that is kept")
-    nesterov: bool = Field(default=False, description="look ahead along the momentum")
-    decay: NonNegativeFloat = Field(default=0.0, description="weight decay, added to the gradient")
-
-
-class Adam(Setting):
-    """Adam (Kingma and Ba 2015): steps scaled by running moments of the gradient."""
-
-    kind: Literal["adam"] = "adam"
-    rate: PositiveFloat = Field(default=0.001, description="learning rate")
-    beta1: Share = Field(default=0.9, description="memory of the mean gradient")
-    beta2: Share = Field(default=0.999, description="memory of the squared gradient")
-    epsilon: PositiveFloat = Field(default=1e-8, description="keeps the division finite")
-    decay: NonNegativeFloat = Field(default=0.0, description="weight decay, added to the gradient")
-
-
-class AdamW(Setting):
-    """Adam with weight decay apart from the gradient (Loshchilov and Hutter 2019)."""
-
-    kind: Literal["adamw"] = "adamw"
-    rate: PositiveFloat = Field(default=0.001, description="learning rate")
-    beta1: Share = Field(default=0.9, description="memory of the mean gradient")
-    beta2: Share = Field(default=0.999, description="memory of the squared gradient")
-    epsilon: PositiveFloat = Field(default=1e-8, description="keeps the division finite")
-    decay: NonNegativeFloat = Field(default=0.01, description="share of a weight taken off, times the rate")
-
-
-class RmsProp(Setting):
-    """RMSprop (Hinton 2012): steps divided by the root of the mean squared gradient."""
-
-    kind: Literal["rmsprop"] = "rmsprop"
-    rate: PositiveFloat = Field(default=0.001, description="learning rate")
-    memory: Share = Field(default=0.99, description="memory of the squared gradient")
-    momentum: Share = Field(default=0.0, description="share of the last step that is kept")
-    epsilon: PositiveFloat = Field(default=1e-8, description="keeps the division finite")
-    decay: NonNegativeFloat = Field(default=0.0, description="weight decay, added to the gradient")
-
-
-class Schedule(Setting):
-    """How the rate moves; ``warmup`` epochs climb to it in a straight line first."""
-
-    warmup: NonNegativeFloat = Field(default=0.0, description="epochs of straight climb from 0 to the rate")
-
-
-class Constant(Schedule):
-    """The optimizer's rate throughout."""
-
-    kind: Literal["constant"] = "constant"
-
-
-class Exponential(Schedule):
-    """rate·factor^epoch, in whole epochs."""
-
-    kind: Literal["exponential"] = "exponential"
-    positional = ("factor",)
-    factor: PositiveFloat = Field(default=0.9, description="what an epoch multiplies the rate by")
-
-
-class Step(Schedule):
-    """rate·factor^⌊epoch/every⌋."""
-
-    kind: Literal["step"] = "step"
-    every: PositiveInt = Field(default=1, description="epochs between two drops")
-    factor: PositiveFloat = Field(default=0.1, description="what a drop multiplies the rate by")
-
-
-class Cosine(Schedule):
-    """Half a cosine from the rate down to ``floor`` (Loshchilov and Hutter 2017)."""
-
-    kind: Literal["cosine"] = "cosine"
-    floor: NonNegativeFloat = Field(default=0.0, description="the rate at the end")
-
-
-class OneCycle(Setting):
-    """Up to a peak, then down to almost nothing, in cosines (Smith and Topin 2018)."""
-
-    kind: Literal["onecycle"] = "onecycle"
-    positional = ("peak",)
-    peak: PositiveFloat | None = Field(default=None, description="the highest rate, or the optimizer's")
-    climb: Share = Field(default=0.3, description="share of the steps spent climbing")
-    start: PositiveFloat = Field(default=25.0, description="the first rate is peak/start")
-    end: PositiveFloat = Field(default=250000.0, description="the last rate is peak/end")
-
-
 class CrossEntropy(Setting):
     """-log of the probability of the right class, over a softmax."""
 
+    example = "loss crossentropy smoothing=0.1"
+
     kind: Literal["crossentropy"] = "crossentropy"
-    smoothing: Share = Field(default=0.0, description="share of the target spread over all classes")
+    smoothing: Share = Field(
+        default=0.0, description="part of the target spread over all classes (Szegedy et al. 2016)"
+    )
 
 
 class MeanSquaredError(Setting):
     """Mean of (output - one-hot target)²."""
+
+    example = "loss mse"
 
     kind: Literal["mse"] = "mse"
 
@@ -162,6 +97,7 @@ class Normalise(Setting):
     """What is done to the bytes of an image: (x/255 - mean)/std, or nothing at all."""
 
     positional = ("kind",)
+    example = "normalise mean=0.1307 std=0.3081"
 
     kind: Literal["unit", "standard", "none"] = Field(
         default="unit",
@@ -169,10 +105,10 @@ class Normalise(Setting):
         "mean and deviation; none: bytes as they are",
     )
     mean: float | tuple[float, ...] = Field(
-        default=0.0, description="taken off; one number, or one a channel"
+        default=0.0, description="taken off, after bytes became 0..1; one number, or one a channel"
     )
     std: PositiveFloat | tuple[PositiveFloat, ...] = Field(
-        default=1.0, description="divided by; one number, or one a channel"
+        default=1.0, description="divided by, then; one number, or one a channel"
     )
 
     @model_validator(mode="after")
@@ -183,31 +119,45 @@ class Normalise(Setting):
 
 
 class Augment(Setting):
-    """Random changes of the training images, drawn anew each epoch."""
+    """Random changes of the training images, drawn anew for each image and epoch.
 
-    shift: NonNegativeFloat = Field(default=0.0, description="pixels up, down, left or right, at most")
-    rotate: Annotated[float, Field(ge=0, le=180)] = Field(default=0.0, description="degrees, at most")
-    scale: Share = Field(default=0.0, description="share larger or smaller, at most")
-    elastic: NonNegativeFloat = Field(
-        default=0.0, description="pixels of smooth random displacement (Simard et al. 2003)"
+    Each option is the most that happens, both ways; augment alone changes nothing. Test and validation
+    images stay as they are. The place of elastic is Simard's: 34 with smooth=4 suits 28x28, and moves a
+    pixel by 1.4 (the root of the mean square, 0.163·elastic/smooth).
+    """
+
+    example = "augment shift=2 rotate=10 scale=0.1"
+
+    shift: Pixels = Field(default=0.0, description="up, down, left or right, at most; fractions too")
+    rotate: Annotated[float, Field(ge=0, le=180), Unit("degrees")] = Field(
+        default=0.0, description="either way, at most: 10 turns by -10 to 10 degrees"
     )
-    smooth: PositiveFloat = Field(default=4.0, description="pixels over which the displacement is smooth")
+    scale: Share = Field(default=0.0, description="larger or smaller, at most: 0.1 is 0.9 to 1.1 times")
+    elastic: Pixels = Field(
+        default=0.0,
+        description="elastic distortion: uniform random numbers of -1 to 1, smoothed, times this many "
+        "pixels (Simard et al. 2003)",
+    )
+    smooth: Annotated[float, Field(gt=0, le=1000), Unit("pixels")] = Field(
+        default=4.0, description="deviation of the Gaussian that smooths elastic"
+    )
     flip: bool = Field(default=False, description="mirror left and right, half of the time")
 
 
 class Stop(Setting):
-    """End early when the validation loss (the training loss if there is none) stops falling."""
+    """Early stopping: end when the loss stops falling, and keep the weights of the best epoch.
+
+    The validation loss is watched; without data validation=… it is the training loss, which says nothing
+    of overfitting.
+    """
 
     positional = ("patience",)
+    example = "stop patience=3"
 
-    patience: PositiveInt = Field(default=3, description="epochs without a better loss that are borne")
-    change: NonNegativeFloat = Field(default=0.0, description="a fall smaller than this is none")
+    patience: WholeEpochs = Field(default=3, description="epochs without a better loss that are borne")
+    change: NonNegativeFloat = Field(default=0.0, description="a fall of the loss by less than this is none")
 
 
-Optimizer: TypeAlias = Annotated[Sgd | Adam | AdamW | RmsProp, Field(discriminator="kind")]
-AnySchedule: TypeAlias = Annotated[
-    Constant | Exponential | Step | Cosine | OneCycle, Field(discriminator="kind")
-]
 Loss: TypeAlias = Annotated[CrossEntropy | MeanSquaredError, Field(discriminator="kind")]
 
 
@@ -216,23 +166,39 @@ class Recipe(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
-    data: Data = Field(default=Data(), description="where the samples come from")
+    data: Data = Field(default=Data(), description="where the samples come from, and their validation part")
     optimizer: Optimizer = Field(default=Adam(), description="how a gradient becomes a step")
-    schedule: AnySchedule = Field(default=Constant(), description="how the rate moves")
-    batch: PositiveInt = Field(default=64, description="samples a step")
-    epochs: PositiveInt = Field(default=5, description="times through the training samples")
-    seed: NonNegativeInt = Field(default=0, description="fixes weights, shuffling, dropout and augmentation")
-    loss: Loss = Field(default=CrossEntropy(), description="what is made small")
-    initial: Initial = Field(default="he", description="how weights begin, unless a layer says")
+    schedule: AnySchedule = Field(default=Constant(), description="how the learning rate moves; warm-up")
+    batch: Annotated[PositiveInt, Unit("samples")] = Field(
+        default=64, description="samples a step; the last batch of an epoch may be smaller", examples=[64]
+    )
+    epochs: WholeEpochs = Field(default=5, description="times through the training samples", examples=[4])
+    seed: NonNegativeInt = Field(
+        default=0, description="fixes weights, shuffling, dropout and augmentation", examples=[1]
+    )
+    loss: Loss = Field(default=CrossEntropy(), description="what is made small; label smoothing")
+    initial: Initial = Field(
+        default="he", description="how weights begin, where a layer's init does not say", examples=["glorot"]
+    )
     normalise: Normalise = Field(default=Normalise(), description="what is done to the bytes of an image")
     augment: Augment | None = Field(default=None, description="random changes of the training images")
     classweights: Literal["balanced"] | tuple[PositiveFloat, ...] | None = Field(
-        default=None, description="weight of each class in the loss; balanced: by how rare it is"
+        default=None,
+        description="weight of each class in the cross entropy; balanced: by how rare it is",
+        examples=["balanced"],
     )
-    clip: PositiveFloat | None = Field(default=None, description="largest norm of the whole gradient")
-    stop: Stop | None = Field(default=None, description="end early when the loss stops falling")
-    workers: Annotated[int, Field(ge=1, le=64)] = Field(
-        default=1, description="processes that share each batch; the same number gives the same weights"
+    clip: Annotated[PositiveFloat, Unit("number")] | None = Field(
+        default=None,
+        description="longest gradient: a longer one, over all weights together, is cut to this norm "
+        "(Pascanu et al. 2013)",
+        examples=[1],
+    )
+    stop: Stop | None = Field(default=None, description="early stopping, when the loss stops falling")
+    workers: Annotated[int, Field(ge=1, le=64), Unit("processes")] = Field(
+        default=1,
+        description="processes that share each batch; the same number gives the same weights, another one "
+        "other weights where there is batch norm, dropout or augmentation",
+        examples=[2],
     )
 
     def changed(self, **changes: Any) -> Recipe:
@@ -242,4 +208,5 @@ class Recipe(BaseModel):
             given["optimizer"] = type(self.optimizer).model_validate({**dict(self.optimizer), "rate": rate})
             if isinstance(self.schedule, OneCycle):
                 given["schedule"] = self.schedule.model_copy(update={"peak": rate})
-        return Recipe.model_validate({**dict(self), **given})
+        said = {name: getattr(self, name) for name in self.model_fields_set}
+        return Recipe.model_validate({**said, **given})

@@ -7,6 +7,7 @@ from outside are 0. A batch's changes depend only on the generator it is given.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,10 +50,14 @@ class Augmenter:
         return rows + (self.height - 1) / 2, columns + (self.width - 1) / 2
 
     def _displacement(self, count: int, generator: np.random.Generator) -> NDArray[np.float32]:
-        """Smooth noise (n, h, w) whose root mean square is ``elastic`` pixels."""
-        noise = generator.standard_normal((count, self.height, self.width), np.float32)
-        smooth = self.smooth_rows @ noise @ self.smooth_columns.T
-        return (smooth * self.setting.elastic).astype(np.float32)
+        """``elastic`` times uniform noise of -1 to 1 under a Gaussian: (n, h, w) pixels (Simard et al. 2003).
+
+        Its root mean square is elastic/(2·smooth·sqrt(3·pi)): 1.4 pixels for 34 and 4.
+        """
+        noise = generator.random((count, self.height, self.width), np.float32) * 2 - 1
+        moved: NDArray[np.float32] = self.smooth_rows @ noise @ self.smooth_columns.T
+        moved *= np.float32(self.setting.elastic)
+        return moved
 
 
 def _draw(generator: np.random.Generator, count: int, most: float) -> NDArray[np.float32]:
@@ -60,12 +65,23 @@ def _draw(generator: np.random.Generator, count: int, most: float) -> NDArray[np
     return (generator.random((count, 1, 1), np.float32) * 2 - 1) * np.float32(most)
 
 
-def _smoothing(size: int, width: float) -> NDArray[np.float32]:
-    """(size, size) Gaussian mixing whose rows have unit length: unit noise stays unit noise."""
+def _smoothing(size: int, deviation: float) -> NDArray[np.float32]:
+    """(size, size) Gaussian mixing, its weights adding up to 1 far from the edge.
+
+    Near the edge, where a part of the Gaussian is cut off, the rest is made as long as
+    a whole row: noise is smoothed to the same strength everywhere.
+    """
     place = np.arange(size)
-    matrix = np.exp(-0.5 * ((place[:, None] - place) / width) ** 2)
-    unit: NDArray[np.float32] = (matrix / np.linalg.norm(matrix, axis=1, keepdims=True)).astype(np.float32)
-    return unit
+    matrix = _gaussian(place[:, None] - place, deviation)
+    whole = _gaussian(np.arange(-9 * deviation // 1, 9 * deviation + 2), deviation)
+    length = np.linalg.norm(whole) / whole.sum()
+    matrix *= length / np.linalg.norm(matrix, axis=1, keepdims=True)
+    return matrix.astype(np.float32)
+
+
+def _gaussian(distance: NDArray[Any], deviation: float) -> NDArray[np.float64]:
+    bell: NDArray[np.float64] = np.exp(-0.5 * (distance / deviation) ** 2)
+    return bell
 
 
 def _sample(images: Bytes, rows: NDArray[np.float32], columns: NDArray[np.float32]) -> Bytes:

@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 
 from cnnspec.network.settings import Augment
 from cnnspec.training.augment import Augmenter
@@ -28,7 +29,7 @@ def test_no_change_is_the_identity():
 
 
 def test_the_same_generator_gives_the_same_images_and_another_does_not():
-    setting = Augment(shift=2, rotate=10, scale=0.1, elastic=1)
+    setting = Augment(shift=2, rotate=10, scale=0.1, elastic=20)
     np.testing.assert_array_equal(changed(setting, blob()), changed(setting, blob()))
     assert (changed(setting, blob()) != changed(setting, blob(), 1)).any()
 
@@ -70,8 +71,31 @@ def test_flip_mirrors_about_half_of_the_images():
     assert 150 < mirrored.sum() < 250
 
 
-def test_elastic_displaces_by_its_pixels_and_smoothly():
-    augmenter = Augmenter(Augment(elastic=1.5, smooth=3), (28, 28, 1))
-    moved = augmenter._displacement(300, np.random.default_rng(0))
-    assert abs(np.sqrt((moved**2).mean()) - 1.5) < 0.1
-    assert np.abs(np.diff(moved, axis=1)).mean() < 0.6
+def test_elastic_is_the_field_of_simard():
+    """Uniform numbers of -1 to 1, under a Gaussian whose weights add up to 1, times the setting."""
+    augmenter = Augmenter(Augment(elastic=34, smooth=4), (81, 81, 1))
+    moved = augmenter._displacement(2, np.random.default_rng(0))
+    noise = np.random.default_rng(0).random((2, 81, 81), np.float32) * 2.0 - 1
+    bell = np.exp(-(np.arange(-36, 37) ** 2) / (2 * 4**2))
+    bell /= bell.sum()
+    there = 34 * np.einsum("r,nrc,c->n", bell, noise[:, 4:77, 4:77], bell)
+    np.testing.assert_allclose(moved[:, 40, 40], there, rtol=1e-5)
+
+
+@pytest.mark.parametrize("place", [0, 14])
+def test_elastic_is_as_strong_at_the_edge(place):
+    moved = Augmenter(Augment(elastic=34), (28, 28, 1))._displacement(4000, np.random.default_rng(0))
+    there = np.sqrt((moved[:, place, place] ** 2).mean())
+    assert abs(there / (34 / (2 * 4 * np.sqrt(3 * np.pi))) - 1) < 0.05
+
+
+def test_elastic_is_smooth():
+    moved = Augmenter(Augment(elastic=34), (28, 28, 1))._displacement(300, np.random.default_rng(0))
+    slope = np.sqrt((np.diff(moved, axis=1) ** 2).mean() / (moved**2).mean())
+    assert abs(slope - 1 / (4 * np.sqrt(2))) < 0.02
+
+
+@pytest.mark.parametrize("smooth", [0.01, 1000])
+def test_any_smoothness_gives_numbers(smooth):
+    images = blob(3)
+    assert changed(Augment(elastic=1, smooth=smooth), images).shape == images.shape
