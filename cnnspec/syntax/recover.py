@@ -71,8 +71,27 @@ def mended(text: str, error: UnexpectedInput, mistake: Diagnostic) -> str:
         return text[: at - 1] + "|" + text[at:]
     if mistake.code == "unexpected-word" and "_NEXT" in (getattr(error, "expected", None) or ()):
         return _cut_after(text, at, found)
-    shorter = _blank(text, *_region(text, at, found))
+    start, end = _region(text, at, found)
+    if (kept := _input_kept(text[start:end])) is not None:
+        return text[:start] + kept + text[end:]
+    shorter = _blank(text, start, end)
     return shorter if shorter != text else _blank(text, len(text[:at].rstrip()) - 1, at)
+
+
+_INPUT: Final = re.compile(
+    r"(?P<before>\s*)input\b\W*(?:[a-z_]+\W+)?(?P<sizes>\d+(?:\s*[x×*,]+\s*\d+)*)(?=x?(?:[^\w.?]|$))",
+    re.IGNORECASE,
+)
+"""An input with sizes that can be read, whatever else is wrong with it."""
+
+
+def _input_kept(statement: str) -> str | None:
+    """A broken input with its word and its sizes alone, in as many characters; None without sizes."""
+    match = _INPUT.match(statement)
+    if match is None or "\n" in statement.strip():
+        return None
+    kept = f"{match['before']}input {'x'.join(re.findall('[0-9]+', match['sizes']))}"
+    return kept.ljust(len(statement)) if kept != statement.rstrip() and len(kept) <= len(statement) else None
 
 
 def _cut_after(text: str, at: int, found: list[Mark]) -> str:

@@ -283,6 +283,23 @@ def test_a_sound_branch_is_still_judged() -> None:
     assert ["window-larger-than-input", "window-larger-than-input"] == codes(text)
 
 
+@pytest.mark.parametrize(
+    "head, judged",
+    [
+        ("network 5Net\ninput 28x28x1", True), ('network "a b"\ninput 28x28x1', True),
+        ("network\ninput 28x28x1", True), ("network LeNet-5\ninput 28x28x1", True),
+        ("input 28x28x1x", True), ("input [28, 28, 1]", True), ("input 28x28x1,", True),
+        ("input 28x28x1; expect params <", True),
+        ("input 28x28x1: conv 3 3x3", False), ("input 28x28x1 -> conv 3 3x3 stride=", False),
+        ("input 28x28x1; conv 3 3x3 stride=", False), ("input; conv 3 3x3", False),
+    ],
+)  # fmt: skip
+def test_shapes_are_judged_below_a_broken_sentence_that_is_no_layer(head: str, judged: bool) -> None:
+    found = codes(f"{head}\nconv 6 5x5 => 3x3x3\n")
+    assert judged == ("wrong-shape" in found)
+    assert len(found) > judged
+
+
 def test_a_constant_without_a_value_has_no_echo() -> None:
     uses = "conv n 3x3\nrepeat n { relu }\nhead h weight=n { flatten }\nexpect params < n"
     assert ["division-by-zero"] == codes(f"input 8x8x1\nlet n = 1 // 0\n{uses}")

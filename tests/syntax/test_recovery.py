@@ -183,3 +183,23 @@ def test_reading_is_quick() -> None:
 )
 def test_what_is_good_is_kept(text: str, kept: list[str]) -> None:
     assert read(text)[0] == kept
+
+
+@pytest.mark.parametrize(
+    "line, shape",
+    [
+        ("input 28x28x1x", "28x28x1"), ("input 28xx28x1", "28x28x1"), ("input [28, 28, 1]", "28x28x1"),
+        ("input = 28x28x1", "28x28x1"), ("Input(shape=(28,28,1))", "28x28x1"), ("input: 784", "784"),
+        ("input 28x28x1 => 28x28x1", "28x28x1"), ("input -> 28x28x1", None), ("input 28x28xthree", None),
+        ("input <large>", None),
+    ],
+)  # fmt: skip
+def test_the_sizes_of_a_broken_input_are_kept(line: str, shape: str | None) -> None:
+    spec, faults = parse_tolerant(Source("spec.cnn", f"{line}\nconv 6 5x5\n"))
+    assert faults
+    inputs = [statement for statement in spec.statements if isinstance(statement, tree.Input)]
+    sizes = [each.shape.parts for each in inputs if isinstance(each.shape, tree.Size)]
+    numbers = [(each.shape.value,) for each in inputs if isinstance(each.shape, tree.Number)]
+    assert ([tuple(map(int, shape.split("x")))] if shape else []) == [*sizes, *numbers]
+    (layer,) = (each for each in spec.statements if isinstance(each, tree.Layer) and each.word == "conv")
+    assert "conv 6 5x5" == layer.span.text
