@@ -106,7 +106,10 @@ def as_latex(
 def as_json(
     analysis: Analysis, rows: Sequence[Row], about: Sequence[str] = (), *, dense: bool = False
 ) -> str:
-    """The steps as data: law, working and LaTeX as text, the value as a number."""
+    """The steps as data: law, working and LaTeX as text, the value as a number.
+
+    The contract is ``schema/explanation-1.json``.
+    """
     found = list(passages(analysis, rows, about, dense=dense, brief=False))
     document = {
         "schema": SCHEMA,

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from importlib.resources import files
+from typing import Any
 
+import jsonschema
 import pytest
-from showcase import BRANCHES, LENET, analysis_of
+from showcase import BRANCHES, LENET, SPECS, analysis_of
 
 from cnnspec.analysis.explain import TOPICS
+from cnnspec.resources import example_text
 from cnnspec.views import explain, explain_pages
 from cnnspec.views.paint import Paper, width_of
 
@@ -138,6 +142,44 @@ def test_json_holds_every_step_with_its_number() -> None:
     ]
     assert sum(sums) == 61706
     assert document["symbols"]["k_h"] == "kernel height"
+
+
+EXPLANATION: dict[str, Any] = json.loads(
+    (files("cnnspec.views") / "schema" / "explanation-1.json").read_text("utf-8")
+)
+
+
+def test_the_schema_of_explanations_is_a_schema() -> None:
+    jsonschema.Draft202012Validator.check_schema(EXPLANATION)
+    assert explain_pages.SCHEMA == EXPLANATION["$id"] == EXPLANATION["properties"]["schema"]["const"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [*SPECS.values(), *map(example_text, ("lenet1998", "unet", "googlenet", "segnet", "mnist_mlp"))],
+)
+def test_explanations_keep_their_contract(text: str) -> None:
+    analysis = analysis_of(text)
+    for about in ((), ("memory",)):
+        document = json.loads(explain_pages.as_json(analysis, analysis.rows, about, dense=True))
+        jsonschema.validate(document, EXPLANATION)
+        assert len(analysis.rows) == len(document["layers"])
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda document: document.update(schema="cnnspec/explanation/2"),
+        lambda document: document["layers"][0]["steps"][0].pop("law"),
+        lambda document: document["layers"][0].update(line="1"),
+    ],
+)
+def test_what_breaks_the_contract_is_seen(spoil: Callable[[dict[str, Any]], Any]) -> None:
+    analysis = analysis_of(LENET)
+    document = json.loads(explain_pages.as_json(analysis, analysis.rows))
+    spoil(document)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(document, EXPLANATION)
 
 
 def test_equal_repeats_are_told_once_and_summed_whole() -> None:
