@@ -1,11 +1,16 @@
-"""``cnnspec layers``: the words of the language, their options and laws."""
+"""``cnnspec layers``: the words of the language, of its layers and of its recipe."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import click
 
 from cnnspec.cli.console import stdout_console
 from cnnspec.diagnostics import nearest
+
+if TYPE_CHECKING:
+    from cnnspec.views.paint import Paper
 
 
 @click.command("layers")
@@ -13,12 +18,15 @@ from cnnspec.diagnostics import nearest
 def command(word: str | None) -> None:
     """List all layers; or tell one WORD's options, laws and an example.
 
-    WORD may also be what other programs call the layer, such as linear.
+    WORD may also be what other programs call the layer, such as linear. "train" lists the
+    settings of a recipe, and each setting, kind and option of one is a WORD too.
 
     \b
     Examples:
       cnnspec layers
       cnnspec layers conv
+      cnnspec layers train
+      cnnspec layers augment
     """
     from cnnspec.layers.roll import LAYERS, SYNONYMS
     from cnnspec.views.paint import Paper
@@ -30,8 +38,18 @@ def command(word: str | None) -> None:
         console.print(render_list(paper))
         return
     word = SYNONYMS.get(word.lower(), word.lower())
-    if word not in LAYERS:
-        guess = nearest(word, LAYERS)
-        hint = f'did you mean "{guess}"?' if guess else "cnnspec layers lists them"
-        raise click.UsageError(f'there is no layer "{word}"; {hint}')
-    console.print(render_entry(word, paper))
+    console.print(render_entry(word, paper) if word in LAYERS else _of_the_recipe(word, paper))
+
+
+def _of_the_recipe(word: str, paper: Paper) -> str:
+    """The page of a word that is no layer's; leaves with the nearest one where it is no word at all."""
+    from cnnspec.layers.roll import LAYERS
+    from cnnspec.views.recipe_reference import WHOLE, find, known, render_recipe, render_setting
+
+    if word in WHOLE:
+        return render_recipe(paper)
+    if find(word):
+        return render_setting(word, paper)
+    guess = nearest(word, (*LAYERS, *known()))
+    hint = f'did you mean "{guess}"?' if guess else "cnnspec layers lists them"
+    raise click.UsageError(f'there is no layer or setting "{word}"; {hint}')

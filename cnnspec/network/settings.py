@@ -122,8 +122,8 @@ class Augment(Setting):
     """Random changes of the training images, drawn anew for each image and epoch.
 
     Each option is the most that happens, both ways; augment alone changes nothing. Test and validation
-    images stay as they are. The place of elastic is Simard's: 34 with smooth=4 suits 28x28, and moves a
-    pixel by 1.4 (the root of the mean square, 0.163·elastic/smooth).
+    images stay as they are. elastic is on Simard's scale: 34 with smooth=4 suits images of 28x28, and moves a
+    pixel by 1.4 (the root of the mean square: 0.163·elastic/smooth).
     """
 
     example = "augment shift=2 rotate=10 scale=0.1"
@@ -170,7 +170,7 @@ class Recipe(BaseModel):
     optimizer: Optimizer = Field(default=Adam(), description="how a gradient becomes a step")
     schedule: AnySchedule = Field(default=Constant(), description="how the learning rate moves; warm-up")
     batch: Annotated[PositiveInt, Unit("samples")] = Field(
-        default=64, description="samples a step; the last batch of an epoch may be smaller", examples=[64]
+        default=64, description="samples a step; the last batch of an epoch may be smaller", examples=[128]
     )
     epochs: WholeEpochs = Field(default=5, description="times through the training samples", examples=[4])
     seed: NonNegativeInt = Field(
@@ -178,7 +178,10 @@ class Recipe(BaseModel):
     )
     loss: Loss = Field(default=CrossEntropy(), description="what is made small; label smoothing")
     initial: Initial = Field(
-        default="he", description="how weights begin, where a layer's init does not say", examples=["glorot"]
+        default="he",
+        description="how weights begin, where a layer's init does not say: he suits ReLU (He et al. 2015), "
+        "glorot tanh and sigmoid (Glorot and Bengio 2010)",
+        examples=["glorot"],
     )
     normalise: Normalise = Field(default=Normalise(), description="what is done to the bytes of an image")
     augment: Augment | None = Field(default=None, description="random changes of the training images")

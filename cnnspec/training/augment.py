@@ -54,7 +54,7 @@ class Augmenter:
 
         Its root mean square is elastic/(2·smooth·sqrt(3·pi)): 1.4 pixels for 34 and 4.
         """
-        noise = generator.random((count, self.height, self.width), np.float32) * 2 - 1
+        noise = generator.random((count, self.height, self.width), np.float32) * np.float32(2) - np.float32(1)
         moved: NDArray[np.float32] = self.smooth_rows @ noise @ self.smooth_columns.T
         moved *= np.float32(self.setting.elastic)
         return moved

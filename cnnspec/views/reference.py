@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from types import NoneType
@@ -131,7 +131,7 @@ def kind_of(name: str, annotation: Any) -> str:
         return _PLAIN[annotation]
     origin, parts = get_origin(annotation), get_args(annotation)
     if origin is Literal:
-        return _or(map(str, parts))
+        return any_of(map(str, parts))
     if origin is tuple:
         return "pixels" if name in SIDES else "size"
     if hasattr(annotation, "__metadata__"):
@@ -139,7 +139,7 @@ def kind_of(name: str, annotation: Any) -> str:
     kinds: list[str] = []
     for part in sorted((part for part in parts if part is not NoneType), key=_is_choice):
         kinds += get_args(part) if _is_choice(part) else [kind_of(name, part)]
-    return _or(kinds) if kinds else "value"
+    return any_of(kinds) if kinds else "value"
 
 
 _PLAIN: Final[dict[Any, str]] = {bool: "yes or no", int: "whole number", float: "number", str: "name"}
@@ -149,7 +149,7 @@ def _is_choice(annotation: Any) -> bool:
     return get_origin(annotation) is Literal
 
 
-def _or(words: Iterable[str]) -> str:
+def any_of(words: Iterable[str]) -> str:
     *first, last = words
     return f"{', '.join(first)} or {last}" if first else last
 
@@ -189,8 +189,9 @@ def render_list(paper: Paper = PLAIN) -> str:
     for title, entries in by_family().items():
         lines += ["", paper.paint(title, "bold")] if lines else [paper.paint(title, "bold")]
         for one in entries:
-            lines += _hanging(f"  {one.word}".ljust(longest + 2), one.summary, paper)
+            lines += hanging(f"  {one.word}".ljust(longest + 2), one.summary, paper)
     lines += ["", "Options, laws and an example of one: cnnspec layers conv"]
+    lines += ["The settings of a recipe: cnnspec layers train"]
     return "\n".join(lines) + "\n"
 
 
@@ -201,7 +202,7 @@ def render_entry(word: str, paper: Paper = PLAIN) -> str:
     for paragraph in (one.summary, one.details):
         lines += wrap(paper.text(paragraph), paper.width) if paragraph else []
     if one.options:
-        lines += ["", paper.paint("Options", "bold"), *_option_lines(one, paper)]
+        lines += ["", paper.paint("Options", "bold"), *option_lines(one.options, paper)]
     lines += ["", paper.paint("Laws", "bold"), *_law_lines(word, paper)]
     lines += ["", paper.paint("Try it", "bold"), f'  cnnspec explain -e "{one.example}"']
     if one.synonyms:
@@ -219,18 +220,18 @@ def _usage(one: Entry) -> list[str]:
     return words
 
 
-def _option_lines(one: Entry, paper: Paper) -> list[str]:
+def option_lines(options: Sequence[OptionEntry], paper: Paper) -> list[str]:
     """Name, kind and meaning side by side; the meaning below where a kind is long or the paper narrow."""
-    names = max(len(option.name) for option in one.options)
-    kinds = max((len(kind) for kind in map(_kind, one.options) if len(kind) <= WIDEST_KIND), default=0)
+    names = max(len(option.name) for option in options)
+    kinds = max((len(kind) for kind in map(_kind, options) if len(kind) <= WIDEST_KIND), default=0)
     beside = names + kinds + 30 <= paper.width
     lines = []
-    for option in one.options:
+    for option in options:
         name, kind = f"  {option.name.ljust(names)}  ", _kind(option)
         if beside and len(kind) <= kinds:
-            lines += _hanging(f"{name}{kind.ljust(kinds)}  ", option.meaning, paper)
+            lines += hanging(f"{name}{kind.ljust(kinds)}  ", option.meaning, paper)
         else:
-            lines += [*_hanging(name, kind, paper), *_hanging(" " * 6, option.meaning, paper)]
+            lines += [*hanging(name, kind, paper), *hanging(" " * 6, option.meaning, paper)]
     return lines
 
 
@@ -246,11 +247,11 @@ def _law_lines(word: str, paper: Paper) -> list[str]:
     inputs = " and ".join(show(shape) for shape in node.input_shapes)
     lines = [f"  {paper.text(f'{inputs} → {show(node.output)}')}"]
     for what, law in found:
-        lines += _hanging(f"  {what.ljust(longest)}  ", law, paper)
+        lines += hanging(f"  {what.ljust(longest)}  ", law, paper)
     return lines
 
 
-def _hanging(head: str, text: str, paper: Paper) -> list[str]:
+def hanging(head: str, text: str, paper: Paper) -> list[str]:
     """A head with its text beside it, later lines under the first."""
     first, *rest = wrap(paper.text(text), max(paper.width - len(head), 20))
     return [head + first, *(" " * len(head) + line for line in rest)]
