@@ -10,10 +10,11 @@ import pytest
 from cases.roll import CASES, Case
 from single import data, model_of, network_of, run
 
-from cnnspec.backends.numpy import activation_block, choose, conv_slab
+from cnnspec.backends.numpy import activation_block, choose, conv_shift, conv_slab
 from cnnspec.backends.numpy.conv_depthwise import DepthwiseConv
 from cnnspec.backends.numpy.conv_patch import PatchConv
 from cnnspec.backends.numpy.conv_row import RowConv
+from cnnspec.backends.numpy.conv_shift import ShiftConv
 from cnnspec.backends.numpy.conv_slab import SlabConv
 from cnnspec.backends.numpy.kernels import steps_of
 from cnnspec.backends.numpy.special import normal_half
@@ -67,9 +68,59 @@ def test_the_kernel_is_chosen_by_shape(
     assert len(reason) > 10
 
 
-def test_depthwise_gets_its_own_kernel() -> None:
-    node = network_of(Case("", Depthwise(kernel=3), ((9, 9, 4),))).nodes[1]
-    assert DepthwiseConv is choose.kernel_of(node, 1)[0]
+def test_depthwise_gets_its_own_kernels() -> None:
+    def kernel(shape: Shape, batch: int = 1, **options: Any) -> type[Step]:
+        node = network_of(Case("", Depthwise(kernel=3, **options), (shape,))).nodes[1]
+        return choose.kernel_of(node, batch)[0]
+
+    assert ShiftConv is kernel((9, 9, 4))
+    assert ShiftConv is kernel((14, 14, 4), 64, stride=2)
+    assert DepthwiseConv is kernel((114, 114, 4), 64)
+    assert DepthwiseConv is kernel((9, 9, 4), multiplier=2)
+    assert DepthwiseConv is kernel((9, 4))
+
+
+SHIFTED: list[tuple[dict[str, Any], Shape, int]] = [
+    ({"kernel": 3, "padding": "same"}, (7, 6, 5), 1),
+    ({"kernel": 3, "padding": 1, "stride": 2}, (9, 8, 3), 2),
+    ({"kernel": 5, "padding": 2, "stride": 3}, (11, 7, 4), 3),
+    ({"kernel": 3, "dilation": 2, "stride": 2, "padding": 2}, (9, 10, 3), 2),
+    ({"kernel": (1, 4)}, (3, 9, 3), 1),
+    ({"kernel": (3, 1), "stride": 2, "padding": 3}, (4, 5, 2), 2),
+    ({"kernel": 2, "stride": 3}, (8, 9, 2), 1),
+]
+
+
+@pytest.mark.parametrize("options, shape, batch", SHIFTED)
+@pytest.mark.parametrize("run_, block, short", [(1, 1, 0), (24, 60, 1000), (1 << 14, 1 << 16, 0)])
+def test_shifted_rows_in_any_blocks_equal_the_definition(
+    options: dict[str, Any], shape: Shape, batch: int, run_: int, block: int, short: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    for name, value in (("RUN", run_), ("BLOCK", block), ("SHORT", short)):
+        monkeypatch.setattr(conv_shift, name, value)
+    case = Case("", Depthwise(**options), (shape,))
+    assert ShiftConv is choose.kernel_of(network_of(case).nodes[1], batch)[0]
+    fast, plain = model_of(case), model_of(case, reference=True)
+    images, direction = data(fast, batch)
+    actual, expected = run(fast, images, direction), run(plain, images, direction)
+    np.testing.assert_allclose(actual.output, expected.output, atol=1e-12)
+    np.testing.assert_allclose(actual.input_gradient, expected.input_gradient, atol=1e-12)
+    np.testing.assert_allclose(
+        actual.gradients["layer.weight"], expected.gradients["layer.weight"], atol=1e-11
+    )
+    for model in (fast, plain):
+        model.weights["layer.weight"] *= 2
+    np.testing.assert_allclose(fast.predict(images), plain.predict(images), atol=1e-12)
+
+
+def test_shifted_rows_keep_infinities_in_their_channel() -> None:
+    case = Case("", Depthwise(kernel=3, padding=1), ((4, 4, 3),))
+    fast, plain = model_of(case), model_of(case, reference=True)
+    images, _ = data(fast, 2)
+    images[0, 1, 3, 1], images[1, 0, 0, 2] = np.inf, np.nan
+    np.testing.assert_array_equal(np.isnan(fast.predict(images)), np.isnan(plain.predict(images)))
+    np.testing.assert_array_equal(np.isinf(fast.predict(images)), np.isinf(plain.predict(images)))
 
 
 def test_depthwise_in_slabs_equals_the_definition(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import prod
 
-from cnnspec.backends.numpy import conv_slab, conv_winograd
+from cnnspec.backends.numpy import conv_shift, conv_slab, conv_winograd
 from cnnspec.backends.numpy.conv import Bias, as_conv
 from cnnspec.backends.numpy.conv_depthwise import DepthwiseConv
 from cnnspec.backends.numpy.conv_patch import PatchConv
@@ -32,6 +32,8 @@ def kernel_of(node: Node, batch: int, training: bool = True) -> tuple[type[Step]
 
 def _direct(node: Node, layer: Conv, spans: tuple[Span, ...], batch: int) -> tuple[type[Step], str]:
     if layer.groups > 1 and layer.groups == node.input_shapes[0][-1]:
+        if conv_shift.pays(spans, layer.filters, layer.groups, batch):
+            return conv_shift.ShiftConv, "each channel alone: shifted multiplies and adds of whole rows"
         return DepthwiseConv, "each channel alone: shifted multiplies and adds"
     if layer.groups > 1:
         return PatchConv, f"{layer.groups} groups: every tap copied, one product a group and row"

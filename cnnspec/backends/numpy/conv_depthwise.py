@@ -39,6 +39,10 @@ class DepthwiseConv(Step):
         self.y = self.memory.take(inner_shape(self.node.output, self.site.batch))
         self.multiplies = int(layer.multiplies(self.node.input_shapes)) * self.site.batch
         self.by_tap = self._taps_first(self.weight)
+        self.arrange()
+
+    def arrange(self) -> None:
+        """What the forward pass needs."""
         self.room = self.scratch(self._slab_shape())
         self.slabs = [
             (self._rows(self.y, rows), self._taps(self.x, self.y, rows)) for rows in self._slab_rows()
