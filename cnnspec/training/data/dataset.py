@@ -30,7 +30,8 @@ class Dataset:
 
     ``names`` are the classes in the order of their labels. ``test_*`` is held
     out: no training looks at it. ``origin`` gives the samples again, where they
-    came from a known set or from files.
+    came from a known set or from files; ``notes`` say what was read otherwise
+    than it stands there.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Dataset:
     test_labels: Labels
     names: tuple[str, ...]
     origin: Data | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def shape(self) -> Shape:
@@ -82,13 +84,15 @@ def fitted(data: Dataset, shape: Shape, classes: int, *, resize_images: bool = F
     """The data as a network of this input shape and number of outputs takes it.
 
     A vector input takes images flattened by the network's rule (channel, row,
-    column). Raises SpecError, naming both shapes, when they do not fit.
+    column); images of another size are resized where their origin, or the caller,
+    asks for it. Raises SpecError, naming both shapes, when they do not fit.
     """
     if data.classes != classes:
         raise unlike(
             f"{data.name} has {data.classes} classes, the network gives {classes} outputs",
             f"end the network with dense {data.classes}, or train it on other data",
         )
+    resize_images = resize_images or bool(data.origin and data.origin.resize)
     if len(shape) == 3 and data.shape != shape and resize_images and data.shape[2] == shape[2]:
         data = resized(data, shape[0], shape[1])
     if data.shape != shape and len(shape) == 1 and np.prod(data.shape) == shape[0]:

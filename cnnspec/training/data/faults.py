@@ -7,7 +7,7 @@ from pathlib import Path
 from cnnspec.diagnostics import Diagnostic, SpecError
 
 
-def bad_file(path: Path, message: str, *notes: str, cure: str = "") -> SpecError:
+def bad_file(path: Path | str, message: str, *notes: str, cure: str = "") -> SpecError:
     """A file of data that is not what it should be."""
     return SpecError(
         [Diagnostic("data-file", f"{path}: {message}", notes=notes, help=(cure,) if cure else ())]

@@ -1,64 +1,70 @@
-"""NumPy archives with Keras's keys: ``x_train y_train x_test y_test``."""
+"""NumPy archives with Keras's keys (``x_train y_train x_test y_test``), or ``x`` and ``y`` alone."""
 
 from __future__ import annotations
 
 import zipfile
 from pathlib import Path
+from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-from cnnspec.training.data.dataset import Bytes, Dataset, Labels
+from cnnspec.layers.base import Shape
+from cnnspec.training.data.dataset import Dataset, held_out
 from cnnspec.training.data.faults import bad_file, missing
+from cnnspec.training.data.values import Values, samples
 
-KEYS = ("x_train", "y_train", "x_test", "y_test")
+KEYS: Final = ("x_train", "y_train", "x_test", "y_test")
+TRAIN: Final = (("x_train", "y_train"), ("train_images", "train_labels"), ("x", "y"), ("images", "labels"))
+TEST: Final = (("x_test", "y_test"), ("test_images", "test_labels"))
+"""Names of images and labels, as archives have them; capitals are as good."""
 
 
-def load(path: Path) -> Dataset:
-    """Images (n, h, w) or (n, h, w, c) of bytes, labels (n,) or (n, 1) of whole numbers."""
+def load(path: Path, shape: Shape | None = None, test: float = 0.2) -> Dataset:
+    """The samples of an archive, as a network of the input ``shape`` takes them.
+
+    Images are (n, h, w) or (n, h, w, c), bytes or floats that are bytes on a usual
+    scale; labels whole numbers, words or one-hot rows. Without a test part the
+    share ``test`` is held out, by a fixed draw.
+    """
+    arrays = _arrays(path)
+    chosen = _chosen(path, arrays)
+    images, labels, names, notes = samples(path, {key: arrays[key] for key in chosen}, shape)
+    if len(images) > 1:
+        return Dataset(path.stem, images[0], labels[0], images[1], labels[1], names, notes=notes)
+    kept, out = held_out(images[0], labels[0], test, 0)
+    told = f"no test part: {len(out):,} of {len(labels[0]):,} samples are held out for testing"
+    return Dataset(
+        path.stem, images[0][kept], labels[0][kept], images[0][out], labels[0][out], names,
+        notes=(*notes, told),
+    )  # fmt: skip
+
+
+def _arrays(path: Path) -> dict[str, Values]:
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            absent = [key for key in KEYS if key not in archive]
-            if absent:
-                raise bad_file(
-                    path, f"has no {', '.join(absent)}", f"it holds {', '.join(archive) or 'nothing'}",
-                    cure=f"save it with numpy.savez(path, {', '.join(f'{key}=…' for key in KEYS)})",
-                )  # fmt: skip
-            arrays = [archive[key] for key in KEYS]
+            wanted = {key.lower() for pair in (*TRAIN, *TEST) for key in pair}
+            return {key: archive[key] if key.lower() in wanted else np.empty(0) for key in archive}
     except OSError as error:
         raise missing(f"{path} cannot be read: {error.strerror or error}") from error
     except (ValueError, EOFError, zipfile.BadZipFile) as error:
+        if "allow_pickle" in str(error):
+            cure = "save lists of unlike length as one array, and words as y.astype(str)"
+            raise bad_file(path, "holds Python objects, which are not loaded", cure=cure) from error
         raise bad_file(
             path, f"is no NumPy archive, or is damaged ({error})", cure="get the file again"
         ) from error
-    train, test = (images(path, KEYS[n], arrays[n]) for n in (0, 2))
-    classes = [labels(path, KEYS[n], arrays[n], len(arrays[n - 1])) for n in (1, 3)]
-    if train.shape[1:] != test.shape[1:]:
-        raise bad_file(path, f"x_train holds images {train.shape[1:]}, x_test {test.shape[1:]}")
-    count = int(max(labels_.max(initial=0) for labels_ in classes)) + 1
-    return Dataset(path.stem, train, classes[0], test, classes[1], tuple(map(str, range(count))))
 
 
-def images(path: Path, key: str, values: NDArray[np.generic]) -> Bytes:
-    """The images as (n, h, w, c) bytes; anything but bytes 0..255 is refused."""
-    if values.ndim not in (3, 4) or not len(values):
-        raise bad_file(path, f"{key} has shape {values.shape}; images are (n, height, width[, channels])")
-    if values.dtype != np.uint8:
-        whole = np.issubdtype(values.dtype, np.integer)
-        if not whole or values.min() < 0 or values.max() > 255:
-            raise bad_file(
-                path, f"{key} holds {values.dtype}; pixels must be whole numbers 0 to 255",
-                cure="save the images as uint8",
-            )  # fmt: skip
-    pixels = values.astype(np.uint8, copy=False)
-    return pixels[..., None] if pixels.ndim == 3 else pixels
-
-
-def labels(path: Path, key: str, values: NDArray[np.generic], count: int) -> Labels:
-    """The labels as (n,) whole numbers from 0."""
-    flat = values.reshape(-1) if values.ndim == 2 and values.shape[1] == 1 else values
-    if flat.shape != (count,):
-        raise bad_file(path, f"{key} has shape {values.shape} for {count:,} images")
-    if not np.issubdtype(flat.dtype, np.integer) or flat.min() < 0:
-        raise bad_file(path, f"{key} must be whole numbers from 0. Received: {flat.dtype}")
-    return flat.astype(np.int64)
+def _chosen(path: Path, arrays: dict[str, Values]) -> list[str]:
+    """The keys to train on and, where they are there, to test on: images, labels, images, labels."""
+    known = {key.lower(): key for key in arrays}
+    train = next((pair for pair in TRAIN if any(key in known for key in pair)), KEYS[:2])
+    test = next((pair for pair in TEST if any(key in known for key in pair)), ())
+    absent = [key for key in (*train, *test) if key not in known]
+    if absent:
+        raise bad_file(
+            path, f"has no {', '.join(absent)}", f"it holds {', '.join(arrays) or 'nothing'}",
+            cure=f"save it with numpy.savez(path, {', '.join(f'{key}=…' for key in KEYS)}), or without "
+            "the last two",
+        )  # fmt: skip
+    return [known[key] for key in (*train, *test)]

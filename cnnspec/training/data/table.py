@@ -1,75 +1,151 @@
-"""Tables of samples (CSV): a label, then the pixels, row by row, one sample a line."""
+"""Tables of samples (CSV): one sample a line, its label in one column, its pixels in the others."""
 
 from __future__ import annotations
 
-from math import isqrt
+import csv
+from math import isqrt, prod
 from pathlib import Path
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from cnnspec.diagnostics import SpecError, nearest
 from cnnspec.layers.base import Shape
-from cnnspec.training.data.dataset import Bytes, Dataset, Labels, held_out
+from cnnspec.training.data.dataset import Bytes, Dataset, held_out
 from cnnspec.training.data.faults import bad_file, missing
+from cnnspec.training.data.values import classes, pixels
+
+LABELS: Final = ("label", "class", "target", "y")
+"""Heads of the column that holds the label, wherever it stands."""
+DELIMITERS: Final = ",;\t"
+NAMED: Final = 8
+"""Columns that a message names."""
 
 
-def load(path: Path, shape: Shape | None, test: float) -> Dataset:
-    """A CSV file of ``label,pixel,pixel,…``; a first line of words is skipped.
+class Line(NamedTuple):
+    """A line of the file by its number, from 1, and its cells."""
 
-    ``shape`` is the network's input, and says how the pixels are arranged
-    (height, width, channel); without it they are a square of one channel.
+    number: int
+    cells: list[str]
+
+
+def load(path: Path, shape: Shape | None, test: float, label: str | int | None = None) -> Dataset:
+    """A CSV file of labels and pixels, as a network of the input ``shape`` takes them.
+
+    ``label`` is the head of the labels' column, or its number from 1; without it
+    a head of ``LABELS`` says which it is, else it is the first. Pixels stand in the
+    order row, column, channel; where they are not as many as the network takes, they
+    are a square of grey or, if they cannot be, a vector.
     """
-    rows = _rows(path)
-    images = _arranged(path, rows[:, 1:], shape)
-    labels: Labels = rows[:, 0].astype(np.int64)
-    kept, held = held_out(images, labels, test, 0)
-    names = tuple(map(str, range(int(labels.max()) + 1)))
-    return Dataset(path.stem, images[kept], labels[kept], images[held], labels[held], names)
+    lines = _lines(path)
+    head = lines[0].cells if _is_head(lines[0].cells, label) else None
+    lines = lines[1:] if head else lines
+    if not lines:
+        raise bad_file(path, "holds no samples", cure="one sample a line: label,pixel,pixel,…")
+    column = _column(path, head, label, len(lines[0].cells))
+    (labels,), names, notes = classes(path, {"the label": _labels(path, lines, column)}, [len(lines)])
+    (images,), told = pixels(path, {"the table": _pixels(path, lines, column, head)})
+    kept, out = held_out(images, labels, test, 0)
+    images = _arranged(images, shape)
+    named = f" ({head[column]})" if head else ""
+    return Dataset(
+        path.stem, images[kept], labels[kept], images[out], labels[out], names,
+        notes=(f"label: column {column + 1}{named}", *notes, *told),
+    )  # fmt: skip
 
 
-def _rows(path: Path) -> NDArray[np.int64]:
+def _lines(path: Path) -> list[Line]:
     try:
-        text = path.read_text("utf-8-sig")
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            start = file.read(1 << 16).partition("\n")[0]
+            file.seek(0)
+            reader = csv.reader(file, delimiter=max(DELIMITERS, key=start.count), skipinitialspace=True)
+            lines = [Line(reader.line_num, cells) for cells in reader if any(map(str.strip, cells))]
     except OSError as error:
         raise missing(f"{path} cannot be read: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
         raise bad_file(path, f"is no text: byte {error.start:,} is not UTF-8") from error
-    lines = [(n, line) for n, line in enumerate(text.splitlines(), 1) if line.strip()]
-    if lines and not lines[0][1].split(",")[0].strip().lstrip("-").isdigit():
-        lines = lines[1:]
+    except csv.Error as error:
+        raise bad_file(path, f"is no table ({error})") from error
     if not lines:
         raise bad_file(path, "holds no samples", cure="one sample a line: label,pixel,pixel,…")
-    width = lines[0][1].count(",") + 1
-    rows = np.empty((len(lines), width), np.int64)
-    for row, (number, line) in zip(rows, lines, strict=True):
-        row[:] = _numbers(path, number, line, width)
-    return rows
+    return lines
 
 
-def _numbers(path: Path, number: int, line: str, width: int) -> list[int]:
-    cells = line.split(",")
-    if len(cells) != width:
-        raise bad_file(path, f"line {number} has {len(cells)} values, the first has {width}")
+def _is_head(cells: list[str], label: str | int | None) -> bool:
+    """Whether the first line names the columns: it has a name for the label, or no number at all."""
+    names = [cell.strip().lower() for cell in cells]
+    known = (*LABELS[:-1], *([label.lower()] if isinstance(label, str) else []))
+    named = any(name in names for name in known)
+    return named or not any(_is_number(name) for name in names)
+
+
+def _is_number(text: str) -> bool:
     try:
-        values = [int(cell) for cell in cells]
-    except ValueError as error:
-        wrong = next(n for n, cell in enumerate(cells) if not cell.strip().isdigit())
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _column(path: Path, head: list[str] | None, label: str | int | None, width: int) -> int:
+    """The place of the label's column, from 0."""
+    names = [name.strip().lower() for name in head or ()]
+    if label is None:
+        return next((names.index(name) for name in LABELS if name in names), 0)
+    if str(label).lower() in names:
+        return names.index(str(label).lower())
+    if isinstance(label, int) and 1 <= label <= width:
+        return label - 1
+    meant = nearest(str(label), head or ())
+    cure = f"did you mean label={meant}?" if meant else f"give its number, label=1 to label={width}"
+    listed = f"its columns: {', '.join((head or [])[:NAMED])}{', …' if len(names) > NAMED else ''}"
+    raise bad_file(path, f"has no column {label}", listed if head else "its first line names none", cure=cure)
+
+
+def _labels(path: Path, lines: list[Line], column: int) -> NDArray[np.str_]:
+    width = len(lines[0].cells)
+    for line in lines:
+        if len(line.cells) != width:
+            raise bad_file(path, f"line {line.number} has {len(line.cells)} values, the first has {width}")
+        if not line.cells[column].strip():
+            raise bad_file(path, f"line {line.number} has no label in column {column + 1}")
+    return np.array([line.cells[column].strip() for line in lines])
+
+
+def _pixels(path: Path, lines: list[Line], column: int, head: list[str] | None) -> NDArray[np.float32]:
+    """All columns but the label's, as numbers."""
+    values = np.empty((len(lines), len(lines[0].cells) - 1), np.float32)
+    if not values.size:
         raise bad_file(
-            path, f"line {number}, value {wrong + 1} must be a whole number. Received: {cells[wrong]}"
-        ) from error
-    if min(values) < 0 or max(values[1:], default=0) > 255:
-        raise bad_file(path, f"line {number}: labels count from 0, pixels are 0 to 255")
+            path, "has a label a line and no pixels", cure="one sample a line: label,pixel,pixel,…"
+        )
+    for row, line in zip(values, lines, strict=True):
+        cells = [*line.cells[:column], *line.cells[column + 1 :]]
+        try:
+            row[:] = list(map(float, cells))
+        except ValueError as error:
+            raise _no_number(path, line, column, head) from error
+    whole, most = (values == np.rint(values)).all(), values.max()
+    if whole and most > 255 and values.min() >= 0:
+        row, place = np.argwhere(values > 255)[0]
+        raise bad_file(path, f"line {lines[row].number} holds {values[row, place]:.0f}; pixels are 0 to 255")
     return values
 
 
-def _arranged(path: Path, pixels: NDArray[np.int64], shape: Shape | None) -> Bytes:
-    count = pixels.shape[1]
-    if shape and len(shape) == 3 and np.prod(shape) == count:
-        size = shape
-    elif isqrt(count) ** 2 == count and count:
-        size = (isqrt(count), isqrt(count), 1)
-    else:
-        raise bad_file(
-            path, f"has {count} pixels a line, which is neither the network's input nor a square of grey"
-        )
-    return pixels.astype(np.uint8).reshape(-1, *size)
+def _no_number(path: Path, line: Line, column: int, head: list[str] | None) -> SpecError:
+    wrong = next(n for n, cell in enumerate(line.cells) if n != column and not _is_number(cell))
+    named = f" ({head[wrong]})" if head else ""
+    said = f"line {line.number}, value {wrong + 1}{named} must be a number"
+    cure = "" if line.cells[wrong].strip() == "" else 'if it is the label: data csv path="…" label='
+    cure = cure and cure + (head[wrong] if head else str(wrong + 1))
+    return bad_file(path, f"{said}. Received: {line.cells[wrong].strip() or 'nothing'}", cure=cure)
+
+
+def _arranged(images: Bytes, shape: Shape | None) -> Bytes:
+    count = images.shape[1]
+    if shape and prod(shape) == count:
+        return images.reshape(-1, *shape)
+    side = isqrt(count)
+    return images.reshape(-1, side, side, 1) if side**2 == count else images

@@ -1,0 +1,244 @@
+"""Arrays of a user's as samples: pixels of a known scale as bytes, labels of the usual forms as classes.
+
+Nothing is rounded or guessed in silence: floats are taken only where each is a
+byte on one of the scales, and what was read otherwise than it stands is told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnnspec.diagnostics import SpecError
+from cnnspec.layers.base import Shape, show
+from cnnspec.training.data.dataset import Bytes, Labels
+from cnnspec.training.data.faults import bad_file
+
+Values: TypeAlias = NDArray[Any]
+Where: TypeAlias = Path | str
+"""The file, or what the samples are called."""
+
+AT_ONCE: Final = 4096
+"""Samples converted together."""
+MOST_NAMED: Final = 12
+"""Classes that a note names."""
+
+
+class Scale(NamedTuple):
+    """Bytes written as floats from ``low`` to ``high``: byte = (value - low)·factor."""
+
+    low: float
+    high: float
+    factor: float
+    rounding: str
+    """The line of NumPy that makes bytes of an array ``{0}`` on this scale."""
+
+
+SCALES: Final = (
+    Scale(0, 1, 255, "{0} = np.rint({0} * 255).astype('uint8')"),
+    Scale(-1, 1, 127.5, "{0} = np.rint(({0} + 1) * 127.5).astype('uint8')"),
+    Scale(0, 255, 1, "{0} = np.rint({0}).astype('uint8')"),
+)
+SPREAD: Final = "{0} = np.rint(({0} - {0}.min()) / ({0}.max() - {0}.min()) * 255).astype('uint8')"
+
+
+class Found(NamedTuple):
+    """Images and labels, part by part, the names of the classes, and what a reader should know."""
+
+    images: list[Bytes]
+    labels: list[Labels]
+    names: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def samples(where: Where, arrays: Mapping[str, Values], shape: Shape | None = None) -> Found:
+    """Arrays by name, images and labels by turns, as a network of the input ``shape`` takes them.
+
+    Raises SpecError that names the array and its cure.
+    """
+    keys = list(arrays)
+    for key in keys[::2]:
+        if not 2 <= arrays[key].ndim <= 4 or not len(arrays[key]):
+            said = f"{key} has shape {arrays[key].shape}; images are (n, height, width[, channels])"
+            raise bad_file(where, said)
+    counts = [len(arrays[key]) for key in keys[::2]]
+    labels, names, told = classes(where, {key: arrays[key] for key in keys[1::2]}, counts)
+    bytes_, scaled = pixels(where, {key: arrays[key] for key in keys[::2]})
+    images, moved = zip(
+        *(arranged(key, part, shape) for key, part in zip(keys[::2], bytes_, strict=True)), strict=True
+    )
+    if len({part.shape[1:] for part in images}) > 1:
+        first, second = (show(part.shape[1:]) for part in images)
+        raise bad_file(where, f"{keys[0]} holds images {first}, {keys[2]} {second}")
+    return Found(list(images), labels, names, (*moved[0], *scaled, *told))
+
+
+# Pixels ----------------------------------------------------------------------------
+
+
+def pixels(where: Where, parts: Mapping[str, Values]) -> tuple[list[Bytes], list[str]]:
+    """The parts as bytes, all by the same scale, and notes; raises SpecError where they are on none."""
+    for key, values in parts.items():
+        if values.dtype.kind not in "biuf" or not values.size:
+            held = values.dtype if values.size else "nothing"
+            raise bad_file(where, f"{key} holds {held}; pixels are numbers 0 to 255")
+    if all(values.dtype.kind == "b" for values in parts.values()):
+        return [values.astype(np.uint8) * np.uint8(255) for values in parts.values()], []
+    low = float(min(values.min() for values in parts.values()))
+    high = float(max(values.max() for values in parts.values()))
+    if all(values.dtype.kind != "f" for values in parts.values()) and low >= 0 and high <= 255:
+        return [values.astype(np.uint8, copy=False) for values in parts.values()], []
+    scale = _scale(low, high)
+    strange = [key for key, values in parts.items() if scale is None or not _is_on(values, scale)]
+    if scale is None or strange:
+        raise _no_bytes(where, strange[0], parts[strange[0]])
+    told = f"pixels: {scale.low:g} to {scale.high:g} became bytes 0 to 255; normalise scales them again"
+    return [_bytes(values, scale) for values in parts.values()], [told] if scale.factor > 1 else []
+
+
+def _scale(low: float, high: float) -> Scale | None:
+    return next((each for each in SCALES if each.low <= low and high <= each.high), None)
+
+
+def _scaled(values: Values, scale: Scale) -> NDArray[np.float32]:
+    return (values.astype(np.float32) - np.float32(scale.low)) * np.float32(scale.factor)
+
+
+def _is_on(values: Values, scale: Scale) -> bool:
+    """Whether each value is a byte on the scale, to within the rounding of its own type."""
+    bound = max(1e-3, 256 * float(np.finfo(values.dtype).eps)) if values.dtype.kind == "f" else 1e-3
+    for start in range(0, len(values), AT_ONCE):
+        part = _scaled(values[start : start + AT_ONCE], scale)
+        if not (np.abs(part - np.rint(part)) <= bound).all():
+            return False
+    return True
+
+
+def _bytes(values: Values, scale: Scale) -> Bytes:
+    result = np.empty(values.shape, np.uint8)
+    for start in range(0, len(values), AT_ONCE):
+        result[start : start + AT_ONCE] = np.rint(_scaled(values[start : start + AT_ONCE], scale))
+    return result
+
+
+def _no_bytes(where: Where, key: str, values: Values) -> SpecError:
+    low, high = float(values.min()), float(values.max())
+    scale = _scale(low, high)
+    said = f"{key} holds {values.dtype} from {low:.4g} to {high:.4g}"
+    if scale is None:
+        return bad_file(
+            where, f"{said}; pixels are whole numbers 0 to 255",
+            cure=f"undo the scaling before saving, or spread them: {SPREAD.format(key)}; "
+            "the recipe's normalise brings them to the network's scale",
+        )  # fmt: skip
+    return bad_file(
+        where, f"{said}, and not all are bytes on one scale; rounding is left to you",
+        cure=scale.rounding.format(key),
+    )  # fmt: skip
+
+
+# Images ----------------------------------------------------------------------------
+
+
+def arranged(key: str, images: Bytes, shape: Shape | None) -> tuple[Bytes, list[str]]:
+    """Images as (n, height, width, channels), or vectors as (n, values), and notes.
+
+    ``shape`` is the network's input: rows of values fill a grey map of as many,
+    and channels that stand first are moved, unless the network asks for just that.
+    """
+    if shape and images.shape[1:] == shape:
+        return images, []
+    if images.ndim == 3:
+        return images[..., None], []
+    if images.ndim == 2:
+        grey = shape is not None and len(shape) == 3 and shape[2] == 1 and np.prod(shape) == images.shape[1]
+        return (images.reshape(-1, *shape) if grey and shape else images), []
+    if images.shape[1] in (1, 3) and images.shape[3] not in (1, 3) and images.shape[2] > 3:
+        moved = np.ascontiguousarray(images.transpose(0, 2, 3, 1))
+        told = (
+            f"{key}: N x C x H x W was read as N x H x W x C, {show(moved.shape[1:])}; "
+            f"to save it so: {key}.transpose(0, 2, 3, 1)"
+        )
+        return moved, [told]
+    return images, []
+
+
+# Labels ----------------------------------------------------------------------------
+
+
+def classes(
+    where: Where, parts: Mapping[str, Values], counts: Sequence[int]
+) -> tuple[list[Labels], tuple[str, ...], list[str]]:
+    """The parts as class numbers from 0, the names of the classes, and notes.
+
+    Whole numbers are the classes themselves, words become classes in the order of
+    the alphabet, and rows with a single 1 (one-hot) the place of the 1.
+    """
+    notes: list[str] = []
+    flat: dict[str, Values] = {}
+    for (key, values), count in zip(parts.items(), counts, strict=True):
+        if len(values.shape) == 2 and values.shape[1] > 1 and len(values) == count:
+            flat[key] = _from_one_hot(where, key, values)
+            notes = [f"labels: one-hot rows of {values.shape[1]}; the place of the 1 is the class"]
+        else:
+            flat[key] = values.reshape(-1) if values.ndim == 2 and values.shape[1] == 1 else values
+        if flat[key].shape != (count,):
+            raise bad_file(where, f"{key} has shape {values.shape} for {count:,} images")
+    numbers = {key: _numbers(values) for key, values in flat.items()}
+    if any(found is None for found in numbers.values()):
+        found, names = _from_words(where, flat)
+        many = ", …" if len(names) > MOST_NAMED else ""
+        return found, names, [*notes, f"classes: {', '.join(names[:MOST_NAMED])}{many}"]
+    whole = [_whole(where, key, found) for key, found in numbers.items() if found is not None]
+    width = max(values.shape[1] for values in parts.values()) if notes else 0
+    count = max(width, *(int(found.max(initial=0)) + 1 for found in whole))
+    return whole, tuple(map(str, range(count))), notes
+
+
+def _numbers(values: Values) -> NDArray[np.float64] | None:
+    """Labels as numbers; None where they are words."""
+    if values.dtype.kind not in "biufSU":
+        return None
+    try:
+        return values.astype(np.float64)
+    except ValueError:
+        return None
+
+
+def _whole(where: Where, key: str, found: NDArray[np.float64]) -> Labels:
+    rounded = np.rint(found)
+    if not np.isfinite(found).all() or (rounded != found).any() or found.min(initial=0) < 0:
+        wrong = found[~np.isfinite(found) | (rounded != found) | (found < 0)][0]
+        raise bad_file(
+            where, f"{key} must be whole numbers from 0, or words. Received: {wrong:g}",
+            cure=f"number the classes: {key} = np.unique({key}, return_inverse=True)[1]",
+        )  # fmt: skip
+    return rounded.astype(np.int64)
+
+
+def _from_words(where: Where, parts: Mapping[str, Values]) -> tuple[list[Labels], tuple[str, ...]]:
+    for key, values in parts.items():
+        if values.dtype.kind not in "SUbiuf":
+            raise bad_file(where, f"{key} must be whole numbers from 0, or words. Received: {values.dtype}")
+    words = [
+        np.char.decode(values, "utf-8", "replace") if values.dtype.kind == "S" else values.astype(str)
+        for values in parts.values()
+    ]
+    names, places = np.unique(np.concatenate(words), return_inverse=True)
+    ends = np.cumsum([len(part) for part in words])[:-1]
+    return [part.astype(np.int64) for part in np.split(places, ends)], tuple(map(str, names))
+
+
+def _from_one_hot(where: Where, key: str, values: Values) -> Labels:
+    numbers = values.dtype.kind in "biuf"
+    if not numbers or not np.isin(values, (0, 1)).all() or (values.sum(1) != 1).any():
+        raise bad_file(
+            where, f"{key} has shape {values.shape}; its rows are not one-hot (a single 1, the rest 0)",
+            cure=f"give one label an image: {key} = {key}.argmax(1)",
+        )  # fmt: skip
+    places: Labels = values.argmax(1).astype(np.int64)
+    return places

@@ -1,0 +1,208 @@
+"""Files of a user's own, in the forms they come in."""
+
+import numpy as np
+import pytest
+
+from cnnspec.diagnostics import SpecError
+from cnnspec.training.data import npz, table
+from cnnspec.training.data.values import samples
+
+IMAGES = np.random.default_rng(0).integers(0, 256, (6, 4, 5), np.uint8)
+IMAGES[0, 0, :2] = 0, 255
+LABELS = np.array([0, 1, 2, 0, 1, 2])
+
+
+def fault_of(action, *arguments, **named):
+    with pytest.raises(SpecError) as caught:
+        action(*arguments, **named)
+    (diagnostic,) = caught.value.diagnostics
+    return diagnostic
+
+
+def saved(path, **arrays):
+    np.savez(path, **arrays)
+    return path
+
+
+def written(path, text):
+    path.write_text(text)
+    return path
+
+
+def images_of(data):
+    """All images, in the order of their first pixel's neighbours, whichever part they are in."""
+    both = np.concatenate([data.train_images, data.test_images])
+    return sorted(image.ravel().tolist() for image in both)
+
+
+# Archives --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["float16", "float32", "float64"])
+@pytest.mark.parametrize("factor, shift, said", [
+    (1 / 255, 0, "pixels: 0 to 1 became bytes 0 to 255; normalise scales them again"),
+    (2 / 255, -1, "pixels: -1 to 1 became bytes 0 to 255; normalise scales them again"),
+    (1, 0, None),
+])  # fmt: skip
+def test_floats_that_are_bytes_on_a_usual_scale_are_read_exactly(factor, shift, said, kind):
+    floats = (IMAGES * factor + shift).astype(kind)
+    found = samples("set", {"x": floats, "y": LABELS})
+    np.testing.assert_array_equal(IMAGES[..., None], found.images[0])
+    assert (() if said is None else (said,)) == found.notes
+
+
+@pytest.mark.parametrize("values, cure", [
+    (IMAGES / 255 + 1e-2 * (IMAGES < 200), "x = np.rint(x * 255).astype('uint8')"),
+    (IMAGES / 127.5 * 0.99 - 0.99, "x = np.rint((x + 1) * 127.5).astype('uint8')"),
+    (IMAGES * 0.99, "x = np.rint(x).astype('uint8')"),
+    ((IMAGES - 130.0) / 60, "undo the scaling before saving, or spread them: x = np.rint((x - x.min())"),
+    (IMAGES.astype(int) * 2, "undo the scaling before saving"),
+    (np.where(IMAGES == 0, np.nan, IMAGES), "undo the scaling before saving"),
+])  # fmt: skip
+def test_floats_on_no_scale_are_refused_with_the_line_that_cures_them(values, cure):
+    fault = fault_of(samples, "set", {"x": values, "y": LABELS})
+    assert "data-file" == fault.code
+    assert fault.help[0].startswith(cure)
+
+
+def test_the_parts_of_an_archive_share_their_scale():
+    dark = np.zeros((2, 4, 5))
+    dark[0, 0, 0] = 1
+    found = samples("set", {"x": IMAGES.astype(float), "y": LABELS, "v": dark, "w": LABELS[:2]})
+    assert 1 == found.images[1].max()
+
+
+@pytest.mark.parametrize("labels, names", [
+    (LABELS[:, None], "012"),
+    (LABELS.astype(float), "012"),
+    (LABELS.astype(str), "012"),
+    (np.eye(4)[LABELS], "0123"),
+    (np.eye(3, dtype=bool)[LABELS], "012"),
+    (np.array(["ant", "bee", "cat"])[LABELS], ("ant", "bee", "cat")),
+    (np.array([b"ant", b"bee", b"cat"])[LABELS], ("ant", "bee", "cat")),
+])  # fmt: skip
+def test_labels_are_numbers_words_or_one_hot_rows(labels, names):
+    found = samples("set", {"x": IMAGES, "y": labels})
+    np.testing.assert_array_equal(LABELS, found.labels[0])
+    assert tuple(names) == found.names
+
+
+@pytest.mark.parametrize("labels, message, cure", [
+    (LABELS - 1, "y must be whole numbers from 0, or words. Received: -1", "y = np.unique(y, return_i"),
+    (LABELS / 2, "y must be whole numbers from 0, or words. Received: 0.5", "y = np.unique(y, return_i"),
+    (np.eye(3)[LABELS] * 0.5, "y has shape (6, 3); its rows are not one-hot", "y = y.argmax(1)"),
+])  # fmt: skip
+def test_labels_of_no_form_are_refused_with_the_cure(labels, message, cure):
+    fault = fault_of(samples, "set", {"x": IMAGES, "y": labels})
+    assert fault.message.startswith(f"set: {message}")
+    assert cure in fault.help[0]
+
+
+def test_words_are_numbered_over_all_parts():
+    found = samples(
+        "set", {"x": IMAGES[:2], "y": np.array(["b", "c"]), "v": IMAGES[:1], "w": np.array(["a"])}
+    )
+    assert (("a", "b", "c"), [1, 2], [0]) == (found.names, found.labels[0].tolist(), found.labels[1].tolist())
+
+
+def test_an_archive_without_a_test_part_is_split_always_the_same(tmp_path):
+    path = saved(tmp_path / "own.npz", X=IMAGES, y=LABELS)
+    data = npz.load(path, None, 0.5)
+    assert (3, 3) == (len(data.train_labels), len(data.test_labels))
+    assert sorted(image.ravel().tolist() for image in IMAGES) == images_of(data)
+    np.testing.assert_array_equal(data.test_images, npz.load(path, None, 0.5).test_images)
+    assert ("no test part: 3 of 6 samples are held out for testing",) == data.notes
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_channels_that_stand_first_are_moved_and_that_is_told(channels):
+    first = np.random.default_rng(1).integers(0, 256, (6, channels, 28, 20), np.uint8)
+    found = samples("set", {"x": first, "y": LABELS}, (28, 20, channels))
+    np.testing.assert_array_equal(first.transpose(0, 2, 3, 1), found.images[0])
+    told = f"x: N x C x H x W was read as N x H x W x C, 28x20x{channels}; to save it so: x.transpose(0,"
+    assert found.notes[0].startswith(told)
+    assert (6, channels, 28, 20) == samples("set", {"x": first, "y": LABELS}, (channels, 28, 20)).images[
+        0
+    ].shape
+
+
+def test_rows_of_values_fill_a_grey_map_or_stay_a_vector():
+    rows = IMAGES.reshape(6, 20)
+    assert (6, 4, 5, 1) == samples("set", {"x": rows, "y": LABELS}, (4, 5, 1)).images[0].shape
+    assert (6, 20) == samples("set", {"x": rows, "y": LABELS}, (20,)).images[0].shape
+
+
+def test_pickled_objects_are_refused_with_the_cure(tmp_path):
+    path = saved(tmp_path / "own.npz", x=IMAGES, y=np.array(["a", 1, None] * 2, object))
+    fault = fault_of(npz.load, path)
+    assert (f"{path}: holds Python objects, which are not loaded", True) == (
+        fault.message, "y.astype(str)" in fault.help[0],
+    )  # fmt: skip
+
+
+# Tables ----------------------------------------------------------------------------
+
+ROWS = [(n % 3, n, 20 + n, 30) for n in range(10)]
+
+
+def table_of(path, head, order, word=str):
+    """ROWS as a file whose columns stand in this order; 0 is the label."""
+    lines = [",".join(word(row[n]) if n == 0 else str(row[n]) for n in order) for row in ROWS]
+    return written(path, "\n".join([*([head] if head else []), *lines]) + "\n")
+
+
+@pytest.mark.parametrize("head, order, said", [
+    ("a,b,c,label", (1, 2, 3, 0), "label: column 4 (label)"),
+    ("a,Class,b,c", (1, 0, 2, 3), "label: column 2 (Class)"),
+    ('a,b,"target",c', (1, 2, 0, 3), "label: column 3 (target)"),
+    ("y,a,b,c", (0, 1, 2, 3), "label: column 1 (y)"),
+    ("label,1x1,2,3", (0, 1, 2, 3), "label: column 1 (label)"),
+    ("sex,a,b,c", (0, 1, 2, 3), "label: column 1 (sex)"),
+    ("", (0, 1, 2, 3), "label: column 1"),
+])  # fmt: skip
+def test_the_head_of_a_table_says_which_column_is_the_label(tmp_path, head, order, said):
+    data = table.load(table_of(tmp_path / "own.csv", head, order), (3,), 0.2)
+    assert (8, 2, (3,)) == (len(data.train_labels), len(data.test_labels), data.shape)
+    assert said == data.notes[0]
+    assert [list(row[1:]) for row in ROWS] == images_of(data)
+    assert (data.train_images[:, 0] % 3).tolist() == data.train_labels.tolist()
+
+
+@pytest.mark.parametrize("label", ["kind", 4])
+def test_the_column_of_the_label_can_be_named_or_counted(tmp_path, label):
+    path = table_of(tmp_path / "own.csv", "class,b,c,kind", (1, 2, 3, 0))
+    assert "label: column 4 (kind)" == table.load(path, (3,), 0.2, label).notes[0]
+
+
+def test_a_column_that_is_not_there_is_answered_with_those_that_are(tmp_path):
+    path = table_of(tmp_path / "own.csv", "a,b,c,kind", (1, 2, 3, 0))
+    fault = fault_of(table.load, path, None, 0.2, "knid")
+    assert f"{path}: has no column knid" == fault.message
+    assert ("its columns: a, b, c, kind",) == fault.notes
+    assert ("did you mean label=kind?",) == fault.help
+
+
+def test_words_become_classes_by_the_alphabet(tmp_path):
+    path = table_of(tmp_path / "own.csv", "label,a,b,c", (0, 1, 2, 3), lambda n: ("dog", "ant", "cow")[n])
+    data = table.load(path, (3,), 0.2)
+    assert ("ant", "cow", "dog") == data.names
+    assert "classes: ant, cow, dog" == data.notes[1]
+    words = [data.names[label] for label in data.train_labels]
+    assert [("dog", "ant", "cow")[n % 3] for n in data.train_images[:, 0]] == words
+
+
+def test_a_table_may_be_parted_by_semicolons_and_scaled_to_one(tmp_path):
+    lines = [f"{n % 2};{n / 255};{1.0};0;0" for n in range(10)]
+    data = table.load(written(tmp_path / "own.csv", "\n".join(lines)), None, 0.2)
+    assert ((2, 2, 1), 255) == (data.shape, data.train_images.max())
+
+
+@pytest.mark.parametrize("text, message", [
+    ("label,a,b,c\n0,1,2,3\n0,1,,3\n", "line 3, value 3 (b) must be a number. Received: nothing"),
+    ("0,1,2\n,1,2\n", "line 2 has no label in column 1"),
+    ("0.5,1,2\n1,1,2\n", "the label must be whole numbers from 0, or words. Received: 0.5"),
+    ("label\n1\n2\n", "has a label a line and no pixels"),
+    ("0,1.5,2\n1,1,2\n", "the table holds float32 from 1 to 2, and not all are bytes"),
+])  # fmt: skip
+def test_a_faulty_line_is_named(tmp_path, text, message):
+    assert message in fault_of(table.load, written(tmp_path / "own.csv", text), None, 0.2).message
