@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from enum import StrEnum
+from importlib import import_module
 
 from cnnspec.text import Span
 
@@ -90,17 +91,14 @@ class Diagnostics:
 
 
 class SpecError(Exception):
-    """A spec cannot be used; ``diagnostics`` says why, sorted by place."""
+    """A spec cannot be used; ``diagnostics`` says why, sorted by place, and is its text."""
 
     def __init__(self, diagnostics: Iterable[Diagnostic]) -> None:
         self.diagnostics = tuple(sorted(diagnostics, key=lambda item: item.sort_key))
-        super().__init__("\n".join(map(_in_words, self.diagnostics)))
+        super().__init__(self.diagnostics)
 
-
-def _in_words(diagnostic: Diagnostic) -> str:
-    """``line 3: conv has no option stide [unknown-option]``, and the cure below it."""
-    place = f"line {diagnostic.span.line}: " if diagnostic.span else ""
-    return "\n  help: ".join((f"{place}{diagnostic.message} [{diagnostic.code}]", *diagnostic.help))
+    def __str__(self) -> str:
+        return str(import_module("cnnspec.views.messages").as_exception(self.diagnostics))
 
 
 class Misfit(Exception):

@@ -7,6 +7,7 @@ cannot disagree. Every number comes with the law it was computed by:
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -214,20 +215,24 @@ def _counts(rows: tuple[Row, ...]) -> dict[str, int]:
 
 
 def analyze(
-    network: Network,
+    network: Network | str | os.PathLike[str],
     *,
     batch: int = 1,
     convention: str = "cnnspec",
     exclude_padding: bool = False,
     optimizer: str | None = None,
 ) -> Analysis:
-    """The report of a network, whole or built up to a failure.
+    """The report of a network, whole or built up to a failure; or of a text, a path, a shipped name.
 
     ``convention`` names another tool whose way of counting flops is to be followed;
     ``exclude_padding`` counts only taps on real pixels; ``optimizer`` is one of
     ``OPTIMIZER_STATES`` for the memory of training, the recipe's or Adam when None.
     Raises ValueError for a convention or optimizer that is not known.
     """
+    if not isinstance(network, Network):
+        from cnnspec.network.load import network_of
+
+        network = network_of(network)
     known_optimizer(optimizer)
     counted = convention_of(convention)
     tracks = tuple(tracks_of(network))

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from cnnspec.diagnostics import Diagnostic, SpecError
+from cnnspec.diagnostics import Diagnostic, SpecError, nearest
 from cnnspec.network.elaborate import elaborate
 from cnnspec.network.graph import Network
 from cnnspec.network.uses import folder_reader
@@ -33,11 +33,42 @@ def load(path: str | os.PathLike[str]) -> Network:
     Raises OSError where the file cannot be read, SpecError with every fault.
     """
     path = Path(path)
-    if not path.exists() and path.name in example_names() and path.name == str(path):
+    if not path.exists() and str(path) in example_names():
         path = example_path(path.name)
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         fault = Diagnostic("not-text", f"{path} is not text in UTF-8: {error.reason} at byte {error.start}")
         raise SpecError([fault]) from None
+    except FileNotFoundError as error:
+        raise FileNotFoundError(error.errno, _not_there(path), str(path)) from None
     return parse(text, name=str(path), read_use=folder_reader(path.parent))
+
+
+def _not_there(path: Path) -> str:
+    meant = nearest(path.stem, example_names())
+    hint = f"did you mean {meant}?" if meant else "cnnspec.parse(text) reads a text"
+    return f"there is no such file and no shipped example; {hint}"
+
+
+def network_of(given: object) -> Network:
+    """The network that a value means: itself, a text, or what ``load`` takes. Raises SpecError for others."""
+    if isinstance(given, Network):
+        return given
+    if isinstance(given, str) and _is_text(given):
+        return parse(given)
+    if isinstance(given, str | os.PathLike):
+        return load(given)
+    raise SpecError(
+        [
+            Diagnostic(
+                "not-a-network", f"a network is expected, not {type(given).__name__}",
+                help=("cnnspec.parse(text) and cnnspec.load(path) give one",),
+            )
+        ]
+    )  # fmt: skip
+
+
+def _is_text(given: str) -> bool:
+    """Whether a string is a spec and no path: it has several sentences, or an input with its size."""
+    return any(mark in given for mark in ("\n", ";", "->")) or given.lstrip().startswith("input ")

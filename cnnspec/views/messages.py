@@ -20,6 +20,9 @@ MOST: Final = 100
 """Messages told in full; nobody reads more, and a broken generator makes tens of thousands."""
 
 
+WIDTH_IN_PYTHON: Final = 100
+
+
 def render_text(
     diagnostics: Iterable[Diagnostic],
     *,
@@ -45,6 +48,11 @@ def render_text(
     if summary and items:
         parts.append("\n".join(_summary(items, paper)))
     return "\n\n".join(parts)
+
+
+def as_exception(diagnostics: Iterable[Diagnostic]) -> str:
+    """What Python shows of a SpecError, below a traceback or in a notebook."""
+    return render_text(diagnostics, color=False, width=WIDTH_IN_PYTHON, unicode=True)
 
 
 def place(item: Diagnostic) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import pickle
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -32,7 +34,7 @@ def test_a_network_needs_no_arrays() -> None:
 def test_the_names_of_the_top_level() -> None:
     for name in cnnspec.__all__:
         assert callable(getattr(cnnspec, name))
-        assert name in dir(cnnspec)
+    assert sorted(cnnspec.__all__) == dir(cnnspec)
     with pytest.raises(AttributeError, match="nothing"):
         cnnspec.nothing  # noqa: B018
 
@@ -41,3 +43,44 @@ def test_parse_raises_every_fault() -> None:
     with pytest.raises(cnnspec.SpecError) as caught:
         cnnspec.parse("input 4x4x1\nconv 0 3x3\nconvv 3\nlet a = 1 //")
     assert 3 == len(caught.value.diagnostics)
+
+
+@pytest.mark.parametrize(
+    "given",
+    ["lenet", Path("lenet"), "net.cnn", Path("net.cnn"), "input 28x28x1; conv 6 5x5",
+     "input 28x28x1\nflatten", "input 28x28x1 -> flatten", "input 28x28x1"],
+)  # fmt: skip
+def test_analyze_takes_what_means_a_network(
+    given: str | Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("net.cnn").write_text("input 28x28x1\nrelu\n")
+    assert (28, 28, 1) == cnnspec.analyze(given).network.input
+
+
+def test_what_means_no_network_is_refused_with_the_cure() -> None:
+    with pytest.raises(FileNotFoundError, match=r"no shipped example; did you mean lenet\?"):
+        cnnspec.analyze("lenett")
+    with pytest.raises(FileNotFoundError, match=r"cnnspec.parse\(text\) reads a text"):
+        cnnspec.load("input 28x28x1; relu")
+    with pytest.raises(cnnspec.SpecError, match="a network is expected, not int") as caught:
+        cnnspec.analyze(3)  # type: ignore[arg-type]
+    assert "cnnspec.load(path)" in str(caught.value)
+
+
+def test_an_error_shows_what_the_terminal_shows() -> None:
+    with pytest.raises(cnnspec.SpecError) as caught:
+        cnnspec.parse("input 8x8x1\nconv 3 3x3 stide=2")
+    told = str(caught.value).splitlines()
+    assert "error[unknown-option]: conv has no option stide" == told[0]
+    assert "2 │ conv 3 3x3 stide=2" in told
+    assert "  │            ^^^^^" in told
+    assert "  = help: did you mean stride?" in told
+
+
+def test_an_error_travels_between_processes() -> None:
+    with pytest.raises(cnnspec.SpecError) as caught:
+        cnnspec.parse("input 8x8x1\nconv 0 3x3\nconvv")
+    again = pickle.loads(pickle.dumps(caught.value))
+    assert str(caught.value) == str(again)
+    assert ["wrong-option", "unknown-word"] == [item.code for item in again.diagnostics]

@@ -235,14 +235,6 @@ def test_true_and_1_are_not_confused() -> None:
         cnnspec.parse("input 4x4x1; conv 1 1x1 bias=1")
 
 
-def test_an_error_in_python_says_where_and_what_cures_it() -> None:
-    with pytest.raises(cnnspec.SpecError) as caught:
-        cnnspec.parse("input 28x28x1\nconv 6 5x5 stide=2\ndense 10")
-    first, cure = str(caught.value).splitlines()[:2]
-    assert "line 2: conv has no option stide [unknown-option]" == first
-    assert "  help: did you mean stride?" == cure
-
-
 def test_a_layer_that_is_not_there_gets_the_nearest() -> None:
     network = cnnspec.load("lenet")
     with pytest.raises(KeyError, match="no layer is called conv9; did you mean conv2"):
