@@ -77,8 +77,7 @@ def input_array(text: str, shape: Shape, seed: int) -> Array:
         made: Array = _MADE[text](shape, np.random.default_rng(seed))
         return made[None]
     if path.suffix.lower() in SUFFIXES:
-        channels = shape[2] if len(shape) == 3 else 1
-        return _as_samples(read_image(path, channels), shape, text)
+        return _as_samples(read_image(path, shape), shape, text)
     if path.suffix.lower() == ".npy":
         return _as_samples(_npy(path), shape, text)
     try:

@@ -35,10 +35,14 @@ def load(path: Path, shape: Shape | None, test: float, *, resize: bool = False) 
     return Dataset(path.name, images[kept], labels[kept], images[out], labels[out], names)
 
 
-def read_image(path: Path, channels: int, size: tuple[int, int] | None = None) -> Bytes:
-    """One image (height, width, channels) as bytes; grey for one channel, colour for three."""
+def read_image(path: Path, channels: int | Shape, size: tuple[int, int] | None = None) -> Bytes:
+    """One image (height, width, channels) as bytes, upright; grey for one channel, colour for three.
+
+    In place of the channels, the network's input says them: a vector takes colour
+    where its values are as many as those of the image in colour.
+    """
     try:
-        from PIL import Image, UnidentifiedImageError
+        from PIL import Image, ImageOps, UnidentifiedImageError
     except ImportError as error:
         raise missing(
             "images are read with Pillow, which is not installed", "pip install 'cnnspec[plot]'"
@@ -47,15 +51,23 @@ def read_image(path: Path, channels: int, size: tuple[int, int] | None = None) -
         with Image.open(path) as image:
             if image.width * image.height > LARGEST:
                 raise bad_file(path, f"is {image.height}x{image.width} pixels; at most {LARGEST:,} are read")
-            grey = image.convert("L" if channels == 1 else "RGB")
-            if size and (grey.height, grey.width) != size:
-                grey = grey.resize((size[1], size[0]), Image.Resampling.BILINEAR)
-            pixels = np.asarray(grey, np.uint8)
+            upright = ImageOps.exif_transpose(image)
+            grey = _is_grey(channels, image.width * image.height)
+            wanted = upright.convert("L" if grey else "RGB")
+            if size and (wanted.height, wanted.width) != size:
+                wanted = wanted.resize((size[1], size[0]), Image.Resampling.BILINEAR)
+            pixels = np.asarray(wanted, np.uint8)
     except FileNotFoundError as error:
         raise missing(f"{path} cannot be read: {error.strerror}") from error
     except (UnidentifiedImageError, OSError, Image.DecompressionBombError) as error:
         raise bad_file(path, f"is no image, or is damaged ({error})") from error
     return pixels[..., None] if pixels.ndim == 2 else pixels
+
+
+def _is_grey(channels: int | Shape, pixels: int) -> bool:
+    if isinstance(channels, int):
+        return channels == 1
+    return channels[2] == 1 if len(channels) == 3 else channels != (3 * pixels,)
 
 
 def _classes(folder: Path) -> tuple[str, ...]:
@@ -69,7 +81,7 @@ def _classes(folder: Path) -> tuple[str, ...]:
 
 
 def _read(folder: Path, names: tuple[str, ...], shape: Shape | None, resize: bool) -> tuple[Bytes, Labels]:
-    channels = shape[2] if shape and len(shape) == 3 else 1
+    channels = shape or 1
     size = (shape[0], shape[1]) if resize and shape and len(shape) == 3 else None
     pixels, labels = [], []
     for label, name in enumerate(names):
