@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from cnnspec.backends.numpy.model import Model
+    from cnnspec.cli.runs import Run
     from cnnspec.network.graph import Network
     from cnnspec.training.data import Dataset
     from cnnspec.training.data.dataset import Part
@@ -46,7 +47,7 @@ class Shown:
     plot: Callable[[Ink], Figure]
 
 
-def model_of(names: Sequence[str], kind: str, asked: Asked) -> tuple[Model, dict[str, Any]]:
+def model_of(names: Sequence[str], kind: str, asked: Asked) -> tuple[Model, Run | None]:
     from cnnspec.cli import runs
 
     if len(names) > 1:
@@ -67,16 +68,16 @@ def _known(network: Network, layer: str) -> str:
     raise click.BadParameter(f'there is no layer "{layer}"; {hint}', param_hint="--layer")
 
 
-def _data(model: Model, about: dict[str, Any], asked: Asked) -> Dataset:
+def _data(model: Model, run: Run | None, asked: Asked) -> Dataset:
     from cnnspec.cli import runs
 
-    return runs.data_of(model, about, asked.data_name, asked.data_dir)
+    return runs.data_of(model, run, asked.data_name, asked.data_dir)
 
 
 # One kind each ---------------------------------------------------------------------
 
 
-def _filters(model: Model, about: dict[str, Any], asked: Asked) -> Shown:
+def _filters(model: Model, run: Run | None, asked: Asked) -> Shown:
     from cnnspec.training import inspection
     from cnnspec.views import learned
 
@@ -84,12 +85,12 @@ def _filters(model: Model, about: dict[str, Any], asked: Asked) -> Shown:
     return Shown(lambda paper: learned.filters(found, paper), _plot("filters", found))
 
 
-def _maps(model: Model, about: dict[str, Any], asked: Asked) -> Shown:
+def _maps(model: Model, run: Run | None, asked: Asked) -> Shown:
     from cnnspec.training import inspection
     from cnnspec.views import learned
 
     layer = _known(model.network, asked.layer or _first_map(model.network))
-    image, title = _image(model, about, asked)
+    image, title = _image(model, run, asked)
     found = inspection.maps(model, image, layer, title)
     return Shown(lambda paper: learned.maps(found, paper), _plot("maps", found))
 
@@ -104,7 +105,7 @@ def _first_map(network: Network) -> str:
     )
 
 
-def _image(model: Model, about: dict[str, Any], asked: Asked) -> tuple[NDArray[Any], str]:
+def _image(model: Model, run: Run | None, asked: Asked) -> tuple[NDArray[Any], str]:
     """One image as the network takes it, and what it is."""
     if asked.image is not None:
         from cnnspec.training.data.images import read_image
@@ -113,7 +114,7 @@ def _image(model: Model, about: dict[str, Any], asked: Asked) -> tuple[NDArray[A
         shape = model.network.input
         image = read_image(asked.image, shape[2] if len(shape) == 3 else 1)
         return prepared(image, shape, **asked.fit)[0], asked.image.name
-    data = _data(model, about, asked)
+    data = _data(model, run, asked)
     images, labels = data.part(asked.part)
     index = asked.indices[0] if asked.indices else 0
     _check_index(index, len(labels), asked.part)
@@ -128,31 +129,31 @@ def _check_index(index: int, count: int, part: str) -> None:
         )
 
 
-def _confusion(model: Model, about: dict[str, Any], asked: Asked) -> Shown:
+def _confusion(model: Model, run: Run | None, asked: Asked) -> Shown:
     from cnnspec.cli import evaluate
     from cnnspec.training import inspection, loop
 
-    result = loop.evaluate(model, _data(model, about, asked), part=asked.part)
+    result = loop.evaluate(model, _data(model, run, asked), part=asked.part)
     found = inspection.confusion(result)
     return Shown(lambda paper: evaluate.confusion(result, paper), _plot("confusion", found))
 
 
-def _mistakes(model: Model, about: dict[str, Any], asked: Asked) -> Shown:
+def _mistakes(model: Model, run: Run | None, asked: Asked) -> Shown:
     from cnnspec.training import inspection, loop
     from cnnspec.views import learned
 
-    data = _data(model, about, asked)
+    data = _data(model, run, asked)
     result = loop.evaluate(model, data, part=asked.part)
     total = len(result.worst)
     found = inspection.mistakes(result, data.part(asked.part).images, asked.count or 24)
     return Shown(lambda paper: learned.mistakes(found, total, paper), _plot("mistakes", found, total))
 
 
-def _neighbours(model: Model, about: dict[str, Any], asked: Asked) -> Shown:
+def _neighbours(model: Model, run: Run | None, asked: Asked) -> Shown:
     from cnnspec.training import inspection
     from cnnspec.views import learned
 
-    data = _data(model, about, asked)
+    data = _data(model, run, asked)
     for index in asked.indices:
         _check_index(index, len(data.test_labels), "test")
     network = model.network
@@ -186,7 +187,7 @@ def _plot(name: str, *exhibits: Any) -> Callable[[Ink], Figure]:
     return draw
 
 
-SHOW: Final[dict[str, Callable[[Model, dict[str, Any], Asked], Shown]]] = {
+SHOW: Final[dict[str, Callable[[Model, Run | None, Asked], Shown]]] = {
     "filters": _filters,
     "maps": _maps,
     "confusion": _confusion,

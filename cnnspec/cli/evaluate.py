@@ -46,8 +46,8 @@ def command(
     from cnnspec.cli import runs
     from cnnspec.training.loop import evaluate
 
-    model, about = runs.find(spec, inline, weights)
-    data = runs.data_of(model, about, data_name, data_dir)
+    model, run = runs.find(spec, inline, weights)
+    data = runs.data_of(model, run, data_name, data_dir)
     found = evaluate(model, data, part=part)
     out = stdout_console()
     if as_json or form == "json":

@@ -52,15 +52,15 @@ def command(
 
     if not images and not indices:
         raise click.UsageError("give image files, or --index N for samples of the test set")
-    model, about = runs.find(run, None, weights)
+    model, record = runs.find(run, None, weights)
     samples: list[tuple[str, NDArray[np.uint8], str | None]] = []
-    names = tuple(about.get("classes", ()))
+    names = record.classes if record else ()
     for path in images:
         for name, image in _images(path, model):
             fitted = prepared(image, model.network.input, invert=invert, center=center, resized=resize)
             samples.append((name, fitted, None))
     if indices:
-        data = runs.data_of(model, about, data_name, data_dir)
+        data = runs.data_of(model, record, data_name, data_dir)
         names = data.names
         for index in indices:
             if index >= len(data.test_labels):

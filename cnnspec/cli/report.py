@@ -78,15 +78,15 @@ def _learned(folder: Path, data_name: str | None, data_dir: Path | None) -> Lear
     from cnnspec.views.report.learned import Learned
 
     notes: list[str] = []
-    model, about = runs.find(str(folder), None, None)
+    model, run = runs.find(str(folder), None, None)
 
     curve = _tried(notes, lambda: inspection.run_curve(folder))
     filters = _tried(notes, lambda: inspection.filters(model))
-    data = _tried(notes, lambda: runs.data_of(model, about, data_name, data_dir))
+    data = _tried(notes, lambda: runs.data_of(model, run, data_name, data_dir))
     if data is None:
         return Learned(curve, filters, notes=notes)
-    if data.name != about.get("set", data.name):
-        notes.append(f"It was trained on {about['set']}; below it is judged on {data.name}, as --data says.")
+    if run and data.name != run.set:
+        notes.append(f"It was trained on {run.set}; below it is judged on {data.name}, as --data says.")
     result = loop.evaluate(model, data)
     return Learned(
         curve, filters, inspection.confusion(result),

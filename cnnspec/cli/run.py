@@ -129,14 +129,11 @@ def _random(network: Network) -> list[str]:
 
 def _load(model: Any, file: str) -> None:
     """Fills a model from a safetensors file, or from a run's folder, which also tells the scale of bytes."""
-    import numpy as np
-
-    from cnnspec.backends.numpy.program import Scaling
-    from cnnspec.training.run import WEIGHTS, is_run, read_about
+    from cnnspec.training.run import WEIGHTS, Run, is_run
 
     path = Path(file)
     if is_run(path):
-        model.scaling = Scaling(*map(np.array, read_about(path)["scaling"]))
+        model.scaling = Run.read(path).pixels
     try:
         model.load(path / WEIGHTS if path.is_dir() else path)
     except OSError as error:

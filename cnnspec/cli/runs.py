@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from cnnspec.cli.console import stderr_console
 from cnnspec.cli.spec import is_named, load_network, show
-from cnnspec.diagnostics import SpecError, nearest
-from cnnspec.files import write_atomically
-from cnnspec.network.settings import Data
+from cnnspec.diagnostics import Diagnostic, SpecError, nearest
 from cnnspec.syntax import tree
 from cnnspec.text import Source
-from cnnspec.training.run import SPEC, WEIGHTS, is_run, open_run, read_about, write_about
+from cnnspec.training.run import SPEC, WEIGHTS, Run, is_run, open_run
 
 if TYPE_CHECKING:
     from cnnspec.backends.numpy.model import Model
     from cnnspec.cli.spec import Reading
     from cnnspec.network.graph import Network
     from cnnspec.training.data import Dataset
-    from cnnspec.training.metrics import Evaluation
 
-__all__ = ["SPEC", "as_before", "begin", "choose_folder", "find", "finish", "is_run", "read_about"]
+__all__ = ["SPEC", "Run", "choose_folder", "data_of", "find", "folder_of", "is_run", "samples_of", "sources"]
 
 HOME = Path("runs")
 """Where runs go that are given no folder."""
@@ -44,50 +41,8 @@ def choose_folder(output: Path | None, name: str, resume: bool) -> Path:
     return output
 
 
-def begin(
-    folder: Path, reading: Reading, about: Mapping[str, Any], *, keep: bool, say: Callable[[str], None]
-) -> None:
-    """Writes the spec, with the files it uses, and what is known of the run."""
-    if keep and is_run(folder):
-        write_about(folder, {**read_about(folder), **about})
-        return
-    if is_run(folder):
-        say(f"note: this takes the place of the run in {folder}")
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, text in _used(reading).items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(folder / name, text)
-    write_atomically(folder / SPEC, reading.source.text)
-    write_about(folder, about)
-
-
-def finish(folder: Path, about: Mapping[str, Any], result: Evaluation) -> None:
-    """Adds the result to what is known of the run."""
-    figures = {"accuracy": result.accuracy, "loss": result.loss, "samples": result.samples}
-    write_about(folder, {**about, "test": figures})
-
-
-def as_before(
-    about: Mapping[str, Any], data_name: str | None, data_dir: Path | None, changes: Mapping[str, Any]
-) -> tuple[str | None, Path | None, dict[str, Any]]:
-    """The options a run was begun with, where the command line does not give them anew."""
-    if data_name is None and data_dir is None:
-        data_name, data_dir = _data_asked(about)
-    given = {key: value for key, value in changes.items() if value is not None}
-    return data_name, data_dir, {**about.get("changes", {}), **given}
-
-
-def _data_asked(about: Mapping[str, Any]) -> tuple[str | None, Path | None]:
-    """``--data`` and ``--data-dir`` that give the samples of a run again; stand-in digits stay."""
-    before = about.get("data", {})
-    name, folder = before.get("name"), before.get("folder")
-    if name is None and folder is None and about.get("set") == "digits":
-        name = "digits"
-    return name, Path(folder) if folder else None
-
-
-def find(spec: str | None, inline: str | None, weights: Path | None) -> tuple[Model, dict[str, Any]]:
-    """The trained model that SPEC or RUN means, and what is known of it.
+def find(spec: str | None, inline: str | None, weights: Path | None) -> tuple[Model, Run | None]:
+    """The trained model that SPEC or RUN means, and the record of its run.
 
     The folder of a run; or a spec, with ``--weights``, or with the newest run
     of its name under ``runs/``.
@@ -96,7 +51,7 @@ def find(spec: str | None, inline: str | None, weights: Path | None) -> tuple[Mo
         from cnnspec.backends.numpy import build
 
         network = load_network(spec, inline)
-        return build(network).load(weights), {}
+        return build(network).load(weights), None
     if spec is not None and inline is None:
         return _open(folder_of(spec))
     return _open(_newest_of(load_network(spec, inline), None))
@@ -146,50 +101,54 @@ def near(name: str | None) -> tuple[Path, ...]:
     return tuple(found)
 
 
-def data_of(model: Model, about: Mapping[str, Any], data_name: str | None, data_dir: Path | None) -> Dataset:
+def data_of(model: Model, run: Run | None, data_name: str | None, data_dir: Path | None) -> Dataset:
     """The samples a run was trained on, or those the command line names: never others in their place."""
-    recipe = about.get("recipe", {})
-    setting = Data.model_validate(recipe["data"]) if "data" in recipe else model.network.training_recipe.data
-    data = samples_of(about, model.network, setting, data_name, data_dir)
-    if data.name != about.get("set", data.name):
-        stderr_console().print(f"note: this run was trained on {about['set']}, not on {data.name}")
+    from cnnspec.cli.samples import load_samples
+
+    network = model.network
+    if run is None:
+        return load_samples(network, network.training_recipe.data, data_name, data_dir)
+    data = samples_of(run, network, data_name, data_dir)
+    if data.name != run.set:
+        stderr_console().print(f"note: this run was trained on {run.set}, not on {data.name}")
     return data
 
 
 def samples_of(
-    about: Mapping[str, Any], network: Network, setting: Data, name: str | None, folder: Path | None, *,
+    run: Run, network: Network, name: str | None, folder: Path | None, *,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> Dataset:  # fmt: skip
     """The samples of a run; raises SpecError that says which they are where they cannot be had."""
     from cnnspec.cli.samples import is_missing, load_samples
 
     if name is not None or folder is not None:
-        return load_samples(network, setting, name, folder, progress=progress)
+        return load_samples(network, run.recipe.data, name, folder, progress=progress)
+    if run.data is None:
+        raise _gone(run, Diagnostic("data-missing", "they were given as arrays, in Python"))
     try:
-        return load_samples(network, setting, *_data_asked(about), progress=progress)
+        return load_samples(network, run.data, None, None, progress=progress)
     except SpecError as error:
-        if "set" not in about or not is_missing(error):
+        if not is_missing(error):
             raise
-        raise _gone(about["set"], error) from error
+        raise _gone(run, error.diagnostics[0]) from error
 
 
-def _gone(name: str, error: SpecError) -> SpecError:
+def _gone(run: Run, reason: Diagnostic) -> SpecError:
     """That the data of a run cannot be had, with the cures."""
     from cnnspec.training.data import SETS
 
-    reason = error.diagnostics[0]
-    where = "--data-dir FOLDER, or set CNNSPEC_DATA" if name in SETS else "--data PATH"
-    cures = (f"say where {name} lies: {where}", "or judge it on other data, said aloud: --data digits")
-    message = f"this run was trained on {name}; {reason.message}"
+    where = "--data-dir FOLDER, or set CNNSPEC_DATA" if run.set in SETS else "--data PATH"
+    cures = (f"say where {run.set} lies: {where}", "or judge it on other data, said aloud: --data digits")
+    message = f"this run was trained on {run.set}; {reason.message}"
     return SpecError([replace(reason, message=message, help=cures)])
 
 
-def _open(folder: Path) -> tuple[Model, dict[str, Any]]:
-    model, about, refused = open_run(folder)
+def _open(folder: Path) -> tuple[Model, Run]:
+    model, run, refused = open_run(folder)
     show(refused)
     if not (folder / WEIGHTS).exists():
         stderr_console().print("note: this run is not finished; its newest checkpoint is used")
-    return model, about
+    return model, run
 
 
 def _runs(name: str) -> list[tuple[int, Path]]:
@@ -221,8 +180,12 @@ def _holds_runs(folder: Path) -> bool:
     return any(is_run(path) for path in folder.glob("seed-*"))
 
 
+def sources(reading: Reading) -> dict[str, str]:
+    """The text of the spec, and of the files it uses by the names it uses them under."""
+    return {**_used(reading), SPEC: reading.source.text}
+
+
 def _used(reading: Reading) -> dict[str, str]:
-    """The files that the spec uses, by the names it uses them under."""
     if not any(isinstance(statement, tree.Use) for statement in reading.tree.statements):
         return {}
     from cnnspec.network.elaborate import elaborate

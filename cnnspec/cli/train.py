@@ -48,17 +48,18 @@ def command(
     """
     from cnnspec.cli import runs
 
+    before = None
     if resume and seeds:
         raise click.UsageError("--resume goes on with one run; give it without --seeds")
     if resume and spec and inline is None and runs.is_run(Path(spec)):
-        output, about = Path(spec), runs.read_about(Path(spec))
+        output, before = Path(spec), runs.Run.read(Path(spec)).recipe
         spec = str(output / runs.SPEC)
-        data_name, data_dir, changes = runs.as_before(about, data_name, data_dir, changes)
     reading = read(spec, inline)
     if reading.failed or reading.network is None:
         fail(reading.diagnostics)
     show(reading.diagnostics)
-    job = _Job(reading, reading.network, data_name, data_dir, save_steps, resume, changes)
+    recipe = (before or reading.network.training_recipe).changed(**changes)
+    job = _Job(reading, reading.network, recipe, data_name, data_dir, save_steps, resume)
     folder = runs.choose_folder(output, reading.network.name, resume)
     return job.repeat(folder, seeds) if seeds else job.train(folder)
 
@@ -69,18 +70,15 @@ class _Job:
 
     reading: Reading
     network: Network
+    recipe: Recipe
     data_name: str | None
     data_dir: Path | None
     save_steps: int | None
     resume: bool
-    changes: dict[str, Any]
-
-    def recipe(self) -> Recipe:
-        return self.network.training_recipe.changed(**self.changes)
 
     def train(self, folder: Path) -> int:
         """One run; prints what came of it."""
-        result = self._run(folder, self.recipe())
+        result = self._run(folder, self.recipe)
         if result is None:
             return INTERRUPTED
         stdout_console().print(_ending(result, folder))
@@ -88,7 +86,7 @@ class _Job:
 
     def repeat(self, folder: Path, count: int) -> int:
         """One run a seed in folders of their own; prints each result, their mean and spread."""
-        recipe, out, found = self.recipe(), stdout_console(), []
+        recipe, out, found = self.recipe, stdout_console(), []
         for seed in range(recipe.seed, recipe.seed + count):
             result = self._run(folder / f"seed-{seed}", recipe.changed(seed=seed), f"seed {seed}  ")
             if result is None:
@@ -106,27 +104,20 @@ class _Job:
 
     def _run(self, folder: Path, recipe: Recipe, title: str = "") -> Evaluation | None:
         """Trains in a folder and evaluates on the test set; None when it was interrupted."""
-        from cnnspec.backends.numpy import build
         from cnnspec.cli import runs
         from cnnspec.cli.live import Live
-        from cnnspec.training.judge import scaling_of
         from cnnspec.training.loop import evaluate, fit
 
         with Live(stderr_console(), show, title) as live:
             data = self._data(folder, recipe, live)
-            model = build(self.network, seed=recipe.seed, initial=recipe.initial)
+            model = self.network.build(recipe.seed, initial=recipe.initial)
             if not title:
                 live.say(_opening(self.network, data, recipe))
-            about = {
-                "network": self.network.name, "seed": recipe.seed, "recipe": recipe.model_dump(mode="json"),
-                "data": {"name": self.data_name, "folder": str(self.data_dir) if self.data_dir else None},
-                "set": data.name, "classes": list(data.names), "changes": self.changes,
-                "scaling": scaling_of(recipe.normalise, data.train_images),
-            }  # fmt: skip
-            runs.begin(folder, self.reading, about, keep=self.resume, say=live.say)
+            if runs.is_run(folder) and not self.resume:
+                live.say(f"note: this takes the place of the run in {folder}")
             history = fit(
                 model, data, recipe=recipe, folder=folder, resume=self.resume, save_steps=self.save_steps,
-                watch=live,
+                watch=live, sources=runs.sources(self.reading),
             )  # fmt: skip
         if history.ending == "interrupted":
             stderr_console().print(f"interrupted; to go on: cnnspec train {folder} --resume")
@@ -136,17 +127,19 @@ class _Job:
                 f"stopped early; the weights are those of epoch {history.best_epoch}, the best"
             )
         result = evaluate(model, data)
-        runs.finish(folder, about, result)
+        runs.Run.read(folder).judged(result).write(folder)
         return result
 
     def _data(self, folder: Path, recipe: Recipe, live: Live) -> Dataset:
         """What to train on: a run that goes on keeps its data, a new one may take the digits instead."""
         from cnnspec.cli import runs, samples
 
-        asked = (self.network, recipe.data, self.data_name, self.data_dir)
+        asked = (self.data_name, self.data_dir)
         if not (self.resume and runs.is_run(folder)):
-            return samples.load_or_stand_in(*asked, say=live.say, progress=live.received)
-        return runs.samples_of(runs.read_about(folder), *asked, progress=live.received)
+            return samples.load_or_stand_in(
+                self.network, recipe.data, *asked, say=live.say, progress=live.received
+            )
+        return runs.samples_of(runs.Run.read(folder), self.network, *asked, progress=live.received)
 
 
 def _opening(network: Network, data: Dataset, recipe: Recipe) -> str:

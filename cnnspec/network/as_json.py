@@ -34,7 +34,7 @@ def to_json(network: Network) -> dict[str, Any]:
             for output in network.outputs
         ],
         "expectations": [_expectation(item) for item in network.expectations],
-        "recipe": None if network.recipe is None else _said(network.recipe),
+        "recipe": None if network.recipe is None else said(network.recipe),
     }
 
 
@@ -60,13 +60,13 @@ def _expectation(item: Expectation) -> dict[str, Any]:
     return {"text": item.text, "constants": {name: _plain(value) for name, value in item.constants}}
 
 
-def _said(model: BaseModel) -> dict[str, Any]:
+def said(model: BaseModel) -> dict[str, Any]:
     """What a recipe says: every field that differs from its default, and the kind of each sentence."""
     document = {}
     for name, field in type(model).model_fields.items():
         value = getattr(model, name)
         if isinstance(value, BaseModel):
-            document[name] = _said(value)
+            document[name] = said(value)
         elif name == "kind" or value != field.default:
             document[name] = _plain(value)
     return document

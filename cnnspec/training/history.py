@@ -7,9 +7,12 @@ import os
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Literal, TypeAlias
 
 from cnnspec.diagnostics import Diagnostic
 from cnnspec.files import write_atomically
+
+Ending: TypeAlias = Literal["finished", "stopped early", "interrupted"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +40,7 @@ class History:
     """The rows of a training, how it ended, and what was odd about it."""
 
     rows: list[Row] = field(default_factory=list)
-    ending: str = "finished"
-    """``finished``, ``stopped early`` or ``interrupted``."""
+    ending: Ending = "finished"
     best_epoch: int | None = None
     folder: Path | None = None
     warnings: list[Diagnostic] = field(default_factory=list)

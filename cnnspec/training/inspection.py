@@ -16,7 +16,7 @@ from cnnspec.diagnostics import Diagnostic, SpecError
 from cnnspec.network.graph import Network, Node
 from cnnspec.network.load import load
 from cnnspec.training.history import MetricsFile, Row
-from cnnspec.training.run import METRICS, SPEC, read_about
+from cnnspec.training.run import METRICS, SPEC, Run
 from cnnspec.views.exhibits import Confusion, Curve, Filters, Maps, Mistake, Neighbour, Neighbourhood
 
 if TYPE_CHECKING:
@@ -199,16 +199,16 @@ def curve_of(rows: Sequence[Row], name: str) -> Curve:
 
 def run_curve(folder: Path) -> Curve:
     """The training in the folder of a run; raises SpecError where it has no finished epoch."""
-    about = read_about(folder)
+    test = Run.read(folder).test
     rows = MetricsFile(folder / METRICS).rows()
     if not rows:
         what = f"{folder} has no finished epoch yet"
         raise SpecError([Diagnostic("nothing-to-show", what, help=("wait for it, or go on with --resume",))])
     network = load(folder / SPEC)
-    test = about.get("test", {})
     curve = curve_of(rows, network.name or folder.name)
     params = analyze(network).totals.params
-    return replace(curve, params=params, test_loss=test.get("loss"), test_accuracy=test.get("accuracy"))
+    curve = replace(curve, params=params)
+    return replace(curve, test_loss=test.loss, test_accuracy=test.accuracy) if test else curve
 
 
 def distinct(curves: Sequence[Curve], folders: Sequence[Path]) -> list[Curve]:

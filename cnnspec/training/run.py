@@ -1,7 +1,7 @@
 """The folder of a run: the spec, the metrics, the checkpoints, the weights.
 
 spec.cnn              the network and its recipe, with the files it uses
-run.json              seed, data, classes, scaling of the pixels, the result
+run.json              the record: seed, recipe, data, scaling of the pixels, the result
 metrics.jsonl         one line an epoch
 checkpoints/          the last three; --resume goes on from the newest whole one
 best.safetensors      the weights of the best epoch, when there is validation
@@ -10,62 +10,119 @@ weights.safetensors   the weights at the end
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+from pydantic import BaseModel, ConfigDict, ValidationError, field_serializer
 
-from cnnspec.backends.numpy import build
 from cnnspec.backends.numpy.program import Scaling
-from cnnspec.diagnostics import Diagnostic
+from cnnspec.diagnostics import Diagnostic, SpecError
 from cnnspec.files import write_atomically
+from cnnspec.network.as_json import said
 from cnnspec.network.load import load
+from cnnspec.network.settings import Data, Recipe
 from cnnspec.training.checkpoint import Shelf, unusable
 
 if TYPE_CHECKING:
     from cnnspec.backends.numpy.model import Model
+    from cnnspec.training.metrics import Evaluation
 
-SPEC, ABOUT, METRICS = "spec.cnn", "run.json", "metrics.jsonl"
+SPEC, RECORD, METRICS = "spec.cnn", "run.json", "metrics.jsonl"
 CHECKPOINTS, BEST, WEIGHTS = "checkpoints", "best.safetensors", "weights.safetensors"
+
+
+class TestFigures(BaseModel):
+    """How the trained network did on the test set."""
+
+    model_config = ConfigDict(frozen=True)
+
+    accuracy: float
+    loss: float
+    samples: int
+
+
+class Run(BaseModel):
+    """What is known of a training: the contents of ``run.json``."""
+
+    model_config = ConfigDict(frozen=True, ser_json_inf_nan="constants")
+
+    format: Literal["cnnspec/run/1"] = "cnnspec/run/1"
+    network: str
+    seed: int
+    recipe: Recipe
+    data: Data | None
+    """What gives the samples again; None where they were given as arrays."""
+    set: str
+    """What the samples are called."""
+    classes: tuple[str, ...]
+    scaling: tuple[tuple[float, ...], tuple[float, ...]]
+    """Factor and shift of the pixels, one number or one a channel, as they were trained with."""
+    test: TestFigures | None = None
+
+    @field_serializer("recipe")
+    def _recipe(self, recipe: Recipe) -> dict[str, Any]:
+        return said(recipe)
+
+    @classmethod
+    def read(cls, folder: Path) -> Run:
+        """The record in a folder; raises SpecError where there is none, or one that is damaged."""
+        try:
+            return cls.model_validate_json((folder / RECORD).read_bytes())
+        except OSError as error:
+            raise _no_record(folder, error.strerror or str(error)) from error
+        except ValidationError as error:
+            fault = error.errors(include_url=False)[0]
+            place = ".".join(map(str, fault["loc"]))
+            raise _no_record(folder, f"{place}: {fault['msg']}" if place else fault["msg"]) from error
+
+    def write(self, folder: Path) -> None:
+        write_atomically(folder / RECORD, self.model_dump_json(indent=1) + "\n")
+
+    def judged(self, found: Evaluation) -> Run:
+        """The record with the figures of the test set."""
+        figures = TestFigures(accuracy=found.accuracy, loss=found.loss, samples=found.samples)
+        return self.model_copy(update={"test": figures})
+
+    @property
+    def pixels(self) -> Scaling:
+        """What is done to the bytes of an image."""
+        return Scaling(*map(np.array, self.scaling))
 
 
 def is_run(path: str | Path) -> bool:
     """Whether a path is the folder of a run."""
-    return (Path(path) / ABOUT).is_file() and (Path(path) / SPEC).is_file()
+    return (Path(path) / RECORD).is_file() and (Path(path) / SPEC).is_file()
 
 
-def write_about(folder: Path, about: Mapping[str, Any]) -> None:
-    write_atomically(folder / ABOUT, json.dumps({"format": "cnnspec/run/1", **about}, indent=1) + "\n")
-
-
-def read_about(folder: Path) -> dict[str, Any]:
-    """What ``run.json`` says; raises SpecError when it is no run's."""
-    try:
-        about = json.loads((folder / ABOUT).read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise unusable(folder / ABOUT, f"it is no run.json ({error})") from error
-    if not isinstance(about, dict) or about.get("format") != "cnnspec/run/1":
-        raise unusable(folder / ABOUT, "it was not written by this version of cnnspec")
-    return about
-
-
-def open_run(folder: str | Path) -> tuple[Model, dict[str, Any], tuple[Diagnostic, ...]]:
-    """The trained model of a run, what ``run.json`` says, and why newer checkpoints were passed over.
+def open_run(folder: str | Path) -> tuple[Model, Run, tuple[Diagnostic, ...]]:
+    """The trained model of a run, its record, and why newer checkpoints were passed over.
 
     The weights are those of the end or, of an unfinished run, of its newest
     checkpoint. Raises SpecError when there are none.
     """
     folder = Path(folder)
-    about = read_about(folder)
-    model: Model = build(load(folder / SPEC), seed=about["seed"])
-    model.scaling = Scaling(*map(np.array, about["scaling"]))
+    run = Run.read(folder)
+    model = replace(load(folder / SPEC), recipe=run.recipe).build(run.seed)
+    model.scaling = run.pixels
     if (folder / WEIGHTS).exists():
-        return model.load(folder / WEIGHTS), about, ()
+        return model.load(folder / WEIGHTS), run, ()
     checkpoint, refused = Shelf(folder / CHECKPOINTS).latest()
     if checkpoint is None:
         raise unusable(folder, "it holds no whole checkpoint yet", "train it: cnnspec train … --resume")
     for name, values in checkpoint.weights.items():
         np.copyto(model.weights[name], values)
-    return model, about, refused
+    return model, run, refused
+
+
+def _no_record(folder: Path, why: str) -> SpecError:
+    return SpecError(
+        [
+            Diagnostic(
+                "run-unusable",
+                f"{folder / RECORD} cannot be used: {why}",
+                help=("train it again: another program or version wrote it, or it was damaged",),
+            )
+        ]
+    )

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from cnnspec.backends.numpy.optimizers import clip, make_optimizer
 from cnnspec.backends.numpy.program import Program, Scaling
-from cnnspec.network.recipe import Recipe
-from cnnspec.network.settings import CrossEntropy
+from cnnspec.diagnostics import Diagnostic
+from cnnspec.network.settings import CrossEntropy, Recipe
 from cnnspec.training import checks
 from cnnspec.training.augment import Augmenter
 from cnnspec.training.batches import Batches
@@ -76,9 +76,15 @@ class Trainer:
         self.optimizer = make_optimizer(recipe.optimizer, model.flat)
         self.loss_options = _loss_options(recipe, labels, data.classes)
         self.place = Place()
+        self.notes: list[Diagnostic] = []
         self.team = team_of(model, self.batches, self._program, recipe.workers)
         self.signature = _signature(model, recipe, images, labels)
         self._seen_at_start, self._started = 0, perf_counter()
+
+    def note(self, diagnostic: Diagnostic) -> None:
+        """Something is odd, but the training goes on."""
+        self.notes.append(diagnostic)
+        self.watch.note(diagnostic)
 
     @property
     def steps(self) -> int:
@@ -137,9 +143,7 @@ class Trainer:
         if before is not None:
             still |= set(checks.unmoved(self.model, before))
             if still:
-                self.watch.note(
-                    checks.still_weights([name for name in self.model.gradients if name in still])
-                )
+                self.note(checks.still_weights([name for name in self.model.gradients if name in still]))
 
     def end_epoch(self) -> Row:
         """The epoch's row; the next one begins."""

@@ -155,8 +155,9 @@ def test_mnist_that_cannot_be_had_gives_way_to_the_digits_unless_asked_for(cnnsp
 
 def trained_on(name, folder):
     """Makes a run look like one that was trained on the set of this name."""
-    about = json.loads((folder / "run.json").read_text())
-    (folder / "run.json").write_text(json.dumps(about | {"set": name}))
+    record = json.loads((folder / "run.json").read_text())
+    record |= {"set": name, "data": record["data"] | {"name": name}}
+    (folder / "run.json").write_text(json.dumps(record))
 
 
 SOFTMAX = "network Softmax; input 28x28x1; flatten -> dense 10; train { epochs 1 }"

@@ -10,6 +10,7 @@ import pytest
 
 from cnnspec.backends.numpy.model import Model
 from cnnspec.diagnostics import Severity, SpecError
+from cnnspec.network.settings import Recipe
 from cnnspec.training import loop
 from cnnspec.training.checkpoint import Shelf, read
 from cnnspec.training.judge import probabilities
@@ -312,6 +313,15 @@ def test_the_models_methods_say_what_the_training_takes(name):
 
     def parameters(function):
         _, *rest = inspect.signature(function).parameters.values()
-        return [(each.name, each.kind, each.default) for each in rest]
+        return [(each.name, each.kind, each.default) for each in rest if each.name != "sources"]
 
     assert parameters(getattr(loop, name)) == parameters(getattr(Model, name))
+
+
+def test_a_recipe_with_another_seed_than_the_weights_is_refused(model_of, data):
+    with pytest.raises(ValueError, match="the recipe says seed 7, but the model was built with 3"):
+        model_of(seed=3).fit(data, recipe=Recipe(seed=7))
+    with pytest.raises(ValueError, match="the recipe says initial zeros, but the model was built with he"):
+        model_of().fit(data, recipe=Recipe(initial="zeros"))
+    assert 1 == len(model_of(seed=3).fit(data, recipe=Recipe(epochs=2).changed(epochs=1)).rows)
+    assert 1 == len(model_of("epochs 1; seed 5", seed=3).fit(data).rows)

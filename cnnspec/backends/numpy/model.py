@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from cnnspec.network.settings import Recipe
     from cnnspec.training.data.dataset import Part
     from cnnspec.training.history import History
-    from cnnspec.training.loop import Data
+    from cnnspec.training.loop import DataLike
     from cnnspec.training.metrics import Evaluation
     from cnnspec.training.watch import Watch
 
@@ -51,7 +51,6 @@ class Model:
     def __init__(
         self, network: Network, *, seed: int = 0, dtype: DTypeLike = np.float32, initial: str = "he",
         reference: bool = False, coarse: bool = False,
-        flat: Array | None = None, flat_gradient: Array | None = None,
     ) -> None:  # fmt: skip
         self.network, self.seed, self.dtype = network, seed, np.dtype(dtype)
         self.random = np.random.default_rng(seed)
@@ -61,8 +60,7 @@ class Model:
         )
         trained, others = _declared(network)
         size = sum(prod(weight.shape) for weight in trained.values())
-        self.flat = np.zeros(size, self.dtype) if flat is None else flat
-        self.flat_gradient = np.zeros(size, self.dtype) if flat_gradient is None else flat_gradient
+        self.flat, self.flat_gradient = np.zeros(size, self.dtype), np.zeros(size, self.dtype)
         self.gradients = _views(self.flat_gradient, trained)
         fixed = {name: np.empty(weight.shape, self.dtype) for name, weight in others.items()}
         parts = _views(self.flat, trained) | fixed
@@ -72,6 +70,7 @@ class Model:
 
     def initialize(self, initial: str) -> None:
         """Begin anew: every weight as its layer says, else as the initialiser ``initial`` says."""
+        self.initial = initial
         for node in self.network.layers:
             chosen = getattr(node.layer, "init", None) or initial
             for weight in node.layer.weights(node.input_shapes):
@@ -140,7 +139,7 @@ class Model:
         raise ValueError(f"{self.network.name} takes N x {' x '.join(map(str, shape))}, not {images.shape}")
 
     def fit(
-        self, data: Data, *,
+        self, data: DataLike, *,
         recipe: Recipe | None = None, folder: str | os.PathLike[str] | None = None, resume: bool = False,
         save_steps: int | None = None, watch: Watch | None = None, **changes: Any,
     ) -> History:  # fmt: skip
@@ -148,10 +147,12 @@ class Model:
 
         ``data`` is a Dataset (``cnnspec.data("mnist")``), the name of one, or a pair (images
         N x H x W x C as bytes, labels). ``changes`` override the recipe: ``epochs=3``, ``batch=32``,
-        ``rate=0.1``, ``workers=2``. With a ``folder`` metrics, checkpoints (each ``save_steps`` steps
-        too) and weights are written there, and ``resume`` goes on from the newest checkpoint, to the
-        same weights as if there had been no break. ``watch`` is told of steps and epochs.
-        Raises SpecError when the data do not fit, or the loss leaves the numbers.
+        ``rate=0.1``, ``workers=2``. With a ``folder`` the run is kept there (spec, record, metrics,
+        weights, and checkpoints, each ``save_steps`` steps too), as ``cnnspec evaluate`` takes it, and
+        ``resume`` goes on from its newest checkpoint, to the same weights as if there had been no
+        break. ``watch`` is told of steps and epochs.
+        Raises SpecError when the data do not fit, or the loss leaves the numbers, ValueError when
+        ``recipe`` asks for another seed or other first weights than the model was built with.
         """
         found: History = _training().fit(
             self, data, recipe=recipe, folder=folder, resume=resume, save_steps=save_steps, watch=watch,
@@ -159,7 +160,9 @@ class Model:
         )  # fmt: skip
         return found
 
-    def evaluate(self, data: Data | Array, labels: Array | None = None, *, part: Part = "test") -> Evaluation:
+    def evaluate(
+        self, data: DataLike | Array, labels: Array | None = None, *, part: Part = "test"
+    ) -> Evaluation:
         """Loss, accuracy, confusion and mistakes on a part of a data set, or on images with ``labels``.
 
         ``data`` is a Dataset, the name of one, a pair (images, labels), or the images alone.

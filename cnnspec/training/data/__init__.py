@@ -3,20 +3,57 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Final
 
 from cnnspec.diagnostics import nearest
 from cnnspec.layers.base import Shape
 from cnnspec.network.settings import Data
-from cnnspec.training.data import digits, images, mnist, npz, table
+from cnnspec.training.data import digits, idx, images, mnist, npz, table
 from cnnspec.training.data.dataset import Dataset, fitted
 from cnnspec.training.data.faults import missing
 from cnnspec.training.data.mnist import Progress
 
-__all__ = ["KINDS", "SETS", "Dataset", "data", "load", "load_for"]
+__all__ = ["LOADERS", "SETS", "Dataset", "data", "load", "load_for"]
 
 SETS = {"mnist": mnist.MNIST, "fashion_mnist": mnist.FASHION}
-KINDS = ("mnist", "fashion_mnist", "digits", "idx", "npz", "images", "csv")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What samples are loaded by: a kind's loader takes of it what it needs."""
+
+    kind: str
+    path: Path | None
+    shape: Shape | None
+    test: float
+    resize: bool
+    progress: Progress | None
+
+    @property
+    def files(self) -> Path:
+        """Where the files are; raises SpecError where that was not said."""
+        if self.path is None:
+            raise missing(f"data {self.kind} needs the path of its files", f'data {self.kind} "some/path"')
+        return self.path
+
+
+def _published(asked: Asked) -> Dataset:
+    return mnist.load(SETS[asked.kind], asked.path, asked.progress)
+
+
+LOADERS: Final[dict[str, Callable[[Asked], Dataset]]] = {
+    "mnist": _published,
+    "fashion_mnist": _published,
+    "digits": lambda asked: digits.load(),
+    "idx": lambda asked: idx.load(asked.files),
+    "npz": lambda asked: npz.load(asked.files, asked.shape, asked.test),
+    "images": lambda asked: images.load(asked.files, asked.shape, asked.test, resize=asked.resize),
+    "csv": lambda asked: table.load(asked.files, asked.shape, asked.test),
+}
+"""By the names of the recipe: known sets first, then the kinds of files."""
 
 
 def load(
@@ -35,22 +72,13 @@ def load(
     Raises SpecError where the data cannot be had or are damaged.
     """
     kind = name.replace("-", "_")
-    if kind not in KINDS:
+    if kind not in LOADERS:
         kind, data_dir = _kind_of(name), name
     path = Path(data_dir) if data_dir is not None else None
-    if kind in SETS:
-        return mnist.load(SETS[kind], path, progress)
-    if kind == "digits":
-        return digits.load()
-    if path is None:
-        raise missing(f"data {kind} needs the path of its files", f'data {kind} "some/path"')
-    if kind == "idx":
-        return mnist.load(mnist.Set(path.name, (), {}, ()), path)
-    if kind == "npz":
-        return npz.load(path)
-    if kind == "csv":
-        return table.load(path, shape, test)
-    return images.load(path, shape, test, resize=resize)
+    resize = resize or kind == "digits"  # they are 8x8, and stand in for sets of larger images
+    found = LOADERS[kind](Asked(kind, path, shape, test, resize, progress))
+    said = {"name": kind, "path": None if path is None else str(path), "test": test, "resize": resize}
+    return replace(found, origin=Data.model_validate(said))
 
 
 data = load
@@ -74,7 +102,7 @@ def load_for(
     found = load(
         name or setting.name, folder, shape=shape, test=setting.test, resize=setting.resize, progress=progress
     )  # fmt: skip
-    return fitted(found, shape, classes, resize_images=setting.resize or found.name == "digits")
+    return fitted(found, shape, classes)
 
 
 def _kind_of(name: str) -> str:
@@ -83,9 +111,9 @@ def _kind_of(name: str) -> str:
         return "idx" if any(path.glob("t*-idx?-ubyte*")) else "images"
     if path.suffix in (".npz", ".csv"):
         return path.suffix[1:]
-    meant = nearest(name, KINDS)
+    meant = nearest(name, LOADERS)
     raise missing(
         f"there is no data set and no file {name}",
-        f"did you mean {meant}?" if meant else f"known sets: {', '.join(KINDS[:3])}",
+        f"did you mean {meant}?" if meant else f"known sets: {', '.join([*SETS, 'digits'])}",
         "files: a folder of images by class, .npz, .csv, or a folder of IDX files",
     )

@@ -11,10 +11,11 @@ import zlib
 from io import BufferedReader
 from math import prod
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 
-from cnnspec.training.data.dataset import Bytes, Labels
+from cnnspec.training.data.dataset import Bytes, Dataset, Labels
 from cnnspec.training.data.faults import bad_file, missing
 
 LARGEST = 4_000_000_000
@@ -22,6 +23,41 @@ LARGEST = 4_000_000_000
 
 KINDS = {1: "labels", 3: "images", 4: "colour images"}
 CHUNK = 1 << 24
+FILES: Final = (
+    "train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"
+)  # fmt: skip
+"""A set: its images and labels to train on, then those to test on."""
+
+
+def load(folder: Path) -> Dataset:
+    """The set in a folder, called after it; its classes are 0 to the greatest label."""
+    paths = files_in(folder)
+    if not paths:
+        raise missing(f"{folder} does not hold a set", f"put {', '.join(FILES)} there (plain or .gz)")
+    return read_set(folder.name, paths)
+
+
+def files_in(folder: Path) -> tuple[Path, ...] | None:
+    """The four files of a folder, in the order of ``FILES``; None where one is missing."""
+    paths = tuple(path for name in FILES if (path := _file(folder, name)))
+    return paths if len(paths) == len(FILES) else None
+
+
+def _file(folder: Path, name: str) -> Path | None:
+    """The file, packed or plain, under either way its name is spelled."""
+    dotted = name.replace("-idx", ".idx")
+    candidates = (folder / f"{name}.gz", folder / name, folder / f"{dotted}.gz", folder / dotted)
+    return next((path for path in candidates if path.is_file()), None)
+
+
+def read_set(name: str, paths: tuple[Path, ...], names: tuple[str, ...] = ()) -> Dataset:
+    """The samples of four files; raises SpecError where they do not go together."""
+    train = read_pair(paths[0], paths[1], len(names) or 256)
+    test = read_pair(paths[2], paths[3], len(names) or 256)
+    if train[0].shape[1:] != test[0].shape[1:]:
+        raise bad_file(paths[2], f"holds images {test[0].shape[1:]}, the training set {train[0].shape[1:]}")
+    found = names or tuple(map(str, range(int(train[1].max(initial=0)) + 1)))
+    return Dataset(name, *train, *test, names=found)
 
 
 def read_images(path: Path) -> Bytes:

@@ -22,8 +22,8 @@ from platformdirs import user_cache_path
 
 from cnnspec.files import write_atomically
 from cnnspec.training.data.dataset import Dataset
-from cnnspec.training.data.faults import bad_file, missing
-from cnnspec.training.data.idx import read_pair
+from cnnspec.training.data.faults import missing
+from cnnspec.training.data.idx import FILES, files_in, read_set
 
 Progress: TypeAlias = Callable[[str, int, int], None]
 """Called with a file's name, the bytes received, and the bytes in all (0 if unknown)."""
@@ -42,10 +42,6 @@ class Set:
     sums: dict[str, str]
     names: tuple[str, ...]
 
-
-FILES: Final = (
-    "train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"
-)  # fmt: skip
 
 MNIST: Final = Set(
     "mnist",
@@ -90,13 +86,7 @@ FASHION: Final = Set(
 def load(which: Set, folder: Path | None = None, progress: Progress | None = None) -> Dataset:
     """The set, from a given folder or by the usual order; raises SpecError where it cannot be had."""
     paths = locate(which, folder) or fetch(which, cache_folder(which), progress)
-    known = len(which.names) or 256
-    train = read_pair(paths[0], paths[1], known)
-    test = read_pair(paths[2], paths[3], known)
-    if train[0].shape[1:] != test[0].shape[1:]:
-        raise bad_file(paths[2], f"holds images {test[0].shape[1:]}, the training set {train[0].shape[1:]}")
-    names = which.names or tuple(map(str, range(int(train[1].max(initial=0)) + 1)))
-    return Dataset(which.name, *train, *test, names=names)
+    return read_set(which.name, paths, which.names)
 
 
 def locate(which: Set, folder: Path | None = None) -> tuple[Path, ...] | None:
@@ -132,26 +122,18 @@ def fetch(which: Set, folder: Path, progress: Progress | None = None) -> tuple[P
 def _in(folder: Path, which: Set) -> tuple[Path, ...] | None:
     """The four files where a folder keeps this set, or None. Its own folder comes before the bare files."""
     for place in (folder / which.name, folder / which.name.replace("_", "-"), folder):
-        found = [_file(place, name) for name in FILES]
-        paths = tuple(path for path in found if path)
-        if len(paths) == len(FILES) and not _is_another(paths[-1], which):
+        paths = files_in(place)
+        if paths and not _is_another(paths[-1], which):
             return paths
     return None
 
 
 def _is_another(test_labels: Path, which: Set) -> bool:
     """Whether the bare files of a folder are those of the other set: both use the same names."""
-    if not which.sums or test_labels.stat().st_size > CHUNK:
+    if test_labels.stat().st_size > CHUNK:
         return False
     digest = hashlib.sha256(test_labels.read_bytes()).hexdigest()
     return any(digest in other.sums.values() for other in (MNIST, FASHION) if other is not which)
-
-
-def _file(folder: Path, name: str) -> Path | None:
-    """The file, packed or plain, under either way its name is spelled."""
-    dotted = name.replace("-idx", ".idx")
-    candidates = (folder / f"{name}.gz", folder / name, folder / f"{dotted}.gz", folder / dotted)
-    return next((path for path in candidates if path.is_file()), None)
 
 
 def _download(which: Set, name: str, wanted: str, progress: Progress | None) -> bytes:
