@@ -52,6 +52,8 @@ EXAMPLES: Final[dict[str, str]] = {
 """A one-line spec for a word; the words not here stand alone on a map."""
 
 ANY_MAP: Final = "input 28x28x6; {word}"
+MOST_WORDS: Final = 8
+"""Words that an option's kind names one by one."""
 WIDEST_KIND: Final = 32
 """Columns that a kind may take beside its meaning."""
 
@@ -114,11 +116,20 @@ def _options(layer: type[Layer]) -> Iterable[OptionEntry]:
             continue
         yield OptionEntry(
             name,
-            kind_of(name, field.annotation),
+            _folded(name, kind_of(name, field.annotation)),
             "required" if field.is_required() else default_text(name, field.default),
             field.description or "",
             name in layer.positional,
         )
+
+
+def _folded(name: str, kind: str) -> str:
+    """A kind of very many words by some of them, and where the others are listed."""
+    words = kind.replace(" or ", ", ").split(", ")
+    if len(words) <= MOST_WORDS:
+        return kind
+    some = [word for word in words if "_" not in word][:4]
+    return f"{', '.join(some)}, … ({len(words)} words: cnnspec layers {name})"
 
 
 def default_text(name: str, value: Any) -> str:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from cnnspec.cli.examples import description
 from cnnspec.cli.main import run
+from cnnspec.layers.initial import Initial
 from cnnspec.layers.roll import LAYERS
 from cnnspec.resources import example_names, example_text
 from cnnspec.views.paint import Paper
@@ -92,6 +94,19 @@ def test_what_may_be_written_and_what_is_taken(capsys: pytest.CaptureFixture[str
     assert "padding pixels, same, valid or full = 0" in page
     assert "bias yes or no = yes" in page
     assert "params F·(k_h·k_w·C) + F" in page
+
+
+def test_very_many_choices_are_listed_on_a_page_of_their_own(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["layers", "conv"]) == 0
+    page = " ".join(capsys.readouterr().out.split())
+    count = len(get_args(Initial))
+    assert f"init he, glorot, lecun, orthogonal, … ({count} words: cnnspec layers init)" in page
+    assert "xavier_uniform" not in page
+    folded = {option.name for word in LAYERS for option in entry(word).options if "…" in option.kind}
+    assert folded == {"init"}
+    assert run(["layers", "init"]) == 0
+    told = capsys.readouterr().out.replace(",", " ").split()
+    assert [word for word in get_args(Initial) if word not in told] == []
 
 
 @pytest.mark.parametrize("word", LAYERS)
