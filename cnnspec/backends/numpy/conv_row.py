@@ -155,7 +155,7 @@ class FoldGradient:
         self.bordered = step.memory.own((rows.output + 2 * border, filters, run)) if border else dy
         self.inside = self.bordered[border : border + rows.output]
         reached = overlapping(self.bordered[rows.before :], rows.size, 1, height)
-        self.turned = step.memory.take((channels, width, height, filters))
+        self.turned = step.scratch((channels, width, height, filters))
         self.spread = step.scratch((rows.size, channels, width, columns.output, dx.shape[-1]))
         self.multiply = BlockedProduct(reached, self.spread.reshape(rows.size, channels * width, run))
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from math import inf, prod
 from typing import Final
 
@@ -20,6 +21,9 @@ from cnnspec.backends.numpy.layout import Array, Shape
 
 ALIGNMENT = 64
 """Bytes: one cache line, one AVX-512 register."""
+SMALL = 1024
+"""Arrays of fewer bytes are not worth the gaps: they begin at multiples of ``SMALL_ALIGNMENT``."""
+SMALL_ALIGNMENT = 16
 
 
 @dataclass(eq=False)
@@ -51,22 +55,46 @@ ORDERS: Final[tuple[Callable[[Stay], float], ...]] = (
 )
 """Who chooses a place first: no order is best for every graph, so all are tried."""
 
+PATIENCE: Final = 12
+"""How often an order is changed in search of a lower peak."""
+ENOUGH: Final = 1.01
+"""So near to what is needed at once the search ends."""
+
 
 def place(stays: Sequence[Stay]) -> Places:
     """A place for each array, as low as it can lie, maps before scratch, in the order that needs least."""
-    found = (_placed(stays, order) for order in ORDERS)
-    return min(found, key=lambda places: (places.map_bytes, places.total_bytes))
+    maps = _tightest(stays, [n for n, stay in enumerate(stays) if not stay.scratch])
+    scratch = [n for n, stay in enumerate(stays) if stay.scratch]
+    found = (
+        _places(stays, [*maps, *sorted(scratch, key=lambda n: key(stays[n]))], len(maps)) for key in ORDERS
+    )
+    return min(found, key=lambda places: places.total_bytes)
 
 
-def _placed(stays: Sequence[Stay], key: Callable[[Stay], float]) -> Places:
-    order = sorted(range(len(stays)), key=lambda n: (stays[n].scratch, key(stays[n])))
-    spans = np.array([(stay.start, stay.end) for stay in stays]).reshape(-1, 2)[order]
-    lows, highs = np.zeros(len(stays), np.int64), np.zeros(len(stays), np.int64)
-    for rank, (n, (start, end)) in enumerate(zip(order, spans, strict=True)):
-        together = np.flatnonzero((spans[:rank, 0] < end) & (spans[:rank, 1] > start))
-        lows[rank] = _lowest(lows[together], highs[together], stays[n].size)
-        highs[rank] = lows[rank] + stays[n].size
-    maps = sum(not stay.scratch for stay in stays)
+def _tightest(stays: Sequence[Stay], chosen: list[int]) -> list[int]:
+    """The order in which these need least: whoever ends highest chooses first the next time."""
+    needed, least, best = _most_at_once([stays[n] for n in chosen]), inf, chosen
+    for key in ORDERS:
+        order = sorted(chosen, key=lambda n: key(stays[n]))
+        for _ in range(PATIENCE if order else 0):
+            _, highs = _placed(stays, order)
+            top = int(highs.argmax())
+            if highs[top] < least:
+                least, best = int(highs[top]), order
+            if least <= ENOUGH * needed:
+                return best
+            order = [order[top], *order[:top], *order[top + 1 :]]
+    return best
+
+
+def _most_at_once(stays: Sequence[Stay]) -> int:
+    """The most bytes that are needed at one time: no arena can be smaller."""
+    changes = sorted([(stay.start, stay.size) for stay in stays] + [(stay.end, -stay.size) for stay in stays])
+    return max(accumulate(size for _, size in changes), default=0)
+
+
+def _places(stays: Sequence[Stay], order: list[int], maps: int) -> Places:
+    lows, highs = _placed(stays, order)
     offsets = dict(zip(order, lows.tolist(), strict=True))
     return Places(
         tuple(offsets[n] for n in range(len(stays))),
@@ -75,17 +103,33 @@ def _placed(stays: Sequence[Stay], key: Callable[[Stay], float]) -> Places:
     )
 
 
+def _placed(stays: Sequence[Stay], order: list[int]) -> tuple[Array, Array]:
+    """Where each array begins and ends, in this order, each as low as those before it allow."""
+    spans = np.array([(stays[n].start, stays[n].end) for n in order]).reshape(-1, 2)
+    lows, highs = np.zeros(len(order), np.int64), np.zeros(len(order), np.int64)
+    for rank, (n, (start, end)) in enumerate(zip(order, spans, strict=True)):
+        together = np.flatnonzero((spans[:rank, 0] < end) & (spans[:rank, 1] > start))
+        lows[rank] = _lowest(lows[together], highs[together], stays[n].size)
+        highs[rank] = lows[rank] + stays[n].size
+    return lows, highs
+
+
 def _lowest(lows: Array, highs: Array, size: int) -> int:
     """The lowest offset at which ``size`` bytes fit between these."""
     if not len(lows):
         return 0
-    order = np.argsort(lows)
-    ends = np.maximum.accumulate(highs[order])
+    order, unit = np.argsort(lows), _unit(size)
+    ends = -(-np.maximum.accumulate(highs[order]) // unit) * unit
     gaps = lows[order][1:] - ends[:-1]
     if lows[order[0]] >= size:
         return 0
     fitting = np.flatnonzero(gaps >= size)
     return int(ends[fitting[0]] if len(fitting) else ends[-1])
+
+
+def _unit(size: int) -> int:
+    """What the offset of an array of so many bytes is a multiple of."""
+    return ALIGNMENT if size >= SMALL else SMALL_ALIGNMENT
 
 
 class Memory:
@@ -119,7 +163,7 @@ class Memory:
     def take(self, shape: Shape, dtype: DTypeLike | None = None, *, scratch: bool = False) -> Array:
         """An array with any content, held once."""
         kind = np.dtype(dtype or self.dtype)
-        size = -(-max(1, prod(shape)) * kind.itemsize // ALIGNMENT) * ALIGNMENT
+        size = -(-max(1, prod(shape)) * kind.itemsize // SMALL_ALIGNMENT) * SMALL_ALIGNMENT
         root = self._room(size)
         stay = Stay(size, self._tick(), scratch)
         self.stays.append(stay)
