@@ -3,6 +3,7 @@ import hashlib
 import struct
 import sys
 import threading
+from dataclasses import replace
 from functools import partial
 from http.server import HTTPServer, SimpleHTTPRequestHandler
 from importlib import import_module
@@ -13,7 +14,7 @@ import pytest
 
 from cnnspec.diagnostics import SpecError
 from cnnspec.network.settings import Data
-from cnnspec.training.data import load, load_for, mnist
+from cnnspec.training.data import load, load_for, mnist, npz
 from cnnspec.training.data.dataset import fitted, held_out, resize
 from cnnspec.training.data.idx import read_idx, read_labels, read_pair
 
@@ -305,6 +306,51 @@ def test_data_that_do_not_fit_the_network_name_both_shapes(folder):
     assert f"images of {data.name} are 4x5x1, the network's input is 28x28x1" == fault.message
     assert "has 3 classes, the network gives 10 outputs" in fault_of(fitted, data, (4, 5, 1), 10).message
     assert (8, 8, 1) == fitted(data, (8, 8, 1), 3, resize_images=True).shape
+
+
+def faults_of(data, shape, outputs):
+    with pytest.raises(SpecError) as caught:
+        fitted(data, shape, outputs)
+    return caught.value.diagnostics
+
+
+def test_all_that_does_not_fit_is_told_at_once(folder):
+    faults = faults_of(load("idx", folder), (28, 28, 1), (10,))
+    assert ["has 3 classes", "are 4x5x1"] == [
+        part for fault, part in zip(faults, ["has 3 classes", "are 4x5x1"], strict=True)
+        if part in fault.message
+    ]  # fmt: skip
+
+
+def test_a_network_whose_output_is_a_map_is_told_how_to_end(folder):
+    (fault,) = faults_of(load("idx", folder), (4, 5, 1), (4, 5, 3))
+    assert "training takes one class an image, the network's output is a map, 4x5x3" == fault.message
+    assert ("end the network with globalavgpool -> flatten -> dense 3",) == fault.help
+    assert (4, 5, 1) == fitted(load("idx", folder), (4, 5, 1), (1, 1, 3)).shape
+
+
+def test_labels_that_count_from_one_are_noticed(folder):
+    data = load("idx", folder)
+    later = replace(
+        data, train_labels=data.train_labels + 1, test_labels=data.test_labels + 1, names=tuple("0123")
+    )
+    (fault,) = faults_of(later, (4, 5, 1), (3,))
+    assert ("class 0 never occurs: the labels are 1 to 3",) == fault.notes
+    assert "labels count from 0: take 1 off each of them" == fault.help[0]
+
+
+def test_the_cure_of_another_size_is_a_sentence_that_can_be_written(tmp_path, pictures):
+    images, labels = pictures
+    np.savez(tmp_path / "own.npz", x=images, y=labels)
+    data = npz.load(tmp_path / "own.npz")
+    data = replace(data, origin=Data(name="npz", path="own.npz"))
+    (fault,) = faults_of(data, (8, 8, 1), (3,))
+    assert (
+        "begin the network with input 4x5x1",
+        'or resize them: data npz "own.npz" resize=yes',
+    ) == fault.help
+    (fault,) = faults_of(replace(data, train_images=images.reshape(7, 20)[:, :7]), (8, 8, 1), (3,))
+    assert "samples of own are 7 values, the network's input is 8x8x1" == fault.message
 
 
 def test_a_vector_input_takes_images_channel_by_channel(tmp_path):

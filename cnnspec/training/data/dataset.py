@@ -8,9 +8,10 @@ from typing import Literal, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from cnnspec.diagnostics import Diagnostic, SpecError
 from cnnspec.layers.base import Shape, show
 from cnnspec.network.settings import Data
-from cnnspec.training.data.faults import unlike
+from cnnspec.training.data.faults import mismatch
 
 Bytes: TypeAlias = NDArray[np.uint8]
 Labels: TypeAlias = NDArray[np.int64]
@@ -80,30 +81,56 @@ class Dataset:
         )
 
 
-def fitted(data: Dataset, shape: Shape, classes: int, *, resize_images: bool = False) -> Dataset:
-    """The data as a network of this input shape and number of outputs takes it.
+def fitted(data: Dataset, shape: Shape, outputs: int | Shape, *, resize_images: bool = False) -> Dataset:
+    """The data as a network of this input shape and these outputs takes it.
 
     A vector input takes images flattened by the network's rule (channel, row,
     column); images of another size are resized where their origin, or the caller,
-    asks for it. Raises SpecError, naming both shapes, when they do not fit.
+    asks for it. Raises SpecError with all that does not fit.
     """
-    if data.classes != classes:
-        raise unlike(
-            f"{data.name} has {data.classes} classes, the network gives {classes} outputs",
-            f"end the network with dense {data.classes}, or train it on other data",
-        )
+    faults = _unlike_outputs(data, (outputs,) if isinstance(outputs, int) else outputs)
     resize_images = resize_images or bool(data.origin and data.origin.resize)
-    if len(shape) == 3 and data.shape != shape and resize_images and data.shape[2] == shape[2]:
+    if len(shape) == len(data.shape) == 3 and shape[:2] != data.shape[:2] and resize_images:
         data = resized(data, shape[0], shape[1])
     if data.shape != shape and len(shape) == 1 and np.prod(data.shape) == shape[0]:
-        return _flattened(data)
+        data = _flattened(data)
     if data.shape != shape:
-        raise unlike(
-            f"images of {data.name} are {show(data.shape)}, the network's input is {show(shape)}",
-            f"begin the network with input {show(data.shape)}",
-            *(() if resize_images else (f"or resize them: data {data.name} resize=yes",)),
-        )
+        faults.append(_unlike_input(data, shape))
+    if faults:
+        raise SpecError(faults)
     return data
+
+
+def _unlike_outputs(data: Dataset, outputs: Shape) -> list[Diagnostic]:
+    """What stands between the classes of the data and the outputs of a network."""
+    if max(outputs[:-1], default=1) > 1:
+        said = f"training takes one class an image, the network's output is a map, {show(outputs)}"
+        return [mismatch(said, f"end the network with globalavgpool -> flatten -> dense {data.classes}")]
+    if data.classes == outputs[-1]:
+        return []
+    said = f"{data.name} has {data.classes} classes, the network gives {outputs[-1]} outputs"
+    cures = [f"end the network with dense {data.classes}, or train it on other data"]
+    found = np.unique(np.concatenate([data.train_labels, data.test_labels]))
+    if found.size and found[0] > 0 and data.names == tuple(map(str, range(data.classes))):
+        cures[:0] = [f"labels count from 0: take {found[0]} off each of them"]
+        absent = "class 0 never occurs" if found[0] == 1 else f"classes 0 to {found[0] - 1} never occur"
+        return [mismatch(said, *cures, notes=(f"{absent}: the labels are {found[0]} to {found[-1]}",))]
+    return [mismatch(said, *cures)]
+
+
+def _unlike_input(data: Dataset, shape: Shape) -> Diagnostic:
+    vector = len(data.shape) == 1
+    cures = [f"begin the network with input {show(data.shape)}"]
+    if len(shape) == len(data.shape) == 3 and shape[2] == data.shape[2]:
+        files = data.origin.path if data.origin else None
+        name = data.origin.name if data.origin else "…"
+        where = f'{name} "{files}"' if files else name
+        cures.append(f"or resize them: data {where} resize=yes")
+    return mismatch(
+        f"{'samples' if vector else 'images'} of {data.name} are {show(data.shape)}{' values' * vector}, "
+        f"the network's input is {show(shape)}",
+        *cures,
+    )
 
 
 def resized(data: Dataset, height: int, width: int) -> Dataset:

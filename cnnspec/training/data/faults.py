@@ -21,4 +21,9 @@ def missing(message: str, *cures: str, notes: tuple[str, ...] = ()) -> SpecError
 
 def unlike(message: str, *cures: str, notes: tuple[str, ...] = ()) -> SpecError:
     """Data that the network cannot take."""
-    return SpecError([Diagnostic("data-unlike-network", message, notes=notes, help=cures)])
+    return SpecError([mismatch(message, *cures, notes=notes)])
+
+
+def mismatch(message: str, *cures: str, notes: tuple[str, ...] = ()) -> Diagnostic:
+    """One of the reasons why a network cannot take the data."""
+    return Diagnostic("data-unlike-network", message, notes=notes, help=cures)
