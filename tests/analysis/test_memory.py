@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import cnnspec
-from cnnspec.analysis.memory import IN_PLACE, VIEWS, Memory
+from cnnspec.analysis.explain import explain
+from cnnspec.analysis.memory import IN_PLACE, VIEWS, Memory, place_bytes
 
 LENET = """
 input 28x28x1
@@ -136,6 +137,63 @@ def test_the_sweep_is_what_each_step_lists(steps):
     found = Memory(cnnspec.parse("; ".join(("input 6x5x3", *steps))), 3)
     listed = [found.step(node.index).live_bytes for node in found.network.nodes]
     assert max(listed) == found.peak_bytes
+
+
+# Remembered places ----------------------------------------------------------------
+
+UNPOOLED = "input 8x8x4; p: maxpool 2x2; conv 16 1x1; conv 4 1x1; unpool p"
+
+
+def test_a_place_is_a_byte_from_the_pool_to_its_last_unpool():
+    found = memory(UNPOOLED, batch=3)
+    pool = found.network["p"].index
+    small, wide, whole, places = 4 * 4 * 16, 4 * 16 * 16, 4 * 4 * 64, 4 * 16
+    in_use = [whole, whole + small + places, small + wide + places, wide + small + places,
+              small + whole + places]  # fmt: skip
+    assert [3 * each for each in in_use] == [found.step(n).live_bytes for n in range(5)]
+    assert [(), *[(pool,)] * 4] == [found.step(n).places for n in range(5)]
+    assert 3 * max(in_use) == found.peak_bytes
+
+
+def test_the_last_of_several_unpools_ends_it():
+    text = "input 8x8x4; p: maxpool 2x2; conv 4 1x1; add { | unpool p | unpool p }; conv 2 3x3"
+    found = memory(text)
+    remembering = [node.name for node in found.network.nodes if found.step(node.index).places]
+    assert ["p", "conv1", "unpool1", "unpool2"] == remembering
+
+
+def test_a_pools_output_is_not_kept_for_its_places():
+    found = memory(UNPOOLED)
+    pool, unpool = found.network["p"].index, found.network["unpool1"].index
+    assert pool in found.step(pool + 1).live
+    assert pool not in found.step(unpool).live
+
+
+def test_pools_that_nobody_refers_to_remember_nothing():
+    found = memory(LENET)
+    assert {0} == {found.remembered_bytes(node) for node in found.network.nodes}
+
+
+@pytest.mark.parametrize("window, size", [("16x16", 1), ("17x16", 2), ("257x256", 4)])
+def test_a_place_is_as_small_as_its_window_allows(window, size):
+    found = memory(f"input 514x512x1; p: maxpool {window}; unpool p")
+    pool = found.network["p"]
+    assert size == place_bytes(pool)
+    assert size * prod(pool.output) == found.remembered_bytes(pool)
+
+
+def test_training_keeps_places_and_gives_a_pool_no_gradient_for_them():
+    with_places = memory(UNPOOLED, batch=3).training("sgd")
+    values = 64 * 4 + 16 * 4 + 16 * 16 + 16 * 4 + 64 * 4
+    assert 3 * (4 * values + 4 * 16) == with_places.saved_activation_bytes
+    unpooled, below = 64 * 4, 16 * 4
+    assert 3 * 4 * (unpooled + below) == with_places.activation_gradient_bytes
+
+
+def test_places_are_told_where_memory_is_explained():
+    analysis = cnnspec.analyze(cnnspec.parse(UNPOOLED))
+    told = {step.what: str(step.law) for step in explain(analysis, "conv1", "memory").steps if step.law}
+    assert "places of p" in told["in use while it runs, bytes"]
 
 
 # Training -------------------------------------------------------------------------
