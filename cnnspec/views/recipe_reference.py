@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from types import NoneType
 from typing import Any, Final, Literal, get_args, get_origin
 
-from cnnspec.network.recipe import CHOICE_SYNONYMS, OPTION_SYNONYMS, SETTINGS, SYNONYMS
+from cnnspec.network.recipe_words import CHOICE_SYNONYMS, OPTION_SYNONYMS, SETTINGS, SYNONYMS
 from cnnspec.network.setting import Setting, Unit
 from cnnspec.network.settings import Recipe
 from cnnspec.views.paint import PLAIN, Paper, wrap

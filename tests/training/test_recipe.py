@@ -90,7 +90,8 @@ def test_a_hyphen_is_as_good_as_an_underscore():
          "optimizer must say which: sgd, adam, adamw or rmsprop", None),
         ("seed 1; seed 2", "repeated-setting", "seed", "seed is given twice", "keep one of the two"),
         ("optimizer sgd rate=1 rate=2", "repeated-setting", "rate", "rate is given twice", None),
-        ("optimizer sgd 0.1", "wrong-setting", "0.1", "optimizer cannot take the value 0.1", None),
+        ("optimizer sgd 0.1", "wrong-setting", "0.1", "optimizer sgd cannot take the value 0.1",
+         "give it by name: rate, momentum, nesterov or decay"),
         ("initial galrot", "wrong-setting", "galrot", None, "did you mean glorot?"),
         ("data mnits", "wrong-setting", "mnits", None, "did you mean mnist?"),
         ("data images", "wrong-setting", "data images",
@@ -98,6 +99,33 @@ def test_a_hyphen_is_as_good_as_an_underscore():
         ("normalise standard mean=1", "wrong-setting", "normalise standard mean=1", None, None),
         ("loss mse; classweights balanced", "wrong-setting", "classweights balanced",
          "classweights must go with loss crossentropy. Received: loss mse", None),
+        ("augment flip", "wrong-setting", "flip", "augment cannot take the value flip", "write flip=yes"),
+        ("augment shift", "wrong-setting", "shift", "augment cannot take the value shift",
+         "give it a value: shift=…, as in augment shift=2 rotate=10 scale=0.1"),
+        ("augment flip=0.5", "wrong-setting", "0.5", "augment flip must be yes or no. Received: 0.5", None),
+        ("clip norm=1", "unknown-setting-option", "norm", "clip has no option norm",
+         "its value has no name: clip 1"),
+        ("clip", "wrong-setting", "clip", "clip must have one value. Received: nothing", "as in clip 1"),
+        ("optimizer rate=0.1", "wrong-setting", "optimizer rate=0.1",
+         "optimizer must say which: sgd, adam, adamw or rmsprop", "as in optimizer sgd rate=0.1"),
+        ("normalise std=0", "wrong-setting", "0", "normalise std must be greater than 0. Received: 0", None),
+        ("normalise mean=x", "wrong-setting", "x",
+         "normalise mean must be a number or numbers in brackets, as in (1, 2.5). Received: x", None),
+        ("classweights (1, 0)", "wrong-setting", "(1, 0)",
+         "classweights must be greater than 0. Received: (1, 0)", None),
+        ("data mnist validation=10", "wrong-setting", "10",
+         "data validation must be less than 1. Received: 10", "it is a part of 1: 10 % is 0.1"),
+        ('data "my.csv"', "wrong-setting", '"my.csv"', None, 'say what it is: data csv "my.csv"'),
+        ("weight_decay 0.1", "unknown-setting", "weight_decay", "train has no setting weight_decay",
+         "it is an option of another: optimizer sgd decay=…"),
+        ("rotate 5", "unknown-setting", "rotate", "train has no setting rotate",
+         "it is an option of another: augment rotate=…"),
+        ("dropout 0.5", "unknown-setting", "dropout", "train has no setting dropout",
+         "dropout is a layer: it stands where its input comes from, outside train { }"),
+        ("shuffle yes", "unknown-setting", "shuffle", "train has no setting shuffle",
+         "leave it out: the samples are shuffled anew each epoch, always"),
+        ("qqq 1", "unknown-setting", "qqq", "train has no setting qqq",
+         "cnnspec layers train tells what each one does"),
         ("batch 1 // 0", "division-by-zero", "1 // 0", None, None),
     ],
 )  # fmt: skip
@@ -110,6 +138,15 @@ def test_a_fault_names_its_own_place_and_the_cure(text, code, place, message, cu
 
 def test_an_option_of_a_sibling_names_its_owner():
     assert ("momentum belongs to optimizer sgd, rmsprop",) == only_fault("optimizer adam momentum=0.9").notes
+
+
+def test_a_fix_makes_the_recipe_that_was_meant():
+    for text, cured in (("clip norm=2", "clip 2"), ('data "a.npz"', 'data npz "a.npz"')):
+        fault = only_fault(text)
+        (fix,) = fault.fixes
+        assert cured == text.replace(fix.span.text, fix.replacement)
+        assert good(cured)
+    assert good("augment flip=yes").augment.flip
 
 
 def test_all_faults_are_reported():
