@@ -2,23 +2,26 @@
 
 Weights have PyTorch's names and layouts, so any reader of safetensors can use
 them. What a run needs to go on lies beside them in the same file: arrays of
-the optimizer under ``optimizer.``, and the rest as JSON in the header.
+the optimizer under ``optimizer.``, and the rest as JSON in the header. A sum
+over every byte of the file stands in its header too, and is checked before
+anything is read out of it.
 """
 
 from __future__ import annotations
 
 import json
 import re
+import struct
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
 
 from cnnspec.diagnostics import Diagnostic, SpecError
 from cnnspec.files import write_atomically
@@ -27,6 +30,10 @@ KEPT: Final = 3
 """Checkpoints of a run that are kept; older ones are removed."""
 OPTIMIZER: Final = "optimizer."
 HEADER: Final = "cnnspec"
+SUM: Final = "cnnspec.sum"
+_UNKNOWN: Final = "00000000"
+"""Stands for the sum while it is taken."""
+_SUM: Final = re.compile(rf'"{re.escape(SUM)}":"([0-9a-f]{{8}})"'.encode())
 _NAME: Final = re.compile(r"step-(\d{9})\.safetensors")
 
 
@@ -48,26 +55,36 @@ def write(path: Path, checkpoint: Checkpoint) -> None:
     arrays = dict(checkpoint.weights)
     arrays |= {OPTIMIZER + name: array for name, array in checkpoint.optimizer.items()}
     arrays = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
-    state = dict(checkpoint.state) | {"sum": _sum(arrays)}
+    data = save(arrays, metadata={HEADER: json.dumps(dict(checkpoint.state)), SUM: _UNKNOWN})
+    place = _place_of_sum(data)
+    assert place is not None
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, save(arrays, metadata={HEADER: json.dumps(state)}))
+    write_atomically(path, b"".join((data[: place.start], _sum(data, place), data[place.stop :])))
 
 
 def read(path: Path) -> Checkpoint:
     """The checkpoint in a file; raises SpecError for a foreign, cut or changed file."""
     try:
-        with safe_open(path, framework="numpy") as file:
-            metadata = file.metadata() or {}
-            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
+        data = path.read_bytes()
     except FileNotFoundError as error:
         raise unusable(path, "it is not there", "train first, or give the folder of another run") from error
-    except (SafetensorError, OSError) as error:
-        raise unusable(path, f"it is no safetensors file, or was cut short ({error})") from error
-    if HEADER not in metadata:
-        raise unusable(path, "it was not written by cnnspec", "model.load reads the weights of any file")
-    state = json.loads(metadata[HEADER])
-    if state.pop("sum", None) != _sum(arrays):
-        raise unusable(path, "its values are not those that were written: the file is damaged")
+    except OSError as error:
+        raise unusable(path, error.strerror or str(error)) from error
+    place = _place_of_sum(data)
+    if place is None:
+        raise unusable(
+            path,
+            "it was not written by cnnspec, or was cut short or changed",
+            "model.load reads the weights of any safetensors file",
+        )
+    if data[place] != _sum(data, place):
+        raise unusable(path, "its bytes are not those that were written: the file is damaged")
+    try:
+        arrays, state = load(data), json.loads(_header(data)["__metadata__"][HEADER])
+    except (SafetensorError, ValueError, LookupError, TypeError) as error:
+        raise unusable(path, f"it holds something else ({error})") from error
+    if not isinstance(state, dict):
+        raise unusable(path, "it holds something else")
     return Checkpoint(
         {name: array for name, array in arrays.items() if not name.startswith(OPTIMIZER)},
         {name.removeprefix(OPTIMIZER): a for name, a in arrays.items() if name.startswith(OPTIMIZER)},
@@ -100,22 +117,41 @@ class Shelf:
             old.unlink(missing_ok=True)
         return path
 
-    def latest(self) -> tuple[Checkpoint | None, tuple[Diagnostic, ...]]:
-        """The newest checkpoint that is whole, and why newer ones were passed over."""
+    def latest(
+        self, fault: Callable[[Checkpoint], str | None] = lambda _: None
+    ) -> tuple[Checkpoint | None, tuple[Diagnostic, ...]]:
+        """The newest checkpoint that is whole, and why newer ones were passed over.
+
+        ``fault`` says why a checkpoint that is whole cannot be used all the same.
+        """
         refused: list[Diagnostic] = []
         for path in reversed(self.paths):
             try:
-                return read(path), tuple(refused)
+                found = read(path)
+                if why := fault(found):
+                    raise unusable(path, why)
+                return found, tuple(refused)
             except SpecError as error:
                 refused.extend(error.diagnostics)
         return None, tuple(refused)
 
 
-def _sum(arrays: Mapping[str, NDArray[Any]]) -> int:
-    """A check sum over names, shapes and values, in the order of the names."""
-    total = 0
-    for name in sorted(arrays):
-        array = arrays[name]
-        total = zlib.crc32(f"{name}{array.shape}{array.dtype}".encode(), total)
-        total = zlib.crc32(np.ascontiguousarray(array).tobytes(), total)
-    return total
+def _header(data: bytes) -> Any:
+    """The JSON that a safetensors file begins with."""
+    return json.loads(data[8 : 8 + _length(data)])
+
+
+def _length(data: bytes) -> int:
+    return int(struct.unpack("<Q", data[:8])[0]) if len(data) >= 8 else 0
+
+
+def _place_of_sum(data: bytes) -> slice | None:
+    """Where in the header the eight digits of the sum stand."""
+    found = _SUM.search(data, 8, 8 + min(_length(data), len(data)))
+    return slice(*found.span(1)) if found else None
+
+
+def _sum(data: bytes, place: slice) -> bytes:
+    """The sum (CRC-32) over all bytes but its own."""
+    total = zlib.crc32(_UNKNOWN.encode(), zlib.crc32(data[: place.start]))
+    return f"{zlib.crc32(memoryview(data)[place.stop :], total):08x}".encode()

@@ -1,9 +1,11 @@
+import zlib
+
 import numpy as np
 import pytest
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file, save, save_file
 
 from cnnspec.diagnostics import SpecError
-from cnnspec.training.checkpoint import Checkpoint, Shelf, read, write
+from cnnspec.training.checkpoint import HEADER, SUM, Checkpoint, Shelf, read, write
 
 
 def checkpoint(step=1):
@@ -46,7 +48,7 @@ def test_a_foreign_file_is_refused(tmp_path):
     save_file({"weight": np.ones(3)}, tmp_path / "foreign.safetensors")
     assert "was not written by cnnspec" in fault_of(read, tmp_path / "foreign.safetensors").message
     (tmp_path / "text.safetensors").write_text("hello")
-    assert "no safetensors file" in fault_of(read, tmp_path / "text.safetensors").message
+    assert "was not written by cnnspec" in fault_of(read, tmp_path / "text.safetensors").message
     assert "not there" in fault_of(read, tmp_path / "absent.safetensors").message
 
 
@@ -59,13 +61,26 @@ def test_a_cut_file_is_refused(tmp_path, share):
     fault_of(read, path)
 
 
-def test_one_changed_bit_is_noticed(tmp_path):
+def test_one_changed_bit_anywhere_is_noticed(tmp_path):
     path = tmp_path / "c.safetensors"
     write(path, checkpoint())
-    data = bytearray(path.read_bytes())
-    data[-1] ^= 1
+    data = path.read_bytes()
+    for place in range(len(data)):
+        changed = bytearray(data)
+        changed[place] ^= 1 << place % 8
+        path.write_bytes(changed)
+        fault_of(read, path)
     path.write_bytes(data)
-    assert "damaged" in fault_of(read, path).message
+    assert_equal(checkpoint(), read(path))
+
+
+@pytest.mark.parametrize("state", ["[]", "{", None])
+def test_a_state_that_is_none_is_refused(tmp_path, state):
+    """Whole, with the right sum, but written by something else."""
+    header = {SUM: "00000000"} | ({HEADER: state} if state else {})
+    data = save({"weight": np.ones(3)}, metadata=header)
+    (tmp_path / "c.safetensors").write_bytes(data.replace(b"00000000", f"{zlib.crc32(data):08x}".encode()))
+    assert "it holds something else" in fault_of(read, tmp_path / "c.safetensors").message
 
 
 def test_the_last_three_are_kept(tmp_path):
@@ -86,6 +101,17 @@ def test_a_damaged_newest_gives_way_to_the_one_before(tmp_path):
     found, refused = shelf.latest()
     assert 1 == found.step
     assert [True] == ["step-000000002" in item.message for item in refused]
+
+
+def test_a_whole_one_that_does_not_fit_gives_way_too(tmp_path):
+    shelf = Shelf(tmp_path)
+    for step in (1, 2, 3):
+        shelf.put(checkpoint(step))
+    found, refused = shelf.latest(lambda checkpoint: "it is odd" if checkpoint.step % 2 else None)
+    assert 2 == found.step
+    assert [f"{tmp_path}/step-000000003.safetensors cannot be used: it is odd"] == [
+        item.message for item in refused
+    ]
 
 
 def test_an_empty_shelf_has_nothing(tmp_path):
