@@ -14,11 +14,9 @@ from lark import Token
 
 from cnnspec.diagnostics import Diagnostic, Diagnostics
 from cnnspec.syntax import tree
+from cnnspec.syntax.depths import DEEPEST, Depths
 from cnnspec.syntax.numbers import value_of
 from cnnspec.text import Source, Span
-
-DEEPEST: Final = 64
-"""Braces within braces, else-ifs, and operators within operators."""
 
 Children: TypeAlias = list[Any]
 Sentence = TypeVar("Sentence", tree.Input, tree.Layer, tree.Setting)
@@ -42,9 +40,7 @@ class Builder:
     def begin(self, source: Source) -> None:
         self.source, self.length = source, len(source.text)
         self.problems = Diagnostics()
-        self._depths: dict[int, int] = {}
-        self._alive: list[object] = []
-        """The nodes that have a depth, kept so that no other node can get their identity."""
+        self._depths = Depths()
 
     # Terminals ---------------------------------------------------------------
 
@@ -246,17 +242,13 @@ class Builder:
         return node if self._fits(node, parts) else tree.Number(1, "1", node.span)
 
     def _fits(self, node: object, parts: Sequence[object]) -> bool:
-        """Whether the node is shallow enough."""
-        depth = 1 + max((self._depths.get(id(part), 0) for part in parts), default=0)
-        if depth <= DEEPEST:
-            self._depths[id(node)] = depth
-            self._alive.append(node)
-            return True
-        span: Span = node.span  # type: ignore[attr-defined]
-        if not any(item.code == "nested-too-deeply" for item in self.problems):
+        """Whether the node is shallow enough; the first that is not is told."""
+        fits = self._depths.fits(node, parts)
+        if not fits and not any(item.code == "nested-too-deeply" for item in self.problems):
             message = f"this is nested more than {DEEPEST} deep"
+            span: Span = node.span  # type: ignore[attr-defined]
             self._problem("nested-too-deeply", message, span, "give the inner part a block or a constant")
-        return False
+        return fits
 
     def _meant(self, written: Sentence) -> Sentence:
         """The sentence, or the one that was meant where it looks like a mistake."""
