@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
-from typing import Any
+from typing import Any, TypeVar
 
 from cnnspec.diagnostics import Diagnostic, Label, Severity
 from cnnspec.layers.base import Shape
@@ -20,6 +20,8 @@ from cnnspec.syntax import tree
 from cnnspec.text import Source, Span
 
 __all__ = ["Elaborated", "elaborate"]
+
+Sentence = TypeVar("Sentence", tree.Header, tree.Train)
 
 
 @dataclass(frozen=True)
@@ -111,15 +113,20 @@ def _last_of_main_chain(work: Work) -> int:
 
 
 def _header(work: Work, spec: tree.Spec) -> str:
-    headers = [statement for statement in spec.statements if isinstance(statement, tree.Header)]
-    for header in headers[1:]:
-        work.report(
-            Diagnostic(
-                "repeated-header", "a spec describes one network", header.span,
-                labels=(Label(headers[0].span, "named here"),), help=("keep one of the two",),
-            )
-        )  # fmt: skip
-    return headers[0].name.text if headers else ""
+    header = _only(work, spec, tree.Header, "repeated-header", "a spec describes one network", "named here")
+    return header.name.text if header else ""
+
+
+def _only(
+    work: Work, spec: tree.Spec, kind: type[Sentence], code: str, message: str, first: str
+) -> Sentence | None:
+    """The first sentence of a kind that a spec may have once; the others are told."""
+    found = [statement for statement in spec.statements if isinstance(statement, kind)]
+    for another in found[1:]:
+        label = Label(found[0].span, first)
+        help = ("keep one of the two",)
+        work.report(Diagnostic(code, message, another.span, labels=(label,), help=help))
+    return found[0] if found else None
 
 
 def _expectations(work: Work, spec: tree.Spec, context: Context) -> tuple[Expectation, ...]:
@@ -132,18 +139,11 @@ def _expectations(work: Work, spec: tree.Spec, context: Context) -> tuple[Expect
 
 
 def _recipe(work: Work, spec: tree.Spec, context: Context) -> Any:
-    trains = [statement for statement in spec.statements if isinstance(statement, tree.Train)]
-    for train in trains[1:]:
-        work.report(
-            Diagnostic(
-                "repeated-train", "a spec has one recipe", train.span,
-                labels=(Label(trains[0].span, "given here"),), help=("keep one of the two",),
-            )
-        )  # fmt: skip
-    if not trains:
+    train = _only(work, spec, tree.Train, "repeated-train", "a spec has one recipe", "given here")
+    if train is None:
         return None
     read = import_module("cnnspec.network.recipe").read_recipe
-    recipe, diagnostics = read(trains[0], lambda expression: work.closed(expression, context))
+    recipe, diagnostics = read(train, lambda expression: work.closed(expression, context))
     for diagnostic in diagnostics:
         work.report(diagnostic)
     return recipe

@@ -44,15 +44,7 @@ def _nearness(span: Span, word: str) -> float:
 def else_meant(span: Span) -> Diagnostic | None:
     """The mistake of a word after an ``if`` that is nearly an ``else``."""
     meant = ELSE.get(span.text.lower())
-    if meant is None:
-        return None
-    return Diagnostic(
-        "misspelt-keyword",
-        f"there is no sentence `{span.text}`; did you mean `{meant}`?",
-        span,
-        help=(f"it is written as in `{FORMS['if']}`",),
-        fixes=(Fix(span, meant, f"write {meant}"),),
-    )
+    return None if meant is None else _misspelt(span, meant, FORMS["if"])
 
 
 def keyword_meant(word: str) -> str | None:
@@ -70,10 +62,14 @@ def misspelt(span: Span, instead_of: str | None = None) -> Diagnostic | None:
         instead_of is not None and _nearness(span, instead_of) >= _nearness(span, keyword)
     ):
         return None
+    return _misspelt(span, keyword, FORMS[keyword])
+
+
+def _misspelt(span: Span, meant: str, form: str) -> Diagnostic:
     return Diagnostic(
         "misspelt-keyword",
-        f"there is no sentence `{span.text}`; did you mean `{keyword}`?",
+        f"there is no sentence `{span.text}`; did you mean `{meant}`?",
         span,
-        help=(f"it is written as in `{FORMS[keyword]}`",),
-        fixes=(Fix(span, keyword, f"write {keyword}"),),
+        help=(f"it is written as in `{form}`",),
+        fixes=(Fix(span, meant, f"write {meant}"),),
     )
