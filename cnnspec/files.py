@@ -5,6 +5,10 @@ from __future__ import annotations
 import os
 import tempfile
 from pathlib import Path
+from typing import Final
+
+UNFINISHED: Final = ".part"
+"""Ends the temporary names."""
 
 
 def write_atomically(path: str | os.PathLike[str], content: bytes | str) -> None:
@@ -13,15 +17,24 @@ def write_atomically(path: str | os.PathLike[str], content: bytes | str) -> None
     A reader, or a crash at any moment, finds the old file or the new one,
     never a part. Text is written as UTF-8 with its line ends as they are. The
     mode of a file that was there is kept. A device or a pipe (``/dev/null``,
-    ``/dev/stdout``) is written to and stays what it is. Raises OSError as ``open`` would.
+    ``/dev/stdout``) is written to and stays what it is. Raises OSError as ``open``
+    would; it names ``path`` when the disk is full, too.
     """
     data = content.encode() if isinstance(content, str) else content
     if _is_special(Path(path)):
         with open(path, "wb") as file:
             file.write(data)
         return
-    target = Path(os.path.realpath(path))
-    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+    try:
+        _replace(Path(os.path.realpath(path)), data)
+    except OSError as error:
+        if error.errno:
+            error.filename, error.filename2 = os.fspath(path), None
+        raise
+
+
+def _replace(target: Path, data: bytes) -> None:
+    handle, name = tempfile.mkstemp(UNFINISHED, f".{target.name}.", target.parent)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
@@ -32,6 +45,12 @@ def write_atomically(path: str | os.PathLike[str], content: bytes | str) -> None
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+def sweep(folder: Path) -> None:
+    """Take away what writers that were killed left in a folder; nobody else may be writing there."""
+    for path in folder.glob(f".*.*{UNFINISHED}"):
+        path.unlink(missing_ok=True)
 
 
 def _is_special(path: Path) -> bool:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import resource
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from cnnspec.files import write_atomically
+from cnnspec.files import sweep, write_atomically
 
 
 def test_text_and_bytes_are_written_as_they_are(tmp_path: Path) -> None:
@@ -50,9 +53,32 @@ def test_a_failure_leaves_the_old_file_and_no_other(tmp_path: Path, monkeypatch:
     assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("a", "old")]
 
 
-def test_a_missing_folder_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError):
+def test_a_missing_folder_is_an_error_that_names_the_file(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="nowhere/a'"):
         write_atomically(tmp_path / "nowhere" / "a", "x")
+
+
+def test_a_full_disk_is_an_error_that_names_the_file(tmp_path: Path) -> None:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
+    try:
+        with pytest.raises(OSError, match="large'"):
+            write_atomically(tmp_path / "large", b"x" * 2000)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert [] == list(tmp_path.iterdir())
+
+
+def test_what_a_killed_writer_left_is_swept_away_and_nothing_else(tmp_path: Path) -> None:
+    killed = "import os; from cnnspec.files import write_atomically; os.replace = lambda *_: os.abort()"
+    script = f"{killed}; write_atomically({os.fspath(tmp_path / 'a')!r}, 'x')"
+    assert 0 > subprocess.run([sys.executable, "-c", script], stderr=subprocess.DEVNULL).returncode
+    assert 1 == len(list(tmp_path.iterdir()))
+    for name in ("a.part", ".hidden", "b"):
+        (tmp_path / name).write_text("mine")
+    sweep(tmp_path)
+    sweep(tmp_path / "nowhere")
+    assert {"a.part", ".hidden", "b"} == {path.name for path in tmp_path.iterdir()}
 
 
 def test_a_pipe_is_written_to_and_stays_one(tmp_path: Path) -> None:
