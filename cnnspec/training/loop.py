@@ -85,13 +85,13 @@ def _built_by(model: Model, recipe: Recipe | None, changes: Mapping[str, Any]) -
 
 
 def _guarded(trainer: Trainer, home: Home | None, best: Best) -> Ending:
-    """Train with Ctrl-C heard, few threads for small products, and the team sent home in any case."""
+    """Train with Ctrl-C heard, few threads for small products, and the workers sent home in any case."""
     threads = threads_for(trainer.recipe.batch * trainer.model.multiplies)
     with Interruption() as interruption, np.errstate(all="ignore"), threads:
         try:
             return _train(trainer, home, best, interruption)
         finally:
-            trainer.team.close()
+            trainer.workers.close()
 
 
 def evaluate(

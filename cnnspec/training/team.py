@@ -15,6 +15,7 @@ import select
 import signal
 import struct
 import warnings
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from time import perf_counter
@@ -47,7 +48,27 @@ class Pass:
     samples: int
 
 
-class Alone:
+class Workers(ABC):
+    """Who computes the gradients of the batches: one worker, or several that share each batch.
+
+    An ``epoch`` gives the batches of the first worker; ``step`` takes each of them in turn,
+    whereupon the whole batch's gradient is in the model's ``flat_gradient``. ``close`` ends all.
+    """
+
+    @abstractmethod
+    def epoch(self, epoch: int, first: int) -> Iterator[tuple[Bytes, Labels]]:
+        """The batches of an epoch, from place ``first`` on."""
+
+    @abstractmethod
+    def step(self, images: Bytes, labels: Labels, step: int) -> Pass:
+        """One batch forward and backward; ``step`` counts from 0 over the whole training."""
+
+    def close(self) -> None:
+        """Lets everything go that is held between steps: nothing, where there are no processes."""
+        return
+
+
+class Alone(Workers):
     """One worker: the whole batch in this process."""
 
     def __init__(self, batches: Batches, program: Callable[[int], Program]) -> None:
@@ -57,15 +78,11 @@ class Alone:
         return self.batches.epoch(epoch, first)
 
     def step(self, images: Bytes, labels: Labels, step: int) -> Pass:
-        """One batch forward and backward; the gradient is then in the model's ``flat_gradient``."""
         loss, correct = self.program(len(labels)).step(images, labels)
         return Pass(loss, correct, len(labels))
 
-    def close(self) -> None:
-        """Nothing is held."""
 
-
-class Team:
+class Team(Workers):
     """Several workers. This process does the first shard, sums the gradients, and moves the weights."""
 
     def __init__(self, model: Model, batches: Batches, program: Callable[[int], Program], count: int) -> None:
@@ -122,9 +139,6 @@ class Turns(Team):
             np.copyto(values, before)
         np.copyto(self.model.flat_gradient, gradient)
         return self.combine(own)
-
-    def close(self) -> None:
-        """Nothing is held."""
 
 
 class Processes(Team):
@@ -207,9 +221,7 @@ class Processes(Team):
         self.orders, self.answers, self.pids = [], [], []
 
 
-def team_of(
-    model: Model, batches: Batches, program: Callable[[int], Program], count: int
-) -> Alone | Turns | Processes:
+def workers_of(model: Model, batches: Batches, program: Callable[[int], Program], count: int) -> Workers:
     """The workers of a recipe: processes where the system can fork, turns elsewhere."""
     if count == 1:
         return Alone(batches, program)

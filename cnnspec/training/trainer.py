@@ -26,7 +26,7 @@ from cnnspec.training.history import Row
 from cnnspec.training.interrupt import Interruption
 from cnnspec.training.judge import judge, scaling_of
 from cnnspec.training.schedules import rate_at
-from cnnspec.training.team import team_of
+from cnnspec.training.team import workers_of
 from cnnspec.training.watch import Now, Watch
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ class Trainer:
         self.loss_options = _loss_options(recipe, labels, data.classes)
         self.place = Place()
         self.notes: list[Diagnostic] = []
-        self.team = team_of(model, self.batches, self._program, recipe.workers)
+        self.workers = workers_of(model, self.batches, self._program, recipe.workers)
         self.signature = _signature(model, recipe, images, labels)
         self._seen_at_start, self._started = 0, perf_counter()
 
@@ -105,7 +105,7 @@ class Trainer:
         """The rest of the current epoch; False when it was interrupted before its end."""
         place, told = self.place, perf_counter()
         self._seen_at_start, self._started = place.seen, perf_counter()
-        for images, labels in self.team.epoch(place.epoch, place.batch):
+        for images, labels in self.workers.epoch(place.epoch, place.batch):
             self.step(images, labels)
             if interruption.wanted:
                 return False
@@ -120,7 +120,7 @@ class Trainer:
     def step(self, images: NDArray[Any], labels: Labels) -> None:
         """One batch: forward, backward, and the optimizer's move."""
         place, rate = self.place, self.rate()
-        found = self.team.step(images, labels, place.step)
+        found = self.workers.step(images, labels, place.step)
         if not isfinite(found.loss):
             raise checks.not_finite(found.loss, place.step + 1, place.epoch + 1, rate)
         self._move(rate)
