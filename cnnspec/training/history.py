@@ -9,6 +9,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Literal, TypeAlias
 
+from pydantic import NonNegativeInt, PositiveInt, TypeAdapter, ValidationError
+
 from cnnspec.diagnostics import Diagnostic
 from cnnspec.files import write_atomically
 
@@ -19,8 +21,8 @@ Ending: TypeAlias = Literal["finished", "stopped early", "interrupted"]
 class Row:
     """One epoch, counted from 1. Losses and accuracies are means over its samples."""
 
-    epoch: int
-    step: int
+    epoch: PositiveInt
+    step: NonNegativeInt
     loss: float
     accuracy: float
     rate: float
@@ -33,6 +35,9 @@ class Row:
     def watched(self) -> float:
         """The loss that early stopping watches: the validation's, or the training's."""
         return self.loss if self.validation_loss is None else self.validation_loss
+
+
+_ROW = TypeAdapter(Row)
 
 
 @dataclass
@@ -85,11 +90,13 @@ class MetricsFile:
             os.fsync(file.fileno())
 
     def rows(self) -> list[Row]:
-        """The rows that are there; what is cut short is passed over."""
-        if not self.path.exists():
+        """The rows that are there, one an epoch; what is cut short or damaged is passed over."""
+        try:
+            lines = self.path.read_text("utf-8", "replace").splitlines()
+        except FileNotFoundError:
             return []
-        found = map(_row, self.path.read_text("utf-8", "replace").splitlines())
-        return [row for row in found if row is not None]
+        found = {row.epoch: row for row in map(_row, lines) if row is not None}
+        return [found[epoch] for epoch in sorted(found)]
 
     def begin(self, rows: Iterable[Row] = ()) -> None:
         """Starts the file anew with the rows of the epochs that are kept."""
@@ -99,11 +106,11 @@ class MetricsFile:
 def _row(line: str) -> Row | None:
     """The row of a line; None for a line that is cut short or says something else."""
     try:
-        item = json.loads(line)
-        return Row(**{name: value for name, value in item.items() if name != "event"})
-    except (ValueError, TypeError, AttributeError):
+        return _ROW.validate_json(line, strict=True)
+    except ValidationError:
         return None
 
 
 def _line(row: Row) -> str:
-    return json.dumps({"event": "epoch", **asdict(row)}) + "\n"
+    values = {name: None if value != value else value for name, value in asdict(row).items()}
+    return json.dumps({"event": "epoch", **values}, allow_nan=False) + "\n"

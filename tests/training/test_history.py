@@ -1,0 +1,43 @@
+"""The file of metrics, whatever became of it."""
+
+import json
+from dataclasses import asdict
+
+import pytest
+
+from cnnspec.training.history import MetricsFile, Row
+
+ROWS = [Row(n, 13 * n, 1 / n, 0.5, 0.1, 1000.0, 0.25, 2.0 if n % 2 else None, None) for n in (1, 2, 3)]
+
+
+def test_rows_are_read_as_they_were_written(tmp_path):
+    metrics = MetricsFile(tmp_path / "metrics.jsonl")
+    assert [] == metrics.rows()
+    metrics.begin(ROWS[:1])
+    for row in ROWS[1:]:
+        metrics.add(row)
+    assert ROWS == metrics.rows()
+
+
+@pytest.mark.parametrize("change", [
+    {"step": "a"}, {"step": None}, {"epoch": 0}, {"epoch": 2.5}, {"loss": "low"}, {"rate": [1]},
+])  # fmt: skip
+def test_a_row_with_a_value_of_another_kind_is_passed_over(tmp_path, change):
+    lines = [asdict(row) for row in ROWS]
+    lines[1] |= change
+    (tmp_path / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert [ROWS[0], ROWS[2]] == MetricsFile(tmp_path / "metrics.jsonl").rows()
+
+
+def test_a_loss_that_is_no_number_is_null_in_the_file(tmp_path):
+    metrics = MetricsFile(tmp_path / "metrics.jsonl")
+    metrics.add(Row(1, 13, 1.0, 0.5, 0.1, 1000.0, 0.25, float("nan"), 0.1))
+    assert "NaN" not in metrics.path.read_text()
+    assert [None] == [row.validation_loss for row in metrics.rows()]
+
+
+def test_an_epoch_has_one_row_the_last_that_was_written(tmp_path):
+    metrics = MetricsFile(tmp_path / "metrics.jsonl")
+    for row in (ROWS[0], ROWS[1], Row(1, 13, 9.0, 0.5, 0.1, 1000.0, 0.25)):
+        metrics.add(row)
+    assert [9.0, 0.5] == [row.loss for row in metrics.rows()]
