@@ -73,7 +73,7 @@ def page(found: Evaluation, console: Console, worst: int) -> list[str]:
         lines += ["", *wrap(title, paper.width), "", *confusion(found, paper)]
     lines += ["", *per_class(found, paper)]
     if worst and found.worst:
-        lines += ["", f"the surest of {len(found.worst):,} mistakes", "", *mistakes(found, worst, paper)]
+        lines += ["", *mistakes(found, worst, paper)]
     return lines
 
 
@@ -123,22 +123,11 @@ def per_class(found: Evaluation, paper: Paper) -> list[str]:
 
 def mistakes(found: Evaluation, worst: int, paper: Paper) -> list[str]:
     """The mistakes that were made most surely."""
-    from cnnspec.views.grid import Column, Line, draw, fit
+    from cnnspec.views.learned import mistake_table
 
-    columns = [
-        Column("index", "index", right=True), Column("label", "class", least=4, rank=1),
-        Column("answer", "taken for", least=4), Column("probability", "surely", right=True, rank=2),
-    ]  # fmt: skip
-    lines: list[Line] = [
-        Line(
-            {
-                "index": f"{one.index}", "label": found.names[one.label],
-                "answer": found.names[one.answer], "probability": _share(one.probability),
-            }
-        )
-        for one in found.worst[:worst]
-    ]  # fmt: skip
-    return draw(fit(columns, lines, paper.width), lines, paper)
+    names, shown = found.names, found.worst[:worst]
+    rows = [(one.index, names[one.label], names[one.answer], one.probability) for one in shown]
+    return mistake_table(rows, len(found.worst), paper)
 
 
 def _share(value: float) -> str:

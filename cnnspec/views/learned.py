@@ -113,20 +113,18 @@ def _figures(values: NDArray[Any], what: str, paper: Paper) -> list[str]:
 
 def mistakes(shown: Sequence[Mistake], total: int, paper: Paper) -> list[str]:
     """The wrong answers, the surest first."""
+    return mistake_table([(one.index, one.label, one.answer, one.probability) for one in shown], total, paper)
+
+
+def mistake_table(shown: Sequence[tuple[int, str, str, float]], total: int, paper: Paper) -> list[str]:
+    """Of each wrong answer: its sample, what that is, what it was taken for, and how surely."""
     columns = [
         Column("index", "index", right=True), Column("label", "class", least=4, rank=1),
         Column("answer", "taken for", least=4), Column("surely", "surely", right=True, rank=2),
     ]  # fmt: skip
     lines = [
-        Line(
-            {
-                "index": str(one.index),
-                "label": one.label,
-                "answer": one.answer,
-                "surely": _share(one.probability),
-            }
-        )
-        for one in shown
+        Line({"index": str(index), "label": label, "answer": answer, "surely": _share(probability)})
+        for index, label, answer, probability in shown
     ]
     return [f"the surest of {total:,} mistakes", "", *_table(columns, lines, paper)]
 

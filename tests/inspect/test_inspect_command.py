@@ -149,3 +149,10 @@ def test_without_matplotlib_it_says_how_to_get_it(cnnspec, home, tmp_path, monke
     assert not (tmp_path / "f.png").exists()
     assert util.find_spec("matplotlib") is not None
     assert 0 == cnnspec("inspect", home / "one", "filters")[0]
+
+
+def test_evaluate_and_inspect_tell_mistakes_alike(cnnspec, home):
+    _, evaluated, _ = cnnspec("evaluate", home / "one", "--worst", 3)
+    _, inspected, _ = cnnspec("inspect", home / "one", "mistakes", "--count", 3)
+    assert "taken for" in inspected
+    assert evaluated.endswith("\n\n" + inspected)
