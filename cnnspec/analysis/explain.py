@@ -71,11 +71,6 @@ def explain(analysis: Analysis, layer: str, topic: str) -> Explanation:
     return Explanation(row.node, topic, tuple(TOPICS[topic](analysis, row)))
 
 
-def explain_all(analysis: Analysis, layer: str) -> tuple[Explanation, ...]:
-    """Every topic of a layer, in the order of ``TOPICS``."""
-    return tuple(explain(analysis, layer, topic) for topic in TOPICS)
-
-
 def _shape(analysis: Analysis, row: Row) -> Iterator[Step]:
     laws = row.laws.output
     names = [AXIS_NAMES[name] for name in AXES[len(laws) - 1]]

@@ -3,7 +3,7 @@
 import pytest
 
 import cnnspec
-from cnnspec.analysis.explain import TOPICS, as_dense, explain, explain_all
+from cnnspec.analysis.explain import TOPICS, as_dense, explain
 
 TEXT = """
 input 28x28x1
@@ -111,7 +111,7 @@ def test_memory_of_a_batch():
 
 def test_all_topics_of_all_layers_have_steps(report):
     for row in report.rows:
-        found = explain_all(report, row.name)
+        found = [explain(report, row.name, topic) for topic in TOPICS]
         assert list(TOPICS) == [each.topic for each in found]
         assert all(each.steps for each in found)
 

@@ -9,7 +9,7 @@ import pytest
 from cases.roll import CASES
 
 from cnnspec.analysis.conventions import CONVENTIONS
-from cnnspec.analysis.explain import TOPICS, as_dense, explain, explain_all
+from cnnspec.analysis.explain import TOPICS, as_dense, explain
 from cnnspec.analysis.field import field
 from cnnspec.analysis.fold import fold, unfolded
 from cnnspec.analysis.padding import pairs_of
@@ -41,8 +41,7 @@ def test_the_whole_analysis(case):
     assert row.flops == row.multiplies + row.additions + row.elementwise
     assert 12 * prod(row.output) == row.activation_bytes
     assert report.totals.peak_activation_bytes >= 12 * prod(row.output)
-    assert [step.what for topic in TOPICS for step in explain(report, "it", topic).steps]
-    assert all(each.steps for each in explain_all(report, "it"))
+    assert all(explain(report, "it", topic).steps for topic in TOPICS)
     assert network.layers == tuple(unfolded(fold(network)))
     assert all(item.severity != "error" for item in report.diagnostics)
     assert (as_dense(report, "it") is None) == (row.multiplies == 0)

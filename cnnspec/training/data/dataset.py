@@ -64,16 +64,6 @@ class Dataset:
     def part(self, name: Part) -> Samples:
         return self.test if name == "test" else self.train
 
-    def limited(self, train: int | None = None, test: int | None = None) -> Dataset:
-        """The first ``train`` and ``test`` samples."""
-        return replace(
-            self,
-            train_images=self.train_images[:train],
-            train_labels=self.train_labels[:train],
-            test_images=self.test_images[:test],
-            test_labels=self.test_labels[:test],
-        )
-
     def __repr__(self) -> str:
         return (
             f"<Dataset {self.name}: {len(self.train_labels):,} training and {len(self.test_labels):,} test "
