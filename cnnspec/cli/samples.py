@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -37,8 +36,7 @@ def load_samples(
     """The samples as the network takes them; raises SpecError where they cannot be had."""
     from cnnspec.training.data import load_for
 
-    shape, classes = network.input, prod(network.output)
-    return load_for(setting, shape, classes, name=name, data_dir=folder, progress=progress)
+    return load_for(setting, network.input, network.output, name=name, data_dir=folder, progress=progress)
 
 
 def load_or_stand_in(

@@ -43,8 +43,7 @@ def judge(model: Model, images: Bytes, labels: Labels, names: tuple[str, ...]) -
 
 def fit_data(model: Model, data: Dataset, resize_images: bool = False) -> Dataset:
     """The data as the model takes them; raises SpecError where they do not fit."""
-    classes = int(np.prod(model.network.output))
-    return fitted(data, model.network.input, classes, resize_images=resize_images)
+    return fitted(data, model.network.input, model.network.output, resize_images=resize_images)
 
 
 def scaling_of(normalise: Normalise, images: Bytes) -> tuple[list[float], list[float]]:

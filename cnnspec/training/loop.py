@@ -12,9 +12,8 @@ from numpy.typing import NDArray
 
 from cnnspec.backends.numpy.threads import threads_for
 from cnnspec.network.settings import Recipe
-from cnnspec.training.data import Dataset, load
+from cnnspec.training.data import Dataset, load, values
 from cnnspec.training.data.dataset import Part
-from cnnspec.training.data.faults import unlike
 from cnnspec.training.history import Ending, History
 from cnnspec.training.home import Best, Home
 from cnnspec.training.interrupt import Interruption
@@ -44,7 +43,8 @@ def fit(
 ) -> History:
     """Trains the model in place by its spec's recipe; ``changes`` (``epochs=3``, ``rate=0.1``) override it.
 
-    ``data`` is a Dataset, its name, or a pair (images N x H x W x C as uint8, labels).
+    ``data`` is a Dataset, its name, or a pair (images N x H x W x C, labels).
+    Images are bytes, or floats that are bytes on the scale 0 to 1, -1 to 1 or 0 to 255.
     With a ``folder``, the run is kept there (see ``training.run``), and ``resume`` goes
     on from its newest checkpoint, to the same weights as if there had been no break.
     ``save_steps`` asks for a checkpoint every so many steps, ``sources`` are the texts
@@ -53,7 +53,7 @@ def fit(
     seed or other first weights than the model was built with.
     """
     recipe = _built_by(model, recipe, changes)
-    samples = fit_data(model, _dataset(data), recipe.data.resize)
+    samples = fit_data(model, _dataset(data, model), recipe.data.resize)
     trainer = Trainer(model, samples, recipe, watch or Watch())
     home = None
     if folder is not None:
@@ -102,7 +102,8 @@ def evaluate(
     part: Part = "test",
 ) -> Evaluation:
     """The model's figures on the ``test`` part of a data set (or ``train``), or on images with labels."""
-    found = fit_data(model, _dataset((data, labels) if labels is not None else data))
+    given = _dataset((data, labels) if labels is not None else data, model, model.network.output[-1])
+    found = fit_data(model, given)
     return judge(model, *found.part(part), found.names)
 
 
@@ -122,25 +123,10 @@ def _train(trainer: Trainer, home: Home | None, best: Best, interruption: Interr
     return "finished" if trainer.place.epoch >= trainer.recipe.epochs else "stopped early"
 
 
-def _dataset(data: DataLike | NDArray[Any]) -> Dataset:
-    """The data as a Dataset; a pair serves for training and testing alike."""
+def _dataset(data: DataLike | NDArray[Any], model: Model, known: int = 0) -> Dataset:
+    """The data as a Dataset; the labels of a pair may leave out the last of ``known`` classes."""
     if isinstance(data, Dataset):
         return data
     if isinstance(data, str):
-        return load(data)
-    images, labels = _images(data[0]), np.asarray(data[1])
-    if not np.issubdtype(labels.dtype, np.integer) or labels.shape != (len(images),):
-        raise unlike(f"labels must be {len(images)} whole numbers. Received: {labels.dtype} {labels.shape}")
-    names = tuple(map(str, range(int(labels.max(initial=0)) + 1)))
-    classes = labels.astype(np.int64)
-    return Dataset("samples", images, classes, images, classes, names)
-
-
-def _images(values: Any) -> NDArray[np.uint8]:
-    images = np.asarray(values)
-    if images.dtype != np.uint8:
-        raise unlike(
-            f"images must be bytes (uint8). Received: {images.dtype}",
-            "scale them to 0 to 255 and round; the recipe's normalise brings them to the network's scale",
-        )
-    return images[..., None] if images.ndim == 3 else images
+        return load(data, shape=model.network.input)
+    return values.given(data[0], data[1], model.network.input, known)

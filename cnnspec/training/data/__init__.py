@@ -88,13 +88,13 @@ data = load
 def load_for(
     setting: Data,
     shape: Shape,
-    classes: int,
+    outputs: int | Shape,
     *,
     name: str | None = None,
     data_dir: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
 ) -> Dataset:
-    """The data of a recipe, as a network of this input and number of outputs takes it.
+    """The data of a recipe, as a network of this input and these outputs takes it.
 
     ``name`` takes the place of the recipe's data: a known set, or a path.
     """
@@ -102,7 +102,7 @@ def load_for(
     found = load(
         name or setting.name, folder, shape=shape, test=setting.test, resize=setting.resize, progress=progress
     )  # fmt: skip
-    return fitted(found, shape, classes)
+    return fitted(found, shape, outputs)
 
 
 def _kind_of(name: str) -> str:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from cnnspec.diagnostics import SpecError
 from cnnspec.layers.base import Shape, show
-from cnnspec.training.data.dataset import Bytes, Labels
+from cnnspec.training.data.dataset import Bytes, Dataset, Labels
 from cnnspec.training.data.faults import bad_file
 
 Values: TypeAlias = NDArray[Any]
@@ -75,6 +75,18 @@ def samples(where: Where, arrays: Mapping[str, Values], shape: Shape | None = No
         first, second = (show(part.shape[1:]) for part in images)
         raise bad_file(where, f"{keys[0]} holds images {first}, {keys[2]} {second}")
     return Found(list(images), labels, names, (*moved[0], *scaled, *told))
+
+
+def given(images: Any, labels: Any, shape: Shape | None = None, known: int = 0) -> Dataset:
+    """A pair of arrays as a Dataset that serves for training and testing alike.
+
+    Labels that are numbers may leave out the last of ``known`` classes.
+    """
+    arrays = {"images": np.asarray(images), "labels": np.asarray(labels)}
+    (pictures,), (numbers,), names, notes = samples("samples", arrays, shape)
+    if names == tuple(map(str, range(len(names)))):
+        names = tuple(map(str, range(max(known, len(names)))))
+    return Dataset("samples", pictures, numbers, pictures, numbers, names, notes=notes)
 
 
 # Pixels ----------------------------------------------------------------------------
