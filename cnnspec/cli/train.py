@@ -112,7 +112,11 @@ class _Job:
             data = self._data(folder, recipe, live)
             model = self.network.build(recipe.seed, initial=recipe.initial)
             if not title:
-                live.say(_opening(self.network, data, recipe))
+                live.say(
+                    "\n".join(
+                        [*(f"note: {note}" for note in data.notes), _opening(self.network, data, recipe)]
+                    )
+                )
             if runs.is_run(folder) and not self.resume:
                 live.say(f"note: this takes the place of the run in {folder}")
             history = fit(
@@ -143,8 +147,12 @@ class _Job:
 
 
 def _opening(network: Network, data: Dataset, recipe: Recipe) -> str:
+    count = len(data.train_labels)
+    validation = round(count * recipe.data.validation)
+    parts = [f"{count - validation:,} training", f"{len(data.test_labels):,} test images"]
+    parts[1:1] = [f"{validation:,} validation"] if validation else []
     return (
-        f"{network.name or 'network'} on {data.name}: {len(data.train_labels):,} training images, "
+        f"{network.name or 'network'} on {data.name}: {', '.join(parts)}, "
         f"epochs {recipe.epochs}, batch {recipe.batch}, {recipe.optimizer.kind}, seed {recipe.seed}"
     )
 

@@ -70,7 +70,7 @@ def test_train_shows_epochs_and_ends_with_the_accuracy_and_the_folder(cnnspec, p
     code, out, err = cnnspec("train", "bars.cnn")
     assert 0 == code
     assert re.match(r"test accuracy \d+\.\d\d %, loss \d\.\d{4} on 100 images\nrun: runs/Bars-1 ", out)
-    assert "Bars on bars: 200 training images, epochs 3, batch 16, sgd, seed 0" in err
+    assert "Bars on bars: 200 training, 100 test images, epochs 3, batch 16, sgd, seed 0" in err
     assert ["epoch 1", "epoch 2", "epoch 3"] == re.findall(r"^epoch \d", err, re.MULTILINE)
     home = place / "runs" / "Bars-1"
     assert {"spec.cnn", "run.json", "metrics.jsonl", "checkpoints", "weights.safetensors"} == {

@@ -57,3 +57,26 @@ def test_a_network_of_a_vector_takes_images(cnnspec, place, data, file):
     for what in ("maps", "mistakes", "neighbours", "confusion"):
         code, _, err = cnnspec("inspect", "run", what)
         assert 0 == code, err
+
+
+def test_the_samples_are_counted_as_they_are_used(cnnspec):
+    spec = VECTOR.replace("epochs 1", "epochs 1; data npz 'bars.npz' validation=0.1".replace("'", '"'))
+    _, _, err = cnnspec("train", "-e", spec, "-o", "run")
+    assert "V on bars: 180 training, 20 validation, 100 test images, epochs 1" in err
+
+
+def test_what_was_read_otherwise_than_it_stands_is_told(cnnspec, place, data):
+    np.savez("own.npz", x=data.train_images[..., 0] / 255, y=np.array(data.names)[data.train_labels])
+    code, _, err = cnnspec("train", "-e", VECTOR, "--data", "own.npz", "-o", "run")
+    assert 0 == code, err
+    assert "note: pixels: 0 to 1 became bytes 0 to 255" in err
+    assert "note: classes: column, neither, row" in err
+    assert "note: no test part: 40 of 200 samples are held out for testing" in err
+    write_table(Path("own.csv"), data.train_images, data.train_labels, "kind" + ",x" * 64 + "\n")
+    _, _, err = cnnspec("train", "-e", VECTOR, "--data", "own.csv", "-o", "run")
+    assert "note: label: column 1 (kind)" in err
+
+
+def test_a_network_whose_output_is_a_map_is_told_how_to_end(cnnspec):
+    code, _, err = cnnspec("train", "-e", "input 8x8x1; conv 3 1x1", "--data", "bars.npz")
+    assert (1, True) == (code, "end the network with globalavgpool -> flatten -> dense 3" in err)
