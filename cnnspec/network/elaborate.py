@@ -143,7 +143,8 @@ def _recipe(work: Work, spec: tree.Spec, context: Context) -> Any:
     if train is None:
         return None
     read = import_module("cnnspec.network.recipe").read_recipe
-    recipe, diagnostics = read(train, lambda expression: work.closed(expression, context))
+    image = work.nodes[0].output if work.nodes else None
+    recipe, diagnostics = read(train, lambda expression: work.closed(expression, context), image)
     for diagnostic in diagnostics:
         work.report(diagnostic)
     return recipe

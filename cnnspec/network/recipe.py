@@ -9,7 +9,9 @@ from typing import Any, Final, TypeAlias
 from pydantic import BaseModel, ValidationError
 
 from cnnspec.diagnostics import Diagnostic, Diagnostics, Label, Misfit
+from cnnspec.layers.base import Shape
 from cnnspec.network import recipe_faults as faults
+from cnnspec.network.recipe_advice import advise
 from cnnspec.network.recipe_words import SETTINGS, Kinds
 from cnnspec.network.settings import MeanSquaredError, Recipe, Setting
 from cnnspec.network.values import Hole
@@ -23,14 +25,18 @@ Evaluate: TypeAlias = Callable[[tree.Expression], object]
 TRUTH: Final = {"yes": True, "no": False}
 
 
-def read_recipe(train: tree.Train, evaluate: Evaluate) -> tuple[Recipe | None, tuple[Diagnostic, ...]]:
-    """The recipe of a ``train { }``, and all its faults; no recipe when there are any.
+def read_recipe(
+    train: tree.Train, evaluate: Evaluate, image: Shape | None = None
+) -> tuple[Recipe | None, tuple[Diagnostic, ...]]:
+    """The recipe of a ``train { }``, with all its faults and advice; no recipe when there are faults.
 
     ``evaluate`` gives an expression its value; it raises Misfit for a name it does not know.
+    ``image`` is the shape of the network's input, where it is known.
     """
     found = Diagnostics()
     values: dict[str, object] = {}
     first: dict[str, tree.Setting] = {}
+    places: dict[tuple[str, str], Span] = {}
     for setting in train.settings:
         if setting.word not in SETTINGS:
             found.add(faults.unknown_setting(setting))
@@ -39,7 +45,9 @@ def read_recipe(train: tree.Train, evaluate: Evaluate) -> tuple[Recipe | None, t
             found.add(faults.repeated(setting.word, setting.word_span, before.word_span))
         else:
             first[setting.word] = setting
-            values[setting.word] = _Sentence(setting, evaluate, found).read()
+            sentence = _Sentence(setting, evaluate, found)
+            values[setting.word] = sentence.read()
+            places |= {(setting.word, name): span for name, span in sentence.places.items()}
     if "classweights" in first and isinstance(values.get("loss"), MeanSquaredError):
         found.add(
             Diagnostic(
@@ -49,7 +57,13 @@ def read_recipe(train: tree.Train, evaluate: Evaluate) -> tuple[Recipe | None, t
         )  # fmt: skip
     if found.has_errors:
         return None, found.sorted()
-    return Recipe.model_validate(values), found.sorted()
+    recipe = Recipe.model_validate(values)
+
+    def place(word: str, option: str) -> Span | None:
+        return places.get((word, option)) or (first[word].span if word in first else None)
+
+    found.extend(advise(recipe, image, place))
+    return recipe, found.sorted()
 
 
 class _Sentence:

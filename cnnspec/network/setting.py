@@ -29,3 +29,5 @@ class Setting(BaseModel):
     """Fields that may be given without their name, in order, after the kind."""
     example: ClassVar[str] = ""
     """How it is written, with options worth trying first."""
+    beside: ClassVar[str] = ""
+    """Another sentence that it makes little sense without."""

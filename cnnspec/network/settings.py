@@ -153,6 +153,7 @@ class Stop(Setting):
 
     positional = ("patience",)
     example = "stop patience=3"
+    beside = "data mnist validation=0.1"
 
     patience: WholeEpochs = Field(default=3, description="epochs without a better loss that are borne")
     change: NonNegativeFloat = Field(default=0.0, description="a fall of the loss by less than this is none")

@@ -45,6 +45,13 @@ class SettingEntry:
     details: str
     options: tuple[OptionEntry, ...]
     example: str
+    beside: str = ""
+
+    @property
+    def spec(self) -> str:
+        """The example in the shortest spec that it can stand in."""
+        sentences = "; ".join(filter(None, (self.beside, self.example)))
+        return f"input 28x28x1; flatten; dense 10 -> softmax; train {{ {sentences} }}"
 
 
 def settings() -> Iterator[SettingEntry]:
@@ -74,11 +81,6 @@ def known() -> set[str]:
     return set(WHOLE).union(SYNONYMS, OPTION_SYNONYMS, CHOICE_SYNONYMS, *own)
 
 
-def example_spec(sentence: str) -> str:
-    """A sentence in the shortest spec that it can stand in."""
-    return f"input 28x28x1; flatten; dense 10 -> softmax; train {{ {sentence} }}"
-
-
 # Entries ---------------------------------------------------------------------------
 
 
@@ -92,7 +94,7 @@ def _sentence(word: str, kind: str, model: type[Setting]) -> SettingEntry:
         word, kind, Recipe.model_fields[word].description or "",
         " ".join(summary.split()), " ".join(details.split()),
         tuple(_option(name, model.model_fields[name], name in model.positional) for name in names),
-        model.example,
+        model.example, model.beside,
     )  # fmt: skip
 
 
@@ -230,7 +232,7 @@ def render_setting(word: str, paper: Paper = PLAIN) -> str:
     for one in found:
         lines += [*_page(one, paper), ""]
     one = found[0]
-    lines += [paper.paint("Try it", "bold"), f'  cnnspec train -e "{example_spec(one.example)}"']
+    lines += [paper.paint("Try it", "bold"), f'  cnnspec train -e "{one.spec}"']
     return "\n".join(lines) + "\n"
 
 

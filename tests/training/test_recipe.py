@@ -3,7 +3,7 @@ from typing import get_args
 import pytest
 
 from cnnspec.backends.numpy.initializers import INITIALIZERS, SYNONYMS
-from cnnspec.diagnostics import Diagnostic
+from cnnspec.diagnostics import Diagnostic, Severity
 from cnnspec.network.recipe import SETTINGS, Recipe, read_recipe
 from cnnspec.network.settings import AdamW, CrossEntropy, Data, Initial, OneCycle, Sgd, Step, Stop
 from cnnspec.network.values import Word, evaluate
@@ -12,11 +12,13 @@ from cnnspec.syntax.parse import parse
 from cnnspec.text import Source
 
 
-def read(text: str) -> tuple[Recipe | None, tuple[Diagnostic, ...]]:
+def read(text: str, image: tuple[int, ...] | None = None) -> tuple[Recipe | None, tuple[Diagnostic, ...]]:
     spec = parse(Source("test", f"train {{ {text} }}"))
     (train,) = spec.statements
     assert isinstance(train, tree.Train)
-    return read_recipe(train, lambda expression: evaluate(expression, lambda name: Word(name.text), {}))
+    return read_recipe(
+        train, lambda expression: evaluate(expression, lambda name: Word(name.text), {}), image
+    )
 
 
 def good(text: str) -> Recipe:
@@ -54,8 +56,10 @@ def test_every_sentence_is_read():
 
 
 def test_arguments_may_stand_without_their_name():
-    recipe = good('data images "my pictures"; schedule onecycle 0.05; stop 4; initial he_uniform')
-    assert Data(name="images", path="my pictures") == recipe.data
+    recipe = good(
+        'data images "my pictures" validation=0.1; schedule onecycle 0.05; stop 4; initial he_uniform'
+    )
+    assert Data(name="images", path="my pictures", validation=0.1) == recipe.data
     assert OneCycle(peak=0.05) == recipe.schedule
     assert Stop(patience=4) == recipe.stop
 
@@ -177,10 +181,57 @@ def test_a_recipe_survives_json():
 
 
 def test_changes_are_validated_and_none_changes_nothing():
-    recipe = good("optimizer adamw; schedule onecycle peak=0.5")
+    recipe = good("optimizer adamw; schedule onecycle peak=0.05")
     changed = recipe.changed(rate=0.125, epochs=2, seed=None)
     assert AdamW(rate=0.125) == changed.optimizer
     assert OneCycle(peak=0.125) == changed.schedule
     assert (2, 0) == (changed.epochs, changed.seed)
     with pytest.raises(ValueError, match="greater than 0"):
         recipe.changed(epochs=0)
+
+
+@pytest.mark.parametrize(
+    "text, code, place",
+    [
+        ("stop", "stop-without-validation", "stop"),
+        ("schedule cosine warmup=5", "warmup-too-long", "5"),
+        ("epochs 1; schedule constant warmup=2", "warmup-too-long", "2"),
+        ("augment", "setting-without-effect", "augment"),
+        ("augment shift=2 smooth=3", "setting-without-effect", "3"),
+        ("optimizer sgd nesterov=yes", "setting-without-effect", "yes"),
+        ("optimizer sgd rate=0.1; schedule onecycle 0.2", "setting-without-effect", "0.1"),
+        ("augment shift=15", "augment-too-strong", "15"),
+        ("augment elastic=49", "augment-too-strong", "49"),
+        ("augment scale=0.6", "augment-too-strong", "0.6"),
+        ("optimizer adam rate=0.2", "unusual-setting", "0.2"),
+        ("optimizer sgd rate=2", "unusual-setting", "2"),
+        ("schedule onecycle peak=0.5", "unusual-setting", "0.5"),
+        ("optimizer adamw decay=2", "unusual-setting", "2"),
+        ("optimizer adam decay=0.2", "unusual-setting", "0.2"),
+        ("schedule exponential 1.5", "unusual-setting", "1.5"),
+        ("loss crossentropy smoothing=0.6", "unusual-setting", "0.6"),
+        ("data digits validation=0.7", "unusual-setting", "0.7"),
+    ],
+)  # fmt: skip
+def test_what_is_hardly_meant_is_warned_of_at_its_place(text, code, place):
+    recipe, (warning,) = read(text, image=(28, 28, 1))
+    assert recipe is not None
+    assert (code, place, Severity.WARNING) == (warning.code, warning.span.text, warning.severity)
+    assert warning.help
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "data mnist validation=0.1; stop", "schedule cosine warmup=4.5", "augment shift=14 elastic=48",
+        "optimizer sgd rate=1 momentum=0.9 nesterov=yes",
+        "optimizer sgd rate=0.1; schedule onecycle peak=0.1",
+        "optimizer adamw decay=0.5; schedule onecycle 0.05", "loss crossentropy smoothing=0.5",
+    ],
+)  # fmt: skip
+def test_what_is_usual_is_not_warned_of(text):
+    assert () == read(text, image=(28, 28, 1))[1]
+
+
+def test_images_of_unknown_size_are_not_judged():
+    assert good("augment shift=40").augment.shift == 40
