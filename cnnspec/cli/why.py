@@ -46,8 +46,18 @@ def _codes(words: str) -> tuple[str, ...]:
     if found:
         return found
     guess = nearest(wanted, mistake_codes())
+    setting = _setting(words)
     hint = f'did you mean "{guess}"?' if guess else "cnnspec why lists them all"
+    hint = f"cnnspec layers {setting} tells of the recipe's {setting}" if setting else hint
     raise click.UsageError(f'there is no mistake called "{words}"; {hint}')
+
+
+def _setting(words: str) -> str | None:
+    """The setting of a recipe that the words mean."""
+    from cnnspec.views.recipe_reference import find
+
+    found = find("_".join(words.split()))
+    return found[0].word if found else None
 
 
 def _page(text: str, form: str, console: Console) -> str:

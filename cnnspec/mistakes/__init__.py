@@ -14,6 +14,11 @@ from cnnspec.resources import mistake_codes, mistake_text
 _TITLE: Final = re.compile(r"\A# ([a-z0-9-]+): (.+)$", re.MULTILINE)
 _QUOTED: Final = re.compile(r'"([^"]+ [^"]+)"')
 _WORD: Final = re.compile(r"[a-z0-9]+")
+_EMPTY: Final = frozenset({
+    "a", "an", "and", "are", "be", "do", "does", "during", "i", "in", "is", "it", "my", "no", "not", "of", "on",
+    "or", "the", "to", "too", "why", "with",
+})  # fmt: skip
+"""Words that hardly tell what is meant."""
 _BLOCK: Final = re.compile(r"^## (.+?)\n+```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -62,9 +67,17 @@ def search(words: str) -> tuple[str, ...]:
     quoting = [code for code, text in prose.items() if any(said in sought for said in _QUOTED.findall(text))]
     if quoting:
         return tuple(quoting)
-    wanted = _words(sought)
-    found = [code for code, text in prose.items() if wanted and wanted <= _words(text)]
+    wanted = _words(sought) - _EMPTY or _words(sought)
+    said = {code: _words(text) for code, text in prose.items()}
+    found = [code for code, words in said.items() if wanted and wanted <= words]
+    found = found or [code for code, words in said.items() if wanted and _speaks_of(words, wanted)]
     return tuple(sorted(found, key=lambda code: not wanted <= _words(prose[code].partition(" why: ")[0])))
+
+
+def _speaks_of(words: set[str], wanted: set[str]) -> bool:
+    """Whether each wanted word is there in some form: overfit for overfitting, diverges for diverged."""
+    beginnings = [word if len(word) < 6 else word[: max(5, len(word) - 3)] for word in wanted]
+    return all(any(word.startswith(beginning) for word in words) for beginning in beginnings)
 
 
 def _plain(text: str) -> str:

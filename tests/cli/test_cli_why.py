@@ -102,6 +102,14 @@ def test_all_are_listed(
         ("The size of tensor a (64) must match the size of tensor b (128)", "shapes-do-not-match"),
         ("shape '[-1, 400]' is invalid for input of size 3456", "reshape-changes-the-count"),
         ("batch norm subtracts bias", "bias-before-batchnorm"),
+        ("early stopping", "stop-without-validation"),
+        ("validation split", "stop-without-validation"),
+        ("overfitting", "stop-without-validation"),
+        ("my training diverges", "loss-not-finite"),
+        ("exploding gradients", "loss-not-finite"),
+        ("the loss is not decreasing", "weights-not-moving"),
+        ("data augmentation", "augment-too-strong"),
+        ("label smoothing", "unusual-setting"),
     ],
 )
 def test_words_and_foreign_messages_find_their_page(
@@ -109,6 +117,26 @@ def test_words_and_foreign_messages_find_their_page(
 ) -> None:
     assert run(["why", *words.split()]) == 0
     assert capsys.readouterr().out.startswith(f"{code}: ")
+
+
+@pytest.mark.parametrize(
+    ("words", "codes"),
+    [
+        ("nan", {"loss-not-finite"}),
+        ("loss is nan", {"loss-not-finite"}),
+        ("learning rate too high", {"loss-not-finite", "unusual-setting"}),
+        ("warm-up", {"warmup-too-long"}),
+        ("resume", {"run-differs", "checkpoint-unusable"}),
+        ("out of memory", {"tensor-too-large", "worker-lost"}),
+    ],
+)
+def test_words_of_training_find_their_pages(words: str, codes: set[str]) -> None:
+    assert codes <= set(search(words))
+
+
+def test_a_setting_that_no_page_speaks_of_has_its_reference(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["why", "random", "seed"]) == 2
+    assert "cnnspec layers seed tells" in capsys.readouterr().err
 
 
 def test_several_pages_are_listed_titles_first(capsys: pytest.CaptureFixture[str]) -> None:
