@@ -15,8 +15,8 @@ _TITLE: Final = re.compile(r"\A# ([a-z0-9-]+): (.+)$", re.MULTILINE)
 _QUOTED: Final = re.compile(r'"([^"]+ [^"]+)"')
 _WORD: Final = re.compile(r"[a-z0-9]+")
 _EMPTY: Final = frozenset({
-    "a", "an", "and", "are", "be", "do", "does", "during", "i", "in", "is", "it", "my", "no", "not", "of", "on",
-    "or", "the", "to", "too", "why", "with",
+    "a", "an", "and", "are", "be", "do", "does", "during", "i", "in", "is", "it", "my", "no", "not", "of",
+    "on", "or", "the", "to", "too", "why", "with",
 })  # fmt: skip
 """Words that hardly tell what is meant."""
 _BLOCK: Final = re.compile(r"^## (.+?)\n+```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
