@@ -49,12 +49,15 @@ class Checkpoint:
     def step(self) -> int:
         return int(self.state.get("step", 0))
 
+    @property
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """All arrays by the names they have in the file."""
+        return {**self.weights, **{OPTIMIZER + name: array for name, array in self.optimizer.items()}}
+
 
 def write(path: Path, checkpoint: Checkpoint) -> None:
     """Writes the file under a temporary name, syncs and renames it."""
-    arrays = dict(checkpoint.weights)
-    arrays |= {OPTIMIZER + name: array for name, array in checkpoint.optimizer.items()}
-    arrays = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    arrays = {name: np.ascontiguousarray(array) for name, array in checkpoint.arrays.items()}
     data = save(arrays, metadata={HEADER: json.dumps(dict(checkpoint.state)), SUM: _UNKNOWN})
     place = _place_of_sum(data)
     assert place is not None

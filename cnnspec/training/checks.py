@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
@@ -55,25 +54,4 @@ def still_weights(names: list[str]) -> Diagnostic:
         f"these weights did not move in the first step: {', '.join(names[:SHOWN])}{more}",
         severity=Severity.WARNING,
         help=("their units may be dead; try another initial, a smaller rate, or leakyrelu",),
-    )
-
-
-def differs(folder: object, before: Mapping[str, Any], now: Mapping[str, Any]) -> SpecError | None:
-    """What of a run's signature is not as it was; None when all is."""
-    notes = tuple(
-        f"{name} was {before.get(name)}, and is {now.get(name)}"
-        for name in now
-        if before.get(name) != now[name]
-    )
-    if not notes:
-        return None
-    return SpecError(
-        [
-            Diagnostic(
-                "run-differs",
-                f"{folder} was begun with another {' and another '.join(n.split()[0] for n in notes)}",
-                notes=notes,
-                help=("begin a new run with -o FOLDER, or give what this one was begun with",),
-            )
-        ]
     )

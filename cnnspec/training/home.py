@@ -53,7 +53,7 @@ class Home:
         self.metrics.begin(self.trainer.place.rows)
 
     def _restored(self) -> bool:
-        checkpoint, refused = self.shelf.latest()
+        checkpoint, refused = self.shelf.latest(self.trainer.fault)
         for diagnostic in refused:
             self.trainer.note(diagnostic)
         if checkpoint:

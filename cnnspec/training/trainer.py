@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import zlib
-from dataclasses import dataclass, field
+from functools import cached_property
 from math import isfinite
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,32 +24,16 @@ from cnnspec.training.data.faults import unlike
 from cnnspec.training.history import Row
 from cnnspec.training.interrupt import Interruption
 from cnnspec.training.judge import judge, scaling_of
+from cnnspec.training.place import Place
 from cnnspec.training.schedules import rate_at
+from cnnspec.training.signature import differs, other_test, signature
 from cnnspec.training.team import workers_of
 from cnnspec.training.watch import Now, Watch
 
 if TYPE_CHECKING:
     from cnnspec.backends.numpy.model import Model
 
-
-@dataclass
-class Place:
-    """How far a training is: all that changes, but the arrays. ``epoch`` and ``batch`` count from 0."""
-
-    step: int = 0
-    epoch: int = 0
-    batch: int = 0
-    loss: float = 0.0
-    correct: int = 0
-    seen: int = 0
-    best_loss: float | None = None
-    best_epoch: int | None = None
-    waited: int = 0
-    rows: list[Row] = field(default_factory=list)
-
-    def begin_epoch(self) -> None:
-        self.epoch, self.batch = self.epoch + 1, 0
-        self.loss, self.correct, self.seen = 0.0, 0, 0
+FORMAT: Final = "cnnspec/checkpoint/1"
 
 
 class Trainer:
@@ -68,7 +51,7 @@ class Trainer:
         images = data.train_images if whole else data.train_images[kept]
         labels = data.train_labels if whole else data.train_labels[kept]
         self.validation = None if whole else (data.train_images[held], data.train_labels[held])
-        self.names = data.names
+        self.data = data
         augmenter = Augmenter(recipe.augment, images.shape[1:]) if recipe.augment else None
         self.batches = Batches(images, labels, min(recipe.batch, len(labels)), model.seed, augmenter)
         self.scaling = scaling_of(recipe.normalise, images)
@@ -78,13 +61,17 @@ class Trainer:
         self.place = Place()
         self.notes: list[Diagnostic] = []
         self.workers = workers_of(model, self.batches, self._program, recipe.workers)
-        self.signature = _signature(model, recipe, images, labels)
         self._seen_at_start, self._started = 0, perf_counter()
 
     def note(self, diagnostic: Diagnostic) -> None:
         """Something is odd, but the training goes on."""
         self.notes.append(diagnostic)
         self.watch.note(diagnostic)
+
+    @cached_property
+    def signature(self) -> dict[str, Any]:
+        """What must be the same for this training to be gone on with; it reads all samples."""
+        return signature(self.model, self.recipe, self.data)
 
     @property
     def steps(self) -> int:
@@ -147,25 +134,15 @@ class Trainer:
 
     def end_epoch(self) -> Row:
         """The epoch's row; the next one begins."""
-        place, row = self.place, self._row()
-        place.rows.append(row)
-        better = place.best_loss is None or row.watched < place.best_loss - self._least_change
-        if better:
-            place.best_loss, place.best_epoch, place.waited = row.watched, row.epoch, 0
-        else:
-            place.waited += 1
-        place.begin_epoch()
+        row = self._row()
+        self.place.end_epoch(row, self.recipe.stop.change if self.recipe.stop else 0.0)
         self.watch.epoch(row)
         return row
-
-    @property
-    def _least_change(self) -> float:
-        return self.recipe.stop.change if self.recipe.stop else 0.0
 
     def _row(self) -> Row:
         place = self.place
         seconds, speed = self._speed()
-        checked = judge(self.model, *self.validation, self.names) if self.validation else None
+        checked = judge(self.model, *self.validation, self.data.names) if self.validation else None
         return Row(
             place.epoch + 1, place.step, place.loss / place.seen, place.correct / place.seen,
             rate_at(
@@ -194,9 +171,9 @@ class Trainer:
     def checkpoint(self) -> Checkpoint:
         """Everything that going on needs."""
         state = {
-            "format": "cnnspec/checkpoint/1",
+            "format": FORMAT,
             "step": self.place.step,
-            "place": {name: value for name, value in vars(self.place).items() if name != "rows"},
+            "place": self.place.state(),
             "random": self.model.random.bit_generator.state,
             "optimizer_count": self.optimizer.count,
             "scaling": self.scaling,
@@ -204,21 +181,48 @@ class Trainer:
         }
         return Checkpoint(self.model.weights, self.optimizer.state, state)
 
+    def fault(self, checkpoint: Checkpoint) -> str | None:
+        """Why a checkpoint that is whole cannot be gone on from; one of another training can."""
+        state = checkpoint.state
+        try:
+            if state["format"] != FORMAT:
+                return f"its format is {state['format']}, not {FORMAT}"
+            Place.of(state["place"])
+            type(self.model.random.bit_generator)(0).state = state["random"]
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            return f"its state is not that of a training ({error})"
+        if not isinstance(state.get("signature"), dict) or not isinstance(state.get("optimizer_count"), int):
+            return "its state is not that of a training"
+        if state["signature"] != self.signature or _alike(checkpoint, self.checkpoint()):
+            return None
+        return "its arrays are not those of this training"
+
     def restore(self, checkpoint: Checkpoint, source: Path, rows: list[Row]) -> None:
-        """Goes on from a checkpoint; raises SpecError when it is of another training.
+        """Goes on from a checkpoint without a ``fault``; raises SpecError when it is of another training.
 
         ``rows`` are those of the metrics file, which may be further on.
         """
-        if fault := checks.differs(source, checkpoint.state.get("signature", {}), self.signature):
+        if fault := differs(source, checkpoint.state["signature"], self.signature):
             raise fault
+        if odd := other_test(source, checkpoint.state["signature"], self.signature):
+            self.note(odd)
         for name, values in checkpoint.weights.items():
             np.copyto(self.model.weights[name], values)
         for name, values in checkpoint.optimizer.items():
             np.copyto(self.optimizer.state[name], values)
-        self.place = Place(**checkpoint.state["place"])
-        self.place.rows = [row for row in rows if row.step <= self.place.step][: self.place.epoch]
+        self.place = Place.of(checkpoint.state["place"])
+        self.place.rows = [row for row in rows if row.epoch <= self.place.epoch]
         self.optimizer.count = checkpoint.state["optimizer_count"]
         self.model.random.bit_generator.state = checkpoint.state["random"]
+
+
+def _alike(one: Checkpoint, other: Checkpoint) -> bool:
+    """Whether their arrays have the same names, shapes and kinds of numbers."""
+    one_has, other_has = one.arrays, other.arrays
+    return one_has.keys() == other_has.keys() and all(
+        (values.shape, values.dtype) == (other_has[name].shape, other_has[name].dtype)
+        for name, values in one_has.items()
+    )
 
 
 def _loss_options(recipe: Recipe, labels: Labels, classes: int) -> dict[str, Any]:
@@ -233,16 +237,3 @@ def _loss_options(recipe: Recipe, labels: Labels, classes: int) -> dict[str, Any
             raise unlike(f"classweights gives {len(recipe.classweights)} weights for {classes} classes")
         options["class_weights"] = recipe.classweights
     return options
-
-
-def _signature(model: Model, recipe: Recipe, images: NDArray[Any], labels: Labels) -> dict[str, Any]:
-    """What must be the same for a run to go on: words and sums, no arrays."""
-    layers = [(node.name, repr(node.layer), node.inputs, node.output) for node in model.network.nodes]
-    some = np.ascontiguousarray(images[:: max(1, len(images) // 500)])
-    sums = zlib.crc32(labels.tobytes(), zlib.crc32(some.tobytes()))
-    return {
-        "network": f"{model.network.name} {zlib.crc32(repr(layers).encode()):08x}",
-        "recipe": recipe.model_dump_json(exclude={"epochs", "seed", "data"}),
-        "data": f"{len(labels)} samples {sums:08x}",
-        "seed": model.seed,
-    }

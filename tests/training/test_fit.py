@@ -2,6 +2,8 @@ import inspect
 import json
 import math
 import os
+import random
+import shutil
 import signal
 import threading
 from dataclasses import replace
@@ -13,7 +15,7 @@ from cnnspec.backends.numpy.model import Model
 from cnnspec.diagnostics import Severity, SpecError
 from cnnspec.network.settings import Recipe
 from cnnspec.training import loop
-from cnnspec.training.checkpoint import Shelf, read
+from cnnspec.training.checkpoint import Checkpoint, Shelf, read, write
 from cnnspec.training.judge import probabilities
 from cnnspec.training.trainer import Trainer
 from cnnspec.training.watch import Watch
@@ -253,17 +255,137 @@ def test_a_damaged_checkpoint_gives_way_to_the_one_before_and_is_told(model_of, 
     assert same(straight.weights, resumed.weights)
 
 
-def test_a_run_of_another_kind_is_not_resumed(model_of, data, tmp_path):
+SMALL = "input 8x8x1; flatten -> dense 3"
+
+
+@pytest.mark.parametrize("recipe, options, message, cure", [
+    ("epochs 1", {"seed": 1}, "seed was 0, is 1", "--seed 0"),
+    ("epochs 1; optimizer sgd rate=0.2 momentum=0.9", {}, "optimizer rate was 0.1, is 0.2", "--rate 0.1"),
+    ("epochs 1; optimizer adam", {}, "optimizer was sgd, is adam", None),
+    ("epochs 1; workers 2", {}, "workers was 1, is 2", "--workers 1"),
+    ("epochs 1; clip 1", {}, "clip was not given, is 1", None),
+    ("epochs 1; augment shift=1", {}, "augment was not given, is shift=1 smooth=4", None),
+    ("epochs 1; data digits validation=0.5", {}, "validation was 0, is 0.5", None),
+    ("epochs 1", {"spec": SMALL}, "the network is another", None),
+])  # fmt: skip
+def test_a_run_that_was_begun_otherwise_is_not_resumed(
+    model_of, data, tmp_path, recipe, options, message, cure
+):
     model_of("epochs 1").fit(data, folder=tmp_path)
-    for other, message in (
-        (model_of("epochs 1", seed=1), "another seed"),
-        (model_of("epochs 1; clip 1"), "another recipe"),
-        (model_of("epochs 1", spec="input 8x8x1; flatten -> dense 3"), "another network"),
-        (model_of("epochs 1; data digits validation=0.5"), "another data"),
-    ):
-        fault = fault_of(other.fit, data, folder=tmp_path, resume=True)
-        assert "run-differs" == fault.code
-        assert message in fault.message
+    fault = fault_of(model_of(recipe, **options).fit, data, folder=tmp_path, resume=True)
+    assert ("run-differs", f"{tmp_path} cannot go on: {message}") == (fault.code, fault.message)
+    assert (cure is not None) == (f"give what it was begun with: {cure}" in fault.help)
+    assert f"go on with all as it was: cnnspec train {tmp_path} --resume" in fault.help
+
+
+def test_what_differs_is_said_at_once(model_of, data, tmp_path):
+    model_of("epochs 1").fit(data, folder=tmp_path)
+    other = {"batch": 8, "workers": 2, "rate": 0.2}
+    fault = fault_of(model_of("epochs 1", seed=3).fit, data, folder=tmp_path, resume=True, **other)
+    assert "give what it was begun with: --seed 0 --rate 0.1 --batch 16 --workers 1" == fault.help[0]
+
+
+@pytest.mark.parametrize("change, message", [
+    (lambda data: data.train_images.__setitem__((7, 3, 2, 0), 255), "training images have other pixels"),
+    (lambda data: data.train_labels.__setitem__(7, 2 - data.train_labels[7] // 2), "labels are others"),
+])  # fmt: skip
+def test_one_changed_sample_is_noticed(model_of, data, tmp_path, change, message):
+    model_of("epochs 1").fit(data, folder=tmp_path)
+    other = replace(data, train_images=data.train_images.copy(), train_labels=data.train_labels.copy())
+    change(other)
+    fault = fault_of(model_of("epochs 2").fit, other, folder=tmp_path, resume=True)
+    assert f"{tmp_path} cannot go on: {message}" == fault.message
+    fault = fault_of(
+        model_of("epochs 2").fit,
+        replace(data, train_images=data.train_images[:190], train_labels=data.train_labels[:190]),
+        folder=tmp_path,
+        resume=True,
+    )
+    assert fault.message.endswith("there were 200 training images, and are 190")
+
+
+def test_changed_test_images_change_no_weight_and_are_told(model_of, data, tmp_path):
+    straight = model_of("epochs 2")
+    straight.fit(data)
+    model_of("epochs 1").fit(data, folder=tmp_path)
+    resumed = model_of("epochs 2")
+    other = replace(data, test_images=data.test_images[:90], test_labels=data.test_labels[:90])
+    history = resumed.fit(other, folder=tmp_path, resume=True)
+    (warning,) = history.warnings
+    assert f"the test samples are not those that {tmp_path} was begun with" == warning.message
+    assert same(straight.weights, resumed.weights)
+
+
+def test_what_changes_no_step_may_change(model_of, data, tmp_path):
+    model_of("epochs 1").fit(data, folder=tmp_path)
+    history = model_of("epochs 2; stop 5").fit(data, folder=tmp_path, resume=True)
+    assert ("finished", 2) == (history.ending, len(history.rows))
+
+
+def test_a_bit_flipped_anywhere_in_a_checkpoint_never_changes_what_comes_of_it(model_of, data, tmp_path):
+    straight = model_of("epochs 3; optimizer adam")
+    straight.fit(data)
+    model_of("epochs 2; optimizer adam").fit(data, folder=tmp_path / "run")
+    name, places = Shelf(tmp_path / "run" / "checkpoints").paths[-1].name, random.Random(5)
+    whole = (tmp_path / "run" / "checkpoints" / name).read_bytes()
+    length = 8 + int.from_bytes(whole[:8], "little")
+    for n, end in enumerate((length, len(whole)) * 12):
+        home = shutil.copytree(tmp_path / "run", tmp_path / str(n))
+        changed = bytearray(whole)
+        changed[places.randrange(end)] ^= 1 << places.randrange(8)
+        (home / "checkpoints" / name).write_bytes(changed)
+        resumed = model_of("epochs 3; optimizer adam")
+        history = resumed.fit(data, folder=home, resume=True)
+        assert ["checkpoint-unusable"] == [warning.code for warning in history.warnings]
+        assert same(straight.weights, resumed.weights)
+
+
+def _without(*path):
+    def change(state):
+        for name in path[:-1]:
+            state = state[name]
+        del state[path[-1]]
+
+    return change
+
+
+def _with(value, *path):
+    def change(state):
+        for name in path[:-1]:
+            state = state[name]
+        state[path[-1]] = value
+
+    return change
+
+
+@pytest.mark.parametrize("change", [
+    _without("place"), _without("place", "waited"), _with("2", "place", "step"), _with(-1, "place", "batch"),
+    _without("random"), _with({"bit_generator": "MT19937"}, "random"), _with([], "random", "state"),
+    _without("optimizer_count"), _with("2", "optimizer_count"), _without("signature"), _without("format"),
+    _with("cnnspec/checkpoint/9", "format"), _with([], "place"),
+])  # fmt: skip
+def test_a_checkpoint_that_says_something_else_gives_way_to_the_one_before(model_of, data, tmp_path, change):
+    straight = model_of("epochs 3")
+    straight.fit(data)
+    model_of("epochs 2").fit(data, folder=tmp_path)
+    newest = Shelf(tmp_path / "checkpoints").paths[-1]
+    checkpoint = read(newest)
+    change(checkpoint.state)
+    write(newest, checkpoint)
+    resumed = model_of("epochs 3")
+    history = resumed.fit(data, folder=tmp_path, resume=True)
+    assert ["checkpoint-unusable"] == [warning.code for warning in history.warnings]
+    assert same(straight.weights, resumed.weights)
+
+
+def test_a_checkpoint_with_other_arrays_gives_way_to_the_one_before(model_of, data, tmp_path):
+    model_of("epochs 2").fit(data, folder=tmp_path)
+    newest = Shelf(tmp_path / "checkpoints").paths[-1]
+    checkpoint = read(newest)
+    write(newest, Checkpoint({"conv1.weight": np.zeros(3)}, {}, checkpoint.state))
+    history = model_of("epochs 3").fit(data, folder=tmp_path, resume=True)
+    assert ["checkpoint-unusable"] == [warning.code for warning in history.warnings]
+    assert 3 == len(history.rows)
 
 
 def test_more_epochs_go_on_from_the_end(model_of, data, tmp_path):
