@@ -177,6 +177,12 @@ def whole_map(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
     return lambda case, xs, w: function(xs[0], tuple(range(2, xs[0].ndim)), keepdim=True)
 
 
+def global_max(case: Case, xs: list[Tensor], w: dict[str, Tensor]) -> Tensor:
+    """By the pool, which like ours gives the gradient to one pixel; amax shares it among equals."""
+    function = [F.adaptive_max_pool1d, F.adaptive_max_pool2d, F.adaptive_max_pool3d][xs[0].ndim - 3]
+    return function(xs[0], 1)
+
+
 def plain(function: Callable[[Any, Tensor], Tensor]) -> Callable[..., Tensor]:
     return lambda case, xs, w: function(case.layer, xs[0])
 
@@ -186,7 +192,7 @@ TORCH: dict[str, Callable[[Case, list[Tensor], dict[str, Tensor]], Tensor]] = {
     "dense": lambda case, xs, w: F.linear(xs[0], w["weight"], w.get("bias")),
     "maxpool": maxpool, "minpool": lambda case, xs, w: maxpool(case, xs, w, -1),
     "avgpool": avgpool, "subsample": subsample,
-    "globalavgpool": whole_map(torch.mean), "globalmaxpool": whole_map(torch.amax),
+    "globalavgpool": whole_map(torch.mean), "globalmaxpool": global_max,
     "flatten": plain(lambda layer, x: x.flatten(1)),
     "reshape": plain(lambda layer, x: x.reshape(len(x), layer.to[-1], *layer.to[:-1])),
     "identity": plain(lambda layer, x: x),

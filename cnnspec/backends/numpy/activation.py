@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import inf
+
 import numpy as np
 
 from cnnspec.backends.numpy.layout import Array, planes
@@ -10,7 +12,10 @@ from cnnspec.layers import activation as layers
 
 
 class Relu(Step):
-    """max(x, 0). Largest values stay largest, so it may follow a max pool."""
+    """max(x, 0). Largest values stay largest, so it may follow a max pool. A clip keeps -0.0.
+
+    It needs no row of zeros, and its one run is as long as the map.
+    """
 
     monotone = True
     overwrites = True
@@ -19,11 +24,9 @@ class Relu(Step):
 
     def build(self) -> None:
         self.y = self.output_like(self.x)
-        self.source, self.target = planes(self.x), planes(self.y)
-        self.zeros = self.memory.zero_row(self.source.shape[-1])
 
     def forward(self, training: bool) -> None:
-        np.maximum(self.source, self.zeros, out=self.target)
+        np.clip(self.x, 0, inf, out=self.y)
 
     def prepare(self, dy: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, ...]:
         self.mask = PositiveMask(self, self.y)
@@ -35,7 +38,7 @@ class Relu(Step):
 
 
 class ClippedRelu(Step):
-    """min(max(x, 0), max); flat, without gradient, at both ends."""
+    """min(max(x, 0), max); flat, without gradient, at both ends and at NaN."""
 
     monotone = True
     overwrites = True
@@ -47,25 +50,22 @@ class ClippedRelu(Step):
         assert self.node.layer.max is not None
         self.ceiling: float = self.node.layer.max
         self.y = self.output_like(self.x)
-        self.source, self.target = planes(self.x), planes(self.y)
-        self.zeros = self.memory.zero_row(self.source.shape[-1])
-        self.limits = np.full_like(self.zeros, self.ceiling)
 
     def forward(self, training: bool) -> None:
-        np.maximum(self.source, self.zeros, out=self.target)
-        np.minimum(self.target, self.limits, out=self.target)
+        np.clip(self.x, 0, self.ceiling, out=self.y)
 
     def prepare(self, dy: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, ...]:
-        self.dy = dy
-        self.low, self.flat = self.scratch(dy.shape, bool), self.scratch(dy.shape, bool)
+        integer = np.dtype(f"i{dy.itemsize}")
+        self.dy, self.mask = dy.view(integer), self.scratch(dy.shape, integer)
+        self.high, self.steep = self.scratch(dy.shape, bool), self.scratch(dy.shape, bool)
         return (self.gradient_like(dy),)
 
     def backward(self) -> None:
-        np.less_equal(self.y, 0, out=self.low)
-        np.greater_equal(self.y, self.ceiling, out=self.flat)
-        np.logical_or(self.low, self.flat, out=self.flat)
-        np.logical_not(self.flat, out=self.flat)
-        np.multiply(self.dy, self.flat, out=self.dy)
+        np.greater(self.y, 0, out=self.steep)
+        np.less(self.y, self.ceiling, out=self.high)
+        np.logical_and(self.steep, self.high, out=self.steep)
+        np.negative(self.steep.view(np.int8), out=self.mask, dtype=self.mask.dtype)
+        np.bitwise_and(self.dy, self.mask, out=self.dy)
 
 
 class PositiveMask:

@@ -18,7 +18,9 @@ CUBIC = 0.044715
 
 
 class Kinked(Curve):
-    """x where it is positive, a slope times x elsewhere."""
+    """x where it is positive, a slope times x elsewhere, and at NaN."""
+
+    rooms = 2
 
     def share(self, channels: slice) -> Array | float:
         """The slope of the negative side, shaped to meet these channels of the planes."""
@@ -26,25 +28,18 @@ class Kinked(Curve):
         return self.node.layer.slope
 
     def bend(self, block: Block, x: Array, y: Array, *rooms: Array) -> None:
-        (room,) = rooms
-        np.minimum(x, 0, out=room)
-        np.multiply(room, self.share(block.channels), out=room)
-        np.maximum(x, 0, out=y)
-        np.add(y, room, out=y)
+        """The slope times x: so zeros keep their signs, and infinities stay."""
+        self.slope(block, x, *rooms)
+        np.multiply(x, rooms[0], out=y)
 
     def slope(self, block: Block, x: Array, slope: Array, *rooms: Array) -> None:
         (room,) = rooms
-        np.less_equal(x, 0, out=block.where)
+        np.greater(x, 0, out=block.where)
+        np.copyto(room, block.where)
+        np.logical_not(block.where, out=block.where)
         np.copyto(slope, block.where)
         np.multiply(slope, self.share(block.channels), out=slope)
-        add_rest(block, slope, room)
-
-
-def add_rest(block: Block, slope: Array, room: Array) -> None:
-    """Add 1 to the slope except ``where``."""
-    np.logical_not(block.where, out=block.where)
-    np.copyto(room, block.where)
-    np.add(slope, room, out=slope)
+        np.add(slope, room, out=slope)
 
 
 class Prelu(Kinked):
@@ -83,11 +78,12 @@ class Elu(Curve):
         return self.node.layer.alpha
 
     def bend(self, block: Block, x: Array, y: Array, *rooms: Array) -> None:
+        """Both sides, added: with x second each keeps the sign of its zero."""
         (room,) = rooms
-        np.minimum(x, 0, out=room)
+        np.minimum(0, x, out=room)
         np.expm1(room, out=room)
         np.multiply(room, self.alpha, out=room)
-        np.maximum(x, 0, out=y)
+        np.maximum(0, x, out=y)
         np.add(y, room, out=y)
 
     def slope(self, block: Block, x: Array, slope: Array, *rooms: Array) -> None:
@@ -98,7 +94,9 @@ class Elu(Curve):
         np.exp(slope, out=slope)
         np.multiply(slope, room, out=slope)
         np.multiply(slope, self.alpha, out=slope)
-        add_rest(block, slope, room)
+        np.logical_not(block.where, out=block.where)
+        np.copyto(room, block.where)
+        np.add(slope, room, out=slope)
 
 
 class Gelu(Curve):
@@ -107,13 +105,14 @@ class Gelu(Curve):
     rooms = slope_rooms = 4
 
     def bend(self, block: Block, x: Array, y: Array, *rooms: Array) -> None:
-        """x/2 + |x|·(Φ(|x|) - 1/2)."""
+        """x/2 + |x|·(Φ(|x|) - 1/2), with the sign of x where it is zero."""
         half, room, *_ = rooms
         normal_half(x, *rooms)
         np.abs(x, out=room)
         np.multiply(half, room, out=half)
-        np.multiply(x, 0.5, out=y)
-        np.add(y, half, out=y)
+        np.multiply(x, 0.5, out=room)
+        np.add(half, room, out=half)
+        np.copysign(half, x, out=y)
 
     def slope(self, block: Block, x: Array, slope: Array, *rooms: Array) -> None:
         """1/2 ± (Φ(|x|) - 1/2 + |x|·φ(x)), with the sign of x and φ the density."""
@@ -210,10 +209,11 @@ class Hardswish(Hardsigmoid):
         np.multiply(room, x, out=y)
 
     def slope(self, block: Block, x: Array, slope: Array, *rooms: Array) -> None:
-        """The ramp itself, and x/6 where it moves."""
+        """The ramp itself, and x/6 where it moves; x is clipped so that no infinity meets a zero."""
         (room,) = rooms
         super().slope(block, x, slope, room)
-        np.multiply(slope, x, out=slope)
+        np.clip(x, -3, 3, out=room)
+        np.multiply(slope, room, out=slope)
         _ramp(x, room)
         np.add(slope, room, out=slope)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from math import isfinite
 from typing import Final
 
 import numpy as np
@@ -104,7 +105,15 @@ class CrossEntropy(Loss):
         np.divide(self.shares, self.one, out=self.shares)
         np.log(self.one, out=self.one)
         np.subtract(self.logs, self.one, out=self.logs)
-        return -self.weight * float(np.vdot(self.target, self.logs)) / self.norm
+        return -self.weight * self._total() / self.norm
+
+    def _total(self) -> float:
+        """Σ target·logs, where 0·log 0 counts as 0: a class masked by -inf costs nothing unless wanted."""
+        total = float(np.vdot(self.target, self.logs))
+        if not isfinite(total):
+            wanted = self.target != 0
+            total = float(np.sum(self.target[wanted] * self.logs[wanted], dtype=self.logs.dtype))
+        return total
 
     def backward(self) -> None:
         """(shares·Σ target - target)/count."""

@@ -56,7 +56,10 @@ def pooled_shape(node: Node, shape: Shape) -> Shape:
 
 
 class Extreme:
-    """Which extreme a pool keeps: its elementwise choice, its comparison, what padding counts as."""
+    """Which extreme a pool keeps: its elementwise choice, its comparison, what padding counts as.
+
+    Of two zeros a processor's maximum gives the second: the best so far stands there, and the first stays.
+    """
 
     def __init__(self, choose: np.ufunc, beats: np.ufunc, padding: float) -> None:
         self.choose, self.beats, self.padding = choose, beats, padding
@@ -98,16 +101,16 @@ class ExtremePass:
         choose = self.extreme.choose
         start = 0
         if self.complete and self.span.kernel > 1:
-            choose(self.parts[0][0], self.parts[1][0], out=self.y)
+            choose(self.parts[1][0], self.parts[0][0], out=self.y)
             start = 2
         else:
             self.y.fill(self.extreme.padding)
         for pixels, best, _ in self.parts[start:]:
-            choose(best, pixels, out=best)
+            choose(pixels, best, out=best)
 
     def _pair(self) -> None:
         left, right = self.parts[0][0], self.parts[1][0]
-        self.extreme.choose(left, right, out=self.y)
+        self.extreme.choose(right, left, out=self.y)
         self.extreme.beats(right, left, out=self.winner.view(bool))
         if np.isnan(self.y.max(initial=-np.inf)):
             np.logical_or(self.winner, np.isnan(right), out=self.winner.view(bool))
@@ -120,7 +123,7 @@ class ExtremePass:
             beaten, candidate = self.beaten[:, place], self.candidate[:, place]
             self.extreme.beats(pixels, best, out=beaten)
             np.logical_or(beaten, np.isnan(pixels, out=self.missing[:, place]), out=beaten)
-            self.extreme.choose(best, pixels, out=best)
+            self.extreme.choose(pixels, best, out=best)
             np.multiply(beaten, tap, out=candidate, casting="unsafe")
             np.maximum(self.winner[:, place], candidate, out=self.winner[:, place])
 

@@ -77,7 +77,7 @@ class PlacePool(Step):
             )
             self.extreme.beats(pixels, best, out=beaten)
             np.logical_or(beaten, np.isnan(pixels, out=missing), out=beaten)
-            self.extreme.choose(best, pixels, out=best)
+            self.extreme.choose(pixels, best, out=best)
             np.multiply(beaten.view(np.uint8), places.dtype.type(n), out=candidate)
             np.maximum(places, candidate, out=places)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -88,29 +90,63 @@ class Nails(Upsample):
 
 
 class Linear(Upsample):
-    """The two nearest pixels, weighted: a product with a small matrix along each axis."""
+    """The two nearest pixels, weighted, and no other: what is not finite stays near its place."""
 
     def setup(self) -> None:
-        self.matrices = [
-            linear_weights(self.chain[n].shape[axis], scale).astype(self.memory.dtype)
-            for n, (axis, scale) in enumerate(self.stretched)
+        self.passes = [
+            list(taps(self.chain[n].shape[axis], scale)) for n, (axis, scale) in enumerate(self.stretched)
         ]
+        self.room = self.scratch((max((array.size for array in self.chain[:-1]), default=1),))
+
+    def prepare(self, dy: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, ...]:
+        self.back_room = self.scratch(self.room.shape)
+        return super().prepare(dy, wanted)
 
     def stretch(self, n: int, x: Array, y: Array, scale: int) -> None:
-        np.matmul(self.matrices[n], x, out=y)
+        for taps in self.passes[n]:
+            room, target = _like(self.room, x[:, taps.left]), y[:, taps.outputs]
+            np.multiply(x[:, taps.left], 1 - taps.share, out=target)
+            np.multiply(x[:, taps.right], taps.share, out=room)
+            np.add(target, room, out=target)
 
     def gather(self, n: int, dy: Array, dx: Array, scale: int) -> None:
-        np.matmul(self.matrices[n].T, dy, out=dx)
+        dx.fill(0)
+        for taps in self.passes[n]:
+            for pixels, weight in ((taps.left, 1 - taps.share), (taps.right, taps.share)):
+                room = _like(self.back_room, dx[:, pixels])
+                np.multiply(dy[:, taps.outputs], weight, out=room)
+                np.add(dx[:, pixels], room, out=dx[:, pixels])
 
 
-def linear_weights(size: int, scale: int) -> Array:
-    """(size·scale, size): each output between the pixels around (o + 1/2)/scale - 1/2, clipped."""
-    place = np.clip((np.arange(size * scale) + 0.5) / scale - 0.5, 0, size - 1)
-    left = np.floor(place).astype(int)
-    right = np.minimum(left + 1, size - 1)
-    pixels = np.arange(size)
-    share = (place - left)[:, None]
-    return np.asarray((pixels == left[:, None]) * (1 - share) + (pixels == right[:, None]) * share)
+def _like(room: Array, part: Array) -> Array:
+    return room[: part.size].reshape(part.shape)
+
+
+@dataclass(frozen=True)
+class Taps:
+    """Outputs of one axis that lie alike between two pixels: ``share`` of the right, the rest of the left."""
+
+    outputs: slice
+    left: slice
+    right: slice
+    share: float
+
+
+def taps(size: int, scale: int) -> Iterator[Taps]:
+    """For each output the pixels around (o + 1/2)/scale - 1/2, as PyTorch picks them at the ends too."""
+    first, last = slice(0, 1), slice(size - 1, size)
+    others, shifted = slice(0, size - 1), slice(1, size)
+    end = (size - 1) * scale
+    for phase in range(scale):
+        offset = (phase + 0.5) / scale - 0.5
+        if offset < 0:
+            yield Taps(
+                slice(phase, phase + 1), first, slice(1, 2) if size > 1 else first, float(size == 1) / 2
+            )
+            yield Taps(slice(phase + scale, None, scale), others, shifted, 1 + offset)
+        else:
+            yield Taps(slice(phase, end, scale), others, shifted, offset)
+            yield Taps(slice(end + phase, end + phase + 1), last, last, offset or 0.5)
 
 
 def upsample(node: Node, batch: int, training: bool) -> tuple[type[Step], ...]:

@@ -70,28 +70,46 @@ def repeated(layer: Any, numbers: Array, call: Call) -> Array:
 
 
 def upsample(call: Call) -> tuple[Array, Back]:
-    """Interpolation is a sum of moves, weighted by distance; the other modes are one move."""
+    """Interpolation: along each axis every output lies between two pixels; the other modes are one move."""
     if call.layer.mode != "bilinear":
         return moved(repeated)(call)
-    scales = per_axis("scale", call.layer.scale, call.x.ndim - 2)
-    weights = [_hats(size, scale) for size, scale in zip(call.x.shape[2:], scales, strict=True)]
+    x, sizes = call.x, call.x.shape[2:]
+    scales = per_axis("scale", call.layer.scale, len(sizes))
+    places = {
+        axis: _between(size, scale)
+        for axis, (size, scale) in enumerate(zip(sizes, scales, strict=True), 2)
+        if scale > 1
+    }
+    for axis, place in places.items():
+        x = np.moveaxis(_interpolated(np.moveaxis(x, axis, -1), *place), -1, axis)
 
     def back(dy: Array) -> tuple[list[Array], dict[str, Array]]:
-        return [_along_all(dy, [matrix.T for matrix in weights]).astype(dy.dtype)], {}
+        for axis, place in places.items():
+            dy = np.moveaxis(_gathered(np.moveaxis(dy, axis, -1), sizes[axis - 2], *place), -1, axis)
+        return [dy], {}
 
-    return _along_all(call.x, weights).astype(call.x.dtype), back
-
-
-def _hats(size: int, scale: int) -> Array:
-    """(outputs, inputs): how near an input pixel's centre is to each output pixel's, 0 from one pixel on."""
-    centres = np.clip((np.arange(size * scale) + 0.5) / scale - 0.5, 0, size - 1)
-    return np.asarray(np.maximum(0, 1 - np.abs(centres[:, None] - np.arange(size))))
+    return x, back
 
 
-def _along_all(x: Array, matrices: list[Array]) -> Array:
-    for axis, matrix in enumerate(matrices, 2):
-        x = np.moveaxis(np.tensordot(matrix, x, (1, axis)), 0, axis)
-    return x
+def _between(size: int, scale: int) -> tuple[Array, Array, Array]:
+    """For each output its left and right pixel, and the right one's share."""
+    centres = np.maximum(0, (np.arange(size * scale) + 0.5) / scale - 0.5)
+    left = np.floor(centres).astype(int)
+    share = np.where((left == size - 1) & (centres == left), 0.5, centres - left)
+    return left, np.minimum(left + 1, size - 1), share
+
+
+def _interpolated(x: Array, left: Array, right: Array, share: Array) -> Array:
+    return np.asarray(x[..., left] * (1 - share) + x[..., right] * share, x.dtype)
+
+
+def _gathered(dy: Array, size: int, left: Array, right: Array, share: Array) -> Array:
+    """The transpose of ``_interpolated``."""
+    dx = np.zeros((*dy.shape[:-1], size), dy.dtype)
+    for place in range(len(left)):
+        dx[..., left[place]] += dy[..., place] * (1 - share[place])
+        dx[..., right[place]] += dy[..., place] * share[place]
+    return dx
 
 
 MOVES: Final[dict[type[Layer], Definition]] = {

@@ -47,14 +47,14 @@ def sigmoid(x: Array) -> Array:
 
 
 def clipped(layer: Any, x: Array) -> Array:
-    return np.asarray(np.clip(x, 0, layer.max))
+    """-0.0 is no less than 0 and stays, as NaN does."""
+    positive = np.where(x < 0, 0, x)
+    return positive if layer.max is None else np.where(positive > layer.max, layer.max, positive)
 
 
 def clipped_slope(layer: Any, x: Array) -> Array:
-    flat = x <= 0
-    if layer.max is not None:
-        flat |= x >= layer.max
-    return np.logical_not(flat)
+    """At NaN 1 without a ceiling and 0 with one: as PyTorch's vectors have it."""
+    return np.asarray(~(x <= 0) if layer.max is None else (x > 0) & (x < layer.max))
 
 
 def normal_share(layer: Any, x: Array) -> Array:
@@ -191,15 +191,15 @@ def groupnorm(call: Call) -> tuple[Array, Back]:
 def lrn(call: Call) -> tuple[Array, Back]:
     x, layer = call.x, call.layer
     channels = x.shape[1]
-    near = np.zeros((channels, channels), x.dtype)
-    for c in range(channels):
-        near[c, max(0, c - layer.size // 2) : c + (layer.size - 1) // 2 + 1] = 1
+    near = [slice(max(0, c - layer.size // 2), c + (layer.size - 1) // 2 + 1) for c in range(channels)]
     share = layer.alpha / layer.size
-    divisor = layer.k + share * np.einsum("cd,nd...->nc...", near, x**2)
+    divisor = layer.k + share * np.stack([np.sum(x[:, part] ** 2, axis=1) for part in near], axis=1)
     y = x * divisor**-layer.beta
 
     def back(dy: Array) -> tuple[list[Array], dict[str, Array]]:
-        seen = np.einsum("cd,nc...->nd...", near, dy * y / divisor)
+        terms, seen = dy * y / divisor, np.zeros_like(x)
+        for c, part in enumerate(near):
+            seen[:, part] += terms[:, c : c + 1]
         return [dy * divisor**-layer.beta - 2 * share * layer.beta * x * seen], {}
 
     return y, back
@@ -259,7 +259,7 @@ VALUES: Final[dict[type[Layer], Definition]] = {
     ),
     Prelu: prelu,
     Elu: each(
-        lambda layer, x: np.where(x > 0, x, layer.alpha * np.expm1(np.minimum(x, 0))),
+        lambda layer, x: np.where(x > 0, x, layer.alpha * np.expm1(np.minimum(0, x))),
         lambda layer, x: np.where(x > 0, 1, layer.alpha * np.exp(np.minimum(x, 0))),
     ),
     Gelu: each(lambda layer, x: x * normal_share(layer, x), gelu_slope),
@@ -270,7 +270,8 @@ VALUES: Final[dict[type[Layer], Definition]] = {
     Tanh: each(lambda layer, x: np.tanh(x), lambda layer, x: 1 - np.tanh(x) ** 2),
     Hardsigmoid: each(lambda layer, x: hard_share(x), lambda layer, x: (np.abs(x) < 3) / 6),
     Hardswish: each(
-        lambda layer, x: x * hard_share(x), lambda layer, x: hard_share(x) + x * (np.abs(x) < 3) / 6
+        lambda layer, x: x * hard_share(x),
+        lambda layer, x: hard_share(x) + np.where(np.abs(x) < 3, x, 0) / 6,
     ),
     Softmax: softmax, Dense: dense, Dropout: dropout,
     BatchNorm: batchnorm, LayerNorm: layernorm, GroupNorm: groupnorm, Lrn: lrn,

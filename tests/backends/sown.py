@@ -1,0 +1,43 @@
+"""Inputs in which NaN, infinities, zeros of both signs and huge values are sown, and what they became."""
+
+from __future__ import annotations
+
+import numpy as np
+from cases.roll import Case
+from single import Run, data, model_of, run
+
+from cnnspec.backends.numpy.layout import Array
+
+SPECIAL = np.array([np.nan, np.inf, -np.inf, -0.0, 0.0, 1e30, -1e30], np.float32)
+FINITE = SPECIAL[3:]
+SUMS = {
+    "conv", "depthwise", "upconv", "dense", "subsample", "avgpool", "globalavgpool", "softmax",
+    "batchnorm", "layernorm", "groupnorm", "lrn", "medianpool",
+}  # fmt: skip
+"""Layers that add, so that it depends on the order whether a zero comes out, and of which sign."""
+
+
+def sown(case: Case, values: Array, share: float) -> tuple[Array, Array]:
+    """Images with a share of them special, and a gradient for the output."""
+    images, direction = data(model_of(case, dtype="float32"), 4)
+    random = np.random.default_rng(0)
+    special = random.choice(values, images.shape)
+    return np.where(random.random(images.shape) < share, special, images), direction
+
+
+def fast(case: Case, images: Array, direction: Array, *, reference: bool = False) -> Run:
+    with np.errstate(all="ignore"):
+        return run(model_of(case, dtype="float32", reference=reference), images, direction)
+
+
+def kinds(values: Array) -> Array:
+    """Of each value which it is: NaN, an infinity, or just a number."""
+    names = np.full(values.shape, "number")
+    names[np.isnan(values)] = "NaN"
+    names[np.isposinf(values)], names[np.isneginf(values)] = "+inf", "-inf"
+    return names
+
+
+def zeros(values: Array) -> Array:
+    """Of each value whether it is a zero, and of which sign."""
+    return np.where(values == 0, np.where(np.signbit(values), "-0", "+0"), "other")

@@ -1,0 +1,77 @@
+"""Laws of special values: NaN, infinities, signed zeros; fast kernels and definitions agree on them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from cases.roll import CASES, Case
+from single import network_of
+from sown import FINITE, SPECIAL, SUMS, fast, kinds, sown, zeros
+
+from cnnspec.backends.numpy.losses import CrossEntropy
+from cnnspec.backends.numpy.memory import Memory
+from cnnspec.backends.numpy.model import Model
+from cnnspec.layers.activation import LeakyRelu, Relu
+from cnnspec.layers.base import Layer
+from cnnspec.layers.pool import MaxPool
+from cnnspec.layers.resample import Upsample
+
+KEEPS_SECOND = bool(np.signbit(np.maximum(np.zeros(64, np.float32), np.full(64, -0.0, np.float32))).all())
+"""Of two zeros the processor's maximum gives the second: so on x86. On others PyTorch's signs differ too."""
+
+
+@pytest.mark.parametrize("values, share", [(SPECIAL, 0.03), (SPECIAL, 0.5), (FINITE, 0.5)])
+@pytest.mark.parametrize("case", CASES, ids=repr)
+def test_fast_equals_reference(case: Case, values: np.ndarray, share: float) -> None:
+    images, direction = sown(case, values, share)
+    actual, expected = fast(case, images, direction), fast(case, images, direction, reference=True)
+    np.testing.assert_array_equal(kinds(actual.output), kinds(expected.output))
+    np.testing.assert_array_equal(kinds(actual.input_gradient), kinds(expected.input_gradient))
+    if case.layer.word not in SUMS and not (case.layer.word == "upsample" and case.layer.mode == "bilinear"):
+        np.testing.assert_array_equal(actual.output == 0, expected.output == 0)
+        if KEEPS_SECOND:
+            np.testing.assert_array_equal(zeros(actual.output), zeros(expected.output))
+
+
+def predict(layer: Layer, values: list[float]) -> list[float]:
+    """A layer's outputs for these pixels of one row, as the model predicts them."""
+    pixels = np.array(values, np.float32).reshape(1, 1, -1, 1)
+    with np.errstate(all="ignore"):
+        model = Model(network_of(Case("", layer, (pixels.shape[1:],))))
+        return [float(value) for value in model.predict(pixels).ravel()]
+
+
+def test_one_pixel_that_is_no_number_reaches_its_neighbours_alone() -> None:
+    images = np.zeros((1, 16, 16, 1), np.float32)
+    images[0, 7, 9] = np.nan
+    model = Model(network_of(Case("", Upsample(scale=2, mode="bilinear"), ((16, 16, 1),))))
+    assert 16 == np.isnan(model.predict(images)).sum()
+
+
+@pytest.mark.parametrize("layer", [Relu(), Relu(max=6), LeakyRelu(slope=0.1), LeakyRelu(slope=0)], ids=repr)
+def test_activations_keep_the_sign_of_zero(layer: Layer) -> None:
+    first, second = predict(layer, [-0.0, 0.0])
+    assert np.signbit(first) == (KEEPS_SECOND or isinstance(layer, LeakyRelu))
+    assert not np.signbit(second)
+
+
+def test_a_slope_of_zero_leaves_the_sign() -> None:
+    assert [True, True, False] == np.signbit(predict(LeakyRelu(slope=0), [-3.0, -1e30, 2.0])).tolist()
+
+
+@pytest.mark.parametrize("pixels, negative", [([-0.0, 0.0], True), ([0.0, -0.0], False)])
+def test_the_first_of_equal_zeros_is_pooled(pixels: list[float], negative: bool) -> None:
+    (pooled,) = predict(MaxPool(kernel=(1, 2)), pixels)
+    assert np.signbit(pooled) == (negative and KEEPS_SECOND)
+
+
+@pytest.mark.parametrize("smoothing, finite", [(0.0, True), (0.1, False)])
+def test_a_masked_class_costs_nothing_unless_it_is_wanted(smoothing: float, finite: bool) -> None:
+    logits = np.array([[1.0, 0.0], [-np.inf, 2.0], [3.0, -np.inf]], np.float32)
+    loss = CrossEntropy(logits, Memory(np.float32), smoothing=smoothing)
+    loss.set_targets(np.array([0, 1]))
+    assert np.isfinite(loss.value()) == finite
+    loss.backward()
+    assert np.isfinite(loss.gradient).all()
+    loss.set_targets(np.array([1, 1]))
+    assert np.inf == loss.value()
