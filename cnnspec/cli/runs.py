@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cnnspec.cli.console import stderr_console
-from cnnspec.cli.spec import is_named, load_network, show
+from cnnspec.cli.spec import is_named, load_network, meant, show
 from cnnspec.diagnostics import Diagnostic, SpecError, nearest
 from cnnspec.syntax import tree
 from cnnspec.text import Source
@@ -54,6 +54,8 @@ def find(spec: str | None, inline: str | None, weights: Path | None) -> tuple[Mo
         return build(network).load(weights), None
     if spec is not None and inline is None:
         return _open(folder_of(spec))
+    if inline is None:
+        raise click.UsageError(f"name the folder of a run, or a spec that was trained; {_others(None)}")
     return _open(_newest_of(load_network(spec, inline), None))
 
 
@@ -64,7 +66,10 @@ def folder_of(name: str) -> Path:
     if Path(name).is_dir():
         raise click.UsageError(f'"{name}" is not the folder of a run; {_others(name)}')
     if not is_named(name):
-        raise click.UsageError(f'there is no run, no file and no shipped example "{name}"; {_others(name)}')
+        guess = f'did you mean "{spec}"? ' if (spec := meant(name)) else ""
+        raise click.UsageError(
+            f'there is no run, no file and no shipped example "{name}"; {guess}{_others(name)}'
+        )
     return _newest_of(load_network(name, None), name)
 
 

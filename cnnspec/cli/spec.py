@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from cnnspec.syntax.tree import Comment, Spec
 
 __all__ = [
-    "LARGEST", "Console", "Reading", "fail", "finite", "is_named", "load", "load_network", "read",
+    "LARGEST", "Console", "Reading", "fail", "finite", "is_named", "load", "load_network", "meant", "read",
     "read_source", "shift", "show", "spec_argument", "stderr_console", "stdout_console",
 ]  # fmt: skip
 
@@ -155,6 +155,13 @@ def is_named(spec: str) -> bool:
     return spec == "-" or Path(spec).exists() or spec.removesuffix(".cnn") in example_names()
 
 
+def meant(spec: str) -> str | None:
+    """What a SPEC that means nothing was most likely meant to be."""
+    from cnnspec.resources import example_names
+
+    return _nearest_spec(spec, example_names())
+
+
 def _folder_of(source: Source) -> Path:
     return Path() if source.name.startswith("<") else Path(source.name).parent
 
@@ -214,9 +221,13 @@ def _contents(folder: Path) -> str:
 def _not_found(spec: str, examples: Sequence[str]) -> str:
     if any(mark in spec for mark in (" ", ";", "->")) and "input" in spec:
         return f'there is no file "{spec}"; to give the spec itself, put -e before it'
-    here = [path.name for path in Path(spec).parent.glob("*.cnn")] if Path(spec).parent.is_dir() else []
-    guess = nearest(Path(spec).name, [*here, *examples])
-    if guess in here:
-        guess = str(Path(spec).parent / guess)
+    guess = _nearest_spec(spec, examples)
     hint = f'did you mean "{guess}"?' if guess else "cnnspec examples lists the shipped ones"
     return f'there is no file and no shipped example "{spec}"; {hint}'
+
+
+def _nearest_spec(spec: str, examples: Sequence[str]) -> str | None:
+    """The example, or the file in the same folder, that was most likely meant."""
+    here = [path.name for path in Path(spec).parent.glob("*.cnn")] if Path(spec).parent.is_dir() else []
+    guess = nearest(Path(spec).name, [*here, *examples])
+    return str(Path(spec).parent / guess) if guess in here else guess

@@ -10,7 +10,7 @@ import click
 
 from cnnspec.cli.console import stderr_console, stdout_console
 from cnnspec.cli.samples import data_options
-from cnnspec.cli.spec import fail, finite, read, show, spec_argument
+from cnnspec.cli.spec import fail, finite, is_named, read, show, spec_argument
 
 if TYPE_CHECKING:
     from cnnspec.cli.live import Live
@@ -51,8 +51,9 @@ def command(
     before = None
     if resume and seeds:
         raise click.UsageError("--resume goes on with one run; give it without --seeds")
-    if resume and spec and inline is None and runs.is_run(Path(spec)):
-        output, before = Path(spec), runs.Run.read(Path(spec)).recipe
+    if resume and spec and inline is None and (Path(spec).is_dir() or not is_named(spec)):
+        output = runs.folder_of(spec)
+        before = runs.Run.read(output).recipe
         spec = str(output / runs.SPEC)
     reading = read(spec, inline)
     if reading.failed or reading.network is None:

@@ -256,6 +256,18 @@ def test_a_run_that_is_not_there_comes_with_those_that_are(cnnspec, place, verb)
     assert "train one: cnnspec train lenet" in err
 
 
+def test_what_was_meant_is_guessed_where_no_run_is_found(cnnspec, place):
+    code, _, err = cnnspec("evaluate", "lenett")
+    assert (2, True) == (code, 'example "lenett"; did you mean "lenet"? no other is here' in err)
+    code, _, err = cnnspec("evaluate", "barz.cnn")
+    assert (2, True) == (code, 'did you mean "bars.cnn"?' in err)
+    code, _, err = cnnspec("evaluate")
+    assert (2, True) == (code, "name the folder of a run, or a spec that was trained" in err)
+    cnnspec("train", "bars.cnn", "--epochs", 1)
+    code, _, err = cnnspec("train", "runs/Bars-2", "--resume")
+    assert (2, True) == (code, "runs here: runs/Bars-1" in err)
+
+
 def test_predict_names_the_likeliest_classes(cnnspec, place, data):
     cnnspec("train", "bars.cnn", "-o", "run")
     _, out, _ = cnnspec("predict", "run", "--index", 3, "--json", "--top", 2)
