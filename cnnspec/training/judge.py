@@ -16,13 +16,10 @@ from cnnspec.training.metrics import Evaluation, evaluation
 if TYPE_CHECKING:
     from cnnspec.backends.numpy.model import Model
 
-BATCH = 250
-"""Samples a step when only answers are wanted; it divides the usual test sets."""
 
-
-def probabilities(model: Model, images: NDArray[Any], batch: int = BATCH) -> NDArray[np.float32]:
+def probabilities(model: Model, images: NDArray[Any]) -> NDArray[np.float32]:
     """The model's probabilities (samples, classes); a network without a softmax gets one at its end."""
-    output = model.predict(images, batch=batch).reshape(len(images), -1).astype(np.float32, copy=False)
+    output = model.predict(images).reshape(len(images), -1).astype(np.float32, copy=False)
     if ends_with_softmax(model):
         return output
     powers: NDArray[np.float32] = np.exp(output - output.max(1, keepdims=True))

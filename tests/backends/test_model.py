@@ -132,10 +132,10 @@ def test_foreign_weights_are_refused_and_nothing_changes(tmp_path: Path) -> None
 def test_the_generator_can_be_set_back() -> None:
     one = model()
     program = one.compile(5, True)
-    state = one.random_state
+    state = one.random.bit_generator.state
     runs = []
     for _ in range(2):
-        one.random_state = state
+        one.random.bit_generator.state = state
         program.load(images(5), np.zeros(5, int))
         program.forward(True)
         runs.append(program.result().copy())
@@ -261,3 +261,20 @@ def test_the_recipe_says_the_seed_unless_one_is_given() -> None:
 def test_build_says_what_the_backend_takes() -> None:
     asked, taken = (list(inspect.signature(each).parameters) for each in (Network.build, build))
     assert sorted(taken[1:]) == sorted(set(asked) - {"self", "backend"})
+
+
+def test_its_text_counts_the_parameters_and_no_statistics() -> None:
+    network = cnnspec.parse(SPEC)
+    assert "<Model : 211 parameters, float32>" == repr(build(network))
+    assert 211 == cnnspec.analyze(network).totals.params
+
+
+def test_weights_come_with_the_scaling_of_their_pixels(tmp_path: Path) -> None:
+    one = build(cnnspec.parse("input 4x4x1; flatten; dense 2"))
+    bytes_ = np.arange(32, dtype=np.uint8).reshape(2, 4, 4, 1)
+    one.scaling = Scaling(np.array([0.5]), np.array([-3.0]))
+    one.save(tmp_path / "w.safetensors")
+    other = build(one.network, seed=1).load(tmp_path / "w.safetensors")
+    np.testing.assert_array_equal(one.predict(bytes_), other.predict(bytes_))
+    save_file(one.weights, tmp_path / "foreign.safetensors", metadata={"cnnspec": "no JSON"})
+    assert Scaling().factor == build(one.network).load(tmp_path / "foreign.safetensors").scaling.factor

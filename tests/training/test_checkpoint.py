@@ -116,3 +116,11 @@ def test_a_whole_one_that_does_not_fit_gives_way_too(tmp_path):
 
 def test_an_empty_shelf_has_nothing(tmp_path):
     assert (None, ()) == Shelf(tmp_path / "absent").latest()
+
+
+def test_a_model_takes_its_weights_from_a_checkpoint(model_of, data, tmp_path):
+    one = model_of("epochs 1; optimizer adam; normalise standard")
+    one.fit(data, folder=tmp_path)
+    (path,) = Shelf(tmp_path / "checkpoints").paths
+    other = model_of(seed=9).load(path)
+    np.testing.assert_array_equal(one.predict(data.test_images), other.predict(data.test_images))

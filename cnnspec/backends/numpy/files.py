@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Final
 
 import numpy as np
 from safetensors import SafetensorError
@@ -16,7 +18,21 @@ from cnnspec.diagnostics import Diagnostic, SpecError
 from cnnspec.files import write_atomically
 
 
-def write_weights(path: str | os.PathLike[str], arrays: Mapping[str, Array], about: dict[str, str]) -> None:
+OPTIMIZER: Final = "optimizer."
+"""What the names of an optimizer's arrays begin with, in the file of a checkpoint."""
+
+
+@dataclass(frozen=True)
+class Stored:
+    """The weights of a file, and what it says of them: nothing, when another program wrote it."""
+
+    weights: dict[str, Array]
+    about: Mapping[str, Any]
+
+
+def write_weights(
+    path: str | os.PathLike[str], arrays: Mapping[str, Array], about: Mapping[str, Any]
+) -> None:
     """Write arrays by name, with a few words about them; equal weights make equal files.
 
     The words stand under one key: the library writes several in no fixed order.
@@ -25,16 +41,28 @@ def write_weights(path: str | os.PathLike[str], arrays: Mapping[str, Array], abo
     write_atomically(path, save(plain, metadata={"cnnspec": json.dumps(about)}))
 
 
-def read_weights(path: Path, wanted: Mapping[str, Array]) -> dict[str, Array]:
-    """The wanted arrays of a file; raises SpecError naming all that does not fit."""
+def read_weights(path: Path, wanted: Mapping[str, Array]) -> Stored:
+    """The wanted arrays of a file, or of a checkpoint; raises SpecError naming all that does not fit."""
+    data = path.read_bytes()
     try:
-        found = load(path.read_bytes())
+        found = load(data)
     except SafetensorError as error:
         raise SpecError([_broken(path, error)]) from error
+    found = {name: found[name] for name in found if name in wanted or not name.startswith(OPTIMIZER)}
     faults = list(_misfits(path, found, wanted))
     if faults:
         raise SpecError(faults)
-    return found
+    return Stored(found, _about(data))
+
+
+def _about(data: bytes) -> Mapping[str, Any]:
+    """What ``write_weights``, or a checkpoint, says in the header of a whole file."""
+    header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+    try:
+        about = json.loads(header.get("__metadata__", {}).get("cnnspec", "{}"))
+    except ValueError:
+        return {}
+    return about if isinstance(about, dict) else {}
 
 
 def _broken(path: Path, error: SafetensorError) -> Diagnostic:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property, partial
@@ -172,27 +171,27 @@ class Model:
         return found
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write all weights as safetensors, under a temporary name first."""
-        write_weights(path, self.weights, {"network": self.network.name, "format": "cnnspec/weights/1"})
+        """Write all weights, and the scaling of bytes, as safetensors, under a temporary name first."""
+        scaling = [np.ravel(values).tolist() for values in (self.scaling.factor, self.scaling.shift)]
+        about = {"network": self.network.name, "format": "cnnspec/weights/1", "scaling": scaling}
+        write_weights(path, self.weights, about)
 
     def load(self, path: str | os.PathLike[str]) -> Model:
-        """Take all weights from a safetensors file; raises SpecError if it does not fit."""
-        for name, values in read_weights(Path(path), self.weights).items():
+        """Take all weights from a safetensors file, or a checkpoint; raises SpecError if it does not fit.
+
+        The scaling of bytes is the file's, where it says one.
+        """
+        stored = read_weights(Path(path), self.weights)
+        for name, values in stored.weights.items():
             np.copyto(self.weights[name], values)
+        if "scaling" in stored.about:
+            self.scaling = Scaling(*map(np.array, stored.about["scaling"]))
         return self
 
-    @property
-    def random_state(self) -> str:
-        """The generator's state as JSON; assign it to go on from there."""
-        return json.dumps(self.random.bit_generator.state)
-
-    @random_state.setter
-    def random_state(self, state: str) -> None:
-        self.random.bit_generator.state = json.loads(state)
-
     def __repr__(self) -> str:
-        count = sum(values.size for values in self.weights.values())
-        return f"<Model {self.network.name}: {count:,} numbers, {self.dtype}>"
+        weights = (weight for part in _declared(self.network) for weight in part.values())
+        count = sum(prod(weight.shape) for weight in weights if not weight.buffer)
+        return f"<Model {self.network.name}: {count:,} parameters, {self.dtype}>"
 
 
 def _maker(loss: str | Callable[..., Loss], options: Mapping[str, Any]) -> Callable[..., Loss]:
