@@ -17,7 +17,6 @@ from cnnspec.backends.numpy.layout import Array
 from cnnspec.diagnostics import Diagnostic, SpecError
 from cnnspec.files import write_atomically
 
-
 OPTIMIZER: Final = "optimizer."
 """What the names of an optimizer's arrays begin with, in the file of a checkpoint."""
 
