@@ -10,7 +10,7 @@ import pytest
 from cases.roll import CASES, Case
 from single import data, model_of, network_of, run
 
-from cnnspec.backends.numpy import activation_block, choose, conv_shift, conv_slab
+from cnnspec.backends.numpy import activation_block, choose, conv_shift, conv_slab, norm
 from cnnspec.backends.numpy.conv_depthwise import DepthwiseConv
 from cnnspec.backends.numpy.conv_patch import PatchConv
 from cnnspec.backends.numpy.conv_row import RowConv
@@ -78,6 +78,18 @@ def test_depthwise_gets_its_own_kernels() -> None:
     assert DepthwiseConv is kernel((114, 114, 4), 64)
     assert DepthwiseConv is kernel((9, 9, 4), multiplier=2)
     assert DepthwiseConv is kernel((9, 4))
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case.layer.word == "batchnorm"], ids=repr)
+@pytest.mark.parametrize("block, short", [(1, 0), (20, 0), (1, 1000), (20, 1000)])
+def test_batchnorm_in_any_blocks_equals_the_definition(
+    case: Case, block: int, short: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(norm, "BLOCK", block)
+    monkeypatch.setattr(norm, "SHORT", short)
+    fast, plain = model_of(case), model_of(case, reference=True)
+    images, _ = data(fast, 3)
+    np.testing.assert_allclose(fast.predict(images), plain.predict(images), atol=1e-12)
 
 
 SHIFTED: list[tuple[dict[str, Any], Shape, int]] = [

@@ -33,6 +33,7 @@ class BatchNorm(Step):
         self.count = rows * run
         self.mean, self.var, self.factor, self.term = self.passing((4, channels))
         self.ones = np.ones(run, self.memory.dtype)
+        self.stretch = Stretch(self, self.source, self.target, self.factor, self.term)
         if self.site.training:
             self.normal = self.memory.take(self.source.shape)
             self.squares = self.scratch(self.source.shape)
@@ -49,8 +50,7 @@ class BatchNorm(Step):
         np.divide(1 if self.scale is None else self.scale, self.factor, out=self.factor)
         np.multiply(self.running_mean, self.factor, out=self.term)
         np.subtract(0 if self.shift is None else self.shift, self.term, out=self.term)
-        np.multiply(self.source, self.factor[:, None], out=self.target)
-        np.add(self.target, self.term[:, None], out=self.target)
+        self.stretch()
 
     def _by_batch(self) -> None:
         channel_sum(self.source, self.ones, self.mean)
@@ -102,3 +102,33 @@ class BatchNorm(Step):
         np.subtract(self.dy, self.product, out=self.dy)
         np.subtract(self.dy, by_shift[:, None], out=self.dy)
         np.multiply(self.dy, factor[:, None], out=self.dy)
+
+
+BLOCK = 1 << 16
+"""Values that stay near the second-level cache from the product to the sum."""
+SHORT = 1024
+"""Rows of one channel up to here are too short for a call to run over each by itself."""
+
+
+class Stretch:
+    """Each channel times a factor plus a term; where its rows are short, these are repeated along them."""
+
+    def __init__(self, step: Step, x: Array, y: Array, factor: Array, term: Array) -> None:
+        rows, channels, run = x.shape
+        self.values = factor[:, None], term[:, None]
+        self.repeated: tuple[Array, ...] = ()
+        if run <= SHORT:
+            self.repeated = tuple(step.scratch((2, channels, run)))
+            x, y = x.reshape(rows, channels * run), y.reshape(rows, channels * run)
+        self.x, self.y, self.high = x, y, max(1, BLOCK // (channels * run))
+
+    def __call__(self) -> None:
+        factor, term = self.values
+        for repeated, values in zip(self.repeated, self.values, strict=False):
+            np.copyto(repeated, values)
+        if self.repeated:
+            factor, term = (repeated.reshape(-1) for repeated in self.repeated)
+        for row in range(0, len(self.x), self.high):
+            y = self.y[row : row + self.high]
+            np.multiply(self.x[row : row + self.high], factor, out=y)
+            np.add(y, term, out=y)
