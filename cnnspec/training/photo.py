@@ -2,34 +2,42 @@
 
 from __future__ import annotations
 
+from math import isqrt
+from typing import Final
+
 import numpy as np
 from numpy.typing import NDArray
 
 from cnnspec.layers.base import Shape, show
 from cnnspec.training.data.dataset import Bytes, resize
 from cnnspec.training.data.faults import unlike
+from cnnspec.training.paper import Floats, drawing, unlit
 
-BOX = 20 / 28
+BOX: Final = 20 / 28
 """MNIST's digits fill a box of 20 pixels in an image of 28."""
-INK = 0.15
-"""Share of the brightest pixel from which a pixel belongs to the drawing."""
+STROKE: Final = 2.0
+"""Pixels that a stroke is wide at least, in an image of 28; MNIST's are 2 to 4."""
+AT_MOST: Final = 512
+"""Pixels of the longer side that are looked at."""
 
 
 def prepared(
-    image: Bytes, shape: Shape, *, invert: bool = False, center: bool = False, resized: bool = False
+    image: Bytes, shape: Shape, *, invert: bool | None = None, center: bool = False, resized: bool = False
 ) -> Bytes:
     """One image (height, width, channels) as (1, …) of the network's input ``shape``.
 
-    ``invert`` turns dark on bright into bright on dark; ``center`` cuts out the
-    drawing, brings it to MNIST's box and its centre of mass to the middle;
+    ``invert`` turns dark on bright into bright on dark; ``center`` takes away the
+    paper and its light, cuts out the drawing, brings it to MNIST's box and its centre
+    of mass to the middle, and inverts where that is needed unless ``invert`` says;
     ``resized`` allows another size. Raises SpecError when it does not fit.
     """
-    if invert:
+    if len(shape) == 1 and image.size != shape[0]:
+        shape = _square(image, shape)
+        return _flat(prepared(image, shape, invert=invert, center=center, resized=resized))
+    if invert or (center and invert is None and is_dark_on_bright(image)):
         image = 255 - image
     if len(shape) == 1:
-        if image.size != shape[0]:
-            raise unlike(f"the image is {show(image.shape)}, the network takes {shape[0]} values")
-        return np.ascontiguousarray(image.transpose(2, 0, 1)).reshape(1, -1)
+        return _flat(image[None])
     if len(shape) != 3 or image.shape[2] != shape[2]:
         raise unlike(f"the image is {show(image.shape)}, the network's input is {show(shape)}")
     if center:
@@ -44,23 +52,79 @@ def prepared(
     return image[None]
 
 
-def centred(image: Bytes, height: int, width: int) -> Bytes:
-    """The drawing in MNIST's manner: box, scale, centre of mass in the middle."""
+def _flat(images: Bytes) -> Bytes:
+    return np.ascontiguousarray(images.transpose(0, 3, 1, 2)).reshape(len(images), -1)
+
+
+def _square(image: Bytes, shape: Shape) -> Shape:
+    """The square map whose values a vector input takes; raises SpecError where there is none."""
+    channels = image.shape[2]
+    side = isqrt(shape[0] // channels)
+    if side * side * channels != shape[0]:
+        raise unlike(f"the image is {show(image.shape)}, the network takes {shape[0]} values")
+    return (side, side, channels)
+
+
+def has_bright_border(image: Bytes) -> bool:
+    """Whether the picture ends in bright pixels, as paper does, and not in dark ones, as MNIST's."""
     grey = image.max(2)
-    floor = np.median(grey)
-    ink = np.clip(image.astype(np.float32) - floor, 0, None)
-    if not ink.any():
-        return np.zeros((height, width, image.shape[2]), np.uint8)
-    ink *= 255 / ink.max()
-    found = ink.max(2) > 255 * INK
-    rows, columns = np.flatnonzero(found.any(1)), np.flatnonzero(found.any(0))
-    cut = np.rint(ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]).astype(np.uint8)
-    scale = min(height * BOX / cut.shape[0], width * BOX / cut.shape[1])
-    small = shrunk(cut, max(1, round(cut.shape[0] * scale)), max(1, round(cut.shape[1] * scale)))
+    edge = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
+    return bool(np.median(edge) > 127)
+
+
+def is_dark_on_bright(image: Bytes) -> bool:
+    """Whether what stands out of the paper is darker than it."""
+    raised = unlit(_reduced(image).mean(2))
+    spread = 3 * np.median(np.abs(raised)) + 1
+    darker, brighter = np.clip(-raised - spread, 0, None), np.clip(raised - spread, 0, None)
+    return bool((darker**2).sum() > (brighter**2).sum())
+
+
+def centred(image: Bytes, height: int, width: int) -> Bytes:
+    """A bright drawing in MNIST's manner: no paper, its box and scale, its centre of mass in the middle."""
+    values = _reduced(image)
+    raised = np.stack([unlit(channel) for channel in np.moveaxis(values, 2, 0)], 2)
+    ink, found = drawing(raised.max(2))
     canvas = np.zeros((height, width, image.shape[2]), np.uint8)
+    if not found.any():
+        return canvas
+    share = np.where(raised.max(2, keepdims=True) > 0, raised / raised.max(2, keepdims=True).clip(1e-6), 0)
+    rows, columns = np.flatnonzero(found.any(1)), np.flatnonzero(found.any(0))
+    cut = (ink[..., None] * share)[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    cut = _widened(cut, STROKE * max(cut.shape[0] / height, cut.shape[1] / width) / BOX)
+    scale = min(height * BOX / cut.shape[0], width * BOX / cut.shape[1])
+    small = shrunk(
+        np.rint(255 * cut).astype(np.uint8),
+        max(1, round(cut.shape[0] * scale)), max(1, round(cut.shape[1] * scale)),
+    )  # fmt: skip
+    small = np.rint(small * (255 / max(1, small.max()))).astype(np.uint8)
     top, left = _corner(small.max(2), height, width)
     canvas[top : top + small.shape[0], left : left + small.shape[1]] = small
     return canvas
+
+
+def _widened(cut: Floats, wanted: float) -> Floats:
+    """Strokes made as wide as wanted, where they are narrower: a thin pen is lost when it is shrunk."""
+    body = np.pad(cut.max(2) > 0.5, 1)
+    inner = body.copy()
+    for axis in (0, 1):
+        inner &= np.roll(body, 1, axis) & np.roll(body, -1, axis)
+    wide = 2 * body.sum() / max(1, body.sum() - inner.sum())
+    steps = max(0, round((wanted - wide) / 2))
+    cut = np.pad(cut, ((steps, steps), (steps, steps), (0, 0)))
+    for _ in range(steps):
+        for axis in (0, 1):
+            cut = np.maximum(cut, np.maximum(np.roll(cut, 1, axis), np.roll(cut, -1, axis)))
+    return cut
+
+
+def _reduced(image: Bytes) -> Floats:
+    """The image as floats, averaged over squares where it is larger than need be."""
+    factor = -(-max(image.shape[:2]) // AT_MOST)
+    rows, columns = image.shape[0] // factor, image.shape[1] // factor
+    blocks = image[: rows * factor, : columns * factor].reshape(rows, factor, columns, factor, -1)
+    means: Floats = blocks.mean((1, 3), dtype=np.float32)
+    return means
 
 
 def shrunk(image: Bytes, height: int, width: int) -> Bytes:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from cnnspec.diagnostics import SpecError
-from cnnspec.training.photo import prepared
+from cnnspec.training.photo import has_bright_border, is_dark_on_bright, prepared
 
 SHAPE = (28, 28, 1)
 
@@ -48,3 +48,77 @@ def test_invert_and_an_image_that_fits():
 def test_a_vector_input_takes_channels_first():
     image = np.arange(12, dtype=np.uint8).reshape(2, 2, 3)
     assert [0, 3, 6, 9, 1, 4, 7, 10, 2, 5, 8, 11] == prepared(image, (12,))[0].tolist()
+
+
+def letter(size=90, wide=14):
+    """An R of strokes, 0 to 1: no turn or mirror image is like it."""
+    image = np.zeros((size, size * 2 // 3))
+    image[:, :wide] = image[:wide] = image[size // 2 - wide // 2 : size // 2 + wide // 2] = 1
+    image[: size // 2, -wide:] = 1
+    for row in range(size // 2, size):
+        left = (row - size // 2) * (image.shape[1] - wide) * 2 // size
+        image[row, left : left + wide] = 1
+    return image
+
+
+def snapshot(seed, noise=8.0, light=30.0, ink=110.0):
+    """The letter on grey paper as a phone sees it: off centre, light falling across, noise."""
+    generator = np.random.default_rng(seed)
+    drawn = np.zeros((240, 320))
+    top, left = generator.integers(8, 140), generator.integers(8, 250)
+    drawn[top : top + 90, left : left + 60] = letter()
+    rows, columns = np.mgrid[-1:1:240j, -1:1:320j]
+    angle = generator.uniform(0, 2 * np.pi)
+    page = 180 + light * (rows * np.sin(angle) + columns * np.cos(angle)) - ink * drawn
+    return np.clip(np.rint(page + generator.normal(0, noise, page.shape)), 0, 255).astype(np.uint8)[..., None]
+
+
+CLEAN = np.rint(255 * np.pad(letter(), 40)).astype(np.uint8)[..., None]
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("invert", [True, None])
+def test_light_noise_and_place_do_not_matter(seed, invert):
+    expected = prepared(CLEAN, SHAPE, center=True).astype(float)
+    found = prepared(snapshot(seed), SHAPE, invert=invert, center=True)
+    assert np.corrcoef(expected.ravel(), found.ravel())[0, 1] > 0.95
+
+
+def test_a_dark_rim_and_specks_are_no_part_of_the_drawing():
+    image = snapshot(1)
+    image[:, :20] = 40
+    image[230:233, 300:303] = 20
+    expected = prepared(CLEAN, SHAPE, center=True).astype(float)
+    found = prepared(image, SHAPE, center=True)
+    assert np.corrcoef(expected.ravel(), found.ravel())[0, 1] > 0.93
+
+
+def test_noise_alone_is_no_drawing():
+    assert not prepared(snapshot(0, ink=0), SHAPE, center=True).any()
+
+
+def test_a_thin_pen_is_as_wide_as_mnists_strokes():
+    page = np.full((200, 200, 1), 230, np.uint8)
+    page[40:160, 100:102] = 60
+    (image,) = prepared(page, SHAPE, center=True)
+    assert 2 <= (image[14, :, 0] > 127).sum() <= 4
+
+
+@pytest.mark.parametrize("picture", [CLEAN, 255 - CLEAN, snapshot(0), 255 - snapshot(0)])
+def test_what_stands_out_tells_which_way_round_a_drawing_is(picture):
+    assert is_dark_on_bright(picture) == has_bright_border(picture)
+
+
+def test_what_is_said_of_the_way_round_is_followed():
+    upside = prepared(CLEAN, SHAPE, invert=True, center=True)
+    assert not np.array_equal(upside, prepared(CLEAN, SHAPE, center=True))
+    np.testing.assert_array_equal(
+        prepared(CLEAN, SHAPE, invert=False, center=True), prepared(CLEAN, SHAPE, center=True)
+    )
+
+
+def test_a_vector_input_takes_a_drawing_centred_in_its_square():
+    (image,) = prepared(snapshot(2), (784,), center=True)
+    np.testing.assert_array_equal(prepared(snapshot(2), SHAPE, center=True).reshape(784), image)
+    with pytest.raises(SpecError, match="the network takes 70 values"):
+        prepared(snapshot(2), (70,), center=True)
