@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import isfinite
 
 import numpy as np
 
@@ -89,33 +90,62 @@ class Nails(Upsample):
         np.copyto(dx, dy[:, ::scale])
 
 
+DENSE = 64
+"""Pixels of an axis up to which a product with a small matrix beats sums along short runs."""
+
+
 class Linear(Upsample):
-    """The two nearest pixels, weighted, and no other: what is not finite stays near its place."""
+    """The two nearest pixels, weighted, and no other: what is not finite stays near its place.
+
+    On a short axis by a product with a matrix that is zero elsewhere; where its result
+    is not finite it is summed once more, of the two alone.
+    """
 
     def setup(self) -> None:
-        self.passes = [
-            list(taps(self.chain[n].shape[axis], scale)) for n, (axis, scale) in enumerate(self.stretched)
-        ]
         self.room = self.scratch((max((array.size for array in self.chain[:-1]), default=1),))
+        self.passes: list[tuple[list[Taps], Array | None]] = []
+        for n, (axis, scale) in enumerate(self.stretched):
+            _, size, after = along(self.chain[n], axis).shape
+            found = list(taps(size, scale))
+            short = size <= DENSE and after > 1
+            dense = matrix(found, size, scale).astype(self.memory.dtype) if short else None
+            self.passes.append((found, dense))
 
     def prepare(self, dy: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, ...]:
         self.back_room = self.scratch(self.room.shape)
         return super().prepare(dy, wanted)
 
     def stretch(self, n: int, x: Array, y: Array, scale: int) -> None:
-        for taps in self.passes[n]:
+        found, dense = self.passes[n]
+        if dense is None or not _multiplied(dense, x, y):
+            self._stretch_exactly(found, x, y)
+
+    def gather(self, n: int, dy: Array, dx: Array, scale: int) -> None:
+        found, dense = self.passes[n]
+        if dense is None or not _multiplied(dense.T, dy, dx):
+            self._gather_exactly(found, dy, dx)
+
+    def _stretch_exactly(self, found: list[Taps], x: Array, y: Array) -> None:
+        for taps in found:
             room, target = _like(self.room, x[:, taps.left]), y[:, taps.outputs]
             np.multiply(x[:, taps.left], 1 - taps.share, out=target)
             np.multiply(x[:, taps.right], taps.share, out=room)
             np.add(target, room, out=target)
 
-    def gather(self, n: int, dy: Array, dx: Array, scale: int) -> None:
+    def _gather_exactly(self, found: list[Taps], dy: Array, dx: Array) -> None:
         dx.fill(0)
-        for taps in self.passes[n]:
+        for taps in found:
             for pixels, weight in ((taps.left, 1 - taps.share), (taps.right, taps.share)):
                 room = _like(self.back_room, dx[:, pixels])
                 np.multiply(dy[:, taps.outputs], weight, out=room)
                 np.add(dx[:, pixels], room, out=dx[:, pixels])
+
+
+def _multiplied(weights: Array, x: Array, out: Array) -> bool:
+    """The product into ``out``, and whether all of it is finite; squares that overflow count as not."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        np.matmul(weights, x, out=out)
+    return isfinite(np.vdot(out, out))
 
 
 def _like(room: Array, part: Array) -> Array:
@@ -147,6 +177,16 @@ def taps(size: int, scale: int) -> Iterator[Taps]:
         else:
             yield Taps(slice(phase, end, scale), others, shifted, offset)
             yield Taps(slice(end + phase, end + phase + 1), last, last, offset or 0.5)
+
+
+def matrix(found: list[Taps], size: int, scale: int) -> Array:
+    """(size·scale, size): the weights of all outputs."""
+    weights, pixels, outputs = np.zeros((size * scale, size)), np.arange(size), np.arange(size * scale)
+    for each in found:
+        rows = outputs[each.outputs]
+        weights[rows, pixels[each.left]] += 1 - each.share
+        weights[rows, pixels[each.right]] += each.share
+    return weights
 
 
 def upsample(node: Node, batch: int, training: bool) -> tuple[type[Step], ...]:
