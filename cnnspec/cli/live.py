@@ -13,6 +13,7 @@ from rich.text import Text
 from cnnspec.cli.console import Console
 from cnnspec.diagnostics import Diagnostic
 from cnnspec.training.history import Row
+from cnnspec.training.metrics import compact
 from cnnspec.training.watch import Now, Watch
 
 PLAIN_EVERY = 20.0
@@ -85,7 +86,7 @@ class Live(Watch):
 
 def figures(now: Now, width: int) -> str:
     """Loss, accuracy, speed and time left, as many as the width has room for."""
-    parts = [f"loss {now.loss:.4f}"]
+    parts = [f"loss {compact(now.loss)}"]
     if width >= MIDDLE:
         parts.append(f"{now.accuracy:.1%}".replace("%", " %"))
     if width >= WIDE:
@@ -95,9 +96,9 @@ def figures(now: Now, width: int) -> str:
 
 def epoch_line(row: Row, width: int) -> str:
     """``epoch 1  loss 0.3191  accuracy 90.28 %  19,556 images/s  3.1 s``."""
-    parts = [f"epoch {row.epoch}", f"loss {row.loss:.4f}", f"accuracy {percent(row.accuracy)}"]
+    parts = [f"epoch {row.epoch}", f"loss {compact(row.loss)}", f"accuracy {percent(row.accuracy)}"]
     if row.validation_loss is not None and row.validation_accuracy is not None:
-        parts.append(f"validation {row.validation_loss:.4f}, {percent(row.validation_accuracy)}")
+        parts.append(f"validation {compact(row.validation_loss)}, {percent(row.validation_accuracy)}")
     if width >= WIDE:
         parts += [f"{row.images_per_second:,.0f} images/s", f"{row.seconds:.1f} s"]
     return "  ".join(parts)

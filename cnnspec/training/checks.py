@@ -2,32 +2,61 @@
 
 from __future__ import annotations
 
+from math import log
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from cnnspec.diagnostics import Diagnostic, Severity, SpecError
+from cnnspec.training.data.dataset import Labels
+from cnnspec.training.metrics import compact
 
 if TYPE_CHECKING:
     from cnnspec.backends.numpy.model import Model
 
 SHOWN = 6
 """Names listed before the rest is only counted."""
+FAR, ABOVE = 1.5, 1.1
+"""Times the loss, and the accuracy, of guessing."""
 
 
 def not_finite(loss: float, step: int, epoch: int, rate: float) -> SpecError:
     """The loss left the numbers at a step counted from 1."""
-    return SpecError(
-        [
-            Diagnostic(
-                "loss-not-finite",
-                f"the loss became {loss} at step {step:,} (epoch {epoch}), at a rate of {rate:.4g}",
-                help=(
-                    f"take a smaller rate: --rate {rate / 10:.2g}",
-                    "or bound the gradient in the recipe: clip 1.0",
-                ),
-            )
-        ]
+    what = f"the loss became {loss} at step {step:,} (epoch {epoch}), at a rate of {rate:.4g}"
+    return SpecError([Diagnostic("loss-not-finite", what, help=_smaller(rate))])
+
+
+def _smaller(rate: float) -> tuple[str, str]:
+    return f"take a smaller rate: --rate {rate / 10:.2g}", "or bound the gradient in the recipe: clip 1.0"
+
+
+def check_weights(model: Model, step: int, epoch: int, rate: float) -> None:
+    """Raises SpecError when weights or statistics left the numbers in the ``step`` steps that were made."""
+    names = [name for name, values in model.weights.items() if not np.isfinite(values).all()]
+    if not names:
+        return
+    what = f"{_listed(names)} left the numbers by step {step:,} (epoch {epoch}), at a rate of {rate:.4g}"
+    raise SpecError([Diagnostic("loss-not-finite", what, help=_smaller(rate))])
+
+
+def guessing(loss: float, accuracy: float, labels: Labels, rate: float) -> Diagnostic | None:
+    """A warning when a training ended far above the loss of guessing, and no more often right.
+
+    Guessing is the answer 1/classes for all; ``labels`` are those that were trained on.
+    """
+    counts = np.bincount(labels)
+    expected, often = log(max(1, int(np.count_nonzero(counts)))), float(counts.max()) / len(labels)
+    if loss <= FAR * expected or accuracy > often * ABOVE:
+        return None
+    losses = f"its loss is {compact(loss)}, that of guessing {compact(expected)}"
+    right = f"it is right in {100 * accuracy:.1f} % of the samples; the largest class has {100 * often:.1f} %"
+    return Diagnostic(
+        "no-better-than-guessing",
+        f"the network is no better than guessing: {losses}",
+        severity=Severity.WARNING,
+        notes=(right,),
+        help=_smaller(rate),
     )
 
 
@@ -48,10 +77,14 @@ def unmoved(model: Model, before: NDArray[Any]) -> list[str]:
 
 
 def still_weights(names: list[str]) -> Diagnostic:
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
     return Diagnostic(
         "weights-not-moving",
-        f"these weights did not move in the first step: {', '.join(names[:SHOWN])}{more}",
+        f"these weights did not move in the first step: {_listed(names)}",
         severity=Severity.WARNING,
         help=("their units may be dead; try another initial, a smaller rate, or leakyrelu",),
     )
+
+
+def _listed(names: list[str]) -> str:
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more

@@ -13,6 +13,7 @@ from pydantic import NonNegativeInt, PositiveInt, TypeAdapter, ValidationError
 
 from cnnspec.diagnostics import Diagnostic
 from cnnspec.files import write_atomically
+from cnnspec.training.metrics import compact, number
 
 Ending: TypeAlias = Literal["finished", "stopped early", "interrupted"]
 
@@ -73,8 +74,9 @@ class History:
         return curves(curve_of(self.rows, "training"))
 
     def __repr__(self) -> str:
-        last = f", loss {self.rows[-1].loss:.4f}, accuracy {self.rows[-1].accuracy:.4f}" if self.rows else ""
-        return f"<History: {len(self.rows)} epochs, {self.ending}{last}>"
+        last = self.rows[-1] if self.rows else None
+        figures = f", loss {compact(last.loss)}, accuracy {last.accuracy:.4f}" if last else ""
+        return f"<History: {len(self.rows)} epochs, {self.ending}{figures}>"
 
 
 class MetricsFile:
@@ -112,5 +114,7 @@ def _row(line: str) -> Row | None:
 
 
 def _line(row: Row) -> str:
-    values = {name: None if value != value else value for name, value in asdict(row).items()}
+    values = {
+        name: number(value) if isinstance(value, float) else value for name, value in asdict(row).items()
+    }
     return json.dumps({"event": "epoch", **values}, allow_nan=False) + "\n"

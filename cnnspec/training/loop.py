@@ -62,6 +62,7 @@ def fit(
     best = Best(trainer, home)
     ending = _guarded(trainer, home, best)
     if ending != "interrupted":
+        trainer.warn_of_guessing()
         best.take()
         if home:
             home.finish()
@@ -104,7 +105,8 @@ def evaluate(
     """The model's figures on the ``test`` part of a data set (or ``train``), or on images with labels."""
     given = _dataset((data, labels) if labels is not None else data, model, model.network.output[-1])
     found = fit_data(model, given)
-    return judge(model, *found.part(part), found.names)
+    with np.errstate(all="ignore"):
+        return judge(model, *found.part(part), found.names)
 
 
 def _train(trainer: Trainer, home: Home | None, best: Best, interruption: Interruption) -> Ending:

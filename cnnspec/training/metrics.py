@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+
+def compact(value: float) -> str:
+    """A loss for people: ``0.0312``, ``1.2e+35``."""
+    return f"{value:.4f}" if abs(value) < 1e4 else f"{value:.3g}"
+
+
+def number(value: float) -> float | None:
+    """A value for JSON, which has neither NaN nor infinity."""
+    return value if isfinite(value) else None
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +64,7 @@ class Evaluation:
             "schema": "cnnspec/evaluation/1",
             "samples": self.samples,
             "accuracy": self.accuracy,
-            "loss": self.loss,
+            "loss": number(self.loss),
             "classes": [
                 {"name": name, "precision": float(p), "recall": float(r), "samples": int(n)}
                 for name, p, r, n in rows
@@ -63,7 +74,9 @@ class Evaluation:
         }
 
     def __repr__(self) -> str:
-        return f"<Evaluation: accuracy {self.accuracy:.4f}, loss {self.loss:.4f}, {self.samples:,} samples>"
+        return (
+            f"<Evaluation: accuracy {self.accuracy:.4f}, loss {compact(self.loss)}, {self.samples:,} samples>"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +93,7 @@ class Mistake:
             "index": self.index,
             "label": names[self.label],
             "answer": names[self.answer],
-            "probability": self.probability,
+            "probability": number(self.probability),
         }
 
 

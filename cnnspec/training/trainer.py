@@ -85,8 +85,11 @@ class Trainer:
 
     def rate(self) -> float:
         """The learning rate of the step to come."""
-        recipe, per_epoch = self.recipe, self.batches.per_epoch
-        return rate_at(recipe.schedule, recipe.optimizer.rate, self.place.step, per_epoch, self.steps)
+        return self._rate_at(self.place.step)
+
+    def _rate_at(self, step: int) -> float:
+        recipe = self.recipe
+        return rate_at(recipe.schedule, recipe.optimizer.rate, step, self.batches.per_epoch, self.steps)
 
     def epoch(self, interruption: Interruption, after_step: Any = None) -> bool:
         """The rest of the current epoch; False when it was interrupted before its end."""
@@ -134,10 +137,23 @@ class Trainer:
 
     def end_epoch(self) -> Row:
         """The epoch's row; the next one begins."""
+        self._check_weights()
         row = self._row()
         self.place.end_epoch(row, self.recipe.stop.change if self.recipe.stop else 0.0)
         self.watch.epoch(row)
         return row
+
+    def _check_weights(self) -> None:
+        place = self.place
+        epoch = place.epoch + bool(place.seen)
+        checks.check_weights(self.model, place.step, epoch, self._rate_at(max(0, place.step - 1)))
+
+    def warn_of_guessing(self) -> None:
+        """Notes that the training came to nothing, where it did."""
+        if self.place.rows and isinstance(self.recipe.loss, CrossEntropy):
+            last = self.place.rows[-1]
+            if found := checks.guessing(last.loss, last.accuracy, self.batches.labels, last.rate):
+                self.note(found)
 
     def _row(self) -> Row:
         place = self.place
@@ -145,10 +161,7 @@ class Trainer:
         checked = judge(self.model, *self.validation, self.data.names) if self.validation else None
         return Row(
             place.epoch + 1, place.step, place.loss / place.seen, place.correct / place.seen,
-            rate_at(
-                self.recipe.schedule, self.recipe.optimizer.rate, place.step - 1,
-                self.batches.per_epoch, self.steps,
-            ),
+            self._rate_at(place.step - 1),
             round(speed, 1), round(seconds, 4),
             checked.loss if checked else None, checked.accuracy if checked else None,
         )  # fmt: skip
@@ -169,7 +182,8 @@ class Trainer:
         )  # fmt: skip
 
     def checkpoint(self) -> Checkpoint:
-        """Everything that going on needs."""
+        """Everything that going on needs; raises SpecError when the weights left the numbers."""
+        self._check_weights()
         state = {
             "format": FORMAT,
             "step": self.place.step,

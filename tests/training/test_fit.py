@@ -3,6 +3,7 @@ import json
 import math
 import os
 import random
+import re
 import shutil
 import signal
 import threading
@@ -160,6 +161,65 @@ def test_a_loss_that_leaves_the_numbers_names_step_and_rate(model_of, data):
     assert fault.message.startswith("the loss became ")
     assert "at step 3 (epoch 1), at a rate of 1e+12" in fault.message
     assert "take a smaller rate: --rate 1e+11" == fault.help[0]
+
+
+class Spoiler(Watch):
+    """Makes a weight infinite at a step, as a step that is too large does."""
+
+    every = 0.0
+
+    def __init__(self, model, step, name):
+        self.model, self.left, self.name = model, step, name
+
+    def step(self, now):
+        self.left -= 1
+        if self.left == 0:
+            self.model.weights[self.name].flat[0] = np.inf
+
+
+@pytest.mark.parametrize("rate", [1e308, 1e200])
+def test_a_last_step_that_leaves_the_numbers_is_no_success(model_of, data, tmp_path, rate):
+    """One step: its loss is that of the first weights, and finite."""
+    few = replace(data, train_images=data.train_images[:10], train_labels=data.train_labels[:10])
+    fault = fault_of(model_of("epochs 1").fit, few, folder=tmp_path, rate=rate)
+    assert "loss-not-finite" == fault.code
+    assert fault.message.endswith(f"left the numbers by step 1 (epoch 1), at a rate of {rate:.4g}")
+    assert [] == Shelf(tmp_path / "checkpoints").paths
+    assert not (tmp_path / "weights.safetensors").exists()
+
+
+def test_no_checkpoint_holds_what_is_no_number(model_of, data, tmp_path):
+    """The bias goes on to nothing that the loss of this step sees."""
+    model = model_of("epochs 2")
+    watch = Spoiler(model, 5, "dense2.bias")
+    fault = fault_of(model.fit, data, folder=tmp_path, save_steps=1, watch=watch)
+    assert "dense2.bias left the numbers by step 5 (epoch 1), at a rate of 0.1" == fault.message
+    assert [2, 3, 4] == [read(path).step for path in Shelf(tmp_path / "checkpoints").paths]
+
+
+def test_a_training_that_came_to_nothing_is_told(model_of, data):
+    spec = "input 8x8x1; flatten -> dense 3"
+    history = model_of("optimizer sgd rate=1e9; epochs 1", spec=spec).fit(data)
+    assert ["no-better-than-guessing"] == [warning.code for warning in history.warnings]
+    (warning,) = history.warnings
+    assert (Severity.WARNING, "take a smaller rate: --rate 1e+08") == (warning.severity, warning.help[0])
+    assert re.search(r"its loss is \d\.?\d*e\+\d+, that of guessing 1\.0986$", warning.message)
+    assert [] == model_of("epochs 3").fit(data).warnings
+
+
+def test_an_evaluation_without_a_number_is_null_in_json(model_of, data):
+    model = model_of()
+    model.weights["dense2.bias"][0] = np.nan
+    found = json.dumps(model.evaluate(data).to_json(), allow_nan=False)
+    assert json.loads(found)["loss"] is None
+
+
+def test_the_margin_of_early_stopping_decides_its_patience_and_not_which_epoch_is_best(model_of, data):
+    recipe = "data digits validation=0.3; stop patience=1 change=0.05; epochs 60; optimizer adam rate=0.003"
+    history = model_of(recipe).fit(data)
+    losses = [row.validation_loss for row in history.rows]
+    assert losses[-2] - 0.05 < losses[-1] < losses[-2], "the last epoch is better, by less than the margin"
+    assert ("stopped early", len(losses)) == (history.ending, history.best_epoch)
 
 
 def test_weights_that_do_not_move_are_named_in_a_warning(model_of, data):
