@@ -18,7 +18,7 @@ from cnnspec.network.values import Hole
 from cnnspec.syntax import tree
 from cnnspec.text import Span
 
-__all__ = ["SETTINGS", "Recipe", "read_recipe"]
+__all__ = ["SETTINGS", "Recipe", "read_recipe", "read_sentence"]
 
 Evaluate: TypeAlias = Callable[[tree.Expression], object]
 
@@ -64,6 +64,12 @@ def read_recipe(
 
     found.extend(advise(recipe, image, place))
     return recipe, found.sorted()
+
+
+def read_sentence(setting: tree.Setting, evaluate: Evaluate) -> tuple[object, tuple[Diagnostic, ...]]:
+    """The value of one setting, and its faults."""
+    found = Diagnostics()
+    return _Sentence(setting, evaluate, found).read(), found.sorted()
 
 
 class _Sentence:

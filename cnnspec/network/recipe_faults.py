@@ -156,6 +156,8 @@ def _bound(faults: list[dict[str, Any]]) -> str:
 
 def _must(fault: Mapping[str, Any]) -> str:
     text: str = fault["msg"]
+    if fault["type"] == "extra_forbidden":
+        return f"has no option {fault['loc'][-1]}"
     text = text.removeprefix("Value error, ").replace("Input should be", "must be").replace("'", "")
     return MUST.get(fault["type"], text)
 

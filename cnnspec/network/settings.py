@@ -206,11 +206,12 @@ class Recipe(BaseModel):
     )
 
     def changed(self, **changes: Any) -> Recipe:
-        """A copy with some fields changed, validated; None changes nothing. ``rate`` is the optimizer's."""
-        given = {name: value for name, value in changes.items() if value is not None}
-        if (rate := given.pop("rate", None)) is not None:
-            given["optimizer"] = type(self.optimizer).model_validate({**dict(self.optimizer), "rate": rate})
-            if isinstance(self.schedule, OneCycle):
-                given["schedule"] = self.schedule.model_copy(update={"peak": rate})
-        said = {name: getattr(self, name) for name in self.model_fields_set}
-        return Recipe.model_validate({**said, **given})
+        """A copy with some settings changed; None changes nothing, False leaves an optional one off.
+
+        A setting is a number (``epochs=3``), a sentence as in the file (``optimizer="adam rate=0.01"``)
+        or its model; ``rate`` is the optimizer's and ``validation`` that of data. Raises TypeError for a
+        name that is no setting, SpecError for a value that cannot be.
+        """
+        from cnnspec.network.recipe_changes import changed  # it reads sentences, and so knows all settings
+
+        return changed(self, changes)

@@ -1,11 +1,24 @@
 from typing import get_args
 
+import numpy as np
 import pytest
 
 from cnnspec.backends.numpy.initializers import INITIALIZERS, SYNONYMS
-from cnnspec.diagnostics import Diagnostic, Severity
+from cnnspec.diagnostics import Diagnostic, Severity, SpecError
 from cnnspec.network.recipe import SETTINGS, Recipe, read_recipe
-from cnnspec.network.settings import AdamW, CrossEntropy, Data, Initial, OneCycle, Sgd, Step, Stop
+from cnnspec.network.settings import (
+    Adam,
+    AdamW,
+    Augment,
+    CrossEntropy,
+    Data,
+    Initial,
+    Normalise,
+    OneCycle,
+    Sgd,
+    Step,
+    Stop,
+)
 from cnnspec.network.values import Word, evaluate
 from cnnspec.syntax import tree
 from cnnspec.syntax.parse import parse
@@ -186,8 +199,101 @@ def test_changes_are_validated_and_none_changes_nothing():
     assert AdamW(rate=0.125) == changed.optimizer
     assert OneCycle(peak=0.125) == changed.schedule
     assert (2, 0) == (changed.epochs, changed.seed)
-    with pytest.raises(ValueError, match="greater than 0"):
-        recipe.changed(epochs=0)
+
+
+@pytest.mark.parametrize(
+    "changes, field, value",
+    [
+        ({"optimizer": "adam rate=0.01"}, "optimizer", Adam(rate=0.01)),
+        ({"optimizer": {"kind": "sgd", "rate": 0.1}}, "optimizer", Sgd(rate=0.1)),
+        ({"optimizer": "sgd momentum=0.9", "rate": 0.3}, "optimizer", Sgd(rate=0.3, momentum=0.9)),
+        ({"rate": 1}, "optimizer", Sgd(rate=1.0, momentum=0.5)),
+        ({"schedule": "step every=2"}, "schedule", Step(every=2)),
+        ({"schedule": "onecycle", "rate": 0.2}, "schedule", OneCycle()),
+        ({"validation": 0.1}, "data", Data(name="digits", validation=0.1)),
+        ({"data": "mnist", "validation": 0.2}, "data", Data(validation=0.2)),
+        ({"augment": "shift=2 flip=yes"}, "augment", Augment(shift=2, flip=True)),
+        ({"augment": False}, "augment", None),
+        ({"stop": 4}, "stop", Stop(patience=4)),
+        ({"clip": 1}, "clip", 1.0),
+        ({"classweights": [1, 2.5]}, "classweights", (1.0, 2.5)),
+        ({"classweights": np.array([1.0, 2.0])}, "classweights", (1.0, 2.0)),
+        ({"epochs": np.int64(3)}, "epochs", 3),
+        ({"epochs": "2*3"}, "epochs", 6),
+        ({"initial": "glorot"}, "initial", "glorot"),
+        ({"normalise": "standard"}, "normalise", Normalise(kind="standard")),
+    ],
+)
+def test_a_change_may_be_a_sentence_a_number_or_a_model(changes, field, value):
+    recipe = good("data digits; optimizer sgd momentum=0.5; augment shift=1")
+    assert value == getattr(recipe.changed(**changes), field)
+
+
+@pytest.mark.parametrize(
+    "name, told",
+    [
+        ("lr", "did you mean rate?"),
+        ("learning_rate", "did you mean rate?"),
+        ("batch_size", "did you mean batch?"),
+        ("validation_split", "did you mean validation?"),
+        ("early_stopping", "did you mean stop?"),
+        ("epoch", "did you mean epochs?"),
+        ("momentum", 'it is an option of optimizer: optimizer="sgd momentum=…"'),
+        ("warmup", 'it is an option of schedule: schedule="constant warmup=…"'),
+        ("patience", 'it is an option of stop: stop="patience=…"'),
+        ("verbose", "nothing is printed"),
+        ("shuffle", "shuffled anew each epoch"),
+        ("qqq", "there are data, optimizer"),
+    ],
+)
+def test_a_change_of_what_is_no_setting_says_which_is_meant(name, told):
+    with pytest.raises(TypeError, match=f"there is no setting {name}") as raised:
+        Recipe().changed(**{name: 1})
+    assert told in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "changes, message, cure",
+    [
+        ({"epochs": 0}, "epochs must be greater than 0. Received: 0", None),
+        ({"epochs": 2.0}, "epochs must be a whole number. Received: 2.0", None),
+        ({"workers": True}, "workers must be a whole number. Received: True", None),
+        ({"rate": -1}, "rate must be greater than 0. Received: -1", None),
+        ({"rate": "x"}, "rate must be a number. Received: 'x'", None),
+        ({"validation": 10}, "validation must be less than 1. Received: 10",
+         "it is a part of 1: 10 % is 0.1"),
+        ({"augment": True}, "augment must be a sentence of the recipe. Received: True",
+         "as in augment='shift=2 rotate=10 scale=0.1'"),
+        ({"optimizer": object}, None, "as in optimizer='sgd rate=0.05 momentum=0.9 decay=5e-4'"),
+        ({"optimizer": {"kind": "sgd", "lr": 1}},
+         "optimizer has no option lr. Received: {'kind': 'sgd', 'lr': 1}", None),
+        ({"optimizer": "adam lr=0.1"}, "optimizer adam has no option lr", "did you mean rate?"),
+        ({"optimizer": "adam; epochs 3"}, "optimizer must be one sentence. Received: 'adam; epochs 3'",
+         "as in optimizer='sgd rate=0.05 momentum=0.9 decay=5e-4'"),
+        ({"optimizer": "adam } conv 3"}, "this brace was never opened", None),
+        ({"schedule": "cosin"}, None, "did you mean cosine?"),
+        ({"clip": "norm=1"}, "clip has no option norm", "its value has no name: clip 1"),
+    ],
+)  # fmt: skip
+def test_a_change_that_cannot_be_is_a_fault_without_a_place(changes, message, cure):
+    with pytest.raises(SpecError) as raised:
+        Recipe().changed(**changes)
+    fault = raised.value.diagnostics[0]
+    assert (None, ()) == (fault.span, fault.fixes)
+    assert message is None or message == fault.message
+    assert cure is None or (cure,) == fault.help
+
+
+def test_what_was_left_out_stays_left_out():
+    changed = good("optimizer adam decay=0.1; batch 5").changed(epochs=3, rate=0.5)
+    assert {"optimizer", "batch", "epochs"} == changed.model_fields_set
+    assert {"decay", "rate"} == changed.optimizer.model_fields_set
+
+
+def test_all_changes_that_cannot_be_are_told():
+    with pytest.raises(SpecError) as raised:
+        Recipe().changed(epochs=0, batch=-3)
+    assert {"epochs", "batch"} == {item.message.split()[0] for item in raised.value.diagnostics}
 
 
 @pytest.mark.parametrize(
