@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from cnnspec.cli.pictures import Fit
 from cnnspec.diagnostics import nearest
 
 if TYPE_CHECKING:
@@ -31,7 +32,8 @@ class Asked:
     layer: str | None
     indices: tuple[int, ...]
     image: Path | None
-    fit: dict[str, bool]
+    fit: tuple[bool | None, bool, bool]
+    """``--invert``, ``--center``, ``--resize``."""
     count: int | None
     part: Part
     data_name: str | None
@@ -109,11 +111,9 @@ def _image(model: Model, run: Run | None, asked: Asked) -> tuple[NDArray[Any], s
     """One image as the network takes it, and what it is."""
     if asked.image is not None:
         from cnnspec.training.data.images import read_image
-        from cnnspec.training.photo import prepared
 
-        shape = model.network.input
-        image = read_image(asked.image, shape[2] if len(shape) == 3 else 1)
-        return prepared(image, shape, **asked.fit)[0], asked.image.name
+        shape, name = model.network.input, asked.image.name
+        return Fit(shape, run, *asked.fit)(name, read_image(asked.image, shape))[0], name
     data = _data(model, run, asked)
     images, labels = data.part(asked.part)
     index = asked.indices[0] if asked.indices else 0

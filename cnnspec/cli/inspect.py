@@ -10,6 +10,7 @@ import click
 
 from cnnspec.cli.answers import SHOW, Asked, Shown, curves, model_of
 from cnnspec.cli.console import stderr_console, stdout_console
+from cnnspec.cli.pictures import picture_options
 from cnnspec.cli.samples import data_options
 from cnnspec.diagnostics import Misfit, SpecError, nearest
 
@@ -44,9 +45,7 @@ FORMATS: Final = ("png", "svg", "pdf")
               help="A sample, by its number; neighbours take several.")  # fmt: skip
 @click.option("--image", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="FILE",
               help="An image in place of a sample (maps).")  # fmt: skip
-@click.option("--invert", is_flag=True, help="The image is dark on bright, as pen on paper.")
-@click.option("--center", is_flag=True, help="Cut out the drawing and centre it as MNIST's digits are.")
-@click.option("--resize", "resized", is_flag=True, help="Bring the image to the network's input.")
+@picture_options
 @click.option("--count", type=click.IntRange(1, 200), metavar="N", help="Mistakes, or neighbours of each.")
 @click.option("--part", type=click.Choice(["test", "train"]), default="test", help="Which samples.")
 @click.option("--theme", type=click.Choice(["light", "dark"]), default="light", show_default=True)
@@ -55,8 +54,8 @@ FORMATS: Final = ("png", "svg", "pdf")
 @data_options
 def command(
     words: tuple[str, ...], output: str | None, layer: str | None, indices: tuple[int, ...],
-    image: Path | None, invert: bool, center: bool, resized: bool, count: int | None, part: Part, theme: str,
-    weights: Path | None, data_name: str | None, data_dir: Path | None,
+    image: Path | None, invert: bool | None, center: bool, resize: bool, count: int | None, part: Part,
+    theme: str, weights: Path | None, data_name: str | None, data_dir: Path | None,
 ) -> int:  # fmt: skip
     """What a trained network learned: filters, feature maps, confusion, mistakes, neighbours, curves.
 
@@ -71,7 +70,7 @@ def command(
     names, kind = _sorted(words)
     format = _format_of(output)
     asked = Asked(
-        layer, indices, image, {"invert": invert, "center": center, "resized": resized}, count, part,
+        layer, indices, image, (invert, center, resize), count, part,
         data_name, data_dir, weights,
     )  # fmt: skip
     try:

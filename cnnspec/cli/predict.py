@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cnnspec.cli.console import Console, stdout_console
+from cnnspec.cli.pictures import Fit, picture_options
 from cnnspec.cli.samples import data_options
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ BAR = 24
 
 @click.command("predict")
 @click.argument("run")
-@click.argument("images", nargs=-1, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("images", nargs=-1, type=click.Path(exists=True, path_type=Path))
 @data_options
 @click.option(
     "--index", "indices", type=click.IntRange(0), multiple=True, metavar="N",
@@ -33,32 +34,30 @@ BAR = 24
     help="Weights (safetensors), where RUN is a spec that has no run.",
 )  # fmt: skip
 @click.option("--top", type=click.IntRange(1), default=3, metavar="N", help="Classes to show.")
-@click.option("--invert", is_flag=True, help="The image is dark on bright, as pen on paper.")
-@click.option("--center", is_flag=True, help="Cut out the drawing and centre it as MNIST's digits are.")
-@click.option("--resize", is_flag=True, help="Bring the image to the network's input.")
+@picture_options
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(
     run: str, images: tuple[Path, ...], data_name: str | None, data_dir: Path | None,
-    indices: tuple[int, ...], weights: Path | None, top: int, invert: bool, center: bool, resize: bool,
-    as_json: bool,
+    indices: tuple[int, ...], weights: Path | None, top: int, invert: bool | None, center: bool,
+    resize: bool, as_json: bool,
 ) -> int:  # fmt: skip
     """The most likely classes of images (.png and the like, .npy), with their probabilities.
 
-    RUN is the folder of a run, or a spec whose newest run is meant.
+    RUN is the folder of a run, or a spec whose newest run is meant. A folder among
+    the images means all in it.
     """
     from cnnspec.cli import runs
     from cnnspec.training.judge import probabilities
-    from cnnspec.training.photo import prepared
 
     if not images and not indices:
         raise click.UsageError("give image files, or --index N for samples of the test set")
     model, record = runs.find(run, None, weights)
     samples: list[tuple[str, NDArray[np.uint8], str | None]] = []
     names = record.classes if record else ()
-    for path in images:
+    fit = Fit(model.network.input, record, invert, center, resize)
+    for path in _files(images):
         for name, image in _images(path, model):
-            fitted = prepared(image, model.network.input, invert=invert, center=center, resized=resize)
-            samples.append((name, fitted, None))
+            samples.append((name, fit(name, image), None))
     if indices:
         data = runs.data_of(model, record, data_name, data_dir)
         names = data.names
@@ -75,15 +74,28 @@ def command(
     return 0
 
 
+def _files(paths: tuple[Path, ...]) -> list[Path]:
+    """The files that the arguments name; a folder names all pictures in it, by name."""
+    from cnnspec.training.data.images import SUFFIXES
+
+    found: list[Path] = []
+    for path in paths:
+        inside = sorted(path.rglob("*")) if path.is_dir() else [path]
+        files = [file for file in inside if file == path or file.suffix.lower() in SUFFIXES | {".npy"}]
+        if not files:
+            raise click.UsageError(f'"{path}" holds no images ({", ".join(sorted(SUFFIXES))}, .npy)')
+        found += files
+    return found
+
+
 def _images(path: Path, model: Model) -> list[tuple[str, NDArray[np.uint8]]]:
     """The images of a file, each (height, width, channels)."""
     from cnnspec.training.data.images import read_image
 
     shape = model.network.input
-    channels = shape[2] if len(shape) == 3 else 1
     if path.suffix != ".npy":
-        return [(str(path), read_image(path, channels))]
-    return [(name, image) for name, image in _arrays(path, channels)]
+        return [(str(path), read_image(path, shape))]
+    return _arrays(path, shape[2] if len(shape) == 3 else 1)
 
 
 def _arrays(path: Path, channels: int) -> list[tuple[str, NDArray[np.uint8]]]:

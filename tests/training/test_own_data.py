@@ -1,6 +1,7 @@
 """A user's own data, from the file to the answer, as commands."""
 
 import json
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -80,3 +81,59 @@ def test_what_was_read_otherwise_than_it_stands_is_told(cnnspec, place, data):
 def test_a_network_whose_output_is_a_map_is_told_how_to_end(cnnspec):
     code, _, err = cnnspec("train", "-e", "input 8x8x1; conv 3 1x1", "--data", "bars.npz")
     assert (1, True) == (code, "end the network with globalavgpool -> flatten -> dense 3" in err)
+
+
+if find_spec("PIL"):
+    from PIL import Image
+
+    def save(path, image):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(path)
+
+    @pytest.fixture
+    def photos(cnnspec, place, data):
+        """A run whose images are said to be MNIST's, and a page of paper with a bar on it."""
+        cnnspec("train", "-e", VECTOR, "--data", "bars.npz", "-o", "run")
+        record = Path("run/run.json")
+        record.write_text(record.read_text().replace('"set": "bars"', '"set": "mnist"'))
+        page = np.full((90, 80), 200, np.uint8)
+        page[20:24, 10:60] = 60
+        save(place / "photos" / "one.png", page)
+        save(place / "photos" / "dark" / "two.png", 255 - page)
+        (place / "photos" / "notes.txt").write_text("no picture")
+
+    def test_a_folder_means_all_pictures_in_it(cnnspec, photos, place):
+        code, out, err = cnnspec("predict", "run", "photos", "--center", "--json")
+        assert 0 == code, err
+        assert [str(Path("photos/dark/two.png")), str(Path("photos/one.png"))] == [
+            answer["image"] for answer in json.loads(out)
+        ]
+        (place / "empty").mkdir()
+        code, _, err = cnnspec("predict", "run", "empty")
+        assert (2, True) == (code, '"empty" holds no images' in err)
+
+    def test_a_drawing_dark_on_bright_is_inverted_and_that_is_told(cnnspec, photos):
+        _, dark, err = cnnspec("predict", "run", "photos/one.png", "--center", "--json")
+        assert "note: photos/one.png is dark on bright and was inverted; --no-invert keeps it" in err
+        _, bright, err = cnnspec("predict", "run", "photos/dark/two.png", "--center", "--json")
+        assert "note" not in err
+        assert json.loads(dark)[0]["classes"] == json.loads(bright)[0]["classes"]
+        _, _, err = cnnspec("predict", "run", "photos/one.png", "--center", "--no-invert")
+        assert "note: nothing stands out of the paper in photos/one.png" in err
+
+    def test_a_bright_border_is_noticed_where_the_training_images_have_a_dark_one(cnnspec, photos):
+        _, _, err = cnnspec("predict", "run", "photos/one.png", "--resize")
+        assert "the border of photos/one.png is bright, that of the training images dark: --invert?" in err
+        assert "note" not in cnnspec("predict", "run", "photos/one.png", "--resize", "--invert")[2]
+        _, _, err = cnnspec("inspect", "run", "maps", "--image", "photos/one.png", "--resize")
+        assert "the border of one.png is bright" in err
+
+    def test_a_run_trained_with_resize_takes_pictures_of_any_size(cnnspec, place):
+        for name, value in (("bright", 220), ("dark", 30)):
+            for n in range(6):
+                save(place / "own" / name / f"{n}.png", np.full((12 + n, 20, 3), value + n, np.uint8))
+        spec = 'input 8x8x1; flatten -> dense 2 -> softmax; train { data images "own" resize=yes; epochs 1 }'
+        code, _, err = cnnspec("train", "-e", spec, "-o", "run")
+        assert 0 == code, err
+        code, out, err = cnnspec("predict", "run", "own", "--json")
+        assert (0, 12) == (code, len(json.loads(out))), err
