@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import cnnspec
+from cnnspec.network.settings import Recipe
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -45,6 +46,15 @@ def test_specs_parse(spec: str) -> None:
 @pytest.mark.parametrize("piece", PIECES)
 def test_pieces_of_specs_parse_behind_an_input(piece: str) -> None:
     assert cnnspec.parse(f"input 28x28x1\nconv 6 3x3\n{piece}").layers
+
+
+def test_the_settings_of_the_table_parse_and_are_all() -> None:
+    table = README.partition("| setting |")[2].partition("\n\n")[0]
+    written = re.findall(r"`([^`]+)`", table)
+    sentences = [text for text in written if text.split()[0] in Recipe.model_fields]
+    assert set(Recipe.model_fields) == {text.split()[0] for text in sentences}
+    for text in sentences:
+        assert cnnspec.parse(f"input 28x28x1\nflatten -> dense 10\ntrain {{ {text} }}").recipe
 
 
 def test_pictures_are_there() -> None:
