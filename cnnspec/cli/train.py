@@ -45,6 +45,8 @@ def command(
 
     The folder of the run keeps the spec, the metrics, the checkpoints and the
     weights. Ctrl-C ends cleanly; --resume goes on to the same result.
+
+    The settings of a recipe, from augment to warm-up: cnnspec layers train
     """
     from cnnspec.cli import runs
 
