@@ -139,7 +139,6 @@ class Memory:
         self.dtype, self.places = np.dtype(dtype), places
         self.stays: list[Stay] = []
         self.owned_bytes = 0
-        self.zeros: dict[Shape, Array] = {}
         self._clock = 0
         self._stay_of: dict[int, Stay] = {}
         self._roots: list[Array] = []
@@ -205,12 +204,6 @@ class Memory:
         """Whether two arrays lie in the same memory."""
         stay = self._stay(a)
         return a is b or (stay is not None and stay is self._stay(b))
-
-    def zero_row(self, size: int) -> Array:
-        """A constant row of zeros: the second operand of ``maximum``, far faster than a scalar."""
-        if (size,) not in self.zeros:
-            self.zeros[size,] = np.zeros(size, self.dtype)
-        return self.zeros[size,]
 
     def _tick(self) -> int:
         self._clock += 1
