@@ -24,11 +24,11 @@ FOUND = Profile(
 def test_the_table_says_time_speed_kernel_and_reason() -> None:
     text = render(FOUND, Paper(100))
     conv = next(line for line in text.splitlines() if "conv1" in line)
-    assert ["conv1", "RowConv", "2.000", "4.000", "75.0%", "1.0", "10%", "width", "unfolded"] == conv.split()
+    assert "conv1 RowConv 2.000 4.000 75.0 % 1.0 10 % width unfolded".split() == conv.split()
     relu = next(line for line in text.splitlines() if "relu1" in line)
-    assert ["relu1", "Relu", "1.000", "1.000", "25.0%"] == relu.split()
+    assert ["relu1", "Relu", "1.000", "1.000", "25.0", "%"] == relu.split()
     assert "training step of 2: 8.00 ms, 250 images a second" in text
-    assert "forward 0.7 GFLOP/s, 7% of the 10 GFLOP/s" in text
+    assert "forward 0.7 GFLOP/s, 7 % of the 10 GFLOP/s" in text
     assert "weights 4.0 kB, maps 1.5 MB, scratch of the kernels 300 B" in text
 
 
@@ -36,7 +36,7 @@ def test_the_table_says_time_speed_kernel_and_reason() -> None:
 def test_the_table_fits_the_page(width: int) -> None:
     lines = render(FOUND, Paper(width)).splitlines()
     assert max(map(len, lines)) <= width
-    assert any("75.0%" in line for line in lines)
+    assert any("75.0 %" in line for line in lines)
 
 
 def test_json_holds_every_step() -> None:
@@ -44,7 +44,7 @@ def test_json_holds_every_step() -> None:
     assert result.exit_code == 0
     data = json.loads(result.output)
     assert "cnnspec/profile/1" == data["schema"]
-    assert ["conv1", "maxpool1", "conv1", "relu1", "flatten1", "dense1", "dense1", "softmax1"] == [
+    assert ["conv1", "maxpool1", "conv1", "relu1", "dense1", "dense1", "softmax1"] == [
         step["layer"] for step in data["steps"]
     ]
     assert 3 * 4 * 9 * 36 == data["steps"][0]["multiplies"]
@@ -65,5 +65,6 @@ def test_training_times_both_ways_at_the_recipes_batch() -> None:
 def test_text_on_the_command_line() -> None:
     result = CliRunner().invoke(command, ["-e", SPEC, "--rounds", "1"])
     assert result.exit_code == 0
-    assert "back" not in result.output.splitlines()[0]
+    assert "forward ms" in result.output.splitlines()[0]
+    assert "backward" not in result.output.splitlines()[0]
     assert "images a second" in result.output
