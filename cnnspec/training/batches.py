@@ -57,7 +57,8 @@ class Batches:
 
     def _changed(self, epoch: int, order: NDArray[np.int64], places: range) -> Iterator[tuple[Bytes, Labels]]:
         """Augmented batches, made in another thread while the one before is in use."""
-        with ThreadPoolExecutor(1, "augment") as pool:
+        pool = ThreadPoolExecutor(1, "augment")
+        try:
             waiting: list[Future[tuple[Bytes, Labels]]] = []
             for place in places:
                 waiting.append(pool.submit(self._augmented, epoch, order, place))
@@ -65,6 +66,8 @@ class Batches:
                     yield waiting.pop(0).result()
             for future in waiting:
                 yield future.result()
+        finally:  # who leaves early, waits for nothing
+            pool.shutdown(wait=False, cancel_futures=True)
 
     def _augmented(self, epoch: int, order: NDArray[np.int64], place: int) -> tuple[Bytes, Labels]:
         images, labels = self._plain(order, place)

@@ -17,8 +17,9 @@ import struct
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from time import perf_counter
+from time import perf_counter, sleep
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import numpy as np
@@ -37,6 +38,10 @@ EPOCH, STEP = b"e", b"s"
 DONE: Final = b"."
 AWAKE: Final = 2e-4
 """Seconds a waiting process stays awake: to be woken takes as long as a sixth of a small step."""
+
+MOMENT: Final = 1.0
+"""Seconds after which a worker that does not answer may have been stopped, or one that is let go be stuck."""
+NAP: Final = 2e-3
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,9 +206,15 @@ class Processes(Team):
         self._tell(STEP, step, 0, 0)
         own = self.work(images, labels, 0, step)
         for worker, answer in enumerate(self.answers, 1):
+            self._await(worker)
             if _read(answer, 1) != DONE:
                 raise _lost(worker)
         return self.combine(own)
+
+    def _await(self, worker: int) -> None:
+        """Returns when a worker has answered or is gone; one that was stopped (SIGSTOP) is woken."""
+        while not _ready(self.answers[worker - 1], AWAKE, MOMENT):
+            os.kill(self.pids[worker - 1], signal.SIGCONT)
 
     def _tell(self, kind: bytes, step: int, epoch: int, first: int) -> None:
         for worker, order in enumerate(self.orders, 1):
@@ -213,12 +224,30 @@ class Processes(Team):
                 raise _lost(worker) from None
 
     def close(self) -> None:
-        """Lets the workers go and waits for their end."""
+        """Lets the workers go and waits for their end; who does not go in a moment is killed."""
         for end in (*self.orders, *self.answers):
             os.close(end)
-        for pid in self.pids:
-            os.waitpid(pid, 0)
-        self.orders, self.answers, self.pids = [], [], []
+        self.orders, self.answers = [], []
+        until = perf_counter() + MOMENT
+        try:
+            while self.pids and perf_counter() < until:
+                if _ended(self.pids[-1], os.WNOHANG):
+                    self.pids.pop()
+                else:
+                    sleep(NAP)
+        finally:
+            while self.pids:
+                with suppress(ProcessLookupError):
+                    os.kill(self.pids[-1], signal.SIGKILL)
+                _ended(self.pids.pop(), 0)
+
+
+def _ended(pid: int, how: int) -> bool:
+    """Whether a child has ended; its remains are taken away."""
+    try:
+        return os.waitpid(pid, how)[0] == pid
+    except ChildProcessError:
+        return True
 
 
 def workers_of(model: Model, batches: Batches, program: Callable[[int], Program], count: int) -> Workers:
@@ -235,12 +264,18 @@ def _shared(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
 
 
 def _read(end: int, size: int) -> bytes:
-    """Bytes from a pipe, ``b""`` when the other side is gone; asks for a moment before it sleeps."""
-    ready, until = select.poll(), perf_counter() + AWAKE
+    """Bytes from a pipe, ``b""`` when the other side is gone."""
+    _ready(end, AWAKE, None)
+    return os.read(end, size)
+
+
+def _ready(end: int, awake: float, asleep: float | None) -> bool:
+    """Whether a pipe has something to read after so many seconds of asking and of sleep; None is for ever."""
+    ready, until = select.poll(), perf_counter() + awake
     ready.register(end, select.POLLIN)
     while not ready.poll(0) and perf_counter() < until:
         os.sched_yield()
-    return os.read(end, size)
+    return bool(ready.poll(None if asleep is None else 1000 * asleep))
 
 
 def _lost(worker: int) -> SpecError:

@@ -119,6 +119,28 @@ def test_an_error_leaves_no_process(model_of, data, started):
     assert [False] == [running(pid) for pid in started]
 
 
+def test_a_stopped_worker_is_woken_and_changes_nothing(model_of, data, started):
+    straight, _ = trained(model_of("epochs 2; workers 2"), data)
+    stop = Stopper(4, lambda: os.kill(started[-1], signal.SIGSTOP))
+    stopped, history = trained(model_of("epochs 2; workers 2"), data, watch=stop)
+    assert "finished" == history.ending
+    assert same(straight, stopped)
+
+
+@pytest.mark.parametrize("signals", [[signal.SIGSTOP], [signal.SIGSTOP, signal.SIGKILL], []])
+def test_closing_ends_a_worker_that_does_not_go(model_of, data, started, signals):
+    def fail():
+        for number in signals:
+            os.kill(started[0], number)
+        raise KeyError("onlooker")
+
+    begin = time.monotonic()
+    with pytest.raises(KeyError, match="onlooker"):
+        model_of("epochs 500; workers 3").fit(data, watch=Stopper(3, fail))
+    assert [False, False] == [running(pid) for pid in started]
+    assert time.monotonic() - begin < 10
+
+
 SCRIPT = """
 import numpy as np, cnnspec
 from cnnspec.training import team
