@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from errno import EISDIR
 from pathlib import Path
 
 from cnnspec.diagnostics import Diagnostic, SpecError, nearest
@@ -28,13 +29,15 @@ def parse(text: str, *, name: str = "<inline>", read_use: Callable[[str], Source
 
 
 def load(path: str | os.PathLike[str]) -> Network:
-    """The network of a spec file, or of a shipped example by its name; ``use`` finds files beside it.
+    """The network of a spec file, of a run's folder, or of a shipped example by its name.
 
-    Raises OSError where the file cannot be read, SpecError with every fault.
+    ``use`` finds files beside it. Raises OSError where the file cannot be read, SpecError with every fault.
     """
     path = Path(path)
     if not path.exists() and str(path) in example_names():
         path = example_path(path.name)
+    if path.is_dir():
+        path = _spec_in(path)
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
@@ -43,6 +46,14 @@ def load(path: str | os.PathLike[str]) -> Network:
     except FileNotFoundError as error:
         raise FileNotFoundError(error.errno, _not_there(path), str(path)) from None
     return parse(text, name=str(path), read_use=folder_reader(path.parent))
+
+
+def _spec_in(folder: Path) -> Path:
+    """The spec that a training left in its folder."""
+    spec = folder / "spec.cnn"
+    if not spec.is_file():
+        raise IsADirectoryError(EISDIR, f"this is a folder without a {spec.name}; name a spec", str(folder))
+    return spec
 
 
 def _not_there(path: Path) -> str:

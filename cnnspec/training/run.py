@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError, field_serializer
 
+from cnnspec.backends.numpy.files import CHECKPOINTS as CHECKPOINTS
+from cnnspec.backends.numpy.files import WEIGHTS as WEIGHTS
 from cnnspec.backends.numpy.program import Scaling
 from cnnspec.diagnostics import Diagnostic, SpecError
 from cnnspec.files import write_atomically
@@ -29,8 +31,7 @@ if TYPE_CHECKING:
     from cnnspec.backends.numpy.model import Model
     from cnnspec.training.metrics import Evaluation
 
-SPEC, RECORD, METRICS = "spec.cnn", "run.json", "metrics.jsonl"
-CHECKPOINTS, BEST, WEIGHTS = "checkpoints", "best.safetensors", "weights.safetensors"
+SPEC, RECORD, METRICS, BEST = "spec.cnn", "run.json", "metrics.jsonl", "best.safetensors"
 
 
 class TestFigures(BaseModel):

@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from errno import EISDIR, ENOENT
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,6 +18,14 @@ from cnnspec.backends.numpy.layout import Array
 from cnnspec.diagnostics import Diagnostic, SpecError
 from cnnspec.files import write_atomically
 
+WEIGHTS: Final = "weights.safetensors"
+"""The weights at the end, in the folder of a run."""
+CHECKPOINTS: Final = "checkpoints"
+"""The folder of its checkpoints, named by their steps."""
+FOREIGN: Final = {
+    ".npz", ".npy", ".pt", ".pth", ".h5", ".hdf5", ".keras", ".onnx", ".pkl", ".pickle", ".ckpt", ".json",
+}  # fmt: skip
+"""Endings that mean other formats."""
 OPTIMIZER: Final = "optimizer."
 """What the names of an optimizer's arrays begin with, in the file of a checkpoint."""
 
@@ -52,6 +61,30 @@ def read_weights(path: Path, wanted: Mapping[str, Array]) -> Stored:
     if faults:
         raise SpecError(faults)
     return Stored(found, _about(data))
+
+
+def destination(path: Path) -> Path:
+    """A path that weights can be written to; raises OSError for a folder, ValueError for another format."""
+    if path.is_dir():
+        raise IsADirectoryError(EISDIR, f"weights are one file; name it, as in {path / WEIGHTS}", str(path))
+    if path.suffix.lower() in FOREIGN:
+        also = f"; numpy.savez({path.name!r}, **model.weights) writes an archive"
+        raise ValueError(
+            f"weights are written as safetensors, not as {path.suffix}: name the file "
+            f"{path.with_suffix('.safetensors').name}" + (also if path.suffix.lower() == ".npz" else "")
+        )
+    return path
+
+
+def weights_file(path: Path) -> Path:
+    """The file of weights that a path means: itself or, of a run's folder, the last that was written."""
+    if not path.is_dir():
+        return path
+    found = [path / WEIGHTS, *sorted((path / CHECKPOINTS).glob("*.safetensors"), reverse=True)]
+    for file in found:
+        if file.is_file():
+            return file
+    raise FileNotFoundError(ENOENT, f"this folder holds no {WEIGHTS} and no {CHECKPOINTS}", str(path))
 
 
 def _about(data: bytes) -> Mapping[str, Any]:

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
 from functools import cached_property, partial
 from importlib import import_module
 from math import prod
 from pathlib import Path
+from threading import RLock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import DTypeLike
+from numpy.typing import ArrayLike, DTypeLike
 
-from cnnspec.backends.numpy.files import read_weights, write_weights
+from cnnspec.backends.numpy.files import destination, read_weights, weights_file, write_weights
+from cnnspec.backends.numpy.images import samples
 from cnnspec.backends.numpy.initializers import begin
 from cnnspec.backends.numpy.kernels import Steps, coarse_steps
 from cnnspec.backends.numpy.layout import Array
 from cnnspec.backends.numpy.losses import LOSSES, Loss
+from cnnspec.backends.numpy.named import NamedArrays
 from cnnspec.backends.numpy.program import Program, Scaling
 from cnnspec.backends.numpy.threads import threads_for
 from cnnspec.layers.base import Weight
@@ -33,16 +37,19 @@ if TYPE_CHECKING:
 
 PREDICT_BATCH = 64
 """Samples that ``predict`` runs at a time, unless told otherwise."""
+REMEMBERED = 4
+"""Programs of each kind that a model keeps: sizes of batches seldom vary more."""
 
 
 class Model:
     """A network with weights, in PyTorch's names and layouts.
 
     ``weights`` holds every array by its name (``conv1.weight``), buffers such as
-    ``bn1.running_mean`` included; assign into them to change the network.
+    ``bn1.running_mean`` included; assign to them to change the network.
     ``flat`` is one array of all trained weights, of which theirs are views;
     ``flat_gradient`` and ``gradients`` likewise. All randomness (weights,
-    dropout) comes from ``random``.
+    dropout) comes from ``random``. Several threads may predict with one model, by
+    turns; a copy, or what is unpickled, has weights of its own.
     With ``coarse`` large 3x3 convolutions predict by Winograd's F(4x4, 3x3): faster,
     and accurate to 1e-4 only. ``reference`` runs the plain definitions instead.
     """
@@ -53,19 +60,36 @@ class Model:
     ) -> None:  # fmt: skip
         self.network, self.seed, self.dtype = network, seed, np.dtype(dtype)
         self.random = np.random.default_rng(seed)
-        self.scaling = Scaling()
+        self.scaling = Scaling.of(network.training_recipe.normalise)
         self.pick: Callable[[Node, int, bool], Steps] | None = (
             _reference_pick() if reference else coarse_steps if coarse else None
         )
-        trained, others = _declared(network)
+        self._allocate()
+        self.initialize(initial)
+
+    def _allocate(self) -> None:
+        """The arrays, with any content, and no programs yet."""
+        trained, others = _declared(self.network)
         size = sum(prod(weight.shape) for weight in trained.values())
         self.flat, self.flat_gradient = np.zeros(size, self.dtype), np.zeros(size, self.dtype)
-        self.gradients = _views(self.flat_gradient, trained)
+        self.gradients = NamedArrays(_views(self.flat_gradient, trained))
         fixed = {name: np.empty(weight.shape, self.dtype) for name, weight in others.items()}
         parts = _views(self.flat, trained) | fixed
-        self.weights: dict[str, Array] = {name: parts[name] for name in _names(network)}
+        self.weights = NamedArrays({name: parts[name] for name in _names(self.network)})
         self._programs: dict[tuple[Any, ...], Program] = {}
-        self.initialize(initial)
+        self._lock = RLock()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """All but the programs; the weights by name, to be views again."""
+        own = ("flat", "flat_gradient", "gradients", "_programs", "_lock")
+        state = {name: value for name, value in self.__dict__.items() if name not in own}
+        copies = {name: values.copy() for name, values in self.weights.items()}
+        return state | {"weights": copies, "random": deepcopy(self.random)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._allocate()
+        self.weights.update(state["weights"])
 
     def initialize(self, initial: str) -> None:
         """Begin anew: every weight as its layer says, else as the initialiser ``initial`` says."""
@@ -92,6 +116,7 @@ class Model:
     ) -> Program:  # fmt: skip
         """The network as a program for batches of one size; the same request gives the same program.
 
+        The last few are remembered, those that train and those that predict apart.
         ``loss`` is ``crossentropy`` (on logits: a softmax at the end is part of
         it), ``mse``, or a ``Loss`` class of one's own, made with the ``options``;
         ``keep`` names layers whose outputs are wanted too; ``input_gradient`` asks
@@ -99,43 +124,48 @@ class Model:
         """
         given = tuple(sorted((name, repr(value)) for name, value in options.items()))
         key = (batch, training, loss, tuple(keep), input_gradient, given)
-        if key not in self._programs:
-            self._programs[key] = Program(
+        with self._lock:
+            program = self._programs.pop(key, None) or Program(
                 self, batch, training, loss=_maker(loss, options), keep=keep, input_gradient=input_gradient
             )
-        return self._programs[key]
+            self._programs[key] = program
+            alike = [known for known in self._programs if known[1] == training]
+            for oldest in alike[:-REMEMBERED]:
+                del self._programs[oldest]
+        return program
 
-    def predict(self, images: Array, batch: int = PREDICT_BATCH) -> Array:
-        """The main output for images N x H x W x C (bytes, or floats as they are): N x …, new arrays."""
+    def predict(self, images: ArrayLike, batch: int = PREDICT_BATCH) -> Array:
+        """The main output for images N x H x W x C: N x …, new arrays.
+
+        Bytes, and whole numbers from 0 to 255, are scaled as in training; floats are taken as
+        they are. Raises ValueError for other values, other shapes and a batch below 1.
+        """
         return self.forward(images, batch=batch)["output"]
 
     def forward(
-        self, images: Array, keep: Sequence[str] = (), batch: int = PREDICT_BATCH
+        self, images: ArrayLike, keep: Sequence[str] = (), batch: int = PREDICT_BATCH
     ) -> dict[str, Array]:
         """All outputs by name, and those of the layers named in ``keep``: N x H x W x C each."""
-        images = self._samples(images)
-        batch = max(1, min(batch, len(images)))
-        program = self.compile(batch, keep=keep)
+        if batch < 1:
+            raise ValueError(f"batch counts the images of a step: at least 1, not {batch}")
+        found = samples(images, self.network.input, self.network.name)
+        batch = max(1, min(batch, len(found)))
+        with self._lock, threads_for(batch * self.multiplies):
+            return self._run(self.compile(batch, keep=keep), found)
+
+    def _run(self, program: Program, images: Array) -> dict[str, Array]:
+        batch = program.batch
         results = {
             name: np.empty((len(images), *program.result(name).shape[1:]), self.dtype)
             for name in program.results
         }
-        with threads_for(batch * self.multiplies):
-            for start in range(0, len(images), batch):
-                chunk = images[start : start + batch]
-                program.load(chunk if len(chunk) == batch else _filled(chunk, batch))
-                program.forward(fresh=start == 0)
-                for name, values in results.items():
-                    values[start : start + batch] = program.result(name)[: len(chunk)]
+        for start in range(0, len(images), batch):
+            chunk = images[start : start + batch]
+            program.load(chunk if len(chunk) == batch else _filled(chunk, batch))
+            program.forward(fresh=start == 0)
+            for name, values in results.items():
+                values[start : start + batch] = program.result(name)[: len(chunk)]
         return results
-
-    def _samples(self, images: Array) -> Array:
-        """The images with a sample axis; a missing channel axis of one is added."""
-        images, shape = np.asarray(images), self.network.input
-        for candidate in (images.shape[1:], (*images.shape[1:], 1)):
-            if candidate == shape:
-                return images.reshape(-1, *shape)
-        raise ValueError(f"{self.network.name} takes N x {' x '.join(map(str, shape))}, not {images.shape}")
 
     def fit(
         self, data: DataLike, *,
@@ -171,19 +201,21 @@ class Model:
         return found
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write all weights, and the scaling of bytes, as safetensors, under a temporary name first."""
+        """Write all weights, and the scaling of bytes, as safetensors, under a temporary name first.
+
+        Raises OSError where the path is a folder, ValueError where its ending means another format.
+        """
         scaling = [np.ravel(values).tolist() for values in (self.scaling.factor, self.scaling.shift)]
         about = {"network": self.network.name, "format": "cnnspec/weights/1", "scaling": scaling}
-        write_weights(path, self.weights, about)
+        write_weights(destination(Path(path)), self.weights, about)
 
     def load(self, path: str | os.PathLike[str]) -> Model:
-        """Take all weights from a safetensors file, or a checkpoint; raises SpecError if it does not fit.
+        """Take all weights from a safetensors file, a checkpoint, or the folder of a run.
 
-        The scaling of bytes is the file's, where it says one.
+        The scaling of bytes is the file's, where it says one. Raises SpecError if it does not fit.
         """
-        stored = read_weights(Path(path), self.weights)
-        for name, values in stored.weights.items():
-            np.copyto(self.weights[name], values)
+        stored = read_weights(weights_file(Path(path)), self.weights)
+        self.weights.update(stored.weights)
         if "scaling" in stored.about:
             self.scaling = Scaling(*map(np.array, stored.about["scaling"]))
         return self

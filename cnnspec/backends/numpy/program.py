@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cnnspec.backends.numpy.compile import Lowered, Planner, late_tails, lower, map_readers
+from cnnspec.backends.numpy.images import pixels
 from cnnspec.backends.numpy.kernels import steps_of
 from cnnspec.backends.numpy.layout import Array, inner_view, outer_view
 from cnnspec.backends.numpy.losses import Loss
@@ -19,6 +20,7 @@ from cnnspec.network.graph import Output
 
 if TYPE_CHECKING:
     from cnnspec.backends.numpy.model import Model
+    from cnnspec.network.settings import Normalise
 
 MakeLoss = Callable[..., Loss]
 
@@ -32,6 +34,14 @@ class Scaling:
 
     factor: Array | float = 1 / 255
     shift: Array | float = 0.0
+
+    @classmethod
+    def of(cls, normalise: Normalise) -> Scaling:
+        """What a recipe asks for; ``standard`` needs the training set, and is to 0..1 until then."""
+        if normalise.kind == "none":
+            return cls(1.0, 0.0)
+        mean, std = np.asarray(normalise.mean, float), np.asarray(normalise.std, float)
+        return cls(1 / (255 * std), -mean / std)
 
 
 class Program:
@@ -108,11 +118,11 @@ class Program:
         }
 
     def load(self, images: Array, labels: Array | None = None) -> None:
-        """Take a batch in: images N x H x W x C, bytes (scaled by the model's rule) or floats as they are.
+        """Take a batch in: images N x H x W x C, as ``images.pixels`` has it.
 
         Labels are class numbers, or the wanted outputs themselves.
         """
-        images = np.asarray(images)
+        images = pixels(images)
         view = inner_view(images.reshape(self.batch, *self.model.network.input))
         if images.dtype == np.uint8:
             self._scale(view)

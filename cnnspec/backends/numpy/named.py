@@ -1,0 +1,58 @@
+"""Arrays by name that stay where they are: what is assigned is copied into them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, MutableMapping
+from typing import NoReturn
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from cnnspec.backends.numpy.layout import Array
+from cnnspec.diagnostics import nearest
+from cnnspec.layers.base import show
+
+
+class NamedArrays(MutableMapping[str, Array]):
+    """The weights of a model, or their gradients: compiled programs read the very same arrays.
+
+    ``weights["conv1.weight"] = values`` copies the values in; raises ValueError where
+    the shape is another, KeyError where no array has that name. None can be taken out.
+    """
+
+    def __init__(self, arrays: Mapping[str, Array]) -> None:
+        self._arrays = dict(arrays)
+
+    def __getitem__(self, name: str) -> Array:
+        if name not in self._arrays:
+            raise KeyError(self._unknown(name))
+        return self._arrays[name]
+
+    def __setitem__(self, name: str, values: ArrayLike) -> None:
+        mine, given = self[name], np.asarray(values)
+        if given.shape != mine.shape:
+            raise ValueError(f"{name} is {_shown(mine)}, not {_shown(given)}")
+        np.copyto(mine, given, casting="same_kind")
+
+    def __delitem__(self, name: str) -> NoReturn:
+        raise TypeError(f"{name} cannot be taken out: the layers of a network have all their weights")
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._arrays
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._arrays)
+
+    def __len__(self) -> int:
+        return len(self._arrays)
+
+    def __repr__(self) -> str:
+        return "{" + ", ".join(f"{name}: {_shown(values)}" for name, values in self.items()) + "}"
+
+    def _unknown(self, name: str) -> str:
+        meant = nearest(name, list(self._arrays))
+        return f"no array is called {name}" + (f"; did you mean {meant}?" if meant else "")
+
+
+def _shown(values: Array) -> str:
+    return show(values.shape) if values.shape else "one number"

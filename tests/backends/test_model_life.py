@@ -1,0 +1,211 @@
+"""A model through its life: copied, pickled, shared by threads, given weights, saved and found again."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
+import cnnspec
+from cnnspec.backends.numpy import build
+from cnnspec.backends.numpy.model import REMEMBERED, Model
+from cnnspec.backends.numpy.program import Scaling
+
+SPEC = "input 6x5x2; conv 3 3x3 -> batchnorm -> relu -> flatten -> dropout 0.5 -> dense 4 -> softmax"
+
+
+def model(seed: int = 0, **options: Any) -> Model:
+    return build(cnnspec.parse(SPEC), seed=seed, **options)
+
+
+def images(count: int) -> np.ndarray:
+    return np.random.default_rng(7).standard_normal((count, 6, 5, 2)).astype(np.float32)
+
+
+def again(one: Model) -> Model:
+    found: Model = pickle.loads(pickle.dumps(one))
+    return found
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, copy.copy, again])
+@pytest.mark.parametrize("options", [{}, {"reference": True}, {"coarse": True}], ids=repr)
+def test_a_copy_is_whole_and_apart(copied: Any, options: dict[str, bool]) -> None:
+    one = model(**options)
+    one.scaling = Scaling(2.0, -1.0)
+    before = one.predict(images(3))
+    other = copied(one)
+    np.testing.assert_array_equal(before, other.predict(images(3)))
+    assert (one.scaling, one.pick, one.seed) == (other.scaling, other.pick, other.seed)
+    assert one.random.random() == other.random.random()
+    other.flat[:] = 0
+    assert not any(other.weights[name].any() for name in other.gradients)
+    np.testing.assert_array_equal(before, one.predict(images(3)))
+    np.testing.assert_array_equal(np.full((3, 4), 0.25), other.predict(images(3)))
+
+
+def test_a_copy_can_be_trained() -> None:
+    other = copy.deepcopy(model())
+    before = other.predict(images(5))
+    other.compile(5, True).step(images(5), np.arange(5) % 4)
+    other.flat -= other.flat_gradient
+    assert np.abs(before - other.predict(images(5))).max() > 1e-3
+
+
+def test_threads_share_one_model() -> None:
+    one = model()
+    inputs = [images(64) * n for n in range(1, 9)]
+    expected = [one.predict(each) for each in inputs]
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(one.predict, inputs * 10))
+    for n, each in enumerate(found):
+        np.testing.assert_array_equal(expected[n % 8], each)
+
+
+def test_weights_that_are_assigned_count_at_once() -> None:
+    one, other = model(seed=1), model(seed=2)
+    one.predict(images(3))
+    for name in other.names:
+        one.weights[name] = other.weights[name].tolist()
+    np.testing.assert_array_equal(other.predict(images(3)), one.predict(images(3)))
+    np.testing.assert_array_equal(other.flat, one.flat)
+
+
+def test_weights_are_assigned_whole_or_not_at_all() -> None:
+    one = model()
+    with pytest.raises(ValueError, match=r"conv1.weight is 3x2x3x3, not 3x3x2x3"):
+        one.weights["conv1.weight"] = np.zeros((3, 3, 2, 3))
+    with pytest.raises(ValueError, match=r"conv1.bias is 3, not one number"):
+        one.weights["conv1.bias"] = 0
+    with pytest.raises(KeyError, match=r"did you mean conv1.weight"):
+        one.weights["conv1.weigth"] = np.zeros((3, 2, 3, 3))
+    with pytest.raises(TypeError, match=r"conv1.bias cannot be taken out"):
+        del one.weights["conv1.bias"]
+    with pytest.raises(TypeError, match="cannot be taken out"):
+        one.weights.clear()
+    assert 8 == len(one.weights)
+    assert "conv1.weight: 3x2x3x3" in repr(one.weights)
+
+
+def test_few_programs_are_remembered() -> None:
+    one = model()
+    training = one.compile(8, True)
+    for count in range(1, 20):
+        one.predict(images(count))
+    assert REMEMBERED == sum(not program.training for program in one._programs.values())
+    assert training is one.compile(8, True)
+    newest = one.compile(19)
+    one.compile(16)
+    one.predict(images(2))
+    assert newest is one.compile(19)
+
+
+KINDS = [np.uint8, np.int8, np.int32, np.int64, np.uint16, np.uint64, list]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_whole_numbers_of_any_kind_are_bytes(kind: Any) -> None:
+    one = build(cnnspec.parse("input 2x2x2; identity"))
+    raw = np.arange(8, dtype=np.uint8).reshape(1, 2, 2, 2)
+    given = raw.tolist() if kind is list else raw.astype(kind)
+    np.testing.assert_array_equal(one.predict(raw), one.predict(given))
+    program = one.compile(1)
+    program.load(given)
+    program.forward()
+    np.testing.assert_array_equal(one.predict(raw), program.result())
+
+
+def test_truths_are_black_and_white() -> None:
+    one = build(cnnspec.parse("input 2x2x1; identity"))
+    np.testing.assert_array_equal([[[[0], [1]], [[1], [0]]]], one.predict([[[False, True], [True, False]]]))
+
+
+@pytest.mark.parametrize("kind", [np.float16, np.float32, np.float64])
+def test_floats_are_taken_as_they_are(kind: Any) -> None:
+    one = build(cnnspec.parse("input 2; identity"))
+    np.testing.assert_array_equal([[-3, 200]], one.predict(np.array([[-3, 200]], kind)))
+
+
+@pytest.mark.parametrize(
+    "given, why",
+    [
+        (np.array([[0, 256]]), "from 0 to 256: scale them as in training and give floats"),
+        (np.array([[-1, 5]], np.int8), "from -1 to 5"),
+        (np.array([[1j, 2]]), "these hold complex128"),
+        (np.array([["a", "b"]]), "these hold <U1"),
+        (np.array([[None, 1]]), "these hold object"),
+        (np.zeros(2), r"this network takes N x 2, not \(2,\); give one image as image\[None\]"),
+        (np.zeros((1, 3)), r"this network takes N x 2, not \(1, 3\)$"),
+        (np.float64(3), "this network takes N x 2"),
+    ],
+    ids=str,
+)
+def test_what_is_no_image_is_refused(given: Any, why: str) -> None:
+    with pytest.raises(ValueError, match=why):
+        build(cnnspec.parse("input 2; identity")).predict(given)
+
+
+@pytest.mark.parametrize("batch", [0, -1])
+def test_a_batch_holds_an_image(batch: int) -> None:
+    with pytest.raises(ValueError, match=f"at least 1, not {batch}"):
+        model().predict(images(1), batch=batch)
+
+
+def test_a_single_grey_image_is_told_from_a_batch() -> None:
+    with pytest.raises(ValueError, match="give one image as"):
+        build(cnnspec.parse("input 4x4x1; flatten")).predict(np.zeros((4, 4)))
+
+
+def test_a_folder_is_no_file_of_weights(tmp_path: Path) -> None:
+    with pytest.raises(IsADirectoryError, match="weights are one file; name it, as in"):
+        model().save(tmp_path)
+    with pytest.raises(FileNotFoundError, match=r"holds no weights.safetensors"):
+        model().load(tmp_path)
+    with pytest.raises(IsADirectoryError, match=r"a folder without a spec.cnn"):
+        cnnspec.load(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["x.npz", "x.pt", "x.h5", "X.ONNX"])
+def test_endings_of_other_formats_are_refused(name: str, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"(?i)name the file x.safetensors"):
+        model().save(tmp_path / name)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["weights", "weights.v1", "weights.safetensors"])
+def test_other_endings_are_the_users_own(name: str, tmp_path: Path) -> None:
+    one = model()
+    one.save(tmp_path / name)
+    np.testing.assert_array_equal(one.flat, model(seed=3).load(tmp_path / name).flat)
+
+
+def test_the_folder_of_a_run_gives_its_newest_weights(tmp_path: Path) -> None:
+    (tmp_path / "checkpoints").mkdir()
+    for step in (10, 200):
+        save_file(dict(model(seed=step).weights), tmp_path / f"checkpoints/step-{step:09}.safetensors")
+    np.testing.assert_array_equal(model(seed=200).flat, model().load(tmp_path).flat)
+    model(seed=3).save(tmp_path / "weights.safetensors")
+    np.testing.assert_array_equal(model(seed=3).flat, model().load(tmp_path).flat)
+
+
+def test_the_folder_of_a_run_gives_its_network(tmp_path: Path) -> None:
+    (tmp_path / "spec.cnn").write_text(SPEC)
+    assert cnnspec.parse(SPEC).output == cnnspec.load(tmp_path).output
+
+
+@pytest.mark.parametrize(
+    "sentence, factor, shift",
+    [("unit", 1 / 255, 0), ("none", 1, 0), ("mean=0.25 std=0.5", 1 / 127.5, -0.5), ("standard", 1 / 255, 0)],
+)
+def test_foreign_weights_see_pixels_as_the_recipe_has_them(
+    sentence: str, factor: float, shift: float, tmp_path: Path
+) -> None:
+    network = cnnspec.parse(f"input 4; dense 2; train {{ normalise {sentence} }}")
+    save_file(dict(build(network).weights), tmp_path / "foreign.safetensors")
+    scaling = build(network, seed=1).load(tmp_path / "foreign.safetensors").scaling
+    assert (factor, shift) == (scaling.factor, scaling.shift)
