@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import groupby
-from typing import Any, Final, TypeAlias
+from pathlib import Path
+from typing import Any, Final, TypeAlias, get_args
 
 from pydantic import BaseModel, ValidationError
 
@@ -55,6 +56,8 @@ def read_recipe(
                 first["classweights"].span, labels=(Label(first["loss"].span, "the loss"),),
             )
         )  # fmt: skip
+    if "augment" in first and image is not None and len(image) != 3:
+        found.add(faults.no_picture(image, first["augment"].span))
     if found.has_errors:
         return None, found.sorted()
     recipe = Recipe.model_validate(values)
@@ -115,7 +118,7 @@ class _Sentence:
             if n >= len(model.positional):
                 self.found.add(faults.surplus(self.setting, argument, model, siblings))
             else:
-                self._put(values, model.positional[n], argument)
+                self._put(values, _field(model, n, argument), argument)
         for option in self.setting.options:
             if option.name == "kind" or option.name not in model.model_fields:
                 self.found.add(faults.unknown_option(self.setting, option, model, siblings))
@@ -123,6 +126,8 @@ class _Sentence:
                 self.found.add(faults.repeated(option.name, option.name_span, self.places[option.name]))
             else:
                 self._put(values, option.name, option.value)
+        if isinstance(path := values.get(model.quoted), str):
+            values[model.quoted] = str(Path(self.setting.span.source.name).parent / path)
         return self._validated(model, values)
 
     def _put(self, values: dict[str, object], name: str, expression: tree.Expression) -> None:
@@ -166,3 +171,12 @@ class _Sentence:
         if isinstance(expression, tree.Text):
             return expression.value
         return expression.span.text
+
+
+def _field(model: type[Setting], place: int, argument: tree.Expression) -> str:
+    """The field that a value without a name fills: text in quotes may be a path in place of a word."""
+    name = model.positional[place]
+    if place or not model.quoted or not isinstance(argument, tree.Text):
+        return name
+    words = get_args(model.model_fields[name].annotation)
+    return name if argument.value.replace("-", "_") in words else model.quoted

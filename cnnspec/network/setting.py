@@ -27,6 +27,9 @@ class Setting(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
     positional: ClassVar[tuple[str, ...]] = ()
     """Fields that may be given without their name, in order, after the kind."""
+    quoted: ClassVar[str] = ""
+    """The field that text in quotes fills where it stands first and is no word of the first field's: a
+    path, which is relative to the spec's folder."""
     example: ClassVar[str] = ""
     """How it is written, with options worth trying first."""
     beside: ClassVar[str] = ""

@@ -50,26 +50,38 @@ class Data(Setting):
     """Where the samples come from: a known set, or files of one's own.
 
     mnist and fashion_mnist are looked for in --data-dir, CNNSPEC_DATA and the cache, else downloaded;
-    digits come with scikit-learn; idx, npz, images (a folder a class) and csv are files at the path.
+    digits come with scikit-learn; idx, npz, images (a folder a class) and csv are files at the path, and a
+    path alone says by itself which they are: data "own/pictures". It is relative to the spec's folder.
     The samples for validation are drawn once, by the seed, from the training samples; they are
     judged after each epoch and never trained on.
     """
 
     positional = ("name", "path")
+    quoted = "path"
     example = "data mnist validation=0.1"
 
     name: Annotated[
-        Literal["mnist", "fashion_mnist", "digits", "idx", "npz", "images", "csv"],
+        Literal["mnist", "fashion_mnist", "digits", "idx", "npz", "images", "csv", "files"],
         BeforeValidator(lambda name: name.replace("-", "_") if isinstance(name, str) else name),
-    ] = Field(default="mnist", description="a known set, or the kind of files at path")
+    ] = Field(default="mnist", description="a known set, or the kind of files at path; files: as they are")
     path: str | None = Field(default=None, description="file or folder of the samples, in quotes")
     validation: Share = Field(default=0.0, description="part of the training samples kept for validation")
     test: Share = Field(default=0.2, description="part kept for testing where the files hold no test part")
     resize: bool = Field(default=False, description="resize the images to the network's input")
+    label: str | PositiveInt | None = Field(
+        default=None, description="column of a csv that holds the label: its head, or its number from 1"
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _a_path_gives_its_kind(cls, values: Any) -> Any:
+        if isinstance(values, dict) and values.get("path") is not None and "name" not in values:
+            return {"name": "files", **values}
+        return values
 
     @model_validator(mode="after")
     def _files_have_a_path(self) -> Data:
-        if self.name in ("idx", "npz", "images", "csv") and self.path is None:
+        if self.name in ("idx", "npz", "images", "csv", "files") and self.path is None:
             raise ValueError(f'must say where its files are: data {self.name} "path"')
         return self
 

@@ -78,6 +78,18 @@ def _number_fix(span: Span, written: str) -> Fix | None:
     return Fix(span, re.sub("[X×*]", "x", written), "write the size with a small x")
 
 
+def _path(scene: Scene, character: str) -> Diagnostic | None:
+    """``data own/split``: a path without its quotes."""
+    if character not in "/\\~." or scene.owner[0] != "train" or not re.match(r"data\b", scene.said):
+        return None
+    start = scene.at - len(re.split(r"[^\w.~-]", scene.text[: scene.at])[-1])
+    written = scene.text[start : scene.at] + re.split(r"[\s;}]", scene.text[scene.at :], maxsplit=1)[0]
+    span = scene.source.span(start, start + len(written))
+    fix = Fix(span, f'"{written}"', f'write "{written}"')
+    message = f"{_called(character)} has no meaning here; a path stands in quotes"
+    return scene.fault("odd-character", message, span, fix=fix)
+
+
 def _in_recipe(scene: Scene, character: str) -> Diagnostic | None:
     """``epochs = 5``, ``optimizer: adam``."""
     if character not in "=:" or scene.owner[0] != "train" or not re.fullmatch(r"\w+", scene.said):
@@ -134,6 +146,7 @@ def _called(character: str) -> str:
 
 _RULES: Final[tuple[Callable[[Scene, str], Diagnostic | None], ...]] = (
     _quote,
+    _path,
     _number,
     _in_recipe,
     _equals,

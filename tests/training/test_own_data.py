@@ -52,7 +52,7 @@ def test_a_network_of_a_vector_takes_images(cnnspec, place, data, file):
     )  # fmt: skip
     np.save("image.npy", data.test_images[0, ..., 0])
     _, out, _ = cnnspec("predict", "run", "image.npy", "--index", 0, "--json")
-    file_answer, sample_answer = json.loads(out)
+    file_answer, sample_answer = json.loads(out)["images"]
     if file == "bars.npz":
         assert file_answer["classes"] == sample_answer["classes"]
     for what in ("maps", "mistakes", "neighbours", "confusion"):
@@ -106,7 +106,7 @@ if find_spec("PIL"):
         code, out, err = cnnspec("predict", "run", "photos", "--center", "--json")
         assert 0 == code, err
         assert [str(Path("photos/dark/two.png")), str(Path("photos/one.png"))] == [
-            answer["image"] for answer in json.loads(out)
+            answer["image"] for answer in json.loads(out)["images"]
         ]
         (place / "empty").mkdir()
         code, _, err = cnnspec("predict", "run", "empty")
@@ -117,7 +117,7 @@ if find_spec("PIL"):
         assert "note: photos/one.png is dark on bright and was inverted; --no-invert keeps it" in err
         _, bright, err = cnnspec("predict", "run", "photos/dark/two.png", "--center", "--json")
         assert "note" not in err
-        assert json.loads(dark)[0]["classes"] == json.loads(bright)[0]["classes"]
+        assert json.loads(dark)["images"][0]["classes"] == json.loads(bright)["images"][0]["classes"]
         _, _, err = cnnspec("predict", "run", "photos/one.png", "--center", "--no-invert")
         assert "note: nothing stands out of the paper in photos/one.png" in err
 
@@ -136,4 +136,54 @@ if find_spec("PIL"):
         code, _, err = cnnspec("train", "-e", spec, "-o", "run")
         assert 0 == code, err
         code, out, err = cnnspec("predict", "run", "own", "--json")
-        assert (0, 12) == (code, len(json.loads(out))), err
+        assert (0, 12) == (code, len(json.loads(out)["images"])), err
+
+
+@pytest.mark.parametrize("sentence", [
+    'data "own/bars.npz"', 'data path="own/bars.npz"', 'data npz "own/bars.npz"', 'data files "own/bars.npz"',
+])  # fmt: skip
+def test_a_path_in_a_spec_is_beside_it_and_gives_its_kind(cnnspec, place, monkeypatch, sentence):
+    (place / "specs" / "own").mkdir(parents=True)
+    Path("bars.npz").rename("specs/own/bars.npz")
+    Path("specs/v.cnn").write_text(VECTOR.replace("epochs 1", f"epochs 1; {sentence}").replace("; ", "\n"))
+    code, _, err = cnnspec("train", "specs/v.cnn", "-o", "run")
+    assert (0, True) == (code, "V on bars: 200 training" in err), err
+    assert 0 == cnnspec("evaluate", "specs/v.cnn", "--weights", "run/weights.safetensors")[0]
+    (place / "elsewhere").mkdir()
+    monkeypatch.chdir("elsewhere")
+    assert 0 == cnnspec("evaluate", "../run")[0]
+    code, _, err = cnnspec("train", "../run", "--resume", "--epochs", 2)
+    assert 0 == code, err
+    assert 0 == cnnspec("predict", "../run", "--index", 1)[0]
+
+
+@pytest.mark.parametrize("option", [["--data", "bars.csv"], ["--data", "csv", "--data-dir", "bars.csv"]])
+def test_a_run_finds_data_named_on_the_command_line_from_anywhere(cnnspec, place, monkeypatch, option):
+    assert 0 == cnnspec("train", "-e", VECTOR, *option, "-o", "run")[0]
+    (place / "elsewhere").mkdir()
+    monkeypatch.chdir("elsewhere")
+    code, _, err = cnnspec("evaluate", "../run")
+    assert 0 == code, err
+    Path("../bars.csv").rename("../gone.csv")
+    code, _, err = cnnspec("evaluate", "../run")
+    assert (1, True) == (code, f"{place / 'bars.csv'} cannot be read" in " ".join(err.split())), err
+
+
+def test_the_column_of_the_label_stands_in_the_recipe(cnnspec, place, data):
+    write_table(Path("own.csv"), data.train_images, data.train_labels, "kind" + ",label" * 64 + "\n")
+    spec = VECTOR.replace("epochs 1", 'epochs 1; data csv path="own.csv" label=kind')
+    code, _, err = cnnspec("train", "-e", spec, "-o", "run")
+    assert (0, True) == (code, "note: label: column 1 (kind)" in err), err
+    assert 0 == cnnspec("evaluate", "run")[0]
+
+
+def test_a_path_without_quotes_gets_them(cnnspec):
+    code, out, _ = cnnspec("check", "-e", "input 4; dense 2; train { data own/split validation=0.1 }")
+    assert (1, True) == (code, 'fix: write "own/split"' in out)
+    assert 'train { data "own/split" validation=0.1 }' in out
+
+
+def test_a_file_of_no_known_kind_is_not_said_to_be_missing(cnnspec, place):
+    (place / "own.txt").write_text("1 2 3")
+    code, _, err = cnnspec("train", "-e", VECTOR, "--data", "own.txt")
+    assert (1, True) == (code, "own.txt is of no kind that is known" in err)

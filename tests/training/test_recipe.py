@@ -132,7 +132,7 @@ def test_a_hyphen_is_as_good_as_an_underscore():
          "classweights must be greater than 0. Received: (1, 0)", None),
         ("data mnist validation=10", "wrong-setting", "10",
          "data validation must be less than 1. Received: 10", "it is a part of 1: 10 % is 0.1"),
-        ('data "my.csv"', "wrong-setting", '"my.csv"', None, 'say what it is: data csv "my.csv"'),
+        ('data my.csv', "wrong-setting", 'my.csv', None, 'say what it is: data csv "my.csv"'),
         ("weight_decay 0.1", "unknown-setting", "weight_decay", "train has no setting weight_decay",
          "it is an option of another: optimizer sgd decay=…"),
         ("rotate 5", "unknown-setting", "rotate", "train has no setting rotate",
@@ -158,7 +158,7 @@ def test_an_option_of_a_sibling_names_its_owner():
 
 
 def test_a_fix_makes_the_recipe_that_was_meant():
-    for text, cured in (("clip norm=2", "clip 2"), ('data "a.npz"', 'data npz "a.npz"')):
+    for text, cured in (("clip norm=2", "clip 2"), ('data a.npz', 'data npz "a.npz"')):
         fault = only_fault(text)
         (fix,) = fault.fixes
         assert cured == text.replace(fix.span.text, fix.replacement)

@@ -18,6 +18,7 @@ from cnnspec.training.data.mnist import Progress
 
 __all__ = ["LOADERS", "SETS", "Dataset", "data", "load", "load_for"]
 
+FILES: Final = "a folder of images by class, .npz, .csv, or a folder of IDX files"
 SETS = {"mnist": mnist.MNIST, "fashion_mnist": mnist.FASHION}
 
 
@@ -30,6 +31,7 @@ class Asked:
     shape: Shape | None
     test: float
     resize: bool
+    label: str | int | None
     progress: Progress | None
 
     @property
@@ -51,7 +53,7 @@ LOADERS: Final[dict[str, Callable[[Asked], Dataset]]] = {
     "idx": lambda asked: idx.load(asked.files),
     "npz": lambda asked: npz.load(asked.files, asked.shape, asked.test),
     "images": lambda asked: images.load(asked.files, asked.shape, asked.test, resize=asked.resize),
-    "csv": lambda asked: table.load(asked.files, asked.shape, asked.test),
+    "csv": lambda asked: table.load(asked.files, asked.shape, asked.test, asked.label),
 }
 """By the names of the recipe: known sets first, then the kinds of files."""
 
@@ -63,21 +65,32 @@ def load(
     shape: Shape | None = None,
     test: float = 0.2,
     resize: bool = False,
+    label: str | int | None = None,
     progress: Progress | None = None,
 ) -> Dataset:
     """A known set (``mnist``, ``fashion_mnist``, ``digits``), or the files at a path.
 
     ``name`` may also be a kind of file (``idx``, ``npz``, ``images``, ``csv``) with
-    its path in ``data_dir``, or the path itself. ``shape`` is the network's input.
+    its path in ``data_dir``, or the path itself. ``shape`` is the network's input,
+    ``test`` the share held out where the files have no test part, ``label`` the
+    column of a table that holds the label, by its head or its number from 1.
     Raises SpecError where the data cannot be had or are damaged.
     """
     kind = name.replace("-", "_")
-    if kind not in LOADERS:
+    if kind == "files" and data_dir is not None:
+        kind = _kind_of(str(data_dir))
+    elif kind not in LOADERS:
         kind, data_dir = _kind_of(name), name
     path = Path(data_dir) if data_dir is not None else None
     resize = resize or kind == "digits"  # they are 8x8, and stand in for sets of larger images
-    found = LOADERS[kind](Asked(kind, path, shape, test, resize, progress))
-    said = {"name": kind, "path": None if path is None else str(path), "test": test, "resize": resize}
+    found = LOADERS[kind](Asked(kind, path, shape, test, resize, label, progress))
+    said = {
+        "name": kind,
+        "path": path and str(path.absolute()),
+        "test": test,
+        "resize": resize,
+        "label": label,
+    }
     return replace(found, origin=Data.model_validate(said))
 
 
@@ -100,7 +113,8 @@ def load_for(
     """
     folder = data_dir if data_dir is not None or name else setting.path
     found = load(
-        name or setting.name, folder, shape=shape, test=setting.test, resize=setting.resize, progress=progress
+        name or setting.name, folder, shape=shape, test=setting.test, resize=setting.resize,
+        label=setting.label, progress=progress,
     )  # fmt: skip
     return fitted(found, shape, outputs)
 
@@ -109,11 +123,13 @@ def _kind_of(name: str) -> str:
     path = Path(name)
     if path.is_dir():
         return "idx" if any(path.glob("t*-idx?-ubyte*")) else "images"
-    if path.suffix in (".npz", ".csv"):
-        return path.suffix[1:]
+    if path.suffix.lower() in (".npz", ".csv"):
+        return path.suffix[1:].lower()
+    if path.exists():
+        raise missing(f"{name} is of no kind that is known", f"data are {FILES}")
     meant = nearest(name, LOADERS)
     raise missing(
         f"there is no data set and no file {name}",
         f"did you mean {meant}?" if meant else f"known sets: {', '.join([*SETS, 'digits'])}",
-        "files: a folder of images by class, .npz, .csv, or a folder of IDX files",
+        f"files: {FILES}",
     )
