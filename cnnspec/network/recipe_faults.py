@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from math import isqrt
 from typing import Any, Final
 
 from pydantic import BaseModel
 
 from cnnspec.diagnostics import Diagnostic, Fix, Label, nearest
+from cnnspec.layers.base import Shape, show
 from cnnspec.layers.roll import LAYERS
 from cnnspec.network.recipe_words import (
     CHOICE_SYNONYMS,
@@ -160,6 +162,17 @@ def _must(fault: Mapping[str, Any]) -> str:
         return f"has no option {fault['loc'][-1]}"
     text = text.removeprefix("Value error, ").replace("Input should be", "must be").replace("'", "")
     return MUST.get(fault["type"], text)
+
+
+def no_picture(shape: Shape, span: Span | None) -> Diagnostic:
+    """``augment`` where no pictures flow in."""
+    said = f"a vector of {shape[0]:,} values" if len(shape) == 1 else show(shape)
+    side = isqrt(shape[0])
+    picture = f"{side}x{side}x1" if side * side == shape[0] else "HEIGHTxWIDTHxCHANNELS"
+    return Diagnostic(
+        "wrong-setting", f"augment changes pictures, and the input is {said}", span,
+        help=(f"make it one: input {picture}, and flatten behind it",) if len(shape) == 1 else (),
+    )  # fmt: skip
 
 
 def repeated(name: str, span: Span, before: Span) -> Diagnostic:

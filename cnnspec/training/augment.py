@@ -12,14 +12,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cnnspec.diagnostics import SpecError
+from cnnspec.network.recipe_faults import no_picture
 from cnnspec.network.settings import Augment
 from cnnspec.training.data.dataset import Bytes
 
 
 class Augmenter:
-    """Changes batches of images (n, height, width, channels) of one size."""
+    """Changes batches of images (n, height, width, channels) of one size.
+
+    Raises SpecError where the samples are no images.
+    """
 
     def __init__(self, setting: Augment, shape: tuple[int, ...]) -> None:
+        if len(shape) != 3:
+            raise SpecError([no_picture(shape, None)])
         self.setting = setting
         self.height, self.width = shape[:2]
         rows, columns = np.mgrid[: self.height, : self.width].astype(np.float32)

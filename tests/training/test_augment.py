@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from cnnspec.diagnostics import SpecError
 from cnnspec.network.settings import Augment
 from cnnspec.training.augment import Augmenter
 
@@ -26,6 +27,12 @@ def centres(images):
 def test_no_change_is_the_identity():
     images = np.random.default_rng(0).integers(0, 256, (5, 9, 7, 3), np.uint8)
     np.testing.assert_array_equal(images, changed(Augment(), images))
+
+
+@pytest.mark.parametrize(("shape", "said"), [((784,), "a vector of 784 values"), ((100, 2), "100x2")])
+def test_what_is_no_picture_is_refused(shape, said):
+    with pytest.raises(SpecError, match=said):
+        Augmenter(Augment(shift=1), shape)
 
 
 def test_the_same_generator_gives_the_same_images_and_another_does_not():

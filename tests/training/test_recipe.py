@@ -339,5 +339,13 @@ def test_what_is_usual_is_not_warned_of(text):
     assert () == read(text, image=(28, 28, 1))[1]
 
 
+def test_only_pictures_are_changed():
+    _, (fault,) = read("augment shift=2", image=(784,))
+    assert "augment changes pictures, and the input is a vector of 784 values" == fault.message
+    assert ("make it one: input 28x28x1, and flatten behind it",) == fault.help
+    assert "augment shift=2" == fault.span.text
+    assert Severity.ERROR == fault.severity
+
+
 def test_images_of_unknown_size_are_not_judged():
     assert good("augment shift=40").augment.shift == 40
