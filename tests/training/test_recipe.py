@@ -158,7 +158,7 @@ def test_an_option_of_a_sibling_names_its_owner():
 
 
 def test_a_fix_makes_the_recipe_that_was_meant():
-    for text, cured in (("clip norm=2", "clip 2"), ('data a.npz', 'data npz "a.npz"')):
+    for text, cured in (("clip norm=2", "clip 2"), ("data a.npz", 'data npz "a.npz"')):
         fault = only_fault(text)
         (fix,) = fault.fixes
         assert cured == text.replace(fix.span.text, fix.replacement)
