@@ -62,7 +62,7 @@ def test_threads_share_one_model() -> None:
     inputs = [images(64) * n for n in range(1, 9)]
     expected = [one.predict(each) for each in inputs]
     with ThreadPoolExecutor(4) as pool:
-        found = list(pool.map(one.predict, inputs * 10))
+        found = list(pool.map(one.predict, inputs * 30))
     for n, each in enumerate(found):
         np.testing.assert_array_equal(expected[n % 8], each)
 

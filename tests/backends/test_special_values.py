@@ -1,11 +1,11 @@
-"""Laws of special values: NaN, infinities, signed zeros; fast kernels and definitions agree on them."""
+"""Laws of special values: NaN, infinities, signed zeros, a mean far from zero; kernels and definitions agree."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 from cases.roll import CASES, Case
-from single import network_of
+from single import network_of, run
 from sown import FINITE, SPECIAL, SUMS, fast, kinds, sown, zeros
 
 from cnnspec.backends.numpy.losses import CrossEntropy
@@ -13,6 +13,7 @@ from cnnspec.backends.numpy.memory import Memory
 from cnnspec.backends.numpy.model import Model
 from cnnspec.layers.activation import LeakyRelu, Relu
 from cnnspec.layers.base import Layer
+from cnnspec.layers.norm import BatchNorm
 from cnnspec.layers.pool import MaxPool
 from cnnspec.layers.resample import Upsample
 
@@ -63,6 +64,23 @@ def test_a_slope_of_zero_leaves_the_sign() -> None:
 def test_the_first_of_equal_zeros_is_pooled(pixels: list[float], negative: bool) -> None:
     (pooled,) = predict(MaxPool(kernel=(1, 2)), pixels)
     assert np.signbit(pooled) == (negative and KEEPS_SECOND)
+
+
+@pytest.mark.parametrize("mean", [0, 1, 100, 1000])
+def test_batchnorm_is_exact_far_from_zero(mean: float) -> None:
+    random = np.random.default_rng(0)
+    images = (random.standard_normal((16, 8, 8, 3)) + mean).astype(np.float32)
+    model = Model(network_of(Case("", BatchNorm(), ((8, 8, 3),))))
+    direction = random.standard_normal(images.shape).astype(np.float32)
+    exact, axes = images.astype(np.float64), (0, 1, 2)
+    deviation = np.sqrt(exact.var(axes) + 1e-5)
+    normal = (exact - exact.mean(axes)) / deviation
+    slope = (direction - direction.mean(axes) - normal * (direction * normal).mean(axes)) / deviation
+    found = run(model, images, direction)
+    np.testing.assert_allclose(found.output, normal, rtol=0, atol=1e-6)
+    np.testing.assert_allclose(found.input_gradient, slope, rtol=0, atol=1e-6)
+    momentum, batch = BatchNorm().momentum, exact.mean(axes)
+    np.testing.assert_allclose(model.weights["layer.running_mean"], momentum * batch, rtol=1e-6, atol=1e-7)
 
 
 @pytest.mark.parametrize("smoothing, finite", [(0.0, True), (0.1, False)])

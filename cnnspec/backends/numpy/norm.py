@@ -59,12 +59,25 @@ class BatchNorm(Step):
         np.multiply(self.normal, self.normal, out=self.squares)
         channel_sum(self.squares, self.ones, self.var)
         np.divide(self.var, self.count, out=self.var)
+        self._center()
         self._remember()
         np.add(self.var, self.epsilon, out=self.factor)
         np.sqrt(self.factor, out=self.factor)
         np.divide(1, self.factor, out=self.factor)
         np.multiply(self.normal, self.factor[:, None], out=self.normal)
         self._affine()
+
+    def _center(self) -> None:
+        """Where the mean is far above the deviation its last bit is too: what is left of it is taken off."""
+        if not np.any(self.mean**2 > FAR**2 * self.var):
+            return
+        left = np.empty_like(self.mean)
+        channel_sum(self.normal, self.ones, left)
+        np.divide(left, self.count, out=left)
+        np.subtract(self.normal, left[:, None], out=self.normal)
+        np.add(self.mean, left, out=self.mean)
+        np.subtract(self.var, left**2, out=self.var)
+        np.maximum(self.var, 0, out=self.var)
 
     def _affine(self) -> None:
         if self.scale is None or self.shift is None:
@@ -104,6 +117,8 @@ class BatchNorm(Step):
         np.multiply(self.dy, factor[:, None], out=self.dy)
 
 
+FAR = 4.0
+"""Deviations that a mean may lie from 0 before a second look at it pays."""
 BLOCK = 1 << 16
 """Values that stay near the second-level cache from the product to the sum."""
 SHORT = 1024
