@@ -95,6 +95,13 @@ def read(path: Path) -> Checkpoint:
     )
 
 
+def alike(one: Mapping[str, NDArray[Any]], other: Mapping[str, NDArray[Any]]) -> bool:
+    """Whether arrays have the same names, shapes and kinds of numbers."""
+    return one.keys() == other.keys() and all(
+        (values.shape, values.dtype) == (other[name].shape, other[name].dtype) for name, values in one.items()
+    )
+
+
 def unusable(path: Path, why: str, *cures: str) -> SpecError:
     return SpecError([Diagnostic("checkpoint-unusable", f"{path} cannot be used: {why}", help=cures)])
 

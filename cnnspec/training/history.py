@@ -86,10 +86,14 @@ class MetricsFile:
         self.path = path
 
     def add(self, row: Row) -> None:
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(_line(row))
-            file.flush()
-            os.fsync(file.fileno())
+        try:
+            with self.path.open("a", encoding="utf-8") as file:
+                file.write(_line(row))
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            error.filename = str(self.path)
+            raise
 
     def rows(self) -> list[Row]:
         """The rows that are there, one an epoch; what is cut short or damaged is passed over."""

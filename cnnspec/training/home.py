@@ -6,16 +6,16 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
-from typing import Any, Final
+from types import TracebackType
+from typing import Final
 
-import numpy as np
-from numpy.typing import NDArray
-
-from cnnspec.files import write_atomically
+from cnnspec.diagnostics import Diagnostic, Severity, SpecError
+from cnnspec.files import sweep, write_atomically
 from cnnspec.network.write import write as written
-from cnnspec.training.checkpoint import Checkpoint, Shelf, read, write
+from cnnspec.training.checkpoint import Shelf
 from cnnspec.training.data import Dataset
-from cnnspec.training.history import MetricsFile
+from cnnspec.training.history import MetricsFile, Row
+from cnnspec.training.lock import Lock
 from cnnspec.training.run import BEST, CHECKPOINTS, METRICS, SPEC, WEIGHTS, Run, is_run
 from cnnspec.training.trainer import Trainer
 
@@ -37,28 +37,71 @@ class Home:
         self.trainer, self.data, self.folder = trainer, data, folder
         self.sources, self.save_steps = sources, save_steps
         self.shelf, self.metrics = Shelf(folder / CHECKPOINTS), MetricsFile(folder / METRICS)
+        self.lock, self.resumed, self.done = Lock(folder), False, False
         self.saved, self.saved_step = perf_counter(), -1
 
+    def __enter__(self) -> Home:
+        self.lock.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.lock.__exit__(kind, error, trace)
+        if isinstance(error, OSError) and error.filename is not None:
+            raise self._unwritten(error) from error
+
     def begin(self, resume: bool) -> None:
-        """A run begun anew, or what the newest whole checkpoint knows."""
-        record = self._record()
-        if not (resume and self._restored()):
+        """A run begun anew, or what the newest whole checkpoint knows.
+
+        Nothing is written, and nothing of an old run taken away, before all fits.
+        """
+        for folder in (self.folder, self.shelf.folder):
+            sweep(folder)
+        self.resumed = resume and self._restored()
+        self.done = self.resumed and self.trainer.finished
+        if self.done:
+            return
+        if not self.resumed:
             self._clear()
+        if not (self.resumed and is_run(self.folder)):
             self._write_spec()
-        elif is_run(self.folder):
-            record = record.model_copy(update={"test": Run.read(self.folder).test})
-        else:
-            self._write_spec()
-        record.write(self.folder)
+        self._record().write(self.folder)
         self.metrics.begin(self.trainer.place.rows)
+        (self.folder / WEIGHTS).unlink(missing_ok=True)
 
     def _restored(self) -> bool:
+        """Whether there was a checkpoint to go on from; raises SpecError when it is of another training."""
         checkpoint, refused = self.shelf.latest(self.trainer.fault)
         for diagnostic in refused:
-            self.trainer.note(diagnostic)
-        if checkpoint:
+            self.trainer.note(replace(diagnostic, severity=Severity.WARNING))
+        if checkpoint is not None:
             self.trainer.restore(checkpoint, self.folder, self.metrics.rows())
+            self._note_rows()
+        elif is_run(self.folder):
+            message = f"{self.folder} holds no whole checkpoint: the training begins anew"
+            self.trainer.note(Diagnostic("checkpoint-unusable", message, severity=Severity.WARNING))
         return checkpoint is not None
+
+    def _note_rows(self) -> None:
+        """Says which epochs the metrics file does not tell of."""
+        place = self.trainer.place
+        missing = sorted(set(range(1, place.epoch + 1)) - {row.epoch for row in place.rows})
+        if missing:
+            epochs = f"epoch{'s' * (len(missing) > 1)} {', '.join(map(str, missing))}"
+            message = f"{self.metrics.path} has no whole line of {epochs}"
+            note = "no weight depends on it: the training goes on to the same result"
+            self.trainer.note(
+                Diagnostic("metrics-incomplete", message, severity=Severity.WARNING, notes=(note,))
+            )
+
+    def _unwritten(self, error: OSError) -> SpecError:
+        """That a file cannot be written, what was kept, and how to go on."""
+        paths = self.shelf.paths
+        kept = f"the newest whole checkpoint is {paths[-1]}" if paths else "there is no checkpoint yet"
+        message = f"{error.filename} cannot be written: {error.strerror or error}"
+        cures = ("make room, or mend what prevents it", f"then go on: cnnspec train {self.folder} --resume")
+        return SpecError([Diagnostic("run-not-written", message, notes=(kept,), help=cures)])
 
     def _clear(self) -> None:
         """Takes away what another run left."""
@@ -90,31 +133,19 @@ class Home:
             self.saved_step = self.trainer.place.step
         self.saved = perf_counter()
 
+    def end_epoch(self, row: Row) -> None:
+        """The row, and a checkpoint."""
+        self.metrics.add(row)
+        self.save()
+
     def finish(self) -> None:
+        """Writes the weights at the end."""
         self.trainer.model.save(self.folder / WEIGHTS)
 
-
-class Best:
-    """The weights of the best epoch: kept where there is validation, taken at the end with ``stop``."""
-
-    def __init__(self, trainer: Trainer, home: Home | None) -> None:
-        self.trainer, self.path = trainer, home.folder / BEST if home else None
-        self.wanted = bool(trainer.validation or trainer.recipe.stop)
-        self.weights: dict[str, NDArray[Any]] = {}
-        if self.wanted and self.path and self.path.exists() and trainer.place.best_epoch:
-            self.weights = dict(read(self.path).weights)
-
-    def look(self) -> None:
-        """Keeps the weights if the epoch that just ended is the best so far."""
-        place = self.trainer.place
-        if not self.wanted or place.best_epoch != place.epoch:
-            return
-        self.weights = {name: values.copy() for name, values in self.trainer.model.weights.items()}
-        if self.path:
-            write(self.path, Checkpoint(self.weights, {}, {"step": place.step, "epoch": place.best_epoch}))
-
-    def take(self) -> None:
-        """Gives the model its best weights, where the recipe ends early."""
-        if self.trainer.recipe.stop:
-            for name, values in self.weights.items():
-                np.copyto(self.trainer.model.weights[name], values)
+    def reopen(self) -> bool:
+        """Takes the weights at the end of a run that needs no more steps; False where they are not there."""
+        try:
+            self.trainer.model.load(self.folder / WEIGHTS)
+        except (SpecError, OSError):
+            return False
+        return True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -12,10 +13,11 @@ from numpy.typing import NDArray
 
 from cnnspec.backends.numpy.threads import threads_for
 from cnnspec.network.settings import Recipe
+from cnnspec.training.best import Best
 from cnnspec.training.data import Dataset, load, values
 from cnnspec.training.data.dataset import Part
 from cnnspec.training.history import Ending, History
-from cnnspec.training.home import Best, Home
+from cnnspec.training.home import Home
 from cnnspec.training.interrupt import Interruption
 from cnnspec.training.judge import fit_data, judge
 from cnnspec.training.metrics import Evaluation
@@ -58,14 +60,11 @@ def fit(
     home = None
     if folder is not None:
         home = Home(trainer, samples, Path(folder), sources=sources, save_steps=save_steps)
-        home.begin(resume)
-    best = Best(trainer, home)
-    ending = _guarded(trainer, home, best)
-    if ending != "interrupted":
-        trainer.warn_of_guessing()
-        best.take()
+    best = Best(trainer, home.folder if home else None)
+    with home or nullcontext():
         if home:
-            home.finish()
+            home.begin(resume)
+        ending = _guarded(trainer, home, best)
     place = trainer.place
     return History(place.rows, ending, place.best_epoch, home.folder if home else None, trainer.notes)
 
@@ -110,18 +109,29 @@ def evaluate(
 
 
 def _train(trainer: Trainer, home: Home | None, best: Best, interruption: Interruption) -> Ending:
-    """Epoch after epoch; how it ended."""
+    """Epoch after epoch, to the weights at the end; how it ended."""
+    if home and home.done and home.reopen():
+        return _ending(trainer)
+    if home and home.resumed:
+        best.find(home.shelf)
     while not trainer.finished:
-        whole = trainer.epoch(interruption, home.after_step if home else None)
-        if whole:
+        if trainer.epoch(interruption, home.after_step if home else None):
             row = trainer.end_epoch()
-            best.look()
             if home:
-                home.metrics.add(row)
-        if home:
+                home.end_epoch(row)
+            best.look()
+        elif home:
             home.save()
         if interruption.wanted and not trainer.finished:
             return "interrupted"
+    trainer.warn_of_guessing()
+    best.take()
+    if home:
+        home.finish()
+    return _ending(trainer)
+
+
+def _ending(trainer: Trainer) -> Ending:
     return "finished" if trainer.place.epoch >= trainer.recipe.epochs else "stopped early"
 
 

@@ -18,7 +18,7 @@ from cnnspec.network.settings import CrossEntropy, Recipe
 from cnnspec.training import checks
 from cnnspec.training.augment import Augmenter
 from cnnspec.training.batches import Batches
-from cnnspec.training.checkpoint import Checkpoint
+from cnnspec.training.checkpoint import Checkpoint, alike
 from cnnspec.training.data.dataset import Dataset, Labels, held_out
 from cnnspec.training.data.faults import unlike
 from cnnspec.training.history import Row
@@ -207,7 +207,7 @@ class Trainer:
             return f"its state is not that of a training ({error})"
         if not isinstance(state.get("signature"), dict) or not isinstance(state.get("optimizer_count"), int):
             return "its state is not that of a training"
-        if state["signature"] != self.signature or _alike(checkpoint, self.checkpoint()):
+        if state["signature"] != self.signature or alike(checkpoint.arrays, self.checkpoint().arrays):
             return None
         return "its arrays are not those of this training"
 
@@ -228,15 +228,6 @@ class Trainer:
         self.place.rows = [row for row in rows if row.epoch <= self.place.epoch]
         self.optimizer.count = checkpoint.state["optimizer_count"]
         self.model.random.bit_generator.state = checkpoint.state["random"]
-
-
-def _alike(one: Checkpoint, other: Checkpoint) -> bool:
-    """Whether their arrays have the same names, shapes and kinds of numbers."""
-    one_has, other_has = one.arrays, other.arrays
-    return one_has.keys() == other_has.keys() and all(
-        (values.shape, values.dtype) == (other_has[name].shape, other_has[name].dtype)
-        for name, values in one_has.items()
-    )
 
 
 def _loss_options(recipe: Recipe, labels: Labels, classes: int) -> dict[str, Any]:
