@@ -336,7 +336,9 @@ def test_labels_that_count_from_one_are_noticed(folder):
     )
     (fault,) = faults_of(later, (4, 5, 1), (3,))
     assert ("class 0 never occurs: the labels are 1 to 3",) == fault.notes
-    assert "labels count from 0: take 1 off each of them" == fault.help[0]
+    assert ("labels count from 0: take 1 off each of them",) == fault.help
+    (fault,) = faults_of(later, (4, 5, 1), (7,))
+    assert "end the network with dense 4, or train it on other data" == fault.help[1]
 
 
 def test_the_cure_of_another_size_is_a_sentence_that_can_be_written(tmp_path, pictures):

@@ -102,6 +102,7 @@ def _unlike_outputs(data: Dataset, outputs: Shape) -> list[Diagnostic]:
     cures = [f"end the network with dense {data.classes}, or train it on other data"]
     found = np.unique(np.concatenate([data.train_labels, data.test_labels]))
     if found.size and found[0] > 0 and data.names == tuple(map(str, range(data.classes))):
+        cures = cures if data.classes - found[0] != outputs[-1] else []
         cures[:0] = [f"labels count from 0: take {found[0]} off each of them"]
         absent = "class 0 never occurs" if found[0] == 1 else f"classes 0 to {found[0] - 1} never occur"
         return [mismatch(said, *cures, notes=(f"{absent}: the labels are {found[0]} to {found[-1]}",))]
