@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from cnnspec.cli.options import check_index
 from cnnspec.cli.pictures import Fit
 from cnnspec.diagnostics import nearest
 
@@ -117,25 +118,17 @@ def _image(model: Model, run: Run | None, asked: Asked) -> tuple[NDArray[Any], s
     data = _data(model, run, asked)
     images, labels = data.part(asked.part)
     index = asked.indices[0] if asked.indices else 0
-    _check_index(index, len(labels), asked.part)
+    check_index(index, len(labels), asked.part)
     return images[index], f"{asked.part} sample {index} ({data.names[int(labels[index])]})"
 
 
-def _check_index(index: int, count: int, part: str) -> None:
-    if index >= count:
-        raise click.BadParameter(
-            f"the {part} set has {count:,} samples, 0 to {count - 1}; there is no {index}",
-            param_hint="--index",
-        )
-
-
 def _confusion(model: Model, run: Run | None, asked: Asked) -> Shown:
-    from cnnspec.cli import evaluate
     from cnnspec.training import inspection, loop
+    from cnnspec.views import judged
 
     result = loop.evaluate(model, _data(model, run, asked), part=asked.part)
     found = inspection.confusion(result)
-    return Shown(lambda paper: evaluate.confusion(result, paper), _plot("confusion", found))
+    return Shown(lambda paper: judged.confusion(found, paper), _plot("confusion", found))
 
 
 def _mistakes(model: Model, run: Run | None, asked: Asked) -> Shown:
@@ -155,7 +148,7 @@ def _neighbours(model: Model, run: Run | None, asked: Asked) -> Shown:
 
     data = _data(model, run, asked)
     for index in asked.indices:
-        _check_index(index, len(data.test_labels), "test")
+        check_index(index, len(data.test_labels), "test")
     network = model.network
     layer = _known(network, asked.layer) if asked.layer else inspection.last_hidden(network).name
     chosen = asked.indices or inspection.one_of_each(data)

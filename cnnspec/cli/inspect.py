@@ -1,4 +1,4 @@
-"""``cnnspec inspect RUN filters|maps|confusion|mistakes|neighbours|curves``: what a network learned."""
+"""``cnnspec inspect RUN WHAT``: what a network learned, and what from."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from cnnspec.cli.answers import SHOW, Asked, Shown, curves, model_of
+from cnnspec.cli.answers_on_data import ON_DATA
 from cnnspec.cli.console import stderr_console, stdout_console
+from cnnspec.cli.options import part_option, weights_option
 from cnnspec.cli.pictures import picture_options
 from cnnspec.cli.samples import data_options
 from cnnspec.diagnostics import Misfit, SpecError, nearest
@@ -25,11 +27,15 @@ KINDS: Final = {
     "mistakes": "the wrong answers that were given most surely",
     "neighbours": "training samples nearest to test samples in the last hidden layer",
     "curves": "loss and accuracy by epoch; several RUNs on one page",
+    "data": "the samples of each class; of a spec as well, before it is trained",
+    "augmented": "training samples, and what the recipe's augment makes of them; of a spec as well",
 }
 SYNONYMS: Final = {
     "filter": "filters", "kernels": "filters", "weights": "filters", "map": "maps", "activations": "maps",
     "features": "maps", "errors": "mistakes", "worst": "mistakes", "neighbors": "neighbours",
     "nearest": "neighbours", "curve": "curves", "history": "curves", "loss": "curves", "matrix": "confusion",
+    "samples": "data", "dataset": "data", "classes": "data", "augment": "augmented",
+    "augmentation": "augmented",
 }  # fmt: skip
 FORMATS: Final = ("png", "svg", "pdf")
 
@@ -46,18 +52,19 @@ FORMATS: Final = ("png", "svg", "pdf")
 @click.option("--image", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="FILE",
               help="An image in place of a sample (maps).")  # fmt: skip
 @picture_options
-@click.option("--count", type=click.IntRange(1, 200), metavar="N", help="Mistakes, or neighbours of each.")
-@click.option("--part", type=click.Choice(["test", "train"]), default="test", help="Which samples.")
+@click.option("--count", type=click.IntRange(1, 200), metavar="N",
+              help="Mistakes; neighbours, samples or changes of each.")  # fmt: skip
+@part_option
 @click.option("--theme", type=click.Choice(["light", "dark"]), default="light", show_default=True)
-@click.option("--weights", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="FILE",
-              help="Weights (safetensors), where RUN is a spec that has no run.")  # fmt: skip
+@weights_option
 @data_options
 def command(
     words: tuple[str, ...], output: str | None, layer: str | None, indices: tuple[int, ...],
     image: Path | None, invert: bool | None, center: bool, resize: bool, count: int | None, part: Part,
     theme: str, weights: Path | None, data_name: str | None, data_dir: Path | None,
 ) -> int:  # fmt: skip
-    """What a trained network learned: filters, feature maps, confusion, mistakes, neighbours, curves.
+    """What a trained network learned: filters, feature maps, confusion, mistakes, neighbours, curves;
+    and what it learns from: data, augmented.
 
     RUN is the folder of a run, or a spec whose newest run is meant.
 
@@ -66,6 +73,7 @@ def command(
       cnnspec inspect runs/LeNet5-1 filters -o filters.png
       cnnspec inspect lenet maps --layer conv2 --index 7 -o maps.svg
       cnnspec inspect pooling_none pooling_average pooling_max curves -o pooling.pdf
+      cnnspec inspect mnist_best augmented -o augmented.png
     """
     names, kind = _sorted(words)
     format = _format_of(output)
@@ -78,7 +86,7 @@ def command(
             from cnnspec.views.plots.style import check_matplotlib
 
             check_matplotlib()
-        shown = curves(names, asked) if kind == "curves" else SHOW[kind](*model_of(names, kind, asked), asked)
+        shown = _answer(names, kind, asked)
         if output is None or kind == "curves":
             stdout_console().print("\n".join(shown.table(_paper())))
         if output is not None and format is not None:
@@ -86,6 +94,12 @@ def command(
     except Misfit as fault:
         raise SpecError([fault.at(None)]) from fault
     return 0
+
+
+def _answer(names: Sequence[str], kind: str, asked: Asked) -> Shown:
+    if kind in ON_DATA:
+        return ON_DATA[kind](names, asked)
+    return curves(names, asked) if kind == "curves" else SHOW[kind](*model_of(names, kind, asked), asked)
 
 
 def _sorted(words: Sequence[str]) -> tuple[tuple[str, ...], str]:

@@ -15,6 +15,7 @@ from cnnspec.diagnostics import Diagnostic
 from cnnspec.training.history import Row
 from cnnspec.training.metrics import compact
 from cnnspec.training.watch import Now, Watch
+from cnnspec.views.paint import percent
 
 PLAIN_EVERY = 20.0
 """Seconds between two lines within an epoch where there is no terminal."""
@@ -88,7 +89,7 @@ def figures(now: Now, width: int) -> str:
     """Loss, accuracy, speed and time left, as many as the width has room for."""
     parts = [f"loss {compact(now.loss)}"]
     if width >= MIDDLE:
-        parts.append(f"{now.accuracy:.1%}".replace("%", " %"))
+        parts.append(percent(now.accuracy, 1))
     if width >= WIDE:
         parts.append(f"{now.images_per_second:,.0f} images/s")
     return "  ".join([*parts, f"{clock(now.left)} left"])
@@ -102,10 +103,6 @@ def epoch_line(row: Row, width: int) -> str:
     if width >= WIDE:
         parts += [f"{row.images_per_second:,.0f} images/s", f"{row.seconds:.1f} s"]
     return "  ".join(parts)
-
-
-def percent(share: float) -> str:
-    return f"{100 * share:.2f} %"
 
 
 def clock(seconds: float) -> str:

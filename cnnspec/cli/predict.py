@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from cnnspec.cli.console import Console, stdout_console
+from cnnspec.cli.options import as_json, check_index, format_option, weights_option
 from cnnspec.cli.pictures import Fit, picture_options
 from cnnspec.cli.samples import data_options
 
@@ -17,8 +17,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from cnnspec.backends.numpy.model import Model
+    from cnnspec.training.data import Dataset
 
-BAR = 24
+SCHEMA: Final = "cnnspec/prediction/1"
+BAR: Final = 24
+"""Columns of a bar that means 100 %."""
 
 
 @click.command("predict")
@@ -29,17 +32,16 @@ BAR = 24
     "--index", "indices", type=click.IntRange(0), multiple=True, metavar="N",
     help="A sample of the test set, by its number; may be given several times.",
 )  # fmt: skip
+@weights_option
 @click.option(
-    "--weights", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="FILE",
-    help="Weights (safetensors), where RUN is a spec that has no run.",
-)  # fmt: skip
-@click.option("--top", type=click.IntRange(1), default=3, metavar="N", help="Classes to show.")
+    "--top", type=click.IntRange(1), default=3, show_default=True, metavar="N", help="Classes to show."
+)
 @picture_options
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@format_option("text", "json", json_flag=True)
 def command(
     run: str, images: tuple[Path, ...], data_name: str | None, data_dir: Path | None,
     indices: tuple[int, ...], weights: Path | None, top: int, invert: bool | None, center: bool,
-    resize: bool, as_json: bool,
+    resize: bool, form: str,
 ) -> int:  # fmt: skip
     """The most likely classes of images (.png and the like, .npy), with their probabilities.
 
@@ -52,26 +54,29 @@ def command(
     if not images and not indices:
         raise click.UsageError("give image files, or --index N for samples of the test set")
     model, record = runs.find(run, None, weights)
-    samples: list[tuple[str, NDArray[np.uint8], str | None]] = []
     names = record.classes if record else ()
     fit = Fit(model.network.input, record, invert, center, resize)
-    for path in _files(images):
-        for name, image in _images(path, model):
-            samples.append((name, fit(name, image), None))
+    given = (item for path in _files(images) for item in _images(path, model))
+    samples: list[tuple[str, NDArray[np.uint8], str | None]]
+    samples = [(name, fit(name, image), None) for name, image in given]
     if indices:
         data = runs.data_of(model, record, data_name, data_dir)
         names = data.names
-        for index in indices:
-            if index >= len(data.test_labels):
-                raise click.UsageError(f"the test set has {len(data.test_labels):,} samples, 0 to one less")
-            label = names[int(data.test_labels[index])]
-            samples.append((f"test sample {index}", data.test_images[index][None], label))
+        samples += [_sample(data, index) for index in indices]
     answers = [
         _answer(name, label, probabilities(model, image)[0], names, top) for name, image, label in samples
     ]
     out = stdout_console()
-    out.print(json.dumps(answers, indent=1) if as_json else "\n".join(_page(answers, out)))
+    document = {"schema": SCHEMA, "network": model.network.name, "images": answers}
+    out.print(as_json(document) if form == "json" else "\n".join(_page(answers, out)))
     return 0
+
+
+def _sample(data: Dataset, index: int) -> tuple[str, NDArray[np.uint8], str]:
+    """A test sample: what it is called, its image, its class."""
+    check_index(index, len(data.test.labels), "test")
+    label = data.names[int(data.test.labels[index])]
+    return f"test sample {index}", data.test.images[index : index + 1], label
 
 
 def _files(paths: tuple[Path, ...]) -> list[Path]:
@@ -133,7 +138,7 @@ def _answer(
 
 
 def _page(answers: list[dict[str, Any]], console: Console) -> list[str]:
-    from cnnspec.views.paint import Paper, pad
+    from cnnspec.views.paint import Paper, pad, percent
 
     paper = Paper(console.width, console.color, console.unicode)
     lines: list[str] = []
@@ -144,6 +149,6 @@ def _page(answers: list[dict[str, Any]], console: Console) -> list[str]:
         for n, one in enumerate(answer["classes"]):
             share = one["probability"]
             bar = paper.text("━") * round(share * BAR) if console.width >= width + BAR + 14 else ""
-            row = f"  {pad(one['class'], width)}  {100 * share:6.2f} %  {bar}".rstrip()
+            row = f"  {pad(one['class'], width)}  {percent(share):>8}  {bar}".rstrip()
             lines.append(paper.paint(row, "bold") if n == 0 else row)
     return lines

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from cnnspec.cli.console import stdout_console
+from cnnspec.cli.options import as_json, format_option
 from cnnspec.cli.spec import load_network, spec_argument
 from cnnspec.views.grid import Column, Line, draw, fit
-from cnnspec.views.paint import Paper, grouped, in_bytes, wrap
+from cnnspec.views.paint import Paper, grouped, in_bytes, percent, wrap
 
 if TYPE_CHECKING:
     from cnnspec.backends.numpy.profile import Row
@@ -21,13 +21,13 @@ SCHEMA: Final = "cnnspec/profile/1"
 
 COLUMNS: Final = (
     Column("layer", "layer", least=10),
-    Column("kernel", "kernel", rank=2),
-    Column("forward", "ms", right=True),
-    Column("backward", "back", right=True),
+    Column("kernel", "kernel", rank=3),
+    Column("forward", "forward ms", right=True),
+    Column("backward", "backward ms", right=True, rank=1),
     Column("share", "time", right=True),
-    Column("speed", "GFLOP/s", right=True, rank=1),
-    Column("peak", "of peak", right=True, rank=3),
-    Column("why", "why this kernel", least=20, rank=4),
+    Column("speed", "GFLOP/s", right=True, rank=2),
+    Column("peak", "of peak", right=True, rank=4),
+    Column("why", "why this kernel", least=20, rank=5),
 )
 
 
@@ -69,7 +69,7 @@ class Profile:
 @click.option("--training", is_flag=True, help="Time a training step: forward and backward.")
 @click.option("--rounds", type=click.IntRange(1, 1000), default=5, show_default=True,
               help="Passes; each step's best one counts.")  # fmt: skip
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@format_option("text", "json")
 def command(
     spec: str | None, inline: str | None, batch: int | None, training: bool, rounds: int, form: str
 ) -> None:
@@ -89,7 +89,7 @@ def command(
     found = measure(load_network(spec, inline), batch, training, rounds)
     console = stdout_console()
     if form == "json":
-        console.print(json.dumps(as_json(found), indent=2))
+        console.print(as_json(document(found)))
     else:
         console.print(render(found, Paper(console.width, console.color, console.unicode)))
 
@@ -132,9 +132,9 @@ def _line(row: Row, found: Profile, paper: Paper) -> Line:
         "kernel": row.kernel,
         "forward": f"{1e3 * row.forward:.3f}",
         "backward": f"{1e3 * row.backward:.3f}" if row.backward else "",
-        "share": f"{share:.1%}",
+        "share": percent(share, 1),
         "speed": f"{row.gflops:.1f}" if row.multiplies else "",
-        "peak": f"{row.gflops / found.peak:.0%}" if row.multiplies else "",
+        "peak": percent(row.gflops / found.peak, 0) if row.multiplies else "",
         "why": row.reason,
     }
     style = ("warning",) if share >= 0.2 else ()
@@ -145,7 +145,9 @@ def _line(row: Row, found: Profile, paper: Paper) -> Line:
 def _totals(found: Profile) -> list[str]:
     what = "training step" if found.training else "forward pass"
     rate = found.batch / found.seconds
-    speed = f"forward {found.gflops:.1f} GFLOP/s, {found.gflops / found.peak:.0%} of the {found.peak:.0f}"
+    speed = (
+        f"forward {found.gflops:.1f} GFLOP/s, {percent(found.gflops / found.peak, 0)} of the {found.peak:.0f}"
+    )
     maps, scratch = in_bytes(found.map_bytes), in_bytes(found.scratch_bytes)
     return [
         f"{what} of {grouped(found.batch)}: {1e3 * found.seconds:.2f} ms, {rate:,.0f} images a second",
@@ -154,7 +156,7 @@ def _totals(found: Profile) -> list[str]:
     ]
 
 
-def as_json(found: Profile) -> dict[str, Any]:
+def document(found: Profile) -> dict[str, Any]:
     """The same as data; times in seconds, speeds in 10^9 operations a second, memory in bytes."""
     return {
         "schema": SCHEMA,

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from cnnspec.views import judged
 from cnnspec.views.grid import Column, Line, draw, fit
-from cnnspec.views.paint import Paper
+from cnnspec.views.paint import Paper, percent
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,10 +29,10 @@ def cells(curve: Curve) -> dict[str, str]:
         "params": "" if curve.params is None else f"{curve.params:,}",
         "epochs": str(len(curve.epochs)),
         "loss": f"{curve.loss[-1]:.4f}",
-        "accuracy": _share(curve.accuracy[-1]),
-        "validation": _share(values[-1]) if values else "",
+        "accuracy": percent(curve.accuracy[-1]),
+        "validation": percent(values[-1]) if values else "",
         "test loss": "" if curve.test_loss is None else f"{curve.test_loss:.4f}",
-        "test accuracy": "" if curve.test_accuracy is None else _share(curve.test_accuracy),
+        "test accuracy": "" if curve.test_accuracy is None else percent(curve.test_accuracy),
         "seconds": f"{curve.seconds:.1f}",
     }
 
@@ -59,16 +60,16 @@ def _epochs(curve: Curve, paper: Paper) -> list[str]:
     columns = [Column(key, key, right=True, rank=int(n > 2)) for n, key in enumerate(keys)]
     lines = []
     for n, epoch in enumerate(curve.epochs):
-        line = {"epoch": str(epoch), "loss": f"{curve.loss[n]:.4f}", "accuracy": _share(curve.accuracy[n])}
+        line = {"epoch": str(epoch), "loss": f"{curve.loss[n]:.4f}", "accuracy": percent(curve.accuracy[n])}
         if curve.validation_loss:
             line["validation loss"] = f"{curve.validation_loss[n]:.4f}"
-            line["validation"] = _share(curve.validation_accuracy[n])
+            line["validation"] = percent(curve.validation_accuracy[n])
         lines.append(Line(line))
     head = [
         paper.text(f"{curve.name}: {curve.params:,} params" if curve.params is not None else curve.name),
         "",
     ]
-    tail = [] if curve.test_accuracy is None else ["", f"test accuracy {_share(curve.test_accuracy)}"]
+    tail = [] if curve.test_accuracy is None else ["", f"test accuracy {percent(curve.test_accuracy)}"]
     return [*head, *_table(columns, lines, paper), *tail]
 
 
@@ -105,7 +106,7 @@ def _figures(values: NDArray[Any], what: str, paper: Paper) -> list[str]:
             for key, number in zip(keys, numbers, strict=False)
         }
         lines.append(
-            Line({"n": str(n) if what else "", **line, "zeros": f"{100 * float((one == 0).mean()):.0f} %"})
+            Line({"n": str(n) if what else "", **line, "zeros": percent(float((one == 0).mean()), 0)})
         )
     more = len(values) - MOST
     return [*_table(columns, lines, paper), *([f" and {more} more"] if more > 0 else [])]
@@ -113,20 +114,8 @@ def _figures(values: NDArray[Any], what: str, paper: Paper) -> list[str]:
 
 def mistakes(shown: Sequence[Mistake], total: int, paper: Paper) -> list[str]:
     """The wrong answers, the surest first."""
-    return mistake_table([(one.index, one.label, one.answer, one.probability) for one in shown], total, paper)
-
-
-def mistake_table(shown: Sequence[tuple[int, str, str, float]], total: int, paper: Paper) -> list[str]:
-    """Of each wrong answer: its sample, what that is, what it was taken for, and how surely."""
-    columns = [
-        Column("index", "index", right=True), Column("label", "class", least=4, rank=1),
-        Column("answer", "taken for", least=4), Column("surely", "surely", right=True, rank=2),
-    ]  # fmt: skip
-    lines = [
-        Line({"index": str(index), "label": label, "answer": answer, "surely": _share(probability)})
-        for index, label, answer, probability in shown
-    ]
-    return [f"the surest of {total:,} mistakes", "", *_table(columns, lines, paper)]
+    rows = [(one.index, one.label, one.answer, one.probability) for one in shown]
+    return judged.mistakes(rows, total, paper)
 
 
 def neighbours(shown: Sequence[Neighbourhood], layer: str, size: int, paper: Paper) -> list[str]:
@@ -147,7 +136,3 @@ def neighbours(shown: Sequence[Neighbourhood], layer: str, size: int, paper: Pap
 
 def _table(columns: Sequence[Column], lines: Sequence[Line], paper: Paper) -> list[str]:
     return draw(fit(columns, lines, paper.width), lines, paper)
-
-
-def _share(value: float) -> str:
-    return f"{100 * value:.2f} %"

@@ -147,6 +147,11 @@ def grouped(number: int) -> str:
     return f"{number:,}"
 
 
+def percent(share: float, digits: int = 2) -> str:
+    """``12.35 %``; with one digit ``12.3 %``."""
+    return f"{100 * share:.{digits}f} %"
+
+
 def in_bytes(count: int) -> str:
     """``246.8 kB``: powers of 1000, as in MB = 10^6; below 1 kB the exact number."""
     if count < 1000:

@@ -124,8 +124,9 @@ def test_a_curve_has_validation_where_every_epoch_has_it():
 def test_a_run_without_an_epoch_has_no_curve(home, tmp_path):
     for name in ("spec.cnn", "run.json"):
         (tmp_path / name).write_text((home / "one" / name).read_text())
-    with pytest.raises(SpecError, match="no finished epoch yet"):
+    with pytest.raises(SpecError) as caught:
         inspection.run_curve(tmp_path)
+    assert [f"{tmp_path} has no finished epoch yet"] == [one.message for one in caught.value.diagnostics]
 
 
 def test_runs_of_one_network_are_named_after_their_folders(home):

@@ -1,0 +1,70 @@
+"""Options that several commands share, each said once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from functools import wraps
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def format_option(*forms: str, json_flag: bool = False) -> Callable[[F], F]:
+    """``--format``, as ``form``: the first is what is printed unless another is asked for.
+
+    ``json_flag`` also takes ``--json``, as earlier versions of the command did.
+    """
+
+    def decorate(function: F) -> F:
+        @wraps(function)
+        def chosen(*arguments: Any, **options: Any) -> Any:
+            if options.pop("as_json", False):
+                options["form"] = "json"
+            return function(*arguments, **options)
+
+        if json_flag:
+            click.option("--json", "as_json", is_flag=True, hidden=True)(chosen)
+        what = "What to print."
+        click.option(
+            "--format", "form", type=click.Choice(forms), default=forms[0], show_default=True, help=what
+        )(chosen)
+        return chosen  # type: ignore[return-value]
+
+    return decorate
+
+
+def as_json(document: dict[str, Any] | Sequence[Any]) -> str:
+    """A document as all commands print it."""
+    return json.dumps(document, indent=2, ensure_ascii=False)
+
+
+def weights_option(function: F) -> F:
+    """``--weights``, for a spec that was never trained here."""
+    return click.option(
+        "--weights", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="FILE",
+        help="Weights (safetensors), for a spec that has no run.",
+    )(function)  # fmt: skip
+
+
+def part_option(function: F) -> F:
+    """``--part``: which samples of the data."""
+    return click.option(
+        "--part",
+        type=click.Choice(["test", "train"]),
+        default="test",
+        show_default=True,
+        help="Which samples.",
+    )(function)
+
+
+def check_index(index: int, count: int, part: str) -> None:
+    """Leaves where a part of the data has no sample of this number."""
+    if index >= count:
+        raise click.BadParameter(
+            f"the {part} set has {count:,} samples, 0 to {count - 1:,}; there is no {index:,}",
+            param_hint="--index",
+        )
