@@ -89,3 +89,16 @@ class Curve:
     params: int | None = None
     test_loss: float | None = None
     test_accuracy: float | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Gallery:
+    """Rows of pictures (height, width, channels), each with its name.
+
+    With ``originals`` the first picture of a row is what the others were made from.
+    """
+
+    title: str
+    said: str
+    rows: tuple[tuple[str, tuple[NDArray[Any], ...]], ...]
+    originals: bool = False

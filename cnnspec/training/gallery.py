@@ -1,0 +1,68 @@
+"""Samples for showing: some of each class, and what augmentation makes of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from cnnspec.network.settings import Augment, Recipe
+from cnnspec.training.augment import Augmenter
+from cnnspec.training.data import Dataset
+from cnnspec.training.data.dataset import Part, held_out
+from cnnspec.training.inspection import picture
+from cnnspec.views.exhibits import Gallery
+
+MOST_CLASSES = 30
+"""Classes that a picture shows."""
+
+
+def counts(data: Dataset, recipe: Recipe) -> Mapping[str, tuple[int, ...]]:
+    """Samples of each class, for training, validation (where there is any) and test."""
+    kept, held = held_out(data.train_images, data.train_labels, recipe.data.validation, recipe.seed)
+    parts = {
+        "training": data.train_labels[kept],
+        "validation": data.train_labels[held],
+        "test": data.test_labels,
+    }
+    return {
+        name: tuple(np.bincount(labels, minlength=data.classes).tolist())
+        for name, labels in parts.items()
+        if len(labels)
+    }
+
+
+def of_each_class(data: Dataset, part: Part, count: int) -> Gallery:
+    """The first samples of each class."""
+    images, labels = data.part(part)
+    rows = []
+    for label, name in enumerate(data.names[:MOST_CLASSES]):
+        places = np.flatnonzero(labels == label)[:count]
+        rows.append((name, tuple(picture(images[place], data.shape) for place in places)))
+    cut = f", the first {MOST_CLASSES} of {data.classes} classes" if data.classes > MOST_CLASSES else ""
+    which = "training" if part == "train" else "test"
+    return Gallery(data.name, f"the first of {len(labels):,} {which} samples of each class{cut}", tuple(rows))
+
+
+def changed(data: Dataset, setting: Augment, places: Sequence[int], count: int, seed: int) -> Gallery:
+    """Training samples, each with ``count`` changes of it as training draws them.
+
+    Raises SpecError where the samples are no images.
+    """
+    augmenter = Augmenter(setting, data.shape)
+    generator = np.random.default_rng(seed)
+    rows = []
+    for place in places:
+        image = data.train_images[place]
+        made = augmenter(np.repeat(image[None], count, axis=0), generator)
+        rows.append((data.names[int(data.train_labels[place])], (image, *made)))
+    options = " ".join(f"{name}={value:g}" for name, value in setting if value and name != "smooth")
+    return Gallery(
+        f"augment {options}", f"{data.name}: a training sample, and what it may look like", tuple(rows), True
+    )
+
+
+def first_of_each(data: Dataset, most: int = 10) -> list[int]:
+    """Places in the training set: the first sample of each class."""
+    _, first = np.unique(data.train_labels, return_index=True)
+    return [int(place) for place in first[:most]]
