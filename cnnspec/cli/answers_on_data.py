@@ -32,7 +32,8 @@ def data(names: Sequence[str], asked: Asked) -> Shown:
     recipe, found = _subject(names, "data", asked)
     parts = gallery.counts(found, recipe)
     shown = gallery.of_each_class(found, asked.part, asked.count or SHOWN)
-    return Shown(lambda paper: [str(found)[1:-1], "", *counts(found.names, parts, paper)], _plot(shown))
+    head = str(found)[1:-1].removeprefix("Dataset ")
+    return Shown(lambda paper: [head, "", *counts(found.names, parts, paper)], _plot(shown))
 
 
 def augmented(names: Sequence[str], asked: Asked) -> Shown:
@@ -63,9 +64,7 @@ def _subject(names: Sequence[str], kind: str, asked: Asked) -> tuple[Recipe, Dat
     from cnnspec.network.load import load
 
     if len(names) > 1:
-        raise click.UsageError(
-            f"{kind}: one spec or run at a time; {len(names)} are named: {', '.join(names)}"
-        )
+        raise click.UsageError(f"{kind} of one spec or run; {len(names)} are named: {', '.join(names)}")
     name = names[0]
     if runs.is_run(name):
         run = runs.Run.read(Path(name))

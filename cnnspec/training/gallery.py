@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from cnnspec.layers.writing import value_text
 from cnnspec.network.settings import Augment, Recipe
 from cnnspec.training.augment import Augmenter
 from cnnspec.training.data import Dataset
@@ -56,10 +57,10 @@ def changed(data: Dataset, setting: Augment, places: Sequence[int], count: int, 
         image = data.train_images[place]
         made = augmenter(np.repeat(image[None], count, axis=0), generator)
         rows.append((data.names[int(data.train_labels[place])], (image, *made)))
-    options = " ".join(f"{name}={value:g}" for name, value in setting if value and name != "smooth")
-    return Gallery(
-        f"augment {options}", f"{data.name}: a training sample, and what it may look like", tuple(rows), True
-    )
+    plain = Augment()
+    options = [f"{name}={value_text(value)}" for name, value in setting if value != getattr(plain, name)]
+    said = f"{data.name}: a training sample, and what it may look like"
+    return Gallery(" ".join(["augment", *options]), said, tuple(rows), True)
 
 
 def first_of_each(data: Dataset, most: int = 10) -> list[int]:

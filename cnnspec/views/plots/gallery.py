@@ -19,7 +19,8 @@ def gallery(shown: Gallery, ink: Ink) -> Figure:
     columns = max(1, *(len(images) for _, images in shown.rows))
     left = max(text_width(name, TEXT) for name in names) / 72 + 0.15
     apart = int(shown.originals)
-    grid = Grid(len(names), columns + apart, 0.55, 0.06, left=left)
+    aspect = next((image.shape[0] / image.shape[1] for _, images in shown.rows for image in images), 1.0)
+    grid = Grid(len(names), columns + apart, 0.55, 0.06, left=left, aspect=aspect)
     sheet = Sheet(grid, ink, shown.title, shown.said)
     for row, (name, (_, images)) in enumerate(zip(names, shown.rows, strict=True)):
         for column, image in enumerate(images):
