@@ -89,8 +89,9 @@ def _referred(node: Node) -> tuple[int, ...]:
 def late_tails(lowered: Lowered, kept: Collection[int]) -> Lowered:
     """Bias and ReLU behind the max pool that follows them: they commute, and it shrinks the map.
 
-    Rounding is monotone too, so the values are the same to the last bit. A pool
-    whose places are needed stays where it is.
+    Rounding is monotone too, so the values are the same to the last bit, but for the
+    sign of a zero where -0.0 and what ReLU cuts off lie in one window. A pool whose
+    places are needed stays where it is.
     """
     operations = list(lowered.operations)
     readers = Counter(value for operation in operations for value in operation.inputs)

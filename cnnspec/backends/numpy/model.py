@@ -145,12 +145,15 @@ class Model:
     def forward(
         self, images: ArrayLike, keep: Sequence[str] = (), batch: int = PREDICT_BATCH
     ) -> dict[str, Array]:
-        """All outputs by name, and those of the layers named in ``keep``: N x H x W x C each."""
+        """All outputs by name, and those of the layers named in ``keep``: N x H x W x C each.
+
+        Infinities and NaN go through in silence, as in training.
+        """
         if batch < 1:
             raise ValueError(f"batch counts the images of a step: at least 1, not {batch}")
         found = samples(images, self.network.input, self.network.name)
         batch = max(1, min(batch, len(found)))
-        with self._lock, threads_for(batch * self.multiplies):
+        with self._lock, np.errstate(all="ignore"), threads_for(batch * self.multiplies):
             return self._run(self.compile(batch, keep=keep), found)
 
     def _run(self, program: Program, images: Array) -> dict[str, Array]:
