@@ -11,6 +11,7 @@ from cases.roll import CASES, Case
 from single import data, model_of, network_of, run
 
 from cnnspec.backends.numpy import activation_block, choose, conv_shift, conv_slab, norm
+from cnnspec.backends.numpy.choice import Choice
 from cnnspec.backends.numpy.conv_depthwise import DepthwiseConv
 from cnnspec.backends.numpy.conv_patch import PatchConv
 from cnnspec.backends.numpy.conv_row import RowConv
@@ -35,7 +36,7 @@ def test_slabs_of_any_height_equal_the_definition(
     case: Case, columns: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(conv_slab, "COLUMNS", columns)
-    monkeypatch.setattr(choose, "kernel_of", lambda *_: (SlabConv, "asked for"))
+    monkeypatch.setattr(choose, "kernel_of", lambda *_: Choice(SlabConv, "asked for"))
     fast, plain = model_of(case), model_of(case, reference=True)
     images, direction = data(fast, 2)
     actual, expected = run(fast, images, direction), run(plain, images, direction)
@@ -63,15 +64,15 @@ def test_the_kernel_is_chosen_by_shape(
     kernel: type[Step], options: dict[str, Any], shape: Shape, batch: int
 ) -> None:
     node = network_of(Case("", Conv(**options), (shape,))).nodes[1]
-    chosen, reason = choose.kernel_of(node, batch)
-    assert kernel is chosen
-    assert len(reason) > 10
+    chosen = choose.kernel_of(node, batch)
+    assert kernel is chosen.kernel
+    assert len(chosen.reason) > 10
 
 
 def test_depthwise_gets_its_own_kernels() -> None:
     def kernel(shape: Shape, batch: int = 1, **options: Any) -> type[Step]:
         node = network_of(Case("", Depthwise(kernel=3, **options), (shape,))).nodes[1]
-        return choose.kernel_of(node, batch)[0]
+        return choose.kernel_of(node, batch).kernel
 
     assert ShiftConv is kernel((9, 9, 4))
     assert ShiftConv is kernel((14, 14, 4), 64, stride=2)
@@ -112,7 +113,7 @@ def test_shifted_rows_in_any_blocks_equal_the_definition(
     for name, value in (("RUN", run_), ("BLOCK", block), ("SHORT", short)):
         monkeypatch.setattr(conv_shift, name, value)
     case = Case("", Depthwise(**options), (shape,))
-    assert ShiftConv is choose.kernel_of(network_of(case).nodes[1], batch)[0]
+    assert ShiftConv is choose.kernel_of(network_of(case).nodes[1], batch).kernel
     fast, plain = model_of(case), model_of(case, reference=True)
     images, direction = data(fast, batch)
     actual, expected = run(fast, images, direction), run(plain, images, direction)
@@ -150,7 +151,10 @@ def test_depthwise_in_slabs_equals_the_definition(monkeypatch: pytest.MonkeyPatc
 CURVES = [
     case
     for case in CASES
-    if any(issubclass(step, activation_block.Curve) for step in steps_of(network_of(case).nodes[-1], 1, True))
+    if any(
+        issubclass(choice.kernel, activation_block.Curve)
+        for choice in steps_of(network_of(case).nodes[-1], 1, True)
+    )
 ]
 
 

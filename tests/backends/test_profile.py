@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 import cnnspec
 from cnnspec.backends.numpy import build
@@ -28,6 +29,20 @@ def test_every_step_is_timed() -> None:
 def test_predicting_has_no_backward_time() -> None:
     program = build(cnnspec.parse("input 4x4x1; conv 2 3x3")).compile(1)
     assert {0.0} == {row.backward for row in profile(program, rounds=1)}
+
+
+@pytest.mark.parametrize("coarse, sums", [(False, "F(2x2, 3x3)"), (True, "F(4x4, 3x3)")])
+def test_the_reason_is_that_of_the_kernel(coarse: bool, sums: str) -> None:
+    network = cnnspec.parse("input 14x14x128; conv 128 3x3 padding=1")
+    row, _ = profile(build(network, coarse=coarse).compile(1), rounds=1)
+    assert sums in row.reason
+
+
+def test_a_pool_that_is_asked_for_places_says_so() -> None:
+    program = build(cnnspec.parse("input 4x4x1; p: maxpool 2x2 -> unpool p")).compile(1)
+    assert ["a later layer asks where each value was taken from", ""] == [
+        step.reason for step in program.steps
+    ]
 
 
 def test_the_peak_is_measured() -> None:

@@ -8,6 +8,7 @@ from cases.roll import Case
 from single import data, model_of, network_of
 
 from cnnspec.backends.numpy import build, choose, conv_winograd
+from cnnspec.backends.numpy.choice import Choice
 from cnnspec.backends.numpy.conv_slab import SlabConv
 from cnnspec.backends.numpy.conv_winograd import CoarseWinogradConv, WinogradConv
 from cnnspec.layers.base import Shape
@@ -27,7 +28,7 @@ def test_winograd_equals_the_definition(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     monkeypatch.setattr(conv_winograd, "SLAB_BYTES", slab)
-    monkeypatch.setattr(choose, "kernel_of", lambda *_: (kernel, "asked for"))
+    monkeypatch.setattr(choose, "kernel_of", lambda *_: Choice(kernel, "asked for"))
     case = Case("", Conv(filters=3, kernel=3, padding=padding), (shape,))
     fast, plain = model_of(case), model_of(case, reference=True)
     images, _ = data(fast, batch)
@@ -55,15 +56,15 @@ def test_single_precision_holds_its_promise(coarse: bool, tolerance: float) -> N
 
 def test_it_is_chosen_for_predicting_where_it_gains() -> None:
     node = network_of(large()).nodes[1]
-    assert WinogradConv is choose.kernel_of(node, 1, False)[0]
-    assert SlabConv is choose.kernel_of(node, 1, True)[0]
+    assert WinogradConv is choose.kernel_of(node, 1, False).kernel
+    assert SlabConv is choose.kernel_of(node, 1, True).kernel
     small = network_of(Case("", Conv(filters=128, kernel=3, padding=1), ((7, 7, 128),))).nodes[1]
-    assert SlabConv is choose.kernel_of(small, 1, False)[0]
-    assert WinogradConv is choose.kernel_of(small, 8, False)[0]
+    assert SlabConv is choose.kernel_of(small, 1, False).kernel
+    assert WinogradConv is choose.kernel_of(small, 8, False).kernel
     for other in ({"stride": 2}, {"dilation": 2}, {"groups": 2}, {"filters": 64}, {"kernel": 5}):
         layer = Conv(**({"filters": 128, "kernel": 3, "padding": 1} | other))
         node = network_of(Case("", layer, ((14, 14, 128),))).nodes[1]
-        assert WinogradConv is not choose.kernel_of(node, 1, False)[0]
+        assert WinogradConv is not choose.kernel_of(node, 1, False).kernel
 
 
 INPUTS = [np.inf, -np.inf, np.nan, 1e38, -3e38]
@@ -87,7 +88,7 @@ def test_infinities_and_nan_stay_where_direct_sums_have_them(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     monkeypatch.setattr(conv_winograd, "SLAB_BYTES", slab)
-    monkeypatch.setattr(choose, "kernel_of", lambda *_: (kernel, "asked for"))
+    monkeypatch.setattr(choose, "kernel_of", lambda *_: Choice(kernel, "asked for"))
     case = Case("", Conv(filters=3, kernel=3, padding=padding), (shape,))
     fast, plain = model_of(case, dtype="float32"), model_of(case, reference=True, dtype="float32")
     images, _ = data(fast, batch)

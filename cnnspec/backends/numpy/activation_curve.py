@@ -8,9 +8,9 @@ import numpy as np
 
 from cnnspec.backends.numpy.activation import ClippedRelu, Relu, logistic
 from cnnspec.backends.numpy.activation_block import Block, Curve
+from cnnspec.backends.numpy.choice import Choice
 from cnnspec.backends.numpy.layout import Array, planes
 from cnnspec.backends.numpy.special import normal_half
-from cnnspec.backends.numpy.step import Step
 from cnnspec.layers import activation as layers
 from cnnspec.network.graph import Node
 
@@ -224,13 +224,13 @@ def _ramp(x: Array, out: Array) -> None:
     np.divide(out, 6, out=out)
 
 
-def relu(node: Node, batch: int, training: bool) -> tuple[type[Step], ...]:
+def relu(node: Node, batch: int, training: bool) -> tuple[Choice, ...]:
     """ReLU, with or without a ceiling."""
     assert isinstance(node.layer, layers.Relu)
-    return (Relu if node.layer.max is None else ClippedRelu,)
+    return (Choice(Relu if node.layer.max is None else ClippedRelu),)
 
 
-def gelu(node: Node, batch: int, training: bool) -> tuple[type[Step], ...]:
+def gelu(node: Node, batch: int, training: bool) -> tuple[Choice, ...]:
     """GELU, exact or by its usual stand-in."""
     assert isinstance(node.layer, layers.Gelu)
-    return (Gelu if node.layer.approximate == "none" else TanhGelu,)
+    return (Choice(Gelu if node.layer.approximate == "none" else TanhGelu),)

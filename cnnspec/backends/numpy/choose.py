@@ -5,47 +5,54 @@ from __future__ import annotations
 from math import prod
 
 from cnnspec.backends.numpy import conv_shift, conv_slab, conv_winograd
+from cnnspec.backends.numpy.choice import Choice
 from cnnspec.backends.numpy.conv import Bias, as_conv
 from cnnspec.backends.numpy.conv_depthwise import DepthwiseConv
 from cnnspec.backends.numpy.conv_patch import PatchConv
 from cnnspec.backends.numpy.conv_row import RowConv
-from cnnspec.backends.numpy.step import Step
 from cnnspec.backends.numpy.window import Span, span_of
 from cnnspec.layers.conv import Conv
 from cnnspec.network.graph import Node
 
+WINOGRAD2 = Choice(conv_winograd.WinogradConv, "3x3, many channels: F(2x2, 3x3), 2.25 times fewer multiplies")
+WINOGRAD4 = Choice(
+    conv_winograd.CoarseWinogradConv, "3x3, many channels: F(4x4, 3x3), 4 times fewer multiplies, to 1e-4"
+)
+"""In its place only where that accuracy is enough for the user."""
 
-def convolution(node: Node, batch: int, training: bool) -> tuple[type[Step], ...]:
+
+def convolution(node: Node, batch: int, training: bool) -> tuple[Choice, ...]:
     """The steps of a convolution: its kernel, then its bias."""
-    kernel, _ = kernel_of(node, batch, training)
-    return kernel, Bias
+    return kernel_of(node, batch, training), Choice(Bias)
 
 
-def kernel_of(node: Node, batch: int, training: bool = True) -> tuple[type[Step], str]:
-    """The kernel of a convolution, and the reason; Winograd's sums are for predicting alone."""
+def kernel_of(node: Node, batch: int, training: bool = True) -> Choice:
+    """The kernel of a convolution; Winograd's sums are for predicting alone."""
     layer = as_conv(node)
     spans = tuple(map(span_of, layer.axes(node.input_shapes)))
     if not training and conv_winograd.pays(layer, spans, node.input_shapes[0][-1], batch):
-        return conv_winograd.WinogradConv, "3x3, many channels: F(2x2, 3x3), 2.25 times fewer multiplies"
+        return WINOGRAD2
     return _direct(node, layer, spans, batch)
 
 
-def _direct(node: Node, layer: Conv, spans: tuple[Span, ...], batch: int) -> tuple[type[Step], str]:
+def _direct(node: Node, layer: Conv, spans: tuple[Span, ...], batch: int) -> Choice:
     if layer.groups > 1 and layer.groups == node.input_shapes[0][-1]:
         if conv_shift.pays(spans, layer.filters, layer.groups, batch):
-            return conv_shift.ShiftConv, "each channel alone: shifted multiplies and adds of whole rows"
-        return DepthwiseConv, "each channel alone: shifted multiplies and adds"
+            why = "each channel alone: shifted multiplies and adds of whole rows"
+            return Choice(conv_shift.ShiftConv, why)
+        return Choice(DepthwiseConv, "each channel alone: shifted multiplies and adds")
     if layer.groups > 1:
-        return PatchConv, f"{layer.groups} groups: every tap copied, one product a group and row"
+        return Choice(PatchConv, f"{layer.groups} groups: every tap copied, one product a group and row")
     if len(spans) > 2:
-        return PatchConv, "three axes: every tap copied, one product a row"
+        return Choice(PatchConv, "three axes: every tap copied, one product a row")
     if len(spans) == 2 and spans[0].dilation > 1:
-        return PatchConv, "dilated rows: every tap copied, one product a row"
+        return Choice(PatchConv, "dilated rows: every tap copied, one product a row")
     if spans[-1].plain and (len(spans) == 1 or spans[0].before == 0) and not _pays(node, spans, batch):
-        return RowConv, "one column wide: rows of the map are multiplied where they are"
+        return Choice(RowConv, "one column wide: rows of the map are multiplied where they are")
     if _pays(node, spans, batch):
-        return conv_slab.SlabConv, "short rows, many channels: every tap copied, one product for several rows"
-    return RowConv, "width unfolded, rows read in an overlapping view, one product a row"
+        why = "short rows, many channels: every tap copied, one product for several rows"
+        return Choice(conv_slab.SlabConv, why)
+    return Choice(RowConv, "width unfolded, rows read in an overlapping view, one product a row")
 
 
 def _pays(node: Node, spans: tuple[Span, ...], batch: int) -> bool:

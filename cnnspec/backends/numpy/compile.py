@@ -19,6 +19,7 @@ from numpy.random import Generator
 
 from cnnspec.analysis.memory import values_read
 from cnnspec.backends.numpy import dense, pool, reshape
+from cnnspec.backends.numpy.choice import Choice, Pick
 from cnnspec.backends.numpy.kernels import steps_of
 from cnnspec.backends.numpy.layout import Array, inner_shape
 from cnnspec.backends.numpy.memory import Memory
@@ -31,10 +32,14 @@ from cnnspec.network.graph import Network, Node
 class Operation:
     """One step to be: it reads values and writes one. Values are numbered; 0 is the input."""
 
-    kernel: type[Step]
+    choice: Choice
     node: Node
     inputs: tuple[int, ...]
     output: int
+
+    @property
+    def kernel(self) -> type[Step]:
+        return self.choice.kernel
 
 
 @dataclass(frozen=True)
@@ -46,7 +51,6 @@ class Lowered:
 
 
 Call: TypeAlias = Callable[[], object]
-Pick: TypeAlias = Callable[[Node, int, bool], tuple[type[Step], ...]]
 
 
 def lower(
@@ -61,10 +65,10 @@ def lower(
         if node.index not in alive:
             continue
         values = tuple(value_of[source] for source in values_read(node))
-        for kernel in pick(node, batch, training):
+        for choice in pick(node, batch, training):
             if node.index in referred:
-                kernel = REMEMBERING.get(kernel, kernel)
-            operations.append(Operation(kernel, node, values, count))
+                choice = REMEMBERING.get(choice.kernel, choice)
+            operations.append(Operation(choice, node, values, count))
             values, count = (count,), count + 1
         value_of[node.index] = values[0]
     return Lowered(tuple(operations), value_of)
@@ -175,7 +179,7 @@ class Planner:
         left = Counter(value for operation in self.lowered.operations for value in set(operation.inputs))
         steps = []
         for operation in self.lowered.operations:
-            step = operation.kernel(self._site(operation))
+            step = operation.kernel(self._site(operation), operation.choice.reason)
             step.end_scratch()
             self.arrays[operation.output] = step.y
             self.steps[operation.node.index] = step

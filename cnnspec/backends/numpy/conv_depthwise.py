@@ -29,8 +29,6 @@ class Tap:
 class DepthwiseConv(Step):
     """Each channel alone; maps are seen as (*rows, channel, filter of the channel, column, sample)."""
 
-    reason = "one channel a group: shifted multiplies and adds beat a product of vectors"
-
     def build(self) -> None:
         layer = as_conv(self.node)
         self.spans = tuple(map(span_of, layer.axes(self.node.input_shapes)))

@@ -1,13 +1,12 @@
 """The table of the backend: layer class -> the steps that run it.
 
-An entry is a tuple of steps in order, or a function of the node, of the batch and
-of whether it is trained that picks them by the layer's options and shapes.
+An entry picks them for a node, by the layer's options and shapes, by the batch
+and by whether it is trained.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Final, TypeAlias
+from typing import Final
 
 from cnnspec.backends.numpy import (
     activation,
@@ -26,8 +25,7 @@ from cnnspec.backends.numpy import (
     reshape,
     unpool,
 )
-from cnnspec.backends.numpy.conv_winograd import CoarseWinogradConv, WinogradConv
-from cnnspec.backends.numpy.step import Step
+from cnnspec.backends.numpy.choice import Choice, Pick, always
 from cnnspec.layers.activation import (
     Elu,
     Gelu,
@@ -61,60 +59,56 @@ from cnnspec.layers.resample import Upsample
 from cnnspec.layers.reshape import Crop, Flatten, Identity, Pad, Reshape, Shuffle, Slice
 from cnnspec.network.graph import Node
 
-Steps: TypeAlias = tuple[type[Step], ...]
-Choice: TypeAlias = Callable[[Node, int, bool], Steps]
-
-KERNELS: Final[dict[type[Layer], Steps | Choice]] = {
+KERNELS: Final[dict[type[Layer], Pick]] = {
     Conv: choose.convolution,
     Depthwise: choose.convolution,
-    UpConv: (conv_up.UpConv, conv.Bias),
-    Dense: (dense.Dense, conv.Bias),
-    MaxPool: (pool.MaxPool,),
-    MinPool: (pool.MinPool,),
-    AvgPool: (pool_sum.AvgPool,),
-    GlobalAvgPool: (pool_sum.AvgPool,),
-    GlobalMaxPool: (pool.MaxPool,),
-    MedianPool: (unpool.MedianPool,),
-    Unpool: (unpool.Unpool,),
-    Subsample: (pool_sum.SumPool, pool_sum.ChannelScale, conv.Bias),
-    Flatten: (reshape.Reshape,),
-    Reshape: (reshape.Reshape,),
-    Pad: (reshape.Pad,),
-    Crop: (reshape.Crop,),
-    Slice: (reshape.Slice,),
-    Shuffle: (reshape.Shuffle,),
+    UpConv: always(conv_up.UpConv, conv.Bias),
+    Dense: always(dense.Dense, conv.Bias),
+    MaxPool: always(pool.MaxPool),
+    MinPool: always(pool.MinPool),
+    AvgPool: always(pool_sum.AvgPool),
+    GlobalAvgPool: always(pool_sum.AvgPool),
+    GlobalMaxPool: always(pool.MaxPool),
+    MedianPool: always(unpool.MedianPool),
+    Unpool: always(unpool.Unpool),
+    Subsample: always(pool_sum.SumPool, pool_sum.ChannelScale, conv.Bias),
+    Flatten: always(reshape.Reshape),
+    Reshape: always(reshape.Reshape),
+    Pad: always(reshape.Pad),
+    Crop: always(reshape.Crop),
+    Slice: always(reshape.Slice),
+    Shuffle: always(reshape.Shuffle),
     Upsample: resample.upsample,
-    Identity: (),
-    Dropout: (dropout.Dropout,),
+    Identity: always(),
+    Dropout: always(dropout.Dropout),
     Relu: activation_curve.relu,
-    LeakyRelu: (activation_curve.Kinked,),
-    Prelu: (activation_curve.Prelu,),
-    Elu: (activation_curve.Elu,),
+    LeakyRelu: always(activation_curve.Kinked),
+    Prelu: always(activation_curve.Prelu),
+    Elu: always(activation_curve.Elu),
     Gelu: activation_curve.gelu,
-    Silu: (activation_curve.Silu,),
-    Hardswish: (activation_curve.Hardswish,),
-    Hardsigmoid: (activation_curve.Hardsigmoid,),
-    Sigmoid: (activation.Sigmoid,),
-    Tanh: (activation.Tanh,),
-    Softmax: (activation.Softmax,),
-    BatchNorm: (norm.BatchNorm,),
-    LayerNorm: (norm_sample.SampleNorm,),
-    GroupNorm: (norm_sample.SampleNorm,),
-    Lrn: (norm_sample.LocalResponse,),
-    Add: (merge.Add,),
-    Multiply: (merge.Multiply,),
-    Concat: (merge.Concat,),
+    Silu: always(activation_curve.Silu),
+    Hardswish: always(activation_curve.Hardswish),
+    Hardsigmoid: always(activation_curve.Hardsigmoid),
+    Sigmoid: always(activation.Sigmoid),
+    Tanh: always(activation.Tanh),
+    Softmax: always(activation.Softmax),
+    BatchNorm: always(norm.BatchNorm),
+    LayerNorm: always(norm_sample.SampleNorm),
+    GroupNorm: always(norm_sample.SampleNorm),
+    Lrn: always(norm_sample.LocalResponse),
+    Add: always(merge.Add),
+    Multiply: always(merge.Multiply),
+    Concat: always(merge.Concat),
 }
 
 
-def steps_of(node: Node, batch: int, training: bool) -> Steps:
+def steps_of(node: Node, batch: int, training: bool) -> tuple[Choice, ...]:
     """The steps of a layer with its options; none where it passes its input on."""
-    entry = KERNELS[type(node.layer)]
-    steps = entry if isinstance(entry, tuple) else entry(node, batch, training)
-    return tuple(step for step in steps if step.needed(node, training))
+    choices = KERNELS[type(node.layer)](node, batch, training)
+    return tuple(choice for choice in choices if choice.kernel.needed(node, training))
 
 
-def coarse_steps(node: Node, batch: int, training: bool) -> Steps:
+def coarse_steps(node: Node, batch: int, training: bool) -> tuple[Choice, ...]:
     """The same with F(4x4, 3x3) in place of F(2x2, 3x3): faster, and accurate to 1e-4 only."""
-    steps = steps_of(node, batch, training)
-    return tuple(CoarseWinogradConv if step is WinogradConv else step for step in steps)
+    choices = steps_of(node, batch, training)
+    return tuple(choose.WINOGRAD4 if choice == choose.WINOGRAD2 else choice for choice in choices)

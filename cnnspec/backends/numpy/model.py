@@ -15,17 +15,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
+from cnnspec.backends.numpy.choice import Pick
 from cnnspec.backends.numpy.files import destination, read_weights, weights_file, write_weights
 from cnnspec.backends.numpy.images import samples
 from cnnspec.backends.numpy.initializers import begin
-from cnnspec.backends.numpy.kernels import Steps, coarse_steps
+from cnnspec.backends.numpy.kernels import coarse_steps
 from cnnspec.backends.numpy.layout import Array
 from cnnspec.backends.numpy.losses import LOSSES, Loss
 from cnnspec.backends.numpy.named import NamedArrays
 from cnnspec.backends.numpy.program import Program, Scaling
 from cnnspec.backends.numpy.threads import threads_for
 from cnnspec.layers.base import Weight
-from cnnspec.network.graph import Network, Node
+from cnnspec.network.graph import Network
 
 if TYPE_CHECKING:
     from cnnspec.network.settings import Recipe
@@ -61,9 +62,7 @@ class Model:
         self.network, self.seed, self.dtype = network, seed, np.dtype(dtype)
         self.random = np.random.default_rng(seed)
         self.scaling = Scaling.of(network.training_recipe.normalise)
-        self.pick: Callable[[Node, int, bool], Steps] | None = (
-            _reference_pick() if reference else coarse_steps if coarse else None
-        )
+        self.pick: Pick | None = _reference_pick() if reference else coarse_steps if coarse else None
         self._allocate()
         self.initialize(initial)
 
@@ -275,9 +274,7 @@ def _views(flat: Array, weights: Mapping[str, Weight]) -> dict[str, Array]:
     return found
 
 
-def _reference_pick() -> Callable[[Node, int, bool], Steps]:
+def _reference_pick() -> Pick:
     """The plain definitions in place of the fast kernels; loaded only when asked for."""
-    pick: Callable[[Node, int, bool], Steps] = import_module(
-        "cnnspec.backends.numpy.reference"
-    ).reference_steps
+    pick: Pick = import_module("cnnspec.backends.numpy.reference").reference_steps
     return pick

@@ -7,6 +7,7 @@ from typing import ClassVar, Final, TypeAlias
 import numpy as np
 
 from cnnspec.analysis.memory import place_bytes
+from cnnspec.backends.numpy.choice import Choice
 from cnnspec.backends.numpy.layout import Array
 from cnnspec.backends.numpy.pool import Extreme, MaxPool, MinPool, pooled_shape, spans_of
 from cnnspec.backends.numpy.step import Step
@@ -108,5 +109,9 @@ class PlaceMinPool(PlacePool):
     extreme = MinPool.extreme
 
 
-REMEMBERING: Final[dict[type[Step], type[Step]]] = {MaxPool: PlaceMaxPool, MinPool: PlaceMinPool}
+WHY: Final = "a later layer asks where each value was taken from"
+REMEMBERING: Final[dict[type[Step], Choice]] = {
+    MaxPool: Choice(PlaceMaxPool, WHY),
+    MinPool: Choice(PlaceMinPool, WHY),
+}
 """What takes the place of a pool that a later layer refers to."""

@@ -10,9 +10,6 @@ from time import perf_counter
 
 import numpy as np
 
-from cnnspec.backends.numpy.choose import kernel_of
-from cnnspec.backends.numpy.conv import ConvStep
-from cnnspec.backends.numpy.conv_depthwise import DepthwiseConv
 from cnnspec.backends.numpy.program import Program
 from cnnspec.backends.numpy.step import Step
 
@@ -48,7 +45,7 @@ def profile(program: Program, rounds: int = 10) -> list[Row]:
             forward[step] = min(forward[step], _seconds(partial(_pass, step, program.training)))
         _backward(program, backward)
     return [
-        Row(step.node.name, type(step).__name__, _reason(step, program), forward[step],
+        Row(step.node.name, type(step).__name__, step.reason, forward[step],
             backward.get(step, 0.0), step.multiplies)
         for step in program.steps
     ]  # fmt: skip
@@ -76,12 +73,6 @@ def _seconds(call: Callable[[], object]) -> float:
     start = perf_counter()
     call()
     return perf_counter() - start
-
-
-def _reason(step: Step, program: Program) -> str:
-    if isinstance(step, ConvStep | DepthwiseConv):
-        return kernel_of(step.node, program.batch, program.training)[1]
-    return step.reason
 
 
 def peak(rounds: int = 20) -> float:

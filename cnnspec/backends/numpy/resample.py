@@ -6,9 +6,11 @@ from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import isfinite
+from typing import Final
 
 import numpy as np
 
+from cnnspec.backends.numpy.choice import Choice
 from cnnspec.backends.numpy.layout import Array
 from cnnspec.backends.numpy.passes import along, spatial_axes
 from cnnspec.backends.numpy.step import Step
@@ -189,7 +191,10 @@ def matrix(found: list[Taps], size: int, scale: int) -> Array:
     return weights
 
 
-def upsample(node: Node, batch: int, training: bool) -> tuple[type[Step], ...]:
+MODES: Final = {"nearest": Choice(Nearest), "bilinear": Choice(Linear), "nails": Choice(Nails)}
+
+
+def upsample(node: Node, batch: int, training: bool) -> tuple[Choice, ...]:
     """The kernel of a mode."""
     assert isinstance(node.layer, UpsampleLayer)
-    return ({"nearest": Nearest, "bilinear": Linear, "nails": Nails}[node.layer.mode],)
+    return (MODES[node.layer.mode],)

@@ -44,7 +44,10 @@ class Site:
 
 
 class Step(ABC):
-    """The base of all steps. ``y`` is the output; the class facts steer the compiler."""
+    """The base of all steps. ``y`` is the output, ``reason`` why this kernel was chosen.
+
+    The class facts steer the compiler.
+    """
 
     monotone: ClassVar[bool] = False
     """Elementwise, the same for a whole channel, never decreasing: it commutes with a maximum."""
@@ -54,15 +57,14 @@ class Step(ABC):
     """The backward pass reads the input."""
     reads_output: ClassVar[bool] = False
     """The backward pass reads the output."""
-    reason: str = ""
-    """Why this kernel was chosen, for ``cnnspec profile``."""
     multiplies: int = 0
     """Multiply-accumulates of one forward pass over the batch, for ``cnnspec profile``."""
 
     y: Array
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: Site, reason: str = "") -> None:
         self.site, self.node, self.memory = site, site.node, site.memory
+        self.reason = reason
         self.inputs = site.inputs
         self.scratch_arrays: list[Array] = []
         self.build()

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from cnnspec.backends.numpy.choice import Choice
 from cnnspec.backends.numpy.layout import Array, channels_first, from_channels_first, inner_shape
 from cnnspec.backends.numpy.reference.definition import Back, Call
 from cnnspec.backends.numpy.reference.moves import MOVES
@@ -60,6 +61,6 @@ class ReferenceStep(Step):
 _nothing: Back = lambda dy: ([], {})  # noqa: E731 - stands for a backward pass before any forward pass
 
 
-def reference_steps(node: Node, batch: int, training: bool) -> tuple[type[Step], ...]:
+def reference_steps(node: Node, batch: int, training: bool) -> tuple[Choice, ...]:
     """The definition of any layer, as its one step."""
-    return (ReferenceStep,)
+    return (Choice(ReferenceStep),)
