@@ -96,7 +96,7 @@ RECIPES = [
 
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_recipes_are_written_and_read_the_same(recipe: str) -> None:
-    network = cnnspec.parse(f"input 4\ndense 3\ntrain {{ {recipe} }}")
+    network = cnnspec.parse(f"input 4x4x1\nflatten -> dense 3\ntrain {{ {recipe} }}")
     assert network.recipe is not None
     assert network.recipe == cnnspec.parse(write(network)).recipe
     assert network.recipe == from_json(json.loads(json.dumps(to_json(network)))).recipe
