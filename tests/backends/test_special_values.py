@@ -28,6 +28,8 @@ def test_fast_equals_reference(case: Case, values: np.ndarray, share: float) -> 
     actual, expected = fast(case, images, direction), fast(case, images, direction, reference=True)
     alike(case, actual.output, expected.output)
     np.testing.assert_array_equal(kinds(actual.input_gradient), kinds(expected.input_gradient))
+    for name, gradient in expected.gradients.items():
+        np.testing.assert_array_equal(kinds(actual.gradients[name]), kinds(gradient), err_msg=name)
     predicted, wanted = (model_of(case, dtype="float32", reference=plain) for plain in (False, True))
     alike(case, predicted.predict(images), wanted.predict(images))
 

@@ -55,6 +55,8 @@ def test_agrees(case: Case, values: Array, share: float) -> None:
     known = np.isnan(images) if case.layer.word in VECTORS else np.zeros(images.shape, bool)
     ours, theirs = (np.where(known, 0, each.input_gradient) for each in (actual, expected))
     np.testing.assert_array_equal(kinds(ours), kinds(theirs))
+    for name, gradient in expected.gradients.items():
+        np.testing.assert_array_equal(kinds(actual.gradients[name]), kinds(gradient), err_msg=name)
     if case.layer.word not in SUMS:
         np.testing.assert_array_equal(zeros(actual.output), zeros(expected.output))
         np.testing.assert_array_equal(ours == 0, theirs == 0)
