@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from cnnspec.backends.numpy.model import Model
+    from cnnspec.layers.base import Shape
     from cnnspec.training.data import Dataset
 
 SCHEMA: Final = "cnnspec/prediction/1"
@@ -100,10 +101,10 @@ def _images(path: Path, model: Model) -> list[tuple[str, NDArray[np.uint8]]]:
     shape = model.network.input
     if path.suffix != ".npy":
         return [(str(path), read_image(path, shape))]
-    return _arrays(path, shape[2] if len(shape) == 3 else 1)
+    return _arrays(path, shape)
 
 
-def _arrays(path: Path, channels: int) -> list[tuple[str, NDArray[np.uint8]]]:
+def _arrays(path: Path, shape: Shape) -> list[tuple[str, NDArray[np.uint8]]]:
     import numpy as np
 
     from cnnspec.training.data.faults import bad_file
@@ -117,6 +118,9 @@ def _arrays(path: Path, channels: int) -> list[tuple[str, NDArray[np.uint8]]]:
     if values.dtype != np.uint8 and not (values.size and values.min() >= 0 and values.max() <= 255):
         raise bad_file(path, "pixels must be 0 to 255, or 0 to 1 as floating-point numbers")
     values = values.astype(np.uint8)
+    channels = shape[2] if len(shape) == 3 else 1
+    if values.shape[-1:] == shape:
+        values = values.reshape(-1, 1, *shape, 1)
     if values.ndim == 2:
         return [(str(path), values[..., None])]
     if values.ndim == 3 and values.shape[2] == channels:

@@ -55,6 +55,11 @@ def test_a_network_of_a_vector_takes_images(cnnspec, place, data, file):
     file_answer, sample_answer = json.loads(out)["images"]
     if file == "bars.npz":
         assert file_answer["classes"] == sample_answer["classes"]
+    np.save("rows.npy", data.test_images[:2].reshape(2, 64))
+    _, out, _ = cnnspec("predict", "run", "rows.npy", "--json")
+    assert [file_answer["classes"], "rows.npy[1]"] == [
+        json.loads(out)["images"][0]["classes"], json.loads(out)["images"][1]["image"],
+    ]  # fmt: skip
     for what in ("maps", "mistakes", "neighbours", "confusion"):
         code, _, err = cnnspec("inspect", "run", what)
         assert 0 == code, err
