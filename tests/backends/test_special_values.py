@@ -13,7 +13,7 @@ from cnnspec.backends.numpy.memory import Memory
 from cnnspec.backends.numpy.model import Model
 from cnnspec.layers.activation import LeakyRelu, Relu
 from cnnspec.layers.base import Layer
-from cnnspec.layers.norm import BatchNorm
+from cnnspec.layers.norm import BatchNorm, GroupNorm, LayerNorm
 from cnnspec.layers.pool import MaxPool
 from cnnspec.layers.resample import Upsample
 
@@ -89,6 +89,19 @@ def test_batchnorm_is_exact_far_from_zero(mean: float) -> None:
     np.testing.assert_allclose(found.input_gradient, slope, rtol=0, atol=1e-6)
     momentum, batch = BatchNorm().momentum, exact.mean(axes)
     np.testing.assert_allclose(model.weights["layer.running_mean"], momentum * batch, rtol=1e-6, atol=1e-7)
+
+
+@pytest.mark.parametrize("mean", [0, 1, 100, 1000])
+@pytest.mark.parametrize("layer", [LayerNorm(), LayerNorm(over="channels"), GroupNorm(groups=2)], ids=repr)
+def test_a_samples_norm_is_exact_far_from_zero(layer: LayerNorm | GroupNorm, mean: float) -> None:
+    """By the same layer in double precision, which 1e-13 of the mean is lost in."""
+    random = np.random.default_rng(0)
+    case = Case("", layer, ((7, 7, 8),))
+    images = (random.standard_normal((4, 7, 7, 8)) + mean).astype(np.float32)
+    direction = random.standard_normal(images.shape).astype(np.float32)
+    found, exact = (run(model_of(case, dtype=kind), images, direction) for kind in ("float32", "float64"))
+    np.testing.assert_allclose(found.output, exact.output, rtol=0, atol=5e-6)
+    np.testing.assert_allclose(found.input_gradient, exact.input_gradient, rtol=0, atol=5e-6)
 
 
 @pytest.mark.parametrize("smoothing, finite", [(0.0, True), (0.1, False)])

@@ -7,6 +7,7 @@ from math import prod
 import numpy as np
 
 from cnnspec.backends.numpy.layout import Array, Shape, planes
+from cnnspec.backends.numpy.norm import FAR
 from cnnspec.backends.numpy.step import Step
 from cnnspec.layers.norm import GroupNorm, LayerNorm, Lrn
 
@@ -30,6 +31,7 @@ class SampleNorm(Step):
         self.count = prod(self.view[axis] for axis in self.axes)
         one = tuple(1 if axis in self.axes else size for axis, size in enumerate(self.view))
         self.mean, self.factor = self.passing(one), self.passing(one)
+        self.bound, self.far = self.scratch(one), self.scratch(one, bool)
         self.normal = self.passing(self.view)
         self.squares = self.scratch(self.view)
         weights = self.site.weights
@@ -63,6 +65,7 @@ class SampleNorm(Step):
         np.multiply(self.normal, self.normal, out=self.squares)
         np.add.reduce(self.squares, axis=self.axes, keepdims=True, out=self.factor)
         np.divide(self.factor, self.count, out=self.factor)
+        self._center()
         np.add(self.factor, self.epsilon, out=self.factor)
         np.divide(1, np.sqrt(self.factor, out=self.factor), out=self.factor)
         np.multiply(self.normal, self.factor, out=self.normal)
@@ -71,6 +74,19 @@ class SampleNorm(Step):
         if self.scale is not None and self.shift is not None:
             np.multiply(y, self.scale, out=y)
             np.add(y, self.shift, out=y)
+
+    def _center(self) -> None:
+        """What rounding left of a mean far above the deviation is taken off; ``factor`` is the variance."""
+        np.multiply(self.mean, self.mean, out=self.bound)
+        np.divide(self.bound, FAR**2, out=self.bound)
+        if not np.greater(self.bound, self.factor, out=self.far).any():
+            return
+        np.add.reduce(self.normal, axis=self.axes, keepdims=True, out=self.mean)
+        np.divide(self.mean, self.count, out=self.mean)
+        np.subtract(self.normal, self.mean, out=self.normal)
+        np.multiply(self.mean, self.mean, out=self.bound)
+        np.subtract(self.factor, self.bound, out=self.factor)
+        np.maximum(self.factor, 0, out=self.factor)
 
     def refresh(self) -> None:
         weights = self.site.weights
