@@ -96,11 +96,11 @@ def model_of(case: Case, *, reference: bool = False, dtype: str = "float64", see
     return model
 
 
-def run(model: Model, images: Array, direction: Array, training: bool = True) -> Run:
+def run(model: Model, images: Array, direction: Array) -> Run:
     """One forward and backward pass with ``direction`` as the gradient of the output."""
     program = model.compile(len(images), True, loss=Toward, input_gradient=True)
     program.load(images, direction)
-    program.forward(training)
+    program.forward()
     program.loss()
     output = program.result().copy()
     program.backward()

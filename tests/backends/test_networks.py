@@ -81,7 +81,7 @@ def test_every_gradient_is_a_finite_difference(spec: str) -> None:
 
     def loss() -> float:
         program.load(images, labels)
-        program.forward(True)
+        program.forward()
         return program.loss()
 
     program.step(images, labels)

@@ -56,7 +56,7 @@ def test_predicting_gives_what_training_gives() -> None:
     images = np.random.default_rng(0).standard_normal((2, 7, 7, 2)).astype(np.float32)
     program = model.compile(2, True, loss="mse")
     program.load(images, np.zeros((2, *network.output), np.float32))
-    program.forward(True)
+    program.forward()
     np.testing.assert_allclose(model.predict(images), program.result(), atol=1e-6)
 
 

@@ -100,7 +100,7 @@ def test_pools_work_in_planned_memory(spec: str) -> None:
     program.loss()
     with traced():
         for step in program.steps:
-            step.forward(True)
+            step.forward()
         for call in program.backward_calls:
             call()
         assert max(tracemalloc.get_traced_memory()) < 2 * LOOP_BUFFERS

@@ -25,7 +25,7 @@ class Relu(Step):
     def build(self) -> None:
         self.y = self.output_like(self.x)
 
-    def forward(self, training: bool) -> None:
+    def forward(self) -> None:
         np.clip(self.x, 0, inf, out=self.y)
 
     def prepare(self, dy: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, ...]:
@@ -51,7 +51,7 @@ class ClippedRelu(Step):
         self.ceiling: float = self.node.layer.max
         self.y = self.output_like(self.x)
 
-    def forward(self, training: bool) -> None:
+    def forward(self) -> None:
         np.clip(self.x, 0, self.ceiling, out=self.y)
 
     def prepare(self, dy: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, ...]:
@@ -98,7 +98,7 @@ class Sigmoid(Step):
     def build(self) -> None:
         self.y = self.output_like(self.x)
 
-    def forward(self, training: bool) -> None:
+    def forward(self) -> None:
         logistic(self.x, self.y)
 
     def prepare(self, dy: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, ...]:
@@ -129,7 +129,7 @@ class Tanh(Step):
     def build(self) -> None:
         self.y = self.output_like(self.x)
 
-    def forward(self, training: bool) -> None:
+    def forward(self) -> None:
         np.tanh(self.x, out=self.y)
 
     def prepare(self, dy: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, ...]:
@@ -155,7 +155,7 @@ class Softmax(Step):
         rows, _, run = self.source.shape
         self.one = self.scratch((rows, 1, run))
 
-    def forward(self, training: bool) -> None:
+    def forward(self) -> None:
         softmax(self.source, self.target, self.one)
 
     def prepare(self, dy: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, ...]:

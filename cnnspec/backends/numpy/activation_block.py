@@ -52,7 +52,7 @@ class Curve(Step):
             blocks.append(Block(part[1], source[part], target[part], views, flags.reshape(shape)))
         return blocks
 
-    def forward(self, training: bool) -> None:
+    def forward(self) -> None:
         for block in self.blocks:
             self.bend(block, block.x, block.y, *block.rooms)
 

@@ -96,7 +96,7 @@ class Bias(Step):
         self.y = self.output_like(self.x)
         self.source, self.target = planes(self.x), planes(self.y)
 
-    def forward(self, training: bool) -> None:
+    def forward(self) -> None:
         np.add(self.source, channel_column(self.bias), out=self.target)
 
     def prepare(self, dy: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, ...]:

@@ -94,7 +94,7 @@ class DepthwiseConv(Step):
         pixels, target = _part(self._split(x), read), _part(self._split(y), written)
         return Tap(tap, pixels, weight, _part(self.room, in_room), target)
 
-    def forward(self, training: bool) -> None:
+    def forward(self) -> None:
         for rows, found in self.slabs:
             if not found or found[0].target.size < rows.size:
                 rows.fill(0)

@@ -44,7 +44,7 @@ class PatchConv(ConvStep):
     def flat_weights(self) -> Array:
         return self.packed.reshape(*self.packed.shape[:2], -1)
 
-    def forward(self, training: bool) -> None:
+    def forward(self) -> None:
         if self.padded and not self.site.training:
             self.patches.fill(0)
         for patch, pixels in joined(self.patches, self.image, self.spans):

@@ -99,7 +99,7 @@ class RowConv(ConvStep):
     def pack(self) -> None:
         np.copyto(self.packed, self.kernel.transpose(0, 2, 1, 3))
 
-    def forward(self, training: bool) -> None:
+    def forward(self) -> None:
         weights = self.packed.reshape(self.layer.filters, -1)
         if self.through:
             self.multiply(weights)

@@ -121,7 +121,7 @@ class ShiftConv(DepthwiseConv):
             for band in self.bands:
                 band.spread()
 
-    def forward(self, training: bool) -> None:
+    def forward(self) -> None:
         for band in self.bands:
             if not self.lasting:
                 band.spread()

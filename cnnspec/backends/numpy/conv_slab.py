@@ -95,7 +95,7 @@ class SlabConv(ConvStep):
         for patch, pixels in slab.filled:
             np.copyto(patch, pixels)
 
-    def forward(self, training: bool) -> None:
+    def forward(self) -> None:
         for slab in self.slabs:
             self._fill(slab)
             np.matmul(self.flat_weights, slab.patches, out=_flat(slab.result))

@@ -47,7 +47,7 @@ class UpConv(Step):
     def flat_weights(self) -> Array:
         return self.packed.reshape(self.packed.shape[0], -1, self.packed.shape[-1])
 
-    def forward(self, training: bool) -> None:
+    def forward(self) -> None:
         np.matmul(self.flat_weights, self.pixels, out=self.spread.reshape(self.rows))
         self.y.fill(0)
         for patch, pixels in joined(self.spread, grouped(self.y, self.rows[1]), self.spans):

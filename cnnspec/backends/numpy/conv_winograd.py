@@ -134,7 +134,7 @@ class WinogradConv(ConvStep):
         with np.errstate(over="ignore", invalid="ignore"):
             np.matmul(self.weigh, flat.T, out=self.packed.reshape(len(self.packed), -1))
 
-    def forward(self, training: bool) -> None:
+    def forward(self) -> None:
         self.phases.fill(0)
         for target, source in self.spread:
             np.copyto(target, source)

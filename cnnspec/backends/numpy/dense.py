@@ -78,7 +78,7 @@ class Dense(Step):
         values, each = room.reshape(-1, room.shape[-1]), pixels[0].size // pixels.shape[-1]
         return Part(slice(start * each, start * each + len(values)), values, room, pixels)
 
-    def forward(self, training: bool) -> None:
+    def forward(self) -> None:
         for n, part in enumerate(self.parts):
             part.read()
             np.matmul(self.weight[:, part.columns], part.values, out=self.partial if n else self.y)

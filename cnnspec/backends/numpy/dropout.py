@@ -11,7 +11,7 @@ from cnnspec.network.graph import Node
 
 
 class Dropout(Step):
-    """In training, each value is kept with probability 1 - rate and scaled by its inverse."""
+    """Each value is kept with probability 1 - rate and scaled by its inverse: a step of training alone."""
 
     reads_input = False
 
@@ -28,10 +28,7 @@ class Dropout(Step):
         self.drawn = self.scratch(self.x.shape, np.float32)
         self.mask = self.scratch(self.x.shape, bool)
 
-    def forward(self, training: bool) -> None:
-        if not training:
-            np.copyto(self.y, self.x)
-            return
+    def forward(self) -> None:
         self.site.random.random(dtype=np.float32, out=self.drawn)
         np.greater_equal(self.drawn, self.rate, out=self.mask)
         np.multiply(self.mask, self.scale, out=self.kept, casting="same_kind")

@@ -31,7 +31,7 @@ class Add(Step):
         self.y = self.output_like_either(inner_shape(self.node.output, self.site.batch))
         self.terms = [meeting(x, self.y.ndim) for x in self.inputs]
 
-    def forward(self, training: bool) -> None:
+    def forward(self) -> None:
         first, second, *rest = self.terms
         np.add(first, second, out=self.y)
         for term in rest:
@@ -67,7 +67,7 @@ class Multiply(Step):
         self.y = self.output_like_either(inner_shape(self.node.output, self.site.batch))
         self.factors = [meeting(x, self.y.ndim) for x in self.inputs]
 
-    def forward(self, training: bool) -> None:
+    def forward(self) -> None:
         first, second, *rest = self.factors
         np.multiply(first, second, out=self.y)
         for factor in rest:
@@ -109,7 +109,7 @@ class Concat(Step):
         ends = np.cumsum([x.shape[axis] for x in self.inputs])[:-1]
         return np.split(whole, [int(end) for end in ends], axis=axis)
 
-    def forward(self, training: bool) -> None:
+    def forward(self) -> None:
         for part, x in zip(self.parts, self.inputs, strict=True):
             np.copyto(part, x)
 

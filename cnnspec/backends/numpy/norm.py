@@ -38,8 +38,8 @@ class BatchNorm(Step):
             self.normal = self.memory.take(self.source.shape)
             self.squares = self.scratch(self.source.shape)
 
-    def forward(self, training: bool) -> None:
-        if training:
+    def forward(self) -> None:
+        if self.site.training:
             self._by_batch()
         else:
             self._by_running()

@@ -57,7 +57,7 @@ class SampleNorm(Step):
         ordered = weight if weight.ndim <= 2 else np.moveaxis(weight, 0, -2)
         return ordered.reshape(self.affine)
 
-    def forward(self, training: bool) -> None:
+    def forward(self) -> None:
         x = self.x.reshape(self.view)
         np.add.reduce(x, axis=self.axes, keepdims=True, out=self.mean)
         np.divide(self.mean, self.count, out=self.mean)
@@ -140,7 +140,7 @@ class LocalResponse(Step):
         self.divisor = self.passing(planes(self.x).shape)
         self.room = self.scratch(self.divisor.shape)
 
-    def forward(self, training: bool) -> None:
+    def forward(self) -> None:
         x, y = planes(self.x), planes(self.y)
         np.multiply(x, x, out=self.room)
         neighbours(self.room, self.divisor, self.before, self.after)

@@ -69,7 +69,7 @@ class ExtremePass:
     """The extreme along one axis, and in training which tap won: the first, or the last that is NaN."""
 
     def __init__(self, step: Step, x: Array, y: Array, span: Span, extreme: Extreme, training: bool) -> None:
-        self.x, self.y, self.span, self.extreme = x, y, span, extreme
+        self.x, self.y, self.span, self.extreme, self.training = x, y, span, extreme, training
         self.parts = [
             (x[:, span.inputs(tap)], y[:, span.outputs(tap)], span.outputs(tap)) for tap in range(span.kernel)
         ]
@@ -89,8 +89,8 @@ class ExtremePass:
                    for o in range(self.span.output)]  # fmt: skip
         return np.asarray(np.argmax(covered, axis=1))[:, None]
 
-    def forward(self, training: bool) -> None:
-        if not training:
+    def forward(self) -> None:
+        if not self.training:
             self._values()
         elif self.pair:
             self._pair()
@@ -181,9 +181,9 @@ class ExtremePool(Step):
             for each, x, y in zip(found, arrays, arrays[1:], strict=False)
         ]
 
-    def forward(self, training: bool) -> None:
+    def forward(self) -> None:
         for each in self.passes:
-            each.forward(training)
+            each.forward()
         if not self.passes:
             np.copyto(self.y, self.x)
 

@@ -66,7 +66,7 @@ class PlacePool(Step):
             at_outputs(first, self.spans, tap)[...] = n
         return first
 
-    def forward(self, training: bool) -> None:
+    def forward(self) -> None:
         """A tap wins when it beats the best so far, or is NaN."""
         self.y.fill(self.extreme.padding)
         np.copyto(self.places, self.first)

@@ -52,7 +52,7 @@ class SumPool(Step):
             self.passes.append(SumPass(x.reshape(each.before), y, each.span))
             x = y
 
-    def forward(self, training: bool) -> None:
+    def forward(self) -> None:
         for each in self.passes:
             each.forward()
         if not self.passes:
@@ -83,8 +83,8 @@ class AvgPool(SumPool):
         self.uniform = bool((shares == shares.flat[0]).all())
         self.share: Array = shares.flat[0] if self.uniform else shares
 
-    def forward(self, training: bool) -> None:
-        super().forward(training)
+    def forward(self) -> None:
+        super().forward()
         np.multiply(self.y, self.share, out=self.y)
 
     def prepare(self, dy: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, ...]:
@@ -124,7 +124,7 @@ class ChannelScale(Step):
         self.weight, self.gradient = self.site.weights["weight"], self.site.gradients.get("weight")
         self.y = self.memory.take(self.x.shape)
 
-    def forward(self, training: bool) -> None:
+    def forward(self) -> None:
         np.multiply(planes(self.x), self.weight[:, None], out=planes(self.y))
 
     def prepare(self, dy: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, ...]:

@@ -66,7 +66,7 @@ def _backward(program: Program, best: dict[Step, float]) -> None:
 def _pass(step: Step, training: bool) -> None:
     if training:
         step.refresh()
-    step.forward(training)
+    step.forward()
 
 
 def _seconds(call: Callable[[], object]) -> float:

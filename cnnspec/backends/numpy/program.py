@@ -148,16 +148,15 @@ class Program:
         for step in self.steps:
             step.refresh()
 
-    def forward(self, training: bool | None = None, *, fresh: bool = True) -> None:
+    def forward(self, *, fresh: bool = True) -> None:
         """All layers, on the loaded batch, with the weights as they are now.
 
         With ``fresh=False`` the weights are those of the last pass, or of ``refresh``.
         """
-        training = self.training if training is None else training
         for step in self.steps:
             if fresh:
                 step.refresh()
-            step.forward(training)
+            step.forward()
 
     def loss(self) -> float:
         """The mean loss of the loaded labels, over all outputs by their weights."""
@@ -177,7 +176,7 @@ class Program:
     def step(self, images: Array, labels: Array) -> tuple[float, int]:
         """One batch forward and backward: (sum of the samples' losses, samples that were right)."""
         self.load(images, labels)
-        self.forward(True)
+        self.forward()
         loss = self.loss()
         self.backward()
         return loss * self.batch, self.correct()

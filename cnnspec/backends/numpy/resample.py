@@ -41,7 +41,7 @@ class Upsample(Step):
     def setup(self) -> None:
         """Prepare what the passes need."""
 
-    def forward(self, training: bool) -> None:
+    def forward(self) -> None:
         for n, (axis, scale) in enumerate(self.stretched):
             self.stretch(n, along(self.chain[n], axis), along(self.chain[n + 1], axis), scale)
         if not self.stretched and self.y is not self.x:

@@ -28,7 +28,7 @@ class Reshape(Step):
         self.y = self.view_of(self.x, shape) if self.viewed else self.memory.take(shape)
         self.room = self._room(self.x.shape, shape)
 
-    def forward(self, training: bool) -> None:
+    def forward(self) -> None:
         if not self.viewed:
             rearrange(self.x, self.y, self.room)
 
@@ -76,7 +76,7 @@ class Slice(Step):
         self.part = slice(self.node.layer.start, self.node.layer.stop)
         self.y = self.memory.take(inner_shape(self.node.output, self.site.batch))
 
-    def forward(self, training: bool) -> None:
+    def forward(self) -> None:
         np.copyto(planes(self.y), planes(self.x)[:, self.part])
 
     def prepare(self, dy: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, ...]:
@@ -108,7 +108,7 @@ class Shuffle(Step):
         rows, channels, run = planes(y).shape
         return y.reshape(rows, channels // self.groups, self.groups, run).swapaxes(1, 2)
 
-    def forward(self, training: bool) -> None:
+    def forward(self) -> None:
         np.copyto(self._taken(self.y), self._dealt(self.x))
 
     def prepare(self, dy: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, ...]:
@@ -130,7 +130,7 @@ class Crop(Step):
         self.part = _middle(self.x.shape, sides)
         self.y = self.memory.take(inner_shape(self.node.output, self.site.batch))
 
-    def forward(self, training: bool) -> None:
+    def forward(self) -> None:
         np.copyto(self.y, self.x[self.part])
 
     def prepare(self, dy: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, ...]:
@@ -173,7 +173,7 @@ class Pad(Step):
             far = [(last + n, last - (n if mirrored else 0)) for n in range(1, after + 1)]
             self.copies += [(axis, *pair) for pair in near + far]
 
-    def forward(self, training: bool) -> None:
+    def forward(self) -> None:
         if not self.copies:
             self.y.fill(0)
         np.copyto(self.y[self.part], self.x)

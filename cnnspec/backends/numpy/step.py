@@ -86,7 +86,7 @@ class Step(ABC):
         """Bring the weights into the order the kernel reads; called when they changed."""
 
     @abstractmethod
-    def forward(self, training: bool) -> None:
+    def forward(self) -> None:
         """Compute ``y`` from the inputs."""
 
     @abstractmethod

@@ -33,7 +33,7 @@ class Unpool(Step):
             span.stride > (span.kernel - 1) * span.dilation or span.output == 1 for span in self.spans
         )
 
-    def forward(self, training: bool) -> None:
+    def forward(self) -> None:
         """Of the windows that share a pixel the later reads it by a smaller tap: those come last."""
         self.y.fill(0)
         for n, tap in reversed(self.taps):
@@ -124,7 +124,7 @@ class MedianPool(Step):
             at_outputs(count, self.spans, tap)[...] += 1
         return (count - 1) // 2, count // 2
 
-    def forward(self, training: bool) -> None:
+    def forward(self) -> None:
         self._rank()
         self.values.fill(0)
         for rank, tap in zip(self.ranks, self.taps, strict=True):

@@ -31,11 +31,11 @@ class ReferenceStep(Step):
         self.y = self.memory.own(inner_shape(self.node.output, self.site.batch))
         self.notes: dict[str, Array] = {}
 
-    def forward(self, training: bool) -> None:
+    def forward(self) -> None:
         sources = self.node.inputs[1:] if self.node.layer.references else ()
         steps = [self.site.steps[source] for source in sources]
         call = Call(
-            self.node, [channels_first(x) for x in self.inputs], self.site.weights, training,
+            self.node, [channels_first(x) for x in self.inputs], self.site.weights, self.site.training,
             self.site.random, self.notes, [step.notes for step in steps if isinstance(step, ReferenceStep)],
         )  # fmt: skip
         y, self.back = self.define(call)
