@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cnnspec.cli.console import Console, stderr_console, stdout_console
+from cnnspec.cli.options import format_option
 from cnnspec.cli.spec import Reading, read, show, spec_argument
 from cnnspec.diagnostics import Diagnostic, Severity
 
@@ -19,7 +20,7 @@ FORMATS = ("table", "json", "csv", "markdown", "latex")
 
 @click.command("analyze")
 @spec_argument
-@click.option("--format", "form", type=click.Choice(FORMATS), default="table", help="What to print.")
+@format_option(*FORMATS)
 @click.option(
     "--batch", type=click.IntRange(1, 1_000_000_000), default=1, metavar="N", help="Samples in a batch."
 )

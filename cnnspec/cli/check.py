@@ -9,6 +9,7 @@ from typing import Final
 import click
 
 from cnnspec.cli.console import Console
+from cnnspec.cli.options import format_option
 from cnnspec.cli.spec import read, stderr_console, stdout_console
 from cnnspec.diagnostics import Diagnostic, Severity
 
@@ -18,7 +19,7 @@ FORMATS: Final = ("text", "json", "github", "sarif")
 @click.command("check")
 @click.argument("specs", nargs=-1, metavar="SPEC…")
 @click.option("-e", "inline", metavar="TEXT", help='A spec itself, as in -e "input 7x7x1; conv 1 3x3".')
-@click.option("--format", "form", type=click.Choice(FORMATS), default="text", help="What to print.")
+@format_option(*FORMATS)
 @click.option("--strict", is_flag=True, help="Let warnings fail too.")
 @click.option("--quiet", "-q", is_flag=True, help="Leave out notes and the closing line.")
 def command(specs: Sequence[str], inline: str | None, form: str, strict: bool, quiet: bool) -> int:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cnnspec.cli.options import format_option
 from cnnspec.cli.spec import load_network, stdout_console
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 @click.command("diff")
 @click.argument("specs", nargs=-1, metavar="A B")
 @click.option("-e", "inline", multiple=True, metavar="TEXT", help="A spec itself; may be given twice.")
-@click.option("--format", "form", type=click.Choice(("text", "json")), default="text", help="What to print.")
+@format_option("text", "json")
 @click.option("--all", "everything", is_flag=True, help="Show equal layers too.")
 @click.option(
     "--batch", type=click.IntRange(1, 1_000_000_000), default=1, metavar="N", help="Samples in a batch."

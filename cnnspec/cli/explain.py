@@ -8,6 +8,7 @@ import click
 
 from cnnspec.cli.analyze import analysis_of, report_faults
 from cnnspec.cli.console import stdout_console
+from cnnspec.cli.options import format_option
 from cnnspec.cli.spec import read, shift, spec_argument
 from cnnspec.diagnostics import nearest
 
@@ -24,7 +25,7 @@ FORMATS = ("text", "markdown", "latex", "json")
 @click.option("--about", type=click.Choice(TOPICS), multiple=True, help="This alone; may be given again.")
 @click.option("--as-dense", is_flag=True, help="Also what the same map would cost fully connected.")
 @click.option("--fold/--no-fold", default=True, help="Tell equal repeats once (the default), or all.")
-@click.option("--format", "form", type=click.Choice(FORMATS), default="text", help="What to print.")
+@format_option(*FORMATS)
 @click.option(
     "--batch", type=click.IntRange(1, 1_000_000_000), default=1, metavar="N", help="Samples in a batch."
 )

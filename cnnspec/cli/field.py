@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from cnnspec.cli.analyze import report_faults
+from cnnspec.cli.options import format_option
 from cnnspec.cli.spec import fail, read, shift, spec_argument, stdout_console
 from cnnspec.diagnostics import Misfit
 
@@ -13,7 +14,7 @@ from cnnspec.diagnostics import Misfit
 @spec_argument
 @click.argument("layer", required=False)
 @click.option("--at", metavar="R,C", help="The unit's row and column, from 0; the middle one unless given.")
-@click.option("--format", "form", type=click.Choice(("text", "json")), default="text", help="What to print.")
+@format_option("text", "json")
 def command(spec: str | None, inline: str | None, layer: str | None, at: str | None, form: str) -> int:
     """The input rows and columns that one unit of LAYER sees."""
     from cnnspec.analysis.field import field

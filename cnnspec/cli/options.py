@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Sequence
 from functools import wraps
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import click
 
@@ -18,23 +18,21 @@ def format_option(*forms: str, json_flag: bool = False) -> Callable[[F], F]:
 
     ``json_flag`` also takes ``--json``, as earlier versions of the command did.
     """
+    option = click.option(
+        "--format", "form", type=click.Choice(forms), default=forms[0], show_default=True,
+        help="What to print.",
+    )  # fmt: skip
+    return lambda function: option(_taking_json(function) if json_flag else function)
 
-    def decorate(function: F) -> F:
-        @wraps(function)
-        def chosen(*arguments: Any, **options: Any) -> Any:
-            if options.pop("as_json", False):
-                options["form"] = "json"
-            return function(*arguments, **options)
 
-        if json_flag:
-            click.option("--json", "as_json", is_flag=True, hidden=True)(chosen)
-        what = "What to print."
-        click.option(
-            "--format", "form", type=click.Choice(forms), default=forms[0], show_default=True, help=what
-        )(chosen)
-        return chosen  # type: ignore[return-value]
+def _taking_json(function: F) -> F:
+    """The function, called with the form json where ``--json`` is given."""
 
-    return decorate
+    @wraps(function)
+    def chosen(*arguments: Any, as_json: bool, form: str, **options: Any) -> Any:
+        return function(*arguments, form="json" if as_json else form, **options)
+
+    return cast("F", click.option("--json", "as_json", is_flag=True, hidden=True)(chosen))
 
 
 def as_json(document: dict[str, Any] | Sequence[Any]) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cnnspec.cli.console import stderr_console, stdout_console
+from cnnspec.cli.options import format_option
 from cnnspec.cli.spec import load_network, spec_argument
 from cnnspec.diagnostics import nearest
 from cnnspec.layers.base import show
@@ -44,7 +45,7 @@ FORMATS = ("text", "json")
 @click.option("--decimals", type=click.IntRange(0, 12), default=4, help="At most so many decimals.")
 @click.option("--cut", is_flag=True, help="Cut decimals off instead of rounding.")
 @click.option("--full", is_flag=True, help="All of a large map.")
-@click.option("--format", "form", type=click.Choice(FORMATS), default="text", help="What to print.")
+@format_option(*FORMATS)
 @click.option("-o", "--output", type=click.Path(dir_okay=False), help="Write to a .npy, .npz or .png file.")
 def command(
     spec: str | None, inline: str | None, given: str | None, weights: tuple[str, ...],

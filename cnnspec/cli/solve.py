@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from cnnspec.cli.options import format_option
 from cnnspec.cli.spec import fail, finite, read_source, stdout_console
 from cnnspec.diagnostics import SpecError
 
@@ -25,7 +26,7 @@ SCHEMA: Final = "cnnspec/solve/1"
 @click.option(
     "-e", "inline", multiple=True, metavar="TEXT", help="A spec itself; may be given several times."
 )
-@click.option("--format", "form", type=click.Choice(FORMATS), default="text", help="What to print.")
+@format_option(*FORMATS)
 @click.option("--most", type=click.IntRange(1), default=10, show_default=True, help="Solutions to show.")
 @click.option(
     "--seconds", type=click.FloatRange(0.1), callback=finite, default=20.0, show_default=True,

@@ -5,12 +5,13 @@ from __future__ import annotations
 import click
 
 from cnnspec.cli.console import Console, stdout_console
+from cnnspec.cli.options import format_option
 from cnnspec.diagnostics import nearest
 
 
 @click.command("why")
 @click.argument("code", nargs=-1)
-@click.option("--format", "form", type=click.Choice(["text", "markdown"]), default="text", show_default=True)
+@format_option("text", "markdown")
 def command(code: tuple[str, ...], form: str) -> None:
     """Explain the mistake CODE: why it is one, a spec that fails so, and the cure.
 

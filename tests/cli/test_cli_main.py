@@ -54,6 +54,16 @@ def test_every_verb_has_a_command_and_help(verb: str, capsys: pytest.CaptureFixt
     assert f"cnnspec {verb}" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("verb", VERBS)
+def test_the_form_of_what_is_printed_is_asked_for_alike(verb: str) -> None:
+    for option in import_module(VERBS[verb][0]).command.params:
+        if option.name == "form":
+            assert ["--format"] == option.opts
+            assert (option.type.choices[0], True, "What to print.") == (
+                option.default, option.show_default, option.help,
+            )  # fmt: skip
+
+
 def test_sections_hold_each_verb_once() -> None:
     verbs = [verb for section in SECTIONS.values() for verb in section]
     assert len(verbs) == len(set(verbs))
