@@ -7,6 +7,11 @@ import pytest
 
 from cnnspec.cli.main import run
 
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif("CNNSPEC_DATA" not in os.environ, reason="CNNSPEC_DATA does not say where MNIST lies"),
+]
+
 PROMISED = {
     "mnist_softmax": 90.0,
     "mnist_mlp": 98.0,
@@ -32,13 +37,10 @@ def accuracy_of(tmp_path, monkeypatch, capsys):
     return train
 
 
-if "CNNSPEC_DATA" in os.environ:
+@pytest.mark.parametrize("name", PROMISED)
+def test_a_recipe_reaches_its_accuracy(accuracy_of, name):
+    assert accuracy_of(name, "--data", name if name == "fashion_mnist" else "mnist") >= PROMISED[name]
 
-    @pytest.mark.slow
-    @pytest.mark.parametrize("name", PROMISED)
-    def test_a_recipe_reaches_its_accuracy(accuracy_of, name):
-        assert accuracy_of(name, "--data", name if name == "fashion_mnist" else "mnist") >= PROMISED[name]
 
-    @pytest.mark.slow
-    def test_the_best_of_mnist_reaches_its_mean_over_seeds(accuracy_of):
-        assert accuracy_of("mnist_best", "--data", "mnist", "--seeds", "3", "--workers", "2") >= 99.5
+def test_the_best_of_mnist_reaches_its_mean_over_seeds(accuracy_of):
+    assert accuracy_of("mnist_best", "--data", "mnist", "--seeds", "3", "--workers", "2") >= 99.5

@@ -165,9 +165,7 @@ def _flattened(data: Dataset) -> Dataset:
     return replace(data, train_images=flat(data.train_images), test_images=flat(data.test_images))
 
 
-def held_out(
-    images: Bytes, labels: Labels, share: float, seed: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def held_out(labels: Labels, share: float, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Places of the samples kept and of those held out: a fixed draw, the same for the same seed."""
     order = np.random.default_rng([seed, 0x7E57]).permutation(len(labels))
     count = round(len(labels) * share)

@@ -31,7 +31,7 @@ def load(path: Path, shape: Shape | None, test: float, *, resize: bool = False) 
         return Dataset(path.name, *train, *held, names=names)
     names = _classes(path)
     images, labels = _read(path, names, shape, resize)
-    kept, out = held_out(images, labels, test, 0)
+    kept, out = held_out(labels, test, 0)
     return Dataset(path.name, images[kept], labels[kept], images[out], labels[out], names)
 
 

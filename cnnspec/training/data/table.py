@@ -46,7 +46,7 @@ def load(path: Path, shape: Shape | None, test: float, label: str | int | None =
     column = _column(path, head, label, len(lines[0].cells))
     (labels,), names, notes = classes(path, {"the label": _labels(path, lines, column)}, [len(lines)])
     (images,), told = pixels(path, {"the table": _pixels(path, lines, column, head)})
-    kept, out = held_out(images, labels, test, 0)
+    kept, out = held_out(labels, test, 0)
     images = _arranged(images, shape)
     named = f" ({head[column]})" if head else ""
     return Dataset(
