@@ -22,23 +22,12 @@ if TYPE_CHECKING:
     from cnnspec.network.graph import Network
     from cnnspec.training.data import Dataset
 
-__all__ = ["SPEC", "Run", "choose_folder", "data_of", "find", "folder_of", "is_run", "samples_of", "sources"]
+__all__ = ["SPEC", "Run", "data_of", "find", "folder_of", "is_run", "samples_of", "sources"]
 
 HOME = Path("runs")
 """Where runs go that are given no folder."""
 MOST_NAMED = 6
 """Runs that a message names."""
-
-
-def choose_folder(output: Path | None, name: str, resume: bool) -> Path:
-    """The folder of a run: the given one, or the next number under ``runs/``."""
-    if output is None:
-        return (_newest(name) if resume else None) or _next(name)
-    if output.exists() and not output.is_dir():
-        raise click.UsageError(f'"{output}" is a file; -o names a folder')
-    if output.is_dir() and any(output.iterdir()) and not is_run(output) and not _holds_runs(output):
-        raise click.UsageError(f'"{output}" holds other things; name a new folder, or one of a run')
-    return output
 
 
 def find(spec: str | None, inline: str | None, weights: Path | None) -> tuple[Model, Run | None]:
@@ -55,7 +44,7 @@ def find(spec: str | None, inline: str | None, weights: Path | None) -> tuple[Mo
     if spec is not None and inline is None:
         return _open(folder_of(spec))
     if inline is None:
-        raise click.UsageError(f"name the folder of a run, or a spec that was trained; {_others(None)}")
+        raise click.UsageError(f"name the folder of a run, or a spec that was trained; {others(None)}")
     return _open(_newest_of(load_network(spec, inline), None))
 
 
@@ -64,25 +53,25 @@ def folder_of(name: str) -> Path:
     if is_run(name):
         return Path(name)
     if Path(name).is_dir():
-        raise click.UsageError(f'"{name}" is not the folder of a run; {_others(name)}')
+        raise click.UsageError(f'"{name}" is not the folder of a run; {others(name)}')
     if not is_named(name):
         guess = f'did you mean "{spec}"? ' if (spec := meant(name)) else ""
         raise click.UsageError(
-            f'there is no run, no file and no shipped example "{name}"; {guess}{_others(name)}'
+            f'there is no run, no file and no shipped example "{name}"; {guess}{others(name)}'
         )
     return _newest_of(load_network(name, None), name)
 
 
 def _newest_of(network: Network, spec: str | None) -> Path:
-    newest = _newest(network.name)
-    if newest is None:
+    found = newest(network.name)
+    if found is None:
         named = network.name or "this network"
-        raise click.UsageError(f"there is no run of {named} under {HOME}/; {_others(spec)}")
-    stderr_console().print(f"the newest run: {newest}")
-    return newest
+        raise click.UsageError(f"there is no run of {named} under {HOME}/; {others(spec)}")
+    stderr_console().print(f"the newest run: {found}")
+    return found
 
 
-def _others(name: str | None) -> str:
+def others(name: str | None) -> str:
     """The runs that are there, the nearest name first; where there is none, how one is made."""
     found = [str(path) for path in near(name)]
     train = f"train one: cnnspec train {name if name and is_named(name) else 'SPEC'}"
@@ -156,32 +145,31 @@ def _open(folder: Path) -> tuple[Model, Run]:
     return model, run
 
 
-def _runs(name: str) -> list[tuple[int, Path]]:
-    """The numbered runs of a network, oldest first."""
+def numbers(name: str) -> list[tuple[int, Path]]:
+    """The numbered folders of a network under ``runs/``, oldest first."""
     if not HOME.is_dir():
         return []
     found = []
     for path in HOME.iterdir():
         stem, _, number = path.name.rpartition("-")
-        if stem == _plain(name) and number.isdecimal():
+        if stem == plain(name) and number.isdecimal():
             found.append((int(number), path))
     return sorted(found)
 
 
-def _newest(name: str) -> Path | None:
-    return next((path for _, path in reversed(_runs(name)) if is_run(path)), None)
+def newest(name: str, or_seeds: bool = False) -> Path | None:
+    """The newest run of a network under ``runs/``, or folder of runs of several seeds."""
+    paths = (path for _, path in reversed(numbers(name)))
+    return next((path for path in paths if is_run(path) or (or_seeds and holds_runs(path))), None)
 
 
-def _next(name: str) -> Path:
-    number = max((number for number, _ in _runs(name)), default=0) + 1
-    return HOME / f"{_plain(name)}-{number}"
-
-
-def _plain(name: str) -> str:
+def plain(name: str) -> str:
+    """A network's name as a folder's."""
     return "".join(letter if letter.isalnum() or letter in "_-" else "_" for letter in name) or "network"
 
 
-def _holds_runs(folder: Path) -> bool:
+def holds_runs(folder: Path) -> bool:
+    """Whether a folder is that of ``train --seeds``."""
     return any(is_run(path) for path in folder.glob("seed-*"))
 
 

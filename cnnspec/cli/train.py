@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from cnnspec.network.graph import Network
     from cnnspec.network.recipe import Recipe
     from cnnspec.training.data import Dataset
+    from cnnspec.training.history import History
     from cnnspec.training.metrics import Evaluation
 
 INTERRUPTED = 130
@@ -36,10 +38,11 @@ INTERRUPTED = 130
 @click.option("--seeds", type=click.IntRange(2, 100), metavar="N", help="Train N times, seed after seed.")
 @click.option("-o", "output", type=click.Path(path_type=Path), metavar="FOLDER", help="Folder of the run.")
 @click.option("--resume", is_flag=True, help="Go on where the run in FOLDER stopped; SPEC may be its folder.")
+@click.option("--force", is_flag=True, help="Take the place of the run in FOLDER.")
 @click.option("--save-steps", type=click.IntRange(1), metavar="N", help="Checkpoint every N steps as well.")
 def command(
     spec: str | None, inline: str | None, data_name: str | None, data_dir: Path | None,
-    seeds: int | None, output: Path | None, resume: bool, save_steps: int | None, **changes: Any,
+    seeds: int | None, output: Path | None, resume: bool, force: bool, save_steps: int | None, **changes: Any,
 ) -> int:  # fmt: skip
     """Train a network by the recipe in its spec; options override the recipe.
 
@@ -48,23 +51,26 @@ def command(
 
     The settings of a recipe, from augment to warm-up: cnnspec layers train
     """
-    from cnnspec.cli import runs
+    from cnnspec.cli import folders, runs
 
-    before = None
-    if resume and seeds:
-        raise click.UsageError("--resume goes on with one run; give it without --seeds")
+    if resume and force:
+        raise click.UsageError("--resume goes on with a run, --force begins it anew; give one of them")
     if resume and spec and inline is None and (Path(spec).is_dir() or not is_named(spec)):
-        output = runs.folder_of(spec)
-        before = runs.Run.read(output).recipe
-        spec = str(output / runs.SPEC)
+        output = Path(spec) if folders.first_run(Path(spec)) else runs.folder_of(spec)
+        spec = str((folders.first_run(output) or output) / runs.SPEC)
     reading = read(spec, inline)
     if reading.failed or reading.network is None:
         fail(reading.diagnostics)
     show(reading.diagnostics)
-    recipe = (before or reading.network.training_recipe).changed(**changes)
-    job = _Job(reading, reading.network, recipe, data_name, data_dir, save_steps, resume)
-    folder = runs.choose_folder(output, reading.network.name, resume)
-    return job.repeat(folder, seeds) if seeds else job.train(folder)
+    network, recipe = reading.network, reading.network.training_recipe
+    if resume:
+        output, first = folders.to_resume(output, network.name, bool(seeds))
+        recipe = folders.recipe_of(first, network)
+    elif output is not None:
+        folders.to_begin(output, force)
+    job = _Job(reading, network, recipe.changed(**changes), data_name, data_dir, save_steps, resume)
+    with folders.taken(output, network.name) as folder:
+        return job.repeat(folder, seeds) if seeds else job.train(folder)
 
 
 @dataclass
@@ -83,7 +89,7 @@ class _Job:
         """One run; prints what came of it."""
         result = self._run(folder, self.recipe)
         if result is None:
-            return INTERRUPTED
+            return _interrupted(f"{folder} --resume")
         stdout_console().print(_ending(result, folder))
         return 0
 
@@ -93,7 +99,7 @@ class _Job:
         for seed in range(recipe.seed, recipe.seed + count):
             result = self._run(folder / f"seed-{seed}", recipe.changed(seed=seed), f"seed {seed}  ")
             if result is None:
-                return INTERRUPTED
+                return _interrupted(f"{folder} --resume --seeds {count}")
             found.append(result.accuracy)
             out.print(f"seed {seed}: test accuracy {100 * result.accuracy:.2f} %")
         mean = sum(found) / count
@@ -120,33 +126,47 @@ class _Job:
                         [*(f"note: {note}" for note in data.notes), _opening(self.network, data, recipe)]
                     )
                 )
-            if runs.is_run(folder) and not self.resume:
+            resume = self.resume and runs.is_run(folder)
+            if runs.is_run(folder) and not resume:
                 live.say(f"note: this takes the place of the run in {folder}")
             history = fit(
-                model, data, recipe=recipe, folder=folder, resume=self.resume, save_steps=self.save_steps,
+                model, data, recipe=recipe, folder=folder, resume=resume, save_steps=self.save_steps,
                 watch=live, sources=runs.sources(self.reading),
             )  # fmt: skip
         if history.ending == "interrupted":
-            stderr_console().print(f"interrupted; to go on: cnnspec train {folder} --resume")
             return None
-        if history.ending == "stopped early":
-            stderr_console().print(
-                f"stopped early; the weights are those of epoch {history.best_epoch}, the best"
-            )
+        for line in _said(history):
+            stderr_console().print(line)
         result = evaluate(model, data)
         runs.Run.read(folder).judged(result).write(folder)
         return result
 
     def _data(self, folder: Path, recipe: Recipe, live: Live) -> Dataset:
         """What to train on: a run that goes on keeps its data, a new one may take the digits instead."""
-        from cnnspec.cli import runs, samples
+        from cnnspec.cli import folders, runs, samples
 
         asked = (self.data_name, self.data_dir)
-        if not (self.resume and runs.is_run(folder)):
+        begun = (folders.first_run(folder) or folders.first_run(folder.parent)) if self.resume else None
+        if begun is None:
             return samples.load_or_stand_in(
                 self.network, recipe.data, *asked, say=live.say, progress=live.received
             )
-        return runs.samples_of(runs.Run.read(folder), self.network, *asked, progress=live.received)
+        return runs.samples_of(runs.Run.read(begun), self.network, *asked, progress=live.received)
+
+
+def _interrupted(rest: str) -> int:
+    stderr_console().print(f"interrupted; to go on: cnnspec train {rest}")
+    return INTERRUPTED
+
+
+def _said(history: History) -> Iterator[str]:
+    """How a training ended, where it did not end as usual."""
+    if history.was_over:
+        count = len(history.rows)
+        yield f"already finished, {count} epoch{'s' * (count != 1)}; for more: --epochs N"
+    if history.ending == "stopped early":
+        best = history.best_epoch
+        yield "stopped early" + (f"; the weights are those of epoch {best}, the best" if best else "")
 
 
 def _opening(network: Network, data: Dataset, recipe: Recipe) -> str:

@@ -50,6 +50,8 @@ class History:
     best_epoch: int | None = None
     folder: Path | None = None
     warnings: list[Diagnostic] = field(default_factory=list)
+    was_over: bool = False
+    """Whether it had ended before, so that no step was left to make."""
 
     @property
     def loss(self) -> list[float]:

@@ -66,7 +66,10 @@ def fit(
             home.begin(resume)
         ending = _guarded(trainer, home, best)
     place = trainer.place
-    return History(place.rows, ending, place.best_epoch, home.folder if home else None, trainer.notes)
+    return History(
+        place.rows, ending, place.best_epoch, home.folder if home else None, trainer.notes,
+        was_over=home is not None and home.done,
+    )  # fmt: skip
 
 
 def _built_by(model: Model, recipe: Recipe | None, changes: Mapping[str, Any]) -> Recipe:
