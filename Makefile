@@ -11,7 +11,7 @@ PYTEST := $(BIN)/python -m pytest -n $(WORKERS)
 demo: $(VENV)/.ready
 	$(BIN)/cnnspec analyze lenet
 	$(BIN)/cnnspec draw lenet -o demo/lenet.svg
-	$(BIN)/cnnspec train lenet -o demo/lenet
+	$(BIN)/cnnspec train lenet -o demo/lenet --force
 
 test: check
 	$(PYTEST) -m "not torch and not slow"
