@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import cnnspec
+from cnnspec.backends.numpy.program import Scaling
 from cnnspec.diagnostics import SpecError
 from cnnspec.resources import example_path
 from cnnspec.training import inspection
@@ -81,7 +82,7 @@ def test_the_last_hidden_layer_feeds_the_last_weights(name, layer, size):
 
 
 def test_neighbours_are_the_nearest_of_all(model, data, monkeypatch):
-    monkeypatch.setattr(inspection, "AT_ONCE", 7)
+    monkeypatch.setattr("cnnspec.training.inspection.nearest.AT_ONCE", 7)
     found = inspection.neighbours(model, data, [5, 0], 4)
     among = inspection.features(model, data.train_images, "relu2").astype(np.float64)
     for index, one in zip([5, 0], found, strict=True):
@@ -98,6 +99,13 @@ def test_neighbours_where_there_is_no_hidden_layer_are_those_of_the_pixels(data)
     (one,) = inspection.neighbours(model, data, [2], 1, "input")
     far = ((data.train_images.astype(float) - data.test_images[2]) ** 2).sum((1, 2, 3))
     assert int(far.argmin()) == one.found[0].index
+
+
+def test_pixels_are_compared_as_the_network_sees_them(data):
+    model = built("input 8x8x1; flatten -> dense 3")
+    model.scaling = Scaling(np.array([0.5]), np.array([-1.0]))
+    seen = inspection.features(model, data.test_images[:2], "input")
+    np.testing.assert_array_equal(data.test_images[:2].reshape(2, 64) * np.float32(0.5) - 1, seen)
 
 
 def test_one_sample_of_each_class(data):
