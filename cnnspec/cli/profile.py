@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -14,8 +13,8 @@ from cnnspec.views.grid import Column, Line, draw, fit
 from cnnspec.views.paint import Paper, grouped, in_bytes, percent, wrap
 
 if TYPE_CHECKING:
+    from cnnspec.backends.numpy.measure import Profile
     from cnnspec.backends.numpy.profile import Row
-    from cnnspec.network.graph import Network
 
 SCHEMA: Final = "cnnspec/profile/1"
 
@@ -29,34 +28,6 @@ COLUMNS: Final = (
     Column("peak", "of peak", right=True, rank=4),
     Column("why", "why this kernel", least=20, rank=5),
 )
-
-
-@dataclass(frozen=True)
-class Profile:
-    """What was measured: seconds of each step, the machine's peak, the program's memory."""
-
-    name: str
-    batch: int
-    training: bool
-    rows: list[Row]
-    peak: float
-    """10^9 operations a second of a large matrix product, with the same threads."""
-    weight_bytes: int
-    map_bytes: int
-    scratch_bytes: int
-
-    @property
-    def seconds(self) -> float:
-        return sum(row.forward + row.backward for row in self.rows)
-
-    @property
-    def forward(self) -> float:
-        return sum(row.forward for row in self.rows)
-
-    @property
-    def gflops(self) -> float:
-        """Of the whole forward pass, additions of biases and the like not counted."""
-        return 2e-9 * sum(row.multiplies for row in self.rows) / self.forward if self.forward else 0.0
 
 
 @click.command("profile")
@@ -86,34 +57,14 @@ def command(
       cnnspec profile resnet18 --batch 8
       cnnspec profile vgg16 --format json
     """
-    found = measure(load_network(spec, inline), batch, training, rounds)
+    from cnnspec.backends.numpy.measure import measure
+
+    found = measure(load_network(spec, inline), batch, training=training, rounds=rounds)
     console = stdout_console()
     if form == "json":
         console.print(as_json(document(found)))
     else:
         console.print(render(found, Paper(console.width, console.color, console.unicode)))
-
-
-def measure(network: Network, batch: int | None, training: bool, rounds: int) -> Profile:
-    """Runs the network on random images and labels and times its steps."""
-    import numpy as np
-
-    from cnnspec.backends.numpy import build
-    from cnnspec.backends.numpy.profile import peak, profile
-    from cnnspec.backends.numpy.threads import threads_for
-
-    size = batch or (network.training_recipe.batch if training else 1)
-    model = build(network)
-    program = model.compile(size, training)
-    random = np.random.default_rng(0)
-    images = random.random((size, *network.input), np.float32)
-    outputs = random.integers(0, program.result().shape[-1], (size, *program.result().shape[1:-1]))
-    with threads_for(sum(step.multiplies for step in program.steps)):
-        program.load(images, outputs if training else None)
-        rows, best = profile(program, rounds), peak()
-    memory = program.memory
-    weights = sum(values.nbytes for values in model.weights.values())
-    return Profile(network.name, size, training, rows, best, weights, memory.map_bytes, memory.scratch_bytes)
 
 
 def render(found: Profile, paper: Paper) -> str:
