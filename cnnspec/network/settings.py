@@ -87,7 +87,11 @@ class Data(Setting):
 
 
 class CrossEntropy(Setting):
-    """-log of the probability of the right class, over a softmax."""
+    """-log of the probability of the right class, over a softmax.
+
+    Losses on validation and test samples are this one, without smoothing and class weights, whatever
+    is trained on.
+    """
 
     example = "loss crossentropy smoothing=0.1"
 
@@ -98,7 +102,7 @@ class CrossEntropy(Setting):
 
 
 class MeanSquaredError(Setting):
-    """Mean of (output - one-hot target)²."""
+    """Mean of (output - one-hot target)², over all outputs; validation and test tell the cross entropy."""
 
     example = "loss mse"
 
@@ -159,8 +163,8 @@ class Augment(Setting):
 class Stop(Setting):
     """Early stopping: end when the loss stops falling, and keep the weights of the best epoch.
 
-    The validation loss is watched; without data validation=… it is the training loss, which says nothing
-    of overfitting.
+    The validation loss is watched, which is the plain cross entropy; without data validation=… it is the
+    training loss, which says nothing of overfitting.
     """
 
     positional = ("patience",)
