@@ -123,8 +123,6 @@ def test_the_same_twice_is_the_same_bits(case: Case) -> None:
     assert first.input_gradient.tobytes() == second.input_gradient.tobytes()
 
 
-COPIED = {"pad"}
-"""Border lines lie between the lines they copy, so NumPy makes them a copy of their own on the way."""
 BUFFERS = 160 << 10
 """Bytes of NumPy's own buffers: 8192 values for each operand of an operation where types meet."""
 LARGE = 1 << 18
@@ -141,7 +139,7 @@ def allocated(work: Callable[[], object]) -> int:
     return peak
 
 
-@pytest.mark.parametrize("case", [case for case in CASES if case.layer.word not in COPIED], ids=repr)
+@every_case
 def test_a_pass_allocates_nothing_that_grows_with_the_map(case: Case) -> None:
     model = model_of(case, dtype="float32")
     batch = LARGE // max(np.prod(model.network.input), np.prod(model.network.output)) + 1

@@ -154,6 +154,7 @@ class Pad(Step):
     """Pixels added around a map: zeros, its mirror image, or its edge; one axis after the other.
 
     Each border line is a copy of a line of the map, so backwards it adds to that line.
+    Border lines lie between those they copy, so NumPy would make room for a copy at each.
     """
 
     reads_input = False
@@ -172,6 +173,12 @@ class Pad(Step):
             near = [(before - n, before + (n if mirrored else 0)) for n in range(1, before + 1)]
             far = [(last + n, last - (n if mirrored else 0)) for n in range(1, after + 1)]
             self.copies += [(axis, *pair) for pair in near + far]
+        self.room = self._room()
+
+    def _room(self) -> Array:
+        """Room for the longest line of those that are copied."""
+        shape = self.y.shape
+        return self.scratch((max((self.y.size // shape[axis] for axis, *_ in self.copies), default=0),))
 
     def forward(self) -> None:
         if not self.copies:
@@ -179,14 +186,22 @@ class Pad(Step):
         np.copyto(self.y[self.part], self.x)
         for axis, border, source in self.copies:
             lines = along(self.y, axis)
-            np.copyto(lines[:, border], lines[:, source])
+            np.copyto(lines[:, border], _copied(lines[:, source], self.room))
 
     def prepare(self, dy: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, ...]:
         self.dy, self.dx = dy, self.memory.take(self.x.shape)
+        self.back_room = self._room()
         return (self.dx,)
 
     def backward(self) -> None:
         for axis, border, source in reversed(self.copies):
             lines = along(self.dy, axis)
-            np.add(lines[:, source], lines[:, border], out=lines[:, source])
+            np.add(lines[:, source], _copied(lines[:, border], self.back_room), out=lines[:, source])
         np.copyto(self.dx, self.dy[self.part])
+
+
+def _copied(line: Array, room: Array) -> Array:
+    """A copy of a line at the start of ``room``."""
+    copy = room[: line.size].reshape(line.shape)
+    np.copyto(copy, line)
+    return copy
