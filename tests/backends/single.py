@@ -19,10 +19,8 @@ from cnnspec.network.graph import InputLayer, Network, Node, Output
 class Toward(Loss):
     """The sum of output times target: its gradient is the target itself, whatever that is."""
 
-    def value(self) -> float:
-        return float(np.vdot(self.output, self.target))
-
-    def backward(self) -> None:
+    def measure(self) -> None:
+        self.value = float(np.vdot(self.output, self.target))
         np.copyto(self.flat_gradient, self.target)
 
 
@@ -101,7 +99,6 @@ def run(model: Model, images: Array, direction: Array) -> Run:
     program = model.compile(len(images), True, loss=Toward, input_gradient=True)
     program.load(images, direction)
     program.forward()
-    program.loss()
     output = program.result().copy()
     program.backward()
     gradients = {name: values.copy() for name, values in model.gradients.items()}

@@ -29,7 +29,6 @@ def trained(model: Model, images: np.ndarray, wanted: np.ndarray) -> list[np.nda
     program = model.compile(len(images), True, loss=Toward, input_gradient=True)
     program.load(images, wanted)
     program.forward()
-    program.loss()
     output = program.result().copy()
     program.backward()
     return [output, program.input_gradient().copy(), *(values.copy() for values in model.gradients.values())]

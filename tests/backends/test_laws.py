@@ -147,7 +147,6 @@ def test_a_pass_allocates_nothing_that_grows_with_the_map(case: Case) -> None:
     program = model.compile(len(images), True, loss=Toward, input_gradient=True)
     program.load(images, direction)
     assert allocated(program.forward) < BUFFERS
-    program.loss()
     assert allocated(program.backward) < BUFFERS
     predicting = model.compile(len(images))
     predicting.load(images)

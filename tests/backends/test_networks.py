@@ -162,7 +162,29 @@ def test_frozen_layers_get_no_gradient_and_stop_the_backward_pass() -> None:
     assert {"dense1.weight", "dense1.bias"} == set(model.gradients)
     assert model.flat.size == sum(gradient.size for gradient in model.gradients.values())
     program = model.compile(3, True)
-    assert {"dense1"} == {call.__self__.node.name for call in program.backward_calls}  # type: ignore[attr-defined]
+    assert {"dense1"} == {call.step.node.name for call in program.backward_calls}
+
+
+def test_every_call_is_on_a_steps_account() -> None:
+    program = build(cnnspec.parse(RESIDUAL)).compile(2, True)
+    assert set(program.steps) >= {call.step for call in program.backward_calls}
+    assert {*program.steps, *program.losses} == {call.step for call in program.forward_calls()}
+    added = [call.step.node.name for call in program.backward_calls if call.run != call.step.backward]
+    assert added
+
+
+def test_a_backward_pass_needs_nothing_but_a_forward_pass() -> None:
+    model = build(cnnspec.parse(LENET), dtype="float64")
+    images, labels = batch_for(model.network, 3)
+    program = model.compile(3, True)
+    loss, _ = program.step(images, labels)
+    expected = model.flat_gradient.copy()
+    model.flat_gradient.fill(0)
+    program.load(images, labels)
+    program.forward()
+    program.backward()
+    np.testing.assert_array_equal(model.flat_gradient, expected)
+    assert loss == 3 * program.loss()
 
 
 def test_a_second_reader_keeps_a_value_from_being_overwritten() -> None:
@@ -210,7 +232,6 @@ def test_a_gradient_of_the_images_is_there_on_request() -> None:
     program = model.compile(2, True, loss=Toward, input_gradient=True)
     program.load(images, np.array([[1.0, 0.0], [0.0, 1.0]]))
     program.forward()
-    program.loss()
     program.backward()
     expected = model.weights["dense1.weight"].reshape(2, 2, 3, 3).transpose(0, 2, 3, 1)
     np.testing.assert_allclose(program.input_gradient(), expected)

@@ -12,7 +12,6 @@ from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TypeAlias
 
 import numpy as np
 from numpy.random import Generator
@@ -22,6 +21,7 @@ from cnnspec.backends.numpy import dense, pool, reshape
 from cnnspec.backends.numpy.choice import Choice, Pick
 from cnnspec.backends.numpy.kernels import steps_of
 from cnnspec.backends.numpy.layout import Array, inner_shape
+from cnnspec.backends.numpy.losses import Loss
 from cnnspec.backends.numpy.memory import Memory
 from cnnspec.backends.numpy.pool_places import REMEMBERING, PlacePool
 from cnnspec.backends.numpy.step import Site, Step
@@ -42,15 +42,20 @@ class Operation:
         return self.choice.kernel
 
 
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What a pass does, and the step or loss that it does it for."""
+
+    step: Step | Loss
+    run: Callable[[], object]
+
+
 @dataclass(frozen=True)
 class Lowered:
     """The operations in order, and the value that holds each node's output."""
 
     operations: tuple[Operation, ...]
     value_of: Mapping[int, int]
-
-
-Call: TypeAlias = Callable[[], object]
 
 
 def lower(
@@ -247,14 +252,14 @@ class Planner:
             wanted = tuple(self.trained[value] for value in operation.inputs)
             found = step.prepare(dy, wanted)
             step.end_scratch()
-            calls.append(step.backward)
+            calls.append(Call(step, step.backward))
             for value, dx in zip(operation.inputs, found, strict=True):
                 if dx is not None:
-                    calls.extend(self._collect(gradients, value, dx))
+                    calls.extend(Call(step, run) for run in self._collect(gradients, value, dx))
             self.memory.release(dy)
         return calls
 
-    def _collect(self, gradients: dict[int, Array], value: int, dx: Array) -> list[Call]:
+    def _collect(self, gradients: dict[int, Array], value: int, dx: Array) -> list[Callable[[], object]]:
         """Add a reader's gradient to its value's; the first one is taken as it is, unless it is shared."""
         if value in gradients:
             into = gradients[value]

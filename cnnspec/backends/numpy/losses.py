@@ -1,4 +1,4 @@
-"""Losses on inner arrays: value, number right, and gradient, computed together.
+"""Losses on inner arrays: value and gradient, computed together, and the number right.
 
 Every loss is a mean over the samples (and over the places of a map), so the
 size of the batch does not change the rate that fits.
@@ -18,10 +18,13 @@ from cnnspec.backends.numpy.memory import Memory
 
 
 class Loss(ABC):
-    """One output's loss. ``output`` (rows, channel, run); targets are set before each step."""
+    """One output's loss. ``output`` (rows, channel, run); targets are set before each pass."""
 
     on_logits = False
     """Whether a softmax at the end is part of the loss, which then reads what flows into it."""
+
+    value: float = 0.0
+    """The mean loss of the last pass, times the output's weight."""
 
     def __init__(self, output: Array, memory: Memory, weight: float = 1.0) -> None:
         self.shape, self.weight = output.shape, weight
@@ -54,12 +57,8 @@ class Loss(ABC):
         return right * self.samples // self.places
 
     @abstractmethod
-    def value(self) -> float:
-        """The mean loss, times the output's weight."""
-
-    @abstractmethod
-    def backward(self) -> None:
-        """Fill ``gradient``; ``value`` was called before."""
+    def measure(self) -> None:
+        """Set ``value``, and fill ``gradient``, from the output as it is now."""
 
 
 class CrossEntropy(Loss):
@@ -97,7 +96,16 @@ class CrossEntropy(Loss):
             np.multiply(self.target, self.class_weights[:, None], out=self.target)
             self.mass = np.add.reduce(self.target, axis=1, keepdims=True)
 
-    def value(self) -> float:
+    def measure(self) -> None:
+        """The gradient is (shares·Σ target - target)/count."""
+        self._take_shares()
+        self.value = -self.weight * self._total() / self.norm
+        np.multiply(self.shares, self.mass, out=self.flat_gradient)
+        np.subtract(self.flat_gradient, self.target, out=self.flat_gradient)
+        np.multiply(self.flat_gradient, self.weight / self.norm, out=self.flat_gradient)
+
+    def _take_shares(self) -> None:
+        """The softmax of the output, and its logarithm."""
         np.maximum.reduce(self.output, axis=1, keepdims=True, out=self.one)
         np.subtract(self.output, self.one, out=self.logs)
         np.exp(self.logs, out=self.shares)
@@ -105,7 +113,6 @@ class CrossEntropy(Loss):
         np.divide(self.shares, self.one, out=self.shares)
         np.log(self.one, out=self.one)
         np.subtract(self.logs, self.one, out=self.logs)
-        return -self.weight * self._total() / self.norm
 
     def _total(self) -> float:
         """Σ target·logs, where 0·log 0 counts as 0: a class masked by -inf costs nothing unless wanted."""
@@ -115,21 +122,14 @@ class CrossEntropy(Loss):
             total = float(np.sum(self.target[wanted] * self.logs[wanted], dtype=self.logs.dtype))
         return total
 
-    def backward(self) -> None:
-        """(shares·Σ target - target)/count."""
-        np.multiply(self.shares, self.mass, out=self.flat_gradient)
-        np.subtract(self.flat_gradient, self.target, out=self.flat_gradient)
-        np.multiply(self.flat_gradient, self.weight / self.norm, out=self.flat_gradient)
-
 
 class MeanSquaredError(Loss):
     """Mean of (output - target)² over all values."""
 
-    def value(self) -> float:
+    def measure(self) -> None:
         np.subtract(self.output, self.target, out=self.flat_gradient)
-        return self.weight * float(np.vdot(self.flat_gradient, self.flat_gradient)) / self.gradient.size
-
-    def backward(self) -> None:
+        squares = float(np.vdot(self.flat_gradient, self.flat_gradient))
+        self.value = self.weight * squares / self.gradient.size
         np.multiply(self.flat_gradient, 2 * self.weight / self.gradient.size, out=self.flat_gradient)
 
 

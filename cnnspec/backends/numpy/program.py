@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cnnspec.backends.numpy.compile import Lowered, Planner, late_tails, lower, map_readers
+from cnnspec.backends.numpy.compile import Call, Lowered, Planner, late_tails, lower, map_readers
 from cnnspec.backends.numpy.images import pixels
 from cnnspec.backends.numpy.kernels import steps_of
 from cnnspec.backends.numpy.layout import Array, inner_view, outer_view
@@ -65,6 +66,10 @@ class Program:
         lowered = self._lower()
         self._arrange(lowered, None, loss, input_gradient)
         self._arrange(lowered, place(self.memory.stays), loss, input_gradient)
+        measured = [Call(loss, loss.measure) for loss in self.losses]
+        self._calls = [*(Call(step, step.forward) for step in self.steps), *measured]
+        both = [(Call(step, step.refresh), Call(step, step.forward)) for step in self.steps]
+        self._fresh_calls = [*chain.from_iterable(both), *measured]
         self.refresh()
 
     def _arrange(
@@ -148,38 +153,37 @@ class Program:
         for step in self.steps:
             step.refresh()
 
+    def forward_calls(self, *, fresh: bool = True) -> list[Call]:
+        """What a forward pass does, in order: the steps, and in training the losses."""
+        return self._fresh_calls if fresh else self._calls
+
     def forward(self, *, fresh: bool = True) -> None:
-        """All layers, on the loaded batch, with the weights as they are now.
+        """All layers and losses, on the loaded batch, with the weights as they are now.
 
         With ``fresh=False`` the weights are those of the last pass, or of ``refresh``.
         """
-        for step in self.steps:
-            if fresh:
-                step.refresh()
-            step.forward()
+        for call in self.forward_calls(fresh=fresh):
+            call.run()
 
     def loss(self) -> float:
-        """The mean loss of the loaded labels, over all outputs by their weights."""
-        return sum(loss.value() for loss in self.losses)
+        """The mean loss of the last pass, over all outputs by their weights."""
+        return sum(loss.value for loss in self.losses)
 
     def correct(self) -> int:
         """How many samples of the loaded labels the main output has right."""
         return self.losses[0].correct()
 
     def backward(self) -> None:
-        """Gradients of the loss, into ``flat_gradient``; ``loss`` was called before."""
-        for loss in self.losses:
-            loss.backward()
+        """Gradients of the last pass's loss, into ``flat_gradient``."""
         for call in self.backward_calls:
-            call()
+            call.run()
 
     def step(self, images: Array, labels: Array) -> tuple[float, int]:
         """One batch forward and backward: (sum of the samples' losses, samples that were right)."""
         self.load(images, labels)
         self.forward()
-        loss = self.loss()
         self.backward()
-        return loss * self.batch, self.correct()
+        return self.loss() * self.batch, self.correct()
 
     def input_gradient(self) -> Array:
         """Gradient of the loss by the images, N x H x W x C, of a program compiled for it; a view."""
