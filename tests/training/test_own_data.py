@@ -79,7 +79,7 @@ def test_what_was_read_otherwise_than_it_stands_is_told(cnnspec, place, data):
     assert "note: classes: column, neither, row" in err
     assert "note: no test part: 40 of 200 samples are held out for testing" in err
     write_table(Path("own.csv"), data.train_images, data.train_labels, "kind" + ",x" * 64 + "\n")
-    _, _, err = cnnspec("train", "-e", VECTOR, "--data", "own.csv", "-o", "run")
+    _, _, err = cnnspec("train", "-e", VECTOR, "--data", "own.csv", "-o", "other")
     assert "note: label: column 1 (kind)" in err
 
 
