@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from cnnspec.cli.arrays import input_array
+from cnnspec.diagnostics import SpecError
 from cnnspec.training.data import images
 
 if find_spec("PIL"):
@@ -42,3 +43,98 @@ if find_spec("PIL"):
         Image.new("RGB", (6, 4), (200, 0, 0)).save(path)
         assert (4, 6, 3) == images.read_image(path, (72,)).shape
         assert (4, 6, 1) == images.read_image(path, (24,)).shape
+
+    def test_grey_of_16_bits_is_scaled_not_clipped(tmp_path):
+        deep = (np.arange(64, dtype=np.uint16) * 1000).reshape(8, 8)
+        for ending in ("png", "tif"):
+            Image.fromarray(deep).save(tmp_path / f"deep.{ending}")
+            found = images.read_image(tmp_path / f"deep.{ending}", 1)
+            np.testing.assert_array_equal(np.rint(deep / 257), found[..., 0])
+        (tmp_path / "deep.pgm").write_bytes(b"P5 2 1 65535\n\x00\x00\xff\xff")
+        assert [0, 255] == images.read_image(tmp_path / "deep.pgm", 1).ravel().tolist()
+
+    @pytest.mark.parametrize("high", [1, 255])
+    def test_floats_are_brought_to_bytes(tmp_path, high):
+        values = np.linspace(0, high, 64, dtype=np.float32).reshape(8, 8)
+        Image.fromarray(values).save(tmp_path / "own.tif")
+        found = images.read_image(tmp_path / "own.tif", 3)
+        np.testing.assert_allclose(values * (255 / high), found[..., 2], atol=0.51)
+
+    @pytest.mark.parametrize("values, said", [
+        (np.full((2, 2), 300, np.int32), "holds values from 0 to 300; pixels are 0 to 255"),
+        (np.full((2, 2), -0.5, np.float32), "holds values from -0.5 to 0; pixels are 0 to 255"),
+        (np.full((2, 2), np.nan, np.float32), "holds values from nan to nan; pixels are 0 to 255"),
+    ])  # fmt: skip
+    def test_values_of_an_unknown_scale_are_refused(tmp_path, values, said):
+        Image.fromarray(values).save(tmp_path / "own.tif")
+        assert said in refused(tmp_path / "own.tif")
+
+    @pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
+    @pytest.mark.parametrize("channels", [1, 3])
+    def test_what_is_transparent_lies_on_white(tmp_path, mode, channels):
+        """Black ink on nothing, as drawing programs save it."""
+        ink = np.zeros((8, 8, 4), np.uint8)
+        ink[2:5, 3] = (0, 0, 0, 255)
+        options = {}
+        if mode == "P":
+            picture, options = (
+                Image.fromarray(np.where(ink[..., 3], 1, 0).astype(np.uint8)),
+                {"transparency": 0},
+            )
+            picture.putpalette([0] * 6)
+        else:
+            picture = Image.fromarray(ink).convert(mode)
+        picture.save(tmp_path / "ink.png", **options)
+        found = images.read_image(tmp_path / "ink.png", channels)
+        np.testing.assert_array_equal(255 - ink[..., 3], found[..., 0])
+
+    @pytest.mark.parametrize("name, content, said", [
+        ("x.pgm", b"P5 8 x8 255\n", "is no image, or is damaged (invalid literal"),
+        ("x.tif", b"II*\0\x08\0\0\0\xff\xff" + b"\x01" * 50, "is no image, or is damaged"),
+        ("x.bmp", b"BM" + b"\xff" * 60, "is no image, or is damaged"),
+        ("x.png", b"", "is no image, or is damaged"),
+        ("x.ppm", b"P6 10000 9500 255\n", "is 9500x10000 pixels; at most 50,000,000 are read"),
+        ("x.ppm", b"P6 100000 100000 255\n", "has more than 50,000,000 pixels; no more are read"),
+    ])  # fmt: skip
+    def test_a_damaged_picture_is_named_and_no_warning_of_a_library_escapes(tmp_path, name, content, said):
+        (tmp_path / name).write_bytes(content)
+        message = refused(tmp_path / name)
+        assert message.startswith(f"{tmp_path / name}: {said}")
+        assert "site-packages" not in message
+
+    def refused(path, read=lambda path: images.read_image(path, 1)):
+        with pytest.raises(SpecError) as caught:
+            read(path)
+        (item,) = caught.value.diagnostics
+        return item.message
+
+    def folder_of(place, classes, count=4):
+        for name in classes:
+            (place / name).mkdir(parents=True)
+            for n in range(count):
+                Image.fromarray(PICTURE).save(place / name / f"{n}.png")
+        return place
+
+    def test_what_a_system_hides_beside_images_is_passed_over(tmp_path):
+        folder_of(tmp_path, ("cat", "dog"))
+        (tmp_path / "cat" / "._0.png").write_bytes(b"\0\5macos")
+        (tmp_path / "cat" / "more.png").mkdir()
+        assert 6 == len(images.load(tmp_path, None, 0.25).train_labels)
+
+    def test_a_class_without_images_is_refused(tmp_path):
+        folder_of(tmp_path, ("cat", "dog"))
+        (tmp_path / "eel").mkdir()
+        said = refused(tmp_path, lambda place: images.load(place, None, 0.25))
+        assert f"{tmp_path / 'eel'}: holds no images, and each folder is a class" == said
+
+    def test_a_class_that_only_the_test_part_has_is_refused(tmp_path):
+        folder_of(tmp_path / "train", ("cat", "dog"))
+        folder_of(tmp_path / "test", ("cat", "dogs"))
+        said = refused(tmp_path, lambda place: images.load(place, None, 0.25))
+        assert f"{tmp_path / 'test' / 'dogs'}: is a class that {tmp_path / 'train'} has not" == said
+
+    def test_a_class_that_the_test_part_lacks_is_no_fault(tmp_path):
+        folder_of(tmp_path / "train", ("cat", "dog"))
+        folder_of(tmp_path / "test", ("cat",))
+        (tmp_path / "test" / "dog").mkdir()
+        assert [0] * 4 == images.load(tmp_path, None, 0.25).test_labels.tolist()

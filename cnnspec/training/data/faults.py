@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from cnnspec.diagnostics import Diagnostic, SpecError
@@ -27,3 +29,18 @@ def unlike(message: str, *cures: str, notes: tuple[str, ...] = ()) -> SpecError:
 def mismatch(message: str, *cures: str, notes: tuple[str, ...] = ()) -> Diagnostic:
     """One of the reasons why a network cannot take the data."""
     return Diagnostic("data-unlike-network", message, notes=notes, help=cures)
+
+
+@contextmanager
+def decoding(path: Path | str, what: str, *, cure: str = "") -> Iterator[None]:
+    """Whatever a decoder raises over the bytes of a file, as a fault of that file; ``what`` says which."""
+    try:
+        yield
+    except SpecError:
+        raise
+    except MemoryError as error:
+        raise bad_file(path, "is larger than the memory that is left", cure=cure) from error
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise missing(f"{path} cannot be read: {error.strerror or error}") from error
+        raise bad_file(path, f"{what} ({' '.join(str(error).split())[:200]})", cure=cure) from error

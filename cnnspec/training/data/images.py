@@ -7,13 +7,16 @@ from typing import Final
 
 import numpy as np
 
+from cnnspec.diagnostics import nearest
 from cnnspec.layers.base import Shape
 from cnnspec.training.data.dataset import Bytes, Dataset, Labels, held_out
 from cnnspec.training.data.faults import bad_file, missing
+from cnnspec.training.data.picture import read_image
+
+__all__ = ["SUFFIXES", "is_picture", "load", "read_image"]
 
 SUFFIXES: Final = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm", ".ppm"}
-LARGEST = 50_000_000
-"""Pixels an image may have; a larger one is refused before it is unpacked."""
+ENDINGS: Final = f"files are known by their endings: {', '.join(sorted(SUFFIXES))}"
 
 
 def load(path: Path, shape: Shape | None, test: float, *, resize: bool = False) -> Dataset:
@@ -27,51 +30,24 @@ def load(path: Path, shape: Shape | None, test: float, *, resize: bool = False) 
     parts = [path / "train", path / "test"]
     if all(part.is_dir() for part in parts):
         names = _classes(parts[0])
+        _refuse_untrained(parts[1], names)
+        _refuse_empty(parts[0], names)
         train, held = (_read(part, names, shape, resize) for part in parts)
         return Dataset(path.name, *train, *held, names=names)
     names = _classes(path)
+    _refuse_empty(path, names)
     images, labels = _read(path, names, shape, resize)
     kept, out = held_out(labels, test, 0)
     return Dataset(path.name, images[kept], labels[kept], images[out], labels[out], names)
 
 
-def read_image(path: Path, channels: int | Shape, size: tuple[int, int] | None = None) -> Bytes:
-    """One image (height, width, channels) as bytes, upright; grey for one channel, colour for three.
-
-    In place of the channels, the network's input says them: a vector takes colour
-    where its values are as many as those of the image in colour.
-    """
-    try:
-        from PIL import Image, ImageOps, UnidentifiedImageError
-    except ImportError as error:
-        raise missing(
-            "images are read with Pillow, which is not installed", "pip install 'cnnspec[plot]'"
-        ) from error
-    try:
-        with Image.open(path) as image:
-            if image.width * image.height > LARGEST:
-                raise bad_file(path, f"is {image.height}x{image.width} pixels; at most {LARGEST:,} are read")
-            upright = ImageOps.exif_transpose(image)
-            grey = _is_grey(channels, image.width * image.height)
-            wanted = upright.convert("L" if grey else "RGB")
-            if size and (wanted.height, wanted.width) != size:
-                wanted = wanted.resize((size[1], size[0]), Image.Resampling.BILINEAR)
-            pixels = np.asarray(wanted, np.uint8)
-    except FileNotFoundError as error:
-        raise missing(f"{path} cannot be read: {error.strerror}") from error
-    except (UnidentifiedImageError, OSError, Image.DecompressionBombError) as error:
-        raise bad_file(path, f"is no image, or is damaged ({error})") from error
-    return pixels[..., None] if pixels.ndim == 2 else pixels
-
-
-def _is_grey(channels: int | Shape, pixels: int) -> bool:
-    if isinstance(channels, int):
-        return channels == 1
-    return channels[2] == 1 if len(channels) == 3 else channels != (3 * pixels,)
+def is_picture(path: Path) -> bool:
+    """Whether a path is that of an image by its ending; what a system hides beside images is none."""
+    return path.suffix.lower() in SUFFIXES and path.name[0] != "." and not path.is_dir()
 
 
 def _classes(folder: Path) -> tuple[str, ...]:
-    names = sorted(place.name for place in folder.iterdir() if place.is_dir() and place.name[0] != ".")
+    names = _folders(folder)
     if len(names) < 2:
         raise missing(
             f"{folder} holds {len(names)} folders; each class needs one",
@@ -80,21 +56,42 @@ def _classes(folder: Path) -> tuple[str, ...]:
     return tuple(names)
 
 
+def _folders(folder: Path) -> list[str]:
+    return sorted(place.name for place in folder.iterdir() if place.is_dir() and place.name[0] != ".")
+
+
+def _refuse_untrained(test: Path, names: tuple[str, ...]) -> None:
+    """Raises SpecError where the test part has a class that the training part has not."""
+    for name in _folders(test):
+        if name not in names and any(map(is_picture, (test / name).glob("*"))):
+            meant = nearest(name, names)
+            raise bad_file(
+                test / name, f"is a class that {test.parent / 'train'} has not",
+                cure=f"did you mean {meant}?" if meant else "give it images to train on, or take it away",
+            )  # fmt: skip
+
+
 def _read(folder: Path, names: tuple[str, ...], shape: Shape | None, resize: bool) -> tuple[Bytes, Labels]:
-    channels = shape or 1
     size = (shape[0], shape[1]) if resize and shape and len(shape) == 3 else None
     pixels, labels = [], []
     for label, name in enumerate(names):
-        for path in sorted((folder / name).glob("*")):
-            if path.suffix.lower() in SUFFIXES:
-                pixels.append(read_image(path, channels, size))
-                labels.append(label)
-                _check_size(path, pixels)
+        for path in sorted(filter(is_picture, (folder / name).glob("*"))):
+            pixels.append(read_image(path, shape or 1, size))
+            labels.append(label)
+            _check_size(path, pixels)
     if not pixels:
-        raise missing(
-            f"{folder} holds no images", f"files are known by their endings: {', '.join(sorted(SUFFIXES))}"
-        )
+        raise missing(f"{folder} holds no images", ENDINGS)
     return np.stack(pixels), np.array(labels, np.int64)
+
+
+def _refuse_empty(folder: Path, names: tuple[str, ...]) -> None:
+    """Raises SpecError where a class to train on has no images at all, while others have some."""
+    empty = [name for name in names if not any(map(is_picture, (folder / name).glob("*")))]
+    if empty and len(empty) < len(names):
+        raise bad_file(
+            folder / empty[0], "holds no images, and each folder is a class", ENDINGS,
+            cure="put the images of the class there, or take the folder away",
+        )  # fmt: skip
 
 
 def _check_size(path: Path, pixels: list[Bytes]) -> None:

@@ -8,15 +8,19 @@ from typing import Final
 
 import numpy as np
 
+from cnnspec.diagnostics import SpecError
 from cnnspec.layers.base import Shape
+from cnnspec.training.data import npy
 from cnnspec.training.data.dataset import Dataset, held_out
-from cnnspec.training.data.faults import bad_file, missing
+from cnnspec.training.data.faults import bad_file, decoding
 from cnnspec.training.data.values import Values, samples
 
 KEYS: Final = ("x_train", "y_train", "x_test", "y_test")
 TRAIN: Final = (("x_train", "y_train"), ("train_images", "train_labels"), ("x", "y"), ("images", "labels"))
 TEST: Final = (("x_test", "y_test"), ("test_images", "test_labels"))
 """Names of images and labels, as archives have them; capitals are as good."""
+PICKLE: Final = b"\x80"
+"""How a pickle begins."""
 
 
 def load(path: Path, shape: Shape | None = None, test: float = 0.2) -> Dataset:
@@ -40,19 +44,46 @@ def load(path: Path, shape: Shape | None = None, test: float = 0.2) -> Dataset:
 
 
 def _arrays(path: Path) -> dict[str, Values]:
-    try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            wanted = {key.lower() for pair in (*TRAIN, *TEST) for key in pair}
-            return {key: archive[key] if key.lower() in wanted else np.empty(0) for key in archive}
-    except OSError as error:
-        raise missing(f"{path} cannot be read: {error.strerror or error}") from error
-    except (ValueError, EOFError, zipfile.BadZipFile) as error:
-        if "allow_pickle" in str(error):
-            cure = "save lists of unlike length as one array, and words as y.astype(str)"
-            raise bad_file(path, "holds Python objects, which are not loaded", cure=cure) from error
+    """The arrays of the archive by name; those that no training looks at stay empty."""
+    wanted = {key.lower() for pair in (*TRAIN, *TEST) for key in pair}
+    what = "is no NumPy archive, or is damaged"
+    with decoding(path, what, cure="get the file again"), path.open("rb") as file:
+        _refuse_others(path, file.read(len(npy.MAGIC)))
+        with zipfile.ZipFile(file) as archive:
+            return {
+                (key := info.filename.removesuffix(".npy")): (
+                    _array(path, archive, info) if key.lower() in wanted else np.empty(0)
+                )
+                for info in archive.infolist()
+            }
+
+
+def _refuse_others(path: Path, start: bytes) -> None:
+    """Raises SpecError for what NumPy writes beside archives: one array alone, and pickles."""
+    if start == npy.MAGIC:
         raise bad_file(
-            path, f"is no NumPy archive, or is damaged ({error})", cure="get the file again"
-        ) from error
+            path, "is a single array, not an archive of images and labels",
+            cure="save both with numpy.savez(path, x=…, y=…)",
+        )  # fmt: skip
+    if start[:1] == PICKLE:
+        raise _objects(path)
+
+
+def _array(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Values:
+    with archive.open(info) as file:
+        npy.check_header(path, file, info.file_size, info.filename.removesuffix(".npy"))
+    with archive.open(info) as file:
+        try:
+            found: Values = np.lib.format.read_array(file, allow_pickle=False)
+        except ValueError as error:
+            raise _objects(path) if "allow_pickle" in str(error) else error from error
+        file.read()  # to its end, where the sum of the bytes is checked
+    return found
+
+
+def _objects(path: Path) -> SpecError:
+    cure = "save lists of unlike length as one array, and words as y.astype(str)"
+    return bad_file(path, "holds Python objects, which are not loaded", cure=cure)
 
 
 def _chosen(path: Path, arrays: dict[str, Values]) -> list[str]:

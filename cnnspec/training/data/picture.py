@@ -1,0 +1,96 @@
+"""One picture from a file, as bytes: upright, on white paper, grey or in colour."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from cnnspec.layers.base import Shape
+from cnnspec.training.data.dataset import Bytes
+from cnnspec.training.data.faults import bad_file, decoding, missing
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+LARGEST: Final = 50_000_000
+"""Pixels an image may have; a larger one is refused before it is unpacked."""
+DEEP: Final = 257
+"""Steps of 16 bits (0 to 65535) in one of 8 (0 to 255)."""
+DEEP_KINDS: Final = ("PNG", "PPM")
+"""Formats whose values Pillow gives as 32 bits, though they are of 16."""
+
+
+def read_image(path: Path, channels: int | Shape, size: tuple[int, int] | None = None) -> Bytes:
+    """One image (height, width, channels) as bytes, upright; grey for one channel, colour for three.
+
+    What is transparent lies on white. Grey of 16 bits and floats of 0 to 1 are
+    brought to 0 to 255; others beyond that are refused. In place of the channels, the
+    network's input says them: a vector takes colour where its values are as many as
+    those of the image in colour.
+    """
+    try:
+        from PIL import Image, ImageOps
+    except ImportError as error:
+        raise missing(
+            "images are read with Pillow, which is not installed", "pip install 'cnnspec[plot]'"
+        ) from error
+    with decoding(path, "is no image, or is damaged"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # they name lines of Pillow; what matters is raised
+        with _opened(path) as image:
+            if image.width * image.height > LARGEST:
+                raise bad_file(path, f"is {image.height}x{image.width} pixels; at most {LARGEST:,} are read")
+            upright = on_white(of_bytes(path, ImageOps.exif_transpose(image), image.format))
+            grey = _is_grey(channels, image.width * image.height)
+            wanted = upright.convert("L" if grey else "RGB")
+            if size and (wanted.height, wanted.width) != size:
+                wanted = wanted.resize((size[1], size[0]), Image.Resampling.BILINEAR)
+            pixels = np.asarray(wanted, np.uint8)
+    return pixels[..., None] if pixels.ndim == 2 else pixels
+
+
+def _opened(path: Path) -> Image.Image:
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        return Image.open(path)
+    except UnidentifiedImageError as error:
+        raise bad_file(path, "is no image, or is damaged") from error
+    except Image.DecompressionBombError as error:
+        raise bad_file(path, f"has more than {LARGEST:,} pixels; no more are read") from error
+
+
+def _is_grey(channels: int | Shape, pixels: int) -> bool:
+    if isinstance(channels, int):
+        return channels == 1
+    return channels[2] == 1 if len(channels) == 3 else channels != (3 * pixels,)
+
+
+def of_bytes(path: Path, image: Image.Image, kind: str | None) -> Image.Image:
+    """Grey of more than 8 bits brought to 0 to 255; raises SpecError where its scale is not known."""
+    from PIL import Image
+
+    if image.mode not in ("F", "I") and not image.mode.startswith("I;16"):
+        return image
+    values = np.asarray(image)
+    low, high = float(values.min(initial=0)), float(values.max(initial=0))
+    deep = image.mode.startswith("I;16") or (image.mode == "I" and kind in DEEP_KINDS)
+    factor = 1 / DEEP if deep else 255.0 if image.mode == "F" and high <= 1 else 1.0
+    if not (low >= 0 and high * factor <= 255):
+        raise bad_file(
+            path, f"holds values from {low:.4g} to {high:.4g}; pixels are 0 to 255",
+            cure="save it as an image of 8 or 16 bits, or with values of 0 to 1",
+        )  # fmt: skip
+    return Image.fromarray(np.rint(values.astype(np.float64) * factor).astype(np.uint8))
+
+
+def on_white(image: Image.Image) -> Image.Image:
+    """The picture on white paper, where parts of it are transparent."""
+    from PIL import Image
+
+    if not image.has_transparency_data:
+        return image
+    colour = image.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", colour.size, "white"), colour)
