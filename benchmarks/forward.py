@@ -23,6 +23,7 @@ def numpy_pass(name: str, batch: int) -> Callable[[], object]:
     import numpy as np
 
     import cnnspec
+    from cnnspec.backends.numpy.threads import threads_for
     from cnnspec.resources import example_path
 
     model = cnnspec.load(example_path(name)).build(seed=0)
@@ -30,9 +31,10 @@ def numpy_pass(name: str, batch: int) -> Callable[[], object]:
     images = np.random.default_rng(0).random((batch, *model.network.input), np.float32)
 
     def work() -> None:
-        program.load(images)
-        program.forward(fresh=False)
-        program.result().copy()
+        with threads_for(batch * model.multiplies):
+            program.load(images)
+            program.forward(fresh=False)
+            program.result().copy()
 
     program.refresh()
     return work
