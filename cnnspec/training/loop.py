@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnspec.backends.numpy.threads import threads_for
+from cnnspec.network.recipe_advice import advise
 from cnnspec.network.settings import Recipe
 from cnnspec.training.best import Best
 from cnnspec.training.data import Dataset, load, values
@@ -26,6 +27,8 @@ from cnnspec.training.watch import Watch
 
 if TYPE_CHECKING:
     from cnnspec.backends.numpy.model import Model
+    from cnnspec.diagnostics import Diagnostic
+    from cnnspec.network.graph import Network
 
 DataLike: TypeAlias = Dataset | str | tuple[Any, Any]
 """A Dataset, the name of one, or a pair (images, labels)."""
@@ -57,6 +60,8 @@ def fit(
     recipe = _built_by(model, recipe, changes)
     samples = fit_data(model, _dataset(data, model), recipe.data.resize)
     trainer = Trainer(model, samples, recipe, watch or Watch())
+    for advice in _advice(model.network, recipe):
+        trainer.note(advice)
     home = None
     if folder is not None:
         home = Home(trainer, samples, Path(folder), sources=sources, save_steps=save_steps)
@@ -85,6 +90,12 @@ def _built_by(model: Model, recipe: Recipe | None, changes: Mapping[str, Any]) -
             )
     recipe = recipe or model.network.training_recipe
     return recipe.changed(**changes, seed=model.seed, initial=model.initial)
+
+
+def _advice(network: Network, recipe: Recipe) -> Iterator[Diagnostic]:
+    """What is odd about a recipe that was changed, and was not said of the one in the spec."""
+    known = set(advise(network.training_recipe, network.input))
+    return (item for item in advise(recipe, network.input) if item not in known)
 
 
 def _guarded(trainer: Trainer, home: Home | None, best: Best) -> Ending:

@@ -528,3 +528,11 @@ def test_a_recipe_with_another_seed_than_the_weights_is_refused(model_of, data):
         model_of().fit(data, recipe=Recipe(initial="zeros"))
     assert 1 == len(model_of(seed=3).fit(data, recipe=Recipe(epochs=2).changed(epochs=1)).rows)
     assert 1 == len(model_of("epochs 1; seed 5", seed=3).fit(data).rows)
+
+
+def test_advice_on_changes_is_told_once(model_of, data):
+    """What the spec's own recipe is warned of was said when it was read."""
+    history = model_of("epochs 2; stop 2").fit(data, schedule="cosine warmup=3")
+    assert ["warmup-too-long"] == [
+        item.code for item in history.warnings if item.code != "weights-not-moving"
+    ]
