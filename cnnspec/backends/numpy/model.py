@@ -178,8 +178,9 @@ class Model:
 
         ``data`` is a Dataset (``cnnspec.data("mnist")``), the name of one, or a pair (images
         N x H x W x C as bytes, labels). ``changes`` override the recipe: ``epochs=3``, ``rate=0.1``,
-        ``validation=0.1``, ``optimizer="adam rate=0.01"`` (``cnnspec layers train``). With a ``folder`` the run is kept there (spec, record, metrics,
-        weights, and checkpoints, each ``save_steps`` steps too), as ``cnnspec evaluate`` takes it, and
+        ``validation=0.1``, ``optimizer="adam rate=0.01"``; ``cnnspec layers train`` lists the settings.
+        With a ``folder`` the run is kept there (spec, record, metrics, weights, and checkpoints, each
+        ``save_steps`` steps too), as ``cnnspec evaluate`` takes it, and
         ``resume`` goes on from its newest checkpoint, to the same weights as if there had been no
         break. ``watch`` is told of steps and epochs.
         Raises SpecError when the data do not fit, or the loss leaves the numbers, ValueError when
