@@ -10,8 +10,8 @@ from time import perf_counter
 
 import numpy as np
 
-from cnnspec.backends.numpy.compile import Call
 from cnnspec.backends.numpy.losses import Loss
+from cnnspec.backends.numpy.plan import Call
 from cnnspec.backends.numpy.program import Program
 from cnnspec.backends.numpy.step import Step
 

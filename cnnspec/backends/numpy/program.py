@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cnnspec.backends.numpy.compile import Call, Lowered, Planner, late_tails, lower, map_readers
 from cnnspec.backends.numpy.images import pixels
 from cnnspec.backends.numpy.kernels import steps_of
 from cnnspec.backends.numpy.layout import Array, inner_view, outer_view
 from cnnspec.backends.numpy.losses import Loss
-from cnnspec.backends.numpy.memory import Memory, Places, place
-from cnnspec.backends.numpy.step import Step
+from cnnspec.backends.numpy.lower import late_tails, lower, map_readers
+from cnnspec.backends.numpy.memory import place
+from cnnspec.backends.numpy.plan import Call, Head, Plan, Task, plan
 from cnnspec.layers.activation import Softmax
 from cnnspec.network.graph import Output
 
@@ -59,68 +59,43 @@ class Program:
     ) -> None:  # fmt: skip
         self.model, self.batch, self.training = model, batch, training
         self.flat, self.flat_gradient = model.flat, model.flat_gradient
-        self.fused = training and loss is not None and getattr(loss, "on_logits", False)
-        network = model.network
-        self.kept_nodes = {name: network[name].index for name in keep}
-        self.output_nodes = {output.name: self._end(output) for output in network.outputs}
-        lowered = self._lower()
-        self._arrange(lowered, None, loss, input_gradient)
-        self._arrange(lowered, place(self.memory.stays), loss, input_gradient)
-        measured = [Call(loss, loss.measure) for loss in self.losses]
-        self._calls = [*(Call(step, step.forward) for step in self.steps), *measured]
-        both = [(Call(step, step.refresh), Call(step, step.forward)) for step in self.steps]
-        self._fresh_calls = [*chain.from_iterable(both), *measured]
+        self._take(self._planned(loss, keep, input_gradient))
         self.refresh()
 
-    def _arrange(
-        self, lowered: Lowered, places: Places | None, loss: MakeLoss | None, input_gradient: bool
-    ) -> None:
-        """Build all steps: without places as a draft that tells how long each array is needed."""
-        self.memory = Memory(self.model.dtype, places)
-        planner = self._planner(lowered)
-        planner.trained[0] = input_gradient
-        self.steps: list[Step] = planner.forward()
-        self.input = planner.arrays[0]
-        self._scaling: Scaling | None = None
-        self.results = {
-            name: planner.arrays[lowered.value_of[index]]
-            for name, index in (self.output_nodes | self.kept_nodes).items()
-        }
-        self.losses = self._losses(loss) if self.training and loss else []
-        self.backward_calls = planner.backward(self.steps, self._seeds(lowered)) if self.losses else []
-        self._input_gradient = planner.found.get(0)
+    def _planned(self, loss: MakeLoss | None, keep: Sequence[str], input_gradient: bool) -> Plan:
+        """The plan by the places that a draft of it asks for."""
+        model, network = self.model, self.model.network
+        fused = self.training and getattr(loss, "on_logits", False)
+        ends = [self._end(output) if fused else output.node for output in network.outputs]
+        kept = [network[name].index for name in keep]
+        lowered = lower(network, self.batch, self.training, [*ends, *kept], model.pick or steps_of)
+        values = [lowered.value_of[index] for index in (*ends, *kept)]
+        names = [*(output.name for output in network.outputs), *keep]
+        heads = [
+            Head(value, loss, output.weight)
+            for value, output in zip(values, network.outputs, strict=False)
+            if loss and self.training
+        ]
+        task = Task(
+            model, map_readers(late_tails(lowered)), self.batch, self.training,
+            results=dict(zip(names, values, strict=True)), heads=heads, input_gradient=input_gradient,
+        )  # fmt: skip
+        return plan(task, place(plan(task).memory.stays))
 
     def _end(self, output: Output) -> int:
         """The node a loss reads: a softmax at the end is part of the cross-entropy."""
         node = self.model.network.nodes[output.node]
-        return node.inputs[0] if self.fused and isinstance(node.layer, Softmax) else node.index
+        return node.inputs[0] if isinstance(node.layer, Softmax) else node.index
 
-    def _lower(self) -> Lowered:
-        needed = [*self.output_nodes.values(), *self.kept_nodes.values()]
-        pick = self.model.pick or steps_of
-        lowered = lower(self.model.network, self.batch, self.training, needed, pick)
-        self.kept = {lowered.value_of[index] for index in needed}
-        return map_readers(late_tails(lowered, self.kept), self.kept)
-
-    def _planner(self, lowered: Lowered) -> Planner:
-        model = self.model
-        return Planner(
-            model.network, lowered, batch=self.batch, training=self.training, memory=self.memory,
-            random=model.random, weights=model.weights, gradients=model.gradients if self.training else {},
-            kept=self.kept,
-        )  # fmt: skip
-
-    def _losses(self, loss: MakeLoss) -> list[Loss]:
-        return [
-            loss(self.results[output.name], self.memory, output.weight)
-            for output in self.model.network.outputs
-        ]
-
-    def _seeds(self, lowered: Lowered) -> Mapping[int, Array]:
-        return {
-            lowered.value_of[self.output_nodes[output.name]]: loss.gradient
-            for output, loss in zip(self.model.network.outputs, self.losses, strict=True)
-        }
+    def _take(self, found: Plan) -> None:
+        self.steps, self.losses, self.memory = found.steps, found.losses, found.memory
+        self.input, self.results = found.input, found.results
+        self.backward_calls, self._input_gradient = found.backward, found.input_gradient
+        measured = [Call(loss, loss.measure) for loss in self.losses]
+        self._calls = [*(Call(step, step.forward) for step in self.steps), *measured]
+        both = [(Call(step, step.refresh), Call(step, step.forward)) for step in self.steps]
+        self._fresh_calls = [*chain.from_iterable(both), *measured]
+        self._scaling: Scaling | None = None
 
     def load(self, images: Array, labels: Array | None = None) -> None:
         """Take a batch in: images N x H x W x C, as ``images.pixels`` has it.
