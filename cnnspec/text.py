@@ -5,6 +5,19 @@ from __future__ import annotations
 from bisect import bisect_right
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Final
+from unicodedata import category
+
+JOINERS: Final = "\u200c\u200d"
+"""They shape the letters of some scripts, and do nothing else."""
+
+
+def printable(text: str) -> str:
+    """A name without what could drive a terminal or reach another line: U+FFFD stands in its place."""
+    if text.isprintable():
+        return text
+    driving = ("Cc", "Cs", "Cf", "Zl", "Zp")
+    return "".join("\ufffd" if category(c) in driving and c not in JOINERS else c for c in text)
 
 
 @dataclass(frozen=True, eq=False)

@@ -20,7 +20,7 @@ MOST_CLASSES = 30
 
 def counts(data: Dataset, recipe: Recipe) -> Mapping[str, tuple[int, ...]]:
     """Samples of each class, for training, validation (where there is any) and test."""
-    kept, held = held_out(data.train_labels, recipe.data.validation, recipe.seed)
+    kept, held = held_out(data.train_labels, recipe.data.validation, recipe.seed, "validation")
     parts = {
         "training": data.train_labels[kept],
         "validation": data.train_labels[held],

@@ -46,7 +46,7 @@ class Trainer:
 
     def __init__(self, model: Model, data: Dataset, recipe: Recipe, watch: Watch) -> None:
         self.model, self.recipe, self.watch = model, recipe, watch
-        kept, held = held_out(data.train_labels, recipe.data.validation, model.seed)
+        kept, held = held_out(data.train_labels, recipe.data.validation, model.seed, "validation")
         whole = not len(held)
         images = data.train_images if whole else data.train_images[kept]
         labels = data.train_labels if whole else data.train_labels[kept]

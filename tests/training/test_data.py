@@ -125,6 +125,20 @@ def test_unlike_numbers_and_wrong_labels_are_named(folder):
     assert "byte 10 holds label 2; labels are 0 to 1" in fault.message
 
 
+def test_a_class_that_is_only_tested_is_named_with_its_byte(folder):
+    (folder / "t10k-labels-idx1-ubyte.gz").write_bytes(gzip.compress(idx_bytes(np.array([0, 7, 1]))))
+    fault = fault_of(load, "idx", folder)
+    assert ("data-file", True) == (fault.code, "byte 9 holds label 7; labels are 0 to 2" in fault.message)
+
+
+@pytest.mark.parametrize("shape", [(0, 4, 5), (3, 0, 5)])
+def test_a_part_without_images_is_named(folder, shape):
+    (folder / "t10k-images-idx3-ubyte").write_bytes(idx_bytes(np.zeros(shape)))
+    (folder / "t10k-labels-idx1-ubyte.gz").write_bytes(gzip.compress(idx_bytes(np.zeros(shape[0]))))
+    said = f"holds no images: its header says {'·'.join(map(str, shape))}"
+    assert said in fault_of(load, "idx", folder).message
+
+
 def test_the_other_sets_files_are_not_taken_for_this_one(folder, monkeypatch):
     digest = hashlib.sha256((folder / "t10k-labels-idx1-ubyte.gz").read_bytes()).hexdigest()
     monkeypatch.setitem(mnist.FASHION.sums, "t10k-labels-idx1-ubyte", digest)
@@ -351,7 +365,8 @@ def test_the_cure_of_another_size_is_a_sentence_that_can_be_written(tmp_path, pi
         "begin the network with input 4x5x1",
         'or resize them: data npz "own.npz" resize=yes',
     ) == fault.help
-    (fault,) = faults_of(replace(data, train_images=images.reshape(7, 20)[:, :7]), (8, 8, 1), (3,))
+    rows = images.reshape(7, 20)[: len(data.train_labels), :7]
+    (fault,) = faults_of(replace(data, train_images=rows), (8, 8, 1), (3,))
     assert "samples of own are 7 values, the network's input is 8x8x1" == fault.message
 
 

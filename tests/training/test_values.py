@@ -5,7 +5,7 @@ import pytest
 
 from cnnspec.diagnostics import SpecError
 from cnnspec.training.data import npz, table
-from cnnspec.training.data.values import samples
+from cnnspec.training.data.values import given, samples
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (6, 4, 5), np.uint8)
 IMAGES[0, 0, :2] = 0, 255
@@ -202,7 +202,35 @@ def test_a_table_may_be_parted_by_semicolons_and_scaled_to_one(tmp_path):
     ("0,1,2\n,1,2\n", "line 2 has no label in column 1"),
     ("0.5,1,2\n1,1,2\n", "the label must be whole numbers from 0, or words. Received: 0.5"),
     ("label\n1\n2\n", "has a label a line and no pixels"),
+    ("0,1,2\n1,1_0,2\n", "line 2, value 2 must be a number. Received: 1_0"),
+    ("0,1,2\n1,²,2\n", "line 2, value 2 must be a number. Received: ²"),
+    ("0,1,2\n1,٣,2\n", "line 2, value 2 must be a number. Received: ٣"),
+    ("0,1,2\n1,nan,2\n", "line 2 holds nan; pixels are 0 to 255"),
+    (f"0,1,2\n1,{'1' * 5000},2\n", "line 2 holds inf; pixels are 0 to 255"),
+    ("0,1,2\n1,1e300,2\n", "line 2 holds inf; pixels are 0 to 255"),
+    (f"0,1,2\n{'1' * 30},1,2\n", "the label holds 1.11111111111111e+29; labels are 0 to 65,535 at most"),
+    (f"0,1,2\n{'1' * 5000},1,2\n", "the label must be whole numbers from 0, or words. Received: inf"),
     ("0,1.5,2\n1,1,2\n", "the table holds float32 from 1 to 2, and not all are bytes"),
 ])  # fmt: skip
 def test_a_faulty_line_is_named(tmp_path, text, message):
     assert message in fault_of(table.load, written(tmp_path / "own.csv", text), None, 0.2).message
+
+
+def test_numbers_may_be_quoted_and_labels_end_in_point_zero(tmp_path):
+    lines = [f'"{n % 2}.0","{n}","7"' for n in range(10)]
+    data = table.load(written(tmp_path / "own.csv", "\n".join(lines)), (2,), 0.2)
+    assert (("0", "1"), 8) == (data.names, len(data.train_labels))
+    assert (data.train_images[:, 0] % 2).tolist() == data.train_labels.tolist()
+
+
+def test_a_number_that_only_python_takes_is_a_word(tmp_path):
+    lines = [f"{n % 2}_0,{n},7" for n in range(10)]
+    assert ("0_0", "1_0") == table.load(written(tmp_path / "own.csv", "\n".join(lines)), (2,), 0.2).names
+
+
+@pytest.mark.parametrize("label", [65_536, 10**9, 2**62, 1e30])
+def test_a_label_far_beyond_all_classes_takes_no_memory(label):
+    labels = np.array([0, 1, label])
+    fault = fault_of(given, np.zeros((3, 2, 2), np.uint8), labels)
+    assert f"labels holds {label:.15g}; labels are 0 to 65,535 at most" in fault.message
+    assert ("number the classes: labels = np.unique(labels, return_inverse=True)[1]",) == fault.help

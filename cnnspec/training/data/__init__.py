@@ -13,7 +13,7 @@ from cnnspec.layers.base import Shape
 from cnnspec.network.settings import Data
 from cnnspec.training.data import digits, idx, images, mnist, npz, table
 from cnnspec.training.data.dataset import Dataset, fitted
-from cnnspec.training.data.faults import missing
+from cnnspec.training.data.faults import missing, nothing_left
 from cnnspec.training.data.mnist import Progress
 
 __all__ = ["LOADERS", "SETS", "Dataset", "data", "load", "load_for"]
@@ -116,6 +116,8 @@ def load_for(
         name or setting.name, folder, shape=shape, test=setting.test, resize=setting.resize,
         label=setting.label, progress=progress,
     )  # fmt: skip
+    if not len(found.test_labels):
+        raise nothing_left("test", setting.test, len(found.train_labels), 0)
     return fitted(found, shape, outputs)
 
 

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from cnnspec.diagnostics import Diagnostic, SpecError
 from cnnspec.layers.base import Shape, show
 from cnnspec.network.settings import Data
-from cnnspec.training.data.faults import mismatch
+from cnnspec.text import printable
+from cnnspec.training.data.faults import mismatch, nothing_left
 
 Bytes: TypeAlias = NDArray[np.uint8]
 Labels: TypeAlias = NDArray[np.int64]
@@ -43,6 +44,11 @@ class Dataset:
     names: tuple[str, ...]
     origin: Data | None = None
     notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Names come from folders and files: what would drive a terminal is taken out of them here."""
+        object.__setattr__(self, "name", printable(self.name))
+        object.__setattr__(self, "names", tuple(map(printable, self.names)))
 
     @property
     def shape(self) -> Shape:
@@ -78,7 +84,9 @@ def fitted(data: Dataset, shape: Shape, outputs: int | Shape, *, resize_images: 
     column); images of another size are resized where their origin, or the caller,
     asks for it. Raises SpecError with all that does not fit.
     """
-    faults = _unlike_outputs(data, (outputs,) if isinstance(outputs, int) else outputs)
+    faults = _strange_labels(data) or _unlike_outputs(
+        data, (outputs,) if isinstance(outputs, int) else outputs
+    )
     resize_images = resize_images or bool(data.origin and data.origin.resize)
     if len(shape) == len(data.shape) == 3 and shape[:2] != data.shape[:2] and resize_images:
         data = resized(data, shape[0], shape[1])
@@ -89,6 +97,24 @@ def fitted(data: Dataset, shape: Shape, outputs: int | Shape, *, resize_images: 
     if faults:
         raise SpecError(faults)
     return data
+
+
+def _strange_labels(data: Dataset) -> list[Diagnostic]:
+    """What is wrong with the labels themselves, where a Dataset was made by hand."""
+    faults = []
+    for part in ("training", "test"):
+        images, labels = data.test if part == "test" else data.train
+        if labels.shape != (len(images),):
+            said = f"{data.name} has {len(images):,} {part} images and labels of shape {labels.shape}"
+            faults.append(mismatch(said, "give one label an image"))
+        elif len(labels) and (labels.dtype.kind not in "iu" or labels.min() < 0):
+            held = labels.min() if labels.dtype.kind in "iu" else labels.dtype
+            said = f"the {part} labels of {data.name} must be whole numbers from 0. Received: {held}"
+            faults.append(mismatch(said, "number the classes: np.unique(labels, return_inverse=True)[1]"))
+        elif len(labels) and labels.max() >= data.classes:
+            said = f"a {part} label of {data.name} is {labels.max()}, and {data.classes} classes have names"
+            faults.append(mismatch(said, f"labels count from 0: the last is {data.classes - 1}"))
+    return faults
 
 
 def _unlike_outputs(data: Dataset, outputs: Shape) -> list[Diagnostic]:
@@ -165,8 +191,15 @@ def _flattened(data: Dataset) -> Dataset:
     return replace(data, train_images=flat(data.train_images), test_images=flat(data.test_images))
 
 
-def held_out(labels: Labels, share: float, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Places of the samples kept and of those held out: a fixed draw, the same for the same seed."""
-    order = np.random.default_rng([seed, 0x7E57]).permutation(len(labels))
+def held_out(
+    labels: Labels, share: float, seed: int, part: str = "test"
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Places of the samples kept and of those held out: a fixed draw, the same for the same seed.
+
+    Raises SpecError where none is kept, or none is held out though a share was asked for.
+    """
     count = round(len(labels) * share)
+    if count == len(labels) or (share and not count):
+        raise nothing_left(part, share, len(labels), count)
+    order = np.random.default_rng([seed, 0x7E57]).permutation(len(labels))
     return np.sort(order[count:]), np.sort(order[:count])

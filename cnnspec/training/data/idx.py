@@ -53,7 +53,7 @@ def _file(folder: Path, name: str) -> Path | None:
 def read_set(name: str, paths: tuple[Path, ...], names: tuple[str, ...] = ()) -> Dataset:
     """The samples of four files; raises SpecError where they do not go together."""
     train = read_pair(paths[0], paths[1], len(names) or 256)
-    test = read_pair(paths[2], paths[3], len(names) or 256)
+    test = read_pair(paths[2], paths[3], len(names) or int(train[1].max(initial=0)) + 1)
     if train[0].shape[1:] != test[0].shape[1:]:
         raise bad_file(paths[2], f"holds images {test[0].shape[1:]}, the training set {train[0].shape[1:]}")
     found = names or tuple(map(str, range(int(train[1].max(initial=0)) + 1)))
@@ -73,6 +73,8 @@ def read_labels(path: Path) -> Labels:
 def read_pair(images: Path, labels: Path, known: int = 256) -> tuple[Bytes, Labels]:
     """Images with their labels below ``known``; raises SpecError when their numbers differ."""
     pictures, classes = read_images(images), read_labels(labels)
+    if not pictures.size:
+        raise bad_file(images, f"holds no images: its header says {_times(pictures.shape[:3])}")
     if len(pictures) != len(classes):
         raise bad_file(
             labels,
@@ -85,7 +87,7 @@ def read_pair(images: Path, labels: Path, known: int = 256) -> tuple[Bytes, Labe
         place = int(np.argmax(classes >= known))
         raise bad_file(
             labels, f"byte {8 + place:,} holds label {classes[place]}; labels are 0 to {known - 1}",
-            cure="get the file again",
+            cure="get the file again, or take both from one set: each class needs images to train on",
         )  # fmt: skip
     return pictures, classes
 

@@ -50,7 +50,7 @@ def _classes(folder: Path) -> tuple[str, ...]:
     names = _folders(folder)
     if len(names) < 2:
         raise missing(
-            f"{folder} holds {len(names)} folders; each class needs one",
+            f"{folder} holds {len(names)} folder{'s' * (len(names) != 1)}; each class needs one",
             "put the images of each class into a folder with its name",
         )
     return tuple(names)
@@ -78,7 +78,7 @@ def _read(folder: Path, names: tuple[str, ...], shape: Shape | None, resize: boo
         for path in sorted(filter(is_picture, (folder / name).glob("*"))):
             pixels.append(read_image(path, shape or 1, size))
             labels.append(label)
-            _check_size(path, pixels)
+            _check_size(path, pixels, resize)
     if not pixels:
         raise missing(f"{folder} holds no images", ENDINGS)
     return np.stack(pixels), np.array(labels, np.int64)
@@ -94,11 +94,13 @@ def _refuse_empty(folder: Path, names: tuple[str, ...]) -> None:
         )  # fmt: skip
 
 
-def _check_size(path: Path, pixels: list[Bytes]) -> None:
+def _check_size(path: Path, pixels: list[Bytes], resize: bool) -> None:
     if pixels[-1].shape != pixels[0].shape:
         (height, width), (first_height, first_width) = pixels[-1].shape[:2], pixels[0].shape[:2]
         raise bad_file(
             path,
             f"is {height}x{width}, the first image {first_height}x{first_width}",
-            cure="ask for one size: data images … resize=yes",
+            cure="a vector has no size to bring them to: begin with input HEIGHTxWIDTHxCHANNELS, then flatten"
+            if resize
+            else "ask for one size: data images … resize=yes",
         )

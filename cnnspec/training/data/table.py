@@ -14,7 +14,7 @@ from cnnspec.diagnostics import SpecError, nearest
 from cnnspec.layers.base import Shape
 from cnnspec.training.data.dataset import Bytes, Dataset, held_out
 from cnnspec.training.data.faults import bad_file, missing
-from cnnspec.training.data.values import classes, pixels
+from cnnspec.training.data.values import classes, is_plain, pixels
 
 LABELS: Final = ("label", "class", "target", "y")
 """Heads of the column that holds the label, wherever it stands."""
@@ -86,7 +86,7 @@ def _is_number(text: str) -> bool:
         float(text)
     except ValueError:
         return False
-    return True
+    return is_plain(text)
 
 
 def _column(path: Path, head: list[str] | None, label: str | int | None, width: int) -> int:
@@ -123,10 +123,17 @@ def _pixels(path: Path, lines: list[Line], column: int, head: list[str] | None) 
         )
     for row, line in zip(values, lines, strict=True):
         cells = [*line.cells[:column], *line.cells[column + 1 :]]
+        if not is_plain("".join(cells)):
+            raise _no_number(path, line, column, head)
         try:
-            row[:] = list(map(float, cells))
+            with np.errstate(over="ignore"):
+                row[:] = list(map(float, cells))
         except ValueError as error:
             raise _no_number(path, line, column, head) from error
+    strange = np.argwhere(~np.isfinite(values))
+    if len(strange):
+        row, place = strange[0]
+        raise bad_file(path, f"line {lines[row].number} holds {values[row, place]}; pixels are 0 to 255")
     whole, most = (values == np.rint(values)).all(), values.max()
     if whole and most > 255 and values.min() >= 0:
         row, place = np.argwhere(values > 255)[0]

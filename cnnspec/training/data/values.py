@@ -24,6 +24,8 @@ Where: TypeAlias = Path | str
 
 AT_ONCE: Final = 4096
 """Samples converted together."""
+MOST_CLASSES: Final = 65_536
+"""Classes that are told apart; a greater label is a slip, and each class below it would take memory."""
 MOST_NAMED: Final = 12
 """Classes that a note names."""
 
@@ -215,19 +217,32 @@ def _numbers(values: Values) -> NDArray[np.float64] | None:
     """Labels as numbers; None where they are words."""
     if values.dtype.kind not in "biufSU":
         return None
+    if values.dtype.kind in "SU" and not all(map(is_plain, map(str, values.tolist()))):
+        return None
     try:
         return values.astype(np.float64)
     except ValueError:
         return None
 
 
+def is_plain(text: str) -> bool:
+    """Whether a text has none of the ways to write a number that only Python takes: ``1_0``, ``²``."""
+    return text.isascii() and "_" not in text
+
+
 def _whole(where: Where, key: str, found: NDArray[np.float64]) -> Labels:
     rounded = np.rint(found)
+    count = f"number the classes: {key} = np.unique({key}, return_inverse=True)[1]"
+    cure = count if key.isidentifier() else "number the classes from 0"
     if not np.isfinite(found).all() or (rounded != found).any() or found.min(initial=0) < 0:
         wrong = found[~np.isfinite(found) | (rounded != found) | (found < 0)][0]
         raise bad_file(
             where, f"{key} must be whole numbers from 0, or words. Received: {wrong:g}",
-            cure=f"number the classes: {key} = np.unique({key}, return_inverse=True)[1]",
+            cure=cure,
+        )  # fmt: skip
+    if found.max(initial=0) >= MOST_CLASSES:
+        raise bad_file(
+            where, f"{key} holds {found.max():.15g}; labels are 0 to {MOST_CLASSES - 1:,} at most", cure=cure
         )  # fmt: skip
     return rounded.astype(np.int64)
 

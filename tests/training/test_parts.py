@@ -1,0 +1,88 @@
+"""Parts of the data that would be empty, and labels of no class: told before the first step."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from cnnspec.cli.main import run
+from cnnspec.diagnostics import SpecError
+from cnnspec.training import data as loading
+from cnnspec.training.data.dataset import Dataset, fitted, held_out
+
+LABELS = np.arange(40) % 4
+IMAGES = np.random.default_rng(0).integers(0, 256, (40, 8, 8), np.uint8)
+SPEC = "input 8x8x1; flatten; dense 4; train { data DATA; batch 16; epochs 1 }"
+
+
+@pytest.fixture
+def files(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    np.savez("own.npz", x_train=IMAGES, y_train=LABELS, x_test=IMAGES[:10], y_test=LABELS[:10])
+    np.savez("one.npz", x_train=IMAGES[:1], y_train=LABELS[3:4], x_test=IMAGES[:10], y_test=LABELS[:10])
+    rows = [",".join(map(str, [label, *image.ravel()])) for image, label in zip(IMAGES, LABELS, strict=True)]
+    (tmp_path / "own.csv").write_text("\n".join(rows))
+    return tmp_path
+
+
+@pytest.mark.parametrize("asked, said, cure", [
+    ('npz "one.npz" validation=0.6', "validation=0.6 of 1 sample leaves none to train on", "leave v"),
+    ('npz "own.npz" validation=0.99', "validation=0.99 of 40 samples leaves none to train on", "n=0.2"),
+    ('npz "own.npz" validation=0.001', "validation=0.001 of 40 samples is none of them", "validation=0.2"),
+    ('csv "own.csv" test=0.999', "test=0.999 of 40 samples leaves none to train on", "test=0.2"),
+    ('csv "own.csv" test=0', "test=0 of 40 samples is none of them", "test=0.2"),
+    ('csv "own.csv" test=0.01', "test=0.01 of 40 samples is none of them", "test=0.2"),
+])  # fmt: skip
+def test_a_share_that_leaves_a_part_empty_is_told_before_the_first_step(files, capsys, asked, said, cure):
+    code = run(["train", "-e", SPEC.replace("DATA", asked), "-o", "run"])
+    told = capsys.readouterr().err
+    assert (1, True, True) == (code, f"error[no-samples-left]: {said}\n" in told, cure in told), told
+    assert not (files / "run" / "metrics.jsonl").exists()
+
+
+def test_the_share_that_is_offered_leaves_some():
+    for count in range(2, 40):
+        with pytest.raises(SpecError) as caught:
+            held_out(np.zeros(count, np.int64), 0.999, 0)
+        share = float(caught.value.diagnostics[0].help[0].rpartition("=")[2])
+        kept, out = held_out(np.zeros(count, np.int64), share, 0)
+        assert (True, True) == (len(kept) > 0, len(out) > 0), count
+
+
+def test_all_samples_of_a_file_may_be_taken_from_python(files):
+    data = loading.load("own.csv", test=0)
+    assert (40, 0) == (len(data.train_labels), len(data.test_labels))
+
+
+def test_nothing_at_all_is_not_trained_on():
+    with pytest.raises(SpecError, match="there are no samples to train on"):
+        held_out(np.empty(0, np.int64), 0.0, 0)
+
+
+@pytest.mark.parametrize("change, said", [
+    ({"train_labels": LABELS - 1}, "the training labels of own must be whole numbers from 0. Received: -1"),
+    ({"test_labels": LABELS * 0.5}, "the test labels of own must be whole numbers from 0. Received: float64"),
+    ({"test_labels": LABELS + 3}, "a test label of own is 6, and 4 classes have names"),
+    ({"train_labels": LABELS[:9]}, "own has 40 training images and labels of shape (9,)"),
+])  # fmt: skip
+def test_labels_of_a_dataset_made_by_hand_are_looked_at(change, said):
+    data = Dataset("own", IMAGES[..., None], LABELS, IMAGES[..., None], LABELS, tuple("abcd"))
+    assert data is fitted(data, (8, 8, 1), 4)
+    with pytest.raises(SpecError) as caught:
+        fitted(replace(data, **change), (8, 8, 1), 4)
+    assert [("data-unlike-network", said)] == [(item.code, item.message) for item in caught.value.diagnostics]
+
+
+@pytest.mark.parametrize("labels", [LABELS - 1, LABELS - 0.5])
+def test_labels_that_are_no_classes_are_refused_by_fit_and_evaluate(model_of, labels):
+    model = model_of(spec="input 8x8x1; flatten; dense 4")
+    for use in (model.fit, model.evaluate):
+        with pytest.raises(SpecError, match="labels must be whole numbers from 0"):
+            use((IMAGES, labels))
+
+
+def test_names_do_not_drive_a_terminal():
+    names = ("cat\x1b[31m", "a\u202eb", "سگ\u200cها", "naïve 🐈")
+    data = Dataset("own\x07", IMAGES, LABELS, IMAGES, LABELS, names)
+    assert ("cat�[31m", "a�b", "سگ\u200cها", "naïve 🐈") == data.names
+    assert "own�" == data.name
