@@ -19,7 +19,7 @@ LAYOUTS = ("PyTorch", "PyTorch, channels-last")
 
 
 def numpy_pass(name: str, batch: int) -> Callable[[], object]:
-    """One prediction as a user asks for it: weights brought into the kernels' order, images in, arrays out."""
+    """One prediction as a user asks for it: from images to new arrays, weights packed anew."""
     import numpy as np
 
     import cnnspec
