@@ -165,7 +165,7 @@ def curves(names: Sequence[str], asked: Asked) -> Shown:
     from cnnspec.views import learned
     from cnnspec.views.plots.curves import curves as plot
 
-    folders = [runs.folder_of(name) for name in names]
+    folders = [folder for name in names for folder in runs.folders_of(name)]
     found = inspection.distinct([inspection.run_curve(folder) for folder in folders], folders)
     return Shown(lambda paper: learned.curves(found, paper), lambda ink: plot(found, ink))
 

@@ -54,9 +54,8 @@ def command(
 def page(found: Evaluation, console: Console, worst: int) -> list[str]:
     """The evaluation as lines of text that fit the console."""
     from cnnspec.training.inspection import confusion
-    from cnnspec.training.metrics import compact
     from cnnspec.views import judged
-    from cnnspec.views.paint import Paper, percent, wrap
+    from cnnspec.views.paint import Paper, compact, percent, wrap
 
     paper, names = Paper(console.width, console.color, console.unicode), found.names
     lines = wrap(

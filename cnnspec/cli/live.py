@@ -13,9 +13,8 @@ from rich.text import Text
 from cnnspec.cli.console import Console
 from cnnspec.diagnostics import Diagnostic
 from cnnspec.training.history import Row
-from cnnspec.training.metrics import compact
 from cnnspec.training.watch import Now, Watch
-from cnnspec.views.paint import percent
+from cnnspec.views.paint import compact, percent
 
 PLAIN_EVERY = 20.0
 """Seconds between two lines within an epoch where there is no terminal."""

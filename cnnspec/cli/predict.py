@@ -135,9 +135,11 @@ def _arrays(path: Path, shape: Shape) -> list[tuple[str, NDArray[np.uint8]]]:
 def _answer(
     name: str, label: str | None, shares: NDArray[np.float32], names: tuple[str, ...], top: int
 ) -> dict[str, Any]:
+    from cnnspec.training.metrics import number
+
     order = (-shares).argsort(kind="stable")[:top]
     known = names if len(names) == len(shares) else tuple(map(str, range(len(shares))))
-    best = [{"class": known[n], "probability": float(shares[n])} for n in order]
+    best = [{"class": known[n], "probability": number(float(shares[n]))} for n in order]
     return {"image": name, **({"label": label} if label is not None else {}), "classes": best}
 
 
@@ -152,6 +154,9 @@ def _page(answers: list[dict[str, Any]], console: Console) -> list[str]:
         width = max(len(one["class"]) for one in answer["classes"])
         for n, one in enumerate(answer["classes"]):
             share = one["probability"]
+            if share is None:
+                lines.append(f"  {pad(one['class'], width)}  no number")
+                continue
             bar = paper.text("━") * round(share * BAR) if console.width >= width + BAR + 14 else ""
             row = f"  {pad(one['class'], width)}  {percent(share):>8}  {bar}".rstrip()
             lines.append(paper.paint(row, "bold") if n == 0 else row)

@@ -49,8 +49,8 @@ def command(
     from cnnspec.cli import runs
     from cnnspec.views.report.page import Subject, render
 
-    if run is None and spec is not None and inline is None and runs.is_run(spec):
-        run, spec = Path(spec), str(Path(spec) / runs.SPEC)
+    if run is None and spec is not None and inline is None and Path(spec).is_dir():
+        run, spec = runs.folder_of(spec), None
     run = run and runs.folder_of(str(run))
     if run is not None and spec is None and inline is None:
         spec = str(run / runs.SPEC)

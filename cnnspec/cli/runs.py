@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from cnnspec.network.graph import Network
     from cnnspec.training.data import Dataset
 
-__all__ = ["SPEC", "Run", "data_of", "find", "folder_of", "is_run", "samples_of", "sources"]
+__all__ = ["SPEC", "Run", "data_of", "find", "folder_of", "folders_of", "is_run", "samples_of", "sources"]
 
 HOME = Path("runs")
 """Where runs go that are given no folder."""
@@ -52,6 +52,9 @@ def folder_of(name: str) -> Path:
     """The folder of the run that a name means: itself, or the newest run of a spec."""
     if is_run(name):
         return Path(name)
+    if holds_runs(Path(name)):
+        some = ", ".join(map(str, folders_of(name)[:MOST_NAMED]))
+        raise click.UsageError(f'"{name}" holds the runs of several seeds; name one of them: {some}')
     if Path(name).is_dir():
         raise click.UsageError(f'"{name}" is not the folder of a run; {others(name)}')
     if not is_named(name):
@@ -60,6 +63,13 @@ def folder_of(name: str) -> Path:
             f'there is no run, no file and no shipped example "{name}"; {guess}{others(name)}'
         )
     return _newest_of(load_network(name, None), name)
+
+
+def folders_of(name: str) -> list[Path]:
+    """Like ``folder_of``, and all runs of a folder of several seeds."""
+    if holds_runs(Path(name)):
+        return sorted(path for path in Path(name).glob("seed-*") if is_run(path))
+    return [folder_of(name)]
 
 
 def _newest_of(network: Network, spec: str | None) -> Path:
@@ -74,7 +84,8 @@ def _newest_of(network: Network, spec: str | None) -> Path:
 def others(name: str | None) -> str:
     """The runs that are there, the nearest name first; where there is none, how one is made."""
     found = [str(path) for path in near(name)]
-    train = f"train one: cnnspec train {name if name and is_named(name) else 'SPEC'}"
+    spec = name if name and is_named(name) and not Path(name).is_dir() else "SPEC"
+    train = f"train one: cnnspec train {spec}"
     if not found:
         return f"no other is here; {train}, or give a spec and --weights FILE"
     meant = nearest(str(name), found)

@@ -58,6 +58,11 @@ def command(
     if resume and spec and inline is None and (Path(spec).is_dir() or not is_named(spec)):
         output = Path(spec) if folders.first_run(Path(spec)) else runs.folder_of(spec)
         spec = str((folders.first_run(output) or output) / runs.SPEC)
+    elif spec and inline is None and (begun := folders.first_run(Path(spec))):
+        raise click.UsageError(
+            f'"{spec}" holds a run. To go on with it: cnnspec train {spec} --resume; '
+            f"to train the same anew: cnnspec train {begun / runs.SPEC}"
+        )
     reading = read(spec, inline)
     if reading.failed or reading.network is None:
         fail(reading.diagnostics)
@@ -181,8 +186,10 @@ def _opening(network: Network, data: Dataset, recipe: Recipe) -> str:
 
 
 def _ending(result: Evaluation, folder: Path) -> str:
+    from cnnspec.views.paint import compact, percent
+
     return (
-        f"test accuracy {100 * result.accuracy:.2f} %, loss {result.loss:.4f} "
+        f"test accuracy {percent(result.accuracy)}, loss {compact(result.loss)} "
         f"on {result.samples:,} images\n"
         f"run: {folder} (weights.safetensors, metrics.jsonl)\n"
         f"next: cnnspec evaluate {folder}"

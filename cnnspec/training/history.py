@@ -13,7 +13,8 @@ from pydantic import NonNegativeInt, PositiveInt, TypeAdapter, ValidationError
 
 from cnnspec.diagnostics import Diagnostic
 from cnnspec.files import write_atomically
-from cnnspec.training.metrics import compact, number
+from cnnspec.training.metrics import number
+from cnnspec.views.paint import compact
 
 Ending: TypeAlias = Literal["finished", "stopped early", "interrupted"]
 

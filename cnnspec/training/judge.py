@@ -18,13 +18,17 @@ if TYPE_CHECKING:
 
 
 def probabilities(model: Model, images: NDArray[Any]) -> NDArray[np.float32]:
-    """The model's probabilities (samples, classes); a network without a softmax gets one at its end."""
-    output = model.predict(images).reshape(len(images), -1).astype(np.float32, copy=False)
-    if ends_with_softmax(model):
-        return output
-    powers: NDArray[np.float32] = np.exp(output - output.max(1, keepdims=True))
-    np.divide(powers, powers.sum(1, keepdims=True), out=powers)
-    return powers
+    """The model's probabilities (samples, classes); a network without a softmax gets one at its end.
+
+    Weights out of all measure give NaN, without a word.
+    """
+    with np.errstate(all="ignore"):
+        output = model.predict(images).reshape(len(images), -1).astype(np.float32, copy=False)
+        if ends_with_softmax(model):
+            return output
+        powers: NDArray[np.float32] = np.exp(output - output.max(1, keepdims=True))
+        np.divide(powers, powers.sum(1, keepdims=True), out=powers)
+        return powers
 
 
 def ends_with_softmax(model: Model) -> bool:

@@ -9,10 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-
-def compact(value: float) -> str:
-    """A loss for people: ``0.0312``, ``1.2e+35``."""
-    return f"{value:.4f}" if abs(value) < 1e4 else f"{value:.3g}"
+from cnnspec.views.paint import compact
 
 
 def number(value: float) -> float | None:

@@ -25,7 +25,8 @@ from cnnspec.files import write_atomically
 from cnnspec.network.as_json import said
 from cnnspec.network.load import load
 from cnnspec.network.settings import Data, Recipe
-from cnnspec.training.checkpoint import Shelf, unusable
+from cnnspec.training.checkpoint import Checkpoint, Shelf, alike, unusable
+from cnnspec.training.metrics import number
 
 if TYPE_CHECKING:
     from cnnspec.backends.numpy.model import Model
@@ -40,7 +41,7 @@ class TestFigures(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     accuracy: float
-    loss: float
+    loss: float | None
     samples: int
 
 
@@ -83,7 +84,7 @@ class Run(BaseModel):
 
     def judged(self, found: Evaluation) -> Run:
         """The record with the figures of the test set."""
-        figures = TestFigures(accuracy=found.accuracy, loss=found.loss, samples=found.samples)
+        figures = TestFigures(accuracy=found.accuracy, loss=number(found.loss), samples=found.samples)
         return self.model_copy(update={"test": figures})
 
     @property
@@ -109,7 +110,11 @@ def open_run(folder: str | Path) -> tuple[Model, Run, tuple[Diagnostic, ...]]:
     model.scaling = run.pixels
     if (folder / WEIGHTS).exists():
         return model.load(folder / WEIGHTS), run, ()
-    checkpoint, refused = Shelf(folder / CHECKPOINTS).latest()
+
+    def fault(found: Checkpoint) -> str | None:
+        return None if alike(found.weights, model.weights) else f"its weights are not those of {SPEC}"
+
+    checkpoint, refused = Shelf(folder / CHECKPOINTS).latest(fault)
     if checkpoint is None:
         raise unusable(folder, "it holds no whole checkpoint yet", "train it: cnnspec train … --resume")
     for name, values in checkpoint.weights.items():

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from cnnspec.views import judged
 from cnnspec.views.grid import Column, Line, draw, fit
-from cnnspec.views.paint import Paper, percent
+from cnnspec.views.paint import Paper, compact, percent
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,10 +28,10 @@ def cells(curve: Curve) -> dict[str, str]:
         "network": curve.name,
         "params": "" if curve.params is None else f"{curve.params:,}",
         "epochs": str(len(curve.epochs)),
-        "loss": f"{curve.loss[-1]:.4f}",
+        "loss": compact(curve.loss[-1]),
         "accuracy": percent(curve.accuracy[-1]),
         "validation": percent(values[-1]) if values else "",
-        "test loss": "" if curve.test_loss is None else f"{curve.test_loss:.4f}",
+        "test loss": "" if curve.test_loss is None else compact(curve.test_loss),
         "test accuracy": "" if curve.test_accuracy is None else percent(curve.test_accuracy),
         "seconds": f"{curve.seconds:.1f}",
     }
@@ -60,9 +60,9 @@ def _epochs(curve: Curve, paper: Paper) -> list[str]:
     columns = [Column(key, key, right=True, rank=int(n > 2)) for n, key in enumerate(keys)]
     lines = []
     for n, epoch in enumerate(curve.epochs):
-        line = {"epoch": str(epoch), "loss": f"{curve.loss[n]:.4f}", "accuracy": percent(curve.accuracy[n])}
+        line = {"epoch": str(epoch), "loss": compact(curve.loss[n]), "accuracy": percent(curve.accuracy[n])}
         if curve.validation_loss:
-            line["validation loss"] = f"{curve.validation_loss[n]:.4f}"
+            line["validation loss"] = compact(curve.validation_loss[n])
             line["validation"] = percent(curve.validation_accuracy[n])
         lines.append(Line(line))
     head = [

@@ -152,6 +152,11 @@ def percent(share: float, digits: int = 2) -> str:
     return f"{100 * share:.{digits}f} %"
 
 
+def compact(value: float) -> str:
+    """A loss: ``0.0312``; ``1.2e+35`` where it is out of all measure."""
+    return f"{value:.4f}" if abs(value) < 1e4 else f"{value:.3g}"
+
+
 def in_bytes(count: int) -> str:
     """``246.8 kB``: powers of 1000, as in MB = 10^6; below 1 kB the exact number."""
     if count < 1000:

@@ -249,7 +249,7 @@ def test_a_run_that_is_not_there_comes_with_those_that_are(cnnspec, place, verb)
     code, _, err = cnnspec(verb, "many", *rest)
     assert (2, True) == (
         code,
-        '"many" is not the folder of a run; runs here: many/seed-0, many/seed-1,' in err,
+        '"many" holds the runs of several seeds; name one of them: many/seed-0, many/seed-1' in err,
     )
     code, _, err = cnnspec(verb, "lenet", *rest)
     assert (2, True) == (code, "there is no run of LeNet5 under runs/; runs here: many/seed-0," in err)

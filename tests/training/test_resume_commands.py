@@ -11,7 +11,7 @@ from contextlib import suppress
 
 import numpy as np
 import pytest
-from safetensors.numpy import load_file
+from safetensors.numpy import load_file, save_file
 
 from cnnspec.cli import folders
 from cnnspec.cli.main import run
@@ -241,6 +241,19 @@ def test_seeds_need_their_number_to_go_on(train, place):
     assert 0 == train("many/seed-1", "--resume", "--epochs", 2)[0]
 
 
+def test_a_folder_of_several_seeds_shows_all_their_curves_and_else_names_them(train, place, capsys):
+    train("bars.cnn", "--seeds", 2, "--epochs", 1, "-o", "many")
+    assert 0 == run(["inspect", "many", "curves"])
+    shown = capsys.readouterr().out
+    assert (True, True) == ("seed-0" in shown, "seed-1" in shown)
+    for verb in (["evaluate", "many"], ["report", "many"], ["report", "bars.cnn", "--run", "many"]):
+        assert 2 == run(verb)
+        named = '"many" holds the runs of several seeds; name one of them: many/seed-0, many/seed-1'
+        assert named in capsys.readouterr().err
+    code, _, err = train("many")
+    assert (2, True) == (code, '"many" holds a run. To go on with it: cnnspec train many --resume' in err)
+
+
 def test_ctrl_c_tells_how_several_seeds_go_on(train, place):
     process = start("bars.cnn", "--epochs", 100000, "--seeds", 2)
     wait_for(lambda: Shelf(place / "runs" / "Bars-1" / "seed-0" / "checkpoints").paths, process)
@@ -250,6 +263,27 @@ def test_ctrl_c_tells_how_several_seeds_go_on(train, place):
 
 
 # What it says ------------------------------------------------------------------------
+
+
+def test_a_probability_that_is_no_number_is_null(train, place, capsys):
+    train("bars.cnn", "--epochs", 1, "-o", "run")
+    weights = load_file("run/weights.safetensors")
+    weights["dense2.bias"][:] = np.inf
+    save_file(weights, "bad.safetensors")
+    verb = ["predict", "bars.cnn", "--weights", "bad.safetensors", "--index", "0"]
+    assert 0 == run([*verb, "--format", "json"])
+    assert "null" in capsys.readouterr().out
+    assert 0 == run(verb)
+    assert "no number" in capsys.readouterr().out
+
+
+def test_checkpoints_that_are_not_of_the_spec_are_refused(train, place, capsys):
+    train("bars.cnn", "--epochs", 1, "-o", "run")
+    (place / "run" / "weights.safetensors").unlink()
+    spec = place / "run" / "spec.cnn"
+    spec.write_text(spec.read_text().replace("dense 16", "dense 17"))
+    assert 1 == run(["evaluate", "run"])
+    assert "run cannot be used: it holds no whole checkpoint yet" in capsys.readouterr().err
 
 
 def test_a_last_step_that_leaves_the_numbers_is_a_failure(train, place):

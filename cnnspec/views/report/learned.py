@@ -11,6 +11,7 @@ import numpy as np
 
 from cnnspec.views.exhibits import Confusion, Curve, Filters, Mistake
 from cnnspec.views.learned import COLUMNS, cells
+from cnnspec.views.paint import compact
 from cnnspec.views.report import lines, png
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ def epochs(curve: Curve) -> str:
     if curve.validation_loss:
         columns += [curve.validation_loss, curve.validation_accuracy]
     rows = "".join(
-        f"<tr><td>{epoch}</td>{''.join(f'<td>{column[n]:.4f}</td>' for column in columns)}</tr>"
+        f"<tr><td>{epoch}</td>{''.join(f'<td>{compact(column[n])}</td>' for column in columns)}</tr>"
         for n, epoch in enumerate(curve.epochs)
     )
     return f'<div class="scroll"><table class="share"><tr>{head}</tr>{rows}</table></div>'

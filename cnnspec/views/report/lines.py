@@ -9,6 +9,7 @@ from typing import Final
 
 from cnnspec.layers.base import Family
 from cnnspec.views.exhibits import Curve
+from cnnspec.views.paint import compact
 from cnnspec.views.pictures.palette import DARK, LIGHT
 
 WIDTH, HEIGHT = 380.0, 230.0
@@ -111,7 +112,7 @@ def _line(curve: Curve, what: str, frame: Frame, color: str) -> str:
         if not style and len(places) <= MARKED:
             parts += [
                 f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" style="fill:{color}">'
-                f"<title>{escape(curve.name)}, epoch {epoch}: {value:.4f}</title></circle>"
+                f"<title>{escape(curve.name)}, epoch {epoch}: {compact(value)}</title></circle>"
                 for (x, y), epoch, value in zip(places, curve.epochs, values, strict=True)
             ]
     tested = getattr(curve, f"test_{what}")
@@ -119,7 +120,7 @@ def _line(curve: Curve, what: str, frame: Frame, color: str) -> str:
         x, y = frame.x(curve.epochs[-1]), frame.y(tested)
         parts.append(
             f'<path d="M{x:.1f} {y - 5.5:.1f}l5.5 5.5-5.5 5.5-5.5-5.5z" style="fill:{color}">'
-            f"<title>{escape(curve.name)}, test: {tested:.4f}</title></path>"
+            f"<title>{escape(curve.name)}, test: {compact(tested)}</title></path>"
         )
     return "".join(parts)
 
