@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field, NonNegativeFloat, PositiveFloat
@@ -68,6 +69,21 @@ class Schedule(Setting):
         description="warm-up: a straight climb from 0 to the rate, in epochs (not steps; 0.5 is half of one)",
     )
 
+    def rate(self, base: float, step: int, per_epoch: int, steps: int) -> float:
+        """The rate of a step counted from 0, of ``steps`` in all and ``per_epoch`` an epoch.
+
+        In closed form, so that a resumed training has the same. ``base`` is the
+        optimizer's rate; warm-up ends at it and is part of the steps.
+        """
+        climb = round(self.warmup * per_epoch)
+        if step < climb:
+            return base * (step + 1) / climb
+        return self._after(base, step // per_epoch, (step - climb) / max(1, steps - climb))
+
+    def _after(self, base: float, epoch: int, share: float) -> float:
+        """The rate after the warm-up, in an epoch from 0, at a share from 0 to 1 of the steps left."""
+        return base
+
 
 class Constant(Schedule):
     """The optimizer's rate throughout."""
@@ -86,6 +102,9 @@ class Exponential(Schedule):
     kind: Literal["exponential"] = "exponential"
     factor: PositiveFloat = Field(default=0.9, description="what an epoch multiplies the rate by")
 
+    def _after(self, base: float, epoch: int, share: float) -> float:
+        return base * self.factor**epoch
+
 
 class Step(Schedule):
     """rate·factor^⌊epoch/every⌋."""
@@ -96,6 +115,9 @@ class Step(Schedule):
     every: WholeEpochs = Field(default=1, description="epochs between two drops")
     factor: PositiveFloat = Field(default=0.1, description="what a drop multiplies the rate by")
 
+    def _after(self, base: float, epoch: int, share: float) -> float:
+        return base * self.factor ** (epoch // self.every)
+
 
 class Cosine(Schedule):
     """Half a cosine from the rate down to ``floor`` at the last step (Loshchilov and Hutter 2017)."""
@@ -104,6 +126,9 @@ class Cosine(Schedule):
 
     kind: Literal["cosine"] = "cosine"
     floor: NonNegativeFloat = Field(default=0.0, description="the rate at the end")
+
+    def _after(self, base: float, epoch: int, share: float) -> float:
+        return _half_cosine(base, self.floor, share)
 
 
 class OneCycle(Setting):
@@ -119,6 +144,19 @@ class OneCycle(Setting):
     climb: Share = Field(default=0.3, description="part of the steps spent climbing")
     start: PositiveFloat = Field(default=25.0, description="the first rate is peak/start")
     end: PositiveFloat = Field(default=250000.0, description="the last rate is peak/end")
+
+    def rate(self, base: float, step: int, per_epoch: int, steps: int) -> float:
+        """Cosines from peak/start up to the peak at ``climb`` of the steps, and down to peak/end."""
+        peak = self.peak or base
+        last, top = steps - 1, self.climb * steps - 1
+        if step <= top and top > 0:
+            return _half_cosine(peak / self.start, peak, step / top)
+        return _half_cosine(peak, peak / self.end, (step - max(top, 0)) / max(1, last - max(top, 0)))
+
+
+def _half_cosine(first: float, last: float, share: float) -> float:
+    """From ``first`` (share 0) to ``last`` (share 1)."""
+    return last + (first - last) * (1 + math.cos(math.pi * share)) / 2
 
 
 Optimizer: TypeAlias = Annotated[Sgd | Adam | AdamW | RmsProp, Field(discriminator="kind")]

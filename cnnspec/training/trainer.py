@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from cnnspec.backends.numpy.optimizers import clip, make_optimizer
 from cnnspec.backends.numpy.program import Program, Scaling
-from cnnspec.diagnostics import Diagnostic
+from cnnspec.diagnostics import Diagnostic, SpecError
+from cnnspec.network.recipe_faults import unlike_channels
 from cnnspec.network.settings import CrossEntropy, Recipe
 from cnnspec.training import checks
 from cnnspec.training.augment import Augmenter
@@ -25,7 +26,6 @@ from cnnspec.training.history import Row
 from cnnspec.training.interrupt import Interruption
 from cnnspec.training.judge import judge, scaling_of
 from cnnspec.training.place import Place
-from cnnspec.training.schedules import rate_at
 from cnnspec.training.signature import differs, other_test, signature
 from cnnspec.training.team import workers_of
 from cnnspec.training.watch import Now, Watch
@@ -54,6 +54,8 @@ class Trainer:
         self.data = data
         augmenter = Augmenter(recipe.augment, images.shape[1:]) if recipe.augment else None
         self.batches = Batches(images, labels, min(recipe.batch, len(labels)), model.seed, augmenter)
+        if odd := tuple(unlike_channels(recipe.normalise, images.shape[1:])):
+            raise SpecError(odd)
         self.scaling = scaling_of(recipe.normalise, images)
         model.scaling = Scaling(*map(np.array, self.scaling))
         self.optimizer = make_optimizer(recipe.optimizer, model.flat)
@@ -89,7 +91,7 @@ class Trainer:
 
     def _rate_at(self, step: int) -> float:
         recipe = self.recipe
-        return rate_at(recipe.schedule, recipe.optimizer.rate, step, self.batches.per_epoch, self.steps)
+        return recipe.schedule.rate(recipe.optimizer.rate, step, self.batches.per_epoch, self.steps)
 
     def epoch(self, interruption: Interruption, after_step: Any = None) -> bool:
         """The rest of the current epoch; False when it was interrupted before its end."""

@@ -3,13 +3,12 @@ import math
 import pytest
 
 from cnnspec.network.settings import Constant, Cosine, Exponential, OneCycle, Step
-from cnnspec.training.schedules import rate_at
 
 PER_EPOCH, STEPS = 10, 50
 
 
 def rates(schedule, base=0.1):
-    return [rate_at(schedule, base, step, PER_EPOCH, STEPS) for step in range(STEPS)]
+    return [schedule.rate(base, step, PER_EPOCH, STEPS) for step in range(STEPS)]
 
 
 def test_a_constant_rate_stays():
@@ -58,7 +57,7 @@ def test_one_cycle_takes_the_optimizers_rate_for_its_peak():
 @pytest.mark.parametrize("steps", [1, 2, 3])
 def test_the_shortest_runs_have_rates(steps):
     for schedule in (Constant(warmup=1), Cosine(warmup=2), OneCycle(climb=0.0), OneCycle(climb=0.9)):
-        found = [rate_at(schedule, 0.1, step, 1, steps) for step in range(steps)]
+        found = [schedule.rate(0.1, step, 1, steps) for step in range(steps)]
         assert all(0 < rate <= 0.1 for rate in found), (schedule, found)
 
 
