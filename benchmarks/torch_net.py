@@ -70,10 +70,7 @@ class TorchNet(nn.Module):
     def __init__(self, network: Network, logits: bool = False) -> None:
         super().__init__()
         self.network = network
-        last = network.outputs[0].node
-        if logits and isinstance(network.nodes[last].layer, activation.Softmax):
-            last = network.nodes[last].inputs[0]
-        self.last = last
+        self.last = network.logits().index if logits else network.outputs[0].node
         self.parts = nn.ModuleDict(
             {
                 str(node.index): module(node.layer, node.input_shapes)

@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnnspec.diagnostics import Diagnostic, nearest
+from cnnspec.layers.activation import Softmax
 from cnnspec.layers.base import Family, Layer, Shape, Shapes, show
 from cnnspec.text import Span
 
@@ -102,6 +103,11 @@ class Network:
     @property
     def output(self) -> Shape:
         return self.nodes[self.outputs[0].node].output
+
+    def logits(self, output: Output | None = None) -> Node:
+        """The node before the softmax that ends an output (the main one unless given), else its own."""
+        node = self.nodes[(output or self.outputs[0]).node]
+        return self.nodes[node.inputs[0]] if isinstance(node.layer, Softmax) else node
 
     @property
     def layers(self) -> tuple[Node, ...]:

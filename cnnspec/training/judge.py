@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnspec.layers.activation import Softmax
 from cnnspec.network.settings import Normalise
 from cnnspec.training.data.dataset import Bytes, Dataset, Labels, fitted
 from cnnspec.training.metrics import Evaluation, evaluation
@@ -32,7 +31,7 @@ def probabilities(model: Model, images: NDArray[Any]) -> NDArray[np.float32]:
 
 
 def ends_with_softmax(model: Model) -> bool:
-    return isinstance(model.network.nodes[model.network.outputs[0].node].layer, Softmax)
+    return model.network.logits().index != model.network.outputs[0].node
 
 
 def judge(model: Model, images: Bytes, labels: Labels, names: tuple[str, ...]) -> Evaluation:

@@ -31,6 +31,18 @@ def test_a_network_needs_no_arrays() -> None:
     assert not loaded & {"numpy", "click", "rich", "graphviz", "torch", "cnnspec.network.recipe"}
 
 
+@pytest.mark.parametrize(
+    "end, name", [(" -> softmax", "dense1"), ("", "dense1"), (" -> softmax -> relu", "relu1")]
+)
+def test_logits_are_what_a_softmax_at_the_end_reads(end: str, name: str) -> None:
+    assert name == cnnspec.parse(f"input 4; dense 3{end}").logits().name
+
+
+def test_each_output_has_logits() -> None:
+    network = cnnspec.parse("input 4; dense 3 -> relu; head side { dense 2 -> softmax }; dense 5 -> softmax")
+    assert ["dense2", "side.dense1"] == [network.logits(output).name for output in network.outputs]
+
+
 def test_the_names_of_the_top_level() -> None:
     for name in cnnspec.__all__:
         assert callable(getattr(cnnspec, name))

@@ -16,8 +16,6 @@ from cnnspec.backends.numpy.losses import Loss
 from cnnspec.backends.numpy.lower import late_tails, lower, map_readers
 from cnnspec.backends.numpy.memory import place
 from cnnspec.backends.numpy.plan import Call, Head, Plan, Task, plan
-from cnnspec.layers.activation import Softmax
-from cnnspec.network.graph import Output
 
 if TYPE_CHECKING:
     from cnnspec.backends.numpy.model import Model
@@ -66,7 +64,7 @@ class Program:
         """The plan by the places that a draft of it asks for."""
         model, network = self.model, self.model.network
         fused = self.training and getattr(loss, "on_logits", False)
-        ends = [self._end(output) if fused else output.node for output in network.outputs]
+        ends = [network.logits(output).index if fused else output.node for output in network.outputs]
         kept = [network[name].index for name in keep]
         lowered = lower(network, self.batch, self.training, [*ends, *kept], model.pick or steps_of)
         values = [lowered.value_of[index] for index in (*ends, *kept)]
@@ -81,11 +79,6 @@ class Program:
             results=dict(zip(names, values, strict=True)), heads=heads, input_gradient=input_gradient,
         )  # fmt: skip
         return plan(task, place(plan(task).memory.stays))
-
-    def _end(self, output: Output) -> int:
-        """The node a loss reads: a softmax at the end is part of the cross-entropy."""
-        node = self.model.network.nodes[output.node]
-        return node.inputs[0] if isinstance(node.layer, Softmax) else node.index
 
     def _take(self, found: Plan) -> None:
         self.steps, self.losses, self.memory = found.steps, found.losses, found.memory
