@@ -14,7 +14,7 @@ from cnnspec.layers.base import Shape
 from cnnspec.network import recipe_faults as faults
 from cnnspec.network.recipe_advice import advise
 from cnnspec.network.recipe_words import SETTINGS, Kinds
-from cnnspec.network.settings import MeanSquaredError, Recipe, Setting
+from cnnspec.network.settings import MeanSquaredError, Normalise, Recipe, Setting
 from cnnspec.network.values import Hole
 from cnnspec.syntax import tree
 from cnnspec.text import Span
@@ -58,13 +58,15 @@ def read_recipe(
         )  # fmt: skip
     if "augment" in first and image is not None and len(image) != 3:
         found.add(faults.no_picture(image, first["augment"].span))
-    if found.has_errors:
-        return None, found.sorted()
-    recipe = Recipe.model_validate(values)
 
     def place(word: str, option: str) -> Span | None:
         return places.get((word, option)) or (first[word].span if word in first else None)
 
+    if image is not None and isinstance(normalise := values.get("normalise"), Normalise):
+        found.extend(faults.unlike_channels(normalise, image, place))
+    if found.has_errors:
+        return None, found.sorted()
+    recipe = Recipe.model_validate(values)
     found.extend(advise(recipe, image, place))
     return recipe, found.sorted()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from math import isqrt
 from typing import Any, Final
 
@@ -22,7 +22,7 @@ from cnnspec.network.recipe_words import (
     owners,
 )
 from cnnspec.network.setting import Setting, Unit
-from cnnspec.network.settings import Recipe
+from cnnspec.network.settings import Normalise, Recipe
 from cnnspec.syntax import tree
 from cnnspec.text import Span
 
@@ -118,7 +118,7 @@ def refused(
     what: str, span: Span, value: object, model: type[BaseModel], name: str, faults: list[dict[str, Any]]
 ) -> Diagnostic:
     """A value that a model does not take; ``faults`` are pydantic's of one field."""
-    message = f"{what} {_bound(faults)}. Received: {span.text}"
+    message = f"{_item(faults)}{what} {_bound(faults)}. Received: {span.text}"
     if what == "data name" and isinstance(value, str) and (kind := FILES.get(value[-4:].lower())):
         sentence = f'{kind} "{value}"'
         fix = Fix(span, sentence, f"write {sentence}")
@@ -128,6 +128,8 @@ def refused(
     meant = nearest(value, known, CHOICE_SYNONYMS) if isinstance(value, str) else None
     meant = meant if meant in known else None
     help, field = _did_you_mean(meant), model.model_fields.get(name)
+    if what == "classweights":
+        help = help or ("one weight for each class, in their order: classweights (1, 2.5, 1)",)
     if field and Unit("share") in field.metadata and isinstance(value, int | float) and 2 <= value < 100:
         help = (f"it is a part of 1: {value:g} % is {value / 100:g}",)
     return Diagnostic("wrong-setting", message, span, help=help, fixes=_fix(span, meant))
@@ -142,6 +144,12 @@ MUST: Final = {
     "string_type": "must be text in quotes",
     "tuple_type": "must be numbers in brackets, as in (1, 2.5)",
 }  # fmt: skip
+
+
+def _item(faults: list[dict[str, Any]]) -> str:
+    """Which of the numbers in brackets is at fault, where it is one of them."""
+    places = [place for fault in faults for place in fault["loc"][1:] if isinstance(place, int)]
+    return f"number {places[0] + 1} of " if places else ""
 
 
 def _bound(faults: list[dict[str, Any]]) -> str:
@@ -162,6 +170,23 @@ def _must(fault: Mapping[str, Any]) -> str:
         return f"has no option {fault['loc'][-1]}"
     text = text.removeprefix("Value error, ").replace("Input should be", "must be").replace("'", "")
     return MUST.get(fault["type"], text)
+
+
+def unlike_channels(
+    normalise: Normalise, image: Shape, place: Callable[[str, str], Span | None] = lambda word, option: None
+) -> Iterator[Diagnostic]:
+    """``normalise mean=(0.1,0.2,0.3)`` where the images, whose shape is given, have not as many channels."""
+    channels = image[-1] if len(image) > 1 else 1
+    for option in ("mean", "std"):
+        numbers = getattr(normalise, option)
+        if isinstance(numbers, tuple) and len(numbers) != channels:
+            count = f"{len(numbers)} number{'s' * (len(numbers) != 1)}"
+            has = f"{channels} channel{'s' * (channels > 1)}"
+            yield Diagnostic(
+                "wrong-setting", f"normalise {option} has {count}, and the input has {has}",
+                place("normalise", option),
+                help=(f"give one number for all channels: {option}={numbers[0]:g}",) if numbers else (),
+            )  # fmt: skip
 
 
 def no_picture(shape: Shape, span: Span | None) -> Diagnostic:

@@ -87,7 +87,8 @@ def _smoothing(size: int, deviation: float) -> NDArray[np.float32]:
 
 
 def _gaussian(distance: NDArray[Any], deviation: float) -> NDArray[np.float64]:
-    bell: NDArray[np.float64] = np.exp(-0.5 * (distance / deviation) ** 2)
+    with np.errstate(over="ignore"):  # a deviation near 0 leaves each pixel alone
+        bell: NDArray[np.float64] = np.exp(-0.5 * (distance / deviation) ** 2)
     return bell
 
 

@@ -102,7 +102,7 @@ def test_elastic_is_smooth():
     assert abs(slope - 1 / (4 * np.sqrt(2))) < 0.02
 
 
-@pytest.mark.parametrize("smooth", [0.01, 1000])
+@pytest.mark.parametrize("smooth", [5e-324, 1e-300, 0.01, 1000])
 def test_any_smoothness_gives_numbers(smooth):
     images = blob(3)
     assert changed(Augment(elastic=1, smooth=smooth), images).shape == images.shape

@@ -14,7 +14,7 @@ import pytest
 
 from cnnspec.backends.numpy.model import Model
 from cnnspec.diagnostics import Severity, SpecError
-from cnnspec.network.settings import Recipe
+from cnnspec.network.settings import Normalise, Recipe
 from cnnspec.training import loop
 from cnnspec.training.checkpoint import Checkpoint, Shelf, read, write
 from cnnspec.training.judge import probabilities
@@ -140,6 +140,11 @@ def test_class_weights_turn_the_answers(model_of, data):
     assert (answers == 0).mean() > 0.6
     fault = fault_of(model_of("classweights (1, 2)").fit, data)
     assert "classweights gives 2 weights for 3 classes" == fault.message
+
+
+def test_normalise_gives_a_number_a_channel_from_python_too(model_of, data):
+    fault = fault_of(model_of().fit, data, normalise=Normalise(mean=(0.1, 0.2, 0.3)))
+    assert "normalise mean has 3 numbers, and the input has 1 channel" == fault.message
 
 
 def test_balanced_classes_are_weighed_by_how_rare_they_are(model_of, data):

@@ -129,7 +129,11 @@ def test_a_hyphen_is_as_good_as_an_underscore():
         ("normalise mean=x", "wrong-setting", "x",
          "normalise mean must be a number or numbers in brackets, as in (1, 2.5). Received: x", None),
         ("classweights (1, 0)", "wrong-setting", "(1, 0)",
-         "classweights must be greater than 0. Received: (1, 0)", None),
+         "number 2 of classweights must be greater than 0. Received: (1, 0)",
+         "one weight for each class, in their order: classweights (1, 2.5, 1)"),
+        ("classweights (1)", "wrong-setting", "(1)",
+         "classweights must be balanced or numbers in brackets, as in (1, 2.5). Received: (1)",
+         "one weight for each class, in their order: classweights (1, 2.5, 1)"),
         ("data mnist validation=10", "wrong-setting", "10",
          "data validation must be less than 1. Received: 10", "it is a part of 1: 10 % is 0.1"),
         ('data my.csv', "wrong-setting", 'my.csv', None, 'say what it is: data csv "my.csv"'),
@@ -345,6 +349,17 @@ def test_only_pictures_are_changed():
     assert ("make it one: input 28x28x1, and flatten behind it",) == fault.help
     assert "augment shift=2" == fault.span.text
     assert Severity.ERROR == fault.severity
+
+
+@pytest.mark.parametrize("image, said", [
+    ((8, 8, 1), "1 channel"), ((64,), "1 channel"), ((8, 8, 3), "3 channels"),
+])  # fmt: skip
+def test_the_numbers_of_normalise_are_as_many_as_the_channels(image, said):
+    recipe, found = read("normalise mean=(0.1, 0.2) std=(1, 2, 3, 4)", image)
+    assert (None, ["mean=(0.1, 0.2)", "std=(1, 2, 3, 4)"]) == (recipe, [fault.span.text for fault in found])
+    assert f"normalise mean has 2 numbers, and the input has {said}" == found[0].message
+    assert ("give one number for all channels: std=1",) == found[1].help
+    assert () == read("normalise mean=(0.1, 0.2) std=0.3", (8, 8, 2))[1]
 
 
 def test_images_of_unknown_size_are_not_judged():
