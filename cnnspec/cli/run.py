@@ -121,10 +121,7 @@ def _forward(
 def _random(network: Network) -> list[str]:
     """Names of the weights that begin at random."""
     return [
-        f"{node.name}.{weight.name}"
-        for node in network.layers
-        for weight in node.layer.weights(node.input_shapes)
-        if weight.initial == "fan"
+        name for node in network.layers for name, weight in node.weights.items() if weight.initial == "fan"
     ]
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnnspec.diagnostics import Diagnostic, nearest
 from cnnspec.layers.activation import Softmax
-from cnnspec.layers.base import Family, Layer, Shape, Shapes, show
+from cnnspec.layers.base import Family, Layer, Shape, Shapes, Weight, show
 from cnnspec.text import Span
 
 if TYPE_CHECKING:
@@ -65,6 +65,11 @@ class Node:
     @property
     def word(self) -> str:
         return self.layer.word
+
+    @property
+    def weights(self) -> dict[str, Weight]:
+        """The layer's arrays by their full names, as ``conv1.weight``."""
+        return {f"{self.name}.{weight.name}": weight for weight in self.layer.weights(self.input_shapes)}
 
     def __repr__(self) -> str:
         flow = " + ".join(map(show, self.input_shapes))

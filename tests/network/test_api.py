@@ -38,6 +38,14 @@ def test_logits_are_what_a_softmax_at_the_end_reads(end: str, name: str) -> None
     assert name == cnnspec.parse(f"input 4; dense 3{end}").logits().name
 
 
+def test_weights_have_the_full_names_that_a_model_gives_them() -> None:
+    network = cnnspec.parse("input 4x4x2; conv 3 3x3 -> batchnorm -> relu -> flatten -> dense 2")
+    assert {"conv1.weight": (3, 2, 3, 3), "conv1.bias": (3,)} == {
+        name: weight.shape for name, weight in network["conv1"].weights.items()
+    }
+    assert network.build().names == tuple(name for node in network.layers for name in node.weights)
+
+
 def test_each_output_has_logits() -> None:
     network = cnnspec.parse("input 4; dense 3 -> relu; head side { dense 2 -> softmax }; dense 5 -> softmax")
     assert ["dense2", "side.dense1"] == [network.logits(output).name for output in network.outputs]

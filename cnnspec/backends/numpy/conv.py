@@ -89,7 +89,7 @@ class Bias(Step):
 
     @classmethod
     def needed(cls, node: Node, training: bool) -> bool:
-        return any(weight.name == "bias" for weight in node.layer.weights(node.input_shapes))
+        return any(weight.name == "bias" for weight in node.weights.values())
 
     def build(self) -> None:
         self.bias, self.gradient = self.site.weights["bias"], self.site.gradients.get("bias")

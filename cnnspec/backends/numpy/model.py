@@ -74,7 +74,8 @@ class Model:
         self.gradients = NamedArrays(_views(self.flat_gradient, trained))
         fixed = {name: np.empty(weight.shape, self.dtype) for name, weight in others.items()}
         parts = _views(self.flat, trained) | fixed
-        self.weights = NamedArrays({name: parts[name] for name in _names(self.network)})
+        names = [name for node in self.network.layers for name in node.weights]
+        self.weights = NamedArrays({name: parts[name] for name in names})
         self._programs: dict[tuple[Any, ...], Program] = {}
         self._lock = RLock()
 
@@ -95,8 +96,8 @@ class Model:
         self.initial = initial
         for node in self.network.layers:
             chosen = getattr(node.layer, "init", None) or initial
-            for weight in node.layer.weights(node.input_shapes):
-                np.copyto(self.weights[f"{node.name}.{weight.name}"], begin(weight, self.random, chosen))
+            for name, weight in node.weights.items():
+                np.copyto(self.weights[name], begin(weight, self.random, chosen))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -247,22 +248,14 @@ def _declared(network: Network) -> tuple[dict[str, Weight], dict[str, Weight]]:
     others: dict[str, Weight] = {}
     for node in network.layers:
         frozen = getattr(node.layer, "frozen", False)
-        for weight in node.layer.weights(node.input_shapes):
-            (others if frozen or weight.buffer else trained)[f"{node.name}.{weight.name}"] = weight
+        for name, weight in node.weights.items():
+            (others if frozen or weight.buffer else trained)[name] = weight
     return trained, others
 
 
 def _filled(chunk: Array, batch: int) -> Array:
     """The last samples, repeated to a whole batch; what is too much is thrown away again."""
     return np.resize(chunk, (batch, *chunk.shape[1:]))
-
-
-def _names(network: Network) -> list[str]:
-    return [
-        f"{node.name}.{weight.name}"
-        for node in network.layers
-        for weight in node.layer.weights(node.input_shapes)
-    ]
 
 
 def _views(flat: Array, weights: Mapping[str, Weight]) -> dict[str, Array]:

@@ -126,7 +126,7 @@ class Planner:
 
     def _site(self, operation: Operation) -> Site:
         node = operation.node
-        names = {w.name: f"{node.name}.{w.name}" for w in node.layer.weights(node.input_shapes)}
+        names = {weight.name: name for name, weight in node.weights.items()}
         return Site(
             node, tuple(self.arrays[value] for value in operation.inputs), self.batch,
             self.training, self.memory, self.model.random,

@@ -26,7 +26,7 @@ AT_ONCE: Final = 1000
 def last_hidden(network: Network) -> Node:
     """The node that the last layer with weights reads; the input itself where that layer is the only one."""
     node = network.nodes[network.outputs[0].node]
-    while node.index and not node.layer.weights(node.input_shapes):
+    while node.index and not node.weights:
         node = network.nodes[node.inputs[0]]
     return network.nodes[node.inputs[0]] if node.index else node
 
