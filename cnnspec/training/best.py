@@ -28,19 +28,23 @@ class Best:
         self.wanted = bool(trainer.validation or trainer.recipe.stop)
         self.weights: Weights = {}
 
-    def find(self, shelf: Shelf) -> None:
-        """The weights of the best epoch of a run that goes on; notes it when they are gone."""
-        place = self.trainer.place
-        if not self.wanted or place.best_epoch is None:
-            return
+    def find(self, shelf: Shelf) -> str:
+        """Takes up the best weights of a run that goes on; says why when they are gone, nothing else."""
+        if not self.wanted or self.trainer.place.best_epoch is None:
+            return ""
         found, why = self._kept()
         if found is not None:
             self.weights = found
-            return
+            return ""
         found = next(filter(None, map(self._ended_best, shelf.paths)), None)
         if found is not None:
             self._keep(found)
-            return
+            return ""
+        return why
+
+    def lose(self, why: str) -> None:
+        """Notes that the best weights are gone, and looks for others."""
+        place = self.trainer.place
         message = f"the weights of epoch {place.best_epoch}, the best so far, are lost: {why}"
         note = "the best of the epochs to come are kept instead"
         self.trainer.note(Diagnostic("best-lost", message, severity=Severity.WARNING, notes=(note,)))

@@ -33,7 +33,8 @@ HEADER: Final = "cnnspec"
 SUM: Final = "cnnspec.sum"
 _UNKNOWN: Final = "00000000"
 """Stands for the sum while it is taken."""
-_SUM: Final = re.compile(rf'"{re.escape(SUM)}":"([0-9a-f]{{8}})"'.encode())
+_SUM: Final = re.compile(rf'{{\\"{re.escape(SUM)}\\": \\"([0-9a-f]{{8}})\\"'.encode())
+"""The sum begins the JSON of the state, whose quotes are escaped in the header."""
 _NAME: Final = re.compile(r"step-(\d{9})\.safetensors")
 
 
@@ -58,7 +59,7 @@ class Checkpoint:
 def write(path: Path, checkpoint: Checkpoint) -> None:
     """Writes the file under a temporary name, syncs and renames it."""
     arrays = {name: np.ascontiguousarray(array) for name, array in checkpoint.arrays.items()}
-    data = save(arrays, metadata={HEADER: json.dumps(dict(checkpoint.state)), SUM: _UNKNOWN})
+    data = save(arrays, metadata={HEADER: json.dumps({SUM: _UNKNOWN, **checkpoint.state})})
     place = _place_of_sum(data)
     assert place is not None
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -88,6 +89,7 @@ def read(path: Path) -> Checkpoint:
         raise unusable(path, f"it holds something else ({error})") from error
     if not isinstance(state, dict):
         raise unusable(path, "it holds something else")
+    del state[SUM]
     return Checkpoint(
         {name: array for name, array in arrays.items() if not name.startswith(OPTIMIZER)},
         {name.removeprefix(OPTIMIZER): a for name, a in arrays.items() if name.startswith(OPTIMIZER)},

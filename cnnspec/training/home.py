@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 from types import TracebackType
 from typing import Final
 
+import numpy as np
+
+from cnnspec.backends.numpy.files import read_weights
 from cnnspec.diagnostics import Diagnostic, Severity, SpecError
 from cnnspec.files import sweep, write_atomically
 from cnnspec.network.write import write as written
@@ -139,11 +143,17 @@ class Home:
         self.save()
 
     def finish(self) -> None:
-        """Writes the weights at the end."""
-        self.trainer.model.save(self.folder / WEIGHTS)
+        """Writes the weights at the end, where they do not lie there already."""
+        model, path = self.trainer.model, self.folder / WEIGHTS
+        if self.done:
+            with suppress(SpecError, OSError):
+                there = read_weights(path, model.weights).weights
+                if all(np.array_equal(there[name], values) for name, values in model.weights.items()):
+                    return
+        model.save(path)
 
     def reopen(self) -> bool:
-        """Takes the weights at the end of a run that needs no more steps; False where they are not there."""
+        """Takes the weights at the end of a run that is over; False where they are not there."""
         try:
             self.trainer.model.load(self.folder / WEIGHTS)
         except (SpecError, OSError):

@@ -124,10 +124,10 @@ def evaluate(
 
 def _train(trainer: Trainer, home: Home | None, best: Best, interruption: Interruption) -> Ending:
     """Epoch after epoch, to the weights at the end; how it ended."""
-    if home and home.done and home.reopen():
-        return _ending(trainer)
-    if home and home.resumed:
-        best.find(home.shelf)
+    if home and home.resumed and (why := best.find(home.shelf)):
+        if home.done and trainer.recipe.stop and home.reopen():
+            return _ending(trainer)
+        best.lose(why)
     while not trainer.finished:
         if trainer.epoch(interruption, home.after_step if home else None):
             row = trainer.end_epoch()

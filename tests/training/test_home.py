@@ -93,6 +93,20 @@ def test_a_run_that_needs_no_more_steps_keeps_its_weights_though_the_best_are_lo
     assert before == contents(tmp_path)
 
 
+def test_weights_that_were_changed_since_are_written_again_when_a_run_that_is_over_is_resumed(
+    model_of, data, tmp_path
+):
+    first = model_of("epochs 2")
+    first.fit(data, folder=tmp_path)
+    path = tmp_path / "weights.safetensors"
+    before = path.read_bytes()
+    path.write_bytes(before[:-1] + bytes([before[-1] ^ 8]))
+    again = model_of("epochs 2")
+    again.fit(data, folder=tmp_path, resume=True)
+    assert same(first.weights, again.weights)
+    assert before == path.read_bytes()
+
+
 # Files that are damaged or left over -------------------------------------------------
 
 
