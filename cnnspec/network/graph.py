@@ -19,6 +19,7 @@ from cnnspec.text import Span
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
 
+    from cnnspec.backends.numpy.kernels import Kernels
     from cnnspec.backends.numpy.model import Model
     from cnnspec.network.settings import Recipe
 
@@ -161,17 +162,16 @@ class Network:
 
     def build(
         self, seed: int | None = None, backend: str = "numpy", *,
-        initial: str | None = None, dtype: DTypeLike = "float32", reference: bool = False,
-        coarse: bool = False,
+        initial: str | None = None, dtype: DTypeLike = "float32", kernels: Kernels = "fast",
     ) -> Model:  # fmt: skip
         """A model with fresh weights, that runs and trains, on a backend found by its name.
 
         ``seed`` fixes all that is random and ``initial`` how weights begin; the
-        recipe says them where they are not given. ``reference`` computes by the plain
-        definitions, slowly; ``coarse`` predicts faster, to 1e-4. Raises Misfit for an
-        initialiser that is not known.
+        recipe says them where they are not given. ``kernels`` may be ``winograd4``,
+        which predicts faster, to 1e-4, or ``reference``, the plain definitions, slowly. Raises
+        Misfit for an initialiser that is not known, ValueError for other kernels.
         """
         made: Model = import_module(f"cnnspec.backends.{backend}").build(
-            self, seed=seed, initial=initial, dtype=dtype, reference=reference, coarse=coarse
+            self, seed=seed, initial=initial, dtype=dtype, kernels=kernels
         )  # upward by name: a backend stands on networks
         return made

@@ -85,7 +85,7 @@ class Run:
 
 def model_of(case: Case, *, reference: bool = False, dtype: str = "float64", seed: int = 3) -> Model:
     """A model of the case with weights that are all different from zero."""
-    model = Model(network_of(case), seed=seed, dtype=dtype, reference=reference)
+    model = Model(network_of(case), seed=seed, dtype=dtype, kernels="reference" if reference else "fast")
     random = np.random.default_rng(seed)
     for name, values in model.weights.items():
         values[...] = random.standard_normal(values.shape)

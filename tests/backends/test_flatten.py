@@ -41,7 +41,7 @@ def test_it_equals_the_definition(spec: str, part_bytes: int, monkeypatch: pytes
     network, random = cnnspec.parse(spec), np.random.default_rng(0)
     images, wanted = random.standard_normal((2, *network.input)), random.standard_normal((2, 3))
     fast, plain = (
-        trained(build(network, dtype="float64", reference=reference), images, wanted)
+        trained(build(network, dtype="float64", kernels="reference" if reference else "fast"), images, wanted)
         for reference in (False, True)
     )
     for found, expected in zip(fast, plain, strict=True):

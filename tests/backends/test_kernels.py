@@ -17,7 +17,7 @@ from cnnspec.backends.numpy.conv_patch import PatchConv
 from cnnspec.backends.numpy.conv_row import RowConv
 from cnnspec.backends.numpy.conv_shift import ShiftConv
 from cnnspec.backends.numpy.conv_slab import SlabConv
-from cnnspec.backends.numpy.kernels import steps_of
+from cnnspec.backends.numpy.kernels import fast_steps
 from cnnspec.backends.numpy.special import normal_half
 from cnnspec.backends.numpy.step import Step
 from cnnspec.layers.base import Shape
@@ -153,7 +153,7 @@ CURVES = [
     for case in CASES
     if any(
         issubclass(choice.kernel, activation_block.Curve)
-        for choice in steps_of(network_of(case).nodes[-1], 1, True)
+        for choice in fast_steps(network_of(case).nodes[-1], 1, True)
     )
 ]
 

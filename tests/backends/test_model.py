@@ -129,6 +129,11 @@ def test_foreign_weights_are_refused_and_nothing_changes(tmp_path: Path) -> None
     np.testing.assert_array_equal(one.flat, before)
 
 
+def test_kernels_that_are_not_known_are_refused() -> None:
+    with pytest.raises(ValueError, match="fast, winograd4, reference, not slow"):
+        build(cnnspec.parse("input 4; dense 2"), kernels="slow")  # type: ignore[arg-type]
+
+
 def test_the_generator_can_be_set_back() -> None:
     one = model()
     program = one.compile(5, True)

@@ -34,14 +34,14 @@ def again(one: Model) -> Model:
 
 
 @pytest.mark.parametrize("copied", [copy.deepcopy, copy.copy, again])
-@pytest.mark.parametrize("options", [{}, {"reference": True}, {"coarse": True}], ids=repr)
+@pytest.mark.parametrize("options", [{}, {"kernels": "reference"}, {"kernels": "winograd4"}], ids=repr)
 def test_a_copy_is_whole_and_apart(copied: Any, options: dict[str, bool]) -> None:
     one = model(**options)
     one.scaling = Scaling(2.0, -1.0)
     before = one.predict(images(3))
     other = copied(one)
     np.testing.assert_array_equal(before, other.predict(images(3)))
-    assert (one.scaling, one.pick, one.seed) == (other.scaling, other.pick, other.seed)
+    assert (one.scaling, one.kernels, one.seed) == (other.scaling, other.kernels, other.seed)
     assert one.random.random() == other.random.random()
     other.flat[:] = 0
     assert not any(other.weights[name].any() for name in other.gradients)

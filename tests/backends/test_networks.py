@@ -62,7 +62,7 @@ def batch_for(network: Network, batch: int, seed: int = 1) -> tuple[Array, Array
 def test_fast_equals_reference_through_a_whole_network(spec: str) -> None:
     network = cnnspec.parse(spec)
     fast = build(network, seed=2, dtype="float64")
-    plain = build(network, seed=2, dtype="float64", reference=True)
+    plain = build(network, seed=2, dtype="float64", kernels="reference")
     images, labels = batch_for(network, 6)
     for _ in range(2):
         results = [model.compile(6, True).step(images, labels) for model in (fast, plain)]

@@ -36,7 +36,7 @@ def test_it_equals_the_definition(spec: str, strange: bool) -> None:
     wanted = random.standard_normal((2, *network.output))
     found = []
     for reference in (False, True):
-        program = build(network, dtype="float64", reference=reference).compile(
+        program = build(network, dtype="float64", kernels="reference" if reference else "fast").compile(
             2, True, loss=Toward, input_gradient=True
         )
         program.load(images, wanted)

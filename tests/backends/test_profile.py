@@ -7,6 +7,7 @@ import pytest
 
 import cnnspec
 from cnnspec.backends.numpy import build
+from cnnspec.backends.numpy.kernels import Kernels
 from cnnspec.backends.numpy.profile import peak, profile
 
 
@@ -31,10 +32,10 @@ def test_predicting_has_no_backward_time() -> None:
     assert {0.0} == {row.backward for row in profile(program, rounds=1)}
 
 
-@pytest.mark.parametrize("coarse, sums", [(False, "F(2x2, 3x3)"), (True, "F(4x4, 3x3)")])
-def test_the_reason_is_that_of_the_kernel(coarse: bool, sums: str) -> None:
+@pytest.mark.parametrize("kernels, sums", [("fast", "F(2x2, 3x3)"), ("winograd4", "F(4x4, 3x3)")])
+def test_the_reason_is_that_of_the_kernel(kernels: Kernels, sums: str) -> None:
     network = cnnspec.parse("input 14x14x128; conv 128 3x3 padding=1")
-    row, _ = profile(build(network, coarse=coarse).compile(1), rounds=1)
+    row, _ = profile(build(network, kernels=kernels).compile(1), rounds=1)
     assert sums in row.reason
 
 

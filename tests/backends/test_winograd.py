@@ -11,6 +11,7 @@ from cnnspec.backends.numpy import build, choose, conv_winograd
 from cnnspec.backends.numpy.choice import Choice
 from cnnspec.backends.numpy.conv_slab import SlabConv
 from cnnspec.backends.numpy.conv_winograd import CoarseWinogradConv, WinogradConv
+from cnnspec.backends.numpy.kernels import Kernels
 from cnnspec.layers.base import Shape
 from cnnspec.layers.conv import Conv
 
@@ -42,14 +43,18 @@ def large() -> Case:
     return Case("", Conv(filters=128, kernel=3, padding=1), ((14, 14, 128),))
 
 
-@pytest.mark.parametrize("coarse, tolerance", [(False, 1e-5), (True, 1e-4)])
-def test_single_precision_holds_its_promise(coarse: bool, tolerance: float) -> None:
+@pytest.mark.parametrize(
+    "kernels, kernel, tolerance", [("fast", WinogradConv, 1e-5), ("winograd4", CoarseWinogradConv, 1e-4)]
+)
+def test_single_precision_holds_its_promise(
+    kernels: Kernels, kernel: type[WinogradConv], tolerance: float
+) -> None:
     network = network_of(large())
-    model = build(network, coarse=coarse)
+    model = build(network, kernels=kernels)
     images = np.random.default_rng(0).standard_normal((2, *network.input)).astype(np.float32)
     kinds = [type(step) for step in model.compile(2).steps]
-    assert (CoarseWinogradConv if coarse else WinogradConv) is kinds[0]
-    plain = build(network, reference=True, dtype="float64")
+    assert kernel is kinds[0]
+    plain = build(network, kernels="reference", dtype="float64")
     expected = plain.predict(images.astype(float))
     np.testing.assert_allclose(model.predict(images), expected, atol=tolerance * np.abs(expected).max())
 

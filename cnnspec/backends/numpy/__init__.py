@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
 
+    from cnnspec.backends.numpy.kernels import Kernels
     from cnnspec.backends.numpy.model import Model
     from cnnspec.network.graph import Network
 
 
 def build(
     network: Network, *, seed: int | None = None, initial: str | None = None, dtype: DTypeLike = "float32",
-    reference: bool = False, coarse: bool = False,
+    kernels: Kernels = "fast",
 ) -> Model:  # fmt: skip
     """A model of the network with fresh weights; seed and initialiser are the recipe's unless given."""
     from cnnspec.backends.numpy.model import Model
@@ -24,6 +25,5 @@ def build(
         seed=recipe.seed if seed is None else seed,
         initial=initial or recipe.initial,
         dtype=dtype,
-        reference=reference,
-        coarse=coarse,
+        kernels=kernels,
     )

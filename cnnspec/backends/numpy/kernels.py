@@ -6,7 +6,7 @@ and by whether it is trained.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Literal, TypeAlias
 
 from cnnspec.backends.numpy import (
     activation,
@@ -102,13 +102,30 @@ KERNELS: Final[dict[type[Layer], Pick]] = {
 }
 
 
-def steps_of(node: Node, batch: int, training: bool) -> tuple[Choice, ...]:
+def fast_steps(node: Node, batch: int, training: bool) -> tuple[Choice, ...]:
     """The steps of a layer with its options; none where it passes its input on."""
     choices = KERNELS[type(node.layer)](node, batch, training)
     return tuple(choice for choice in choices if choice.kernel.needed(node, training))
 
 
-def coarse_steps(node: Node, batch: int, training: bool) -> tuple[Choice, ...]:
+def winograd4_steps(node: Node, batch: int, training: bool) -> tuple[Choice, ...]:
     """The same with F(4x4, 3x3) in place of F(2x2, 3x3): faster, and accurate to 1e-4 only."""
-    choices = steps_of(node, batch, training)
+    choices = fast_steps(node, batch, training)
     return tuple(choose.WINOGRAD4 if choice == choose.WINOGRAD2 else choice for choice in choices)
+
+
+def reference_steps(node: Node, batch: int, training: bool) -> tuple[Choice, ...]:
+    """The plain definition of any layer, as its one step."""
+    from cnnspec.backends.numpy.reference import ReferenceStep  # only those who ask for it pay
+
+    return (Choice(ReferenceStep),)
+
+
+Kernels: TypeAlias = Literal["fast", "winograd4", "reference"]
+
+PICKS: Final[dict[Kernels, Pick]] = {
+    "fast": fast_steps,
+    "winograd4": winograd4_steps,
+    "reference": reference_steps,
+}
+"""What a model may run on."""

@@ -15,11 +15,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from cnnspec.backends.numpy.choice import Pick
 from cnnspec.backends.numpy.files import destination, read_weights, weights_file, write_weights
 from cnnspec.backends.numpy.images import samples
 from cnnspec.backends.numpy.initializers import begin
-from cnnspec.backends.numpy.kernels import coarse_steps
+from cnnspec.backends.numpy.kernels import PICKS, Kernels
 from cnnspec.backends.numpy.layout import Array
 from cnnspec.backends.numpy.losses import LOSSES, Loss
 from cnnspec.backends.numpy.named import NamedArrays
@@ -51,18 +50,20 @@ class Model:
     ``flat_gradient`` and ``gradients`` likewise. All randomness (weights,
     dropout) comes from ``random``. Several threads may predict with one model, by
     turns; a copy, or what is unpickled, has weights of its own.
-    With ``coarse`` large 3x3 convolutions predict by Winograd's F(4x4, 3x3): faster,
-    and accurate to 1e-4 only. ``reference`` runs the plain definitions instead.
+    With the kernels ``winograd4`` large 3x3 convolutions predict by Winograd's F(4x4, 3x3):
+    faster, and accurate to 1e-4 only; ``reference`` runs the plain definitions.
     """
 
     def __init__(
         self, network: Network, *, seed: int = 0, dtype: DTypeLike = np.float32, initial: str = "he",
-        reference: bool = False, coarse: bool = False,
+        kernels: Kernels = "fast",
     ) -> None:  # fmt: skip
+        if kernels not in PICKS:
+            raise ValueError(f"kernels are {', '.join(PICKS)}, not {kernels}")
         self.network, self.seed, self.dtype = network, seed, np.dtype(dtype)
         self.random = np.random.default_rng(seed)
         self.scaling = Scaling.of(network.training_recipe.normalise)
-        self.pick: Pick | None = _reference_pick() if reference else coarse_steps if coarse else None
+        self.kernels = kernels
         self._allocate()
         self.initialize(initial)
 
@@ -266,9 +267,3 @@ def _views(flat: Array, weights: Mapping[str, Weight]) -> dict[str, Array]:
         found[name] = flat[start : start + size].reshape(weight.shape)
         start += size
     return found
-
-
-def _reference_pick() -> Pick:
-    """The plain definitions in place of the fast kernels; loaded only when asked for."""
-    pick: Pick = import_module("cnnspec.backends.numpy.reference").reference_steps
-    return pick

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cnnspec.backends.numpy.images import pixels
-from cnnspec.backends.numpy.kernels import steps_of
+from cnnspec.backends.numpy.kernels import PICKS
 from cnnspec.backends.numpy.layout import Array, inner_view, outer_view
 from cnnspec.backends.numpy.losses import Loss
 from cnnspec.backends.numpy.lower import late_tails, lower, map_readers
@@ -66,7 +66,7 @@ class Program:
         fused = self.training and getattr(loss, "on_logits", False)
         ends = [network.logits(output).index if fused else output.node for output in network.outputs]
         kept = [network[name].index for name in keep]
-        lowered = lower(network, self.batch, self.training, [*ends, *kept], model.pick or steps_of)
+        lowered = lower(network, self.batch, self.training, [*ends, *kept], PICKS[model.kernels])
         values = [lowered.value_of[index] for index in (*ends, *kept)]
         names = [*(output.name for output in network.outputs), *keep]
         heads = [

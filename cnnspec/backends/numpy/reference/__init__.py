@@ -2,7 +2,7 @@
 
 Arrays are N x C x H x W, as in PyTorch. A definition takes the inputs and gives
 the output and a function from the output's gradient to those of the inputs and
-of the weights. ``build(network, reference=True)`` runs these in place of the
+of the weights. ``build(network, kernels="reference")`` runs these in place of the
 fast kernels; the tests compare the two.
 """
 
@@ -10,14 +10,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from cnnspec.backends.numpy.choice import Choice
 from cnnspec.backends.numpy.layout import Array, channels_first, from_channels_first, inner_shape
 from cnnspec.backends.numpy.reference.definition import Back, Call
 from cnnspec.backends.numpy.reference.moves import MOVES
 from cnnspec.backends.numpy.reference.values import VALUES
 from cnnspec.backends.numpy.reference.windows import WINDOWS
 from cnnspec.backends.numpy.step import Step
-from cnnspec.network.graph import Node
 
 DEFINITIONS = WINDOWS | VALUES | MOVES
 """Layer class -> definition."""
@@ -59,8 +57,3 @@ class ReferenceStep(Step):
 
 
 _nothing: Back = lambda dy: ([], {})  # noqa: E731 - stands for a backward pass before any forward pass
-
-
-def reference_steps(node: Node, batch: int, training: bool) -> tuple[Choice, ...]:
-    """The definition of any layer, as its one step."""
-    return (Choice(ReferenceStep),)
