@@ -11,6 +11,7 @@ import click
 
 from cnnspec.cli.console import stderr_console
 from cnnspec.cli.runs import HOME, SPEC, holds_runs, newest, numbers, others, plain
+from cnnspec.diagnostics import SpecError
 from cnnspec.training.run import BEST, CHECKPOINTS, METRICS, RECORD, WEIGHTS, Run, is_run
 
 if TYPE_CHECKING:
@@ -70,14 +71,26 @@ def first_run(folder: Path) -> Path | None:
     return next((folder / f"seed-{seed}" for seed in seeds_in(folder)), None)
 
 
+def record(run: Path) -> Run | None:
+    """What is known of a run; None when that was damaged, as its checkpoints may be whole all the same."""
+    try:
+        return Run.read(run)
+    except SpecError:
+        return None
+
+
 def recipe_of(run: Path, network: Network) -> Recipe:
     """The recipe that a run goes on with: its own, unless the spec asks for another than it did then."""
     from cnnspec.network.load import load
 
-    before, asked = Run.read(run).recipe, network.training_recipe
+    before, asked = record(run), network.training_recipe
+    if before is None:
+        what = f"{run / RECORD} is damaged; what {run} was begun with is taken from SPEC"
+        stderr_console().print(f"note: {what}")
+        return asked
     where = {"data": {"path"}}  # it is found from where the spec lies
     as_then = asked.model_dump(exclude=where) == load(run / SPEC).training_recipe.model_dump(exclude=where)
-    return before if as_then else asked.changed(seed=before.seed)
+    return before.recipe if as_then else asked.changed(seed=before.seed)
 
 
 @contextmanager

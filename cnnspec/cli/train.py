@@ -152,11 +152,12 @@ class _Job:
 
         asked = (self.data_name, self.data_dir)
         begun = (folders.first_run(folder) or folders.first_run(folder.parent)) if self.resume else None
-        if begun is None:
+        known = folders.record(begun) if begun else None
+        if known is None:
             return samples.load_or_stand_in(
                 self.network, recipe.data, *asked, say=live.say, progress=live.received
             )
-        return runs.samples_of(runs.Run.read(begun), self.network, *asked, progress=live.received)
+        return runs.samples_of(known, self.network, *asked, progress=live.received)
 
 
 def _interrupted(rest: str) -> int:

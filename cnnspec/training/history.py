@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from pydantic import NonNegativeInt, PositiveInt, TypeAdapter, ValidationError
+from pydantic import NonNegativeInt, PositiveInt, TypeAdapter
 
 from cnnspec.diagnostics import Diagnostic
 from cnnspec.files import write_atomically
@@ -40,6 +40,7 @@ class Row:
 
 
 _ROW = TypeAdapter(Row)
+_NAMES = {"event", *(each.name for each in fields(Row))}
 
 
 @dataclass
@@ -115,8 +116,11 @@ class MetricsFile:
 def _row(line: str) -> Row | None:
     """The row of a line; None for a line that is cut short or says something else."""
     try:
+        values = json.loads(line)
+        if not isinstance(values, dict) or values.keys() != _NAMES:
+            return None
         return _ROW.validate_json(line, strict=True)
-    except ValidationError:
+    except (ValueError, RecursionError):
         return None
 
 

@@ -20,13 +20,20 @@ def test_rows_are_read_as_they_were_written(tmp_path):
 
 
 @pytest.mark.parametrize("change", [
-    {"step": "a"}, {"step": None}, {"epoch": 0}, {"epoch": 2.5}, {"loss": "low"}, {"rate": [1]},
+    {"step": "a"}, {"step": None}, {"epoch": 0}, {"epoch": 2.5}, {"loss": "low"}, {"rate": [1]}, {"more": 1},
 ])  # fmt: skip
 def test_a_row_with_a_value_of_another_kind_is_passed_over(tmp_path, change):
-    lines = [asdict(row) for row in ROWS]
+    lines = [{"event": "epoch"} | asdict(row) for row in ROWS]
     lines[1] |= change
     (tmp_path / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     assert [ROWS[0], ROWS[2]] == MetricsFile(tmp_path / "metrics.jsonl").rows()
+
+
+def test_a_row_without_one_of_its_values_is_passed_over(tmp_path):
+    lines = [{"event": "epoch"} | asdict(row) for row in ROWS]
+    del lines[2]["validation_loss"]
+    (tmp_path / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert ROWS[:2] == MetricsFile(tmp_path / "metrics.jsonl").rows()
 
 
 def test_a_loss_that_is_no_number_is_null_in_the_file(tmp_path):

@@ -163,6 +163,18 @@ def test_a_training_that_cannot_begin_leaves_the_old_run_and_no_new_folder(train
     assert not (place / "runs").exists()
 
 
+def test_a_run_goes_on_though_its_record_is_damaged(train, place):
+    train("bars.cnn", "-o", "whole", "--epochs", 4, "--rate", 0.05)
+    train("bars.cnn", "-o", "run", "--epochs", 2, "--rate", 0.05)
+    (place / "run" / "run.json").write_text("{")
+    code, _, err = train("bars.cnn", "-o", "run", "--resume", "--epochs", 4)
+    assert (1, True) == (code, "note: run/run.json is damaged; what run was begun with is taken from" in err)
+    assert "help: give what it was begun with: --rate 0.05" in err
+    assert 0 == train("bars.cnn", "-o", "run", "--resume", "--epochs", 4, "--rate", 0.05)[0]
+    assert same(place / "whole", place / "run")
+    assert 0.05 == Run.read(place / "run").recipe.optimizer.rate
+
+
 def test_numbers_are_given_once(place):
     """Twenty at the same time get twenty folders."""
     found = []
