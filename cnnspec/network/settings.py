@@ -89,8 +89,7 @@ class Data(Setting):
 class CrossEntropy(Setting):
     """-log of the probability of the right class, over a softmax.
 
-    Losses on validation and test samples are this one, without smoothing and class weights, whatever
-    is trained on.
+    Validation and test samples are judged by it too, smoothing included, without class weights.
     """
 
     example = "loss crossentropy smoothing=0.1"
@@ -102,7 +101,7 @@ class CrossEntropy(Setting):
 
 
 class MeanSquaredError(Setting):
-    """Mean of (output - one-hot target)², over all outputs; validation and test tell the cross entropy."""
+    """Mean of (output - one-hot target)², over all outputs, in training, validation and test."""
 
     example = "loss mse"
 
@@ -163,8 +162,8 @@ class Augment(Setting):
 class Stop(Setting):
     """Early stopping: end when the loss stops falling, and keep the weights of the best epoch.
 
-    The validation loss is watched, which is the plain cross entropy; without data validation=… it is the
-    training loss, which says nothing of overfitting.
+    The validation loss is watched; without data validation=… it is the training loss, which says nothing
+    of overfitting.
     """
 
     positional = ("patience",)

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnspec.network.settings import Normalise
+from cnnspec.network.settings import CrossEntropy, Normalise, Setting
 from cnnspec.training.data.dataset import Bytes, Dataset, Labels, fitted
-from cnnspec.training.metrics import Evaluation, evaluation
+from cnnspec.training.metrics import Evaluation, cross_entropy, evaluation, squared_error
 
 if TYPE_CHECKING:
     from cnnspec.backends.numpy.model import Model
@@ -21,11 +21,18 @@ def probabilities(model: Model, images: NDArray[Any]) -> NDArray[np.float32]:
 
     Weights out of all measure give NaN, without a word.
     """
+    return _probabilities(model, _outputs(model, images))
+
+
+def _outputs(model: Model, images: NDArray[Any]) -> NDArray[np.float32]:
+    return model.predict(images).reshape(len(images), -1).astype(np.float32, copy=False)
+
+
+def _probabilities(model: Model, outputs: NDArray[np.float32]) -> NDArray[np.float32]:
     with np.errstate(all="ignore"):
-        output = model.predict(images).reshape(len(images), -1).astype(np.float32, copy=False)
         if ends_with_softmax(model):
-            return output
-        powers: NDArray[np.float32] = np.exp(output - output.max(1, keepdims=True))
+            return outputs
+        powers: NDArray[np.float32] = np.exp(outputs - outputs.max(1, keepdims=True))
         np.divide(powers, powers.sum(1, keepdims=True), out=powers)
         return powers
 
@@ -34,11 +41,17 @@ def ends_with_softmax(model: Model) -> bool:
     return model.network.logits().index != model.network.outputs[0].node
 
 
-def judge(model: Model, images: Bytes, labels: Labels, names: tuple[str, ...]) -> Evaluation:
-    """The model's figures on labelled images."""
+def judge(model: Model, images: Bytes, labels: Labels, names: tuple[str, ...], loss: Setting) -> Evaluation:
+    """The model's figures on labelled images, with the ``loss`` of its recipe."""
     begin = perf_counter()
-    answers = probabilities(model, images)
-    return evaluation(answers, labels, names, perf_counter() - begin)
+    outputs = _outputs(model, images)
+    answers = _probabilities(model, outputs)
+    value = (
+        cross_entropy(answers, labels, loss.smoothing)
+        if isinstance(loss, CrossEntropy)
+        else squared_error(outputs, labels)
+    )
+    return evaluation(answers, labels, names, perf_counter() - begin, value)
 
 
 def fit_data(model: Model, data: Dataset, resize_images: bool = False) -> Dataset:

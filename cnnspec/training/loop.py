@@ -119,7 +119,7 @@ def evaluate(
     given = _dataset((data, labels) if labels is not None else data, model, model.network.output[-1])
     found = fit_data(model, given)
     with np.errstate(all="ignore"):
-        return judge(model, *found.part(part), found.names)
+        return judge(model, *found.part(part), found.names, model.network.training_recipe.loss)
 
 
 def _train(trainer: Trainer, home: Home | None, best: Best, interruption: Interruption) -> Ending:

@@ -95,18 +95,36 @@ class Mistake:
 
 
 def evaluation(
-    probabilities: NDArray[np.float32], labels: NDArray[np.int64], names: tuple[str, ...], seconds: float
-) -> Evaluation:
-    """The figures of probabilities (samples, classes) against labels; the loss is cross-entropy."""
+    probabilities: NDArray[np.float32], labels: NDArray[np.int64], names: tuple[str, ...], seconds: float,
+    loss: float,
+) -> Evaluation:  # fmt: skip
+    """The figures of probabilities (samples, classes) against labels, with the loss they were judged by."""
     classes = probabilities.shape[1]
     answers = probabilities.argmax(1)
     confusion = np.bincount(labels * classes + answers, minlength=classes * classes)
-    right = probabilities[np.arange(len(labels)), labels].astype(np.float64)
-    loss = float(-np.log(np.maximum(right, np.finfo(np.float32).tiny)).mean()) if len(labels) else 0.0
     return Evaluation(
         len(labels), loss, confusion.reshape(classes, classes), names, seconds,
         tuple(_mistakes(probabilities, labels, answers)),
     )  # fmt: skip
+
+
+def cross_entropy(
+    probabilities: NDArray[np.float32], labels: NDArray[np.int64], smoothing: float = 0.0
+) -> float:
+    """The mean of -Σ target·log p over samples; a probability of 0 counts as the least float32."""
+    logs = np.log(np.maximum(probabilities, np.finfo(np.float32).tiny), dtype=np.float64)
+    right = logs[np.arange(len(labels)), labels]
+    return _mean((1 - smoothing) * right + smoothing * logs.mean(1)) * -1
+
+
+def squared_error(outputs: NDArray[np.float32], labels: NDArray[np.int64]) -> float:
+    """The mean of (output - one-hot target)² over all outputs (samples, classes)."""
+    missing = outputs - np.eye(outputs.shape[1], dtype=np.float64)[labels]
+    return _mean(missing * missing)
+
+
+def _mean(values: NDArray[np.float64]) -> float:
+    return float(values.mean()) if values.size else 0.0
 
 
 def _mistakes(

@@ -160,7 +160,11 @@ class Trainer:
     def _row(self) -> Row:
         place = self.place
         seconds, speed = self._speed()
-        checked = judge(self.model, *self.validation, self.data.names) if self.validation else None
+        checked = (
+            judge(self.model, *self.validation, self.data.names, self.recipe.loss)
+            if self.validation
+            else None
+        )
         return Row(
             place.epoch + 1, place.step, place.loss / place.seen, place.correct / place.seen,
             self._rate_at(place.step - 1),

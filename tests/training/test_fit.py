@@ -12,6 +12,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+import cnnspec
 from cnnspec.backends.numpy.model import Model
 from cnnspec.diagnostics import Severity, SpecError
 from cnnspec.network.settings import Normalise, Recipe
@@ -541,3 +542,11 @@ def test_advice_on_changes_is_told_once(model_of, data):
     codes = {item.code for item in history.warnings}
     assert "warmup-too-long" in codes
     assert "stop-without-validation" not in codes
+
+
+@pytest.mark.parametrize("loss", ["mse", "crossentropy smoothing=0.2"])
+def test_validation_is_judged_by_the_loss_that_is_trained(loss):
+    network = cnnspec.parse("input 8x8x1; flatten -> dense 10 -> softmax")
+    model = network.build(seed=0)
+    row = model.fit("digits", loss=loss, validation=0.5, epochs=1, rate=1e-9).rows[0]
+    assert pytest.approx(row.loss, rel=0.05) == row.validation_loss
