@@ -14,8 +14,9 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnspec.diagnostics import nearest
+from cnnspec.diagnostics import SpecError, nearest
 from cnnspec.layers.base import Shape, show
+from cnnspec.training.data import npy
 from cnnspec.training.data.images import SUFFIXES, read_image
 
 Array: TypeAlias = NDArray[Any]
@@ -143,10 +144,9 @@ def _as_samples(values: Array, shape: Shape, what: str) -> Array:
 
 def _npy(path: Path) -> Array:
     try:
-        values: Array = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        reason = getattr(error, "strerror", None) or "it is no .npy file"
-        raise click.BadParameter(f'"{path}" cannot be read: {reason}') from error
+        values: Array = npy.read(path)
+    except SpecError as error:
+        raise click.BadParameter(error.diagnostics[0].message) from error
     if values.dtype.kind not in "fiub":
         raise click.BadParameter(f'"{path}" holds {values.dtype}, not numbers')
     return values

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import click
 
 from cnnspec.cli.console import stderr_console
+from cnnspec.text import printable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -70,4 +71,4 @@ class Fit:
 
 
 def _say(text: str) -> None:
-    stderr_console().print(f"note: {text}")
+    stderr_console().print(f"note: {printable(text)}")

@@ -11,6 +11,7 @@ from cnnspec.cli.console import Console, stdout_console
 from cnnspec.cli.options import as_json, check_index, format_option, weights_option
 from cnnspec.cli.pictures import Fit, picture_options
 from cnnspec.cli.samples import data_options
+from cnnspec.text import printable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -82,12 +83,12 @@ def _sample(data: Dataset, index: int) -> tuple[str, NDArray[np.uint8], str]:
 
 def _files(paths: tuple[Path, ...]) -> list[Path]:
     """The files that the arguments name; a folder names all pictures in it, by name."""
-    from cnnspec.training.data.images import SUFFIXES
+    from cnnspec.training.data.images import SUFFIXES, is_picture
 
     found: list[Path] = []
     for path in paths:
         inside = sorted(path.rglob("*")) if path.is_dir() else [path]
-        files = [file for file in inside if file == path or file.suffix.lower() in SUFFIXES | {".npy"}]
+        files = [file for file in inside if file == path or is_picture(file, ".npy")]
         if not files:
             raise click.UsageError(f'"{path}" holds no images ({", ".join(sorted(SUFFIXES))}, .npy)')
         found += files
@@ -99,25 +100,16 @@ def _images(path: Path, model: Model) -> list[tuple[str, NDArray[np.uint8]]]:
     from cnnspec.training.data.images import read_image
 
     shape = model.network.input
-    if path.suffix != ".npy":
+    if path.suffix.lower() != ".npy":
         return [(str(path), read_image(path, shape))]
     return _arrays(path, shape)
 
 
 def _arrays(path: Path, shape: Shape) -> list[tuple[str, NDArray[np.uint8]]]:
-    import numpy as np
-
     from cnnspec.training.data.faults import bad_file
+    from cnnspec.training.data.npy import read_pixels
 
-    try:
-        values = np.load(path, allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
-        raise bad_file(path, f"is no .npy file, or is damaged ({error})") from error
-    if values.dtype.kind == "f" and values.size and values.min() >= 0 and values.max() <= 1:
-        values = np.rint(values * 255)
-    if values.dtype != np.uint8 and not (values.size and values.min() >= 0 and values.max() <= 255):
-        raise bad_file(path, "pixels must be 0 to 255, or 0 to 1 as floating-point numbers")
-    values = values.astype(np.uint8)
+    values = read_pixels(path)
     channels = shape[2] if len(shape) == 3 else 1
     if values.shape[-1:] == shape:
         values = values.reshape(-1, 1, *shape, 1)
@@ -150,7 +142,7 @@ def _page(answers: list[dict[str, Any]], console: Console) -> list[str]:
     lines: list[str] = []
     for answer in answers:
         label = f" (is {answer['label']})" if "label" in answer else ""
-        lines += [f"{answer['image']}{label}"]
+        lines += [f"{printable(answer['image'])}{label}"]
         width = max(len(one["class"]) for one in answer["classes"])
         for n, one in enumerate(answer["classes"]):
             share = one["probability"]

@@ -192,3 +192,69 @@ def test_a_file_of_no_known_kind_is_not_said_to_be_missing(cnnspec, place):
     (place / "own.txt").write_text("1 2 3")
     code, _, err = cnnspec("train", "-e", VECTOR, "--data", "own.txt")
     assert (1, True) == (code, "own.txt is of no kind that is known" in err)
+
+
+@pytest.fixture
+def trained(cnnspec, place):
+    cnnspec("train", "-e", VECTOR, "--data", "bars.npz", "-o", "run")
+
+
+@pytest.mark.parametrize("values, said", [
+    (np.full((8, 8), "a"), "holds <U1; pixels are numbers 0 to 255"),
+    (np.zeros((8, 8), [("a", "i4")]), "holds [('a', '<i4')]; pixels are numbers 0 to 255"),
+    (np.zeros((8, 8), "M8[s]"), "holds datetime64[s]; pixels are numbers 0 to 255"),
+    (np.ones((8, 8), complex), "holds complex128; pixels are numbers 0 to 255"),
+    (np.zeros((0, 8, 8), np.uint8), "holds no images: its shape is (0, 8, 8)"),
+    (np.full((8, 8), np.nan), "holds values from nan to nan; pixels are 0 to 255, or 0 to 1 as floats"),
+    (np.full((8, 8), -1), "holds values from -1 to -1; pixels are 0 to 255, or 0 to 1 as floats"),
+    (np.zeros((1, 1, 8, 8, 1)), "has shape (1, 1, 8, 8, 1); an image is (height, width[, channels])"),
+    (np.uint8(3), "has shape (); an image is (height, width[, channels])"),
+])  # fmt: skip
+def test_an_array_that_is_no_picture_is_refused_by_its_name(cnnspec, trained, values, said):
+    np.save("own.npy", values)
+    code, out, err = cnnspec("predict", "run", "own.npy")
+    assert (1, "", f"error[data-file]: own.npy: {said}") == (
+        code,
+        out,
+        " ".join(err.split("\n\n")[0].split()),
+    )
+
+
+@pytest.mark.parametrize("content, said", [
+    (b"hello", "is no .npy file"), (b"PK\x03\x04....", "is an archive of arrays (.npz), not a single one"),
+    (b"\x93NUMPY\x01\x00v\x00{'descr': '|u1', 'fortran_order': False, 'shape': (100000000000, 8), }"
+     .ljust(127) + b"\n", "promises 800,000,000,000 bytes and holds 0"),
+])  # fmt: skip
+def test_a_file_that_is_no_array_is_refused_by_its_name(cnnspec, trained, content, said):
+    Path("own.npy").write_bytes(content)
+    code, _, err = cnnspec("predict", "run", "own.npy")
+    assert (1, True) == (code, f"own.npy: {said}" in err), err
+    code, _, err = cnnspec("run", "-e", "input 8x8x1; conv 1 3x3", "--input", "own.npy")
+    assert (2, True) == (code, f"own.npy: {said}" in err), err
+
+
+@pytest.mark.parametrize("one, other", [
+    (np.eye(8) > 0, np.eye(8, dtype=np.uint8) * 255), (np.eye(8) * 0.6, np.eye(8, dtype=np.uint8) * 153),
+    (np.eye(8) * 254.7, np.eye(8, dtype=np.uint8) * 255),
+])  # fmt: skip
+def test_pixels_of_any_kind_of_number_give_the_same_answer(cnnspec, trained, one, other):
+    np.save("one.npy", one)
+    np.save("other.npy", other)
+    code, out, _ = cnnspec("predict", "run", "one.npy", "other.npy", "--json")
+    first, second = json.loads(out)["images"]
+    assert (0, first["classes"]) == (code, second["classes"])
+
+
+def test_a_name_does_not_drive_the_terminal(cnnspec, trained):
+    np.save("own\x1b[31m.npy", np.eye(8))
+    code, out, _ = cnnspec("predict", "run", "own\x1b[31m.npy")
+    assert (0, True, False) == (code, "own�[31m.npy" in out, "\x1b" in out)
+
+
+def test_what_a_system_hides_in_a_folder_is_no_picture(cnnspec, trained):
+    Path("many").mkdir()
+    np.save("many/own.npy", np.eye(8))
+    Path("many/._own.npy").write_bytes(b"\0\5macos")
+    Path("many/more.png").mkdir()
+    code, out, err = cnnspec("predict", "run", "many", "--json")
+    assert (0, ["many/own.npy"]) == (code, [one["image"] for one in json.loads(out)["images"]]), err

@@ -41,9 +41,9 @@ def load(path: Path, shape: Shape | None, test: float, *, resize: bool = False) 
     return Dataset(path.name, images[kept], labels[kept], images[out], labels[out], names)
 
 
-def is_picture(path: Path) -> bool:
-    """Whether a path is that of an image by its ending; what a system hides beside images is none."""
-    return path.suffix.lower() in SUFFIXES and path.name[0] != "." and not path.is_dir()
+def is_picture(path: Path, *more: str) -> bool:
+    """Whether a path is an image's by its ending, or has one ``more``; what a system hides beside is none."""
+    return path.suffix.lower() in (*SUFFIXES, *more) and path.name[0] != "." and not path.is_dir()
 
 
 def _classes(folder: Path) -> tuple[str, ...]:

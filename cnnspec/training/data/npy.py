@@ -11,6 +11,7 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
+from cnnspec.diagnostics import SpecError
 from cnnspec.training.data.faults import bad_file, decoding
 
 MAGIC: Final = b"\x93NUMPY"
@@ -37,14 +38,40 @@ def read(path: Path) -> NDArray[Any]:
         return found
 
 
+def read_pixels(path: Path) -> NDArray[np.uint8]:
+    """The pixels of an .npy file as bytes, rounded where they are between; raises SpecError where it has none."""
+    values = read(path)
+    if values.dtype.kind not in "biuf":
+        raise bad_file(path, f"holds {values.dtype}; pixels are numbers 0 to 255")
+    if not values.size:
+        raise bad_file(path, f"holds no images: its shape is {values.shape}")
+    low, high = float(values.min()), float(values.max())
+    if not 0 <= low <= high <= 255:
+        raise bad_file(
+            path, f"holds values from {low:.4g} to {high:.4g}; pixels are 0 to 255, or 0 to 1 as floats"
+        )  # fmt: skip
+    if values.dtype.kind in "iu":
+        return values.astype(np.uint8)
+    unit = values.dtype.kind == "b" or high <= 1
+    return np.rint(values.astype(np.float64) * (255 if unit else 1)).astype(np.uint8)
+
+
+def objects(path: Path) -> SpecError:
+    """That a file holds a pickle, which is a program."""
+    cure = "save lists of unlike length as one array, and words as y.astype(str)"
+    return bad_file(path, "holds Python objects, which are not loaded", cure=cure)
+
+
 def check_header(path: Path, file: IO[bytes], size: int, name: str = "") -> None:
     """Raises SpecError where the header of an array promises other than the ``size`` bytes that are there."""
     version = npy.read_magic(file)
     if version not in HEADERS:
         raise bad_file(path, f"{name or 'the array'} has names that are not Latin; pixels are plain numbers")
     shape, _, kind = HEADERS[version](file)
+    if kind.hasobject:
+        raise objects(path)
     promised, there = prod(shape) * kind.itemsize, size - file.tell()
-    if not kind.hasobject and promised != there:
+    if promised != there:
         raise bad_file(
             path,
             f"{name + ' ' if name else ''}promises {promised:,} bytes and holds {there:,}",

@@ -8,7 +8,6 @@ from typing import Final
 
 import numpy as np
 
-from cnnspec.diagnostics import SpecError
 from cnnspec.layers.base import Shape
 from cnnspec.training.data import npy
 from cnnspec.training.data.dataset import Dataset, held_out
@@ -66,24 +65,16 @@ def _refuse_others(path: Path, start: bytes) -> None:
             cure="save both with numpy.savez(path, x=…, y=…)",
         )  # fmt: skip
     if start[:1] == PICKLE:
-        raise _objects(path)
+        raise npy.objects(path)
 
 
 def _array(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Values:
     with archive.open(info) as file:
         npy.check_header(path, file, info.file_size, info.filename.removesuffix(".npy"))
     with archive.open(info) as file:
-        try:
-            found: Values = np.lib.format.read_array(file, allow_pickle=False)
-        except ValueError as error:
-            raise _objects(path) if "allow_pickle" in str(error) else error from error
+        found: Values = np.lib.format.read_array(file, allow_pickle=False)
         file.read()  # to its end, where the sum of the bytes is checked
     return found
-
-
-def _objects(path: Path) -> SpecError:
-    cure = "save lists of unlike length as one array, and words as y.astype(str)"
-    return bad_file(path, "holds Python objects, which are not loaded", cure=cure)
 
 
 def _chosen(path: Path, arrays: dict[str, Values]) -> list[str]:
