@@ -40,10 +40,12 @@ COLUMNS: Final = (
 @click.option("--training", is_flag=True, help="Time a training step: forward and backward.")
 @click.option("--rounds", type=click.IntRange(1, 1000), default=5, show_default=True,
               help="Passes; each step's best one counts.")  # fmt: skip
+@click.option("--top", type=click.IntRange(1), help="Only so many steps, the slowest first.")
 @format_option("text", "json")
 def command(
-    spec: str | None, inline: str | None, batch: int | None, training: bool, rounds: int, form: str
-) -> None:
+    spec: str | None, inline: str | None, batch: int | None, training: bool, rounds: int, top: int | None,
+    form: str,
+) -> None:  # fmt: skip
     """Time each layer of SPEC in NumPy on this machine.
 
     For each step: its kernel and why it was chosen, milliseconds, its share of
@@ -64,13 +66,16 @@ def command(
     if form == "json":
         console.print(as_json(document(found)))
     else:
-        console.print(render(found, Paper(console.width, console.color, console.unicode)))
+        console.print(render(found, Paper(console.width, console.color, console.unicode), top))
 
 
-def render(found: Profile, paper: Paper) -> str:
-    """The table, the totals, the memory."""
+def render(found: Profile, paper: Paper, top: int | None = None) -> str:
+    """The table, the totals, the memory; with ``top`` only so many steps, the slowest first."""
     columns = [column for column in COLUMNS if found.training or column.key != "backward"]
-    lines = [_line(row, found, paper) for row in found.rows]
+    rows = found.rows
+    if top is not None:
+        rows = sorted(rows, key=lambda row: row.forward + row.backward, reverse=True)[:top]
+    lines = [_line(row, found, paper) for row in rows]
     table = draw(fit(columns, lines, paper.width), lines, paper)
     below = [line for text in _totals(found) for line in wrap(paper.text(text), paper.width - 1, "  ")]
     return "\n".join([*table, "", *(f" {line}" for line in below)])
@@ -96,15 +101,19 @@ def _line(row: Row, found: Profile, paper: Paper) -> Line:
 def _totals(found: Profile) -> list[str]:
     what = "training step" if found.training else "forward pass"
     rate = found.batch / found.seconds
+    images = f"{rate:,.{0 if rate >= 10 else 1}f} images a second"
     speed = (
         f"forward {found.gflops:.1f} GFLOP/s, {percent(found.gflops / found.peak, 0)} of the {found.peak:.0f}"
     )
     maps, scratch = in_bytes(found.map_bytes), in_bytes(found.scratch_bytes)
-    return [
-        f"{what} of {grouped(found.batch)}: {1e3 * found.seconds:.2f} ms, {rate:,.0f} images a second",
+    told = [
+        f"{what} of {grouped(found.batch)}: {1e3 * found.seconds:.2f} ms, {images}",
         f"{speed} GFLOP/s that a large matrix product reaches here",
         f"memory: weights {in_bytes(found.weight_bytes)}, maps {maps}, scratch of the kernels {scratch}",
     ]
+    if any(row.gflops > found.peak for row in found.rows):
+        told.append("above 100 %: Winograd's convolution needs fewer multiplies than it is counted by")
+    return told
 
 
 def document(found: Profile) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from click.testing import CliRunner
@@ -32,6 +33,21 @@ def test_the_table_says_time_speed_kernel_and_reason() -> None:
     assert "training step of 2: 8.00 ms, 250 images a second" in text
     assert "forward 0.7 GFLOP/s, 7 % of the 10 GFLOP/s" in text
     assert "weights 4.0 kB, maps 1.5 MB, scratch of the kernels 300 B" in text
+
+
+def test_the_slowest_steps_first() -> None:
+    rows = [
+        replace(FOUND.rows[1], layer=name, forward=time) for name, time in zip("abc", (1, 3, 2), strict=True)
+    ]
+    text = render(replace(FOUND, rows=rows), Paper(100), top=2)
+    assert ["b", "c"] == [line.split()[0] for line in text.splitlines()[2:4]]
+
+
+def test_slow_networks_get_a_decimal_and_speeds_above_the_peak_a_reason() -> None:
+    slow = replace(FOUND, rows=[replace(FOUND.rows[0], forward=8.0)], peak=1e-6)
+    assert "0.2 images a second" in render(slow, Paper(100))
+    assert "above 100 %: Winograd's convolution" in render(slow, Paper(100))
+    assert "above 100 %" not in render(FOUND, Paper(100))
 
 
 @pytest.mark.parametrize("width", [30, 48, 70, 100])

@@ -97,6 +97,12 @@ def test_memory_tells_the_peak_and_the_parts_of_training(report):
     assert 14 == len(re.findall(r"<rect [^>]*><title>[^<]+: [\d.]+ [kM]?B</title></rect>", text))
 
 
+def test_training_memory_is_the_same_figure_in_the_table_and_in_its_section(report):
+    _, text, _ = report("lenet")
+    assert "592.9 kB to train with momentum" in text
+    assert "Training with momentum: 592.9 kB, beside 246.8 kB of parameters" in text
+
+
 def test_a_spec_with_errors_reports_what_is_known_and_the_messages(report, tmp_path):
     (tmp_path / "net.cnn").write_text("network Net\ninput 8x8x1\nconv 4 3x3\nconv 2 9x9\ndens 3\n")
     code, text, err = report("net.cnn")

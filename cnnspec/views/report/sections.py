@@ -141,13 +141,13 @@ def memory(analysis: Analysis) -> str:
         f'<li style="--tone:{tone(family)}">{name}: {in_bytes(size)}</li>'
         for name, (size, family) in parts.items()
     )
-    whole = totals.training_bytes + totals.weight_bytes
+    needed = f"{in_bytes(totals.training_bytes)}, beside {in_bytes(totals.weight_bytes)} of parameters"
     peak = analysis.memory.peak.node.name
     batch = "one input" if analysis.batch == 1 else f"a batch of {analysis.batch:,}"
     return (
         f"<p>While it runs, for {batch}: {in_bytes(totals.activation_bytes)} for all outputs, or "
         f"{in_bytes(totals.peak_activation_bytes)} at most (in {escape(peak)}) where buffers are used again."
-        f"</p>{_steps(analysis)}<h3>Training with {escape(training.optimizer)}: {in_bytes(whole)}</h3>"
+        f"</p>{_steps(analysis)}<h3>Training with {escape(training.optimizer)}: {needed}</h3>"
         f'<div class="stack">{stack}</div><ul class="keys">{keys}</ul>'
     )
 
