@@ -99,10 +99,9 @@ def _names(network: Network, layers: Sequence[str], everything: bool) -> list[st
 def _forward(
     network: Network, samples: NDArray[Any], weights: Sequence[str], names: Sequence[str], seed: int
 ) -> dict[str, NDArray[Any]]:
-    from cnnspec.backends.numpy.model import Model
     from cnnspec.cli.arrays import set_weights
 
-    model = Model(network, seed=seed)
+    model = network.build(seed)
     inline = [item for item in weights if "=" in item]
     files = [item for item in weights if "=" not in item]
     for file in files:

@@ -286,3 +286,8 @@ def test_a_map_fills_a_vector_channel_by_channel(tmp_path: Path, capsys: pytest.
 def test_json_has_no_word_for_what_is_no_number(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     np.save(tmp_path / "x.npy", np.array([[[np.nan], [1.0]]]))
     assert values(["-e", "input 1x2x1; identity", "--input", str(tmp_path / "x.npy")], capsys) == [[None, 1]]
+
+
+def test_weights_that_are_not_given_begin_as_the_recipe_says(capsys: pytest.CaptureFixture[str]) -> None:
+    spec = "input 2x2x1; conv 1 2x2; train { initial ones }"
+    assert values(["-e", spec, "--input", "1 2; 3 4"], capsys) == [[10]]
