@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 BRIGHT_ON_DARK: Final = ("mnist", "fashion_mnist", "digits")
-"""Known sets whose images are so."""
+"""Known sets whose images are so, for records that do not say."""
 
 
 def picture_options(function: F) -> F:
@@ -67,7 +67,9 @@ class Fit:
 
     @property
     def _on_dark(self) -> bool:
-        return self.run is not None and self.run.set in BRIGHT_ON_DARK
+        if self.run is None or self.run.dark_borders is not None:
+            return bool(self.run and self.run.dark_borders)
+        return self.run.set in BRIGHT_ON_DARK
 
 
 def _say(text: str) -> None:

@@ -20,6 +20,7 @@ from cnnspec.training.checkpoint import Shelf
 from cnnspec.training.data import Dataset
 from cnnspec.training.history import MetricsFile, Row
 from cnnspec.training.lock import Lock
+from cnnspec.training.photo import have_dark_borders
 from cnnspec.training.run import BEST, CHECKPOINTS, METRICS, SPEC, WEIGHTS, Run, is_run
 from cnnspec.training.trainer import Trainer
 
@@ -124,6 +125,7 @@ class Home:
         return Run(
             network=trainer.model.network.name, seed=trainer.model.seed, recipe=trainer.recipe,
             data=self.data.origin, set=self.data.name, classes=self.data.names, scaling=(factor, shift),
+            dark_borders=have_dark_borders(self.data.train_images),
         )  # fmt: skip
 
     def after_step(self) -> None:

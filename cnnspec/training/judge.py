@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from cnnspec.network.settings import CrossEntropy, Normalise, Setting
 from cnnspec.training.data.dataset import Bytes, Dataset, Labels, fitted
+from cnnspec.training.data.faults import no_samples
 from cnnspec.training.metrics import Evaluation, cross_entropy, evaluation, squared_error
 
 if TYPE_CHECKING:
@@ -43,6 +44,8 @@ def ends_with_softmax(model: Model) -> bool:
 
 def judge(model: Model, images: Bytes, labels: Labels, names: tuple[str, ...], loss: Setting) -> Evaluation:
     """The model's figures on labelled images, with the ``loss`` of its recipe."""
+    if not len(labels):
+        raise no_samples("judge")
     begin = perf_counter()
     outputs = _outputs(model, images)
     answers = _probabilities(model, outputs)

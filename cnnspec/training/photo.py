@@ -17,6 +17,10 @@ BOX: Final = 20 / 28
 """MNIST's digits fill a box of 20 pixels in an image of 28."""
 STROKE: Final = 2.0
 """Pixels that a stroke is wide at least, in an image of 28; MNIST's are 2 to 4."""
+LOOKED_AT: Final = 1000
+"""Images of a training set that tell what its borders are like."""
+DARK: Final = 63
+NEARLY_ALL: Final = 0.9
 AT_MOST: Final = 512
 """Pixels of the longer side that are looked at."""
 
@@ -67,9 +71,23 @@ def _square(image: Bytes, shape: Shape) -> Shape:
 
 def has_bright_border(image: Bytes) -> bool:
     """Whether the picture ends in bright pixels, as paper does, and not in dark ones, as MNIST's."""
-    grey = image.max(2)
-    edge = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
-    return bool(np.median(edge) > 127)
+    return bool(_borders(image[None])[0] > 127)
+
+
+def have_dark_borders(images: Bytes) -> bool:
+    """Whether nearly all images end in dark pixels, as MNIST's do; vectors are taken as squares of grey."""
+    images = images[:LOOKED_AT]
+    if images.ndim == 2 and isqrt(images.shape[1]) ** 2 == images.shape[1]:
+        images = images.reshape(len(images), isqrt(images.shape[1]), -1, 1)
+    return images.ndim == 4 and bool((_borders(images) <= DARK).mean() >= NEARLY_ALL)
+
+
+def _borders(images: Bytes) -> NDArray[np.float64]:
+    """How bright each image (n, height, width, channels) is along its border: the median."""
+    grey = images.max(3)
+    edges = np.concatenate([grey[:, 0], grey[:, -1], grey[:, :, 0], grey[:, :, -1]], 1)
+    medians: NDArray[np.float64] = np.median(edges, 1)
+    return medians
 
 
 def is_dark_on_bright(image: Bytes) -> bool:

@@ -61,6 +61,8 @@ class Run(BaseModel):
     classes: tuple[str, ...]
     scaling: tuple[tuple[float, ...], tuple[float, ...]]
     """Factor and shift of the pixels, one number or one a channel, as they were trained with."""
+    dark_borders: bool | None = None
+    """Whether the training images end in dark pixels, as MNIST's do; None in records that do not say."""
     test: TestFigures | None = None
 
     @field_serializer("recipe")

@@ -103,6 +103,18 @@ def test_a_damaged_file_is_named_with_its_byte(tmp_path, pictures, change, messa
     assert fault.message.startswith(f"{path}: {message}")
 
 
+def test_more_than_the_memory_holds_is_told_of_the_file(tmp_path, pictures, monkeypatch):
+    path = tmp_path / "train-images-idx3-ubyte"
+    path.write_bytes(idx_bytes(pictures[0]))
+
+    def full(*_):
+        raise MemoryError
+
+    monkeypatch.setattr(np, "empty", full)
+    fault = fault_of(read_idx, path, "images")
+    assert f"{path}: promises more values than the memory that is left can hold" == fault.message
+
+
 def test_a_cut_gzip_file_is_named(tmp_path, pictures):
     path = tmp_path / "images.gz"
     path.write_bytes(gzip.compress(idx_bytes(pictures[0]))[:-20])

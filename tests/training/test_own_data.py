@@ -97,10 +97,8 @@ if find_spec("PIL"):
 
     @pytest.fixture
     def photos(cnnspec, place, data):
-        """A run whose images are said to be MNIST's, and a page of paper with a bar on it."""
+        """A run whose images end in dark pixels, and a page of paper with a bar on it."""
         cnnspec("train", "-e", VECTOR, "--data", "bars.npz", "-o", "run")
-        record = Path("run/run.json")
-        record.write_text(record.read_text().replace('"set": "bars"', '"set": "mnist"'))
         page = np.full((90, 80), 200, np.uint8)
         page[20:24, 10:60] = 60
         save(place / "photos" / "one.png", page)
@@ -132,6 +130,21 @@ if find_spec("PIL"):
         assert "note" not in cnnspec("predict", "run", "photos/one.png", "--resize", "--invert")[2]
         _, _, err = cnnspec("inspect", "run", "maps", "--image", "photos/one.png", "--resize")
         assert "the border of one.png is bright" in err
+
+    def test_a_bright_border_is_right_where_the_training_images_have_one(cnnspec, photos, data):
+        np.savez("paper.npz", x=255 - data.train_images, y=data.train_labels)
+        cnnspec("train", "-e", VECTOR, "--data", "paper.npz", "-o", "bright")
+        code, _, err = cnnspec("predict", "bright", "photos/one.png", "--resize")
+        assert (0, "") == (code, err)
+
+    @pytest.mark.parametrize("name, told", [("mnist", True), ("bars", False)])
+    def test_an_old_record_knows_borders_by_the_name_of_the_set(cnnspec, photos, name, told):
+        record = Path("run/run.json")
+        old = json.loads(record.read_text()) | {"set": name}
+        assert old.pop("dark_borders") is True
+        record.write_text(json.dumps(old))
+        _, _, err = cnnspec("predict", "run", "photos/one.png", "--resize")
+        assert told == ("that of the training images dark: --invert?" in err)
 
     def test_a_run_trained_with_resize_takes_pictures_of_any_size(cnnspec, place):
         for name, value in (("bright", 220), ("dark", 30)):

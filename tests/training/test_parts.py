@@ -86,3 +86,13 @@ def test_names_do_not_drive_a_terminal():
     data = Dataset("own\x07", IMAGES, LABELS, IMAGES, LABELS, names)
     assert ("cat�[31m", "a�b", "سگ\u200cها", "naïve 🐈") == data.names
     assert "own�" == data.name
+
+
+@pytest.mark.parametrize("part", ["train", "test"])
+def test_an_empty_part_is_not_judged(model_of, part):
+    empty = {f"{part}_images": IMAGES[:0, ..., None], f"{part}_labels": LABELS[:0]}
+    data = replace(
+        Dataset("own", IMAGES[..., None], LABELS, IMAGES[..., None], LABELS, tuple("abcd")), **empty
+    )
+    with pytest.raises(SpecError, match="there are no samples to judge on"):
+        model_of(spec="input 8x8x1; flatten; dense 4").evaluate(data, part=part)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from cnnspec.diagnostics import SpecError
-from cnnspec.training.photo import has_bright_border, is_dark_on_bright, prepared
+from cnnspec.training.photo import has_bright_border, have_dark_borders, is_dark_on_bright, prepared
 
 SHAPE = (28, 28, 1)
 
@@ -122,3 +122,15 @@ def test_a_vector_input_takes_a_drawing_centred_in_its_square():
     np.testing.assert_array_equal(prepared(snapshot(2), SHAPE, center=True).reshape(784), image)
     with pytest.raises(SpecError, match="the network takes 70 values"):
         prepared(snapshot(2), (70,), center=True)
+
+
+@pytest.mark.parametrize("shape", [(12, 8, 8, 1), (12, 6, 8, 3), (12, 64)])
+@pytest.mark.parametrize("dark, told", [(12, True), (11, True), (10, False), (0, False)])
+def test_training_images_end_in_dark_pixels_where_nearly_all_do(shape, dark, told):
+    images = np.full(shape, 200, np.uint8)
+    images[:dark] = 30
+    assert told == have_dark_borders(images)
+
+
+def test_vectors_that_are_no_squares_have_no_border():
+    assert not have_dark_borders(np.zeros((4, 63), np.uint8))

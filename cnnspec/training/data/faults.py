@@ -21,13 +21,17 @@ def missing(message: str, *cures: str, notes: tuple[str, ...] = ()) -> SpecError
     return SpecError([Diagnostic("data-missing", message, notes=notes, help=cures)])
 
 
+def no_samples(verb: str) -> SpecError:
+    """That there is nothing to train on, or to judge on."""
+    return SpecError([Diagnostic("no-samples-left", f"there are no samples to {verb} on")])
+
+
 def nothing_left(part: str, share: float, samples: int, count: int) -> SpecError:
     """A share of the samples, for ``part`` (test, validation), that leaves this part or the rest empty."""
     if not samples:
-        said = "there are no samples to train on"
-    else:
-        left = "is none of them" if count == 0 else "leaves none to train on"
-        said = f"{part}={share:g} of {samples:,} sample{'s' * (samples > 1)} {left}"
+        return no_samples("train")
+    left = "is none of them" if count == 0 else "leaves none to train on"
+    said = f"{part}={share:g} of {samples:,} sample{'s' * (samples > 1)} {left}"
     cures = (
         [f"take a share that leaves some for each: {part}={max(0.2, 1 / samples):.2g}"] if samples > 1 else []
     )

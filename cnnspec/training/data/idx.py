@@ -74,7 +74,10 @@ def read_pair(images: Path, labels: Path, known: int = 256) -> tuple[Bytes, Labe
     """Images with their labels below ``known``; raises SpecError when their numbers differ."""
     pictures, classes = read_images(images), read_labels(labels)
     if not pictures.size:
-        raise bad_file(images, f"holds no images: its header says {_times(pictures.shape[:3])}")
+        raise bad_file(
+            images,
+            f"holds no images: its header says {_times(pictures.shape[: 3 + (pictures.shape[3] != 1)])}",
+        )
     if len(pictures) != len(classes):
         raise bad_file(
             labels,
@@ -105,6 +108,8 @@ def read_idx(path: Path, wanted: str) -> Bytes:
             path, f"the compressed file is damaged or cut short ({error})",
             f"it has {path.stat().st_size:,} bytes", cure="get the file again",
         ) from error  # fmt: skip
+    except MemoryError as error:
+        raise bad_file(path, "promises more values than the memory that is left can hold") from error
     except OSError as error:
         raise missing(f"{path} cannot be read: {error.strerror or error}") from error
 

@@ -39,7 +39,7 @@ def read(path: Path) -> NDArray[Any]:
 
 
 def read_pixels(path: Path) -> NDArray[np.uint8]:
-    """The pixels of an .npy file as bytes, rounded where they are between; raises SpecError where it has none."""
+    """The pixels of an .npy file as bytes, rounded where they lie between; raises SpecError for others."""
     values = read(path)
     if values.dtype.kind not in "biuf":
         raise bad_file(path, f"holds {values.dtype}; pixels are numbers 0 to 255")
