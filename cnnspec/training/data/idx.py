@@ -74,10 +74,8 @@ def read_pair(images: Path, labels: Path, known: int = 256) -> tuple[Bytes, Labe
     """Images with their labels below ``known``; raises SpecError when their numbers differ."""
     pictures, classes = read_images(images), read_labels(labels)
     if not pictures.size:
-        raise bad_file(
-            images,
-            f"holds no images: its header says {_times(pictures.shape[: 3 + (pictures.shape[3] != 1)])}",
-        )
+        sizes = pictures.shape if pictures.shape[3] != 1 else pictures.shape[:3]
+        raise bad_file(images, f"holds no images: its header says {_times(sizes)}")
     if len(pictures) != len(classes):
         raise bad_file(
             labels,
