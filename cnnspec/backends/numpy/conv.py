@@ -14,7 +14,7 @@ import numpy as np
 
 from cnnspec.backends.numpy.layout import Array, channel_column, inner_shape, planes
 from cnnspec.backends.numpy.step import Step, channel_sum
-from cnnspec.backends.numpy.window import span_of
+from cnnspec.backends.numpy.window import Sweep
 from cnnspec.layers.conv import Conv, Depthwise
 from cnnspec.network.graph import Node
 
@@ -29,13 +29,13 @@ def as_conv(node: Node) -> Conv:
 
 
 class ConvStep(Step):
-    """What all convolutions share: the spans of the window, the weights, the shape of the output."""
+    """What all convolutions share: the sweeps of the window, the weights, the shape of the output."""
 
     reads_input = False
 
     def build(self) -> None:
         self.layer = as_conv(self.node)
-        self.spans = tuple(map(span_of, self.layer.axes(self.node.input_shapes)))
+        self.sweeps = tuple(map(Sweep.of, self.layer.axes(self.node.input_shapes)))
         self.weight, self.weight_gradient = self.site.weights["weight"], self.site.gradients.get("weight")
         self.table = self.layer.table()
         if self.table is not None:

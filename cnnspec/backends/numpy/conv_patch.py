@@ -10,7 +10,7 @@ import numpy as np
 from cnnspec.backends.numpy.conv import ConvStep
 from cnnspec.backends.numpy.layout import Array
 from cnnspec.backends.numpy.products import BlockedProduct, ProductSum
-from cnnspec.backends.numpy.window import Span, taps
+from cnnspec.backends.numpy.window import Sweep, taps
 
 
 class PatchConv(ConvStep):
@@ -21,14 +21,12 @@ class PatchConv(ConvStep):
 
     def arrange(self) -> None:
         groups, channels, batch = self.layer.groups, self.node.input_shapes[0][-1], self.site.batch
-        self.outer = tuple(span.output for span in self.spans[:-1])
-        self.padded = any(
-            span.range(tap) != (0, span.output) for span in self.spans for tap in range(span.kernel)
-        )
-        self.kernel_shape = tuple(span.kernel for span in self.spans)
+        self.outer = tuple(sweep.output for sweep in self.sweeps[:-1])
+        self.padded = not all(sweep.inside for sweep in self.sweeps)
+        self.kernel_shape = tuple(sweep.kernel for sweep in self.sweeps)
         self.image = grouped(self.x, groups)
         each, filters = channels // groups, self.layer.filters // groups
-        width = self.spans[-1].output
+        width = self.sweeps[-1].output
         self.patches = self.keep((*self.outer, groups, *self.kernel_shape, each, width, batch))
         length = prod(self.kernel_shape) * each
         self.matrix = self.patches.reshape(prod(self.outer), groups, length, width * batch)
@@ -47,7 +45,7 @@ class PatchConv(ConvStep):
     def forward(self) -> None:
         if self.padded and not self.site.training:
             self.patches.fill(0)
-        for patch, pixels in joined(self.patches, self.image, self.spans):
+        for patch, pixels in joined(self.patches, self.image, self.sweeps):
             np.copyto(patch, pixels)
         self.multiply(self.flat_weights)
 
@@ -74,7 +72,7 @@ class PatchConv(ConvStep):
     def _scatter(self, dx: Array) -> None:
         self.turn_back(self.flat_weights.swapaxes(1, 2))
         dx.fill(0)
-        for patch, pixels in joined(self.spread, grouped(dx, self.layer.groups), self.spans):
+        for patch, pixels in joined(self.spread, grouped(dx, self.layer.groups), self.sweeps):
             np.add(pixels, patch, out=pixels)
 
 
@@ -84,21 +82,21 @@ def grouped(image: Array, groups: int) -> Array:
     return image.reshape(*outer, groups, channels // groups, columns, batch)
 
 
-def joined(patches: Array, image: Array, spans: tuple[Span, ...]) -> list[tuple[Array, Array]]:
+def joined(patches: Array, image: Array, sweeps: tuple[Sweep, ...]) -> list[tuple[Array, Array]]:
     """For each tap the part of the patches that it fills, and the pixels it reads.
 
     Patches are (*outer, group, *taps, channel, column, sample), images (*outer, group, channel, …).
     """
-    by_tap = np.moveaxis(patches, range(len(spans), 2 * len(spans)), range(len(spans)))
+    by_tap = np.moveaxis(patches, range(len(sweeps), 2 * len(sweeps)), range(len(sweeps)))
     return [
-        (_at(by_tap[tap], spans, tap, Span.outputs), _at(image, spans, tap, Span.inputs))
-        for tap in taps(spans)
+        (_at(by_tap[tap], sweeps, tap, Sweep.outputs), _at(image, sweeps, tap, Sweep.inputs))
+        for tap in taps(sweeps)
     ]
 
 
 def _at(
-    array: Array, spans: tuple[Span, ...], tap: tuple[int, ...], pick: Callable[[Span, int], slice]
+    array: Array, sweeps: tuple[Sweep, ...], tap: tuple[int, ...], pick: Callable[[Sweep, int], slice]
 ) -> Array:
     """The part of (*outer, group, channel, column, sample) that a tap fills, or reads."""
-    *outer, column = (pick(span, t) for span, t in zip(spans, tap, strict=True))
+    *outer, column = (pick(sweep, t) for sweep, t in zip(sweeps, tap, strict=True))
     return array[(*outer, slice(None), slice(None), column)]

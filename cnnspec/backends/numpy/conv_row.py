@@ -11,7 +11,7 @@ from cnnspec.backends.numpy.conv import ConvStep
 from cnnspec.backends.numpy.layout import Array
 from cnnspec.backends.numpy.products import BlockedProduct, ProductSum, overlapping
 from cnnspec.backends.numpy.step import Step
-from cnnspec.backends.numpy.window import Span, at_inputs, at_outputs, taps
+from cnnspec.backends.numpy.window import Sweep, at_inputs, at_outputs, taps
 
 WIDE = 16
 """From so many filters on, the weight gradient gains by a transposed copy of the output's gradient."""
@@ -40,7 +40,7 @@ class RowConv(ConvStep):
     """
 
     def arrange(self) -> None:
-        self.rows, self.columns = _two_axes(self.spans)
+        self.rows, self.columns = _two_axes(self.sweeps)
         self.image = _with_rows(self.x)
         channels, batch = self.image.shape[1], self.site.batch
         filters, taps_across, width = self.layer.filters, self.columns.kernel, self.columns.output
@@ -147,7 +147,7 @@ class FoldGradient:
     column · sample) is added up along the columns, each tap shifted.
     """
 
-    def __init__(self, step: Step, dy: Array, packed: Array, dx: Array, rows: Span, columns: Span) -> None:
+    def __init__(self, step: Step, dy: Array, packed: Array, dx: Array, rows: Sweep, columns: Sweep) -> None:
         filters, height, channels, width = packed.shape
         run = dy.shape[-1]
         border = height - 1
@@ -168,7 +168,7 @@ class FoldGradient:
         fold_columns(self.spread, self.dx, self.columns)
 
 
-def fold_columns(spread: Array, dx: Array, columns: Span) -> None:
+def fold_columns(spread: Array, dx: Array, columns: Sweep) -> None:
     """dx[row, channel, i] = Σ over taps of spread[row, channel, tap, o], where tap joins o with i."""
     reached = columns.inputs(0)
     np.copyto(dx[:, :, reached], spread[:, :, 0, columns.outputs(0)])
@@ -182,24 +182,24 @@ def fold_columns(spread: Array, dx: Array, columns: Span) -> None:
 class ScatterGradient:
     """Gradient to the input at any stride: the patch gradients, added where each tap reads."""
 
-    def __init__(self, step: Step, dy: Array, packed: Array, dx: Array, rows: Span, columns: Span) -> None:
+    def __init__(self, step: Step, dy: Array, packed: Array, dx: Array, rows: Sweep, columns: Sweep) -> None:
         filters, height, channels, width = packed.shape
         self.dy, self.packed, self.dx = dy, packed.reshape(filters, -1), dx
-        self.spans = (rows, columns)
+        self.sweeps = (rows, columns)
         self.patches = step.scratch((rows.output, height, channels, width, columns.output, dx.shape[-1]))
         self.multiply = BlockedProduct(dy, self.patches.reshape(rows.output, -1, dy.shape[-1]))
 
     def __call__(self) -> None:
         self.multiply(self.packed.T)
         self.dx.fill(0)
-        for tap in taps(self.spans):
-            part = at_inputs(self.dx, self.spans, tap)
-            np.add(part, at_outputs(self.patches[:, tap[0], :, tap[1]], self.spans, tap), out=part)
+        for tap in taps(self.sweeps):
+            part = at_inputs(self.dx, self.sweeps, tap)
+            np.add(part, at_outputs(self.patches[:, tap[0], :, tap[1]], self.sweeps, tap), out=part)
 
 
-def _two_axes(spans: tuple[Span, ...]) -> tuple[Span, Span]:
+def _two_axes(sweeps: tuple[Sweep, ...]) -> tuple[Sweep, Sweep]:
     """One axis gets a row axis of size 1."""
-    return (Span(1, 1, 1, 1, 0), spans[0]) if len(spans) == 1 else (spans[0], spans[1])
+    return (Sweep(1, 1, 1, 1, 0), sweeps[0]) if len(sweeps) == 1 else (sweeps[0], sweeps[1])
 
 
 def _with_rows(image: Array) -> Array:

@@ -14,7 +14,7 @@ import numpy as np
 
 from cnnspec.backends.numpy.conv_depthwise import DepthwiseConv
 from cnnspec.backends.numpy.layout import Array
-from cnnspec.backends.numpy.window import Span, taps
+from cnnspec.backends.numpy.window import Sweep, taps
 
 RUN = 1 << 14
 """Values of a run, a row of some channels: several fit a block, for each is read by several rows."""
@@ -60,13 +60,13 @@ class ShiftConv(DepthwiseConv):
     """
 
     def arrange(self) -> None:
-        (rows, columns), batch = self.spans, self.site.batch
-        self.reach = (columns.kernel - 1) * columns.dilation // columns.stride
+        (rows, columns), batch = self.sweeps, self.site.batch
+        self.reach = (columns.reach - 1) // columns.stride
         self.width = columns.output + self.reach
         run = self.width * batch
         deep = max(1, min(self.channels, RUN // run))
         high = max(1, min(rows.output, BLOCK // (deep * run)))
-        self.height = (high - 1) * rows.stride + (rows.kernel - 1) * rows.dilation + 1
+        self.height = (high - 1) * rows.stride + rows.reach
         self.store = self.scratch((columns.stride * self.height * deep * run,))
         self.rooms = self.scratch((2, high * deep * run))
         count = rows.kernel * columns.kernel
@@ -85,7 +85,7 @@ class ShiftConv(DepthwiseConv):
             self.bands.append(Band(part, kernel[:, channels], blocks))
 
     def _block(self, rows: slice, channels: slice, weights: Array) -> Block:
-        (down, across), batch = self.spans, self.site.batch
+        (down, across), batch = self.sweeps, self.site.batch
         target = self.y[rows, channels]
         count, deep = target.shape[:2]
         shape = (across.stride, self.height, deep, self.width, batch)
@@ -94,7 +94,7 @@ class ShiftConv(DepthwiseConv):
         past = size - self.reach * batch
         total, room = (each[: count * size].reshape(count, size) for each in self.rooms)
         found = []
-        for weight, (i, j) in zip(weights.reshape(-1, size), taps(self.spans), strict=True):
+        for weight, (i, j) in zip(weights.reshape(-1, size), taps(self.sweeps), strict=True):
             shift, rest = divmod(j * across.dilation, across.stride)
             read = slice(i * down.dilation, i * down.dilation + (count - 1) * down.stride + 1, down.stride)
             pixels = store[rest, read].reshape(count, size)[:, shift * batch : shift * batch + past]
@@ -104,7 +104,7 @@ class ShiftConv(DepthwiseConv):
 
     def _filled(self, rows: slice, channels: slice, store: Array) -> list[tuple[Array, Array]]:
         """The pixels that the rows of a block read, by the rest of their column modulo the stride."""
-        down, across = self.spans
+        down, across = self.sweeps
         top = rows.start * down.stride - down.before
         first, past = max(0, -top), max(0, min(self.height, down.size - top))
         image = self.x[top + first : max(0, top + past), channels]
@@ -141,6 +141,6 @@ def _run(block: Block) -> None:
     np.copyto(block.target, block.result)
 
 
-def pays(spans: tuple[Span, ...], filters: int, channels: int, batch: int) -> bool:
+def pays(sweeps: tuple[Sweep, ...], filters: int, channels: int, batch: int) -> bool:
     """Whether long runs gain: two axes, one filter a channel, and rows that are short."""
-    return len(spans) == 2 and filters == channels and spans[1].output * batch <= LONG
+    return len(sweeps) == 2 and filters == channels and sweeps[1].output * batch <= LONG

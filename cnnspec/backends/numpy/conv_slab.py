@@ -13,7 +13,7 @@ import numpy as np
 
 from cnnspec.backends.numpy.conv import ConvStep
 from cnnspec.backends.numpy.layout import Array
-from cnnspec.backends.numpy.window import Span, taps
+from cnnspec.backends.numpy.window import Sweep, taps
 
 COLUMNS = 512
 """About so many columns a slab: enough for a product to run at full speed."""
@@ -45,7 +45,7 @@ class SlabConv(ConvStep):
 
     def arrange(self) -> None:
         filters, channels, *kernel = self.weight.shape
-        rows, columns = self.spans
+        rows, columns = self.sweeps
         self.run = columns.output * self.site.batch
         self.height = max(1, min(rows.output, COLUMNS // self.run))
         self.length = channels * rows.kernel * columns.kernel
@@ -62,7 +62,7 @@ class SlabConv(ConvStep):
 
     def _slabs(self, image: Array) -> list[Slab]:
         """All slabs over an image; they share their room."""
-        rows = self.spans[0].output
+        rows = self.sweeps[0].output
         store = self.scratch((self.length * self.height * self.run,))
         result = self.scratch((self.layer.filters * self.height * self.run,))
         return [
@@ -72,14 +72,14 @@ class SlabConv(ConvStep):
 
     def _slab(self, rows: slice, image: Array, store: Array, result: Array) -> Slab:
         """The copies that fill one slab; taps are in the order of the packed weights."""
-        across, down = self.spans[1], self.spans[0]
+        across, down = self.sweeps[1], self.sweeps[0]
         count, channels, batch = rows.stop - rows.start, image.shape[1], image.shape[-1]
         shape = (down.kernel, across.kernel, channels, count, across.output, batch)
         patches = store[: int(np.prod(shape))].reshape(shape)
         room = result[: self.layer.filters * count * self.run].reshape(-1, count, self.run)
         slab = Slab(rows, patches.reshape(self.length, -1), room, [], [])
-        for tap in taps(self.spans):
-            first, past = down.range(tap[0])
+        for tap in taps(self.sweeps):
+            first, past = down.reached(tap[0])
             first, past = max(first, rows.start), max(first, min(past, rows.stop))
             block, columns = patches[tap], across.outputs(tap[1])
             inside = slice(first - rows.start, max(first, past) - rows.start)
@@ -144,7 +144,7 @@ def _around(block: Array, rows: slice, columns: slice) -> list[Array]:
     return [part for part in parts if part.size]
 
 
-def pays(rows: Span, columns: Span, batch: int, filters: int, length: int) -> bool:
+def pays(rows: Sweep, columns: Sweep, batch: int, filters: int, length: int) -> bool:
     """Whether slabs beat a product a row: rows short, and the weights too many to be packed for each."""
     run = columns.output * batch
     return run < SHORT and rows.output > 1 and filters * length * run > FEW_MULTIPLIES

@@ -18,7 +18,7 @@ import numpy as np
 
 from cnnspec.backends.numpy.conv import ConvStep
 from cnnspec.backends.numpy.layout import Array
-from cnnspec.backends.numpy.window import Span
+from cnnspec.backends.numpy.window import Sweep
 from cnnspec.layers.conv import Conv
 
 G2 = np.array([[1, 0, 0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0, 0, 1]])
@@ -69,7 +69,7 @@ class WinogradConv(ConvStep):
 
     def arrange(self) -> None:
         self.t = t = self.m + 2
-        rows, columns = self.spans
+        rows, columns = self.sweeps
         g, b, a = self.matrices
         kind = self.memory.dtype
         self.weigh = np.kron(g, g).astype(kind)
@@ -92,7 +92,7 @@ class WinogradConv(ConvStep):
 
     def _padding(self, down: int, across: int) -> None:
         """The copies of the map into the phases, with its padding."""
-        rows, columns = self.spans
+        rows, columns = self.sweeps
         top, left = rows.before, columns.before
         last_row = min(down * self.m + 2, top + rows.size)
         self.spread = []
@@ -187,15 +187,15 @@ class CoarseWinogradConv(WinogradConv):
     matrices = G4, B4, A4
 
 
-def fits(layer: Conv, spans: tuple[Span, ...]) -> bool:
+def fits(layer: Conv, sweeps: tuple[Sweep, ...]) -> bool:
     """Whether a convolution is a 3x3 window at stride 1, undilated, over one group."""
-    return len(spans) == 2 and layer.groups == 1 and all(
-        span.kernel == 3 and span.stride == span.dilation == 1 for span in spans
+    return len(sweeps) == 2 and layer.groups == 1 and all(
+        sweep.kernel == 3 and sweep.stride == sweep.dilation == 1 for sweep in sweeps
     )  # fmt: skip
 
 
-def pays(layer: Conv, spans: tuple[Span, ...], channels: int, batch: int) -> bool:
+def pays(layer: Conv, sweeps: tuple[Sweep, ...], channels: int, batch: int) -> bool:
     """Whether F(2x2, 3x3) beats direct sums."""
-    tiles = batch * prod(-(-span.output // 2) for span in spans)
+    tiles = batch * prod(-(-sweep.output // 2) for sweep in sweeps)
     few = min(channels, layer.filters) < FEWEST_CHANNELS or tiles < FEWEST_TILES
-    return fits(layer, spans) and layer.table() is None and not few
+    return fits(layer, sweeps) and layer.table() is None and not few

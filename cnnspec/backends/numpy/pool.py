@@ -15,7 +15,7 @@ import numpy as np
 
 from cnnspec.backends.numpy.layout import Array, Shape
 from cnnspec.backends.numpy.step import Step
-from cnnspec.backends.numpy.window import Span, span_of
+from cnnspec.backends.numpy.window import Sweep
 from cnnspec.layers.pool import Pool
 from cnnspec.network.graph import Node
 
@@ -24,34 +24,34 @@ from cnnspec.network.graph import Node
 class Pass:
     """One axis of a pool: from ``before`` to ``after``, shapes (outer, axis, inner)."""
 
-    span: Span
+    sweep: Sweep
     before: Shape
     after: Shape
 
 
 def passes(node: Node, shape: Shape) -> list[Pass]:
     """The passes over an inner map of ``shape``, columns first; axes that pass through are left out."""
-    spans = spans_of(node)
-    order = [len(shape) - 2, *range(len(spans) - 2, -1, -1)]
+    sweeps = sweeps_of(node)
+    order = [len(shape) - 2, *range(len(sweeps) - 2, -1, -1)]
     sizes, found = list(shape), []
-    for axis, span in zip(order, reversed(spans), strict=True):
-        if span.plain:
+    for axis, sweep in zip(order, reversed(sweeps), strict=True):
+        if sweep.plain:
             continue
         outer, inner = prod(sizes[:axis]), prod(sizes[axis + 1 :])
-        found.append(Pass(span, (outer, span.size, inner), (outer, span.output, inner)))
-        sizes[axis] = span.output
+        found.append(Pass(sweep, (outer, sweep.size, inner), (outer, sweep.output, inner)))
+        sizes[axis] = sweep.output
     return found
 
 
-def spans_of(node: Node) -> tuple[Span, ...]:
+def sweeps_of(node: Node) -> tuple[Sweep, ...]:
     """The window of a pool; a global pool's is the whole map."""
     if isinstance(node.layer, Pool):
-        return tuple(map(span_of, node.layer.axes(node.input_shapes)))
-    return tuple(Span(size, 1, size, 1, 0) for size in node.input_shapes[0][:-1])
+        return tuple(map(Sweep.of, node.layer.axes(node.input_shapes)))
+    return tuple(Sweep(size, 1, size, 1, 0) for size in node.input_shapes[0][:-1])
 
 
 def pooled_shape(node: Node, shape: Shape) -> Shape:
-    *outer, column = (span.output for span in spans_of(node))
+    *outer, column = (sweep.output for sweep in sweeps_of(node))
     return (*outer, shape[-3], column, shape[-1])
 
 
@@ -68,15 +68,18 @@ class Extreme:
 class ExtremePass:
     """The extreme along one axis, and in training which tap won: the first, or the last that is NaN."""
 
-    def __init__(self, step: Step, x: Array, y: Array, span: Span, extreme: Extreme, training: bool) -> None:
-        self.x, self.y, self.span, self.extreme, self.training = x, y, span, extreme, training
+    def __init__(
+        self, step: Step, x: Array, y: Array, sweep: Sweep, extreme: Extreme, training: bool
+    ) -> None:
+        self.x, self.y, self.sweep, self.extreme, self.training = x, y, sweep, extreme, training
         self.parts = [
-            (x[:, span.inputs(tap)], y[:, span.outputs(tap)], span.outputs(tap)) for tap in range(span.kernel)
+            (x[:, sweep.inputs(tap)], y[:, sweep.outputs(tap)], sweep.outputs(tap))
+            for tap in range(sweep.kernel)
         ]
-        self.complete = all(span.range(tap) == (0, span.output) for tap in range(span.kernel))
-        self.pair = self.complete and span.kernel == 2
+        self.complete = sweep.inside
+        self.pair = self.complete and sweep.kernel == 2
         if training:
-            small = np.int8 if span.kernel <= 128 else np.int32
+            small = np.int8 if sweep.kernel <= 128 else np.int32
             self.winner = step.memory.take(y.shape, small)
             self.first = self._first_taps().astype(small)
         if training and not self.pair:
@@ -85,8 +88,8 @@ class ExtremePass:
 
     def _first_taps(self) -> Array:
         """For each output its first tap on the map: it wins where nothing beats minus infinity."""
-        covered = [[lo <= o < hi for lo, hi in map(self.span.range, range(self.span.kernel))]
-                   for o in range(self.span.output)]  # fmt: skip
+        covered = [[lo <= o < hi for lo, hi in map(self.sweep.reached, range(self.sweep.kernel))]
+                   for o in range(self.sweep.output)]  # fmt: skip
         return np.asarray(np.argmax(covered, axis=1))[:, None]
 
     def forward(self) -> None:
@@ -100,7 +103,7 @@ class ExtremePass:
     def _values(self) -> None:
         choose = self.extreme.choose
         start = 0
-        if self.complete and self.span.kernel > 1:
+        if self.complete and self.sweep.kernel > 1:
             choose(self.parts[1][0], self.parts[0][0], out=self.y)
             start = 2
         else:
@@ -131,23 +134,20 @@ class ExtremePass:
         self.integer = np.dtype(f"i{dy.itemsize}")
         self.dy, self.dx = dy.view(self.integer), dx.view(self.integer)
         self.mask = step.scratch(dy.shape, self.integer)
-        self.apart = (
-            self.span.stride >= (self.span.kernel - 1) * self.span.dilation + 1 or self.span.output == 1
-        )
         self.equal = step.scratch(dy.shape, bool)
-        self.sums = [dx[:, self.span.inputs(tap)] for tap in range(self.span.kernel)]
-        self.pixels = [part.view(self.integer) for part in self.sums] if self.apart else []
+        self.sums = [dx[:, self.sweep.inputs(tap)] for tap in range(self.sweep.kernel)]
+        self.pixels = [part.view(self.integer) for part in self.sums] if self.sweep.apart else []
 
     def backward(self) -> None:
         """Each gradient goes whole to the tap that won; bit masks keep it exact even when infinite."""
-        if self.pair and self.apart:
+        if self.pair and self.sweep.apart:
             self._give_pair()
         else:
             self._give_all()
 
     def _give_pair(self) -> None:
         left, right = self.pixels
-        if 2 * self.span.output < self.span.size:
+        if 2 * self.sweep.output < self.sweep.size:
             self.dx.fill(0)
         np.negative(self.winner, out=self.mask, dtype=self.integer)
         np.bitwise_and(self.dy, self.mask, out=right)
@@ -177,7 +177,7 @@ class ExtremePool(Step):
             last = n == len(found) - 1
             arrays.append(self.y.reshape(each.after) if last else self.scratch(each.after))
         self.passes = [
-            ExtremePass(self, x.reshape(each.before), y, each.span, self.extreme, self.site.training)
+            ExtremePass(self, x.reshape(each.before), y, each.sweep, self.extreme, self.site.training)
             for each, x, y in zip(found, arrays, arrays[1:], strict=False)
         ]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from cnnspec.backends.numpy.layout import Array, planes
-from cnnspec.backends.numpy.pool import passes, pooled_shape, spans_of
+from cnnspec.backends.numpy.pool import passes, pooled_shape, sweeps_of
 from cnnspec.backends.numpy.step import Step, channel_sum
-from cnnspec.backends.numpy.window import Span
+from cnnspec.backends.numpy.window import Sweep
 from cnnspec.layers.pool import Pool
 from cnnspec.network.graph import Node
 
@@ -15,26 +15,26 @@ from cnnspec.network.graph import Node
 class SumPass:
     """The sum along one axis, and backwards its spreading."""
 
-    def __init__(self, x: Array, y: Array, span: Span) -> None:
-        self.x, self.y, self.span = x, y, span
-        self.complete = all(span.range(tap) == (0, span.output) for tap in range(span.kernel))
+    def __init__(self, x: Array, y: Array, sweep: Sweep) -> None:
+        self.x, self.y, self.sweep = x, y, sweep
+        self.complete = sweep.inside
 
     def forward(self) -> None:
-        span = self.span
-        if span.output == 1 and span.kernel == span.size and span.before == 0 and span.dilation == 1:
+        sweep = self.sweep
+        if sweep.output == 1 and sweep.kernel == sweep.size and sweep.before == 0 and sweep.dilation == 1:
             np.add.reduce(self.x, axis=1, out=self.y[:, 0])
             return
         self.y.fill(0)
-        for tap in range(span.kernel):
-            part = self.y[:, span.outputs(tap)]
-            np.add(part, self.x[:, span.inputs(tap)], out=part)
+        for tap in range(sweep.kernel):
+            part = self.y[:, sweep.outputs(tap)]
+            np.add(part, self.x[:, sweep.inputs(tap)], out=part)
 
     def backward(self, dy: Array, dx: Array) -> None:
-        span = self.span
+        sweep = self.sweep
         dx.fill(0)
-        for tap in range(span.kernel):
-            part = dx[:, span.inputs(tap)]
-            np.add(part, dy[:, span.outputs(tap)], out=part)
+        for tap in range(sweep.kernel):
+            part = dx[:, sweep.inputs(tap)]
+            np.add(part, dy[:, sweep.outputs(tap)], out=part)
 
 
 class SumPool(Step):
@@ -49,7 +49,7 @@ class SumPool(Step):
         x = self.x
         for n, each in enumerate(found):
             y = self.y.reshape(each.after) if n == len(found) - 1 else self.scratch(each.after)
-            self.passes.append(SumPass(x.reshape(each.before), y, each.span))
+            self.passes.append(SumPass(x.reshape(each.before), y, each.sweep))
             x = y
 
     def forward(self) -> None:
@@ -98,23 +98,23 @@ class AvgPool(SumPool):
 
 def window_shares(node: Node) -> Array:
     """One over the values that count in each window, shaped to meet the output."""
-    layer, spans = node.layer, spans_of(node)
+    layer, sweeps = node.layer, sweeps_of(node)
     padded = isinstance(layer, Pool) and getattr(layer, "count_padding", False)
     sides = [
         (axis.before, axis.after) if padded else (0, 0) for axis in layer.axes(node.input_shapes)
-    ] if isinstance(layer, Pool) else [(0, 0)] * len(spans)  # fmt: skip
-    counts = [_counted(span, before, after) for span, (before, after) in zip(spans, sides, strict=True)]
+    ] if isinstance(layer, Pool) else [(0, 0)] * len(sweeps)  # fmt: skip
+    counts = [_counted(sweep, before, after) for sweep, (before, after) in zip(sweeps, sides, strict=True)]
     total = counts[-1][:, None]
     for outer in reversed(counts[:-1]):
         total = outer.reshape(-1, *(1 for _ in range(total.ndim))) * total
     return np.expand_dims(1.0 / total, axis=total.ndim - 2)
 
 
-def _counted(span: Span, before: int, after: int) -> Array:
+def _counted(sweep: Sweep, before: int, after: int) -> Array:
     """For each window along an axis, how many taps lie on the map or its counted padding."""
-    starts = np.arange(span.output) * span.stride - span.before
-    places = starts[:, None] + np.arange(span.kernel) * span.dilation
-    return np.asarray(np.count_nonzero((places >= -before) & (places < span.size + after), axis=1))
+    starts = np.arange(sweep.output) * sweep.stride - sweep.before
+    places = starts[:, None] + np.arange(sweep.kernel) * sweep.dilation
+    return np.asarray(np.count_nonzero((places >= -before) & (places < sweep.size + after), axis=1))
 
 
 class ChannelScale(Step):

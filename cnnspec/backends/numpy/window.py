@@ -16,8 +16,8 @@ from cnnspec.layers.window import Axis
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
-    """One axis of a window: ``output`` positions over an input of ``size``."""
+class Sweep:
+    """A window's way along one axis: ``output`` positions over an input of ``size``."""
 
     size: int
     output: int
@@ -25,6 +25,25 @@ class Span:
     stride: int
     before: int
     dilation: int = 1
+
+    @classmethod
+    def of(cls, axis: Axis) -> Sweep:
+        return cls(axis.size, axis.count, axis.kernel, axis.stride, axis.before, axis.dilation)
+
+    @property
+    def reach(self) -> int:
+        """Input positions from the first tap to the last, both included."""
+        return (self.kernel - 1) * self.dilation + 1
+
+    @property
+    def apart(self) -> bool:
+        """Whether each window ends before the next begins."""
+        return self.stride >= self.reach or self.output == 1
+
+    @property
+    def inside(self) -> bool:
+        """Whether no tap ever reads padding."""
+        return all(self.reached(tap) == (0, self.output) for tap in range(self.kernel))
 
     @property
     def plain(self) -> bool:
@@ -34,9 +53,9 @@ class Span:
     @property
     def padded(self) -> int:
         """Input positions from the first tap of the first window to the last of the last."""
-        return (self.output - 1) * self.stride + (self.kernel - 1) * self.dilation + 1
+        return (self.output - 1) * self.stride + self.reach
 
-    def range(self, tap: int) -> tuple[int, int]:
+    def reached(self, tap: int) -> tuple[int, int]:
         """First output and one past the last whose tap lies on the map."""
         offset = tap * self.dilation - self.before
         first = max(0, -(offset // self.stride)) if offset < 0 else 0
@@ -44,11 +63,11 @@ class Span:
         return min(first, self.output), max(first, min(self.output, last))
 
     def outputs(self, tap: int) -> slice:
-        return slice(*self.range(tap))
+        return slice(*self.reached(tap))
 
     def inputs(self, tap: int) -> slice:
         """The inputs joined with ``outputs(tap)``, one each."""
-        return self.reads(tap, *self.range(tap))
+        return self.reads(tap, *self.reached(tap))
 
     def reads(self, tap: int, first: int, past: int) -> slice:
         """The inputs that a tap joins with the outputs from ``first`` to before ``past``."""
@@ -56,23 +75,19 @@ class Span:
         return slice(start, start + max(0, (past - first - 1) * self.stride + 1), self.stride)
 
 
-def span_of(axis: Axis) -> Span:
-    return Span(axis.size, int(axis.output), axis.kernel, axis.stride, axis.before, axis.dilation)
-
-
-def taps(spans: tuple[Span, ...]) -> Iterator[tuple[int, ...]]:
+def taps(sweeps: tuple[Sweep, ...]) -> Iterator[tuple[int, ...]]:
     """All taps in row-major order: the order in which PyTorch looks for a maximum."""
-    return product(*(range(span.kernel) for span in spans))
+    return product(*(range(sweep.kernel) for sweep in sweeps))
 
 
-def at_outputs(array: Array, spans: tuple[Span, ...], tap: tuple[int, ...]) -> Array:
+def at_outputs(array: Array, sweeps: tuple[Sweep, ...], tap: tuple[int, ...]) -> Array:
     """The part of an inner output array (…, C, column, N) that a tap reaches."""
-    return _part(array, tuple(span.outputs(t) for span, t in zip(spans, tap, strict=True)))
+    return _part(array, tuple(sweep.outputs(t) for sweep, t in zip(sweeps, tap, strict=True)))
 
 
-def at_inputs(array: Array, spans: tuple[Span, ...], tap: tuple[int, ...]) -> Array:
+def at_inputs(array: Array, sweeps: tuple[Sweep, ...], tap: tuple[int, ...]) -> Array:
     """The part of an inner input array (…, C, column, N) that a tap reads."""
-    return _part(array, tuple(span.inputs(t) for span, t in zip(spans, tap, strict=True)))
+    return _part(array, tuple(sweep.inputs(t) for sweep, t in zip(sweeps, tap, strict=True)))
 
 
 def _part(array: Array, slices: tuple[slice, ...]) -> Array:
