@@ -46,7 +46,10 @@ class Home:
         self.saved, self.saved_step = perf_counter(), -1
 
     def __enter__(self) -> Home:
-        self.lock.__enter__()
+        try:
+            self.lock.__enter__()
+        except OSError as error:
+            raise self._unwritten(error) from error
         return self
 
     def __exit__(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Final
@@ -57,9 +58,12 @@ class Lock:
                 fault = self._taken(os.read(handle, 20).decode("ascii", "replace").strip())
                 os.close(handle)
                 raise fault from None
+            except OSError:  # a file system without locks
+                return handle
             if _is_at(handle, self.path):
-                os.ftruncate(handle, 0)
-                os.write(handle, f"{os.getpid()}\n".encode())
+                with suppress(OSError):  # the number is only for people
+                    os.ftruncate(handle, 0)
+                    os.write(handle, f"{os.getpid()}\n".encode())
                 return handle
             os.close(handle)
 

@@ -1,5 +1,6 @@
 """The folder of a run, whatever happened to it between two trainings."""
 
+import errno
 import json
 import os
 import resource
@@ -218,6 +219,21 @@ def test_a_disk_that_is_full_from_the_start_is_told(model_of, data, tmp_path, na
     narrow(100)
     fault = fault_of(model_of("epochs 1").fit, data, folder=tmp_path / "run")
     assert ("run-not-written", ("there is no checkpoint yet",)) == (fault.code, fault.notes)
+
+
+def test_a_folder_that_cannot_be_made_is_told(model_of, data, tmp_path):
+    (tmp_path / "file").write_text("mine")
+    fault = fault_of(model_of("epochs 1").fit, data, folder=tmp_path / "file" / "run")
+    assert "run-not-written" == fault.code
+    assert fault.message == f"{tmp_path}/file/run cannot be written: Not a directory"
+
+
+def test_a_file_system_without_locks_is_trained_on(model_of, data, tmp_path, monkeypatch):
+    def refuse(*_):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("fcntl.lockf", refuse)
+    assert "finished" == model_of("epochs 1").fit(data, folder=tmp_path).ending
 
 
 # Two at once -------------------------------------------------------------------------
