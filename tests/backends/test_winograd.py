@@ -10,7 +10,7 @@ from single import data, model_of, network_of
 from cnnspec.backends.numpy import build, choose, conv_winograd
 from cnnspec.backends.numpy.choice import Choice
 from cnnspec.backends.numpy.conv_slab import SlabConv
-from cnnspec.backends.numpy.conv_winograd import CoarseWinogradConv, WinogradConv
+from cnnspec.backends.numpy.conv_winograd import Winograd4Conv, WinogradConv
 from cnnspec.backends.numpy.kernels import Kernels
 from cnnspec.layers.base import Shape
 from cnnspec.layers.conv import Conv
@@ -21,7 +21,7 @@ SHAPES: list[tuple[Shape, int | str, int]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("kernel", [WinogradConv, CoarseWinogradConv])
+@pytest.mark.parametrize("kernel", [WinogradConv, Winograd4Conv])
 @pytest.mark.parametrize("slab", [1, 1 << 20])
 @pytest.mark.parametrize("shape, padding, batch", SHAPES)
 def test_winograd_equals_the_definition(
@@ -44,7 +44,7 @@ def large() -> Case:
 
 
 @pytest.mark.parametrize(
-    "kernels, kernel, tolerance", [("fast", WinogradConv, 1e-5), ("winograd4", CoarseWinogradConv, 1e-4)]
+    "kernels, kernel, tolerance", [("fast", WinogradConv, 1e-5), ("winograd4", Winograd4Conv, 1e-4)]
 )
 def test_single_precision_holds_its_promise(
     kernels: Kernels, kernel: type[WinogradConv], tolerance: float
@@ -84,7 +84,7 @@ def wild(images: np.ndarray, share: float = 0.02) -> np.ndarray:
     return images
 
 
-@pytest.mark.parametrize("kernel", [WinogradConv, CoarseWinogradConv])
+@pytest.mark.parametrize("kernel", [WinogradConv, Winograd4Conv])
 @pytest.mark.parametrize("slab", [1, 1 << 20])
 @pytest.mark.parametrize("where", ["images", "weights", "large"])
 @pytest.mark.parametrize("shape, padding, batch", SHAPES)

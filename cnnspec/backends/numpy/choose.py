@@ -16,7 +16,7 @@ from cnnspec.network.graph import Node
 
 WINOGRAD2 = Choice(conv_winograd.WinogradConv, "3x3, many channels: F(2x2, 3x3), 2.25 times fewer multiplies")
 WINOGRAD4 = Choice(
-    conv_winograd.CoarseWinogradConv, "3x3, many channels: F(4x4, 3x3), 4 times fewer multiplies, to 1e-4"
+    conv_winograd.Winograd4Conv, "3x3, many channels: F(4x4, 3x3), 4 times fewer multiplies, to 1e-4"
 )
 """In its place only where that accuracy is enough for the user."""
 

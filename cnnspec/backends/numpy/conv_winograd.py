@@ -1,9 +1,13 @@
 """Winograd's convolution F(m, 3): m² outputs of a 3x3 window from (m + 2)² products instead of 9·m².
 
-Tiles of the input are transformed by one product with kron(B, B), multiplied
-place by place of the tile with the transformed weights, and transformed back by
-kron(A, A). Matrices as in Lavin and Gray (2015), for interpolation at 0, 1, -1
-(and 2, -2 for m = 4). Only for predicting: training keeps direct sums.
+Names and matrices are those of Lavin and Gray (2015), for interpolation at 0, 1, -1
+(and 2, -2 for m = 4). A tile d of α x α inputs, α = m + 2, gives m x m outputs Y:
+
+    U = G g Gᵀ    V = Bᵀ d B    M = U ⊙ V, summed over the channels    Y = Aᵀ M A
+
+A transform of both axes is one product with a Kronecker square, for all tiles at
+once; ⊙ is one matrix product at each of the α² places. Only for predicting:
+training keeps direct sums.
 
 The transforms spread an infinity or NaN over its whole tile, and overflow before
 the sums do. So what comes out not finite is summed once more, directly.
@@ -45,47 +49,51 @@ SLAB_BYTES = 8 << 20
 
 @dataclass
 class Slab:
-    """Some rows of tiles."""
+    """Some rows of tiles: the arrays of the paper, and the copies on the way in and out."""
 
     rows: range
     """The rows of the output."""
-    filled: list[tuple[Array, Array]]
-    tiles: Array
-    """(t², channel · tile · sample), gathered."""
-    changed: Array
-    """The same, transformed; (t², channel, tile · sample)."""
-    products: Array
-    """(t², filter, tile · sample)."""
-    back: Array
+    gathered: list[tuple[Array, Array]]
+    """Pairs of a place of all tiles and the pixels it holds."""
+    d: Array
+    """(α², channel · tile · sample)."""
+    V: Array
+    """(α², channel, tile · sample)."""
+    M: Array
+    """(α², filter, tile · sample)."""
+    Y: Array
     """(m², filter · tile · sample)."""
     placed: list[tuple[Array, Array]]
+    """Pairs of some pixels of the output and the place of all tiles that they come from."""
 
 
 class WinogradConv(ConvStep):
     """Two axes, 3x3, stride 1, one group: F(2x2, 3x3)."""
 
     m = 2
+    """Outputs of a tile along each axis."""
     matrices = G2, B2, A2
+    """G, Bᵀ and Aᵀ."""
 
     def arrange(self) -> None:
-        self.t = t = self.m + 2
+        self.alpha = self.m + 2
         rows, columns = self.sweeps
-        g, b, a = self.matrices
         kind = self.memory.dtype
-        self.weigh = np.kron(g, g).astype(kind)
-        self.enter, self.leave = np.kron(b, b).astype(kind), np.kron(a, a).astype(kind)
+        self.filter_transform, self.input_transform, self.output_transform = (
+            np.kron(matrix, matrix).astype(kind) for matrix in self.matrices
+        )
         channels, filters, batch = self.x.shape[1], self.layer.filters, self.site.batch
-        self.packed = self.memory.own((t * t, filters, channels))
+        places = self.alpha**2
+        self.U = self.memory.own((places, filters, channels))
         down, across = -(-rows.output // self.m), -(-columns.output // self.m)
         # Phases of the columns apart, so that tiles are gathered in long runs.
         self.phases = self.scratch((self.m, down * self.m + 2, channels, across + 1, batch))
         self._padding(down, across)
-        row_bytes = t * t * across * batch * (channels + filters) * kind.itemsize
+        row_bytes = places * across * batch * (channels + filters) * kind.itemsize
         height = max(1, min(down, SLAB_BYTES // row_bytes))
         run = height * across * batch
-        stores = [self.scratch((size,)) for size in (
-            t * t * channels * run, t * t * channels * run, t * t * filters * run, self.m**2 * filters * run
-        )]  # fmt: skip
+        sizes = (places * channels, places * channels, places * filters, self.m**2 * filters)
+        stores = [self.scratch((size * run,)) for size in sizes]
         self.slabs = [
             self._slab(start, min(start + height, down), across, stores) for start in range(0, down, height)
         ]
@@ -104,35 +112,36 @@ class WinogradConv(ConvStep):
             self.spread.append((target[:, :, first : first + count], source[:, :, :count]))
 
     def _slab(self, first: int, past: int, across: int, stores: list[Array]) -> Slab:
-        t, m, batch = self.t, self.m, self.site.batch
+        """Rows of ``across`` tiles, from ``first`` to before ``past``, in the shared stores."""
+        alpha, m, batch = self.alpha, self.m, self.site.batch
         channels, filters, count = self.x.shape[1], self.layer.filters, past - first
         run = count * across * batch
-        tiles = stores[0][: t * t * channels * run].reshape(t, t, channels, count, across, batch)
-        back = stores[3][: m * m * filters * run].reshape(m, m, filters, count, across, batch)
-        filled, placed = [], []
-        for i in range(t):
-            for j in range(t):
+        tiles = stores[0][: alpha**2 * channels * run].reshape(alpha, alpha, channels, count, across, batch)
+        outputs = stores[3][: m * m * filters * run].reshape(m, m, filters, count, across, batch)
+        gathered, placed = [], []
+        for i in range(alpha):
+            for j in range(alpha):
                 rows = self.phases[j % m, first * m + i :: m][:count]
-                filled.append((tiles[i, j], rows[:, :, j // m : j // m + across].swapaxes(0, 1)))
+                gathered.append((tiles[i, j], rows[:, :, j // m : j // m + across].swapaxes(0, 1)))
         for i in range(m):
             for j in range(m):
                 target = self.y[first * m + i : past * m : m, :, j::m].swapaxes(0, 1)
-                placed.append((target, back[i, j, :, : target.shape[1], : target.shape[2]]))
+                placed.append((target, outputs[i, j, :, : target.shape[1], : target.shape[2]]))
         return Slab(
-            range(first * m, min(past * m, len(self.y))),
-            filled,
-            tiles.reshape(t * t, -1),
-            stores[1][: tiles.size].reshape(t * t, channels, run),
-            stores[2][: t * t * filters * run].reshape(t * t, filters, run),
-            back.reshape(m * m, -1),
-            placed,
+            rows=range(first * m, min(past * m, len(self.y))),
+            gathered=gathered,
+            d=tiles.reshape(alpha**2, -1),
+            V=stores[1][: tiles.size].reshape(alpha**2, channels, run),
+            M=stores[2][: alpha**2 * filters * run].reshape(alpha**2, filters, run),
+            Y=outputs.reshape(m * m, -1),
+            placed=placed,
         )
 
     def pack(self) -> None:
         filters, channels = self.weight.shape[:2]
         flat = self.weight.reshape(filters * channels, 9)
         with np.errstate(over="ignore", invalid="ignore"):
-            np.matmul(self.weigh, flat.T, out=self.packed.reshape(len(self.packed), -1))
+            np.matmul(self.filter_transform, flat.T, out=self.U.reshape(len(self.U), -1))
 
     def forward(self) -> None:
         self.phases.fill(0)
@@ -143,14 +152,14 @@ class WinogradConv(ConvStep):
                 self._run(slab)
 
     def _run(self, slab: Slab) -> None:
-        for target, source in slab.filled:
+        for target, source in slab.gathered:
             np.copyto(target, source)
-        np.matmul(self.enter, slab.tiles, out=slab.changed.reshape(slab.tiles.shape))
-        np.matmul(self.packed, slab.changed, out=slab.products)
-        np.matmul(self.leave, slab.products.reshape(len(self.packed), -1), out=slab.back)
+        np.matmul(self.input_transform, slab.d, out=slab.V.reshape(slab.d.shape))
+        np.matmul(self.U, slab.V, out=slab.M)
+        np.matmul(self.output_transform, slab.M.reshape(len(self.U), -1), out=slab.Y)
         for target, source in slab.placed:
             np.copyto(target, source)
-        if not isfinite(np.vdot(slab.back, slab.back)):
+        if not isfinite(np.vdot(slab.Y, slab.Y)):
             self._mend(slab.rows)
 
     def _mend(self, rows: range) -> None:
@@ -180,7 +189,7 @@ class WinogradConv(ConvStep):
         """Never reached: ``prepare`` refuses."""
 
 
-class CoarseWinogradConv(WinogradConv):
+class Winograd4Conv(WinogradConv):
     """F(4x4, 3x3): four times fewer products than direct, at a hundredth of the accuracy; by choice only."""
 
     m = 4
