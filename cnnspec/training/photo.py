@@ -139,8 +139,9 @@ def _widened(cut: Floats, wanted: float) -> Floats:
 def _reduced(image: Bytes) -> Floats:
     """The image as floats, averaged over squares where it is larger than need be."""
     factor = -(-max(image.shape[:2]) // AT_MOST)
-    rows, columns = image.shape[0] // factor, image.shape[1] // factor
-    blocks = image[: rows * factor, : columns * factor].reshape(rows, factor, columns, factor, -1)
+    down, across = (min(factor, size) for size in image.shape[:2])
+    rows, columns = image.shape[0] // down, image.shape[1] // across
+    blocks = image[: rows * down, : columns * across].reshape(rows, down, columns, across, -1)
     means: Floats = blocks.mean((1, 3), dtype=np.float32)
     return means
 

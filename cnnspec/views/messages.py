@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from typing import Final
-from unicodedata import category
 
 from cnnspec.diagnostics import Diagnostic, Fix, Severity
-from cnnspec.text import Source
+from cnnspec.text import Source, printable
 from cnnspec.views.messages_for_tools import to_github, to_json, to_sarif
 from cnnspec.views.paint import Paper, wrap
 from cnnspec.views.snippets import Mark, edge, gutter_of, snippet
@@ -160,6 +159,4 @@ def _counted(items: Sequence[Diagnostic]) -> str:
 
 def _clean(text: str) -> str:
     """The text without control characters: what a spec says must not drive the terminal."""
-    if text.isprintable():
-        return text
-    return "".join(c if c == "\n" or category(c) not in ("Cc", "Cs", "Cf", "Zl", "Zp") else "�" for c in text)
+    return "\n".join(map(printable, text.split("\n")))

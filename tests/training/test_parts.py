@@ -83,9 +83,9 @@ def test_labels_that_are_no_classes_are_refused_by_fit_and_evaluate(model_of, la
 
 def test_names_do_not_drive_a_terminal():
     names = ("cat\x1b[31m", "a\u202eb", "سگ\u200cها", "naïve 🐈")
-    data = Dataset("own\x07", IMAGES, LABELS, IMAGES, LABELS, names)
+    data = Dataset("own\x07", IMAGES, LABELS, IMAGES, LABELS, names, notes=("label: \x1b[31mcat",))
     assert ("cat�[31m", "a�b", "سگ\u200cها", "naïve 🐈") == data.names
-    assert "own�" == data.name
+    assert ("own�", ("label: �[31mcat",)) == (data.name, data.notes)
 
 
 @pytest.mark.parametrize("part", ["train", "test"])

@@ -134,3 +134,11 @@ def test_training_images_end_in_dark_pixels_where_nearly_all_do(shape, dark, tol
 
 def test_vectors_that_are_no_squares_have_no_border():
     assert not have_dark_borders(np.zeros((4, 63), np.uint8))
+
+
+@pytest.mark.parametrize("shape", [(1, 4000, 1), (3000, 2, 1), (1, 1, 3)])
+def test_a_picture_of_any_proportions_is_centred(shape):
+    image = np.zeros(shape, np.uint8)
+    image[shape[0] // 2, shape[1] // 3 :] = 255
+    assert (1, 28, 28, shape[2]) == prepared(image, (28, 28, shape[2]), center=True).shape
+    assert (1, 28, 28, shape[2]) == prepared(255 - image, (28, 28, shape[2]), center=True).shape

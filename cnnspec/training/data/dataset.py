@@ -49,6 +49,7 @@ class Dataset:
         """Names come from folders and files: what would drive a terminal is taken out of them here."""
         object.__setattr__(self, "name", printable(self.name))
         object.__setattr__(self, "names", tuple(map(printable, self.names)))
+        object.__setattr__(self, "notes", tuple(map(printable, self.notes)))
 
     @property
     def shape(self) -> Shape:

@@ -146,13 +146,18 @@ def _no_bytes(where: Where, key: str, values: Values) -> SpecError:
     if scale is None:
         return bad_file(
             where, f"{said}; pixels are whole numbers 0 to 255",
-            cure=f"undo the scaling before saving, or spread them: {SPREAD.format(key)}; "
+            cure=f"undo the scaling before saving, or spread them: {SPREAD.format(_variable(key))}; "
             "the recipe's normalise brings them to the network's scale",
         )  # fmt: skip
     return bad_file(
         where, f"{said}, and not all are bytes on one scale; rounding is left to you",
-        cure=scale.rounding.format(key),
+        cure=scale.rounding.format(_variable(key)),
     )  # fmt: skip
+
+
+def _variable(key: str) -> str:
+    """What a line of NumPy calls an array: as in an archive, or any name where it has none."""
+    return key if key.isidentifier() else "values"
 
 
 # Images ----------------------------------------------------------------------------
@@ -232,8 +237,8 @@ def is_plain(text: str) -> bool:
 
 def _whole(where: Where, key: str, found: NDArray[np.float64]) -> Labels:
     rounded = np.rint(found)
-    count = f"number the classes: {key} = np.unique({key}, return_inverse=True)[1]"
-    cure = count if key.isidentifier() else "number the classes from 0"
+    name = _variable(key)
+    cure = f"number the classes: {name} = np.unique({name}, return_inverse=True)[1]"
     if not np.isfinite(found).all() or (rounded != found).any() or found.min(initial=0) < 0:
         wrong = found[~np.isfinite(found) | (rounded != found) | (found < 0)][0]
         raise bad_file(
