@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from cnnspec.diagnostics import Diagnostic
     from cnnspec.network.graph import Network
 
-DataLike: TypeAlias = Dataset | str | tuple[Any, Any]
-"""A Dataset, the name of one, or a pair (images, labels)."""
+DataLike: TypeAlias = Dataset | str | os.PathLike[str] | tuple[Any, Any]
+"""A Dataset, the name or the path of one, or a pair (images, labels)."""
 
 
 def fit(
@@ -153,6 +153,8 @@ def _dataset(data: DataLike | NDArray[Any], model: Model, known: int = 0) -> Dat
     """The data as a Dataset; the labels of a pair may leave out the last of ``known`` classes."""
     if isinstance(data, Dataset):
         return data
-    if isinstance(data, str):
-        return load(data, shape=model.network.input)
+    if isinstance(data, str | os.PathLike):
+        return load(os.fspath(data), shape=model.network.input)
+    if not isinstance(data, tuple | list) or len(data) != 2:
+        raise TypeError("data must be a Dataset, the name or path of one, or a pair (images, labels)")
     return values.given(data[0], data[1], model.network.input, known)

@@ -96,3 +96,23 @@ def test_an_empty_part_is_not_judged(model_of, part):
     )
     with pytest.raises(SpecError, match="there are no samples to judge on"):
         model_of(spec="input 8x8x1; flatten; dense 4").evaluate(data, part=part)
+
+
+@pytest.mark.parametrize("given", [None, IMAGES, (IMAGES, LABELS, LABELS), 3])
+def test_what_is_no_pair_is_not_taken_for_one(model_of, given):
+    with pytest.raises(TypeError, match="data must be a Dataset, the name or path of one, or a pair"):
+        model_of().fit(given)
+
+
+def test_a_part_that_there_is_not_is_no_other(model_of):
+    with pytest.raises(ValueError, match=r"parts test and train\. Received: validation"):
+        model_of(spec="input 8x8x1; flatten; dense 4").evaluate((IMAGES, LABELS), part="validation")
+
+
+def test_lists_and_paths_are_taken_from_python(model_of, files):
+    model = model_of("epochs 1", spec="input 8x8x1; flatten; dense 4")
+    data = Dataset("own", IMAGES[..., None], list(LABELS), IMAGES[..., None], list(LABELS), tuple("abcd"))
+    assert model.evaluate(data).loss == model.evaluate(IMAGES.tolist(), LABELS.tolist()).loss
+    assert 10 == model.evaluate(files / "own.npz").samples
+    with pytest.raises(SpecError, match="lists of unlike length"):
+        model.fit(([[[1]], [[1, 2]]], [0, 1]))

@@ -47,6 +47,8 @@ class Dataset:
 
     def __post_init__(self) -> None:
         """Names come from folders and files: what would drive a terminal is taken out of them here."""
+        for field in ("train_images", "train_labels", "test_images", "test_labels"):
+            object.__setattr__(self, field, np.asarray(getattr(self, field)))
         object.__setattr__(self, "name", printable(self.name))
         object.__setattr__(self, "names", tuple(map(printable, self.names)))
         object.__setattr__(self, "notes", tuple(map(printable, self.notes)))
@@ -69,6 +71,8 @@ class Dataset:
         return Samples(self.test_images, self.test_labels)
 
     def part(self, name: Part) -> Samples:
+        if name not in ("test", "train"):
+            raise ValueError(f"a Dataset has the parts test and train. Received: {name}")
         return self.test if name == "test" else self.train
 
     def __repr__(self) -> str:

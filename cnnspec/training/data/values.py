@@ -84,7 +84,10 @@ def given(images: Any, labels: Any, shape: Shape | None = None, known: int = 0) 
 
     Labels that are numbers may leave out the last of ``known`` classes.
     """
-    arrays = {"images": np.asarray(images), "labels": np.asarray(labels)}
+    try:
+        arrays = {"images": np.asarray(images), "labels": np.asarray(labels)}
+    except ValueError as error:
+        raise bad_file("samples", f"images or labels are lists of unlike length ({error})") from error
     (pictures,), (numbers,), names, notes = samples("samples", arrays, shape)
     if names == tuple(map(str, range(len(names)))):
         names = tuple(map(str, range(max(known, len(names)))))
