@@ -14,6 +14,7 @@ from cnnspec.cli.samples import data_options
 from cnnspec.cli.spec import fail, finite, is_named, read, show, spec_argument
 
 if TYPE_CHECKING:
+    from cnnspec.backends.numpy.model import Model
     from cnnspec.cli.live import Live
     from cnnspec.cli.spec import Reading
     from cnnspec.network.graph import Network
@@ -37,12 +38,19 @@ INTERRUPTED = 130
 @click.option("--seed", type=click.IntRange(0), metavar="N", help="Fixes everything random.")
 @click.option("--seeds", type=click.IntRange(2, 100), metavar="N", help="Train N times, seed after seed.")
 @click.option("-o", "output", type=click.Path(path_type=Path), metavar="FOLDER", help="Folder of the run.")
+@click.option(
+    "--weights",
+    type=click.Path(path_type=Path),
+    metavar="PATH",
+    help="Begin with the weights of a file or a run, where they fit.",
+)
 @click.option("--resume", is_flag=True, help="Go on where the run in FOLDER stopped; SPEC may be its folder.")
 @click.option("--force", is_flag=True, help="Take the place of the run in FOLDER.")
 @click.option("--save-steps", type=click.IntRange(1), metavar="N", help="Checkpoint every N steps as well.")
 def command(
     spec: str | None, inline: str | None, data_name: str | None, data_dir: Path | None,
-    seeds: int | None, output: Path | None, resume: bool, force: bool, save_steps: int | None, **changes: Any,
+    seeds: int | None, output: Path | None, weights: Path | None, resume: bool, force: bool,
+    save_steps: int | None, **changes: Any,
 ) -> int:  # fmt: skip
     """Train a network by the recipe in its spec; options override the recipe.
 
@@ -55,6 +63,8 @@ def command(
 
     if resume and force:
         raise click.UsageError("--resume goes on with a run, --force begins it anew; give one of them")
+    if resume and weights:
+        raise click.UsageError("--resume goes on with the weights of the run; leave --weights out")
     if resume and spec and inline is None and (Path(spec).is_dir() or not is_named(spec)):
         output = Path(spec) if folders.first_run(Path(spec)) else runs.folder_of(spec)
         spec = str((folders.first_run(output) or output) / runs.SPEC)
@@ -73,7 +83,7 @@ def command(
         recipe = folders.recipe_of(first, network)
     elif output is not None:
         folders.to_begin(output, force)
-    job = _Job(reading, network, recipe.changed(**changes), data_name, data_dir, save_steps, resume)
+    job = _Job(reading, network, recipe.changed(**changes), data_name, data_dir, weights, save_steps, resume)
     with folders.taken(output, network.name) as folder:
         return job.repeat(folder, seeds) if seeds else job.train(folder)
 
@@ -87,6 +97,7 @@ class _Job:
     recipe: Recipe
     data_name: str | None
     data_dir: Path | None
+    weights: Path | None
     save_steps: int | None
     resume: bool
 
@@ -125,6 +136,8 @@ class _Job:
         with Live(stderr_console(), show, title) as live:
             data = self._data(folder, recipe, live)
             model = self.network.build(recipe.seed, initial=recipe.initial)
+            if self.weights:
+                _begin_from(model, self.weights, live)
             if not title:
                 live.say(
                     "\n".join(
@@ -158,6 +171,18 @@ class _Job:
                 self.network, recipe.data, *asked, say=live.say, progress=live.received
             )
         return runs.samples_of(known, self.network, *asked, progress=live.received)
+
+
+def _begin_from(model: Model, path: Path, live: Live) -> None:
+    """The weights that fit; says which ones begin at random all the same."""
+    try:
+        left = model.begin_from(path)
+    except OSError as error:
+        raise click.BadParameter(
+            f'"{path}" cannot be read: {error.strerror or error}', param_hint="--weights"
+        ) from error
+    if left:
+        live.say(f"note: not in {path}, so they begin at random: {', '.join(left)}")
 
 
 def _interrupted(rest: str) -> int:

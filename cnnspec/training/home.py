@@ -77,6 +77,8 @@ class Home:
         self._record().write(self.folder)
         self.metrics.begin(self.trainer.place.rows)
         (self.folder / WEIGHTS).unlink(missing_ok=True)
+        if self.trainer.model.begun_from and not self.resumed:
+            self.save()
 
     def _restored(self) -> bool:
         """Whether there was a checkpoint to go on from; raises SpecError when it is of another training."""
@@ -127,7 +129,8 @@ class Home:
         factor, shift = map(tuple, trainer.scaling)
         return Run(
             network=trainer.model.network.name, seed=trainer.model.seed, recipe=trainer.recipe,
-            data=self.data.origin, set=self.data.name, classes=self.data.names, scaling=(factor, shift),
+            begun_from=trainer.model.begun_from, data=self.data.origin, set=self.data.name,
+            classes=self.data.names, scaling=(factor, shift),
             dark_borders=have_dark_borders(self.data.train_images),
         )  # fmt: skip
 

@@ -59,6 +59,8 @@ class Run(BaseModel):
     set: str
     """What the samples are called."""
     classes: tuple[str, ...]
+    begun_from: str | None = None
+    """The file or run whose weights it began with; None for random ones."""
     scaling: tuple[tuple[float, ...], tuple[float, ...]]
     """Factor and shift of the pixels, one number or one a channel, as they were trained with."""
     dark_borders: bool | None = None

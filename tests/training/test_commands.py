@@ -393,3 +393,17 @@ def test_the_python_face_does_the_same():
     data = package.data("mnist")
     model.fit(data)
     assert model.evaluate(data).accuracy >= 0.99
+
+
+def test_train_begins_from_a_run_and_says_what_begins_at_random(tmp_path, capsys):
+    first, second = tmp_path / "first.cnn", tmp_path / "second.cnn"
+    first.write_text("input 8x8x1; flatten -> dense 16 -> relu -> dense 10; train { epochs 1 }")
+    second.write_text("input 8x8x1; flatten -> dense 16 -> relu -> dense 12 -> dense 10; train { epochs 1 }")
+    assert run(["train", str(first), "--data", "digits", "-o", str(tmp_path / "a")]) == 0
+    capsys.readouterr()
+    begin = ["train", str(second), "--data", "digits", "-o", str(tmp_path / "b"), "--force", "--weights"]
+    assert run([*begin, str(tmp_path / "a")]) == 0
+    told = " ".join(capsys.readouterr().err.split())
+    assert "so they begin at random: dense2.weight, dense2.bias, dense3.weight, dense3.bias" in told
+    assert run([*begin, str(tmp_path / "none")]) == 2
+    assert "cannot be read" in capsys.readouterr().err

@@ -550,3 +550,41 @@ def test_validation_is_judged_by_the_loss_that_is_trained(loss):
     model = network.build(seed=0)
     row = model.fit("digits", loss=loss, validation=0.5, epochs=1, rate=1e-9).rows[0]
     assert pytest.approx(row.loss, rel=0.05) == row.validation_loss
+
+
+def test_training_begins_from_the_weights_that_fit(tmp_path):
+    first = cnnspec.parse("input 8x8x1; conv 4 3x3 -> relu -> flatten -> dense 10").build(seed=1)
+    first.save(tmp_path / "first.safetensors")
+    model = cnnspec.parse("input 8x8x1; conv 4 3x3 -> relu -> flatten -> dense 3").build(seed=2)
+    fresh = weights(model)
+    assert ("dense1.weight", "dense1.bias") == model.begin_from(tmp_path / "first.safetensors")
+    for name in model.weights:
+        expected = first.weights[name] if name.startswith("conv1") else fresh[name]
+        assert np.array_equal(expected, model.weights[name])
+
+
+def test_weights_of_which_none_fits_are_refused(tmp_path):
+    cnnspec.parse("input 5; dense 4").build().save(tmp_path / "other.safetensors")
+    model = cnnspec.parse("input 8x8x1; conv 4 3x3").build()
+    with pytest.raises(SpecError, match="foreign-weights"):
+        model.begin_from(tmp_path / "other.safetensors")
+    assert model.begun_from is None
+
+
+def test_a_run_that_began_with_weights_is_resumed_with_them_before_its_first_epoch(tmp_path):
+    network = cnnspec.parse("input 8x8x1; flatten -> dense 10; train { batch 500; epochs 1 }")
+    network.build(seed=5).save(tmp_path / "first.safetensors")
+
+    def begun():
+        model = network.build(seed=0)
+        model.begin_from(tmp_path / "first.safetensors")
+        return model
+
+    whole, broken, resumed = begun(), begun(), network.build(seed=0)
+    whole.fit("digits", folder=tmp_path / "whole")
+    broken.fit("digits", folder=tmp_path / "broken")
+    for path in (tmp_path / "broken" / "checkpoints").glob("step-*"):
+        if int(path.stem.split("-")[1]):
+            path.unlink()
+    resumed.fit("digits", folder=tmp_path / "broken", resume=True)
+    assert same(weights(whole), weights(resumed))

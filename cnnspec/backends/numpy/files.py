@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from errno import EISDIR, ENOENT
 from pathlib import Path
@@ -51,15 +51,32 @@ def write_weights(
 
 def read_weights(path: Path, wanted: Mapping[str, Array]) -> Stored:
     """The wanted arrays of a file, or of a checkpoint; raises SpecError naming all that does not fit."""
+    stored = _read(path, wanted)
+    if notes := list(_misfits(stored.weights, wanted)):
+        raise SpecError([_foreign(path, notes)])
+    return stored
+
+
+def fitting_weights(path: Path, wanted: Mapping[str, Array]) -> Stored:
+    """Those arrays of a file that fit a wanted one in name and shape; raises SpecError when none does."""
+    stored = _read(path, wanted)
+    fitting = {
+        name: values
+        for name, values in stored.weights.items()
+        if name in wanted and values.shape == wanted[name].shape
+    }
+    if wanted and not fitting:
+        raise SpecError([_foreign(path, list(_misfits(stored.weights, wanted)))])
+    return Stored(fitting, stored.about)
+
+
+def _read(path: Path, wanted: Mapping[str, Array]) -> Stored:
     data = path.read_bytes()
     try:
         found = load(data)
     except SafetensorError as error:
         raise SpecError([_broken(path, error)]) from error
     found = {name: found[name] for name in found if name in wanted or not name.startswith(OPTIMIZER)}
-    faults = list(_misfits(path, found, wanted))
-    if faults:
-        raise SpecError(faults)
     return Stored(found, _about(data))
 
 
@@ -106,24 +123,21 @@ def _broken(path: Path, error: SafetensorError) -> Diagnostic:
     )
 
 
-def _misfits(path: Path, found: Mapping[str, Array], wanted: Mapping[str, Array]) -> list[Diagnostic]:
-    notes = [f"{name} is missing" for name in wanted if name not in found]
-    notes += [f"{name} belongs to no layer" for name in found if name not in wanted]
-    notes += [
-        f"{name} is {_shown(found[name])}, the network's is {_shown(wanted[name])}"
-        for name in wanted
-        if name in found and found[name].shape != wanted[name].shape
-    ]
-    if not notes:
-        return []
-    return [
-        Diagnostic(
-            "foreign-weights",
-            f"{path} holds the weights of another network",
-            notes=tuple(notes[:8]) + ((f"and {len(notes) - 8} more",) if len(notes) > 8 else ()),
-            help=("load it into the network it was saved from",),
-        )
-    ]
+def _misfits(found: Mapping[str, Array], wanted: Mapping[str, Array]) -> Iterator[str]:
+    yield from (f"{name} is missing" for name in wanted if name not in found)
+    yield from (f"{name} belongs to no layer" for name in found if name not in wanted)
+    for name in wanted:
+        if name in found and found[name].shape != wanted[name].shape:
+            yield f"{name} is {_shown(found[name])}, the network's is {_shown(wanted[name])}"
+
+
+def _foreign(path: Path, notes: list[str]) -> Diagnostic:
+    return Diagnostic(
+        "foreign-weights",
+        f"{path} holds the weights of another network",
+        notes=tuple(notes[:8]) + ((f"and {len(notes) - 8} more",) if len(notes) > 8 else ()),
+        help=("load it into the network it was saved from",),
+    )
 
 
 def _shown(array: Array) -> str:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from cnnspec.backends.numpy.files import destination, read_weights, weights_file, write_weights
+from cnnspec.backends.numpy import files
 from cnnspec.backends.numpy.images import samples
 from cnnspec.backends.numpy.initializers import begin
 from cnnspec.backends.numpy.kernels import PICKS, Kernels
@@ -61,6 +61,7 @@ class Model:
         if kernels not in PICKS:
             raise ValueError(f"kernels are {', '.join(PICKS)}, not {kernels}")
         self.network, self.seed, self.dtype = network, seed, np.dtype(dtype)
+        self.begun_from: str | None = None
         self.random = np.random.default_rng(seed)
         self.scaling = Scaling.of(network.training_recipe.normalise)
         self.kernels = kernels
@@ -212,18 +213,29 @@ class Model:
         """
         scaling = [np.ravel(values).tolist() for values in (self.scaling.factor, self.scaling.shift)]
         about = {"network": self.network.name, "format": "cnnspec/weights/1", "scaling": scaling}
-        write_weights(destination(Path(path)), self.weights, about)
+        files.write_weights(files.destination(Path(path)), self.weights, about)
 
     def load(self, path: str | os.PathLike[str]) -> Model:
         """Take all weights from a safetensors file, a checkpoint, or the folder of a run.
 
         The scaling of bytes is the file's, where it says one. Raises SpecError if it does not fit.
         """
-        stored = read_weights(weights_file(Path(path)), self.weights)
+        stored = files.read_weights(files.weights_file(Path(path)), self.weights)
         self.weights.update(stored.weights)
         if "scaling" in stored.about:
             self.scaling = Scaling(*map(np.array, stored.about["scaling"]))
         return self
+
+    def begin_from(self, path: str | os.PathLike[str]) -> tuple[str, ...]:
+        """Take those weights of a file, a checkpoint or a run that fit in name and shape, to train on.
+
+        Gives the names of the others, which stay as they are: a new last layer's, say.
+        Raises SpecError when none fits.
+        """
+        stored = files.fitting_weights(files.weights_file(Path(path)), self.weights)
+        self.weights.update(stored.weights)
+        self.begun_from = os.fspath(path)
+        return tuple(name for name in self.weights if name not in stored.weights)
 
     def __repr__(self) -> str:
         weights = (weight for part in _declared(self.network) for weight in part.values())
