@@ -5,6 +5,7 @@ import pytest
 
 from cnnspec.diagnostics import SpecError
 from cnnspec.training.data import npz, table
+from cnnspec.training.data.dataset import fitted
 from cnnspec.training.data.values import given, samples
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (6, 4, 5), np.uint8)
@@ -234,3 +235,11 @@ def test_a_label_far_beyond_all_classes_takes_no_memory(label):
     fault = fault_of(given, np.zeros((3, 2, 2), np.uint8), labels)
     assert f"labels holds {label:.15g}; labels are 0 to 65,535 at most" in fault.message
     assert ("number the classes: labels = np.unique(labels, return_inverse=True)[1]",) == fault.help
+
+
+def test_a_slip_that_makes_words_of_all_labels_is_seen_among_the_classes(tmp_path):
+    path = written(tmp_path / "own.csv", "".join(f"{label},1,2\n" for label in ("0", "1", "²", "0", "1")))
+    fault = fault_of(fitted, table.load(path, (2,), 0.2), (2,), 2)
+    assert ("own has 3 classes, the network gives 2 outputs", ("its classes: 0, 1, ²",)) == (
+        fault.message, fault.notes,
+    )  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Final, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,9 @@ from cnnspec.training.data.faults import mismatch, nothing_left
 Bytes: TypeAlias = NDArray[np.uint8]
 Labels: TypeAlias = NDArray[np.int64]
 Part: TypeAlias = Literal["test", "train"]
+
+MOST_NAMED: Final = 12
+"""Classes that a note names."""
 
 
 class Samples(NamedTuple):
@@ -137,7 +140,10 @@ def _unlike_outputs(data: Dataset, outputs: Shape) -> list[Diagnostic]:
         cures[:0] = [f"labels count from 0: take {found[0]} off each of them"]
         absent = "class 0 never occurs" if found[0] == 1 else f"classes 0 to {found[0] - 1} never occur"
         return [mismatch(said, *cures, notes=(f"{absent}: the labels are {found[0]} to {found[-1]}",))]
-    return [mismatch(said, *cures)]
+    if data.names == tuple(map(str, range(data.classes))):
+        return [mismatch(said, *cures)]
+    more = ", …" if data.classes > MOST_NAMED else ""
+    return [mismatch(said, *cures, notes=(f"its classes: {', '.join(data.names[:MOST_NAMED])}{more}",))]
 
 
 def _unlike_input(data: Dataset, shape: Shape) -> Diagnostic:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from cnnspec.diagnostics import SpecError
 from cnnspec.layers.base import Shape, show
-from cnnspec.training.data.dataset import Bytes, Dataset, Labels
+from cnnspec.training.data.dataset import MOST_NAMED, Bytes, Dataset, Labels
 from cnnspec.training.data.faults import bad_file
 
 Values: TypeAlias = NDArray[Any]
@@ -26,8 +26,6 @@ AT_ONCE: Final = 4096
 """Samples converted together."""
 MOST_CLASSES: Final = 65_536
 """Classes that are told apart; a greater label is a slip, and each class below it would take memory."""
-MOST_NAMED: Final = 12
-"""Classes that a note names."""
 
 
 class Scale(NamedTuple):
