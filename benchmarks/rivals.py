@@ -68,7 +68,10 @@ class Rival:
 
 
 def peak_memory(child: subprocess.Popen[str]) -> float:
-    """Waits for a child's end; the most memory in MB that it, or the largest of its own children, held."""
+    """Waits for a child's end; the most memory in MB that it, or the largest of its own children, held.
+
+    Linux counts what the parent held at the child's start, too: this process stays small.
+    """
     _, status, usage = os.wait4(child.pid, 0)
     child.returncode = os.waitstatus_to_exitcode(status)
     return usage.ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)

@@ -9,7 +9,7 @@ from typing import Any, Final, TypeAlias, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from cnnspec.diagnostics import Diagnostic, Diagnostics, Label, Misfit
+from cnnspec.diagnostics import Diagnostic, Diagnostics, Misfit
 from cnnspec.layers.base import Shape
 from cnnspec.network import recipe_faults as faults
 from cnnspec.network.recipe_advice import advise
@@ -50,12 +50,7 @@ def read_recipe(
             values[setting.word] = sentence.read()
             places |= {(setting.word, name): span for name, span in sentence.places.items()}
     if "classweights" in first and isinstance(values.get("loss"), MeanSquaredError):
-        found.add(
-            Diagnostic(
-                "wrong-setting", "classweights must go with loss crossentropy. Received: loss mse",
-                first["classweights"].span, labels=(Label(first["loss"].span, "the loss"),),
-            )
-        )  # fmt: skip
+        found.add(faults.weights_of_no_loss(first["classweights"].span, first["loss"].span))
     if "augment" in first and image is not None and len(image) != 3:
         found.add(faults.no_picture(image, first["augment"].span))
 

@@ -200,6 +200,14 @@ def no_picture(shape: Shape, span: Span | None) -> Diagnostic:
     )  # fmt: skip
 
 
+def weights_of_no_loss(span: Span, loss: Span) -> Diagnostic:
+    """``classweights`` beside a loss that has none."""
+    return Diagnostic(
+        "wrong-setting", "classweights must go with loss crossentropy. Received: loss mse", span,
+        labels=(Label(loss, "the loss"),),
+    )  # fmt: skip
+
+
 def repeated(name: str, span: Span, before: Span) -> Diagnostic:
     return Diagnostic(
         "repeated-setting", f"{name} is given twice", span, labels=(Label(before, "first given here"),),

@@ -36,7 +36,7 @@ class Home:
     """
 
     def __init__(
-        self, trainer: Trainer, data: Dataset, folder: Path, *,
+        self, trainer: Trainer, data: Dataset, folder: Path,
         sources: Mapping[str, str] | None = None, save_steps: int | None = None,
     ) -> None:  # fmt: skip
         self.trainer, self.data, self.folder = trainer, data, folder

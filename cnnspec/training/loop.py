@@ -62,9 +62,7 @@ def fit(
     trainer = Trainer(model, samples, recipe, watch or Watch())
     for advice in _advice(model.network, recipe):
         trainer.note(advice)
-    home = None
-    if folder is not None:
-        home = Home(trainer, samples, Path(folder), sources=sources, save_steps=save_steps)
+    home = Home(trainer, samples, Path(folder), sources, save_steps) if folder is not None else None
     best = Best(trainer, home.folder if home else None)
     with home or nullcontext():
         if home:

@@ -87,7 +87,7 @@ BETTER = {
 """Values at which ours is the better mathematics."""
 
 
-@pytest.mark.parametrize("layer, curve", CURVES, ids=repr)
+@pytest.mark.parametrize("layer, curve", CURVES, ids=[repr(layer) for layer, _ in CURVES])
 def test_whole_vectors_of_one_value(layer: Layer, curve: Any) -> None:
     case = Case("", layer, ((len(WHOLE),),))
     actual = fast(case, WHOLE[None], np.ones((1, len(WHOLE)), np.float32))
