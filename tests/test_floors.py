@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -113,3 +114,8 @@ def test_calculating_loads_nothing_heavy() -> None:
         "analyze(elaborate(parse(Source('x', 'input 7x7x1; conv 1 3x3'))).network)\n"
     )
     assert loaded_by(code) & HEAVY == set()
+
+
+def test_every_test_file_has_a_name_of_its_own() -> None:
+    names = Counter(path.name for path in Path(__file__).parent.rglob("test_*.py"))
+    assert [] == [name for name, count in names.items() if count > 1]

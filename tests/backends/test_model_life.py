@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import copy
+import gc
 import pickle
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+from weakref import ref
 
 import numpy as np
 import pytest
+from cases.roll import CASES, Case
 from safetensors.numpy import save_file
+from single import data, model_of, run
 
 import cnnspec
 from cnnspec.backends.numpy import build
@@ -209,3 +213,17 @@ def test_foreign_weights_see_pixels_as_the_recipe_has_them(
     save_file(dict(build(network).weights), tmp_path / "foreign.safetensors")
     scaling = build(network, seed=1).load(tmp_path / "foreign.safetensors").scaling
     assert (factor, shift) == (scaling.factor, scaling.shift)
+
+
+@pytest.mark.parametrize("case", CASES, ids=repr)
+def test_a_model_and_its_programs_are_freed_when_nobody_holds_them(case: Case) -> None:
+    gc.disable()
+    try:
+        model = model_of(case)
+        run(model, *data(model, 2))
+        memories = [ref(program.memory) for program in (model.compile(1), model.compile(2, training=True))]
+        held = [ref(model), *memories]
+        del model
+        assert [None] * 3 == [reference() for reference in held]
+    finally:
+        gc.enable()

@@ -94,7 +94,7 @@ POOLS = {
 @pytest.mark.parametrize("spec", POOLS.values(), ids=POOLS)
 def test_pools_work_in_planned_memory(spec: str) -> None:
     program = build(cnnspec.parse(spec)).compile(8, training=True, loss="mse")
-    output = np.zeros((8, *program.model.network.output), np.float32)
+    output = np.zeros((8, *program.network.output), np.float32)
     program.load(np.random.default_rng(0).random((8, 64, 64, 8), np.float32), output)
     program.forward()
     with traced():

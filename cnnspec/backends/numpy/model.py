@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
+from dataclasses import replace
 from functools import cached_property, partial
 from importlib import import_module
 from math import prod
@@ -22,7 +23,7 @@ from cnnspec.backends.numpy.kernels import PICKS, Kernels
 from cnnspec.backends.numpy.layout import Array
 from cnnspec.backends.numpy.losses import LOSSES, Loss
 from cnnspec.backends.numpy.named import NamedArrays
-from cnnspec.backends.numpy.program import Program, Scaling
+from cnnspec.backends.numpy.program import Intake, Program, Scaling
 from cnnspec.backends.numpy.threads import threads_for
 from cnnspec.layers.base import Weight
 from cnnspec.network.graph import Network
@@ -63,7 +64,7 @@ class Model:
         self.network, self.seed, self.dtype = network, seed, np.dtype(dtype)
         self.begun_from: str | None = None
         self.random = np.random.default_rng(seed)
-        self.scaling = Scaling.of(network.training_recipe.normalise)
+        self.intake = Intake(Scaling.of(network.training_recipe.normalise))
         self.kernels = kernels
         self._allocate()
         self.initialize(initial)
@@ -86,7 +87,7 @@ class Model:
         own = ("flat", "flat_gradient", "gradients", "_programs", "_lock")
         state = {name: value for name, value in self.__dict__.items() if name not in own}
         copies = {name: values.copy() for name, values in self.weights.items()}
-        return state | {"weights": copies, "random": deepcopy(self.random)}
+        return state | {"weights": copies, "random": deepcopy(self.random), "intake": replace(self.intake)}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
@@ -100,6 +101,15 @@ class Model:
             chosen = getattr(node.layer, "init", None) or initial
             for name, weight in node.weights.items():
                 np.copyto(self.weights[name], begin(weight, self.random, chosen))
+
+    @property
+    def scaling(self) -> Scaling:
+        """What is done to bytes on their way in."""
+        return self.intake.scaling
+
+    @scaling.setter
+    def scaling(self, value: Scaling) -> None:
+        self.intake.scaling = value
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -133,7 +133,7 @@ class Planner:
             {short: self.model.weights[name] for short, name in names.items()},
             {short: self.gradients[name] for short, name in names.items() if name in self.gradients},
             overwrite=tuple(self._may_overwrite(operation, value) for value in operation.inputs),
-            steps=self.steps,
+            steps={source: self.steps[source] for source in referred_by(node)},
         )  # fmt: skip
 
     def _may_overwrite(self, operation: Operation, value: int) -> bool:

@@ -43,26 +43,36 @@ class Scaling:
         return cls(1 / (255 * std), -mean / std)
 
 
+@dataclass
+class Intake:
+    """The scaling that a model and its programs share: the model sets it, they look it up."""
+
+    scaling: Scaling
+
+
 class Program:
     """A network ready to run on batches of ``batch`` samples.
 
     ``flat`` and ``flat_gradient`` are the model's: all trained weights in one
     array, and their gradients. ``step`` is one forward and backward pass;
-    updating the weights is the optimizer's.
+    updating the weights is the optimizer's. A program does not hold its model,
+    so that a model is freed as soon as nobody holds it.
     """
 
     def __init__(
         self, model: Model, batch: int, training: bool, *,
         loss: MakeLoss | None = None, keep: Sequence[str] = (), input_gradient: bool = False,
     ) -> None:  # fmt: skip
-        self.model, self.batch, self.training = model, batch, training
-        self.flat, self.flat_gradient = model.flat, model.flat_gradient
-        self._take(self._planned(loss, keep, input_gradient))
+        self.network, self.batch, self.training = model.network, batch, training
+        self.flat, self.flat_gradient, self._intake = model.flat, model.flat_gradient, model.intake
+        self._take(self._planned(model, loss, keep, input_gradient))
         self.refresh()
 
-    def _planned(self, loss: MakeLoss | None, keep: Sequence[str], input_gradient: bool) -> Plan:
+    def _planned(
+        self, model: Model, loss: MakeLoss | None, keep: Sequence[str], input_gradient: bool
+    ) -> Plan:
         """The plan by the places that a draft of it asks for."""
-        model, network = self.model, self.model.network
+        network = self.network
         fused = self.training and getattr(loss, "on_logits", False)
         ends = [network.logits(output).index if fused else output.node for output in network.outputs]
         kept = [network[name].index for name in keep]
@@ -96,7 +106,7 @@ class Program:
         Labels are class numbers, or the wanted outputs themselves.
         """
         images = pixels(images)
-        view = inner_view(images.reshape(self.batch, *self.model.network.input))
+        view = inner_view(images.reshape(self.batch, *self.network.input))
         if images.dtype == np.uint8:
             self._scale(view)
         else:
@@ -106,8 +116,8 @@ class Program:
                 loss.set_targets(labels)
 
     def _scale(self, view: Array) -> None:
-        if self._scaling is not self.model.scaling:
-            self._scaling = self.model.scaling
+        if self._scaling is not self._intake.scaling:
+            self._scaling = self._intake.scaling
             self._factor, self._shift = (
                 _channel(value, view.ndim).astype(self.input.dtype)
                 for value in (self._scaling.factor, self._scaling.shift)

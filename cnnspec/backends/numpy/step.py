@@ -40,7 +40,7 @@ class Site:
     gradients: Mapping[str, Array] = field(default_factory=dict)
     overwrite: tuple[bool, ...] = ()
     steps: Mapping[int, Step] = field(default_factory=dict)
-    """The last step of each earlier node, for a layer that refers to another."""
+    """The last step of each node that the layer refers to."""
 
 
 class Step(ABC):
