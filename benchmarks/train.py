@@ -49,7 +49,7 @@ def numpy_steps(name: str, workers: int) -> Callable[[], object]:
 
     from cnnspec.backends.numpy.optimizers import Sgd
     from cnnspec.training.batches import Batches
-    from cnnspec.training.team import team_of
+    from cnnspec.training.team import workers_of
 
     model = network_of(name).build(seed=0)
     optimizer = Sgd(model.flat, momentum=MOMENTUM)
@@ -57,7 +57,7 @@ def numpy_steps(name: str, workers: int) -> Callable[[], object]:
     images = random.integers(0, 256, (STEPS[name] * BATCH, *model.network.input), dtype=np.uint8)
     labels = random.integers(0, 10, len(images))
     batches = Batches(images, labels, BATCH, seed=0)
-    team = team_of(model, batches, lambda size: model.compile(size, training=True), workers)
+    team = workers_of(model, batches, lambda size: model.compile(size, training=True), workers)
 
     def work() -> None:
         for step, (pictures, classes) in enumerate(team.epoch(0, 0)):
