@@ -21,8 +21,6 @@ from tempfile import TemporaryDirectory
 from benchmarks.rivals import ROOT, SETTINGS, Times, environment, machine, peak_memory, ratio
 from benchmarks.table import Entry, counted, markdown
 
-WORKERS = (1, 2)
-
 
 @dataclass(frozen=True)
 class Run:
@@ -75,10 +73,10 @@ def pairs(workers: int, setting: str, runs: int) -> Iterator[tuple[Run, Run]]:
 
 
 def entries(runs: int) -> Iterator[Entry]:
-    """A line for each number of workers and setting."""
-    for workers in WORKERS:
-        for setting in SETTINGS:
-            yield one(workers, setting, runs)
+    """Two workers in both settings, then one worker, whose memory counts, once."""
+    for setting in SETTINGS:
+        yield one(2, setting, runs)
+    yield one(1, "free", 1)
 
 
 def one(workers: int, setting: str, runs: int) -> Entry:
