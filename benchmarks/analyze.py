@@ -8,7 +8,6 @@ Nothing here computes with arrays on our side, so there is one setting.
 from __future__ import annotations
 
 import argparse
-import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -51,10 +50,9 @@ def torchinfo_summary(name: str) -> Work:
 
 
 def process(*arguments: str) -> Work:
-    """A whole process, with compiled files kept between runs as on a user's machine."""
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    """A whole process."""
     command = [sys.executable, *arguments]
-    return lambda: subprocess.run(command, check=True, env=environment, capture_output=True)
+    return lambda: subprocess.run(command, check=True, capture_output=True)
 
 
 SIDES: dict[str, Callable[[str], Work]] = {

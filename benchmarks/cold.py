@@ -97,7 +97,9 @@ def one(workers: int, setting: str, runs: int) -> Entry:
 
 def told(times: Times, worst: float) -> str:
     longest = max(times.seconds)
-    return f"{times.median:.1f} s (longest {longest:.1f} s), worst {worst:.2%}, {times.megabytes:.0f} MB"
+    return (
+        f"{times.median:.1f} s (longest {longest:.1f} s), worst {100 * worst:.2f} %, {times.megabytes:.0f} MB"
+    )
 
 
 def main() -> None:

@@ -27,8 +27,11 @@ KERNEL_CHOICE = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
 
 
 def environment(setting: str) -> dict[str, str]:
-    """``pinned``: as it is; ``free``: without the variables that choose OpenBLAS's kernels."""
-    names = KERNEL_CHOICE if setting == "free" else ()
+    """``pinned``: as it is; ``free``: without the variables that choose OpenBLAS's kernels.
+
+    In both, compiled files are kept between runs, as on a user's machine.
+    """
+    names = ("PYTHONDONTWRITEBYTECODE", *(KERNEL_CHOICE if setting == "free" else ()))
     return {name: value for name, value in os.environ.items() if name not in names}
 
 

@@ -8,7 +8,8 @@ import sys
 
 import pytest
 
-from benchmarks import rivals, table
+import cnnspec
+from benchmarks import forward, rivals, table, train
 from benchmarks.cold import accuracy_of
 from benchmarks.rivals import Rival, Times
 from benchmarks.table import Entry, Ratio
@@ -22,7 +23,8 @@ def test_a_ratio_above_one_means_we_are_ahead() -> None:
 def test_free_takes_away_what_pins_openblas(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENBLAS_CORETYPE", "Haswell")
     assert "Haswell" == rivals.environment("pinned")["OPENBLAS_CORETYPE"]
-    assert set(os.environ) - set(rivals.KERNEL_CHOICE) == set(rivals.environment("free"))
+    taken = {*rivals.KERNEL_CHOICE, "PYTHONDONTWRITEBYTECODE"}
+    assert set(os.environ) - taken == set(rivals.environment("free"))
 
 
 def test_rivals_answer_in_turns_and_leave_their_peak_memory() -> None:
@@ -67,3 +69,39 @@ def test_the_accuracy_is_read_from_what_train_prints() -> None:
     assert 0.9917 == pytest.approx(accuracy_of("…\ntest accuracy 99.17 %, loss 0.02 on 10,000 images"))
     with pytest.raises(SystemExit):
         accuracy_of("no figure")
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_our_side_trains(workers: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(train.STEPS, "lenet", 2)
+    train.numpy_steps("lenet", workers)()
+
+
+def test_our_side_predicts() -> None:
+    forward.numpy_pass("resnet18", 1)()
+
+
+@pytest.mark.torch
+def test_pytorch_trains_and_predicts_the_same_networks(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("torch")
+    monkeypatch.setitem(train.STEPS, "lenet", 2)
+    train.torch_steps("lenet", 1)()
+    for layout in forward.LAYOUTS:
+        forward.torch_pass("resnet18", 1, layout)()
+
+
+@pytest.mark.torch
+def test_pytorch_follows_our_recipe() -> None:
+    torch = pytest.importorskip("torch")
+    from benchmarks.torch_net import chain
+    from benchmarks.torch_train import train as follow
+
+    text = (
+        "input 1x1x4; flatten -> dense 2 -> softmax;"
+        "train { optimizer sgd rate=0.1; schedule onecycle; batch 8; epochs 30 }"
+    )
+    network = cnnspec.parse(text)
+    net, images = chain(network), torch.eye(4).repeat(16, 1).reshape(64, 4, 1, 1)
+    labels = torch.arange(4).repeat(16) // 2
+    follow(net, images, labels, network.training_recipe)
+    assert torch.equal(labels, net(images).argmax(1))
