@@ -14,8 +14,8 @@ The rules, so that a figure can be checked by hand:
 - Training: every output and the input are kept for the backward pass (views share),
   and the places; to these come the gradients of the activations at their peak, one gradient a
   trainable parameter, and the optimizer's state: none for SGD, one value a parameter
-  for momentum and RMSprop, two for Adam. The parameters themselves are ``weight_bytes``.
-  This is what a plain implementation keeps. The NumPy backend keeps fewer maps, as it
+  for momentum and RMSprop, two for both together and for Adam. The parameters
+  themselves are ``weight_bytes``. This is what a plain implementation keeps. The NumPy backend keeps fewer maps, as it
   adds biases and cuts in place and pools first, but keeps patches of convolutions.
 """
 
@@ -31,8 +31,12 @@ from cnnspec.analysis.cost import FLOAT_BYTES, bytes_of, cost_of
 from cnnspec.layers.base import Family, Slide
 from cnnspec.network.graph import Network, Node
 
-OPTIMIZER_STATES: Final = {"sgd": 0, "momentum": 1, "rmsprop": 1, "adam": 2, "adamw": 2}
+OPTIMIZER_STATES: Final = {
+    "sgd": 0, "momentum": 1, "rmsprop": 1, "rmsprop with momentum": 2, "adam": 2, "adamw": 2,
+}  # fmt: skip
 """Values an optimizer keeps for each trainable parameter."""
+WITH_MOMENTUM: Final = {"sgd": "momentum", "rmsprop": "rmsprop with momentum"}
+"""What an optimizer that may have momentum is called then: it keeps one value more."""
 
 VIEWS: Final = frozenset({"flatten", "reshape", "identity", "dropout"})
 IN_PLACE: Final = frozenset({"batchnorm", "layernorm", "groupnorm", "add", "multiply"})
@@ -204,8 +208,7 @@ def optimizer_of(network: Network) -> str:
     """The recipe's optimizer by the name of its state; Adam without a recipe."""
     optimizer = getattr(network.recipe, "optimizer", None)
     kind = str(getattr(optimizer, "kind", "adam"))
-    uses_momentum = bool(getattr(optimizer, "momentum", 0.0))
-    return "momentum" if kind == "sgd" and uses_momentum else kind
+    return WITH_MOMENTUM[kind] if getattr(optimizer, "momentum", 0.0) else kind
 
 
 def values_read(node: Node) -> tuple[int, ...]:

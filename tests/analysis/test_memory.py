@@ -200,8 +200,11 @@ def test_places_are_told_where_memory_is_explained():
 
 
 @pytest.mark.parametrize(
-    "optimizer, states", [("sgd", 0), ("momentum", 1), ("rmsprop", 1), ("adam", 2), ("adamw", 2)]
-)
+    "optimizer, states",
+    [
+        ("sgd", 0), ("momentum", 1), ("rmsprop", 1), ("rmsprop with momentum", 2), ("adam", 2), ("adamw", 2),
+    ],
+)  # fmt: skip
 def test_the_optimizers_state_is_so_many_values_a_parameter(optimizer, states):
     found = memory(LENET).training(optimizer)
     assert 4 * 61_706 == found.weight_bytes
@@ -248,7 +251,8 @@ def test_frozen_weights_have_no_gradient_and_no_state():
     "recipe, optimizer",
     [
         ("optimizer sgd rate=0.1", "sgd"), ("optimizer sgd rate=0.1 momentum=0.9", "momentum"),
-        ("optimizer adamw", "adamw"), ("epochs 3", "adam"),
+        ("optimizer adamw", "adamw"), ("epochs 3", "adam"), ("optimizer rmsprop", "rmsprop"),
+        ("optimizer rmsprop momentum=0.9", "rmsprop with momentum"),
     ],
 )  # fmt: skip
 def test_the_recipe_says_which_optimizer(recipe, optimizer):

@@ -18,6 +18,7 @@ from cnnspec.analysis.memory import Memory
 from cnnspec.backends.numpy import build, memory
 from cnnspec.backends.numpy.memory import Stay, place
 from cnnspec.backends.numpy.model import Model
+from cnnspec.backends.numpy.optimizers import make_optimizer
 from cnnspec.resources import example_names, example_path
 
 LOOP_BUFFERS = 1 << 17
@@ -81,6 +82,18 @@ def test_training_keeps_no_more_maps_than_the_analysis_says(model: Model) -> Non
     memory = model.compile(1, training=True).memory
     said = Memory(model.network).training("sgd")
     assert memory.map_bytes <= 1.1 * (said.saved_activation_bytes + said.activation_gradient_bytes)
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    ["sgd", "sgd momentum=0.9", "sgd momentum=0.9 nesterov=yes", "adam", "adamw", "rmsprop",
+     "rmsprop momentum=0.9"],
+)  # fmt: skip
+def test_optimizers_keep_what_the_analysis_says(sentence: str) -> None:
+    network = cnnspec.parse(f"input 4; dense 3; train {{ optimizer {sentence} }}")
+    optimizer = make_optimizer(network.training_recipe.optimizer, build(network).flat)
+    kept = sum(values.nbytes for values in optimizer.state.values())
+    assert cnnspec.analyze(network).training.optimizer_state_bytes == kept
 
 
 POOLS = {
