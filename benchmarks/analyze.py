@@ -22,7 +22,7 @@ Work = Callable[[], object]
 def report(name: str) -> Work:
     """From text to the whole report: every layer, totals, memory, advice."""
     import cnnspec
-    from cnnspec.network.uses import folder_reader
+    from cnnspec.elaborate.uses import folder_reader
     from cnnspec.resources import example_path, example_text
 
     def work() -> object:

@@ -12,11 +12,11 @@ from torch import nn
 
 import cnnspec
 from benchmarks.torch_net import chain
-from cnnspec.network.recipe import Recipe
-from cnnspec.network.settings import OneCycle, Sgd
+from cnnspec.recipe.models import OneCycle, Sgd
+from cnnspec.recipe.read import Recipe
 from cnnspec.resources import example_text
 from cnnspec.training.data import load
-from cnnspec.training.judge import scaling_of
+from cnnspec.training.evaluate import scaling_of
 
 
 def train(net: nn.Module, images: torch.Tensor, labels: torch.Tensor, recipe: Recipe) -> None:

@@ -47,12 +47,12 @@ def numpy_steps(name: str, workers: int) -> Callable[[], object]:
     """A round of steps in cnnspec; pictures are bytes, as in training."""
     import numpy as np
 
-    from cnnspec.backends.numpy.optimizers import Sgd
+    from cnnspec.backends.numpy.optimizers import SgdOptimizer
     from cnnspec.training.batches import Batches
-    from cnnspec.training.team import workers_of
+    from cnnspec.training.workers import workers_of
 
     model = network_of(name).build(seed=0)
-    optimizer = Sgd(model.flat, momentum=MOMENTUM)
+    optimizer = SgdOptimizer(model.flat, momentum=MOMENTUM)
     random = np.random.default_rng(0)
     images = random.integers(0, 256, (STEPS[name] * BATCH, *model.network.input), dtype=np.uint8)
     labels = random.integers(0, 10, len(images))

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from cnnspec.analysis.report import Analysis, analyze
     from cnnspec.diagnostics import Diagnostic, SpecError
+    from cnnspec.elaborate.load import load, parse
     from cnnspec.network.graph import Network
-    from cnnspec.network.load import load, parse
     from cnnspec.training.data import data
 
 __version__ = "0.1.0"
@@ -27,8 +27,8 @@ _HOMES = {
     "SpecError": "cnnspec.diagnostics",
     "analyze": "cnnspec.analysis.report",
     "data": "cnnspec.training.data",
-    "load": "cnnspec.network.load",
-    "parse": "cnnspec.network.load",
+    "load": "cnnspec.elaborate.load",
+    "parse": "cnnspec.elaborate.load",
 }
 """Where each name lives; it is imported when it is first asked for."""
 

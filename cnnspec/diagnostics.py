@@ -101,7 +101,7 @@ class SpecError(Exception):
         return str(import_module("cnnspec.views.messages").as_exception(self.diagnostics))
 
 
-class Misfit(Exception):
+class LayerError(Exception):
     """A bare fact from inside a layer or a law: it knows no place yet.
 
     The border that knows the span (``network/``) turns it into a Diagnostic.

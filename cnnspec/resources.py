@@ -45,7 +45,7 @@ def example_text(name: str) -> str:
 @cache
 def prelude_text() -> str:
     """The blocks that every spec may use; empty when there are none."""
-    path = PACKAGE / "network" / "prelude.cnn"
+    path = PACKAGE / "elaborate" / "prelude.cnn"
     return path.read_text(encoding="utf-8") if path.is_file() else ""
 
 

@@ -1,1 +1,1 @@
-"""Makes the folders beside this file importable in tests: ``from cases.roll import CASES``."""
+"""Makes the folders beside this file importable in tests: ``from cases.registry import CASES``."""

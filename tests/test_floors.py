@@ -16,15 +16,20 @@ PACKAGE = Path(__file__).parent.parent / "cnnspec"
 FLOORS = {
     "text": 0, "diagnostics": 0, "formula": 0, "notation": 0, "resources": 0, "files": 0, "mistakes": 0,
     "syntax": 1, "layers": 1,
-    "network": 2,
-    "analysis": 3,
-    "views": 4, "backends": 4, "exchange": 4,
-    "training": 5, "teaching": 5,
-    "cli": 6, "web": 6, "lsp": 6,
+    "binding": 2,
+    "recipe": 3,
+    "network": 4,
+    "elaborate": 5,
+    "analysis": 6,
+    "document": 7,
+    "views": 8, "backends": 8, "exchange": 8,
+    "training": 9, "teaching": 9,
+    "model": 10, "notebook": 10,
+    "cli": 11, "web": 11, "lsp": 11,
 }  # fmt: skip
 GROUND = 0
 HEAVY = {"numpy", "graphviz", "rich", "click", "torch", "matplotlib", "onnx", "PIL", "sklearn"}
-LIGHT_UP_TO = 3
+LIGHT_UP_TO = 6
 FACES = {"__init__", "__main__"}
 """The package's own face may look anywhere; what it loads is tested by running it."""
 
@@ -109,7 +114,7 @@ def test_calculating_loads_nothing_heavy() -> None:
     code = (
         "from cnnspec.text import Source\n"
         "from cnnspec.syntax.parse import parse\n"
-        "from cnnspec.network.elaborate import elaborate\n"
+        "from cnnspec.elaborate.spec import elaborate\n"
         "from cnnspec.analysis.report import analyze\n"
         "analyze(elaborate(parse(Source('x', 'input 7x7x1; conv 1 3x3'))).network)\n"
     )

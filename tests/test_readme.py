@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import cnnspec
-from cnnspec.network.settings import Recipe
+from cnnspec.recipe.models import Recipe
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
-from cnnspec.analysis.padding import real_additions, real_multiplies
+from cnnspec.analysis.solve.padding import real_additions, real_multiplies
 from cnnspec.formula import Formula, Number, Symbol, total
 from cnnspec.layers.base import Item, Layer, Shape, Shapes, count_of
 

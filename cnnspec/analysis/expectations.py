@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from cnnspec.diagnostics import Diagnostic, Misfit
+from cnnspec.diagnostics import Diagnostic, LayerError
 
 if TYPE_CHECKING:
     from cnnspec.analysis.report import Totals
@@ -36,8 +36,8 @@ def judge(written: Iterable[Written], totals: Totals, layers: int) -> tuple[Expe
 def _judge(budget: Written, figures: dict[str, Any]) -> Expectation:
     try:
         holds, actual = budget.holds(figures), _number(budget.actual(figures))
-    except Misfit as misfit:
-        return Expectation(budget.text, False, None, misfit.at(budget.span))
+    except LayerError as error:
+        return Expectation(budget.text, False, None, error.at(budget.span))
     if holds:
         return Expectation(budget.text, True, actual)
     return Expectation(budget.text, False, actual, _broken(budget, actual, figures))

@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 from cnnspec.analysis.positions import MOST, Positions, behind, union
 from cnnspec.analysis.receptive_field import Interval, tracks_of
-from cnnspec.diagnostics import Misfit, nearest
+from cnnspec.diagnostics import LayerError, nearest
 from cnnspec.layers.base import AXES, AXIS_NAMES, Shape, show, spatial
 from cnnspec.network.graph import Network, Node
 
@@ -49,11 +49,11 @@ class Field:
 def field(network: Network, layer: str, position: tuple[int, ...] = ()) -> Field:
     """What the unit of ``layer`` at a position, counted from 0, sees of the input.
 
-    For a vector the position is left out. Raises Misfit for a layer or place that is not there.
+    For a vector the position is left out. Raises LayerError for a layer or place that is not there.
     """
     node, rank = _find(network, layer), len(spatial(network.input))
     if rank == 0:
-        raise Misfit(
+        raise LayerError(
             "no-rows-or-columns",
             f"the input {show(network.input)} is a vector: it has no rows or columns to see",
         )
@@ -116,7 +116,7 @@ def _find(network: Network, layer: str) -> Node:
     if found is not None:
         return found
     meant = nearest(layer, network.by_name)
-    raise Misfit(
+    raise LayerError(
         "no-such-layer",
         f"there is no layer {layer}",
         help=(f"did you mean {meant}?" if meant else "cnnspec analyze lists the layers",),
@@ -126,14 +126,14 @@ def _find(network: Network, layer: str) -> Node:
 def _checked(node: Node, position: tuple[int, ...], rank: int) -> tuple[int, ...]:
     sizes, names = spatial(node.output), [AXIS_NAMES[name] for name in AXES[rank]]
     if len(position) != rank:
-        raise Misfit(
+        raise LayerError(
             "place-outside-map",
             f"a place in {node.name} needs {rank} numbers ({', '.join(names)}), not {len(position)}",
             notes=(f"{node.name} gives {show(node.output)}",),
         )
     for name, at, size in zip(names, position, sizes, strict=True):
         if not 0 <= at < size:
-            raise Misfit(
+            raise LayerError(
                 "place-outside-map",
                 f"{at} lies outside the {name} of {node.name}",
                 notes=(f"{node.name} gives {show(node.output)}: the {name} runs from 0 to {size - 1}",),

@@ -15,8 +15,9 @@ The rules, so that a figure can be checked by hand:
   and the places; to these come the gradients of the activations at their peak, one gradient a
   trainable parameter, and the optimizer's state: none for SGD, one value a parameter
   for momentum and RMSprop, two for both together and for Adam. The parameters
-  themselves are ``weight_bytes``. This is what a plain implementation keeps. The NumPy backend keeps fewer maps, as it
-  adds biases and cuts in place and pools first, but keeps patches of convolutions.
+  themselves are ``weight_bytes``. This is what a plain implementation keeps. The NumPy
+  backend keeps fewer maps, as it adds biases and cuts in place and pools first, but keeps
+  patches of convolutions.
 """
 
 from __future__ import annotations

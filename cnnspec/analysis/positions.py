@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final, TypeAlias
 
 from cnnspec.analysis.receptive_field import stretched_from
-from cnnspec.diagnostics import Misfit
+from cnnspec.diagnostics import LayerError
 from cnnspec.layers.base import Slide, Spread, Stretch, Window
 
 Positions: TypeAlias = "range | frozenset[int]"
@@ -19,7 +19,7 @@ MOST: Final = 1_000_000
 def behind(window: Window, wanted: Positions, size: int) -> Positions:
     """The positions of an input axis of ``size`` that the wanted ones of the output are made of.
 
-    Raises Misfit where there are too many that do not lie in a row.
+    Raises LayerError where there are too many that do not lie in a row.
     """
     if not wanted:
         return range(0)
@@ -62,7 +62,7 @@ def sources(window: Window, positions: Iterable[int], size: int) -> Iterator[int
 
 def _check(count: int) -> None:
     if count > MOST:
-        raise Misfit(
+        raise LayerError(
             "field-too-large",
             f"what this unit sees has holes and is too much to follow: {count:,} positions along an axis",
             notes=(f"up to {MOST:,} are followed one by one; without holes any number is",),

@@ -193,7 +193,7 @@ class Analysis:
 
     def _repr_svg_(self) -> str | None:
         """The network's picture; None where nothing can lay it out."""
-        drawn: str | None = import_module("cnnspec.views.html_faces").graph(self.network)
+        drawn: str | None = import_module("cnnspec.views.notebook").graph(self.network)
         return drawn
 
     def __repr__(self) -> str:
@@ -230,7 +230,7 @@ def analyze(
     Raises ValueError for a convention or optimizer that is not known.
     """
     if not isinstance(network, Network):
-        from cnnspec.network.load import network_of
+        from cnnspec.elaborate.load import network_of
 
         network = network_of(network)
     known_optimizer(optimizer)

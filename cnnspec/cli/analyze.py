@@ -116,10 +116,10 @@ def _page(
 
         return latex.render(analysis, columns, folded=fold)
     from cnnspec.views import table
-    from cnnspec.views.paint import Paper
+    from cnnspec.views.paint import Terminal
 
     console = stdout_console()
-    paper = Paper(console.width, console.color, console.unicode)
+    paper = Terminal(console.width, console.color, console.unicode)
     return table.render(analysis, paper=paper, columns=columns, folded=fold, depth=depth, failures=failures)
 
 

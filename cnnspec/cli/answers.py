@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from cnnspec.network.graph import Network
     from cnnspec.training.data import Dataset
     from cnnspec.training.data.dataset import Part
-    from cnnspec.views.paint import Paper
+    from cnnspec.views.paint import Terminal
     from cnnspec.views.plots.style import Ink
 
 
@@ -46,7 +46,7 @@ class Asked:
 class Shown:
     """One answer, as a table and as a picture."""
 
-    table: Callable[[Paper], list[str]]
+    table: Callable[[Terminal], list[str]]
     plot: Callable[[Ink], Figure]
 
 

@@ -15,10 +15,10 @@ from cnnspec.diagnostics import Diagnostic, SpecError
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from cnnspec.network.settings import Recipe
+    from cnnspec.recipe.models import Recipe
     from cnnspec.training.data import Dataset
-    from cnnspec.views.exhibits import Gallery
     from cnnspec.views.plots.style import Ink
+    from cnnspec.views.results import Gallery
 
 SHOWN: Final = 10
 """Samples of a class, and changes of a sample, unless --count says."""
@@ -61,7 +61,7 @@ def _subject(names: Sequence[str], kind: str, asked: Asked) -> tuple[Recipe, Dat
     """The recipe of a spec or of a run, and its samples."""
     from cnnspec.cli import runs, samples
     from cnnspec.cli.spec import load_network
-    from cnnspec.network.load import load
+    from cnnspec.elaborate.load import load
 
     if len(names) > 1:
         raise click.UsageError(f"{kind} of one spec or run; {len(names)} are named: {', '.join(names)}")

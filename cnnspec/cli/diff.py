@@ -37,7 +37,7 @@ def command(
     """
     from cnnspec.analysis.compare import compare
     from cnnspec.views import comparison as view
-    from cnnspec.views.paint import Paper
+    from cnnspec.views.paint import Terminal
 
     if len(specs) + len(inline) != 2:
         raise click.UsageError("two specs are compared: two of A, B and -e TEXT")
@@ -49,7 +49,7 @@ def command(
     if form == "json":
         console.print(view.to_json(found))
     else:
-        paper = Paper(console.width, console.color, console.unicode)
+        paper = Terminal(console.width, console.color, console.unicode)
         console.print(view.render(found, paper=paper, everything=everything))
     return 1 if exit_code and not found.is_same else 0
 

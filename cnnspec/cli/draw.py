@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from cnnspec.cli.spec import fail, finite, load, show, spec_argument, stderr_console
-from cnnspec.diagnostics import Diagnostic, Misfit, Severity, nearest
+from cnnspec.diagnostics import Diagnostic, LayerError, Severity, nearest
 
 if TYPE_CHECKING:
-    from cnnspec.network.elaborate import Elaborated
+    from cnnspec.elaborate.spec import Elaborated
     from cnnspec.network.graph import Network
     from cnnspec.views.pictures.planning import Choices
     from cnnspec.views.svg import Look
@@ -139,7 +139,7 @@ def _made(found: Elaborated, name: str, target: str, format: str, look: Look) ->
         if look.engine == "none" and look.style == "graph" and format != "dot":
             raise NoEngine("no Graphviz is to be used (--engine none)")
         return picture(found.network, format, look, diagnostics=found.diagnostics, name=name)
-    except Misfit as fault:
+    except LayerError as fault:
         fail((fault.at(None),))
     except NoConverter as missing:
         fail((Diagnostic("no-picture-converter", "this picture cannot be made here", notes=(str(missing),)),))

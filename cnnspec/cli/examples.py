@@ -46,9 +46,9 @@ def command(name: str | None, copy: bool) -> None:
 
 def _list(console: Console) -> None:
     from cnnspec.resources import example_names, example_text
-    from cnnspec.views.paint import Paper, wrap
+    from cnnspec.views.paint import Terminal, wrap
 
-    paper = Paper(console.width, console.color, console.unicode)
+    paper = Terminal(console.width, console.color, console.unicode)
     names = sorted(example_names(), key=_natural)
     longest = max(map(len, names))
     for name in names:

@@ -86,8 +86,8 @@ def _page(
         written = pages.as_markdown if form == "markdown" else pages.as_latex
         return written(analysis, rows, about, dense=dense, folded=fold)
     from cnnspec.views import explain
-    from cnnspec.views.paint import Paper
+    from cnnspec.views.paint import Terminal
 
     console = stdout_console()
-    paper = Paper(console.width, console.color, console.unicode)
+    paper = Terminal(console.width, console.color, console.unicode)
     return explain.render(analysis, rows, about, dense=dense, folded=fold, paper=paper)

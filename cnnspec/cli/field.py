@@ -7,7 +7,7 @@ import click
 from cnnspec.cli.analyze import report_faults
 from cnnspec.cli.options import format_option
 from cnnspec.cli.spec import fail, read, shift, spec_argument, stdout_console
-from cnnspec.diagnostics import Misfit
+from cnnspec.diagnostics import LayerError
 
 
 @click.command("field")
@@ -20,7 +20,7 @@ def command(spec: str | None, inline: str | None, layer: str | None, at: str | N
     from cnnspec.analysis.field import field
     from cnnspec.layers.base import spatial
     from cnnspec.views import pixels
-    from cnnspec.views.paint import Paper
+    from cnnspec.views.paint import Terminal
 
     spec, layer = shift(spec, inline, layer)
     if layer is None:
@@ -32,15 +32,15 @@ def command(spec: str | None, inline: str | None, layer: str | None, at: str | N
     node = network.by_name.get(layer)
     middle = tuple(size // 2 for size in spatial(node.output)) if node else ()
     console = stdout_console()
-    paper = Paper(console.width, console.color, console.unicode)
+    paper = Terminal(console.width, console.color, console.unicode)
     try:
         found = field(network, layer, _place(at) if at is not None else middle)
         if form == "json":
             console.print(pixels.to_json(found, network.input))
         else:
             console.print(pixels.render(found, network.input, paper=paper))
-    except Misfit as misfit:
-        fail([misfit.at(node.span if node else None)])
+    except LayerError as error:
+        fail([error.at(node.span if node else None)])
     report_faults(reading, None)
     return 1 if reading.failed else 0
 

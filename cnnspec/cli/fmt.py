@@ -72,7 +72,7 @@ def formatted(source: Source, expand: bool) -> str:
 
     if not expand:
         return format_source(source)
-    from cnnspec.network.defaults import spelled_by
+    from cnnspec.elaborate.defaults import spelled_by
     from cnnspec.syntax.parse import parse
 
     return format_source(source, spelled_by(parse(source)))

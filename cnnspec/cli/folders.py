@@ -16,7 +16,7 @@ from cnnspec.training.run import BEST, CHECKPOINTS, METRICS, RECORD, WEIGHTS, Ru
 
 if TYPE_CHECKING:
     from cnnspec.network.graph import Network
-    from cnnspec.network.recipe import Recipe
+    from cnnspec.recipe.read import Recipe
 
 OURS = {SPEC, RECORD, METRICS, CHECKPOINTS, BEST, WEIGHTS}
 
@@ -81,7 +81,7 @@ def record(run: Path) -> Run | None:
 
 def recipe_of(run: Path, network: Network) -> Recipe:
     """The recipe that a run goes on with: its own, unless the spec asks for another than it did then."""
-    from cnnspec.network.load import load
+    from cnnspec.elaborate.load import load
 
     before, asked = record(run), network.training_recipe
     if before is None:

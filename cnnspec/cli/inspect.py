@@ -14,11 +14,11 @@ from cnnspec.cli.console import stderr_console, stdout_console
 from cnnspec.cli.options import part_option, weights_option
 from cnnspec.cli.pictures import picture_options
 from cnnspec.cli.samples import data_options
-from cnnspec.diagnostics import Misfit, SpecError, nearest
+from cnnspec.diagnostics import LayerError, SpecError, nearest
 
 if TYPE_CHECKING:
     from cnnspec.training.data.dataset import Part
-    from cnnspec.views.paint import Paper
+    from cnnspec.views.paint import Terminal
 
 KINDS: Final = {
     "filters": "the kernels of the first layer, or of --layer",
@@ -91,7 +91,7 @@ def command(
             stdout_console().print("\n".join(shown.table(_paper())))
         if output is not None and format is not None:
             _draw(shown, output, format, theme)
-    except Misfit as fault:
+    except LayerError as fault:
         raise SpecError([fault.at(None)]) from fault
     return 0
 
@@ -129,11 +129,11 @@ def _format_of(output: str | None) -> str | None:
     return suffix
 
 
-def _paper() -> Paper:
-    from cnnspec.views.paint import Paper
+def _paper() -> Terminal:
+    from cnnspec.views.paint import Terminal
 
     console = stdout_console()
-    return Paper(console.width, console.color, console.unicode)
+    return Terminal(console.width, console.color, console.unicode)
 
 
 def _draw(shown: Shown, output: str, format: str, theme: str) -> None:

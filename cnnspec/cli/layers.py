@@ -10,7 +10,7 @@ from cnnspec.cli.console import stdout_console
 from cnnspec.diagnostics import nearest
 
 if TYPE_CHECKING:
-    from cnnspec.views.paint import Paper
+    from cnnspec.views.paint import Terminal
 
 
 @click.command("layers")
@@ -28,12 +28,12 @@ def command(word: str | None) -> None:
       cnnspec layers train
       cnnspec layers augment
     """
-    from cnnspec.layers.roll import LAYERS, SYNONYMS
-    from cnnspec.views.paint import Paper
+    from cnnspec.layers.registry import LAYERS, SYNONYMS
+    from cnnspec.views.paint import Terminal
     from cnnspec.views.reference import render_entry, render_list
 
     console = stdout_console()
-    paper = Paper(console.width, console.color, console.unicode)
+    paper = Terminal(console.width, console.color, console.unicode)
     if word is None:
         console.print(render_list(paper))
         return
@@ -41,9 +41,9 @@ def command(word: str | None) -> None:
     console.print(render_entry(word, paper) if word in LAYERS else _of_the_recipe(word, paper))
 
 
-def _of_the_recipe(word: str, paper: Paper) -> str:
+def _of_the_recipe(word: str, paper: Terminal) -> str:
     """The page of a word that is no layer's; leaves with the nearest one where it is no word at all."""
-    from cnnspec.layers.roll import LAYERS
+    from cnnspec.layers.registry import LAYERS
     from cnnspec.views.recipe_reference import WHOLE, find, known, render_recipe, render_setting
 
     if word in WHOLE:

@@ -12,8 +12,8 @@ from rich.text import Text
 
 from cnnspec.cli.console import Console
 from cnnspec.diagnostics import Diagnostic
+from cnnspec.training.callback import Callback, TrainingProgress
 from cnnspec.training.history import Row
-from cnnspec.training.watch import Now, Watch
 from cnnspec.views.paint import compact, percent
 
 PLAIN_EVERY = 20.0
@@ -22,7 +22,7 @@ WIDE, MIDDLE = 76, 52
 """Columns from which all figures, or some, are shown."""
 
 
-class Live(Watch):
+class Live(Callback):
     """Shows a training as it goes; a context manager, so that the moving line is taken away at the end."""
 
     def __init__(self, console: Console, show: Callable[[list[Diagnostic]], None], title: str = "") -> None:
@@ -43,7 +43,7 @@ class Live(Watch):
         if self.bar:
             self.bar.stop()
 
-    def step(self, now: Now) -> None:
+    def step(self, now: TrainingProgress) -> None:
         self.epochs = now.epochs
         if self.bar and self.task is not None:
             self.bar.update(
@@ -84,7 +84,7 @@ class Live(Watch):
             self.console.stream.flush()
 
 
-def figures(now: Now, width: int) -> str:
+def figures(now: TrainingProgress, width: int) -> str:
     """Loss, accuracy, speed and time left, as many as the width has room for."""
     parts = [f"loss {compact(now.loss)}"]
     if width >= MIDDLE:

@@ -51,7 +51,7 @@ def command(
     the images means all in it.
     """
     from cnnspec.cli import runs
-    from cnnspec.training.judge import probabilities
+    from cnnspec.training.evaluate import probabilities
 
     if not images and not indices:
         raise click.UsageError("give image files, or --index N for samples of the test set")
@@ -136,9 +136,9 @@ def _answer(
 
 
 def _page(answers: list[dict[str, Any]], console: Console) -> list[str]:
-    from cnnspec.views.paint import Paper, pad, percent
+    from cnnspec.views.paint import Terminal, pad, percent
 
-    paper = Paper(console.width, console.color, console.unicode)
+    paper = Terminal(console.width, console.color, console.unicode)
     lines: list[str] = []
     for answer in answers:
         label = f" (is {answer['label']})" if "label" in answer else ""

@@ -10,7 +10,7 @@ from cnnspec.cli.console import stdout_console
 from cnnspec.cli.options import as_json, format_option
 from cnnspec.cli.spec import load_network, spec_argument
 from cnnspec.views.grid import Column, Line, draw, fit
-from cnnspec.views.paint import Paper, grouped, in_bytes, percent, wrap
+from cnnspec.views.paint import Terminal, grouped, in_bytes, percent, wrap
 
 if TYPE_CHECKING:
     from cnnspec.backends.numpy.measure import Profile
@@ -66,10 +66,10 @@ def command(
     if form == "json":
         console.print(as_json(document(found)))
     else:
-        console.print(render(found, Paper(console.width, console.color, console.unicode), top))
+        console.print(render(found, Terminal(console.width, console.color, console.unicode), top))
 
 
-def render(found: Profile, paper: Paper, top: int | None = None) -> str:
+def render(found: Profile, paper: Terminal, top: int | None = None) -> str:
     """The table, the totals, the memory; with ``top`` only so many steps, the slowest first."""
     columns = [column for column in COLUMNS if found.training or column.key != "backward"]
     rows = found.rows
@@ -81,7 +81,7 @@ def render(found: Profile, paper: Paper, top: int | None = None) -> str:
     return "\n".join([*table, "", *(f" {line}" for line in below)])
 
 
-def _line(row: Row, found: Profile, paper: Paper) -> Line:
+def _line(row: Row, found: Profile, paper: Terminal) -> Line:
     share = (row.forward + row.backward) / found.seconds
     cells = {
         "layer": row.layer,

@@ -142,10 +142,10 @@ def _load(model: Any, file: str) -> None:
 
 def _page(network: Network, results: Mapping[str, NDArray[Any]], decimals: int, cut: bool, full: bool) -> str:
     from cnnspec.views.arrays import Writing, render
-    from cnnspec.views.paint import Paper
+    from cnnspec.views.paint import Terminal
 
     console = stdout_console()
-    paper = Paper(console.width, console.color, console.unicode)
+    paper = Terminal(console.width, console.color, console.unicode)
     lines: list[str] = []
     for name, values in results.items():
         lines += ["", *_heading(network[name], paper)] if lines else _heading(network[name], paper)

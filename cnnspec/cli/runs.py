@@ -192,8 +192,8 @@ def sources(reading: Reading) -> dict[str, str]:
 def _used(reading: Reading) -> dict[str, str]:
     if not any(isinstance(statement, tree.Use) for statement in reading.tree.statements):
         return {}
-    from cnnspec.network.elaborate import elaborate
-    from cnnspec.network.uses import folder_reader
+    from cnnspec.elaborate.spec import elaborate
+    from cnnspec.elaborate.uses import folder_reader
 
     read, found = folder_reader(Path(reading.source.name).parent), {}
 

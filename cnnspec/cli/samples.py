@@ -12,7 +12,7 @@ from cnnspec.diagnostics import SpecError
 
 if TYPE_CHECKING:
     from cnnspec.network.graph import Network
-    from cnnspec.network.settings import Data
+    from cnnspec.recipe.models import Data
     from cnnspec.training.data import Dataset
 
 F = TypeVar("F", bound=Callable[..., Any])

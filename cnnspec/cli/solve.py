@@ -13,8 +13,8 @@ from cnnspec.cli.spec import fail, finite, read_source, stdout_console
 from cnnspec.diagnostics import SpecError
 
 if TYPE_CHECKING:
-    from cnnspec.analysis.problem import Problem
-    from cnnspec.analysis.solve import Answer
+    from cnnspec.analysis.solve.problem import Problem
+    from cnnspec.analysis.solve.search import Answer
     from cnnspec.text import Span
 
 FORMATS: Final = ("text", "json", "spec")
@@ -40,7 +40,7 @@ def command(specs: Sequence[str], inline: Sequence[str], form: str, most: int, s
     values that serve all of them are sought. --format spec prints the spec with the first
     solution in. Exit code 1 when there are none.
     """
-    from cnnspec.analysis.solve import solve
+    from cnnspec.analysis.solve.search import solve
 
     given: list[tuple[str | None, str | None]] = [(spec, None) for spec in specs]
     given += [(None, text) for text in inline]
@@ -64,7 +64,7 @@ def command(specs: Sequence[str], inline: Sequence[str], form: str, most: int, s
 def _tree(spec: str | None, inline: str | None) -> tuple[Any, Any]:
     from pathlib import Path
 
-    from cnnspec.network.uses import folder_reader
+    from cnnspec.elaborate.uses import folder_reader
     from cnnspec.syntax.parse import parse
 
     source = read_source(spec, inline)
@@ -88,7 +88,7 @@ def _text(answer: Answer, shown: Sequence[tuple[Any, ...]]) -> str:
 
 
 def _headline(answer: Answer) -> str:
-    from cnnspec.analysis.solved import runs
+    from cnnspec.analysis.solve.solved import runs
 
     count = len(answer.solutions)
     said = "1 solution" if count == 1 else f"{count:,} solutions, the most usual first"
@@ -146,7 +146,7 @@ def _filled(problem: Problem, sentence: Span, values: Sequence[Any]) -> str:
 
 
 def _working(problem: Problem, values: Sequence[Any]) -> list[str]:
-    from cnnspec.analysis.solved import working
+    from cnnspec.analysis.solve.solved import working
 
     return ["", *(f"    {line}" for line in working(problem, values)), ""]
 

@@ -16,7 +16,7 @@ from cnnspec.diagnostics import Diagnostic, Severity, nearest
 from cnnspec.text import Source
 
 if TYPE_CHECKING:
-    from cnnspec.network.elaborate import Elaborated
+    from cnnspec.elaborate.spec import Elaborated
     from cnnspec.network.graph import Network
     from cnnspec.syntax.tree import Comment, Spec
 
@@ -89,8 +89,8 @@ class Reading:
 
 def read(spec: str | None, inline: str | None) -> Reading:
     """Reads a SPEC and builds as much of its network as fits."""
-    from cnnspec.network.elaborate import elaborate
-    from cnnspec.network.uses import folder_reader
+    from cnnspec.elaborate.spec import elaborate
+    from cnnspec.elaborate.uses import folder_reader
     from cnnspec.syntax.parse import parse_tolerant
 
     source = read_source(spec, inline)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from cnnspec.cli.live import Live
     from cnnspec.cli.spec import Reading
     from cnnspec.network.graph import Network
-    from cnnspec.network.recipe import Recipe
+    from cnnspec.recipe.read import Recipe
     from cnnspec.training.data import Dataset
     from cnnspec.training.history import History
     from cnnspec.training.metrics import Evaluation

@@ -65,15 +65,15 @@ def _page(text: str, form: str, console: Console) -> str:
     if form == "markdown":
         return text
     from cnnspec.views.page import render_page
-    from cnnspec.views.paint import Paper
+    from cnnspec.views.paint import Terminal
 
-    return render_page(text, Paper(console.width, console.color, console.unicode))
+    return render_page(text, Terminal(console.width, console.color, console.unicode))
 
 
 def _list(names: dict[str, str], console: Console) -> None:
-    from cnnspec.views.paint import Paper, wrap
+    from cnnspec.views.paint import Terminal, wrap
 
-    paper = Paper(console.width, console.color, console.unicode)
+    paper = Terminal(console.width, console.color, console.unicode)
     longest = max(map(len, names), default=0)
     beside = console.width - longest - 2 >= 30
     indent = longest + 2 if beside else 4

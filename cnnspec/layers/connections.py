@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Final, TypeAlias
 
-from cnnspec.diagnostics import Misfit
+from cnnspec.diagnostics import LayerError
 
 Table: TypeAlias = tuple[tuple[int, ...], ...]
 
@@ -42,7 +42,7 @@ def check(table: Table, channels: int) -> None:
     """Refuse a table that names channels which are not there."""
     last = max(map(max, table))
     if last >= channels:
-        raise Misfit(
+        raise LayerError(
             "connection-to-no-channel",
             f"the connections name channel {last}, but the last one there is {channels - 1}",
             notes=(f"{channels} channels flow in, counted from 0",),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import prod
 from typing import ClassVar
 
-from cnnspec.diagnostics import Misfit
+from cnnspec.diagnostics import LayerError
 from cnnspec.formula import Formula, Symbol, total
 from cnnspec.layers.base import (
     AXES,
@@ -92,9 +92,9 @@ class Concat(Layer):
         return (*axes_of(inputs[0])[:-1], channels)
 
 
-def _differ(word: str, inputs: Shapes, rank: int) -> Misfit:
+def _differ(word: str, inputs: Shapes, rank: int) -> LayerError:
     shown = " with ".join(map(show, inputs))
-    return Misfit(
+    return LayerError(
         "shapes-do-not-match",
         f"{word} cannot join {shown}",
         notes=tuple(_differences(word, inputs, rank)),

@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from cnnspec.diagnostics import Misfit
+from cnnspec.diagnostics import LayerError
 from cnnspec.formula import Formula, Symbol, product
 from cnnspec.layers.base import (
     Everything,
@@ -58,7 +58,7 @@ class Pool(Layer):
         return (1,)
 
     def axes(self, inputs: Shapes) -> tuple[Axis, ...]:
-        """The window along each spatial axis; raises Misfit where it does not fit."""
+        """The window along each spatial axis; raises LayerError where it does not fit."""
         need_spatial(self.word, inputs[0])
         found = axes(
             self.word,
@@ -236,7 +236,7 @@ class Unpool(Layer):
         """The unpool of this very pool: its window and the shape of its input are taken over."""
         layer, shapes = referred[0]
         if not isinstance(layer, MaxPool | MinPool):
-            raise Misfit(
+            raise LayerError(
                 "unpool-needs-a-pool",
                 f"unpool needs a maxpool or minpool, whose places it uses, but {self.pool} is {layer.word}",
                 help=("name a maxpool or a minpool, or use upsample",),
@@ -248,7 +248,7 @@ class Unpool(Layer):
     def axes(self, inputs: Shapes) -> tuple[Axis, ...]:
         """The pool's own window along each axis of its input."""
         if self.size is None:
-            raise Misfit("unpool-needs-a-pool", "unpool needs a pool whose places it uses", option="pool")
+            raise LayerError("unpool-needs-a-pool", "unpool needs a pool whose places it uses", option="pool")
         return axes(
             self.word,
             self.size,
@@ -263,7 +263,7 @@ class Unpool(Layer):
         found = self.axes(inputs)
         pooled = tuple(int(axis.output) for axis in found) + inputs[1][-1:]
         if inputs[0] != pooled:
-            raise Misfit(
+            raise LayerError(
                 "shapes-do-not-match",
                 f"unpool got {show(inputs[0])}, but {self.pool} gave {show(pooled)}",
                 help=(f"bring the map to {show(pooled)} before it",),

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, NonNegativeInt, PositiveInt, model_validator
 
-from cnnspec.diagnostics import Misfit
+from cnnspec.diagnostics import LayerError
 from cnnspec.formula import Formula, Symbol
 from cnnspec.layers.base import (
     AXES,
@@ -67,7 +67,7 @@ class Reshape(_Rearranged):
 
     def output(self, inputs: Shapes) -> tuple[Formula, ...]:
         if prod(self.to) != prod(inputs[0]):
-            raise Misfit(
+            raise LayerError(
                 "reshape-changes-the-count",
                 f"{show(inputs[0])} cannot be reshaped to {show(self.to)}: the numbers of values differ",
                 notes=(f"in: {values(inputs[0]).worked()}", f"out: {values(self.to).worked()}"),
@@ -168,7 +168,7 @@ class Slice(_Reshape):
     def output(self, inputs: Shapes) -> tuple[Formula, ...]:
         channels = inputs[0][-1]
         if self.stop > channels:
-            raise Misfit(
+            raise LayerError(
                 "slice-out-of-range",
                 f"slice takes channels {self.start} to {self.stop - 1}, the last one there is {channels - 1}",
                 notes=(f"{show(inputs[0])} has {channels} channels, counted from 0",),
@@ -214,7 +214,7 @@ def _less(i: Formula, cut: Formula) -> Formula:
 def _need_mirror(names: tuple[str, ...], sizes: tuple[int, ...], sides: tuple[tuple[int, int], ...]) -> None:
     for name, size, side in zip(names, sizes, sides, strict=True):
         if max(side) >= size:
-            raise Misfit(
+            raise LayerError(
                 "reflection-too-wide",
                 f"the {AXIS_NAMES[name]} of {size} cannot be mirrored {max(side)} pixels outwards",
                 notes=("the edge itself is not repeated, so one pixel less than the size can be mirrored",),
@@ -225,14 +225,14 @@ def _need_mirror(names: tuple[str, ...], sizes: tuple[int, ...], sides: tuple[tu
 
 def _need_rest(name: str, size: int, cut: int, option: str) -> None:
     if cut >= size:
-        raise Misfit(
+        raise LayerError(
             "crop-larger-than-input",
             f"crop takes {cut} pixels off a {AXIS_NAMES[name]} of {size}: nothing is left",
             help=(f"take off at most {size - 1} pixels, both sides together",),
             option=option,
         )
     if cut < 0:
-        raise Misfit(
+        raise LayerError(
             "crop-larger-than-input",
             f"a {AXIS_NAMES[name]} of {size} cannot be cropped to {size - cut}",
             help=(f"crop to at most {size}, or use pad",),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from cnnspec.diagnostics import Misfit
+from cnnspec.diagnostics import LayerError
 from cnnspec.formula import Formula, Symbol
 from cnnspec.layers.base import AXES, AXIS_NAMES, Shape, Sizes, Spread
 from cnnspec.layers.window import per_axis, sides
@@ -70,7 +70,7 @@ def spread_axes(
     dilation: Sizes,
     extra: Sizes,
 ) -> tuple[SpreadAxis, ...]:
-    """The axes of a transposed convolution over ``shape``; raises Misfit where nothing is left."""
+    """The axes of a transposed convolution over ``shape``; raises LayerError where nothing is left."""
     rank = len(shape) - 1
     kernels, strides = per_axis("kernel", kernel, rank), per_axis("stride", stride, rank)
     dilations, extras = per_axis("dilation", dilation, rank), per_axis("output_padding", extra, rank)
@@ -95,7 +95,7 @@ def spread_axes(
 
 def _check_spread(word: str, axis: SpreadAxis) -> None:
     if int(axis.output) < 1:
-        raise Misfit(
+        raise LayerError(
             "padding-larger-than-output",
             f"{word} cuts {axis.before + axis.after} pixels off an output of only "
             f"{int(axis.output) + axis.before + axis.after} along the {AXIS_NAMES[axis.name]}",
@@ -104,7 +104,7 @@ def _check_spread(word: str, axis: SpreadAxis) -> None:
             option="padding",
         )
     if not axis.same and axis.extra >= max(axis.stride, axis.dilation):
-        raise Misfit(
+        raise LayerError(
             "output-padding-too-large",
             f"output padding {axis.extra} is not smaller than the stride {axis.stride}",
             notes=("it chooses among the sizes that a convolution of this stride maps to the same size",),

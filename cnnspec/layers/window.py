@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, Protocol, TypeAlias
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from cnnspec.diagnostics import Misfit
+from cnnspec.diagnostics import LayerError
 from cnnspec.formula import Formula, Symbol, ceil, floor
 from cnnspec.layers.base import AXES, AXIS_NAMES, Shape, Sizes, Slide, show
 
@@ -60,7 +60,7 @@ def per_axis(option: str, sizes: Sizes, rank: int) -> Sizes:
     if len(sizes) == 1:
         return sizes * rank
     if len(sizes) != rank:
-        raise Misfit(
+        raise LayerError(
             "wrong-number-of-sizes",
             f"{option} {show(sizes)} names {len(sizes)} axes, but the input has {rank}",
             help=("give one number" if rank == 1 else f"give one number for all axes, or {rank}",),
@@ -179,7 +179,7 @@ def axes(
     dilation: Sizes = (1,),
     round_up: bool = False,
 ) -> tuple[Axis, ...]:
-    """The axes of a window over ``shape``; raises Misfit where it does not fit."""
+    """The axes of a window over ``shape``; raises LayerError where it does not fit."""
     rank = len(shape) - 1
     kernels = per_axis("kernel", kernel, rank)
     strides, dilations = per_axis("stride", stride, rank), per_axis("dilation", dilation, rank)
@@ -223,7 +223,7 @@ def _check_fit(word: str, axis: Axis, shape: Shape) -> None:
     if room >= axis.reach:
         return
     padded = f" padded to {room}" if room != axis.size else ""
-    raise Misfit(
+    raise LayerError(
         "window-larger-than-input",
         f"the {word} window is {axis.reach} pixels long, the input's {AXIS_NAMES[axis.name]} "
         f"is only {axis.size}{padded}",
@@ -240,7 +240,7 @@ def check_sight(word: str, found: tuple[Axis, ...]) -> None:
     """Refuse padding so wide that a window sees none of the map."""
     for axis in found:
         if axis.blind:
-            raise Misfit(
+            raise LayerError(
                 "window-sees-only-padding",
                 f"a {word} window of {axis.reach} along the {AXIS_NAMES[axis.name]} lies on padding alone",
                 notes=(f"{axis.before} before and {axis.after} after a map of {axis.size}",),

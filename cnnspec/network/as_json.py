@@ -7,9 +7,9 @@ from typing import Any, Final
 
 from pydantic import BaseModel, ValidationError
 
-from cnnspec.diagnostics import Misfit, SpecError
+from cnnspec.diagnostics import LayerError, SpecError
 from cnnspec.layers.base import Layer
-from cnnspec.layers.roll import LAYERS
+from cnnspec.layers.registry import LAYERS
 from cnnspec.network.assemble import Part, assemble, unknown
 from cnnspec.network.expectation import Expectation
 from cnnspec.network.graph import Group, Network, Node
@@ -34,7 +34,7 @@ def to_json(network: Network) -> dict[str, Any]:
             for output in network.outputs
         ],
         "expectations": [_expectation(item) for item in network.expectations],
-        "recipe": None if network.recipe is None else said(network.recipe),
+        "recipe": None if network.recipe is None else to_dict(network.recipe),
     }
 
 
@@ -60,13 +60,13 @@ def _expectation(item: Expectation) -> dict[str, Any]:
     return {"text": item.text, "constants": {name: _plain(value) for name, value in item.constants}}
 
 
-def said(model: BaseModel) -> dict[str, Any]:
+def to_dict(model: BaseModel) -> dict[str, Any]:
     """What a recipe says: every field that differs from its default, and the kind of each sentence."""
     document = {}
     for name, field in type(model).model_fields.items():
         value = getattr(model, name)
         if isinstance(value, BaseModel):
-            document[name] = said(value)
+            document[name] = to_dict(value)
         elif name == "kind" or value != field.default:
             document[name] = _plain(value)
     return document
@@ -85,8 +85,8 @@ def from_json(document: Any) -> Network:
     except ValidationError as error:
         fault = error.errors(include_url=False)[0]
         raise unknown(f"this network's JSON is damaged: {fault['loc'][0]}: {fault['msg']}") from None
-    except Misfit as misfit:
-        raise SpecError([misfit.at(None)]) from None
+    except LayerError as error:
+        raise SpecError([error.at(None)]) from None
     except (KeyError, TypeError, IndexError, AttributeError, ValueError) as error:
         raise unknown(f"this network's JSON is damaged: {type(error).__name__} {error}") from None
 
@@ -116,7 +116,7 @@ def _part(item: dict[str, Any], groups: list[Group]) -> Part:
 def _recipe(document: Any) -> Any:
     if document is None:
         return None
-    return import_module("cnnspec.network.settings").Recipe.model_validate_json(_dumps(document))
+    return import_module("cnnspec.recipe.models").Recipe.model_validate_json(_dumps(document))
 
 
 def _dumps(document: Any) -> str:

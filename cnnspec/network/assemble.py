@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from cnnspec.diagnostics import Diagnostic, Misfit, SpecError
+from cnnspec.diagnostics import Diagnostic, LayerError, SpecError
 from cnnspec.layers.base import Layer, Shape
 from cnnspec.network.graph import Group, InputLayer, Network, Node, Output
 from cnnspec.network.make import Made, bound
@@ -45,8 +45,8 @@ def assemble(
             continue
         try:
             node = _node(part, nodes, places)
-        except Misfit as misfit:
-            faults.append(misfit.at(part.span, notes=(f"in layer {part.name}",)))
+        except LayerError as error:
+            faults.append(error.at(part.span, notes=(f"in layer {part.name}",)))
             lost.add(part.name)
         else:
             places[part.name] = node.index
@@ -59,11 +59,11 @@ def assemble(
 
 def _node(part: Part, nodes: list[Node], places: dict[str, int]) -> Node:
     if part.name in places:
-        raise Misfit("repeated-label", f"two layers are named {part.name}")
+        raise LayerError("repeated-label", f"two layers are named {part.name}")
     inputs = tuple(_place(name, places) for name in part.inputs)
     fewest, most = part.layer.arity
     if len(inputs) < fewest or (most is not None and len(inputs) > most):
-        raise Misfit("wrong-number-of-inputs", f"{part.layer.word} cannot read {len(inputs)} tensors")
+        raise LayerError("wrong-number-of-inputs", f"{part.layer.word} cannot read {len(inputs)} tensors")
     made = Made(part.layer)
     if made.layer.references:
         made = bound(made, tuple((nodes[n].layer, nodes[n].input_shapes) for n in inputs[1:]))
@@ -74,7 +74,7 @@ def _node(part: Part, nodes: list[Node], places: dict[str, int]) -> Node:
 
 def _place(name: str, places: dict[str, int]) -> int:
     if name not in places:
-        raise Misfit("unknown-label", f"there is no layer {name} before this one")
+        raise LayerError("unknown-label", f"there is no layer {name} before this one")
     return places[name]
 
 

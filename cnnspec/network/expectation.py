@@ -6,10 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from cnnspec.diagnostics import Diagnostic, Fix, nearest
-from cnnspec.network.scope import Context
-from cnnspec.network.values import Fault, Hole, Lost, Open, Value, evaluate, truth
-from cnnspec.network.work import Work
+from cnnspec.binding.values import Fault, Value, evaluate, truth
 from cnnspec.syntax import tree
 from cnnspec.text import Span
 
@@ -52,39 +49,6 @@ class Expectation:
         return evaluate(expression, lambda name: known[name.text], {})
 
 
-def read_expectation(work: Work, statement: tree.Expect, context: Context) -> Expectation | None:
-    """The expectation of a sentence; a name that is no figure and no constant is reported."""
-    constants: list[tuple[str, Value]] = []
-    sound = True
-    for name in dict.fromkeys(names_in(statement.condition)):
-        bound = context.get(name.text)
-        if isinstance(bound, Open | Lost):
-            sound = False
-        elif bound is not None and name.text not in FIGURES:
-            constants.append((name.text, bound))
-        elif name.text not in FIGURES and name.text not in ("yes", "no"):
-            work.report(_unknown(name, context))
-            sound = False
-    if not sound:
-        return None
-    text = " ".join(statement.condition.span.text.split())
-    found = Expectation(text, statement.condition, statement.span, tuple(constants))
-    return found if _is_condition(work, found) else None
-
-
-def _is_condition(work: Work, expectation: Expectation) -> bool:
-    try:
-        expectation.holds(dict.fromkeys(FIGURES, 1))
-    except Hole:
-        return False
-    except Fault as fault:
-        if fault.code == "division-by-zero":
-            return True
-        work.report(fault.diagnostic)
-        return False
-    return True
-
-
 def names_in(expression: tree.Expression) -> Iterator[tree.Name]:
     """Every name of an expression, in order."""
     stack: list[tree.Expression] = [expression]
@@ -98,13 +62,3 @@ def names_in(expression: tree.Expression) -> Iterator[tree.Name]:
             stack.extend((part.right, part.left))
         elif isinstance(part, tree.Tuple):
             stack.extend(reversed(part.items))
-
-
-def _unknown(name: tree.Name, context: Context) -> Diagnostic:
-    known = [*FIGURES, *context.names()]
-    meant = nearest(name.text, known)
-    return Diagnostic(
-        "unknown-figure", f"there is no figure {name.text}", name.span,
-        help=(f"did you mean {meant}?",) if meant else (f"the figures: {', '.join(FIGURES)}",),
-        fixes=(Fix(name.span, meant, f"write {meant}"),) if meant else (),
-    )  # fmt: skip

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from cnnspec.backends.numpy.kernels import Kernels
     from cnnspec.backends.numpy.model import Model
-    from cnnspec.network.settings import Recipe
+    from cnnspec.recipe.models import Recipe
 
 
 class InputLayer(Layer):
@@ -123,7 +123,7 @@ class Network:
     @cached_property
     def training_recipe(self) -> Recipe:
         """How it is trained: the recipe, or the default one."""
-        from cnnspec.network.settings import Recipe  # only those who train pay for it
+        from cnnspec.recipe.models import Recipe  # only those who train pay for it
 
         return self.recipe or Recipe()
 
@@ -153,11 +153,11 @@ class Network:
 
     def _repr_html_(self) -> str:
         """The picture, for notebooks; the table where nothing can lay it out."""
-        return str(import_module("cnnspec.views.html_faces").network(self))
+        return str(import_module("cnnspec.views.notebook").network(self))
 
     def _repr_svg_(self) -> str | None:
         """The picture as SVG; None where nothing can lay it out."""
-        drawn: str | None = import_module("cnnspec.views.html_faces").graph(self)
+        drawn: str | None = import_module("cnnspec.views.notebook").graph(self)
         return drawn
 
     def build(

@@ -13,9 +13,9 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from cnnspec.diagnostics import Misfit, nearest
+from cnnspec.binding.values import LARGEST, format_value
+from cnnspec.diagnostics import LayerError, nearest
 from cnnspec.layers.base import Layer, Shape, Shapes
-from cnnspec.network.values import LARGEST, written
 
 MOST_KEPT: Final = 20_000
 """Made layers kept for later; beyond that the store is emptied."""
@@ -35,12 +35,12 @@ class Made:
         self.answers: dict[Shapes, Shape] = {}
 
     def shape(self, inputs: Shapes) -> Shape:
-        """The output's shape; raises Misfit where the inputs do not fit."""
+        """The output's shape; raises LayerError where the inputs do not fit."""
         known = self.answers.get(inputs)
         if known is None:
             known = self.layer.shape(inputs)
             if max(known) > LARGEST:
-                raise Misfit(
+                raise LayerError(
                     "tensor-too-large", f"{self.layer.word} would give more values than any machine holds",
                     notes=("the largest size allowed is 10^15",),
                 )  # fmt: skip
@@ -89,15 +89,15 @@ def _construct(kind: type[Layer], options: Mapping[str, Any]) -> Made | tuple[Wr
     faulty = {wrong.option for wrong in wrongs}
     try:
         made = Made(kind(**{name: value for name, value in options.items() if name not in faulty}))
-    except Misfit as misfit:
-        return (*wrongs, Wrong(misfit.option, misfit.code, misfit.message, misfit.help))
+    except LayerError as error:
+        return (*wrongs, Wrong(error.option, error.code, error.message, error.help))
     except ValidationError as error:
         return (*wrongs, *(w for w in _translate(kind, options, error) if w.names.isdisjoint(faulty)))
     return tuple(wrongs) or made
 
 
 def bound(made: Made, referred: tuple[tuple[Layer, Shapes], ...]) -> Made:
-    """A layer completed by the layers it refers to; raises Misfit where they do not suit it."""
+    """A layer completed by the layers it refers to; raises LayerError where they do not suit it."""
     key = (made.layer, referred)
     if key not in _store:
         _store[key] = Made(made.layer.bind(*referred))
@@ -137,7 +137,7 @@ def _truths(kind: type[Layer], options: Mapping[str, Any]) -> list[Wrong]:
 
 def _refused(name: str, must: str, value: Any, replacement: str | None = None) -> Wrong:
     help = (f"did you mean {replacement}?",) if replacement else ()
-    return Wrong(name, "wrong-option", f"{name} {must}. Received: {written(value)}", help, replacement)
+    return Wrong(name, "wrong-option", f"{name} {must}. Received: {format_value(value)}", help, replacement)
 
 
 def _translate(kind: type[Layer], options: Mapping[str, Any], error: ValidationError) -> tuple[Wrong, ...]:

@@ -9,12 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from cnnspec.binding.values import format_value
 from cnnspec.layers.base import show
 from cnnspec.layers.writing import NAME, OPERATORS, number_text, sentence
 from cnnspec.network.expectation import Expectation
 from cnnspec.network.graph import Network, Node
-from cnnspec.network.values import written
-from cnnspec.network.write_recipe import recipe_lines
+from cnnspec.recipe.write import recipe_lines
 
 
 def write(network: Network) -> str:
@@ -65,7 +65,7 @@ def _sentence(node: Node, network: Network) -> str:
 
 def _expectation(expectation: Expectation) -> Iterator[str]:
     for name, value in expectation.constants:
-        yield f"let {name} = {written(value)}"
+        yield f"let {name} = {format_value(value)}"
     yield f"expect {expectation.text}"
 
 

@@ -252,7 +252,7 @@ class Builder:
 
     def _meant(self, written: Sentence) -> Sentence:
         """The sentence, or the one that was meant where it looks like a mistake."""
-        from cnnspec.syntax.lookalikes import meant_by
+        from cnnspec.syntax.confusables import meant_by
 
         found = meant_by(written)
         if found is None:

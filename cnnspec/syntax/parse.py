@@ -90,7 +90,7 @@ def _read(source: Source) -> tuple[Spec, tuple[Diagnostic, ...]]:
 def _without_mistake(error: UnexpectedInput, source: Source, text: str, found: Diagnostics) -> str:
     """The text mended, its mistake named; what names mistakes is loaded for the first one."""
     from cnnspec.syntax.recover import mended
-    from cnnspec.syntax.slips import diagnose
+    from cnnspec.syntax.syntax_errors import diagnose
 
     mistake = diagnose(error, source, text)
     found.add(mistake)

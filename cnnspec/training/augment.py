@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnspec.diagnostics import SpecError
-from cnnspec.network.recipe_faults import no_picture
-from cnnspec.network.settings import Augment
+from cnnspec.recipe.faults import no_picture
+from cnnspec.recipe.models import Augment
 from cnnspec.training.data.dataset import Bytes
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnspec.diagnostics import Diagnostic, Severity, SpecError
-from cnnspec.training.checkpoint import Checkpoint, Shelf, alike, read, write
+from cnnspec.training.checkpoint import Checkpoint, CheckpointManager, alike, read, write
 from cnnspec.training.run import BEST
 from cnnspec.training.trainer import Trainer
 
@@ -28,7 +28,7 @@ class Best:
         self.wanted = bool(trainer.validation or trainer.recipe.stop)
         self.weights: Weights = {}
 
-    def find(self, shelf: Shelf) -> str:
+    def find(self, checkpoints: CheckpointManager) -> str:
         """Takes up the best weights of a run that goes on; says why when they are gone, nothing else."""
         if not self.wanted or self.trainer.place.best_epoch is None:
             return ""
@@ -36,7 +36,7 @@ class Best:
         if found is not None:
             self.weights = found
             return ""
-        found = next(filter(None, map(self._ended_best, shelf.paths)), None)
+        found = next(filter(None, map(self._ended_best, checkpoints.paths)), None)
         if found is not None:
             self._keep(found)
             return ""

@@ -108,7 +108,7 @@ def unusable(path: Path, why: str, *cures: str) -> SpecError:
     return SpecError([Diagnostic("checkpoint-unusable", f"{path} cannot be used: {why}", help=cures)])
 
 
-class Shelf:
+class CheckpointManager:
     """The checkpoints of one run: ``step-000000937.safetensors``, newest last."""
 
     def __init__(self, folder: Path, kept: int = KEPT) -> None:

@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from cnnspec.layers.writing import value_text
-from cnnspec.network.settings import Augment, Recipe
+from cnnspec.recipe.models import Augment, Recipe
 from cnnspec.training.augment import Augmenter
 from cnnspec.training.data import Dataset
-from cnnspec.training.data.dataset import Part, held_out
+from cnnspec.training.data.dataset import Part, split
 from cnnspec.training.inspection import picture
-from cnnspec.views.exhibits import Gallery
+from cnnspec.views.results import Gallery
 
 MOST_CLASSES = 30
 """Classes that a picture shows."""
@@ -20,7 +20,7 @@ MOST_CLASSES = 30
 
 def counts(data: Dataset, recipe: Recipe) -> Mapping[str, tuple[int, ...]]:
     """Samples of each class, for training, validation (where there is any) and test."""
-    kept, held = held_out(data.train_labels, recipe.data.validation, recipe.seed, "validation")
+    kept, held = split(data.train_labels, recipe.data.validation, recipe.seed, "validation")
     parts = {
         "training": data.train_labels[kept],
         "validation": data.train_labels[held],

@@ -66,14 +66,14 @@ class History:
     def _repr_html_(self) -> str:
         """The curves and the epochs, for notebooks."""
         from cnnspec.training.inspection import curve_of
-        from cnnspec.views.html_faces import history
+        from cnnspec.views.notebook import history
 
         return history(curve_of(self.rows, "training"), self.ending)
 
     def _repr_svg_(self) -> str | None:
         """The curves; None before the first epoch is over."""
         from cnnspec.training.inspection import curve_of
-        from cnnspec.views.html_faces import curves
+        from cnnspec.views.notebook import curves
 
         return curves(curve_of(self.rows, "training"))
 

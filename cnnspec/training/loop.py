@@ -12,18 +12,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnspec.backends.numpy.threads import threads_for
-from cnnspec.network.recipe_advice import advise
-from cnnspec.network.settings import Recipe
+from cnnspec.recipe.advice import advise
+from cnnspec.recipe.models import Recipe
 from cnnspec.training.best import Best
+from cnnspec.training.callback import Callback
 from cnnspec.training.data import Dataset, load, values
 from cnnspec.training.data.dataset import Part
+from cnnspec.training.evaluate import evaluate as evaluate_arrays
+from cnnspec.training.evaluate import fit_data
 from cnnspec.training.history import Ending, History
-from cnnspec.training.home import Home
 from cnnspec.training.interrupt import Interruption
-from cnnspec.training.judge import fit_data, judge
 from cnnspec.training.metrics import Evaluation
+from cnnspec.training.run_writer import RunWriter
 from cnnspec.training.trainer import Trainer
-from cnnspec.training.watch import Watch
 
 if TYPE_CHECKING:
     from cnnspec.backends.numpy.model import Model
@@ -42,7 +43,7 @@ def fit(
     folder: str | os.PathLike[str] | None = None,
     resume: bool = False,
     save_steps: int | None = None,
-    watch: Watch | None = None,
+    watch: Callback | None = None,
     sources: Mapping[str, str] | None = None,
     **changes: Any,
 ) -> History:
@@ -59,19 +60,19 @@ def fit(
     """
     recipe = _built_by(model, recipe, changes)
     samples = fit_data(model, _dataset(data, model), recipe.data.resize)
-    trainer = Trainer(model, samples, recipe, watch or Watch())
+    trainer = Trainer(model, samples, recipe, watch or Callback())
     for advice in _advice(model.network, recipe):
         trainer.note(advice)
-    home = Home(trainer, samples, Path(folder), sources, save_steps) if folder is not None else None
-    best = Best(trainer, home.folder if home else None)
-    with home or nullcontext():
-        if home:
-            home.begin(resume)
-        ending = _guarded(trainer, home, best)
+    writer = RunWriter(trainer, samples, Path(folder), sources, save_steps) if folder is not None else None
+    best = Best(trainer, writer.folder if writer else None)
+    with writer or nullcontext():
+        if writer:
+            writer.begin(resume)
+        ending = _guarded(trainer, writer, best)
     place = trainer.place
     return History(
-        place.rows, ending, place.best_epoch, home.folder if home else None, trainer.notes,
-        was_over=home is not None and home.done,
+        place.rows, ending, place.best_epoch, writer.folder if writer else None, trainer.notes,
+        was_over=writer is not None and writer.done,
     )  # fmt: skip
 
 
@@ -96,12 +97,12 @@ def _advice(network: Network, recipe: Recipe) -> Iterator[Diagnostic]:
     return (item for item in advise(recipe, network.input) if item not in known)
 
 
-def _guarded(trainer: Trainer, home: Home | None, best: Best) -> Ending:
+def _guarded(trainer: Trainer, writer: RunWriter | None, best: Best) -> Ending:
     """Train with Ctrl-C heard, few threads for small products, and the workers sent home in any case."""
     threads = threads_for(trainer.recipe.batch * trainer.model.multiplies)
     with Interruption() as interruption, np.errstate(all="ignore"), threads:
         try:
-            return _train(trainer, home, best, interruption)
+            return _train(trainer, writer, best, interruption)
         finally:
             trainer.workers.close()
 
@@ -117,29 +118,29 @@ def evaluate(
     given = _dataset((data, labels) if labels is not None else data, model, model.network.output[-1])
     found = fit_data(model, given)
     with np.errstate(all="ignore"):
-        return judge(model, *found.part(part), found.names, model.network.training_recipe.loss)
+        return evaluate_arrays(model, *found.part(part), found.names, model.network.training_recipe.loss)
 
 
-def _train(trainer: Trainer, home: Home | None, best: Best, interruption: Interruption) -> Ending:
+def _train(trainer: Trainer, writer: RunWriter | None, best: Best, interruption: Interruption) -> Ending:
     """Epoch after epoch, to the weights at the end; how it ended."""
-    if home and home.resumed and (why := best.find(home.shelf)):
-        if home.done and trainer.recipe.stop and home.reopen():
+    if writer and writer.resumed and (why := best.find(writer.checkpoints)):
+        if writer.done and trainer.recipe.stop and writer.reopen():
             return _ending(trainer)
         best.lose(why)
     while not trainer.finished:
-        if trainer.epoch(interruption, home.after_step if home else None):
+        if trainer.epoch(interruption, writer.after_step if writer else None):
             row = trainer.end_epoch()
-            if home:
-                home.end_epoch(row)
+            if writer:
+                writer.end_epoch(row)
             best.look()
-        elif home:
-            home.save()
+        elif writer:
+            writer.save()
         if interruption.wanted and not trainer.finished:
             return "interrupted"
     trainer.warn_of_guessing()
     best.take()
-    if home:
-        home.finish()
+    if writer:
+        writer.finish()
     return _ending(trainer)
 
 

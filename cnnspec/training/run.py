@@ -21,11 +21,11 @@ from cnnspec.backends.numpy.files import CHECKPOINTS as CHECKPOINTS
 from cnnspec.backends.numpy.files import WEIGHTS as WEIGHTS
 from cnnspec.backends.numpy.program import Scaling
 from cnnspec.diagnostics import Diagnostic, SpecError
+from cnnspec.elaborate.load import load
 from cnnspec.files import write_atomically
-from cnnspec.network.as_json import said
-from cnnspec.network.load import load
-from cnnspec.network.settings import Data, Recipe
-from cnnspec.training.checkpoint import Checkpoint, Shelf, alike, unusable
+from cnnspec.network.as_json import to_dict
+from cnnspec.recipe.models import Data, Recipe
+from cnnspec.training.checkpoint import Checkpoint, CheckpointManager, alike, unusable
 from cnnspec.training.metrics import number
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class Run(BaseModel):
 
     @field_serializer("recipe")
     def _recipe(self, recipe: Recipe) -> dict[str, Any]:
-        return said(recipe)
+        return to_dict(recipe)
 
     @classmethod
     def read(cls, folder: Path) -> Run:
@@ -118,7 +118,7 @@ def open_run(folder: str | Path) -> tuple[Model, Run, tuple[Diagnostic, ...]]:
     def fault(found: Checkpoint) -> str | None:
         return None if alike(found.weights, model.weights) else f"its weights are not those of {SPEC}"
 
-    checkpoint, refused = Shelf(folder / CHECKPOINTS).latest(fault)
+    checkpoint, refused = CheckpointManager(folder / CHECKPOINTS).latest(fault)
     if checkpoint is None:
         raise unusable(folder, "it holds no whole checkpoint yet", "train it: cnnspec train … --resume")
     for name, values in checkpoint.weights.items():

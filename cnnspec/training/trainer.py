@@ -14,21 +14,21 @@ from numpy.typing import NDArray
 from cnnspec.backends.numpy.optimizers import clip, make_optimizer
 from cnnspec.backends.numpy.program import Program, Scaling
 from cnnspec.diagnostics import Diagnostic, SpecError
-from cnnspec.network.recipe_faults import unlike_channels
-from cnnspec.network.settings import CrossEntropy, Recipe
+from cnnspec.recipe.faults import unlike_channels
+from cnnspec.recipe.models import CrossEntropy, Recipe
 from cnnspec.training import checks
 from cnnspec.training.augment import Augmenter
 from cnnspec.training.batches import Batches
+from cnnspec.training.callback import Callback, TrainingProgress
 from cnnspec.training.checkpoint import Checkpoint, alike
-from cnnspec.training.data.dataset import Dataset, Labels, held_out
+from cnnspec.training.data.dataset import Dataset, Labels, split
 from cnnspec.training.data.faults import unlike
+from cnnspec.training.evaluate import evaluate, scaling_of
+from cnnspec.training.fingerprint import differs, fingerprint, other_test
 from cnnspec.training.history import Row
 from cnnspec.training.interrupt import Interruption
-from cnnspec.training.judge import judge, scaling_of
-from cnnspec.training.place import Place
-from cnnspec.training.signature import differs, other_test, signature
-from cnnspec.training.team import workers_of
-from cnnspec.training.watch import Now, Watch
+from cnnspec.training.train_state import TrainState
+from cnnspec.training.workers import workers_of
 
 if TYPE_CHECKING:
     from cnnspec.backends.numpy.model import Model
@@ -44,9 +44,9 @@ class Trainer:
     as if nothing had happened.
     """
 
-    def __init__(self, model: Model, data: Dataset, recipe: Recipe, watch: Watch) -> None:
+    def __init__(self, model: Model, data: Dataset, recipe: Recipe, watch: Callback) -> None:
         self.model, self.recipe, self.watch = model, recipe, watch
-        kept, held = held_out(data.train_labels, recipe.data.validation, model.seed, "validation")
+        kept, held = split(data.train_labels, recipe.data.validation, model.seed, "validation")
         whole = not len(held)
         images = data.train_images if whole else data.train_images[kept]
         labels = data.train_labels if whole else data.train_labels[kept]
@@ -60,7 +60,7 @@ class Trainer:
         model.scaling = Scaling(*map(np.array, self.scaling))
         self.optimizer = make_optimizer(recipe.optimizer, model.flat)
         self.loss_options = _loss_options(recipe, labels, data.classes)
-        self.place = Place()
+        self.place = TrainState()
         self.notes: list[Diagnostic] = []
         self.workers = workers_of(model, self.batches, self._program, recipe.workers)
         self._seen_at_start, self._started = 0, perf_counter()
@@ -73,7 +73,7 @@ class Trainer:
     @cached_property
     def signature(self) -> dict[str, Any]:
         """What must be the same for this training to be gone on with; it reads all samples."""
-        return signature(self.model, self.recipe, self.data)
+        return fingerprint(self.model, self.recipe, self.data)
 
     @property
     def steps(self) -> int:
@@ -161,7 +161,7 @@ class Trainer:
         place = self.place
         seconds, speed = self._speed()
         checked = (
-            judge(self.model, *self.validation, self.data.names, self.recipe.loss)
+            evaluate(self.model, *self.validation, self.data.names, self.recipe.loss)
             if self.validation
             else None
         )
@@ -177,11 +177,11 @@ class Trainer:
         seconds = perf_counter() - self._started
         return seconds, (self.place.seen - self._seen_at_start) / max(seconds, 1e-9)
 
-    def _now(self) -> Now:
+    def _now(self) -> TrainingProgress:
         place, (_, speed) = self.place, self._speed()
         total = self.recipe.epochs * len(self.batches.labels)
         done = place.epoch * len(self.batches.labels) + place.seen
-        return Now(
+        return TrainingProgress(
             place.epoch + 1, self.recipe.epochs, place.batch, self.batches.per_epoch,
             place.loss / place.seen, place.correct / place.seen, self.rate(), speed,
             (total - done) / max(speed, 1e-9),
@@ -207,7 +207,7 @@ class Trainer:
         try:
             if state["format"] != FORMAT:
                 return f"its format is {state['format']}, not {FORMAT}"
-            Place.of(state["place"])
+            TrainState.of(state["place"])
             type(self.model.random.bit_generator)(0).state = state["random"]
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             return f"its state is not that of a training ({error})"
@@ -230,7 +230,7 @@ class Trainer:
             np.copyto(self.model.weights[name], values)
         for name, values in checkpoint.optimizer.items():
             np.copyto(self.optimizer.state[name], values)
-        self.place = Place.of(checkpoint.state["place"])
+        self.place = TrainState.of(checkpoint.state["place"])
         self.place.rows = [row for row in rows if row.epoch <= self.place.epoch]
         self.optimizer.count = checkpoint.state["optimizer_count"]
         self.model.random.bit_generator.state = checkpoint.state["random"]

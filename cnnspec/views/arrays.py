@@ -10,7 +10,7 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnspec.views.paint import PLAIN, Paper, pad, width_of
+from cnnspec.views.paint import PLAIN, Terminal, pad, width_of
 
 Array: TypeAlias = NDArray[Any]
 
@@ -55,7 +55,7 @@ def _whole(value: float) -> bool:
 def render(
     values: Array,
     *,
-    paper: Paper = PLAIN,
+    paper: Terminal = PLAIN,
     writing: Writing | None = None,
     full: bool = False,
     indent: str = "  ",
@@ -77,7 +77,7 @@ def render(
     return _channels(values, paper, writing, full, indent)
 
 
-def _vector(values: Array, paper: Paper, writing: Writing, indent: str, full: bool) -> list[str]:
+def _vector(values: Array, paper: Terminal, writing: Writing, indent: str, full: bool) -> list[str]:
     shown = values if full else values[: MOST_ROWS * MOST_COLUMNS // 2]
     texts = writing.texts(shown)
     widest = max(map(len, texts))
@@ -90,7 +90,7 @@ def _vector(values: Array, paper: Paper, writing: Writing, indent: str, full: bo
     return [*lines, *([f"{indent}{paper.text('…')} and {left:,} more"] if left else [])]
 
 
-def _channels(values: Array, paper: Paper, writing: Writing, full: bool, indent: str) -> list[str]:
+def _channels(values: Array, paper: Terminal, writing: Writing, full: bool, indent: str) -> list[str]:
     count = values.shape[-1]
     shown = count if full else min(count, MOST_CHANNELS)
     pieces, rows_left, columns_left = _corner(values[..., :shown], full)
@@ -123,7 +123,7 @@ def _corner(values: Array, full: bool) -> tuple[Array, int, int]:
 
 
 def _block(
-    texts: Array, widest: int, title: str, columns_left: int, rows_left: int, paper: Paper
+    texts: Array, widest: int, title: str, columns_left: int, rows_left: int, paper: Terminal
 ) -> list[str]:
     more = f" {paper.text('…')}" if columns_left else ""
     lines = [" ".join(text.rjust(widest) for text in row) + more for row in texts]
@@ -132,7 +132,7 @@ def _block(
     return [title, *lines] if title else lines
 
 
-def _side_by_side(blocks: Sequence[list[str]], paper: Paper, indent: str) -> list[str]:
+def _side_by_side(blocks: Sequence[list[str]], paper: Terminal, indent: str) -> list[str]:
     """Blocks in rows as wide as the page, an empty line between the rows."""
     widths = [max(map(width_of, block)) for block in blocks]
     lines: list[str] = []

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from cnnspec.layers.base import show
 from cnnspec.layers.writing import sentence, value_text
 from cnnspec.views.grid import Column, Line, draw, fit
-from cnnspec.views.paint import PLAIN, Paper, grouped, in_bytes, wrap
+from cnnspec.views.paint import PLAIN, Terminal, grouped, in_bytes, wrap
 
 if TYPE_CHECKING:
     from cnnspec.analysis.compare import Change, Comparison, Pair
@@ -28,7 +28,7 @@ COLUMNS: Final = (
 )
 
 
-def render(comparison: Comparison, *, paper: Paper = PLAIN, everything: bool = False) -> str:
+def render(comparison: Comparison, *, paper: Terminal = PLAIN, everything: bool = False) -> str:
     """The layers that differ (or all), the totals that differ, and one line that sums up."""
     shown = [pair for pair in comparison.pairs if everything or pair.status != "same"]
     lines: list[str] = []
@@ -47,7 +47,7 @@ def render(comparison: Comparison, *, paper: Paper = PLAIN, everything: bool = F
     return "\n".join(line.rstrip() for line in lines) + "\n"
 
 
-def _line(pair: Pair, paper: Paper) -> Line:
+def _line(pair: Pair, paper: Terminal) -> Line:
     cells = {
         "sign": SIGNS[pair.status],
         "layer": _names(pair),
@@ -58,7 +58,7 @@ def _line(pair: Pair, paper: Paper) -> Line:
     return _styled(cells, pair.status, paper)
 
 
-def _styled(cells: dict[str, str], status: str, paper: Paper) -> Line:
+def _styled(cells: dict[str, str], status: str, paper: Terminal) -> Line:
     shown = {key: paper.text(text) for key, text in cells.items()}
     return Line(shown, dict.fromkeys(cells, (STYLES[status],)))
 
@@ -83,7 +83,7 @@ def _block(pair: Pair) -> tuple[str, ...]:
     return row.path[:-1]
 
 
-def _block_line(run: list[Pair], paper: Paper) -> Line:
+def _block_line(run: list[Pair], paper: Terminal) -> Line:
     last = run[-1].after or run[-1].before
     assert last is not None
     cells = {

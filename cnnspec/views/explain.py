@@ -12,7 +12,7 @@ from cnnspec.formula import Formula, Symbol
 from cnnspec.layers.base import show
 from cnnspec.layers.writing import sentence
 from cnnspec.views.outline import repeated
-from cnnspec.views.paint import PLAIN, Paper, width_of, wrap
+from cnnspec.views.paint import PLAIN, Terminal, width_of, wrap
 
 if TYPE_CHECKING:
     from cnnspec.analysis.report import Analysis, Row
@@ -178,7 +178,7 @@ def render(
     *,
     dense: bool = False,
     folded: bool = False,
-    paper: Paper = PLAIN,
+    paper: Terminal = PLAIN,
 ) -> str:
     """The passages one under the other, sums of what adds up, and the legend."""
     found = list(passages(analysis, rows, about, dense=dense, folded=folded))
@@ -191,7 +191,7 @@ def render(
     return "\n".join((*lines, *_legend(legend(found), paper))).rstrip("\n") + "\n"
 
 
-def _passage(passage: Passage, paper: Paper) -> list[str]:
+def _passage(passage: Passage, paper: Terminal) -> list[str]:
     row = passage.row
     inputs = " and ".join(map(show, row.inputs))
     words = [row.name, paper.text(sentence(row.node.layer)), paper.text(f"{inputs} → {show(row.output)}")]
@@ -203,7 +203,7 @@ def _passage(passage: Passage, paper: Paper) -> list[str]:
     return lines
 
 
-def _heading(words: Sequence[str], family: str, paper: Paper) -> list[str]:
+def _heading(words: Sequence[str], family: str, paper: Terminal) -> list[str]:
     """Name, operation and shapes on one line where they fit, else each on its own."""
     name, *rest = words
     name = paper.paint(name, "bold", family)
@@ -212,7 +212,7 @@ def _heading(words: Sequence[str], family: str, paper: Paper) -> list[str]:
     return [name, *(f"  {line}" for word in rest for line in wrap(word, paper.width - 2, "  "))]
 
 
-def _board(entries: Sequence[Entry], paper: Paper) -> list[str]:
+def _board(entries: Sequence[Entry], paper: Terminal) -> list[str]:
     widest = max((width_of(paper.text(entry.what)) for entry in entries), default=0)
     return [
         line
@@ -221,7 +221,7 @@ def _board(entries: Sequence[Entry], paper: Paper) -> list[str]:
     ]
 
 
-def _totals(rows: Sequence[Row], about: Sequence[str], which: str, paper: Paper) -> list[str]:
+def _totals(rows: Sequence[Row], about: Sequence[str], which: str, paper: Terminal) -> list[str]:
     sums = {topic: total(rows, topic) for topic in COUNTED if topic in (about or COUNTED)}
     lines = [
         line
@@ -254,7 +254,7 @@ def equation(law: Formula | None) -> list[str]:
     return list(dict.fromkeys((law.law(), numbers, result)))
 
 
-def _written(what: str, sides: Sequence[str], note: str, paper: Paper, widest: int) -> list[str]:
+def _written(what: str, sides: Sequence[str], note: str, paper: Terminal, widest: int) -> list[str]:
     """One equation: on one line where it fits, else each side under the first."""
     head = "  " + paper.text(what).ljust(widest) + "  "
     above = paper.width - len(head) < LEAST_ROOM
@@ -276,7 +276,7 @@ def _sides(sides: list[str], room: int) -> list[str]:
     return [piece for line in lines for piece in wrap(line, room, "  ")]
 
 
-def _noted(lines: list[str], note: str, room: int, paper: Paper) -> list[str]:
+def _noted(lines: list[str], note: str, room: int, paper: Terminal) -> list[str]:
     """The remark behind the last line where it fits, else under it."""
     if not lines:
         return wrap(note, room)
@@ -285,7 +285,7 @@ def _noted(lines: list[str], note: str, room: int, paper: Paper) -> list[str]:
     return [*lines, *(paper.paint(line, "dim") for line in wrap(f"({note})", room))]
 
 
-def _legend(meanings: dict[str, str], paper: Paper) -> list[str]:
+def _legend(meanings: dict[str, str], paper: Terminal) -> list[str]:
     if not meanings:
         return []
     widest = max(width_of(paper.text(name)) for name in meanings)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from cnnspec.views.exhibits import Gallery
 from cnnspec.views.grid import Column, Line, draw, fit
-from cnnspec.views.paint import Paper
+from cnnspec.views.paint import Terminal
+from cnnspec.views.results import Gallery
 
 
-def counts(names: Sequence[str], parts: Mapping[str, Sequence[int]], paper: Paper) -> list[str]:
+def counts(names: Sequence[str], parts: Mapping[str, Sequence[int]], paper: Terminal) -> list[str]:
     """Samples of each class, a column a part, and their sums."""
     columns = [Column("class", "class", least=5), *(Column(part, part, right=True) for part in parts)]
     lines = [
@@ -20,7 +20,7 @@ def counts(names: Sequence[str], parts: Mapping[str, Sequence[int]], paper: Pape
     return draw(fit(columns, [*lines, total], paper.width), [*lines, total], paper)
 
 
-def changes(shown: Gallery, paper: Paper) -> list[str]:
+def changes(shown: Gallery, paper: Terminal) -> list[str]:
     """Of each sample: the mean change of a pixel, as a share of its range, least and greatest."""
     columns = [
         Column("class", "class", least=5),

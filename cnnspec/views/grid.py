@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from cnnspec.views.paint import Paper, cut, pad, width_of
+from cnnspec.views.paint import Terminal, cut, pad, width_of
 
 TAIL = "\t"
 """Separates the end of a cell that should survive when the cell is cut."""
@@ -67,7 +67,7 @@ def fit(columns: Sequence[Column], lines: Sequence[Line], width: int, keep_all: 
     )
 
 
-def draw(fitted: Fitted, lines: Sequence[Line], paper: Paper) -> list[str]:
+def draw(fitted: Fitted, lines: Sequence[Line], paper: Terminal) -> list[str]:
     """The table's lines: titles, a rule, the lines."""
     titles = Line(
         {column.key: column.title for column, _ in fitted.columns},
@@ -83,7 +83,7 @@ def total(widths: Iterable[int]) -> int:
     return sum(found) + GAP * (len(found) - 1) + 2 * MARGIN
 
 
-def _draw_line(fitted: Fitted, line: Line, paper: Paper) -> str:
+def _draw_line(fitted: Fitted, line: Line, paper: Terminal) -> str:
     if line.rule:
         return paper.paint(paper.rule(fitted.width), "dim")
     cells = []
@@ -93,7 +93,7 @@ def _draw_line(fitted: Fitted, line: Line, paper: Paper) -> str:
     return (" " * MARGIN + (" " * GAP).join(cells)).rstrip()
 
 
-def _cut_cell(text: str, width: int, paper: Paper) -> str:
+def _cut_cell(text: str, width: int, paper: Terminal) -> str:
     """The cell cut to a width, its head first and its tail after that."""
     head, _, tail = text.partition(TAIL)
     if not tail or width_of(text) <= width:

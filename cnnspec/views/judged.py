@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from cnnspec.views.exhibits import Confusion
 from cnnspec.views.grid import Column, Line, draw, fit
-from cnnspec.views.paint import Paper, percent
+from cnnspec.views.paint import Terminal, percent
+from cnnspec.views.results import Confusion
 
 MOST_PAIRS: Final = 10
 """Confusions listed where the page is too narrow for the matrix."""
 
 
-def confusion(shown: Confusion, paper: Paper) -> list[str]:
+def confusion(shown: Confusion, paper: Terminal) -> list[str]:
     """The confusion matrix; numbers off the diagonal stand out, zeros are dots."""
     columns = [Column("name", "", least=4)]
     columns += [Column(str(n), name[:6], right=True, rank=1) for n, name in enumerate(shown.names)]
@@ -27,7 +27,7 @@ def confusion(shown: Confusion, paper: Paper) -> list[str]:
     return draw(fitted, lines, paper) if not fitted.dropped else _likeliest(shown, paper)
 
 
-def _likeliest(shown: Confusion, paper: Paper) -> list[str]:
+def _likeliest(shown: Confusion, paper: Terminal) -> list[str]:
     """Where the matrix does not fit: its largest numbers off the diagonal."""
     pairs = [
         (int(count), n, k)
@@ -40,7 +40,7 @@ def _likeliest(shown: Confusion, paper: Paper) -> list[str]:
     return [f" {shown.names[n]} {arrow} {shown.names[k]}: {count:,}" for count, n, k in pairs[:MOST_PAIRS]]
 
 
-def classes(rows: Sequence[tuple[str, float, float, int]], paper: Paper) -> list[str]:
+def classes(rows: Sequence[tuple[str, float, float, int]], paper: Terminal) -> list[str]:
     """Of each class: its name, precision and recall (0 to 1), and how many samples it has."""
     columns = [Column("name", "class", least=4)]
     keys = ("recall", "precision", "images")
@@ -52,7 +52,7 @@ def classes(rows: Sequence[tuple[str, float, float, int]], paper: Paper) -> list
     return draw(fit(columns, lines, paper.width), lines, paper)
 
 
-def mistakes(shown: Sequence[tuple[int, str, str, float]], total: int, paper: Paper) -> list[str]:
+def mistakes(shown: Sequence[tuple[int, str, str, float]], total: int, paper: Terminal) -> list[str]:
     """Of the surest wrong answers: the sample, what it is, what it was taken for, how surely (0 to 1)."""
     columns = [
         Column("index", "index", right=True), Column("label", "class", least=4, rank=1),

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from cnnspec.views import judged
 from cnnspec.views.grid import Column, Line, draw, fit
-from cnnspec.views.paint import Paper, compact, percent
+from cnnspec.views.paint import Terminal, compact, percent
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from cnnspec.views.exhibits import Curve, Filters, Maps, Mistake, Neighbourhood
+    from cnnspec.views.results import Curve, Filters, Maps, Mistake, Neighbourhood
 
 MOST: Final = 32
 """Filters or channels listed; a picture shows more."""
@@ -37,7 +37,7 @@ def cells(curve: Curve) -> dict[str, str]:
     }
 
 
-def curves(shown: Sequence[Curve], paper: Paper) -> list[str]:
+def curves(shown: Sequence[Curve], paper: Terminal) -> list[str]:
     """Several trainings, one a line; a single one, epoch by epoch."""
     if len(shown) == 1:
         return _epochs(shown[0], paper)
@@ -53,7 +53,7 @@ def curves(shown: Sequence[Curve], paper: Paper) -> list[str]:
     return _table(columns, [Line({key: row[key] for key in used}) for row in rows], paper)
 
 
-def _epochs(curve: Curve, paper: Paper) -> list[str]:
+def _epochs(curve: Curve, paper: Terminal) -> list[str]:
     keys = ["epoch", "loss", "accuracy"] + (
         ["validation loss", "validation"] if curve.validation_loss else []
     )
@@ -73,14 +73,14 @@ def _epochs(curve: Curve, paper: Paper) -> list[str]:
     return [*head, *_table(columns, lines, paper), *tail]
 
 
-def filters(shown: Filters, paper: Paper) -> list[str]:
+def filters(shown: Filters, paper: Terminal) -> list[str]:
     """Of each filter: least, greatest, mean, length."""
     count, height, width, channels = shown.kernels.shape
     head = paper.text(f"{shown.layer}: {count} filters, {height}×{width}×{channels}")
     return [head, "", *_figures(shown.kernels, "filter", paper)]
 
 
-def maps(shown: Maps, paper: Paper) -> list[str]:
+def maps(shown: Maps, paper: Terminal) -> list[str]:
     """Of each channel: least, greatest, mean, length."""
     flow = paper.text("×").join(map(str, shown.values.shape))
     about = f" of {shown.title}" if shown.title else ""
@@ -92,7 +92,7 @@ def maps(shown: Maps, paper: Paper) -> list[str]:
     return [paper.text(f"{shown.layer}{about}: {flow}"), "", *_figures(channels, "channel", paper)]
 
 
-def _figures(values: NDArray[Any], what: str, paper: Paper) -> list[str]:
+def _figures(values: NDArray[Any], what: str, paper: Terminal) -> list[str]:
     """A line for each of ``values`` along their first axis."""
     keys = ("least", "greatest", "mean", "length", "zeros")
     columns = [Column("n", what, right=True)]
@@ -112,13 +112,13 @@ def _figures(values: NDArray[Any], what: str, paper: Paper) -> list[str]:
     return [*_table(columns, lines, paper), *([f" and {more} more"] if more > 0 else [])]
 
 
-def mistakes(shown: Sequence[Mistake], total: int, paper: Paper) -> list[str]:
+def mistakes(shown: Sequence[Mistake], total: int, paper: Terminal) -> list[str]:
     """The wrong answers, the surest first."""
     rows = [(one.index, one.label, one.answer, one.probability) for one in shown]
     return judged.mistakes(rows, total, paper)
 
 
-def neighbours(shown: Sequence[Neighbourhood], layer: str, size: int, paper: Paper) -> list[str]:
+def neighbours(shown: Sequence[Neighbourhood], layer: str, size: int, paper: Terminal) -> list[str]:
     """A line a sample: its class, and classes, places and distances of the nearest training samples."""
     most = max(len(one.found) for one in shown)
     columns = [Column("sample", "test sample", right=True), Column("label", "class", least=4)]
@@ -134,5 +134,5 @@ def neighbours(shown: Sequence[Neighbourhood], layer: str, size: int, paper: Pap
     return [head, "", *_table(columns, lines, paper)]
 
 
-def _table(columns: Sequence[Column], lines: Sequence[Line], paper: Paper) -> list[str]:
+def _table(columns: Sequence[Column], lines: Sequence[Line], paper: Terminal) -> list[str]:
     return draw(fit(columns, lines, paper.width), lines, paper)

@@ -8,7 +8,7 @@ from typing import Final
 from cnnspec.diagnostics import Diagnostic, Fix, Severity
 from cnnspec.text import Source, printable
 from cnnspec.views.messages_for_tools import to_github, to_json, to_sarif
-from cnnspec.views.paint import Paper, wrap
+from cnnspec.views.paint import Terminal, wrap
 from cnnspec.views.snippets import Mark, edge, gutter_of, snippet
 
 __all__ = ["render_text", "to_github", "to_json", "to_sarif"]
@@ -38,7 +38,7 @@ def render_text(
     ``summary`` ends several with their count, and names the pages that tell more.
     """
     items = tuple(diagnostics)
-    paper = Paper(max(width, NARROWEST), color, unicode)
+    paper = Terminal(max(width, NARROWEST), color, unicode)
     if concise:
         return "\n".join(_concise(item, paper) for item in items)
     parts = ["\n".join(_lines(item, paper)) for item in items[:MOST]]
@@ -61,13 +61,13 @@ def place(item: Diagnostic) -> str:
     return f"{item.span.source.name}:{item.span.line}:{item.span.column}"
 
 
-def _concise(item: Diagnostic, paper: Paper) -> str:
+def _concise(item: Diagnostic, paper: Terminal) -> str:
     where = f"{place(item)}: " if item.span else ""
     head = paper.paint(f"{item.severity}[{item.code}]", STYLES[item.severity])
     return paper.text(_clean(where)) + head + paper.text(_clean(f": {item.message}"))
 
 
-def _lines(item: Diagnostic, paper: Paper) -> list[str]:
+def _lines(item: Diagnostic, paper: Terminal) -> list[str]:
     marks = _marks(item)
     gutter = gutter_of(marks) if marks else 1
     lines = _headline(item, paper)
@@ -81,7 +81,7 @@ def _lines(item: Diagnostic, paper: Paper) -> list[str]:
     return lines + words
 
 
-def _headline(item: Diagnostic, paper: Paper) -> list[str]:
+def _headline(item: Diagnostic, paper: Terminal) -> list[str]:
     head = f"{item.severity}[{item.code}]"
     first, *rest = wrap(paper.text(_clean(f"{head}: {item.message}")), paper.width, "    ")
     bold = paper.paint(first[len(head) :], "bold") if len(first) > len(head) else ""
@@ -100,14 +100,14 @@ def _sources(marks: Sequence[Mark]) -> list[Source]:
     return list({id(mark.span.source): mark.span.source for mark in marks}.values())
 
 
-def _corner(mark: Mark, paper: Paper, gutter: int, first: bool) -> str:
+def _corner(mark: Mark, paper: Terminal, gutter: int, first: bool) -> str:
     sign = ("┌─" if first else "├─") if paper.unicode else ("-->" if first else ":::")
     name = paper.text(_clean(mark.span.source.name))
     indent = " " * (gutter + 1 if paper.unicode else gutter)
     return f"{indent}{paper.paint(sign, 'gutter')} {name}:{mark.span.line}:{mark.span.column}"
 
 
-def _words(item: Diagnostic, paper: Paper, gutter: int) -> list[str]:
+def _words(item: Diagnostic, paper: Terminal, gutter: int) -> list[str]:
     lines: list[str] = []
     for note in item.notes:
         lines += _said("note", "note", note, paper, gutter)
@@ -118,7 +118,7 @@ def _words(item: Diagnostic, paper: Paper, gutter: int) -> list[str]:
     return lines
 
 
-def _said(word: str, style: str, text: str, paper: Paper, gutter: int) -> list[str]:
+def _said(word: str, style: str, text: str, paper: Terminal, gutter: int) -> list[str]:
     """``= note: …``, wrapped; lines of the text itself stay lines."""
     lead = f"{' ' * (gutter + 1)}= {word}: "
     room = paper.width - len(lead)
@@ -127,7 +127,7 @@ def _said(word: str, style: str, text: str, paper: Paper, gutter: int) -> list[s
     return [(painted if n == 0 else " " * len(lead)) + part for n, part in enumerate(parts)]
 
 
-def _fix(fix: Fix, paper: Paper, gutter: int) -> list[str]:
+def _fix(fix: Fix, paper: Terminal, gutter: int) -> list[str]:
     """The cured line with what is new marked."""
     lines = _said("fix", "good", fix.message, paper, gutter)
     source = fix.span.source
@@ -142,7 +142,7 @@ def _fix(fix: Fix, paper: Paper, gutter: int) -> list[str]:
     return [*lines, edge(paper, gutter), *snippet(cured, shown, paper, gutter)]
 
 
-def _summary(items: Sequence[Diagnostic], paper: Paper) -> list[str]:
+def _summary(items: Sequence[Diagnostic], paper: Terminal) -> list[str]:
     codes = list(dict.fromkeys(item.code for item in items))
     more = f"more about it: cnnspec why {codes[0]}"
     if len(items) == 1:

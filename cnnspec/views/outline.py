@@ -16,7 +16,7 @@ from cnnspec.network.graph import Network, Node
 
 
 @dataclass(frozen=True, slots=True)
-class Limb:
+class Branch:
     """Path number ``path`` of the merge with the index ``merge``."""
 
     merge: int
@@ -33,7 +33,7 @@ class Section:
     items: list[Item] = field(default_factory=list)
     nodes: tuple[Node, ...] = ()
     prefix: tuple[str, ...] = ()
-    limb: Limb | None = None
+    branch: Branch | None = None
     times: int = 1
 
 
@@ -47,54 +47,54 @@ def outline(network: Network, folded: bool = True) -> Section:
 
 class _Outliner:
     def __init__(self, network: Network) -> None:
-        self.limbs = _limbs(network)
+        self.branches = _branches(network)
 
-    def items(self, segments: Sequence[Segment], within: frozenset[Limb]) -> list[Item]:
+    def items(self, segments: Sequence[Segment], within: frozenset[Branch]) -> list[Item]:
         """The segments as items, those on the same new limb gathered under it."""
         root = Section()
         for segment in segments:
-            limbs = [limb for limb in self._limbs_of(segment) if limb not in within]
+            branches = [branch for branch in self._limbs_of(segment) if branch not in within]
             section = root
-            for limb in limbs:
-                section = _last_limb(section, limb)
-            section.items.append(self._item(segment, within.union(limbs)))
+            for branch in branches:
+                section = _last_branch(section, branch)
+            section.items.append(self._item(segment, within.union(branches)))
         return root.items
 
-    def _limbs_of(self, segment: Segment) -> list[Limb]:
+    def _limbs_of(self, segment: Segment) -> list[Branch]:
         """The limbs that hold the whole segment, outermost first."""
-        first, *others = (self.limbs[node.index] for node in segment.nodes)
-        return [limb for limb in first if all(limb in other for other in others)]
+        first, *others = (self.branches[node.index] for node in segment.nodes)
+        return [branch for branch in first if all(branch in other for other in others)]
 
-    def _item(self, segment: Segment, within: frozenset[Limb]) -> Item:
+    def _item(self, segment: Segment, within: frozenset[Branch]) -> Item:
         if isinstance(segment, Leaf):
             return segment.node
         if isinstance(segment, Block):
             return self._block(segment, within)
         return self._repeated(segment, within)
 
-    def _block(self, segment: Block, within: frozenset[Limb]) -> Section:
+    def _block(self, segment: Block, within: frozenset[Branch]) -> Section:
         """A block that holds nothing but another is told with it: ``inverted1.body1``."""
         items, prefix = self.items(segment.segments, within), _common(segment.nodes)
         only = items[0] if len(items) == 1 else None
-        if isinstance(only, Section) and only.limb is None and only.times == 1 and only.prefix == prefix:
+        if isinstance(only, Section) and only.branch is None and only.times == 1 and only.prefix == prefix:
             return only
         return Section(items, segment.nodes, prefix)
 
-    def _repeated(self, segment: Repeated, within: frozenset[Limb]) -> Section:
+    def _repeated(self, segment: Repeated, within: frozenset[Branch]) -> Section:
         """A repeat of one block is that block, so many times."""
         items = self.items(segment.segments, within)
         only = items[0] if len(items) == 1 else None
-        if isinstance(only, Section) and only.limb is None and only.times == 1:
+        if isinstance(only, Section) and only.branch is None and only.times == 1:
             only.times, only.nodes = segment.times, segment.nodes
             return only
         return Section(items, segment.nodes, times=segment.times)
 
 
-def _last_limb(section: Section, limb: Limb) -> Section:
+def _last_branch(section: Section, branch: Branch) -> Section:
     last = section.items[-1] if section.items else None
-    if isinstance(last, Section) and last.limb == limb:
+    if isinstance(last, Section) and last.branch == branch:
         return last
-    found = Section(limb=limb)
+    found = Section(branch=branch)
     section.items.append(found)
     return found
 
@@ -108,14 +108,14 @@ def _common(nodes: Sequence[Node]) -> tuple[str, ...]:
     return shared
 
 
-def _limbs(network: Network) -> list[list[Limb]]:
+def _branches(network: Network) -> list[list[Branch]]:
     """For each node, the limbs it lies on, outermost first."""
-    limbs: list[list[Limb]] = [[] for _ in network.nodes]
+    branches: list[list[Branch]] = [[] for _ in network.nodes]
     forks = _forks(network)
     for node in reversed(network.nodes):
         if len(node.inputs) > 1 and _is_braced(node):
-            _claim(network, node, forks[node.index], limbs)
-    return limbs
+            _claim(network, node, forks[node.index], branches)
+    return branches
 
 
 def _is_braced(node: Node) -> bool:
@@ -123,7 +123,7 @@ def _is_braced(node: Node) -> bool:
     return node.span is None or "{" in node.span.text
 
 
-def _claim(network: Network, merge: Node, fork: int, limbs: list[list[Limb]]) -> None:
+def _claim(network: Network, merge: Node, fork: int, branches: list[list[Branch]]) -> None:
     seen: set[int] = set()
     for path, source in enumerate(merge.inputs):
         queue = [source]
@@ -131,7 +131,7 @@ def _claim(network: Network, merge: Node, fork: int, limbs: list[list[Limb]]) ->
             index = queue.pop()
             if index > fork and index not in seen:
                 seen.add(index)
-                limbs[index].append(Limb(merge.index, path))
+                branches[index].append(Branch(merge.index, path))
                 queue.extend(network.nodes[index].inputs)
 
 

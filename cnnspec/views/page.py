@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from cnnspec.views.paint import Paper, wrap
+from cnnspec.views.paint import Terminal, wrap
 
 WIDEST: Final = 88
 """Columns of running text that are still read with ease."""
@@ -13,7 +13,7 @@ _CODE: Final = re.compile(r"`([^`]+)`")
 _ITEM: Final = re.compile(r"(?:[-*]|\d+\.) ")
 
 
-def render_page(markdown: str, paper: Paper) -> str:
+def render_page(markdown: str, paper: Terminal) -> str:
     """The page's text; code stays as it is, everything else is wrapped."""
     lines: list[str] = []
     paragraph: list[str] = []
@@ -38,7 +38,7 @@ def render_page(markdown: str, paper: Paper) -> str:
     return "\n".join(lines).rstrip("\n")
 
 
-def _paragraph(parts: list[str], paper: Paper) -> list[str]:
+def _paragraph(parts: list[str], paper: Terminal) -> list[str]:
     if not parts:
         return []
     indent = "  " if _ITEM.match(parts[0]) else ""

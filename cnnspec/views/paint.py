@@ -71,7 +71,7 @@ ASCII: Final[dict[str, str]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Paper:
+class Terminal:
     """What the page can show: its width in columns, colour, Unicode."""
 
     width: int = 100
@@ -91,7 +91,7 @@ class Paper:
         return self.text(character) * width
 
 
-PLAIN: Final = Paper()
+PLAIN: Final = Terminal()
 
 
 def to_ascii(text: str) -> str:
@@ -116,7 +116,7 @@ def pad(text: str, width: int, right: bool = False) -> str:
     return blanks + text if right else text + blanks
 
 
-def cut(text: str, width: int, paper: Paper) -> str:
+def cut(text: str, width: int, paper: Terminal) -> str:
     """The text, ending in an ellipsis where it does not fit."""
     if width_of(text) <= width:
         return text

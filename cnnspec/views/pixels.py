@@ -7,9 +7,9 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from cnnspec.diagnostics import Misfit
+from cnnspec.diagnostics import LayerError
 from cnnspec.layers.base import AXES, AXIS_NAMES, Shape, show, spatial
-from cnnspec.views.paint import PLAIN, Paper, wrap
+from cnnspec.views.paint import PLAIN, Terminal, wrap
 
 if TYPE_CHECKING:
     from cnnspec.analysis.field import Field
@@ -23,7 +23,7 @@ MOST_LISTED: Final = 1_000_000
 LINES: Final = {"d": "slices", "h": "rows", "w": "columns"}
 
 
-def render(field: Field, image: Shape, *, paper: Paper = PLAIN) -> str:
+def render(field: Field, image: Shape, *, paper: Terminal = PLAIN) -> str:
     """Rows and columns in words, then the picture (for one or two spatial axes)."""
     who, *axes = _words(field, image)
     lines = wrap(who, paper.width, "    ")
@@ -36,10 +36,10 @@ def render(field: Field, image: Shape, *, paper: Paper = PLAIN) -> str:
 def document(field: Field, image: Shape) -> dict[str, Any]:
     """The field as plain dictionaries and lists; last pixels are included.
 
-    Raises Misfit where there are too many pixels to list.
+    Raises LayerError where there are too many pixels to list.
     """
     if max(map(len, field.pixels)) > MOST_LISTED:
-        raise Misfit(
+        raise LayerError(
             "field-too-large",
             f"{field.node.name} sees more than {MOST_LISTED:,} positions along an axis, too many to list",
             help=("print it as text, which tells the first and the last",),
@@ -86,7 +86,7 @@ def _beyond(span: tuple[int, int] | None, seen: Sequence[int], name: str) -> str
     return f", the window reaches from {span[0]} to {span[1]} along the {AXIS_NAMES[name]}"
 
 
-def _picture(field: Field, sizes: tuple[int, ...], paper: Paper) -> list[str]:
+def _picture(field: Field, sizes: tuple[int, ...], paper: Terminal) -> list[str]:
     columns, width = field.pixels[-1], sizes[-1]
     rows, height = (field.pixels[0], sizes[0]) if len(sizes) == 2 else ((0,), 1)
     across = max(1, -(-width // max(8, paper.width - 6)), -(-height // TALLEST) // 2)

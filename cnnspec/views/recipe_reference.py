@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from types import NoneType
 from typing import Any, Final, Literal, get_args, get_origin
 
-from cnnspec.network.recipe_words import CHOICE_SYNONYMS, OPTION_SYNONYMS, SETTINGS, SYNONYMS
-from cnnspec.network.setting import Setting, Unit
-from cnnspec.network.settings import Recipe
-from cnnspec.views.paint import PLAIN, Paper, wrap
+from cnnspec.recipe.base import Setting, Unit
+from cnnspec.recipe.models import Recipe
+from cnnspec.recipe.words import CHOICE_SYNONYMS, OPTION_SYNONYMS, SETTINGS, SYNONYMS
+from cnnspec.views.paint import PLAIN, Terminal, wrap
 from cnnspec.views.reference import OptionEntry, any_of, default_text, hanging, option_lines
 
 WHOLE: Final = ("train", "recipe", "training", "fit")
@@ -191,7 +191,7 @@ def _literals(annotation: Any) -> Iterator[str]:
 # Pages -------------------------------------------------------------------------------
 
 
-def render_recipe(paper: Paper = PLAIN) -> str:
+def render_recipe(paper: Terminal = PLAIN) -> str:
     """Every setting in a line or two, and a recipe."""
     lines = [paper.paint("train { }", "bold"), ""]
     lines += wrap(paper.text(HEADING), paper.width)
@@ -219,7 +219,7 @@ def _listed(word: str) -> OptionEntry:
     return OptionEntry(word, kind_of(first), default, meaning, True)
 
 
-def render_setting(word: str, paper: Paper = PLAIN) -> str:
+def render_setting(word: str, paper: Terminal = PLAIN) -> str:
     """The sentences that a word means, each with its options and an example."""
     found = find(word)
     lines: list[str] = []
@@ -236,7 +236,7 @@ def render_setting(word: str, paper: Paper = PLAIN) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _page(one: SettingEntry, paper: Paper) -> list[str]:
+def _page(one: SettingEntry, paper: Terminal) -> list[str]:
     heading = " ".join(filter(None, (one.word, one.kind, *_usage(one))))
     lines = [paper.paint(heading, "bold")]
     for paragraph in (one.summary or _capital(one.meaning), one.details):

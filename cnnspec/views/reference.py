@@ -10,10 +10,10 @@ from types import NoneType
 from typing import Any, Final, Literal, get_args, get_origin
 
 from cnnspec.layers.base import AXES, AXIS_NAMES, Family, Layer, Shape, show
-from cnnspec.layers.roll import LAYERS, SYNONYMS
+from cnnspec.layers.registry import LAYERS, SYNONYMS
 from cnnspec.layers.writing import SIDES, value_text
 from cnnspec.network.graph import Node
-from cnnspec.views.paint import PLAIN, Paper, wrap
+from cnnspec.views.paint import PLAIN, Terminal, wrap
 
 FAMILIES: Final[dict[Family, str]] = {
     Family.CONV: "Convolution",
@@ -169,7 +169,7 @@ def any_of(words: Iterable[str]) -> str:
 def laws(word: str) -> tuple[Node, tuple[tuple[str, str], ...]]:
     """The example's last layer of this word, and its laws: (what, law)."""
     from cnnspec.analysis.cost import Laws
-    from cnnspec.network.elaborate import elaborate
+    from cnnspec.elaborate.spec import elaborate
     from cnnspec.syntax.parse import parse
     from cnnspec.text import Source
 
@@ -193,7 +193,7 @@ def axis_titles(shape: Shape) -> tuple[str, ...]:
     return (*(AXIS_NAMES[name] for name in AXES[len(shape) - 1]), "channels")
 
 
-def render_list(paper: Paper = PLAIN) -> str:
+def render_list(paper: Terminal = PLAIN) -> str:
     """Every word with its first sentence, family by family."""
     lines: list[str] = []
     longest = max(map(len, LAYERS)) + 2
@@ -206,7 +206,7 @@ def render_list(paper: Paper = PLAIN) -> str:
     return "\n".join(lines) + "\n"
 
 
-def render_entry(word: str, paper: Paper = PLAIN) -> str:
+def render_entry(word: str, paper: Terminal = PLAIN) -> str:
     """One word: how it is written, its options, its laws, an example."""
     one = entry(word)
     lines = [paper.paint(" ".join((word, *_usage(one))), "bold"), ""]
@@ -231,7 +231,7 @@ def _usage(one: Entry) -> list[str]:
     return words
 
 
-def option_lines(options: Sequence[OptionEntry], paper: Paper) -> list[str]:
+def option_lines(options: Sequence[OptionEntry], paper: Terminal) -> list[str]:
     """Name, kind and meaning side by side; the meaning below where a kind is long or the paper narrow."""
     names = max(len(option.name) for option in options)
     kinds = max((len(kind) for kind in map(_kind, options) if len(kind) <= WIDEST_KIND), default=0)
@@ -252,7 +252,7 @@ def _kind(option: OptionEntry) -> str:
     return f"{option.kind} = {option.default}" if option.default else option.kind
 
 
-def _law_lines(word: str, paper: Paper) -> list[str]:
+def _law_lines(word: str, paper: Terminal) -> list[str]:
     node, found = laws(word)
     longest = max(len(what) for what, _ in found)
     inputs = " and ".join(show(shape) for shape in node.input_shapes)
@@ -262,7 +262,7 @@ def _law_lines(word: str, paper: Paper) -> list[str]:
     return lines
 
 
-def hanging(head: str, text: str, paper: Paper) -> list[str]:
+def hanging(head: str, text: str, paper: Terminal) -> list[str]:
     """A head with its text beside it, later lines under the first."""
     first, *rest = wrap(paper.text(text), max(paper.width - len(head), 20))
     return [head + first, *(" " * len(head) + line for line in rest)]

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from cnnspec.network.graph import Node
 from cnnspec.views.columns import Figure
 from cnnspec.views.grid import TAIL, Line
-from cnnspec.views.outline import Limb, Section
-from cnnspec.views.paint import Paper
+from cnnspec.views.outline import Branch, Section
+from cnnspec.views.paint import Terminal
 
 if TYPE_CHECKING:
     from cnnspec.analysis.report import Analysis, Row
@@ -27,7 +27,7 @@ class Rows:
         self,
         analysis: Analysis,
         figures: Sequence[Figure],
-        paper: Paper,
+        paper: Terminal,
         failures: Sequence[Diagnostic] = (),
         *,
         depth: int | None = None,
@@ -37,7 +37,7 @@ class Rows:
         self.depth, self.level = depth, 0
         self.analysis, self.figures, self.paper, self.tips = analysis, figures, paper, tips
         self.faults = [failure.span for failure in failures if failure.span]
-        self.begun: set[Limb] = set()
+        self.begun: set[Branch] = set()
         self.rows = {row.node.index: row for row in analysis.rows}
 
     def lines(
@@ -65,9 +65,9 @@ class Rows:
     def _section(
         self, section: Section, first: str, rest: str, prefix: tuple[str, ...], forks: bool
     ) -> list[Line]:
-        if section.limb:
-            begins = section.limb not in self.begun
-            self.begun.add(section.limb)
+        if section.branch:
+            begins = section.branch not in self.begun
+            self.begun.add(section.branch)
             return self.lines(section, first + "├─ ", rest + "│  ", prefix, begins)
         closed = self.depth is not None and self.level >= self.depth
         header = self._header(section, first, prefix, closed)

@@ -13,7 +13,7 @@ from typing import Final
 from unicodedata import category, east_asian_width
 
 from cnnspec.text import Source, Span
-from cnnspec.views.paint import ASCII, Paper, wrap
+from cnnspec.views.paint import ASCII, Terminal, wrap
 
 TAB: Final = 4
 NARROWEST: Final = 16
@@ -59,7 +59,7 @@ def gutter_of(marks: Sequence[Mark]) -> int:
     return max(len(str(mark.span.line)) for mark in marks)
 
 
-def snippet(source: Source, marks: Sequence[Mark], paper: Paper, gutter: int) -> list[str]:
+def snippet(source: Source, marks: Sequence[Mark], paper: Terminal, gutter: int) -> list[str]:
     """The marked lines of one source with their numbers; ``…`` stands for lines left out."""
     lines: list[str] = []
     last = 0
@@ -74,13 +74,13 @@ def snippet(source: Source, marks: Sequence[Mark], paper: Paper, gutter: int) ->
     return lines
 
 
-def edge(paper: Paper, gutter: int, text: str = "", number: str = "") -> str:
+def edge(paper: Terminal, gutter: int, text: str = "", number: str = "") -> str:
     """A line of the page behind the gutter's bar."""
     bar = paper.paint(f"{number:>{gutter}} {paper.text('│')}", "gutter")
     return f"{bar} {text}" if text else bar
 
 
-def _numbered(source: Source, number: int, marks: list[Mark], paper: Paper, gutter: int) -> list[str]:
+def _numbered(source: Source, number: int, marks: list[Mark], paper: Terminal, gutter: int) -> list[str]:
     line = source.line(number)
     begin = source.line_starts[number - 1]
     main = next((mark for mark in marks if mark.main), marks[0] if marks else None)
@@ -97,7 +97,7 @@ def _order(placed: _Placed) -> tuple[int, int]:
     return placed.start, placed.end
 
 
-def _cells(line: str, paper: Paper) -> _Cells:
+def _cells(line: str, paper: Terminal) -> _Cells:
     shown, columns, column = [], [], 0
     for character in line:
         columns.append(column)
@@ -107,7 +107,7 @@ def _cells(line: str, paper: Paper) -> _Cells:
     return _Cells("".join(shown), (*columns, column))
 
 
-def _shown(character: str, paper: Paper) -> str:
+def _shown(character: str, paper: Terminal) -> str:
     """What stands for a character on this page, with the same width or none."""
     kind = category(character)
     if kind in ("Mn", "Me", "Cf"):
@@ -134,7 +134,7 @@ def _place(begin: int, mark: Mark, cells: _Cells) -> _Placed:
     return _Placed(start, max(end, start + 1), mark)
 
 
-def _cut(text: str, placed: list[_Placed], room: int, paper: Paper) -> tuple[str, list[_Placed]]:
+def _cut(text: str, placed: list[_Placed], room: int, paper: Terminal) -> tuple[str, list[_Placed]]:
     """The part of a long line that has the main mark in it, and the marks moved along."""
     total = sum(width_of_shown(character, character) for character in text)
     if total <= room:
@@ -167,7 +167,7 @@ def _slice(text: str, left: int, width: int) -> str:
     return out
 
 
-def _rows(placed: list[_Placed], room: int, paper: Paper) -> list[str]:
+def _rows(placed: list[_Placed], room: int, paper: Terminal) -> list[str]:
     """Rows of marks, each as full as it can be, then what they mean from right to left."""
     rows: list[str] = []
     while placed:
@@ -186,7 +186,7 @@ def _together(placed: list[_Placed]) -> tuple[list[_Placed], list[_Placed]]:
     return sorted(chosen, key=_order), [item for item in placed if item not in chosen]
 
 
-def _marks_with_words(row: list[_Placed], room: int, paper: Paper) -> list[str]:
+def _marks_with_words(row: list[_Placed], room: int, paper: Terminal) -> list[str]:
     line, painted = "", ""
     for item in row:
         painted += " " * (item.start - len(line)) + paper.paint(item.line, item.mark.style)
@@ -199,7 +199,7 @@ def _marks_with_words(row: list[_Placed], room: int, paper: Paper) -> list[str]:
     return [painted, *_words_below(row, room, paper)]
 
 
-def _words_below(row: list[_Placed], room: int, paper: Paper) -> list[str]:
+def _words_below(row: list[_Placed], room: int, paper: Terminal) -> list[str]:
     """The words of marks that had no place beside them, each under its mark where it fits there."""
     said = [item for item in row if item.mark.message]
     out: list[str] = []
@@ -213,7 +213,7 @@ def _words_below(row: list[_Placed], room: int, paper: Paper) -> list[str]:
     return out
 
 
-def _stems(columns: list[int], paper: Paper) -> str:
+def _stems(columns: list[int], paper: Terminal) -> str:
     line = ""
     for column in columns:
         line += " " * (column - len(line)) + paper.text("│")

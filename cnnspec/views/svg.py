@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from cnnspec.diagnostics import Diagnostic, Misfit
+from cnnspec.diagnostics import Diagnostic, LayerError
 from cnnspec.network.graph import Network
 from cnnspec.views import dot
 from cnnspec.views.pictures import engines
@@ -88,7 +88,7 @@ def _graph(plan: Plan, format: str, look: Look) -> bytes:
 def check_size(count: int, things: str) -> None:
     """Refuses a picture that nobody could look at and no engine lay out in a minute."""
     if count > MOST:
-        raise Misfit(
+        raise LayerError(
             "picture-too-large",
             f"this picture would have {count:,} {things}; {MOST:,} can be drawn",
             help=("fold repeats (--fold), or draw blocks as one thing each (--depth 0)",),

@@ -12,7 +12,7 @@ from cnnspec.layers.base import show
 from cnnspec.views.columns import DEFAULT, Figure, choose, total_text
 from cnnspec.views.grid import Column, Line, draw, fit
 from cnnspec.views.outline import outline
-from cnnspec.views.paint import PLAIN, Paper, in_bytes, wrap
+from cnnspec.views.paint import PLAIN, Terminal, in_bytes, wrap
 from cnnspec.views.rows import Rows
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ LABEL = 12
 def render(
     analysis: Analysis,
     *,
-    paper: Paper = PLAIN,
+    paper: Terminal = PLAIN,
     columns: Sequence[str] = (),
     folded: bool = True,
     depth: int | None = None,
@@ -65,7 +65,7 @@ def heading(analysis: Analysis) -> list[str]:
     return [network.name, *words] if network.name else words
 
 
-def _heading(analysis: Analysis, paper: Paper) -> list[str]:
+def _heading(analysis: Analysis, paper: Terminal) -> list[str]:
     first, *words = heading(analysis)
     first = paper.paint(first, "bold") if analysis.network.name else first
     return [" " + paper.text(" · ").join([first, *words]), ""]
@@ -73,7 +73,7 @@ def _heading(analysis: Analysis, paper: Paper) -> list[str]:
 
 def _layers(
     analysis: Analysis,
-    paper: Paper,
+    paper: Terminal,
     figures: Sequence[Figure],
     rows: Sequence[Line],
     failures: Sequence[Diagnostic],
@@ -100,7 +100,7 @@ def _usual(analysis: Analysis) -> tuple[str, ...]:
     return DEFAULT if analysis.convention == "cnnspec" else (*DEFAULT[:-1], "flops", DEFAULT[-1])
 
 
-def _noted(text: str, paper: Paper) -> list[str]:
+def _noted(text: str, paper: Terminal) -> list[str]:
     return [f" {line}" for line in wrap(paper.text(text), paper.width - 1)]
 
 
@@ -108,12 +108,12 @@ def _column(figure: Figure) -> Column:
     return Column(figure.key, figure.title, figure.right, figure.least, figure.rank)
 
 
-def _total(analysis: Analysis, figures: Sequence[Figure], paper: Paper) -> Line:
+def _total(analysis: Analysis, figures: Sequence[Figure], paper: Terminal) -> Line:
     cells = {figure.key: paper.text(total_text(figure, analysis)) for figure in figures}
     return Line(cells, dict.fromkeys(cells, ("bold",)))
 
 
-def _broken_off(failure: Diagnostic, analysis: Analysis, paper: Paper) -> Line:
+def _broken_off(failure: Diagnostic, analysis: Analysis, paper: Terminal) -> Line:
     """A place where the network could not be built; it may lie in a file that is used."""
     cells = {"layer": "✗"}
     if failure.span:
@@ -164,7 +164,7 @@ def facts(analysis: Analysis) -> dict[str, str]:
     return told
 
 
-def _labelled(label: str, text: str, paper: Paper) -> list[str]:
+def _labelled(label: str, text: str, paper: Terminal) -> list[str]:
     first, *rest = wrap(paper.text(text), max(paper.width - LABEL - 1, 16))
     return [f" {paper.paint(label.ljust(LABEL), 'dim')}{first}", *(" " * (LABEL + 1) + line for line in rest)]
 

@@ -7,7 +7,7 @@ import pytest
 import cnnspec
 from cnnspec.analysis.compare import compare
 from cnnspec.views import comparison as view
-from cnnspec.views.paint import Paper
+from cnnspec.views.paint import Terminal
 
 
 def pairs(before, after):
@@ -110,7 +110,7 @@ def test_the_text_folds_added_blocks_and_can_show_all():
 
 def test_the_text_fits_narrow_and_plain_pages():
     found, _ = pairs(BASE, BASE.replace("16 5x5", "16 3x3"))
-    text = view.render(found, paper=Paper(width=50, unicode=False))
+    text = view.render(found, paper=Terminal(width=50, unicode=False))
     assert text.isascii()
     assert max(map(len, text.splitlines())) <= 50
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cnnspec.analysis.polynomial import fix_first, grows, interpolate, largest_within, roots, value_at
+from cnnspec.analysis.solve.polynomial import fix_first, grows, interpolate, largest_within, roots, value_at
 
 
 def through(function, points, variables):  # type: ignore[no-untyped-def]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 import cnnspec
 from cnnspec.analysis.field import field
 from cnnspec.analysis.receptive_field import Track, merge, tracks_of
-from cnnspec.diagnostics import Misfit, SpecError
+from cnnspec.diagnostics import LayerError, SpecError
 from cnnspec.layers.base import Everything, Slide, Spread, Stretch, spatial
 
 
@@ -171,14 +171,14 @@ def test_dropped_pixels_are_seen_by_nobody():
 
 def test_unknown_layers_and_places_are_refused_with_the_reason():
     network = cnnspec.parse(LENET)
-    with pytest.raises(Misfit, match="no layer conv3") as told:
+    with pytest.raises(LayerError, match="no layer conv3") as told:
         field(network, "conv3", (0, 0))
     assert ("did you mean conv2?",) == told.value.help or ("did you mean conv1?",) == told.value.help
-    with pytest.raises(Misfit, match="lies outside the width"):
+    with pytest.raises(LayerError, match="lies outside the width"):
         field(network, "conv1", (0, 28))
-    with pytest.raises(Misfit, match="needs 2 numbers"):
+    with pytest.raises(LayerError, match="needs 2 numbers"):
         field(network, "conv1", (0,))
-    with pytest.raises(Misfit, match="is a vector"):
+    with pytest.raises(LayerError, match="is a vector"):
         field(cnnspec.parse("input 784; dense 10"), "dense1")
 
 

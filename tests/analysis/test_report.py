@@ -8,7 +8,7 @@ import pytest
 
 import cnnspec
 from cnnspec.analysis.report import COUNTS, analyze
-from cnnspec.network.elaborate import elaborate
+from cnnspec.elaborate.spec import elaborate
 from cnnspec.syntax.parse import parse_tolerant
 from cnnspec.text import Source
 

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 import cnnspec
-from cnnspec.analysis.solve import Answer, solve
-from cnnspec.analysis.solved import runs, working
-from cnnspec.analysis.unknowns import unknowns_of
+from cnnspec.analysis.solve.search import Answer, solve
+from cnnspec.analysis.solve.solved import runs, working
+from cnnspec.analysis.solve.unknowns import unknowns_of
 from cnnspec.cli.main import run as run_command
 from cnnspec.syntax.parse import parse
 from cnnspec.text import Source

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from math import prod
 
 import numpy as np
-from cases.roll import Case
+from cases.registry import Case
 
 from cnnspec.backends.numpy.layout import Array
 from cnnspec.backends.numpy.losses import Loss

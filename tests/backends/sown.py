@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from cases.roll import Case
+from cases.registry import Case
 from single import Run, data, model_of, run
 
 from cnnspec.backends.numpy.layout import Array

@@ -9,7 +9,7 @@ from single import Toward
 import cnnspec
 from cnnspec.backends.numpy import build, dense
 from cnnspec.backends.numpy.model import Model
-from cnnspec.backends.numpy.reshape import Reshape
+from cnnspec.backends.numpy.reshape import ReshapeStep
 
 SPECS = {
     "one": "input 5x4x3; conv 4 2x2 -> relu -> flatten -> dense 3",
@@ -50,8 +50,8 @@ def test_it_equals_the_definition(spec: str, part_bytes: int, monkeypatch: pytes
 
 def test_no_value_is_moved_for_dense_layers_alone() -> None:
     network = cnnspec.parse("input 5x4x3; conv 4 2x2 -> flatten -> dense 3")
-    assert Reshape not in map(type, build(network).compile(2, True).steps)
-    assert Reshape in map(type, build(network).compile(2, True, keep=["flatten1"]).steps)
+    assert ReshapeStep not in map(type, build(network).compile(2, True).steps)
+    assert ReshapeStep in map(type, build(network).compile(2, True, keep=["flatten1"]).steps)
 
 
 def test_a_kept_flatten_is_in_pytorchs_order() -> None:

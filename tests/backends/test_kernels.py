@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from cases.roll import CASES, Case
+from cases.registry import CASES, Case
 from single import data, model_of, network_of, run
 
 from cnnspec.backends.numpy import activation_block, choose, conv_shift, conv_slab, norm

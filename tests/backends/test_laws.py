@@ -7,12 +7,12 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from cases.roll import CASES, Case
+from cases.registry import CASES, Case
 from single import Toward, data, model_of, run
 
 from cnnspec.backends.numpy.kernels import KERNELS
 from cnnspec.backends.numpy.reference import DEFINITIONS
-from cnnspec.layers.roll import LAYERS
+from cnnspec.layers.registry import LAYERS
 
 STATISTICS = {"batchnorm"}
 """Layers whose samples see each other in training."""

@@ -12,11 +12,11 @@ from safetensors.numpy import load_file, save_file
 import cnnspec
 from cnnspec.backends.numpy import build
 from cnnspec.backends.numpy.initializers import INITIALIZERS, SYNONYMS, begin, initializer
-from cnnspec.backends.numpy.losses import CrossEntropy
+from cnnspec.backends.numpy.losses import CrossEntropyLoss
 from cnnspec.backends.numpy.model import Model
-from cnnspec.backends.numpy.optimizers import FLUSH_EVERY, Adam, Sgd
+from cnnspec.backends.numpy.optimizers import FLUSH_EVERY, AdamOptimizer, SgdOptimizer
 from cnnspec.backends.numpy.program import Scaling
-from cnnspec.diagnostics import Misfit, SpecError
+from cnnspec.diagnostics import LayerError, SpecError
 from cnnspec.formula import Number
 from cnnspec.layers.base import Weight
 from cnnspec.network.graph import Network
@@ -196,7 +196,7 @@ def test_every_synonym_means_something() -> None:
 
 
 def test_an_unknown_initialiser_is_refused() -> None:
-    with pytest.raises(Misfit) as error:
+    with pytest.raises(LayerError) as error:
         initializer("hee")
     assert "unknown-initializer" == error.value.code
 
@@ -210,7 +210,7 @@ def test_biases_begin_at_zero_except_pytorchs() -> None:
 
 def test_decayed_state_never_becomes_denormal() -> None:
     flat = np.ones(4, np.float32)
-    optimizer = Sgd(flat, momentum=0.9)
+    optimizer = SgdOptimizer(flat, momentum=0.9)
     optimizer.update(np.ones(4, np.float32), 0.1)
     for _ in range(40 * FLUSH_EVERY):
         optimizer.update(np.zeros(4, np.float32), 0.1)
@@ -222,14 +222,14 @@ def test_decayed_state_never_becomes_denormal() -> None:
 def test_an_optimizer_goes_on_from_its_state() -> None:
     gradients = np.random.default_rng(0).standard_normal((6, 9)).astype(np.float32)
     flat = np.zeros(9, np.float32)
-    whole = Adam(flat)
+    whole = AdamOptimizer(flat)
     for gradient in gradients:
         whole.update(gradient.copy(), 0.01)
     start = np.zeros(9, np.float32)
-    first = Adam(start)
+    first = AdamOptimizer(start)
     for gradient in gradients[:3]:
         first.update(gradient.copy(), 0.01)
-    second = Adam(start)
+    second = AdamOptimizer(start)
     second.count = first.count
     for name, values in first.state.items():
         second.state[name][...] = values
@@ -239,7 +239,7 @@ def test_an_optimizer_goes_on_from_its_state() -> None:
 
 
 def test_a_loss_of_ones_own_may_read_the_logits() -> None:
-    class Mine(CrossEntropy):
+    class Mine(CrossEntropyLoss):
         """The built-in one, under another name."""
 
     network = cnnspec.parse("input 4x4x1; flatten; dense 3 -> softmax")

@@ -12,7 +12,7 @@ from weakref import ref
 
 import numpy as np
 import pytest
-from cases.roll import CASES, Case
+from cases.registry import CASES, Case
 from safetensors.numpy import save_file
 from single import data, model_of, run
 

@@ -11,7 +11,7 @@ from cnnspec.backends.numpy import build, pool_places, unpool
 from cnnspec.backends.numpy.layout import Array
 from cnnspec.backends.numpy.model import Model
 from cnnspec.layers.conv import Conv
-from cnnspec.layers.roll import LAYERS
+from cnnspec.layers.registry import LAYERS
 from cnnspec.network.graph import Network
 
 LENET = """
@@ -116,7 +116,7 @@ def test_keeping_every_layer_changes_no_result(spec: str) -> None:
 def test_bias_and_relu_follow_the_pool() -> None:
     program = build(cnnspec.parse(LENET)).compile(2, True)
     words = [type(step).__name__ for step in program.steps[:4]]
-    assert ["RowConv", "MaxPool", "Bias", "Relu"] == words
+    assert ["RowConv", "MaxPoolStep", "Bias", "ReluStep"] == words
 
 
 def test_a_kept_layer_stays_before_the_pool() -> None:
@@ -208,7 +208,7 @@ def test_unpool_keeps_its_pool_where_it_is() -> None:
     network = builder.network(builder.add("back", undone, pooled, pooled))
     model = build(network, dtype="float64")
     steps = [type(step) for step in model.compile(2, True).steps]
-    assert [pool_places.PlaceMaxPool, unpool.Unpool] == steps[-2:]
+    assert [pool_places.PlaceMaxPool, unpool.UnpoolStep] == steps[-2:]
     images = np.random.default_rng(0).standard_normal((2, 4, 4, 1))
     kept = model.forward(images, keep=["cut", "pool1"])
     largest_there = np.repeat(np.repeat(kept["pool1"], 2, 1), 2, 2)

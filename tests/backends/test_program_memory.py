@@ -10,7 +10,7 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from cases.roll import CASES, Case
+from cases.registry import CASES, Case
 from single import network_of
 
 import cnnspec

@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from cases.roll import Case
+from cases.registry import Case
 from single import model_of
 from sown import FINITE, SPECIAL, SUMS, fast, kinds, sown, zeros
 
 from cnnspec.backends.numpy.layout import Array
-from cnnspec.backends.numpy.losses import CrossEntropy
+from cnnspec.backends.numpy.losses import CrossEntropyLoss
 from cnnspec.backends.numpy.memory import Memory
 from cnnspec.layers import activation as layers
 from cnnspec.layers.base import Layer
@@ -114,7 +114,7 @@ def test_cross_entropy_of_masked_classes(
     logits = np.array([[1, -inf, 2], [-inf, 0, -inf], [1, 2, 3], [0, -inf, -inf]], np.float32)
     if special is not None:
         logits[2, 1] = special
-    loss = CrossEntropy(logits.T.copy(), Memory(np.float32), smoothing=smoothing, class_weights=weights)
+    loss = CrossEntropyLoss(logits.T.copy(), Memory(np.float32), smoothing=smoothing, class_weights=weights)
     loss.set_targets(np.array(labels))
     tensor = torch.tensor(logits, requires_grad=True)
     mass = None if weights is None else torch.tensor(weights)

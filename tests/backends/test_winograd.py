@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from cases.roll import Case
+from cases.registry import Case
 from single import data, model_of, network_of
 
 from cnnspec.backends.numpy import build, choose, conv_winograd

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F  # noqa: N812 - as everyone names it
-from cases.roll import Case
+from cases.registry import Case
 
 from cnnspec.layers.conv import Depthwise
 from cnnspec.layers.window import per_axis

@@ -10,9 +10,9 @@ import pytest
 from cnnspec.cli.examples import description
 from cnnspec.cli.main import run
 from cnnspec.layers.initial import Initial
-from cnnspec.layers.roll import LAYERS
+from cnnspec.layers.registry import LAYERS
 from cnnspec.resources import example_names, example_text
-from cnnspec.views.paint import Paper
+from cnnspec.views.paint import Terminal
 from cnnspec.views.reference import EXAMPLES, FAMILIES, entry, laws, render_entry
 
 
@@ -111,7 +111,7 @@ def test_very_many_choices_are_listed_on_a_page_of_their_own(capsys: pytest.Capt
 
 @pytest.mark.parametrize("word", LAYERS)
 def test_a_page_keeps_to_its_width(word: str) -> None:
-    lines = render_entry(word, Paper(80)).splitlines()
+    lines = render_entry(word, Terminal(80)).splitlines()
     assert [line for line in lines if len(line) > 80] == []
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from cnnspec.cli.fmt import formatted
 from cnnspec.cli.main import run
-from cnnspec.network.elaborate import elaborate
+from cnnspec.elaborate.spec import elaborate
 from cnnspec.network.graph import Network
 from cnnspec.resources import example_names, example_path, folder
 from cnnspec.syntax.parse import parse

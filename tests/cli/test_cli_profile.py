@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from cnnspec.backends.numpy.measure import Profile
 from cnnspec.backends.numpy.profile import Row
 from cnnspec.cli.profile import command, render
-from cnnspec.views.paint import Paper
+from cnnspec.views.paint import Terminal
 
 SPEC = "input 8x8x1; conv 4 3x3 -> relu -> maxpool 2x2 -> flatten -> dense 3 -> softmax"
 
@@ -24,7 +24,7 @@ FOUND = Profile(
 
 
 def test_the_table_says_time_speed_kernel_and_reason() -> None:
-    text = render(FOUND, Paper(100))
+    text = render(FOUND, Terminal(100))
     conv = next(line for line in text.splitlines() if "conv1" in line)
     words = "conv1 RowConv 2.000 4.000 75.0 % 1.0 10 % width unfolded"
     assert words == " ".join(conv.split())
@@ -39,20 +39,20 @@ def test_the_slowest_steps_first() -> None:
     rows = [
         replace(FOUND.rows[1], layer=name, forward=time) for name, time in zip("abc", (1, 3, 2), strict=True)
     ]
-    text = render(replace(FOUND, rows=rows), Paper(100), top=2)
+    text = render(replace(FOUND, rows=rows), Terminal(100), top=2)
     assert ["b", "c"] == [line.split()[0] for line in text.splitlines()[2:4]]
 
 
 def test_slow_networks_get_a_decimal_and_speeds_above_the_peak_a_reason() -> None:
     slow = replace(FOUND, rows=[replace(FOUND.rows[0], forward=8.0)], peak=1e-6)
-    assert "0.2 images a second" in render(slow, Paper(100))
-    assert "above 100 %: Winograd's convolution" in render(slow, Paper(100))
-    assert "above 100 %" not in render(FOUND, Paper(100))
+    assert "0.2 images a second" in render(slow, Terminal(100))
+    assert "above 100 %: Winograd's convolution" in render(slow, Terminal(100))
+    assert "above 100 %" not in render(FOUND, Terminal(100))
 
 
 @pytest.mark.parametrize("width", [30, 48, 70, 100])
 def test_the_table_fits_the_page(width: int) -> None:
-    lines = render(FOUND, Paper(width)).splitlines()
+    lines = render(FOUND, Terminal(width)).splitlines()
     assert max(map(len, lines)) <= width
     assert any("75.0 %" in line for line in lines)
 

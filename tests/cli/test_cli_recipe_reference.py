@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 
 from cnnspec.cli.main import run
-from cnnspec.layers.roll import LAYERS
-from cnnspec.layers.roll import SYNONYMS as LAYER_SYNONYMS
-from cnnspec.network.elaborate import elaborate
-from cnnspec.network.recipe import SETTINGS
-from cnnspec.network.settings import Recipe
+from cnnspec.elaborate.spec import elaborate
+from cnnspec.layers.registry import LAYERS
+from cnnspec.layers.registry import SYNONYMS as LAYER_SYNONYMS
+from cnnspec.recipe.models import Recipe
+from cnnspec.recipe.read import SETTINGS
 from cnnspec.syntax.parse import parse
 from cnnspec.text import Source
-from cnnspec.views.paint import Paper
+from cnnspec.views.paint import Terminal
 from cnnspec.views.recipe_reference import (
     RECIPE,
     SettingEntry,
@@ -75,7 +75,7 @@ def test_the_list_has_every_setting_with_its_meaning():
 
 @pytest.mark.parametrize("one", ENTRIES, ids=name)
 def test_a_page_keeps_to_its_width(one):
-    page = render_setting(one.kind or one.word, Paper(80)) + render_recipe(Paper(80))
+    page = render_setting(one.kind or one.word, Terminal(80)) + render_recipe(Terminal(80))
     assert [] == [line for line in page.splitlines() if len(line) > 80 and "cnnspec train -e" not in line]
 
 

@@ -11,7 +11,7 @@ import pytest
 from cnnspec.cli.arrays import KERNELS, matrix, weight_array
 from cnnspec.cli.main import run
 from cnnspec.views.arrays import Writing, render
-from cnnspec.views.paint import Paper
+from cnnspec.views.paint import Terminal
 
 POOLED = "1 1 2 5; 5 7 7 8; 3 1 1 0; 1 2 3 4"
 QUIZ = "12 20 30 0; 20 12 2 0; 0 70 5 2; 8 2 90 3"
@@ -264,10 +264,10 @@ def test_numbers_have_as_many_decimals_as_they_need() -> None:
 
 
 def test_large_maps_are_cut_and_say_so() -> None:
-    lines = render(np.arange(30 * 30 * 9, dtype=float).reshape(30, 30, 9), paper=Paper(80))
+    lines = render(np.arange(30 * 30 * 9, dtype=float).reshape(30, 30, 9), paper=Terminal(80))
     assert all(len(line) <= 140 for line in lines)
     assert "… and 1 more channels" in lines[-1]
-    whole = render(np.arange(30 * 30.0).reshape(30, 30, 1), paper=Paper(80), full=True)
+    whole = render(np.arange(30 * 30.0).reshape(30, 30, 1), paper=Terminal(80), full=True)
     assert len(whole) == 30
     assert "899" in whole[-1]
 

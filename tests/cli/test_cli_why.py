@@ -7,7 +7,7 @@ import pytest
 from cnnspec.cli.main import run
 from cnnspec.mistakes import search, titles
 from cnnspec.views.page import render_page
-from cnnspec.views.paint import Paper
+from cnnspec.views.paint import Terminal
 
 PAGE = """\
 # code: the title
@@ -30,7 +30,7 @@ input  5x5x1
 
 def test_a_page_is_readable() -> None:
     assert (
-        render_page(PAGE, Paper(40))
+        render_page(PAGE, Terminal(40))
         == """\
 code: the title
 
@@ -50,7 +50,7 @@ A spec
 
 
 def test_colour_marks_headings_and_code() -> None:
-    coloured = render_page(PAGE, Paper(80, color=True))
+    coloured = render_page(PAGE, Terminal(80, color=True))
     assert coloured.startswith("\x1b[1mcode: the title\x1b[0m\n")
     assert "one \x1b[34mtwo\x1b[0m three" in coloured
 

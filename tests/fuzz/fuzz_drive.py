@@ -16,11 +16,11 @@ from types import FrameType
 from typing import Any, Final
 
 from cnnspec.analysis.report import Analysis, analyze
-from cnnspec.analysis.solve import solve
-from cnnspec.diagnostics import Misfit, SpecError
-from cnnspec.network.elaborate import elaborate
+from cnnspec.analysis.solve.search import solve
+from cnnspec.diagnostics import LayerError, SpecError
+from cnnspec.elaborate.spec import elaborate
+from cnnspec.elaborate.uses import folder_reader
 from cnnspec.network.graph import Network
-from cnnspec.network.uses import folder_reader
 from cnnspec.network.write import write
 from cnnspec.resources import folder
 from cnnspec.syntax.format import format_source
@@ -38,7 +38,7 @@ from cnnspec.views import (
     table,
 )
 from cnnspec.views.messages import render_text
-from cnnspec.views.paint import Paper
+from cnnspec.views.paint import Terminal
 from cnnspec.views.svg import Look, picture
 
 SLOWEST: Final = 2.0
@@ -51,7 +51,7 @@ ALWAYS: Final = ("read", "elaborate", "analyze", "messages 80", "table", "json")
 HANG: Final = 8.0
 MOST_MEMORY: Final = 500_000_000
 """Bytes that one spec may add to the most the process ever held."""
-EXPECTED: Final = (SpecError, Misfit)
+EXPECTED: Final = (SpecError, LayerError)
 
 
 class Hangs(BaseException):
@@ -138,7 +138,7 @@ def _view(stage: Callable[..., Any], analysis: Analysis, diagnostics: Any) -> No
     stage("table", lambda: table.render(analysis, failures=failures))
     stage(
         "table narrow",
-        lambda: table.render(analysis, paper=Paper(20, True, False), folded=False, failures=failures),
+        lambda: table.render(analysis, paper=Terminal(20, True, False), folded=False, failures=failures),
     )
     stage("json", lambda: json.loads(as_json.render(analysis, diagnostics)))
     stage("csv", lambda: as_csv.render(analysis))
@@ -147,7 +147,7 @@ def _view(stage: Callable[..., Any], analysis: Analysis, diagnostics: Any) -> No
     stage("html", lambda: html.render(analysis))
     stage(
         "explain",
-        lambda: explain.render(analysis, analysis.rows, (), dense=True, paper=Paper(80, False, True)),
+        lambda: explain.render(analysis, analysis.rows, (), dense=True, paper=Terminal(80, False, True)),
     )
     stage("explain json", lambda: explain_pages.as_json(analysis, analysis.rows, (), dense=True))
     stage(

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from random import Random
 from typing import Final, TypeAlias
 
-from cnnspec.layers.roll import LAYERS, SYNONYMS
+from cnnspec.layers.registry import LAYERS, SYNONYMS
 from cnnspec.resources import example_names, example_text
 from cnnspec.syntax.keywords import FORMS
 

@@ -13,9 +13,9 @@ from cnnspec.analysis.explain import explain
 from cnnspec.analysis.memory import Memory
 from cnnspec.analysis.report import analyze
 from cnnspec.diagnostics import Diagnostic
-from cnnspec.network.elaborate import elaborate
-from cnnspec.network.load import parse
-from cnnspec.network.uses import folder_reader
+from cnnspec.elaborate.load import parse
+from cnnspec.elaborate.spec import elaborate
+from cnnspec.elaborate.uses import folder_reader
 from cnnspec.syntax.parse import parse_tolerant
 from cnnspec.text import Source
 from cnnspec.views.messages import MOST, render_text

@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from cnnspec.network.settings import Augment, Recipe
+from cnnspec.recipe.models import Augment, Recipe
 from cnnspec.training import gallery
 from cnnspec.training.augment import Augmenter
 from cnnspec.training.data import Dataset

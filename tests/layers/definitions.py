@@ -13,7 +13,7 @@ from itertools import product as cartesian
 from math import floor, prod
 from typing import Any
 
-from cases.roll import Case
+from cases.registry import Case
 from counting import Values, Watched, greatest, places, summed, watched_inputs
 
 from cnnspec.layers.base import Shape

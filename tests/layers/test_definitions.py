@@ -7,7 +7,7 @@ from itertools import product as cartesian
 from math import ceil, floor, prod
 
 import pytest
-from cases.roll import CASES, Case
+from cases.registry import CASES, Case
 from definitions import run
 
 from cnnspec.layers.base import Everything, Shape, Slide, Spread, Stretch, Window

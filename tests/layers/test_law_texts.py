@@ -8,7 +8,7 @@ from fractions import Fraction
 from math import ceil, floor
 
 import pytest
-from cases.roll import CASES, Case
+from cases.registry import CASES, Case
 
 from cnnspec.formula import Formula, Symbol
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cnnspec.layers.base import Layer, Shape
-from cnnspec.layers.roll import LAYERS
+from cnnspec.layers.registry import LAYERS
 
 
 def layer(word: str, **options: object) -> Layer:

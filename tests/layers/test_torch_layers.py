@@ -5,9 +5,9 @@ from __future__ import annotations
 from itertools import product
 
 import pytest
-from cases.roll import CASES, Case
+from cases.registry import CASES, Case
 
-from cnnspec.layers.roll import LAYERS
+from cnnspec.layers.registry import LAYERS
 from cnnspec.layers.window import Axis
 
 torch = pytest.importorskip("torch")

@@ -7,8 +7,8 @@ from itertools import product
 import pytest
 from definitions import starts
 
-from cnnspec.diagnostics import Misfit
-from cnnspec.layers.roll import LAYERS
+from cnnspec.diagnostics import LayerError
+from cnnspec.layers.registry import LAYERS
 from cnnspec.layers.spread import SpreadAxis
 from cnnspec.layers.window import Axis
 
@@ -113,7 +113,7 @@ def test_ceil_refuses_a_window_that_starts_beyond_the_map() -> None:
 
 def test_misfit_window_tells_the_law_and_the_cure() -> None:
     layer = LAYERS["conv"](filters=6, kernel=(9,), padding=1)
-    with pytest.raises(Misfit) as caught:
+    with pytest.raises(LayerError) as caught:
         layer.shape(((5, 5, 1),))
     assert caught.value.code == "window-larger-than-input"
     assert caught.value.message == (

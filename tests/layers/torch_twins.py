@@ -10,7 +10,7 @@ from itertools import chain
 from typing import Any
 
 import torch
-from cases.roll import Case
+from cases.registry import Case
 from torch import Tensor, nn
 from torch.nn import functional
 

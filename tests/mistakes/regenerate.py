@@ -8,8 +8,8 @@ from pathlib import Path
 
 from cnnspec.analysis.report import analyze
 from cnnspec.diagnostics import Diagnostic
+from cnnspec.elaborate.spec import elaborate
 from cnnspec.mistakes import page
-from cnnspec.network.elaborate import elaborate
 from cnnspec.resources import PACKAGE, mistake_codes
 from cnnspec.syntax.parse import parse_tolerant
 from cnnspec.text import Source

@@ -28,7 +28,7 @@ def test_the_import_is_light() -> None:
 
 def test_a_network_needs_no_arrays() -> None:
     loaded = modules_after("import cnnspec; cnnspec.parse('input 8x8x1; conv 2 3x3')")
-    assert not loaded & {"numpy", "click", "rich", "graphviz", "torch", "cnnspec.network.recipe"}
+    assert not loaded & {"numpy", "click", "rich", "graphviz", "torch", "cnnspec.recipe.read"}
 
 
 @pytest.mark.parametrize(

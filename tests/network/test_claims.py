@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 import cnnspec
-from cnnspec.network.elaborate import Elaborated, elaborate
+from cnnspec.elaborate.spec import Elaborated, elaborate
 from cnnspec.syntax.parse import parse
 from cnnspec.text import Source
 

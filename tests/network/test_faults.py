@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cnnspec.diagnostics import Diagnostic
-from cnnspec.network.elaborate import Elaborated, elaborate
+from cnnspec.elaborate.spec import Elaborated, elaborate
 from cnnspec.syntax.parse import parse_tolerant
 from cnnspec.text import Source
 

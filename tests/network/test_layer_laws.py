@@ -6,13 +6,13 @@ from itertools import islice
 from typing import Any
 
 import pytest
-from cases.roll import CASES, Case
+from cases.registry import CASES, Case
 
 import cnnspec
-from cnnspec.layers.roll import LAYERS
+from cnnspec.binding.values import Open
+from cnnspec.elaborate.candidates import Tries, solutions
+from cnnspec.layers.registry import LAYERS
 from cnnspec.network.assemble import Part, assemble
-from cnnspec.network.candidates import Tries, solutions
-from cnnspec.network.values import Open
 from cnnspec.network.write import write
 from cnnspec.text import Source
 

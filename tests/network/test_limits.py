@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from cnnspec.network.elaborate import Elaborated, elaborate
-from cnnspec.network.limits import DEEPEST, MOST_STEPS
+from cnnspec.elaborate.limits import DEEPEST, MOST_STEPS
+from cnnspec.elaborate.spec import Elaborated, elaborate
 from cnnspec.syntax.parse import parse
 from cnnspec.text import Source
 

@@ -9,10 +9,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import cnnspec
-from cnnspec.layers.roll import LAYERS
+from cnnspec.elaborate.spec import Elaborated, elaborate
+from cnnspec.elaborate.template import Recorder
+from cnnspec.layers.registry import LAYERS
 from cnnspec.network.as_json import from_json, to_json
-from cnnspec.network.elaborate import Elaborated, elaborate
-from cnnspec.network.template import Recorder
 from cnnspec.network.write import write
 from cnnspec.syntax.parse import parse_tolerant
 from cnnspec.text import Source

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 import cnnspec
-from cnnspec.network.elaborate import Elaborated, elaborate
+from cnnspec.elaborate.spec import Elaborated, elaborate
+from cnnspec.elaborate.template import Recorder
 from cnnspec.network.graph import Network
-from cnnspec.network.template import Recorder
 from cnnspec.resources import example_names
 from cnnspec.syntax.parse import parse
 from cnnspec.text import Source

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 import cnnspec
-from cnnspec.network.load import parse
-from cnnspec.network.uses import folder_reader
+from cnnspec.elaborate.load import parse
+from cnnspec.elaborate.uses import folder_reader
 from cnnspec.text import Source
 
 

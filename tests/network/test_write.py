@@ -9,7 +9,7 @@ import pytest
 
 import cnnspec
 from cnnspec.layers.conv import Conv
-from cnnspec.layers.roll import LAYERS
+from cnnspec.layers.registry import LAYERS
 from cnnspec.layers.writing import sentence
 from cnnspec.network.as_json import SCHEMA, from_json, to_json
 from cnnspec.network.assemble import Part, assemble
@@ -121,8 +121,8 @@ LAYERS_AS_WRITTEN = [
 
 @pytest.mark.parametrize("text", LAYERS_AS_WRITTEN)
 def test_layers_are_written_as_they_are_read(text: str) -> None:
+    from cnnspec.binding.values import evaluate
     from cnnspec.network.make import Made, make
-    from cnnspec.network.values import evaluate
     from cnnspec.syntax import tree
     from cnnspec.syntax.parse import parse
     from cnnspec.text import Source

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from xml.etree import ElementTree
 
-from cnnspec.network.elaborate import elaborate
+from cnnspec.elaborate.spec import elaborate
 from cnnspec.network.graph import Network
 from cnnspec.resources import example_path, example_text
 from cnnspec.syntax.parse import parse

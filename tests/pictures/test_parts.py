@@ -10,7 +10,7 @@ from cnnspec.views.dot import quoted, record
 from cnnspec.views.pictures.curves import below
 from cnnspec.views.pictures.metrics import SLACK, shorten, text_width, wrap
 from cnnspec.views.pictures.palette import DARK, LIGHT, Theme, mix
-from cnnspec.views.pictures.paper import Paper, number
+from cnnspec.views.pictures.paper import SvgWriter, number
 from cnnspec.views.pictures.planning import EVERYTHING, Choices
 from cnnspec.views.pictures.volumes.scale import power
 from cnnspec.views.pictures.volumes.solids import operations_text, solids_of
@@ -177,7 +177,7 @@ def test_dot_texts_are_escaped() -> None:
 
 
 def test_svg_texts_are_escaped_and_numbers_are_short() -> None:
-    paper = Paper(LIGHT)
+    paper = SvgWriter(LIGHT)
     paper.text(1, 2.5, "a < b & \x00", size=10)
     assert ">a &lt; b &amp; �</text>" in paper.document(10, 10, title='"quoted" <title>')
     assert [number(v) for v in (1.0, -0.001, 2.345, 0.1)] == ["1", "0", "2.35", "0.1"]

@@ -9,7 +9,7 @@ import cnnspec
 from cnnspec.resources import example_path
 from cnnspec.training.history import History, Row
 from cnnspec.views import html
-from cnnspec.views.html_faces import MOST_CARDS, handy
+from cnnspec.views.notebook import MOST_CARDS, handy
 from cnnspec.views.pictures import engines
 from cnnspec.views.pictures.planning import EVERYTHING, plan_of
 from cnnspec.views.report.lines import nice

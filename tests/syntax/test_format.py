@@ -16,7 +16,7 @@ from cnnspec.syntax.tree import same
 from cnnspec.text import Source
 
 PAIRS = sorted((Path(__file__).parent / "format").glob("*.in.cnn"))
-EXAMPLES = [*sorted(folder("examples").rglob("*.cnn")), PACKAGE / "network" / "prelude.cnn"]
+EXAMPLES = [*sorted(folder("examples").rglob("*.cnn")), PACKAGE / "elaborate" / "prelude.cnn"]
 TEXTS = [*PAIRS, *EXAMPLES]
 
 

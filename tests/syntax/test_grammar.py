@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from cnnspec.layers.roll import LAYERS
+from cnnspec.layers.registry import LAYERS
 from cnnspec.resources import example_names, example_text, folder, grammar_text
 
 TEXTMATE = json.loads((folder("grammar") / "cnnspec.tmLanguage.json").read_text(encoding="utf-8"))

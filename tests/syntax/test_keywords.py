@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from cnnspec.layers.roll import LAYERS, SYNONYMS
-from cnnspec.network.elaborate import elaborate
+from cnnspec.elaborate.spec import elaborate
+from cnnspec.layers.registry import LAYERS, SYNONYMS
 from cnnspec.syntax.keywords import FORMS, INSTEAD, keyword_meant
 from cnnspec.syntax.parse import parse, parse_tolerant
 from cnnspec.text import Source

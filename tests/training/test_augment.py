@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from cnnspec.diagnostics import SpecError
-from cnnspec.network.settings import Augment
+from cnnspec.recipe.models import Augment
 from cnnspec.training.augment import Augmenter
 
 

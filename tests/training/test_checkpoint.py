@@ -5,7 +5,7 @@ import pytest
 from safetensors.numpy import load_file, save, save_file
 
 from cnnspec.diagnostics import SpecError
-from cnnspec.training.checkpoint import HEADER, Checkpoint, Shelf, read, write
+from cnnspec.training.checkpoint import HEADER, Checkpoint, CheckpointManager, read, write
 
 
 def checkpoint(step=1):
@@ -89,30 +89,30 @@ def test_a_state_that_is_none_is_refused(tmp_path, state):
 
 
 def test_the_last_three_are_kept(tmp_path):
-    shelf = Shelf(tmp_path)
+    checkpoints = CheckpointManager(tmp_path)
     for step in (1, 2, 30, 400, 1000):
-        shelf.put(checkpoint(step))
-    assert [f"step-{n:09d}.safetensors" for n in (30, 400, 1000)] == [path.name for path in shelf.paths]
-    newest, refused = shelf.latest()
+        checkpoints.put(checkpoint(step))
+    assert [f"step-{n:09d}.safetensors" for n in (30, 400, 1000)] == [path.name for path in checkpoints.paths]
+    newest, refused = checkpoints.latest()
     assert (1000, ()) == (newest.step, refused)
 
 
 def test_a_damaged_newest_gives_way_to_the_one_before(tmp_path):
-    shelf = Shelf(tmp_path)
+    checkpoints = CheckpointManager(tmp_path)
     for step in (1, 2):
-        shelf.put(checkpoint(step))
-    shelf.paths[-1].write_bytes(b"half")
+        checkpoints.put(checkpoint(step))
+    checkpoints.paths[-1].write_bytes(b"half")
     (tmp_path / ".step-000000009.safetensors.tmp").write_bytes(b"half")
-    found, refused = shelf.latest()
+    found, refused = checkpoints.latest()
     assert 1 == found.step
     assert [True] == ["step-000000002" in item.message for item in refused]
 
 
 def test_a_whole_one_that_does_not_fit_gives_way_too(tmp_path):
-    shelf = Shelf(tmp_path)
+    checkpoints = CheckpointManager(tmp_path)
     for step in (1, 2, 3):
-        shelf.put(checkpoint(step))
-    found, refused = shelf.latest(lambda checkpoint: "it is odd" if checkpoint.step % 2 else None)
+        checkpoints.put(checkpoint(step))
+    found, refused = checkpoints.latest(lambda checkpoint: "it is odd" if checkpoint.step % 2 else None)
     assert 2 == found.step
     assert [f"{tmp_path}/step-000000003.safetensors cannot be used: it is odd"] == [
         item.message for item in refused
@@ -120,12 +120,12 @@ def test_a_whole_one_that_does_not_fit_gives_way_too(tmp_path):
 
 
 def test_an_empty_shelf_has_nothing(tmp_path):
-    assert (None, ()) == Shelf(tmp_path / "absent").latest()
+    assert (None, ()) == CheckpointManager(tmp_path / "absent").latest()
 
 
 def test_a_model_takes_its_weights_from_a_checkpoint(model_of, data, tmp_path):
     one = model_of("epochs 1; optimizer adam; normalise standard")
     one.fit(data, folder=tmp_path)
-    (path,) = Shelf(tmp_path / "checkpoints").paths
+    (path,) = CheckpointManager(tmp_path / "checkpoints").paths
     other = model_of(seed=9).load(path)
     np.testing.assert_array_equal(one.predict(data.test_images), other.predict(data.test_images))

@@ -17,7 +17,7 @@ from safetensors.numpy import load_file
 
 import cnnspec as package
 from cnnspec.cli.main import run
-from cnnspec.training.checkpoint import Shelf
+from cnnspec.training.checkpoint import CheckpointManager
 from cnnspec.training.data import SETS
 from cnnspec.training.data.mnist import MNIST
 
@@ -309,16 +309,16 @@ def start(*arguments):
 
 
 def wait_for_checkpoint(folder, process, beyond):
-    shelf = Shelf(folder / "checkpoints")
+    checkpoints = CheckpointManager(folder / "checkpoints")
     end = time.monotonic() + 60
     while time.monotonic() < end and process.poll() is None:
-        if shelf.paths and int(shelf.paths[-1].stem.split("-")[1]) > beyond:
+        if checkpoints.paths and int(checkpoints.paths[-1].stem.split("-")[1]) > beyond:
             return
         time.sleep(0.002)
 
 
 def newest_step(folder):
-    paths = Shelf(folder / "checkpoints").paths
+    paths = CheckpointManager(folder / "checkpoints").paths
     return int(paths[-1].stem.split("-")[1]) if paths else 0
 
 

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from cnnspec.diagnostics import SpecError
-from cnnspec.network.settings import Data
+from cnnspec.recipe.models import Data
 from cnnspec.training.data import load, load_for, mnist, npz
-from cnnspec.training.data.dataset import fitted, held_out, resize
+from cnnspec.training.data.dataset import fitted, resize, split
 from cnnspec.training.data.idx import read_idx, read_labels, read_pair
 
 
@@ -399,8 +399,8 @@ def test_resizing_is_bilinear_between_pixel_centres():
 
 def test_what_is_held_out_is_a_partition_and_follows_the_seed():
     labels = np.zeros(100, np.int64)
-    kept, held = held_out(labels, 0.25, 0)
+    kept, held = split(labels, 0.25, 0)
     assert (75, 25) == (len(kept), len(held))
     assert list(range(100)) == sorted([*kept, *held])
-    assert held.tolist() == held_out(labels, 0.25, 0)[1].tolist()
-    assert held.tolist() != held_out(labels, 0.25, 1)[1].tolist()
+    assert held.tolist() == split(labels, 0.25, 0)[1].tolist()
+    assert held.tolist() != split(labels, 0.25, 1)[1].tolist()

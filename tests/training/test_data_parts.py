@@ -8,7 +8,7 @@ import pytest
 from cnnspec.cli.main import run
 from cnnspec.diagnostics import SpecError
 from cnnspec.training import data as loading
-from cnnspec.training.data.dataset import Dataset, fitted, held_out
+from cnnspec.training.data.dataset import Dataset, fitted, split
 
 LABELS = np.arange(40) % 4
 IMAGES = np.random.default_rng(0).integers(0, 256, (40, 8, 8), np.uint8)
@@ -43,9 +43,9 @@ def test_a_share_that_leaves_a_part_empty_is_told_before_the_first_step(files, c
 def test_the_share_that_is_offered_leaves_some():
     for count in range(2, 40):
         with pytest.raises(SpecError) as caught:
-            held_out(np.zeros(count, np.int64), 0.999, 0)
+            split(np.zeros(count, np.int64), 0.999, 0)
         share = float(caught.value.diagnostics[0].help[0].rpartition("=")[2])
-        kept, out = held_out(np.zeros(count, np.int64), share, 0)
+        kept, out = split(np.zeros(count, np.int64), share, 0)
         assert (True, True) == (len(kept) > 0, len(out) > 0), count
 
 
@@ -56,7 +56,7 @@ def test_all_samples_of_a_file_may_be_taken_from_python(files):
 
 def test_nothing_at_all_is_not_trained_on():
     with pytest.raises(SpecError, match="there are no samples to train on"):
-        held_out(np.empty(0, np.int64), 0.0, 0)
+        split(np.empty(0, np.int64), 0.0, 0)
 
 
 @pytest.mark.parametrize("change, said", [

@@ -15,12 +15,12 @@ import pytest
 import cnnspec
 from cnnspec.backends.numpy.model import Model
 from cnnspec.diagnostics import Severity, SpecError
-from cnnspec.network.settings import Normalise, Recipe
+from cnnspec.recipe.models import Normalise, Recipe
 from cnnspec.training import loop
-from cnnspec.training.checkpoint import Checkpoint, Shelf, read, write
-from cnnspec.training.judge import probabilities
+from cnnspec.training.callback import Callback
+from cnnspec.training.checkpoint import Checkpoint, CheckpointManager, read, write
+from cnnspec.training.evaluate import probabilities
 from cnnspec.training.trainer import Trainer
-from cnnspec.training.watch import Watch
 
 
 def weights(model):
@@ -85,7 +85,7 @@ def test_a_seed_belongs_to_the_building_of_the_weights(model_of, data):
 def test_the_order_is_a_permutation_and_every_sample_is_seen(model_of, data):
     seen = []
 
-    class Spy(Watch):
+    class Spy(Callback):
         every = 0.0
 
         def step(self, now):
@@ -150,7 +150,7 @@ def test_normalise_gives_a_number_a_channel_from_python_too(model_of, data):
 
 def test_balanced_classes_are_weighed_by_how_rare_they_are(model_of, data):
     model = model_of("classweights balanced")
-    trainer = Trainer(model, data, model.network.recipe, Watch())
+    trainer = Trainer(model, data, model.network.recipe, Callback())
     counts = np.bincount(data.train_labels)
     assert pytest.approx((200 / 3 / counts).tolist()) == trainer.loss_options["class_weights"]
 
@@ -169,7 +169,7 @@ def test_a_loss_that_leaves_the_numbers_names_step_and_rate(model_of, data):
     assert "take a smaller rate: --rate 1e+11" == fault.help[0]
 
 
-class Spoiler(Watch):
+class Spoiler(Callback):
     """Makes a weight infinite at a step, as a step that is too large does."""
 
     every = 0.0
@@ -190,7 +190,7 @@ def test_a_last_step_that_leaves_the_numbers_is_no_success(model_of, data, tmp_p
     fault = fault_of(model_of("epochs 1").fit, few, folder=tmp_path, rate=rate)
     assert "loss-not-finite" == fault.code
     assert fault.message.endswith(f"left the numbers by step 1 (epoch 1), at a rate of {rate:.4g}")
-    assert [] == Shelf(tmp_path / "checkpoints").paths
+    assert [] == CheckpointManager(tmp_path / "checkpoints").paths
     assert not (tmp_path / "weights.safetensors").exists()
 
 
@@ -200,7 +200,7 @@ def test_no_checkpoint_holds_what_is_no_number(model_of, data, tmp_path):
     watch = Spoiler(model, 5, "dense2.bias")
     fault = fault_of(model.fit, data, folder=tmp_path, save_steps=1, watch=watch)
     assert "dense2.bias left the numbers by step 5 (epoch 1), at a rate of 0.1" == fault.message
-    assert [2, 3, 4] == [read(path).step for path in Shelf(tmp_path / "checkpoints").paths]
+    assert [2, 3, 4] == [read(path).step for path in CheckpointManager(tmp_path / "checkpoints").paths]
 
 
 def test_a_training_that_came_to_nothing_is_told(model_of, data):
@@ -245,11 +245,11 @@ def test_the_folder_holds_metrics_checkpoints_and_weights(model_of, data, tmp_pa
     assert [(n, history.rows[n - 1].loss) for n in (1, 2, 3, 4)] == [
         (line["epoch"], line["loss"]) for line in lines
     ]
-    assert [26, 39, 52] == [read(path).step for path in Shelf(tmp_path / "checkpoints").paths]
+    assert [26, 39, 52] == [read(path).step for path in CheckpointManager(tmp_path / "checkpoints").paths]
     assert same(model.weights, model_of("").load(tmp_path / "weights.safetensors").weights)
 
 
-class Stopper(Watch):
+class Stopper(Callback):
     """Interrupts itself at a step, as Ctrl-C would."""
 
     every = 0.0
@@ -313,7 +313,7 @@ def test_a_damaged_checkpoint_gives_way_to_the_one_before_and_is_told(model_of, 
     straight = model_of("epochs 3")
     straight.fit(data)
     model_of("epochs 3").fit(data, folder=tmp_path, save_steps=5, watch=Stopper(12))
-    newest = Shelf(tmp_path / "checkpoints").paths[-1]
+    newest = CheckpointManager(tmp_path / "checkpoints").paths[-1]
     newest.write_bytes(newest.read_bytes()[:-7])
     resumed = model_of("epochs 3")
     history = resumed.fit(data, folder=tmp_path, resume=True)
@@ -392,7 +392,7 @@ def test_a_bit_flipped_anywhere_in_a_checkpoint_never_changes_what_comes_of_it(m
     straight = model_of("epochs 3; optimizer adam")
     straight.fit(data)
     model_of("epochs 2; optimizer adam").fit(data, folder=tmp_path / "run")
-    name, places = Shelf(tmp_path / "run" / "checkpoints").paths[-1].name, random.Random(5)
+    name, places = CheckpointManager(tmp_path / "run" / "checkpoints").paths[-1].name, random.Random(5)
     whole = (tmp_path / "run" / "checkpoints" / name).read_bytes()
     length = 8 + int.from_bytes(whole[:8], "little")
     for n, end in enumerate((length, len(whole)) * 12):
@@ -434,7 +434,7 @@ def test_a_checkpoint_that_says_something_else_gives_way_to_the_one_before(model
     straight = model_of("epochs 3")
     straight.fit(data)
     model_of("epochs 2").fit(data, folder=tmp_path)
-    newest = Shelf(tmp_path / "checkpoints").paths[-1]
+    newest = CheckpointManager(tmp_path / "checkpoints").paths[-1]
     checkpoint = read(newest)
     change(checkpoint.state)
     write(newest, checkpoint)
@@ -446,7 +446,7 @@ def test_a_checkpoint_that_says_something_else_gives_way_to_the_one_before(model
 
 def test_a_checkpoint_with_other_arrays_gives_way_to_the_one_before(model_of, data, tmp_path):
     model_of("epochs 2").fit(data, folder=tmp_path)
-    newest = Shelf(tmp_path / "checkpoints").paths[-1]
+    newest = CheckpointManager(tmp_path / "checkpoints").paths[-1]
     checkpoint = read(newest)
     write(newest, Checkpoint({"conv1.weight": np.zeros(3)}, {}, checkpoint.state))
     history = model_of("epochs 3").fit(data, folder=tmp_path, resume=True)

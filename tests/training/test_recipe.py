@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from cnnspec.backends.numpy.initializers import INITIALIZERS, SYNONYMS
+from cnnspec.binding.values import Word, evaluate
 from cnnspec.diagnostics import Diagnostic, Severity, SpecError
-from cnnspec.network.recipe import SETTINGS, Recipe, read_recipe
-from cnnspec.network.settings import (
+from cnnspec.recipe.models import (
     Adam,
     AdamW,
     Augment,
@@ -19,7 +19,7 @@ from cnnspec.network.settings import (
     Step,
     Stop,
 )
-from cnnspec.network.values import Word, evaluate
+from cnnspec.recipe.read import SETTINGS, Recipe, read_recipe
 from cnnspec.syntax import tree
 from cnnspec.syntax.parse import parse
 from cnnspec.text import Source

@@ -15,7 +15,7 @@ from safetensors.numpy import load_file, save_file
 
 from cnnspec.cli import folders
 from cnnspec.cli.main import run
-from cnnspec.training.checkpoint import Shelf
+from cnnspec.training.checkpoint import CheckpointManager
 from cnnspec.training.run import Run
 
 SPEC = """network Bars
@@ -142,7 +142,10 @@ def test_a_run_with_results_is_not_overwritten_unless_that_is_said(train, place)
 
 def test_a_run_that_was_killed_before_its_first_checkpoint_can_be_begun_again(train, place):
     train("bars.cnn", "-o", "run", "--epochs", 1)
-    for path in (*Shelf(place / "run" / "checkpoints").paths, place / "run" / "weights.safetensors"):
+    for path in (
+        *CheckpointManager(place / "run" / "checkpoints").paths,
+        place / "run" / "weights.safetensors",
+    ):
         path.unlink()
     code, _, err = train("bars.cnn", "-o", "run", "--resume")
     assert (0, True) == (code, "run holds no whole checkpoint: the training begins anew" in err)
@@ -206,7 +209,7 @@ def wait_for(condition, process):
 
 def test_a_second_training_into_a_folder_is_refused_while_the_first_runs(train, place):
     process = start("bars.cnn", "--epochs", 100000, "-o", "run")
-    wait_for(lambda: Shelf(place / "run" / "checkpoints").paths, process)
+    wait_for(lambda: CheckpointManager(place / "run" / "checkpoints").paths, process)
     for way in ("--resume", "--force"):
         code, _, err = train("bars.cnn", "-o", "run", way)
         assert (1, True) == (code, f"error[run-in-use]: run is in use: process {process.pid} is" in err)
@@ -221,7 +224,7 @@ def test_two_ctrl_c_during_augmented_training_print_no_traceback(place):
     spec = SPEC.replace("batch 16", "batch 200; augment elastic=34 rotate=10")
     (place / "bars.cnn").write_text(spec)
     process = start("bars.cnn", "--epochs", 100000, "-o", "run", "--workers", 2)
-    wait_for(lambda: Shelf(place / "run" / "checkpoints").paths, process)
+    wait_for(lambda: CheckpointManager(place / "run" / "checkpoints").paths, process)
     for _ in range(5):
         with suppress(ProcessLookupError):
             process.send_signal(signal.SIGINT)
@@ -237,7 +240,7 @@ def test_several_seeds_go_on_where_they_stopped(train, place):
     train("bars.cnn", "--seeds", 3, "--epochs", 2, "--batch", 20, "-o", "whole", "--seed", 4)
     train("bars.cnn", "--seeds", 2, "--epochs", 2, "--batch", 20, "-o", "many", "--seed", 4)
     (place / "many" / "seed-5" / "weights.safetensors").unlink()
-    Shelf(place / "many" / "seed-5" / "checkpoints").paths[-1].unlink()
+    CheckpointManager(place / "many" / "seed-5" / "checkpoints").paths[-1].unlink()
     code, out, err = train("many", "--resume", "--seeds", 3)
     assert (0, True) == (code, "3 seeds: test accuracy" in out)
     assert 1 == err.count("already finished, 2 epochs")
@@ -268,7 +271,7 @@ def test_a_folder_of_several_seeds_shows_all_their_curves_and_else_names_them(tr
 
 def test_ctrl_c_tells_how_several_seeds_go_on(train, place):
     process = start("bars.cnn", "--epochs", 100000, "--seeds", 2)
-    wait_for(lambda: Shelf(place / "runs" / "Bars-1" / "seed-0" / "checkpoints").paths, process)
+    wait_for(lambda: CheckpointManager(place / "runs" / "Bars-1" / "seed-0" / "checkpoints").paths, process)
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
     assert b"interrupted; to go on: cnnspec train runs/Bars-1 --resume --seeds 2\n" in err

@@ -8,8 +8,8 @@ import pytest
 import cnnspec
 from cnnspec.cli.main import run as call
 from cnnspec.diagnostics import SpecError
-from cnnspec.network.settings import Recipe
-from cnnspec.training.checkpoint import Shelf
+from cnnspec.recipe.models import Recipe
+from cnnspec.training.checkpoint import CheckpointManager
 from cnnspec.training.run import Run, is_run, open_run
 
 SPEC = "network Bars; input 8x8x1; conv 4 3x3 -> relu; flatten -> dense 3"
@@ -37,7 +37,7 @@ def test_the_scaling_that_is_kept_is_the_one_that_was_trained_with(bars, tmp_pat
     """A standard scaling is that of the samples left after validation."""
     recipe = 'train { data npz "bars.npz" validation=0.5; normalise standard; epochs 1 }'
     assert 0 == call(["train", "-e", f"{SPEC}; {recipe}", "-o", "run"])
-    checkpoint, _ = Shelf(tmp_path / "run" / "checkpoints").latest()
+    checkpoint, _ = CheckpointManager(tmp_path / "run" / "checkpoints").latest()
     kept = json.loads((tmp_path / "run" / "run.json").read_text())["scaling"]
     assert checkpoint.state["scaling"] == kept
     model, run, _ = open_run(tmp_path / "run")

@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from cnnspec.network.settings import Constant, Cosine, Exponential, OneCycle, Step
+from cnnspec.recipe.models import Constant, Cosine, Exponential, OneCycle, Step
 
 PER_EPOCH, STEPS = 10, 50
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from cnnspec.analysis.report import Analysis, analyze
-from cnnspec.network.elaborate import elaborate
+from cnnspec.elaborate.spec import elaborate
 from cnnspec.syntax.parse import parse
 from cnnspec.text import Source
 from cnnspec.views import table
-from cnnspec.views.paint import Paper
+from cnnspec.views.paint import Terminal
 
 GOLDENS = Path(__file__).parent / "goldens"
 
@@ -70,7 +70,7 @@ def pages() -> dict[str, str]:
         analysis = analysis_of(text)
         for width in WIDTHS:
             for kind, unicode in (("unicode", True), ("ascii", False)):
-                paper = Paper(width, color=False, unicode=unicode)
+                paper = Terminal(width, color=False, unicode=unicode)
                 found[f"{name}-{width}-{kind}.txt"] = table.render(analysis, paper=paper)
     return found
 

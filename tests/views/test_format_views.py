@@ -26,8 +26,8 @@ def document_of(text: str) -> dict[str, Any]:
 
 
 def example_document(name: str) -> dict[str, Any]:
-    from cnnspec.network.elaborate import elaborate
-    from cnnspec.network.uses import folder_reader
+    from cnnspec.elaborate.spec import elaborate
+    from cnnspec.elaborate.uses import folder_reader
     from cnnspec.syntax.parse import parse
     from cnnspec.text import Source
 

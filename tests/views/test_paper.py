@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cnnspec.views.grid import TAIL, Column, Line, draw, fit
-from cnnspec.views.paint import Paper, cut, in_bytes, pad, to_ascii, width_of, wrap
+from cnnspec.views.paint import Terminal, cut, in_bytes, pad, to_ascii, width_of, wrap
 
 
 def test_laws_can_be_spelt_in_ascii() -> None:
@@ -15,7 +15,7 @@ def test_laws_can_be_spelt_in_ascii() -> None:
 def test_wide_characters_take_two_columns() -> None:
     assert width_of("网络") == 4
     assert pad("网", 4) == "网  "
-    assert cut("网络网络", 5, Paper()) == "网络…"
+    assert cut("网络网络", 5, Terminal()) == "网络…"
 
 
 def test_text_is_wrapped_at_blanks_and_words_stay_whole() -> None:
@@ -40,7 +40,7 @@ LINES = (Line({"a": "name", "b": "a long text", "c": "1,000"}),)
 def test_text_shrinks_before_a_column_goes() -> None:
     fitted = fit(COLUMNS, LINES, 22)
     assert [(column.key, width) for column, width in fitted.columns] == [("a", 4), ("b", 7), ("c", 5)]
-    assert draw(fitted, LINES, Paper())[-1] == " name  a long…  1,000"
+    assert draw(fitted, LINES, Terminal())[-1] == " name  a long…  1,000"
 
 
 def test_the_highest_rank_goes_first() -> None:
@@ -52,13 +52,13 @@ def test_the_highest_rank_goes_first() -> None:
 def test_the_tail_of_a_cell_survives() -> None:
     columns = (Column("b", "b", least=4),)
     lines = (Line({"b": f"upconv 512 2x2 stride=2{TAIL}← double1"}),)
-    assert draw(fit(columns, lines, 22), lines, Paper())[-1] == " upconv 51… ← double1"
+    assert draw(fit(columns, lines, 22), lines, Terminal())[-1] == " upconv 51… ← double1"
 
 
 def test_what_always_stays_is_cut_only_when_nothing_else_can_go() -> None:
     columns = (Column("a", "a", least=4), Column("b", "b", least=4, rank=1))
     lines = (Line({"a": "bottleneck1", "b": "operation"}),)
     assert [column.key for column in fit(columns, lines, 16).dropped] == ["b"]
-    assert draw(fit(columns, lines, 8), lines, Paper())[-1] == " bottl…"
+    assert draw(fit(columns, lines, 8), lines, Terminal())[-1] == " bottl…"
     kept = fit(columns, lines, 14, keep_all=True)
     assert [width for _, width in kept.columns] == [6, 4]

@@ -11,7 +11,7 @@ from cnnspec.backends.numpy.step import Step
 from cnnspec.layers import activation as layers
 
 
-class Relu(Step):
+class ReluStep(Step):
     """max(x, 0). Largest values stay largest, so it may follow a max pool. A clip keeps -0.0.
 
     It needs no row of zeros, and its one run is as long as the map.
@@ -88,7 +88,7 @@ class PositiveMask:
         return np.right_shift(self.mask, self.sign, out=self.mask)
 
 
-class Sigmoid(Step):
+class SigmoidStep(Step):
     """1/(1 + exp(-x)), without overflow: (1 + tanh(x/2))/2."""
 
     overwrites = True
@@ -119,7 +119,7 @@ def logistic(x: Array, out: Array) -> None:
     np.add(out, 0.5, out=out)
 
 
-class Tanh(Step):
+class TanhStep(Step):
     """The hyperbolic tangent."""
 
     overwrites = True
@@ -142,7 +142,7 @@ class Tanh(Step):
         np.multiply(self.dy, self.slope, out=self.dy)
 
 
-class Softmax(Step):
+class SoftmaxStep(Step):
     """exp(x_c)/Σ exp(x_j) across the channels at each place; the greatest is taken off first."""
 
     overwrites = True

@@ -6,7 +6,7 @@ from math import pi, sqrt
 
 import numpy as np
 
-from cnnspec.backends.numpy.activation import ClippedRelu, Relu, logistic
+from cnnspec.backends.numpy.activation import ClippedRelu, ReluStep, logistic
 from cnnspec.backends.numpy.activation_block import Block, Curve
 from cnnspec.backends.numpy.choice import Choice
 from cnnspec.backends.numpy.layout import Array, planes
@@ -42,11 +42,11 @@ class Kinked(Curve):
         np.add(slope, room, out=slope)
 
 
-class Prelu(Kinked):
+class PreluStep(Kinked):
     """A trained slope for each channel, or one for all."""
 
     def share(self, channels: slice) -> Array:
-        weight = self.site.weights["weight"]
+        weight = self.context.weights["weight"]
         return weight if weight.size == 1 else weight[channels, None]
 
     def prepare(self, dy: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, ...]:
@@ -54,7 +54,7 @@ class Prelu(Kinked):
         return super().prepare(dy, wanted)
 
     def backward(self) -> None:
-        gradient = self.site.gradients.get("weight")
+        gradient = self.context.gradients.get("weight")
         if gradient is not None:
             self.sums.fill(0)
             for block in self.back:
@@ -69,7 +69,7 @@ class Prelu(Kinked):
         np.add(sums, np.add.reduce(room, axis=(0, 2)), out=sums)
 
 
-class Elu(Curve):
+class EluStep(Curve):
     """x where it is positive, alpha·(exp(x) - 1) elsewhere."""
 
     @property
@@ -99,7 +99,7 @@ class Elu(Curve):
         np.add(slope, room, out=slope)
 
 
-class Gelu(Curve):
+class GeluStep(Curve):
     """x·Φ(x), with Φ the normal distribution."""
 
     rooms = slope_rooms = 4
@@ -168,7 +168,7 @@ def _bent(x: Array, out: Array) -> None:
     np.tanh(out, out=out)
 
 
-class Silu(Curve):
+class SiluStep(Curve):
     """x·sigmoid(x)."""
 
     def bend(self, block: Block, x: Array, y: Array, *rooms: Array) -> None:
@@ -186,7 +186,7 @@ class Silu(Curve):
         np.multiply(slope, share, out=slope)
 
 
-class Hardsigmoid(Curve):
+class HardsigmoidStep(Curve):
     """min(max(x + 3, 0), 6)/6."""
 
     def bend(self, block: Block, x: Array, y: Array, *rooms: Array) -> None:
@@ -200,7 +200,7 @@ class Hardsigmoid(Curve):
         np.divide(slope, 6, out=slope)
 
 
-class Hardswish(Hardsigmoid):
+class HardswishStep(HardsigmoidStep):
     """x·min(max(x + 3, 0), 6)/6."""
 
     def bend(self, block: Block, x: Array, y: Array, *rooms: Array) -> None:
@@ -227,10 +227,10 @@ def _ramp(x: Array, out: Array) -> None:
 def relu(node: Node, batch: int, training: bool) -> tuple[Choice, ...]:
     """ReLU, with or without a ceiling."""
     assert isinstance(node.layer, layers.Relu)
-    return (Choice(Relu if node.layer.max is None else ClippedRelu),)
+    return (Choice(ReluStep if node.layer.max is None else ClippedRelu),)
 
 
 def gelu(node: Node, batch: int, training: bool) -> tuple[Choice, ...]:
     """GELU, exact or by its usual stand-in."""
     assert isinstance(node.layer, layers.Gelu)
-    return (Choice(Gelu if node.layer.approximate == "none" else TanhGelu),)
+    return (Choice(GeluStep if node.layer.approximate == "none" else TanhGelu),)

@@ -10,7 +10,7 @@ from cnnspec.backends.numpy.conv import Bias, as_conv
 from cnnspec.backends.numpy.conv_depthwise import DepthwiseConv
 from cnnspec.backends.numpy.conv_patch import PatchConv
 from cnnspec.backends.numpy.conv_row import RowConv
-from cnnspec.backends.numpy.window import Sweep
+from cnnspec.backends.numpy.window import WindowGeometry
 from cnnspec.layers.conv import Conv
 from cnnspec.network.graph import Node
 
@@ -29,35 +29,39 @@ def convolution(node: Node, batch: int, training: bool) -> tuple[Choice, ...]:
 def kernel_of(node: Node, batch: int, training: bool = True) -> Choice:
     """The kernel of a convolution; Winograd's sums are for predicting alone."""
     layer = as_conv(node)
-    sweeps = tuple(map(Sweep.of, layer.axes(node.input_shapes)))
-    if not training and conv_winograd.pays(layer, sweeps, node.input_shapes[0][-1], batch):
+    windows = tuple(map(WindowGeometry.of, layer.axes(node.input_shapes)))
+    if not training and conv_winograd.pays(layer, windows, node.input_shapes[0][-1], batch):
         return WINOGRAD2
-    return _direct(node, layer, sweeps, batch)
+    return _direct(node, layer, windows, batch)
 
 
-def _direct(node: Node, layer: Conv, sweeps: tuple[Sweep, ...], batch: int) -> Choice:
+def _direct(node: Node, layer: Conv, windows: tuple[WindowGeometry, ...], batch: int) -> Choice:
     if layer.groups > 1 and layer.groups == node.input_shapes[0][-1]:
-        if conv_shift.pays(sweeps, layer.filters, layer.groups, batch):
+        if conv_shift.pays(windows, layer.filters, layer.groups, batch):
             why = "each channel alone: shifted multiplies and adds of whole rows"
             return Choice(conv_shift.ShiftConv, why)
         return Choice(DepthwiseConv, "each channel alone: shifted multiplies and adds")
     if layer.groups > 1:
         return Choice(PatchConv, f"{layer.groups} groups: every tap copied, one product a group and row")
-    if len(sweeps) > 2:
+    if len(windows) > 2:
         return Choice(PatchConv, "three axes: every tap copied, one product a row")
-    if len(sweeps) == 2 and sweeps[0].dilation > 1:
+    if len(windows) == 2 and windows[0].dilation > 1:
         return Choice(PatchConv, "dilated rows: every tap copied, one product a row")
-    if sweeps[-1].plain and (len(sweeps) == 1 or sweeps[0].before == 0) and not _pays(node, sweeps, batch):
+    if (
+        windows[-1].plain
+        and (len(windows) == 1 or windows[0].before == 0)
+        and not _pays(node, windows, batch)
+    ):
         return Choice(RowConv, "one column wide: rows of the map are multiplied where they are")
-    if _pays(node, sweeps, batch):
+    if _pays(node, windows, batch):
         why = "short rows, many channels: every tap copied, one product for several rows"
         return Choice(conv_slab.SlabConv, why)
     return Choice(RowConv, "width unfolded, rows read in an overlapping view, one product a row")
 
 
-def _pays(node: Node, sweeps: tuple[Sweep, ...], batch: int) -> bool:
+def _pays(node: Node, windows: tuple[WindowGeometry, ...], batch: int) -> bool:
     """Whether slabs of rows beat a product a row."""
-    if len(sweeps) != 2:
+    if len(windows) != 2:
         return False
     filters, channels, *kernel = node.layer.weights(node.input_shapes)[0].shape
-    return conv_slab.pays(*sweeps, batch, filters, channels * prod(kernel))
+    return conv_slab.pays(*windows, batch, filters, channels * prod(kernel))

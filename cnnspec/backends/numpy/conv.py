@@ -14,7 +14,7 @@ import numpy as np
 
 from cnnspec.backends.numpy.layout import Array, channel_column, inner_shape, planes
 from cnnspec.backends.numpy.step import Step, channel_sum
-from cnnspec.backends.numpy.window import Sweep
+from cnnspec.backends.numpy.window import WindowGeometry
 from cnnspec.layers.conv import Conv, Depthwise
 from cnnspec.network.graph import Node
 
@@ -35,13 +35,16 @@ class ConvStep(Step):
 
     def build(self) -> None:
         self.layer = as_conv(self.node)
-        self.sweeps = tuple(map(Sweep.of, self.layer.axes(self.node.input_shapes)))
-        self.weight, self.weight_gradient = self.site.weights["weight"], self.site.gradients.get("weight")
+        self.windows = tuple(map(WindowGeometry.of, self.layer.axes(self.node.input_shapes)))
+        self.weight, self.weight_gradient = (
+            self.context.weights["weight"],
+            self.context.gradients.get("weight"),
+        )
         self.table = self.layer.table()
         if self.table is not None:
             self._spread_out(self.table)
-        self.y = self.memory.take(inner_shape(self.node.output, self.site.batch))
-        self.multiplies = int(self.layer.multiplies(self.node.input_shapes)) * self.site.batch
+        self.y = self.memory.take(inner_shape(self.node.output, self.context.batch))
+        self.multiplies = int(self.layer.multiplies(self.node.input_shapes)) * self.context.batch
         self.arrange()
 
     def _spread_out(self, table: tuple[tuple[int, ...], ...]) -> None:
@@ -55,13 +58,13 @@ class ConvStep(Step):
 
     def refresh(self) -> None:
         if self.table is not None:
-            self.weight[self.connected] = self.site.weights["weight"]
+            self.weight[self.connected] = self.context.weights["weight"]
         self.pack()
 
     def backward(self) -> None:
         self.differentiate()
         if self.table is not None and self.weight_gradient is not None:
-            np.copyto(self.site.gradients["weight"], self.weight_gradient[self.connected])
+            np.copyto(self.context.gradients["weight"], self.weight_gradient[self.connected])
 
     @abstractmethod
     def arrange(self) -> None:
@@ -77,7 +80,7 @@ class ConvStep(Step):
 
     def keep(self, shape: tuple[int, ...]) -> Array:
         """Patches: kept for the weight gradient in training, for the moment otherwise."""
-        return self.memory.own(shape) if self.site.training else self.scratch(shape)
+        return self.memory.own(shape) if self.context.training else self.scratch(shape)
 
 
 class Bias(Step):
@@ -92,7 +95,7 @@ class Bias(Step):
         return any(weight.name == "bias" for weight in node.weights.values())
 
     def build(self) -> None:
-        self.bias, self.gradient = self.site.weights["bias"], self.site.gradients.get("bias")
+        self.bias, self.gradient = self.context.weights["bias"], self.context.gradients.get("bias")
         self.y = self.output_like(self.x)
         self.source, self.target = planes(self.x), planes(self.y)
 

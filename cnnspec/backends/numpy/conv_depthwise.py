@@ -9,7 +9,7 @@ import numpy as np
 from cnnspec.backends.numpy.conv import as_conv
 from cnnspec.backends.numpy.layout import Array, inner_shape
 from cnnspec.backends.numpy.step import Step
-from cnnspec.backends.numpy.window import Sweep, taps
+from cnnspec.backends.numpy.window import WindowGeometry, taps
 
 SLAB_BYTES = 1 << 18
 """Output of one slab: with its input and the products it stays in the second-level cache."""
@@ -31,11 +31,14 @@ class DepthwiseConv(Step):
 
     def build(self) -> None:
         layer = as_conv(self.node)
-        self.sweeps = tuple(map(Sweep.of, layer.axes(self.node.input_shapes)))
-        self.weight, self.weight_gradient = self.site.weights["weight"], self.site.gradients.get("weight")
+        self.windows = tuple(map(WindowGeometry.of, layer.axes(self.node.input_shapes)))
+        self.weight, self.weight_gradient = (
+            self.context.weights["weight"],
+            self.context.gradients.get("weight"),
+        )
         self.channels = self.node.input_shapes[0][-1]
-        self.y = self.memory.take(inner_shape(self.node.output, self.site.batch))
-        self.multiplies = int(layer.multiplies(self.node.input_shapes)) * self.site.batch
+        self.y = self.memory.take(inner_shape(self.node.output, self.context.batch))
+        self.multiplies = int(layer.multiplies(self.node.input_shapes)) * self.context.batch
         self.by_tap = self._taps_first(self.weight)
         self.arrange()
 
@@ -48,7 +51,7 @@ class DepthwiseConv(Step):
 
     def _taps_first(self, weight: Array) -> Array:
         """(*taps, channel, filter)."""
-        kernel = weight.reshape(self.channels, -1, *(sweep.kernel for sweep in self.sweeps))
+        kernel = weight.reshape(self.channels, -1, *(window.kernel for window in self.windows))
         return np.moveaxis(kernel, (0, 1), (-2, -1))
 
     def _split(self, image: Array) -> Array:
@@ -57,24 +60,24 @@ class DepthwiseConv(Step):
         return image.reshape(*outer, self.channels, channels // self.channels, columns, batch)
 
     def _slab_rows(self) -> list[slice]:
-        if len(self.sweeps) == 1:
+        if len(self.windows) == 1:
             return [slice(0, 1)]
-        rows, bytes_of_row = self.sweeps[0].output, self.y[0].nbytes
+        rows, bytes_of_row = self.windows[0].output, self.y[0].nbytes
         size = max(1, min(rows, SLAB_BYTES // max(1, bytes_of_row)))
         return [slice(start, min(start + size, rows)) for start in range(0, rows, size)]
 
     def _slab_shape(self) -> tuple[int, ...]:
         shape = self._split(self.y).shape
-        return shape if len(self.sweeps) == 1 else (self._slab_rows()[0].stop, *shape[1:])
+        return shape if len(self.windows) == 1 else (self._slab_rows()[0].stop, *shape[1:])
 
     def _rows(self, image: Array, rows: slice) -> Array:
-        return image if len(self.sweeps) == 1 else image[rows]
+        return image if len(self.windows) == 1 else image[rows]
 
     def _taps(self, x: Array, y: Array, rows: slice) -> list[Tap]:
         """The taps that reach a slab, one that covers all of it first."""
         found = []
-        for tap in taps(self.sweeps):
-            ranges = [sweep.reached(t) for sweep, t in zip(self.sweeps, tap, strict=True)]
+        for tap in taps(self.windows):
+            ranges = [window.reached(t) for window, t in zip(self.windows, tap, strict=True)]
             if len(ranges) > 1:
                 ranges[0] = max(ranges[0][0], rows.start), min(ranges[0][1], rows.stop)
             if any(first >= past for first, past in ranges):
@@ -85,7 +88,7 @@ class DepthwiseConv(Step):
     def _tap(
         self, x: Array, y: Array, tap: tuple[int, ...], ranges: list[tuple[int, int]], rows: slice
     ) -> Tap:
-        read = [sweep.reads(t, *r) for sweep, t, r in zip(self.sweeps, tap, ranges, strict=True)]
+        read = [window.reads(t, *r) for window, t, r in zip(self.windows, tap, ranges, strict=True)]
         written = [slice(*r) for r in ranges]
         in_room = list(written)
         if len(written) > 1:

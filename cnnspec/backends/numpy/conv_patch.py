@@ -10,7 +10,7 @@ import numpy as np
 from cnnspec.backends.numpy.conv import ConvStep
 from cnnspec.backends.numpy.layout import Array
 from cnnspec.backends.numpy.products import BlockedProduct, ProductSum
-from cnnspec.backends.numpy.window import Sweep, taps
+from cnnspec.backends.numpy.window import WindowGeometry, taps
 
 
 class PatchConv(ConvStep):
@@ -20,13 +20,13 @@ class PatchConv(ConvStep):
     """
 
     def arrange(self) -> None:
-        groups, channels, batch = self.layer.groups, self.node.input_shapes[0][-1], self.site.batch
-        self.outer = tuple(sweep.output for sweep in self.sweeps[:-1])
-        self.padded = not all(sweep.inside for sweep in self.sweeps)
-        self.kernel_shape = tuple(sweep.kernel for sweep in self.sweeps)
+        groups, channels, batch = self.layer.groups, self.node.input_shapes[0][-1], self.context.batch
+        self.outer = tuple(window.output for window in self.windows[:-1])
+        self.padded = not all(window.inside for window in self.windows)
+        self.kernel_shape = tuple(window.kernel for window in self.windows)
         self.image = grouped(self.x, groups)
         each, filters = channels // groups, self.layer.filters // groups
-        width = self.sweeps[-1].output
+        width = self.windows[-1].output
         self.patches = self.keep((*self.outer, groups, *self.kernel_shape, each, width, batch))
         length = prod(self.kernel_shape) * each
         self.matrix = self.patches.reshape(prod(self.outer), groups, length, width * batch)
@@ -43,9 +43,9 @@ class PatchConv(ConvStep):
         return self.packed.reshape(*self.packed.shape[:2], -1)
 
     def forward(self) -> None:
-        if self.padded and not self.site.training:
+        if self.padded and not self.context.training:
             self.patches.fill(0)
-        for patch, pixels in joined(self.patches, self.image, self.sweeps):
+        for patch, pixels in joined(self.patches, self.image, self.windows):
             np.copyto(patch, pixels)
         self.multiply(self.flat_weights)
 
@@ -72,7 +72,7 @@ class PatchConv(ConvStep):
     def _scatter(self, dx: Array) -> None:
         self.turn_back(self.flat_weights.swapaxes(1, 2))
         dx.fill(0)
-        for patch, pixels in joined(self.spread, grouped(dx, self.layer.groups), self.sweeps):
+        for patch, pixels in joined(self.spread, grouped(dx, self.layer.groups), self.windows):
             np.add(pixels, patch, out=pixels)
 
 
@@ -82,21 +82,27 @@ def grouped(image: Array, groups: int) -> Array:
     return image.reshape(*outer, groups, channels // groups, columns, batch)
 
 
-def joined(patches: Array, image: Array, sweeps: tuple[Sweep, ...]) -> list[tuple[Array, Array]]:
+def joined(patches: Array, image: Array, windows: tuple[WindowGeometry, ...]) -> list[tuple[Array, Array]]:
     """For each tap the part of the patches that it fills, and the pixels it reads.
 
     Patches are (*outer, group, *taps, channel, column, sample), images (*outer, group, channel, …).
     """
-    by_tap = np.moveaxis(patches, range(len(sweeps), 2 * len(sweeps)), range(len(sweeps)))
+    by_tap = np.moveaxis(patches, range(len(windows), 2 * len(windows)), range(len(windows)))
     return [
-        (_at(by_tap[tap], sweeps, tap, Sweep.outputs), _at(image, sweeps, tap, Sweep.inputs))
-        for tap in taps(sweeps)
+        (
+            _at(by_tap[tap], windows, tap, WindowGeometry.outputs),
+            _at(image, windows, tap, WindowGeometry.inputs),
+        )
+        for tap in taps(windows)
     ]
 
 
 def _at(
-    array: Array, sweeps: tuple[Sweep, ...], tap: tuple[int, ...], pick: Callable[[Sweep, int], slice]
+    array: Array,
+    windows: tuple[WindowGeometry, ...],
+    tap: tuple[int, ...],
+    pick: Callable[[WindowGeometry, int], slice],
 ) -> Array:
     """The part of (*outer, group, channel, column, sample) that a tap fills, or reads."""
-    *outer, column = (pick(sweep, t) for sweep, t in zip(sweeps, tap, strict=True))
+    *outer, column = (pick(window, t) for window, t in zip(windows, tap, strict=True))
     return array[(*outer, slice(None), slice(None), column)]

@@ -11,7 +11,7 @@ from cnnspec.backends.numpy.conv import ConvStep
 from cnnspec.backends.numpy.layout import Array
 from cnnspec.backends.numpy.products import BlockedProduct, ProductSum, overlapping
 from cnnspec.backends.numpy.step import Step
-from cnnspec.backends.numpy.window import Sweep, at_inputs, at_outputs, taps
+from cnnspec.backends.numpy.window import WindowGeometry, at_inputs, at_outputs, taps
 
 WIDE = 16
 """From so many filters on, the weight gradient gains by a transposed copy of the output's gradient."""
@@ -40,23 +40,23 @@ class RowConv(ConvStep):
     """
 
     def arrange(self) -> None:
-        self.rows, self.columns = _two_axes(self.sweeps)
+        self.rows, self.columns = _two_axes(self.windows)
         self.image = _with_rows(self.x)
-        channels, batch = self.image.shape[1], self.site.batch
+        channels, batch = self.image.shape[1], self.context.batch
         filters, taps_across, width = self.layer.filters, self.columns.kernel, self.columns.output
         self.kernel = self.weight.reshape(filters, channels, self.rows.kernel, taps_across)
         self.packed = self.memory.own((filters, self.rows.kernel, channels, taps_across))
         self.through = self.columns.plain and self.rows.before == 0 and self.rows.padded <= self.rows.size
         if self.through:
             unfolded = self.image.reshape(self.rows.size, channels, width * batch)
-            if self.site.training:
+            if self.context.training:
                 self.memory.hold(self.x)
         self.product = self.y.reshape(self.rows.output, filters, width * batch)
         self.slabs: list[Slab] = []
         if self.through:
             self.matrix = self._windows(unfolded, self.rows.output)
             self.multiply = BlockedProduct(self.matrix, self.product)
-        elif self.site.training:
+        elif self.context.training:
             self.patches = self.memory.own((self.rows.padded, channels, taps_across, width, batch))
             self.slabs = [self._slab(slice(0, self.rows.output), self.patches, blank=False)]
             self.matrix = self.slabs[0].matrix
@@ -147,7 +147,9 @@ class FoldGradient:
     column · sample) is added up along the columns, each tap shifted.
     """
 
-    def __init__(self, step: Step, dy: Array, packed: Array, dx: Array, rows: Sweep, columns: Sweep) -> None:
+    def __init__(
+        self, step: Step, dy: Array, packed: Array, dx: Array, rows: WindowGeometry, columns: WindowGeometry
+    ) -> None:
         filters, height, channels, width = packed.shape
         run = dy.shape[-1]
         border = height - 1
@@ -168,7 +170,7 @@ class FoldGradient:
         fold_columns(self.spread, self.dx, self.columns)
 
 
-def fold_columns(spread: Array, dx: Array, columns: Sweep) -> None:
+def fold_columns(spread: Array, dx: Array, columns: WindowGeometry) -> None:
     """dx[row, channel, i] = Σ over taps of spread[row, channel, tap, o], where tap joins o with i."""
     reached = columns.inputs(0)
     np.copyto(dx[:, :, reached], spread[:, :, 0, columns.outputs(0)])
@@ -182,24 +184,26 @@ def fold_columns(spread: Array, dx: Array, columns: Sweep) -> None:
 class ScatterGradient:
     """Gradient to the input at any stride: the patch gradients, added where each tap reads."""
 
-    def __init__(self, step: Step, dy: Array, packed: Array, dx: Array, rows: Sweep, columns: Sweep) -> None:
+    def __init__(
+        self, step: Step, dy: Array, packed: Array, dx: Array, rows: WindowGeometry, columns: WindowGeometry
+    ) -> None:
         filters, height, channels, width = packed.shape
         self.dy, self.packed, self.dx = dy, packed.reshape(filters, -1), dx
-        self.sweeps = (rows, columns)
+        self.windows = (rows, columns)
         self.patches = step.scratch((rows.output, height, channels, width, columns.output, dx.shape[-1]))
         self.multiply = BlockedProduct(dy, self.patches.reshape(rows.output, -1, dy.shape[-1]))
 
     def __call__(self) -> None:
         self.multiply(self.packed.T)
         self.dx.fill(0)
-        for tap in taps(self.sweeps):
-            part = at_inputs(self.dx, self.sweeps, tap)
-            np.add(part, at_outputs(self.patches[:, tap[0], :, tap[1]], self.sweeps, tap), out=part)
+        for tap in taps(self.windows):
+            part = at_inputs(self.dx, self.windows, tap)
+            np.add(part, at_outputs(self.patches[:, tap[0], :, tap[1]], self.windows, tap), out=part)
 
 
-def _two_axes(sweeps: tuple[Sweep, ...]) -> tuple[Sweep, Sweep]:
+def _two_axes(windows: tuple[WindowGeometry, ...]) -> tuple[WindowGeometry, WindowGeometry]:
     """One axis gets a row axis of size 1."""
-    return (Sweep(1, 1, 1, 1, 0), sweeps[0]) if len(sweeps) == 1 else (sweeps[0], sweeps[1])
+    return (WindowGeometry(1, 1, 1, 1, 0), windows[0]) if len(windows) == 1 else (windows[0], windows[1])
 
 
 def _with_rows(image: Array) -> Array:

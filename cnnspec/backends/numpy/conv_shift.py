@@ -14,7 +14,7 @@ import numpy as np
 
 from cnnspec.backends.numpy.conv_depthwise import DepthwiseConv
 from cnnspec.backends.numpy.layout import Array
-from cnnspec.backends.numpy.window import Sweep, taps
+from cnnspec.backends.numpy.window import WindowGeometry, taps
 
 RUN = 1 << 14
 """Values of a run, a row of some channels: several fit a block, for each is read by several rows."""
@@ -60,7 +60,7 @@ class ShiftConv(DepthwiseConv):
     """
 
     def arrange(self) -> None:
-        (rows, columns), batch = self.sweeps, self.site.batch
+        (rows, columns), batch = self.windows, self.context.batch
         self.reach = (columns.reach - 1) // columns.stride
         self.width = columns.output + self.reach
         run = self.width * batch
@@ -85,7 +85,7 @@ class ShiftConv(DepthwiseConv):
             self.bands.append(Band(part, kernel[:, channels], blocks))
 
     def _block(self, rows: slice, channels: slice, weights: Array) -> Block:
-        (down, across), batch = self.sweeps, self.site.batch
+        (down, across), batch = self.windows, self.context.batch
         target = self.y[rows, channels]
         count, deep = target.shape[:2]
         shape = (across.stride, self.height, deep, self.width, batch)
@@ -94,7 +94,7 @@ class ShiftConv(DepthwiseConv):
         past = size - self.reach * batch
         total, room = (each[: count * size].reshape(count, size) for each in self.rooms)
         found = []
-        for weight, (i, j) in zip(weights.reshape(-1, size), taps(self.sweeps), strict=True):
+        for weight, (i, j) in zip(weights.reshape(-1, size), taps(self.windows), strict=True):
             shift, rest = divmod(j * across.dilation, across.stride)
             read = slice(i * down.dilation, i * down.dilation + (count - 1) * down.stride + 1, down.stride)
             pixels = store[rest, read].reshape(count, size)[:, shift * batch : shift * batch + past]
@@ -104,7 +104,7 @@ class ShiftConv(DepthwiseConv):
 
     def _filled(self, rows: slice, channels: slice, store: Array) -> list[tuple[Array, Array]]:
         """The pixels that the rows of a block read, by the rest of their column modulo the stride."""
-        down, across = self.sweeps
+        down, across = self.windows
         top = rows.start * down.stride - down.before
         first, past = max(0, -top), max(0, min(self.height, down.size - top))
         image = self.x[top + first : max(0, top + past), channels]
@@ -141,6 +141,6 @@ def _run(block: Block) -> None:
     np.copyto(block.target, block.result)
 
 
-def pays(sweeps: tuple[Sweep, ...], filters: int, channels: int, batch: int) -> bool:
+def pays(windows: tuple[WindowGeometry, ...], filters: int, channels: int, batch: int) -> bool:
     """Whether long runs gain: two axes, one filter a channel, and rows that are short."""
-    return len(sweeps) == 2 and filters == channels and sweeps[1].output * batch <= LONG
+    return len(windows) == 2 and filters == channels and windows[1].output * batch <= LONG

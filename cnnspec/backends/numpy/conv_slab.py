@@ -13,7 +13,7 @@ import numpy as np
 
 from cnnspec.backends.numpy.conv import ConvStep
 from cnnspec.backends.numpy.layout import Array
-from cnnspec.backends.numpy.window import Sweep, taps
+from cnnspec.backends.numpy.window import WindowGeometry, taps
 
 COLUMNS = 512
 """About so many columns a slab: enough for a product to run at full speed."""
@@ -45,8 +45,8 @@ class SlabConv(ConvStep):
 
     def arrange(self) -> None:
         filters, channels, *kernel = self.weight.shape
-        rows, columns = self.sweeps
-        self.run = columns.output * self.site.batch
+        rows, columns = self.windows
+        self.run = columns.output * self.context.batch
         self.height = max(1, min(rows.output, COLUMNS // self.run))
         self.length = channels * rows.kernel * columns.kernel
         self.packed = self.memory.own((filters, *kernel, channels))
@@ -62,7 +62,7 @@ class SlabConv(ConvStep):
 
     def _slabs(self, image: Array) -> list[Slab]:
         """All slabs over an image; they share their room."""
-        rows = self.sweeps[0].output
+        rows = self.windows[0].output
         store = self.scratch((self.length * self.height * self.run,))
         result = self.scratch((self.layer.filters * self.height * self.run,))
         return [
@@ -72,13 +72,13 @@ class SlabConv(ConvStep):
 
     def _slab(self, rows: slice, image: Array, store: Array, result: Array) -> Slab:
         """The copies that fill one slab; taps are in the order of the packed weights."""
-        across, down = self.sweeps[1], self.sweeps[0]
+        across, down = self.windows[1], self.windows[0]
         count, channels, batch = rows.stop - rows.start, image.shape[1], image.shape[-1]
         shape = (down.kernel, across.kernel, channels, count, across.output, batch)
         patches = store[: int(np.prod(shape))].reshape(shape)
         room = result[: self.layer.filters * count * self.run].reshape(-1, count, self.run)
         slab = Slab(rows, patches.reshape(self.length, -1), room, [], [])
-        for tap in taps(self.sweeps):
+        for tap in taps(self.windows):
             first, past = down.reached(tap[0])
             first, past = max(first, rows.start), max(first, min(past, rows.stop))
             block, columns = patches[tap], across.outputs(tap[1])
@@ -144,7 +144,7 @@ def _around(block: Array, rows: slice, columns: slice) -> list[Array]:
     return [part for part in parts if part.size]
 
 
-def pays(rows: Sweep, columns: Sweep, batch: int, filters: int, length: int) -> bool:
+def pays(rows: WindowGeometry, columns: WindowGeometry, batch: int, filters: int, length: int) -> bool:
     """Whether slabs beat a product a row: rows short, and the weights too many to be packed for each."""
     run = columns.output * batch
     return run < SHORT and rows.output > 1 and filters * length * run > FEW_MULTIPLIES

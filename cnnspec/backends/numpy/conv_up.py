@@ -10,11 +10,11 @@ from cnnspec.backends.numpy.conv_patch import grouped, joined
 from cnnspec.backends.numpy.layout import Array, inner_shape
 from cnnspec.backends.numpy.products import ProductSum
 from cnnspec.backends.numpy.step import Step
-from cnnspec.backends.numpy.window import Sweep
+from cnnspec.backends.numpy.window import WindowGeometry
 from cnnspec.layers.conv import UpConv as UpConvLayer
 
 
-class UpConv(Step):
+class UpConvStep(Step):
     """Transposed convolution: the backward pass of a convolution, forward, and the other way round.
 
     The window slides over the output: its sweeps read the output at the input's positions.
@@ -22,21 +22,24 @@ class UpConv(Step):
 
     def build(self) -> None:
         assert isinstance(self.node.layer, UpConvLayer)
-        layer, batch, groups = self.node.layer, self.site.batch, self.node.layer.groups
-        self.sweeps = tuple(
-            Sweep(int(axis.output), axis.size, axis.kernel, axis.stride, axis.before, axis.dilation)
+        layer, batch, groups = self.node.layer, self.context.batch, self.node.layer.groups
+        self.windows = tuple(
+            WindowGeometry(int(axis.output), axis.size, axis.kernel, axis.stride, axis.before, axis.dilation)
             for axis in layer.axes(self.node.input_shapes)
         )
-        self.weight, self.weight_gradient = self.site.weights["weight"], self.site.gradients.get("weight")
+        self.weight, self.weight_gradient = (
+            self.context.weights["weight"],
+            self.context.gradients.get("weight"),
+        )
         channels, filters = self.weight.shape[0] // groups, self.weight.shape[1]
-        self.outer = tuple(sweep.output for sweep in self.sweeps[:-1])
-        kernel = tuple(sweep.kernel for sweep in self.sweeps)
+        self.outer = tuple(window.output for window in self.windows[:-1])
+        kernel = tuple(window.kernel for window in self.windows)
         self.y = self.memory.take(inner_shape(self.node.output, batch))
         self.multiplies = int(layer.multiplies(self.node.input_shapes)) * batch
         self.by_tap = self.weight.reshape(groups, channels, filters, *kernel)
         self.packed = self.memory.own((groups, *kernel, filters, channels))
-        self.shape = (*self.outer, groups, *kernel, filters, self.sweeps[-1].output, batch)
-        self.rows = (prod(self.outer), groups, prod(kernel) * filters, self.sweeps[-1].output * batch)
+        self.shape = (*self.outer, groups, *kernel, filters, self.windows[-1].output, batch)
+        self.rows = (prod(self.outer), groups, prod(kernel) * filters, self.windows[-1].output * batch)
         self.pixels = self.x.reshape(*self.rows[:2], channels, self.rows[3])
         self.spread = self.scratch(self.shape)
 
@@ -50,7 +53,7 @@ class UpConv(Step):
     def forward(self) -> None:
         np.matmul(self.flat_weights, self.pixels, out=self.spread.reshape(self.rows))
         self.y.fill(0)
-        for patch, pixels in joined(self.spread, grouped(self.y, self.rows[1]), self.sweeps):
+        for patch, pixels in joined(self.spread, grouped(self.y, self.rows[1]), self.windows):
             np.add(pixels, patch, out=pixels)
 
     def prepare(self, dy: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, ...]:
@@ -65,7 +68,7 @@ class UpConv(Step):
         return (self.dx,)
 
     def backward(self) -> None:
-        for patch, pixels in joined(self.patches, grouped(self.dy, self.rows[1]), self.sweeps):
+        for patch, pixels in joined(self.patches, grouped(self.dy, self.rows[1]), self.windows):
             np.copyto(patch, pixels)
         if self.weight_gradient is not None:
             self.weight_product()

@@ -22,7 +22,7 @@ import numpy as np
 
 from cnnspec.backends.numpy.conv import ConvStep
 from cnnspec.backends.numpy.layout import Array
-from cnnspec.backends.numpy.window import Sweep
+from cnnspec.backends.numpy.window import WindowGeometry
 from cnnspec.layers.conv import Conv
 
 G2 = np.array([[1, 0, 0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0, 0, 1]])
@@ -77,12 +77,12 @@ class WinogradConv(ConvStep):
 
     def arrange(self) -> None:
         self.alpha = self.m + 2
-        rows, columns = self.sweeps
+        rows, columns = self.windows
         kind = self.memory.dtype
         self.filter_transform, self.input_transform, self.output_transform = (
             np.kron(matrix, matrix).astype(kind) for matrix in self.matrices
         )
-        channels, filters, batch = self.x.shape[1], self.layer.filters, self.site.batch
+        channels, filters, batch = self.x.shape[1], self.layer.filters, self.context.batch
         places = self.alpha**2
         self.U = self.memory.own((places, filters, channels))
         down, across = -(-rows.output // self.m), -(-columns.output // self.m)
@@ -100,7 +100,7 @@ class WinogradConv(ConvStep):
 
     def _padding(self, down: int, across: int) -> None:
         """The copies of the map into the phases, with its padding."""
-        rows, columns = self.sweeps
+        rows, columns = self.windows
         top, left = rows.before, columns.before
         last_row = min(down * self.m + 2, top + rows.size)
         self.spread = []
@@ -113,7 +113,7 @@ class WinogradConv(ConvStep):
 
     def _slab(self, first: int, past: int, across: int, stores: list[Array]) -> Slab:
         """Rows of ``across`` tiles, from ``first`` to before ``past``, in the shared stores."""
-        alpha, m, batch = self.alpha, self.m, self.site.batch
+        alpha, m, batch = self.alpha, self.m, self.context.batch
         channels, filters, count = self.x.shape[1], self.layer.filters, past - first
         run = count * across * batch
         tiles = stores[0][: alpha**2 * channels * run].reshape(alpha, alpha, channels, count, across, batch)
@@ -196,15 +196,15 @@ class Winograd4Conv(WinogradConv):
     matrices = G4, B4, A4
 
 
-def fits(layer: Conv, sweeps: tuple[Sweep, ...]) -> bool:
+def fits(layer: Conv, windows: tuple[WindowGeometry, ...]) -> bool:
     """Whether a convolution is a 3x3 window at stride 1, undilated, over one group."""
-    return len(sweeps) == 2 and layer.groups == 1 and all(
-        sweep.kernel == 3 and sweep.stride == sweep.dilation == 1 for sweep in sweeps
+    return len(windows) == 2 and layer.groups == 1 and all(
+        window.kernel == 3 and window.stride == window.dilation == 1 for window in windows
     )  # fmt: skip
 
 
-def pays(layer: Conv, sweeps: tuple[Sweep, ...], channels: int, batch: int) -> bool:
+def pays(layer: Conv, windows: tuple[WindowGeometry, ...], channels: int, batch: int) -> bool:
     """Whether F(2x2, 3x3) beats direct sums."""
-    tiles = batch * prod(-(-sweep.output // 2) for sweep in sweeps)
+    tiles = batch * prod(-(-window.output // 2) for window in windows)
     few = min(channels, layer.filters) < FEWEST_CHANNELS or tiles < FEWEST_TILES
-    return fits(layer, sweeps) and layer.table() is None and not few
+    return fits(layer, windows) and layer.table() is None and not few

@@ -39,7 +39,7 @@ class Part:
             np.copyto(self.pixels, self.room)
 
 
-class Dense(Step):
+class DenseStep(Step):
     """(units, n) @ (n, sample); the bias follows as a step of its own.
 
     In front of it flatten moves no value: the layer reads the map itself, some
@@ -49,9 +49,9 @@ class Dense(Step):
     reason = "one product of weights and samples"
 
     def build(self) -> None:
-        self.weight, self.gradient = self.site.weights["weight"], self.site.gradients.get("weight")
-        self.y = self.memory.take((self.weight.shape[0], self.site.batch))
-        self.multiplies = self.weight.size * self.site.batch
+        self.weight, self.gradient = self.context.weights["weight"], self.context.gradients.get("weight")
+        self.y = self.memory.take((self.weight.shape[0], self.context.batch))
+        self.multiplies = self.weight.size * self.context.batch
         self.parts = self._parts(self.x, self._store(self.x))
         self.partial = self.scratch(self.y.shape) if len(self.parts) > 1 else self.y
 

@@ -10,7 +10,7 @@ from cnnspec.layers.dropout import Dropout as DropoutLayer
 from cnnspec.network.graph import Node
 
 
-class Dropout(Step):
+class DropoutStep(Step):
     """Each value is kept with probability 1 - rate and scaled by its inverse: a step of training alone."""
 
     reads_input = False
@@ -29,7 +29,7 @@ class Dropout(Step):
         self.mask = self.scratch(self.x.shape, bool)
 
     def forward(self) -> None:
-        self.site.random.random(dtype=np.float32, out=self.drawn)
+        self.context.random.random(dtype=np.float32, out=self.drawn)
         np.greater_equal(self.drawn, self.rate, out=self.mask)
         np.multiply(self.mask, self.scale, out=self.kept, casting="same_kind")
         np.multiply(self.x, self.kept, out=self.y)

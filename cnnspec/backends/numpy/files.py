@@ -52,7 +52,7 @@ def write_weights(
 def read_weights(path: Path, wanted: Mapping[str, Array]) -> Stored:
     """The wanted arrays of a file, or of a checkpoint; raises SpecError naming all that does not fit."""
     stored = _read(path, wanted)
-    if notes := list(_misfits(stored.weights, wanted)):
+    if notes := list(_mismatches(stored.weights, wanted)):
         raise SpecError([_foreign(path, notes)])
     return stored
 
@@ -66,7 +66,7 @@ def fitting_weights(path: Path, wanted: Mapping[str, Array]) -> Stored:
         if name in wanted and values.shape == wanted[name].shape
     }
     if wanted and not fitting:
-        raise SpecError([_foreign(path, list(_misfits(stored.weights, wanted)))])
+        raise SpecError([_foreign(path, list(_mismatches(stored.weights, wanted)))])
     return Stored(fitting, stored.about)
 
 
@@ -123,7 +123,7 @@ def _broken(path: Path, error: SafetensorError) -> Diagnostic:
     )
 
 
-def _misfits(found: Mapping[str, Array], wanted: Mapping[str, Array]) -> Iterator[str]:
+def _mismatches(found: Mapping[str, Array], wanted: Mapping[str, Array]) -> Iterator[str]:
     yield from (f"{name} is missing" for name in wanted if name not in found)
     yield from (f"{name} belongs to no layer" for name in found if name not in wanted)
     for name in wanted:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.random import Generator
 
 from cnnspec.backends.numpy.layout import Array
-from cnnspec.diagnostics import Misfit, nearest
+from cnnspec.diagnostics import LayerError, nearest
 from cnnspec.layers.base import Weight
 
 Initializer: TypeAlias = Callable[[Generator, Weight], Array]
@@ -115,7 +115,7 @@ def initializer(name: str) -> Initializer:
     plain = SYNONYMS.get(plain, plain)
     if plain not in INITIALIZERS:
         meant = nearest(plain, [*INITIALIZERS, *SYNONYMS])
-        raise Misfit(
+        raise LayerError(
             "unknown-initializer",
             f"there is no initialiser {name}",
             help=(f"did you mean {meant}?",) if meant else (f"it can be {', '.join(INITIALIZERS)}",),

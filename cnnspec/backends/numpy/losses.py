@@ -61,7 +61,7 @@ class Loss(ABC):
         """Set ``value``, and fill ``gradient``, from the output as it is now."""
 
 
-class CrossEntropy(Loss):
+class CrossEntropyLoss(Loss):
     """-Σ target·log softmax(output), from logits, stable; smoothing and class weights as PyTorch's.
 
     With class weights the mean is weighted by them.
@@ -123,7 +123,7 @@ class CrossEntropy(Loss):
         return total
 
 
-class MeanSquaredError(Loss):
+class MeanSquaredErrorLoss(Loss):
     """Mean of (output - target)² over all values."""
 
     def measure(self) -> None:
@@ -133,5 +133,5 @@ class MeanSquaredError(Loss):
         np.multiply(self.flat_gradient, 2 * self.weight / self.gradient.size, out=self.flat_gradient)
 
 
-LOSSES: Final[dict[str, type[Loss]]] = {"crossentropy": CrossEntropy, "mse": MeanSquaredError}
+LOSSES: Final[dict[str, type[Loss]]] = {"crossentropy": CrossEntropyLoss, "mse": MeanSquaredErrorLoss}
 """By the names of the recipe."""

@@ -98,7 +98,7 @@ def late_tails(lowered: Lowered) -> Lowered:
     place = {operation.output: n for n, operation in enumerate(operations)}
     for start, operation in enumerate(operations):
         at = start
-        while issubclass(operation.kernel, pool.MaxPool):
+        while issubclass(operation.kernel, pool.MaxPoolStep):
             before = place.get(operations[at].inputs[0])
             if before is None or not _may_follow(operations[before], readers, lowered.kept):
                 break
@@ -128,9 +128,9 @@ def map_readers(lowered: Lowered) -> Lowered:
         operation = replace(operation, inputs=tuple(source.get(value, value) for value in operation.inputs))
         read_by = [reader.kernel for reader in readers.get(operation.output, ())]
         if (
-            issubclass(operation.kernel, reshape.Reshape)
+            issubclass(operation.kernel, reshape.ReshapeStep)
             and operation.output not in lowered.kept
-            and all(issubclass(kernel, dense.Dense) for kernel in read_by)
+            and all(issubclass(kernel, dense.DenseStep) for kernel in read_by)
         ):
             source[operation.output] = operation.inputs[0]
         else:

@@ -21,14 +21,14 @@ def repeated_axes(shape: Shape, output: Shape) -> tuple[int, ...]:
     return tuple(axis for axis, (size, of) in enumerate(zip(shape, output, strict=True)) if size != of)
 
 
-class Add(Step):
+class AddStep(Step):
     """Sum of all inputs; backwards each gets the gradient, summed where it was repeated."""
 
     overwrites = True
     reads_input = False
 
     def build(self) -> None:
-        self.y = self.output_like_either(inner_shape(self.node.output, self.site.batch))
+        self.y = self.output_like_either(inner_shape(self.node.output, self.context.batch))
         self.terms = [meeting(x, self.y.ndim) for x in self.inputs]
 
     def forward(self) -> None:
@@ -58,13 +58,13 @@ class Add(Step):
             np.add.reduce(self.dy, axis=axes, keepdims=True, out=dx)
 
 
-class Multiply(Step):
+class MultiplyStep(Step):
     """Product of all inputs; backwards each gets the gradient times the others."""
 
     overwrites = True
 
     def build(self) -> None:
-        self.y = self.output_like_either(inner_shape(self.node.output, self.site.batch))
+        self.y = self.output_like_either(inner_shape(self.node.output, self.context.batch))
         self.factors = [meeting(x, self.y.ndim) for x in self.inputs]
 
     def forward(self) -> None:
@@ -95,13 +95,13 @@ class Multiply(Step):
             np.add.reduce(self.product, axis=repeated_axes(dx.shape, self.y.shape), keepdims=True, out=dx)
 
 
-class Concat(Step):
+class ConcatStep(Step):
     """Channels one after the other; backwards each input gets its channels' gradient."""
 
     reads_input = False
 
     def build(self) -> None:
-        self.y = self.memory.take(inner_shape(self.node.output, self.site.batch))
+        self.y = self.memory.take(inner_shape(self.node.output, self.context.batch))
         self.parts = self._parts(self.y)
 
     def _parts(self, whole: Array) -> list[Array]:

@@ -29,12 +29,12 @@ from cnnspec.layers.base import Weight
 from cnnspec.network.graph import Network
 
 if TYPE_CHECKING:
-    from cnnspec.network.settings import Recipe
+    from cnnspec.recipe.models import Recipe
+    from cnnspec.training.callback import Callback
     from cnnspec.training.data.dataset import Part
     from cnnspec.training.history import History
     from cnnspec.training.loop import DataLike
     from cnnspec.training.metrics import Evaluation
-    from cnnspec.training.watch import Watch
 
 PREDICT_BATCH = 64
 """Samples that ``predict`` runs at a time, unless told otherwise."""
@@ -185,7 +185,7 @@ class Model:
     def fit(
         self, data: DataLike, *,
         recipe: Recipe | None = None, folder: str | os.PathLike[str] | None = None, resume: bool = False,
-        save_steps: int | None = None, watch: Watch | None = None, **changes: Any,
+        save_steps: int | None = None, watch: Callback | None = None, **changes: Any,
     ) -> History:  # fmt: skip
         """Train in place, as ``cnnspec train`` does, by the spec's ``train { }`` or another ``recipe``.
 

@@ -9,7 +9,7 @@ from cnnspec.backends.numpy.step import Step, channel_sum
 from cnnspec.layers.norm import BatchNorm as BatchNormLayer
 
 
-class BatchNorm(Step):
+class BatchNormStep(Step):
     """Each channel to mean 0 and variance 1, then scale and shift.
 
     In training by the batch's statistics, which also enter the running ones
@@ -24,22 +24,22 @@ class BatchNorm(Step):
     def build(self) -> None:
         assert isinstance(self.node.layer, BatchNormLayer)
         self.epsilon, self.momentum = self.node.layer.epsilon, self.node.layer.momentum
-        weights = self.site.weights
+        weights = self.context.weights
         self.scale, self.shift = weights.get("weight"), weights.get("bias")
         self.running_mean, self.running_var = weights["running_mean"], weights["running_var"]
-        self.y = self.output_like(self.x) if not self.site.training else self.memory.take(self.x.shape)
+        self.y = self.output_like(self.x) if not self.context.training else self.memory.take(self.x.shape)
         self.source, self.target = planes(self.x), planes(self.y)
         rows, channels, run = self.source.shape
         self.count = rows * run
         self.mean, self.var, self.factor, self.term = self.passing((4, channels))
         self.ones = np.ones(run, self.memory.dtype)
         self.stretch = Stretch(self, self.source, self.target, self.factor, self.term)
-        if self.site.training:
+        if self.context.training:
             self.normal = self.memory.take(self.source.shape)
             self.squares = self.scratch(self.source.shape)
 
     def forward(self) -> None:
-        if self.site.training:
+        if self.context.training:
             self._by_batch()
         else:
             self._by_running()
@@ -96,7 +96,7 @@ class BatchNorm(Step):
         self.dy = planes(dy)
         self.product = self.scratch(self.dy.shape)
         self.sums = self.memory.take((2, self.dy.shape[1]))
-        gradients = self.site.gradients
+        gradients = self.context.gradients
         self.scale_gradient, self.shift_gradient = gradients.get("weight"), gradients.get("bias")
         return (self.gradient_like(dy),)
 

@@ -34,7 +34,7 @@ class SampleNorm(Step):
         self.bound, self.far = self.scratch(one), self.scratch(one, bool)
         self.normal = self.passing(self.view)
         self.squares = self.scratch(self.view)
-        weights = self.site.weights
+        weights = self.context.weights
         self.scale = self._placed(weights["weight"]) if "weight" in weights else None
         self.shift = self._placed(weights["bias"]) if "bias" in weights else None
 
@@ -89,7 +89,7 @@ class SampleNorm(Step):
         np.maximum(self.factor, 0, out=self.factor)
 
     def refresh(self) -> None:
-        weights = self.site.weights
+        weights = self.context.weights
         if self.scale is not None and self.shift is not None:
             self.scale, self.shift = self._placed(weights["weight"]), self._placed(weights["bias"])
 
@@ -116,7 +116,7 @@ class SampleNorm(Step):
         np.multiply(self.dy, self.factor, out=self.dy)
 
     def _differentiate_affine(self) -> None:
-        gradients = self.site.gradients
+        gradients = self.context.gradients
         if "weight" not in gradients:
             return
         axes = tuple(axis for axis, size in enumerate(self.affine) if size == 1)

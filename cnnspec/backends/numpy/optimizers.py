@@ -63,7 +63,7 @@ class Optimizer(ABC):
         np.subtract(self.flat, self.room, out=self.flat)
 
 
-class Sgd(Optimizer):
+class SgdOptimizer(Optimizer):
     """v = momentum·v + g; w -= rate·v, or with Nesterov w -= rate·(g + momentum·v)."""
 
     def __init__(
@@ -89,7 +89,7 @@ class Sgd(Optimizer):
             self.take_step(velocity, rate)
 
 
-class Adam(Optimizer):
+class AdamOptimizer(Optimizer):
     """m and v are running means of g and g²; w -= rate·m̂/(√v̂ + epsilon), bias corrected."""
 
     names = ("mean", "square")
@@ -117,7 +117,7 @@ class Adam(Optimizer):
         self.take_step(gradient, rate / (1 - self.beta1**self.count))
 
 
-class AdamW(Adam):
+class AdamWOptimizer(AdamOptimizer):
     """Adam with the decay apart from the gradient: w -= rate·decay·w first."""
 
     def __init__(self, flat: Array, *, decay: float = 0.01, **options: float) -> None:
@@ -129,7 +129,7 @@ class AdamW(Adam):
         self.adapt(gradient, rate)
 
 
-class RmsProp(Optimizer):
+class RmsPropOptimizer(Optimizer):
     """v is a running mean of g²; w -= rate·g/(√v + epsilon), with momentum if asked."""
 
     def __init__(
@@ -167,7 +167,7 @@ def running_mean(mean: Array, values: Array, memory: float, room: Array) -> None
 
 
 OPTIMIZERS: Final[dict[str, type[Optimizer]]] = {
-    "sgd": Sgd, "adam": Adam, "adamw": AdamW, "rmsprop": RmsProp,
+    "sgd": SgdOptimizer, "adam": AdamOptimizer, "adamw": AdamWOptimizer, "rmsprop": RmsPropOptimizer,
 }  # fmt: skip
 """By the names of the recipe."""
 

@@ -15,7 +15,7 @@ from cnnspec.backends.numpy.losses import Loss
 from cnnspec.backends.numpy.lower import Lowered, Operation, referred_by
 from cnnspec.backends.numpy.memory import Memory, Places
 from cnnspec.backends.numpy.pool_places import PlacePool
-from cnnspec.backends.numpy.step import Site, Step
+from cnnspec.backends.numpy.step import KernelContext, Step
 from cnnspec.network.graph import Node
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ class Planner:
             step.end_scratch()
             self.arrays[operation.output] = step.y
             self.steps[operation.node.index] = step
-            self.trained[operation.output] = bool(step.site.gradients) or any(
+            self.trained[operation.output] = bool(step.context.gradients) or any(
                 self.trained[value] for value in operation.inputs
             )
             steps.append(step)
@@ -124,10 +124,10 @@ class Planner:
             if isinstance(step, PlacePool) and not (self.referring[source] or self.training):
                 self.memory.release(step.places)
 
-    def _site(self, operation: Operation) -> Site:
+    def _site(self, operation: Operation) -> KernelContext:
         node = operation.node
         names = {weight.name: name for name, weight in node.weights.items()}
-        return Site(
+        return KernelContext(
             node, tuple(self.arrays[value] for value in operation.inputs), self.batch,
             self.training, self.memory, self.model.random,
             {short: self.model.weights[name] for short, name in names.items()},

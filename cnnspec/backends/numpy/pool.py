@@ -15,7 +15,7 @@ import numpy as np
 
 from cnnspec.backends.numpy.layout import Array, Shape
 from cnnspec.backends.numpy.step import Step
-from cnnspec.backends.numpy.window import Sweep
+from cnnspec.backends.numpy.window import WindowGeometry
 from cnnspec.layers.pool import Pool
 from cnnspec.network.graph import Node
 
@@ -24,34 +24,34 @@ from cnnspec.network.graph import Node
 class Pass:
     """One axis of a pool: from ``before`` to ``after``, shapes (outer, axis, inner)."""
 
-    sweep: Sweep
+    window: WindowGeometry
     before: Shape
     after: Shape
 
 
 def passes(node: Node, shape: Shape) -> list[Pass]:
     """The passes over an inner map of ``shape``, columns first; axes that pass through are left out."""
-    sweeps = sweeps_of(node)
-    order = [len(shape) - 2, *range(len(sweeps) - 2, -1, -1)]
+    windows = windows_of(node)
+    order = [len(shape) - 2, *range(len(windows) - 2, -1, -1)]
     sizes, found = list(shape), []
-    for axis, sweep in zip(order, reversed(sweeps), strict=True):
-        if sweep.plain:
+    for axis, window in zip(order, reversed(windows), strict=True):
+        if window.plain:
             continue
         outer, inner = prod(sizes[:axis]), prod(sizes[axis + 1 :])
-        found.append(Pass(sweep, (outer, sweep.size, inner), (outer, sweep.output, inner)))
-        sizes[axis] = sweep.output
+        found.append(Pass(window, (outer, window.size, inner), (outer, window.output, inner)))
+        sizes[axis] = window.output
     return found
 
 
-def sweeps_of(node: Node) -> tuple[Sweep, ...]:
+def windows_of(node: Node) -> tuple[WindowGeometry, ...]:
     """The window of a pool; a global pool's is the whole map."""
     if isinstance(node.layer, Pool):
-        return tuple(map(Sweep.of, node.layer.axes(node.input_shapes)))
-    return tuple(Sweep(size, 1, size, 1, 0) for size in node.input_shapes[0][:-1])
+        return tuple(map(WindowGeometry.of, node.layer.axes(node.input_shapes)))
+    return tuple(WindowGeometry(size, 1, size, 1, 0) for size in node.input_shapes[0][:-1])
 
 
 def pooled_shape(node: Node, shape: Shape) -> Shape:
-    *outer, column = (sweep.output for sweep in sweeps_of(node))
+    *outer, column = (window.output for window in windows_of(node))
     return (*outer, shape[-3], column, shape[-1])
 
 
@@ -69,17 +69,17 @@ class ExtremePass:
     """The extreme along one axis, and in training which tap won: the first, or the last that is NaN."""
 
     def __init__(
-        self, step: Step, x: Array, y: Array, sweep: Sweep, extreme: Extreme, training: bool
+        self, step: Step, x: Array, y: Array, window: WindowGeometry, extreme: Extreme, training: bool
     ) -> None:
-        self.x, self.y, self.sweep, self.extreme, self.training = x, y, sweep, extreme, training
+        self.x, self.y, self.window, self.extreme, self.training = x, y, window, extreme, training
         self.parts = [
-            (x[:, sweep.inputs(tap)], y[:, sweep.outputs(tap)], sweep.outputs(tap))
-            for tap in range(sweep.kernel)
+            (x[:, window.inputs(tap)], y[:, window.outputs(tap)], window.outputs(tap))
+            for tap in range(window.kernel)
         ]
-        self.complete = sweep.inside
-        self.pair = self.complete and sweep.kernel == 2
+        self.complete = window.inside
+        self.pair = self.complete and window.kernel == 2
         if training:
-            small = np.int8 if sweep.kernel <= 128 else np.int32
+            small = np.int8 if window.kernel <= 128 else np.int32
             self.winner = step.memory.take(y.shape, small)
             self.first = self._first_taps().astype(small)
         if training and not self.pair:
@@ -88,8 +88,8 @@ class ExtremePass:
 
     def _first_taps(self) -> Array:
         """For each output its first tap on the map: it wins where nothing beats minus infinity."""
-        covered = [[lo <= o < hi for lo, hi in map(self.sweep.reached, range(self.sweep.kernel))]
-                   for o in range(self.sweep.output)]  # fmt: skip
+        covered = [[lo <= o < hi for lo, hi in map(self.window.reached, range(self.window.kernel))]
+                   for o in range(self.window.output)]  # fmt: skip
         return np.asarray(np.argmax(covered, axis=1))[:, None]
 
     def forward(self) -> None:
@@ -103,7 +103,7 @@ class ExtremePass:
     def _values(self) -> None:
         choose = self.extreme.choose
         start = 0
-        if self.complete and self.sweep.kernel > 1:
+        if self.complete and self.window.kernel > 1:
             choose(self.parts[1][0], self.parts[0][0], out=self.y)
             start = 2
         else:
@@ -135,19 +135,19 @@ class ExtremePass:
         self.dy, self.dx = dy.view(self.integer), dx.view(self.integer)
         self.mask = step.scratch(dy.shape, self.integer)
         self.equal = step.scratch(dy.shape, bool)
-        self.sums = [dx[:, self.sweep.inputs(tap)] for tap in range(self.sweep.kernel)]
-        self.pixels = [part.view(self.integer) for part in self.sums] if self.sweep.apart else []
+        self.sums = [dx[:, self.window.inputs(tap)] for tap in range(self.window.kernel)]
+        self.pixels = [part.view(self.integer) for part in self.sums] if self.window.apart else []
 
     def backward(self) -> None:
         """Each gradient goes whole to the tap that won; bit masks keep it exact even when infinite."""
-        if self.pair and self.sweep.apart:
+        if self.pair and self.window.apart:
             self._give_pair()
         else:
             self._give_all()
 
     def _give_pair(self) -> None:
         left, right = self.pixels
-        if 2 * self.sweep.output < self.sweep.size:
+        if 2 * self.window.output < self.window.size:
             self.dx.fill(0)
         np.negative(self.winner, out=self.mask, dtype=self.integer)
         np.bitwise_and(self.dy, self.mask, out=right)
@@ -177,7 +177,7 @@ class ExtremePool(Step):
             last = n == len(found) - 1
             arrays.append(self.y.reshape(each.after) if last else self.scratch(each.after))
         self.passes = [
-            ExtremePass(self, x.reshape(each.before), y, each.sweep, self.extreme, self.site.training)
+            ExtremePass(self, x.reshape(each.before), y, each.window, self.extreme, self.context.training)
             for each, x, y in zip(found, arrays, arrays[1:], strict=False)
         ]
 
@@ -203,13 +203,13 @@ class ExtremePool(Step):
             each.backward()
 
 
-class MaxPool(ExtremePool):
+class MaxPoolStep(ExtremePool):
     """The greatest of each window; padding is minus infinity."""
 
     extreme = Extreme(np.maximum, np.greater, -np.inf)
 
 
-class MinPool(ExtremePool):
+class MinPoolStep(ExtremePool):
     """The least of each window; padding is plus infinity."""
 
     extreme = Extreme(np.minimum, np.less, np.inf)

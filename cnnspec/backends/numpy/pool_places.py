@@ -9,11 +9,11 @@ import numpy as np
 from cnnspec.analysis.memory import place_bytes
 from cnnspec.backends.numpy.choice import Choice
 from cnnspec.backends.numpy.layout import Array
-from cnnspec.backends.numpy.pool import Extreme, MaxPool, MinPool, pooled_shape, sweeps_of
+from cnnspec.backends.numpy.pool import Extreme, MaxPoolStep, MinPoolStep, pooled_shape, windows_of
 from cnnspec.backends.numpy.step import Step
-from cnnspec.backends.numpy.window import Sweep, at_inputs, at_outputs, taps
+from cnnspec.backends.numpy.window import WindowGeometry, at_inputs, at_outputs, taps
 
-Sweeps: TypeAlias = tuple[Sweep, ...]
+Sweeps: TypeAlias = tuple[WindowGeometry, ...]
 Tap: TypeAlias = tuple[int, ...]
 
 
@@ -23,8 +23,8 @@ class Chosen:
     Values pass such a mask whole, infinities and NaN too, or not at all.
     """
 
-    def __init__(self, step: Step, like: Array, sweeps: Sweeps) -> None:
-        self.integer, self.sweeps = np.dtype(f"i{like.itemsize}"), sweeps
+    def __init__(self, step: Step, like: Array, windows: Sweeps) -> None:
+        self.integer, self.windows = np.dtype(f"i{like.itemsize}"), windows
         self.mask = step.scratch(like.shape, self.integer)
         self.equal = step.scratch(like.shape, bool)
 
@@ -39,7 +39,7 @@ class Chosen:
         return np.negative(truths, out=self.at(self.mask, tap), dtype=self.integer)
 
     def at(self, array: Array, tap: Tap) -> Array:
-        return at_outputs(array, self.sweeps, tap)
+        return at_outputs(array, self.windows, tap)
 
 
 class PlacePool(Step):
@@ -49,8 +49,8 @@ class PlacePool(Step):
     extreme: ClassVar[Extreme]
 
     def build(self) -> None:
-        self.sweeps = sweeps_of(self.node)
-        self.taps = list(enumerate(taps(self.sweeps)))
+        self.windows = windows_of(self.node)
+        self.taps = list(enumerate(taps(self.windows)))
         self.y = self.memory.take(pooled_shape(self.node, self.x.shape))
         kind = np.dtype(f"u{place_bytes(self.node)}")
         self.places = self.memory.take(self.y.shape, kind)
@@ -60,10 +60,10 @@ class PlacePool(Step):
 
     def _first_taps(self) -> Array:
         """For each window its first tap on the map: it wins where nothing beats minus infinity."""
-        *outer, column = (sweep.output for sweep in self.sweeps)
+        *outer, column = (window.output for window in self.windows)
         first = np.zeros((*outer, 1, column, 1), int)
         for n, tap in reversed(self.taps):
-            at_outputs(first, self.sweeps, tap)[...] = n
+            at_outputs(first, self.windows, tap)[...] = n
         return first
 
     def forward(self) -> None:
@@ -71,9 +71,9 @@ class PlacePool(Step):
         self.y.fill(self.extreme.padding)
         np.copyto(self.places, self.first)
         for n, tap in self.taps:
-            pixels = at_inputs(self.x, self.sweeps, tap)
+            pixels = at_inputs(self.x, self.windows, tap)
             best, places, beaten, missing, candidate = (
-                at_outputs(array, self.sweeps, tap)
+                at_outputs(array, self.windows, tap)
                 for array in (self.y, self.places, self.beaten, self.missing, self.candidate)
             )
             self.extreme.beats(pixels, best, out=beaten)
@@ -83,7 +83,7 @@ class PlacePool(Step):
             np.maximum(places, candidate, out=places)
 
     def prepare(self, dy: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, ...]:
-        self.chosen = Chosen(self, dy, self.sweeps)
+        self.chosen = Chosen(self, dy, self.windows)
         self.dy, self.dx = dy.view(self.chosen.integer), self.memory.take(self.x.shape)
         return (self.dx,)
 
@@ -91,27 +91,27 @@ class PlacePool(Step):
         """Each gradient goes whole to the tap that won."""
         self.dx.fill(0)
         for n, tap in self.taps:
-            mask = self.chosen(at_outputs(self.places, self.sweeps, tap), n, tap)
-            np.bitwise_and(at_outputs(self.dy, self.sweeps, tap), mask, out=mask)
-            target = at_inputs(self.dx, self.sweeps, tap)
+            mask = self.chosen(at_outputs(self.places, self.windows, tap), n, tap)
+            np.bitwise_and(at_outputs(self.dy, self.windows, tap), mask, out=mask)
+            target = at_inputs(self.dx, self.windows, tap)
             np.add(target, mask.view(target.dtype), out=target)
 
 
 class PlaceMaxPool(PlacePool):
     """The greatest of each window, and where it was."""
 
-    extreme = MaxPool.extreme
+    extreme = MaxPoolStep.extreme
 
 
 class PlaceMinPool(PlacePool):
     """The least of each window, and where it was."""
 
-    extreme = MinPool.extreme
+    extreme = MinPoolStep.extreme
 
 
 WHY: Final = "a later layer asks where each value was taken from"
 REMEMBERING: Final[dict[type[Step], Choice]] = {
-    MaxPool: Choice(PlaceMaxPool, WHY),
-    MinPool: Choice(PlaceMinPool, WHY),
+    MaxPoolStep: Choice(PlaceMaxPool, WHY),
+    MinPoolStep: Choice(PlaceMinPool, WHY),
 }
 """What takes the place of a pool that a later layer refers to."""

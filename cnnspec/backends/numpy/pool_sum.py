@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from cnnspec.backends.numpy.layout import Array, planes
-from cnnspec.backends.numpy.pool import passes, pooled_shape, sweeps_of
+from cnnspec.backends.numpy.pool import passes, pooled_shape, windows_of
 from cnnspec.backends.numpy.step import Step, channel_sum
-from cnnspec.backends.numpy.window import Sweep
+from cnnspec.backends.numpy.window import WindowGeometry
 from cnnspec.layers.pool import Pool
 from cnnspec.network.graph import Node
 
@@ -15,26 +15,31 @@ from cnnspec.network.graph import Node
 class SumPass:
     """The sum along one axis, and backwards its spreading."""
 
-    def __init__(self, x: Array, y: Array, sweep: Sweep) -> None:
-        self.x, self.y, self.sweep = x, y, sweep
-        self.complete = sweep.inside
+    def __init__(self, x: Array, y: Array, window: WindowGeometry) -> None:
+        self.x, self.y, self.window = x, y, window
+        self.complete = window.inside
 
     def forward(self) -> None:
-        sweep = self.sweep
-        if sweep.output == 1 and sweep.kernel == sweep.size and sweep.before == 0 and sweep.dilation == 1:
+        window = self.window
+        if (
+            window.output == 1
+            and window.kernel == window.size
+            and window.before == 0
+            and window.dilation == 1
+        ):
             np.add.reduce(self.x, axis=1, out=self.y[:, 0])
             return
         self.y.fill(0)
-        for tap in range(sweep.kernel):
-            part = self.y[:, sweep.outputs(tap)]
-            np.add(part, self.x[:, sweep.inputs(tap)], out=part)
+        for tap in range(window.kernel):
+            part = self.y[:, window.outputs(tap)]
+            np.add(part, self.x[:, window.inputs(tap)], out=part)
 
     def backward(self, dy: Array, dx: Array) -> None:
-        sweep = self.sweep
+        window = self.window
         dx.fill(0)
-        for tap in range(sweep.kernel):
-            part = dx[:, sweep.inputs(tap)]
-            np.add(part, dy[:, sweep.outputs(tap)], out=part)
+        for tap in range(window.kernel):
+            part = dx[:, window.inputs(tap)]
+            np.add(part, dy[:, window.outputs(tap)], out=part)
 
 
 class SumPool(Step):
@@ -49,7 +54,7 @@ class SumPool(Step):
         x = self.x
         for n, each in enumerate(found):
             y = self.y.reshape(each.after) if n == len(found) - 1 else self.scratch(each.after)
-            self.passes.append(SumPass(x.reshape(each.before), y, each.sweep))
+            self.passes.append(SumPass(x.reshape(each.before), y, each.window))
             x = y
 
     def forward(self) -> None:
@@ -74,7 +79,7 @@ class SumPool(Step):
             each.backward(dy.reshape(each.y.shape), dx.reshape(each.x.shape))
 
 
-class AvgPool(SumPool):
+class AvgPoolStep(SumPool):
     """The mean of each window: the sum, divided by how many values count."""
 
     def build(self) -> None:
@@ -98,30 +103,30 @@ class AvgPool(SumPool):
 
 def window_shares(node: Node) -> Array:
     """One over the values that count in each window, shaped to meet the output."""
-    layer, sweeps = node.layer, sweeps_of(node)
+    layer, windows = node.layer, windows_of(node)
     padded = isinstance(layer, Pool) and getattr(layer, "count_padding", False)
     sides = [
         (axis.before, axis.after) if padded else (0, 0) for axis in layer.axes(node.input_shapes)
-    ] if isinstance(layer, Pool) else [(0, 0)] * len(sweeps)  # fmt: skip
-    counts = [_counted(sweep, before, after) for sweep, (before, after) in zip(sweeps, sides, strict=True)]
+    ] if isinstance(layer, Pool) else [(0, 0)] * len(windows)  # fmt: skip
+    counts = [_counted(window, before, after) for window, (before, after) in zip(windows, sides, strict=True)]
     total = counts[-1][:, None]
     for outer in reversed(counts[:-1]):
         total = outer.reshape(-1, *(1 for _ in range(total.ndim))) * total
     return np.expand_dims(1.0 / total, axis=total.ndim - 2)
 
 
-def _counted(sweep: Sweep, before: int, after: int) -> Array:
+def _counted(window: WindowGeometry, before: int, after: int) -> Array:
     """For each window along an axis, how many taps lie on the map or its counted padding."""
-    starts = np.arange(sweep.output) * sweep.stride - sweep.before
-    places = starts[:, None] + np.arange(sweep.kernel) * sweep.dilation
-    return np.asarray(np.count_nonzero((places >= -before) & (places < sweep.size + after), axis=1))
+    starts = np.arange(window.output) * window.stride - window.before
+    places = starts[:, None] + np.arange(window.kernel) * window.dilation
+    return np.asarray(np.count_nonzero((places >= -before) & (places < window.size + after), axis=1))
 
 
 class ChannelScale(Step):
     """Each channel times a trained factor."""
 
     def build(self) -> None:
-        self.weight, self.gradient = self.site.weights["weight"], self.site.gradients.get("weight")
+        self.weight, self.gradient = self.context.weights["weight"], self.context.gradients.get("weight")
         self.y = self.memory.take(self.x.shape)
 
     def forward(self) -> None:

@@ -46,7 +46,7 @@ def profile(program: Program, rounds: int = 10) -> list[Row]:
         _time(program.forward_calls(fresh=program.training), forward)
         _time(program.backward_calls, backward)
     return [
-        Row(step.node.name, type(step).__name__, step.reason, forward[step],
+        Row(step.node.name, type(step).__name__.removesuffix("Step"), step.reason, forward[step],
             backward.get(step, 0.0), step.multiplies)
         for step in program.steps
     ]  # fmt: skip

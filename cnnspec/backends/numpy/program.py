@@ -19,7 +19,7 @@ from cnnspec.backends.numpy.plan import Call, Head, Plan, Task, plan
 
 if TYPE_CHECKING:
     from cnnspec.backends.numpy.model import Model
-    from cnnspec.network.settings import Normalise
+    from cnnspec.recipe.models import Normalise
 
 MakeLoss = Callable[..., Loss]
 

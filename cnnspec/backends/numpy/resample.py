@@ -19,7 +19,7 @@ from cnnspec.layers.window import per_axis
 from cnnspec.network.graph import Node
 
 
-class Upsample(Step):
+class UpsampleStep(Step):
     """A chain of passes, rows first; each stretches one axis by a whole factor."""
 
     reads_input = False
@@ -69,7 +69,7 @@ class Upsample(Step):
         """The transpose of ``stretch``."""
 
 
-class Nearest(Upsample):
+class Nearest(UpsampleStep):
     """Every pixel repeated."""
 
     def stretch(self, n: int, x: Array, y: Array, scale: int) -> None:
@@ -81,7 +81,7 @@ class Nearest(Upsample):
         np.add.reduce(dy.reshape(before, size, scale, after), axis=2, out=dx)
 
 
-class Nails(Upsample):
+class Nails(UpsampleStep):
     """Every pixel at the near corner of its square, zeros elsewhere."""
 
     def stretch(self, n: int, x: Array, y: Array, scale: int) -> None:
@@ -96,7 +96,7 @@ DENSE = 64
 """Pixels of an axis up to which a product with a small matrix beats sums along short runs."""
 
 
-class Linear(Upsample):
+class Linear(UpsampleStep):
     """The two nearest pixels, weighted, and no other: what is not finite stays near its place.
 
     On a short axis by a product with a matrix that is zero elsewhere; where its result

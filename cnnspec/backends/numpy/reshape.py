@@ -17,13 +17,13 @@ def by_channel(x: Array) -> Array:
     return x if x.ndim <= 3 else np.moveaxis(x, -3, 0)
 
 
-class Reshape(Step):
+class ReshapeStep(Step):
     """Read and filled channel by channel: a copy of long runs, or only a view where orders agree."""
 
     reads_input = False
 
     def build(self) -> None:
-        shape = inner_shape(self.node.output, self.site.batch)
+        shape = inner_shape(self.node.output, self.context.batch)
         self.viewed = in_order(self.x.shape) and in_order(shape)
         self.y = self.view_of(self.x, shape) if self.viewed else self.memory.take(shape)
         self.room = self._room(self.x.shape, shape)
@@ -66,7 +66,7 @@ def rearrange(source: Array, target: Array, room: Array | None) -> None:
         np.copyto(written, room.reshape(written.shape))
 
 
-class Slice(Step):
+class SliceStep(Step):
     """Some of the channels."""
 
     reads_input = False
@@ -74,7 +74,7 @@ class Slice(Step):
     def build(self) -> None:
         assert isinstance(self.node.layer, layers.Slice)
         self.part = slice(self.node.layer.start, self.node.layer.stop)
-        self.y = self.memory.take(inner_shape(self.node.output, self.site.batch))
+        self.y = self.memory.take(inner_shape(self.node.output, self.context.batch))
 
     def forward(self) -> None:
         np.copyto(planes(self.y), planes(self.x)[:, self.part])
@@ -88,7 +88,7 @@ class Slice(Step):
         np.copyto(planes(self.dx)[:, self.part], planes(self.dy))
 
 
-class Shuffle(Step):
+class ShuffleStep(Step):
     """Channels of groups dealt out in turn."""
 
     reads_input = False
@@ -119,7 +119,7 @@ class Shuffle(Step):
         np.copyto(self._dealt(self.dx), self._taken(self.dy))
 
 
-class Crop(Step):
+class CropStep(Step):
     """Pixels cut off around a map."""
 
     reads_input = False
@@ -128,7 +128,7 @@ class Crop(Step):
         assert isinstance(self.node.layer, layers.Crop)
         sides = self.node.layer.sides(self.node.input_shapes)
         self.part = _middle(self.x.shape, sides)
-        self.y = self.memory.take(inner_shape(self.node.output, self.site.batch))
+        self.y = self.memory.take(inner_shape(self.node.output, self.context.batch))
 
     def forward(self) -> None:
         np.copyto(self.y, self.x[self.part])
@@ -150,7 +150,7 @@ def _middle(shape: Shape, sides: tuple[tuple[int, int], ...]) -> tuple[slice, ..
     return tuple(part)
 
 
-class Pad(Step):
+class PadStep(Step):
     """Pixels added around a map: zeros, its mirror image, or its edge; one axis after the other.
 
     Each border line is a copy of a line of the map, so backwards it adds to that line.
@@ -162,7 +162,7 @@ class Pad(Step):
     def build(self) -> None:
         assert isinstance(self.node.layer, layers.Pad)
         sides = self.node.layer.sides(self.node.input_shapes)
-        self.y = self.memory.take(inner_shape(self.node.output, self.site.batch))
+        self.y = self.memory.take(inner_shape(self.node.output, self.context.batch))
         self.part = _middle(self.y.shape, sides)
         self.copies: list[tuple[int, int, int]] = []
         if self.node.layer.mode == "zeros":

@@ -23,7 +23,7 @@ from cnnspec.network.graph import Node
 
 
 @dataclass
-class Site:
+class KernelContext:
     """Where a step stands: its layer, its inputs, its weights, its memory.
 
     ``gradients`` lacks the weights that are not trained. ``overwrite`` says of
@@ -62,10 +62,10 @@ class Step(ABC):
 
     y: Array
 
-    def __init__(self, site: Site, reason: str = "") -> None:
-        self.site, self.node, self.memory = site, site.node, site.memory
+    def __init__(self, context: KernelContext, reason: str = "") -> None:
+        self.context, self.node, self.memory = context, context.node, context.memory
         self.reason = reason
-        self.inputs = site.inputs
+        self.inputs = context.inputs
         self.scratch_arrays: list[Array] = []
         self.build()
 
@@ -102,14 +102,14 @@ class Step(ABC):
 
     def output_like(self, x: Array) -> Array:
         """An output of the input's shape: the input's own place where that is allowed."""
-        if self.site.overwrite[0]:
+        if self.context.overwrite[0]:
             self.memory.hold(x)
             return x
         return self.memory.take(x.shape)
 
     def output_like_either(self, shape: Shape) -> Array:
         """An output in the place of one of the first two inputs, where one may be written over."""
-        for x, free in zip(self.inputs[:2], self.site.overwrite, strict=False):
+        for x, free in zip(self.inputs[:2], self.context.overwrite, strict=False):
             if free and x.shape == shape:
                 self.memory.hold(x)
                 return x
@@ -117,7 +117,7 @@ class Step(ABC):
 
     def passing(self, shape: Shape) -> Array:
         """What the backward pass reads: kept in training, scratch otherwise."""
-        return self.memory.take(shape) if self.site.training else self.scratch(shape)
+        return self.memory.take(shape) if self.context.training else self.scratch(shape)
 
     def scratch(self, shape: Shape, dtype: DTypeLike | None = None) -> Array:
         """An array for the duration of one call; other steps use the same memory."""

@@ -16,7 +16,7 @@ from cnnspec.layers.window import Axis
 
 
 @dataclass(frozen=True, slots=True)
-class Sweep:
+class WindowGeometry:
     """A window's way along one axis: ``output`` positions over an input of ``size``."""
 
     size: int
@@ -27,7 +27,7 @@ class Sweep:
     dilation: int = 1
 
     @classmethod
-    def of(cls, axis: Axis) -> Sweep:
+    def of(cls, axis: Axis) -> WindowGeometry:
         return cls(axis.size, axis.count, axis.kernel, axis.stride, axis.before, axis.dilation)
 
     @property
@@ -75,19 +75,19 @@ class Sweep:
         return slice(start, start + max(0, (past - first - 1) * self.stride + 1), self.stride)
 
 
-def taps(sweeps: tuple[Sweep, ...]) -> Iterator[tuple[int, ...]]:
+def taps(windows: tuple[WindowGeometry, ...]) -> Iterator[tuple[int, ...]]:
     """All taps in row-major order: the order in which PyTorch looks for a maximum."""
-    return product(*(range(sweep.kernel) for sweep in sweeps))
+    return product(*(range(window.kernel) for window in windows))
 
 
-def at_outputs(array: Array, sweeps: tuple[Sweep, ...], tap: tuple[int, ...]) -> Array:
+def at_outputs(array: Array, windows: tuple[WindowGeometry, ...], tap: tuple[int, ...]) -> Array:
     """The part of an inner output array (…, C, column, N) that a tap reaches."""
-    return _part(array, tuple(sweep.outputs(t) for sweep, t in zip(sweeps, tap, strict=True)))
+    return _part(array, tuple(window.outputs(t) for window, t in zip(windows, tap, strict=True)))
 
 
-def at_inputs(array: Array, sweeps: tuple[Sweep, ...], tap: tuple[int, ...]) -> Array:
+def at_inputs(array: Array, windows: tuple[WindowGeometry, ...], tap: tuple[int, ...]) -> Array:
     """The part of an inner input array (…, C, column, N) that a tap reads."""
-    return _part(array, tuple(sweep.inputs(t) for sweep, t in zip(sweeps, tap, strict=True)))
+    return _part(array, tuple(window.inputs(t) for window, t in zip(windows, tap, strict=True)))
 
 
 def _part(array: Array, slices: tuple[slice, ...]) -> Array:

@@ -10,7 +10,7 @@ from typing import Final
 
 from cnnspec.diagnostics import nearest
 from cnnspec.layers.base import Shape
-from cnnspec.network.settings import Data
+from cnnspec.recipe.models import Data
 from cnnspec.training.data import digits, idx, images, mnist, npz, table
 from cnnspec.training.data.dataset import Dataset, fitted
 from cnnspec.training.data.faults import missing, nothing_left

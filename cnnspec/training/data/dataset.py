@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from cnnspec.diagnostics import Diagnostic, SpecError
 from cnnspec.layers.base import Shape, show
-from cnnspec.network.settings import Data
+from cnnspec.recipe.models import Data
 from cnnspec.text import printable
 from cnnspec.training.data.faults import mismatch, nothing_left
 
@@ -202,7 +202,7 @@ def _flattened(data: Dataset) -> Dataset:
     return replace(data, train_images=flat(data.train_images), test_images=flat(data.test_images))
 
 
-def held_out(
+def split(
     labels: Labels, share: float, seed: int, part: str = "test"
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Places of the samples kept and of those held out: a fixed draw, the same for the same seed.

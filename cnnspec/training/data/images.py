@@ -9,7 +9,7 @@ import numpy as np
 
 from cnnspec.diagnostics import nearest
 from cnnspec.layers.base import Shape
-from cnnspec.training.data.dataset import Bytes, Dataset, Labels, held_out
+from cnnspec.training.data.dataset import Bytes, Dataset, Labels, split
 from cnnspec.training.data.faults import bad_file, missing
 from cnnspec.training.data.picture import read_image
 
@@ -37,7 +37,7 @@ def load(path: Path, shape: Shape | None, test: float, *, resize: bool = False) 
     names = _classes(path)
     _refuse_empty(path, names)
     images, labels = _read(path, names, shape, resize)
-    kept, out = held_out(labels, test, 0)
+    kept, out = split(labels, test, 0)
     return Dataset(path.name, images[kept], labels[kept], images[out], labels[out], names)
 
 

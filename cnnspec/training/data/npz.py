@@ -10,7 +10,7 @@ import numpy as np
 
 from cnnspec.layers.base import Shape
 from cnnspec.training.data import npy
-from cnnspec.training.data.dataset import Dataset, held_out
+from cnnspec.training.data.dataset import Dataset, split
 from cnnspec.training.data.faults import bad_file, decoding
 from cnnspec.training.data.values import Values, samples
 
@@ -34,7 +34,7 @@ def load(path: Path, shape: Shape | None = None, test: float = 0.2) -> Dataset:
     images, labels, names, notes = samples(path, {key: arrays[key] for key in chosen}, shape)
     if len(images) > 1:
         return Dataset(path.stem, images[0], labels[0], images[1], labels[1], names, notes=notes)
-    kept, out = held_out(labels[0], test, 0)
+    kept, out = split(labels[0], test, 0)
     told = f"no test part: {len(out):,} of {len(labels[0]):,} samples are held out for testing"
     return Dataset(
         path.stem, images[0][kept], labels[0][kept], images[0][out], labels[0][out], names,

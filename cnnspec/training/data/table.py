@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from cnnspec.diagnostics import SpecError, nearest
 from cnnspec.layers.base import Shape
-from cnnspec.training.data.dataset import Bytes, Dataset, held_out
+from cnnspec.training.data.dataset import Bytes, Dataset, split
 from cnnspec.training.data.faults import bad_file, missing
 from cnnspec.training.data.values import classes, is_plain, pixels
 
@@ -46,7 +46,7 @@ def load(path: Path, shape: Shape | None, test: float, label: str | int | None =
     column = _column(path, head, label, len(lines[0].cells))
     (labels,), names, notes = classes(path, {"the label": _labels(path, lines, column)}, [len(lines)])
     (images,), told = pixels(path, {"the table": _pixels(path, lines, column, head)})
-    kept, out = held_out(labels, test, 0)
+    kept, out = split(labels, test, 0)
     images = _arranged(images, shape)
     named = f" ({head[column]})" if head else ""
     return Dataset(

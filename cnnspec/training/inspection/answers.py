@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import NDArray
 
 from cnnspec.training.inspection.maps import picture
-from cnnspec.views.exhibits import Confusion, Mistake
+from cnnspec.views.results import Confusion, Mistake
 
 if TYPE_CHECKING:
     from cnnspec.training.metrics import Evaluation

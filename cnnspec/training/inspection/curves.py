@@ -8,10 +8,10 @@ from pathlib import Path
 
 from cnnspec.analysis.report import analyze
 from cnnspec.diagnostics import Diagnostic, SpecError
-from cnnspec.network.load import load
+from cnnspec.elaborate.load import load
 from cnnspec.training.history import MetricsFile, Row
 from cnnspec.training.run import METRICS, SPEC, Run
-from cnnspec.views.exhibits import Curve
+from cnnspec.views.results import Curve
 
 
 def curve_of(rows: Sequence[Row], name: str) -> Curve:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from cnnspec.diagnostics import Diagnostic, SpecError
 from cnnspec.network.graph import Network, Node
-from cnnspec.views.exhibits import Filters, Maps
+from cnnspec.views.results import Filters, Maps
 
 if TYPE_CHECKING:
     from cnnspec.backends.numpy.model import Model

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from cnnspec.network.graph import Network, Node
 from cnnspec.training.inspection.maps import picture
-from cnnspec.views.exhibits import Neighbour, Neighbourhood
+from cnnspec.views.results import Neighbour, Neighbourhood
 
 if TYPE_CHECKING:
     from cnnspec.backends.numpy.model import Model

@@ -30,7 +30,7 @@ from cnnspec.views.pictures.measure import (
 )
 from cnnspec.views.pictures.metrics import shorten, text_width
 from cnnspec.views.pictures.palette import LIGHT, Theme, Tone, mix
-from cnnspec.views.pictures.paper import Paper
+from cnnspec.views.pictures.paper import SvgWriter
 from cnnspec.views.pictures.plan import Card, Frame, Plan, Row
 
 MARGIN: Final = 20.0
@@ -50,7 +50,7 @@ def draw(
 class _Sheet:
     def __init__(self, plan: Plan, drawing: Drawing, theme: Theme) -> None:
         self.plan, self.drawing, self.theme = plan, drawing, theme
-        self.paper = Paper(theme)
+        self.paper = SvgWriter(theme)
         self.sizes = sizes(plan)
 
     def document(self) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from cnnspec.views.pictures.metrics import text_width, wrap
-from cnnspec.views.pictures.paper import Paper
+from cnnspec.views.pictures.paper import SvgWriter
 from cnnspec.views.pictures.plan import Plan
 
 SIZE: Final = 10.0
@@ -54,7 +54,7 @@ def _words(plan: Plan) -> str:
     return f"At the right: output shape, {figure}{stride}."
 
 
-def draw_legend(paper: Paper, plan: Plan, x: float, y: float, legend: Legend) -> None:
+def draw_legend(paper: SvgWriter, plan: Plan, x: float, y: float, legend: Legend) -> None:
     """Draws a legend from (x, y) on."""
     theme = paper.theme
     colors = dict(zip(_entries(plan), _colors(paper, plan), strict=True))
@@ -77,7 +77,7 @@ def _entries(plan: Plan) -> list[str]:
     return [f"{stop} % of {FIGURES[plan.heat]}" if not stop else f"{stop} %" for stop in STOPS]
 
 
-def _colors(paper: Paper, plan: Plan) -> list[tuple[str, str]]:
+def _colors(paper: SvgWriter, plan: Plan) -> list[tuple[str, str]]:
     if not plan.heat:
         tones = [paper.theme.tone(family) for family in plan.families]
         return [(tone.fill, tone.line) for tone in tones]

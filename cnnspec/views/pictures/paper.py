@@ -23,7 +23,7 @@ def clean(text: str) -> str:
     return "".join(c if c >= " " or c in "\n\t" else "�" for c in text if c not in "\ufffe\uffff")
 
 
-class Paper:
+class SvgWriter:
     """Collects elements; units are CSS pixels, y grows downward."""
 
     def __init__(self, theme: Theme) -> None:

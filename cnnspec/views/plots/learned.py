@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnspec.views.exhibits import Confusion, Filters, Maps, Mistake, Neighbourhood
 from cnnspec.views.plots.sheet import EDGE, HEAD, Grid, Sheet, arranged, headings, show_picture, show_values
 from cnnspec.views.plots.style import SMALL, Ink
+from cnnspec.views.results import Confusion, Filters, Maps, Mistake, Neighbourhood
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final
 
-from cnnspec.diagnostics import Misfit
+from cnnspec.diagnostics import LayerError
 from cnnspec.layers.base import Family
 from cnnspec.views.pictures.palette import THEMES, Theme, mix
 
@@ -30,9 +30,9 @@ TITLE, TEXT, SMALL = 11.0, 8.5, 7.0
 
 
 def check_matplotlib() -> None:
-    """Raises Misfit where matplotlib is missing."""
+    """Raises LayerError where matplotlib is missing."""
     if find_spec("matplotlib") is None:
-        raise Misfit(
+        raise LayerError(
             "no-plotting",
             "this picture is drawn with matplotlib, which is not installed",
             help=("pip install 'cnnspec[plot]'", "without -o the same is printed as a table"),
@@ -79,7 +79,7 @@ class Ink:
 def render(draw: Callable[[Ink], Figure], format: str = "svg", theme: str = "light") -> bytes:
     """What ``draw`` makes, as one of FORMATS; the same drawing gives the same bytes.
 
-    Raises Misfit where matplotlib is missing.
+    Raises LayerError where matplotlib is missing.
     """
     check_matplotlib()
     ink = Ink(THEMES[theme])

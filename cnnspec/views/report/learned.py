@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from cnnspec.views.exhibits import Confusion, Curve, Filters, Mistake
 from cnnspec.views.learned import COLUMNS, cells
 from cnnspec.views.paint import compact
 from cnnspec.views.report import lines, png
+from cnnspec.views.results import Confusion, Curve, Filters, Mistake
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -8,9 +8,9 @@ from math import ceil, floor, log10
 from typing import Final
 
 from cnnspec.layers.base import Family
-from cnnspec.views.exhibits import Curve
 from cnnspec.views.paint import compact
 from cnnspec.views.pictures.palette import DARK, LIGHT
+from cnnspec.views.results import Curve
 
 WIDTH, HEIGHT = 380.0, 230.0
 LEFT, RIGHT, TOP, BOTTOM = 52.0, 16.0, 30.0, 34.0

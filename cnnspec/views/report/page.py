@@ -8,9 +8,9 @@ from html import escape
 from typing import TYPE_CHECKING, Final
 
 import cnnspec
-from cnnspec.diagnostics import Diagnostic, Misfit, Severity
+from cnnspec.diagnostics import Diagnostic, LayerError, Severity
 from cnnspec.views import html
-from cnnspec.views.html_faces import handy
+from cnnspec.views.notebook import handy
 from cnnspec.views.outline import repeated
 from cnnspec.views.pictures.engines import NoEngine
 from cnnspec.views.report import sections
@@ -125,6 +125,6 @@ def _drawn(subject: Subject, network: Network | None, look: Look, colors: Colors
         )
     except NoEngine as missing:
         return f'<p class="note">The graph is not drawn: {escape(str(missing))}</p>'
-    except Misfit as fault:
+    except LayerError as fault:
         return f'<p class="note">{escape(fault.message)}</p>'
     return f'<div class="picture">{colors.both(in_light, in_dark, f"{look.style}-")}</div>\n'

@@ -26,15 +26,15 @@ class ReferenceStep(Step):
 
     def build(self) -> None:
         self.define = DEFINITIONS[type(self.node.layer)]
-        self.y = self.memory.own(inner_shape(self.node.output, self.site.batch))
+        self.y = self.memory.own(inner_shape(self.node.output, self.context.batch))
         self.notes: dict[str, Array] = {}
 
     def forward(self) -> None:
         sources = self.node.inputs[1:] if self.node.layer.references else ()
-        steps = [self.site.steps[source] for source in sources]
+        steps = [self.context.steps[source] for source in sources]
         call = Call(
-            self.node, [channels_first(x) for x in self.inputs], self.site.weights, self.site.training,
-            self.site.random, self.notes, [step.notes for step in steps if isinstance(step, ReferenceStep)],
+            self.node, [channels_first(x) for x in self.inputs], self.context.weights, self.context.training,
+            self.context.random, self.notes, [step.notes for step in steps if isinstance(step, ReferenceStep)],
         )  # fmt: skip
         y, self.back = self.define(call)
         np.copyto(self.y, from_channels_first(y))
@@ -52,8 +52,8 @@ class ReferenceStep(Step):
             if dx is not None:
                 np.copyto(dx, from_channels_first(value))
         for name, value in weights.items():
-            if name in self.site.gradients:
-                np.copyto(self.site.gradients[name], value)
+            if name in self.context.gradients:
+                np.copyto(self.context.gradients[name], value)
 
 
 _nothing: Back = lambda dy: ([], {})  # noqa: E731 - stands for a backward pass before any forward pass

@@ -7,7 +7,7 @@ from typing import Final
 
 from cnnspec.layers.base import Family
 from cnnspec.views.pictures.palette import Theme, mix
-from cnnspec.views.pictures.paper import Paper
+from cnnspec.views.pictures.paper import SvgWriter
 from cnnspec.views.pictures.volumes.scene import Box
 
 EDGE: Final = 0.9
@@ -25,7 +25,7 @@ def shades(theme: Theme, family: Family) -> tuple[str, str, str, str]:
     return front, top, side, mix(tone.line, theme.ink, 0.12)
 
 
-def draw_box(paper: Paper, box: Box) -> None:
+def draw_box(paper: SvgWriter, box: Box) -> None:
     """The solid in its place, with its working as tooltip."""
     with paper.group("solid", title=box.solid.tooltip, name=str(box.solid.key)):
         if box.solid.sign:
@@ -47,7 +47,7 @@ def _slabs(box: Box) -> Iterator[tuple[float, float, Family, bool]]:
         x += t
 
 
-def _cuboid(paper: Paper, box: Box, family: Family, with_side: bool) -> None:
+def _cuboid(paper: SvgWriter, box: Box, family: Family, with_side: bool) -> None:
     front, top, side, edge = shades(paper.theme, family)
     style: dict[str, float | str | None] = {
         "stroke": edge, "stroke_width": EDGE, "stroke_linejoin": "round",
@@ -59,7 +59,7 @@ def _cuboid(paper: Paper, box: Box, family: Family, with_side: bool) -> None:
     paper.rect(x, y, t, h, fill=front, **style)
 
 
-def _sign(paper: Paper, box: Box) -> None:
+def _sign(paper: SvgWriter, box: Box) -> None:
     theme, radius = paper.theme, box.t / 2
     x, y = box.middle, box.axis
     tone = theme.tone(box.solid.family)
@@ -73,7 +73,7 @@ def _sign(paper: Paper, box: Box) -> None:
         paper.line(start, end, stroke=tone.line, stroke_width=1.6, stroke_linecap="round")
 
 
-def draw_sheets(paper: Paper, box: Box, sheets: int) -> None:
+def draw_sheets(paper: SvgWriter, box: Box, sheets: int) -> None:
     """A map as a stack of sheets that face the reader, the nearest at the lower left."""
     front, _, side, edge = shades(paper.theme, box.solid.family)
     with paper.group("solid", title=box.solid.tooltip, name=str(box.solid.key)):

@@ -11,7 +11,7 @@ from cnnspec.network.graph import Network
 from cnnspec.views.pictures.curves import rounded, xy
 from cnnspec.views.pictures.metrics import text_width, wrap
 from cnnspec.views.pictures.palette import LIGHT, Theme
-from cnnspec.views.pictures.paper import Paper, number
+from cnnspec.views.pictures.paper import SvgWriter, number
 from cnnspec.views.pictures.planning import EVERYTHING, HEATS, Choices
 from cnnspec.views.pictures.volumes.body import draw_box, draw_sheets
 from cnnspec.views.pictures.volumes.compose import compose
@@ -45,7 +45,7 @@ def draw_volumes(
 class _Sheet:
     def __init__(self, network: Network | None, theme: Theme, choices: Choices, name: str) -> None:
         self.network, self.theme, self.name = network, theme, (network.name if network else "") or name
-        self.paper = Paper(theme)
+        self.paper = SvgWriter(theme)
         self.scene, self.note = compose(network, choices) if network else (Scene(), "")
         if any("/" in text for label in self.scene.labels for _, text in label.lines):
             self.note += " “/2” is a stride of 2."

@@ -1,0 +1,179 @@
+"""Widths (filters, units) solved from polynomials through a few samples."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from itertools import product
+from time import monotonic
+from typing import Final, TypeAlias
+
+from cnnspec.analysis.solve.demands import Residual, Sample
+from cnnspec.analysis.solve.polynomial import (
+    Polynomial,
+    fix_first,
+    grows,
+    interpolate,
+    largest_within,
+    roots,
+    value_at,
+)
+from cnnspec.elaborate.candidates import LARGEST_COUNT
+
+Measure: TypeAlias = Callable[[Sequence[int]], "list[Sample] | None"]
+STEPS: Final = (1, 2, 4, 3, 8, 6, 16, 32, 64)
+"""Samples are taken at multiples of one of these: groups may need widths that they divide."""
+MOST_DEGREE: Final = 3
+MOST_MISSES: Final = 4
+USUAL: Final = (8, 16, 32, 64, 128, 256, 512, 1, 2, 4, 10, 12, 20, 24, 48, 96, 100, 192, 384, 1000, 1024)
+
+
+class Law:
+    """One demanded number as a polynomial in the widths: 0, or at most 0."""
+
+    __slots__ = ("bound", "constant", "grows", "polynomial")
+
+    def __init__(self, polynomial: Polynomial, bound: bool) -> None:
+        self.polynomial, self.bound, self.grows = polynomial, bound, grows(polynomial)
+        self.constant = not any(any(exponents) for exponents in polynomial)
+
+    def holds(self, widths: Sequence[int]) -> bool:
+        value = value_at(self.polynomial, widths)
+        return value <= 0 if self.bound else value == 0
+
+    def may_hold(self, first: int, others: int) -> bool:
+        """Whether the first width leaves room: the others are at least 1."""
+        return value_at(self.polynomial, (first, *(1,) * others)) <= 0
+
+    def fixed(self, first: int) -> Law:
+        return Law(fix_first(self.polynomial, first), self.bound)
+
+
+def widths(measure: Measure, count: int, deadline: float) -> tuple[Iterator[tuple[int, ...]], bool]:
+    """Widths that meet every demand that is a polynomial, then the nearest misses where none does.
+
+    The second value says whether these are all demands, at every width; otherwise the caller has to
+    measure what it gets.
+    """
+    for step in STEPS:
+        if measure([step] * count) is None:
+            continue
+        laws, all_of_them = Samples(measure, count, step).laws()
+        if laws or count == 1:
+            return Search(laws, deadline).run(count), all_of_them and step == 1
+        return _usual(count), False
+    return iter(()), True
+
+
+def _usual(count: int) -> Iterator[tuple[int, ...]]:
+    """Widths that people take, for demands that are no polynomials in them."""
+    return product(USUAL if count <= 2 else USUAL[:8], repeat=count)
+
+
+class Samples:
+    """Networks measured on a grid of widths, each once."""
+
+    def __init__(self, measure: Measure, count: int, step: int) -> None:
+        self.measure, self.count, self.step = measure, count, step
+        self.seen: dict[tuple[int, ...], list[Residual | None] | None] = {}
+
+    def laws(self) -> tuple[list[Law], bool]:
+        """The demands that are polynomials, and whether all of them are."""
+        first = self._at((0,) * self.count) or []
+        found = [self._law(number, row) for number, row in enumerate(first)]
+        laws = [law for law in found if law is not None]
+        return laws, len(laws) == len(found)
+
+    def _at(self, place: tuple[int, ...]) -> list[Residual | None] | None:
+        if place not in self.seen:
+            samples = self.measure(self._widths(place))
+            self.seen[place] = None if samples is None else [r for s in samples for r in s.residuals]
+        return self.seen[place]
+
+    def _widths(self, place: tuple[int, ...]) -> list[int]:
+        return [self.step * (n + 1) for n in place]
+
+    def _number(self, number: int, place: tuple[int, ...]) -> int | None:
+        row = self._at(place)
+        found = row[number] if row is not None and number < len(row) else None
+        return None if found is None else found.value
+
+    def _law(self, number: int, first: Residual | None) -> Law | None:
+        """The polynomial of lowest degree that further samples agree with."""
+        if first is None:
+            return None
+        for degree in range(1, MOST_DEGREE + 1):
+            places = list(product(range(degree + 1), repeat=self.count))
+            values = [self._number(number, place) for place in places]
+            whole = {p: v for p, v in zip(places, values, strict=True) if v is not None}
+            if len(whole) < len(places):
+                return None
+            polynomial, scale = interpolate(whole, self._widths(tuple(range(degree + 1))), self.count)
+            if self._agrees(polynomial, scale, number, degree):
+                return Law(polynomial, first.bound)
+        return None
+
+    def _agrees(self, polynomial: Polynomial, scale: int, number: int, degree: int) -> bool:
+        for k in range(2):
+            place = tuple(degree + 1 + (n + k) % 3 for n in range(self.count))
+            value = self._number(number, place)
+            if value is None or value_at(polynomial, self._widths(place)) != value * scale:
+                return False
+        return True
+
+
+class Search:
+    """Whole numbers from 1 that meet all laws; the nearest misses are kept."""
+
+    def __init__(self, laws: list[Law], deadline: float) -> None:
+        self.laws, self.deadline = laws, deadline
+        self.misses: list[tuple[int, tuple[int, ...]]] = []
+
+    def run(self, count: int) -> Iterator[tuple[int, ...]]:
+        found = False
+        for way in self._ways(self.laws, (), count):
+            found = True
+            yield way
+        if not found:
+            yield from (way for _, way in sorted(self.misses)[:MOST_MISSES])
+
+    def _ways(self, laws: list[Law], chosen: tuple[int, ...], count: int) -> Iterator[tuple[int, ...]]:
+        if any(law.constant and not law.holds((1,) * count) for law in laws):
+            return
+        if count == 1:
+            yield from ((*chosen, x) for x in self._last(laws, chosen))
+            return
+        for first in range(1, _top(laws, lambda law, x: law.may_hold(x, count - 1)) + 1):
+            if monotonic() > self.deadline:
+                return
+            yield from self._ways([law.fixed(first) for law in laws], (*chosen, first), count - 1)
+
+    def _last(self, laws: list[Law], chosen: tuple[int, ...]) -> Iterator[int]:
+        """The values of the last width that meet every law."""
+        equal = [law for law in laws if not law.bound and not law.constant]
+        top = _top(laws, lambda law, x: law.may_hold(x, 0))
+        found = roots(equal[0].polynomial, LARGEST_COUNT) if equal else iter(range(1, top + 1))
+        hits = 0
+        for x in found:
+            if all(law.holds((x,)) for law in laws):
+                hits += 1
+                yield x
+        if not hits and equal:
+            self._miss(laws, chosen, top)
+
+    def _miss(self, laws: list[Law], chosen: tuple[int, ...], top: int) -> None:
+        for x in (top, top + 1):
+            if 1 <= x <= LARGEST_COUNT:
+                off = sum(abs(value_at(law.polynomial, (x,))) for law in laws if not law.holds((x,)))
+                self.misses.append((off, (*chosen, x)))
+        if len(self.misses) > 200:
+            self.misses = sorted(self.misses)[:MOST_MISSES]
+
+
+def _top(laws: list[Law], test: Callable[[Law, int], bool]) -> int:
+    """The largest first width that no growing law rules out."""
+    top = LARGEST_COUNT
+    for law in laws:
+        if law.grows:
+            top = min(top, largest_within(partial(test, law), top))
+    return top

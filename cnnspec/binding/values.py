@@ -1,0 +1,251 @@
+"""Expressions given their values: exact integers, sizes, yes and no, and plain words."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Mapping
+from math import isfinite
+from typing import Any, Final, TypeAlias, cast
+
+from cnnspec.diagnostics import Diagnostic, Fix, Label, LayerError
+from cnnspec.layers.base import show
+from cnnspec.syntax import tree
+from cnnspec.text import Span
+
+Value: TypeAlias = "int | float | bool | str | tuple[Any, ...] | Open | Poisoned"
+Lookup: TypeAlias = Callable[[tree.Name], Value]
+Unknowns: TypeAlias = Mapping[Span, Any]
+
+LARGEST: Final = 10**15
+"""No number in a spec may exceed this: the largest networks have 10^12 weights."""
+TRUTH: Final = {"yes": True, "no": False}
+
+
+class Word(str):
+    """A name that is bound to nothing: a choice such as ``same``, or a label."""
+
+    __slots__ = ()
+
+
+class Open:
+    """A ``?`` that nobody has given a value yet, or a size with one in it."""
+
+    __slots__ = ("parts", "span", "spans")
+
+    def __init__(self, span: Span, spans: tuple[Span, ...], parts: tuple[int | None, ...] = ()) -> None:
+        self.span, self.spans, self.parts = span, spans, parts
+
+    def filled(self, values: Mapping[Span, Any]) -> Any:
+        """The value with every ``?`` replaced; ``values`` holds one for each of ``spans``."""
+        if not self.parts:
+            return values[self.span]
+        found = iter([values[span] for span in self.spans])
+        return tuple(next(found) if part is None else part for part in self.parts)
+
+
+class Poisoned:
+    """The value of a name that could not be found; the cause has been reported."""
+
+    __slots__ = ()
+
+
+POISONED: Final = Poisoned()
+
+
+class Fault(LayerError):
+    """A misfit that knows its place."""
+
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        span: Span,
+        *,
+        notes: tuple[str, ...] = (),
+        help: tuple[str, ...] = (),
+        labels: tuple[Label, ...] = (),
+        fixes: tuple[Fix, ...] = (),
+    ) -> None:
+        super().__init__(code, message, notes=notes, help=help)
+        self.span, self.labels, self.fixes = span, labels, fixes
+
+    @property
+    def diagnostic(self) -> Diagnostic:
+        return Diagnostic(
+            self.code, self.message, self.span,
+            labels=self.labels, notes=self.notes, help=self.help, fixes=self.fixes,
+        )  # fmt: skip
+
+
+class Unsolved(Fault):
+    """A ``?`` stands where a value is needed."""
+
+    def __init__(self, value: Open) -> None:
+        super().__init__(
+            "unsolved-unknown",
+            "the value of this ? cannot be found from the layer alone",
+            value.spans[0],
+            help=("claim the layer's shape: => height x width x channels", "or let cnnspec solve find it"),
+        )
+        self.value = value
+
+
+class Unresolved(Exception):
+    """The value hangs on something that could not be known; the cause has been reported."""
+
+
+def format_value(value: Value) -> str:
+    """A value as the language writes it: ``5x5``, ``yes``, ``0.5``."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, tuple):
+        if value and all(isinstance(part, int) and part >= 0 for part in value):
+            return show(value)
+        return f"({', '.join(map(format_value, value))})"
+    return "?" if isinstance(value, Open) else str(value)
+
+
+def evaluate(expression: tree.Expression, lookup: Lookup, unknowns: Unknowns) -> Value:
+    """The value of an expression; raises Fault where it has none, Hole where it cannot be known."""
+    try:
+        return _EVALUATORS[type(expression)](expression, lookup, unknowns)
+    except RecursionError:
+        raise Fault(
+            "expression-too-deep", "this expression is nested too deeply", expression.span,
+            help=("name its parts with let",),
+        ) from None  # fmt: skip
+
+
+def _number(expression: tree.Number, lookup: Lookup, unknowns: Unknowns) -> Value:
+    value = expression.value
+    return value if -LARGEST <= value <= LARGEST else _checked(value, expression.span)
+
+
+def _size(expression: tree.Size, lookup: Lookup, unknowns: Unknowns) -> Value:
+    parts = expression.parts
+    _checked(max((part for part in parts if part is not None), default=0), expression.span)
+    if None not in parts:
+        return parts
+    spans = unknown_places(expression)
+    hole = Open(expression.span, spans, parts)
+    return hole if any(span not in unknowns for span in spans) else cast(Value, hole.filled(unknowns))
+
+
+def _name(expression: tree.Name, lookup: Lookup, unknowns: Unknowns) -> Value:
+    text = expression.text
+    if text in TRUTH:
+        return TRUTH[text]
+    return lookup(expression)
+
+
+def _text(expression: tree.Text, lookup: Lookup, unknowns: Unknowns) -> Value:
+    return expression.value
+
+
+def _unknown(expression: tree.Unknown, lookup: Lookup, unknowns: Unknowns) -> Value:
+    if expression.span in unknowns:
+        return cast(Value, unknowns[expression.span])
+    return Open(expression.span, (expression.span,))
+
+
+def _tuple(expression: tree.Tuple, lookup: Lookup, unknowns: Unknowns) -> Value:
+    items = tuple(_EVALUATORS[type(item)](item, lookup, unknowns) for item in expression.items)
+    found = [item for item in items if isinstance(item, Open)]
+    if found:
+        spans = tuple(span for item in found for span in item.spans)
+        return Open(expression.span, spans, tuple(item if type(item) is int else None for item in items))
+    return items
+
+
+def _unary(expression: tree.Unary, lookup: Lookup, unknowns: Unknowns) -> Value:
+    value = _EVALUATORS[type(expression.operand)](expression.operand, lookup, unknowns)
+    if expression.operator == "not":
+        return not truth(value, expression.operand.span)
+    figure: float = _figure(value, expression.operand, "-")
+    return -figure
+
+
+def _binary(expression: tree.Binary, lookup: Lookup, unknowns: Unknowns) -> Value:
+    sign, left, right = expression.operator, expression.left, expression.right
+    a = _EVALUATORS[type(left)](left, lookup, unknowns)
+    if sign in ("and", "or"):
+        if truth(a, left.span) is (sign == "or"):
+            return sign == "or"
+        return truth(_EVALUATORS[type(right)](right, lookup, unknowns), right.span)
+    b = _EVALUATORS[type(right)](right, lookup, unknowns)
+    if sign in ("==", "!="):
+        for value, side in ((a, left), (b, right)):
+            _closed(value, side)
+        return (a == b) is (sign == "==")
+    x, y = _figure(a, left, sign), _figure(b, right, sign)
+    if sign in _COMPARISONS:
+        return _COMPARISONS[sign](x, y)
+    return _arithmetic(sign, x, y, expression)
+
+
+def _arithmetic(sign: str, x: float, y: float, expression: tree.Binary) -> Value:
+    if sign in ("//", "%") and y == 0:
+        raise Fault(
+            "division-by-zero", f"{format_value(x)} {sign} 0 has no value", expression.span,
+            notes=() if expression.right.span.text == "0" else (f"{expression.right.span.text} is 0 here",),
+        )  # fmt: skip
+    return _checked(_ARITHMETIC[sign](x, y), expression.span)
+
+
+def _checked(value: float, span: Span) -> Value:
+    if (isinstance(value, float) and not isfinite(value)) or not -LARGEST <= value <= LARGEST:
+        raise Fault(
+            "number-too-large", "this number is larger than any network needs", span,
+            notes=("the largest number allowed is 10^15",),
+        )  # fmt: skip
+    return value
+
+
+def _figure(value: Value, side: tree.Expression, sign: str) -> Any:
+    if type(value) is int or type(value) is float:
+        return value
+    _closed(value, side)
+    if isinstance(value, Word):
+        raise Fault(
+            "unknown-name", f"{value} has no value here", side.span,
+            help=(f"define it before this line: let {value} = …",),
+        )  # fmt: skip
+    raise Fault("not-a-number", f"{sign} needs numbers. Received: {format_value(value)}", side.span)
+
+
+def truth(value: Value, span: Span) -> bool:
+    """The value of a condition; raises Fault where it is neither yes nor no."""
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, Open):
+        raise Unsolved(value)
+    raise Fault(
+        "not-a-condition", f"a condition must be yes or no. Received: {format_value(value)}", span,
+        help=("compare it: == != < <= > >=",),
+    )  # fmt: skip
+
+
+def _closed(value: Value, side: tree.Expression) -> None:
+    if isinstance(value, Open):
+        raise Unsolved(value)
+
+
+def unknown_places(size: tree.Size) -> tuple[Span, ...]:
+    """A place for each ``?`` of a size, in order."""
+    span, text = size.span, size.span.text
+    offsets = [n for n, character in enumerate(text) if character == "?"]
+    if len(offsets) != size.parts.count(None):
+        offsets = list(range(size.parts.count(None)))
+    return tuple(Span(span.source, span.start + n, span.start + n + 1) for n in offsets)
+
+
+_COMPARISONS: Final[dict[str, Callable[[Any, Any], bool]]] = {
+    "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge,
+}  # fmt: skip
+_ARITHMETIC: Final[dict[str, Callable[[Any, Any], Any]]] = {
+    "+": operator.add, "-": operator.sub, "*": operator.mul, "//": operator.floordiv, "%": operator.mod,
+}  # fmt: skip
+_EVALUATORS: Final[dict[type, Callable[..., Value]]] = {
+    tree.Number: _number, tree.Size: _size, tree.Name: _name, tree.Text: _text, tree.Unknown: _unknown,
+    tree.Tuple: _tuple, tree.Unary: _unary, tree.Binary: _binary,
+}  # fmt: skip

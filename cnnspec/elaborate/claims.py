@@ -1,0 +1,191 @@
+"""Checked shapes: ``=> 10x10x16`` holds, or the working that contradicts it is shown."""
+
+from __future__ import annotations
+
+from functools import partial
+from itertools import islice
+from typing import Any, Final
+
+from cnnspec.binding.values import Fault, Open, Value, format_value
+from cnnspec.diagnostics import Diagnostic, Fix, Severity
+from cnnspec.elaborate.candidates import Tries, solutions
+from cnnspec.elaborate.elaborator import Elaborator
+from cnnspec.elaborate.scope import Context
+from cnnspec.layers.base import Layer, Shape, Shapes, show
+from cnnspec.syntax import tree
+from cnnspec.text import Span
+
+MOST_SHOWN: Final = 6
+AXES: Final = {1: ("size",), 2: ("width", "channels"), 3: ("height", "width", "channels"),
+               4: ("depth", "height", "width", "channels")}  # fmt: skip
+
+
+def fits(claim: tuple[int | None, ...], shape: Shape) -> bool:
+    """Whether a claim holds; a ``?`` in it claims nothing."""
+    if claim == shape or claim == (None,):
+        return True
+    return len(claim) == len(shape) and all(
+        part is None or part == size for part, size in zip(claim, shape, strict=True)
+    )
+
+
+def check_claim(
+    elaborator: Elaborator, sentence: tree.Layer, claim: tree.Size, node: int, context: Context
+) -> None:
+    """Reports a wrong claim with its working; what follows is then in doubt."""
+    shape = elaborator.nodes[node].output
+    elaborator.claims.append((claim, shape))
+    if (
+        elaborator.bare
+        or fits(claim.parts, shape)
+        or node in elaborator.doubtful
+        or elaborator.faults.after_break(claim.span)
+    ):
+        return
+    elaborator.report(
+        Diagnostic(
+            "wrong-shape",
+            f"{sentence.word} gives {show(shape)}, not {claim.span.text}",
+            claim.span,
+            notes=_working(elaborator, node, claim.parts, sentence),
+            help=(f"write => {show(shape)}, or change the options", *_cures(elaborator, sentence, node)),
+            fixes=(Fix(claim.span, show(shape), f"write {show(shape)}"),),
+        ),
+        context,
+    )
+    elaborator.doubtful.add(node)
+
+
+def _working(
+    elaborator: Elaborator, node: int, claim: tuple[int | None, ...], sentence: tree.Layer
+) -> tuple[str, ...]:
+    found = elaborator.nodes[node]
+    flows = tuple(elaborator.flow(source) for source in found.inputs)
+    if found.word != sentence.word or not found.inputs:
+        return (f"its last layer is {found.name}", *flows)
+    names = AXES.get(len(found.output), ())
+    if len(claim) != len(found.output):
+        return (*flows, f"{show(found.output)} has {len(found.output)} sizes: {', '.join(names)}")
+    laws = found.layer.output(found.input_shapes)
+    lines = []
+    for name, law, size, said in zip(names, laws, found.output, claim, strict=False):
+        if said is not None and said != size:
+            text = law.law()
+            worked = law.worked() if text != law.worked() else text
+            lines.append(f"{name}: {text}: {worked}, not {said}" if text != worked else f"{name}: {text}")
+    return (*flows, *lines)
+
+
+def _cures(elaborator: Elaborator, sentence: tree.Layer, node: int) -> tuple[str, ...]:
+    """The one option whose change would make the claim true, if there is one."""
+    found = elaborator.nodes[node]
+    kind, claim = type(found.layer), sentence.claim
+    if found.word != sentence.word or claim is None or None in claim.parts or found.layer.references:
+        return ()
+    options = found.layer.options()
+    for name in ("padding", "stride", *kind.positional):
+        if name in kind.option_fields() and elaborator.tries.left >= 0:
+            trial = {**options, name: Open(claim.span, (claim.span,))}
+            wanted = partial(fits, claim.parts)
+            ways = solutions(kind, trial, found.input_shapes, claim.parts, wanted, elaborator.tries)
+            for way in islice(ways, 1):
+                return (f"{name}={format_value(way[name])} would give {claim.span.text}",)
+    return ()
+
+
+def solve_here(
+    elaborator: Elaborator, sentence: tree.Layer, context: Context, kind: type[Layer],
+    options: dict[str, Value], inputs: tuple[int, ...] | None,
+) -> dict[str, Value] | None:  # fmt: skip
+    """The options with every ``?`` replaced, found from the layer's own claim."""
+    opens = {name: value for name, value in options.items() if isinstance(value, Open)}
+    claim = sentence.claim
+    if inputs is None or elaborator.bare:
+        return None
+    if claim is None or claim.parts == (None,) or elaborator.tries.left < 0:
+        _leave_open(elaborator, opens, context)
+        return None
+    if (
+        elaborator.guessed
+        or elaborator.faults.after_break(claim.span)
+        or not elaborator.doubtful.isdisjoint(inputs)
+    ):
+        return None
+    search = Search(kind, options, opens, claim, tuple(elaborator.nodes[n].output for n in inputs))
+    found = search.found(elaborator.tries)
+    if elaborator.tries.left < 0:
+        _leave_open(elaborator, opens, context)
+        return None
+    if not found:
+        elaborator.report(search.none(), context)
+        return None
+    for name, value in opens.items():
+        _remember(elaborator, value, found[0][name])
+    if len(found) > 1:
+        elaborator.report(search.several(found), context)
+    return found[0]
+
+
+def _leave_open(elaborator: Elaborator, opens: dict[str, Open], context: Context) -> None:
+    for value in opens.values():
+        fault = elaborator.left_open(value)
+        if isinstance(fault, Fault):
+            elaborator.report(fault.diagnostic, context)
+
+
+def _remember(elaborator: Elaborator, hole: Open, value: Any) -> None:
+    whole, parts = (value, hole.parts) if hole.parts else ((value,), (None,))
+    missing = (size for size, part in zip(whole, parts, strict=True) if part is None)
+    elaborator.solved.update(zip(hole.spans, missing, strict=True))
+
+
+class Search:
+    """The unknowns of one layer against its claimed shape."""
+
+    def __init__(
+        self,
+        kind: type[Layer],
+        options: dict[str, Value],
+        opens: dict[str, Open],
+        claim: tree.Size,
+        shapes: Shapes,
+    ) -> None:
+        self.kind, self.options, self.opens, self.claim, self.shapes = kind, options, opens, claim, shapes
+        self.met: dict[Shape, None] = {}
+
+    def found(self, tries: Tries) -> list[dict[str, Any]]:
+        """The solutions, the most usual first; a few of them when there are many."""
+
+        def wanted(shape: Shape) -> bool:
+            self.met.setdefault(shape)
+            return fits(self.claim.parts, shape)
+
+        ways = solutions(self.kind, self.options, self.shapes, self.claim.parts, wanted, tries)
+        return list(islice(ways, MOST_SHOWN + 1))
+
+    @property
+    def _first(self) -> Span:
+        return next(iter(self.opens.values())).span
+
+    def several(self, found: list[dict[str, Any]]) -> Diagnostic:
+        ways = [", ".join(f"{name}={format_value(way[name])}" for name in self.opens) for way in found]
+        more = "; …" if len(found) > MOST_SHOWN else ""
+        return Diagnostic(
+            "several-solutions", f"several values fit this shape; {ways[0]} is taken", self._first,
+            severity=Severity.NOTE, notes=(f"all of these fit: {'; '.join(ways[:MOST_SHOWN])}{more}",),
+            help=("write the one that is meant",),
+        )  # fmt: skip
+
+    def none(self) -> Diagnostic:
+        near = sorted(self.met, key=lambda shape: distance(shape, self.claim.parts))[:4]
+        return Diagnostic(
+            "no-solution", f"no {' and '.join(self.opens)} gives {self.claim.span.text}", self._first,
+            notes=(f"{' and '.join(map(show, self.shapes))} flows in",),
+            help=(f"the nearest shapes that can be had: {', '.join(map(show, near))}",) if near else (),
+        )  # fmt: skip
+
+
+def distance(shape: Shape, claim: tuple[int | None, ...]) -> tuple[int, int]:
+    """How far a shape is from a claim: first in axes, then in sizes."""
+    pairs = zip(shape, claim, strict=False)
+    return abs(len(shape) - len(claim)), sum(abs(a - b) for a, b in pairs if b is not None)

@@ -1,0 +1,311 @@
+"""The network as it grows: nodes, names, labels, limits, and the faults found on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, Final, TypeAlias
+
+from cnnspec.binding.values import (
+    Fault,
+    Open,
+    Poisoned,
+    Unknowns,
+    Unresolved,
+    Unsolved,
+    Value,
+    Word,
+    evaluate,
+)
+from cnnspec.diagnostics import Diagnostic, Fix, Label, LayerError, nearest
+from cnnspec.elaborate.candidates import Tries
+from cnnspec.elaborate.faults import Faults
+from cnnspec.elaborate.limits import DEEPEST, MOST_STEPS, Bound
+from cnnspec.elaborate.naming import Names
+from cnnspec.elaborate.scope import Context
+from cnnspec.layers.base import Shape, show
+from cnnspec.network.graph import Group, Node, Output
+from cnnspec.network.make import Made
+from cnnspec.syntax import tree
+from cnnspec.text import Span
+
+AXIS_VALUES: Final = {"C": -1, "W": -2, "H": -3, "D": -4}
+
+
+Run: TypeAlias = "Callable[[Elaborator, tuple[tree.Statement, ...], Context], None]"
+
+
+Plans: TypeAlias = "dict[int, tuple[tree.Layer, Any]]"
+"""What is constant in a sentence, by its identity; the sentence is kept so that it stays itself."""
+MOST_TRIES: Final = 20_000
+"""Combinations tried for all the ``?`` and wrong claims of one spec."""
+
+
+class Stop(Exception):
+    """A limit is passed; the diagnostic has been reported."""
+
+
+class Elaborator:
+    """One elaboration in progress; ``current`` is the node that flows on, None where it is not known."""
+
+    def __init__(self, unknowns: Unknowns, run: Run, before: Iterable[Diagnostic] = ()) -> None:
+        self.faults = Faults(before)
+        self.unknowns, self.run = dict(unknowns), run
+        self.nodes: list[Node] = []
+        self.current: int | None = None
+        self.names = Names()
+        self.labels: dict[str, int | None] = {}
+        self.heads: list[Output] = []
+        self.doubtful: set[int] = set()
+        self.unsolved: dict[Span, Open] = {}
+        self.solved: dict[Span, Any] = {}
+        self.steps = self.groups = 0
+        self.seen_input: tree.Input | None = None
+        self.plans: Plans = {}
+        self.recorder: Any = None
+        self.lets = 0
+        self.has_dotted_labels = False
+        self.bound, self.tries = Bound(), Tries(MOST_TRIES)
+        self.guessed = self.bare = False
+        self.claims: list[tuple[tree.Size, Shape]] = []
+
+    def report(self, diagnostic: Diagnostic, context: Context | None = None) -> None:
+        """Adds a fault."""
+        self.faults.add(diagnostic, context)
+
+    def step(self, span: Span, more: int = 1) -> None:
+        """Counts what is expanded; raises Stop at the limit."""
+        self.steps += more
+        if self.steps > MOST_STEPS:
+            self.too_large(span)
+
+    def need_steps(self, more: int, span: Span) -> None:
+        """Stops before expanding what cannot fit."""
+        if self.steps + more > MOST_STEPS:
+            self.too_large(span)
+
+    def too_large(self, span: Span) -> None:
+        fault = Diagnostic(
+            "network-too-large",
+            f"this spec expands to more than {MOST_STEPS:,} layers and blocks",
+            span,
+            help=("repeat less often, or use fewer blocks inside blocks",),
+        )
+        self.report(fault)
+        raise Stop
+
+    def need_room(self, context: Context, span: Span) -> None:
+        if context.depth >= DEEPEST:
+            self.report(
+                Diagnostic(
+                    "nested-too-deeply", f"braces and blocks lie more than {DEEPEST} deep here", span,
+                    help=("give the inner part a block of its own, used side by side",),
+                )
+            )  # fmt: skip
+            raise Stop
+
+    # Values ---------------------------------------------------------------------
+
+    def value(self, expression: tree.Expression, context: Context) -> Value:
+        """The value of an expression here; raises Fault or Unresolved."""
+        if type(expression) is tree.Name:
+            bound = context.get(expression.text)
+            if bound is not None:
+                return self._now(bound)
+
+        def lookup(name: tree.Name) -> Value:
+            bound = context.get(name.text)
+            if bound is not None:
+                return self._now(bound)
+            if name.text in AXIS_VALUES:
+                return self.axis(name)
+            return Word(name.text)
+
+        try:
+            return evaluate(expression, lookup, self.unknowns)
+        except Unsolved as fault:
+            raise self.left_open(fault.value) from None
+        except Fault as fault:
+            raise _with_guess(fault, context) from None
+
+    def _now(self, value: Value) -> Value:
+        """What a name stands for by now: a ``?`` may have been found since it was read. Raises Unresolved."""
+        if type(value) is Open and self.solved.keys() >= set(value.spans):
+            return value.filled(self.solved)  # type: ignore[no-any-return]
+        if type(value) is Poisoned:
+            raise Unresolved
+        return value
+
+    def closed(self, expression: tree.Expression, context: Context) -> Value:
+        """As ``value``, where a ``?`` has no business."""
+        value = self.value(expression, context)
+        if isinstance(value, Open):
+            raise self.left_open(value)
+        return value
+
+    def left_open(self, value: Open) -> Fault | Unresolved:
+        """What to raise for a ``?`` that nothing decides; one that mends a broken line is a hole."""
+        if value.spans[0].text != "?":
+            return Unresolved()
+        for span in value.spans:
+            self.unsolved.setdefault(span, value)
+        return Unsolved(value)
+
+    def axis(self, name: tree.Name) -> int:
+        """``H``, ``W``, ``C`` or ``D`` of the tensor that flows in here."""
+        if self.current is None:
+            if self.seen_input is None:
+                raise Fault(
+                    "unknown-name", f"{name.text} is not known before the input", name.span,
+                    help=("H, W and C are sizes of the tensor that flows in at this place",),
+                )  # fmt: skip
+            raise Unresolved
+        shape = self.nodes[self.current].output
+        position = AXIS_VALUES[name.text]
+        if len(shape) < -position:
+            raise Fault(
+                "unknown-name", f"{name.text} is not known: {show(shape)} flows in here", name.span,
+                help=(f"a tensor of this shape has {', '.join(_axes_of(shape))}",),
+            )  # fmt: skip
+        return shape[position]
+
+    # Nodes ----------------------------------------------------------------------
+
+    def name(self, sentence: tree.Layer, context: Context) -> tuple[str, str | None]:
+        """The name of a layer or block instance, and its label's full name, if it has one."""
+        if sentence.label is None:
+            return self.names.automatic(sentence.word, context), None
+        text = sentence.label.text
+        full = context.frame.prefix + text
+        self.has_dotted_labels |= "." in text
+        if context.repeating:
+            return self.names.numbered(text, context), full
+        name = self.names.label(text, context)
+        if name is None:
+            self.report(
+                Diagnostic(
+                    "repeated-label", f"the label {text} is already given", sentence.label.span,
+                    labels=self._label_places(full), help=("labels are unique within their block",),
+                ),
+                context,
+            )  # fmt: skip
+            return self.names.automatic(text, context), full
+        return name, full
+
+    def _label_places(self, full: str) -> tuple[Label, ...]:
+        node = self.labels.get(full)
+        span = self.nodes[node].span if node is not None else None
+        return (Label(span, "first given here"),) if span else ()
+
+    def place(
+        self, made: Made, inputs: tuple[int, ...], shape: Shape, name: str, span: Span, context: Context
+    ) -> int:
+        """Adds a node; its shape has been found."""
+        nodes = self.nodes
+        index = len(nodes)
+        local = name[len(context.frame.prefix) :]
+        path = (*context.frame.path, *(local.split(".") if "." in local else (local,)))
+        shapes = tuple([nodes[n].output for n in inputs])
+        nodes.append(Node(index, name, made.layer, inputs, shapes, shape, span, path, context.groups))
+        if self.doubtful and not self.doubtful.isdisjoint(inputs):
+            self.doubtful.add(index)
+        return index
+
+    def new_group(self, title: str, turn: int = 0, turns: int = 1, repeat: int | None = None) -> Group:
+        self.groups += 1
+        return Group(title, self.groups, turn, turns, repeat)
+
+    # Labels ---------------------------------------------------------------------
+
+    def find(self, text: str, span: Span, context: Context) -> int:
+        """The node of a label, looked for here and outwards; raises Fault, or Unresolved."""
+        for prefix in context.frame.prefixes:
+            full = prefix + text
+            if full in self.labels:
+                node = self.labels[full]
+                if node is None:
+                    raise Unresolved
+                return node
+        if text == "input" or self._is_lost(text, context):
+            raise Unresolved
+        raise self._unknown_label(text, span, context)
+
+    def _is_lost(self, text: str, context: Context) -> bool:
+        """Whether a dotted label lies in a block that could not be expanded."""
+        block = text.partition(".")[0]
+        return any(self.labels.get(prefix + block, 0) is None for prefix in context.frame.prefixes)
+
+    def _unknown_label(self, text: str, span: Span, context: Context) -> Fault:
+        place = context.frame.reserved.get(text)
+        if place is not None:
+            return Fault(
+                "unknown-label", f"{text} is defined further down, on line {place.line}", span,
+                labels=(Label(place, "defined here"),),
+                help=("a skip only reaches back to layers above it",),
+            )  # fmt: skip
+        if any(prefix + text in self.names.taken for prefix in context.frame.prefixes):
+            return Fault(
+                "unknown-label", f"{text} is a name given automatically, not a label", span,
+                notes=("automatic names change when a layer is added above",),
+                help=(f"write the label before the layer: {text}: …",),
+            )  # fmt: skip
+        known = self._labels_in_sight(context)
+        meant = nearest(text, known)
+        return Fault(
+            "unknown-label", f"there is no label {text} before this line", span,
+            help=_guess(meant, known, "labels so far"),
+        )  # fmt: skip
+
+    def _labels_in_sight(self, context: Context) -> list[str]:
+        prefixes = context.frame.prefixes
+        near = [name for name in list(self.labels)[-200:] if name != "input"]
+        return sorted({name[len(p) :] for name in near for p in prefixes if name.startswith(p)})
+
+    def flow(self, node: int) -> str:
+        """``28x28x1 flows in from input, line 3``."""
+        source = self.nodes[node]
+        line = f", line {source.span.line}" if source.span else ""
+        return f"{show(source.output)} flows in from {source.name}{line}"
+
+    def report_layer_error(
+        self, error: LayerError, span: Span, inputs: tuple[int, ...], context: Context
+    ) -> None:
+        """Reports that the inputs do not fit, unless a fault before already spoilt them."""
+        if self.guessed or self.faults.after_break(span) or not self.doubtful.isdisjoint(inputs):
+            return
+        labels = tuple(
+            Label(source.span, f"{show(source.output)} from {source.name}")
+            for source in (self.nodes[n] for n in dict.fromkeys(inputs))
+            if source.span and len(inputs) > 1
+        )
+        notes = tuple(self.flow(node) for node in dict.fromkeys(inputs))
+        if error.code == "wrong-number-of-sizes" and _looks_flat(self.nodes[0].output):
+            notes += (_flat_image(self.nodes[0].output),)
+        self.report(error.at(span, *labels, notes=notes), context)
+
+
+def _looks_flat(shape: Shape) -> bool:
+    """Whether an input was most likely meant as an image without its channels."""
+    return len(shape) == 2 and shape[1] > 4
+
+
+def _flat_image(shape: Shape) -> str:
+    return f"the input {show(shape)} is one axis with {shape[1]} channels; an image is {show(shape)}x1"
+
+
+def _with_guess(fault: Fault, context: Context) -> Fault:
+    """An unknown name with the one that was likely meant."""
+    meant = nearest(fault.span.text, context.names()) if fault.code == "unknown-name" else None
+    if meant is None:
+        return fault
+    fix = Fix(fault.span, meant, f"write {meant}")
+    return Fault(fault.code, fault.message, fault.span, help=(f"did you mean {meant}?",), fixes=(fix,))
+
+
+def _guess(meant: str | None, known: list[str], what: str) -> tuple[str, ...]:
+    if meant:
+        return (f"did you mean {meant}?",)
+    return (f"{what}: {', '.join(known[:20])}",) if known else ()
+
+
+def _axes_of(shape: Shape) -> list[str]:
+    return [name for name, position in reversed(AXIS_VALUES.items()) if len(shape) >= -position]

@@ -1,0 +1,269 @@
+"""Bodies expanded statement by statement; the shape is known at every step, so ``C`` is too."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from cnnspec.binding.values import POISONED, Fault, Unresolved, format_value, truth
+from cnnspec.diagnostics import Diagnostic, Fix, Label, Severity, nearest
+from cnnspec.elaborate.blocks import find_block, prelude, use_block
+from cnnspec.elaborate.branches import head, jump
+from cnnspec.elaborate.elaborator import AXIS_VALUES, Elaborator
+from cnnspec.elaborate.layer import place_layer, unknown_word
+from cnnspec.elaborate.scope import Context
+from cnnspec.layers.base import show
+from cnnspec.layers.registry import LAYERS, SYNONYMS
+from cnnspec.network.graph import InputLayer, Node
+from cnnspec.syntax import tree
+
+RESERVED: Final = (*AXIS_VALUES, "yes", "no")
+
+
+def run(elaborator: Elaborator, statements: tuple[tree.Statement, ...], context: Context) -> None:
+    """Expands a body in order."""
+    for statement in statements:
+        _HANDLERS[type(statement)](elaborator, statement, context)
+
+
+def _layer(elaborator: Elaborator, sentence: tree.Layer, context: Context) -> None:
+    elaborator.step(sentence.word_span)
+    kind = LAYERS.get(sentence.word)
+    definition = None if kind is not None else find_block(sentence.word, context)
+    if kind is None and definition is None and _keyword(elaborator, sentence, context):
+        return
+    if elaborator.current is None and elaborator.seen_input is None:
+        _no_input(elaborator, sentence)
+    if kind is not None:
+        place_layer(elaborator, sentence, context, kind)
+    elif definition is not None:
+        use_block(elaborator, sentence, context, definition)
+    else:
+        _unknown(elaborator, sentence, context)
+
+
+def _keyword(elaborator: Elaborator, sentence: tree.Layer, context: Context) -> bool:
+    """Whether the word is a misspelt keyword: nearer to one than to any layer or block."""
+    from cnnspec.syntax.keywords import misspelt
+
+    blocks = [*context.frame.module.blocks, *prelude().blocks]
+    meant = nearest(sentence.word, [*LAYERS, *blocks], SYNONYMS)
+    fault = misspelt(sentence.word_span, instead_of=meant)
+    if fault is None:
+        return False
+    elaborator.report(fault, context)
+    keyword = fault.fixes[0].replacement
+    if keyword == "input" and len(sentence.arguments) == 1:
+        _input(elaborator, tree.Input(sentence.arguments[0], sentence.span), context)
+    elif keyword not in ("network", "let", "use", "expect", "train"):
+        elaborator.current = None
+    return True
+
+
+def _unknown(elaborator: Elaborator, sentence: tree.Layer, context: Context) -> None:
+    """An unknown word is taken for what it most likely means, so that the rest can be looked at."""
+    blocks = [*context.frame.module.blocks, *prelude().blocks]
+    fault = unknown_word(sentence, [*LAYERS, *blocks], SYNONYMS)
+    elaborator.report(fault, context)
+    meant = LAYERS.get(fault.fixes[0].replacement) if fault.fixes else None
+    if meant is None:
+        _, label = elaborator.name(sentence, context)
+        elaborator.current = None
+        if label is not None:
+            elaborator.labels[label] = None
+        return
+    before = dict(elaborator.faults.items)
+    elaborator.guessed = True
+    place_layer(elaborator, sentence, context, meant)
+    elaborator.faults.items = before
+
+
+def _no_input(elaborator: Elaborator, sentence: tree.Layer) -> None:
+    elaborator.report(
+        Diagnostic(
+            "missing-input", "there is no input before this layer", sentence.word_span,
+            help=("say first what flows in: input height x width x channels, such as input 28x28x1",),
+        )
+    )  # fmt: skip
+    elaborator.seen_input = tree.Input(tree.Size((), sentence.span), sentence.span)
+
+
+def _input(elaborator: Elaborator, statement: tree.Input, context: Context) -> None:
+    if context.depth:
+        _misplaced(elaborator, statement, context)
+        return
+    if elaborator.seen_input is not None:
+        elaborator.report(
+            Diagnostic(
+                "repeated-input", "a network has one input", statement.span,
+                labels=(Label(elaborator.seen_input.span, "given here"),),
+                help=("keep one of the two",),
+            )
+        )  # fmt: skip
+        return
+    try:
+        value = elaborator.closed(statement.shape, context)
+    except Fault as fault:
+        elaborator.report(fault.diagnostic)
+        return
+    except Unresolved:
+        return
+    finally:
+        elaborator.seen_input = statement
+    shape = value if isinstance(value, tuple) else (value,)
+    if not all(type(size) is int and size > 0 for size in shape) or not 1 <= len(shape) <= 4:
+        _wrong_input(elaborator, statement, format_value(value))
+        return
+    elaborator.nodes.append(Node(0, "input", InputLayer(), (), (), shape, statement.span, ("input",)))
+    _suspect_order(elaborator, statement, shape)
+    elaborator.names.taken.add("input")
+    elaborator.labels["input"] = elaborator.current = 0
+
+
+def _suspect_order(elaborator: Elaborator, statement: tree.Input, shape: tuple[int, ...]) -> None:
+    """Images written channels first, as PyTorch has them, are read as very flat ones."""
+    if len(shape) == 3 and shape[0] <= 4 and shape[1] == shape[2] >= 16:
+        text = show((*shape[1:], shape[0]))
+        elaborator.report(
+            Diagnostic(
+                "channels-first",
+                f"this image is {shape[0]} pixel{'s' * (shape[0] > 1)} high and has {shape[2]} channels",
+                statement.shape.span, Severity.WARNING,
+                notes=("sizes are height x width x channels",),
+                help=(f"if {shape[0]} is the number of channels, write input {text}",),
+                fixes=(Fix(statement.shape.span, text, f"write {text}"),),
+            )
+        )  # fmt: skip
+
+
+def _wrong_input(elaborator: Elaborator, statement: tree.Input, received: str) -> None:
+    elaborator.report(
+        Diagnostic(
+            "wrong-input", f"an input must be one to four sizes of at least 1. Received: {received}",
+            statement.shape.span,
+            help=("write height x width x channels: input 28x28x1", "or a vector's length: input 784"),
+        )
+    )  # fmt: skip
+
+
+def _let(elaborator: Elaborator, statement: tree.Let, context: Context) -> None:
+    name = statement.name
+    values = context.values
+    if name.text in RESERVED:
+        elaborator.report(
+            Diagnostic(
+                "reserved-name", f"{name.text} has a meaning of its own and cannot be a constant", name.span,
+                help=("choose another name",),
+            ),
+            context,
+        )  # fmt: skip
+        return
+    if name.text in values:
+        elaborator.report(
+            Diagnostic(
+                "repeated-name", f"{name.text} already has a value", name.span,
+                help=("a constant is given once; choose another name",),
+            ),
+            context,
+        )  # fmt: skip
+        return
+    elaborator.lets += context.depth == 0
+    try:
+        values[name.text] = elaborator.value(statement.value, context)
+    except Fault as fault:
+        values[name.text] = POISONED
+        elaborator.report(fault.diagnostic, context)
+    except Unresolved:
+        values[name.text] = POISONED
+
+
+def _repeat(elaborator: Elaborator, statement: tree.Repeat, context: Context) -> None:
+    turns = _turns(elaborator, statement, context)
+    if turns is None:
+        elaborator.current = None
+        return
+    elaborator.need_room(context, statement.span)
+    elaborator.need_steps(
+        turns * (1 + elaborator.bound.of(statement.body, context.frame.module)), statement.span
+    )
+    title, repeat = f"repeat {turns}", elaborator.groups + 1
+    for turn in range(turns):
+        elaborator.step(statement.span)
+        before, group = elaborator.current, elaborator.new_group(title, turn, turns, repeat)
+        run(elaborator, statement.body, context.inner((*context.groups, group), repeating=True))
+        if before is None and elaborator.current is None:
+            return
+
+
+def _turns(elaborator: Elaborator, statement: tree.Repeat, context: Context) -> int | None:
+    try:
+        value = elaborator.closed(statement.count, context)
+    except Fault as fault:
+        elaborator.report(fault.diagnostic, context)
+        return None
+    except Unresolved:
+        return None
+    if type(value) is not int or value < 0:
+        elaborator.report(
+            Diagnostic(
+                "wrong-repeat", f"repeat needs a whole number of at least 0. Received: {format_value(value)}",
+                statement.count.span,
+            ),
+            context,
+        )  # fmt: skip
+        return None
+    return value
+
+
+def _if(elaborator: Elaborator, statement: tree.If, context: Context) -> None:
+    """A chain of ``else if`` is walked, not nested."""
+    while True:
+        elaborator.step(statement.span)
+        chosen = _chosen(elaborator, statement, context)
+        if chosen is None:
+            elaborator.current = None
+            return
+        if len(chosen) == 1 and isinstance(chosen[0], tree.If) and chosen is statement.otherwise:
+            statement = chosen[0]
+            continue
+        elaborator.need_room(context, statement.span)
+        run(elaborator, chosen, context.inner())
+        return
+
+
+def _chosen(
+    elaborator: Elaborator, statement: tree.If, context: Context
+) -> tuple[tree.Statement, ...] | None:
+    try:
+        holds = truth(elaborator.value(statement.condition, context), statement.condition.span)
+    except Fault as fault:
+        elaborator.report(fault.diagnostic, context)
+        return None
+    except Unresolved:
+        return None
+    return statement.then if holds else statement.otherwise
+
+
+def _misplaced(elaborator: Elaborator, statement: Any, context: Context) -> None:
+    word = type(statement).__name__.lower()
+    word = {"header": "network"}.get(word, word)
+    elaborator.report(
+        Diagnostic(
+            "misplaced-statement", f"{word} belongs to the file itself, not inside braces", statement.span,
+            help=("move it out of the braces",),
+        ),
+        context,
+    )  # fmt: skip
+
+
+def _outermost(elaborator: Elaborator, statement: Any, context: Context) -> None:
+    """What the file itself has read already: header, blocks, use, expect, train."""
+    if context.depth:
+        _misplaced(elaborator, statement, context)
+
+
+_HANDLERS: Final[dict[type, Callable[[Elaborator, Any, Context], None]]] = {
+    tree.Layer: _layer, tree.Let: _let, tree.Repeat: _repeat, tree.If: _if, tree.Input: _input,
+    tree.From: jump, tree.Head: head, tree.Header: _outermost, tree.Block: _outermost,
+    tree.Use: _outermost, tree.Expect: _outermost, tree.Train: _outermost,
+}  # fmt: skip

@@ -1,0 +1,128 @@
+"""What a place in a spec can see: names, blocks, labels, and where it stands in the network."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from cnnspec.binding.values import Value
+from cnnspec.network.graph import Group
+from cnnspec.syntax import tree
+from cnnspec.text import Span
+
+
+@dataclass(eq=False)
+class Module:
+    """One file: its blocks and constants. ``name`` is its path as ``use`` writes it."""
+
+    name: str
+    blocks: dict[str, Definition] = field(default_factory=dict)
+    values: dict[str, Value] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Definition:
+    """A block with the file whose names its body can see."""
+
+    block: tree.Block
+    module: Module
+
+    @cached_property
+    def parameters(self) -> dict[str, tree.Parameter]:
+        return {parameter.name: parameter for parameter in self.block.parameters}
+
+    @cached_property
+    def frame(self) -> Frame:
+        """Where its defaults are evaluated: what its file defines, and nothing of any use of it."""
+        return Frame(self.module)
+
+    @cached_property
+    def reserved(self) -> dict[str, Span]:
+        """The labels in its body."""
+        return labels_in(self.block.body)
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """A naming scope: the network itself, a block instance, or a side head."""
+
+    module: Module
+    path: tuple[str, ...] = ()
+    reserved: Mapping[str, Span] = field(default_factory=dict)
+    """Labels written anywhere in the body; automatic names keep off them."""
+    calls: tuple[tree.Layer, ...] = ()
+    """The block uses that led here, outermost first."""
+    blocks: frozenset[Definition] = frozenset()
+    """The blocks being expanded; using one of them again would never end."""
+    counts: dict[str, int] = field(default_factory=dict)
+    """For each word, the last ordinal given here."""
+
+    @cached_property
+    def prefix(self) -> str:
+        return "".join(f"{part}." for part in self.path)
+
+    @cached_property
+    def prefixes(self) -> tuple[str, ...]:
+        """Where a label is looked for: here first, then outwards."""
+        return tuple("".join(f"{part}." for part in self.path[:n]) for n in range(len(self.path), -1, -1))
+
+
+class Context:
+    """The names and groups in force inside one pair of braces."""
+
+    __slots__ = ("depth", "frame", "groups", "parent", "repeating", "values")
+
+    def __init__(
+        self,
+        frame: Frame,
+        values: dict[str, Value],
+        parent: Context | None = None,
+        groups: tuple[Group, ...] = (),
+        depth: int = 0,
+        repeating: bool = False,
+    ) -> None:
+        self.frame, self.values, self.parent = frame, values, parent
+        self.groups, self.depth, self.repeating = groups, depth, repeating
+
+    def inner(self, groups: tuple[Group, ...] | None = None, repeating: bool = False) -> Context:
+        """The context of braces inside this one."""
+        return Context(
+            self.frame, {}, self, self.groups if groups is None else groups,
+            self.depth + 1, self.repeating or repeating,
+        )  # fmt: skip
+
+    def get(self, name: str) -> Value | None:
+        """The value a name is bound to, or None."""
+        context: Context | None = self
+        while context is not None:
+            if name in context.values:
+                return context.values[name]
+            context = context.parent
+        return self.frame.module.values.get(name)
+
+    def names(self) -> Iterator[str]:
+        """Every bound name in sight."""
+        context: Context | None = self
+        while context is not None:
+            yield from context.values
+            context = context.parent
+        yield from self.frame.module.values
+
+
+def labels_in(statements: tuple[tree.Statement, ...]) -> dict[str, Span]:
+    """The labels written in a body with their places, through repeats, conditions and branches."""
+    found: dict[str, Span] = {}
+    stack: list[tree.Statement] = list(statements)
+    while stack:
+        statement = stack.pop()
+        if isinstance(statement, tree.Layer):
+            if statement.label is not None:
+                found[statement.label.text] = statement.label.span
+            for path in statement.paths or ():
+                stack.extend(path.statements)
+        elif isinstance(statement, tree.Repeat):
+            stack.extend(statement.body)
+        elif isinstance(statement, tree.If):
+            stack.extend((*statement.then, *statement.otherwise))
+    return found

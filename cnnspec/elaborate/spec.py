@@ -1,0 +1,157 @@
+"""From the tree of a spec to the validated network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import Any, TypeVar
+
+from cnnspec.diagnostics import Diagnostic, Label, Severity
+from cnnspec.elaborate.elaborator import Elaborator, Plans, Stop
+from cnnspec.elaborate.expand import run
+from cnnspec.elaborate.expectations import read_expectation
+from cnnspec.elaborate.scope import Context, Frame, Module, labels_in
+from cnnspec.elaborate.template import Recorder
+from cnnspec.elaborate.uses import Files
+from cnnspec.layers.base import Shape
+from cnnspec.network.expectation import Expectation
+from cnnspec.network.graph import Network, Output
+from cnnspec.syntax import tree
+from cnnspec.text import Source, Span
+
+__all__ = ["Elaborated", "elaborate"]
+
+Sentence = TypeVar("Sentence", tree.Header, tree.Train)
+
+
+@dataclass(frozen=True)
+class Elaborated:
+    """What became of a spec: the nodes that could be known, and every fault, sorted by place.
+
+    ``network`` is None when not even the input is known; it is partial when there are
+    errors. ``unsolved`` are the places of every ``?`` left open, ``solved`` the values of
+    those that a layer's own claim decided.
+    """
+
+    network: Network | None
+    diagnostics: tuple[Diagnostic, ...] = ()
+    unsolved: tuple[Span, ...] = ()
+    solved: Mapping[Span, object] = field(default_factory=dict)
+    claims: tuple[tuple[tree.Size, Shape], ...] = ()
+    """Every claimed shape that was reached, with the shape that is really there."""
+
+    @property
+    def has_errors(self) -> bool:
+        return any(item.severity is Severity.ERROR for item in self.diagnostics)
+
+
+def elaborate(
+    spec: tree.Spec,
+    *,
+    read_use: Callable[[str], Source] | None = None,
+    unknowns: Mapping[Span, object] | None = None,
+    extra: Iterable[Diagnostic] = (),
+    bare: bool = False,
+    plans: Plans | None = None,
+) -> Elaborated:
+    """The network of a spec.
+
+    ``read_use`` gives the files that ``use`` names, by their path from the spec's folder;
+    ``unknowns`` gives values for the places of ``?``; ``extra`` are faults found before.
+    ``bare`` leaves claims, expectations and recipe unjudged and ``plans`` keeps what is found out about
+    sentences: for a search that elaborates one tree thousands of times.
+    """
+    elaborator = Elaborator(unknowns or {}, run, extra)
+    elaborator.bare, elaborator.recorder = bare, Recorder()
+    if plans is not None:
+        elaborator.plans = plans
+    module = Module("")
+    context = Context(Frame(module, reserved=labels_in(spec.statements)), module.values)
+    name, recipe = "", None
+    expectations: tuple[Expectation, ...] = ()
+    try:
+        Files(elaborator, read_use).define(spec.statements, module)
+        name = _header(elaborator, spec)
+        run(elaborator, spec.statements, context)
+        if not bare:
+            expectations = _expectations(elaborator, spec, context)
+            recipe = _recipe(elaborator, spec, context)
+    except Stop:
+        pass
+    except RecursionError:
+        elaborator.report(
+            Diagnostic("nested-too-deeply", "this spec is nested too deeply to be read", spec.span)
+        )
+    return _result(elaborator, spec, name, expectations, recipe)
+
+
+def _result(
+    elaborator: Elaborator, spec: tree.Spec, name: str, expectations: tuple[Expectation, ...], recipe: Any
+) -> Elaborated:
+    if elaborator.seen_input is None:
+        elaborator.report(
+            Diagnostic(
+                "missing-input", "this spec has no input", spec.span,
+                help=("begin with what flows in: input height x width x channels, such as input 28x28x1",),
+            )
+        )  # fmt: skip
+    diagnostics = elaborator.faults.sorted()
+    network = None
+    if elaborator.nodes:
+        last = elaborator.current if elaborator.current is not None else _last_of_main_chain(elaborator)
+        warnings = tuple(item for item in diagnostics if item.severity is not Severity.ERROR)
+        outputs = (Output("output", last), *elaborator.heads)
+        network = Network(name, tuple(elaborator.nodes), outputs, recipe, expectations, warnings)
+    return Elaborated(
+        network, diagnostics, tuple(elaborator.unsolved), dict(elaborator.solved), tuple(elaborator.claims)
+    )
+
+
+def _last_of_main_chain(elaborator: Elaborator) -> int:
+    """The last known node outside the side heads."""
+    heads = {output.name for output in elaborator.heads}
+    for node in reversed(elaborator.nodes):
+        if not heads.intersection(".".join(node.path[:n]) for n in range(1, len(node.path))):
+            return node.index
+    return 0
+
+
+def _header(elaborator: Elaborator, spec: tree.Spec) -> str:
+    header = _only(
+        elaborator, spec, tree.Header, "repeated-header", "a spec describes one network", "named here"
+    )
+    return header.name.text if header else ""
+
+
+def _only(
+    elaborator: Elaborator, spec: tree.Spec, kind: type[Sentence], code: str, message: str, first: str
+) -> Sentence | None:
+    """The first sentence of a kind that a spec may have once; the others are told."""
+    found = [statement for statement in spec.statements if isinstance(statement, kind)]
+    for another in found[1:]:
+        label = Label(found[0].span, first)
+        help = ("keep one of the two",)
+        elaborator.report(Diagnostic(code, message, another.span, labels=(label,), help=help))
+    return found[0] if found else None
+
+
+def _expectations(elaborator: Elaborator, spec: tree.Spec, context: Context) -> tuple[Expectation, ...]:
+    found = (
+        read_expectation(elaborator, statement, context)
+        for statement in spec.statements
+        if isinstance(statement, tree.Expect)
+    )
+    return tuple(item for item in found if item is not None)
+
+
+def _recipe(elaborator: Elaborator, spec: tree.Spec, context: Context) -> Any:
+    train = _only(elaborator, spec, tree.Train, "repeated-train", "a spec has one recipe", "given here")
+    if train is None:
+        return None
+    read = import_module("cnnspec.recipe.read").read_recipe
+    image = elaborator.nodes[0].output if elaborator.nodes else None
+    recipe, diagnostics = read(train, lambda expression: elaborator.closed(expression, context), image)
+    for diagnostic in diagnostics:
+        elaborator.report(diagnostic)
+    return recipe

@@ -1,0 +1,164 @@
+"""A recipe changed from Python: ``epochs=3``, ``rate=0.1``, ``optimizer="adam rate=0.01"``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from itertools import groupby
+from typing import Any, Final
+
+from pydantic import BaseModel, ValidationError
+
+from cnnspec.binding.values import Word, evaluate
+from cnnspec.diagnostics import Diagnostic, SpecError, nearest
+from cnnspec.recipe import faults
+from cnnspec.recipe.models import OneCycle, Recipe, Setting
+from cnnspec.recipe.read import SETTINGS, read_sentence
+from cnnspec.recipe.words import NEEDLESS, OPTION_SYNONYMS, SYNONYMS, owners
+from cnnspec.syntax import tree
+from cnnspec.syntax.parse import parse_tolerant
+from cnnspec.text import Source, Span
+
+SHORT: Final = ("rate", "validation")
+"""Options that may be changed by their own name: the optimizer's rate, and the validation part of data."""
+ASIDE: Final = {
+    **NEEDLESS,
+    "verbose": "nothing is printed; watch= is told of epochs, and the History shows them afterwards",
+    "callbacks": "watch= is told of steps and epochs",
+}
+
+
+def changed(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:
+    """The recipe with some settings changed; None changes nothing, False leaves an optional one off.
+
+    A setting is a number, a sentence as in the file (``"adam rate=0.01"``), or its model.
+    Raises TypeError for a name that is none, SpecError for values that cannot be.
+    """
+    given = {name: value for name, value in changes.items() if value is not None}
+    for name in given:
+        if name not in Recipe.model_fields and name not in SHORT:
+            raise TypeError(_no_such(name))
+    found: list[Diagnostic] = []
+    values = _said(recipe)
+    for name, value in given.items():
+        if name not in SHORT:
+            values[name] = _value(name, value, found)
+    if not found:
+        _shorthands(recipe, values, given, found)
+    said = {name: value for name, value in values.items() if _is_said(name, value, recipe)}
+    made = _validated(Recipe, said, found) if not found else None
+    if not isinstance(made, Recipe):
+        raise SpecError(replace(item, span=None, fixes=()) for item in found)
+    return made
+
+
+def _is_said(name: str, value: Any, recipe: Recipe) -> bool:
+    """Whether a setting is more than a default: a recipe that says no seed has none after a change too."""
+    return name in recipe.model_fields_set or value is not getattr(recipe, name)
+
+
+def _shorthands(
+    recipe: Recipe, values: dict[str, Any], given: Mapping[str, Any], found: list[Diagnostic]
+) -> None:
+    """``rate`` and ``validation``, put where they belong."""
+    for name, word in (("rate", "optimizer"), ("validation", "data")):
+        setting = values.get(word, getattr(recipe, word))
+        if name in given and isinstance(setting, Setting):
+            options = {**_said(setting), name: _plain(given[name])}
+            values[word] = _validated(type(setting), options, found)
+    schedule = recipe.schedule
+    if "rate" in given and not found and "schedule" not in given and isinstance(schedule, OneCycle):
+        values["schedule"] = schedule.model_copy(update={"peak": float(_plain(given["rate"]))})
+
+
+def _said(model: BaseModel) -> dict[str, Any]:
+    """The fields that were given, and not left to their defaults."""
+    return {name: getattr(model, name) for name in model.model_fields_set}
+
+
+def _value(name: str, value: Any, found: list[Diagnostic]) -> Any:
+    """What a field of the recipe is given."""
+    value = _plain(value)
+    if isinstance(value, Setting | dict):
+        return value
+    if value is False and Recipe.model_fields[name].default is None:
+        return None
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if isinstance(value, str) or (SETTINGS[name] is not None and number):
+        return _read(name, str(value), found)
+    if SETTINGS[name] is None:
+        return value
+    found.append(
+        Diagnostic(
+            "wrong-setting", f"{name} must be a sentence of the recipe. Received: {value!r}",
+            help=(f"as in {name}={_example(name)!r}",),
+        )
+    )  # fmt: skip
+    return None
+
+
+def _plain(value: Any) -> Any:
+    """Python's own numbers for NumPy's; a list as a tuple."""
+    value = value.tolist() if hasattr(value, "tolist") else value
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _read(name: str, text: str, found: list[Diagnostic]) -> Any:
+    """The value of ``name text``, as it would be written in the file."""
+    spec, wrong = parse_tolerant(Source(f"{name}=", f"train {{ {name} {text} }}"))
+    found.extend(wrong)
+    trains = [statement for statement in spec.statements if isinstance(statement, tree.Train)]
+    sentences = [setting for train in trains for setting in train.settings]
+    if wrong:
+        return None
+    if len(sentences) != 1 or len(spec.statements) != 1:
+        message = f"{name} must be one sentence. Received: {text!r}"
+        found.append(Diagnostic("wrong-setting", message, help=(f"as in {name}={_example(name)!r}",)))
+        return None
+    value, told = read_sentence(sentences[0], _evaluate)
+    found.extend(told)
+    return value
+
+
+def _evaluate(expression: tree.Expression) -> object:
+    return evaluate(expression, lambda name: Word(name.text), {})
+
+
+def _example(name: str) -> str:
+    """A setting as it may be written, without its word."""
+    entry = SETTINGS[name]
+    model = next(iter(entry.values())) if isinstance(entry, dict) else entry
+    sentence = model.example if model else faults.example_of(name)
+    return sentence.removeprefix(f"{name} ")
+
+
+def _validated(model: type[BaseModel], values: Mapping[str, Any], found: list[Diagnostic]) -> Any:
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        for name, group in groupby(error.errors(), lambda one: str((*one["loc"], "")[0])):
+            value = values.get(name)
+            found.append(faults.refused(name, _shown(value), value, model, name, list(map(dict, group))))
+        return None
+
+
+def _shown(value: Any) -> Span:
+    text = repr(value)
+    return Source("value", text).span(0, len(text))
+
+
+def _no_such(name: str) -> str:
+    word = name.lower()
+    said = f"there is no setting {name}"
+    if word in ASIDE:
+        return f"{said}: {ASIDE[word]}"
+    meant = OPTION_SYNONYMS.get(word, word)
+    if meant in SHORT:
+        return f"{said}; did you mean {meant}?"
+    if word not in SYNONYMS and owners(word):
+        setting, _, kind = owners(word)[0].partition(" ")
+        sentence = f"{kind} {meant}=…".strip()
+        return f'{said}; it is an option of {setting}: {setting}="{sentence}"'
+    known: Iterable[str] = (*Recipe.model_fields, *SHORT)
+    guess = nearest(word, known, SYNONYMS)
+    return f"{said}; " + (f"did you mean {guess}?" if guess else f"there are {', '.join(known)}")

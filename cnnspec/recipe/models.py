@@ -1,0 +1,232 @@
+"""The sentences of ``train { }``: one frozen model each, and the recipe they make.
+
+Every field says what it means, its unit and what it is when left out, and every
+sentence shows an example, so the reference page is made from these models. A
+sentence with several kinds (``optimizer sgd``, ``optimizer adam``) is one model
+a kind; ``kind`` is its first word.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, TypeAlias
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    model_validator,
+)
+
+from cnnspec.layers.initial import Initial
+from cnnspec.recipe.base import Pixels, Setting, Share, Unit, WholeEpochs
+from cnnspec.recipe.optimizers import (
+    Adam,
+    AdamW,
+    AnySchedule,
+    Constant,
+    Cosine,
+    Exponential,
+    OneCycle,
+    Optimizer,
+    RmsProp,
+    Schedule,
+    Sgd,
+    Step,
+)
+
+__all__ = [
+    "Adam", "AdamW", "AnySchedule", "Augment", "Constant", "Cosine", "CrossEntropy", "Data", "Exponential",
+    "Initial", "Loss", "MeanSquaredError", "Normalise", "OneCycle", "Optimizer", "Recipe", "RmsProp",
+    "Schedule", "Setting", "Sgd", "Step", "Stop", "Unit",
+]  # fmt: skip
+
+
+class Data(Setting):
+    """Where the samples come from: a known set, or files of one's own.
+
+    mnist and fashion_mnist are looked for in --data-dir, CNNSPEC_DATA and the cache, else downloaded;
+    digits come with scikit-learn; idx, npz, images (a folder a class) and csv are files at the path, and a
+    path alone says by itself which they are: data "own/pictures". It is relative to the spec's folder.
+    The samples for validation are drawn once, by the seed, from the training samples; they are
+    judged after each epoch and never trained on.
+    """
+
+    positional = ("name", "path")
+    quoted = "path"
+    example = "data mnist validation=0.1"
+
+    name: Annotated[
+        Literal["mnist", "fashion_mnist", "digits", "idx", "npz", "images", "csv", "files"],
+        BeforeValidator(lambda name: name.replace("-", "_") if isinstance(name, str) else name),
+    ] = Field(default="mnist", description="a known set, or the kind of files at path; files: as they are")
+    path: str | None = Field(default=None, description="file or folder of the samples, in quotes")
+    validation: Share = Field(default=0.0, description="part of the training samples kept for validation")
+    test: Share = Field(default=0.2, description="part kept for testing where the files hold no test part")
+    resize: bool = Field(default=False, description="resize the images to the network's input")
+    label: str | PositiveInt | None = Field(
+        default=None, description="column of a csv that holds the label: its head, or its number from 1"
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _a_path_gives_its_kind(cls, values: Any) -> Any:
+        if isinstance(values, dict) and values.get("path") is not None and "name" not in values:
+            return {"name": "files", **values}
+        return values
+
+    @model_validator(mode="after")
+    def _files_have_a_path(self) -> Data:
+        if self.name in ("idx", "npz", "images", "csv", "files") and self.path is None:
+            raise ValueError(f'must say where its files are: data {self.name} "path"')
+        return self
+
+
+class CrossEntropy(Setting):
+    """-log of the probability of the right class, over a softmax.
+
+    Validation and test samples are judged by it too, smoothing included, without class weights.
+    """
+
+    example = "loss crossentropy smoothing=0.1"
+
+    kind: Literal["crossentropy"] = "crossentropy"
+    smoothing: Share = Field(
+        default=0.0, description="part of the target spread over all classes (Szegedy et al. 2016)"
+    )
+
+
+class MeanSquaredError(Setting):
+    """Mean of (output - one-hot target)², over all outputs, in training, validation and test."""
+
+    example = "loss mse"
+
+    kind: Literal["mse"] = "mse"
+
+
+class Normalise(Setting):
+    """What is done to the bytes of an image: (x/255 - mean)/std, or nothing at all."""
+
+    positional = ("kind",)
+    example = "normalise mean=0.1307 std=0.3081"
+
+    kind: Literal["unit", "standard", "none"] = Field(
+        default="unit",
+        description="unit: to 0..1, then mean and std as given; standard: with the training set's own "
+        "mean and deviation; none: bytes as they are",
+    )
+    mean: float | tuple[float, ...] = Field(
+        default=0.0, description="taken off, after bytes became 0..1; one number, or one a channel"
+    )
+    std: PositiveFloat | tuple[PositiveFloat, ...] = Field(
+        default=1.0, description="divided by, then; one number, or one a channel"
+    )
+
+    @model_validator(mode="after")
+    def _one_way_only(self) -> Normalise:
+        if self.kind != "unit" and {"mean", "std"} & self.model_fields_set:
+            raise ValueError(f"must be {self.kind} or have mean and std, not both")
+        return self
+
+
+class Augment(Setting):
+    """Random changes of the training images, drawn anew for each image and epoch.
+
+    Each option is the most that happens, both ways; augment alone changes nothing. Test and validation
+    images stay as they are. elastic is on Simard's scale: 34 with smooth=4 suits images of 28x28, and moves a
+    pixel by 1.4 (the root of the mean square: 0.163·elastic/smooth).
+    """
+
+    example = "augment shift=2 rotate=10 scale=0.1"
+
+    shift: Pixels = Field(default=0.0, description="up, down, left or right, at most; fractions too")
+    rotate: Annotated[float, Field(ge=0, le=180), Unit("degrees")] = Field(
+        default=0.0, description="either way, at most: 10 turns by -10 to 10 degrees"
+    )
+    scale: Share = Field(default=0.0, description="larger or smaller, at most: 0.1 is 0.9 to 1.1 times")
+    elastic: Pixels = Field(
+        default=0.0,
+        description="elastic distortion: uniform random numbers of -1 to 1, smoothed, times this many "
+        "pixels (Simard et al. 2003)",
+    )
+    smooth: Annotated[float, Field(gt=0, le=1000), Unit("pixels")] = Field(
+        default=4.0, description="deviation of the Gaussian that smooths elastic"
+    )
+    flip: bool = Field(default=False, description="mirror left and right, half of the time")
+
+
+class Stop(Setting):
+    """Early stopping: end when the loss stops falling, and keep the weights of the best epoch.
+
+    The validation loss is watched; without data validation=… it is the training loss, which says nothing
+    of overfitting.
+    """
+
+    positional = ("patience",)
+    example = "stop patience=3"
+    beside = "data mnist validation=0.1"
+
+    patience: WholeEpochs = Field(default=3, description="epochs without a better loss that are borne")
+    change: NonNegativeFloat = Field(default=0.0, description="a fall of the loss by less than this is none")
+
+
+Loss: TypeAlias = Annotated[CrossEntropy | MeanSquaredError, Field(discriminator="kind")]
+
+
+class Recipe(BaseModel):
+    """All of a training: what, with what, how long. The defaults are the recipe of a spec without one."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    data: Data = Field(default=Data(), description="where the samples come from, and their validation part")
+    optimizer: Optimizer = Field(default=Adam(), description="how a gradient becomes a step")
+    schedule: AnySchedule = Field(default=Constant(), description="how the learning rate moves; warm-up")
+    batch: Annotated[PositiveInt, Unit("samples")] = Field(
+        default=64, description="samples a step; the last batch of an epoch may be smaller", examples=[128]
+    )
+    epochs: WholeEpochs = Field(default=5, description="times through the training samples", examples=[4])
+    seed: NonNegativeInt = Field(
+        default=0, description="fixes weights, shuffling, dropout and augmentation", examples=[1]
+    )
+    loss: Loss = Field(default=CrossEntropy(), description="what is made small; label smoothing")
+    initial: Initial = Field(
+        default="he",
+        description="how weights begin, where a layer's init does not say: he suits ReLU (He et al. 2015), "
+        "glorot tanh and sigmoid (Glorot and Bengio 2010)",
+        examples=["glorot"],
+    )
+    normalise: Normalise = Field(default=Normalise(), description="what is done to the bytes of an image")
+    augment: Augment | None = Field(default=None, description="random changes of the training images")
+    classweights: Literal["balanced"] | tuple[PositiveFloat, ...] | None = Field(
+        default=None,
+        description="weight of each class in the cross entropy; balanced: by how rare it is",
+        examples=["balanced"],
+    )
+    clip: Annotated[PositiveFloat, Unit("number")] | None = Field(
+        default=None,
+        description="longest gradient: a longer one, over all weights together, is cut to this norm "
+        "(Pascanu et al. 2013)",
+        examples=[1],
+    )
+    stop: Stop | None = Field(default=None, description="early stopping, when the loss stops falling")
+    workers: Annotated[int, Field(ge=1, le=64), Unit("processes")] = Field(
+        default=1,
+        description="processes that share each batch; the same number gives the same weights, another one "
+        "other weights where there is batch norm, dropout or augmentation",
+        examples=[2],
+    )
+
+    def changed(self, **changes: Any) -> Recipe:
+        """A copy with some settings changed; None changes nothing, False leaves an optional one off.
+
+        A setting is a number (``epochs=3``), a sentence as in the file (``optimizer="adam rate=0.01"``)
+        or its model; ``rate`` is the optimizer's and ``validation`` that of data. Raises TypeError for a
+        name that is no setting, SpecError for a value that cannot be.
+        """
+        from cnnspec.recipe.changes import changed  # it reads sentences, and so knows all settings
+
+        return changed(self, changes)

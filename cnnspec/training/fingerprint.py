@@ -1,0 +1,143 @@
+"""What must be the same for a run to go on to the weights it would have had without a break."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import numpy as np
+
+from cnnspec.diagnostics import Diagnostic, Severity, SpecError
+from cnnspec.layers.base import show
+from cnnspec.recipe.models import Recipe
+from cnnspec.training.data.dataset import Dataset, Samples
+
+if TYPE_CHECKING:
+    from cnnspec.backends.numpy.model import Model
+
+FREE: Final = {"epochs", "seed", "data", "stop"}
+"""Sentences of the recipe that may change: the steps that are made stay the same."""
+OPTIONS: Final = {"optimizer rate": "rate", "batch": "batch", "workers": "workers", "seed": "seed"}
+"""What the command line and ``fit`` can say."""
+SHOWN: Final = 5
+"""Changes listed before the rest is only counted."""
+
+
+class FingerprintChange(NamedTuple):
+    """One thing that is not as it was, and what it was, in words."""
+
+    name: str
+    text: str
+    was: str = ""
+
+
+def _change(name: str, was: Any, now: Any) -> FingerprintChange:
+    return FingerprintChange(name, f"{name} was {_format(was)}, is {_format(now)}", _format(was))
+
+
+def fingerprint(model: Model, recipe: Recipe, data: Dataset) -> dict[str, Any]:
+    """Plain values and sums, by which ``differs`` tells what changed."""
+    layers = [(node.name, repr(node.layer), node.inputs, node.output) for node in model.network.nodes]
+    return {
+        "seed": model.seed,
+        "network": zlib.crc32(repr(layers).encode()),
+        "numbers": str(model.dtype),
+        "recipe": recipe.model_dump(mode="json", exclude=FREE),
+        "validation": recipe.data.validation,
+        "training": _samples(data.train),
+        "test": _samples(data.test),
+    }
+
+
+def differs(folder: object, before: Mapping[str, Any], now: Mapping[str, Any]) -> SpecError | None:
+    """Why a run that was begun with ``before`` cannot go on with ``now``; None when it can."""
+    found = list(_changes(before, now))
+    if not found:
+        return None
+    more = f"; and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
+    what = "; ".join(change.text for change in found[:SHOWN]) + more
+    return SpecError(
+        [Diagnostic("run-differs", f"{folder} cannot go on: {what}", help=tuple(_cures(folder, found)))]
+    )
+
+
+def other_test(folder: object, before: Mapping[str, Any], now: Mapping[str, Any]) -> Diagnostic | None:
+    """That the test samples are others, which changes no weight."""
+    if before.get("test") == now["test"]:
+        return None
+    message = f"the test samples are not those that {folder} was begun with"
+    note = "the training is the same; its accuracy is that on the samples of now"
+    return Diagnostic("run-differs", message, severity=Severity.WARNING, notes=(note,))
+
+
+def _cures(folder: object, found: list[FingerprintChange]) -> Iterator[str]:
+    given = [change for change in found if change.name in OPTIONS]
+    if given:
+        options = " ".join(f"--{OPTIONS[change.name]} {change.was}" for change in given)
+        yield f"give what it was begun with: {options}"
+    if any(change.name == "network" for change in found):
+        yield f"cnnspec diff {folder}/spec.cnn SPEC shows what changed in the network"
+    yield f"go on with all as it was: cnnspec train {folder} --resume"
+    yield "or begin a new run in another folder: -o FOLDER"
+
+
+def _changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[FingerprintChange]:
+    if before.get("network") != now["network"]:
+        yield FingerprintChange("network", "the network is another")
+    for name in ("seed", "numbers", "validation"):
+        if before.get(name) != now[name]:
+            yield _change(name, before.get(name), now[name])
+    yield from _recipe_changes(_table(before.get("recipe")), now["recipe"])
+    yield from _sample_changes(_table(before.get("training")), now["training"])
+
+
+def _recipe_changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[FingerprintChange]:
+    for name in dict.fromkeys((*before, *now)):
+        was, new = before.get(name), now.get(name)
+        if was == new:
+            continue
+        if not (isinstance(was, dict) and isinstance(new, dict)):
+            yield _change(name, was, new)
+        elif was.get("kind") != new.get("kind"):
+            yield _change(name, was.get("kind"), new.get("kind"))
+        else:
+            for option in dict.fromkeys((*was, *new)):
+                if was.get(option) != new.get(option):
+                    yield _change(f"{name} {option}", was.get(option), new.get(option))
+
+
+def _sample_changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[FingerprintChange]:
+    if before.get("samples") != now["samples"]:
+        counts = f"there were {_format(before.get('samples'))} training images, and are {now['samples']}"
+        yield FingerprintChange("samples", counts)
+    elif before.get("shape") != now["shape"]:
+        yield _change("size of the training images", before.get("shape"), now["shape"])
+    else:
+        for name, text in (("images", "training images have other pixels"), ("labels", "labels are others")):
+            if before.get(name) != now[name]:
+                yield FingerprintChange(name, text)
+
+
+def _samples(samples: Samples) -> dict[str, Any]:
+    return {
+        "samples": len(samples.labels),
+        "shape": show(samples.images.shape[1:]),
+        "images": zlib.crc32(np.ascontiguousarray(samples.images).data),
+        "labels": zlib.crc32(np.ascontiguousarray(samples.labels).data),
+    }
+
+
+def _table(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _format(value: Any) -> str:
+    if value is None:
+        return "not given"
+    if isinstance(value, dict):
+        return " ".join(f"{name}={_format(each)}" for name, each in value.items() if each)
+    if isinstance(value, list):
+        return f"({', '.join(map(_format, value))})"
+    short = f"{value:g}" if isinstance(value, float) else str(value)
+    return short if not isinstance(value, float) or float(short) == value else repr(value)

@@ -1,0 +1,172 @@
+"""The folder of a run while it is trained: all that is written there is written here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from time import perf_counter
+from types import TracebackType
+from typing import Final
+
+import numpy as np
+
+from cnnspec.backends.numpy.files import read_weights
+from cnnspec.diagnostics import Diagnostic, Severity, SpecError
+from cnnspec.files import sweep, write_atomically
+from cnnspec.network.write import write as written
+from cnnspec.training.checkpoint import CheckpointManager
+from cnnspec.training.data import Dataset
+from cnnspec.training.history import MetricsFile, Row
+from cnnspec.training.lock import Lock
+from cnnspec.training.photo import have_dark_borders
+from cnnspec.training.run import BEST, CHECKPOINTS, METRICS, SPEC, WEIGHTS, Run, is_run
+from cnnspec.training.trainer import Trainer
+
+SAVE_SECONDS: Final = 30.0
+"""A checkpoint is written at the end of each epoch, and this often in between."""
+
+
+class RunWriter:
+    """A run's folder: its spec, its record, its metrics and checkpoints.
+
+    ``sources`` are the texts of the spec and of the files it uses, by name, as
+    their author wrote them; without them the network is written out.
+    """
+
+    def __init__(
+        self, trainer: Trainer, data: Dataset, folder: Path,
+        sources: Mapping[str, str] | None = None, save_steps: int | None = None,
+    ) -> None:  # fmt: skip
+        self.trainer, self.data, self.folder = trainer, data, folder
+        self.sources, self.save_steps = sources, save_steps
+        self.checkpoints, self.metrics = (
+            CheckpointManager(folder / CHECKPOINTS),
+            MetricsFile(folder / METRICS),
+        )
+        self.lock, self.resumed, self.done = Lock(folder), False, False
+        self.saved, self.saved_step = perf_counter(), -1
+
+    def __enter__(self) -> RunWriter:
+        try:
+            self.lock.__enter__()
+        except OSError as error:
+            raise self._unwritten(error) from error
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.lock.__exit__(kind, error, trace)
+        if isinstance(error, OSError) and error.filename is not None:
+            raise self._unwritten(error) from error
+
+    def begin(self, resume: bool) -> None:
+        """A run begun anew, or what the newest whole checkpoint knows.
+
+        Nothing is written, and nothing of an old run taken away, before all fits.
+        """
+        for folder in (self.folder, self.checkpoints.folder):
+            sweep(folder)
+        self.resumed = resume and self._restored()
+        self.done = self.resumed and self.trainer.finished
+        if self.done:
+            return
+        if not self.resumed:
+            self._clear()
+        if not (self.resumed and is_run(self.folder)):
+            self._write_spec()
+        self._record().write(self.folder)
+        self.metrics.begin(self.trainer.place.rows)
+        (self.folder / WEIGHTS).unlink(missing_ok=True)
+        if self.trainer.model.begun_from and not self.resumed:
+            self.save()
+
+    def _restored(self) -> bool:
+        """Whether there was a checkpoint to go on from; raises SpecError when it is of another training."""
+        checkpoint, refused = self.checkpoints.latest(self.trainer.fault)
+        for diagnostic in refused:
+            self.trainer.note(replace(diagnostic, severity=Severity.WARNING))
+        if checkpoint is not None:
+            self.trainer.restore(checkpoint, self.folder, self.metrics.rows())
+            self._note_rows()
+        elif is_run(self.folder):
+            message = f"{self.folder} holds no whole checkpoint: the training begins anew"
+            self.trainer.note(Diagnostic("checkpoint-unusable", message, severity=Severity.WARNING))
+        return checkpoint is not None
+
+    def _note_rows(self) -> None:
+        """Says which epochs the metrics file does not tell of."""
+        place = self.trainer.place
+        missing = sorted(set(range(1, place.epoch + 1)) - {row.epoch for row in place.rows})
+        if missing:
+            epochs = f"epoch{'s' * (len(missing) > 1)} {', '.join(map(str, missing))}"
+            message = f"{self.metrics.path} has no whole line of {epochs}"
+            note = "no weight depends on it: the training goes on to the same result"
+            self.trainer.note(
+                Diagnostic("metrics-incomplete", message, severity=Severity.WARNING, notes=(note,))
+            )
+
+    def _unwritten(self, error: OSError) -> SpecError:
+        """That a file cannot be written, what was kept, and how to go on."""
+        paths = self.checkpoints.paths
+        kept = f"the newest whole checkpoint is {paths[-1]}" if paths else "there is no checkpoint yet"
+        message = f"{error.filename} cannot be written: {error.strerror or error}"
+        cures = ("make room, or mend what prevents it", f"then go on: cnnspec train {self.folder} --resume")
+        return SpecError([Diagnostic("run-not-written", message, notes=(kept,), help=cures)])
+
+    def _clear(self) -> None:
+        """Takes away what another run left."""
+        for path in (*self.checkpoints.paths, self.folder / BEST, self.folder / WEIGHTS):
+            path.unlink(missing_ok=True)
+
+    def _write_spec(self) -> None:
+        recipe, network = self.trainer.recipe, self.trainer.model.network
+        for name, text in (self.sources or {SPEC: written(replace(network, recipe=recipe))}).items():
+            (self.folder / name).parent.mkdir(parents=True, exist_ok=True)
+            write_atomically(self.folder / name, text)
+
+    def _record(self) -> Run:
+        trainer = self.trainer
+        factor, shift = map(tuple, trainer.scaling)
+        return Run(
+            network=trainer.model.network.name, seed=trainer.model.seed, recipe=trainer.recipe,
+            begun_from=trainer.model.begun_from, data=self.data.origin, set=self.data.name,
+            classes=self.data.names, scaling=(factor, shift),
+            dark_borders=have_dark_borders(self.data.train_images),
+        )  # fmt: skip
+
+    def after_step(self) -> None:
+        step = self.trainer.place.step
+        if (self.save_steps and step % self.save_steps == 0) or perf_counter() - self.saved > SAVE_SECONDS:
+            self.save()
+
+    def save(self) -> None:
+        if self.saved_step != self.trainer.place.step:
+            self.checkpoints.put(self.trainer.checkpoint())
+            self.saved_step = self.trainer.place.step
+        self.saved = perf_counter()
+
+    def end_epoch(self, row: Row) -> None:
+        """The row, and a checkpoint."""
+        self.metrics.add(row)
+        self.save()
+
+    def finish(self) -> None:
+        """Writes the weights at the end, where they do not lie there already."""
+        model, path = self.trainer.model, self.folder / WEIGHTS
+        if self.done:
+            with suppress(SpecError, OSError):
+                there = read_weights(path, model.weights).weights
+                if all(np.array_equal(there[name], values) for name, values in model.weights.items()):
+                    return
+        model.save(path)
+
+    def reopen(self) -> bool:
+        """Takes the weights at the end of a run that is over; False where they are not there."""
+        try:
+            self.trainer.model.load(self.folder / WEIGHTS)
+        except (SpecError, OSError):
+            return False
+        return True

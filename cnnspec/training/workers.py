@@ -1,0 +1,290 @@
+"""A batch on several workers: each takes a shard, the gradients are summed in a fixed order.
+
+Workers are forked processes that share a stretch of unnamed memory: nothing is
+left behind however they end, and each end of a pipe tells the other side when
+a process is gone. Where processes cannot be forked the shards are done one
+after the other, to the same bits. Statistics that layers keep (batch norm's)
+are those of the first shard, as in PyTorch's DistributedDataParallel.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import select
+import signal
+import struct
+import warnings
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from time import perf_counter, sleep
+from typing import TYPE_CHECKING, Any, Final, NoReturn
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnnspec.backends.numpy.program import Program
+from cnnspec.diagnostics import Diagnostic, SpecError
+from cnnspec.training.batches import Batches
+from cnnspec.training.data.dataset import Bytes, Labels
+
+if TYPE_CHECKING:
+    from cnnspec.backends.numpy.model import Model
+
+ORDER: Final = struct.Struct("<cqqq")
+EPOCH, STEP = b"e", b"s"
+DONE: Final = b"."
+AWAKE: Final = 2e-4
+"""Seconds a waiting process stays awake: to be woken takes as long as a sixth of a small step."""
+
+MOMENT: Final = 1.0
+"""Seconds after which a worker that does not answer may have been stopped, or one that is let go be stuck."""
+NAP: Final = 2e-3
+
+
+@dataclass(frozen=True, slots=True)
+class BatchPass:
+    """What came of one batch: the sum of its losses, how many were right, how many there were."""
+
+    loss: float
+    correct: int
+    samples: int
+
+
+class Workers(ABC):
+    """Who computes the gradients of the batches: one worker, or several that share each batch.
+
+    An ``epoch`` gives the batches of the first worker; ``step`` takes each of them in turn,
+    whereupon the whole batch's gradient is in the model's ``flat_gradient``. ``close`` ends all.
+    """
+
+    @abstractmethod
+    def epoch(self, epoch: int, first: int) -> Iterator[tuple[Bytes, Labels]]:
+        """The batches of an epoch, from place ``first`` on."""
+
+    @abstractmethod
+    def step(self, images: Bytes, labels: Labels, step: int) -> BatchPass:
+        """One batch forward and backward; ``step`` counts from 0 over the whole training."""
+
+    def close(self) -> None:
+        """Lets everything go that is held between steps: nothing, where there are no processes."""
+        return
+
+
+class SingleProcess(Workers):
+    """One worker: the whole batch in this process."""
+
+    def __init__(self, batches: Batches, program: Callable[[int], Program]) -> None:
+        self.batches, self.program = batches, program
+
+    def epoch(self, epoch: int, first: int) -> Iterator[tuple[Bytes, Labels]]:
+        return self.batches.epoch(epoch, first)
+
+    def step(self, images: Bytes, labels: Labels, step: int) -> BatchPass:
+        loss, correct = self.program(len(labels)).step(images, labels)
+        return BatchPass(loss, correct, len(labels))
+
+
+class DataParallel(Workers):
+    """Several workers. This process does the first shard, sums the gradients, and moves the weights."""
+
+    def __init__(self, model: Model, batches: Batches, program: Callable[[int], Program], count: int) -> None:
+        self.model, self.program, self.count = model, program, count
+        self.shards = [replace(batches, shard=(n, count)) for n in range(count)]
+        size = model.flat.size
+        self.weights = _shared((size,), model.dtype)
+        self.gradients = _shared((count - 1, size), model.dtype)
+        self.results = _shared((count - 1, 3), np.dtype(float))
+        self.room = np.empty_like(model.flat)
+        self.buffers = [values for name, values in model.weights.items() if name not in model.gradients]
+
+    def work(self, images: Bytes, labels: Labels, worker: int, step: int) -> BatchPass:
+        """One shard forward and backward, with random numbers of its own."""
+        if not len(labels):
+            self.model.flat_gradient.fill(0)
+            return BatchPass(0.0, 0, 0)
+        state = np.random.PCG64([self.model.seed, step, worker]).state
+        self.model.random.bit_generator.state = state
+        loss, correct = self.program(len(labels)).step(images, labels)
+        return BatchPass(loss, correct, len(labels))
+
+    def combine(self, own: BatchPass) -> BatchPass:
+        """The weighted sum of all gradients, in the order of the workers."""
+        gradient, total = self.model.flat_gradient, own.samples + int(self.results[:, 2].sum())
+        np.multiply(gradient, own.samples / total, out=gradient)
+        for part, (_, _, samples) in zip(self.gradients, self.results, strict=True):
+            np.multiply(part, samples / total, out=self.room)
+            np.add(gradient, self.room, out=gradient)
+        return BatchPass(
+            own.loss + float(self.results[:, 0].sum()), own.correct + int(self.results[:, 1].sum()), total
+        )
+
+    def keep(self, worker: int, found: BatchPass) -> None:
+        """Puts a worker's gradient and figures where the first one finds them."""
+        np.copyto(self.gradients[worker - 1], self.model.flat_gradient)
+        self.results[worker - 1] = found.loss, found.correct, found.samples
+
+
+class Sequential(DataParallel):
+    """The shards one after the other in this process: the definition that ``Processes`` agrees with."""
+
+    def epoch(self, epoch: int, first: int) -> Iterator[tuple[Bytes, Labels]]:
+        self.others = [shard.epoch(epoch, first) for shard in self.shards[1:]]
+        return self.shards[0].epoch(epoch, first)
+
+    def step(self, images: Bytes, labels: Labels, step: int) -> BatchPass:
+        own = self.work(images, labels, 0, step)
+        gradient = self.model.flat_gradient.copy()
+        statistics = [values.copy() for values in self.buffers]
+        for worker, batches in enumerate(self.others, 1):
+            self.keep(worker, self.work(*next(batches), worker, step))
+        for values, before in zip(self.buffers, statistics, strict=True):
+            np.copyto(values, before)
+        np.copyto(self.model.flat_gradient, gradient)
+        return self.combine(own)
+
+
+class Processes(DataParallel):
+    """The shards at the same time, each in a process."""
+
+    def __init__(self, model: Model, batches: Batches, program: Callable[[int], Program], count: int) -> None:
+        super().__init__(model, batches, program, count)
+        self.orders: list[int] = []
+        self.answers: list[int] = []
+        self.pids: list[int] = []
+
+    def _start(self, worker: int) -> None:
+        (order, give), (answer, done) = os.pipe(), os.pipe()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            pid = os.fork()
+        if pid == 0:
+            for end in (give, answer, *self.orders, *self.answers):
+                os.close(end)
+            self._serve(worker, order, done)
+        os.close(order)
+        os.close(done)
+        self.orders.append(give)
+        self.answers.append(answer)
+        self.pids.append(pid)
+
+    def _serve(self, worker: int, order: int, done: int) -> NoReturn:
+        """A worker's life: it ends with the pipe, with an error, never by returning."""
+        code = 1
+        try:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            with np.errstate(all="ignore"):
+                self._obey(worker, order, done)
+            code = 0
+        except BrokenPipeError:
+            code = 0
+        finally:
+            os._exit(code)
+
+    def _obey(self, worker: int, order: int, done: int) -> None:
+        batches: Iterator[tuple[Bytes, Labels]] = iter(())
+        while len(words := _read(order, ORDER.size)) == ORDER.size:
+            kind, step, epoch, first = ORDER.unpack(words)
+            if kind == EPOCH:
+                batches = self.shards[worker].epoch(epoch, first)
+                continue
+            images, labels = next(batches)
+            np.copyto(self.model.flat, self.weights)
+            self.keep(worker, self.work(images, labels, worker, step))
+            os.write(done, DONE)
+
+    def epoch(self, epoch: int, first: int) -> Iterator[tuple[Bytes, Labels]]:
+        for worker in range(len(self.pids) + 1, self.count):
+            self._start(worker)
+        self._tell(EPOCH, 0, epoch, first)
+        return self.shards[0].epoch(epoch, first)
+
+    def step(self, images: Bytes, labels: Labels, step: int) -> BatchPass:
+        np.copyto(self.weights, self.model.flat)
+        self._tell(STEP, step, 0, 0)
+        own = self.work(images, labels, 0, step)
+        for worker, answer in enumerate(self.answers, 1):
+            self._await(worker)
+            if _read(answer, 1) != DONE:
+                raise _lost(worker)
+        return self.combine(own)
+
+    def _await(self, worker: int) -> None:
+        """Returns when a worker has answered or is gone; one that was stopped (SIGSTOP) is woken."""
+        while not _ready(self.answers[worker - 1], AWAKE, MOMENT):
+            os.kill(self.pids[worker - 1], signal.SIGCONT)
+
+    def _tell(self, kind: bytes, step: int, epoch: int, first: int) -> None:
+        for worker, order in enumerate(self.orders, 1):
+            try:
+                os.write(order, ORDER.pack(kind, step, epoch, first))
+            except BrokenPipeError:
+                raise _lost(worker) from None
+
+    def close(self) -> None:
+        """Lets the workers go and waits for their end; who does not go in a moment is killed."""
+        for end in (*self.orders, *self.answers):
+            os.close(end)
+        self.orders, self.answers = [], []
+        until = perf_counter() + MOMENT
+        try:
+            while self.pids and perf_counter() < until:
+                if _ended(self.pids[-1], os.WNOHANG):
+                    self.pids.pop()
+                else:
+                    sleep(NAP)
+        finally:
+            while self.pids:
+                with suppress(ProcessLookupError):
+                    os.kill(self.pids[-1], signal.SIGKILL)
+                _ended(self.pids.pop(), 0)
+
+
+def _ended(pid: int, how: int) -> bool:
+    """Whether a child has ended; its remains are taken away."""
+    try:
+        return os.waitpid(pid, how)[0] == pid
+    except ChildProcessError:
+        return True
+
+
+def workers_of(model: Model, batches: Batches, program: Callable[[int], Program], count: int) -> Workers:
+    """The workers of a recipe: processes where the system can fork, turns elsewhere."""
+    if count == 1:
+        return SingleProcess(batches, program)
+    return (Processes if hasattr(os, "fork") else Sequential)(model, batches, program, count)
+
+
+def _shared(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Zeros in memory that forked processes share, and that ends with the last of them."""
+    size = int(np.prod(shape)) * dtype.itemsize
+    return np.frombuffer(mmap.mmap(-1, max(1, size)), dtype, count=int(np.prod(shape))).reshape(shape)
+
+
+def _read(end: int, size: int) -> bytes:
+    """Bytes from a pipe, ``b""`` when the other side is gone."""
+    _ready(end, AWAKE, None)
+    return os.read(end, size)
+
+
+def _ready(end: int, awake: float, asleep: float | None) -> bool:
+    """Whether a pipe has something to read after so many seconds of asking and of sleep; None is for ever."""
+    ready, until = select.poll(), perf_counter() + awake
+    ready.register(end, select.POLLIN)
+    while not ready.poll(0) and perf_counter() < until:
+        os.sched_yield()
+    return bool(ready.poll(None if asleep is None else 1000 * asleep))
+
+
+def _lost(worker: int) -> SpecError:
+    return SpecError(
+        [
+            Diagnostic(
+                "worker-lost", f"worker {worker + 1} ended in the middle of a step",
+                notes=("it was killed, or the machine ran out of memory",),
+                help=("go on from the last checkpoint with --resume", "or train with one worker"),
+            )
+        ]
+    )  # fmt: skip

@@ -1,0 +1,165 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cnnspec.diagnostics import SpecError
+from cnnspec.training import workers as team
+from cnnspec.training.callback import Callback
+
+NORMED = "input 8x8x1; conv 4 3x3 -> batchnorm -> relu; flatten -> dropout 0.2 -> dense 3"
+
+
+def trained(model, data, **options):
+    history = model.fit(data, **options)
+    return {name: values.copy() for name, values in model.weights.items()}, history
+
+
+def same(one, other):
+    return all(np.array_equal(one[name], other[name]) for name in one)
+
+
+@pytest.mark.parametrize("workers", [2, 3, 5])
+@pytest.mark.parametrize("recipe", ["epochs 2", "epochs 2; augment shift=1; clip 1; optimizer adam"])
+def test_processes_equal_turns_to_the_last_bit(model_of, data, monkeypatch, workers, recipe):
+    recipe = f"{recipe}; workers {workers}"
+    together, history = trained(model_of(recipe, spec=NORMED), data)
+    monkeypatch.delattr(os, "fork")
+    one_by_one, expected = trained(model_of(recipe, spec=NORMED), data)
+    assert same(one_by_one, together)
+    assert [(row.loss, row.accuracy) for row in expected.rows] == [
+        (row.loss, row.accuracy) for row in history.rows
+    ]
+
+
+def test_shards_make_the_gradient_of_the_whole_batch(model_of, data):
+    """Without anything random in it, the number of workers changes only the rounding."""
+    spec = "input 8x8x1; conv 4 3x3 -> relu -> maxpool 2x2; flatten -> dense 3"
+    one, _ = trained(model_of("epochs 1", spec=spec), data)
+    three, _ = trained(model_of("epochs 1; workers 3", spec=spec), data)
+    for name in one:
+        np.testing.assert_allclose(one[name], three[name], atol=2e-6)
+
+
+def test_the_last_batch_may_be_smaller_than_the_team(model_of, data):
+    few = replace(data, train_images=data.train_images[:19], train_labels=data.train_labels[:19])
+    history = model_of("epochs 2; workers 7").fit(few)
+    assert [2, 4] == [row.step for row in history.rows]
+
+
+class Stopper(Callback):
+    every = 0.0
+
+    def __init__(self, steps, action):
+        self.left, self.action = steps, action
+
+    def step(self, now):
+        self.left -= 1
+        if self.left == 0:
+            self.action()
+
+
+def test_a_team_goes_on_to_the_same_bits(model_of, data, tmp_path):
+    whole, _ = trained(model_of("epochs 2; workers 2", spec=NORMED), data)
+
+    def interrupt():
+        os.kill(os.getpid(), signal.SIGINT)
+
+    _, history = trained(
+        model_of("epochs 2; workers 2", spec=NORMED), data, folder=tmp_path, watch=Stopper(5, interrupt)
+    )
+    assert "interrupted" == history.ending
+    resumed, _ = trained(model_of("epochs 2; workers 2", spec=NORMED), data, folder=tmp_path, resume=True)
+    assert same(whole, resumed)
+
+
+@pytest.fixture
+def started(monkeypatch):
+    """Process ids of the workers, as they start."""
+    pids = []
+    start = team.Processes._start
+
+    def spy(self, worker):
+        start(self, worker)
+        pids.append(self.pids[-1])
+
+    monkeypatch.setattr(team.Processes, "_start", spy)
+    return pids
+
+
+def running(pid):
+    """Whether a process is there and no zombie."""
+    stat = Path(f"/proc/{pid}/stat")
+    if stat.parent.parent.joinpath("self").exists():
+        return stat.exists() and stat.read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG) is None
+
+
+def test_a_killed_worker_is_told_and_nothing_is_left(model_of, data, started):
+    with pytest.raises(SpecError) as caught:
+        model_of("epochs 500; workers 3").fit(
+            data, watch=Stopper(4, lambda: os.kill(started[0], signal.SIGKILL))
+        )
+    assert "worker-lost" == caught.value.diagnostics[0].code
+    assert [False, False] == [running(pid) for pid in started]
+
+
+def test_an_error_leaves_no_process(model_of, data, started):
+    def fail():
+        raise KeyError("onlooker")
+
+    with pytest.raises(KeyError, match="onlooker"):
+        model_of("epochs 500; workers 2").fit(data, watch=Stopper(3, fail))
+    assert [False] == [running(pid) for pid in started]
+
+
+def test_a_stopped_worker_is_woken_and_changes_nothing(model_of, data, started):
+    straight, _ = trained(model_of("epochs 2; workers 2"), data)
+    stop = Stopper(4, lambda: os.kill(started[-1], signal.SIGSTOP))
+    stopped, history = trained(model_of("epochs 2; workers 2"), data, watch=stop)
+    assert "finished" == history.ending
+    assert same(straight, stopped)
+
+
+@pytest.mark.parametrize("signals", [[signal.SIGSTOP], [signal.SIGSTOP, signal.SIGKILL], []])
+def test_closing_ends_a_worker_that_does_not_go(model_of, data, started, signals):
+    def fail():
+        for number in signals:
+            os.kill(started[0], number)
+        raise KeyError("onlooker")
+
+    begin = time.monotonic()
+    with pytest.raises(KeyError, match="onlooker"):
+        model_of("epochs 500; workers 3").fit(data, watch=Stopper(3, fail))
+    assert [False, False] == [running(pid) for pid in started]
+    assert time.monotonic() - begin < 10
+
+
+SCRIPT = """
+import numpy as np, cnnspec
+from cnnspec.training import workers as team
+start = team.Processes._start
+def spy(self, worker):
+    start(self, worker)
+    print(self.pids[-1], flush=True)
+team.Processes._start = spy
+model = cnnspec.parse("input 8x8x1; flatten -> dense 3; train { epochs 1000000; workers 2; batch 8 }").build()
+model.fit((np.zeros((64, 8, 8, 1), np.uint8), np.arange(64) % 3))
+"""
+
+
+def test_workers_end_when_the_first_process_is_killed():
+    process = subprocess.Popen([sys.executable, "-c", SCRIPT], stdout=subprocess.PIPE, text=True)
+    worker = int(process.stdout.readline())
+    process.kill()
+    process.communicate()
+    end = time.monotonic() + 20
+    while time.monotonic() < end and running(worker):
+        time.sleep(0.01)
+    assert not running(worker)
