@@ -34,7 +34,8 @@ class ReferenceStep(Step):
         steps = [self.context.steps[source] for source in sources]
         call = Call(
             self.node, [channels_first(x) for x in self.inputs], self.context.weights, self.context.training,
-            self.context.random, self.notes, [step.notes for step in steps if isinstance(step, ReferenceStep)],
+            self.context.random, self.notes,
+            [step.notes for step in steps if isinstance(step, ReferenceStep)],
         )  # fmt: skip
         y, self.back = self.define(call)
         np.copyto(self.y, from_channels_first(y))
