@@ -208,10 +208,9 @@ def looked_at(window, position, size):
             )
             return [place for place in taps if 0 <= place < size]
         case Spread():
-            return [
-                i for i in range(size) for j in range(window.kernel)
-                if position == i * window.stride - window.before + j * window.dilation
-            ]  # fmt: skip
+            reached = (position + window.before - j * window.dilation for j in range(window.kernel))
+            sources = (divmod(place, window.stride) for place in reached)
+            return [source for source, rest in sources if rest == 0 and 0 <= source < size]
         case Stretch(factor, False):
             return [position // factor]
         case Stretch(factor, True):
