@@ -10,9 +10,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from enum import StrEnum
-from importlib import import_module
 
 from cnnspec.text import Span
+from cnnspec.upward import upward
 
 
 class Severity(StrEnum):
@@ -98,7 +98,7 @@ class SpecError(Exception):
         super().__init__(self.diagnostics)
 
     def __str__(self) -> str:
-        return str(import_module("cnnspec.views.messages").as_exception(self.diagnostics))
+        return str(upward("format_error")(self.diagnostics))
 
 
 class LayerError(Exception):

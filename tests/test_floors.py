@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -11,10 +12,13 @@ from pathlib import Path
 
 import pytest
 
+from cnnspec.upward import UPWARD, upward
+
 PACKAGE = Path(__file__).parent.parent / "cnnspec"
 
 FLOORS = {
     "text": 0, "diagnostics": 0, "formula": 0, "notation": 0, "resources": 0, "files": 0, "mistakes": 0,
+    "upward": 0,
     "syntax": 1, "layers": 1,
     "binding": 2,
     "recipe": 3,
@@ -32,42 +36,101 @@ HEAVY = {"numpy", "graphviz", "rich", "click", "torch", "matplotlib", "onnx", "P
 LIGHT_UP_TO = 6
 FACES = {"__init__", "__main__"}
 """The package's own face may look anywhere; what it loads is tested by running it."""
+TABLE = "upward"
+"""The one file whose calls reach up."""
+TOP = max(FLOORS.values())
+NAMED = re.compile(rf"cnnspec\.({'|'.join(FLOORS)})(\.\w+)*(:\w+)?")
+"""A string that names a module."""
 
 
 def modules() -> list[Path]:
     return sorted(path for path in PACKAGE.rglob("*.py") if path.relative_to(PACKAGE).parts[0] != "_grammar")
 
 
+def dotted(path: Path) -> str:
+    """``cnnspec.views.html``; a package is named by its folder."""
+    parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
 def room(path: Path) -> str:
     """The place in the house that a file belongs to: ``syntax``, ``text`` …"""
-    parts = path.relative_to(PACKAGE).with_suffix("").parts
-    return parts[0]
+    return path.relative_to(PACKAGE).with_suffix("").parts[0]
 
 
-def imports(path: Path) -> Iterator[tuple[str, int]]:
-    """Every name imported anywhere in a file, type checking apart, with its line."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    typing_only = {id(node) for guard in ast.walk(tree) if _is_typing(guard) for node in ast.walk(guard)}
+def imports(tree: ast.AST, package: str = "") -> Iterator[tuple[str, int]]:
+    """Every name that a file imports, with its line: inside functions, for type checking and by name too.
+
+    ``package`` is what relative imports are relative to. A name that is computed when the program
+    runs is given as ``?``.
+    """
+    callers = {"import_module", "__import__"} | {
+        alias.asname
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.module == "importlib"
+        for alias in node.names
+        if alias.asname and alias.name in ("import_module", "__import__")
+    }
+    called = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
     for node in ast.walk(tree):
-        if id(node) in typing_only:
-            continue
         if isinstance(node, ast.Import):
             yield from ((alias.name, node.lineno) for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module, node.lineno
-            yield from ((f"{node.module}.{alias.name}", node.lineno) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = _absolute(node, package)
+            yield base, node.lineno
+            yield from ((f"{base}.{alias.name}", node.lineno) for alias in node.names)
+        elif isinstance(node, ast.Call) and _name(node.func) in callers:
+            yield from ((name, node.lineno) for name in _named(node, package))
+        elif isinstance(node, ast.Name | ast.Attribute) and _name(node) in callers and id(node) not in called:
+            yield "?", node.lineno
+        elif isinstance(node, ast.Attribute) and _name(node.value) == "cnnspec":
+            yield f"cnnspec.{node.attr}", node.lineno
+        elif isinstance(node, ast.Constant) and NAMED.fullmatch(str(node.value)):
+            yield node.value.split(":")[0], node.lineno
 
 
-def _is_typing(node: ast.AST) -> bool:
-    return isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+def _name(node: ast.AST) -> str:
+    """The last name of ``importlib.import_module``."""
+    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
 
 
-def own_imports(path: Path) -> Iterator[tuple[str, int]]:
-    """The rooms of the house that a file imports from."""
-    for name, line in imports(path):
-        parts = name.split(".")
-        if parts[0] == "cnnspec" and len(parts) > 1 and parts[1] in FLOORS:
-            yield parts[1], line
+def _absolute(node: ast.ImportFrom, package: str) -> str:
+    above = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
+    return ".".join([*above, *([node.module] if node.module else [])])
+
+
+def _named(call: ast.Call, package: str) -> Iterator[str]:
+    """The module of a call of ``import_module``: as far as it stands in the text, else ``?``."""
+    given = call.args[0] if call.args else None
+    if isinstance(given, ast.JoinedStr):
+        given = given.values[0]
+    if not isinstance(given, ast.Constant) or not isinstance(given.value, str):
+        yield "?"
+    elif given.value.startswith("."):
+        yield package.split(".")[0] + given.value
+    elif not isinstance(call.args[0], ast.JoinedStr) or given.value.count(".") > 1:
+        yield given.value
+    else:
+        yield "?"
+
+
+def reaches_up(path: Path, code: str | None = None) -> list[str]:
+    """What a file imports from a higher floor, or from a sibling; ``code`` stands for its text."""
+    here, found = FLOORS[room(path)], []
+    package = dotted(path) if path.name == "__init__.py" else dotted(path).rpartition(".")[0]
+    for name, line in imports(ast.parse(code if code is not None else path.read_text("utf-8")), package):
+        place = f"{path.relative_to(PACKAGE)}:{line}"
+        own, _, rest = name.partition(".")
+        other = rest.split(".")[0]
+        if name == "?" and here < TOP:
+            found.append(f"{place} imports a name that is computed")
+        elif own != "cnnspec" or other in ("", "__version__", room(path)):
+            continue
+        elif other not in FLOORS:
+            found.append(f"{place} reaches through the package's face for {other}")
+        elif FLOORS[other] > here or (FLOORS[other] == here and here != GROUND):
+            found.append(f"{place} imports {other}")
+    return sorted(set(found))
 
 
 def test_every_room_has_a_floor() -> None:
@@ -77,33 +140,102 @@ def test_every_room_has_a_floor() -> None:
 
 @pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_imports_go_down(path: Path) -> None:
-    if room(path) in FACES:
-        return
-    here = FLOORS[room(path)]
-    wrong = [
-        f"{path.relative_to(PACKAGE)}:{line} imports {other}"
-        for other, line in own_imports(path)
-        if other != room(path) and (FLOORS[other] > here or (FLOORS[other] == here and here != GROUND))
+    if room(path) not in {*FACES, TABLE}:
+        assert reaches_up(path) == []
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "from cnnspec.views.html import render",
+        "import cnnspec.views.html as page",
+        "from cnnspec import views",
+        "from ..views import html",
+        "from .. import views",
+        "def f():\n    from cnnspec.views import html",
+        "if TYPE_CHECKING:\n    from cnnspec.views.html import render",
+        "if typing.TYPE_CHECKING:\n    import cnnspec.training.history",
+        "from importlib import import_module\nimport_module('cnnspec.views.html').render",
+        "from importlib import import_module as later\nlater('cnnspec.views.html')",
+        "import importlib as il\nil.import_module('cnnspec.views.html')",
+        "import importlib\nimportlib.import_module('.views.html', 'cnnspec')",
+        "from importlib import import_module\nimport_module(f'cnnspec.backends.{name}')",
+        "from importlib import import_module\nimport_module(name)",
+        "from importlib import import_module\nlater = import_module\nlater(name)",
+        "__import__('cnnspec.views.html')",
+        "import pkgutil\npkgutil.resolve_name('cnnspec.views.html:render')",
+        "PLACES = {'html': 'cnnspec.views.html'}",
+        "from cnnspec import Model",
+        "import cnnspec\ncnnspec.Model",
+        "from cnnspec.elaborate.spec import elaborate",
+    ],
+)
+def test_every_way_up_is_found(code: str) -> None:
+    assert len(reaches_up(PACKAGE / "network" / "graph.py", code)) == 1
+
+
+def test_a_sibling_is_found_and_what_lies_below_is_not() -> None:
+    page = PACKAGE / "views" / "html.py"
+    assert reaches_up(page, "from cnnspec.backends.numpy import build") == [
+        "views/html.py:1 imports backends"
     ]
-    assert wrong == []
+    assert reaches_up(page, "import cnnspec\ncnnspec.__version__\nfrom cnnspec.text import Span") == []
+
+
+CALLS = [
+    (path, node.args[0].value if isinstance(node.args[0], ast.Constant) else None)
+    for path in modules()
+    for node in ast.walk(ast.parse(path.read_text("utf-8")))
+    if isinstance(node, ast.Call) and _name(node.func) == TABLE
+]
+
+
+@pytest.mark.parametrize("name", UPWARD)
+def test_an_upward_call_is_there_and_goes_up(name: str) -> None:
+    assert callable(upward(name))
+    callers = {room(path) for path, called in CALLS if called == name}
+    assert callers, f"nobody calls {name}"
+    assert all(FLOORS[UPWARD[name].split(".")[1]] > FLOORS[caller] for caller in callers)
+
+
+def test_every_upward_call_stands_in_the_table() -> None:
+    assert {called for _, called in CALLS} <= set(UPWARD)
+
+
+def test_the_table_imports_nothing_itself() -> None:
+    """What it says for type checkers is not run."""
+    own = {name for name in modules_of("import cnnspec.upward") if name.startswith("cnnspec")}
+    assert own == {"cnnspec", "cnnspec.upward"}
 
 
 @pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_lower_floors_are_light_and_silent(path: Path) -> None:
     if FLOORS.get(room(path), 9) > LIGHT_UP_TO:
         return
-    assert {name.split(".")[0] for name, _ in imports(path)} & HEAVY == set()
-    calls = {
-        ast.unparse(node.func) for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)
-    }
+    tree = without_typing(ast.parse(path.read_text("utf-8")))
+    assert {name.split(".")[0] for name, _ in imports(tree)} & HEAVY == set()
+    calls = {ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
     assert calls & {"print", "exit", "sys.exit", "quit", "input"} == set()
 
 
-def loaded_by(code: str) -> set[str]:
-    """The top-level modules loaded by running code in a fresh interpreter."""
-    script = f"{code}\nimport sys; print(*sorted({{name.split('.')[0] for name in sys.modules}}))"
+def without_typing(tree: ast.Module) -> ast.Module:
+    """A file without what only type checkers read."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            node.body = [ast.Pass()]
+    return tree
+
+
+def modules_of(code: str) -> set[str]:
+    """All modules loaded by running code in a fresh interpreter."""
+    script = f"{code}\nimport sys; print(*sys.modules)"
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     return set(run.stdout.split())
+
+
+def loaded_by(code: str) -> set[str]:
+    """The top-level modules among them."""
+    return {name.split(".")[0] for name in modules_of(code)}
 
 
 def test_importing_the_package_is_light() -> None:

@@ -11,7 +11,6 @@ import os
 from collections import Counter
 from dataclasses import dataclass, field
 from functools import cached_property
-from importlib import import_module
 from typing import Final
 
 from cnnspec.analysis.advice import advise
@@ -24,6 +23,7 @@ from cnnspec.analysis.silence import silence
 from cnnspec.diagnostics import Diagnostic
 from cnnspec.layers.base import Shape, Shapes
 from cnnspec.network.graph import Network, Node
+from cnnspec.upward import upward
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,11 +189,11 @@ class Analysis:
 
     def _repr_html_(self) -> str:
         """The table, for notebooks."""
-        return str(import_module("cnnspec.views.html").render(self))
+        return str(upward("analysis_html")(self))
 
     def _repr_svg_(self) -> str | None:
         """The network's picture; None where nothing can lay it out."""
-        drawn: str | None = import_module("cnnspec.views.notebook").graph(self.network)
+        drawn: str | None = upward("network_svg")(self.network)
         return drawn
 
     def __repr__(self) -> str:

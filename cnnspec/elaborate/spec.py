@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from importlib import import_module
 from typing import Any, TypeVar
 
 from cnnspec.diagnostics import Diagnostic, Label, Severity
@@ -149,9 +148,10 @@ def _recipe(elaborator: Elaborator, spec: tree.Spec, context: Context) -> Any:
     train = _only(elaborator, spec, tree.Train, "repeated-train", "a spec has one recipe", "given here")
     if train is None:
         return None
-    read = import_module("cnnspec.recipe.read").read_recipe
+    from cnnspec.recipe.read import read_recipe  # only specs with a recipe pay for it
+
     image = elaborator.nodes[0].output if elaborator.nodes else None
-    recipe, diagnostics = read(train, lambda expression: elaborator.closed(expression, context), image)
+    recipe, diagnostics = read_recipe(train, lambda expression: elaborator.closed(expression, context), image)
     for diagnostic in diagnostics:
         elaborator.report(diagnostic)
     return recipe

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import Any, Final
 
 from pydantic import BaseModel, ValidationError
@@ -116,7 +115,9 @@ def _part(item: dict[str, Any], groups: list[Group]) -> Part:
 def _recipe(document: Any) -> Any:
     if document is None:
         return None
-    return import_module("cnnspec.recipe.models").Recipe.model_validate_json(_dumps(document))
+    from cnnspec.recipe.models import Recipe  # only networks with a recipe pay for it
+
+    return Recipe.model_validate_json(_dumps(document))
 
 
 def _dumps(document: Any) -> str:

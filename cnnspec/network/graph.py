@@ -8,20 +8,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnnspec.diagnostics import Diagnostic, nearest
 from cnnspec.layers.activation import Softmax
 from cnnspec.layers.base import Family, Layer, Shape, Shapes, Weight, show
 from cnnspec.text import Span
+from cnnspec.upward import upward
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
 
-    from cnnspec.backends.numpy.kernels import Kernels
-    from cnnspec.backends.numpy.model import Model
     from cnnspec.recipe.models import Recipe
+    from cnnspec.upward import Kernels, Model
 
 
 class InputLayer(Layer):
@@ -153,25 +152,25 @@ class Network:
 
     def _repr_html_(self) -> str:
         """The picture, for notebooks; the table where nothing can lay it out."""
-        return str(import_module("cnnspec.views.notebook").network(self))
+        return str(upward("network_html")(self))
 
     def _repr_svg_(self) -> str | None:
         """The picture as SVG; None where nothing can lay it out."""
-        drawn: str | None = import_module("cnnspec.views.notebook").graph(self)
+        drawn: str | None = upward("network_svg")(self)
         return drawn
 
     def build(
         self, seed: int | None = None, backend: str = "numpy", *,
         initial: str | None = None, dtype: DTypeLike = "float32", kernels: Kernels = "fast",
     ) -> Model:  # fmt: skip
-        """A model with fresh weights, that runs and trains, on a backend found by its name.
+        """A model with fresh weights, that runs and trains; ``numpy`` is the only backend yet.
 
         ``seed`` fixes all that is random and ``initial`` how weights begin; the
         recipe says them where they are not given. ``kernels`` may be ``winograd4``,
         which predicts faster, to 1e-4, or ``reference``, the plain definitions, slowly. Raises
-        Misfit for an initialiser that is not known, ValueError for other kernels.
+        LayerError for an initialiser that is not known, ValueError for other kernels and backends.
         """
-        made: Model = import_module(f"cnnspec.backends.{backend}").build(
-            self, seed=seed, initial=initial, dtype=dtype, kernels=kernels
-        )  # upward by name: a backend stands on networks
+        if backend != "numpy":
+            raise ValueError(f"no backend is called {backend}; there is numpy")
+        made: Model = upward("build")(self, seed=seed, initial=initial, dtype=dtype, kernels=kernels)
         return made

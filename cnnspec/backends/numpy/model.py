@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import replace
 from functools import cached_property, partial
-from importlib import import_module
 from math import prod
 from pathlib import Path
 from threading import RLock
@@ -27,14 +26,11 @@ from cnnspec.backends.numpy.program import Intake, Program, Scaling
 from cnnspec.backends.numpy.threads import threads_for
 from cnnspec.layers.base import Weight
 from cnnspec.network.graph import Network
+from cnnspec.upward import upward
 
 if TYPE_CHECKING:
     from cnnspec.recipe.models import Recipe
-    from cnnspec.training.callback import Callback
-    from cnnspec.training.data.dataset import Part
-    from cnnspec.training.history import History
-    from cnnspec.training.loop import DataLike
-    from cnnspec.training.metrics import Evaluation
+    from cnnspec.upward import Callback, DataLike, Evaluation, History, Part
 
 PREDICT_BATCH = 64
 """Samples that ``predict`` runs at a time, unless told otherwise."""
@@ -199,7 +195,7 @@ class Model:
         Raises SpecError when the data do not fit, or the loss leaves the numbers, ValueError when
         ``recipe`` asks for another seed or other first weights than the model was built with.
         """
-        found: History = _training().fit(
+        found: History = upward("fit")(
             self, data, recipe=recipe, folder=folder, resume=resume, save_steps=save_steps, watch=watch,
             **changes,
         )  # fmt: skip
@@ -213,7 +209,7 @@ class Model:
         ``data`` is a Dataset, the name of one, a pair (images, labels), or the images alone.
         Raises SpecError when they do not fit.
         """
-        found: Evaluation = _training().evaluate(self, data, labels, part=part)
+        found: Evaluation = upward("evaluate")(self, data, labels, part=part)
         return found
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -259,10 +255,6 @@ def _maker(loss: str | Callable[..., Loss], options: Mapping[str, Any]) -> Calla
     make = partial(kind, **options)
     make.on_logits = getattr(kind, "on_logits", False)  # type: ignore[attr-defined]
     return make
-
-
-def _training() -> Any:
-    return import_module("cnnspec.training.loop")  # one floor up, by name: so that model.fit can be written
 
 
 def _declared(network: Network) -> tuple[dict[str, Weight], dict[str, Weight]]:

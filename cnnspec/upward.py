@@ -1,0 +1,36 @@
+"""The few calls that reach a higher floor, so that a network can draw itself and be built.
+
+Everything else imports downward only. ``tests/test_floors.py`` reads this table,
+and knows no other exception.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:  # what these calls give and take, for those who make them
+    from cnnspec.backends.numpy.kernels import Kernels as Kernels
+    from cnnspec.backends.numpy.model import Model as Model
+    from cnnspec.training.callback import Callback as Callback
+    from cnnspec.training.data.dataset import Part as Part
+    from cnnspec.training.history import History as History
+    from cnnspec.training.loop import DataLike as DataLike
+    from cnnspec.training.metrics import Evaluation as Evaluation
+
+UPWARD: Final = {
+    "format_error": "cnnspec.views.messages:as_exception",
+    "network_html": "cnnspec.views.notebook:network",
+    "network_svg": "cnnspec.views.notebook:graph",
+    "analysis_html": "cnnspec.views.html:render",
+    "build": "cnnspec.backends.numpy:build",
+    "fit": "cnnspec.training.loop:fit",
+    "evaluate": "cnnspec.training.loop:evaluate",
+}
+"""Where each function is: module and attribute."""
+
+
+def upward(name: str) -> Any:
+    """The function of the table with this name; its module is imported when it is first asked for."""
+    module, attribute = UPWARD[name].split(":")
+    return getattr(import_module(module), attribute)
