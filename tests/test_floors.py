@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import ast
-import re
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from import_graph import (
+    PACKAGE,
+    TABLE,
+    circles,
+    graph,
+    imports,
+    last_name,
+    modules,
+    package_of,
+    parsed,
+    room,
+    without_typing,
+)
 
 from cnnspec.upward import UPWARD, upward
-
-PACKAGE = Path(__file__).parent.parent / "cnnspec"
 
 FLOORS = {
     "text": 0, "diagnostics": 0, "formula": 0, "notation": 0, "resources": 0, "files": 0, "mistakes": 0,
@@ -36,89 +45,14 @@ HEAVY = {"numpy", "graphviz", "rich", "click", "torch", "matplotlib", "onnx", "P
 LIGHT_UP_TO = 6
 FACES = {"__init__", "__main__"}
 """The package's own face may look anywhere; what it loads is tested by running it."""
-TABLE = "upward"
-"""The one file whose calls reach up."""
 TOP = max(FLOORS.values())
-NAMED = re.compile(rf"cnnspec\.({'|'.join(FLOORS)})(\.\w+)*(:\w+)?")
-"""A string that names a module."""
-
-
-def modules() -> list[Path]:
-    return sorted(path for path in PACKAGE.rglob("*.py") if path.relative_to(PACKAGE).parts[0] != "_grammar")
-
-
-def dotted(path: Path) -> str:
-    """``cnnspec.views.html``; a package is named by its folder."""
-    parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
-    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-
-
-def room(path: Path) -> str:
-    """The place in the house that a file belongs to: ``syntax``, ``text`` …"""
-    return path.relative_to(PACKAGE).with_suffix("").parts[0]
-
-
-def imports(tree: ast.AST, package: str = "") -> Iterator[tuple[str, int]]:
-    """Every name that a file imports, with its line: inside functions, for type checking and by name too.
-
-    ``package`` is what relative imports are relative to. A name that is computed when the program
-    runs is given as ``?``.
-    """
-    callers = {"import_module", "__import__"} | {
-        alias.asname
-        for node in ast.walk(tree)
-        if isinstance(node, ast.ImportFrom) and node.module == "importlib"
-        for alias in node.names
-        if alias.asname and alias.name in ("import_module", "__import__")
-    }
-    called = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            yield from ((alias.name, node.lineno) for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            base = _absolute(node, package)
-            yield base, node.lineno
-            yield from ((f"{base}.{alias.name}", node.lineno) for alias in node.names)
-        elif isinstance(node, ast.Call) and _name(node.func) in callers:
-            yield from ((name, node.lineno) for name in _named(node, package))
-        elif isinstance(node, ast.Name | ast.Attribute) and _name(node) in callers and id(node) not in called:
-            yield "?", node.lineno
-        elif isinstance(node, ast.Attribute) and _name(node.value) == "cnnspec":
-            yield f"cnnspec.{node.attr}", node.lineno
-        elif isinstance(node, ast.Constant) and NAMED.fullmatch(str(node.value)):
-            yield node.value.split(":")[0], node.lineno
-
-
-def _name(node: ast.AST) -> str:
-    """The last name of ``importlib.import_module``."""
-    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
-
-
-def _absolute(node: ast.ImportFrom, package: str) -> str:
-    above = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
-    return ".".join([*above, *([node.module] if node.module else [])])
-
-
-def _named(call: ast.Call, package: str) -> Iterator[str]:
-    """The module of a call of ``import_module``: as far as it stands in the text, else ``?``."""
-    given = call.args[0] if call.args else None
-    if isinstance(given, ast.JoinedStr):
-        given = given.values[0]
-    if not isinstance(given, ast.Constant) or not isinstance(given.value, str):
-        yield "?"
-    elif given.value.startswith("."):
-        yield package.split(".")[0] + given.value
-    elif not isinstance(call.args[0], ast.JoinedStr) or given.value.count(".") > 1:
-        yield given.value
-    else:
-        yield "?"
 
 
 def reaches_up(path: Path, code: str | None = None) -> list[str]:
     """What a file imports from a higher floor, or from a sibling; ``code`` stands for its text."""
     here, found = FLOORS[room(path)], []
-    package = dotted(path) if path.name == "__init__.py" else dotted(path).rpartition(".")[0]
-    for name, line in imports(ast.parse(code if code is not None else path.read_text("utf-8")), package):
+    tree = parsed(path) if code is None else ast.parse(code)
+    for name, line in imports(tree, package_of(path)):
         place = f"{path.relative_to(PACKAGE)}:{line}"
         own, _, rest = name.partition(".")
         other = rest.split(".")[0]
@@ -185,8 +119,8 @@ def test_a_sibling_is_found_and_what_lies_below_is_not() -> None:
 CALLS = [
     (path, node.args[0].value if isinstance(node.args[0], ast.Constant) else None)
     for path in modules()
-    for node in ast.walk(ast.parse(path.read_text("utf-8")))
-    if isinstance(node, ast.Call) and _name(node.func) == TABLE
+    for node in ast.walk(parsed(path))
+    if isinstance(node, ast.Call) and last_name(node.func) == TABLE
 ]
 
 
@@ -212,18 +146,10 @@ def test_the_table_imports_nothing_itself() -> None:
 def test_lower_floors_are_light_and_silent(path: Path) -> None:
     if FLOORS.get(room(path), 9) > LIGHT_UP_TO:
         return
-    tree = without_typing(ast.parse(path.read_text("utf-8")))
+    tree = without_typing(path)
     assert {name.split(".")[0] for name, _ in imports(tree)} & HEAVY == set()
     calls = {ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
     assert calls & {"print", "exit", "sys.exit", "quit", "input"} == set()
-
-
-def without_typing(tree: ast.Module) -> ast.Module:
-    """A file without what only type checkers read."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
-            node.body = [ast.Pass()]
-    return tree
 
 
 def modules_of(code: str) -> set[str]:
@@ -236,6 +162,29 @@ def modules_of(code: str) -> set[str]:
 def loaded_by(code: str) -> set[str]:
     """The top-level modules among them."""
     return {name.split(".")[0] for name in modules_of(code)}
+
+
+CIRCLES = {
+    "recipe: advice changes faults models read words": "to be untied",
+    "analysis: advice expectations report": "to be untied",
+    "backends.numpy: model plan program": "to be untied",
+    "training: history inspection inspection.curves": "to be untied",
+}
+"""Files that import each other in a circle, with the reason why they may."""
+
+
+def test_circles_are_found() -> None:
+    edges = {"a": {"b"}, "b": {"c", "d"}, "c": {"a"}, "d": {"e"}, "e": {"d", "f"}, "f": set()}
+    assert sorted(circles(edges)) == [["a", "b", "c"], ["d", "e"]]
+
+
+def test_no_files_import_each_other_in_a_circle() -> None:
+    known = []
+    for named in CIRCLES:
+        place, _, files = named.partition(": ")
+        known.append({f"cnnspec.{place}.{file}" for file in files.split()})
+    unknown = [circle for circle in circles(graph(modules())) if not any(set(circle) <= one for one in known)]
+    assert unknown == []
 
 
 def test_importing_the_package_is_light() -> None:
