@@ -111,7 +111,7 @@ def _first_map(network: Network) -> str:
 def _image(model: Model, run: Run | None, asked: Asked) -> tuple[NDArray[Any], str]:
     """One image as the network takes it, and what it is."""
     if asked.image is not None:
-        from cnnspec.training.data.images import read_image
+        from cnnspec.training.data.picture import read_image
 
         shape, name = model.network.input, asked.image.name
         return Fit(shape, run, *asked.fit)(name, read_image(asked.image, shape))[0], name

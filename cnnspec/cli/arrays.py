@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from cnnspec.diagnostics import SpecError, nearest
 from cnnspec.layers.base import Shape, show
-from cnnspec.training.data import npy
-from cnnspec.training.data.images import SUFFIXES, read_image
+from cnnspec.training.data import numpy_files
+from cnnspec.training.data.picture import SUFFIXES, read_image
 
 Array: TypeAlias = NDArray[Any]
 
@@ -144,7 +144,7 @@ def _as_samples(values: Array, shape: Shape, what: str) -> Array:
 
 def _npy(path: Path) -> Array:
     try:
-        values: Array = npy.read(path)
+        values: Array = numpy_files.read(path)
     except SpecError as error:
         raise click.BadParameter(error.diagnostics[0].message) from error
     if values.dtype.kind not in "fiub":

@@ -53,10 +53,10 @@ class Fit:
 
     def __call__(self, name: str, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """One picture as (1, …) of the network's input; raises SpecError where it does not fit."""
-        from cnnspec.training.photo import has_bright_border, is_dark_on_bright, prepared
+        from cnnspec.training.photo import has_bright_border, is_dark_on_bright, prepare
 
         resized = self.resize or bool(self.run and self.run.recipe.data.resize)
-        fitted = prepared(image, self.shape, invert=self.invert, center=self.center, resized=resized)
+        fitted = prepare(image, self.shape, invert=self.invert, center=self.center, resized=resized)
         if self.center and self.invert is None and is_dark_on_bright(image):
             _say(f"{name} is dark on bright and was inverted; --no-invert keeps it")
         if not self.center and self.invert is None and self._on_dark and has_bright_border(image):

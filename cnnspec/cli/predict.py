@@ -83,7 +83,7 @@ def _sample(data: Dataset, index: int) -> tuple[str, NDArray[np.uint8], str]:
 
 def _files(paths: tuple[Path, ...]) -> list[Path]:
     """The files that the arguments name; a folder names all pictures in it, by name."""
-    from cnnspec.training.data.images import SUFFIXES, is_picture
+    from cnnspec.training.data.picture import SUFFIXES, is_picture
 
     found: list[Path] = []
     for path in paths:
@@ -97,7 +97,7 @@ def _files(paths: tuple[Path, ...]) -> list[Path]:
 
 def _images(path: Path, model: Model) -> list[tuple[str, NDArray[np.uint8]]]:
     """The images of a file, each (height, width, channels)."""
-    from cnnspec.training.data.images import read_image
+    from cnnspec.training.data.picture import read_image
 
     shape = model.network.input
     if path.suffix.lower() != ".npy":
@@ -107,7 +107,7 @@ def _images(path: Path, model: Model) -> list[tuple[str, NDArray[np.uint8]]]:
 
 def _arrays(path: Path, shape: Shape) -> list[tuple[str, NDArray[np.uint8]]]:
     from cnnspec.training.data.faults import bad_file
-    from cnnspec.training.data.npy import read_pixels
+    from cnnspec.training.data.numpy_files import read_pixels
 
     values = read_pixels(path)
     channels = shape[2] if len(shape) == 3 else 1

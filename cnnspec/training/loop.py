@@ -156,4 +156,4 @@ def _dataset(data: DataLike | NDArray[Any], model: Model, known: int = 0) -> Dat
         return load(os.fspath(data), shape=model.network.input)
     if not isinstance(data, tuple | list) or len(data) != 2:
         raise TypeError("data must be a Dataset, the name or path of one, or a pair (images, labels)")
-    return values.given(data[0], data[1], model.network.input, known)
+    return values.dataset_of(data[0], data[1], model.network.input, known)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from cnnspec.diagnostics import SpecError
-from cnnspec.training.data import npy, npz
+from cnnspec.training.data import numpy_files
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (40, 8, 8), np.uint8)
 LABELS = np.arange(40) % 4
@@ -44,19 +44,21 @@ def fault(read, path):
 
 def test_an_archive_gives_what_was_saved(tmp_path):
     np.savez_compressed(tmp_path / "own.npz", x=IMAGES, y=LABELS, more=np.array([{}], object))
-    data = npz.load(tmp_path / "own.npz", test=0.25)
+    data = numpy_files.load(tmp_path / "own.npz", test=0.25)
     assert (30, 10) == (len(data.train_labels), len(data.test_labels))
 
 
 def test_a_single_array_is_no_archive(tmp_path):
     with (tmp_path / "one.npz").open("wb") as file:
         np.save(file, IMAGES)
-    assert "is a single array, not an archive of images and labels" == fault(npz.load, tmp_path / "one.npz")
+    assert "is a single array, not an archive of images and labels" == fault(
+        numpy_files.load, tmp_path / "one.npz"
+    )
 
 
 def test_a_pickle_is_not_loaded(tmp_path):
     (tmp_path / "own.npz").write_bytes(pickle.dumps({"x": [1]}))
-    assert "holds Python objects, which are not loaded" == fault(npz.load, tmp_path / "own.npz")
+    assert "holds Python objects, which are not loaded" == fault(numpy_files.load, tmp_path / "own.npz")
 
 
 @pytest.mark.parametrize("place", range(60, 1200, 97))
@@ -68,7 +70,7 @@ def test_no_flipped_byte_ends_in_an_error_of_its_own(tmp_path, place):
     content[place] ^= 0xFF
     path.write_bytes(content)
     try:
-        data = npz.load(path)
+        data = numpy_files.load(path)
     except SpecError as error:
         said = [item.code for item in error.diagnostics]
     else:
@@ -80,20 +82,24 @@ def test_no_flipped_byte_ends_in_an_error_of_its_own(tmp_path, place):
 def test_a_header_that_promises_another_size_is_refused_unread(tmp_path, shape):
     path = archive(tmp_path / "own.npz", x=header_of(shape) + IMAGES.tobytes(), y=saved(LABELS))
     promised = np.prod(shape, dtype=object)
-    assert f"x promises {promised:,} bytes and holds 2,560" == fault(npz.load, path)
+    assert f"x promises {promised:,} bytes and holds 2,560" == fault(numpy_files.load, path)
     path = tmp_path / "own.npy"
     path.write_bytes(header_of(shape) + IMAGES.tobytes())
-    assert f"promises {promised:,} bytes and holds 2,560" == fault(npy.read, path)
+    assert f"promises {promised:,} bytes and holds 2,560" == fault(numpy_files.read, path)
 
 
 def test_an_archive_is_no_single_array(tmp_path):
     with (tmp_path / "own.npy").open("wb") as file:
         np.savez(file, x=IMAGES)
-    assert "is an archive of arrays (.npz), not a single one (.npy)" == fault(npy.read, tmp_path / "own.npy")
+    assert "is an archive of arrays (.npz), not a single one (.npy)" == fault(
+        numpy_files.read, tmp_path / "own.npy"
+    )
 
 
 def test_a_file_of_another_kind_is_no_array(tmp_path):
     (tmp_path / "own.npy").write_bytes(b"hello")
-    assert "is no .npy file: it does not begin with \\x93NUMPY" == fault(npy.read, tmp_path / "own.npy")
+    assert "is no .npy file: it does not begin with \\x93NUMPY" == fault(
+        numpy_files.read, tmp_path / "own.npy"
+    )
     (tmp_path / "own.npy").write_bytes(b"\x93NUMPY\x01\x00\x08\x00{'shape'")
-    assert fault(npy.read, tmp_path / "own.npy").startswith("is no .npy file, or is damaged (")
+    assert fault(numpy_files.read, tmp_path / "own.npy").startswith("is no .npy file, or is damaged (")

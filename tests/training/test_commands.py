@@ -19,7 +19,7 @@ import cnnspec as package
 from cnnspec.cli.main import run
 from cnnspec.training.checkpoint import CheckpointManager
 from cnnspec.training.data import SETS
-from cnnspec.training.data.mnist import MNIST
+from cnnspec.training.data.published import MNIST
 
 SPEC = """network Bars
 input 8x8x1
@@ -57,7 +57,7 @@ def cnnspec(place, capsys):
 @pytest.fixture
 def no_mnist(place, monkeypatch):
     """A machine without MNIST, and without a network to fetch it from."""
-    monkeypatch.setattr("cnnspec.training.data.mnist.cache_folder", lambda which: place / "cache")
+    monkeypatch.setattr("cnnspec.training.data.published.cache_folder", lambda which: place / "cache")
     monkeypatch.setitem(SETS, "mnist", replace(MNIST, sources=()))
 
 

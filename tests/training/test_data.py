@@ -14,7 +14,7 @@ import pytest
 
 from cnnspec.diagnostics import SpecError
 from cnnspec.recipe.models import Data
-from cnnspec.training.data import load, load_for, mnist, npz
+from cnnspec.training.data import load, load_for, numpy_files, published
 from cnnspec.training.data.dataset import fitted, resize, split
 from cnnspec.training.data.idx import read_idx, read_labels, read_pair
 
@@ -153,7 +153,7 @@ def test_a_part_without_images_is_named(folder, shape):
 
 def test_the_other_sets_files_are_not_taken_for_this_one(folder, monkeypatch):
     digest = hashlib.sha256((folder / "t10k-labels-idx1-ubyte.gz").read_bytes()).hexdigest()
-    monkeypatch.setitem(mnist.FASHION.sums, "t10k-labels-idx1-ubyte", digest)
+    monkeypatch.setitem(published.FASHION.sums, "t10k-labels-idx1-ubyte", digest)
     assert "data-missing" == fault_of(load, "mnist", folder).code
     assert 7 == len(load("fashion_mnist", folder).train_labels)
 
@@ -170,7 +170,7 @@ def served(tmp_path, pictures):
     site.mkdir()
     sums = {}
     images, labels = pictures
-    for name, values in zip(mnist.FILES, (images, labels, images, labels), strict=True):
+    for name, values in zip(published.FILES, (images, labels, images, labels), strict=True):
         data = gzip.compress(idx_bytes(values))
         (site / f"{name}.gz").write_bytes(data)
         sums[name] = hashlib.sha256(data).hexdigest()
@@ -178,7 +178,7 @@ def served(tmp_path, pictures):
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     good = f"http://127.0.0.1:{server.server_port}/"
-    yield mnist.Set("tiny", (good + "absent/", good), sums, tuple("012")), site
+    yield published.PublishedSet("tiny", (good + "absent/", good), sums, tuple("012")), site
     server.shutdown()
     thread.join()
     server.server_close()
@@ -187,27 +187,27 @@ def served(tmp_path, pictures):
 def test_a_download_is_checked_kept_and_reported(served, tmp_path):
     which, site = served
     seen = []
-    paths = mnist.fetch(which, tmp_path / "cache", lambda *step: seen.append(step))
-    assert [f"{name}.gz" for name in mnist.FILES] == [path.name for path in paths]
+    paths = published.fetch(which, tmp_path / "cache", lambda *step: seen.append(step))
+    assert [f"{name}.gz" for name in published.FILES] == [path.name for path in paths]
     assert seen[0] == (paths[0].name, paths[0].stat().st_size, paths[0].stat().st_size)
     for path in site.iterdir():
         path.unlink()
-    assert paths == mnist.fetch(which, tmp_path / "cache")
+    assert paths == published.fetch(which, tmp_path / "cache")
 
 
 def test_a_damaged_file_in_the_cache_is_fetched_again(served, tmp_path):
     which, _ = served
-    paths = mnist.fetch(which, tmp_path / "cache")
+    paths = published.fetch(which, tmp_path / "cache")
     whole = paths[1].read_bytes()
     paths[1].write_bytes(whole[:-1])
-    mnist.fetch(which, tmp_path / "cache")
+    published.fetch(which, tmp_path / "cache")
     assert whole == paths[1].read_bytes()
 
 
 def test_a_download_with_another_sum_is_refused_and_nothing_is_kept(served, tmp_path):
     which, site = served
     (site / "train-images-idx3-ubyte.gz").write_bytes(b"an error page")
-    fault = fault_of(mnist.fetch, which, tmp_path / "cache")
+    fault = fault_of(published.fetch, which, tmp_path / "cache")
     assert "data-missing" == fault.code
     assert "SHA-256" in fault.notes[1]
     assert not list((tmp_path / "cache").glob("*"))
@@ -370,7 +370,7 @@ def test_labels_that_count_from_one_are_noticed(folder):
 def test_the_cure_of_another_size_is_a_sentence_that_can_be_written(tmp_path, pictures):
     images, labels = pictures
     np.savez(tmp_path / "own.npz", x=images, y=labels)
-    data = npz.load(tmp_path / "own.npz")
+    data = numpy_files.load(tmp_path / "own.npz")
     data = replace(data, origin=Data(name="npz", path="own.npz"))
     (fault,) = faults_of(data, (8, 8, 1), (3,))
     assert (

@@ -8,6 +8,7 @@ import pytest
 from cnnspec.cli.arrays import input_array
 from cnnspec.diagnostics import SpecError
 from cnnspec.training.data import images
+from cnnspec.training.data.picture import read_image
 
 if find_spec("PIL"):
     from PIL import Image
@@ -26,7 +27,7 @@ if find_spec("PIL"):
     @pytest.mark.parametrize("orientation", [3, 6, 8])
     def test_a_picture_stands_as_its_camera_was_held(tmp_path, orientation):
         path = lying(tmp_path / "photo.png", orientation)
-        np.testing.assert_array_equal(PICTURE[..., None], images.read_image(path, 1))
+        np.testing.assert_array_equal(PICTURE[..., None], read_image(path, 1))
         np.testing.assert_array_equal(PICTURE[None, ..., None], input_array(str(path), (4, 6, 1), 0))
 
     def test_the_pictures_of_a_folder_stand_upright(tmp_path):
@@ -41,23 +42,23 @@ if find_spec("PIL"):
     def test_a_vector_takes_colour_where_it_has_as_many_values(tmp_path):
         path = tmp_path / "red.png"
         Image.new("RGB", (6, 4), (200, 0, 0)).save(path)
-        assert (4, 6, 3) == images.read_image(path, (72,)).shape
-        assert (4, 6, 1) == images.read_image(path, (24,)).shape
+        assert (4, 6, 3) == read_image(path, (72,)).shape
+        assert (4, 6, 1) == read_image(path, (24,)).shape
 
     def test_grey_of_16_bits_is_scaled_not_clipped(tmp_path):
         deep = (np.arange(64, dtype=np.uint16) * 1000).reshape(8, 8)
         for ending in ("png", "tif"):
             Image.fromarray(deep).save(tmp_path / f"deep.{ending}")
-            found = images.read_image(tmp_path / f"deep.{ending}", 1)
+            found = read_image(tmp_path / f"deep.{ending}", 1)
             np.testing.assert_array_equal(np.rint(deep / 257), found[..., 0])
         (tmp_path / "deep.pgm").write_bytes(b"P5 2 1 65535\n\x00\x00\xff\xff")
-        assert [0, 255] == images.read_image(tmp_path / "deep.pgm", 1).ravel().tolist()
+        assert [0, 255] == read_image(tmp_path / "deep.pgm", 1).ravel().tolist()
 
     @pytest.mark.parametrize("high", [1, 255])
     def test_floats_are_brought_to_bytes(tmp_path, high):
         values = np.linspace(0, high, 64, dtype=np.float32).reshape(8, 8)
         Image.fromarray(values).save(tmp_path / "own.tif")
-        found = images.read_image(tmp_path / "own.tif", 3)
+        found = read_image(tmp_path / "own.tif", 3)
         np.testing.assert_allclose(values * (255 / high), found[..., 2], atol=0.51)
 
     @pytest.mark.parametrize("values, said", [
@@ -85,7 +86,7 @@ if find_spec("PIL"):
         else:
             picture = Image.fromarray(ink).convert(mode)
         picture.save(tmp_path / "ink.png", **options)
-        found = images.read_image(tmp_path / "ink.png", channels)
+        found = read_image(tmp_path / "ink.png", channels)
         np.testing.assert_array_equal(255 - ink[..., 3], found[..., 0])
 
     @pytest.mark.parametrize("name, content, said", [
@@ -102,7 +103,7 @@ if find_spec("PIL"):
         assert message.startswith(f"{tmp_path / name}: {said}")
         assert "site-packages" not in message
 
-    def refused(path, read=lambda path: images.read_image(path, 1)):
+    def refused(path, read=lambda path: read_image(path, 1)):
         with pytest.raises(SpecError) as caught:
             read(path)
         (item,) = caught.value.diagnostics

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from cnnspec.diagnostics import SpecError
-from cnnspec.training.photo import has_bright_border, have_dark_borders, is_dark_on_bright, prepared
+from cnnspec.training.photo import has_bright_border, have_dark_borders, is_dark_on_bright, prepare
 
 SHAPE = (28, 28, 1)
 
@@ -21,7 +21,7 @@ def centre_of(image):
 
 
 def test_a_photographed_digit_is_brought_to_the_middle_in_mnists_box():
-    (image,) = prepared(photo(), SHAPE, invert=True, center=True)
+    (image,) = prepare(photo(), SHAPE, invert=True, center=True)
     assert SHAPE == image.shape
     rows = np.flatnonzero(image.any((1, 2)))
     assert 20 == len(rows)
@@ -30,24 +30,24 @@ def test_a_photographed_digit_is_brought_to_the_middle_in_mnists_box():
 
 
 def test_an_empty_page_stays_empty():
-    assert not prepared(np.full((50, 60, 1), 200, np.uint8), SHAPE, center=True).any()
+    assert not prepare(np.full((50, 60, 1), 200, np.uint8), SHAPE, center=True).any()
 
 
 def test_another_size_is_refused_unless_asked_for():
     with pytest.raises(SpecError, match="the image is 200x200x1, the network's input is 28x28x1"):
-        prepared(photo(), SHAPE)
-    assert (1, *SHAPE) == prepared(photo(), SHAPE, resized=True).shape
+        prepare(photo(), SHAPE)
+    assert (1, *SHAPE) == prepare(photo(), SHAPE, resized=True).shape
 
 
 def test_invert_and_an_image_that_fits():
     image = np.arange(784, dtype=np.uint8).reshape(SHAPE)
-    np.testing.assert_array_equal(image[None], prepared(image, SHAPE))
-    np.testing.assert_array_equal(255 - image[None], prepared(image, SHAPE, invert=True))
+    np.testing.assert_array_equal(image[None], prepare(image, SHAPE))
+    np.testing.assert_array_equal(255 - image[None], prepare(image, SHAPE, invert=True))
 
 
 def test_a_vector_input_takes_channels_first():
     image = np.arange(12, dtype=np.uint8).reshape(2, 2, 3)
-    assert [0, 3, 6, 9, 1, 4, 7, 10, 2, 5, 8, 11] == prepared(image, (12,))[0].tolist()
+    assert [0, 3, 6, 9, 1, 4, 7, 10, 2, 5, 8, 11] == prepare(image, (12,))[0].tolist()
 
 
 def letter(size=90, wide=14):
@@ -79,8 +79,8 @@ CLEAN = np.rint(255 * np.pad(letter(), 40)).astype(np.uint8)[..., None]
 @pytest.mark.parametrize("seed", range(6))
 @pytest.mark.parametrize("invert", [True, None])
 def test_light_noise_and_place_do_not_matter(seed, invert):
-    expected = prepared(CLEAN, SHAPE, center=True).astype(float)
-    found = prepared(snapshot(seed), SHAPE, invert=invert, center=True)
+    expected = prepare(CLEAN, SHAPE, center=True).astype(float)
+    found = prepare(snapshot(seed), SHAPE, invert=invert, center=True)
     assert np.corrcoef(expected.ravel(), found.ravel())[0, 1] > 0.95
 
 
@@ -88,19 +88,19 @@ def test_a_dark_rim_and_specks_are_no_part_of_the_drawing():
     image = snapshot(1)
     image[:, :20] = 40
     image[230:233, 300:303] = 20
-    expected = prepared(CLEAN, SHAPE, center=True).astype(float)
-    found = prepared(image, SHAPE, center=True)
+    expected = prepare(CLEAN, SHAPE, center=True).astype(float)
+    found = prepare(image, SHAPE, center=True)
     assert np.corrcoef(expected.ravel(), found.ravel())[0, 1] > 0.93
 
 
 def test_noise_alone_is_no_drawing():
-    assert not prepared(snapshot(0, ink=0), SHAPE, center=True).any()
+    assert not prepare(snapshot(0, ink=0), SHAPE, center=True).any()
 
 
 def test_a_thin_pen_is_as_wide_as_mnists_strokes():
     page = np.full((200, 200, 1), 230, np.uint8)
     page[40:160, 100:102] = 60
-    (image,) = prepared(page, SHAPE, center=True)
+    (image,) = prepare(page, SHAPE, center=True)
     assert 2 <= (image[14, :, 0] > 127).sum() <= 4
 
 
@@ -110,18 +110,18 @@ def test_what_stands_out_tells_which_way_round_a_drawing_is(picture):
 
 
 def test_what_is_said_of_the_way_round_is_followed():
-    upside = prepared(CLEAN, SHAPE, invert=True, center=True)
-    assert not np.array_equal(upside, prepared(CLEAN, SHAPE, center=True))
+    upside = prepare(CLEAN, SHAPE, invert=True, center=True)
+    assert not np.array_equal(upside, prepare(CLEAN, SHAPE, center=True))
     np.testing.assert_array_equal(
-        prepared(CLEAN, SHAPE, invert=False, center=True), prepared(CLEAN, SHAPE, center=True)
+        prepare(CLEAN, SHAPE, invert=False, center=True), prepare(CLEAN, SHAPE, center=True)
     )
 
 
 def test_a_vector_input_takes_a_drawing_centred_in_its_square():
-    (image,) = prepared(snapshot(2), (784,), center=True)
-    np.testing.assert_array_equal(prepared(snapshot(2), SHAPE, center=True).reshape(784), image)
+    (image,) = prepare(snapshot(2), (784,), center=True)
+    np.testing.assert_array_equal(prepare(snapshot(2), SHAPE, center=True).reshape(784), image)
     with pytest.raises(SpecError, match="the network takes 70 values"):
-        prepared(snapshot(2), (70,), center=True)
+        prepare(snapshot(2), (70,), center=True)
 
 
 @pytest.mark.parametrize("shape", [(12, 8, 8, 1), (12, 6, 8, 3), (12, 64)])
@@ -140,5 +140,5 @@ def test_vectors_that_are_no_squares_have_no_border():
 def test_a_picture_of_any_proportions_is_centred(shape):
     image = np.zeros(shape, np.uint8)
     image[shape[0] // 2, shape[1] // 3 :] = 255
-    assert (1, 28, 28, shape[2]) == prepared(image, (28, 28, shape[2]), center=True).shape
-    assert (1, 28, 28, shape[2]) == prepared(255 - image, (28, 28, shape[2]), center=True).shape
+    assert (1, 28, 28, shape[2]) == prepare(image, (28, 28, shape[2]), center=True).shape
+    assert (1, 28, 28, shape[2]) == prepare(255 - image, (28, 28, shape[2]), center=True).shape

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from cnnspec.diagnostics import SpecError
-from cnnspec.training.data import npz, table
+from cnnspec.training.data import numpy_files, table
 from cnnspec.training.data.dataset import fitted
-from cnnspec.training.data.values import given, samples
+from cnnspec.training.data.values import dataset_of, samples
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (6, 4, 5), np.uint8)
 IMAGES[0, 0, :2] = 0, 255
@@ -108,10 +108,10 @@ def test_words_are_numbered_over_all_parts():
 
 def test_an_archive_without_a_test_part_is_split_always_the_same(tmp_path):
     path = saved(tmp_path / "own.npz", X=IMAGES, y=LABELS)
-    data = npz.load(path, None, 0.5)
+    data = numpy_files.load(path, None, 0.5)
     assert (3, 3) == (len(data.train_labels), len(data.test_labels))
     assert sorted(image.ravel().tolist() for image in IMAGES) == images_of(data)
-    np.testing.assert_array_equal(data.test_images, npz.load(path, None, 0.5).test_images)
+    np.testing.assert_array_equal(data.test_images, numpy_files.load(path, None, 0.5).test_images)
     assert ("no test part: 3 of 6 samples are held out for testing",) == data.notes
 
 
@@ -135,7 +135,7 @@ def test_rows_of_values_fill_a_grey_map_or_stay_a_vector():
 
 def test_pickled_objects_are_refused_with_the_cure(tmp_path):
     path = saved(tmp_path / "own.npz", x=IMAGES, y=np.array(["a", 1, None] * 2, object))
-    fault = fault_of(npz.load, path)
+    fault = fault_of(numpy_files.load, path)
     assert (f"{path}: holds Python objects, which are not loaded", True) == (
         fault.message, "y.astype(str)" in fault.help[0],
     )  # fmt: skip
@@ -232,7 +232,7 @@ def test_a_number_that_only_python_takes_is_a_word(tmp_path):
 @pytest.mark.parametrize("label", [65_536, 10**9, 2**62, 1e30])
 def test_a_label_far_beyond_all_classes_takes_no_memory(label):
     labels = np.array([0, 1, label])
-    fault = fault_of(given, np.zeros((3, 2, 2), np.uint8), labels)
+    fault = fault_of(dataset_of, np.zeros((3, 2, 2), np.uint8), labels)
     assert f"labels holds {label:.15g}; labels are 0 to 65,535 at most" in fault.message
     assert ("number the classes: labels = np.unique(labels, return_inverse=True)[1]",) == fault.help
 

@@ -11,19 +11,19 @@ from typing import Final
 from cnnspec.diagnostics import nearest
 from cnnspec.layers.base import Shape
 from cnnspec.recipe.models import Data
-from cnnspec.training.data import digits, idx, images, mnist, npz, table
+from cnnspec.training.data import idx, images, numpy_files, published, table
 from cnnspec.training.data.dataset import Dataset, fitted
 from cnnspec.training.data.faults import missing, nothing_left
-from cnnspec.training.data.mnist import Progress
+from cnnspec.training.data.published import Progress
 
 __all__ = ["LOADERS", "SETS", "Dataset", "data", "load", "load_for"]
 
 FILES: Final = "a folder of images by class, .npz, .csv, or a folder of IDX files"
-SETS = {"mnist": mnist.MNIST, "fashion_mnist": mnist.FASHION}
+SETS = {"mnist": published.MNIST, "fashion_mnist": published.FASHION}
 
 
 @dataclass(frozen=True)
-class Asked:
+class Request:
     """What samples are loaded by: a kind's loader takes of it what it needs."""
 
     kind: str
@@ -42,18 +42,18 @@ class Asked:
         return self.path
 
 
-def _published(asked: Asked) -> Dataset:
-    return mnist.load(SETS[asked.kind], asked.path, asked.progress)
+def _published(request: Request) -> Dataset:
+    return published.load(SETS[request.kind], request.path, request.progress)
 
 
-LOADERS: Final[dict[str, Callable[[Asked], Dataset]]] = {
+LOADERS: Final[dict[str, Callable[[Request], Dataset]]] = {
     "mnist": _published,
     "fashion_mnist": _published,
-    "digits": lambda asked: digits.load(),
-    "idx": lambda asked: idx.load(asked.files),
-    "npz": lambda asked: npz.load(asked.files, asked.shape, asked.test),
-    "images": lambda asked: images.load(asked.files, asked.shape, asked.test, resize=asked.resize),
-    "csv": lambda asked: table.load(asked.files, asked.shape, asked.test, asked.label),
+    "digits": lambda request: published.load_digits(),
+    "idx": lambda request: idx.load(request.files),
+    "npz": lambda request: numpy_files.load(request.files, request.shape, request.test),
+    "images": lambda request: images.load(request.files, request.shape, request.test, resize=request.resize),
+    "csv": lambda request: table.load(request.files, request.shape, request.test, request.label),
 }
 """By the names of the recipe: known sets first, then the kinds of files."""
 
@@ -83,15 +83,15 @@ def load(
         kind, data_dir = _kind_of(name), name
     path = Path(data_dir) if data_dir is not None else None
     resize = resize or kind == "digits"  # they are 8x8, and stand in for sets of larger images
-    found = LOADERS[kind](Asked(kind, path, shape, test, resize, label, progress))
-    said = {
+    found = LOADERS[kind](Request(kind, path, shape, test, resize, label, progress))
+    origin = {
         "name": kind,
         "path": path and str(path.absolute()),
         "test": test,
         "resize": resize,
         "label": label,
     }
-    return replace(found, origin=Data.model_validate(said))
+    return replace(found, origin=Data.model_validate(origin))
 
 
 data = load

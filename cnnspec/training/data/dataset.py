@@ -113,37 +113,39 @@ def _strange_labels(data: Dataset) -> list[Diagnostic]:
     for part in ("training", "test"):
         images, labels = data.test if part == "test" else data.train
         if labels.shape != (len(images),):
-            said = f"{data.name} has {len(images):,} {part} images and labels of shape {labels.shape}"
-            faults.append(mismatch(said, "give one label an image"))
+            message = f"{data.name} has {len(images):,} {part} images and labels of shape {labels.shape}"
+            faults.append(mismatch(message, "give one label an image"))
         elif len(labels) and (labels.dtype.kind not in "iu" or labels.min() < 0):
             held = labels.min() if labels.dtype.kind in "iu" else labels.dtype
-            said = f"the {part} labels of {data.name} must be whole numbers from 0. Received: {held}"
-            faults.append(mismatch(said, "number the classes: np.unique(labels, return_inverse=True)[1]"))
+            message = f"the {part} labels of {data.name} must be whole numbers from 0. Received: {held}"
+            faults.append(mismatch(message, "number the classes: np.unique(labels, return_inverse=True)[1]"))
         elif len(labels) and labels.max() >= data.classes:
-            said = f"a {part} label of {data.name} is {labels.max()}, and {data.classes} classes have names"
-            faults.append(mismatch(said, f"labels count from 0: the last is {data.classes - 1}"))
+            message = (
+                f"a {part} label of {data.name} is {labels.max()}, and {data.classes} classes have names"
+            )
+            faults.append(mismatch(message, f"labels count from 0: the last is {data.classes - 1}"))
     return faults
 
 
 def _unlike_outputs(data: Dataset, outputs: Shape) -> list[Diagnostic]:
     """What stands between the classes of the data and the outputs of a network."""
     if max(outputs[:-1], default=1) > 1:
-        said = f"training takes one class an image, the network's output is a map, {show(outputs)}"
-        return [mismatch(said, f"end the network with globalavgpool -> flatten -> dense {data.classes}")]
+        message = f"training takes one class an image, the network's output is a map, {show(outputs)}"
+        return [mismatch(message, f"end the network with globalavgpool -> flatten -> dense {data.classes}")]
     if data.classes == outputs[-1]:
         return []
-    said = f"{data.name} has {data.classes} classes, the network gives {outputs[-1]} outputs"
+    message = f"{data.name} has {data.classes} classes, the network gives {outputs[-1]} outputs"
     cures = [f"end the network with dense {data.classes}, or train it on other data"]
     found = np.unique(np.concatenate([data.train_labels, data.test_labels]))
     if found.size and found[0] > 0 and data.names == tuple(map(str, range(data.classes))):
         cures = cures if data.classes - found[0] != outputs[-1] else []
         cures[:0] = [f"labels count from 0: take {found[0]} off each of them"]
         absent = "class 0 never occurs" if found[0] == 1 else f"classes 0 to {found[0] - 1} never occur"
-        return [mismatch(said, *cures, notes=(f"{absent}: the labels are {found[0]} to {found[-1]}",))]
+        return [mismatch(message, *cures, notes=(f"{absent}: the labels are {found[0]} to {found[-1]}",))]
     if data.names == tuple(map(str, range(data.classes))):
-        return [mismatch(said, *cures)]
+        return [mismatch(message, *cures)]
     more = ", …" if data.classes > MOST_NAMED else ""
-    return [mismatch(said, *cures, notes=(f"its classes: {', '.join(data.names[:MOST_NAMED])}{more}",))]
+    return [mismatch(message, *cures, notes=(f"its classes: {', '.join(data.names[:MOST_NAMED])}{more}",))]
 
 
 def _unlike_input(data: Dataset, shape: Shape) -> Diagnostic:

@@ -31,13 +31,13 @@ def nothing_left(part: str, share: float, samples: int, count: int) -> SpecError
     if not samples:
         return no_samples("train")
     left = "is none of them" if count == 0 else "leaves none to train on"
-    said = f"{part}={share:g} of {samples:,} sample{'s' * (samples > 1)} {left}"
+    message = f"{part}={share:g} of {samples:,} sample{'s' * (samples > 1)} {left}"
     cures = []
     if samples > 1:
         cures.append(f"take a share that leaves some for each: {part}={max(0.2, 1 / samples):.2g}")
     if part == "validation":
         cures.append("leave validation out")
-    return SpecError([Diagnostic("no-samples-left", said, help=tuple(cures) or ("give more samples",))])
+    return SpecError([Diagnostic("no-samples-left", message, help=tuple(cures) or ("give more samples",))])
 
 
 def unlike(message: str, *cures: str, notes: tuple[str, ...] = ()) -> SpecError:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final
 
 import numpy as np
 
@@ -11,12 +10,7 @@ from cnnspec.diagnostics import nearest
 from cnnspec.layers.base import Shape
 from cnnspec.training.data.dataset import Bytes, Dataset, Labels, split
 from cnnspec.training.data.faults import bad_file, missing
-from cnnspec.training.data.picture import read_image
-
-__all__ = ["SUFFIXES", "is_picture", "load", "read_image"]
-
-SUFFIXES: Final = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm", ".ppm"}
-ENDINGS: Final = f"files are known by their endings: {', '.join(sorted(SUFFIXES))}"
+from cnnspec.training.data.picture import ENDINGS, is_picture, read_image
 
 
 def load(path: Path, shape: Shape | None, test: float, *, resize: bool = False) -> Dataset:
@@ -39,11 +33,6 @@ def load(path: Path, shape: Shape | None, test: float, *, resize: bool = False) 
     images, labels = _read(path, names, shape, resize)
     kept, out = split(labels, test, 0)
     return Dataset(path.name, images[kept], labels[kept], images[out], labels[out], names)
-
-
-def is_picture(path: Path, *more: str) -> bool:
-    """Whether a path is an image's by its ending, or has one ``more``; what a system hides beside is none."""
-    return path.suffix.lower() in (*SUFFIXES, *more) and path.name[0] != "." and not path.is_dir()
 
 
 def _classes(folder: Path) -> tuple[str, ...]:

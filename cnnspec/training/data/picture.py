@@ -1,4 +1,4 @@
-"""One picture from a file, as bytes: upright, on white paper, grey or in colour."""
+"""Pictures in files: which files are some, and one of them as bytes, upright, grey or in colour."""
 
 from __future__ import annotations
 
@@ -15,12 +15,19 @@ from cnnspec.training.data.faults import bad_file, decoding, missing
 if TYPE_CHECKING:
     from PIL import Image
 
+SUFFIXES: Final = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm", ".ppm"}
+ENDINGS: Final = f"files are known by their endings: {', '.join(sorted(SUFFIXES))}"
 LARGEST: Final = 50_000_000
 """Pixels an image may have; a larger one is refused before it is unpacked."""
 DEEP: Final = 257
 """Steps of 16 bits (0 to 65535) in one of 8 (0 to 255)."""
 DEEP_KINDS: Final = ("PNG", "PPM")
 """Formats whose values Pillow gives as 32 bits, though they are of 16."""
+
+
+def is_picture(path: Path, *more: str) -> bool:
+    """Whether a path is an image's by its ending, or has one ``more``; what a system hides beside is none."""
+    return path.suffix.lower() in (*SUFFIXES, *more) and path.name[0] != "." and not path.is_dir()
 
 
 def read_image(path: Path, channels: int | Shape, size: tuple[int, int] | None = None) -> Bytes:
@@ -42,7 +49,7 @@ def read_image(path: Path, channels: int | Shape, size: tuple[int, int] | None =
         with _opened(path) as image:
             if image.width * image.height > LARGEST:
                 raise bad_file(path, f"is {image.height}x{image.width} pixels; at most {LARGEST:,} are read")
-            upright = on_white(of_bytes(path, ImageOps.exif_transpose(image), image.format))
+            upright = _on_white(_as_bytes(path, ImageOps.exif_transpose(image), image.format))
             grey = _is_grey(channels, image.width * image.height)
             wanted = upright.convert("L" if grey else "RGB")
             if size and (wanted.height, wanted.width) != size:
@@ -68,7 +75,7 @@ def _is_grey(channels: int | Shape, pixels: int) -> bool:
     return channels[2] == 1 if len(channels) == 3 else channels != (3 * pixels,)
 
 
-def of_bytes(path: Path, image: Image.Image, kind: str | None) -> Image.Image:
+def _as_bytes(path: Path, image: Image.Image, kind: str | None) -> Image.Image:
     """Grey of more than 8 bits brought to 0 to 255; raises SpecError where its scale is not known."""
     from PIL import Image
 
@@ -86,7 +93,7 @@ def of_bytes(path: Path, image: Image.Image, kind: str | None) -> Image.Image:
     return Image.fromarray(np.rint(values.astype(np.float64) * factor).astype(np.uint8))
 
 
-def on_white(image: Image.Image) -> Image.Image:
+def _on_white(image: Image.Image) -> Image.Image:
     """The picture on white paper, where parts of it are transparent."""
     from PIL import Image
 

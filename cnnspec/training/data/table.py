@@ -23,7 +23,7 @@ NAMED: Final = 8
 """Columns that a message names."""
 
 
-class Line(NamedTuple):
+class TableLine(NamedTuple):
     """A line of the file by its number, from 1, and its cells."""
 
     number: int
@@ -45,23 +45,23 @@ def load(path: Path, shape: Shape | None, test: float, label: str | int | None =
         raise bad_file(path, "holds no samples", cure="one sample a line: label,pixel,pixel,…")
     column = _column(path, head, label, len(lines[0].cells))
     (labels,), names, notes = classes(path, {"the label": _labels(path, lines, column)}, [len(lines)])
-    (images,), told = pixels(path, {"the table": _pixels(path, lines, column, head)})
+    (images,), pixel_notes = pixels(path, {"the table": _pixels(path, lines, column, head)})
     kept, out = split(labels, test, 0)
     images = _arranged(images, shape)
     named = f" ({head[column]})" if head else ""
     return Dataset(
         path.stem, images[kept], labels[kept], images[out], labels[out], names,
-        notes=(f"label: column {column + 1}{named}", *notes, *told),
+        notes=(f"label: column {column + 1}{named}", *notes, *pixel_notes),
     )  # fmt: skip
 
 
-def _lines(path: Path) -> list[Line]:
+def _lines(path: Path) -> list[TableLine]:
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             start = file.read(1 << 16).partition("\n")[0]
             file.seek(0)
             reader = csv.reader(file, delimiter=max(DELIMITERS, key=start.count), skipinitialspace=True)
-            lines = [Line(reader.line_num, cells) for cells in reader if any(map(str.strip, cells))]
+            lines = [TableLine(reader.line_num, cells) for cells in reader if any(map(str.strip, cells))]
     except OSError as error:
         raise missing(f"{path} cannot be read: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
@@ -104,7 +104,7 @@ def _column(path: Path, head: list[str] | None, label: str | int | None, width: 
     raise bad_file(path, f"has no column {label}", listed if head else "its first line names none", cure=cure)
 
 
-def _labels(path: Path, lines: list[Line], column: int) -> NDArray[np.str_]:
+def _labels(path: Path, lines: list[TableLine], column: int) -> NDArray[np.str_]:
     width = len(lines[0].cells)
     for line in lines:
         if len(line.cells) != width:
@@ -114,7 +114,7 @@ def _labels(path: Path, lines: list[Line], column: int) -> NDArray[np.str_]:
     return np.array([line.cells[column].strip() for line in lines])
 
 
-def _pixels(path: Path, lines: list[Line], column: int, head: list[str] | None) -> NDArray[np.float32]:
+def _pixels(path: Path, lines: list[TableLine], column: int, head: list[str] | None) -> NDArray[np.float32]:
     """All columns but the label's, as numbers."""
     values = np.empty((len(lines), len(lines[0].cells) - 1), np.float32)
     if not values.size:
@@ -141,13 +141,13 @@ def _pixels(path: Path, lines: list[Line], column: int, head: list[str] | None) 
     return values
 
 
-def _no_number(path: Path, line: Line, column: int, head: list[str] | None) -> SpecError:
+def _no_number(path: Path, line: TableLine, column: int, head: list[str] | None) -> SpecError:
     wrong = next(n for n, cell in enumerate(line.cells) if n != column and not _is_number(cell))
     named = f" ({head[wrong]})" if head else ""
-    said = f"line {line.number}, value {wrong + 1}{named} must be a number"
+    message = f"line {line.number}, value {wrong + 1}{named} must be a number"
     cure = "" if line.cells[wrong].strip() == "" else 'if it is the label: data csv path="…" label='
     cure = cure and cure + (head[wrong] if head else str(wrong + 1))
-    return bad_file(path, f"{said}. Received: {line.cells[wrong].strip() or 'nothing'}", cure=cure)
+    return bad_file(path, f"{message}. Received: {line.cells[wrong].strip() or 'nothing'}", cure=cure)
 
 
 def _arranged(images: Bytes, shape: Shape | None) -> Bytes:

@@ -28,7 +28,7 @@ MOST_CLASSES: Final = 65_536
 """Classes that are told apart; a greater label is a slip, and each class below it would take memory."""
 
 
-class Scale(NamedTuple):
+class PixelScale(NamedTuple):
     """Bytes written as floats from ``low`` to ``high``: byte = (value - low)·factor."""
 
     low: float
@@ -39,14 +39,14 @@ class Scale(NamedTuple):
 
 
 SCALES: Final = (
-    Scale(0, 1, 255, "{0} = np.rint({0} * 255).astype('uint8')"),
-    Scale(-1, 1, 127.5, "{0} = np.rint(({0} + 1) * 127.5).astype('uint8')"),
-    Scale(0, 255, 1, "{0} = np.rint({0}).astype('uint8')"),
+    PixelScale(0, 1, 255, "{0} = np.rint({0} * 255).astype('uint8')"),
+    PixelScale(-1, 1, 127.5, "{0} = np.rint(({0} + 1) * 127.5).astype('uint8')"),
+    PixelScale(0, 255, 1, "{0} = np.rint({0}).astype('uint8')"),
 )
 SPREAD: Final = "{0} = np.rint(({0} - {0}.min()) / ({0}.max() - {0}.min()) * 255).astype('uint8')"
 
 
-class Found(NamedTuple):
+class ConvertedArrays(NamedTuple):
     """Images and labels, part by part, the names of the classes, and what a reader should know."""
 
     images: list[Bytes]
@@ -55,7 +55,7 @@ class Found(NamedTuple):
     notes: tuple[str, ...]
 
 
-def samples(where: Where, arrays: Mapping[str, Values], shape: Shape | None = None) -> Found:
+def samples(where: Where, arrays: Mapping[str, Values], shape: Shape | None = None) -> ConvertedArrays:
     """Arrays by name, images and labels by turns, as a network of the input ``shape`` takes them.
 
     Raises SpecError that names the array and its cure.
@@ -63,10 +63,10 @@ def samples(where: Where, arrays: Mapping[str, Values], shape: Shape | None = No
     keys = list(arrays)
     for key in keys[::2]:
         if not 2 <= arrays[key].ndim <= 4 or not len(arrays[key]):
-            said = f"{key} has shape {arrays[key].shape}; images are (n, height, width[, channels])"
-            raise bad_file(where, said)
+            message = f"{key} has shape {arrays[key].shape}; images are (n, height, width[, channels])"
+            raise bad_file(where, message)
     counts = [len(arrays[key]) for key in keys[::2]]
-    labels, names, told = classes(where, {key: arrays[key] for key in keys[1::2]}, counts)
+    labels, names, label_notes = classes(where, {key: arrays[key] for key in keys[1::2]}, counts)
     bytes_, scaled = pixels(where, {key: arrays[key] for key in keys[::2]})
     images, moved = zip(
         *(arranged(key, part, shape) for key, part in zip(keys[::2], bytes_, strict=True)), strict=True
@@ -74,10 +74,10 @@ def samples(where: Where, arrays: Mapping[str, Values], shape: Shape | None = No
     if len({part.shape[1:] for part in images}) > 1:
         first, second = (show(part.shape[1:]) for part in images)
         raise bad_file(where, f"{keys[0]} holds images {first}, {keys[2]} {second}")
-    return Found(list(images), labels, names, (*moved[0], *scaled, *told))
+    return ConvertedArrays(list(images), labels, names, (*moved[0], *scaled, *label_notes))
 
 
-def given(images: Any, labels: Any, shape: Shape | None = None, known: int = 0) -> Dataset:
+def dataset_of(images: Any, labels: Any, shape: Shape | None = None, known: int = 0) -> Dataset:
     """A pair of arrays as a Dataset that serves for training and testing alike.
 
     Labels that are numbers may leave out the last of ``known`` classes.
@@ -111,19 +111,19 @@ def pixels(where: Where, parts: Mapping[str, Values]) -> tuple[list[Bytes], list
     strange = [key for key, values in parts.items() if scale is None or not _is_on(values, scale)]
     if scale is None or strange:
         raise _no_bytes(where, strange[0], parts[strange[0]])
-    told = f"pixels: {scale.low:g} to {scale.high:g} became bytes 0 to 255; normalise scales them again"
-    return [_bytes(values, scale) for values in parts.values()], [told] if scale.factor > 1 else []
+    note = f"pixels: {scale.low:g} to {scale.high:g} became bytes 0 to 255; normalise scales them again"
+    return [_bytes(values, scale) for values in parts.values()], [note] if scale.factor > 1 else []
 
 
-def _scale(low: float, high: float) -> Scale | None:
+def _scale(low: float, high: float) -> PixelScale | None:
     return next((each for each in SCALES if each.low <= low and high <= each.high), None)
 
 
-def _scaled(values: Values, scale: Scale) -> NDArray[np.float32]:
+def _scaled(values: Values, scale: PixelScale) -> NDArray[np.float32]:
     return (values.astype(np.float32) - np.float32(scale.low)) * np.float32(scale.factor)
 
 
-def _is_on(values: Values, scale: Scale) -> bool:
+def _is_on(values: Values, scale: PixelScale) -> bool:
     """Whether each value is a byte on the scale, to within the rounding of its own type."""
     bound = max(1e-3, 256 * float(np.finfo(values.dtype).eps)) if values.dtype.kind == "f" else 1e-3
     for start in range(0, len(values), AT_ONCE):
@@ -133,7 +133,7 @@ def _is_on(values: Values, scale: Scale) -> bool:
     return True
 
 
-def _bytes(values: Values, scale: Scale) -> Bytes:
+def _bytes(values: Values, scale: PixelScale) -> Bytes:
     result = np.empty(values.shape, np.uint8)
     for start in range(0, len(values), AT_ONCE):
         result[start : start + AT_ONCE] = np.rint(_scaled(values[start : start + AT_ONCE], scale))
@@ -143,15 +143,15 @@ def _bytes(values: Values, scale: Scale) -> Bytes:
 def _no_bytes(where: Where, key: str, values: Values) -> SpecError:
     low, high = float(values.min()), float(values.max())
     scale = _scale(low, high)
-    said = f"{key} holds {values.dtype} from {low:.4g} to {high:.4g}"
+    message = f"{key} holds {values.dtype} from {low:.4g} to {high:.4g}"
     if scale is None:
         return bad_file(
-            where, f"{said}; pixels are whole numbers 0 to 255",
+            where, f"{message}; pixels are whole numbers 0 to 255",
             cure=f"undo the scaling before saving, or spread them: {SPREAD.format(_variable(key))}; "
             "the recipe's normalise brings them to the network's scale",
         )  # fmt: skip
     return bad_file(
-        where, f"{said}, and not all are bytes on one scale; rounding is left to you",
+        where, f"{message}, and not all are bytes on one scale; rounding is left to you",
         cure=scale.rounding.format(_variable(key)),
     )  # fmt: skip
 
@@ -179,11 +179,11 @@ def arranged(key: str, images: Bytes, shape: Shape | None) -> tuple[Bytes, list[
         return (images.reshape(-1, *shape) if grey and shape else images), []
     if images.shape[1] in (1, 3) and images.shape[3] not in (1, 3) and images.shape[2] > 3:
         moved = np.ascontiguousarray(images.transpose(0, 2, 3, 1))
-        told = (
+        note = (
             f"{key}: N x C x H x W was read as N x H x W x C, {show(moved.shape[1:])}; "
             f"to save it so: {key}.transpose(0, 2, 3, 1)"
         )
-        return moved, [told]
+        return moved, [note]
     return images, []
 
 

@@ -1,10 +1,11 @@
-"""MNIST and Fashion-MNIST: found on disk, or downloaded once and checked.
+"""Known sets: MNIST and Fashion-MNIST, found on disk or downloaded once and checked; scikit-learn's digits.
 
 Order: the given folder, ``CNNSPEC_DATA``, the cache, the network. A folder may
 hold the four files itself or in a folder named after the set. Files that were
 downloaded are checked by SHA-256 each time; a user's own are taken as they are.
 
-MNIST: Y. LeCun and C. Cortes, CC BY-SA 3.0. Fashion-MNIST: Zalando SE, MIT.
+MNIST: Y. LeCun and C. Cortes, CC BY-SA 3.0. Fashion-MNIST: Zalando SE, MIT. The digits: Alpaydin and
+Kaynak 1998.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeAlias
 
+import numpy as np
 from platformdirs import user_cache_path
 
 from cnnspec.files import write_atomically
@@ -31,10 +33,12 @@ Progress: TypeAlias = Callable[[str, int, int], None]
 CONNECT_SECONDS = 20
 CHUNK = 1 << 16
 LARGEST = 200_000_000
+TEST_EVERY: Final = 5
+"""Each fifth of the digits, beginning with the fifth, is a test: 359 of them, and 1,438 to train on."""
 
 
 @dataclass(frozen=True)
-class Set:
+class PublishedSet:
     """A published set: where it lies, what its files are, what its labels mean."""
 
     name: str
@@ -43,7 +47,7 @@ class Set:
     names: tuple[str, ...]
 
 
-MNIST: Final = Set(
+MNIST: Final = PublishedSet(
     "mnist",
     (
         "https://storage.googleapis.com/cvdf-datasets/mnist/",
@@ -64,7 +68,7 @@ MNIST: Final = Set(
     tuple("0123456789"),
 )
 
-FASHION: Final = Set(
+FASHION: Final = PublishedSet(
     "fashion_mnist",
     ("https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/",),
     dict(
@@ -83,13 +87,13 @@ FASHION: Final = Set(
 )
 
 
-def load(which: Set, folder: Path | None = None, progress: Progress | None = None) -> Dataset:
+def load(which: PublishedSet, folder: Path | None = None, progress: Progress | None = None) -> Dataset:
     """The set, from a given folder or by the usual order; raises SpecError where it cannot be had."""
     paths = locate(which, folder) or fetch(which, cache_folder(which), progress)
     return read_set(which.name, paths, which.names)
 
 
-def locate(which: Set, folder: Path | None = None) -> tuple[Path, ...] | None:
+def locate(which: PublishedSet, folder: Path | None = None) -> tuple[Path, ...] | None:
     """The four files in the given folder or ``CNNSPEC_DATA``; a given folder must hold them."""
     if folder is not None:
         found = _in(folder, which)
@@ -103,11 +107,11 @@ def locate(which: Set, folder: Path | None = None) -> tuple[Path, ...] | None:
     return _in(Path(home), which) if home else None
 
 
-def cache_folder(which: Set) -> Path:
+def cache_folder(which: PublishedSet) -> Path:
     return user_cache_path("cnnspec") / "data" / which.name
 
 
-def fetch(which: Set, folder: Path, progress: Progress | None = None) -> tuple[Path, ...]:
+def fetch(which: PublishedSet, folder: Path, progress: Progress | None = None) -> tuple[Path, ...]:
     """The four files in the cache, downloaded where they are missing or damaged."""
     paths = tuple(folder / f"{name}.gz" for name in FILES)
     for path in paths:
@@ -119,7 +123,7 @@ def fetch(which: Set, folder: Path, progress: Progress | None = None) -> tuple[P
     return paths
 
 
-def _in(folder: Path, which: Set) -> tuple[Path, ...] | None:
+def _in(folder: Path, which: PublishedSet) -> tuple[Path, ...] | None:
     """The four files where a folder keeps this set, or None. Its own folder comes before the bare files."""
     for place in (folder / which.name, folder / which.name.replace("_", "-"), folder):
         paths = files_in(place)
@@ -128,7 +132,7 @@ def _in(folder: Path, which: Set) -> tuple[Path, ...] | None:
     return None
 
 
-def _is_another(test_labels: Path, which: Set) -> bool:
+def _is_another(test_labels: Path, which: PublishedSet) -> bool:
     """Whether the bare files of a folder are those of the other set: both use the same names."""
     if test_labels.stat().st_size > CHUNK:
         return False
@@ -136,7 +140,7 @@ def _is_another(test_labels: Path, which: Set) -> bool:
     return any(digest in other.sums.values() for other in (MNIST, FASHION) if other is not which)
 
 
-def _download(which: Set, name: str, wanted: str, progress: Progress | None) -> bytes:
+def _download(which: PublishedSet, name: str, wanted: str, progress: Progress | None) -> bytes:
     troubles = []
     for source in which.sources:
         try:
@@ -166,3 +170,25 @@ def _receive(url: str, name: str, progress: Progress | None) -> bytes:
             if progress:
                 progress(name, len(data), total)
     return bytes(data)
+
+
+def load_digits() -> Dataset:
+    """The 1,797 handwritten digits of scikit-learn, 8x8, with the fixed split of ``TEST_EVERY``.
+
+    No download; 0 to 16 becomes 0 to 255. Raises SpecError where scikit-learn is not installed.
+    """
+    try:
+        from sklearn.datasets import load_digits as read_digits  # type: ignore[import-untyped]
+    except ImportError as error:
+        raise missing(
+            "the digits set comes with scikit-learn, which is not installed",
+            "pip install 'cnnspec[digits]'",
+            "or give MNIST: --data mnist --data-dir FOLDER",
+        ) from error
+    found = read_digits()
+    images = np.rint(found.images[..., None] * (255 / 16)).astype(np.uint8)
+    labels = found.target.astype(np.int64)
+    test = np.arange(len(labels)) % TEST_EVERY == TEST_EVERY - 1
+    return Dataset(
+        "digits", images[~test], labels[~test], images[test], labels[test], tuple("0123456789")
+    )  # fmt: skip

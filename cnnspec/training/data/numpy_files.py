@@ -1,0 +1,169 @@
+"""NumPy's own formats: single arrays (``.npy``), and archives of them (``.npz``) with Keras's keys.
+
+What a header promises is held against the bytes that are there.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Callable
+from math import prod
+from pathlib import Path
+from typing import IO, Any, Final
+
+import numpy as np
+from numpy.lib import format as npy
+from numpy.typing import NDArray
+
+from cnnspec.diagnostics import SpecError
+from cnnspec.layers.base import Shape
+from cnnspec.training.data.dataset import Dataset, split
+from cnnspec.training.data.faults import bad_file, decoding
+from cnnspec.training.data.values import Values, samples
+
+MAGIC: Final = b"\x93NUMPY"
+ARCHIVE: Final = b"PK\x03\x04"
+"""How a ZIP file begins, which an .npz is."""
+HEADERS: Final[dict[tuple[int, int], Callable[..., tuple[Any, ...]]]] = {
+    (1, 0): npy.read_array_header_1_0,
+    (2, 0): npy.read_array_header_2_0,
+}
+KEYS: Final = ("x_train", "y_train", "x_test", "y_test")
+TRAIN: Final = (("x_train", "y_train"), ("train_images", "train_labels"), ("x", "y"), ("images", "labels"))
+TEST: Final = (("x_test", "y_test"), ("test_images", "test_labels"))
+"""Names of images and labels, as archives have them; capitals are as good."""
+PICKLE: Final = b"\x80"
+"""How a pickle begins."""
+
+
+# Single arrays ----------------------------------------------------------------------
+
+
+def read(path: Path) -> NDArray[Any]:
+    """The array of an .npy file; raises SpecError where it is none, or is damaged."""
+    with decoding(path, "is no .npy file, or is damaged"), path.open("rb") as file:
+        start = file.read(len(MAGIC))
+        if start.startswith(ARCHIVE):
+            raise bad_file(path, "is an archive of arrays (.npz), not a single one (.npy)")
+        if start != MAGIC:
+            raise bad_file(path, "is no .npy file: it does not begin with \\x93NUMPY")
+        file.seek(0)
+        _check_header(path, file, path.stat().st_size)
+        file.seek(0)
+        found: NDArray[Any] = np.load(file, allow_pickle=False)
+        return found
+
+
+def read_pixels(path: Path) -> NDArray[np.uint8]:
+    """The pixels of an .npy file as bytes, rounded where they lie between; raises SpecError for others."""
+    values = read(path)
+    if values.dtype.kind not in "biuf":
+        raise bad_file(path, f"holds {values.dtype}; pixels are numbers 0 to 255")
+    if not values.size:
+        raise bad_file(path, f"holds no images: its shape is {values.shape}")
+    low, high = float(values.min()), float(values.max())
+    if not 0 <= low <= high <= 255:
+        raise bad_file(
+            path, f"holds values from {low:.4g} to {high:.4g}; pixels are 0 to 255, or 0 to 1 as floats"
+        )  # fmt: skip
+    if values.dtype.kind in "iu":
+        return values.astype(np.uint8)
+    unit = values.dtype.kind == "b" or high <= 1
+    return np.rint(values.astype(np.float64) * (255 if unit else 1)).astype(np.uint8)
+
+
+def _refusal_of_objects(path: Path) -> SpecError:
+    """A file that holds a pickle, which is a program."""
+    cure = "save lists of unlike length as one array, and words as y.astype(str)"
+    return bad_file(path, "holds Python objects, which are not loaded", cure=cure)
+
+
+def _check_header(path: Path, file: IO[bytes], size: int, name: str = "") -> None:
+    """Raises SpecError where the header of an array promises other than the ``size`` bytes that are there."""
+    version = npy.read_magic(file)
+    if version not in HEADERS:
+        raise bad_file(path, f"{name or 'the array'} has names that are not Latin; pixels are plain numbers")
+    shape, _, kind = HEADERS[version](file)
+    if kind.hasobject:
+        raise _refusal_of_objects(path)
+    promised, there = prod(shape) * kind.itemsize, size - file.tell()
+    if promised != there:
+        raise bad_file(
+            path,
+            f"{name + ' ' if name else ''}promises {promised:,} bytes and holds {there:,}",
+            f"its header says {'·'.join(f'{n:,}' for n in shape) or 1} values of {kind}",
+            cure="get the file again, or save it again",
+        )  # fmt: skip
+
+
+# Archives ---------------------------------------------------------------------------
+
+
+def load(path: Path, shape: Shape | None = None, test: float = 0.2) -> Dataset:
+    """The samples of an archive, as a network of the input ``shape`` takes them.
+
+    Images are (n, h, w) or (n, h, w, c), bytes or floats that are bytes on a usual
+    scale; labels whole numbers, words or one-hot rows. Without a test part the
+    share ``test`` is held out, by a fixed draw.
+    """
+    arrays = _arrays(path)
+    chosen = _chosen(path, arrays)
+    images, labels, names, notes = samples(path, {key: arrays[key] for key in chosen}, shape)
+    if len(images) > 1:
+        return Dataset(path.stem, images[0], labels[0], images[1], labels[1], names, notes=notes)
+    kept, out = split(labels[0], test, 0)
+    note = f"no test part: {len(out):,} of {len(labels[0]):,} samples are held out for testing"
+    return Dataset(
+        path.stem, images[0][kept], labels[0][kept], images[0][out], labels[0][out], names,
+        notes=(*notes, note),
+    )  # fmt: skip
+
+
+def _arrays(path: Path) -> dict[str, Values]:
+    """The arrays of the archive by name; those that no training looks at stay empty."""
+    wanted = {key.lower() for pair in (*TRAIN, *TEST) for key in pair}
+    what = "is no NumPy archive, or is damaged"
+    with decoding(path, what, cure="get the file again"), path.open("rb") as file:
+        _refuse_others(path, file.read(len(MAGIC)))
+        with zipfile.ZipFile(file) as archive:
+            return {
+                (key := info.filename.removesuffix(".npy")): (
+                    _array(path, archive, info) if key.lower() in wanted else np.empty(0)
+                )
+                for info in archive.infolist()
+            }
+
+
+def _refuse_others(path: Path, start: bytes) -> None:
+    """Raises SpecError for what NumPy writes beside archives: one array alone, and pickles."""
+    if start == MAGIC:
+        raise bad_file(
+            path, "is a single array, not an archive of images and labels",
+            cure="save both with numpy.savez(path, x=…, y=…)",
+        )  # fmt: skip
+    if start[:1] == PICKLE:
+        raise _refusal_of_objects(path)
+
+
+def _array(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Values:
+    with archive.open(info) as file:
+        _check_header(path, file, info.file_size, info.filename.removesuffix(".npy"))
+    with archive.open(info) as file:
+        found: Values = npy.read_array(file, allow_pickle=False)
+        file.read()  # to its end, where the sum of the bytes is checked
+    return found
+
+
+def _chosen(path: Path, arrays: dict[str, Values]) -> list[str]:
+    """The keys to train on and, where they are there, to test on: images, labels, images, labels."""
+    known = {key.lower(): key for key in arrays}
+    train = next((pair for pair in TRAIN if any(key in known for key in pair)), KEYS[:2])
+    test = next((pair for pair in TEST if any(key in known for key in pair)), ())
+    absent = [key for key in (*train, *test) if key not in known]
+    if absent:
+        raise bad_file(
+            path, f"has no {', '.join(absent)}", f"it holds {', '.join(arrays) or 'nothing'}",
+            cure=f"save it with numpy.savez(path, {', '.join(f'{key}=…' for key in KEYS)}), or without "
+            "the last two",
+        )  # fmt: skip
+    return [known[key] for key in (*train, *test)]
