@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:  # what these calls give and take, for those who make them
-    from cnnspec.backends.numpy.kernels import Kernels as Kernels
+    from cnnspec.backends.numpy.kernels.table import Kernels as Kernels
     from cnnspec.backends.numpy.model import Model as Model
     from cnnspec.training.callback import Callback as Callback
     from cnnspec.training.data.dataset import Part as Part

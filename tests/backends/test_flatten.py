@@ -7,9 +7,10 @@ import pytest
 from single import Toward
 
 import cnnspec
-from cnnspec.backends.numpy import build, dense
+from cnnspec.backends.numpy import build
+from cnnspec.backends.numpy.kernels import dense
+from cnnspec.backends.numpy.kernels.reshape import ReshapeStep
 from cnnspec.backends.numpy.model import Model
-from cnnspec.backends.numpy.reshape import ReshapeStep
 
 SPECS = {
     "one": "input 5x4x3; conv 4 2x2 -> relu -> flatten -> dense 3",

@@ -10,16 +10,17 @@ import pytest
 from cases.registry import CASES, Case
 from single import data, model_of, network_of, run
 
-from cnnspec.backends.numpy import activation_block, choose, conv_shift, conv_slab, norm
-from cnnspec.backends.numpy.choice import Choice
-from cnnspec.backends.numpy.conv_depthwise import DepthwiseConv
-from cnnspec.backends.numpy.conv_patch import PatchConv
-from cnnspec.backends.numpy.conv_row import RowConv
-from cnnspec.backends.numpy.conv_shift import ShiftConv
-from cnnspec.backends.numpy.conv_slab import SlabConv
-from cnnspec.backends.numpy.kernels import fast_steps
-from cnnspec.backends.numpy.special import normal_half
-from cnnspec.backends.numpy.step import Step
+from cnnspec.backends.numpy.kernels import conv_choice as choose
+from cnnspec.backends.numpy.kernels import conv_shift, conv_slab, norm
+from cnnspec.backends.numpy.kernels import curve as activation_block
+from cnnspec.backends.numpy.kernels.conv_depthwise import DepthwiseConv
+from cnnspec.backends.numpy.kernels.conv_patch import PatchConv
+from cnnspec.backends.numpy.kernels.conv_row import RowConv
+from cnnspec.backends.numpy.kernels.conv_shift import ShiftConv
+from cnnspec.backends.numpy.kernels.conv_slab import SlabConv
+from cnnspec.backends.numpy.kernels.curve import normal_half
+from cnnspec.backends.numpy.kernels.step import Choice, Step
+from cnnspec.backends.numpy.kernels.table import fast_steps
 from cnnspec.layers.base import Shape
 from cnnspec.layers.conv import Conv, Depthwise
 
@@ -138,7 +139,7 @@ def test_shifted_rows_keep_infinities_in_their_channel() -> None:
 
 def test_depthwise_in_slabs_equals_the_definition(monkeypatch: pytest.MonkeyPatch) -> None:
     case = Case("", Depthwise(kernel=3, padding="same", stride=2, multiplier=2), ((9, 8, 3),))
-    monkeypatch.setattr("cnnspec.backends.numpy.conv_depthwise.SLAB_BYTES", 1)
+    monkeypatch.setattr("cnnspec.backends.numpy.kernels.conv_depthwise.SLAB_BYTES", 1)
     fast, plain = model_of(case), model_of(case, reference=True)
     images, direction = data(fast, 2)
     actual, expected = run(fast, images, direction), run(plain, images, direction)

@@ -10,7 +10,7 @@ import pytest
 from cases.registry import CASES, Case
 from single import Toward, data, model_of, run
 
-from cnnspec.backends.numpy.kernels import KERNELS
+from cnnspec.backends.numpy.kernels.table import KERNELS
 from cnnspec.backends.numpy.reference import DEFINITIONS
 from cnnspec.layers.registry import LAYERS
 

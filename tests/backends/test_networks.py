@@ -7,7 +7,8 @@ import pytest
 from single import Builder, Toward
 
 import cnnspec
-from cnnspec.backends.numpy import build, pool_places, unpool
+from cnnspec.backends.numpy import build
+from cnnspec.backends.numpy.kernels import pool_places, unpool
 from cnnspec.backends.numpy.layout import Array
 from cnnspec.backends.numpy.model import Model
 from cnnspec.layers.conv import Conv

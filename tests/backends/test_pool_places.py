@@ -8,7 +8,7 @@ from single import Toward
 
 import cnnspec
 from cnnspec.backends.numpy import build
-from cnnspec.backends.numpy.pool_places import PlacePool
+from cnnspec.backends.numpy.kernels.pool_places import PlacePool
 
 STRANGE = np.array([np.nan, np.inf, -np.inf, 0.0, -0.0, 1.0, 2.0])
 SPECS = {

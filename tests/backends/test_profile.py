@@ -7,7 +7,7 @@ import pytest
 
 import cnnspec
 from cnnspec.backends.numpy import build
-from cnnspec.backends.numpy.kernels import Kernels
+from cnnspec.backends.numpy.kernels.table import Kernels
 from cnnspec.backends.numpy.profile import peak, profile
 
 

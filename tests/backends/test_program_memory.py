@@ -15,8 +15,9 @@ from single import network_of
 
 import cnnspec
 from cnnspec.analysis.memory import Memory
-from cnnspec.backends.numpy import build, memory
-from cnnspec.backends.numpy.memory import Stay, place
+from cnnspec.backends.numpy import build
+from cnnspec.backends.numpy.compile import memory
+from cnnspec.backends.numpy.compile.memory import Stay, place
 from cnnspec.backends.numpy.model import Model
 from cnnspec.backends.numpy.optimizers import make_optimizer
 from cnnspec.resources import example_names, example_path

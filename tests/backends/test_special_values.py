@@ -8,8 +8,8 @@ from cases.registry import CASES, Case
 from single import model_of, network_of, run
 from sown import FINITE, SPECIAL, SUMS, fast, kinds, sown, zeros
 
+from cnnspec.backends.numpy.compile.memory import Memory
 from cnnspec.backends.numpy.losses import CrossEntropyLoss
-from cnnspec.backends.numpy.memory import Memory
 from cnnspec.backends.numpy.model import Model
 from cnnspec.layers.activation import LeakyRelu, Relu
 from cnnspec.layers.base import Layer

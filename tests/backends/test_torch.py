@@ -9,9 +9,9 @@ import pytest
 from cases.registry import CASES, Case
 from single import Run, data, model_of, run
 
+from cnnspec.backends.numpy.compile.memory import Memory
 from cnnspec.backends.numpy.layout import Array
 from cnnspec.backends.numpy.losses import CrossEntropyLoss, MeanSquaredErrorLoss
-from cnnspec.backends.numpy.memory import Memory
 from cnnspec.backends.numpy.optimizers import OPTIMIZERS, clip
 
 pytestmark = pytest.mark.torch

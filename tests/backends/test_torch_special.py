@@ -14,9 +14,9 @@ from cases.registry import Case
 from single import model_of
 from sown import FINITE, SPECIAL, SUMS, fast, kinds, sown, zeros
 
+from cnnspec.backends.numpy.compile.memory import Memory
 from cnnspec.backends.numpy.layout import Array
 from cnnspec.backends.numpy.losses import CrossEntropyLoss
-from cnnspec.backends.numpy.memory import Memory
 from cnnspec.layers import activation as layers
 from cnnspec.layers.base import Layer
 

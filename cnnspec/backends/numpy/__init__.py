@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
 
-    from cnnspec.backends.numpy.kernels import Kernels
+    from cnnspec.backends.numpy.kernels.table import Kernels
     from cnnspec.backends.numpy.model import Model
     from cnnspec.network.graph import Network
 

@@ -10,6 +10,7 @@ channel.
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -73,3 +74,14 @@ def planes(array: Array) -> Array:
 def channel_column(values: Array) -> Array:
     """One value a channel, shaped to meet ``planes``."""
     return values[:, None]
+
+
+def spatial_axes(rank: int) -> tuple[int, ...]:
+    """The spatial axes of an inner map with ``rank`` axes, in the order rows before columns."""
+    return (*range(rank - 3), rank - 2)
+
+
+def along(array: Array, axis: int) -> Array:
+    """A contiguous array as (everything before, the axis, everything after); a view."""
+    shape = array.shape
+    return array.reshape(prod(shape[:axis]), shape[axis], prod(shape[axis + 1 :]))

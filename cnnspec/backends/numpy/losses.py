@@ -13,8 +13,8 @@ from typing import Final
 
 import numpy as np
 
+from cnnspec.backends.numpy.compile.memory import Memory
 from cnnspec.backends.numpy.layout import Array, inner_view, planes
-from cnnspec.backends.numpy.memory import Memory
 
 
 class Loss(ABC):

@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, DTypeLike
 from cnnspec.backends.numpy import files
 from cnnspec.backends.numpy.images import samples
 from cnnspec.backends.numpy.initializers import begin
-from cnnspec.backends.numpy.kernels import PICKS, Kernels
+from cnnspec.backends.numpy.kernels.table import PICKS, Kernels
 from cnnspec.backends.numpy.layout import Array
 from cnnspec.backends.numpy.losses import LOSSES, Loss
 from cnnspec.backends.numpy.named import NamedArrays

@@ -10,10 +10,10 @@ from time import perf_counter
 
 import numpy as np
 
+from cnnspec.backends.numpy.compile.plan import Call
+from cnnspec.backends.numpy.kernels.step import Step
 from cnnspec.backends.numpy.losses import Loss
-from cnnspec.backends.numpy.plan import Call
 from cnnspec.backends.numpy.program import Program
-from cnnspec.backends.numpy.step import Step
 
 PEAK_SIZE = 768
 """Rows and columns of the square product that measures the machine's peak."""

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cnnspec.backends.numpy.compile.lower import late_tails, lower, map_readers
+from cnnspec.backends.numpy.compile.memory import place
+from cnnspec.backends.numpy.compile.plan import Call, Head, Plan, Task, plan
 from cnnspec.backends.numpy.images import pixels
-from cnnspec.backends.numpy.kernels import PICKS
+from cnnspec.backends.numpy.kernels.table import PICKS
 from cnnspec.backends.numpy.layout import Array, inner_view, outer_view
 from cnnspec.backends.numpy.losses import Loss
-from cnnspec.backends.numpy.lower import late_tails, lower, map_readers
-from cnnspec.backends.numpy.memory import place
-from cnnspec.backends.numpy.plan import Call, Head, Plan, Task, plan
 
 if TYPE_CHECKING:
     from cnnspec.backends.numpy.model import Model

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from cnnspec.backends.numpy.kernels.step import Step
 from cnnspec.backends.numpy.layout import Array, channels_first, from_channels_first, inner_shape
 from cnnspec.backends.numpy.reference.definition import Back, Call
 from cnnspec.backends.numpy.reference.moves import MOVES
 from cnnspec.backends.numpy.reference.values import VALUES
 from cnnspec.backends.numpy.reference.windows import WINDOWS
-from cnnspec.backends.numpy.step import Step
 
 DEFINITIONS = WINDOWS | VALUES | MOVES
 """Layer class -> definition."""

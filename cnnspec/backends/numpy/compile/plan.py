@@ -1,0 +1,191 @@
+"""Operations become the steps of a program, in the order of execution, so that memory follows liveness."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from cnnspec.backends.numpy.compile.lower import Lowered, Operation, referred_by
+from cnnspec.backends.numpy.compile.memory import Memory, Places
+from cnnspec.backends.numpy.kernels.pool_places import PlacePool
+from cnnspec.backends.numpy.kernels.step import KernelContext, Step
+from cnnspec.backends.numpy.layout import Array, inner_shape
+from cnnspec.backends.numpy.losses import Loss
+from cnnspec.network.graph import Node
+
+if TYPE_CHECKING:
+    from cnnspec.backends.numpy.model import Model
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """A value that a loss reads, and what makes that loss from its array, the memory and the weight."""
+
+    value: int
+    loss: Callable[..., Loss]
+    weight: float
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is to be planned."""
+
+    model: Model
+    lowered: Lowered
+    batch: int
+    training: bool
+    results: Mapping[str, int]
+    """The values that are asked for, by name."""
+    heads: Sequence[Head]
+    input_gradient: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What a pass does, and the step or loss that it does it for."""
+
+    step: Step | Loss
+    run: Callable[[], object]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a program runs, every array in its place."""
+
+    steps: list[Step]
+    losses: list[Loss]
+    backward: list[Call]
+    input: Array
+    results: Mapping[str, Array]
+    input_gradient: Array | None
+    memory: Memory
+
+
+def plan(task: Task, places: Places | None = None) -> Plan:
+    """All steps of a program; without places a draft that tells how long each array is needed."""
+    memory = Memory(task.model.dtype, places)
+    planner = Planner(task, memory)
+    steps = planner.plan_forward()
+    results = {name: planner.arrays[value] for name, value in task.results.items()}
+    losses = [head.loss(planner.arrays[head.value], memory, head.weight) for head in task.heads]
+    seeds = {head.value: loss.gradient for head, loss in zip(task.heads, losses, strict=True)}
+    backward, input_gradient = planner.plan_backward(steps, seeds)
+    return Plan(steps, losses, backward, planner.arrays[0], results, input_gradient, memory)
+
+
+class Planner:
+    """Builds the steps of a program and gives each its arrays."""
+
+    def __init__(self, task: Task, memory: Memory) -> None:
+        self.model, self.lowered, self.memory = task.model, task.lowered, memory
+        self.batch, self.training = task.batch, task.training
+        self.gradients = self.model.gradients if self.training else {}
+        self.readers = self.lowered.readers
+        self.maker = {operation.output: operation for operation in self.lowered.operations}
+        self.arrays: dict[int, Array] = {}
+        self.trained: dict[int, bool] = {0: task.input_gradient}
+        self.steps: dict[int, Step] = {}
+        self.referring = Counter(
+            source for operation in self.lowered.operations for source in referred_by(operation.node)
+        )
+
+    def plan_forward(self) -> list[Step]:
+        """The steps in order. A value's memory is released after its last reader."""
+        scratch = self.memory.own if self.training else self.memory.take
+        self.arrays[0] = scratch(inner_shape(self.model.network.input, self.batch))
+        left = Counter(value for operation in self.lowered.operations for value in set(operation.inputs))
+        steps = []
+        for operation in self.lowered.operations:
+            step = operation.kernel(self._site(operation), operation.choice.reason)
+            step.end_scratch()
+            self.arrays[operation.output] = step.y
+            self.steps[operation.node.index] = step
+            self.trained[operation.output] = bool(step.context.gradients) or any(
+                self.trained[value] for value in operation.inputs
+            )
+            steps.append(step)
+            for value in {*operation.inputs, operation.output}:
+                left[value] -= value in operation.inputs
+                if left[value] == 0 and self._dead(value):
+                    self.memory.release(self.arrays[value])
+            self._forget_places(operation.node)
+        return steps
+
+    def _forget_places(self, node: Node) -> None:
+        """The places a pool remembers, after the last layer that needs them."""
+        for source in referred_by(node):
+            self.referring[source] -= 1
+            step = self.steps[source]
+            if isinstance(step, PlacePool) and not (self.referring[source] or self.training):
+                self.memory.release(step.places)
+
+    def _site(self, operation: Operation) -> KernelContext:
+        node = operation.node
+        names = {weight.name: name for name, weight in node.weights.items()}
+        return KernelContext(
+            node, tuple(self.arrays[value] for value in operation.inputs), self.batch,
+            self.training, self.memory, self.model.random,
+            {short: self.model.weights[name] for short, name in names.items()},
+            {short: self.gradients[name] for short, name in names.items() if name in self.gradients},
+            overwrite=tuple(self._may_overwrite(operation, value) for value in operation.inputs),
+            steps={source: self.steps[source] for source in referred_by(node)},
+        )  # fmt: skip
+
+    def _may_overwrite(self, operation: Operation, value: int) -> bool:
+        """Whether the output may take an input's place: nobody else reads that, now or later."""
+        return (
+            operation.kernel.overwrites
+            and value != 0
+            and value not in self.lowered.kept
+            and len(self.readers[value]) == 1
+            and self.memory.holders(self.arrays[value]) == 1
+            and not (
+                self.training and (self.maker[value].kernel.reads_output or operation.kernel.reads_input)
+            )
+        )
+
+    def _dead(self, value: int) -> bool:
+        """Whether a value may be forgotten after the forward pass has read it."""
+        if value in self.lowered.kept or (value == 0 and self.training):
+            return False
+        return not self.training or not (
+            self.maker[value].kernel.reads_output
+            or any(reader.kernel.reads_input for reader in self.readers.get(value, ()))
+        )
+
+    def plan_backward(self, steps: list[Step], seeds: Mapping[int, Array]) -> tuple[list[Call], Array | None]:
+        """The calls from the gradients of the outputs to the first trained step, and the input's gradient."""
+        gradients = dict(seeds)
+        calls: list[Call] = []
+        for operation, step in zip(reversed(self.lowered.operations), reversed(steps), strict=True):
+            dy = gradients.pop(operation.output, None)
+            if dy is None or not self.trained[operation.output]:
+                continue
+            wanted = tuple(self.trained[value] for value in operation.inputs)
+            found = step.prepare(dy, wanted)
+            step.end_scratch()
+            calls.append(Call(step, step.backward))
+            for value, dx in zip(operation.inputs, found, strict=True):
+                if dx is not None:
+                    calls.extend(Call(step, run) for run in self._collect(gradients, value, dx))
+            self.memory.release(dy)
+        return calls, gradients.get(0)
+
+    def _collect(self, gradients: dict[int, Array], value: int, dx: Array) -> list[Callable[[], object]]:
+        """Add a reader's gradient to its value's; the first one is taken as it is, unless it is shared."""
+        if value in gradients:
+            into = gradients[value]
+            self.memory.release(dx)
+            return [partial(np.add, into, dx, out=into)]
+        if any(self.memory.shared(dx, other) for other in gradients.values()):
+            own = self.memory.take(dx.shape)
+            self.memory.release(dx)
+            gradients[value] = own
+            return [partial(np.copyto, own, dx)]
+        gradients[value] = dx
+        return []

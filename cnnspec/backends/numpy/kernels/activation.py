@@ -1,0 +1,180 @@
+"""Activations whose backward pass reads the output: in place where nobody needs the input."""
+
+from __future__ import annotations
+
+from math import inf
+
+import numpy as np
+
+from cnnspec.backends.numpy.kernels.step import Step
+from cnnspec.backends.numpy.layout import Array, planes
+from cnnspec.layers import activation as layers
+
+
+class ReluStep(Step):
+    """max(x, 0). Largest values stay largest, so it may follow a max pool. A clip keeps -0.0.
+
+    It needs no row of zeros, and its one run is as long as the map.
+    """
+
+    monotone = True
+    overwrites = True
+    reads_input = False
+    reads_output = True
+
+    def build(self) -> None:
+        self.y = self.output_like(self.x)
+
+    def forward(self) -> None:
+        np.clip(self.x, 0, inf, out=self.y)
+
+    def prepare(self, dy: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, ...]:
+        self.mask = PositiveMask(self, self.y)
+        self.dy = dy.view(self.mask.integer)
+        return (self.gradient_like(dy),)
+
+    def backward(self) -> None:
+        np.bitwise_and(self.dy, self.mask(), out=self.dy)
+
+
+class ClippedRelu(Step):
+    """min(max(x, 0), max); flat, without gradient, at both ends and at NaN."""
+
+    monotone = True
+    overwrites = True
+    reads_input = False
+    reads_output = True
+
+    def build(self) -> None:
+        assert isinstance(self.node.layer, layers.Relu)
+        assert self.node.layer.max is not None
+        self.ceiling: float = self.node.layer.max
+        self.y = self.output_like(self.x)
+
+    def forward(self) -> None:
+        np.clip(self.x, 0, self.ceiling, out=self.y)
+
+    def prepare(self, dy: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, ...]:
+        integer = np.dtype(f"i{dy.itemsize}")
+        self.dy, self.mask = dy.view(integer), self.scratch(dy.shape, integer)
+        self.high, self.steep = self.scratch(dy.shape, bool), self.scratch(dy.shape, bool)
+        return (self.gradient_like(dy),)
+
+    def backward(self) -> None:
+        np.greater(self.y, 0, out=self.steep)
+        np.less(self.y, self.ceiling, out=self.high)
+        np.logical_and(self.steep, self.high, out=self.steep)
+        np.negative(self.steep.view(np.int8), out=self.mask, dtype=self.mask.dtype)
+        np.bitwise_and(self.dy, self.mask, out=self.dy)
+
+
+class PositiveMask:
+    """All bits set where a value is not <= 0, for values that are never negative.
+
+    A few integer operations on the float's bits: without its sign, a float is
+    zero exactly where its integer is. NaN passes, as in PyTorch.
+    """
+
+    def __init__(self, step: Step, values: Array) -> None:
+        self.integer = np.dtype(f"i{values.itemsize}")
+        self.sign = 8 * values.itemsize - 1
+        self.all_but_sign = self.integer.type(np.iinfo(self.integer).max)
+        self.values = values.view(self.integer)
+        self.mask = step.scratch(values.shape, self.integer)
+
+    def __call__(self) -> Array:
+        np.bitwise_and(self.values, self.all_but_sign, out=self.mask)
+        np.negative(self.mask, out=self.mask)
+        return np.right_shift(self.mask, self.sign, out=self.mask)
+
+
+class SigmoidStep(Step):
+    """1/(1 + exp(-x)), without overflow: (1 + tanh(x/2))/2."""
+
+    overwrites = True
+    reads_input = False
+    reads_output = True
+
+    def build(self) -> None:
+        self.y = self.output_like(self.x)
+
+    def forward(self) -> None:
+        logistic(self.x, self.y)
+
+    def prepare(self, dy: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, ...]:
+        self.dy, self.slope = dy, self.scratch(dy.shape)
+        return (self.gradient_like(dy),)
+
+    def backward(self) -> None:
+        np.subtract(1, self.y, out=self.slope)
+        np.multiply(self.slope, self.y, out=self.slope)
+        np.multiply(self.dy, self.slope, out=self.dy)
+
+
+def logistic(x: Array, out: Array) -> None:
+    """1/(1 + exp(-x)) without overflow, as (1 + tanh(x/2))/2."""
+    np.multiply(x, 0.5, out=out)
+    np.tanh(out, out=out)
+    np.multiply(out, 0.5, out=out)
+    np.add(out, 0.5, out=out)
+
+
+class TanhStep(Step):
+    """The hyperbolic tangent."""
+
+    overwrites = True
+    reads_input = False
+    reads_output = True
+
+    def build(self) -> None:
+        self.y = self.output_like(self.x)
+
+    def forward(self) -> None:
+        np.tanh(self.x, out=self.y)
+
+    def prepare(self, dy: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, ...]:
+        self.dy, self.slope = dy, self.scratch(dy.shape)
+        return (self.gradient_like(dy),)
+
+    def backward(self) -> None:
+        np.multiply(self.y, self.y, out=self.slope)
+        np.subtract(1, self.slope, out=self.slope)
+        np.multiply(self.dy, self.slope, out=self.dy)
+
+
+class SoftmaxStep(Step):
+    """exp(x_c)/Σ exp(x_j) across the channels at each place; the greatest is taken off first."""
+
+    overwrites = True
+    reads_input = False
+    reads_output = True
+
+    def build(self) -> None:
+        self.y = self.output_like(self.x)
+        self.source, self.target = planes(self.x), planes(self.y)
+        rows, _, run = self.source.shape
+        self.one = self.scratch((rows, 1, run))
+
+    def forward(self) -> None:
+        softmax(self.source, self.target, self.one)
+
+    def prepare(self, dy: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, ...]:
+        self.dy = planes(dy)
+        self.product = self.scratch(self.dy.shape)
+        self.inner = self.scratch(self.one.shape)
+        return (self.gradient_like(dy),)
+
+    def backward(self) -> None:
+        np.multiply(self.dy, self.target, out=self.product)
+        np.add.reduce(self.product, axis=1, keepdims=True, out=self.inner)
+        np.subtract(self.dy, self.inner, out=self.dy)
+        np.multiply(self.dy, self.target, out=self.dy)
+
+
+def softmax(source: Array, target: Array, one: Array) -> None:
+    """Softmax of planes (rows, channel, run) over the channels; ``one`` is room for one channel."""
+    np.maximum.reduce(source, axis=1, keepdims=True, out=one)
+    np.subtract(source, one, out=target)
+    np.exp(target, out=target)
+    np.add.reduce(target, axis=1, keepdims=True, out=one)
+    np.divide(target, one, out=target)

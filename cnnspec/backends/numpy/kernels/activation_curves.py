@@ -1,0 +1,235 @@
+"""Activations whose backward pass reads the input: each is a function and its derivative."""
+
+from __future__ import annotations
+
+from math import pi, sqrt
+
+import numpy as np
+
+from cnnspec.backends.numpy.kernels.activation import ClippedRelu, ReluStep, logistic
+from cnnspec.backends.numpy.kernels.curve import Block, Curve, normal_half
+from cnnspec.backends.numpy.kernels.step import Choice
+from cnnspec.backends.numpy.layout import Array, planes
+from cnnspec.layers import activation as layers
+from cnnspec.network.graph import Node
+
+CUBIC = 0.044715
+
+
+class Kinked(Curve):
+    """x where it is positive, a slope times x elsewhere, and at NaN."""
+
+    workspace = 2
+
+    def share(self, channels: slice) -> Array | float:
+        """The slope of the negative side, shaped to meet these channels of the planes."""
+        assert isinstance(self.node.layer, layers.LeakyRelu)
+        return self.node.layer.slope
+
+    def function(self, block: Block, x: Array, y: Array, *workspace: Array) -> None:
+        """The slope times x: so zeros keep their signs, and infinities stay."""
+        self.derivative(block, x, *workspace)
+        np.multiply(x, workspace[0], out=y)
+
+    def derivative(self, block: Block, x: Array, derivative: Array, *workspace: Array) -> None:
+        (scratch,) = workspace
+        np.greater(x, 0, out=block.where)
+        np.copyto(scratch, block.where)
+        np.logical_not(block.where, out=block.where)
+        np.copyto(derivative, block.where)
+        np.multiply(derivative, self.share(block.channels), out=derivative)
+        np.add(derivative, scratch, out=derivative)
+
+
+class PreluStep(Kinked):
+    """A trained slope for each channel, or one for all."""
+
+    def share(self, channels: slice) -> Array:
+        weight = self.context.weights["weight"]
+        return weight if weight.size == 1 else weight[channels, None]
+
+    def prepare(self, dy: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, ...]:
+        self.sums = self.scratch((planes(self.x).shape[1],))
+        return super().prepare(dy, wanted)
+
+    def backward(self) -> None:
+        gradient = self.context.gradients.get("weight")
+        if gradient is not None:
+            self.sums.fill(0)
+            for block in self.back:
+                self._differentiate(block)
+            np.copyto(gradient, self.sums if gradient.size == self.sums.size else self.sums.sum())
+        super().backward()
+
+    def _differentiate(self, block: Block) -> None:
+        scratch, sums = block.workspace[0], self.sums[block.channels]
+        np.minimum(block.x, 0, out=scratch)
+        np.multiply(scratch, block.y, out=scratch)
+        np.add(sums, np.add.reduce(scratch, axis=(0, 2)), out=sums)
+
+
+class EluStep(Curve):
+    """x where it is positive, alpha·(exp(x) - 1) elsewhere."""
+
+    @property
+    def alpha(self) -> float:
+        assert isinstance(self.node.layer, layers.Elu)
+        return self.node.layer.alpha
+
+    def function(self, block: Block, x: Array, y: Array, *workspace: Array) -> None:
+        """Both sides, added: with x second each keeps the sign of its zero."""
+        (scratch,) = workspace
+        np.minimum(0, x, out=scratch)
+        np.expm1(scratch, out=scratch)
+        np.multiply(scratch, self.alpha, out=scratch)
+        np.maximum(0, x, out=y)
+        np.add(y, scratch, out=y)
+
+    def derivative(self, block: Block, x: Array, derivative: Array, *workspace: Array) -> None:
+        (scratch,) = workspace
+        np.less_equal(x, 0, out=block.where)
+        np.copyto(scratch, block.where)
+        np.minimum(x, 0, out=derivative)
+        np.exp(derivative, out=derivative)
+        np.multiply(derivative, scratch, out=derivative)
+        np.multiply(derivative, self.alpha, out=derivative)
+        np.logical_not(block.where, out=block.where)
+        np.copyto(scratch, block.where)
+        np.add(derivative, scratch, out=derivative)
+
+
+class GeluStep(Curve):
+    """x·Φ(x), with Φ the normal distribution."""
+
+    workspace = derivative_workspace = 4
+
+    def function(self, block: Block, x: Array, y: Array, *workspace: Array) -> None:
+        """x/2 + |x|·(Φ(|x|) - 1/2), with the sign of x where it is zero."""
+        half, scratch, *_ = workspace
+        normal_half(x, *workspace)
+        np.abs(x, out=scratch)
+        np.multiply(half, scratch, out=half)
+        np.multiply(x, 0.5, out=scratch)
+        np.add(half, scratch, out=half)
+        np.copysign(half, x, out=y)
+
+    def derivative(self, block: Block, x: Array, derivative: Array, *workspace: Array) -> None:
+        """1/2 ± (Φ(|x|) - 1/2 + |x|·φ(x)), with the sign of x and φ the density."""
+        scratch, density, _ = workspace
+        normal_half(x, derivative, *workspace)
+        np.multiply(x, x, out=density)
+        np.multiply(density, -0.5, out=density)
+        np.exp(density, out=density)
+        np.multiply(density, 1 / sqrt(2 * pi), out=density)
+        np.abs(x, out=scratch)
+        np.multiply(scratch, density, out=scratch)
+        np.add(derivative, scratch, out=derivative)
+        np.copysign(derivative, x, out=derivative)
+        np.add(derivative, 0.5, out=derivative)
+
+
+class TanhGelu(Curve):
+    """x·(1 + tanh(√(2/π)·(x + 0.044715·x³)))/2."""
+
+    derivative_workspace = 3
+
+    def function(self, block: Block, x: Array, y: Array, *workspace: Array) -> None:
+        (scratch,) = workspace
+        _inner_tanh(x, scratch)
+        np.add(scratch, 1, out=scratch)
+        np.multiply(scratch, 0.5, out=scratch)
+        np.multiply(scratch, x, out=y)
+
+    def derivative(self, block: Block, x: Array, derivative: Array, *workspace: Array) -> None:
+        """(1 + t)/2·(1 + (1 - t)·x·√(2/π)·(1 + 3·0.044715·x²)) with t the tangent."""
+        inner, rest = workspace
+        np.multiply(x, x, out=derivative)
+        np.multiply(derivative, 3 * CUBIC, out=derivative)
+        np.add(derivative, 1, out=derivative)
+        np.multiply(derivative, x, out=derivative)
+        np.multiply(derivative, sqrt(2 / pi), out=derivative)
+        _inner_tanh(x, inner)
+        np.subtract(1, inner, out=rest)
+        np.multiply(derivative, rest, out=derivative)
+        np.add(derivative, 1, out=derivative)
+        np.add(inner, 1, out=inner)
+        np.multiply(derivative, inner, out=derivative)
+        np.multiply(derivative, 0.5, out=derivative)
+
+
+def _inner_tanh(x: Array, out: Array) -> None:
+    """tanh(√(2/π)·x·(1 + 0.044715·x²))."""
+    np.multiply(x, x, out=out)
+    np.multiply(out, CUBIC, out=out)
+    np.add(out, 1, out=out)
+    np.multiply(out, x, out=out)
+    np.multiply(out, sqrt(2 / pi), out=out)
+    np.tanh(out, out=out)
+
+
+class SiluStep(Curve):
+    """x·sigmoid(x)."""
+
+    def function(self, block: Block, x: Array, y: Array, *workspace: Array) -> None:
+        (scratch,) = workspace
+        logistic(x, scratch)
+        np.multiply(x, scratch, out=y)
+
+    def derivative(self, block: Block, x: Array, derivative: Array, *workspace: Array) -> None:
+        """s·(1 + x·(1 - s))."""
+        (share,) = workspace
+        logistic(x, share)
+        np.subtract(1, share, out=derivative)
+        np.multiply(derivative, x, out=derivative)
+        np.add(derivative, 1, out=derivative)
+        np.multiply(derivative, share, out=derivative)
+
+
+class HardsigmoidStep(Curve):
+    """min(max(x + 3, 0), 6)/6."""
+
+    def function(self, block: Block, x: Array, y: Array, *workspace: Array) -> None:
+        _ramp(x, y)
+
+    def derivative(self, block: Block, x: Array, derivative: Array, *workspace: Array) -> None:
+        """1/6 where -3 < x < 3, else 0."""
+        np.abs(x, out=derivative)
+        np.less(derivative, 3, out=block.where)
+        np.copyto(derivative, block.where)
+        np.divide(derivative, 6, out=derivative)
+
+
+class HardswishStep(HardsigmoidStep):
+    """x·min(max(x + 3, 0), 6)/6."""
+
+    def function(self, block: Block, x: Array, y: Array, *workspace: Array) -> None:
+        (scratch,) = workspace
+        _ramp(x, scratch)
+        np.multiply(scratch, x, out=y)
+
+    def derivative(self, block: Block, x: Array, derivative: Array, *workspace: Array) -> None:
+        """The ramp itself, and x/6 where it moves; x is clipped so that no infinity meets a zero."""
+        (scratch,) = workspace
+        super().derivative(block, x, derivative, scratch)
+        np.clip(x, -3, 3, out=scratch)
+        np.multiply(derivative, scratch, out=derivative)
+        _ramp(x, scratch)
+        np.add(derivative, scratch, out=derivative)
+
+
+def _ramp(x: Array, out: Array) -> None:
+    np.add(x, 3, out=out)
+    np.clip(out, 0, 6, out=out)
+    np.divide(out, 6, out=out)
+
+
+def relu(node: Node, batch: int, training: bool) -> tuple[Choice, ...]:
+    """ReLU, with or without a ceiling."""
+    assert isinstance(node.layer, layers.Relu)
+    return (Choice(ReluStep if node.layer.max is None else ClippedRelu),)
+
+
+def gelu(node: Node, batch: int, training: bool) -> tuple[Choice, ...]:
+    """GELU, exact or by its usual stand-in."""
+    assert isinstance(node.layer, layers.Gelu)
+    return (Choice(GeluStep if node.layer.approximate == "none" else TanhGelu),)

@@ -1,0 +1,112 @@
+"""Convolution as one batched matrix product over patch matrices: what its kernels share.
+
+A patch matrix (taps·channels, column·sample) holds what one row of the output
+reads, so its product with the weights is that row, already in layout. Two ways
+to have it: unfold the width only and see the rows as an overlapping view
+(``conv_row``), or copy every tap (``conv_patch``, ``conv_slab``).
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+
+import numpy as np
+
+from cnnspec.backends.numpy.kernels.step import Step, channel_sum
+from cnnspec.backends.numpy.kernels.window import WindowGeometry
+from cnnspec.backends.numpy.layout import Array, channel_column, inner_shape, planes
+from cnnspec.layers.conv import Conv, Depthwise
+from cnnspec.network.graph import Node
+
+
+def as_conv(node: Node) -> Conv:
+    """The layer as a plain convolution: a depthwise one has one group a channel."""
+    layer = node.layer
+    if isinstance(layer, Depthwise):
+        return layer.as_conv(node.input_shapes)
+    assert isinstance(layer, Conv)
+    return layer
+
+
+class ConvStep(Step):
+    """What all convolutions share: the sweeps of the window, the weights, the shape of the output."""
+
+    reads_input = False
+
+    def build(self) -> None:
+        self.layer = as_conv(self.node)
+        self.windows = tuple(map(WindowGeometry.of, self.layer.axes(self.node.input_shapes)))
+        self.weight, self.weight_gradient = (
+            self.context.weights["weight"],
+            self.context.gradients.get("weight"),
+        )
+        self.table = self.layer.table()
+        if self.table is not None:
+            self._spread_out(self.table)
+        self.y = self.memory.take(inner_shape(self.node.output, self.context.batch))
+        self.multiplies = int(self.layer.multiplies(self.node.input_shapes)) * self.context.batch
+        self.arrange()
+
+    def _spread_out(self, table: tuple[tuple[int, ...], ...]) -> None:
+        """A table of connections is a full kernel with zeros where nothing is connected."""
+        filters = [n for n, row in enumerate(table) for _ in row]
+        self.connected = (filters, [channel for row in table for channel in row])
+        shape = (len(table), self.node.input_shapes[0][-1], *self.weight.shape[1:])
+        self.weight = self.memory.own(shape)
+        if self.weight_gradient is not None:
+            self.weight_gradient = self.memory.own(shape)
+
+    def refresh(self) -> None:
+        if self.table is not None:
+            self.weight[self.connected] = self.context.weights["weight"]
+        self.pack()
+
+    def backward(self) -> None:
+        self.differentiate()
+        if self.table is not None and self.weight_gradient is not None:
+            np.copyto(self.context.gradients["weight"], self.weight_gradient[self.connected])
+
+    @abstractmethod
+    def arrange(self) -> None:
+        """Take the patches and the packed weights."""
+
+    @abstractmethod
+    def pack(self) -> None:
+        """Copy the weights into the order of the patches."""
+
+    @abstractmethod
+    def differentiate(self) -> None:
+        """The gradients of the weights and of the input."""
+
+    def keep(self, shape: tuple[int, ...]) -> Array:
+        """Patches: kept for the weight gradient in training, for the moment otherwise."""
+        return self.memory.own(shape) if self.context.training else self.scratch(shape)
+
+
+class Bias(Step):
+    """One number added to each channel; the largest stays the largest, so it may follow a max pool."""
+
+    monotone = True
+    overwrites = True
+    reads_input = False
+
+    @classmethod
+    def needed(cls, node: Node, training: bool) -> bool:
+        return any(weight.name == "bias" for weight in node.weights.values())
+
+    def build(self) -> None:
+        self.bias, self.gradient = self.context.weights["bias"], self.context.gradients.get("bias")
+        self.y = self.output_like(self.x)
+        self.source, self.target = planes(self.x), planes(self.y)
+
+    def forward(self) -> None:
+        np.add(self.source, channel_column(self.bias), out=self.target)
+
+    def prepare(self, dy: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, ...]:
+        self.dy = planes(dy)
+        self.ones = np.ones(self.dy.shape[-1], dy.dtype)
+        return (self.gradient_like(dy) if wanted[0] else None,)
+
+    def backward(self) -> None:
+        if self.gradient is not None:
+            channel_sum(self.dy, self.ones, self.gradient)

@@ -1,0 +1,146 @@
+"""Depthwise convolution: for each tap a shifted multiply and add, in slabs that stay in the cache."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from cnnspec.backends.numpy.kernels.conv import as_conv
+from cnnspec.backends.numpy.kernels.step import Step
+from cnnspec.backends.numpy.kernels.window import WindowGeometry, taps
+from cnnspec.backends.numpy.layout import Array, inner_shape
+
+SLAB_BYTES = 1 << 18
+"""Output of one slab: with its input and the products it stays in the second-level cache."""
+
+
+@dataclass
+class Tap:
+    """One tap within one slab: what it reads, its weights, room for the products, what it adds to."""
+
+    index: tuple[int, ...]
+    pixels: Array
+    weight: Array
+    scratch: Array
+    target: Array
+
+
+class DepthwiseConv(Step):
+    """Each channel alone; maps are seen as (*rows, channel, filter of the channel, column, sample)."""
+
+    def build(self) -> None:
+        layer = as_conv(self.node)
+        self.windows = tuple(map(WindowGeometry.of, layer.axes(self.node.input_shapes)))
+        self.weight, self.weight_gradient = (
+            self.context.weights["weight"],
+            self.context.gradients.get("weight"),
+        )
+        self.channels = self.node.input_shapes[0][-1]
+        self.y = self.memory.take(inner_shape(self.node.output, self.context.batch))
+        self.multiplies = int(layer.multiplies(self.node.input_shapes)) * self.context.batch
+        self.by_tap = self._taps_first(self.weight)
+        self.arrange()
+
+    def arrange(self) -> None:
+        """What the forward pass needs."""
+        self.buffer = self.scratch(self._slab_shape())
+        self.slabs = [
+            (self._rows(self.y, rows), self._taps(self.x, self.y, rows)) for rows in self._slab_rows()
+        ]
+
+    def _taps_first(self, weight: Array) -> Array:
+        """(*taps, channel, filter)."""
+        kernel = weight.reshape(self.channels, -1, *(window.kernel for window in self.windows))
+        return np.moveaxis(kernel, (0, 1), (-2, -1))
+
+    def _split(self, image: Array) -> Array:
+        """Channels and the filters of each as two axes."""
+        *outer, channels, columns, batch = image.shape
+        return image.reshape(*outer, self.channels, channels // self.channels, columns, batch)
+
+    def _slab_rows(self) -> list[slice]:
+        if len(self.windows) == 1:
+            return [slice(0, 1)]
+        rows, bytes_of_row = self.windows[0].output, self.y[0].nbytes
+        size = max(1, min(rows, SLAB_BYTES // max(1, bytes_of_row)))
+        return [slice(start, min(start + size, rows)) for start in range(0, rows, size)]
+
+    def _slab_shape(self) -> tuple[int, ...]:
+        shape = self._split(self.y).shape
+        return shape if len(self.windows) == 1 else (self._slab_rows()[0].stop, *shape[1:])
+
+    def _rows(self, image: Array, rows: slice) -> Array:
+        return image if len(self.windows) == 1 else image[rows]
+
+    def _taps(self, x: Array, y: Array, rows: slice) -> list[Tap]:
+        """The taps that reach a slab, one that covers all of it first."""
+        found = []
+        for tap in taps(self.windows):
+            ranges = [window.reached(t) for window, t in zip(self.windows, tap, strict=True)]
+            if len(ranges) > 1:
+                ranges[0] = max(ranges[0][0], rows.start), min(ranges[0][1], rows.stop)
+            if any(first >= past for first, past in ranges):
+                continue
+            found.append(self._tap(x, y, tap, ranges, rows))
+        return sorted(found, key=lambda tap: -tap.target.size)
+
+    def _tap(
+        self, x: Array, y: Array, tap: tuple[int, ...], ranges: list[tuple[int, int]], rows: slice
+    ) -> Tap:
+        read = [window.reads(t, *r) for window, t, r in zip(self.windows, tap, ranges, strict=True)]
+        written = [slice(*r) for r in ranges]
+        in_buffer = list(written)
+        if len(written) > 1:
+            in_buffer[0] = slice(written[0].start - rows.start, written[0].stop - rows.start)
+        weight = self.by_tap[tap][..., None, None]
+        pixels, target = _part(self._split(x), read), _part(self._split(y), written)
+        return Tap(tap, pixels, weight, _part(self.buffer, in_buffer), target)
+
+    def forward(self) -> None:
+        for rows, found in self.slabs:
+            if not found or found[0].target.size < rows.size:
+                rows.fill(0)
+            for n, tap in enumerate(found):
+                if n == 0 and tap.target.size == rows.size:
+                    np.multiply(tap.pixels, tap.weight, out=tap.target)
+                else:
+                    np.multiply(tap.pixels, tap.weight, out=tap.scratch)
+                    np.add(tap.target, tap.scratch, out=tap.target)
+
+    def prepare(self, dy: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, ...]:
+        self.dx = self.memory.take(self.x.shape) if wanted[0] else None
+        self.buffer = self.scratch(self._slab_shape())
+        target = self.x if self.dx is None else self.dx
+        self.back = [
+            (self._taps(target, dy, rows), self._taps(self.x, dy, rows)) for rows in self._slab_rows()
+        ]
+        return (self.dx,)
+
+    def backward(self) -> None:
+        if self.dx is not None:
+            self.dx.fill(0)
+            for found, _ in self.back:
+                for tap in found:
+                    np.multiply(tap.target, tap.weight, out=tap.scratch)
+                    for filter_of_channel in range(tap.scratch.shape[-3]):
+                        part = tap.scratch[..., filter_of_channel : filter_of_channel + 1, :, :]
+                        np.add(tap.pixels, part, out=tap.pixels)
+        if self.weight_gradient is not None:
+            self._differentiate_weights(self.weight_gradient)
+
+    def _differentiate_weights(self, gradient: Array) -> None:
+        gradient.fill(0)
+        by_tap = self._taps_first(gradient)
+        for _, found in self.back:
+            for tap in found:
+                np.multiply(tap.target, tap.pixels, out=tap.scratch)
+                axes = (*range(tap.scratch.ndim - 4), tap.scratch.ndim - 2, tap.scratch.ndim - 1)
+                part = by_tap[tap.index]
+                np.add(part, np.add.reduce(tap.scratch, axis=axes), out=part)
+
+
+def _part(image: Array, slices: list[slice]) -> Array:
+    """Cut (*rows, channel, filter, column, sample) along its spatial axes."""
+    *outer, column = slices
+    return image[(*outer, slice(None), slice(None), column)]

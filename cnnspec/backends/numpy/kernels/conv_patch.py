@@ -1,0 +1,108 @@
+"""Convolution with every tap copied (im2col): any number of axes, any dilation, any groups."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import prod
+
+import numpy as np
+
+from cnnspec.backends.numpy.kernels.conv import ConvStep
+from cnnspec.backends.numpy.kernels.products import BlockedProduct, ProductSum
+from cnnspec.backends.numpy.kernels.window import WindowGeometry, taps
+from cnnspec.backends.numpy.layout import Array
+
+
+class PatchConv(ConvStep):
+    """Any number of axes, any dilation, any groups: every tap is copied into the patches (im2col).
+
+    Patches (*outer rows, group, *taps, channel, column, sample); weights (group, filter, taps·channel).
+    """
+
+    def arrange(self) -> None:
+        groups, channels, batch = self.layer.groups, self.node.input_shapes[0][-1], self.context.batch
+        self.outer = tuple(window.output for window in self.windows[:-1])
+        self.padded = not all(window.inside for window in self.windows)
+        self.kernel_shape = tuple(window.kernel for window in self.windows)
+        self.image = grouped(self.x, groups)
+        each, filters = channels // groups, self.layer.filters // groups
+        width = self.windows[-1].output
+        self.patches = self.keep((*self.outer, groups, *self.kernel_shape, each, width, batch))
+        length = prod(self.kernel_shape) * each
+        self.matrix = self.patches.reshape(prod(self.outer), groups, length, width * batch)
+        self.packed = self.memory.own((groups, filters, *self.kernel_shape, each))
+        self.kernel = self.weight.reshape(groups, filters, each, *self.kernel_shape)
+        self.product = self.y.reshape(prod(self.outer), groups, filters, width * batch)
+        self.multiply = BlockedProduct(self.matrix, self.product)
+
+    def pack(self) -> None:
+        np.copyto(self.packed, np.moveaxis(self.kernel, 2, -1))
+
+    @property
+    def flat_weights(self) -> Array:
+        return self.packed.reshape(*self.packed.shape[:2], -1)
+
+    def forward(self) -> None:
+        if self.padded and not self.context.training:
+            self.patches.fill(0)
+        for patch, pixels in joined(self.patches, self.image, self.windows):
+            np.copyto(patch, pixels)
+        self.multiply(self.flat_weights)
+
+    def prepare(self, dy: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, ...]:
+        self.dy, self.dx = dy.reshape(self.product.shape), None
+        if self.weight_gradient is not None:
+            total = self.scratch((self.layer.groups, self.matrix.shape[2], self.product.shape[2]))
+            self.weight_product = ProductSum(self, self.matrix, self.dy.swapaxes(2, 3), total)
+            order = total.reshape(self.packed.shape[0], *self.packed.shape[2:], self.packed.shape[1])
+            self.weight_order = np.moveaxis(np.moveaxis(order, -1, 1), -1, 2)
+        if wanted[0]:
+            self.dx = self.memory.take(self.x.shape)
+            self.spread = self.scratch(self.patches.shape)
+            self.turn_back = BlockedProduct(self.dy, self.spread.reshape(self.matrix.shape))
+        return (self.dx,)
+
+    def differentiate(self) -> None:
+        if self.weight_gradient is not None:
+            self.weight_product()
+            np.copyto(self.weight_gradient.reshape(self.kernel.shape), self.weight_order)
+        if self.dx is not None:
+            self._scatter(self.dx)
+
+    def _scatter(self, dx: Array) -> None:
+        self.turn_back(self.flat_weights.swapaxes(1, 2))
+        dx.fill(0)
+        for patch, pixels in joined(self.spread, grouped(dx, self.layer.groups), self.windows):
+            np.add(pixels, patch, out=pixels)
+
+
+def grouped(image: Array, groups: int) -> Array:
+    """(*outer, group, channel, column, sample)."""
+    *outer, channels, columns, batch = image.shape
+    return image.reshape(*outer, groups, channels // groups, columns, batch)
+
+
+def joined(patches: Array, image: Array, windows: tuple[WindowGeometry, ...]) -> list[tuple[Array, Array]]:
+    """For each tap the part of the patches that it fills, and the pixels it reads.
+
+    Patches are (*outer, group, *taps, channel, column, sample), images (*outer, group, channel, …).
+    """
+    by_tap = np.moveaxis(patches, range(len(windows), 2 * len(windows)), range(len(windows)))
+    return [
+        (
+            _at(by_tap[tap], windows, tap, WindowGeometry.outputs),
+            _at(image, windows, tap, WindowGeometry.inputs),
+        )
+        for tap in taps(windows)
+    ]
+
+
+def _at(
+    array: Array,
+    windows: tuple[WindowGeometry, ...],
+    tap: tuple[int, ...],
+    pick: Callable[[WindowGeometry, int], slice],
+) -> Array:
+    """The part of (*outer, group, channel, column, sample) that a tap fills, or reads."""
+    *outer, column = (pick(window, t) for window, t in zip(windows, tap, strict=True))
+    return array[(*outer, slice(None), slice(None), column)]

@@ -1,0 +1,210 @@
+"""Convolution row by row: the width unfolded, rows of patches read in an overlapping view."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+
+import numpy as np
+
+from cnnspec.backends.numpy.kernels.conv import ConvStep
+from cnnspec.backends.numpy.kernels.products import BlockedProduct, ProductSum, overlapping
+from cnnspec.backends.numpy.kernels.step import Step
+from cnnspec.backends.numpy.kernels.window import WindowGeometry, at_inputs, at_outputs, taps
+from cnnspec.backends.numpy.layout import Array
+
+WIDE = 16
+"""From so many filters on, the weight gradient gains by a transposed copy of the output's gradient."""
+
+
+SLAB_BYTES = 1 << 21
+"""Patches of one slab when predicting: rows of them are read several times from the cache."""
+
+
+@dataclass
+class Slab:
+    """Some rows of the output: copies that fill the patches they read, and the product."""
+
+    filled: list[tuple[Array, Array]]
+    """Pairs of a part of the patches and the pixels it holds: the map once a tap column, shifted."""
+    blank: list[Array]
+    """Parts that read padding; in training they stay zero."""
+    matrix: Array
+    multiply: BlockedProduct
+
+
+class RowConv(ConvStep):
+    """One or two axes, rows not dilated, one group: the width is unfolded, rows overlap in a view.
+
+    Patches (row, channel, tap, column, sample); weights (filter, tap row · channel · tap column).
+    """
+
+    def arrange(self) -> None:
+        self.rows, self.columns = _two_axes(self.windows)
+        self.image = _with_rows(self.x)
+        channels, batch = self.image.shape[1], self.context.batch
+        filters, taps_across, width = self.layer.filters, self.columns.kernel, self.columns.output
+        self.kernel = self.weight.reshape(filters, channels, self.rows.kernel, taps_across)
+        self.packed = self.memory.own((filters, self.rows.kernel, channels, taps_across))
+        self.through = self.columns.plain and self.rows.before == 0 and self.rows.padded <= self.rows.size
+        if self.through:
+            unfolded = self.image.reshape(self.rows.size, channels, width * batch)
+            if self.context.training:
+                self.memory.hold(self.x)
+        self.product = self.y.reshape(self.rows.output, filters, width * batch)
+        self.slabs: list[Slab] = []
+        if self.through:
+            self.matrix = self._windows(unfolded, self.rows.output)
+            self.multiply = BlockedProduct(self.matrix, self.product)
+        elif self.context.training:
+            self.patches = self.memory.own((self.rows.padded, channels, taps_across, width, batch))
+            self.slabs = [self._slab(slice(0, self.rows.output), self.patches, blank=False)]
+            self.matrix = self.slabs[0].matrix
+        else:
+            self._in_slabs((channels, taps_across, width, batch))
+
+    def _windows(self, unfolded: Array, count: int) -> Array:
+        """What each of ``count`` rows of the output reads, as a matrix; a view."""
+        return overlapping(unfolded, count, self.rows.stride, self.rows.kernel)
+
+    def _in_slabs(self, row: tuple[int, ...]) -> None:
+        """Slabs of output rows whose patches, of shape (row of patches, *row), stay in the cache."""
+        rows, row_bytes = self.rows, prod(row) * self.memory.dtype.itemsize
+        height = (SLAB_BYTES // max(1, row_bytes) - rows.kernel) // rows.stride + 1
+        height = max(1, min(rows.output, height))
+        store = self.scratch(((height - 1) * rows.stride + rows.kernel, *row))
+        for start in range(0, rows.output, height):
+            part = slice(start, min(start + height, rows.output))
+            self.slabs.append(self._slab(part, store, blank=True))
+
+    def _slab(self, part: slice, store: Array, blank: bool) -> Slab:
+        """The copies and the product that make the output rows of ``part``."""
+        rows, columns = self.rows, self.columns
+        count, top = part.stop - part.start, part.start * rows.stride - rows.before
+        patches = store[: (count - 1) * rows.stride + rows.kernel]
+        first, past = max(0, -top), max(0, min(len(patches), rows.size - top))
+        filled, empty = [], [patches[:first], patches[past:]]
+        for tap in range(columns.kernel):
+            reach, block = columns.outputs(tap), patches[first:past, :, tap]
+            pixels = self.image[top + first : top + past, :, columns.inputs(tap)]
+            filled.append((block[:, :, reach], pixels))
+            empty += [block[:, :, : reach.start], block[:, :, reach.stop :]]
+        unfolded = patches.reshape(len(patches), -1, prod(patches.shape[-2:]))
+        matrix = self._windows(unfolded, count)
+        return Slab(
+            filled, [each for each in empty if blank and each.size], matrix,
+            BlockedProduct(matrix, self.product[part]),
+        )  # fmt: skip
+
+    def pack(self) -> None:
+        np.copyto(self.packed, self.kernel.transpose(0, 2, 1, 3))
+
+    def forward(self) -> None:
+        weights = self.packed.reshape(self.layer.filters, -1)
+        if self.through:
+            self.multiply(weights)
+        for slab in self.slabs:
+            for blank in slab.blank:
+                blank.fill(0)
+            for patch, pixels in slab.filled:
+                np.copyto(patch, pixels)
+            slab.multiply(weights)
+
+    def prepare(self, dy: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, ...]:
+        self.dy = dy.reshape(self.product.shape)
+        self._prepare_weights()
+        if not wanted[0]:
+            self.dx = None
+            return (None,)
+        self.dx = self.memory.take(self.x.shape)
+        one_by_one = self.rows.stride == self.columns.stride == 1
+        kind = FoldGradient if one_by_one else ScatterGradient
+        self.to_input = kind(self, self.dy, self.packed, _with_rows(self.dx), self.rows, self.columns)
+        return (self.dx,)
+
+    def _prepare_weights(self) -> None:
+        if self.weight_gradient is None:
+            return
+        filters, _, length = self.layer.filters, self.product.shape, self.matrix.shape[1]
+        total = self.scratch((length, filters))
+        turned = self.dy.transpose(0, 2, 1)
+        self.weight_product = ProductSum(self, self.matrix, turned, total, copy=filters >= WIDE)
+        self.weight_order = total.reshape(*self.packed.shape[1:], filters).transpose(3, 1, 0, 2)
+
+    def differentiate(self) -> None:
+        if self.weight_gradient is not None:
+            self.weight_product()
+            np.copyto(self.weight_gradient.reshape(self.kernel.shape), self.weight_order)
+        if self.dx is not None:
+            self.to_input()
+
+
+class FoldGradient:
+    """Gradient to the input at stride 1: a row product with turned weights, then columns folded.
+
+    Rows of dy with a border of zero rows are read in the same overlapping way
+    as rows of x in the forward pass; the result (row, channel · tap column,
+    column · sample) is added up along the columns, each tap shifted.
+    """
+
+    def __init__(
+        self, step: Step, dy: Array, packed: Array, dx: Array, rows: WindowGeometry, columns: WindowGeometry
+    ) -> None:
+        filters, height, channels, width = packed.shape
+        run = dy.shape[-1]
+        border = height - 1
+        self.dy, self.packed, self.dx, self.columns = dy, packed, dx, columns
+        self.bordered = step.memory.own((rows.output + 2 * border, filters, run)) if border else dy
+        self.inside = self.bordered[border : border + rows.output]
+        reached = overlapping(self.bordered[rows.before :], rows.size, 1, height)
+        self.turned = step.scratch((channels, width, height, filters))
+        self.spread = step.scratch((rows.size, channels, width, columns.output, dx.shape[-1]))
+        self.multiply = BlockedProduct(reached, self.spread.reshape(rows.size, channels * width, run))
+
+    def __call__(self) -> None:
+        if self.bordered is not self.dy:
+            np.copyto(self.inside, self.dy)
+        np.copyto(self.turned, self.packed[:, ::-1].transpose(2, 3, 1, 0))
+        channels, width, height, filters = self.turned.shape
+        self.multiply(self.turned.reshape(channels * width, height * filters))
+        fold_columns(self.spread, self.dx, self.columns)
+
+
+def fold_columns(spread: Array, dx: Array, columns: WindowGeometry) -> None:
+    """dx[row, channel, i] = Σ over taps of spread[row, channel, tap, o], where tap joins o with i."""
+    reached = columns.inputs(0)
+    np.copyto(dx[:, :, reached], spread[:, :, 0, columns.outputs(0)])
+    dx[:, :, : reached.start].fill(0)
+    dx[:, :, reached.stop :].fill(0)
+    for tap in range(1, columns.kernel):
+        part = dx[:, :, columns.inputs(tap)]
+        np.add(part, spread[:, :, tap, columns.outputs(tap)], out=part)
+
+
+class ScatterGradient:
+    """Gradient to the input at any stride: the patch gradients, added where each tap reads."""
+
+    def __init__(
+        self, step: Step, dy: Array, packed: Array, dx: Array, rows: WindowGeometry, columns: WindowGeometry
+    ) -> None:
+        filters, height, channels, width = packed.shape
+        self.dy, self.packed, self.dx = dy, packed.reshape(filters, -1), dx
+        self.windows = (rows, columns)
+        self.patches = step.scratch((rows.output, height, channels, width, columns.output, dx.shape[-1]))
+        self.multiply = BlockedProduct(dy, self.patches.reshape(rows.output, -1, dy.shape[-1]))
+
+    def __call__(self) -> None:
+        self.multiply(self.packed.T)
+        self.dx.fill(0)
+        for tap in taps(self.windows):
+            part = at_inputs(self.dx, self.windows, tap)
+            np.add(part, at_outputs(self.patches[:, tap[0], :, tap[1]], self.windows, tap), out=part)
+
+
+def _two_axes(windows: tuple[WindowGeometry, ...]) -> tuple[WindowGeometry, WindowGeometry]:
+    """One axis gets a row axis of size 1."""
+    return (WindowGeometry(1, 1, 1, 1, 0), windows[0]) if len(windows) == 1 else (windows[0], windows[1])
+
+
+def _with_rows(image: Array) -> Array:
+    return image[None] if image.ndim == 3 else image

@@ -1,0 +1,146 @@
+"""Depthwise convolution over long runs: padded rows shifted, times weights laid out alike.
+
+A row of one channel is short, and NumPy pays for every run. So padded rows of
+many channels lie one after the other: a tap of all of them is the same run, a
+few places on. Where it reads on into the next channel it makes columns that are
+thrown away.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from cnnspec.backends.numpy.kernels.conv_depthwise import DepthwiseConv
+from cnnspec.backends.numpy.kernels.window import WindowGeometry, taps
+from cnnspec.backends.numpy.layout import Array
+
+RUN = 1 << 14
+"""Values of a run, a row of some channels: several fit a block, for each is read by several rows."""
+BLOCK = 1 << 16
+"""Values of a block: with its input and its products it stays near the second-level cache."""
+LONG = 4096
+"""Rows of one channel beyond are runs long enough as they lie."""
+SHORT = 64
+"""Rows of one channel up to here are too short to repeat a weight along them in each pass."""
+
+
+@dataclass
+class Block:
+    """Some rows of some channels of the output."""
+
+    store: Array
+    filled: list[tuple[Array, Array]]
+    """Pairs of a part of the store and the pixels it holds."""
+    taps: list[tuple[Array, Array, Array, Array]]
+    """Of each tap: what it reads, its weights, room for the products, and their sum."""
+    result: Array
+    target: Array
+
+
+@dataclass
+class Band:
+    """Some channels: their weights, repeated along a row, and their blocks."""
+
+    weights: Array
+    """(tap, channel, column · sample)."""
+    kernel: Array
+    """(tap, channel, 1)."""
+    blocks: list[Block]
+
+    def spread(self) -> None:
+        np.copyto(self.weights, self.kernel)
+
+
+class ShiftConv(DepthwiseConv):
+    """Two axes, one filter a channel; backwards as any depthwise convolution.
+
+    A store holds columns of equal rest modulo the stride together: (rest, row, channel, column, sample).
+    """
+
+    def arrange(self) -> None:
+        (rows, columns), batch = self.windows, self.context.batch
+        self.reach = (columns.reach - 1) // columns.stride
+        self.width = columns.output + self.reach
+        run = self.width * batch
+        deep = max(1, min(self.channels, RUN // run))
+        high = max(1, min(rows.output, BLOCK // (deep * run)))
+        self.height = (high - 1) * rows.stride + rows.reach
+        self.store = self.scratch((columns.stride * self.height * deep * run,))
+        self.scratches = self.scratch((2, high * deep * run))
+        count = rows.kernel * columns.kernel
+        self.lasting = run <= SHORT
+        scratch = self.memory.own if self.lasting else self.scratch
+        weights = scratch((count, self.channels if self.lasting else deep, run))
+        kernel = self.weight.reshape(self.channels, count).T[:, :, None]
+        self.bands = []
+        for first in range(0, self.channels, deep):
+            channels = slice(first, min(first + deep, self.channels))
+            part = weights[:, channels] if self.lasting else weights[:, : channels.stop - first]
+            blocks = [
+                self._block(slice(row, min(row + high, rows.output)), channels, part)
+                for row in range(0, rows.output, high)
+            ]
+            self.bands.append(Band(part, kernel[:, channels], blocks))
+
+    def _block(self, rows: slice, channels: slice, weights: Array) -> Block:
+        (down, across), batch = self.windows, self.context.batch
+        target = self.y[rows, channels]
+        count, deep = target.shape[:2]
+        shape = (across.stride, self.height, deep, self.width, batch)
+        store = self.store[: int(np.prod(shape))].reshape(shape)
+        size = deep * self.width * batch
+        past = size - self.reach * batch
+        total, scratch = (each[: count * size].reshape(count, size) for each in self.scratches)
+        found = []
+        for weight, (i, j) in zip(weights.reshape(-1, size), taps(self.windows), strict=True):
+            shift, rest = divmod(j * across.dilation, across.stride)
+            read = slice(i * down.dilation, i * down.dilation + (count - 1) * down.stride + 1, down.stride)
+            pixels = store[rest, read].reshape(count, size)[:, shift * batch : shift * batch + past]
+            found.append((pixels, weight[:past], scratch[:, :past], total[:, :past]))
+        result = total.reshape(count, deep, self.width, batch)[:, :, : across.output]
+        return Block(store, self._filled(rows, channels, store), found, result, target)
+
+    def _filled(self, rows: slice, channels: slice, store: Array) -> list[tuple[Array, Array]]:
+        """The pixels that the rows of a block read, by the rest of their column modulo the stride."""
+        down, across = self.windows
+        top = rows.start * down.stride - down.before
+        first, past = max(0, -top), max(0, min(self.height, down.size - top))
+        image = self.x[top + first : max(0, top + past), channels]
+        pairs = []
+        for rest in sorted({tap * across.dilation % across.stride for tap in range(across.kernel)}):
+            skipped = max(0, -(-(across.before - rest) // across.stride))
+            pixels = image[:, :, skipped * across.stride + rest - across.before :: across.stride]
+            pixels = pixels[:, :, : max(0, self.width - skipped)]
+            pairs.append((store[rest, first:past, :, skipped : skipped + pixels.shape[2]], pixels))
+        return pairs
+
+    def refresh(self) -> None:
+        if self.lasting:
+            for band in self.bands:
+                band.spread()
+
+    def forward(self) -> None:
+        for band in self.bands:
+            if not self.lasting:
+                band.spread()
+            for block in band.blocks:
+                _run(block)
+
+
+def _run(block: Block) -> None:
+    block.store.fill(0)
+    for part, pixels in block.filled:
+        np.copyto(part, pixels)
+    (pixels, weight, _, total), *others = block.taps
+    np.multiply(pixels, weight, out=total)
+    for pixels, weight, scratch, total in others:
+        np.multiply(pixels, weight, out=scratch)
+        np.add(total, scratch, out=total)
+    np.copyto(block.target, block.result)
+
+
+def pays(windows: tuple[WindowGeometry, ...], filters: int, channels: int, batch: int) -> bool:
+    """Whether long runs gain: two axes, one filter a channel, and rows that are short."""
+    return len(windows) == 2 and filters == channels and windows[1].output * batch <= LONG

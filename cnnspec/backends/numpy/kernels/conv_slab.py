@@ -1,0 +1,150 @@
+"""Convolution by slabs of rows: every tap of several rows copied, one large product a slab (im2col).
+
+Where rows are short and channels many, a product a row would spend its time
+packing the weights again and again. Memory is that of one slab; the backward
+pass fills the patches once more instead of keeping them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from cnnspec.backends.numpy.kernels.conv import ConvStep
+from cnnspec.backends.numpy.kernels.window import WindowGeometry, taps
+from cnnspec.backends.numpy.layout import Array
+
+COLUMNS = 512
+"""About so many columns a slab: enough for a product to run at full speed."""
+SHORT = 64
+"""Rows of so many columns and samples or more are multiplied one by one."""
+FEW_MULTIPLIES = 1_000_000
+"""Up to so many, OpenBLAS packs nothing and a product a row is as good."""
+
+
+@dataclass
+class Slab:
+    """Some rows of the output, and for each tap the pixels they read and the patches these fill."""
+
+    rows: slice
+    patches: Array
+    """(taps · channel, row · column · sample)."""
+    result: Array
+    """Room for (filter, row, run)."""
+    filled: list[tuple[Array, Array]]
+    """Pairs of a part of the patches and the pixels it holds."""
+    blank: list[Array]
+    """Parts of the patches that read padding."""
+
+
+class SlabConv(ConvStep):
+    """Two axes, one group. Patches (taps · channel, row · column · sample)."""
+
+    reads_input = True
+
+    def arrange(self) -> None:
+        filters, channels, *kernel = self.weight.shape
+        rows, columns = self.windows
+        self.run = columns.output * self.context.batch
+        self.height = max(1, min(rows.output, COLUMNS // self.run))
+        self.length = channels * rows.kernel * columns.kernel
+        self.packed = self.memory.own((filters, *kernel, channels))
+        self.slabs = self._slabs(self.x)
+        self.lines = self.y.reshape(rows.output, filters, self.run)
+
+    def pack(self) -> None:
+        np.copyto(self.packed, np.moveaxis(self.weight, 1, -1))
+
+    @property
+    def flat_weights(self) -> Array:
+        return self.packed.reshape(self.layer.filters, self.length)
+
+    def _slabs(self, image: Array) -> list[Slab]:
+        """All slabs over an image; they share their room."""
+        rows = self.windows[0].output
+        store = self.scratch((self.length * self.height * self.run,))
+        result = self.scratch((self.layer.filters * self.height * self.run,))
+        return [
+            self._slab(slice(start, min(start + self.height, rows)), image, store, result)
+            for start in range(0, rows, self.height)
+        ]
+
+    def _slab(self, rows: slice, image: Array, store: Array, result: Array) -> Slab:
+        """The copies that fill one slab; taps are in the order of the packed weights."""
+        across, down = self.windows[1], self.windows[0]
+        count, channels, batch = rows.stop - rows.start, image.shape[1], image.shape[-1]
+        shape = (down.kernel, across.kernel, channels, count, across.output, batch)
+        patches = store[: int(np.prod(shape))].reshape(shape)
+        scratch = result[: self.layer.filters * count * self.run].reshape(-1, count, self.run)
+        slab = Slab(rows, patches.reshape(self.length, -1), scratch, [], [])
+        for tap in taps(self.windows):
+            first, past = down.reached(tap[0])
+            first, past = max(first, rows.start), max(first, min(past, rows.stop))
+            block, columns = patches[tap], across.outputs(tap[1])
+            inside = slice(first - rows.start, max(first, past) - rows.start)
+            pixels = image[down.reads(tap[0], first, past), :, across.inputs(tap[1])]
+            if first < past:
+                slab.filled.append((block[:, inside, columns], pixels.swapaxes(0, 1)))
+            slab.blank.extend(_around(block, inside if first < past else slice(0, 0), columns))
+        return slab
+
+    def _fill(self, slab: Slab) -> None:
+        for blank in slab.blank:
+            blank.fill(0)
+        for patch, pixels in slab.filled:
+            np.copyto(patch, pixels)
+
+    def forward(self) -> None:
+        for slab in self.slabs:
+            self._fill(slab)
+            np.matmul(self.flat_weights, slab.patches, out=_flat(slab.result))
+            np.copyto(self.lines[slab.rows], slab.result.swapaxes(0, 1))
+
+    def prepare(self, dy: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, ...]:
+        self.dy = dy.reshape(self.lines.shape)
+        self.dx = self.memory.take(self.x.shape) if wanted[0] else None
+        self.read_again = self._slabs(self.x)
+        self.spread = [] if self.dx is None else self._slabs(self.dx)
+        self.partial = self.scratch((2, self.layer.filters, self.length))
+        return (self.dx,)
+
+    def differentiate(self) -> None:
+        if self.dx is not None:
+            self.dx.fill(0)
+        total, part = self.partial
+        for n, slab in enumerate(self.read_again):
+            np.copyto(slab.result, self.dy[slab.rows].swapaxes(0, 1))
+            flat = _flat(slab.result)
+            if self.weight_gradient is not None:
+                self._fill(slab)
+                np.matmul(flat, slab.patches.T, out=part if n else total)
+                if n:
+                    np.add(total, part, out=total)
+            if self.dx is not None:
+                self._scatter(flat, self.spread[n])
+        if self.weight_gradient is not None:
+            np.copyto(self.weight_gradient, np.moveaxis(total.reshape(self.packed.shape), -1, 1))
+
+    def _scatter(self, dy: Array, slab: Slab) -> None:
+        np.matmul(self.flat_weights.T, dy, out=slab.patches)
+        for patch, pixels in slab.filled:
+            np.add(pixels, patch, out=pixels)
+
+
+def _flat(result: Array) -> Array:
+    """(filter, row · run)."""
+    return result.reshape(len(result), -1)
+
+
+def _around(block: Array, rows: slice, columns: slice) -> list[Array]:
+    """What of a tap's block (channel, row, column, sample) lies outside of ``rows`` and ``columns``."""
+    parts = [block[:, : rows.start], block[:, rows.stop :], block[:, rows, : columns.start],
+             block[:, rows, columns.stop :]]  # fmt: skip
+    return [part for part in parts if part.size]
+
+
+def pays(rows: WindowGeometry, columns: WindowGeometry, batch: int, filters: int, length: int) -> bool:
+    """Whether slabs beat a product a row: rows short, and the weights too many to be packed for each."""
+    run = columns.output * batch
+    return run < SHORT and rows.output > 1 and filters * length * run > FEW_MULTIPLIES

@@ -1,0 +1,78 @@
+"""Transposed convolution."""
+
+from __future__ import annotations
+
+from math import prod
+
+import numpy as np
+
+from cnnspec.backends.numpy.kernels.conv_patch import grouped, joined
+from cnnspec.backends.numpy.kernels.products import ProductSum
+from cnnspec.backends.numpy.kernels.step import Step
+from cnnspec.backends.numpy.kernels.window import WindowGeometry
+from cnnspec.backends.numpy.layout import Array, inner_shape
+from cnnspec.layers.conv import UpConv as UpConvLayer
+
+
+class UpConvStep(Step):
+    """Transposed convolution: the backward pass of a convolution, forward, and the other way round.
+
+    The window slides over the output: its sweeps read the output at the input's positions.
+    """
+
+    def build(self) -> None:
+        assert isinstance(self.node.layer, UpConvLayer)
+        layer, batch, groups = self.node.layer, self.context.batch, self.node.layer.groups
+        self.windows = tuple(
+            WindowGeometry(int(axis.output), axis.size, axis.kernel, axis.stride, axis.before, axis.dilation)
+            for axis in layer.axes(self.node.input_shapes)
+        )
+        self.weight, self.weight_gradient = (
+            self.context.weights["weight"],
+            self.context.gradients.get("weight"),
+        )
+        channels, filters = self.weight.shape[0] // groups, self.weight.shape[1]
+        self.outer = tuple(window.output for window in self.windows[:-1])
+        kernel = tuple(window.kernel for window in self.windows)
+        self.y = self.memory.take(inner_shape(self.node.output, batch))
+        self.multiplies = int(layer.multiplies(self.node.input_shapes)) * batch
+        self.by_tap = self.weight.reshape(groups, channels, filters, *kernel)
+        self.packed = self.memory.own((groups, *kernel, filters, channels))
+        self.shape = (*self.outer, groups, *kernel, filters, self.windows[-1].output, batch)
+        self.rows = (prod(self.outer), groups, prod(kernel) * filters, self.windows[-1].output * batch)
+        self.pixels = self.x.reshape(*self.rows[:2], channels, self.rows[3])
+        self.spread = self.scratch(self.shape)
+
+    def refresh(self) -> None:
+        np.copyto(self.packed, np.moveaxis(self.by_tap, (1, 2), (-1, -2)))
+
+    @property
+    def flat_weights(self) -> Array:
+        return self.packed.reshape(self.packed.shape[0], -1, self.packed.shape[-1])
+
+    def forward(self) -> None:
+        np.matmul(self.flat_weights, self.pixels, out=self.spread.reshape(self.rows))
+        self.y.fill(0)
+        for patch, pixels in joined(self.spread, grouped(self.y, self.rows[1]), self.windows):
+            np.add(pixels, patch, out=pixels)
+
+    def prepare(self, dy: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, ...]:
+        self.dy, self.dx = dy, self.memory.take(self.x.shape) if wanted[0] else None
+        self.patches = self.memory.own(self.shape)
+        if self.weight_gradient is not None:
+            total = self.scratch((self.rows[1], self.pixels.shape[2], self.rows[2]))
+            patches = self.patches.reshape(self.rows).swapaxes(2, 3)
+            self.weight_product = ProductSum(self, self.pixels, patches, total)
+            order = total.reshape(*total.shape[:2], *self.packed.shape[1:-1])
+            self.weight_order = np.moveaxis(order, -1, 2)
+        return (self.dx,)
+
+    def backward(self) -> None:
+        for patch, pixels in joined(self.patches, grouped(self.dy, self.rows[1]), self.windows):
+            np.copyto(patch, pixels)
+        if self.weight_gradient is not None:
+            self.weight_product()
+            np.copyto(self.weight_gradient.reshape(self.by_tap.shape), self.weight_order)
+        if self.dx is not None:
+            patches = self.patches.reshape(self.rows)
+            np.matmul(self.flat_weights.swapaxes(1, 2), patches, out=self.dx.reshape(self.pixels.shape))

@@ -1,0 +1,103 @@
+"""Fully connected layers: one matrix product each way; the sample is the column."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from cnnspec.backends.numpy.kernels.reshape import by_channel, in_order
+from cnnspec.backends.numpy.kernels.step import Step
+from cnnspec.backends.numpy.layout import Array
+
+PART_BYTES = 1 << 18
+"""Values of a map brought into the weights' order at a time; they stay in the second-level cache."""
+
+
+@dataclass
+class Part:
+    """Some channels of the input: the columns of the weight they meet, and their values in that order."""
+
+    columns: slice
+    values: Array
+    """(value, sample)."""
+    scratch: Array
+    """The same memory, shaped like ``pixels``."""
+    pixels: Array
+    """(channel, *rows, column, sample), where they lie."""
+
+    @property
+    def copied(self) -> bool:
+        return self.scratch is not self.pixels
+
+    def read(self) -> None:
+        if self.copied:
+            np.copyto(self.scratch, self.pixels)
+
+    def write(self) -> None:
+        if self.copied:
+            np.copyto(self.pixels, self.scratch)
+
+
+class DenseStep(Step):
+    """(units, n) @ (n, sample); the bias follows as a step of its own.
+
+    In front of it flatten moves no value: the layer reads the map itself, some
+    channels at a time, copied into the order in which the weights mean them.
+    """
+
+    reason = "one product of weights and samples"
+
+    def build(self) -> None:
+        self.weight, self.gradient = self.context.weights["weight"], self.context.gradients.get("weight")
+        self.y = self.memory.take((self.weight.shape[0], self.context.batch))
+        self.multiplies = self.weight.size * self.context.batch
+        self.parts = self._parts(self.x, self._store(self.x))
+        self.partial = self.scratch(self.y.shape) if len(self.parts) > 1 else self.y
+
+    def _store(self, x: Array) -> Array:
+        """Room for some channels of a map, (channel, *rows, column, sample); none where it is in order."""
+        if in_order(x.shape):
+            return self.x[:0]
+        channel = by_channel(x)[0]
+        at_once = max(1, min(x.size // channel.size, PART_BYTES // channel.nbytes))
+        return self.scratch((at_once, *channel.shape))
+
+    def _parts(self, x: Array, store: Array) -> list[Part]:
+        """A map or vector in parts, which share the room they are copied to."""
+        pixels, batch = by_channel(x), x.shape[-1]
+        if in_order(x.shape):
+            return [Part(slice(None), x.reshape(-1, batch), pixels, pixels)]
+        return [
+            self._part(pixels[start : start + len(store)], store, start)
+            for start in range(0, len(pixels), len(store))
+        ]
+
+    def _part(self, pixels: Array, store: Array, start: int) -> Part:
+        scratch = store[: len(pixels)]
+        values, each = scratch.reshape(-1, scratch.shape[-1]), pixels[0].size // pixels.shape[-1]
+        return Part(slice(start * each, start * each + len(values)), values, scratch, pixels)
+
+    def forward(self) -> None:
+        for n, part in enumerate(self.parts):
+            part.read()
+            np.matmul(self.weight[:, part.columns], part.values, out=self.partial if n else self.y)
+            if n:
+                np.add(self.y, self.partial, out=self.y)
+
+    def prepare(self, dy: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, ...]:
+        self.dy = dy
+        self.dx = self.memory.take(self.x.shape) if wanted[0] else None
+        store = self._store(self.x)
+        self.read_again = self._parts(self.x, store) if self.gradient is not None else []
+        self.given = [] if self.dx is None else self._parts(self.dx, store)
+        return (self.dx,)
+
+    def backward(self) -> None:
+        if self.gradient is not None:
+            for part in self.read_again:
+                part.read()
+                np.matmul(self.dy, part.values.T, out=self.gradient[:, part.columns])
+        for part in self.given:
+            np.matmul(self.weight[:, part.columns].T, self.dy, out=part.values)
+            part.write()

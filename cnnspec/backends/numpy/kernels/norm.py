@@ -1,0 +1,149 @@
+"""Normalisations."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from cnnspec.backends.numpy.kernels.step import Step, channel_sum
+from cnnspec.backends.numpy.layout import Array, planes
+from cnnspec.layers.norm import BatchNorm as BatchNormLayer
+
+
+class BatchNormStep(Step):
+    """Each channel to mean 0 and variance 1, then scale and shift.
+
+    In training by the batch's statistics, which also enter the running ones
+    (the variance there without bias, as PyTorch keeps it); otherwise by the
+    running ones, folded into one factor and one term. The normalised values
+    are kept for the backward pass in place of the input.
+    """
+
+    overwrites = True
+    reads_input = False
+
+    def build(self) -> None:
+        assert isinstance(self.node.layer, BatchNormLayer)
+        self.epsilon, self.momentum = self.node.layer.epsilon, self.node.layer.momentum
+        weights = self.context.weights
+        self.scale, self.shift = weights.get("weight"), weights.get("bias")
+        self.running_mean, self.running_var = weights["running_mean"], weights["running_var"]
+        self.y = self.output_like(self.x) if not self.context.training else self.memory.take(self.x.shape)
+        self.source, self.target = planes(self.x), planes(self.y)
+        rows, channels, run = self.source.shape
+        self.count = rows * run
+        self.mean, self.var, self.factor, self.term = self.passing((4, channels))
+        self.ones = np.ones(run, self.memory.dtype)
+        self.stretch = Stretch(self, self.source, self.target, self.factor, self.term)
+        if self.context.training:
+            self.normal = self.memory.take(self.source.shape)
+            self.squares = self.scratch(self.source.shape)
+
+    def forward(self) -> None:
+        if self.context.training:
+            self._by_batch()
+        else:
+            self._by_running()
+
+    def _by_running(self) -> None:
+        np.add(self.running_var, self.epsilon, out=self.factor)
+        np.sqrt(self.factor, out=self.factor)
+        np.divide(1 if self.scale is None else self.scale, self.factor, out=self.factor)
+        np.multiply(self.running_mean, self.factor, out=self.term)
+        np.subtract(0 if self.shift is None else self.shift, self.term, out=self.term)
+        self.stretch()
+
+    def _by_batch(self) -> None:
+        channel_sum(self.source, self.ones, self.mean)
+        np.divide(self.mean, self.count, out=self.mean)
+        np.subtract(self.source, self.mean[:, None], out=self.normal)
+        np.multiply(self.normal, self.normal, out=self.squares)
+        channel_sum(self.squares, self.ones, self.var)
+        np.divide(self.var, self.count, out=self.var)
+        self._center()
+        self._remember()
+        np.add(self.var, self.epsilon, out=self.factor)
+        np.sqrt(self.factor, out=self.factor)
+        np.divide(1, self.factor, out=self.factor)
+        np.multiply(self.normal, self.factor[:, None], out=self.normal)
+        self._affine()
+
+    def _center(self) -> None:
+        """Where the mean is far above the deviation its last bit is too: what is left of it is taken off."""
+        if not np.any(self.mean**2 > FAR**2 * self.var):
+            return
+        left = np.empty_like(self.mean)
+        channel_sum(self.normal, self.ones, left)
+        np.divide(left, self.count, out=left)
+        np.subtract(self.normal, left[:, None], out=self.normal)
+        np.add(self.mean, left, out=self.mean)
+        np.subtract(self.var, left**2, out=self.var)
+        np.maximum(self.var, 0, out=self.var)
+
+    def _affine(self) -> None:
+        if self.scale is None or self.shift is None:
+            np.copyto(self.target, self.normal)
+            return
+        np.multiply(self.normal, self.scale[:, None], out=self.target)
+        np.add(self.target, self.shift[:, None], out=self.target)
+
+    def _remember(self) -> None:
+        unbiased = self.var * (self.count / max(1, self.count - 1))
+        for running, batch in ((self.running_mean, self.mean), (self.running_var, unbiased)):
+            running *= 1 - self.momentum
+            running += self.momentum * batch
+
+    def prepare(self, dy: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, ...]:
+        self.dy = planes(dy)
+        self.product = self.scratch(self.dy.shape)
+        self.sums = self.memory.take((2, self.dy.shape[1]))
+        gradients = self.context.gradients
+        self.scale_gradient, self.shift_gradient = gradients.get("weight"), gradients.get("bias")
+        return (self.gradient_like(dy),)
+
+    def backward(self) -> None:
+        """dx = factor·scale·(dy - mean(dy) - normal·mean(dy·normal))."""
+        by_shift, by_scale = self.sums
+        channel_sum(self.dy, self.ones, by_shift)
+        np.multiply(self.dy, self.normal, out=self.product)
+        channel_sum(self.product, self.ones, by_scale)
+        if self.scale_gradient is not None and self.shift_gradient is not None:
+            np.copyto(self.scale_gradient, by_scale)
+            np.copyto(self.shift_gradient, by_shift)
+        factor = self.factor if self.scale is None else self.factor * self.scale
+        np.divide(self.sums, self.count, out=self.sums)
+        np.multiply(self.normal, by_scale[:, None], out=self.product)
+        np.subtract(self.dy, self.product, out=self.dy)
+        np.subtract(self.dy, by_shift[:, None], out=self.dy)
+        np.multiply(self.dy, factor[:, None], out=self.dy)
+
+
+FAR = 4.0
+"""Deviations that a mean may lie from 0 before a second look at it pays."""
+BLOCK = 1 << 16
+"""Values that stay near the second-level cache from the product to the sum."""
+SHORT = 1024
+"""Rows of one channel up to here are too short for a call to run over each by itself."""
+
+
+class Stretch:
+    """Each channel times a factor plus a term; where its rows are short, these are repeated along them."""
+
+    def __init__(self, step: Step, x: Array, y: Array, factor: Array, term: Array) -> None:
+        rows, channels, run = x.shape
+        self.values = factor[:, None], term[:, None]
+        self.repeated: tuple[Array, ...] = ()
+        if run <= SHORT:
+            self.repeated = tuple(step.scratch((2, channels, run)))
+            x, y = x.reshape(rows, channels * run), y.reshape(rows, channels * run)
+        self.x, self.y, self.high = x, y, max(1, BLOCK // (channels * run))
+
+    def __call__(self) -> None:
+        factor, term = self.values
+        for repeated, values in zip(self.repeated, self.values, strict=False):
+            np.copyto(repeated, values)
+        if self.repeated:
+            factor, term = (repeated.reshape(-1) for repeated in self.repeated)
+        for row in range(0, len(self.x), self.high):
+            y = self.y[row : row + self.high]
+            np.multiply(self.x[row : row + self.high], factor, out=y)
+            np.add(y, term, out=y)

@@ -1,0 +1,176 @@
+"""Normalisations within one sample: layer norm, group norm, local response."""
+
+from __future__ import annotations
+
+from math import prod
+
+import numpy as np
+
+from cnnspec.backends.numpy.kernels.norm import FAR
+from cnnspec.backends.numpy.kernels.step import Step
+from cnnspec.backends.numpy.layout import Array, Shape, planes
+from cnnspec.layers.norm import GroupNorm, LayerNorm, Lrn
+
+
+class SampleNorm(Step):
+    """Each part of a sample to mean 0 and variance 1, then scale and shift.
+
+    The input is seen as (rows, part, channel, column, sample); ``axes`` are those
+    that one part spans. Scale and shift meet that view.
+    """
+
+    overwrites = True
+    reads_input = False
+
+    def build(self) -> None:
+        layer = self.node.layer
+        assert isinstance(layer, LayerNorm | GroupNorm)
+        self.epsilon = layer.epsilon
+        self.view, self.axes, self.affine = self._arrangement(layer)
+        self.y = self.output_like(self.x)
+        self.count = prod(self.view[axis] for axis in self.axes)
+        one = tuple(1 if axis in self.axes else size for axis, size in enumerate(self.view))
+        self.mean, self.factor = self.passing(one), self.passing(one)
+        self.bound, self.far = self.scratch(one), self.scratch(one, bool)
+        self.normal = self.passing(self.view)
+        self.squares = self.scratch(self.view)
+        weights = self.context.weights
+        self.scale = self._placed(weights["weight"]) if "weight" in weights else None
+        self.shift = self._placed(weights["bias"]) if "bias" in weights else None
+
+    def _arrangement(self, layer: LayerNorm | GroupNorm) -> tuple[Shape, tuple[int, ...], Shape]:
+        """The view, its axes within one part, and the shape of scale and shift in the view."""
+        *outer, channels, columns, batch = (
+            self.x.shape if self.x.ndim > 2 else (self.x.shape[0], 1, self.x.shape[1])
+        )
+        rows, groups = prod(outer), layer.groups if isinstance(layer, GroupNorm) else 1
+        view = (rows, groups, channels // groups, columns, batch)
+        by_channel = (1, groups, channels // groups, 1, 1)
+        if isinstance(layer, GroupNorm):
+            return view, (0, 2, 3), by_channel
+        if layer.over == "channels":
+            return view, (2,), by_channel
+        return view, (0, 2, 3), (*view[:4], 1)
+
+    def _placed(self, weight: Array) -> Array:
+        """A weight (C,) or (C, *spatial), seen in the order of the view."""
+        ordered = weight if weight.ndim <= 2 else np.moveaxis(weight, 0, -2)
+        return ordered.reshape(self.affine)
+
+    def forward(self) -> None:
+        x = self.x.reshape(self.view)
+        np.add.reduce(x, axis=self.axes, keepdims=True, out=self.mean)
+        np.divide(self.mean, self.count, out=self.mean)
+        np.subtract(x, self.mean, out=self.normal)
+        np.multiply(self.normal, self.normal, out=self.squares)
+        np.add.reduce(self.squares, axis=self.axes, keepdims=True, out=self.factor)
+        np.divide(self.factor, self.count, out=self.factor)
+        self._center()
+        np.add(self.factor, self.epsilon, out=self.factor)
+        np.divide(1, np.sqrt(self.factor, out=self.factor), out=self.factor)
+        np.multiply(self.normal, self.factor, out=self.normal)
+        y = self.y.reshape(self.view)
+        np.copyto(y, self.normal)
+        if self.scale is not None and self.shift is not None:
+            np.multiply(y, self.scale, out=y)
+            np.add(y, self.shift, out=y)
+
+    def _center(self) -> None:
+        """What rounding left of a mean far above the deviation is taken off; ``factor`` is the variance."""
+        np.multiply(self.mean, self.mean, out=self.bound)
+        np.divide(self.bound, FAR**2, out=self.bound)
+        if not np.greater(self.bound, self.factor, out=self.far).any():
+            return
+        np.add.reduce(self.normal, axis=self.axes, keepdims=True, out=self.mean)
+        np.divide(self.mean, self.count, out=self.mean)
+        np.subtract(self.normal, self.mean, out=self.normal)
+        np.multiply(self.mean, self.mean, out=self.bound)
+        np.subtract(self.factor, self.bound, out=self.factor)
+        np.maximum(self.factor, 0, out=self.factor)
+
+    def refresh(self) -> None:
+        weights = self.context.weights
+        if self.scale is not None and self.shift is not None:
+            self.scale, self.shift = self._placed(weights["weight"]), self._placed(weights["bias"])
+
+    def prepare(self, dy: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, ...]:
+        self.dy = dy.reshape(self.view)
+        self.product = self.scratch(self.view)
+        self.sums = self.scratch((2, *self.mean.shape))
+        return (self.gradient_like(dy),)
+
+    def backward(self) -> None:
+        """dx = factor·(g - mean(g) - normal·mean(g·normal)) with g = scale·dy."""
+        np.multiply(self.dy, self.normal, out=self.product)
+        self._differentiate_affine()
+        if self.scale is not None:
+            np.multiply(self.dy, self.scale, out=self.dy)
+            np.multiply(self.product, self.scale, out=self.product)
+        by_shift, by_scale = self.sums
+        np.add.reduce(self.dy, axis=self.axes, keepdims=True, out=by_shift)
+        np.add.reduce(self.product, axis=self.axes, keepdims=True, out=by_scale)
+        np.divide(self.sums, self.count, out=self.sums)
+        np.multiply(self.normal, by_scale, out=self.product)
+        np.subtract(self.dy, self.product, out=self.dy)
+        np.subtract(self.dy, by_shift, out=self.dy)
+        np.multiply(self.dy, self.factor, out=self.dy)
+
+    def _differentiate_affine(self) -> None:
+        gradients = self.context.gradients
+        if "weight" not in gradients:
+            return
+        axes = tuple(axis for axis, size in enumerate(self.affine) if size == 1)
+        for name, terms in (("weight", self.product), ("bias", self.dy)):
+            gradient = gradients[name]
+            total = np.add.reduce(terms, axis=axes, keepdims=True)
+            ordered = gradient if gradient.ndim <= 2 else np.moveaxis(gradient, 0, -2)
+            np.copyto(ordered, total.reshape(ordered.shape))
+
+
+class LocalResponse(Step):
+    """x/(k + alpha/size·Σ x²)^beta, the sum over neighbouring channels."""
+
+    reads_output = True
+
+    def build(self) -> None:
+        assert isinstance(self.node.layer, Lrn)
+        self.layer = self.node.layer
+        self.before, self.after = self.layer.size // 2, (self.layer.size - 1) // 2
+        self.y = self.memory.take(self.x.shape)
+        self.divisor = self.passing(planes(self.x).shape)
+        self.buffer = self.scratch(self.divisor.shape)
+
+    def forward(self) -> None:
+        x, y = planes(self.x), planes(self.y)
+        np.multiply(x, x, out=self.buffer)
+        neighbours(self.buffer, self.divisor, self.before, self.after)
+        np.multiply(self.divisor, self.layer.alpha / self.layer.size, out=self.divisor)
+        np.add(self.divisor, self.layer.k, out=self.divisor)
+        np.power(self.divisor, -self.layer.beta, out=y)
+        np.multiply(y, x, out=y)
+
+    def prepare(self, dy: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, ...]:
+        self.dy = planes(dy)
+        self.terms, self.sums = self.scratch(self.dy.shape), self.scratch(self.dy.shape)
+        return (self.gradient_like(dy),)
+
+    def backward(self) -> None:
+        """dy·d^-beta - 2·alpha·beta/size·x·Σ dy·y/d, the sum over those that see this channel."""
+        layer = self.layer
+        np.multiply(self.dy, planes(self.y), out=self.terms)
+        np.divide(self.terms, self.divisor, out=self.terms)
+        neighbours(self.terms, self.sums, self.after, self.before)
+        np.multiply(self.sums, planes(self.x), out=self.sums)
+        np.multiply(self.sums, 2 * layer.alpha * layer.beta / layer.size, out=self.sums)
+        np.power(self.divisor, -layer.beta, out=self.terms)
+        np.multiply(self.dy, self.terms, out=self.dy)
+        np.subtract(self.dy, self.sums, out=self.dy)
+
+
+def neighbours(values: Array, out: Array, before: int, after: int) -> None:
+    """out[:, c] = Σ of values[:, c - before : c + after + 1], of those channels that exist."""
+    channels = values.shape[1]
+    out.fill(0)
+    for shift in range(-min(before, channels - 1), min(after, channels - 1) + 1):
+        target = out[:, max(0, -shift) : channels - max(0, shift)]
+        np.add(target, values[:, max(0, shift) : channels - max(0, -shift)], out=target)

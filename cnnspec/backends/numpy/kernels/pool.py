@@ -1,0 +1,215 @@
+"""Pooling: one pass an axis, columns before rows, so that ties fall as PyTorch's do.
+
+The row-major first maximum of a window is the first row that holds it, and in
+that row the first column. Passes see arrays as (before, axis, after), so rows
+of the map are pooled in long contiguous runs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+from typing import ClassVar
+
+import numpy as np
+
+from cnnspec.backends.numpy.kernels.step import Step
+from cnnspec.backends.numpy.kernels.window import WindowGeometry
+from cnnspec.backends.numpy.layout import Array, Shape
+from cnnspec.layers.pool import Pool
+from cnnspec.network.graph import Node
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """One axis of a pool: from ``before`` to ``after``, shapes (outer, axis, inner)."""
+
+    window: WindowGeometry
+    before: Shape
+    after: Shape
+
+
+def passes(node: Node, shape: Shape) -> list[Pass]:
+    """The passes over an inner map of ``shape``, columns first; axes that pass through are left out."""
+    windows = windows_of(node)
+    order = [len(shape) - 2, *range(len(windows) - 2, -1, -1)]
+    sizes, found = list(shape), []
+    for axis, window in zip(order, reversed(windows), strict=True):
+        if window.plain:
+            continue
+        outer, inner = prod(sizes[:axis]), prod(sizes[axis + 1 :])
+        found.append(Pass(window, (outer, window.size, inner), (outer, window.output, inner)))
+        sizes[axis] = window.output
+    return found
+
+
+def windows_of(node: Node) -> tuple[WindowGeometry, ...]:
+    """The window of a pool; a global pool's is the whole map."""
+    if isinstance(node.layer, Pool):
+        return tuple(map(WindowGeometry.of, node.layer.axes(node.input_shapes)))
+    return tuple(WindowGeometry(size, 1, size, 1, 0) for size in node.input_shapes[0][:-1])
+
+
+def pooled_shape(node: Node, shape: Shape) -> Shape:
+    *outer, column = (window.output for window in windows_of(node))
+    return (*outer, shape[-3], column, shape[-1])
+
+
+class Extreme:
+    """Which extreme a pool keeps: its elementwise choice, its comparison, what padding counts as.
+
+    Of two zeros a processor's maximum gives the second: the best so far stands there, and the first stays.
+    """
+
+    def __init__(self, choose: np.ufunc, beats: np.ufunc, padding: float) -> None:
+        self.choose, self.beats, self.padding = choose, beats, padding
+
+
+class ExtremePass:
+    """The extreme along one axis, and in training which tap won: the first, or the last that is NaN."""
+
+    def __init__(
+        self, step: Step, x: Array, y: Array, window: WindowGeometry, extreme: Extreme, training: bool
+    ) -> None:
+        self.x, self.y, self.window, self.extreme, self.training = x, y, window, extreme, training
+        self.parts = [
+            (x[:, window.inputs(tap)], y[:, window.outputs(tap)], window.outputs(tap))
+            for tap in range(window.kernel)
+        ]
+        self.complete = window.inside
+        self.pair = self.complete and window.kernel == 2
+        if training:
+            small = np.int8 if window.kernel <= 128 else np.int32
+            self.winner = step.memory.take(y.shape, small)
+            self.first = self._first_taps().astype(small)
+        if training and not self.pair:
+            self.beaten, self.missing = step.scratch(y.shape, bool), step.scratch(y.shape, bool)
+            self.candidate = step.scratch(y.shape, small)
+
+    def _first_taps(self) -> Array:
+        """For each output its first tap on the map: it wins where nothing beats minus infinity."""
+        covered = [[lo <= o < hi for lo, hi in map(self.window.reached, range(self.window.kernel))]
+                   for o in range(self.window.output)]  # fmt: skip
+        return np.asarray(np.argmax(covered, axis=1))[:, None]
+
+    def forward(self) -> None:
+        if not self.training:
+            self._values()
+        elif self.pair:
+            self._pair()
+        else:
+            self._race()
+
+    def _values(self) -> None:
+        choose = self.extreme.choose
+        start = 0
+        if self.complete and self.window.kernel > 1:
+            choose(self.parts[1][0], self.parts[0][0], out=self.y)
+            start = 2
+        else:
+            self.y.fill(self.extreme.padding)
+        for pixels, best, _ in self.parts[start:]:
+            choose(pixels, best, out=best)
+
+    def _pair(self) -> None:
+        left, right = self.parts[0][0], self.parts[1][0]
+        self.extreme.choose(right, left, out=self.y)
+        self.extreme.beats(right, left, out=self.winner.view(bool))
+        if np.isnan(self.y.max(initial=-np.inf)):
+            np.logical_or(self.winner, np.isnan(right), out=self.winner.view(bool))
+
+    def _race(self) -> None:
+        """PyTorch's loop, all windows at once: a tap wins when it beats the best so far, or is NaN."""
+        self.y.fill(self.extreme.padding)
+        self.winner[...] = self.first
+        for tap, (pixels, best, place) in enumerate(self.parts):
+            beaten, candidate = self.beaten[:, place], self.candidate[:, place]
+            self.extreme.beats(pixels, best, out=beaten)
+            np.logical_or(beaten, np.isnan(pixels, out=self.missing[:, place]), out=beaten)
+            self.extreme.choose(pixels, best, out=best)
+            np.multiply(beaten, tap, out=candidate, casting="unsafe")
+            np.maximum(self.winner[:, place], candidate, out=self.winner[:, place])
+
+    def prepare(self, step: Step, dy: Array, dx: Array) -> None:
+        self.integer = np.dtype(f"i{dy.itemsize}")
+        self.dy, self.dx = dy.view(self.integer), dx.view(self.integer)
+        self.mask = step.scratch(dy.shape, self.integer)
+        self.equal = step.scratch(dy.shape, bool)
+        self.sums = [dx[:, self.window.inputs(tap)] for tap in range(self.window.kernel)]
+        self.pixels = [part.view(self.integer) for part in self.sums] if self.window.apart else []
+
+    def backward(self) -> None:
+        """Each gradient goes whole to the tap that won; bit masks keep it exact even when infinite."""
+        if self.pair and self.window.apart:
+            self._give_pair()
+        else:
+            self._give_all()
+
+    def _give_pair(self) -> None:
+        left, right = self.pixels
+        if 2 * self.window.output < self.window.size:
+            self.dx.fill(0)
+        np.negative(self.winner, out=self.mask, dtype=self.integer)
+        np.bitwise_and(self.dy, self.mask, out=right)
+        np.bitwise_xor(self.dy, right, out=left)
+
+    def _give_all(self) -> None:
+        self.dx.fill(0)
+        for tap, (_, _, place) in enumerate(self.parts):
+            mask = self.mask[:, place]
+            np.equal(self.winner[:, place], tap, out=self.equal[:, place])
+            np.negative(self.equal[:, place].view(np.int8), out=mask, dtype=self.integer)
+            np.bitwise_and(self.dy[:, place], mask, out=mask)
+            np.add(self.sums[tap], mask.view(self.sums[tap].dtype), out=self.sums[tap])
+
+
+class ExtremePool(Step):
+    """Max or min pooling; nothing of the input is kept but the winners, a byte a value."""
+
+    reads_input = False
+    extreme: ClassVar[Extreme]
+
+    def build(self) -> None:
+        found = passes(self.node, self.x.shape)
+        arrays = [self.x.reshape(found[0].before) if found else self.x]
+        self.y = self.memory.take(pooled_shape(self.node, self.x.shape))
+        for n, each in enumerate(found):
+            last = n == len(found) - 1
+            arrays.append(self.y.reshape(each.after) if last else self.scratch(each.after))
+        self.passes = [
+            ExtremePass(self, x.reshape(each.before), y, each.window, self.extreme, self.context.training)
+            for each, x, y in zip(found, arrays, arrays[1:], strict=False)
+        ]
+
+    def forward(self) -> None:
+        for each in self.passes:
+            each.forward()
+        if not self.passes:
+            np.copyto(self.y, self.x)
+
+    def prepare(self, dy: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, ...]:
+        if not self.passes:
+            return (self.gradient_like(dy),)
+        dx = self.memory.take(self.x.shape)
+        above = dy
+        for n, each in reversed(list(enumerate(self.passes))):
+            below = dx.reshape(each.x.shape) if n == 0 else self.scratch(each.x.shape)
+            each.prepare(self, above.reshape(each.y.shape), below)
+            above = below
+        return (dx,)
+
+    def backward(self) -> None:
+        for each in reversed(self.passes):
+            each.backward()
+
+
+class MaxPoolStep(ExtremePool):
+    """The greatest of each window; padding is minus infinity."""
+
+    extreme = Extreme(np.maximum, np.greater, -np.inf)
+
+
+class MinPoolStep(ExtremePool):
+    """The least of each window; padding is plus infinity."""
+
+    extreme = Extreme(np.minimum, np.less, np.inf)

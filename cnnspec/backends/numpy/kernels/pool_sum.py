@@ -1,0 +1,145 @@
+"""Pools that add up: sum, mean, and the trained subsampling of 1998."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from cnnspec.backends.numpy.kernels.pool import passes, pooled_shape, windows_of
+from cnnspec.backends.numpy.kernels.step import Step, channel_sum
+from cnnspec.backends.numpy.kernels.window import WindowGeometry
+from cnnspec.backends.numpy.layout import Array, planes
+from cnnspec.layers.pool import Pool
+from cnnspec.network.graph import Node
+
+
+class SumPass:
+    """The sum along one axis, and backwards its spreading."""
+
+    def __init__(self, x: Array, y: Array, window: WindowGeometry) -> None:
+        self.x, self.y, self.window = x, y, window
+        self.complete = window.inside
+
+    def forward(self) -> None:
+        window = self.window
+        if (
+            window.output == 1
+            and window.kernel == window.size
+            and window.before == 0
+            and window.dilation == 1
+        ):
+            np.add.reduce(self.x, axis=1, out=self.y[:, 0])
+            return
+        self.y.fill(0)
+        for tap in range(window.kernel):
+            part = self.y[:, window.outputs(tap)]
+            np.add(part, self.x[:, window.inputs(tap)], out=part)
+
+    def backward(self, dy: Array, dx: Array) -> None:
+        window = self.window
+        dx.fill(0)
+        for tap in range(window.kernel):
+            part = dx[:, window.inputs(tap)]
+            np.add(part, dy[:, window.outputs(tap)], out=part)
+
+
+class SumPool(Step):
+    """The sum of each window."""
+
+    reads_input = False
+
+    def build(self) -> None:
+        found = passes(self.node, self.x.shape)
+        self.y = self.memory.take(pooled_shape(self.node, self.x.shape))
+        self.passes: list[SumPass] = []
+        x = self.x
+        for n, each in enumerate(found):
+            y = self.y.reshape(each.after) if n == len(found) - 1 else self.scratch(each.after)
+            self.passes.append(SumPass(x.reshape(each.before), y, each.window))
+            x = y
+
+    def forward(self) -> None:
+        for each in self.passes:
+            each.forward()
+        if not self.passes:
+            np.copyto(self.y, self.x)
+
+    def prepare(self, dy: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, ...]:
+        self.gradients: list[Array] = []
+        if not self.passes:
+            return (self.gradient_like(dy),)
+        dx = self.memory.take(self.x.shape)
+        self.gradients = [dy.reshape(self.passes[-1].y.shape)]
+        for n in range(len(self.passes) - 1, -1, -1):
+            shape = self.passes[n].x.shape
+            self.gradients.append(dx.reshape(shape) if n == 0 else self.scratch(shape))
+        return (dx,)
+
+    def backward(self) -> None:
+        for each, dy, dx in zip(reversed(self.passes), self.gradients, self.gradients[1:], strict=False):
+            each.backward(dy.reshape(each.y.shape), dx.reshape(each.x.shape))
+
+
+class AvgPoolStep(SumPool):
+    """The mean of each window: the sum, divided by how many values count."""
+
+    def build(self) -> None:
+        super().build()
+        shares = window_shares(self.node).astype(self.memory.dtype)
+        self.uniform = bool((shares == shares.flat[0]).all())
+        self.share: Array = shares.flat[0] if self.uniform else shares
+
+    def forward(self) -> None:
+        super().forward()
+        np.multiply(self.y, self.share, out=self.y)
+
+    def prepare(self, dy: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, ...]:
+        self.dy = dy
+        return super().prepare(dy, wanted)
+
+    def backward(self) -> None:
+        np.multiply(self.dy, self.share, out=self.dy)
+        super().backward()
+
+
+def window_shares(node: Node) -> Array:
+    """One over the values that count in each window, shaped to meet the output."""
+    layer, windows = node.layer, windows_of(node)
+    padded = isinstance(layer, Pool) and getattr(layer, "count_padding", False)
+    sides = [
+        (axis.before, axis.after) if padded else (0, 0) for axis in layer.axes(node.input_shapes)
+    ] if isinstance(layer, Pool) else [(0, 0)] * len(windows)  # fmt: skip
+    counts = [_counted(window, before, after) for window, (before, after) in zip(windows, sides, strict=True)]
+    total = counts[-1][:, None]
+    for outer in reversed(counts[:-1]):
+        total = outer.reshape(-1, *(1 for _ in range(total.ndim))) * total
+    return np.expand_dims(1.0 / total, axis=total.ndim - 2)
+
+
+def _counted(window: WindowGeometry, before: int, after: int) -> Array:
+    """For each window along an axis, how many taps lie on the map or its counted padding."""
+    starts = np.arange(window.output) * window.stride - window.before
+    places = starts[:, None] + np.arange(window.kernel) * window.dilation
+    return np.asarray(np.count_nonzero((places >= -before) & (places < window.size + after), axis=1))
+
+
+class ChannelScale(Step):
+    """Each channel times a trained factor."""
+
+    def build(self) -> None:
+        self.weight, self.gradient = self.context.weights["weight"], self.context.gradients.get("weight")
+        self.y = self.memory.take(self.x.shape)
+
+    def forward(self) -> None:
+        np.multiply(planes(self.x), self.weight[:, None], out=planes(self.y))
+
+    def prepare(self, dy: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, ...]:
+        self.dy = planes(dy)
+        self.product = self.scratch(self.dy.shape)
+        self.ones = np.ones(self.dy.shape[-1], dy.dtype)
+        return (self.gradient_like(dy),)
+
+    def backward(self) -> None:
+        if self.gradient is not None:
+            np.multiply(self.dy, planes(self.x), out=self.product)
+            channel_sum(self.product, self.ones, self.gradient)
+        np.multiply(self.dy, self.weight[:, None], out=self.dy)

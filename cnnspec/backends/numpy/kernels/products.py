@@ -1,0 +1,98 @@
+"""Batched matrix products over many rows, kept small enough for the cache."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from cnnspec.backends.numpy.kernels.step import Step
+from cnnspec.backends.numpy.layout import Array, Shape
+
+PARTIAL_BYTES = 1 << 20
+"""Room for the partial products of a sum: they stay in the second-level cache."""
+
+
+class ProductSum:
+    """Σ over rows r of left[r] @ right[r], in slabs of rows whose partial products fit the cache.
+
+    ``left`` (R, …, K, M) and ``right`` (R, …, M, O) give ``out`` (…, K, O). With
+    ``copy`` the right factor, a transposed view, is first brought into order.
+    """
+
+    def __init__(self, step: Step, left: Array, right: Array, out: Array, copy: bool = False) -> None:
+        self.source, self.out = right, out
+        self.copy = step.scratch(right.shape) if copy else None
+        right = right if self.copy is None else self.copy
+        blocks = block_count(out.shape[-2], out.shape[-1], left.shape[-1]) if copy else 1
+        left, right = _cut(left, -1, blocks), _cut(right, -2, blocks)
+        rows = left.shape[0]
+        slab = max(1, min(rows, PARTIAL_BYTES // max(1, blocks * out.nbytes)))
+        shape = (slab, *left.shape[1:-2], *out.shape[-2:])
+        self.partial, self.axes = step.scratch(shape), (0,) if blocks == 1 else (0, left.ndim - 3)
+        self.slabs = [
+            (left[r : r + slab], right[r : r + slab], self.partial[: min(slab, rows - r)])
+            for r in range(0, rows, slab)
+        ]
+        self.total = step.scratch(out.shape) if len(self.slabs) > 1 else out
+
+    def __call__(self) -> None:
+        if self.copy is not None:
+            np.copyto(self.copy, self.source)
+        for n, (left, right, partial) in enumerate(self.slabs):
+            np.matmul(left, right, out=partial)
+            np.add.reduce(partial, axis=self.axes, out=self.total if n else self.out)
+            if n:
+                np.add(self.out, self.total, out=self.out)
+
+
+SMALL_PRODUCT = 1_000_000
+"""Up to so many multiplies OpenBLAS takes a path without packing, about half as fast again."""
+FEWEST_COLUMNS = 48
+"""Narrower blocks lose more than they gain."""
+
+
+def block_count(rows: int, columns: int, length: int) -> int:
+    """Into how many equal blocks to cut ``length`` so that each product is small; 1 if it cannot be."""
+    for blocks in range(1, length // FEWEST_COLUMNS + 1):
+        if length % blocks == 0 and rows * columns * (length // blocks) <= SMALL_PRODUCT:
+            return blocks
+    return 1
+
+
+def _cut(array: Array, axis: int, blocks: int) -> Array:
+    """An axis cut into blocks, which become an axis before the last two; a view."""
+    if blocks == 1:
+        return array
+    shape, strides = list(array.shape), list(array.strides)
+    shape[axis] //= blocks
+    apart = strides[axis] * shape[axis]
+    shape.insert(len(shape) - 2, blocks)
+    strides.insert(len(strides) - 2, apart)
+    return np.lib.stride_tricks.as_strided(array, shape, strides)
+
+
+class BlockedProduct:
+    """left @ right into out, the columns of right in blocks small enough for the fast path.
+
+    ``left`` (…, O, K), ``right`` (…, K, M), ``out`` (…, O, M); M is the longest.
+    """
+
+    def __init__(self, right: Array, out: Array) -> None:
+        blocks = block_count(out.shape[-2], right.shape[-2], right.shape[-1])
+        self.blocks, self.right, self.out = blocks, _cut(right, -1, blocks), _cut(out, -1, blocks)
+
+    def __call__(self, left: Array) -> None:
+        if self.blocks > 1 and left.ndim > 2:
+            left = np.expand_dims(left, -3)
+        np.matmul(left, self.right, out=self.out)
+
+
+def overlapping(rows: Array, count: int, step: int, length: int) -> Array:
+    """``count`` windows of ``length`` neighbouring rows, ``step`` apart, without a copy.
+
+    ``rows`` (R, K, M), contiguous, seen as (count, length·K, M): what one
+    output row reads is one matrix.
+    """
+    _, inner, run = rows.shape
+    across, down, along = rows.strides
+    shape: Shape = (count, length * inner, run)
+    return np.lib.stride_tricks.as_strided(rows, shape, (step * across, down, along))

@@ -1,0 +1,206 @@
+"""Changes of shape: values move or stay, none changes."""
+
+from __future__ import annotations
+
+from math import prod
+
+import numpy as np
+
+from cnnspec.backends.numpy.kernels.step import Step
+from cnnspec.backends.numpy.layout import Array, Shape, along, inner_shape, planes, spatial_axes
+from cnnspec.layers import reshape as layers
+
+
+def by_channel(x: Array) -> Array:
+    """An inner array seen as (channel, row, column, sample): the order in which maps are flattened."""
+    return x if x.ndim <= 3 else np.moveaxis(x, -3, 0)
+
+
+class ReshapeStep(Step):
+    """Read and filled channel by channel: a copy of long runs, or only a view where orders agree."""
+
+    reads_input = False
+
+    def build(self) -> None:
+        shape = inner_shape(self.node.output, self.context.batch)
+        self.viewed = in_order(self.x.shape) and in_order(shape)
+        self.y = self.view_of(self.x, shape) if self.viewed else self.memory.take(shape)
+        self.buffer = self._buffer(self.x.shape, shape)
+
+    def forward(self) -> None:
+        if not self.viewed:
+            rearrange(self.x, self.y, self.buffer)
+
+    def prepare(self, dy: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, ...]:
+        if self.viewed:
+            return (self.gradient_like(dy).reshape(self.x.shape),)
+        self.dy, self.dx = dy, self.memory.take(self.x.shape)
+        self.back = self._buffer(dy.shape, self.x.shape)
+        return (self.dx,)
+
+    def _buffer(self, source: Shape, target: Shape) -> Array | None:
+        """Room for the flattened order, where a copy goes by way of it."""
+        return None if in_order(source) or in_order(target) else self.scratch((prod(source),))
+
+    def backward(self) -> None:
+        if not self.viewed:
+            rearrange(self.dy, self.dx, self.back)
+
+
+def in_order(shape: Shape) -> bool:
+    """Whether an inner array of this shape lies channel by channel already."""
+    *sizes, _ = shape
+    return len(sizes) < 2 or sizes[-2] == 1 or prod(sizes[:-2]) == 1
+
+
+def rearrange(source: Array, target: Array, scratch: Array | None) -> None:
+    """Copy between two inner shapes of equally many values, by way of the flattened order given room."""
+    read, written = by_channel(source), by_channel(target)
+    if in_order(source.shape):
+        np.copyto(written, read.reshape(written.shape))
+    elif scratch is None:
+        np.copyto(written.reshape(read.shape), read)
+    else:
+        np.copyto(scratch.reshape(read.shape), read)
+        np.copyto(written, scratch.reshape(written.shape))
+
+
+class SliceStep(Step):
+    """Some of the channels."""
+
+    reads_input = False
+
+    def build(self) -> None:
+        assert isinstance(self.node.layer, layers.Slice)
+        self.part = slice(self.node.layer.start, self.node.layer.stop)
+        self.y = self.memory.take(inner_shape(self.node.output, self.context.batch))
+
+    def forward(self) -> None:
+        np.copyto(planes(self.y), planes(self.x)[:, self.part])
+
+    def prepare(self, dy: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, ...]:
+        self.dy, self.dx = dy, self.memory.take(self.x.shape)
+        return (self.dx,)
+
+    def backward(self) -> None:
+        self.dx.fill(0)
+        np.copyto(planes(self.dx)[:, self.part], planes(self.dy))
+
+
+class ShuffleStep(Step):
+    """Channels of groups dealt out in turn."""
+
+    reads_input = False
+
+    def build(self) -> None:
+        assert isinstance(self.node.layer, layers.Shuffle)
+        self.groups = self.node.layer.groups
+        self.y = self.memory.take(self.x.shape)
+
+    def _dealt(self, x: Array) -> Array:
+        """(rows, group, channel, run)."""
+        rows, channels, run = planes(x).shape
+        return x.reshape(rows, self.groups, channels // self.groups, run)
+
+    def _taken(self, y: Array) -> Array:
+        """(rows, channel, group, run), seen as (rows, group, channel, run)."""
+        rows, channels, run = planes(y).shape
+        return y.reshape(rows, channels // self.groups, self.groups, run).swapaxes(1, 2)
+
+    def forward(self) -> None:
+        np.copyto(self._taken(self.y), self._dealt(self.x))
+
+    def prepare(self, dy: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, ...]:
+        self.dy, self.dx = dy, self.memory.take(self.x.shape)
+        return (self.dx,)
+
+    def backward(self) -> None:
+        np.copyto(self._dealt(self.dx), self._taken(self.dy))
+
+
+class CropStep(Step):
+    """Pixels cut off around a map."""
+
+    reads_input = False
+
+    def build(self) -> None:
+        assert isinstance(self.node.layer, layers.Crop)
+        sides = self.node.layer.sides(self.node.input_shapes)
+        self.part = _middle(self.x.shape, sides)
+        self.y = self.memory.take(inner_shape(self.node.output, self.context.batch))
+
+    def forward(self) -> None:
+        np.copyto(self.y, self.x[self.part])
+
+    def prepare(self, dy: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, ...]:
+        self.dy, self.dx = dy, self.memory.take(self.x.shape)
+        return (self.dx,)
+
+    def backward(self) -> None:
+        self.dx.fill(0)
+        np.copyto(self.dx[self.part], self.dy)
+
+
+def _middle(shape: Shape, sides: tuple[tuple[int, int], ...]) -> tuple[slice, ...]:
+    """What is left of an inner map when ``sides`` are cut off its spatial axes."""
+    part = [slice(None)] * len(shape)
+    for axis, (before, after) in zip(spatial_axes(len(shape)), sides, strict=True):
+        part[axis] = slice(before, shape[axis] - after)
+    return tuple(part)
+
+
+class PadStep(Step):
+    """Pixels added around a map: zeros, its mirror image, or its edge; one axis after the other.
+
+    Each border line is a copy of a line of the map, so backwards it adds to that line.
+    Border lines lie between those they copy, so NumPy would make room for a copy at each.
+    """
+
+    reads_input = False
+
+    def build(self) -> None:
+        assert isinstance(self.node.layer, layers.Pad)
+        sides = self.node.layer.sides(self.node.input_shapes)
+        self.y = self.memory.take(inner_shape(self.node.output, self.context.batch))
+        self.part = _middle(self.y.shape, sides)
+        self.copies: list[tuple[int, int, int]] = []
+        if self.node.layer.mode == "zeros":
+            return
+        mirrored = self.node.layer.mode == "reflect"
+        for axis, (before, after) in zip(spatial_axes(self.y.ndim), sides, strict=True):
+            last = self.y.shape[axis] - 1 - after
+            near = [(before - n, before + (n if mirrored else 0)) for n in range(1, before + 1)]
+            far = [(last + n, last - (n if mirrored else 0)) for n in range(1, after + 1)]
+            self.copies += [(axis, *pair) for pair in near + far]
+        self.buffer = self._buffer()
+
+    def _buffer(self) -> Array:
+        """Room for the longest line of those that are copied."""
+        shape = self.y.shape
+        return self.scratch((max((self.y.size // shape[axis] for axis, *_ in self.copies), default=0),))
+
+    def forward(self) -> None:
+        if not self.copies:
+            self.y.fill(0)
+        np.copyto(self.y[self.part], self.x)
+        for axis, border, source in self.copies:
+            lines = along(self.y, axis)
+            np.copyto(lines[:, border], _copied(lines[:, source], self.buffer))
+
+    def prepare(self, dy: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, ...]:
+        self.dy, self.dx = dy, self.memory.take(self.x.shape)
+        self.back_buffer = self._buffer()
+        return (self.dx,)
+
+    def backward(self) -> None:
+        for axis, border, source in reversed(self.copies):
+            lines = along(self.dy, axis)
+            np.add(lines[:, source], _copied(lines[:, border], self.back_buffer), out=lines[:, source])
+        np.copyto(self.dx, self.dy[self.part])
+
+
+def _copied(line: Array, scratch: Array) -> Array:
+    """A copy of a line at the start of ``room``."""
+    copy = scratch[: line.size].reshape(line.shape)
+    np.copyto(copy, line)
+    return copy

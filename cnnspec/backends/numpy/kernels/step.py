@@ -1,0 +1,167 @@
+"""One step of a compiled program: its arrays, forward beside backward.
+
+A step is built in two moments. Its constructor takes the inputs and sets up
+the output; ``prepare`` is called only in training, in the order of the
+backward pass, with the gradient that will flow in. After that ``forward`` and
+``backward`` only compute.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar, TypeAlias
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import DTypeLike
+
+from cnnspec.backends.numpy.compile.memory import Memory
+from cnnspec.backends.numpy.layout import Array, Shape
+from cnnspec.network.graph import Node
+
+
+@dataclass
+class KernelContext:
+    """Where a step stands: its layer, its inputs, its weights, its memory.
+
+    ``gradients`` lacks the weights that are not trained. ``overwrite`` says of
+    each input whether nobody needs it afterwards, so that the output may replace it.
+    """
+
+    node: Node
+    inputs: tuple[Array, ...]
+    batch: int
+    training: bool
+    memory: Memory
+    random: Generator
+    weights: Mapping[str, Array] = field(default_factory=dict)
+    gradients: Mapping[str, Array] = field(default_factory=dict)
+    overwrite: tuple[bool, ...] = ()
+    steps: Mapping[int, Step] = field(default_factory=dict)
+    """The last step of each node that the layer refers to."""
+
+
+class Step(ABC):
+    """The base of all steps. ``y`` is the output, ``reason`` why this kernel was chosen.
+
+    The class facts steer the compiler.
+    """
+
+    monotone: ClassVar[bool] = False
+    """Elementwise, the same for a whole channel, never decreasing: it commutes with a maximum."""
+    overwrites: ClassVar[bool] = False
+    """The output may take the place of the input."""
+    reads_input: ClassVar[bool] = True
+    """The backward pass reads the input."""
+    reads_output: ClassVar[bool] = False
+    """The backward pass reads the output."""
+    multiplies: int = 0
+    """Multiply-accumulates of one forward pass over the batch, for ``cnnspec profile``."""
+
+    y: Array
+
+    def __init__(self, context: KernelContext, reason: str = "") -> None:
+        self.context, self.node, self.memory = context, context.node, context.memory
+        self.reason = reason
+        self.inputs = context.inputs
+        self.scratch_arrays: list[Array] = []
+        self.build()
+
+    @classmethod
+    def needed(cls, node: Node, training: bool) -> bool:
+        """Whether the layer, with its options, has this step at all."""
+        return True
+
+    @property
+    def x(self) -> Array:
+        return self.inputs[0]
+
+    @abstractmethod
+    def build(self) -> None:
+        """Take ``y`` and whatever the forward pass needs."""
+
+    def refresh(self) -> None:  # noqa: B027 - most steps read their weights where they are
+        """Bring the weights into the order the kernel reads; called when they changed."""
+
+    @abstractmethod
+    def forward(self) -> None:
+        """Compute ``y`` from the inputs."""
+
+    @abstractmethod
+    def prepare(self, dy: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, ...]:
+        """Take what ``backward`` needs; the gradients of the inputs, None where not wanted.
+
+        A gradient may lie in the place of ``dy``, which nobody reads afterwards.
+        """
+
+    @abstractmethod
+    def backward(self) -> None:
+        """Weight gradients and input gradients from the gradient given to ``prepare``."""
+
+    def output_like(self, x: Array) -> Array:
+        """An output of the input's shape: the input's own place where that is allowed."""
+        if self.context.overwrite[0]:
+            self.memory.hold(x)
+            return x
+        return self.memory.take(x.shape)
+
+    def output_like_either(self, shape: Shape) -> Array:
+        """An output in the place of one of the first two inputs, where one may be written over."""
+        for x, free in zip(self.inputs[:2], self.context.overwrite, strict=False):
+            if free and x.shape == shape:
+                self.memory.hold(x)
+                return x
+        return self.memory.take(shape)
+
+    def passing(self, shape: Shape) -> Array:
+        """What the backward pass reads: kept in training, scratch otherwise."""
+        return self.memory.take(shape) if self.context.training else self.scratch(shape)
+
+    def scratch(self, shape: Shape, dtype: DTypeLike | None = None) -> Array:
+        """An array for the duration of one call; other steps use the same memory."""
+        array = self.memory.take(shape, dtype, scratch=True)
+        self.scratch_arrays.append(array)
+        return array
+
+    def end_scratch(self) -> None:
+        """Give back the scratch arrays once the call that uses them is planned."""
+        for array in self.scratch_arrays:
+            self.memory.release(array)
+        self.scratch_arrays.clear()
+
+    def gradient_like(self, dy: Array) -> Array:
+        """A gradient in the place of ``dy``: an elementwise backward pass works in place."""
+        self.memory.hold(dy)
+        return dy
+
+    def view_of(self, x: Array, shape: Shape) -> Array:
+        """The input in another shape, as a further holder of the same memory."""
+        self.memory.hold(x)
+        return x.reshape(shape)
+
+
+def channel_sum(x: Array, ones: Array, out: Array) -> None:
+    """Sum of planes (rows, channel, run) over rows and runs, as a product with ones."""
+    rows, channels, run = x.shape
+    partial = np.matmul(x.reshape(rows * channels, run), ones)
+    np.sum(partial.reshape(rows, channels), axis=0, out=out)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A kernel, and where there were several the reason for this one."""
+
+    kernel: type[Step]
+    reason: str = ""
+
+
+Pick: TypeAlias = Callable[[Node, int, bool], tuple[Choice, ...]]
+"""The steps of a node in order, for a batch, in training or not."""
+
+
+def always(*kernels: type[Step]) -> Pick:
+    """The steps of a layer that has no others."""
+    choices = tuple(map(Choice, kernels))
+    return lambda node, batch, training: choices
