@@ -34,8 +34,6 @@ AXIS_VALUES: Final = {"C": -1, "W": -2, "H": -3, "D": -4}
 Run: TypeAlias = "Callable[[Elaborator, tuple[tree.Statement, ...], Context], None]"
 
 
-Plans: TypeAlias = "dict[int, tuple[tree.Layer, Any]]"
-"""What is constant in a sentence, by its identity; the sentence is kept so that it stays itself."""
 MOST_TRIES: Final = 20_000
 """Combinations tried for all the ``?`` and wrong claims of one spec."""
 
@@ -60,7 +58,6 @@ class Elaborator:
         self.solved: dict[Span, Any] = {}
         self.steps = self.groups = 0
         self.seen_input: tree.Input | None = None
-        self.plans: Plans = {}
         self.recorder: Any = None
         self.lets = 0
         self.has_dotted_labels = False

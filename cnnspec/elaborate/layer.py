@@ -8,7 +8,6 @@ from cnnspec.elaborate.blocks import repeated_option
 from cnnspec.elaborate.branches import inputs_of
 from cnnspec.elaborate.claims import check_claim, solve_here
 from cnnspec.elaborate.elaborator import Elaborator
-from cnnspec.elaborate.plan import place_quickly
 from cnnspec.elaborate.scope import Context
 from cnnspec.layers.base import Layer
 from cnnspec.layers.registry import LAYERS, SYNONYMS
@@ -30,8 +29,6 @@ OPTION_SYNONYMS = {
 
 def place_layer(elaborator: Elaborator, sentence: tree.Layer, context: Context, kind: type[Layer]) -> None:
     """Adds the node of a layer and makes it current; what cannot be known becomes a hole."""
-    if not elaborator.guessed and place_quickly(elaborator, sentence, context, kind):
-        return
     inputs = inputs_of(elaborator, sentence, context, kind)
     options = options_of(elaborator, sentence, context, kind)
     name, label = elaborator.name(sentence, context)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from cnnspec.diagnostics import Diagnostic, Label, Severity
-from cnnspec.elaborate.elaborator import Elaborator, Plans, Stop
+from cnnspec.elaborate.elaborator import Elaborator, Stop
 from cnnspec.elaborate.expand import run
 from cnnspec.elaborate.expectations import read_expectation
 from cnnspec.elaborate.scope import Context, Frame, Module, labels_in
@@ -52,19 +52,16 @@ def elaborate(
     unknowns: Mapping[Span, object] | None = None,
     extra: Iterable[Diagnostic] = (),
     bare: bool = False,
-    plans: Plans | None = None,
 ) -> Elaborated:
     """The network of a spec.
 
     ``read_use`` gives the files that ``use`` names, by their path from the spec's folder;
     ``unknowns`` gives values for the places of ``?``; ``extra`` are faults found before.
-    ``bare`` leaves claims, expectations and recipe unjudged and ``plans`` keeps what is found out about
-    sentences: for a search that elaborates one tree thousands of times.
+    ``bare`` leaves claims, expectations and recipe unjudged: for a search that elaborates one tree
+    many times.
     """
     elaborator = Elaborator(unknowns or {}, run, extra)
     elaborator.bare, elaborator.recorder = bare, Recorder()
-    if plans is not None:
-        elaborator.plans = plans
     module = Module("")
     context = Context(Frame(module, reserved=labels_in(spec.statements)), module.values)
     name, recipe = "", None

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 from cnnspec.analysis.solve.demands import Demand, Sample, demands_of, sample_of
 from cnnspec.analysis.solve.unknowns import Unknown, unknowns_of
 from cnnspec.diagnostics import Diagnostic, SpecError
-from cnnspec.elaborate.elaborator import Plans
 from cnnspec.elaborate.spec import Elaborated, elaborate
 from cnnspec.network.graph import Node
 from cnnspec.syntax import tree
@@ -27,11 +26,10 @@ class Problem:
     unknowns: tuple[Unknown, ...]
     demands: tuple[Demand, ...]
     read_use: Callable[[str], Source] | None = None
-    plans: Plans = field(default_factory=dict)
 
     def elaborate(self, values: Values) -> Elaborated:
         """The network for some values, claims and expectations unjudged."""
-        return elaborate(self.spec, read_use=self.read_use, unknowns=values, bare=True, plans=self.plans)
+        return elaborate(self.spec, read_use=self.read_use, unknowns=values, bare=True)
 
     def sample(self, values: Sequence[Any]) -> Sample | None:
         """What the network has for these values; None where there is no such network."""
