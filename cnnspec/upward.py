@@ -19,10 +19,10 @@ if TYPE_CHECKING:  # what these calls give and take, for those who make them
     from cnnspec.training.metrics import Evaluation as Evaluation
 
 UPWARD: Final = {
-    "format_error": "cnnspec.views.messages:as_exception",
+    "format_error": "cnnspec.views.terminal.messages:as_exception",
     "network_html": "cnnspec.views.notebook:network",
     "network_svg": "cnnspec.views.notebook:graph",
-    "analysis_html": "cnnspec.views.html:render",
+    "analysis_html": "cnnspec.views.documents.html:render",
     "build": "cnnspec.backends.numpy:build",
     "fit": "cnnspec.training.loop:fit",
     "evaluate": "cnnspec.training.loop:evaluate",

@@ -11,9 +11,9 @@ from pathlib import Path
 import cnnspec
 from cnnspec.files import write_atomically
 from cnnspec.resources import example_path
+from cnnspec.views.pictures.draw import Look, render
 from cnnspec.views.pictures.engines import available
 from cnnspec.views.pictures.planning import Choices
-from cnnspec.views.svg import Look, render
 
 ENGINE = "pygraphviz" if "pygraphviz" in available() else None
 """The copy of Graphviz that travels with pygraphviz is the same on every machine."""

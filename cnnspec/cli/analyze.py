@@ -66,7 +66,7 @@ def command(
     if only:
         return _print_only(analysis, reading, only)
     if form == "json":
-        from cnnspec.views import as_json
+        from cnnspec.views.documents import as_json
 
         stdout_console().print(as_json.render(analysis, reading.diagnostics))
         return 1 if reading.failed else 0
@@ -104,19 +104,19 @@ def _page(
     failures: tuple[Diagnostic, ...],
 ) -> str:  # fmt: skip
     if form == "csv":
-        from cnnspec.views import as_csv
+        from cnnspec.views.documents import as_csv
 
         return as_csv.render(analysis, columns)
     if form == "markdown":
-        from cnnspec.views import markdown
+        from cnnspec.views.documents import markdown
 
         return markdown.render(analysis, columns, folded=fold)
     if form == "latex":
-        from cnnspec.views import latex
+        from cnnspec.views.documents import latex
 
         return latex.render(analysis, columns, folded=fold)
-    from cnnspec.views import table
-    from cnnspec.views.paint import Terminal
+    from cnnspec.views.terminal import table
+    from cnnspec.views.terminal.paint import Terminal
 
     console = stdout_console()
     paper = Terminal(console.width, console.color, console.unicode)
@@ -124,7 +124,7 @@ def _page(
 
 
 def _columns(text: str | None) -> tuple[str, ...]:
-    from cnnspec.views.columns import choose
+    from cnnspec.views.terminal.columns import choose
 
     names = tuple(name.strip() for name in (text or "").split(",") if name.strip())
     try:
@@ -135,7 +135,7 @@ def _columns(text: str | None) -> tuple[str, ...]:
 
 
 def _list_columns(console: Console) -> int:
-    from cnnspec.views.columns import FIGURES
+    from cnnspec.views.terminal.columns import FIGURES
 
     for figure in FIGURES.values():
         console.print(f"{figure.key:<16} {figure.meaning}")
@@ -145,7 +145,7 @@ def _list_columns(console: Console) -> int:
 def _print_only(analysis: Analysis | None, reading: Reading, path: str) -> int:
     """One figure, bare, for scripts; a network that does not fit has none."""
     from cnnspec.diagnostics import nearest
-    from cnnspec.views import as_json
+    from cnnspec.views.documents import as_json
 
     if analysis is None or reading.failed:
         show(reading.errors)

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from cnnspec.network.graph import Network
     from cnnspec.training.data import Dataset
     from cnnspec.training.data.dataset import Part
-    from cnnspec.views.paint import Terminal
     from cnnspec.views.plots.style import Ink
+    from cnnspec.views.terminal.paint import Terminal
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ def _data(model: Model, run: Run | None, asked: Asked) -> Dataset:
 
 def _filters(model: Model, run: Run | None, asked: Asked) -> Shown:
     from cnnspec.training import inspection
-    from cnnspec.views import learned
+    from cnnspec.views.terminal import learned
 
     found = inspection.filters(model, _known(model.network, asked.layer) if asked.layer else None)
     return Shown(lambda paper: learned.filters(found, paper), _plot("filters", found))
@@ -90,7 +90,7 @@ def _filters(model: Model, run: Run | None, asked: Asked) -> Shown:
 
 def _maps(model: Model, run: Run | None, asked: Asked) -> Shown:
     from cnnspec.training import inspection
-    from cnnspec.views import learned
+    from cnnspec.views.terminal import learned
 
     layer = _known(model.network, asked.layer or _first_map(model.network))
     image, title = _image(model, run, asked)
@@ -124,7 +124,7 @@ def _image(model: Model, run: Run | None, asked: Asked) -> tuple[NDArray[Any], s
 
 def _confusion(model: Model, run: Run | None, asked: Asked) -> Shown:
     from cnnspec.training import inspection, loop
-    from cnnspec.views import judged
+    from cnnspec.views.terminal import judged
 
     result = loop.evaluate(model, _data(model, run, asked), part=asked.part)
     found = inspection.confusion(result)
@@ -133,7 +133,7 @@ def _confusion(model: Model, run: Run | None, asked: Asked) -> Shown:
 
 def _mistakes(model: Model, run: Run | None, asked: Asked) -> Shown:
     from cnnspec.training import inspection, loop
-    from cnnspec.views import learned
+    from cnnspec.views.terminal import learned
 
     data = _data(model, run, asked)
     result = loop.evaluate(model, data, part=asked.part)
@@ -144,7 +144,7 @@ def _mistakes(model: Model, run: Run | None, asked: Asked) -> Shown:
 
 def _neighbours(model: Model, run: Run | None, asked: Asked) -> Shown:
     from cnnspec.training import inspection
-    from cnnspec.views import learned
+    from cnnspec.views.terminal import learned
 
     data = _data(model, run, asked)
     for index in asked.indices:
@@ -162,8 +162,8 @@ def _neighbours(model: Model, run: Run | None, asked: Asked) -> Shown:
 def curves(names: Sequence[str], asked: Asked) -> Shown:
     from cnnspec.cli import runs
     from cnnspec.training import inspection
-    from cnnspec.views import learned
     from cnnspec.views.plots.curves import curves as plot
+    from cnnspec.views.terminal import learned
 
     folders = [folder for name in names for folder in runs.folders_of(name)]
     found = inspection.distinct([inspection.run_curve(folder) for folder in folders], folders)

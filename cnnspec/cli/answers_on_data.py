@@ -27,7 +27,7 @@ SHOWN: Final = 10
 def data(names: Sequence[str], asked: Asked) -> Shown:
     """The samples of each class."""
     from cnnspec.training import gallery
-    from cnnspec.views.gallery import counts
+    from cnnspec.views.terminal.gallery import counts
 
     recipe, found = _subject(names, "data", asked)
     parts = gallery.counts(found, recipe)
@@ -39,7 +39,7 @@ def data(names: Sequence[str], asked: Asked) -> Shown:
 def augmented(names: Sequence[str], asked: Asked) -> Shown:
     """Training samples, and what the recipe's augmentation makes of them."""
     from cnnspec.training import gallery
-    from cnnspec.views.gallery import changes
+    from cnnspec.views.terminal.gallery import changes
 
     recipe, found = _subject(names, "augmented", asked)
     if recipe.augment is None:

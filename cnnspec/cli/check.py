@@ -56,19 +56,19 @@ def _print(found: Sequence[Diagnostic], form: str, specs: int, quiet: bool) -> N
     if form == "text":
         _print_text(found, console, specs, quiet)
     elif form == "github":
-        from cnnspec.views.messages_for_tools import to_github
+        from cnnspec.views.documents.messages import to_github
 
         if found:
             console.print(to_github(found))
     else:
-        from cnnspec.views.messages_for_tools import to_json, to_sarif
+        from cnnspec.views.documents.messages import to_json, to_sarif
 
         document = to_json(found) if form == "json" else to_sarif(found)
         console.print(json.dumps(document, indent=2, ensure_ascii=False))
 
 
 def _print_text(found: Sequence[Diagnostic], console: Console, specs: int, quiet: bool) -> None:
-    from cnnspec.views.messages import render_text
+    from cnnspec.views.terminal.messages import render_text
 
     if found:
         console.print(render_text(found, color=console.color, width=console.width, unicode=console.unicode))

@@ -36,8 +36,8 @@ def command(
       cnnspec diff -e "input 28x28x16; conv 32 3x3" -e "input 28x28x16; depthwise 3x3; conv 32 1x1"
     """
     from cnnspec.analysis.compare import compare
-    from cnnspec.views import comparison as view
-    from cnnspec.views.paint import Terminal
+    from cnnspec.views.terminal import comparison as view
+    from cnnspec.views.terminal.paint import Terminal
 
     if len(specs) + len(inline) != 2:
         raise click.UsageError("two specs are compared: two of A, B and -e TEXT")

@@ -14,8 +14,8 @@ from cnnspec.diagnostics import Diagnostic, LayerError, Severity, nearest
 if TYPE_CHECKING:
     from cnnspec.elaborate.spec import Elaborated
     from cnnspec.network.graph import Network
+    from cnnspec.views.pictures.draw import Look
     from cnnspec.views.pictures.planning import Choices
-    from cnnspec.views.svg import Look
 
 FORMATS: Final = ("svg", "png", "pdf", "dot")
 MANY_CARDS: Final = 60
@@ -67,8 +67,8 @@ def command(
     known, the faulty places marked; the exit code is then 1. Without any Graphviz a graph
     is written as DOT beside the file that was asked for, and the exit code is 1.
     """
+    from cnnspec.views.pictures.draw import Look
     from cnnspec.views.pictures.planning import Choices
-    from cnnspec.views.svg import Look
 
     found = load(spec, inline)
     name = found.network.name if found.network and found.network.name else _stem(spec)
@@ -132,8 +132,8 @@ def _refuse(diagnostic: Diagnostic) -> None:
 
 def _made(found: Elaborated, name: str, target: str, format: str, look: Look) -> bytes:
     from cnnspec.views.pictures.convert import NoConverter
+    from cnnspec.views.pictures.draw import picture
     from cnnspec.views.pictures.engines import NoEngine
-    from cnnspec.views.svg import picture
 
     try:
         if look.engine == "none" and look.style == "graph" and format != "dot":

@@ -54,8 +54,8 @@ def command(
 def page(found: Evaluation, console: Console, worst: int) -> list[str]:
     """The evaluation as lines of text that fit the console."""
     from cnnspec.training.inspection import confusion
-    from cnnspec.views import judged
-    from cnnspec.views.paint import Terminal, compact, percent, wrap
+    from cnnspec.views.terminal import judged
+    from cnnspec.views.terminal.paint import Terminal, compact, percent, wrap
 
     paper, names = Terminal(console.width, console.color, console.unicode), found.names
     lines = wrap(

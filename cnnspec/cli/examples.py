@@ -46,7 +46,7 @@ def command(name: str | None, copy: bool) -> None:
 
 def _list(console: Console) -> None:
     from cnnspec.resources import example_names, example_text
-    from cnnspec.views.paint import Terminal, wrap
+    from cnnspec.views.terminal.paint import Terminal, wrap
 
     paper = Terminal(console.width, console.color, console.unicode)
     names = sorted(example_names(), key=_natural)

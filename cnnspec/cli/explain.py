@@ -78,15 +78,15 @@ def _some(analysis: Analysis) -> str:
 def _page(
     analysis: Analysis, rows: tuple[Row, ...], about: tuple[str, ...], dense: bool, fold: bool, form: str
 ) -> str:
-    from cnnspec.views import explain_pages as pages
+    from cnnspec.views.documents import explain as pages
 
     if form == "json":
         return pages.as_json(analysis, rows, about, dense=dense)
     if form != "text":
         written = pages.as_markdown if form == "markdown" else pages.as_latex
         return written(analysis, rows, about, dense=dense, folded=fold)
-    from cnnspec.views import explain
-    from cnnspec.views.paint import Terminal
+    from cnnspec.views.terminal import explain
+    from cnnspec.views.terminal.paint import Terminal
 
     console = stdout_console()
     paper = Terminal(console.width, console.color, console.unicode)

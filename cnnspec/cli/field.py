@@ -19,8 +19,8 @@ def command(spec: str | None, inline: str | None, layer: str | None, at: str | N
     """The input rows and columns that one unit of LAYER sees."""
     from cnnspec.analysis.field import field
     from cnnspec.layers.base import spatial
-    from cnnspec.views import pixels
-    from cnnspec.views.paint import Terminal
+    from cnnspec.views.terminal import field as pixels
+    from cnnspec.views.terminal.paint import Terminal
 
     spec, layer = shift(spec, inline, layer)
     if layer is None:

@@ -18,7 +18,7 @@ from cnnspec.diagnostics import LayerError, SpecError, nearest
 
 if TYPE_CHECKING:
     from cnnspec.training.data.dataset import Part
-    from cnnspec.views.paint import Terminal
+    from cnnspec.views.terminal.paint import Terminal
 
 KINDS: Final = {
     "filters": "the kernels of the first layer, or of --layer",
@@ -130,7 +130,7 @@ def _format_of(output: str | None) -> str | None:
 
 
 def _paper() -> Terminal:
-    from cnnspec.views.paint import Terminal
+    from cnnspec.views.terminal.paint import Terminal
 
     console = stdout_console()
     return Terminal(console.width, console.color, console.unicode)

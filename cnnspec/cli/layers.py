@@ -10,7 +10,7 @@ from cnnspec.cli.console import stdout_console
 from cnnspec.diagnostics import nearest
 
 if TYPE_CHECKING:
-    from cnnspec.views.paint import Terminal
+    from cnnspec.views.terminal.paint import Terminal
 
 
 @click.command("layers")
@@ -29,8 +29,8 @@ def command(word: str | None) -> None:
       cnnspec layers augment
     """
     from cnnspec.layers.registry import LAYERS, SYNONYMS
-    from cnnspec.views.paint import Terminal
     from cnnspec.views.reference import render_entry, render_list
+    from cnnspec.views.terminal.paint import Terminal
 
     console = stdout_console()
     paper = Terminal(console.width, console.color, console.unicode)

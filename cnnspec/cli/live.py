@@ -14,7 +14,7 @@ from cnnspec.cli.console import Console
 from cnnspec.diagnostics import Diagnostic
 from cnnspec.training.callback import Callback, TrainingProgress
 from cnnspec.training.history import Row
-from cnnspec.views.paint import compact, percent
+from cnnspec.views.terminal.paint import compact, percent
 
 PLAIN_EVERY = 20.0
 """Seconds between two lines within an epoch where there is no terminal."""

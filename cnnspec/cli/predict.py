@@ -136,7 +136,7 @@ def _answer(
 
 
 def _page(answers: list[dict[str, Any]], console: Console) -> list[str]:
-    from cnnspec.views.paint import Terminal, pad, percent
+    from cnnspec.views.terminal.paint import Terminal, pad, percent
 
     paper = Terminal(console.width, console.color, console.unicode)
     lines: list[str] = []

@@ -9,8 +9,8 @@ import click
 from cnnspec.cli.console import stdout_console
 from cnnspec.cli.options import as_json, format_option
 from cnnspec.cli.spec import load_network, spec_argument
-from cnnspec.views.grid import Column, Line, draw, fit
-from cnnspec.views.paint import Terminal, grouped, in_bytes, percent, wrap
+from cnnspec.views.terminal.grid import Column, Line, draw, fit
+from cnnspec.views.terminal.paint import Terminal, grouped, in_bytes, percent, wrap
 
 if TYPE_CHECKING:
     from cnnspec.backends.numpy.measure import Profile

@@ -15,7 +15,7 @@ from cnnspec.cli.spec import read, show, spec_argument, stderr_console
 from cnnspec.diagnostics import SpecError
 
 if TYPE_CHECKING:
-    from cnnspec.views.report.learned import Learned
+    from cnnspec.views.documents.report.learned import Learned
 
 MISTAKES = 24
 T = TypeVar("T")
@@ -47,7 +47,7 @@ def command(
       cnnspec report runs/LeNet5-1 -o lenet.html
     """
     from cnnspec.cli import runs
-    from cnnspec.views.report.page import Subject, render
+    from cnnspec.views.documents.report.page import Subject, render
 
     if run is None and spec is not None and inline is None and Path(spec).is_dir():
         run, spec = runs.folder_of(spec), None
@@ -75,7 +75,7 @@ def _learned(folder: Path, data_name: str | None, data_dir: Path | None) -> Lear
     """What the run learned; what cannot be had is left out, and said."""
     from cnnspec.cli import runs
     from cnnspec.training import inspection, loop
-    from cnnspec.views.report.learned import Learned
+    from cnnspec.views.documents.report.learned import Learned
 
     notes: list[str] = []
     model, run = runs.find(str(folder), None, None)

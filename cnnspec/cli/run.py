@@ -141,8 +141,8 @@ def _load(model: Any, file: str) -> None:
 
 
 def _page(network: Network, results: Mapping[str, NDArray[Any]], decimals: int, cut: bool, full: bool) -> str:
-    from cnnspec.views.arrays import Writing, render
-    from cnnspec.views.paint import Terminal
+    from cnnspec.views.terminal.arrays import Writing, render
+    from cnnspec.views.terminal.paint import Terminal
 
     console = stdout_console()
     paper = Terminal(console.width, console.color, console.unicode)

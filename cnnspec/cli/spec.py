@@ -118,7 +118,7 @@ def show(diagnostics: Iterable[Diagnostic]) -> None:
     items = tuple(diagnostics)
     if not items:
         return
-    from cnnspec.views.messages import render_text
+    from cnnspec.views.terminal.messages import render_text
 
     console = stderr_console()
     console.print(render_text(items, color=console.color, width=console.width, unicode=console.unicode))

@@ -212,7 +212,7 @@ def _opening(network: Network, data: Dataset, recipe: Recipe) -> str:
 
 
 def _ending(result: Evaluation, folder: Path) -> str:
-    from cnnspec.views.paint import compact, percent
+    from cnnspec.views.terminal.paint import compact, percent
 
     return (
         f"test accuracy {percent(result.accuracy)}, loss {compact(result.loss)} "

@@ -64,14 +64,14 @@ def _setting(words: str) -> str | None:
 def _page(text: str, form: str, console: Console) -> str:
     if form == "markdown":
         return text
-    from cnnspec.views.page import render_page
-    from cnnspec.views.paint import Terminal
+    from cnnspec.views.terminal.page import render_page
+    from cnnspec.views.terminal.paint import Terminal
 
     return render_page(text, Terminal(console.width, console.color, console.unicode))
 
 
 def _list(names: dict[str, str], console: Console) -> None:
-    from cnnspec.views.paint import Terminal, wrap
+    from cnnspec.views.terminal.paint import Terminal, wrap
 
     paper = Terminal(console.width, console.color, console.unicode)
     longest = max(map(len, names), default=0)

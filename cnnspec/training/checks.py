@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from cnnspec.diagnostics import Diagnostic, Severity, SpecError
 from cnnspec.training.data.dataset import Labels
-from cnnspec.views.paint import compact
+from cnnspec.views.terminal.paint import compact
 
 if TYPE_CHECKING:
     from cnnspec.backends.numpy.model import Model

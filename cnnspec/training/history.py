@@ -14,7 +14,7 @@ from pydantic import NonNegativeInt, PositiveInt, TypeAdapter
 from cnnspec.diagnostics import Diagnostic
 from cnnspec.files import write_atomically
 from cnnspec.training.metrics import number
-from cnnspec.views.paint import compact
+from cnnspec.views.terminal.paint import compact
 
 Ending: TypeAlias = Literal["finished", "stopped early", "interrupted"]
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnspec.views.paint import compact
+from cnnspec.views.terminal.paint import compact
 
 
 def number(value: float) -> float | None:

@@ -6,7 +6,7 @@ from html import escape
 from typing import TYPE_CHECKING, Final
 
 from cnnspec.diagnostics import LayerError
-from cnnspec.views import html
+from cnnspec.views.documents import html
 from cnnspec.views.pictures.planning import EVERYTHING, handier, plan_of
 
 if TYPE_CHECKING:
@@ -27,8 +27,8 @@ def handy(network: Network | None) -> Choices:
 
 def graph(shown: Network) -> str | None:
     """The graph as SVG; None where no Graphviz is there, or the graph is too large to look at."""
+    from cnnspec.views.pictures.draw import Look, render
     from cnnspec.views.pictures.engines import NoEngine
-    from cnnspec.views.svg import Look, render
 
     try:
         return render(shown, Look(choices=handy(shown)))
@@ -46,7 +46,7 @@ def network(shown: Network) -> str:
 
 def curves(curve: Curve) -> str | None:
     """Loss and accuracy by epoch as SVG; None before there is an epoch."""
-    from cnnspec.views.report.lines import document
+    from cnnspec.views.documents.report.lines import document
 
     return document([curve]) if curve.epochs else None
 
@@ -55,7 +55,7 @@ def history(curve: Curve, ending: str) -> str:
     """How the training ended, its curves, its epochs."""
     if not curve.epochs:
         return f"<p>no finished epoch ({escape(ending)})</p>"
-    from cnnspec.views.learned import cells
+    from cnnspec.views.terminal.learned import cells
 
     row = {key: text for key, text in cells(curve).items() if text and key not in ("network", "epochs")}
     told = ", ".join(f"{key} {text}" for key, text in row.items())

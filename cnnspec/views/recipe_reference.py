@@ -11,8 +11,8 @@ from typing import Any, Final, Literal, get_args, get_origin
 from cnnspec.recipe.base import Setting, Unit
 from cnnspec.recipe.models import Recipe
 from cnnspec.recipe.words import CHOICE_SYNONYMS, OPTION_SYNONYMS, SETTINGS, SYNONYMS
-from cnnspec.views.paint import PLAIN, Terminal, wrap
 from cnnspec.views.reference import OptionEntry, any_of, default_text, hanging, option_lines
+from cnnspec.views.terminal.paint import PLAIN, Terminal, wrap
 
 WHOLE: Final = ("train", "recipe", "training", "fit")
 """Words that mean the recipe itself."""

@@ -13,7 +13,7 @@ from cnnspec.layers.base import AXES, AXIS_NAMES, Family, Layer, Shape, show
 from cnnspec.layers.registry import LAYERS, SYNONYMS
 from cnnspec.layers.writing import SIDES, value_text
 from cnnspec.network.graph import Node
-from cnnspec.views.paint import PLAIN, Terminal, wrap
+from cnnspec.views.terminal.paint import PLAIN, Terminal, wrap
 
 FAMILIES: Final[dict[Family, str]] = {
     Family.CONV: "Convolution",

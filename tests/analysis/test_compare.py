@@ -6,8 +6,8 @@ import pytest
 
 import cnnspec
 from cnnspec.analysis.compare import compare
-from cnnspec.views import comparison as view
-from cnnspec.views.paint import Terminal
+from cnnspec.views.terminal import comparison as view
+from cnnspec.views.terminal.paint import Terminal
 
 
 def pairs(before, after):

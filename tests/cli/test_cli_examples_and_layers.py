@@ -12,8 +12,8 @@ from cnnspec.cli.main import run
 from cnnspec.layers.initial import Initial
 from cnnspec.layers.registry import LAYERS
 from cnnspec.resources import example_names, example_text
-from cnnspec.views.paint import Terminal
 from cnnspec.views.reference import EXAMPLES, FAMILIES, entry, laws, render_entry
+from cnnspec.views.terminal.paint import Terminal
 
 
 def test_the_list_has_every_example_with_its_first_comment(capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from cnnspec.backends.numpy.measure import Profile
 from cnnspec.backends.numpy.profile import Row
 from cnnspec.cli.profile import command, render
-from cnnspec.views.paint import Terminal
+from cnnspec.views.terminal.paint import Terminal
 
 SPEC = "input 8x8x1; conv 4 3x3 -> relu -> maxpool 2x2 -> flatten -> dense 3 -> softmax"
 

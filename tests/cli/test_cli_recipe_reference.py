@@ -12,7 +12,6 @@ from cnnspec.recipe.models import Recipe
 from cnnspec.recipe.read import SETTINGS
 from cnnspec.syntax.parse import parse
 from cnnspec.text import Source
-from cnnspec.views.paint import Terminal
 from cnnspec.views.recipe_reference import (
     RECIPE,
     SettingEntry,
@@ -21,6 +20,7 @@ from cnnspec.views.recipe_reference import (
     render_setting,
     settings,
 )
+from cnnspec.views.terminal.paint import Terminal
 
 ENTRIES = list(settings())
 

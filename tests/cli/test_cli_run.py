@@ -10,8 +10,8 @@ import pytest
 
 from cnnspec.cli.arrays import KERNELS, matrix, weight_array
 from cnnspec.cli.main import run
-from cnnspec.views.arrays import Writing, render
-from cnnspec.views.paint import Terminal
+from cnnspec.views.terminal.arrays import Writing, render
+from cnnspec.views.terminal.paint import Terminal
 
 POOLED = "1 1 2 5; 5 7 7 8; 3 1 1 0; 1 2 3 4"
 QUIZ = "12 20 30 0; 20 12 2 0; 0 70 5 2; 8 2 90 3"

@@ -6,8 +6,8 @@ import pytest
 
 from cnnspec.cli.main import run
 from cnnspec.mistakes import search, titles
-from cnnspec.views.page import render_page
-from cnnspec.views.paint import Terminal
+from cnnspec.views.terminal.page import render_page
+from cnnspec.views.terminal.paint import Terminal
 
 PAGE = """\
 # code: the title

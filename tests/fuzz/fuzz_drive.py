@@ -26,20 +26,13 @@ from cnnspec.resources import folder
 from cnnspec.syntax.format import format_source
 from cnnspec.syntax.parse import parse_tolerant
 from cnnspec.text import Source
-from cnnspec.views import (
-    as_csv,
-    as_json,
-    explain,
-    explain_pages,
-    html,
-    latex,
-    markdown,
-    messages_for_tools,
-    table,
-)
-from cnnspec.views.messages import render_text
-from cnnspec.views.paint import Terminal
-from cnnspec.views.svg import Look, picture
+from cnnspec.views.documents import as_csv, as_json, html, latex, markdown
+from cnnspec.views.documents import explain as explain_pages
+from cnnspec.views.documents import messages as messages_for_tools
+from cnnspec.views.pictures.draw import Look, picture
+from cnnspec.views.terminal import explain, table
+from cnnspec.views.terminal.messages import render_text
+from cnnspec.views.terminal.paint import Terminal
 
 SLOWEST: Final = 2.0
 """Seconds of processor time that reading and analysing a spec may take, and each view after it.

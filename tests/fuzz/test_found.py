@@ -18,9 +18,9 @@ from cnnspec.elaborate.spec import elaborate
 from cnnspec.elaborate.uses import folder_reader
 from cnnspec.syntax.parse import parse_tolerant
 from cnnspec.text import Source
-from cnnspec.views.messages import MOST, render_text
-from cnnspec.views.report.sections import messages
-from cnnspec.views.svg import Look, picture
+from cnnspec.views.documents.report.sections import messages
+from cnnspec.views.pictures.draw import Look, picture
+from cnnspec.views.terminal.messages import MOST, render_text
 
 
 def printed(*items: Diagnostic) -> str:

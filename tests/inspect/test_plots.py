@@ -7,13 +7,13 @@ import pytest
 
 import cnnspec
 from cnnspec.training import inspection
+from cnnspec.views.documents.report import png
+from cnnspec.views.documents.report.learned import filters as report_filters
+from cnnspec.views.documents.report.style import negative
 from cnnspec.views.plots import learned
 from cnnspec.views.plots.curves import curves
 from cnnspec.views.plots.sheet import arranged
 from cnnspec.views.plots.style import render
-from cnnspec.views.report import png
-from cnnspec.views.report.learned import filters as report_filters
-from cnnspec.views.report.style import negative
 from cnnspec.views.results import Confusion, Curve, Filters, Maps
 
 IMAGE = np.zeros((4, 4, 1), np.uint8)

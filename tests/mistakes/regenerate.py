@@ -13,7 +13,7 @@ from cnnspec.mistakes import page
 from cnnspec.resources import PACKAGE, mistake_codes
 from cnnspec.syntax.parse import parse_tolerant
 from cnnspec.text import Source
-from cnnspec.views.messages import render_text
+from cnnspec.views.terminal.messages import render_text
 
 PRINTED = re.compile(r"(## What is printed\n+```text\n).*?(^```$)", re.MULTILINE | re.DOTALL)
 NEIGHBOURS = {"blocks.cnn": "block unit width { conv width 3x3 -> relu }\n"}

@@ -12,7 +12,7 @@ from cnnspec.network.graph import Network
 from cnnspec.resources import example_path, example_text
 from cnnspec.syntax.parse import parse
 from cnnspec.text import Source
-from cnnspec.views.pictures.metrics import SLACK, text_width
+from cnnspec.views.pictures.font import SLACK, text_width
 
 SVG = "{http://www.w3.org/2000/svg}"
 

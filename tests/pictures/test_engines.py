@@ -10,10 +10,9 @@ import pytest
 from drawn import Page, example
 
 from cnnspec.resources import example_names
-from cnnspec.views import dot
-from cnnspec.views.pictures import convert, engines
+from cnnspec.views.pictures import convert, dot, engines
+from cnnspec.views.pictures.draw import Look, picture, render
 from cnnspec.views.pictures.planning import Choices, plan_of
-from cnnspec.views.svg import Look, picture, render
 
 HERE = engines.available()
 
@@ -47,7 +46,7 @@ def test_every_example_in_every_format(name: str, style: str) -> None:
 def test_png_and_pdf_come_from_graphviz_where_there_is_no_converter(
     engine: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cnnspec.views.svg.can_convert", lambda: False)
+    monkeypatch.setattr("cnnspec.views.pictures.draw.can_convert", lambda: False)
     assert picture(example("lenet"), "png", Look(engine=engine)).startswith(b"\x89PNG")
     assert picture(example("lenet"), "pdf", Look(engine=engine)).startswith(b"%PDF")
 

@@ -12,11 +12,11 @@ from told import GOLDEN, GRAPHS, tellings
 from cnnspec.layers.base import Family
 from cnnspec.network.graph import Network
 from cnnspec.resources import example_names
-from cnnspec.views import dot
+from cnnspec.views.pictures import dot
+from cnnspec.views.pictures.draw import render
 from cnnspec.views.pictures.measure import follower_right, heading
 from cnnspec.views.pictures.plan import Plan, Row
 from cnnspec.views.pictures.planning import HEATS, Choices, plan_of
-from cnnspec.views.svg import render
 
 
 @pytest.mark.parametrize("name", sorted(tellings()))

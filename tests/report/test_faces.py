@@ -8,11 +8,11 @@ import pytest
 import cnnspec
 from cnnspec.resources import example_path
 from cnnspec.training.history import History, Row
-from cnnspec.views import html
+from cnnspec.views.documents import html
+from cnnspec.views.documents.report.lines import nice
 from cnnspec.views.notebook import MOST_CARDS, handy
 from cnnspec.views.pictures import engines
 from cnnspec.views.pictures.planning import EVERYTHING, plan_of
-from cnnspec.views.report.lines import nice
 
 SPEC = "network Net; input 8x8x1; conv 4 3x3 -> relu; flatten; dense 3"
 

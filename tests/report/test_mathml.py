@@ -12,8 +12,8 @@ import cnnspec
 from cnnspec.formula import Formula, Symbol, maximum
 from cnnspec.formula import floor as floor_of
 from cnnspec.resources import example_path
-from cnnspec.views.explain import passages
-from cnnspec.views.report import mathml
+from cnnspec.views.documents.report import mathml
+from cnnspec.views.terminal.explain import passages
 
 SIGNS = {"·": "*", "−": "-", "⌊": "floor(", "⌋": ")", "⌈": "ceil(", "⌉": ")"}
 

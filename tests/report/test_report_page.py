@@ -8,9 +8,9 @@ from reading import read
 import cnnspec as package
 from cnnspec.cli.main import run
 from cnnspec.resources import example_names, example_path
+from cnnspec.views.documents.report.themed import Colors
 from cnnspec.views.pictures import engines
 from cnnspec.views.pictures.palette import DARK, LIGHT
-from cnnspec.views.report.themed import Colors
 
 SECTIONS = ["Picture", "Layers", "Cost", "Memory", "Workings", "The spec"]
 

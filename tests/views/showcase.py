@@ -8,8 +8,8 @@ from cnnspec.analysis.report import Analysis, analyze
 from cnnspec.elaborate.spec import elaborate
 from cnnspec.syntax.parse import parse
 from cnnspec.text import Source
-from cnnspec.views import table
-from cnnspec.views.paint import Terminal
+from cnnspec.views.terminal import table
+from cnnspec.views.terminal.paint import Terminal
 
 GOLDENS = Path(__file__).parent / "goldens"
 

@@ -13,8 +13,9 @@ from showcase import BRANCHES, LENET, SPECS, analysis_of
 
 from cnnspec.analysis.explain import TOPICS
 from cnnspec.resources import example_text
-from cnnspec.views import explain, explain_pages
-from cnnspec.views.paint import Terminal, width_of
+from cnnspec.views.documents import explain as explain_pages
+from cnnspec.views.terminal import explain
+from cnnspec.views.terminal.paint import Terminal, width_of
 
 CONV = "input 32x32x3; conv 16 3x3 padding=same"
 

@@ -14,8 +14,8 @@ from showcase import LENET, SPECS, analysis_of
 
 from cnnspec.analysis.report import analyze
 from cnnspec.resources import example_names, example_path
-from cnnspec.views import as_csv, as_json, latex, markdown
-from cnnspec.views.columns import FIGURES
+from cnnspec.views.documents import as_csv, as_json, latex, markdown
+from cnnspec.views.terminal.columns import FIGURES
 
 SCHEMA: dict[str, Any] = json.loads((files("cnnspec.views") / "schema" / "analysis-1.json").read_text())
 

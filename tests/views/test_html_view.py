@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 import pytest
 from showcase import BRANCHES, LENET, analysis_of
 
-from cnnspec.views import html
+from cnnspec.views.documents import html
 
 
 def fragment(text: str) -> ElementTree.Element:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from cnnspec.views.grid import TAIL, Column, Line, draw, fit
-from cnnspec.views.paint import Terminal, cut, in_bytes, pad, to_ascii, width_of, wrap
+from cnnspec.views.terminal.grid import TAIL, Column, Line, draw, fit
+from cnnspec.views.terminal.paint import Terminal, cut, in_bytes, pad, to_ascii, width_of, wrap
 
 
 def test_laws_can_be_spelt_in_ascii() -> None:

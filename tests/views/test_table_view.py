@@ -7,9 +7,9 @@ import re
 import pytest
 from showcase import GOLDENS, LENET, SPECS, WIDTHS, analysis_of, pages
 
-from cnnspec.views import table
-from cnnspec.views.columns import FIGURES, choose
-from cnnspec.views.paint import Terminal, width_of
+from cnnspec.views.terminal import table
+from cnnspec.views.terminal.columns import FIGURES, choose
+from cnnspec.views.terminal.paint import Terminal, width_of
 
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 

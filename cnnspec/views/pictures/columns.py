@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from math import log
 from typing import Final
 
-from cnnspec.views.pictures.curves import turned
 from cnnspec.views.pictures.drawing import GUTTER, Drawing, Piece, extent_of, set_side_by_side, turned_rect
 from cnnspec.views.pictures.engines import Laid
+from cnnspec.views.pictures.paths import turned
 
 LOWER: Final = 0.65
 """Columns are worth it when the tallest has at most this part of the whole height."""

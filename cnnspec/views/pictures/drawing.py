@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
-from cnnspec.views.pictures.curves import Point, below, curved, rounded, turned
 from cnnspec.views.pictures.engines import Laid
+from cnnspec.views.pictures.paths import Point, below, curved, rounded, turned
 
 Rect: TypeAlias = tuple[float, float, float, float]
 """Left, top, width, height."""

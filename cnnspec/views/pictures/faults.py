@@ -10,8 +10,8 @@ from cnnspec.diagnostics import Diagnostic, Severity
 from cnnspec.layers.base import Family
 from cnnspec.network.graph import Network, Node
 from cnnspec.text import Span
+from cnnspec.views.pictures.font import wrap
 from cnnspec.views.pictures.measure import TEXT
-from cnnspec.views.pictures.metrics import wrap
 from cnnspec.views.pictures.plan import Card, Frame, Link, Plan, Row
 from cnnspec.views.pictures.planning import EVERYTHING, Choices, Planner
 

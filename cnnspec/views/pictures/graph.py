@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from cnnspec.views.dot import write
 from cnnspec.views.pictures.columns import arrange
+from cnnspec.views.pictures.dot import write
 from cnnspec.views.pictures.drawing import Arrow, Drawing, Rect
 from cnnspec.views.pictures.engines import lay_out
+from cnnspec.views.pictures.font import shorten, text_width
 from cnnspec.views.pictures.legend import draw_legend, legend_of
 from cnnspec.views.pictures.measure import (
     CELL_PAD,
@@ -28,10 +29,9 @@ from cnnspec.views.pictures.measure import (
     lines_of,
     sizes,
 )
-from cnnspec.views.pictures.metrics import shorten, text_width
 from cnnspec.views.pictures.palette import LIGHT, Theme, Tone, mix
-from cnnspec.views.pictures.paper import SvgWriter
 from cnnspec.views.pictures.plan import Card, Frame, Plan, Row
+from cnnspec.views.pictures.svg import SvgWriter
 
 MARGIN: Final = 20.0
 RADIUS: Final = 6.0

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from cnnspec.views.pictures.metrics import text_width, wrap
-from cnnspec.views.pictures.paper import SvgWriter
+from cnnspec.views.pictures.font import text_width, wrap
 from cnnspec.views.pictures.plan import Plan
+from cnnspec.views.pictures.svg import SvgWriter
 
 SIZE: Final = 10.0
 SWATCH: Final = 11.0

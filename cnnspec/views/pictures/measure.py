@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cnnspec.views.pictures.metrics import text_width
+from cnnspec.views.pictures.font import text_width
 from cnnspec.views.pictures.plan import Card, Plan, Row
 
 NAME, TEXT, FRAME_TITLE, EDGE_TEXT = 12.0, 10.0, 10.5, 9.5

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
-from cnnspec.views.learned import COLUMNS, cells
-from cnnspec.views.pictures.metrics import text_width
+from cnnspec.views.pictures.font import text_width
 from cnnspec.views.plots.sheet import EDGE, HEAD, headings
 from cnnspec.views.plots.style import TEXT, Ink
 from cnnspec.views.results import Curve
+from cnnspec.views.terminal.learned import COLUMNS, cells
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

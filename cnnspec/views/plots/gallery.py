@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cnnspec.views.pictures.metrics import text_width
+from cnnspec.views.pictures.font import text_width
 from cnnspec.views.plots.sheet import Grid, Sheet, show_picture
 from cnnspec.views.plots.style import TEXT, Ink
 from cnnspec.views.results import Gallery

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnspec.views.pictures.metrics import text_width
+from cnnspec.views.pictures.font import text_width
 from cnnspec.views.plots.style import SMALL, TEXT, TITLE, Ink
 
 if TYPE_CHECKING:

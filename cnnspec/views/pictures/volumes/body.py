@@ -7,7 +7,7 @@ from typing import Final
 
 from cnnspec.layers.base import Family
 from cnnspec.views.pictures.palette import Theme, mix
-from cnnspec.views.pictures.paper import SvgWriter
+from cnnspec.views.pictures.svg import SvgWriter
 from cnnspec.views.pictures.volumes.scene import Box
 
 EDGE: Final = 0.9

@@ -8,7 +8,7 @@ from math import inf
 from typing import Final
 
 from cnnspec.layers.base import Family, spatial
-from cnnspec.views.pictures.metrics import shorten
+from cnnspec.views.pictures.font import shorten
 from cnnspec.views.pictures.volumes.scale import Scale
 from cnnspec.views.pictures.volumes.scene import (
     HALO,

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
-from cnnspec.views.pictures.metrics import text_width
+from cnnspec.views.pictures.font import text_width
 from cnnspec.views.pictures.volumes.solids import Solid, operations_text
 
 Point: TypeAlias = tuple[float, float]

@@ -8,11 +8,11 @@ from typing import Final
 from cnnspec.diagnostics import Diagnostic
 from cnnspec.layers.base import Family
 from cnnspec.network.graph import Network
-from cnnspec.views.pictures.curves import rounded, xy
-from cnnspec.views.pictures.metrics import text_width, wrap
+from cnnspec.views.pictures.font import text_width, wrap
 from cnnspec.views.pictures.palette import LIGHT, Theme
-from cnnspec.views.pictures.paper import SvgWriter, number
+from cnnspec.views.pictures.paths import rounded, xy
 from cnnspec.views.pictures.planning import EVERYTHING, HEATS, Choices
+from cnnspec.views.pictures.svg import SvgWriter, number
 from cnnspec.views.pictures.volumes.body import draw_box, draw_sheets
 from cnnspec.views.pictures.volumes.compose import compose
 from cnnspec.views.pictures.volumes.scene import (

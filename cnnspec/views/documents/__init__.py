@@ -1,0 +1,1 @@
+"""Texts for other programs and for pages: CSV, JSON, Markdown, LaTeX, HTML, the report."""

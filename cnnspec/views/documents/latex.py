@@ -1,0 +1,53 @@
+"""The table as LaTeX with booktabs: paste it into a report."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
+
+from cnnspec.views.documents import flat
+from cnnspec.views.terminal.columns import DEFAULT, choose, total_text
+
+if TYPE_CHECKING:
+    from cnnspec.analysis.report import Analysis
+
+SIGNS: Final = {
+    "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_",
+    "{": r"\{", "}": r"\}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
+    "<": r"\textless{}", ">": r"\textgreater{}", "←": r"$\leftarrow$", "×": r"$\times$", "…": r"\ldots{}",
+}  # fmt: skip
+
+SIZE: Final = re.compile(r"(?<=\d)x(?=\d)")
+
+
+def render(analysis: Analysis, columns: Sequence[str] = (), *, folded: bool = True) -> str:
+    """A ``tabular`` environment; it needs ``\\usepackage{booktabs}``."""
+    figures = choose(columns or DEFAULT)
+    rows = [" & ".join(map(cell, row)) for row in flat.rows(analysis, figures, folded)]
+    total = " & ".join(cell(total_text(figure, analysis)) for figure in figures)
+    return "\n".join(
+        (
+            "% needs \\usepackage{booktabs}",
+            f"\\begin{{tabular}}{{{''.join('r' if figure.right else 'l' for figure in figures)}}}",
+            "  \\toprule",
+            f"  {' & '.join(escape(figure.title) for figure in figures)} \\\\",
+            "  \\midrule",
+            *(f"  {row} \\\\" for row in rows),
+            "  \\midrule",
+            f"  {total} \\\\",
+            "  \\bottomrule",
+            "\\end{tabular}",
+            "",
+        )
+    )
+
+
+def cell(text: str) -> str:
+    """Text for a cell: signs escaped, ``28x28x6`` with multiplication signs, ``61{,}706`` in one piece."""
+    text = SIZE.sub("×", text)
+    return re.sub(r"(?<=\d),(?=\d{3})", "{,}", escape(text))
+
+
+def escape(text: str) -> str:
+    return "".join(SIGNS.get(sign, sign) for sign in text)

@@ -1,0 +1,169 @@
+"""What is known of a network before it runs: figures, messages, shares of the cost, memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from html import escape
+from math import prod
+from typing import TYPE_CHECKING, Final
+
+from cnnspec.diagnostics import Diagnostic, Severity
+from cnnspec.layers.base import Family, show
+from cnnspec.views.documents.report.style import tone
+from cnnspec.views.terminal.paint import in_bytes
+
+if TYPE_CHECKING:
+    from cnnspec.analysis.report import Analysis, Row
+
+MOST_BARS: Final = 16
+"""Layers with a bar each; the others share one."""
+PARTS: Final = {
+    "parameters": ("weight_bytes", Family.DENSE),
+    "activations kept": ("saved_activation_bytes", Family.CONV),
+    "their gradients": ("activation_gradient_bytes", Family.RESAMPLE),
+    "gradients of parameters": ("weight_gradient_bytes", Family.NORM),
+    "the optimizer's state": ("optimizer_state_bytes", Family.POOL),
+}
+
+
+def shape(sizes: Sequence[int]) -> str:
+    return show(tuple(sizes)).replace("x", "×")
+
+
+def figures(analysis: Analysis) -> str:
+    """The key figures of a network, large."""
+    totals, network = analysis.totals, analysis.network
+    told = {
+        "input": shape(network.input),
+        "output": shape(network.output),
+        "layers": f"{len(analysis.rows):,}",
+        "parameters": f"{totals.params:,}",
+        "multiplies, one input": f"{totals.multiplies:,}",
+        "parameters in memory": in_bytes(totals.weight_bytes),
+        "peak of activations": in_bytes(totals.peak_activation_bytes),
+        "receptive field": _field(analysis),
+    }
+    items = "".join(
+        f"<div><dt>{name}</dt><dd>{escape(text)}</dd></div>" for name, text in told.items() if text
+    )
+    return f'<dl class="figures">{items}</dl>'
+
+
+def _field(analysis: Analysis) -> str:
+    """What the last map of more than one place sees."""
+    fields = [
+        row.receptive_field.size for row in analysis.rows if row.receptive_field and prod(row.output[:-1]) > 1
+    ]
+    return shape(fields[-1]) if fields else ""
+
+
+def messages(diagnostics: Iterable[Diagnostic]) -> str:
+    """Errors and warnings in full, each with its place; notes are left to ``check``."""
+    found = [item for item in diagnostics if item.severity is not Severity.NOTE]
+    return "".join(map(_message, found))
+
+
+def _message(item: Diagnostic) -> str:
+    place = f"line {item.span.line}: " if item.span else ""
+    line = item.span.source.line(item.span.line).strip() if item.span else ""
+    text = f"<p><strong>{item.severity}</strong> [{escape(item.code)}] {place}{escape(item.message)}</p>"
+    shown = f"<p><code>{escape(line)}</code></p>" if line else ""
+    more = "".join(f'<p class="faint">{escape(note)}</p>' for note in item.notes)
+    cures = "".join(f"<p>{escape(cure)}</p>" for cure in item.help)
+    return f'<div class="message {item.severity}">{text}{shown}{more}{cures}</div>'
+
+
+def expectations(analysis: Analysis) -> str:
+    """The budgets, kept or broken."""
+    if not analysis.expectations:
+        return ""
+    items = "".join(
+        f"<li>{'✓' if budget.holds else '✗'} <code>{escape(budget.text)}</code>, it is {budget.actual:,}</li>"
+        for budget in analysis.expectations
+    )
+    return f"<h3>Expectations</h3><ul>{items}</ul>"
+
+
+# Cost ----------------------------------------------------------------------------
+
+
+def shares(analysis: Analysis) -> str:
+    """A line a layer with bars for parameters, multiplies and output; small ones together."""
+    measures: tuple[Callable[[Row], int], ...] = (
+        lambda row: row.params, lambda row: row.multiplies, lambda row: row.activation_bytes,
+    )  # fmt: skip
+    sums = [max(sum(map(measure, analysis.rows)), 1) for measure in measures]
+
+    def weight(row: Row) -> float:
+        return max(measure(row) / total for measure, total in zip(measures[:2], sums, strict=False))
+
+    large = sorted(analysis.rows, key=weight, reverse=True)[:MOST_BARS]
+    named = [row for row in analysis.rows if row in large and weight(row) > 0]
+    others = [row for row in analysis.rows if row not in named]
+    most = [max([measure(row) for row in named], default=0) or 1 for measure in measures]
+    lines = [_share_line(row.name, row.node.layer.family, [m(row) for m in measures], most) for row in named]
+    if others:
+        rest = [sum(map(measure, others)) for measure in measures]
+        most = [max(pair) for pair in zip(most, rest, strict=True)]
+        lines = [
+            _share_line(row.name, row.node.layer.family, [m(row) for m in measures], most) for row in named
+        ]
+        name = f"the other {len(others)}" if named else f"all {len(others)}"
+        lines.append(_share_line(name, Family.RESHAPE, rest, most, "rest"))
+    head = "".join(f"<th>{text}</th>" for text in ("layer", "parameters", "multiplies", "output"))
+    return f'<table class="share"><thead><tr>{head}</tr></thead><tbody>{"".join(lines)}</tbody></table>'
+
+
+def _share_line(name: str, family: Family, values: Sequence[int], most: Sequence[int], kind: str = "") -> str:
+    none = ' class="none"'
+    texts = (f"{values[0]:,}", f"{values[1]:,}", in_bytes(values[2]))
+    cells = "".join(
+        f'<td><span class="bar"><i{"" if value else none} style="--part:{100 * value / full:.2f}%"></i>'
+        f"{text}</span></td>"
+        for value, full, text in zip(values, most, texts, strict=True)
+    )
+    return f'<tr class="{kind}" style="--tone:{tone(family)}"><td>{escape(name)}</td>{cells}</tr>'
+
+
+# Memory --------------------------------------------------------------------------
+
+
+def memory(analysis: Analysis) -> str:
+    """Memory while the network runs, layer by layer, and the parts of a training step's."""
+    totals, training = analysis.totals, analysis.training
+    parts = {name: (getattr(training, field), family) for name, (field, family) in PARTS.items()}
+    parts = {name: pair for name, pair in parts.items() if pair[0]}
+    stack = "".join(
+        f'<i style="--tone:{tone(family)};--part:{size}" title="{name}: {in_bytes(size)}"></i>'
+        for name, (size, family) in parts.items()
+    )
+    keys = "".join(
+        f'<li style="--tone:{tone(family)}">{name}: {in_bytes(size)}</li>'
+        for name, (size, family) in parts.items()
+    )
+    needed = f"{in_bytes(totals.training_bytes)}, beside {in_bytes(totals.weight_bytes)} of parameters"
+    peak = analysis.memory.peak.node.name
+    batch = "one input" if analysis.batch == 1 else f"a batch of {analysis.batch:,}"
+    return (
+        f"<p>While it runs, for {batch}: {in_bytes(totals.activation_bytes)} for all outputs, or "
+        f"{in_bytes(totals.peak_activation_bytes)} at most (in {escape(peak)}) where buffers are used again."
+        f"</p>{_steps(analysis)}<h3>Training with {escape(training.optimizer)}: {needed}</h3>"
+        f'<div class="stack">{stack}</div><ul class="keys">{keys}</ul>'
+    )
+
+
+def _steps(analysis: Analysis) -> str:
+    """A column a layer, as high as what is in memory while it runs."""
+    nodes = analysis.network.nodes
+    sizes = [analysis.memory.step(node.index).live_bytes for node in nodes]
+    most, gap = max(sizes) or 1, 0.12 if len(nodes) < 200 else 0.0
+    columns = "".join(
+        f'<rect x="{node.index + gap:g}" y="{100 - 100 * size / most:.2f}" width="{1 - 2 * gap:g}" '
+        f'height="{100 * size / most:.2f}" style="fill:{tone(node.layer.family)}">'
+        f"<title>{escape(node.name)}: {in_bytes(size)}</title></rect>"
+        for node, size in zip(nodes, sizes, strict=True)
+    )
+    return (
+        f'<svg class="steps" role="img" aria-label="bytes in use, layer by layer" '
+        f'viewBox="0 0 {len(nodes)} 100" preserveAspectRatio="none">{columns}</svg>'
+    )

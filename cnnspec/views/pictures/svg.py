@@ -1,0 +1,97 @@
+"""A sheet to draw SVG on: shapes and texts in, one deterministic document out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from xml.sax.saxutils import escape, quoteattr
+
+from cnnspec.views.pictures.font import FONT
+from cnnspec.views.pictures.palette import Theme
+
+Point = tuple[float, float]
+
+
+def number(value: float) -> str:
+    """A coordinate with at most two decimals, never ``-0``."""
+    text = f"{value:.2f}".rstrip("0").rstrip(".")
+    return "0" if text in ("-0", "") else text
+
+
+def clean(text: str) -> str:
+    """Without the control characters that XML cannot hold."""
+    return "".join(c if c >= " " or c in "\n\t" else "�" for c in text if c not in "\ufffe\uffff")
+
+
+class SvgWriter:
+    """Collects elements; units are CSS pixels, y grows downward."""
+
+    def __init__(self, theme: Theme) -> None:
+        self.theme = theme
+        self._parts: list[str] = []
+
+    def add(self, tag: str, content: str | None = None, **attributes: float | str | None) -> None:
+        written = _attributes(attributes)
+        self._parts.append(f"<{tag}{written}/>" if content is None else f"<{tag}{written}>{content}</{tag}>")
+
+    def rect(self, x: float, y: float, w: float, h: float, **attributes: float | str | None) -> None:
+        self.add("rect", None, x=x, y=y, width=w, height=h, **attributes)
+
+    def line(self, start: Point, end: Point, **attributes: float | str | None) -> None:
+        self.add("line", None, x1=start[0], y1=start[1], x2=end[0], y2=end[1], **attributes)
+
+    def polygon(self, points: Iterable[Point], **attributes: float | str | None) -> None:
+        self.add(
+            "polygon", None, points=" ".join(f"{number(x)},{number(y)}" for x, y in points), **attributes
+        )
+
+    def path(self, commands: str, **attributes: float | str | None) -> None:
+        self.add("path", None, d=commands, **attributes)
+
+    def text(
+        self, x: float, y: float, text: str, *, size: float, bold: bool = False,
+        fill: str | None = None, anchor: str = "start", **attributes: float | str | None,
+    ) -> None:  # fmt: skip
+        """One line of text; ``y`` is its baseline."""
+        self.add(
+            "text", escape(clean(text)), x=x, y=y, font_size=size, font_weight="bold" if bold else None,
+            fill=fill or self.theme.ink, text_anchor=None if anchor == "start" else anchor, **attributes,
+        )  # fmt: skip
+
+    @contextmanager
+    def group(self, kind: str, *, title: str = "", name: str = "", **attributes: str) -> Iterator[None]:
+        """What belongs together; ``title`` is shown when the pointer rests on it."""
+        named = {"class": kind, **({"data-name": name} if name else {}), **attributes}
+        self._parts.append(f"<g{_attributes(named)}>")
+        if title:
+            self._parts.append(f"<title>{escape(clean(title))}</title>")
+        yield
+        self._parts.append("</g>")
+
+    def arrow(self, tip: Point, direction: Point, size: float, fill: str) -> None:
+        """A slim arrow head; ``direction`` is the way it points."""
+        length = (direction[0] ** 2 + direction[1] ** 2) ** 0.5 or 1.0
+        dx, dy = direction[0] / length * size, direction[1] / length * size
+        base = (tip[0] - dx, tip[1] - dy)
+        sides = ((base[0] - dy * 0.42, base[1] + dx * 0.42), (base[0] + dy * 0.42, base[1] - dx * 0.42))
+        self.polygon((tip, *sides), fill=fill)
+
+    def document(self, width: float, height: float, *, title: str, description: str = "") -> str:
+        """The whole SVG; the page's colour lies under everything."""
+        size = f'width="{number(width)}" height="{number(height)}"'
+        about = f"<desc>{escape(clean(description))}</desc>\n" if description else ""
+        return (
+            f'<svg xmlns="http://www.w3.org/2000/svg" {size} viewBox="0 0 {number(width)} {number(height)}"'
+            f' role="img" aria-label={quoteattr(clean(title))} font-family="{FONT}">\n{about}'
+            f'<rect class="page" width="100%" height="100%" fill="{self.theme.page}"/>\n'
+            + "\n".join(self._parts)
+            + "\n</svg>\n"
+        )
+
+
+def _attributes(attributes: dict[str, float | str | None] | dict[str, str]) -> str:
+    return "".join(
+        f" {name.replace('_', '-')}={quoteattr(value if isinstance(value, str) else number(value))}"
+        for name, value in attributes.items()
+        if value is not None
+    )

@@ -1,1 +1,0 @@
-"""One page that holds a whole network: no script, nothing from outside."""

@@ -1,0 +1,151 @@
+"""Arrays as grids that can be read: aligned numbers, channels side by side, large maps cut."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import floor
+from typing import Any, Final, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnnspec.views.terminal.paint import PLAIN, Terminal, pad, width_of
+
+Array: TypeAlias = NDArray[Any]
+
+MOST_ROWS: Final = 16
+MOST_COLUMNS: Final = 16
+MOST_CHANNELS: Final = 8
+"""What is shown of a large map unless all of it is asked for."""
+
+GAP: Final = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """How numbers are written: at most so many decimals, rounded or cut."""
+
+    decimals: int = 4
+    cut: bool = False
+
+    def texts(self, values: Array) -> list[str]:
+        """All numbers with the fewest decimals that tell them apart from their rounding."""
+        flat = [self._kept(float(value)) for value in np.ravel(values)]
+        places = next(
+            (n for n in range(self.decimals + 1) if all(_whole(value * 10**n) for value in flat)),
+            self.decimals,
+        )
+        return [f"{value:.{places}f}" for value in flat]
+
+    def _kept(self, value: float) -> float:
+        if not np.isfinite(value):
+            return value
+        scale = 10**self.decimals
+        if not self.cut:
+            return round(value, self.decimals) + 0.0
+        steps = floor(abs(value) * scale + 1e-4)
+        return float(np.copysign(steps / scale, value)) if steps else 0.0
+
+
+def _whole(value: float) -> bool:
+    return not np.isfinite(value) or abs(value - round(value)) < 1e-6
+
+
+def render(
+    values: Array,
+    *,
+    paper: Terminal = PLAIN,
+    writing: Writing | None = None,
+    full: bool = False,
+    indent: str = "  ",
+) -> list[str]:
+    """The lines of one sample's map (height x width x channels), row of channels (1 axis) or vector."""
+    writing = writing or Writing()
+    if values.ndim == 1:
+        return _vector(values, paper, writing, indent, full)
+    if values.ndim == 2:
+        values = values[None]
+    if values.ndim == 4:
+        lines = []
+        for depth, part in enumerate(values):
+            lines += [
+                f"{indent}depth {depth}",
+                *render(part, paper=paper, writing=writing, full=full, indent=indent),
+            ]
+        return lines
+    return _channels(values, paper, writing, full, indent)
+
+
+def _vector(values: Array, paper: Terminal, writing: Writing, indent: str, full: bool) -> list[str]:
+    shown = values if full else values[: MOST_ROWS * MOST_COLUMNS // 2]
+    texts = writing.texts(shown)
+    widest = max(map(len, texts))
+    each = max(1, (paper.width - len(indent) + 1) // (widest + 1))
+    lines = [
+        indent + " ".join(text.rjust(widest) for text in texts[start : start + each])
+        for start in range(0, len(texts), each)
+    ]
+    left = len(values) - len(shown)
+    return [*lines, *([f"{indent}{paper.text('…')} and {left:,} more"] if left else [])]
+
+
+def _channels(values: Array, paper: Terminal, writing: Writing, full: bool, indent: str) -> list[str]:
+    count = values.shape[-1]
+    shown = count if full else min(count, MOST_CHANNELS)
+    pieces, rows_left, columns_left = _corner(values[..., :shown], full)
+    texts = np.array(writing.texts(pieces), dtype=object).reshape(pieces.shape)
+    widest = max(len(text) for text in texts.ravel())
+    blocks = [
+        _block(
+            texts[..., channel],
+            widest,
+            f"channel {channel}" if count > 1 else "",
+            columns_left,
+            rows_left,
+            paper,
+        )
+        for channel in range(shown)
+    ]
+    lines = _side_by_side(blocks, paper, indent)
+    if count > shown:
+        lines.append(f"{indent}{paper.text('…')} and {count - shown:,} more channels")
+    return lines
+
+
+def _corner(values: Array, full: bool) -> tuple[Array, int, int]:
+    """The part that is shown, and how many rows and columns are left out."""
+    rows, columns = values.shape[:2]
+    if full:
+        return values, 0, 0
+    kept = values[:MOST_ROWS, :MOST_COLUMNS]
+    return kept, rows - kept.shape[0], columns - kept.shape[1]
+
+
+def _block(
+    texts: Array, widest: int, title: str, columns_left: int, rows_left: int, paper: Terminal
+) -> list[str]:
+    more = f" {paper.text('…')}" if columns_left else ""
+    lines = [" ".join(text.rjust(widest) for text in row) + more for row in texts]
+    if rows_left:
+        lines.append(paper.text("…"))
+    return [title, *lines] if title else lines
+
+
+def _side_by_side(blocks: Sequence[list[str]], paper: Terminal, indent: str) -> list[str]:
+    """Blocks in rows as wide as the page, an empty line between the rows."""
+    widths = [max(map(width_of, block)) for block in blocks]
+    lines: list[str] = []
+    start = 0
+    while start < len(blocks):
+        end, used = start + 1, widths[start]
+        while end < len(blocks) and used + GAP + widths[end] <= paper.width - len(indent):
+            used += GAP + widths[end]
+            end += 1
+        lines += [""] if lines else []
+        lines += [
+            (indent + (" " * GAP).join(map(pad, row, widths[start:end]))).rstrip()
+            for row in zip(*blocks[start:end], strict=True)
+        ]
+        start = end
+    return lines

@@ -1,0 +1,182 @@
+"""The columns a table of layers can have, for every format: title, text, bare value."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from cnnspec.diagnostics import nearest
+from cnnspec.layers.base import Shape, show
+from cnnspec.layers.writing import sentence
+from cnnspec.views.terminal.paint import in_bytes
+
+if TYPE_CHECKING:
+    from cnnspec.analysis.report import Analysis, Row
+
+Bare: TypeAlias = str | int | float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One column: ``of`` gives its bare value (CSV), ``text`` what people read.
+
+    ``rank`` and ``least`` say what happens on a narrow page (``grid.Column``);
+    ``sums`` tells that the values of rows add up to the total's.
+    """
+
+    key: str
+    title: str
+    meaning: str
+    of: Callable[[Row, Analysis], Bare]
+    text: Callable[[Bare], str]
+    right: bool = True
+    rank: int = 1
+    least: int | None = None
+    sums: bool = False
+    shown: Callable[[Row, Analysis], str] | None = None
+    """What people read where the bare value does not say it all."""
+
+    def cell(self, row: Row, analysis: Analysis) -> str:
+        return self.shown(row, analysis) if self.shown else self.text(self.of(row, analysis))
+
+
+def _plain(value: Bare) -> str:
+    return "" if value is None else str(value)
+
+
+def _count(value: Bare) -> str:
+    return f"{value:,}" if isinstance(value, int) else _plain(value)
+
+
+def _bytes(value: Bare) -> str:
+    return in_bytes(value) if isinstance(value, int) else _plain(value)
+
+
+def _percent(value: Bare) -> str:
+    return f"{100 * value:.1f}%" if isinstance(value, (int, float)) else ""
+
+
+def shape_text(shape: Shape, batch: int) -> str:
+    """``28x28x6``; with a batch of 8, ``8x28x28x6``."""
+    return show(shape) if batch == 1 else f"{batch}x{show(shape)}"
+
+
+def _inputs(row: Row, analysis: Analysis) -> Bare:
+    return " + ".join(shape_text(shape, analysis.batch) for shape in row.inputs)
+
+
+def sources(row: Row, analysis: Analysis) -> tuple[str, ...]:
+    """Names of the nodes the layer reads, in order."""
+    return tuple(analysis.network.nodes[index].name for index in row.node.inputs)
+
+
+def _field_size(row: Row, analysis: Analysis) -> Bare:
+    """A map's window, its largest where positions differ; a vector sees all of the input."""
+    return "all" if row.receptive_field is None else show(row.receptive_field.size)
+
+
+def _field_text(row: Row, analysis: Analysis) -> str:
+    field = row.receptive_field
+    differs = field is not None and any(len(found) > 1 for found in field.sizes)
+    return f"{'≤' if differs else ''}{_field_size(row, analysis)}"
+
+
+def _field_part(name: str) -> Callable[[Row, Analysis], Bare]:
+    def part(row: Row, analysis: Analysis) -> Bare:
+        if row.receptive_field is None:
+            return None
+        values: Iterable[int | Fraction] = getattr(row.receptive_field, name)
+        return "x".join(map(str, values)) if name == "jump" else ", ".join(map(str, values))
+
+    return part
+
+
+def _share(row: Row, analysis: Analysis) -> Bare:
+    everything = analysis.totals.params
+    return row.params / everything if everything else 0.0
+
+
+def _counts(key: str, meaning: str, rank: int = 1) -> Figure:
+    return Figure(key, key, meaning, lambda row, _: int(getattr(row, key)), _count, rank=rank, sums=True)
+
+
+FIGURES: Final[dict[str, Figure]] = {
+    figure.key: figure
+    for figure in (
+        Figure("layer", "layer", "the name", lambda row, _: row.name, _plain, right=False, rank=0, least=8),
+        Figure("kind", "kind", "the word", lambda row, _: row.kind, _plain, right=False, rank=4),
+        Figure(
+            "operation", "operation", "word and options, in the language",
+            lambda row, _: sentence(row.node.layer), _plain, right=False, rank=3, least=12,
+        ),
+        Figure("line", "line", "line of the text", lambda row, _: row.line, _plain, rank=5),
+        Figure(
+            "from", "from", "the layers it reads",
+            lambda row, analysis: ", ".join(sources(row, analysis)), _plain, right=False, rank=4, least=8,
+        ),
+        Figure("input", "input", "shapes that flow in", _inputs, _plain, right=False, rank=4, least=8),
+        Figure(
+            "output", "output", "shape that flows out",
+            lambda row, analysis: shape_text(row.output, analysis.batch), _plain, right=False, rank=0,
+        ),
+        _counts("params", "parameters, trainable and frozen", rank=0),
+        _counts("trainable", "parameters that training changes"),
+        _counts("frozen", "parameters that training leaves alone"),
+        _counts("buffers", "values kept but not trained"),
+        _counts("multiplies", "multiply-accumulates for one input"),
+        _counts("additions", "additions for one input"),
+        _counts("elementwise", "comparisons, divisions and other operations"),
+        _counts("flops", "multiplies + additions + elementwise"),
+        Figure("share", "share", "part of all parameters", _share, _percent, rank=3),
+        Figure(
+            "memory", "memory", "bytes of the output, for the batch",
+            lambda row, _: row.activation_bytes, _bytes, rank=2, sums=True,
+        ),
+        Figure(
+            "receptive-field", "field", "receptive field in input pixels", _field_size, _plain,
+            rank=2, shown=_field_text,
+        ),
+        Figure("jump", "jump", "input pixels between outputs", _field_part("jump"), _plain, rank=3),
+        Figure("start", "start", "first input pixel that is seen", _field_part("start"), _plain, rank=3),
+    )
+}  # fmt: skip
+
+DEFAULT: Final = ("layer", "operation", "output", "params", "multiplies", "receptive-field")
+"""The columns of a table when none are chosen."""
+
+SYNONYMS: Final = {
+    "name": "layer",
+    "field": "receptive-field",
+    "receptive_field": "receptive-field",
+    "options": "operation",
+    "shape": "output",
+    "inputs": "input",
+    "parameters": "params",
+    "macs": "multiplies",
+    "activation_bytes": "memory",
+}
+
+
+def choose(names: Iterable[str]) -> tuple[Figure, ...]:
+    """The columns of these names; raises ValueError with the nearest name for an unknown one."""
+    chosen = []
+    for name in names:
+        key = SYNONYMS.get(name, name)
+        if key not in FIGURES:
+            guess = nearest(name, FIGURES, dict(SYNONYMS))
+            hint = f'did you mean "{guess}"?' if guess else f"there are {', '.join(FIGURES)}"
+            raise ValueError(f'there is no column "{name}"; {hint}')
+        chosen.append(FIGURES[key])
+    return tuple(chosen)
+
+
+def total_text(figure: Figure, analysis: Analysis) -> str:
+    """What the last line of a table says in a column; nothing where a sum means nothing."""
+    if figure.key == "layer":
+        return "total"
+    if not figure.sums:
+        return ""
+    name = "activation_bytes" if figure.key == "memory" else figure.key
+    return figure.text(getattr(analysis.totals, name))

@@ -1,0 +1,191 @@
+"""Two networks compared: a table for the terminal, and the same as JSON."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+from cnnspec.layers.base import show
+from cnnspec.layers.writing import sentence, value_text
+from cnnspec.views.terminal.grid import Column, Line, draw, fit
+from cnnspec.views.terminal.paint import PLAIN, Terminal, grouped, in_bytes, wrap
+
+if TYPE_CHECKING:
+    from cnnspec.analysis.compare import Change, Comparison, Pair
+    from cnnspec.analysis.report import Row
+
+SCHEMA: Final = "cnnspec/diff/1"
+
+SIGNS: Final = {"same": "", "changed": "~", "added": "+", "removed": "−"}
+STYLES: Final = {"same": "dim", "changed": "warning", "added": "good", "removed": "bad"}
+
+COLUMNS: Final = (
+    Column("sign", ""),
+    Column("layer", "layer", least=12),
+    Column("what", "what differs", least=24),
+    Column("params", "params", right=True, rank=1),
+    Column("multiplies", "multiplies", right=True, rank=2),
+)
+
+
+def render(comparison: Comparison, *, paper: Terminal = PLAIN, everything: bool = False) -> str:
+    """The layers that differ (or all), the totals that differ, and one line that sums up."""
+    shown = [pair for pair in comparison.pairs if everything or pair.status != "same"]
+    lines: list[str] = []
+    if comparison.input:
+        lines += [paper.text(f" input {_from_to(comparison.input)}"), ""]
+    if shown:
+        cells = [
+            _line(run[0], paper) if len(run) == 1 else _block_line(run, paper)
+            for run in _runs(shown, everything)
+        ]
+        lines += [*draw(fit(COLUMNS, cells, paper.width), cells, paper), ""]
+        lines += [f" {paper.text(line)}" for line in _totals(comparison)] + [""]
+    name_one, name_two = comparison.before.network.name, comparison.after.network.name
+    names = f"{name_one or 'first'} → {name_two or 'second'}: "
+    lines += [paper.text(f" {line}") for line in wrap(names + comparison.summary, paper.width - 1)]
+    return "\n".join(line.rstrip() for line in lines) + "\n"
+
+
+def _line(pair: Pair, paper: Terminal) -> Line:
+    cells = {
+        "sign": SIGNS[pair.status],
+        "layer": _names(pair),
+        "what": _what(pair),
+        "params": _delta(pair.delta("params")),
+        "multiplies": _delta(pair.delta("multiplies")),
+    }
+    return _styled(cells, pair.status, paper)
+
+
+def _styled(cells: dict[str, str], status: str, paper: Terminal) -> Line:
+    shown = {key: paper.text(text) for key, text in cells.items()}
+    return Line(shown, dict.fromkeys(cells, (STYLES[status],)))
+
+
+def _runs(pairs: list[Pair], everything: bool) -> list[list[Pair]]:
+    """Layers of one block that were all added, or all removed, taken together."""
+    runs: list[list[Pair]] = []
+    for pair in pairs:
+        together = not everything and pair.status in ("added", "removed") and bool(_block(pair))
+        last = runs[-1][-1] if runs else None
+        if together and last and last.status == pair.status and _block(last) == _block(pair):
+            runs[-1].append(pair)
+        else:
+            runs.append([pair])
+    return runs
+
+
+def _block(pair: Pair) -> tuple[str, ...]:
+    """The block that the layer lies in; empty at the top."""
+    row = pair.after or pair.before
+    assert row is not None
+    return row.path[:-1]
+
+
+def _block_line(run: list[Pair], paper: Terminal) -> Line:
+    last = run[-1].after or run[-1].before
+    assert last is not None
+    cells = {
+        "sign": SIGNS[run[0].status],
+        "layer": ".".join(_block(run[0])),
+        "what": f"{len(run)} layers => {show(last.output)}",
+        "params": _delta(sum(pair.delta("params") for pair in run)),
+        "multiplies": _delta(sum(pair.delta("multiplies") for pair in run)),
+    }
+    return _styled(cells, run[0].status, paper)
+
+
+def _names(pair: Pair) -> str:
+    if pair.before and pair.after and pair.before.name != pair.after.name:
+        return f"{pair.before.name} → {pair.after.name}"
+    return pair.name
+
+
+def _what(pair: Pair) -> str:
+    if pair.before is None or pair.after is None:
+        row = pair.after or pair.before
+        assert row is not None
+        return f"{sentence(row.node.layer)} => {show(row.output)}"
+    shown = [change for change in pair.changes if change.what not in NUMBERS]
+    if len(shown) > 1:
+        shown = [change for change in shown if change.what != "inputs"]
+    return ", ".join(f"{change.what} {_from_to(change)}" for change in shown)
+
+
+NUMBERS: Final = frozenset(
+    {"params", "buffers", "multiplies", "additions", "elementwise", "flops", "activation_bytes"}
+)
+
+
+def _from_to(change: Change) -> str:
+    return f"{_value(change.what, change.before)} → {_value(change.what, change.after)}"
+
+
+def _value(what: str, value: Any) -> str:
+    if value is None:
+        return "none"
+    if what == "inputs":
+        return " and ".join(map(show, value))
+    return show(value) if what in ("output", "input") else value_text(value, what)
+
+
+def _delta(difference: int) -> str:
+    if not difference:
+        return "="
+    return ("+" if difference > 0 else "−") + grouped(abs(difference))
+
+
+def _totals(comparison: Comparison) -> list[str]:
+    changed = [change for change in comparison.totals if change.before != change.after]
+    width = max((len(change.what) for change in changed), default=0)
+    return [f"{change.what.ljust(width)}  {_total(change)}" for change in changed]
+
+
+def _total(change: Change) -> str:
+    number = in_bytes if change.what.endswith("bytes") else grouped
+    share = f"  {100 * (change.after - change.before) / change.before:+.1f} %" if change.before else ""
+    return f"{number(change.before)} → {number(change.after)}{share.replace('-', '−')}"
+
+
+def document(comparison: Comparison) -> dict[str, Any]:
+    """The comparison as plain dictionaries and lists."""
+    return {
+        "schema": SCHEMA,
+        "before": comparison.before.network.name,
+        "after": comparison.after.network.name,
+        "same": comparison.is_same,
+        "summary": comparison.summary,
+        "layers": [_pair(pair) for pair in comparison.pairs],
+        "totals": {
+            change.what: {
+                "before": change.before, "after": change.after, "delta": change.after - change.before
+            }
+            for change in comparison.totals
+        },
+    }  # fmt: skip
+
+
+def to_json(comparison: Comparison) -> str:
+    return json.dumps(document(comparison), indent=2, ensure_ascii=False) + "\n"
+
+
+def _pair(pair: Pair) -> dict[str, Any]:
+    return {
+        "status": pair.status,
+        "before": _row(pair.before),
+        "after": _row(pair.after),
+        "changes": {change.what: [change.before, change.after] for change in pair.changes},
+    }
+
+
+def _row(row: Row | None) -> dict[str, Any] | None:
+    if row is None:
+        return None
+    return {
+        "name": row.name,
+        "layer": sentence(row.node.layer),
+        "output": list(row.output),
+        "params": row.params,
+        "multiplies": row.multiplies,
+    }

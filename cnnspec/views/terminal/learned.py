@@ -1,0 +1,138 @@
+"""What a network learned, as tables of text: the same exhibits, where no picture is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from cnnspec.views.terminal import judged
+from cnnspec.views.terminal.grid import Column, Line, draw, fit
+from cnnspec.views.terminal.paint import Terminal, compact, percent
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from cnnspec.views.results import Curve, Filters, Maps, Mistake, Neighbourhood
+
+MOST: Final = 32
+"""Filters or channels listed; a picture shows more."""
+COLUMNS: Final = (
+    "network", "params", "epochs", "loss", "accuracy", "validation", "test loss", "test accuracy", "seconds",
+)  # fmt: skip
+
+
+def cells(curve: Curve) -> dict[str, str]:
+    """The figures of a training by COLUMNS, of its last epoch; nothing where there is none."""
+    values = curve.validation_accuracy
+    return {
+        "network": curve.name,
+        "params": "" if curve.params is None else f"{curve.params:,}",
+        "epochs": str(len(curve.epochs)),
+        "loss": compact(curve.loss[-1]),
+        "accuracy": percent(curve.accuracy[-1]),
+        "validation": percent(values[-1]) if values else "",
+        "test loss": "" if curve.test_loss is None else compact(curve.test_loss),
+        "test accuracy": "" if curve.test_accuracy is None else percent(curve.test_accuracy),
+        "seconds": f"{curve.seconds:.1f}",
+    }
+
+
+def curves(shown: Sequence[Curve], paper: Terminal) -> list[str]:
+    """Several trainings, one a line; a single one, epoch by epoch."""
+    if len(shown) == 1:
+        return _epochs(shown[0], paper)
+    rows = [cells(curve) for curve in shown]
+    ranks = {"seconds": 4, "loss": 3, "epochs": 2, "accuracy": 1}
+    used = [key for key in COLUMNS if any(row[key] for row in rows)]
+    columns = [
+        Column(
+            key, key, right=key != "network", least=8 if key == "network" else None, rank=ranks.get(key, 0)
+        )
+        for key in used
+    ]
+    return _table(columns, [Line({key: row[key] for key in used}) for row in rows], paper)
+
+
+def _epochs(curve: Curve, paper: Terminal) -> list[str]:
+    keys = ["epoch", "loss", "accuracy"] + (
+        ["validation loss", "validation"] if curve.validation_loss else []
+    )
+    columns = [Column(key, key, right=True, rank=int(n > 2)) for n, key in enumerate(keys)]
+    lines = []
+    for n, epoch in enumerate(curve.epochs):
+        line = {"epoch": str(epoch), "loss": compact(curve.loss[n]), "accuracy": percent(curve.accuracy[n])}
+        if curve.validation_loss:
+            line["validation loss"] = compact(curve.validation_loss[n])
+            line["validation"] = percent(curve.validation_accuracy[n])
+        lines.append(Line(line))
+    head = [
+        paper.text(f"{curve.name}: {curve.params:,} params" if curve.params is not None else curve.name),
+        "",
+    ]
+    tail = [] if curve.test_accuracy is None else ["", f"test accuracy {percent(curve.test_accuracy)}"]
+    return [*head, *_table(columns, lines, paper), *tail]
+
+
+def filters(shown: Filters, paper: Terminal) -> list[str]:
+    """Of each filter: least, greatest, mean, length."""
+    count, height, width, channels = shown.kernels.shape
+    head = paper.text(f"{shown.layer}: {count} filters, {height}×{width}×{channels}")
+    return [head, "", *_figures(shown.kernels, "filter", paper)]
+
+
+def maps(shown: Maps, paper: Terminal) -> list[str]:
+    """Of each channel: least, greatest, mean, length."""
+    flow = paper.text("×").join(map(str, shown.values.shape))
+    about = f" of {shown.title}" if shown.title else ""
+    values = shown.values
+    if values.ndim == 1:
+        head = f"{shown.layer}{about}: {values.size} values"
+        return [paper.text(head), "", *_figures(values.reshape(1, -1), "", paper)]
+    channels = values.reshape(-1, values.shape[-1]).T
+    return [paper.text(f"{shown.layer}{about}: {flow}"), "", *_figures(channels, "channel", paper)]
+
+
+def _figures(values: NDArray[Any], what: str, paper: Terminal) -> list[str]:
+    """A line for each of ``values`` along their first axis."""
+    keys = ("least", "greatest", "mean", "length", "zeros")
+    columns = [Column("n", what, right=True)]
+    columns += [Column(key, key, right=True, rank=n) for n, key in enumerate(keys)]
+    lines = []
+    for n, one in enumerate(values[:MOST]):
+        length = float((one.astype(float) ** 2).sum()) ** 0.5
+        numbers = (float(one.min()), float(one.max()), float(one.mean()), length)
+        line = {
+            key: paper.text(f"{number:.4g}".replace("-", "−"))
+            for key, number in zip(keys, numbers, strict=False)
+        }
+        lines.append(
+            Line({"n": str(n) if what else "", **line, "zeros": percent(float((one == 0).mean()), 0)})
+        )
+    more = len(values) - MOST
+    return [*_table(columns, lines, paper), *([f" and {more} more"] if more > 0 else [])]
+
+
+def mistakes(shown: Sequence[Mistake], total: int, paper: Terminal) -> list[str]:
+    """The wrong answers, the surest first."""
+    rows = [(one.index, one.label, one.answer, one.probability) for one in shown]
+    return judged.mistakes(rows, total, paper)
+
+
+def neighbours(shown: Sequence[Neighbourhood], layer: str, size: int, paper: Terminal) -> list[str]:
+    """A line a sample: its class, and classes, places and distances of the nearest training samples."""
+    most = max(len(one.found) for one in shown)
+    columns = [Column("sample", "test sample", right=True), Column("label", "class", least=4)]
+    columns += [Column(str(n), f"nearest {n + 1}" if not n else str(n + 1), rank=n) for n in range(most)]
+    lines = []
+    for one in shown:
+        found = {
+            str(n): f"{near.label} ({near.index}, {near.distance:.2f})" for n, near in enumerate(one.found)
+        }
+        styles = {str(n): ("bad",) for n, near in enumerate(one.found) if near.label != one.sample.label}
+        lines.append(Line({"sample": str(one.sample.index), "label": one.sample.label, **found}, styles))
+    head = f"nearest training samples in the {size:,} values of {layer}: class (place, distance)"
+    return [head, "", *_table(columns, lines, paper)]
+
+
+def _table(columns: Sequence[Column], lines: Sequence[Line], paper: Terminal) -> list[str]:
+    return draw(fit(columns, lines, paper.width), lines, paper)

@@ -1,0 +1,220 @@
+"""Source lines with marks under them: carets stay under what they mean.
+
+Tabs, wide and combining characters are laid out in terminal columns; control
+characters never reach the terminal; a line too long for the page is cut
+around what is marked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+from unicodedata import category, east_asian_width
+
+from cnnspec.text import Source, Span
+from cnnspec.views.terminal.paint import ASCII, Terminal, wrap
+
+TAB: Final = 4
+NARROWEST: Final = 16
+"""Columns of source that are always shown, however narrow the page."""
+LONGEST: Final = 2_000
+"""Characters of a line that are looked at, around what is marked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A marked span; the main one has carets and no words."""
+
+    span: Span
+    message: str = ""
+    main: bool = False
+    style: str = "label"
+    stroke: str = "-"
+
+
+@dataclass(frozen=True, slots=True)
+class _Cells:
+    """A line as it is shown, and the column at which each character begins."""
+
+    text: str
+    columns: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Placed:
+    """A mark on its line, in columns of the shown text."""
+
+    start: int
+    end: int
+    mark: Mark
+
+    @property
+    def line(self) -> str:
+        return self.mark.stroke * (self.end - self.start)
+
+
+def gutter_of(marks: Sequence[Mark]) -> int:
+    """Columns of the widest line number."""
+    return max(len(str(mark.span.line)) for mark in marks)
+
+
+def snippet(source: Source, marks: Sequence[Mark], paper: Terminal, gutter: int) -> list[str]:
+    """The marked lines of one source with their numbers; ``…`` stands for lines left out."""
+    lines: list[str] = []
+    last = 0
+    for number in sorted({mark.span.line for mark in marks}):
+        if last and number == last + 2:
+            lines += _numbered(source, last + 1, [], paper, gutter)
+        elif last and number > last + 2:
+            lines.append(paper.paint(paper.text("…"), "gutter"))
+        here = [mark for mark in marks if mark.span.line == number]
+        lines += _numbered(source, number, here, paper, gutter)
+        last = number
+    return lines
+
+
+def edge(paper: Terminal, gutter: int, text: str = "", number: str = "") -> str:
+    """A line of the page behind the gutter's bar."""
+    bar = paper.paint(f"{number:>{gutter}} {paper.text('│')}", "gutter")
+    return f"{bar} {text}" if text else bar
+
+
+def _numbered(source: Source, number: int, marks: list[Mark], paper: Terminal, gutter: int) -> list[str]:
+    line = source.line(number)
+    begin = source.line_starts[number - 1]
+    main = next((mark for mark in marks if mark.main), marks[0] if marks else None)
+    left = max(0, min(main.span.start - begin - LONGEST // 2, len(line) - LONGEST)) if main else 0
+    cells = _cells(line[left : left + LONGEST], paper)
+    placed = sorted((_place(begin + left, mark, cells) for mark in marks), key=_order)
+    room = max(NARROWEST, paper.width - gutter - 3)
+    text, placed = _cut(cells.text, placed, room, paper)
+    lines = [edge(paper, gutter, text.rstrip(), str(number))]
+    return lines + [edge(paper, gutter, row) for row in _rows(placed, room, paper)]
+
+
+def _order(placed: _Placed) -> tuple[int, int]:
+    return placed.start, placed.end
+
+
+def _cells(line: str, paper: Terminal) -> _Cells:
+    shown, columns, column = [], [], 0
+    for character in line:
+        columns.append(column)
+        text = " " * (TAB - column % TAB) if character == "\t" else _shown(character, paper)
+        shown.append(text)
+        column += width_of_shown(character, text)
+    return _Cells("".join(shown), (*columns, column))
+
+
+def _shown(character: str, paper: Terminal) -> str:
+    """What stands for a character on this page, with the same width or none."""
+    kind = category(character)
+    if kind in ("Mn", "Me", "Cf"):
+        return character if paper.unicode and kind != "Cf" else ""
+    if kind in ("Cc", "Cs", "Zl", "Zp"):
+        return "" if character == "\r" else "�" if paper.unicode else "?"
+    if paper.unicode or character.isascii():
+        return character
+    spelt = ASCII.get(character, "?")
+    return spelt if len(spelt) == 1 else "?" * width_of_shown(character, character)
+
+
+def width_of_shown(character: str, text: str) -> int:
+    if category(character) in ("Mn", "Me", "Cf"):
+        return 0
+    return 2 if text == character and east_asian_width(character) in "WF" else len(text)
+
+
+def _place(begin: int, mark: Mark, cells: _Cells) -> _Placed:
+    """Where a mark stands; one that goes on below its line ends with it, an empty one has one column."""
+    last = len(cells.columns) - 1
+    start = cells.columns[min(max(0, mark.span.start - begin), last)]
+    end = cells.columns[min(max(0, mark.span.end - begin), last)]
+    return _Placed(start, max(end, start + 1), mark)
+
+
+def _cut(text: str, placed: list[_Placed], room: int, paper: Terminal) -> tuple[str, list[_Placed]]:
+    """The part of a long line that has the main mark in it, and the marks moved along."""
+    total = sum(width_of_shown(character, character) for character in text)
+    if total <= room:
+        return text, placed
+    main = next((item for item in placed if item.mark.main), placed[0] if placed else None)
+    center = (main.start + min(main.end, main.start + room // 2)) // 2 if main else 0
+    left = min(max(0, center - room // 2), total - room)
+    before = paper.text("…") if left else ""
+    after = paper.text("…") if left + room < total else ""
+    inside = _slice(text, left + len(before), room - len(before) - len(after))
+    moved = [_move(item, left, room) for item in placed]
+    return before + inside + after, [item for item in moved if item]
+
+
+def _move(item: _Placed, shift: int, room: int) -> _Placed | None:
+    start, end = max(0, item.start - shift), min(room, item.end - shift)
+    return _Placed(start, end, item.mark) if start < end else None
+
+
+def _slice(text: str, left: int, width: int) -> str:
+    """``width`` columns of the text from column ``left``; half a wide character becomes a blank."""
+    out, column = "", 0
+    for character in text:
+        wide = width_of_shown(character, character)
+        if left <= column and column + wide <= left + width:
+            out += character
+        elif column < left < column + wide or column < left + width < column + wide:
+            out += " "
+        column += wide
+    return out
+
+
+def _rows(placed: list[_Placed], room: int, paper: Terminal) -> list[str]:
+    """Rows of marks, each as full as it can be, then what they mean from right to left."""
+    rows: list[str] = []
+    while placed:
+        row, rest = _together(placed)
+        rows += _marks_with_words(row, room, paper)
+        placed = rest
+    return rows
+
+
+def _together(placed: list[_Placed]) -> tuple[list[_Placed], list[_Placed]]:
+    """The marks that can share a row (the main one first of all), and the others."""
+    chosen: list[_Placed] = []
+    for item in sorted(placed, key=lambda item: not item.mark.main):
+        if all(item.end < other.start or other.end < item.start for other in chosen):
+            chosen.append(item)
+    return sorted(chosen, key=_order), [item for item in placed if item not in chosen]
+
+
+def _marks_with_words(row: list[_Placed], room: int, paper: Terminal) -> list[str]:
+    line, painted = "", ""
+    for item in row:
+        painted += " " * (item.start - len(line)) + paper.paint(item.line, item.mark.style)
+        line += " " * (item.start - len(line)) + item.line
+    last = row[-1]
+    words = paper.text(last.mark.message)
+    if words and len(line) + 1 + len(words) <= room:
+        painted += " " + paper.paint(words, last.mark.style)
+        row = row[:-1]
+    return [painted, *_words_below(row, room, paper)]
+
+
+def _words_below(row: list[_Placed], room: int, paper: Terminal) -> list[str]:
+    """The words of marks that had no place beside them, each under its mark where it fits there."""
+    said = [item for item in row if item.mark.message]
+    out: list[str] = []
+    for n in range(len(said) - 1, -1, -1):
+        stems = [other.start for other in said[:n]]
+        words = paper.text(said[n].mark.message)
+        indent = min(said[n].start, room - len(words) if len(words) <= room else room // 2)
+        for part in wrap(words, room - indent):
+            lead = _stems([stem for stem in stems if stem < indent], paper)
+            out.append(lead + " " * (indent - len(lead)) + paper.paint(part, said[n].mark.style))
+    return out
+
+
+def _stems(columns: list[int], paper: Terminal) -> str:
+    line = ""
+    for column in columns:
+        line += " " * (column - len(line)) + paper.text("│")
+    return line

@@ -1,0 +1,176 @@
+"""The table of a network for the terminal: one line a layer, totals, budgets."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import PurePath
+from typing import TYPE_CHECKING
+
+from cnnspec.analysis.conventions import convention_of
+from cnnspec.layers.base import show
+from cnnspec.views.terminal.columns import DEFAULT, Figure, choose, total_text
+from cnnspec.views.terminal.grid import Column, Line, draw, fit
+from cnnspec.views.terminal.outline import outline
+from cnnspec.views.terminal.paint import PLAIN, Terminal, in_bytes, wrap
+from cnnspec.views.terminal.rows import Rows
+
+if TYPE_CHECKING:
+    from cnnspec.analysis.expectations import Expectation
+    from cnnspec.analysis.report import Analysis
+    from cnnspec.diagnostics import Diagnostic
+    from cnnspec.text import Span
+
+MOST_FAILURES = 100
+"""Places of failure that are marked and shown below the rows."""
+LONGEST_SENTENCE = 200
+LABEL = 12
+"""Width of the words before the totals."""
+
+
+def render(
+    analysis: Analysis,
+    *,
+    paper: Terminal = PLAIN,
+    columns: Sequence[str] = (),
+    folded: bool = True,
+    depth: int | None = None,
+    failures: Sequence[Diagnostic] = (),
+) -> str:
+    """The table as text; ``failures`` are marked where they broke the network off.
+
+    ``depth`` opens so many blocks within each other; None opens all.
+    """
+    failures = failures[:MOST_FAILURES]
+    lines = _heading(analysis, paper)
+    figures = choose(columns or _usual(analysis))
+    rows = Rows(analysis, figures, paper, failures, depth=depth).lines(outline(analysis.network, folded))
+    lines += _layers(analysis, paper, figures, rows, failures, bool(columns))
+    if not failures:
+        lines.append("")
+        lines += [line for label, text in facts(analysis).items() for line in _labelled(label, text, paper)]
+    if analysis.expectations and not failures:
+        judged = [expectation(item) for item in analysis.expectations]
+        lines += ["", *(f" {paper.paint(paper.text(text), style)}" for style, text in judged)]
+    return "\n".join(lines) + "\n"
+
+
+def heading(analysis: Analysis) -> list[str]:
+    """What stands above the table: the name, if there is one, the input, how many layers, the batch."""
+    network = analysis.network
+    count = len(network.layers)
+    words = [f"input {show(network.input)}", f"{count} layer{'s' if count != 1 else ''}"]
+    if analysis.batch != 1:
+        words.append(f"batch N = {analysis.batch}")
+    return [network.name, *words] if network.name else words
+
+
+def _heading(analysis: Analysis, paper: Terminal) -> list[str]:
+    first, *words = heading(analysis)
+    first = paper.paint(first, "bold") if analysis.network.name else first
+    return [" " + paper.text(" · ").join([first, *words]), ""]
+
+
+def _layers(
+    analysis: Analysis,
+    paper: Terminal,
+    figures: Sequence[Figure],
+    rows: Sequence[Line],
+    failures: Sequence[Diagnostic],
+    chosen: bool,
+) -> list[str]:
+    """The table itself; columns that were ``chosen`` stay, however narrow the page."""
+    lines = [*rows, Line(rule=True)]
+    lines += [_broken_off(failure, analysis, paper) for failure in failures] or [
+        _total(analysis, figures, paper)
+    ]
+    if not analysis.rows:
+        lines = [line for line in lines if not line.rule]
+        return [" " + "  ".join(line.cells.values()) for line in lines]
+    fitted = fit([_column(figure) for figure in figures], lines, paper.width, keep_all=chosen)
+    drawn = draw(fitted, lines, paper)
+    if fitted.dropped:
+        missing = ", ".join(column.key for column in fitted.dropped)
+        drawn += [paper.paint(line, "dim") for line in _noted(f"no room for {missing}; see --columns", paper)]
+    return drawn
+
+
+def _usual(analysis: Analysis) -> tuple[str, ...]:
+    """The usual columns; counting like another tool adds that tool's figure."""
+    return DEFAULT if analysis.convention == "cnnspec" else (*DEFAULT[:-1], "flops", DEFAULT[-1])
+
+
+def _noted(text: str, paper: Terminal) -> list[str]:
+    return [f" {line}" for line in wrap(paper.text(text), paper.width - 1)]
+
+
+def _column(figure: Figure) -> Column:
+    return Column(figure.key, figure.title, figure.right, figure.least, figure.rank)
+
+
+def _total(analysis: Analysis, figures: Sequence[Figure], paper: Terminal) -> Line:
+    cells = {figure.key: paper.text(total_text(figure, analysis)) for figure in figures}
+    return Line(cells, dict.fromkeys(cells, ("bold",)))
+
+
+def _broken_off(failure: Diagnostic, analysis: Analysis, paper: Terminal) -> Line:
+    """A place where the network could not be built; it may lie in a file that is used."""
+    cells = {"layer": "✗"}
+    if failure.span:
+        source, own = failure.span.source, analysis.network.nodes[0].span
+        file = "line " if own is None or own.source.name == source.name else f"{PurePath(source.name).name}:"
+        cells = {"layer": f"✗ {file}{failure.span.line}", "operation": _sentence_at(failure.span)}
+    return Line(
+        {key: paper.text(text) for key, text in cells.items()},
+        dict.fromkeys(("layer", "operation"), ("bad",)),
+    )
+
+
+def _sentence_at(span: Span) -> str:
+    """The one sentence of its line that a place lies in."""
+    line, column = span.source.line(span.line), span.column - 1
+    found = ""
+    for sentence in re.finditer(r"[^;{}|]+", line.replace("->", ";;")):
+        if sentence.start() <= column < sentence.end():
+            found = sentence.group()
+    return (found or line).strip()[:LONGEST_SENTENCE]
+
+
+def facts(analysis: Analysis) -> dict[str, str]:
+    """What is told under the table: parameters, operations, memory, another tool's figure."""
+    totals = analysis.totals
+    params = f"{totals.params:,}"
+    if totals.frozen:
+        params += f" = {totals.trainable:,} trainable + {totals.frozen:,} frozen"
+    params += f" · {in_bytes(totals.weight_bytes)} as float32"
+    if totals.buffers:
+        params += f" · {totals.buffers:,} buffers beside them"
+    convention = convention_of(analysis.convention)
+    operations = (
+        f"{totals.multiplies:,} multiplies + {totals.additions:,} additions + {totals.elementwise:,} others"
+    )
+    if convention.counts is None:
+        operations += f" = {totals.flops:,} flops"
+    peak = in_bytes(totals.peak_activation_bytes)
+    memory = (
+        f"{in_bytes(totals.activation_bytes)} for all outputs · {peak} at the peak when buffers are reused"
+        f" · {in_bytes(totals.training_bytes)} to train with {analysis.training.optimizer}"
+    )
+    told = {"params": params, "operations": operations, "memory": memory}
+    if convention.counts is not None:
+        told[convention.name] = f"{totals.flops:,} {convention.figure}: {analysis.rule}"
+    elif analysis.exclude_padding:
+        told["counted"] = analysis.rule
+    return told
+
+
+def _labelled(label: str, text: str, paper: Terminal) -> list[str]:
+    first, *rest = wrap(paper.text(text), max(paper.width - LABEL - 1, 16))
+    return [f" {paper.paint(label.ljust(LABEL), 'dim')}{first}", *(" " * (LABEL + 1) + line for line in rest)]
+
+
+def expectation(item: Expectation) -> tuple[str, str]:
+    """A budget's style and its line: ``✓ expect params <= 62k (61,706)``."""
+    actual = f"{item.actual:,}" if item.actual is not None else "unknown"
+    mark = "✓" if item.holds else "✗"
+    return "good" if item.holds else "bad", f"{mark} expect {item.text} ({actual})"
