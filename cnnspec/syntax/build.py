@@ -10,11 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, TypeAlias, TypeVar
 
-from lark import Token
-
 from cnnspec.diagnostics import Diagnostic, Diagnostics
 from cnnspec.syntax import tree
 from cnnspec.syntax.depths import DEEPEST, Depths
+from cnnspec.syntax.lalr import Token
 from cnnspec.syntax.numbers import value_of
 from cnnspec.text import Source, Span
 
@@ -45,7 +44,7 @@ class Builder:
     # Terminals ---------------------------------------------------------------
 
     def NAME(self, token: Token) -> tree.Name:  # noqa: N802 - named as in the grammar
-        return tree.Name(str(token), self._span(token))
+        return tree.Name(token.text, self._span(token))
 
     def LABEL(self, token: Token) -> tree.Name:  # noqa: N802
         return self._word(token, ":")
@@ -55,15 +54,15 @@ class Builder:
 
     def NUMBER(self, token: Token) -> tree.Number:  # noqa: N802
         span = self._span(token)
-        return tree.Number(self._number(token, span), str(token), span)
+        return tree.Number(self._number(token.text, span), token.text, span)
 
     def SIZE(self, token: Token) -> tree.Size:  # noqa: N802
         span = self._span(token)
-        parts = token.replace("×", "x").split("x")
+        parts = token.text.replace("×", "x").split("x")
         return tree.Size(tuple(None if part == "?" else self._whole(part, span) for part in parts), span)
 
     def STRING(self, token: Token) -> tree.Text:  # noqa: N802
-        return tree.Text(token[1:-1], self._span(token))
+        return tree.Text(token.text[1:-1], self._span(token))
 
     def UNKNOWN(self, token: Token) -> tree.Unknown:  # noqa: N802
         return tree.Unknown(self._span(token))
@@ -123,7 +122,7 @@ class Builder:
 
     def train(self, children: Children) -> tree.Train:
         word, _, *settings, brace = children
-        return tree.Train(tuple(settings), self._from(word, brace.end_pos))
+        return tree.Train(tuple(settings), self._from(word, brace.end))
 
     def setting(self, children: Children) -> tree.Setting:
         word, arguments, options = children
@@ -152,14 +151,14 @@ class Builder:
     # Parts of sentences --------------------------------------------------------
 
     def body(self, children: Children) -> _Body:
-        return _Body(tuple(children[1:-1]), children[-1].end_pos)
+        return _Body(tuple(children[1:-1]), children[-1].end)
 
     def paths(self, children: Children) -> _Paths:
-        return _Paths(tuple(children[1:-1]), children[-1].end_pos)
+        return _Paths(tuple(children[1:-1]), children[-1].end)
 
     def path(self, children: Children) -> tree.Path:
         bar, *statements = children
-        end = statements[-1].span.end if statements else bar.end_pos
+        end = statements[-1].span.end if statements else bar.end
         return tree.Path(tuple(statements), self._from(bar, end))
 
     def parameter(self, children: Children) -> tree.Parameter:
@@ -190,25 +189,25 @@ class Builder:
     def binary(self, children: Children) -> tree.Expression:
         left, operator, right = children
         span = self._at(left.span.start, right.span.end)
-        return self._shallow(tree.Binary(str(operator), left, right, span), (left, right))
+        return self._shallow(tree.Binary(operator.text, left, right, span), (left, right))
 
     either = both = compared = sum = product = binary
 
     def unary(self, children: Children) -> tree.Expression:
         operator, operand = children
         span = self._from(operator, operand.span.end)
-        return self._shallow(tree.Unary(str(operator), operand, span), (operand,))
+        return self._shallow(tree.Unary(operator.text, operand, span), (operand,))
 
     negated = signed = unary
 
     def group(self, children: Children) -> tree.Expression:
         left, inside, right = children
-        wider: tree.Expression = replace(inside, span=self._from(left, right.end_pos))
+        wider: tree.Expression = replace(inside, span=self._from(left, right.end))
         return self._shallow(wider, (inside,))
 
     def listing(self, children: Children) -> tree.Expression:
         left, *items, right = children
-        span = self._from(left, right.end_pos)
+        span = self._from(left, right.end)
         return self._shallow(tree.Tuple(tuple(items), span), items)
 
     # Helpers ---------------------------------------------------------------------
@@ -217,14 +216,14 @@ class Builder:
         return Span(self.source, start, min(end, self.length))
 
     def _from(self, token: Token, end: int) -> Span:
-        return self._at(token.start_pos or 0, end)
+        return self._at(token.start, end)
 
     def _span(self, token: Token) -> Span:
-        return self._from(token, token.end_pos or 0)
+        return self._from(token, token.end)
 
     def _word(self, token: Token, mark: str) -> tree.Name:
-        text = token.rstrip(mark).rstrip()
-        start = token.start_pos or 0
+        text = token.text.rstrip(mark).rstrip()
+        start = token.start
         return tree.Name(text, Span(self.source, start, start + len(text)))
 
     def _number(self, text: str, span: Span) -> int | float:

@@ -11,11 +11,9 @@ from functools import cache
 from threading import Lock
 from typing import Final
 
-from lark import Lark, UnexpectedInput
-
 from cnnspec.diagnostics import Diagnostic, Diagnostics, SpecError
-from cnnspec.resources import grammar_text
 from cnnspec.syntax.build import Builder
+from cnnspec.syntax.lalr import Parser, Unexpected, make_parser
 from cnnspec.syntax.tree import Comment, Spec
 from cnnspec.text import Source
 
@@ -57,21 +55,13 @@ def comments(source: Source) -> tuple[Comment, ...]:
 
 
 @cache
-def parser() -> tuple[Lark, Builder]:
+def parser() -> tuple[Parser, Builder]:
     """The parser and the builder it calls, made once."""
-    builder = Builder()
-    lark = Lark(
-        grammar_text(),
-        parser="lalr",
-        lexer="contextual",
-        maybe_placeholders=False,
-        transformer=builder,
-    )
-    return lark, builder
+    return make_parser(), Builder()
 
 
 def _read(source: Source) -> tuple[Spec, tuple[Diagnostic, ...]]:
-    lark, builder = parser()
+    reader, builder = parser()
     found = Diagnostics()
     text = source.text
     attempts = max(2, min(MOST_ERRORS, _PATIENCE // (len(text) + 1)))
@@ -79,15 +69,15 @@ def _read(source: Source) -> tuple[Spec, tuple[Diagnostic, ...]]:
     for _ in range(attempts):
         builder.begin(source)
         try:
-            spec = lark.parse(text)  # type: ignore[assignment]
+            spec = reader.parse(text, builder)
             break
-        except UnexpectedInput as error:
+        except Unexpected as error:
             text = _without_mistake(error, source, text, found)
     found.extend(builder.problems)
     return _with_comments(spec, source), found.sorted()
 
 
-def _without_mistake(error: UnexpectedInput, source: Source, text: str, found: Diagnostics) -> str:
+def _without_mistake(error: Unexpected, source: Source, text: str, found: Diagnostics) -> str:
     """The text mended, its mistake named; what names mistakes is loaded for the first one."""
     from cnnspec.syntax.recover import mended
     from cnnspec.syntax.syntax_errors import diagnose

@@ -10,9 +10,8 @@ from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from typing import Final
 
-from lark import UnexpectedInput, UnexpectedToken
-
 from cnnspec.diagnostics import Diagnostic
+from cnnspec.syntax.lalr import END, Unexpected
 
 _MARKS: Final = re.compile(r'"[^"\n]*"|#[^\n]*|->|[\n;{}|]')
 """What stands between statements; strings and comments are matched to be passed over."""
@@ -31,12 +30,11 @@ class Mark:
         return self.start + len(self.text)
 
 
-def place_of(error: UnexpectedInput, text: str) -> int:
+def place_of(error: Unexpected, text: str) -> int:
     """The offset of the character that could not be read; the text's length at its end."""
-    at = error.pos_in_stream
-    if at is None or (isinstance(error, UnexpectedToken) and error.token.type == "$END"):
+    if error.kind == END:
         return len(text)
-    return at - 1 if cut_arrow(text, at) else at
+    return error.at - 1 if cut_arrow(text, error.at) else error.at
 
 
 def cut_arrow(text: str, at: int) -> bool:
@@ -49,7 +47,7 @@ def marks(text: str) -> list[Mark]:
     return [Mark(m[0], m.start()) for m in _MARKS.finditer(text) if m[0][0] not in '"#']
 
 
-def mended(text: str, error: UnexpectedInput, mistake: Diagnostic) -> str:
+def mended(text: str, error: Unexpected, mistake: Diagnostic) -> str:
     """The text without what could not be read, so that the next complaint is about something else.
 
     Some mistakes need only a sign put in or taken out; otherwise the statement goes.
@@ -69,7 +67,7 @@ def mended(text: str, error: UnexpectedInput, mistake: Diagnostic) -> str:
     at = _skip_space(text, at)
     if mistake.code == "branch-without-bar" and text[at - 1].isspace():
         return text[: at - 1] + "|" + text[at:]
-    if mistake.code == "unexpected-word" and "_NEXT" in (getattr(error, "expected", None) or ()):
+    if mistake.code == "unexpected-word" and "_NEXT" in error.expected:
         return _cut_after(text, at, found)
     start, end = _region(text, at, found)
     if (kept := _input_kept(text[start:end])) is not None:

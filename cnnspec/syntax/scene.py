@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
-from lark import UnexpectedCharacters, UnexpectedInput, UnexpectedToken
-
 from cnnspec.diagnostics import Diagnostic, Fix, Label
+from cnnspec.syntax.lalr import Unexpected
 from cnnspec.syntax.recover import Mark, cut_arrow, marks, place_of
 from cnnspec.text import Source, Span
 
@@ -26,7 +25,7 @@ _TOKEN: Final = re.compile(r'[\w.×?]+|"[^"\n]*"|->|=>|[=!<>]=|//|.', re.DOTALL)
 class Scene:
     """One complaint of the parser. ``text`` is the source with what was cut so far blanked out."""
 
-    error: UnexpectedInput
+    error: Unexpected
     source: Source
     text: str
 
@@ -46,17 +45,14 @@ class Scene:
     @cached_property
     def kind(self) -> str:
         """The terminal that was found, or CHARACTER."""
-        if isinstance(self.error, UnexpectedToken):
-            return str(self.error.token.type)
-        return "_ARROW" if cut_arrow(self.text, self.error.pos_in_stream or 0) else CHARACTER
+        if self.error.kind is not None:
+            return self.error.kind
+        return "_ARROW" if cut_arrow(self.text, self.error.at) else CHARACTER
 
     @property
     def expected(self) -> frozenset[str]:
         """The terminals that could stand here."""
-        if isinstance(self.error, UnexpectedToken):
-            return frozenset(self.error.expected)
-        assert isinstance(self.error, UnexpectedCharacters)
-        return frozenset(self.error.allowed or ())
+        return self.error.expected
 
     @cached_property
     def mark(self) -> Mark | None:

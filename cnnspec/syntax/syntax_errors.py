@@ -11,12 +11,11 @@ import re
 from collections.abc import Callable
 from typing import Final, TypeAlias
 
-from lark import UnexpectedInput
-
 from cnnspec.diagnostics import Diagnostic, Fix, Label
 from cnnspec.syntax import sentences
 from cnnspec.syntax.characters import odd_character
 from cnnspec.syntax.keywords import FORMS, else_meant
+from cnnspec.syntax.lalr import Unexpected
 from cnnspec.syntax.scene import CHARACTER, Scene, open_here
 from cnnspec.text import Source
 
@@ -28,7 +27,7 @@ _OPERATOR: Final = re.compile(r"(//|[-+*%<>]|[=!<>]=|\b(?:and|or|not))$")
 _CALL: Final = re.compile(r"(?:[\w.]+[ \t]*:)?\s*[^\W\d]\w*\(")
 
 
-def diagnose(error: UnexpectedInput, source: Source, text: str) -> Diagnostic:
+def diagnose(error: Unexpected, source: Source, text: str) -> Diagnostic:
     """The mistake behind a complaint; ``text`` is the source with earlier mistakes blanked out."""
     scene = Scene(error, source, text)
     return next(found for rule in RULES if (found := rule(scene)))
