@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from cnnspec.analysis.report import Analysis, analyze
     from cnnspec.diagnostics import Diagnostic, SpecError
-    from cnnspec.elaborate.load import load, parse
+    from cnnspec.document import load, parse
     from cnnspec.network.graph import Network
     from cnnspec.training.data import data
 
@@ -27,8 +27,8 @@ _HOMES = {
     "SpecError": "cnnspec.diagnostics",
     "analyze": "cnnspec.analysis.report",
     "data": "cnnspec.training.data",
-    "load": "cnnspec.elaborate.load",
-    "parse": "cnnspec.elaborate.load",
+    "load": "cnnspec.document",
+    "parse": "cnnspec.document",
 }
 """Where each name lives; it is imported when it is first asked for."""
 

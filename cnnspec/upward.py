@@ -19,6 +19,7 @@ if TYPE_CHECKING:  # what these calls give and take, for those who make them
     from cnnspec.training.metrics import Evaluation as Evaluation
 
 UPWARD: Final = {
+    "network_of": "cnnspec.document:network_of",
     "format_error": "cnnspec.views.terminal.messages:as_exception",
     "network_html": "cnnspec.views.notebook:network",
     "network_svg": "cnnspec.views.notebook:graph",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -129,7 +130,7 @@ def test_an_upward_call_is_there_and_goes_up(name: str) -> None:
     assert callable(upward(name))
     callers = {room(path) for path, called in CALLS if called == name}
     assert callers, f"nobody calls {name}"
-    assert all(FLOORS[UPWARD[name].split(".")[1]] > FLOORS[caller] for caller in callers)
+    assert all(FLOORS[re.split("[.:]", UPWARD[name])[1]] > FLOORS[caller] for caller in callers)
 
 
 def test_every_upward_call_stands_in_the_table() -> None:

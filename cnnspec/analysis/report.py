@@ -229,20 +229,17 @@ def analyze(
     ``OPTIMIZER_STATES`` for the memory of training, the recipe's or Adam when None.
     Raises ValueError for a convention or optimizer that is not known.
     """
-    if not isinstance(network, Network):
-        from cnnspec.elaborate.load import network_of
-
-        network = network_of(network)
+    given: Network = network if isinstance(network, Network) else upward("network_of")(network)
     known_optimizer(optimizer)
     counted = convention_of(convention)
-    tracks = tuple(tracks_of(network))
+    tracks = tuple(tracks_of(given))
     rows = tuple(
         _row(
             node, tracks[node.index], cost_of(node.layer, node.input_shapes, exclude_padding), counted, batch
         )
-        for node in network.layers
+        for node in given.layers
     )
-    return Analysis(network, batch, convention, exclude_padding, rows, tracks, optimizer)
+    return Analysis(given, batch, convention, exclude_padding, rows, tracks, optimizer)
 
 
 def _row(node: Node, tracks: tuple[Track, ...], cost: Cost, convention: Convention, batch: int) -> Row:

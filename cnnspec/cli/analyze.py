@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cnnspec.cli.console import Console, stderr_console, stdout_console
-from cnnspec.cli.options import format_option
-from cnnspec.cli.spec import Reading, read, show, spec_argument
+from cnnspec.cli.console import Console, show, stderr_console, stdout_console
+from cnnspec.cli.options import batch_option, format_option
+from cnnspec.cli.spec import read, spec_argument
 from cnnspec.diagnostics import Diagnostic, Severity
 
 if TYPE_CHECKING:
     from cnnspec.analysis.report import Analysis
+    from cnnspec.document import Document
 
 FORMATS = ("table", "json", "csv", "markdown", "latex")
 
@@ -21,9 +22,7 @@ FORMATS = ("table", "json", "csv", "markdown", "latex")
 @click.command("analyze")
 @spec_argument
 @format_option(*FORMATS)
-@click.option(
-    "--batch", type=click.IntRange(1, 1_000_000_000), default=1, metavar="N", help="Samples in a batch."
-)
+@batch_option
 @click.option("--columns", metavar="A,B,…", help="Columns by name; --columns list tells which there are.")
 @click.option("--fold/--no-fold", default=True, help="Show equal repeats once, as ×N (the default), or all.")
 @click.option(
@@ -59,41 +58,37 @@ def command(
     if columns == "list":
         return _list_columns(stdout_console())
     chosen = _columns(columns)
-    reading = read(spec, inline)
+    document = read(spec, inline)
     analysis = analysis_of(
-        reading, batch=batch, convention=count_like, exclude_padding=exclude_padding, optimizer=optimizer
+        document, batch=batch, convention=count_like, exclude_padding=exclude_padding, optimizer=optimizer
     )
     if only:
-        return _print_only(analysis, reading, only)
+        return _print_only(analysis, document, only)
     if form == "json":
         from cnnspec.views.documents import as_json
 
-        stdout_console().print(as_json.render(analysis, reading.diagnostics))
-        return 1 if reading.failed else 0
+        stdout_console().print(as_json.render(analysis, document.diagnostics))
+        return 1 if document.failed else 0
     if analysis is not None:
-        stdout_console().print(_page(analysis, form, chosen, fold, depth, reading.errors))
-    report_faults(reading, analysis)
-    return 1 if reading.failed else 0
+        stdout_console().print(_page(analysis, form, chosen, fold, depth, document.errors))
+    report_faults(document, analysis)
+    return 1 if document.failed else 0
 
 
-def analysis_of(reading: Reading, **options: Any) -> Analysis | None:
+def analysis_of(document: Document, **options: Any) -> Analysis | None:
     """The analysis of what could be built; None when that is nothing."""
-    from cnnspec.analysis.report import analyze
-
-    if reading.network is None:
-        return None
     try:
-        return analyze(reading.network, **options)
+        return document.analyze(**options)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
 
 
-def report_faults(reading: Reading, analysis: Analysis | None) -> None:
+def report_faults(document: Document, analysis: Analysis | None) -> None:
     """Errors and warnings in full on stderr, and how many notes there are."""
-    found = dict.fromkeys((*reading.diagnostics, *(analysis.diagnostics if analysis else ())))
+    found = dict.fromkeys((*document.diagnostics, *(analysis.diagnostics if analysis else ())))
     show(item for item in found if item.severity is not Severity.NOTE)
     notes = sum(item.severity is Severity.NOTE for item in found)
-    if notes and not reading.failed:
+    if notes and not document.failed:
         stderr_console().print(
             f"{notes} note{'s' if notes > 1 else ''}: cnnspec check shows {'them' if notes > 1 else 'it'}"
         )
@@ -116,10 +111,8 @@ def _page(
 
         return latex.render(analysis, columns, folded=fold)
     from cnnspec.views.terminal import table
-    from cnnspec.views.terminal.paint import Terminal
 
-    console = stdout_console()
-    paper = Terminal(console.width, console.color, console.unicode)
+    paper = stdout_console().terminal()
     return table.render(analysis, paper=paper, columns=columns, folded=fold, depth=depth, failures=failures)
 
 
@@ -142,13 +135,13 @@ def _list_columns(console: Console) -> int:
     return 0
 
 
-def _print_only(analysis: Analysis | None, reading: Reading, path: str) -> int:
+def _print_only(analysis: Analysis | None, document: Document, path: str) -> int:
     """One figure, bare, for scripts; a network that does not fit has none."""
     from cnnspec.diagnostics import nearest
     from cnnspec.views.documents import as_json
 
-    if analysis is None or reading.failed:
-        show(reading.errors)
+    if analysis is None or document.failed:
+        show(document.errors)
         return 1
     try:
         part = as_json.only(analysis, path)

@@ -61,7 +61,7 @@ def _subject(names: Sequence[str], kind: str, asked: Asked) -> tuple[Recipe, Dat
     """The recipe of a spec or of a run, and its samples."""
     from cnnspec.cli import runs, samples
     from cnnspec.cli.spec import load_network
-    from cnnspec.elaborate.load import load
+    from cnnspec.document import load
 
     if len(names) > 1:
         raise click.UsageError(f"{kind} of one spec or run; {len(names)} are named: {', '.join(names)}")

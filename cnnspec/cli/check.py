@@ -8,9 +8,9 @@ from typing import Final
 
 import click
 
-from cnnspec.cli.console import Console
+from cnnspec.cli.console import Console, stderr_console, stdout_console
 from cnnspec.cli.options import format_option
-from cnnspec.cli.spec import read, stderr_console, stdout_console
+from cnnspec.cli.spec import read
 from cnnspec.diagnostics import Diagnostic, Severity
 
 FORMATS: Final = ("text", "json", "github", "sarif")
@@ -31,24 +31,11 @@ def command(specs: Sequence[str], inline: str | None, form: str, strict: bool, q
         raise click.UsageError("no SPEC given: one or more files, or text with -e")
     given: list[tuple[str | None, str | None]] = [(spec, None) for spec in specs]
     given += [(None, inline)] if inline is not None else []
-    found = [item for spec, text in given for item in findings(spec, text)]
+    found = [item for spec, text in given for item in read(spec, text).findings]
     shown = [item for item in found if not quiet or item.severity is not Severity.NOTE]
     _print(shown, form, len(given), quiet)
     failing = (Severity.ERROR, Severity.WARNING) if strict else (Severity.ERROR,)
     return 1 if any(item.severity in failing for item in found) else 0
-
-
-def findings(spec: str | None, inline: str | None) -> tuple[Diagnostic, ...]:
-    """All that is to be said of a spec, sorted by place; budgets are judged when it is whole."""
-    from cnnspec.analysis.report import analyze
-    from cnnspec.analysis.silence import silence
-
-    reading = read(spec, inline)
-    if reading.failed or reading.network is None:
-        return silence(reading.diagnostics)
-    analysis = analyze(reading.network)
-    together = dict.fromkeys((*silence(reading.diagnostics), *analysis.findings))
-    return tuple(sorted(together, key=lambda item: item.sort_key))
 
 
 def _print(found: Sequence[Diagnostic], form: str, specs: int, quiet: bool) -> None:

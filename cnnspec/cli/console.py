@@ -1,12 +1,21 @@
-"""What a stream can show: its width, whether it takes colour, whether it knows ``×`` and ``│``."""
+"""Where a command prints and writes, and what a stream can show: its width, colour, ``×`` and ``│``."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TextIO
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn, TextIO
+
+import click
+
+from cnnspec.diagnostics import Diagnostic
+
+if TYPE_CHECKING:
+    from cnnspec.views.terminal.paint import Terminal
 
 WIDEST_WITHOUT_TERMINAL = 100
 NARROWEST = 20
@@ -33,6 +42,12 @@ class Console:
     def is_terminal(self) -> bool:
         return _is_terminal(self.stream)
 
+    def terminal(self) -> Terminal:
+        """The same for what lays out text."""
+        from cnnspec.views.terminal.paint import Terminal
+
+        return Terminal(self.width, self.color, self.unicode)
+
 
 def stdout_console(width: int | None = None) -> Console:
     """Where results go."""
@@ -42,6 +57,39 @@ def stdout_console(width: int | None = None) -> Console:
 def stderr_console(width: int | None = None) -> Console:
     """Where everything else goes."""
     return _console(sys.stderr, width)
+
+
+def show(diagnostics: Iterable[Diagnostic]) -> None:
+    """Prints the diagnostics to stderr, if there are any."""
+    items = tuple(diagnostics)
+    if not items:
+        return
+    from cnnspec.views.terminal.messages import render_text
+
+    console = stderr_console()
+    console.print(render_text(items, color=console.color, width=console.width, unicode=console.unicode))
+
+
+def fail(diagnostics: Iterable[Diagnostic]) -> NoReturn:
+    """Prints the diagnostics to stderr and leaves with exit code 1."""
+    show(diagnostics)
+    raise click.exceptions.Exit(1)
+
+
+def write_result(target: str, data: bytes | str) -> None:
+    """Writes a result to a file, in folders that are made, and says so; to stdout for ``-``."""
+    if target == "-":
+        sys.stdout.buffer.write(data.encode() if isinstance(data, str) else data)
+        sys.stdout.buffer.flush()
+        return
+    from cnnspec.files import write_atomically
+
+    try:
+        Path(target).parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(target, data)
+    except OSError as error:
+        raise click.UsageError(f'"{target}" cannot be written: {error.strerror or error}') from error
+    stderr_console().print(f"wrote {target}")
 
 
 def _console(stream: TextIO, width: int | None) -> Console:

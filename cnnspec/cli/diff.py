@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cnnspec.cli.options import format_option
-from cnnspec.cli.spec import load_network, stdout_console
+from cnnspec.cli.console import stdout_console
+from cnnspec.cli.options import batch_option, format_option
+from cnnspec.cli.spec import load_network
 
 if TYPE_CHECKING:
     from cnnspec.analysis.report import Analysis
@@ -18,9 +19,7 @@ if TYPE_CHECKING:
 @click.option("-e", "inline", multiple=True, metavar="TEXT", help="A spec itself; may be given twice.")
 @format_option("text", "json")
 @click.option("--all", "everything", is_flag=True, help="Show equal layers too.")
-@click.option(
-    "--batch", type=click.IntRange(1, 1_000_000_000), default=1, metavar="N", help="Samples in a batch."
-)
+@batch_option
 @click.option("--exit-code", is_flag=True, help="Leave with 1 when they differ.")
 def command(
     specs: tuple[str, ...], inline: tuple[str, ...], form: str, everything: bool, batch: int, exit_code: bool
@@ -37,7 +36,6 @@ def command(
     """
     from cnnspec.analysis.compare import compare
     from cnnspec.views.terminal import comparison as view
-    from cnnspec.views.terminal.paint import Terminal
 
     if len(specs) + len(inline) != 2:
         raise click.UsageError("two specs are compared: two of A, B and -e TEXT")
@@ -49,8 +47,7 @@ def command(
     if form == "json":
         console.print(view.to_json(found))
     else:
-        paper = Terminal(console.width, console.color, console.unicode)
-        console.print(view.render(found, paper=paper, everything=everything))
+        console.print(view.render(found, paper=console.terminal(), everything=everything))
     return 1 if exit_code and not found.is_same else 0
 
 

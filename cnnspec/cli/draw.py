@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
 
-from cnnspec.cli.spec import fail, finite, load, show, spec_argument, stderr_console
-from cnnspec.diagnostics import Diagnostic, LayerError, Severity, nearest
+from cnnspec.cli.console import fail, show, stderr_console, write_result
+from cnnspec.cli.options import finite
+from cnnspec.cli.spec import keep_spec, read, spec_argument
+from cnnspec.diagnostics import Diagnostic, LayerError, nearest
 
 if TYPE_CHECKING:
-    from cnnspec.elaborate.spec import Elaborated
+    from cnnspec.document import Document
     from cnnspec.network.graph import Network
     from cnnspec.views.pictures.draw import Look
     from cnnspec.views.pictures.planning import Choices
@@ -70,21 +71,19 @@ def command(
     from cnnspec.views.pictures.draw import Look
     from cnnspec.views.pictures.planning import Choices
 
-    found = load(spec, inline)
-    name = found.network.name if found.network and found.network.name else _stem(spec)
-    target = output or f"{_stem(spec)}.{format_ or 'svg'}"
-    if spec and spec != "-" and Path(target).exists() and Path(spec).exists() and Path(spec).samefile(target):
-        raise click.UsageError(f'the picture would overwrite the spec "{spec}"; name another file with -o')
+    document = read(spec, inline)
+    target = output or f"{document.stem}.{format_ or 'svg'}"
+    keep_spec(document, target, "picture")
     chosen = _format_of(target, format_, style)
     if style == "volumes" and heat:
         raise click.UsageError("--heat colours the graph; the volumes are coloured by family")
     choices = Choices(fold=fold, join=join, depth=depth, heat=heat)
     look = Look(style, theme, direction.upper(), columns, engine, scale, choices)
-    show(found.diagnostics)
-    _write(target, _made(found, name, target, chosen, look))
-    if style == "graph" and found.network is not None:
-        _tell_if_large(found.network, choices)
-    if any(item.severity is Severity.ERROR for item in found.diagnostics):
+    show(document.diagnostics)
+    write_result(target, _made(document, target, chosen, look))
+    if style == "graph" and document.network is not None:
+        _tell_if_large(document.network, choices)
+    if document.errors:
         raise click.exceptions.Exit(1)
 
 
@@ -100,10 +99,6 @@ def _tell_if_large(network: Network, choices: Choices) -> None:
         count = len(plan_of(network, smaller).cards)
         ways.append(f"--depth {smaller.depth} draws blocks as one card each, {count} in all")
     stderr_console().print(f"{cards} cards{': ' if ways else ''}{'; '.join(ways)}")
-
-
-def _stem(spec: str | None) -> str:
-    return Path(spec).stem if spec and spec != "-" else "network"
 
 
 def _format_of(target: str, format_: str | None, style: str) -> str:
@@ -130,7 +125,7 @@ def _refuse(diagnostic: Diagnostic) -> None:
     raise click.exceptions.Exit(2)
 
 
-def _made(found: Elaborated, name: str, target: str, format: str, look: Look) -> bytes:
+def _made(document: Document, target: str, format: str, look: Look) -> bytes:
     from cnnspec.views.pictures.convert import NoConverter
     from cnnspec.views.pictures.draw import picture
     from cnnspec.views.pictures.engines import NoEngine
@@ -138,7 +133,7 @@ def _made(found: Elaborated, name: str, target: str, format: str, look: Look) ->
     try:
         if look.engine == "none" and look.style == "graph" and format != "dot":
             raise NoEngine("no Graphviz is to be used (--engine none)")
-        return picture(found.network, format, look, diagnostics=found.diagnostics, name=name)
+        return picture(document.network, format, look, diagnostics=document.diagnostics, name=document.title)
     except LayerError as fault:
         fail((fault.at(None),))
     except NoConverter as missing:
@@ -147,21 +142,9 @@ def _made(found: Elaborated, name: str, target: str, format: str, look: Look) ->
         beside = ""
         if target != "-":
             path = str(Path(target).with_suffix(".dot"))
-            _write(path, picture(found.network, "dot", look, diagnostics=found.diagnostics, name=name))
+            write_result(
+                path,
+                picture(document.network, "dot", look, diagnostics=document.diagnostics, name=document.title),
+            )
             beside = f"the DOT text is in {path}: dot -T{format} {path} -o {target}"
         fail((Diagnostic("no-graphviz", str(missing), help=(beside,) if beside else ()),))
-
-
-def _write(target: str, data: bytes) -> None:
-    if target == "-":
-        sys.stdout.buffer.write(data)
-        sys.stdout.buffer.flush()
-        return
-    from cnnspec.files import write_atomically
-
-    try:
-        Path(target).parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(target, data)
-    except OSError as error:
-        raise click.UsageError(f'"{target}" cannot be written: {error.strerror or error}') from error
-    stderr_console().print(f"wrote {target}")

@@ -55,9 +55,9 @@ def page(found: Evaluation, console: Console, worst: int) -> list[str]:
     """The evaluation as lines of text that fit the console."""
     from cnnspec.training.inspection import confusion
     from cnnspec.views.terminal import judged
-    from cnnspec.views.terminal.paint import Terminal, compact, percent, wrap
+    from cnnspec.views.terminal.paint import compact, percent, wrap
 
-    paper, names = Terminal(console.width, console.color, console.unicode), found.names
+    paper, names = console.terminal(), found.names
     lines = wrap(
         f"accuracy {percent(found.accuracy)}, loss {compact(found.loss)}, {found.samples:,} images, "
         f"{found.images_per_second:,.0f} a second",

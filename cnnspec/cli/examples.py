@@ -46,9 +46,9 @@ def command(name: str | None, copy: bool) -> None:
 
 def _list(console: Console) -> None:
     from cnnspec.resources import example_names, example_text
-    from cnnspec.views.terminal.paint import Terminal, wrap
+    from cnnspec.views.terminal.paint import wrap
 
-    paper = Terminal(console.width, console.color, console.unicode)
+    paper = console.terminal()
     names = sorted(example_names(), key=_natural)
     longest = max(map(len, names))
     for name in names:

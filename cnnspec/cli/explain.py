@@ -8,7 +8,7 @@ import click
 
 from cnnspec.cli.analyze import analysis_of, report_faults
 from cnnspec.cli.console import stdout_console
-from cnnspec.cli.options import format_option
+from cnnspec.cli.options import batch_option, format_option
 from cnnspec.cli.spec import read, shift, spec_argument
 from cnnspec.diagnostics import nearest
 
@@ -26,9 +26,7 @@ FORMATS = ("text", "markdown", "latex", "json")
 @click.option("--as-dense", is_flag=True, help="Also what the same map would cost fully connected.")
 @click.option("--fold/--no-fold", default=True, help="Tell equal repeats once (the default), or all.")
 @format_option(*FORMATS)
-@click.option(
-    "--batch", type=click.IntRange(1, 1_000_000_000), default=1, metavar="N", help="Samples in a batch."
-)
+@batch_option
 @click.option("--exclude-padding", is_flag=True, help="Count only taps on real pixels.")
 def command(
     spec: str | None, layer: str | None, inline: str | None, about: tuple[str, ...], as_dense: bool,
@@ -45,13 +43,13 @@ def command(
       cnnspec explain vgg16 --about receptive-field
     """
     spec, layer = shift(spec, inline, layer)
-    reading = read(spec, inline)
-    analysis = analysis_of(reading, batch=batch, exclude_padding=exclude_padding)
-    if analysis is not None and not (reading.failed and layer and not _named(analysis, layer)):
+    document = read(spec, inline)
+    analysis = analysis_of(document, batch=batch, exclude_padding=exclude_padding)
+    if analysis is not None and not (document.failed and layer and not _named(analysis, layer)):
         rows = rows_of(analysis, layer) if layer else analysis.rows
         stdout_console().print(_page(analysis, rows, about, as_dense, fold and not layer, form))
-    report_faults(reading, None)
-    return 1 if reading.failed else 0
+    report_faults(document, None)
+    return 1 if document.failed else 0
 
 
 def rows_of(analysis: Analysis, name: str) -> tuple[Row, ...]:
@@ -86,8 +84,6 @@ def _page(
         written = pages.as_markdown if form == "markdown" else pages.as_latex
         return written(analysis, rows, about, dense=dense, folded=fold)
     from cnnspec.views.terminal import explain
-    from cnnspec.views.terminal.paint import Terminal
 
-    console = stdout_console()
-    paper = Terminal(console.width, console.color, console.unicode)
+    paper = stdout_console().terminal()
     return explain.render(analysis, rows, about, dense=dense, folded=fold, paper=paper)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import click
 
 from cnnspec.cli.analyze import report_faults
+from cnnspec.cli.console import fail, stdout_console
 from cnnspec.cli.options import format_option
-from cnnspec.cli.spec import fail, read, shift, spec_argument, stdout_console
+from cnnspec.cli.spec import read, shift, spec_argument
 from cnnspec.diagnostics import LayerError
 
 
@@ -20,29 +21,27 @@ def command(spec: str | None, inline: str | None, layer: str | None, at: str | N
     from cnnspec.analysis.field import field
     from cnnspec.layers.base import spatial
     from cnnspec.views.terminal import field as pixels
-    from cnnspec.views.terminal.paint import Terminal
 
     spec, layer = shift(spec, inline, layer)
     if layer is None:
         raise click.UsageError("no LAYER given, such as conv1; cnnspec analyze lists the layers")
-    reading = read(spec, inline)
-    network = reading.network
-    if network is None or (reading.failed and layer not in network.by_name):
-        fail(reading.diagnostics)
+    document = read(spec, inline)
+    network = document.network
+    if network is None or (document.failed and layer not in network.by_name):
+        fail(document.diagnostics)
     node = network.by_name.get(layer)
     middle = tuple(size // 2 for size in spatial(node.output)) if node else ()
     console = stdout_console()
-    paper = Terminal(console.width, console.color, console.unicode)
     try:
         found = field(network, layer, _place(at) if at is not None else middle)
         if form == "json":
             console.print(pixels.to_json(found, network.input))
         else:
-            console.print(pixels.render(found, network.input, paper=paper))
+            console.print(pixels.render(found, network.input, paper=console.terminal()))
     except LayerError as error:
         fail([error.at(node.span if node else None)])
-    report_faults(reading, None)
-    return 1 if reading.failed else 0
+    report_faults(document, None)
+    return 1 if document.failed else 0
 
 
 def _place(text: str) -> tuple[int, ...]:

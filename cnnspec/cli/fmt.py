@@ -10,9 +10,10 @@ from typing import Final
 
 import click
 
-from cnnspec.cli.spec import read_source, show
+from cnnspec.cli.console import show
+from cnnspec.cli.spec import read
 from cnnspec.diagnostics import SpecError
-from cnnspec.text import Source
+from cnnspec.document import Document
 
 MOST_FILES: Final = 10_000
 
@@ -53,9 +54,9 @@ def command(specs: tuple[str, ...], inline: str | None, check: bool, diff: bool,
     if not specs and inline is None:
         raise click.UsageError('no SPEC given: a file, a folder, "-" for standard input, or text with -e')
     failed = False
-    for source in _sources(specs, inline):
+    for document in _documents(specs, inline):
         try:
-            task = Task(source.name, source.text, formatted(source, expand))
+            task = Task(document.source.name, document.source.text, document.formatted(expand))
         except SpecError as error:
             show(error.diagnostics)
             failed = True
@@ -66,29 +67,17 @@ def command(specs: tuple[str, ...], inline: str | None, check: bool, diff: bool,
         raise click.exceptions.Exit(1)
 
 
-def formatted(source: Source, expand: bool) -> str:
-    """The usual form of a spec; raises SpecError when it cannot be read."""
-    from cnnspec.syntax.format import format_source
-
-    if not expand:
-        return format_source(source)
-    from cnnspec.elaborate.defaults import spelled_by
-    from cnnspec.syntax.parse import parse
-
-    return format_source(source, spelled_by(parse(source)))
-
-
-def _sources(specs: tuple[str, ...], inline: str | None) -> Iterator[Source]:
+def _documents(specs: tuple[str, ...], inline: str | None) -> Iterator[Document]:
     if inline is not None:
-        yield read_source(None, inline)
+        yield read(None, inline)
     for spec in specs:
         path = Path(spec)
         if spec == "-":
-            yield read_source("-", None)
+            yield read("-", None)
         elif path.is_dir():
-            yield from (read_source(str(each), None) for each in _below(path))
+            yield from (read(str(each), None) for each in _below(path))
         elif path.exists():
-            yield read_source(spec, None)
+            yield read(spec, None)
         else:
             raise click.UsageError(_not_there(spec))
 

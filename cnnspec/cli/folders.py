@@ -81,7 +81,7 @@ def record(run: Path) -> Run | None:
 
 def recipe_of(run: Path, network: Network) -> Recipe:
     """The recipe that a run goes on with: its own, unless the spec asks for another than it did then."""
-    from cnnspec.elaborate.load import load
+    from cnnspec.document import load
 
     before, asked = record(run), network.training_recipe
     if before is None:

@@ -130,10 +130,9 @@ def _format_of(output: str | None) -> str | None:
 
 
 def _paper() -> Terminal:
-    from cnnspec.views.terminal.paint import Terminal
 
     console = stdout_console()
-    return Terminal(console.width, console.color, console.unicode)
+    return console.terminal()
 
 
 def _draw(shown: Shown, output: str, format: str, theme: str) -> None:

@@ -30,10 +30,9 @@ def command(word: str | None) -> None:
     """
     from cnnspec.layers.registry import LAYERS, SYNONYMS
     from cnnspec.views.reference import render_entry, render_list
-    from cnnspec.views.terminal.paint import Terminal
 
     console = stdout_console()
-    paper = Terminal(console.width, console.color, console.unicode)
+    paper = console.terminal()
     if word is None:
         console.print(render_list(paper))
         return

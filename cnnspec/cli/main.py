@@ -15,7 +15,7 @@ import click
 
 import cnnspec
 import cnnspec.cli
-from cnnspec.cli.console import stderr_console
+from cnnspec.cli.console import show, stderr_console
 from cnnspec.diagnostics import SpecError, nearest
 from cnnspec.resources import example_names
 
@@ -202,8 +202,6 @@ def _write_no_more() -> None:
 
 
 def _show(error: SpecError) -> int:
-    from cnnspec.cli.spec import show
-
     show(error.diagnostics)
     return 1
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from functools import wraps
+from math import isfinite
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -38,6 +39,18 @@ def _taking_json(function: F) -> F:
 def as_json(document: dict[str, Any] | Sequence[Any]) -> str:
     """A document as all commands print it."""
     return json.dumps(document, indent=2, ensure_ascii=False)
+
+
+def finite(context: click.Context, parameter: click.Parameter, value: float | None) -> float | None:
+    """For an option that is a number: neither infinite nor nan, which pass every comparison of a range."""
+    if value is not None and not isfinite(value):
+        raise click.BadParameter(f"{value} is no finite number", context, parameter)
+    return value
+
+
+batch_option = click.option(
+    "--batch", type=click.IntRange(1, 1_000_000_000), default=1, metavar="N", help="Samples in a batch."
+)
 
 
 def weights_option(function: F) -> F:

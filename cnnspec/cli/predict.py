@@ -136,9 +136,9 @@ def _answer(
 
 
 def _page(answers: list[dict[str, Any]], console: Console) -> list[str]:
-    from cnnspec.views.terminal.paint import Terminal, pad, percent
+    from cnnspec.views.terminal.paint import pad, percent
 
-    paper = Terminal(console.width, console.color, console.unicode)
+    paper = console.terminal()
     lines: list[str] = []
     for answer in answers:
         label = f" (is {answer['label']})" if "label" in answer else ""

@@ -66,7 +66,7 @@ def command(
     if form == "json":
         console.print(as_json(document(found)))
     else:
-        console.print(render(found, Terminal(console.width, console.color, console.unicode), top))
+        console.print(render(found, console.terminal(), top))
 
 
 def render(found: Profile, paper: Terminal, top: int | None = None) -> str:

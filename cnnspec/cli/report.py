@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from cnnspec.cli.analyze import analysis_of
+from cnnspec.cli.console import show, write_result
+from cnnspec.cli.options import batch_option
 from cnnspec.cli.samples import data_options
-from cnnspec.cli.spec import read, show, spec_argument, stderr_console
+from cnnspec.cli.spec import keep_spec, read, spec_argument
 from cnnspec.diagnostics import SpecError
 
 if TYPE_CHECKING:
@@ -27,9 +27,7 @@ T = TypeVar("T")
     "--run", type=click.Path(path_type=Path), metavar="DIR", help="The folder of a run of this network."
 )
 @click.option("-o", "--output", metavar="FILE", help='Where to: NAME.html, unless said; "-" for stdout.')
-@click.option(
-    "--batch", type=click.IntRange(1, 1_000_000_000), default=1, metavar="N", help="Samples in a batch."
-)
+@batch_option
 @data_options
 def command(
     spec: str | None, inline: str | None, run: Path | None, output: str | None, batch: int,
@@ -54,21 +52,18 @@ def command(
     run = run and runs.folder_of(str(run))
     if run is not None and spec is None and inline is None:
         spec = str(run / runs.SPEC)
-    reading = read(spec, inline)
-    analysis = analysis_of(reading, batch=batch)
-    name = reading.network.name if reading.network and reading.network.name else _stem(spec)
-    found = dict.fromkeys((*reading.diagnostics, *(analysis.findings if analysis else ())))
-    learned = None if run is None or reading.failed else _learned(run, data_name, data_dir)
-    subject = Subject(name, reading.source.text, analysis, tuple(found), learned)
-    _write(output or f"{_stem(spec)}.html", render(subject), spec)
-    if reading.failed:
-        show(reading.errors)
+    document = read(spec, inline)
+    target = output or f"{document.stem}.html"
+    keep_spec(document, target, "page")
+    analysis = document.analyze(batch=batch)
+    found = dict.fromkeys((*document.diagnostics, *(analysis.findings if analysis else ())))
+    learned = None if run is None or document.failed else _learned(run, data_name, data_dir)
+    subject = Subject(document.title, document.source.text, analysis, tuple(found), learned)
+    write_result(target, render(subject))
+    if document.failed:
+        show(document.errors)
         return 1
     return 0
-
-
-def _stem(spec: str | None) -> str:
-    return "network" if spec in (None, "-") else Path(str(spec)).stem
 
 
 def _learned(folder: Path, data_name: str | None, data_dir: Path | None) -> Learned:
@@ -102,20 +97,3 @@ def _tried(notes: list[str], make: Callable[[], T]) -> T | None:
     except SpecError as error:
         notes.extend(item.message for item in error.diagnostics)
         return None
-
-
-def _write(target: str, page: str, spec: str | None) -> None:
-    if target == "-":
-        sys.stdout.buffer.write(page.encode())
-        sys.stdout.buffer.flush()
-        return
-    from cnnspec.files import write_atomically
-
-    if spec and spec != "-" and Path(target).exists() and Path(spec).exists() and Path(spec).samefile(target):
-        raise click.UsageError(f'the page would overwrite the spec "{spec}"; name another file with -o')
-    try:
-        Path(target).parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(target, page)
-    except OSError as error:
-        raise click.UsageError(f'"{target}" cannot be written: {error.strerror or error}') from error
-    stderr_console().print(f"wrote {target}")

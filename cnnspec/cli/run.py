@@ -142,10 +142,9 @@ def _load(model: Any, file: str) -> None:
 
 def _page(network: Network, results: Mapping[str, NDArray[Any]], decimals: int, cut: bool, full: bool) -> str:
     from cnnspec.views.terminal.arrays import Writing, render
-    from cnnspec.views.terminal.paint import Terminal
 
     console = stdout_console()
-    paper = Terminal(console.width, console.color, console.unicode)
+    paper = console.terminal()
     lines: list[str] = []
     for name, values in results.items():
         lines += ["", *_heading(network[name], paper)] if lines else _heading(network[name], paper)

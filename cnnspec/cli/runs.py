@@ -9,16 +9,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cnnspec.cli.console import stderr_console
-from cnnspec.cli.spec import is_named, load_network, meant, show
+from cnnspec.cli.console import show, stderr_console
+from cnnspec.cli.spec import is_named, load_network, meant
 from cnnspec.diagnostics import Diagnostic, SpecError, nearest
-from cnnspec.syntax import tree
-from cnnspec.text import Source
 from cnnspec.training.run import SPEC, WEIGHTS, Run, is_run, open_run
 
 if TYPE_CHECKING:
     from cnnspec.backends.numpy.model import Model
-    from cnnspec.cli.spec import Reading
+    from cnnspec.document import Document
     from cnnspec.network.graph import Network
     from cnnspec.training.data import Dataset
 
@@ -184,23 +182,6 @@ def holds_runs(folder: Path) -> bool:
     return any(is_run(path) for path in folder.glob("seed-*"))
 
 
-def sources(reading: Reading) -> dict[str, str]:
+def sources(document: Document) -> dict[str, str]:
     """The text of the spec, and of the files it uses by the names it uses them under."""
-    return {**_used(reading), SPEC: reading.source.text}
-
-
-def _used(reading: Reading) -> dict[str, str]:
-    if not any(isinstance(statement, tree.Use) for statement in reading.tree.statements):
-        return {}
-    from cnnspec.elaborate.spec import elaborate
-    from cnnspec.elaborate.uses import folder_reader
-
-    read, found = folder_reader(Path(reading.source.name).parent), {}
-
-    def keep(name: str) -> Source:
-        source = read(name)
-        found[name] = source.text
-        return source
-
-    elaborate(reading.tree, read_use=keep)
-    return found
+    return {**document.used, SPEC: document.source.text}

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from cnnspec.cli.options import format_option
-from cnnspec.cli.spec import fail, finite, read_source, stdout_console
+from cnnspec.cli.console import fail, stdout_console
+from cnnspec.cli.options import finite, format_option
+from cnnspec.cli.spec import read
 from cnnspec.diagnostics import SpecError
 
 if TYPE_CHECKING:
@@ -62,14 +63,10 @@ def command(specs: Sequence[str], inline: Sequence[str], form: str, most: int, s
 
 
 def _tree(spec: str | None, inline: str | None) -> tuple[Any, Any]:
-    from pathlib import Path
-
-    from cnnspec.elaborate.uses import folder_reader
-    from cnnspec.syntax.parse import parse
-
-    source = read_source(spec, inline)
-    folder = Path() if source.name.startswith("<") else Path(source.name).parent
-    return parse(source), folder_reader(folder)
+    document = read(spec, inline)
+    if document.syntax_errors:
+        raise SpecError(document.syntax_errors)
+    return document.tree, document.read_use
 
 
 # Text ----------------------------------------------------------------------------

@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cnnspec.cli.console import stderr_console, stdout_console
+from cnnspec.cli.console import fail, show, stderr_console, stdout_console
+from cnnspec.cli.options import finite
 from cnnspec.cli.samples import data_options
-from cnnspec.cli.spec import fail, finite, is_named, read, show, spec_argument
+from cnnspec.cli.spec import is_named, read, spec_argument
 
 if TYPE_CHECKING:
     from cnnspec.backends.numpy.model import Model
     from cnnspec.cli.live import Live
-    from cnnspec.cli.spec import Reading
+    from cnnspec.document import Document
     from cnnspec.network.graph import Network
     from cnnspec.recipe.read import Recipe
     from cnnspec.training.data import Dataset
@@ -73,17 +74,17 @@ def command(
             f'"{spec}" holds a run. To go on with it: cnnspec train {spec} --resume; '
             f"to train the same anew: cnnspec train {begun / runs.SPEC}"
         )
-    reading = read(spec, inline)
-    if reading.failed or reading.network is None:
-        fail(reading.diagnostics)
-    show(reading.diagnostics)
-    network, recipe = reading.network, reading.network.training_recipe
+    document = read(spec, inline)
+    if document.failed or document.network is None:
+        fail(document.diagnostics)
+    show(document.diagnostics)
+    network, recipe = document.network, document.network.training_recipe
     if resume:
         output, first = folders.to_resume(output, network.name, bool(seeds))
         recipe = folders.recipe_of(first, network)
     elif output is not None:
         folders.to_begin(output, force)
-    job = _Job(reading, network, recipe.changed(**changes), data_name, data_dir, weights, save_steps, resume)
+    job = _Job(document, network, recipe.changed(**changes), data_name, data_dir, weights, save_steps, resume)
     with folders.taken(output, network.name) as folder:
         return job.repeat(folder, seeds) if seeds else job.train(folder)
 
@@ -92,7 +93,7 @@ def command(
 class _Job:
     """What the command line asked for."""
 
-    reading: Reading
+    document: Document
     network: Network
     recipe: Recipe
     data_name: str | None
@@ -149,7 +150,7 @@ class _Job:
                 live.say(f"note: this takes the place of the run in {folder}")
             history = fit(
                 model, data, recipe=recipe, folder=folder, resume=resume, save_steps=self.save_steps,
-                watch=live, sources=runs.sources(self.reading),
+                watch=live, sources=runs.sources(self.document),
             )  # fmt: skip
         if history.ending == "interrupted":
             return None

@@ -65,15 +65,14 @@ def _page(text: str, form: str, console: Console) -> str:
     if form == "markdown":
         return text
     from cnnspec.views.terminal.page import render_page
-    from cnnspec.views.terminal.paint import Terminal
 
-    return render_page(text, Terminal(console.width, console.color, console.unicode))
+    return render_page(text, console.terminal())
 
 
 def _list(names: dict[str, str], console: Console) -> None:
-    from cnnspec.views.terminal.paint import Terminal, wrap
+    from cnnspec.views.terminal.paint import wrap
 
-    paper = Terminal(console.width, console.color, console.unicode)
+    paper = console.terminal()
     longest = max(map(len, names), default=0)
     beside = console.width - longest - 2 >= 30
     indent = longest + 2 if beside else 4

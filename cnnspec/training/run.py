@@ -21,7 +21,7 @@ from cnnspec.backends.numpy.files import CHECKPOINTS as CHECKPOINTS
 from cnnspec.backends.numpy.files import WEIGHTS as WEIGHTS
 from cnnspec.backends.numpy.program import Scaling
 from cnnspec.diagnostics import Diagnostic, SpecError
-from cnnspec.elaborate.load import load
+from cnnspec.document import load
 from cnnspec.files import write_atomically
 from cnnspec.network.as_json import to_dict
 from cnnspec.recipe.models import Data, Recipe

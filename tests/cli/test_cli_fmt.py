@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from cnnspec.cli.fmt import formatted
 from cnnspec.cli.main import run
+from cnnspec.document import Document
 from cnnspec.elaborate.spec import elaborate
 from cnnspec.network.graph import Network
 from cnnspec.resources import example_names, example_path, folder
@@ -116,7 +116,9 @@ def network(name: str, text: str) -> Network:
 
 
 def test_expand_spells_every_default() -> None:
-    assert formatted(Source("s", "input 9x9x1\nconv 6 5x5 stride=2 -> maxpool 2x2 -> batchnorm"), True) == (
+    assert Document(Source("s", "input 9x9x1\nconv 6 5x5 stride=2 -> maxpool 2x2 -> batchnorm")).formatted(
+        True
+    ) == (
         "input 9x9x1\n"
         "conv 6 5x5 stride=2 frozen=no padding=0 dilation=1 groups=1 bias=yes\n"
         "  -> maxpool 2x2 stride=2x2 padding=0 rounding=floor dilation=1\n"
@@ -126,14 +128,14 @@ def test_expand_spells_every_default() -> None:
 
 def test_expand_leaves_blocks_and_unknown_words_alone() -> None:
     text = "block conv a {\n  relu\n}\nconv 3\nelephant 4\n"
-    assert formatted(Source("s", text), True) == text
+    assert Document(Source("s", text)).formatted(True) == text
 
 
 @pytest.mark.parametrize("name", example_names())
 def test_expand_keeps_the_network(name: str) -> None:
     source = Source(name, example_path(name).read_text(encoding="utf-8"))
-    expanded = formatted(source, True)
-    assert formatted(Source(name, expanded), True) == expanded
+    expanded = Document(source).formatted(True)
+    assert Document(Source(name, expanded)).formatted(True) == expanded
     before, after = network(name, source.text), network(name, expanded)
     assert [(each.name, each.inputs, each.output) for each in after.nodes] == [
         (each.name, each.inputs, each.output) for each in before.nodes

@@ -93,7 +93,7 @@ def broken(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
     def fail(*arguments: object) -> None:
         raise error
 
-    monkeypatch.setattr("cnnspec.cli.spec.read_source", fail)
+    monkeypatch.setattr("cnnspec.cli.spec.document_of", fail)
 
 
 def test_a_crash_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

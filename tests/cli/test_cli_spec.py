@@ -10,7 +10,8 @@ import pytest
 
 from cnnspec.cli import spec as specs
 from cnnspec.cli.main import run
-from cnnspec.cli.spec import LARGEST, shift
+from cnnspec.cli.spec import shift
+from cnnspec.document import LARGEST
 
 NET = "input 7x7x1\nconv 1 3x3 stride=2\n"
 

@@ -13,7 +13,7 @@ from cnnspec.analysis.explain import explain
 from cnnspec.analysis.memory import Memory
 from cnnspec.analysis.report import analyze
 from cnnspec.diagnostics import Diagnostic
-from cnnspec.elaborate.load import parse
+from cnnspec.document import parse
 from cnnspec.elaborate.spec import elaborate
 from cnnspec.elaborate.uses import folder_reader
 from cnnspec.syntax.parse import parse_tolerant

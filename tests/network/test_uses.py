@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import cnnspec
-from cnnspec.elaborate.load import parse
+from cnnspec.document import parse
 from cnnspec.elaborate.uses import folder_reader
 from cnnspec.text import Source
 

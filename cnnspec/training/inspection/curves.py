@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cnnspec.analysis.report import analyze
 from cnnspec.diagnostics import Diagnostic, SpecError
-from cnnspec.elaborate.load import load
+from cnnspec.document import load
 from cnnspec.training.history import MetricsFile, Row
 from cnnspec.training.run import METRICS, SPEC, Run
 from cnnspec.views.results import Curve
