@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from cnnspec.analysis.receptive_field import branch_tracks
 from cnnspec.diagnostics import Diagnostic, Fix, Label, Severity
 from cnnspec.layers.base import AXES, AXIS_NAMES, Family, Layer, Shapes, show, spatial
-from cnnspec.layers.conv import Conv, Depthwise
-from cnnspec.layers.pool import Pool
-from cnnspec.layers.window import Axis
+from cnnspec.layers.facts import Effect
+from cnnspec.layers.window import Axis, Sliding
 from cnnspec.network.graph import Node
 
 if TYPE_CHECKING:
@@ -24,9 +23,6 @@ if TYPE_CHECKING:
 
 Advice: TypeAlias = "Callable[[Analysis], Iterable[Diagnostic]]"
 
-CONVOLUTIONS: Final = frozenset({"conv", "depthwise", "upconv"})
-BIASED: Final = CONVOLUTIONS | {"dense"}
-SQUASHING: Final = frozenset({"relu", "sigmoid", "tanh", "leakyrelu", "elu", "gelu", "silu", "prelu"})
 MOST: Final = 0.8
 """Share of all parameters from which one dense layer is worth a note."""
 
@@ -57,9 +53,7 @@ def _note(code: str, message: str, node: Node, *help: str, notes: tuple[str, ...
 @lru_cache(maxsize=8192)
 def _window_axes(layer: Layer, inputs: Shapes) -> tuple[Axis, ...]:
     """The window of a layer that slides one over its input."""
-    if isinstance(layer, Depthwise):
-        layer = layer.as_conv(inputs)
-    return layer.axes(inputs) if isinstance(layer, Conv | Pool) else ()
+    return layer.axes(inputs) if isinstance(layer, Sliding) else ()
 
 
 # The lints -----------------------------------------------------------------------
@@ -104,31 +98,32 @@ def _keeping(node: Node, lost: list[Axis]) -> Iterator[str]:
 def _bias_before_norm(analysis: Analysis) -> Iterator[Diagnostic]:
     network = analysis.network
     for node in network.layers:
-        readers = network.readers[node.index]
-        if node.word not in BIASED or not readers or not getattr(node.layer, "bias", False):
+        readers = [network.nodes[reader] for reader in network.readers[node.index]]
+        if not node.layer.has_bias or not readers:
             continue
-        if all(network.nodes[reader].word == "batchnorm" for reader in readers):
+        if all(reader.layer.effect is Effect.CENTERS for reader in readers):
+            norm = readers[0].word
             yield _warning(
                 "bias-before-batchnorm",
-                f"the bias of this {node.word} is undone by the batchnorm after it",
+                f"the bias of this {node.word} is undone by the {norm} after it",
                 node,
                 "write bias=no",
-                notes=(f"batchnorm takes the mean away: {node.output[-1]:,} parameters do nothing",),
+                notes=(f"{norm} takes the mean away: {node.output[-1]:,} parameters do nothing",),
             )
 
 
 def _around_softmax(analysis: Analysis) -> Iterator[Diagnostic]:
     network = analysis.network
     for node in network.layers:
-        if node.word != "softmax":
+        if node.layer.effect is not Effect.SHARES:
             continue
         source = network.nodes[node.inputs[0]]
-        if source.word in SQUASHING:
+        if source.layer.effect is Effect.BENDS:
             yield _warning(
                 "activation-before-softmax",
-                f"{source.word} bends the scores that softmax turns into shares",
+                f"{source.word} bends the scores that {node.word} turns into shares",
                 source,
-                f"leave out {source.word} before softmax: scores may be negative, and far apart",
+                f"leave out {source.word} before {node.word}: scores may be negative, and far apart",
             )
         for reader in network.readers[node.index]:
             yield from _after_softmax(node, network.nodes[reader])
@@ -139,18 +134,18 @@ def _after_softmax(softmax: Node, after: Node) -> Iterator[Diagnostic]:
         yield replace(
             _warning(
                 "activation-after-softmax",
-                f"{after.word} after softmax: the shares no longer add up to 1",
+                f"{after.word} after {softmax.word}: the shares no longer add up to 1",
                 after,
-                f"end with softmax alone, and leave out {after.word}",
+                f"end with {softmax.word} alone, and leave out {after.word}",
             ),
             labels=(Label(softmax.span, "the shares come from here"),) if softmax.span else (),
         )
     elif after.layer.family in (Family.CONV, Family.DENSE, Family.NORM, Family.POOL):
         yield _warning(
             "softmax-inside",
-            f"softmax in front of {after.word} lets hardly anything through",
+            f"{softmax.word} in front of {after.word} lets hardly anything through",
             softmax,
-            "use relu between layers, and softmax only at the end",
+            f"use relu between layers, and {softmax.word} only at the end",
             notes=("its outputs add up to 1, so each is tiny, and their gradients are too",),
         )
 
@@ -160,10 +155,10 @@ def _heavy_dense(analysis: Analysis) -> Iterator[Diagnostic]:
     if sum(1 for row in analysis.rows if row.params) < 2:
         return
     for row in analysis.rows:
-        if row.kind == "dense" and row.params > MOST * everything:
+        if row.node.layer.family is Family.DENSE and row.params > MOST * everything:
             yield _note(
                 "dense-holds-most",
-                f"this dense layer holds {100 * row.params // everything} % of all parameters: "
+                f"this {row.kind} layer holds {100 * row.params // everything} % of all parameters: "
                 f"{row.params:,} of {everything:,}",
                 row.node,
                 "a pool before it, or globalavgpool in place of flatten, makes it smaller",
@@ -176,7 +171,8 @@ def _unproductive(analysis: Analysis) -> Iterator[Diagnostic]:
     image = spatial(analysis.network.input)
     late = []
     for row in analysis.rows:
-        if row.kind not in CONVOLUTIONS or not row.receptive_field or set(_kernel(row.node)) == {1}:
+        kernel = getattr(row.node.layer, "kernel", (1,))
+        if row.node.layer.family is not Family.CONV or not row.receptive_field or set(kernel) == {1}:
             continue
         before = analysis.tracks[row.node.inputs[0]]
         if before and all(_width(track.spans) >= size for track, size in zip(before, image, strict=True)):
@@ -193,18 +189,13 @@ def _unproductive(analysis: Analysis) -> Iterator[Diagnostic]:
         )
 
 
-def _kernel(node: Node) -> tuple[int, ...]:
-    kernel: tuple[int, ...] = getattr(node.layer, "kernel", (1,))
-    return kernel
-
-
 def _width(spans: tuple[tuple[int, int] | None, ...]) -> int:
     return min((span[1] - span[0] + 1 if span else 0) for span in spans)
 
 
 def _even_same(analysis: Analysis) -> Iterator[Diagnostic]:
     for node in analysis.network.layers:
-        if node.word not in CONVOLUTIONS:
+        if node.layer.family is not Family.CONV:
             continue
         for axis in _window_axes(node.layer, node.input_shapes):
             if axis.same and axis.stride == 1 and axis.before != axis.after:
@@ -255,15 +246,15 @@ def _first_seen(path: int, span: tuple[int, int] | None) -> str:
 def _dropout_at_end(analysis: Analysis) -> Iterator[Diagnostic]:
     for output in analysis.network.outputs:
         node = analysis.network.nodes[output.node]
-        if node.word == "dropout":
+        if node.layer.family is Family.DROPOUT:
             yield replace(
                 _warning(
                     "dropout-at-end",
-                    "dropout on the network's result throws answers away while it is trained",
+                    f"{node.word} on the network's result throws answers away while it is trained",
                     node,
-                    "put dropout before the last dense layer, or leave it out",
+                    f"put {node.word} before the last dense layer, or leave it out",
                 ),
-                fixes=(Fix(node.span, "identity", "leave dropout out"),) if node.span else (),
+                fixes=(Fix(node.span, "identity", f"leave {node.word} out"),) if node.span else (),
             )
 
 

@@ -12,7 +12,7 @@ from math import prod
 from typing import TYPE_CHECKING, Final
 
 from cnnspec.analysis.cost import FLOAT_BYTES
-from cnnspec.analysis.memory import OPTIMIZER_STATES, VIEWS
+from cnnspec.analysis.memory import OPTIMIZER_STATES
 from cnnspec.analysis.receptive_field import Track
 from cnnspec.formula import Formula, Symbol, product, total
 from cnnspec.layers.base import (
@@ -130,8 +130,8 @@ def _additions(analysis: Analysis, row: Row) -> Iterator[Step]:
         yield Step("additions", row.laws.additions, "counted as elementwise" if row.elementwise else "")
         return
     note = "one less than the products of an output"
-    has_bias = getattr(row.node.layer, "bias", False)
-    yield Step("additions", row.laws.additions, f"{note}, and one for its bias" if has_bias else note)
+    note += ", and one for its bias" if row.node.layer.has_bias else ""
+    yield Step("additions", row.laws.additions, note)
 
 
 def _elementwise(analysis: Analysis, row: Row) -> Iterator[Step]:
@@ -181,7 +181,7 @@ def _buffer_note(analysis: Analysis, node: Node, buffer: int) -> str:
     if buffer == node.index:
         return "a buffer of its own"
     owner = analysis.network.nodes[buffer].name
-    if node.word in VIEWS:
+    if node.layer.storage.is_view:
         return f"shares the buffer of {owner}: no value is moved"
     return f"writes over the buffer of {owner}, which nothing else reads any more"
 

@@ -29,7 +29,8 @@ from math import prod
 from typing import Final
 
 from cnnspec.analysis.cost import FLOAT_BYTES, bytes_of, cost_of
-from cnnspec.layers.base import Family, Slide
+from cnnspec.layers.base import Slide
+from cnnspec.layers.facts import Storage
 from cnnspec.network.graph import Network, Node
 
 OPTIMIZER_STATES: Final = {
@@ -38,10 +39,6 @@ OPTIMIZER_STATES: Final = {
 """Values an optimizer keeps for each trainable parameter."""
 WITH_MOMENTUM: Final = {"sgd": "momentum", "rmsprop": "rmsprop with momentum"}
 """What an optimizer that may have momentum is called then: it keeps one value more."""
-
-VIEWS: Final = frozenset({"flatten", "reshape", "identity", "dropout"})
-IN_PLACE: Final = frozenset({"batchnorm", "layernorm", "groupnorm", "add", "multiply"})
-"""Beside the activations, the layers that may write over an input."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,8 +136,7 @@ class Memory:
 
     def saved_bytes(self, node: Node) -> int:
         """Bytes of one sample that the backward pass needs from a node; dropout makes its own output."""
-        is_view = node.word in VIEWS and node.word != "dropout"
-        return 0 if is_view else bytes_of(node.output)
+        return 0 if node.layer.storage is Storage.VIEW else bytes_of(node.output)
 
     def remembered_bytes(self, node: Node) -> int:
         """Bytes of the places that a node remembers; none unless a later layer needs them."""
@@ -255,9 +251,9 @@ def _share(network: Network) -> tuple[int, ...]:
 
 def _shared_input(node: Node, network: Network, death: Callable[[int], int]) -> int | None:
     """The input whose buffer the node's output can lie in, or None."""
-    if node.word in VIEWS and node.inputs:
+    if node.layer.storage.is_view:
         return node.inputs[0]
-    if not writes_in_place(node):
+    if node.layer.storage is not Storage.IN_PLACE:
         return None
     for source, shape in zip(node.inputs, node.input_shapes, strict=True):
         if death(source) <= node.index and shape == node.output and not _holds_input(source, network):
@@ -265,14 +261,10 @@ def _shared_input(node: Node, network: Network, death: Callable[[int], int]) -> 
     return None
 
 
-def writes_in_place(node: Node) -> bool:
-    return node.layer.family is Family.ACTIVATION or node.word in IN_PLACE
-
-
 def _holds_input(source: int, network: Network) -> bool:
     """Whether a node's output lies in the network's own input."""
     node = network.nodes[source]
-    while node.word in VIEWS and node.inputs:
+    while node.layer.storage.is_view:
         node = network.nodes[node.inputs[0]]
     return node.index == 0
 

@@ -36,7 +36,7 @@ class Row:
     """None where the output or the input has no spatial axes: a vector sees the whole input."""
     activation_bytes: int
     flops: int
-    """By the convention in force."""
+    """By the convention in force; 0 where that has no rule for the layer (see ``Analysis.uncounted``)."""
 
     @property
     def name(self) -> str:
@@ -138,7 +138,18 @@ class Analysis:
     def rule(self) -> str:
         """The counting rule in force, in words."""
         rule = convention_of(self.convention).rule
-        return f"{rule}; taps on padding left out" if self.exclude_padding else rule
+        if self.exclude_padding:
+            rule += "; taps on padding left out"
+        if self.uncounted:
+            rule += f"; partial: no rule for {' and '.join(self.uncounted)}"
+        return rule
+
+    @cached_property
+    def uncounted(self) -> tuple[str, ...]:
+        """The kinds of layers that the convention has no rule for: they count 0, and flops are partial."""
+        flops = convention_of(self.convention).flops
+        rows = (row for row in self.rows if flops(row.node.layer, row.inputs, row.output, row.cost) is None)
+        return tuple(dict.fromkeys(row.kind for row in rows))
 
     @cached_property
     def totals(self) -> Totals:
@@ -248,5 +259,5 @@ def _row(node: Node, tracks: tuple[Track, ...], cost: Cost, convention: Conventi
         cost,
         summary(tracks, node.output),
         batch * bytes_of(node.output),
-        convention.flops(node.layer, node.input_shapes, node.output, cost),
+        convention.flops(node.layer, node.input_shapes, node.output, cost) or 0,
     )

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import ClassVar, Literal
 
 from pydantic import Field
 
 from cnnspec.formula import Formula, Symbol, product
-from cnnspec.layers.base import Family, Item, Layer, Shape, Shapes, Weight, Weighted, axes_of, times
+from cnnspec.layers.base import Family, Item, Layer, Shapes, Weight, Weighted, axes_of, times
+from cnnspec.layers.facts import NOTHING, Count, Counts, Effect, Figures, Picture, Storage, params
 
 
 class _Activation(Layer):
     """One function on every value; the shape stays."""
 
     family: ClassVar[Family] = Family.ACTIVATION
+    storage: ClassVar[Storage] = Storage.IN_PLACE
+    effect: ClassVar[Effect] = Effect.BENDS
+    picture: ClassVar[Picture] = Picture.STRIP
+    example: ClassVar[str] = "input 28x28x6; {word}"
     each: ClassVar[dict[str, int]]
     """How many of each operation one value takes."""
 
@@ -21,17 +27,27 @@ class _Activation(Layer):
         return self.each
 
     def elementwise(self, inputs: Shapes) -> tuple[Item, ...]:
-        return _items(inputs[0], self.operations())
+        return tuple(Item(what, times(n, inputs[0])) for what, n in self.operations().items())
 
 
-def _items(shape: Shape, each: dict[str, int]) -> tuple[Item, ...]:
-    return tuple(Item(what, times(n, shape)) for what, n in each.items())
+def _plain_relu(otherwise: int, plain: int) -> Count:
+    """ReLU with a ceiling is another module than plain ReLU, and some tools do not know it."""
+
+    def count(figures: Figures) -> int:
+        return (plain if figures.layer.max is None else otherwise) * prod(figures.input)
+
+    return count
+
+
+def _softmax_steps(figures: Figures) -> int:
+    return prod(figures.output[:-1]) * (3 * figures.output[-1] - 1)
 
 
 class Relu(_Activation):
     """max(x, 0), or min(max(x, 0), max) with a ceiling: ``relu max=6`` is MobileNet's. Nair, Hinton 2010."""
 
     word: ClassVar[str] = "relu"
+    counts: ClassVar[Counts] = NOTHING | {"ptflops": _plain_relu(1, 2), "calflops": _plain_relu(0, 1)}
 
     max: float | None = Field(None, gt=0, description="values above this are cut to it; none unless given")
 
@@ -43,20 +59,23 @@ class LeakyRelu(_Activation):
     """x where x > 0, else slope·x. Maas et al. 2013."""
 
     word: ClassVar[str] = "leakyrelu"
+    counts: ClassVar[Counts] = NOTHING | {"ptflops": 1, "calflops": 1}
+    example: ClassVar[str] = "input 28x28x6; leakyrelu 0.1"
     positional: ClassVar[tuple[str, ...]] = ("slope",)
     each: ClassVar[dict[str, int]] = {"comparisons": 1, "multiplications": 1}
 
     slope: float = Field(0.01, ge=0, description="factor of the negative values")
 
 
-class Prelu(Weighted):
+class Prelu(Weighted, _Activation):
     """x where x > 0, else a·x with a trained slope a for each channel. He et al. 2015.
 
     Weights: ``weight`` (channels,), or (1,) when all channels share it; it begins at 0.25.
     """
 
     word: ClassVar[str] = "prelu"
-    family: ClassVar[Family] = Family.ACTIVATION
+    counts: ClassVar[Counts] = NOTHING | {"ptflops": 2, "thop": 1, "calflops": 1, "torchinfo": params}
+    each: ClassVar[dict[str, int]] = {"comparisons": 1, "multiplications": 1}
 
     shared: bool = Field(False, description="one slope for all channels")
 
@@ -65,14 +84,12 @@ class Prelu(Weighted):
         size = Symbol("n", 1, "slopes") if self.shared else Symbol("C", slopes, "channels")
         return (Weight("weight", (slopes,), size, initial="constant", value=0.25),)
 
-    def elementwise(self, inputs: Shapes) -> tuple[Item, ...]:
-        return _items(inputs[0], {"comparisons": 1, "multiplications": 1})
-
 
 class Elu(_Activation):
     """x where x > 0, else alpha·(exp(x) − 1). Clevert et al. 2015."""
 
     word: ClassVar[str] = "elu"
+    counts: ClassVar[Counts] = NOTHING | {"ptflops": 2, "calflops": 1}
     positional: ClassVar[tuple[str, ...]] = ("alpha",)
     each: ClassVar[dict[str, int]] = {
         "comparisons": 1, "exponentials": 1, "additions": 1, "multiplications": 1
@@ -88,6 +105,7 @@ class Gelu(_Activation):
     """
 
     word: ClassVar[str] = "gelu"
+    counts: ClassVar[Counts] = NOTHING | {"ptflops": 2, "calflops": 1}
 
     approximate: Literal["none", "tanh"] = Field("none", description="exact, or the usual stand-in")
 
@@ -101,6 +119,7 @@ class Silu(_Activation):
     """x·sigmoid(x) = x/(1 + exp(−x)), also called swish. Elfwing et al. 2017."""
 
     word: ClassVar[str] = "silu"
+    counts: ClassVar[Counts] = NOTHING | {"ptflops": 1, "calflops": 1}
     each: ClassVar[dict[str, int]] = {"exponentials": 1, "additions": 1, "divisions": 1}
 
 
@@ -108,6 +127,7 @@ class Sigmoid(_Activation):
     """1/(1 + exp(−x)): any number to one between 0 and 1."""
 
     word: ClassVar[str] = "sigmoid"
+    counts: ClassVar[Counts] = NOTHING
     each: ClassVar[dict[str, int]] = {"exponentials": 1, "additions": 1, "divisions": 1}
 
 
@@ -115,6 +135,7 @@ class Tanh(_Activation):
     """The hyperbolic tangent: any number to one between −1 and 1."""
 
     word: ClassVar[str] = "tanh"
+    counts: ClassVar[Counts] = NOTHING
     each: ClassVar[dict[str, int]] = {"hyperbolic tangents": 1}
 
 
@@ -122,6 +143,8 @@ class Hardswish(_Activation):
     """x·min(max(x + 3, 0), 6)/6. Howard et al. 2019 (MobileNet v3)."""
 
     word: ClassVar[str] = "hardswish"
+    effect: ClassVar[Effect] = Effect.NONE
+    counts: ClassVar[Counts] = NOTHING
     each: ClassVar[dict[str, int]] = {"additions": 1, "comparisons": 2, "multiplications": 1, "divisions": 1}
 
 
@@ -129,17 +152,21 @@ class Hardsigmoid(_Activation):
     """min(max(x + 3, 0), 6)/6: straight lines in place of the sigmoid."""
 
     word: ClassVar[str] = "hardsigmoid"
+    effect: ClassVar[Effect] = Effect.NONE
+    counts: ClassVar[Counts] = NOTHING
     each: ClassVar[dict[str, int]] = {"additions": 1, "comparisons": 2, "divisions": 1}
 
 
-class Softmax(Layer):
+class Softmax(_Activation):
     """exp(x_c) / Σ exp(x_j) across the channels: shares that sum to 1, at every position of a map.
 
     The greatest value is subtracted first, which changes nothing but keeps exp in range.
     """
 
     word: ClassVar[str] = "softmax"
-    family: ClassVar[Family] = Family.ACTIVATION
+    effect: ClassVar[Effect] = Effect.SHARES
+    counts: ClassVar[Counts] = NOTHING | {"ptflops": 1, "thop": _softmax_steps, "calflops": 1}
+    example: ClassVar[str] = "input 10; softmax"
 
     def elementwise(self, inputs: Shapes) -> tuple[Item, ...]:
         *places, channels = axes_of(inputs[0])

@@ -3,7 +3,7 @@
 A layer is a frozen pydantic model of its options. Questions about a layer are
 a closed set, so they are methods; each takes the shapes that flow in and
 answers with formulas, so the number and its working are one object. A layer
-that cannot take a shape raises ``Misfit``: a bare fact without a place.
+that cannot take a shape raises ``LayerError``: a bare fact without a place.
 
 Shapes are height x width x channels without the batch; ``(n,)`` is a vector.
 """
@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.fields import FieldInfo
 
 from cnnspec.formula import Formula, Number, Product, Symbol, product, total
+from cnnspec.layers.facts import Effect, Facts, Picture, Storage
 from cnnspec.layers.initial import Initial
 
 Shape: TypeAlias = tuple[int, ...]
@@ -71,6 +72,8 @@ class Weight:
     initial: Literal["fan", "zeros", "ones", "constant"] = "fan"
     value: float = 0.0
     buffer: bool = False
+    inputs_first: bool = False
+    """Whether the first axis is the input's channels, as PyTorch stores transposed convolutions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +144,7 @@ REMEMBERED: Final = 4096
 """Answers kept for each question of each layer class."""
 
 
-class Layer(BaseModel):
+class Layer(Facts, BaseModel):
     """The base of all layers; the defaults describe an elementwise layer without weights.
 
     Answers are remembered: a network repeats the same layer on the same shape
@@ -169,12 +172,17 @@ class Layer(BaseModel):
         super().__init_subclass__(**options)
         remember(cls)
 
+    @property
+    def has_bias(self) -> bool:
+        """Whether a trained number is added to each output channel, or to each unit."""
+        return bool(getattr(self, "bias", False))
+
     def bind(self, *referred: tuple[Layer, Shapes]) -> Layer:
         """The layer completed by what its ``references`` are: each a layer and its input shapes."""
         return self
 
     def output(self, inputs: Shapes) -> tuple[Formula, ...]:
-        """The law of each axis of the output; raises Misfit where the inputs do not fit."""
+        """The law of each axis of the output; raises LayerError where the inputs do not fit."""
         return axes_of(inputs[0])
 
     def shape(self, inputs: Shapes) -> Shape:
@@ -206,6 +214,11 @@ class Layer(BaseModel):
     def window(self, inputs: Shapes, which: int = 0) -> tuple[Window, ...]:
         """For each spatial axis, what an output position sees of input ``which``."""
         return tuple(SAME_PLACE for _ in spatial(inputs[which]))
+
+    @classmethod
+    def spec(cls) -> str:
+        """A one-line spec that uses the layer."""
+        return cls.example.replace("{word}", cls.word)
 
     @classmethod
     def option_fields(cls) -> dict[str, FieldInfo]:
@@ -251,6 +264,10 @@ class Weighted(Layer):
 
 class Kernelled(Weighted):
     """A layer whose weights begin at random."""
+
+    storage: ClassVar[Storage] = Storage.OWN
+    effect: ClassVar[Effect] = Effect.NONE
+    picture: ClassVar[Picture] = Picture.BOX
 
     init: Initial | None = Field(None, description="how the weights begin; the recipe says unless given here")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import prod
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from pydantic import Field, PositiveInt, field_validator, model_validator
 
@@ -19,6 +19,7 @@ from cnnspec.layers.base import (
     output_symbols,
     spatial_symbols,
 )
+from cnnspec.layers.facts import Counts, Figures, Picture, multiplies
 from cnnspec.layers.needs import need_groups, need_spatial
 from cnnspec.layers.spread import SpreadAxis, spread_axes
 from cnnspec.layers.window import (
@@ -26,9 +27,11 @@ from cnnspec.layers.window import (
     Extent,
     Extra,
     Padding,
+    Sliding,
     axes,
     kernel_symbols,
     output_of,
+    per_axis,
 )
 
 FILTERS = "how many kernels, one output channel each"
@@ -40,7 +43,39 @@ GROUPS = "cuts the channels into groups that do not see each other"
 BIAS = "add one trainable number to each output channel"
 
 
-class Conv(Kernelled):
+def _biased(figures: Figures) -> int:
+    return figures.multiplies + figures.biases
+
+
+def _twice_biased(figures: Figures) -> int:
+    return 2 * figures.multiplies + figures.biases
+
+
+def _params_a_position(figures: Figures) -> int:
+    return figures.params * prod(figures.output[:-1])
+
+
+def _over_output(figures: Figures) -> int:
+    """A transposed convolution counted as if it were a plain one of its output."""
+    return figures.multiplies // prod(figures.input[:-1]) * prod(figures.output[:-1])
+
+
+def _calflops_upconv(figures: Figures) -> int:
+    """Its bias is counted on the size that a plain convolution would give."""
+    rank = len(figures.input) - 1
+    kernels, strides = (per_axis("", sizes, rank) for sizes in (figures.layer.kernel, figures.layer.stride))
+    axes = zip(figures.input[:-1], kernels, strides, strict=True)
+    plain = prod(max(0, (i - k) // s + 1) for i, k, s in axes)
+    return 2 * figures.multiplies + (figures.output[-1] * plain if figures.layer.has_bias else 0)
+
+
+COUNTS: Final[Counts] = {
+    "fvcore": multiplies, "ptflops": _biased, "thop": multiplies, "calflops": _twice_biased,
+    "torchinfo": _params_a_position,
+}  # fmt: skip
+
+
+class Conv(Sliding, Kernelled):
     """Convolution with ``filters`` kernels (cross-correlation, as every framework computes it).
 
     Each filter reads all channels of its group, or those that ``connections`` gives it. Weights:
@@ -50,6 +85,8 @@ class Conv(Kernelled):
 
     word: ClassVar[str] = "conv"
     family: ClassVar[Family] = Family.CONV
+    counts: ClassVar[Counts] = COUNTS
+    example: ClassVar[str] = "input 32x32x3; conv 16 3x3 padding=1"
     positional: ClassVar[tuple[str, ...]] = ("filters", "kernel")
 
     filters: PositiveInt = Field(description=FILTERS)
@@ -83,7 +120,6 @@ class Conv(Kernelled):
         return self
 
     def axes(self, inputs: Shapes) -> tuple[Axis, ...]:
-        """The window along each spatial axis; raises Misfit where it does not fit."""
         need_spatial(self.word, inputs[0])
         return axes(
             self.word, inputs[0], kernel=self.kernel, stride=self.stride,
@@ -125,9 +161,6 @@ class Conv(Kernelled):
             return product((*places, product(self._kernels(inputs)) - self.outputs_of()))
         return product((*places, *factors(self.outputs_of()), self.taps(inputs) - 1))
 
-    def window(self, inputs: Shapes, which: int = 0) -> tuple[Window, ...]:
-        return tuple(axis.slide for axis in self.axes(inputs))
-
     def outputs_of(self) -> Formula:
         """The number of output channels."""
         return Symbol("F", self.filters, "filters")
@@ -151,7 +184,7 @@ class Conv(Kernelled):
         return lines, product(kernel_symbols(self.axes(inputs)))
 
 
-class Depthwise(Kernelled):
+class Depthwise(Sliding, Kernelled):
     """Convolution of each channel alone: ``multiplier`` kernels a channel. Howard et al. 2017.
 
     Weights: ``weight`` (channels·multiplier, 1, *kernel), ``bias`` (channels·multiplier,).
@@ -159,6 +192,8 @@ class Depthwise(Kernelled):
 
     word: ClassVar[str] = "depthwise"
     family: ClassVar[Family] = Family.CONV
+    counts: ClassVar[Counts] = COUNTS
+    example: ClassVar[str] = "input 32x32x16; depthwise 3x3 padding=1"
     positional: ClassVar[tuple[str, ...]] = ("kernel",)
 
     kernel: Extent = Field(description=KERNEL)
@@ -192,9 +227,6 @@ class Depthwise(Kernelled):
     def additions(self, inputs: Shapes) -> Formula:
         return self.as_conv(inputs).additions(inputs)
 
-    def window(self, inputs: Shapes, which: int = 0) -> tuple[Window, ...]:
-        return self.as_conv(inputs).window(inputs)
-
 
 class _DepthwiseConv(Conv):
     """A convolution whose filters are counted as channels times multiplier."""
@@ -220,6 +252,9 @@ class UpConv(Kernelled):
 
     word: ClassVar[str] = "upconv"
     family: ClassVar[Family] = Family.CONV
+    picture: ClassVar[Picture] = Picture.SLAB
+    counts: ClassVar[Counts] = {**COUNTS, "thop": _over_output, "calflops": _calflops_upconv}
+    example: ClassVar[str] = "input 16x16x64; upconv 32 2x2 stride=2"
     positional: ClassVar[tuple[str, ...]] = ("filters", "kernel")
 
     filters: PositiveInt = Field(description=FILTERS)
@@ -234,7 +269,7 @@ class UpConv(Kernelled):
     bias: bool = Field(True, description=BIAS)
 
     def axes(self, inputs: Shapes) -> tuple[SpreadAxis, ...]:
-        """The kernel along each spatial axis; raises Misfit where nothing is left of the output."""
+        """The kernel along each spatial axis; raises LayerError where nothing is left of the output."""
         need_spatial(self.word, inputs[0])
         return spread_axes(
             self.word, inputs[0], kernel=self.kernel, stride=self.stride,
@@ -251,7 +286,7 @@ class UpConv(Kernelled):
         channels, taps = inputs[0][-1], prod(kernel)
         fan_in, fan_out = channels // self.groups * taps, self.filters // self.groups * taps
         shape = (channels, self.filters // self.groups, *kernel)
-        weight = Weight("weight", shape, product(self._kernels(inputs)), fan_in, fan_out)
+        weight = Weight("weight", shape, product(self._kernels(inputs)), fan_in, fan_out, inputs_first=True)
         bias = Weight("bias", (self.filters,), self._filters(), fan_in, fan_out, initial="zeros")
         return (weight, bias) if self.bias else (weight,)
 

@@ -8,6 +8,7 @@ from pydantic import Field, PositiveInt
 
 from cnnspec.formula import Formula, Symbol
 from cnnspec.layers.base import Family, Kernelled, Shapes, Weight
+from cnnspec.layers.facts import Counts, multiplies, params
 from cnnspec.layers.needs import need_vector
 
 
@@ -20,6 +21,11 @@ class Dense(Kernelled):
 
     word: ClassVar[str] = "dense"
     family: ClassVar[Family] = Family.DENSE
+    counts: ClassVar[Counts] = {
+        "fvcore": multiplies, "ptflops": lambda figures: figures.multiplies + figures.biases,
+        "thop": multiplies, "calflops": lambda figures: 2 * figures.multiplies, "torchinfo": params,
+    }  # fmt: skip
+    example: ClassVar[str] = "input 400; dense 120"
     positional: ClassVar[tuple[str, ...]] = ("units",)
 
     units: PositiveInt = Field(description="how many units, one output value each")

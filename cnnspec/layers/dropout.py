@@ -7,6 +7,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from cnnspec.layers.base import Family, Layer
+from cnnspec.layers.facts import NOTHING, Counts, Effect, Picture, Storage
 
 
 class Dropout(Layer):
@@ -17,6 +18,11 @@ class Dropout(Layer):
 
     word: ClassVar[str] = "dropout"
     family: ClassVar[Family] = Family.DROPOUT
+    storage: ClassVar[Storage] = Storage.VIEW_IN_USE
+    effect: ClassVar[Effect] = Effect.NONE
+    picture: ClassVar[Picture] = Picture.STRIP
+    counts: ClassVar[Counts] = NOTHING
+    example: ClassVar[str] = "input 4096; dropout 0.5"
     positional: ClassVar[tuple[str, ...]] = ("rate",)
 
     rate: float = Field(0.5, ge=0, lt=1, description="share of the values set to zero")

@@ -23,13 +23,21 @@ from cnnspec.layers.base import (
     spatial,
     times,
 )
+from cnnspec.layers.facts import NOTHING, Counts, Effect, Picture, Storage
 
 
-class _Broadcast(Layer):
-    """Value by value; a size of 1, or a vector of channels, is repeated along the map."""
-
+class _Merge(Layer):
     family: ClassVar[Family] = Family.MERGE
     arity: ClassVar[tuple[int, int | None]] = (2, None)
+    effect: ClassVar[Effect] = Effect.NONE
+    counts: ClassVar[Counts] = NOTHING
+
+
+class _Broadcast(_Merge):
+    """Value by value; a size of 1, or a vector of channels, is repeated along the map."""
+
+    storage: ClassVar[Storage] = Storage.IN_PLACE
+    picture: ClassVar[Picture] = Picture.SIGN
     counted: ClassVar[str]
 
     def output(self, inputs: Shapes) -> tuple[Formula, ...]:
@@ -63,6 +71,8 @@ class Add(_Broadcast):
     """
 
     word: ClassVar[str] = "add"
+    sign: ClassVar[str] = "+"
+    example: ClassVar[str] = "input 28x28x64; add { | conv 64 3x3 padding=1 | }"
     counted: ClassVar[str] = "additions"
 
 
@@ -73,15 +83,18 @@ class Multiply(_Broadcast):
     """
 
     word: ClassVar[str] = "multiply"
+    sign: ClassVar[str] = "×"
+    example: ClassVar[str] = "input 28x28x64; multiply { | | globalavgpool -> sigmoid }"
     counted: ClassVar[str] = "multiplications"
 
 
-class Concat(Layer):
+class Concat(_Merge):
     """Its inputs' channels one after the other; heights and widths are equal (Szegedy et al. 2014)."""
 
     word: ClassVar[str] = "concat"
-    family: ClassVar[Family] = Family.MERGE
-    arity: ClassVar[tuple[int, int | None]] = (2, None)
+    storage: ClassVar[Storage] = Storage.OWN
+    picture: ClassVar[Picture] = Picture.STACK
+    example: ClassVar[str] = "input 28x28x64; concat { | conv 32 1x1 | conv 16 1x1 }"
 
     def output(self, inputs: Shapes) -> tuple[Formula, ...]:
         if len({spatial(shape) for shape in inputs}) > 1:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import ClassVar, Literal
 
 from pydantic import Field, PositiveInt
@@ -24,13 +25,22 @@ from cnnspec.layers.base import (
     times,
     values,
 )
+from cnnspec.layers.facts import NOTHING, Count, Counts, Effect, Picture, Storage, params
 from cnnspec.layers.needs import need_groups
+
+
+def _affine(plain: int, scaled: int) -> Count:
+    """So much an input value, more when it is scaled and shifted."""
+    return lambda figures: (scaled if figures.layer.affine else plain) * prod(figures.input)
 
 
 class _Affine(Weighted):
     """A normalisation that scales and shifts afterwards."""
 
     family: ClassVar[Family] = Family.NORM
+    storage: ClassVar[Storage] = Storage.IN_PLACE
+    picture: ClassVar[Picture] = Picture.STRIP
+    example: ClassVar[str] = "input 28x28x6; {word}"
 
     epsilon: float = Field(1e-5, gt=0, description="added to the variance, so that no division is by zero")
     affine: bool = Field(True, description="scale and shift each channel by trained numbers")
@@ -62,6 +72,11 @@ class BatchNorm(_Affine):
     """
 
     word: ClassVar[str] = "batchnorm"
+    effect: ClassVar[Effect] = Effect.CENTERS
+    counts: ClassVar[Counts] = {
+        "fvcore": _affine(1, 2), "ptflops": _affine(1, 2), "thop": _affine(2, 4), "calflops": _affine(1, 2),
+        "torchinfo": params,
+    }  # fmt: skip
 
     momentum: float = Field(
         0.1, gt=0, le=1, description="how much of each batch enters the running mean and variance"
@@ -108,6 +123,11 @@ class LayerNorm(_PerSample):
     """
 
     word: ClassVar[str] = "layernorm"
+    effect: ClassVar[Effect] = Effect.NONE
+    counts: ClassVar[Counts] = {
+        "fvcore": _affine(4, 5), "ptflops": _affine(1, 2), "thop": _affine(2, 4), "calflops": _affine(4, 5),
+        "torchinfo": params,
+    }  # fmt: skip
 
     over: Literal["all", "channels"] = Field("all", description="the whole sample, or each place's channels")
 
@@ -134,6 +154,12 @@ class GroupNorm(_PerSample):
     """
 
     word: ClassVar[str] = "groupnorm"
+    effect: ClassVar[Effect] = Effect.NONE
+    counts: ClassVar[Counts] = {
+        "fvcore": _affine(4, 5), "ptflops": _affine(1, 2), "thop": 0, "calflops": _affine(4, 5),
+        "torchinfo": params,
+    }  # fmt: skip
+    example: ClassVar[str] = "input 28x28x64; groupnorm 8"
     positional: ClassVar[tuple[str, ...]] = ("groups",)
 
     groups: PositiveInt = Field(description="into how many groups the channels are cut")
@@ -158,6 +184,11 @@ class Lrn(Layer):
 
     word: ClassVar[str] = "lrn"
     family: ClassVar[Family] = Family.NORM
+    storage: ClassVar[Storage] = Storage.OWN
+    effect: ClassVar[Effect] = Effect.NONE
+    picture: ClassVar[Picture] = Picture.STRIP
+    counts: ClassVar[Counts] = NOTHING
+    example: ClassVar[str] = "input 28x28x6; lrn"
     positional: ClassVar[tuple[str, ...]] = ("size",)
 
     size: PositiveInt = Field(5, description="how many neighbouring channels are summed")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import ClassVar, Literal
 
 from pydantic import Field
@@ -25,11 +26,13 @@ from cnnspec.layers.base import (
     spatial,
     spatial_symbols,
 )
+from cnnspec.layers.facts import NOTHING, UNKNOWN, Counts, Effect, Figures, Picture, Storage
 from cnnspec.layers.needs import need_spatial
 from cnnspec.layers.window import (
     Axis,
     Extent,
     Padding,
+    Sliding,
     axes,
     check_sight,
     kernel_symbols,
@@ -43,10 +46,27 @@ PADDING = "pixels around the map: a number, (h, w), (top, bottom, left, right), 
 ROUNDING = "whether a last window that only partly fits is left out or kept"
 
 
-class Pool(Layer):
+def _outputs(figures: Figures) -> int:
+    return prod(figures.output)
+
+
+def _pooled_whole(figures: Figures) -> int:
+    return prod(figures.input) + prod(figures.output)
+
+
+def _on_a_picture(figures: Figures) -> int:
+    """The tool knows the layer on two spatial axes alone."""
+    return prod(figures.input) if len(figures.input) == 3 else 0
+
+
+class Pool(Sliding):
     """A window that slides over each channel alone; its stride is its size unless said."""
 
     family: ClassVar[Family] = Family.POOL
+    storage: ClassVar[Storage] = Storage.OWN
+    effect: ClassVar[Effect] = Effect.NONE
+    picture: ClassVar[Picture] = Picture.BOX
+    example: ClassVar[str] = "input 28x28x6; {word} 2x2"
     positional: ClassVar[tuple[str, ...]] = ("kernel",)
 
     kernel: Extent = Field(description=KERNEL)
@@ -58,7 +78,6 @@ class Pool(Layer):
         return (1,)
 
     def axes(self, inputs: Shapes) -> tuple[Axis, ...]:
-        """The window along each spatial axis; raises LayerError where it does not fit."""
         need_spatial(self.word, inputs[0])
         found = axes(
             self.word,
@@ -74,9 +93,6 @@ class Pool(Layer):
 
     def output(self, inputs: Shapes) -> tuple[Formula, ...]:
         return output_of(self.axes(inputs), _channels(inputs[0]))
-
-    def window(self, inputs: Shapes, which: int = 0) -> tuple[Window, ...]:
-        return tuple(axis.slide for axis in self.axes(inputs))
 
     def taps(self, inputs: Shapes) -> Formula:
         """Values in one window."""
@@ -103,12 +119,14 @@ class MaxPool(_Choice):
     """The greatest value of each window; padding counts as minus infinity. Several greatest: the first."""
 
     word: ClassVar[str] = "maxpool"
+    counts: ClassVar[Counts] = NOTHING | {"ptflops": 2, "calflops": 1}
 
 
 class MinPool(_Choice):
     """The least value of each window; padding counts as plus infinity. Several least: the first."""
 
     word: ClassVar[str] = "minpool"
+    counts: ClassVar[Counts] = UNKNOWN
 
 
 class MedianPool(_Choice):
@@ -118,6 +136,7 @@ class MedianPool(_Choice):
     """
 
     word: ClassVar[str] = "medianpool"
+    counts: ClassVar[Counts] = UNKNOWN
 
     def elementwise(self, inputs: Shapes) -> tuple[Item, ...]:
         outputs, taps = self.outputs(inputs), self.taps(inputs)
@@ -131,6 +150,7 @@ class AvgPool(Pool):
     """The mean of each window."""
 
     word: ClassVar[str] = "avgpool"
+    counts: ClassVar[Counts] = NOTHING | {"ptflops": 2, "thop": _outputs, "calflops": 1}
 
     count_padding: bool = Field(
         True,
@@ -152,6 +172,7 @@ class Subsample(Weighted, Pool):
     """
 
     word: ClassVar[str] = "subsample"
+    counts: ClassVar[Counts] = UNKNOWN
 
     def weights(self, inputs: Shapes) -> tuple[Weight, ...]:
         channels, fan = inputs[0][-1], int(self.taps(inputs))
@@ -175,6 +196,10 @@ class _GlobalPool(Layer):
     """One value for each channel, from its whole map: 1x1xC."""
 
     family: ClassVar[Family] = Family.POOL
+    storage: ClassVar[Storage] = Storage.OWN
+    effect: ClassVar[Effect] = Effect.NONE
+    picture: ClassVar[Picture] = Picture.BOX
+    example: ClassVar[str] = "input 28x28x6; {word}"
 
     def output(self, inputs: Shapes) -> tuple[Formula, ...]:
         need_spatial(self.word, inputs[0])
@@ -194,6 +219,9 @@ class GlobalAvgPool(_GlobalPool):
     """The mean of each channel over its whole map, 1x1xC. Lin et al. 2013."""
 
     word: ClassVar[str] = "globalavgpool"
+    counts: ClassVar[Counts] = {
+        "fvcore": _on_a_picture, "ptflops": 2, "thop": _pooled_whole, "calflops": 1, "torchinfo": 0,
+    }  # fmt: skip
 
     def elementwise(self, inputs: Shapes) -> tuple[Item, ...]:
         return Item("additions", self.others(inputs)), Item("divisions", _channels(inputs[0]))
@@ -203,6 +231,7 @@ class GlobalMaxPool(_GlobalPool):
     """The greatest value of each channel over its whole map, 1x1xC."""
 
     word: ClassVar[str] = "globalmaxpool"
+    counts: ClassVar[Counts] = NOTHING | {"ptflops": 2, "calflops": 1}
 
     def elementwise(self, inputs: Shapes) -> tuple[Item, ...]:
         return (Item("comparisons", self.others(inputs)),)
@@ -217,6 +246,11 @@ class Unpool(Layer):
 
     word: ClassVar[str] = "unpool"
     family: ClassVar[Family] = Family.POOL
+    storage: ClassVar[Storage] = Storage.OWN
+    effect: ClassVar[Effect] = Effect.NONE
+    picture: ClassVar[Picture] = Picture.SLAB
+    counts: ClassVar[Counts] = NOTHING
+    example: ClassVar[str] = "input 28x28x6; p: maxpool 2x2; relu; unpool p"
     positional: ClassVar[tuple[str, ...]] = ("pool",)
     arity: ClassVar[tuple[int, int | None]] = (2, 2)
     references: ClassVar[tuple[str, ...]] = ("pool",)

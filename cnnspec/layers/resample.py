@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from math import prod
 from typing import ClassVar, Literal
 
 from pydantic import Field
@@ -20,8 +22,24 @@ from cnnspec.layers.base import (
     output_symbols,
     spatial,
 )
+from cnnspec.layers.facts import Counts, Effect, Figures, Picture, Rule, Storage
 from cnnspec.layers.needs import need_spatial
 from cnnspec.layers.window import Extent, per_axis
+
+
+def _filled(nearest: int, linear: Sequence[int]) -> Rule:
+    """So much an output value by mode; ``linear`` by the number of spatial axes."""
+
+    def count(figures: Figures) -> int:
+        each = {"nearest": nearest, "bilinear": linear[len(figures.input) - 1]}.get(figures.layer.mode, 0)
+        return each * prod(figures.output)
+
+    return count
+
+
+def _fvcore(figures: Figures) -> int:
+    """It knows the layer on two spatial axes alone."""
+    return _filled(1, (0, 0, 4))(figures) if len(figures.input) == 3 else 0
 
 
 class Upsample(Layer):
@@ -34,6 +52,14 @@ class Upsample(Layer):
 
     word: ClassVar[str] = "upsample"
     family: ClassVar[Family] = Family.RESAMPLE
+    storage: ClassVar[Storage] = Storage.OWN
+    effect: ClassVar[Effect] = Effect.NONE
+    picture: ClassVar[Picture] = Picture.SLAB
+    counts: ClassVar[Counts] = {
+        "fvcore": _fvcore, "ptflops": _filled(2, (0, 2, 2, 2)), "thop": _filled(1, (0, 5, 11, 0)),
+        "calflops": 1, "torchinfo": 0,
+    }  # fmt: skip
+    example: ClassVar[str] = "input 14x14x64; upsample 2 mode=bilinear"
     positional: ClassVar[tuple[str, ...]] = ("scale",)
 
     scale: Extent = Field(description="how many times larger, for all axes or for each")

@@ -23,6 +23,7 @@ from cnnspec.layers.base import (
     spatial,
     values,
 )
+from cnnspec.layers.facts import NOTHING, Counts, Effect, Picture, Storage
 from cnnspec.layers.needs import need_groups, need_spatial
 from cnnspec.layers.window import Extent, Pixels, alone, per_axis, per_side
 
@@ -31,16 +32,23 @@ AMOUNT = "pixels a side: a number, (h, w) or (top, bottom, left, right)"
 
 class _Reshape(Layer):
     family: ClassVar[Family] = Family.RESHAPE
+    effect: ClassVar[Effect] = Effect.NONE
+    counts: ClassVar[Counts] = NOTHING
+    example: ClassVar[str] = "input 28x28x6; {word}"
 
 
 class Identity(_Reshape):
     """Gives on what it gets."""
 
     word: ClassVar[str] = "identity"
+    storage: ClassVar[Storage] = Storage.VIEW
+    picture: ClassVar[Picture] = Picture.PASSED
 
 
 class _Rearranged(_Reshape):
     """The same values in another shape."""
+
+    storage: ClassVar[Storage] = Storage.VIEW
 
     def window(self, inputs: Shapes, which: int = 0) -> tuple[Window, ...]:
         return tuple(Everything() for _ in spatial(inputs[0]))
@@ -50,6 +58,7 @@ class Flatten(_Rearranged):
     """A map as one vector, channel by channel, each row after row (as PyTorch and ONNX flatten)."""
 
     word: ClassVar[str] = "flatten"
+    picture: ClassVar[Picture] = Picture.PASSED
 
     def output(self, inputs: Shapes) -> tuple[Formula, ...]:
         return (values(inputs[0]),)
@@ -59,6 +68,8 @@ class Reshape(_Rearranged):
     """The same values as another shape, read and filled channel by channel, each row after row."""
 
     word: ClassVar[str] = "reshape"
+    picture: ClassVar[Picture] = Picture.BOX
+    example: ClassVar[str] = "input 98; reshape 7x7x2"
     positional: ClassVar[tuple[str, ...]] = ("to",)
 
     to: Annotated[tuple[PositiveInt, ...], BeforeValidator(alone), Field(min_length=1, max_length=4)] = Field(
@@ -81,6 +92,9 @@ class Pad(_Reshape):
     """Pixels added around a map: a value, the map mirrored at its edge, or its edge repeated."""
 
     word: ClassVar[str] = "pad"
+    storage: ClassVar[Storage] = Storage.OWN
+    picture: ClassVar[Picture] = Picture.SLAB
+    example: ClassVar[str] = "input 32x32x3; pad 2 mode=reflect"
     positional: ClassVar[tuple[str, ...]] = ("amount",)
 
     amount: Pixels = Field(description=AMOUNT)
@@ -110,6 +124,9 @@ class Crop(_Reshape):
     """Pixels cut off around a map: so many a side, or down to a size around the centre."""
 
     word: ClassVar[str] = "crop"
+    storage: ClassVar[Storage] = Storage.OWN
+    picture: ClassVar[Picture] = Picture.SLAB
+    example: ClassVar[str] = "input 64x64x512; crop 4"
     positional: ClassVar[tuple[str, ...]] = ("amount",)
 
     amount: Pixels | None = Field(None, description=AMOUNT)
@@ -154,6 +171,9 @@ class Slice(_Reshape):
     """Some of the channels (or of a vector's values), those from ``start`` up to before ``stop``."""
 
     word: ClassVar[str] = "slice"
+    storage: ClassVar[Storage] = Storage.OWN
+    picture: ClassVar[Picture] = Picture.BOX
+    example: ClassVar[str] = "input 28x28x64; slice 0 32"
     positional: ClassVar[tuple[str, ...]] = ("start", "stop")
 
     start: NonNegativeInt = Field(description="the first channel taken, counted from 0")
@@ -186,6 +206,9 @@ class Shuffle(_Reshape):
     """
 
     word: ClassVar[str] = "shuffle"
+    storage: ClassVar[Storage] = Storage.OWN
+    picture: ClassVar[Picture] = Picture.BOX
+    example: ClassVar[str] = "input 28x28x12; shuffle 3"
     positional: ClassVar[tuple[str, ...]] = ("groups",)
 
     groups: PositiveInt = Field(description="into how many groups the channels are cut")

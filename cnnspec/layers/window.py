@@ -14,7 +14,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from cnnspec.diagnostics import LayerError
 from cnnspec.formula import Formula, Symbol, ceil, floor
-from cnnspec.layers.base import AXES, AXIS_NAMES, Shape, Sizes, Slide, show
+from cnnspec.layers.base import AXES, AXIS_NAMES, Layer, Shape, Shapes, Sizes, Slide, Window, show
 
 MOST_WINDOWS = 100_000
 """Windows looked at one by one, where a law does not say at once what they see."""
@@ -267,6 +267,17 @@ def kernel_symbols(found: Iterable[Kernel]) -> tuple[Symbol, ...]:
 def same_or_given(sizes: Sizes | None, fallback: Sizes) -> Sizes:
     """A pool's stride is its window, unless said."""
     return fallback if sizes is None else sizes
+
+
+class Sliding(Layer):
+    """A layer whose window slides over its input."""
+
+    def axes(self, inputs: Shapes) -> tuple[Axis, ...]:
+        """The window along each spatial axis; raises LayerError where it does not fit."""
+        raise NotImplementedError
+
+    def window(self, inputs: Shapes, which: int = 0) -> tuple[Window, ...]:
+        return tuple(axis.slide for axis in self.axes(inputs))
 
 
 def output_of(found: tuple[Axis, ...], channels: Formula) -> tuple[Formula, ...]:

@@ -11,8 +11,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnnspec.diagnostics import Diagnostic, nearest
-from cnnspec.layers.activation import Softmax
 from cnnspec.layers.base import Family, Layer, Shape, Shapes, Weight, show
+from cnnspec.layers.facts import Effect
 from cnnspec.text import Span
 from cnnspec.upward import upward
 
@@ -112,7 +112,7 @@ class Network:
     def logits(self, output: Output | None = None) -> Node:
         """The node before the softmax that ends an output (the main one unless given), else its own."""
         node = self.nodes[(output or self.outputs[0]).node]
-        return self.nodes[node.inputs[0]] if isinstance(node.layer, Softmax) else node
+        return self.nodes[node.inputs[0]] if node.layer.effect is Effect.SHARES else node
 
     @property
     def layers(self) -> tuple[Node, ...]:

@@ -27,31 +27,6 @@ FAMILIES: Final[dict[Family, str]] = {
     Family.RESAMPLE: "Resampling",
 }
 
-EXAMPLES: Final[dict[str, str]] = {
-    "conv": "input 32x32x3; conv 16 3x3 padding=1",
-    "depthwise": "input 32x32x16; depthwise 3x3 padding=1",
-    "upconv": "input 16x16x64; upconv 32 2x2 stride=2",
-    "dense": "input 400; dense 120",
-    "subsample": "input 28x28x6; subsample 2x2",
-    "unpool": "input 28x28x6; p: maxpool 2x2; relu; unpool p",
-    "reshape": "input 98; reshape 7x7x2",
-    "pad": "input 32x32x3; pad 2 mode=reflect",
-    "crop": "input 64x64x512; crop 4",
-    "upsample": "input 14x14x64; upsample 2 mode=bilinear",
-    "shuffle": "input 28x28x12; shuffle 3",
-    "slice": "input 28x28x64; slice 0 32",
-    "leakyrelu": "input 28x28x6; leakyrelu 0.1",
-    "softmax": "input 10; softmax",
-    "groupnorm": "input 28x28x64; groupnorm 8",
-    "dropout": "input 4096; dropout 0.5",
-    "add": "input 28x28x64; add { | conv 64 3x3 padding=1 | }",
-    "concat": "input 28x28x64; concat { | conv 32 1x1 | conv 16 1x1 }",
-    "multiply": "input 28x28x64; multiply { | | globalavgpool -> sigmoid }",
-    **{word: f"input 28x28x6; {word} 2x2" for word in ("maxpool", "avgpool", "minpool", "medianpool")},
-}
-"""A one-line spec for a word; the words not here stand alone on a map."""
-
-ANY_MAP: Final = "input 28x28x6; {word}"
 MOST_WORDS: Final = 8
 """Words that an option's kind names one by one."""
 WIDEST_KIND: Final = 32
@@ -92,7 +67,7 @@ def entry(word: str) -> Entry:
         " ".join(details.split()),
         tuple(_options(layer)),
         tuple(sorted(synonym for synonym, meant in SYNONYMS.items() if meant == word)),
-        EXAMPLES.get(word, ANY_MAP.format(word=word)),
+        layer.spec(),
     )
 
 
@@ -173,7 +148,7 @@ def laws(word: str) -> tuple[Node, tuple[tuple[str, str], ...]]:
     from cnnspec.syntax.parse import parse
     from cnnspec.text import Source
 
-    network = elaborate(parse(Source("<example>", EXAMPLES.get(word, ANY_MAP.format(word=word))))).network
+    network = elaborate(parse(Source("<example>", LAYERS[word].spec()))).network
     assert network is not None
     node = next(node for node in reversed(network.nodes) if node.word == word)
     found = Laws(node.layer, node.input_shapes)

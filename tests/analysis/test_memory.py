@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 import cnnspec
 from cnnspec.analysis.explain import explain
-from cnnspec.analysis.memory import IN_PLACE, VIEWS, Memory, place_bytes
+from cnnspec.analysis.memory import Memory, place_bytes
 
 LENET = """
 input 28x28x1
@@ -92,9 +92,9 @@ def brute_force(network):
     for node in network.nodes:
         in_use = {buffers[n] for n in buffers if needed_after(node.index - 1, buffers[n])}
         buffers[node.index] = node.index
-        if node.word in VIEWS and node.inputs:
+        if node.layer.storage.is_view:
             buffers[node.index] = buffers[node.inputs[0]]
-        elif node.layer.family == "activation" or node.word in IN_PLACE:
+        elif node.layer.storage == "in place":
             for source, shape in zip(node.inputs, node.input_shapes, strict=True):
                 owner = buffers[source]
                 others = [n for n in range(node.index) if buffers[n] == owner]

@@ -12,7 +12,7 @@ from cnnspec.cli.main import run
 from cnnspec.layers.initial import Initial
 from cnnspec.layers.registry import LAYERS
 from cnnspec.resources import example_names, example_text
-from cnnspec.views.reference import EXAMPLES, FAMILIES, entry, laws, render_entry
+from cnnspec.views.reference import FAMILIES, entry, laws, render_entry
 from cnnspec.views.terminal.paint import Terminal
 
 
@@ -83,7 +83,7 @@ def test_the_example_of_every_word_works(word: str) -> None:
     node, found = laws(word)
     assert node.word == word
     assert found
-    assert run(["analyze", "-e", EXAMPLES.get(word, f"input 28x28x6; {word}")]) == 0
+    assert run(["analyze", "-e", LAYERS[word].spec()]) == 0
 
 
 def test_what_may_be_written_and_what_is_taken(capsys: pytest.CaptureFixture[str]) -> None:

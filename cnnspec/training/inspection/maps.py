@@ -42,7 +42,7 @@ def _kernels(values: NDArray[Any], node: Node, network: Network) -> NDArray[Any]
     """Weights (out, in, …) as (out, height, width, in); planes of a volume one below the other."""
     if values.ndim == 2:
         return np.stack([picture(row, _map_before(node, network)) for row in values])
-    if node.word == "upconv":
+    if node.weights[f"{node.name}.weight"].inputs_first:
         values = values.swapaxes(0, 1)
     last = np.moveaxis(values, 1, -1)
     return last.reshape(len(last), -1, *last.shape[-2:])
@@ -51,8 +51,8 @@ def _kernels(values: NDArray[Any], node: Node, network: Network) -> NDArray[Any]
 def _map_before(node: Node, network: Network) -> tuple[int, ...]:
     """The map that was flattened on the way into a dense layer; its plain input else."""
     source = network.nodes[node.inputs[0]]
-    while source.word in ("flatten", "dropout") and source.inputs:
-        if source.word == "flatten":
+    while source.layer.storage.is_view:
+        if len(source.output) < len(source.input_shapes[0]):
             return source.input_shapes[0]
         source = network.nodes[source.inputs[0]]
     return source.output

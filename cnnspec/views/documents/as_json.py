@@ -35,7 +35,8 @@ def render(analysis: Analysis | None, diagnostics: Iterable[Diagnostic] = ()) ->
 
 
 def document(analysis: Analysis | None, diagnostics: Iterable[Diagnostic] = ()) -> dict[str, Any]:
-    """The analysis as plain dictionaries and lists; ``batch`` appears only when it is not 1.
+    """The analysis as plain dictionaries and lists; ``batch`` appears only when it is not 1,
+    ``uncounted`` when the convention has no rule for some kinds of layers.
 
     Of a text that gave no network at all only the diagnostics are told.
     """
@@ -51,6 +52,7 @@ def _facts(analysis: Analysis | None) -> dict[str, Any]:
     return {
         "network": network.name,
         "convention": analysis.convention,
+        **({"uncounted": list(analysis.uncounted)} if analysis.uncounted else {}),
         **({"batch": analysis.batch} if analysis.batch != 1 else {}),
         "input": list(network.input),
         "layers": [layer(row) for row in analysis.rows],

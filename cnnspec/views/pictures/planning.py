@@ -9,6 +9,7 @@ from typing import Final
 from cnnspec.analysis.cost import bytes_of, cost_of
 from cnnspec.analysis.fold import Block, Leaf, Repeated, Segment, fold
 from cnnspec.layers.base import Family
+from cnnspec.layers.facts import Picture
 from cnnspec.network.graph import Network, Node
 from cnnspec.views.pictures.plan import Card, Frame, Link, Plan, Row
 from cnnspec.views.pictures.wording import (
@@ -19,9 +20,6 @@ from cnnspec.views.pictures.wording import (
     rounded_text,
     shape_text,
 )
-
-FOLLOWERS: Final = (Family.ACTIVATION, Family.NORM, Family.DROPOUT)
-"""What is drawn as a strip under the layer it follows."""
 
 HEATS: Final[dict[str, Callable[[Node], int]]] = {
     "params": lambda node: cost_of(node.layer, node.input_shapes).params,
@@ -148,7 +146,7 @@ class Planner:
         end = self.last[key]
         return (
             self.choices.join
-            and node.layer.family in FOLLOWERS
+            and node.layer.picture is Picture.STRIP
             and len(node.inputs) == 1
             and end.layer.family is not Family.INPUT
             and len(self.network.readers[end.index]) == 1
@@ -263,7 +261,7 @@ def instance_title(block: Block, times: int = 1) -> str:
 
 def _is_several(block: Block) -> bool:
     """Whether a block would fill more than one card."""
-    return sum(node.layer.family not in FOLLOWERS for node in block.nodes) > 1
+    return sum(node.layer.picture is not Picture.STRIP for node in block.nodes) > 1
 
 
 def _heaviest(nodes: Sequence[Node]) -> Family:

@@ -146,10 +146,11 @@ def facts(analysis: Analysis) -> dict[str, str]:
     if totals.buffers:
         params += f" · {totals.buffers:,} buffers beside them"
     convention = convention_of(analysis.convention)
+    own = convention.name == "cnnspec"
     operations = (
         f"{totals.multiplies:,} multiplies + {totals.additions:,} additions + {totals.elementwise:,} others"
     )
-    if convention.counts is None:
+    if own:
         operations += f" = {totals.flops:,} flops"
     peak = in_bytes(totals.peak_activation_bytes)
     memory = (
@@ -157,7 +158,7 @@ def facts(analysis: Analysis) -> dict[str, str]:
         f" · {in_bytes(totals.training_bytes)} to train with {analysis.training.optimizer}"
     )
     told = {"params": params, "operations": operations, "memory": memory}
-    if convention.counts is not None:
+    if not own:
         told[convention.name] = f"{totals.flops:,} {convention.figure}: {analysis.rule}"
     elif analysis.exclude_padding:
         told["counted"] = analysis.rule

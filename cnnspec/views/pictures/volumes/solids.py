@@ -14,14 +14,11 @@ from typing import Final
 from cnnspec.analysis.cost import cost_of
 from cnnspec.analysis.fold import Block, Leaf, Repeated, Segment, fold
 from cnnspec.layers.base import Family, Shape, Slide, Spread, Stretch, spatial
+from cnnspec.layers.facts import Picture
 from cnnspec.network.graph import Network, Node
 from cnnspec.views.pictures.planning import Choices, instance_title, standing_in
 from cnnspec.views.pictures.wording import arithmetic, layer_text, own_name, shape_text
 
-SILENT_FAMILIES: Final = (Family.ACTIVATION, Family.NORM, Family.DROPOUT)
-SILENT_WORDS: Final = ("flatten", "identity")
-SLAB_WORDS: Final = ("crop", "pad", "upconv", "upsample", "unpool")
-SIGNS: Final = {"add": "+", "multiply": "×"}
 LONGEST_RHYTHM: Final = 3
 MOST: Final = 34
 """Solids that still make a picture; beyond, repeats fold and blocks become one solid."""
@@ -153,11 +150,11 @@ class _Builder:
     def _add(self, node: Node, operation: str, times: int) -> None:
         automatic = own_name(node).rstrip("0123456789") in node.word
         slabs = []
-        if node.word == "concat":
+        if node.layer.picture is Picture.STACK:
             slabs = [(shape[-1], Family.MERGE) for shape in node.input_shapes]
         self.found[node.index] = Solid(
             node.index, [node], node.output, node.layer.family, "" if automatic else own_name(node),
-            operation, times, SIGNS.get(node.word, ""), slabs,
+            operation, times, node.layer.sign, slabs,
         )  # fmt: skip
         self.home[node.index] = node.index
 
@@ -200,7 +197,7 @@ class _Builder:
             before: list[int] = []
             for place, source in enumerate(solid.before):
                 part = self.found[source]
-                if (part.nodes[0].word not in SLAB_WORDS or part.block or len(readers[source]) > 1
+                if (part.nodes[0].layer.picture is not Picture.SLAB or part.block or len(readers[source]) > 1
                         or source in results or len(solid.before) != len(solid.slabs)):  # fmt: skip
                     before.append(source)
                     continue
@@ -216,7 +213,7 @@ class _Builder:
 def is_silent(node: Node) -> bool:
     """Whether a layer belongs to the solid it acts on."""
     unchanged = node.layer.family is Family.RESHAPE and node.input_shapes == (node.output,)
-    return node.layer.family in SILENT_FAMILIES or node.word in SILENT_WORDS or unchanged
+    return node.layer.picture in (Picture.STRIP, Picture.PASSED) or unchanged
 
 
 def _speaking(nodes: Sequence[Node]) -> int:
@@ -239,7 +236,7 @@ def operation_text(node: Node) -> str:
         size = "×".join(map(str, size * rank if len(size) == 1 else size))
     stride = options.get("stride")
     extra = f"/{max(stride)}" if isinstance(stride, tuple) and max(stride) > 1 and size else ""
-    if node.word in ("crop", "pad"):
+    if "amount" in type(node.layer).model_fields:
         return layer_text(node.layer)
     return " ".join(filter(None, (node.word, f"{size}{extra}")))
 
