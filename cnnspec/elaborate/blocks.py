@@ -10,7 +10,6 @@ from cnnspec.diagnostics import Diagnostic, Fix, Label, nearest
 from cnnspec.elaborate.claims import check_claim
 from cnnspec.elaborate.elaborator import Elaborator
 from cnnspec.elaborate.scope import Context, Definition, Frame, Module
-from cnnspec.elaborate.template import Recorder
 from cnnspec.resources import prelude_text
 from cnnspec.syntax import tree
 from cnnspec.text import Source
@@ -44,27 +43,13 @@ def use_block(elaborator: Elaborator, sentence: tree.Layer, context: Context, de
     if values is None:
         elaborator.current = None
     else:
-        _expand(elaborator, sentence, context, definition, frame, values)
+        group = elaborator.new_group(sentence.word)
+        inside = Context(frame, values, None, (*context.groups, group), context.depth + 1, repeating=False)
+        elaborator.run(elaborator, definition.block.body, inside)
     if label is not None:
         elaborator.labels[label] = elaborator.current
     if sentence.claim is not None and elaborator.current is not None:
         check_claim(elaborator, sentence, sentence.claim, elaborator.current, context)
-
-
-def _expand(
-    elaborator: Elaborator, sentence: tree.Layer, context: Context, definition: Definition, frame: Frame,
-    values: dict[str, Value],
-) -> None:  # fmt: skip
-    """Copies the block if it was expanded so before, else runs its body."""
-    recorder: Recorder = elaborator.recorder
-    mark = recorder.begin(elaborator, context, definition, values)
-    if mark is not None and recorder.copy(elaborator, mark, frame, context):
-        return
-    group = elaborator.new_group(sentence.word)
-    inside = Context(frame, values, None, (*context.groups, group), context.depth + 1, repeating=False)
-    elaborator.run(elaborator, definition.block.body, inside)
-    if mark is not None:
-        recorder.end(elaborator, mark, frame, context)
 
 
 def _frame(sentence: tree.Layer, context: Context, definition: Definition, name: str) -> Frame:

@@ -58,9 +58,6 @@ class Elaborator:
         self.solved: dict[Span, Any] = {}
         self.steps = self.groups = 0
         self.seen_input: tree.Input | None = None
-        self.recorder: Any = None
-        self.lets = 0
-        self.has_dotted_labels = False
         self.bound, self.tries = Bound(), Tries(MOST_TRIES)
         self.guessed = self.bare = False
         self.claims: list[tuple[tree.Size, Shape]] = []
@@ -173,7 +170,6 @@ class Elaborator:
             return self.names.automatic(sentence.word, context), None
         text = sentence.label.text
         full = context.frame.prefix + text
-        self.has_dotted_labels |= "." in text
         if context.repeating:
             return self.names.numbered(text, context), full
         name = self.names.label(text, context)

@@ -167,7 +167,6 @@ def _let(elaborator: Elaborator, statement: tree.Let, context: Context) -> None:
             context,
         )  # fmt: skip
         return
-    elaborator.lets += context.depth == 0
     try:
         values[name.text] = elaborator.value(statement.value, context)
     except Fault as fault:

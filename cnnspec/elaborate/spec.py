@@ -11,7 +11,6 @@ from cnnspec.elaborate.elaborator import Elaborator, Stop
 from cnnspec.elaborate.expand import run
 from cnnspec.elaborate.expectations import read_expectation
 from cnnspec.elaborate.scope import Context, Frame, Module, labels_in
-from cnnspec.elaborate.template import Recorder
 from cnnspec.elaborate.uses import Files
 from cnnspec.layers.base import Shape
 from cnnspec.network.expectation import Expectation
@@ -61,7 +60,7 @@ def elaborate(
     many times.
     """
     elaborator = Elaborator(unknowns or {}, run, extra)
-    elaborator.bare, elaborator.recorder = bare, Recorder()
+    elaborator.bare = bare
     module = Module("")
     context = Context(Frame(module, reserved=labels_in(spec.statements)), module.values)
     name, recipe = "", None

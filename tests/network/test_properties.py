@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import cnnspec
 from cnnspec.elaborate.spec import Elaborated, elaborate
-from cnnspec.elaborate.template import Recorder
 from cnnspec.layers.registry import LAYERS
 from cnnspec.network.as_json import from_json, to_json
 from cnnspec.network.write import write
@@ -99,7 +97,7 @@ def specs(draw: st.DrawFn) -> str:
 @RELAXED
 @given(specs())
 def test_valid_networks_are_written_and_read_the_same(text: str) -> None:
-    network = cnnspec.parse(text)
+    network = cnnspec.parse(text + "\nfrom input; repeat 4 { twice }; unit 3; unit 3; unit 3; unit 3")
     flat = replace(network, nodes=tuple(replace(node, groups=()) for node in network.nodes))
     assert flat == cnnspec.parse(write(network))
     assert network == from_json(to_json(network))
@@ -116,16 +114,6 @@ def test_the_graph_is_in_order_and_its_names_are_its_own(text: str) -> None:
         assert node.input_shapes == tuple(network.nodes[source].output for source in node.inputs)
         assert node.output == (node.layer.shape(node.input_shapes) if index else network.input)
         assert node.name == ".".join(node.path)
-
-
-@RELAXED
-@given(specs())
-def test_blocks_copied_are_blocks_expanded(text: str) -> None:
-    text = text + "\nfrom input; repeat 4 { twice }; unit 3; unit 3; unit 3; unit 3"
-    copied = cnnspec.parse(text)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Recorder, "copy", lambda self, *arguments: False)
-        assert cnnspec.parse(text) == copied
 
 
 # Anything at all ---------------------------------------------------------------------
