@@ -47,22 +47,20 @@ def numpy_steps(name: str, workers: int) -> Callable[[], object]:
     """A round of steps in cnnspec; pictures are bytes, as in training."""
     import numpy as np
 
-    from cnnspec.backends.numpy.optimizers import SgdOptimizer
+    from cnnspec.recipe.models import Recipe
     from cnnspec.training.batches import Batches
-    from cnnspec.training.workers import workers_of
 
-    model = network_of(name).build(seed=0)
-    optimizer = SgdOptimizer(model.flat, momentum=MOMENTUM)
+    engine = network_of(name).build(seed=0).engine
     random = np.random.default_rng(0)
-    images = random.integers(0, 256, (STEPS[name] * BATCH, *model.network.input), dtype=np.uint8)
+    images = random.integers(0, 256, (STEPS[name] * BATCH, *engine.network.input), dtype=np.uint8)
     labels = random.integers(0, 10, len(images))
-    batches = Batches(images, labels, BATCH, seed=0)
-    team = workers_of(model, batches, lambda size: model.compile(size, training=True), workers)
+    recipe = Recipe().changed(optimizer=f"sgd momentum={MOMENTUM}", batch=BATCH, workers=workers)
+    session = engine.train(recipe, Batches(images, labels, BATCH, seed=0))
 
     def work() -> None:
-        for step, (pictures, classes) in enumerate(team.epoch(0, 0)):
-            team.step(pictures, classes, step)
-            optimizer.update(model.flat_gradient, RATE)
+        for step, (pictures, classes) in enumerate(session.epoch(0, 0)):
+            session.backward(pictures, classes, step)
+            session.update(RATE)
 
     return work
 

@@ -10,13 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:  # what these calls give and take, for those who make them
-    from cnnspec.backends.numpy.kernels.table import Kernels as Kernels
-    from cnnspec.backends.numpy.model import Model as Model
-    from cnnspec.training.callback import Callback as Callback
-    from cnnspec.training.data.dataset import Part as Part
-    from cnnspec.training.history import History as History
-    from cnnspec.training.loop import DataLike as DataLike
-    from cnnspec.training.metrics import Evaluation as Evaluation
+    from cnnspec.model import Model as Model
 
 UPWARD: Final = {
     "network_of": "cnnspec.document:network_of",
@@ -24,9 +18,7 @@ UPWARD: Final = {
     "network_html": "cnnspec.views.notebook:network",
     "network_svg": "cnnspec.views.notebook:graph",
     "analysis_html": "cnnspec.views.documents.html:render",
-    "build": "cnnspec.backends.numpy:build",
-    "fit": "cnnspec.training.loop:fit",
-    "evaluate": "cnnspec.training.loop:evaluate",
+    "build": "cnnspec.model:build",
 }
 """Where each function is: module and attribute."""
 

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
-    from cnnspec.backends.numpy.model import Model
     from cnnspec.cli.runs import Run
+    from cnnspec.model import Model
     from cnnspec.network.graph import Network
     from cnnspec.training.data import Dataset
     from cnnspec.training.data.dataset import Part
@@ -123,20 +123,20 @@ def _image(model: Model, run: Run | None, asked: Asked) -> tuple[NDArray[Any], s
 
 
 def _confusion(model: Model, run: Run | None, asked: Asked) -> Shown:
-    from cnnspec.training import inspection, loop
+    from cnnspec.training import inspection
     from cnnspec.views.terminal import judged
 
-    result = loop.evaluate(model, _data(model, run, asked), part=asked.part)
+    result = model.evaluate(_data(model, run, asked), part=asked.part)
     found = inspection.confusion(result)
     return Shown(lambda paper: judged.confusion(found, paper), _plot("confusion", found))
 
 
 def _mistakes(model: Model, run: Run | None, asked: Asked) -> Shown:
-    from cnnspec.training import inspection, loop
+    from cnnspec.training import inspection
     from cnnspec.views.terminal import learned
 
     data = _data(model, run, asked)
-    result = loop.evaluate(model, data, part=asked.part)
+    result = model.evaluate(data, part=asked.part)
     total = len(result.worst)
     found = inspection.mistakes(result, data.part(asked.part).images, asked.count or 24)
     return Shown(lambda paper: learned.mistakes(found, total, paper), _plot("mistakes", found, total))

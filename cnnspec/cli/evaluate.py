@@ -38,11 +38,10 @@ def command(
     SPEC may be the folder of a run; a spec by itself means the newest run of its network.
     """
     from cnnspec.cli import runs
-    from cnnspec.training.loop import evaluate
 
     model, run = runs.find(spec, inline, weights)
     data = runs.data_of(model, run, data_name, data_dir)
-    found = evaluate(model, data, part=part)
+    found = model.evaluate(data, part=part)
     out = stdout_console()
     if form == "json":
         out.print(as_json(found.to_json() | {"data": data.name, "part": part}))

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from cnnspec.backends.numpy.model import Model
     from cnnspec.layers.base import Shape
+    from cnnspec.model import Model
     from cnnspec.training.data import Dataset
 
 SCHEMA: Final = "cnnspec/prediction/1"

@@ -13,8 +13,7 @@ from cnnspec.views.terminal.grid import Column, Line, draw, fit
 from cnnspec.views.terminal.paint import Terminal, grouped, in_bytes, percent, wrap
 
 if TYPE_CHECKING:
-    from cnnspec.backends.numpy.measure import Profile
-    from cnnspec.backends.numpy.profile import Row
+    from cnnspec.backends.numpy.profile import Profile, StepTime
 
 SCHEMA: Final = "cnnspec/profile/1"
 
@@ -59,7 +58,7 @@ def command(
       cnnspec profile resnet18 --batch 8
       cnnspec profile vgg16 --format json
     """
-    from cnnspec.backends.numpy.measure import measure
+    from cnnspec.backends.numpy.profile import measure
 
     found = measure(load_network(spec, inline), batch, training=training, rounds=rounds)
     console = stdout_console()
@@ -81,7 +80,7 @@ def render(found: Profile, paper: Terminal, top: int | None = None) -> str:
     return "\n".join([*table, "", *(f" {line}" for line in below)])
 
 
-def _line(row: Row, found: Profile, paper: Terminal) -> Line:
+def _line(row: StepTime, found: Profile, paper: Terminal) -> Line:
     share = (row.forward + row.backward) / found.seconds
     cells = {
         "layer": row.layer,

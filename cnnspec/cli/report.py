@@ -69,7 +69,7 @@ def command(
 def _learned(folder: Path, data_name: str | None, data_dir: Path | None) -> Learned:
     """What the run learned; what cannot be had is left out, and said."""
     from cnnspec.cli import runs
-    from cnnspec.training import inspection, loop
+    from cnnspec.training import inspection
     from cnnspec.views.documents.report.learned import Learned
 
     notes: list[str] = []
@@ -82,7 +82,7 @@ def _learned(folder: Path, data_name: str | None, data_dir: Path | None) -> Lear
         return Learned(curve, filters, notes=notes)
     if run and data.name != run.set:
         notes.append(f"It was trained on {run.set}; below it is judged on {data.name}, as --data says.")
-    result = loop.evaluate(model, data)
+    result = model.evaluate(data)
     return Learned(
         curve, filters, inspection.confusion(result),
         inspection.mistakes(result, data.test_images, MISTAKES), len(result.worst),

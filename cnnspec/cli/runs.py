@@ -12,11 +12,11 @@ import click
 from cnnspec.cli.console import show, stderr_console
 from cnnspec.cli.spec import is_named, load_network, meant
 from cnnspec.diagnostics import Diagnostic, SpecError, nearest
-from cnnspec.training.run import SPEC, WEIGHTS, Run, is_run, open_run
+from cnnspec.training.run import SPEC, WEIGHTS, Run, is_run
 
 if TYPE_CHECKING:
-    from cnnspec.backends.numpy.model import Model
     from cnnspec.document import Document
+    from cnnspec.model import Model
     from cnnspec.network.graph import Network
     from cnnspec.training.data import Dataset
 
@@ -35,10 +35,7 @@ def find(spec: str | None, inline: str | None, weights: Path | None) -> tuple[Mo
     of its name under ``runs/``.
     """
     if weights is not None:
-        from cnnspec.backends.numpy import build
-
-        network = load_network(spec, inline)
-        return build(network).load(weights), None
+        return load_network(spec, inline).build().load(weights), None
     if spec is not None and inline is None:
         return _open(folder_of(spec))
     if inline is None:
@@ -147,6 +144,8 @@ def _gone(run: Run, reason: Diagnostic) -> SpecError:
 
 
 def _open(folder: Path) -> tuple[Model, Run]:
+    from cnnspec.model import open_run
+
     model, run, refused = open_run(folder)
     show(refused)
     if not (folder / WEIGHTS).exists():

@@ -15,9 +15,9 @@ from cnnspec.cli.samples import data_options
 from cnnspec.cli.spec import is_named, read, spec_argument
 
 if TYPE_CHECKING:
-    from cnnspec.backends.numpy.model import Model
     from cnnspec.cli.live import Live
     from cnnspec.document import Document
+    from cnnspec.model import Model
     from cnnspec.network.graph import Network
     from cnnspec.recipe.read import Recipe
     from cnnspec.training.data import Dataset
@@ -132,7 +132,6 @@ class _Job:
         """Trains in a folder and evaluates on the test set; None when it was interrupted."""
         from cnnspec.cli import runs
         from cnnspec.cli.live import Live
-        from cnnspec.training.loop import evaluate, fit
 
         with Live(stderr_console(), show, title) as live:
             data = self._data(folder, recipe, live)
@@ -148,15 +147,15 @@ class _Job:
             resume = self.resume and runs.is_run(folder)
             if runs.is_run(folder) and not resume:
                 live.say(f"note: this takes the place of the run in {folder}")
-            history = fit(
-                model, data, recipe=recipe, folder=folder, resume=resume, save_steps=self.save_steps,
-                watch=live, sources=runs.sources(self.document),
+            history = model.fit(
+                data, recipe=recipe, folder=folder, resume=resume, save_steps=self.save_steps,
+                callback=live, sources=runs.sources(self.document),
             )  # fmt: skip
         if history.ending == "interrupted":
             return None
         for line in _said(history):
             stderr_console().print(line)
-        result = evaluate(model, data)
+        result = model.evaluate(data)
         runs.Run.read(folder).judged(result).write(folder)
         return result
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import DTypeLike
 
     from cnnspec.recipe.models import Recipe
-    from cnnspec.upward import Kernels, Model
+    from cnnspec.upward import Model
 
 
 class InputLayer(Layer):
@@ -161,16 +161,15 @@ class Network:
 
     def build(
         self, seed: int | None = None, backend: str = "numpy", *,
-        initial: str | None = None, dtype: DTypeLike = "float32", kernels: Kernels = "fast",
+        initial: str | None = None, dtype: DTypeLike = "float32", **options: Any,
     ) -> Model:  # fmt: skip
         """A model with fresh weights, that runs and trains; ``numpy`` is the only backend yet.
 
         ``seed`` fixes all that is random and ``initial`` how weights begin; the
-        recipe says them where they are not given. ``kernels`` may be ``winograd4``,
-        which predicts faster, to 1e-4, or ``reference``, the plain definitions, slowly. Raises
-        LayerError for an initialiser that is not known, ValueError for other kernels and backends.
+        recipe says them where they are not given. ``options`` are the backend's: NumPy's
+        ``kernels`` may be ``winograd4``, which predicts faster, to 1e-4, or ``reference``,
+        the plain definitions, slowly. Raises LayerError for an initialiser that is not
+        known, ValueError for other kernels and backends.
         """
-        if backend != "numpy":
-            raise ValueError(f"no backend is called {backend}; there is numpy")
-        made: Model = upward("build")(self, seed=seed, initial=initial, dtype=dtype, kernels=kernels)
+        made: Model = upward("build")(self, seed, backend, initial=initial, dtype=dtype, **options)
         return made

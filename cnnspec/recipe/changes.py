@@ -23,8 +23,8 @@ SHORT: Final = ("rate", "validation")
 """Options that may be changed by their own name: the optimizer's rate, and the validation part of data."""
 ASIDE: Final = {
     **NEEDLESS,
-    "verbose": "nothing is printed; watch= is told of epochs, and the History shows them afterwards",
-    "callbacks": "watch= is told of steps and epochs",
+    "verbose": "nothing is printed; callback= is told of epochs, and the History shows them afterwards",
+    "callbacks": "callback= is told of steps and epochs",
 }
 
 

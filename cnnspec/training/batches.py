@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,8 +31,12 @@ class Batches:
     size: int
     seed: int
     augmenter: Augmenter | None = None
-    shard: tuple[int, int] = (0, 1)
+    share: tuple[int, int] = (0, 1)
     """Which part of each batch, of how many, is given."""
+
+    def shard(self, part: int, parts: int) -> Batches:
+        """The same batches, of each only one of so many parts."""
+        return replace(self, share=(part, parts))
 
     @property
     def per_epoch(self) -> int:
@@ -51,7 +55,7 @@ class Batches:
 
     def _plain(self, order: NDArray[np.int64], place: int) -> tuple[Bytes, Labels]:
         chosen = order[place * self.size : (place + 1) * self.size]
-        part, parts = self.shard
+        part, parts = self.share
         chosen = chosen[len(chosen) * part // parts : len(chosen) * (part + 1) // parts]
         return self.images[chosen], self.labels[chosen]
 
@@ -72,5 +76,5 @@ class Batches:
     def _augmented(self, epoch: int, order: NDArray[np.int64], place: int) -> tuple[Bytes, Labels]:
         images, labels = self._plain(order, place)
         assert self.augmenter is not None
-        drawn = np.random.default_rng([self.seed, epoch, place, AUGMENT, self.shard[0]])
+        drawn = np.random.default_rng([self.seed, epoch, place, AUGMENT, self.share[0]])
         return self.augmenter(images, drawn), labels

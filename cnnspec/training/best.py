@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
-import numpy as np
 from numpy.typing import NDArray
 
 from cnnspec.diagnostics import Diagnostic, Severity, SpecError
@@ -54,13 +53,12 @@ class Best:
         """Keeps the weights if the epoch that just ended is the best so far."""
         place = self.trainer.place
         if self.wanted and place.best_epoch == place.epoch:
-            self._keep({name: values.copy() for name, values in self.trainer.model.weights.items()})
+            self._keep({name: values.copy() for name, values in self.trainer.engine.weights.items()})
 
     def take(self) -> None:
-        """Gives the model its best weights, where the recipe ends early."""
+        """Gives the engine its best weights, where the recipe ends early."""
         if self.trainer.recipe.stop:
-            for name, values in self.weights.items():
-                np.copyto(self.trainer.model.weights[name], values)
+            self.trainer.engine.weights.update(self.weights)
 
     def _kept(self) -> tuple[Weights | None, str]:
         """The weights in the file, or why they are not those of the best epoch."""
@@ -85,7 +83,7 @@ class Best:
         return found.weights if place.get("epoch") == self.trainer.place.best_epoch else None
 
     def _fits(self, found: Checkpoint) -> bool:
-        return alike(found.weights, self.trainer.model.weights)
+        return alike(found.weights, self.trainer.engine.weights)
 
     def _keep(self, weights: Weights) -> None:
         self.weights, place = weights, self.trainer.place

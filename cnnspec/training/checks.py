@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import log
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from cnnspec.backends.contract import Array
 from cnnspec.diagnostics import Diagnostic, Severity, SpecError
 from cnnspec.training.data.dataset import Labels
 from cnnspec.views.terminal.paint import compact
-
-if TYPE_CHECKING:
-    from cnnspec.backends.numpy.model import Model
 
 SHOWN = 6
 """Names listed before the rest is only counted."""
@@ -31,9 +28,9 @@ def _smaller(rate: float) -> tuple[str, str]:
     return f"take a smaller rate: --rate {rate / 10:.2g}", "or bound the gradient in the recipe: clip 1.0"
 
 
-def check_weights(model: Model, step: int, epoch: int, rate: float) -> None:
+def check_weights(weights: Mapping[str, Array], step: int, epoch: int, rate: float) -> None:
     """Raises SpecError when weights or statistics left the numbers in the ``step`` steps that were made."""
-    names = [name for name, values in model.weights.items() if not np.isfinite(values).all()]
+    names = [name for name, values in weights.items() if not np.isfinite(values).all()]
     if not names:
         return
     what = f"{_listed(names)} left the numbers by step {step:,} (epoch {epoch}), at a rate of {rate:.4g}"
@@ -60,20 +57,14 @@ def guessing(loss: float, accuracy: float, labels: Labels, rate: float) -> Diagn
     )
 
 
-def without_gradient(model: Model) -> list[str]:
+def without_gradient(gradients: Mapping[str, Array]) -> set[str]:
     """Names of trained weights whose whole gradient is zero."""
-    return [name for name, gradient in model.gradients.items() if not gradient.any()]
+    return {name for name, gradient in gradients.items() if not gradient.any()}
 
 
-def unmoved(model: Model, before: NDArray[Any]) -> list[str]:
-    """Names of trained weights that are as they were in ``before``, a copy of the flat weights."""
-    names, start = [], 0
-    for name, gradient in model.gradients.items():
-        part = slice(start, start + gradient.size)
-        if (model.flat[part] == before[part]).all():
-            names.append(name)
-        start += gradient.size
-    return names
+def unmoved(weights: Mapping[str, Array], before: Mapping[str, Array]) -> set[str]:
+    """Names of those weights that are as they were before."""
+    return {name for name, values in before.items() if np.array_equal(weights[name], values)}
 
 
 def still_weights(names: list[str]) -> Diagnostic:

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from cnnspec.backends.contract import Predictor
 from cnnspec.recipe.models import CrossEntropy, Normalise, Setting
 from cnnspec.training.data.dataset import Bytes, Dataset, Labels, fitted
 from cnnspec.training.data.faults import no_samples
 from cnnspec.training.metrics import Evaluation, cross_entropy, evaluation, squared_error
 
-if TYPE_CHECKING:
-    from cnnspec.backends.numpy.model import Model
 
-
-def probabilities(model: Model, images: NDArray[Any]) -> NDArray[np.float32]:
+def probabilities(model: Predictor, images: NDArray[Any]) -> NDArray[np.float32]:
     """The model's probabilities (samples, classes); a network without a softmax gets one at its end.
 
     Weights out of all measure give NaN, without a word.
@@ -25,11 +23,11 @@ def probabilities(model: Model, images: NDArray[Any]) -> NDArray[np.float32]:
     return _probabilities(model, _outputs(model, images))
 
 
-def _outputs(model: Model, images: NDArray[Any]) -> NDArray[np.float32]:
-    return model.predict(images).reshape(len(images), -1).astype(np.float32, copy=False)
+def _outputs(model: Predictor, images: NDArray[Any]) -> NDArray[np.float32]:
+    return model.forward(images)["output"].reshape(len(images), -1).astype(np.float32, copy=False)
 
 
-def _probabilities(model: Model, outputs: NDArray[np.float32]) -> NDArray[np.float32]:
+def _probabilities(model: Predictor, outputs: NDArray[np.float32]) -> NDArray[np.float32]:
     with np.errstate(all="ignore"):
         if ends_with_softmax(model):
             return outputs
@@ -38,12 +36,12 @@ def _probabilities(model: Model, outputs: NDArray[np.float32]) -> NDArray[np.flo
         return powers
 
 
-def ends_with_softmax(model: Model) -> bool:
+def ends_with_softmax(model: Predictor) -> bool:
     return model.network.logits().index != model.network.outputs[0].node
 
 
 def evaluate(
-    model: Model, images: Bytes, labels: Labels, names: tuple[str, ...], loss: Setting
+    model: Predictor, images: Bytes, labels: Labels, names: tuple[str, ...], loss: Setting
 ) -> Evaluation:
     """The model's figures on labelled images, with the ``loss`` of its recipe."""
     if not len(labels):
@@ -59,7 +57,7 @@ def evaluate(
     return evaluation(answers, labels, names, perf_counter() - begin, value)
 
 
-def fit_data(model: Model, data: Dataset, resize_images: bool = False) -> Dataset:
+def fit_data(model: Predictor, data: Dataset, resize_images: bool = False) -> Dataset:
     """The data as the model takes them; raises SpecError where they do not fit."""
     return fitted(data, model.network.input, model.network.output, resize_images=resize_images)
 

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
+from cnnspec.backends.contract import Engine
 from cnnspec.diagnostics import Diagnostic, Severity, SpecError
 from cnnspec.layers.base import show
 from cnnspec.recipe.models import Recipe
 from cnnspec.training.data.dataset import Dataset, Samples
-
-if TYPE_CHECKING:
-    from cnnspec.backends.numpy.model import Model
 
 FREE: Final = {"epochs", "seed", "data", "stop"}
 """Sentences of the recipe that may change: the steps that are made stay the same."""
@@ -36,13 +34,13 @@ def _change(name: str, was: Any, now: Any) -> FingerprintChange:
     return FingerprintChange(name, f"{name} was {_format(was)}, is {_format(now)}", _format(was))
 
 
-def fingerprint(model: Model, recipe: Recipe, data: Dataset) -> dict[str, Any]:
+def fingerprint(engine: Engine, recipe: Recipe, data: Dataset) -> dict[str, Any]:
     """Plain values and sums, by which ``differs`` tells what changed."""
-    layers = [(node.name, repr(node.layer), node.inputs, node.output) for node in model.network.nodes]
+    layers = [(node.name, repr(node.layer), node.inputs, node.output) for node in engine.network.nodes]
     return {
-        "seed": model.seed,
+        "seed": engine.seed,
         "network": zlib.crc32(repr(layers).encode()),
-        "numbers": str(model.dtype),
+        "numbers": str(engine.dtype),
         "recipe": recipe.model_dump(mode="json", exclude=FREE),
         "validation": recipe.data.validation,
         "training": _samples(data.train),

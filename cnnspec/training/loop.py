@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnspec.backends.numpy.threads import threads_for
+from cnnspec.backends.contract import Engine, Predictor
 from cnnspec.recipe.advice import advise
 from cnnspec.recipe.models import Recipe
 from cnnspec.training.best import Best
@@ -27,7 +27,6 @@ from cnnspec.training.run_writer import RunWriter
 from cnnspec.training.trainer import Trainer
 
 if TYPE_CHECKING:
-    from cnnspec.backends.numpy.model import Model
     from cnnspec.diagnostics import Diagnostic
     from cnnspec.network.graph import Network
 
@@ -36,32 +35,34 @@ DataLike: TypeAlias = Dataset | str | os.PathLike[str] | tuple[Any, Any]
 
 
 def fit(
-    model: Model,
+    engine: Engine,
     data: DataLike,
     *,
     recipe: Recipe | None = None,
     folder: str | os.PathLike[str] | None = None,
     resume: bool = False,
     save_steps: int | None = None,
-    watch: Callback | None = None,
+    callback: Callback | None = None,
     sources: Mapping[str, str] | None = None,
+    begun_from: str | None = None,
     **changes: Any,
 ) -> History:
-    """Trains the model in place by its spec's recipe; ``changes`` (``epochs=3``, ``rate=0.1``) override it.
+    """Trains the engine in place by its spec's recipe; ``changes`` (``epochs=3``, ``rate=0.1``) override it.
 
     ``data`` is a Dataset, its name, or a pair (images N x H x W x C, labels).
     Images are bytes, or floats that are bytes on the scale 0 to 1, -1 to 1 or 0 to 255.
     With a ``folder``, the run is kept there (see ``training.run``), and ``resume`` goes
     on from its newest checkpoint, to the same weights as if there had been no break.
     ``save_steps`` asks for a checkpoint every so many steps, ``sources`` are the texts
-    of the spec and the files it uses, by name. Raises SpecError when the data do not
-    fit, or the loss leaves the numbers; ValueError when the recipe asks for another
-    seed or other first weights than the model was built with.
+    of the spec and the files it uses, by name, and ``begun_from`` says whose weights the
+    engine begins with. Raises SpecError when the data do not fit, or the loss leaves the
+    numbers; ValueError when the recipe asks for another seed or other first weights than
+    the engine was built with.
     """
-    recipe = _built_by(model, recipe, changes)
-    samples = fit_data(model, _dataset(data, model), recipe.data.resize)
-    trainer = Trainer(model, samples, recipe, watch or Callback())
-    for advice in _advice(model.network, recipe):
+    recipe = _built_by(engine, recipe, changes)
+    samples = fit_data(engine, _dataset(data, engine), recipe.data.resize)
+    trainer = Trainer(engine, samples, recipe, callback or Callback(), begun_from)
+    for advice in _advice(engine.network, recipe):
         trainer.note(advice)
     writer = RunWriter(trainer, samples, Path(folder), sources, save_steps) if folder is not None else None
     best = Best(trainer, writer.folder if writer else None)
@@ -76,19 +77,19 @@ def fit(
     )  # fmt: skip
 
 
-def _built_by(model: Model, recipe: Recipe | None, changes: Mapping[str, Any]) -> Recipe:
-    """The recipe with its changes, and with the seed and the first weights that the model has."""
+def _built_by(engine: Engine, recipe: Recipe | None, changes: Mapping[str, Any]) -> Recipe:
+    """The recipe with its changes, and with the seed and the first weights that the engine has."""
     if {"seed", "initial"} & changes.keys():
         raise TypeError("seed and initial shape the weights: give them to network.build")
     for name in ("seed", "initial"):
-        if recipe and name in recipe.model_fields_set and getattr(recipe, name) != getattr(model, name):
-            asked, built = getattr(recipe, name), getattr(model, name)
+        if recipe and name in recipe.model_fields_set and getattr(recipe, name) != getattr(engine, name):
+            asked, built = getattr(recipe, name), getattr(engine, name)
             raise ValueError(
                 f"the recipe says {name} {asked}, but the model was built with {built}: "
                 f"network.build({name}={asked!r}), or recipe.changed({name}={built!r})"
             )
-    recipe = recipe or model.network.training_recipe
-    return recipe.changed(**changes, seed=model.seed, initial=model.initial)
+    recipe = recipe or engine.network.training_recipe
+    return recipe.changed(**changes, seed=engine.seed, initial=engine.initial)
 
 
 def _advice(network: Network, recipe: Recipe) -> Iterator[Diagnostic]:
@@ -98,17 +99,13 @@ def _advice(network: Network, recipe: Recipe) -> Iterator[Diagnostic]:
 
 
 def _guarded(trainer: Trainer, writer: RunWriter | None, best: Best) -> Ending:
-    """Train with Ctrl-C heard, few threads for small products, and the workers sent home in any case."""
-    threads = threads_for(trainer.recipe.batch * trainer.model.multiplies)
-    with Interruption() as interruption, np.errstate(all="ignore"), threads:
-        try:
-            return _train(trainer, writer, best, interruption)
-        finally:
-            trainer.workers.close()
+    """Trains with Ctrl-C heard, and lets go of what the engine holds in any case."""
+    with Interruption() as interruption, np.errstate(all="ignore"), trainer.session.running():
+        return _train(trainer, writer, best, interruption)
 
 
 def evaluate(
-    model: Model,
+    model: Predictor,
     data: DataLike | NDArray[Any],
     labels: NDArray[Any] | None = None,
     *,
@@ -148,7 +145,7 @@ def _ending(trainer: Trainer) -> Ending:
     return "finished" if trainer.place.epoch >= trainer.recipe.epochs else "stopped early"
 
 
-def _dataset(data: DataLike | NDArray[Any], model: Model, known: int = 0) -> Dataset:
+def _dataset(data: DataLike | NDArray[Any], model: Predictor, known: int = 0) -> Dataset:
     """The data as a Dataset; the labels of a pair may leave out the last of ``known`` classes."""
     if isinstance(data, Dataset):
         return data

@@ -10,18 +10,17 @@ weights.safetensors   the weights at the end
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError, field_serializer
 
-from cnnspec.backends.numpy.files import CHECKPOINTS as CHECKPOINTS
-from cnnspec.backends.numpy.files import WEIGHTS as WEIGHTS
-from cnnspec.backends.numpy.program import Scaling
+from cnnspec.backends.contract import Predictor, Scaling
+from cnnspec.backends.weights import CHECKPOINTS as CHECKPOINTS
+from cnnspec.backends.weights import WEIGHTS as WEIGHTS
+from cnnspec.backends.weights import load
 from cnnspec.diagnostics import Diagnostic, SpecError
-from cnnspec.document import load
 from cnnspec.files import write_atomically
 from cnnspec.network.as_json import to_dict
 from cnnspec.recipe.models import Data, Recipe
@@ -29,7 +28,6 @@ from cnnspec.training.checkpoint import Checkpoint, CheckpointManager, alike, un
 from cnnspec.training.metrics import number
 
 if TYPE_CHECKING:
-    from cnnspec.backends.numpy.model import Model
     from cnnspec.training.metrics import Evaluation
 
 SPEC, RECORD, METRICS, BEST = "spec.cnn", "run.json", "metrics.jsonl", "best.safetensors"
@@ -102,18 +100,15 @@ def is_run(path: str | Path) -> bool:
     return (Path(path) / RECORD).is_file() and (Path(path) / SPEC).is_file()
 
 
-def open_run(folder: str | Path) -> tuple[Model, Run, tuple[Diagnostic, ...]]:
-    """The trained model of a run, its record, and why newer checkpoints were passed over.
+def take_weights(model: Predictor, folder: Path) -> tuple[Diagnostic, ...]:
+    """Gives the model the weights of a run; says why newer checkpoints were passed over.
 
-    The weights are those of the end or, of an unfinished run, of its newest
-    checkpoint. Raises SpecError when there are none.
+    They are those of the end or, of an unfinished run, of its newest checkpoint.
+    Raises SpecError when there are none.
     """
-    folder = Path(folder)
-    run = Run.read(folder)
-    model = replace(load(folder / SPEC), recipe=run.recipe).build(run.seed)
-    model.scaling = run.pixels
     if (folder / WEIGHTS).exists():
-        return model.load(folder / WEIGHTS), run, ()
+        load(model, folder / WEIGHTS)
+        return ()
 
     def fault(found: Checkpoint) -> str | None:
         return None if alike(found.weights, model.weights) else f"its weights are not those of {SPEC}"
@@ -121,9 +116,8 @@ def open_run(folder: str | Path) -> tuple[Model, Run, tuple[Diagnostic, ...]]:
     checkpoint, refused = CheckpointManager(folder / CHECKPOINTS).latest(fault)
     if checkpoint is None:
         raise unusable(folder, "it holds no whole checkpoint yet", "train it: cnnspec train … --resume")
-    for name, values in checkpoint.weights.items():
-        np.copyto(model.weights[name], values)
-    return model, run, refused
+    model.weights.update(checkpoint.weights)
+    return refused
 
 
 def _no_record(folder: Path, why: str) -> SpecError:

@@ -12,7 +12,7 @@ from typing import Final
 
 import numpy as np
 
-from cnnspec.backends.numpy.files import read_weights
+from cnnspec.backends.weights import load, read, save
 from cnnspec.diagnostics import Diagnostic, Severity, SpecError
 from cnnspec.files import sweep, write_atomically
 from cnnspec.network.write import write as written
@@ -80,7 +80,7 @@ class RunWriter:
         self._record().write(self.folder)
         self.metrics.begin(self.trainer.place.rows)
         (self.folder / WEIGHTS).unlink(missing_ok=True)
-        if self.trainer.model.begun_from and not self.resumed:
+        if self.trainer.begun_from and not self.resumed:
             self.save()
 
     def _restored(self) -> bool:
@@ -122,7 +122,7 @@ class RunWriter:
             path.unlink(missing_ok=True)
 
     def _write_spec(self) -> None:
-        recipe, network = self.trainer.recipe, self.trainer.model.network
+        recipe, network = self.trainer.recipe, self.trainer.engine.network
         for name, text in (self.sources or {SPEC: written(replace(network, recipe=recipe))}).items():
             (self.folder / name).parent.mkdir(parents=True, exist_ok=True)
             write_atomically(self.folder / name, text)
@@ -131,8 +131,8 @@ class RunWriter:
         trainer = self.trainer
         factor, shift = map(tuple, trainer.scaling)
         return Run(
-            network=trainer.model.network.name, seed=trainer.model.seed, recipe=trainer.recipe,
-            begun_from=trainer.model.begun_from, data=self.data.origin, set=self.data.name,
+            network=trainer.engine.network.name, seed=trainer.engine.seed, recipe=trainer.recipe,
+            begun_from=trainer.begun_from, data=self.data.origin, set=self.data.name,
             classes=self.data.names, scaling=(factor, shift),
             dark_borders=have_dark_borders(self.data.train_images),
         )  # fmt: skip
@@ -155,18 +155,20 @@ class RunWriter:
 
     def finish(self) -> None:
         """Writes the weights at the end, where they do not lie there already."""
-        model, path = self.trainer.model, self.folder / WEIGHTS
+        engine, path = self.trainer.engine, self.folder / WEIGHTS
         if self.done:
             with suppress(SpecError, OSError):
-                there = read_weights(path, model.weights).weights
-                if all(np.array_equal(there[name], values) for name, values in model.weights.items()):
+                there = read(path, engine.weights).arrays
+                if all(
+                    np.array_equal(there.get(name, ()), values) for name, values in engine.weights.items()
+                ):
                     return
-        model.save(path)
+        save(engine, path)
 
     def reopen(self) -> bool:
         """Takes the weights at the end of a run that is over; False where they are not there."""
         try:
-            self.trainer.model.load(self.folder / WEIGHTS)
+            load(self.trainer.engine, self.folder / WEIGHTS)
         except (SpecError, OSError):
             return False
         return True

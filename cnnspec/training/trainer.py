@@ -6,13 +6,12 @@ from functools import cached_property
 from math import isfinite
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnspec.backends.numpy.optimizers import clip, make_optimizer
-from cnnspec.backends.numpy.program import Program, Scaling
+from cnnspec.backends.contract import Engine, Scaling
 from cnnspec.diagnostics import Diagnostic, SpecError
 from cnnspec.recipe.faults import unlike_channels
 from cnnspec.recipe.models import CrossEntropy, Recipe
@@ -28,52 +27,49 @@ from cnnspec.training.fingerprint import differs, fingerprint, other_test
 from cnnspec.training.history import Row
 from cnnspec.training.interrupt import Interruption
 from cnnspec.training.train_state import TrainState
-from cnnspec.training.workers import workers_of
-
-if TYPE_CHECKING:
-    from cnnspec.backends.numpy.model import Model
 
 FORMAT: Final = "cnnspec/checkpoint/1"
 
 
 class Trainer:
-    """A model on its way through the epochs of a recipe.
+    """An engine on its way through the epochs of a recipe.
 
-    Everything random follows from the model's seed, so the same seed gives the
+    Everything random follows from the engine's seed, so the same seed gives the
     same weights, and ``checkpoint`` holds all that ``restore`` needs to go on
-    as if nothing had happened.
+    as if nothing had happened. ``begun_from`` says whose weights it begins with.
     """
 
-    def __init__(self, model: Model, data: Dataset, recipe: Recipe, watch: Callback) -> None:
-        self.model, self.recipe, self.watch = model, recipe, watch
-        kept, held = split(data.train_labels, recipe.data.validation, model.seed, "validation")
+    def __init__(
+        self, engine: Engine, data: Dataset, recipe: Recipe, callback: Callback, begun_from: str | None = None
+    ) -> None:
+        self.engine, self.recipe, self.callback, self.begun_from = engine, recipe, callback, begun_from
+        kept, held = split(data.train_labels, recipe.data.validation, engine.seed, "validation")
         whole = not len(held)
         images = data.train_images if whole else data.train_images[kept]
         labels = data.train_labels if whole else data.train_labels[kept]
         self.validation = None if whole else (data.train_images[held], data.train_labels[held])
         self.data = data
         augmenter = Augmenter(recipe.augment, images.shape[1:]) if recipe.augment else None
-        self.batches = Batches(images, labels, min(recipe.batch, len(labels)), model.seed, augmenter)
+        self.batches = Batches(images, labels, min(recipe.batch, len(labels)), engine.seed, augmenter)
         if odd := tuple(unlike_channels(recipe.normalise, images.shape[1:])):
             raise SpecError(odd)
         self.scaling = scaling_of(recipe.normalise, images)
-        model.scaling = Scaling(*map(np.array, self.scaling))
-        self.optimizer = make_optimizer(recipe.optimizer, model.flat)
-        self.loss_options = _loss_options(recipe, labels, data.classes)
+        engine.scaling = Scaling(*map(np.array, self.scaling))
+        self.class_weights = _class_weights(recipe, labels, data.classes)
+        self.session = engine.train(recipe, self.batches, self.class_weights)
         self.place = TrainState()
         self.notes: list[Diagnostic] = []
-        self.workers = workers_of(model, self.batches, self._program, recipe.workers)
         self._seen_at_start, self._started = 0, perf_counter()
 
     def note(self, diagnostic: Diagnostic) -> None:
         """Something is odd, but the training goes on."""
         self.notes.append(diagnostic)
-        self.watch.note(diagnostic)
+        self.callback.note(diagnostic)
 
     @cached_property
     def signature(self) -> dict[str, Any]:
         """What must be the same for this training to be gone on with; it reads all samples."""
-        return fingerprint(self.model, self.recipe, self.data)
+        return fingerprint(self.engine, self.recipe, self.data)
 
     @property
     def steps(self) -> int:
@@ -97,14 +93,14 @@ class Trainer:
         """The rest of the current epoch; False when it was interrupted before its end."""
         place, told = self.place, perf_counter()
         self._seen_at_start, self._started = place.seen, perf_counter()
-        for images, labels in self.workers.epoch(place.epoch, place.batch):
+        for images, labels in self.session.epoch(place.epoch, place.batch):
             self.step(images, labels)
             if interruption.wanted:
                 return False
             now = perf_counter()
-            if now - told >= self.watch.every:
+            if now - told >= self.callback.every:
                 told = now
-                self.watch.step(self._now())
+                self.callback.step(self._now())
             if after_step:
                 after_step()
         return True
@@ -112,7 +108,7 @@ class Trainer:
     def step(self, images: NDArray[Any], labels: Labels) -> None:
         """One batch: forward, backward, and the optimizer's move."""
         place, rate = self.place, self.rate()
-        found = self.workers.step(images, labels, place.step)
+        found = self.session.backward(images, labels, place.step)
         if not isfinite(found.loss):
             raise checks.not_finite(found.loss, place.step + 1, place.epoch + 1, rate)
         self._move(rate)
@@ -122,33 +118,30 @@ class Trainer:
         place.correct += found.correct
         place.seen += found.samples
 
-    def _program(self, batch: int) -> Program:
-        return self.model.compile(batch, True, loss=self.recipe.loss.kind, **self.loss_options)
-
     def _move(self, rate: float) -> None:
-        first, gradient = self.place.step == 0, self.model.flat_gradient
-        before = self.model.flat.copy() if first else None
-        still = set(checks.without_gradient(self.model)) if first else set()
-        if self.recipe.clip:
-            clip(gradient, self.recipe.clip)
-        self.optimizer.update(gradient, rate)
-        if before is not None:
-            still |= set(checks.unmoved(self.model, before))
-            if still:
-                self.note(checks.still_weights([name for name in self.model.gradients if name in still]))
+        """The optimizer's move; after the first one it is told which weights stood still."""
+        if self.place.step:
+            self.session.update(rate)
+            return
+        still = checks.without_gradient(self.session.gradients)
+        before = {name: self.engine.weights[name].copy() for name in self.session.gradients}
+        self.session.update(rate)
+        still |= checks.unmoved(self.engine.weights, before)
+        if still:
+            self.note(checks.still_weights([name for name in before if name in still]))
 
     def end_epoch(self) -> Row:
         """The epoch's row; the next one begins."""
         self._check_weights()
         row = self._row()
         self.place.end_epoch(row, self.recipe.stop.change if self.recipe.stop else 0.0)
-        self.watch.epoch(row)
+        self.callback.epoch(row)
         return row
 
     def _check_weights(self) -> None:
         place = self.place
         epoch = place.epoch + bool(place.seen)
-        checks.check_weights(self.model, place.step, epoch, self._rate_at(max(0, place.step - 1)))
+        checks.check_weights(self.engine.weights, place.step, epoch, self._rate_at(max(0, place.step - 1)))
 
     def warn_of_guessing(self) -> None:
         """Notes that the training came to nothing, where it did."""
@@ -161,7 +154,7 @@ class Trainer:
         place = self.place
         seconds, speed = self._speed()
         checked = (
-            evaluate(self.model, *self.validation, self.data.names, self.recipe.loss)
+            evaluate(self.engine, *self.validation, self.data.names, self.recipe.loss)
             if self.validation
             else None
         )
@@ -194,12 +187,11 @@ class Trainer:
             "format": FORMAT,
             "step": self.place.step,
             "place": self.place.state(),
-            "random": self.model.random.bit_generator.state,
-            "optimizer_count": self.optimizer.count,
+            **self.session.state,
             "scaling": self.scaling,
             "signature": self.signature,
         }
-        return Checkpoint(self.model.weights, self.optimizer.state, state)
+        return Checkpoint(self.engine.weights, self.session.arrays, state)
 
     def fault(self, checkpoint: Checkpoint) -> str | None:
         """Why a checkpoint that is whole cannot be gone on from; one of another training can."""
@@ -208,10 +200,10 @@ class Trainer:
             if state["format"] != FORMAT:
                 return f"its format is {state['format']}, not {FORMAT}"
             TrainState.of(state["place"])
-            type(self.model.random.bit_generator)(0).state = state["random"]
+            self.session.check(state)
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             return f"its state is not that of a training ({error})"
-        if not isinstance(state.get("signature"), dict) or not isinstance(state.get("optimizer_count"), int):
+        if not isinstance(state.get("signature"), dict):
             return "its state is not that of a training"
         if state["signature"] != self.signature or alike(checkpoint.arrays, self.checkpoint().arrays):
             return None
@@ -226,25 +218,19 @@ class Trainer:
             raise fault
         if odd := other_test(source, checkpoint.state["signature"], self.signature):
             self.note(odd)
-        for name, values in checkpoint.weights.items():
-            np.copyto(self.model.weights[name], values)
-        for name, values in checkpoint.optimizer.items():
-            np.copyto(self.optimizer.state[name], values)
+        self.engine.weights.update(checkpoint.weights)
+        self.session.restore(checkpoint.optimizer, checkpoint.state)
         self.place = TrainState.of(checkpoint.state["place"])
         self.place.rows = [row for row in rows if row.epoch <= self.place.epoch]
-        self.optimizer.count = checkpoint.state["optimizer_count"]
-        self.model.random.bit_generator.state = checkpoint.state["random"]
 
 
-def _loss_options(recipe: Recipe, labels: Labels, classes: int) -> dict[str, Any]:
-    if not isinstance(recipe.loss, CrossEntropy):
-        return {}
-    options: dict[str, Any] = {"smoothing": recipe.loss.smoothing}
+def _class_weights(recipe: Recipe, labels: Labels, classes: int) -> tuple[float, ...] | None:
+    """What the errors of each class count, where the loss weighs them."""
+    if not isinstance(recipe.loss, CrossEntropy) or not recipe.classweights:
+        return None
     if recipe.classweights == "balanced":
         counts = np.bincount(labels, minlength=classes)
-        options["class_weights"] = tuple((len(labels) / (classes * np.maximum(counts, 1))).tolist())
-    elif recipe.classweights:
-        if len(recipe.classweights) != classes:
-            raise unlike(f"classweights gives {len(recipe.classweights)} weights for {classes} classes")
-        options["class_weights"] = recipe.classweights
-    return options
+        return tuple((len(labels) / (classes * np.maximum(counts, 1))).tolist())
+    if len(recipe.classweights) != classes:
+        raise unlike(f"classweights gives {len(recipe.classweights)} weights for {classes} classes")
+    return recipe.classweights

@@ -8,9 +8,9 @@ from math import prod
 import numpy as np
 from cases.registry import Case
 
+from cnnspec.backends.numpy.engine import NumpyEngine
 from cnnspec.backends.numpy.layout import Array
 from cnnspec.backends.numpy.losses import Loss
-from cnnspec.backends.numpy.model import Model
 from cnnspec.layers.base import Layer, Shape
 from cnnspec.layers.reshape import Reshape, Slice
 from cnnspec.network.graph import InputLayer, Network, Node, Output
@@ -83,9 +83,11 @@ class Run:
     gradients: dict[str, Array]
 
 
-def model_of(case: Case, *, reference: bool = False, dtype: str = "float64", seed: int = 3) -> Model:
+def model_of(case: Case, *, reference: bool = False, dtype: str = "float64", seed: int = 3) -> NumpyEngine:
     """A model of the case with weights that are all different from zero."""
-    model = Model(network_of(case), seed=seed, dtype=dtype, kernels="reference" if reference else "fast")
+    model = NumpyEngine(
+        network_of(case), seed=seed, dtype=dtype, kernels="reference" if reference else "fast"
+    )
     random = np.random.default_rng(seed)
     for name, values in model.weights.items():
         values[...] = random.standard_normal(values.shape)
@@ -94,7 +96,7 @@ def model_of(case: Case, *, reference: bool = False, dtype: str = "float64", see
     return model
 
 
-def run(model: Model, images: Array, direction: Array) -> Run:
+def run(model: NumpyEngine, images: Array, direction: Array) -> Run:
     """One forward and backward pass with ``direction`` as the gradient of the output."""
     program = model.compile(len(images), True, loss=Toward, input_gradient=True)
     program.load(images, direction)
@@ -105,7 +107,7 @@ def run(model: Model, images: Array, direction: Array) -> Run:
     return Run(output, program.input_gradient().copy(), gradients)
 
 
-def data(model: Model, batch: int, seed: int = 5) -> tuple[Array, Array]:
+def data(model: NumpyEngine, batch: int, seed: int = 5) -> tuple[Array, Array]:
     """Images and a gradient for the output."""
     random = np.random.default_rng(seed)
     network = model.network

@@ -7,10 +7,9 @@ import pytest
 from single import Toward
 
 import cnnspec
-from cnnspec.backends.numpy import build
+from cnnspec.backends.numpy.engine import NumpyEngine
 from cnnspec.backends.numpy.kernels import dense
 from cnnspec.backends.numpy.kernels.reshape import ReshapeStep
-from cnnspec.backends.numpy.model import Model
 
 SPECS = {
     "one": "input 5x4x3; conv 4 2x2 -> relu -> flatten -> dense 3",
@@ -25,7 +24,7 @@ SPECS = {
 }
 
 
-def trained(model: Model, images: np.ndarray, wanted: np.ndarray) -> list[np.ndarray]:
+def trained(model: NumpyEngine, images: np.ndarray, wanted: np.ndarray) -> list[np.ndarray]:
     """The output and all gradients of a pass."""
     program = model.compile(len(images), True, loss=Toward, input_gradient=True)
     program.load(images, wanted)
@@ -42,7 +41,11 @@ def test_it_equals_the_definition(spec: str, part_bytes: int, monkeypatch: pytes
     network, random = cnnspec.parse(spec), np.random.default_rng(0)
     images, wanted = random.standard_normal((2, *network.input)), random.standard_normal((2, 3))
     fast, plain = (
-        trained(build(network, dtype="float64", kernels="reference" if reference else "fast"), images, wanted)
+        trained(
+            NumpyEngine(network, dtype="float64", kernels="reference" if reference else "fast"),
+            images,
+            wanted,
+        )
         for reference in (False, True)
     )
     for found, expected in zip(fast, plain, strict=True):
@@ -51,12 +54,12 @@ def test_it_equals_the_definition(spec: str, part_bytes: int, monkeypatch: pytes
 
 def test_no_value_is_moved_for_dense_layers_alone() -> None:
     network = cnnspec.parse("input 5x4x3; conv 4 2x2 -> flatten -> dense 3")
-    assert ReshapeStep not in map(type, build(network).compile(2, True).steps)
-    assert ReshapeStep in map(type, build(network).compile(2, True, keep=["flatten1"]).steps)
+    assert ReshapeStep not in map(type, NumpyEngine(network).compile(2, True).steps)
+    assert ReshapeStep in map(type, NumpyEngine(network).compile(2, True, keep=["flatten1"]).steps)
 
 
 def test_a_kept_flatten_is_in_pytorchs_order() -> None:
     network = cnnspec.parse("input 2x3x2; flatten -> dense 3")
     images = np.random.default_rng(0).standard_normal((2, 2, 3, 2)).astype(np.float32)
-    kept = build(network).forward(images, keep=["flatten1"])["flatten1"]
+    kept = NumpyEngine(network).forward(images, keep=["flatten1"])["flatten1"]
     np.testing.assert_array_equal(kept, images.transpose(0, 3, 1, 2).reshape(2, -1))

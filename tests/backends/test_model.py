@@ -10,15 +10,15 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 import cnnspec
-from cnnspec.backends.numpy import build
+from cnnspec.backends.contract import Scaling
+from cnnspec.backends.numpy.engine import NumpyEngine
 from cnnspec.backends.numpy.initializers import INITIALIZERS, SYNONYMS, begin, initializer
 from cnnspec.backends.numpy.losses import CrossEntropyLoss
-from cnnspec.backends.numpy.model import Model
 from cnnspec.backends.numpy.optimizers import FLUSH_EVERY, AdamOptimizer, SgdOptimizer
-from cnnspec.backends.numpy.program import Scaling
 from cnnspec.diagnostics import LayerError, SpecError
 from cnnspec.formula import Number
 from cnnspec.layers.base import Weight
+from cnnspec.model import Model, build
 from cnnspec.network.graph import Network
 
 SPEC = "input 6x5x2; conv 3 3x3 -> batchnorm -> relu -> flatten -> dropout 0.5 -> dense 4 -> softmax"
@@ -26,6 +26,10 @@ SPEC = "input 6x5x2; conv 3 3x3 -> batchnorm -> relu -> flatten -> dropout 0.5 -
 
 def model(seed: int = 0, **options: object) -> Model:
     return build(cnnspec.parse(SPEC), seed=seed, **options)
+
+
+def engine(spec: str = SPEC, **options: object) -> NumpyEngine:
+    return NumpyEngine(cnnspec.parse(spec), **options)
 
 
 def images(count: int) -> np.ndarray:
@@ -43,7 +47,7 @@ def test_names_and_layouts_are_pytorchs() -> None:
 
 
 def test_trained_weights_are_views_of_one_flat_array() -> None:
-    one = model()
+    one = engine()
     assert one.flat.size == 3 * 2 * 9 + 3 + 6 + 4 * 36 + 4
     one.flat[:] = 5
     assert all((one.weights[name] == 5).all() for name in one.gradients)
@@ -116,7 +120,7 @@ def test_foreign_weights_are_refused_and_nothing_changes(tmp_path: Path) -> None
     arrays["dense1.weight"] = arrays["dense1.weight"].T.copy()
     save_file(arrays, path)
     one = model(seed=4)
-    before = one.flat.copy()
+    before = {name: values.copy() for name, values in one.weights.items()}
     with pytest.raises(SpecError) as error:
         one.load(path)
     (found,) = error.value.diagnostics
@@ -126,16 +130,17 @@ def test_foreign_weights_are_refused_and_nothing_changes(tmp_path: Path) -> None
         "conv9.weight belongs to no layer",
         "dense1.weight is 36x4, the network's is 4x36",
     ) == found.notes
-    np.testing.assert_array_equal(one.flat, before)
+    for name, values in one.weights.items():
+        np.testing.assert_array_equal(values, before[name])
 
 
 def test_kernels_that_are_not_known_are_refused() -> None:
     with pytest.raises(ValueError, match="fast, winograd4, reference, not slow"):
-        build(cnnspec.parse("input 4; dense 2"), kernels="slow")  # type: ignore[arg-type]
+        build(cnnspec.parse("input 4; dense 2"), kernels="slow")
 
 
 def test_the_generator_can_be_set_back() -> None:
-    one = model()
+    one = engine()
     program = one.compile(5, True)
     state = one.random.bit_generator.state
     runs = []
@@ -150,7 +155,7 @@ def test_the_generator_can_be_set_back() -> None:
 
 
 def test_dropout_keeps_its_share_and_the_mean() -> None:
-    one = build(cnnspec.parse("input 20000; dropout 0.2 -> dense 1"))
+    one = engine("input 20000; dropout 0.2 -> dense 1")
     program = one.compile(1, True, keep=("dropout1",))
     program.load(np.ones((1, 20000), np.float32))
     program.forward()
@@ -242,10 +247,9 @@ def test_a_loss_of_ones_own_may_read_the_logits() -> None:
     class Mine(CrossEntropyLoss):
         """The built-in one, under another name."""
 
-    network = cnnspec.parse("input 4x4x1; flatten; dense 3 -> softmax")
     gradients = []
     for loss in ("crossentropy", Mine):
-        one = build(network)
+        one = engine("input 4x4x1; flatten; dense 3 -> softmax")
         one.compile(5, True, loss=loss).step(images(5)[:, :4, :4, :1], np.arange(5) % 3)
         gradients.append(one.flat_gradient)
     np.testing.assert_array_equal(*gradients)
@@ -255,16 +259,21 @@ def test_the_recipe_says_the_seed_unless_one_is_given() -> None:
     network = cnnspec.parse("input 9; dense 4; train { seed 7 }")
 
     def flat(**options: int) -> bytes:
-        return network.build(**options).flat.tobytes()
+        return network.build(**options).weights["dense1.weight"].tobytes()
 
     assert flat() == flat(seed=7) != flat(seed=0)
     assert 7 == network.build().seed
     assert 0 == cnnspec.parse("input 9; dense 4").build().seed
 
 
-def test_build_says_what_the_backend_takes() -> None:
+def test_build_says_what_the_model_takes() -> None:
     asked, taken = (list(inspect.signature(each).parameters) for each in (Network.build, build))
-    assert sorted(taken[1:]) == sorted(set(asked) - {"self", "backend"})
+    assert taken[1:] == asked[1:]
+
+
+def test_a_backend_that_is_not_known_is_refused() -> None:
+    with pytest.raises(ValueError, match="no backend is called abacus; there is numpy"):
+        cnnspec.parse(SPEC).build(backend="abacus")
 
 
 def test_its_text_counts_the_parameters_and_no_statistics() -> None:

@@ -7,10 +7,9 @@ import pytest
 from single import Builder, Toward
 
 import cnnspec
-from cnnspec.backends.numpy import build
+from cnnspec.backends.numpy.engine import NumpyEngine
 from cnnspec.backends.numpy.kernels import pool_places, unpool
 from cnnspec.backends.numpy.layout import Array
-from cnnspec.backends.numpy.model import Model
 from cnnspec.layers.conv import Conv
 from cnnspec.layers.registry import LAYERS
 from cnnspec.network.graph import Network
@@ -62,8 +61,8 @@ def batch_for(network: Network, batch: int, seed: int = 1) -> tuple[Array, Array
 @every_spec
 def test_fast_equals_reference_through_a_whole_network(spec: str) -> None:
     network = cnnspec.parse(spec)
-    fast = build(network, seed=2, dtype="float64")
-    plain = build(network, seed=2, dtype="float64", kernels="reference")
+    fast = NumpyEngine(network, seed=2, dtype="float64")
+    plain = NumpyEngine(network, seed=2, dtype="float64", kernels="reference")
     images, labels = batch_for(network, 6)
     for _ in range(2):
         results = [model.compile(6, True).step(images, labels) for model in (fast, plain)]
@@ -76,7 +75,7 @@ def test_fast_equals_reference_through_a_whole_network(spec: str) -> None:
 @every_spec
 def test_every_gradient_is_a_finite_difference(spec: str) -> None:
     network = cnnspec.parse(spec)
-    model = build(network, seed=2, dtype="float64")
+    model = NumpyEngine(network, seed=2, dtype="float64")
     images, labels = batch_for(network, 4)
     program = model.compile(4, True)
 
@@ -103,7 +102,7 @@ def test_every_gradient_is_a_finite_difference(spec: str) -> None:
 def test_keeping_every_layer_changes_no_result(spec: str) -> None:
     """Nothing is overwritten or exchanged wrongly when memory is used again."""
     network = cnnspec.parse(spec)
-    model = build(network, seed=2)
+    model = NumpyEngine(network, seed=2)
     images, _ = batch_for(network, 3)
     images = images.astype(np.float32)
     kept = model.forward(images, keep=[node.name for node in network.layers])
@@ -115,14 +114,14 @@ def test_keeping_every_layer_changes_no_result(spec: str) -> None:
 
 
 def test_bias_and_relu_follow_the_pool() -> None:
-    program = build(cnnspec.parse(LENET)).compile(2, True)
+    program = NumpyEngine(cnnspec.parse(LENET)).compile(2, True)
     words = [type(step).__name__ for step in program.steps[:4]]
     assert ["RowConv", "MaxPoolStep", "Bias", "ReluStep"] == words
 
 
 def test_a_kept_layer_stays_before_the_pool() -> None:
     network = cnnspec.parse(LENET)
-    model = build(network)
+    model = NumpyEngine(network)
     images = np.random.default_rng(0).standard_normal((2, 12, 12, 1)).astype(np.float32)
     kept = model.forward(images, keep=["relu1", "maxpool1"])
     assert kept["relu1"].min() == 0
@@ -138,7 +137,7 @@ def test_side_heads_add_to_the_loss_by_their_weight() -> None:
         builder.add("side", LAYERS["dense"](units=3), stem),
     )
     images, labels = batch_for(network, 8)
-    model = build(network, dtype="float64")
+    model = NumpyEngine(network, dtype="float64")
     gradients = []
     for weights in ((1.0, 0.0), (0.0, 1.0), (1.0, 1.0)):
         model._programs.clear()
@@ -151,7 +150,7 @@ def test_side_heads_add_to_the_loss_by_their_weight() -> None:
 
 
 def test_the_first_layers_input_gradient_is_never_computed() -> None:
-    program = build(cnnspec.parse(LENET)).compile(2, True)
+    program = NumpyEngine(cnnspec.parse(LENET)).compile(2, True)
     first = program.steps[0]
     assert isinstance(first, object)
     assert getattr(first, "dx", None) is None
@@ -159,7 +158,7 @@ def test_the_first_layers_input_gradient_is_never_computed() -> None:
 
 def test_frozen_layers_get_no_gradient_and_stop_the_backward_pass() -> None:
     network = cnnspec.parse("input 6x6x1; conv 3 3x3 frozen=yes -> relu -> flatten -> dense 2")
-    model = build(network)
+    model = NumpyEngine(network)
     assert {"dense1.weight", "dense1.bias"} == set(model.gradients)
     assert model.flat.size == sum(gradient.size for gradient in model.gradients.values())
     program = model.compile(3, True)
@@ -167,7 +166,7 @@ def test_frozen_layers_get_no_gradient_and_stop_the_backward_pass() -> None:
 
 
 def test_every_call_is_on_a_steps_account() -> None:
-    program = build(cnnspec.parse(RESIDUAL)).compile(2, True)
+    program = NumpyEngine(cnnspec.parse(RESIDUAL)).compile(2, True)
     assert set(program.steps) >= {call.step for call in program.backward_calls}
     assert {*program.steps, *program.losses} == {call.step for call in program.forward_calls()}
     added = [call.step.node.name for call in program.backward_calls if call.run != call.step.backward]
@@ -175,7 +174,7 @@ def test_every_call_is_on_a_steps_account() -> None:
 
 
 def test_a_backward_pass_needs_nothing_but_a_forward_pass() -> None:
-    model = build(cnnspec.parse(LENET), dtype="float64")
+    model = NumpyEngine(cnnspec.parse(LENET), dtype="float64")
     images, labels = batch_for(model.network, 3)
     program = model.compile(3, True)
     loss, _ = program.step(images, labels)
@@ -194,7 +193,7 @@ def test_a_second_reader_keeps_a_value_from_being_overwritten() -> None:
     network = builder.network(
         builder.add("sum", LAYERS["add"](), builder.add("cut", LAYERS["relu"](), stem), stem)
     )
-    model = build(network, dtype="float64")
+    model = NumpyEngine(network, dtype="float64")
     images = np.random.default_rng(0).standard_normal((5, 3))
     values = images @ model.weights["stem.weight"].T + model.weights["stem.bias"]
     np.testing.assert_allclose(model.predict(images), np.maximum(values, 0) + values)
@@ -207,7 +206,7 @@ def test_unpool_keeps_its_pool_where_it_is() -> None:
     pooled = builder.add("pool1", largest, cut)
     undone = LAYERS["unpool"](pool="pool1").bind((largest, ((4, 4, 2),)))
     network = builder.network(builder.add("back", undone, pooled, pooled))
-    model = build(network, dtype="float64")
+    model = NumpyEngine(network, dtype="float64")
     steps = [type(step) for step in model.compile(2, True).steps]
     assert [pool_places.PlaceMaxPool, unpool.UnpoolStep] == steps[-2:]
     images = np.random.default_rng(0).standard_normal((2, 4, 4, 1))
@@ -219,16 +218,18 @@ def test_unpool_keeps_its_pool_where_it_is() -> None:
 
 def test_memory_is_used_again_when_predicting() -> None:
     spec = "input 16x16x8;" + "conv 8 3x3 padding=1 bias=no -> tanh;" * 12
-    model = build(cnnspec.parse(spec))
+    model = NumpyEngine(cnnspec.parse(spec))
     twelve = model.compile(4).memory.nbytes
-    two = build(cnnspec.parse("input 16x16x8;" + "conv 8 3x3 padding=1 bias=no -> tanh;" * 2)).compile(4)
+    two = NumpyEngine(cnnspec.parse("input 16x16x8;" + "conv 8 3x3 padding=1 bias=no -> tanh;" * 2)).compile(
+        4
+    )
     activation = 4 * 16 * 16 * 8 * 4
     assert twelve - two.memory.nbytes < 10 * (3.6 * activation)
 
 
 def test_a_gradient_of_the_images_is_there_on_request() -> None:
     network = cnnspec.parse("input 3x3x2; flatten -> dense 2 bias=no")
-    model = build(network, dtype="float64")
+    model = NumpyEngine(network, dtype="float64")
     images = np.random.default_rng(0).standard_normal((2, 3, 3, 2))
     program = model.compile(2, True, loss=Toward, input_gradient=True)
     program.load(images, np.array([[1.0, 0.0], [0.0, 1.0]]))
@@ -239,7 +240,7 @@ def test_a_gradient_of_the_images_is_there_on_request() -> None:
 
 
 def test_float32_from_end_to_end() -> None:
-    model = build(cnnspec.parse(RESIDUAL))
+    model = NumpyEngine(cnnspec.parse(RESIDUAL))
     program = model.compile(4, True)
     images, labels = batch_for(model.network, 4)
     program.step(images.astype(np.float32), labels)
@@ -252,7 +253,7 @@ def test_float32_from_end_to_end() -> None:
 
 def test_the_same_seed_gives_the_same_bits(tmp_path: object) -> None:
     def trained(seed: int) -> bytes:
-        model = Model(cnnspec.parse(LENET + "\n"), seed=seed)
+        model = NumpyEngine(cnnspec.parse(LENET + "\n"), seed=seed)
         images, labels = batch_for(model.network, 8)
         for _ in range(3):
             model.compile(8, True).step(images.astype(np.float32), labels)

@@ -7,7 +7,7 @@ import pytest
 from single import Toward
 
 import cnnspec
-from cnnspec.backends.numpy import build
+from cnnspec.backends.numpy.engine import NumpyEngine
 from cnnspec.backends.numpy.kernels.pool_places import PlacePool
 
 STRANGE = np.array([np.nan, np.inf, -np.inf, 0.0, -0.0, 1.0, 2.0])
@@ -36,7 +36,7 @@ def test_it_equals_the_definition(spec: str, strange: bool) -> None:
     wanted = random.standard_normal((2, *network.output))
     found = []
     for reference in (False, True):
-        program = build(network, dtype="float64", kernels="reference" if reference else "fast").compile(
+        program = NumpyEngine(network, dtype="float64", kernels="reference" if reference else "fast").compile(
             2, True, loss=Toward, input_gradient=True
         )
         program.load(images, wanted)
@@ -51,7 +51,7 @@ def test_it_equals_the_definition(spec: str, strange: bool) -> None:
 
 def test_predicting_gives_what_training_gives() -> None:
     network = cnnspec.parse("input 7x7x2; p: maxpool 3x3 stride=2 -> conv 2 1x1 -> unpool p -> conv 3 3x3")
-    model = build(network)
+    model = NumpyEngine(network)
     images = np.random.default_rng(0).standard_normal((2, 7, 7, 2)).astype(np.float32)
     program = model.compile(2, True, loss="mse")
     program.load(images, np.zeros((2, *network.output), np.float32))
@@ -62,5 +62,5 @@ def test_predicting_gives_what_training_gives() -> None:
 @pytest.mark.parametrize("window, kind", [("16x16", np.uint8), ("17x16", np.uint16)])
 def test_a_place_is_as_small_as_its_window_allows(window: str, kind: type) -> None:
     network = cnnspec.parse(f"input 34x34x1; p: maxpool {window} -> unpool p")
-    pools = [step for step in build(network).compile(1).steps if isinstance(step, PlacePool)]
+    pools = [step for step in NumpyEngine(network).compile(1).steps if isinstance(step, PlacePool)]
     assert [np.dtype(kind)] == [pool.places.dtype for pool in pools]

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 import cnnspec
-from cnnspec.backends.numpy import build
+from cnnspec.backends.numpy.engine import NumpyEngine
 from cnnspec.backends.numpy.kernels.table import Kernels
 from cnnspec.backends.numpy.profile import peak, profile
 
 
 def test_every_step_is_timed() -> None:
     network = cnnspec.parse("input 8x8x1; conv 4 3x3 -> relu -> maxpool 2x2 -> flatten -> dense 2 -> softmax")
-    program = build(network).compile(3, True)
+    program = NumpyEngine(network).compile(3, True)
     random = np.random.default_rng(0)
     program.load(random.standard_normal((3, 8, 8, 1)).astype(np.float32), np.array([0, 1, 0]))
     rows = profile(program, rounds=2)
@@ -28,19 +28,19 @@ def test_every_step_is_timed() -> None:
 
 
 def test_predicting_has_no_backward_time() -> None:
-    program = build(cnnspec.parse("input 4x4x1; conv 2 3x3")).compile(1)
+    program = NumpyEngine(cnnspec.parse("input 4x4x1; conv 2 3x3")).compile(1)
     assert {0.0} == {row.backward for row in profile(program, rounds=1)}
 
 
 @pytest.mark.parametrize("kernels, sums", [("fast", "F(2x2, 3x3)"), ("winograd4", "F(4x4, 3x3)")])
 def test_the_reason_is_that_of_the_kernel(kernels: Kernels, sums: str) -> None:
     network = cnnspec.parse("input 14x14x128; conv 128 3x3 padding=1")
-    row, _ = profile(build(network, kernels=kernels).compile(1), rounds=1)
+    row, _ = profile(NumpyEngine(network, kernels=kernels).compile(1), rounds=1)
     assert sums in row.reason
 
 
 def test_a_pool_that_is_asked_for_places_says_so() -> None:
-    program = build(cnnspec.parse("input 4x4x1; p: maxpool 2x2 -> unpool p")).compile(1)
+    program = NumpyEngine(cnnspec.parse("input 4x4x1; p: maxpool 2x2 -> unpool p")).compile(1)
     assert ["a later layer asks where each value was taken from", ""] == [
         step.reason for step in program.steps
     ]

@@ -15,10 +15,9 @@ from single import network_of
 
 import cnnspec
 from cnnspec.analysis.memory import Memory
-from cnnspec.backends.numpy import build
 from cnnspec.backends.numpy.compile import memory
 from cnnspec.backends.numpy.compile.memory import Stay, place
-from cnnspec.backends.numpy.model import Model
+from cnnspec.backends.numpy.engine import NumpyEngine
 from cnnspec.backends.numpy.optimizers import make_optimizer
 from cnnspec.resources import example_names, example_path
 
@@ -29,12 +28,12 @@ MOVING = {"flatten", "reshape"}
 
 
 @pytest.fixture(scope="module", params=example_names())
-def model(request: pytest.FixtureRequest) -> Model:
+def model(request: pytest.FixtureRequest) -> NumpyEngine:
     """Every shipped example in turn."""
-    return cnnspec.load(example_path(request.param)).build(initial="zeros")
+    return NumpyEngine(cnnspec.load(example_path(request.param)), initial="zeros")
 
 
-def test_maps_take_what_the_analysis_predicts(model: Model) -> None:
+def test_maps_take_what_the_analysis_predicts(model: NumpyEngine) -> None:
     for batch in (1, 4):
         memory = model.compile(batch).memory
         predicted = cnnspec.analyze(model.network, batch=batch).totals.peak_activation_bytes
@@ -48,10 +47,10 @@ def test_maps_take_what_the_analysis_predicts(model: Model) -> None:
 def test_each_layer_alone_takes_what_the_analysis_predicts(case: Case) -> None:
     network = network_of(case)
     predicted = cnnspec.analyze(network, batch=4).totals.peak_activation_bytes
-    assert predicted <= build(network).compile(4).memory.map_bytes <= 1.1 * predicted
+    assert predicted <= NumpyEngine(network).compile(4).memory.map_bytes <= 1.1 * predicted
 
 
-def test_a_program_allocates_what_it_plans_and_nothing_while_it_runs(model: Model) -> None:
+def test_a_program_allocates_what_it_plans_and_nothing_while_it_runs(model: NumpyEngine) -> None:
     with traced() as allocated:
         program = model.compile(2)
         held = allocated()
@@ -79,7 +78,7 @@ def traced() -> Iterator[Callable[[], int]]:
         tracemalloc.stop()
 
 
-def test_training_keeps_no_more_maps_than_the_analysis_says(model: Model) -> None:
+def test_training_keeps_no_more_maps_than_the_analysis_says(model: NumpyEngine) -> None:
     memory = model.compile(1, training=True).memory
     said = Memory(model.network).training("sgd")
     assert memory.map_bytes <= 1.1 * (said.saved_activation_bytes + said.activation_gradient_bytes)
@@ -92,7 +91,7 @@ def test_training_keeps_no_more_maps_than_the_analysis_says(model: Model) -> Non
 )  # fmt: skip
 def test_optimizers_keep_what_the_analysis_says(sentence: str) -> None:
     network = cnnspec.parse(f"input 4; dense 3; train {{ optimizer {sentence} }}")
-    optimizer = make_optimizer(network.training_recipe.optimizer, build(network).flat)
+    optimizer = make_optimizer(network.training_recipe.optimizer, NumpyEngine(network).flat)
     kept = sum(values.nbytes for values in optimizer.state.values())
     assert cnnspec.analyze(network).training.optimizer_state_bytes == kept
 
@@ -107,7 +106,7 @@ POOLS = {
 
 @pytest.mark.parametrize("spec", POOLS.values(), ids=POOLS)
 def test_pools_work_in_planned_memory(spec: str) -> None:
-    program = build(cnnspec.parse(spec)).compile(8, training=True, loss="mse")
+    program = NumpyEngine(cnnspec.parse(spec)).compile(8, training=True, loss="mse")
     output = np.zeros((8, *program.network.output), np.float32)
     program.load(np.random.default_rng(0).random((8, 64, 64, 8), np.float32), output)
     program.forward()
@@ -120,7 +119,7 @@ def test_pools_work_in_planned_memory(spec: str) -> None:
 def test_places_are_a_byte_each_and_only_as_long_as_they_are_needed() -> None:
     spec = "input 16x16x8; p: maxpool 2x2 -> conv 8 1x1 -> unpool p"
     after = " -> conv 16 3x3 padding=1 -> conv 16 3x3 padding=1"
-    short, long = (build(cnnspec.parse(text)).compile(1).memory for text in (spec, spec + after))
+    short, long = (NumpyEngine(cnnspec.parse(text)).compile(1).memory for text in (spec, spec + after))
     assert 4 * (16 * 16 * 8 + 8 * 8 * 8) + 8 * 8 * 8 == short.map_bytes
     assert 4 * 2 * 16 * 16 * 16 == long.map_bytes
 
@@ -128,7 +127,7 @@ def test_places_are_a_byte_each_and_only_as_long_as_they_are_needed() -> None:
 def test_scratch_is_shared_between_layers() -> None:
     def scratch(layers: int) -> int:
         spec = "input 16x16x8;" + "conv 8 3x3 padding=1 bias=no -> relu;" * layers
-        memory = cnnspec.parse(spec).build(seed=0).compile(4).memory
+        memory = NumpyEngine(cnnspec.parse(spec)).compile(4).memory
         return memory.scratch_bytes - memory.owned_bytes
 
     assert 0 < scratch(2) == scratch(9)

@@ -9,8 +9,8 @@ from single import model_of, network_of, run
 from sown import FINITE, SPECIAL, SUMS, fast, kinds, sown, zeros
 
 from cnnspec.backends.numpy.compile.memory import Memory
+from cnnspec.backends.numpy.engine import NumpyEngine
 from cnnspec.backends.numpy.losses import CrossEntropyLoss
-from cnnspec.backends.numpy.model import Model
 from cnnspec.layers.activation import LeakyRelu, Relu
 from cnnspec.layers.base import Layer
 from cnnspec.layers.norm import BatchNorm, GroupNorm, LayerNorm
@@ -46,14 +46,14 @@ def alike(case: Case, actual: np.ndarray, expected: np.ndarray) -> None:
 def predict(layer: Layer, values: list[float]) -> list[float]:
     """A layer's outputs for these pixels of one row, as the model predicts them."""
     pixels = np.array(values, np.float32).reshape(1, 1, -1, 1)
-    model = Model(network_of(Case("", layer, (pixels.shape[1:],))))
+    model = NumpyEngine(network_of(Case("", layer, (pixels.shape[1:],))))
     return [float(value) for value in model.predict(pixels).ravel()]
 
 
 def test_one_pixel_that_is_no_number_reaches_its_neighbours_alone() -> None:
     images = np.zeros((1, 16, 16, 1), np.float32)
     images[0, 7, 9] = np.nan
-    model = Model(network_of(Case("", Upsample(scale=2, mode="bilinear"), ((16, 16, 1),))))
+    model = NumpyEngine(network_of(Case("", Upsample(scale=2, mode="bilinear"), ((16, 16, 1),))))
     assert 16 == np.isnan(model.predict(images)).sum()
 
 
@@ -78,7 +78,7 @@ def test_the_first_of_equal_zeros_is_pooled(pixels: list[float], negative: bool)
 def test_batchnorm_is_exact_far_from_zero(mean: float) -> None:
     random = np.random.default_rng(0)
     images = (random.standard_normal((16, 8, 8, 3)) + mean).astype(np.float32)
-    model = Model(network_of(Case("", BatchNorm(), ((8, 8, 3),))))
+    model = NumpyEngine(network_of(Case("", BatchNorm(), ((8, 8, 3),))))
     direction = random.standard_normal(images.shape).astype(np.float32)
     exact, axes = images.astype(np.float64), (0, 1, 2)
     deviation = np.sqrt(exact.var(axes) + 1e-5)

@@ -7,7 +7,7 @@ import pytest
 from cases.registry import Case
 from single import data, model_of, network_of
 
-from cnnspec.backends.numpy import build
+from cnnspec.backends.numpy.engine import NumpyEngine
 from cnnspec.backends.numpy.kernels import conv_choice, conv_winograd
 from cnnspec.backends.numpy.kernels.conv_slab import SlabConv
 from cnnspec.backends.numpy.kernels.conv_winograd import Winograd4Conv, WinogradConv
@@ -51,11 +51,11 @@ def test_single_precision_holds_its_promise(
     kernels: Kernels, kernel: type[WinogradConv], tolerance: float
 ) -> None:
     network = network_of(large())
-    model = build(network, kernels=kernels)
+    model = NumpyEngine(network, kernels=kernels)
     images = np.random.default_rng(0).standard_normal((2, *network.input)).astype(np.float32)
     kinds = [type(step) for step in model.compile(2).steps]
     assert kernel is kinds[0]
-    plain = build(network, kernels="reference", dtype="float64")
+    plain = NumpyEngine(network, kernels="reference", dtype="float64")
     expected = plain.predict(images.astype(float))
     np.testing.assert_allclose(model.predict(images), expected, atol=tolerance * np.abs(expected).max())
 
@@ -119,7 +119,7 @@ def test_infinities_and_nan_stay_where_direct_sums_have_them(
 
 
 def test_a_wild_sample_leaves_its_neighbours_bits_alone() -> None:
-    model = build(network_of(large()))
+    model = NumpyEngine(network_of(large()))
     images = np.random.default_rng(0).standard_normal((4, *model.network.input)).astype(np.float32)
     expected = model.predict(images)
     images[1, 5, 5, 3] = np.nan

@@ -8,8 +8,7 @@ from dataclasses import replace
 import pytest
 from click.testing import CliRunner
 
-from cnnspec.backends.numpy.measure import Profile
-from cnnspec.backends.numpy.profile import Row
+from cnnspec.backends.numpy.profile import Profile, StepTime
 from cnnspec.cli.profile import command, render
 from cnnspec.views.terminal.paint import Terminal
 
@@ -17,8 +16,8 @@ SPEC = "input 8x8x1; conv 4 3x3 -> relu -> maxpool 2x2 -> flatten -> dense 3 -> 
 
 FOUND = Profile(
     "net", 2, True,
-    [Row("conv1", "RowConv", "width unfolded", 0.002, 0.004, 1_000_000),
-     Row("relu1", "Relu", "", 0.001, 0.001, 0)],
+    [StepTime("conv1", "RowConv", "width unfolded", 0.002, 0.004, 1_000_000),
+     StepTime("relu1", "Relu", "", 0.001, 0.001, 0)],
     10.0, 4000, 1_500_000, 300,
 )  # fmt: skip
 

@@ -162,11 +162,11 @@ def test_a_picture_in_and_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]
 
 
 def test_a_checkpoint(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    from cnnspec.backends.numpy.model import Model
+
     from cnnspec.cli.spec import load_network
 
     text_of_spec = "input 3x3x1; conv 1 2x2"
-    model = Model(load_network(None, text_of_spec))
+    model = load_network(None, text_of_spec).build()
     model.weights["conv1.weight"][...] = np.arange(4.0).reshape(1, 1, 2, 2)
     model.save(tmp_path / "w.safetensors")
     arguments = ["-e", text_of_spec, "--input", "count", "--weights", str(tmp_path / "w.safetensors")]

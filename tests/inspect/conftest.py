@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from cnnspec.cli.main import run
-from cnnspec.training.run import open_run
+from cnnspec.model import open_run
 
 SPEC = """network Bars
 input 8x8x1

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import cnnspec
-from cnnspec.backends.numpy.program import Scaling
+from cnnspec.backends.contract import Scaling
 from cnnspec.diagnostics import SpecError
 from cnnspec.resources import example_path
 from cnnspec.training import inspection

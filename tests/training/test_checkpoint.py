@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save, save_file
 
+from cnnspec.backends.weights import HEADER
 from cnnspec.diagnostics import SpecError
-from cnnspec.training.checkpoint import HEADER, Checkpoint, CheckpointManager, read, write
+from cnnspec.training.checkpoint import Checkpoint, CheckpointManager, read, write
 
 
 def checkpoint(step=1):

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 import cnnspec
-from cnnspec.backends.numpy.model import Model
 from cnnspec.diagnostics import Severity, SpecError
+from cnnspec.model import Model
 from cnnspec.recipe.models import Normalise, Recipe
 from cnnspec.training import loop
 from cnnspec.training.callback import Callback
@@ -91,7 +91,7 @@ def test_the_order_is_a_permutation_and_every_sample_is_seen(model_of, data):
         def step(self, now):
             seen.append((now.epoch, now.batch, now.batches))
 
-    history = model_of("epochs 2").fit(data, watch=Spy())
+    history = model_of("epochs 2").fit(data, callback=Spy())
     assert [(epoch, batch, 13) for epoch in (1, 2) for batch in range(1, 14)] == seen
     assert [13, 26] == [row.step for row in history.rows]
 
@@ -150,9 +150,9 @@ def test_normalise_gives_a_number_a_channel_from_python_too(model_of, data):
 
 def test_balanced_classes_are_weighed_by_how_rare_they_are(model_of, data):
     model = model_of("classweights balanced")
-    trainer = Trainer(model, data, model.network.recipe, Callback())
+    trainer = Trainer(model.engine, data, model.network.recipe, Callback())
     counts = np.bincount(data.train_labels)
-    assert pytest.approx((200 / 3 / counts).tolist()) == trainer.loss_options["class_weights"]
+    assert pytest.approx((200 / 3 / counts).tolist()) == trainer.class_weights
 
 
 def test_smoothing_raises_the_least_loss(model_of, data):
@@ -197,8 +197,8 @@ def test_a_last_step_that_leaves_the_numbers_is_no_success(model_of, data, tmp_p
 def test_no_checkpoint_holds_what_is_no_number(model_of, data, tmp_path):
     """The bias goes on to nothing that the loss of this step sees."""
     model = model_of("epochs 2")
-    watch = Spoiler(model, 5, "dense2.bias")
-    fault = fault_of(model.fit, data, folder=tmp_path, save_steps=1, watch=watch)
+    spoiler = Spoiler(model, 5, "dense2.bias")
+    fault = fault_of(model.fit, data, folder=tmp_path, save_steps=1, callback=spoiler)
     assert "dense2.bias left the numbers by step 5 (epoch 1), at a rate of 0.1" == fault.message
     assert [2, 3, 4] == [read(path).step for path in CheckpointManager(tmp_path / "checkpoints").paths]
 
@@ -272,7 +272,7 @@ def test_interrupted_and_resumed_ends_with_the_same_bits(model_of, data, tmp_pat
     straight = model_of(recipe)
     whole = straight.fit(data, folder=tmp_path / "straight")
     for count in steps:
-        history = model_of(recipe).fit(data, folder=tmp_path / "broken", resume=True, watch=Stopper(count))
+        history = model_of(recipe).fit(data, folder=tmp_path / "broken", resume=True, callback=Stopper(count))
         assert "interrupted" == history.ending
     resumed = model_of(recipe)
     history = resumed.fit(data, folder=tmp_path / "broken", resume=True)
@@ -296,7 +296,7 @@ def test_a_metrics_file_that_was_cut_short_does_not_stop_a_run(model_of, data, t
 
 def test_ctrl_c_leaves_the_signal_as_it_was(model_of, data):
     before = signal.getsignal(signal.SIGINT)
-    history = model_of("epochs 3").fit(data, watch=Stopper(2))
+    history = model_of("epochs 3").fit(data, callback=Stopper(2))
     assert "interrupted" == history.ending
     assert before == signal.getsignal(signal.SIGINT)
 
@@ -312,7 +312,7 @@ def test_training_works_outside_the_main_thread(model_of, data):
 def test_a_damaged_checkpoint_gives_way_to_the_one_before_and_is_told(model_of, data, tmp_path):
     straight = model_of("epochs 3")
     straight.fit(data)
-    model_of("epochs 3").fit(data, folder=tmp_path, save_steps=5, watch=Stopper(12))
+    model_of("epochs 3").fit(data, folder=tmp_path, save_steps=5, callback=Stopper(12))
     newest = CheckpointManager(tmp_path / "checkpoints").paths[-1]
     newest.write_bytes(newest.read_bytes()[:-7])
     resumed = model_of("epochs 3")
@@ -522,7 +522,7 @@ def test_the_models_methods_say_what_the_training_takes(name):
 
     def parameters(function):
         _, *rest = inspect.signature(function).parameters.values()
-        return [(each.name, each.kind, each.default) for each in rest if each.name != "sources"]
+        return [(each.name, each.kind, each.default) for each in rest if each.name != "begun_from"]
 
     assert parameters(getattr(loop, name)) == parameters(getattr(Model, name))
 

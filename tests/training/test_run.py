@@ -8,9 +8,10 @@ import pytest
 import cnnspec
 from cnnspec.cli.main import run as call
 from cnnspec.diagnostics import SpecError
+from cnnspec.model import open_run
 from cnnspec.recipe.models import Recipe
 from cnnspec.training.checkpoint import CheckpointManager
-from cnnspec.training.run import Run, is_run, open_run
+from cnnspec.training.run import Run, is_run
 
 SPEC = "network Bars; input 8x8x1; conv 4 3x3 -> relu; flatten -> dense 3"
 
@@ -54,7 +55,7 @@ def test_a_run_of_fit_is_a_run_for_every_command(bars, tmp_path, capsys):
     opened, run, _ = open_run("run")
     assert (4, 2, 0.01) == (run.seed, run.recipe.epochs, run.recipe.optimizer.rate)
     assert run.recipe == opened.network.recipe == cnnspec.load("run/spec.cnn").recipe
-    np.testing.assert_array_equal(model.flat, opened.flat)
+    np.testing.assert_array_equal(model.engine.flat, opened.engine.flat)
     for verb in (
         ["inspect", "run", "confusion"],
         ["predict", "run", "--index", "0"],

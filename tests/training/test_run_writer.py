@@ -65,7 +65,9 @@ def test_the_best_weights_are_found_again_or_said_to_be_lost(model_of, data, tmp
     straight = model_of(STOPPING)
     whole = straight.fit(data)
     best = whole.best_epoch
-    broken = model_of(STOPPING).fit(data, folder=tmp_path, watch=At(best + ahead - (ahead == 4), interrupt))
+    broken = model_of(STOPPING).fit(
+        data, folder=tmp_path, callback=At(best + ahead - (ahead == 4), interrupt)
+    )
     assert "interrupted" == broken.ending
     harm(tmp_path / "best.safetensors")
     resumed = model_of(STOPPING)
@@ -201,7 +203,7 @@ def narrow():
 def test_a_full_disk_is_told_with_the_file_what_was_kept_and_how_to_go_on(model_of, data, tmp_path, narrow):
     straight = model_of("epochs 4")
     straight.fit(data)
-    fault = fault_of(model_of("epochs 4").fit, data, folder=tmp_path, watch=At(3, lambda: narrow(600)))
+    fault = fault_of(model_of("epochs 4").fit, data, folder=tmp_path, callback=At(3, lambda: narrow(600)))
     newest = tmp_path / "checkpoints" / "step-000000026.safetensors"
     assert "run-not-written" == fault.code
     assert fault.message.startswith(f"{tmp_path}/")
@@ -250,7 +252,7 @@ def test_two_trainings_do_not_share_a_folder(model_of, data, tmp_path):
         thread.start()
         thread.join()
 
-    model_of("epochs 2").fit(data, folder=tmp_path, watch=At(1, meanwhile))
+    model_of("epochs 2").fit(data, folder=tmp_path, callback=At(1, meanwhile))
     assert ["run-in-use"] == [fault.code for fault in found]
     assert 2 == len(model_of("epochs 2").fit(data, folder=tmp_path, resume=True).rows)
 

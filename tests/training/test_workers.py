@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from cnnspec.backends.numpy import workers as team
 from cnnspec.diagnostics import SpecError
-from cnnspec.training import workers as team
 from cnnspec.training.callback import Callback
 
 NORMED = "input 8x8x1; conv 4 3x3 -> batchnorm -> relu; flatten -> dropout 0.2 -> dense 3"
@@ -72,7 +72,7 @@ def test_a_team_goes_on_to_the_same_bits(model_of, data, tmp_path):
         os.kill(os.getpid(), signal.SIGINT)
 
     _, history = trained(
-        model_of("epochs 2; workers 2", spec=NORMED), data, folder=tmp_path, watch=Stopper(5, interrupt)
+        model_of("epochs 2; workers 2", spec=NORMED), data, folder=tmp_path, callback=Stopper(5, interrupt)
     )
     assert "interrupted" == history.ending
     resumed, _ = trained(model_of("epochs 2; workers 2", spec=NORMED), data, folder=tmp_path, resume=True)
@@ -104,7 +104,7 @@ def running(pid):
 def test_a_killed_worker_is_told_and_nothing_is_left(model_of, data, started):
     with pytest.raises(SpecError) as caught:
         model_of("epochs 500; workers 3").fit(
-            data, watch=Stopper(4, lambda: os.kill(started[0], signal.SIGKILL))
+            data, callback=Stopper(4, lambda: os.kill(started[0], signal.SIGKILL))
         )
     assert "worker-lost" == caught.value.diagnostics[0].code
     assert [False, False] == [running(pid) for pid in started]
@@ -115,14 +115,14 @@ def test_an_error_leaves_no_process(model_of, data, started):
         raise KeyError("onlooker")
 
     with pytest.raises(KeyError, match="onlooker"):
-        model_of("epochs 500; workers 2").fit(data, watch=Stopper(3, fail))
+        model_of("epochs 500; workers 2").fit(data, callback=Stopper(3, fail))
     assert [False] == [running(pid) for pid in started]
 
 
 def test_a_stopped_worker_is_woken_and_changes_nothing(model_of, data, started):
     straight, _ = trained(model_of("epochs 2; workers 2"), data)
     stop = Stopper(4, lambda: os.kill(started[-1], signal.SIGSTOP))
-    stopped, history = trained(model_of("epochs 2; workers 2"), data, watch=stop)
+    stopped, history = trained(model_of("epochs 2; workers 2"), data, callback=stop)
     assert "finished" == history.ending
     assert same(straight, stopped)
 
@@ -136,14 +136,14 @@ def test_closing_ends_a_worker_that_does_not_go(model_of, data, started, signals
 
     begin = time.monotonic()
     with pytest.raises(KeyError, match="onlooker"):
-        model_of("epochs 500; workers 3").fit(data, watch=Stopper(3, fail))
+        model_of("epochs 500; workers 3").fit(data, callback=Stopper(3, fail))
     assert [False, False] == [running(pid) for pid in started]
     assert time.monotonic() - begin < 10
 
 
 SCRIPT = """
 import numpy as np, cnnspec
-from cnnspec.training import workers as team
+from cnnspec.backends.numpy import workers as team
 start = team.Processes._start
 def spy(self, worker):
     start(self, worker)

@@ -1,4 +1,4 @@
-"""Where the time of a program goes: each step timed, beside what its kernel is and why."""
+"""Where the time of a program goes: each step timed, its kernel and why, the machine's peak, the memory."""
 
 from __future__ import annotations
 
@@ -11,16 +11,19 @@ from time import perf_counter
 import numpy as np
 
 from cnnspec.backends.numpy.compile.plan import Call
+from cnnspec.backends.numpy.engine import NumpyEngine
 from cnnspec.backends.numpy.kernels.step import Step
 from cnnspec.backends.numpy.losses import Loss
 from cnnspec.backends.numpy.program import Program
+from cnnspec.backends.numpy.threads import threads_for
+from cnnspec.network.graph import Network
 
 PEAK_SIZE = 768
 """Rows and columns of the square product that measures the machine's peak."""
 
 
 @dataclass(frozen=True)
-class Row:
+class StepTime:
     """One step: seconds of its best pass, multiply-accumulates of the forward pass, kernel and reason."""
 
     layer: str
@@ -36,7 +39,7 @@ class Row:
         return 2e-9 * self.multiplies / self.forward if self.forward else 0.0
 
 
-def profile(program: Program, rounds: int = 10) -> list[Row]:
+def profile(program: Program, rounds: int = 10) -> list[StepTime]:
     """Time every step of a program, best of ``rounds`` whole passes, on the images loaded into it."""
     images = program.input.copy()
     forward: dict[Step | Loss, float] = {}
@@ -46,7 +49,7 @@ def profile(program: Program, rounds: int = 10) -> list[Row]:
         _time(program.forward_calls(fresh=program.training), forward)
         _time(program.backward_calls, backward)
     return [
-        Row(step.node.name, type(step).__name__.removesuffix("Step"), step.reason, forward[step],
+        StepTime(step.node.name, type(step).__name__.removesuffix("Step"), step.reason, forward[step],
             backward.get(step, 0.0), step.multiplies)
         for step in program.steps
     ]  # fmt: skip
@@ -73,3 +76,52 @@ def peak(rounds: int = 20) -> float:
     out = np.empty_like(square)
     seconds = min(_seconds(lambda: np.matmul(square, square, out=out)) for _ in range(rounds))
     return float(2e-9 * PEAK_SIZE**3 / seconds)
+
+
+@dataclass(frozen=True)
+class Profile:
+    """What was measured: seconds of each step, the machine's peak, the program's memory."""
+
+    name: str
+    batch: int
+    training: bool
+    rows: list[StepTime]
+    peak: float
+    """10^9 operations a second of a large matrix product, with the same threads."""
+    weight_bytes: int
+    map_bytes: int
+    scratch_bytes: int
+
+    @property
+    def seconds(self) -> float:
+        return sum(row.forward + row.backward for row in self.rows)
+
+    @property
+    def forward(self) -> float:
+        return sum(row.forward for row in self.rows)
+
+    @property
+    def gflops(self) -> float:
+        """Of the whole forward pass, additions of biases and the like not counted."""
+        return 2e-9 * sum(row.multiplies for row in self.rows) / self.forward if self.forward else 0.0
+
+
+def measure(
+    network: Network, batch: int | None = None, *, training: bool = False, rounds: int = 5
+) -> Profile:
+    """Runs the network on random images and labels, and times its steps, best of ``rounds``.
+
+    ``batch`` is 1 unless given, in training the recipe's.
+    """
+    size = batch or (network.training_recipe.batch if training else 1)
+    engine = NumpyEngine(network)
+    program = engine.compile(size, training)
+    random = np.random.default_rng(0)
+    images = random.random((size, *network.input), np.float32)
+    outputs = random.integers(0, program.result().shape[-1], (size, *program.result().shape[1:-1]))
+    with threads_for(sum(step.multiplies for step in program.steps)):
+        program.load(images, outputs if training else None)
+        rows, best = profile(program, rounds), peak()
+    memory = program.memory
+    weights = sum(values.nbytes for values in engine.weights.values())
+    return Profile(network.name, size, training, rows, best, weights, memory.map_bytes, memory.scratch_bytes)

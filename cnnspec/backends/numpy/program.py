@@ -3,80 +3,49 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from itertools import chain
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cnnspec.backends.contract import Scaling
+from cnnspec.backends.images import pixels
 from cnnspec.backends.numpy.compile.lower import late_tails, lower, map_readers
 from cnnspec.backends.numpy.compile.memory import place
 from cnnspec.backends.numpy.compile.plan import Call, Head, Plan, Task, plan
-from cnnspec.backends.numpy.images import pixels
 from cnnspec.backends.numpy.kernels.table import PICKS
 from cnnspec.backends.numpy.layout import Array, inner_view, outer_view
 from cnnspec.backends.numpy.losses import Loss
-
-if TYPE_CHECKING:
-    from cnnspec.backends.numpy.model import Model
-    from cnnspec.recipe.models import Normalise
+from cnnspec.backends.numpy.parameters import Parameters
 
 MakeLoss = Callable[..., Loss]
-
-
-@dataclass(frozen=True)
-class Scaling:
-    """What is done to bytes on their way in: ``byte·factor + shift``, one number or one a channel.
-
-    Floating-point images are taken as they are.
-    """
-
-    factor: Array | float = 1 / 255
-    shift: Array | float = 0.0
-
-    @classmethod
-    def of(cls, normalise: Normalise) -> Scaling:
-        """What a recipe asks for; ``standard`` needs the training set, and is to 0..1 until then."""
-        if normalise.kind == "none":
-            return cls(1.0, 0.0)
-        mean, std = np.asarray(normalise.mean, float), np.asarray(normalise.std, float)
-        return cls(1 / (255 * std), -mean / std)
-
-
-@dataclass
-class Intake:
-    """The scaling that a model and its programs share: the model sets it, they look it up."""
-
-    scaling: Scaling
 
 
 class Program:
     """A network ready to run on batches of ``batch`` samples.
 
-    ``flat`` and ``flat_gradient`` are the model's: all trained weights in one
-    array, and their gradients. ``step`` is one forward and backward pass;
-    updating the weights is the optimizer's. A program does not hold its model,
-    so that a model is freed as soon as nobody holds it.
+    ``step`` is one forward and backward pass, in the arrays of the parameters;
+    updating the weights is the optimizer's. A program does not hold its engine,
+    so that an engine is freed as soon as nobody holds it.
     """
 
     def __init__(
-        self, model: Model, batch: int, training: bool, *,
+        self, parameters: Parameters, batch: int, training: bool, *,
         loss: MakeLoss | None = None, keep: Sequence[str] = (), input_gradient: bool = False,
     ) -> None:  # fmt: skip
-        self.network, self.batch, self.training = model.network, batch, training
-        self.flat, self.flat_gradient, self._intake = model.flat, model.flat_gradient, model.intake
-        self._take(self._planned(model, loss, keep, input_gradient))
+        self.network, self.batch, self.training = parameters.network, batch, training
+        self._intake = parameters.intake
+        self._take(self._planned(parameters, loss, keep, input_gradient))
         self.refresh()
 
     def _planned(
-        self, model: Model, loss: MakeLoss | None, keep: Sequence[str], input_gradient: bool
+        self, parameters: Parameters, loss: MakeLoss | None, keep: Sequence[str], input_gradient: bool
     ) -> Plan:
         """The plan by the places that a draft of it asks for."""
         network = self.network
         fused = self.training and getattr(loss, "on_logits", False)
         ends = [network.logits(output).index if fused else output.node for output in network.outputs]
         kept = [network[name].index for name in keep]
-        lowered = lower(network, self.batch, self.training, [*ends, *kept], PICKS[model.kernels])
+        lowered = lower(network, self.batch, self.training, [*ends, *kept], PICKS[parameters.kernels])
         values = [lowered.value_of[index] for index in (*ends, *kept)]
         names = [*(output.name for output in network.outputs), *keep]
         heads = [
@@ -85,7 +54,7 @@ class Program:
             if loss and self.training
         ]
         task = Task(
-            model, map_readers(late_tails(lowered)), self.batch, self.training,
+            parameters, map_readers(late_tails(lowered)), self.batch, self.training,
             results=dict(zip(names, values, strict=True)), heads=heads, input_gradient=input_gradient,
         )  # fmt: skip
         return plan(task, place(plan(task).memory.stays))
@@ -152,7 +121,7 @@ class Program:
         return self.losses[0].correct()
 
     def backward(self) -> None:
-        """Gradients of the last pass's loss, into ``flat_gradient``."""
+        """Gradients of the last pass's loss, into ``gradients``."""
         for call in self.backward_calls:
             call.run()
 

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import isqrt
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from cnnspec.backends.contract import Predictor
 from cnnspec.diagnostics import Diagnostic, SpecError
 from cnnspec.network.graph import Network, Node
 from cnnspec.views.results import Filters, Maps
 
-if TYPE_CHECKING:
-    from cnnspec.backends.numpy.model import Model
 
-
-def filters(model: Model, layer: str | None = None) -> Filters:
+def filters(model: Predictor, layer: str | None = None) -> Filters:
     """The kernels of a layer, the first that has any when none is named.
 
     A dense layer's are shown as pictures of what flows in. Raises SpecError
@@ -73,7 +71,7 @@ def picture(values: NDArray[Any], shape: Sequence[int]) -> NDArray[Any]:
     return values.reshape((side, side, 1) if side * side == values.size else (1, values.size, 1))
 
 
-def maps(model: Model, image: NDArray[Any], layer: str, title: str = "") -> Maps:
+def maps(model: Predictor, image: NDArray[Any], layer: str, title: str = "") -> Maps:
     """What a layer makes of one image, given as the network takes it, without the sample axis."""
     shown = picture(image, model.network.input)
     if model.network[layer].index == 0:

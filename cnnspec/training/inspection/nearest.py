@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from cnnspec.backends.contract import Predictor, Scaling
 from cnnspec.network.graph import Network, Node
 from cnnspec.training.inspection.maps import picture
 from cnnspec.views.results import Neighbour, Neighbourhood
 
 if TYPE_CHECKING:
-    from cnnspec.backends.numpy.model import Model
-    from cnnspec.backends.numpy.program import Scaling
     from cnnspec.training.data import Dataset
     from cnnspec.training.data.dataset import Part
 
@@ -32,7 +31,7 @@ def last_hidden(network: Network) -> Node:
 
 
 def neighbours(
-    model: Model, data: Dataset, indices: Sequence[int], count: int, layer: str | None = None
+    model: Predictor, data: Dataset, indices: Sequence[int], count: int, layer: str | None = None
 ) -> list[Neighbourhood]:
     """For each of these test samples, the ``count`` nearest training samples.
 
@@ -63,7 +62,7 @@ def neighbours(
     ]
 
 
-def features(model: Model, images: NDArray[Any], layer: str) -> NDArray[np.float32]:
+def features(model: Predictor, images: NDArray[Any], layer: str) -> NDArray[np.float32]:
     """A layer's outputs as (samples, values); of the input, the pixels as the network sees them."""
     if model.network[layer].index == 0:
         values = _scaled(images, model.scaling)

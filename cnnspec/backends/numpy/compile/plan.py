@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,10 +15,8 @@ from cnnspec.backends.numpy.kernels.pool_places import PlacePool
 from cnnspec.backends.numpy.kernels.step import KernelContext, Step
 from cnnspec.backends.numpy.layout import Array, inner_shape
 from cnnspec.backends.numpy.losses import Loss
+from cnnspec.backends.numpy.parameters import Parameters
 from cnnspec.network.graph import Node
-
-if TYPE_CHECKING:
-    from cnnspec.backends.numpy.model import Model
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +32,7 @@ class Head:
 class Task:
     """What is to be planned."""
 
-    model: Model
+    parameters: Parameters
     lowered: Lowered
     batch: int
     training: bool
@@ -68,7 +65,7 @@ class Plan:
 
 def plan(task: Task, places: Places | None = None) -> Plan:
     """All steps of a program; without places a draft that tells how long each array is needed."""
-    memory = Memory(task.model.dtype, places)
+    memory = Memory(task.parameters.dtype, places)
     planner = Planner(task, memory)
     steps = planner.plan_forward()
     results = {name: planner.arrays[value] for name, value in task.results.items()}
@@ -82,9 +79,9 @@ class Planner:
     """Builds the steps of a program and gives each its arrays."""
 
     def __init__(self, task: Task, memory: Memory) -> None:
-        self.model, self.lowered, self.memory = task.model, task.lowered, memory
+        self.parameters, self.lowered, self.memory = task.parameters, task.lowered, memory
         self.batch, self.training = task.batch, task.training
-        self.gradients = self.model.gradients if self.training else {}
+        self.gradients = self.parameters.gradients if self.training else {}
         self.readers = self.lowered.readers
         self.maker = {operation.output: operation for operation in self.lowered.operations}
         self.arrays: dict[int, Array] = {}
@@ -97,7 +94,7 @@ class Planner:
     def plan_forward(self) -> list[Step]:
         """The steps in order. A value's memory is released after its last reader."""
         scratch = self.memory.own if self.training else self.memory.take
-        self.arrays[0] = scratch(inner_shape(self.model.network.input, self.batch))
+        self.arrays[0] = scratch(inner_shape(self.parameters.network.input, self.batch))
         left = Counter(value for operation in self.lowered.operations for value in set(operation.inputs))
         steps = []
         for operation in self.lowered.operations:
@@ -129,8 +126,8 @@ class Planner:
         names = {weight.name: name for name, weight in node.weights.items()}
         return KernelContext(
             node, tuple(self.arrays[value] for value in operation.inputs), self.batch,
-            self.training, self.memory, self.model.random,
-            {short: self.model.weights[name] for short, name in names.items()},
+            self.training, self.memory, self.parameters.random,
+            {short: self.parameters.weights[name] for short, name in names.items()},
             {short: self.gradients[name] for short, name in names.items() if name in self.gradients},
             overwrite=tuple(self._may_overwrite(operation, value) for value in operation.inputs),
             steps={source: self.steps[source] for source in referred_by(node)},

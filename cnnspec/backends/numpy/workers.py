@@ -18,20 +18,19 @@ import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from time import perf_counter, sleep
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from typing import Any, Final, NoReturn, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
+from cnnspec.backends.contract import BatchResult, BatchSource
+from cnnspec.backends.numpy.layout import Array
+from cnnspec.backends.numpy.parameters import Parameters
 from cnnspec.backends.numpy.program import Program
 from cnnspec.diagnostics import Diagnostic, SpecError
-from cnnspec.training.batches import Batches
-from cnnspec.training.data.dataset import Bytes, Labels
 
-if TYPE_CHECKING:
-    from cnnspec.backends.numpy.model import Model
+MakeProgram: TypeAlias = Callable[[int], Program]
+"""The training program for a size of batches."""
 
 ORDER: Final = struct.Struct("<cqqq")
 EPOCH, STEP = b"e", b"s"
@@ -44,28 +43,19 @@ MOMENT: Final = 1.0
 NAP: Final = 2e-3
 
 
-@dataclass(frozen=True, slots=True)
-class BatchPass:
-    """What came of one batch: the sum of its losses, how many were right, how many there were."""
-
-    loss: float
-    correct: int
-    samples: int
-
-
 class Workers(ABC):
     """Who computes the gradients of the batches: one worker, or several that share each batch.
 
     An ``epoch`` gives the batches of the first worker; ``step`` takes each of them in turn,
-    whereupon the whole batch's gradient is in the model's ``flat_gradient``. ``close`` ends all.
+    whereupon the whole batch's gradient is in the parameters' ``flat_gradient``. ``close`` ends all.
     """
 
     @abstractmethod
-    def epoch(self, epoch: int, first: int) -> Iterator[tuple[Bytes, Labels]]:
+    def epoch(self, epoch: int, first: int) -> Iterator[tuple[Array, Array]]:
         """The batches of an epoch, from place ``first`` on."""
 
     @abstractmethod
-    def step(self, images: Bytes, labels: Labels, step: int) -> BatchPass:
+    def step(self, images: Array, labels: Array, step: int) -> BatchResult:
         """One batch forward and backward; ``step`` counts from 0 over the whole training."""
 
     def close(self) -> None:
@@ -76,81 +66,86 @@ class Workers(ABC):
 class SingleProcess(Workers):
     """One worker: the whole batch in this process."""
 
-    def __init__(self, batches: Batches, program: Callable[[int], Program]) -> None:
+    def __init__(self, batches: BatchSource, program: MakeProgram) -> None:
         self.batches, self.program = batches, program
 
-    def epoch(self, epoch: int, first: int) -> Iterator[tuple[Bytes, Labels]]:
+    def epoch(self, epoch: int, first: int) -> Iterator[tuple[Array, Array]]:
         return self.batches.epoch(epoch, first)
 
-    def step(self, images: Bytes, labels: Labels, step: int) -> BatchPass:
+    def step(self, images: Array, labels: Array, step: int) -> BatchResult:
         loss, correct = self.program(len(labels)).step(images, labels)
-        return BatchPass(loss, correct, len(labels))
+        return BatchResult(loss, correct, len(labels))
 
 
 class DataParallel(Workers):
     """Several workers. This process does the first shard, sums the gradients, and moves the weights."""
 
-    def __init__(self, model: Model, batches: Batches, program: Callable[[int], Program], count: int) -> None:
-        self.model, self.program, self.count = model, program, count
-        self.shards = [replace(batches, shard=(n, count)) for n in range(count)]
-        size = model.flat.size
-        self.weights = _shared((size,), model.dtype)
-        self.gradients = _shared((count - 1, size), model.dtype)
+    def __init__(
+        self, parameters: Parameters, batches: BatchSource, program: MakeProgram, count: int
+    ) -> None:
+        self.parameters, self.program, self.count = parameters, program, count
+        self.shards = [batches.shard(n, count) for n in range(count)]
+        size = parameters.flat.size
+        self.weights = _shared((size,), parameters.dtype)
+        self.gradients = _shared((count - 1, size), parameters.dtype)
         self.results = _shared((count - 1, 3), np.dtype(float))
-        self.room = np.empty_like(model.flat)
-        self.buffers = [values for name, values in model.weights.items() if name not in model.gradients]
+        self.room = np.empty_like(parameters.flat)
+        trained = parameters.gradients
+        self.buffers = [values for name, values in parameters.weights.items() if name not in trained]
 
-    def work(self, images: Bytes, labels: Labels, worker: int, step: int) -> BatchPass:
+    def work(self, images: Array, labels: Array, worker: int, step: int) -> BatchResult:
         """One shard forward and backward, with random numbers of its own."""
         if not len(labels):
-            self.model.flat_gradient.fill(0)
-            return BatchPass(0.0, 0, 0)
-        state = np.random.PCG64([self.model.seed, step, worker]).state
-        self.model.random.bit_generator.state = state
+            self.parameters.flat_gradient.fill(0)
+            return BatchResult(0.0, 0, 0)
+        state = np.random.PCG64([self.parameters.seed, step, worker]).state
+        self.parameters.random.bit_generator.state = state
         loss, correct = self.program(len(labels)).step(images, labels)
-        return BatchPass(loss, correct, len(labels))
+        return BatchResult(loss, correct, len(labels))
 
-    def combine(self, own: BatchPass) -> BatchPass:
+    def combine(self, own: BatchResult) -> BatchResult:
         """The weighted sum of all gradients, in the order of the workers."""
-        gradient, total = self.model.flat_gradient, own.samples + int(self.results[:, 2].sum())
+        gradient, total = self.parameters.flat_gradient, own.samples + int(self.results[:, 2].sum())
         np.multiply(gradient, own.samples / total, out=gradient)
         for part, (_, _, samples) in zip(self.gradients, self.results, strict=True):
             np.multiply(part, samples / total, out=self.room)
             np.add(gradient, self.room, out=gradient)
-        return BatchPass(
+        return BatchResult(
             own.loss + float(self.results[:, 0].sum()), own.correct + int(self.results[:, 1].sum()), total
         )
 
-    def keep(self, worker: int, found: BatchPass) -> None:
+    def keep(self, worker: int, found: BatchResult) -> None:
         """Puts a worker's gradient and figures where the first one finds them."""
-        np.copyto(self.gradients[worker - 1], self.model.flat_gradient)
+        np.copyto(self.gradients[worker - 1], self.parameters.flat_gradient)
         self.results[worker - 1] = found.loss, found.correct, found.samples
 
 
 class Sequential(DataParallel):
     """The shards one after the other in this process: the definition that ``Processes`` agrees with."""
 
-    def epoch(self, epoch: int, first: int) -> Iterator[tuple[Bytes, Labels]]:
+    def epoch(self, epoch: int, first: int) -> Iterator[tuple[Array, Array]]:
         self.others = [shard.epoch(epoch, first) for shard in self.shards[1:]]
         return self.shards[0].epoch(epoch, first)
 
-    def step(self, images: Bytes, labels: Labels, step: int) -> BatchPass:
+    def step(self, images: Array, labels: Array, step: int) -> BatchResult:
         own = self.work(images, labels, 0, step)
-        gradient = self.model.flat_gradient.copy()
+        gradient = self.parameters.flat_gradient.copy()
         statistics = [values.copy() for values in self.buffers]
         for worker, batches in enumerate(self.others, 1):
             self.keep(worker, self.work(*next(batches), worker, step))
         for values, before in zip(self.buffers, statistics, strict=True):
             np.copyto(values, before)
-        np.copyto(self.model.flat_gradient, gradient)
+        np.copyto(self.parameters.flat_gradient, gradient)
         return self.combine(own)
 
 
 class Processes(DataParallel):
     """The shards at the same time, each in a process."""
 
-    def __init__(self, model: Model, batches: Batches, program: Callable[[int], Program], count: int) -> None:
-        super().__init__(model, batches, program, count)
+    def __init__(
+        self, parameters: Parameters, batches: BatchSource, program: MakeProgram, count: int
+    ) -> None:
+        super().__init__(parameters, batches, program, count)
         self.orders: list[int] = []
         self.answers: list[int] = []
         self.pids: list[int] = []
@@ -184,25 +179,25 @@ class Processes(DataParallel):
             os._exit(code)
 
     def _obey(self, worker: int, order: int, done: int) -> None:
-        batches: Iterator[tuple[Bytes, Labels]] = iter(())
+        batches: Iterator[tuple[Array, Array]] = iter(())
         while len(words := _read(order, ORDER.size)) == ORDER.size:
             kind, step, epoch, first = ORDER.unpack(words)
             if kind == EPOCH:
                 batches = self.shards[worker].epoch(epoch, first)
                 continue
             images, labels = next(batches)
-            np.copyto(self.model.flat, self.weights)
+            np.copyto(self.parameters.flat, self.weights)
             self.keep(worker, self.work(images, labels, worker, step))
             os.write(done, DONE)
 
-    def epoch(self, epoch: int, first: int) -> Iterator[tuple[Bytes, Labels]]:
+    def epoch(self, epoch: int, first: int) -> Iterator[tuple[Array, Array]]:
         for worker in range(len(self.pids) + 1, self.count):
             self._start(worker)
         self._tell(EPOCH, 0, epoch, first)
         return self.shards[0].epoch(epoch, first)
 
-    def step(self, images: Bytes, labels: Labels, step: int) -> BatchPass:
-        np.copyto(self.weights, self.model.flat)
+    def step(self, images: Array, labels: Array, step: int) -> BatchResult:
+        np.copyto(self.weights, self.parameters.flat)
         self._tell(STEP, step, 0, 0)
         own = self.work(images, labels, 0, step)
         for worker, answer in enumerate(self.answers, 1):
@@ -250,14 +245,14 @@ def _ended(pid: int, how: int) -> bool:
         return True
 
 
-def workers_of(model: Model, batches: Batches, program: Callable[[int], Program], count: int) -> Workers:
+def workers_of(parameters: Parameters, batches: BatchSource, program: MakeProgram, count: int) -> Workers:
     """The workers of a recipe: processes where the system can fork, turns elsewhere."""
     if count == 1:
         return SingleProcess(batches, program)
-    return (Processes if hasattr(os, "fork") else Sequential)(model, batches, program, count)
+    return (Processes if hasattr(os, "fork") else Sequential)(parameters, batches, program, count)
 
 
-def _shared(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
+def _shared(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
     """Zeros in memory that forked processes share, and that ends with the last of them."""
     size = int(np.prod(shape)) * dtype.itemsize
     return np.frombuffer(mmap.mmap(-1, max(1, size)), dtype, count=int(np.prod(shape))).reshape(shape)

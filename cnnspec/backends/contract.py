@@ -1,0 +1,143 @@
+"""What training, evaluation and prediction need of an engine: a library that runs networks.
+
+Arrays cross this border as NumPy's: images N x H x W x C, weights by PyTorch's
+names and in PyTorch's layouts, whatever an engine keeps inside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnnspec.network.graph import Network
+
+if TYPE_CHECKING:
+    from cnnspec.recipe.models import Normalise, Recipe
+
+Array: TypeAlias = NDArray[Any]
+
+PREDICT_BATCH = 64
+"""Samples that are predicted at a time, unless told otherwise."""
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """What is done to bytes on their way in: ``byte·factor + shift``, one number or one a channel.
+
+    Floating-point images are taken as they are.
+    """
+
+    factor: Array | float = 1 / 255
+    shift: Array | float = 0.0
+
+    @classmethod
+    def of(cls, normalise: Normalise) -> Scaling:
+        """What a recipe asks for; ``standard`` needs the training set, and is to 0..1 until then."""
+        if normalise.kind == "none":
+            return cls(1.0, 0.0)
+        mean, std = np.asarray(normalise.mean, float), np.asarray(normalise.std, float)
+        return cls(1 / (255 * std), -mean / std)
+
+
+@dataclass(frozen=True, slots=True)
+class BatchResult:
+    """What came of one batch: the sum of its losses, how many were right, how many there were."""
+
+    loss: float
+    correct: int
+    samples: int
+
+
+class BatchSource(Protocol):
+    """Training samples in batches, whose order follows from the epoch alone."""
+
+    def epoch(self, epoch: int, first: int = 0) -> Iterator[tuple[Array, Array]]:
+        """Images N x … as bytes and labels (N,) of the batches of an epoch, from place ``first`` on."""
+
+    def shard(self, part: int, parts: int) -> BatchSource:
+        """The same batches, of each only one of so many parts."""
+
+
+class Predictor(Protocol):
+    """A network with weights, ready to be asked."""
+
+    @property
+    def network(self) -> Network: ...
+
+    @property
+    def weights(self) -> MutableMapping[str, Array]:
+        """All weights and statistics by name. What is assigned is copied in, and counts at once."""
+
+    scaling: Scaling
+
+    def forward(
+        self, images: Array, keep: Sequence[str] = (), batch: int = PREDICT_BATCH
+    ) -> dict[str, Array]:
+        """All outputs by name, and those of the layers named in ``keep``: N x H x W x C each.
+
+        Bytes are scaled, floats are taken as they are. Infinities and NaN go through in silence.
+        """
+
+
+class Engine(Predictor, Protocol):
+    """A predictor that can be trained; a copy of it has weights of its own.
+
+    What is random in it follows from its seed.
+    """
+
+    @property
+    def seed(self) -> int: ...
+
+    @property
+    def initial(self) -> str:
+        """The name of the initialiser that its weights began with."""
+
+    @property
+    def dtype(self) -> np.dtype[Any]: ...
+
+    def train(
+        self, recipe: Recipe, batches: BatchSource, class_weights: Sequence[float] | None = None
+    ) -> TrainingSession:
+        """A training by the recipe's optimizer, loss, clip and workers, ready for its first step."""
+
+
+class TrainingSession(Protocol):
+    """An engine's part in a training: gradients, the optimizer, and what both remember.
+
+    A step is ``backward``, then ``update``.
+    """
+
+    @property
+    def gradients(self) -> Mapping[str, Array]:
+        """The gradients of the trained weights by name, as the last ``backward`` left them."""
+
+    @property
+    def arrays(self) -> Mapping[str, Array]:
+        """The optimizer's arrays by name."""
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """All else that going on needs (counts, generators of random numbers), as JSON has it."""
+
+    def running(self) -> AbstractContextManager[None]:
+        """Held while steps are made; everything the session holds (threads, processes) is let go after."""
+
+    def epoch(self, epoch: int, first: int) -> Iterator[tuple[Array, Array]]:
+        """The batches of an epoch, from place ``first`` on, each of them for ``backward``."""
+
+    def backward(self, images: Array, labels: Array, step: int) -> BatchResult:
+        """The gradients of a batch; ``step`` counts from 0 over the whole training."""
+
+    def update(self, rate: float) -> None:
+        """One step of the optimizer at a learning rate."""
+
+    def check(self, state: Mapping[str, Any]) -> None:
+        """Raises KeyError, TypeError, ValueError or OverflowError if it is not a ``state`` to go on from."""
+
+    def restore(self, arrays: Mapping[str, Array], state: Mapping[str, Any]) -> None:
+        """Goes on from ``arrays`` and a ``state`` that ``check`` lets pass."""

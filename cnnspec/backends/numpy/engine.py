@@ -1,0 +1,157 @@
+"""NumPy's engine: a network with weights, whose compiled programs predict and train."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
+from dataclasses import replace
+from functools import partial
+from threading import RLock
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from cnnspec.backends.contract import PREDICT_BATCH, BatchSource, Scaling
+from cnnspec.backends.numpy.initializers import begin
+from cnnspec.backends.numpy.kernels.table import Kernels
+from cnnspec.backends.numpy.layout import Array
+from cnnspec.backends.numpy.losses import LOSSES, Loss
+from cnnspec.backends.numpy.parameters import Parameters
+from cnnspec.backends.numpy.program import Program
+from cnnspec.backends.numpy.threads import threads_for
+from cnnspec.network.graph import Network
+from cnnspec.recipe.models import CrossEntropy, Recipe
+
+if TYPE_CHECKING:
+    from cnnspec.backends.numpy.session import NumpySession
+
+REMEMBERED = 4
+"""Programs of each kind that an engine keeps: sizes of batches seldom vary more."""
+
+
+class NumpyEngine(Parameters):
+    """A network that runs and trains on NumPy alone; see ``contract.Engine``.
+
+    Several threads may predict with one engine, by turns; a copy, or what is unpickled,
+    has weights of its own. With the kernels ``winograd4`` large 3x3 convolutions predict
+    by Winograd's F(4x4, 3x3): faster, and accurate to 1e-4 only; ``reference`` runs the
+    plain definitions.
+    """
+
+    def __init__(
+        self, network: Network, *, seed: int = 0, dtype: DTypeLike = np.float32, initial: str = "he",
+        kernels: Kernels = "fast",
+    ) -> None:  # fmt: skip
+        super().__init__(network, seed, dtype, kernels)
+        self._programs: dict[tuple[Any, ...], Program] = {}
+        self._lock = RLock()
+        self.initialize(initial)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """All but the programs; the weights by name, to be views again."""
+        own = ("flat", "flat_gradient", "gradients", "_programs", "_lock")
+        state = {name: value for name, value in self.__dict__.items() if name not in own}
+        copies = {name: values.copy() for name, values in self.weights.items()}
+        return state | {"weights": copies, "random": deepcopy(self.random), "intake": replace(self.intake)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, _programs={}, _lock=RLock())
+        self.allocate()
+        self.weights.update(state["weights"])
+
+    def initialize(self, initial: str) -> None:
+        """Begin anew: every weight as its layer says, else as the initialiser ``initial`` says."""
+        self.initial = initial
+        for node in self.network.layers:
+            chosen = getattr(node.layer, "init", None) or initial
+            for name, weight in node.weights.items():
+                np.copyto(self.weights[name], begin(weight, self.random, chosen))
+
+    @property
+    def scaling(self) -> Scaling:
+        """What is done to bytes on their way in."""
+        return self.intake.scaling
+
+    @scaling.setter
+    def scaling(self, value: Scaling) -> None:
+        self.intake.scaling = value
+
+    def compile(
+        self, batch: int, training: bool = False, *,
+        loss: str | Callable[..., Loss] = "crossentropy", keep: Sequence[str] = (),
+        input_gradient: bool = False, **options: Any,
+    ) -> Program:  # fmt: skip
+        """The network as a program for batches of one size; the same request gives the same program.
+
+        The last few are remembered, those that train and those that predict apart.
+        ``loss`` is ``crossentropy`` (on logits: a softmax at the end is part of
+        it), ``mse``, or a ``Loss`` class of one's own, made with the ``options``;
+        ``keep`` names layers whose outputs are wanted too; ``input_gradient`` asks
+        for the images' gradient.
+        """
+        given = tuple(sorted((name, repr(value)) for name, value in options.items()))
+        key = (batch, training, loss, tuple(keep), input_gradient, given)
+        with self._lock:
+            program = self._programs.pop(key, None) or Program(
+                self, batch, training, loss=_maker(loss, options), keep=keep, input_gradient=input_gradient
+            )
+            self._programs[key] = program
+            alike = [known for known in self._programs if known[1] == training]
+            for oldest in alike[:-REMEMBERED]:
+                del self._programs[oldest]
+        return program
+
+    def predict(self, images: Array, batch: int = PREDICT_BATCH) -> Array:
+        """The main output alone: N x …, a new array."""
+        return self.forward(images, batch=batch)["output"]
+
+    def forward(
+        self, images: Array, keep: Sequence[str] = (), batch: int = PREDICT_BATCH
+    ) -> dict[str, Array]:
+        """All outputs by name, and those of the layers named in ``keep``; see ``contract.Predictor``."""
+        batch = max(1, min(batch, len(images)))
+        with self._lock, np.errstate(all="ignore"), threads_for(batch * self.multiplies):
+            return self._run(self.compile(batch, keep=keep), images)
+
+    def _run(self, program: Program, images: Array) -> dict[str, Array]:
+        batch = program.batch
+        results = {
+            name: np.empty((len(images), *program.result(name).shape[1:]), self.dtype)
+            for name in program.results
+        }
+        for start in range(0, len(images), batch):
+            chunk = images[start : start + batch]
+            program.load(chunk if len(chunk) == batch else _filled(chunk, batch))
+            program.forward(fresh=start == 0)
+            for name, values in results.items():
+                values[start : start + batch] = program.result(name)[: len(chunk)]
+        return results
+
+    def train(
+        self, recipe: Recipe, batches: BatchSource, class_weights: Sequence[float] | None = None
+    ) -> NumpySession:
+        """A training by the recipe's optimizer, loss, clip and workers, ready for its first step."""
+        from cnnspec.backends.numpy.session import NumpySession  # only those who train pay for it
+
+        options: dict[str, Any] = {}
+        if isinstance(recipe.loss, CrossEntropy):
+            options = {"smoothing": recipe.loss.smoothing, "class_weights": class_weights}
+
+        def program(batch: int) -> Program:
+            return self.compile(batch, True, loss=recipe.loss.kind, **options)
+
+        return NumpySession(self, program, recipe, batches)
+
+
+def _maker(loss: str | Callable[..., Loss], options: Mapping[str, Any]) -> Callable[..., Loss]:
+    """What makes the loss with its options, and says as the loss does whether it reads logits."""
+    kind = LOSSES[loss] if isinstance(loss, str) else loss
+    make = partial(kind, **options)
+    make.on_logits = getattr(kind, "on_logits", False)  # type: ignore[attr-defined]
+    return make
+
+
+def _filled(chunk: Array, batch: int) -> Array:
+    """The last samples, repeated to a whole batch; what is too much is thrown away again."""
+    return np.resize(chunk, (batch, *chunk.shape[1:]))

@@ -1,0 +1,210 @@
+"""A network with weights, as people hold it: it predicts, learns, is judged, saved and loaded."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from copy import copy
+from dataclasses import replace
+from math import prod
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
+
+from cnnspec.backends import weights
+from cnnspec.backends.contract import PREDICT_BATCH, Array, Engine, Scaling
+from cnnspec.backends.images import samples
+from cnnspec.network.graph import Network
+
+if TYPE_CHECKING:
+    from cnnspec.diagnostics import Diagnostic
+    from cnnspec.recipe.models import Recipe
+    from cnnspec.training.callback import Callback
+    from cnnspec.training.data.dataset import Part
+    from cnnspec.training.history import History
+    from cnnspec.training.loop import DataLike
+    from cnnspec.training.metrics import Evaluation
+    from cnnspec.training.run import Run
+
+
+class Model:
+    """A network with weights, in PyTorch's names and layouts, run by an ``engine``.
+
+    Several threads may predict with one model, by turns; a copy, or what is unpickled,
+    has weights of its own.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.begun_from: str | None = None
+
+    def __copy__(self) -> Model:
+        other = Model(copy(self.engine))
+        other.begun_from = self.begun_from
+        return other
+
+    @property
+    def network(self) -> Network:
+        return self.engine.network
+
+    @property
+    def seed(self) -> int:
+        """What all that is random follows from."""
+        return self.engine.seed
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self.engine.dtype
+
+    @property
+    def weights(self) -> MutableMapping[str, Array]:
+        """Every array by its name (``conv1.weight``), buffers such as ``bn1.running_mean`` included.
+
+        Assign to them to change the network.
+        """
+        return self.engine.weights
+
+    @property
+    def scaling(self) -> Scaling:
+        """What is done to bytes on their way in."""
+        return self.engine.scaling
+
+    @scaling.setter
+    def scaling(self, value: Scaling) -> None:
+        self.engine.scaling = value
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the arrays, in the order of the network."""
+        return tuple(self.weights)
+
+    def predict(self, images: ArrayLike, batch: int = PREDICT_BATCH) -> Array:
+        """The main output for images N x H x W x C: N x …, new arrays.
+
+        Bytes, and whole numbers from 0 to 255, are scaled as in training; floats are taken as
+        they are. Raises ValueError for other values, other shapes and a batch below 1.
+        """
+        return self.forward(images, batch=batch)["output"]
+
+    def forward(
+        self, images: ArrayLike, keep: Sequence[str] = (), batch: int = PREDICT_BATCH
+    ) -> dict[str, Array]:
+        """All outputs by name, and those of the layers named in ``keep``: N x H x W x C each.
+
+        Infinities and NaN go through in silence, as in training. Raises ValueError as ``predict`` does.
+        """
+        if batch < 1:
+            raise ValueError(f"batch counts the images of a step: at least 1, not {batch}")
+        found = samples(images, self.network.input, self.network.name)
+        return self.engine.forward(found, keep=keep, batch=batch)
+
+    def fit(
+        self, data: DataLike, *,
+        recipe: Recipe | None = None, folder: str | os.PathLike[str] | None = None, resume: bool = False,
+        save_steps: int | None = None, callback: Callback | None = None,
+        sources: Mapping[str, str] | None = None, **changes: Any,
+    ) -> History:  # fmt: skip
+        """Train in place, as ``cnnspec train`` does, by the spec's ``train { }`` or another ``recipe``.
+
+        ``data`` is a Dataset (``cnnspec.data("mnist")``), the name of one, or a pair (images
+        N x H x W x C as bytes, labels). ``changes`` override the recipe: ``epochs=3``, ``rate=0.1``,
+        ``validation=0.1``, ``optimizer="adam rate=0.01"``; ``cnnspec layers train`` lists the settings.
+        With a ``folder`` the run is kept there (spec, record, metrics, weights, and checkpoints, each
+        ``save_steps`` steps too), as ``cnnspec evaluate`` takes it, and
+        ``resume`` goes on from its newest checkpoint, to the same weights as if there had been no
+        break. ``sources`` are the texts of the spec and the files it uses, by name, where they are to be
+        kept as their author wrote them. ``callback`` is told of steps and epochs.
+        Raises SpecError when the data do not fit, or the loss leaves the numbers, ValueError when
+        ``recipe`` asks for another seed or other first weights than the model was built with.
+        """
+        from cnnspec.training.loop import fit
+
+        return fit(
+            self.engine, data, recipe=recipe, folder=folder, resume=resume, save_steps=save_steps,
+            callback=callback, sources=sources, begun_from=self.begun_from, **changes,
+        )  # fmt: skip
+
+    def evaluate(
+        self, data: DataLike | Array, labels: Array | None = None, *, part: Part = "test"
+    ) -> Evaluation:
+        """Loss, accuracy, confusion and mistakes on a part of a data set, or on images with ``labels``.
+
+        ``data`` is a Dataset, the name of one, a pair (images, labels), or the images alone.
+        Raises SpecError when they do not fit.
+        """
+        from cnnspec.training.loop import evaluate
+
+        return evaluate(self, data, labels, part=part)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write all weights, and the scaling of bytes, as safetensors, under a temporary name first.
+
+        Raises OSError where the path is a folder, ValueError where its ending means another format.
+        """
+        weights.save(self, path)
+
+    def load(self, path: str | os.PathLike[str]) -> Model:
+        """Take all weights from a safetensors file, a checkpoint, or the folder of a run.
+
+        The scaling of bytes is the file's, where it says one. Raises SpecError if it does not fit.
+        """
+        weights.load(self, path)
+        return self
+
+    def begin_from(self, path: str | os.PathLike[str]) -> tuple[str, ...]:
+        """Take those weights of a file, a checkpoint or a run that fit in name and shape, to train on.
+
+        Gives the names of the others, which stay as they are: a new last layer's, say.
+        Raises SpecError when none fits.
+        """
+        left = weights.load_fitting(self, path)
+        self.begun_from = os.fspath(path)
+        return left
+
+    def __repr__(self) -> str:
+        declared = [weight for node in self.network.layers for weight in node.weights.values()]
+        count = sum(prod(weight.shape) for weight in declared if not weight.buffer)
+        return f"<Model {self.network.name}: {count:,} parameters, {self.dtype}>"
+
+
+def build(
+    network: Network, seed: int | None = None, backend: str = "numpy", *,
+    initial: str | None = None, dtype: DTypeLike = "float32", **options: Any,
+) -> Model:  # fmt: skip
+    """A model with fresh weights, on an engine of ``BACKENDS``; see ``Network.build``.
+
+    Seed and initialiser are the recipe's unless given.
+    """
+    if backend not in BACKENDS:
+        raise ValueError(f"no backend is called {backend}; there is {' and '.join(BACKENDS)}")
+    recipe = network.training_recipe
+    seed, initial = recipe.seed if seed is None else seed, initial or recipe.initial
+    return Model(BACKENDS[backend]()(network, seed=seed, initial=initial, dtype=dtype, **options))
+
+
+def _numpy() -> Callable[..., Engine]:
+    from cnnspec.backends.numpy.engine import NumpyEngine
+
+    return NumpyEngine
+
+
+BACKENDS: Final[dict[str, Callable[[], Callable[..., Engine]]]] = {"numpy": _numpy}
+"""Engines by name, each imported when it is asked for."""
+
+
+def open_run(folder: str | Path) -> tuple[Model, Run, tuple[Diagnostic, ...]]:
+    """The trained model of a run, its record, and why newer checkpoints were passed over.
+
+    The weights are those of the end or, of an unfinished run, of its newest
+    checkpoint. Raises SpecError when there are none.
+    """
+    from cnnspec.document import load
+    from cnnspec.training.run import SPEC, Run, take_weights
+
+    folder = Path(folder)
+    run = Run.read(folder)
+    model = build(replace(load(folder / SPEC), recipe=run.recipe), run.seed)
+    model.scaling = run.pixels
+    return model, run, take_weights(model, folder)
