@@ -18,6 +18,7 @@ from cnnspec.diagnostics import SpecError, nearest
 from cnnspec.layers.base import Shape, show
 from cnnspec.training.data import numpy_files
 from cnnspec.training.data.picture import SUFFIXES, read_image
+from cnnspec.training.data.preprocess import fit_images
 
 Array: TypeAlias = NDArray[Any]
 
@@ -71,16 +72,20 @@ def _number(word: str) -> float:
         raise ValueError(f'"{word}" is not a number') from error
 
 
-def input_array(text: str, shape: Shape, seed: int) -> Array:
-    """The samples that ``--input`` means, N x the network's input shape."""
+def input_array(text: str, shape: Shape, seed: int, resizing: bool = False) -> Array:
+    """The samples that ``--input`` means, N x the network's input shape; ``resizing`` is for images."""
     path = Path(text)
     if text in _MADE:
         made: Array = _MADE[text](shape, np.random.default_rng(seed))
         return made[None]
     if path.suffix.lower() in SUFFIXES:
-        return _as_samples(read_image(path, shape), shape, text)
+        (image,) = fit_images(read_image(path, shape)[None], shape, resizing=resizing)
+        return _as_samples(image, shape, text, "" if resizing else ", or --resize brings it to that size")
     if path.suffix.lower() == ".npy":
-        return _as_samples(_npy(path), shape, text)
+        values = (
+            fit_images(numpy_files.read_images(path, shape), shape, resizing=True) if resizing else _npy(path)
+        )
+        return _as_samples(values, shape, text)
     try:
         slices = matrix(path.read_text(encoding="utf-8") if path.is_file() else text)
     except ValueError as error:
@@ -127,7 +132,7 @@ _MADE: Final[Mapping[str, Any]] = {
 }
 
 
-def _as_samples(values: Array, shape: Shape, what: str) -> Array:
+def _as_samples(values: Array, shape: Shape, what: str, cure: str = "") -> Array:
     """The samples of an array; a map fills a vector channel by channel, as flatten does."""
     for candidate in (values.shape, values.shape[1:], (*values.shape, 1), (*values.shape[1:], 1)):
         if candidate == shape:
@@ -137,7 +142,7 @@ def _as_samples(values: Array, shape: Shape, what: str) -> Array:
     name = f'"{what}"' if len(what) <= 40 else "the input"
     raise click.BadParameter(
         f"{name} is {show(values.shape)}, the network takes {show(shape)}; "
-        f'its first line can say "input {show(values.shape)}"',
+        f'its first line can say "input {show(values.shape)}"{cure}',
         param_hint="--input",
     )
 

@@ -24,10 +24,13 @@ BRIGHT_ON_DARK: Final = ("mnist", "fashion_mnist", "digits")
 """Known sets whose images are so, for records that do not say."""
 
 
+resize_option = click.option("--resize", is_flag=True, help="Bring the image to the network's input.")
+
+
 def picture_options(function: F) -> F:
     """Gives a command ``--invert``, ``--center`` and ``--resize``."""
     for option in (
-        click.option("--resize", is_flag=True, help="Bring the image to the network's input."),
+        resize_option,
         click.option(
             "--center", is_flag=True,
             help="Take away the paper, cut out the drawing and centre it as MNIST's digits are.",
@@ -39,6 +42,11 @@ def picture_options(function: F) -> F:
     ):  # fmt: skip
         function = option(function)
     return function
+
+
+def resizes(run: Run) -> bool:
+    """Whether a run was trained on images that were brought to the network's input."""
+    return run.recipe.data.resize or bool(run.data and run.data.resize)
 
 
 @dataclass(frozen=True)
@@ -55,8 +63,8 @@ class Fit:
         """One picture as (1, …) of the network's input; raises SpecError where it does not fit."""
         from cnnspec.training.photo import has_bright_border, is_dark_on_bright, prepare
 
-        resized = self.resize or bool(self.run and self.run.recipe.data.resize)
-        fitted = prepare(image, self.shape, invert=self.invert, center=self.center, resized=resized)
+        resizing = self.resize or bool(self.run and resizes(self.run))
+        fitted = prepare(image, self.shape, invert=self.invert, center=self.center, resizing=resizing)
         if self.center and self.invert is None and is_dark_on_bright(image):
             _say(f"{name} is dark on bright and was inverted; --no-invert keeps it")
         if not self.center and self.invert is None and self._on_dark and has_bright_border(image):

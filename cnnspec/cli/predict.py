@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from cnnspec.layers.base import Shape
-    from cnnspec.model import Model
     from cnnspec.training.data import Dataset
 
 SCHEMA: Final = "cnnspec/prediction/1"
@@ -58,7 +57,7 @@ def command(
     model, record = runs.find(run, None, weights)
     names = record.classes if record else ()
     fit = Fit(model.network.input, record, invert, center, resize)
-    given = (item for path in _files(images) for item in _images(path, model))
+    given = (item for path in _files(images) for item in _images(path, model.network.input))
     samples: list[tuple[str, NDArray[np.uint8], str | None]]
     samples = [(name, fit(name, image), None) for name, image in given]
     if indices:
@@ -95,33 +94,15 @@ def _files(paths: tuple[Path, ...]) -> list[Path]:
     return found
 
 
-def _images(path: Path, model: Model) -> list[tuple[str, NDArray[np.uint8]]]:
-    """The images of a file, each (height, width, channels)."""
+def _images(path: Path, shape: Shape) -> list[tuple[str, NDArray[np.uint8]]]:
+    """The images of a file, each (height, width, channels), with their names."""
+    from cnnspec.training.data.numpy_files import read_images
     from cnnspec.training.data.picture import read_image
 
-    shape = model.network.input
     if path.suffix.lower() != ".npy":
         return [(str(path), read_image(path, shape))]
-    return _arrays(path, shape)
-
-
-def _arrays(path: Path, shape: Shape) -> list[tuple[str, NDArray[np.uint8]]]:
-    from cnnspec.training.data.faults import bad_file
-    from cnnspec.training.data.numpy_files import read_pixels
-
-    values = read_pixels(path)
-    channels = shape[2] if len(shape) == 3 else 1
-    if values.shape[-1:] == shape:
-        values = values.reshape(-1, 1, *shape, 1)
-    if values.ndim == 2:
-        return [(str(path), values[..., None])]
-    if values.ndim == 3 and values.shape[2] == channels:
-        return [(str(path), values)]
-    if values.ndim == 3:
-        values = values[..., None]
-    if values.ndim != 4:
-        raise bad_file(path, f"has shape {values.shape}; an image is (height, width[, channels])")
-    return [(f"{path}[{n}]", image) for n, image in enumerate(values)]
+    images = read_images(path, shape)
+    return [(f"{path}[{n}]" if len(images) > 1 else str(path), image) for n, image in enumerate(images)]
 
 
 def _answer(

@@ -11,6 +11,7 @@ import click
 
 from cnnspec.cli.console import stderr_console, stdout_console
 from cnnspec.cli.options import format_option
+from cnnspec.cli.pictures import resize_option, resizes
 from cnnspec.cli.spec import load_network, spec_argument
 from cnnspec.diagnostics import nearest
 from cnnspec.layers.base import show
@@ -40,6 +41,7 @@ FORMATS = ("text", "json")
     metavar="NAME",
     help="This layer's output, not the last one's; may be repeated.",
 )
+@resize_option
 @click.option("--all", "everything", is_flag=True, help="The output of every layer.")
 @click.option("--seed", type=click.IntRange(0), default=0, help="Seed of weights that are not given.")
 @click.option("--decimals", type=click.IntRange(0, 12), default=4, help="At most so many decimals.")
@@ -49,8 +51,8 @@ FORMATS = ("text", "json")
 @click.option("-o", "--output", type=click.Path(dir_okay=False), help="Write to a .npy, .npz or .png file.")
 def command(
     spec: str | None, inline: str | None, given: str | None, weights: tuple[str, ...],
-    layers: tuple[str, ...], everything: bool, seed: int, decimals: int, cut: bool, full: bool, form: str,
-    output: str | None,
+    layers: tuple[str, ...], resize: bool, everything: bool, seed: int, decimals: int, cut: bool, full: bool,
+    form: str, output: str | None,
 ) -> int:  # fmt: skip
     """Run the network on an input and print what comes out.
 
@@ -67,7 +69,7 @@ def command(
     if given is None:
         shape = show(network.input)
         raise click.UsageError(f"no --input given; for the input {shape} it can be\n{ways(network.input)}")
-    samples = input_array(given, network.input, seed)
+    samples = input_array(given, network.input, seed, resize or _resized_in_training(weights))
     results = _forward(network, samples, weights, names, seed)
     if len(samples) > 1 and not output:
         stderr_console().print(f"{len(samples)} samples; the first is shown (-o FILE.npy keeps all)")
@@ -122,6 +124,13 @@ def _random(network: Network) -> list[str]:
     return [
         name for node in network.layers for name, weight in node.weights.items() if weight.initial == "fan"
     ]
+
+
+def _resized_in_training(weights: Sequence[str]) -> bool:
+    """Whether one of the weights is a run's, and its images were resized."""
+    from cnnspec.training.run import Run, is_run
+
+    return any(resizes(Run.read(Path(file))) for file in weights if is_run(file))
 
 
 def _load(model: Any, file: str) -> None:

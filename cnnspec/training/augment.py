@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from cnnspec.diagnostics import SpecError
 from cnnspec.recipe.faults import no_picture
 from cnnspec.recipe.models import Augment
-from cnnspec.training.data.dataset import Bytes
+from cnnspec.training.data.preprocess import Bytes
 
 
 class Augmenter:

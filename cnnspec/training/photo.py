@@ -11,9 +11,10 @@ from typing import Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from cnnspec.diagnostics import SpecError
 from cnnspec.layers.base import Shape, show
-from cnnspec.training.data.dataset import Bytes, resize
 from cnnspec.training.data.faults import unlike
+from cnnspec.training.data.preprocess import Bytes, fit_images, resize
 
 Floats: TypeAlias = NDArray[np.float32]
 Mask: TypeAlias = NDArray[np.bool_]
@@ -43,47 +44,43 @@ SPECK: Final = 0.1
 
 
 def prepare(
-    image: Bytes, shape: Shape, *, invert: bool | None = None, center: bool = False, resized: bool = False
+    image: Bytes, shape: Shape, *, invert: bool | None = None, center: bool = False, resizing: bool = False
 ) -> Bytes:
     """One image (height, width, channels) as (1, …) of the network's input ``shape``.
 
     ``invert`` turns dark on bright into bright on dark; ``center`` takes away the
     paper and its light, cuts out the drawing, brings it to MNIST's box and its centre
     of mass to the middle, and inverts where that is needed unless ``invert`` says;
-    ``resized`` allows another size. Raises SpecError when it does not fit.
+    ``resizing`` allows another size. Raises SpecError when it does not fit.
     """
-    if len(shape) == 1 and image.size != shape[0]:
-        shape = _square(image, shape)
-        return _flat(prepare(image, shape, invert=invert, center=center, resized=resized))
     if invert or (center and invert is None and is_dark_on_bright(image)):
         image = 255 - image
-    if len(shape) == 1:
-        return _flat(image[None])
-    if len(shape) != 3 or image.shape[2] != shape[2]:
-        raise unlike(f"the image is {show(image.shape)}, the network's input is {show(shape)}")
     if center:
-        return center_drawing(image, shape[0], shape[1])[None]
-    if image.shape != shape:
-        if not resized:
-            raise unlike(
-                f"the image is {show(image.shape)}, the network's input is {show(shape)}",
-                "allow another size: --resize", "or cut out and centre the drawing: --center",
-            )  # fmt: skip
-        return shrunk(image, shape[0], shape[1])[None]
-    return image[None]
+        image = center_drawing(image, *_size_for(image, shape))
+    fitted = fit_images(image[None], shape, resizing=resizing)
+    if fitted.shape[1:] != shape:
+        other_size = not resizing and fit_images(image[None], shape, resizing=True).shape[1:] == shape
+        cures = ("allow another size: --resize", "or cut out and centre the drawing: --center")
+        raise _unlike(image, shape, *cures if other_size else ())
+    return fitted
 
 
-def _flat(images: Bytes) -> Bytes:
-    return np.ascontiguousarray(images.transpose(0, 3, 1, 2)).reshape(len(images), -1)
-
-
-def _square(image: Bytes, shape: Shape) -> Shape:
-    """The square map whose values a vector input takes; raises SpecError where there is none."""
+def _size_for(image: Bytes, shape: Shape) -> tuple[int, int]:
+    """Height and width of the map that a drawing is centred in: for a vector, the square that fills it."""
     channels = image.shape[2]
+    if len(shape) == 3 and shape[2] == channels:
+        return shape[0], shape[1]
     side = isqrt(shape[0] // channels)
-    if side * side * channels != shape[0]:
-        raise unlike(f"the image is {show(image.shape)}, the network takes {shape[0]} values")
-    return (side, side, channels)
+    if len(shape) > 1 or side * side * channels != shape[0]:
+        raise _unlike(image, shape)
+    return side, side
+
+
+def _unlike(image: Bytes, shape: Shape, *cures: str) -> SpecError:
+    wanted = (
+        f"the network's input is {show(shape)}" if len(shape) > 1 else f"the network takes {shape[0]} values"
+    )
+    return unlike(f"the image is {show(image.shape)}, {wanted}", *cures)
 
 
 def has_bright_border(image: Bytes) -> bool:
@@ -128,10 +125,8 @@ def center_drawing(image: Bytes, height: int, width: int) -> Bytes:
     cut = (ink[..., None] * share)[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     cut = _thicken(cut, STROKE * max(cut.shape[0] / height, cut.shape[1] / width) / BOX)
     scale = min(height * BOX / cut.shape[0], width * BOX / cut.shape[1])
-    small = shrunk(
-        np.rint(255 * cut).astype(np.uint8),
-        max(1, round(cut.shape[0] * scale)), max(1, round(cut.shape[1] * scale)),
-    )  # fmt: skip
+    size = [max(1, round(side * scale)) for side in cut.shape[:2]]
+    (small,) = resize(np.rint(255 * cut).astype(np.uint8)[None], *size)
     small = np.rint(small * (255 / max(1, small.max()))).astype(np.uint8)
     top, left = _top_left(small.max(2), height, width)
     canvas[top : top + small.shape[0], left : left + small.shape[1]] = small
@@ -161,17 +156,6 @@ def _downsample(image: Bytes) -> Floats:
     blocks = image[: rows * down, : columns * across].reshape(rows, down, columns, across, -1)
     means: Floats = blocks.mean((1, 3), dtype=np.float32)
     return means
-
-
-def shrunk(image: Bytes, height: int, width: int) -> Bytes:
-    """The image at another size; a larger one is averaged first, so that thin lines survive."""
-    factor = max(1, min(image.shape[0] // height, image.shape[1] // width))
-    if factor > 1:
-        rows, columns = image.shape[0] // factor, image.shape[1] // factor
-        blocks = image[: rows * factor, : columns * factor].reshape(rows, factor, columns, factor, -1)
-        image = np.rint(blocks.mean((1, 3))).astype(np.uint8)
-    (result,) = resize(image[None], height, width)
-    return np.asarray(result, np.uint8)
 
 
 def _top_left(grey: NDArray[np.uint8], height: int, width: int) -> tuple[int, int]:

@@ -15,7 +15,7 @@ import pytest
 from cnnspec.diagnostics import SpecError
 from cnnspec.recipe.models import Data
 from cnnspec.training.data import load, load_for, numpy_files, published
-from cnnspec.training.data.dataset import fitted, resize, split
+from cnnspec.training.data.dataset import fitted, split
 from cnnspec.training.data.idx import read_idx, read_labels, read_pair
 
 
@@ -388,13 +388,6 @@ def test_a_vector_input_takes_images_channel_by_channel(tmp_path):
     np.savez(path, x_train=images, y_train=[0, 1], x_test=images, y_test=[0, 1])
     flat = fitted(load(str(path)), (12,), 2)
     assert [0, 3, 6, 9, 1, 4, 7, 10, 2, 5, 8, 11] == flat.train_images[0].tolist()
-
-
-def test_resizing_is_bilinear_between_pixel_centres():
-    row = np.array([[[[0], [100]]]], np.uint8)
-    assert [0, 25, 75, 100] == resize(row, 1, 4)[0, 0, :, 0].tolist()
-    flat = np.full((2, 3, 5, 2), 77, np.uint8)
-    assert (resize(flat, 9, 2) == 77).all()
 
 
 def test_what_is_held_out_is_a_partition_and_follows_the_seed():

@@ -36,7 +36,7 @@ def test_an_empty_page_stays_empty():
 def test_another_size_is_refused_unless_asked_for():
     with pytest.raises(SpecError, match="the image is 200x200x1, the network's input is 28x28x1"):
         prepare(photo(), SHAPE)
-    assert (1, *SHAPE) == prepare(photo(), SHAPE, resized=True).shape
+    assert (1, *SHAPE) == prepare(photo(), SHAPE, resizing=True).shape
 
 
 def test_invert_and_an_image_that_fits():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final, Literal, NamedTuple, TypeAlias
 
 import numpy as np
@@ -13,8 +14,9 @@ from cnnspec.layers.base import Shape, show
 from cnnspec.recipe.models import Data
 from cnnspec.text import printable
 from cnnspec.training.data.faults import mismatch, nothing_left
+from cnnspec.training.data.preprocess import Bytes as Bytes
+from cnnspec.training.data.preprocess import fit_images
 
-Bytes: TypeAlias = NDArray[np.uint8]
 Labels: TypeAlias = NDArray[np.int64]
 Part: TypeAlias = Literal["test", "train"]
 
@@ -88,18 +90,16 @@ class Dataset:
 def fitted(data: Dataset, shape: Shape, outputs: int | Shape, *, resize_images: bool = False) -> Dataset:
     """The data as a network of this input shape and these outputs takes it.
 
-    A vector input takes images flattened by the network's rule (channel, row,
-    column); images of another size are resized where their origin, or the caller,
-    asks for it. Raises SpecError with all that does not fit.
+    Images of another size are resized where their origin, or the caller, asks for it. Raises SpecError
+    with all that does not fit.
     """
     faults = _strange_labels(data) or _unlike_outputs(
         data, (outputs,) if isinstance(outputs, int) else outputs
     )
-    resize_images = resize_images or bool(data.origin and data.origin.resize)
-    if len(shape) == len(data.shape) == 3 and shape[:2] != data.shape[:2] and resize_images:
-        data = resized(data, shape[0], shape[1])
-    if data.shape != shape and len(shape) == 1 and np.prod(data.shape) == shape[0]:
-        data = _flattened(data)
+    if data.shape != shape:
+        resizing = resize_images or bool(data.origin and data.origin.resize)
+        fit = partial(fit_images, shape=shape, resizing=resizing)
+        data = replace(data, train_images=fit(data.train_images), test_images=fit(data.test_images))
     if data.shape != shape:
         faults.append(_unlike_input(data, shape))
     if faults:
@@ -161,47 +161,6 @@ def _unlike_input(data: Dataset, shape: Shape) -> Diagnostic:
         f"the network's input is {show(shape)}",
         *cures,
     )
-
-
-def resized(data: Dataset, height: int, width: int) -> Dataset:
-    """All images at another size, bilinear."""
-    return replace(
-        data,
-        train_images=resize(data.train_images, height, width),
-        test_images=resize(data.test_images, height, width),
-    )
-
-
-def resize(images: Bytes, height: int, width: int) -> Bytes:
-    """Images (n, h, w, c) at another size: bilinear between pixel centres, edges repeated."""
-    rows = _mixing(images.shape[1], height)
-    columns = _mixing(images.shape[2], width)
-    result = np.empty((len(images), height, width, images.shape[3]), np.uint8)
-    for start in range(0, len(images), 1024):
-        part = images[start : start + 1024].astype(np.float32)
-        part = np.tensordot(rows, part, (1, 1)).transpose(1, 0, 2, 3)
-        part = np.tensordot(columns, part, (1, 2)).transpose(1, 2, 0, 3)
-        result[start : start + 1024] = np.clip(np.rint(part), 0, 255)
-    return result
-
-
-def _mixing(old: int, new: int) -> NDArray[np.float32]:
-    """(new, old): the share of each old pixel in each new one."""
-    centre = np.clip((np.arange(new) + 0.5) * old / new - 0.5, 0, old - 1)
-    low = np.minimum(centre.astype(int), max(old - 2, 0))
-    high = np.minimum(low + 1, old - 1)
-    share = (centre - low).astype(np.float32)
-    matrix = np.zeros((new, old), np.float32)
-    matrix[np.arange(new), low] += 1 - share
-    matrix[np.arange(new), high] += share
-    return matrix
-
-
-def _flattened(data: Dataset) -> Dataset:
-    def flat(images: Bytes) -> Bytes:
-        return np.ascontiguousarray(images.transpose(0, 3, 1, 2)).reshape(len(images), -1)
-
-    return replace(data, train_images=flat(data.train_images), test_images=flat(data.test_images))
 
 
 def split(

@@ -15,8 +15,9 @@ from typing import Final
 
 import numpy as np
 
-from cnnspec.training.data.dataset import Bytes, Dataset, Labels
+from cnnspec.training.data.dataset import Dataset, Labels
 from cnnspec.training.data.faults import bad_file, missing
+from cnnspec.training.data.preprocess import Bytes
 
 LARGEST = 4_000_000_000
 """Bytes a file may claim to hold; what is larger than memory is refused before it is read."""

@@ -8,9 +8,10 @@ import numpy as np
 
 from cnnspec.diagnostics import nearest
 from cnnspec.layers.base import Shape
-from cnnspec.training.data.dataset import Bytes, Dataset, Labels, split
+from cnnspec.training.data.dataset import Dataset, Labels, split
 from cnnspec.training.data.faults import bad_file, missing
 from cnnspec.training.data.picture import ENDINGS, is_picture, read_image
+from cnnspec.training.data.preprocess import Bytes, fit_images
 
 
 def load(path: Path, shape: Shape | None, test: float, *, resize: bool = False) -> Dataset:
@@ -61,11 +62,11 @@ def _refuse_untrained(test: Path, names: tuple[str, ...]) -> None:
 
 
 def _read(folder: Path, names: tuple[str, ...], shape: Shape | None, resize: bool) -> tuple[Bytes, Labels]:
-    size = (shape[0], shape[1]) if resize and shape and len(shape) == 3 else None
     pixels, labels = [], []
     for label, name in enumerate(names):
         for path in sorted(filter(is_picture, (folder / name).glob("*"))):
-            pixels.append(read_image(path, shape or 1, size))
+            image = read_image(path, shape or 1)
+            pixels.append(fit_images(image[None], shape, resizing=True)[0] if resize and shape else image)
             labels.append(label)
             _check_size(path, pixels, resize)
     if not pixels:

@@ -19,7 +19,8 @@ from cnnspec.diagnostics import SpecError
 from cnnspec.layers.base import Shape
 from cnnspec.training.data.dataset import Dataset, split
 from cnnspec.training.data.faults import bad_file, decoding
-from cnnspec.training.data.values import Values, samples
+from cnnspec.training.data.preprocess import Bytes
+from cnnspec.training.data.values import Values, arranged, samples
 
 MAGIC: Final = b"\x93NUMPY"
 ARCHIVE: Final = b"PK\x03\x04"
@@ -54,8 +55,26 @@ def read(path: Path) -> NDArray[Any]:
         return found
 
 
-def read_pixels(path: Path) -> NDArray[np.uint8]:
-    """The pixels of an .npy file as bytes, rounded where they lie between; raises SpecError for others."""
+def read_images(path: Path, shape: Shape) -> Bytes:
+    """The images of an .npy file (n, height, width, channels) as bytes, for a network's input ``shape``.
+
+    One image may have no sample axis, and images of grey no channel axis; rows as long as a vector input
+    are images of that many pixels. Raises SpecError for other arrays.
+    """
+    values = _bytes(path)
+    channels = shape[2] if len(shape) == 3 else 1
+    if values.shape[-1:] == shape:
+        return values.reshape(-1, 1, *shape, 1)
+    if values.ndim == 2 or (values.ndim == 3 and values.shape[2] == channels):
+        values = values[None]
+    values = values[..., None] if values.ndim == 3 else values
+    if values.ndim != 4:
+        raise bad_file(path, f"has shape {values.shape}; an image is (height, width[, channels])")
+    return arranged(path.name, values, shape)[0]
+
+
+def _bytes(path: Path) -> Bytes:
+    """The array of a file as bytes, rounded where they lie between."""
     values = read(path)
     if values.dtype.kind not in "biuf":
         raise bad_file(path, f"holds {values.dtype}; pixels are numbers 0 to 255")

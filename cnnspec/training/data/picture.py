@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from cnnspec.layers.base import Shape
-from cnnspec.training.data.dataset import Bytes
 from cnnspec.training.data.faults import bad_file, decoding, missing
+from cnnspec.training.data.preprocess import Bytes
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -30,7 +30,7 @@ def is_picture(path: Path, *more: str) -> bool:
     return path.suffix.lower() in (*SUFFIXES, *more) and path.name[0] != "." and not path.is_dir()
 
 
-def read_image(path: Path, channels: int | Shape, size: tuple[int, int] | None = None) -> Bytes:
+def read_image(path: Path, channels: int | Shape) -> Bytes:
     """One image (height, width, channels) as bytes, upright; grey for one channel, colour for three.
 
     What is transparent lies on white. Grey of 16 bits and floats of 0 to 1 are
@@ -39,7 +39,7 @@ def read_image(path: Path, channels: int | Shape, size: tuple[int, int] | None =
     those of the image in colour.
     """
     try:
-        from PIL import Image, ImageOps
+        from PIL import ImageOps
     except ImportError as error:
         raise missing(
             "images are read with Pillow, which is not installed", "pip install 'cnnspec[plot]'"
@@ -51,10 +51,7 @@ def read_image(path: Path, channels: int | Shape, size: tuple[int, int] | None =
                 raise bad_file(path, f"is {image.height}x{image.width} pixels; at most {LARGEST:,} are read")
             upright = _on_white(_as_bytes(path, ImageOps.exif_transpose(image), image.format))
             grey = _is_grey(channels, image.width * image.height)
-            wanted = upright.convert("L" if grey else "RGB")
-            if size and (wanted.height, wanted.width) != size:
-                wanted = wanted.resize((size[1], size[0]), Image.Resampling.BILINEAR)
-            pixels = np.asarray(wanted, np.uint8)
+            pixels = np.asarray(upright.convert("L" if grey else "RGB"), np.uint8)
     return pixels[..., None] if pixels.ndim == 2 else pixels
 
 

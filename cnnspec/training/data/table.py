@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from cnnspec.diagnostics import SpecError, nearest
 from cnnspec.layers.base import Shape
-from cnnspec.training.data.dataset import Bytes, Dataset, split
+from cnnspec.training.data.dataset import Dataset, split
 from cnnspec.training.data.faults import bad_file, missing
+from cnnspec.training.data.preprocess import Bytes
 from cnnspec.training.data.values import classes, is_plain, pixels
 
 LABELS: Final = ("label", "class", "target", "y")

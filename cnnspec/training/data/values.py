@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from cnnspec.diagnostics import SpecError
 from cnnspec.layers.base import Shape, show
-from cnnspec.training.data.dataset import MOST_NAMED, Bytes, Dataset, Labels
+from cnnspec.training.data.dataset import MOST_NAMED, Dataset, Labels
 from cnnspec.training.data.faults import bad_file
+from cnnspec.training.data.preprocess import Bytes
 
 Values: TypeAlias = NDArray[Any]
 Where: TypeAlias = Path | str

@@ -1,0 +1,82 @@
+"""Images brought to a network's input: the one place where a size is changed, and a map made a vector.
+
+Training, evaluation, prediction and every other use of an image come through here, so that a network
+sees the same pixels wherever an image comes from.
+"""
+
+from __future__ import annotations
+
+from math import isqrt
+from typing import Final, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnnspec.layers.base import Shape
+
+Bytes: TypeAlias = NDArray[np.uint8]
+
+AT_ONCE: Final = 1 << 22
+"""Values resized at a time: larger sets are taken in parts, to spare memory."""
+
+
+def fit_images(images: Bytes, shape: Shape, *, resizing: bool = False) -> Bytes:
+    """Images (n, height, width, channels) as (n, ...) of a network's input ``shape``.
+
+    A vector takes an image flattened by the network's rule: channel, row, column. With ``resizing``
+    another height and width are brought to the network's; for a vector, to the square that fills it.
+    What does not fit is given back as it is.
+    """
+    if images.ndim != 4:
+        return images
+    height, width, channels = images.shape[1:]
+    if len(shape) == 1:
+        side = isqrt(shape[0] // channels)
+        if height * width * channels != shape[0] and side * side * channels == shape[0] and resizing:
+            images = resize(images, side, side)
+        return flatten(images) if images[0].size == shape[0] else images
+    if resizing and len(shape) == 3 and shape[2] == channels:
+        return resize(images, shape[0], shape[1])
+    return images
+
+
+def flatten(images: Bytes) -> Bytes:
+    """Images (n, height, width, channels) as vectors (n, channels * height * width)."""
+    return np.ascontiguousarray(images.transpose(0, 3, 1, 2)).reshape(len(images), -1)
+
+
+def resize(images: Bytes, height: int, width: int) -> Bytes:
+    """Images (n, h, w, c) at another size, by bilinear interpolation with antialiasing.
+
+    A smaller image is made of weighted means over all pixels, so that thin lines survive: the triangle
+    filter is as wide as the step between new pixels. Enlarging is plain bilinear between pixel centres.
+    Pillow's ``BILINEAR`` gives the same, to within one of 255 levels.
+    """
+    if images.shape[1:3] == (height, width):
+        return images
+    result = np.empty((len(images), height, width, images.shape[3]), np.uint8)
+    step = max(1, AT_ONCE // max(1, images[0].size))
+    for start in range(0, len(images), step):
+        rows = _resample(images[start : start + step], 1, height)
+        result[start : start + step] = np.rint(_resample(rows, 2, width))
+    return result
+
+
+def _resample(images: NDArray[np.uint8] | NDArray[np.float32], axis: int, size: int) -> NDArray[np.float32]:
+    lines = np.moveaxis(images, axis, 0)
+    result = np.empty((size, *lines.shape[1:]), np.float32)
+    for place in range(size):
+        first, weights = _weights(place, len(lines), size)
+        result[place] = lines[first] * weights[0]
+        for line, weight in zip(lines[first + 1 :], weights[1:], strict=False):
+            result[place] += line * weight
+    return np.moveaxis(result, 0, axis)
+
+
+def _weights(place: int, old: int, new: int) -> tuple[int, NDArray[np.float32]]:
+    """The first old pixel that a new one is made of, and the weights of it and those after it."""
+    scale = max(1.0, old / new)
+    centre = (place + 0.5) * old / new - 0.5
+    first, last = max(0, int(np.ceil(centre - scale))), min(old - 1, int(np.floor(centre + scale)))
+    weights = np.clip(1 - np.abs(np.arange(first, last + 1) - centre) / scale, 0, None)
+    return first, (weights / weights.sum()).astype(np.float32)
