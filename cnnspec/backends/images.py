@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from cnnspec.backends.numpy.layout import Array
+from cnnspec.backends.contract import Array
 from cnnspec.layers.base import Shape
 
 
