@@ -143,7 +143,6 @@ class Hardswish(_Activation):
     """x·min(max(x + 3, 0), 6)/6. Howard et al. 2019 (MobileNet v3)."""
 
     word: ClassVar[str] = "hardswish"
-    effect: ClassVar[Effect] = Effect.NONE
     counts: ClassVar[Counts] = NOTHING
     each: ClassVar[dict[str, int]] = {"additions": 1, "comparisons": 2, "multiplications": 1, "divisions": 1}
 
@@ -152,7 +151,6 @@ class Hardsigmoid(_Activation):
     """min(max(x + 3, 0), 6)/6: straight lines in place of the sigmoid."""
 
     word: ClassVar[str] = "hardsigmoid"
-    effect: ClassVar[Effect] = Effect.NONE
     counts: ClassVar[Counts] = NOTHING
     each: ClassVar[dict[str, int]] = {"additions": 1, "comparisons": 2, "divisions": 1}
 

@@ -82,6 +82,8 @@ def test_a_place_is_named_once_however_often_it_is_expanded():
         ("input 8x8x4; conv 8 1x1 -> batchnorm", "bias-before-batchnorm"),
         ("input 784; dense 10 -> batchnorm", "bias-before-batchnorm"),
         ("input 784; dense 10 -> relu -> softmax", "activation-before-softmax"),
+        ("input 784; dense 10 -> hardswish -> softmax", "activation-before-softmax"),
+        ("input 784; dense 10 -> hardsigmoid -> softmax", "activation-before-softmax"),
         ("input 784; dense 10 -> softmax -> sigmoid", "activation-after-softmax"),
         ("input 784; dense 10 -> softmax -> softmax", "activation-after-softmax"),
         ("input 784; dense 10 -> softmax -> dense 10", "softmax-inside"),
