@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 from cnnspec.analysis.solve.padding import real_additions, real_multiplies
-from cnnspec.formula import Formula, Number, Symbol, total
-from cnnspec.layers.base import Item, Layer, Shape, Shapes, count_of
+from cnnspec.formula import Formula, Number, Symbol, product, total
+from cnnspec.layers.base import Item, Layer, Shape, Shapes, output_symbols
 
 FLOAT_BYTES = 4
 """Every value is a float32."""
@@ -76,7 +76,8 @@ class Laws:
     def activation_bytes(self) -> Formula:
         """Bytes of the output of one sample."""
         size = Symbol("b", FLOAT_BYTES, "bytes of a value")
-        return size * count_of(tuple(int(axis) for axis in self.output))
+        shape = tuple(int(axis) for axis in self.output)
+        return size * product((*output_symbols(shape), Symbol("C_out", shape[-1], "output channels")))
 
     @property
     def _is_frozen(self) -> bool:

@@ -20,7 +20,15 @@ from pydantic.fields import FieldInfo
 
 from cnnspec.formula import Formula, Number, Product, Symbol, product, total
 from cnnspec.layers.facts import Effect, Facts, Picture, Storage
-from cnnspec.layers.initial import Initial
+
+Initial: TypeAlias = Literal[
+    "he", "he_uniform", "he_truncated", "glorot", "glorot_uniform", "glorot_truncated",
+    "lecun", "lecun_uniform", "lecun_truncated", "orthogonal", "normal", "uniform", "truncated_normal",
+    "pytorch", "zeros", "ones",
+    "he_normal", "glorot_normal", "lecun_normal", "random_normal", "random_uniform",
+    "kaiming", "kaiming_normal", "kaiming_uniform", "xavier", "xavier_normal", "xavier_uniform", "default",
+]  # fmt: skip
+"""How random weights may begin, then Keras's and PyTorch's names for it; a plain name draws normally."""
 
 Shape: TypeAlias = tuple[int, ...]
 Shapes: TypeAlias = tuple[Shape, ...]
@@ -156,8 +164,6 @@ class Layer(Facts, BaseModel):
     if TYPE_CHECKING:
         _hash: int
 
-    word: ClassVar[str]
-    """The layer's word in the language."""
     family: ClassVar[Family]
     positional: ClassVar[tuple[str, ...]] = ()
     """Fields that may be given without their name, in order; at most two."""
@@ -171,11 +177,6 @@ class Layer(Facts, BaseModel):
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
         remember(cls)
-
-    @property
-    def has_bias(self) -> bool:
-        """Whether a trained number is added to each output channel, or to each unit."""
-        return bool(getattr(self, "bias", False))
 
     def bind(self, *referred: tuple[Layer, Shapes]) -> Layer:
         """The layer completed by what its ``references`` are: each a layer and its input shapes."""
@@ -214,11 +215,6 @@ class Layer(Facts, BaseModel):
     def window(self, inputs: Shapes, which: int = 0) -> tuple[Window, ...]:
         """For each spatial axis, what an output position sees of input ``which``."""
         return tuple(SAME_PLACE for _ in spatial(inputs[which]))
-
-    @classmethod
-    def spec(cls) -> str:
-        """A one-line spec that uses the layer."""
-        return cls.example.replace("{word}", cls.word)
 
     @classmethod
     def option_fields(cls) -> dict[str, FieldInfo]:
@@ -288,12 +284,6 @@ def spatial_symbols(shape: Shape, letter: str, what: str) -> tuple[Symbol, ...]:
 def output_symbols(shape: Shape) -> tuple[Symbol, ...]:
     """The output's spatial sizes as symbols ``o_h``, ``o_w`` for the laws of counting."""
     return spatial_symbols(shape, "o", "output")
-
-
-def count_of(shape: Shape, letter: str = "o", what: str = "output") -> Formula:
-    """How many values a shape holds, as a product of named sizes."""
-    channels = Symbol("C" if letter == "i" else "C_out", shape[-1], f"{what} channels")
-    return product((*spatial_symbols(shape, letter, what), channels))
 
 
 def values(shape: Shape) -> Formula:

@@ -2,37 +2,78 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from math import prod
-from typing import ClassVar, Final
+from typing import ClassVar, Final, TypeAlias
 
 from pydantic import Field, PositiveInt, field_validator, model_validator
 
+from cnnspec.diagnostics import LayerError
 from cnnspec.formula import Formula, Symbol, product
-from cnnspec.layers import connections
 from cnnspec.layers.base import (
     Family,
     Kernelled,
     Shapes,
     Weight,
-    Window,
     factors,
     output_symbols,
-    spatial_symbols,
 )
-from cnnspec.layers.facts import Counts, Figures, Picture, multiplies
-from cnnspec.layers.needs import need_groups, need_spatial
-from cnnspec.layers.spread import SpreadAxis, spread_axes
+from cnnspec.layers.facts import Counts, Figures, multiplies
 from cnnspec.layers.window import (
     Axis,
     Extent,
-    Extra,
     Padding,
     Sliding,
     axes,
     kernel_symbols,
+    need_groups,
+    need_spatial,
     output_of,
-    per_axis,
 )
+
+Table: TypeAlias = tuple[tuple[int, ...], ...]
+
+TABLES: Final[dict[str, str]] = {
+    "lenet1998": (
+        "0 1 2; 1 2 3; 2 3 4; 3 4 5; 0 4 5; 0 1 5; "
+        "0 1 2 3; 1 2 3 4; 2 3 4 5; 0 3 4 5; 0 1 4 5; 0 1 2 5; "
+        "0 1 3 4; 1 2 4 5; 0 2 3 5; 0 1 2 3 4 5"
+    ),
+}
+"""Tables known by name: C3 of LeNet-5 (LeCun et al. 1998, table I), 6 channels to 16 filters."""
+
+
+@lru_cache(maxsize=64)
+def connections_of(text: str) -> Table:
+    """The table of a name or a text ``0 1 2; 1 2 3``: a list of channels for each filter.
+
+    Raises ValueError for a text that is neither, or a list that is empty or repeats a channel.
+    """
+    table = []
+    for line in TABLES.get(text, text).split(";"):
+        words = line.replace(",", " ").split()
+        if not words or not all(word.isascii() and word.isdigit() for word in words):
+            names = ", ".join(TABLES)
+            raise ValueError(f"is neither a known table ({names}) nor lists of channels such as 0 1 2; 1 2 3")
+        row = tuple(map(int, words))
+        if len(set(row)) < len(row):
+            raise ValueError(f"lists a channel twice for one filter: {line.strip()}")
+        table.append(row)
+    return tuple(table)
+
+
+def _check_connections(table: Table, channels: int) -> None:
+    """Refuse a table that names channels which are not there."""
+    last = max(map(max, table))
+    if last >= channels:
+        raise LayerError(
+            "connection-to-no-channel",
+            f"the connections name channel {last}, but the last one there is {channels - 1}",
+            notes=(f"{channels} channels flow in, counted from 0",),
+            help=("connect to channels that exist, or give the layer before it more",),
+            option="connections",
+        )
+
 
 FILTERS = "how many kernels, one output channel each"
 KERNEL = "height and width of the kernel"
@@ -53,20 +94,6 @@ def _twice_biased(figures: Figures) -> int:
 
 def _params_a_position(figures: Figures) -> int:
     return figures.params * prod(figures.output[:-1])
-
-
-def _over_output(figures: Figures) -> int:
-    """A transposed convolution counted as if it were a plain one of its output."""
-    return figures.multiplies // prod(figures.input[:-1]) * prod(figures.output[:-1])
-
-
-def _calflops_upconv(figures: Figures) -> int:
-    """Its bias is counted on the size that a plain convolution would give."""
-    rank = len(figures.input) - 1
-    kernels, strides = (per_axis("", sizes, rank) for sizes in (figures.layer.kernel, figures.layer.stride))
-    axes = zip(figures.input[:-1], kernels, strides, strict=True)
-    plain = prod(max(0, (i - k) // s + 1) for i, k, s in axes)
-    return 2 * figures.multiplies + (figures.output[-1] * plain if figures.layer.has_bias else 0)
 
 
 COUNTS: Final[Counts] = {
@@ -105,7 +132,7 @@ class Conv(Sliding, Kernelled):
     @classmethod
     def _readable(cls, text: str | None) -> str | None:
         if text is not None:
-            connections.read(text)
+            connections_of(text)
         return text
 
     @model_validator(mode="after")
@@ -114,7 +141,7 @@ class Conv(Sliding, Kernelled):
             return self
         if self.groups != 1:
             raise ValueError("connections and groups cannot be given together")
-        rows = len(connections.read(self.connections))
+        rows = len(connections_of(self.connections))
         if rows != self.filters:
             raise ValueError(f"connections lists {rows} filters, but there are {self.filters}")
         return self
@@ -128,13 +155,13 @@ class Conv(Sliding, Kernelled):
 
     def table(self) -> tuple[tuple[int, ...], ...] | None:
         """The channels that each filter reads; None when it reads all of its group."""
-        return None if self.connections is None else connections.read(self.connections)
+        return None if self.connections is None else connections_of(self.connections)
 
     def output(self, inputs: Shapes) -> tuple[Formula, ...]:
         need_groups("input channels", inputs[0][-1], self.groups, self.filters)
         need_groups("filters", self.filters, self.groups, inputs[0][-1])
         if self.connections is not None:
-            connections.check(connections.read(self.connections), inputs[0][-1])
+            _check_connections(connections_of(self.connections), inputs[0][-1])
         return output_of(self.axes(inputs), self.outputs_of())
 
     def weights(self, inputs: Shapes) -> tuple[Weight, ...]:
@@ -240,70 +267,3 @@ class _DepthwiseConv(Conv):
 
     def taps(self, inputs: Shapes) -> Formula:
         return product(kernel_symbols(self.axes(inputs)))
-
-
-class UpConv(Kernelled):
-    """Transposed convolution: every input pixel spreads a weighted kernel over the larger output.
-
-    Padding cuts the output instead of widening the input; ``same`` gives input times stride.
-    Weights: ``weight`` (channels, filters/groups, *kernel), ``bias`` (filters,). Multiplies are counted
-    over the input, where they happen; every product is one addition into the output. Zeiler et al. 2010.
-    """
-
-    word: ClassVar[str] = "upconv"
-    family: ClassVar[Family] = Family.CONV
-    picture: ClassVar[Picture] = Picture.SLAB
-    counts: ClassVar[Counts] = {**COUNTS, "thop": _over_output, "calflops": _calflops_upconv}
-    example: ClassVar[str] = "input 16x16x64; upconv 32 2x2 stride=2"
-    positional: ClassVar[tuple[str, ...]] = ("filters", "kernel")
-
-    filters: PositiveInt = Field(description=FILTERS)
-    kernel: Extent = Field(description=KERNEL)
-    stride: Extent = Field((1,), description="output pixels from one input pixel's kernel to the next")
-    padding: Padding = Field(
-        (0,), description="pixels cut off the output: a number, (h, w), four sides, same, valid or full"
-    )
-    output_padding: Extra = Field((0,), description="rows and columns added at the far end of the output")
-    dilation: Extent = Field((1,), description=DILATION)
-    groups: PositiveInt = Field(1, description=GROUPS)
-    bias: bool = Field(True, description=BIAS)
-
-    def axes(self, inputs: Shapes) -> tuple[SpreadAxis, ...]:
-        """The kernel along each spatial axis; raises LayerError where nothing is left of the output."""
-        need_spatial(self.word, inputs[0])
-        return spread_axes(
-            self.word, inputs[0], kernel=self.kernel, stride=self.stride,
-            padding=self.padding, dilation=self.dilation, extra=self.output_padding,
-        )  # fmt: skip
-
-    def output(self, inputs: Shapes) -> tuple[Formula, ...]:
-        need_groups("input channels", inputs[0][-1], self.groups, self.filters)
-        need_groups("filters", self.filters, self.groups, inputs[0][-1])
-        return (*(axis.output for axis in self.axes(inputs)), self._filters())
-
-    def weights(self, inputs: Shapes) -> tuple[Weight, ...]:
-        kernel = tuple(axis.kernel for axis in self.axes(inputs))
-        channels, taps = inputs[0][-1], prod(kernel)
-        fan_in, fan_out = channels // self.groups * taps, self.filters // self.groups * taps
-        shape = (channels, self.filters // self.groups, *kernel)
-        weight = Weight("weight", shape, product(self._kernels(inputs)), fan_in, fan_out, inputs_first=True)
-        bias = Weight("bias", (self.filters,), self._filters(), fan_in, fan_out, initial="zeros")
-        return (weight, bias) if self.bias else (weight,)
-
-    def multiplies(self, inputs: Shapes) -> Formula:
-        return product((*spatial_symbols(inputs[0], "i", "input"), *self._kernels(inputs)))
-
-    def additions(self, inputs: Shapes) -> Formula:
-        return self.multiplies(inputs)
-
-    def window(self, inputs: Shapes, which: int = 0) -> tuple[Window, ...]:
-        return tuple(axis.spread for axis in self.axes(inputs))
-
-    def _filters(self) -> Formula:
-        return Symbol("F", self.filters, "filters")
-
-    def _kernels(self, inputs: Shapes) -> tuple[Formula, Formula]:
-        """Taps of all input channels together, as factors."""
-        channels = Symbol("C", inputs[0][-1], "input channels")
-        each = self._filters() if self.groups == 1 else self._filters() / Symbol("g", self.groups, "groups")
-        return channels, product((*kernel_symbols(self.axes(inputs)), each))

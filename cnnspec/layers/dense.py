@@ -9,7 +9,7 @@ from pydantic import Field, PositiveInt
 from cnnspec.formula import Formula, Symbol
 from cnnspec.layers.base import Family, Kernelled, Shapes, Weight
 from cnnspec.layers.facts import Counts, multiplies, params
-from cnnspec.layers.needs import need_vector
+from cnnspec.layers.window import need_vector
 
 
 class Dense(Kernelled):

@@ -106,3 +106,16 @@ class Facts:
     """How tools that go by module count the layer, by the tool's name; a tool left out is undecided."""
     example: ClassVar[str] = "input 28x28x6; {word}"
     """A one-line spec that uses the layer, whose own word may be left open."""
+
+    word: ClassVar[str]
+    """The layer's word in the language."""
+
+    @classmethod
+    def spec(cls) -> str:
+        """The example, with its word."""
+        return cls.example.replace("{word}", cls.word)
+
+    @property
+    def has_bias(self) -> bool:
+        """Whether a trained number is added to each output channel, or to each unit."""
+        return bool(getattr(self, "bias", False))

@@ -1,4 +1,4 @@
-"""Normalisation across the batch, the sample, groups of channels and neighbouring channels."""
+"""Normalisation across the batch, the sample, groups of channels and neighbouring channels; dropout."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from cnnspec.layers.base import (
     values,
 )
 from cnnspec.layers.facts import NOTHING, Count, Counts, Effect, Picture, Storage, params
-from cnnspec.layers.needs import need_groups
+from cnnspec.layers.window import need_groups
 
 
 def _affine(plain: int, scaled: int) -> Count:
@@ -204,3 +204,21 @@ class Lrn(Layer):
             Item("powers", each),
             Item("divisions", each),
         )
+
+
+class Dropout(Layer):
+    """Sets a random share of the values to zero in training and scales up the rest.
+
+    Does nothing when the network is used, so it costs nothing there. Srivastava et al. 2014.
+    """
+
+    word: ClassVar[str] = "dropout"
+    family: ClassVar[Family] = Family.DROPOUT
+    storage: ClassVar[Storage] = Storage.VIEW_IN_USE
+    effect: ClassVar[Effect] = Effect.NONE
+    picture: ClassVar[Picture] = Picture.STRIP
+    counts: ClassVar[Counts] = NOTHING
+    example: ClassVar[str] = "input 4096; dropout 0.5"
+    positional: ClassVar[tuple[str, ...]] = ("rate",)
+
+    rate: float = Field(0.5, ge=0, lt=1, description="share of the values set to zero")

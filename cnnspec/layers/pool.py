@@ -27,7 +27,6 @@ from cnnspec.layers.base import (
     spatial_symbols,
 )
 from cnnspec.layers.facts import NOTHING, UNKNOWN, Counts, Effect, Figures, Picture, Storage
-from cnnspec.layers.needs import need_spatial
 from cnnspec.layers.window import (
     Axis,
     Extent,
@@ -36,8 +35,8 @@ from cnnspec.layers.window import (
     axes,
     check_sight,
     kernel_symbols,
+    need_spatial,
     output_of,
-    same_or_given,
 )
 
 KERNEL = "height and width of the window"
@@ -59,13 +58,16 @@ def _on_a_picture(figures: Figures) -> int:
     return prod(figures.input) if len(figures.input) == 3 else 0
 
 
-class Pool(Sliding):
-    """A window that slides over each channel alone; its stride is its size unless said."""
-
+class _Pooling(Layer):
     family: ClassVar[Family] = Family.POOL
     storage: ClassVar[Storage] = Storage.OWN
     effect: ClassVar[Effect] = Effect.NONE
     picture: ClassVar[Picture] = Picture.BOX
+
+
+class Pool(Sliding, _Pooling):
+    """A window that slides over each channel alone; its stride is its size unless said."""
+
     example: ClassVar[str] = "input 28x28x6; {word} 2x2"
     positional: ClassVar[tuple[str, ...]] = ("kernel",)
 
@@ -83,7 +85,7 @@ class Pool(Sliding):
             self.word,
             inputs[0],
             kernel=self.kernel,
-            stride=same_or_given(self.stride, self.kernel),
+            stride=self.stride or self.kernel,
             padding=self.padding,
             dilation=self.dilations(),
             round_up=self.rounding == "ceil",
@@ -192,13 +194,9 @@ class Subsample(Weighted, Pool):
         )
 
 
-class _GlobalPool(Layer):
+class _GlobalPool(_Pooling):
     """One value for each channel, from its whole map: 1x1xC."""
 
-    family: ClassVar[Family] = Family.POOL
-    storage: ClassVar[Storage] = Storage.OWN
-    effect: ClassVar[Effect] = Effect.NONE
-    picture: ClassVar[Picture] = Picture.BOX
     example: ClassVar[str] = "input 28x28x6; {word}"
 
     def output(self, inputs: Shapes) -> tuple[Formula, ...]:
@@ -237,7 +235,7 @@ class GlobalMaxPool(_GlobalPool):
         return (Item("comparisons", self.others(inputs)),)
 
 
-class Unpool(Layer):
+class Unpool(_Pooling):
     """Puts each value back where a named max or min pool took its own from; zeros elsewhere.
 
     Reads the current map and the pool, whose output it must match in shape; gives the shape of the
@@ -245,9 +243,6 @@ class Unpool(Layer):
     """
 
     word: ClassVar[str] = "unpool"
-    family: ClassVar[Family] = Family.POOL
-    storage: ClassVar[Storage] = Storage.OWN
-    effect: ClassVar[Effect] = Effect.NONE
     picture: ClassVar[Picture] = Picture.SLAB
     counts: ClassVar[Counts] = NOTHING
     example: ClassVar[str] = "input 28x28x6; p: maxpool 2x2; relu; unpool p"
@@ -287,7 +282,7 @@ class Unpool(Layer):
             self.word,
             self.size,
             kernel=self.kernel,
-            stride=same_or_given(self.stride, self.kernel),
+            stride=self.stride or self.kernel,
             padding=self.padding,
             dilation=self.dilation,
             round_up=self.rounding == "ceil",

@@ -1,14 +1,14 @@
-"""The roll of layers: every word of the catalogue, and the words people use instead."""
+"""The registry of layers: every word of the catalogue, and the words people use instead."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from cnnspec.layers import activation, conv, dense, dropout, merge, norm, pool, resample, reshape
+from cnnspec.layers import activation, conv, dense, merge, norm, pool, resample, reshape, upconv
 from cnnspec.layers.base import Layer
 
 _CLASSES: Final[tuple[type[Layer], ...]] = (
-    conv.Conv, conv.Depthwise, conv.UpConv, dense.Dense,
+    conv.Conv, conv.Depthwise, upconv.UpConv, dense.Dense,
     pool.MaxPool, pool.AvgPool, pool.MinPool, pool.MedianPool, pool.Subsample,
     pool.GlobalAvgPool, pool.GlobalMaxPool, pool.Unpool,
     reshape.Flatten, reshape.Reshape, reshape.Identity, reshape.Pad, reshape.Crop,
@@ -16,7 +16,7 @@ _CLASSES: Final[tuple[type[Layer], ...]] = (
     activation.Relu, activation.LeakyRelu, activation.Prelu, activation.Elu, activation.Gelu,
     activation.Silu, activation.Sigmoid, activation.Tanh, activation.Softmax,
     activation.Hardswish, activation.Hardsigmoid,
-    norm.BatchNorm, norm.LayerNorm, norm.GroupNorm, norm.Lrn, dropout.Dropout,
+    norm.BatchNorm, norm.LayerNorm, norm.GroupNorm, norm.Lrn, norm.Dropout,
     merge.Add, merge.Concat, merge.Multiply,
 )  # fmt: skip
 

@@ -23,8 +23,7 @@ from cnnspec.layers.base import (
     spatial,
 )
 from cnnspec.layers.facts import Counts, Effect, Figures, Picture, Rule, Storage
-from cnnspec.layers.needs import need_spatial
-from cnnspec.layers.window import Extent, per_axis
+from cnnspec.layers.window import Extent, need_spatial, per_axis
 
 
 def _filled(nearest: int, linear: Sequence[int]) -> Rule:

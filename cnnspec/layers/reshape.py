@@ -24,8 +24,7 @@ from cnnspec.layers.base import (
     values,
 )
 from cnnspec.layers.facts import NOTHING, Counts, Effect, Picture, Storage
-from cnnspec.layers.needs import need_groups, need_spatial
-from cnnspec.layers.window import Extent, Pixels, alone, per_axis, per_side
+from cnnspec.layers.window import Extent, Pixels, alone, need_groups, need_spatial, per_axis, per_side
 
 AMOUNT = "pixels a side: a number, (h, w) or (top, bottom, left, right)"
 

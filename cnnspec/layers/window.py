@@ -1,4 +1,4 @@
-"""Sliding windows: options a side or an axis, and the size law, each decided once.
+"""Sliding windows: options a side or an axis, the size law, and the shapes that do not fit.
 
 The law is that of Dumoulin and Visin, "A guide to convolution arithmetic for
 deep learning": o = floor((i + 2p - d(k - 1) - 1)/s) + 1.
@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, Protocol, TypeAlias
+from math import gcd, prod
+from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
@@ -187,21 +188,10 @@ def axes(
     for n, name in enumerate(AXES[rank]):
         reach = dilations[n] * (kernels[n] - 1) + 1
         before, after = sides(padding, n, rank, shape[n], reach, strides[n])
-        found.append(
-            Axis(
-                name,
-                shape[n],
-                kernels[n],
-                strides[n],
-                before,
-                after,
-                dilations[n],
-                same=padding == "same",
-                round_up=round_up,
-            )
-        )
-    for axis in found:
-        _check_fit(word, axis, shape)
+        same = padding == "same"
+        axis = Axis(name, shape[n], kernels[n], strides[n], before, after, dilations[n], same, round_up)
+        _check_fit(word, axis)
+        found.append(axis)
     return tuple(found)
 
 
@@ -218,7 +208,7 @@ def sides(padding: str | Sizes, n: int, rank: int, size: int, reach: int, stride
     return per_side("padding", padding, rank)[n]
 
 
-def _check_fit(word: str, axis: Axis, shape: Shape) -> None:
+def _check_fit(word: str, axis: Axis) -> None:
     room = axis.size + axis.before + axis.after
     if room >= axis.reach:
         return
@@ -249,24 +239,9 @@ def check_sight(word: str, found: tuple[Axis, ...]) -> None:
             )
 
 
-class Kernel(Protocol):
-    """What has a kernel along a named axis."""
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def kernel(self) -> int: ...
-
-
-def kernel_symbols(found: Iterable[Kernel]) -> tuple[Symbol, ...]:
+def kernel_symbols(found: Iterable[Any]) -> tuple[Symbol, ...]:
     """``k_h``, ``k_w``: the kernel's sizes for the laws of counting."""
     return tuple(Symbol(f"k_{axis.name}", axis.kernel, f"kernel {AXIS_NAMES[axis.name]}") for axis in found)
-
-
-def same_or_given(sizes: Sizes | None, fallback: Sizes) -> Sizes:
-    """A pool's stride is its window, unless said."""
-    return fallback if sizes is None else sizes
 
 
 class Sliding(Layer):
@@ -282,3 +257,42 @@ class Sliding(Layer):
 
 def output_of(found: tuple[Axis, ...], channels: Formula) -> tuple[Formula, ...]:
     return (*(axis.output for axis in found), channels)
+
+
+def need_vector(word: str, shape: Shape) -> None:
+    """Refuse a map where one row of numbers is needed."""
+    if len(shape) != 1:
+        raise LayerError(
+            "needs-a-vector",
+            f"{word} needs a vector, not the map {show(shape)}",
+            notes=(f"flattened, {show(shape)} is a vector of {prod(shape):,} values",),
+            help=("put flatten before it",),
+        )
+
+
+def need_spatial(word: str, shape: Shape, fewest: int = 1, most: int = 3) -> None:
+    """Refuse a shape whose number of spatial axes the layer cannot take."""
+    if not fewest <= len(shape) - 1 <= most:
+        raise LayerError(
+            "needs-a-map",
+            f"{word} needs a map with {fewest} to {most} spatial axes, not {show(shape)}",
+            help=("put it before flatten, or reshape the vector into a map",),
+        )
+
+
+def need_groups(what: str, count: int, groups: int, also: int = 0) -> None:
+    """Refuse a count that the groups do not divide; ``also`` is another count they must divide."""
+    if count % groups:
+        divided = f"{count} and {also}" if also not in (0, count) else str(count)
+        raise LayerError(
+            "groups-do-not-divide",
+            f"{count} {what} cannot be cut into {groups} equal groups",
+            notes=(f"{count} = {count // groups}·{groups} + {count % groups}",),
+            help=(f"take a number of groups that divides {divided}: {_divisors(gcd(count, also))}",),
+            option="groups",
+        )
+
+
+def _divisors(number: int) -> str:
+    found = [str(n) for n in range(1, min(number, 4096) + 1) if number % n == 0]
+    return ", ".join(found[:12]) + (" …" if len(found) > 12 else "")

@@ -22,7 +22,7 @@ from pydantic import (
     model_validator,
 )
 
-from cnnspec.layers.initial import Initial
+from cnnspec.layers.base import Initial
 from cnnspec.recipe.base import Pixels, Setting, Share, Unit, WholeEpochs
 from cnnspec.recipe.optimizers import (
     Adam,

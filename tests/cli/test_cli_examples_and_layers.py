@@ -9,7 +9,7 @@ import pytest
 
 from cnnspec.cli.examples import description
 from cnnspec.cli.main import run
-from cnnspec.layers.initial import Initial
+from cnnspec.layers.base import Initial
 from cnnspec.layers.registry import LAYERS
 from cnnspec.resources import example_names, example_text
 from cnnspec.views.reference import FAMILIES, entry, laws, render_entry

@@ -10,9 +10,8 @@ from cases.registry import CASES, Case
 from pydantic import ValidationError
 
 from cnnspec.diagnostics import nearest
-from cnnspec.layers.base import Layer
+from cnnspec.layers.base import Initial, Layer
 from cnnspec.layers.conv import Conv
-from cnnspec.layers.initial import Initial
 from cnnspec.layers.registry import LAYERS, SYNONYMS
 
 CATALOGUE = (

@@ -9,7 +9,7 @@ from definitions import starts
 
 from cnnspec.diagnostics import LayerError
 from cnnspec.layers.registry import LAYERS
-from cnnspec.layers.spread import SpreadAxis
+from cnnspec.layers.upconv import SpreadAxis
 from cnnspec.layers.window import Axis
 
 COMBINATIONS = [

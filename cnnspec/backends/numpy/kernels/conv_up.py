@@ -11,7 +11,7 @@ from cnnspec.backends.numpy.kernels.products import ProductSum
 from cnnspec.backends.numpy.kernels.step import Step
 from cnnspec.backends.numpy.kernels.window import WindowGeometry
 from cnnspec.backends.numpy.layout import Array, inner_shape
-from cnnspec.layers.conv import UpConv as UpConvLayer
+from cnnspec.layers.upconv import UpConv as UpConvLayer
 
 
 class UpConvStep(Step):

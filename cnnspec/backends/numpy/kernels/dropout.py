@@ -6,7 +6,7 @@ import numpy as np
 
 from cnnspec.backends.numpy.kernels.step import Step
 from cnnspec.backends.numpy.layout import Array
-from cnnspec.layers.dropout import Dropout as DropoutLayer
+from cnnspec.layers.norm import Dropout as DropoutLayer
 from cnnspec.network.graph import Node
 
 

@@ -40,11 +40,10 @@ from cnnspec.layers.activation import (
     Tanh,
 )
 from cnnspec.layers.base import Layer
-from cnnspec.layers.conv import Conv, Depthwise, UpConv
+from cnnspec.layers.conv import Conv, Depthwise
 from cnnspec.layers.dense import Dense
-from cnnspec.layers.dropout import Dropout
 from cnnspec.layers.merge import Add, Concat, Multiply
-from cnnspec.layers.norm import BatchNorm, GroupNorm, LayerNorm, Lrn
+from cnnspec.layers.norm import BatchNorm, Dropout, GroupNorm, LayerNorm, Lrn
 from cnnspec.layers.pool import (
     AvgPool,
     GlobalAvgPool,
@@ -57,6 +56,7 @@ from cnnspec.layers.pool import (
 )
 from cnnspec.layers.resample import Upsample
 from cnnspec.layers.reshape import Crop, Flatten, Identity, Pad, Reshape, Shuffle, Slice
+from cnnspec.layers.upconv import UpConv
 from cnnspec.network.graph import Node
 
 KERNELS: Final[dict[type[Layer], Pick]] = {

@@ -25,9 +25,8 @@ from cnnspec.layers.activation import (
 )
 from cnnspec.layers.base import Layer
 from cnnspec.layers.dense import Dense
-from cnnspec.layers.dropout import Dropout
 from cnnspec.layers.merge import Add, Concat, Multiply
-from cnnspec.layers.norm import BatchNorm, GroupNorm, LayerNorm, Lrn
+from cnnspec.layers.norm import BatchNorm, Dropout, GroupNorm, LayerNorm, Lrn
 
 exact_erf = np.vectorize(erf, otypes=[float])
 

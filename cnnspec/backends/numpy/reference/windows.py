@@ -11,7 +11,7 @@ import numpy as np
 from cnnspec.backends.numpy.layout import Array
 from cnnspec.backends.numpy.reference.definition import Back, Call, Definition
 from cnnspec.layers.base import Layer
-from cnnspec.layers.conv import Conv, Depthwise, UpConv
+from cnnspec.layers.conv import Conv, Depthwise
 from cnnspec.layers.pool import (
     AvgPool,
     GlobalAvgPool,
@@ -22,6 +22,7 @@ from cnnspec.layers.pool import (
     Subsample,
     Unpool,
 )
+from cnnspec.layers.upconv import UpConv
 
 
 def table(sizes: Sequence[int], outputs: Sequence[int], axes: Sequence[Any]) -> Array:

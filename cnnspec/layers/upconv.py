@@ -1,0 +1,218 @@
+"""Transposed convolution: windows that spread, their size law, and the layer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+from typing import ClassVar, Literal
+
+from pydantic import Field, PositiveInt
+
+from cnnspec.diagnostics import LayerError
+from cnnspec.formula import Formula, Symbol, product
+from cnnspec.layers.base import (
+    AXES,
+    AXIS_NAMES,
+    Family,
+    Kernelled,
+    Shape,
+    Shapes,
+    Sizes,
+    Spread,
+    Weight,
+    Window,
+    spatial_symbols,
+)
+from cnnspec.layers.conv import BIAS, COUNTS, DILATION, FILTERS, GROUPS, KERNEL
+from cnnspec.layers.facts import Counts, Figures, Picture
+from cnnspec.layers.window import (
+    Extent,
+    Extra,
+    Padding,
+    kernel_symbols,
+    need_groups,
+    need_spatial,
+    per_axis,
+    sides,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SpreadAxis:
+    """One axis of a transposed convolution: every input pixel spreads over ``kernel`` outputs.
+
+    Padding cuts the output; ``extra`` rows at the far end receive what spreads there.
+    """
+
+    name: str
+    size: int
+    kernel: int
+    stride: int
+    before: int
+    after: int
+    dilation: int = 1
+    extra: int = 0
+    same: bool = False
+
+    @property
+    def reach(self) -> int:
+        return self.dilation * (self.kernel - 1) + 1
+
+    @property
+    def output(self) -> Formula:
+        """s·(i − 1) + k − 2p, the size law of convolution solved for its input."""
+        i, s = self._symbol("i", "input", self.size), self._symbol("s", "stride", self.stride)
+        if self.same:
+            return s * i
+        k = self._symbol("k", "kernel", self.kernel)
+        size = s * (i - 1)
+        size = (
+            size + k
+            if self.dilation == 1
+            else size + self._symbol("d", "dilation", self.dilation) * (k - 1) + 1
+        )
+        if self.before != self.after:
+            size = size - Symbol(f"p_{self.name}0", self.before, "padding before")
+            size = size - Symbol(f"p_{self.name}1", self.after, "padding after")
+        elif self.before:
+            size = size - 2 * self._symbol("p", "padding", self.before)
+        return size + self._symbol("a", "output padding", self.extra) if self.extra else size
+
+    @property
+    def spread(self) -> Spread:
+        return Spread(self.kernel, self.stride, self.before, self.dilation)
+
+    def _symbol(self, letter: str, what: str, value: int) -> Symbol:
+        return Symbol(letter, value, f"{what} along the {AXIS_NAMES[self.name]}")
+
+
+def spread_axes(
+    word: str,
+    shape: Shape,
+    *,
+    kernel: Sizes,
+    stride: Sizes,
+    padding: Literal["same", "valid", "full"] | Sizes,
+    dilation: Sizes,
+    extra: Sizes,
+) -> tuple[SpreadAxis, ...]:
+    """The axes of a transposed convolution over ``shape``; raises LayerError where nothing is left."""
+    rank = len(shape) - 1
+    kernels, strides = per_axis("kernel", kernel, rank), per_axis("stride", stride, rank)
+    dilations, extras = per_axis("dilation", dilation, rank), per_axis("output_padding", extra, rank)
+    found = []
+    for n, name in enumerate(AXES[rank]):
+        reach = dilations[n] * (kernels[n] - 1) + 1
+        rest = extras[n]
+        if padding == "same":
+            cut, rest = max(0, reach - strides[n]), max(0, strides[n] - reach)
+            before, after = cut // 2, cut - cut // 2
+        else:
+            before, after = sides(padding, n, rank, shape[n], reach, strides[n])
+        axis = SpreadAxis(
+            name, shape[n], kernels[n], strides[n], before, after, dilations[n], rest, padding == "same"
+        )
+        _check_spread(word, axis)
+        found.append(axis)
+    return tuple(found)
+
+
+def _check_spread(word: str, axis: SpreadAxis) -> None:
+    if int(axis.output) < 1:
+        raise LayerError(
+            "padding-larger-than-output",
+            f"{word} cuts {axis.before + axis.after} pixels off an output of only "
+            f"{int(axis.output) + axis.before + axis.after} along the {AXIS_NAMES[axis.name]}",
+            notes=(axis.output.law(), axis.output.worked()),
+            help=("lessen the padding",),
+            option="padding",
+        )
+    if not axis.same and axis.extra >= max(axis.stride, axis.dilation):
+        raise LayerError(
+            "output-padding-too-large",
+            f"output padding {axis.extra} is not smaller than the stride {axis.stride}",
+            notes=("it chooses among the sizes that a convolution of this stride maps to the same size",),
+            help=(f"take at most {max(axis.stride, axis.dilation) - 1}",),
+            option="output_padding",
+        )
+
+
+def _over_output(figures: Figures) -> int:
+    """A transposed convolution counted as if it were a plain one of its output."""
+    return figures.multiplies // prod(figures.input[:-1]) * prod(figures.output[:-1])
+
+
+def _calflops_upconv(figures: Figures) -> int:
+    """Its bias is counted on the size that a plain convolution would give."""
+    rank = len(figures.input) - 1
+    kernels, strides = (per_axis("", sizes, rank) for sizes in (figures.layer.kernel, figures.layer.stride))
+    axes = zip(figures.input[:-1], kernels, strides, strict=True)
+    plain = prod(max(0, (i - k) // s + 1) for i, k, s in axes)
+    return 2 * figures.multiplies + (figures.output[-1] * plain if figures.layer.has_bias else 0)
+
+
+class UpConv(Kernelled):
+    """Transposed convolution: every input pixel spreads a weighted kernel over the larger output.
+
+    Padding cuts the output instead of widening the input; ``same`` gives input times stride.
+    Weights: ``weight`` (channels, filters/groups, *kernel), ``bias`` (filters,). Multiplies are counted
+    over the input, where they happen; every product is one addition into the output. Zeiler et al. 2010.
+    """
+
+    word: ClassVar[str] = "upconv"
+    family: ClassVar[Family] = Family.CONV
+    picture: ClassVar[Picture] = Picture.SLAB
+    counts: ClassVar[Counts] = {**COUNTS, "thop": _over_output, "calflops": _calflops_upconv}
+    example: ClassVar[str] = "input 16x16x64; upconv 32 2x2 stride=2"
+    positional: ClassVar[tuple[str, ...]] = ("filters", "kernel")
+
+    filters: PositiveInt = Field(description=FILTERS)
+    kernel: Extent = Field(description=KERNEL)
+    stride: Extent = Field((1,), description="output pixels from one input pixel's kernel to the next")
+    padding: Padding = Field(
+        (0,), description="pixels cut off the output: a number, (h, w), four sides, same, valid or full"
+    )
+    output_padding: Extra = Field((0,), description="rows and columns added at the far end of the output")
+    dilation: Extent = Field((1,), description=DILATION)
+    groups: PositiveInt = Field(1, description=GROUPS)
+    bias: bool = Field(True, description=BIAS)
+
+    def axes(self, inputs: Shapes) -> tuple[SpreadAxis, ...]:
+        """The kernel along each spatial axis; raises LayerError where nothing is left of the output."""
+        need_spatial(self.word, inputs[0])
+        return spread_axes(
+            self.word, inputs[0], kernel=self.kernel, stride=self.stride,
+            padding=self.padding, dilation=self.dilation, extra=self.output_padding,
+        )  # fmt: skip
+
+    def output(self, inputs: Shapes) -> tuple[Formula, ...]:
+        need_groups("input channels", inputs[0][-1], self.groups, self.filters)
+        need_groups("filters", self.filters, self.groups, inputs[0][-1])
+        return (*(axis.output for axis in self.axes(inputs)), self._filters())
+
+    def weights(self, inputs: Shapes) -> tuple[Weight, ...]:
+        kernel = tuple(axis.kernel for axis in self.axes(inputs))
+        channels, taps = inputs[0][-1], prod(kernel)
+        fan_in, fan_out = channels // self.groups * taps, self.filters // self.groups * taps
+        shape = (channels, self.filters // self.groups, *kernel)
+        weight = Weight("weight", shape, product(self._kernels(inputs)), fan_in, fan_out, inputs_first=True)
+        bias = Weight("bias", (self.filters,), self._filters(), fan_in, fan_out, initial="zeros")
+        return (weight, bias) if self.bias else (weight,)
+
+    def multiplies(self, inputs: Shapes) -> Formula:
+        return product((*spatial_symbols(inputs[0], "i", "input"), *self._kernels(inputs)))
+
+    def additions(self, inputs: Shapes) -> Formula:
+        return self.multiplies(inputs)
+
+    def window(self, inputs: Shapes, which: int = 0) -> tuple[Window, ...]:
+        return tuple(axis.spread for axis in self.axes(inputs))
+
+    def _filters(self) -> Formula:
+        return Symbol("F", self.filters, "filters")
+
+    def _kernels(self, inputs: Shapes) -> tuple[Formula, Formula]:
+        """Taps of all input channels together, as factors."""
+        channels = Symbol("C", inputs[0][-1], "input channels")
+        each = self._filters() if self.groups == 1 else self._filters() / Symbol("g", self.groups, "groups")
+        return channels, product((*kernel_symbols(self.axes(inputs)), each))
