@@ -12,8 +12,7 @@ from torch import nn
 
 import cnnspec
 from benchmarks.torch_net import chain
-from cnnspec.recipe.models import OneCycle, Sgd
-from cnnspec.recipe.read import Recipe
+from cnnspec.recipe.models import OneCycle, Recipe, Sgd
 from cnnspec.resources import example_text
 from cnnspec.training.data import load
 from cnnspec.training.evaluate import scaling_of

@@ -6,10 +6,11 @@ collected, sorted by place and raised once; rendering is the views' business.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from enum import StrEnum
+from typing import TypedDict
 
 from cnnspec.text import Span
 from cnnspec.upward import upward
@@ -127,9 +128,31 @@ class LayerError(Exception):
         )
 
 
-def nearest(word: str, known: Iterable[str], synonyms: dict[str, str] | None = None) -> str | None:
+def nearest(word: str, known: Iterable[str], synonyms: Mapping[str, str] = {}) -> str | None:
     """The known word that ``word`` was most likely meant to be, or None."""
-    if synonyms and word.lower() in synonyms:
-        return synonyms[word.lower()]
-    matches = get_close_matches(word.lower(), list(known), n=1, cutoff=0.6)
+    words = list(known)
+    meant = synonyms.get(word.lower())
+    if meant in words:
+        return meant
+    matches = get_close_matches(word.lower(), words, n=1, cutoff=0.6)
     return matches[0] if matches else None
+
+
+class Cure(TypedDict):
+    """The last arguments of a Diagnostic."""
+
+    help: tuple[str, ...]
+    fixes: tuple[Fix, ...]
+
+
+def did_you_mean(span: Span, meant: str | None, *otherwise: str) -> Cure:
+    """The cure of a word that is not known: the nearest one, or else what is said otherwise."""
+    if meant is None:
+        return {"help": otherwise, "fixes": ()}
+    return {"help": (f"did you mean {meant}?",), "fixes": (Fix(span, meant, f"write {meant}"),)}
+
+
+def any_of(words: Iterable[str]) -> str:
+    """``a, b or c``."""
+    *first, last = words
+    return f"{', '.join(first)} or {last}" if first else last

@@ -123,7 +123,9 @@ def _number(expression: tree.Number, lookup: Lookup, unknowns: Unknowns) -> Valu
 
 def _size(expression: tree.Size, lookup: Lookup, unknowns: Unknowns) -> Value:
     parts = expression.parts
-    _checked(max((part for part in parts if part is not None), default=0), expression.span)
+    largest = max([part or 0 for part in parts], default=0)
+    if largest > LARGEST:
+        _checked(largest, expression.span)
     if None not in parts:
         return parts
     spans = unknown_places(expression)
@@ -150,6 +152,10 @@ def _unknown(expression: tree.Unknown, lookup: Lookup, unknowns: Unknowns) -> Va
 
 def _tuple(expression: tree.Tuple, lookup: Lookup, unknowns: Unknowns) -> Value:
     items = tuple(_EVALUATORS[type(item)](item, lookup, unknowns) for item in expression.items)
+    for item, written in zip(items, expression.items, strict=True):
+        if isinstance(item, bool):
+            message = f"brackets need numbers. Received: {format_value(item)}"
+            raise Fault("not-a-number", message, written.span)
     found = [item for item in items if isinstance(item, Open)]
     if found:
         spans = tuple(span for item in found for span in item.spans)

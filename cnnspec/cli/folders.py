@@ -16,7 +16,7 @@ from cnnspec.training.run import BEST, CHECKPOINTS, METRICS, RECORD, WEIGHTS, Ru
 
 if TYPE_CHECKING:
     from cnnspec.network.graph import Network
-    from cnnspec.recipe.read import Recipe
+    from cnnspec.recipe.models import Recipe
 
 OURS = {SPEC, RECORD, METRICS, CHECKPOINTS, BEST, WEIGHTS}
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from cnnspec.document import Document
     from cnnspec.model import Model
     from cnnspec.network.graph import Network
-    from cnnspec.recipe.read import Recipe
+    from cnnspec.recipe.models import Recipe
     from cnnspec.training.data import Dataset
     from cnnspec.training.history import History
     from cnnspec.training.metrics import Evaluation

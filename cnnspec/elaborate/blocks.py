@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from functools import cache
+from functools import cache, partial
 
-from cnnspec.binding.values import Fault, Unresolved, Value
-from cnnspec.diagnostics import Diagnostic, Fix, Label, nearest
+from cnnspec.binding.binder import bind, values_of
+from cnnspec.binding.values import Value
+from cnnspec.diagnostics import Diagnostic, Label
 from cnnspec.elaborate.claims import check_claim
 from cnnspec.elaborate.elaborator import Elaborator
 from cnnspec.elaborate.scope import Context, Definition, Frame, Module
@@ -39,7 +39,7 @@ def use_block(elaborator: Elaborator, sentence: tree.Layer, context: Context, de
         return
     name, label = elaborator.name(sentence, context)
     frame = _frame(sentence, context, definition, name)
-    values = _bind(elaborator, sentence, context, definition)
+    values = _parameters(elaborator, sentence, context, definition)
     if values is None:
         elaborator.current = None
     else:
@@ -92,99 +92,22 @@ def _may_expand(
     return True
 
 
-def _bind(
+def _parameters(
     elaborator: Elaborator, sentence: tree.Layer, context: Context, definition: Definition
 ) -> dict[str, Value] | None:
-    """The parameters' values; None where one could not be known. Every fault is reported."""
-    given = _given(elaborator, sentence, context, definition)
+    """The parameters' values; a default sees the parameters before it. None where one is not known."""
+    bound = bind(definition.signature, sentence.arguments, sentence.options, sentence.span)
+    report = partial(elaborator.report, context=context)
+    for fault in bound.faults:
+        report(fault)
+    if bound.faults:
+        return None
     values: dict[str, Value] = {}
     inside = Context(definition.frame, values)
-    known = given is not None
     for name, parameter in definition.parameters.items():
-        expression = (given or {}).get(name)
-        if expression is None and parameter.default is None:
-            known = False
-            if given is not None:
-                elaborator.report(_missing(sentence, definition, name), context)
-            continue
-        try:
-            if expression is not None:
-                values[name] = elaborator.value(expression, context)
-            elif parameter.default is not None:
-                values[name] = elaborator.value(parameter.default, inside)
-        except Fault as fault:
-            elaborator.report(fault.diagnostic, context)
-            known = False
-        except Unresolved:
-            known = False
-    return values if known else None
-
-
-def _given(
-    elaborator: Elaborator, sentence: tree.Layer, context: Context, definition: Definition
-) -> dict[str, tree.Expression] | None:
-    """The written parameters by name; None where one of them has no place."""
-    names, faults = list(definition.parameters), []
-    given = dict(zip(names, sentence.arguments, strict=False))
-    if len(sentence.arguments) > len(names):
-        faults.append(_too_many(sentence, definition))
-    for option in sentence.options:
-        if option.name not in definition.parameters:
-            faults.append(_unknown(option, sentence, definition))
-        elif option.name in given:
-            faults.append(repeated_option(option, names[: len(sentence.arguments)]))
+        written, where = bound.given.get(name, parameter.default), context if name in bound.given else inside
+        if written is None:
+            report(definition.signature.missing(name, sentence.span))
         else:
-            given[option.name] = option.value
-    for fault in faults:
-        elaborator.report(fault, context)
-    return None if faults else given
-
-
-def repeated_option(option: tree.Option, by_place: Iterable[str]) -> Diagnostic:
-    """The fault of an option that has its value already."""
-    how = ": by its place and by its name" if option.name in by_place else ""
-    return Diagnostic(
-        "repeated-option", f"{option.name} is given twice{how}", option.span, help=("keep one of the two",)
-    )
-
-
-def signature(definition: Definition) -> str:
-    """How a block is used: ``bottleneck width stride=1``."""
-    return " ".join(
-        (
-            definition.block.name.text,
-            *(
-                name if parameter.default is None else f"{name}={parameter.default.span.text}"
-                for name, parameter in definition.parameters.items()
-            ),
-        )
-    )
-
-
-def _missing(sentence: tree.Layer, definition: Definition, name: str) -> Diagnostic:
-    return Diagnostic(
-        "missing-option", f"{sentence.word} needs its {name}", sentence.span,
-        labels=(Label(definition.block.name.span, "defined here"),),
-        help=(f"write {signature(definition)}",),
-    )  # fmt: skip
-
-
-def _too_many(sentence: tree.Layer, definition: Definition) -> Diagnostic:
-    count = len(definition.parameters)
-    return Diagnostic(
-        "too-many-arguments",
-        f"{sentence.word} takes {count} value{'s' * (count != 1)}. Received: {len(sentence.arguments)}",
-        sentence.arguments[count].span,
-        labels=(Label(definition.block.name.span, "defined here"),),
-        help=(f"write {signature(definition)}",),
-    )
-
-
-def _unknown(option: tree.Option, sentence: tree.Layer, definition: Definition) -> Diagnostic:
-    meant = nearest(option.name, definition.parameters)
-    return Diagnostic(
-        "unknown-option", f"{sentence.word} has no parameter {option.name}", option.name_span,
-        labels=(Label(definition.block.name.span, "defined here"),),
-        help=(f"did you mean {meant}?",) if meant else (f"write {signature(definition)}",),
-        fixes=(Fix(option.name_span, meant, f"write {meant}"),) if meant else (),
-    )  # fmt: skip
+            values |= values_of({name: written}, partial(elaborator.value, context=where), report)
+    return values if len(values) == len(definition.parameters) else None

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
+from functools import partial
+from typing import Final
 
+from pydantic import Field
+
+from cnnspec.binding.binder import Binding, Signature, bind, values_of
+from cnnspec.binding.refusals import validate
 from cnnspec.binding.values import Fault, Unresolved, Word, format_value
 from cnnspec.diagnostics import Diagnostic
 from cnnspec.elaborate.elaborator import Elaborator
 from cnnspec.elaborate.scope import Context, Frame, labels_in
-from cnnspec.layers.base import Layer
+from cnnspec.layers.base import Layer, SentenceModel
 from cnnspec.network.graph import Output
 from cnnspec.syntax import tree
 
 
 def inputs_of(
-    elaborator: Elaborator, sentence: tree.Layer, context: Context, kind: type[Layer]
+    elaborator: Elaborator, sentence: tree.Layer, context: Context, kind: type[Layer], bound: Binding
 ) -> tuple[int, ...] | None:
     """The nodes a layer reads, or None where one of them is not known."""
     most = kind.arity[1]
@@ -30,7 +35,7 @@ def inputs_of(
         )  # fmt: skip
         return None if elaborator.current is None else (elaborator.current,)
     found = _paths(elaborator, sentence, context) if sentence.paths is not None else [elaborator.current]
-    found += _labels(elaborator, labels_of(sentence, kind), context)
+    found += [_label(elaborator, argument, context) for argument in labels_of(bound, kind)]
     if not _enough(elaborator, sentence, context, kind, len(found)) or None in found:
         return None
     return tuple(node for node in found if node is not None)
@@ -49,18 +54,9 @@ def _paths(elaborator: Elaborator, sentence: tree.Layer, context: Context) -> li
     return ends
 
 
-def labels_of(sentence: tree.Layer, kind: type[Layer]) -> tuple[tree.Expression, ...]:
+def labels_of(bound: Binding, kind: type[Layer]) -> tuple[tree.Expression, ...]:
     """The arguments that name other layers: references first, then those of a merge."""
-    given = dict(zip(kind.positional, sentence.arguments, strict=False))
-    given |= {option.name: option.value for option in sentence.options}
-    referred = tuple(given[name] for name in kind.references if name in given)
-    return (*referred, *sentence.arguments[len(kind.positional) :])
-
-
-def _labels(
-    elaborator: Elaborator, arguments: tuple[tree.Expression, ...], context: Context
-) -> list[int | None]:
-    return [_label(elaborator, argument, context) for argument in arguments]
+    return (*(bound.given[name] for name in kind.references if name in bound.given), *bound.more)
 
 
 def _label(elaborator: Elaborator, argument: tree.Expression, context: Context) -> int | None:
@@ -136,33 +132,26 @@ def head(elaborator: Elaborator, statement: tree.Head, context: Context) -> None
     elaborator.current = start
 
 
+class HeadOptions(SentenceModel):
+    """What may be said of a side head."""
+
+    word = "head"
+
+    weight: float = Field(1.0, ge=0, description="share of its loss in the training")
+
+
+HEAD: Final = Signature.of(HeadOptions)
+
+
 def _weight(elaborator: Elaborator, statement: tree.Head, context: Context) -> float:
-    weight: Any = 1.0
-    for option in statement.options:
-        if option.name != "weight":
-            elaborator.report(
-                Diagnostic(
-                    "unknown-option", f"head has no option {option.name}", option.name_span,
-                    help=("its options: weight",),
-                ),
-                context,
-            )  # fmt: skip
-            continue
-        try:
-            weight = elaborator.closed(option.value, context)
-        except Fault as fault:
-            elaborator.report(fault.diagnostic, context)
-            continue
-        except Unresolved:
-            continue
-        if isinstance(weight, bool) or not isinstance(weight, int | float) or weight < 0:
-            elaborator.report(
-                Diagnostic(
-                    "wrong-option",
-                    f"weight must be a number of at least 0. Received: {format_value(weight)}",
-                    option.value.span,
-                ),
-                context,
-            )  # fmt: skip
-            weight = 1.0
-    return float(weight)
+    bound = bind(HEAD, (), statement.options, statement.span)
+    report = partial(elaborator.report, context=context)
+    for fault in bound.faults:
+        report(fault)
+    values = values_of(bound.given, partial(elaborator.closed, context=context), report)
+    options = validate(HeadOptions, values)
+    if isinstance(options, HeadOptions):
+        return options.weight
+    for refusal in options:
+        report(bound.refused(refusal, values, context.names()))
+    return 1.0

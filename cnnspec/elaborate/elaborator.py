@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, Final, TypeAlias
 
+from cnnspec.binding.binder import Binding
 from cnnspec.binding.values import (
     Fault,
     Open,
@@ -58,6 +59,7 @@ class Elaborator:
         self.solved: dict[Span, Any] = {}
         self.steps = self.groups = 0
         self.seen_input: tree.Input | None = None
+        self.bindings: dict[int, Binding] = {}
         self.bound, self.tries = Bound(), Tries(MOST_TRIES)
         self.guessed = self.bare = False
         self.claims: list[tuple[tree.Size, Shape]] = []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cnnspec.binding.values import Fault, Open, Poisoned, Unresolved, Value
-from cnnspec.diagnostics import Diagnostic, Fix, nearest
+from cnnspec.diagnostics import Diagnostic, did_you_mean, nearest
 from cnnspec.elaborate.elaborator import Elaborator
 from cnnspec.elaborate.scope import Context
 from cnnspec.network.expectation import FIGURES, Expectation, names_in
@@ -48,6 +48,5 @@ def _unknown(name: tree.Name, context: Context) -> Diagnostic:
     meant = nearest(name.text, known)
     return Diagnostic(
         "unknown-figure", f"there is no figure {name.text}", name.span,
-        help=(f"did you mean {meant}?",) if meant else (f"the figures: {', '.join(FIGURES)}",),
-        fixes=(Fix(name.span, meant, f"write {meant}"),) if meant else (),
+        **did_you_mean(name.span, meant, f"the figures: {', '.join(FIGURES)}"),
     )  # fmt: skip

@@ -6,7 +6,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from cnnspec.binding.binder import Signature
 from cnnspec.binding.values import Value
+from cnnspec.diagnostics import Label
 from cnnspec.network.graph import Group
 from cnnspec.syntax import tree
 from cnnspec.text import Span
@@ -33,6 +35,12 @@ class Definition:
         return {parameter.name: parameter for parameter in self.block.parameters}
 
     @cached_property
+    def signature(self) -> BlockSignature:
+        """How a use of it is written."""
+        names, defined = tuple(self.parameters), Label(self.block.name.span, "defined here")
+        return BlockSignature(self.block.name.text, names, names, labels=(defined,), definition=self)
+
+    @cached_property
     def frame(self) -> Frame:
         """Where its defaults are evaluated: what its file defines, and nothing of any use of it."""
         return Frame(self.module)
@@ -41,6 +49,28 @@ class Definition:
     def reserved(self) -> dict[str, Span]:
         """The labels in its body."""
         return labels_in(self.block.body)
+
+
+@dataclass(frozen=True)
+class BlockSignature(Signature):
+    """What a block takes: its parameters, by place or by name."""
+
+    definition: Definition | None = None
+    noun = "parameter"
+
+    @property
+    def usage(self) -> str:
+        """``bottleneck width stride=1``."""
+        parameters = self.definition.parameters.values() if self.definition else ()
+        return " ".join((self.title, *(_usage(parameter) for parameter in parameters)))
+
+    @property
+    def listing(self) -> str:
+        return f"write {self.usage}"
+
+
+def _usage(parameter: tree.Parameter) -> str:
+    return parameter.name if parameter.default is None else f"{parameter.name}={parameter.default.span.text}"
 
 
 @dataclass(frozen=True, eq=False)

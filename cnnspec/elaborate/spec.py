@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeVar
 
 from cnnspec.diagnostics import Diagnostic, Label, Severity
@@ -147,7 +148,8 @@ def _recipe(elaborator: Elaborator, spec: tree.Spec, context: Context) -> Any:
     from cnnspec.recipe.read import read_recipe  # only specs with a recipe pay for it
 
     image = elaborator.nodes[0].output if elaborator.nodes else None
-    recipe, diagnostics = read_recipe(train, lambda expression: elaborator.closed(expression, context), image)
+    evaluate = partial(elaborator.closed, context=context)
+    recipe, diagnostics = read_recipe(train, evaluate, image, tuple(context.names()))
     for diagnostic in diagnostics:
         elaborator.report(diagnostic)
     return recipe

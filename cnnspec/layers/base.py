@@ -152,27 +152,70 @@ REMEMBERED: Final = 4096
 """Answers kept for each question of each layer class."""
 
 
-class Layer(Facts, BaseModel):
+class SentenceModel(BaseModel):
+    """What a sentence of the language says, ``word argument* option=value*``: its fields are the options."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+
+    word: ClassVar[str]
+    """The sentence's first word."""
+    positional: ClassVar[tuple[str, ...]] = ()
+    """Fields that may be given without their name, in order; at most two."""
+    last: ClassVar[tuple[str, ...]] = ()
+    """Fields that it has in common with others; they are listed behind its own."""
+    quoted: ClassVar[str] = ""
+    """The field that text in quotes fills where it stands first and is no word of the first field's."""
+    derived: ClassVar[frozenset[str]] = frozenset()
+    """Fields that no option gives."""
+
+    @classmethod
+    def sentence(cls) -> str:
+        """How it may be written, with options worth trying first."""
+        return cls.spec().rpartition("; ")[2]
+
+    @classmethod
+    def spec(cls) -> str:
+        """A one-line spec that it stands in."""
+        return ""
+
+    @classmethod
+    def title(cls) -> str:
+        """What it is called in messages."""
+        return cls.word
+
+    @classmethod
+    def option_fields(cls) -> dict[str, FieldInfo]:
+        """The options a user may give: the sentence's own first, those it shares with others last."""
+        last = [name for name in cls.last if name in cls.model_fields]
+        own = [name for name in cls.model_fields if name not in cls.derived and name not in last]
+        return {name: cls.model_fields[name] for name in own + last}
+
+    def options(self) -> dict[str, Any]:
+        """The options that differ from their defaults, in the order of ``option_fields``."""
+        return {
+            name: getattr(self, name)
+            for name, field in self.option_fields().items()
+            if field.is_required() or getattr(self, name) != field.default
+        }
+
+
+class Layer(Facts, SentenceModel):
     """The base of all layers; the defaults describe an elementwise layer without weights.
 
     Answers are remembered: a network repeats the same layer on the same shape
     many times, and every view asks again.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=False, defer_build=True)
     __slots__ = ("_hash",)
     if TYPE_CHECKING:
         _hash: int
 
     family: ClassVar[Family]
-    positional: ClassVar[tuple[str, ...]] = ()
-    """Fields that may be given without their name, in order; at most two."""
+    last: ClassVar[tuple[str, ...]] = ("init", "frozen")
     arity: ClassVar[tuple[int, int | None]] = (1, 1)
     """Fewest and most inputs; None is any number."""
     references: ClassVar[tuple[str, ...]] = ()
     """Fields that name another layer, which flows in as an input after the current one."""
-    derived: ClassVar[frozenset[str]] = frozenset()
-    """Fields that ``bind`` fills in; a user neither gives nor sees them."""
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -215,21 +258,6 @@ class Layer(Facts, BaseModel):
     def window(self, inputs: Shapes, which: int = 0) -> tuple[Window, ...]:
         """For each spatial axis, what an output position sees of input ``which``."""
         return tuple(SAME_PLACE for _ in spatial(inputs[which]))
-
-    @classmethod
-    def option_fields(cls) -> dict[str, FieldInfo]:
-        """The options a user may give: the layer's own first, those of all weighted layers last."""
-        shared = [name for name in ("init", "frozen") if name in cls.model_fields]
-        own = [name for name in cls.model_fields if name not in cls.derived and name not in shared]
-        return {name: cls.model_fields[name] for name in own + shared}
-
-    def options(self) -> dict[str, Any]:
-        """The options that differ from their defaults, in the order of ``option_fields``."""
-        return {
-            name: getattr(self, name)
-            for name, field in self.option_fields().items()
-            if field.is_required() or getattr(self, name) != field.default
-        }
 
     def __eq__(self, other: object) -> bool:
         return self is other or (type(self) is type(other) and self.__dict__ == other.__dict__)

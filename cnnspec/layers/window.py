@@ -12,6 +12,7 @@ from math import gcd, prod
 from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic_core import PydanticCustomError
 
 from cnnspec.diagnostics import LayerError
 from cnnspec.formula import Formula, Symbol, ceil, floor
@@ -23,7 +24,11 @@ MOST_WINDOWS = 100_000
 
 def alone(value: Any) -> Any:
     """A single number as a size of one."""
-    return (value,) if isinstance(value, int) and not isinstance(value, bool) else value
+    if isinstance(value, int) and not isinstance(value, bool):
+        return (value,)
+    if not isinstance(value, tuple | list):
+        raise PydanticCustomError("sizes", "must be a number, or one for each axis")
+    return value
 
 
 def _positive(sizes: Sizes) -> Sizes:

@@ -1,4 +1,4 @@
-"""A layer in the language's own words: ``conv 6 5x5 padding=2``; read again, it gives the same layer."""
+"""Sentences made of models: ``conv 6 5x5 padding=2``; read again, each gives the same model."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from cnnspec.layers.base import Layer, show
+from cnnspec.layers.base import SentenceModel, show
 
 NAME: Final = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
 OPERATORS: Final = frozenset({"and", "or", "not"})
@@ -16,14 +16,14 @@ SIDES: Final = frozenset({"padding", "output_padding", "amount"})
 """Options written as pixels a side, ``(1, 2)``; other tuples are sizes, ``5x5``."""
 
 
-def sentence(layer: Layer, references: Mapping[str, str] | None = None) -> str:
+def sentence(model: SentenceModel, references: Mapping[str, str] | None = None) -> str:
     """The word, its arguments, and the options that differ from their defaults.
 
     ``references`` gives the options that name another layer the name it has now.
     """
-    options = {**layer.options(), **(references or {})}
-    words = [layer.word]
-    for name in layer.positional:
+    options = {**model.options(), **(references or {})}
+    words = model.title().split()
+    for name in model.positional:
         if name not in options:
             break
         text = value_text(options.pop(name), name)

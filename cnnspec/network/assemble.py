@@ -9,7 +9,7 @@ from typing import Any
 from cnnspec.diagnostics import Diagnostic, LayerError, SpecError
 from cnnspec.layers.base import Layer, Shape
 from cnnspec.network.graph import Group, InputLayer, Network, Node, Output
-from cnnspec.network.make import Made, bound
+from cnnspec.network.make import Made, completed
 from cnnspec.text import Span
 
 
@@ -66,7 +66,7 @@ def _node(part: Part, nodes: list[Node], places: dict[str, int]) -> Node:
         raise LayerError("wrong-number-of-inputs", f"{part.layer.word} cannot read {len(inputs)} tensors")
     made = Made(part.layer)
     if made.layer.references:
-        made = bound(made, tuple((nodes[n].layer, nodes[n].input_shapes) for n in inputs[1:]))
+        made = completed(made, tuple((nodes[n].layer, nodes[n].input_shapes) for n in inputs[1:]))
     shapes = tuple(nodes[n].output for n in inputs)
     output, path = made.shape(shapes), tuple(part.name.split("."))
     return Node(len(nodes), part.name, made.layer, inputs, shapes, output, part.span, path, part.groups)

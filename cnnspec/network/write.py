@@ -11,10 +11,11 @@ from collections.abc import Iterator
 
 from cnnspec.binding.values import format_value
 from cnnspec.layers.base import show
-from cnnspec.layers.writing import NAME, OPERATORS, number_text, sentence
+from cnnspec.layers.writing import NAME, OPERATORS, number_text, sentence, value_text
 from cnnspec.network.expectation import Expectation
 from cnnspec.network.graph import Network, Node
-from cnnspec.recipe.write import recipe_lines
+from cnnspec.recipe.base import Setting
+from cnnspec.recipe.models import Recipe
 
 
 def write(network: Network) -> str:
@@ -33,7 +34,7 @@ def _lines(network: Network) -> Iterator[str]:
         yield from _expectation(expectation)
     if network.recipe is not None:
         yield ""
-        yield from recipe_lines(network.recipe)
+        yield from _recipe(network.recipe)
 
 
 def _chain(network: Network) -> Iterator[str]:
@@ -73,6 +74,17 @@ def _checked(name: str) -> str:
     if not NAME.fullmatch(name) or name in OPERATORS:
         raise ValueError(f'"{name}" cannot be a name in a spec')
     return name
+
+
+def _recipe(recipe: Recipe) -> Iterator[str]:
+    """The lines of ``train { }``: what differs from the defaults."""
+    yield "train {"
+    for word, field in Recipe.model_fields.items():
+        value = getattr(recipe, word)
+        if value is not None and value != field.default:
+            text = sentence(value) if isinstance(value, Setting) else f"{word} {value_text(value)}"
+            yield f"  {text}"
+    yield "}"
 
 
 def legal_name(name: str, taken: set[str]) -> str:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, PositiveFloat, PositiveInt
+from pydantic import ConfigDict, Field, NonNegativeFloat, PositiveFloat, PositiveInt
+
+from cnnspec.layers.base import SentenceModel
 
 
 class Unit(str):
@@ -21,16 +23,26 @@ WholeEpochs: TypeAlias = Annotated[PositiveInt, Unit("whole epochs")]
 Pixels: TypeAlias = Annotated[NonNegativeFloat, Unit("pixels")]
 
 
-class Setting(BaseModel):
-    """The base of all sentences of a recipe."""
+class Setting(SentenceModel):
+    """The base of all sentences of a recipe; one with several kinds has the kind as its second word."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-    positional: ClassVar[tuple[str, ...]] = ()
-    """Fields that may be given without their name, in order, after the kind."""
-    quoted: ClassVar[str] = ""
-    """The field that text in quotes fills where it stands first and is no word of the first field's: a
-    path, which is relative to the spec's folder."""
+    model_config = ConfigDict(strict=True, defer_build=False)
+    derived: ClassVar[frozenset[str]] = frozenset({"kind"})
     example: ClassVar[str] = ""
-    """How it is written, with options worth trying first."""
+    """How it may be written."""
     beside: ClassVar[str] = ""
     """Another sentence that it makes little sense without."""
+
+    @classmethod
+    def sentence(cls) -> str:
+        return cls.example
+
+    @classmethod
+    def has_kinds(cls) -> bool:
+        """Whether the second word says which of several it is."""
+        return "kind" in cls.derived and "kind" in cls.model_fields
+
+    @classmethod
+    def title(cls) -> str:
+        """``optimizer adam``, ``augment``."""
+        return f"{cls.word} {cls.model_fields['kind'].default}" if cls.has_kinds() else cls.word

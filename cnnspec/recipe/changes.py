@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from itertools import groupby
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
-from cnnspec.binding.values import Word, evaluate
+from cnnspec.binding.refusals import validate
+from cnnspec.binding.values import Value, Word, evaluate
 from cnnspec.diagnostics import Diagnostic, SpecError, nearest
 from cnnspec.recipe import faults
-from cnnspec.recipe.models import OneCycle, Recipe, Setting
-from cnnspec.recipe.read import SETTINGS, read_sentence
-from cnnspec.recipe.words import NEEDLESS, OPTION_SYNONYMS, SYNONYMS, owners
+from cnnspec.recipe.base import Setting
+from cnnspec.recipe.models import OneCycle, Recipe
+from cnnspec.recipe.read import read_setting
+from cnnspec.recipe.words import CHOICE_SYNONYMS, NEEDLESS, OPTION_SYNONYMS, SETTINGS, SYNONYMS, owners
 from cnnspec.syntax import tree
 from cnnspec.syntax.parse import parse_tolerant
-from cnnspec.text import Source, Span
+from cnnspec.text import Source
+
+Model = TypeVar("Model", bound=BaseModel)
 
 SHORT: Final = ("rate", "validation")
 """Options that may be changed by their own name: the optimizer's rate, and the validation part of data."""
@@ -115,12 +118,12 @@ def _read(name: str, text: str, found: list[Diagnostic]) -> Any:
         message = f"{name} must be one sentence. Received: {text!r}"
         found.append(Diagnostic("wrong-setting", message, help=(f"as in {name}={_example(name)!r}",)))
         return None
-    value, told = read_sentence(sentences[0], _evaluate)
+    value, told = read_setting(sentences[0], _evaluate)
     found.extend(told)
     return value
 
 
-def _evaluate(expression: tree.Expression) -> object:
+def _evaluate(expression: tree.Expression) -> Value:
     return evaluate(expression, lambda name: Word(name.text), {})
 
 
@@ -132,19 +135,16 @@ def _example(name: str) -> str:
     return sentence.removeprefix(f"{name} ")
 
 
-def _validated(model: type[BaseModel], values: Mapping[str, Any], found: list[Diagnostic]) -> Any:
-    try:
-        return model.model_validate(values)
-    except ValidationError as error:
-        for name, group in groupby(error.errors(), lambda one: str((*one["loc"], "")[0])):
-            value = values.get(name)
-            found.append(faults.refused(name, _shown(value), value, model, name, list(map(dict, group))))
-        return None
-
-
-def _shown(value: Any) -> Span:
-    text = repr(value)
-    return Source("value", text).span(0, len(text))
+def _validated(model: type[Model], values: Mapping[str, Any], found: list[Diagnostic]) -> Model | None:
+    made = validate(model, values, CHOICE_SYNONYMS)
+    if not isinstance(made, tuple):
+        return made
+    for refusal in made:
+        name = refusal.option or ""
+        message = refusal.message(name, repr(values.get(name)))
+        help = (f"did you mean {refusal.meant}?",) if refusal.meant else refusal.help
+        found.append(faults.cured(Diagnostic("wrong-setting", message, help=help), name, None, values))
+    return None
 
 
 def _no_such(name: str) -> str:

@@ -56,6 +56,7 @@ class Data(Setting):
     judged after each epoch and never trained on.
     """
 
+    word = "data"
     positional = ("name", "path")
     quoted = "path"
     example = "data mnist validation=0.1"
@@ -92,6 +93,7 @@ class CrossEntropy(Setting):
     Validation and test samples are judged by it too, smoothing included, without class weights.
     """
 
+    word = "loss"
     example = "loss crossentropy smoothing=0.1"
 
     kind: Literal["crossentropy"] = "crossentropy"
@@ -103,6 +105,7 @@ class CrossEntropy(Setting):
 class MeanSquaredError(Setting):
     """Mean of (output - one-hot target)², over all outputs, in training, validation and test."""
 
+    word = "loss"
     example = "loss mse"
 
     kind: Literal["mse"] = "mse"
@@ -111,7 +114,9 @@ class MeanSquaredError(Setting):
 class Normalise(Setting):
     """What is done to the bytes of an image: (x/255 - mean)/std, or nothing at all."""
 
+    word = "normalise"
     positional = ("kind",)
+    derived = frozenset()
     example = "normalise mean=0.1307 std=0.3081"
 
     kind: Literal["unit", "standard", "none"] = Field(
@@ -141,6 +146,7 @@ class Augment(Setting):
     pixel by 1.4 (the root of the mean square: 0.163·elastic/smooth).
     """
 
+    word = "augment"
     example = "augment shift=2 rotate=10 scale=0.1"
 
     shift: Pixels = Field(default=0.0, description="up, down, left or right, at most; fractions too")
@@ -166,6 +172,7 @@ class Stop(Setting):
     of overfitting.
     """
 
+    word = "stop"
     positional = ("patience",)
     example = "stop patience=3"
     beside = "data mnist validation=0.1"

@@ -13,6 +13,7 @@ from cnnspec.recipe.base import Epochs, Rate, Setting, Share, WholeEpochs
 class Sgd(Setting):
     """Stochastic gradient descent: v = momentum·v + g, w = w - rate·v (Sutskever et al. 2013)."""
 
+    word = "optimizer"
     example = "optimizer sgd rate=0.05 momentum=0.9 decay=5e-4"
 
     kind: Literal["sgd"] = "sgd"
@@ -25,6 +26,7 @@ class Sgd(Setting):
 class Adam(Setting):
     """Adam: steps scaled by running moments of the gradient (Kingma and Ba 2015)."""
 
+    word = "optimizer"
     example = "optimizer adam rate=0.001"
 
     kind: Literal["adam"] = "adam"
@@ -38,6 +40,7 @@ class Adam(Setting):
 class AdamW(Setting):
     """Adam with weight decay apart from the gradient (Loshchilov and Hutter 2019)."""
 
+    word = "optimizer"
     example = "optimizer adamw rate=0.001 decay=0.01"
 
     kind: Literal["adamw"] = "adamw"
@@ -51,6 +54,7 @@ class AdamW(Setting):
 class RmsProp(Setting):
     """RMSprop: steps divided by the root of the mean squared gradient (Hinton 2012)."""
 
+    word = "optimizer"
     example = "optimizer rmsprop rate=0.001 memory=0.9"
 
     kind: Literal["rmsprop"] = "rmsprop"
@@ -63,6 +67,9 @@ class RmsProp(Setting):
 
 class Schedule(Setting):
     """How the rate moves; ``warmup`` epochs climb to it in a straight line first (Goyal et al. 2017)."""
+
+    word = "schedule"
+    last = ("warmup",)
 
     warmup: Epochs = Field(
         default=0.0,
@@ -134,6 +141,7 @@ class Cosine(Schedule):
 class OneCycle(Setting):
     """Up to a peak, then down to almost nothing, in cosines, step by step (Smith and Topin 2018)."""
 
+    word = "schedule"
     positional = ("peak",)
     example = "schedule onecycle peak=0.05"
 

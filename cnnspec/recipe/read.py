@@ -2,60 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from itertools import groupby
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, TypeAlias, get_args
+from typing import TypeAlias, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
-from cnnspec.binding.values import Unresolved
-from cnnspec.diagnostics import Diagnostic, Diagnostics, LayerError
+from cnnspec.binding.binder import Codes, Signature, bind, given_twice, values_of
+from cnnspec.binding.refusals import validate
+from cnnspec.binding.values import Fault, Value, Word
+from cnnspec.diagnostics import Diagnostic, Diagnostics
 from cnnspec.layers.base import Shape
 from cnnspec.recipe import faults
 from cnnspec.recipe.advice import advise
-from cnnspec.recipe.models import MeanSquaredError, Normalise, Recipe, Setting
-from cnnspec.recipe.words import SETTINGS, Kinds
+from cnnspec.recipe.models import MeanSquaredError, Normalise, Recipe
+from cnnspec.recipe.words import CHOICE_SYNONYMS, NEEDLESS, OPTION_SYNONYMS, SETTINGS, Kinds
 from cnnspec.syntax import tree
 from cnnspec.text import Span
 
-__all__ = ["SETTINGS", "Recipe", "read_recipe", "read_sentence"]
-
-Evaluate: TypeAlias = Callable[[tree.Expression], object]
-
-TRUTH: Final = {"yes": True, "no": False}
+Evaluate: TypeAlias = Callable[[tree.Expression], Value]
+Model = TypeVar("Model", bound=BaseModel)
 
 
 def read_recipe(
-    train: tree.Train, evaluate: Evaluate, image: Shape | None = None
+    train: tree.Train, evaluate: Evaluate, image: Shape | None = None, names: Iterable[str] = ()
 ) -> tuple[Recipe | None, tuple[Diagnostic, ...]]:
     """The recipe of a ``train { }``, with all its faults and advice; no recipe when there are faults.
 
-    ``evaluate`` gives an expression its value; it raises LayerError for a name it does not know.
-    ``image`` is the shape of the network's input, where it is known.
+    ``evaluate`` gives an expression its value; it raises Fault for a name it does not know. ``image`` is
+    the shape of the network's input, where it is known; ``names`` are the constants there are.
     """
-    found = Diagnostics()
+    reader = _Reader(evaluate, names)
+    found = reader.found
     values: dict[str, object] = {}
     first: dict[str, tree.Setting] = {}
-    places: dict[tuple[str, str], Span] = {}
     for setting in train.settings:
-        if setting.word not in SETTINGS:
+        word = setting.word
+        if word not in SETTINGS:
             found.add(faults.unknown_setting(setting))
-        elif setting.word in first:
-            before = first[setting.word]
-            found.add(faults.repeated(setting.word, setting.word_span, before.word_span))
+        elif word in first:
+            found.add(given_twice("repeated-setting", word, setting.word_span, first[word].word_span))
         else:
-            first[setting.word] = setting
-            sentence = _Sentence(setting, evaluate, found)
-            values[setting.word] = sentence.read()
-            places |= {(setting.word, name): span for name, span in sentence.places.items()}
+            first[word] = setting
+            values[word] = reader.read(setting)
     if "classweights" in first and isinstance(values.get("loss"), MeanSquaredError):
         found.add(faults.weights_of_no_loss(first["classweights"].span, first["loss"].span))
     if "augment" in first and image is not None and len(image) != 3:
         found.add(faults.no_picture(image, first["augment"].span))
 
     def place(word: str, option: str) -> Span | None:
-        return places.get((word, option)) or (first[word].span if word in first else None)
+        return reader.places.get((word, option)) or (first[word].span if word in first else None)
 
     if image is not None and isinstance(normalise := values.get("normalise"), Normalise):
         found.extend(faults.unlike_channels(normalise, image, place))
@@ -66,114 +63,99 @@ def read_recipe(
     return recipe, found.sorted()
 
 
-def read_sentence(setting: tree.Setting, evaluate: Evaluate) -> tuple[object, tuple[Diagnostic, ...]]:
+def read_setting(setting: tree.Setting, evaluate: Evaluate) -> tuple[object, tuple[Diagnostic, ...]]:
     """The value of one setting, and its faults."""
-    found = Diagnostics()
-    return _Sentence(setting, evaluate, found).read(), found.sorted()
+    reader = _Reader(evaluate, ())
+    return reader.read(setting), reader.found.sorted()
 
 
-class _Sentence:
-    """One setting on its way to a model: its arguments and options, each with its place."""
+@dataclass(frozen=True)
+class SettingSignature(Signature):
+    """What a setting takes, and its siblings: the other kinds of it."""
 
-    def __init__(self, setting: tree.Setting, evaluate: Evaluate, found: Diagnostics) -> None:
-        self.setting, self.evaluate, self.found = setting, evaluate, found
-        self.places: dict[str, Span] = {}
+    siblings: Kinds = field(default_factory=dict)
 
-    def read(self) -> object:
-        """The validated value, or None where a fault was found."""
-        setting, entry = self.setting, SETTINGS[self.setting.word]
+    codes = Codes("unknown-setting-option", "repeated-setting", "wrong-setting", "wrong-setting")
+    synonyms = OPTION_SYNONYMS
+
+    def subject(self, option: str) -> str:
+        word = self.title.split()[0]
+        return word if option == word else f"{word} {option}"
+
+    def notes_on(self, name: str) -> tuple[str, ...]:
+        kinds = [kind for kind, other in self.siblings.items() if name in other.option_fields()]
+        belongs = [f"{name} belongs to {self.title.split()[0]} {', '.join(kinds)}"] if kinds else []
+        return (*belongs, *([NEEDLESS[name]] if name in NEEDLESS else []))
+
+    def repeated(self, option: tree.Option, first: Span, by_place: bool) -> Diagnostic:
+        return given_twice(self.codes.repeated, option.name, option.name_span, first)
+
+    def _refuse_surplus(self, arguments: Sequence[tree.Expression], argument: tree.Expression) -> str:
+        return f"{self.title} cannot take the value {argument.span.text}"
+
+
+class _Reader:
+    """The settings of one recipe on their way to models."""
+
+    def __init__(self, evaluate: Evaluate, names: Iterable[str]) -> None:
+        self.evaluate, self.names = evaluate, names
+        self.found = Diagnostics()
+        self.places: dict[tuple[str, str], Span] = {}
+
+    def read(self, setting: tree.Setting) -> object:
+        """The validated value of a setting, or None where a fault was found."""
+        word, arguments, entry = setting.word, setting.arguments, SETTINGS[setting.word]
         if entry is None:
-            return self._scalar()
-        arguments = list(setting.arguments)
+            return self._single(setting)
         if not isinstance(entry, dict):
-            return self._model(entry, arguments, {})
+            return self._bound(setting, arguments, SettingSignature.of(entry), entry)
         if not arguments:
             self.found.add(faults.no_kind(setting, entry))
             return None
-        kind = self._word(arguments[0])
+        kind = arguments[0].value if isinstance(arguments[0], tree.Text) else arguments[0].span.text
         if kind not in entry:
-            self.found.add(faults.not_a_choice(setting.word, arguments[0], kind, entry))
+            self.found.add(faults.unknown_kind(word, arguments[0], kind, entry))
             return None
-        return self._model(entry[kind], arguments[1:], entry)
+        signature = SettingSignature.of(entry[kind], siblings=entry)
+        return self._bound(setting, arguments[1:], signature, entry[kind])
 
-    def _scalar(self) -> object:
-        word, arguments = self.setting.word, self.setting.arguments
-        if self.setting.options:
-            self.found.add(faults.named_value(self.setting))
-            return None
-        if len(arguments) != 1:
-            self.found.add(faults.not_one_value(self.setting))
-            return None
-        values: dict[str, object] = {}
-        self._put(values, word, arguments[0])
-        recipe = self._validated(Recipe, values)
-        return getattr(recipe, word) if recipe else None
+    def _single(self, setting: tree.Setting) -> object:
+        """The value of a setting that has no options."""
+        word = setting.word
+        if setting.options:
+            self.found.add(faults.named_value(setting))
+        elif len(setting.arguments) != 1:
+            self.found.add(faults.not_one_value(setting))
+        elif recipe := self._bound(
+            setting, setting.arguments, SettingSignature(word, (word,), (word,)), Recipe
+        ):
+            return getattr(recipe, word)
+        return None
 
-    def _model(self, model: type[Setting], arguments: list[tree.Expression], siblings: Kinds) -> Any:
-        values: dict[str, object] = {}
-        for n, argument in enumerate(arguments):
-            if n >= len(model.positional):
-                self.found.add(faults.surplus(self.setting, argument, model, siblings))
-            else:
-                self._put(values, _field(model, n, argument), argument)
-        for option in self.setting.options:
-            if option.name == "kind" or option.name not in model.model_fields:
-                self.found.add(faults.unknown_option(self.setting, option, model, siblings))
-            elif option.name in values:
-                self.found.add(faults.repeated(option.name, option.name_span, self.places[option.name]))
-            else:
-                self._put(values, option.name, option.value)
-        if isinstance(path := values.get(model.quoted), str):
-            values[model.quoted] = str(Path(self.setting.span.source.name).parent / path)
-        return self._validated(model, values)
-
-    def _put(self, values: dict[str, object], name: str, expression: tree.Expression) -> None:
-        self.places[name] = expression.span
+    def _value(self, expression: tree.Expression) -> Value:
+        """The value of an expression; ``W`` is a word where no width flows in."""
         try:
-            values[name] = self._value(expression)
-        except LayerError as fault:
-            self.found.add(fault.at(expression.span))
-        except Unresolved:
-            values.pop(name, None)
-
-    def _validated(self, model: type[BaseModel], values: dict[str, object]) -> Any:
-        try:
-            return model.model_validate(values)
-        except ValidationError as error:
-            word = self.setting.word
-            for name, group in groupby(error.errors(), lambda one: str((*one["loc"], word)[0])):
-                what = f"{word} {name}" if name in values and name != word else word
-                place = self.places.get(name, self.setting.span)
-                found = [dict(one) for one in group]
-                self.found.add(faults.refused(what, place, values.get(name), model, name, found))
-            return None
-
-    def _value(self, expression: tree.Expression) -> object:
-        """The value of an expression; a name that is no constant is a word. Raises LayerError."""
-        if isinstance(expression, tree.Name) and expression.text in TRUTH:
-            return TRUTH[expression.text]
-        if isinstance(expression, tree.Text):
-            return expression.value
-        if isinstance(expression, tree.Tuple):
-            return tuple(self._value(item) for item in expression.items)
-        try:
-            value = self.evaluate(expression)
-        except LayerError:
+            return self.evaluate(expression)
+        except Fault:
             if isinstance(expression, tree.Name):
-                return self._word(expression)
+                return Word(expression.text)
             raise
-        return str(value) if isinstance(value, str) else value
 
-    def _word(self, expression: tree.Expression) -> str:
-        if isinstance(expression, tree.Text):
-            return expression.value
-        return expression.span.text
-
-
-def _field(model: type[Setting], place: int, argument: tree.Expression) -> str:
-    """The field that a value without a name fills: text in quotes may be a path in place of a word."""
-    name = model.positional[place]
-    if place or not model.quoted or not isinstance(argument, tree.Text):
-        return name
-    words = get_args(model.model_fields[name].annotation)
-    return name if argument.value.replace("-", "_") in words else model.quoted
+    def _bound(
+        self, setting: tree.Setting, arguments: Sequence[tree.Expression], signature: SettingSignature,
+        model: type[Model],
+    ) -> Model | None:  # fmt: skip
+        bound = bind(signature, arguments, setting.options, setting.span)
+        self.found.extend(bound.faults)
+        self.places |= {(setting.word, name): written.span for name, written in bound.given.items()}
+        values = values_of(bound.given, self._value, self.found.add)
+        quoted = getattr(model, "quoted", "")
+        if isinstance(path := values.get(quoted), str):
+            values[quoted] = str(Path(setting.span.source.name).parent / path)
+        made = validate(model, values, CHOICE_SYNONYMS)
+        if not isinstance(made, tuple):
+            return made
+        for refusal in made:
+            fault = bound.refused(refusal, values, self.names)
+            self.found.add(faults.cured(fault, setting.word, refusal.option, values))
+        return None

@@ -1,49 +1,31 @@
-"""The words of ``train { }``, and what others call them.
-
-A table says which models a word may become; the models' fields are the options.
-"""
+"""The words of ``train { }``, and what others call them."""
 
 from __future__ import annotations
 
-from typing import Final, TypeAlias
+from collections.abc import Iterator
+from typing import Any, Final, TypeAlias, get_args
 
-from cnnspec.recipe.models import (
-    Adam,
-    AdamW,
-    Augment,
-    Constant,
-    Cosine,
-    CrossEntropy,
-    Data,
-    Exponential,
-    MeanSquaredError,
-    Normalise,
-    OneCycle,
-    RmsProp,
-    Setting,
-    Sgd,
-    Step,
-    Stop,
-)
+from cnnspec.recipe.base import Setting
+from cnnspec.recipe.models import Recipe
 
 Kinds: TypeAlias = dict[str, type[Setting]]
 
-SETTINGS: Final[dict[str, Kinds | type[Setting] | None]] = {
-    "data": Data,
-    "optimizer": {"sgd": Sgd, "adam": Adam, "adamw": AdamW, "rmsprop": RmsProp},
-    "schedule": {
-        "constant": Constant, "exponential": Exponential, "step": Step, "cosine": Cosine,
-        "onecycle": OneCycle,
-    },
-    "batch": None, "epochs": None, "seed": None,
-    "loss": {"crossentropy": CrossEntropy, "mse": MeanSquaredError},
-    "initial": None,
-    "normalise": Normalise,
-    "augment": Augment,
-    "classweights": None, "clip": None,
-    "stop": Stop,
-    "workers": None,
-}  # fmt: skip
+
+def _entry(annotation: Any) -> Kinds | type[Setting] | None:
+    models = list(_models(annotation))
+    if models and models[0].has_kinds():
+        return {model.model_fields["kind"].default: model for model in models}
+    return models[0] if models else None
+
+
+def _models(annotation: Any) -> Iterator[type[Setting]]:
+    if isinstance(annotation, type) and issubclass(annotation, Setting):
+        yield annotation
+    for part in get_args(annotation):
+        yield from _models(part)
+
+
+SETTINGS: Final = {word: _entry(field.annotation) for word, field in Recipe.model_fields.items()}
 """Each word with its kinds, its one model, or None where it takes a single value of ``Recipe``."""
 
 SYNONYMS: Final = {
@@ -83,15 +65,11 @@ NEEDLESS: Final = {
 def owners(option: str) -> tuple[str, ...]:
     """The sentences that have an option: ``optimizer sgd``, ``augment``; its own name or another's."""
     option = OPTION_SYNONYMS.get(option, option)
-    found = []
-    for word, entry in SETTINGS.items():
-        kinds = entry if isinstance(entry, dict) else {"": entry} if entry else {}
-        for kind, model in kinds.items():
-            if option in options_of(model):
-                found.append(f"{word} {kind}".strip())
-    return tuple(found)
+    models = [model for entry in SETTINGS.values() for model in models_of(entry)]
+    return tuple(model.title() for model in models if option in model.option_fields())
 
 
-def options_of(model: type[Setting]) -> list[str]:
-    """Names of the options of a sentence, in order."""
-    return [name for name in model.model_fields if name != "kind" or "kind" in model.positional]
+def models_of(entry: Kinds | type[Setting] | None) -> list[type[Setting]]:
+    if isinstance(entry, dict):
+        return list(entry.values())
+    return [] if entry is None else [entry]

@@ -9,7 +9,7 @@ from cnnspec.elaborate.spec import elaborate
 from cnnspec.layers.registry import LAYERS
 from cnnspec.layers.registry import SYNONYMS as LAYER_SYNONYMS
 from cnnspec.recipe.models import Recipe
-from cnnspec.recipe.read import SETTINGS
+from cnnspec.recipe.words import SETTINGS
 from cnnspec.syntax.parse import parse
 from cnnspec.text import Source
 from cnnspec.views.recipe_reference import (

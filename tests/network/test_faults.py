@@ -51,7 +51,20 @@ FAULTS = {
     "conv 6.5 5x5": ("wrong-option", "6.5", "filters must be a whole number. Received: 6.5", ()),
     "conv 6 5x5 bias=1": ("wrong-option", "1", "bias must be yes or no. Received: 1", ("did you mean yes?",)),
     "conv yes 5x5": (
-        "wrong-option", "yes", "filters takes a value of its own, not yes or no. Received: yes", ()),
+        "wrong-option", "yes", "filters must be a whole number. Received: yes", ()),
+    "conv 6 (yes, 2)": ("not-a-number", "yes", "brackets need numbers. Received: yes", ()),
+    "batchnorm epsilon=0": ("wrong-option", "0", "epsilon must be greater than 0. Received: 0", ()),
+    "dropout 50": (
+        "wrong-option", "50", "rate must be less than 1. Received: 50",
+        ("it is a part of 1: 50 % is 0.5",)),
+    "conv 6 5x5 bias": (
+        "too-many-arguments", "bias", "conv takes 2 values (filters, kernel) without a name. Received: 3",
+        ("write bias=yes", "its options: filters, kernel, stride, padding, dilation, groups, bias, "
+         "connections, init, frozen")),
+    "conv 6 5x5 padding": (
+        "too-many-arguments", "padding",
+        "conv takes 2 values (filters, kernel) without a name. Received: 3",
+        ("give it a value: padding=…",)),
     "conv 6 5x5 padding=sam": (
         "wrong-option", "sam", "padding must be same, valid, full or numbers. Received: sam",
         ("did you mean same?",)),
@@ -115,7 +128,7 @@ FAULTS = {
     "head a w=3 { flatten }": (
         "unknown-option", "w", "head has no option w", ("its options: weight",)),
     "head a weight=-1 { flatten }": (
-        "wrong-option", "-1", "weight must be a number of at least 0. Received: -1", ()),
+        "wrong-option", "-1", "weight must be at least 0. Received: -1", ()),
     "head a { relu }\nhead a { tanh }": (
         "repeated-label", "a", "the name a is already given", ("give each head a name of its own",)),
     "block b n { dense n }\nflatten\nb": (

@@ -15,11 +15,13 @@ from cnnspec.recipe.models import (
     Initial,
     Normalise,
     OneCycle,
+    Recipe,
     Sgd,
     Step,
     Stop,
 )
-from cnnspec.recipe.read import SETTINGS, Recipe, read_recipe
+from cnnspec.recipe.read import read_recipe
+from cnnspec.recipe.words import SETTINGS
 from cnnspec.syntax import tree
 from cnnspec.syntax.parse import parse
 from cnnspec.text import Source
@@ -87,7 +89,7 @@ def test_a_hyphen_is_as_good_as_an_underscore():
         ("bach 3", "unknown-setting", "bach", "train has no setting bach", "did you mean batch?"),
         ("lr 3", "unknown-setting", "lr", "train has no setting lr",
          "it is an option of another: optimizer sgd rate=…"),
-        ("workers 0", "wrong-setting", "0", "workers must be greater than or equal to 1. Received: 0", None),
+        ("workers 0", "wrong-setting", "0", "workers must be at least 1. Received: 0", None),
         ("optimizer sdg", "wrong-setting", "sdg",
          "optimizer must be sgd, adam, adamw or rmsprop. Received: sdg", "did you mean sgd?"),
         ("loss cross_entropy", "wrong-setting", "cross_entropy",
@@ -147,6 +149,9 @@ def test_a_hyphen_is_as_good_as_an_underscore():
          "leave it out: the samples are shuffled anew each epoch, always"),
         ("qqq 1", "unknown-setting", "qqq", "train has no setting qqq",
          "cnnspec layers train tells what each one does"),
+        ("batch sixty", "wrong-setting", "sixty", "batch must be a whole number. Received: sixty",
+         "sixty is not defined here"),
+        ("batch 3 - 3", "wrong-setting", "3 - 3", "batch must be at least 1. Received: 0", None),
         ("batch 1 // 0", "division-by-zero", "1 // 0", None, None),
     ],
 )  # fmt: skip
@@ -259,7 +264,7 @@ def test_a_change_of_what_is_no_setting_says_which_is_meant(name, told):
 @pytest.mark.parametrize(
     "changes, message, cure",
     [
-        ({"epochs": 0}, "epochs must be greater than 0. Received: 0", None),
+        ({"epochs": 0}, "epochs must be at least 1. Received: 0", None),
         ({"epochs": 2.0}, "epochs must be a whole number. Received: 2.0", None),
         ({"workers": True}, "workers must be a whole number. Received: True", None),
         ({"rate": -1}, "rate must be greater than 0. Received: -1", None),
