@@ -64,7 +64,7 @@ FAULTS = {
     "conv 6 5x5 padding": (
         "too-many-arguments", "padding",
         "conv takes 2 values (filters, kernel) without a name. Received: 3",
-        ("give it a value: padding=…",)),
+        ("give it a value: padding=…, as in conv 16 3x3 padding=1",)),
     "conv 6 5x5 padding=sam": (
         "wrong-option", "sam", "padding must be same, valid, full or numbers. Received: sam",
         ("did you mean same?",)),
