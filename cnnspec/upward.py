@@ -15,9 +15,11 @@ if TYPE_CHECKING:  # what these calls give and take, for those who make them
 UPWARD: Final = {
     "network_of": "cnnspec.document:network_of",
     "format_error": "cnnspec.views.terminal.messages:as_exception",
-    "network_html": "cnnspec.views.notebook:network",
-    "network_svg": "cnnspec.views.notebook:graph",
-    "analysis_html": "cnnspec.views.documents.html:render",
+    "network_html": "cnnspec.notebook:network_html",
+    "network_svg": "cnnspec.notebook:network_svg",
+    "analysis_html": "cnnspec.notebook:analysis_html",
+    "history_html": "cnnspec.notebook:history_html",
+    "history_svg": "cnnspec.notebook:history_svg",
     "build": "cnnspec.model:build",
 }
 """Where each function is: module and attribute."""

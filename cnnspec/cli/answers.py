@@ -9,21 +9,27 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from cnnspec.cli.console import stderr_console
 from cnnspec.cli.options import check_index
 from cnnspec.cli.pictures import Fit
-from cnnspec.diagnostics import nearest
+from cnnspec.diagnostics import Diagnostic, SpecError, nearest
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
     from cnnspec.cli.runs import Run
     from cnnspec.model import Model
     from cnnspec.network.graph import Network
+    from cnnspec.recipe.models import Recipe
     from cnnspec.training.data import Dataset
     from cnnspec.training.data.dataset import Part
-    from cnnspec.views.plots.style import Ink
+    from cnnspec.views.pictures.palette import Theme
+    from cnnspec.views.results.figure import Figure
     from cnnspec.views.terminal.paint import Terminal
+
+
+SAMPLES: Final = 10
+"""Samples of a class, and changes of a sample, unless --count says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +50,13 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """One answer, as a table and as a picture."""
+    """One answer, as a table and as a figure."""
 
     table: Callable[[Terminal], list[str]]
-    plot: Callable[[Ink], Figure]
+    draw: Callable[[Theme], Figure]
 
 
-def model_of(names: Sequence[str], kind: str, asked: Asked) -> tuple[Model, Run | None]:
+def _model_of(names: Sequence[str], kind: str, asked: Asked) -> tuple[Model, Run | None]:
     from cnnspec.cli import runs
 
     if len(names) > 1:
@@ -82,20 +88,22 @@ def _data(model: Model, run: Run | None, asked: Asked) -> Dataset:
 
 def _filters(model: Model, run: Run | None, asked: Asked) -> Shown:
     from cnnspec.training import inspection
-    from cnnspec.views.terminal import learned
+    from cnnspec.views.results import filters as draw
+    from cnnspec.views.terminal import results
 
     found = inspection.filters(model, _known(model.network, asked.layer) if asked.layer else None)
-    return Shown(lambda paper: learned.filters(found, paper), _plot("filters", found))
+    return Shown(lambda paper: results.filters(found, paper), lambda theme: draw.filters(found, theme))
 
 
 def _maps(model: Model, run: Run | None, asked: Asked) -> Shown:
     from cnnspec.training import inspection
-    from cnnspec.views.terminal import learned
+    from cnnspec.views.results import filters as draw
+    from cnnspec.views.terminal import results
 
     layer = _known(model.network, asked.layer or _first_map(model.network))
     image, title = _image(model, run, asked)
     found = inspection.maps(model, image, layer, title)
-    return Shown(lambda paper: learned.maps(found, paper), _plot("maps", found))
+    return Shown(lambda paper: results.maps(found, paper), lambda theme: draw.maps(found, theme))
 
 
 def _first_map(network: Network) -> str:
@@ -124,27 +132,33 @@ def _image(model: Model, run: Run | None, asked: Asked) -> tuple[NDArray[Any], s
 
 def _confusion(model: Model, run: Run | None, asked: Asked) -> Shown:
     from cnnspec.training import inspection
-    from cnnspec.views.terminal import judged
+    from cnnspec.views.results import confusion as draw
+    from cnnspec.views.terminal import results
 
     result = model.evaluate(_data(model, run, asked), part=asked.part)
     found = inspection.confusion(result)
-    return Shown(lambda paper: judged.confusion(found, paper), _plot("confusion", found))
+    return Shown(lambda paper: results.confusion(found, paper), lambda theme: draw.confusion(found, theme))
 
 
 def _mistakes(model: Model, run: Run | None, asked: Asked) -> Shown:
     from cnnspec.training import inspection
-    from cnnspec.views.terminal import learned
+    from cnnspec.views.results import samples as draw
+    from cnnspec.views.terminal import results
 
     data = _data(model, run, asked)
     result = model.evaluate(data, part=asked.part)
     total = len(result.worst)
     found = inspection.mistakes(result, data.part(asked.part).images, asked.count or 24)
-    return Shown(lambda paper: learned.mistakes(found, total, paper), _plot("mistakes", found, total))
+    rows = [(one.index, one.label, one.answer, one.probability) for one in found]
+    return Shown(
+        lambda paper: results.mistakes(rows, total, paper), lambda theme: draw.mistakes(found, total, theme)
+    )
 
 
 def _neighbours(model: Model, run: Run | None, asked: Asked) -> Shown:
     from cnnspec.training import inspection
-    from cnnspec.views.terminal import learned
+    from cnnspec.views.results import samples as draw
+    from cnnspec.views.terminal import results
 
     data = _data(model, run, asked)
     for index in asked.indices:
@@ -155,29 +169,80 @@ def _neighbours(model: Model, run: Run | None, asked: Asked) -> Shown:
     found = inspection.neighbours(model, data, chosen, asked.count or 8, layer)
     size = inspection.size_of(network, layer)
     return Shown(
-        lambda paper: learned.neighbours(found, layer, size, paper), _plot("neighbours", found, layer, size)
+        lambda paper: results.neighbours(found, layer, size, paper),
+        lambda theme: draw.neighbours(found, layer, size, theme),
     )
 
 
-def curves(names: Sequence[str], asked: Asked) -> Shown:
+def _curves(names: Sequence[str], asked: Asked) -> Shown:
     from cnnspec.cli import runs
     from cnnspec.training import inspection
-    from cnnspec.views.plots.curves import curves as plot
-    from cnnspec.views.terminal import learned
+    from cnnspec.views.results import curves as draw
+    from cnnspec.views.terminal import results
 
     folders = [folder for name in names for folder in runs.folders_of(name)]
     found = inspection.distinct([inspection.run_curve(folder) for folder in folders], folders)
-    return Shown(lambda paper: learned.curves(found, paper), lambda ink: plot(found, ink))
+    return Shown(lambda paper: results.curves(found, paper), lambda theme: draw.curves(found, theme))
 
 
-def _plot(name: str, *exhibits: Any) -> Callable[[Ink], Figure]:
-    def draw(ink: Ink) -> Figure:
-        from cnnspec.views.plots import learned
+# Of the data, for which nothing needs to be trained ------------------------------
 
-        made: Figure = getattr(learned, name)(*exhibits, ink)
-        return made
 
-    return draw
+def _samples(names: Sequence[str], asked: Asked) -> Shown:
+    """The samples of each class."""
+    from cnnspec.training import gallery
+    from cnnspec.views.results import samples as draw
+    from cnnspec.views.terminal import results
+
+    recipe, found = _subject(names, "data", asked)
+    parts = gallery.counts(found, recipe)
+    shown = gallery.of_each_class(found, asked.part, asked.count or SAMPLES)
+    head = str(found)[1:-1].removeprefix("Dataset ")
+    return Shown(
+        lambda paper: [head, "", *results.counts(found.names, parts, paper)],
+        lambda theme: draw.gallery(shown, theme),
+    )
+
+
+def _augmented(names: Sequence[str], asked: Asked) -> Shown:
+    """Training samples, and what the recipe's augmentation makes of them."""
+    from cnnspec.training import gallery
+    from cnnspec.views.results import samples as draw
+    from cnnspec.views.terminal import results
+
+    recipe, found = _subject(names, "augmented", asked)
+    if recipe.augment is None:
+        cure = "put into its train { }: augment shift=2 rotate=10 scale=0.1"
+        message = f"the recipe of {names[0]} changes no images"
+        raise SpecError([Diagnostic("nothing-to-show", message, help=(cure,))])
+    for index in asked.indices:
+        if index >= len(found.train_labels):
+            raise click.BadParameter(
+                f"there are {len(found.train_labels):,} training samples; there is no {index}",
+                param_hint="--index",
+            )
+    places = asked.indices or gallery.first_of_each(found)
+    shown = gallery.changed(found, recipe.augment, places, asked.count or SAMPLES, recipe.seed)
+    return Shown(lambda paper: results.changes(shown, paper), lambda theme: draw.gallery(shown, theme))
+
+
+def _subject(names: Sequence[str], kind: str, asked: Asked) -> tuple[Recipe, Dataset]:
+    """The recipe of a spec or of a run, and its samples."""
+    from cnnspec.cli import runs, samples
+    from cnnspec.cli.spec import load_network
+    from cnnspec.document import load
+
+    if len(names) > 1:
+        raise click.UsageError(f"{kind} of one spec or run; {len(names)} are named: {', '.join(names)}")
+    name = names[0]
+    if runs.is_run(name):
+        run = runs.Run.read(Path(name))
+        network = load(Path(name) / runs.SPEC)
+        return run.recipe, runs.samples_of(run, network, asked.data_name, asked.data_dir)
+    network = load_network(name, None)
+    recipe = network.training_recipe
+    say = stderr_console().print
+    return recipe, samples.load_or_stand_in(network, recipe.data, asked.data_name, asked.data_dir, say=say)
 
 
 SHOW: Final[dict[str, Callable[[Model, Run | None, Asked], Shown]]] = {
@@ -187,3 +252,15 @@ SHOW: Final[dict[str, Callable[[Model, Run | None, Asked], Shown]]] = {
     "mistakes": _mistakes,
     "neighbours": _neighbours,
 }
+ON_NAMES: Final[dict[str, Callable[[Sequence[str], Asked], Shown]]] = {
+    "curves": _curves,
+    "data": _samples,
+    "augmented": _augmented,
+}
+
+
+def answer(names: Sequence[str], kind: str, asked: Asked) -> Shown:
+    """What is shown of the runs or specs of these names."""
+    if kind in ON_NAMES:
+        return ON_NAMES[kind](names, asked)
+    return SHOW[kind](*_model_of(names, kind, asked), asked)

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from cnnspec.views.pictures.planning import Choices
 
 FORMATS: Final = ("svg", "png", "pdf", "dot")
-MANY_CARDS: Final = 60
 
 
 @click.command()
@@ -89,7 +88,7 @@ def command(
 
 def _tell_if_large(network: Network, choices: Choices) -> None:
     """How to get a smaller picture, where this one is too large for a page."""
-    from cnnspec.views.pictures.planning import handier, plan_of
+    from cnnspec.views.pictures.planning import MANY_CARDS, handier, plan_of
 
     cards = len(plan_of(network, choices).cards)
     if cards <= MANY_CARDS:

@@ -53,7 +53,7 @@ def command(
 def page(found: Evaluation, console: Console, worst: int) -> list[str]:
     """The evaluation as lines of text that fit the console."""
     from cnnspec.training.inspection import confusion
-    from cnnspec.views.terminal import judged
+    from cnnspec.views.terminal import results
     from cnnspec.views.terminal.paint import compact, percent, wrap
 
     paper, names = console.terminal(), found.names
@@ -65,12 +65,12 @@ def page(found: Evaluation, console: Console, worst: int) -> list[str]:
     lines[0] = paper.paint(lines[0], "bold")
     if len(names) <= MOST_CLASSES:
         title = "classes (down) and what they were taken for (across)"
-        lines += ["", *wrap(title, paper.width), "", *judged.confusion(confusion(found), paper)]
+        lines += ["", *wrap(title, paper.width), "", *results.confusion(confusion(found), paper)]
     rows = zip(names, found.precision, found.recall, map(int, found.confusion.sum(1)), strict=True)
-    lines += ["", *judged.classes(list(rows), paper)]
+    lines += ["", *results.classes(list(rows), paper)]
     if worst and found.worst:
         shown = [
             (one.index, names[one.label], names[one.answer], one.probability) for one in found.worst[:worst]
         ]
-        lines += ["", *judged.mistakes(shown, len(found.worst), paper)]
+        lines += ["", *results.mistakes(shown, len(found.worst), paper)]
     return lines

@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from cnnspec.cli.answers import SHOW, Asked, Shown, curves, model_of
-from cnnspec.cli.answers_on_data import ON_DATA
+from cnnspec.cli.answers import Asked, Shown, answer
 from cnnspec.cli.console import stderr_console, stdout_console
 from cnnspec.cli.options import part_option, weights_option
 from cnnspec.cli.pictures import picture_options
 from cnnspec.cli.samples import data_options
-from cnnspec.diagnostics import LayerError, SpecError, nearest
+from cnnspec.diagnostics import Diagnostic, LayerError, SpecError, nearest
 
 if TYPE_CHECKING:
     from cnnspec.training.data.dataset import Part
@@ -83,10 +82,8 @@ def command(
     )  # fmt: skip
     try:
         if format:
-            from cnnspec.views.plots.style import check_matplotlib
-
-            check_matplotlib()
-        shown = _answer(names, kind, asked)
+            _check_converter(format)
+        shown = answer(names, kind, asked)
         if output is None or kind == "curves":
             stdout_console().print("\n".join(shown.table(_paper())))
         if output is not None and format is not None:
@@ -94,12 +91,6 @@ def command(
     except LayerError as fault:
         raise SpecError([fault.at(None)]) from fault
     return 0
-
-
-def _answer(names: Sequence[str], kind: str, asked: Asked) -> Shown:
-    if kind in ON_DATA:
-        return ON_DATA[kind](names, asked)
-    return curves(names, asked) if kind == "curves" else SHOW[kind](*model_of(names, kind, asked), asked)
 
 
 def _sorted(words: Sequence[str]) -> tuple[tuple[str, ...], str]:
@@ -135,11 +126,22 @@ def _paper() -> Terminal:
     return console.terminal()
 
 
+def _check_converter(format: str) -> None:
+    """Raises SpecError before anything is computed, where the file could not be made."""
+    from cnnspec.views.pictures.convert import HOW_TO_GET_ONE, can_convert
+
+    if format != "svg" and not can_convert():
+        what, cures = "this figure cannot be made here", ("without -o the same is printed as a table",)
+        raise SpecError([Diagnostic("no-picture-converter", what, notes=(HOW_TO_GET_ONE,), help=cures)])
+
+
 def _draw(shown: Shown, output: str, format: str, theme: str) -> None:
     from cnnspec.files import write_atomically
-    from cnnspec.views.plots.style import render
+    from cnnspec.views.pictures.convert import convert
+    from cnnspec.views.pictures.palette import THEMES
 
-    page = render(shown.plot, format, theme)
+    svg = shown.draw(THEMES[theme]).document()
+    page = svg.encode(errors="replace") if format == "svg" else convert(svg, format)
     try:
         Path(output).parent.mkdir(parents=True, exist_ok=True)
         write_atomically(output, page)

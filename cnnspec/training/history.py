@@ -14,6 +14,7 @@ from pydantic import NonNegativeInt, PositiveInt, TypeAdapter
 from cnnspec.diagnostics import Diagnostic
 from cnnspec.files import write_atomically
 from cnnspec.training.metrics import number
+from cnnspec.upward import upward
 from cnnspec.views.terminal.paint import compact
 
 Ending: TypeAlias = Literal["finished", "stopped early", "interrupted"]
@@ -65,17 +66,12 @@ class History:
 
     def _repr_html_(self) -> str:
         """The curves and the epochs, for notebooks."""
-        from cnnspec.training.inspection import curve_of
-        from cnnspec.views.notebook import history
-
-        return history(curve_of(self.rows, "training"), self.ending)
+        return str(upward("history_html")(self))
 
     def _repr_svg_(self) -> str | None:
         """The curves; None before the first epoch is over."""
-        from cnnspec.training.inspection import curve_of
-        from cnnspec.views.notebook import curves
-
-        return curves(curve_of(self.rows, "training"))
+        drawn: str | None = upward("history_svg")(self)
+        return drawn
 
     def __repr__(self) -> str:
         last = self.rows[-1] if self.rows else None

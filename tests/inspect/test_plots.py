@@ -7,45 +7,45 @@ import pytest
 
 import cnnspec
 from cnnspec.training import inspection
-from cnnspec.views.documents.report import png
-from cnnspec.views.documents.report.learned import filters as report_filters
-from cnnspec.views.documents.report.style import negative
-from cnnspec.views.plots import learned
-from cnnspec.views.plots.curves import curves
-from cnnspec.views.plots.sheet import arranged
-from cnnspec.views.plots.style import render
-from cnnspec.views.results import Confusion, Curve, Filters, Maps
+from cnnspec.views.documents.report.themed import Colors
+from cnnspec.views.pictures.palette import DARK, LIGHT
+from cnnspec.views.results import Confusion, Curve, Filters, Maps, pixels
+from cnnspec.views.results.confusion import confusion
+from cnnspec.views.results.curves import curves
+from cnnspec.views.results.filters import filters, maps
+from cnnspec.views.results.samples import mistakes
+from cnnspec.views.results.tiles import arranged
 
 IMAGE = np.zeros((4, 4, 1), np.uint8)
 
 
-def texts(draw):
-    return re.findall(r"<text [^>]*>([^<]*)</text>", render(draw).decode())
+def texts(figure):
+    return re.findall(r"<text [^>]*>([^<]*)</text>", figure.document())
 
 
-def images(draw):
-    return render(draw).decode().count("<image")
+def images(figure):
+    """Pictures in a figure, the scale of its colours apart."""
+    return figure.document().count('<g class="tile">')
 
 
 def test_filters_of_three_channels_are_colours():
     kernels = np.random.default_rng(0).normal(size=(6, 3, 3, 3))
-    assert any(
-        "as colours" in text for text in texts(lambda ink: learned.filters(Filters("c", kernels), ink))
-    )
-    assert 6 == report_filters(Filters("c", kernels)).count("<img")
+    figure = filters(Filters("c", kernels), LIGHT)
+    assert any("as colours" in text for text in texts(figure))
+    assert 6 == images(figure) == figure.drawing().count("<image")
 
 
 def test_filters_beyond_what_a_page_holds_are_cut_and_it_is_said():
     shown = Filters("c", np.ones((40, 1, 1, 30)))
-    assert any(
-        "the first 24 and 24 of them" in text for text in texts(lambda ink: learned.filters(shown, ink))
-    )
+    assert any("the first 24 and 24 of them" in text for text in texts(filters(shown, LIGHT)))
+    shown = Filters("c", np.ones((300, 1, 1, 1)))
+    assert "300 filters, 1×1×1, the first 256 of them" in texts(filters(shown, LIGHT))
+    assert 256 == images(filters(shown, LIGHT))
 
 
 def test_values_that_are_no_numbers_are_blank():
     kernels = np.full((2, 2, 2, 1), np.nan)
-    assert 2 == images(lambda ink: learned.filters(Filters("c", kernels), ink))
-    assert 2 == report_filters(Filters("c", kernels)).count("<img")
+    assert 2 == images(filters(Filters("c", kernels), LIGHT))
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_values_that_are_no_numbers_are_blank():
 def test_maps_of_every_shape_are_drawn(values):
     shown = Maps("layer", values, IMAGE, "an image")
     channels = values.shape[2] if values.ndim == 3 else 1
-    assert channels + 1 == images(lambda ink: learned.maps(shown, ink))
+    assert channels + 1 == images(maps(shown, LIGHT))
 
 
 @pytest.mark.parametrize(
@@ -67,14 +67,13 @@ def test_maps_along_one_axis_and_of_volumes_lie_flat(spec, shape):
 
 
 def test_no_mistakes_are_a_blank_sheet():
-    assert "0 of 0, the surest first: class, what it was taken for, how surely" in texts(
-        lambda ink: learned.mistakes([], 0, ink)
-    )
+    words = "true class → predicted class, confidence, number of the sample"
+    assert "0 of 0, the most confident first: " + words in " ".join(texts(mistakes([], 0, LIGHT)))
 
 
 def test_class_names_are_text_however_they_look():
     shown = Confusion(np.array([[3, 1], [0, 2]]), ("$x_1$ & <b>", "a name that is far too long to fit"))
-    found = texts(lambda ink: learned.confusion(shown, ink))
+    found = texts(confusion(shown, LIGHT))
     assert 2 == found.count("$x_1$ &amp; &lt;b&gt;")
     assert 2 == found.count("a name that is …")
     assert "83.33 % of 6 right, 1 wrong" in found
@@ -82,11 +81,11 @@ def test_class_names_are_text_however_they_look():
 
 def test_a_confusion_of_no_samples_is_drawn():
     shown = Confusion(np.zeros((3, 3), np.int64), ("a", "b", "c"))
-    assert "0.00 % of 0 right, 0 wrong" in texts(lambda ink: learned.confusion(shown, ink))
+    assert "0.00 % of 0 right, 0 wrong" in texts(confusion(shown, LIGHT))
 
 
 def test_epochs_are_whole_numbers_and_columns_without_a_figure_are_left_out():
-    found = texts(lambda ink: curves([Curve("a", (1,), (0.5,), (0.9,))], ink))
+    found = texts(curves([Curve("a", (1,), (0.5,), (0.9,))], LIGHT))
     assert 2 == found.count("1") - 1
     assert "test accuracy" not in found
     assert not any("." in text and text.startswith("1.") for text in found)
@@ -104,24 +103,48 @@ def test_png_is_what_a_reader_of_png_reads():
 
     from PIL import Image
 
-    pixels = np.random.default_rng(1).integers(0, 256, (5, 7, 4), np.uint8)
+    dots = np.random.default_rng(1).integers(0, 256, (5, 7, 4), np.uint8)
     for channels in (1, 3, 4):
-        read = np.asarray(Image.open(io.BytesIO(png.png(pixels[..., :channels]))))
-        assert np.array_equal(pixels[..., :channels].squeeze(), read)
+        read = np.asarray(Image.open(io.BytesIO(pixels.png(dots[..., :channels]))))
+        assert np.array_equal(dots[..., :channels].squeeze(), read)
 
 
 def test_signed_values_are_orange_and_blue_and_clear_at_zero():
-    found = png.signed(np.array([[-2.0, 0.0, 1.0]]), 2.0)
+    found = pixels.signed(np.array([[-2.0, 0.0, 0.5]]), 2.0)
     assert [255, 0, 128] == found[0, :, 3].tolist()
     assert found[0, 0, 0] > found[0, 0, 2]
     assert found[0, 2, 0] < found[0, 2, 2]
 
 
 def test_large_samples_are_embedded_no_larger_than_they_are_shown():
-    assert (150, 200, 3) == png.sample(np.zeros((300, 400, 3), np.uint8)).shape
-    assert (28, 28, 1) == png.sample(np.zeros((28, 28, 1), np.uint8)).shape
+    assert (150, 200, 3) == pixels.sample(np.zeros((300, 400, 3), np.uint8)).shape
+    assert (28, 28, 1) == pixels.sample(np.zeros((28, 28, 1), np.uint8)).shape
 
 
-def test_inverting_gives_the_colour_back():
-    assert "#362f25" == negative("#c9d0da")
-    assert "#c9d0da" == negative(negative("#c9d0da"))
+def test_few_dots_are_enlarged_evenly():
+    import base64
+    import io
+
+    from PIL import Image
+
+    dots = np.random.default_rng(2).integers(0, 256, (3, 5, 3), np.uint8)
+    data = base64.b64decode(pixels.address(dots).partition(",")[2])
+    assert np.array_equal(dots.repeat(19, 0).repeat(19, 1), np.asarray(Image.open(io.BytesIO(data))))
+
+
+def test_a_page_has_pictures_for_light_and_dark_where_they_differ():
+    values, colors = (Filters("c", np.ones((2, 2, 2, channels))) for channels in (1, 3))
+    for shown, tiles, bars in ((values, 2, 1), (colors, 2, 0)):
+        light, dark = (filters(shown, theme).drawing() for theme in (LIGHT, DARK))
+        both = Colors().both(light, dark)
+        differ = tiles + bars if shown is values else 0
+        assert (differ, differ) == (both.count('class="on-light"'), both.count('class="on-dark"'))
+        assert (tiles + bars) * (2 if differ else 1) == both.count("<image")
+
+
+def test_a_confusion_of_very_many_classes_is_a_picture():
+    shown = Confusion(np.eye(100, dtype=np.int64), tuple(f"class {n}" for n in range(100)))
+    figure = confusion(shown, LIGHT)
+    assert 1 == figure.drawing().count("<image")
+    assert "class 0" in texts(figure)
+    assert 2 * 100 > len(texts(figure))

@@ -11,13 +11,14 @@ def test_it_has_curves_filters_confusion_and_mistakes(cnnspec, home, tmp_path):
     for heading in (
         "What it learned",
         "Filters of conv1",
-        "What was taken for what (bars, test)",
+        "Confusion matrix (bars, test)",
         "Mistakes",
     ):
         assert heading in page
     assert 2 == page.count('<svg class="curves"')
-    assert 4 == len(re.findall(r'alt="filter \d"', page))
-    counts = re.findall(r"<td(?: style=[^>]*)?>(\d+)</td>", page.split('class="confusion"')[1])
+    assert 4 == len(re.findall(r"<title>filter \d</title>", page))
+    matrix = page.split('<svg class="confusion"')[1].split("</svg>")[0]
+    counts = re.findall(r'<g class="cell">.*?>(\d+)</text>', matrix, re.DOTALL)
     assert 60 == sum(map(int, counts))
 
 
@@ -44,4 +45,4 @@ def test_without_the_data_the_rest_is_shown_and_the_reason_said(cnnspec, home, t
     assert 0 == code
     assert "gone.npz" in page.split("What it learned</h2>")[1]
     assert "Filters of conv1" in page
-    assert "What was taken" not in page
+    assert "Confusion matrix" not in page

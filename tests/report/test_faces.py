@@ -9,10 +9,9 @@ import cnnspec
 from cnnspec.resources import example_path
 from cnnspec.training.history import History, Row
 from cnnspec.views.documents import html
-from cnnspec.views.documents.report.lines import nice
-from cnnspec.views.notebook import MOST_CARDS, handy
 from cnnspec.views.pictures import engines
-from cnnspec.views.pictures.planning import EVERYTHING, plan_of
+from cnnspec.views.pictures.planning import EVERYTHING, MANY_CARDS, plan_of, readable
+from cnnspec.views.results.curves import nice
 
 SPEC = "network Net; input 8x8x1; conv 4 3x3 -> relu; flatten; dense 3"
 
@@ -43,8 +42,8 @@ def test_an_analysis_shows_its_table_and_its_networks_graph():
 
 def test_a_large_network_is_drawn_by_its_blocks():
     network = cnnspec.load(example_path("googlenet"))
-    assert len(plan_of(network, EVERYTHING).cards) > MOST_CARDS
-    assert len(plan_of(network, handy(network)).cards) <= MOST_CARDS
+    assert len(plan_of(network, EVERYTHING).cards) > MANY_CARDS
+    assert len(plan_of(network, readable(network)).cards) <= MANY_CARDS
     assert "inception" in network._repr_svg_()
 
 

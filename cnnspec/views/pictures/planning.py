@@ -41,6 +41,8 @@ class Choices:
 
 
 EVERYTHING: Final = Choices()
+MANY_CARDS: Final = 60
+"""More than fit a page well."""
 
 
 def plan_of(network: Network, choices: Choices = EVERYTHING) -> Plan:
@@ -57,6 +59,13 @@ def handier(network: Network, choices: Choices, most: int) -> Choices | None:
     if not counts or min(counts.values()) >= len(plan_of(network, choices).cards):
         return None
     return replace(choices, depth=fitting[0] if fitting else min(counts, key=lambda depth: counts[depth]))
+
+
+def readable(network: Network | None) -> Choices:
+    """Everything, or where that is too much for a page, blocks as one card each."""
+    if network is None or len(plan_of(network).cards) <= MANY_CARDS:
+        return EVERYTHING
+    return handier(network, EVERYTHING, MANY_CARDS) or EVERYTHING
 
 
 def standing_in(segments: Iterable[Segment]) -> dict[int, int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from xml.sax.saxutils import escape, quoteattr
 
@@ -58,6 +58,18 @@ class SvgWriter:
             fill=fill or self.theme.ink, text_anchor=None if anchor == "start" else anchor, **attributes,
         )  # fmt: skip
 
+    def image(self, x: float, y: float, w: float, h: float, address: str) -> None:
+        """A picture at ``address`` (``data:…``), stretched to the rectangle with sharp dots."""
+        self.add(
+            "image", None, x=x, y=y, width=w, height=h, href=address,
+            preserveAspectRatio="none", style="image-rendering:pixelated",
+        )  # fmt: skip
+
+    def insert(self, other: SvgWriter, x: float, y: float) -> None:
+        """All that another writer collected, moved to (x, y)."""
+        with self.group("drawing", transform=f"translate({number(x)} {number(y)})"):
+            self._parts += other._parts
+
     @contextmanager
     def group(self, kind: str, *, title: str = "", name: str = "", **attributes: str) -> Iterator[None]:
         """What belongs together; ``title`` is shown when the pointer rests on it."""
@@ -76,20 +88,20 @@ class SvgWriter:
         sides = ((base[0] - dy * 0.42, base[1] + dx * 0.42), (base[0] + dy * 0.42, base[1] - dx * 0.42))
         self.polygon((tip, *sides), fill=fill)
 
-    def document(self, width: float, height: float, *, title: str, description: str = "") -> str:
+    def document(self, width: float, height: float, *, title: str, kind: str = "") -> str:
         """The whole SVG; the page's colour lies under everything."""
-        size = f'width="{number(width)}" height="{number(height)}"'
-        about = f"<desc>{escape(clean(description))}</desc>\n" if description else ""
+        wide, high = number(width), number(height)
+        head = {"class": kind or None, "xmlns": "http://www.w3.org/2000/svg", "width": wide, "height": high}
         return (
-            f'<svg xmlns="http://www.w3.org/2000/svg" {size} viewBox="0 0 {number(width)} {number(height)}"'
-            f' role="img" aria-label={quoteattr(clean(title))} font-family="{FONT}">\n{about}'
+            f'<svg{_attributes(head)} viewBox="0 0 {wide} {high}"'
+            f' role="img" aria-label={quoteattr(clean(title))} font-family="{FONT}">\n'
             f'<rect class="page" width="100%" height="100%" fill="{self.theme.page}"/>\n'
             + "\n".join(self._parts)
             + "\n</svg>\n"
         )
 
 
-def _attributes(attributes: dict[str, float | str | None] | dict[str, str]) -> str:
+def _attributes(attributes: Mapping[str, float | str | None]) -> str:
     return "".join(
         f" {name.replace('_', '-')}={quoteattr(value if isinstance(value, str) else number(value))}"
         for name, value in attributes.items()

@@ -14,9 +14,9 @@ from cnnspec.views.documents.report import sections
 from cnnspec.views.documents.report.explained import explanations
 from cnnspec.views.documents.report.style import sheet
 from cnnspec.views.documents.report.themed import Colors
-from cnnspec.views.notebook import handy
 from cnnspec.views.pictures.draw import Look, picture
 from cnnspec.views.pictures.engines import NoEngine
+from cnnspec.views.pictures.planning import readable
 from cnnspec.views.terminal.outline import repeated
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def render(subject: Subject) -> str:
         "Messages": sections.messages(subject.diagnostics),
         "Picture": _pictures(subject, colors),
         **(_known(subject.analysis) if subject.analysis else {}),
-        "What it learned": _learned(subject.learned) if subject.learned else "",
+        "What it learned": _learned(subject.learned, colors) if subject.learned else "",
         **(_explained(subject.analysis) if subject.analysis else {}),
         "The spec": f"<pre>{escape(subject.text.strip())}</pre>",
     }
@@ -87,10 +87,10 @@ def _known(analysis: Analysis) -> dict[str, str]:
     }
 
 
-def _learned(learned: Learned) -> str:
+def _learned(learned: Learned, colors: Colors) -> str:
     from cnnspec.views.documents.report.learned import section
 
-    return section(learned)
+    return section(learned, colors)
 
 
 def _explained(analysis: Analysis) -> dict[str, str]:
@@ -110,7 +110,7 @@ def _footer(subject: Subject) -> str:
 
 def _pictures(subject: Subject, colors: Colors) -> str:
     network = subject.analysis.network if subject.analysis else None
-    graph = _drawn(subject, network, Look(choices=handy(network)), colors)
+    graph = _drawn(subject, network, Look(choices=readable(network)), colors)
     volumes = _drawn(subject, network, Look("volumes"), colors) if network else ""
     return graph + volumes
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Final
 
 from cnnspec.layers.base import Family
-from cnnspec.views.documents.report import lines
 from cnnspec.views.documents.report.themed import Colors
 from cnnspec.views.pictures.palette import DARK, LIGHT, Theme
 
@@ -69,16 +68,9 @@ math { font-size: 1.08em; font-family: "Latin Modern Math", "STIX Two Math", "Ca
 mfrac { padding: 0 .15em }
 .charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 20rem), 1fr)); gap: 1rem }
 .charts svg { width: 100%; height: auto }
-.tiles { display: flex; flex-wrap: wrap; gap: .5rem .6rem; margin: .6rem 0 }
-.tiles figure { margin: 0; text-align: center; font-size: .8rem; line-height: 1.35 }
-.tiles img { display: block; image-rendering: pixelated; border: 1px solid var(--frame) }
-.tiles figure img { margin: 0 auto }
-.tiles b { color: var(--bad) }
-.samples img { filter: invert(var(--invert)); border-color: var(--sample-frame) }
-.confusion { border-collapse: separate; border-spacing: 2px; font-size: .82rem; font-variant-numeric: tabular-nums }
-.confusion td { min-width: 2.6rem; height: 1.9rem; text-align: center; border-radius: 3px; padding: 0 .3rem; background: color-mix(in srgb, var(--tone, transparent) var(--part, 0%), transparent) }
-.confusion th { font-weight: 500; color: var(--faint); padding: 0 .4rem; text-align: right; white-space: nowrap }
-.confusion thead th { text-align: center }
+.result { overflow-x: auto; margin: .6rem 0 1.4rem }
+.result svg { display: block; max-width: 100%; height: auto }
+.on-dark { display: none }
 footer { margin-top: 3rem; padding-top: .8rem; border-top: 1px solid var(--frame); font-size: .87rem; color: var(--faint) }
 @media (max-width: 640px) {
   body { padding: 1.4rem 1rem 3rem; font-size: 14px }
@@ -87,6 +79,7 @@ footer { margin-top: 3rem; padding-top: .8rem; border-top: 1px solid var(--frame
   .figures { grid-template-columns: repeat(2, 1fr) }
   .figures dd { font-size: 1.05rem }
   .picture svg { max-width: max(100%, 34rem) }
+  .result svg { max-width: none }
   .share th:nth-child(3), .share td:nth-child(3) { display: none }
   .share td:not(:first-child) { width: 32% }
   .bar { grid-template-columns: 1fr; gap: .1em; text-align: left }
@@ -99,8 +92,9 @@ footer { margin-top: 3rem; padding-top: .8rem; border-top: 1px solid var(--frame
   body { max-width: none; padding: 0; font-size: 10pt }
   nav { display: none }
   h2 { break-after: avoid; margin-top: 1.6rem }
-  .picture, pre, .charts, .stack, .message, .figures { break-inside: avoid }
-  .picture { border: 0; overflow: visible }
+  .picture, .result, pre, .charts, .stack, .message, .figures { break-inside: avoid }
+  .picture { border: 0 }
+  .picture, .result { overflow: visible }
   .picture svg { max-width: 100%; max-height: 16.5cm; width: auto }
   tr, figure { break-inside: avoid }
   .scroll { overflow: visible }
@@ -113,11 +107,10 @@ footer { margin-top: 3rem; padding-top: .8rem; border-top: 1px solid var(--frame
 
 def sheet(colors: Colors) -> str:
     """The style sheet; ``colors`` are those of the pictures."""
-    light = f"{_variables(LIGHT)};{lines.variables()};{colors.css(0)}"
-    dark = f"{_variables(DARK)};{lines.variables(dark=True)};{colors.css(1)}"
+    light, dark = (f"{_variables(theme)};{colors.css(n)}" for n, theme in enumerate((LIGHT, DARK)))
     return (
-        f":root{{{light}}}\n@media screen and (prefers-color-scheme: dark){{:root{{{dark}}}}}\n"
-        f"{_PAGE}{lines.STYLE}"
+        f":root{{{light}}}\n{_PAGE}@media screen and (prefers-color-scheme: dark){{"
+        f":root{{{dark}}} .on-light{{display:none}} .on-dark{{display:inline}}}}\n"
     )
 
 
@@ -126,17 +119,11 @@ def tone(family: Family) -> str:
     return f"var(--{family})"
 
 
-def negative(color: str) -> str:
-    """The colour that inverting turns into this one."""
-    return f"#{0xFFFFFF - int(color[1:], 16):06x}"
-
-
 def _variables(theme: Theme) -> str:
     named = {
         "page": theme.page, "ink": theme.ink, "faint": theme.faint, "frame": theme.frame,
         "card": theme.frame_fill, "bad": theme.fault.line, "warn": theme.tone(Family.POOL).line,
-        "link": theme.tone(Family.CONV).line, "invert": "1" if theme is LIGHT else "0",
-        "sample-frame": negative(theme.frame) if theme is LIGHT else theme.frame,
+        "link": theme.tone(Family.CONV).line,
     }  # fmt: skip
     named |= {str(family): theme.tone(family).line for family in Family}
     return ";".join(f"--{name}:{value}" for name, value in named.items())

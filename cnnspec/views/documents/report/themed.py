@@ -7,6 +7,7 @@ from typing import Final
 
 _COLOR: Final = re.compile(r"#[0-9a-fA-F]{6}\b")
 _HEAD: Final = re.compile(r"^\s*(<\?xml[^>]*>|<!DOCTYPE[^>]*>|<!--.*?-->|\s)+", re.DOTALL)
+_IMAGE: Final = re.compile(r"<image [^>]*>")
 _ID: Final = re.compile(r"\bid=\"([^\"]+)\"")
 
 
@@ -26,14 +27,25 @@ class Colors:
     def both(self, light: str, dark: str, prefix: str = "") -> str:
         """One SVG of two that differ in their colours alone; the light one where they differ more.
 
+        Pictures inside that differ are both there, each shown on its page.
         ``prefix`` keeps the names inside this picture apart from those of others.
         """
         svg = named_apart(_HEAD.sub("", light), prefix)
         others = _COLOR.findall(dark)
         if len(_COLOR.findall(svg)) != len(others):
             return svg
-        following = iter(others)
+        following, images = iter(others), iter(_IMAGE.findall(dark))
+        svg = _IMAGE.sub(lambda found: _either(found[0], next(images)), svg)
         return _COLOR.sub(lambda found: f"var({self.name(found[0], next(following))})", svg)
+
+
+def _either(light: str, dark: str) -> str:
+    """Two pictures, each with the class that hides it on the other page."""
+    if light == dark:
+        return light
+    return light.replace("<image", '<image class="on-light"') + dark.replace(
+        "<image", '<image class="on-dark"'
+    )
 
 
 def named_apart(svg: str, prefix: str) -> str:

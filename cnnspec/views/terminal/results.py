@@ -1,21 +1,22 @@
-"""What a network learned, as tables of text: the same exhibits, where no picture is asked for."""
+"""What a network learned and what from, as tables: training, filters, confusion, mistakes, samples."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from cnnspec.views.terminal import judged
 from cnnspec.views.terminal.grid import Column, Line, draw, fit
 from cnnspec.views.terminal.paint import Terminal, compact, percent
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from cnnspec.views.results import Curve, Filters, Maps, Mistake, Neighbourhood
+    from cnnspec.views.results import Confusion, Curve, Filters, Gallery, Maps, Neighbourhood
 
 MOST: Final = 32
 """Filters or channels listed; a picture shows more."""
+MOST_PAIRS: Final = 10
+"""Confusions listed where the page is too narrow for the matrix."""
 COLUMNS: Final = (
     "network", "params", "epochs", "loss", "accuracy", "validation", "test loss", "test accuracy", "seconds",
 )  # fmt: skip
@@ -112,12 +113,6 @@ def _figures(values: NDArray[Any], what: str, paper: Terminal) -> list[str]:
     return [*_table(columns, lines, paper), *([f" and {more} more"] if more > 0 else [])]
 
 
-def mistakes(shown: Sequence[Mistake], total: int, paper: Terminal) -> list[str]:
-    """The wrong answers, the surest first."""
-    rows = [(one.index, one.label, one.answer, one.probability) for one in shown]
-    return judged.mistakes(rows, total, paper)
-
-
 def neighbours(shown: Sequence[Neighbourhood], layer: str, size: int, paper: Terminal) -> list[str]:
     """A line a sample: its class, and classes, places and distances of the nearest training samples."""
     most = max(len(one.found) for one in shown)
@@ -132,6 +127,92 @@ def neighbours(shown: Sequence[Neighbourhood], layer: str, size: int, paper: Ter
         lines.append(Line({"sample": str(one.sample.index), "label": one.sample.label, **found}, styles))
     head = f"nearest training samples in the {size:,} values of {layer}: class (place, distance)"
     return [head, "", *_table(columns, lines, paper)]
+
+
+# Judged on samples ------------------------------------------------------------
+
+
+def confusion(shown: Confusion, paper: Terminal) -> list[str]:
+    """The confusion matrix; numbers off the diagonal stand out, zeros are dots."""
+    columns = [Column("name", "", least=4)]
+    columns += [Column(str(n), name[:6], right=True, rank=1) for n, name in enumerate(shown.names)]
+    dot = paper.text("·")[:1].replace("*", ".")
+    lines: list[Line] = []
+    for n, row in enumerate(shown.counts):
+        cells = {str(k): f"{count:,}" if count else dot for k, count in enumerate(row)}
+        styles = {str(k): ("good",) if k == n else ("bad",) if row[k] else ("dim",) for k in range(len(row))}
+        lines.append(Line({"name": shown.names[n], **cells}, styles))
+    fitted = fit(columns, lines, paper.width)
+    return draw(fitted, lines, paper) if not fitted.dropped else _likeliest(shown, paper)
+
+
+def _likeliest(shown: Confusion, paper: Terminal) -> list[str]:
+    """Where the matrix does not fit: its largest numbers off the diagonal."""
+    pairs = [
+        (int(count), n, k)
+        for n, row in enumerate(shown.counts)
+        for k, count in enumerate(row)
+        if n != k and count
+    ]
+    pairs.sort(key=lambda pair: (-pair[0], pair[1:]))
+    arrow = paper.text("→")
+    return [f" {shown.names[n]} {arrow} {shown.names[k]}: {count:,}" for count, n, k in pairs[:MOST_PAIRS]]
+
+
+def classes(rows: Sequence[tuple[str, float, float, int]], paper: Terminal) -> list[str]:
+    """Of each class: its name, precision and recall (0 to 1), and how many samples it has."""
+    columns = [Column("name", "class", least=4)]
+    keys = ("recall", "precision", "images")
+    columns += [Column(key, key, right=True, rank=n) for n, key in enumerate(keys)]
+    lines = [
+        Line({"name": name, "precision": percent(p), "recall": percent(r), "images": f"{n:,}"})
+        for name, p, r, n in rows
+    ]
+    return _table(columns, lines, paper)
+
+
+def mistakes(shown: Sequence[tuple[int, str, str, float]], total: int, paper: Terminal) -> list[str]:
+    """Of the surest wrong answers: the sample, what it is, what it was taken for, how surely (0 to 1)."""
+    columns = [
+        Column("index", "index", right=True), Column("label", "class", least=4, rank=1),
+        Column("answer", "taken for", least=4), Column("surely", "surely", right=True, rank=2),
+    ]  # fmt: skip
+    lines = [
+        Line({"index": str(index), "label": label, "answer": answer, "surely": percent(probability)})
+        for index, label, answer, probability in shown
+    ]
+    head = f"the surest of {total:,} mistakes"
+    return [head, "", *_table(columns, lines, paper)]
+
+
+# The data ---------------------------------------------------------------------
+
+
+def counts(names: Sequence[str], parts: Mapping[str, Sequence[int]], paper: Terminal) -> list[str]:
+    """Samples of each class, a column a part, and their sums."""
+    columns = [Column("class", "class", least=5), *(Column(part, part, right=True) for part in parts)]
+    lines = [
+        Line({"class": name, **{part: f"{found[n]:,}" for part, found in parts.items()}})
+        for n, name in enumerate(names)
+    ]
+    total = Line({"class": "total", **{part: f"{sum(found):,}" for part, found in parts.items()}})
+    return _table(columns, [*lines, total], paper)
+
+
+def changes(shown: Gallery, paper: Terminal) -> list[str]:
+    """Of each sample: the mean change of a pixel, as a share of its range, least and greatest."""
+    columns = [
+        Column("class", "class", least=5),
+        Column("least", "least change", right=True),
+        Column("greatest", "greatest change", right=True),
+    ]
+    lines = []
+    for name, (original, *made) in shown.rows:
+        shares = [float(abs(one.astype(float) - original).mean()) / 255 for one in made]
+        ends = {"least": f"{100 * min(shares):.1f} %", "greatest": f"{100 * max(shares):.1f} %"}
+        lines.append(Line({"class": name, **ends}))
+    head = [paper.text(shown.title), paper.text("mean change of a pixel; the pictures: -o FILE.png"), ""]
+    return [*head, *_table(columns, lines, paper)]
 
 
 def _table(columns: Sequence[Column], lines: Sequence[Line], paper: Terminal) -> list[str]:

@@ -47,7 +47,7 @@ class Confusion:
 
 
 @dataclass(frozen=True, eq=False)
-class Mistake:
+class Misclassified:
     """A sample, its class, what it was taken for, and how surely (0 to 1)."""
 
     image: NDArray[Any]

@@ -1,0 +1,89 @@
+"""Arrays as PNG inside an SVG, in the colours of a theme: a few lines, so that it needs no package."""
+
+from __future__ import annotations
+
+import base64
+import struct
+import zlib
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnnspec.layers.base import Family
+from cnnspec.views.pictures.palette import LIGHT, Theme
+
+LARGEST: Final = 144
+"""Dots along a sample's shorter side; of larger ones every second, third … is shown."""
+SMALLEST: Final = 96
+"""Smaller pictures are enlarged to about so many dots: some programs blur what they stretch."""
+
+
+def png(pixels: NDArray[np.uint8]) -> bytes:
+    """Bytes (height, width, 1, 3 or 4) as a PNG file: grey, colour, or colour with opacity."""
+    height, width, channels = pixels.shape
+    kind = {1: 0, 3: 2, 4: 6}[channels]
+    rows = b"".join(b"\0" + np.ascontiguousarray(row).tobytes() for row in pixels)
+    head = struct.pack(">IIBBBBB", width, height, 8, kind, 0, 0, 0)
+    parts = (_chunk(b"IHDR", head), _chunk(b"IDAT", zlib.compress(rows, 9)), _chunk(b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+
+
+def _chunk(name: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+
+def address(pixels: NDArray[np.uint8]) -> str:
+    """The picture as an address (``data:…``), its dots enlarged where they are few."""
+    times = max(1, SMALLEST // max(pixels.shape[:2]))
+    enlarged = pixels.repeat(times, axis=0).repeat(times, axis=1)
+    return f"data:image/png;base64,{base64.b64encode(png(enlarged)).decode()}"
+
+
+def values(numbers: NDArray[Any], low: float, high: float, theme: Theme) -> NDArray[np.uint8]:
+    """Numbers (height, width) between ``low`` and ``high``: signed ones in two colours, others as ink."""
+    return signed(numbers, max(-low, high), theme) if low < 0 else ink(numbers, high, theme)
+
+
+def signed(numbers: NDArray[Any], reach: float, theme: Theme = LIGHT) -> NDArray[np.uint8]:
+    """Numbers (height, width): orange below 0, blue above; towards 0 they let the page through."""
+    share = np.clip(np.abs(numbers) / (reach or 1.0), 0, 1)[..., None]
+    orange, blue = (np.array(rgb(theme.tone(family).line)) for family in (Family.POOL, Family.CONV))
+    tone = np.where(numbers[..., None] < 0, orange, blue)
+    strong = tone + (np.array(rgb(theme.ink)) - tone) * 0.35 * np.clip(2 * share - 1, 0, 1)
+    return _opaque(strong, np.minimum(1, 2 * share))
+
+
+def ink(numbers: NDArray[Any], top: float, theme: Theme) -> NDArray[np.uint8]:
+    """Numbers (height, width) from 0, where the page shows, to ``top``, full ink."""
+    tone = np.broadcast_to(rgb(theme.ink), (*numbers.shape, 3))
+    return _opaque(tone, np.clip(numbers / (top or 1.0), 0, 1)[..., None])
+
+
+def _opaque(tone: NDArray[Any], opacity: NDArray[Any]) -> NDArray[np.uint8]:
+    return np.asarray(np.rint(np.concatenate((tone, 255 * opacity), axis=2)), np.uint8)
+
+
+def colored(numbers: NDArray[Any]) -> NDArray[np.uint8]:
+    """Numbers (height, width, channels) as bytes over their own range."""
+    low, high = float(numbers.min()), float(numbers.max())
+    return np.rint(255 * (numbers - low) / ((high - low) or 1.0)).astype(np.uint8)
+
+
+def sample(image: NDArray[Any]) -> NDArray[np.uint8]:
+    """A sample of the data, bytes or numbers: three channels or one, no larger than is shown."""
+    step = max(1, min(image.shape[:2]) // LARGEST)
+    image = image[::step, ::step]
+    if image.dtype != np.uint8:
+        image = colored(image)
+    return image if image.shape[2] == 3 else np.rint(image.mean(2, keepdims=True)).astype(np.uint8)
+
+
+def pictured(image: NDArray[Any], theme: Theme) -> NDArray[np.uint8]:
+    """A sample in its colours; one without colours as ink on the page."""
+    shown = sample(image)
+    return shown if shown.shape[2] == 3 else ink(shown[..., 0], 255, theme)
+
+
+def rgb(color: str) -> tuple[int, int, int]:
+    return int(color[1:3], 16), int(color[3:5], 16), int(color[5:7], 16)
