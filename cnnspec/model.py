@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from cnnspec.recipe.models import Recipe
     from cnnspec.training.callback import Callback
     from cnnspec.training.data.dataset import Part
+    from cnnspec.training.evaluate import Evaluation
     from cnnspec.training.history import History
     from cnnspec.training.loop import DataLike
-    from cnnspec.training.metrics import Evaluation
     from cnnspec.training.run import Run
 
 
@@ -116,7 +116,7 @@ class Model:
         ``resume`` goes on from its newest checkpoint, to the same weights as if there had been no
         break. ``sources`` are the texts of the spec and the files it uses, by name, where they are to be
         kept as their author wrote them. ``callback`` is told of steps and epochs.
-        Raises SpecError when the data do not fit, or the loss leaves the numbers, ValueError when
+        Raises SpecError when the data do not fit, or the loss becomes NaN or infinite, ValueError when
         ``recipe`` asks for another seed or other first weights than the model was built with.
         """
         from cnnspec.training.loop import fit

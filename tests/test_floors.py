@@ -168,7 +168,6 @@ def loaded_by(code: str) -> set[str]:
 CIRCLES = {
     "recipe: advice changes faults models read words": "to be untied",
     "analysis: advice expectations report": "to be untied",
-    "training: history inspection inspection.curves": "to be untied",
 }
 """Files that import each other in a circle, with the reason why they may."""
 

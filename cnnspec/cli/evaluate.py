@@ -14,7 +14,7 @@ from cnnspec.cli.spec import spec_argument
 
 if TYPE_CHECKING:
     from cnnspec.training.data.dataset import Part
-    from cnnspec.training.metrics import Evaluation
+    from cnnspec.training.evaluate import Evaluation
 
 MOST_CLASSES = 40
 """Classes up to which the confusion matrix is shown."""
@@ -44,7 +44,7 @@ def command(
     found = model.evaluate(data, part=part)
     out = stdout_console()
     if form == "json":
-        out.print(as_json(found.to_json() | {"data": data.name, "part": part}))
+        out.print(as_json(found.to_dict() | {"data": data.name, "part": part}))
     else:
         out.print("\n".join(page(found, out, worst)))
     return 0

@@ -13,7 +13,7 @@ from rich.text import Text
 from cnnspec.cli.console import Console
 from cnnspec.diagnostics import Diagnostic
 from cnnspec.training.callback import Callback, TrainingProgress
-from cnnspec.training.history import Row
+from cnnspec.training.history import EpochRecord
 from cnnspec.views.terminal.paint import compact, percent
 
 PLAIN_EVERY = 20.0
@@ -55,7 +55,7 @@ class Live(Callback):
             self.told = perf_counter()
             self.say(f"epoch {now.epoch}/{now.epochs}, {now.batch}/{now.batches}: {figures(now, WIDE)}")
 
-    def epoch(self, row: Row) -> None:
+    def epoch(self, row: EpochRecord) -> None:
         self.told = perf_counter()
         self.say(f"{self.title}{epoch_line(row, self.console.width)}")
 
@@ -94,7 +94,7 @@ def figures(now: TrainingProgress, width: int) -> str:
     return "  ".join([*parts, f"{clock(now.left)} left"])
 
 
-def epoch_line(row: Row, width: int) -> str:
+def epoch_line(row: EpochRecord, width: int) -> str:
     """``epoch 1  loss 0.3191  accuracy 90.28 %  19,556 images/s  3.1 s``."""
     parts = [f"epoch {row.epoch}", f"loss {compact(row.loss)}", f"accuracy {percent(row.accuracy)}"]
     if row.validation_loss is not None and row.validation_accuracy is not None:

@@ -108,7 +108,7 @@ def _images(path: Path, shape: Shape) -> list[tuple[str, NDArray[np.uint8]]]:
 def _answer(
     name: str, label: str | None, shares: NDArray[np.float32], names: tuple[str, ...], top: int
 ) -> dict[str, Any]:
-    from cnnspec.training.metrics import number
+    from cnnspec.training.evaluate import number
 
     order = (-shares).argsort(kind="stable")[:top]
     known = names if len(names) == len(shares) else tuple(map(str, range(len(shares))))

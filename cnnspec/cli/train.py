@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from cnnspec.network.graph import Network
     from cnnspec.recipe.models import Recipe
     from cnnspec.training.data import Dataset
+    from cnnspec.training.evaluate import Evaluation
     from cnnspec.training.history import History
-    from cnnspec.training.metrics import Evaluation
 
 INTERRUPTED = 130
 

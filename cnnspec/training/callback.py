@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cnnspec.diagnostics import Diagnostic
-from cnnspec.training.history import Row
+from cnnspec.training.history import EpochRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Callback:
     def step(self, now: TrainingProgress) -> None:
         """Some steps were made."""
 
-    def epoch(self, row: Row) -> None:
+    def epoch(self, row: EpochRecord) -> None:
         """An epoch is over."""
 
     def note(self, diagnostic: Diagnostic) -> None:

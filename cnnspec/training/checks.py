@@ -19,7 +19,7 @@ FAR, ABOVE = 1.5, 1.1
 
 
 def not_finite(loss: float, step: int, epoch: int, rate: float) -> SpecError:
-    """The loss left the numbers at a step counted from 1."""
+    """The loss became NaN or infinite at a step counted from 1."""
     what = f"the loss became {loss} at step {step:,} (epoch {epoch}), at a rate of {rate:.4g}"
     return SpecError([Diagnostic("loss-not-finite", what, help=_smaller(rate))])
 
@@ -29,11 +29,13 @@ def _smaller(rate: float) -> tuple[str, str]:
 
 
 def check_weights(weights: Mapping[str, Array], step: int, epoch: int, rate: float) -> None:
-    """Raises SpecError when weights or statistics left the numbers in the ``step`` steps that were made."""
+    """Raises SpecError when weights or statistics are NaN or infinite after so many steps."""
     names = [name for name, values in weights.items() if not np.isfinite(values).all()]
     if not names:
         return
-    what = f"{_listed(names)} left the numbers by step {step:,} (epoch {epoch}), at a rate of {rate:.4g}"
+    what = (
+        f"{_listed(names)} became NaN or infinite by step {step:,} (epoch {epoch}), at a rate of {rate:.4g}"
+    )
     raise SpecError([Diagnostic("loss-not-finite", what, help=_smaller(rate))])
 
 

@@ -56,7 +56,7 @@ def differs(folder: object, before: Mapping[str, Any], now: Mapping[str, Any]) -
     more = f"; and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
     what = "; ".join(change.text for change in found[:SHOWN]) + more
     return SpecError(
-        [Diagnostic("run-differs", f"{folder} cannot go on: {what}", help=tuple(_cures(folder, found)))]
+        [Diagnostic("run-differs", f"{folder} cannot be resumed: {what}", help=tuple(_cures(folder, found)))]
     )
 
 
@@ -64,8 +64,8 @@ def other_test(folder: object, before: Mapping[str, Any], now: Mapping[str, Any]
     """That the test samples are others, which changes no weight."""
     if before.get("test") == now["test"]:
         return None
-    message = f"the test samples are not those that {folder} was begun with"
-    note = "the training is the same; its accuracy is that on the samples of now"
+    message = f"{folder} was started with other test samples"
+    note = "this changes no weight; the accuracy is measured on the new test samples"
     return Diagnostic("run-differs", message, severity=Severity.WARNING, notes=(note,))
 
 
@@ -73,16 +73,16 @@ def _cures(folder: object, found: list[FingerprintChange]) -> Iterator[str]:
     given = [change for change in found if change.name in OPTIONS]
     if given:
         options = " ".join(f"--{OPTIONS[change.name]} {change.was}" for change in given)
-        yield f"give what it was begun with: {options}"
+        yield f"use what the run was started with: {options}"
     if any(change.name == "network" for change in found):
         yield f"cnnspec diff {folder}/spec.cnn SPEC shows what changed in the network"
-    yield f"go on with all as it was: cnnspec train {folder} --resume"
-    yield "or begin a new run in another folder: -o FOLDER"
+    yield f"resume without changes: cnnspec train {folder} --resume"
+    yield "or start a new run in another folder: -o FOLDER"
 
 
 def _changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[FingerprintChange]:
     if before.get("network") != now["network"]:
-        yield FingerprintChange("network", "the network is another")
+        yield FingerprintChange("network", "the network has changed")
     for name in ("seed", "numbers", "validation"):
         if before.get(name) != now[name]:
             yield _change(name, before.get(name), now[name])
@@ -107,12 +107,17 @@ def _recipe_changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterat
 
 def _sample_changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[FingerprintChange]:
     if before.get("samples") != now["samples"]:
-        counts = f"there were {_format(before.get('samples'))} training images, and are {now['samples']}"
+        counts = (
+            f"there were {_format(before.get('samples'))} training images, now there are {now['samples']}"
+        )
         yield FingerprintChange("samples", counts)
     elif before.get("shape") != now["shape"]:
         yield _change("size of the training images", before.get("shape"), now["shape"])
     else:
-        for name, text in (("images", "training images have other pixels"), ("labels", "labels are others")):
+        for name, text in (
+            ("images", "the training images have changed"),
+            ("labels", "the labels have changed"),
+        ):
             if before.get(name) != now[name]:
                 yield FingerprintChange(name, text)
 

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
+from math import isfinite
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
-from pydantic import NonNegativeInt, PositiveInt, TypeAdapter
+from pydantic import NonNegativeInt, PositiveInt, TypeAdapter, ValidationError
 
 from cnnspec.diagnostics import Diagnostic
 from cnnspec.files import write_atomically
-from cnnspec.training.metrics import number
+from cnnspec.training.evaluate import number
 from cnnspec.upward import upward
 from cnnspec.views.terminal.paint import compact
 
@@ -21,7 +22,7 @@ Ending: TypeAlias = Literal["finished", "stopped early", "interrupted"]
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class EpochRecord:
     """One epoch, counted from 1. Losses and accuracies are means over its samples."""
 
     epoch: PositiveInt
@@ -40,15 +41,16 @@ class Row:
         return self.loss if self.validation_loss is None else self.validation_loss
 
 
-_ROW = TypeAdapter(Row)
-_NAMES = {"event", *(each.name for each in fields(Row))}
+_ROW = TypeAdapter(EpochRecord)
+_KEYS = {"event", *(each.name for each in fields(EpochRecord))}
+"""Of a line of metrics."""
 
 
 @dataclass
 class History:
     """The rows of a training, how it ended, and what was odd about it."""
 
-    rows: list[Row] = field(default_factory=list)
+    rows: list[EpochRecord] = field(default_factory=list)
     ending: Ending = "finished"
     best_epoch: int | None = None
     folder: Path | None = None
@@ -85,7 +87,7 @@ class MetricsFile:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def add(self, row: Row) -> None:
+    def add(self, row: EpochRecord) -> None:
         try:
             with self.path.open("a", encoding="utf-8") as file:
                 file.write(_line(row))
@@ -95,7 +97,7 @@ class MetricsFile:
             error.filename = str(self.path)
             raise
 
-    def rows(self) -> list[Row]:
+    def rows(self) -> list[EpochRecord]:
         """The rows that are there, one an epoch; what is cut short or damaged is passed over."""
         try:
             lines = self.path.read_text("utf-8", "replace").splitlines()
@@ -104,24 +106,80 @@ class MetricsFile:
         found = {row.epoch: row for row in map(_row, lines) if row is not None}
         return [found[epoch] for epoch in sorted(found)]
 
-    def begin(self, rows: Iterable[Row] = ()) -> None:
+    def begin(self, rows: Iterable[EpochRecord] = ()) -> None:
         """Starts the file anew with the rows of the epochs that are kept."""
         write_atomically(self.path, "".join(map(_line, rows)))
 
 
-def _row(line: str) -> Row | None:
+def _row(line: str) -> EpochRecord | None:
     """The row of a line; None for a line that is cut short or says something else."""
     try:
         values = json.loads(line)
-        if not isinstance(values, dict) or values.keys() != _NAMES:
+        if not isinstance(values, dict) or values.keys() != _KEYS:
             return None
         return _ROW.validate_json(line, strict=True)
     except (ValueError, RecursionError):
         return None
 
 
-def _line(row: Row) -> str:
+def _line(row: EpochRecord) -> str:
     values = {
         name: number(value) if isinstance(value, float) else value for name, value in asdict(row).items()
     }
     return json.dumps({"event": "epoch", **values}, allow_nan=False) + "\n"
+
+
+@dataclass
+class TrainState:
+    """Where a training stands. ``epoch`` and ``batch`` count from 0, ``best_epoch`` from 1.
+
+    ``mark`` is the loss that an epoch must undercut by the recipe's margin for
+    early stopping to go on waiting; the best epoch is that of the least loss.
+    """
+
+    step: NonNegativeInt = 0
+    epoch: NonNegativeInt = 0
+    batch: NonNegativeInt = 0
+    loss: float = 0.0
+    correct: NonNegativeInt = 0
+    seen: NonNegativeInt = 0
+    best_loss: float | None = None
+    best_epoch: int | None = None
+    mark: float | None = None
+    waited: NonNegativeInt = 0
+    rows: list[EpochRecord] = field(default_factory=list)
+
+    def end_epoch(self, row: EpochRecord, margin: float) -> None:
+        """The epoch of this row is over; the next one begins."""
+        self.rows.append(row)
+        if _below(row.watched, self.best_loss):
+            self.best_loss, self.best_epoch = row.watched, row.epoch
+        if _below(row.watched, self.mark, margin):
+            self.mark, self.waited = row.watched, 0
+        else:
+            self.waited += 1
+        self.epoch, self.batch = self.epoch + 1, 0
+        self.loss, self.correct, self.seen = 0.0, 0, 0
+
+    def to_dict(self) -> dict[str, Any]:
+        """All but the rows, which the metrics file has."""
+        return {name: value for name, value in vars(self).items() if name != "rows"}
+
+    @classmethod
+    def from_dict(cls, state: Mapping[str, Any]) -> TrainState:
+        """What ``to_dict`` gave; raises ValueError when it is something else."""
+        if not isinstance(state, Mapping) or set(state) != _NAMES:
+            raise ValueError("it does not say where the training is")
+        try:
+            return _STATE.validate_json(json.dumps(dict(state)), strict=True)
+        except ValidationError as error:
+            fault = error.errors(include_url=False)[0]
+            raise ValueError(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}") from error
+
+
+_STATE = TypeAdapter(TrainState)
+_NAMES = {each.name for each in fields(TrainState)} - {"rows"}
+
+
+def _below(loss: float, least: float | None, margin: float = 0.0) -> bool:
+    return isfinite(loss) and (least is None or loss < least - margin)

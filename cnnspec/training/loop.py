@@ -1,33 +1,35 @@
-"""The training of a model: ``fit`` from a recipe, ``evaluate`` against samples."""
+"""The training of a model: ``fit`` by a recipe, to the last or the best weights; ``evaluate`` on samples."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+import signal
+import threading
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import nullcontext
 from pathlib import Path
+from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cnnspec.backends.contract import Engine, Predictor
+from cnnspec.diagnostics import Diagnostic, Severity, SpecError
 from cnnspec.recipe.advice import advise
 from cnnspec.recipe.models import Recipe
-from cnnspec.training.best import Best
 from cnnspec.training.callback import Callback
+from cnnspec.training.checkpoint import Checkpoint, CheckpointManager, alike, read, write
 from cnnspec.training.data import Dataset, load, values
 from cnnspec.training.data.dataset import Part
+from cnnspec.training.evaluate import Evaluation, fit_data
 from cnnspec.training.evaluate import evaluate as evaluate_arrays
-from cnnspec.training.evaluate import fit_data
 from cnnspec.training.history import Ending, History
-from cnnspec.training.interrupt import Interruption
-from cnnspec.training.metrics import Evaluation
+from cnnspec.training.run import BEST
 from cnnspec.training.run_writer import RunWriter
 from cnnspec.training.trainer import Trainer
 
 if TYPE_CHECKING:
-    from cnnspec.diagnostics import Diagnostic
     from cnnspec.network.graph import Network
 
 DataLike: TypeAlias = Dataset | str | os.PathLike[str] | tuple[Any, Any]
@@ -55,8 +57,8 @@ def fit(
     on from its newest checkpoint, to the same weights as if there had been no break.
     ``save_steps`` asks for a checkpoint every so many steps, ``sources`` are the texts
     of the spec and the files it uses, by name, and ``begun_from`` says whose weights the
-    engine begins with. Raises SpecError when the data do not fit, or the loss leaves the
-    numbers; ValueError when the recipe asks for another seed or other first weights than
+    engine begins with. Raises SpecError when the data do not fit, or the loss becomes NaN
+    or infinite; ValueError when the recipe asks for another seed or other first weights than
     the engine was built with.
     """
     recipe = _built_by(engine, recipe, changes)
@@ -65,14 +67,14 @@ def fit(
     for advice in _advice(engine.network, recipe):
         trainer.note(advice)
     writer = RunWriter(trainer, samples, Path(folder), sources, save_steps) if folder is not None else None
-    best = Best(trainer, writer.folder if writer else None)
+    best = BestWeights(trainer, writer.folder if writer else None)
     with writer or nullcontext():
         if writer:
             writer.begin(resume)
         ending = _guarded(trainer, writer, best)
-    place = trainer.place
+    state = trainer.state
     return History(
-        place.rows, ending, place.best_epoch, writer.folder if writer else None, trainer.notes,
+        state.rows, ending, state.best_epoch, writer.folder if writer else None, trainer.notes,
         was_over=writer is not None and writer.done,
     )  # fmt: skip
 
@@ -98,10 +100,10 @@ def _advice(network: Network, recipe: Recipe) -> Iterator[Diagnostic]:
     return (item for item in advise(recipe, network.input) if item not in known)
 
 
-def _guarded(trainer: Trainer, writer: RunWriter | None, best: Best) -> Ending:
+def _guarded(trainer: Trainer, writer: RunWriter | None, best: BestWeights) -> Ending:
     """Trains with Ctrl-C heard, and lets go of what the engine holds in any case."""
     with Interruption() as interruption, np.errstate(all="ignore"), trainer.session.running():
-        return _train(trainer, writer, best, interruption)
+        return _train(trainer, writer, best, interruption.wanted)
 
 
 def evaluate(
@@ -118,31 +120,33 @@ def evaluate(
         return evaluate_arrays(model, *found.part(part), found.names, model.network.training_recipe.loss)
 
 
-def _train(trainer: Trainer, writer: RunWriter | None, best: Best, interruption: Interruption) -> Ending:
+def _train(
+    trainer: Trainer, writer: RunWriter | None, best: BestWeights, interrupted: Callable[[], bool]
+) -> Ending:
     """Epoch after epoch, to the weights at the end; how it ended."""
-    if writer and writer.resumed and (why := best.find(writer.checkpoints)):
+    if writer and writer.resumed and (why := best.recover(writer.checkpoints)):
         if writer.done and trainer.recipe.stop and writer.reopen():
             return _ending(trainer)
-        best.lose(why)
+        best.give_up(why)
     while not trainer.finished:
-        if trainer.epoch(interruption, writer.after_step if writer else None):
+        if trainer.epoch(interrupted, writer.after_step if writer else None):
             row = trainer.end_epoch()
             if writer:
                 writer.end_epoch(row)
-            best.look()
+            best.update()
         elif writer:
             writer.save()
-        if interruption.wanted and not trainer.finished:
+        if interrupted() and not trainer.finished:
             return "interrupted"
     trainer.warn_of_guessing()
-    best.take()
+    best.apply()
     if writer:
         writer.finish()
     return _ending(trainer)
 
 
 def _ending(trainer: Trainer) -> Ending:
-    return "finished" if trainer.place.epoch >= trainer.recipe.epochs else "stopped early"
+    return "finished" if trainer.state.epoch >= trainer.recipe.epochs else "stopped early"
 
 
 def _dataset(data: DataLike | NDArray[Any], model: Predictor, known: int = 0) -> Dataset:
@@ -154,3 +158,109 @@ def _dataset(data: DataLike | NDArray[Any], model: Predictor, known: int = 0) ->
     if not isinstance(data, tuple | list) or len(data) != 2:
         raise TypeError("data must be a Dataset, the name or path of one, or a pair (images, labels)")
     return values.dataset_of(data[0], data[1], model.network.input, known)
+
+
+class Interruption:
+    """Within ``with``, the first Ctrl-C is a wish, granted between two steps; a second one acts at once."""
+
+    def __init__(self) -> None:
+        self._wanted = False
+        self._before: Any = None
+
+    def wanted(self) -> bool:
+        """Whether Ctrl-C was pressed."""
+        return self._wanted
+
+    def __enter__(self) -> Interruption:
+        if threading.current_thread() is threading.main_thread():
+            self._before = signal.signal(signal.SIGINT, self._take)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._before is not None:
+            signal.signal(signal.SIGINT, self._before)
+
+    def _take(self, number: int, frame: FrameType | None) -> None:
+        if self._wanted:
+            raise KeyboardInterrupt
+        self._wanted = True
+
+
+Weights: TypeAlias = Mapping[str, NDArray[Any]]
+
+
+class BestWeights:
+    """Looks for the best epoch where there is validation; its weights are taken at the end with ``stop``.
+
+    Without a folder they are kept in memory alone.
+    """
+
+    def __init__(self, trainer: Trainer, folder: Path | None = None) -> None:
+        self.trainer, self.path = trainer, folder / BEST if folder else None
+        self.wanted = bool(trainer.validation or trainer.recipe.stop)
+        self.weights: Weights = {}
+
+    def recover(self, checkpoints: CheckpointManager) -> str:
+        """Takes up the best weights of a run that goes on; says why when they are gone, nothing else."""
+        if not self.wanted or self.trainer.state.best_epoch is None:
+            return ""
+        found, why = self._kept()
+        if found is not None:
+            self.weights = found
+            return ""
+        found = next(filter(None, map(self._ended_best, checkpoints.paths)), None)
+        if found is not None:
+            self._keep(found)
+            return ""
+        return why
+
+    def give_up(self, why: str) -> None:
+        """Notes that the best weights are gone, and looks for others."""
+        state = self.trainer.state
+        message = f"the weights of epoch {state.best_epoch}, the best so far, are lost: {why}"
+        note = "the best weights of the remaining epochs are kept instead"
+        self.trainer.note(Diagnostic("best-lost", message, severity=Severity.WARNING, notes=(note,)))
+        state.best_loss = state.best_epoch = None
+
+    def update(self) -> None:
+        """Keeps the weights if the epoch that just ended is the best so far."""
+        state = self.trainer.state
+        if self.wanted and state.best_epoch == state.epoch:
+            self._keep({name: values.copy() for name, values in self.trainer.engine.weights.items()})
+
+    def apply(self) -> None:
+        """Gives the engine its best weights, where the recipe ends early."""
+        if self.trainer.recipe.stop:
+            self.trainer.engine.weights.update(self.weights)
+
+    def _kept(self) -> tuple[Weights | None, str]:
+        """The weights in the file, or why they are not those of the best epoch."""
+        assert self.path is not None
+        try:
+            found = read(self.path)
+        except SpecError as error:
+            return None, error.diagnostics[0].message
+        if found.state.get("epoch") != self.trainer.state.best_epoch or not self._fits(found):
+            return None, f"{self.path} holds those of another epoch"
+        return found.weights, ""
+
+    def _ended_best(self, path: Path) -> Weights | None:
+        """The weights of a checkpoint, if it was written at the end of the best epoch."""
+        try:
+            found = read(path)
+        except SpecError:
+            return None
+        place = found.state.get("place")
+        if not isinstance(place, dict) or place.get("batch") != 0 or not self._fits(found):
+            return None
+        return found.weights if place.get("epoch") == self.trainer.state.best_epoch else None
+
+    def _fits(self, found: Checkpoint) -> bool:
+        return alike(found.weights, self.trainer.engine.weights)
+
+    def _keep(self, weights: Weights) -> None:
+        self.weights, state = weights, self.trainer.state
+        if self.path:
+            write(self.path, Checkpoint(weights, {}, {"step": state.step, "epoch": state.best_epoch}))

@@ -25,10 +25,10 @@ from cnnspec.files import write_atomically
 from cnnspec.network.as_json import to_dict
 from cnnspec.recipe.models import Data, Recipe
 from cnnspec.training.checkpoint import Checkpoint, CheckpointManager, alike, unusable
-from cnnspec.training.metrics import number
+from cnnspec.training.evaluate import number
 
 if TYPE_CHECKING:
-    from cnnspec.training.metrics import Evaluation
+    from cnnspec.training.evaluate import Evaluation
 
 SPEC, RECORD, METRICS, BEST = "spec.cnn", "run.json", "metrics.jsonl", "best.safetensors"
 
@@ -115,7 +115,7 @@ def take_weights(model: Predictor, folder: Path) -> tuple[Diagnostic, ...]:
 
     checkpoint, refused = CheckpointManager(folder / CHECKPOINTS).latest(fault)
     if checkpoint is None:
-        raise unusable(folder, "it holds no whole checkpoint yet", "train it: cnnspec train … --resume")
+        raise unusable(folder, "it has no complete checkpoint yet", "train it: cnnspec train … --resume")
     model.weights.update(checkpoint.weights)
     return refused
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -18,8 +19,7 @@ from cnnspec.files import sweep, write_atomically
 from cnnspec.network.write import write as written
 from cnnspec.training.checkpoint import CheckpointManager
 from cnnspec.training.data import Dataset
-from cnnspec.training.history import MetricsFile, Row
-from cnnspec.training.lock import Lock
+from cnnspec.training.history import EpochRecord, MetricsFile
 from cnnspec.training.photo import have_dark_borders
 from cnnspec.training.run import BEST, CHECKPOINTS, METRICS, SPEC, WEIGHTS, Run, is_run
 from cnnspec.training.trainer import Trainer
@@ -78,7 +78,7 @@ class RunWriter:
         if not (self.resumed and is_run(self.folder)):
             self._write_spec()
         self._record().write(self.folder)
-        self.metrics.begin(self.trainer.place.rows)
+        self.metrics.begin(self.trainer.state.rows)
         (self.folder / WEIGHTS).unlink(missing_ok=True)
         if self.trainer.begun_from and not self.resumed:
             self.save()
@@ -92,18 +92,18 @@ class RunWriter:
             self.trainer.restore(checkpoint, self.folder, self.metrics.rows())
             self._note_rows()
         elif is_run(self.folder):
-            message = f"{self.folder} holds no whole checkpoint: the training begins anew"
+            message = f"{self.folder} has no complete checkpoint: the training starts over"
             self.trainer.note(Diagnostic("checkpoint-unusable", message, severity=Severity.WARNING))
         return checkpoint is not None
 
     def _note_rows(self) -> None:
         """Says which epochs the metrics file does not tell of."""
-        place = self.trainer.place
-        missing = sorted(set(range(1, place.epoch + 1)) - {row.epoch for row in place.rows})
+        state = self.trainer.state
+        missing = sorted(set(range(1, state.epoch + 1)) - {row.epoch for row in state.rows})
         if missing:
             epochs = f"epoch{'s' * (len(missing) > 1)} {', '.join(map(str, missing))}"
-            message = f"{self.metrics.path} has no whole line of {epochs}"
-            note = "no weight depends on it: the training goes on to the same result"
+            message = f"{self.metrics.path} has no complete line for {epochs}"
+            note = "this changes no weight: the training ends with the same result"
             self.trainer.note(
                 Diagnostic("metrics-incomplete", message, severity=Severity.WARNING, notes=(note,))
             )
@@ -111,9 +111,12 @@ class RunWriter:
     def _unwritten(self, error: OSError) -> SpecError:
         """That a file cannot be written, what was kept, and how to go on."""
         paths = self.checkpoints.paths
-        kept = f"the newest whole checkpoint is {paths[-1]}" if paths else "there is no checkpoint yet"
+        kept = f"the newest complete checkpoint is {paths[-1]}" if paths else "there is no checkpoint yet"
         message = f"{error.filename} cannot be written: {error.strerror or error}"
-        cures = ("make room, or mend what prevents it", f"then go on: cnnspec train {self.folder} --resume")
+        cures = (
+            "free some space, or fix what prevents writing",
+            f"then resume: cnnspec train {self.folder} --resume",
+        )
         return SpecError([Diagnostic("run-not-written", message, notes=(kept,), help=cures)])
 
     def _clear(self) -> None:
@@ -138,17 +141,17 @@ class RunWriter:
         )  # fmt: skip
 
     def after_step(self) -> None:
-        step = self.trainer.place.step
+        step = self.trainer.state.step
         if (self.save_steps and step % self.save_steps == 0) or perf_counter() - self.saved > SAVE_SECONDS:
             self.save()
 
     def save(self) -> None:
-        if self.saved_step != self.trainer.place.step:
+        if self.saved_step != self.trainer.state.step:
             self.checkpoints.put(self.trainer.checkpoint())
-            self.saved_step = self.trainer.place.step
+            self.saved_step = self.trainer.state.step
         self.saved = perf_counter()
 
-    def end_epoch(self, row: Row) -> None:
+    def end_epoch(self, row: EpochRecord) -> None:
         """The row, and a checkpoint."""
         self.metrics.add(row)
         self.save()
@@ -172,3 +175,74 @@ class RunWriter:
         except (SpecError, OSError):
             return False
         return True
+
+
+try:
+    import fcntl
+except ImportError:  # Windows: nothing is locked there
+    fcntl = None  # type: ignore[assignment]
+
+LOCK: Final = ".lock"
+_held: set[str] = set()
+"""Folders locked by this process, which the system would let it lock twice."""
+
+
+class Lock:
+    """Within ``with``, this process alone trains into the folder, which is made where it is not there.
+
+    Raises SpecError when another one does. The system lets go of the lock when
+    the process is gone; workers that were forked do not hold it.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.path = folder, folder / LOCK
+        self.key, self.handle = os.path.realpath(folder), -1
+
+    def __enter__(self) -> Lock:
+        if self.key in _held:
+            raise self._taken()
+        self.folder.mkdir(parents=True, exist_ok=True)
+        if fcntl is not None:
+            self.handle = self._locked()
+        _held.add(self.key)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        _held.discard(self.key)
+        if self.handle >= 0:
+            self.path.unlink(missing_ok=True)
+            os.close(self.handle)
+
+    def _locked(self) -> int:
+        """The open and locked file; one that its holder took away meanwhile is made anew."""
+        while True:
+            handle = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o666)
+            try:
+                fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except (BlockingIOError, PermissionError):
+                fault = self._taken(os.read(handle, 20).decode("ascii", "replace").strip())
+                os.close(handle)
+                raise fault from None
+            except OSError:  # a file system without locks
+                return handle
+            if _is_at(handle, self.path):
+                with suppress(OSError):  # the number is only for people
+                    os.ftruncate(handle, 0)
+                    os.write(handle, f"{os.getpid()}\n".encode())
+                return handle
+            os.close(handle)
+
+    def _taken(self, pid: str = "") -> SpecError:
+        who = f"process {pid}" if pid else "another training"
+        message = f"{self.folder} is in use: {who} is training there"
+        cures = ("wait until it ends, or stop it", "or train into another folder: -o FOLDER")
+        return SpecError([Diagnostic("run-in-use", message, help=cures)])
+
+
+def _is_at(handle: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(handle), path.stat())
+    except FileNotFoundError:
+        return False

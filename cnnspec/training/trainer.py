@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
 from math import isfinite
 from pathlib import Path
@@ -24,9 +25,7 @@ from cnnspec.training.data.dataset import Dataset, Labels, split
 from cnnspec.training.data.faults import unlike
 from cnnspec.training.evaluate import evaluate, scaling_of
 from cnnspec.training.fingerprint import differs, fingerprint, other_test
-from cnnspec.training.history import Row
-from cnnspec.training.interrupt import Interruption
-from cnnspec.training.train_state import TrainState
+from cnnspec.training.history import EpochRecord, TrainState
 
 FORMAT: Final = "cnnspec/checkpoint/1"
 
@@ -57,7 +56,7 @@ class Trainer:
         engine.scaling = Scaling(*map(np.array, self.scaling))
         self.class_weights = _class_weights(recipe, labels, data.classes)
         self.session = engine.train(recipe, self.batches, self.class_weights)
-        self.place = TrainState()
+        self.state = TrainState()
         self.notes: list[Diagnostic] = []
         self._seen_at_start, self._started = 0, perf_counter()
 
@@ -67,7 +66,7 @@ class Trainer:
         self.callback.note(diagnostic)
 
     @cached_property
-    def signature(self) -> dict[str, Any]:
+    def fingerprint(self) -> dict[str, Any]:
         """What must be the same for this training to be gone on with; it reads all samples."""
         return fingerprint(self.engine, self.recipe, self.data)
 
@@ -79,48 +78,48 @@ class Trainer:
     @property
     def finished(self) -> bool:
         stop = self.recipe.stop
-        return self.place.epoch >= self.recipe.epochs or bool(stop and self.place.waited >= stop.patience)
+        return self.state.epoch >= self.recipe.epochs or bool(stop and self.state.waited >= stop.patience)
 
     def rate(self) -> float:
         """The learning rate of the step to come."""
-        return self._rate_at(self.place.step)
+        return self._rate_at(self.state.step)
 
     def _rate_at(self, step: int) -> float:
         recipe = self.recipe
         return recipe.schedule.rate(recipe.optimizer.rate, step, self.batches.per_epoch, self.steps)
 
-    def epoch(self, interruption: Interruption, after_step: Any = None) -> bool:
-        """The rest of the current epoch; False when it was interrupted before its end."""
-        place, told = self.place, perf_counter()
-        self._seen_at_start, self._started = place.seen, perf_counter()
-        for images, labels in self.session.epoch(place.epoch, place.batch):
+    def epoch(self, interrupted: Callable[[], bool], after_step: Callable[[], None] | None = None) -> bool:
+        """The rest of the current epoch; False when it was ``interrupted`` before its end."""
+        state, told = self.state, perf_counter()
+        self._seen_at_start, self._started = state.seen, perf_counter()
+        for images, labels in self.session.epoch(state.epoch, state.batch):
             self.step(images, labels)
-            if interruption.wanted:
+            if interrupted():
                 return False
             now = perf_counter()
             if now - told >= self.callback.every:
                 told = now
-                self.callback.step(self._now())
+                self.callback.step(self._progress())
             if after_step:
                 after_step()
         return True
 
     def step(self, images: NDArray[Any], labels: Labels) -> None:
         """One batch: forward, backward, and the optimizer's move."""
-        place, rate = self.place, self.rate()
-        found = self.session.backward(images, labels, place.step)
+        state, rate = self.state, self.rate()
+        found = self.session.backward(images, labels, state.step)
         if not isfinite(found.loss):
-            raise checks.not_finite(found.loss, place.step + 1, place.epoch + 1, rate)
-        self._move(rate)
-        place.step += 1
-        place.batch += 1
-        place.loss += found.loss
-        place.correct += found.correct
-        place.seen += found.samples
+            raise checks.not_finite(found.loss, state.step + 1, state.epoch + 1, rate)
+        self._update(rate)
+        state.step += 1
+        state.batch += 1
+        state.loss += found.loss
+        state.correct += found.correct
+        state.seen += found.samples
 
-    def _move(self, rate: float) -> None:
+    def _update(self, rate: float) -> None:
         """The optimizer's move; after the first one it is told which weights stood still."""
-        if self.place.step:
+        if self.state.step:
             self.session.update(rate)
             return
         still = checks.without_gradient(self.session.gradients)
@@ -130,37 +129,35 @@ class Trainer:
         if still:
             self.note(checks.still_weights([name for name in before if name in still]))
 
-    def end_epoch(self) -> Row:
-        """The epoch's row; the next one begins."""
+    def end_epoch(self) -> EpochRecord:
+        """The epoch's figures; the next one begins."""
         self._check_weights()
-        row = self._row()
-        self.place.end_epoch(row, self.recipe.stop.change if self.recipe.stop else 0.0)
-        self.callback.epoch(row)
-        return row
+        record = self._record()
+        self.state.end_epoch(record, self.recipe.stop.change if self.recipe.stop else 0.0)
+        self.callback.epoch(record)
+        return record
 
     def _check_weights(self) -> None:
-        place = self.place
-        epoch = place.epoch + bool(place.seen)
-        checks.check_weights(self.engine.weights, place.step, epoch, self._rate_at(max(0, place.step - 1)))
+        state = self.state
+        epoch = state.epoch + bool(state.seen)
+        checks.check_weights(self.engine.weights, state.step, epoch, self._rate_at(max(0, state.step - 1)))
 
     def warn_of_guessing(self) -> None:
         """Notes that the training came to nothing, where it did."""
-        if self.place.rows and isinstance(self.recipe.loss, CrossEntropy):
-            last = self.place.rows[-1]
+        if self.state.rows and isinstance(self.recipe.loss, CrossEntropy):
+            last = self.state.rows[-1]
             if found := checks.guessing(last.loss, last.accuracy, self.batches.labels, last.rate):
                 self.note(found)
 
-    def _row(self) -> Row:
-        place = self.place
+    def _record(self) -> EpochRecord:
+        state = self.state
         seconds, speed = self._speed()
-        checked = (
-            evaluate(self.engine, *self.validation, self.data.names, self.recipe.loss)
-            if self.validation
-            else None
+        checked = self.validation and evaluate(
+            self.engine, *self.validation, self.data.names, self.recipe.loss
         )
-        return Row(
-            place.epoch + 1, place.step, place.loss / place.seen, place.correct / place.seen,
-            self._rate_at(place.step - 1),
+        return EpochRecord(
+            state.epoch + 1, state.step, state.loss / state.seen, state.correct / state.seen,
+            self._rate_at(state.step - 1),
             round(speed, 1), round(seconds, 4),
             checked.loss if checked else None, checked.accuracy if checked else None,
         )  # fmt: skip
@@ -168,28 +165,28 @@ class Trainer:
     def _speed(self) -> tuple[float, float]:
         """Seconds in this epoch, and images a second."""
         seconds = perf_counter() - self._started
-        return seconds, (self.place.seen - self._seen_at_start) / max(seconds, 1e-9)
+        return seconds, (self.state.seen - self._seen_at_start) / max(seconds, 1e-9)
 
-    def _now(self) -> TrainingProgress:
-        place, (_, speed) = self.place, self._speed()
+    def _progress(self) -> TrainingProgress:
+        state, (_, speed) = self.state, self._speed()
         total = self.recipe.epochs * len(self.batches.labels)
-        done = place.epoch * len(self.batches.labels) + place.seen
+        done = state.epoch * len(self.batches.labels) + state.seen
         return TrainingProgress(
-            place.epoch + 1, self.recipe.epochs, place.batch, self.batches.per_epoch,
-            place.loss / place.seen, place.correct / place.seen, self.rate(), speed,
+            state.epoch + 1, self.recipe.epochs, state.batch, self.batches.per_epoch,
+            state.loss / state.seen, state.correct / state.seen, self.rate(), speed,
             (total - done) / max(speed, 1e-9),
         )  # fmt: skip
 
     def checkpoint(self) -> Checkpoint:
-        """Everything that going on needs; raises SpecError when the weights left the numbers."""
+        """Everything that going on needs; raises SpecError when weights are NaN or infinite."""
         self._check_weights()
         state = {
             "format": FORMAT,
-            "step": self.place.step,
-            "place": self.place.state(),
+            "step": self.state.step,
+            "place": self.state.to_dict(),
             **self.session.state,
             "scaling": self.scaling,
-            "signature": self.signature,
+            "signature": self.fingerprint,
         }
         return Checkpoint(self.engine.weights, self.session.arrays, state)
 
@@ -199,29 +196,29 @@ class Trainer:
         try:
             if state["format"] != FORMAT:
                 return f"its format is {state['format']}, not {FORMAT}"
-            TrainState.of(state["place"])
+            TrainState.from_dict(state["place"])
             self.session.check(state)
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             return f"its state is not that of a training ({error})"
         if not isinstance(state.get("signature"), dict):
             return "its state is not that of a training"
-        if state["signature"] != self.signature or alike(checkpoint.arrays, self.checkpoint().arrays):
+        if state["signature"] != self.fingerprint or alike(checkpoint.arrays, self.checkpoint().arrays):
             return None
         return "its arrays are not those of this training"
 
-    def restore(self, checkpoint: Checkpoint, source: Path, rows: list[Row]) -> None:
+    def restore(self, checkpoint: Checkpoint, source: Path, rows: list[EpochRecord]) -> None:
         """Goes on from a checkpoint without a ``fault``; raises SpecError when it is of another training.
 
         ``rows`` are those of the metrics file, which may be further on.
         """
-        if fault := differs(source, checkpoint.state["signature"], self.signature):
+        if fault := differs(source, checkpoint.state["signature"], self.fingerprint):
             raise fault
-        if odd := other_test(source, checkpoint.state["signature"], self.signature):
+        if odd := other_test(source, checkpoint.state["signature"], self.fingerprint):
             self.note(odd)
         self.engine.weights.update(checkpoint.weights)
         self.session.restore(checkpoint.optimizer, checkpoint.state)
-        self.place = TrainState.of(checkpoint.state["place"])
-        self.place.rows = [row for row in rows if row.epoch <= self.place.epoch]
+        self.state = TrainState.from_dict(checkpoint.state["place"])
+        self.state.rows = [row for row in rows if row.epoch <= self.state.epoch]
 
 
 def _class_weights(recipe: Recipe, labels: Labels, classes: int) -> tuple[float, ...] | None:

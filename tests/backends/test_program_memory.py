@@ -16,7 +16,7 @@ from single import network_of
 import cnnspec
 from cnnspec.analysis.memory import Memory
 from cnnspec.backends.numpy.compile import memory
-from cnnspec.backends.numpy.compile.memory import Stay, place
+from cnnspec.backends.numpy.compile.memory import Lifetime, place
 from cnnspec.backends.numpy.engine import NumpyEngine
 from cnnspec.backends.numpy.optimizers import make_optimizer
 from cnnspec.resources import example_names, example_path
@@ -135,16 +135,16 @@ def test_scratch_is_shared_between_layers() -> None:
 
 def test_arrays_needed_together_never_overlap() -> None:
     random = np.random.default_rng(0)
-    stays = []
+    lifetimes = []
     for n in range(120):
         start, length = random.integers(0, 90, 2)
         end = float("inf") if n % 9 == 0 else int(start + length + 1)
-        stays.append(Stay(64 * int(random.integers(1, 60)), int(start), bool(n % 3 == 0), end))
-    found = place(stays)
-    for (one, at_one), (two, at_two) in combinations(zip(stays, found.offsets, strict=True), 2):
+        lifetimes.append(Lifetime(64 * int(random.integers(1, 60)), int(start), bool(n % 3 == 0), end))
+    found = place(lifetimes)
+    for (one, at_one), (two, at_two) in combinations(zip(lifetimes, found.offsets, strict=True), 2):
         apart_in_time = one.end <= two.start or two.end <= one.start
         assert apart_in_time or at_one + one.size <= at_two or at_two + two.size <= at_one
-    needed = max(sum(s.size for s in stays if s.start <= t < s.end) for t in range(200))
+    needed = max(sum(s.size for s in lifetimes if s.start <= t < s.end) for t in range(200))
     assert needed <= found.total_bytes <= 1.4 * needed
     assert found.map_bytes <= found.total_bytes
 
@@ -153,10 +153,10 @@ def test_without_anything_to_place_there_is_nothing() -> None:
     assert place([]).total_bytes == 0
 
 
-def test_arrays_lead_back_to_their_stay() -> None:
-    draft = memory.Memory(np.float32)
+def test_arrays_lead_back_to_their_lifetime() -> None:
+    draft = memory.Allocator(np.float32)
     draft.take((3, 5))
-    placed = memory.Memory(np.float32, place(draft.stays))
+    placed = memory.Allocator(np.float32, place(draft.lifetimes))
     array = placed.take((3, 5))
     placed.hold(array[1:].T)
     assert placed.holders(np.lib.stride_tricks.as_strided(array, (2, 2))) == 2

@@ -8,7 +8,7 @@ from cases.registry import CASES, Case
 from single import model_of, network_of, run
 from sown import FINITE, SPECIAL, SUMS, fast, kinds, sown, zeros
 
-from cnnspec.backends.numpy.compile.memory import Memory
+from cnnspec.backends.numpy.compile.memory import Allocator
 from cnnspec.backends.numpy.engine import NumpyEngine
 from cnnspec.backends.numpy.losses import CrossEntropyLoss
 from cnnspec.layers.activation import LeakyRelu, Relu
@@ -107,7 +107,7 @@ def test_a_samples_norm_is_exact_far_from_zero(layer: LayerNorm | GroupNorm, mea
 @pytest.mark.parametrize("smoothing, finite", [(0.0, True), (0.1, False)])
 def test_a_masked_class_costs_nothing_unless_it_is_wanted(smoothing: float, finite: bool) -> None:
     logits = np.array([[1.0, 0.0], [-np.inf, 2.0], [3.0, -np.inf]], np.float32)
-    loss = CrossEntropyLoss(logits, Memory(np.float32), smoothing=smoothing)
+    loss = CrossEntropyLoss(logits, Allocator(np.float32), smoothing=smoothing)
     loss.set_targets(np.array([0, 1]))
     loss.measure()
     assert np.isfinite(loss.value) == finite

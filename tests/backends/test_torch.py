@@ -9,7 +9,7 @@ import pytest
 from cases.registry import CASES, Case
 from single import Run, data, model_of, run
 
-from cnnspec.backends.numpy.compile.memory import Memory
+from cnnspec.backends.numpy.compile.memory import Allocator
 from cnnspec.backends.numpy.layout import Array
 from cnnspec.backends.numpy.losses import CrossEntropyLoss, MeanSquaredErrorLoss
 from cnnspec.backends.numpy.optimizers import OPTIMIZERS, clip
@@ -107,7 +107,7 @@ def test_cross_entropy(smoothing: float, weighted: bool, shape: tuple[int, ...])
     logits = random.standard_normal(inner).astype(np.float32)
     labels = random.integers(0, 5, (7, *shape[:-1]))
     weights = random.random(5).astype(np.float32) + 0.5 if weighted else None
-    loss = CrossEntropyLoss(logits, Memory(np.float32), smoothing=smoothing, class_weights=weights)
+    loss = CrossEntropyLoss(logits, Allocator(np.float32), smoothing=smoothing, class_weights=weights)
     loss.set_targets(labels)
     order = (3, 1, 0, 2) if len(shape) > 1 else (1, 0)
     tensor = torch.tensor(logits.transpose(order).copy(), requires_grad=True)
@@ -125,7 +125,7 @@ def test_mean_squared_error() -> None:
     random = np.random.default_rng(1)
     output = random.standard_normal((5, 7)).astype(np.float32)
     target = random.standard_normal((7, 5)).astype(np.float32)
-    loss = MeanSquaredErrorLoss(output, Memory(np.float32))
+    loss = MeanSquaredErrorLoss(output, Allocator(np.float32))
     loss.set_targets(target)
     tensor = torch.tensor(output.T.copy(), requires_grad=True)
     theirs = torch.nn.functional.mse_loss(tensor, torch.tensor(target))

@@ -14,7 +14,7 @@ from cases.registry import Case
 from single import model_of
 from sown import FINITE, SPECIAL, SUMS, fast, kinds, sown, zeros
 
-from cnnspec.backends.numpy.compile.memory import Memory
+from cnnspec.backends.numpy.compile.memory import Allocator
 from cnnspec.backends.numpy.layout import Array
 from cnnspec.backends.numpy.losses import CrossEntropyLoss
 from cnnspec.layers import activation as layers
@@ -114,7 +114,9 @@ def test_cross_entropy_of_masked_classes(
     logits = np.array([[1, -inf, 2], [-inf, 0, -inf], [1, 2, 3], [0, -inf, -inf]], np.float32)
     if special is not None:
         logits[2, 1] = special
-    loss = CrossEntropyLoss(logits.T.copy(), Memory(np.float32), smoothing=smoothing, class_weights=weights)
+    loss = CrossEntropyLoss(
+        logits.T.copy(), Allocator(np.float32), smoothing=smoothing, class_weights=weights
+    )
     loss.set_targets(np.array(labels))
     tensor = torch.tensor(logits, requires_grad=True)
     mass = None if weights is None else torch.tensor(weights)

@@ -11,7 +11,7 @@ from cnnspec.diagnostics import SpecError
 from cnnspec.resources import example_path
 from cnnspec.training import inspection
 from cnnspec.training.data import load
-from cnnspec.training.history import Row
+from cnnspec.training.history import EpochRecord
 from cnnspec.training.loop import evaluate
 
 
@@ -123,7 +123,7 @@ def test_mistakes_come_with_their_images_the_surest_first(model, data):
 
 
 def test_a_curve_has_validation_where_every_epoch_has_it():
-    rows = [Row(1, 1, 2.0, 0.1, 0.1, 1.0, 1.0, 2.5, 0.2), Row(2, 2, 1.0, 0.5, 0.1, 1.0, 1.5)]
+    rows = [EpochRecord(1, 1, 2.0, 0.1, 0.1, 1.0, 1.0, 2.5, 0.2), EpochRecord(2, 2, 1.0, 0.5, 0.1, 1.0, 1.5)]
     curve = inspection.curve_of(rows, "a")
     assert ((1, 2), (2.0, 1.0), (), 2.5) == (curve.epochs, curve.loss, curve.validation_loss, curve.seconds)
     assert (2.5,) == inspection.curve_of(rows[:1], "a").validation_loss

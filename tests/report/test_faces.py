@@ -7,7 +7,7 @@ import pytest
 
 import cnnspec
 from cnnspec.resources import example_path
-from cnnspec.training.history import History, Row
+from cnnspec.training.history import EpochRecord, History
 from cnnspec.views.documents import html
 from cnnspec.views.pictures import engines
 from cnnspec.views.pictures.planning import EVERYTHING, MANY_CARDS, plan_of, readable
@@ -48,7 +48,10 @@ def test_a_large_network_is_drawn_by_its_blocks():
 
 
 def test_a_history_shows_its_curves():
-    rows = [Row(1, 1, 2.0, 0.25, 0.1, 10.0, 1.0, 2.2, 0.2), Row(2, 2, 1.0, 0.5, 0.1, 10.0, 1.0, 1.5, 0.4)]
+    rows = [
+        EpochRecord(1, 1, 2.0, 0.25, 0.1, 10.0, 1.0, 2.2, 0.2),
+        EpochRecord(2, 2, 1.0, 0.5, 0.1, 10.0, 1.0, 1.5, 0.4),
+    ]
     history = History(rows)
     tree = ElementTree.fromstring(history._repr_svg_())
     tag = "{http://www.w3.org/2000/svg}"

@@ -278,7 +278,7 @@ def test_a_run_that_was_begun_otherwise_is_not_resumed(engine_of, data, tmp_path
     fit(engine_of("epochs 1"), data, folder=tmp_path)
     with pytest.raises(SpecError) as caught:
         fit(engine_of("epochs 2", seed=1), data, folder=tmp_path, resume=True)
-    assert f"{tmp_path} cannot go on: seed was 0, is 1" == caught.value.diagnostics[0].message
+    assert f"{tmp_path} cannot be resumed: seed was 0, is 1" == caught.value.diagnostics[0].message
 
 
 def test_early_stopping_ends_with_the_best_weights(engine_of, data, tmp_path):

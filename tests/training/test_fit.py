@@ -189,7 +189,7 @@ def test_a_last_step_that_leaves_the_numbers_is_no_success(model_of, data, tmp_p
     few = replace(data, train_images=data.train_images[:10], train_labels=data.train_labels[:10])
     fault = fault_of(model_of("epochs 1").fit, few, folder=tmp_path, rate=rate)
     assert "loss-not-finite" == fault.code
-    assert fault.message.endswith(f"left the numbers by step 1 (epoch 1), at a rate of {rate:.4g}")
+    assert fault.message.endswith(f"became NaN or infinite by step 1 (epoch 1), at a rate of {rate:.4g}")
     assert [] == CheckpointManager(tmp_path / "checkpoints").paths
     assert not (tmp_path / "weights.safetensors").exists()
 
@@ -199,7 +199,7 @@ def test_no_checkpoint_holds_what_is_no_number(model_of, data, tmp_path):
     model = model_of("epochs 2")
     spoiler = Spoiler(model, 5, "dense2.bias")
     fault = fault_of(model.fit, data, folder=tmp_path, save_steps=1, callback=spoiler)
-    assert "dense2.bias left the numbers by step 5 (epoch 1), at a rate of 0.1" == fault.message
+    assert "dense2.bias became NaN or infinite by step 5 (epoch 1), at a rate of 0.1" == fault.message
     assert [2, 3, 4] == [read(path).step for path in CheckpointManager(tmp_path / "checkpoints").paths]
 
 
@@ -216,7 +216,7 @@ def test_a_training_that_came_to_nothing_is_told(model_of, data):
 def test_an_evaluation_without_a_number_is_null_in_json(model_of, data):
     model = model_of()
     model.weights["dense2.bias"][0] = np.nan
-    found = json.dumps(model.evaluate(data).to_json(), allow_nan=False)
+    found = json.dumps(model.evaluate(data).to_dict(), allow_nan=False)
     assert json.loads(found)["loss"] is None
 
 
@@ -332,42 +332,42 @@ SMALL = "input 8x8x1; flatten -> dense 3"
     ("epochs 1; clip 1", {}, "clip was not given, is 1", None),
     ("epochs 1; augment shift=1", {}, "augment was not given, is shift=1 smooth=4", None),
     ("epochs 1; data digits validation=0.5", {}, "validation was 0, is 0.5", None),
-    ("epochs 1", {"spec": SMALL}, "the network is another", None),
+    ("epochs 1", {"spec": SMALL}, "the network has changed", None),
 ])  # fmt: skip
 def test_a_run_that_was_begun_otherwise_is_not_resumed(
     model_of, data, tmp_path, recipe, options, message, cure
 ):
     model_of("epochs 1").fit(data, folder=tmp_path)
     fault = fault_of(model_of(recipe, **options).fit, data, folder=tmp_path, resume=True)
-    assert ("run-differs", f"{tmp_path} cannot go on: {message}") == (fault.code, fault.message)
-    assert (cure is not None) == (f"give what it was begun with: {cure}" in fault.help)
-    assert f"go on with all as it was: cnnspec train {tmp_path} --resume" in fault.help
+    assert ("run-differs", f"{tmp_path} cannot be resumed: {message}") == (fault.code, fault.message)
+    assert (cure is not None) == (f"use what the run was started with: {cure}" in fault.help)
+    assert f"resume without changes: cnnspec train {tmp_path} --resume" in fault.help
 
 
 def test_what_differs_is_said_at_once(model_of, data, tmp_path):
     model_of("epochs 1").fit(data, folder=tmp_path)
     other = {"batch": 8, "workers": 2, "rate": 0.2}
     fault = fault_of(model_of("epochs 1", seed=3).fit, data, folder=tmp_path, resume=True, **other)
-    assert "give what it was begun with: --seed 0 --rate 0.1 --batch 16 --workers 1" == fault.help[0]
+    assert "use what the run was started with: --seed 0 --rate 0.1 --batch 16 --workers 1" == fault.help[0]
 
 
 @pytest.mark.parametrize("change, message", [
-    (lambda data: data.train_images.__setitem__((7, 3, 2, 0), 255), "training images have other pixels"),
-    (lambda data: data.train_labels.__setitem__(7, 2 - data.train_labels[7] // 2), "labels are others"),
+    (lambda data: data.train_images.__setitem__((7, 3, 2, 0), 255), "the training images have changed"),
+    (lambda data: data.train_labels.__setitem__(7, 2 - data.train_labels[7] // 2), "the labels have changed"),
 ])  # fmt: skip
 def test_one_changed_sample_is_noticed(model_of, data, tmp_path, change, message):
     model_of("epochs 1").fit(data, folder=tmp_path)
     other = replace(data, train_images=data.train_images.copy(), train_labels=data.train_labels.copy())
     change(other)
     fault = fault_of(model_of("epochs 2").fit, other, folder=tmp_path, resume=True)
-    assert f"{tmp_path} cannot go on: {message}" == fault.message
+    assert f"{tmp_path} cannot be resumed: {message}" == fault.message
     fault = fault_of(
         model_of("epochs 2").fit,
         replace(data, train_images=data.train_images[:190], train_labels=data.train_labels[:190]),
         folder=tmp_path,
         resume=True,
     )
-    assert fault.message.endswith("there were 200 training images, and are 190")
+    assert fault.message.endswith("there were 200 training images, now there are 190")
 
 
 def test_changed_test_images_change_no_weight_and_are_told(model_of, data, tmp_path):
@@ -378,7 +378,7 @@ def test_changed_test_images_change_no_weight_and_are_told(model_of, data, tmp_p
     other = replace(data, test_images=data.test_images[:90], test_labels=data.test_labels[:90])
     history = resumed.fit(other, folder=tmp_path, resume=True)
     (warning,) = history.warnings
-    assert f"the test samples are not those that {tmp_path} was begun with" == warning.message
+    assert f"{tmp_path} was started with other test samples" == warning.message
     assert same(straight.weights, resumed.weights)
 
 

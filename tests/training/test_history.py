@@ -5,9 +5,11 @@ from dataclasses import asdict
 
 import pytest
 
-from cnnspec.training.history import MetricsFile, Row
+from cnnspec.training.history import EpochRecord, MetricsFile
 
-ROWS = [Row(n, 13 * n, 1 / n, 0.5, 0.1, 1000.0, 0.25, 2.0 if n % 2 else None, None) for n in (1, 2, 3)]
+ROWS = [
+    EpochRecord(n, 13 * n, 1 / n, 0.5, 0.1, 1000.0, 0.25, 2.0 if n % 2 else None, None) for n in (1, 2, 3)
+]
 
 
 def test_rows_are_read_as_they_were_written(tmp_path):
@@ -38,13 +40,13 @@ def test_a_row_without_one_of_its_values_is_passed_over(tmp_path):
 
 def test_a_loss_that_is_no_number_is_null_in_the_file(tmp_path):
     metrics = MetricsFile(tmp_path / "metrics.jsonl")
-    metrics.add(Row(1, 13, 1.0, 0.5, 0.1, 1000.0, 0.25, float("nan"), 0.1))
+    metrics.add(EpochRecord(1, 13, 1.0, 0.5, 0.1, 1000.0, 0.25, float("nan"), 0.1))
     assert "NaN" not in metrics.path.read_text()
     assert [None] == [row.validation_loss for row in metrics.rows()]
 
 
 def test_an_epoch_has_one_row_the_last_that_was_written(tmp_path):
     metrics = MetricsFile(tmp_path / "metrics.jsonl")
-    for row in (ROWS[0], ROWS[1], Row(1, 13, 9.0, 0.5, 0.1, 1000.0, 0.25)):
+    for row in (ROWS[0], ROWS[1], EpochRecord(1, 13, 9.0, 0.5, 0.1, 1000.0, 0.25)):
         metrics.add(row)
     assert [9.0, 0.5] == [row.loss for row in metrics.rows()]

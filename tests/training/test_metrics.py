@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from cnnspec.training.metrics import cross_entropy, evaluation, squared_error
+from cnnspec.training.evaluate import cross_entropy, evaluation, squared_error
 
 PROBABILITIES = np.array(
     [[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.6, 0.3, 0.1], [0.25, 0.65, 0.1], [0.05, 0.9, 0.05]], np.float32
@@ -22,7 +22,7 @@ def test_counts(found):
 
 
 def test_the_loss_is_the_one_given(found):
-    assert 1.25 == found.loss == found.to_json()["loss"]
+    assert 1.25 == found.loss == found.to_dict()["loss"]
 
 
 def test_cross_entropy():
@@ -54,7 +54,7 @@ def test_the_surest_error_comes_first(found):
 
 
 def test_json_is_plain(found):
-    again = json.loads(json.dumps(found.to_json()))
+    again = json.loads(json.dumps(found.to_dict()))
     assert {"name": "dog", "precision": pytest.approx(1 / 3), "recall": 0.5, "samples": 2} == again[
         "classes"
     ][1]

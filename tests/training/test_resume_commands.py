@@ -69,7 +69,7 @@ def test_a_refused_resume_changes_nothing_and_says_what_differs(train, place, ch
     train("bars.cnn", "-o", "run")
     before = contents(place / "run")
     code, _, err = train("bars.cnn", "-o", "run", "--resume", "--epochs", 5, *changes)
-    assert (1, True) == (code, f"error[run-differs]: run cannot go on: {message}\n" in err)
+    assert (1, True) == (code, f"error[run-differs]: run cannot be resumed: {message}\n" in err)
     assert before == contents(place / "run")
     assert 0 == train("run", "--resume", "--epochs", 4)[0]
 
@@ -148,7 +148,10 @@ def test_a_run_that_was_killed_before_its_first_checkpoint_can_be_begun_again(tr
     ):
         path.unlink()
     code, _, err = train("bars.cnn", "-o", "run", "--resume")
-    assert (0, True) == (code, "run holds no whole checkpoint: the training begins anew" in err)
+    assert (0, True) == (
+        code,
+        "run has no complete checkpoint: the training starts over" in err,
+    )
     (place / "half").mkdir()
     (place / "half" / "spec.cnn").write_text(SPEC)
     (place / "half" / ".lock").write_text("1\n")
@@ -172,7 +175,7 @@ def test_a_run_goes_on_though_its_record_is_damaged(train, place):
     (place / "run" / "run.json").write_text("{")
     code, _, err = train("bars.cnn", "-o", "run", "--resume", "--epochs", 4)
     assert (1, True) == (code, "note: run/run.json is damaged; what run was begun with is taken from" in err)
-    assert "help: give what it was begun with: --rate 0.05" in err
+    assert "help: use what the run was started with: --rate 0.05" in err
     assert 0 == train("bars.cnn", "-o", "run", "--resume", "--epochs", 4, "--rate", 0.05)[0]
     assert same(place / "whole", place / "run")
     assert 0.05 == Run.read(place / "run").recipe.optimizer.rate
@@ -298,14 +301,14 @@ def test_checkpoints_that_are_not_of_the_spec_are_refused(train, place, capsys):
     spec = place / "run" / "spec.cnn"
     spec.write_text(spec.read_text().replace("dense 16", "dense 17"))
     assert 1 == run(["evaluate", "run"])
-    assert "run cannot be used: it holds no whole checkpoint yet" in capsys.readouterr().err
+    assert "run cannot be used: it has no complete checkpoint yet" in capsys.readouterr().err
 
 
 def test_a_last_step_that_leaves_the_numbers_is_a_failure(train, place):
     code, _, err = train("bars.cnn", "--batch", 200, "--epochs", 1, "--rate", "1e308")
     assert (1, True) == (code, "error[loss-not-finite]" in err)
     assert "Warning" not in err
-    assert "left the numbers by step 1 (epoch 1), at a rate of 1e+308" in err
+    assert "became NaN or infinite by step 1 (epoch 1), at a rate of 1e+308" in err
 
 
 def test_a_loss_out_of_all_measure_is_printed_compactly_and_warned_of(train, place, capsys):

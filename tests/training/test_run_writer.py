@@ -16,7 +16,7 @@ from cnnspec.diagnostics import Severity, SpecError
 from cnnspec.training.callback import Callback
 from cnnspec.training.checkpoint import Checkpoint, CheckpointManager, read, write
 from cnnspec.training.history import MetricsFile
-from cnnspec.training.lock import Lock
+from cnnspec.training.run_writer import Lock
 
 STOPPING = "data digits validation=0.3; stop patience=4; epochs 12; optimizer adam rate=0.05"
 
@@ -122,7 +122,7 @@ def test_epochs_without_a_line_of_metrics_are_told(model_of, data, tmp_path):
     path.write_text("\n".join([lines[0].replace('"step": 13', '"step": "a"'), lines[1], "{"]))
     resumed = model_of("epochs 4")
     history = resumed.fit(data, folder=tmp_path, resume=True)
-    assert [f"{path} has no whole line of epochs 1, 3"] == [each.message for each in history.warnings]
+    assert [f"{path} has no complete line for epochs 1, 3"] == [each.message for each in history.warnings]
     assert [2, 4] == [row.epoch for row in history.rows] == [row.epoch for row in MetricsFile(path).rows()]
     assert same(straight.weights, resumed.weights)
 
@@ -146,7 +146,7 @@ def test_a_run_without_a_whole_checkpoint_begins_anew_and_says_so(model_of, data
         path.write_bytes(b"half")
     resumed = model_of("epochs 2")
     history = resumed.fit(data, folder=tmp_path, resume=True)
-    assert f"{tmp_path} holds no whole checkpoint: the training begins anew" == history.warnings[-1].message
+    assert f"{tmp_path} has no complete checkpoint: the training starts over" == history.warnings[-1].message
     assert same(straight.weights, resumed.weights)
     assert [1, 2] == [row.epoch for row in history.rows]
 
@@ -208,8 +208,8 @@ def test_a_full_disk_is_told_with_the_file_what_was_kept_and_how_to_go_on(model_
     assert "run-not-written" == fault.code
     assert fault.message.startswith(f"{tmp_path}/")
     assert fault.message.endswith(" cannot be written: File too large")
-    assert (f"the newest whole checkpoint is {newest}",) == fault.notes
-    assert f"then go on: cnnspec train {tmp_path} --resume" == fault.help[1]
+    assert (f"the newest complete checkpoint is {newest}",) == fault.notes
+    assert f"then resume: cnnspec train {tmp_path} --resume" == fault.help[1]
     narrow(resource.getrlimit(resource.RLIMIT_FSIZE)[1])
     resumed = model_of("epochs 4")
     history = resumed.fit(data, folder=tmp_path, resume=True)
@@ -260,7 +260,7 @@ def test_two_trainings_do_not_share_a_folder(model_of, data, tmp_path):
 HOLDER = """
 import sys, time
 from pathlib import Path
-from cnnspec.training.lock import Lock
+from cnnspec.training.run_writer import Lock
 with Lock(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(60)

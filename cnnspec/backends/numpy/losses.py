@@ -13,7 +13,7 @@ from typing import Final
 
 import numpy as np
 
-from cnnspec.backends.numpy.compile.memory import Memory
+from cnnspec.backends.numpy.compile.memory import Allocator
 from cnnspec.backends.numpy.layout import Array, inner_view, planes
 
 
@@ -26,7 +26,7 @@ class Loss(ABC):
     value: float = 0.0
     """The mean loss of the last pass, times the output's weight."""
 
-    def __init__(self, output: Array, memory: Memory, weight: float = 1.0) -> None:
+    def __init__(self, output: Array, memory: Allocator, weight: float = 1.0) -> None:
         self.shape, self.weight = output.shape, weight
         self.output = planes(output)
         self.gradient = memory.take(output.shape)
@@ -70,7 +70,7 @@ class CrossEntropyLoss(Loss):
     on_logits = True
 
     def __init__(
-        self, output: Array, memory: Memory, weight: float = 1.0, *,
+        self, output: Array, memory: Allocator, weight: float = 1.0, *,
         smoothing: float = 0.0, class_weights: Sequence[float] | None = None,
     ) -> None:  # fmt: skip
         super().__init__(output, memory, weight)

@@ -10,7 +10,7 @@ from time import perf_counter
 
 import numpy as np
 
-from cnnspec.backends.numpy.compile.plan import Call
+from cnnspec.backends.numpy.compile.plan import StepCall
 from cnnspec.backends.numpy.engine import NumpyEngine
 from cnnspec.backends.numpy.kernels.step import Step
 from cnnspec.backends.numpy.losses import Loss
@@ -55,7 +55,7 @@ def profile(program: Program, rounds: int = 10) -> list[StepTime]:
     ]  # fmt: skip
 
 
-def _time(calls: list[Call], best: dict[Step | Loss, float]) -> None:
+def _time(calls: list[StepCall], best: dict[Step | Loss, float]) -> None:
     """Run a pass; each step keeps the least time that its calls took together."""
     spent: dict[Step | Loss, float] = defaultdict(float)
     for call in calls:

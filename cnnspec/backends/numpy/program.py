@@ -11,7 +11,7 @@ from cnnspec.backends.contract import Scaling
 from cnnspec.backends.images import pixels
 from cnnspec.backends.numpy.compile.lower import late_tails, lower, map_readers
 from cnnspec.backends.numpy.compile.memory import place
-from cnnspec.backends.numpy.compile.plan import Call, Head, Plan, Task, plan
+from cnnspec.backends.numpy.compile.plan import LossHead, PlanRequest, ProgramPlan, StepCall, plan
 from cnnspec.backends.numpy.kernels.table import PICKS
 from cnnspec.backends.numpy.layout import Array, inner_view, outer_view
 from cnnspec.backends.numpy.losses import Loss
@@ -39,8 +39,8 @@ class Program:
 
     def _planned(
         self, parameters: Parameters, loss: MakeLoss | None, keep: Sequence[str], input_gradient: bool
-    ) -> Plan:
-        """The plan by the places that a draft of it asks for."""
+    ) -> ProgramPlan:
+        """The plan, its arrays laid out as a draft of it asks for."""
         network = self.network
         fused = self.training and getattr(loss, "on_logits", False)
         ends = [network.logits(output).index if fused else output.node for output in network.outputs]
@@ -49,23 +49,23 @@ class Program:
         values = [lowered.value_of[index] for index in (*ends, *kept)]
         names = [*(output.name for output in network.outputs), *keep]
         heads = [
-            Head(value, loss, output.weight)
+            LossHead(value, loss, output.weight)
             for value, output in zip(values, network.outputs, strict=False)
             if loss and self.training
         ]
-        task = Task(
+        request = PlanRequest(
             parameters, map_readers(late_tails(lowered)), self.batch, self.training,
             results=dict(zip(names, values, strict=True)), heads=heads, input_gradient=input_gradient,
         )  # fmt: skip
-        return plan(task, place(plan(task).memory.stays))
+        return plan(request, place(plan(request).memory.lifetimes))
 
-    def _take(self, found: Plan) -> None:
+    def _take(self, found: ProgramPlan) -> None:
         self.steps, self.losses, self.memory = found.steps, found.losses, found.memory
         self.input, self.results = found.input, found.results
         self.backward_calls, self._input_gradient = found.backward, found.input_gradient
-        measured = [Call(loss, loss.measure) for loss in self.losses]
-        self._calls = [*(Call(step, step.forward) for step in self.steps), *measured]
-        both = [(Call(step, step.refresh), Call(step, step.forward)) for step in self.steps]
+        measured = [StepCall(loss, loss.measure) for loss in self.losses]
+        self._calls = [*(StepCall(step, step.forward) for step in self.steps), *measured]
+        both = [(StepCall(step, step.refresh), StepCall(step, step.forward)) for step in self.steps]
         self._fresh_calls = [*chain.from_iterable(both), *measured]
         self._scaling: Scaling | None = None
 
@@ -100,7 +100,7 @@ class Program:
         for step in self.steps:
             step.refresh()
 
-    def forward_calls(self, *, fresh: bool = True) -> list[Call]:
+    def forward_calls(self, *, fresh: bool = True) -> list[StepCall]:
         """What a forward pass does, in order: the steps, and in training the losses."""
         return self._fresh_calls if fresh else self._calls
 

@@ -279,7 +279,7 @@ def _lost(worker: int) -> SpecError:
             Diagnostic(
                 "worker-lost", f"worker {worker + 1} ended in the middle of a step",
                 notes=("it was killed, or the machine ran out of memory",),
-                help=("go on from the last checkpoint with --resume", "or train with one worker"),
+                help=("continue from the last checkpoint: --resume", "or train with one worker"),
             )
         ]
     )  # fmt: skip

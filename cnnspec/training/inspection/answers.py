@@ -10,7 +10,7 @@ from cnnspec.training.inspection.maps import picture
 from cnnspec.views.results import Confusion, Misclassified
 
 if TYPE_CHECKING:
-    from cnnspec.training.metrics import Evaluation
+    from cnnspec.training.evaluate import Evaluation
 
 
 def confusion(found: Evaluation) -> Confusion:

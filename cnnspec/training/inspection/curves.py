@@ -9,12 +9,12 @@ from pathlib import Path
 from cnnspec.analysis.report import analyze
 from cnnspec.diagnostics import Diagnostic, SpecError
 from cnnspec.document import load
-from cnnspec.training.history import MetricsFile, Row
+from cnnspec.training.history import EpochRecord, MetricsFile
 from cnnspec.training.run import METRICS, SPEC, Run
 from cnnspec.views.results import Curve
 
 
-def curve_of(rows: Sequence[Row], name: str) -> Curve:
+def curve_of(rows: Sequence[EpochRecord], name: str) -> Curve:
     """The epochs of a training; validation only where every epoch has it."""
     losses = [row.validation_loss for row in rows if row.validation_loss is not None]
     accuracies = [row.validation_accuracy for row in rows if row.validation_accuracy is not None]

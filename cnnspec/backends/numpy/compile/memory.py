@@ -1,7 +1,7 @@
 """Arrays of a program, planned while it is compiled.
 
 Compilation happens in the order of execution, and twice: the first time only to
-learn how long each array is needed (``Memory.stays``), the second with a place
+learn how long each array is needed (``Allocator.lifetimes``), the second with a place
 for each in one arena (``place``), where arrays overlap that are never needed
 together. A program never allocates while it runs.
 """
@@ -27,8 +27,8 @@ SMALL_ALIGNMENT = 16
 
 
 @dataclass(eq=False)
-class Stay:
-    """One array's stay in memory: its bytes, when it is taken and given back, and how many hold it."""
+class Lifetime:
+    """One array's lifetime: its bytes, when it is taken and given back, and how many hold it."""
 
     size: int
     start: int
@@ -38,7 +38,7 @@ class Stay:
 
 
 @dataclass(frozen=True)
-class Places:
+class ArenaLayout:
     """Where each array lies in the arena."""
 
     offsets: tuple[int, ...]
@@ -48,10 +48,10 @@ class Places:
     """With the scratch, which fills gaps between the maps first."""
 
 
-ORDERS: Final[tuple[Callable[[Stay], float], ...]] = (
-    lambda stay: -stay.size,
-    lambda stay: -stay.size * (stay.end - stay.start),
-    lambda stay: stay.start,
+ORDERS: Final[tuple[Callable[[Lifetime], float], ...]] = (
+    lambda lifetime: -lifetime.size,
+    lambda lifetime: -lifetime.size * (lifetime.end - lifetime.start),
+    lambda lifetime: lifetime.start,
 )
 """Who chooses a place first: no order is best for every graph, so all are tried."""
 
@@ -61,23 +61,24 @@ ENOUGH: Final = 1.01
 """So near to what is needed at once the search ends."""
 
 
-def place(stays: Sequence[Stay]) -> Places:
+def place(lifetimes: Sequence[Lifetime]) -> ArenaLayout:
     """A place for each array, as low as it can lie, maps before scratch, in the order that needs least."""
-    maps = _tightest(stays, [n for n, stay in enumerate(stays) if not stay.scratch])
-    scratch = [n for n, stay in enumerate(stays) if stay.scratch]
+    maps = _tightest(lifetimes, [n for n, lifetime in enumerate(lifetimes) if not lifetime.scratch])
+    scratch = [n for n, lifetime in enumerate(lifetimes) if lifetime.scratch]
     found = (
-        _places(stays, [*maps, *sorted(scratch, key=lambda n: key(stays[n]))], len(maps)) for key in ORDERS
+        _layout_by(lifetimes, [*maps, *sorted(scratch, key=lambda n: key(lifetimes[n]))], len(maps))
+        for key in ORDERS
     )
-    return min(found, key=lambda places: places.total_bytes)
+    return min(found, key=lambda layout: layout.total_bytes)
 
 
-def _tightest(stays: Sequence[Stay], chosen: list[int]) -> list[int]:
+def _tightest(lifetimes: Sequence[Lifetime], chosen: list[int]) -> list[int]:
     """The order in which these need least: whoever ends highest chooses first the next time."""
-    needed, least, best = _most_at_once([stays[n] for n in chosen]), inf, chosen
+    needed, least, best = _most_at_once([lifetimes[n] for n in chosen]), inf, chosen
     for key in ORDERS:
-        order = sorted(chosen, key=lambda n: key(stays[n]))
+        order = sorted(chosen, key=lambda n: key(lifetimes[n]))
         for _ in range(PATIENCE if order else 0):
-            _, highs = _placed(stays, order)
+            _, highs = _placed(lifetimes, order)
             top = int(highs.argmax())
             if highs[top] < least:
                 least, best = int(highs[top]), order
@@ -87,30 +88,33 @@ def _tightest(stays: Sequence[Stay], chosen: list[int]) -> list[int]:
     return best
 
 
-def _most_at_once(stays: Sequence[Stay]) -> int:
+def _most_at_once(lifetimes: Sequence[Lifetime]) -> int:
     """The most bytes that are needed at one time: no arena can be smaller."""
-    changes = sorted([(stay.start, stay.size) for stay in stays] + [(stay.end, -stay.size) for stay in stays])
+    changes = sorted(
+        [(lifetime.start, lifetime.size) for lifetime in lifetimes]
+        + [(lifetime.end, -lifetime.size) for lifetime in lifetimes]
+    )
     return max(accumulate(size for _, size in changes), default=0)
 
 
-def _places(stays: Sequence[Stay], order: list[int], maps: int) -> Places:
-    lows, highs = _placed(stays, order)
+def _layout_by(lifetimes: Sequence[Lifetime], order: list[int], maps: int) -> ArenaLayout:
+    lows, highs = _placed(lifetimes, order)
     offsets = dict(zip(order, lows.tolist(), strict=True))
-    return Places(
-        tuple(offsets[n] for n in range(len(stays))),
+    return ArenaLayout(
+        tuple(offsets[n] for n in range(len(lifetimes))),
         int(highs[:maps].max(initial=0)),
         int(highs.max(initial=0)),
     )
 
 
-def _placed(stays: Sequence[Stay], order: list[int]) -> tuple[Array, Array]:
+def _placed(lifetimes: Sequence[Lifetime], order: list[int]) -> tuple[Array, Array]:
     """Where each array begins and ends, in this order, each as low as those before it allow."""
-    spans = np.array([(stays[n].start, stays[n].end) for n in order]).reshape(-1, 2)
+    spans = np.array([(lifetimes[n].start, lifetimes[n].end) for n in order]).reshape(-1, 2)
     lows, highs = np.zeros(len(order), np.int64), np.zeros(len(order), np.int64)
     for rank, (n, (start, end)) in enumerate(zip(order, spans, strict=True)):
         together = np.flatnonzero((spans[:rank, 0] < end) & (spans[:rank, 1] > start))
-        lows[rank] = _lowest(lows[together], highs[together], stays[n].size)
-        highs[rank] = lows[rank] + stays[n].size
+        lows[rank] = _lowest(lows[together], highs[together], lifetimes[n].size)
+        highs[rank] = lows[rank] + lifetimes[n].size
     return lows, highs
 
 
@@ -132,22 +136,22 @@ def _unit(size: int) -> int:
     return ALIGNMENT if size >= SMALL else SMALL_ALIGNMENT
 
 
-class Memory:
-    """Hands out arrays and takes them back; without places each has memory of its own."""
+class Allocator:
+    """Hands out arrays and takes them back; without a layout each has memory of its own."""
 
-    def __init__(self, dtype: DTypeLike, places: Places | None = None) -> None:
-        self.dtype, self.places = np.dtype(dtype), places
-        self.stays: list[Stay] = []
+    def __init__(self, dtype: DTypeLike, layout: ArenaLayout | None = None) -> None:
+        self.dtype, self.layout = np.dtype(dtype), layout
+        self.lifetimes: list[Lifetime] = []
         self.owned_bytes = 0
         self._clock = 0
-        self._stay_of: dict[int, Stay] = {}
+        self._lifetime_of: dict[int, Lifetime] = {}
         self._roots: list[Array] = []
-        self._arena = _aligned(places.total_bytes if places else 0)
+        self._arena = _aligned(layout.total_bytes if layout else 0)
 
     @property
     def map_bytes(self) -> int:
         """What the maps need: inputs, outputs and gradients of the layers, at their peak."""
-        return self.places.map_bytes if self.places else 0
+        return self.layout.map_bytes if self.layout else 0
 
     @property
     def scratch_bytes(self) -> int:
@@ -157,24 +161,24 @@ class Memory:
     @property
     def nbytes(self) -> int:
         """Bytes of everything: what the program needs at its peak, the weights apart."""
-        return (self.places.total_bytes if self.places else 0) + self.owned_bytes
+        return (self.layout.total_bytes if self.layout else 0) + self.owned_bytes
 
     def take(self, shape: Shape, dtype: DTypeLike | None = None, *, scratch: bool = False) -> Array:
         """An array with any content, held once."""
         kind = np.dtype(dtype or self.dtype)
         size = -(-max(1, prod(shape)) * kind.itemsize // SMALL_ALIGNMENT) * SMALL_ALIGNMENT
         root = self._room(size)
-        stay = Stay(size, self._tick(), scratch)
-        self.stays.append(stay)
+        lifetime = Lifetime(size, self._tick(), scratch)
+        self.lifetimes.append(lifetime)
         self._roots.append(root)
-        self._stay_of[id(root)] = stay
+        self._lifetime_of[id(root)] = lifetime
         return root.view(kind)[: prod(shape)].reshape(shape)
 
     def _room(self, size: int) -> Array:
         """The bytes of the next array: a root over a memoryview, so that views of it lead back to it."""
-        if self.places is None:
+        if self.layout is None:
             return np.frombuffer(_aligned(size).data, np.uint8)
-        start = self.places.offsets[len(self.stays)]
+        start = self.layout.offsets[len(self.lifetimes)]
         return np.frombuffer(self._arena.data[start : start + size], np.uint8)
 
     def own(self, shape: Shape) -> Array:
@@ -185,32 +189,34 @@ class Memory:
 
     def hold(self, array: Array) -> None:
         """One more holder of the memory behind an array; foreign memory needs none."""
-        if stay := self._stay(array):
-            stay.holders += 1
+        if lifetime := self._lifetime(array):
+            lifetime.holders += 1
 
     def release(self, array: Array) -> None:
         """One holder less; without any, the memory is free to be taken."""
-        if stay := self._stay(array):
-            stay.holders -= 1
-            if stay.holders == 0:
-                stay.end = self._tick()
+        if lifetime := self._lifetime(array):
+            lifetime.holders -= 1
+            if lifetime.holders == 0:
+                lifetime.end = self._tick()
 
     def holders(self, array: Array) -> int:
         """How many hold the memory behind an array."""
-        stay = self._stay(array)
-        return stay.holders if stay else 0
+        lifetime = self._lifetime(array)
+        return lifetime.holders if lifetime else 0
 
     def shared(self, a: Array, b: Array) -> bool:
         """Whether two arrays lie in the same memory."""
-        stay = self._stay(a)
-        return a is b or (stay is not None and stay is self._stay(b))
+        lifetime = self._lifetime(a)
+        return a is b or (lifetime is not None and lifetime is self._lifetime(b))
 
     def _tick(self) -> int:
         self._clock += 1
         return self._clock
 
-    def _stay(self, array: Array) -> Stay | None:
-        return next((self._stay_of[id(base)] for base in _bases(array) if id(base) in self._stay_of), None)
+    def _lifetime(self, array: Array) -> Lifetime | None:
+        return next(
+            (self._lifetime_of[id(base)] for base in _bases(array) if id(base) in self._lifetime_of), None
+        )
 
 
 def _bases(array: object) -> Iterator[object]:

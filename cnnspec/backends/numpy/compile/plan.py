@@ -10,7 +10,7 @@ from functools import partial
 import numpy as np
 
 from cnnspec.backends.numpy.compile.lower import Lowered, Operation, referred_by
-from cnnspec.backends.numpy.compile.memory import Memory, Places
+from cnnspec.backends.numpy.compile.memory import Allocator, ArenaLayout
 from cnnspec.backends.numpy.kernels.pool_places import PlacePool
 from cnnspec.backends.numpy.kernels.step import KernelContext, Step
 from cnnspec.backends.numpy.layout import Array, inner_shape
@@ -20,7 +20,7 @@ from cnnspec.network.graph import Node
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
+class LossHead:
     """A value that a loss reads, and what makes that loss from its array, the memory and the weight."""
 
     value: int
@@ -29,7 +29,7 @@ class Head:
 
 
 @dataclass(frozen=True)
-class Task:
+class PlanRequest:
     """What is to be planned."""
 
     parameters: Parameters
@@ -38,12 +38,12 @@ class Task:
     training: bool
     results: Mapping[str, int]
     """The values that are asked for, by name."""
-    heads: Sequence[Head]
+    heads: Sequence[LossHead]
     input_gradient: bool
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class StepCall:
     """What a pass does, and the step or loss that it does it for."""
 
     step: Step | Loss
@@ -51,41 +51,41 @@ class Call:
 
 
 @dataclass(frozen=True)
-class Plan:
+class ProgramPlan:
     """What a program runs, every array in its place."""
 
     steps: list[Step]
     losses: list[Loss]
-    backward: list[Call]
+    backward: list[StepCall]
     input: Array
     results: Mapping[str, Array]
     input_gradient: Array | None
-    memory: Memory
+    memory: Allocator
 
 
-def plan(task: Task, places: Places | None = None) -> Plan:
-    """All steps of a program; without places a draft that tells how long each array is needed."""
-    memory = Memory(task.parameters.dtype, places)
-    planner = Planner(task, memory)
+def plan(request: PlanRequest, layout: ArenaLayout | None = None) -> ProgramPlan:
+    """All steps of a program; without a layout a draft that tells how long each array is needed."""
+    memory = Allocator(request.parameters.dtype, layout)
+    planner = ProgramPlanner(request, memory)
     steps = planner.plan_forward()
-    results = {name: planner.arrays[value] for name, value in task.results.items()}
-    losses = [head.loss(planner.arrays[head.value], memory, head.weight) for head in task.heads]
-    seeds = {head.value: loss.gradient for head, loss in zip(task.heads, losses, strict=True)}
+    results = {name: planner.arrays[value] for name, value in request.results.items()}
+    losses = [head.loss(planner.arrays[head.value], memory, head.weight) for head in request.heads]
+    seeds = {head.value: loss.gradient for head, loss in zip(request.heads, losses, strict=True)}
     backward, input_gradient = planner.plan_backward(steps, seeds)
-    return Plan(steps, losses, backward, planner.arrays[0], results, input_gradient, memory)
+    return ProgramPlan(steps, losses, backward, planner.arrays[0], results, input_gradient, memory)
 
 
-class Planner:
+class ProgramPlanner:
     """Builds the steps of a program and gives each its arrays."""
 
-    def __init__(self, task: Task, memory: Memory) -> None:
-        self.parameters, self.lowered, self.memory = task.parameters, task.lowered, memory
-        self.batch, self.training = task.batch, task.training
+    def __init__(self, request: PlanRequest, memory: Allocator) -> None:
+        self.parameters, self.lowered, self.memory = request.parameters, request.lowered, memory
+        self.batch, self.training = request.batch, request.training
         self.gradients = self.parameters.gradients if self.training else {}
         self.readers = self.lowered.readers
         self.maker = {operation.output: operation for operation in self.lowered.operations}
         self.arrays: dict[int, Array] = {}
-        self.trained: dict[int, bool] = {0: task.input_gradient}
+        self.trained: dict[int, bool] = {0: request.input_gradient}
         self.steps: dict[int, Step] = {}
         self.referring = Counter(
             source for operation in self.lowered.operations for source in referred_by(operation.node)
@@ -155,10 +155,12 @@ class Planner:
             or any(reader.kernel.reads_input for reader in self.readers.get(value, ()))
         )
 
-    def plan_backward(self, steps: list[Step], seeds: Mapping[int, Array]) -> tuple[list[Call], Array | None]:
+    def plan_backward(
+        self, steps: list[Step], seeds: Mapping[int, Array]
+    ) -> tuple[list[StepCall], Array | None]:
         """The calls from the gradients of the outputs to the first trained step, and the input's gradient."""
         gradients = dict(seeds)
-        calls: list[Call] = []
+        calls: list[StepCall] = []
         for operation, step in zip(reversed(self.lowered.operations), reversed(steps), strict=True):
             dy = gradients.pop(operation.output, None)
             if dy is None or not self.trained[operation.output]:
@@ -166,10 +168,10 @@ class Planner:
             wanted = tuple(self.trained[value] for value in operation.inputs)
             found = step.prepare(dy, wanted)
             step.end_scratch()
-            calls.append(Call(step, step.backward))
+            calls.append(StepCall(step, step.backward))
             for value, dx in zip(operation.inputs, found, strict=True):
                 if dx is not None:
-                    calls.extend(Call(step, run) for run in self._collect(gradients, value, dx))
+                    calls.extend(StepCall(step, run) for run in self._collect(gradients, value, dx))
             self.memory.release(dy)
         return calls, gradients.get(0)
 

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import DTypeLike
 
-from cnnspec.backends.numpy.compile.memory import Memory
+from cnnspec.backends.numpy.compile.memory import Allocator
 from cnnspec.backends.numpy.layout import Array, Shape
 from cnnspec.network.graph import Node
 
@@ -34,7 +34,7 @@ class KernelContext:
     inputs: tuple[Array, ...]
     batch: int
     training: bool
-    memory: Memory
+    memory: Allocator
     random: Generator
     weights: Mapping[str, Array] = field(default_factory=dict)
     gradients: Mapping[str, Array] = field(default_factory=dict)
