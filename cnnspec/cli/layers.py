@@ -29,21 +29,22 @@ def command(word: str | None) -> None:
       cnnspec layers augment
     """
     from cnnspec.layers.registry import LAYERS, SYNONYMS
-    from cnnspec.views.reference import render_entry, render_list
+    from cnnspec.views.terminal.reference import render_layer, render_layers
 
     console = stdout_console()
     paper = console.terminal()
     if word is None:
-        console.print(render_list(paper))
+        console.print(render_layers(paper))
         return
     word = SYNONYMS.get(word.lower(), word.lower())
-    console.print(render_entry(word, paper) if word in LAYERS else _of_the_recipe(word, paper))
+    console.print(render_layer(word, paper) if word in LAYERS else _of_the_recipe(word, paper))
 
 
 def _of_the_recipe(word: str, paper: Terminal) -> str:
     """The page of a word that is no layer's; leaves with the nearest one where it is no word at all."""
     from cnnspec.layers.registry import LAYERS
-    from cnnspec.views.recipe_reference import WHOLE, find, known, render_recipe, render_setting
+    from cnnspec.views.reference import WHOLE, find, known
+    from cnnspec.views.terminal.reference import render_recipe, render_setting
 
     if word in WHOLE:
         return render_recipe(paper)

@@ -55,7 +55,7 @@ def _codes(words: str) -> tuple[str, ...]:
 
 def _setting(words: str) -> str | None:
     """The setting of a recipe that the words mean."""
-    from cnnspec.views.recipe_reference import find
+    from cnnspec.views.reference import find
 
     found = find("_".join(words.split()))
     return found[0].word if found else None

@@ -30,6 +30,13 @@ Initial: TypeAlias = Literal[
 ]  # fmt: skip
 """How random weights may begin, then Keras's and PyTorch's names for it; a plain name draws normally."""
 
+
+class Unit(str):
+    """What an option counts or holds, in the reference: ``epochs``, ``pixels``, in place of "number"."""
+
+    __slots__ = ()
+
+
 Shape: TypeAlias = tuple[int, ...]
 Shapes: TypeAlias = tuple[Shape, ...]
 Sizes: TypeAlias = tuple[int, ...]

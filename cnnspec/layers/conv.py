@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from math import prod
-from typing import ClassVar, Final, TypeAlias
+from typing import Annotated, ClassVar, Final, TypeAlias
 
 from pydantic import Field, PositiveInt, field_validator, model_validator
 
@@ -14,6 +14,7 @@ from cnnspec.layers.base import (
     Family,
     Kernelled,
     Shapes,
+    Unit,
     Weight,
     factors,
     output_symbols,
@@ -123,7 +124,7 @@ class Conv(Sliding, Kernelled):
     dilation: Extent = Field((1,), description=DILATION)
     groups: PositiveInt = Field(1, description=GROUPS)
     bias: bool = Field(True, description=BIAS)
-    connections: str | None = Field(
+    connections: Annotated[str, Unit("name or text in quotes")] | None = Field(
         None,
         description="which channels each filter reads: lenet1998, or a list a filter, as in 0 1 2; 1 2 3",
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import prod
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -18,6 +18,7 @@ from cnnspec.layers.base import (
     Shapes,
     Sizes,
     Spread,
+    Unit,
     Weight,
     Weighted,
     Window,
@@ -253,7 +254,7 @@ class Unpool(_Pooling):
         {"size", "kernel", "stride", "padding", "dilation", "rounding"}
     )
 
-    pool: str = Field(description="label of the pool whose places are used")
+    pool: Annotated[str, Unit("label")] = Field(description="label of the pool whose places are used")
     size: Sizes | None = None
     kernel: Extent = (1,)
     stride: Extent | None = None

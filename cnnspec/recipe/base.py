@@ -6,14 +6,7 @@ from typing import Annotated, ClassVar, TypeAlias
 
 from pydantic import ConfigDict, Field, NonNegativeFloat, PositiveFloat, PositiveInt
 
-from cnnspec.layers.base import SentenceModel
-
-
-class Unit(str):
-    """What a number counts: ``epochs``, ``pixels``; it takes the place of "number" in the reference."""
-
-    __slots__ = ()
-
+from cnnspec.layers.base import SentenceModel, Unit
 
 Share: TypeAlias = Annotated[float, Field(ge=0, lt=1), Unit("share")]
 """A part of a whole: 0 is none; all of it is too much."""
@@ -38,6 +31,10 @@ class Setting(SentenceModel):
         return cls.example
 
     @classmethod
+    def spec(cls) -> str:
+        return spec_with(*filter(None, (cls.beside, cls.example)))
+
+    @classmethod
     def has_kinds(cls) -> bool:
         """Whether the second word says which of several it is."""
         return "kind" in cls.derived and "kind" in cls.model_fields
@@ -46,3 +43,8 @@ class Setting(SentenceModel):
     def title(cls) -> str:
         """``optimizer adam``, ``augment``."""
         return f"{cls.word} {cls.model_fields['kind'].default}" if cls.has_kinds() else cls.word
+
+
+def spec_with(*sentences: str) -> str:
+    """A short spec with these settings."""
+    return f"input 28x28x1; flatten; dense 10 -> softmax; train {{ {'; '.join(sentences)} }}"

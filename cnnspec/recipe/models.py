@@ -22,8 +22,8 @@ from pydantic import (
     model_validator,
 )
 
-from cnnspec.layers.base import Initial
-from cnnspec.recipe.base import Pixels, Setting, Share, Unit, WholeEpochs
+from cnnspec.layers.base import Initial, Unit
+from cnnspec.recipe.base import Pixels, Setting, Share, WholeEpochs
 from cnnspec.recipe.optimizers import (
     Adam,
     AdamW,
@@ -42,7 +42,7 @@ from cnnspec.recipe.optimizers import (
 __all__ = [
     "Adam", "AdamW", "AnySchedule", "Augment", "Constant", "Cosine", "CrossEntropy", "Data", "Exponential",
     "Initial", "Loss", "MeanSquaredError", "Normalise", "OneCycle", "Optimizer", "Recipe", "RmsProp",
-    "Schedule", "Setting", "Sgd", "Step", "Stop", "Unit",
+    "Schedule", "Setting", "Sgd", "Step", "Stop",
 ]  # fmt: skip
 
 

@@ -1,19 +1,22 @@
-"""The reference of the language's words, made from the layer models themselves."""
+"""The reference of the language's words: layers, and the settings of a recipe; made from their models."""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from functools import cache
 from types import NoneType
 from typing import Any, Final, Literal, get_args, get_origin
 
-from cnnspec.layers.base import AXES, AXIS_NAMES, Family, Layer, Shape, show
-from cnnspec.layers.registry import LAYERS, SYNONYMS
+from cnnspec.diagnostics import any_of
+from cnnspec.layers.base import AXES, AXIS_NAMES, Family, SentenceModel, Shape, Unit
+from cnnspec.layers.registry import LAYERS
 from cnnspec.layers.writing import SIDES, value_text
 from cnnspec.network.graph import Node
-from cnnspec.views.terminal.paint import PLAIN, Terminal, wrap
+from cnnspec.recipe.base import spec_with
+from cnnspec.recipe.models import Recipe
+from cnnspec.recipe.words import CHOICE_SYNONYMS, OPTION_SYNONYMS, SETTINGS, SYNONYMS, models_of
 
 FAMILIES: Final[dict[Family, str]] = {
     Family.CONV: "Convolution",
@@ -26,15 +29,19 @@ FAMILIES: Final[dict[Family, str]] = {
     Family.RESHAPE: "Rearranging",
     Family.RESAMPLE: "Resampling",
 }
-
+WHOLE: Final = ("train", "recipe", "training", "fit")
+"""Words that mean the recipe itself."""
+SYNONYM_TABLES: Final = (SYNONYMS, OPTION_SYNONYMS, CHOICE_SYNONYMS)
 MOST_WORDS: Final = 8
 """Words that an option's kind names one by one."""
-WIDEST_KIND: Final = 32
-"""Columns that a kind may take beside its meaning."""
+
+# Entries ---------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class OptionEntry:
+    """What there is to say about an option."""
+
     name: str
     kind: str
     default: str
@@ -42,107 +49,165 @@ class OptionEntry:
     meaning: str
     positional: bool
 
+    @property
+    def kind_and_default(self) -> str:
+        if self.default == "required":
+            return f"{self.kind}, required"
+        return f"{self.kind} = {self.default}" if self.default else self.kind
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """All there is to say about one word."""
+    """What there is to say about a layer, a setting, or one kind of a setting."""
 
     word: str
-    family: str
+    kind: str
+    """``adam``; empty where there is only one kind."""
+    section: str
+    """The title of a layer's family, or what a setting means."""
     summary: str
+    """Empty for a setting of a single value."""
     details: str
     options: tuple[OptionEntry, ...]
-    synonyms: tuple[str, ...]
     example: str
+    spec: str
+    """A one-line spec that the example stands in."""
 
 
-def entry(word: str) -> Entry:
-    """The entry of a word of the roll; raises KeyError for any other."""
-    layer = LAYERS[word]
-    summary, _, details = inspect.cleandoc(layer.__doc__ or "").replace("``", "").partition("\n\n")
+def entry(model: type[SentenceModel], section: str) -> Entry:
+    """The entry of a layer or a sentence of the recipe."""
+    summary, _, details = inspect.cleandoc(model.__doc__ or "").replace("``", "").partition("\n\n")
+    fields = model.option_fields()
+    names = dict.fromkeys((*model.positional, *fields))
+    word, _, kind = model.title().partition(" ")
     return Entry(
-        word,
-        FAMILIES[layer.family],
-        " ".join(summary.split()),
-        " ".join(details.split()),
-        tuple(_options(layer)),
-        tuple(sorted(synonym for synonym, meant in SYNONYMS.items() if meant == word)),
-        layer.spec(),
-    )
+        word, kind, section, " ".join(summary.split()), " ".join(details.split()),
+        tuple(folded(option_of(name, fields[name], name in model.positional)) for name in names),
+        model.sentence(), model.spec(),
+    )  # fmt: skip
 
 
-def by_family() -> dict[str, list[Entry]]:
-    """All entries under their family's title, in the order of the roll."""
-    found: dict[str, list[Entry]] = {title: [] for title in FAMILIES.values()}
-    for word in LAYERS:
-        one = entry(word)
-        found[one.family].append(one)
-    return found
+def layer_entries() -> dict[str, Entry]:
+    """The entry of each layer, in the order of the families."""
+    order = list(FAMILIES)
+    layers = sorted(LAYERS.values(), key=lambda layer: order.index(layer.family))
+    return {layer.word: entry(layer, FAMILIES[layer.family]) for layer in layers}
 
 
-def _options(layer: type[Layer]) -> Iterable[OptionEntry]:
-    """Positional ones first, then the layer's own, then those it shares with others."""
-    own = [name for name in layer.model_fields if name in layer.__annotations__]
-    shared = [name for name in layer.model_fields if name not in own]
-    rest = [name for name in (*own, *shared) if name not in layer.positional]
-    for name in (*layer.positional, *rest):
-        field = layer.model_fields[name]
-        if name in layer.derived:
-            continue
-        yield OptionEntry(
-            name,
-            _folded(name, kind_of(name, field.annotation)),
-            "required" if field.is_required() else default_text(name, field.default),
-            field.description or "",
-            name in layer.positional,
-        )
+def settings() -> Iterator[Entry]:
+    """All sentences of a recipe, in its order."""
+    for word, field in Recipe.model_fields.items():
+        meaning = field.description or ""
+        yield from (entry(model, meaning) for model in models_of(SETTINGS[word]))
+        if SETTINGS[word] is None:
+            example = f"{word} {(field.examples or ['?'])[0]}"
+            yield Entry(
+                word, "", meaning, "", "", (option_of(word, field, True),), example, spec_with(example)
+            )
 
 
-def _folded(name: str, kind: str) -> str:
+def find(word: str) -> tuple[Entry, ...]:
+    """The sentences of the recipe that a word means: a setting, a kind, an option, a choice, or a synonym."""
+    word = word.lower().replace("-", "_")
+    entries = tuple(settings())
+    ranks = list(zip(*map(_names, entries), strict=True))
+    for meant in filter(None, (word, *(table.get(word) for table in SYNONYM_TABLES))):
+        for names in ranks:
+            if found := tuple(one for one, own in zip(entries, names, strict=True) if meant in own):
+                return found
+    return find(word.replace("_", "")) if "_" in word else ()
+
+
+def known() -> set[str]:
+    """Every word of a recipe, and those that others use."""
+    own = (names for one in settings() for names in _names(one))
+    return set(WHOLE).union(*SYNONYM_TABLES, *own)
+
+
+def _names(one: Entry) -> tuple[set[str], ...]:
+    """The words that lead to an entry: the setting, its kind, its options, the choices of their values."""
+    model = SETTINGS[one.word]
+    fields = model.model_fields if isinstance(model, type) else {one.word: Recipe.model_fields[one.word]}
+    choices = {choice for field in fields.values() for choice in _literals(field.annotation)}
+    return {one.word}, {one.kind} - {""}, {option.name for option in one.options}, choices
+
+
+def _literals(annotation: Any) -> Iterator[str]:
+    if get_origin(annotation) is Literal:
+        yield from map(str, get_args(annotation))
+    elif get_origin(annotation) is not None:
+        for part in get_args(annotation):
+            yield from _literals(part)
+
+
+def option_of(name: str, field: Any, positional: bool) -> OptionEntry:
+    """The entry of a model's field."""
+    value = field.default
+    default = "required" if field.is_required() else "" if value is None else value_text(value, name)
+    return OptionEntry(name, kind_of(name, field), default, field.description or "", positional)
+
+
+def folded(option: OptionEntry) -> OptionEntry:
     """A kind of very many words by some of them, and where the others are listed."""
-    words = kind.replace(" or ", ", ").split(", ")
+    words = option.kind.replace(" or ", ", ").split(", ")
     if len(words) <= MOST_WORDS:
-        return kind
-    some = [word for word in words if "_" not in word][:4]
-    return f"{', '.join(some)}, … ({len(words)} words: cnnspec layers {name})"
+        return option
+    some = ", ".join([word for word in words if "_" not in word][:4])
+    return replace(option, kind=f"{some}, … ({len(words)} words: cnnspec layers {option.name})")
 
 
-def default_text(name: str, value: Any) -> str:
-    return "" if value is None else value_text(value, name)
+# Kinds -----------------------------------------------------------------------------
+
+_PLAIN: Final = {bool: "yes or no", int: "whole number", float: "number", str: "text in quotes"}
 
 
-def kind_of(name: str, annotation: Any) -> str:
-    """What may be written: ``whole number``, ``size``, ``floor or ceil``."""
-    if annotation in _PLAIN:
-        return _PLAIN[annotation]
-    origin, parts = get_origin(annotation), get_args(annotation)
+def kind_of(name: str, field: Any) -> str:
+    """What may be written, with its unit and bounds: ``size``, ``floor or ceil``, ``degrees, 0 to 180``."""
+    return _kind(name, field.annotation, tuple(field.metadata))
+
+
+def _kind(name: str, annotation: Any, limits: tuple[Any, ...]) -> str:
+    if hasattr(annotation, "__metadata__"):
+        return _kind(name, annotation.__origin__, (*annotation.__metadata__, *limits))
+    origin, parts = get_origin(annotation), [part for part in get_args(annotation) if part is not NoneType]
     if origin is Literal:
         return any_of(map(str, parts))
     if origin is tuple:
-        return "pixels" if name in SIDES else "size"
-    if hasattr(annotation, "__metadata__"):
-        return kind_of(name, parts[0])
-    kinds: list[str] = []
-    for part in sorted((part for part in parts if part is not NoneType), key=_is_choice):
-        kinds += get_args(part) if _is_choice(part) else [kind_of(name, part)]
-    return any_of(kinds) if kinds else "value"
+        return "(number, …)" if float in map(_bare, parts) else "pixels" if name in SIDES else "size"
+    if len(parts) == 1:
+        return _kind(name, parts[0], limits)
+    if parts:
+        sizes_first = sorted(parts, key=lambda part: get_origin(_bare(part)) is Literal and name in SIDES)
+        return any_of(word for part in sizes_first for word in _kind(name, _bare(part), ()).split(" or "))
+    unit = next((str(item) for item in limits if isinstance(item, Unit)), _PLAIN[annotation])
+    return ", ".join(filter(None, (unit, _bounds(limits, annotation is int))))
 
 
-_PLAIN: Final[dict[Any, str]] = {bool: "yes or no", int: "whole number", float: "number", str: "name"}
+def _bare(annotation: Any) -> Any:
+    """An annotation without its bounds."""
+    return (
+        getattr(annotation, "__origin__", annotation) if hasattr(annotation, "__metadata__") else annotation
+    )
 
 
-def _is_choice(annotation: Any) -> bool:
-    return get_origin(annotation) is Literal
+def _bounds(limits: Iterable[Any], whole: bool) -> str:
+    """``0 to below 1``, ``1 or more``, ``above 0``."""
+    names = ("gt", "ge", "lt", "le")
+    found = {name: getattr(item, name) for item in limits for name in names if hasattr(item, name)}
+    if whole and "gt" in found:
+        found["ge"] = found.pop("gt") + 1
+    low = f"{found['ge']:g}" if "ge" in found else f"above {found['gt']:g}" if "gt" in found else ""
+    if "le" in found or "lt" in found:
+        return f"{low} to {found['le']:g}" if "le" in found else f"{low} to below {found['lt']:g}"
+    return f"{low} or more" if "ge" in found else low
 
 
-def any_of(words: Iterable[str]) -> str:
-    *first, last = words
-    return f"{', '.join(first)} or {last}" if first else last
+# Laws ------------------------------------------------------------------------------
 
 
 @cache
 def laws(word: str) -> tuple[Node, tuple[tuple[str, str], ...]]:
-    """The example's last layer of this word, and its laws: (what, law)."""
+    """The last layer of this word in its example, and its laws: (what, law)."""
     from cnnspec.analysis.cost import Laws
     from cnnspec.elaborate.spec import elaborate
     from cnnspec.syntax.parse import parse
@@ -166,78 +231,3 @@ def axis_titles(shape: Shape) -> tuple[str, ...]:
     if len(shape) == 1:
         return ("values",)
     return (*(AXIS_NAMES[name] for name in AXES[len(shape) - 1]), "channels")
-
-
-def render_list(paper: Terminal = PLAIN) -> str:
-    """Every word with its first sentence, family by family."""
-    lines: list[str] = []
-    longest = max(map(len, LAYERS)) + 2
-    for title, entries in by_family().items():
-        lines += ["", paper.paint(title, "bold")] if lines else [paper.paint(title, "bold")]
-        for one in entries:
-            lines += hanging(f"  {one.word}".ljust(longest + 2), one.summary, paper)
-    lines += ["", "Options, laws and an example of one: cnnspec layers conv"]
-    lines += ["The settings of a recipe: cnnspec layers train"]
-    return "\n".join(lines) + "\n"
-
-
-def render_entry(word: str, paper: Terminal = PLAIN) -> str:
-    """One word: how it is written, its options, its laws, an example."""
-    one = entry(word)
-    lines = [paper.paint(" ".join((word, *_usage(one))), "bold"), ""]
-    for paragraph in (one.summary, one.details):
-        lines += wrap(paper.text(paragraph), paper.width) if paragraph else []
-    if one.options:
-        lines += ["", paper.paint("Options", "bold"), *option_lines(one.options, paper)]
-    lines += ["", paper.paint("Laws", "bold"), *_law_lines(word, paper)]
-    lines += ["", paper.paint("Try it", "bold"), f'  cnnspec explain -e "{one.example}"']
-    if one.synonyms:
-        lines += ["", *wrap(f"Elsewhere called {', '.join(one.synonyms[:8])}.", paper.width)]
-    return "\n".join(lines) + "\n"
-
-
-def _usage(one: Entry) -> list[str]:
-    words = []
-    for option in one.options:
-        if option.positional:
-            words.append(option.name.upper() if option.default == "required" else f"[{option.name.upper()}]")
-        elif option.default == "required":
-            words.append(f"{option.name}={option.kind}")
-    return words
-
-
-def option_lines(options: Sequence[OptionEntry], paper: Terminal) -> list[str]:
-    """Name, kind and meaning side by side; the meaning below where a kind is long or the paper narrow."""
-    names = max(len(option.name) for option in options)
-    kinds = max((len(kind) for kind in map(_kind, options) if len(kind) <= WIDEST_KIND), default=0)
-    beside = names + kinds + 30 <= paper.width
-    lines = []
-    for option in options:
-        name, kind = f"  {option.name.ljust(names)}  ", _kind(option)
-        if beside and len(kind) <= kinds:
-            lines += hanging(f"{name}{kind.ljust(kinds)}  ", option.meaning, paper)
-        else:
-            lines += [*hanging(name, kind, paper), *hanging(" " * 6, option.meaning, paper)]
-    return lines
-
-
-def _kind(option: OptionEntry) -> str:
-    if option.default == "required":
-        return f"{option.kind}, required"
-    return f"{option.kind} = {option.default}" if option.default else option.kind
-
-
-def _law_lines(word: str, paper: Terminal) -> list[str]:
-    node, found = laws(word)
-    longest = max(len(what) for what, _ in found)
-    inputs = " and ".join(show(shape) for shape in node.input_shapes)
-    lines = [f"  {paper.text(f'{inputs} → {show(node.output)}')}"]
-    for what, law in found:
-        lines += hanging(f"  {what.ljust(longest)}  ", law, paper)
-    return lines
-
-
-def hanging(head: str, text: str, paper: Terminal) -> list[str]:
-    """A head with its text beside it, later lines under the first."""
-    first, *rest = wrap(paper.text(text), max(paper.width - len(head), 20))
-    return [head + first, *(" " * len(head) + line for line in rest)]

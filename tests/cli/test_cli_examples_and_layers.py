@@ -12,8 +12,9 @@ from cnnspec.cli.main import run
 from cnnspec.layers.base import Initial
 from cnnspec.layers.registry import LAYERS
 from cnnspec.resources import example_names, example_text
-from cnnspec.views.reference import FAMILIES, entry, laws, render_entry
+from cnnspec.views.reference import FAMILIES, laws, layer_entries
 from cnnspec.views.terminal.paint import Terminal
+from cnnspec.views.terminal.reference import render_layer
 
 
 def test_the_list_has_every_example_with_its_first_comment(capsys: pytest.CaptureFixture[str]) -> None:
@@ -70,11 +71,11 @@ def test_the_reference_lists_every_word(capsys: pytest.CaptureFixture[str]) -> N
 
 @pytest.mark.parametrize("word", LAYERS)
 def test_every_word_is_told_whole(word: str) -> None:
-    one = entry(word)
+    one = layer_entries()[word]
     assert one.summary
     assert [option.name for option in one.options if not option.meaning] == []
     assert {option.name for option in one.options} == set(LAYERS[word].model_fields) - LAYERS[word].derived
-    page = render_entry(word)
+    page = render_layer(word)
     assert one.example in page
 
 
@@ -90,7 +91,7 @@ def test_what_may_be_written_and_what_is_taken(capsys: pytest.CaptureFixture[str
     assert run(["layers", "conv"]) == 0
     page = " ".join(capsys.readouterr().out.split())
     assert page.startswith("conv FILTERS KERNEL")
-    assert "filters whole number, required" in page
+    assert "filters whole number, 1 or more, required" in page
     assert "padding pixels, same, valid or full = 0" in page
     assert "bias yes or no = yes" in page
     assert "params F·(k_h·k_w·C) + F" in page
@@ -102,7 +103,8 @@ def test_very_many_choices_are_listed_on_a_page_of_their_own(capsys: pytest.Capt
     count = len(get_args(Initial))
     assert f"init he, glorot, lecun, orthogonal, … ({count} words: cnnspec layers init)" in page
     assert "xavier_uniform" not in page
-    folded = {option.name for word in LAYERS for option in entry(word).options if "…" in option.kind}
+    entries = layer_entries().values()
+    folded = {option.name for one in entries for option in one.options if "…" in option.kind}
     assert folded == {"init"}
     assert run(["layers", "init"]) == 0
     told = capsys.readouterr().out.replace(",", " ").split()
@@ -111,7 +113,7 @@ def test_very_many_choices_are_listed_on_a_page_of_their_own(capsys: pytest.Capt
 
 @pytest.mark.parametrize("word", LAYERS)
 def test_a_page_keeps_to_its_width(word: str) -> None:
-    lines = render_entry(word, Terminal(80)).splitlines()
+    lines = render_layer(word, Terminal(80)).splitlines()
     assert [line for line in lines if len(line) > 80] == []
 
 

@@ -12,15 +12,9 @@ from cnnspec.recipe.models import Recipe
 from cnnspec.recipe.words import SETTINGS
 from cnnspec.syntax.parse import parse
 from cnnspec.text import Source
-from cnnspec.views.recipe_reference import (
-    RECIPE,
-    SettingEntry,
-    find,
-    render_recipe,
-    render_setting,
-    settings,
-)
+from cnnspec.views.reference import Entry, find, settings
 from cnnspec.views.terminal.paint import Terminal
+from cnnspec.views.terminal.reference import RECIPE, render_recipe, render_setting
 
 ENTRIES = list(settings())
 
@@ -37,7 +31,7 @@ def told(page: str) -> str:
     return " ".join(page.split())
 
 
-def name(one: SettingEntry) -> str:
+def name(one: Entry) -> str:
     return f"{one.word} {one.kind}".strip()
 
 
