@@ -76,6 +76,15 @@ class Model:
         self.engine.scaling = value
 
     @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes in the order of the outputs; none before a training, or where it had none."""
+        return self.engine.classes
+
+    @classes.setter
+    def classes(self, value: tuple[str, ...]) -> None:
+        self.engine.classes = value
+
+    @property
     def names(self) -> tuple[str, ...]:
         """Names of the arrays, in the order of the network."""
         return tuple(self.weights)
@@ -139,7 +148,7 @@ class Model:
         return evaluate(self, data, labels, part=part)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write all weights, and the scaling of bytes, as safetensors, under a temporary name first.
+        """Write weights, scaling of bytes and classes as safetensors, under a temporary name first.
 
         Raises OSError where the path is a folder, ValueError where its ending means another format.
         """
@@ -148,7 +157,8 @@ class Model:
     def load(self, path: str | os.PathLike[str]) -> Model:
         """Take all weights from a safetensors file, a checkpoint, or the folder of a run.
 
-        The scaling of bytes is the file's, where it says one. Raises SpecError if it does not fit.
+        The scaling of bytes and the classes are the file's, where it says them. Raises SpecError if it
+        does not fit.
         """
         weights.load(self, path)
         return self
@@ -206,5 +216,5 @@ def open_run(folder: str | Path) -> tuple[Model, Run, tuple[Diagnostic, ...]]:
     folder = Path(folder)
     run = Run.read(folder)
     model = build(replace(load(folder / SPEC), recipe=run.recipe), run.seed)
-    model.scaling = run.pixels
+    model.scaling, model.classes = run.pixels, run.classes
     return model, run, take_weights(model, folder)

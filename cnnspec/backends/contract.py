@@ -74,6 +74,8 @@ class Predictor(Protocol):
         """All weights and statistics by name. What is assigned is copied in, and counts at once."""
 
     scaling: Scaling
+    classes: tuple[str, ...]
+    """Names of the classes in the order of the outputs; none where that is not known."""
 
     def forward(
         self, images: Array, keep: Sequence[str] = (), batch: int = PREDICT_BATCH

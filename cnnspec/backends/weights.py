@@ -58,19 +58,22 @@ class Stored:
 
 
 def save(model: Predictor, path: str | os.PathLike[str]) -> None:
-    """Writes all weights, and the scaling of bytes; equal weights make equal files.
+    """Writes all weights, the scaling of bytes and the names of the classes; equal models make equal files.
 
     Raises OSError where the path is a folder, ValueError where its ending means another format.
     """
     scaling = [np.ravel(values).tolist() for values in (model.scaling.factor, model.scaling.shift)]
     about = {"network": model.network.name, "format": "cnnspec/weights/1", "scaling": scaling}
+    if model.classes:
+        about["classes"] = model.classes
     write_atomically(_destination(Path(path)), encode(model.weights, about))
 
 
 def load(model: Predictor, path: str | os.PathLike[str]) -> None:
     """Takes all weights from a file, a checkpoint, or the folder of a run.
 
-    The scaling of bytes is the file's, where it says one. Raises SpecError naming all that does not fit.
+    The scaling of bytes and the names of the classes are the file's, where it says them. Raises SpecError
+    naming all that does not fit.
     """
     path = weights_file(Path(path))
     stored = read(path, model.weights)
@@ -79,6 +82,8 @@ def load(model: Predictor, path: str | os.PathLike[str]) -> None:
     model.weights.update(stored.arrays)
     if "scaling" in stored.about:
         model.scaling = Scaling(*map(np.array, stored.about["scaling"]))
+    if "classes" in stored.about:
+        model.classes = tuple(stored.about["classes"])
 
 
 def load_fitting(model: Predictor, path: str | os.PathLike[str]) -> tuple[str, ...]:

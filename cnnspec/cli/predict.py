@@ -55,7 +55,7 @@ def command(
     if not images and not indices:
         raise click.UsageError("give image files, or --index N for samples of the test set")
     model, record = runs.find(run, None, weights)
-    names = record.classes if record else ()
+    names = model.classes
     fit = Fit(model.network.input, record, invert, center, resize)
     given = (item for path in _files(images) for item in _images(path, model.network.input))
     samples: list[tuple[str, NDArray[np.uint8], str | None]]

@@ -107,26 +107,30 @@ def data_of(model: Model, run: Run | None, data_name: str | None, data_dir: Path
 
     network = model.network
     if run is None:
-        return load_samples(network, network.training_recipe.data, data_name, data_dir)
-    data = samples_of(run, network, data_name, data_dir)
-    if data.name != run.set:
-        stderr_console().print(f"note: this run was trained on {run.set}, not on {data.name}")
+        setting = network.training_recipe.data
+        data = load_samples(network, setting, data_name, data_dir, classes=model.classes)
+    else:
+        data = samples_of(run, network, data_name, data_dir, classes=model.classes)
+        if data.name != run.set:
+            stderr_console().print(f"note: this run was trained on {run.set}, not on {data.name}")
+    for note in data.notes:
+        stderr_console().print(f"note: {note}")
     return data
 
 
 def samples_of(
     run: Run, network: Network, name: str | None, folder: Path | None, *,
-    progress: Callable[[str, int, int], None] | None = None,
+    classes: tuple[str, ...] = (), progress: Callable[[str, int, int], None] | None = None,
 ) -> Dataset:  # fmt: skip
     """The samples of a run; raises SpecError that says which they are where they cannot be had."""
     from cnnspec.cli.samples import is_missing, load_samples
 
     if name is not None or folder is not None:
-        return load_samples(network, run.recipe.data, name, folder, progress=progress)
+        return load_samples(network, run.recipe.data, name, folder, classes=classes, progress=progress)
     if run.data is None:
         raise _gone(run, Diagnostic("data-missing", "they were given as arrays, in Python"))
     try:
-        return load_samples(network, run.data, None, None, progress=progress)
+        return load_samples(network, run.data, None, None, classes=classes, progress=progress)
     except SpecError as error:
         if not is_missing(error):
             raise

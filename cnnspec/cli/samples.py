@@ -31,12 +31,17 @@ def data_options(function: F) -> F:
 
 def load_samples(
     network: Network, setting: Data, name: str | None, folder: Path | None, *,
-    progress: Callable[[str, int, int], None] | None = None,
+    classes: tuple[str, ...] = (), progress: Callable[[str, int, int], None] | None = None,
 ) -> Dataset:  # fmt: skip
-    """The samples as the network takes them; raises SpecError where they cannot be had."""
+    """The samples as the network takes them; raises SpecError where they cannot be had.
+
+    ``classes`` are those that it learned, where it did.
+    """
     from cnnspec.training.data import load_for
 
-    return load_for(setting, network.input, network.output, name=name, data_dir=folder, progress=progress)
+    return load_for(
+        setting, network.input, network.output, name=name, data_dir=folder, classes=classes, progress=progress
+    )
 
 
 def load_or_stand_in(

@@ -96,7 +96,8 @@ class Evaluation:
     """The result of looking at labelled samples.
 
     ``confusion[t, p]`` counts the samples of class t taken for p. ``worst`` are
-    places of wrongly answered samples, the most confident first.
+    places of wrongly answered samples, the most confident first. ``notes`` say what was
+    read otherwise than it stands.
     """
 
     samples: int
@@ -105,6 +106,7 @@ class Evaluation:
     names: tuple[str, ...]
     seconds: float
     worst: tuple[Misclassification, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def correct(self) -> int:

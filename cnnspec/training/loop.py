@@ -7,6 +7,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -21,7 +22,7 @@ from cnnspec.recipe.models import Recipe
 from cnnspec.training.callback import Callback
 from cnnspec.training.checkpoint import Checkpoint, CheckpointManager, alike, read, write
 from cnnspec.training.data import Dataset, load, values
-from cnnspec.training.data.dataset import Part
+from cnnspec.training.data.dataset import Part, match_classes
 from cnnspec.training.evaluate import Evaluation, fit_data
 from cnnspec.training.evaluate import evaluate as evaluate_arrays
 from cnnspec.training.history import Ending, History
@@ -62,7 +63,7 @@ def fit(
     the engine was built with.
     """
     recipe = _built_by(engine, recipe, changes)
-    samples = fit_data(engine, _dataset(data, engine), recipe.data.resize)
+    samples = fit_data(engine, _dataset(data, engine, recipe), recipe.data.resize)
     trainer = Trainer(engine, samples, recipe, callback or Callback(), begun_from)
     for advice in _advice(engine.network, recipe):
         trainer.note(advice)
@@ -113,11 +114,16 @@ def evaluate(
     *,
     part: Part = "test",
 ) -> Evaluation:
-    """The model's figures on the ``test`` part of a data set (or ``train``), or on images with labels."""
-    given = _dataset((data, labels) if labels is not None else data, model, model.network.output[-1])
-    found = fit_data(model, given)
+    """The model's figures on the ``test`` part of a data set (or ``train``), or on images with labels.
+
+    Classes are those that the model learned, matched by name.
+    """
+    recipe = model.network.training_recipe
+    given = _dataset((data, labels) if labels is not None else data, model, recipe, model.network.output[-1])
+    found = fit_data(model, match_classes(given, model.classes), recipe.data.resize)
     with np.errstate(all="ignore"):
-        return evaluate_arrays(model, *found.part(part), found.names, model.network.training_recipe.loss)
+        result = evaluate_arrays(model, *found.part(part), found.names, recipe.loss)
+    return replace(result, notes=found.notes)
 
 
 def _train(
@@ -149,12 +155,15 @@ def _ending(trainer: Trainer) -> Ending:
     return "finished" if trainer.state.epoch >= trainer.recipe.epochs else "stopped early"
 
 
-def _dataset(data: DataLike | NDArray[Any], model: Predictor, known: int = 0) -> Dataset:
-    """The data as a Dataset; the labels of a pair may leave out the last of ``known`` classes."""
+def _dataset(data: DataLike | NDArray[Any], model: Predictor, recipe: Recipe, known: int = 0) -> Dataset:
+    """The data as a Dataset, files as the recipe says; labels may leave out the last of ``known`` classes."""
     if isinstance(data, Dataset):
         return data
     if isinstance(data, str | os.PathLike):
-        return load(os.fspath(data), shape=model.network.input)
+        how = recipe.data
+        return load(
+            os.fspath(data), shape=model.network.input, test=how.test, resize=how.resize, label=how.label
+        )
     if not isinstance(data, tuple | list) or len(data) != 2:
         raise TypeError("data must be a Dataset, the name or path of one, or a pair (images, labels)")
     return values.dataset_of(data[0], data[1], model.network.input, known)

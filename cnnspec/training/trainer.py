@@ -53,7 +53,7 @@ class Trainer:
         if odd := tuple(unlike_channels(recipe.normalise, images.shape[1:])):
             raise SpecError(odd)
         self.scaling = scaling_of(recipe.normalise, images)
-        engine.scaling = Scaling(*map(np.array, self.scaling))
+        engine.scaling, engine.classes = Scaling(*map(np.array, self.scaling)), data.names
         self.class_weights = _class_weights(recipe, labels, data.classes)
         self.session = engine.train(recipe, self.batches, self.class_weights)
         self.state = TrainState()

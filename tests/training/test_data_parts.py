@@ -1,5 +1,7 @@
 """Parts of the data that would be empty, and labels of no class: told before the first step."""
 
+import pickle
+from copy import copy
 from dataclasses import replace
 
 import numpy as np
@@ -8,7 +10,7 @@ import pytest
 from cnnspec.cli.main import run
 from cnnspec.diagnostics import SpecError
 from cnnspec.training import data as loading
-from cnnspec.training.data.dataset import Dataset, fitted, split
+from cnnspec.training.data.dataset import Dataset, fitted, match_classes, split
 
 LABELS = np.arange(40) % 4
 IMAGES = np.random.default_rng(0).integers(0, 256, (40, 8, 8), np.uint8)
@@ -116,3 +118,71 @@ def test_lists_and_paths_are_taken_from_python(model_of, files):
     assert 10 == model.evaluate(files / "own.npz").samples
     with pytest.raises(SpecError, match="lists of unlike length"):
         model.fit(([[[1]], [[1, 2]]], [0, 1]))
+
+
+# Classes by name -------------------------------------------------------------------
+
+
+def named(names, labels=LABELS):
+    return Dataset("own", IMAGES[..., None], labels, IMAGES[:9, ..., None], labels[:9], tuple(names))
+
+
+@pytest.mark.parametrize("learned, names, places, note", [
+    ("abcd", "abcd", [0, 1, 2, 3], None),
+    ("dcba", "abcd", [3, 2, 1, 0], None),
+    ("abcdef", "abcd", [0, 1, 2, 3], None),
+    ("dxbac", "abcd", [3, 2, 4, 0], None),
+    ("badx", "abcd", [1, 0, None, 2], "c is not among the classes learned (b, a, d, x): left out"),
+    ("a", "abcd", [0, None, None, None], "b, c, d are not among the classes learned (a): left out"),
+    ("wxyz", "0123", [0, 1, 2, 3], "the labels of own are numbers, taken as the places of w, x, y, z"),
+    ("vwxyz", "0123", [0, 1, 2, 3], "the labels of own are numbers, taken as the places of v, w, x, y, z"),
+    ("0123", "wxyz", [0, 1, 2, 3], "the classes learned are numbers: w, x, y, z are taken as 0 to 3"),
+    ("0123456789", "0123", [0, 1, 2, 3], None),
+    ("012", "0123", [0, 1, 2, None], "3 is not among the classes learned (0, 1, 2): left out"),
+])  # fmt: skip
+def test_classes_are_matched_by_name(learned, names, places, note):
+    data = named(names)
+    found = match_classes(data, tuple(learned))
+    assert (() if note is None else (note,)) == found.notes
+    assert (tuple(names) if learned.isdigit() and not names.isdigit() else tuple(learned)) == found.names
+    for part in ("train", "test"):
+        images, labels = data.part(part)
+        kept = np.array([places[label] is not None for label in labels])
+        np.testing.assert_array_equal(images[kept], found.part(part).images)
+        assert [places[label] for label in labels[kept]] == found.part(part).labels.tolist()
+
+
+def test_no_class_in_common_is_an_error():
+    with pytest.raises(SpecError) as caught:
+        match_classes(named("abcd"), tuple("wxyz"))
+    (fault,) = caught.value.diagnostics
+    assert "no class of own is among those that were learned" == fault.message
+    assert ("learned: w, x, y, z", "own: a, b, c, d") == fault.notes
+
+
+def test_a_model_knows_the_classes_it_learned_and_they_travel_with_its_weights(model_of, tmp_path):
+    spec = "input 8x8x1; flatten; dense 4"
+    model = model_of("epochs 1", spec=spec)
+    assert () == model.classes
+    model.fit(named("abcd"))
+    assert tuple("abcd") == model.classes == copy(model).classes == pickle.loads(pickle.dumps(model)).classes
+    model.save(tmp_path / "own.safetensors")
+    other = model_of(spec=spec).load(tmp_path / "own.safetensors")
+    turned = named("dcba", 3 - LABELS)
+    expected = model.evaluate(named("abcd"))
+    for found in (model.evaluate(turned), other.evaluate(turned), other.evaluate((IMAGES[:9], LABELS[:9]))):
+        np.testing.assert_array_equal(expected.confusion, found.confusion)
+        assert tuple("abcd") == found.names
+    assert ("e is not among the classes learned (a, b, c, d): left out",) == model.evaluate(
+        named("abce")
+    ).notes
+    assert 40 == model.evaluate((IMAGES, np.array(list("dcba"))[LABELS])).samples
+
+
+def test_files_named_in_python_are_read_as_the_recipe_says(model_of, files):
+    """``resize``, ``test`` and ``label`` of the recipe hold for a path given to fit and evaluate."""
+    np.savez("small.npz", x=IMAGES, y=LABELS)
+    model = model_of("epochs 1; data npz path=\"small.npz\" resize=yes test=0.5",
+                     spec="input 5x6x1; flatten; dense 4")  # fmt: skip
+    assert "finished" == model.fit("small.npz").ending
+    assert 20 == model.evaluate("small.npz").samples

@@ -271,3 +271,47 @@ def test_what_a_system_hides_in_a_folder_is_no_picture(cnnspec, trained):
     Path("many/more.png").mkdir()
     code, out, err = cnnspec("predict", "run", "many", "--json")
     assert (0, ["many/own.npy"]) == (code, [one["image"] for one in json.loads(out)["images"]]), err
+
+
+# Classes by name -------------------------------------------------------------------
+
+LEARNT = "network Two; input 8x8x1; flatten; dense 2; train { batch 8; optimizer adam rate=0.05; epochs 20 }"
+
+
+def halves(names, tmp, count=12):
+    """Folders, a table of words, an archive of words. dash is bright on the left, all else on the right."""
+    images, labels = [], []
+    for n in range(count * len(names)):
+        image, name = np.zeros((8, 8), np.uint8), names[n % len(names)]
+        image[:, :4] = 200 + n if name == "dash" else 0
+        image[:, 4:] = 0 if name == "dash" else 200 + n
+        images.append(image)
+        labels.append(name)
+        if find_spec("PIL"):
+            save(tmp / "folders" / name / f"{n:03}.png", image)
+    write_table(tmp / "words.csv", images, labels)
+    np.savez(tmp / "words.npz", x=images, y=labels)
+
+
+@pytest.mark.parametrize("kind", [*["folders"] * bool(find_spec("PIL")), "words.csv", "words.npz"])
+def test_classes_of_other_data_are_matched_by_name(cnnspec, place, kind):
+    for name, classes in (("one", ("bar", "dash")), ("other", ("dash", "zebra")), ("wrong", ("ant", "bee"))):
+        (place / name).mkdir()
+        halves(classes, place / name)
+    code, _, err = cnnspec("train", "-e", LEARNT, "--data", f"one/{kind}", "-o", "run")
+    assert 0 == code, err
+    for options in ([], ["--weights", "run/weights.safetensors"]):
+        model = ["-e", LEARNT] if options else ["run"]
+        code, out, err = cnnspec("evaluate", *model, *options, "--data", f"other/{kind}", "--part", "train",
+                                 "--json")  # fmt: skip
+        found = json.loads(out)
+        assert (0, ["bar", "dash"]) == (code, [row["name"] for row in found["classes"]]), err
+        assert "zebra is not among the classes learned (bar, dash): left out" in " ".join(err.split())
+        assert [[0, 0], [0, found["samples"]]] == found["confusion"]
+        code, _, err = cnnspec("evaluate", *model, *options, "--data", f"wrong/{kind}")
+        assert (1, True) == (code, "among those that were learned" in err), err
+    code, out, _ = cnnspec("predict", "run", "--data", f"other/{kind}", "--index", 0, "--json")
+    (answer,) = json.loads(out)["images"]
+    assert (0, "dash", "dash") == (code, answer["label"], answer["classes"][0]["class"])
+    code, out, _ = cnnspec("inspect", "run", "confusion", "--data", f"other/{kind}")
+    assert (0, True) == (code, "dash" in out and "zebra" not in out)

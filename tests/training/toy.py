@@ -34,6 +34,7 @@ class ToyEngine:
     def __init__(self, network: Network, seed: int = 0, initial: str = "he") -> None:
         self.network, self.seed, self.initial = network, seed, initial
         self.scaling = Scaling.of(network.training_recipe.normalise)
+        self.classes: tuple[str, ...] = ()
         self.random = np.random.default_rng(seed)
         shape = network["dense1"].weights[WEIGHT].shape
         begun = np.zeros(shape) if initial == "zeros" else 0.1 * self.random.standard_normal(shape)

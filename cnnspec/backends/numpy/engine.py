@@ -46,6 +46,7 @@ class NumpyEngine(Parameters):
         super().__init__(network, seed, dtype, kernels)
         self._programs: dict[tuple[Any, ...], Program] = {}
         self._lock = RLock()
+        self.classes: tuple[str, ...] = ()
         self.initialize(initial)
 
     def __getstate__(self) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from cnnspec.diagnostics import nearest
 from cnnspec.layers.base import Shape
 from cnnspec.recipe.models import Data
 from cnnspec.training.data import idx, images, numpy_files, published, table
-from cnnspec.training.data.dataset import Dataset, fitted
+from cnnspec.training.data.dataset import Dataset, fitted, match_classes
 from cnnspec.training.data.faults import missing, nothing_left
 from cnnspec.training.data.published import Progress
 
@@ -105,11 +105,13 @@ def load_for(
     *,
     name: str | None = None,
     data_dir: str | os.PathLike[str] | None = None,
+    classes: tuple[str, ...] = (),
     progress: Progress | None = None,
 ) -> Dataset:
     """The data of a recipe, as a network of this input and these outputs takes it.
 
-    ``name`` takes the place of the recipe's data: a known set, or a path.
+    ``name`` takes the place of the recipe's data: a known set, or a path. ``classes`` are those that the
+    network learned, where it did: see ``match_classes``.
     """
     folder = data_dir if data_dir is not None or name else setting.path
     found = load(
@@ -118,7 +120,7 @@ def load_for(
     )  # fmt: skip
     if not len(found.test_labels):
         raise nothing_left("test", setting.test, len(found.train_labels), 0)
-    return fitted(found, shape, outputs)
+    return fitted(match_classes(found, classes), shape, outputs)
 
 
 def _kind_of(name: str) -> str:

@@ -107,6 +107,52 @@ def fitted(data: Dataset, shape: Shape, outputs: int | Shape, *, resize_images: 
     return data
 
 
+def match_classes(data: Dataset, classes: tuple[str, ...]) -> Dataset:
+    """The data with the labels of a trained network, whose ``classes`` are matched by name.
+
+    Samples of classes that it did not learn are left out, which a note says. Where one side has only
+    numbers for names, as labels in an archive or a table are, they are the places of the other's names.
+    Raises SpecError where no class is known.
+    """
+    if not classes or data.names == classes or _strange_labels(data):
+        return data
+    if _are_numbers(data.names) and not _are_numbers(classes) and data.classes <= len(classes):
+        note = f"the labels of {data.name} are numbers, taken as the places of {_listed(classes)}"
+        return replace(data, names=classes, notes=(*data.notes, note))
+    if _are_numbers(classes) and not _are_numbers(data.names) and data.classes == len(classes):
+        note = f"the classes learned are numbers: {_listed(data.names)} are taken as 0 to {len(classes) - 1}"
+        return replace(data, notes=(*data.notes, note))
+    unknown = tuple(name for name in data.names if name not in classes)
+    if len(unknown) == data.classes:
+        message = f"no class of {data.name} is among those that were learned"
+        both = (f"learned: {_listed(classes)}", f"{data.name}: {_listed(unknown)}")
+        raise SpecError(
+            [mismatch(message, "give the classes the names that they had in training", notes=both)]
+        )
+    places = np.array([classes.index(name) if name in classes else -1 for name in data.names])
+    kept = {part: places[data.part(part).labels] >= 0 for part in ("train", "test")}
+    more: tuple[str, ...] = ()
+    if not all(part.all() for part in kept.values()):
+        are = "are" if unknown[1:] else "is"
+        learned = _listed(classes)
+        more = (f"{_listed(unknown)} {are} not among the classes learned ({learned}): left out",)
+    return replace(
+        data, names=classes, notes=data.notes + more,
+        train_images=data.train_images[kept["train"]],
+        train_labels=places[data.train_labels[kept["train"]]],
+        test_images=data.test_images[kept["test"]],
+        test_labels=places[data.test_labels[kept["test"]]],
+    )  # fmt: skip
+
+
+def _are_numbers(names: tuple[str, ...]) -> bool:
+    return names == tuple(map(str, range(len(names))))
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    return ", ".join(names[:MOST_NAMED]) + (", …" if len(names) > MOST_NAMED else "")
+
+
 def _strange_labels(data: Dataset) -> list[Diagnostic]:
     """What is wrong with the labels themselves, where a Dataset was made by hand."""
     faults = []
@@ -137,15 +183,14 @@ def _unlike_outputs(data: Dataset, outputs: Shape) -> list[Diagnostic]:
     message = f"{data.name} has {data.classes} classes, the network gives {outputs[-1]} outputs"
     cures = [f"end the network with dense {data.classes}, or train it on other data"]
     found = np.unique(np.concatenate([data.train_labels, data.test_labels]))
-    if found.size and found[0] > 0 and data.names == tuple(map(str, range(data.classes))):
+    if found.size and found[0] > 0 and _are_numbers(data.names):
         cures = cures if data.classes - found[0] != outputs[-1] else []
         cures[:0] = [f"labels count from 0: take {found[0]} off each of them"]
         absent = "class 0 never occurs" if found[0] == 1 else f"classes 0 to {found[0] - 1} never occur"
         return [mismatch(message, *cures, notes=(f"{absent}: the labels are {found[0]} to {found[-1]}",))]
-    if data.names == tuple(map(str, range(data.classes))):
+    if _are_numbers(data.names):
         return [mismatch(message, *cures)]
-    more = ", …" if data.classes > MOST_NAMED else ""
-    return [mismatch(message, *cures, notes=(f"its classes: {', '.join(data.names[:MOST_NAMED])}{more}",))]
+    return [mismatch(message, *cures, notes=(f"its classes: {_listed(data.names)}",))]
 
 
 def _unlike_input(data: Dataset, shape: Shape) -> Diagnostic:
