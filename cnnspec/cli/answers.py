@@ -165,7 +165,7 @@ def _neighbours(model: Model, run: Run | None, asked: Asked) -> Shown:
         check_index(index, len(data.test_labels), "test")
     network = model.network
     layer = _known(network, asked.layer) if asked.layer else inspection.last_hidden(network).name
-    chosen = asked.indices or inspection.one_of_each(data)
+    chosen = asked.indices or inspection.first_of_each(data.test_labels)
     found = inspection.neighbours(model, data, chosen, asked.count or 8, layer)
     size = inspection.size_of(network, layer)
     return Shown(
@@ -206,7 +206,7 @@ def _samples(names: Sequence[str], asked: Asked) -> Shown:
 
 def _augmented(names: Sequence[str], asked: Asked) -> Shown:
     """Training samples, and what the recipe's augmentation makes of them."""
-    from cnnspec.training import gallery
+    from cnnspec.training import gallery, inspection
     from cnnspec.views.results import samples as draw
     from cnnspec.views.terminal import results
 
@@ -221,7 +221,7 @@ def _augmented(names: Sequence[str], asked: Asked) -> Shown:
                 f"there are {len(found.train_labels):,} training samples; there is no {index}",
                 param_hint="--index",
             )
-    places = asked.indices or gallery.first_of_each(found)
+    places = asked.indices or inspection.first_of_each(found.train_labels)
     shown = gallery.changed(found, recipe.augment, places, asked.count or SAMPLES, recipe.seed)
     return Shown(lambda paper: results.changes(shown, paper), lambda theme: draw.gallery(shown, theme))
 

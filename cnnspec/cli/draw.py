@@ -125,9 +125,9 @@ def _refuse(diagnostic: Diagnostic) -> None:
 
 
 def _made(document: Document, target: str, format: str, look: Look) -> bytes:
-    from cnnspec.views.pictures.convert import NoConverter
     from cnnspec.views.pictures.draw import picture
     from cnnspec.views.pictures.engines import NoEngine
+    from cnnspec.views.pictures.svg import NoConverter
 
     try:
         if look.engine == "none" and look.style == "graph" and format != "dot":

@@ -128,7 +128,7 @@ def _paper() -> Terminal:
 
 def _check_converter(format: str) -> None:
     """Raises SpecError before anything is computed, where the file could not be made."""
-    from cnnspec.views.pictures.convert import HOW_TO_GET_ONE, can_convert
+    from cnnspec.views.pictures.svg import HOW_TO_GET_ONE, can_convert
 
     if format != "svg" and not can_convert():
         what, cures = "this figure cannot be made here", ("without -o the same is printed as a table",)
@@ -137,11 +137,10 @@ def _check_converter(format: str) -> None:
 
 def _draw(shown: Shown, output: str, format: str, theme: str) -> None:
     from cnnspec.files import write_atomically
-    from cnnspec.views.pictures.convert import convert
     from cnnspec.views.pictures.palette import THEMES
+    from cnnspec.views.pictures.svg import convert
 
-    svg = shown.draw(THEMES[theme]).document()
-    page = svg.encode(errors="replace") if format == "svg" else convert(svg, format)
+    page = convert(shown.draw(THEMES[theme]).document(), format)
     try:
         Path(output).parent.mkdir(parents=True, exist_ok=True)
         write_atomically(output, page)

@@ -64,7 +64,7 @@ def _setting(words: str) -> str | None:
 def _page(text: str, form: str, console: Console) -> str:
     if form == "markdown":
         return text
-    from cnnspec.views.terminal.page import render_page
+    from cnnspec.views.terminal.paint import render_page
 
     return render_page(text, console.terminal())
 

@@ -11,7 +11,7 @@ from cnnspec.recipe.models import Augment, Recipe
 from cnnspec.training.augment import Augmenter
 from cnnspec.training.data import Dataset
 from cnnspec.training.data.dataset import Part, split
-from cnnspec.training.inspection import picture
+from cnnspec.training.inspection import as_image
 from cnnspec.views.results import Gallery
 
 MOST_CLASSES = 30
@@ -39,7 +39,7 @@ def of_each_class(data: Dataset, part: Part, count: int) -> Gallery:
     rows = []
     for label, name in enumerate(data.names[:MOST_CLASSES]):
         places = np.flatnonzero(labels == label)[:count]
-        rows.append((name, tuple(picture(images[place], data.shape) for place in places)))
+        rows.append((name, tuple(as_image(images[place], data.shape) for place in places)))
     cut = f", the first {MOST_CLASSES} of {data.classes} classes" if data.classes > MOST_CLASSES else ""
     which = "training" if part == "train" else "test"
     return Gallery(data.name, f"the first of {len(labels):,} {which} samples of each class{cut}", tuple(rows))
@@ -61,9 +61,3 @@ def changed(data: Dataset, setting: Augment, places: Sequence[int], count: int, 
     options = [f"{name}={value_text(value)}" for name, value in setting if value != getattr(plain, name)]
     said = f"{data.name}: a training sample, and what it may look like"
     return Gallery(" ".join(["augment", *options]), said, tuple(rows), True)
-
-
-def first_of_each(data: Dataset, most: int = 10) -> list[int]:
-    """Places in the training set: the first sample of each class."""
-    _, first = np.unique(data.train_labels, return_index=True)
-    return [int(place) for place in first[:most]]

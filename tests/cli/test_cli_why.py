@@ -6,8 +6,7 @@ import pytest
 
 from cnnspec.cli.main import run
 from cnnspec.mistakes import search, titles
-from cnnspec.views.terminal.page import render_page
-from cnnspec.views.terminal.paint import Terminal
+from cnnspec.views.terminal.paint import Terminal, render_page
 
 PAGE = """\
 # code: the title

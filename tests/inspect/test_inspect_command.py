@@ -140,7 +140,7 @@ def test_a_layer_without_filters_names_those_that_have_some(cnnspec, home):
 
 
 def test_without_a_converter_it_says_how_to_get_one(cnnspec, home, tmp_path, monkeypatch):
-    monkeypatch.setattr("cnnspec.views.pictures.convert.find_spec", lambda name: None)
+    monkeypatch.setattr("cnnspec.views.pictures.svg.find_spec", lambda name: None)
     code, out, err = cnnspec("inspect", home / "one", "filters", "-o", "f.png")
     assert (1, "") == (code, out)
     assert "PNG and PDF need vl-convert" in err

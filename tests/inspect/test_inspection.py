@@ -82,7 +82,7 @@ def test_the_last_hidden_layer_feeds_the_last_weights(name, layer, size):
 
 
 def test_neighbours_are_the_nearest_of_all(model, data, monkeypatch):
-    monkeypatch.setattr("cnnspec.training.inspection.nearest.AT_ONCE", 7)
+    monkeypatch.setattr("cnnspec.training.inspection.AT_ONCE", 7)
     found = inspection.neighbours(model, data, [5, 0], 4)
     among = inspection.features(model, data.train_images, "relu2").astype(np.float64)
     for index, one in zip([5, 0], found, strict=True):
@@ -109,7 +109,7 @@ def test_pixels_are_compared_as_the_network_sees_them(data):
 
 
 def test_one_sample_of_each_class(data):
-    places = inspection.one_of_each(data)
+    places = inspection.first_of_each(data.test_labels)
     assert [0, 1, 2] == data.test_labels[places].tolist()
 
 

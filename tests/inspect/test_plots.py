@@ -7,7 +7,7 @@ import pytest
 
 import cnnspec
 from cnnspec.training import inspection
-from cnnspec.views.documents.report.themed import Colors
+from cnnspec.views.documents.report.style import Colors
 from cnnspec.views.pictures.palette import DARK, LIGHT
 from cnnspec.views.results import Confusion, Curve, Filters, Maps, pixels
 from cnnspec.views.results.confusion import confusion

@@ -11,7 +11,7 @@ import pytest
 from drawn import Page, words_in
 
 from cnnspec.cli.main import run
-from cnnspec.views.pictures import convert, engines
+from cnnspec.views.pictures import engines, svg
 
 LENET = "input 28x28x1; conv 6 5x5 padding=2 -> relu -> maxpool 2x2; flatten; dense 10"
 FAULTY = "input 28x28x1\nconv 6 5x5 -> relu  # fine\nconv 16 40x40 -> relu\nconvv 3\ndense 10\n"
@@ -118,7 +118,7 @@ def test_an_engine_may_be_refused(capsys: pytest.CaptureFixture[str]) -> None:
 def test_without_a_converter_volumes_say_how_to_get_one(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(convert, "can_convert", lambda: False)
+    monkeypatch.setattr(svg, "can_convert", lambda: False)
     assert run(["draw", "-e", LENET, "-o", "net.png", "--style", "volumes"]) == 1
     assert "no-picture-converter" in capsys.readouterr().err
 

@@ -10,7 +10,7 @@ import pytest
 from drawn import Page, example
 
 from cnnspec.resources import example_names
-from cnnspec.views.pictures import convert, dot, engines
+from cnnspec.views.pictures import dot, engines, svg
 from cnnspec.views.pictures.draw import Look, picture, render
 from cnnspec.views.pictures.planning import Choices, plan_of
 
@@ -52,8 +52,8 @@ def test_png_and_pdf_come_from_graphviz_where_there_is_no_converter(
 
 
 def test_volumes_need_a_converter_for_png(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(convert, "can_convert", lambda: False)
-    with pytest.raises(convert.NoConverter, match="pip install"):
+    monkeypatch.setattr(svg, "can_convert", lambda: False)
+    with pytest.raises(svg.NoConverter, match="pip install"):
         picture(example("lenet"), "png", Look(style="volumes"))
 
 

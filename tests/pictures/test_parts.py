@@ -9,10 +9,9 @@ from cnnspec.layers.base import Family
 from cnnspec.views.pictures.dot import quoted, record
 from cnnspec.views.pictures.font import SLACK, shorten, text_width, wrap
 from cnnspec.views.pictures.palette import DARK, LIGHT, Theme, mix
-from cnnspec.views.pictures.paths import below
 from cnnspec.views.pictures.planning import EVERYTHING, Choices
-from cnnspec.views.pictures.svg import SvgWriter, number
-from cnnspec.views.pictures.volumes.scale import power
+from cnnspec.views.pictures.svg import SvgWriter, below, number
+from cnnspec.views.pictures.volumes.scene import power
 from cnnspec.views.pictures.volumes.solids import operations_text, solids_of
 from cnnspec.views.pictures.volumes.tree import Fork, lanes_in, runs
 from cnnspec.views.pictures.wording import layer_text, rounded_text

@@ -14,8 +14,7 @@ from cnnspec.network.graph import Network
 from cnnspec.resources import example_names
 from cnnspec.views.pictures import dot
 from cnnspec.views.pictures.draw import render
-from cnnspec.views.pictures.measure import follower_right, heading
-from cnnspec.views.pictures.plan import Plan, Row
+from cnnspec.views.pictures.plan import Plan, Row, follower_right, heading
 from cnnspec.views.pictures.planning import HEATS, Choices, plan_of
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from cnnspec.network.graph import Network
-from cnnspec.views.pictures.measure import heading
-from cnnspec.views.pictures.plan import Frame, Plan
+from cnnspec.views.pictures.plan import Frame, Plan, heading
 from cnnspec.views.pictures.planning import EVERYTHING, plan_of
 from cnnspec.views.pictures.volumes.compose import compose
 

@@ -8,7 +8,7 @@ from reading import read
 import cnnspec as package
 from cnnspec.cli.main import run
 from cnnspec.resources import example_names, example_path
-from cnnspec.views.documents.report.themed import Colors
+from cnnspec.views.documents.report.style import Colors
 from cnnspec.views.pictures import engines
 from cnnspec.views.pictures.palette import DARK, LIGHT
 

@@ -6,8 +6,8 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
-from cnnspec.views.documents import flat
 from cnnspec.views.terminal.columns import DEFAULT, choose, total_text
+from cnnspec.views.terminal.rows import flat_rows
 
 if TYPE_CHECKING:
     from cnnspec.analysis.report import Analysis
@@ -24,7 +24,7 @@ SIZE: Final = re.compile(r"(?<=\d)x(?=\d)")
 def render(analysis: Analysis, columns: Sequence[str] = (), *, folded: bool = True) -> str:
     """A ``tabular`` environment; it needs ``\\usepackage{booktabs}``."""
     figures = choose(columns or DEFAULT)
-    rows = [" & ".join(map(cell, row)) for row in flat.rows(analysis, figures, folded)]
+    rows = [" & ".join(map(cell, row)) for row in flat_rows(analysis, figures, folded)]
     total = " & ".join(cell(total_text(figure, analysis)) for figure in figures)
     return "\n".join(
         (

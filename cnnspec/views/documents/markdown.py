@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from cnnspec.views.documents import flat
 from cnnspec.views.terminal.columns import DEFAULT, Figure, choose, total_text
 from cnnspec.views.terminal.paint import pad, width_of
+from cnnspec.views.terminal.rows import flat_rows
 
 if TYPE_CHECKING:
     from cnnspec.analysis.report import Analysis
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def render(analysis: Analysis, columns: Sequence[str] = (), *, folded: bool = True) -> str:
     """One line a layer, equal repeats once, and the totals in bold."""
     figures = choose(columns or DEFAULT)
-    rows = [[escape(text) for text in row] for row in flat.rows(analysis, figures, folded)]
+    rows = [[escape(text) for text in row] for row in flat_rows(analysis, figures, folded)]
     rows.append([_strong(total_text(figure, analysis)) for figure in figures])
     return "\n".join(table([figure.title for figure in figures], rows, figures)) + "\n"
 

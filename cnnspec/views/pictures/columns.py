@@ -8,7 +8,7 @@ from typing import Final
 
 from cnnspec.views.pictures.drawing import GUTTER, Drawing, Piece, extent_of, set_side_by_side, turned_rect
 from cnnspec.views.pictures.engines import Laid
-from cnnspec.views.pictures.paths import turned
+from cnnspec.views.pictures.svg import turned
 
 LOWER: Final = 0.65
 """Columns are worth it when the tallest has at most this part of the whole height."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 from cnnspec.views.pictures.engines import Laid
-from cnnspec.views.pictures.paths import Point, below, curved, rounded, turned
+from cnnspec.views.pictures.svg import Point, below, curved, rounded, turned
 
 Rect: TypeAlias = tuple[float, float, float, float]
 """Left, top, width, height."""

@@ -1,4 +1,4 @@
-"""The graph picture in SVG: a plan, laid out by Graphviz, drawn by ourselves.
+"""The graph picture in SVG with its legend: a plan, laid out by Graphviz, drawn by ourselves.
 
 Drawing it here rather than taking Graphviz's SVG gives the same letters, strips
 and tooltips whichever Graphviz did the layout, and columns for tall networks.
@@ -6,15 +6,16 @@ and tooltips whichever Graphviz did the layout, and columns for tall networks.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 from cnnspec.views.pictures.columns import arrange
 from cnnspec.views.pictures.dot import write
 from cnnspec.views.pictures.drawing import Arrow, Drawing, Rect
 from cnnspec.views.pictures.engines import lay_out
-from cnnspec.views.pictures.font import shorten, text_width
-from cnnspec.views.pictures.legend import draw_legend, legend_of
-from cnnspec.views.pictures.measure import (
+from cnnspec.views.pictures.font import shorten, text_width, wrap
+from cnnspec.views.pictures.palette import LIGHT, Theme, Tone, mix
+from cnnspec.views.pictures.plan import (
     CELL_PAD,
     EDGE_TEXT,
     FRAME_TITLE,
@@ -22,6 +23,10 @@ from cnnspec.views.pictures.measure import (
     NAME,
     PAD,
     TEXT,
+    Card,
+    Frame,
+    Plan,
+    Row,
     cells,
     follower_right,
     heading,
@@ -29,13 +34,19 @@ from cnnspec.views.pictures.measure import (
     lines_of,
     sizes,
 )
-from cnnspec.views.pictures.palette import LIGHT, Theme, Tone, mix
-from cnnspec.views.pictures.plan import Card, Frame, Plan, Row
 from cnnspec.views.pictures.svg import SvgWriter
 
 MARGIN: Final = 20.0
 RADIUS: Final = 6.0
 TITLE, SUBTITLE = 16.0, 11.0
+SIZE: Final = 10.0
+SWATCH: Final = 11.0
+LINE: Final = 19.0
+WORDS_LINE: Final = 14.0
+SPACE: Final = 16.0
+STOPS: Final = (0, 6, 25, 56, 100)
+"""Percent at the five colours of the heat: the scale is a square root."""
+FIGURES: Final = {"params": "parameters", "multiplies": "multiplies", "memory": "activation memory"}
 
 
 def draw(
@@ -210,3 +221,68 @@ def _plate(box: Rect, corners: tuple[float, float, float, float]) -> str:
         f"M{x:.2f} {y + a:.2f}q0 {-a:g} {a:g} {-a:g}H{x + w - b:.2f}q{b:g} 0 {b:g} {b:g}"
         f"V{y + h - c:.2f}q0 {c:g} {-c:g} {c:g}H{x + d:.2f}q{-d:g} 0 {-d:g} {-d:g}Z"
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Legend:
+    """The entries in lines, then what is to be said in words."""
+
+    lines: list[list[str]]
+    words: list[str]
+
+    @property
+    def height(self) -> float:
+        return LINE * len(self.lines) + WORDS_LINE * len(self.words)
+
+
+def legend_of(plan: Plan, width: float) -> Legend:
+    """The legend of a plan, no wider than ``width``."""
+    lines: list[list[str]] = [[]]
+    used = 0.0
+    for text in _entries(plan):
+        need = SWATCH + 6 + text_width(text, SIZE) + SPACE
+        if lines[-1] and used + need - SPACE > width:
+            lines.append([])
+            used = 0.0
+        lines[-1].append(text)
+        used += need
+    return Legend(lines, wrap(_words(plan), width, SIZE))
+
+
+def _words(plan: Plan) -> str:
+    rows = [row for card in plan.cards if card.kind in ("layers", "block") for row in card.rows]
+    if not rows:
+        return ""
+    figure = f"share of the {FIGURES[plan.heat]}" if plan.heat else "parameters"
+    stride = "; “/2” is a stride of 2" if any("/" in row.text for row in rows) else ""
+    return f"At the right: output shape, {figure}{stride}."
+
+
+def draw_legend(paper: SvgWriter, plan: Plan, x: float, y: float, legend: Legend) -> None:
+    """Draws a legend from (x, y) on."""
+    theme = paper.theme
+    colors = dict(zip(_entries(plan), _colors(paper, plan), strict=True))
+    with paper.group("legend"):
+        for n, line in enumerate(legend.lines):
+            left, top = x, y + n * LINE
+            for text in line:
+                fill, edge = colors[text]
+                paper.rect(left, top, SWATCH, SWATCH, rx=2.5, fill=fill, stroke=edge, stroke_width=1)
+                paper.text(left + SWATCH + 6, top + SWATCH - 1.8, text, size=SIZE, fill=theme.faint)
+                left += SWATCH + 6 + text_width(text, SIZE) + SPACE
+        for n, text in enumerate(legend.words):
+            baseline = y + len(legend.lines) * LINE + 9 + n * WORDS_LINE
+            paper.text(x, baseline, text, size=SIZE, fill=theme.faint)
+
+
+def _entries(plan: Plan) -> list[str]:
+    if not plan.heat:
+        return [str(family) for family in plan.families]
+    return [f"{stop} % of {FIGURES[plan.heat]}" if not stop else f"{stop} %" for stop in STOPS]
+
+
+def _colors(paper: SvgWriter, plan: Plan) -> list[tuple[str, str]]:
+    if not plan.heat:
+        tones = [paper.theme.tone(family) for family in plan.families]
+        return [(tone.fill, tone.line) for tone in tones]
+    return [(paper.theme.heat_at(stop / 100), paper.theme.edge) for stop in STOPS]

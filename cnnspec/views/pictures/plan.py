@@ -1,7 +1,8 @@
-"""What a graph picture shows, before any coordinates: cards, links, frames.
+"""What a graph picture shows, before any coordinates: cards and their sizes, links, frames.
 
 A card is a stack of layers that follow one another with nothing between; a
-frame is a block or a repeat around cards. The plan is what golden tests compare.
+frame is a block or a repeat around cards. Sizes follow from the widths of the texts,
+so that they are the same for every Graphviz.
 """
 
 from __future__ import annotations
@@ -10,6 +11,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from cnnspec.layers.base import Family
+from cnnspec.views.pictures.font import text_width
+
+NAME, TEXT, FRAME_TITLE, EDGE_TEXT = 12.0, 10.0, 10.5, 9.5
+"""Font sizes in pixels."""
+PAD, CELL_PAD, GAP = 10.0, 10.0, 14.0
+SIDE_BY_SIDE = 150.0
+"""A line of this width is never too wide for a card."""
+NARROWEST, WIDEST = 92.0, 290.0
+MAIN_TWO, MAIN_ONE, STRIP = 40.0, 26.0, 19.0
+"""Heights of a main row with two lines, with one, and of a follower."""
+MESSAGE_LINE = 13.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,3 +102,81 @@ class Plan:
         """The families that occur, in the order of the catalogue."""
         present = {row.family for card in self.cards if card.kind != "fault" for row in card.rows}
         return tuple(family for family in Family if family in present)
+
+
+def lines_of(card: Card) -> list[list[Row]]:
+    """The rows as they stand: the main one, then followers, side by side where there is room."""
+    main, *followers = card.rows
+    room = max(row_width(main), SIDE_BY_SIDE)
+    lines = [[main]]
+    for row in followers:
+        if len(lines) > 1 and sum(map(row_width, lines[-1])) + row_width(row) <= room:
+            lines[-1].append(row)
+        else:
+            lines.append([row])
+    return lines
+
+
+def line_height(line: list[Row]) -> float:
+    main = line[0]
+    if not main.main:
+        return STRIP
+    return MAIN_TWO if main.text or main.figure else MAIN_ONE
+
+
+def cells(line: list[Row], width: float) -> list[float]:
+    """The widths of a line's rows: what each needs, and an equal part of the rest."""
+    needed = list(map(row_width, line))
+    rest = (width - sum(needed)) / len(line)
+    return [need + rest for need in needed]
+
+
+def card_height(card: Card) -> float:
+    rows = sum(map(line_height, lines_of(card)))
+    return rows + (len(card.message) * MESSAGE_LINE + 6 if card.message else 0)
+
+
+def heading(row: Row) -> str:
+    return f"{row.name} ×{row.times}" if row.times > 1 else row.name
+
+
+def row_width(row: Row) -> float:
+    """What the row's texts need, with their padding."""
+    if not row.main:
+        return 2 * CELL_PAD + _pair(text_width(row.text, TEXT), text_width(follower_right(row), TEXT), 6)
+    top = _pair(text_width(heading(row), NAME, True), text_width(row.shape, NAME - 1))
+    below = _pair(text_width(row.text, TEXT), text_width(row.figure, TEXT))
+    return 2 * PAD + max(top, below)
+
+
+def follower_right(row: Row) -> str:
+    """What stands at the right of a strip: its figure, or the shape when it changes."""
+    return " ".join(_right(row))
+
+
+def _right(row: Row) -> list[str]:
+    return [text for text in (row.shape, row.figure) if text]
+
+
+def _pair(left: float, right: float, gap: float = GAP) -> float:
+    return left + right + (gap if left and right else 0)
+
+
+def card_width(card: Card) -> float:
+    width = max(sum(map(row_width, line)) for line in lines_of(card))
+    for line in card.message:
+        width = max(width, 2 * PAD + text_width(line, TEXT))
+    return min(max(width, NARROWEST), WIDEST + (60 if card.message else 0))
+
+
+def sizes(plan: Plan) -> dict[str, tuple[float, float]]:
+    """(width, height) of every card; the layers of a frame share one width, so that columns are straight."""
+    cards = {card.key: card for card in plan.cards}
+    found = {}
+    for frame in plan.root.walk():
+        layers = [cards[key] for key in frame.cards if cards[key].kind in ("layers", "block")]
+        common = max(map(card_width, layers), default=NARROWEST)
+        for key in frame.cards:
+            width = common if cards[key] in layers else card_width(cards[key])
+            found[key] = (width, card_height(cards[key]))
+    return found

@@ -5,6 +5,7 @@ Layout works on bare text; colour is added last, so it never changes a width.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Final
 from unicodedata import east_asian_width
@@ -68,6 +69,10 @@ ASCII: Final[dict[str, str]] = {
     "”": '"',
 }
 """What stands for a character that the stream cannot show."""
+WIDEST: Final = 88
+"""Columns of running text that are still read with ease."""
+_CODE: Final = re.compile(r"`([^`]+)`")
+_ITEM: Final = re.compile(r"(?:[-*]|\d+\.) ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,3 +172,38 @@ def in_bytes(count: int) -> str:
         if value < 999.95:
             return f"{value:.1f} {unit}"
     return f"{value:,.1f} TB"
+
+
+def render_page(markdown: str, paper: Terminal) -> str:
+    """The page's text; code stays as it is, everything else is wrapped."""
+    lines: list[str] = []
+    paragraph: list[str] = []
+    code = False
+    for line in [*markdown.splitlines(), ""]:
+        if line.startswith(("```", "#")) or not line.strip() or code:
+            lines += _paragraph(paragraph, paper)
+            paragraph = []
+        if line.startswith("```"):
+            code = not code
+        elif code:
+            lines.append(f"    {paper.text(line)}".rstrip())
+        elif line.startswith("#"):
+            lines.append(paper.paint(paper.text(line.lstrip("# ")), "bold"))
+        elif line.strip():
+            if _ITEM.match(line):
+                lines += _paragraph(paragraph, paper)
+                paragraph = []
+            paragraph.append(line.strip())
+        elif lines and lines[-1]:
+            lines.append("")
+    return "\n".join(lines).rstrip("\n")
+
+
+def _paragraph(parts: list[str], paper: Terminal) -> list[str]:
+    if not parts:
+        return []
+    indent = "  " if _ITEM.match(parts[0]) else ""
+    lines = wrap(paper.text(" ".join(parts)), min(paper.width, WIDEST), indent)
+    if not paper.color:
+        return lines
+    return [_CODE.sub(lambda match: paper.paint(match[1], "label"), line) for line in lines]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import Final
 
-from cnnspec.views.documents.report.themed import Colors
+from cnnspec.views.documents.report.style import Colors
 from cnnspec.views.pictures.palette import DARK, LIGHT, Theme
 from cnnspec.views.results import Confusion, Curve, Filters, Misclassified
 from cnnspec.views.results.confusion import confusion

@@ -11,9 +11,8 @@ import cnnspec
 from cnnspec.diagnostics import Diagnostic, LayerError, Severity
 from cnnspec.views.documents import html
 from cnnspec.views.documents.report import sections
-from cnnspec.views.documents.report.explained import explanations
-from cnnspec.views.documents.report.style import sheet
-from cnnspec.views.documents.report.themed import Colors
+from cnnspec.views.documents.report.sections import explanations
+from cnnspec.views.documents.report.style import Colors, sheet
 from cnnspec.views.pictures.draw import Look, picture
 from cnnspec.views.pictures.engines import NoEngine
 from cnnspec.views.pictures.planning import readable

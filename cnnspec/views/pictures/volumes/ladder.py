@@ -12,8 +12,7 @@ from math import log2
 from typing import Final
 
 from cnnspec.layers.base import Family
-from cnnspec.views.pictures.volumes.scale import scale_for
-from cnnspec.views.pictures.volumes.scene import LINE, Box, Label, Scene, Wire, label_width
+from cnnspec.views.pictures.volumes.scene import LINE, Box, Label, Scene, Wire, label_width, scale_for
 from cnnspec.views.pictures.volumes.solids import Solid
 
 TALLEST: Final = 118.0

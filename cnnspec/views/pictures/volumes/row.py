@@ -9,13 +9,13 @@ from typing import Final
 
 from cnnspec.layers.base import Family, spatial
 from cnnspec.views.pictures.font import shorten
-from cnnspec.views.pictures.volumes.scale import Scale
 from cnnspec.views.pictures.volumes.scene import (
     HALO,
     LINE,
     OPERATION,
     Box,
     Label,
+    Scale,
     Scene,
     Wire,
     label_width,

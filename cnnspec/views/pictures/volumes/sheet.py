@@ -10,9 +10,8 @@ from cnnspec.layers.base import Family
 from cnnspec.network.graph import Network
 from cnnspec.views.pictures.font import text_width, wrap
 from cnnspec.views.pictures.palette import LIGHT, Theme
-from cnnspec.views.pictures.paths import rounded, xy
 from cnnspec.views.pictures.planning import EVERYTHING, HEATS, Choices
-from cnnspec.views.pictures.svg import SvgWriter, number
+from cnnspec.views.pictures.svg import SvgWriter, number, rounded, xy
 from cnnspec.views.pictures.volumes.body import draw_box, draw_sheets
 from cnnspec.views.pictures.volumes.compose import compose
 from cnnspec.views.pictures.volumes.scene import (

@@ -1,0 +1,228 @@
+"""What a trained network learned, gathered for showing: filters, maps, mistakes, neighbours, curves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from math import isqrt, prod
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnnspec.analysis.report import analyze
+from cnnspec.backends.contract import Predictor, Scaling
+from cnnspec.diagnostics import Diagnostic, SpecError
+from cnnspec.document import load
+from cnnspec.network.graph import Network, Node
+from cnnspec.training.history import EpochRecord, MetricsFile
+from cnnspec.training.run import METRICS, SPEC, Run
+from cnnspec.views.results import Confusion, Curve, Filters, Maps, Misclassified, Neighbour, Neighbourhood
+
+if TYPE_CHECKING:
+    from cnnspec.training.data import Dataset
+    from cnnspec.training.data.dataset import Part
+    from cnnspec.training.evaluate import Evaluation
+
+AT_ONCE: Final = 1000
+"""Samples whose features are in memory at a time."""
+
+
+def filters(model: Predictor, layer: str | None = None) -> Filters:
+    """The kernels of a layer, the first that has any when none is named.
+
+    A dense layer's are shown as pictures of what flows in. Raises SpecError
+    where there is nothing to show.
+    """
+    nodes = model.network.layers if layer is None else (model.network[layer],)
+    for node in nodes:
+        values = model.weights.get(f"{node.name}.weight")
+        if values is not None and values.ndim >= 2:
+            return Filters(node.name, _kernels(values, node, model.network))
+    where = f"{layer} has no filters" if layer else "no layer of this network has filters"
+    having = [name.removesuffix(".weight") for name, values in model.weights.items() if values.ndim > 1]
+    cures = (
+        (f"layers that have some: {', '.join(having[:8])}{', …' if len(having) > 8 else ''}",)
+        if having
+        else ()
+    )
+    raise SpecError([Diagnostic("nothing-to-show", where, help=cures)])
+
+
+def _kernels(values: NDArray[Any], node: Node, network: Network) -> NDArray[Any]:
+    """Weights (out, in, …) as (out, height, width, in); planes of a volume one below the other."""
+    if values.ndim == 2:
+        return np.stack([as_image(row, _map_before(node, network)) for row in values])
+    if node.weights[f"{node.name}.weight"].inputs_first:
+        values = values.swapaxes(0, 1)
+    last = np.moveaxis(values, 1, -1)
+    return last.reshape(len(last), -1, *last.shape[-2:])
+
+
+def _map_before(node: Node, network: Network) -> tuple[int, ...]:
+    """The map that was flattened on the way into a dense layer; its plain input else."""
+    source = network.nodes[node.inputs[0]]
+    while source.layer.storage.is_view:
+        if len(source.output) < len(source.input_shapes[0]):
+            return source.input_shapes[0]
+        source = network.nodes[source.inputs[0]]
+    return source.output
+
+
+def as_image(values: NDArray[Any], shape: Sequence[int]) -> NDArray[Any]:
+    """Values as a picture (height, width, channels).
+
+    A flattened map gets its ``shape`` back; a vector becomes a square where its
+    length is one, else a row; the planes of a volume lie one below the other.
+    """
+    if values.ndim > 1:
+        return values.reshape(-1, *values.shape[-2:])
+    if len(shape) == 3:
+        height, width, channels = shape
+        return values.reshape(channels, height, width).transpose(1, 2, 0)
+    side = isqrt(values.size)
+    return values.reshape((side, side, 1) if side * side == values.size else (1, values.size, 1))
+
+
+def maps(model: Predictor, image: NDArray[Any], layer: str, title: str = "") -> Maps:
+    """What a layer makes of one image, given as the network takes it, without the sample axis."""
+    shown = as_image(image, model.network.input)
+    if model.network[layer].index == 0:
+        return Maps(layer, shown, shown, title)
+    values = model.forward(image[None], keep=[layer])[layer][0]
+    return Maps(layer, values if values.ndim == 1 else as_image(values, values.shape), shown, title)
+
+
+def confusion(found: Evaluation) -> Confusion:
+    return Confusion(found.confusion, found.names)
+
+
+def mistakes(found: Evaluation, images: NDArray[Any], count: int) -> list[Misclassified]:
+    """The wrong answers given most surely, with the images they were given to."""
+    return [
+        Misclassified(
+            as_image(images[one.index], images.shape[1:]), one.index,
+            found.names[one.label], found.names[one.answer], one.probability,
+        )
+        for one in found.worst[:count]
+    ]  # fmt: skip
+
+
+def last_hidden(network: Network) -> Node:
+    """The node that the last layer with weights reads; the input itself where that layer is the only one."""
+    node = network.nodes[network.outputs[0].node]
+    while node.index and not node.weights:
+        node = network.nodes[node.inputs[0]]
+    return network.nodes[node.inputs[0]] if node.index else node
+
+
+def neighbours(
+    model: Predictor, data: Dataset, indices: Sequence[int], count: int, layer: str | None = None
+) -> list[Neighbourhood]:
+    """For each of these test samples, the ``count`` nearest training samples.
+
+    Distance is Euclidean between the outputs of ``layer``, the last hidden one
+    when none is named.
+    """
+    name = layer or last_hidden(model.network).name
+    asked = features(model, data.test_images[list(indices)], name)
+    count = min(count, len(data.train_labels))
+    distances = np.empty((len(asked), 0), np.float32)
+    places = np.empty((len(asked), 0), np.int64)
+    for start in range(0, len(data.train_labels), AT_ONCE):
+        among = features(model, data.train_images[start : start + AT_ONCE], name)
+        here = np.broadcast_to(np.arange(start, start + len(among)), (len(asked), len(among)))
+        distances = np.concatenate((distances, _squares(asked, among)), axis=1)
+        places = np.concatenate((places, here), axis=1)
+        nearest = np.argsort(distances, axis=1, kind="stable")[:, :count]
+        distances = np.take_along_axis(distances, nearest, axis=1)
+        places = np.take_along_axis(places, nearest, axis=1)
+    return [
+        Neighbourhood(
+            _neighbour(data, index, 0.0, "test"),
+            tuple(
+                _neighbour(data, int(n), float(np.sqrt(d)), "train") for n, d in zip(row, far, strict=True)
+            ),
+        )
+        for index, row, far in zip(indices, places, distances, strict=True)
+    ]
+
+
+def features(model: Predictor, images: NDArray[Any], layer: str) -> NDArray[np.float32]:
+    """A layer's outputs as (samples, values); of the input, the pixels as the network sees them."""
+    if model.network[layer].index == 0:
+        values = _scaled(images, model.scaling)
+    else:
+        values = model.forward(images, keep=[layer])[layer]
+    return values.reshape(len(images), -1)
+
+
+def _scaled(images: NDArray[Any], scaling: Scaling) -> NDArray[np.float32]:
+    """Bytes by the model's rule, channels last; floats as they are."""
+    if images.dtype != np.uint8:
+        return images.astype(np.float32)
+    return np.asarray(images * scaling.factor + scaling.shift, np.float32)
+
+
+def _squares(asked: NDArray[np.float32], among: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Squared distances (asked, among)."""
+    lengths: NDArray[np.float32] = (asked**2).sum(1)[:, None] + (among**2).sum(1)
+    squares = lengths - 2 * (asked @ among.T)
+    return np.maximum(squares, 0, dtype=np.float32)
+
+
+def _neighbour(data: Dataset, index: int, distance: float, part: Part) -> Neighbour:
+    images, labels = data.part(part)
+    shown = as_image(images[index], images.shape[1:])
+    return Neighbour(shown, index, data.names[int(labels[index])], distance)
+
+
+def first_of_each(labels: NDArray[Any], most: int = 10) -> list[int]:
+    """The place of the first sample of each class."""
+    _, first = np.unique(labels, return_index=True)
+    return [int(place) for place in first[:most]]
+
+
+def size_of(network: Network, layer: str) -> int:
+    """How many values a layer gives."""
+    return prod(network[layer].output)
+
+
+def curve_of(rows: Sequence[EpochRecord], name: str) -> Curve:
+    """The epochs of a training; validation only where every epoch has it."""
+    losses = [row.validation_loss for row in rows if row.validation_loss is not None]
+    accuracies = [row.validation_accuracy for row in rows if row.validation_accuracy is not None]
+    return Curve(
+        name,
+        tuple(row.epoch for row in rows),
+        tuple(row.loss for row in rows),
+        tuple(row.accuracy for row in rows),
+        tuple(losses) if len(losses) == len(rows) else (),
+        tuple(accuracies) if len(accuracies) == len(rows) else (),
+        sum(row.seconds for row in rows),
+    )
+
+
+def run_curve(folder: Path) -> Curve:
+    """The training in the folder of a run; raises SpecError where it has no finished epoch."""
+    test = Run.read(folder).test
+    rows = MetricsFile(folder / METRICS).rows()
+    if not rows:
+        what = f"{folder} has no finished epoch yet"
+        raise SpecError([Diagnostic("nothing-to-show", what, help=("wait for it, or go on with --resume",))])
+    network = load(folder / SPEC)
+    curve = curve_of(rows, network.name or folder.name)
+    params = analyze(network).totals.params
+    curve = replace(curve, params=params)
+    return replace(curve, test_loss=test.loss, test_accuracy=test.accuracy) if test else curve
+
+
+def distinct(curves: Sequence[Curve], folders: Sequence[Path]) -> list[Curve]:
+    """The curves, named after their folders where two networks have one name."""
+    names = [curve.name for curve in curves]
+    if len(set(names)) == len(names):
+        return list(curves)
+    short = [folder.name for folder in folders]
+    names = short if len(set(short)) == len(short) else list(map(str, folders))
+    return [replace(curve, name=name) for curve, name in zip(curves, names, strict=True)]
