@@ -17,12 +17,11 @@ from cnnspec.binding.values import (
     Word,
     evaluate,
 )
-from cnnspec.diagnostics import Diagnostic, Fix, Label, LayerError, nearest
+from cnnspec.diagnostics import Diagnostic, Label, LayerError, did_you_mean, nearest
 from cnnspec.elaborate.candidates import Tries
 from cnnspec.elaborate.faults import Faults
 from cnnspec.elaborate.limits import DEEPEST, MOST_STEPS, Bound
-from cnnspec.elaborate.naming import Names
-from cnnspec.elaborate.scope import Context
+from cnnspec.elaborate.scope import Context, Names
 from cnnspec.layers.base import Shape, show
 from cnnspec.network.graph import Group, Node, Output
 from cnnspec.network.make import Made
@@ -244,11 +243,9 @@ class Elaborator:
                 help=(f"write the label before the layer: {text}: …",),
             )  # fmt: skip
         known = self._labels_in_sight(context)
-        meant = nearest(text, known)
-        return Fault(
-            "unknown-label", f"there is no label {text} before this line", span,
-            help=_guess(meant, known, "labels so far"),
-        )  # fmt: skip
+        others = [f"labels so far: {', '.join(known[:20])}"] if known else []
+        cure = did_you_mean(span, nearest(text, known), *others)
+        return Fault("unknown-label", f"there is no label {text} before this line", span, **cure)
 
     def _labels_in_sight(self, context: Context) -> list[str]:
         prefixes = context.frame.prefixes
@@ -292,14 +289,7 @@ def _with_guess(fault: Fault, context: Context) -> Fault:
     meant = nearest(fault.span.text, context.names()) if fault.code == "unknown-name" else None
     if meant is None:
         return fault
-    fix = Fix(fault.span, meant, f"write {meant}")
-    return Fault(fault.code, fault.message, fault.span, help=(f"did you mean {meant}?",), fixes=(fix,))
-
-
-def _guess(meant: str | None, known: list[str], what: str) -> tuple[str, ...]:
-    if meant:
-        return (f"did you mean {meant}?",)
-    return (f"{what}: {', '.join(known[:20])}",) if known else ()
+    return Fault(fault.code, fault.message, fault.span, **did_you_mean(fault.span, meant))
 
 
 def _axes_of(shape: Shape) -> list[str]:

@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
 
-from cnnspec.diagnostics import Diagnostic, Label, Severity
+from cnnspec.binding.values import Fault, Open, Poisoned, Unresolved, Value
+from cnnspec.diagnostics import Diagnostic, Label, Severity, did_you_mean, nearest
 from cnnspec.elaborate.elaborator import Elaborator, Stop
 from cnnspec.elaborate.expand import run
-from cnnspec.elaborate.expectations import read_expectation
 from cnnspec.elaborate.scope import Context, Frame, Module, labels_in
 from cnnspec.elaborate.uses import Files
 from cnnspec.layers.base import Shape
-from cnnspec.network.expectation import Expectation
+from cnnspec.network.expectation import FIGURES, Expectation, names_in
 from cnnspec.network.graph import Network, Output
 from cnnspec.syntax import tree
 from cnnspec.text import Source, Span
@@ -134,11 +134,53 @@ def _only(
 
 def _expectations(elaborator: Elaborator, spec: tree.Spec, context: Context) -> tuple[Expectation, ...]:
     found = (
-        read_expectation(elaborator, statement, context)
+        _expectation(elaborator, statement, context)
         for statement in spec.statements
         if isinstance(statement, tree.Expect)
     )
     return tuple(item for item in found if item is not None)
+
+
+def _expectation(elaborator: Elaborator, statement: tree.Expect, context: Context) -> Expectation | None:
+    """The expectation of a sentence; a name that is no figure and no constant is reported."""
+    constants: list[tuple[str, Value]] = []
+    sound = True
+    for name in dict.fromkeys(names_in(statement.condition)):
+        bound = context.get(name.text)
+        if isinstance(bound, Open | Poisoned):
+            sound = False
+        elif bound is not None and name.text not in FIGURES:
+            constants.append((name.text, bound))
+        elif name.text not in FIGURES and name.text not in ("yes", "no"):
+            elaborator.report(_unknown_figure(name, context))
+            sound = False
+    if not sound:
+        return None
+    text = " ".join(statement.condition.span.text.split())
+    found = Expectation(text, statement.condition, statement.span, tuple(constants))
+    return found if _is_condition(elaborator, found) else None
+
+
+def _is_condition(elaborator: Elaborator, expectation: Expectation) -> bool:
+    try:
+        expectation.holds(dict.fromkeys(FIGURES, 1))
+    except Unresolved:
+        return False
+    except Fault as fault:
+        if fault.code == "division-by-zero":
+            return True
+        elaborator.report(fault.diagnostic)
+        return False
+    return True
+
+
+def _unknown_figure(name: tree.Name, context: Context) -> Diagnostic:
+    known = [*FIGURES, *context.names()]
+    meant = nearest(name.text, known)
+    return Diagnostic(
+        "unknown-figure", f"there is no figure {name.text}", name.span,
+        **did_you_mean(name.span, meant, f"the figures: {', '.join(FIGURES)}"),
+    )  # fmt: skip
 
 
 def _recipe(elaborator: Elaborator, spec: tree.Spec, context: Context) -> Any:
