@@ -98,8 +98,12 @@ class BatchNorm(_Affine):
         return Item("multiplications", each), Item("additions", each)
 
 
-class _PerSample(_Affine):
+class PerSample(_Affine):
     """Mean and variance over parts of one sample, also when the network is used."""
+
+    def channel_groups(self, channels: int) -> int:
+        """Into how many groups the channels fall, each with a mean and a variance of its own."""
+        return 1
 
     def parts(self, inputs: Shapes) -> tuple[Formula, ...]:
         """Into how many parts a sample falls, as factors; none is one part."""
@@ -116,7 +120,7 @@ class _PerSample(_Affine):
         )
 
 
-class LayerNorm(_PerSample):
+class LayerNorm(PerSample):
     """Mean and variance over one whole sample, or over the channels at each place. Ba et al. 2016.
 
     Weights: ``weight`` and ``bias``, (C, *spatial) over all and (C,) over channels.
@@ -146,7 +150,7 @@ class LayerNorm(_PerSample):
         return tuple(sees for _ in spatial(inputs[0]))
 
 
-class GroupNorm(_PerSample):
+class GroupNorm(PerSample):
     """Mean and variance over groups of channels of one sample. Wu, He 2018.
 
     ``groups=1`` is layer norm with scales a channel, ``groups=C`` is instance norm.
@@ -167,6 +171,9 @@ class GroupNorm(_PerSample):
     def output(self, inputs: Shapes) -> tuple[Formula, ...]:
         need_groups("channels", inputs[0][-1], self.groups)
         return super().output(inputs)
+
+    def channel_groups(self, channels: int) -> int:
+        return self.groups
 
     def parts(self, inputs: Shapes) -> tuple[Formula, ...]:
         return (Symbol("g", self.groups, "groups"),)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from cases.registry import CASES, Case
-from single import data, model_of, network_of, run
+from cases.single import data, model_of, network_of, run
 
 from cnnspec.backends.numpy.kernels import conv_choice as choose
 from cnnspec.backends.numpy.kernels import conv_shift, conv_slab, norm

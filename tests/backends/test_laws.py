@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from cases.registry import CASES, Case
-from single import Toward, data, model_of, run
+from cases.single import Toward, data, model_of, run
 
 from cnnspec.backends.numpy.kernels.table import KERNELS
 from cnnspec.backends.numpy.reference import DEFINITIONS

@@ -13,8 +13,8 @@ from weakref import ref
 import numpy as np
 import pytest
 from cases.registry import CASES, Case
+from cases.single import data, model_of, run
 from safetensors.numpy import save_file
-from single import data, model_of, run
 
 import cnnspec
 from cnnspec.backends.contract import Scaling

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from single import Toward
+from cases.single import Toward
 
 import cnnspec
 from cnnspec.backends.numpy.engine import NumpyEngine

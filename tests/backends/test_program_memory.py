@@ -11,7 +11,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 from cases.registry import CASES, Case
-from single import network_of
+from cases.single import network_of
 
 import cnnspec
 from cnnspec.analysis.memory import Memory

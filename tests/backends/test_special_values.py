@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from cases.registry import CASES, Case
-from single import model_of, network_of, run
-from sown import FINITE, SPECIAL, SUMS, fast, kinds, sown, zeros
+from cases.single import model_of, network_of, run
+from cases.special import FINITE, SPECIAL, adds, fast, kinds, sown, zeros
 
 from cnnspec.backends.numpy.compile.memory import Allocator
 from cnnspec.backends.numpy.engine import NumpyEngine
@@ -36,7 +36,7 @@ def test_fast_equals_reference(case: Case, values: np.ndarray, share: float) -> 
 
 def alike(case: Case, actual: np.ndarray, expected: np.ndarray) -> None:
     np.testing.assert_array_equal(kinds(actual), kinds(expected))
-    if case.layer.word in SUMS or getattr(case.layer, "mode", None) == "bilinear":
+    if adds(case) or getattr(case.layer, "mode", None) == "bilinear":
         return
     np.testing.assert_array_equal(actual == 0, expected == 0)
     if KEEPS_SECOND:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from math import prod
-
 import numpy as np
 import pytest
 from cases.registry import CASES, Case
-from single import Run, data, model_of, run
+from cases.single import data, model_of, run
 
 from cnnspec.backends.numpy.compile.memory import Allocator
 from cnnspec.backends.numpy.layout import Array
@@ -16,33 +14,8 @@ from cnnspec.backends.numpy.optimizers import OPTIMIZERS, clip
 
 pytestmark = pytest.mark.torch
 torch = pytest.importorskip("torch")
-TORCH, own_padding = (getattr(pytest.importorskip("torch_layers"), name) for name in ("TORCH", "own_padding"))
-
-NOT_IN_TORCH = {"medianpool", "unpool", "crop", "dropout"}
-"""Unpool is there, but gives overwritten windows a gradient too; dropout draws other numbers."""
-KNOWN = [case for case in CASES if case.layer.word not in NOT_IN_TORCH]
-
-
-def channels_first(x: Array) -> Array:
-    return np.ascontiguousarray(np.moveaxis(x, -1, 1))
-
-
-def in_torch(case: Case, images: Array, direction: Array, weights: dict[str, Array]) -> Run:
-    whole = torch.tensor(images, requires_grad=True)
-    parts, start = [], 0
-    for shape in case.inputs:
-        if len(case.inputs) == 1:
-            parts = [whole.movedim(-1, 1)]
-            break
-        part = whole[:, start : start + prod(shape)]
-        parts.append(part.reshape(len(images), shape[-1], *shape[:-1]))
-        start += prod(shape)
-    named = {name: torch.tensor(values.copy(), requires_grad="running" not in name)
-             for name, values in weights.items()}  # fmt: skip
-    y = TORCH[case.layer.word](case, parts, named)
-    y.backward(torch.tensor(channels_first(direction)))
-    gradients = {f"layer.{name}": t.grad.numpy() for name, t in named.items() if t.grad is not None}
-    return Run(np.moveaxis(y.detach().numpy(), 1, -1), whole.grad.numpy(), gradients)
+pytorch = pytest.importorskip("cases.pytorch")
+in_torch, KNOWN = pytorch.in_torch, pytorch.KNOWN
 
 
 def close(actual: Array, expected: Array) -> None:
@@ -75,7 +48,9 @@ def test_ties_zeros_infinities_and_nan_are_pooled_alike(case: Case, values: Arra
     random = np.random.default_rng(0)
     images = random.choice(values, (16, *model.network.input)).astype(np.float32)
     direction = random.standard_normal((16, *model.network.output)).astype(np.float32)
-    if not own_padding(case) or len(case.inputs[0]) == 4:  # there PyTorch leaves a window of infinities
+    if (
+        not pytorch.own_padding(case) or len(case.inputs[0]) == 4
+    ):  # there PyTorch leaves a window of infinities
         images = np.maximum(images, -1e30) if case.layer.word == "maxpool" else np.minimum(images, 1e30)
     expected = in_torch(case, images, direction, {})
     actual = run(model, images, direction)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from cases.registry import Case
-from single import data, model_of, network_of
+from cases.single import data, model_of, network_of
 
 from cnnspec.backends.numpy.engine import NumpyEngine
 from cnnspec.backends.numpy.kernels import conv_choice, conv_winograd

@@ -1,4 +1,4 @@
-"""The shared roll of layer cases: for every word of the catalogue, plain and nasty uses.
+"""All layer cases: for every word of the catalogue, plain and nasty uses.
 
 Laws run over ``CASES``: shapes, counts, kernels of every backend, exports. A new layer
 joins all of them by rows in ``sliding`` or ``others``.

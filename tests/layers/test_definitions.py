@@ -1,4 +1,4 @@
-"""The laws of every layer against its definition run on scalars that watch arithmetic."""
+"""The laws of every layer against its definition, run on arrays that tally arithmetic and on poked ones."""
 
 from __future__ import annotations
 
@@ -6,31 +6,31 @@ from collections import Counter
 from itertools import product as cartesian
 from math import ceil, floor, prod
 
+import numpy as np
 import pytest
+from cases.counted import define, operations, sights
 from cases.registry import CASES, Case
-from definitions import run
 
-from cnnspec.layers.base import Everything, Shape, Slide, Spread, Stretch, Window
+from cnnspec.layers.base import Everything, Slide, Spread, Stretch, Window
 
 each_case = pytest.mark.parametrize("case", CASES, ids=repr)
 
 
 @each_case
 def test_shape_is_that_of_the_definition(case: Case) -> None:
-    outputs, _ = run(case)
-    shape = case.layer.shape(case.inputs)
-    assert outputs.keys() == set(cartesian(*map(range, shape)))
+    inputs = [np.zeros((1, *shape)) for shape in case.inputs]
+    output = define(case, inputs, np.zeros((1, *case.pool[1])) if case.pool else None)
+    assert output.shape == (1, *case.layer.shape(case.inputs))
 
 
 @each_case
 def test_operations_are_those_of_the_definition(case: Case) -> None:
-    _, tally = run(case)
     counted: Counter[str] = Counter()
     counted["multiplications"] += int(case.layer.multiplies(case.inputs))
     counted["additions"] += int(case.layer.additions(case.inputs))
     for item in case.layer.elementwise(case.inputs):
         counted[item.what] += int(item.count)
-    assert +counted == +tally
+    assert +counted == +operations(case)
 
 
 @each_case
@@ -44,17 +44,13 @@ def test_params_are_the_values_of_the_declared_arrays(case: Case) -> None:
 
 @each_case
 def test_window_is_what_the_definition_reads(case: Case) -> None:
-    outputs, _ = run(case)
-    for which, shape in enumerate(case.inputs):
+    for which, (shape, seen) in enumerate(zip(case.inputs, sights(case), strict=True)):
         axes = case.layer.window(case.inputs, which)
         assert len(axes) == len(shape) - 1
-        seen: dict[Shape, set[Shape]] = {}
-        for (*place, _), value in outputs.items():
-            pixels = {tuple(pixel) for source, *pixel in value.sees if source == which}
-            seen.setdefault(tuple(place), set()).update(pixels)
         for place, pixels in seen.items():
             told = promised(axes, place, shape[:-1])
-            assert pixels <= told if case.layer.word == "reshape" else pixels == told
+            assert pixels <= told
+            assert pixels == told or case.layer.word == "reshape" or not axes
 
 
 def promised(

@@ -11,7 +11,7 @@ from cnnspec.layers.registry import LAYERS
 from cnnspec.layers.window import Axis
 
 torch = pytest.importorskip("torch")
-twins = pytest.importorskip("torch_twins")
+TORCH = pytest.importorskip("cases.pytorch").TORCH
 pytestmark = pytest.mark.torch
 
 LOCAL = ("connections", "lenet1998")
@@ -23,22 +23,25 @@ each_case = pytest.mark.parametrize("case", SHARED, ids=repr)
 
 def test_pytorch_lacks_nothing_but_connection_tables() -> None:
     assert {case.layer.word for case in HERE_ONLY} == {"conv"}
-    assert {case.layer.word for case in SHARED} == set(LAYERS) == {*twins.TWINS, "unpool"}
+    assert {case.layer.word for case in SHARED} == set(LAYERS) == set(TORCH)
+
+
+def made(case: Case) -> tuple[torch.nn.Module, torch.Tensor]:
+    """PyTorch's module, and what it makes of one random sample."""
+    module, run = TORCH[case.layer.word](case)
+    module.eval()
+    return module, run(*(torch.randn(1, shape[-1], *shape[:-1]) for shape in case.inputs))
 
 
 @each_case
 def test_shape_is_pytorchs(case: Case) -> None:
-    _, run = twins.twin(case)
-    _, channels, *sizes = run().shape
+    _, channels, *sizes = made(case)[1].shape
     assert case.layer.shape(case.inputs) == (*sizes, channels)
 
 
 @each_case
 def test_weights_have_pytorchs_names_and_layouts(case: Case) -> None:
-    module, _ = twins.twin(case)
-    if case.layer.word == "subsample":
-        assert list(module.parameters()) == []
-        return
+    module, _ = made(case)
     ours = {weight.name: (weight.shape, weight.buffer) for weight in case.layer.weights(case.inputs)}
     theirs = {name: (tuple(value.shape), False) for name, value in module.named_parameters()}
     theirs |= {
@@ -53,9 +56,8 @@ def test_weights_have_pytorchs_names_and_layouts(case: Case) -> None:
 def test_multiplies_are_those_of_pytorchs_flop_counter(case: Case) -> None:
     from torch.utils.flop_counter import FlopCounterMode
 
-    _, run = twins.twin(case)
     with FlopCounterMode(display=False) as counter:
-        run()
+        made(case)
     assert 2 * int(case.layer.multiplies(case.inputs)) == counter.get_total_flops()
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from cnnspec.backends.numpy.kernels.norm import FAR
 from cnnspec.backends.numpy.kernels.step import Step
 from cnnspec.backends.numpy.layout import Array, Shape, planes
-from cnnspec.layers.norm import GroupNorm, LayerNorm, Lrn
+from cnnspec.layers.norm import Lrn, PerSample
 
 
 class SampleNorm(Step):
@@ -24,7 +24,7 @@ class SampleNorm(Step):
 
     def build(self) -> None:
         layer = self.node.layer
-        assert isinstance(layer, LayerNorm | GroupNorm)
+        assert isinstance(layer, PerSample)
         self.epsilon = layer.epsilon
         self.view, self.axes, self.affine = self._arrangement(layer)
         self.y = self.output_like(self.x)
@@ -38,19 +38,15 @@ class SampleNorm(Step):
         self.scale = self._placed(weights["weight"]) if "weight" in weights else None
         self.shift = self._placed(weights["bias"]) if "bias" in weights else None
 
-    def _arrangement(self, layer: LayerNorm | GroupNorm) -> tuple[Shape, tuple[int, ...], Shape]:
+    def _arrangement(self, layer: PerSample) -> tuple[Shape, tuple[int, ...], Shape]:
         """The view, its axes within one part, and the shape of scale and shift in the view."""
         *outer, channels, columns, batch = (
             self.x.shape if self.x.ndim > 2 else (self.x.shape[0], 1, self.x.shape[1])
         )
-        rows, groups = prod(outer), layer.groups if isinstance(layer, GroupNorm) else 1
-        view = (rows, groups, channels // groups, columns, batch)
-        by_channel = (1, groups, channels // groups, 1, 1)
-        if isinstance(layer, GroupNorm):
-            return view, (0, 2, 3), by_channel
-        if layer.over == "channels":
-            return view, (2,), by_channel
-        return view, (0, 2, 3), (*view[:4], 1)
+        groups, over = layer.channel_groups(channels), getattr(layer, "over", None)
+        view = (prod(outer), groups, channels // groups, columns, batch)
+        affine = (*view[:4], 1) if over == "all" else (1, groups, channels // groups, 1, 1)
+        return view, (2,) if over == "channels" else (0, 2, 3), affine
 
     def _placed(self, weight: Array) -> Array:
         """A weight (C,) or (C, *spatial), seen in the order of the view."""

@@ -37,7 +37,8 @@ class ReferenceStep(Step):
             self.context.random, self.notes,
             [step.notes for step in steps if isinstance(step, ReferenceStep)],
         )  # fmt: skip
-        y, self.back = self.define(call)
+        with np.errstate(over="ignore"):  # definitions compute both sides of a choice, and limits as limits
+            y, self.back = self.define(call)
         np.copyto(self.y, from_channels_first(y))
 
     def prepare(self, dy: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, ...]:
@@ -48,7 +49,8 @@ class ReferenceStep(Step):
         return tuple(self.gradients)
 
     def backward(self) -> None:
-        inputs, weights = self.back(channels_first(self.dy))
+        with np.errstate(over="ignore"):
+            inputs, weights = self.back(channels_first(self.dy))
         for dx, value in zip(self.gradients, inputs, strict=True):
             if dx is not None:
                 np.copyto(dx, from_channels_first(value))

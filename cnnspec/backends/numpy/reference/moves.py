@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import reduce
+from itertools import product
+from math import prod
 from typing import Any, Final
 
 import numpy as np
@@ -45,7 +48,7 @@ def reshaped(layer: Any, numbers: Array, call: Call) -> Array:
 
 def padded(layer: Any, numbers: Array, call: Call) -> Array:
     mode = {"zeros": "constant", "reflect": "reflect", "replicate": "edge"}[layer.mode]
-    return np.asarray(np.pad(numbers, ((0, 0), *layer.sides(call.node.input_shapes)), mode))  # type: ignore[call-overload]
+    return np.asanyarray(np.pad(numbers, ((0, 0), *layer.sides(call.node.input_shapes)), mode))  # type: ignore[call-overload]
 
 
 def cropped(layer: Any, numbers: Array, call: Call) -> Array:
@@ -70,46 +73,33 @@ def repeated(layer: Any, numbers: Array, call: Call) -> Array:
 
 
 def upsample(call: Call) -> tuple[Array, Back]:
-    """Interpolation: along each axis every output lies between two pixels; the other modes are one move."""
+    """Interpolation between the pixels at the corners around each output; the other modes are one move."""
     if call.layer.mode != "bilinear":
         return moved(repeated)(call)
     x, sizes = call.x, call.x.shape[2:]
     scales = per_axis("scale", call.layer.scale, len(sizes))
-    places = {
-        axis: _between(size, scale)
-        for axis, (size, scale) in enumerate(zip(sizes, scales, strict=True), 2)
-        if scale > 1
-    }
-    for axis, place in places.items():
-        x = np.moveaxis(_interpolated(np.moveaxis(x, axis, -1), *place), -1, axis)
+    ends = [_between(size, scale) for size, scale in zip(sizes, scales, strict=True)]
+    corners: list[tuple[Any, Array]] = []
+    for corner in product(*ends):
+        places, shares = (np.ix_(*parts) for parts in zip(*corner, strict=True))
+        corners.append(((..., *places), np.asanyarray(prod(shares), x.dtype)))
 
     def back(dy: Array) -> tuple[list[Array], dict[str, Array]]:
-        for axis, place in places.items():
-            dy = np.moveaxis(_gathered(np.moveaxis(dy, axis, -1), sizes[axis - 2], *place), -1, axis)
-        return [dy], {}
+        dx = np.zeros_like(x)
+        for places, share in corners:
+            np.add.at(dx, places, dy * share)
+        return [dx], {}
 
-    return x, back
+    return reduce(np.add, (x[places] * share for places, share in corners)), back
 
 
-def _between(size: int, scale: int) -> tuple[Array, Array, Array]:
-    """For each output its left and right pixel, and the right one's share."""
+def _between(size: int, scale: int) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
+    """For each output the pixels on either side of it, each with its share."""
     centres = np.maximum(0, (np.arange(size * scale) + 0.5) / scale - 0.5)
     left = np.floor(centres).astype(int)
-    share = np.where((left == size - 1) & (centres == left), 0.5, centres - left)
-    return left, np.minimum(left + 1, size - 1), share
-
-
-def _interpolated(x: Array, left: Array, right: Array, share: Array) -> Array:
-    return np.asarray(x[..., left] * (1 - share) + x[..., right] * share, x.dtype)
-
-
-def _gathered(dy: Array, size: int, left: Array, right: Array, share: Array) -> Array:
-    """The transpose of ``_interpolated``."""
-    dx = np.zeros((*dy.shape[:-1], size), dy.dtype)
-    for place in range(len(left)):
-        dx[..., left[place]] += dy[..., place] * (1 - share[place])
-        dx[..., right[place]] += dy[..., place] * share[place]
-    return dx
+    right = np.minimum(left + 1, size - 1) if scale > 1 else left
+    share = np.where((left == right) & (centres == left), 0.5, centres - left)
+    return (left, 1 - share), (right, share)
 
 
 MOVES: Final[dict[type[Layer], Definition]] = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import erf, pi, sqrt
+from math import erf, pi, prod, sqrt
 from typing import Any, Final
 
 import numpy as np
@@ -42,7 +42,7 @@ def each(function: Callable[[Any, Array], Array], slope: Callable[[Any, Array], 
 
 
 def sigmoid(x: Array) -> Array:
-    return np.asarray(np.exp(-np.logaddexp(0, -x)))
+    return np.asanyarray(1 / (1 + np.exp(-x)))
 
 
 def clipped(layer: Any, x: Array) -> Array:
@@ -53,27 +53,27 @@ def clipped(layer: Any, x: Array) -> Array:
 
 def clipped_slope(layer: Any, x: Array) -> Array:
     """At NaN 1 without a ceiling and 0 with one: as PyTorch's vectors have it."""
-    return np.asarray(~(x <= 0) if layer.max is None else (x > 0) & (x < layer.max))
+    return np.asanyarray(~(x <= 0) if layer.max is None else (x > 0) & (x < layer.max))
 
 
-def normal_share(layer: Any, x: Array) -> Array:
-    """Φ(x), or what the tanh form puts in its place."""
+def gelu_curve(layer: Any, x: Array) -> Array:
+    """2·Φ(x) − 1 with Φ the normal distribution, or what the tanh form puts in its place."""
     if layer.approximate == "tanh":
-        return np.asarray((1 + np.tanh(sqrt(2 / pi) * (x + 0.044715 * x**3))) / 2)
-    return np.asarray((1 + exact_erf(x / sqrt(2))) / 2)
+        return np.asanyarray(np.tanh(sqrt(2 / pi) * (x + 0.044715 * x * x * x)))
+    return np.asanyarray(exact_erf(sqrt(0.5) * x))
 
 
 def gelu_slope(layer: Any, x: Array) -> Array:
+    curve = gelu_curve(layer, x)
     if layer.approximate == "tanh":
-        bend = np.tanh(sqrt(2 / pi) * (x + 0.044715 * x**3))
-        density = (1 - bend**2) * sqrt(2 / pi) * (1 + 3 * 0.044715 * x**2) / 2
+        density = (1 - curve**2) * sqrt(2 / pi) * (1 + 3 * 0.044715 * x**2) / 2
     else:
         density = np.exp(-(x**2) / 2) / sqrt(2 * pi)
-    return np.asarray(normal_share(layer, x) + x * density)
+    return np.asanyarray((1 + curve) / 2 + x * density)
 
 
 def hard_share(x: Array) -> Array:
-    return np.asarray(np.clip(x + 3, 0, 6) / 6)
+    return np.asanyarray(np.clip(x + 3, 0, 6) / 6)
 
 
 def prelu(call: Call) -> tuple[Array, Back]:
@@ -97,7 +97,9 @@ def softmax(call: Call) -> tuple[Array, Back]:
 def dense(call: Call) -> tuple[Array, Back]:
     """W·x + b."""
     x, weight = call.x, call.weights["weight"]
-    y = x @ weight.T + (call.weights["bias"] if call.layer.bias else 0)
+    y = x @ weight.T
+    if call.layer.bias:
+        y += call.weights["bias"]
     return y, lambda dy: ([dy @ weight], {"weight": dy.T @ x, "bias": dy.sum(axis=0)})
 
 
@@ -111,97 +113,84 @@ def dropout(call: Call) -> tuple[Array, Back]:
 
 
 def batchnorm(call: Call) -> tuple[Array, Back]:
-    """By the batch in training (which enters the running statistics), else by the running ones."""
+    """By the batch in training, which enters the running statistics; else by those, as factor and term."""
     x, layer, weights = call.x, call.layer, call.weights
-    axes = (0, *range(2, x.ndim))
-    mean, var = weights["running_mean"], weights["running_var"]
-    if call.training:
-        count = x.size // x.shape[1]
-        batch_mean, batch_var = x.mean(axis=axes), x.var(axis=axes)
-        for running, value in ((mean, batch_mean), (var, batch_var * count / max(1, count - 1))):
-            running[...] = (1 - layer.momentum) * running + layer.momentum * value
-        mean, var = batch_mean, batch_var
-    shape = (-1, *(1 for _ in x.shape[2:]))
-    return _normalised(
-        call, axes if call.training else (), mean.reshape(shape), var.reshape(shape), shape, axes
-    )
+    channels = (1, x.shape[1], 1)
+    view = (len(x), x.shape[1], -1)
+    running_mean, running_var = weights["running_mean"], weights["running_var"]
+    if not call.training:
+        factor = weights.get("weight", 1) / np.sqrt(running_var + layer.epsilon)
+        term = weights.get("bias", 0) - running_mean * factor
+        y = x.reshape(view) * factor.reshape(channels) + term.reshape(channels)
+        return y.reshape(x.shape), lambda dy: ([dy.reshape(view) * factor.reshape(channels)], {})
+    y, back, mean, var = normalised(call, view, (0, 2), channels)
+    count = x.size // x.shape[1]
+    for running, value in ((running_mean, mean), (running_var, var * count / max(1, count - 1))):
+        running[...] = (1 - layer.momentum) * running + layer.momentum * value.reshape(-1)
+    return y, back
 
 
-def _normalised(
-    call: Call, axes: tuple[int, ...], mean: Array, var: Array,
-    shape: tuple[int, ...], outside: tuple[int, ...],
-) -> tuple[Array, Back]:  # fmt: skip
-    """(x - mean)/√(var + epsilon), scaled and shifted; ``axes`` are those the statistics come from."""
-    x, weights = call.x, call.weights
-    scale = weights["weight"].reshape(shape) if "weight" in weights else np.ones(1, x.dtype)
-    shift = weights["bias"].reshape(shape) if "bias" in weights else np.zeros(1, x.dtype)
-    factor = 1 / np.sqrt(var + call.layer.epsilon)
-    normal = (x - mean) * factor
+def normalised(
+    call: Call, view: tuple[int, ...], axes: tuple[int, ...], affine: tuple[int, ...]
+) -> tuple[Array, Back, Array, Array]:
+    """Each part to (x - mean)/√(var + epsilon), scaled and shifted; also mean and variance.
 
-    def back(dy: Array) -> tuple[list[Array], dict[str, Array]]:
-        g = dy * scale
-        dx = factor * g
-        if axes:
-            dx = factor * (
-                g - g.mean(axis=axes, keepdims=True) - normal * (g * normal).mean(axis=axes, keepdims=True)
-            )
-        named = {"weight": dy * normal, "bias": dy}
-        return [dx], {
-            name: value.sum(axis=outside).reshape(weights[name].shape)
-            for name, value in named.items()
-            if name in weights
-        }
-
-    return normal * scale + shift, back
-
-
-def layernorm(call: Call) -> tuple[Array, Back]:
-    x = call.x
-    channels = call.layer.over == "channels"
-    axes = (1,) if channels else tuple(range(1, x.ndim))
-    shape = (-1, *(1 for _ in x.shape[2:])) if channels else x.shape[1:]
-    outside = (0, *range(2, x.ndim)) if channels else (0,)
-    mean, var = x.mean(axis=axes, keepdims=True), x.var(axis=axes, keepdims=True)
-    return _normalised(call, axes, mean, var, shape, outside)
-
-
-def groupnorm(call: Call) -> tuple[Array, Back]:
-    """Statistics of each group, put in the place of each of its channels."""
-    x, groups = call.x, call.layer.groups
-    flat = x.reshape(len(x), groups, -1)
-    per = (len(x), groups, x.shape[1] // groups, -1)
-    weights = call.weights
-    scale = weights["weight"].reshape(1, groups, -1, 1) if "weight" in weights else np.ones(1, x.dtype)
-    shift = weights["bias"].reshape(1, groups, -1, 1) if "bias" in weights else np.zeros(1, x.dtype)
-    factor = 1 / np.sqrt(flat.var(axis=2, keepdims=True) + call.layer.epsilon)
-    normal = ((flat - flat.mean(axis=2, keepdims=True)) * factor).reshape(per)
+    The input is seen as ``view``, of which a part spans the ``axes``; ``affine`` is the shape of
+    scale and shift in it.
+    """
+    x, weights = call.x.reshape(view), call.weights
+    count = prod(x.shape[axis] for axis in axes)
+    mean = x.sum(axis=axes, keepdims=True) / count
+    away = x - mean
+    var = (away * away).sum(axis=axes, keepdims=True) / count
+    deviation = np.sqrt(var + call.layer.epsilon)
+    y = normal = away / deviation
+    scale = weights["weight"].reshape(affine) if "weight" in weights else np.ones(1, x.dtype)
+    if "weight" in weights:
+        y = normal * scale + weights["bias"].reshape(affine)
 
     def back(dy: Array) -> tuple[list[Array], dict[str, Array]]:
         d = dy.reshape(normal.shape)
-        g, n = (d * scale).reshape(flat.shape), normal.reshape(flat.shape)
-        dx = factor * (g - g.mean(axis=2, keepdims=True) - n * (g * n).mean(axis=2, keepdims=True))
-        terms = {"weight": d * normal, "bias": d} if "weight" in weights else {}
-        sums = {name: value.sum(axis=(0, 3)).reshape(-1) for name, value in terms.items()}
-        return [dx.reshape(x.shape)], sums
+        g = d * scale
+        means = (value.mean(axis=axes, keepdims=True) for value in (g, g * normal))
+        dx = (g - next(means) - normal * next(means)) / deviation
+        outside = tuple(axis for axis, size in enumerate(affine) if size == 1)
+        sums = {"weight": (d * normal).sum(axis=outside), "bias": d.sum(axis=outside)}
+        named = {name: sum.reshape(weights[name].shape) for name, sum in sums.items() if name in weights}
+        return [dx.reshape(dy.shape)], named
 
-    return (normal * scale + shift).reshape(x.shape), back
+    return y.reshape(call.x.shape), back, mean, var
+
+
+def sample_norm(call: Call) -> tuple[Array, Back]:
+    """By the statistics of each sample: of groups of channels, or of the channels at each place."""
+    x, layer = call.x, call.layer
+    groups = layer.channel_groups(x.shape[1])
+    view = (len(x), groups, x.shape[1] // groups, prod(x.shape[2:]))
+    over = getattr(layer, "over", None)
+    affine = (1, *view[1:3], view[3] if over == "all" else 1)
+    return normalised(call, view, (2,) if over == "channels" else (2, 3), affine)[:2]
 
 
 def lrn(call: Call) -> tuple[Array, Back]:
     x, layer = call.x, call.layer
-    channels = x.shape[1]
-    near = [slice(max(0, c - layer.size // 2), c + (layer.size - 1) // 2 + 1) for c in range(channels)]
+    before, after = layer.size // 2, (layer.size - 1) // 2
     share = layer.alpha / layer.size
-    divisor = layer.k + share * np.stack([np.sum(x[:, part] ** 2, axis=1) for part in near], axis=1)
-    y = x * divisor**-layer.beta
+    divisor = share * neighbours(x * x, before, after) + layer.k
+    y = x / np.power(divisor, layer.beta)
 
     def back(dy: Array) -> tuple[list[Array], dict[str, Array]]:
-        terms, seen = dy * y / divisor, np.zeros_like(x)
-        for c, part in enumerate(near):
-            seen[:, part] += terms[:, c : c + 1]
+        seen = neighbours(dy * y / divisor, after, before)
         return [dy * divisor**-layer.beta - 2 * share * layer.beta * x * seen], {}
 
     return y, back
+
+
+def neighbours(values: Array, before: int, after: int) -> Array:
+    """For each channel the sum over it and its neighbours, of which those beyond the edge are zero."""
+    channels = values.shape[1]
+    wide = np.pad(values, ((0, 0), (before, after), *((0, 0) for _ in values.shape[2:])))
+    return np.asanyarray(np.stack([wide[:, n : n + channels] for n in range(before + after + 1)]).sum(axis=0))
 
 
 def meeting(call: Call) -> list[Array]:
@@ -222,14 +211,14 @@ def add(call: Call) -> tuple[Array, Back]:
     def back(dy: Array) -> tuple[list[Array], dict[str, Array]]:
         return [_folded(dy, term, x) for term, x in zip(terms, call.inputs, strict=True)], {}
 
-    return np.asarray(sum(terms[1:], start=terms[0])), back
+    return np.asanyarray(sum(terms[1:], start=terms[0])), back
 
 
 def multiply(call: Call) -> tuple[Array, Back]:
     factors = meeting(call)
 
     def others(n: int) -> Array:
-        return np.asarray(
+        return np.asanyarray(
             np.prod([np.broadcast_to(f, y.shape) for m, f in enumerate(factors) if m != n], axis=0)
         )
 
@@ -258,12 +247,12 @@ VALUES: Final[dict[type[Layer], Definition]] = {
     ),
     Prelu: prelu,
     Elu: each(
-        lambda layer, x: np.where(x > 0, x, layer.alpha * np.expm1(np.minimum(0, x))),
+        lambda layer, x: np.where(x > 0, x, layer.alpha * np.expm1(x)),
         lambda layer, x: np.where(x > 0, 1, layer.alpha * np.exp(np.minimum(x, 0))),
     ),
-    Gelu: each(lambda layer, x: x * normal_share(layer, x), gelu_slope),
+    Gelu: each(lambda layer, x: 0.5 * x * (1 + gelu_curve(layer, x)), gelu_slope),
     Silu: each(
-        lambda layer, x: x * sigmoid(x), lambda layer, x: sigmoid(x) * (1 + x * (1 - sigmoid(x)))
+        lambda layer, x: x / (1 + np.exp(-x)), lambda layer, x: sigmoid(x) * (1 + x * (1 - sigmoid(x)))
     ),
     Sigmoid: each(lambda layer, x: sigmoid(x), lambda layer, x: sigmoid(x) * (1 - sigmoid(x))),
     Tanh: each(lambda layer, x: np.tanh(x), lambda layer, x: 1 - np.tanh(x) ** 2),
@@ -273,6 +262,6 @@ VALUES: Final[dict[type[Layer], Definition]] = {
         lambda layer, x: hard_share(x) + np.where(np.abs(x) < 3, x, 0) / 6,
     ),
     Softmax: softmax, Dense: dense, Dropout: dropout,
-    BatchNorm: batchnorm, LayerNorm: layernorm, GroupNorm: groupnorm, Lrn: lrn,
+    BatchNorm: batchnorm, LayerNorm: sample_norm, GroupNorm: sample_norm, Lrn: lrn,
     Add: add, Multiply: multiply, Concat: concat,
 }  # fmt: skip

@@ -44,13 +44,13 @@ def gather(x: Array, index: Array, padding: float = 0.0) -> Array:
     """(N, C, output places, taps) of x (N, C, *sizes); place -1 holds the padding."""
     flat = x.reshape(*x.shape[:2], -1)
     edge = np.full((*x.shape[:2], 1), padding, x.dtype)
-    return np.asarray(np.concatenate([flat, edge], axis=2)[:, :, index])
+    return np.asanyarray(np.concatenate([flat, edge], axis=2)[:, :, index])
 
 
-def scatter(patches: Array, index: Array, shape: Sequence[int]) -> Array:
-    """The transpose of ``gather``: every patch value added to the place it came from."""
+def scatter(patches: Array, index: Array, shape: Sequence[int], start: Array | float = 0.0) -> Array:
+    """The transpose of ``gather``: every patch value added to the place it came from, where ``start`` was."""
     count, channels, *sizes = shape
-    flat = np.zeros((count, channels, int(np.prod(sizes)) + 1), patches.dtype)
+    flat = np.full((count, channels, int(np.prod(sizes)) + 1), start, patches.dtype)
     for (place, tap), source in np.ndenumerate(index):
         flat[:, :, source] += patches[:, :, place, tap]
     return flat[:, :, :-1].reshape(shape)
@@ -106,9 +106,8 @@ def upconv(call: Call) -> tuple[Array, Back]:
     kernel = weight.reshape(layer.groups, -1, weight.shape[1], index.shape[1])
     grouped = flat.reshape(len(x), layer.groups, -1, flat.shape[2])
     patches = np.einsum("ngci,gcft->ngfit", grouped, kernel)
-    y = scatter(patches.reshape(len(x), -1, *index.shape), index, (len(x), layer.filters, *sizes))
-    if layer.bias:
-        y += call.weights["bias"].reshape(-1, *(1 for _ in sizes))
+    start = call.weights["bias"][:, None] if layer.bias else 0.0
+    y = scatter(patches.reshape(len(x), -1, *index.shape), index, (len(x), layer.filters, *sizes), start)
 
     def back(dy: Array) -> tuple[list[Array], dict[str, Array]]:
         seen = gather(dy, index).reshape(patches.shape)
@@ -138,12 +137,12 @@ def extreme(sign: int) -> Definition:
     def define(call: Call) -> tuple[Array, Back]:
         x, outputs = call.x, call.node.output[:-1]
         index = table(x.shape[2:], outputs, pool_axes(call))
-        patches = gather(sign * x, index)
-        best = np.full(patches.shape[:3], -np.inf, x.dtype)
-        winner = np.full(patches.shape[:3], -1)
-        for tap in range(index.shape[1]):
+        patches = gather(x if sign > 0 else -x, index)
+        winner = np.broadcast_to((index >= 0).argmax(axis=1), patches.shape[:3])
+        best = np.take_along_axis(patches, winner[..., None], axis=3)[..., 0]
+        for tap in range(1, index.shape[1]):
             values = patches[..., tap]
-            better = (index[:, tap] >= 0) & ((values > best) | np.isnan(values) | (winner < 0))
+            better = (index[:, tap] >= 0) & ((values > best) | np.isnan(values))
             best, winner = np.where(better, values, best), np.where(better, tap, winner)
         call.notes["places"] = np.take_along_axis(index[None, None], winner[..., None], axis=3)[..., 0]
 
@@ -151,7 +150,7 @@ def extreme(sign: int) -> Definition:
             chosen = np.arange(index.shape[1]) == winner[..., None]
             return [scatter(np.where(chosen, dy.reshape(best.shape)[..., None], 0), index, x.shape)], {}
 
-        return (sign * best).reshape(*x.shape[:2], *outputs), back
+        return (best if sign > 0 else -best).reshape(*x.shape[:2], *outputs), back
 
     return define
 
@@ -165,7 +164,9 @@ def mean(call: Call) -> tuple[Array, Back]:
         wide = [axis.size + axis.before + axis.after for axis in axes]
         shifted = [_unpadded(axis) for axis in axes]
         counted = (table(wide, outputs, shifted) >= 0).sum(axis=1)
-    return _weighed(call, index, 1 / counted)
+    total, spread = _summed(call, index)
+    counted = counted.astype(total.dtype).reshape(outputs)
+    return total / counted, lambda dy: spread(dy / counted)
 
 
 def _unpadded(axis: Any) -> Any:
@@ -174,12 +175,12 @@ def _unpadded(axis: Any) -> Any:
     return whole
 
 
-def _weighed(call: Call, index: Array, share: Array) -> tuple[Array, Back]:
-    x, share = call.x, share.astype(call.x.dtype)
-    y = gather(x, index).sum(axis=3) * share
+def _summed(call: Call, index: Array) -> tuple[Array, Back]:
+    x = call.x
+    y = gather(x, index).sum(axis=3)
 
     def back(dy: Array) -> tuple[list[Array], dict[str, Array]]:
-        each = (dy.reshape(y.shape) * share)[..., None]
+        each = dy.reshape(y.shape)[..., None]
         return [scatter(np.broadcast_to(each, (*y.shape, index.shape[1])), index, x.shape)], {}
 
     return y.reshape(*x.shape[:2], *call.node.output[:-1]), back
@@ -188,7 +189,7 @@ def _weighed(call: Call, index: Array, share: Array) -> tuple[Array, Back]:
 def subsample(call: Call) -> tuple[Array, Back]:
     """A window's sum times a trained factor, plus a trained term."""
     index = table(call.x.shape[2:], call.node.output[:-1], pool_axes(call))
-    total, spread = _weighed(call, index, np.ones(len(index)))
+    total, spread = _summed(call, index)
     shape = (-1, *(1 for _ in total.shape[2:]))
     factor, term = call.weights["weight"].reshape(shape), call.weights["bias"].reshape(shape)
 
@@ -210,16 +211,18 @@ def median(call: Call) -> tuple[Array, Back]:
     for place, row in enumerate(index):
         pixels = row[row >= 0]
         order = pixels[np.argsort(flat[:, :, pixels], axis=2, kind="stable")]
-        middle = order[:, :, [(len(pixels) - 1) // 2, len(pixels) // 2]]
-        y[:, :, place] = np.take_along_axis(flat, middle, axis=2).mean(axis=2)
+        middle = order[:, :, (len(pixels) - 1) // 2 : len(pixels) // 2 + 1]
+        values = np.take_along_axis(flat, middle, axis=2)
+        y[:, :, place] = values.mean(axis=2) if values.shape[2] > 1 else values[:, :, 0]
         middles.append(middle)
 
     def back(dy: Array) -> tuple[list[Array], dict[str, Array]]:
         dx = np.zeros_like(flat)
         samples, channels = np.ogrid[: x.shape[0], : x.shape[1]]
         for place, middle in enumerate(middles):
-            for half in (0, 1):
-                dx[samples, channels, middle[:, :, half]] += dy.reshape(y.shape)[:, :, place] / 2
+            for half in range(middle.shape[2]):
+                share = dy.reshape(y.shape)[:, :, place] / middle.shape[2]
+                dx[samples, channels, middle[:, :, half]] += share
         return [dx.reshape(x.shape)], {}
 
     return y.reshape(*x.shape[:2], *outputs), back

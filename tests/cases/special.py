@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import numpy as np
 from cases.registry import Case
-from single import Run, data, model_of, run
+from cases.single import Run, data, model_of, run
 
 from cnnspec.backends.numpy.layout import Array
+from cnnspec.layers.base import Family
 
 SPECIAL = np.array([np.nan, np.inf, -np.inf, -0.0, 0.0, 1e30, -1e30], np.float32)
 FINITE = SPECIAL[3:]
-SUMS = {
-    "conv", "depthwise", "upconv", "dense", "subsample", "avgpool", "globalavgpool", "softmax",
-    "batchnorm", "layernorm", "groupnorm", "lrn", "medianpool",
-}  # fmt: skip
-"""Layers that add, so that it depends on the order whether a zero comes out, and of which sign."""
+ADDING = {"subsample", "avgpool", "globalavgpool", "softmax", "medianpool"}
+
+
+def adds(case: Case) -> bool:
+    """Whether the layer adds, so that it depends on the order whether a zero comes out, and of which sign."""
+    families = (Family.CONV, Family.DENSE, Family.NORM)
+    return case.layer.family in families or case.layer.word in ADDING
 
 
 def sown(case: Case, values: Array, share: float) -> tuple[Array, Array]:
