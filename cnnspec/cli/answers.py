@@ -10,19 +10,18 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from cnnspec.cli.console import stderr_console
-from cnnspec.cli.options import check_index
-from cnnspec.cli.pictures import Fit
+from cnnspec.cli.samples import check_index
 from cnnspec.diagnostics import Diagnostic, SpecError, nearest
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from cnnspec.cli.runs import Run
     from cnnspec.model import Model
     from cnnspec.network.graph import Network
     from cnnspec.recipe.models import Recipe
     from cnnspec.training.data import Dataset
     from cnnspec.training.data.dataset import Part
+    from cnnspec.training.run import Run
     from cnnspec.views.pictures.palette import Theme
     from cnnspec.views.results.figure import Figure
     from cnnspec.views.terminal.paint import Terminal
@@ -78,9 +77,9 @@ def _known(network: Network, layer: str) -> str:
 
 
 def _data(model: Model, run: Run | None, asked: Asked) -> Dataset:
-    from cnnspec.cli import runs
+    from cnnspec.cli.samples import data_of
 
-    return runs.data_of(model, run, asked.data_name, asked.data_dir)
+    return data_of(model, run, asked.data_name, asked.data_dir)
 
 
 # One kind each ---------------------------------------------------------------------
@@ -119,6 +118,7 @@ def _first_map(network: Network) -> str:
 def _image(model: Model, run: Run | None, asked: Asked) -> tuple[NDArray[Any], str]:
     """One image as the network takes it, and what it is."""
     if asked.image is not None:
+        from cnnspec.cli.inputs import Fit
         from cnnspec.training.data.picture import read_image
 
         shape, name = model.network.input, asked.image.name
@@ -228,17 +228,17 @@ def _augmented(names: Sequence[str], asked: Asked) -> Shown:
 
 def _subject(names: Sequence[str], kind: str, asked: Asked) -> tuple[Recipe, Dataset]:
     """The recipe of a spec or of a run, and its samples."""
-    from cnnspec.cli import runs, samples
+    from cnnspec.cli import samples
     from cnnspec.cli.spec import load_network
     from cnnspec.document import load
+    from cnnspec.training.run import Run, is_run
 
     if len(names) > 1:
         raise click.UsageError(f"{kind} of one spec or run; {len(names)} are named: {', '.join(names)}")
     name = names[0]
-    if runs.is_run(name):
-        run = runs.Run.read(Path(name))
-        network = load(Path(name) / runs.SPEC)
-        return run.recipe, runs.samples_of(run, network, asked.data_name, asked.data_dir)
+    if is_run(name):
+        run = Run.read(Path(name))
+        return run.recipe, samples.samples_of(run, load(name), asked.data_name, asked.data_dir)
     network = load_network(name, None)
     recipe = network.training_recipe
     say = stderr_console().print

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cnnspec.cli.console import Console, stdout_console
-from cnnspec.cli.options import as_json, format_option, part_option, weights_option
-from cnnspec.cli.samples import data_options
+from cnnspec.cli.options import as_json, data_options, format_option, part_option, weights_option
 from cnnspec.cli.spec import spec_argument
 
 if TYPE_CHECKING:
@@ -37,10 +36,10 @@ def command(
 
     SPEC may be the folder of a run; a spec by itself means the newest run of its network.
     """
-    from cnnspec.cli import runs
+    from cnnspec.cli import runs, samples
 
     model, run = runs.find(spec, inline, weights)
-    data = runs.data_of(model, run, data_name, data_dir)
+    data = samples.data_of(model, run, data_name, data_dir)
     found = model.evaluate(data, part=part)
     out = stdout_console()
     if form == "json":

@@ -9,15 +9,12 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from cnnspec.cli.answers import Asked, Shown, answer
-from cnnspec.cli.console import stderr_console, stdout_console
-from cnnspec.cli.options import part_option, weights_option
-from cnnspec.cli.pictures import picture_options
-from cnnspec.cli.samples import data_options
+from cnnspec.cli.console import stdout_console, write_result
+from cnnspec.cli.options import data_options, part_option, picture_options, weights_option
 from cnnspec.diagnostics import Diagnostic, LayerError, SpecError, nearest
 
 if TYPE_CHECKING:
     from cnnspec.training.data.dataset import Part
-    from cnnspec.views.terminal.paint import Terminal
 
 KINDS: Final = {
     "filters": "the kernels of the first layer, or of --layer",
@@ -85,7 +82,7 @@ def command(
             _check_converter(format)
         shown = answer(names, kind, asked)
         if output is None or kind == "curves":
-            stdout_console().print("\n".join(shown.table(_paper())))
+            stdout_console().print("\n".join(shown.table(stdout_console().terminal())))
         if output is not None and format is not None:
             _draw(shown, output, format, theme)
     except LayerError as fault:
@@ -120,12 +117,6 @@ def _format_of(output: str | None) -> str | None:
     return suffix
 
 
-def _paper() -> Terminal:
-
-    console = stdout_console()
-    return console.terminal()
-
-
 def _check_converter(format: str) -> None:
     """Raises SpecError before anything is computed, where the file could not be made."""
     from cnnspec.views.pictures.svg import HOW_TO_GET_ONE, can_convert
@@ -136,14 +127,7 @@ def _check_converter(format: str) -> None:
 
 
 def _draw(shown: Shown, output: str, format: str, theme: str) -> None:
-    from cnnspec.files import write_atomically
     from cnnspec.views.pictures.palette import THEMES
     from cnnspec.views.pictures.svg import convert
 
-    page = convert(shown.draw(THEMES[theme]).document(), format)
-    try:
-        Path(output).parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(output, page)
-    except OSError as error:
-        raise click.UsageError(f'"{output}" cannot be written: {error.strerror or error}') from error
-    stderr_console().print(f"wrote {output}")
+    write_result(output, convert(shown.draw(THEMES[theme]).document(), format))

@@ -72,10 +72,32 @@ def part_option(function: F) -> F:
     )(function)
 
 
-def check_index(index: int, count: int, part: str) -> None:
-    """Leaves where a part of the data has no sample of this number."""
-    if index >= count:
-        raise click.BadParameter(
-            f"the {part} set has {count:,} samples, 0 to {count - 1:,}; there is no {index:,}",
-            param_hint="--index",
-        )
+def data_options(function: F) -> F:
+    """Gives a command ``--data`` and ``--data-dir``."""
+    function = click.option(
+        "--data-dir", type=click.Path(exists=True, path_type=Path), metavar="PATH",
+        help="Where the data lie (else CNNSPEC_DATA, the cache, a download).",
+    )(function)  # fmt: skip
+    return click.option(
+        "--data", "data_name", metavar="NAME", help="mnist, fashion_mnist, digits, or a path of data files."
+    )(function)
+
+
+resize_option = click.option("--resize", is_flag=True, help="Bring the image to the network's input.")
+
+
+def picture_options(function: F) -> F:
+    """Gives a command ``--invert``, ``--center`` and ``--resize``."""
+    for option in (
+        resize_option,
+        click.option(
+            "--center", is_flag=True,
+            help="Take away the paper, cut out the drawing and centre it as MNIST's digits are.",
+        ),
+        click.option(
+            "--invert/--no-invert", default=None,
+            help="The image is dark on bright, as pen on paper, or not; --center sees it by itself.",
+        ),
+    ):  # fmt: skip
+        function = option(function)
+    return function

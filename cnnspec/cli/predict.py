@@ -8,9 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from cnnspec.cli.console import Console, stdout_console
-from cnnspec.cli.options import as_json, check_index, format_option, weights_option
-from cnnspec.cli.pictures import Fit, picture_options
-from cnnspec.cli.samples import data_options
+from cnnspec.cli.options import as_json, data_options, format_option, picture_options, weights_option
 from cnnspec.text import printable
 
 if TYPE_CHECKING:
@@ -50,6 +48,8 @@ def command(
     the images means all in it.
     """
     from cnnspec.cli import runs
+    from cnnspec.cli.inputs import Fit
+    from cnnspec.cli.samples import data_of
     from cnnspec.training.evaluate import probabilities
 
     if not images and not indices:
@@ -61,7 +61,7 @@ def command(
     samples: list[tuple[str, NDArray[np.uint8], str | None]]
     samples = [(name, fit(name, image), None) for name, image in given]
     if indices:
-        data = runs.data_of(model, record, data_name, data_dir)
+        data = data_of(model, record, data_name, data_dir)
         names = data.names
         samples += [_sample(data, index) for index in indices]
     answers = [
@@ -75,6 +75,8 @@ def command(
 
 def _sample(data: Dataset, index: int) -> tuple[str, NDArray[np.uint8], str]:
     """A test sample: what it is called, its image, its class."""
+    from cnnspec.cli.samples import check_index
+
     check_index(index, len(data.test.labels), "test")
     label = data.names[int(data.test.labels[index])]
     return f"test sample {index}", data.test.images[index : index + 1], label

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 
 from cnnspec.cli.console import show, write_result
-from cnnspec.cli.options import batch_option
-from cnnspec.cli.samples import data_options
+from cnnspec.cli.options import batch_option, data_options
 from cnnspec.cli.spec import keep_spec, read, spec_argument
 from cnnspec.diagnostics import SpecError
+from cnnspec.document import RUN_SPEC
 
 if TYPE_CHECKING:
     from cnnspec.views.documents.report.learned import Learned
@@ -51,7 +51,7 @@ def command(
         run, spec = runs.folder_of(spec), None
     run = run and runs.folder_of(str(run))
     if run is not None and spec is None and inline is None:
-        spec = str(run / runs.SPEC)
+        spec = str(run / RUN_SPEC)
     document = read(spec, inline)
     target = output or f"{document.stem}.html"
     keep_spec(document, target, "page")
@@ -68,7 +68,7 @@ def command(
 
 def _learned(folder: Path, data_name: str | None, data_dir: Path | None) -> Learned:
     """What the run learned; what cannot be had is left out, and said."""
-    from cnnspec.cli import runs
+    from cnnspec.cli import runs, samples
     from cnnspec.training import inspection
     from cnnspec.views.documents.report.learned import Learned
 
@@ -77,7 +77,7 @@ def _learned(folder: Path, data_name: str | None, data_dir: Path | None) -> Lear
 
     curve = _tried(notes, lambda: inspection.run_curve(folder))
     filters = _tried(notes, lambda: inspection.filters(model))
-    data = _tried(notes, lambda: runs.data_of(model, run, data_name, data_dir))
+    data = _tried(notes, lambda: samples.data_of(model, run, data_name, data_dir))
     if data is None:
         return Learned(curve, filters, notes=notes)
     if run and data.name != run.set:

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cnnspec.cli.console import stderr_console, stdout_console
-from cnnspec.cli.options import format_option
-from cnnspec.cli.pictures import resize_option, resizes
+from cnnspec.cli.options import format_option, resize_option
 from cnnspec.cli.spec import load_network, spec_argument
 from cnnspec.diagnostics import nearest
 from cnnspec.layers.base import show
@@ -64,7 +63,7 @@ def command(
     """
     network = load_network(spec, inline)
     names = _names(network, layers, everything)
-    from cnnspec.cli.arrays import input_array, ways
+    from cnnspec.cli.inputs import input_array, ways
 
     if given is None:
         shape = show(network.input)
@@ -101,7 +100,7 @@ def _names(network: Network, layers: Sequence[str], everything: bool) -> list[st
 def _forward(
     network: Network, samples: NDArray[Any], weights: Sequence[str], names: Sequence[str], seed: int
 ) -> dict[str, NDArray[Any]]:
-    from cnnspec.cli.arrays import set_weights
+    from cnnspec.cli.inputs import set_weights
 
     model = network.build(seed)
     inline = [item for item in weights if "=" in item]
@@ -128,6 +127,7 @@ def _random(network: Network) -> list[str]:
 
 def _resized_in_training(weights: Sequence[str]) -> bool:
     """Whether one of the weights is a run's, and its images were resized."""
+    from cnnspec.cli.inputs import resizes
     from cnnspec.training.run import Run, is_run
 
     return any(resizes(Run.read(Path(file))) for file in weights if is_run(file))

@@ -1,32 +1,65 @@
-"""The data of a command: what ``--data`` names, what the recipe names, or the digits."""
+"""The samples of a command: what ``--data`` names, what a run or the recipe names, or the digits."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 import click
 
-from cnnspec.diagnostics import SpecError
+from cnnspec.cli.console import stderr_console
+from cnnspec.diagnostics import Diagnostic, SpecError
 
 if TYPE_CHECKING:
+    from cnnspec.model import Model
     from cnnspec.network.graph import Network
     from cnnspec.recipe.models import Data
     from cnnspec.training.data import Dataset
+    from cnnspec.training.run import Run
 
-F = TypeVar("F", bound=Callable[..., Any])
+
+def data_of(model: Model, run: Run | None, data_name: str | None, data_dir: Path | None) -> Dataset:
+    """The samples a run was trained on, or those the command line names: never others in their place."""
+    network = model.network
+    if run is None:
+        setting = network.training_recipe.data
+        data = load_samples(network, setting, data_name, data_dir, classes=model.classes)
+    else:
+        data = samples_of(run, network, data_name, data_dir, classes=model.classes)
+        if data.name != run.set:
+            stderr_console().print(f"note: this run was trained on {run.set}, not on {data.name}")
+    for note in data.notes:
+        stderr_console().print(f"note: {note}")
+    return data
 
 
-def data_options(function: F) -> F:
-    """Gives a command ``--data`` and ``--data-dir``."""
-    function = click.option(
-        "--data-dir", type=click.Path(exists=True, path_type=Path), metavar="PATH",
-        help="Where the data lie (else CNNSPEC_DATA, the cache, a download).",
-    )(function)  # fmt: skip
-    return click.option(
-        "--data", "data_name", metavar="NAME", help="mnist, fashion_mnist, digits, or a path of data files."
-    )(function)
+def samples_of(
+    run: Run, network: Network, name: str | None, folder: Path | None, *,
+    classes: tuple[str, ...] = (), progress: Callable[[str, int, int], None] | None = None,
+) -> Dataset:  # fmt: skip
+    """The samples of a run; raises SpecError that says which they are where they cannot be had."""
+    if name is not None or folder is not None:
+        return load_samples(network, run.recipe.data, name, folder, classes=classes, progress=progress)
+    if run.data is None:
+        raise _gone(run, Diagnostic("data-missing", "they were given as arrays, in Python"))
+    try:
+        return load_samples(network, run.data, None, None, classes=classes, progress=progress)
+    except SpecError as error:
+        if not is_missing(error):
+            raise
+        raise _gone(run, error.diagnostics[0]) from error
+
+
+def _gone(run: Run, reason: Diagnostic) -> SpecError:
+    """That the data of a run cannot be had, with the cures."""
+    from cnnspec.training.data import SETS
+
+    where = "--data-dir FOLDER, or set CNNSPEC_DATA" if run.set in SETS else "--data PATH"
+    cures = (f"say where {run.set} lies: {where}", "or judge it on other data, said aloud: --data digits")
+    message = f"this run was trained on {run.set}; {reason.message}"
+    return SpecError([replace(reason, message=message, help=cures)])
 
 
 def load_samples(
@@ -75,3 +108,12 @@ def load_or_stand_in(
 def is_missing(error: SpecError) -> bool:
     """Whether data cannot be had, rather than being damaged or unlike the network."""
     return any(item.code == "data-missing" for item in error.diagnostics)
+
+
+def check_index(index: int, count: int, part: str) -> None:
+    """Leaves where a part of the data has no sample of this number."""
+    if index >= count:
+        raise click.BadParameter(
+            f"the {part} set has {count:,} samples, 0 to {count - 1:,}; there is no {index:,}",
+            param_hint="--index",
+        )

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cnnspec.cli.console import fail, show, stderr_console, stdout_console
-from cnnspec.cli.options import finite
-from cnnspec.cli.samples import data_options
+from cnnspec.cli.options import data_options, finite
 from cnnspec.cli.spec import is_named, read, spec_argument
+from cnnspec.document import RUN_SPEC
 
 if TYPE_CHECKING:
     from cnnspec.cli.live import Live
@@ -60,19 +60,19 @@ def command(
 
     The settings of a recipe, from augment to warm-up: cnnspec layers train
     """
-    from cnnspec.cli import folders, runs
+    from cnnspec.cli import runs
 
     if resume and force:
         raise click.UsageError("--resume goes on with a run, --force begins it anew; give one of them")
     if resume and weights:
         raise click.UsageError("--resume goes on with the weights of the run; leave --weights out")
     if resume and spec and inline is None and (Path(spec).is_dir() or not is_named(spec)):
-        output = Path(spec) if folders.first_run(Path(spec)) else runs.folder_of(spec)
-        spec = str((folders.first_run(output) or output) / runs.SPEC)
-    elif spec and inline is None and (begun := folders.first_run(Path(spec))):
+        output = Path(spec) if runs.first_run(Path(spec)) else runs.folder_of(spec)
+        spec = str((runs.first_run(output) or output) / RUN_SPEC)
+    elif spec and inline is None and (begun := runs.first_run(Path(spec))):
         raise click.UsageError(
             f'"{spec}" holds a run. To go on with it: cnnspec train {spec} --resume; '
-            f"to train the same anew: cnnspec train {begun / runs.SPEC}"
+            f"to train the same anew: cnnspec train {begun / RUN_SPEC}"
         )
     document = read(spec, inline)
     if document.failed or document.network is None:
@@ -80,12 +80,12 @@ def command(
     show(document.diagnostics)
     network, recipe = document.network, document.network.training_recipe
     if resume:
-        output, first = folders.to_resume(output, network.name, bool(seeds))
-        recipe = folders.recipe_of(first, network)
+        output, first = runs.to_resume(output, network.name, bool(seeds))
+        recipe = runs.recipe_of(first, network)
     elif output is not None:
-        folders.to_begin(output, force)
+        runs.to_begin(output, force)
     job = _Job(document, network, recipe.changed(**changes), data_name, data_dir, weights, save_steps, resume)
-    with folders.taken(output, network.name) as folder:
+    with runs.taken(output, network.name) as folder:
         return job.repeat(folder, seeds) if seeds else job.train(folder)
 
 
@@ -130,8 +130,8 @@ class _Job:
 
     def _run(self, folder: Path, recipe: Recipe, title: str = "") -> Evaluation | None:
         """Trains in a folder and evaluates on the test set; None when it was interrupted."""
-        from cnnspec.cli import runs
         from cnnspec.cli.live import Live
+        from cnnspec.training.run import Run, is_run
 
         with Live(stderr_console(), show, title) as live:
             data = self._data(folder, recipe, live)
@@ -144,33 +144,33 @@ class _Job:
                         [*(f"note: {note}" for note in data.notes), _opening(self.network, data, recipe)]
                     )
                 )
-            resume = self.resume and runs.is_run(folder)
-            if runs.is_run(folder) and not resume:
+            resume = self.resume and is_run(folder)
+            if is_run(folder) and not resume:
                 live.say(f"note: this takes the place of the run in {folder}")
             history = model.fit(
                 data, recipe=recipe, folder=folder, resume=resume, save_steps=self.save_steps,
-                callback=live, sources=runs.sources(self.document),
+                callback=live, sources={**self.document.used, RUN_SPEC: self.document.source.text},
             )  # fmt: skip
         if history.ending == "interrupted":
             return None
         for line in _said(history):
             stderr_console().print(line)
         result = model.evaluate(data)
-        runs.Run.read(folder).judged(result).write(folder)
+        Run.read(folder).judged(result).write(folder)
         return result
 
     def _data(self, folder: Path, recipe: Recipe, live: Live) -> Dataset:
         """What to train on: a run that goes on keeps its data, a new one may take the digits instead."""
-        from cnnspec.cli import folders, runs, samples
+        from cnnspec.cli import runs, samples
 
         asked = (self.data_name, self.data_dir)
-        begun = (folders.first_run(folder) or folders.first_run(folder.parent)) if self.resume else None
-        known = folders.record(begun) if begun else None
+        begun = (runs.first_run(folder) or runs.first_run(folder.parent)) if self.resume else None
+        known = runs.record(begun) if begun else None
         if known is None:
             return samples.load_or_stand_in(
                 self.network, recipe.data, *asked, say=live.say, progress=live.received
             )
-        return runs.samples_of(known, self.network, *asked, progress=live.received)
+        return samples.samples_of(known, self.network, *asked, progress=live.received)
 
 
 def _begin_from(model: Model, path: Path, live: Live) -> None:

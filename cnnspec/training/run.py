@@ -21,6 +21,7 @@ from cnnspec.backends.weights import CHECKPOINTS as CHECKPOINTS
 from cnnspec.backends.weights import WEIGHTS as WEIGHTS
 from cnnspec.backends.weights import load
 from cnnspec.diagnostics import Diagnostic, SpecError
+from cnnspec.document import RUN_SPEC
 from cnnspec.files import write_atomically
 from cnnspec.network.as_json import to_dict
 from cnnspec.recipe.models import Data, Recipe
@@ -30,7 +31,7 @@ from cnnspec.training.evaluate import number
 if TYPE_CHECKING:
     from cnnspec.training.evaluate import Evaluation
 
-SPEC, RECORD, METRICS, BEST = "spec.cnn", "run.json", "metrics.jsonl", "best.safetensors"
+SPEC, RECORD, METRICS, BEST = RUN_SPEC, "run.json", "metrics.jsonl", "best.safetensors"
 
 
 class TestFigures(BaseModel):

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cnnspec.cli.arrays import KERNELS, matrix, weight_array
+from cnnspec.cli.inputs import KERNELS, matrix, weight_array
 from cnnspec.cli.main import run
 from cnnspec.views.terminal.arrays import Writing, render
 from cnnspec.views.terminal.paint import Terminal

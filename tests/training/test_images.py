@@ -5,7 +5,7 @@ from importlib.util import find_spec
 import numpy as np
 import pytest
 
-from cnnspec.cli.arrays import input_array
+from cnnspec.cli.inputs import input_array
 from cnnspec.diagnostics import SpecError
 from cnnspec.training.data import images
 from cnnspec.training.data.picture import read_image

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from cnnspec.cli import folders
+from cnnspec.cli import runs
 from cnnspec.cli.main import run
 from cnnspec.training.checkpoint import CheckpointManager
 from cnnspec.training.run import Run
@@ -186,7 +186,7 @@ def test_numbers_are_given_once(place):
     found = []
 
     def take():
-        with folders.taken(None, "Bars") as folder:
+        with runs.taken(None, "Bars") as folder:
             found.append(folder)
 
     threads = [threading.Thread(target=take) for _ in range(20)]

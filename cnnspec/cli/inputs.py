@@ -1,10 +1,11 @@
-"""Numbers given on the command line: matrices as text, files, pictures, well-known kernels."""
+"""What is given on the command line for a network: matrices as text, files, pictures, well-known kernels."""
 
 from __future__ import annotations
 
 import json
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from math import prod
 from pathlib import Path
@@ -14,11 +15,14 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
+from cnnspec.cli.console import stderr_console
 from cnnspec.diagnostics import SpecError, nearest
 from cnnspec.layers.base import Shape, show
+from cnnspec.text import printable
 from cnnspec.training.data import numpy_files
 from cnnspec.training.data.picture import SUFFIXES, read_image
 from cnnspec.training.data.preprocess import fit_images
+from cnnspec.training.run import Run
 
 Array: TypeAlias = NDArray[Any]
 
@@ -197,3 +201,50 @@ def _full_name(name: str, weights: Mapping[str, Array]) -> str:
     guess = nearest(name, weights) or nearest(f"{name}.weight", weights)
     hint = f'did you mean "{guess}"?' if guess else f"there are {', '.join(weights) or 'none'}"
     raise click.BadParameter(f'there are no weights "{name}"; {hint}', param_hint="--weights")
+
+
+# Pictures ------------------------------------------------------------------------
+
+
+BRIGHT_ON_DARK: Final = ("mnist", "fashion_mnist", "digits")
+"""Known sets whose images are so, for records that do not say."""
+
+
+def resizes(run: Run) -> bool:
+    """Whether a run was trained on images that were brought to the network's input."""
+    return run.recipe.data.resize or bool(run.data and run.data.resize)
+
+
+@dataclass(frozen=True)
+class Fit:
+    """How a picture becomes what a network takes."""
+
+    shape: Shape
+    run: Run | None
+    invert: bool | None
+    center: bool
+    resize: bool
+
+    def __call__(self, name: str, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """One picture as (1, …) of the network's input; raises SpecError where it does not fit."""
+        from cnnspec.training.photo import has_bright_border, is_dark_on_bright, prepare
+
+        resizing = self.resize or bool(self.run and resizes(self.run))
+        fitted = prepare(image, self.shape, invert=self.invert, center=self.center, resizing=resizing)
+        if self.center and self.invert is None and is_dark_on_bright(image):
+            _say(f"{name} is dark on bright and was inverted; --no-invert keeps it")
+        if not self.center and self.invert is None and self._on_dark and has_bright_border(image):
+            _say(f"the border of {name} is bright, that of the training images dark: --invert?")
+        if self.center and not fitted.any():
+            _say(f"nothing stands out of the paper in {name}")
+        return fitted
+
+    @property
+    def _on_dark(self) -> bool:
+        if self.run is None or self.run.dark_borders is not None:
+            return bool(self.run and self.run.dark_borders)
+        return self.run.set in BRIGHT_ON_DARK
+
+
+def _say(text: str) -> None:
+    stderr_console().print(f"note: {printable(text)}")
