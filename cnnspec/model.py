@@ -10,7 +10,6 @@ from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from cnnspec.backends import weights
@@ -55,10 +54,6 @@ class Model:
         return self.engine.seed
 
     @property
-    def dtype(self) -> np.dtype[Any]:
-        return self.engine.dtype
-
-    @property
     def weights(self) -> MutableMapping[str, Array]:
         """Every array by its name (``conv1.weight``), buffers such as ``bn1.running_mean`` included.
 
@@ -83,11 +78,6 @@ class Model:
     @classes.setter
     def classes(self, value: tuple[str, ...]) -> None:
         self.engine.classes = value
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Names of the arrays, in the order of the network."""
-        return tuple(self.weights)
 
     def predict(self, images: ArrayLike, batch: int = PREDICT_BATCH) -> Array:
         """The main output for images N x H x W x C: N x …, new arrays.
@@ -176,7 +166,7 @@ class Model:
     def __repr__(self) -> str:
         declared = [weight for node in self.network.layers for weight in node.weights.values()]
         count = sum(prod(weight.shape) for weight in declared if not weight.buffer)
-        return f"<Model {self.network.name}: {count:,} parameters, {self.dtype}>"
+        return f"<Model {self.network.name}: {count:,} parameters, {self.engine.dtype}>"
 
 
 def build(

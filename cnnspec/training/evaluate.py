@@ -31,15 +31,11 @@ def _outputs(model: Predictor, images: NDArray[Any]) -> NDArray[np.float32]:
 
 def _probabilities(model: Predictor, outputs: NDArray[np.float32]) -> NDArray[np.float32]:
     with np.errstate(all="ignore"):
-        if ends_with_softmax(model):
+        if model.network.logits().index != model.network.outputs[0].node:  # it ends with a softmax
             return outputs
         powers: NDArray[np.float32] = np.exp(outputs - outputs.max(1, keepdims=True))
         np.divide(powers, powers.sum(1, keepdims=True), out=powers)
         return powers
-
-
-def ends_with_softmax(model: Predictor) -> bool:
-    return model.network.logits().index != model.network.outputs[0].node
 
 
 def evaluate(

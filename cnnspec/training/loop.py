@@ -50,17 +50,10 @@ def fit(
     begun_from: str | None = None,
     **changes: Any,
 ) -> History:
-    """Trains the engine in place by its spec's recipe; ``changes`` (``epochs=3``, ``rate=0.1``) override it.
+    """Trains the engine in place by its spec's recipe with ``changes``; see ``Model.fit``.
 
-    ``data`` is a Dataset, its name, or a pair (images N x H x W x C, labels).
-    Images are bytes, or floats that are bytes on the scale 0 to 1, -1 to 1 or 0 to 255.
-    With a ``folder``, the run is kept there (see ``training.run``), and ``resume`` goes
-    on from its newest checkpoint, to the same weights as if there had been no break.
-    ``save_steps`` asks for a checkpoint every so many steps, ``sources`` are the texts
-    of the spec and the files it uses, by name, and ``begun_from`` says whose weights the
-    engine begins with. Raises SpecError when the data do not fit, or the loss becomes NaN
-    or infinite; ValueError when the recipe asks for another seed or other first weights than
-    the engine was built with.
+    ``sources`` are the texts of the spec and the files it uses, by name, and ``begun_from``
+    says whose weights the engine begins with.
     """
     recipe = _built_by(engine, recipe, changes)
     samples = fit_data(engine, _dataset(data, engine, recipe), recipe.data.resize)

@@ -84,7 +84,7 @@ def test_threads_share_one_model() -> None:
 def test_weights_that_are_assigned_count_at_once() -> None:
     one, other = model(seed=1), model(seed=2)
     one.predict(images(3))
-    for name in other.names:
+    for name in other.weights:
         one.weights[name] = other.weights[name].tolist()
     np.testing.assert_array_equal(other.predict(images(3)), one.predict(images(3)))
     assert same(one, other)

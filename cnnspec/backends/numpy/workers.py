@@ -15,7 +15,6 @@ import select
 import signal
 import struct
 import warnings
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from time import perf_counter, sleep
@@ -43,48 +42,38 @@ MOMENT: Final = 1.0
 NAP: Final = 2e-3
 
 
-class Workers(ABC):
-    """Who computes the gradients of the batches: one worker, or several that share each batch.
+class SingleProcess:
+    """One worker: the whole batch in this process.
 
     An ``epoch`` gives the batches of the first worker; ``step`` takes each of them in turn,
-    whereupon the whole batch's gradient is in the parameters' ``flat_gradient``. ``close`` ends all.
+    whereupon the whole batch's gradient is in the parameters' ``flat_gradient``.
     """
-
-    @abstractmethod
-    def epoch(self, epoch: int, first: int) -> Iterator[tuple[Array, Array]]:
-        """The batches of an epoch, from place ``first`` on."""
-
-    @abstractmethod
-    def step(self, images: Array, labels: Array, step: int) -> BatchResult:
-        """One batch forward and backward; ``step`` counts from 0 over the whole training."""
-
-    def close(self) -> None:
-        """Lets everything go that is held between steps: nothing, where there are no processes."""
-        return
-
-
-class SingleProcess(Workers):
-    """One worker: the whole batch in this process."""
 
     def __init__(self, batches: BatchSource, program: MakeProgram) -> None:
         self.batches, self.program = batches, program
 
     def epoch(self, epoch: int, first: int) -> Iterator[tuple[Array, Array]]:
+        """The batches of an epoch, from place ``first`` on."""
         return self.batches.epoch(epoch, first)
 
     def step(self, images: Array, labels: Array, step: int) -> BatchResult:
+        """One batch forward and backward; ``step`` counts from 0 over the whole training."""
         loss, correct = self.program(len(labels)).step(images, labels)
         return BatchResult(loss, correct, len(labels))
 
+    def close(self) -> None:
+        """Lets everything go that is held between steps: nothing, where there are no processes."""
 
-class DataParallel(Workers):
+
+class DataParallel(SingleProcess):
     """Several workers. This process does the first shard, sums the gradients, and moves the weights."""
 
     def __init__(
         self, parameters: Parameters, batches: BatchSource, program: MakeProgram, count: int
     ) -> None:
-        self.parameters, self.program, self.count = parameters, program, count
         self.shards = [batches.shard(n, count) for n in range(count)]
+        super().__init__(self.shards[0], program)
+        self.parameters, self.count = parameters, count
         size = parameters.flat.size
         self.weights = _shared((size,), parameters.dtype)
         self.gradients = _shared((count - 1, size), parameters.dtype)
@@ -100,8 +89,7 @@ class DataParallel(Workers):
             return BatchResult(0.0, 0, 0)
         state = np.random.PCG64([self.parameters.seed, step, worker]).state
         self.parameters.random.bit_generator.state = state
-        loss, correct = self.program(len(labels)).step(images, labels)
-        return BatchResult(loss, correct, len(labels))
+        return SingleProcess.step(self, images, labels, step)
 
     def combine(self, own: BatchResult) -> BatchResult:
         """The weighted sum of all gradients, in the order of the workers."""
@@ -125,7 +113,7 @@ class Sequential(DataParallel):
 
     def epoch(self, epoch: int, first: int) -> Iterator[tuple[Array, Array]]:
         self.others = [shard.epoch(epoch, first) for shard in self.shards[1:]]
-        return self.shards[0].epoch(epoch, first)
+        return super().epoch(epoch, first)
 
     def step(self, images: Array, labels: Array, step: int) -> BatchResult:
         own = self.work(images, labels, 0, step)
@@ -194,7 +182,7 @@ class Processes(DataParallel):
         for worker in range(len(self.pids) + 1, self.count):
             self._start(worker)
         self._tell(EPOCH, 0, epoch, first)
-        return self.shards[0].epoch(epoch, first)
+        return super().epoch(epoch, first)
 
     def step(self, images: Array, labels: Array, step: int) -> BatchResult:
         np.copyto(self.weights, self.parameters.flat)
@@ -245,8 +233,10 @@ def _ended(pid: int, how: int) -> bool:
         return True
 
 
-def workers_of(parameters: Parameters, batches: BatchSource, program: MakeProgram, count: int) -> Workers:
-    """The workers of a recipe: processes where the system can fork, turns elsewhere."""
+def workers_of(
+    parameters: Parameters, batches: BatchSource, program: MakeProgram, count: int
+) -> SingleProcess:
+    """The workers of a recipe: processes where the system can fork, one after the other elsewhere."""
     if count == 1:
         return SingleProcess(batches, program)
     return (Processes if hasattr(os, "fork") else Sequential)(parameters, batches, program, count)
