@@ -19,7 +19,7 @@ from cnnspec.backends.numpy.kernels.conv_row import RowConv
 from cnnspec.backends.numpy.kernels.conv_shift import ShiftConv
 from cnnspec.backends.numpy.kernels.conv_slab import SlabConv
 from cnnspec.backends.numpy.kernels.curve import normal_half
-from cnnspec.backends.numpy.kernels.step import Choice, Step
+from cnnspec.backends.numpy.kernels.step import Choice, KernelStep
 from cnnspec.backends.numpy.kernels.table import fast_steps
 from cnnspec.layers.base import Shape
 from cnnspec.layers.conv import Conv, Depthwise
@@ -48,7 +48,7 @@ def test_slabs_of_any_height_equal_the_definition(
     np.testing.assert_allclose(fast.predict(images), plain.predict(images), atol=1e-12)
 
 
-CHOICES: list[tuple[type[Step], dict[str, Any], Shape, int]] = [
+CHOICES: list[tuple[type[KernelStep], dict[str, Any], Shape, int]] = [
     (RowConv, {"filters": 6, "kernel": 5, "padding": 2}, (28, 28, 1), 64),
     (RowConv, {"filters": 64, "kernel": 3, "padding": 1}, (224, 224, 64), 1),
     (SlabConv, {"filters": 512, "kernel": 3, "padding": 1}, (14, 14, 512), 1),
@@ -62,7 +62,7 @@ CHOICES: list[tuple[type[Step], dict[str, Any], Shape, int]] = [
 
 @pytest.mark.parametrize("kernel, options, shape, batch", CHOICES)
 def test_the_kernel_is_chosen_by_shape(
-    kernel: type[Step], options: dict[str, Any], shape: Shape, batch: int
+    kernel: type[KernelStep], options: dict[str, Any], shape: Shape, batch: int
 ) -> None:
     node = network_of(Case("", Conv(**options), (shape,))).nodes[1]
     chosen = choose.kernel_of(node, batch)
@@ -71,7 +71,7 @@ def test_the_kernel_is_chosen_by_shape(
 
 
 def test_depthwise_gets_its_own_kernels() -> None:
-    def kernel(shape: Shape, batch: int = 1, **options: Any) -> type[Step]:
+    def kernel(shape: Shape, batch: int = 1, **options: Any) -> type[KernelStep]:
         node = network_of(Case("", Depthwise(kernel=3, **options), (shape,))).nodes[1]
         return choose.kernel_of(node, batch).kernel
 
@@ -153,7 +153,7 @@ CURVES = [
     case
     for case in CASES
     if any(
-        issubclass(choice.kernel, activation_block.Curve)
+        issubclass(choice.kernel, activation_block.ActivationCurve)
         for choice in fast_steps(network_of(case).nodes[-1], 1, True)
     )
 ]

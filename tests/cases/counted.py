@@ -11,7 +11,7 @@ from cases.registry import Case
 
 from cnnspec.backends.numpy.layout import Array
 from cnnspec.backends.numpy.reference import DEFINITIONS
-from cnnspec.backends.numpy.reference.definition import Call
+from cnnspec.backends.numpy.reference.definition import LayerCall
 from cnnspec.layers.base import Shape
 from cnnspec.layers.pool import Pool
 from cnnspec.network.graph import Node
@@ -98,7 +98,7 @@ def _define(
     referred: list[dict[str, Array]],
 ) -> Array:  # fmt: skip
     maps = [np.moveaxis(x, -1, 1) for x in inputs]
-    call = Call(node, maps, weights, False, np.random.default_rng(0), notes, referred)
+    call = LayerCall(node, maps, weights, False, np.random.default_rng(0), notes, referred)
     return np.moveaxis(DEFINITIONS[type(node.layer)](call)[0], 1, -1)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from cnnspec.backends.numpy.compile.plan import StepCall
 from cnnspec.backends.numpy.engine import NumpyEngine
-from cnnspec.backends.numpy.kernels.step import Step
+from cnnspec.backends.numpy.kernels.step import KernelStep
 from cnnspec.backends.numpy.losses import Loss
 from cnnspec.backends.numpy.program import Program
 from cnnspec.backends.numpy.threads import threads_for
@@ -42,22 +42,22 @@ class StepTime:
 def profile(program: Program, rounds: int = 10) -> list[StepTime]:
     """Time every step of a program, best of ``rounds`` whole passes, on the images loaded into it."""
     images = program.input.copy()
-    forward: dict[Step | Loss, float] = {}
-    backward: dict[Step | Loss, float] = {}
+    forward: dict[KernelStep | Loss, float] = {}
+    backward: dict[KernelStep | Loss, float] = {}
     for _ in range(rounds):
         np.copyto(program.input, images)
         _time(program.forward_calls(fresh=program.training), forward)
         _time(program.backward_calls, backward)
     return [
-        StepTime(step.node.name, type(step).__name__.removesuffix("Step"), step.reason, forward[step],
+        StepTime(step.node.name, type(step).__name__.removesuffix("KernelStep"), step.reason, forward[step],
             backward.get(step, 0.0), step.multiplies)
         for step in program.steps
     ]  # fmt: skip
 
 
-def _time(calls: list[StepCall], best: dict[Step | Loss, float]) -> None:
+def _time(calls: list[StepCall], best: dict[KernelStep | Loss, float]) -> None:
     """Run a pass; each step keeps the least time that its calls took together."""
-    spent: dict[Step | Loss, float] = defaultdict(float)
+    spent: dict[KernelStep | Loss, float] = defaultdict(float)
     for call in calls:
         spent[call.step] += _seconds(call.run)
     for step, seconds in spent.items():

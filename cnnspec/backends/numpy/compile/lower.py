@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from cnnspec.analysis.memory import values_read
 from cnnspec.backends.numpy.kernels import dense, pool, reshape
 from cnnspec.backends.numpy.kernels.pool_places import REMEMBERING
-from cnnspec.backends.numpy.kernels.step import Choice, Pick, Step
+from cnnspec.backends.numpy.kernels.step import Choice, KernelStep, Pick
 from cnnspec.network.graph import Network, Node
 
 
@@ -28,7 +28,7 @@ class Operation:
     output: int
 
     @property
-    def kernel(self) -> type[Step]:
+    def kernel(self) -> type[KernelStep]:
         return self.choice.kernel
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from cnnspec.backends.numpy.compile.lower import Lowered, Operation, referred_by
 from cnnspec.backends.numpy.compile.memory import Allocator, ArenaLayout
 from cnnspec.backends.numpy.kernels.pool_places import PlacePool
-from cnnspec.backends.numpy.kernels.step import KernelContext, Step
+from cnnspec.backends.numpy.kernels.step import KernelContext, KernelStep
 from cnnspec.backends.numpy.layout import Array, inner_shape
 from cnnspec.backends.numpy.losses import Loss
 from cnnspec.backends.numpy.parameters import Parameters
@@ -46,7 +46,7 @@ class PlanRequest:
 class StepCall:
     """What a pass does, and the step or loss that it does it for."""
 
-    step: Step | Loss
+    step: KernelStep | Loss
     run: Callable[[], object]
 
 
@@ -54,7 +54,7 @@ class StepCall:
 class ProgramPlan:
     """What a program runs, every array in its place."""
 
-    steps: list[Step]
+    steps: list[KernelStep]
     losses: list[Loss]
     backward: list[StepCall]
     input: Array
@@ -86,12 +86,12 @@ class ProgramPlanner:
         self.maker = {operation.output: operation for operation in self.lowered.operations}
         self.arrays: dict[int, Array] = {}
         self.trained: dict[int, bool] = {0: request.input_gradient}
-        self.steps: dict[int, Step] = {}
+        self.steps: dict[int, KernelStep] = {}
         self.referring = Counter(
             source for operation in self.lowered.operations for source in referred_by(operation.node)
         )
 
-    def plan_forward(self) -> list[Step]:
+    def plan_forward(self) -> list[KernelStep]:
         """The steps in order. A value's memory is released after its last reader."""
         scratch = self.memory.own if self.training else self.memory.take
         self.arrays[0] = scratch(inner_shape(self.parameters.network.input, self.batch))
@@ -156,7 +156,7 @@ class ProgramPlanner:
         )
 
     def plan_backward(
-        self, steps: list[Step], seeds: Mapping[int, Array]
+        self, steps: list[KernelStep], seeds: Mapping[int, Array]
     ) -> tuple[list[StepCall], Array | None]:
         """The calls from the gradients of the outputs to the first trained step, and the input's gradient."""
         gradients = dict(seeds)

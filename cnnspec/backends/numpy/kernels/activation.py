@@ -6,12 +6,12 @@ from math import inf
 
 import numpy as np
 
-from cnnspec.backends.numpy.kernels.step import Step
+from cnnspec.backends.numpy.kernels.step import KernelStep
 from cnnspec.backends.numpy.layout import Array, planes
 from cnnspec.layers import activation as layers
 
 
-class ReluStep(Step):
+class ReluStep(KernelStep):
     """max(x, 0). Largest values stay largest, so it may follow a max pool. A clip keeps -0.0.
 
     It needs no row of zeros, and its one run is as long as the map.
@@ -37,7 +37,7 @@ class ReluStep(Step):
         np.bitwise_and(self.dy, self.mask(), out=self.dy)
 
 
-class ClippedRelu(Step):
+class ClippedRelu(KernelStep):
     """min(max(x, 0), max); flat, without gradient, at both ends and at NaN."""
 
     monotone = True
@@ -75,7 +75,7 @@ class PositiveMask:
     zero exactly where its integer is. NaN passes, as in PyTorch.
     """
 
-    def __init__(self, step: Step, values: Array) -> None:
+    def __init__(self, step: KernelStep, values: Array) -> None:
         self.integer = np.dtype(f"i{values.itemsize}")
         self.sign = 8 * values.itemsize - 1
         self.all_but_sign = self.integer.type(np.iinfo(self.integer).max)
@@ -88,7 +88,7 @@ class PositiveMask:
         return np.right_shift(self.mask, self.sign, out=self.mask)
 
 
-class SigmoidStep(Step):
+class SigmoidStep(KernelStep):
     """1/(1 + exp(-x)), without overflow: (1 + tanh(x/2))/2."""
 
     overwrites = True
@@ -119,7 +119,7 @@ def logistic(x: Array, out: Array) -> None:
     np.add(out, 0.5, out=out)
 
 
-class TanhStep(Step):
+class TanhStep(KernelStep):
     """The hyperbolic tangent."""
 
     overwrites = True
@@ -142,7 +142,7 @@ class TanhStep(Step):
         np.multiply(self.dy, self.slope, out=self.dy)
 
 
-class SoftmaxStep(Step):
+class SoftmaxStep(KernelStep):
     """exp(x_c)/Σ exp(x_j) across the channels at each place; the greatest is taken off first."""
 
     overwrites = True

@@ -7,7 +7,7 @@ from math import pi, sqrt
 import numpy as np
 
 from cnnspec.backends.numpy.kernels.activation import ClippedRelu, ReluStep, logistic
-from cnnspec.backends.numpy.kernels.curve import Block, Curve, normal_half
+from cnnspec.backends.numpy.kernels.curve import ActivationCurve, PlaneBlock, normal_half
 from cnnspec.backends.numpy.kernels.step import Choice
 from cnnspec.backends.numpy.layout import Array, planes
 from cnnspec.layers import activation as layers
@@ -16,7 +16,7 @@ from cnnspec.network.graph import Node
 CUBIC = 0.044715
 
 
-class Kinked(Curve):
+class Kinked(ActivationCurve):
     """x where it is positive, a slope times x elsewhere, and at NaN."""
 
     workspace = 2
@@ -26,12 +26,12 @@ class Kinked(Curve):
         assert isinstance(self.node.layer, layers.LeakyRelu)
         return self.node.layer.slope
 
-    def function(self, block: Block, x: Array, y: Array, *workspace: Array) -> None:
+    def function(self, block: PlaneBlock, x: Array, y: Array, *workspace: Array) -> None:
         """The slope times x: so zeros keep their signs, and infinities stay."""
         self.derivative(block, x, *workspace)
         np.multiply(x, workspace[0], out=y)
 
-    def derivative(self, block: Block, x: Array, derivative: Array, *workspace: Array) -> None:
+    def derivative(self, block: PlaneBlock, x: Array, derivative: Array, *workspace: Array) -> None:
         (scratch,) = workspace
         np.greater(x, 0, out=block.where)
         np.copyto(scratch, block.where)
@@ -61,14 +61,14 @@ class PreluStep(Kinked):
             np.copyto(gradient, self.sums if gradient.size == self.sums.size else self.sums.sum())
         super().backward()
 
-    def _differentiate(self, block: Block) -> None:
+    def _differentiate(self, block: PlaneBlock) -> None:
         scratch, sums = block.workspace[0], self.sums[block.channels]
         np.minimum(block.x, 0, out=scratch)
         np.multiply(scratch, block.y, out=scratch)
         np.add(sums, np.add.reduce(scratch, axis=(0, 2)), out=sums)
 
 
-class EluStep(Curve):
+class EluStep(ActivationCurve):
     """x where it is positive, alpha·(exp(x) - 1) elsewhere."""
 
     @property
@@ -76,7 +76,7 @@ class EluStep(Curve):
         assert isinstance(self.node.layer, layers.Elu)
         return self.node.layer.alpha
 
-    def function(self, block: Block, x: Array, y: Array, *workspace: Array) -> None:
+    def function(self, block: PlaneBlock, x: Array, y: Array, *workspace: Array) -> None:
         """Both sides, added: with x second each keeps the sign of its zero."""
         (scratch,) = workspace
         np.minimum(0, x, out=scratch)
@@ -85,7 +85,7 @@ class EluStep(Curve):
         np.maximum(0, x, out=y)
         np.add(y, scratch, out=y)
 
-    def derivative(self, block: Block, x: Array, derivative: Array, *workspace: Array) -> None:
+    def derivative(self, block: PlaneBlock, x: Array, derivative: Array, *workspace: Array) -> None:
         (scratch,) = workspace
         np.less_equal(x, 0, out=block.where)
         np.copyto(scratch, block.where)
@@ -98,12 +98,12 @@ class EluStep(Curve):
         np.add(derivative, scratch, out=derivative)
 
 
-class GeluStep(Curve):
+class GeluStep(ActivationCurve):
     """x·Φ(x), with Φ the normal distribution."""
 
     workspace = derivative_workspace = 4
 
-    def function(self, block: Block, x: Array, y: Array, *workspace: Array) -> None:
+    def function(self, block: PlaneBlock, x: Array, y: Array, *workspace: Array) -> None:
         """x/2 + |x|·(Φ(|x|) - 1/2), with the sign of x where it is zero."""
         half, scratch, *_ = workspace
         normal_half(x, *workspace)
@@ -113,7 +113,7 @@ class GeluStep(Curve):
         np.add(half, scratch, out=half)
         np.copysign(half, x, out=y)
 
-    def derivative(self, block: Block, x: Array, derivative: Array, *workspace: Array) -> None:
+    def derivative(self, block: PlaneBlock, x: Array, derivative: Array, *workspace: Array) -> None:
         """1/2 ± (Φ(|x|) - 1/2 + |x|·φ(x)), with the sign of x and φ the density."""
         scratch, density, _ = workspace
         normal_half(x, derivative, *workspace)
@@ -128,19 +128,19 @@ class GeluStep(Curve):
         np.add(derivative, 0.5, out=derivative)
 
 
-class TanhGelu(Curve):
+class TanhGelu(ActivationCurve):
     """x·(1 + tanh(√(2/π)·(x + 0.044715·x³)))/2."""
 
     derivative_workspace = 3
 
-    def function(self, block: Block, x: Array, y: Array, *workspace: Array) -> None:
+    def function(self, block: PlaneBlock, x: Array, y: Array, *workspace: Array) -> None:
         (scratch,) = workspace
         _inner_tanh(x, scratch)
         np.add(scratch, 1, out=scratch)
         np.multiply(scratch, 0.5, out=scratch)
         np.multiply(scratch, x, out=y)
 
-    def derivative(self, block: Block, x: Array, derivative: Array, *workspace: Array) -> None:
+    def derivative(self, block: PlaneBlock, x: Array, derivative: Array, *workspace: Array) -> None:
         """(1 + t)/2·(1 + (1 - t)·x·√(2/π)·(1 + 3·0.044715·x²)) with t the tangent."""
         inner, rest = workspace
         np.multiply(x, x, out=derivative)
@@ -167,15 +167,15 @@ def _inner_tanh(x: Array, out: Array) -> None:
     np.tanh(out, out=out)
 
 
-class SiluStep(Curve):
+class SiluStep(ActivationCurve):
     """x·sigmoid(x)."""
 
-    def function(self, block: Block, x: Array, y: Array, *workspace: Array) -> None:
+    def function(self, block: PlaneBlock, x: Array, y: Array, *workspace: Array) -> None:
         (scratch,) = workspace
         logistic(x, scratch)
         np.multiply(x, scratch, out=y)
 
-    def derivative(self, block: Block, x: Array, derivative: Array, *workspace: Array) -> None:
+    def derivative(self, block: PlaneBlock, x: Array, derivative: Array, *workspace: Array) -> None:
         """s·(1 + x·(1 - s))."""
         (share,) = workspace
         logistic(x, share)
@@ -185,13 +185,13 @@ class SiluStep(Curve):
         np.multiply(derivative, share, out=derivative)
 
 
-class HardsigmoidStep(Curve):
+class HardsigmoidStep(ActivationCurve):
     """min(max(x + 3, 0), 6)/6."""
 
-    def function(self, block: Block, x: Array, y: Array, *workspace: Array) -> None:
+    def function(self, block: PlaneBlock, x: Array, y: Array, *workspace: Array) -> None:
         _ramp(x, y)
 
-    def derivative(self, block: Block, x: Array, derivative: Array, *workspace: Array) -> None:
+    def derivative(self, block: PlaneBlock, x: Array, derivative: Array, *workspace: Array) -> None:
         """1/6 where -3 < x < 3, else 0."""
         np.abs(x, out=derivative)
         np.less(derivative, 3, out=block.where)
@@ -202,12 +202,12 @@ class HardsigmoidStep(Curve):
 class HardswishStep(HardsigmoidStep):
     """x·min(max(x + 3, 0), 6)/6."""
 
-    def function(self, block: Block, x: Array, y: Array, *workspace: Array) -> None:
+    def function(self, block: PlaneBlock, x: Array, y: Array, *workspace: Array) -> None:
         (scratch,) = workspace
         _ramp(x, scratch)
         np.multiply(scratch, x, out=y)
 
-    def derivative(self, block: Block, x: Array, derivative: Array, *workspace: Array) -> None:
+    def derivative(self, block: PlaneBlock, x: Array, derivative: Array, *workspace: Array) -> None:
         """The ramp itself, and x/6 where it moves; x is clipped so that no infinity meets a zero."""
         (scratch,) = workspace
         super().derivative(block, x, derivative, scratch)

@@ -12,7 +12,7 @@ from abc import abstractmethod
 
 import numpy as np
 
-from cnnspec.backends.numpy.kernels.step import Step, channel_sum
+from cnnspec.backends.numpy.kernels.step import KernelStep, channel_sum
 from cnnspec.backends.numpy.kernels.window import WindowGeometry
 from cnnspec.backends.numpy.layout import Array, channel_column, inner_shape, planes
 from cnnspec.layers.conv import Conv, Depthwise
@@ -28,7 +28,7 @@ def as_conv(node: Node) -> Conv:
     return layer
 
 
-class ConvStep(Step):
+class ConvStep(KernelStep):
     """What all convolutions share: the sweeps of the window, the weights, the shape of the output."""
 
     reads_input = False
@@ -83,7 +83,7 @@ class ConvStep(Step):
         return self.memory.own(shape) if self.context.training else self.scratch(shape)
 
 
-class Bias(Step):
+class Bias(KernelStep):
     """One number added to each channel; the largest stays the largest, so it may follow a max pool."""
 
     monotone = True

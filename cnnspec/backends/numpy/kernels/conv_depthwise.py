@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cnnspec.backends.numpy.kernels.conv import as_conv
-from cnnspec.backends.numpy.kernels.step import Step
+from cnnspec.backends.numpy.kernels.step import KernelStep
 from cnnspec.backends.numpy.kernels.window import WindowGeometry, taps
 from cnnspec.backends.numpy.layout import Array, inner_shape
 
@@ -26,7 +26,7 @@ class Tap:
     target: Array
 
 
-class DepthwiseConv(Step):
+class DepthwiseConv(KernelStep):
     """Each channel alone; maps are seen as (*rows, channel, filter of the channel, column, sample)."""
 
     def build(self) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from cnnspec.backends.numpy.kernels.conv import ConvStep
 from cnnspec.backends.numpy.kernels.products import BlockedProduct, ProductSum, overlapping
-from cnnspec.backends.numpy.kernels.step import Step
+from cnnspec.backends.numpy.kernels.step import KernelStep
 from cnnspec.backends.numpy.kernels.window import WindowGeometry, at_inputs, at_outputs, taps
 from cnnspec.backends.numpy.layout import Array
 
@@ -22,7 +22,7 @@ SLAB_BYTES = 1 << 21
 
 
 @dataclass
-class Slab:
+class RowSlab:
     """Some rows of the output: copies that fill the patches they read, and the product."""
 
     filled: list[tuple[Array, Array]]
@@ -52,7 +52,7 @@ class RowConv(ConvStep):
             if self.context.training:
                 self.memory.hold(self.x)
         self.product = self.y.reshape(self.rows.output, filters, width * batch)
-        self.slabs: list[Slab] = []
+        self.slabs: list[RowSlab] = []
         if self.through:
             self.matrix = self._windows(unfolded, self.rows.output)
             self.multiply = BlockedProduct(self.matrix, self.product)
@@ -77,7 +77,7 @@ class RowConv(ConvStep):
             part = slice(start, min(start + height, rows.output))
             self.slabs.append(self._slab(part, store, blank=True))
 
-    def _slab(self, part: slice, store: Array, blank: bool) -> Slab:
+    def _slab(self, part: slice, store: Array, blank: bool) -> RowSlab:
         """The copies and the product that make the output rows of ``part``."""
         rows, columns = self.rows, self.columns
         count, top = part.stop - part.start, part.start * rows.stride - rows.before
@@ -91,7 +91,7 @@ class RowConv(ConvStep):
             empty += [block[:, :, : reach.start], block[:, :, reach.stop :]]
         unfolded = patches.reshape(len(patches), -1, prod(patches.shape[-2:]))
         matrix = self._windows(unfolded, count)
-        return Slab(
+        return RowSlab(
             filled, [each for each in empty if blank and each.size], matrix,
             BlockedProduct(matrix, self.product[part]),
         )  # fmt: skip
@@ -148,7 +148,13 @@ class FoldGradient:
     """
 
     def __init__(
-        self, step: Step, dy: Array, packed: Array, dx: Array, rows: WindowGeometry, columns: WindowGeometry
+        self,
+        step: KernelStep,
+        dy: Array,
+        packed: Array,
+        dx: Array,
+        rows: WindowGeometry,
+        columns: WindowGeometry,
     ) -> None:
         filters, height, channels, width = packed.shape
         run = dy.shape[-1]
@@ -185,7 +191,13 @@ class ScatterGradient:
     """Gradient to the input at any stride: the patch gradients, added where each tap reads."""
 
     def __init__(
-        self, step: Step, dy: Array, packed: Array, dx: Array, rows: WindowGeometry, columns: WindowGeometry
+        self,
+        step: KernelStep,
+        dy: Array,
+        packed: Array,
+        dx: Array,
+        rows: WindowGeometry,
+        columns: WindowGeometry,
     ) -> None:
         filters, height, channels, width = packed.shape
         self.dy, self.packed, self.dx = dy, packed.reshape(filters, -1), dx

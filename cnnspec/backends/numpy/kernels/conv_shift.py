@@ -27,7 +27,7 @@ SHORT = 64
 
 
 @dataclass
-class Block:
+class ShiftBlock:
     """Some rows of some channels of the output."""
 
     store: Array
@@ -47,7 +47,7 @@ class Band:
     """(tap, channel, column · sample)."""
     kernel: Array
     """(tap, channel, 1)."""
-    blocks: list[Block]
+    blocks: list[ShiftBlock]
 
     def spread(self) -> None:
         np.copyto(self.weights, self.kernel)
@@ -84,7 +84,7 @@ class ShiftConv(DepthwiseConv):
             ]
             self.bands.append(Band(part, kernel[:, channels], blocks))
 
-    def _block(self, rows: slice, channels: slice, weights: Array) -> Block:
+    def _block(self, rows: slice, channels: slice, weights: Array) -> ShiftBlock:
         (down, across), batch = self.windows, self.context.batch
         target = self.y[rows, channels]
         count, deep = target.shape[:2]
@@ -100,7 +100,7 @@ class ShiftConv(DepthwiseConv):
             pixels = store[rest, read].reshape(count, size)[:, shift * batch : shift * batch + past]
             found.append((pixels, weight[:past], scratch[:, :past], total[:, :past]))
         result = total.reshape(count, deep, self.width, batch)[:, :, : across.output]
-        return Block(store, self._filled(rows, channels, store), found, result, target)
+        return ShiftBlock(store, self._filled(rows, channels, store), found, result, target)
 
     def _filled(self, rows: slice, channels: slice, store: Array) -> list[tuple[Array, Array]]:
         """The pixels that the rows of a block read, by the rest of their column modulo the stride."""
@@ -129,7 +129,7 @@ class ShiftConv(DepthwiseConv):
                 _run(block)
 
 
-def _run(block: Block) -> None:
+def _run(block: ShiftBlock) -> None:
     block.store.fill(0)
     for part, pixels in block.filled:
         np.copyto(part, pixels)

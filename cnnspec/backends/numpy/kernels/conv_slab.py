@@ -24,7 +24,7 @@ FEW_MULTIPLIES = 1_000_000
 
 
 @dataclass
-class Slab:
+class PatchSlab:
     """Some rows of the output, and for each tap the pixels they read and the patches these fill."""
 
     rows: slice
@@ -60,7 +60,7 @@ class SlabConv(ConvStep):
     def flat_weights(self) -> Array:
         return self.packed.reshape(self.layer.filters, self.length)
 
-    def _slabs(self, image: Array) -> list[Slab]:
+    def _slabs(self, image: Array) -> list[PatchSlab]:
         """All slabs over an image; they share their room."""
         rows = self.windows[0].output
         store = self.scratch((self.length * self.height * self.run,))
@@ -70,14 +70,14 @@ class SlabConv(ConvStep):
             for start in range(0, rows, self.height)
         ]
 
-    def _slab(self, rows: slice, image: Array, store: Array, result: Array) -> Slab:
+    def _slab(self, rows: slice, image: Array, store: Array, result: Array) -> PatchSlab:
         """The copies that fill one slab; taps are in the order of the packed weights."""
         across, down = self.windows[1], self.windows[0]
         count, channels, batch = rows.stop - rows.start, image.shape[1], image.shape[-1]
         shape = (down.kernel, across.kernel, channels, count, across.output, batch)
         patches = store[: int(np.prod(shape))].reshape(shape)
         scratch = result[: self.layer.filters * count * self.run].reshape(-1, count, self.run)
-        slab = Slab(rows, patches.reshape(self.length, -1), scratch, [], [])
+        slab = PatchSlab(rows, patches.reshape(self.length, -1), scratch, [], [])
         for tap in taps(self.windows):
             first, past = down.reached(tap[0])
             first, past = max(first, rows.start), max(first, min(past, rows.stop))
@@ -89,7 +89,7 @@ class SlabConv(ConvStep):
             slab.blank.extend(_around(block, inside if first < past else slice(0, 0), columns))
         return slab
 
-    def _fill(self, slab: Slab) -> None:
+    def _fill(self, slab: PatchSlab) -> None:
         for blank in slab.blank:
             blank.fill(0)
         for patch, pixels in slab.filled:
@@ -126,7 +126,7 @@ class SlabConv(ConvStep):
         if self.weight_gradient is not None:
             np.copyto(self.weight_gradient, np.moveaxis(total.reshape(self.packed.shape), -1, 1))
 
-    def _scatter(self, dy: Array, slab: Slab) -> None:
+    def _scatter(self, dy: Array, slab: PatchSlab) -> None:
         np.matmul(self.flat_weights.T, dy, out=slab.patches)
         for patch, pixels in slab.filled:
             np.add(pixels, patch, out=pixels)

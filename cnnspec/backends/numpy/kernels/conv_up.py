@@ -8,13 +8,13 @@ import numpy as np
 
 from cnnspec.backends.numpy.kernels.conv_patch import grouped, joined
 from cnnspec.backends.numpy.kernels.products import ProductSum
-from cnnspec.backends.numpy.kernels.step import Step
+from cnnspec.backends.numpy.kernels.step import KernelStep
 from cnnspec.backends.numpy.kernels.window import WindowGeometry
 from cnnspec.backends.numpy.layout import Array, inner_shape
 from cnnspec.layers.upconv import UpConv as UpConvLayer
 
 
-class UpConvStep(Step):
+class UpConvStep(KernelStep):
     """Transposed convolution: the backward pass of a convolution, forward, and the other way round.
 
     The window slides over the output: its sweeps read the output at the input's positions.

@@ -48,7 +48,7 @@ SLAB_BYTES = 8 << 20
 
 
 @dataclass
-class Slab:
+class TileSlab:
     """Some rows of tiles: the arrays of the paper, and the copies on the way in and out."""
 
     rows: range
@@ -111,7 +111,7 @@ class WinogradConv(ConvStep):
             count = min(source.shape[2], across + 1 - first)
             self.spread.append((target[:, :, first : first + count], source[:, :, :count]))
 
-    def _slab(self, first: int, past: int, across: int, stores: list[Array]) -> Slab:
+    def _slab(self, first: int, past: int, across: int, stores: list[Array]) -> TileSlab:
         """Rows of ``across`` tiles, from ``first`` to before ``past``, in the shared stores."""
         alpha, m, batch = self.alpha, self.m, self.context.batch
         channels, filters, count = self.x.shape[1], self.layer.filters, past - first
@@ -127,7 +127,7 @@ class WinogradConv(ConvStep):
             for j in range(m):
                 target = self.y[first * m + i : past * m : m, :, j::m].swapaxes(0, 1)
                 placed.append((target, outputs[i, j, :, : target.shape[1], : target.shape[2]]))
-        return Slab(
+        return TileSlab(
             rows=range(first * m, min(past * m, len(self.y))),
             gathered=gathered,
             d=tiles.reshape(alpha**2, -1),
@@ -151,7 +151,7 @@ class WinogradConv(ConvStep):
             for slab in self.slabs:
                 self._run(slab)
 
-    def _run(self, slab: Slab) -> None:
+    def _run(self, slab: TileSlab) -> None:
         for target, source in slab.gathered:
             np.copyto(target, source)
         np.matmul(self.input_transform, slab.d, out=slab.V.reshape(slab.d.shape))

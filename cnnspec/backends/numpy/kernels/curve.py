@@ -12,7 +12,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.polynomial import chebyshev
 
-from cnnspec.backends.numpy.kernels.step import Step
+from cnnspec.backends.numpy.kernels.step import KernelStep
 from cnnspec.backends.numpy.layout import Array, planes
 
 BLOCK = 1 << 16
@@ -20,7 +20,7 @@ BLOCK = 1 << 16
 
 
 @dataclass(frozen=True)
-class Block:
+class PlaneBlock:
     """A part of the planes: input, output or gradient, and workspace of the same shape."""
 
     channels: slice
@@ -30,7 +30,7 @@ class Block:
     where: Array
 
 
-class Curve(Step):
+class ActivationCurve(KernelStep):
     """An activation that keeps its input in training, given block by block."""
 
     overwrites = True
@@ -43,7 +43,7 @@ class Curve(Step):
         self.y = self.output_like(self.x)
         self.blocks = self._blocks(self.y, self.workspace)
 
-    def _blocks(self, y: Array, workspace: int) -> list[Block]:
+    def _blocks(self, y: Array, workspace: int) -> list[PlaneBlock]:
         source, target = planes(self.x), planes(y)
         size = min(BLOCK, source.size)
         store, where = self.scratch((workspace, size)), self.scratch((size,), bool)
@@ -52,7 +52,7 @@ class Curve(Step):
             shape = source[part].shape
             scratch, flags = (array[..., : source[part].size] for array in (store, where))
             views = tuple(each.reshape(shape) for each in scratch)
-            blocks.append(Block(part[1], source[part], target[part], views, flags.reshape(shape)))
+            blocks.append(PlaneBlock(part[1], source[part], target[part], views, flags.reshape(shape)))
         return blocks
 
     def forward(self) -> None:
@@ -69,11 +69,11 @@ class Curve(Step):
             np.multiply(block.y, block.workspace[0], out=block.y)
 
     @abstractmethod
-    def function(self, block: Block, x: Array, y: Array, *workspace: Array) -> None:
+    def function(self, block: PlaneBlock, x: Array, y: Array, *workspace: Array) -> None:
         """The curve at ``x`` into ``y``, which may be the same array."""
 
     @abstractmethod
-    def derivative(self, block: Block, x: Array, derivative: Array, *workspace: Array) -> None:
+    def derivative(self, block: PlaneBlock, x: Array, derivative: Array, *workspace: Array) -> None:
         """The derivative at ``x`` into ``derivative``."""
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cnnspec.backends.numpy.kernels.reshape import by_channel, in_order
-from cnnspec.backends.numpy.kernels.step import Step
+from cnnspec.backends.numpy.kernels.step import KernelStep
 from cnnspec.backends.numpy.layout import Array
 
 PART_BYTES = 1 << 18
@@ -15,7 +15,7 @@ PART_BYTES = 1 << 18
 
 
 @dataclass
-class Part:
+class InputPart:
     """Some channels of the input: the columns of the weight they meet, and their values in that order."""
 
     columns: slice
@@ -39,7 +39,7 @@ class Part:
             np.copyto(self.pixels, self.scratch)
 
 
-class DenseStep(Step):
+class DenseStep(KernelStep):
     """(units, n) @ (n, sample); the bias follows as a step of its own.
 
     In front of it flatten moves no value: the layer reads the map itself, some
@@ -63,20 +63,20 @@ class DenseStep(Step):
         at_once = max(1, min(x.size // channel.size, PART_BYTES // channel.nbytes))
         return self.scratch((at_once, *channel.shape))
 
-    def _parts(self, x: Array, store: Array) -> list[Part]:
+    def _parts(self, x: Array, store: Array) -> list[InputPart]:
         """A map or vector in parts, which share the room they are copied to."""
         pixels, batch = by_channel(x), x.shape[-1]
         if in_order(x.shape):
-            return [Part(slice(None), x.reshape(-1, batch), pixels, pixels)]
+            return [InputPart(slice(None), x.reshape(-1, batch), pixels, pixels)]
         return [
             self._part(pixels[start : start + len(store)], store, start)
             for start in range(0, len(pixels), len(store))
         ]
 
-    def _part(self, pixels: Array, store: Array, start: int) -> Part:
+    def _part(self, pixels: Array, store: Array, start: int) -> InputPart:
         scratch = store[: len(pixels)]
         values, each = scratch.reshape(-1, scratch.shape[-1]), pixels[0].size // pixels.shape[-1]
-        return Part(slice(start * each, start * each + len(values)), values, scratch, pixels)
+        return InputPart(slice(start * each, start * each + len(values)), values, scratch, pixels)
 
     def forward(self) -> None:
         for n, part in enumerate(self.parts):

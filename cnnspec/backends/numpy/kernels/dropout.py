@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from cnnspec.backends.numpy.kernels.step import Step
+from cnnspec.backends.numpy.kernels.step import KernelStep
 from cnnspec.backends.numpy.layout import Array
 from cnnspec.layers.norm import Dropout as DropoutLayer
 from cnnspec.network.graph import Node
 
 
-class DropoutStep(Step):
+class DropoutStep(KernelStep):
     """Each value is kept with probability 1 - rate and scaled by its inverse: a step of training alone."""
 
     reads_input = False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from cnnspec.backends.numpy.kernels.step import Step
+from cnnspec.backends.numpy.kernels.step import KernelStep
 from cnnspec.backends.numpy.layout import Array, Shape, inner_shape
 
 
@@ -21,7 +21,7 @@ def repeated_axes(shape: Shape, output: Shape) -> tuple[int, ...]:
     return tuple(axis for axis, (size, of) in enumerate(zip(shape, output, strict=True)) if size != of)
 
 
-class AddStep(Step):
+class AddStep(KernelStep):
     """Sum of all inputs; backwards each gets the gradient, summed where it was repeated."""
 
     overwrites = True
@@ -58,7 +58,7 @@ class AddStep(Step):
             np.add.reduce(self.dy, axis=axes, keepdims=True, out=dx)
 
 
-class MultiplyStep(Step):
+class MultiplyStep(KernelStep):
     """Product of all inputs; backwards each gets the gradient times the others."""
 
     overwrites = True
@@ -95,7 +95,7 @@ class MultiplyStep(Step):
             np.add.reduce(self.product, axis=repeated_axes(dx.shape, self.y.shape), keepdims=True, out=dx)
 
 
-class ConcatStep(Step):
+class ConcatStep(KernelStep):
     """Channels one after the other; backwards each input gets its channels' gradient."""
 
     reads_input = False

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from cnnspec.backends.numpy.kernels.step import Step, channel_sum
+from cnnspec.backends.numpy.kernels.step import KernelStep, channel_sum
 from cnnspec.backends.numpy.layout import Array, planes
 from cnnspec.layers.norm import BatchNorm as BatchNormLayer
 
 
-class BatchNormStep(Step):
+class BatchNormStep(KernelStep):
     """Each channel to mean 0 and variance 1, then scale and shift.
 
     In training by the batch's statistics, which also enter the running ones
@@ -33,7 +33,7 @@ class BatchNormStep(Step):
         self.count = rows * run
         self.mean, self.var, self.factor, self.term = self.passing((4, channels))
         self.ones = np.ones(run, self.memory.dtype)
-        self.stretch = Stretch(self, self.source, self.target, self.factor, self.term)
+        self.stretch = ChannelAffine(self, self.source, self.target, self.factor, self.term)
         if self.context.training:
             self.normal = self.memory.take(self.source.shape)
             self.squares = self.scratch(self.source.shape)
@@ -125,10 +125,10 @@ SHORT = 1024
 """Rows of one channel up to here are too short for a call to run over each by itself."""
 
 
-class Stretch:
+class ChannelAffine:
     """Each channel times a factor plus a term; where its rows are short, these are repeated along them."""
 
-    def __init__(self, step: Step, x: Array, y: Array, factor: Array, term: Array) -> None:
+    def __init__(self, step: KernelStep, x: Array, y: Array, factor: Array, term: Array) -> None:
         rows, channels, run = x.shape
         self.values = factor[:, None], term[:, None]
         self.repeated: tuple[Array, ...] = ()

@@ -7,12 +7,12 @@ from math import prod
 import numpy as np
 
 from cnnspec.backends.numpy.kernels.norm import FAR
-from cnnspec.backends.numpy.kernels.step import Step
+from cnnspec.backends.numpy.kernels.step import KernelStep
 from cnnspec.backends.numpy.layout import Array, Shape, planes
 from cnnspec.layers.norm import Lrn, PerSample
 
 
-class SampleNorm(Step):
+class SampleNorm(KernelStep):
     """Each part of a sample to mean 0 and variance 1, then scale and shift.
 
     The input is seen as (rows, part, channel, column, sample); ``axes`` are those
@@ -123,7 +123,7 @@ class SampleNorm(Step):
             np.copyto(ordered, total.reshape(ordered.shape))
 
 
-class LocalResponse(Step):
+class LocalResponse(KernelStep):
     """x/(k + alpha/size·Σ x²)^beta, the sum over neighbouring channels."""
 
     reads_output = True

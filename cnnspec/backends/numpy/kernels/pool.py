@@ -13,7 +13,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from cnnspec.backends.numpy.kernels.step import Step
+from cnnspec.backends.numpy.kernels.step import KernelStep
 from cnnspec.backends.numpy.kernels.window import WindowGeometry
 from cnnspec.backends.numpy.layout import Array, Shape
 from cnnspec.layers.pool import Pool
@@ -69,7 +69,7 @@ class ExtremePass:
     """The extreme along one axis, and in training which tap won: the first, or the last that is NaN."""
 
     def __init__(
-        self, step: Step, x: Array, y: Array, window: WindowGeometry, extreme: Extreme, training: bool
+        self, step: KernelStep, x: Array, y: Array, window: WindowGeometry, extreme: Extreme, training: bool
     ) -> None:
         self.x, self.y, self.window, self.extreme, self.training = x, y, window, extreme, training
         self.parts = [
@@ -130,7 +130,7 @@ class ExtremePass:
             np.multiply(beaten, tap, out=candidate, casting="unsafe")
             np.maximum(self.winner[:, place], candidate, out=self.winner[:, place])
 
-    def prepare(self, step: Step, dy: Array, dx: Array) -> None:
+    def prepare(self, step: KernelStep, dy: Array, dx: Array) -> None:
         self.integer = np.dtype(f"i{dy.itemsize}")
         self.dy, self.dx = dy.view(self.integer), dx.view(self.integer)
         self.mask = step.scratch(dy.shape, self.integer)
@@ -163,7 +163,7 @@ class ExtremePass:
             np.add(self.sums[tap], mask.view(self.sums[tap].dtype), out=self.sums[tap])
 
 
-class ExtremePool(Step):
+class ExtremePool(KernelStep):
     """Max or min pooling; nothing of the input is kept but the winners, a byte a value."""
 
     reads_input = False

@@ -8,7 +8,7 @@ import numpy as np
 
 from cnnspec.analysis.memory import place_bytes
 from cnnspec.backends.numpy.kernels.pool import Extreme, MaxPoolStep, MinPoolStep, pooled_shape, windows_of
-from cnnspec.backends.numpy.kernels.step import Choice, Step
+from cnnspec.backends.numpy.kernels.step import Choice, KernelStep
 from cnnspec.backends.numpy.kernels.window import WindowGeometry, at_inputs, at_outputs, taps
 from cnnspec.backends.numpy.layout import Array
 
@@ -22,7 +22,7 @@ class Chosen:
     Values pass such a mask whole, infinities and NaN too, or not at all.
     """
 
-    def __init__(self, step: Step, like: Array, windows: Sweeps) -> None:
+    def __init__(self, step: KernelStep, like: Array, windows: Sweeps) -> None:
         self.integer, self.windows = np.dtype(f"i{like.itemsize}"), windows
         self.mask = step.scratch(like.shape, self.integer)
         self.equal = step.scratch(like.shape, bool)
@@ -41,7 +41,7 @@ class Chosen:
         return at_outputs(array, self.windows, tap)
 
 
-class PlacePool(Step):
+class PlacePool(KernelStep):
     """An extreme pool that remembers places: PyTorch's loop over the taps, all windows at once."""
 
     reads_input = False
@@ -109,7 +109,7 @@ class PlaceMinPool(PlacePool):
 
 
 WHY: Final = "a later layer asks where each value was taken from"
-REMEMBERING: Final[dict[type[Step], Choice]] = {
+REMEMBERING: Final[dict[type[KernelStep], Choice]] = {
     MaxPoolStep: Choice(PlaceMaxPool, WHY),
     MinPoolStep: Choice(PlaceMinPool, WHY),
 }

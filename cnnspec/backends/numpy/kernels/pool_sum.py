@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from cnnspec.backends.numpy.kernels.pool import passes, pooled_shape, windows_of
-from cnnspec.backends.numpy.kernels.step import Step, channel_sum
+from cnnspec.backends.numpy.kernels.step import KernelStep, channel_sum
 from cnnspec.backends.numpy.kernels.window import WindowGeometry
 from cnnspec.backends.numpy.layout import Array, planes
 from cnnspec.layers.pool import Pool
@@ -42,7 +42,7 @@ class SumPass:
             np.add(part, dy[:, window.outputs(tap)], out=part)
 
 
-class SumPool(Step):
+class SumPool(KernelStep):
     """The sum of each window."""
 
     reads_input = False
@@ -122,7 +122,7 @@ def _counted(window: WindowGeometry, before: int, after: int) -> Array:
     return np.asarray(np.count_nonzero((places >= -before) & (places < window.size + after), axis=1))
 
 
-class ChannelScale(Step):
+class ChannelScale(KernelStep):
     """Each channel times a trained factor."""
 
     def build(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from cnnspec.backends.numpy.kernels.step import Step
+from cnnspec.backends.numpy.kernels.step import KernelStep
 from cnnspec.backends.numpy.layout import Array, Shape
 
 PARTIAL_BYTES = 1 << 20
@@ -18,7 +18,7 @@ class ProductSum:
     ``copy`` the right factor, a transposed view, is first brought into order.
     """
 
-    def __init__(self, step: Step, left: Array, right: Array, out: Array, copy: bool = False) -> None:
+    def __init__(self, step: KernelStep, left: Array, right: Array, out: Array, copy: bool = False) -> None:
         self.source, self.out = right, out
         self.copy = step.scratch(right.shape) if copy else None
         right = right if self.copy is None else self.copy

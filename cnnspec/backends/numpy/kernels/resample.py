@@ -10,14 +10,14 @@ from typing import Final
 
 import numpy as np
 
-from cnnspec.backends.numpy.kernels.step import Choice, Step
+from cnnspec.backends.numpy.kernels.step import Choice, KernelStep
 from cnnspec.backends.numpy.layout import Array, along, spatial_axes
 from cnnspec.layers.resample import Upsample as UpsampleLayer
 from cnnspec.layers.window import per_axis
 from cnnspec.network.graph import Node
 
 
-class UpsampleStep(Step):
+class UpsampleStep(KernelStep):
     """A chain of passes, rows first; each stretches one axis by a whole factor."""
 
     reads_input = False

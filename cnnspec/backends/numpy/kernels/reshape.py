@@ -6,7 +6,7 @@ from math import prod
 
 import numpy as np
 
-from cnnspec.backends.numpy.kernels.step import Step
+from cnnspec.backends.numpy.kernels.step import KernelStep
 from cnnspec.backends.numpy.layout import Array, Shape, along, inner_shape, planes, spatial_axes
 from cnnspec.layers import reshape as layers
 
@@ -16,7 +16,7 @@ def by_channel(x: Array) -> Array:
     return x if x.ndim <= 3 else np.moveaxis(x, -3, 0)
 
 
-class ReshapeStep(Step):
+class ReshapeStep(KernelStep):
     """Read and filled channel by channel: a copy of long runs, or only a view where orders agree."""
 
     reads_input = False
@@ -65,7 +65,7 @@ def rearrange(source: Array, target: Array, scratch: Array | None) -> None:
         np.copyto(written, scratch.reshape(written.shape))
 
 
-class SliceStep(Step):
+class SliceStep(KernelStep):
     """Some of the channels."""
 
     reads_input = False
@@ -87,7 +87,7 @@ class SliceStep(Step):
         np.copyto(planes(self.dx)[:, self.part], planes(self.dy))
 
 
-class ShuffleStep(Step):
+class ShuffleStep(KernelStep):
     """Channels of groups dealt out in turn."""
 
     reads_input = False
@@ -118,7 +118,7 @@ class ShuffleStep(Step):
         np.copyto(self._dealt(self.dx), self._taken(self.dy))
 
 
-class CropStep(Step):
+class CropStep(KernelStep):
     """Pixels cut off around a map."""
 
     reads_input = False
@@ -149,7 +149,7 @@ def _middle(shape: Shape, sides: tuple[tuple[int, int], ...]) -> tuple[slice, ..
     return tuple(part)
 
 
-class PadStep(Step):
+class PadStep(KernelStep):
     """Pixels added around a map: zeros, its mirror image, or its edge; one axis after the other.
 
     Each border line is a copy of a line of the map, so backwards it adds to that line.

@@ -39,11 +39,11 @@ class KernelContext:
     weights: Mapping[str, Array] = field(default_factory=dict)
     gradients: Mapping[str, Array] = field(default_factory=dict)
     overwrite: tuple[bool, ...] = ()
-    steps: Mapping[int, Step] = field(default_factory=dict)
+    steps: Mapping[int, KernelStep] = field(default_factory=dict)
     """The last step of each node that the layer refers to."""
 
 
-class Step(ABC):
+class KernelStep(ABC):
     """The base of all steps. ``y`` is the output, ``reason`` why this kernel was chosen.
 
     The class facts steer the compiler.
@@ -153,7 +153,7 @@ def channel_sum(x: Array, ones: Array, out: Array) -> None:
 class Choice:
     """A kernel, and where there were several the reason for this one."""
 
-    kernel: type[Step]
+    kernel: type[KernelStep]
     reason: str = ""
 
 
@@ -161,7 +161,7 @@ Pick: TypeAlias = Callable[[Node, int, bool], tuple[Choice, ...]]
 """The steps of a node in order, for a batch, in training or not."""
 
 
-def always(*kernels: type[Step]) -> Pick:
+def always(*kernels: type[KernelStep]) -> Pick:
     """The steps of a layer that has no others."""
     choices = tuple(map(Choice, kernels))
     return lambda node, batch, training: choices

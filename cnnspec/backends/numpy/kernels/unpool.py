@@ -9,14 +9,14 @@ import numpy as np
 
 from cnnspec.backends.numpy.kernels.pool import pooled_shape, windows_of
 from cnnspec.backends.numpy.kernels.pool_places import Chosen, PlacePool, Tap
-from cnnspec.backends.numpy.kernels.step import Step
+from cnnspec.backends.numpy.kernels.step import KernelStep
 from cnnspec.backends.numpy.kernels.window import at_inputs, at_outputs, taps
 from cnnspec.backends.numpy.layout import Array
 
 Place: TypeAlias = tuple[slice, ...]
 
 
-class UnpoolStep(Step):
+class UnpoolStep(KernelStep):
     """Puts each value where the pool took its own from; of two at one place the later window's stays."""
 
     reads_input = False
@@ -94,7 +94,7 @@ class UnpoolStep(Step):
         return self.staying.bits(tap)
 
 
-class MedianPoolStep(Step):
+class MedianPoolStep(KernelStep):
     """The median of each window's pixels on the map; of an even number, the mean of the middle two.
 
     Each pixel's rank in its window is counted, pair by pair of taps: equal ones

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from cnnspec.backends.numpy.kernels.step import Step
+from cnnspec.backends.numpy.kernels.step import KernelStep
 from cnnspec.backends.numpy.layout import Array, channels_first, from_channels_first, inner_shape
-from cnnspec.backends.numpy.reference.definition import Back, Call
+from cnnspec.backends.numpy.reference.definition import Back, LayerCall
 from cnnspec.backends.numpy.reference.moves import MOVES
 from cnnspec.backends.numpy.reference.values import VALUES
 from cnnspec.backends.numpy.reference.windows import WINDOWS
@@ -21,7 +21,7 @@ DEFINITIONS = WINDOWS | VALUES | MOVES
 """Layer class -> definition."""
 
 
-class ReferenceStep(Step):
+class ReferenceStep(KernelStep):
     """A layer's definition in the place of its kernels."""
 
     def build(self) -> None:
@@ -32,7 +32,7 @@ class ReferenceStep(Step):
     def forward(self) -> None:
         sources = self.node.inputs[1:] if self.node.layer.references else ()
         steps = [self.context.steps[source] for source in sources]
-        call = Call(
+        call = LayerCall(
             self.node, [channels_first(x) for x in self.inputs], self.context.weights, self.context.training,
             self.context.random, self.notes,
             [step.notes for step in steps if isinstance(step, ReferenceStep)],

@@ -16,7 +16,7 @@ Back: TypeAlias = Callable[[Array], tuple[list[Array], dict[str, Array]]]
 
 
 @dataclass
-class Call:
+class LayerCall:
     """One forward pass of one layer: N x C x H x W in, weights by name.
 
     ``notes`` is what the layer leaves for those that refer to it; ``referred``
@@ -40,4 +40,4 @@ class Call:
         return self.node.layer
 
 
-Definition: TypeAlias = Callable[[Call], tuple[Array, Back]]
+Definition: TypeAlias = Callable[[LayerCall], tuple[Array, Back]]

@@ -11,20 +11,20 @@ from typing import Any, Final
 import numpy as np
 
 from cnnspec.backends.numpy.layout import Array
-from cnnspec.backends.numpy.reference.definition import Back, Call, Definition
+from cnnspec.backends.numpy.reference.definition import Back, Definition, LayerCall
 from cnnspec.layers.base import Layer
 from cnnspec.layers.resample import Upsample
 from cnnspec.layers.reshape import Crop, Flatten, Identity, Pad, Reshape, Shuffle, Slice
 from cnnspec.layers.window import per_axis
 
 
-def moved(places: Callable[[Any, Array, Call], Array]) -> Definition:
+def moved(places: Callable[[Any, Array, LayerCall], Array]) -> Definition:
     """A layer whose output is some of the input's values; ``places`` moves an array of their numbers.
 
     Numbers count from 1; 0 is a zero that comes from nowhere.
     """
 
-    def define(call: Call) -> tuple[Array, Back]:
+    def define(call: LayerCall) -> tuple[Array, Back]:
         x = call.x
         numbers = np.arange(1, x[0].size + 1).reshape(x.shape[1:])
         index = places(call.layer, numbers, call)
@@ -41,27 +41,27 @@ def moved(places: Callable[[Any, Array, Call], Array]) -> Definition:
     return define
 
 
-def reshaped(layer: Any, numbers: Array, call: Call) -> Array:
+def reshaped(layer: Any, numbers: Array, call: LayerCall) -> Array:
     *sizes, channels = call.node.output
     return numbers.reshape(channels, *sizes)
 
 
-def padded(layer: Any, numbers: Array, call: Call) -> Array:
+def padded(layer: Any, numbers: Array, call: LayerCall) -> Array:
     mode = {"zeros": "constant", "reflect": "reflect", "replicate": "edge"}[layer.mode]
     return np.asanyarray(np.pad(numbers, ((0, 0), *layer.sides(call.node.input_shapes)), mode))  # type: ignore[call-overload]
 
 
-def cropped(layer: Any, numbers: Array, call: Call) -> Array:
+def cropped(layer: Any, numbers: Array, call: LayerCall) -> Array:
     sides = zip(layer.sides(call.node.input_shapes), numbers.shape[1:], strict=True)
     return numbers[(slice(None), *(slice(before, size - after) for (before, after), size in sides))]
 
 
-def shuffled(layer: Any, numbers: Array, call: Call) -> Array:
+def shuffled(layer: Any, numbers: Array, call: LayerCall) -> Array:
     grouped = numbers.reshape(layer.groups, -1, *numbers.shape[1:])
     return grouped.swapaxes(0, 1).reshape(numbers.shape)
 
 
-def repeated(layer: Any, numbers: Array, call: Call) -> Array:
+def repeated(layer: Any, numbers: Array, call: LayerCall) -> Array:
     """Nearest: every number repeated; nails: all but the first of them zero."""
     scales = per_axis("scale", layer.scale, numbers.ndim - 1)
     for axis, scale in enumerate(scales, 1):
@@ -72,7 +72,7 @@ def repeated(layer: Any, numbers: Array, call: Call) -> Array:
     return numbers
 
 
-def upsample(call: Call) -> tuple[Array, Back]:
+def upsample(call: LayerCall) -> tuple[Array, Back]:
     """Interpolation between the pixels at the corners around each output; the other modes are one move."""
     if call.layer.mode != "bilinear":
         return moved(repeated)(call)

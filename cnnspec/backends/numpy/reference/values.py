@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 
 from cnnspec.backends.numpy.layout import Array
-from cnnspec.backends.numpy.reference.definition import Back, Call, Definition
+from cnnspec.backends.numpy.reference.definition import Back, Definition, LayerCall
 from cnnspec.layers.activation import (
     Elu,
     Gelu,
@@ -34,7 +34,7 @@ exact_erf = np.vectorize(erf, otypes=[float])
 def each(function: Callable[[Any, Array], Array], slope: Callable[[Any, Array], Array]) -> Definition:
     """A function on every value, with its derivative."""
 
-    def define(call: Call) -> tuple[Array, Back]:
+    def define(call: LayerCall) -> tuple[Array, Back]:
         x, layer = call.x, call.layer
         return function(layer, x), lambda dy: ([dy * slope(layer, x)], {})
 
@@ -76,7 +76,7 @@ def hard_share(x: Array) -> Array:
     return np.asanyarray(np.clip(x + 3, 0, 6) / 6)
 
 
-def prelu(call: Call) -> tuple[Array, Back]:
+def prelu(call: LayerCall) -> tuple[Array, Back]:
     x = call.x
     slope = call.weights["weight"].reshape(-1, *(1 for _ in x.shape[2:]))
 
@@ -88,13 +88,13 @@ def prelu(call: Call) -> tuple[Array, Back]:
     return np.where(x > 0, x, slope * x), back
 
 
-def softmax(call: Call) -> tuple[Array, Back]:
+def softmax(call: LayerCall) -> tuple[Array, Back]:
     powers = np.exp(call.x - call.x.max(axis=1, keepdims=True))
     y = powers / powers.sum(axis=1, keepdims=True)
     return y, lambda dy: ([y * (dy - (dy * y).sum(axis=1, keepdims=True))], {})
 
 
-def dense(call: Call) -> tuple[Array, Back]:
+def dense(call: LayerCall) -> tuple[Array, Back]:
     """W·x + b."""
     x, weight = call.x, call.weights["weight"]
     y = x @ weight.T
@@ -103,7 +103,7 @@ def dense(call: Call) -> tuple[Array, Back]:
     return y, lambda dy: ([dy @ weight], {"weight": dy.T @ x, "bias": dy.sum(axis=0)})
 
 
-def dropout(call: Call) -> tuple[Array, Back]:
+def dropout(call: LayerCall) -> tuple[Array, Back]:
     if not call.training:
         return call.x, lambda dy: ([dy], {})
     order = (*range(2, call.x.ndim - 1), 1, call.x.ndim - 1, 0) if call.x.ndim > 2 else (1, 0)
@@ -112,7 +112,7 @@ def dropout(call: Call) -> tuple[Array, Back]:
     return call.x * kept, lambda dy: ([dy * kept], {})
 
 
-def batchnorm(call: Call) -> tuple[Array, Back]:
+def batchnorm(call: LayerCall) -> tuple[Array, Back]:
     """By the batch in training, which enters the running statistics; else by those, as factor and term."""
     x, layer, weights = call.x, call.layer, call.weights
     channels = (1, x.shape[1], 1)
@@ -131,7 +131,7 @@ def batchnorm(call: Call) -> tuple[Array, Back]:
 
 
 def normalised(
-    call: Call, view: tuple[int, ...], axes: tuple[int, ...], affine: tuple[int, ...]
+    call: LayerCall, view: tuple[int, ...], axes: tuple[int, ...], affine: tuple[int, ...]
 ) -> tuple[Array, Back, Array, Array]:
     """Each part to (x - mean)/√(var + epsilon), scaled and shifted; also mean and variance.
 
@@ -162,7 +162,7 @@ def normalised(
     return y.reshape(call.x.shape), back, mean, var
 
 
-def sample_norm(call: Call) -> tuple[Array, Back]:
+def sample_norm(call: LayerCall) -> tuple[Array, Back]:
     """By the statistics of each sample: of groups of channels, or of the channels at each place."""
     x, layer = call.x, call.layer
     groups = layer.channel_groups(x.shape[1])
@@ -172,7 +172,7 @@ def sample_norm(call: Call) -> tuple[Array, Back]:
     return normalised(call, view, (2,) if over == "channels" else (2, 3), affine)[:2]
 
 
-def lrn(call: Call) -> tuple[Array, Back]:
+def lrn(call: LayerCall) -> tuple[Array, Back]:
     x, layer = call.x, call.layer
     before, after = layer.size // 2, (layer.size - 1) // 2
     share = layer.alpha / layer.size
@@ -193,7 +193,7 @@ def neighbours(values: Array, before: int, after: int) -> Array:
     return np.asanyarray(np.stack([wide[:, n : n + channels] for n in range(before + after + 1)]).sum(axis=0))
 
 
-def meeting(call: Call) -> list[Array]:
+def meeting(call: LayerCall) -> list[Array]:
     """The inputs with as many axes as the output."""
     rank = max(x.ndim for x in call.inputs)
     return [x.reshape(*x.shape, *(1 for _ in range(rank - x.ndim))) for x in call.inputs]
@@ -205,7 +205,7 @@ def _folded(gradient: Array, seen: Array, x: Array) -> Array:
     return np.asarray(gradient.sum(axis=axes, keepdims=True)).reshape(x.shape)
 
 
-def add(call: Call) -> tuple[Array, Back]:
+def add(call: LayerCall) -> tuple[Array, Back]:
     terms = meeting(call)
 
     def back(dy: Array) -> tuple[list[Array], dict[str, Array]]:
@@ -214,7 +214,7 @@ def add(call: Call) -> tuple[Array, Back]:
     return np.asanyarray(sum(terms[1:], start=terms[0])), back
 
 
-def multiply(call: Call) -> tuple[Array, Back]:
+def multiply(call: LayerCall) -> tuple[Array, Back]:
     factors = meeting(call)
 
     def others(n: int) -> Array:
@@ -235,7 +235,7 @@ def multiply(call: Call) -> tuple[Array, Back]:
     return y, back
 
 
-def concat(call: Call) -> tuple[Array, Back]:
+def concat(call: LayerCall) -> tuple[Array, Back]:
     ends = np.cumsum([x.shape[1] for x in call.inputs])[:-1]
     return np.concatenate(call.inputs, axis=1), lambda dy: (np.split(dy, ends, axis=1), {})
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 
 from cnnspec.backends.numpy.layout import Array
-from cnnspec.backends.numpy.reference.definition import Back, Call, Definition
+from cnnspec.backends.numpy.reference.definition import Back, Definition, LayerCall
 from cnnspec.layers.base import Layer
 from cnnspec.layers.conv import Conv, Depthwise
 from cnnspec.layers.pool import (
@@ -56,7 +56,7 @@ def scatter(patches: Array, index: Array, shape: Sequence[int], start: Array | f
     return flat[:, :, :-1].reshape(shape)
 
 
-def conv(call: Call) -> tuple[Array, Back]:
+def conv(call: LayerCall) -> tuple[Array, Back]:
     """y[f, o] = Σ over channels of the group and taps of w[f, c, t]·x[c, place(o, t)], plus the bias."""
     layer = call.layer.as_conv(call.node.input_shapes) if isinstance(call.layer, Depthwise) else call.layer
     shape, x = call.node.output, call.x
@@ -97,7 +97,7 @@ def _connected(layer: Conv, weight: Array, channels: int) -> tuple[tuple[list[in
     return mask, full
 
 
-def upconv(call: Call) -> tuple[Array, Back]:
+def upconv(call: LayerCall) -> tuple[Array, Back]:
     """Each input pixel adds its kernel, weighted, to the output: y[place(i, t)] += w[c, f, t]·x[c, i]."""
     layer, x, weight = call.layer, call.x, call.weights["weight"]
     sizes = call.node.output[:-1]
@@ -125,7 +125,7 @@ class Whole:
         self.kernel, self.stride, self.before, self.after, self.dilation, self.size = size, 1, 0, 0, 1, size
 
 
-def pool_axes(call: Call) -> Sequence[Any]:
+def pool_axes(call: LayerCall) -> Sequence[Any]:
     if isinstance(call.layer, GlobalAvgPool | GlobalMaxPool):
         return [Whole(size) for size in call.x.shape[2:]]
     return list(call.layer.axes(call.node.input_shapes))
@@ -134,7 +134,7 @@ def pool_axes(call: Call) -> Sequence[Any]:
 def extreme(sign: int) -> Definition:
     """The greatest (sign 1) or least value; the first of equals, the last that is NaN: PyTorch's loop."""
 
-    def define(call: Call) -> tuple[Array, Back]:
+    def define(call: LayerCall) -> tuple[Array, Back]:
         x, outputs = call.x, call.node.output[:-1]
         index = table(x.shape[2:], outputs, pool_axes(call))
         patches = gather(x if sign > 0 else -x, index)
@@ -155,7 +155,7 @@ def extreme(sign: int) -> Definition:
     return define
 
 
-def mean(call: Call) -> tuple[Array, Back]:
+def mean(call: LayerCall) -> tuple[Array, Back]:
     """The mean over the pixels that count: all on the map, or the padding declared too."""
     axes, outputs = pool_axes(call), call.node.output[:-1]
     index = table(call.x.shape[2:], outputs, axes)
@@ -175,7 +175,7 @@ def _unpadded(axis: Any) -> Any:
     return whole
 
 
-def _summed(call: Call, index: Array) -> tuple[Array, Back]:
+def _summed(call: LayerCall, index: Array) -> tuple[Array, Back]:
     x = call.x
     y = gather(x, index).sum(axis=3)
 
@@ -186,7 +186,7 @@ def _summed(call: Call, index: Array) -> tuple[Array, Back]:
     return y.reshape(*x.shape[:2], *call.node.output[:-1]), back
 
 
-def subsample(call: Call) -> tuple[Array, Back]:
+def subsample(call: LayerCall) -> tuple[Array, Back]:
     """A window's sum times a trained factor, plus a trained term."""
     index = table(call.x.shape[2:], call.node.output[:-1], pool_axes(call))
     total, spread = _summed(call, index)
@@ -201,7 +201,7 @@ def subsample(call: Call) -> tuple[Array, Back]:
     return total * factor + term, back
 
 
-def median(call: Call) -> tuple[Array, Back]:
+def median(call: LayerCall) -> tuple[Array, Back]:
     """Window by window: sort the pixels on the map, take the middle, or the mean of the middle two."""
     x, outputs = call.x, call.node.output[:-1]
     flat = x.reshape(*x.shape[:2], -1)
@@ -228,7 +228,7 @@ def median(call: Call) -> tuple[Array, Back]:
     return y.reshape(*x.shape[:2], *outputs), back
 
 
-def unpool(call: Call) -> tuple[Array, Back]:
+def unpool(call: LayerCall) -> tuple[Array, Back]:
     """Each value goes where its pool took one from; a later window overwrites an earlier."""
     places, x = call.referred[0]["places"], call.x
     values = x.reshape(places.shape)
