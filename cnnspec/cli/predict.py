@@ -84,12 +84,12 @@ def _sample(data: Dataset, index: int) -> tuple[str, NDArray[np.uint8], str]:
 
 def _files(paths: tuple[Path, ...]) -> list[Path]:
     """The files that the arguments name; a folder names all pictures in it, by name."""
-    from cnnspec.training.data.picture import SUFFIXES, is_picture
+    from cnnspec.training.data.picture import SUFFIXES, files_in, is_picture
 
     found: list[Path] = []
     for path in paths:
-        inside = sorted(path.rglob("*")) if path.is_dir() else [path]
-        files = [file for file in inside if file == path or is_picture(file, ".npy")]
+        inside = path.is_dir()
+        files = [file for file in files_in(path) if is_picture(file, ".npy")] if inside else [path]
         if not files:
             raise click.UsageError(f'"{path}" holds no images ({", ".join(sorted(SUFFIXES))}, .npy)')
         found += files

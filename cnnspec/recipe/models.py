@@ -52,8 +52,9 @@ class Data(Setting):
     mnist and fashion_mnist are looked for in --data-dir, CNNSPEC_DATA and the cache, else downloaded;
     digits come with scikit-learn; idx, npz, images (a folder a class) and csv are files at the path, and a
     path alone says by itself which they are: data "own/pictures". It is relative to the spec's folder.
-    The samples for validation are drawn once, by the seed, from the training samples; they are
-    judged after each epoch and never trained on.
+    Folders of images may stand in folders train, val and test (or training, valid or validation, testing),
+    and an .npz may hold x_val and y_val. Without a validation part of their own, samples for validation are
+    drawn once, by the seed, from the training samples; they are judged after each epoch and never trained on.
     """
 
     word = "data"
