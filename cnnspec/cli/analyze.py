@@ -112,8 +112,10 @@ def _page(
         return latex.render(analysis, columns, folded=fold)
     from cnnspec.views.terminal import table
 
-    paper = stdout_console().terminal()
-    return table.render(analysis, paper=paper, columns=columns, folded=fold, depth=depth, failures=failures)
+    terminal = stdout_console().terminal()
+    return table.render(
+        analysis, terminal=terminal, columns=columns, folded=fold, depth=depth, failures=failures
+    )
 
 
 def _columns(text: str | None) -> tuple[str, ...]:

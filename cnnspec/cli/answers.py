@@ -91,7 +91,7 @@ def _filters(model: Model, run: Run | None, asked: Asked) -> Shown:
     from cnnspec.views.terminal import results
 
     found = inspection.filters(model, _known(model.network, asked.layer) if asked.layer else None)
-    return Shown(lambda paper: results.filters(found, paper), lambda theme: draw.filters(found, theme))
+    return Shown(lambda terminal: results.filters(found, terminal), lambda theme: draw.filters(found, theme))
 
 
 def _maps(model: Model, run: Run | None, asked: Asked) -> Shown:
@@ -102,7 +102,7 @@ def _maps(model: Model, run: Run | None, asked: Asked) -> Shown:
     layer = _known(model.network, asked.layer or _first_map(model.network))
     image, title = _image(model, run, asked)
     found = inspection.maps(model, image, layer, title)
-    return Shown(lambda paper: results.maps(found, paper), lambda theme: draw.maps(found, theme))
+    return Shown(lambda terminal: results.maps(found, terminal), lambda theme: draw.maps(found, theme))
 
 
 def _first_map(network: Network) -> str:
@@ -137,7 +137,9 @@ def _confusion(model: Model, run: Run | None, asked: Asked) -> Shown:
 
     result = model.evaluate(_data(model, run, asked), part=asked.part)
     found = inspection.confusion(result)
-    return Shown(lambda paper: results.confusion(found, paper), lambda theme: draw.confusion(found, theme))
+    return Shown(
+        lambda terminal: results.confusion(found, terminal), lambda theme: draw.confusion(found, theme)
+    )
 
 
 def _mistakes(model: Model, run: Run | None, asked: Asked) -> Shown:
@@ -151,7 +153,8 @@ def _mistakes(model: Model, run: Run | None, asked: Asked) -> Shown:
     found = inspection.mistakes(result, data.part(asked.part).images, asked.count or 24)
     rows = [(one.index, one.label, one.answer, one.probability) for one in found]
     return Shown(
-        lambda paper: results.mistakes(rows, total, paper), lambda theme: draw.mistakes(found, total, theme)
+        lambda terminal: results.mistakes(rows, total, terminal),
+        lambda theme: draw.mistakes(found, total, theme),
     )
 
 
@@ -169,7 +172,7 @@ def _neighbours(model: Model, run: Run | None, asked: Asked) -> Shown:
     found = inspection.neighbours(model, data, chosen, asked.count or 8, layer)
     size = inspection.size_of(network, layer)
     return Shown(
-        lambda paper: results.neighbours(found, layer, size, paper),
+        lambda terminal: results.neighbours(found, layer, size, terminal),
         lambda theme: draw.neighbours(found, layer, size, theme),
     )
 
@@ -182,7 +185,7 @@ def _curves(names: Sequence[str], asked: Asked) -> Shown:
 
     folders = [folder for name in names for folder in runs.folders_of(name)]
     found = inspection.distinct([inspection.run_curve(folder) for folder in folders], folders)
-    return Shown(lambda paper: results.curves(found, paper), lambda theme: draw.curves(found, theme))
+    return Shown(lambda terminal: results.curves(found, terminal), lambda theme: draw.curves(found, theme))
 
 
 # Of the data, for which nothing needs to be trained ------------------------------
@@ -199,7 +202,7 @@ def _samples(names: Sequence[str], asked: Asked) -> Shown:
     shown = gallery.of_each_class(found, asked.part, asked.count or SAMPLES)
     head = str(found)[1:-1].removeprefix("Dataset ")
     return Shown(
-        lambda paper: [head, "", *results.counts(found.names, parts, paper)],
+        lambda terminal: [head, "", *results.counts(found.names, parts, terminal)],
         lambda theme: draw.gallery(shown, theme),
     )
 
@@ -223,7 +226,7 @@ def _augmented(names: Sequence[str], asked: Asked) -> Shown:
             )
     places = asked.indices or inspection.first_of_each(found.train_labels)
     shown = gallery.changed(found, recipe.augment, places, asked.count or SAMPLES, recipe.seed)
-    return Shown(lambda paper: results.changes(shown, paper), lambda theme: draw.gallery(shown, theme))
+    return Shown(lambda terminal: results.changes(shown, terminal), lambda theme: draw.gallery(shown, theme))
 
 
 def _subject(names: Sequence[str], kind: str, asked: Asked) -> tuple[Recipe, Dataset]:

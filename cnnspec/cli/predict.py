@@ -121,7 +121,7 @@ def _answer(
 def _page(answers: list[dict[str, Any]], console: Console) -> list[str]:
     from cnnspec.views.terminal.paint import pad, percent
 
-    paper = console.terminal()
+    terminal = console.terminal()
     lines: list[str] = []
     for answer in answers:
         label = f" (is {answer['label']})" if "label" in answer else ""
@@ -132,7 +132,7 @@ def _page(answers: list[dict[str, Any]], console: Console) -> list[str]:
             if share is None:
                 lines.append(f"  {pad(one['class'], width)}  no number")
                 continue
-            bar = paper.text("━") * round(share * BAR) if console.width >= width + BAR + 14 else ""
+            bar = terminal.text("━") * round(share * BAR) if console.width >= width + BAR + 14 else ""
             row = f"  {pad(one['class'], width)}  {percent(share):>8}  {bar}".rstrip()
-            lines.append(paper.paint(row, "bold") if n == 0 else row)
+            lines.append(terminal.paint(row, "bold") if n == 0 else row)
     return lines

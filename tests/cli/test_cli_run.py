@@ -264,10 +264,10 @@ def test_numbers_have_as_many_decimals_as_they_need() -> None:
 
 
 def test_large_maps_are_cut_and_say_so() -> None:
-    lines = render(np.arange(30 * 30 * 9, dtype=float).reshape(30, 30, 9), paper=Terminal(80))
+    lines = render(np.arange(30 * 30 * 9, dtype=float).reshape(30, 30, 9), terminal=Terminal(80))
     assert all(len(line) <= 140 for line in lines)
     assert "… and 1 more channels" in lines[-1]
-    whole = render(np.arange(30 * 30.0).reshape(30, 30, 1), paper=Terminal(80), full=True)
+    whole = render(np.arange(30 * 30.0).reshape(30, 30, 1), terminal=Terminal(80), full=True)
     assert len(whole) == 30
     assert "899" in whole[-1]
 

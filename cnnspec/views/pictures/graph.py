@@ -61,7 +61,7 @@ def draw(
 class _Sheet:
     def __init__(self, plan: Plan, drawing: Drawing, theme: Theme) -> None:
         self.plan, self.drawing, self.theme = plan, drawing, theme
-        self.paper = SvgWriter(theme)
+        self.writer = SvgWriter(theme)
         self.sizes = sizes(plan)
 
     def document(self) -> str:
@@ -71,19 +71,19 @@ class _Sheet:
         legend = legend_of(self.plan, inner)
         self._title()
         left = MARGIN + (inner - self.drawing.width) / 2
-        with self.paper.group("drawing", transform=f"translate({left:.2f} {MARGIN + head:.2f})"):
+        with self.writer.group("drawing", transform=f"translate({left:.2f} {MARGIN + head:.2f})"):
             self._contents()
         below = MARGIN + head + self.drawing.height + 18
-        draw_legend(self.paper, self.plan, MARGIN, below, legend)
-        return self.paper.document(
+        draw_legend(self.writer, self.plan, MARGIN, below, legend)
+        return self.writer.document(
             inner + 2 * MARGIN, below + legend.height + MARGIN * 0.8,
             title=f"{self.plan.title}: {self.plan.subtitle}",
         )  # fmt: skip
 
     def _title(self) -> None:
         if self.plan.title:
-            self.paper.text(MARGIN, MARGIN + 13, self.plan.title, size=TITLE, bold=True)
-            self.paper.text(MARGIN, MARGIN + 30, self.plan.subtitle, size=SUBTITLE, fill=self.theme.faint)
+            self.writer.text(MARGIN, MARGIN + 13, self.plan.title, size=TITLE, bold=True)
+            self.writer.text(MARGIN, MARGIN + 30, self.plan.subtitle, size=SUBTITLE, fill=self.theme.faint)
 
     def _contents(self) -> None:
         frames = [
@@ -102,7 +102,7 @@ class _Sheet:
         for link in self.plan.links:
             if link.label and (link.tail, link.head) in self.drawing.labels:
                 x, y = self.drawing.labels[link.tail, link.head]
-                self.paper.text(
+                self.writer.text(
                     x, y + EDGE_TEXT * 0.35, link.label, size=EDGE_TEXT, fill=self.theme.faint,
                     anchor="middle",
                 )  # fmt: skip
@@ -110,8 +110,8 @@ class _Sheet:
     def _frame(self, frame: Frame, rect: Rect) -> None:
         x, y, w, h = rect
         theme = self.theme
-        with self.paper.group("frame", name=frame.key):
-            self.paper.rect(
+        with self.writer.group("frame", name=frame.key):
+            self.writer.rect(
                 x, y, w, h, rx=RADIUS + 3, fill=theme.frame_fill, stroke=theme.frame, stroke_width=1
             )
 
@@ -121,17 +121,17 @@ class _Sheet:
         times += " (continued)" if goes_on else ""
         room = rect[2] - 20 - text_width(times, FRAME_TITLE, True)
         title = (shorten(frame.title, room, FRAME_TITLE, True) + times).strip()
-        with self.paper.group("frame-title", name=frame.key):
-            self.paper.text(
+        with self.writer.group("frame-title", name=frame.key):
+            self.writer.text(
                 rect[0] + 10, rect[1] + 15, title, size=FRAME_TITLE, bold=True, fill=self.theme.faint,
                 stroke=self.theme.frame_fill, stroke_width=4, stroke_linejoin="round", paint_order="stroke",
             )  # fmt: skip
 
     def _arrow(self, arrow: Arrow) -> None:
         color = self.theme.edge
-        with self.paper.group("edge", name=f"{arrow.tail} {arrow.head}"):
-            self.paper.path(arrow.commands, fill="none", stroke=color, stroke_width=1.2)
-            self.paper.arrow(arrow.tip, arrow.toward, 7.5, color)
+        with self.writer.group("edge", name=f"{arrow.tail} {arrow.head}"):
+            self.writer.path(arrow.commands, fill="none", stroke=color, stroke_width=1.2)
+            self.writer.arrow(arrow.tip, arrow.toward, 7.5, color)
 
     # Cards -------------------------------------------------------------------------
 
@@ -139,9 +139,9 @@ class _Sheet:
         width, height = self.sizes[card.key]
         x, y = rect[0] + (rect[2] - width) / 2, rect[1] + (rect[3] - height) / 2
         line = self._line_color(card)
-        with self.paper.group("card", name=card.key):
+        with self.writer.group("card", name=card.key):
             if card.kind == "block":
-                self.paper.rect(x + 4, y + 4, width, height, rx=RADIUS, fill=self.theme.page, stroke=line)
+                self.writer.rect(x + 4, y + 4, width, height, rx=RADIUS, fill=self.theme.page, stroke=line)
             top = y
             lines = lines_of(card)
             for n, row in enumerate(lines):
@@ -149,9 +149,9 @@ class _Sheet:
                 self._line(card, row, (x, top, width, line_height(row)), first=n == 0, last=last)
                 top += line_height(row)
             for n, text in enumerate(card.message):
-                self.paper.text(x + PAD, top + 14 + n * MESSAGE_LINE, text, size=TEXT)
+                self.writer.text(x + PAD, top + 14 + n * MESSAGE_LINE, text, size=TEXT)
             dash = "5 3" if card.kind == "fault" else None
-            self.paper.rect(
+            self.writer.rect(
                 x, y, width, height, rx=RADIUS, fill="none", stroke=line, stroke_width=1.1,
                 stroke_dasharray=dash,
             )  # fmt: skip
@@ -178,14 +178,14 @@ class _Sheet:
             corners = (top if left else 0, top if right else 0, bottom if right else 0, bottom if left else 0)
             self._cell(card, row, (x, y, width, h), corners)
             if not left:
-                self.paper.line((x, y), (x, y + h), stroke=self.theme.page, stroke_width=1)
+                self.writer.line((x, y), (x, y + h), stroke=self.theme.page, stroke_width=1)
             x += width
         if not first:
-            self.paper.line((box[0], y), (box[0] + w, y), stroke=self.theme.page, stroke_width=1)
+            self.writer.line((box[0], y), (box[0] + w, y), stroke=self.theme.page, stroke_width=1)
 
     def _cell(self, card: Card, row: Row, box: Rect, corners: tuple[float, float, float, float]) -> None:
-        with self.paper.group("row", title=row.tooltip):
-            self.paper.path(_plate(box, corners), fill=self._tone(card, row).fill)
+        with self.writer.group("row", title=row.tooltip):
+            self.writer.path(_plate(box, corners), fill=self._tone(card, row).fill)
             if row.main:
                 self._main(row, box)
             else:
@@ -206,11 +206,11 @@ class _Sheet:
         room = w - 2 * pad - (text_width(right, small) + 8 if right else 0)
         ink = self.theme.ink if bold else mix(self.theme.ink, self.theme.faint, 0.6)
         if left:
-            self.paper.text(
+            self.writer.text(
                 x + pad, baseline, shorten(left, room, size, bold), size=size, bold=bold, fill=ink
             )
         if right:
-            self.paper.text(x + w - pad, baseline, right, size=small, fill=ink, anchor="end")
+            self.writer.text(x + w - pad, baseline, right, size=small, fill=ink, anchor="end")
 
 
 def _plate(box: Rect, corners: tuple[float, float, float, float]) -> str:
@@ -258,21 +258,21 @@ def _words(plan: Plan) -> str:
     return f"At the right: output shape, {figure}{stride}."
 
 
-def draw_legend(paper: SvgWriter, plan: Plan, x: float, y: float, legend: Legend) -> None:
+def draw_legend(writer: SvgWriter, plan: Plan, x: float, y: float, legend: Legend) -> None:
     """Draws a legend from (x, y) on."""
-    theme = paper.theme
-    colors = dict(zip(_entries(plan), _colors(paper, plan), strict=True))
-    with paper.group("legend"):
+    theme = writer.theme
+    colors = dict(zip(_entries(plan), _colors(writer, plan), strict=True))
+    with writer.group("legend"):
         for n, line in enumerate(legend.lines):
             left, top = x, y + n * LINE
             for text in line:
                 fill, edge = colors[text]
-                paper.rect(left, top, SWATCH, SWATCH, rx=2.5, fill=fill, stroke=edge, stroke_width=1)
-                paper.text(left + SWATCH + 6, top + SWATCH - 1.8, text, size=SIZE, fill=theme.faint)
+                writer.rect(left, top, SWATCH, SWATCH, rx=2.5, fill=fill, stroke=edge, stroke_width=1)
+                writer.text(left + SWATCH + 6, top + SWATCH - 1.8, text, size=SIZE, fill=theme.faint)
                 left += SWATCH + 6 + text_width(text, SIZE) + SPACE
         for n, text in enumerate(legend.words):
             baseline = y + len(legend.lines) * LINE + 9 + n * WORDS_LINE
-            paper.text(x, baseline, text, size=SIZE, fill=theme.faint)
+            writer.text(x, baseline, text, size=SIZE, fill=theme.faint)
 
 
 def _entries(plan: Plan) -> list[str]:
@@ -281,8 +281,8 @@ def _entries(plan: Plan) -> list[str]:
     return [f"{stop} % of {FIGURES[plan.heat]}" if not stop else f"{stop} %" for stop in STOPS]
 
 
-def _colors(paper: SvgWriter, plan: Plan) -> list[tuple[str, str]]:
+def _colors(writer: SvgWriter, plan: Plan) -> list[tuple[str, str]]:
     if not plan.heat:
-        tones = [paper.theme.tone(family) for family in plan.families]
+        tones = [writer.theme.tone(family) for family in plan.families]
         return [(tone.fill, tone.line) for tone in tones]
-    return [(paper.theme.heat_at(stop / 100), paper.theme.edge) for stop in STOPS]
+    return [(writer.theme.heat_at(stop / 100), writer.theme.edge) for stop in STOPS]

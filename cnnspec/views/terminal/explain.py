@@ -178,58 +178,65 @@ def render(
     *,
     dense: bool = False,
     folded: bool = False,
-    paper: Terminal = PLAIN,
+    terminal: Terminal = PLAIN,
 ) -> str:
     """The passages one under the other, sums of what adds up, and the legend."""
     found = list(passages(analysis, rows, about, dense=dense, folded=folded))
     lines: list[str] = []
     for passage in found:
         if passage.times:
-            lines += [paper.paint(line, "dim") for line in wrap(paper.text(passage.times), paper.width, "  ")]
-        lines += [*_passage(passage, paper), ""]
-    lines += _totals(rows, about, "all" if len(rows) == len(analysis.rows) else "these", paper)
-    return "\n".join((*lines, *_legend(legend(found), paper))).rstrip("\n") + "\n"
+            lines += [
+                terminal.paint(line, "dim")
+                for line in wrap(terminal.text(passage.times), terminal.width, "  ")
+            ]
+        lines += [*_passage(passage, terminal), ""]
+    lines += _totals(rows, about, "all" if len(rows) == len(analysis.rows) else "these", terminal)
+    return "\n".join((*lines, *_legend(legend(found), terminal))).rstrip("\n") + "\n"
 
 
-def _passage(passage: Passage, paper: Terminal) -> list[str]:
+def _passage(passage: Passage, terminal: Terminal) -> list[str]:
     row = passage.row
     inputs = " and ".join(map(show, row.inputs))
-    words = [row.name, paper.text(sentence(row.node.layer)), paper.text(f"{inputs} → {show(row.output)}")]
-    lines = _heading(words, str(row.node.layer.family), paper)
-    lines += _board(passage.entries, paper)
+    words = [
+        row.name,
+        terminal.text(sentence(row.node.layer)),
+        terminal.text(f"{inputs} → {show(row.output)}"),
+    ]
+    lines = _heading(words, str(row.node.layer.family), terminal)
+    lines += _board(passage.entries, terminal)
     if passage.dense:
-        lines += ["", f"  {paper.paint(DENSE, 'dim')}"]
-        lines += _board(dense_entries(passage.dense), paper)
+        lines += ["", f"  {terminal.paint(DENSE, 'dim')}"]
+        lines += _board(dense_entries(passage.dense), terminal)
     return lines
 
 
-def _heading(words: Sequence[str], family: str, paper: Terminal) -> list[str]:
+def _heading(words: Sequence[str], family: str, terminal: Terminal) -> list[str]:
     """Name, operation and shapes on one line where they fit, else each on its own."""
     name, *rest = words
-    name = paper.paint(name, "bold", family)
-    if width_of("   ".join(words)) <= paper.width:
+    name = terminal.paint(name, "bold", family)
+    if width_of("   ".join(words)) <= terminal.width:
         return ["   ".join((name, *rest))]
-    return [name, *(f"  {line}" for word in rest for line in wrap(word, paper.width - 2, "  "))]
+    return [name, *(f"  {line}" for word in rest for line in wrap(word, terminal.width - 2, "  "))]
 
 
-def _board(entries: Sequence[Entry], paper: Terminal) -> list[str]:
-    widest = max((width_of(paper.text(entry.what)) for entry in entries), default=0)
+def _board(entries: Sequence[Entry], terminal: Terminal) -> list[str]:
+    widest = max((width_of(terminal.text(entry.what)) for entry in entries), default=0)
     return [
         line
         for entry in entries
-        for line in _written(entry.what, equation(entry.law), entry.note, paper, widest)
+        for line in _written(entry.what, equation(entry.law), entry.note, terminal, widest)
     ]
 
 
-def _totals(rows: Sequence[Row], about: Sequence[str], which: str, paper: Terminal) -> list[str]:
+def _totals(rows: Sequence[Row], about: Sequence[str], which: str, terminal: Terminal) -> list[str]:
     sums = {topic: total(rows, topic) for topic in COUNTED if topic in (about or COUNTED)}
     lines = [
         line
         for topic, sides in sums.items()
         if sides and len(rows) > 1
-        for line in _written(topic, sides, "", paper, len("multiplies"))
+        for line in _written(topic, sides, "", terminal, len("multiplies"))
     ]
-    return [paper.paint(f"{which} layers", "bold"), *lines, ""] if lines else []
+    return [terminal.paint(f"{which} layers", "bold"), *lines, ""] if lines else []
 
 
 def dense_entries(dense: AsDense) -> tuple[Entry, Entry]:
@@ -254,19 +261,19 @@ def equation(law: Formula | None) -> list[str]:
     return list(dict.fromkeys((law.law(), numbers, result)))
 
 
-def _written(what: str, sides: Sequence[str], note: str, paper: Terminal, widest: int) -> list[str]:
+def _written(what: str, sides: Sequence[str], note: str, terminal: Terminal, widest: int) -> list[str]:
     """One equation: on one line where it fits, else each side under the first."""
-    head = "  " + paper.text(what).ljust(widest) + "  "
-    above = paper.width - len(head) < LEAST_ROOM
+    head = "  " + terminal.text(what).ljust(widest) + "  "
+    above = terminal.width - len(head) < LEAST_ROOM
     indent = "    " if above else " " * len(head)
-    room = max(paper.width - len(indent), LEAST_ROOM)
-    lines = _sides([paper.text(side) for side in sides], room)
+    room = max(terminal.width - len(indent), LEAST_ROOM)
+    lines = _sides([terminal.text(side) for side in sides], room)
     if note:
-        lines = _noted(lines, paper.text(note), room, paper)
+        lines = _noted(lines, terminal.text(note), room, terminal)
     first, *rest = lines or [""]
     if above:
-        return [paper.paint(head.rstrip(), "dim"), *(indent + line for line in (first, *rest))]
-    return [paper.paint(head, "dim") + first, *(indent + line for line in rest)]
+        return [terminal.paint(head.rstrip(), "dim"), *(indent + line for line in (first, *rest))]
+    return [terminal.paint(head, "dim") + first, *(indent + line for line in rest)]
 
 
 def _sides(sides: list[str], room: int) -> list[str]:
@@ -276,23 +283,23 @@ def _sides(sides: list[str], room: int) -> list[str]:
     return [piece for line in lines for piece in wrap(line, room, "  ")]
 
 
-def _noted(lines: list[str], note: str, room: int, paper: Terminal) -> list[str]:
+def _noted(lines: list[str], note: str, room: int, terminal: Terminal) -> list[str]:
     """The remark behind the last line where it fits, else under it."""
     if not lines:
         return wrap(note, room)
     if width_of(lines[-1]) + width_of(note) + 4 <= room:
-        return [*lines[:-1], f"{lines[-1]}  {paper.paint(f'({note})', 'dim')}"]
-    return [*lines, *(paper.paint(line, "dim") for line in wrap(f"({note})", room))]
+        return [*lines[:-1], f"{lines[-1]}  {terminal.paint(f'({note})', 'dim')}"]
+    return [*lines, *(terminal.paint(line, "dim") for line in wrap(f"({note})", room))]
 
 
-def _legend(meanings: dict[str, str], paper: Terminal) -> list[str]:
+def _legend(meanings: dict[str, str], terminal: Terminal) -> list[str]:
     if not meanings:
         return []
-    widest = max(width_of(paper.text(name)) for name in meanings)
-    lines = [paper.paint("where", "dim")]
+    widest = max(width_of(terminal.text(name)) for name in meanings)
+    lines = [terminal.paint("where", "dim")]
     for name, meaning in meanings.items():
-        head = f"  {paper.text(name).ljust(widest)}  "
-        first, *rest = wrap(paper.text(meaning), max(paper.width - len(head), LEAST_ROOM))
-        lines.append(head + paper.paint(first, "dim"))
-        lines += [" " * len(head) + paper.paint(line, "dim") for line in rest]
+        head = f"  {terminal.text(name).ljust(widest)}  "
+        first, *rest = wrap(terminal.text(meaning), max(terminal.width - len(head), LEAST_ROOM))
+        lines.append(head + terminal.paint(first, "dim"))
+        lines += [" " * len(head) + terminal.paint(line, "dim") for line in rest]
     return lines

@@ -29,7 +29,7 @@ class Rows:
         self,
         analysis: Analysis,
         figures: Sequence[Figure],
-        paper: Terminal,
+        terminal: Terminal,
         failures: Sequence[Diagnostic] = (),
         *,
         depth: int | None = None,
@@ -37,7 +37,7 @@ class Rows:
     ) -> None:
         """``depth`` opens so many blocks within each other and sums up those inside; None opens all."""
         self.depth, self.level = depth, 0
-        self.analysis, self.figures, self.paper, self.tips = analysis, figures, paper, tips
+        self.analysis, self.figures, self.terminal, self.tips = analysis, figures, terminal, tips
         self.faults = [failure.span for failure in failures if failure.span]
         self.begun: set[Branch] = set()
         self.rows = {row.node.index: row for row in analysis.rows}
@@ -92,7 +92,7 @@ class Rows:
             styles["layer"] = ("bad",)
         styles |= {key: ("dim",) for key, text in texts.items() if text in {"0", "all", "0 B", "0.0%"}}
         tips = _workings(row) if self.tips else {}
-        return Line({key: self.paper.text(text) for key, text in texts.items()}, styles, tips)
+        return Line({key: self.terminal.text(text) for key, text in texts.items()}, styles, tips)
 
     def _connections(self, node: Node, forks: bool) -> str:
         """What a merge, or a layer that does not follow the one above it, reads."""
@@ -111,7 +111,7 @@ class Rows:
             cells["operation"] = f"{count} layer{'s' if count != 1 else ''}"
         if closed or section.times > 1:
             cells |= self._after(section)
-        return Line({key: self.paper.text(text) for key, text in cells.items()}, {"layer": ("bold",)})
+        return Line({key: self.terminal.text(text) for key, text in cells.items()}, {"layer": ("bold",)})
 
     def _after(self, section: Section) -> dict[str, str]:
         """Sums over all turns of a folded section, and what flows out of the last one."""
