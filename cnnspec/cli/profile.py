@@ -9,7 +9,7 @@ import click
 from cnnspec.cli.console import stdout_console
 from cnnspec.cli.options import as_json, format_option
 from cnnspec.cli.spec import load_network, spec_argument
-from cnnspec.views.terminal.grid import Column, Line, draw, fit
+from cnnspec.views.terminal.grid import Column, TableRow, draw, fit
 from cnnspec.views.terminal.paint import Terminal, grouped, in_bytes, percent, wrap
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def render(found: Profile, terminal: Terminal, top: int | None = None) -> str:
     return "\n".join([*table, "", *(f" {line}" for line in below)])
 
 
-def _line(row: StepTime, found: Profile, terminal: Terminal) -> Line:
+def _line(row: StepTime, found: Profile, terminal: Terminal) -> TableRow:
     share = (row.forward + row.backward) / found.seconds
     cells = {
         "layer": row.layer,
@@ -94,7 +94,7 @@ def _line(row: StepTime, found: Profile, terminal: Terminal) -> Line:
     }
     style = ("warning",) if share >= 0.2 else ()
     styles = {"share": style, "forward": style, "kernel": ("dim",), "why": ("dim",)}
-    return Line({key: terminal.text(text) for key, text in cells.items()}, styles)
+    return TableRow({key: terminal.text(text) for key, text in cells.items()}, styles)
 
 
 def _totals(found: Profile) -> list[str]:

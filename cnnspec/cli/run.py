@@ -150,14 +150,14 @@ def _load(model: Any, file: str) -> None:
 
 
 def _page(network: Network, results: Mapping[str, NDArray[Any]], decimals: int, cut: bool, full: bool) -> str:
-    from cnnspec.views.terminal.arrays import Writing, render
+    from cnnspec.views.terminal.arrays import NumberFormat, render
 
     console = stdout_console()
     terminal = console.terminal()
     lines: list[str] = []
     for name, values in results.items():
         lines += ["", *_heading(network[name], terminal)] if lines else _heading(network[name], terminal)
-        lines += render(values[0], terminal=terminal, writing=Writing(decimals, cut), full=full)
+        lines += render(values[0], terminal=terminal, writing=NumberFormat(decimals, cut), full=full)
     return "\n".join(lines) + "\n"
 
 

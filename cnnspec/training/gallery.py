@@ -55,5 +55,5 @@ def changed(data: Dataset, setting: Augment, places: Sequence[int], count: int, 
         rows.append((data.names[int(data.train_labels[place])], (image, *made)))
     plain = Augment()
     options = [f"{name}={value_text(value)}" for name, value in setting if value != getattr(plain, name)]
-    said = f"{data.name}: a training sample, and what it may look like"
-    return Gallery(" ".join(["augment", *options]), said, tuple(rows), True)
+    note = f"{data.name}: a training sample, and what it may look like"
+    return Gallery(" ".join(["augment", *options]), note, tuple(rows), True)

@@ -10,7 +10,7 @@ import pytest
 
 from cnnspec.cli.inputs import KERNELS, matrix, weight_array
 from cnnspec.cli.main import run
-from cnnspec.views.terminal.arrays import Writing, render
+from cnnspec.views.terminal.arrays import NumberFormat, render
 from cnnspec.views.terminal.paint import Terminal
 
 POOLED = "1 1 2 5; 5 7 7 8; 3 1 1 0; 1 2 3 4"
@@ -257,10 +257,14 @@ def test_weights_fill_by_count_by_kernel_or_by_number() -> None:
 
 
 def test_numbers_have_as_many_decimals_as_they_need() -> None:
-    assert Writing().texts(np.array([1.0, 2.0, -0.0])) == ["1", "2", "0"]
-    assert Writing().texts(np.array([1.5, 2.0])) == ["1.5", "2.0"]
-    assert Writing(2).texts(np.array([5 / 9, np.nan])) == ["0.56", "nan"]
-    assert Writing(2, cut=True).texts(np.array([5 / 9, -1 / 9, 1.0], np.float32)) == ["0.55", "-0.11", "1.00"]
+    assert NumberFormat().texts(np.array([1.0, 2.0, -0.0])) == ["1", "2", "0"]
+    assert NumberFormat().texts(np.array([1.5, 2.0])) == ["1.5", "2.0"]
+    assert NumberFormat(2).texts(np.array([5 / 9, np.nan])) == ["0.56", "nan"]
+    assert NumberFormat(2, cut=True).texts(np.array([5 / 9, -1 / 9, 1.0], np.float32)) == [
+        "0.55",
+        "-0.11",
+        "1.00",
+    ]
 
 
 def test_large_maps_are_cut_and_say_so() -> None:

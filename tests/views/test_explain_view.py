@@ -91,7 +91,7 @@ def test_each_symbol_is_explained_once() -> None:
     legend = page.split("\nwhere\n")[1].splitlines()
     names = [line.split()[0] for line in legend]
     assert len(names) == len(set(names))
-    used = {symbol for passage in explain.passages(analysis, analysis.rows) for symbol in passage.symbols}
+    used = {symbol for passage in explain.workings(analysis, analysis.rows) for symbol in passage.symbols}
     assert {symbol.name for symbol in used} - {"params", "input"} <= set(names)
 
 

@@ -24,9 +24,9 @@ from cnnspec.views.pictures.plan import (
     PAD,
     TEXT,
     Card,
-    Frame,
+    CardRow,
+    Cluster,
     Plan,
-    Row,
     cells,
     follower_right,
     heading,
@@ -55,10 +55,10 @@ def draw(
     """The SVG of a plan. Raises NoEngine when Graphviz cannot be run."""
     laid = lay_out(write(plan, direction=direction, theme=theme), engine)
     drawing = arrange(laid, columns, across=direction == "LR")
-    return _Sheet(plan, drawing, theme).document()
+    return _GraphPicture(plan, drawing, theme).document()
 
 
-class _Sheet:
+class _GraphPicture:
     def __init__(self, plan: Plan, drawing: Drawing, theme: Theme) -> None:
         self.plan, self.drawing, self.theme = plan, drawing, theme
         self.writer = SvgWriter(theme)
@@ -86,17 +86,17 @@ class _Sheet:
             self.writer.text(MARGIN, MARGIN + 30, self.plan.subtitle, size=SUBTITLE, fill=self.theme.faint)
 
     def _contents(self) -> None:
-        frames = [
-            (frame, rect, n > 0)
-            for frame in self.plan.root.walk()
-            for n, rect in enumerate(self.drawing.frames.get(frame.key, ()))
+        clusters = [
+            (cluster, rect, n > 0)
+            for cluster in self.plan.root.walk()
+            for n, rect in enumerate(self.drawing.clusters.get(cluster.key, ()))
         ]
-        for frame, rect, _ in frames:
-            self._frame(frame, rect)
+        for cluster, rect, _ in clusters:
+            self._frame(cluster, rect)
         for arrow in self.drawing.arrows:
             self._arrow(arrow)
-        for frame, rect, goes_on in frames:
-            self._frame_title(frame, rect, goes_on)
+        for cluster, rect, goes_on in clusters:
+            self._frame_title(cluster, rect, goes_on)
         for card in self.plan.cards:
             self._card(card, self.drawing.cards[card.key])
         for link in self.plan.links:
@@ -107,21 +107,21 @@ class _Sheet:
                     anchor="middle",
                 )  # fmt: skip
 
-    def _frame(self, frame: Frame, rect: Rect) -> None:
+    def _frame(self, cluster: Cluster, rect: Rect) -> None:
         x, y, w, h = rect
         theme = self.theme
-        with self.writer.group("frame", name=frame.key):
+        with self.writer.group("frame", name=cluster.key):
             self.writer.rect(
                 x, y, w, h, rx=RADIUS + 3, fill=theme.frame_fill, stroke=theme.frame, stroke_width=1
             )
 
-    def _frame_title(self, frame: Frame, rect: Rect, goes_on: bool) -> None:
+    def _frame_title(self, cluster: Cluster, rect: Rect, goes_on: bool) -> None:
         """The title, with a seam that interrupts an edge behind it."""
-        times = f" ×{frame.times}" if frame.times > 1 else ""
+        times = f" ×{cluster.times}" if cluster.times > 1 else ""
         times += " (continued)" if goes_on else ""
         room = rect[2] - 20 - text_width(times, FRAME_TITLE, True)
-        title = (shorten(frame.title, room, FRAME_TITLE, True) + times).strip()
-        with self.writer.group("frame-title", name=frame.key):
+        title = (shorten(cluster.title, room, FRAME_TITLE, True) + times).strip()
+        with self.writer.group("frame-title", name=cluster.key):
             self.writer.text(
                 rect[0] + 10, rect[1] + 15, title, size=FRAME_TITLE, bold=True, fill=self.theme.faint,
                 stroke=self.theme.frame_fill, stroke_width=4, stroke_linejoin="round", paint_order="stroke",
@@ -163,14 +163,14 @@ class _Sheet:
             return mix(self.theme.edge, self.theme.heat[-1], min(1.0, sum(r.share or 0 for r in card.rows)))
         return self.theme.tone(card.family).line
 
-    def _tone(self, card: Card, row: Row) -> Tone:
+    def _tone(self, card: Card, row: CardRow) -> Tone:
         if card.kind == "fault":
             return self.theme.fault
         if row.share is not None:
             return Tone(self.theme.heat_at(row.share), self.theme.edge)
         return self.theme.tone(row.family)
 
-    def _line(self, card: Card, line: list[Row], box: Rect, *, first: bool, last: bool) -> None:
+    def _line(self, card: Card, line: list[CardRow], box: Rect, *, first: bool, last: bool) -> None:
         x, y, w, h = box
         top, bottom = RADIUS if first else 0.0, RADIUS if last else 0.0
         for n, (row, width) in enumerate(zip(line, cells(line, w), strict=True)):
@@ -183,7 +183,7 @@ class _Sheet:
         if not first:
             self.writer.line((box[0], y), (box[0] + w, y), stroke=self.theme.page, stroke_width=1)
 
-    def _cell(self, card: Card, row: Row, box: Rect, corners: tuple[float, float, float, float]) -> None:
+    def _cell(self, card: Card, row: CardRow, box: Rect, corners: tuple[float, float, float, float]) -> None:
         with self.writer.group("row", title=row.tooltip):
             self.writer.path(_plate(box, corners), fill=self._tone(card, row).fill)
             if row.main:
@@ -191,7 +191,7 @@ class _Sheet:
             else:
                 self._pair(box, box[1] + 13.2, row.text, follower_right(row), TEXT, False, CELL_PAD)
 
-    def _main(self, row: Row, box: Rect) -> None:
+    def _main(self, row: CardRow, box: Rect) -> None:
         _, y, _, h = box
         two = h > 30
         self._pair(box, y + 17.3, heading(row), row.shape, NAME, True)

@@ -23,7 +23,7 @@ GAP: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Writing:
+class NumberFormat:
     """How numbers are written: at most so many decimals, rounded or cut."""
 
     decimals: int = 4
@@ -56,12 +56,12 @@ def render(
     values: Array,
     *,
     terminal: Terminal = PLAIN,
-    writing: Writing | None = None,
+    writing: NumberFormat | None = None,
     full: bool = False,
     indent: str = "  ",
 ) -> list[str]:
     """The lines of one sample's map (height x width x channels), row of channels (1 axis) or vector."""
-    writing = writing or Writing()
+    writing = writing or NumberFormat()
     if values.ndim == 1:
         return _vector(values, terminal, writing, indent, full)
     if values.ndim == 2:
@@ -77,7 +77,7 @@ def render(
     return _channels(values, terminal, writing, full, indent)
 
 
-def _vector(values: Array, terminal: Terminal, writing: Writing, indent: str, full: bool) -> list[str]:
+def _vector(values: Array, terminal: Terminal, writing: NumberFormat, indent: str, full: bool) -> list[str]:
     shown = values if full else values[: MOST_ROWS * MOST_COLUMNS // 2]
     texts = writing.texts(shown)
     widest = max(map(len, texts))
@@ -90,7 +90,7 @@ def _vector(values: Array, terminal: Terminal, writing: Writing, indent: str, fu
     return [*lines, *([f"{indent}{terminal.text('…')} and {left:,} more"] if left else [])]
 
 
-def _channels(values: Array, terminal: Terminal, writing: Writing, full: bool, indent: str) -> list[str]:
+def _channels(values: Array, terminal: Terminal, writing: NumberFormat, full: bool, indent: str) -> list[str]:
     count = values.shape[-1]
     shown = count if full else min(count, MOST_CHANNELS)
     pieces, rows_left, columns_left = _corner(values[..., :shown], full)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from cnnspec.layers.base import show
 from cnnspec.layers.writing import sentence, value_text
-from cnnspec.views.terminal.grid import Column, Line, draw, fit
+from cnnspec.views.terminal.grid import Column, TableRow, draw, fit
 from cnnspec.views.terminal.paint import PLAIN, Terminal, grouped, in_bytes, wrap
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def render(comparison: Comparison, *, terminal: Terminal = PLAIN, everything: bo
     return "\n".join(line.rstrip() for line in lines) + "\n"
 
 
-def _line(pair: Pair, terminal: Terminal) -> Line:
+def _line(pair: Pair, terminal: Terminal) -> TableRow:
     cells = {
         "sign": SIGNS[pair.status],
         "layer": _names(pair),
@@ -58,9 +58,9 @@ def _line(pair: Pair, terminal: Terminal) -> Line:
     return _styled(cells, pair.status, terminal)
 
 
-def _styled(cells: dict[str, str], status: str, terminal: Terminal) -> Line:
+def _styled(cells: dict[str, str], status: str, terminal: Terminal) -> TableRow:
     shown = {key: terminal.text(text) for key, text in cells.items()}
-    return Line(shown, dict.fromkeys(cells, (STYLES[status],)))
+    return TableRow(shown, dict.fromkeys(cells, (STYLES[status],)))
 
 
 def _runs(pairs: list[Pair], everything: bool) -> list[list[Pair]]:
@@ -83,7 +83,7 @@ def _block(pair: Pair) -> tuple[str, ...]:
     return row.path[:-1]
 
 
-def _block_line(run: list[Pair], terminal: Terminal) -> Line:
+def _block_line(run: list[Pair], terminal: Terminal) -> TableRow:
     last = run[-1].after or run[-1].before
     assert last is not None
     cells = {

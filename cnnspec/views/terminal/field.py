@@ -97,8 +97,8 @@ def _picture(field: Field, sizes: tuple[int, ...], terminal: Terminal) -> list[s
         "  " + "".join(full if row and column else empty for column in seen_columns) for row in seen_rows
     ]
     if across > 1 or down > 1:
-        told = f"one character stands for {down} rows and {across} column{'s' * (across > 1)}"
-        lines += ["", *wrap(told, terminal.width)]
+        words = f"one character stands for {down} rows and {across} column{'s' * (across > 1)}"
+        lines += ["", *wrap(words, terminal.width)]
     return lines
 
 

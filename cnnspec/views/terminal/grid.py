@@ -29,7 +29,7 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class TableRow:
     """One line of the table: a cell a column key; a rule is a line without cells."""
 
     cells: dict[str, str] = field(default_factory=dict)
@@ -51,7 +51,7 @@ class Fitted:
         return total(width for _, width in self.columns)
 
 
-def fit(columns: Sequence[Column], lines: Sequence[Line], width: int, keep_all: bool = False) -> Fitted:
+def fit(columns: Sequence[Column], lines: Sequence[TableRow], width: int, keep_all: bool = False) -> Fitted:
     """Chooses columns and widths for a page of ``width``; ``keep_all`` only shrinks."""
     natural = {column.key: _natural(column, lines) for column in columns}
     kept = list(columns)
@@ -67,13 +67,13 @@ def fit(columns: Sequence[Column], lines: Sequence[Line], width: int, keep_all: 
     )
 
 
-def draw(fitted: Fitted, lines: Sequence[Line], terminal: Terminal) -> list[str]:
+def draw(fitted: Fitted, lines: Sequence[TableRow], terminal: Terminal) -> list[str]:
     """The table's lines: titles, a rule, the lines."""
-    titles = Line(
+    titles = TableRow(
         {column.key: column.title for column, _ in fitted.columns},
         {column.key: ("bold",) for column, _ in fitted.columns},
     )
-    everything = (titles, Line(rule=True), *lines)
+    everything = (titles, TableRow(rule=True), *lines)
     return [_draw_line(fitted, line, terminal) for line in everything]
 
 
@@ -83,7 +83,7 @@ def total(widths: Iterable[int]) -> int:
     return sum(found) + GAP * (len(found) - 1) + 2 * MARGIN
 
 
-def _draw_line(fitted: Fitted, line: Line, terminal: Terminal) -> str:
+def _draw_line(fitted: Fitted, line: TableRow, terminal: Terminal) -> str:
     if line.rule:
         return terminal.paint(terminal.rule(fitted.width), "dim")
     cells = []
@@ -102,7 +102,7 @@ def _cut_cell(text: str, width: int, terminal: Terminal) -> str:
     return f"{cut(head, width - width_of(tail) - 1, terminal)} {tail}"
 
 
-def _natural(column: Column, lines: Sequence[Line]) -> int:
+def _natural(column: Column, lines: Sequence[TableRow]) -> int:
     return max(width_of(column.title), *(width_of(line.cells.get(column.key, "")) for line in lines), 0)
 
 

@@ -9,7 +9,7 @@ from cnnspec.diagnostics import Diagnostic, Fix, Severity
 from cnnspec.text import Source, printable
 from cnnspec.views.documents.messages import to_github, to_json, to_sarif
 from cnnspec.views.terminal.paint import Terminal, wrap
-from cnnspec.views.terminal.snippets import Mark, edge, gutter_of, snippet
+from cnnspec.views.terminal.snippets import Annotation, edge, gutter_of, snippet
 
 __all__ = ["render_text", "to_github", "to_json", "to_sarif"]
 
@@ -91,19 +91,19 @@ def _headline(item: Diagnostic, terminal: Terminal) -> list[str]:
     ]
 
 
-def _marks(item: Diagnostic) -> list[Mark]:
+def _marks(item: Diagnostic) -> list[Annotation]:
     if item.span is None:
         return []
-    labels = [Mark(label.span, _clean(label.message)) for label in item.labels]
-    return [Mark(item.span, main=True, style=STYLES[item.severity], stroke="^"), *labels]
+    labels = [Annotation(label.span, _clean(label.message)) for label in item.labels]
+    return [Annotation(item.span, main=True, style=STYLES[item.severity], stroke="^"), *labels]
 
 
-def _sources(marks: Sequence[Mark]) -> list[Source]:
+def _sources(marks: Sequence[Annotation]) -> list[Source]:
     """The sources in order of first mention; the main mark's is the first."""
     return list({id(mark.span.source): mark.span.source for mark in marks}.values())
 
 
-def _corner(mark: Mark, terminal: Terminal, gutter: int, first: bool) -> str:
+def _corner(mark: Annotation, terminal: Terminal, gutter: int, first: bool) -> str:
     sign = ("┌─" if first else "├─") if terminal.unicode else ("-->" if first else ":::")
     name = terminal.text(_clean(mark.span.source.name))
     indent = " " * (gutter + 1 if terminal.unicode else gutter)
@@ -113,15 +113,15 @@ def _corner(mark: Mark, terminal: Terminal, gutter: int, first: bool) -> str:
 def _words(item: Diagnostic, terminal: Terminal, gutter: int) -> list[str]:
     lines: list[str] = []
     for note in item.notes:
-        lines += _said("note", "note", note, terminal, gutter)
+        lines += _format_note("note", "note", note, terminal, gutter)
     for help in item.help:
-        lines += _said("help", "good", help, terminal, gutter)
+        lines += _format_note("help", "good", help, terminal, gutter)
     for fix in item.fixes:
         lines += _fix(fix, terminal, gutter)
     return lines
 
 
-def _said(word: str, style: str, text: str, terminal: Terminal, gutter: int) -> list[str]:
+def _format_note(word: str, style: str, text: str, terminal: Terminal, gutter: int) -> list[str]:
     """``= note: …``, wrapped; lines of the text itself stay lines."""
     lead = f"{' ' * (gutter + 1)}= {word}: "
     room = terminal.width - len(lead)
@@ -132,17 +132,17 @@ def _said(word: str, style: str, text: str, terminal: Terminal, gutter: int) -> 
 
 def _fix(fix: Fix, terminal: Terminal, gutter: int) -> list[str]:
     """The cured line with what is new marked."""
-    lines = _said("fix", "good", fix.message, terminal, gutter)
+    lines = _format_note("fix", "good", fix.message, terminal, gutter)
     source = fix.span.source
     if "\n" in fix.span.text or "\n" in fix.replacement:
         return lines
     text = source.text[: fix.span.start] + fix.replacement + source.text[fix.span.end :]
     cured = Source(source.name, text)
-    new = Mark(cured.span(fix.span.start, fix.span.start + len(fix.replacement)), style="good", stroke="+")
-    shown = [mark for mark in (new,) if fix.replacement]
-    if not shown:
+    if not fix.replacement:
         return lines
-    return [*lines, edge(terminal, gutter), *snippet(cured, shown, terminal, gutter)]
+    place = cured.span(fix.span.start, fix.span.start + len(fix.replacement))
+    new = Annotation(place, style="good", stroke="+")
+    return [*lines, edge(terminal, gutter), *snippet(cured, [new], terminal, gutter)]
 
 
 def _summary(items: Sequence[Diagnostic], terminal: Terminal) -> list[str]:

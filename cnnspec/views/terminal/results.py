@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from cnnspec.views.terminal.grid import Column, Line, draw, fit
+from cnnspec.views.terminal.grid import Column, TableRow, draw, fit
 from cnnspec.views.terminal.paint import Terminal, compact, percent
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from cnnspec.views.results import Confusion, Curve, Filters, Gallery, Maps, Neighbourhood
+    from cnnspec.views.results import Confusion, FeatureMaps, Filters, Gallery, Neighbourhood, TrainingCurve
 
 MOST: Final = 32
 """Filters or channels listed; a picture shows more."""
@@ -22,7 +22,7 @@ COLUMNS: Final = (
 )  # fmt: skip
 
 
-def cells(curve: Curve) -> dict[str, str]:
+def cells(curve: TrainingCurve) -> dict[str, str]:
     """The figures of a training by COLUMNS, of its last epoch; nothing where there is none."""
     values = curve.validation_accuracy
     return {
@@ -38,7 +38,7 @@ def cells(curve: Curve) -> dict[str, str]:
     }
 
 
-def curves(shown: Sequence[Curve], terminal: Terminal) -> list[str]:
+def curves(shown: Sequence[TrainingCurve], terminal: Terminal) -> list[str]:
     """Several trainings, one a line; a single one, epoch by epoch."""
     if len(shown) == 1:
         return _epochs(shown[0], terminal)
@@ -51,10 +51,10 @@ def curves(shown: Sequence[Curve], terminal: Terminal) -> list[str]:
         )
         for key in used
     ]
-    return _table(columns, [Line({key: row[key] for key in used}) for row in rows], terminal)
+    return _table(columns, [TableRow({key: row[key] for key in used}) for row in rows], terminal)
 
 
-def _epochs(curve: Curve, terminal: Terminal) -> list[str]:
+def _epochs(curve: TrainingCurve, terminal: Terminal) -> list[str]:
     keys = ["epoch", "loss", "accuracy"] + (
         ["validation loss", "validation"] if curve.validation_loss else []
     )
@@ -65,7 +65,7 @@ def _epochs(curve: Curve, terminal: Terminal) -> list[str]:
         if curve.validation_loss:
             line["validation loss"] = compact(curve.validation_loss[n])
             line["validation"] = percent(curve.validation_accuracy[n])
-        lines.append(Line(line))
+        lines.append(TableRow(line))
     head = [
         terminal.text(f"{curve.name}: {curve.params:,} params" if curve.params is not None else curve.name),
         "",
@@ -81,7 +81,7 @@ def filters(shown: Filters, terminal: Terminal) -> list[str]:
     return [head, "", *_figures(shown.kernels, "filter", terminal)]
 
 
-def maps(shown: Maps, terminal: Terminal) -> list[str]:
+def maps(shown: FeatureMaps, terminal: Terminal) -> list[str]:
     """Of each channel: least, greatest, mean, length."""
     flow = terminal.text("×").join(map(str, shown.values.shape))
     about = f" of {shown.title}" if shown.title else ""
@@ -107,7 +107,7 @@ def _figures(values: NDArray[Any], what: str, terminal: Terminal) -> list[str]:
             for key, number in zip(keys, numbers, strict=False)
         }
         lines.append(
-            Line({"n": str(n) if what else "", **line, "zeros": percent(float((one == 0).mean()), 0)})
+            TableRow({"n": str(n) if what else "", **line, "zeros": percent(float((one == 0).mean()), 0)})
         )
     more = len(values) - MOST
     return [*_table(columns, lines, terminal), *([f" and {more} more"] if more > 0 else [])]
@@ -124,7 +124,7 @@ def neighbours(shown: Sequence[Neighbourhood], layer: str, size: int, terminal: 
             str(n): f"{near.label} ({near.index}, {near.distance:.2f})" for n, near in enumerate(one.found)
         }
         styles = {str(n): ("bad",) for n, near in enumerate(one.found) if near.label != one.sample.label}
-        lines.append(Line({"sample": str(one.sample.index), "label": one.sample.label, **found}, styles))
+        lines.append(TableRow({"sample": str(one.sample.index), "label": one.sample.label, **found}, styles))
     head = f"nearest training samples in the {size:,} values of {layer}: class (place, distance)"
     return [head, "", *_table(columns, lines, terminal)]
 
@@ -137,11 +137,11 @@ def confusion(shown: Confusion, terminal: Terminal) -> list[str]:
     columns = [Column("name", "", least=4)]
     columns += [Column(str(n), name[:6], right=True, rank=1) for n, name in enumerate(shown.names)]
     dot = terminal.text("·")[:1].replace("*", ".")
-    lines: list[Line] = []
+    lines: list[TableRow] = []
     for n, row in enumerate(shown.counts):
         cells = {str(k): f"{count:,}" if count else dot for k, count in enumerate(row)}
         styles = {str(k): ("good",) if k == n else ("bad",) if row[k] else ("dim",) for k in range(len(row))}
-        lines.append(Line({"name": shown.names[n], **cells}, styles))
+        lines.append(TableRow({"name": shown.names[n], **cells}, styles))
     fitted = fit(columns, lines, terminal.width)
     return draw(fitted, lines, terminal) if not fitted.dropped else _likeliest(shown, terminal)
 
@@ -165,7 +165,7 @@ def classes(rows: Sequence[tuple[str, float, float, int]], terminal: Terminal) -
     keys = ("recall", "precision", "images")
     columns += [Column(key, key, right=True, rank=n) for n, key in enumerate(keys)]
     lines = [
-        Line({"name": name, "precision": percent(p), "recall": percent(r), "images": f"{n:,}"})
+        TableRow({"name": name, "precision": percent(p), "recall": percent(r), "images": f"{n:,}"})
         for name, p, r, n in rows
     ]
     return _table(columns, lines, terminal)
@@ -178,7 +178,7 @@ def mistakes(shown: Sequence[tuple[int, str, str, float]], total: int, terminal:
         Column("answer", "taken for", least=4), Column("surely", "surely", right=True, rank=2),
     ]  # fmt: skip
     lines = [
-        Line({"index": str(index), "label": label, "answer": answer, "surely": percent(probability)})
+        TableRow({"index": str(index), "label": label, "answer": answer, "surely": percent(probability)})
         for index, label, answer, probability in shown
     ]
     head = f"the surest of {total:,} mistakes"
@@ -192,10 +192,10 @@ def counts(names: Sequence[str], parts: Mapping[str, Sequence[int]], terminal: T
     """Samples of each class, a column a part, and their sums."""
     columns = [Column("class", "class", least=5), *(Column(part, part, right=True) for part in parts)]
     lines = [
-        Line({"class": name, **{part: f"{found[n]:,}" for part, found in parts.items()}})
+        TableRow({"class": name, **{part: f"{found[n]:,}" for part, found in parts.items()}})
         for n, name in enumerate(names)
     ]
-    total = Line({"class": "total", **{part: f"{sum(found):,}" for part, found in parts.items()}})
+    total = TableRow({"class": "total", **{part: f"{sum(found):,}" for part, found in parts.items()}})
     return _table(columns, [*lines, total], terminal)
 
 
@@ -210,7 +210,7 @@ def changes(shown: Gallery, terminal: Terminal) -> list[str]:
     for name, (original, *made) in shown.rows:
         shares = [float(abs(one.astype(float) - original).mean()) / 255 for one in made]
         ends = {"least": f"{100 * min(shares):.1f} %", "greatest": f"{100 * max(shares):.1f} %"}
-        lines.append(Line({"class": name, **ends}))
+        lines.append(TableRow({"class": name, **ends}))
     head = [
         terminal.text(shown.title),
         terminal.text("mean change of a pixel; the pictures: -o FILE.png"),
@@ -219,5 +219,5 @@ def changes(shown: Gallery, terminal: Terminal) -> list[str]:
     return [*head, *_table(columns, lines, terminal)]
 
 
-def _table(columns: Sequence[Column], lines: Sequence[Line], terminal: Terminal) -> list[str]:
+def _table(columns: Sequence[Column], lines: Sequence[TableRow], terminal: Terminal) -> list[str]:
     return draw(fit(columns, lines, terminal.width), lines, terminal)

@@ -23,7 +23,7 @@ LONGEST: Final = 2_000
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class Annotation:
     """A marked span; the main one has carets and no words."""
 
     span: Span
@@ -47,19 +47,19 @@ class _Placed:
 
     start: int
     end: int
-    mark: Mark
+    mark: Annotation
 
     @property
     def line(self) -> str:
         return self.mark.stroke * (self.end - self.start)
 
 
-def gutter_of(marks: Sequence[Mark]) -> int:
+def gutter_of(marks: Sequence[Annotation]) -> int:
     """Columns of the widest line number."""
     return max(len(str(mark.span.line)) for mark in marks)
 
 
-def snippet(source: Source, marks: Sequence[Mark], terminal: Terminal, gutter: int) -> list[str]:
+def snippet(source: Source, marks: Sequence[Annotation], terminal: Terminal, gutter: int) -> list[str]:
     """The marked lines of one source with their numbers; ``…`` stands for lines left out."""
     lines: list[str] = []
     last = 0
@@ -80,7 +80,9 @@ def edge(terminal: Terminal, gutter: int, text: str = "", number: str = "") -> s
     return f"{bar} {text}" if text else bar
 
 
-def _numbered(source: Source, number: int, marks: list[Mark], terminal: Terminal, gutter: int) -> list[str]:
+def _numbered(
+    source: Source, number: int, marks: list[Annotation], terminal: Terminal, gutter: int
+) -> list[str]:
     line = source.line(number)
     begin = source.line_starts[number - 1]
     main = next((mark for mark in marks if mark.main), marks[0] if marks else None)
@@ -101,13 +103,13 @@ def _cells(line: str, terminal: Terminal) -> _Cells:
     shown, columns, column = [], [], 0
     for character in line:
         columns.append(column)
-        text = " " * (TAB - column % TAB) if character == "\t" else _shown(character, terminal)
+        text = " " * (TAB - column % TAB) if character == "\t" else _printable(character, terminal)
         shown.append(text)
         column += width_of_shown(character, text)
     return _Cells("".join(shown), (*columns, column))
 
 
-def _shown(character: str, terminal: Terminal) -> str:
+def _printable(character: str, terminal: Terminal) -> str:
     """What stands for a character on this page, with the same width or none."""
     kind = category(character)
     if kind in ("Mn", "Me", "Cf"):
@@ -126,7 +128,7 @@ def width_of_shown(character: str, text: str) -> int:
     return 2 if text == character and east_asian_width(character) in "WF" else len(text)
 
 
-def _place(begin: int, mark: Mark, cells: _Cells) -> _Placed:
+def _place(begin: int, mark: Annotation, cells: _Cells) -> _Placed:
     """Where a mark stands; one that goes on below its line ends with it, an empty one has one column."""
     last = len(cells.columns) - 1
     start = cells.columns[min(max(0, mark.span.start - begin), last)]
@@ -201,15 +203,15 @@ def _marks_with_words(row: list[_Placed], room: int, terminal: Terminal) -> list
 
 def _words_below(row: list[_Placed], room: int, terminal: Terminal) -> list[str]:
     """The words of marks that had no place beside them, each under its mark where it fits there."""
-    said = [item for item in row if item.mark.message]
+    labelled = [item for item in row if item.mark.message]
     out: list[str] = []
-    for n in range(len(said) - 1, -1, -1):
-        stems = [other.start for other in said[:n]]
-        words = terminal.text(said[n].mark.message)
-        indent = min(said[n].start, room - len(words) if len(words) <= room else room // 2)
+    for n in range(len(labelled) - 1, -1, -1):
+        stems = [other.start for other in labelled[:n]]
+        words = terminal.text(labelled[n].mark.message)
+        indent = min(labelled[n].start, room - len(words) if len(words) <= room else room // 2)
         for part in wrap(words, room - indent):
             lead = _stems([stem for stem in stems if stem < indent], terminal)
-            out.append(lead + " " * (indent - len(lead)) + terminal.paint(part, said[n].mark.style))
+            out.append(lead + " " * (indent - len(lead)) + terminal.paint(part, labelled[n].mark.style))
     return out
 
 

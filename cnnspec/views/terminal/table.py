@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from cnnspec.analysis.conventions import convention_of
 from cnnspec.layers.base import show
 from cnnspec.views.terminal.columns import DEFAULT, Figure, choose, total_text
-from cnnspec.views.terminal.grid import Column, Line, draw, fit
+from cnnspec.views.terminal.grid import Column, TableRow, draw, fit
 from cnnspec.views.terminal.outline import outline
 from cnnspec.views.terminal.paint import PLAIN, Terminal, in_bytes, wrap
 from cnnspec.views.terminal.rows import Rows
@@ -77,12 +77,12 @@ def _layers(
     analysis: Analysis,
     terminal: Terminal,
     figures: Sequence[Figure],
-    rows: Sequence[Line],
+    rows: Sequence[TableRow],
     failures: Sequence[Diagnostic],
     chosen: bool,
 ) -> list[str]:
     """The table itself; columns that were ``chosen`` stay, however narrow the page."""
-    lines = [*rows, Line(rule=True)]
+    lines = [*rows, TableRow(rule=True)]
     lines += [_broken_off(failure, analysis, terminal) for failure in failures] or [
         _total(analysis, figures, terminal)
     ]
@@ -92,10 +92,8 @@ def _layers(
     fitted = fit([_column(figure) for figure in figures], lines, terminal.width, keep_all=chosen)
     drawn = draw(fitted, lines, terminal)
     if fitted.dropped:
-        missing = ", ".join(column.key for column in fitted.dropped)
-        drawn += [
-            terminal.paint(line, "dim") for line in _noted(f"no room for {missing}; see --columns", terminal)
-        ]
+        missing = f"no room for {', '.join(column.key for column in fitted.dropped)}; see --columns"
+        drawn += [terminal.paint(line, "dim") for line in _indented(missing, terminal)]
     return drawn
 
 
@@ -104,7 +102,7 @@ def _usual(analysis: Analysis) -> tuple[str, ...]:
     return DEFAULT if analysis.convention == "cnnspec" else (*DEFAULT[:-1], "flops", DEFAULT[-1])
 
 
-def _noted(text: str, terminal: Terminal) -> list[str]:
+def _indented(text: str, terminal: Terminal) -> list[str]:
     return [f" {line}" for line in wrap(terminal.text(text), terminal.width - 1)]
 
 
@@ -112,19 +110,19 @@ def _column(figure: Figure) -> Column:
     return Column(figure.key, figure.title, figure.right, figure.least, figure.rank)
 
 
-def _total(analysis: Analysis, figures: Sequence[Figure], terminal: Terminal) -> Line:
+def _total(analysis: Analysis, figures: Sequence[Figure], terminal: Terminal) -> TableRow:
     cells = {figure.key: terminal.text(total_text(figure, analysis)) for figure in figures}
-    return Line(cells, dict.fromkeys(cells, ("bold",)))
+    return TableRow(cells, dict.fromkeys(cells, ("bold",)))
 
 
-def _broken_off(failure: Diagnostic, analysis: Analysis, terminal: Terminal) -> Line:
+def _broken_off(failure: Diagnostic, analysis: Analysis, terminal: Terminal) -> TableRow:
     """A place where the network could not be built; it may lie in a file that is used."""
     cells = {"layer": "✗"}
     if failure.span:
         source, own = failure.span.source, analysis.network.nodes[0].span
         file = "line " if own is None or own.source.name == source.name else f"{PurePath(source.name).name}:"
         cells = {"layer": f"✗ {file}{failure.span.line}", "operation": _sentence_at(failure.span)}
-    return Line(
+    return TableRow(
         {key: terminal.text(text) for key, text in cells.items()},
         dict.fromkeys(("layer", "operation"), ("bad",)),
     )
@@ -161,12 +159,12 @@ def facts(analysis: Analysis) -> dict[str, str]:
         f"{in_bytes(totals.activation_bytes)} for all outputs · {peak} at the peak when buffers are reused"
         f" · {in_bytes(totals.training_bytes)} to train with {analysis.training.optimizer}"
     )
-    told = {"params": params, "operations": operations, "memory": memory}
+    texts = {"params": params, "operations": operations, "memory": memory}
     if not own:
-        told[convention.name] = f"{totals.flops:,} {convention.figure}: {analysis.rule}"
+        texts[convention.name] = f"{totals.flops:,} {convention.figure}: {analysis.rule}"
     elif analysis.exclude_padding:
-        told["counted"] = analysis.rule
-    return told
+        texts["counted"] = analysis.rule
+    return texts
 
 
 def _labelled(label: str, text: str, terminal: Terminal) -> list[str]:

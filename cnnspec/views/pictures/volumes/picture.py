@@ -19,9 +19,9 @@ from cnnspec.views.pictures.volumes.scene import (
     LINE,
     OPERATION,
     Box,
-    Label,
+    BoxLabel,
     Point,
-    Scene,
+    VolumeLayout,
     Wire,
 )
 from cnnspec.views.pictures.wording import count_text, rounded_text
@@ -37,15 +37,15 @@ def draw_volumes(
     diagnostics: Sequence[Diagnostic] = (), name: str = "network",
 ) -> str:  # fmt: skip
     """The volume picture of a network; errors of its spec are written under what is known of it."""
-    sheet = _Sheet(network, theme, choices, name)
+    sheet = _VolumePicture(network, theme, choices, name)
     return sheet.document([item for item in diagnostics if item.severity == "error"])
 
 
-class _Sheet:
+class _VolumePicture:
     def __init__(self, network: Network | None, theme: Theme, choices: Choices, name: str) -> None:
         self.network, self.theme, self.name = network, theme, (network.name if network else "") or name
         self.writer = SvgWriter(theme)
-        self.scene, self.note = compose(network, choices) if network else (Scene(), "")
+        self.scene, self.note = compose(network, choices) if network else (VolumeLayout(), "")
         if any("/" in text for label in self.scene.labels for _, text in label.lines):
             self.note += " “/2” is a stride of 2."
 
@@ -135,8 +135,8 @@ class _Sheet:
         for label in self.scene.labels:
             self._label(label)
 
-    def _label(self, label: Label) -> None:
-        turn = f"rotate(-90 {number(label.x)} {number(label.y)})" if label.turned else None
+    def _label(self, label: BoxLabel) -> None:
+        turn = f"rotate(-90 {number(label.x)} {number(label.y)})" if label.transposed else None
         for n, (kind, text) in enumerate(label.lines):
             small = kind == "operation"
             self.writer.text(
