@@ -9,7 +9,7 @@ from pydantic import Field
 
 from cnnspec.binding.binder import Binding, Signature, bind, values_of
 from cnnspec.binding.refusals import validate
-from cnnspec.binding.values import Fault, Unresolved, Word, format_value
+from cnnspec.binding.values import Fault, Word, format_value
 from cnnspec.diagnostics import Diagnostic
 from cnnspec.elaborate.elaborator import Elaborator
 from cnnspec.elaborate.scope import Context, Frame, labels_in
@@ -60,20 +60,18 @@ def labels_of(bound: Binding, kind: type[Layer]) -> tuple[tree.Expression, ...]:
 
 
 def _label(elaborator: Elaborator, argument: tree.Expression, context: Context) -> int | None:
-    try:
+    """The node that a label names, or None where it is not known."""
+
+    def find() -> int:
         value = elaborator.closed(argument, context)
         if isinstance(argument, tree.Name) and not isinstance(value, Word):
             value = Word(argument.text)
         if not isinstance(value, Word):
-            raise Fault(
-                "unknown-label", f"a label must be a name. Received: {format_value(value)}", argument.span
-            )
+            message = f"a label must be a name. Received: {format_value(value)}"
+            raise Fault("unknown-label", message, argument.span)
         return elaborator.find(value, argument.span, context)
-    except Fault as fault:
-        elaborator.report(fault.diagnostic, context)
-    except Unresolved:
-        pass
-    return None
+
+    return elaborator.known(find, context)
 
 
 def _enough(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, TypeVar
 
 from cnnspec.binding.binder import Binding
 from cnnspec.binding.values import (
@@ -31,6 +31,7 @@ from cnnspec.text import Span
 AXIS_VALUES: Final = {"C": -1, "W": -2, "H": -3, "D": -4}
 
 
+Found = TypeVar("Found")
 Run: TypeAlias = "Callable[[Elaborator, tuple[tree.Statement, ...], Context], None]"
 
 
@@ -136,6 +137,16 @@ class Elaborator:
         if isinstance(value, Open):
             raise self.left_open(value)
         return value
+
+    def known(self, find: Callable[[], Found], context: Context) -> Found | None:
+        """What is found, or None where it cannot be known; a fault is reported."""
+        try:
+            return find()
+        except Fault as fault:
+            self.report(fault.diagnostic, context)
+        except Unresolved:
+            pass
+        return None
 
     def left_open(self, value: Open) -> Fault | Unresolved:
         """What to raise for a ``?`` that nothing decides; one that mends a broken line is a hole."""
