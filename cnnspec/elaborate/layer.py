@@ -9,7 +9,7 @@ from typing import Final
 from cnnspec.binding.binder import Binding, Signature, bind, values_of
 from cnnspec.binding.refusals import Refusal
 from cnnspec.binding.values import Open, Value
-from cnnspec.diagnostics import Diagnostic, Fix, LayerError, did_you_mean, nearest
+from cnnspec.diagnostics import Cure, Diagnostic, LayerError, did_you_mean, nearest
 from cnnspec.elaborate.branches import inputs_of
 from cnnspec.elaborate.claims import check_claim, solve_here
 from cnnspec.elaborate.elaborator import Elaborator
@@ -42,12 +42,12 @@ class LayerSignature(Signature):
             return replace(fault, help=(cure,), fixes=())
         return replace(fault, help=(*fault.help, self.listing)) if fault.fixes else fault
 
-    def _cure_of(self, argument: tree.Expression) -> tuple[tuple[str, ...], Fix | None]:
+    def _cure_of(self, argument: tree.Expression) -> Cure:
         text = argument.span.text
         word = SYNONYMS.get(text.lower(), text)
         if isinstance(argument, tree.Name) and word in LAYERS and text not in self.options:
             cure = f"{word} is a layer of its own: put an arrow before it: {self.title} … -> {word}"
-            return (cure,), None
+            return {"help": (cure,), "fixes": ()}
         return super()._cure_of(argument)
 
 
