@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple, Self, get_args
 
 from cnnspec.binding.refusals import Refusal
-from cnnspec.binding.values import Fault, Unresolved, Value, Word, format_value
+from cnnspec.binding.values import SentenceError, Unresolved, Value, Word, format_value
 from cnnspec.diagnostics import Cure, Diagnostic, Fix, Label, any_of, did_you_mean, nearest
 from cnnspec.layers.base import SentenceModel
 from cnnspec.syntax import tree
@@ -219,12 +219,12 @@ def values_of(
     evaluate: Callable[[tree.Expression], Value],
     report: Callable[[Diagnostic], None],
 ) -> dict[str, Value]:
-    """The values that could be found; ``evaluate`` raises Fault, which is reported, or Unresolved."""
+    """The values that could be found; ``evaluate`` raises SentenceError, which is reported, or Unresolved."""
     values = {}
     for name, expression in expressions.items():
         try:
             values[name] = evaluate(expression)
-        except Fault as fault:
+        except SentenceError as fault:
             report(fault.diagnostic)
         except Unresolved:
             pass

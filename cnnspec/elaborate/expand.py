@@ -47,7 +47,7 @@ def _keyword(elaborator: Elaborator, sentence: tree.Layer, context: Context) -> 
     """Whether the word is a misspelt keyword: nearer to one than to any layer or block."""
     from cnnspec.syntax.keywords import misspelt
 
-    blocks = [*context.frame.module.blocks, *prelude().blocks]
+    blocks = [*context.scope.module.blocks, *prelude().blocks]
     meant = nearest(sentence.word, [*LAYERS, *blocks], SYNONYMS)
     fault = misspelt(sentence.word_span, instead_of=meant)
     if fault is None:
@@ -63,7 +63,7 @@ def _keyword(elaborator: Elaborator, sentence: tree.Layer, context: Context) -> 
 
 def _unknown(elaborator: Elaborator, sentence: tree.Layer, context: Context) -> None:
     """An unknown word is taken for what it most likely means, so that the rest can be looked at."""
-    blocks = [*context.frame.module.blocks, *prelude().blocks]
+    blocks = [*context.scope.module.blocks, *prelude().blocks]
     fault = unknown_word(sentence, [*LAYERS, *blocks], SYNONYMS)
     elaborator.report(fault, context)
     meant = LAYERS.get(fault.fixes[0].replacement) if fault.fixes else None
@@ -174,7 +174,7 @@ def _repeat(elaborator: Elaborator, statement: tree.Repeat, context: Context) ->
         return
     elaborator.need_room(context, statement.span)
     elaborator.need_steps(
-        turns * (1 + elaborator.bound.of(statement.body, context.frame.module)), statement.span
+        turns * (1 + elaborator.bound.of(statement.body, context.scope.module)), statement.span
     )
     title, repeat = f"repeat {turns}", elaborator.groups + 1
     for turn in range(turns):

@@ -8,7 +8,7 @@ from typing import Final, TypeAlias
 from cnnspec.diagnostics import Diagnostic, Severity
 from cnnspec.layers.base import Shape, show, spatial
 from cnnspec.recipe.models import Augment, CrossEntropy, Recipe
-from cnnspec.recipe.optimizers import AdamW, Exponential, OneCycle, Schedule, Sgd, Step
+from cnnspec.recipe.optimizers import AdamW, Exponential, OneCycle, Schedule, Sgd, StepDecay
 from cnnspec.text import Span
 
 Place: TypeAlias = Callable[[str, str], Span | None]
@@ -111,7 +111,7 @@ def _rates(recipe: Recipe, place: Place) -> Iterator[Diagnostic]:
             f"a decay of {optimizer.decay:g} pulls all weights to 0", place("optimizer", "decay"),
             f"usual are {'decay=0.01 to 0.1' if isinstance(optimizer, AdamW) else 'decay=1e-5 to 1e-3'}",
         )  # fmt: skip
-    if isinstance(schedule, Exponential | Step) and schedule.factor > 1:
+    if isinstance(schedule, Exponential | StepDecay) and schedule.factor > 1:
         yield _unusual(
             f"the rate grows: it is multiplied by {schedule.factor:g} again and again",
             place("schedule", "factor"), "a factor below 1 lowers it",

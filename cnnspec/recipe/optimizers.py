@@ -7,10 +7,10 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field, NonNegativeFloat, PositiveFloat
 
-from cnnspec.recipe.base import Epochs, Rate, Setting, Share, WholeEpochs
+from cnnspec.recipe.base import Epochs, Rate, SettingModel, Share, WholeEpochs
 
 
-class Sgd(Setting):
+class Sgd(SettingModel):
     """Stochastic gradient descent: v = momentum·v + g, w = w - rate·v (Sutskever et al. 2013)."""
 
     word = "optimizer"
@@ -23,7 +23,7 @@ class Sgd(Setting):
     decay: NonNegativeFloat = Field(default=0.0, description="weight decay: decay·w is added to the gradient")
 
 
-class Adam(Setting):
+class Adam(SettingModel):
     """Adam: steps scaled by running moments of the gradient (Kingma and Ba 2015)."""
 
     word = "optimizer"
@@ -37,7 +37,7 @@ class Adam(Setting):
     decay: NonNegativeFloat = Field(default=0.0, description="weight decay: decay·w is added to the gradient")
 
 
-class AdamW(Setting):
+class AdamW(SettingModel):
     """Adam with weight decay apart from the gradient (Loshchilov and Hutter 2019)."""
 
     word = "optimizer"
@@ -51,7 +51,7 @@ class AdamW(Setting):
     decay: NonNegativeFloat = Field(default=0.01, description="weight decay: a step takes rate·decay·w off")
 
 
-class RmsProp(Setting):
+class RmsProp(SettingModel):
     """RMSprop: steps divided by the root of the mean squared gradient (Hinton 2012)."""
 
     word = "optimizer"
@@ -65,7 +65,7 @@ class RmsProp(Setting):
     decay: NonNegativeFloat = Field(default=0.0, description="weight decay: decay·w is added to the gradient")
 
 
-class Schedule(Setting):
+class Schedule(SettingModel):
     """How the rate moves; ``warmup`` epochs climb to it in a straight line first (Goyal et al. 2017)."""
 
     word = "schedule"
@@ -113,7 +113,7 @@ class Exponential(Schedule):
         return base * self.factor**epoch
 
 
-class Step(Schedule):
+class StepDecay(Schedule):
     """rate·factor^⌊epoch/every⌋."""
 
     example = "schedule step every=2 factor=0.1"
@@ -138,7 +138,7 @@ class Cosine(Schedule):
         return _half_cosine(base, self.floor, share)
 
 
-class OneCycle(Setting):
+class OneCycle(SettingModel):
     """Up to a peak, then down to almost nothing, in cosines, step by step (Smith and Topin 2018)."""
 
     word = "schedule"
@@ -169,5 +169,5 @@ def _half_cosine(first: float, last: float, share: float) -> float:
 
 Optimizer: TypeAlias = Annotated[Sgd | Adam | AdamW | RmsProp, Field(discriminator="kind")]
 AnySchedule: TypeAlias = Annotated[
-    Constant | Exponential | Step | Cosine | OneCycle, Field(discriminator="kind")
+    Constant | Exponential | StepDecay | Cosine | OneCycle, Field(discriminator="kind")
 ]

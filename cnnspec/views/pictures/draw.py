@@ -66,7 +66,7 @@ def picture(
 
     ``diagnostics`` of a spec with errors are drawn where they belong; then ``network``
     may be partial, or None. Raises NoEngine and NoConverter where a tool is missing, and
-    Misfit where the picture would be too large to look at.
+    LayerError where the picture would be too large to look at.
     """
     if look.style == "volumes":
         return _volumes(network, format, look, tuple(diagnostics), name)
