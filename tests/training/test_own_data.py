@@ -6,8 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
-from cnnspec.cli.main import run
+from tools import archive
 
 VECTOR = "network V; input 64; dense 3 -> softmax; train { batch 16; epochs 1 }"
 
@@ -17,24 +16,14 @@ def place(tmp_path, data, monkeypatch):
     """A working folder with samples in an archive and in a table."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("CNNSPEC_DATA", raising=False)
-    np.savez(
-        "bars.npz", x_train=data.train_images, y_train=data.train_labels,
-        x_test=data.test_images, y_test=data.test_labels,
-    )  # fmt: skip
+    archive("bars.npz", data)
     write_table(Path("bars.csv"), data.train_images, data.train_labels)
     return tmp_path
 
 
 @pytest.fixture
-def cnnspec(place, capsys):
-    """Runs a command: (exit code, stdout, stderr)."""
-
-    def call(*arguments):
-        code = run([str(argument) for argument in arguments])
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return call
+def cnnspec(place, command):
+    return command
 
 
 def write_table(path, images, labels, head=""):
