@@ -5,7 +5,7 @@ does what the fenced blocks of the page say, in order, and prints the files that
 
 - ```` ```python new=PATH ```` is the whole of a new file;
 - ```` ```python in=PATH after=`TEXT` ```` goes behind the first line of a file that holds TEXT,
-  ``before=`TEXT` `` in front of it;
+  ``before=`TEXT` `` in front of it, ``instead=`TEXT` `` in its place;
 - ```` ```sh ```` is run, and must end well;
 - ```` ```text ```` behind it must stand in what it printed, line by line.
 
@@ -14,13 +14,13 @@ Other blocks are only for reading.
 
 from __future__ import annotations
 
+import filecmp
 import os
 import re
 import shutil
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -29,46 +29,48 @@ BLOCK = re.compile(
     r"^(?P<fence>```+)(?P<head>[^\n`][^\n]*)\n(?P<body>.*?)^(?P=fence)$", re.MULTILINE | re.DOTALL
 )
 NEW = re.compile(r"new=(\S+)")
-INSERT = re.compile(r"in=(\S+) (after|before)=`([^`]+)`")
+INSERT = re.compile(r"in=(\S+) (after|before|instead)=`([^`]+)`")
 
 
 class NotFollowed(Exception):
     """A step of a page that cannot be done as written."""
 
 
-@dataclass(frozen=True)
-class Followed:
-    """The files that a page made or changed, as paths from the project's root."""
-
-    files: tuple[str, ...]
-
-
 def copy_project(folder: Path) -> None:
     """The parts of the project that a page may change or run."""
-    ignore = shutil.ignore_patterns("__pycache__", "pictures")
+    ignore = shutil.ignore_patterns("__pycache__")
     for part in PARTS:
         shutil.copytree(ROOT / part, folder / part, ignore=ignore)
     for file in (*ROOT.glob("*.md"), ROOT / "pyproject.toml"):
         shutil.copy(file, folder)
 
 
-def follow(page: Path, folder: Path) -> Followed:
-    """Does every step of a page in a copy of the project; raises NotFollowed at the first that fails."""
-    changed: dict[str, None] = {}
+def follow(page: Path, folder: Path) -> list[str]:
+    """Does every step of a page in a copy of the project; the files of program and tests that changed.
+
+    Raises NotFollowed at the first step that fails.
+    """
     printed = ""
     for block in BLOCK.finditer(page.read_text(encoding="utf-8")):
         head, body = block["head"], block["body"]
         if new := NEW.search(head):
             _create(folder / new[1], body)
-            changed[new[1]] = None
         elif insert := INSERT.search(head):
-            _insert(folder / insert[1], insert[3], body, behind=insert[2] == "after")
-            changed[insert[1]] = None
+            _insert(folder / insert[1], insert[3], body, insert[2])
         elif head == "sh":
             printed = _run(body, folder)
         elif head == "text":
             _compare(body, printed)
-    return Followed(tuple(changed))
+    return _changed(folder)
+
+
+def _changed(folder: Path) -> list[str]:
+    paths = (path for part in ("cnnspec", "tests") for path in (folder / part).rglob("*.*"))
+    names = sorted(str(path.relative_to(folder)) for path in paths if path.suffix in (".py", ".md"))
+    return [
+        name for name in names
+        if not (ROOT / name).exists() or not filecmp.cmp(folder / name, ROOT / name, shallow=False)
+    ]  # fmt: skip
 
 
 def _create(path: Path, text: str) -> None:
@@ -78,12 +80,13 @@ def _create(path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8")
 
 
-def _insert(path: Path, near: str, text: str, *, behind: bool) -> None:
+def _insert(path: Path, near: str, text: str, where: str) -> None:
     lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
     found = [number for number, line in enumerate(lines) if near in line]
     if not found:
         raise NotFollowed(f"no line of {path} holds {near}")
-    lines.insert(found[0] + behind, text)
+    first, last = found[0] + (where == "after"), found[0] + (where != "before")
+    lines[first:last] = [text]
     path.write_text("".join(lines), encoding="utf-8")
 
 
@@ -113,7 +116,7 @@ def main() -> int:
     folder = Path(sys.argv[2]) if len(sys.argv) > 2 else Path(tempfile.mkdtemp(prefix="cnnspec-"))
     folder.mkdir(parents=True, exist_ok=True)
     copy_project(folder)
-    print(*follow(page, folder).files, sep="\n")
+    print(*follow(page, folder), sep="\n")
     return 0
 
 

@@ -19,7 +19,7 @@ def test_a_page_can_be_followed_and_counts_its_files(page: Path, tmp_path: Path)
     followed = follower["follow"](page, tmp_path)
     counted = re.search(r"\*\*(\d+) files?\*\*", page.read_text(encoding="utf-8"))
     assert counted
-    assert int(counted[1]) == len(followed.files)
+    assert int(counted[1]) == len(followed)
 
 
 def test_a_step_that_cannot_be_done_is_noticed(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,17 +12,16 @@ from cnnspec.cli.console import Console, show, stderr_console, stdout_console
 from cnnspec.cli.options import batch_option, format_option
 from cnnspec.cli.spec import read, spec_argument
 from cnnspec.diagnostics import Diagnostic, Severity
+from cnnspec.views.documents import TABLES
 
 if TYPE_CHECKING:
     from cnnspec.analysis.report import Analysis
     from cnnspec.document import Document
 
-FORMATS = ("table", "json", "csv", "markdown", "latex")
-
 
 @click.command("analyze")
 @spec_argument
-@format_option(*FORMATS)
+@format_option("table", "json", *TABLES)
 @batch_option
 @click.option("--columns", metavar="A,B,…", help="Columns by name; --columns list tells which there are.")
 @click.option("--fold/--no-fold", default=True, help="Show equal repeats once, as ×N (the default), or all.")
@@ -98,24 +98,13 @@ def _page(
     analysis: Analysis, form: str, columns: tuple[str, ...], fold: bool, depth: int | None,
     failures: tuple[Diagnostic, ...],
 ) -> str:  # fmt: skip
-    if form == "csv":
-        from cnnspec.views.documents import as_csv
-
-        return as_csv.render(analysis, columns)
-    if form == "markdown":
-        from cnnspec.views.documents import markdown
-
-        return markdown.render(analysis, columns, folded=fold)
-    if form == "latex":
-        from cnnspec.views.documents import latex
-
-        return latex.render(analysis, columns, folded=fold)
+    if form in TABLES:
+        text: str = import_module(TABLES[form]).render(analysis, columns, folded=fold)
+        return text
     from cnnspec.views.terminal import table
 
-    terminal = stdout_console().terminal()
-    return table.render(
-        analysis, terminal=terminal, columns=columns, folded=fold, depth=depth, failures=failures
-    )
+    paper = stdout_console().terminal()
+    return table.render(analysis, paper=paper, columns=columns, folded=fold, depth=depth, failures=failures)
 
 
 def _columns(text: str | None) -> tuple[str, ...]:

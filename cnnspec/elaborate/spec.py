@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
 
-from cnnspec.binding.values import OpenValue, Poisoned, SentenceError, Unresolved, Value
+from cnnspec.binding.values import Fault, Open, Poisoned, Unresolved, Value
 from cnnspec.diagnostics import Diagnostic, Label, Severity, did_you_mean, nearest
-from cnnspec.elaborate.elaborator import Elaborator, LimitReached
+from cnnspec.elaborate.elaborator import Elaborator, Stop
 from cnnspec.elaborate.expand import run
-from cnnspec.elaborate.scope import Context, Module, Scope, labels_in
+from cnnspec.elaborate.scope import Context, Frame, Module, labels_in
 from cnnspec.elaborate.uses import Files
 from cnnspec.layers.base import Shape
 from cnnspec.network.expectation import FIGURES, Expectation, names_in
@@ -63,7 +63,7 @@ def elaborate(
     elaborator = Elaborator(unknowns or {}, run, extra)
     elaborator.bare = bare
     module = Module("")
-    context = Context(Scope(module, reserved=labels_in(spec.statements)), module.values)
+    context = Context(Frame(module, reserved=labels_in(spec.statements)), module.values)
     name, recipe = "", None
     expectations: tuple[Expectation, ...] = ()
     try:
@@ -73,7 +73,7 @@ def elaborate(
         if not bare:
             expectations = _expectations(elaborator, spec, context)
             recipe = _recipe(elaborator, spec, context)
-    except LimitReached:
+    except Stop:
         pass
     except RecursionError:
         elaborator.report(
@@ -147,7 +147,7 @@ def _expectation(elaborator: Elaborator, statement: tree.Expect, context: Contex
     sound = True
     for name in dict.fromkeys(names_in(statement.condition)):
         bound = context.get(name.text)
-        if isinstance(bound, OpenValue | Poisoned):
+        if isinstance(bound, Open | Poisoned):
             sound = False
         elif bound is not None and name.text not in FIGURES:
             constants.append((name.text, bound))
@@ -166,7 +166,7 @@ def _is_condition(elaborator: Elaborator, expectation: Expectation) -> bool:
         expectation.holds(dict.fromkeys(FIGURES, 1))
     except Unresolved:
         return False
-    except SentenceError as fault:
+    except Fault as fault:
         if fault.code == "division-by-zero":
             return True
         elaborator.report(fault.diagnostic)

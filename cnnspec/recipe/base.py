@@ -16,7 +16,7 @@ WholeEpochs: TypeAlias = Annotated[PositiveInt, Unit("whole epochs")]
 Pixels: TypeAlias = Annotated[NonNegativeFloat, Unit("pixels")]
 
 
-class SettingModel(SentenceModel):
+class Setting(SentenceModel):
     """The base of all sentences of a recipe; one with several kinds has the kind as its second word."""
 
     model_config = ConfigDict(strict=True, defer_build=False)

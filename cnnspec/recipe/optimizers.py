@@ -3,58 +3,71 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, ClassVar, Final, Literal, TypeAlias
 
 from pydantic import Field, NonNegativeFloat, PositiveFloat
 
-from cnnspec.recipe.base import Epochs, Rate, SettingModel, Share, WholeEpochs
+from cnnspec.recipe.base import Epochs, Rate, Setting, Share, WholeEpochs
+
+DECAY: Final = "weight decay: decay·w is added to the gradient"
 
 
-class Sgd(SettingModel):
-    """Stochastic gradient descent: v = momentum·v + g, w = w - rate·v (Sutskever et al. 2013)."""
+class OptimizerSetting(Setting):
+    """What all optimizers have in common."""
 
     word = "optimizer"
+    highest_rate: ClassVar[float] = 0.1
+    """The learning rate above which a network hardly ever learns."""
+    highest_decay: ClassVar[float] = 0.1
+    """The decay above which all weights are pulled to 0."""
+    usual_decay: ClassVar[str] = "decay=1e-5 to 1e-3"
+
+
+class Sgd(OptimizerSetting):
+    """Stochastic gradient descent: v = momentum·v + g, w = w - rate·v (Sutskever et al. 2013)."""
+
     example = "optimizer sgd rate=0.05 momentum=0.9 decay=5e-4"
+    highest_rate = 1.0
 
     kind: Literal["sgd"] = "sgd"
     rate: Rate = Field(default=0.01, description="learning rate")
     momentum: Share = Field(default=0.0, description="part of the last step that is kept")
     nesterov: bool = Field(default=False, description="look ahead along the momentum (Nesterov 1983)")
-    decay: NonNegativeFloat = Field(default=0.0, description="weight decay: decay·w is added to the gradient")
+    decay: NonNegativeFloat = Field(default=0.0, description=DECAY)
 
 
-class Adam(SettingModel):
+class Moments(OptimizerSetting):
+    """Steps scaled by running moments of the gradient, as Adam takes them."""
+
+    rate: Rate = Field(default=0.001, description="learning rate")
+    beta1: Share = Field(default=0.9, description="memory of the mean gradient")
+    beta2: Share = Field(default=0.999, description="memory of the squared gradient")
+    epsilon: PositiveFloat = Field(default=1e-8, description="keeps the division finite")
+
+
+class Adam(Moments):
     """Adam: steps scaled by running moments of the gradient (Kingma and Ba 2015)."""
 
-    word = "optimizer"
     example = "optimizer adam rate=0.001"
 
     kind: Literal["adam"] = "adam"
-    rate: Rate = Field(default=0.001, description="learning rate")
-    beta1: Share = Field(default=0.9, description="memory of the mean gradient")
-    beta2: Share = Field(default=0.999, description="memory of the squared gradient")
-    epsilon: PositiveFloat = Field(default=1e-8, description="keeps the division finite")
-    decay: NonNegativeFloat = Field(default=0.0, description="weight decay: decay·w is added to the gradient")
+    decay: NonNegativeFloat = Field(default=0.0, description=DECAY)
 
 
-class AdamW(SettingModel):
+class AdamW(Moments):
     """Adam with weight decay apart from the gradient (Loshchilov and Hutter 2019)."""
 
-    word = "optimizer"
     example = "optimizer adamw rate=0.001 decay=0.01"
+    highest_decay = 1.0
+    usual_decay = "decay=0.01 to 0.1"
 
     kind: Literal["adamw"] = "adamw"
-    rate: Rate = Field(default=0.001, description="learning rate")
-    beta1: Share = Field(default=0.9, description="memory of the mean gradient")
-    beta2: Share = Field(default=0.999, description="memory of the squared gradient")
-    epsilon: PositiveFloat = Field(default=1e-8, description="keeps the division finite")
     decay: NonNegativeFloat = Field(default=0.01, description="weight decay: a step takes rate·decay·w off")
 
 
-class RmsProp(SettingModel):
+class RmsProp(OptimizerSetting):
     """RMSprop: steps divided by the root of the mean squared gradient (Hinton 2012)."""
 
-    word = "optimizer"
     example = "optimizer rmsprop rate=0.001 memory=0.9"
 
     kind: Literal["rmsprop"] = "rmsprop"
@@ -62,10 +75,10 @@ class RmsProp(SettingModel):
     memory: Share = Field(default=0.99, description="memory of the squared gradient")
     momentum: Share = Field(default=0.0, description="part of the last step that is kept")
     epsilon: PositiveFloat = Field(default=1e-8, description="keeps the division finite")
-    decay: NonNegativeFloat = Field(default=0.0, description="weight decay: decay·w is added to the gradient")
+    decay: NonNegativeFloat = Field(default=0.0, description=DECAY)
 
 
-class Schedule(SettingModel):
+class Schedule(Setting):
     """How the rate moves; ``warmup`` epochs climb to it in a straight line first (Goyal et al. 2017)."""
 
     word = "schedule"
@@ -113,7 +126,7 @@ class Exponential(Schedule):
         return base * self.factor**epoch
 
 
-class StepDecay(Schedule):
+class Step(Schedule):
     """rate·factor^⌊epoch/every⌋."""
 
     example = "schedule step every=2 factor=0.1"
@@ -138,7 +151,7 @@ class Cosine(Schedule):
         return _half_cosine(base, self.floor, share)
 
 
-class OneCycle(SettingModel):
+class OneCycle(Setting):
     """Up to a peak, then down to almost nothing, in cosines, step by step (Smith and Topin 2018)."""
 
     word = "schedule"
@@ -169,5 +182,5 @@ def _half_cosine(first: float, last: float, share: float) -> float:
 
 Optimizer: TypeAlias = Annotated[Sgd | Adam | AdamW | RmsProp, Field(discriminator="kind")]
 AnySchedule: TypeAlias = Annotated[
-    Constant | Exponential | StepDecay | Cosine | OneCycle, Field(discriminator="kind")
+    Constant | Exponential | Step | Cosine | OneCycle, Field(discriminator="kind")
 ]

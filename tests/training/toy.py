@@ -9,6 +9,7 @@ from copy import deepcopy
 from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from cnnspec.backends.contract import PREDICT_BATCH, Array, BatchResult, BatchSource, Scaling
 from cnnspec.network.graph import Network
@@ -31,7 +32,11 @@ class ToyEngine:
 
     dtype = np.dtype(np.float32)
 
-    def __init__(self, network: Network, seed: int = 0, initial: str = "he") -> None:
+    def __init__(
+        self, network: Network, seed: int = 0, initial: str = "he", dtype: DTypeLike = "float32"
+    ) -> None:
+        if np.dtype(dtype) != self.dtype:
+            raise ValueError(f"this engine computes in {self.dtype}, not in {np.dtype(dtype)}")
         self.network, self.seed, self.initial = network, seed, initial
         self.scaling = Scaling.of(network.training_recipe.normalise)
         self.classes: tuple[str, ...] = ()

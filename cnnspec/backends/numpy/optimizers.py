@@ -30,7 +30,7 @@ class Optimizer(ABC):
         self.flat, self.decay = flat, decay
         self.count = 0
         self.state = {name: np.zeros_like(flat) for name in self.names}
-        self.room = np.empty_like(flat)
+        self.workspace = np.empty_like(flat)
         self.mask = np.empty(flat.shape, bool)
 
     def update(self, gradient: Array, rate: float) -> None:
@@ -47,20 +47,20 @@ class Optimizer(ABC):
     def flush(self) -> None:
         """Set what has decayed to almost nothing to zero."""
         for values in self.state.values():
-            np.abs(values, out=self.room)
-            np.greater(self.room, FLUSH_BELOW, out=self.mask)
+            np.abs(values, out=self.workspace)
+            np.greater(self.workspace, FLUSH_BELOW, out=self.mask)
             np.multiply(values, self.mask, out=values)
 
     def add_decay(self, gradient: Array) -> None:
         """gradient += decay·weights."""
         if self.decay:
-            np.multiply(self.flat, self.decay, out=self.room)
-            np.add(gradient, self.room, out=gradient)
+            np.multiply(self.flat, self.decay, out=self.workspace)
+            np.add(gradient, self.workspace, out=gradient)
 
     def take_step(self, direction: Array, rate: float) -> None:
         """weights -= rate·direction."""
-        np.multiply(direction, rate, out=self.room)
-        np.subtract(self.flat, self.room, out=self.flat)
+        np.multiply(direction, rate, out=self.workspace)
+        np.subtract(self.flat, self.workspace, out=self.flat)
 
 
 class SgdOptimizer(Optimizer):
@@ -82,8 +82,8 @@ class SgdOptimizer(Optimizer):
         np.multiply(velocity, self.momentum, out=velocity)
         np.add(velocity, gradient, out=velocity)
         if self.nesterov:
-            np.multiply(velocity, self.momentum, out=self.room)
-            np.add(gradient, self.room, out=gradient)
+            np.multiply(velocity, self.momentum, out=self.workspace)
+            np.add(gradient, self.workspace, out=gradient)
             self.take_step(gradient, rate)
         else:
             self.take_step(velocity, rate)
@@ -107,9 +107,9 @@ class AdamOptimizer(Optimizer):
 
     def adapt(self, gradient: Array, rate: float) -> None:
         mean, square = self.state["mean"], self.state["square"]
-        running_mean(mean, gradient, self.beta1, self.room)
+        running_mean(mean, gradient, self.beta1, self.workspace)
         np.multiply(gradient, gradient, out=gradient)
-        running_mean(square, gradient, self.beta2, self.room)
+        running_mean(square, gradient, self.beta2, self.workspace)
         np.sqrt(square, out=gradient)
         np.divide(gradient, sqrt(1 - self.beta2**self.count), out=gradient)
         np.add(gradient, self.epsilon, out=gradient)
@@ -144,12 +144,12 @@ class RmsPropOptimizer(Optimizer):
         self.add_decay(gradient)
         square = self.state["square"]
         np.multiply(square, self.memory, out=square)
-        np.multiply(gradient, gradient, out=self.room)
-        np.multiply(self.room, 1 - self.memory, out=self.room)
-        np.add(square, self.room, out=square)
-        np.sqrt(square, out=self.room)
-        np.add(self.room, self.epsilon, out=self.room)
-        np.divide(gradient, self.room, out=gradient)
+        np.multiply(gradient, gradient, out=self.workspace)
+        np.multiply(self.workspace, 1 - self.memory, out=self.workspace)
+        np.add(square, self.workspace, out=square)
+        np.sqrt(square, out=self.workspace)
+        np.add(self.workspace, self.epsilon, out=self.workspace)
+        np.divide(gradient, self.workspace, out=gradient)
         if not self.momentum:
             self.take_step(gradient, rate)
             return
@@ -159,11 +159,11 @@ class RmsPropOptimizer(Optimizer):
         self.take_step(velocity, rate)
 
 
-def running_mean(mean: Array, values: Array, memory: float, room: Array) -> None:
+def running_mean(mean: Array, values: Array, memory: float, workspace: Array) -> None:
     """mean = memory·mean + (1 - memory)·values."""
     np.multiply(mean, memory, out=mean)
-    np.multiply(values, 1 - memory, out=room)
-    np.add(mean, room, out=mean)
+    np.multiply(values, 1 - memory, out=workspace)
+    np.add(mean, workspace, out=mean)
 
 
 OPTIMIZERS: Final[dict[str, type[Optimizer]]] = {

@@ -78,7 +78,7 @@ class DataParallel(SingleProcess):
         self.weights = _shared((size,), parameters.dtype)
         self.gradients = _shared((count - 1, size), parameters.dtype)
         self.results = _shared((count - 1, 3), np.dtype(float))
-        self.room = np.empty_like(parameters.flat)
+        self.workspace = np.empty_like(parameters.flat)
         trained = parameters.gradients
         self.buffers = [values for name, values in parameters.weights.items() if name not in trained]
 
@@ -96,8 +96,8 @@ class DataParallel(SingleProcess):
         gradient, total = self.parameters.flat_gradient, own.samples + int(self.results[:, 2].sum())
         np.multiply(gradient, own.samples / total, out=gradient)
         for part, (_, _, samples) in zip(self.gradients, self.results, strict=True):
-            np.multiply(part, samples / total, out=self.room)
-            np.add(gradient, self.room, out=gradient)
+            np.multiply(part, samples / total, out=self.workspace)
+            np.add(gradient, self.workspace, out=gradient)
         return BatchResult(
             own.loss + float(self.results[:, 0].sum()), own.correct + int(self.results[:, 1].sum()), total
         )

@@ -18,8 +18,11 @@ DEFAULT: Final = (
 )  # fmt: skip
 
 
-def render(analysis: Analysis, columns: Sequence[str] = ()) -> str:
-    """The rows with a line of column names before them; bytes for memory, nothing where nothing is known."""
+def render(analysis: Analysis, columns: Sequence[str] = (), *, folded: bool = False) -> str:
+    """The rows with a line of column names before them, repeats written out whatever ``folded`` says.
+
+    Memory is in bytes; a cell is empty where nothing is known.
+    """
     figures = choose(columns or DEFAULT)
     page = io.StringIO()
     writer = csv.writer(page, lineterminator="\n")

@@ -15,7 +15,7 @@ from cnnspec.views.documents.report.sections import explanations
 from cnnspec.views.documents.report.style import Colors, sheet
 from cnnspec.views.pictures.draw import Look, picture
 from cnnspec.views.pictures.engines import NoEngine
-from cnnspec.views.pictures.planning import readable_choices
+from cnnspec.views.pictures.planning import readable
 from cnnspec.views.terminal.outline import repeated
 
 if TYPE_CHECKING:
@@ -72,8 +72,8 @@ def _anchor(title: str) -> str:
 def _standing(subject: Subject) -> str:
     """The figures; before them, that the spec has errors."""
     errors = sum(item.severity is Severity.ERROR for item in subject.diagnostics)
-    status = f"{errors} error{'s' * (errors > 1)}; what is known so far" if errors else ""
-    return (f'<p class="faint">{status}</p>' if status else "") + (
+    told = f"{errors} error{'s' * (errors > 1)}; what is known so far" if errors else ""
+    return (f'<p class="faint">{told}</p>' if told else "") + (
         sections.figures(subject.analysis) if subject.analysis else ""
     )
 
@@ -109,7 +109,7 @@ def _footer(subject: Subject) -> str:
 
 def _pictures(subject: Subject, colors: Colors) -> str:
     network = subject.analysis.network if subject.analysis else None
-    graph = _drawn(subject, network, Look(choices=readable_choices(network)), colors)
+    graph = _drawn(subject, network, Look(choices=readable(network)), colors)
     volumes = _drawn(subject, network, Look("volumes"), colors) if network else ""
     return graph + volumes
 

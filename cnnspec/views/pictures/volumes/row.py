@@ -14,9 +14,9 @@ from cnnspec.views.pictures.volumes.scene import (
     LINE,
     OPERATION,
     Box,
-    BoxLabel,
+    Label,
     Scale,
-    VolumeLayout,
+    Scene,
     Wire,
     label_width,
     lines_of,
@@ -51,16 +51,16 @@ class Extent:
     down: float
 
 
-class RowLayout:
+class Row:
     """Places a run of solids."""
 
     def __init__(self, solids: dict[int, Solid], scale: Scale, gap: float = GAP) -> None:
         self.solids, self.scale, self.gap = solids, scale, gap
         self.packs = len(solids) > ROOMY
-        self.scene = VolumeLayout()
+        self.scene = Scene()
         self.measured: dict[tuple[int, float], Extent] = {}
 
-    def place(self, run: Run) -> VolumeLayout:
+    def place(self, run: Run) -> Scene:
         self._run(run, 0.0, 0.0)
         self._connect()
         return self.scene
@@ -129,8 +129,8 @@ class RowLayout:
             names = [solid.name for solid in solids if solid.name]
             lines = [("name", f"{names[0]} … {names[-1]}" if len(names) > 1 else names[0])] if names else []
             room = max(WIDEST_LABEL, self._pack_width(pack))
-            text = shorten(operations_text(solids), room, OPERATION)
-            lines += [("dimensions", shape_text(solids[-1].shape)), ("operation", text)]
+            told = shorten(operations_text(solids), room, OPERATION)
+            lines += [("dimensions", shape_text(solids[-1].shape)), ("operation", told)]
         return lines
 
     def _fork_extent(self, fork: Fork, within: float = inf) -> Extent:
@@ -204,7 +204,7 @@ class RowLayout:
             place += t + TIGHT
         if lines := self._label(pack):
             below = self.scene.boxes[pack[-1]].bottom if self.solids[pack[-1]].sign else floor
-            self.scene.labels.append(BoxLabel(x + extent.width / 2, below + 16, lines))
+            self.scene.labels.append(Label(x + extent.width / 2, below + 16, lines))
         return x + extent.width
 
     def _fork(self, fork: Fork, x: float, axis: float, floor: float) -> float:
