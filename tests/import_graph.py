@@ -116,6 +116,17 @@ def graph(files: list[Path]) -> dict[str, set[str]]:
     return found
 
 
+def reached(edges: dict[str, set[str]], name: str) -> set[str]:
+    """The files that a file imports, those that they import, and so on."""
+    found: set[str] = set()
+    waiting = [name]
+    while waiting:
+        new = edges.get(waiting.pop(), set()) - found
+        found |= new
+        waiting += new
+    return found
+
+
 def circles(edges: dict[str, set[str]]) -> list[list[str]]:
     """Each set of files of which every one leads to every other, after Tarjan (SIAM J. Comput. 1972)."""
     order: dict[str, int] = {}

@@ -9,25 +9,35 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
-from cnnspec.analysis.receptive_field import branch_tracks
+from cnnspec.analysis.cost import Row
+from cnnspec.analysis.receptive_field import Track, branch_tracks
 from cnnspec.diagnostics import Diagnostic, Fix, Label, Severity
 from cnnspec.layers.base import AXES, AXIS_NAMES, Family, Layer, Shapes, show, spatial
 from cnnspec.layers.facts import Effect
 from cnnspec.layers.window import Axis, Sliding
-from cnnspec.network.graph import Node
-
-if TYPE_CHECKING:
-    from cnnspec.analysis.report import Analysis
-
-Advice: TypeAlias = "Callable[[Analysis], Iterable[Diagnostic]]"
+from cnnspec.network.graph import Network, Node
 
 MOST: Final = 0.8
 """Share of all parameters from which one dense layer is worth a note."""
 
 
-def advise(analysis: Analysis) -> tuple[Diagnostic, ...]:
+class Analysed(Protocol):
+    """What advice is read from, of ``analysis.report.Analysis``."""
+
+    @property
+    def network(self) -> Network: ...
+    @property
+    def rows(self) -> tuple[Row, ...]: ...
+    @property
+    def tracks(self) -> tuple[tuple[Track, ...], ...]: ...
+
+
+Advice: TypeAlias = Callable[[Analysed], Iterable[Diagnostic]]
+
+
+def advise(analysis: Analysed) -> tuple[Diagnostic, ...]:
     """All advice on a network; one for each place in the text, however often it is expanded."""
     found = (item for advice in ADVICE for item in advice(analysis))
     return tuple(_once_a_place(found))
@@ -59,7 +69,7 @@ def _window_axes(layer: Layer, inputs: Shapes) -> tuple[Axis, ...]:
 # The lints -----------------------------------------------------------------------
 
 
-def _dropped(analysis: Analysis) -> Iterator[Diagnostic]:
+def _dropped(analysis: Analysed) -> Iterator[Diagnostic]:
     lines = {"h": "row", "w": "column", "d": "slice"}
     for node in analysis.network.layers:
         lost = [axis for axis in _window_axes(node.layer, node.input_shapes) if axis.dropped]
@@ -95,7 +105,7 @@ def _keeping(node: Node, lost: list[Axis]) -> Iterator[str]:
     yield f"an input {missing} larger, or {missing} more padding at the far end, fits exactly"
 
 
-def _bias_before_norm(analysis: Analysis) -> Iterator[Diagnostic]:
+def _bias_before_norm(analysis: Analysed) -> Iterator[Diagnostic]:
     network = analysis.network
     for node in network.layers:
         readers = [network.nodes[reader] for reader in network.readers[node.index]]
@@ -112,7 +122,7 @@ def _bias_before_norm(analysis: Analysis) -> Iterator[Diagnostic]:
             )
 
 
-def _around_softmax(analysis: Analysis) -> Iterator[Diagnostic]:
+def _around_softmax(analysis: Analysed) -> Iterator[Diagnostic]:
     network = analysis.network
     for node in network.layers:
         if node.layer.effect is not Effect.SHARES:
@@ -150,8 +160,8 @@ def _after_softmax(softmax: Node, after: Node) -> Iterator[Diagnostic]:
         )
 
 
-def _heavy_dense(analysis: Analysis) -> Iterator[Diagnostic]:
-    everything = analysis.totals.params
+def _heavy_dense(analysis: Analysed) -> Iterator[Diagnostic]:
+    everything = sum(row.params for row in analysis.rows)
     if sum(1 for row in analysis.rows if row.params) < 2:
         return
     for row in analysis.rows:
@@ -166,7 +176,7 @@ def _heavy_dense(analysis: Analysis) -> Iterator[Diagnostic]:
             )
 
 
-def _unproductive(analysis: Analysis) -> Iterator[Diagnostic]:
+def _unproductive(analysis: Analysed) -> Iterator[Diagnostic]:
     """Layers that widen a field already wider than the image (Richter et al. 2021)."""
     image = spatial(analysis.network.input)
     late = []
@@ -193,7 +203,7 @@ def _width(spans: tuple[tuple[int, int] | None, ...]) -> int:
     return min((span[1] - span[0] + 1 if span else 0) for span in spans)
 
 
-def _even_same(analysis: Analysis) -> Iterator[Diagnostic]:
+def _even_same(analysis: Analysed) -> Iterator[Diagnostic]:
     for node in analysis.network.layers:
         if node.layer.family is not Family.CONV:
             continue
@@ -212,7 +222,7 @@ def _even_same(analysis: Analysis) -> Iterator[Diagnostic]:
                 break
 
 
-def _misaligned(analysis: Analysis) -> Iterator[Diagnostic]:
+def _misaligned(analysis: Analysed) -> Iterator[Diagnostic]:
     rank = len(spatial(analysis.network.input))
     for node in analysis.network.layers:
         if len(node.inputs) < 2 or len(node.output) - 1 != rank or node.layer.family is not Family.MERGE:
@@ -243,7 +253,7 @@ def _first_seen(path: int, span: tuple[int, int] | None) -> str:
     return f"path {path} sees pixels {span[0]} to {span[1]}, around {(span[0] + span[1]) / 2:g}"
 
 
-def _dropout_at_end(analysis: Analysis) -> Iterator[Diagnostic]:
+def _dropout_at_end(analysis: Analysed) -> Iterator[Diagnostic]:
     for output in analysis.network.outputs:
         node = analysis.network.nodes[output.node]
         if node.layer.family is Family.DROPOUT:

@@ -8,9 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
+from cnnspec.analysis.receptive_field import ReceptiveField
 from cnnspec.analysis.solve.padding import real_additions, real_multiplies
 from cnnspec.formula import Formula, Number, Symbol, product, total
 from cnnspec.layers.base import Item, Layer, Shape, Shapes, output_symbols
+from cnnspec.network.graph import Node
 
 FLOAT_BYTES = 4
 """Every value is a float32."""
@@ -125,3 +127,75 @@ def bytes_of(shape: Shape) -> int:
     for axis in shape:
         size *= axis
     return size
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One layer with its figures; bytes are for the whole batch, counts for one sample."""
+
+    node: Node
+    cost: Cost
+    receptive_field: ReceptiveField | None
+    """None where the output or the input has no spatial axes: a vector sees the whole input."""
+    activation_bytes: int
+    flops: int
+    """By the convention in force; 0 where that has no rule for the layer (see ``Analysis.uncounted``)."""
+
+    @property
+    def name(self) -> str:
+        return self.node.name
+
+    @property
+    def kind(self) -> str:
+        return self.node.word
+
+    @property
+    def path(self) -> tuple[str, ...]:
+        return self.node.path
+
+    @property
+    def line(self) -> int | None:
+        """The line of the text, counted from 1; None for a network without a text."""
+        return self.node.span.line if self.node.span else None
+
+    @property
+    def inputs(self) -> Shapes:
+        return self.node.input_shapes
+
+    @property
+    def output(self) -> Shape:
+        return self.node.output
+
+    @property
+    def params(self) -> int:
+        return self.cost.params
+
+    @property
+    def trainable(self) -> int:
+        return self.cost.trainable
+
+    @property
+    def frozen(self) -> int:
+        return self.cost.frozen
+
+    @property
+    def buffers(self) -> int:
+        return self.cost.buffers
+
+    @property
+    def multiplies(self) -> int:
+        return self.cost.multiplies
+
+    @property
+    def additions(self) -> int:
+        return self.cost.additions
+
+    @property
+    def elementwise(self) -> int:
+        """The sum of the items of ``laws.elementwise``."""
+        return self.cost.elementwise
+
+    @property
+    def laws(self) -> Laws:
+        """The formulas behind the numbers."""
+        return self.cost.laws

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from cnnspec.diagnostics import Diagnostic, LayerError
 
 if TYPE_CHECKING:
-    from cnnspec.analysis.report import Totals
     from cnnspec.network.expectation import Expectation as Written
 
 
@@ -26,14 +25,12 @@ class Expectation:
     """What to tell when it does not hold."""
 
 
-def judge(written: Iterable[Written], totals: Totals, layers: int) -> tuple[Expectation, ...]:
+def judge(written: Iterable[Written], figures: Mapping[str, Any]) -> tuple[Expectation, ...]:
     """Each expectation with its verdict; one that cannot be computed does not hold, and says why."""
-    budgets = tuple(written)
-    figures = {**asdict(totals), "layers": layers} if budgets else {}
-    return tuple(_judge(budget, figures) for budget in budgets)
+    return tuple(_judge(budget, figures) for budget in written)
 
 
-def _judge(budget: Written, figures: dict[str, Any]) -> Expectation:
+def _judge(budget: Written, figures: Mapping[str, Any]) -> Expectation:
     try:
         holds, actual = budget.holds(figures), _number(budget.actual(figures))
     except LayerError as error:
@@ -43,7 +40,7 @@ def _judge(budget: Written, figures: dict[str, Any]) -> Expectation:
     return Expectation(budget.text, False, actual, _broken(budget, actual, figures))
 
 
-def _broken(budget: Written, actual: int | float | None, figures: dict[str, Any]) -> Diagnostic:
+def _broken(budget: Written, actual: int | float | None, figures: Mapping[str, Any]) -> Diagnostic:
     known = [f"{name} = {figures[name]:,}" for name in figures if name in budget.text.split()]
     has = f"the network has {actual:,}" if actual is not None else "it is not true of this network"
     return Diagnostic(

@@ -9,93 +9,21 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Final
 
 from cnnspec.analysis.advice import advise
 from cnnspec.analysis.conventions import Convention, convention_of
-from cnnspec.analysis.cost import Cost, Laws, bytes_of, cost_of
+from cnnspec.analysis.cost import Cost, bytes_of, cost_of
+from cnnspec.analysis.cost import Row as Row
 from cnnspec.analysis.expectations import Expectation, judge
 from cnnspec.analysis.memory import Memory, Training, known_optimizer
-from cnnspec.analysis.receptive_field import ReceptiveField, Track, summary, tracks_of
+from cnnspec.analysis.receptive_field import Track, summary, tracks_of
 from cnnspec.analysis.silence import silence
 from cnnspec.diagnostics import Diagnostic
-from cnnspec.layers.base import Shape, Shapes
 from cnnspec.network.graph import Network, Node
 from cnnspec.upward import upward
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One layer with its figures; bytes are for the whole batch, counts for one sample."""
-
-    node: Node
-    cost: Cost
-    receptive_field: ReceptiveField | None
-    """None where the output or the input has no spatial axes: a vector sees the whole input."""
-    activation_bytes: int
-    flops: int
-    """By the convention in force; 0 where that has no rule for the layer (see ``Analysis.uncounted``)."""
-
-    @property
-    def name(self) -> str:
-        return self.node.name
-
-    @property
-    def kind(self) -> str:
-        return self.node.word
-
-    @property
-    def path(self) -> tuple[str, ...]:
-        return self.node.path
-
-    @property
-    def line(self) -> int | None:
-        """The line of the text, counted from 1; None for a network without a text."""
-        return self.node.span.line if self.node.span else None
-
-    @property
-    def inputs(self) -> Shapes:
-        return self.node.input_shapes
-
-    @property
-    def output(self) -> Shape:
-        return self.node.output
-
-    @property
-    def params(self) -> int:
-        return self.cost.params
-
-    @property
-    def trainable(self) -> int:
-        return self.cost.trainable
-
-    @property
-    def frozen(self) -> int:
-        return self.cost.frozen
-
-    @property
-    def buffers(self) -> int:
-        return self.cost.buffers
-
-    @property
-    def multiplies(self) -> int:
-        return self.cost.multiplies
-
-    @property
-    def additions(self) -> int:
-        return self.cost.additions
-
-    @property
-    def elementwise(self) -> int:
-        """The sum of the items of ``laws.elementwise``."""
-        return self.cost.elementwise
-
-    @property
-    def laws(self) -> Laws:
-        """The formulas behind the numbers."""
-        return self.cost.laws
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +103,8 @@ class Analysis:
     @cached_property
     def expectations(self) -> tuple[Expectation, ...]:
         """The budgets of the spec, judged by the totals."""
-        return judge(self.network.expectations, self.totals, len(self.rows))
+        figures = {**asdict(self.totals), "layers": len(self.rows)} if self.network.expectations else {}
+        return judge(self.network.expectations, figures)
 
     @cached_property
     def diagnostics(self) -> tuple[Diagnostic, ...]:

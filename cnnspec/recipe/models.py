@@ -38,6 +38,7 @@ from cnnspec.recipe.optimizers import (
     Sgd,
     Step,
 )
+from cnnspec.upward import upward
 
 __all__ = [
     "Adam", "AdamW", "AnySchedule", "Augment", "Constant", "Cosine", "CrossEntropy", "Data", "Exponential",
@@ -234,6 +235,5 @@ class Recipe(BaseModel):
         or its model; ``rate`` is the optimizer's and ``validation`` that of data. Raises TypeError for a
         name that is no setting, SpecError for a value that cannot be.
         """
-        from cnnspec.recipe.changes import changed  # it reads sentences, and so knows all settings
-
-        return changed(self, changes)
+        made: Recipe = upward("change_recipe")(self, changes)
+        return made
