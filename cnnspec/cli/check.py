@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Final
 
@@ -50,8 +49,7 @@ def _print(found: Sequence[Diagnostic], form: str, specs: int, quiet: bool) -> N
     else:
         from cnnspec.views.documents.messages import to_json, to_sarif
 
-        document = to_json(found) if form == "json" else to_sarif(found)
-        console.print(json.dumps(document, indent=2, ensure_ascii=False))
+        console.print_json(to_json(found) if form == "json" else to_sarif(found))
 
 
 def _print_text(found: Sequence[Diagnostic], console: Console, specs: int, quiet: bool) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn, TextIO
+from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
 import click
 
@@ -37,6 +37,12 @@ class Console:
             encoding = self.stream.encoding or "ascii"
             text = text.encode(encoding, "replace").decode(encoding)
         self.stream.write(text if text.endswith("\n") else text + "\n")
+
+    def print_json(self, document: dict[str, Any] | Sequence[Any]) -> None:
+        """Writes a document as all commands do."""
+        import json
+
+        self.print(json.dumps(document, indent=2, ensure_ascii=False))
 
     @property
     def is_terminal(self) -> bool:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cnnspec.cli.console import Console, stdout_console
-from cnnspec.cli.options import as_json, data_options, format_option, part_option, weights_option
+from cnnspec.cli.options import data_options, format_option, part_option, weights_option
 from cnnspec.cli.spec import spec_argument
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def command(
     found = model.evaluate(data, part=part)
     out = stdout_console()
     if form == "json":
-        out.print(as_json(found.to_dict() | {"data": data.name, "part": part}))
+        out.print_json(found.to_dict() | {"data": data.name, "part": part})
     else:
         out.print("\n".join(page(found, out, worst)))
     return 0

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import wraps
 from math import isfinite
 from pathlib import Path
@@ -34,11 +33,6 @@ def _taking_json(function: F) -> F:
         return function(*arguments, form="json" if as_json else form, **options)
 
     return cast("F", click.option("--json", "as_json", is_flag=True, hidden=True)(chosen))
-
-
-def as_json(document: dict[str, Any] | Sequence[Any]) -> str:
-    """A document as all commands print it."""
-    return json.dumps(document, indent=2, ensure_ascii=False)
 
 
 def finite(context: click.Context, parameter: click.Parameter, value: float | None) -> float | None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from cnnspec.cli.console import Console, stdout_console
-from cnnspec.cli.options import as_json, data_options, format_option, picture_options, weights_option
+from cnnspec.cli.options import data_options, format_option, picture_options, weights_option
 from cnnspec.text import printable
 
 if TYPE_CHECKING:
@@ -68,8 +68,10 @@ def command(
         _answer(name, label, probabilities(model, image)[0], names, top) for name, image, label in samples
     ]
     out = stdout_console()
-    document = {"schema": SCHEMA, "network": model.network.name, "images": answers}
-    out.print(as_json(document) if form == "json" else "\n".join(_page(answers, out)))
+    if form == "json":
+        out.print_json({"schema": SCHEMA, "network": model.network.name, "images": answers})
+    else:
+        out.print("\n".join(_page(answers, out)))
     return 0
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from cnnspec.cli.console import stdout_console
-from cnnspec.cli.options import as_json, format_option
+from cnnspec.cli.options import format_option
 from cnnspec.cli.spec import load_network, spec_argument
 from cnnspec.views.terminal.grid import Column, Line, draw, fit
 from cnnspec.views.terminal.paint import Terminal, grouped, in_bytes, percent, wrap
@@ -63,7 +63,7 @@ def command(
     found = measure(load_network(spec, inline), batch, training=training, rounds=rounds)
     console = stdout_console()
     if form == "json":
-        console.print(as_json(document(found)))
+        console.print_json(document(found))
     else:
         console.print(render(found, console.terminal(), top))
 

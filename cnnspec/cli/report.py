@@ -45,7 +45,7 @@ def command(
       cnnspec report runs/LeNet5-1 -o lenet.html
     """
     from cnnspec.cli import runs
-    from cnnspec.views.documents.report.page import Subject, render
+    from cnnspec.views.documents.report.page import render
 
     if run is None and spec is not None and inline is None and Path(spec).is_dir():
         run, spec = runs.folder_of(spec), None
@@ -55,11 +55,8 @@ def command(
     document = read(spec, inline)
     target = output or f"{document.stem}.html"
     keep_spec(document, target, "page")
-    analysis = document.analyze(batch=batch)
-    found = dict.fromkeys((*document.diagnostics, *(analysis.findings if analysis else ())))
     learned = None if run is None or document.failed else _learned(run, data_name, data_dir)
-    subject = Subject(document.title, document.source.text, analysis, tuple(found), learned)
-    write_result(target, render(subject))
+    write_result(target, render(document, batch=batch, learned=learned))
     if document.failed:
         show(document.errors)
         return 1

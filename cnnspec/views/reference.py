@@ -209,12 +209,9 @@ def _bounds(limits: Iterable[Any], whole: bool) -> str:
 def laws(word: str) -> tuple[Node, tuple[tuple[str, str], ...]]:
     """The last layer of this word in its example, and its laws: (what, law)."""
     from cnnspec.analysis.cost import Laws
-    from cnnspec.elaborate.spec import elaborate
-    from cnnspec.syntax.parse import parse
-    from cnnspec.text import Source
+    from cnnspec.document import parse
 
-    network = elaborate(parse(Source("<example>", LAYERS[word].spec()))).network
-    assert network is not None
+    network = parse(LAYERS[word].spec())
     node = next(node for node in reversed(network.nodes) if node.word == word)
     found = Laws(node.layer, node.input_shapes)
     lines = list(zip(axis_titles(node.output), (axis.law() for axis in found.output), strict=True))

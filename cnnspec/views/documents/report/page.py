@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from html import escape
 from typing import TYPE_CHECKING, Final
 
 import cnnspec
-from cnnspec.diagnostics import Diagnostic, LayerError, Severity
+from cnnspec.diagnostics import Diagnostic, LayerError
 from cnnspec.views.documents import html
 from cnnspec.views.documents.report import sections
 from cnnspec.views.documents.report.sections import explanations
@@ -20,38 +20,24 @@ from cnnspec.views.terminal.outline import repeated
 
 if TYPE_CHECKING:
     from cnnspec.analysis.report import Analysis
-    from cnnspec.network.graph import Network
+    from cnnspec.document import Document
     from cnnspec.views.documents.report.learned import Learned
 
 MOST_EXPLAINED: Final = 1000
 """Layers whose workings are written out; equal repeats count once."""
 
 
-@dataclass(frozen=True, eq=False)
-class Subject:
-    """What a report is about; ``analysis`` is None where nothing of the spec could be built."""
-
-    name: str
-    text: str
-    analysis: Analysis | None
-    diagnostics: Sequence[Diagnostic] = ()
-    learned: Learned | None = None
-
-    @property
-    def failed(self) -> bool:
-        return self.analysis is None or any(item.severity is Severity.ERROR for item in self.diagnostics)
-
-
-def render(subject: Subject) -> str:
-    """The page. A spec with errors gets its messages, and all that is known."""
-    colors = Colors()
+def render(document: Document, *, batch: int = 1, learned: Learned | None = None) -> str:
+    """The page; bytes are for ``batch`` samples. A spec with errors gets its messages, and what is known."""
+    colors, analysis, name = Colors(), document.analyze(batch=batch), escape(document.title)
+    diagnostics = tuple(dict.fromkeys((*document.diagnostics, *(analysis.findings if analysis else ()))))
     parts = {
-        "Messages": sections.messages(subject.diagnostics),
-        "Picture": _pictures(subject, colors),
-        **(_known(subject.analysis) if subject.analysis else {}),
-        "What it learned": _learned(subject.learned, colors) if subject.learned else "",
-        **(_explained(subject.analysis) if subject.analysis else {}),
-        "The spec": f"<pre>{escape(subject.text.strip())}</pre>",
+        "Messages": sections.messages(diagnostics),
+        "Picture": _pictures(document, diagnostics, colors),
+        **(_known(analysis) if analysis else {}),
+        "What it learned": _learned(learned, colors) if learned else "",
+        **(_explained(analysis) if analysis else {}),
+        "The spec": f"<pre>{escape(document.source.text.strip())}</pre>",
     }
     parts = {title: body for title, body in parts.items() if body}
     body = "\n".join(f'<h2 id="{_anchor(title)}">{title}</h2>\n{text}' for title, text in parts.items())
@@ -59,9 +45,9 @@ def render(subject: Subject) -> str:
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{escape(subject.name)}</title>\n<style>\n{sheet(colors)}</style>\n</head>\n<body>\n"
-        f"<header><h1>{escape(subject.name)}</h1>{_standing(subject)}<nav>{links}</nav></header>\n"
-        f"{body}\n<footer>{_footer(subject)}</footer>\n</body>\n</html>\n"
+        f"<title>{name}</title>\n<style>\n{sheet(colors)}</style>\n</head>\n<body>\n"
+        f"<header><h1>{name}</h1>{_standing(document, analysis)}<nav>{links}</nav></header>\n"
+        f"{body}\n<footer>{_footer(analysis)}</footer>\n</body>\n</html>\n"
     )
 
 
@@ -69,13 +55,11 @@ def _anchor(title: str) -> str:
     return title.lower().replace(" ", "-")
 
 
-def _standing(subject: Subject) -> str:
+def _standing(document: Document, analysis: Analysis | None) -> str:
     """The figures; before them, that the spec has errors."""
-    errors = sum(item.severity is Severity.ERROR for item in subject.diagnostics)
+    errors = len(document.errors)
     told = f"{errors} error{'s' * (errors > 1)}; what is known so far" if errors else ""
-    return (f'<p class="faint">{told}</p>' if told else "") + (
-        sections.figures(subject.analysis) if subject.analysis else ""
-    )
+    return (f'<p class="faint">{told}</p>' if told else "") + (sections.figures(analysis) if analysis else "")
 
 
 def _known(analysis: Analysis) -> dict[str, str]:
@@ -99,27 +83,25 @@ def _explained(analysis: Analysis) -> dict[str, str]:
     return {"Workings": explanations(analysis)}
 
 
-def _footer(subject: Subject) -> str:
-    rule = f"Counted: {escape(subject.analysis.rule)}. " if subject.analysis else ""
+def _footer(analysis: Analysis | None) -> str:
+    rule = f"Counted: {escape(analysis.rule)}. " if analysis else ""
     return f"<p>{rule}Made by cnnspec {escape(cnnspec.__version__)}.</p>"
 
 
 # Pictures ------------------------------------------------------------------------
 
 
-def _pictures(subject: Subject, colors: Colors) -> str:
-    network = subject.analysis.network if subject.analysis else None
-    graph = _drawn(subject, network, Look(choices=readable(network)), colors)
-    volumes = _drawn(subject, network, Look("volumes"), colors) if network else ""
-    return graph + volumes
+def _pictures(document: Document, diagnostics: Sequence[Diagnostic], colors: Colors) -> str:
+    looks = [Look(choices=readable(document.network)), *([Look("volumes")] if document.network else [])]
+    return "".join(_drawn(document, diagnostics, look, colors) for look in looks)
 
 
-def _drawn(subject: Subject, network: Network | None, look: Look, colors: Colors) -> str:
+def _drawn(document: Document, diagnostics: Sequence[Diagnostic], look: Look, colors: Colors) -> str:
     """One picture for light and dark; a line where it cannot be drawn here."""
     light, dark = (replace(look, theme=theme) for theme in ("light", "dark"))
     try:
         in_light, in_dark = (
-            picture(network, "svg", one, diagnostics=subject.diagnostics, name=subject.name).decode()
+            picture(document.network, "svg", one, diagnostics=diagnostics, name=document.title).decode()
             for one in (light, dark)
         )
     except NoEngine as missing:
