@@ -1,7 +1,5 @@
 """Activations: one function on every value, and softmax across channels."""
 
-from __future__ import annotations
-
 from math import prod
 from typing import ClassVar, Literal
 

@@ -1,10 +1,8 @@
 """Convolution: dense, grouped, depthwise, by a table of connections, and transposed."""
 
-from __future__ import annotations
-
 from functools import lru_cache
 from math import prod
-from typing import Annotated, ClassVar, Final, TypeAlias
+from typing import Annotated, ClassVar, Final, Self, TypeAlias
 
 from pydantic import Field, PositiveInt, field_validator, model_validator
 
@@ -137,7 +135,7 @@ class Conv(Sliding, Kernelled):
         return text
 
     @model_validator(mode="after")
-    def _one_list_a_filter(self) -> Conv:
+    def _one_list_a_filter(self) -> Self:
         if self.connections is None:
             return self
         if self.groups != 1:

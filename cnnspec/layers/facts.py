@@ -4,8 +4,6 @@ They stand on the layer's class and not in lists of words where they are used, s
 is not forgotten there. A class states each fact itself or takes it from its family's base.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum

@@ -1,7 +1,5 @@
 """Merges of several paths: sum, product, concatenation of channels."""
 
-from __future__ import annotations
-
 from math import prod
 from typing import ClassVar
 

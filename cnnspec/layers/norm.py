@@ -1,7 +1,5 @@
 """Normalisation across the batch, the sample, groups of channels and neighbouring channels; dropout."""
 
-from __future__ import annotations
-
 from math import prod
 from typing import ClassVar, Literal
 

@@ -1,7 +1,5 @@
 """Pooling over sliding windows and whole maps, its undoing, and LeNet's trained subsampling."""
 
-from __future__ import annotations
-
 from math import prod
 from typing import Annotated, ClassVar, Literal
 
@@ -262,7 +260,7 @@ class Unpool(_Pooling):
     dilation: Extent = (1,)
     rounding: Literal["floor", "ceil"] = "floor"
 
-    def bind(self, *referred: tuple[Layer, Shapes]) -> Unpool:
+    def bind(self, *referred: tuple[Layer, Shapes]) -> "Unpool":
         """The unpool of this very pool: its window and the shape of its input are taken over."""
         layer, shapes = referred[0]
         if not isinstance(layer, MaxPool | MinPool):

@@ -1,7 +1,5 @@
 """Upsampling by a whole factor."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from math import prod
 from typing import ClassVar, Literal

@@ -1,9 +1,7 @@
 """Layers that only move values: flatten, reshape, pad, crop, slice, shuffle, identity."""
 
-from __future__ import annotations
-
 from math import prod
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import BeforeValidator, Field, NonNegativeInt, PositiveInt, model_validator
 
@@ -134,7 +132,7 @@ class Crop(_Reshape):
     )
 
     @model_validator(mode="after")
-    def _one_way(self) -> Crop:
+    def _one_way(self) -> Self:
         if (self.amount is None) == (self.to is None):
             raise ValueError("give either an amount to cut off or a size to crop to")
         return self
@@ -179,7 +177,7 @@ class Slice(_Reshape):
     stop: PositiveInt = Field(description="the first channel no longer taken")
 
     @model_validator(mode="after")
-    def _some(self) -> Slice:
+    def _some(self) -> Self:
         if self.stop <= self.start:
             raise ValueError(f"stop must be greater than start, which is {self.start}")
         return self

@@ -1,7 +1,5 @@
 """Transposed convolution: windows that spread, their size law, and the layer."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from math import prod
 from typing import ClassVar, Literal

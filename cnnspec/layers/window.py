@@ -4,8 +4,6 @@ The law is that of Dumoulin and Visin, "A guide to convolution arithmetic for
 deep learning": o = floor((i + 2p - d(k - 1) - 1)/s) + 1.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 from math import gcd, prod

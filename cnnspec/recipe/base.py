@@ -1,7 +1,5 @@
 """What the sentences of ``train { }`` have in common: their base, and the units of their numbers."""
 
-from __future__ import annotations
-
 from typing import Annotated, ClassVar, TypeAlias
 
 from pydantic import ConfigDict, Field, NonNegativeFloat, PositiveFloat, PositiveInt
@@ -19,7 +17,7 @@ Pixels: TypeAlias = Annotated[NonNegativeFloat, Unit("pixels")]
 class Setting(SentenceModel):
     """The base of all sentences of a recipe; one with several kinds has the kind as its second word."""
 
-    model_config = ConfigDict(strict=True, defer_build=False)
+    model_config = ConfigDict(strict=True)
     derived: ClassVar[frozenset[str]] = frozenset({"kind"})
     example: ClassVar[str] = ""
     """How it may be written."""

@@ -6,9 +6,7 @@ sentence with several kinds (``optimizer sgd``, ``optimizer adam``) is one model
 a kind; ``kind`` is its first word.
 """
 
-from __future__ import annotations
-
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, Self, TypeAlias
 
 from pydantic import (
     BaseModel,
@@ -82,7 +80,7 @@ class Data(Setting):
         return values
 
     @model_validator(mode="after")
-    def _files_have_a_path(self) -> Data:
+    def _files_have_a_path(self) -> Self:
         if self.name in ("idx", "npz", "images", "csv", "files") and self.path is None:
             raise ValueError(f'must say where its files are: data {self.name} "path"')
         return self
@@ -133,7 +131,7 @@ class Normalise(Setting):
     )
 
     @model_validator(mode="after")
-    def _one_way_only(self) -> Normalise:
+    def _one_way_only(self) -> Self:
         if self.kind != "unit" and {"mean", "std"} & self.model_fields_set:
             raise ValueError(f"must be {self.kind} or have mean and std, not both")
         return self
@@ -188,11 +186,15 @@ Loss: TypeAlias = Annotated[CrossEntropy | MeanSquaredError, Field(discriminator
 class Recipe(BaseModel):
     """All of a training: what, with what, how long. The defaults are the recipe of a spec without one."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, defer_build=True)
 
-    data: Data = Field(default=Data(), description="where the samples come from, and their validation part")
-    optimizer: Optimizer = Field(default=Adam(), description="how a gradient becomes a step")
-    schedule: AnySchedule = Field(default=Constant(), description="how the learning rate moves; warm-up")
+    data: Data = Field(
+        default=Data.model_construct(), description="where the samples come from, and their validation part"
+    )
+    optimizer: Optimizer = Field(default=Adam.model_construct(), description="how a gradient becomes a step")
+    schedule: AnySchedule = Field(
+        default=Constant.model_construct(), description="how the learning rate moves; warm-up"
+    )
     batch: Annotated[PositiveInt, Unit("samples")] = Field(
         default=64, description="samples a step; the last batch of an epoch may be smaller", examples=[128]
     )
@@ -200,14 +202,18 @@ class Recipe(BaseModel):
     seed: NonNegativeInt = Field(
         default=0, description="fixes weights, shuffling, dropout and augmentation", examples=[1]
     )
-    loss: Loss = Field(default=CrossEntropy(), description="what is made small; label smoothing")
+    loss: Loss = Field(
+        default=CrossEntropy.model_construct(), description="what is made small; label smoothing"
+    )
     initial: Initial = Field(
         default="he",
         description="how weights begin, where a layer's init does not say: he suits ReLU (He et al. 2015), "
         "glorot tanh and sigmoid (Glorot and Bengio 2010)",
         examples=["glorot"],
     )
-    normalise: Normalise = Field(default=Normalise(), description="what is done to the bytes of an image")
+    normalise: Normalise = Field(
+        default=Normalise.model_construct(), description="what is done to the bytes of an image"
+    )
     augment: Augment | None = Field(default=None, description="random changes of the training images")
     classweights: Literal["balanced"] | tuple[PositiveFloat, ...] | None = Field(
         default=None,
@@ -228,7 +234,7 @@ class Recipe(BaseModel):
         examples=[2],
     )
 
-    def changed(self, **changes: Any) -> Recipe:
+    def changed(self, **changes: Any) -> "Recipe":
         """A copy with some settings changed; None changes nothing, False leaves an optional one off.
 
         A setting is a number (``epochs=3``), a sentence as in the file (``optimizer="adam rate=0.01"``)

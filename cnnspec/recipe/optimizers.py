@@ -1,7 +1,5 @@
 """Optimizers and schedules: how a gradient becomes a step, and how the rate moves."""
 
-from __future__ import annotations
-
 import math
 from typing import Annotated, ClassVar, Final, Literal, TypeAlias
 
