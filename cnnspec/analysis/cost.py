@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
+from cnnspec.analysis.padding import real_additions, real_multiplies
 from cnnspec.analysis.receptive_field import ReceptiveField
-from cnnspec.analysis.solve.padding import real_additions, real_multiplies
 from cnnspec.formula import Formula, Number, Symbol, product, total
 from cnnspec.layers.base import Item, Layer, Shape, Shapes, output_symbols
 from cnnspec.network.graph import Node

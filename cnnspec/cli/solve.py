@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -16,6 +16,7 @@ from cnnspec.diagnostics import SpecError
 if TYPE_CHECKING:
     from cnnspec.analysis.solve.problem import Problem
     from cnnspec.analysis.solve.search import Answer
+    from cnnspec.network.graph import Node
     from cnnspec.text import Span
 
 FORMATS: Final = ("text", "json", "spec")
@@ -80,18 +81,34 @@ def _text(answer: Answer, shown: Sequence[tuple[Any, ...]]) -> str:
         lines.append(f"  … {len(answer.solutions) - len(shown):,} more (--most {len(answer.solutions)})")
     lines += ["", "The first one:" if len(answer.solutions) > 1 else "It reads:", ""]
     for problem in answer.problems:
-        lines += [*_sentences(problem, shown[0]), *_working(problem, shown[0])]
+        lines += [*_sentences(problem, shown[0]), ""]
+        lines += [*(f"    {line}" for line in working(problem, shown[0])), ""]
     return "\n".join([*lines, *_remarks(answer)])
 
 
 def _headline(answer: Answer) -> str:
-    from cnnspec.analysis.solve.solved import runs
-
     count = len(answer.solutions)
     said = "1 solution" if count == 1 else f"{count:,} solutions, the most usual first"
     if len(answer.unknowns) == 1 and count > 2:
         said += f"; all of them: {runs([values[0] for values in answer.solutions])}"
     return said
+
+
+def runs(values: Sequence[Any]) -> str:
+    """``1 to 46, 48``: the values in order, neighbours drawn together."""
+    from cnnspec.binding.values import format_value
+
+    if not all(type(value) is int for value in values):
+        return ", ".join(map(format_value, values))
+    ordered, parts = sorted(values), []
+    first = last = ordered[0]
+    for value in [*ordered[1:], None]:
+        if value is not None and value == last + 1:
+            last = value
+            continue
+        parts.append(f"{first:,}" if first == last else f"{first:,} to {last:,}")
+        first = last = value
+    return ", ".join(parts[:12]) + (", …" if len(parts) > 12 else "")
 
 
 def _table(answer: Answer, shown: Sequence[tuple[Any, ...]]) -> list[str]:
@@ -142,10 +159,34 @@ def _filled(problem: Problem, sentence: Span, values: Sequence[Any]) -> str:
     return text
 
 
-def _working(problem: Problem, values: Sequence[Any]) -> list[str]:
-    from cnnspec.analysis.solve.solved import working
+def working(problem: Problem, values: Sequence[Any]) -> Iterator[str]:
+    """The arithmetic of the layers that had a ``?``, and what is demanded with what there is."""
+    from cnnspec.layers.base import show
 
-    return ["", *(f"    {line}" for line in working(problem, values)), ""]
+    found = problem.elaborate(dict(enumerate(values)))
+    sentences = {unknown.sentence for unknown in problem.unknowns}
+    for node in found.network.layers if found.network else ():
+        if node.span in sentences:
+            yield f"{node.name}: {show(node.input_shapes[0])} to {show(node.output)}"
+            yield from _laws(node)
+    sample = problem.sample(values)
+    for claim, shape in found.claims:
+        yield f"=> {claim.span.text}: {show(shape)}"
+    for demand in sample.demands if sample else ():
+        figures = ", ".join(f"{name} = {value:,}" for name, value in sample.figures.items()) if sample else ""
+        yield f"expect {demand.expectation.text}: {figures}"
+
+
+def _laws(node: Node) -> Iterator[str]:
+    names = ("depth", "height", "width")[4 - len(node.output) :] if len(node.output) > 1 else ()
+    for name, law in zip(
+        (*names, "channels" if names else "values"), node.layer.output(node.input_shapes), strict=False
+    ):
+        if law.worked() != str(law.value):
+            yield f"  {name}: {law.law()}: {law.worked()}"
+    params = node.layer.params(node.input_shapes)
+    if params.value:
+        yield f"  params: {params.law()}: {params.worked()}"
 
 
 def _remarks(answer: Answer) -> list[str]:
@@ -153,19 +194,29 @@ def _remarks(answer: Answer) -> list[str]:
     if answer.squares_only:
         remarks.append("Sizes such as ?x? were tried with equal sides only.")
     if not answer.complete:
-        remarks.append("Time ran out before everything was tried; --seconds gives more.")
+        remarks.append(_STOPPED[answer.stopped].format(tried=answer.tried))
     return remarks
+
+
+_STOPPED: Final = {
+    "time": "Time ran out after {tried:,} combinations; --seconds gives more.",
+    "room": "Memory ran out after {tried:,} combinations.",
+    "values": "There are too many combinations to try them all: {tried:,} of the more usual ones were tried.",
+    "solutions": "There are more solutions than these, which are the more usual ones.",
+}
 
 
 def _none(answer: Answer) -> list[str]:
     lines = ["no solution: no values in their natural range meet what the spec demands"]
+    if not answer.complete:
+        lines = ["no solution was found, but not all possibilities were tried"]
     if answer.missed:
         tried = "Out of reach:" if answer.complete else "Not met by what was tried:"
         lines += ["", tried, *(f"  {missed}" for missed in answer.missed)]
     elif answer.complete and not any(unknown.count for unknown in answer.unknowns) and _demands(answer) > 1:
         lines += ["", "Each demand by itself can be met, but not all of them together."]
     if answer.nearest:
-        lines += ["", "The nearest that can be had:"]
+        lines += ["", "The nearest that can be had:" if answer.complete else "The nearest of what was tried:"]
         _, rows = _columns(answer, [values for values, _ in answer.nearest])
         names = [unknown.name for unknown in answer.unknowns if unknown.size is None or unknown.first_of_size]
         for row, (_, gives) in zip(rows, answer.nearest, strict=True):
@@ -175,7 +226,7 @@ def _none(answer: Answer) -> list[str]:
 
 
 def _demands(answer: Answer) -> int:
-    return sum(len(problem.demands) for problem in answer.problems)
+    return sum(len(problem.demands) + len(problem.claims) for problem in answer.problems)
 
 
 # JSON ----------------------------------------------------------------------------
@@ -190,6 +241,7 @@ def _json(answer: Answer, shown: Sequence[tuple[Any, ...]]) -> str:
         ],
         "count": len(answer.solutions),
         "complete": answer.complete,
+        "tried": answer.tried,
         "squares_only": answer.squares_only,
         "solutions": [list(values) for values in shown],
         "missed": list(answer.missed),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import product
+from itertools import islice, product
 from math import isqrt, prod
 from typing import Any, Final, Literal, get_args, get_origin
 
@@ -35,6 +35,8 @@ class Tries:
     """How many more combinations may be tried, in all."""
 
     left: int
+    cut: bool = False
+    """Whether one search left combinations out."""
 
     def take(self) -> bool:
         """Whether there is one more; it is used up."""
@@ -107,11 +109,12 @@ def solutions(
     Of values that come to the same (``padding=2`` and ``padding=same``) only the first is given.
     """
     opens = [name for name, value in options.items() if isinstance(value, Open)]
+    tries.cut = False
     if not tries.take():
         return
-    ranges = [_fillings(kind, name, options[name], inputs, claim) for name in opens]
+    ranges = [_fillings(kind, name, options[name], inputs, claim, tries) for name in opens]
     seen = set()
-    for values in by_usualness(ranges):
+    for values in _by_usualness(ranges, tries):
         if not tries.take():
             return
         trial = {**options, **dict(zip(opens, values, strict=True))}
@@ -135,13 +138,13 @@ def _effect(made: Made, inputs: Shapes, trial: Mapping[str, Any]) -> tuple[Any, 
     return (windows, others)
 
 
-def by_usualness(ranges: list[list[Any]]) -> Iterator[tuple[Any, ...]]:
+def _by_usualness(ranges: list[list[Any]], tries: Tries) -> Iterator[tuple[Any, ...]]:
     """Combinations, those whose ranks add up to least first; at most ``MOST_TRIED``."""
     if len(ranges) == 1:
         yield from ((value,) for value in ranges[0])
         return
     while prod(map(len, ranges)) > MOST_TRIED:
-        longest = max(ranges, key=len)
+        longest, tries.cut = max(ranges, key=len), True
         ranges = [values[: len(longest) * 3 // 4] if values is longest else values for values in ranges]
     ranked = product(*(list(enumerate(values)) for values in ranges))
     for way in sorted(ranked, key=lambda pairs: sum(rank for rank, _ in pairs)):
@@ -162,7 +165,7 @@ def _divisors(number: int) -> list[int]:
 
 
 def _fillings(
-    kind: type[Layer], name: str, hole: Open, inputs: Shapes, claim: Sequence[int | None]
+    kind: type[Layer], name: str, hole: Open, inputs: Shapes, claim: Sequence[int | None], tries: Tries
 ) -> list[Any]:
     """The values for one option; for ``?x3`` the sizes with its parts filled. A count divides the claim."""
     longest = max((*(size for shape in inputs for size in shape[:-1]), *(size for size in claim if size), 1))
@@ -171,11 +174,24 @@ def _fillings(
         return found
     numbers = [value for value in found if isinstance(value, int)]
     missing = hole.parts.count(None)
-    ways = sorted(
-        product(range(len(numbers)), repeat=missing), key=lambda way: (len(set(way)) > 1, sum(way))
-    )[:MOST_TRIED]
+    tries.cut |= len(numbers) ** missing > MOST_TRIED
     filled = []
-    for way in ways:
+    for way in islice(_ranks(missing, len(numbers)), MOST_TRIED):
         values = iter(numbers[n] for n in way)
         filled.append(tuple(next(values) if part is None else part for part in hole.parts))
     return filled
+
+
+def _ranks(count: int, most: int) -> Iterator[tuple[int, ...]]:
+    """So many numbers below ``most``: equal ones first, then those that add up to least."""
+    yield from ((n,) * count for n in range(most))
+    for total in range(count * (most - 1) + 1):
+        yield from (way for way in _adding_up(total, count, most) if len(set(way)) > 1)
+
+
+def _adding_up(total: int, count: int, most: int) -> Iterator[tuple[int, ...]]:
+    if count == 1:
+        yield from ((total,) for _ in range(total < most))
+        return
+    for first in range(max(0, total - (count - 1) * (most - 1)), min(total, most - 1) + 1):
+        yield from ((first, *rest) for rest in _adding_up(total - first, count - 1, most))

@@ -20,7 +20,7 @@ AXES: Final = {1: ("size",), 2: ("width", "channels"), 3: ("height", "width", "c
                4: ("depth", "height", "width", "channels")}  # fmt: skip
 
 
-def fits(claim: tuple[int | None, ...], shape: Shape) -> bool:
+def fits(claim: tuple[int | None, ...], shape: tuple[int | None, ...]) -> bool:
     """Whether a claim holds; a ``?`` in it claims nothing."""
     if claim == shape or claim == (None,):
         return True
@@ -100,7 +100,10 @@ def solve_here(
     """The options with every ``?`` replaced, found from the layer's own claim."""
     opens = {name: value for name, value in options.items() if isinstance(value, Open)}
     claim = sentence.claim
-    if inputs is None or elaborator.bare:
+    if inputs is None:
+        return None
+    if elaborator.bare:
+        elaborator.wait(sentence, context, kind, options, inputs)
         return None
     if claim is None or claim.parts == (None,) or elaborator.tries.left < 0:
         _leave_open(elaborator, opens, context)
@@ -111,9 +114,9 @@ def solve_here(
         or not elaborator.doubtful.isdisjoint(inputs)
     ):
         return None
-    search = Search(kind, options, opens, claim, tuple(elaborator.nodes[n].output for n in inputs))
+    search = LayerSearch(kind, options, opens, claim, tuple(elaborator.nodes[n].output for n in inputs))
     found = search.found(elaborator.tries)
-    if elaborator.tries.left < 0:
+    if elaborator.tries.left < 0 or (elaborator.tries.cut and not found):
         _leave_open(elaborator, opens, context)
         return None
     if not found:
@@ -139,7 +142,7 @@ def _remember(elaborator: Elaborator, hole: Open, value: Any) -> None:
     elaborator.solved.update(zip(hole.spans, missing, strict=True))
 
 
-class Search:
+class LayerSearch:
     """The unknowns of one layer against its claimed shape."""
 
     def __init__(

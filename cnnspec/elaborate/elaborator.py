@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from cnnspec.binding.binder import Binding
@@ -22,7 +23,7 @@ from cnnspec.elaborate.candidates import Tries
 from cnnspec.elaborate.faults import Faults
 from cnnspec.elaborate.limits import DEEPEST, MOST_STEPS, Bound
 from cnnspec.elaborate.scope import Context, Names
-from cnnspec.layers.base import Shape, show
+from cnnspec.layers.base import Layer, Shape, Shapes, show
 from cnnspec.network.graph import Group, Node, Output
 from cnnspec.network.make import Made
 from cnnspec.syntax import tree
@@ -36,6 +37,18 @@ Run: TypeAlias = "Callable[[Elaborator, tuple[tree.Statement, ...], Context], No
 
 MOST_TRIES: Final = 20_000
 """Combinations tried for all the ``?`` and wrong claims of one spec."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenLayer:
+    """The first layer whose options hold a ``?``, with what flows into it."""
+
+    sentence: tree.Layer
+    kind: type[Layer]
+    options: dict[str, Value]
+    inputs: Shapes
+    seen: tuple[object, ...]
+    """What the rest of the spec can see besides this layer: labelled shapes and the values of names."""
 
 
 class Stop(Exception):
@@ -62,6 +75,7 @@ class Elaborator:
         self.bound, self.tries = Bound(), Tries(MOST_TRIES)
         self.guessed = self.bare = False
         self.claims: list[tuple[tree.Size, Shape]] = []
+        self.open: OpenLayer | None = None
 
     def report(self, diagnostic: Diagnostic, context: Context | None = None) -> None:
         """Adds a fault."""
@@ -144,6 +158,19 @@ class Elaborator:
         for span in value.spans:
             self.unsolved.setdefault(span, value)
         return Unsolved(value)
+
+    def wait(
+        self, sentence: tree.Layer, context: Context, kind: type[Layer], options: dict[str, Value],
+        inputs: tuple[int, ...],
+    ) -> None:  # fmt: skip
+        """Keeps the first layer that waits for the value of a ``?``."""
+        if self.open is not None:
+            return
+        in_sight = self.labels.values() if context.depth == 0 else range(len(self.nodes))
+        shapes = (None if node is None else self.nodes[node].output for node in in_sight)
+        values = (context.get(name) for name in context.names())
+        seen = (*shapes, *(value for value in values if not isinstance(value, Open | Poisoned)))
+        self.open = OpenLayer(sentence, kind, options, tuple(self.nodes[n].output for n in inputs), seen)
 
     def axis(self, name: tree.Name) -> int:
         """``H``, ``W``, ``C`` or ``D`` of the tensor that flows in here."""

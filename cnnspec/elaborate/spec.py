@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from cnnspec.binding.values import Fault, Open, Poisoned, Unresolved, Value
 from cnnspec.diagnostics import Diagnostic, Label, Severity, did_you_mean, nearest
-from cnnspec.elaborate.elaborator import Elaborator, Stop
+from cnnspec.elaborate.elaborator import Elaborator, OpenLayer, Stop
 from cnnspec.elaborate.expand import run
 from cnnspec.elaborate.scope import Context, Frame, Module, labels_in
 from cnnspec.elaborate.uses import Files
@@ -39,6 +39,8 @@ class Elaborated:
     solved: Mapping[Span, object] = field(default_factory=dict)
     claims: tuple[tuple[tree.Size, Shape], ...] = ()
     """Every claimed shape that was reached, with the shape that is really there."""
+    open: OpenLayer | None = None
+    """The first layer that waits for a ``?``; kept where claims are not judged."""
 
     @property
     def has_errors(self) -> bool:
@@ -57,7 +59,7 @@ def elaborate(
 
     ``read_use`` gives the files that ``use`` names, by their path from the spec's folder;
     ``unknowns`` gives values for the places of ``?``; ``extra`` are faults found before.
-    ``bare`` leaves claims, expectations and recipe unjudged: for a search that elaborates one tree
+    ``bare`` leaves claims and recipe unjudged: for a search that elaborates one tree
     many times.
     """
     elaborator = Elaborator(unknowns or {}, run, extra)
@@ -70,9 +72,8 @@ def elaborate(
         Files(elaborator, read_use).define(spec.statements, module)
         name = _header(elaborator, spec)
         run(elaborator, spec.statements, context)
-        if not bare:
-            expectations = _expectations(elaborator, spec, context)
-            recipe = _recipe(elaborator, spec, context)
+        expectations = _expectations(elaborator, spec, context)
+        recipe = None if bare else _recipe(elaborator, spec, context)
     except Stop:
         pass
     except RecursionError:
@@ -100,7 +101,12 @@ def _result(
         outputs = (Output("output", last), *elaborator.heads)
         network = Network(name, tuple(elaborator.nodes), outputs, recipe, expectations, warnings)
     return Elaborated(
-        network, diagnostics, tuple(elaborator.unsolved), dict(elaborator.solved), tuple(elaborator.claims)
+        network,
+        diagnostics,
+        tuple(elaborator.unsolved),
+        dict(elaborator.solved),
+        tuple(elaborator.claims),
+        elaborator.open,
     )
 
 

@@ -77,11 +77,22 @@ class SpreadAxis:
         return size + self._symbol("a", "output padding", self.extra) if self.extra else size
 
     @property
+    def count(self) -> int:
+        """The value of ``output``."""
+        cut = self.before + self.after - self.extra
+        return spread_size(self.size, self.reach, self.stride, cut, self.same)
+
+    @property
     def spread(self) -> Spread:
         return Spread(self.kernel, self.stride, self.before, self.dilation)
 
     def _symbol(self, letter: str, what: str, value: int) -> Symbol:
         return Symbol(letter, value, f"{what} along the {AXIS_NAMES[self.name]}")
+
+
+def spread_size(size: int, reach: int, stride: int, cut: int, same: bool) -> int:
+    """The size along an axis of what a window spreads over, made shorter by ``cut``."""
+    return stride * size if same else stride * (size - 1) + reach - cut
 
 
 def spread_axes(
@@ -116,11 +127,11 @@ def spread_axes(
 
 
 def _check_spread(word: str, axis: SpreadAxis) -> None:
-    if int(axis.output) < 1:
+    if axis.count < 1:
         raise LayerError(
             "padding-larger-than-output",
             f"{word} cuts {axis.before + axis.after} pixels off an output of only "
-            f"{int(axis.output) + axis.before + axis.after} along the {AXIS_NAMES[axis.name]}",
+            f"{axis.count + axis.before + axis.after} along the {AXIS_NAMES[axis.name]}",
             notes=(axis.output.law(), axis.output.worked()),
             help=("lessen the padding",),
             option="padding",

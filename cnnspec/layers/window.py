@@ -111,11 +111,9 @@ class Axis:
     @property
     def count(self) -> int:
         """How many positions the window has: the value of ``output``."""
-        if self.same:
-            return -(-self.size // self.stride)
-        room = self.size + self.before + self.after - self.reach
-        up = self.round_up and not self._last_starts_outside
-        return (-(-room // self.stride) if up else room // self.stride) + 1
+        return positions(
+            self.size, self.reach, self.stride, self.before, self.after, self.same, self.round_up
+        )
 
     @property
     def dropped(self) -> int:
@@ -148,10 +146,7 @@ class Axis:
 
     @property
     def _last_starts_outside(self) -> bool:
-        """With ceil rounding, the last window must start inside the map or its left padding."""
-        padded = self.size + self.before + self.after
-        last = -(-(padded - self.reach) // self.stride)
-        return last * self.stride >= self.size + self.before
+        return _starts_outside(self.size, self.reach, self.stride, self.before, self.after)
 
     def _span(self, i: Formula) -> Formula:
         k, total = self._symbol("k", self.kernel), i
@@ -171,6 +166,23 @@ class Axis:
     def _symbol(self, letter: str, value: int) -> Symbol:
         what = {"i": "input", "k": "kernel", "s": "stride", "p": "padding", "d": "dilation"}[letter]
         return Symbol(letter, value, f"{what} along the {AXIS_NAMES[self.name]}")
+
+
+def positions(size: int, reach: int, stride: int, before: int, after: int, same: bool, round_up: bool) -> int:
+    """How many positions a window has along an axis; 0 where it does not fit."""
+    if same:
+        return -(-size // stride)
+    room = size + before + after - reach
+    if room < 0:
+        return 0
+    up = round_up and not _starts_outside(size, reach, stride, before, after)
+    return (-(-room // stride) if up else room // stride) + 1
+
+
+def _starts_outside(size: int, reach: int, stride: int, before: int, after: int) -> bool:
+    """With ceil rounding, the last window must start inside the map or its left padding."""
+    last = -(-(size + before + after - reach) // stride)
+    return last * stride >= size + before
 
 
 def axes(

@@ -6,7 +6,7 @@ from itertools import product
 from time import process_time
 
 from cnnspec import analyze, parse
-from cnnspec.analysis.solve.padding import _reached, pairs_of
+from cnnspec.analysis.padding import _reached, pairs_of
 from cnnspec.layers.base import Slide, Spread
 
 

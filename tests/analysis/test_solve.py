@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
+from itertools import product
 from pathlib import Path
+from time import monotonic, process_time
 from typing import Any
 
 import pytest
 
 import cnnspec
 from cnnspec.analysis.solve.search import Answer, solve
-from cnnspec.analysis.solve.solved import runs, working
+from cnnspec.analysis.solve.stage import laws_of, size_by
 from cnnspec.analysis.solve.unknowns import unknowns_of
 from cnnspec.cli.main import run as run_command
+from cnnspec.cli.solve import runs, working
+from cnnspec.diagnostics import LayerError
+from cnnspec.layers.base import Layer
+from cnnspec.layers.registry import LAYERS
+from cnnspec.layers.upconv import UpConv
+from cnnspec.layers.window import Sliding
 from cnnspec.syntax.parse import parse
 from cnnspec.text import Source
 
@@ -120,6 +129,86 @@ def test_the_pooling_exercise_has_one_answer_together() -> None:
     assert ([(28, 3, 3, 16)], True) == (list(found.solutions), found.complete)
 
 
+# Cost ----------------------------------------------------------------------------------
+
+ALEXNET = "input 227x227x3; conv ? ? stride=? padding=? => 55x55x96; maxpool ? stride=? => 27x27x96"
+REDUCE = "conv 8 ?x? stride=? padding=?\n"
+
+
+def test_windows_of_two_layers_take_a_moment() -> None:
+    begun = process_time()
+    found = answer(ALEXNET)
+    assert process_time() - begun < 2
+    assert (225, True) == (len(found.solutions), found.complete)
+    assert [(96, 9, 4, 0, 3, 2), (96, 11, 4, 0, 3, 2)] == list(found.solutions[:2])
+
+
+def test_layers_with_one_claim_at_the_end_are_solved() -> None:
+    found = solutions("input 56x56x3\n" + 2 * REDUCE + REDUCE.strip() + " => 7x7x8")
+    assert (3, 3, 2, 1) * 3 in found
+
+
+def test_five_layers_with_one_claim_at_the_end_are_solved() -> None:
+    text = "input 224x224x3\n" + 4 * REDUCE + REDUCE.strip() + " => 7x7x8"
+    found = answer(text)
+    assert "solutions" == found.stopped
+    for values in found.solutions[:20]:
+        parts = iter(map(str, values))
+        filled = "".join(next(parts) if character == "?" else character for character in text)
+        assert (7, 7, 8) == cnnspec.parse(filled).output
+
+
+def test_what_cannot_be_had_after_several_layers_is_proved() -> None:
+    found = answer("input 12x12x1\nconv 2 ? stride=?\nconv 2 ? stride=?\nmaxpool ? => 99x12x2")
+    assert ((), True) == (found.solutions, found.complete)
+
+
+WINDOWS = [kind for kind in LAYERS.values() if issubclass(kind, (Sliding, UpConv)) and not kind.references]
+CHOICES = {
+    "kernel": (1, 2, 3, (3, 1)), "stride": (1, 2, (3, 2)), "dilation": (1, 2),
+    "padding": (0, 1, (1, 2), (1, 0, 2, 3), "same", "valid", "full"),
+    "rounding": ("floor", "ceil"), "output_padding": (0, 1),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", WINDOWS, ids=lambda kind: kind.word)
+def test_the_size_laws_of_windows_are_those_of_the_layers(kind: type[Layer]) -> None:
+    names = [name for name in CHOICES if name in kind.model_fields]
+    fixed = {"filters": 2} if "filters" in kind.model_fields else {}
+    for choice in product(*(CHOICES[name] for name in names)):
+        options = dict(zip(names, choice, strict=True))
+        laws = laws_of(kind, options, 2)
+        assert laws is not None
+        for shape in ((1, 2, 2), (4, 7, 2), (8, 8, 2)):
+            try:
+                real = kind(**fixed, **options).shape((shape,))
+            except LayerError:
+                continue
+            assert real[:-1] == tuple(map(size_by, laws * (2 // len(laws)), shape))
+
+
+MANY = {
+    "windows": 10 * "conv ? ? stride=? padding=?\n" + "expect params == 12345",
+    "widths": "flatten\n" + 40 * "dense ?\n" + "expect params == 12345",
+    "names": "".join(f"let k{n} = ?\n" for n in range(20)) + "".join(f"conv 8 k{n}\n" for n in range(20))
+    + "expect params == 12345",
+    "sides": "conv 6 ?x? stride=(?,?) padding=(?,?,?,?) dilation=(?,?) => 30x17x6",
+    "layers": 120 * "conv 8 ? stride=? padding=?\n" + "relu => 7x7x8",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", MANY)
+def test_a_search_keeps_to_its_time_and_memory(name: str) -> None:
+    tracemalloc.start()
+    begun = monotonic()
+    found = answer("input 64x64x3\n" + MANY[name], seconds=1)
+    seconds, (_, peak) = monotonic() - begun, tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert not found.complete
+    assert seconds < 4
+    assert peak < 100e6
+
+
 # No solution ---------------------------------------------------------------------------
 
 
@@ -174,6 +263,12 @@ def test_specs_solved_together_have_the_same_unknowns() -> None:
 def test_faults_of_a_spec_are_told() -> None:
     with pytest.raises(cnnspec.SpecError, match="unknown-word"):
         answer(IMAGE + "convv 3 3x3\nconv ? 3x3 => 26x26x4")
+
+
+@pytest.mark.parametrize("text", ["groups=5 => 26x26x10", "groups=? => 26x26x12\nexpect params == 1"])
+def test_none_is_said_only_where_it_is_proved(text: str) -> None:
+    found = answer(f"input 28x28x30\nconv ? 3x3 {text}")
+    assert found.solutions or not found.complete
 
 
 def test_time_may_run_out() -> None:
@@ -263,6 +358,17 @@ def test_the_command_says_when_there_is_none(run: Run) -> None:
     assert "Each demand by itself can be met, but not all of them together." in out
     _, out, _ = run("-e", "input 9x9x1; conv 6 ? => 99x9x6", "--format", "json")
     assert ["line 1: => 99x9x6: the height can be 9, not 99 (1 to 9 in all)"] == json.loads(out)["missed"]
+
+
+def test_the_command_says_when_not_all_was_tried(run: Run) -> None:
+    text = "input 64x64x3; let a=?; let b=?; let c=?; conv 8 a -> conv 8 b -> conv 8 c; expect params == 1"
+    code, out, _ = run("-e", text, "--seconds", "0.2")
+    assert 1 == code
+    assert out.startswith("no solution was found, but not all possibilities were tried\n")
+    assert "The nearest of what was tried:" in out
+    assert "combinations; --seconds gives more." in out
+    _, out, _ = run("-e", text, "--seconds", "0.2", "--format", "json")
+    assert (0, False) == (json.loads(out)["count"], json.loads(out)["complete"])
 
 
 def test_the_command_gives_json(run: Run) -> None:

@@ -12,9 +12,9 @@ from cnnspec.analysis.conventions import CONVENTIONS
 from cnnspec.analysis.explain import TOPICS, as_dense, explain
 from cnnspec.analysis.field import field
 from cnnspec.analysis.fold import fold, unfolded
+from cnnspec.analysis.padding import pairs_of
 from cnnspec.analysis.positions import sources
 from cnnspec.analysis.report import analyze
-from cnnspec.analysis.solve.padding import pairs_of
 from cnnspec.layers.base import Slide, Spread, spatial
 from cnnspec.layers.reshape import Identity
 from cnnspec.network.graph import InputLayer, Network, Node, Output

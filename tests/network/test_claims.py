@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -96,6 +97,19 @@ def test_no_solution_tells_what_can_be_had() -> None:
     (fault,) = built("input 28x28x1\nconv 6 5x5 stride=? => 11x11x6").diagnostics
     assert ("no-solution", ("28x28x1 flows in",)) == (fault.code, fault.notes)
     assert ("the nearest shapes that can be had: 12x12x6, 8x8x6, 6x6x6, 5x5x6",) == fault.help
+
+
+def test_what_was_not_all_tried_is_left_open() -> None:
+    text = "input 64x64x1\nconv 6 ?x? stride=? => 5x63x6"
+    assert {"unsolved-unknown"} == {item.code for item in built(text).diagnostics}
+
+
+def test_many_unknowns_of_a_size_take_little() -> None:
+    tracemalloc.start()
+    built("input 64x64x64x1\npad (?,?,?,?) => 70x64x64x1\nreshape ?x?x?x? => 64x70x64x1")
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 100e6
 
 
 def test_an_unknown_without_a_claim_is_left_open() -> None:

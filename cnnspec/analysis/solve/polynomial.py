@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from itertools import product
-from math import isqrt, lcm
+from math import lcm
 from typing import TypeAlias
 
 Exponents: TypeAlias = tuple[int, ...]
@@ -71,26 +71,10 @@ def fix_first(polynomial: Polynomial, value: int) -> Polynomial:
 
 def roots(polynomial: Polynomial, largest: int) -> Iterator[int]:
     """The whole numbers from 1 to ``largest`` at which a polynomial of one variable is zero."""
-    c = [polynomial.get((n,), 0) for n in range(3)]
-    if max((n for (n,) in polynomial), default=0) > 2:
-        yield from (x for x in range(1, largest + 1) if value_at(polynomial, (x,)) == 0)
-    elif c[2]:
-        square = c[1] ** 2 - 4 * c[2] * c[0]
-        root = isqrt(square) if square >= 0 else 0
-        if square >= 0 and root * root == square:
-            tops = {-c[1] - root, -c[1] + root}
-            yield from sorted(x for x in (_whole(top, 2 * c[2]) for top in tops) if 1 <= x <= largest)
-    elif c[1]:
-        x = _whole(-c[0], c[1])
-        if 1 <= x <= largest:
-            yield x
-    elif not c[0]:
-        yield from range(1, largest + 1)
-
-
-def _whole(top: int, bottom: int) -> int:
-    """The quotient, or 0 where it is not whole."""
-    return top // bottom if top % bottom == 0 else 0
+    places: Sequence[int] = range(1, largest + 1)
+    if any(any(exponents) for exponents in polynomial) and grows(polynomial):
+        places = [largest_within(lambda x: value_at(polynomial, (x,)) <= 0, largest)]
+    return (x for x in places if x and value_at(polynomial, (x,)) == 0)
 
 
 def grows(polynomial: Polynomial) -> bool:

@@ -1,21 +1,154 @@
-"""What is sought in a spec, and what it has to meet."""
+"""What is sought in a spec, what it has to meet, and how far a network is from that."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
-from typing import Any
+from functools import cache, cached_property
+from typing import Any, Final
 
-from cnnspec.analysis.solve.demands import Demand, Sample, demands_of, sample_of
-from cnnspec.analysis.solve.unknowns import Unknown, unknowns_of
-from cnnspec.diagnostics import Diagnostic, SpecError
+from cnnspec.analysis.solve.unknowns import Unknown, sentences, unknowns_of
+from cnnspec.diagnostics import Diagnostic, LayerError, SpecError
+from cnnspec.elaborate.claims import distance, fits
 from cnnspec.elaborate.spec import Elaborated, elaborate
-from cnnspec.network.graph import Node
+from cnnspec.layers.base import Layer, Shapes, show
+from cnnspec.layers.registry import LAYERS
+from cnnspec.network.expectation import Expectation, names_in
+from cnnspec.network.graph import Network, Node
 from cnnspec.syntax import tree
-from cnnspec.text import Source, Span
+from cnnspec.text import Source
 
-Values = dict[Span, Any]
+QUICK: Final[dict[str, Callable[[Layer, Shapes], int]]] = {
+    "params": lambda layer, inputs: int(layer.params(inputs)),
+    "buffers": lambda layer, inputs: int(layer.buffers(inputs)),
+    "multiplies": lambda layer, inputs: int(layer.multiplies(inputs)),
+    "additions": lambda layer, inputs: int(layer.additions(inputs)),
+    "layers": lambda layer, inputs: 1,
+}
+"""Figures that are plain sums over the layers; the others take the whole analysis."""
+
+
+@dataclass(frozen=True)
+class Demand:
+    """One expectation, cut into comparisons where it is made of them by ``and``."""
+
+    expectation: Expectation
+    comparisons: tuple[Expectation, ...]
+    names: frozenset[str]
+
+
+def _demand(expectation: Expectation) -> Demand:
+    parts = tuple(
+        Expectation(expectation.text, part, expectation.span, expectation.constants)
+        for part in _conjuncts(expectation.condition)
+    )
+    return Demand(expectation, parts, frozenset(name.text for name in names_in(expectation.condition)))
+
+
+def _conjuncts(condition: tree.Expression) -> Iterator[tree.Expression]:
+    if isinstance(condition, tree.Binary) and condition.operator == "and":
+        yield from _conjuncts(condition.left)
+        yield from _conjuncts(condition.right)
+    else:
+        yield condition
+
+
+@dataclass(frozen=True)
+class Residual:
+    """How far one demanded number is off: ``value`` must be 0, or at most 0 where ``bound`` is set."""
+
+    value: int
+    bound: bool = False
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One network measured against what is demanded of it."""
+
+    elaborated: Elaborated
+    demands: tuple[Demand, ...]
+    figures: Mapping[str, Any]
+
+    @cached_property
+    def residuals(self) -> tuple[Residual | None, ...]:
+        """Each demanded number as a difference; None where a demand is no plain comparison."""
+        shapes = (
+            Residual(size - part)
+            for claim, shape in self.elaborated.claims
+            if len(shape) == len(claim.parts)
+            for size, part in zip(shape, claim.parts, strict=True)
+            if part is not None
+        )
+        costs = (_residual(part, self.figures) for demand in self.demands for part in demand.comparisons)
+        return (*shapes, *costs)
+
+    @cached_property
+    def distance(self) -> float:
+        """0 where all is met; larger the further away."""
+        total = 0.0
+        for claim, shape in self.elaborated.claims:
+            if not fits(claim.parts, shape):
+                axes, sizes = distance(shape, claim.parts)
+                total += 1 + axes * 100 + sizes
+        for demand in self.demands:
+            if not demand.expectation.holds(self.figures):
+                total += 1 + self._off(demand)
+        return total
+
+    def _off(self, demand: Demand) -> float:
+        found = [_residual(part, self.figures) for part in demand.comparisons]
+        return float(sum(abs(r.value) for r in found if r is not None and (not r.bound or r.value > 0)))
+
+    @property
+    def gives(self) -> str:
+        """What is really there, in words: ``24x24x6, params = 303,100``."""
+        shapes = (show(shape) for claim, shape in self.elaborated.claims)
+        figures = (f"{name} = {value:,}" for name, value in self.figures.items())
+        return ", ".join((*shapes, *figures))
+
+
+def _residual(part: Expectation, figures: Mapping[str, Any]) -> Residual | None:
+    condition = part.condition
+    if not isinstance(condition, tree.Binary) or condition.operator not in ("==", "<", "<=", ">", ">="):
+        return None
+    left, right = part.sides(figures)
+    if type(left) is not int or type(right) is not int:
+        return None
+    match condition.operator:
+        case "==":
+            return Residual(left - right)
+        case "<=" | "<":
+            return Residual(left - right + (condition.operator == "<"), bound=True)
+        case _:
+            return Residual(right - left + (condition.operator == ">"), bound=True)
+
+
+def sample_of(found: Elaborated, demands: tuple[Demand, ...]) -> Sample | None:
+    """A network measured; None where it does not fit together."""
+    if found.has_errors or found.network is None:
+        return None
+    names = frozenset[str]().union(*(demand.names for demand in demands))
+    sample = Sample(found, demands, _figures(found.network, names))
+    try:
+        return sample if sample.distance >= 0 else None
+    except LayerError:
+        return None
+
+
+def _figures(network: Network, names: frozenset[str]) -> dict[str, Any]:
+    quick = {
+        name: sum(QUICK[name](node.layer, node.input_shapes) for node in network.layers)
+        for name in sorted(names)
+        if name in QUICK
+    }
+    if names <= QUICK.keys():
+        return quick
+    from dataclasses import asdict
+
+    from cnnspec.analysis.report import analyze
+
+    totals = asdict(analyze(network).totals)
+    return {**quick, **{name: totals[name] for name in sorted(names) if name in totals}}
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,30 +158,34 @@ class Problem:
     spec: tree.Spec
     unknowns: tuple[Unknown, ...]
     demands: tuple[Demand, ...]
+    claims: tuple[tree.Size, ...]
     read_use: Callable[[str], Source] | None = None
 
-    def elaborate(self, values: Values) -> Elaborated:
-        """The network for some values, claims and expectations unjudged."""
-        return elaborate(self.spec, read_use=self.read_use, unknowns=values, bare=True)
+    def elaborate(self, values: Mapping[int, Any]) -> Elaborated:
+        """The network for some values, by the numbers of their unknowns; claims and expectations unjudged."""
+        given = {self.unknowns[n].span: value for n, value in values.items()}
+        return elaborate(self.spec, read_use=self.read_use, unknowns=given, bare=True)
 
     def sample(self, values: Sequence[Any]) -> Sample | None:
         """What the network has for these values; None where there is no such network."""
-        return sample_of(self.elaborate(self.spans(values)), self.demands)
-
-    def spans(self, values: Sequence[Any]) -> Values:
-        return {unknown.span: value for unknown, value in zip(self.unknowns, values, strict=False)}
+        return sample_of(self.elaborate(dict(enumerate(values))), self.demands)
 
     def effect(self, values: Sequence[Any]) -> tuple[object, ...]:
         """What the network does: for each layer, what it sees, what it holds and what it gives."""
-        found = self.elaborate(self.spans(values))
+        found = self.elaborate(dict(enumerate(values)))
         nodes = found.network.layers if found.network else ()
         return tuple((node.word, node.output, _seen_and_held(node)) for node in nodes)
 
     @property
     def only_shapes(self) -> bool:
         """Whether shapes alone are demanded, each ``?`` standing in a layer and nowhere else."""
-        claims = all(isinstance(demand, tree.Size) for demand in self.demands)
-        return claims and all(unknown.direct for unknown in self.unknowns)
+        return not self.demands and all(unknown.direct for unknown in self.unknowns)
+
+    @cached_property
+    def refers(self) -> bool:
+        """Whether a layer uses more of another one than its output, as unpool does."""
+        words = (sentence.word for sentence in sentences(self.spec.statements))
+        return any(LAYERS[word].references for word in words if word in LAYERS)
 
 
 def _seen_and_held(node: Node) -> tuple[object, object]:
@@ -64,8 +201,10 @@ def problem_of(spec: tree.Spec, read_use: Callable[[str], Source] | None) -> Pro
         raise SpecError(faults)
     if not unknowns:
         raise SpecError([_fault(spec, "nothing-to-solve", "this spec has no ?", "put ? for what is sought")])
-    demands = demands_of(spec, read_use)
-    if not demands:
+    expectations = found.network.expectations if found.network else ()
+    claims = [sentence.claim for sentence in sentences(spec.statements) if sentence.claim is not None]
+    claims = [claim for claim in claims if set(claim.parts) != {None}]
+    if not claims and not expectations:
         raise SpecError(
             [
                 _fault(
@@ -74,7 +213,7 @@ def problem_of(spec: tree.Spec, read_use: Callable[[str], Source] | None) -> Pro
                 )
             ]
         )  # fmt: skip
-    return Problem(spec, unknowns, demands, read_use)
+    return Problem(spec, unknowns, tuple(map(_demand, expectations)), tuple(claims), read_use)
 
 
 def agree(problems: Sequence[Problem]) -> None:

@@ -8,7 +8,7 @@ from math import log2
 from typing import Any, Final, TypeAlias
 
 from cnnspec.binding.values import unknown_places
-from cnnspec.elaborate.candidates import LARGEST_COUNT, candidates, counts, is_count, pixels
+from cnnspec.elaborate.candidates import candidates, counts, is_count
 from cnnspec.layers.base import Layer
 from cnnspec.layers.registry import LAYERS
 from cnnspec.syntax import tree
@@ -140,7 +140,7 @@ class _Walk:
 
     def _uses_of(self, name: str, statements: Sequence[tree.Statement], depth: int = 0) -> Use:
         """The first option that a constant or parameter is given to as it is."""
-        for sentence in _sentences(statements):
+        for sentence in sentences(statements):
             for field, value in self._given(sentence):
                 if isinstance(value, tree.Name) and value.text == name:
                     use = self._use(sentence.word, field, depth)
@@ -181,17 +181,15 @@ def _places(expression: tree.Expression) -> Iterator[tuple[Span, Span | None]]:
             yield from _places(expression.right)
 
 
-def _sentences(statements: Sequence[tree.Statement]) -> Iterator[tree.Layer]:
+def sentences(statements: Sequence[tree.Statement]) -> Iterator[tree.Layer]:
+    """Every layer and block use, through braces."""
     for statement in statements:
         match statement:
             case tree.Layer():
                 yield statement
                 for path in statement.paths or ():
-                    yield from _sentences(path.statements)
+                    yield from sentences(path.statements)
             case tree.Repeat() | tree.Head() | tree.Block():
-                yield from _sentences(statement.body)
+                yield from sentences(statement.body)
             case tree.If():
-                yield from _sentences((*statement.then, *statement.otherwise))
-
-
-__all__ = ["LARGEST_COUNT", "Unknown", "pixels", "unknowns_of"]
+                yield from sentences((*statement.then, *statement.otherwise))

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import product
-from time import monotonic
 from typing import Final, TypeAlias
 
-from cnnspec.analysis.solve.demands import Residual, Sample
+from cnnspec.analysis.solve.graph import Limit
 from cnnspec.analysis.solve.polynomial import (
     Polynomial,
     fix_first,
@@ -18,12 +17,15 @@ from cnnspec.analysis.solve.polynomial import (
     roots,
     value_at,
 )
-from cnnspec.elaborate.candidates import LARGEST_COUNT
+from cnnspec.analysis.solve.problem import Residual, Sample
+from cnnspec.elaborate.candidates import LARGEST_COUNT, counts
 
 Measure: TypeAlias = Callable[[Sequence[int]], "list[Sample] | None"]
-STEPS: Final = (1, 2, 4, 3, 8, 6, 16, 32, 64)
+STEPS: Final = (1, 2, 4, 3, 8, 6, 16, 32, 64, 2520, 20_160)
 """Samples are taken at multiples of one of these: groups may need widths that they divide."""
 MOST_DEGREE: Final = 3
+MOST_TOGETHER: Final = 4
+"""Widths in one polynomial; each takes a few times as many samples."""
 MOST_MISSES: Final = 4
 USUAL: Final = (8, 16, 32, 64, 128, 256, 512, 1, 2, 4, 10, 12, 20, 24, 48, 96, 100, 192, 384, 1000, 1024)
 
@@ -45,11 +47,16 @@ class Law:
         """Whether the first width leaves room: the others are at least 1."""
         return value_at(self.polynomial, (first, *(1,) * others)) <= 0
 
+    @property
+    def is_of_first(self) -> bool:
+        """Whether it is an equality that hangs on the first width alone."""
+        return not self.bound and not self.constant and not any(any(e[1:]) for e in self.polynomial)
+
     def fixed(self, first: int) -> Law:
         return Law(fix_first(self.polynomial, first), self.bound)
 
 
-def widths(measure: Measure, count: int, deadline: float) -> tuple[Iterator[tuple[int, ...]], bool]:
+def widths(measure: Measure, count: int, limit: Limit) -> tuple[Iterator[tuple[int, ...]], bool]:
     """Widths that meet every demand that is a polynomial, then the nearest misses where none does.
 
     The second value says whether these are all demands, at every width; otherwise the caller has to
@@ -58,23 +65,20 @@ def widths(measure: Measure, count: int, deadline: float) -> tuple[Iterator[tupl
     for step in STEPS:
         if measure([step] * count) is None:
             continue
-        laws, all_of_them = Samples(measure, count, step).laws()
+        laws, all_of_them = Grid(measure, count, step, limit).laws()
         if laws or count == 1:
-            return Search(laws, deadline).run(count), all_of_them and step == 1
-        return _usual(count), False
-    return iter(()), True
+            return LawSearch(laws, limit).run(count), all_of_them and step == 1
+        limit.stopped = limit.stopped or "values"
+        return product(USUAL if count <= 2 else USUAL[:8], repeat=count), False
+    limit.stopped = limit.stopped or "values"
+    return iter(()), False
 
 
-def _usual(count: int) -> Iterator[tuple[int, ...]]:
-    """Widths that people take, for demands that are no polynomials in them."""
-    return product(USUAL if count <= 2 else USUAL[:8], repeat=count)
+class Grid:
+    """Networks measured at a few places of a grid of widths, each once."""
 
-
-class Samples:
-    """Networks measured on a grid of widths, each once."""
-
-    def __init__(self, measure: Measure, count: int, step: int) -> None:
-        self.measure, self.count, self.step = measure, count, step
+    def __init__(self, measure: Measure, count: int, step: int, limit: Limit) -> None:
+        self.measure, self.count, self.step, self.limit = measure, count, step, limit
         self.seen: dict[tuple[int, ...], list[Residual | None] | None] = {}
 
     def laws(self) -> tuple[list[Law], bool]:
@@ -86,11 +90,11 @@ class Samples:
 
     def _at(self, place: tuple[int, ...]) -> list[Residual | None] | None:
         if place not in self.seen:
-            samples = self.measure(self._widths(place))
+            samples = None if self.limit.over() else self.measure(self._widths(place))
             self.seen[place] = None if samples is None else [r for s in samples for r in s.residuals]
         return self.seen[place]
 
-    def _widths(self, place: tuple[int, ...]) -> list[int]:
+    def _widths(self, place: Sequence[int]) -> list[int]:
         return [self.step * (n + 1) for n in place]
 
     def _number(self, number: int, place: tuple[int, ...]) -> int | None:
@@ -99,19 +103,29 @@ class Samples:
         return None if found is None else found.value
 
     def _law(self, number: int, first: Residual | None) -> Law | None:
-        """The polynomial of lowest degree that further samples agree with."""
+        """The polynomial of lowest degree that further samples agree with, in the widths that it hangs on."""
         if first is None:
             return None
-        for degree in range(1, MOST_DEGREE + 1):
-            places = list(product(range(degree + 1), repeat=self.count))
-            values = [self._number(number, place) for place in places]
+        axes = [axis for axis in range(self.count) if self._hangs_on(number, axis)]
+        for degree in range(1, MOST_DEGREE + 1) if len(axes) <= MOST_TOGETHER else ():
+            places = list(product(range(degree + 1), repeat=len(axes)))
+            values = [self._number(number, self._on(dict(zip(axes, place, strict=True)))) for place in places]
             whole = {p: v for p, v in zip(places, values, strict=True) if v is not None}
             if len(whole) < len(places):
                 return None
-            polynomial, scale = interpolate(whole, self._widths(tuple(range(degree + 1))), self.count)
+            few, scale = interpolate(whole, self._widths(range(degree + 1)), len(axes))
+            polynomial = {self._on(dict(zip(axes, e, strict=True))): factor for e, factor in few.items()}
             if self._agrees(polynomial, scale, number, degree):
                 return Law(polynomial, first.bound)
         return None
+
+    def _hangs_on(self, number: int, axis: int) -> bool:
+        here = self._number(number, self._on({}))
+        return any(self._number(number, self._on({axis: place})) != here for place in (1, 2))
+
+    def _on(self, numbers: dict[int, int]) -> tuple[int, ...]:
+        """Numbers on some axes of the grid, 0 on the others."""
+        return tuple(numbers.get(axis, 0) for axis in range(self.count))
 
     def _agrees(self, polynomial: Polynomial, scale: int, number: int, degree: int) -> bool:
         for k in range(2):
@@ -122,37 +136,53 @@ class Samples:
         return True
 
 
-class Search:
+class LawSearch:
     """Whole numbers from 1 that meet all laws; the nearest misses are kept."""
 
-    def __init__(self, laws: list[Law], deadline: float) -> None:
-        self.laws, self.deadline = laws, deadline
+    def __init__(self, laws: list[Law], limit: Limit) -> None:
+        self.laws, self.limit = laws, limit
         self.misses: list[tuple[int, tuple[int, ...]]] = []
 
     def run(self, count: int) -> Iterator[tuple[int, ...]]:
         found = False
-        for way in self._ways(self.laws, (), count):
+        for way in self._ways(count):
             found = True
             yield way
         if not found:
             yield from (way for _, way in sorted(self.misses)[:MOST_MISSES])
 
-    def _ways(self, laws: list[Law], chosen: tuple[int, ...], count: int) -> Iterator[tuple[int, ...]]:
+    def _ways(self, count: int) -> Iterator[tuple[int, ...]]:
+        """One width after the other, each with the laws that are then left for the others."""
+        chosen: tuple[int, ...] = ()
+        stack = [(self.laws, chosen, self._values(self.laws, chosen, count))]
+        while stack and not self.limit.over():
+            laws, chosen, values = stack[-1]
+            value = next(values, None)
+            if value is None:
+                stack.pop()
+            elif len(chosen) + 1 == count:
+                yield (*chosen, value)
+            else:
+                way, left = (*chosen, value), [law.fixed(value) for law in laws]
+                stack.append((left, way, self._values(left, way, count - len(way))))
+
+    def _values(self, laws: list[Law], chosen: tuple[int, ...], count: int) -> Iterator[int]:
+        """The values of the next of so many widths that the laws leave room for."""
         if any(law.constant and not law.holds((1,) * count) for law in laws):
-            return
+            return iter(())
         if count == 1:
-            yield from ((*chosen, x) for x in self._last(laws, chosen))
-            return
-        for first in range(1, _top(laws, lambda law, x: law.may_hold(x, count - 1)) + 1):
-            if monotonic() > self.deadline:
-                return
-            yield from self._ways([law.fixed(first) for law in laws], (*chosen, first), count - 1)
+            return self._last(laws, chosen)
+        alone = [law for law in laws if law.is_of_first]
+        if alone:
+            first = {exponents[:1]: factor for exponents, factor in alone[0].polynomial.items()}
+            return roots(first, LARGEST_COUNT)
+        return _usual(_top(laws, lambda law, x: law.may_hold(x, count - 1)))
 
     def _last(self, laws: list[Law], chosen: tuple[int, ...]) -> Iterator[int]:
         """The values of the last width that meet every law."""
         equal = [law for law in laws if not law.bound and not law.constant]
         top = _top(laws, lambda law, x: law.may_hold(x, 0))
-        found = roots(equal[0].polynomial, LARGEST_COUNT) if equal else iter(range(1, top + 1))
+        found = roots(equal[0].polynomial, LARGEST_COUNT) if equal else _usual(top)
         hits = 0
         for x in found:
             if all(law.holds((x,)) for law in laws):
@@ -168,6 +198,10 @@ class Search:
                 self.misses.append((off, (*chosen, x)))
         if len(self.misses) > 200:
             self.misses = sorted(self.misses)[:MOST_MISSES]
+
+
+def _usual(top: int) -> Iterator[int]:
+    return (number for number in counts() if number <= top)
 
 
 def _top(laws: list[Law], test: Callable[[Law, int], bool]) -> int:
