@@ -18,10 +18,10 @@ def network_svg(network: Network) -> str | None:
     """The graph as SVG; None where no Graphviz is there, or the graph is too large to look at."""
     from cnnspec.views.pictures.draw import Look, render
     from cnnspec.views.pictures.engines import NoEngine
-    from cnnspec.views.pictures.planning import readable
+    from cnnspec.views.pictures.planning import readable_choices
 
     try:
-        return render(network, Look(choices=readable(network)))
+        return render(network, Look(choices=readable_choices(network)))
     except (NoEngine, LayerError):
         return None
 

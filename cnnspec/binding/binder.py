@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple, Self, get_args
 
 from cnnspec.binding.refusals import Refusal
-from cnnspec.binding.values import Fault, Unresolved, Value, Word, format_value
-from cnnspec.diagnostics import Diagnostic, Fix, Label, any_of, did_you_mean, nearest
+from cnnspec.binding.values import SentenceError, Unresolved, Value, Word, format_value
+from cnnspec.diagnostics import Cure, Diagnostic, Fix, Label, any_of, did_you_mean, nearest
 from cnnspec.layers.base import SentenceModel
 from cnnspec.syntax import tree
 from cnnspec.text import Span
@@ -107,10 +107,9 @@ class Signature:
         """The fault of a value without a name that has no place."""
         rest, argument = self._by_name_only, arguments[len(self.positional)]
         notes = (f"it is written: {self.usage}",) if self.positional and rest else ()
-        help, fix = self._cure_of(argument)
         return Diagnostic(
             self.codes.surplus, self._refuse_surplus(arguments, argument), argument.span,
-            labels=self.labels, notes=notes, help=help, fixes=(fix,) if fix else (),
+            labels=self.labels, notes=notes, **self._cure_of(argument),
         )  # fmt: skip
 
     @property
@@ -124,22 +123,23 @@ class Signature:
         unnamed = f"{names} without a name" if self._by_name_only or not count else ""
         return f"{self.title} takes {takes}{unnamed}. Received: {len(arguments)}"
 
-    def _cure_of(self, argument: tree.Expression) -> tuple[tuple[str, ...], Fix | None]:
+    def _cure_of(self, argument: tree.Expression) -> Cure:
         """How to say what a value without a place was meant to say."""
         text, rest = argument.span.text, self._by_name_only
         name = nearest(text, rest, self.synonyms) if isinstance(argument, tree.Name) else None
         if name is not None and self.model is not None:
             if self.model.model_fields[name].annotation is bool:
                 fix = Fix(argument.span, f"{name}=yes", f"write {name}=yes")
-                return (fix.message, self.listing), fix
+                return {"help": (fix.message, self.listing), "fixes": (fix,)}
             sentence = self.model.sentence()
             example = f", as in {sentence}" if f" {name}=" in sentence else ""
-            return (f"give it a value: {name}=…{example}",), None
-        if rest and self.positional:
-            return (f"give the rest by name: {rest[0]}={text}",), None
-        if rest:
-            return (f"give it by name: {any_of(rest)}",), None
-        return ((f"write {self.usage}",) if self.positional else ()), None
+            help = [f"give it a value: {name}=…{example}"]
+        elif rest:
+            by_place = f"give the rest by name: {rest[0]}={text}"
+            help = [by_place if self.positional else f"give it by name: {any_of(rest)}"]
+        else:
+            help = [f"write {self.usage}"] if self.positional else []
+        return {"help": tuple(help), "fixes": ()}
 
 
 def given_twice(code: str, name: str, span: Span, first: Span, how: str = "") -> Diagnostic:
@@ -219,12 +219,12 @@ def values_of(
     evaluate: Callable[[tree.Expression], Value],
     report: Callable[[Diagnostic], None],
 ) -> dict[str, Value]:
-    """The values that could be found; ``evaluate`` raises Fault, which is reported, or Unresolved."""
+    """The values that could be found; ``evaluate`` raises SentenceError, which is reported, or Unresolved."""
     values = {}
     for name, expression in expressions.items():
         try:
             values[name] = evaluate(expression)
-        except Fault as fault:
+        except SentenceError as fault:
             report(fault.diagnostic)
         except Unresolved:
             pass

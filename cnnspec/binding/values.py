@@ -12,7 +12,7 @@ from cnnspec.layers.base import show
 from cnnspec.syntax import tree
 from cnnspec.text import Span
 
-Value: TypeAlias = "int | float | bool | str | tuple[Any, ...] | Open | Poisoned"
+Value: TypeAlias = "int | float | bool | str | tuple[Any, ...] | OpenValue | Poisoned"
 Lookup: TypeAlias = Callable[[tree.Name], Value]
 Unknowns: TypeAlias = Mapping[Span, Any]
 
@@ -27,7 +27,7 @@ class Word(str):
     __slots__ = ()
 
 
-class Open:
+class OpenValue:
     """A ``?`` that nobody has given a value yet, or a size with one in it."""
 
     __slots__ = ("parts", "span", "spans")
@@ -52,7 +52,7 @@ class Poisoned:
 POISONED: Final = Poisoned()
 
 
-class Fault(LayerError):
+class SentenceError(LayerError):
     """A misfit that knows its place."""
 
     def __init__(
@@ -77,10 +77,10 @@ class Fault(LayerError):
         )  # fmt: skip
 
 
-class Unsolved(Fault):
+class UnsolvedError(SentenceError):
     """A ``?`` stands where a value is needed."""
 
-    def __init__(self, value: Open) -> None:
+    def __init__(self, value: OpenValue) -> None:
         super().__init__(
             "unsolved-unknown",
             "the value of this ? cannot be found from the layer alone",
@@ -102,15 +102,15 @@ def format_value(value: Value) -> str:
         if value and all(isinstance(part, int) and part >= 0 for part in value):
             return show(value)
         return f"({', '.join(map(format_value, value))})"
-    return "?" if isinstance(value, Open) else str(value)
+    return "?" if isinstance(value, OpenValue) else str(value)
 
 
 def evaluate(expression: tree.Expression, lookup: Lookup, unknowns: Unknowns) -> Value:
-    """The value of an expression; raises Fault where it has none, Hole where it cannot be known."""
+    """The value of an expression; raises SentenceError where it has none, Unresolved where it is unknown."""
     try:
         return _EVALUATORS[type(expression)](expression, lookup, unknowns)
     except RecursionError:
-        raise Fault(
+        raise SentenceError(
             "expression-too-deep", "this expression is nested too deeply", expression.span,
             help=("name its parts with let",),
         ) from None  # fmt: skip
@@ -129,8 +129,8 @@ def _size(expression: tree.Size, lookup: Lookup, unknowns: Unknowns) -> Value:
     if None not in parts:
         return parts
     spans = unknown_places(expression)
-    hole = Open(expression.span, spans, parts)
-    return hole if any(span not in unknowns for span in spans) else cast(Value, hole.filled(unknowns))
+    value = OpenValue(expression.span, spans, parts)
+    return value if any(span not in unknowns for span in spans) else cast(Value, value.filled(unknowns))
 
 
 def _name(expression: tree.Name, lookup: Lookup, unknowns: Unknowns) -> Value:
@@ -147,7 +147,7 @@ def _text(expression: tree.Text, lookup: Lookup, unknowns: Unknowns) -> Value:
 def _unknown(expression: tree.Unknown, lookup: Lookup, unknowns: Unknowns) -> Value:
     if expression.span in unknowns:
         return cast(Value, unknowns[expression.span])
-    return Open(expression.span, (expression.span,))
+    return OpenValue(expression.span, (expression.span,))
 
 
 def _tuple(expression: tree.Tuple, lookup: Lookup, unknowns: Unknowns) -> Value:
@@ -155,11 +155,11 @@ def _tuple(expression: tree.Tuple, lookup: Lookup, unknowns: Unknowns) -> Value:
     for item, written in zip(items, expression.items, strict=True):
         if isinstance(item, bool):
             message = f"brackets need numbers. Received: {format_value(item)}"
-            raise Fault("not-a-number", message, written.span)
-    found = [item for item in items if isinstance(item, Open)]
+            raise SentenceError("not-a-number", message, written.span)
+    found = [item for item in items if isinstance(item, OpenValue)]
     if found:
         spans = tuple(span for item in found for span in item.spans)
-        return Open(expression.span, spans, tuple(item if type(item) is int else None for item in items))
+        return OpenValue(expression.span, spans, tuple(item if type(item) is int else None for item in items))
     return items
 
 
@@ -191,7 +191,7 @@ def _binary(expression: tree.Binary, lookup: Lookup, unknowns: Unknowns) -> Valu
 
 def _arithmetic(sign: str, x: float, y: float, expression: tree.Binary) -> Value:
     if sign in ("//", "%") and y == 0:
-        raise Fault(
+        raise SentenceError(
             "division-by-zero", f"{format_value(x)} {sign} 0 has no value", expression.span,
             notes=() if expression.right.span.text == "0" else (f"{expression.right.span.text} is 0 here",),
         )  # fmt: skip
@@ -200,7 +200,7 @@ def _arithmetic(sign: str, x: float, y: float, expression: tree.Binary) -> Value
 
 def _checked(value: float, span: Span) -> Value:
     if (isinstance(value, float) and not isfinite(value)) or not -LARGEST <= value <= LARGEST:
-        raise Fault(
+        raise SentenceError(
             "number-too-large", "this number is larger than any network needs", span,
             notes=("the largest number allowed is 10^15",),
         )  # fmt: skip
@@ -212,28 +212,28 @@ def _figure(value: Value, side: tree.Expression, sign: str) -> Any:
         return value
     _closed(value, side)
     if isinstance(value, Word):
-        raise Fault(
+        raise SentenceError(
             "unknown-name", f"{value} has no value here", side.span,
             help=(f"define it before this line: let {value} = …",),
         )  # fmt: skip
-    raise Fault("not-a-number", f"{sign} needs numbers. Received: {format_value(value)}", side.span)
+    raise SentenceError("not-a-number", f"{sign} needs numbers. Received: {format_value(value)}", side.span)
 
 
 def truth(value: Value, span: Span) -> bool:
-    """The value of a condition; raises Fault where it is neither yes nor no."""
+    """The value of a condition; raises SentenceError where it is neither yes nor no."""
     if isinstance(value, bool):
         return value
-    if isinstance(value, Open):
-        raise Unsolved(value)
-    raise Fault(
+    if isinstance(value, OpenValue):
+        raise UnsolvedError(value)
+    raise SentenceError(
         "not-a-condition", f"a condition must be yes or no. Received: {format_value(value)}", span,
         help=("compare it: == != < <= > >=",),
     )  # fmt: skip
 
 
 def _closed(value: Value, side: tree.Expression) -> None:
-    if isinstance(value, Open):
-        raise Unsolved(value)
+    if isinstance(value, OpenValue):
+        raise UnsolvedError(value)
 
 
 def unknown_places(size: tree.Size) -> tuple[Span, ...]:

@@ -103,8 +103,10 @@ def _page(
         return text
     from cnnspec.views.terminal import table
 
-    paper = stdout_console().terminal()
-    return table.render(analysis, paper=paper, columns=columns, folded=fold, depth=depth, failures=failures)
+    terminal = stdout_console().terminal()
+    return table.render(
+        analysis, terminal=terminal, columns=columns, folded=fold, depth=depth, failures=failures
+    )
 
 
 def _columns(text: str | None) -> tuple[str, ...]:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from cnnspec.training.data.dataset import Part
     from cnnspec.training.run import Run
     from cnnspec.views.pictures.palette import Theme
-    from cnnspec.views.results.figure import Figure
+    from cnnspec.views.results.plot import Plot
     from cnnspec.views.terminal.paint import Terminal
 
 
@@ -32,7 +32,7 @@ SAMPLES: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class InspectOptions:
     """The options as they were given."""
 
     layer: str | None
@@ -48,14 +48,14 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class Answer:
     """One answer, as a table and as a figure."""
 
     table: Callable[[Terminal], list[str]]
-    draw: Callable[[Theme], Figure]
+    draw: Callable[[Theme], Plot]
 
 
-def _model_of(names: Sequence[str], kind: str, asked: Asked) -> tuple[Model, Run | None]:
+def _model_of(names: Sequence[str], kind: str, asked: InspectOptions) -> tuple[Model, Run | None]:
     from cnnspec.cli import runs
 
     if len(names) > 1:
@@ -76,7 +76,7 @@ def _known(network: Network, layer: str) -> str:
     raise click.BadParameter(f'there is no layer "{layer}"; {hint}', param_hint="--layer")
 
 
-def _data(model: Model, run: Run | None, asked: Asked) -> Dataset:
+def _data(model: Model, run: Run | None, asked: InspectOptions) -> Dataset:
     from cnnspec.cli.samples import data_of
 
     return data_of(model, run, asked.data_name, asked.data_dir)
@@ -85,16 +85,16 @@ def _data(model: Model, run: Run | None, asked: Asked) -> Dataset:
 # One kind each ---------------------------------------------------------------------
 
 
-def _filters(model: Model, run: Run | None, asked: Asked) -> Shown:
+def _filters(model: Model, run: Run | None, asked: InspectOptions) -> Answer:
     from cnnspec.training import inspection
     from cnnspec.views.results import filters as draw
     from cnnspec.views.terminal import results
 
     found = inspection.filters(model, _known(model.network, asked.layer) if asked.layer else None)
-    return Shown(lambda paper: results.filters(found, paper), lambda theme: draw.filters(found, theme))
+    return Answer(lambda terminal: results.filters(found, terminal), lambda theme: draw.filters(found, theme))
 
 
-def _maps(model: Model, run: Run | None, asked: Asked) -> Shown:
+def _maps(model: Model, run: Run | None, asked: InspectOptions) -> Answer:
     from cnnspec.training import inspection
     from cnnspec.views.results import filters as draw
     from cnnspec.views.terminal import results
@@ -102,7 +102,7 @@ def _maps(model: Model, run: Run | None, asked: Asked) -> Shown:
     layer = _known(model.network, asked.layer or _first_map(model.network))
     image, title = _image(model, run, asked)
     found = inspection.maps(model, image, layer, title)
-    return Shown(lambda paper: results.maps(found, paper), lambda theme: draw.maps(found, theme))
+    return Answer(lambda terminal: results.maps(found, terminal), lambda theme: draw.maps(found, theme))
 
 
 def _first_map(network: Network) -> str:
@@ -115,7 +115,7 @@ def _first_map(network: Network) -> str:
     )
 
 
-def _image(model: Model, run: Run | None, asked: Asked) -> tuple[NDArray[Any], str]:
+def _image(model: Model, run: Run | None, asked: InspectOptions) -> tuple[NDArray[Any], str]:
     """One image as the network takes it, and what it is."""
     if asked.image is not None:
         from cnnspec.cli.inputs import Fit
@@ -130,17 +130,19 @@ def _image(model: Model, run: Run | None, asked: Asked) -> tuple[NDArray[Any], s
     return images[index], f"{asked.part} sample {index} ({data.names[int(labels[index])]})"
 
 
-def _confusion(model: Model, run: Run | None, asked: Asked) -> Shown:
+def _confusion(model: Model, run: Run | None, asked: InspectOptions) -> Answer:
     from cnnspec.training import inspection
     from cnnspec.views.results import confusion as draw
     from cnnspec.views.terminal import results
 
     result = model.evaluate(_data(model, run, asked), part=asked.part)
     found = inspection.confusion(result)
-    return Shown(lambda paper: results.confusion(found, paper), lambda theme: draw.confusion(found, theme))
+    return Answer(
+        lambda terminal: results.confusion(found, terminal), lambda theme: draw.confusion(found, theme)
+    )
 
 
-def _mistakes(model: Model, run: Run | None, asked: Asked) -> Shown:
+def _mistakes(model: Model, run: Run | None, asked: InspectOptions) -> Answer:
     from cnnspec.training import inspection
     from cnnspec.views.results import samples as draw
     from cnnspec.views.terminal import results
@@ -150,12 +152,13 @@ def _mistakes(model: Model, run: Run | None, asked: Asked) -> Shown:
     total = len(result.worst)
     found = inspection.mistakes(result, data.part(asked.part).images, asked.count or 24)
     rows = [(one.index, one.label, one.answer, one.probability) for one in found]
-    return Shown(
-        lambda paper: results.mistakes(rows, total, paper), lambda theme: draw.mistakes(found, total, theme)
+    return Answer(
+        lambda terminal: results.mistakes(rows, total, terminal),
+        lambda theme: draw.mistakes(found, total, theme),
     )
 
 
-def _neighbours(model: Model, run: Run | None, asked: Asked) -> Shown:
+def _neighbours(model: Model, run: Run | None, asked: InspectOptions) -> Answer:
     from cnnspec.training import inspection
     from cnnspec.views.results import samples as draw
     from cnnspec.views.terminal import results
@@ -168,13 +171,13 @@ def _neighbours(model: Model, run: Run | None, asked: Asked) -> Shown:
     chosen = asked.indices or inspection.first_of_each(data.test_labels)
     found = inspection.neighbours(model, data, chosen, asked.count or 8, layer)
     size = inspection.size_of(network, layer)
-    return Shown(
-        lambda paper: results.neighbours(found, layer, size, paper),
+    return Answer(
+        lambda terminal: results.neighbours(found, layer, size, terminal),
         lambda theme: draw.neighbours(found, layer, size, theme),
     )
 
 
-def _curves(names: Sequence[str], asked: Asked) -> Shown:
+def _curves(names: Sequence[str], asked: InspectOptions) -> Answer:
     from cnnspec.cli import runs
     from cnnspec.training import inspection
     from cnnspec.views.results import curves as draw
@@ -182,13 +185,13 @@ def _curves(names: Sequence[str], asked: Asked) -> Shown:
 
     folders = [folder for name in names for folder in runs.folders_of(name)]
     found = inspection.distinct([inspection.run_curve(folder) for folder in folders], folders)
-    return Shown(lambda paper: results.curves(found, paper), lambda theme: draw.curves(found, theme))
+    return Answer(lambda terminal: results.curves(found, terminal), lambda theme: draw.curves(found, theme))
 
 
 # Of the data, for which nothing needs to be trained ------------------------------
 
 
-def _samples(names: Sequence[str], asked: Asked) -> Shown:
+def _samples(names: Sequence[str], asked: InspectOptions) -> Answer:
     """The samples of each class."""
     from cnnspec.training import gallery
     from cnnspec.views.results import samples as draw
@@ -198,13 +201,13 @@ def _samples(names: Sequence[str], asked: Asked) -> Shown:
     parts = gallery.counts(found, recipe)
     shown = gallery.of_each_class(found, asked.part, asked.count or SAMPLES)
     head = str(found)[1:-1].removeprefix("Dataset ")
-    return Shown(
-        lambda paper: [head, "", *results.counts(found.names, parts, paper)],
+    return Answer(
+        lambda terminal: [head, "", *results.counts(found.names, parts, terminal)],
         lambda theme: draw.gallery(shown, theme),
     )
 
 
-def _augmented(names: Sequence[str], asked: Asked) -> Shown:
+def _augmented(names: Sequence[str], asked: InspectOptions) -> Answer:
     """Training samples, and what the recipe's augmentation makes of them."""
     from cnnspec.training import gallery, inspection
     from cnnspec.views.results import samples as draw
@@ -223,10 +226,10 @@ def _augmented(names: Sequence[str], asked: Asked) -> Shown:
             )
     places = asked.indices or inspection.first_of_each(found.train_labels)
     shown = gallery.changed(found, recipe.augment, places, asked.count or SAMPLES, recipe.seed)
-    return Shown(lambda paper: results.changes(shown, paper), lambda theme: draw.gallery(shown, theme))
+    return Answer(lambda terminal: results.changes(shown, terminal), lambda theme: draw.gallery(shown, theme))
 
 
-def _subject(names: Sequence[str], kind: str, asked: Asked) -> tuple[Recipe, Dataset]:
+def _subject(names: Sequence[str], kind: str, asked: InspectOptions) -> tuple[Recipe, Dataset]:
     """The recipe of a spec or of a run, and its samples."""
     from cnnspec.cli import samples
     from cnnspec.cli.spec import load_network
@@ -245,21 +248,21 @@ def _subject(names: Sequence[str], kind: str, asked: Asked) -> tuple[Recipe, Dat
     return recipe, samples.load_or_stand_in(network, recipe.data, asked.data_name, asked.data_dir, say=say)
 
 
-SHOW: Final[dict[str, Callable[[Model, Run | None, Asked], Shown]]] = {
+SHOW: Final[dict[str, Callable[[Model, Run | None, InspectOptions], Answer]]] = {
     "filters": _filters,
     "maps": _maps,
     "confusion": _confusion,
     "mistakes": _mistakes,
     "neighbours": _neighbours,
 }
-ON_NAMES: Final[dict[str, Callable[[Sequence[str], Asked], Shown]]] = {
+ON_NAMES: Final[dict[str, Callable[[Sequence[str], InspectOptions], Answer]]] = {
     "curves": _curves,
     "data": _samples,
     "augmented": _augmented,
 }
 
 
-def answer(names: Sequence[str], kind: str, asked: Asked) -> Shown:
+def answer(names: Sequence[str], kind: str, asked: InspectOptions) -> Answer:
     """What is shown of the runs or specs of these names."""
     if kind in ON_NAMES:
         return ON_NAMES[kind](names, asked)

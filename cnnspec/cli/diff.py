@@ -47,7 +47,7 @@ def command(
     if form == "json":
         console.print(view.to_json(found))
     else:
-        console.print(view.render(found, paper=console.terminal(), everything=everything))
+        console.print(view.render(found, terminal=console.terminal(), everything=everything))
     return 1 if exit_code and not found.is_same else 0
 
 

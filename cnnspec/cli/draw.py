@@ -88,13 +88,13 @@ def command(
 
 def _tell_if_large(network: Network, choices: Choices) -> None:
     """How to get a smaller picture, where this one is too large for a page."""
-    from cnnspec.views.pictures.planning import MANY_CARDS, handier, plan_of
+    from cnnspec.views.pictures.planning import MANY_CARDS, limited_choices, plan_of
 
     cards = len(plan_of(network, choices).cards)
     if cards <= MANY_CARDS:
         return
     ways = [] if choices.fold else ["--fold draws equal turns of a repeat once"]
-    if (smaller := handier(network, choices, MANY_CARDS)) is not None:
+    if (smaller := limited_choices(network, choices, MANY_CARDS)) is not None:
         count = len(plan_of(network, smaller).cards)
         ways.append(f"--depth {smaller.depth} draws blocks as one card each, {count} in all")
     stderr_console().print(f"{cards} cards{': ' if ways else ''}{'; '.join(ways)}")

@@ -55,21 +55,21 @@ def page(found: Evaluation, console: Console, worst: int) -> list[str]:
     from cnnspec.views.terminal import results
     from cnnspec.views.terminal.paint import compact, percent, wrap
 
-    paper, names = console.terminal(), found.names
+    terminal, names = console.terminal(), found.names
     lines = wrap(
         f"accuracy {percent(found.accuracy)}, loss {compact(found.loss)}, {found.samples:,} images, "
         f"{found.images_per_second:,.0f} a second",
-        paper.width,
+        terminal.width,
     )
-    lines[0] = paper.paint(lines[0], "bold")
+    lines[0] = terminal.paint(lines[0], "bold")
     if len(names) <= MOST_CLASSES:
         title = "classes (down) and what they were taken for (across)"
-        lines += ["", *wrap(title, paper.width), "", *results.confusion(confusion(found), paper)]
+        lines += ["", *wrap(title, terminal.width), "", *results.confusion(confusion(found), terminal)]
     rows = zip(names, found.precision, found.recall, map(int, found.confusion.sum(1)), strict=True)
-    lines += ["", *results.classes(list(rows), paper)]
+    lines += ["", *results.classes(list(rows), terminal)]
     if worst and found.worst:
         shown = [
             (one.index, names[one.label], names[one.answer], one.probability) for one in found.worst[:worst]
         ]
-        lines += ["", *results.mistakes(shown, len(found.worst), paper)]
+        lines += ["", *results.mistakes(shown, len(found.worst), terminal)]
     return lines

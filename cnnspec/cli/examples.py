@@ -48,17 +48,17 @@ def _list(console: Console) -> None:
     from cnnspec.resources import example_names, example_text
     from cnnspec.views.terminal.paint import wrap
 
-    paper = console.terminal()
+    terminal = console.terminal()
     names = sorted(example_names(), key=_natural)
     longest = max(map(len, names))
     for name in names:
-        first, *rest = wrap(paper.text(description(example_text(name))), console.width - longest - 2)
-        console.print(f"{paper.paint(name.ljust(longest), 'bold')}  {first}")
+        first, *rest = wrap(terminal.text(description(example_text(name))), console.width - longest - 2)
+        console.print(f"{terminal.paint(name.ljust(longest), 'bold')}  {first}")
         for line in rest:
             console.print(" " * (longest + 2) + line)
     console.print("")
     console.print(
-        paper.text(f"Print one: cnnspec examples {names[0]} · analyze it: cnnspec analyze {names[0]}")
+        terminal.text(f"Print one: cnnspec examples {names[0]} · analyze it: cnnspec analyze {names[0]}")
     )
 
 

@@ -85,5 +85,5 @@ def _page(
         return written(analysis, rows, about, dense=dense, folded=fold)
     from cnnspec.views.terminal import explain
 
-    paper = stdout_console().terminal()
-    return explain.render(analysis, rows, about, dense=dense, folded=fold, paper=paper)
+    terminal = stdout_console().terminal()
+    return explain.render(analysis, rows, about, dense=dense, folded=fold, terminal=terminal)

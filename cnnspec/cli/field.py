@@ -37,7 +37,7 @@ def command(spec: str | None, inline: str | None, layer: str | None, at: str | N
         if form == "json":
             console.print(pixels.to_json(found, network.input))
         else:
-            console.print(pixels.render(found, network.input, paper=console.terminal()))
+            console.print(pixels.render(found, network.input, terminal=console.terminal()))
     except LayerError as error:
         fail([error.at(node.span if node else None)])
     report_faults(document, None)

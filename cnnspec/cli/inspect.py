@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from cnnspec.cli.answers import Asked, Shown, answer
+from cnnspec.cli.answers import Answer, InspectOptions, answer
 from cnnspec.cli.console import stdout_console, write_result
 from cnnspec.cli.options import data_options, part_option, picture_options, weights_option
 from cnnspec.diagnostics import Diagnostic, LayerError, SpecError, nearest
@@ -71,9 +71,9 @@ def command(
       cnnspec inspect pooling_none pooling_average pooling_max curves -o pooling.pdf
       cnnspec inspect mnist_best augmented -o augmented.png
     """
-    names, kind = _sorted(words)
+    names, kind = _runs_and_kind(words)
     format = _format_of(output)
-    asked = Asked(
+    asked = InspectOptions(
         layer, indices, image, (invert, center, resize), count, part,
         data_name, data_dir, weights,
     )  # fmt: skip
@@ -90,7 +90,7 @@ def command(
     return 0
 
 
-def _sorted(words: Sequence[str]) -> tuple[tuple[str, ...], str]:
+def _runs_and_kind(words: Sequence[str]) -> tuple[tuple[str, ...], str]:
     """(runs, what): what may stand anywhere, though it usually comes last."""
     kinds = [word for word in words if word in KINDS]
     if len(kinds) == 1:
@@ -126,7 +126,7 @@ def _check_converter(format: str) -> None:
         raise SpecError([Diagnostic("no-picture-converter", what, notes=(HOW_TO_GET_ONE,), help=cures)])
 
 
-def _draw(shown: Shown, output: str, format: str, theme: str) -> None:
+def _draw(shown: Answer, output: str, format: str, theme: str) -> None:
     from cnnspec.views.pictures.palette import THEMES
     from cnnspec.views.pictures.svg import convert
 

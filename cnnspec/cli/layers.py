@@ -32,24 +32,24 @@ def command(word: str | None) -> None:
     from cnnspec.views.terminal.reference import render_layer, render_layers
 
     console = stdout_console()
-    paper = console.terminal()
+    terminal = console.terminal()
     if word is None:
-        console.print(render_layers(paper))
+        console.print(render_layers(terminal))
         return
     word = SYNONYMS.get(word.lower(), word.lower())
-    console.print(render_layer(word, paper) if word in LAYERS else _of_the_recipe(word, paper))
+    console.print(render_layer(word, terminal) if word in LAYERS else _of_the_recipe(word, terminal))
 
 
-def _of_the_recipe(word: str, paper: Terminal) -> str:
+def _of_the_recipe(word: str, terminal: Terminal) -> str:
     """The page of a word that is no layer's; leaves with the nearest one where it is no word at all."""
     from cnnspec.layers.registry import LAYERS
     from cnnspec.views.reference import WHOLE, find, known
     from cnnspec.views.terminal.reference import render_recipe, render_setting
 
     if word in WHOLE:
-        return render_recipe(paper)
+        return render_recipe(terminal)
     if find(word):
-        return render_setting(word, paper)
+        return render_setting(word, terminal)
     guess = nearest(word, (*LAYERS, *known()))
     hint = f'did you mean "{guess}"?' if guess else "cnnspec layers lists them"
     raise click.UsageError(f'there is no layer or setting "{word}"; {hint}')

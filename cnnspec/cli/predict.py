@@ -86,12 +86,12 @@ def _sample(data: Dataset, index: int) -> tuple[str, NDArray[np.uint8], str]:
 
 def _files(paths: tuple[Path, ...]) -> list[Path]:
     """The files that the arguments name; a folder names all pictures in it, by name."""
-    from cnnspec.training.data.picture import SUFFIXES, is_picture
+    from cnnspec.training.data.picture import SUFFIXES, files_in, is_picture
 
     found: list[Path] = []
     for path in paths:
-        inside = sorted(path.rglob("*")) if path.is_dir() else [path]
-        files = [file for file in inside if file == path or is_picture(file, ".npy")]
+        inside = path.is_dir()
+        files = [file for file in files_in(path) if is_picture(file, ".npy")] if inside else [path]
         if not files:
             raise click.UsageError(f'"{path}" holds no images ({", ".join(sorted(SUFFIXES))}, .npy)')
         found += files
@@ -123,7 +123,7 @@ def _answer(
 def _page(answers: list[dict[str, Any]], console: Console) -> list[str]:
     from cnnspec.views.terminal.paint import pad, percent
 
-    paper = console.terminal()
+    terminal = console.terminal()
     lines: list[str] = []
     for answer in answers:
         label = f" (is {answer['label']})" if "label" in answer else ""
@@ -134,7 +134,7 @@ def _page(answers: list[dict[str, Any]], console: Console) -> list[str]:
             if share is None:
                 lines.append(f"  {pad(one['class'], width)}  no number")
                 continue
-            bar = paper.text("━") * round(share * BAR) if console.width >= width + BAR + 14 else ""
+            bar = terminal.text("━") * round(share * BAR) if console.width >= width + BAR + 14 else ""
             row = f"  {pad(one['class'], width)}  {percent(share):>8}  {bar}".rstrip()
-            lines.append(paper.paint(row, "bold") if n == 0 else row)
+            lines.append(terminal.paint(row, "bold") if n == 0 else row)
     return lines

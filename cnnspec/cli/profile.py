@@ -9,7 +9,7 @@ import click
 from cnnspec.cli.console import stdout_console
 from cnnspec.cli.options import format_option
 from cnnspec.cli.spec import load_network, spec_argument
-from cnnspec.views.terminal.grid import Column, Line, draw, fit
+from cnnspec.views.terminal.grid import Column, TableRow, draw, fit
 from cnnspec.views.terminal.paint import Terminal, grouped, in_bytes, percent, wrap
 
 if TYPE_CHECKING:
@@ -68,19 +68,19 @@ def command(
         console.print(render(found, console.terminal(), top))
 
 
-def render(found: Profile, paper: Terminal, top: int | None = None) -> str:
+def render(found: Profile, terminal: Terminal, top: int | None = None) -> str:
     """The table, the totals, the memory; with ``top`` only so many steps, the slowest first."""
     columns = [column for column in COLUMNS if found.training or column.key != "backward"]
     rows = found.rows
     if top is not None:
         rows = sorted(rows, key=lambda row: row.forward + row.backward, reverse=True)[:top]
-    lines = [_line(row, found, paper) for row in rows]
-    table = draw(fit(columns, lines, paper.width), lines, paper)
-    below = [line for text in _totals(found) for line in wrap(paper.text(text), paper.width - 1, "  ")]
+    lines = [_line(row, found, terminal) for row in rows]
+    table = draw(fit(columns, lines, terminal.width), lines, terminal)
+    below = [line for text in _totals(found) for line in wrap(terminal.text(text), terminal.width - 1, "  ")]
     return "\n".join([*table, "", *(f" {line}" for line in below)])
 
 
-def _line(row: StepTime, found: Profile, paper: Terminal) -> Line:
+def _line(row: StepTime, found: Profile, terminal: Terminal) -> TableRow:
     share = (row.forward + row.backward) / found.seconds
     cells = {
         "layer": row.layer,
@@ -94,7 +94,7 @@ def _line(row: StepTime, found: Profile, paper: Terminal) -> Line:
     }
     style = ("warning",) if share >= 0.2 else ()
     styles = {"share": style, "forward": style, "kernel": ("dim",), "why": ("dim",)}
-    return Line({key: paper.text(text) for key, text in cells.items()}, styles)
+    return TableRow({key: terminal.text(text) for key, text in cells.items()}, styles)
 
 
 def _totals(found: Profile) -> list[str]:

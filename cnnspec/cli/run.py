@@ -150,14 +150,14 @@ def _load(model: Any, file: str) -> None:
 
 
 def _page(network: Network, results: Mapping[str, NDArray[Any]], decimals: int, cut: bool, full: bool) -> str:
-    from cnnspec.views.terminal.arrays import Writing, render
+    from cnnspec.views.terminal.arrays import NumberFormat, render
 
     console = stdout_console()
-    paper = console.terminal()
+    terminal = console.terminal()
     lines: list[str] = []
     for name, values in results.items():
-        lines += ["", *_heading(network[name], paper)] if lines else _heading(network[name], paper)
-        lines += render(values[0], paper=paper, writing=Writing(decimals, cut), full=full)
+        lines += ["", *_heading(network[name], terminal)] if lines else _heading(network[name], terminal)
+        lines += render(values[0], terminal=terminal, writing=NumberFormat(decimals, cut), full=full)
     return "\n".join(lines) + "\n"
 
 
@@ -170,11 +170,11 @@ def _plain(values: NDArray[Any]) -> Any:
     return plain.tolist()
 
 
-def _heading(node: Node, paper: Any) -> list[str]:
+def _heading(node: Node, terminal: Any) -> list[str]:
     from cnnspec.layers.writing import sentence
 
     what = f"{sentence(node.layer)}   " if node.index else ""
-    return [f"{paper.paint(node.name, 'bold', str(node.layer.family))}   {what}{show(node.output)}"]
+    return [f"{terminal.paint(node.name, 'bold', str(node.layer.family))}   {what}{show(node.output)}"]
 
 
 def _write(path: Path, results: Mapping[str, NDArray[Any]]) -> None:

@@ -202,8 +202,9 @@ def _said(history: History) -> Iterator[str]:
 
 def _opening(network: Network, data: Dataset, recipe: Recipe) -> str:
     count = len(data.train_labels)
-    validation = round(count * recipe.data.validation)
-    parts = [f"{count - validation:,} training", f"{len(data.test_labels):,} test images"]
+    share = 0 if data.validation else round(count * recipe.data.validation)
+    validation = len(data.validation.labels) if data.validation else share
+    parts = [f"{count - share:,} training", f"{len(data.test_labels):,} test images"]
     parts[1:1] = [f"{validation:,} validation"] if validation else []
     return (
         f"{network.name or 'network'} on {data.name}: {', '.join(parts)}, "

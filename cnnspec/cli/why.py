@@ -72,13 +72,13 @@ def _page(text: str, form: str, console: Console) -> str:
 def _list(names: dict[str, str], console: Console) -> None:
     from cnnspec.views.terminal.paint import wrap
 
-    paper = console.terminal()
+    terminal = console.terminal()
     longest = max(map(len, names), default=0)
     beside = console.width - longest - 2 >= 30
     indent = longest + 2 if beside else 4
     for code, title in names.items():
-        lines = wrap(paper.text(title), console.width - indent)
-        head = paper.paint(code.ljust(longest), "bold")
+        lines = wrap(terminal.text(title), console.width - indent)
+        head = terminal.paint(code.ljust(longest), "bold")
         if beside:
             console.print(f"{head}  {lines.pop(0)}")
         else:

@@ -9,7 +9,7 @@ from cnnspec.binding.values import Value
 from cnnspec.diagnostics import Diagnostic, Label
 from cnnspec.elaborate.claims import check_claim
 from cnnspec.elaborate.elaborator import Elaborator
-from cnnspec.elaborate.scope import Context, Definition, Frame, Module
+from cnnspec.elaborate.scope import Context, Definition, Module, Scope
 from cnnspec.resources import prelude_text
 from cnnspec.syntax import tree
 from cnnspec.text import Source
@@ -29,7 +29,7 @@ def prelude() -> Module:
 
 def find_block(word: str, context: Context) -> Definition | None:
     """The block of a word: the file's own or one it uses, else the prelude's."""
-    return context.frame.module.blocks.get(word) or prelude().blocks.get(word)
+    return context.scope.module.blocks.get(word) or prelude().blocks.get(word)
 
 
 def use_block(elaborator: Elaborator, sentence: tree.Layer, context: Context, definition: Definition) -> None:
@@ -38,13 +38,13 @@ def use_block(elaborator: Elaborator, sentence: tree.Layer, context: Context, de
         elaborator.current = None
         return
     name, label = elaborator.name(sentence, context)
-    frame = _frame(sentence, context, definition, name)
+    scope = _frame(sentence, context, definition, name)
     values = _parameters(elaborator, sentence, context, definition)
     if values is None:
         elaborator.current = None
     else:
         group = elaborator.new_group(sentence.word)
-        inside = Context(frame, values, None, (*context.groups, group), context.depth + 1, repeating=False)
+        inside = Context(scope, values, None, (*context.groups, group), context.depth + 1, repeating=False)
         elaborator.run(elaborator, definition.block.body, inside)
     if label is not None:
         elaborator.labels[label] = elaborator.current
@@ -52,9 +52,9 @@ def use_block(elaborator: Elaborator, sentence: tree.Layer, context: Context, de
         check_claim(elaborator, sentence, sentence.claim, elaborator.current, context)
 
 
-def _frame(sentence: tree.Layer, context: Context, definition: Definition, name: str) -> Frame:
-    outer = context.frame
-    return Frame(
+def _frame(sentence: tree.Layer, context: Context, definition: Definition, name: str) -> Scope:
+    outer = context.scope
+    return Scope(
         definition.module,
         (*outer.path, name[len(outer.prefix) :]),
         definition.reserved,
@@ -67,8 +67,8 @@ def _may_expand(
     elaborator: Elaborator, sentence: tree.Layer, context: Context, definition: Definition
 ) -> bool:
     word = sentence.word
-    if definition in context.frame.blocks:
-        chain = [call.word for call in context.frame.calls]
+    if definition in context.scope.blocks:
+        chain = [call.word for call in context.scope.calls]
         elaborator.report(
             Diagnostic(
                 "recursive-block", f"{word} uses itself, so it would never end", sentence.word_span,
@@ -103,7 +103,7 @@ def _parameters(
     if bound.faults:
         return None
     values: dict[str, Value] = {}
-    inside = Context(definition.frame, values)
+    inside = Context(definition.scope, values)
     for name, parameter in definition.parameters.items():
         written, where = bound.given.get(name, parameter.default), context if name in bound.given else inside
         if written is None:

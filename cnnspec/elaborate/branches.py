@@ -9,10 +9,10 @@ from pydantic import Field
 
 from cnnspec.binding.binder import Binding, Signature, bind, values_of
 from cnnspec.binding.refusals import validate
-from cnnspec.binding.values import Fault, Unresolved, Word, format_value
+from cnnspec.binding.values import SentenceError, Word, format_value
 from cnnspec.diagnostics import Diagnostic
 from cnnspec.elaborate.elaborator import Elaborator
-from cnnspec.elaborate.scope import Context, Frame, labels_in
+from cnnspec.elaborate.scope import Context, Scope, labels_in
 from cnnspec.layers.base import Layer, SentenceModel
 from cnnspec.network.graph import Output
 from cnnspec.syntax import tree
@@ -60,20 +60,18 @@ def labels_of(bound: Binding, kind: type[Layer]) -> tuple[tree.Expression, ...]:
 
 
 def _label(elaborator: Elaborator, argument: tree.Expression, context: Context) -> int | None:
-    try:
+    """The node that a label names, or None where it is not known."""
+
+    def find() -> int:
         value = elaborator.closed(argument, context)
         if isinstance(argument, tree.Name) and not isinstance(value, Word):
             value = Word(argument.text)
         if not isinstance(value, Word):
-            raise Fault(
-                "unknown-label", f"a label must be a name. Received: {format_value(value)}", argument.span
-            )
+            message = f"a label must be a name. Received: {format_value(value)}"
+            raise SentenceError("unknown-label", message, argument.span)
         return elaborator.find(value, argument.span, context)
-    except Fault as fault:
-        elaborator.report(fault.diagnostic, context)
-    except Unresolved:
-        pass
-    return None
+
+    return elaborator.known(find, context)
 
 
 def _enough(
@@ -119,9 +117,9 @@ def head(elaborator: Elaborator, statement: tree.Head, context: Context) -> None
             context,
         )  # fmt: skip
         name = elaborator.names.automatic(statement.name.text, context)
-    frame = context.frame
-    local = name[len(frame.prefix) :]
-    inside = Frame(frame.module, (*frame.path, local), labels_in(statement.body), frame.calls, frame.blocks)
+    scope = context.scope
+    local = name[len(scope.prefix) :]
+    inside = Scope(scope.module, (*scope.path, local), labels_in(statement.body), scope.calls, scope.blocks)
     start = elaborator.current
     elaborator.run(
         elaborator, statement.body,

@@ -10,10 +10,10 @@ from typing import Any, Final, Literal, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
-from cnnspec.binding.values import Open
+from cnnspec.binding.values import OpenValue
 from cnnspec.diagnostics import LayerError
 from cnnspec.layers.base import Layer, Shape, Shapes, Window
-from cnnspec.network.make import Made, make
+from cnnspec.network.made_layers import MadeLayer, make_layer
 
 LARGEST_WINDOW: Final = 64
 LARGEST_STEP: Final = 16
@@ -108,7 +108,7 @@ def solutions(
 
     Of values that come to the same (``padding=2`` and ``padding=same``) only the first is given.
     """
-    opens = [name for name, value in options.items() if isinstance(value, Open)]
+    opens = [name for name, value in options.items() if isinstance(value, OpenValue)]
     tries.cut = False
     if not tries.take():
         return
@@ -118,8 +118,8 @@ def solutions(
         if not tries.take():
             return
         trial = {**options, **dict(zip(opens, values, strict=True))}
-        made = make(kind, trial)
-        if not isinstance(made, Made):
+        made = make_layer(kind, trial)
+        if not isinstance(made, MadeLayer):
             continue
         try:
             shape = made.shape(inputs)
@@ -132,7 +132,7 @@ def solutions(
                 yield trial
 
 
-def _effect(made: Made, inputs: Shapes, trial: Mapping[str, Any]) -> tuple[Any, ...]:
+def _effect(made: MadeLayer, inputs: Shapes, trial: Mapping[str, Any]) -> tuple[Any, ...]:
     windows: tuple[Window, ...] = made.layer.window(inputs)
     others = tuple((name, value) for name, value in trial.items() if name not in WINDOWS)
     return (windows, others)
@@ -165,7 +165,7 @@ def _divisors(number: int) -> list[int]:
 
 
 def _fillings(
-    kind: type[Layer], name: str, hole: Open, inputs: Shapes, claim: Sequence[int | None], tries: Tries
+    kind: type[Layer], name: str, hole: OpenValue, inputs: Shapes, claim: Sequence[int | None], tries: Tries
 ) -> list[Any]:
     """The values for one option; for ``?x3`` the sizes with its parts filled. A count divides the claim."""
     longest = max((*(size for shape in inputs for size in shape[:-1]), *(size for size in claim if size), 1))

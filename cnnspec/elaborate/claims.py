@@ -6,7 +6,7 @@ from functools import partial
 from itertools import islice
 from typing import Any, Final
 
-from cnnspec.binding.values import Fault, Open, Value, format_value
+from cnnspec.binding.values import OpenValue, SentenceError, Value, format_value
 from cnnspec.diagnostics import Diagnostic, Fix, Severity
 from cnnspec.elaborate.candidates import Tries, solutions
 from cnnspec.elaborate.elaborator import Elaborator
@@ -85,7 +85,7 @@ def _cures(elaborator: Elaborator, sentence: tree.Layer, node: int) -> tuple[str
     options = found.layer.options()
     for name in ("padding", "stride", *kind.positional):
         if name in kind.option_fields() and elaborator.tries.left >= 0:
-            trial = {**options, name: Open(claim.span, (claim.span,))}
+            trial = {**options, name: OpenValue(claim.span, (claim.span,))}
             wanted = partial(fits, claim.parts)
             ways = solutions(kind, trial, found.input_shapes, claim.parts, wanted, elaborator.tries)
             for way in islice(ways, 1):
@@ -98,7 +98,7 @@ def solve_here(
     options: dict[str, Value], inputs: tuple[int, ...] | None,
 ) -> dict[str, Value] | None:  # fmt: skip
     """The options with every ``?`` replaced, found from the layer's own claim."""
-    opens = {name: value for name, value in options.items() if isinstance(value, Open)}
+    opens = {name: value for name, value in options.items() if isinstance(value, OpenValue)}
     claim = sentence.claim
     if inputs is None:
         return None
@@ -129,14 +129,14 @@ def solve_here(
     return found[0]
 
 
-def _leave_open(elaborator: Elaborator, opens: dict[str, Open], context: Context) -> None:
+def _leave_open(elaborator: Elaborator, opens: dict[str, OpenValue], context: Context) -> None:
     for value in opens.values():
         fault = elaborator.left_open(value)
-        if isinstance(fault, Fault):
+        if isinstance(fault, SentenceError):
             elaborator.report(fault.diagnostic, context)
 
 
-def _remember(elaborator: Elaborator, hole: Open, value: Any) -> None:
+def _remember(elaborator: Elaborator, hole: OpenValue, value: Any) -> None:
     whole, parts = (value, hole.parts) if hole.parts else ((value,), (None,))
     missing = (size for size, part in zip(whole, parts, strict=True) if part is None)
     elaborator.solved.update(zip(hole.spans, missing, strict=True))
@@ -149,7 +149,7 @@ class LayerSearch:
         self,
         kind: type[Layer],
         options: dict[str, Value],
-        opens: dict[str, Open],
+        opens: dict[str, OpenValue],
         claim: tree.Size,
         shapes: Shapes,
     ) -> None:

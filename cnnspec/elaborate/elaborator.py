@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, TypeVar
 
 from cnnspec.binding.binder import Binding
 from cnnspec.binding.values import (
-    Fault,
-    Open,
+    OpenValue,
     Poisoned,
+    SentenceError,
     Unknowns,
     Unresolved,
-    Unsolved,
+    UnsolvedError,
     Value,
     Word,
     evaluate,
@@ -21,17 +21,18 @@ from cnnspec.binding.values import (
 from cnnspec.diagnostics import Diagnostic, Label, LayerError, did_you_mean, nearest
 from cnnspec.elaborate.candidates import Tries
 from cnnspec.elaborate.faults import Faults
-from cnnspec.elaborate.limits import DEEPEST, MOST_STEPS, Bound
+from cnnspec.elaborate.limits import DEEPEST, MOST_STEPS, StepBound
 from cnnspec.elaborate.scope import Context, Names
 from cnnspec.layers.base import Layer, Shape, Shapes, show
 from cnnspec.network.graph import Group, Node, Output
-from cnnspec.network.make import Made
+from cnnspec.network.made_layers import MadeLayer
 from cnnspec.syntax import tree
 from cnnspec.text import Span
 
 AXIS_VALUES: Final = {"C": -1, "W": -2, "H": -3, "D": -4}
 
 
+Found = TypeVar("Found")
 Run: TypeAlias = "Callable[[Elaborator, tuple[tree.Statement, ...], Context], None]"
 
 
@@ -51,7 +52,7 @@ class OpenLayer:
     """What the rest of the spec can see besides this layer: labelled shapes and the values of names."""
 
 
-class Stop(Exception):
+class LimitReached(Exception):
     """A limit is passed; the diagnostic has been reported."""
 
 
@@ -67,12 +68,12 @@ class Elaborator:
         self.labels: dict[str, int | None] = {}
         self.heads: list[Output] = []
         self.doubtful: set[int] = set()
-        self.unsolved: dict[Span, Open] = {}
+        self.unsolved: dict[Span, OpenValue] = {}
         self.solved: dict[Span, Any] = {}
         self.steps = self.groups = 0
         self.seen_input: tree.Input | None = None
         self.bindings: dict[int, Binding] = {}
-        self.bound, self.tries = Bound(), Tries(MOST_TRIES)
+        self.bound, self.tries = StepBound(), Tries(MOST_TRIES)
         self.guessed = self.bare = False
         self.claims: list[tuple[tree.Size, Shape]] = []
         self.open: OpenLayer | None = None
@@ -82,7 +83,7 @@ class Elaborator:
         self.faults.add(diagnostic, context)
 
     def step(self, span: Span, more: int = 1) -> None:
-        """Counts what is expanded; raises Stop at the limit."""
+        """Counts what is expanded; raises LimitReached at the limit."""
         self.steps += more
         if self.steps > MOST_STEPS:
             self.too_large(span)
@@ -100,7 +101,7 @@ class Elaborator:
             help=("repeat less often, or use fewer blocks inside blocks",),
         )
         self.report(fault)
-        raise Stop
+        raise LimitReached
 
     def need_room(self, context: Context, span: Span) -> None:
         if context.depth >= DEEPEST:
@@ -110,12 +111,12 @@ class Elaborator:
                     help=("give the inner part a block of its own, used side by side",),
                 )
             )  # fmt: skip
-            raise Stop
+            raise LimitReached
 
     # Values ---------------------------------------------------------------------
 
     def value(self, expression: tree.Expression, context: Context) -> Value:
-        """The value of an expression here; raises Fault or Unresolved."""
+        """The value of an expression here; raises SentenceError or Unresolved."""
         if type(expression) is tree.Name:
             bound = context.get(expression.text)
             if bound is not None:
@@ -131,14 +132,14 @@ class Elaborator:
 
         try:
             return evaluate(expression, lookup, self.unknowns)
-        except Unsolved as fault:
+        except UnsolvedError as fault:
             raise self.left_open(fault.value) from None
-        except Fault as fault:
+        except SentenceError as fault:
             raise _with_guess(fault, context) from None
 
     def _now(self, value: Value) -> Value:
         """What a name stands for by now: a ``?`` may have been found since it was read. Raises Unresolved."""
-        if type(value) is Open and self.solved.keys() >= set(value.spans):
+        if type(value) is OpenValue and self.solved.keys() >= set(value.spans):
             return value.filled(self.solved)  # type: ignore[no-any-return]
         if type(value) is Poisoned:
             raise Unresolved
@@ -147,17 +148,27 @@ class Elaborator:
     def closed(self, expression: tree.Expression, context: Context) -> Value:
         """As ``value``, where a ``?`` has no business."""
         value = self.value(expression, context)
-        if isinstance(value, Open):
+        if isinstance(value, OpenValue):
             raise self.left_open(value)
         return value
 
-    def left_open(self, value: Open) -> Fault | Unresolved:
-        """What to raise for a ``?`` that nothing decides; one that mends a broken line is a hole."""
+    def known(self, find: Callable[[], Found], context: Context) -> Found | None:
+        """What is found, or None where it cannot be known; a fault is reported."""
+        try:
+            return find()
+        except SentenceError as fault:
+            self.report(fault.diagnostic, context)
+        except Unresolved:
+            pass
+        return None
+
+    def left_open(self, value: OpenValue) -> SentenceError | Unresolved:
+        """What to raise for a ``?`` that nothing decides; one that mends a broken line is unresolved."""
         if value.spans[0].text != "?":
             return Unresolved()
         for span in value.spans:
             self.unsolved.setdefault(span, value)
-        return Unsolved(value)
+        return UnsolvedError(value)
 
     def wait(
         self, sentence: tree.Layer, context: Context, kind: type[Layer], options: dict[str, Value],
@@ -169,14 +180,14 @@ class Elaborator:
         in_sight = self.labels.values() if context.depth == 0 else range(len(self.nodes))
         shapes = (None if node is None else self.nodes[node].output for node in in_sight)
         values = (context.get(name) for name in context.names())
-        seen = (*shapes, *(value for value in values if not isinstance(value, Open | Poisoned)))
+        seen = (*shapes, *(value for value in values if not isinstance(value, OpenValue | Poisoned)))
         self.open = OpenLayer(sentence, kind, options, tuple(self.nodes[n].output for n in inputs), seen)
 
     def axis(self, name: tree.Name) -> int:
         """``H``, ``W``, ``C`` or ``D`` of the tensor that flows in here."""
         if self.current is None:
             if self.seen_input is None:
-                raise Fault(
+                raise SentenceError(
                     "unknown-name", f"{name.text} is not known before the input", name.span,
                     help=("H, W and C are sizes of the tensor that flows in at this place",),
                 )  # fmt: skip
@@ -184,7 +195,7 @@ class Elaborator:
         shape = self.nodes[self.current].output
         position = AXIS_VALUES[name.text]
         if len(shape) < -position:
-            raise Fault(
+            raise SentenceError(
                 "unknown-name", f"{name.text} is not known: {show(shape)} flows in here", name.span,
                 help=(f"a tensor of this shape has {', '.join(_axes_of(shape))}",),
             )  # fmt: skip
@@ -197,7 +208,7 @@ class Elaborator:
         if sentence.label is None:
             return self.names.automatic(sentence.word, context), None
         text = sentence.label.text
-        full = context.frame.prefix + text
+        full = context.scope.prefix + text
         if context.repeating:
             return self.names.numbered(text, context), full
         name = self.names.label(text, context)
@@ -218,13 +229,13 @@ class Elaborator:
         return (Label(span, "first given here"),) if span else ()
 
     def place(
-        self, made: Made, inputs: tuple[int, ...], shape: Shape, name: str, span: Span, context: Context
+        self, made: MadeLayer, inputs: tuple[int, ...], shape: Shape, name: str, span: Span, context: Context
     ) -> int:
         """Adds a node; its shape has been found."""
         nodes = self.nodes
         index = len(nodes)
-        local = name[len(context.frame.prefix) :]
-        path = (*context.frame.path, *(local.split(".") if "." in local else (local,)))
+        local = name[len(context.scope.prefix) :]
+        path = (*context.scope.path, *(local.split(".") if "." in local else (local,)))
         shapes = tuple([nodes[n].output for n in inputs])
         nodes.append(Node(index, name, made.layer, inputs, shapes, shape, span, path, context.groups))
         if self.doubtful and not self.doubtful.isdisjoint(inputs):
@@ -238,8 +249,8 @@ class Elaborator:
     # Labels ---------------------------------------------------------------------
 
     def find(self, text: str, span: Span, context: Context) -> int:
-        """The node of a label, looked for here and outwards; raises Fault, or Unresolved."""
-        for prefix in context.frame.prefixes:
+        """The node of a label, looked for here and outwards; raises SentenceError, or Unresolved."""
+        for prefix in context.scope.prefixes:
             full = prefix + text
             if full in self.labels:
                 node = self.labels[full]
@@ -253,18 +264,18 @@ class Elaborator:
     def _is_lost(self, text: str, context: Context) -> bool:
         """Whether a dotted label lies in a block that could not be expanded."""
         block = text.partition(".")[0]
-        return any(self.labels.get(prefix + block, 0) is None for prefix in context.frame.prefixes)
+        return any(self.labels.get(prefix + block, 0) is None for prefix in context.scope.prefixes)
 
-    def _unknown_label(self, text: str, span: Span, context: Context) -> Fault:
-        place = context.frame.reserved.get(text)
+    def _unknown_label(self, text: str, span: Span, context: Context) -> SentenceError:
+        place = context.scope.reserved.get(text)
         if place is not None:
-            return Fault(
+            return SentenceError(
                 "unknown-label", f"{text} is defined further down, on line {place.line}", span,
                 labels=(Label(place, "defined here"),),
                 help=("a skip only reaches back to layers above it",),
             )  # fmt: skip
-        if any(prefix + text in self.names.taken for prefix in context.frame.prefixes):
-            return Fault(
+        if any(prefix + text in self.names.taken for prefix in context.scope.prefixes):
+            return SentenceError(
                 "unknown-label", f"{text} is a name given automatically, not a label", span,
                 notes=("automatic names change when a layer is added above",),
                 help=(f"write the label before the layer: {text}: …",),
@@ -272,10 +283,10 @@ class Elaborator:
         known = self._labels_in_sight(context)
         others = [f"labels so far: {', '.join(known[:20])}"] if known else []
         cure = did_you_mean(span, nearest(text, known), *others)
-        return Fault("unknown-label", f"there is no label {text} before this line", span, **cure)
+        return SentenceError("unknown-label", f"there is no label {text} before this line", span, **cure)
 
     def _labels_in_sight(self, context: Context) -> list[str]:
-        prefixes = context.frame.prefixes
+        prefixes = context.scope.prefixes
         near = [name for name in list(self.labels)[-200:] if name != "input"]
         return sorted({name[len(p) :] for name in near for p in prefixes if name.startswith(p)})
 
@@ -311,12 +322,12 @@ def _flat_image(shape: Shape) -> str:
     return f"the input {show(shape)} is one axis with {shape[1]} channels; an image is {show(shape)}x1"
 
 
-def _with_guess(fault: Fault, context: Context) -> Fault:
+def _with_guess(fault: SentenceError, context: Context) -> SentenceError:
     """An unknown name with the one that was likely meant."""
     meant = nearest(fault.span.text, context.names()) if fault.code == "unknown-name" else None
     if meant is None:
         return fault
-    return Fault(fault.code, fault.message, fault.span, **did_you_mean(fault.span, meant))
+    return SentenceError(fault.code, fault.message, fault.span, **did_you_mean(fault.span, meant))
 
 
 def _axes_of(shape: Shape) -> list[str]:

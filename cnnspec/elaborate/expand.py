@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
-from cnnspec.binding.values import POISONED, Fault, Unresolved, format_value, truth
+from cnnspec.binding.values import POISONED, format_value, truth
 from cnnspec.diagnostics import Diagnostic, Fix, Label, Severity, nearest
 from cnnspec.elaborate.blocks import find_block, prelude, use_block
 from cnnspec.elaborate.branches import head, jump
@@ -46,7 +47,7 @@ def _keyword(elaborator: Elaborator, sentence: tree.Layer, context: Context) -> 
     """Whether the word is a misspelt keyword: nearer to one than to any layer or block."""
     from cnnspec.syntax.keywords import misspelt
 
-    blocks = [*context.frame.module.blocks, *prelude().blocks]
+    blocks = [*context.scope.module.blocks, *prelude().blocks]
     meant = nearest(sentence.word, [*LAYERS, *blocks], SYNONYMS)
     fault = misspelt(sentence.word_span, instead_of=meant)
     if fault is None:
@@ -62,7 +63,7 @@ def _keyword(elaborator: Elaborator, sentence: tree.Layer, context: Context) -> 
 
 def _unknown(elaborator: Elaborator, sentence: tree.Layer, context: Context) -> None:
     """An unknown word is taken for what it most likely means, so that the rest can be looked at."""
-    blocks = [*context.frame.module.blocks, *prelude().blocks]
+    blocks = [*context.scope.module.blocks, *prelude().blocks]
     fault = unknown_word(sentence, [*LAYERS, *blocks], SYNONYMS)
     elaborator.report(fault, context)
     meant = LAYERS.get(fault.fixes[0].replacement) if fault.fixes else None
@@ -101,15 +102,10 @@ def _input(elaborator: Elaborator, statement: tree.Input, context: Context) -> N
             )
         )  # fmt: skip
         return
-    try:
-        value = elaborator.closed(statement.shape, context)
-    except Fault as fault:
-        elaborator.report(fault.diagnostic)
+    value = elaborator.known(partial(elaborator.closed, statement.shape, context), context)
+    elaborator.seen_input = statement
+    if value is None:
         return
-    except Unresolved:
-        return
-    finally:
-        elaborator.seen_input = statement
     shape = value if isinstance(value, tuple) else (value,)
     if not all(type(size) is int and size > 0 for size in shape) or not 1 <= len(shape) <= 4:
         _wrong_input(elaborator, statement, format_value(value))
@@ -167,13 +163,8 @@ def _let(elaborator: Elaborator, statement: tree.Let, context: Context) -> None:
             context,
         )  # fmt: skip
         return
-    try:
-        values[name.text] = elaborator.value(statement.value, context)
-    except Fault as fault:
-        values[name.text] = POISONED
-        elaborator.report(fault.diagnostic, context)
-    except Unresolved:
-        values[name.text] = POISONED
+    value = elaborator.known(partial(elaborator.value, statement.value, context), context)
+    values[name.text] = POISONED if value is None else value
 
 
 def _repeat(elaborator: Elaborator, statement: tree.Repeat, context: Context) -> None:
@@ -183,7 +174,7 @@ def _repeat(elaborator: Elaborator, statement: tree.Repeat, context: Context) ->
         return
     elaborator.need_room(context, statement.span)
     elaborator.need_steps(
-        turns * (1 + elaborator.bound.of(statement.body, context.frame.module)), statement.span
+        turns * (1 + elaborator.bound.of(statement.body, context.scope.module)), statement.span
     )
     title, repeat = f"repeat {turns}", elaborator.groups + 1
     for turn in range(turns):
@@ -195,12 +186,8 @@ def _repeat(elaborator: Elaborator, statement: tree.Repeat, context: Context) ->
 
 
 def _turns(elaborator: Elaborator, statement: tree.Repeat, context: Context) -> int | None:
-    try:
-        value = elaborator.closed(statement.count, context)
-    except Fault as fault:
-        elaborator.report(fault.diagnostic, context)
-        return None
-    except Unresolved:
+    value = elaborator.known(partial(elaborator.closed, statement.count, context), context)
+    if value is None:
         return None
     if type(value) is not int or value < 0:
         elaborator.report(
@@ -233,12 +220,9 @@ def _if(elaborator: Elaborator, statement: tree.If, context: Context) -> None:
 def _chosen(
     elaborator: Elaborator, statement: tree.If, context: Context
 ) -> tuple[tree.Statement, ...] | None:
-    try:
-        holds = truth(elaborator.value(statement.condition, context), statement.condition.span)
-    except Fault as fault:
-        elaborator.report(fault.diagnostic, context)
-        return None
-    except Unresolved:
+    condition = statement.condition
+    holds = elaborator.known(lambda: truth(elaborator.value(condition, context), condition.span), context)
+    if holds is None:
         return None
     return statement.then if holds else statement.otherwise
 

@@ -49,7 +49,7 @@ class Faults:
         """Adds a fault, once for each place."""
         if self.broken is not None and self._is_echo(diagnostic, self.broken):
             return
-        calls = context.frame.calls if context else ()
+        calls = context.scope.calls if context else ()
         if calls and not _within(diagnostic.span, calls[-1].span):
             label = Label(calls[-1].span, f"in this use of {calls[-1].word}")
             diagnostic = replace(diagnostic, labels=(*diagnostic.labels, label))

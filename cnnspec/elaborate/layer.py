@@ -8,15 +8,15 @@ from typing import Final
 
 from cnnspec.binding.binder import Binding, Signature, bind, values_of
 from cnnspec.binding.refusals import Refusal
-from cnnspec.binding.values import Open, Value
-from cnnspec.diagnostics import Diagnostic, Fix, LayerError, did_you_mean, nearest
+from cnnspec.binding.values import OpenValue, Value
+from cnnspec.diagnostics import Cure, Diagnostic, LayerError, did_you_mean, nearest
 from cnnspec.elaborate.branches import inputs_of
 from cnnspec.elaborate.claims import check_claim, solve_here
 from cnnspec.elaborate.elaborator import Elaborator
 from cnnspec.elaborate.scope import Context
 from cnnspec.layers.base import Layer
 from cnnspec.layers.registry import LAYERS, SYNONYMS
-from cnnspec.network.make import Made, completed, make
+from cnnspec.network.made_layers import MadeLayer, completed, make_layer
 from cnnspec.syntax import tree
 
 ACTIVATION: Final = ("activation", "act", "nonlinearity")
@@ -42,12 +42,12 @@ class LayerSignature(Signature):
             return replace(fault, help=(cure,), fixes=())
         return replace(fault, help=(*fault.help, self.listing)) if fault.fixes else fault
 
-    def _cure_of(self, argument: tree.Expression) -> tuple[tuple[str, ...], Fix | None]:
+    def _cure_of(self, argument: tree.Expression) -> Cure:
         text = argument.span.text
         word = SYNONYMS.get(text.lower(), text)
         if isinstance(argument, tree.Name) and word in LAYERS and text not in self.options:
             cure = f"{word} is a layer of its own: put an arrow before it: {self.title} … -> {word}"
-            return (cure,), None
+            return {"help": (cure,), "fixes": ()}
         return super()._cure_of(argument)
 
 
@@ -68,7 +68,7 @@ def _bound(elaborator: Elaborator, sentence: tree.Layer, kind: type[Layer]) -> B
 
 
 def place_layer(elaborator: Elaborator, sentence: tree.Layer, context: Context, kind: type[Layer]) -> None:
-    """Adds the node of a layer and makes it current; what cannot be known becomes a hole."""
+    """Adds the node of a layer and makes it current; what cannot be known stays unresolved."""
     bound = _bound(elaborator, sentence, kind)
     inputs = inputs_of(elaborator, sentence, context, kind, bound)
     options = _options(elaborator, context, bound)
@@ -103,7 +103,7 @@ def _options(elaborator: Elaborator, context: Context, bound: Binding) -> dict[s
 
 
 def _place(
-    elaborator: Elaborator, sentence: tree.Layer, context: Context, bound: Binding, made: Made,
+    elaborator: Elaborator, sentence: tree.Layer, context: Context, bound: Binding, made: MadeLayer,
     inputs: tuple[int, ...], name: str,
 ) -> int | None:  # fmt: skip
     shapes = tuple([elaborator.nodes[n].output for n in inputs])
@@ -121,14 +121,14 @@ def _place(
 def _made(
     elaborator: Elaborator, sentence: tree.Layer, context: Context, kind: type[Layer], bound: Binding,
     options: dict[str, Value], inputs: tuple[int, ...] | None,
-) -> Made | None:  # fmt: skip
-    if any(isinstance(value, Open) for value in options.values()):
+) -> MadeLayer | None:  # fmt: skip
+    if any(isinstance(value, OpenValue) for value in options.values()):
         solved = solve_here(elaborator, sentence, context, kind, options, inputs)
         if solved is None:
             return None
         options = solved
-    made = make(kind, options)
-    if isinstance(made, Made):
+    made = make_layer(kind, options)
+    if isinstance(made, MadeLayer):
         return made
     for refusal in made:
         elaborator.report(bound.refused(refusal, options, context.names()), context)
@@ -137,11 +137,11 @@ def _made(
 
 def _without(
     elaborator: Elaborator, kind: type[Layer], options: dict[str, Value], refusals: tuple[Refusal, ...]
-) -> Made | None:
+) -> MadeLayer | None:
     """The layer without its faulty options, so that what follows can still be looked at."""
     faulty = {refusal.option for refusal in refusals}
-    made = make(kind, {name: value for name, value in options.items() if name not in faulty})
-    if None in faulty or not isinstance(made, Made):
+    made = make_layer(kind, {name: value for name, value in options.items() if name not in faulty})
+    if None in faulty or not isinstance(made, MadeLayer):
         return None
     elaborator.guessed = True
     return made

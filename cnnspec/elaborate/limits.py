@@ -13,7 +13,7 @@ DEEPEST: Final = 100
 """Braces inside braces, blocks and their uses included."""
 
 
-class Bound:
+class StepBound:
     """A lower bound of what statements expand to, from plain numbers alone; each block is counted once."""
 
     def __init__(self) -> None:

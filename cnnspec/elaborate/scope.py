@@ -41,9 +41,9 @@ class Definition:
         return BlockSignature(self.block.name.text, names, names, labels=(defined,), definition=self)
 
     @cached_property
-    def frame(self) -> Frame:
+    def scope(self) -> Scope:
         """Where its defaults are evaluated: what its file defines, and nothing of any use of it."""
-        return Frame(self.module)
+        return Scope(self.module)
 
     @cached_property
     def reserved(self) -> dict[str, Span]:
@@ -74,7 +74,7 @@ def _usage(parameter: tree.Parameter) -> str:
 
 
 @dataclass(frozen=True, eq=False)
-class Frame:
+class Scope:
     """A naming scope: the network itself, a block instance, or a side head."""
 
     module: Module
@@ -101,24 +101,24 @@ class Frame:
 class Context:
     """The names and groups in force inside one pair of braces."""
 
-    __slots__ = ("depth", "frame", "groups", "parent", "repeating", "values")
+    __slots__ = ("depth", "groups", "parent", "repeating", "scope", "values")
 
     def __init__(
         self,
-        frame: Frame,
+        scope: Scope,
         values: dict[str, Value],
         parent: Context | None = None,
         groups: tuple[Group, ...] = (),
         depth: int = 0,
         repeating: bool = False,
     ) -> None:
-        self.frame, self.values, self.parent = frame, values, parent
+        self.scope, self.values, self.parent = scope, values, parent
         self.groups, self.depth, self.repeating = groups, depth, repeating
 
     def inner(self, groups: tuple[Group, ...] | None = None, repeating: bool = False) -> Context:
         """The context of braces inside this one."""
         return Context(
-            self.frame, {}, self, self.groups if groups is None else groups,
+            self.scope, {}, self, self.groups if groups is None else groups,
             self.depth + 1, self.repeating or repeating,
         )  # fmt: skip
 
@@ -129,7 +129,7 @@ class Context:
             if name in context.values:
                 return context.values[name]
             context = context.parent
-        return self.frame.module.values.get(name)
+        return self.scope.module.values.get(name)
 
     def names(self) -> Iterator[str]:
         """Every bound name in sight."""
@@ -137,7 +137,7 @@ class Context:
         while context is not None:
             yield from context.values
             context = context.parent
-        yield from self.frame.module.values
+        yield from self.scope.module.values
 
 
 class Names:
@@ -150,13 +150,13 @@ class Names:
 
     def automatic(self, word: str, context: Context) -> str:
         """``conv2``: the next free ordinal; labels of the scope are left alone."""
-        frame, taken = context.frame, self.taken
-        number = frame.counts.get(word, 0) + 1
-        name = f"{frame.prefix}{word}{number}"
-        while name in taken or (frame.reserved and f"{word}{number}" in frame.reserved):
+        scope, taken = context.scope, self.taken
+        number = scope.counts.get(word, 0) + 1
+        name = f"{scope.prefix}{word}{number}"
+        while name in taken or (scope.reserved and f"{word}{number}" in scope.reserved):
             number += 1
-            name = f"{frame.prefix}{word}{number}"
-        frame.counts[word] = number
+            name = f"{scope.prefix}{word}{number}"
+        scope.counts[word] = number
         taken.add(name)
         return name
 
@@ -166,7 +166,7 @@ class Names:
 
     def label(self, label: str, context: Context) -> str | None:
         """The full name of a label, or None when it is taken."""
-        name = context.frame.prefix + label
+        name = context.scope.prefix + label
         if name in self.taken:
             return None
         self.taken.add(name)

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
 
-from cnnspec.binding.values import Fault, Open, Poisoned, Unresolved, Value
+from cnnspec.binding.values import OpenValue, Poisoned, SentenceError, Unresolved, Value
 from cnnspec.diagnostics import Diagnostic, Label, Severity, did_you_mean, nearest
-from cnnspec.elaborate.elaborator import Elaborator, OpenLayer, Stop
+from cnnspec.elaborate.elaborator import Elaborator, LimitReached, OpenLayer
 from cnnspec.elaborate.expand import run
-from cnnspec.elaborate.scope import Context, Frame, Module, labels_in
+from cnnspec.elaborate.scope import Context, Module, Scope, labels_in
 from cnnspec.elaborate.uses import Files
 from cnnspec.layers.base import Shape
 from cnnspec.network.expectation import FIGURES, Expectation, names_in
@@ -65,7 +65,7 @@ def elaborate(
     elaborator = Elaborator(unknowns or {}, run, extra)
     elaborator.bare = bare
     module = Module("")
-    context = Context(Frame(module, reserved=labels_in(spec.statements)), module.values)
+    context = Context(Scope(module, reserved=labels_in(spec.statements)), module.values)
     name, recipe = "", None
     expectations: tuple[Expectation, ...] = ()
     try:
@@ -74,7 +74,7 @@ def elaborate(
         run(elaborator, spec.statements, context)
         expectations = _expectations(elaborator, spec, context)
         recipe = None if bare else _recipe(elaborator, spec, context)
-    except Stop:
+    except LimitReached:
         pass
     except RecursionError:
         elaborator.report(
@@ -153,7 +153,7 @@ def _expectation(elaborator: Elaborator, statement: tree.Expect, context: Contex
     sound = True
     for name in dict.fromkeys(names_in(statement.condition)):
         bound = context.get(name.text)
-        if isinstance(bound, Open | Poisoned):
+        if isinstance(bound, OpenValue | Poisoned):
             sound = False
         elif bound is not None and name.text not in FIGURES:
             constants.append((name.text, bound))
@@ -172,7 +172,7 @@ def _is_condition(elaborator: Elaborator, expectation: Expectation) -> bool:
         expectation.holds(dict.fromkeys(FIGURES, 1))
     except Unresolved:
         return False
-    except Fault as fault:
+    except SentenceError as fault:
         if fault.code == "division-by-zero":
             return True
         elaborator.report(fault.diagnostic)

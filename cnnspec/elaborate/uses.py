@@ -8,11 +8,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
-from cnnspec.binding.values import POISONED, Fault
+from cnnspec.binding.values import POISONED, SentenceError
 from cnnspec.diagnostics import Diagnostic, Label, SpecError
 from cnnspec.elaborate.elaborator import AXIS_VALUES, Elaborator
 from cnnspec.elaborate.limits import DEEPEST
-from cnnspec.elaborate.scope import Context, Definition, Frame, Module
+from cnnspec.elaborate.scope import Context, Definition, Module, Scope
 from cnnspec.layers.registry import LAYERS
 from cnnspec.network.expectation import names_in
 from cnnspec.syntax import tree
@@ -102,19 +102,20 @@ class Files:
         try:
             name = _inside(statement.path, module.name)
             return self._module(name, statement).blocks
-        except Fault as fault:
+        except SentenceError as fault:
             self.elaborator.report(fault.diagnostic)
         return {}
 
     def _module(self, name: str, statement: tree.Use) -> Module:
         if name in self.reading:
             chain = [*self.reading[self.reading.index(name) :], name]
-            raise Fault(
+            raise SentenceError(
                 "use-in-a-circle", f"{name} is used by itself", statement.path.span,
                 notes=(" uses ".join(chain),), help=("move the shared blocks to a file of their own",),
             )  # fmt: skip
         if len(self.reading) >= DEEPEST:
-            raise Fault("nested-too-deeply", "files use files more than 100 deep", statement.path.span)
+            message = f"files use files more than {DEEPEST} deep"
+            raise SentenceError("nested-too-deeply", message, statement.path.span)
         if name not in self.modules:
             self.modules[name] = self._load(name, statement)
         return self.modules[name]
@@ -136,30 +137,30 @@ class Files:
 
     def _constants(self, spec: tree.Spec, module: Module) -> None:
         """The constants of a used file; one that hangs on a tensor is not defined there."""
-        context = Context(Frame(module), module.values)
+        context = Context(Scope(module), module.values)
         for statement in spec.statements:
             if isinstance(statement, tree.Let) and not _hangs_on_a_tensor(statement.value):
                 try:
                     module.values[statement.name.text] = self.elaborator.closed(statement.value, context)
-                except Fault as fault:
+                except SentenceError as fault:
                     module.values[statement.name.text] = POISONED
                     self.elaborator.report(fault.diagnostic)
 
     def _source(self, name: str, statement: tree.Use) -> Source:
         span = statement.path.span
         if self.read is None:
-            raise Fault(
+            raise SentenceError(
                 "use-not-found", f'"{name}" cannot be looked for: this spec lies in no folder', span,
                 help=("save the spec to a file beside it",),
             )  # fmt: skip
         try:
             return self.read(name)
         except UnicodeDecodeError:
-            raise Fault("use-not-found", f'"{name}" is not a text file in UTF-8', span) from None
+            raise SentenceError("use-not-found", f'"{name}" is not a text file in UTF-8', span) from None
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or str(error)
             code = "use-not-found" if isinstance(error, OSError) else "use-outside-the-folder"
-            raise Fault(
+            raise SentenceError(
                 code, f'"{name}" cannot be used: {reason}', span,
                 help=("the file must lie beside the spec or below it",),
             ) from None  # fmt: skip
@@ -178,15 +179,15 @@ def _hangs_on_a_tensor(value: tree.Expression) -> bool:
 
 
 def _inside(path: tree.Text, user: str) -> str:
-    """The path from the spec's folder; raises Fault where it leads out of it."""
+    """The path from the spec's folder; raises SentenceError where it leads out of it."""
     text = path.value
     joined = posixpath.normpath(posixpath.join(posixpath.dirname(user), text))
     outside = joined == ".." or joined.startswith("../")
     if not text or "\\" in text or ":" in text or "\0" in text or posixpath.isabs(text) or outside:
-        raise Fault(
+        raise SentenceError(
             "use-outside-the-folder", f'"{text}" does not name a file in the folder of the spec', path.span,
             help=("use files that lie beside the spec or below it, with / between folders",),
         )  # fmt: skip
     if joined == ".":
-        raise Fault("use-not-found", f'"{text}" is a folder', path.span)
+        raise SentenceError("use-not-found", f'"{text}" is a folder', path.span)
     return joined

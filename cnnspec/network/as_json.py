@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 from cnnspec.diagnostics import LayerError, SpecError
 from cnnspec.layers.base import Layer
 from cnnspec.layers.registry import LAYERS
-from cnnspec.network.assemble import Part, assemble, unknown
+from cnnspec.network.assemble import NamedLayer, assemble, unknown
 from cnnspec.network.expectation import Expectation
 from cnnspec.network.graph import Group, Network, Node
 from cnnspec.syntax import tree
@@ -106,10 +106,10 @@ def _network(document: dict[str, Any]) -> Network:
     return network
 
 
-def _part(item: dict[str, Any], groups: list[Group]) -> Part:
+def _part(item: dict[str, Any], groups: list[Group]) -> NamedLayer:
     options = {name: tuple(v) if isinstance(v, list) else v for name, v in item["options"].items()}
     layer: Layer = LAYERS[item["kind"]](**options)
-    return Part(item["name"], layer, item["inputs"], groups=tuple(groups[n] for n in item["groups"]))
+    return NamedLayer(item["name"], layer, item["inputs"], groups=tuple(groups[n] for n in item["groups"]))
 
 
 def _recipe(document: Any) -> Any:

@@ -9,12 +9,12 @@ from typing import Any
 from cnnspec.diagnostics import Diagnostic, LayerError, SpecError
 from cnnspec.layers.base import Layer, Shape
 from cnnspec.network.graph import Group, InputLayer, Network, Node, Output
-from cnnspec.network.make import Made, completed
+from cnnspec.network.made_layers import MadeLayer, completed
 from cnnspec.text import Span
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class NamedLayer:
     """One layer to be: its name, and the names of the layers it reads (``input`` is the input)."""
 
     name: str
@@ -27,7 +27,7 @@ class Part:
 def assemble(
     name: str,
     shape: Shape,
-    parts: Iterable[Part],
+    parts: Iterable[NamedLayer],
     outputs: Sequence[tuple[str, str, float]] = (),
     recipe: Any = None,
     expectations: tuple[Any, ...] = (),
@@ -57,14 +57,14 @@ def assemble(
     return Network(name, tuple(nodes), ends or (Output("output", len(nodes) - 1),), recipe, expectations)
 
 
-def _node(part: Part, nodes: list[Node], places: dict[str, int]) -> Node:
+def _node(part: NamedLayer, nodes: list[Node], places: dict[str, int]) -> Node:
     if part.name in places:
         raise LayerError("repeated-label", f"two layers are named {part.name}")
     inputs = tuple(_place(name, places) for name in part.inputs)
     fewest, most = part.layer.arity
     if len(inputs) < fewest or (most is not None and len(inputs) > most):
         raise LayerError("wrong-number-of-inputs", f"{part.layer.word} cannot read {len(inputs)} tensors")
-    made = Made(part.layer)
+    made = MadeLayer(part.layer)
     if made.layer.references:
         made = completed(made, tuple((nodes[n].layer, nodes[n].input_shapes) for n in inputs[1:]))
     shapes = tuple(nodes[n].output for n in inputs)

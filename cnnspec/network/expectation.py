@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from cnnspec.binding.values import Fault, Value, evaluate, truth
+from cnnspec.binding.values import SentenceError, Value, evaluate, truth
 from cnnspec.syntax import tree
 from cnnspec.text import Span
 
@@ -27,7 +27,7 @@ class Expectation:
     constants: tuple[tuple[str, Value], ...] = ()
 
     def holds(self, figures: Mapping[str, Value]) -> bool:
-        """Whether the condition is true of the figures; raises Misfit where it is no condition."""
+        """Whether the condition is true of the figures; raises SentenceError where it is no condition."""
         return truth(self._value(self.condition, figures), self.condition.span)
 
     def actual(self, figures: Mapping[str, Value]) -> Value | None:
@@ -38,10 +38,10 @@ class Expectation:
         return None
 
     def sides(self, figures: Mapping[str, Value]) -> tuple[Value, Value]:
-        """Both sides of the comparison; raises Misfit where nothing is compared."""
+        """Both sides of the comparison; raises SentenceError where nothing is compared."""
         condition = self.condition
         if not isinstance(condition, tree.Binary):
-            raise Fault("not-a-condition", f"{self.text} compares nothing", condition.span)
+            raise SentenceError("not-a-condition", f"{self.text} compares nothing", condition.span)
         return self._value(condition.left, figures), self._value(condition.right, figures)
 
     def _value(self, expression: tree.Expression, figures: Mapping[str, Value]) -> Value:

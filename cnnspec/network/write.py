@@ -14,7 +14,7 @@ from cnnspec.layers.base import show
 from cnnspec.layers.writing import NAME, OPERATORS, number_text, sentence, value_text
 from cnnspec.network.expectation import Expectation
 from cnnspec.network.graph import Network, Node
-from cnnspec.recipe.base import Setting
+from cnnspec.recipe.base import SettingModel
 from cnnspec.recipe.models import Recipe
 
 
@@ -82,7 +82,7 @@ def _recipe(recipe: Recipe) -> Iterator[str]:
     for word, field in Recipe.model_fields.items():
         value = getattr(recipe, word)
         if value is not None and value != field.default:
-            text = sentence(value) if isinstance(value, Setting) else f"{word} {value_text(value)}"
+            text = sentence(value) if isinstance(value, SettingModel) else f"{word} {value_text(value)}"
             yield f"  {text}"
     yield "}"
 

@@ -8,7 +8,7 @@ from typing import Final, TypeAlias
 from cnnspec.diagnostics import Diagnostic, Severity
 from cnnspec.layers.base import Shape, show, spatial
 from cnnspec.recipe.models import Augment, CrossEntropy, Recipe
-from cnnspec.recipe.optimizers import Exponential, OneCycle, Schedule, Sgd, Step
+from cnnspec.recipe.optimizers import Exponential, OneCycle, Schedule, Sgd, StepDecay
 from cnnspec.text import Span
 
 Place: TypeAlias = Callable[[str, str], Span | None]
@@ -17,6 +17,8 @@ Place: TypeAlias = Callable[[str, str], Span | None]
 FOLDS: Final = 3.0
 """elastic over smooth², from which the picture folds over itself: the root mean square of the slope of
 the displacement is 0.115 times this."""
+WITH_PARTS: Final = ("images", "npz", "files")
+"""Kinds of data whose files may hold a validation part."""
 
 
 def advise(
@@ -33,7 +35,24 @@ def _warning(code: str, message: str, span: Span | None, *help: str, note: str =
     return Diagnostic(code, message, span, Severity.WARNING, notes=(note,) if note else (), help=help)
 
 
+def advise_on_validation(recipe: Recipe, in_files: bool) -> Iterator[Diagnostic]:
+    """Advice that waits for the data, whose files may hold a validation part (``in_files``) or not."""
+    if in_files and recipe.data.validation:
+        share = f"validation={recipe.data.validation:g}"
+        yield _warning(
+            "setting-without-effect", f"the data hold a validation part, which is used in place of {share}",
+            None, "leave validation out",
+        )  # fmt: skip
+    elif not in_files and recipe.data.name in WITH_PARTS:
+        yield from _unwatched(recipe, lambda word, option: None)
+
+
 def _stop(recipe: Recipe, place: Place) -> Iterator[Diagnostic]:
+    if recipe.data.name not in WITH_PARTS:
+        yield from _unwatched(recipe, place)
+
+
+def _unwatched(recipe: Recipe, place: Place) -> Iterator[Diagnostic]:
     if recipe.stop and not recipe.data.validation:
         yield _warning(
             "stop-without-validation", "stop watches the training loss: there is no validation part",
@@ -90,7 +109,7 @@ def _rates(recipe: Recipe, place: Place) -> Iterator[Diagnostic]:
             f"a decay of {optimizer.decay:g} pulls all weights to 0", place("optimizer", "decay"),
             f"usual are {optimizer.usual_decay}",
         )  # fmt: skip
-    if isinstance(schedule, Exponential | Step) and schedule.factor > 1:
+    if isinstance(schedule, Exponential | StepDecay) and schedule.factor > 1:
         yield _unusual(
             f"the rate grows: it is multiplied by {schedule.factor:g} again and again",
             place("schedule", "factor"), "a factor below 1 lowers it",

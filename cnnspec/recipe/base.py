@@ -14,7 +14,7 @@ WholeEpochs: TypeAlias = Annotated[PositiveInt, Unit("whole epochs")]
 Pixels: TypeAlias = Annotated[NonNegativeFloat, Unit("pixels")]
 
 
-class Setting(SentenceModel):
+class SettingModel(SentenceModel):
     """The base of all sentences of a recipe; one with several kinds has the kind as its second word."""
 
     model_config = ConfigDict(strict=True)

@@ -12,7 +12,7 @@ from cnnspec.binding.refusals import validate
 from cnnspec.binding.values import Value, Word, evaluate
 from cnnspec.diagnostics import Diagnostic, SpecError, nearest
 from cnnspec.recipe import faults
-from cnnspec.recipe.base import Setting
+from cnnspec.recipe.base import SettingModel
 from cnnspec.recipe.models import OneCycle, Recipe
 from cnnspec.recipe.read import read_setting
 from cnnspec.recipe.words import CHOICE_SYNONYMS, NEEDLESS, OPTION_SYNONYMS, SETTINGS, SYNONYMS, owners
@@ -66,7 +66,7 @@ def _shorthands(
     """``rate`` and ``validation``, put where they belong."""
     for name, word in (("rate", "optimizer"), ("validation", "data")):
         setting = values.get(word, getattr(recipe, word))
-        if name in given and isinstance(setting, Setting):
+        if name in given and isinstance(setting, SettingModel):
             options = {**_said(setting), name: _plain(given[name])}
             values[word] = _validated(type(setting), options, found)
     schedule = recipe.schedule
@@ -82,7 +82,7 @@ def _said(model: BaseModel) -> dict[str, Any]:
 def _value(name: str, value: Any, found: list[Diagnostic]) -> Any:
     """What a field of the recipe is given."""
     value = _plain(value)
-    if isinstance(value, Setting | dict):
+    if isinstance(value, SettingModel | dict):
         return value
     if value is False and Recipe.model_fields[name].default is None:
         return None

@@ -21,7 +21,7 @@ from pydantic import (
 )
 
 from cnnspec.layers.base import Initial, Unit
-from cnnspec.recipe.base import Pixels, Setting, Share, WholeEpochs
+from cnnspec.recipe.base import Pixels, SettingModel, Share, WholeEpochs
 from cnnspec.recipe.optimizers import (
     Adam,
     AdamW,
@@ -34,25 +34,26 @@ from cnnspec.recipe.optimizers import (
     RmsProp,
     Schedule,
     Sgd,
-    Step,
+    StepDecay,
 )
 from cnnspec.upward import upward
 
 __all__ = [
     "Adam", "AdamW", "AnySchedule", "Augment", "Constant", "Cosine", "CrossEntropy", "Data", "Exponential",
     "Initial", "Loss", "MeanSquaredError", "Normalise", "OneCycle", "Optimizer", "Recipe", "RmsProp",
-    "Schedule", "Setting", "Sgd", "Step", "Stop",
+    "Schedule", "SettingModel", "Sgd", "StepDecay", "Stop",
 ]  # fmt: skip
 
 
-class Data(Setting):
+class Data(SettingModel):
     """Where the samples come from: a known set, or files of one's own.
 
     mnist and fashion_mnist are looked for in --data-dir, CNNSPEC_DATA and the cache, else downloaded;
     digits come with scikit-learn; idx, npz, images (a folder a class) and csv are files at the path, and a
     path alone says by itself which they are: data "own/pictures". It is relative to the spec's folder.
-    The samples for validation are drawn once, by the seed, from the training samples; they are
-    judged after each epoch and never trained on.
+    Folders of images may stand in folders train, val and test (or training, valid or validation, testing),
+    and an .npz may hold x_val and y_val. Without a validation part of their own, samples for validation are
+    drawn once, by the seed, from the training samples; they are judged after each epoch and never trained on.
     """
 
     word = "data"
@@ -86,7 +87,7 @@ class Data(Setting):
         return self
 
 
-class CrossEntropy(Setting):
+class CrossEntropy(SettingModel):
     """-log of the probability of the right class, over a softmax.
 
     Validation and test samples are judged by it too, smoothing included, without class weights.
@@ -101,7 +102,7 @@ class CrossEntropy(Setting):
     )
 
 
-class MeanSquaredError(Setting):
+class MeanSquaredError(SettingModel):
     """Mean of (output - one-hot target)², over all outputs, in training, validation and test."""
 
     word = "loss"
@@ -110,7 +111,7 @@ class MeanSquaredError(Setting):
     kind: Literal["mse"] = "mse"
 
 
-class Normalise(Setting):
+class Normalise(SettingModel):
     """What is done to the bytes of an image: (x/255 - mean)/std, or nothing at all."""
 
     word = "normalise"
@@ -137,7 +138,7 @@ class Normalise(Setting):
         return self
 
 
-class Augment(Setting):
+class Augment(SettingModel):
     """Random changes of the training images, drawn anew for each image and epoch.
 
     Each option is the most that happens, both ways; augment alone changes nothing. Test and validation
@@ -164,7 +165,7 @@ class Augment(Setting):
     flip: bool = Field(default=False, description="mirror left and right, half of the time")
 
 
-class Stop(Setting):
+class Stop(SettingModel):
     """Early stopping: end when the loss stops falling, and keep the weights of the best epoch.
 
     The validation loss is watched; without data validation=… it is the training loss, which says nothing

@@ -5,12 +5,12 @@ from typing import Annotated, ClassVar, Final, Literal, TypeAlias
 
 from pydantic import Field, NonNegativeFloat, PositiveFloat
 
-from cnnspec.recipe.base import Epochs, Rate, Setting, Share, WholeEpochs
+from cnnspec.recipe.base import Epochs, Rate, SettingModel, Share, WholeEpochs
 
 DECAY: Final = "weight decay: decay·w is added to the gradient"
 
 
-class OptimizerSetting(Setting):
+class OptimizerSetting(SettingModel):
     """What all optimizers have in common."""
 
     word = "optimizer"
@@ -76,7 +76,7 @@ class RmsProp(OptimizerSetting):
     decay: NonNegativeFloat = Field(default=0.0, description=DECAY)
 
 
-class Schedule(Setting):
+class Schedule(SettingModel):
     """How the rate moves; ``warmup`` epochs climb to it in a straight line first (Goyal et al. 2017)."""
 
     word = "schedule"
@@ -124,7 +124,7 @@ class Exponential(Schedule):
         return base * self.factor**epoch
 
 
-class Step(Schedule):
+class StepDecay(Schedule):
     """rate·factor^⌊epoch/every⌋."""
 
     example = "schedule step every=2 factor=0.1"
@@ -149,7 +149,7 @@ class Cosine(Schedule):
         return _half_cosine(base, self.floor, share)
 
 
-class OneCycle(Setting):
+class OneCycle(SettingModel):
     """Up to a peak, then down to almost nothing, in cosines, step by step (Smith and Topin 2018)."""
 
     word = "schedule"
@@ -180,5 +180,5 @@ def _half_cosine(first: float, last: float, share: float) -> float:
 
 Optimizer: TypeAlias = Annotated[Sgd | Adam | AdamW | RmsProp, Field(discriminator="kind")]
 AnySchedule: TypeAlias = Annotated[
-    Constant | Exponential | Step | Cosine | OneCycle, Field(discriminator="kind")
+    Constant | Exponential | StepDecay | Cosine | OneCycle, Field(discriminator="kind")
 ]

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from cnnspec.binding.binder import Codes, Signature, bind, given_twice, values_of
 from cnnspec.binding.refusals import validate
-from cnnspec.binding.values import Fault, Value, Word
+from cnnspec.binding.values import SentenceError, Value, Word
 from cnnspec.diagnostics import Diagnostic, Diagnostics
 from cnnspec.layers.base import Shape
 from cnnspec.recipe import faults
@@ -30,8 +30,8 @@ def read_recipe(
 ) -> tuple[Recipe | None, tuple[Diagnostic, ...]]:
     """The recipe of a ``train { }``, with all its faults and advice; no recipe when there are faults.
 
-    ``evaluate`` gives an expression its value; it raises Fault for a name it does not know. ``image`` is
-    the shape of the network's input, where it is known; ``names`` are the constants there are.
+    ``evaluate`` gives an expression its value, or raises SentenceError. ``image`` is the shape of the
+    network's input, where it is known; ``names`` are the constants there are.
     """
     reader = _Reader(evaluate, names)
     found = reader.found
@@ -136,7 +136,7 @@ class _Reader:
         """The value of an expression; ``W`` is a word where no width flows in."""
         try:
             return self.evaluate(expression)
-        except Fault:
+        except SentenceError:
             if isinstance(expression, tree.Name):
                 return Word(expression.text)
             raise

@@ -5,21 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final, TypeAlias, get_args
 
-from cnnspec.recipe.base import Setting
+from cnnspec.recipe.base import SettingModel
 from cnnspec.recipe.models import Recipe
 
-Kinds: TypeAlias = dict[str, type[Setting]]
+Kinds: TypeAlias = dict[str, type[SettingModel]]
 
 
-def _entry(annotation: Any) -> Kinds | type[Setting] | None:
+def _entry(annotation: Any) -> Kinds | type[SettingModel] | None:
     models = list(_models(annotation))
     if models and models[0].has_kinds():
         return {model.model_fields["kind"].default: model for model in models}
     return models[0] if models else None
 
 
-def _models(annotation: Any) -> Iterator[type[Setting]]:
-    if isinstance(annotation, type) and issubclass(annotation, Setting):
+def _models(annotation: Any) -> Iterator[type[SettingModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, SettingModel):
         yield annotation
     for part in get_args(annotation):
         yield from _models(part)
@@ -69,7 +69,7 @@ def owners(option: str) -> tuple[str, ...]:
     return tuple(model.title() for model in models if option in model.option_fields())
 
 
-def models_of(entry: Kinds | type[Setting] | None) -> list[type[Setting]]:
+def models_of(entry: Kinds | type[SettingModel] | None) -> list[type[SettingModel]]:
     if isinstance(entry, dict):
         return list(entry.values())
     return [] if entry is None else [entry]

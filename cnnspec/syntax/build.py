@@ -12,13 +12,14 @@ from typing import Any, Final, TypeAlias, TypeVar
 
 from cnnspec.diagnostics import Diagnostic, Diagnostics
 from cnnspec.syntax import tree
-from cnnspec.syntax.depths import DEEPEST, Depths
 from cnnspec.syntax.lalr import Token
-from cnnspec.syntax.numbers import value_of
 from cnnspec.text import Source, Span
 
 Children: TypeAlias = list[Any]
 Sentence = TypeVar("Sentence", tree.Input, tree.Layer, tree.Setting)
+
+DEEPEST: Final = 64
+"""Braces within braces, else-ifs, and operators within operators."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +34,31 @@ class _Paths:
     end: int
 
 
+class _Depths:
+    """The depth of every node with parts, by identity; a node without is at 0. So nothing has to recurse."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, int] = {}
+        self._alive: list[object] = []
+        """The nodes that have a depth, kept so that no other node can get their identity."""
+
+    def fits(self, node: object, parts: Sequence[object]) -> bool:
+        """Whether a node of these parts is shallow enough; its depth is kept where it is."""
+        depth = 1 + max((self._known.get(id(part), 0) for part in parts), default=0)
+        if depth > DEEPEST:
+            return False
+        self._known[id(node)] = depth
+        self._alive.append(node)
+        return True
+
+
 class Builder:
     """The callbacks of one parser; ``begin`` is called before each parse."""
 
     def begin(self, source: Source) -> None:
         self.source, self.length = source, len(source.text)
         self.problems = Diagnostics()
-        self._depths = Depths()
+        self._depths = _Depths()
 
     # Terminals ---------------------------------------------------------------
 
@@ -227,7 +246,7 @@ class Builder:
         return tree.Name(text, Span(self.source, start, start + len(text)))
 
     def _number(self, text: str, span: Span) -> int | float:
-        value = value_of(text)
+        value = tree.number_value(text)
         if value is None:
             message = f"{_short(text)} is larger than any network needs"
             self._problem("number-too-large", message, span, "the largest number allowed is 10^15")
@@ -251,7 +270,7 @@ class Builder:
 
     def _meant(self, written: Sentence) -> Sentence:
         """The sentence, or the one that was meant where it looks like a mistake."""
-        from cnnspec.syntax.confusables import meant_by
+        from cnnspec.syntax.errors.well_formed import meant_by
 
         found = meant_by(written)
         if found is None:

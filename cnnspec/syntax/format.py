@@ -11,11 +11,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
-from cnnspec.syntax import lines as text_lines
 from cnnspec.syntax import tree
 from cnnspec.syntax import write as text_of
-from cnnspec.syntax.lines import WIDTH, Line
 from cnnspec.syntax.parse import parse
+from cnnspec.syntax.write import WIDTH, TextLine, join_lines
 from cnnspec.text import Source, Span
 
 INDENT: Final = 2
@@ -77,7 +76,7 @@ class _Layout:
     source: Source | None
     comments: tuple[tree.Comment, ...]
     rewrite: Rewrite | None = None
-    lines: list[Line] = field(default_factory=list)
+    lines: list[TextLine] = field(default_factory=list)
     _next_comment: int = 0
     _end: int = 0
     """Where in the source the last thing written ends."""
@@ -85,7 +84,7 @@ class _Layout:
     """Nothing has been written in this body yet."""
 
     def text(self) -> str:
-        return text_lines.write(self.lines)
+        return join_lines(self.lines)
 
     def items(self, items: Items, indent: int, bar: bool = False) -> None:
         """Sentences, one after the other; ``bar`` says that the first continues a ``| ``."""
@@ -109,7 +108,7 @@ class _Layout:
                 self.lines[-1].comment_spread = self._spread(comment.span.start, 3)
             else:
                 gap = self._gap(comment.span.start)
-                self.lines.append(Line(indent, "", comment.text, gap))
+                self.lines.append(TextLine(indent, "", comment.text, gap))
                 self._fresh = False
             self._end = comment.span.end
 
@@ -133,9 +132,9 @@ class _Layout:
                 last.arrow, last.spread = len(last.text), self._spread(self._arrow(span), 2)
             last.text += f" -> {text}"
         elif joined:
-            self.lines.append(Line(indent if bar else indent + INDENT, f"-> {text}"))
+            self.lines.append(TextLine(indent if bar else indent + INDENT, f"-> {text}"))
         else:
-            self.lines.append(Line(indent, text, gap=self._gap(span.start)))
+            self.lines.append(TextLine(indent, text, gap=self._gap(span.start)))
 
     def _inside(self, item: Item, indent: int) -> None:
         """What stands in the braces, and the closing one."""
@@ -158,7 +157,7 @@ class _Layout:
 
     def _close(self, end: int, indent: int, after: str = "") -> None:
         self.comments_before(end, indent + INDENT)
-        self.lines.append(Line(indent, "}" + after))
+        self.lines.append(TextLine(indent, "}" + after))
         self._fresh = False
 
     def _condition(self, item: tree.If, indent: int) -> None:
@@ -178,7 +177,7 @@ class _Layout:
         self._fresh = True
         for path in paths:
             self.comments_before(path.span.start, indent + INDENT)
-            self.lines.append(Line(indent + INDENT, "|", gap=self._gap(path.span.start)))
+            self.lines.append(TextLine(indent + INDENT, "|", gap=self._gap(path.span.start)))
             self._end = path.span.start + 1
             self.items(path.statements, indent + 2 * INDENT, bar=True)
             self._end, self._fresh = path.span.end, False
@@ -246,7 +245,7 @@ class _Layout:
             return False
         return bool(_EMPTY_LINE.search(self.source.text, self._end, start))
 
-    def _fits(self, line: Line, text: str) -> bool:
+    def _fits(self, line: TextLine, text: str) -> bool:
         return line.indent + len(line.text) + 4 + len(text) <= WIDTH and not line.comment
 
     def _room(self, text: str, indent: int, after_bar: bool, joined: bool, bar: bool) -> bool:

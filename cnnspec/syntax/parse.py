@@ -79,8 +79,8 @@ def _read(source: Source) -> tuple[Spec, tuple[Diagnostic, ...]]:
 
 def _without_mistake(error: Unexpected, source: Source, text: str, found: Diagnostics) -> str:
     """The text mended, its mistake named; what names mistakes is loaded for the first one."""
-    from cnnspec.syntax.recover import mended
-    from cnnspec.syntax.syntax_errors import diagnose
+    from cnnspec.syntax.errors.diagnose import diagnose
+    from cnnspec.syntax.errors.recover import mended
 
     mistake = diagnose(error, source, text)
     found.add(mistake)

@@ -1,11 +1,20 @@
-"""The canonical text of expressions and sentences, each on one line."""
+"""The canonical text of expressions and sentences, each on one line, and how lines are put together.
+
+Lines one below the other whose arrows (or comments) were spread out are lined
+up; where nobody spread them, one blank stands before an arrow and two before
+a comment.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import singledispatch
 from typing import Final
 
 from cnnspec.syntax import tree
+
+WIDTH: Final = 100
 
 OR, AND, NOT, COMPARISON, SUM, PRODUCT, SIGN, ATOM = range(8)
 """Binding strengths, loosest first: what binds weaker than its place is put in parentheses."""
@@ -159,3 +168,82 @@ def _within(node: tree.Expression, least: int, tight: bool) -> str:
     if binding(node) >= least:
         return expression(node, tight)
     return f"({expression(node)})"
+
+
+# Lines ---------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class TextLine:
+    """A line under construction. ``gap`` is an empty line before it."""
+
+    indent: int
+    text: str
+    comment: str = ""
+    gap: bool = False
+    arrow: int = 0
+    """Where in the text the first arrow's blank stands; 0 when there is none."""
+    spread: bool = False
+    """The writer put more than one blank before that arrow."""
+    comment_spread: bool = False
+    """The writer put more than two blanks before the comment."""
+
+    def write(self) -> str:
+        comment = f"  {self.comment}" if self.text and self.comment else self.comment
+        return f"{' ' * self.indent}{self.text}{comment}"
+
+
+def join_lines(lines: Sequence[TextLine]) -> str:
+    """The lines as text, ending with a newline unless there are none."""
+    _line_up(lines, _has_arrow, lambda line: line.arrow, lambda line: line.spread, _widen_arrow)
+    _line_up(lines, _has_comment, lambda line: len(line.text), lambda line: line.comment_spread, _widen_end)
+    out: list[str] = []
+    for line in lines:
+        out.extend(["", line.write()] if line.gap else [line.write()])
+    return "\n".join(out) + "\n" if out else ""
+
+
+def _line_up(
+    lines: Sequence[TextLine],
+    belongs: Callable[[TextLine], bool],
+    column: Callable[[TextLine], int],
+    spread: Callable[[TextLine], bool],
+    widen: Callable[[TextLine, int], None],
+) -> None:
+    for run in _runs(lines, belongs):
+        if not any(map(spread, run)):
+            continue
+        target = max(line.indent + column(line) for line in run)
+        needed = [target - line.indent - column(line) for line in run]
+        if all(len(line.write()) + more <= WIDTH for line, more in zip(run, needed, strict=True)):
+            for line, more in zip(run, needed, strict=True):
+                widen(line, more)
+
+
+def _runs(lines: Sequence[TextLine], belongs: Callable[[TextLine], bool]) -> Iterator[list[TextLine]]:
+    """Neighbouring lines of one indent that belong."""
+    run: list[TextLine] = []
+    for line in lines:
+        if run and (line.gap or not belongs(line) or line.indent != run[-1].indent):
+            yield run
+            run = []
+        if belongs(line):
+            run.append(line)
+    if run:
+        yield run
+
+
+def _has_arrow(line: TextLine) -> bool:
+    return line.arrow > 0 and not line.text.endswith("{")
+
+
+def _has_comment(line: TextLine) -> bool:
+    return bool(line.text and line.comment)
+
+
+def _widen_arrow(line: TextLine, blanks: int) -> None:
+    line.text = line.text[: line.arrow] + " " * blanks + line.text[line.arrow :]
+
+
+def _widen_end(line: TextLine, blanks: int) -> None:
+    line.text += " " * blanks

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnspec.backends.contract import Predictor
-from cnnspec.recipe.models import CrossEntropy, Normalise, Setting
+from cnnspec.recipe.models import CrossEntropy, Normalise, SettingModel
 from cnnspec.training.data.dataset import Bytes, Dataset, Labels, fitted
 from cnnspec.training.data.faults import no_samples
 from cnnspec.views.terminal.paint import compact
@@ -39,7 +39,7 @@ def _probabilities(model: Predictor, outputs: NDArray[np.float32]) -> NDArray[np
 
 
 def evaluate(
-    model: Predictor, images: Bytes, labels: Labels, names: tuple[str, ...], loss: Setting
+    model: Predictor, images: Bytes, labels: Labels, names: tuple[str, ...], loss: SettingModel
 ) -> Evaluation:
     """The model's figures on labelled images, with the ``loss`` of its recipe."""
     if not len(labels):

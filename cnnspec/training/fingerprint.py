@@ -42,7 +42,7 @@ def fingerprint(engine: Engine, recipe: Recipe, data: Dataset) -> dict[str, Any]
         "network": zlib.crc32(repr(layers).encode()),
         "numbers": str(engine.dtype),
         "recipe": recipe.model_dump(mode="json", exclude=FREE),
-        "validation": recipe.data.validation,
+        "validation": _samples(data.validation) if data.validation else recipe.data.validation,
         "training": _samples(data.train),
         "test": _samples(data.test),
     }

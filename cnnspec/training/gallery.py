@@ -10,7 +10,7 @@ from cnnspec.layers.writing import value_text
 from cnnspec.recipe.models import Augment, Recipe
 from cnnspec.training.augment import Augmenter
 from cnnspec.training.data import Dataset
-from cnnspec.training.data.dataset import Part, split
+from cnnspec.training.data.dataset import Part, divide
 from cnnspec.training.inspection import as_image
 from cnnspec.views.results import Gallery
 
@@ -20,16 +20,12 @@ MOST_CLASSES = 30
 
 def counts(data: Dataset, recipe: Recipe) -> Mapping[str, tuple[int, ...]]:
     """Samples of each class, for training, validation (where there is any) and test."""
-    kept, held = split(data.train_labels, recipe.data.validation, recipe.seed, "validation")
-    parts = {
-        "training": data.train_labels[kept],
-        "validation": data.train_labels[held],
-        "test": data.test_labels,
-    }
+    train, validation = divide(data, recipe.data.validation, recipe.seed)
+    parts = {"training": train, "validation": validation, "test": data.test}
     return {
-        name: tuple(np.bincount(labels, minlength=data.classes).tolist())
-        for name, labels in parts.items()
-        if len(labels)
+        name: tuple(np.bincount(part.labels, minlength=data.classes).tolist())
+        for name, part in parts.items()
+        if part and len(part.labels)
     }
 
 
@@ -59,5 +55,5 @@ def changed(data: Dataset, setting: Augment, places: Sequence[int], count: int, 
         rows.append((data.names[int(data.train_labels[place])], (image, *made)))
     plain = Augment()
     options = [f"{name}={value_text(value)}" for name, value in setting if value != getattr(plain, name)]
-    said = f"{data.name}: a training sample, and what it may look like"
-    return Gallery(" ".join(["augment", *options]), said, tuple(rows), True)
+    note = f"{data.name}: a training sample, and what it may look like"
+    return Gallery(" ".join(["augment", *options]), note, tuple(rows), True)

@@ -18,7 +18,15 @@ from cnnspec.document import load
 from cnnspec.network.graph import Network, Node
 from cnnspec.training.history import EpochRecord, MetricsFile
 from cnnspec.training.run import METRICS, SPEC, Run
-from cnnspec.views.results import Confusion, Curve, Filters, Maps, Misclassified, Neighbour, Neighbourhood
+from cnnspec.views.results import (
+    Confusion,
+    FeatureMaps,
+    Filters,
+    Misclassified,
+    Neighbour,
+    Neighbourhood,
+    TrainingCurve,
+)
 
 if TYPE_CHECKING:
     from cnnspec.training.data import Dataset
@@ -85,13 +93,13 @@ def as_image(values: NDArray[Any], shape: Sequence[int]) -> NDArray[Any]:
     return values.reshape((side, side, 1) if side * side == values.size else (1, values.size, 1))
 
 
-def maps(model: Predictor, image: NDArray[Any], layer: str, title: str = "") -> Maps:
+def maps(model: Predictor, image: NDArray[Any], layer: str, title: str = "") -> FeatureMaps:
     """What a layer makes of one image, given as the network takes it, without the sample axis."""
     shown = as_image(image, model.network.input)
     if model.network[layer].index == 0:
-        return Maps(layer, shown, shown, title)
+        return FeatureMaps(layer, shown, shown, title)
     values = model.forward(image[None], keep=[layer])[layer][0]
-    return Maps(layer, values if values.ndim == 1 else as_image(values, values.shape), shown, title)
+    return FeatureMaps(layer, values if values.ndim == 1 else as_image(values, values.shape), shown, title)
 
 
 def confusion(found: Evaluation) -> Confusion:
@@ -189,11 +197,11 @@ def size_of(network: Network, layer: str) -> int:
     return prod(network[layer].output)
 
 
-def curve_of(rows: Sequence[EpochRecord], name: str) -> Curve:
+def curve_of(rows: Sequence[EpochRecord], name: str) -> TrainingCurve:
     """The epochs of a training; validation only where every epoch has it."""
     losses = [row.validation_loss for row in rows if row.validation_loss is not None]
     accuracies = [row.validation_accuracy for row in rows if row.validation_accuracy is not None]
-    return Curve(
+    return TrainingCurve(
         name,
         tuple(row.epoch for row in rows),
         tuple(row.loss for row in rows),
@@ -204,7 +212,7 @@ def curve_of(rows: Sequence[EpochRecord], name: str) -> Curve:
     )
 
 
-def run_curve(folder: Path) -> Curve:
+def run_curve(folder: Path) -> TrainingCurve:
     """The training in the folder of a run; raises SpecError where it has no finished epoch."""
     test = Run.read(folder).test
     rows = MetricsFile(folder / METRICS).rows()
@@ -218,7 +226,7 @@ def run_curve(folder: Path) -> Curve:
     return replace(curve, test_loss=test.loss, test_accuracy=test.accuracy) if test else curve
 
 
-def distinct(curves: Sequence[Curve], folders: Sequence[Path]) -> list[Curve]:
+def distinct(curves: Sequence[TrainingCurve], folders: Sequence[Path]) -> list[TrainingCurve]:
     """The curves, named after their folders where two networks have one name."""
     names = [curve.name for curve in curves]
     if len(set(names)) == len(names):

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from cnnspec.backends.contract import Engine, Predictor
 from cnnspec.diagnostics import Diagnostic, Severity, SpecError
-from cnnspec.recipe.advice import advise
+from cnnspec.recipe.advice import advise, advise_on_validation
 from cnnspec.recipe.models import Recipe
 from cnnspec.training.callback import Callback
 from cnnspec.training.checkpoint import Checkpoint, CheckpointManager, alike, read, write
@@ -58,7 +58,7 @@ def fit(
     recipe = _built_by(engine, recipe, changes)
     samples = fit_data(engine, _dataset(data, engine, recipe), recipe.data.resize)
     trainer = Trainer(engine, samples, recipe, callback or Callback(), begun_from)
-    for advice in _advice(engine.network, recipe):
+    for advice in _advice(engine.network, recipe, samples):
         trainer.note(advice)
     writer = RunWriter(trainer, samples, Path(folder), sources, save_steps) if folder is not None else None
     best = BestWeights(trainer, writer.folder if writer else None)
@@ -88,10 +88,11 @@ def _built_by(engine: Engine, recipe: Recipe | None, changes: Mapping[str, Any])
     return recipe.changed(**changes, seed=engine.seed, initial=engine.initial)
 
 
-def _advice(network: Network, recipe: Recipe) -> Iterator[Diagnostic]:
-    """What is odd about a recipe that was changed, and was not said of the one in the spec."""
+def _advice(network: Network, recipe: Recipe, data: Dataset) -> Iterator[Diagnostic]:
+    """What is odd about a recipe with these data, and was not said of the one in the spec."""
     known = set(advise(network.training_recipe, network.input))
-    return (item for item in advise(recipe, network.input) if item not in known)
+    yield from (item for item in advise(recipe, network.input) if item not in known)
+    yield from advise_on_validation(recipe, data.validation is not None)
 
 
 def _guarded(trainer: Trainer, writer: RunWriter | None, best: BestWeights) -> Ending:

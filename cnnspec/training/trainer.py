@@ -21,7 +21,7 @@ from cnnspec.training.augment import Augmenter
 from cnnspec.training.batches import Batches
 from cnnspec.training.callback import Callback, TrainingProgress
 from cnnspec.training.checkpoint import Checkpoint, alike
-from cnnspec.training.data.dataset import Dataset, Labels, split
+from cnnspec.training.data.dataset import Dataset, Labels, divide
 from cnnspec.training.data.faults import unlike
 from cnnspec.training.evaluate import evaluate, scaling_of
 from cnnspec.training.fingerprint import differs, fingerprint, other_test
@@ -42,11 +42,7 @@ class Trainer:
         self, engine: Engine, data: Dataset, recipe: Recipe, callback: Callback, begun_from: str | None = None
     ) -> None:
         self.engine, self.recipe, self.callback, self.begun_from = engine, recipe, callback, begun_from
-        kept, held = split(data.train_labels, recipe.data.validation, engine.seed, "validation")
-        whole = not len(held)
-        images = data.train_images if whole else data.train_images[kept]
-        labels = data.train_labels if whole else data.train_labels[kept]
-        self.validation = None if whole else (data.train_images[held], data.train_labels[held])
+        (images, labels), self.validation = divide(data, recipe.data.validation, engine.seed)
         self.data = data
         augmenter = Augmenter(recipe.augment, images.shape[1:]) if recipe.augment else None
         self.batches = Batches(images, labels, min(recipe.batch, len(labels)), engine.seed, augmenter)

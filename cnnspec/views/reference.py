@@ -57,7 +57,7 @@ class OptionEntry:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class WordEntry:
     """What there is to say about a layer, a setting, or one kind of a setting."""
 
     word: str
@@ -74,39 +74,39 @@ class Entry:
     """A one-line spec that the example stands in."""
 
 
-def entry(model: type[SentenceModel], section: str) -> Entry:
+def entry(model: type[SentenceModel], section: str) -> WordEntry:
     """The entry of a layer or a sentence of the recipe."""
     summary, _, details = inspect.cleandoc(model.__doc__ or "").replace("``", "").partition("\n\n")
     fields = model.option_fields()
     names = dict.fromkeys((*model.positional, *fields))
     word, _, kind = model.title().partition(" ")
-    return Entry(
+    return WordEntry(
         word, kind, section, " ".join(summary.split()), " ".join(details.split()),
         tuple(folded(option_of(name, fields[name], name in model.positional)) for name in names),
         model.sentence(), model.spec(),
     )  # fmt: skip
 
 
-def layer_entries() -> dict[str, Entry]:
+def layer_entries() -> dict[str, WordEntry]:
     """The entry of each layer, in the order of the families."""
     order = list(FAMILIES)
     layers = sorted(LAYERS.values(), key=lambda layer: order.index(layer.family))
     return {layer.word: entry(layer, FAMILIES[layer.family]) for layer in layers}
 
 
-def settings() -> Iterator[Entry]:
+def settings() -> Iterator[WordEntry]:
     """All sentences of a recipe, in its order."""
     for word, field in Recipe.model_fields.items():
         meaning = field.description or ""
         yield from (entry(model, meaning) for model in models_of(SETTINGS[word]))
         if SETTINGS[word] is None:
             example = f"{word} {(field.examples or ['?'])[0]}"
-            yield Entry(
+            yield WordEntry(
                 word, "", meaning, "", "", (option_of(word, field, True),), example, spec_with(example)
             )
 
 
-def find(word: str) -> tuple[Entry, ...]:
+def find(word: str) -> tuple[WordEntry, ...]:
     """The sentences of the recipe that a word means: a setting, a kind, an option, a choice, or a synonym."""
     word = word.lower().replace("-", "_")
     entries = tuple(settings())
@@ -124,7 +124,7 @@ def known() -> set[str]:
     return set(WHOLE).union(*SYNONYM_TABLES, *own)
 
 
-def _names(one: Entry) -> tuple[set[str], ...]:
+def _names(one: WordEntry) -> tuple[set[str], ...]:
     """The words that lead to an entry: the setting, its kind, its options, the choices of their values."""
     model = SETTINGS[one.word]
     fields = model.model_fields if isinstance(model, type) else {one.word: Recipe.model_fields[one.word]}

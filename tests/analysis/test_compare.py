@@ -110,7 +110,7 @@ def test_the_text_folds_added_blocks_and_can_show_all():
 
 def test_the_text_fits_narrow_and_plain_pages():
     found, _ = pairs(BASE, BASE.replace("16 5x5", "16 3x3"))
-    text = view.render(found, paper=Terminal(width=50, unicode=False))
+    text = view.render(found, terminal=Terminal(width=50, unicode=False))
     assert text.isascii()
     assert max(map(len, text.splitlines())) <= 50
 

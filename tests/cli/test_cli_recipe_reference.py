@@ -12,7 +12,7 @@ from cnnspec.recipe.models import Recipe
 from cnnspec.recipe.words import SETTINGS
 from cnnspec.syntax.parse import parse
 from cnnspec.text import Source
-from cnnspec.views.reference import Entry, find, settings
+from cnnspec.views.reference import WordEntry, find, settings
 from cnnspec.views.terminal.paint import Terminal
 from cnnspec.views.terminal.reference import RECIPE, render_recipe, render_setting
 
@@ -31,7 +31,7 @@ def told(page: str) -> str:
     return " ".join(page.split())
 
 
-def name(one: Entry) -> str:
+def name(one: WordEntry) -> str:
     return f"{one.word} {one.kind}".strip()
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from cnnspec.cli.inputs import KERNELS, matrix, weight_array
 from cnnspec.cli.main import run
-from cnnspec.views.terminal.arrays import Writing, render
+from cnnspec.views.terminal.arrays import NumberFormat, render
 from cnnspec.views.terminal.paint import Terminal
 
 POOLED = "1 1 2 5; 5 7 7 8; 3 1 1 0; 1 2 3 4"
@@ -257,17 +257,21 @@ def test_weights_fill_by_count_by_kernel_or_by_number() -> None:
 
 
 def test_numbers_have_as_many_decimals_as_they_need() -> None:
-    assert Writing().texts(np.array([1.0, 2.0, -0.0])) == ["1", "2", "0"]
-    assert Writing().texts(np.array([1.5, 2.0])) == ["1.5", "2.0"]
-    assert Writing(2).texts(np.array([5 / 9, np.nan])) == ["0.56", "nan"]
-    assert Writing(2, cut=True).texts(np.array([5 / 9, -1 / 9, 1.0], np.float32)) == ["0.55", "-0.11", "1.00"]
+    assert NumberFormat().texts(np.array([1.0, 2.0, -0.0])) == ["1", "2", "0"]
+    assert NumberFormat().texts(np.array([1.5, 2.0])) == ["1.5", "2.0"]
+    assert NumberFormat(2).texts(np.array([5 / 9, np.nan])) == ["0.56", "nan"]
+    assert NumberFormat(2, cut=True).texts(np.array([5 / 9, -1 / 9, 1.0], np.float32)) == [
+        "0.55",
+        "-0.11",
+        "1.00",
+    ]
 
 
 def test_large_maps_are_cut_and_say_so() -> None:
-    lines = render(np.arange(30 * 30 * 9, dtype=float).reshape(30, 30, 9), paper=Terminal(80))
+    lines = render(np.arange(30 * 30 * 9, dtype=float).reshape(30, 30, 9), terminal=Terminal(80))
     assert all(len(line) <= 140 for line in lines)
     assert "… and 1 more channels" in lines[-1]
-    whole = render(np.arange(30 * 30.0).reshape(30, 30, 1), paper=Terminal(80), full=True)
+    whole = render(np.arange(30 * 30.0).reshape(30, 30, 1), terminal=Terminal(80), full=True)
     assert len(whole) == 30
     assert "899" in whole[-1]
 

@@ -131,7 +131,7 @@ def _view(stage: Callable[..., Any], analysis: Analysis, diagnostics: Any) -> No
     stage("table", lambda: table.render(analysis, failures=failures))
     stage(
         "table narrow",
-        lambda: table.render(analysis, paper=Terminal(20, True, False), folded=False, failures=failures),
+        lambda: table.render(analysis, terminal=Terminal(20, True, False), folded=False, failures=failures),
     )
     stage("json", lambda: json.loads(as_json.render(analysis, diagnostics)))
     stage("csv", lambda: as_csv.render(analysis))
@@ -140,7 +140,7 @@ def _view(stage: Callable[..., Any], analysis: Analysis, diagnostics: Any) -> No
     stage("html", lambda: html.render(analysis))
     stage(
         "explain",
-        lambda: explain.render(analysis, analysis.rows, (), dense=True, paper=Terminal(80, False, True)),
+        lambda: explain.render(analysis, analysis.rows, (), dense=True, terminal=Terminal(80, False, True)),
     )
     stage("explain json", lambda: explain_pages.as_json(analysis, analysis.rows, (), dense=True))
     stage(

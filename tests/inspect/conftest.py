@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from tools import bars
 
 from cnnspec.cli.main import run
 from cnnspec.model import open_run
@@ -14,24 +15,11 @@ train {{ data npz "{data}" validation=0.1; optimizer sgd rate=0.05 momentum=0.9;
 """
 
 
-def bars(count, seed):
-    """8x8 pictures of a bright row (0), column (1) or neither (2)."""
-    generator = np.random.default_rng(seed)
-    images = generator.integers(0, 120, (count, 8, 8, 1), np.uint8)
-    labels = generator.integers(0, 3, count)
-    for image, label, place in zip(images, labels, generator.integers(0, 8, count), strict=True):
-        if label == 0:
-            image[place] += 60
-        elif label == 1:
-            image[:, place] += 60
-    return images, labels
-
-
 @pytest.fixture(scope="session")
 def home(tmp_path_factory):
     """A folder with the data, a spec, and two finished runs of it: ``one`` and ``two``."""
     folder = tmp_path_factory.mktemp("runs")
-    (x, y), (tx, ty) = bars(160, 0), bars(60, 1)
+    (x, y), (tx, ty) = bars(160, 0, 120, 60), bars(60, 1, 120, 60)
     np.savez(folder / "bars.npz", x_train=x, y_train=y, x_test=tx, y_test=ty)
     (folder / "bars.cnn").write_text(SPEC.format(data=(folder / "bars.npz").as_posix()))
     for name, seed in (("one", 0), ("two", 1)):
@@ -45,16 +33,9 @@ def model(home):
 
 
 @pytest.fixture
-def cnnspec(home, monkeypatch, tmp_path, capsys):
+def cnnspec(home, monkeypatch, tmp_path, command):
     """Runs a command in an empty folder: (exit code, stdout, stderr)."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("CNNSPEC_DATA", raising=False)
     monkeypatch.setenv("COLUMNS", "100")
-
-    def call(*arguments):
-        capsys.readouterr()
-        code = run([str(argument) for argument in arguments])
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return call
+    return command

@@ -9,7 +9,7 @@ import cnnspec
 from cnnspec.training import inspection
 from cnnspec.views.documents.report.style import Colors
 from cnnspec.views.pictures.palette import DARK, LIGHT
-from cnnspec.views.results import Confusion, Curve, Filters, Maps, pixels
+from cnnspec.views.results import Confusion, FeatureMaps, Filters, TrainingCurve, pixels
 from cnnspec.views.results.confusion import confusion
 from cnnspec.views.results.curves import curves
 from cnnspec.views.results.filters import filters, maps
@@ -52,7 +52,7 @@ def test_values_that_are_no_numbers_are_blank():
     "values", [np.arange(7.0), np.ones((3, 5, 2)), -np.ones((1, 9, 4)), np.zeros((2, 2, 1))]
 )
 def test_maps_of_every_shape_are_drawn(values):
-    shown = Maps("layer", values, IMAGE, "an image")
+    shown = FeatureMaps("layer", values, IMAGE, "an image")
     channels = values.shape[2] if values.ndim == 3 else 1
     assert channels + 1 == images(maps(shown, LIGHT))
 
@@ -85,7 +85,7 @@ def test_a_confusion_of_no_samples_is_drawn():
 
 
 def test_epochs_are_whole_numbers_and_columns_without_a_figure_are_left_out():
-    found = texts(curves([Curve("a", (1,), (0.5,), (0.9,))], LIGHT))
+    found = texts(curves([TrainingCurve("a", (1,), (0.5,), (0.9,))], LIGHT))
     assert 2 == found.count("1") - 1
     assert "test accuracy" not in found
     assert not any("." in text and text.startswith("1.") for text in found)

@@ -12,7 +12,7 @@ from cnnspec.layers.base import Family, Layer, Weighted
 from cnnspec.layers.facts import NOTHING, Effect, Facts, Picture, Storage
 from cnnspec.layers.norm import GroupNorm
 from cnnspec.layers.registry import LAYERS
-from cnnspec.network.assemble import Part, assemble
+from cnnspec.network.assemble import NamedLayer, assemble
 from cnnspec.views.documents.as_json import document
 
 FACTS = [name for name in Facts.__annotations__ if name != "sign"]
@@ -74,7 +74,7 @@ def test_a_new_word_does_not_inherit_the_decisions_of_another() -> None:
 
 
 def counted_like(tool: str, layer: Layer) -> Analysis:
-    network = assemble("", (8, 8, 4), [Part("it", layer, ["input"])])
+    network = assemble("", (8, 8, 4), [NamedLayer("it", layer, ["input"])])
     return analyze(network, convention=tool)
 
 

@@ -43,7 +43,7 @@ def test_weights_have_the_full_names_that_a_model_gives_them() -> None:
     assert {"conv1.weight": (3, 2, 3, 3), "conv1.bias": (3,)} == {
         name: weight.shape for name, weight in network["conv1"].weights.items()
     }
-    assert network.build().names == tuple(name for node in network.layers for name in node.weights)
+    assert tuple(network.build().weights) == tuple(name for node in network.layers for name in node.weights)
 
 
 def test_each_output_has_logits() -> None:

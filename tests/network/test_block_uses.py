@@ -5,12 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from tools import built
 
 import cnnspec
-from cnnspec.elaborate.spec import Elaborated, elaborate
 from cnnspec.network.write import write
-from cnnspec.syntax.parse import parse
-from cnnspec.text import Source
 
 SPECS = {
     "plain": ("block b n { dense n; relu }\ninput 4\nrepeat 5 { b 4 }", 11),
@@ -38,10 +36,6 @@ def test_every_use_is_expanded(name: str) -> None:
     assert nodes == len(network.nodes)
     flat = replace(network, nodes=tuple(replace(node, groups=()) for node in network.nodes))
     assert flat == cnnspec.parse(write(network))
-
-
-def built(text: str) -> Elaborated:
-    return elaborate(parse(Source("spec.cnn", text)))
 
 
 def test_a_constant_defined_in_between_is_seen() -> None:

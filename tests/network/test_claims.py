@@ -6,15 +6,12 @@ import tracemalloc
 from typing import Any
 
 import pytest
+from tools import built
 
 import cnnspec
-from cnnspec.elaborate.spec import Elaborated, elaborate
+from cnnspec.elaborate.spec import elaborate
 from cnnspec.syntax.parse import parse
 from cnnspec.text import Source
-
-
-def built(text: str) -> Elaborated:
-    return elaborate(parse(Source("spec.cnn", text)))
 
 
 @pytest.mark.parametrize("claim", ["26x26x6", "?x26x6", "26x?x?", "?x?x?", "?"])

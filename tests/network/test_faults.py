@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from tools import built, codes
 
 from cnnspec.diagnostics import Diagnostic
-from cnnspec.elaborate.spec import Elaborated, elaborate
-from cnnspec.syntax.parse import parse_tolerant
-from cnnspec.text import Source
 
 INPUT = "input 28x28x1\n"
 
@@ -185,11 +183,6 @@ FAULTS = {
 }  # fmt: skip
 
 
-def built(text: str) -> Elaborated:
-    spec, faults = parse_tolerant(Source("spec.cnn", text))
-    return elaborate(spec, extra=faults)
-
-
 def only(text: str) -> Diagnostic:
     (fault,) = built(text).diagnostics
     return fault
@@ -264,10 +257,6 @@ def test_an_input_cannot_hang_on_what_flows_in() -> None:
 
 
 # Several faults in one run, and no echoes -------------------------------------------
-
-
-def codes(text: str) -> list[str]:
-    return [item.code for item in built(text).diagnostics]
 
 
 def test_independent_faults_are_all_told() -> None:

@@ -9,10 +9,10 @@ import pytest
 from cases.registry import CASES, Case
 
 import cnnspec
-from cnnspec.binding.values import Open
+from cnnspec.binding.values import OpenValue
 from cnnspec.elaborate.candidates import Tries, solutions
 from cnnspec.layers.registry import LAYERS
-from cnnspec.network.assemble import Part, assemble
+from cnnspec.network.assemble import NamedLayer, assemble
 from cnnspec.network.write import write
 from cnnspec.text import Source
 
@@ -45,7 +45,7 @@ INVERTED = [
 @pytest.mark.parametrize("case, name", INVERTED, ids=lambda value: str(value))
 def test_solving_inverts_the_shape(case: Case, name: str) -> None:
     shape = case.layer.shape(case.inputs)
-    trial = case.layer.options() | {name: Open(PLACE, (PLACE,))}
+    trial = case.layer.options() | {name: OpenValue(PLACE, (PLACE,))}
     kind = type(case.layer)
     found = list(islice(solutions(kind, trial, case.inputs, shape, shape.__eq__, Tries(10_000)), 50))
     assert found
@@ -57,7 +57,7 @@ def test_solving_inverts_the_shape(case: Case, name: str) -> None:
 
 @pytest.mark.parametrize("case", [case for case in CASES if len(case.inputs) == 1], ids=str)
 def test_every_layer_is_written_and_read_the_same(case: Case) -> None:
-    network = assemble("", case.inputs[0], [Part("it", case.layer, ["input"])])
+    network = assemble("", case.inputs[0], [NamedLayer("it", case.layer, ["input"])])
     again = cnnspec.parse(write(network))
     assert (case.layer, network.output) == (again.layers[0].layer, again.output)
 
@@ -67,6 +67,7 @@ ALIKE = [case for case in CASES if len(case.inputs) > 1 and not case.pool and le
 
 @pytest.mark.parametrize("case", ALIKE, ids=str)
 def test_every_merge_is_written_and_read_the_same(case: Case) -> None:
-    relus = [Part(f"r{n}", LAYERS["relu"](), ["input"]) for n in range(len(case.inputs))]
-    network = assemble("", case.inputs[0], [*relus, Part("it", case.layer, [part.name for part in relus])])
+    relus = [NamedLayer(f"r{n}", LAYERS["relu"](), ["input"]) for n in range(len(case.inputs))]
+    merge = NamedLayer("it", case.layer, [relu.name for relu in relus])
+    network = assemble("", case.inputs[0], [*relus, merge])
     assert network == cnnspec.parse(write(network))

@@ -3,19 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from tools import built, codes
 
 from cnnspec.elaborate.limits import DEEPEST, MOST_STEPS
-from cnnspec.elaborate.spec import Elaborated, elaborate
-from cnnspec.syntax.parse import parse
-from cnnspec.text import Source
-
-
-def built(text: str) -> Elaborated:
-    return elaborate(parse(Source("spec.cnn", text)))
-
-
-def codes(text: str) -> list[str]:
-    return [item.code for item in built(text).diagnostics]
 
 
 def doubling(last: int, first: str) -> str:

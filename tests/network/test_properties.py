@@ -6,14 +6,12 @@ from dataclasses import replace
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tools import built
 
 import cnnspec
-from cnnspec.elaborate.spec import Elaborated, elaborate
 from cnnspec.layers.registry import LAYERS
 from cnnspec.network.as_json import from_json, to_json
 from cnnspec.network.write import write
-from cnnspec.syntax.parse import parse_tolerant
-from cnnspec.text import Source
 
 RELAXED = settings(deadline=None, max_examples=60, suppress_health_check=list(HealthCheck))
 
@@ -176,11 +174,6 @@ STATEMENT = st.recursive(
     statements,
     max_leaves=8,
 )
-
-
-def built(text: str) -> Elaborated:
-    spec, faults = parse_tolerant(Source("spec.cnn", text))
-    return elaborate(spec, extra=faults)
 
 
 @settings(RELAXED, max_examples=250)

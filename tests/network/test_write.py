@@ -12,7 +12,7 @@ from cnnspec.layers.conv import Conv
 from cnnspec.layers.registry import LAYERS
 from cnnspec.layers.writing import sentence
 from cnnspec.network.as_json import SCHEMA, from_json, to_json
-from cnnspec.network.assemble import Part, assemble
+from cnnspec.network.assemble import NamedLayer, assemble
 from cnnspec.network.graph import Network
 from cnnspec.network.write import legal_name, write
 from cnnspec.resources import example_names
@@ -122,7 +122,7 @@ LAYERS_AS_WRITTEN = [
 @pytest.mark.parametrize("text", LAYERS_AS_WRITTEN)
 def test_layers_are_written_as_they_are_read(text: str) -> None:
     from cnnspec.binding.values import evaluate
-    from cnnspec.network.make import Made, make
+    from cnnspec.network.made_layers import MadeLayer, make_layer
     from cnnspec.syntax import tree
     from cnnspec.syntax.parse import parse
     from cnnspec.text import Source
@@ -132,8 +132,10 @@ def test_layers_are_written_as_they_are_read(text: str) -> None:
     kind = LAYERS[line.word]
     given = dict(zip(kind.positional, line.arguments, strict=False))
     given |= {option.name: option.value for option in line.options}
-    made = make(kind, {name: evaluate(value, lambda name: name.text, {}) for name, value in given.items()})
-    assert isinstance(made, Made)
+    made = make_layer(
+        kind, {name: evaluate(value, lambda name: name.text, {}) for name, value in given.items()}
+    )
+    assert isinstance(made, MadeLayer)
     assert text == sentence(made.layer)
 
 
@@ -144,7 +146,7 @@ def test_names_from_elsewhere_are_made_legal_and_different() -> None:
 
 
 def test_a_name_that_cannot_be_written_is_refused() -> None:
-    network = assemble("N", (4, 4, 1), [Part("a b", Conv(filters=2, kernel=(3,)), ["input"])])
+    network = assemble("N", (4, 4, 1), [NamedLayer("a b", Conv(filters=2, kernel=(3,)), ["input"])])
     with pytest.raises(ValueError, match="cannot be a name"):
         write(network)
 
@@ -154,18 +156,20 @@ def test_a_name_that_cannot_be_written_is_refused() -> None:
 
 def test_layers_are_assembled_and_every_shape_inferred() -> None:
     conv, add = Conv(filters=2, kernel=(3,), padding=(1,)), LAYERS["add"]()
-    network = assemble("N", (6, 6, 2), [Part("a", conv, ["input"]), Part("s.b", add, ["a", "input"])])
+    network = assemble(
+        "N", (6, 6, 2), [NamedLayer("a", conv, ["input"]), NamedLayer("s.b", add, ["a", "input"])]
+    )
     assert cnnspec.parse("network N\ninput 6x6x2\na: conv 2 3 padding=1\ns.b: add input") == network
 
 
 def test_all_layers_that_do_not_fit_are_told() -> None:
     conv, dense = Conv(filters=2, kernel=(9,)), LAYERS["dense"](units=3)
     parts = [
-        Part("a", conv, ["input"]),
-        Part("after", conv, ["a"]),
-        Part("b", dense, ["input"]),
-        Part("b2", dense, ["nowhere"]),
-        Part("c", LAYERS["add"](), ["input"]),
+        NamedLayer("a", conv, ["input"]),
+        NamedLayer("after", conv, ["a"]),
+        NamedLayer("b", dense, ["input"]),
+        NamedLayer("b2", dense, ["nowhere"]),
+        NamedLayer("c", LAYERS["add"](), ["input"]),
     ]
     with pytest.raises(cnnspec.SpecError) as caught:
         assemble("N", (4, 4, 1), parts)

@@ -23,7 +23,7 @@ def test_every_engine_places_every_card_frame_and_edge(engine: str, name: str) -
     plan = plan_of(example(name))
     laid = engines.lay_out(dot.write(plan), engine)
     assert sorted(laid.cards) == sorted(card.key for card in plan.cards)
-    assert sorted(laid.frames) == sorted(frame.key for frame in plan.root.walk() if frame is not plan.root)
+    assert sorted(laid.clusters) == sorted(frame.key for frame in plan.root.walk() if frame is not plan.root)
     assert sorted(s[:2] for s in laid.splines) == sorted((link.tail, link.head) for link in plan.links)
     assert set(laid.labels) == {(link.tail, link.head) for link in plan.links if link.label}
 

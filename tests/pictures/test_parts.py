@@ -110,10 +110,10 @@ def test_what_is_below_a_cut_ends_where_the_curve_ended() -> None:
 
 def test_a_power_is_linear_while_that_stays_readable() -> None:
     sides = power([5, 10, 28], 140, 10)
-    assert (sides(28), sides(14), sides.told) == (140, 70, "to scale")
+    assert (sides(28), sides(14), sides.description) == (140, 70, "to scale")
     steep = power([7, 224], 160, 16)
     assert (steep(224), steep(7)) == (pytest.approx(160), pytest.approx(16))
-    assert steep.told == "as size^0.66"
+    assert steep.description == "as size^0.66"
     assert power([], 10, 1)(1) == 10
 
 

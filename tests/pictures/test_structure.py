@@ -14,7 +14,7 @@ from cnnspec.network.graph import Network
 from cnnspec.resources import example_names
 from cnnspec.views.pictures import dot
 from cnnspec.views.pictures.draw import render
-from cnnspec.views.pictures.plan import Plan, Row, follower_right, heading
+from cnnspec.views.pictures.plan import CardRow, Plan, follower_right, heading
 from cnnspec.views.pictures.planning import HEATS, Choices, plan_of
 
 
@@ -24,7 +24,7 @@ def test_structure_is_as_recorded(name: str) -> None:
     assert tellings()[name] == (GOLDEN / name).read_text(encoding="utf-8")
 
 
-def _texts(row: Row) -> list[str]:
+def _texts(row: CardRow) -> list[str]:
     if row.main:
         return [text for text in (heading(row), row.shape, row.text, row.figure) if text]
     return [text for text in (row.text, follower_right(row)) if text]
@@ -78,7 +78,7 @@ def _layers(plan: Plan) -> int:
                 total += times * card.rows[0].times * int(card.rows[0].text.split()[0])
             elif card.kind == "layers":
                 total += times * card.rows[0].times * len(card.rows)
-        return total + sum(count(inner, times * inner.times) for inner in frame.frames)  # type: ignore[attr-defined]
+        return total + sum(count(inner, times * inner.times) for inner in frame.clusters)  # type: ignore[attr-defined]
 
     return count(plan.root, 1)
 

@@ -11,7 +11,7 @@ from drawn import SVG, Page, Rect, example, network, outline, points_of, rect_of
 from cnnspec.network.graph import Network
 from cnnspec.resources import example_names
 from cnnspec.views.pictures.planning import Choices
-from cnnspec.views.pictures.volumes.sheet import draw_volumes
+from cnnspec.views.pictures.volumes.picture import draw_volumes
 
 TEXTS = {
     "stage": """

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from cnnspec.network.graph import Network
-from cnnspec.views.pictures.plan import Frame, Plan, heading
+from cnnspec.views.pictures.plan import Cluster, Plan, heading
 from cnnspec.views.pictures.planning import EVERYTHING, plan_of
 from cnnspec.views.pictures.volumes.compose import compose
 
@@ -19,7 +19,7 @@ def tell_plan(plan: Plan) -> str:
     lines = [f"{plan.title}: {plan.subtitle}"]
     cards = {card.key: card for card in plan.cards}
 
-    def tell(frame: Frame, indent: str) -> None:
+    def tell(frame: Cluster, indent: str) -> None:
         for key in frame.cards:
             lines.append(f"{indent}{key} {cards[key].kind}")
             for row in cards[key].rows:
@@ -27,7 +27,7 @@ def tell_plan(plan: Plan) -> str:
                     filter(None, (heading(row) if row.main else "", row.text, row.shape, row.figure))
                 )
                 lines.append(f"{indent}    {row.family}: {texts}")
-        for inner in frame.frames:
+        for inner in frame.clusters:
             lines.append(f"{indent}[{inner.heading}]")
             tell(inner, indent + "  ")
 

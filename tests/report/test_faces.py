@@ -10,8 +10,8 @@ from cnnspec.resources import example_path
 from cnnspec.training.history import EpochRecord, History
 from cnnspec.views.documents import html
 from cnnspec.views.pictures import engines
-from cnnspec.views.pictures.planning import EVERYTHING, MANY_CARDS, plan_of, readable
-from cnnspec.views.results.curves import nice
+from cnnspec.views.pictures.planning import EVERYTHING, MANY_CARDS, plan_of, readable_choices
+from cnnspec.views.results.curves import nice_ticks
 
 SPEC = "network Net; input 8x8x1; conv 4 3x3 -> relu; flatten; dense 3"
 
@@ -43,7 +43,7 @@ def test_an_analysis_shows_its_table_and_its_networks_graph():
 def test_a_large_network_is_drawn_by_its_blocks():
     network = cnnspec.load(example_path("googlenet"))
     assert len(plan_of(network, EVERYTHING).cards) > MANY_CARDS
-    assert len(plan_of(network, readable(network)).cards) <= MANY_CARDS
+    assert len(plan_of(network, readable_choices(network)).cards) <= MANY_CARDS
     assert "inception" in network._repr_svg_()
 
 
@@ -75,7 +75,7 @@ def test_a_history_without_an_epoch_says_so():
     ("low", "high"), [(0.0, 1.0), (0.123, 0.124), (3.0, 3.0), (0.0, 0.0), (0.9844, 0.9922), (0.2, 187.0)]
 )
 def test_ticks_are_round_few_and_around_the_values(low, high):
-    ticks = nice(low, high)
+    ticks = nice_ticks(low, high)
     assert ticks[0] <= low + 1e-12
     assert ticks[-1] >= high - 1e-12
     assert 2 <= len(ticks) <= 8

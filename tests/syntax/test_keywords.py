@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from tools import codes
 
-from cnnspec.elaborate.spec import elaborate
 from cnnspec.layers.registry import LAYERS, SYNONYMS
 from cnnspec.syntax.keywords import FORMS, INSTEAD, keyword_meant
-from cnnspec.syntax.parse import parse, parse_tolerant
+from cnnspec.syntax.parse import parse
 from cnnspec.text import Source
-
-
-def codes(text: str) -> list[str]:
-    spec, faults = parse_tolerant(Source("spec.cnn", text))
-    return [each.code for each in elaborate(spec, extra=faults).diagnostics]
 
 
 @pytest.mark.parametrize("form", FORMS.values())

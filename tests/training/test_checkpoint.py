@@ -3,9 +3,9 @@ import zlib
 import numpy as np
 import pytest
 from safetensors.numpy import load_file, save, save_file
+from tools import fault_of
 
 from cnnspec.backends.weights import HEADER
-from cnnspec.diagnostics import SpecError
 from cnnspec.training.checkpoint import Checkpoint, CheckpointManager, read, write
 
 
@@ -23,10 +23,8 @@ def assert_equal(expected, actual):
             assert mine[name].dtype == theirs[name].dtype
 
 
-def fault_of(action, *arguments):
-    with pytest.raises(SpecError) as caught:
-        action(*arguments)
-    (diagnostic,) = caught.value.diagnostics
+def unusable(action, *arguments):
+    diagnostic = fault_of(action, *arguments)
     assert "checkpoint-unusable" == diagnostic.code
     return diagnostic
 
@@ -47,10 +45,10 @@ def test_any_reader_of_safetensors_finds_the_weights_by_name(tmp_path):
 
 def test_a_foreign_file_is_refused(tmp_path):
     save_file({"weight": np.ones(3)}, tmp_path / "foreign.safetensors")
-    assert "was not written by cnnspec" in fault_of(read, tmp_path / "foreign.safetensors").message
+    assert "was not written by cnnspec" in unusable(read, tmp_path / "foreign.safetensors").message
     (tmp_path / "text.safetensors").write_text("hello")
-    assert "was not written by cnnspec" in fault_of(read, tmp_path / "text.safetensors").message
-    assert "not there" in fault_of(read, tmp_path / "absent.safetensors").message
+    assert "was not written by cnnspec" in unusable(read, tmp_path / "text.safetensors").message
+    assert "not there" in unusable(read, tmp_path / "absent.safetensors").message
 
 
 @pytest.mark.parametrize("share", [0.0, 0.01, 0.3, 0.7, 0.99])
@@ -59,7 +57,7 @@ def test_a_cut_file_is_refused(tmp_path, share):
     write(path, checkpoint())
     data = path.read_bytes()
     path.write_bytes(data[: int(len(data) * share)])
-    fault_of(read, path)
+    unusable(read, path)
 
 
 def test_one_changed_bit_anywhere_is_noticed(tmp_path):
@@ -70,7 +68,7 @@ def test_one_changed_bit_anywhere_is_noticed(tmp_path):
         changed = bytearray(data)
         changed[place] ^= 1 << place % 8
         path.write_bytes(changed)
-        fault_of(read, path)
+        unusable(read, path)
     path.write_bytes(data)
     assert_equal(checkpoint(), read(path))
 
@@ -86,7 +84,7 @@ def test_a_state_that_is_none_is_refused(tmp_path, state):
     """Whole, with the right sum, but written by something else."""
     data = save({"weight": np.ones(3)}, metadata={HEADER: state})
     (tmp_path / "c.safetensors").write_bytes(data.replace(b"00000000", f"{zlib.crc32(data):08x}".encode()))
-    assert "it holds something else" in fault_of(read, tmp_path / "c.safetensors").message
+    assert "it holds something else" in unusable(read, tmp_path / "c.safetensors").message
 
 
 def test_the_last_three_are_kept(tmp_path):

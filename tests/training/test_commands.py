@@ -9,11 +9,10 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
-from safetensors.numpy import load_file
+from tools import archive, same
 
 import cnnspec as package
 from cnnspec.cli.main import run
@@ -35,23 +34,13 @@ def place(tmp_path, data, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("CNNSPEC_DATA", raising=False)
     (tmp_path / "bars.cnn").write_text(SPEC)
-    np.savez(
-        "bars.npz", x_train=data.train_images, y_train=data.train_labels,
-        x_test=data.test_images, y_test=data.test_labels,
-    )  # fmt: skip
+    archive("bars.npz", data)
     return tmp_path
 
 
 @pytest.fixture
-def cnnspec(place, capsys):
-    """Runs a command: (exit code, stdout, stderr)."""
-
-    def call(*arguments):
-        code = run([str(argument) for argument in arguments])
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return call
+def cnnspec(place, command):
+    return command
 
 
 @pytest.fixture
@@ -59,11 +48,6 @@ def no_mnist(place, monkeypatch):
     """A machine without MNIST, and without a network to fetch it from."""
     monkeypatch.setattr("cnnspec.training.data.published.cache_folder", lambda which: place / "cache")
     monkeypatch.setitem(SETS, "mnist", replace(MNIST, sources=()))
-
-
-def same(one: Path, other: Path) -> bool:
-    a, b = load_file(one), load_file(other)
-    return set(a) == set(b) and all(np.array_equal(a[name], b[name]) for name in a)
 
 
 def test_train_shows_epochs_and_ends_with_the_accuracy_and_the_folder(cnnspec, place):

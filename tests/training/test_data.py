@@ -11,6 +11,7 @@ from importlib.util import find_spec
 
 import numpy as np
 import pytest
+from tools import fault_of
 
 from cnnspec.diagnostics import SpecError
 from cnnspec.recipe.models import Data
@@ -42,13 +43,6 @@ def folder(tmp_path, pictures):
         path = tmp_path / (name + ".gz" if packed else name)
         path.write_bytes(gzip.compress(data) if packed else data)
     return tmp_path
-
-
-def fault_of(action, *arguments, **named):
-    with pytest.raises(SpecError) as caught:
-        action(*arguments, **named)
-    (diagnostic,) = caught.value.diagnostics
-    return diagnostic
 
 
 def test_a_folder_of_idx_files_is_read_plain_or_packed(folder, pictures):

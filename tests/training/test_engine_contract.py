@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from import_graph import graph, modules
+from tools import same
 from toy import ToyEngine
 
 import cnnspec
@@ -69,10 +70,6 @@ def guessed(data):
 
 def weights(engine):
     return {name: values.copy() for name, values in engine.weights.items()}
-
-
-def same(one, other):
-    return one.keys() == other.keys() and all(np.array_equal(one[name], other[name]) for name in one)
 
 
 class Stopper(Callback):

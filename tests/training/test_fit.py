@@ -11,6 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from tools import fault_of, same
 
 import cnnspec
 from cnnspec.diagnostics import Severity, SpecError
@@ -25,16 +26,6 @@ from cnnspec.training.trainer import Trainer
 
 def weights(model):
     return {name: values.copy() for name, values in model.weights.items()}
-
-
-def same(one, other):
-    return all(np.array_equal(one[name], other[name]) for name in one)
-
-
-def fault_of(action, *arguments, **named):
-    with pytest.raises(SpecError) as caught:
-        action(*arguments, **named)
-    return caught.value.diagnostics[0]
 
 
 def test_a_network_learns(model_of, data):

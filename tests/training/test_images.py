@@ -1,6 +1,8 @@
 """Pictures from files: upright, grey or in colour as the network asks."""
 
+import os
 from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -139,3 +141,145 @@ if find_spec("PIL"):
         folder_of(tmp_path / "test", ("cat",))
         (tmp_path / "test" / "dog").mkdir()
         assert [0] * 4 == images.load(tmp_path, None, 0.25).test_labels.tolist()
+
+    # Where the images of a class and of a part lie -----------------------------------
+
+    def images_in(place, *names, value=100, size=(6, 4)):
+        """Images at paths under a place, each of one value, counting up."""
+        for n, name in enumerate(names):
+            (place / name).parent.mkdir(parents=True, exist_ok=True)
+            Image.new("L", size, value + n).save(place / name)
+
+    def counts(place):
+        """Images in folders of two classes, a dozen each."""
+        images_in(place, *(f"{name}/{n:02}.png" for name in ("cat", "dog") for n in range(12)))
+
+    def values(part):
+        return sorted(part.images[:, 0, 0, 0].tolist())
+
+    def test_images_lie_however_deep_in_the_folder_of_their_class(tmp_path):
+        """As torchvision's ImageFolder reads them: 80 of 80, not the 60 that lie in the folder itself."""
+        images_in(tmp_path, *(f"cat/{n:02}.png" for n in range(30)), *(f"cat/old/{n}.png" for n in range(10)))
+        images_in(tmp_path, *(f"dog/{n:02}.png" for n in range(30)), *(f"dog/a/b/{n}.png" for n in range(10)))
+        data = images.load(tmp_path, None, 0.25)
+        assert (60, 20) == (len(data.train_labels), len(data.test_labels))
+        assert 40 == (data.train_labels == 0).sum() + (data.test_labels == 0).sum()
+        assert ("no test part: 20 of 80 samples are held out for testing",) == data.notes
+
+    def test_links_to_folders_are_followed_once(tmp_path):
+        counts(tmp_path / "own")
+        images_in(tmp_path, *(f"more/{n}.png" for n in range(3)))
+        (tmp_path / "own" / "cat" / "more").symlink_to(tmp_path / "more")
+        (tmp_path / "own" / "cat" / "again").symlink_to(tmp_path / "own" / "cat")
+        (tmp_path / "own" / "eel").symlink_to(tmp_path / "more")
+        data = images.load(tmp_path / "own", None, 0)
+        assert [15, 12, 3] == np.bincount(data.train_labels).tolist()
+
+    @pytest.mark.parametrize("train, validation, test", [
+        ("train", "val", "test"), ("training", "validation", "testing"), ("Train", "Valid", "Test"),
+        ("train", None, "test"), ("training", None, "testing"),
+    ])  # fmt: skip
+    def test_parts_stand_in_folders_of_their_names(tmp_path, train, validation, test):
+        for n, part in enumerate((train, validation, test)):
+            if part:
+                images_in(tmp_path / part, "cat/0.png", "cat/sub/1.png", "dog/2.png", value=50 * n)
+        data = images.load(tmp_path, None, 0.25)
+        assert ([0, 1, 2], [100, 101, 102]) == (values(data.train), values(data.test))
+        assert (validation is not None) == (data.validation is not None)
+        assert [50, 51, 52] == values(data.validation or data.train._replace(images=data.train.images + 50))
+        assert () == data.notes
+
+    @pytest.mark.parametrize("train, validation", [("train", "val"), ("training", "validation")])
+    def test_a_validation_part_alone_is_tested_on(tmp_path, train, validation):
+        images_in(tmp_path / train, "cat/0.png", "dog/2.png", value=0)
+        images_in(tmp_path / validation, "cat/0.png", "dog/2.png", value=50)
+        data = images.load(tmp_path, None, 0.25)
+        assert ([0, 1], [50, 51], None) == (values(data.train), values(data.test), data.validation)
+        assert ("no test part: the validation part is tested on",) == data.notes
+
+    def test_a_training_part_alone_is_divided(tmp_path):
+        counts(tmp_path / "train")
+        data = images.load(tmp_path, None, 0.25)
+        assert (("cat", "dog"), 18, 6) == (data.names, len(data.train_labels), len(data.test_labels))
+
+    def test_a_class_may_be_called_train(tmp_path):
+        images_in(tmp_path, *(f"{name}/{n}.png" for name in ("bus", "train", "val") for n in range(2)))
+        assert f"{tmp_path / 'train'} holds 0 folders; each class needs one" == refused(
+            tmp_path, lambda place: images.load(place, None, 0)
+        )
+        (tmp_path / "val").rename(tmp_path / "tram")
+        assert ("bus", "train", "tram") == images.load(tmp_path, None, 0).names
+
+    def test_parts_without_one_to_train_on_are_told_the_names(tmp_path):
+        counts(tmp_path / "test")
+        counts(tmp_path / "trian")
+        with pytest.raises(SpecError) as caught:
+            images.load(tmp_path, None, 0.25)
+        (fault,) = caught.value.diagnostics
+        assert f"{tmp_path / 'test'} is a part by its name, and there is no part to train on" in fault.message
+        names = "train or training; val or valid or validation; test or testing"
+        assert (f"folders of parts are named {names}",) == fault.help
+
+    def test_what_is_left_out_is_named_with_its_reason(tmp_path):
+        counts(tmp_path / "train")
+        counts(tmp_path / "test")
+        counts(tmp_path / "holdout")
+        images_in(tmp_path, "loose.png", "train/looser.png")
+        for name in (
+            "labels.csv",
+            "train/cat/notes.txt",
+            "train/cat/sub/x.heic",
+            "test/dog/y.heic",
+            ".hidden/z.png",
+            "train/.DS_Store",
+            "__MACOSX/train/cat/._0.png",
+            "train/Thumbs.db",
+        ):
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / name).write_text("")
+        parts = "train or training; val or valid or validation; test or testing"
+        assert (
+            f"left out: holdout; folders of parts are named {parts}",
+            "left out: 2 images in no folder of a class (loose.png, train/looser.png)",
+            "left out: 4 files not of images by their endings (labels.csv, test/dog/y.heic, "
+            "train/cat/notes.txt, …)",
+        ) == images.load(tmp_path, None, 0.25).notes
+
+    def test_the_folder_of_the_classes_is_offered_where_it_lies_deeper(tmp_path):
+        counts(tmp_path / "pets" / "images")
+        with pytest.raises(SpecError) as caught:
+            images.load(tmp_path / "pets", None, 0.25)
+        assert (
+            f"give the folder that holds the classes: {tmp_path / 'pets' / 'images'}"
+            == (caught.value.diagnostics[0].help[0])
+        )
+
+    def test_all_parts_have_images_of_one_size(tmp_path):
+        counts(tmp_path / "train")
+        images_in(tmp_path, "test/cat/0.png", "test/dog/0.png", size=(5, 5))
+        assert "0.png: is 5x5, the first image 4x6" in refused(
+            tmp_path, lambda place: images.load(place, None, 0.25)
+        )
+
+    @pytest.mark.parametrize("folder", ["", "cat", "cat/sub"])
+    def test_a_folder_that_cannot_be_read_is_named(tmp_path, monkeypatch, folder):
+        counts(tmp_path)
+        images_in(tmp_path, "cat/sub/0.png")
+        closed = tmp_path / folder
+        scan, listed = os.scandir, os.listdir
+
+        def refuse(reader):
+            def read(place="."):
+                if Path(place) == closed:
+                    raise PermissionError(13, "Permission denied", str(place))
+                return reader(place)
+
+            return read
+
+        monkeypatch.setattr(os, "scandir", refuse(scan))
+        monkeypatch.setattr(os, "listdir", refuse(listed))
+        with pytest.raises(SpecError) as caught:
+            images.load(tmp_path, None, 0.25)
+        (fault,) = caught.value.diagnostics
+        assert ("data-missing", f"{closed} cannot be read: Permission denied") == (fault.code, fault.message)
+        assert (f"allow it: chmod -R u+rX {closed}",) == fault.help

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
-from cnnspec.cli.main import run
+from tools import archive
 
 VECTOR = "network V; input 64; dense 3 -> softmax; train { batch 16; epochs 1 }"
 
@@ -17,24 +16,14 @@ def place(tmp_path, data, monkeypatch):
     """A working folder with samples in an archive and in a table."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("CNNSPEC_DATA", raising=False)
-    np.savez(
-        "bars.npz", x_train=data.train_images, y_train=data.train_labels,
-        x_test=data.test_images, y_test=data.test_labels,
-    )  # fmt: skip
+    archive("bars.npz", data)
     write_table(Path("bars.csv"), data.train_images, data.train_labels)
     return tmp_path
 
 
 @pytest.fixture
-def cnnspec(place, capsys):
-    """Runs a command: (exit code, stdout, stderr)."""
-
-    def call(*arguments):
-        code = run([str(argument) for argument in arguments])
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return call
+def cnnspec(place, command):
+    return command
 
 
 def write_table(path, images, labels, head=""):
@@ -315,3 +304,84 @@ def test_classes_of_other_data_are_matched_by_name(cnnspec, place, kind):
     assert (0, "dash", "dash") == (code, answer["label"], answer["classes"][0]["class"])
     code, out, _ = cnnspec("inspect", "run", "confusion", "--data", f"other/{kind}")
     assert (0, True) == (code, "dash" in out and "zebra" not in out)
+
+
+# Parts and nested folders ----------------------------------------------------------
+
+if find_spec("PIL"):
+
+    def test_nested_images_are_trained_on_from_end_to_end(cnnspec, place):
+        for name, column in (("bar", 0), ("dash", 4)):
+            for n in range(40):
+                image = np.zeros((8, 8), np.uint8)
+                image[:, column : column + 4] = 200 + n
+                save(place / "own" / name / ("" if n % 4 else "more/deep") / f"{n}.png", image)
+        (place / "own" / "bar" / "notes.txt").write_text("by hand")
+        code, out, err = cnnspec("train", "-e", LEARNT, "--data", "own", "-o", "run")
+        assert (0, True) == (code, "Two on own: 64 training, 16 test images" in " ".join(err.split())), err
+        assert "note: left out: 1 file not of images by their endings (bar/notes.txt)" in " ".join(
+            err.split()
+        )
+        assert "note: no test part: 16 of 80 samples are held out for testing" in " ".join(err.split())
+        code, out, _ = cnnspec("evaluate", "run", "--json")
+        assert (0, 16, 1) == (code, json.loads(out)["samples"], json.loads(out)["accuracy"])
+        code, out, _ = cnnspec("predict", "run", "own", "--json")
+        answers = json.loads(out)["images"]
+        assert 80 == len(answers)
+        for answer in answers:
+            assert Path(answer["image"]).parts[1] == answer["classes"][0]["class"]
+
+    @pytest.fixture
+    def parted(place):
+        """Folders of parts: 12 images to train on, 4 to validate by, 6 to test on."""
+        for part, count in (("train", 6), ("val", 2), ("test", 3)):
+            for name, column in (("bar", 0), ("dash", 4)):
+                for n in range(count):
+                    image = np.zeros((8, 8), np.uint8)
+                    image[:, column : column + 4] = 200 + n
+                    save(place / "own" / part / name / f"{n}.png", image)
+        return LEARNT.replace("epochs 20", 'epochs 3; data images "own"')
+
+    def test_a_validation_part_is_validated_by(cnnspec, parted, place):
+        spec = parted.replace("epochs 3", "epochs 3; stop 3")
+        code, _, err = cnnspec("train", "-e", spec, "-o", "run")
+        assert (0, False) == (code, "stop-without-validation" in err), err
+        assert "Two on own: 12 training, 4 validation, 6 test images" in " ".join(err.split())
+        rows = [json.loads(line) for line in Path("run/metrics.jsonl").read_text().splitlines()]
+        assert all(row["validation_loss"] is not None for row in rows)
+        assert Path("run/best.safetensors").exists()
+        assert 6 == json.loads(cnnspec("evaluate", "run", "--json")[1])["samples"]
+        _, out, _ = cnnspec("inspect", "run", "data")
+        assert ["training", "validation", "test"] == [
+            word for word in out.split() if word in ("training", "validation", "test")
+        ][-3:]
+        save(place / "own" / "val" / "bar" / "9.png", np.zeros((8, 8), np.uint8))
+        code, _, err = cnnspec("train", "run", "--resume", "--epochs", 4)
+        assert (1, True) == (code, "run-differs" in err and "validation" in err), err
+
+    def test_a_share_beside_a_validation_part_is_said_to_do_nothing(cnnspec, parted):
+        spec = parted.replace('"own"', '"own" validation=0.5')
+        code, _, err = cnnspec("train", "-e", spec, "-o", "run")
+        said = "the data hold a validation part, which is used in place of validation=0.5"
+        assert (0, True, True) == (
+            code, said in " ".join(err.split()), "12 training, 4 validation, 6 test" in err,
+        )  # fmt: skip
+
+    def test_early_stopping_without_any_validation_part_is_warned_of_when_the_data_are_known(
+        cnnspec, parted, place
+    ):
+        (place / "own" / "val").rename(place / "val")
+        _, _, err = cnnspec("train", "-e", parted.replace("epochs 3", "epochs 3; stop 3"), "-o", "run")
+        assert 1 == err.count("warning[stop-without-validation]")
+
+
+@pytest.mark.parametrize("names", [("x_val", "y_val"), ("val_images", "val_labels"), ("X_valid", "y_valid")])
+def test_an_archive_may_hold_a_validation_part(cnnspec, place, data, names):
+    more = dict(zip(names, (data.test_images[:30], data.test_labels[:30]), strict=True))
+    np.savez("own.npz", x_train=data.train_images, y_train=data.train_labels, **more, ids=np.arange(3),
+             x_test=data.test_images, y_test=data.test_labels)  # fmt: skip
+    code, _, err = cnnspec("train", "-e", VECTOR, "--data", "own.npz", "-o", "run")
+    said = " ".join(err.split())
+    assert (0, True) == (code, "V on own: 200 training, 30 validation, 100 test images" in said), err
+    names = "x_train y_train x_val y_val x_test y_test"
+    assert f"note: left out: ids; arrays are looked for by names as {names}" in said

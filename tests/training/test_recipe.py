@@ -17,7 +17,7 @@ from cnnspec.recipe.models import (
     OneCycle,
     Recipe,
     Sgd,
-    Step,
+    StepDecay,
     Stop,
 )
 from cnnspec.recipe.read import read_recipe
@@ -62,7 +62,7 @@ def test_every_sentence_is_read():
     )
     assert Data(name="fashion_mnist", validation=0.1) == recipe.data
     assert Sgd(rate=0.05, momentum=0.9, nesterov=True, decay=5e-4) == recipe.optimizer
-    assert Step(every=2, factor=0.1, warmup=0.5) == recipe.schedule
+    assert StepDecay(every=2, factor=0.1, warmup=0.5) == recipe.schedule
     assert (64, 7, 3, 1.0) == (recipe.batch, recipe.epochs, recipe.seed, recipe.clip)
     assert CrossEntropy(smoothing=0.1) == recipe.loss
     assert ("glorot", "balanced") == (recipe.initial, recipe.classweights)
@@ -217,7 +217,7 @@ def test_changes_are_validated_and_none_changes_nothing():
         ({"optimizer": {"kind": "sgd", "rate": 0.1}}, "optimizer", Sgd(rate=0.1)),
         ({"optimizer": "sgd momentum=0.9", "rate": 0.3}, "optimizer", Sgd(rate=0.3, momentum=0.9)),
         ({"rate": 1}, "optimizer", Sgd(rate=1.0, momentum=0.5)),
-        ({"schedule": "step every=2"}, "schedule", Step(every=2)),
+        ({"schedule": "step every=2"}, "schedule", StepDecay(every=2)),
         ({"schedule": "onecycle", "rate": 0.2}, "schedule", OneCycle()),
         ({"validation": 0.1}, "data", Data(name="digits", validation=0.1)),
         ({"data": "mnist", "validation": 0.2}, "data", Data(validation=0.2)),

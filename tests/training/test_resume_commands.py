@@ -12,6 +12,7 @@ from contextlib import suppress
 import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
+from tools import archive, same
 
 from cnnspec.cli import runs
 from cnnspec.cli.main import run
@@ -32,10 +33,7 @@ def place(tmp_path, data, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "300")
     (tmp_path / "bars.cnn").write_text(SPEC)
-    np.savez(
-        "bars.npz", x_train=data.train_images, y_train=data.train_labels,
-        x_test=data.test_images, y_test=data.test_labels,
-    )  # fmt: skip
+    archive("bars.npz", data)
     return tmp_path
 
 
@@ -53,11 +51,6 @@ def train(place, capsys):
 
 def contents(folder):
     return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-
-
-def same(one, other):
-    a, b = load_file(one / "weights.safetensors"), load_file(other / "weights.safetensors")
-    return a.keys() == b.keys() and all(np.array_equal(a[name], b[name]) for name in a)
 
 
 @pytest.mark.parametrize("changes, message", [

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from tools import fault_of
 
 import cnnspec
 from cnnspec.cli.main import run as call
@@ -25,13 +26,6 @@ def bars(tmp_path, data, monkeypatch):
         x_test=data.test_images, y_test=data.test_labels,
     )  # fmt: skip
     return "bars.npz"
-
-
-def fault_of(action, *arguments):
-    with pytest.raises(SpecError) as caught:
-        action(*arguments)
-    (diagnostic,) = caught.value.diagnostics
-    return diagnostic
 
 
 def test_the_scaling_that_is_kept_is_the_one_that_was_trained_with(bars, tmp_path):

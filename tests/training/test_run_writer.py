@@ -9,10 +9,10 @@ import subprocess
 import sys
 import threading
 
-import numpy as np
 import pytest
+from tools import fault_of, same
 
-from cnnspec.diagnostics import Severity, SpecError
+from cnnspec.diagnostics import Severity
 from cnnspec.training.callback import Callback
 from cnnspec.training.checkpoint import Checkpoint, CheckpointManager, read, write
 from cnnspec.training.history import MetricsFile
@@ -34,17 +34,6 @@ class At(Callback):
 
 def interrupt():
     os.kill(os.getpid(), signal.SIGINT)
-
-
-def same(one, other):
-    return one.keys() == other.keys() and all(np.array_equal(one[name], other[name]) for name in one)
-
-
-def fault_of(action, *arguments, **named):
-    with pytest.raises(SpecError) as caught:
-        action(*arguments, **named)
-    (diagnostic,) = caught.value.diagnostics
-    return diagnostic
 
 
 def contents(folder):

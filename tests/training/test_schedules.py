@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from cnnspec.recipe.models import Constant, Cosine, Exponential, OneCycle, Step
+from cnnspec.recipe.models import Constant, Cosine, Exponential, OneCycle, StepDecay
 
 PER_EPOCH, STEPS = 10, 50
 
@@ -22,7 +22,7 @@ def test_exponential_is_the_lectures_law():
 
 
 def test_step_drops_every_so_many_epochs():
-    found = rates(Step(every=2, factor=0.5))
+    found = rates(StepDecay(every=2, factor=0.5))
     assert [0.1] * 20 + [0.05] * 20 + [0.025] * 10 == found
 
 

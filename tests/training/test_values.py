@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
+from tools import fault_of
 
-from cnnspec.diagnostics import SpecError
 from cnnspec.training.data import numpy_files, table
 from cnnspec.training.data.dataset import fitted
 from cnnspec.training.data.values import dataset_of, samples
@@ -11,13 +11,6 @@ from cnnspec.training.data.values import dataset_of, samples
 IMAGES = np.random.default_rng(0).integers(0, 256, (6, 4, 5), np.uint8)
 IMAGES[0, 0, :2] = 0, 255
 LABELS = np.array([0, 1, 2, 0, 1, 2])
-
-
-def fault_of(action, *arguments, **named):
-    with pytest.raises(SpecError) as caught:
-        action(*arguments, **named)
-    (diagnostic,) = caught.value.diagnostics
-    return diagnostic
 
 
 def saved(path, **arrays):

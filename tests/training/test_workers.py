@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tools import same
 
 from cnnspec.backends.numpy import workers as team
 from cnnspec.diagnostics import SpecError
@@ -19,10 +20,6 @@ NORMED = "input 8x8x1; conv 4 3x3 -> batchnorm -> relu; flatten -> dropout 0.2 -
 def trained(model, data, **options):
     history = model.fit(data, **options)
     return {name: values.copy() for name, values in model.weights.items()}, history
-
-
-def same(one, other):
-    return all(np.array_equal(one[name], other[name]) for name in one)
 
 
 @pytest.mark.parametrize("workers", [2, 3, 5])

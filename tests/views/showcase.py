@@ -70,8 +70,8 @@ def pages() -> dict[str, str]:
         analysis = analysis_of(text)
         for width in WIDTHS:
             for kind, unicode in (("unicode", True), ("ascii", False)):
-                paper = Terminal(width, color=False, unicode=unicode)
-                found[f"{name}-{width}-{kind}.txt"] = table.render(analysis, paper=paper)
+                terminal = Terminal(width, color=False, unicode=unicode)
+                found[f"{name}-{width}-{kind}.txt"] = table.render(analysis, terminal=terminal)
     return found
 
 

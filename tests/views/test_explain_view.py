@@ -20,9 +20,11 @@ from cnnspec.views.terminal.paint import Terminal, width_of
 CONV = "input 32x32x3; conv 16 3x3 padding=same"
 
 
-def board(text: str, about: Sequence[str] = (), *, dense: bool = False, paper: Terminal | None = None) -> str:
+def board(
+    text: str, about: Sequence[str] = (), *, dense: bool = False, terminal: Terminal | None = None
+) -> str:
     analysis = analysis_of(text)
-    return explain.render(analysis, analysis.rows, about, dense=dense, paper=paper or Terminal(100))
+    return explain.render(analysis, analysis.rows, about, dense=dense, terminal=terminal or Terminal(100))
 
 
 def line_of(page: str, what: str) -> str:
@@ -89,7 +91,7 @@ def test_each_symbol_is_explained_once() -> None:
     legend = page.split("\nwhere\n")[1].splitlines()
     names = [line.split()[0] for line in legend]
     assert len(names) == len(set(names))
-    used = {symbol for passage in explain.passages(analysis, analysis.rows) for symbol in passage.symbols}
+    used = {symbol for passage in explain.workings(analysis, analysis.rows) for symbol in passage.symbols}
     assert {symbol.name for symbol in used} - {"params", "input"} <= set(names)
 
 
@@ -103,14 +105,14 @@ def test_the_dense_matrix_of_the_lecture() -> None:
 @pytest.mark.parametrize("width", [100, 80, 60, 40])
 @pytest.mark.parametrize("text", [LENET, BRANCHES])
 def test_long_workings_break_at_their_sides(text: str, width: int) -> None:
-    page = board(text, paper=Terminal(width))
+    page = board(text, terminal=Terminal(width))
     too_wide = [line for line in page.splitlines() if width_of(line) > width]
     assert [line for line in too_wide if len(line.split()) > 2] == []
-    assert "= 61,706" in board(LENET, paper=Terminal(width)).replace("\n", " ")
+    assert "= 61,706" in board(LENET, terminal=Terminal(width)).replace("\n", " ")
 
 
 def test_ascii_boards_are_ascii() -> None:
-    page = board(LENET, paper=Terminal(unicode=False))
+    page = board(LENET, terminal=Terminal(unicode=False))
     assert page.isascii()
     assert "floor((i + 2p - k)/s) + 1 = floor((28 + 2*2 - 5)/1) + 1 = 28" in page
 

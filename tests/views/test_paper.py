@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cnnspec.views.terminal.grid import TAIL, Column, Line, draw, fit
+from cnnspec.views.terminal.grid import TAIL, Column, TableRow, draw, fit
 from cnnspec.views.terminal.paint import Terminal, cut, in_bytes, pad, to_ascii, width_of, wrap
 
 
@@ -34,7 +34,7 @@ COLUMNS = (
     Column("b", "b", least=4, rank=1),
     Column("c", "c", right=True, rank=2),
 )
-LINES = (Line({"a": "name", "b": "a long text", "c": "1,000"}),)
+LINES = (TableRow({"a": "name", "b": "a long text", "c": "1,000"}),)
 
 
 def test_text_shrinks_before_a_column_goes() -> None:
@@ -51,13 +51,13 @@ def test_the_highest_rank_goes_first() -> None:
 
 def test_the_tail_of_a_cell_survives() -> None:
     columns = (Column("b", "b", least=4),)
-    lines = (Line({"b": f"upconv 512 2x2 stride=2{TAIL}← double1"}),)
+    lines = (TableRow({"b": f"upconv 512 2x2 stride=2{TAIL}← double1"}),)
     assert draw(fit(columns, lines, 22), lines, Terminal())[-1] == " upconv 51… ← double1"
 
 
 def test_what_always_stays_is_cut_only_when_nothing_else_can_go() -> None:
     columns = (Column("a", "a", least=4), Column("b", "b", least=4, rank=1))
-    lines = (Line({"a": "bottleneck1", "b": "operation"}),)
+    lines = (TableRow({"a": "bottleneck1", "b": "operation"}),)
     assert [column.key for column in fit(columns, lines, 16).dropped] == ["b"]
     assert draw(fit(columns, lines, 8), lines, Terminal())[-1] == " bottl…"
     kept = fit(columns, lines, 14, keep_all=True)

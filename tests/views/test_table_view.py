@@ -23,38 +23,38 @@ def test_the_table_is_the_kept_one(name: str) -> None:
 @pytest.mark.parametrize("width", [*WIDTHS, 140, 50, 30])
 @pytest.mark.parametrize("spec", SPECS)
 def test_no_line_is_wider_than_the_page(spec: str, width: int) -> None:
-    page = table.render(analysis_of(SPECS[spec]), paper=Terminal(width))
+    page = table.render(analysis_of(SPECS[spec]), terminal=Terminal(width))
     too_wide = [line for line in page.splitlines() if width_of(line) > max(width, 40)]
     assert too_wide == []
 
 
 @pytest.mark.parametrize("width", [20, 40, 60, 80])
 def test_numbers_are_never_broken(width: int) -> None:
-    page = table.render(analysis_of(LENET), paper=Terminal(width))
+    page = table.render(analysis_of(LENET), terminal=Terminal(width))
     for number in ("61,706", "48,120", "10,164", "2,416"):
         assert number in page
 
 
 def test_ascii_pages_are_ascii() -> None:
     for spec in SPECS.values():
-        assert table.render(analysis_of(spec), paper=Terminal(unicode=False)).isascii()
+        assert table.render(analysis_of(spec), terminal=Terminal(unicode=False)).isascii()
 
 
 def test_colour_changes_nothing_but_colour() -> None:
     analysis = analysis_of(LENET)
-    plain, painted = table.render(analysis), table.render(analysis, paper=Terminal(color=True))
+    plain, painted = table.render(analysis), table.render(analysis, terminal=Terminal(color=True))
     assert painted != plain
     bare = "\n".join(line.rstrip() for line in ANSI.sub("", painted).splitlines())
     assert bare == plain.rstrip("\n")
 
 
 def test_narrow_pages_say_what_they_leave_out() -> None:
-    page = table.render(analysis_of(LENET), paper=Terminal(40))
+    page = table.render(analysis_of(LENET), terminal=Terminal(40))
     assert "no room for operation, receptive-field" in " ".join(page.split())
 
 
 def test_chosen_columns_all_appear_however_narrow_the_page() -> None:
-    page = table.render(analysis_of(LENET), paper=Terminal(40), columns=tuple(FIGURES))
+    page = table.render(analysis_of(LENET), terminal=Terminal(40), columns=tuple(FIGURES))
     titles = next(line for line in page.splitlines() if "params" in line)
     for figure in FIGURES.values():
         assert figure.title in titles

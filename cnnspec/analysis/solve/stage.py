@@ -9,13 +9,13 @@ from collections.abc import Hashable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final, TypeAlias, cast
 
-from cnnspec.binding.values import Open
+from cnnspec.binding.values import OpenValue
 from cnnspec.diagnostics import LayerError
 from cnnspec.elaborate.elaborator import OpenLayer
 from cnnspec.layers.base import Layer, Shape, spatial
 from cnnspec.layers.upconv import UpConv, spread_size
 from cnnspec.layers.window import Sliding, alone, per_axis, positions, sides
-from cnnspec.network.make import Made, make
+from cnnspec.network.made_layers import MadeLayer, make_layer
 
 Values: TypeAlias = tuple[Any, ...]
 Size: TypeAlias = tuple[int | None, ...]
@@ -35,7 +35,7 @@ class Stage:
     def __init__(self, layers: Sequence[OpenLayer], claims: tuple[Shape, ...]) -> None:
         self.layers, self.layer, self.wide = layers, layers[0], len(layers) > 1
         self.claim, options = self.layer.sentence.claim, self.layer.options
-        self.open = {name: value for name, value in options.items() if isinstance(value, Open)}
+        self.open = {name: value for name, value in options.items() if isinstance(value, OpenValue)}
         self.spans = [span for value in self.open.values() for span in value.spans]
         self.constants = {name: value for name, value in options.items() if name not in self.open}
         self.has_law = issubclass(self.layer.kind, (Sliding, UpConv))
@@ -56,7 +56,7 @@ class Stage:
         )
 
     def _fixed(self, layer: OpenLayer) -> object:
-        options = {name: value for name, value in layer.options.items() if not isinstance(value, Open)}
+        options = {name: value for name, value in layer.options.items() if not isinstance(value, OpenValue)}
         if not self.has_law:
             return layer.sentence.span, layer.inputs, options
         window = {name: value for name, value in options.items() if name in WINDOW}
@@ -91,8 +91,8 @@ class Stage:
 
     def shape(self, values: Values) -> Size | None:
         """The output's shape as the layer itself tells it."""
-        made = make(self.layer.kind, self.options(values))
-        if not isinstance(made, Made):
+        made = make_layer(self.layer.kind, self.options(values))
+        if not isinstance(made, MadeLayer):
             return None
         try:
             if self.has_law and self.wide:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
-from typing import Final, Literal, NamedTuple, TypeAlias
+from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +30,9 @@ class Samples(NamedTuple):
     images: Bytes
     labels: Labels
 
+    def with_images(self, images: Bytes) -> Samples:
+        return Samples(images, self.labels)
+
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
@@ -38,7 +41,8 @@ class Dataset:
     ``names`` are the classes in the order of their labels. ``test_*`` is held
     out: no training looks at it. ``origin`` gives the samples again, where they
     came from a known set or from files; ``notes`` say what was read otherwise
-    than it stands there.
+    than it stands there, or not at all. ``validation`` is there where the files have
+    such a part; else a recipe may take a share of the training samples.
     """
 
     name: str
@@ -49,6 +53,7 @@ class Dataset:
     names: tuple[str, ...]
     origin: Data | None = None
     notes: tuple[str, ...] = ()
+    validation: Samples | None = None
 
     def __post_init__(self) -> None:
         """Names come from folders and files: what would drive a terminal is taken out of them here."""
@@ -81,9 +86,10 @@ class Dataset:
         return self.test if name == "test" else self.train
 
     def __repr__(self) -> str:
+        validation = f", {len(self.validation.labels):,} validation" if self.validation else ""
         return (
-            f"<Dataset {self.name}: {len(self.train_labels):,} training and {len(self.test_labels):,} test "
-            f"images {show(self.shape)}, {self.classes} classes>"
+            f"<Dataset {self.name}: {len(self.train_labels):,} training{validation} and "
+            f"{len(self.test_labels):,} test images {show(self.shape)}, {self.classes} classes>"
         )
 
 
@@ -98,8 +104,9 @@ def fitted(data: Dataset, shape: Shape, outputs: int | Shape, *, resize_images: 
     )
     if data.shape != shape:
         resizing = resize_images or bool(data.origin and data.origin.resize)
-        fit = partial(fit_images, shape=shape, resizing=resizing)
-        data = replace(data, train_images=fit(data.train_images), test_images=fit(data.test_images))
+        data = _changed(
+            data, lambda part: part.with_images(fit_images(part.images, shape, resizing=resizing))
+        )
     if data.shape != shape:
         faults.append(_unlike_input(data, shape))
     if faults:
@@ -130,18 +137,25 @@ def match_classes(data: Dataset, classes: tuple[str, ...]) -> Dataset:
             [mismatch(message, "give the classes the names that they had in training", notes=both)]
         )
     places = np.array([classes.index(name) if name in classes else -1 for name in data.names])
-    kept = {part: places[data.part(part).labels] >= 0 for part in ("train", "test")}
-    more: tuple[str, ...] = ()
-    if not all(part.all() for part in kept.values()):
-        are = "are" if unknown[1:] else "is"
-        learned = _listed(classes)
-        more = (f"{_listed(unknown)} {are} not among the classes learned ({learned}): left out",)
+
+    def learned(part: Samples) -> Samples:
+        kept = places[part.labels] >= 0
+        return Samples(part.images[kept], places[part.labels[kept]])
+
+    found = _changed(data, learned, names=classes)
+    if len(found.train_labels) + len(found.test_labels) == len(data.train_labels) + len(data.test_labels):
+        return found
+    are = "are" if unknown[1:] else "is"
+    note = f"{_listed(unknown)} {are} not among the classes learned ({_listed(classes)}): left out"
+    return replace(found, notes=(*data.notes, note))
+
+
+def _changed(data: Dataset, change: Callable[[Samples], Samples], **others: Any) -> Dataset:
+    """The data with all their parts changed, and other fields too."""
+    train, test = change(data.train), change(data.test)
     return replace(
-        data, names=classes, notes=data.notes + more,
-        train_images=data.train_images[kept["train"]],
-        train_labels=places[data.train_labels[kept["train"]]],
-        test_images=data.test_images[kept["test"]],
-        test_labels=places[data.test_labels[kept["test"]]],
+        data, train_images=train.images, train_labels=train.labels, test_images=test.images,
+        test_labels=test.labels, validation=data.validation and change(data.validation), **others,
     )  # fmt: skip
 
 
@@ -156,8 +170,8 @@ def _listed(names: tuple[str, ...]) -> str:
 def _strange_labels(data: Dataset) -> list[Diagnostic]:
     """What is wrong with the labels themselves, where a Dataset was made by hand."""
     faults = []
-    for part in ("training", "test"):
-        images, labels = data.test if part == "test" else data.train
+    parts = {"training": data.train, "validation": data.validation, "test": data.test}
+    for part, (images, labels) in ((part, samples) for part, samples in parts.items() if samples):
         if labels.shape != (len(images),):
             message = f"{data.name} has {len(images):,} {part} images and labels of shape {labels.shape}"
             faults.append(mismatch(message, "give one label an image"))
@@ -206,6 +220,42 @@ def _unlike_input(data: Dataset, shape: Shape) -> Diagnostic:
         f"the network's input is {show(shape)}",
         *cures,
     )
+
+
+def of_parts(
+    name: str, parts: Mapping[str, Samples], names: tuple[str, ...], share: float, notes: Sequence[str] = ()
+) -> Dataset:
+    """A Dataset of the parts ``train``, and where they are there ``validation`` and ``test``.
+
+    Without a test part the validation part is tested on or, where there is none, a ``share`` of the
+    training samples, by a fixed draw; a note says so. Raises SpecError where the share leaves none.
+    """
+    train, validation, test = parts["train"], parts.get("validation"), parts.get("test")
+    if test is None and validation is not None:
+        test, validation = validation, None
+        notes = (*notes, "no test part: the validation part is tested on")
+    if test is None:
+        images, labels = train
+        kept, out = split(labels, share, 0)
+        train, test = Samples(images[kept], labels[kept]), Samples(images[out], labels[out])
+        if len(out):
+            count = f"{len(out):,} of {len(labels):,} samples"
+            notes = (*notes, f"no test part: {count} are held out for testing")
+    return Dataset(name, *train, *test, names, notes=tuple(notes), validation=validation)
+
+
+def divide(data: Dataset, share: float, seed: int) -> tuple[Samples, Samples | None]:
+    """What to train on, and what to validate by: the data's own part, or a share of the training samples.
+
+    The share is drawn by the seed. Raises SpecError where it leaves one of the two empty.
+    """
+    if data.validation is not None:
+        return data.train, data.validation
+    kept, held = split(data.train_labels, share, seed, "validation")
+    if not len(held):
+        return data.train, None
+    images, labels = data.train
+    return Samples(images[kept], labels[kept]), Samples(images[held], labels[held])
 
 
 def split(

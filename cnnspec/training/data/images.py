@@ -1,92 +1,135 @@
-"""Folders of images, one folder a class; ``train`` and ``test`` above them when there are both."""
+"""Folders of images, one folder a class; above them folders of parts (train, validation, test) or none.
+
+As in torchvision's ``ImageFolder``, the images of a class may lie in folders within its folder.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Final, TypeAlias
 
 import numpy as np
 
 from cnnspec.diagnostics import nearest
 from cnnspec.layers.base import Shape
-from cnnspec.training.data.dataset import Dataset, Labels, split
+from cnnspec.training.data.dataset import Dataset, Samples, of_parts
 from cnnspec.training.data.faults import bad_file, missing
-from cnnspec.training.data.picture import ENDINGS, is_picture, read_image
+from cnnspec.training.data.picture import ENDINGS, files_in, folders_in, is_picture, read_image
 from cnnspec.training.data.preprocess import Bytes, fit_images
+
+Classes: TypeAlias = Mapping[str, list[Path]]
+"""The images of each class."""
+
+PARTS: Final = {
+    "train": ("train", "training"),
+    "validation": ("val", "valid", "validation"),
+    "test": ("test", "testing"),
+}
+"""What the folders of parts are called, in capitals or not."""
+LOOKED_FOR: Final = "; ".join(" or ".join(names) for names in PARTS.values())
+NAMED: Final = 3
+"""Files that a note names."""
 
 
 def load(path: Path, shape: Shape | None, test: float, *, resize: bool = False) -> Dataset:
     """The images under a folder, grey or colour as the network's input ``shape`` asks.
 
-    Class names are the folder names in alphabetical order. All images have one
-    size, unless ``resize`` brings each to the network's.
+    Class names are the folder names in alphabetical order. All images have one size, unless ``resize``
+    brings each to the network's. Without a test part the validation part is tested on, or where there is
+    none the share ``test`` of all, by a fixed draw. What is left out is named in the notes.
     """
     if not path.is_dir():
         raise missing(f"{path} is not a folder", "give a folder with one folder of images a class")
-    parts = [path / "train", path / "test"]
-    if all(part.is_dir() for part in parts):
-        names = _classes(parts[0])
-        _refuse_untrained(parts[1], names)
-        _refuse_empty(parts[0], names)
-        train, held = (_read(part, names, shape, resize) for part in parts)
-        return Dataset(path.name, *train, *held, names=names)
-    names = _classes(path)
-    _refuse_empty(path, names)
-    images, labels = _read(path, names, shape, resize)
-    kept, out = split(labels, test, 0)
-    return Dataset(path.name, images[kept], labels[kept], images[out], labels[out], names)
+    folders = _parts(path)
+    parts = {part: _classes(folder) for part, folder in folders.items()}
+    names = tuple(parts["train"])
+    _refuse_empty(folders["train"], parts["train"])
+    for part in set(parts) - {"train"}:
+        _refuse_untrained(folders[part], parts[part], folders["train"], names)
+    read = _read(folders, parts, shape, resize)
+    return of_parts(path.name, read, names, test, tuple(_left_out(path, folders, parts)))
 
 
-def _classes(folder: Path) -> tuple[str, ...]:
-    names = _folders(folder)
-    if len(names) < 2:
+def _parts(path: Path) -> dict[str, Path]:
+    """The folder of each part: all is for training where no folder is named after a part."""
+    folders = folders_in(path)
+    found = {}
+    for part, names in PARTS.items():
+        named = [folder for folder in folders if folder.name.lower() in names]
+        if named:
+            found[part] = min(named, key=lambda folder: names.index(folder.name.lower()))
+    if "train" in found and (len(found) > 1 or folders_in(found["train"])):
+        return found
+    for folder in found.values():
+        if "train" not in found and folders_in(folder):
+            raise missing(
+                f"{folder} is a part by its name, and there is no part to train on beside it",
+                f"folders of parts are named {LOOKED_FOR}",
+            )
+    return {"train": path}
+
+
+def _classes(folder: Path) -> dict[str, list[Path]]:
+    return {place.name: list(filter(is_picture, files_in(place))) for place in folders_in(folder)}
+
+
+def _refuse_empty(folder: Path, classes: Classes) -> None:
+    """Raises SpecError where there are no two classes, or one to train on has no images."""
+    if len(classes) < 2:
+        inner = [place for place in folders_in(folder) if len(folders_in(place)) > 1]
         raise missing(
-            f"{folder} holds {len(names)} folder{'s' * (len(names) != 1)}; each class needs one",
+            f"{folder} holds {len(classes)} folder{'s' * (len(classes) != 1)}; each class needs one",
+            *(f"give the folder that holds the classes: {place}" for place in inner),
             "put the images of each class into a folder with its name",
         )
-    return tuple(names)
+    if not any(classes.values()):
+        raise missing(f"{folder} holds no images", ENDINGS)
+    for name, files in classes.items():
+        if not files:
+            raise bad_file(
+                folder / name, "holds no images, and each folder is a class", ENDINGS,
+                cure="put the images of the class there, or take the folder away",
+            )  # fmt: skip
 
 
-def _folders(folder: Path) -> list[str]:
-    return sorted(place.name for place in folder.iterdir() if place.is_dir() and place.name[0] != ".")
-
-
-def _refuse_untrained(test: Path, names: tuple[str, ...]) -> None:
-    """Raises SpecError where the test part has a class that the training part has not."""
-    for name in _folders(test):
-        if name not in names and any(map(is_picture, (test / name).glob("*"))):
+def _refuse_untrained(folder: Path, classes: Classes, train: Path, names: tuple[str, ...]) -> None:
+    """Raises SpecError where a part has no images, or a class that the training part has not."""
+    if not any(classes.values()):
+        raise missing(f"{folder} holds no images in folders of classes", ENDINGS)
+    for name, files in classes.items():
+        if files and name not in names:
             meant = nearest(name, names)
             raise bad_file(
-                test / name, f"is a class that {test.parent / 'train'} has not",
+                folder / name, f"is a class that {train} has not",
                 cure=f"did you mean {meant}?" if meant else "give it images to train on, or take it away",
             )  # fmt: skip
 
 
-def _read(folder: Path, names: tuple[str, ...], shape: Shape | None, resize: bool) -> tuple[Bytes, Labels]:
-    pixels, labels = [], []
-    for label, name in enumerate(names):
-        for path in sorted(filter(is_picture, (folder / name).glob("*"))):
-            image = read_image(path, shape or 1)
-            pixels.append(fit_images(image[None], shape, resizing=True)[0] if resize and shape else image)
-            labels.append(label)
-            _check_size(path, pixels, resize)
-    if not pixels:
-        raise missing(f"{folder} holds no images", ENDINGS)
-    return np.stack(pixels), np.array(labels, np.int64)
+def _read(
+    folders: Mapping[str, Path], parts: Mapping[str, Classes], shape: Shape | None, resize: bool
+) -> dict[str, Samples]:
+    """The images of each part with the numbers of their classes, all of one size."""
+    names = list(parts["train"])
+    found, first = {}, None
+    for part, classes in parts.items():
+        pixels, labels = [], []
+        for name, files in classes.items():
+            for file in files:
+                image = read_image(file, shape or 1)
+                if resize and shape:
+                    (image,) = fit_images(image[None], shape, resizing=True)
+                first = image if first is None else first
+                _check_size(file, image, first, resize)
+                pixels.append(image)
+                labels.append(names.index(name))
+        found[part] = Samples(np.stack(pixels), np.array(labels, np.int64))
+    return found
 
 
-def _refuse_empty(folder: Path, names: tuple[str, ...]) -> None:
-    """Raises SpecError where a class to train on has no images at all, while others have some."""
-    empty = [name for name in names if not any(map(is_picture, (folder / name).glob("*")))]
-    if empty and len(empty) < len(names):
-        raise bad_file(
-            folder / empty[0], "holds no images, and each folder is a class", ENDINGS,
-            cure="put the images of the class there, or take the folder away",
-        )  # fmt: skip
-
-
-def _check_size(path: Path, pixels: list[Bytes], resize: bool) -> None:
-    if pixels[-1].shape != pixels[0].shape:
-        (height, width), (first_height, first_width) = pixels[-1].shape[:2], pixels[0].shape[:2]
+def _check_size(path: Path, image: Bytes, first: Bytes, resize: bool) -> None:
+    if image.shape != first.shape:
+        (height, width), (first_height, first_width) = image.shape[:2], first.shape[:2]
         raise bad_file(
             path,
             f"is {height}x{width}, the first image {first_height}x{first_width}",
@@ -94,3 +137,29 @@ def _check_size(path: Path, pixels: list[Bytes], resize: bool) -> None:
             if resize
             else "ask for one size: data images … resize=yes",
         )
+
+
+def _left_out(path: Path, folders: Mapping[str, Path], parts: Mapping[str, Classes]) -> Iterator[str]:
+    """What of the files under a folder is not read, and why."""
+    read = {file for classes in parts.values() for files in classes.values() for file in files}
+    if path not in folders.values():
+        others = [place for place in folders_in(path) if place not in folders.values()]
+        if others:
+            yield f"left out: {_listed(others, path)}; folders of parts are named {LOOKED_FOR}"
+            read.update(file for place in others for file in files_in(place))
+    rest = [file for file in files_in(path) if file not in read]
+    loose = [file for file in rest if is_picture(file)]
+    if loose:
+        yield f"left out: {_count(loose, 'image')} in no folder of a class ({_listed(loose, path)})"
+    strange = [file for file in rest if not is_picture(file)]
+    if strange:
+        yield f"left out: {_count(strange, 'file')} not of images by their endings ({_listed(strange, path)})"
+
+
+def _count(files: list[Path], what: str) -> str:
+    return f"{len(files):,} {what}{'s' * (len(files) != 1)}"
+
+
+def _listed(files: Iterable[Path], folder: Path) -> str:
+    names = [str(file.relative_to(folder)) for file in files]
+    return ", ".join(names[:NAMED]) + (", …" if len(names) > NAMED else "")

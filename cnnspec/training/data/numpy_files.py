@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from cnnspec.diagnostics import SpecError
 from cnnspec.layers.base import Shape
-from cnnspec.training.data.dataset import Dataset, split
+from cnnspec.training.data.dataset import Dataset, Samples, of_parts
 from cnnspec.training.data.faults import bad_file, decoding
 from cnnspec.training.data.preprocess import Bytes
 from cnnspec.training.data.values import Values, arranged, samples
@@ -30,9 +30,16 @@ HEADERS: Final[dict[tuple[int, int], Callable[..., tuple[Any, ...]]]] = {
     (2, 0): npy.read_array_header_2_0,
 }
 KEYS: Final = ("x_train", "y_train", "x_test", "y_test")
-TRAIN: Final = (("x_train", "y_train"), ("train_images", "train_labels"), ("x", "y"), ("images", "labels"))
-TEST: Final = (("x_test", "y_test"), ("test_images", "test_labels"))
-"""Names of images and labels, as archives have them; capitals are as good."""
+PARTS: Final[dict[str, tuple[tuple[str, str], ...]]] = {
+    "train": (("x_train", "y_train"), ("train_images", "train_labels"), ("x", "y"), ("images", "labels")),
+    "validation": tuple(
+        pair
+        for name in ("val", "valid", "validation")
+        for pair in ((f"x_{name}", f"y_{name}"), (f"{name}_images", f"{name}_labels"))
+    ),
+    "test": (("x_test", "y_test"), ("test_images", "test_labels")),
+}
+"""Names of images and labels, as archives have them, in capitals or not."""
 PICKLE: Final = b"\x80"
 """How a pickle begins."""
 
@@ -122,25 +129,23 @@ def load(path: Path, shape: Shape | None = None, test: float = 0.2) -> Dataset:
     """The samples of an archive, as a network of the input ``shape`` takes them.
 
     Images are (n, h, w) or (n, h, w, c), bytes or floats that are bytes on a usual
-    scale; labels whole numbers, words or one-hot rows. Without a test part the
-    share ``test`` is held out, by a fixed draw.
+    scale; labels whole numbers, words or one-hot rows. Without a test part the validation
+    part is tested on, or the share ``test`` is held out, by a fixed draw.
     """
     arrays = _arrays(path)
-    chosen = _chosen(path, arrays)
-    images, labels, names, notes = samples(path, {key: arrays[key] for key in chosen}, shape)
-    if len(images) > 1:
-        return Dataset(path.stem, images[0], labels[0], images[1], labels[1], names, notes=notes)
-    kept, out = split(labels[0], test, 0)
-    note = f"no test part: {len(out):,} of {len(labels[0]):,} samples are held out for testing"
-    return Dataset(
-        path.stem, images[0][kept], labels[0][kept], images[0][out], labels[0][out], names,
-        notes=(*notes, note),
-    )  # fmt: skip
+    keys = _keys(path, arrays)
+    found = samples(path, {key: arrays[key] for pair in keys.values() for key in pair}, shape)
+    parts = dict(zip(keys, map(Samples, found.images, found.labels), strict=True))
+    notes = found.notes
+    if others := [key for key in arrays if not any(key in pair for pair in keys.values())]:
+        known = " ".join(f"x_{name} y_{name}" for name in ("train", "val", "test"))
+        notes = (*notes, f"left out: {', '.join(others)}; arrays are looked for by names as {known}")
+    return of_parts(path.stem, parts, found.names, test, notes)
 
 
 def _arrays(path: Path) -> dict[str, Values]:
-    """The arrays of the archive by name; those that no training looks at stay empty."""
-    wanted = {key.lower() for pair in (*TRAIN, *TEST) for key in pair}
+    """The arrays of the archive by name; those that are no part stay empty."""
+    wanted = {key for pairs in PARTS.values() for pair in pairs for key in pair}
     what = "is no NumPy archive, or is damaged"
     with decoding(path, what, cure="get the file again"), path.open("rb") as file:
         _refuse_others(path, file.read(len(MAGIC)))
@@ -173,16 +178,19 @@ def _array(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Value
     return found
 
 
-def _chosen(path: Path, arrays: dict[str, Values]) -> list[str]:
-    """The keys to train on and, where they are there, to test on: images, labels, images, labels."""
+def _keys(path: Path, arrays: dict[str, Values]) -> dict[str, tuple[str, str]]:
+    """The keys of images and of labels, for each part that is there."""
     known = {key.lower(): key for key in arrays}
-    train = next((pair for pair in TRAIN if any(key in known for key in pair)), KEYS[:2])
-    test = next((pair for pair in TEST if any(key in known for key in pair)), ())
-    absent = [key for key in (*train, *test) if key not in known]
+    pairs = {
+        part: next((pair for pair in names if any(key in known for key in pair)), None)
+        for part, names in PARTS.items()
+    }
+    chosen = {part: pair for part, pair in pairs.items() if pair} | {"train": pairs["train"] or KEYS[:2]}
+    absent = [key for part in PARTS for key in chosen.get(part, ()) if key not in known]
     if absent:
         raise bad_file(
             path, f"has no {', '.join(absent)}", f"it holds {', '.join(arrays) or 'nothing'}",
             cure=f"save it with numpy.savez(path, {', '.join(f'{key}=…' for key in KEYS)}), or without "
             "the last two",
         )  # fmt: skip
-    return [known[key] for key in (*train, *test)]
+    return {part: (known[chosen[part][0]], known[chosen[part][1]]) for part in PARTS if part in chosen}

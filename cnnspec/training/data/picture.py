@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NoReturn
 
 import numpy as np
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 SUFFIXES: Final = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm", ".ppm"}
 ENDINGS: Final = f"files are known by their endings: {', '.join(sorted(SUFFIXES))}"
+HIDDEN: Final = ("__macosx", "thumbs.db", "desktop.ini")
+"""What systems leave in folders, beside names that begin with a dot."""
 LARGEST: Final = 50_000_000
 """Pixels an image may have; a larger one is refused before it is unpacked."""
 DEEP: Final = 257
@@ -26,8 +29,44 @@ DEEP_KINDS: Final = ("PNG", "PPM")
 
 
 def is_picture(path: Path, *more: str) -> bool:
-    """Whether a path is an image's by its ending, or has one ``more``; what a system hides beside is none."""
-    return path.suffix.lower() in (*SUFFIXES, *more) and path.name[0] != "." and not path.is_dir()
+    """Whether a path is an image's by its ending, or has one ``more``."""
+    return path.suffix.lower() in (*SUFFIXES, *more)
+
+
+def files_in(folder: Path) -> list[Path]:
+    """All files under a folder, however deep, in order; what a system hides there is passed over.
+
+    Links to folders are followed, each folder is read once. Raises SpecError where one cannot be read.
+    """
+    found: list[Path] = []
+    seen: set[str] = set()
+    for place, folders, files in os.walk(folder, onerror=_refuse_folder, followlinks=True):
+        new = os.path.realpath(place) not in seen
+        seen.add(os.path.realpath(place))
+        folders[:] = [name for name in folders if new and not _is_hidden(name)]
+        found += [Path(place, name) for name in files if new and not _is_hidden(name)]
+    return sorted(found)
+
+
+def folders_in(folder: Path) -> list[Path]:
+    """The folders in a folder, by name, but for those that a system hides; SpecError if it cannot be read."""
+    try:
+        places = sorted(folder.iterdir())
+    except OSError as error:
+        _refuse_folder(error)
+    return [place for place in places if place.is_dir() and not _is_hidden(place.name)]
+
+
+def _is_hidden(name: str) -> bool:
+    """Whether a system keeps this file or folder for itself."""
+    return name.startswith(".") or name.lower() in HIDDEN
+
+
+def _refuse_folder(error: OSError) -> NoReturn:
+    reason = error.strerror or str(error)
+    raise missing(
+        f"{error.filename} cannot be read: {reason}", f"allow it: chmod -R u+rX {error.filename}"
+    ) from error
 
 
 def read_image(path: Path, channels: int | Shape) -> Bytes:

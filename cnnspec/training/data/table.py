@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from cnnspec.diagnostics import SpecError, nearest
 from cnnspec.layers.base import Shape
-from cnnspec.training.data.dataset import Dataset, split
+from cnnspec.training.data.dataset import Dataset, Samples, of_parts
 from cnnspec.training.data.faults import bad_file, missing
 from cnnspec.training.data.preprocess import Bytes
 from cnnspec.training.data.values import classes, is_plain, pixels
@@ -47,13 +47,10 @@ def load(path: Path, shape: Shape | None, test: float, label: str | int | None =
     column = _column(path, head, label, len(lines[0].cells))
     (labels,), names, notes = classes(path, {"the label": _labels(path, lines, column)}, [len(lines)])
     (images,), pixel_notes = pixels(path, {"the table": _pixels(path, lines, column, head)})
-    kept, out = split(labels, test, 0)
     images = _arranged(images, shape)
     named = f" ({head[column]})" if head else ""
-    return Dataset(
-        path.stem, images[kept], labels[kept], images[out], labels[out], names,
-        notes=(f"label: column {column + 1}{named}", *notes, *pixel_notes),
-    )  # fmt: skip
+    notes = [f"label: column {column + 1}{named}", *notes, *pixel_notes]
+    return of_parts(path.stem, {"train": Samples(images, labels)}, names, test, notes)
 
 
 def _lines(path: Path) -> list[TableLine]:

@@ -73,8 +73,9 @@ def samples(where: Where, arrays: Mapping[str, Values], shape: Shape | None = No
         *(arranged(key, part, shape) for key, part in zip(keys[::2], bytes_, strict=True)), strict=True
     )
     if len({part.shape[1:] for part in images}) > 1:
-        first, second = (show(part.shape[1:]) for part in images)
-        raise bad_file(where, f"{keys[0]} holds images {first}, {keys[2]} {second}")
+        n = next(n for n, part in enumerate(images) if part.shape[1:] != images[0].shape[1:])
+        first, other = (show(images[place].shape[1:]) for place in (0, n))
+        raise bad_file(where, f"{keys[0]} holds images {first}, {keys[2 * n]} {other}")
     return ConvertedArrays(list(images), labels, names, (*moved[0], *scaled, *label_notes))
 
 

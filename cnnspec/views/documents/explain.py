@@ -13,7 +13,7 @@ from cnnspec.layers.base import show
 from cnnspec.layers.writing import sentence
 from cnnspec.notation import Value
 from cnnspec.views.documents import latex, markdown
-from cnnspec.views.terminal.explain import Entry, Passage, dense_entries, legend, passages
+from cnnspec.views.terminal.explain import LayerWorking, WorkingLine, dense_entries, legend, workings
 
 if TYPE_CHECKING:
     from cnnspec.analysis.report import Analysis, Row
@@ -37,7 +37,7 @@ def as_markdown(
     folded: bool = False,
 ) -> str:
     """A heading a layer and a list of equations in ``$…$``, as GitHub and notebooks typeset them."""
-    found = list(passages(analysis, rows, about, dense=dense, folded=folded))
+    found = list(workings(analysis, rows, about, dense=dense, folded=folded))
     lines: list[str] = []
     for passage in found:
         row = passage.row
@@ -45,22 +45,23 @@ def as_markdown(
         lines += [markdown.escape(passage.times), ""] if passage.times else []
         lines += [f"### {markdown.escape(row.name)}: `{sentence(row.node.layer)}`", ""]
         lines += [f"{inputs} → {show(row.output)}", ""]
-        lines += [_bullet(entry) for entry in said(passage)]
+        lines += [_bullet(entry) for entry in all_lines(passage)]
         lines.append("")
     meanings = legend(found)
     if meanings:
-        told = (f"${Symbol(name, 0).latex()}$ {meaning}" for name, meaning in meanings.items())
-        lines += [f"where {', '.join(told)}.", ""]
+        symbols = (f"${Symbol(name, 0).latex()}$ {meaning}" for name, meaning in meanings.items())
+        lines += [f"where {', '.join(symbols)}.", ""]
     return "\n".join(lines)
 
 
-def _bullet(entry: Entry) -> str:
-    said = f" ${equation(entry.law)}$" if entry.law is not None else ""
-    note = f" ({markdown.escape(entry.note)})" if entry.note and said else f" {markdown.escape(entry.note)}"
-    return f"- **{markdown.escape(entry.what)}**{said}{note if entry.note else ''}"
+def _bullet(entry: WorkingLine) -> str:
+    law = f" ${equation(entry.law)}$" if entry.law is not None else ""
+    note = markdown.escape(entry.note)
+    note = f" ({note})" if note and law else f" {note}" if note else ""
+    return f"- **{markdown.escape(entry.what)}**{law}{note}"
 
 
-def said(passage: Passage) -> tuple[Entry, ...]:
+def all_lines(passage: LayerWorking) -> tuple[WorkingLine, ...]:
     """All entries, with those of the comparison named as such."""
     if passage.dense is None:
         return passage.entries
@@ -77,7 +78,7 @@ def as_latex(
     folded: bool = False,
 ) -> str:
     """A paragraph a layer with its equations aligned; it needs ``\\usepackage{amsmath}``."""
-    found = list(passages(analysis, rows, about, dense=dense, folded=folded))
+    found = list(workings(analysis, rows, about, dense=dense, folded=folded))
     lines = ["% needs \\usepackage{amsmath}"]
     for passage in found:
         row = passage.row
@@ -87,19 +88,21 @@ def as_latex(
         )
         equations = [
             rf"  \text{{{latex.escape(entry.what)}}} &: {equation(entry.law)}"
-            for entry in said(passage)
+            for entry in all_lines(passage)
             if entry.law is not None
         ]
         if equations:
             lines += [r"\begin{align*}", " \\\\\n".join(equations), r"\end{align*}"]
         remarks = [
-            f"{entry.what}: {entry.note}" for entry in said(passage) if entry.note and entry.law is None
+            f"{entry.what}: {entry.note}" for entry in all_lines(passage) if entry.note and entry.law is None
         ]
         lines += [f"{latex.escape(remark)}." for remark in remarks]
     meanings = legend(found)
     if meanings:
-        told = (f"${Symbol(name, 0).latex()}$ {latex.escape(meaning)}" for name, meaning in meanings.items())
-        lines.append(f"Here {', '.join(told)}.")
+        symbols = (
+            f"${Symbol(name, 0).latex()}$ {latex.escape(meaning)}" for name, meaning in meanings.items()
+        )
+        lines.append(f"Here {', '.join(symbols)}.")
     return "\n".join(lines) + "\n"
 
 
@@ -110,7 +113,7 @@ def as_json(
 
     The contract is ``schema/explanation-1.json``.
     """
-    found = list(passages(analysis, rows, about, dense=dense, brief=False))
+    found = list(workings(analysis, rows, about, dense=dense, brief=False))
     document = {
         "schema": SCHEMA,
         "network": analysis.network.name,
@@ -120,7 +123,7 @@ def as_json(
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
 
-def _layer(passage: Passage) -> dict[str, Any]:
+def _layer(passage: LayerWorking) -> dict[str, Any]:
     row = passage.row
     return {
         "name": row.name,
@@ -128,11 +131,11 @@ def _layer(passage: Passage) -> dict[str, Any]:
         "line": row.line,
         "inputs": [list(shape) for shape in row.inputs],
         "output": list(row.output),
-        "steps": [_step(entry) for entry in said(passage)],
+        "steps": [_step(entry) for entry in all_lines(passage)],
     }
 
 
-def _step(entry: Entry) -> dict[str, Any]:
+def _step(entry: WorkingLine) -> dict[str, Any]:
     if entry.law is None:
         return {"what": entry.what, "note": entry.note}
     return {

@@ -9,7 +9,7 @@ from cnnspec.layers.base import Family
 from cnnspec.network.graph import Network
 from cnnspec.views.pictures.palette import LIGHT
 from cnnspec.views.terminal.columns import DEFAULT, Figure, choose, total_text
-from cnnspec.views.terminal.grid import TAIL, Line
+from cnnspec.views.terminal.grid import TAIL, TableRow
 from cnnspec.views.terminal.outline import outline
 from cnnspec.views.terminal.paint import PLAIN
 from cnnspec.views.terminal.rows import Rows
@@ -53,22 +53,22 @@ def render(subject: Analysis | Network, columns: Sequence[str] = (), *, folded: 
     sums = "".join(f"<td{_class(figure)}>{escape(total_text(figure, subject))}</td>" for figure in figures)
     under = [f"{label}: {text}" for label, text in facts(subject).items()]
     under += [expectation(item)[1] for item in subject.expectations]
-    told = "".join(
+    below = "".join(
         f'<tr class="facts"><td colspan="{len(figures)}">{escape(text)}</td></tr>' for text in under
     )
     caption = escape(" · ".join(heading(subject)))
     return (
         f'<style>{STYLE}</style>\n<table class="{CLASS}">\n<caption>{caption}</caption>\n'
         f"<thead><tr>{heads}</tr></thead>\n<tbody>\n{body}\n</tbody>\n"
-        f"<tfoot><tr>{sums}</tr>{told}</tfoot>\n</table>\n"
+        f"<tfoot><tr>{sums}</tr>{below}</tfoot>\n</table>\n"
     )
 
 
-def _row(line: Line, figures: Sequence[Figure]) -> str:
+def _row(line: TableRow, figures: Sequence[Figure]) -> str:
     return f"<tr>{''.join(_cell(line, figure) for figure in figures)}</tr>"
 
 
-def _cell(line: Line, figure: Figure) -> str:
+def _cell(line: TableRow, figure: Figure) -> str:
     text = line.cells.get(figure.key, "").replace(TAIL, " ")
     styles = line.styles.get(figure.key, ())
     tip = line.tips.get(figure.key, "")

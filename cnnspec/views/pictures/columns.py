@@ -6,9 +6,16 @@ from dataclasses import dataclass
 from math import log
 from typing import Final
 
-from cnnspec.views.pictures.drawing import GUTTER, Drawing, Piece, extent_of, set_side_by_side, turned_rect
-from cnnspec.views.pictures.engines import Laid
-from cnnspec.views.pictures.svg import turned
+from cnnspec.views.pictures.drawing import (
+    GUTTER,
+    Drawing,
+    Piece,
+    extent_of,
+    set_side_by_side,
+    transposed_rect,
+)
+from cnnspec.views.pictures.engines import GraphLayout
+from cnnspec.views.pictures.svg import transposed
 
 LOWER: Final = 0.65
 """Columns are worth it when the tallest has at most this part of the whole height."""
@@ -33,17 +40,17 @@ ACROSS: Final = Aim(1500.0, 1 / 2.0)
 """Rows of a picture from left to right, seen turned."""
 
 
-def arrange(laid: Laid, columns: int | None = None, *, across: bool = False) -> Drawing:
+def arrange(laid: GraphLayout, columns: int | None = None, *, across: bool = False) -> Drawing:
     """The laid out graph in as many columns as suit it, or as asked for where it can be cut.
 
     With ``across`` it runs from left to right, and the columns are rows.
     """
     if across:
-        return _in_columns(_turned(laid), columns, ACROSS).turned()
+        return _in_columns(_turned(laid), columns, ACROSS).transposed()
     return _in_columns(laid, columns, DOWN)
 
 
-def _in_columns(laid: Laid, columns: int | None, aim: Aim) -> Drawing:
+def _in_columns(laid: GraphLayout, columns: int | None, aim: Aim) -> Drawing:
     pieces = _pieces(laid)
     if columns is None:
         parts = _best(laid, pieces, aim.aspect) if laid.height > aim.tall else [pieces]
@@ -52,22 +59,22 @@ def _in_columns(laid: Laid, columns: int | None, aim: Aim) -> Drawing:
     return set_side_by_side(laid, [Piece(part[0].top, part[-1].bottom) for part in parts])
 
 
-def _turned(laid: Laid) -> Laid:
-    return Laid(
+def _turned(laid: GraphLayout) -> GraphLayout:
+    return GraphLayout(
         laid.height, laid.width,
-        {key: turned_rect(rect) for key, rect in laid.cards.items()},
-        {key: turned_rect(rect) for key, rect in laid.frames.items()},
+        {key: transposed_rect(rect) for key, rect in laid.cards.items()},
+        {key: transposed_rect(rect) for key, rect in laid.clusters.items()},
         tuple(
-            (tail, head, tuple(map(turned, points)), turned(tip) if tip else None)
+            (tail, head, tuple(map(transposed, points)), transposed(tip) if tip else None)
             for tail, head, points, tip in laid.splines
         ),
-        {ends: turned(point) for ends, point in laid.labels.items()},
+        {ends: transposed(point) for ends, point in laid.labels.items()},
     )  # fmt: skip
 
 
-def _pieces(laid: Laid) -> list[Piece]:
+def _pieces(laid: GraphLayout) -> list[Piece]:
     """The smallest pieces: between them nothing lies, and a single edge passes."""
-    whole = [rect for rect in laid.frames.values() if rect[3] <= WHOLE]
+    whole = [rect for rect in laid.clusters.values() if rect[3] <= WHOLE]
     spans = sorted((top, top + h) for _, top, _, h in (*laid.cards.values(), *whole))
     runs: list[list[float]] = []
     for top, bottom in spans:
@@ -85,7 +92,7 @@ def _pieces(laid: Laid) -> list[Piece]:
     return pieces
 
 
-def _is_clean(laid: Laid, y: float) -> bool:
+def _is_clean(laid: GraphLayout, y: float) -> bool:
     """Whether a single tensor passes here, on however many edges."""
     ends = {(tail, head) for tail, head, _, _ in laid.splines}
     tails = {tail for tail, head in ends if laid.cards[tail][1] < y < laid.cards[head][1]}
@@ -111,7 +118,7 @@ def _filled(pieces: list[Piece], limit: float) -> list[list[Piece]]:
     return columns
 
 
-def _best(laid: Laid, pieces: list[Piece], aspect: float) -> list[list[Piece]]:
+def _best(laid: GraphLayout, pieces: list[Piece], aspect: float) -> list[list[Piece]]:
     """The columns whose shape suits a page best; one column unless that makes it much lower."""
     candidates = [_partition(pieces, count) for count in range(2, min(MOST, len(pieces)) + 1)]
     candidates = [parts for parts in candidates if _tallest(parts) < LOWER * laid.height]
@@ -119,7 +126,7 @@ def _best(laid: Laid, pieces: list[Piece], aspect: float) -> list[list[Piece]]:
     return min(candidates, key=lambda parts: abs(log(_aspect(laid, parts) / aspect)))
 
 
-def _aspect(laid: Laid, parts: list[list[Piece]]) -> float:
+def _aspect(laid: GraphLayout, parts: list[list[Piece]]) -> float:
     spans = [extent_of(laid, Piece(part[0].top, part[-1].bottom)) for part in parts]
     width = sum(right - left for left, right in spans) + GUTTER * (len(parts) - 1)
     return width / (_tallest(parts) + AROUND)

@@ -17,9 +17,9 @@ from cnnspec.views.pictures.plan import (
     FRAME_TITLE,
     TEXT,
     Card,
-    Frame,
+    CardRow,
+    Cluster,
     Plan,
-    Row,
     follower_right,
     heading,
     lines_of,
@@ -70,8 +70,8 @@ class _Writer:
         )
         for card in self.plan.cards:
             yield f"  {card.key} [{self._card(card)}]"
-        for frame in self.plan.root.frames:
-            yield from self._frame(frame, "  ")
+        for cluster in self.plan.root.clusters:
+            yield from self._frame(cluster, "  ")
         for link in self.plan.links:
             weight = f"weight={self.weights[link.tail, link.head]}"
             label = f"label={quoted(link.label)}" if link.label else ""
@@ -101,26 +101,26 @@ class _Writer:
         tone = self.theme.tone(card.family)
         return tone.fill, tone.line
 
-    def _frame(self, frame: Frame, indent: str) -> Iterator[str]:
-        yield f"{indent}subgraph cluster_{frame.key} {{"
+    def _frame(self, cluster: Cluster, indent: str) -> Iterator[str]:
+        yield f"{indent}subgraph cluster_{cluster.key} {{"
         theme = self.theme
         yield (
-            f'{indent}  label={quoted(frame.heading)}; labeljust=l; style="rounded,filled"; margin=10; '
+            f'{indent}  label={quoted(cluster.heading)}; labeljust=l; style="rounded,filled"; margin=10; '
             f'color="{theme.frame}"; fillcolor="{theme.frame_fill}"'
         )
-        if frame.cards:
-            yield f"{indent}  {'; '.join(frame.cards)}"
-        for inner in frame.frames:
+        if cluster.cards:
+            yield f"{indent}  {'; '.join(cluster.cards)}"
+        for inner in cluster.clusters:
             yield from self._frame(inner, indent + "  ")
         yield f"{indent}}}"
 
 
-def _line(line: list[Row]) -> str:
+def _line(line: list[CardRow]) -> str:
     fields = "|".join(map(_field, line))
     return f"{{{fields}}}" if len(line) > 1 else fields
 
 
-def _field(row: Row) -> str:
+def _field(row: CardRow) -> str:
     if not row.main:
         right = follower_right(row)
         return f"{record(row.text)}{'   ' + record(right) if right else ''}\\l"

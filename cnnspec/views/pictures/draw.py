@@ -18,7 +18,7 @@ from cnnspec.views.pictures import dot, engines
 from cnnspec.views.pictures.font import wrap
 from cnnspec.views.pictures.graph import draw
 from cnnspec.views.pictures.palette import THEMES
-from cnnspec.views.pictures.plan import TEXT, Card, Frame, Link, Plan, Row
+from cnnspec.views.pictures.plan import TEXT, Card, CardRow, Cluster, Link, Plan
 from cnnspec.views.pictures.planning import EVERYTHING, Choices, Planner
 from cnnspec.views.pictures.svg import can_convert, convert
 
@@ -66,7 +66,7 @@ def picture(
 
     ``diagnostics`` of a spec with errors are drawn where they belong; then ``network``
     may be partial, or None. Raises NoEngine and NoConverter where a tool is missing, and
-    Misfit where the picture would be too large to look at.
+    LayerError where the picture would be too large to look at.
     """
     if look.style == "volumes":
         return _volumes(network, format, look, tuple(diagnostics), name)
@@ -103,7 +103,7 @@ def check_size(count: int, things: str) -> None:
 def _volumes(
     network: Network | None, format: str, look: Look, diagnostics: tuple[Diagnostic, ...], name: str
 ) -> bytes:
-    from cnnspec.views.pictures.volumes.sheet import draw_volumes
+    from cnnspec.views.pictures.volumes.picture import draw_volumes
     from cnnspec.views.pictures.volumes.solids import solids_of
 
     if network is not None:
@@ -120,7 +120,7 @@ def plan_with_faults(
     """The plan of what is known; every error stands, dashed, after the last layer known before it."""
     errors = [item for item in diagnostics if item.severity is Severity.ERROR]
     if network is None:
-        return _mark(Plan(name, "", (), (), Frame("root", "")), errors, None)
+        return _mark(Plan(name, "", (), (), Cluster("root", "")), errors, None)
     planner = Planner(network, choices)
     plan = planner.plan()
     plan = plan if plan.title else replace(plan, title=name)
@@ -159,7 +159,7 @@ def _card(key: str, error: Diagnostic) -> Card:
     message = wrap(error.message, MESSAGE_WIDTH, TEXT)
     for hint in error.help[:1]:
         message += wrap(f"→ {hint}", MESSAGE_WIDTH, TEXT)
-    return Card(key, (Row(text, place, "", "", Family.INPUT),), "fault", tuple(message))
+    return Card(key, (CardRow(text, place, "", "", Family.INPUT),), "fault", tuple(message))
 
 
 def sentence_at(span: Span) -> str:

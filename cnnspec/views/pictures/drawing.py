@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
-from cnnspec.views.pictures.engines import Laid
-from cnnspec.views.pictures.svg import Point, below, curved, rounded, turned
+from cnnspec.views.pictures.engines import GraphLayout
+from cnnspec.views.pictures.svg import Point, below, curved, rounded, transposed
 
 Rect: TypeAlias = tuple[float, float, float, float]
 """Left, top, width, height."""
@@ -44,9 +44,9 @@ class Arrow:
             before = self.points[-2]
         return self.tip[0] - before[0], self.tip[1] - before[1]
 
-    def turned(self) -> Arrow:
-        lead, points = (tuple(map(turned, part)) for part in (self.lead, self.points))
-        return Arrow(self.tail, self.head, lead, points, turned(self.tip))
+    def transposed(self) -> Arrow:
+        lead, points = (tuple(map(transposed, part)) for part in (self.lead, self.points))
+        return Arrow(self.tail, self.head, lead, points, transposed(self.tip))
 
 
 @dataclass(slots=True)
@@ -56,19 +56,19 @@ class Drawing:
     width: float
     height: float
     cards: dict[str, Rect]
-    frames: dict[str, list[Rect]]
+    clusters: dict[str, list[Rect]]
     """A frame that goes on in another column has a part in each."""
     arrows: list[Arrow] = field(default_factory=list)
     labels: dict[tuple[str, str], Point] = field(default_factory=dict)
 
-    def turned(self) -> Drawing:
+    def transposed(self) -> Drawing:
         """With across and down exchanged."""
         return Drawing(
             self.height, self.width,
-            {key: turned_rect(rect) for key, rect in self.cards.items()},
-            {key: list(map(turned_rect, rects)) for key, rects in self.frames.items()},
-            [arrow.turned() for arrow in self.arrows],
-            {ends: turned(point) for ends, point in self.labels.items()},
+            {key: transposed_rect(rect) for key, rect in self.cards.items()},
+            {key: list(map(transposed_rect, rects)) for key, rects in self.clusters.items()},
+            [arrow.transposed() for arrow in self.arrows],
+            {ends: transposed(point) for ends, point in self.labels.items()},
         )  # fmt: skip
 
 
@@ -83,10 +83,10 @@ class Piece:
         return self.top <= y <= self.bottom
 
 
-def extent_of(laid: Laid, piece: Piece) -> Point:
+def extent_of(laid: GraphLayout, piece: Piece) -> Point:
     """Left and right end of what lies in a piece."""
     lefts, rights = [], []
-    for left, top, width, height in (*laid.cards.values(), *laid.frames.values()):
+    for left, top, width, height in (*laid.cards.values(), *laid.clusters.values()):
         if top < piece.bottom and top + height > piece.top:
             lefts.append(left)
             rights.append(left + width)
@@ -101,12 +101,12 @@ def extent_of(laid: Laid, piece: Piece) -> Point:
     return min(lefts), max(rights)
 
 
-def set_side_by_side(laid: Laid, parts: Sequence[Piece]) -> Drawing:
+def set_side_by_side(laid: GraphLayout, parts: Sequence[Piece]) -> Drawing:
     place = _Place(laid, parts)
     drawing = Drawing(
         place.width, place.height,
         {key: place.rect(rect) for key, rect in laid.cards.items()},
-        {key: place.slices(rect) for key, rect in laid.frames.items()},
+        {key: place.slices(rect) for key, rect in laid.clusters.items()},
     )  # fmt: skip
     for tail, head, points, tip in laid.splines:
         start, end = (place.column(laid.cards[key][1]) for key in (tail, head))
@@ -126,9 +126,9 @@ def set_side_by_side(laid: Laid, parts: Sequence[Piece]) -> Drawing:
 class _Place:
     """Where a point of the tall picture goes."""
 
-    def __init__(self, laid: Laid, parts: Sequence[Piece]) -> None:
+    def __init__(self, laid: GraphLayout, parts: Sequence[Piece]) -> None:
         self.parts = parts
-        self.torn = [rect for rect in laid.frames.values() if self._is_torn(rect)]
+        self.torn = [rect for rect in laid.clusters.values() if self._is_torn(rect)]
         self.openings = OPENING * max(map(self._nesting, self.torn), default=0)
         self.room = PASSAGE + self.openings if len(parts) > 1 else 0.0
         self.lefts: list[float] = []
@@ -215,5 +215,5 @@ def _over(
     return Arrow(tail, head, lead, tuple(rest), tip)
 
 
-def turned_rect(rect: Rect) -> Rect:
+def transposed_rect(rect: Rect) -> Rect:
     return rect[1], rect[0], rect[3], rect[2]

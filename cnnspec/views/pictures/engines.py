@@ -21,14 +21,14 @@ class NoEngine(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Laid:
+class GraphLayout:
     """Where an engine put things, in pixels, y downward. Splines are runs of cubic Béziers."""
 
     width: float
     height: float
     cards: dict[str, tuple[float, float, float, float]]
     """Key -> (left, top, width, height)."""
-    frames: dict[str, tuple[float, float, float, float]]
+    clusters: dict[str, tuple[float, float, float, float]]
     splines: tuple[tuple[str, str, tuple[tuple[float, float], ...], tuple[float, float] | None], ...]
     """(tail, head, control points, arrow tip)."""
     labels: dict[tuple[str, str], tuple[float, float]]
@@ -70,7 +70,7 @@ def run(dot: str, format: str, engine: str) -> bytes:
     return drawn
 
 
-def lay_out(dot: str, engine: str) -> Laid:
+def lay_out(dot: str, engine: str) -> GraphLayout:
     """The coordinates that an engine gives to a DOT text."""
     found: dict[str, Any] = json.loads(run(dot, "json0", engine).decode("utf-8", "replace"))
     _, _, width, height = map(float, found["bb"].split(","))
@@ -93,7 +93,7 @@ def lay_out(dot: str, engine: str) -> Laid:
         if "lp" in edge:
             x, y = map(float, edge["lp"].split(","))
             labels[tail, head] = (x, height - y)
-    return Laid(width, height, cards, frames, tuple(splines), labels)
+    return GraphLayout(width, height, cards, frames, tuple(splines), labels)
 
 
 def _spline(text: str, height: float) -> tuple[tuple[tuple[float, float], ...], tuple[float, float] | None]:

@@ -24,9 +24,9 @@ from cnnspec.views.pictures.plan import (
     PAD,
     TEXT,
     Card,
-    Frame,
+    CardRow,
+    Cluster,
     Plan,
-    Row,
     cells,
     follower_right,
     heading,
@@ -55,13 +55,13 @@ def draw(
     """The SVG of a plan. Raises NoEngine when Graphviz cannot be run."""
     laid = lay_out(write(plan, direction=direction, theme=theme), engine)
     drawing = arrange(laid, columns, across=direction == "LR")
-    return _Sheet(plan, drawing, theme).document()
+    return _GraphPicture(plan, drawing, theme).document()
 
 
-class _Sheet:
+class _GraphPicture:
     def __init__(self, plan: Plan, drawing: Drawing, theme: Theme) -> None:
         self.plan, self.drawing, self.theme = plan, drawing, theme
-        self.paper = SvgWriter(theme)
+        self.writer = SvgWriter(theme)
         self.sizes = sizes(plan)
 
     def document(self) -> str:
@@ -71,67 +71,67 @@ class _Sheet:
         legend = legend_of(self.plan, inner)
         self._title()
         left = MARGIN + (inner - self.drawing.width) / 2
-        with self.paper.group("drawing", transform=f"translate({left:.2f} {MARGIN + head:.2f})"):
+        with self.writer.group("drawing", transform=f"translate({left:.2f} {MARGIN + head:.2f})"):
             self._contents()
         below = MARGIN + head + self.drawing.height + 18
-        draw_legend(self.paper, self.plan, MARGIN, below, legend)
-        return self.paper.document(
+        draw_legend(self.writer, self.plan, MARGIN, below, legend)
+        return self.writer.document(
             inner + 2 * MARGIN, below + legend.height + MARGIN * 0.8,
             title=f"{self.plan.title}: {self.plan.subtitle}",
         )  # fmt: skip
 
     def _title(self) -> None:
         if self.plan.title:
-            self.paper.text(MARGIN, MARGIN + 13, self.plan.title, size=TITLE, bold=True)
-            self.paper.text(MARGIN, MARGIN + 30, self.plan.subtitle, size=SUBTITLE, fill=self.theme.faint)
+            self.writer.text(MARGIN, MARGIN + 13, self.plan.title, size=TITLE, bold=True)
+            self.writer.text(MARGIN, MARGIN + 30, self.plan.subtitle, size=SUBTITLE, fill=self.theme.faint)
 
     def _contents(self) -> None:
-        frames = [
-            (frame, rect, n > 0)
-            for frame in self.plan.root.walk()
-            for n, rect in enumerate(self.drawing.frames.get(frame.key, ()))
+        clusters = [
+            (cluster, rect, n > 0)
+            for cluster in self.plan.root.walk()
+            for n, rect in enumerate(self.drawing.clusters.get(cluster.key, ()))
         ]
-        for frame, rect, _ in frames:
-            self._frame(frame, rect)
+        for cluster, rect, _ in clusters:
+            self._frame(cluster, rect)
         for arrow in self.drawing.arrows:
             self._arrow(arrow)
-        for frame, rect, goes_on in frames:
-            self._frame_title(frame, rect, goes_on)
+        for cluster, rect, goes_on in clusters:
+            self._frame_title(cluster, rect, goes_on)
         for card in self.plan.cards:
             self._card(card, self.drawing.cards[card.key])
         for link in self.plan.links:
             if link.label and (link.tail, link.head) in self.drawing.labels:
                 x, y = self.drawing.labels[link.tail, link.head]
-                self.paper.text(
+                self.writer.text(
                     x, y + EDGE_TEXT * 0.35, link.label, size=EDGE_TEXT, fill=self.theme.faint,
                     anchor="middle",
                 )  # fmt: skip
 
-    def _frame(self, frame: Frame, rect: Rect) -> None:
+    def _frame(self, cluster: Cluster, rect: Rect) -> None:
         x, y, w, h = rect
         theme = self.theme
-        with self.paper.group("frame", name=frame.key):
-            self.paper.rect(
+        with self.writer.group("frame", name=cluster.key):
+            self.writer.rect(
                 x, y, w, h, rx=RADIUS + 3, fill=theme.frame_fill, stroke=theme.frame, stroke_width=1
             )
 
-    def _frame_title(self, frame: Frame, rect: Rect, goes_on: bool) -> None:
+    def _frame_title(self, cluster: Cluster, rect: Rect, goes_on: bool) -> None:
         """The title, with a seam that interrupts an edge behind it."""
-        times = f" ×{frame.times}" if frame.times > 1 else ""
+        times = f" ×{cluster.times}" if cluster.times > 1 else ""
         times += " (continued)" if goes_on else ""
         room = rect[2] - 20 - text_width(times, FRAME_TITLE, True)
-        title = (shorten(frame.title, room, FRAME_TITLE, True) + times).strip()
-        with self.paper.group("frame-title", name=frame.key):
-            self.paper.text(
+        title = (shorten(cluster.title, room, FRAME_TITLE, True) + times).strip()
+        with self.writer.group("frame-title", name=cluster.key):
+            self.writer.text(
                 rect[0] + 10, rect[1] + 15, title, size=FRAME_TITLE, bold=True, fill=self.theme.faint,
                 stroke=self.theme.frame_fill, stroke_width=4, stroke_linejoin="round", paint_order="stroke",
             )  # fmt: skip
 
     def _arrow(self, arrow: Arrow) -> None:
         color = self.theme.edge
-        with self.paper.group("edge", name=f"{arrow.tail} {arrow.head}"):
-            self.paper.path(arrow.commands, fill="none", stroke=color, stroke_width=1.2)
-            self.paper.arrow(arrow.tip, arrow.toward, 7.5, color)
+        with self.writer.group("edge", name=f"{arrow.tail} {arrow.head}"):
+            self.writer.path(arrow.commands, fill="none", stroke=color, stroke_width=1.2)
+            self.writer.arrow(arrow.tip, arrow.toward, 7.5, color)
 
     # Cards -------------------------------------------------------------------------
 
@@ -139,9 +139,9 @@ class _Sheet:
         width, height = self.sizes[card.key]
         x, y = rect[0] + (rect[2] - width) / 2, rect[1] + (rect[3] - height) / 2
         line = self._line_color(card)
-        with self.paper.group("card", name=card.key):
+        with self.writer.group("card", name=card.key):
             if card.kind == "block":
-                self.paper.rect(x + 4, y + 4, width, height, rx=RADIUS, fill=self.theme.page, stroke=line)
+                self.writer.rect(x + 4, y + 4, width, height, rx=RADIUS, fill=self.theme.page, stroke=line)
             top = y
             lines = lines_of(card)
             for n, row in enumerate(lines):
@@ -149,9 +149,9 @@ class _Sheet:
                 self._line(card, row, (x, top, width, line_height(row)), first=n == 0, last=last)
                 top += line_height(row)
             for n, text in enumerate(card.message):
-                self.paper.text(x + PAD, top + 14 + n * MESSAGE_LINE, text, size=TEXT)
+                self.writer.text(x + PAD, top + 14 + n * MESSAGE_LINE, text, size=TEXT)
             dash = "5 3" if card.kind == "fault" else None
-            self.paper.rect(
+            self.writer.rect(
                 x, y, width, height, rx=RADIUS, fill="none", stroke=line, stroke_width=1.1,
                 stroke_dasharray=dash,
             )  # fmt: skip
@@ -163,14 +163,14 @@ class _Sheet:
             return mix(self.theme.edge, self.theme.heat[-1], min(1.0, sum(r.share or 0 for r in card.rows)))
         return self.theme.tone(card.family).line
 
-    def _tone(self, card: Card, row: Row) -> Tone:
+    def _tone(self, card: Card, row: CardRow) -> Tone:
         if card.kind == "fault":
             return self.theme.fault
         if row.share is not None:
             return Tone(self.theme.heat_at(row.share), self.theme.edge)
         return self.theme.tone(row.family)
 
-    def _line(self, card: Card, line: list[Row], box: Rect, *, first: bool, last: bool) -> None:
+    def _line(self, card: Card, line: list[CardRow], box: Rect, *, first: bool, last: bool) -> None:
         x, y, w, h = box
         top, bottom = RADIUS if first else 0.0, RADIUS if last else 0.0
         for n, (row, width) in enumerate(zip(line, cells(line, w), strict=True)):
@@ -178,20 +178,20 @@ class _Sheet:
             corners = (top if left else 0, top if right else 0, bottom if right else 0, bottom if left else 0)
             self._cell(card, row, (x, y, width, h), corners)
             if not left:
-                self.paper.line((x, y), (x, y + h), stroke=self.theme.page, stroke_width=1)
+                self.writer.line((x, y), (x, y + h), stroke=self.theme.page, stroke_width=1)
             x += width
         if not first:
-            self.paper.line((box[0], y), (box[0] + w, y), stroke=self.theme.page, stroke_width=1)
+            self.writer.line((box[0], y), (box[0] + w, y), stroke=self.theme.page, stroke_width=1)
 
-    def _cell(self, card: Card, row: Row, box: Rect, corners: tuple[float, float, float, float]) -> None:
-        with self.paper.group("row", title=row.tooltip):
-            self.paper.path(_plate(box, corners), fill=self._tone(card, row).fill)
+    def _cell(self, card: Card, row: CardRow, box: Rect, corners: tuple[float, float, float, float]) -> None:
+        with self.writer.group("row", title=row.tooltip):
+            self.writer.path(_plate(box, corners), fill=self._tone(card, row).fill)
             if row.main:
                 self._main(row, box)
             else:
                 self._pair(box, box[1] + 13.2, row.text, follower_right(row), TEXT, False, CELL_PAD)
 
-    def _main(self, row: Row, box: Rect) -> None:
+    def _main(self, row: CardRow, box: Rect) -> None:
         _, y, _, h = box
         two = h > 30
         self._pair(box, y + 17.3, heading(row), row.shape, NAME, True)
@@ -206,11 +206,11 @@ class _Sheet:
         room = w - 2 * pad - (text_width(right, small) + 8 if right else 0)
         ink = self.theme.ink if bold else mix(self.theme.ink, self.theme.faint, 0.6)
         if left:
-            self.paper.text(
+            self.writer.text(
                 x + pad, baseline, shorten(left, room, size, bold), size=size, bold=bold, fill=ink
             )
         if right:
-            self.paper.text(x + w - pad, baseline, right, size=small, fill=ink, anchor="end")
+            self.writer.text(x + w - pad, baseline, right, size=small, fill=ink, anchor="end")
 
 
 def _plate(box: Rect, corners: tuple[float, float, float, float]) -> str:
@@ -258,21 +258,21 @@ def _words(plan: Plan) -> str:
     return f"At the right: output shape, {figure}{stride}."
 
 
-def draw_legend(paper: SvgWriter, plan: Plan, x: float, y: float, legend: Legend) -> None:
+def draw_legend(writer: SvgWriter, plan: Plan, x: float, y: float, legend: Legend) -> None:
     """Draws a legend from (x, y) on."""
-    theme = paper.theme
-    colors = dict(zip(_entries(plan), _colors(paper, plan), strict=True))
-    with paper.group("legend"):
+    theme = writer.theme
+    colors = dict(zip(_entries(plan), _colors(writer, plan), strict=True))
+    with writer.group("legend"):
         for n, line in enumerate(legend.lines):
             left, top = x, y + n * LINE
             for text in line:
                 fill, edge = colors[text]
-                paper.rect(left, top, SWATCH, SWATCH, rx=2.5, fill=fill, stroke=edge, stroke_width=1)
-                paper.text(left + SWATCH + 6, top + SWATCH - 1.8, text, size=SIZE, fill=theme.faint)
+                writer.rect(left, top, SWATCH, SWATCH, rx=2.5, fill=fill, stroke=edge, stroke_width=1)
+                writer.text(left + SWATCH + 6, top + SWATCH - 1.8, text, size=SIZE, fill=theme.faint)
                 left += SWATCH + 6 + text_width(text, SIZE) + SPACE
         for n, text in enumerate(legend.words):
             baseline = y + len(legend.lines) * LINE + 9 + n * WORDS_LINE
-            paper.text(x, baseline, text, size=SIZE, fill=theme.faint)
+            writer.text(x, baseline, text, size=SIZE, fill=theme.faint)
 
 
 def _entries(plan: Plan) -> list[str]:
@@ -281,8 +281,8 @@ def _entries(plan: Plan) -> list[str]:
     return [f"{stop} % of {FIGURES[plan.heat]}" if not stop else f"{stop} %" for stop in STOPS]
 
 
-def _colors(paper: SvgWriter, plan: Plan) -> list[tuple[str, str]]:
+def _colors(writer: SvgWriter, plan: Plan) -> list[tuple[str, str]]:
     if not plan.heat:
-        tones = [paper.theme.tone(family) for family in plan.families]
+        tones = [writer.theme.tone(family) for family in plan.families]
         return [(tone.fill, tone.line) for tone in tones]
-    return [(paper.theme.heat_at(stop / 100), paper.theme.edge) for stop in STOPS]
+    return [(writer.theme.heat_at(stop / 100), writer.theme.edge) for stop in STOPS]

@@ -1,7 +1,7 @@
-"""What a graph picture shows, before any coordinates: cards and their sizes, links, frames.
+"""What a graph picture shows, before any coordinates: cards and their sizes, links, clusters.
 
 A card is a stack of layers that follow one another with nothing between; a
-frame is a block or a repeat around cards. Sizes follow from the widths of the texts,
+cluster is a block or a repeat around cards. Sizes follow from the widths of the texts,
 so that they are the same for every Graphviz.
 """
 
@@ -25,7 +25,7 @@ MESSAGE_LINE = 13.0
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class CardRow:
     """One layer in a card. ``share`` is its part of the heated figure, or None."""
 
     name: str
@@ -45,7 +45,7 @@ class Card:
     """A node of the picture; ``kind`` is layers, block, output or fault."""
 
     key: str
-    rows: tuple[Row, ...]
+    rows: tuple[CardRow, ...]
     kind: str = "layers"
     message: tuple[str, ...] = ()
 
@@ -64,24 +64,24 @@ class Link:
 
 
 @dataclass(slots=True)
-class Frame:
-    """A titled cluster; the outermost frame of a plan has no title and is not drawn."""
+class Cluster:
+    """A titled cluster; the outermost cluster of a plan has no title and is not drawn."""
 
     key: str
     title: str
     times: int = 1
     cards: list[str] = field(default_factory=list)
-    frames: list[Frame] = field(default_factory=list)
+    clusters: list[Cluster] = field(default_factory=list)
 
     @property
     def heading(self) -> str:
         return f"{self.title} ×{self.times}" if self.times > 1 else self.title
 
-    def walk(self) -> Iterator[Frame]:
-        """This frame and all frames within, outermost first."""
+    def walk(self) -> Iterator[Cluster]:
+        """This cluster and all clusters within, outermost first."""
         yield self
-        for frame in self.frames:
-            yield from frame.walk()
+        for cluster in self.clusters:
+            yield from cluster.walk()
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ class Plan:
     subtitle: str
     cards: tuple[Card, ...]
     links: tuple[Link, ...]
-    root: Frame
+    root: Cluster
     heat: str | None = None
     """The heated figure, or None when colours tell families."""
     notes: tuple[str, ...] = ()
@@ -104,7 +104,7 @@ class Plan:
         return tuple(family for family in Family if family in present)
 
 
-def lines_of(card: Card) -> list[list[Row]]:
+def lines_of(card: Card) -> list[list[CardRow]]:
     """The rows as they stand: the main one, then followers, side by side where there is room."""
     main, *followers = card.rows
     room = max(row_width(main), SIDE_BY_SIDE)
@@ -117,14 +117,14 @@ def lines_of(card: Card) -> list[list[Row]]:
     return lines
 
 
-def line_height(line: list[Row]) -> float:
+def line_height(line: list[CardRow]) -> float:
     main = line[0]
     if not main.main:
         return STRIP
     return MAIN_TWO if main.text or main.figure else MAIN_ONE
 
 
-def cells(line: list[Row], width: float) -> list[float]:
+def cells(line: list[CardRow], width: float) -> list[float]:
     """The widths of a line's rows: what each needs, and an equal part of the rest."""
     needed = list(map(row_width, line))
     rest = (width - sum(needed)) / len(line)
@@ -136,11 +136,11 @@ def card_height(card: Card) -> float:
     return rows + (len(card.message) * MESSAGE_LINE + 6 if card.message else 0)
 
 
-def heading(row: Row) -> str:
+def heading(row: CardRow) -> str:
     return f"{row.name} ×{row.times}" if row.times > 1 else row.name
 
 
-def row_width(row: Row) -> float:
+def row_width(row: CardRow) -> float:
     """What the row's texts need, with their padding."""
     if not row.main:
         return 2 * CELL_PAD + _pair(text_width(row.text, TEXT), text_width(follower_right(row), TEXT), 6)
@@ -149,12 +149,12 @@ def row_width(row: Row) -> float:
     return 2 * PAD + max(top, below)
 
 
-def follower_right(row: Row) -> str:
+def follower_right(row: CardRow) -> str:
     """What stands at the right of a strip: its figure, or the shape when it changes."""
     return " ".join(_right(row))
 
 
-def _right(row: Row) -> list[str]:
+def _right(row: CardRow) -> list[str]:
     return [text for text in (row.shape, row.figure) if text]
 
 
@@ -170,13 +170,13 @@ def card_width(card: Card) -> float:
 
 
 def sizes(plan: Plan) -> dict[str, tuple[float, float]]:
-    """(width, height) of every card; the layers of a frame share one width, so that columns are straight."""
+    """(width, height) of every card; layers of a cluster share one width, so that columns are straight."""
     cards = {card.key: card for card in plan.cards}
     found = {}
-    for frame in plan.root.walk():
-        layers = [cards[key] for key in frame.cards if cards[key].kind in ("layers", "block")]
+    for cluster in plan.root.walk():
+        layers = [cards[key] for key in cluster.cards if cards[key].kind in ("layers", "block")]
         common = max(map(card_width, layers), default=NARROWEST)
-        for key in frame.cards:
+        for key in cluster.cards:
             width = common if cards[key] in layers else card_width(cards[key])
             found[key] = (width, card_height(cards[key]))
     return found

@@ -11,7 +11,7 @@ from cnnspec.analysis.fold import Block, Leaf, Repeated, Segment, fold
 from cnnspec.layers.base import Family
 from cnnspec.layers.facts import Picture
 from cnnspec.network.graph import Network, Node
-from cnnspec.views.pictures.plan import Card, Frame, Link, Plan, Row
+from cnnspec.views.pictures.plan import Card, CardRow, Cluster, Link, Plan
 from cnnspec.views.pictures.wording import (
     arithmetic,
     count_text,
@@ -50,7 +50,7 @@ def plan_of(network: Network, choices: Choices = EVERYTHING) -> Plan:
     return Planner(network, choices).plan()
 
 
-def handier(network: Network, choices: Choices, most: int) -> Choices | None:
+def limited_choices(network: Network, choices: Choices, most: int) -> Choices | None:
     """The most detailed depth with at most ``most`` cards, else that with fewest; None where none helps."""
     deepest = max((sum(group.repeat is None for group in node.groups) for node in network.nodes), default=0)
     depths = range((deepest if choices.depth is None else choices.depth) - 1, -1, -1)
@@ -61,20 +61,20 @@ def handier(network: Network, choices: Choices, most: int) -> Choices | None:
     return replace(choices, depth=fitting[0] if fitting else min(counts, key=lambda depth: counts[depth]))
 
 
-def readable(network: Network | None) -> Choices:
+def readable_choices(network: Network | None) -> Choices:
     """Everything, or where that is too much for a page, blocks as one card each."""
     if network is None or len(plan_of(network).cards) <= MANY_CARDS:
         return EVERYTHING
-    return handier(network, EVERYTHING, MANY_CARDS) or EVERYTHING
+    return limited_choices(network, EVERYTHING, MANY_CARDS) or EVERYTHING
 
 
-def standing_in(segments: Iterable[Segment]) -> dict[int, int]:
+def representatives(segments: Iterable[Segment]) -> dict[int, int]:
     """Node -> the node drawn in its place, where a folded repeat draws one turn for all."""
     found: dict[int, int] = {}
     for segment in segments:
         if isinstance(segment, Leaf):
             continue
-        inner = standing_in(segment.segments)
+        inner = representatives(segment.segments)
         found.update(inner)
         if isinstance(segment, Repeated):
             first = segment.turns[0]
@@ -90,7 +90,7 @@ class Planner:
     def __init__(self, network: Network, choices: Choices) -> None:
         self.network, self.choices = network, choices
         self.segments = fold(network, repeats=choices.fold)
-        self.standing = standing_in(self.segments)
+        self.standing = representatives(self.segments)
         self.cards: dict[str, Card] = {}
         self.owner: dict[int, str] = {}
         self.last: dict[str, Node] = {}
@@ -98,7 +98,7 @@ class Planner:
         self.total = sum(map(HEATS[choices.heat], network.nodes)) if choices.heat else 0
 
     def plan(self) -> Plan:
-        root = Frame("root", "")
+        root = Cluster("root", "")
         self._place_card(Card("n0", (self._row(self.network.nodes[0]),)), (self.network.nodes[0],), root)
         self._fill(root, self.segments, 0)
         _dissolve(root, self.cards, self._rename)
@@ -111,44 +111,44 @@ class Planner:
 
     def card_of(self, node: Node) -> str:
         """The key of the card that shows a node, or stands for it."""
-        return self.owner[self._shown(node.index)]
+        return self.owner[self._representative(node.index)]
 
-    # Cards and frames --------------------------------------------------------------
+    # Cards and clusters --------------------------------------------------------------
 
-    def _fill(self, frame: Frame, segments: Sequence[Segment], depth: int) -> None:
+    def _fill(self, cluster: Cluster, segments: Sequence[Segment], depth: int) -> None:
         for segment in segments:
             if isinstance(segment, Leaf):
-                self._place(segment.node, frame)
+                self._place(segment.node, cluster)
             elif isinstance(segment, Repeated):
-                self._fill_repeated(frame, segment, depth)
+                self._fill_repeated(cluster, segment, depth)
             else:
-                self._fill_block(frame, segment, depth, times=1)
+                self._fill_block(cluster, segment, depth, times=1)
 
-    def _fill_repeated(self, frame: Frame, segment: Repeated, depth: int) -> None:
+    def _fill_repeated(self, cluster: Cluster, segment: Repeated, depth: int) -> None:
         only = segment.segments[0]
         if len(segment.segments) == 1 and isinstance(only, Block):
-            self._fill_block(frame, only, depth, segment.times)
+            self._fill_block(cluster, only, depth, segment.times)
             return
-        inner = Frame(f"f{segment.turns[0][0].index}r", "", segment.times)
-        frame.frames.append(inner)
+        inner = Cluster(f"f{segment.turns[0][0].index}r", "", segment.times)
+        cluster.clusters.append(inner)
         self._fill(inner, segment.segments, depth)
 
-    def _fill_block(self, frame: Frame, block: Block, depth: int, times: int) -> None:
+    def _fill_block(self, cluster: Cluster, block: Block, depth: int, times: int) -> None:
         if self.choices.depth is not None and depth >= self.choices.depth and _is_several(block):
-            self._place_block(block, frame, times)
+            self._place_block(block, cluster, times)
             return
-        inner = Frame(f"f{block.nodes[0].index}d{depth}", instance_title(block, times), times)
-        frame.frames.append(inner)
+        inner = Cluster(f"f{block.nodes[0].index}d{depth}", instance_title(block, times), times)
+        cluster.clusters.append(inner)
         self._fill(inner, block.segments, depth + 1)
 
-    def _place(self, node: Node, frame: Frame) -> None:
-        key = self.owner.get(self._shown(node.inputs[0])) if node.inputs else None
-        if key is not None and frame.cards and frame.cards[-1] == key and self._follows(node, key):
+    def _place(self, node: Node, cluster: Cluster) -> None:
+        key = self.owner.get(self._representative(node.inputs[0])) if node.inputs else None
+        if key is not None and cluster.cards and cluster.cards[-1] == key and self._follows(node, key):
             card = self.cards[key]
             self.cards[key] = replace(card, rows=(*card.rows, self._row(node, main=False)))
             self._own((node,), key)
             return
-        self._place_card(Card(f"n{node.index}", (self._row(node),)), (node,), frame)
+        self._place_card(Card(f"n{node.index}", (self._row(node),)), (node,), cluster)
 
     def _follows(self, node: Node, key: str) -> bool:
         """Whether a node is a strip of the card before it: it alone reads that card's end."""
@@ -163,39 +163,39 @@ class Planner:
             and self.cards[key].kind == "layers"
         )
 
-    def _place_block(self, block: Block, frame: Frame, times: int) -> None:
+    def _place_block(self, block: Block, cluster: Cluster, times: int) -> None:
         layers = len(block.nodes)
-        row = Row(
+        row = CardRow(
             name=instance_title(block, times), text=f"{layers} layer{'s' * (layers > 1)}",
             shape=shape_text(block.nodes[-1].output), figure=self._figure(block.nodes, times),
             family=_heaviest(block.nodes), times=times, share=self._share(block.nodes, times),
             tooltip="\n".join(f"{node.name}: {layer_text(node.layer)}" for node in block.nodes[:40]),
         )  # fmt: skip
-        self._place_card(Card(f"n{block.nodes[0].index}", (row,), "block"), block.nodes, frame)
+        self._place_card(Card(f"n{block.nodes[0].index}", (row,), "block"), block.nodes, cluster)
 
-    def _place_card(self, card: Card, nodes: Sequence[Node], frame: Frame) -> None:
+    def _place_card(self, card: Card, nodes: Sequence[Node], cluster: Cluster) -> None:
         self.cards[card.key] = card
-        frame.cards.append(card.key)
+        cluster.cards.append(card.key)
         self._own(nodes, card.key)
 
     def _own(self, nodes: Sequence[Node], key: str) -> None:
         self.owner.update((node.index, key) for node in nodes)
         self.last[key] = nodes[-1]
 
-    def _rename(self, key: str, frame: Frame) -> None:
-        """A card that lost its frame takes the frame's name and count."""
+    def _rename(self, key: str, cluster: Cluster) -> None:
+        """A card that lost its cluster takes the cluster's name and count."""
         card = self.cards[key]
         main = card.rows[0]
-        name = frame.title.split(" · ")[0] or main.name
-        row = replace(main, name=name, times=main.times * frame.times)
+        name = cluster.title.split(" · ")[0] or main.name
+        row = replace(main, name=name, times=main.times * cluster.times)
         self.cards[key] = replace(card, rows=(row, *card.rows[1:]))
 
     # Rows --------------------------------------------------------------------------
 
-    def _row(self, node: Node, main: bool = True) -> Row:
+    def _row(self, node: Node, main: bool = True) -> CardRow:
         text = layer_text(node.layer)
         changes = node.input_shapes[:1] != (node.output,)
-        return Row(
+        return CardRow(
             name=own_name(node), text="" if main and text == node.word else text,
             shape=shape_text(node.output) if main or changes else "", figure=self._figure((node,)),
             family=node.layer.family, tooltip=arithmetic(node), main=main, share=self._share((node,)),
@@ -218,33 +218,33 @@ class Planner:
 
     # Links -------------------------------------------------------------------------
 
-    def _shown(self, index: int) -> int:
+    def _representative(self, index: int) -> int:
         return self.standing.get(index, index)
 
     def _links(self) -> list[Link]:
         found: dict[tuple[str, str], str] = {}
         for node in self.network.layers:
-            if self._shown(node.index) != node.index:
+            if self._representative(node.index) != node.index:
                 continue
             head = self.owner[node.index]
             for source, shape in zip(node.inputs, node.input_shapes, strict=True):
-                tail = self.owner[self._shown(source)]
+                tail = self.owner[self._representative(source)]
                 if tail != head:
                     merges = len(node.inputs) > 1 and shape != node.output
                     found[tail, head] = shape_text(shape) if merges else ""
         return [Link(tail, head, label) for (tail, head), label in found.items()]
 
-    def _add_results(self, root: Frame, links: list[Link]) -> None:
+    def _add_results(self, root: Cluster, links: list[Link]) -> None:
         """Names the results where there is more than one."""
         if len(self.network.outputs) < 2:
             return
         for output in self.network.outputs:
             key = f"out{output.node}"
             weight = f"weight {output.weight:g}" if output.weight != 1 else ""
-            row = Row(output.name, weight, "", "", Family.INPUT)
+            row = CardRow(output.name, weight, "", "", Family.INPUT)
             self.cards[key] = Card(key, (row,), "output")
             root.cards.append(key)
-            links.append(Link(self.owner[self._shown(output.node)], key))
+            links.append(Link(self.owner[self._representative(output.node)], key))
 
     def _subtitle(self) -> str:
         layers = self.network.layers
@@ -282,21 +282,25 @@ def _heaviest(nodes: Sequence[Node]) -> Family:
     return max(weights, key=lambda family: weights[family])
 
 
-def _dissolve(frame: Frame, cards: dict[str, Card], rename: Callable[[str, Frame], None]) -> None:
-    """Takes away frames around a single card; a frame around a single frame joins it."""
-    kept: list[Frame] = []
-    for inner in frame.frames:
+def _dissolve(cluster: Cluster, cards: dict[str, Card], rename: Callable[[str, Cluster], None]) -> None:
+    """Takes away clusters around a single card; a cluster around a single cluster joins it."""
+    kept: list[Cluster] = []
+    for inner in cluster.clusters:
         _dissolve(inner, cards, rename)
-        if len(inner.cards) == 1 and not inner.frames:
+        if len(inner.cards) == 1 and not inner.clusters:
             rename(inner.cards[0], inner)
-            frame.cards.append(inner.cards[0])
-        elif not inner.cards and len(inner.frames) == 1 and (inner.times == 1 or inner.frames[0].times == 1):
-            kept.append(_joined(inner, inner.frames[0]))
+            cluster.cards.append(inner.cards[0])
+        elif (
+            not inner.cards
+            and len(inner.clusters) == 1
+            and (inner.times == 1 or inner.clusters[0].times == 1)
+        ):
+            kept.append(_joined(inner, inner.clusters[0]))
         else:
             kept.append(inner)
-    frame.frames = kept
+    cluster.clusters = kept
 
 
-def _joined(outer: Frame, inner: Frame) -> Frame:
+def _joined(outer: Cluster, inner: Cluster) -> Cluster:
     title = outer.title or inner.title
-    return Frame(outer.key, title, outer.times * inner.times, inner.cards, inner.frames)
+    return Cluster(outer.key, title, outer.times * inner.times, inner.cards, inner.clusters)

@@ -158,7 +158,7 @@ def rounded(points: Sequence[Point]) -> str:
     return path + f"L{xy(points[-1])}" if len(points) > 1 else path
 
 
-def turned(point: Point) -> Point:
+def transposed(point: Point) -> Point:
     """With across and down exchanged."""
     return point[1], point[0]
 

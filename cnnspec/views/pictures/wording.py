@@ -71,25 +71,25 @@ def arithmetic(node: Node) -> str:
     flow = " and ".join(shape_text(shape) for shape in node.input_shapes)
     lines = [head, f"{flow} → {shape_text(node.output)}"]
     axes = [law for law in laws.output if not isinstance(law, Symbol)]
-    lines += [f"output: {_working(law)}" for law in dict.fromkeys(map(_Shown, axes))]
+    lines += [f"output: {_working(law)}" for law in dict.fromkeys(map(_PrintedFormula, axes))]
     for what, law in (("parameters", laws.params), ("multiplies", laws.multiplies)):
         if law.value:
-            lines.append(f"{what}: {_working(_Shown(law))}")
+            lines.append(f"{what}: {_working(_PrintedFormula(law))}")
     return "\n".join(lines)
 
 
-class _Shown:
+class _PrintedFormula:
     """A formula told apart by what it prints."""
 
     def __init__(self, law: Formula) -> None:
         self.law, self.worked = law.law(), law.worked()
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Shown) and (self.law, self.worked) == (other.law, other.worked)
+        return isinstance(other, _PrintedFormula) and (self.law, self.worked) == (other.law, other.worked)
 
     def __hash__(self) -> int:
         return hash((self.law, self.worked))
 
 
-def _working(shown: _Shown) -> str:
+def _working(shown: _PrintedFormula) -> str:
     return f"{shown.law} = {shown.worked}"

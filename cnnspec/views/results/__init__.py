@@ -18,7 +18,7 @@ class Filters:
 
 
 @dataclass(frozen=True, eq=False)
-class Maps:
+class FeatureMaps:
     """What one layer makes of one image: (height, width, channels), or a vector.
 
     ``image`` is the picture itself, bytes (height, width, channels).
@@ -76,7 +76,7 @@ class Neighbourhood:
 
 
 @dataclass(frozen=True)
-class Curve:
+class TrainingCurve:
     """A training, one value an epoch. ``params`` and the test's figures are None where unknown."""
 
     name: str
@@ -99,6 +99,6 @@ class Gallery:
     """
 
     title: str
-    said: str
+    note: str
     rows: tuple[tuple[str, tuple[NDArray[Any], ...]], ...]
     originals: bool = False

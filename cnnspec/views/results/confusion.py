@@ -13,8 +13,8 @@ from cnnspec.views.pictures.font import text_width
 from cnnspec.views.pictures.palette import Theme
 from cnnspec.views.pictures.svg import SvgWriter, number
 from cnnspec.views.results import Confusion
-from cnnspec.views.results.figure import TEXT, Figure
 from cnnspec.views.results.pixels import address, rgb
+from cnnspec.views.results.plot import TEXT, Plot
 
 MOST_CLASSES: Final = 60
 """Classes whose counts can be written into the matrix."""
@@ -26,7 +26,7 @@ LONGEST: Final = 16
 """Characters of a class's name."""
 
 
-def confusion(shown: Confusion, theme: Theme, data: str = "") -> Figure:
+def confusion(shown: Confusion, theme: Theme, data: str = "") -> Plot:
     """True classes down, predicted ones across; right answers blue, wrong ones red."""
     return _Matrix(shown, theme).figure(data)
 
@@ -46,7 +46,7 @@ class _Matrix:
         self.top = 2.1 * self.text + (room * 0.72 + 6 if self.is_slanted else 1.4 * self.text)
         self.right = room * 0.72 if self.is_slanted else 0.0
 
-    def figure(self, data: str) -> Figure:
+    def figure(self, data: str) -> Plot:
         end = self.size * self.cell
         self._names()
         if self.size > MOST_CLASSES:
@@ -60,7 +60,7 @@ class _Matrix:
         note = f"{100 * self.shown.accuracy:.2f} % of {self.shown.samples:,} right, {wrong:,} wrong"
         title = f"Confusion matrix{f' ({data})' if data else ''}"
         width, height = self.left + end + self.right, self.top + end + 2
-        return Figure("confusion", title, note, width, height, self.writer, self.text)
+        return Plot("confusion", title, note, width, height, self.writer, self.text)
 
     def _names(self) -> None:
         """The classes at both sides; of very many, every second, third …"""

@@ -11,8 +11,8 @@ from cnnspec.layers.base import Family
 from cnnspec.views.pictures.font import shorten, text_width
 from cnnspec.views.pictures.palette import Theme
 from cnnspec.views.pictures.svg import SvgWriter, number
-from cnnspec.views.results import Curve
-from cnnspec.views.results.figure import TEXT, Figure
+from cnnspec.views.results import TrainingCurve
+from cnnspec.views.results.plot import TEXT, Plot
 from cnnspec.views.terminal.paint import compact
 from cnnspec.views.terminal.results import COLUMNS, cells
 
@@ -34,35 +34,35 @@ MARKED: Final = 30
 """Epochs up to which each is marked."""
 
 
-def curves(shown: Sequence[Curve], theme: Theme) -> Figure:
+def curves(shown: Sequence[TrainingCurve], theme: Theme) -> Plot:
     """Both panels, and under them a line of figures for each run."""
     both = panels(shown, theme)
     width = max(both.width, _table(SvgWriter(theme), shown, 0.0, 0.0))
     _table(both.writer, shown, both.height + 12, width)
     height = both.height + 12 + ROW * (len(shown) + 1)
-    return Figure("curves", "Training", "", width, height, both.writer)
+    return Plot("curves", "Training", "", width, height, both.writer)
 
 
-def panels(shown: Sequence[Curve], theme: Theme) -> Figure:
+def panels(shown: Sequence[TrainingCurve], theme: Theme) -> Plot:
     """Loss and accuracy side by side."""
     writer = SvgWriter(theme)
     for n, what in enumerate(("loss", "accuracy")):
         writer.insert(panel(shown, what, theme).writer, n * WIDTH, 0)
     names = ", ".join(curve.name for curve in shown)
-    return Figure("curves", f"loss and accuracy by epoch: {names}", "", 2 * WIDTH, HEIGHT, writer)
+    return Plot("curves", f"loss and accuracy by epoch: {names}", "", 2 * WIDTH, HEIGHT, writer)
 
 
-def panel(shown: Sequence[Curve], what: str, theme: Theme) -> Figure:
+def panel(shown: Sequence[TrainingCurve], what: str, theme: Theme) -> Plot:
     """``loss`` or ``accuracy`` by epoch: training solid, validation dashed, the test a diamond."""
     names = ", ".join(curve.name for curve in shown)
-    return Figure("curves", f"{what} by epoch: {names}", "", WIDTH, HEIGHT, _Panel(shown, what, theme).writer)
+    return Plot("curves", f"{what} by epoch: {names}", "", WIDTH, HEIGHT, _Panel(shown, what, theme).writer)
 
 
 class _Panel:
-    def __init__(self, shown: Sequence[Curve], what: str, theme: Theme) -> None:
+    def __init__(self, shown: Sequence[TrainingCurve], what: str, theme: Theme) -> None:
         self.what, self.theme, self.writer = what, theme, SvgWriter(theme)
         values = [value for curve in shown for value in _values(curve, what)]
-        ticks = nice(min(values), max(values))
+        ticks = nice_ticks(min(values), max(values))
         self.low, self.high = min(ticks[0], *values), max(ticks[-1], *values)
         self.last = max(curve.epochs[-1] for curve in shown)
         self._axes(ticks)
@@ -92,7 +92,7 @@ class _Panel:
             (LEFT + WIDTH - RIGHT) / 2, HEIGHT - 3, "epoch", size=TEXT, fill=faint, anchor="middle"
         )
 
-    def _key(self, shown: Sequence[Curve]) -> None:
+    def _key(self, shown: Sequence[TrainingCurve]) -> None:
         """What the strokes mean, at the right over the lines."""
         words = ["training"]
         words += ["validation"] if any(curve.validation_loss for curve in shown) else []
@@ -108,7 +108,7 @@ class _Panel:
                 self.writer.line((x, 10), (x + 20, 10), stroke=faint, stroke_width=2, stroke_dasharray=dashes)
             x -= 12
 
-    def _line(self, curve: Curve, color: str, mark: str) -> None:
+    def _line(self, curve: TrainingCurve, color: str, mark: str) -> None:
         for name, style in ((self.what, ""), (f"validation_{self.what}", "dashed")):
             values = getattr(curve, name)
             places = [(self.x(e), self.y(v)) for e, v in zip(curve.epochs, values, strict=bool(values))]
@@ -137,13 +137,13 @@ def color_of(number: int, theme: Theme) -> str:
     return theme.tone(SERIES[number % len(SERIES)]).line
 
 
-def _values(curve: Curve, what: str) -> list[float]:
+def _values(curve: TrainingCurve, what: str) -> list[float]:
     tested = getattr(curve, f"test_{what}")
     trained, checked = getattr(curve, what), getattr(curve, f"validation_{what}")
     return [*trained, *checked, *([] if tested is None else [tested])]
 
 
-def nice(low: float, high: float, most: int = 6) -> list[float]:
+def nice_ticks(low: float, high: float, most: int = 6) -> list[float]:
     """Round numbers from at most ``low`` to at least ``high``."""
     spread = (high - low) or abs(high) or 1.0
     rough = spread / (most - 1)
@@ -153,7 +153,7 @@ def nice(low: float, high: float, most: int = 6) -> list[float]:
     return [round(n * step, 12) for n in range(first, max(last, first + 1) + 1)]
 
 
-def _table(writer: SvgWriter, shown: Sequence[Curve], top: float, width: float) -> float:
+def _table(writer: SvgWriter, shown: Sequence[TrainingCurve], top: float, width: float) -> float:
     """Names with the strokes of their lines, figures below their titles; gives the width it needs."""
     rows = [cells(curve) for curve in shown]
     rows = [{**row, "network": shorten(row["network"], LONGEST, TEXT)} for row in rows]

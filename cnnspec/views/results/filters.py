@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnspec.views.pictures.palette import Theme
-from cnnspec.views.results import Filters, Maps
-from cnnspec.views.results.figure import Figure
+from cnnspec.views.results import FeatureMaps, Filters
 from cnnspec.views.results.pixels import colored, pictured, signed, values
+from cnnspec.views.results.plot import Plot
 from cnnspec.views.results.tiles import Grid, Tiles, arranged
 
 MOST_TILES: Final = 256
@@ -18,7 +18,7 @@ MOST_FILTERS, MOST_CHANNELS = 24, 24
 """Filters and channels of a layer whose filters have many channels."""
 
 
-def filters(shown: Filters, theme: Theme) -> Figure:
+def filters(shown: Filters, theme: Theme) -> Plot:
     """Kernels in a grid. With other than one or three channels, a column a filter and a row a channel."""
     kernels = np.nan_to_num(shown.kernels)
     count, height, width, channels = kernels.shape
@@ -40,7 +40,7 @@ def filters(shown: Filters, theme: Theme) -> Figure:
     return tiles.figure("filters", f"Filters of {shown.layer}", size + cut + colors)
 
 
-def _by_channel(layer: str, kernels: NDArray[Any], size: str, theme: Theme) -> Figure:
+def _by_channel(layer: str, kernels: NDArray[Any], size: str, theme: Theme) -> Plot:
     count, height, width, channels = kernels.shape
     rows, columns = min(channels, MOST_CHANNELS), min(count, MOST_FILTERS)
     reach = float(np.abs(kernels).max())
@@ -63,7 +63,7 @@ def _tile(columns: int) -> float:
     return min(96.0, max(40.0, 640 / columns))
 
 
-def maps(shown: Maps, theme: Theme) -> Figure:
+def maps(shown: FeatureMaps, theme: Theme) -> Plot:
     """The image, and beside it what each channel makes of it."""
     numbers = np.nan_to_num(shown.values if shown.values.ndim == 3 else _as_map(shown.values))
     height, width, channels = numbers.shape

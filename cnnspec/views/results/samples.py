@@ -9,8 +9,8 @@ from typing import Final
 from cnnspec.views.pictures.font import shorten, text_width
 from cnnspec.views.pictures.palette import Theme
 from cnnspec.views.results import Gallery, Misclassified, Neighbourhood
-from cnnspec.views.results.figure import TEXT, Figure
 from cnnspec.views.results.pixels import pictured
+from cnnspec.views.results.plot import TEXT, Plot
 from cnnspec.views.results.tiles import Grid, Tiles, arranged
 
 NARROW: Final = 80.0
@@ -21,7 +21,7 @@ WIDEST: Final = 1100.0
 """Pixels of a row of mistakes."""
 
 
-def mistakes(shown: Sequence[Misclassified], total: int, theme: Theme) -> Figure:
+def mistakes(shown: Sequence[Misclassified], total: int, theme: Theme) -> Plot:
     """The images that were answered wrongly, the most confident answers first."""
     captions = [[f"{_name(one.label)} → {_name(one.answer)}"] for one in shown]
     if any(text_width(text, TEXT, bold=True) > 1.25 * LONGEST for (text,) in captions):
@@ -47,7 +47,7 @@ def mistakes(shown: Sequence[Misclassified], total: int, theme: Theme) -> Figure
     return tiles.figure("mistakes", "Mistakes", note)
 
 
-def neighbours(shown: Sequence[Neighbourhood], layer: str, size: int, theme: Theme) -> Figure:
+def neighbours(shown: Sequence[Neighbourhood], layer: str, size: int, theme: Theme) -> Plot:
     """A row a sample: the sample, then the training samples nearest to it."""
     captions = [[[_name(near.label), f"{near.distance:.2f}"] for near in one.found] for one in shown]
     every = [caption for row in captions for caption in row]
@@ -72,7 +72,7 @@ def neighbours(shown: Sequence[Neighbourhood], layer: str, size: int, theme: The
     return tiles.figure("neighbours", "Nearest neighbours", note)
 
 
-def gallery(shown: Gallery, theme: Theme) -> Figure:
+def gallery(shown: Gallery, theme: Theme) -> Plot:
     """A row a name; originals stand apart in a strong frame."""
     names = [_name(name) for name, _ in shown.rows]
     columns = max(1, *(len(images) for _, images in shown.rows))
@@ -82,7 +82,7 @@ def gallery(shown: Gallery, theme: Theme) -> Figure:
     for row, (name, images) in enumerate(shown.rows):
         for column, image in enumerate(images):
             tiles.show(row, column, pictured(image, theme), name, strong=column < lead)
-    return tiles.figure("gallery", shown.title, shown.said)
+    return tiles.figure("gallery", shown.title, shown.note)
 
 
 def _name(name: str) -> str:

@@ -13,8 +13,8 @@ import numpy as np
 from cnnspec.views.pictures.font import text_width
 from cnnspec.views.pictures.palette import Theme
 from cnnspec.views.pictures.svg import SvgWriter
-from cnnspec.views.results.figure import LINE, TEXT, Figure
 from cnnspec.views.results.pixels import address, values
+from cnnspec.views.results.plot import LINE, TEXT, Plot
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -134,8 +134,8 @@ class Tiles:
             anchor=anchor, **{"xml:space": "preserve"} if "  " in text else {},
         )  # fmt: skip
 
-    def figure(self, kind: str, title: str, note: str) -> Figure:
-        return Figure(kind, title, note, self.width, self.height, self.writer, self.grid.text)
+    def figure(self, kind: str, title: str, note: str) -> Plot:
+        return Plot(kind, title, note, self.width, self.height, self.writer, self.grid.text)
 
 
 def arranged(count: int, widest: int = 22) -> tuple[int, int]:

@@ -23,7 +23,7 @@ GAP: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Writing:
+class NumberFormat:
     """How numbers are written: at most so many decimals, rounded or cut."""
 
     decimals: int = 4
@@ -55,15 +55,15 @@ def _whole(value: float) -> bool:
 def render(
     values: Array,
     *,
-    paper: Terminal = PLAIN,
-    writing: Writing | None = None,
+    terminal: Terminal = PLAIN,
+    writing: NumberFormat | None = None,
     full: bool = False,
     indent: str = "  ",
 ) -> list[str]:
     """The lines of one sample's map (height x width x channels), row of channels (1 axis) or vector."""
-    writing = writing or Writing()
+    writing = writing or NumberFormat()
     if values.ndim == 1:
-        return _vector(values, paper, writing, indent, full)
+        return _vector(values, terminal, writing, indent, full)
     if values.ndim == 2:
         values = values[None]
     if values.ndim == 4:
@@ -71,26 +71,26 @@ def render(
         for depth, part in enumerate(values):
             lines += [
                 f"{indent}depth {depth}",
-                *render(part, paper=paper, writing=writing, full=full, indent=indent),
+                *render(part, terminal=terminal, writing=writing, full=full, indent=indent),
             ]
         return lines
-    return _channels(values, paper, writing, full, indent)
+    return _channels(values, terminal, writing, full, indent)
 
 
-def _vector(values: Array, paper: Terminal, writing: Writing, indent: str, full: bool) -> list[str]:
+def _vector(values: Array, terminal: Terminal, writing: NumberFormat, indent: str, full: bool) -> list[str]:
     shown = values if full else values[: MOST_ROWS * MOST_COLUMNS // 2]
     texts = writing.texts(shown)
     widest = max(map(len, texts))
-    each = max(1, (paper.width - len(indent) + 1) // (widest + 1))
+    each = max(1, (terminal.width - len(indent) + 1) // (widest + 1))
     lines = [
         indent + " ".join(text.rjust(widest) for text in texts[start : start + each])
         for start in range(0, len(texts), each)
     ]
     left = len(values) - len(shown)
-    return [*lines, *([f"{indent}{paper.text('…')} and {left:,} more"] if left else [])]
+    return [*lines, *([f"{indent}{terminal.text('…')} and {left:,} more"] if left else [])]
 
 
-def _channels(values: Array, paper: Terminal, writing: Writing, full: bool, indent: str) -> list[str]:
+def _channels(values: Array, terminal: Terminal, writing: NumberFormat, full: bool, indent: str) -> list[str]:
     count = values.shape[-1]
     shown = count if full else min(count, MOST_CHANNELS)
     pieces, rows_left, columns_left = _corner(values[..., :shown], full)
@@ -103,13 +103,13 @@ def _channels(values: Array, paper: Terminal, writing: Writing, full: bool, inde
             f"channel {channel}" if count > 1 else "",
             columns_left,
             rows_left,
-            paper,
+            terminal,
         )
         for channel in range(shown)
     ]
-    lines = _side_by_side(blocks, paper, indent)
+    lines = _side_by_side(blocks, terminal, indent)
     if count > shown:
-        lines.append(f"{indent}{paper.text('…')} and {count - shown:,} more channels")
+        lines.append(f"{indent}{terminal.text('…')} and {count - shown:,} more channels")
     return lines
 
 
@@ -123,23 +123,23 @@ def _corner(values: Array, full: bool) -> tuple[Array, int, int]:
 
 
 def _block(
-    texts: Array, widest: int, title: str, columns_left: int, rows_left: int, paper: Terminal
+    texts: Array, widest: int, title: str, columns_left: int, rows_left: int, terminal: Terminal
 ) -> list[str]:
-    more = f" {paper.text('…')}" if columns_left else ""
+    more = f" {terminal.text('…')}" if columns_left else ""
     lines = [" ".join(text.rjust(widest) for text in row) + more for row in texts]
     if rows_left:
-        lines.append(paper.text("…"))
+        lines.append(terminal.text("…"))
     return [title, *lines] if title else lines
 
 
-def _side_by_side(blocks: Sequence[list[str]], paper: Terminal, indent: str) -> list[str]:
+def _side_by_side(blocks: Sequence[list[str]], terminal: Terminal, indent: str) -> list[str]:
     """Blocks in rows as wide as the page, an empty line between the rows."""
     widths = [max(map(width_of, block)) for block in blocks]
     lines: list[str] = []
     start = 0
     while start < len(blocks):
         end, used = start + 1, widths[start]
-        while end < len(blocks) and used + GAP + widths[end] <= paper.width - len(indent):
+        while end < len(blocks) and used + GAP + widths[end] <= terminal.width - len(indent):
             used += GAP + widths[end]
             end += 1
         lines += [""] if lines else []

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from cnnspec.layers.base import show
 from cnnspec.layers.writing import sentence, value_text
-from cnnspec.views.terminal.grid import Column, Line, draw, fit
+from cnnspec.views.terminal.grid import Column, TableRow, draw, fit
 from cnnspec.views.terminal.paint import PLAIN, Terminal, grouped, in_bytes, wrap
 
 if TYPE_CHECKING:
@@ -28,26 +28,26 @@ COLUMNS: Final = (
 )
 
 
-def render(comparison: Comparison, *, paper: Terminal = PLAIN, everything: bool = False) -> str:
+def render(comparison: Comparison, *, terminal: Terminal = PLAIN, everything: bool = False) -> str:
     """The layers that differ (or all), the totals that differ, and one line that sums up."""
     shown = [pair for pair in comparison.pairs if everything or pair.status != "same"]
     lines: list[str] = []
     if comparison.input:
-        lines += [paper.text(f" input {_from_to(comparison.input)}"), ""]
+        lines += [terminal.text(f" input {_from_to(comparison.input)}"), ""]
     if shown:
         cells = [
-            _line(run[0], paper) if len(run) == 1 else _block_line(run, paper)
+            _line(run[0], terminal) if len(run) == 1 else _block_line(run, terminal)
             for run in _runs(shown, everything)
         ]
-        lines += [*draw(fit(COLUMNS, cells, paper.width), cells, paper), ""]
-        lines += [f" {paper.text(line)}" for line in _totals(comparison)] + [""]
+        lines += [*draw(fit(COLUMNS, cells, terminal.width), cells, terminal), ""]
+        lines += [f" {terminal.text(line)}" for line in _totals(comparison)] + [""]
     name_one, name_two = comparison.before.network.name, comparison.after.network.name
     names = f"{name_one or 'first'} → {name_two or 'second'}: "
-    lines += [paper.text(f" {line}") for line in wrap(names + comparison.summary, paper.width - 1)]
+    lines += [terminal.text(f" {line}") for line in wrap(names + comparison.summary, terminal.width - 1)]
     return "\n".join(line.rstrip() for line in lines) + "\n"
 
 
-def _line(pair: Pair, paper: Terminal) -> Line:
+def _line(pair: Pair, terminal: Terminal) -> TableRow:
     cells = {
         "sign": SIGNS[pair.status],
         "layer": _names(pair),
@@ -55,12 +55,12 @@ def _line(pair: Pair, paper: Terminal) -> Line:
         "params": _delta(pair.delta("params")),
         "multiplies": _delta(pair.delta("multiplies")),
     }
-    return _styled(cells, pair.status, paper)
+    return _styled(cells, pair.status, terminal)
 
 
-def _styled(cells: dict[str, str], status: str, paper: Terminal) -> Line:
-    shown = {key: paper.text(text) for key, text in cells.items()}
-    return Line(shown, dict.fromkeys(cells, (STYLES[status],)))
+def _styled(cells: dict[str, str], status: str, terminal: Terminal) -> TableRow:
+    shown = {key: terminal.text(text) for key, text in cells.items()}
+    return TableRow(shown, dict.fromkeys(cells, (STYLES[status],)))
 
 
 def _runs(pairs: list[Pair], everything: bool) -> list[list[Pair]]:
@@ -83,7 +83,7 @@ def _block(pair: Pair) -> tuple[str, ...]:
     return row.path[:-1]
 
 
-def _block_line(run: list[Pair], paper: Terminal) -> Line:
+def _block_line(run: list[Pair], terminal: Terminal) -> TableRow:
     last = run[-1].after or run[-1].before
     assert last is not None
     cells = {
@@ -93,7 +93,7 @@ def _block_line(run: list[Pair], paper: Terminal) -> Line:
         "params": _delta(sum(pair.delta("params") for pair in run)),
         "multiplies": _delta(sum(pair.delta("multiplies") for pair in run)),
     }
-    return _styled(cells, run[0].status, paper)
+    return _styled(cells, run[0].status, terminal)
 
 
 def _names(pair: Pair) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from cnnspec.analysis.explain import TOPICS, AsDense, Explanation, Step, as_dense, explain
+from cnnspec.analysis.explain import TOPICS, AsDense, Explanation, as_dense, explain
 from cnnspec.analysis.fold import Repeated
 from cnnspec.formula import Formula, Symbol
 from cnnspec.layers.base import show
@@ -48,7 +48,7 @@ SIZES: Final = {"i": "input size", "k": "kernel size"}
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class WorkingLine:
     """One line of the board: what, its law and numbers, a remark."""
 
     what: str
@@ -57,18 +57,18 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Passage:
+class LayerWorking:
     """All that is said about one layer."""
 
     row: Row
-    entries: tuple[Entry, ...]
+    entries: tuple[WorkingLine, ...]
     symbols: tuple[Symbol, ...]
     dense: AsDense | None = None
     times: str = ""
     """Said before it where it begins a stretch of several equal ones."""
 
 
-def passages(
+def workings(
     analysis: Analysis,
     rows: Sequence[Row],
     about: Sequence[str] = (),
@@ -76,7 +76,7 @@ def passages(
     dense: bool = False,
     brief: bool = True,
     folded: bool = False,
-) -> Iterator[Passage]:
+) -> Iterator[LayerWorking]:
     """What is to be said of each row ``about`` these topics; without any, of all.
 
     ``brief`` leaves out what nobody asked for: zeros, memory, and for several
@@ -87,16 +87,16 @@ def passages(
     for row in rows:
         if row.node.index in hidden:
             continue
-        told = [explain(analysis, row.name, topic) for topic in topics]
-        entries = [entry for one in told for entry in _entries(one, row)]
+        explained = [explain(analysis, row.name, topic) for topic in topics]
+        entries = [entry for one in explained for entry in _entries(one, row)]
         if brief and not about:
             entries = [entry for entry in entries if _is_worth_saying(entry, len(rows) > 1)]
-        symbols = [symbol for one in told for symbol in one.symbols]
+        symbols = [symbol for one in explained for symbol in one.symbols]
         fully = as_dense(analysis, row.name) if dense else None
         if fully:
             symbols += [*fully.weights.symbols(), *fully.operations.symbols()]
         times = _times(repeats[row.node.index]) if row.node.index in repeats else ""
-        yield Passage(row, tuple(entries), tuple(symbols), fully, times)
+        yield LayerWorking(row, tuple(entries), tuple(symbols), fully, times)
 
 
 def _times(segment: Repeated) -> str:
@@ -106,11 +106,12 @@ def _times(segment: Repeated) -> str:
     return f"×{segment.times}: {what}; the others are equal but for what they see of the input"
 
 
-def _entries(told: Explanation, row: Row) -> list[Entry]:
-    if told.topic == "shape" and row.inputs == (row.output,) and all(_is_plain(step) for step in told.steps):
-        return [Entry("shape", None, f"{show(row.output)}, as it flows in")]
+def _entries(explained: Explanation, row: Row) -> list[WorkingLine]:
+    unchanged = explained.topic == "shape" and row.inputs == (row.output,)
+    if unchanged and all(isinstance(step.law, Symbol) for step in explained.steps):
+        return [WorkingLine("shape", None, f"{show(row.output)}, as it flows in")]
     every = len(row.receptive_field.size) if row.receptive_field else 0
-    return _joined([Entry(_name(step.what, every), step.law, step.note) for step in told.steps])
+    return _joined([WorkingLine(_name(step.what, every), step.law, step.note) for step in explained.steps])
 
 
 def _name(what: str, axes: int) -> str:
@@ -124,39 +125,35 @@ def _name(what: str, axes: int) -> str:
     )
 
 
-def _is_worth_saying(entry: Entry, among_many: bool) -> bool:
+def _is_worth_saying(entry: WorkingLine, among_many: bool) -> bool:
     if entry.law is not None and not entry.law.value:
         return entry.what in ("params", "field start")
     return not (among_many and entry.what.startswith(("weight ", "bias ")))
 
 
-def _is_plain(step: Step) -> bool:
-    return isinstance(step.law, Symbol)
-
-
-def _joined(entries: list[Entry]) -> list[Entry]:
+def _joined(entries: list[WorkingLine]) -> list[WorkingLine]:
     """Neighbours with the same law and numbers (height and width) on one line."""
-    joined: list[Entry] = []
+    joined: list[WorkingLine] = []
     for entry in entries:
-        last = joined[-1] if joined else Entry("", None)
-        told = (last.law, last.note) == (entry.law, entry.note)
-        if told and entry.law is not None and not isinstance(entry.law, Symbol):
-            joined[-1] = Entry(f"{last.what}, {entry.what}", entry.law, entry.note)
+        last = joined[-1] if joined else WorkingLine("", None)
+        equal = (last.law, last.note) == (entry.law, entry.note)
+        if equal and entry.law is not None and not isinstance(entry.law, Symbol):
+            joined[-1] = WorkingLine(f"{last.what}, {entry.what}", entry.law, entry.note)
         else:
             joined.append(entry)
     return joined
 
 
-def legend(found: Iterable[Passage]) -> dict[str, str]:
+def legend(workings: Iterable[LayerWorking]) -> dict[str, str]:
     """Each symbol's meaning, once; no axis is named where it stands for several."""
     meanings: dict[str, list[str]] = {}
-    for passage in found:
+    for passage in workings:
         for symbol in passage.symbols:
             meaning = SIZES.get(symbol.name) or symbol.meaning.partition(" along the ")[0]
-            told = meanings.setdefault(symbol.name, [])
-            if meaning and not any(meaning in other for other in told):
-                told[:] = [*(other for other in told if other not in meaning), meaning]
-    return {name: " or ".join(told) for name, told in meanings.items() if told and told != [name]}
+            found = meanings.setdefault(symbol.name, [])
+            if meaning and not any(meaning in other for other in found):
+                found[:] = [*(other for other in found if other not in meaning), meaning]
+    return {name: " or ".join(found) for name, found in meanings.items() if found and found != [name]}
 
 
 def total(rows: Sequence[Row], topic: str) -> list[str]:
@@ -178,65 +175,72 @@ def render(
     *,
     dense: bool = False,
     folded: bool = False,
-    paper: Terminal = PLAIN,
+    terminal: Terminal = PLAIN,
 ) -> str:
     """The passages one under the other, sums of what adds up, and the legend."""
-    found = list(passages(analysis, rows, about, dense=dense, folded=folded))
+    found = list(workings(analysis, rows, about, dense=dense, folded=folded))
     lines: list[str] = []
     for passage in found:
         if passage.times:
-            lines += [paper.paint(line, "dim") for line in wrap(paper.text(passage.times), paper.width, "  ")]
-        lines += [*_passage(passage, paper), ""]
-    lines += _totals(rows, about, "all" if len(rows) == len(analysis.rows) else "these", paper)
-    return "\n".join((*lines, *_legend(legend(found), paper))).rstrip("\n") + "\n"
+            lines += [
+                terminal.paint(line, "dim")
+                for line in wrap(terminal.text(passage.times), terminal.width, "  ")
+            ]
+        lines += [*_passage(passage, terminal), ""]
+    lines += _totals(rows, about, "all" if len(rows) == len(analysis.rows) else "these", terminal)
+    return "\n".join((*lines, *_legend(legend(found), terminal))).rstrip("\n") + "\n"
 
 
-def _passage(passage: Passage, paper: Terminal) -> list[str]:
+def _passage(passage: LayerWorking, terminal: Terminal) -> list[str]:
     row = passage.row
     inputs = " and ".join(map(show, row.inputs))
-    words = [row.name, paper.text(sentence(row.node.layer)), paper.text(f"{inputs} → {show(row.output)}")]
-    lines = _heading(words, str(row.node.layer.family), paper)
-    lines += _board(passage.entries, paper)
+    words = [
+        row.name,
+        terminal.text(sentence(row.node.layer)),
+        terminal.text(f"{inputs} → {show(row.output)}"),
+    ]
+    lines = _heading(words, str(row.node.layer.family), terminal)
+    lines += _board(passage.entries, terminal)
     if passage.dense:
-        lines += ["", f"  {paper.paint(DENSE, 'dim')}"]
-        lines += _board(dense_entries(passage.dense), paper)
+        lines += ["", f"  {terminal.paint(DENSE, 'dim')}"]
+        lines += _board(dense_entries(passage.dense), terminal)
     return lines
 
 
-def _heading(words: Sequence[str], family: str, paper: Terminal) -> list[str]:
+def _heading(words: Sequence[str], family: str, terminal: Terminal) -> list[str]:
     """Name, operation and shapes on one line where they fit, else each on its own."""
     name, *rest = words
-    name = paper.paint(name, "bold", family)
-    if width_of("   ".join(words)) <= paper.width:
+    name = terminal.paint(name, "bold", family)
+    if width_of("   ".join(words)) <= terminal.width:
         return ["   ".join((name, *rest))]
-    return [name, *(f"  {line}" for word in rest for line in wrap(word, paper.width - 2, "  "))]
+    return [name, *(f"  {line}" for word in rest for line in wrap(word, terminal.width - 2, "  "))]
 
 
-def _board(entries: Sequence[Entry], paper: Terminal) -> list[str]:
-    widest = max((width_of(paper.text(entry.what)) for entry in entries), default=0)
+def _board(entries: Sequence[WorkingLine], terminal: Terminal) -> list[str]:
+    widest = max((width_of(terminal.text(entry.what)) for entry in entries), default=0)
     return [
         line
         for entry in entries
-        for line in _written(entry.what, equation(entry.law), entry.note, paper, widest)
+        for line in _format_equation(entry.what, equation(entry.law), entry.note, terminal, widest)
     ]
 
 
-def _totals(rows: Sequence[Row], about: Sequence[str], which: str, paper: Terminal) -> list[str]:
+def _totals(rows: Sequence[Row], about: Sequence[str], which: str, terminal: Terminal) -> list[str]:
     sums = {topic: total(rows, topic) for topic in COUNTED if topic in (about or COUNTED)}
     lines = [
         line
         for topic, sides in sums.items()
         if sides and len(rows) > 1
-        for line in _written(topic, sides, "", paper, len("multiplies"))
+        for line in _format_equation(topic, sides, "", terminal, len("multiplies"))
     ]
-    return [paper.paint(f"{which} layers", "bold"), *lines, ""] if lines else []
+    return [terminal.paint(f"{which} layers", "bold"), *lines, ""] if lines else []
 
 
-def dense_entries(dense: AsDense) -> tuple[Entry, Entry]:
+def dense_entries(dense: AsDense) -> tuple[WorkingLine, WorkingLine]:
     """What the dense layer would store and compute, beside what the layer does."""
     return (
-        Entry("weights", dense.weights, against(int(dense.weights), dense.own_weights)),
-        Entry("operations", dense.operations, against(int(dense.operations), dense.own_operations)),
+        WorkingLine("weights", dense.weights, against(int(dense.weights), dense.own_weights)),
+        WorkingLine("operations", dense.operations, against(int(dense.operations), dense.own_operations)),
     )
 
 
@@ -254,19 +258,21 @@ def equation(law: Formula | None) -> list[str]:
     return list(dict.fromkeys((law.law(), numbers, result)))
 
 
-def _written(what: str, sides: Sequence[str], note: str, paper: Terminal, widest: int) -> list[str]:
+def _format_equation(
+    what: str, sides: Sequence[str], note: str, terminal: Terminal, widest: int
+) -> list[str]:
     """One equation: on one line where it fits, else each side under the first."""
-    head = "  " + paper.text(what).ljust(widest) + "  "
-    above = paper.width - len(head) < LEAST_ROOM
+    head = "  " + terminal.text(what).ljust(widest) + "  "
+    above = terminal.width - len(head) < LEAST_ROOM
     indent = "    " if above else " " * len(head)
-    room = max(paper.width - len(indent), LEAST_ROOM)
-    lines = _sides([paper.text(side) for side in sides], room)
+    room = max(terminal.width - len(indent), LEAST_ROOM)
+    lines = _sides([terminal.text(side) for side in sides], room)
     if note:
-        lines = _noted(lines, paper.text(note), room, paper)
+        lines = _with_note(lines, terminal.text(note), room, terminal)
     first, *rest = lines or [""]
     if above:
-        return [paper.paint(head.rstrip(), "dim"), *(indent + line for line in (first, *rest))]
-    return [paper.paint(head, "dim") + first, *(indent + line for line in rest)]
+        return [terminal.paint(head.rstrip(), "dim"), *(indent + line for line in (first, *rest))]
+    return [terminal.paint(head, "dim") + first, *(indent + line for line in rest)]
 
 
 def _sides(sides: list[str], room: int) -> list[str]:
@@ -276,23 +282,23 @@ def _sides(sides: list[str], room: int) -> list[str]:
     return [piece for line in lines for piece in wrap(line, room, "  ")]
 
 
-def _noted(lines: list[str], note: str, room: int, paper: Terminal) -> list[str]:
+def _with_note(lines: list[str], note: str, room: int, terminal: Terminal) -> list[str]:
     """The remark behind the last line where it fits, else under it."""
     if not lines:
         return wrap(note, room)
     if width_of(lines[-1]) + width_of(note) + 4 <= room:
-        return [*lines[:-1], f"{lines[-1]}  {paper.paint(f'({note})', 'dim')}"]
-    return [*lines, *(paper.paint(line, "dim") for line in wrap(f"({note})", room))]
+        return [*lines[:-1], f"{lines[-1]}  {terminal.paint(f'({note})', 'dim')}"]
+    return [*lines, *(terminal.paint(line, "dim") for line in wrap(f"({note})", room))]
 
 
-def _legend(meanings: dict[str, str], paper: Terminal) -> list[str]:
+def _legend(meanings: dict[str, str], terminal: Terminal) -> list[str]:
     if not meanings:
         return []
-    widest = max(width_of(paper.text(name)) for name in meanings)
-    lines = [paper.paint("where", "dim")]
+    widest = max(width_of(terminal.text(name)) for name in meanings)
+    lines = [terminal.paint("where", "dim")]
     for name, meaning in meanings.items():
-        head = f"  {paper.text(name).ljust(widest)}  "
-        first, *rest = wrap(paper.text(meaning), max(paper.width - len(head), LEAST_ROOM))
-        lines.append(head + paper.paint(first, "dim"))
-        lines += [" " * len(head) + paper.paint(line, "dim") for line in rest]
+        head = f"  {terminal.text(name).ljust(widest)}  "
+        first, *rest = wrap(terminal.text(meaning), max(terminal.width - len(head), LEAST_ROOM))
+        lines.append(head + terminal.paint(first, "dim"))
+        lines += [" " * len(head) + terminal.paint(line, "dim") for line in rest]
     return lines

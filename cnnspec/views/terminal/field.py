@@ -23,14 +23,14 @@ MOST_LISTED: Final = 1_000_000
 LINES: Final = {"d": "slices", "h": "rows", "w": "columns"}
 
 
-def render(field: Field, image: Shape, *, paper: Terminal = PLAIN) -> str:
+def render(field: Field, image: Shape, *, terminal: Terminal = PLAIN) -> str:
     """Rows and columns in words, then the picture (for one or two spatial axes)."""
     who, *axes = _words(field, image)
-    lines = wrap(who, paper.width, "    ")
-    lines += ["  " + line for axis in axes for line in wrap(axis, paper.width - 2, "    ")] + [""]
+    lines = wrap(who, terminal.width, "    ")
+    lines += ["  " + line for axis in axes for line in wrap(axis, terminal.width - 2, "    ")] + [""]
     if len(field.pixels) <= 2:
-        lines += [*_picture(field, spatial(image), paper)]
-    return "\n".join(paper.text(line).rstrip() for line in lines).rstrip() + "\n"
+        lines += [*_picture(field, spatial(image), terminal)]
+    return "\n".join(terminal.text(line).rstrip() for line in lines).rstrip() + "\n"
 
 
 def document(field: Field, image: Shape) -> dict[str, Any]:
@@ -86,19 +86,19 @@ def _beyond(span: tuple[int, int] | None, seen: Sequence[int], name: str) -> str
     return f", the window reaches from {span[0]} to {span[1]} along the {AXIS_NAMES[name]}"
 
 
-def _picture(field: Field, sizes: tuple[int, ...], paper: Terminal) -> list[str]:
+def _picture(field: Field, sizes: tuple[int, ...], terminal: Terminal) -> list[str]:
     columns, width = field.pixels[-1], sizes[-1]
     rows, height = (field.pixels[0], sizes[0]) if len(sizes) == 2 else ((0,), 1)
-    across = max(1, -(-width // max(8, paper.width - 6)), -(-height // TALLEST) // 2)
+    across = max(1, -(-width // max(8, terminal.width - 6)), -(-height // TALLEST) // 2)
     down = max(1, -(-height // TALLEST), across * 2 if across > 1 else 1)
     seen_columns, seen_rows = _cells(columns, width, across), _cells(rows, height, down)
-    full, empty = ("█", "·") if paper.unicode else ("#", ".")
+    full, empty = ("█", "·") if terminal.unicode else ("#", ".")
     lines = [
         "  " + "".join(full if row and column else empty for column in seen_columns) for row in seen_rows
     ]
     if across > 1 or down > 1:
-        told = f"one character stands for {down} rows and {across} column{'s' * (across > 1)}"
-        lines += ["", *wrap(told, paper.width)]
+        words = f"one character stands for {down} rows and {across} column{'s' * (across > 1)}"
+        lines += ["", *wrap(words, terminal.width)]
     return lines
 
 

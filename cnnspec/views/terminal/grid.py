@@ -29,7 +29,7 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class TableRow:
     """One line of the table: a cell a column key; a rule is a line without cells."""
 
     cells: dict[str, str] = field(default_factory=dict)
@@ -51,7 +51,7 @@ class Fitted:
         return total(width for _, width in self.columns)
 
 
-def fit(columns: Sequence[Column], lines: Sequence[Line], width: int, keep_all: bool = False) -> Fitted:
+def fit(columns: Sequence[Column], lines: Sequence[TableRow], width: int, keep_all: bool = False) -> Fitted:
     """Chooses columns and widths for a page of ``width``; ``keep_all`` only shrinks."""
     natural = {column.key: _natural(column, lines) for column in columns}
     kept = list(columns)
@@ -67,14 +67,14 @@ def fit(columns: Sequence[Column], lines: Sequence[Line], width: int, keep_all: 
     )
 
 
-def draw(fitted: Fitted, lines: Sequence[Line], paper: Terminal) -> list[str]:
+def draw(fitted: Fitted, lines: Sequence[TableRow], terminal: Terminal) -> list[str]:
     """The table's lines: titles, a rule, the lines."""
-    titles = Line(
+    titles = TableRow(
         {column.key: column.title for column, _ in fitted.columns},
         {column.key: ("bold",) for column, _ in fitted.columns},
     )
-    everything = (titles, Line(rule=True), *lines)
-    return [_draw_line(fitted, line, paper) for line in everything]
+    everything = (titles, TableRow(rule=True), *lines)
+    return [_draw_line(fitted, line, terminal) for line in everything]
 
 
 def total(widths: Iterable[int]) -> int:
@@ -83,26 +83,26 @@ def total(widths: Iterable[int]) -> int:
     return sum(found) + GAP * (len(found) - 1) + 2 * MARGIN
 
 
-def _draw_line(fitted: Fitted, line: Line, paper: Terminal) -> str:
+def _draw_line(fitted: Fitted, line: TableRow, terminal: Terminal) -> str:
     if line.rule:
-        return paper.paint(paper.rule(fitted.width), "dim")
+        return terminal.paint(terminal.rule(fitted.width), "dim")
     cells = []
     for column, width in fitted.columns:
-        text = pad(_cut_cell(line.cells.get(column.key, ""), width, paper), width, column.right)
-        cells.append(paper.paint(text, *line.styles.get(column.key, ())))
+        text = pad(_cut_cell(line.cells.get(column.key, ""), width, terminal), width, column.right)
+        cells.append(terminal.paint(text, *line.styles.get(column.key, ())))
     return (" " * MARGIN + (" " * GAP).join(cells)).rstrip()
 
 
-def _cut_cell(text: str, width: int, paper: Terminal) -> str:
+def _cut_cell(text: str, width: int, terminal: Terminal) -> str:
     """The cell cut to a width, its head first and its tail after that."""
     head, _, tail = text.partition(TAIL)
     if not tail or width_of(text) <= width:
-        return cut(text.replace(TAIL, " "), width, paper)
-    tail = cut(tail, max(width - width_of(head) - 1, width * 2 // 3), paper)
-    return f"{cut(head, width - width_of(tail) - 1, paper)} {tail}"
+        return cut(text.replace(TAIL, " "), width, terminal)
+    tail = cut(tail, max(width - width_of(head) - 1, width * 2 // 3), terminal)
+    return f"{cut(head, width - width_of(tail) - 1, terminal)} {tail}"
 
 
-def _natural(column: Column, lines: Sequence[Line]) -> int:
+def _natural(column: Column, lines: Sequence[TableRow]) -> int:
     return max(width_of(column.title), *(width_of(line.cells.get(column.key, "")) for line in lines), 0)
 
 

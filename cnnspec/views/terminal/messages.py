@@ -9,7 +9,7 @@ from cnnspec.diagnostics import Diagnostic, Fix, Severity
 from cnnspec.text import Source, printable
 from cnnspec.views.documents.messages import to_github, to_json, to_sarif
 from cnnspec.views.terminal.paint import Terminal, wrap
-from cnnspec.views.terminal.snippets import Mark, edge, gutter_of, snippet
+from cnnspec.views.terminal.snippets import Annotation, edge, gutter_of, snippet
 
 __all__ = ["render_text", "to_github", "to_json", "to_sarif"]
 
@@ -38,14 +38,14 @@ def render_text(
     ``summary`` ends several with their count, and names the pages that tell more.
     """
     items = tuple(diagnostics)
-    paper = Terminal(max(width, NARROWEST), color, unicode)
+    terminal = Terminal(max(width, NARROWEST), color, unicode)
     if concise:
-        return "\n".join(_concise(item, paper) for item in items)
-    parts = ["\n".join(_lines(item, paper)) for item in items[:MOST]]
+        return "\n".join(_concise(item, terminal) for item in items)
+    parts = ["\n".join(_lines(item, terminal)) for item in items[:MOST]]
     if len(items) > MOST:
-        parts.append(paper.text(f"… and {len(items) - MOST:,} more, not shown"))
+        parts.append(terminal.text(f"… and {len(items) - MOST:,} more, not shown"))
     if summary and items:
-        parts.append("\n".join(_summary(items, paper)))
+        parts.append("\n".join(_summary(items, terminal)))
     return "\n\n".join(parts)
 
 
@@ -61,95 +61,98 @@ def place(item: Diagnostic) -> str:
     return f"{item.span.source.name}:{item.span.line}:{item.span.column}"
 
 
-def _concise(item: Diagnostic, paper: Terminal) -> str:
+def _concise(item: Diagnostic, terminal: Terminal) -> str:
     where = f"{place(item)}: " if item.span else ""
-    head = paper.paint(f"{item.severity}[{item.code}]", STYLES[item.severity])
-    return paper.text(_clean(where)) + head + paper.text(_clean(f": {item.message}"))
+    head = terminal.paint(f"{item.severity}[{item.code}]", STYLES[item.severity])
+    return terminal.text(_clean(where)) + head + terminal.text(_clean(f": {item.message}"))
 
 
-def _lines(item: Diagnostic, paper: Terminal) -> list[str]:
+def _lines(item: Diagnostic, terminal: Terminal) -> list[str]:
     marks = _marks(item)
     gutter = gutter_of(marks) if marks else 1
-    lines = _headline(item, paper)
+    lines = _headline(item, terminal)
     for n, source in enumerate(_sources(marks)):
         here = [mark for mark in marks if mark.span.source is source]
-        lines.append(_corner(here[0], paper, gutter, first=n == 0))
-        lines.append(edge(paper, gutter))
-        lines += snippet(source, here, paper, gutter)
-    words = _words(item, paper, gutter)
-    lines += [edge(paper, gutter)] if marks and words else []
+        lines.append(_corner(here[0], terminal, gutter, first=n == 0))
+        lines.append(edge(terminal, gutter))
+        lines += snippet(source, here, terminal, gutter)
+    words = _words(item, terminal, gutter)
+    lines += [edge(terminal, gutter)] if marks and words else []
     return lines + words
 
 
-def _headline(item: Diagnostic, paper: Terminal) -> list[str]:
+def _headline(item: Diagnostic, terminal: Terminal) -> list[str]:
     head = f"{item.severity}[{item.code}]"
-    first, *rest = wrap(paper.text(_clean(f"{head}: {item.message}")), paper.width, "    ")
-    bold = paper.paint(first[len(head) :], "bold") if len(first) > len(head) else ""
-    return [paper.paint(head, STYLES[item.severity]) + bold, *(paper.paint(line, "bold") for line in rest)]
+    first, *rest = wrap(terminal.text(_clean(f"{head}: {item.message}")), terminal.width, "    ")
+    bold = terminal.paint(first[len(head) :], "bold") if len(first) > len(head) else ""
+    return [
+        terminal.paint(head, STYLES[item.severity]) + bold,
+        *(terminal.paint(line, "bold") for line in rest),
+    ]
 
 
-def _marks(item: Diagnostic) -> list[Mark]:
+def _marks(item: Diagnostic) -> list[Annotation]:
     if item.span is None:
         return []
-    labels = [Mark(label.span, _clean(label.message)) for label in item.labels]
-    return [Mark(item.span, main=True, style=STYLES[item.severity], stroke="^"), *labels]
+    labels = [Annotation(label.span, _clean(label.message)) for label in item.labels]
+    return [Annotation(item.span, main=True, style=STYLES[item.severity], stroke="^"), *labels]
 
 
-def _sources(marks: Sequence[Mark]) -> list[Source]:
+def _sources(marks: Sequence[Annotation]) -> list[Source]:
     """The sources in order of first mention; the main mark's is the first."""
     return list({id(mark.span.source): mark.span.source for mark in marks}.values())
 
 
-def _corner(mark: Mark, paper: Terminal, gutter: int, first: bool) -> str:
-    sign = ("┌─" if first else "├─") if paper.unicode else ("-->" if first else ":::")
-    name = paper.text(_clean(mark.span.source.name))
-    indent = " " * (gutter + 1 if paper.unicode else gutter)
-    return f"{indent}{paper.paint(sign, 'gutter')} {name}:{mark.span.line}:{mark.span.column}"
+def _corner(mark: Annotation, terminal: Terminal, gutter: int, first: bool) -> str:
+    sign = ("┌─" if first else "├─") if terminal.unicode else ("-->" if first else ":::")
+    name = terminal.text(_clean(mark.span.source.name))
+    indent = " " * (gutter + 1 if terminal.unicode else gutter)
+    return f"{indent}{terminal.paint(sign, 'gutter')} {name}:{mark.span.line}:{mark.span.column}"
 
 
-def _words(item: Diagnostic, paper: Terminal, gutter: int) -> list[str]:
+def _words(item: Diagnostic, terminal: Terminal, gutter: int) -> list[str]:
     lines: list[str] = []
     for note in item.notes:
-        lines += _said("note", "note", note, paper, gutter)
+        lines += _format_note("note", "note", note, terminal, gutter)
     for help in item.help:
-        lines += _said("help", "good", help, paper, gutter)
+        lines += _format_note("help", "good", help, terminal, gutter)
     for fix in item.fixes:
-        lines += _fix(fix, paper, gutter)
+        lines += _fix(fix, terminal, gutter)
     return lines
 
 
-def _said(word: str, style: str, text: str, paper: Terminal, gutter: int) -> list[str]:
+def _format_note(word: str, style: str, text: str, terminal: Terminal, gutter: int) -> list[str]:
     """``= note: …``, wrapped; lines of the text itself stay lines."""
     lead = f"{' ' * (gutter + 1)}= {word}: "
-    room = paper.width - len(lead)
-    parts = [part for line in paper.text(_clean(text)).split("\n") for part in wrap(line, room)]
-    painted = lead.replace(word, paper.paint(word, style))
+    room = terminal.width - len(lead)
+    parts = [part for line in terminal.text(_clean(text)).split("\n") for part in wrap(line, room)]
+    painted = lead.replace(word, terminal.paint(word, style))
     return [(painted if n == 0 else " " * len(lead)) + part for n, part in enumerate(parts)]
 
 
-def _fix(fix: Fix, paper: Terminal, gutter: int) -> list[str]:
+def _fix(fix: Fix, terminal: Terminal, gutter: int) -> list[str]:
     """The cured line with what is new marked."""
-    lines = _said("fix", "good", fix.message, paper, gutter)
+    lines = _format_note("fix", "good", fix.message, terminal, gutter)
     source = fix.span.source
     if "\n" in fix.span.text or "\n" in fix.replacement:
         return lines
     text = source.text[: fix.span.start] + fix.replacement + source.text[fix.span.end :]
     cured = Source(source.name, text)
-    new = Mark(cured.span(fix.span.start, fix.span.start + len(fix.replacement)), style="good", stroke="+")
-    shown = [mark for mark in (new,) if fix.replacement]
-    if not shown:
+    if not fix.replacement:
         return lines
-    return [*lines, edge(paper, gutter), *snippet(cured, shown, paper, gutter)]
+    place = cured.span(fix.span.start, fix.span.start + len(fix.replacement))
+    new = Annotation(place, style="good", stroke="+")
+    return [*lines, edge(terminal, gutter), *snippet(cured, [new], terminal, gutter)]
 
 
-def _summary(items: Sequence[Diagnostic], paper: Terminal) -> list[str]:
+def _summary(items: Sequence[Diagnostic], terminal: Terminal) -> list[str]:
     codes = list(dict.fromkeys(item.code for item in items))
     more = f"more about it: cnnspec why {codes[0]}"
     if len(items) == 1:
-        return wrap(more, paper.width, "    ")
+        return wrap(more, terminal.width, "    ")
     if len(codes) > 1:
         more = "more about each: cnnspec why CODE"
-    return wrap(f"{_counted(items)}; {more}", paper.width, "    ")
+    return wrap(f"{_counted(items)}; {more}", terminal.width, "    ")
 
 
 def _counted(items: Sequence[Diagnostic]) -> str:

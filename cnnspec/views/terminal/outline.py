@@ -1,4 +1,4 @@
-"""The order in which a network is told: blocks as sections, branches as limbs of a tree.
+"""The order in which a network is told: blocks as sections, branches as those of a tree.
 
 Which nodes belong to a branch follows from the graph: they lie between a merge
 and its fork, the last node that every path to the merge goes through. A skip
@@ -25,7 +25,7 @@ class Branch:
 
 @dataclass(slots=True)
 class Section:
-    """A block (``prefix`` is its dotted path), a repeat (``times``), or a branch (``limb``).
+    """A block (``prefix`` is its dotted path), a repeat (``times``), or a branch of a merge.
 
     ``nodes`` are all layers it stands for, those of folded turns included.
     """
@@ -50,18 +50,18 @@ class _Outliner:
         self.branches = _branches(network)
 
     def items(self, segments: Sequence[Segment], within: frozenset[Branch]) -> list[Item]:
-        """The segments as items, those on the same new limb gathered under it."""
+        """The segments as items, those on the same new branch gathered under it."""
         root = Section()
         for segment in segments:
-            branches = [branch for branch in self._limbs_of(segment) if branch not in within]
+            branches = [branch for branch in self._branches_of(segment) if branch not in within]
             section = root
             for branch in branches:
                 section = _last_branch(section, branch)
             section.items.append(self._item(segment, within.union(branches)))
         return root.items
 
-    def _limbs_of(self, segment: Segment) -> list[Branch]:
-        """The limbs that hold the whole segment, outermost first."""
+    def _branches_of(self, segment: Segment) -> list[Branch]:
+        """The branches that hold the whole segment, outermost first."""
         first, *others = (self.branches[node.index] for node in segment.nodes)
         return [branch for branch in first if all(branch in other for other in others)]
 
@@ -109,7 +109,7 @@ def _common(nodes: Sequence[Node]) -> tuple[str, ...]:
 
 
 def _branches(network: Network) -> list[list[Branch]]:
-    """For each node, the limbs it lies on, outermost first."""
+    """For each node, the branches it lies on, outermost first."""
     branches: list[list[Branch]] = [[] for _ in network.nodes]
     forks = _forks(network)
     for node in reversed(network.nodes):

@@ -121,11 +121,11 @@ def pad(text: str, width: int, right: bool = False) -> str:
     return blanks + text if right else text + blanks
 
 
-def cut(text: str, width: int, paper: Terminal) -> str:
+def cut(text: str, width: int, terminal: Terminal) -> str:
     """The text, ending in an ellipsis where it does not fit."""
     if width_of(text) <= width:
         return text
-    mark = paper.text("…")
+    mark = terminal.text("…")
     room = width - len(mark)
     text = text[: max(0, room)]  # a character takes a column at least
     while text and width_of(text) > room:
@@ -174,24 +174,24 @@ def in_bytes(count: int) -> str:
     return f"{value:,.1f} TB"
 
 
-def render_page(markdown: str, paper: Terminal) -> str:
+def render_page(markdown: str, terminal: Terminal) -> str:
     """The page's text; code stays as it is, everything else is wrapped."""
     lines: list[str] = []
     paragraph: list[str] = []
     code = False
     for line in [*markdown.splitlines(), ""]:
         if line.startswith(("```", "#")) or not line.strip() or code:
-            lines += _paragraph(paragraph, paper)
+            lines += _paragraph(paragraph, terminal)
             paragraph = []
         if line.startswith("```"):
             code = not code
         elif code:
-            lines.append(f"    {paper.text(line)}".rstrip())
+            lines.append(f"    {terminal.text(line)}".rstrip())
         elif line.startswith("#"):
-            lines.append(paper.paint(paper.text(line.lstrip("# ")), "bold"))
+            lines.append(terminal.paint(terminal.text(line.lstrip("# ")), "bold"))
         elif line.strip():
             if _ITEM.match(line):
-                lines += _paragraph(paragraph, paper)
+                lines += _paragraph(paragraph, terminal)
                 paragraph = []
             paragraph.append(line.strip())
         elif lines and lines[-1]:
@@ -199,11 +199,11 @@ def render_page(markdown: str, paper: Terminal) -> str:
     return "\n".join(lines).rstrip("\n")
 
 
-def _paragraph(parts: list[str], paper: Terminal) -> list[str]:
+def _paragraph(parts: list[str], terminal: Terminal) -> list[str]:
     if not parts:
         return []
     indent = "  " if _ITEM.match(parts[0]) else ""
-    lines = wrap(paper.text(" ".join(parts)), min(paper.width, WIDEST), indent)
-    if not paper.color:
+    lines = wrap(terminal.text(" ".join(parts)), min(terminal.width, WIDEST), indent)
+    if not terminal.color:
         return lines
-    return [_CODE.sub(lambda match: paper.paint(match[1], "label"), line) for line in lines]
+    return [_CODE.sub(lambda match: terminal.paint(match[1], "label"), line) for line in lines]

@@ -10,7 +10,7 @@ from cnnspec.layers.base import show
 from cnnspec.layers.registry import LAYERS, SYNONYMS
 from cnnspec.recipe.models import Recipe
 from cnnspec.recipe.words import SETTINGS
-from cnnspec.views.reference import Entry, OptionEntry, find, folded, laws, layer_entries, option_of
+from cnnspec.views.reference import OptionEntry, WordEntry, find, folded, laws, layer_entries, option_of
 from cnnspec.views.terminal.paint import PLAIN, Terminal, wrap
 
 HEADING: Final = (
@@ -101,7 +101,7 @@ def render_setting(word: str, terminal: Terminal = PLAIN) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _setting_lines(one: Entry, terminal: Terminal) -> list[str]:
+def _setting_lines(one: WordEntry, terminal: Terminal) -> list[str]:
     lines = [*_head(one, terminal), *_paragraphs(one.summary or _capital(one.section), one.details, terminal)]
     if one.summary:
         lines += option_lines(one.options, terminal)
@@ -110,7 +110,7 @@ def _setting_lines(one: Entry, terminal: Terminal) -> list[str]:
     return [*lines, f"  {terminal.paint('for example', 'dim')}  {terminal.text(one.example)}"]
 
 
-def _head(one: Entry, terminal: Terminal) -> list[str]:
+def _head(one: WordEntry, terminal: Terminal) -> list[str]:
     """How it is written: ``conv FILTERS KERNEL``."""
     words = [one.word, one.kind]
     for option in one.options:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from cnnspec.views.terminal.grid import Column, Line, draw, fit
+from cnnspec.views.terminal.grid import Column, TableRow, draw, fit
 from cnnspec.views.terminal.paint import Terminal, compact, percent
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from cnnspec.views.results import Confusion, Curve, Filters, Gallery, Maps, Neighbourhood
+    from cnnspec.views.results import Confusion, FeatureMaps, Filters, Gallery, Neighbourhood, TrainingCurve
 
 MOST: Final = 32
 """Filters or channels listed; a picture shows more."""
@@ -22,7 +22,7 @@ COLUMNS: Final = (
 )  # fmt: skip
 
 
-def cells(curve: Curve) -> dict[str, str]:
+def cells(curve: TrainingCurve) -> dict[str, str]:
     """The figures of a training by COLUMNS, of its last epoch; nothing where there is none."""
     values = curve.validation_accuracy
     return {
@@ -38,10 +38,10 @@ def cells(curve: Curve) -> dict[str, str]:
     }
 
 
-def curves(shown: Sequence[Curve], paper: Terminal) -> list[str]:
+def curves(shown: Sequence[TrainingCurve], terminal: Terminal) -> list[str]:
     """Several trainings, one a line; a single one, epoch by epoch."""
     if len(shown) == 1:
-        return _epochs(shown[0], paper)
+        return _epochs(shown[0], terminal)
     rows = [cells(curve) for curve in shown]
     ranks = {"seconds": 4, "loss": 3, "epochs": 2, "accuracy": 1}
     used = [key for key in COLUMNS if any(row[key] for row in rows)]
@@ -51,10 +51,10 @@ def curves(shown: Sequence[Curve], paper: Terminal) -> list[str]:
         )
         for key in used
     ]
-    return _table(columns, [Line({key: row[key] for key in used}) for row in rows], paper)
+    return _table(columns, [TableRow({key: row[key] for key in used}) for row in rows], terminal)
 
 
-def _epochs(curve: Curve, paper: Terminal) -> list[str]:
+def _epochs(curve: TrainingCurve, terminal: Terminal) -> list[str]:
     keys = ["epoch", "loss", "accuracy"] + (
         ["validation loss", "validation"] if curve.validation_loss else []
     )
@@ -65,35 +65,35 @@ def _epochs(curve: Curve, paper: Terminal) -> list[str]:
         if curve.validation_loss:
             line["validation loss"] = compact(curve.validation_loss[n])
             line["validation"] = percent(curve.validation_accuracy[n])
-        lines.append(Line(line))
+        lines.append(TableRow(line))
     head = [
-        paper.text(f"{curve.name}: {curve.params:,} params" if curve.params is not None else curve.name),
+        terminal.text(f"{curve.name}: {curve.params:,} params" if curve.params is not None else curve.name),
         "",
     ]
     tail = [] if curve.test_accuracy is None else ["", f"test accuracy {percent(curve.test_accuracy)}"]
-    return [*head, *_table(columns, lines, paper), *tail]
+    return [*head, *_table(columns, lines, terminal), *tail]
 
 
-def filters(shown: Filters, paper: Terminal) -> list[str]:
+def filters(shown: Filters, terminal: Terminal) -> list[str]:
     """Of each filter: least, greatest, mean, length."""
     count, height, width, channels = shown.kernels.shape
-    head = paper.text(f"{shown.layer}: {count} filters, {height}×{width}×{channels}")
-    return [head, "", *_figures(shown.kernels, "filter", paper)]
+    head = terminal.text(f"{shown.layer}: {count} filters, {height}×{width}×{channels}")
+    return [head, "", *_figures(shown.kernels, "filter", terminal)]
 
 
-def maps(shown: Maps, paper: Terminal) -> list[str]:
+def maps(shown: FeatureMaps, terminal: Terminal) -> list[str]:
     """Of each channel: least, greatest, mean, length."""
-    flow = paper.text("×").join(map(str, shown.values.shape))
+    flow = terminal.text("×").join(map(str, shown.values.shape))
     about = f" of {shown.title}" if shown.title else ""
     values = shown.values
     if values.ndim == 1:
         head = f"{shown.layer}{about}: {values.size} values"
-        return [paper.text(head), "", *_figures(values.reshape(1, -1), "", paper)]
+        return [terminal.text(head), "", *_figures(values.reshape(1, -1), "", terminal)]
     channels = values.reshape(-1, values.shape[-1]).T
-    return [paper.text(f"{shown.layer}{about}: {flow}"), "", *_figures(channels, "channel", paper)]
+    return [terminal.text(f"{shown.layer}{about}: {flow}"), "", *_figures(channels, "channel", terminal)]
 
 
-def _figures(values: NDArray[Any], what: str, paper: Terminal) -> list[str]:
+def _figures(values: NDArray[Any], what: str, terminal: Terminal) -> list[str]:
     """A line for each of ``values`` along their first axis."""
     keys = ("least", "greatest", "mean", "length", "zeros")
     columns = [Column("n", what, right=True)]
@@ -103,17 +103,17 @@ def _figures(values: NDArray[Any], what: str, paper: Terminal) -> list[str]:
         length = float((one.astype(float) ** 2).sum()) ** 0.5
         numbers = (float(one.min()), float(one.max()), float(one.mean()), length)
         line = {
-            key: paper.text(f"{number:.4g}".replace("-", "−"))
+            key: terminal.text(f"{number:.4g}".replace("-", "−"))
             for key, number in zip(keys, numbers, strict=False)
         }
         lines.append(
-            Line({"n": str(n) if what else "", **line, "zeros": percent(float((one == 0).mean()), 0)})
+            TableRow({"n": str(n) if what else "", **line, "zeros": percent(float((one == 0).mean()), 0)})
         )
     more = len(values) - MOST
-    return [*_table(columns, lines, paper), *([f" and {more} more"] if more > 0 else [])]
+    return [*_table(columns, lines, terminal), *([f" and {more} more"] if more > 0 else [])]
 
 
-def neighbours(shown: Sequence[Neighbourhood], layer: str, size: int, paper: Terminal) -> list[str]:
+def neighbours(shown: Sequence[Neighbourhood], layer: str, size: int, terminal: Terminal) -> list[str]:
     """A line a sample: its class, and classes, places and distances of the nearest training samples."""
     most = max(len(one.found) for one in shown)
     columns = [Column("sample", "test sample", right=True), Column("label", "class", least=4)]
@@ -124,29 +124,29 @@ def neighbours(shown: Sequence[Neighbourhood], layer: str, size: int, paper: Ter
             str(n): f"{near.label} ({near.index}, {near.distance:.2f})" for n, near in enumerate(one.found)
         }
         styles = {str(n): ("bad",) for n, near in enumerate(one.found) if near.label != one.sample.label}
-        lines.append(Line({"sample": str(one.sample.index), "label": one.sample.label, **found}, styles))
+        lines.append(TableRow({"sample": str(one.sample.index), "label": one.sample.label, **found}, styles))
     head = f"nearest training samples in the {size:,} values of {layer}: class (place, distance)"
-    return [head, "", *_table(columns, lines, paper)]
+    return [head, "", *_table(columns, lines, terminal)]
 
 
 # Judged on samples ------------------------------------------------------------
 
 
-def confusion(shown: Confusion, paper: Terminal) -> list[str]:
+def confusion(shown: Confusion, terminal: Terminal) -> list[str]:
     """The confusion matrix; numbers off the diagonal stand out, zeros are dots."""
     columns = [Column("name", "", least=4)]
     columns += [Column(str(n), name[:6], right=True, rank=1) for n, name in enumerate(shown.names)]
-    dot = paper.text("·")[:1].replace("*", ".")
-    lines: list[Line] = []
+    dot = terminal.text("·")[:1].replace("*", ".")
+    lines: list[TableRow] = []
     for n, row in enumerate(shown.counts):
         cells = {str(k): f"{count:,}" if count else dot for k, count in enumerate(row)}
         styles = {str(k): ("good",) if k == n else ("bad",) if row[k] else ("dim",) for k in range(len(row))}
-        lines.append(Line({"name": shown.names[n], **cells}, styles))
-    fitted = fit(columns, lines, paper.width)
-    return draw(fitted, lines, paper) if not fitted.dropped else _likeliest(shown, paper)
+        lines.append(TableRow({"name": shown.names[n], **cells}, styles))
+    fitted = fit(columns, lines, terminal.width)
+    return draw(fitted, lines, terminal) if not fitted.dropped else _likeliest(shown, terminal)
 
 
-def _likeliest(shown: Confusion, paper: Terminal) -> list[str]:
+def _likeliest(shown: Confusion, terminal: Terminal) -> list[str]:
     """Where the matrix does not fit: its largest numbers off the diagonal."""
     pairs = [
         (int(count), n, k)
@@ -155,51 +155,51 @@ def _likeliest(shown: Confusion, paper: Terminal) -> list[str]:
         if n != k and count
     ]
     pairs.sort(key=lambda pair: (-pair[0], pair[1:]))
-    arrow = paper.text("→")
+    arrow = terminal.text("→")
     return [f" {shown.names[n]} {arrow} {shown.names[k]}: {count:,}" for count, n, k in pairs[:MOST_PAIRS]]
 
 
-def classes(rows: Sequence[tuple[str, float, float, int]], paper: Terminal) -> list[str]:
+def classes(rows: Sequence[tuple[str, float, float, int]], terminal: Terminal) -> list[str]:
     """Of each class: its name, precision and recall (0 to 1), and how many samples it has."""
     columns = [Column("name", "class", least=4)]
     keys = ("recall", "precision", "images")
     columns += [Column(key, key, right=True, rank=n) for n, key in enumerate(keys)]
     lines = [
-        Line({"name": name, "precision": percent(p), "recall": percent(r), "images": f"{n:,}"})
+        TableRow({"name": name, "precision": percent(p), "recall": percent(r), "images": f"{n:,}"})
         for name, p, r, n in rows
     ]
-    return _table(columns, lines, paper)
+    return _table(columns, lines, terminal)
 
 
-def mistakes(shown: Sequence[tuple[int, str, str, float]], total: int, paper: Terminal) -> list[str]:
+def mistakes(shown: Sequence[tuple[int, str, str, float]], total: int, terminal: Terminal) -> list[str]:
     """Of the surest wrong answers: the sample, what it is, what it was taken for, how surely (0 to 1)."""
     columns = [
         Column("index", "index", right=True), Column("label", "class", least=4, rank=1),
         Column("answer", "taken for", least=4), Column("surely", "surely", right=True, rank=2),
     ]  # fmt: skip
     lines = [
-        Line({"index": str(index), "label": label, "answer": answer, "surely": percent(probability)})
+        TableRow({"index": str(index), "label": label, "answer": answer, "surely": percent(probability)})
         for index, label, answer, probability in shown
     ]
     head = f"the surest of {total:,} mistakes"
-    return [head, "", *_table(columns, lines, paper)]
+    return [head, "", *_table(columns, lines, terminal)]
 
 
 # The data ---------------------------------------------------------------------
 
 
-def counts(names: Sequence[str], parts: Mapping[str, Sequence[int]], paper: Terminal) -> list[str]:
+def counts(names: Sequence[str], parts: Mapping[str, Sequence[int]], terminal: Terminal) -> list[str]:
     """Samples of each class, a column a part, and their sums."""
     columns = [Column("class", "class", least=5), *(Column(part, part, right=True) for part in parts)]
     lines = [
-        Line({"class": name, **{part: f"{found[n]:,}" for part, found in parts.items()}})
+        TableRow({"class": name, **{part: f"{found[n]:,}" for part, found in parts.items()}})
         for n, name in enumerate(names)
     ]
-    total = Line({"class": "total", **{part: f"{sum(found):,}" for part, found in parts.items()}})
-    return _table(columns, [*lines, total], paper)
+    total = TableRow({"class": "total", **{part: f"{sum(found):,}" for part, found in parts.items()}})
+    return _table(columns, [*lines, total], terminal)
 
 
-def changes(shown: Gallery, paper: Terminal) -> list[str]:
+def changes(shown: Gallery, terminal: Terminal) -> list[str]:
     """Of each sample: the mean change of a pixel, as a share of its range, least and greatest."""
     columns = [
         Column("class", "class", least=5),
@@ -210,10 +210,14 @@ def changes(shown: Gallery, paper: Terminal) -> list[str]:
     for name, (original, *made) in shown.rows:
         shares = [float(abs(one.astype(float) - original).mean()) / 255 for one in made]
         ends = {"least": f"{100 * min(shares):.1f} %", "greatest": f"{100 * max(shares):.1f} %"}
-        lines.append(Line({"class": name, **ends}))
-    head = [paper.text(shown.title), paper.text("mean change of a pixel; the pictures: -o FILE.png"), ""]
-    return [*head, *_table(columns, lines, paper)]
+        lines.append(TableRow({"class": name, **ends}))
+    head = [
+        terminal.text(shown.title),
+        terminal.text("mean change of a pixel; the pictures: -o FILE.png"),
+        "",
+    ]
+    return [*head, *_table(columns, lines, terminal)]
 
 
-def _table(columns: Sequence[Column], lines: Sequence[Line], paper: Terminal) -> list[str]:
-    return draw(fit(columns, lines, paper.width), lines, paper)
+def _table(columns: Sequence[Column], lines: Sequence[TableRow], terminal: Terminal) -> list[str]:
+    return draw(fit(columns, lines, terminal.width), lines, terminal)

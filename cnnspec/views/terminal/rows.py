@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from cnnspec.network.graph import Node
 from cnnspec.views.terminal.columns import Figure
-from cnnspec.views.terminal.grid import TAIL, Line
+from cnnspec.views.terminal.grid import TAIL, TableRow
 from cnnspec.views.terminal.outline import Branch, Section, repeated
 from cnnspec.views.terminal.paint import Terminal
 
@@ -29,7 +29,7 @@ class Rows:
         self,
         analysis: Analysis,
         figures: Sequence[Figure],
-        paper: Terminal,
+        terminal: Terminal,
         failures: Sequence[Diagnostic] = (),
         *,
         depth: int | None = None,
@@ -37,7 +37,7 @@ class Rows:
     ) -> None:
         """``depth`` opens so many blocks within each other and sums up those inside; None opens all."""
         self.depth, self.level = depth, 0
-        self.analysis, self.figures, self.paper, self.tips = analysis, figures, paper, tips
+        self.analysis, self.figures, self.terminal, self.tips = analysis, figures, terminal, tips
         self.faults = [failure.span for failure in failures if failure.span]
         self.begun: set[Branch] = set()
         self.rows = {row.node.index: row for row in analysis.rows}
@@ -49,13 +49,13 @@ class Rows:
         rest: str = "",
         prefix: tuple[str, ...] = (),
         forks: bool = False,
-    ) -> list[Line]:
+    ) -> list[TableRow]:
         """The lines of a section; ``first`` goes before its first line, ``rest`` before the others.
 
         ``prefix`` is the path of the block around it, which its names leave out;
         ``forks`` says that its first layer begins a branch, so that what it reads is plain.
         """
-        found: list[Line] = []
+        found: list[TableRow] = []
         for item in section.items:
             before, starts = (rest, False) if found else (first, forks)
             if isinstance(item, Section):
@@ -66,7 +66,7 @@ class Rows:
 
     def _section(
         self, section: Section, first: str, rest: str, prefix: tuple[str, ...], forks: bool
-    ) -> list[Line]:
+    ) -> list[TableRow]:
         if section.branch:
             begins = section.branch not in self.begun
             self.begun.add(section.branch)
@@ -80,7 +80,7 @@ class Rows:
         self.level -= 1
         return [header, *inside]
 
-    def _row(self, node: Node, before: str, prefix: tuple[str, ...], forks: bool) -> Line:
+    def _row(self, node: Node, before: str, prefix: tuple[str, ...], forks: bool) -> TableRow:
         row = self.rows[node.index]
         texts = {figure.key: figure.cell(row, self.analysis) for figure in self.figures}
         texts["layer"] = before + _short(node, prefix)
@@ -92,7 +92,7 @@ class Rows:
             styles["layer"] = ("bad",)
         styles |= {key: ("dim",) for key, text in texts.items() if text in {"0", "all", "0 B", "0.0%"}}
         tips = _workings(row) if self.tips else {}
-        return Line({key: self.paper.text(text) for key, text in texts.items()}, styles, tips)
+        return TableRow({key: self.terminal.text(text) for key, text in texts.items()}, styles, tips)
 
     def _connections(self, node: Node, forks: bool) -> str:
         """What a merge, or a layer that does not follow the one above it, reads."""
@@ -101,7 +101,7 @@ class Rows:
         names = (_seen_from(node, self.analysis.network.nodes[index]) for index in node.inputs)
         return f"{TAIL}← {', '.join(names)}"
 
-    def _header(self, section: Section, before: str, prefix: tuple[str, ...], closed: bool) -> Line:
+    def _header(self, section: Section, before: str, prefix: tuple[str, ...], closed: bool) -> TableRow:
         """The name of a block; when folded or closed, also what all its layers come to."""
         cells = {"layer": before + (".".join(section.prefix[len(prefix) :]) or "repeat")}
         if section.times > 1:
@@ -111,7 +111,7 @@ class Rows:
             cells["operation"] = f"{count} layer{'s' if count != 1 else ''}"
         if closed or section.times > 1:
             cells |= self._after(section)
-        return Line({key: self.paper.text(text) for key, text in cells.items()}, {"layer": ("bold",)})
+        return TableRow({key: self.terminal.text(text) for key, text in cells.items()}, {"layer": ("bold",)})
 
     def _after(self, section: Section) -> dict[str, str]:
         """Sums over all turns of a folded section, and what flows out of the last one."""

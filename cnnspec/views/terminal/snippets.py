@@ -23,7 +23,7 @@ LONGEST: Final = 2_000
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class Annotation:
     """A marked span; the main one has carets and no words."""
 
     span: Span
@@ -47,74 +47,76 @@ class _Placed:
 
     start: int
     end: int
-    mark: Mark
+    mark: Annotation
 
     @property
     def line(self) -> str:
         return self.mark.stroke * (self.end - self.start)
 
 
-def gutter_of(marks: Sequence[Mark]) -> int:
+def gutter_of(marks: Sequence[Annotation]) -> int:
     """Columns of the widest line number."""
     return max(len(str(mark.span.line)) for mark in marks)
 
 
-def snippet(source: Source, marks: Sequence[Mark], paper: Terminal, gutter: int) -> list[str]:
+def snippet(source: Source, marks: Sequence[Annotation], terminal: Terminal, gutter: int) -> list[str]:
     """The marked lines of one source with their numbers; ``…`` stands for lines left out."""
     lines: list[str] = []
     last = 0
     for number in sorted({mark.span.line for mark in marks}):
         if last and number == last + 2:
-            lines += _numbered(source, last + 1, [], paper, gutter)
+            lines += _numbered(source, last + 1, [], terminal, gutter)
         elif last and number > last + 2:
-            lines.append(paper.paint(paper.text("…"), "gutter"))
+            lines.append(terminal.paint(terminal.text("…"), "gutter"))
         here = [mark for mark in marks if mark.span.line == number]
-        lines += _numbered(source, number, here, paper, gutter)
+        lines += _numbered(source, number, here, terminal, gutter)
         last = number
     return lines
 
 
-def edge(paper: Terminal, gutter: int, text: str = "", number: str = "") -> str:
+def edge(terminal: Terminal, gutter: int, text: str = "", number: str = "") -> str:
     """A line of the page behind the gutter's bar."""
-    bar = paper.paint(f"{number:>{gutter}} {paper.text('│')}", "gutter")
+    bar = terminal.paint(f"{number:>{gutter}} {terminal.text('│')}", "gutter")
     return f"{bar} {text}" if text else bar
 
 
-def _numbered(source: Source, number: int, marks: list[Mark], paper: Terminal, gutter: int) -> list[str]:
+def _numbered(
+    source: Source, number: int, marks: list[Annotation], terminal: Terminal, gutter: int
+) -> list[str]:
     line = source.line(number)
     begin = source.line_starts[number - 1]
     main = next((mark for mark in marks if mark.main), marks[0] if marks else None)
     left = max(0, min(main.span.start - begin - LONGEST // 2, len(line) - LONGEST)) if main else 0
-    cells = _cells(line[left : left + LONGEST], paper)
+    cells = _cells(line[left : left + LONGEST], terminal)
     placed = sorted((_place(begin + left, mark, cells) for mark in marks), key=_order)
-    room = max(NARROWEST, paper.width - gutter - 3)
-    text, placed = _cut(cells.text, placed, room, paper)
-    lines = [edge(paper, gutter, text.rstrip(), str(number))]
-    return lines + [edge(paper, gutter, row) for row in _rows(placed, room, paper)]
+    room = max(NARROWEST, terminal.width - gutter - 3)
+    text, placed = _cut(cells.text, placed, room, terminal)
+    lines = [edge(terminal, gutter, text.rstrip(), str(number))]
+    return lines + [edge(terminal, gutter, row) for row in _rows(placed, room, terminal)]
 
 
 def _order(placed: _Placed) -> tuple[int, int]:
     return placed.start, placed.end
 
 
-def _cells(line: str, paper: Terminal) -> _Cells:
+def _cells(line: str, terminal: Terminal) -> _Cells:
     shown, columns, column = [], [], 0
     for character in line:
         columns.append(column)
-        text = " " * (TAB - column % TAB) if character == "\t" else _shown(character, paper)
+        text = " " * (TAB - column % TAB) if character == "\t" else _printable(character, terminal)
         shown.append(text)
         column += width_of_shown(character, text)
     return _Cells("".join(shown), (*columns, column))
 
 
-def _shown(character: str, paper: Terminal) -> str:
+def _printable(character: str, terminal: Terminal) -> str:
     """What stands for a character on this page, with the same width or none."""
     kind = category(character)
     if kind in ("Mn", "Me", "Cf"):
-        return character if paper.unicode and kind != "Cf" else ""
+        return character if terminal.unicode and kind != "Cf" else ""
     if kind in ("Cc", "Cs", "Zl", "Zp"):
-        return "" if character == "\r" else "�" if paper.unicode else "?"
-    if paper.unicode or character.isascii():
+        return "" if character == "\r" else "�" if terminal.unicode else "?"
+    if terminal.unicode or character.isascii():
         return character
     spelt = ASCII.get(character, "?")
     return spelt if len(spelt) == 1 else "?" * width_of_shown(character, character)
@@ -126,7 +128,7 @@ def width_of_shown(character: str, text: str) -> int:
     return 2 if text == character and east_asian_width(character) in "WF" else len(text)
 
 
-def _place(begin: int, mark: Mark, cells: _Cells) -> _Placed:
+def _place(begin: int, mark: Annotation, cells: _Cells) -> _Placed:
     """Where a mark stands; one that goes on below its line ends with it, an empty one has one column."""
     last = len(cells.columns) - 1
     start = cells.columns[min(max(0, mark.span.start - begin), last)]
@@ -134,7 +136,7 @@ def _place(begin: int, mark: Mark, cells: _Cells) -> _Placed:
     return _Placed(start, max(end, start + 1), mark)
 
 
-def _cut(text: str, placed: list[_Placed], room: int, paper: Terminal) -> tuple[str, list[_Placed]]:
+def _cut(text: str, placed: list[_Placed], room: int, terminal: Terminal) -> tuple[str, list[_Placed]]:
     """The part of a long line that has the main mark in it, and the marks moved along."""
     total = sum(width_of_shown(character, character) for character in text)
     if total <= room:
@@ -142,8 +144,8 @@ def _cut(text: str, placed: list[_Placed], room: int, paper: Terminal) -> tuple[
     main = next((item for item in placed if item.mark.main), placed[0] if placed else None)
     center = (main.start + min(main.end, main.start + room // 2)) // 2 if main else 0
     left = min(max(0, center - room // 2), total - room)
-    before = paper.text("…") if left else ""
-    after = paper.text("…") if left + room < total else ""
+    before = terminal.text("…") if left else ""
+    after = terminal.text("…") if left + room < total else ""
     inside = _slice(text, left + len(before), room - len(before) - len(after))
     moved = [_move(item, left, room) for item in placed]
     return before + inside + after, [item for item in moved if item]
@@ -167,12 +169,12 @@ def _slice(text: str, left: int, width: int) -> str:
     return out
 
 
-def _rows(placed: list[_Placed], room: int, paper: Terminal) -> list[str]:
+def _rows(placed: list[_Placed], room: int, terminal: Terminal) -> list[str]:
     """Rows of marks, each as full as it can be, then what they mean from right to left."""
     rows: list[str] = []
     while placed:
         row, rest = _together(placed)
-        rows += _marks_with_words(row, room, paper)
+        rows += _marks_with_words(row, room, terminal)
         placed = rest
     return rows
 
@@ -186,35 +188,35 @@ def _together(placed: list[_Placed]) -> tuple[list[_Placed], list[_Placed]]:
     return sorted(chosen, key=_order), [item for item in placed if item not in chosen]
 
 
-def _marks_with_words(row: list[_Placed], room: int, paper: Terminal) -> list[str]:
+def _marks_with_words(row: list[_Placed], room: int, terminal: Terminal) -> list[str]:
     line, painted = "", ""
     for item in row:
-        painted += " " * (item.start - len(line)) + paper.paint(item.line, item.mark.style)
+        painted += " " * (item.start - len(line)) + terminal.paint(item.line, item.mark.style)
         line += " " * (item.start - len(line)) + item.line
     last = row[-1]
-    words = paper.text(last.mark.message)
+    words = terminal.text(last.mark.message)
     if words and len(line) + 1 + len(words) <= room:
-        painted += " " + paper.paint(words, last.mark.style)
+        painted += " " + terminal.paint(words, last.mark.style)
         row = row[:-1]
-    return [painted, *_words_below(row, room, paper)]
+    return [painted, *_words_below(row, room, terminal)]
 
 
-def _words_below(row: list[_Placed], room: int, paper: Terminal) -> list[str]:
+def _words_below(row: list[_Placed], room: int, terminal: Terminal) -> list[str]:
     """The words of marks that had no place beside them, each under its mark where it fits there."""
-    said = [item for item in row if item.mark.message]
+    labelled = [item for item in row if item.mark.message]
     out: list[str] = []
-    for n in range(len(said) - 1, -1, -1):
-        stems = [other.start for other in said[:n]]
-        words = paper.text(said[n].mark.message)
-        indent = min(said[n].start, room - len(words) if len(words) <= room else room // 2)
+    for n in range(len(labelled) - 1, -1, -1):
+        stems = [other.start for other in labelled[:n]]
+        words = terminal.text(labelled[n].mark.message)
+        indent = min(labelled[n].start, room - len(words) if len(words) <= room else room // 2)
         for part in wrap(words, room - indent):
-            lead = _stems([stem for stem in stems if stem < indent], paper)
-            out.append(lead + " " * (indent - len(lead)) + paper.paint(part, said[n].mark.style))
+            lead = _stems([stem for stem in stems if stem < indent], terminal)
+            out.append(lead + " " * (indent - len(lead)) + terminal.paint(part, labelled[n].mark.style))
     return out
 
 
-def _stems(columns: list[int], paper: Terminal) -> str:
+def _stems(columns: list[int], terminal: Terminal) -> str:
     line = ""
     for column in columns:
-        line += " " * (column - len(line)) + paper.text("│")
+        line += " " * (column - len(line)) + terminal.text("│")
     return line

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from cnnspec.analysis.conventions import convention_of
 from cnnspec.layers.base import show
 from cnnspec.views.terminal.columns import DEFAULT, Figure, choose, total_text
-from cnnspec.views.terminal.grid import Column, Line, draw, fit
+from cnnspec.views.terminal.grid import Column, TableRow, draw, fit
 from cnnspec.views.terminal.outline import outline
 from cnnspec.views.terminal.paint import PLAIN, Terminal, in_bytes, wrap
 from cnnspec.views.terminal.rows import Rows
@@ -31,7 +31,7 @@ LABEL = 12
 def render(
     analysis: Analysis,
     *,
-    paper: Terminal = PLAIN,
+    terminal: Terminal = PLAIN,
     columns: Sequence[str] = (),
     folded: bool = True,
     depth: int | None = None,
@@ -42,16 +42,18 @@ def render(
     ``depth`` opens so many blocks within each other; None opens all.
     """
     failures = failures[:MOST_FAILURES]
-    lines = _heading(analysis, paper)
+    lines = _heading(analysis, terminal)
     figures = choose(columns or _usual(analysis))
-    rows = Rows(analysis, figures, paper, failures, depth=depth).lines(outline(analysis.network, folded))
-    lines += _layers(analysis, paper, figures, rows, failures, bool(columns))
+    rows = Rows(analysis, figures, terminal, failures, depth=depth).lines(outline(analysis.network, folded))
+    lines += _layers(analysis, terminal, figures, rows, failures, bool(columns))
     if not failures:
         lines.append("")
-        lines += [line for label, text in facts(analysis).items() for line in _labelled(label, text, paper)]
+        lines += [
+            line for label, text in facts(analysis).items() for line in _labelled(label, text, terminal)
+        ]
     if analysis.expectations and not failures:
         judged = [expectation(item) for item in analysis.expectations]
-        lines += ["", *(f" {paper.paint(paper.text(text), style)}" for style, text in judged)]
+        lines += ["", *(f" {terminal.paint(terminal.text(text), style)}" for style, text in judged)]
     return "\n".join(lines) + "\n"
 
 
@@ -65,33 +67,33 @@ def heading(analysis: Analysis) -> list[str]:
     return [network.name, *words] if network.name else words
 
 
-def _heading(analysis: Analysis, paper: Terminal) -> list[str]:
+def _heading(analysis: Analysis, terminal: Terminal) -> list[str]:
     first, *words = heading(analysis)
-    first = paper.paint(first, "bold") if analysis.network.name else first
-    return [" " + paper.text(" · ").join([first, *words]), ""]
+    first = terminal.paint(first, "bold") if analysis.network.name else first
+    return [" " + terminal.text(" · ").join([first, *words]), ""]
 
 
 def _layers(
     analysis: Analysis,
-    paper: Terminal,
+    terminal: Terminal,
     figures: Sequence[Figure],
-    rows: Sequence[Line],
+    rows: Sequence[TableRow],
     failures: Sequence[Diagnostic],
     chosen: bool,
 ) -> list[str]:
     """The table itself; columns that were ``chosen`` stay, however narrow the page."""
-    lines = [*rows, Line(rule=True)]
-    lines += [_broken_off(failure, analysis, paper) for failure in failures] or [
-        _total(analysis, figures, paper)
+    lines = [*rows, TableRow(rule=True)]
+    lines += [_broken_off(failure, analysis, terminal) for failure in failures] or [
+        _total(analysis, figures, terminal)
     ]
     if not analysis.rows:
         lines = [line for line in lines if not line.rule]
         return [" " + "  ".join(line.cells.values()) for line in lines]
-    fitted = fit([_column(figure) for figure in figures], lines, paper.width, keep_all=chosen)
-    drawn = draw(fitted, lines, paper)
+    fitted = fit([_column(figure) for figure in figures], lines, terminal.width, keep_all=chosen)
+    drawn = draw(fitted, lines, terminal)
     if fitted.dropped:
-        missing = ", ".join(column.key for column in fitted.dropped)
-        drawn += [paper.paint(line, "dim") for line in _noted(f"no room for {missing}; see --columns", paper)]
+        missing = f"no room for {', '.join(column.key for column in fitted.dropped)}; see --columns"
+        drawn += [terminal.paint(line, "dim") for line in _indented(missing, terminal)]
     return drawn
 
 
@@ -100,28 +102,28 @@ def _usual(analysis: Analysis) -> tuple[str, ...]:
     return DEFAULT if analysis.convention == "cnnspec" else (*DEFAULT[:-1], "flops", DEFAULT[-1])
 
 
-def _noted(text: str, paper: Terminal) -> list[str]:
-    return [f" {line}" for line in wrap(paper.text(text), paper.width - 1)]
+def _indented(text: str, terminal: Terminal) -> list[str]:
+    return [f" {line}" for line in wrap(terminal.text(text), terminal.width - 1)]
 
 
 def _column(figure: Figure) -> Column:
     return Column(figure.key, figure.title, figure.right, figure.least, figure.rank)
 
 
-def _total(analysis: Analysis, figures: Sequence[Figure], paper: Terminal) -> Line:
-    cells = {figure.key: paper.text(total_text(figure, analysis)) for figure in figures}
-    return Line(cells, dict.fromkeys(cells, ("bold",)))
+def _total(analysis: Analysis, figures: Sequence[Figure], terminal: Terminal) -> TableRow:
+    cells = {figure.key: terminal.text(total_text(figure, analysis)) for figure in figures}
+    return TableRow(cells, dict.fromkeys(cells, ("bold",)))
 
 
-def _broken_off(failure: Diagnostic, analysis: Analysis, paper: Terminal) -> Line:
+def _broken_off(failure: Diagnostic, analysis: Analysis, terminal: Terminal) -> TableRow:
     """A place where the network could not be built; it may lie in a file that is used."""
     cells = {"layer": "✗"}
     if failure.span:
         source, own = failure.span.source, analysis.network.nodes[0].span
         file = "line " if own is None or own.source.name == source.name else f"{PurePath(source.name).name}:"
         cells = {"layer": f"✗ {file}{failure.span.line}", "operation": _sentence_at(failure.span)}
-    return Line(
-        {key: paper.text(text) for key, text in cells.items()},
+    return TableRow(
+        {key: terminal.text(text) for key, text in cells.items()},
         dict.fromkeys(("layer", "operation"), ("bad",)),
     )
 
@@ -157,17 +159,20 @@ def facts(analysis: Analysis) -> dict[str, str]:
         f"{in_bytes(totals.activation_bytes)} for all outputs · {peak} at the peak when buffers are reused"
         f" · {in_bytes(totals.training_bytes)} to train with {analysis.training.optimizer}"
     )
-    told = {"params": params, "operations": operations, "memory": memory}
+    texts = {"params": params, "operations": operations, "memory": memory}
     if not own:
-        told[convention.name] = f"{totals.flops:,} {convention.figure}: {analysis.rule}"
+        texts[convention.name] = f"{totals.flops:,} {convention.figure}: {analysis.rule}"
     elif analysis.exclude_padding:
-        told["counted"] = analysis.rule
-    return told
+        texts["counted"] = analysis.rule
+    return texts
 
 
-def _labelled(label: str, text: str, paper: Terminal) -> list[str]:
-    first, *rest = wrap(paper.text(text), max(paper.width - LABEL - 1, 16))
-    return [f" {paper.paint(label.ljust(LABEL), 'dim')}{first}", *(" " * (LABEL + 1) + line for line in rest)]
+def _labelled(label: str, text: str, terminal: Terminal) -> list[str]:
+    first, *rest = wrap(terminal.text(text), max(terminal.width - LABEL - 1, 16))
+    return [
+        f" {terminal.paint(label.ljust(LABEL), 'dim')}{first}",
+        *(" " * (LABEL + 1) + line for line in rest),
+    ]
 
 
 def expectation(item: Expectation) -> tuple[str, str]:

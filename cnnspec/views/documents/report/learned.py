@@ -9,11 +9,11 @@ from typing import Final
 
 from cnnspec.views.documents.report.style import Colors
 from cnnspec.views.pictures.palette import DARK, LIGHT, Theme
-from cnnspec.views.results import Confusion, Curve, Filters, Misclassified
+from cnnspec.views.results import Confusion, Filters, Misclassified, TrainingCurve
 from cnnspec.views.results.confusion import confusion
 from cnnspec.views.results.curves import panel
-from cnnspec.views.results.figure import Figure
 from cnnspec.views.results.filters import filters
+from cnnspec.views.results.plot import Plot
 from cnnspec.views.results.samples import mistakes
 from cnnspec.views.terminal.paint import compact
 from cnnspec.views.terminal.results import COLUMNS, cells
@@ -25,7 +25,7 @@ EPOCHS: Final = "epoch", "loss", "accuracy", "validation loss", "validation"
 class Learned:
     """What is known of one run; what could not be had is None or empty, and ``notes`` say why."""
 
-    curve: Curve | None = None
+    curve: TrainingCurve | None = None
     filters: Filters | None = None
     confusion: Confusion | None = None
     mistakes: Sequence[Misclassified] = ()
@@ -36,7 +36,7 @@ class Learned:
 
 def section(learned: Learned, colors: Colors) -> str:
     """Everything that is there, in order."""
-    draws: list[Callable[[Theme], Figure]] = []
+    draws: list[Callable[[Theme], Plot]] = []
     if found := learned.filters:
         draws.append(lambda theme: filters(found, theme))
     if counts := learned.confusion:
@@ -48,7 +48,7 @@ def section(learned: Learned, colors: Colors) -> str:
     return "".join((*parts, *(_with_words(draw, colors) for draw in draws)))
 
 
-def _with_words(draw: Callable[[Theme], Figure], colors: Colors) -> str:
+def _with_words(draw: Callable[[Theme], Plot], colors: Colors) -> str:
     """A figure for light and dark, its title and note above it."""
     light, dark = draw(LIGHT), draw(DARK)
     return (
@@ -57,7 +57,7 @@ def _with_words(draw: Callable[[Theme], Figure], colors: Colors) -> str:
     )
 
 
-def training(curve: Curve, colors: Colors) -> str:
+def training(curve: TrainingCurve, colors: Colors) -> str:
     """The result in a line, the curves, the epochs as a table."""
     row = {key: text for key, text in cells(curve).items() if text and key != "network"}
     figures = ", ".join(f"{key} {row[key]}" for key in COLUMNS if key in row)
@@ -71,7 +71,7 @@ def training(curve: Curve, colors: Colors) -> str:
     )
 
 
-def epochs(curve: Curve) -> str:
+def epochs(curve: TrainingCurve) -> str:
     """The figures of every epoch as a table."""
     titles = EPOCHS if curve.validation_loss else EPOCHS[:3]
     head = "".join(f"<th>{title}</th>" for title in titles)

@@ -15,7 +15,7 @@ from cnnspec.views.documents.report.sections import explanations
 from cnnspec.views.documents.report.style import Colors, sheet
 from cnnspec.views.pictures.draw import Look, picture
 from cnnspec.views.pictures.engines import NoEngine
-from cnnspec.views.pictures.planning import readable
+from cnnspec.views.pictures.planning import readable_choices
 from cnnspec.views.terminal.outline import repeated
 
 if TYPE_CHECKING:
@@ -58,8 +58,10 @@ def _anchor(title: str) -> str:
 def _standing(document: Document, analysis: Analysis | None) -> str:
     """The figures; before them, that the spec has errors."""
     errors = len(document.errors)
-    told = f"{errors} error{'s' * (errors > 1)}; what is known so far" if errors else ""
-    return (f'<p class="faint">{told}</p>' if told else "") + (sections.figures(analysis) if analysis else "")
+    status = f"{errors} error{'s' * (errors > 1)}; what is known so far" if errors else ""
+    return (f'<p class="faint">{status}</p>' if status else "") + (
+        sections.figures(analysis) if analysis else ""
+    )
 
 
 def _known(analysis: Analysis) -> dict[str, str]:
@@ -92,7 +94,10 @@ def _footer(analysis: Analysis | None) -> str:
 
 
 def _pictures(document: Document, diagnostics: Sequence[Diagnostic], colors: Colors) -> str:
-    looks = [Look(choices=readable(document.network)), *([Look("volumes")] if document.network else [])]
+    looks = [
+        Look(choices=readable_choices(document.network)),
+        *([Look("volumes")] if document.network else []),
+    ]
     return "".join(_drawn(document, diagnostics, look, colors) for look in looks)
 
 

@@ -12,7 +12,7 @@ from cnnspec.layers.base import Family, show
 from cnnspec.layers.writing import sentence
 from cnnspec.views.documents.report.mathml import equation, symbol
 from cnnspec.views.documents.report.style import tone
-from cnnspec.views.terminal.explain import Entry, Passage, legend, passages
+from cnnspec.views.terminal.explain import LayerWorking, WorkingLine, legend, workings
 from cnnspec.views.terminal.paint import in_bytes
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def shape(sizes: Sequence[int]) -> str:
 def figures(analysis: Analysis) -> str:
     """The key figures of a network, large."""
     totals, network = analysis.totals, analysis.network
-    told = {
+    texts = {
         "input": shape(network.input),
         "output": shape(network.output),
         "layers": f"{len(analysis.rows):,}",
@@ -48,7 +48,7 @@ def figures(analysis: Analysis) -> str:
         "receptive field": _field(analysis),
     }
     items = "".join(
-        f"<div><dt>{name}</dt><dd>{escape(text)}</dd></div>" for name, text in told.items() if text
+        f"<div><dt>{name}</dt><dd>{escape(text)}</dd></div>" for name, text in texts.items() if text
     )
     return f'<dl class="figures">{items}</dl>'
 
@@ -175,10 +175,10 @@ def _steps(analysis: Analysis) -> str:
 
 def explanations(analysis: Analysis) -> str:
     """The layers in order; equal repeats once."""
-    return "".join(map(_fold, passages(analysis, analysis.rows, folded=True)))
+    return "".join(map(_fold, workings(analysis, analysis.rows, folded=True)))
 
 
-def _fold(passage: Passage) -> str:
+def _fold(passage: LayerWorking) -> str:
     row = passage.row
     times = f'<p class="where">{escape(passage.times)}</p>' if passage.times else ""
     entries = "".join(map(_entry, passage.entries))
@@ -190,17 +190,19 @@ def _fold(passage: Passage) -> str:
     )
 
 
-def _entry(entry: Entry) -> str:
+def _entry(entry: WorkingLine) -> str:
     sides = equation(entry.law) if entry.law is not None else []
     written = " ".join(f"<span>{side}</span>" for side in sides)
     note = f'<span class="note">{escape(entry.note)}</span>' if entry.note else ""
     return f"<dt>{escape(entry.what)}</dt><dd>{written}{note}</dd>"
 
 
-def _where(passage: Passage) -> str:
+def _where(passage: LayerWorking) -> str:
     """The legend of this layer's symbols."""
     meanings = legend([passage])
     if not meanings:
         return ""
-    told = "; ".join(f"<math>{symbol(name)}</math> {escape(meaning)}" for name, meaning in meanings.items())
-    return f'<div class="where">where {told}</div>'
+    symbols = "; ".join(
+        f"<math>{symbol(name)}</math> {escape(meaning)}" for name, meaning in meanings.items()
+    )
+    return f'<div class="where">where {symbols}</div>'

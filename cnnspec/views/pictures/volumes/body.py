@@ -25,16 +25,16 @@ def shades(theme: Theme, family: Family) -> tuple[str, str, str, str]:
     return front, top, side, mix(tone.line, theme.ink, 0.12)
 
 
-def draw_box(paper: SvgWriter, box: Box) -> None:
+def draw_box(writer: SvgWriter, box: Box) -> None:
     """The solid in its place, with its working as tooltip."""
-    with paper.group("solid", title=box.solid.tooltip, name=str(box.solid.key)):
+    with writer.group("solid", title=box.solid.tooltip, name=str(box.solid.key)):
         if box.solid.sign:
-            _sign(paper, box)
+            _sign(writer, box)
         elif box.solid.slabs:
             for x, t, family, last in _slabs(box):
-                _cuboid(paper, Box(box.solid, x, box.y, t, box.h, box.dx, box.dy), family, last)
+                _cuboid(writer, Box(box.solid, x, box.y, t, box.h, box.dx, box.dy), family, last)
         else:
-            _cuboid(paper, box, box.solid.family, True)
+            _cuboid(writer, box, box.solid.family, True)
 
 
 def _slabs(box: Box) -> Iterator[tuple[float, float, Family, bool]]:
@@ -47,40 +47,40 @@ def _slabs(box: Box) -> Iterator[tuple[float, float, Family, bool]]:
         x += t
 
 
-def _cuboid(paper: SvgWriter, box: Box, family: Family, with_side: bool) -> None:
-    front, top, side, edge = shades(paper.theme, family)
+def _cuboid(writer: SvgWriter, box: Box, family: Family, with_side: bool) -> None:
+    front, top, side, edge = shades(writer.theme, family)
     style: dict[str, float | str | None] = {
         "stroke": edge, "stroke_width": EDGE, "stroke_linejoin": "round",
     }  # fmt: skip
     x, y, t, h, dx, dy = box.x, box.y, box.t, box.h, box.dx, box.dy
-    paper.polygon([(x, y), (x + dx, y - dy), (x + t + dx, y - dy), (x + t, y)], fill=top, **style)
+    writer.polygon([(x, y), (x + dx, y - dy), (x + t + dx, y - dy), (x + t, y)], fill=top, **style)
     if with_side:
-        paper.polygon([box.side(0, 0), box.side(1, 0), box.side(1, 1), box.side(0, 1)], fill=side, **style)
-    paper.rect(x, y, t, h, fill=front, **style)
+        writer.polygon([box.side(0, 0), box.side(1, 0), box.side(1, 1), box.side(0, 1)], fill=side, **style)
+    writer.rect(x, y, t, h, fill=front, **style)
 
 
-def _sign(paper: SvgWriter, box: Box) -> None:
-    theme, radius = paper.theme, box.t / 2
+def _sign(writer: SvgWriter, box: Box) -> None:
+    theme, radius = writer.theme, box.t / 2
     x, y = box.middle, box.axis
     tone = theme.tone(box.solid.family)
-    paper.add("circle", None, cx=x, cy=y, r=radius, fill=tone.fill, stroke=tone.line, stroke_width=1.1)
+    writer.add("circle", None, cx=x, cy=y, r=radius, fill=tone.fill, stroke=tone.line, stroke_width=1.1)
     arm = radius * 0.5
     strokes = [((x - arm, y), (x + arm, y)), ((x, y - arm), (x, y + arm))]
     if box.solid.sign == "×":
         arm *= 0.8
         strokes = [((x - arm, y - arm), (x + arm, y + arm)), ((x - arm, y + arm), (x + arm, y - arm))]
     for start, end in strokes:
-        paper.line(start, end, stroke=tone.line, stroke_width=1.6, stroke_linecap="round")
+        writer.line(start, end, stroke=tone.line, stroke_width=1.6, stroke_linecap="round")
 
 
-def draw_sheets(paper: SvgWriter, box: Box, sheets: int) -> None:
+def draw_sheets(writer: SvgWriter, box: Box, sheets: int) -> None:
     """A map as a stack of sheets that face the reader, the nearest at the lower left."""
-    front, _, side, edge = shades(paper.theme, box.solid.family)
-    with paper.group("solid", title=box.solid.tooltip, name=str(box.solid.key)):
+    front, _, side, edge = shades(writer.theme, box.solid.family)
+    with writer.group("solid", title=box.solid.tooltip, name=str(box.solid.key)):
         for n in reversed(range(sheets)):
             step_x, step_y = sheet_step(box, sheets)
             shade = mix(front, side, 0.5 * n / max(1, sheets - 1))
-            paper.rect(
+            writer.rect(
                 box.x + n * step_x,
                 box.y - n * step_y,
                 box.t,

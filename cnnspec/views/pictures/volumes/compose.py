@@ -10,12 +10,12 @@ from cnnspec.network.graph import Network
 from cnnspec.views.pictures.planning import Choices
 from cnnspec.views.pictures.volumes.body import SHEET_STEP
 from cnnspec.views.pictures.volumes.ladder import is_ladder, place_ladder
-from cnnspec.views.pictures.volumes.row import Row
+from cnnspec.views.pictures.volumes.row import RowLayout
 from cnnspec.views.pictures.volumes.scene import (
     Box,
-    Label,
+    BoxLabel,
     Power,
-    Scene,
+    VolumeLayout,
     Wire,
     label_width,
     lines_of,
@@ -40,7 +40,7 @@ GAP: Final = 34.0
 BAR: Final = 11.0
 
 
-def compose(network: Network, choices: Choices) -> tuple[Scene, str]:
+def compose(network: Network, choices: Choices) -> tuple[VolumeLayout, str]:
     """The placed solids of a network, and the note about their scale."""
     solids = solids_of(network, choices)
     by_key: dict[int, Solid] = {solid.key: solid for solid in solids}
@@ -53,7 +53,7 @@ def compose(network: Network, choices: Choices) -> tuple[Scene, str]:
     thick = (THICK[0], max(THINNEST, min(THICK[1], ROOM / max(1, maps))))
     tallest = TALLEST / (0.6 + 0.4 * lanes_in(tree))
     scale = scale_for(solids, most=tallest, least=LOWEST, thick=thick, slant=SLANT)
-    return Row(by_key, scale).place(tree), scale.note
+    return RowLayout(by_key, scale).place(tree), scale.note
 
 
 def are_stacks(solids: Sequence[Solid]) -> bool:
@@ -66,14 +66,14 @@ def are_stacks(solids: Sequence[Solid]) -> bool:
     )
 
 
-def place_stacks(solids: Sequence[Solid]) -> tuple[Scene, str]:
+def place_stacks(solids: Sequence[Solid]) -> tuple[VolumeLayout, str]:
     """The solids from left to right, and the note about their scale."""
     sides = power(
         [float(size) for s in solids if s.is_map for size in s.shape[:2]], HIGHEST_SHEET, LOWEST_SHEET
     )
     lengths = [float(solid.shape[-1]) for solid in solids if solid.is_vector]
     bars = power(lengths, min(HIGHEST_SHEET * 0.9, 24 + 12 * max(lengths, default=1.0) ** 0.5), 24.0)
-    scene = Scene(sheets=True)
+    scene = VolumeLayout(sheets=True)
     boxes = [_box(solid, sides, bars) for solid in solids]
     floor = max((box.h + box.dy) / 2 for box in boxes)
     x = 0.0
@@ -82,7 +82,7 @@ def place_stacks(solids: Sequence[Solid]) -> tuple[Scene, str]:
         width = max(box.t + box.dx, label_width(lines))
         box.x = x + (width - box.t - box.dx) / 2
         scene.boxes[box.solid.key] = box
-        scene.labels.append(Label(x + width / 2, floor + 18, lines))
+        scene.labels.append(BoxLabel(x + width / 2, floor + 18, lines))
         x += width + GAP
     for one, two in pairwise(boxes):
         ends = (one.solid.key, two.solid.key)
@@ -92,7 +92,7 @@ def place_stacks(solids: Sequence[Solid]) -> tuple[Scene, str]:
             scene.cones.append(ends)
         else:
             scene.wires.append(Wire(ends, [(one.right + 3, one.axis), (two.x - 3, two.axis)]))
-    return scene, f"Maps are drawn {sides.told}, one sheet a channel" + _about(bars.told, scene)
+    return scene, f"Maps are drawn {sides.description}, one sheet a channel" + _about(bars.description, scene)
 
 
 def _box(solid: Solid, sides: Power, bars: Power) -> Box:
@@ -113,6 +113,6 @@ def _lines(solid: Solid) -> list[tuple[str, str]]:
     return [(kind, text if kind == "dimensions" else line) for kind, line in lines]
 
 
-def _about(bars: str, scene: Scene) -> str:
+def _about(bars: str, scene: VolumeLayout) -> str:
     vectors = [box for box in scene.boxes.values() if box.solid.is_vector]
     return f"; vectors {bars}." if len(vectors) > 1 else "."

@@ -12,7 +12,15 @@ from math import log2
 from typing import Final
 
 from cnnspec.layers.base import Family
-from cnnspec.views.pictures.volumes.scene import LINE, Box, Label, Scene, Wire, label_width, scale_for
+from cnnspec.views.pictures.volumes.scene import (
+    LINE,
+    Box,
+    BoxLabel,
+    VolumeLayout,
+    Wire,
+    label_width,
+    scale_for,
+)
 from cnnspec.views.pictures.volumes.solids import Solid
 
 TALLEST: Final = 118.0
@@ -49,7 +57,7 @@ def levels_of(solids: Sequence[Solid]) -> list[int]:
     return levels
 
 
-def place_ladder(solids: Sequence[Solid]) -> tuple[Scene, str]:
+def place_ladder(solids: Sequence[Solid]) -> tuple[VolumeLayout, str]:
     """The U, and the note about its scale."""
     scale = scale_for(solids, most=TALLEST, least=LOWEST, thick=THICK, slant=SLANT)
     levels = levels_of(solids)
@@ -63,7 +71,7 @@ def place_ladder(solids: Sequence[Solid]) -> tuple[Scene, str]:
     for level in sorted(heights):
         axes[level] = y + heights[level] / 2
         y += heights[level] + LEVEL_GAP
-    scene = Scene()
+    scene = VolumeLayout()
     x = right = 0.0
     for n, solid in enumerate(solids):
         t, h, dx, dy = scale.box(solid)
@@ -89,11 +97,11 @@ def _above(solids: Sequence[Solid], levels: Sequence[int], n: int) -> list[tuple
     return [*size, ("dimensions", str(solid.shape[-1]))]
 
 
-def _label(scene: Scene, solids: Sequence[Solid], levels: Sequence[int]) -> None:
+def _label(scene: VolumeLayout, solids: Sequence[Solid], levels: Sequence[int]) -> None:
     for n, solid in enumerate(solids):
         box = scene.boxes[solid.key]
         if lines := _above(solids, levels, n):
-            scene.labels.append(Label(box.middle, box.top - 5 - LINE * (len(lines) - 1), lines))
+            scene.labels.append(BoxLabel(box.middle, box.top - 5 - LINE * (len(lines) - 1), lines))
     for run in _level_runs(solids, levels):
         _label_run(scene, run, levels[solids.index(run[-1])])
 
@@ -104,7 +112,7 @@ def _level_runs(solids: Sequence[Solid], levels: Sequence[int]) -> Iterator[list
         yield [solid for solid, _ in pairs]
 
 
-def _label_run(scene: Scene, run: Sequence[Solid], level: int) -> None:
+def _label_run(scene: VolumeLayout, run: Sequence[Solid], level: int) -> None:
     """What made a run, under it; to the left of an arrow that leads down from its last box."""
     first, last = scene.boxes[run[0].key], scene.boxes[run[-1].key]
     if run[0].family is not Family.CONV or run[0].slabs:
@@ -113,12 +121,12 @@ def _label_run(scene: Scene, run: Sequence[Solid], level: int) -> None:
     below = [box for box in scene.boxes.values() if box.solid.before[:1] == [run[-1].key] and box.y > last.y]
     y = max(first.bottom, last.bottom) + 13
     if below:
-        scene.labels.append(Label(below[0].x + below[0].t / 2 - 7, y, [("operation", text)], "end"))
+        scene.labels.append(BoxLabel(below[0].x + below[0].t / 2 - 7, y, [("operation", text)], "end"))
     else:
-        scene.labels.append(Label(first.x, y, [("operation", text)], "start"))
+        scene.labels.append(BoxLabel(first.x, y, [("operation", text)], "start"))
 
 
-def _connect(scene: Scene, solids: Sequence[Solid], levels: Sequence[int]) -> None:
+def _connect(scene: VolumeLayout, solids: Sequence[Solid], levels: Sequence[int]) -> None:
     order = {solid.key: n for n, solid in enumerate(solids)}
     for solid in solids:
         two = scene.boxes[solid.key]

@@ -14,9 +14,9 @@ from cnnspec.views.pictures.volumes.scene import (
     LINE,
     OPERATION,
     Box,
-    Label,
+    BoxLabel,
     Scale,
-    Scene,
+    VolumeLayout,
     Wire,
     label_width,
     lines_of,
@@ -51,16 +51,16 @@ class Extent:
     down: float
 
 
-class Row:
+class RowLayout:
     """Places a run of solids."""
 
     def __init__(self, solids: dict[int, Solid], scale: Scale, gap: float = GAP) -> None:
         self.solids, self.scale, self.gap = solids, scale, gap
         self.packs = len(solids) > ROOMY
-        self.scene = Scene()
+        self.scene = VolumeLayout()
         self.measured: dict[tuple[int, float], Extent] = {}
 
-    def place(self, run: Run) -> Scene:
+    def place(self, run: Run) -> VolumeLayout:
         self._run(run, 0.0, 0.0)
         self._connect()
         return self.scene
@@ -129,8 +129,8 @@ class Row:
             names = [solid.name for solid in solids if solid.name]
             lines = [("name", f"{names[0]} … {names[-1]}" if len(names) > 1 else names[0])] if names else []
             room = max(WIDEST_LABEL, self._pack_width(pack))
-            told = shorten(operations_text(solids), room, OPERATION)
-            lines += [("dimensions", shape_text(solids[-1].shape)), ("operation", told)]
+            text = shorten(operations_text(solids), room, OPERATION)
+            lines += [("dimensions", shape_text(solids[-1].shape)), ("operation", text)]
         return lines
 
     def _fork_extent(self, fork: Fork, within: float = inf) -> Extent:
@@ -204,7 +204,7 @@ class Row:
             place += t + TIGHT
         if lines := self._label(pack):
             below = self.scene.boxes[pack[-1]].bottom if self.solids[pack[-1]].sign else floor
-            self.scene.labels.append(Label(x + extent.width / 2, below + 16, lines))
+            self.scene.labels.append(BoxLabel(x + extent.width / 2, below + 16, lines))
         return x + extent.width
 
     def _fork(self, fork: Fork, x: float, axis: float, floor: float) -> float:

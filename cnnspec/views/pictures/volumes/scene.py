@@ -72,14 +72,14 @@ class Box:
 
 
 @dataclass(slots=True)
-class Label:
+class BoxLabel:
     """Lines of text around ``x``; ``y`` is the first baseline; ``kinds`` name each line's size."""
 
     x: float
     y: float
     lines: list[tuple[str, str]]
     anchor: str = "middle"
-    turned: bool = False
+    transposed: bool = False
 
     @property
     def width(self) -> float:
@@ -98,11 +98,11 @@ class Wire:
 
 
 @dataclass(slots=True)
-class Scene:
+class VolumeLayout:
     """A whole volume picture without colours."""
 
     boxes: dict[int, Box] = field(default_factory=dict)
-    labels: list[Label] = field(default_factory=list)
+    labels: list[BoxLabel] = field(default_factory=list)
     wires: list[Wire] = field(default_factory=list)
     cones: list[tuple[int, int]] = field(default_factory=list)
     fans: list[tuple[int, int]] = field(default_factory=list)
@@ -132,9 +132,9 @@ def line_width(kind: str, text: str) -> float:
     return text_width(text, OPERATION if kind == "operation" else DIMENSIONS, kind != "operation")
 
 
-def label_box(label: Label) -> tuple[float, float, float, float]:
+def label_box(label: BoxLabel) -> tuple[float, float, float, float]:
     width, height = label.width, LINE * len(label.lines)
-    if label.turned:
+    if label.transposed:
         return label.x - 10, label.y - width / 2, label.x + 3, label.y + width / 2
     left = label.x - {"middle": width / 2, "start": 0, "end": width}[label.anchor]
     return left, label.y - 10, left + width, label.y - 10 + height
@@ -160,7 +160,7 @@ class Power:
         return self.most * float((size / self.largest) ** self.exponent)
 
     @property
-    def told(self) -> str:
+    def description(self) -> str:
         return "to scale" if self.exponent > MILD else f"as size^{self.exponent:.2f}"
 
 
@@ -195,7 +195,7 @@ class Scale:
     @property
     def note(self) -> str:
         """What the drawing says about itself."""
-        sides, channels = self.side.told, self.channel.told
+        sides, channels = self.side.description, self.channel.description
         if sides == channels == "to scale":
             return "Heights, widths and channels of the maps are to scale."
         if channels != "to scale":

@@ -16,7 +16,7 @@ from cnnspec.analysis.fold import Block, Leaf, Repeated, Segment, fold
 from cnnspec.layers.base import Family, Shape, Slide, Spread, Stretch, spatial
 from cnnspec.layers.facts import Picture
 from cnnspec.network.graph import Network, Node
-from cnnspec.views.pictures.planning import Choices, instance_title, standing_in
+from cnnspec.views.pictures.planning import Choices, instance_title, representatives
 from cnnspec.views.pictures.wording import arithmetic, layer_text, own_name, shape_text
 
 LONGEST_RHYTHM: Final = 3
@@ -96,7 +96,7 @@ def _zoom(node: Node) -> float:
 
 def solids_of(network: Network, choices: Choices) -> list[Solid]:
     """The solids in topological order, as detailed as makes a picture (or as asked for)."""
-    tries = [_Builder(network, fold_it, depth).solids() for fold_it, depth in _levels(network, choices)]
+    tries = [_SolidBuilder(network, fold_it, depth).solids() for fold_it, depth in _levels(network, choices)]
     return next((found for found in tries if len(found) <= MOST), min(tries, key=len))
 
 
@@ -110,11 +110,11 @@ def _levels(network: Network, choices: Choices) -> Iterator[tuple[bool, int | No
             yield True, depth
 
 
-class _Builder:
+class _SolidBuilder:
     def __init__(self, network: Network, fold_it: bool, depth: int | None) -> None:
         self.network, self.depth = network, depth
         self.segments = fold(network, repeats=fold_it)
-        self.standing = standing_in(self.segments)
+        self.standing = representatives(self.segments)
         self.found: dict[int, Solid] = {}
         self.home: dict[int, int] = {}
 

@@ -13,7 +13,7 @@ from typing import Final
 from cnnspec.diagnostics import Diagnostic
 from cnnspec.syntax.lalr import END, Unexpected
 
-_MARKS: Final = re.compile(r'"[^"\n]*"|#[^\n]*|->|[\n;{}|]')
+_SEPARATORS: Final = re.compile(r'"[^"\n]*"|#[^\n]*|->|[\n;{}|]')
 """What stands between statements; strings and comments are matched to be passed over."""
 
 
@@ -21,7 +21,7 @@ _ELSE: Final = re.compile(r"\s*else\b[^\n;{}|]*\{")
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class Separator:
     text: str
     start: int
 
@@ -42,9 +42,9 @@ def cut_arrow(text: str, at: int) -> bool:
     return at > 0 and text.startswith("->", at - 1)
 
 
-def marks(text: str) -> list[Mark]:
+def separators(text: str) -> list[Separator]:
     """The marks between statements, in order."""
-    return [Mark(m[0], m.start()) for m in _MARKS.finditer(text) if m[0][0] not in '"#']
+    return [Separator(m[0], m.start()) for m in _SEPARATORS.finditer(text) if m[0][0] not in '"#']
 
 
 def mended(text: str, error: Unexpected, mistake: Diagnostic) -> str:
@@ -52,7 +52,7 @@ def mended(text: str, error: Unexpected, mistake: Diagnostic) -> str:
 
     Some mistakes need only a sign put in or taken out; otherwise the statement goes.
     """
-    at, found = place_of(error, text), marks(text)
+    at, found = place_of(error, text), separators(text)
     unclosed = open_braces(found)
     if at >= len(text.rstrip()) and unclosed:
         return text + "\n" + "}" * len(unclosed)
@@ -92,7 +92,7 @@ def _input_kept(statement: str) -> str | None:
     return kept.ljust(len(statement)) if kept != statement.rstrip() and len(kept) <= len(statement) else None
 
 
-def _cut_after(text: str, at: int, found: list[Mark]) -> str:
+def _cut_after(text: str, at: int, found: list[Separator]) -> str:
     """The text with a sentence ended where it was complete; a word after it begins the next one."""
     if text[at].isalpha() and text[at - 1] == " ":
         return text[: at - 1] + ";" + text[at:]
@@ -133,9 +133,9 @@ _PAIRED: Final = ('"', "(", ")")
 """Signs that are of no use without their other one."""
 
 
-def open_braces(found: list[Mark]) -> list[Mark]:
+def open_braces(found: list[Separator]) -> list[Separator]:
     """The braces that nothing closes, outermost first."""
-    stack: list[Mark] = []
+    stack: list[Separator] = []
     for mark in found:
         if mark.text == "{":
             stack.append(mark)
@@ -144,7 +144,7 @@ def open_braces(found: list[Mark]) -> list[Mark]:
     return stack
 
 
-def _region(text: str, at: int, found: list[Mark]) -> tuple[int, int]:
+def _region(text: str, at: int, found: list[Separator]) -> tuple[int, int]:
     """The broken statement with the arrow that leads to it, or else the one that leads from it."""
     after = bisect_left(found, at, key=lambda mark: mark.start)
     before = bisect_right(found, at, key=lambda mark: mark.end) - 1
@@ -164,7 +164,7 @@ def _region(text: str, at: int, found: list[Mark]) -> tuple[int, int]:
     return start, following if following is not None else end
 
 
-def _brace_below(text: str, found: list[Mark], after: int) -> int | None:
+def _brace_below(text: str, found: list[Separator], after: int) -> int | None:
     """The opening brace that ends the region, on its line or the lines below."""
     begin = found[after].start if after < len(found) else len(text)
     while after < len(found) and found[after].text == "\n":
@@ -181,7 +181,7 @@ def _skip_space(text: str, at: int) -> int:
     return min(at, len(text) - 1)
 
 
-def _closing(found: list[Mark], opening: int) -> int:
+def _closing(found: list[Separator], opening: int) -> int:
     depth = 0
     for n in range(opening, len(found)):
         depth += {"{": 1, "}": -1}.get(found[n].text, 0)
@@ -190,7 +190,7 @@ def _closing(found: list[Mark], opening: int) -> int:
     return len(found)
 
 
-def _closing_of_all(text: str, found: list[Mark], opening: int) -> int:
+def _closing_of_all(text: str, found: list[Separator], opening: int) -> int:
     """The brace that closes a body, and those of the ``else`` that follow it."""
     closing = _closing(found, opening)
     while closing < len(found):
@@ -201,7 +201,7 @@ def _closing_of_all(text: str, found: list[Mark], opening: int) -> int:
     return closing
 
 
-def _next_arrow(text: str, found: list[Mark], after: int) -> int | None:
+def _next_arrow(text: str, found: list[Separator], after: int) -> int | None:
     """The end of the arrow right after the region, newlines between."""
     while after < len(found) and found[after].text == "\n":
         after += 1

@@ -22,7 +22,7 @@ MOST_ANSWERS: Final = 4096
 """Shapes that one made layer remembers."""
 
 
-class Made:
+class MadeLayer:
     """A layer with its answers so far."""
 
     __slots__ = ("answers", "layer")
@@ -47,10 +47,10 @@ class Made:
         return known
 
 
-_store: dict[Any, Made] = {}
+_store: dict[Any, MadeLayer] = {}
 
 
-def make(kind: type[Layer], options: Mapping[str, Any]) -> Made | tuple[Refusal, ...]:
+def make_layer(kind: type[Layer], options: Mapping[str, Any]) -> MadeLayer | tuple[Refusal, ...]:
     """The layer of these options, or why there is none."""
     values = tuple(options.values())
     key = (kind, tuple(options), values, tuple(map(type, values)))
@@ -62,13 +62,13 @@ def make(kind: type[Layer], options: Mapping[str, Any]) -> Made | tuple[Refusal,
         return layer
     if len(_store) >= MOST_KEPT:
         _store.clear()
-    made = _store[key] = Made(layer)
+    made = _store[key] = MadeLayer(layer)
     return made
 
 
-def completed(made: Made, referred: tuple[tuple[Layer, Shapes], ...]) -> Made:
+def completed(made: MadeLayer, referred: tuple[tuple[Layer, Shapes], ...]) -> MadeLayer:
     """A layer completed by the layers it refers to; raises LayerError where they do not suit it."""
     key = (made.layer, referred)
     if key not in _store:
-        _store[key] = Made(made.layer.bind(*referred))
+        _store[key] = MadeLayer(made.layer.bind(*referred))
     return _store[key]

@@ -9,8 +9,8 @@ from functools import cached_property
 from typing import Final
 
 from cnnspec.diagnostics import Diagnostic, Fix, Label
+from cnnspec.syntax.errors.recover import Separator, cut_arrow, place_of, separators
 from cnnspec.syntax.lalr import Unexpected
-from cnnspec.syntax.recover import Mark, cut_arrow, marks, place_of
 from cnnspec.text import Source, Span
 
 CHARACTER: Final = "a character"
@@ -22,7 +22,7 @@ _TOKEN: Final = re.compile(r'[\w.×?]+|"[^"\n]*"|->|=>|[=!<>]=|//|.', re.DOTALL)
 
 
 @dataclass(frozen=True)
-class Scene:
+class ErrorContext:
     """One complaint of the parser. ``text`` is the source with what was cut so far blanked out."""
 
     error: Unexpected
@@ -30,8 +30,8 @@ class Scene:
     text: str
 
     @cached_property
-    def marks(self) -> list[Mark]:
-        return marks(self.text)
+    def separators(self) -> list[Separator]:
+        return separators(self.text)
 
     @cached_property
     def at(self) -> int:
@@ -55,17 +55,17 @@ class Scene:
         return self.error.expected
 
     @cached_property
-    def mark(self) -> Mark | None:
+    def separator(self) -> Separator | None:
         """What the sentence comes after: an arrow, a newline, a brace, a bar; None at the beginning."""
-        before = bisect_right(self.marks, self.at, key=lambda mark: mark.end) - 1
-        while before >= 0 and self.marks[before].text == "\n" and self._blank_back_to(before):
+        before = bisect_right(self.separators, self.at, key=lambda separator: separator.end) - 1
+        while before >= 0 and self.separators[before].text == "\n" and self._blank_back_to(before):
             before -= 1
-        return self.marks[before] if before >= 0 else None
+        return self.separators[before] if before >= 0 else None
 
     @property
     def start(self) -> int:
         """Where the sentence begins."""
-        begin = self.mark.end if self.mark else 0
+        begin = self.separator.end if self.separator else 0
         return begin + len(self.text[begin : self.at]) - len(self.text[begin : self.at].lstrip())
 
     @property
@@ -90,7 +90,9 @@ class Scene:
         opened, _ = open_here(self)
         if not opened:
             return "", self.source.span(0, 0)
-        begin = max((mark.end for mark in self.marks if mark.end <= opened[-1].start), default=0)
+        begin = max(
+            (separator.end for separator in self.separators if separator.end <= opened[-1].start), default=0
+        )
         said = self.text[begin : opened[-1].start]
         begin += len(said) - len(said.lstrip())
         match = WORDS.match(said.strip())
@@ -154,33 +156,33 @@ class Scene:
     def _blank_back_to(self, before: int) -> bool:
         """Whether an arrow stands before a newline, so that the sentence comes after the arrow."""
         back = before
-        while back >= 0 and self.marks[back].text == "\n":
+        while back >= 0 and self.separators[back].text == "\n":
             back -= 1
-        if back < 0 or self.marks[back].text != "->":
+        if back < 0 or self.separators[back].text != "->":
             return False
-        between = re.sub(r"#[^\n]*", "", self.text[self.marks[back].end : self.marks[before].end])
+        between = re.sub(r"#[^\n]*", "", self.text[self.separators[back].end : self.separators[before].end])
         return not between.strip()
 
 
-def open_here(scene: Scene) -> tuple[list[Mark], Mark | None]:
+def open_here(context: ErrorContext) -> tuple[list[Separator], Separator | None]:
     """The braces open here, and the first whose closing one stands further left than its own line."""
-    stack: list[Mark] = []
-    suspect: Mark | None = None
-    for mark in scene.marks:
-        if mark.start >= scene.at and scene.kind != "$END":
+    stack: list[Separator] = []
+    suspect: Separator | None = None
+    for separator in context.separators:
+        if separator.start >= context.at and context.kind != "$END":
             break
-        if mark.text == "{":
-            stack.append(mark)
-        elif mark.text == "}" and stack:
+        if separator.text == "{":
+            stack.append(separator)
+        elif separator.text == "}" and stack:
             opened = stack.pop()
-            if suspect is None and _indent(scene, mark) < _indent(scene, opened):
+            if suspect is None and _indent(context, separator) < _indent(context, opened):
                 suspect = opened
     return stack, suspect
 
 
-def _indent(scene: Scene, mark: Mark) -> int:
+def _indent(context: ErrorContext, separator: Separator) -> int:
     """Blanks before the line of a brace; a brace after other text does not say how deep it closes."""
-    line = scene.source.line(scene.source.place(mark.start)[0])
-    if mark.text == "}" and not line.lstrip().startswith("}"):
+    line = context.source.line(context.source.place(separator.start)[0])
+    if separator.text == "}" and not line.lstrip().startswith("}"):
         return len(line)
     return len(line) - len(line.lstrip())

@@ -19,9 +19,9 @@ from cnnspec.views.pictures.volumes.scene import (
     LINE,
     OPERATION,
     Box,
-    Label,
+    BoxLabel,
     Point,
-    Scene,
+    VolumeLayout,
     Wire,
 )
 from cnnspec.views.pictures.wording import count_text, rounded_text
@@ -37,15 +37,15 @@ def draw_volumes(
     diagnostics: Sequence[Diagnostic] = (), name: str = "network",
 ) -> str:  # fmt: skip
     """The volume picture of a network; errors of its spec are written under what is known of it."""
-    sheet = _Sheet(network, theme, choices, name)
+    sheet = _VolumePicture(network, theme, choices, name)
     return sheet.document([item for item in diagnostics if item.severity == "error"])
 
 
-class _Sheet:
+class _VolumePicture:
     def __init__(self, network: Network | None, theme: Theme, choices: Choices, name: str) -> None:
         self.network, self.theme, self.name = network, theme, (network.name if network else "") or name
-        self.paper = SvgWriter(theme)
-        self.scene, self.note = compose(network, choices) if network else (Scene(), "")
+        self.writer = SvgWriter(theme)
+        self.scene, self.note = compose(network, choices) if network else (VolumeLayout(), "")
         if any("/" in text for label in self.scene.labels for _, text in label.lines):
             self.note += " “/2” is a stride of 2."
 
@@ -55,12 +55,12 @@ class _Sheet:
         families = self._families()
         self._title()
         shift = (MARGIN - left + (width - (right - left)) / 2, MARGIN + HEAD - top)
-        with self.paper.group("drawing", transform=f"translate({number(shift[0])} {number(shift[1])})"):
+        with self.writer.group("drawing", transform=f"translate({number(shift[0])} {number(shift[1])})"):
             self._contents()
         y = MARGIN + HEAD + bottom - top + 24
         y = self._errors(errors, y, width)
         y = self._legend(families, y, width)
-        return self.paper.document(
+        return self.writer.document(
             width + 2 * MARGIN, y + MARGIN * 0.6, title=f"{self.name}: {self._subtitle()}"
         )
 
@@ -77,8 +77,8 @@ class _Sheet:
         return [(self.name, TITLE, True), (self._subtitle(), SUBTITLE, False)]
 
     def _title(self) -> None:
-        self.paper.text(MARGIN, MARGIN + 13, self.name, size=TITLE, bold=True)
-        self.paper.text(MARGIN, MARGIN + 30, self._subtitle(), size=SUBTITLE, fill=self.theme.faint)
+        self.writer.text(MARGIN, MARGIN + 13, self.name, size=TITLE, bold=True)
+        self.writer.text(MARGIN, MARGIN + 30, self._subtitle(), size=SUBTITLE, fill=self.theme.faint)
 
     def _families(self) -> list[Family]:
         present = {box.solid.family for box in self.scene.boxes.values() if not box.solid.slabs}
@@ -87,20 +87,20 @@ class _Sheet:
 
     def _legend(self, families: Sequence[Family], y: float, width: float) -> float:
         x = MARGIN
-        with self.paper.group("legend"):
+        with self.writer.group("legend"):
             for family in families:
                 need = SWATCH + 6 + text_width(str(family), SMALL)
                 if x > MARGIN and x + need > MARGIN + width:
                     x, y = MARGIN, y + 18
                 tone = self.theme.tone(family)
-                self.paper.rect(x, y, SWATCH, SWATCH, rx=2.5, fill=tone.fill, stroke=tone.line)
-                self.paper.text(
+                self.writer.rect(x, y, SWATCH, SWATCH, rx=2.5, fill=tone.fill, stroke=tone.line)
+                self.writer.text(
                     x + SWATCH + 6, y + SWATCH - 1.8, str(family), size=SMALL, fill=self.theme.faint
                 )
                 x += need + 16
             y += 26 if families else 0
             for n, line in enumerate(wrap(self.note, width, SMALL)):
-                self.paper.text(MARGIN, y + 4 + n * LINE, line, size=SMALL, fill=self.theme.faint)
+                self.writer.text(MARGIN, y + 4 + n * LINE, line, size=SMALL, fill=self.theme.faint)
             return y + LINE * len(wrap(self.note, width, SMALL))
 
     def _errors(self, errors: Sequence[Diagnostic], y: float, width: float) -> float:
@@ -108,13 +108,13 @@ class _Sheet:
             place = f"line {error.span.line}: " if error.span else ""
             lines = wrap(f"{place}{error.message}", width - 22, SUBTITLE)
             height = len(lines) * 15 + 12
-            with self.paper.group("fault"):
-                self.paper.rect(
+            with self.writer.group("fault"):
+                self.writer.rect(
                     MARGIN, y, width, height, rx=6, fill=self.theme.fault.fill,
                     stroke=self.theme.fault.line, stroke_dasharray="5 3",
                 )  # fmt: skip
                 for n, line in enumerate(lines):
-                    self.paper.text(MARGIN + 11, y + 18 + n * 15, line, size=SUBTITLE)
+                    self.writer.text(MARGIN + 11, y + 18 + n * 15, line, size=SUBTITLE)
             y += height + 10
         return y + (6 if errors else 0)
 
@@ -127,19 +127,19 @@ class _Sheet:
             self._fan(*(self.scene.boxes[key] for key in fan))
         for box in sorted(self.scene.boxes.values(), key=lambda box: box.x):
             if self.scene.sheets and box.solid.is_map:
-                draw_sheets(self.paper, box, box.solid.shape[-1])
+                draw_sheets(self.writer, box, box.solid.shape[-1])
             else:
-                draw_box(self.paper, box)
+                draw_box(self.writer, box)
         for cone in self.scene.cones:
             self._cone(*(self.scene.boxes[key] for key in cone))
         for label in self.scene.labels:
             self._label(label)
 
-    def _label(self, label: Label) -> None:
-        turn = f"rotate(-90 {number(label.x)} {number(label.y)})" if label.turned else None
+    def _label(self, label: BoxLabel) -> None:
+        turn = f"rotate(-90 {number(label.x)} {number(label.y)})" if label.transposed else None
         for n, (kind, text) in enumerate(label.lines):
             small = kind == "operation"
-            self.paper.text(
+            self.writer.text(
                 label.x, label.y + n * LINE, text, size=OPERATION if small else DIMENSIONS, bold=not small,
                 fill=self.theme.faint if small or kind == "name" else self.theme.ink, anchor=label.anchor,
                 transform=turn,
@@ -148,37 +148,37 @@ class _Sheet:
     def _wire(self, wire: Wire) -> None:
         color = self.theme.edge
         end, before = wire.points[-1], wire.points[-2]
-        with self.paper.group("edge", name=f"{wire.ends[0]} {wire.ends[1]}"):
+        with self.writer.group("edge", name=f"{wire.ends[0]} {wire.ends[1]}"):
             path = _curve(wire.points) if wire.curved else rounded(wire.points)
-            self.paper.path(path, fill="none", stroke=color, stroke_width=1.2)
+            self.writer.path(path, fill="none", stroke=color, stroke_width=1.2)
             toward = (end[0] - before[0], 0.0) if wire.curved else (end[0] - before[0], end[1] - before[1])
-            self.paper.arrow(end, toward, 7, color)
+            self.writer.arrow(end, toward, 7, color)
             if wire.text:
                 x, y, anchor = middle_of(wire)
-                self.paper.text(x, y, wire.text, size=OPERATION, fill=self.theme.faint, anchor=anchor)
+                self.writer.text(x, y, wire.text, size=OPERATION, fill=self.theme.faint, anchor=anchor)
 
     def _fan(self, one: Box, two: Box) -> None:
         """Every value of the one is joined to every value of the other."""
         start = [one.side(1, 0), one.side(0, 1)] if one.dx > 1 else [one.side(0, 0), one.side(0, 1)]
-        with self.paper.group("fan", name=f"{one.solid.key} {two.solid.key}"):
+        with self.writer.group("fan", name=f"{one.solid.key} {two.solid.key}"):
             tone = self.theme.tone(two.solid.family)
-            self.paper.polygon(
+            self.writer.polygon(
                 [*start, (two.x, two.bottom), (two.x, two.y)], fill=tone.fill, fill_opacity=0.55
             )
             for a, b in zip(start, [(two.x, two.y), (two.x, two.bottom)], strict=True):
-                self.paper.line(a, b, stroke=tone.line, stroke_width=0.7, stroke_opacity=0.8)
+                self.writer.line(a, b, stroke=tone.line, stroke_width=0.7, stroke_opacity=0.8)
 
     def _cone(self, one: Box, two: Box) -> None:
         """The window on the one, and the unit of the other that it feeds."""
         corners, apex = window_on(one, two, self.scene.sheets)
         accent = self.theme.ink
-        with self.paper.group("cone", name=f"{one.solid.key} {two.solid.key}"):
-            self.paper.polygon(
+        with self.writer.group("cone", name=f"{one.solid.key} {two.solid.key}"):
+            self.writer.polygon(
                 corners, fill=self.theme.page, fill_opacity=0.55, stroke=accent, stroke_width=0.8
             )
             for corner in corners:
-                self.paper.line(corner, apex, stroke=accent, stroke_width=0.6, stroke_opacity=0.55)
-            self.paper.add("circle", None, cx=apex[0], cy=apex[1], r=1.6, fill=accent)
+                self.writer.line(corner, apex, stroke=accent, stroke_width=0.6, stroke_opacity=0.55)
+            self.writer.add("circle", None, cx=apex[0], cy=apex[1], r=1.6, fill=accent)
 
 
 def middle_of(wire: Wire) -> tuple[float, float, str]:

@@ -12,8 +12,8 @@ from typing import Final, TypeAlias, TypeVar
 
 from cnnspec.diagnostics import Diagnostic, Fix
 from cnnspec.syntax import tree
-from cnnspec.syntax.sentences import else_without_if, hyphen_in_name, spaced_size
-from cnnspec.syntax.syntax_errors import call_parentheses
+from cnnspec.syntax.errors.diagnose import call_parentheses
+from cnnspec.syntax.errors.sentences import else_without_if, hyphen_in_name, spaced_size
 from cnnspec.text import Span
 
 Meant: TypeAlias = tuple[Diagnostic, tree.Layer]

@@ -17,7 +17,7 @@ NARROWEST: Final = 360.0
 
 
 @dataclass(frozen=True, slots=True)
-class Figure:
+class Plot:
     """A drawing that begins at (0, 0); ``kind`` is its class in a page, which sets title and note itself."""
 
     kind: str

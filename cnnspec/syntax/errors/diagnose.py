@@ -1,0 +1,251 @@
+"""From the parser's complaint to a named mistake with its place and its cure.
+
+Each rule looks at what surrounds the complaint and either names the mistake or
+passes; the first that names it is heard. The rules go from the particular to
+the general, and the last always answers.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Final, TypeAlias
+
+from cnnspec.diagnostics import Diagnostic, Fix, Label
+from cnnspec.syntax.errors import sentences
+from cnnspec.syntax.errors.confusables import odd_character
+from cnnspec.syntax.errors.context import CHARACTER, ErrorContext, open_here
+from cnnspec.syntax.keywords import FORMS, else_meant
+from cnnspec.syntax.lalr import Unexpected
+from cnnspec.text import Source
+
+Rule: TypeAlias = Callable[[ErrorContext], Diagnostic | None]
+
+VALUES: Final = frozenset(("NUMBER", "SIZE", "NAME", "STRING", "UNKNOWN", "LPAR", "MINUS", "NOT"))
+
+_OPERATOR: Final = re.compile(r"(//|[-+*%<>]|[=!<>]=|\b(?:and|or|not))$")
+_CALL: Final = re.compile(r"(?:[\w.]+[ \t]*:)?\s*[^\W\d]\w*\(")
+
+
+def diagnose(error: Unexpected, source: Source, text: str) -> Diagnostic:
+    """The mistake behind a complaint; ``text`` is the source with earlier mistakes blanked out."""
+    context = ErrorContext(error, source, text)
+    return next(found for rule in RULES if (found := rule(context)))
+
+
+def _foreign_comment(context: ErrorContext) -> Diagnostic | None:
+    match = re.compile(r"//|/\*|--(?!>)").match(context.text, context.at)
+    if not match or (context.said and context.kind != "TIMES"):
+        return None
+    span = context.source.span(context.at, match.end())
+    return context.fault("foreign-comment", "comments begin with `#`", span, fix=Fix(span, "#", "write #"))
+
+
+def _call(context: ErrorContext) -> Diagnostic | None:
+    if not _CALL.match(context.said + context.found) or context.kind == "$END":
+        return None
+    at = context.start + context.said.index("(") if "(" in context.said else context.at
+    return call_parentheses(context.source, at, context.word)
+
+
+def call_parentheses(source: Source, at: int, word: str) -> Diagnostic:
+    match = re.compile(r"\(([^()\n]*)\)").match(source.text, at)
+    fixes: tuple[Fix, ...] = ()
+    if match:
+        inside = " ".join(match[1].replace(",", " ").split())
+        fixes = (Fix(source.span(at, match.end()), f" {inside}" if inside else "", "leave them out"),)
+    return Diagnostic(
+        "call-parentheses",
+        f"`{word}(…)` is not how a layer is written",
+        source.span(at, at + 1),
+        help=("a layer has no parentheses and no commas: `conv 6 5x5 stride=2`",),
+        fixes=fixes,
+    )
+
+
+def _missing_value(context: ErrorContext) -> Diagnostic | None:
+    match = re.search(r"([^\W\d]\w*)\s*=$", context.said)
+    if not match:
+        return None
+    name = match[1]
+    what = "the constant" if context.word == "let" else "the option"
+    span = context.source.span(context.start + match.start(), context.start + match.end())
+    help = f"write its value right after the `=`, or leave `{name}=` out"
+    return context.fault("missing-value", f"{what} `{name}` has no value", span, help)
+
+
+def _claim(context: ErrorContext) -> Diagnostic | None:
+    if not context.said.endswith("=>"):
+        return None
+    help = "a claim is a shape, such as `=> 10x10x16`, or `=> 400` for a vector"
+    return context.fault("claim-not-a-shape", f"`=>` needs a shape, not {context.shown}", context.here, help)
+
+
+def _missing_operand(context: ErrorContext) -> Diagnostic | None:
+    match = _OPERATOR.search(context.said)
+    if not match or context.kind == CHARACTER:
+        return None
+    message = f"`{match[0]}` has nothing on its right"
+    if context.kind == "COMPARISON" or context.found == "=":
+        message = f"`{match[0]}` cannot be followed by {context.shown}"
+    return context.fault("missing-operand", message, context.last_word, "give it a number or a name")
+
+
+def _parenthesis(context: ErrorContext) -> Diagnostic | None:
+    if context.kind == "RPAR" and context.said.count("(") <= context.said.count(")"):
+        return context.fault(
+            "stray-parenthesis", "this parenthesis was never opened", context.here, "remove it"
+        )
+    if context.said.count("(") <= context.said.count(")"):
+        return None
+    if not context.ended and context.kind not in ("LBRACE", *VALUES):
+        return None
+    at = context.start + _last_open(context.said)
+    span = context.source.span(at, at + 1)
+    return context.fault(
+        "missing-parenthesis", "this parenthesis is never closed", span,
+        "numbers in parentheses have commas between them: `padding=(1, 2)`",
+        label=Label(context.here, "`)` or `,` was expected here"),
+    )  # fmt: skip
+
+
+def _last_open(said: str) -> int:
+    stack = []
+    for n, character in enumerate(said):
+        if character == "(":
+            stack.append(n)
+        elif character == ")" and stack:
+            stack.pop()
+    return stack[-1]
+
+
+def _dangling_arrow(context: ErrorContext) -> Diagnostic | None:
+    if context.said:
+        return None
+    if context.separator and context.separator.text == "->":
+        span = context.source.span(context.separator.start, context.separator.end)
+        return context.fault(
+            "dangling-arrow", "this arrow leads nowhere", span, "name the layer that comes next, or remove it"
+        ) if context.ended else None  # fmt: skip
+    if context.kind == "_ARROW":
+        return context.fault(
+            "dangling-arrow", "this arrow comes from nowhere", context.here,
+            "the first layer of a body has no arrow before it: the input flows in by itself",
+        )  # fmt: skip
+    return None
+
+
+def _braces(context: ErrorContext) -> Diagnostic | None:
+    unclosed, suspect = open_here(context)
+    if context.kind == "RBRACE" and not unclosed:
+        return context.fault("stray-brace", "this brace was never opened", context.here, "remove it")
+    if context.kind != "$END" or not unclosed:
+        return None
+    separator = suspect or unclosed[-1]
+    span = context.source.span(separator.start, separator.end)
+    return context.fault("missing-brace", "this brace is never closed", span, "close it with `}`")
+
+
+def _bar(context: ErrorContext) -> Diagnostic | None:
+    if context.kind != "BAR":
+        return None
+    help = "bars separate the paths of a merge: `add { | conv 64 3x3 | }`"
+    return context.fault("bar-outside-merge", "`|` stands outside a merge", context.here, help)
+
+
+def _comma(context: ErrorContext) -> Diagnostic | None:
+    if context.kind != "_COMMA":
+        return None
+    thousands = re.compile(r"(?<![\w.,])\d{1,3}(?:,\d{3})+(?![\w.])").search(
+        context.text, max(0, context.at - 3)
+    )
+    if thousands and thousands.start() < context.at < thousands.end():
+        span = context.source.span(thousands.start(), thousands.end())
+        fix = Fix(span, thousands[0].replace(",", ""), "write the number without commas")
+        help = "thousands may be written with k, millions with M: `10k`, `1.5M`"
+        return context.fault("malformed-number", "numbers have no commas", span, help, fix=fix)
+    fix = Fix(context.here, "", "leave the comma out")
+    message = "arguments have no commas between them"
+    return context.fault("comma-between-arguments", message, context.here, fix=fix)
+
+
+def _late_argument(context: ErrorContext) -> Diagnostic | None:
+    if (
+        context.kind not in VALUES
+        or not re.search(r"\w[ \t]*=(?![=>])", context.said)
+        or context.word in FORMS
+    ):
+        return None
+    help = ["arguments come before the options: `conv 16 5x5 stride=2`"]
+    if context.kind == "NAME":
+        help.append(f"if {context.shown} is the next layer, put `->` before it")
+    return context.fault(
+        "argument-after-option", f"{context.shown} comes after an option", context.here, *help
+    )
+
+
+def _chained(context: ErrorContext) -> Diagnostic | None:
+    if context.kind != "COMPARISON" or not re.search("[=!<>]=|[<>]", context.said):
+        return None
+    help = "compare two values at a time: `1 < stride and stride < 4`"
+    return context.fault("chained-comparison", "a comparison cannot be compared again", context.here, help)
+
+
+def _arrow_in_recipe(context: ErrorContext) -> Diagnostic | None:
+    if context.kind != "_ARROW":
+        return None
+    help = "put each on a line of its own, or `;` between them"
+    return context.fault(
+        "arrow-in-recipe", "nothing flows between the sentences of `train`", context.here, help
+    )
+
+
+def _character(context: ErrorContext) -> Diagnostic | None:
+    return odd_character(context) if context.kind == CHARACTER else None
+
+
+def _else(context: ErrorContext) -> Diagnostic | None:
+    return else_meant(context.here) if context.text[: context.at].rstrip().endswith("}") else None
+
+
+def _unexpected(context: ErrorContext) -> Diagnostic:
+    help = []
+    if not context.said:
+        help.append("a sentence begins with its word, as in `conv 6 5x5 stride=2`")
+    elif "_NEXT" in context.expected and not context.ended:
+        help.append("the sentence is complete before it; what comes next begins after `->` or on a new line")
+    if context.said and context.word in FORMS:
+        help.append(f"`{context.word}` is written as in `{FORMS[context.word]}`")
+    return context.fault("unexpected-word", f"{context.shown} cannot stand here", context.here, *help)
+
+
+RULES: Final[tuple[Rule, ...]] = (
+    _foreign_comment,
+    _call,
+    sentences.use_quotes,
+    sentences.bars,
+    _braces,
+    _dangling_arrow,
+    _missing_value,
+    _claim,
+    sentences.input_size,
+    sentences.bare_size,
+    sentences.hyphen,
+    sentences.label,
+    _comma,
+    _character,
+    _missing_operand,
+    _parenthesis,
+    _bar,
+    sentences.no_braces,
+    _chained,
+    sentences.body,
+    sentences.else_body,
+    sentences.let_equals,
+    sentences.name_expected,
+    sentences.unfinished,
+    _late_argument,
+    _arrow_in_recipe,
+    _else,
+    _unexpected,
+)
