@@ -6,7 +6,7 @@ from functools import cache, partial
 
 from cnnspec.binding.binder import bind, values_of
 from cnnspec.binding.values import Value
-from cnnspec.diagnostics import Diagnostic, Label
+from cnnspec.diagnostics import Label
 from cnnspec.elaborate.claims import check_claim
 from cnnspec.elaborate.elaborator import Elaborator
 from cnnspec.elaborate.scope import Context, Definition, Module, Scope
@@ -69,25 +69,25 @@ def _may_expand(
     word = sentence.word
     if definition in context.scope.blocks:
         chain = [call.word for call in context.scope.calls]
-        elaborator.report(
-            Diagnostic(
-                "recursive-block", f"{word} uses itself, so it would never end", sentence.word_span,
-                labels=(Label(definition.block.name.span, "defined here"),),
-                notes=(" uses ".join([*chain[chain.index(word) :], word]),),
-                help=("use repeat to have something several times",),
-            ),
-        )  # fmt: skip
+        elaborator.fault(
+            "recursive-block",
+            f"{word} uses itself, so it would never end",
+            sentence.word_span,
+            "use repeat to have something several times",
+            labels=(Label(definition.block.name.span, "defined here"),),
+            notes=(" uses ".join([*chain[chain.index(word) :], word]),),
+        )
         return False
     elaborator.need_room(context, sentence.word_span)
     elaborator.need_steps(elaborator.bound.of_block(definition), sentence.word_span)
     if sentence.paths is not None:
-        elaborator.report(
-            Diagnostic(
-                "needless-branches", f"{word} is a block; it takes no branches", sentence.word_span,
-                help=("merge the branches with add, concat or multiply",),
-            ),
-            context,
-        )  # fmt: skip
+        elaborator.fault(
+            "needless-branches",
+            f"{word} is a block; it takes no branches",
+            sentence.word_span,
+            "merge the branches with add, concat or multiply",
+            context=context,
+        )
         return False
     return True
 

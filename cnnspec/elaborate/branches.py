@@ -10,7 +10,6 @@ from pydantic import Field
 from cnnspec.binding.binder import Binding, Signature, bind, values_of
 from cnnspec.binding.refusals import validate
 from cnnspec.binding.values import SentenceError, Word, format_value
-from cnnspec.diagnostics import Diagnostic
 from cnnspec.elaborate.elaborator import Elaborator
 from cnnspec.elaborate.scope import Context, Scope, labels_in
 from cnnspec.layers.base import Layer, SentenceModel
@@ -26,13 +25,13 @@ def inputs_of(
     if most == 1 and sentence.paths is None:
         return None if elaborator.current is None else (elaborator.current,)
     if most == 1:
-        elaborator.report(
-            Diagnostic(
-                "needless-branches", f"{kind.word} reads one tensor; it takes no branches",
-                sentence.word_span, help=("merge the branches with add, concat or multiply",),
-            ),
-            context,
-        )  # fmt: skip
+        elaborator.fault(
+            "needless-branches",
+            f"{kind.word} reads one tensor; it takes no branches",
+            sentence.word_span,
+            "merge the branches with add, concat or multiply",
+            context=context,
+        )
         return None if elaborator.current is None else (elaborator.current,)
     found = _paths(elaborator, sentence, context) if sentence.paths is not None else [elaborator.current]
     found += [_label(elaborator, argument, context) for argument in labels_of(bound, kind)]
@@ -83,17 +82,13 @@ def _enough(
     wanted = (
         f"at least {fewest}" if most is None else str(fewest) if fewest == most else f"{fewest} to {most}"
     )
-    elaborator.report(
-        Diagnostic(
-            "wrong-number-of-inputs",
-            f"{kind.word} merges {wanted} tensors. Received: {count}",
-            sentence.word_span,
-            help=(
-                f"name the other one: {kind.word} stem",
-                f"or write the branches: {kind.word} {{ | … | … }}",
-            ),
-        ),
-        context,
+    elaborator.fault(
+        "wrong-number-of-inputs",
+        f"{kind.word} merges {wanted} tensors. Received: {count}",
+        sentence.word_span,
+        f"name the other one: {kind.word} stem",
+        f"or write the branches: {kind.word} {{ | … | … }}",
+        context=context,
     )
     return False
 
@@ -109,13 +104,13 @@ def head(elaborator: Elaborator, statement: tree.Head, context: Context) -> None
     elaborator.step(statement.span)
     name = elaborator.names.label(statement.name.text, context)
     if name is None:
-        elaborator.report(
-            Diagnostic(
-                "repeated-label", f"the name {statement.name.text} is already given", statement.name.span,
-                help=("give each head a name of its own",),
-            ),
-            context,
-        )  # fmt: skip
+        elaborator.fault(
+            "repeated-label",
+            f"the name {statement.name.text} is already given",
+            statement.name.span,
+            "give each head a name of its own",
+            context=context,
+        )
         name = elaborator.names.automatic(statement.name.text, context)
     scope = context.scope
     local = name[len(scope.prefix) :]

@@ -82,6 +82,12 @@ class Elaborator:
         """Adds a fault."""
         self.faults.add(diagnostic, context)
 
+    def fault(
+        self, code: str, message: str, span: Span, *help: str, context: Context | None = None, **more: Any
+    ) -> None:
+        """Adds the fault that a Diagnostic of these is."""
+        self.report(Diagnostic(code, message, span, help=help, **more), context)
+
     def step(self, span: Span, more: int = 1) -> None:
         """Counts what is expanded; raises LimitReached at the limit."""
         self.steps += more
@@ -105,12 +111,12 @@ class Elaborator:
 
     def need_room(self, context: Context, span: Span) -> None:
         if context.depth >= DEEPEST:
-            self.report(
-                Diagnostic(
-                    "nested-too-deeply", f"braces and blocks lie more than {DEEPEST} deep here", span,
-                    help=("give the inner part a block of its own, used side by side",),
-                )
-            )  # fmt: skip
+            self.fault(
+                "nested-too-deeply",
+                f"braces and blocks lie more than {DEEPEST} deep here",
+                span,
+                "give the inner part a block of its own, used side by side",
+            )
             raise LimitReached
 
     # Values ---------------------------------------------------------------------
@@ -213,13 +219,14 @@ class Elaborator:
             return self.names.numbered(text, context), full
         name = self.names.label(text, context)
         if name is None:
-            self.report(
-                Diagnostic(
-                    "repeated-label", f"the label {text} is already given", sentence.label.span,
-                    labels=self._label_places(full), help=("labels are unique within their block",),
-                ),
-                context,
-            )  # fmt: skip
+            self.fault(
+                "repeated-label",
+                f"the label {text} is already given",
+                sentence.label.span,
+                "labels are unique within their block",
+                context=context,
+                labels=self._label_places(full),
+            )
             return self.names.automatic(text, context), full
         return name, full
 

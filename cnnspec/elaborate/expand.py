@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any, Final
 
 from cnnspec.binding.values import POISONED, format_value, truth
-from cnnspec.diagnostics import Diagnostic, Fix, Label, Severity, nearest
+from cnnspec.diagnostics import Fix, Label, Severity, nearest
 from cnnspec.elaborate.blocks import find_block, prelude, use_block
 from cnnspec.elaborate.branches import head, jump
 from cnnspec.elaborate.elaborator import AXIS_VALUES, Elaborator
@@ -80,12 +80,12 @@ def _unknown(elaborator: Elaborator, sentence: tree.Layer, context: Context) -> 
 
 
 def _no_input(elaborator: Elaborator, sentence: tree.Layer) -> None:
-    elaborator.report(
-        Diagnostic(
-            "missing-input", "there is no input before this layer", sentence.word_span,
-            help=("say first what flows in: input height x width x channels, such as input 28x28x1",),
-        )
-    )  # fmt: skip
+    elaborator.fault(
+        "missing-input",
+        "there is no input before this layer",
+        sentence.word_span,
+        "say first what flows in: input height x width x channels, such as input 28x28x1",
+    )
     elaborator.seen_input = tree.Input(tree.Size((), sentence.span), sentence.span)
 
 
@@ -94,13 +94,13 @@ def _input(elaborator: Elaborator, statement: tree.Input, context: Context) -> N
         _misplaced(elaborator, statement, context)
         return
     if elaborator.seen_input is not None:
-        elaborator.report(
-            Diagnostic(
-                "repeated-input", "a network has one input", statement.span,
-                labels=(Label(elaborator.seen_input.span, "given here"),),
-                help=("keep one of the two",),
-            )
-        )  # fmt: skip
+        elaborator.fault(
+            "repeated-input",
+            "a network has one input",
+            statement.span,
+            "keep one of the two",
+            labels=(Label(elaborator.seen_input.span, "given here"),),
+        )
         return
     value = elaborator.known(partial(elaborator.closed, statement.shape, context), context)
     elaborator.seen_input = statement
@@ -120,48 +120,47 @@ def _suspect_order(elaborator: Elaborator, statement: tree.Input, shape: tuple[i
     """Images written channels first, as PyTorch has them, are read as very flat ones."""
     if len(shape) == 3 and shape[0] <= 4 and shape[1] == shape[2] >= 16:
         text = show((*shape[1:], shape[0]))
-        elaborator.report(
-            Diagnostic(
-                "channels-first",
-                f"this image is {shape[0]} pixel{'s' * (shape[0] > 1)} high and has {shape[2]} channels",
-                statement.shape.span, Severity.WARNING,
-                notes=("sizes are height x width x channels",),
-                help=(f"if {shape[0]} is the number of channels, write input {text}",),
-                fixes=(Fix(statement.shape.span, text, f"write {text}"),),
-            )
-        )  # fmt: skip
+        elaborator.fault(
+            "channels-first",
+            f"this image is {shape[0]} pixel{'s' * (shape[0] > 1)} high and has {shape[2]} channels",
+            statement.shape.span,
+            f"if {shape[0]} is the number of channels, write input {text}",
+            severity=Severity.WARNING,
+            notes=("sizes are height x width x channels",),
+            fixes=(Fix(statement.shape.span, text, f"write {text}"),),
+        )
 
 
 def _wrong_input(elaborator: Elaborator, statement: tree.Input, received: str) -> None:
-    elaborator.report(
-        Diagnostic(
-            "wrong-input", f"an input must be one to four sizes of at least 1. Received: {received}",
-            statement.shape.span,
-            help=("write height x width x channels: input 28x28x1", "or a vector's length: input 784"),
-        )
-    )  # fmt: skip
+    elaborator.fault(
+        "wrong-input",
+        f"an input must be one to four sizes of at least 1. Received: {received}",
+        statement.shape.span,
+        "write height x width x channels: input 28x28x1",
+        "or a vector's length: input 784",
+    )
 
 
 def _let(elaborator: Elaborator, statement: tree.Let, context: Context) -> None:
     name = statement.name
     values = context.values
     if name.text in RESERVED:
-        elaborator.report(
-            Diagnostic(
-                "reserved-name", f"{name.text} has a meaning of its own and cannot be a constant", name.span,
-                help=("choose another name",),
-            ),
-            context,
-        )  # fmt: skip
+        elaborator.fault(
+            "reserved-name",
+            f"{name.text} has a meaning of its own and cannot be a constant",
+            name.span,
+            "choose another name",
+            context=context,
+        )
         return
     if name.text in values:
-        elaborator.report(
-            Diagnostic(
-                "repeated-name", f"{name.text} already has a value", name.span,
-                help=("a constant is given once; choose another name",),
-            ),
-            context,
-        )  # fmt: skip
+        elaborator.fault(
+            "repeated-name",
+            f"{name.text} already has a value",
+            name.span,
+            "a constant is given once; choose another name",
+            context=context,
+        )
         return
     value = elaborator.known(partial(elaborator.value, statement.value, context), context)
     values[name.text] = POISONED if value is None else value
@@ -190,13 +189,12 @@ def _turns(elaborator: Elaborator, statement: tree.Repeat, context: Context) -> 
     if value is None:
         return None
     if type(value) is not int or value < 0:
-        elaborator.report(
-            Diagnostic(
-                "wrong-repeat", f"repeat needs a whole number of at least 0. Received: {format_value(value)}",
-                statement.count.span,
-            ),
-            context,
-        )  # fmt: skip
+        elaborator.fault(
+            "wrong-repeat",
+            f"repeat needs a whole number of at least 0. Received: {format_value(value)}",
+            statement.count.span,
+            context=context,
+        )
         return None
     return value
 
@@ -230,13 +228,13 @@ def _chosen(
 def _misplaced(elaborator: Elaborator, statement: Any, context: Context) -> None:
     word = type(statement).__name__.lower()
     word = {"header": "network"}.get(word, word)
-    elaborator.report(
-        Diagnostic(
-            "misplaced-statement", f"{word} belongs to the file itself, not inside braces", statement.span,
-            help=("move it out of the braces",),
-        ),
-        context,
-    )  # fmt: skip
+    elaborator.fault(
+        "misplaced-statement",
+        f"{word} belongs to the file itself, not inside braces",
+        statement.span,
+        "move it out of the braces",
+        context=context,
+    )
 
 
 def _outermost(elaborator: Elaborator, statement: Any, context: Context) -> None:

@@ -77,9 +77,7 @@ def elaborate(
     except LimitReached:
         pass
     except RecursionError:
-        elaborator.report(
-            Diagnostic("nested-too-deeply", "this spec is nested too deeply to be read", spec.span)
-        )
+        elaborator.fault("nested-too-deeply", "this spec is nested too deeply to be read", spec.span)
     return _result(elaborator, spec, name, expectations, recipe)
 
 
@@ -87,12 +85,12 @@ def _result(
     elaborator: Elaborator, spec: tree.Spec, name: str, expectations: tuple[Expectation, ...], recipe: Any
 ) -> Elaborated:
     if elaborator.seen_input is None:
-        elaborator.report(
-            Diagnostic(
-                "missing-input", "this spec has no input", spec.span,
-                help=("begin with what flows in: input height x width x channels, such as input 28x28x1",),
-            )
-        )  # fmt: skip
+        elaborator.fault(
+            "missing-input",
+            "this spec has no input",
+            spec.span,
+            "begin with what flows in: input height x width x channels, such as input 28x28x1",
+        )
     diagnostics = elaborator.faults.sorted()
     network = None
     if elaborator.nodes:
@@ -134,7 +132,7 @@ def _only(
     for another in found[1:]:
         label = Label(found[0].span, first)
         help = ("keep one of the two",)
-        elaborator.report(Diagnostic(code, message, another.span, labels=(label,), help=help))
+        elaborator.fault(code, message, another.span, *help, labels=(label,))
     return found[0] if found else None
 
 

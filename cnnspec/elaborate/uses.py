@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from cnnspec.binding.values import POISONED, SentenceError
-from cnnspec.diagnostics import Diagnostic, Label, SpecError
+from cnnspec.diagnostics import Label, SpecError
 from cnnspec.elaborate.elaborator import AXIS_VALUES, Elaborator
 from cnnspec.elaborate.limits import DEEPEST
 from cnnspec.elaborate.scope import Context, Definition, Module, Scope
@@ -74,27 +74,26 @@ class Files:
         else:
             return self._has_clear_parameters(block)
         help = ("choose another name",)
-        self.elaborator.report(Diagnostic("repeated-block", message, name.span, labels=labels, help=help))
+        self.elaborator.fault("repeated-block", message, name.span, *help, labels=labels)
         return False
 
     def _has_clear_parameters(self, block: tree.Block) -> bool:
         seen: set[str] = set()
         for parameter in block.parameters:
             if parameter.name in seen:
-                self.elaborator.report(
-                    Diagnostic(
-                        "repeated-name", f"{block.name.text} has two parameters named {parameter.name}",
-                        parameter.span, help=("choose another name",),
-                    )
-                )  # fmt: skip
+                self.elaborator.fault(
+                    "repeated-name",
+                    f"{block.name.text} has two parameters named {parameter.name}",
+                    parameter.span,
+                    "choose another name",
+                )
             elif parameter.name in ("H", "W", "C", "D", "yes", "no"):
-                self.elaborator.report(
-                    Diagnostic(
-                        "reserved-name",
-                        f"{parameter.name} has a meaning of its own and cannot be a parameter",
-                        parameter.span, help=("choose another name",),
-                    )
-                )  # fmt: skip
+                self.elaborator.fault(
+                    "reserved-name",
+                    f"{parameter.name} has a meaning of its own and cannot be a parameter",
+                    parameter.span,
+                    "choose another name",
+                )
             seen.add(parameter.name)
         return True
 
