@@ -110,11 +110,14 @@ def mistakes(found: Evaluation, images: NDArray[Any], count: int) -> list[Miscla
     """The wrong answers given most surely, with the images they were given to."""
     return [
         Misclassified(
-            as_image(images[one.index], images.shape[1:]), one.index,
-            found.names[one.label], found.names[one.answer], one.probability,
+            as_image(images[one.index], images.shape[1:]),
+            one.index,
+            found.names[one.label],
+            found.names[one.answer],
+            one.probability,
         )
         for one in found.worst[:count]
-    ]  # fmt: skip
+    ]
 
 
 def last_hidden(network: Network) -> Node:

@@ -61,7 +61,8 @@ def _in_columns(laid: GraphLayout, columns: int | None, aim: Aim) -> Drawing:
 
 def _turned(laid: GraphLayout) -> GraphLayout:
     return GraphLayout(
-        laid.height, laid.width,
+        laid.height,
+        laid.width,
         {key: transposed_rect(rect) for key, rect in laid.cards.items()},
         {key: transposed_rect(rect) for key, rect in laid.clusters.items()},
         tuple(
@@ -69,7 +70,7 @@ def _turned(laid: GraphLayout) -> GraphLayout:
             for tail, head, points, tip in laid.splines
         ),
         {ends: transposed(point) for ends, point in laid.labels.items()},
-    )  # fmt: skip
+    )
 
 
 def _pieces(laid: GraphLayout) -> list[Piece]:

@@ -147,9 +147,10 @@ def last_before(network: Network, error: Diagnostic) -> Node:
     if span is None:
         return network.nodes[-1]
     known = [
-        node for node in network.nodes
+        node
+        for node in network.nodes
         if node.span and node.span.source is span.source and node.span.start < span.start
-    ]  # fmt: skip
+    ]
     return known[-1] if known else network.nodes[0]
 
 

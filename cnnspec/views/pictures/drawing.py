@@ -64,12 +64,13 @@ class Drawing:
     def transposed(self) -> Drawing:
         """With across and down exchanged."""
         return Drawing(
-            self.height, self.width,
+            self.height,
+            self.width,
             {key: transposed_rect(rect) for key, rect in self.cards.items()},
             {key: list(map(transposed_rect, rects)) for key, rects in self.clusters.items()},
             [arrow.transposed() for arrow in self.arrows],
             {ends: transposed(point) for ends, point in self.labels.items()},
-        )  # fmt: skip
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,10 +105,11 @@ def extent_of(laid: GraphLayout, piece: Piece) -> Point:
 def set_side_by_side(laid: GraphLayout, parts: Sequence[Piece]) -> Drawing:
     place = _Place(laid, parts)
     drawing = Drawing(
-        place.width, place.height,
+        place.width,
+        place.height,
         {key: place.rect(rect) for key, rect in laid.cards.items()},
         {key: place.slices(rect) for key, rect in laid.clusters.items()},
-    )  # fmt: skip
+    )
     for tail, head, points, tip in laid.splines:
         start, end = (place.column(laid.cards[key][1]) for key in (tail, head))
         moved = [place.point(point, end) for point in points]

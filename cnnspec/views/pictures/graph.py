@@ -76,9 +76,10 @@ class _GraphPicture:
         below = MARGIN + head + self.drawing.height + 18
         draw_legend(self.writer, self.plan, MARGIN, below, legend)
         return self.writer.document(
-            inner + 2 * MARGIN, below + legend.height + MARGIN * 0.8,
+            inner + 2 * MARGIN,
+            below + legend.height + MARGIN * 0.8,
             title=f"{self.plan.title}: {self.plan.subtitle}",
-        )  # fmt: skip
+        )
 
     def _title(self) -> None:
         if self.plan.title:

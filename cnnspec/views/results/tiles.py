@@ -110,9 +110,12 @@ class Tiles:
         x, y, width, height = self.grid.box(row, column, span)
         for n, text in enumerate(lines):
             self._word(
-                x + width / 2, y + height + 3 + (n + 1) * LINE * self.grid.text - 4, text, "middle",
+                x + width / 2,
+                y + height + 3 + (n + 1) * LINE * self.grid.text - 4,
+                text,
+                "middle",
                 color if n == 0 else None,
-            )  # fmt: skip
+            )
 
     def scale(self, low: float, high: float) -> None:
         """The colours of the numbers between ``low`` and ``high``, under the tiles."""

@@ -159,11 +159,13 @@ def document(comparison: Comparison) -> dict[str, Any]:
         "layers": [_pair(pair) for pair in comparison.pairs],
         "totals": {
             change.what: {
-                "before": change.before, "after": change.after, "delta": change.after - change.before
+                "before": change.before,
+                "after": change.after,
+                "delta": change.after - change.before,
             }
             for change in comparison.totals
         },
-    }  # fmt: skip
+    }
 
 
 def to_json(comparison: Comparison) -> str:

@@ -174,9 +174,11 @@ def classes(rows: Sequence[tuple[str, float, float, int]], terminal: Terminal) -
 def mistakes(shown: Sequence[tuple[int, str, str, float]], total: int, terminal: Terminal) -> list[str]:
     """Of the surest wrong answers: the sample, what it is, what it was taken for, how surely (0 to 1)."""
     columns = [
-        Column("index", "index", right=True), Column("label", "class", least=4, rank=1),
-        Column("answer", "taken for", least=4), Column("surely", "surely", right=True, rank=2),
-    ]  # fmt: skip
+        Column("index", "index", right=True),
+        Column("label", "class", least=4, rank=1),
+        Column("answer", "taken for", least=4),
+        Column("surely", "surely", right=True, rank=2),
+    ]
     lines = [
         TableRow({"index": str(index), "label": label, "answer": answer, "surely": percent(probability)})
         for index, label, answer, probability in shown

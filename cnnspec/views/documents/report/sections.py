@@ -94,8 +94,10 @@ def expectations(analysis: Analysis) -> str:
 def shares(analysis: Analysis) -> str:
     """A line a layer with bars for parameters, multiplies and output; small ones together."""
     measures: tuple[Callable[[Row], int], ...] = (
-        lambda row: row.params, lambda row: row.multiplies, lambda row: row.activation_bytes,
-    )  # fmt: skip
+        lambda row: row.params,
+        lambda row: row.multiplies,
+        lambda row: row.activation_bytes,
+    )
     sums = [max(sum(map(measure, analysis.rows)), 1) for measure in measures]
 
     def weight(row: Row) -> float:

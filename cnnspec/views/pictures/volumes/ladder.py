@@ -41,9 +41,10 @@ def is_ladder(solids: Sequence[Solid]) -> bool:
     levels = levels_of(solids)
     order = {solid.key: n for n, solid in enumerate(solids)}
     climbs = [
-        solid for solid in merges
+        solid
+        for solid in merges
         if any(max(levels[order[key] : order[solid.key]]) > levels[order[solid.key]] for key in solid.before)
-    ]  # fmt: skip
+    ]
     maps = all(len(solid.shape) == 3 for solid in solids if not solid.sign)
     return chain and maps and len(climbs) > 1 and len(climbs) == len(merges)
 

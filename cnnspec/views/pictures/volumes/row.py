@@ -241,10 +241,12 @@ class RowLayout:
         """Whether a straight way would run through another solid."""
         one, two = (self.scene.boxes[end] for end in ends)
         return any(
-            one.right <= box.x and box.right <= two.x and box.top - 4 < two.axis < box.bottom + 4
+            one.right <= box.x
+            and box.right <= two.x
+            and box.top - 4 < two.axis < box.bottom + 4
             and box.top - 4 < one.axis < box.bottom + 4
             for box in self.scene.boxes.values()
-        )  # fmt: skip
+        )
 
     def _arc(self, ends: tuple[int, int], height: float | None) -> None:
         one, two = (self.scene.boxes[end] for end in ends)
@@ -252,9 +254,10 @@ class RowLayout:
         if height is None:
             between = [box.top for box in self.scene.boxes.values() if one.x <= box.x <= two.x]
             others = [
-                wire.points[1][1] - ARC / 2 + 6 for wire in self.scene.wires
+                wire.points[1][1] - ARC / 2 + 6
+                for wire in self.scene.wires
                 if len(wire.points) == 4 and wire.points[0][0] < end[0] and start[0] < wire.points[-1][0]
-            ]  # fmt: skip
+            ]
             height = min(min(between) - ARC + 6, *others, inf) - 6
             start = (start[0] + 4 * len(others), start[1])
         height = min(height, one.top - ARC + 6, two.top - ARC + 6)
