@@ -38,8 +38,9 @@ class InspectOptions:
     layer: str | None
     indices: tuple[int, ...]
     image: Path | None
-    fit: tuple[bool | None, bool, bool]
-    """``--invert``, ``--center``, ``--resize``."""
+    invert: bool | None
+    center: bool
+    resize: bool
     count: int | None
     part: Part
     data_name: str | None
@@ -48,7 +49,7 @@ class InspectOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class InspectAnswer:
     """One answer, as a table and as a figure."""
 
     table: Callable[[Terminal], list[str]]
@@ -85,16 +86,18 @@ def _data(model: Model, run: Run | None, asked: InspectOptions) -> Dataset:
 # One kind each ---------------------------------------------------------------------
 
 
-def _filters(model: Model, run: Run | None, asked: InspectOptions) -> Answer:
+def _filters(model: Model, run: Run | None, asked: InspectOptions) -> InspectAnswer:
     from cnnspec.training import inspection
     from cnnspec.views.results import filters as draw
     from cnnspec.views.terminal import results
 
     found = inspection.filters(model, _known(model.network, asked.layer) if asked.layer else None)
-    return Answer(lambda terminal: results.filters(found, terminal), lambda theme: draw.filters(found, theme))
+    return InspectAnswer(
+        lambda terminal: results.filters(found, terminal), lambda theme: draw.filters(found, theme)
+    )
 
 
-def _maps(model: Model, run: Run | None, asked: InspectOptions) -> Answer:
+def _maps(model: Model, run: Run | None, asked: InspectOptions) -> InspectAnswer:
     from cnnspec.training import inspection
     from cnnspec.views.results import filters as draw
     from cnnspec.views.terminal import results
@@ -102,7 +105,9 @@ def _maps(model: Model, run: Run | None, asked: InspectOptions) -> Answer:
     layer = _known(model.network, asked.layer or _first_map(model.network))
     image, title = _image(model, run, asked)
     found = inspection.maps(model, image, layer, title)
-    return Answer(lambda terminal: results.maps(found, terminal), lambda theme: draw.maps(found, theme))
+    return InspectAnswer(
+        lambda terminal: results.maps(found, terminal), lambda theme: draw.maps(found, theme)
+    )
 
 
 def _first_map(network: Network) -> str:
@@ -122,7 +127,9 @@ def _image(model: Model, run: Run | None, asked: InspectOptions) -> tuple[NDArra
         from cnnspec.training.data.picture import read_image
 
         shape, name = model.network.input, asked.image.name
-        return Fit(shape, run, *asked.fit)(name, read_image(asked.image, shape))[0], name
+        return Fit(shape, run, asked.invert, asked.center, asked.resize)(
+            name, read_image(asked.image, shape)
+        )[0], name
     data = _data(model, run, asked)
     images, labels = data.part(asked.part)
     index = asked.indices[0] if asked.indices else 0
@@ -130,19 +137,19 @@ def _image(model: Model, run: Run | None, asked: InspectOptions) -> tuple[NDArra
     return images[index], f"{asked.part} sample {index} ({data.names[int(labels[index])]})"
 
 
-def _confusion(model: Model, run: Run | None, asked: InspectOptions) -> Answer:
+def _confusion(model: Model, run: Run | None, asked: InspectOptions) -> InspectAnswer:
     from cnnspec.training import inspection
     from cnnspec.views.results import confusion as draw
     from cnnspec.views.terminal import results
 
     result = model.evaluate(_data(model, run, asked), part=asked.part)
     found = inspection.confusion(result)
-    return Answer(
+    return InspectAnswer(
         lambda terminal: results.confusion(found, terminal), lambda theme: draw.confusion(found, theme)
     )
 
 
-def _mistakes(model: Model, run: Run | None, asked: InspectOptions) -> Answer:
+def _mistakes(model: Model, run: Run | None, asked: InspectOptions) -> InspectAnswer:
     from cnnspec.training import inspection
     from cnnspec.views.results import samples as draw
     from cnnspec.views.terminal import results
@@ -152,13 +159,13 @@ def _mistakes(model: Model, run: Run | None, asked: InspectOptions) -> Answer:
     total = len(result.worst)
     found = inspection.mistakes(result, data.part(asked.part).images, asked.count or 24)
     rows = [(one.index, one.label, one.answer, one.probability) for one in found]
-    return Answer(
+    return InspectAnswer(
         lambda terminal: results.mistakes(rows, total, terminal),
         lambda theme: draw.mistakes(found, total, theme),
     )
 
 
-def _neighbours(model: Model, run: Run | None, asked: InspectOptions) -> Answer:
+def _neighbours(model: Model, run: Run | None, asked: InspectOptions) -> InspectAnswer:
     from cnnspec.training import inspection
     from cnnspec.views.results import samples as draw
     from cnnspec.views.terminal import results
@@ -171,13 +178,13 @@ def _neighbours(model: Model, run: Run | None, asked: InspectOptions) -> Answer:
     chosen = asked.indices or inspection.first_of_each(data.test_labels)
     found = inspection.neighbours(model, data, chosen, asked.count or 8, layer)
     size = inspection.size_of(network, layer)
-    return Answer(
+    return InspectAnswer(
         lambda terminal: results.neighbours(found, layer, size, terminal),
         lambda theme: draw.neighbours(found, layer, size, theme),
     )
 
 
-def _curves(names: Sequence[str], asked: InspectOptions) -> Answer:
+def _curves(names: Sequence[str], asked: InspectOptions) -> InspectAnswer:
     from cnnspec.cli import runs
     from cnnspec.training import inspection
     from cnnspec.views.results import curves as draw
@@ -185,31 +192,33 @@ def _curves(names: Sequence[str], asked: InspectOptions) -> Answer:
 
     folders = [folder for name in names for folder in runs.folders_of(name)]
     found = inspection.distinct([inspection.run_curve(folder) for folder in folders], folders)
-    return Answer(lambda terminal: results.curves(found, terminal), lambda theme: draw.curves(found, theme))
+    return InspectAnswer(
+        lambda terminal: results.curves(found, terminal), lambda theme: draw.curves(found, theme)
+    )
 
 
 # Of the data, for which nothing needs to be trained ------------------------------
 
 
-def _samples(names: Sequence[str], asked: InspectOptions) -> Answer:
+def _samples(names: Sequence[str], asked: InspectOptions) -> InspectAnswer:
     """The samples of each class."""
-    from cnnspec.training import gallery
+    from cnnspec.training import inspection
     from cnnspec.views.results import samples as draw
     from cnnspec.views.terminal import results
 
     recipe, found = _subject(names, "data", asked)
-    parts = gallery.counts(found, recipe)
-    shown = gallery.of_each_class(found, asked.part, asked.count or SAMPLES)
+    parts = inspection.class_counts(found, recipe)
+    shown = inspection.samples_of_each_class(found, asked.part, asked.count or SAMPLES)
     head = str(found)[1:-1].removeprefix("Dataset ")
-    return Answer(
+    return InspectAnswer(
         lambda terminal: [head, "", *results.counts(found.names, parts, terminal)],
         lambda theme: draw.gallery(shown, theme),
     )
 
 
-def _augmented(names: Sequence[str], asked: InspectOptions) -> Answer:
+def _augmented(names: Sequence[str], asked: InspectOptions) -> InspectAnswer:
     """Training samples, and what the recipe's augmentation makes of them."""
-    from cnnspec.training import gallery, inspection
+    from cnnspec.training import inspection
     from cnnspec.views.results import samples as draw
     from cnnspec.views.terminal import results
 
@@ -225,8 +234,10 @@ def _augmented(names: Sequence[str], asked: InspectOptions) -> Answer:
                 param_hint="--index",
             )
     places = asked.indices or inspection.first_of_each(found.train_labels)
-    shown = gallery.changed(found, recipe.augment, places, asked.count or SAMPLES, recipe.seed)
-    return Answer(lambda terminal: results.changes(shown, terminal), lambda theme: draw.gallery(shown, theme))
+    shown = inspection.augmented_samples(found, recipe.augment, places, asked.count or SAMPLES, recipe.seed)
+    return InspectAnswer(
+        lambda terminal: results.changes(shown, terminal), lambda theme: draw.gallery(shown, theme)
+    )
 
 
 def _subject(names: Sequence[str], kind: str, asked: InspectOptions) -> tuple[Recipe, Dataset]:
@@ -248,21 +259,21 @@ def _subject(names: Sequence[str], kind: str, asked: InspectOptions) -> tuple[Re
     return recipe, samples.load_or_stand_in(network, recipe.data, asked.data_name, asked.data_dir, say=say)
 
 
-SHOW: Final[dict[str, Callable[[Model, Run | None, InspectOptions], Answer]]] = {
+SHOW: Final[dict[str, Callable[[Model, Run | None, InspectOptions], InspectAnswer]]] = {
     "filters": _filters,
     "maps": _maps,
     "confusion": _confusion,
     "mistakes": _mistakes,
     "neighbours": _neighbours,
 }
-ON_NAMES: Final[dict[str, Callable[[Sequence[str], InspectOptions], Answer]]] = {
+ON_NAMES: Final[dict[str, Callable[[Sequence[str], InspectOptions], InspectAnswer]]] = {
     "curves": _curves,
     "data": _samples,
     "augmented": _augmented,
 }
 
 
-def answer(names: Sequence[str], kind: str, asked: InspectOptions) -> Answer:
+def answer(names: Sequence[str], kind: str, asked: InspectOptions) -> InspectAnswer:
     """What is shown of the runs or specs of these names."""
     if kind in ON_NAMES:
         return ON_NAMES[kind](names, asked)

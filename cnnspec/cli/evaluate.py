@@ -63,7 +63,7 @@ def page(found: Evaluation, console: Console, worst: int) -> list[str]:
     )
     lines[0] = terminal.paint(lines[0], "bold")
     if len(names) <= MOST_CLASSES:
-        title = "classes (down) and what they were taken for (across)"
+        title = "confusion matrix: true classes down, predicted classes across"
         lines += ["", *wrap(title, terminal.width), "", *results.confusion(confusion(found), terminal)]
     rows = zip(names, found.precision, found.recall, map(int, found.confusion.sum(1)), strict=True)
     lines += ["", *results.classes(list(rows), terminal)]

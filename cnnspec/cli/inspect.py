@@ -4,23 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Any, Final
 
 import click
 
-from cnnspec.cli.answers import Answer, InspectOptions, answer
+from cnnspec.cli.answers import InspectAnswer, InspectOptions, answer
 from cnnspec.cli.console import stdout_console, write_result
 from cnnspec.cli.options import data_options, part_option, picture_options, weights_option
 from cnnspec.diagnostics import Diagnostic, LayerError, SpecError, nearest
 
-if TYPE_CHECKING:
-    from cnnspec.training.data.dataset import Part
-
 KINDS: Final = {
     "filters": "the kernels of the first layer, or of --layer",
     "maps": "what --layer makes of one image (--index or --image)",
-    "confusion": "which classes were taken for which",
-    "mistakes": "the wrong answers that were given most surely",
+    "confusion": "which classes were predicted as which",
+    "mistakes": "the most confident wrong answers",
     "neighbours": "training samples nearest to test samples in the last hidden layer",
     "curves": "loss and accuracy by epoch; several RUNs on one page",
     "data": "the samples of each class; of a spec as well, before it is trained",
@@ -54,11 +51,7 @@ FORMATS: Final = ("png", "svg", "pdf")
 @click.option("--theme", type=click.Choice(["light", "dark"]), default="light", show_default=True)
 @weights_option
 @data_options
-def command(
-    words: tuple[str, ...], output: str | None, layer: str | None, indices: tuple[int, ...],
-    image: Path | None, invert: bool | None, center: bool, resize: bool, count: int | None, part: Part,
-    theme: str, weights: Path | None, data_name: str | None, data_dir: Path | None,
-) -> int:  # fmt: skip
+def command(words: tuple[str, ...], output: str | None, theme: str, **options: Any) -> int:
     """What a trained network learned: filters, feature maps, confusion, mistakes, neighbours, curves;
     and what it learns from: data, augmented.
 
@@ -73,14 +66,10 @@ def command(
     """
     names, kind = _runs_and_kind(words)
     format = _format_of(output)
-    asked = InspectOptions(
-        layer, indices, image, (invert, center, resize), count, part,
-        data_name, data_dir, weights,
-    )  # fmt: skip
     try:
         if format:
             _check_converter(format)
-        shown = answer(names, kind, asked)
+        shown = answer(names, kind, InspectOptions(**options))
         if output is None or kind == "curves":
             stdout_console().print("\n".join(shown.table(stdout_console().terminal())))
         if output is not None and format is not None:
@@ -126,7 +115,7 @@ def _check_converter(format: str) -> None:
         raise SpecError([Diagnostic("no-picture-converter", what, notes=(HOW_TO_GET_ONE,), help=cures)])
 
 
-def _draw(shown: Answer, output: str, format: str, theme: str) -> None:
+def _draw(shown: InspectAnswer, output: str, format: str, theme: str) -> None:
     from cnnspec.views.pictures.palette import THEMES
     from cnnspec.views.pictures.svg import convert
 

@@ -1,8 +1,11 @@
-"""What a trained network learned, gathered for showing: filters, maps, mistakes, neighbours, curves."""
+"""What a trained network learned and what from, gathered for showing.
+
+Filters, feature maps, confusion, mistakes, neighbours, curves; samples of each class, and augmented ones.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from math import isqrt, prod
 from pathlib import Path
@@ -15,13 +18,19 @@ from cnnspec.analysis.report import analyze
 from cnnspec.backends.contract import Predictor, Scaling
 from cnnspec.diagnostics import Diagnostic, SpecError
 from cnnspec.document import load
+from cnnspec.layers.writing import value_text
 from cnnspec.network.graph import Network, Node
+from cnnspec.recipe.models import Augment, Recipe
+from cnnspec.training.augment import Augmenter
+from cnnspec.training.data import Dataset
+from cnnspec.training.data.dataset import Part, divide
 from cnnspec.training.history import EpochRecord, MetricsFile
 from cnnspec.training.run import METRICS, SPEC, Run
 from cnnspec.views.results import (
     Confusion,
     FeatureMaps,
     Filters,
+    Gallery,
     Misclassified,
     Neighbour,
     Neighbourhood,
@@ -33,8 +42,11 @@ if TYPE_CHECKING:
     from cnnspec.training.data.dataset import Part
     from cnnspec.training.evaluate import Evaluation
 
+
 AT_ONCE: Final = 1000
 """Samples whose features are in memory at a time."""
+MOST_CLASSES = 30
+"""Classes that a picture shows."""
 
 
 def filters(model: Predictor, layer: str | None = None) -> Filters:
@@ -107,7 +119,7 @@ def confusion(found: Evaluation) -> Confusion:
 
 
 def mistakes(found: Evaluation, images: NDArray[Any], count: int) -> list[Misclassified]:
-    """The wrong answers given most surely, with the images they were given to."""
+    """The most confident wrong answers, with the images they were given to."""
     return [
         Misclassified(
             as_image(images[one.index], images.shape[1:]),
@@ -237,3 +249,46 @@ def distinct(curves: Sequence[TrainingCurve], folders: Sequence[Path]) -> list[T
     short = [folder.name for folder in folders]
     names = short if len(set(short)) == len(short) else list(map(str, folders))
     return [replace(curve, name=name) for curve, name in zip(curves, names, strict=True)]
+
+
+def class_counts(data: Dataset, recipe: Recipe) -> Mapping[str, tuple[int, ...]]:
+    """Samples of each class, for training, validation (where there is any) and test."""
+    train, validation = divide(data, recipe.data.validation, recipe.seed)
+    parts = {"training": train, "validation": validation, "test": data.test}
+    return {
+        name: tuple(np.bincount(part.labels, minlength=data.classes).tolist())
+        for name, part in parts.items()
+        if part and len(part.labels)
+    }
+
+
+def samples_of_each_class(data: Dataset, part: Part, count: int) -> Gallery:
+    """The first samples of each class."""
+    images, labels = data.part(part)
+    rows = []
+    for label, name in enumerate(data.names[:MOST_CLASSES]):
+        places = np.flatnonzero(labels == label)[:count]
+        rows.append((name, tuple(as_image(images[place], data.shape) for place in places)))
+    cut = f", the first {MOST_CLASSES} of {data.classes} classes" if data.classes > MOST_CLASSES else ""
+    which = "training" if part == "train" else "test"
+    return Gallery(data.name, f"the first of {len(labels):,} {which} samples of each class{cut}", tuple(rows))
+
+
+def augmented_samples(
+    data: Dataset, setting: Augment, places: Sequence[int], count: int, seed: int
+) -> Gallery:
+    """Training samples, each with ``count`` changes of it as training draws them.
+
+    Raises SpecError where the samples are no images.
+    """
+    augmenter = Augmenter(setting, data.shape)
+    generator = np.random.default_rng(seed)
+    rows = []
+    for place in places:
+        image = data.train_images[place]
+        made = augmenter(np.repeat(image[None], count, axis=0), generator)
+        rows.append((data.names[int(data.train_labels[place])], (image, *made)))
+    plain = Augment()
+    options = [f"{name}={value_text(value)}" for name, value in setting if value != getattr(plain, name)]
+    note = f"{data.name}: a training sample, and what it may look like"
+    return Gallery(" ".join(["augment", *options]), note, tuple(rows), True)

@@ -19,7 +19,7 @@ def texts(path):
         ("filters", "conv1: 4 filters, 3×3×1"),
         ("maps", "relu1 of test sample 0"),
         ("confusion", " 0  "),
-        ("mistakes", "the surest of"),
+        ("mistakes", "the most confident of"),
         ("neighbours", "nearest training samples in the 16 values of relu2"),
         ("curves", "Bars: 683 params"),
     ],
@@ -153,5 +153,5 @@ def test_without_a_converter_it_says_how_to_get_one(cnnspec, home, tmp_path, mon
 def test_evaluate_and_inspect_tell_mistakes_alike(cnnspec, home):
     _, evaluated, _ = cnnspec("evaluate", home / "one", "--worst", 3)
     _, inspected, _ = cnnspec("inspect", home / "one", "mistakes", "--count", 3)
-    assert "taken for" in inspected
+    assert "predicted" in inspected
     assert evaluated.endswith("\n\n" + inspected)

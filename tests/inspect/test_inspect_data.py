@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from cnnspec.recipe.models import Augment, Recipe
-from cnnspec.training import gallery
+from cnnspec.training import inspection
 from cnnspec.training.augment import Augmenter
 from cnnspec.training.data import Dataset
 
@@ -77,7 +77,7 @@ def test_what_cannot_be_shown(cnnspec, home, spec, arguments, code, said):
 
 def test_the_changes_are_those_of_training():
     data, setting = samples(), Augment(shift=1, rotate=20)
-    shown = gallery.changed(data, setting, [4], 3, seed=9)
+    shown = inspection.augmented_samples(data, setting, [4], 3, seed=9)
     ((name, (original, *made)),) = shown.rows
     assert "b" == name
     np.testing.assert_array_equal(original, data.train_images[4])
@@ -87,7 +87,7 @@ def test_the_changes_are_those_of_training():
 
 def test_samples_are_of_their_class():
     data = samples()
-    shown = gallery.of_each_class(data, "train", 2)
+    shown = inspection.samples_of_each_class(data, "train", 2)
     assert ["a", "b", "c"] == [name for name, _ in shown.rows]
     np.testing.assert_array_equal(shown.rows[1][1], data.train_images[[1, 4]])
-    assert {"training": (4, 4, 4), "test": (1, 1, 1)} == gallery.counts(data, Recipe())
+    assert {"training": (4, 4, 4), "test": (1, 1, 1)} == inspection.class_counts(data, Recipe())

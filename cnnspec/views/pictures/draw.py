@@ -13,7 +13,6 @@ from typing import Final
 from cnnspec.diagnostics import Diagnostic, LayerError, Severity
 from cnnspec.layers.base import Family
 from cnnspec.network.graph import Network, Node
-from cnnspec.text import Span
 from cnnspec.views.pictures import dot, engines
 from cnnspec.views.pictures.font import wrap
 from cnnspec.views.pictures.graph import draw
@@ -21,13 +20,13 @@ from cnnspec.views.pictures.palette import THEMES
 from cnnspec.views.pictures.plan import TEXT, Card, CardRow, Cluster, Link, Plan
 from cnnspec.views.pictures.planning import EVERYTHING, Choices, Planner
 from cnnspec.views.pictures.svg import can_convert, convert
+from cnnspec.views.terminal.snippets import sentence_at
 
 FORMATS: Final = ("svg", "png", "pdf", "dot")
 STYLES: Final = ("graph", "volumes")
 MOST: Final = 3000
 """Cards or solids of one picture."""
 MESSAGE_WIDTH: Final = 250.0
-BETWEEN: Final = ("->", ";", "{", "}", "|")
 MOST_FAULTS: Final = 12
 """Faults drawn; the terminal lists them all."""
 
@@ -161,18 +160,3 @@ def _card(key: str, error: Diagnostic) -> Card:
     for hint in error.help[:1]:
         message += wrap(f"→ {hint}", MESSAGE_WIDTH, TEXT)
     return Card(key, (CardRow(text, place, "", "", Family.INPUT),), "fault", tuple(message))
-
-
-def sentence_at(span: Span) -> str:
-    """The sentence that a place lies in: its line, between arrows, semicolons and braces."""
-    line = span.source.line(span.line)
-    start = max(
-        (
-            line.rfind(mark, 0, span.column - 1) + len(mark)
-            for mark in BETWEEN
-            if mark in line[: span.column - 1]
-        ),
-        default=0,
-    )
-    ends = [place for mark in (*BETWEEN, "#") if (place := line.find(mark, span.column)) >= 0]
-    return " ".join(line[start : min(ends, default=len(line))].split())

@@ -105,7 +105,7 @@ class Planner:
         links = self._links()
         self._add_results(root, links)
         return Plan(
-            title=self.network.name, subtitle=self._subtitle(), cards=tuple(self.cards.values()),
+            title=self.network.name, subtitle=costs_text(self.network), cards=tuple(self.cards.values()),
             links=tuple(links), root=root, heat=self.choices.heat,
         )  # fmt: skip
 
@@ -246,12 +246,11 @@ class Planner:
             root.cards.append(key)
             links.append(Link(self.owner[self._representative(output.node)], key))
 
-    def _subtitle(self) -> str:
-        layers = self.network.layers
-        params = sum(map(HEATS["params"], layers))
-        multiplies = sum(map(HEATS["multiplies"], layers))
-        parts = [f"{count_text(params)} parameters", f"{rounded_text(multiplies)} multiplies"]
-        return " · ".join(parts)
+
+def costs_text(network: Network) -> str:
+    """``61,706 parameters · 417 k multiplies``: what stands under the name."""
+    params, multiplies = (sum(map(HEATS[what], network.layers)) for what in ("params", "multiplies"))
+    return f"{count_text(params)} parameters · {rounded_text(multiplies)} multiplies"
 
 
 def instance_title(block: Block, times: int = 1) -> str:

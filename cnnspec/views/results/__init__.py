@@ -32,7 +32,7 @@ class FeatureMaps:
 
 @dataclass(frozen=True, eq=False)
 class Confusion:
-    """``counts[t, p]`` samples of class t were taken for p."""
+    """``counts[t, p]`` samples of class t were predicted as p."""
 
     counts: NDArray[Any]
     names: tuple[str, ...]
@@ -48,7 +48,7 @@ class Confusion:
 
 @dataclass(frozen=True, eq=False)
 class Misclassified:
-    """A sample, its class, what it was taken for, and how surely (0 to 1)."""
+    """A sample, its class, the predicted class, and the confidence in that (0 to 1)."""
 
     image: NDArray[Any]
     index: int

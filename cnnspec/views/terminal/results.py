@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from cnnspec.views.terminal.grid import Column, TableRow, draw, fit
-from cnnspec.views.terminal.paint import Terminal, compact, percent
+from cnnspec.views.terminal.paint import Terminal, compact, percent, wrap
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -172,19 +172,19 @@ def classes(rows: Sequence[tuple[str, float, float, int]], terminal: Terminal) -
 
 
 def mistakes(shown: Sequence[tuple[int, str, str, float]], total: int, terminal: Terminal) -> list[str]:
-    """Of the surest wrong answers: the sample, what it is, what it was taken for, how surely (0 to 1)."""
+    """Of the most confident wrong answers: sample, true class, predicted class, confidence (0 to 1)."""
     columns = [
         Column("index", "index", right=True),
         Column("label", "class", least=4, rank=1),
-        Column("answer", "taken for", least=4),
-        Column("surely", "surely", right=True, rank=2),
+        Column("answer", "predicted", least=4),
+        Column("confidence", "confidence", right=True, rank=2),
     ]
     lines = [
-        TableRow({"index": str(index), "label": label, "answer": answer, "surely": percent(probability)})
+        TableRow({"index": str(index), "label": label, "answer": answer, "confidence": percent(probability)})
         for index, label, answer, probability in shown
     ]
-    head = f"the surest of {total:,} mistakes"
-    return [head, "", *_table(columns, lines, terminal)]
+    head = f"the most confident of {total:,} mistakes"
+    return [*wrap(head, terminal.width), "", *_table(columns, lines, terminal)]
 
 
 # The data ---------------------------------------------------------------------

@@ -7,6 +7,7 @@ around what is marked.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -220,3 +221,11 @@ def _stems(columns: list[int], terminal: Terminal) -> str:
     for column in columns:
         line += " " * (column - len(line)) + terminal.text("│")
     return line
+
+
+def sentence_at(span: Span) -> str:
+    """The one sentence of its line that a place lies in, without a comment."""
+    line, column = span.source.line(span.line), span.column - 1
+    sentences = re.finditer(r"[^;{}|#]+", line.replace("->", ";;"))
+    found = next((part.group() for part in sentences if part.start() <= column < part.end()), line)
+    return " ".join(found.split())

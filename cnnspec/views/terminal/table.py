@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from pathlib import PurePath
 from typing import TYPE_CHECKING
@@ -14,12 +13,12 @@ from cnnspec.views.terminal.grid import Column, TableRow, draw, fit
 from cnnspec.views.terminal.outline import outline
 from cnnspec.views.terminal.paint import PLAIN, Terminal, in_bytes, wrap
 from cnnspec.views.terminal.rows import Rows
+from cnnspec.views.terminal.snippets import sentence_at
 
 if TYPE_CHECKING:
     from cnnspec.analysis.expectations import Expectation
     from cnnspec.analysis.report import Analysis
     from cnnspec.diagnostics import Diagnostic
-    from cnnspec.text import Span
 
 MOST_FAILURES = 100
 """Places of failure that are marked and shown below the rows."""
@@ -121,21 +120,14 @@ def _broken_off(failure: Diagnostic, analysis: Analysis, terminal: Terminal) -> 
     if failure.span:
         source, own = failure.span.source, analysis.network.nodes[0].span
         file = "line " if own is None or own.source.name == source.name else f"{PurePath(source.name).name}:"
-        cells = {"layer": f"✗ {file}{failure.span.line}", "operation": _sentence_at(failure.span)}
+        cells = {
+            "layer": f"✗ {file}{failure.span.line}",
+            "operation": sentence_at(failure.span)[:LONGEST_SENTENCE],
+        }
     return TableRow(
         {key: terminal.text(text) for key, text in cells.items()},
         dict.fromkeys(("layer", "operation"), ("bad",)),
     )
-
-
-def _sentence_at(span: Span) -> str:
-    """The one sentence of its line that a place lies in."""
-    line, column = span.source.line(span.line), span.column - 1
-    found = ""
-    for sentence in re.finditer(r"[^;{}|]+", line.replace("->", ";;")):
-        if sentence.start() <= column < sentence.end():
-            found = sentence.group()
-    return (found or line).strip()[:LONGEST_SENTENCE]
 
 
 def facts(analysis: Analysis) -> dict[str, str]:

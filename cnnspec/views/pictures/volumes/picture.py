@@ -10,7 +10,7 @@ from cnnspec.layers.base import Family
 from cnnspec.network.graph import Network
 from cnnspec.views.pictures.font import text_width, wrap
 from cnnspec.views.pictures.palette import LIGHT, Theme
-from cnnspec.views.pictures.planning import EVERYTHING, HEATS, Choices
+from cnnspec.views.pictures.planning import EVERYTHING, Choices, costs_text
 from cnnspec.views.pictures.svg import SvgWriter, number, rounded, xy
 from cnnspec.views.pictures.volumes.body import draw_box, draw_sheets
 from cnnspec.views.pictures.volumes.compose import compose
@@ -24,7 +24,6 @@ from cnnspec.views.pictures.volumes.scene import (
     VolumeLayout,
     Wire,
 )
-from cnnspec.views.pictures.wording import count_text, rounded_text
 
 MARGIN: Final = 22.0
 HEAD: Final = 50.0
@@ -45,6 +44,7 @@ class _VolumePicture:
     def __init__(self, network: Network | None, theme: Theme, choices: Choices, name: str) -> None:
         self.network, self.theme, self.name = network, theme, (network.name if network else "") or name
         self.writer = SvgWriter(theme)
+        self.subtitle = costs_text(network) if network else "nothing of this network is known yet"
         self.scene, self.note = compose(network, choices) if network else (VolumeLayout(), "")
         if any("/" in text for label in self.scene.labels for _, text in label.lines):
             self.note += " “/2” is a stride of 2."
@@ -61,24 +61,17 @@ class _VolumePicture:
         y = self._errors(errors, y, width)
         y = self._legend(families, y, width)
         return self.writer.document(
-            width + 2 * MARGIN, y + MARGIN * 0.6, title=f"{self.name}: {self._subtitle()}"
+            width + 2 * MARGIN, y + MARGIN * 0.6, title=f"{self.name}: {self.subtitle}"
         )
 
     # Words around the drawing -----------------------------------------------------
 
-    def _subtitle(self) -> str:
-        if self.network is None:
-            return "nothing of this network is known yet"
-        layers = self.network.layers
-        params, multiplies = (sum(map(HEATS[what], layers)) for what in ("params", "multiplies"))
-        return f"{count_text(params)} parameters · {rounded_text(multiplies)} multiplies"
-
     def _heading(self) -> list[tuple[str, float, bool]]:
-        return [(self.name, TITLE, True), (self._subtitle(), SUBTITLE, False)]
+        return [(self.name, TITLE, True), (self.subtitle, SUBTITLE, False)]
 
     def _title(self) -> None:
         self.writer.text(MARGIN, MARGIN + 13, self.name, size=TITLE, bold=True)
-        self.writer.text(MARGIN, MARGIN + 30, self._subtitle(), size=SUBTITLE, fill=self.theme.faint)
+        self.writer.text(MARGIN, MARGIN + 30, self.subtitle, size=SUBTITLE, fill=self.theme.faint)
 
     def _families(self) -> list[Family]:
         present = {box.solid.family for box in self.scene.boxes.values() if not box.solid.slabs}
