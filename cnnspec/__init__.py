@@ -10,33 +10,68 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from cnnspec import resources
+
 if TYPE_CHECKING:
     from cnnspec.analysis.report import Analysis, analyze
-    from cnnspec.diagnostics import Diagnostic, SpecError
+    from cnnspec.diagnostics import Diagnostic, LayerError, SpecError
     from cnnspec.document import load, parse
+    from cnnspec.face import diff, draw, explain, report, solve
+    from cnnspec.model import Model
     from cnnspec.network.graph import Network
+    from cnnspec.recipe.models import Recipe
+    from cnnspec.training.callback import Callback
     from cnnspec.training.data import data
+    from cnnspec.training.data.dataset import Dataset
+    from cnnspec.training.evaluate import Evaluation
+    from cnnspec.training.history import History
 
-__version__ = "0.1.0"
-__all__ = ["Analysis", "Diagnostic", "Network", "SpecError", "analyze", "data", "load", "parse"]
+__version__ = resources.VERSION
+__all__ = [
+    "Analysis",
+    "Callback",
+    "Dataset",
+    "Diagnostic",
+    "Evaluation",
+    "History",
+    "LayerError",
+    "Model",
+    "Network",
+    "Recipe",
+    "SpecError",
+    "analyze",
+    "data",
+    "diff",
+    "draw",
+    "explain",
+    "load",
+    "parse",
+    "report",
+    "solve",
+]
 
 _HOMES = {
-    "Analysis": "cnnspec.analysis.report",
-    "Diagnostic": "cnnspec.diagnostics",
-    "Network": "cnnspec.network.graph",
-    "SpecError": "cnnspec.diagnostics",
-    "analyze": "cnnspec.analysis.report",
-    "data": "cnnspec.training.data",
-    "load": "cnnspec.document",
-    "parse": "cnnspec.document",
+    "cnnspec.analysis.report": ("Analysis", "analyze"),
+    "cnnspec.diagnostics": ("Diagnostic", "LayerError", "SpecError"),
+    "cnnspec.document": ("load", "parse"),
+    "cnnspec.face": ("diff", "draw", "explain", "report", "solve"),
+    "cnnspec.model": ("Model",),
+    "cnnspec.network.graph": ("Network",),
+    "cnnspec.recipe.models": ("Recipe",),
+    "cnnspec.training.callback": ("Callback",),
+    "cnnspec.training.data": ("data",),
+    "cnnspec.training.data.dataset": ("Dataset",),
+    "cnnspec.training.evaluate": ("Evaluation",),
+    "cnnspec.training.history": ("History",),
 }
 """Where each name lives; it is imported when it is first asked for."""
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'cnnspec' has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+    for home, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(home), name)
+    raise AttributeError(f"module 'cnnspec' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

@@ -74,6 +74,13 @@ class Document:
             raise FileNotFoundError(ENOENT, _not_there(path), str(path))
         return cls.from_file(path)
 
+    @classmethod
+    def of(cls, given: str | os.PathLike[str]) -> Document:
+        """Of a spec's text, or of what ``from_path`` takes; raises as that does."""
+        if isinstance(given, str) and _is_text(given):
+            return cls(Source("<inline>", given))
+        return cls.from_path(given)
+
     # What is known of it -----------------------------------------------------------
 
     @cached_property
@@ -215,10 +222,8 @@ def network_of(given: object) -> Network:
 
     if isinstance(given, Network):
         return given
-    if isinstance(given, str) and _is_text(given):
-        return parse(given)
     if isinstance(given, str | os.PathLike):
-        return load(given)
+        return Document.of(given).whole_network
     raise SpecError(
         [
             Diagnostic(

@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 
 PACKAGE = Path(__file__).parent
+VERSION = "0.1.0"
 
 
 def folder(name: str) -> Path:

@@ -21,7 +21,13 @@ UPWARD: Final = {
     "analysis_html": "cnnspec.notebook:analysis_html",
     "history_html": "cnnspec.notebook:history_html",
     "history_svg": "cnnspec.notebook:history_svg",
+    "analysis_text": "cnnspec.views.terminal.table:render",
+    "comparison_text": "cnnspec.views.terminal.comparison:render",
     "build": "cnnspec.model:build",
+    "draw": "cnnspec.face:draw",
+    "explain": "cnnspec.face:explain",
+    "diff": "cnnspec.face:diff",
+    "report": "cnnspec.face:report",
 }
 """Where each function is: module and attribute."""
 

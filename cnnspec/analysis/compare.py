@@ -15,6 +15,7 @@ from functools import cached_property
 from typing import Any, Final, Literal
 
 from cnnspec.analysis.report import Analysis, Row
+from cnnspec.upward import upward
 
 LARGEST: Final = 3000
 """Layers up to which a changed stretch is aligned by structure; longer ones go by name."""
@@ -73,6 +74,10 @@ class Comparison:
     before: Analysis
     after: Analysis
     pairs: tuple[Pair, ...]
+
+    def __str__(self) -> str:
+        """What differs, as ``cnnspec diff`` prints it."""
+        return str(upward("comparison_text")(self))
 
     def count(self, status: Status) -> int:
         return sum(pair.status == status for pair in self.pairs)

@@ -136,6 +136,16 @@ class Analysis:
         drawn: str | None = upward("network_svg")(self.network)
         return drawn
 
+    def named(self, name: str) -> tuple[Row, ...]:
+        """The rows of a layer: of this name, inside the block of this name, ending so, or of this kind."""
+        found = tuple(row for row in self.rows if row.name == name or row.name.startswith(f"{name}."))
+        found = found or tuple(row for row in self.rows if row.name.endswith(f".{name}"))
+        return found or tuple(row for row in self.rows if row.node.word == name)
+
+    def __str__(self) -> str:
+        """The table of the layers, as ``cnnspec analyze`` prints it."""
+        return str(upward("analysis_text")(self))
+
     def __repr__(self) -> str:
         totals = self.totals
         return (

@@ -45,7 +45,7 @@ def command(
     spec, layer = shift(spec, inline, layer)
     document = read(spec, inline)
     analysis = analysis_of(document, batch=batch, exclude_padding=exclude_padding)
-    if analysis is not None and not (document.failed and layer and not _named(analysis, layer)):
+    if analysis is not None and not (document.failed and layer and not analysis.named(layer)):
         rows = rows_of(analysis, layer) if layer else analysis.rows
         stdout_console().print(_page(analysis, rows, about, as_dense, fold and not layer, form))
     report_faults(document, None)
@@ -54,18 +54,12 @@ def command(
 
 def rows_of(analysis: Analysis, name: str) -> tuple[Row, ...]:
     """The layer of this name, those inside the block of this name, those whose names end so, or of a kind."""
-    found = _named(analysis, name)
+    found = analysis.named(name)
     if not found:
         guess = nearest(name, [row.name for row in analysis.rows])
         hint = f'did you mean "{guess}"?' if guess else f"there are {_some(analysis)}"
         raise click.UsageError(f'there is no layer "{name}"; {hint}')
     return found
-
-
-def _named(analysis: Analysis, name: str) -> tuple[Row, ...]:
-    found = tuple(row for row in analysis.rows if row.name == name or row.name.startswith(f"{name}."))
-    found = found or tuple(row for row in analysis.rows if row.name.endswith(f".{name}"))
-    return found or tuple(row for row in analysis.rows if row.node.word == name)
 
 
 def _some(analysis: Analysis) -> str:

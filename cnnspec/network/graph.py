@@ -6,8 +6,10 @@ begins here. Node 0 is the input; each later node names the nodes it reads.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from os import PathLike
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnnspec.diagnostics import Diagnostic, nearest
@@ -158,6 +160,22 @@ class Network:
         """The picture as SVG; None where nothing can lay it out."""
         drawn: str | None = upward("network_svg")(self)
         return drawn
+
+    def draw(self, path: str | PathLike[str] | None = None, **options: Any) -> str:
+        """The picture as SVG, written to ``path`` too; see ``cnnspec.draw``."""
+        return str(upward("draw")(self, path, **options))
+
+    def explain(self, layer: str | None = None, about: str | Sequence[str] = ()) -> Any:
+        """Every number with its working, to be printed; see ``cnnspec.explain``."""
+        return upward("explain")(self, layer, about)
+
+    def diff(self, other: Network | str | PathLike[str]) -> Any:
+        """What another network changes, to be printed; see ``cnnspec.diff``."""
+        return upward("diff")(self, other)
+
+    def report(self, path: str | PathLike[str] | None = None) -> str:
+        """One self-contained HTML page, written to ``path`` too; see ``cnnspec.report``."""
+        return str(upward("report")(self, path))
 
     def build(
         self, seed: int | None = None, backend: str = "numpy", *,

@@ -7,8 +7,8 @@ from dataclasses import replace
 from html import escape
 from typing import TYPE_CHECKING, Final
 
-import cnnspec
 from cnnspec.diagnostics import Diagnostic, LayerError
+from cnnspec.resources import VERSION
 from cnnspec.views.documents import html
 from cnnspec.views.documents.report import sections
 from cnnspec.views.documents.report.sections import explanations
@@ -87,7 +87,7 @@ def _explained(analysis: Analysis) -> dict[str, str]:
 
 def _footer(analysis: Analysis | None) -> str:
     rule = f"Counted: {escape(analysis.rule)}. " if analysis else ""
-    return f"<p>{rule}Made by cnnspec {escape(cnnspec.__version__)}.</p>"
+    return f"<p>{rule}Made by cnnspec {escape(VERSION)}.</p>"
 
 
 # Pictures ------------------------------------------------------------------------

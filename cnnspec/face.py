@@ -1,0 +1,141 @@
+"""What people call in Python beside the methods of a network: a picture, explanations, solutions, a page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from cnnspec.analysis.compare import Comparison, compare
+from cnnspec.analysis.report import Analysis, Row, analyze
+from cnnspec.diagnostics import SpecError, nearest
+from cnnspec.document import Document, network_of
+from cnnspec.files import write_atomically
+from cnnspec.network.graph import Network
+from cnnspec.text import Source
+
+if TYPE_CHECKING:
+    from cnnspec.analysis.solve.search import Answer
+
+Spec: TypeAlias = str | PathLike[str]
+"""A spec's text, a path, the name of a shipped example, or a run's folder."""
+
+
+def draw(
+    network: Network | Spec, path: str | PathLike[str] | None = None, *,
+    style: Literal["graph", "volumes"] = "graph", theme: str = "light", **look: Any,
+) -> str:  # fmt: skip
+    """The picture of a network as SVG; written to ``path`` too (.svg, .png, .pdf, .dot) where one is given.
+
+    ``style`` is ``graph`` (cards and edges, by Graphviz) or ``volumes`` (feature maps to scale, as papers
+    draw them), ``theme`` ``light`` or ``dark``; ``look`` has the other fields of
+    ``cnnspec.views.pictures.draw.Look``, such as ``direction="LR"``. Raises NoEngine where no Graphviz is
+    there for a graph, NoConverter where nothing makes a PNG or PDF of it, ValueError for other endings.
+
+    >>> draw("lenet", style="volumes").startswith("<svg")
+    True
+    """
+    from cnnspec.views.pictures.draw import Look, picture, render
+
+    network, chosen = network_of(network), Look(style, theme, **look)
+    if path is not None:
+        form = Path(path).suffix.lower().removeprefix(".")
+        if form not in ("svg", "png", "pdf", "dot"):
+            raise ValueError(f'"{path}" must end in .svg, .png, .pdf or .dot')
+        write_atomically(Path(path), picture(network, form, chosen))
+    return render(network, chosen)
+
+
+@dataclass(frozen=True)
+class Workings:
+    """The working of every number of some layers; ``print`` shows it as ``cnnspec explain`` does."""
+
+    analysis: Analysis
+    rows: tuple[Row, ...]
+    about: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        from cnnspec.views.terminal import explain
+
+        return explain.render(self.analysis, self.rows, self.about)
+
+    def to_markdown(self) -> str:
+        """The same for a page, with laws typeset in dollar signs."""
+        from cnnspec.views.documents.explain import as_markdown
+
+        return as_markdown(self.analysis, self.rows, self.about)
+
+    def to_latex(self) -> str:
+        """The same for a LaTeX document."""
+        from cnnspec.views.documents.explain import as_latex
+
+        return as_latex(self.analysis, self.rows, self.about)
+
+
+def explain(network: Network | Spec, layer: str | None = None, about: str | Sequence[str] = ()) -> Workings:
+    """Every number of a layer, or of all layers, with its working.
+
+    ``about`` is one or several of ``shape``, ``params``, ``multiplies``, ``receptive-field`` and ``memory``.
+    Raises KeyError, with the nearest name, for a layer that is not there.
+
+    >>> print(explain("input 32x32x3; conv 16 3x3", "conv1", about="params"))  # doctest: +ELLIPSIS
+    conv1 ...
+    """
+    analysis = analyze(network)
+    rows = analysis.rows if layer is None else analysis.named(layer)
+    if not rows and layer is not None:
+        guess = nearest(layer, [row.name for row in analysis.rows])
+        raise KeyError(f"there is no layer {layer}" + (f"; did you mean {guess}?" if guess else ""))
+    return Workings(analysis, rows, (about,) if isinstance(about, str) else tuple(about))
+
+
+def solve(*specs: Spec, seconds: float = 10.0) -> Answer:
+    """What every ``?`` of a spec stands for, the most usual solution first; of several specs, what suits all.
+
+    A spec is its text, a path, or the name of a shipped one. ``answer.unknowns`` are the places of ``?``,
+    ``answer.solutions`` the values for them in the same order. Raises SpecError where the spec has other
+    faults or asks nothing.
+
+    >>> solve("input 28x28x1; conv 6 5x5 padding=? => 28x28x6").solutions
+    ((2,),)
+    """
+    from cnnspec.analysis.solve.search import solve as search
+
+    documents = [Document.of(spec) for spec in specs]
+    for document in documents:
+        if document.syntax_errors:
+            raise SpecError(document.syntax_errors)
+    return search([(document.tree, document.read_use) for document in documents], seconds=seconds)
+
+
+def diff(one: Network | Spec, other: Network | Spec) -> Comparison:
+    """Two networks layer by layer, with their totals; ``print`` shows it as ``cnnspec diff`` does.
+
+    >>> diff("input 28x28x1; conv 6 5x5", "input 28x28x1; conv 6 3x3").is_same
+    False
+    """
+    return compare(analyze(one), analyze(other))
+
+
+def report(network: Network | Spec, path: str | PathLike[str] | None = None) -> str:
+    """One self-contained HTML page: pictures, table, cost, memory, every number with its working.
+
+    It is written to ``path`` too, where one is given. Raises SpecError with every fault of the spec.
+    """
+    from cnnspec.views.documents.report.page import render
+
+    document = Document.of(network) if not isinstance(network, Network) else _document_of(network)
+    if document.failed:
+        raise SpecError(document.errors)
+    page = render(document)
+    if path is not None:
+        write_atomically(Path(path), page)
+    return page
+
+
+def _document_of(network: Network) -> Document:
+    from cnnspec.network.write import write
+
+    return Document(Source("<inline>", write(network)))
