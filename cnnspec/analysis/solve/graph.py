@@ -17,7 +17,6 @@ from typing import Any, Final, TypeAlias
 from cnnspec.analysis.solve.missed import Missed
 from cnnspec.analysis.solve.problem import Problem
 from cnnspec.analysis.solve.stage import Size, Stage, Values
-from cnnspec.analysis.solve.unknowns import Unknown
 from cnnspec.elaborate.claims import fits
 from cnnspec.elaborate.spec import Elaborated
 from cnnspec.layers.base import Shape
@@ -89,7 +88,7 @@ class Graph:
     """All values but the widths, as far as the claims allow them."""
 
     def __init__(self, problems: Sequence[Problem], squares: bool, limit: Limit, missed: Missed) -> None:
-        self.problems, self.squares, self.limit, self.missed = problems, squares, limit, missed
+        self.problems, self.limit, self.missed = problems, limit, missed
         unknowns = problems[0].unknowns
         self.numbers = [n for n, unknown in enumerate(unknowns) if not unknown.count]
         self.unknowns = [unknowns[n] for n in self.numbers]
@@ -98,6 +97,9 @@ class Graph:
             {n: 1 if unknowns[n].name == "groups" else width for n in self.wide}
             for width in PLACEHOLDERS[: 1 + bool(self.wide)]
         ]
+        sizes = [unknown.size if squares and unknown.size else unknown for unknown in self.unknowns]
+        self.twins = [sizes.index(size) for size in sizes]
+        """The first unknown that has the same value: of the parts of a size with equal sides."""
         self.states: dict[Any, State | None] = {}
         self.tables: dict[Any, dict[Any, list[Way]]] = {}
         self.outcomes: dict[Any, dict[Any, Bundle]] = {}
@@ -143,7 +145,8 @@ class Graph:
         if self._is_end(state.values):
             return
         if not state.stages:
-            for value in self._range(depth, state.values):
+            twin = self.twins[depth]
+            for value in self.unknowns[depth].values if twin == depth else (state.values[twin],):
                 self.tried += 1
                 way = (self.unknowns[depth].rank(value), (value,))
                 yield (id(state), value), Bundle([[way]]), (*state.pinned, value)
@@ -160,7 +163,7 @@ class Graph:
         if key in self.outcomes:
             return self.outcomes[key]
         if table_key not in self.tables:
-            self.tables[table_key] = self._table(stages, unknowns)
+            self.tables[table_key] = self._table(stages, depth)
         found: dict[Any, list[list[Way]]] = {}
         for laws, ways in self.tables[table_key].items():
             sizes = tuple([stage.sizes(law) for stage, law in zip(stages, laws, strict=True)])
@@ -170,19 +173,10 @@ class Graph:
         self.outcomes[key] = {sizes: Bundle(lists) for sizes, lists in found.items()}
         return self.outcomes[key]
 
-    def _range(self, depth: int, values: Values) -> Sequence[Any]:
-        """The values of an unknown; with equal sides, that of the part before it."""
-        unknown = self.unknowns[depth]
-        if self.squares and unknown.size is not None:
-            for other, value in zip(self.unknowns, values, strict=False):
-                if other.size == unknown.size:
-                    return (value,)
-        return unknown.values
-
-    def _table(self, stages: tuple[Stage, ...], unknowns: Sequence[Unknown]) -> dict[Any, list[Way]]:
+    def _table(self, stages: tuple[Stage, ...], depth: int) -> dict[Any, list[Way]]:
         """The values of a layer's unknowns by their laws, the most usual first."""
         table: dict[Any, list[Way]] = {}
-        for rank, values in self._combinations(stages, unknowns):
+        for rank, values in self._combinations(stages, depth):
             laws = tuple([stage.law(values) for stage in stages])
             if None not in laws:
                 table.setdefault(laws, []).append((rank, values))
@@ -193,24 +187,21 @@ class Graph:
             ways.sort(key=_rank)
         return table
 
-    def _combinations(self, stages: tuple[Stage, ...], unknowns: Sequence[Unknown]) -> Iterator[Way]:
-        """Every combination of a layer's values; with equal sides, the parts of a size have one value."""
-        free: dict[Any, int] = {}
-        slots = [
-            free.setdefault(unknown.size if self.squares and unknown.size else unknown, len(free))
-            for unknown in unknowns
-        ]
+    def _combinations(self, stages: tuple[Stage, ...], depth: int) -> Iterator[Way]:
+        """Every combination of a layer's values; where they are too many, of the more usual ones."""
+        twins = self.twins[depth : depth + len(stages[0].spans)]
+        free = sorted(set(twins))
         ranges = []
-        for slot in range(len(free)):
-            unknown, times = unknowns[slots.index(slot)], slots.count(slot)
+        for n in free:
+            unknown, times = self.unknowns[n], twins.count(n)
             ranges.append([(times * unknown.rank(value), value) for value in unknown.values])
         most = MOST_WAYS if all(stage.has_law for stage in stages) else MOST_WAYS // 10
         while prod(map(len, ranges)) > most:
-            longest = max(ranges, key=len)
-            self.limit.stopped = "values"
+            longest, self.limit.stopped = max(ranges, key=len), "values"
             del longest[len(longest) * 3 // 4 :]
+        places = [free.index(twin) for twin in twins]
         for way in product(*ranges):
-            yield sum([rank for rank, _ in way]), tuple([way[slot][1] for slot in slots])
+            yield sum([rank for rank, _ in way]), tuple([way[place][1] for place in places])
 
     def _target(self, state: State, key: Any, bundle: Bundle, pinned: Values) -> State | None:
         """The state of a name; the first way that comes there looks at what is there."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -62,7 +62,7 @@ class Missed:
     claims: dict[Span, ClaimedShape] = field(default_factory=dict)
     costs: dict[Span | None, tuple[Demand, bool]] = field(default_factory=dict)
     failed: dict[Any, Values] = field(default_factory=dict)
-    near: dict[tuple[float, str], Values] = field(default_factory=dict)
+    near: dict[Any, Values] = field(default_factory=dict)
 
     def compare(self, claim: tree.Size, size: Size, holds: bool) -> None:
         """Notes the shape that was there for a claim."""
@@ -84,24 +84,22 @@ class Missed:
         off = distance(tuple(one or 0 for one in size), claim.parts)
         self.failed.setdefault((off, claim.span, size), values)
         if len(self.failed) > 10 * MOST_FAILED:
-            self.failed = dict(sorted(self.failed.items(), key=lambda item: item[0][0])[:MOST_FAILED])
+            self.failed = _least(self.failed, MOST_FAILED)
 
     def add(self, off: float, gives: str, values: Sequence[Any]) -> None:
         """Notes values for all unknowns that come near, and what they give."""
         self.near.setdefault((off, gives), tuple(values))
         if len(self.near) > 200:
-            self.near = dict(sorted(self.near.items(), key=lambda item: item[0][0])[:20])
+            self.near = _least(self.near, 20)
 
     @property
-    def failing(self) -> Iterator[Values]:
+    def failing(self) -> Iterable[Values]:
         """Values that fail at the last claim, the nearest first."""
-        found = sorted(self.failed.items(), key=lambda item: item[0][0])
-        return (values for _, values in found[:MOST_FAILED])
+        return _least(self.failed, MOST_FAILED).values()
 
     @property
-    def nearest(self) -> Iterator[tuple[Values, str]]:
-        found = sorted(self.near.items(), key=lambda item: item[0][0])
-        return ((values, gives) for (_, gives), values in found[:4])
+    def nearest(self) -> tuple[tuple[Values, str], ...]:
+        return tuple((values, gives) for (_, gives), values in _least(self.near, 4).items())
 
     def demands(self, solved_counts: bool) -> Iterator[str]:
         """The demands that no value met, with what can be had.
@@ -117,6 +115,11 @@ class Missed:
         for demand, met in self.costs.values():
             if not met:
                 yield f"{_place(demand.expectation.span)}: expect {demand.expectation.text}"
+
+
+def _least(found: dict[Any, Values], most: int) -> dict[Any, Values]:
+    """The first items by the first part of their keys."""
+    return dict(sorted(found.items(), key=lambda item: item[0][0])[:most])
 
 
 def _place(span: Span | None) -> str:

@@ -71,7 +71,7 @@ def solve(
     if found:
         return answer
     missed = tuple(search.missed.demands(bool(search.graph.wide)))
-    return replace(answer, nearest=tuple(search.missed.nearest), missed=missed)
+    return replace(answer, nearest=search.missed.nearest, missed=missed)
 
 
 def _has_squares(problem: Problem) -> bool:

@@ -161,7 +161,8 @@ class LawSearch:
             if value is None:
                 stack.pop()
             elif len(chosen) + 1 == count:
-                yield (*chosen, value)
+                if all(law.holds((value,)) for law in laws):
+                    yield (*chosen, value)
             else:
                 way, left = (*chosen, value), [law.fixed(value) for law in laws]
                 stack.append((left, way, self._values(left, way, count - len(way))))
@@ -170,26 +171,14 @@ class LawSearch:
         """The values of the next of so many widths that the laws leave room for."""
         if any(law.constant and not law.holds((1,) * count) for law in laws):
             return iter(())
+        equal = [law for law in laws if law.is_of_first]
+        top = _top(laws, lambda law, x: law.may_hold(x, count - 1))
+        if not equal:
+            return (number for number in counts() if number <= top)
         if count == 1:
-            return self._last(laws, chosen)
-        alone = [law for law in laws if law.is_of_first]
-        if alone:
-            first = {exponents[:1]: factor for exponents, factor in alone[0].polynomial.items()}
-            return roots(first, LARGEST_COUNT)
-        return _usual(_top(laws, lambda law, x: law.may_hold(x, count - 1)))
-
-    def _last(self, laws: list[Law], chosen: tuple[int, ...]) -> Iterator[int]:
-        """The values of the last width that meet every law."""
-        equal = [law for law in laws if not law.bound and not law.constant]
-        top = _top(laws, lambda law, x: law.may_hold(x, 0))
-        found = roots(equal[0].polynomial, LARGEST_COUNT) if equal else _usual(top)
-        hits = 0
-        for x in found:
-            if all(law.holds((x,)) for law in laws):
-                hits += 1
-                yield x
-        if not hits and equal:
             self._miss(laws, chosen, top)
+        first = {exponents[:1]: factor for exponents, factor in equal[0].polynomial.items()}
+        return roots(first, LARGEST_COUNT)
 
     def _miss(self, laws: list[Law], chosen: tuple[int, ...], top: int) -> None:
         for x in (top, top + 1):
@@ -198,10 +187,6 @@ class LawSearch:
                 self.misses.append((off, (*chosen, x)))
         if len(self.misses) > 200:
             self.misses = sorted(self.misses)[:MOST_MISSES]
-
-
-def _usual(top: int) -> Iterator[int]:
-    return (number for number in counts() if number <= top)
 
 
 def _top(laws: list[Law], test: Callable[[Law, int], bool]) -> int:
