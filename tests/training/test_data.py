@@ -391,3 +391,83 @@ def test_what_is_held_out_is_a_partition_and_follows_the_seed():
     assert list(range(100)) == sorted([*kept, *held])
     assert held.tolist() == split(labels, 0.25, 0)[1].tolist()
     assert held.tolist() != split(labels, 0.25, 1)[1].tolist()
+
+
+# How files are called -------------------------------------------------------------
+
+
+@pytest.mark.parametrize("spelled", [
+    lambda name: name.replace("-idx", ".idx"), lambda name: name.upper(),
+    lambda name: f"own-{name}", lambda name: f"own-{name.replace('t10k', 'test')}",
+])  # fmt: skip
+def test_idx_files_are_known_by_the_ways_their_names_are_spelled(folder, tmp_path, pictures, spelled):
+    for path in folder.glob("*ubyte*"):
+        path.rename(path.with_name(spelled(path.name)))
+    data = load(str(folder))
+    assert ("idx", (7, 4, 5, 1)) == (data.origin.name, data.train_images.shape)
+    np.testing.assert_array_equal(pictures[1], data.train_labels)
+
+
+def test_one_of_several_sets_is_named_by_what_its_files_begin_with(folder, pictures):
+    for path in list(folder.glob("*ubyte*")):
+        for name in ("emnist-digits", "emnist-letters"):
+            path.with_name(f"{name}-{path.name.replace('t10k', 'test')}").write_bytes(path.read_bytes())
+        path.unlink()
+    fault = fault_of(load, str(folder))
+    assert (("sets: emnist-digits, emnist-letters",), (f"name one of them: {folder / 'emnist-digits'}",)) == (
+        fault.notes, fault.help,
+    )  # fmt: skip
+    data = load(str(folder / "emnist-digits"))
+    assert "emnist-digits" == data.name
+    again = load_for(data.origin, data.shape, 3)
+    np.testing.assert_array_equal(data.train_images, again.train_images)
+    (folder / "emnist-digits-train-images-idx3-ubyte.gz").unlink()
+    assert "emnist-letters" == load(str(folder)).name
+    fault = fault_of(load, str(folder / "emnist-digits"))
+    assert ("put train-images-idx3-ubyte there (plain or .gz)",) == fault.help
+
+
+LETTERS = "emnist-letters: labels 1 to 26 are a to z"
+SWAPPED = "{}: EMNIST stores images with rows and columns swapped; they were swapped back"
+
+
+@pytest.mark.parametrize("division, names, note", [
+    ("letters", "abcdefghijklmnopqrstuvwxyz", LETTERS),
+    ("balanced", "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabdefghnqrt",
+     "emnist-balanced: labels 0 to 46 are 0 to t"),
+    ("digits", "012", None),
+])  # fmt: skip
+def test_emnist_is_turned_upright_and_its_classes_have_names(folder, pictures, division, names, note):
+    images, labels = pictures
+    for part in ("train", "test"):
+        where = str(folder / f"emnist-{division}-{part}")
+        with open(f"{where}-images-idx3-ubyte", "wb") as file:
+            file.write(idx_bytes(images))
+        with open(f"{where}-labels-idx1-ubyte", "wb") as file:
+            file.write(idx_bytes(labels + (division == "letters")))
+    for path in [*folder.glob("t10k*"), *folder.glob("train*")]:
+        path.unlink()
+    data = load(str(folder))
+    for part in (data.train, data.test):
+        np.testing.assert_array_equal(images.transpose(0, 2, 1), part.images[..., 0])
+        np.testing.assert_array_equal(labels, part.labels)
+    assert tuple(names) == data.names
+    assert (SWAPPED.format(f"emnist-{division}"), *([note] if note else [])) == data.notes
+
+
+@pytest.mark.parametrize("shape", [(5, 5, 1), (25,)])
+def test_emnist_is_turned_upright_in_a_table_too(tmp_path, shape):
+    images = np.random.default_rng(0).integers(0, 256, (52, 5, 5), np.uint8)
+    rows = [f"{n % 26 + 1},{','.join(map(str, image.ravel()))}" for n, image in enumerate(images)]
+    (tmp_path / "emnist-letters-train.csv").write_text("\n".join(rows))
+    data = load(str(tmp_path / "emnist-letters-train.csv"), shape=shape, test=0)
+    np.testing.assert_array_equal(images.transpose(0, 2, 1).reshape(52, *shape), data.train_images)
+    assert (tuple("abcdefghijklmnopqrstuvwxyz"), 25) == (data.names, data.train_labels.max())
+    name = "emnist-letters-train"
+    assert (SWAPPED.format(name), LETTERS.replace("emnist-letters", name)) == data.notes[-2:]
+
+
+def test_a_folder_of_tables_is_told_to_give_one(tmp_path):
+    (tmp_path / "train.csv").write_text("0,1,2\n")
+    fault = fault_of(load, str(tmp_path))
+    assert (f"give a file: {tmp_path / 'train.csv'}",) == fault.help

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from tools import fault_of
 
-from cnnspec.training.data import numpy_files, table
+from cnnspec.recipe.models import Data
+from cnnspec.training.data import load_for, numpy_files, table
 from cnnspec.training.data.dataset import fitted
 from cnnspec.training.data.values import dataset_of, samples
 
@@ -236,3 +237,73 @@ def test_a_slip_that_makes_words_of_all_labels_is_seen_among_the_classes(tmp_pat
     assert ("own has 3 classes, the network gives 2 outputs", ("its classes: 0, 1, ²",)) == (
         fault.message, fault.notes,
     )  # fmt: skip
+
+
+GREYS = [(n * 7 % 256, n * 5 % 256, n * 3 % 256) for n in range(40)]
+
+
+def rows_of(order, corner=None):
+    """40 samples of three classes: i counts them, l is the label, p pixels; a corner is a first pixel."""
+    lines = []
+    for n, pixels in enumerate(GREYS):
+        pixels = pixels if corner is None else (corner, *pixels[1:])
+        cells = {"i": [n], "l": [n % 3], "w": [("ant", "bee", "cat")[n % 3]], "p": pixels}
+        lines.append(",".join(str(cell) for key in order for cell in cells[key]))
+    return lines
+
+
+@pytest.mark.parametrize("head, order, notes", [
+    (",label,a,b,c", "ilp", ["label: column 2 (label)", "left out: column 1, which has no name"]),
+    ("Unnamed: 0,a,b,c,class", "ipl", ["label: column 5 (class)", "left out: column 1, which has no name"]),
+    ("id,label,a,b,c", "ilp", ["label: column 2 (label)",
+                               "left out: column 1 (id), which numbers the samples"]),
+    (",kind,a,b,c", "ilp", ["label: column 2 (kind)", "left out: column 1, which has no name"]),
+    ("", "ilp", ["label: column 2", "left out: column 1, which counts the lines"]),
+    ("", "ipl", ["label: column 5, the last, as column 2 holds no classes",
+                 "left out: column 1, which counts the lines"]),
+    ("", "pl", ["label: column 4, the last, as column 1 holds no classes"]),
+    ("a,b,c,kind", "pl", ["label: column 4 (kind), the last, as column 1 holds no classes"]),
+    ("", "pw", ["label: column 4, the last, as column 1 holds no classes", "classes: ant, bee, cat"]),
+    ("label,a,b,c", "lp", ["label: column 1 (label)"]),
+    ("", "lp", ["label: column 1"]),
+])  # fmt: skip
+def test_an_index_is_left_out_and_a_label_may_stand_last(tmp_path, head, order, notes):
+    lines = rows_of(order)
+    data = table.load(written(tmp_path / "own.csv", "\n".join([head, *lines] if head else lines)), (3,), 0)
+    assert (notes, (3,), 3) == (list(data.notes), data.shape, data.classes)
+    assert [n % 3 for n in range(40)] == data.train_labels.tolist()
+    assert [list(pixels) for pixels in GREYS] == data.train_images.tolist()
+
+
+@pytest.mark.parametrize("corner", [0, 255])
+def test_a_dark_or_bright_corner_is_no_label(tmp_path, corner):
+    path = written(tmp_path / "own.csv", "\n".join(rows_of("pl", corner)))
+    assert [n % 3 for n in range(40)] == table.load(path, (3,), 0).train_labels.tolist()
+
+
+@pytest.mark.parametrize("first, order", [(True, "ilp"), (False, "lp"), (False, "pl")])
+def test_a_head_may_count_the_columns(tmp_path, first, order):
+    """As pandas writes an array: 0, 1, 2 … and an index before them or none."""
+    lines = [f"{line}{',9' * 12}" if order[-1] == "p" else f"{'9,' * 12}{line}" for line in rows_of(order)]
+    width = lines[0].count(",") + 1 - first
+    head = ("," if first else "") + ",".join(map(str, range(width)))
+    data = table.load(written(tmp_path / "own.csv", "\n".join([head, *lines])), (15,), 0)
+    assert ([n % 3 for n in range(40)], (15,)) == (data.train_labels.tolist(), data.shape)
+
+
+def test_a_table_of_ten_digits_in_a_row_has_no_index(tmp_path):
+    path = written(tmp_path / "own.csv", "\n".join(f"{n},0,{20 * n},7" for n in range(10)))
+    assert (list(range(10)), (3,)) == ((data := table.load(path, (3,), 0)).train_labels.tolist(), data.shape)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-8-sig"])
+def test_a_table_as_other_systems_write_text(tmp_path, encoding):
+    text = ("\ufeff" if encoding[-2:] in ("le", "be") else "") + "\r\n".join(rows_of("wp"))
+    (tmp_path / "own.csv").write_bytes(text.encode(encoding))
+    assert ("ant", "bee", "cat") == table.load(tmp_path / "own.csv", (3,), 0).names
+
+
+def test_classes_that_do_not_fit_ask_for_the_column_of_the_label(tmp_path):
+    path = written(tmp_path / "own.csv", "\n".join(rows_of("lp")))
+    fault = fault_of(load_for, Data(name="csv", path=str(path)), (3,), 10)
+    assert f'or say which column holds the label: data csv "{path}" label=COLUMN' == fault.help[1]

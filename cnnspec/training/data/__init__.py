@@ -14,6 +14,7 @@ from cnnspec.recipe.models import Data
 from cnnspec.training.data import idx, images, numpy_files, published, table
 from cnnspec.training.data.dataset import Dataset, fitted, match_classes
 from cnnspec.training.data.faults import missing, nothing_left
+from cnnspec.training.data.picture import entries_in, folders_in
 from cnnspec.training.data.published import Progress
 
 __all__ = ["LOADERS", "SETS", "Dataset", "data", "load", "load_for"]
@@ -126,7 +127,12 @@ def load_for(
 def _kind_of(name: str) -> str:
     path = Path(name)
     if path.is_dir():
-        return "idx" if any(path.glob("t*-idx?-ubyte*")) else "images"
+        tables = [file for file in entries_in(path) if file.suffix.lower() in (".csv", ".npz")]
+        if tables and not folders_in(path):
+            raise missing(f"{name} holds no folders of images and no IDX files", f"give a file: {tables[0]}")
+        return "idx" if idx.sets_in(path) else "images"
+    if path.parent.is_dir() and idx.sets_in(path.parent, path.name):
+        return "idx"
     if path.suffix.lower() in (".npz", ".csv"):
         return path.suffix[1:].lower()
     if path.exists():

@@ -123,10 +123,10 @@ def match_classes(data: Dataset, classes: tuple[str, ...]) -> Dataset:
     """
     if not classes or data.names == classes or _strange_labels(data):
         return data
-    if _are_numbers(data.names) and not _are_numbers(classes) and data.classes <= len(classes):
+    if are_numbers(data.names) and not are_numbers(classes) and data.classes <= len(classes):
         note = f"the labels of {data.name} are numbers, taken as the places of {_listed(classes)}"
         return replace(data, names=classes, notes=(*data.notes, note))
-    if _are_numbers(classes) and not _are_numbers(data.names) and data.classes == len(classes):
+    if are_numbers(classes) and not are_numbers(data.names) and data.classes == len(classes):
         note = f"the classes learned are numbers: {_listed(data.names)} are taken as 0 to {len(classes) - 1}"
         return replace(data, notes=(*data.notes, note))
     unknown = tuple(name for name in data.names if name not in classes)
@@ -159,7 +159,8 @@ def _changed(data: Dataset, change: Callable[[Samples], Samples], **others: Any)
     )  # fmt: skip
 
 
-def _are_numbers(names: tuple[str, ...]) -> bool:
+def are_numbers(names: tuple[str, ...]) -> bool:
+    """Whether classes have their numbers for names."""
     return names == tuple(map(str, range(len(names))))
 
 
@@ -196,13 +197,15 @@ def _unlike_outputs(data: Dataset, outputs: Shape) -> list[Diagnostic]:
         return []
     message = f"{data.name} has {data.classes} classes, the network gives {outputs[-1]} outputs"
     cures = [f"end the network with dense {data.classes}, or train it on other data"]
+    if data.origin and data.origin.name == "csv" and data.origin.label is None:
+        cures.append(f'or say which column holds the label: data csv "{data.origin.path}" label=COLUMN')
     found = np.unique(np.concatenate([data.train_labels, data.test_labels]))
-    if found.size and found[0] > 0 and _are_numbers(data.names):
+    if found.size and found[0] > 0 and are_numbers(data.names):
         cures = cures if data.classes - found[0] != outputs[-1] else []
         cures[:0] = [f"labels count from 0: take {found[0]} off each of them"]
         absent = "class 0 never occurs" if found[0] == 1 else f"classes 0 to {found[0] - 1} never occur"
         return [mismatch(message, *cures, notes=(f"{absent}: the labels are {found[0]} to {found[-1]}",))]
-    if _are_numbers(data.names):
+    if are_numbers(data.names):
         return [mismatch(message, *cures)]
     return [mismatch(message, *cures, notes=(f"its classes: {_listed(data.names)}",))]
 

@@ -7,6 +7,7 @@ as four bytes big-endian, then the values, last axis fastest.
 from __future__ import annotations
 
 import gzip
+import re
 import zlib
 from io import BufferedReader
 from math import prod
@@ -15,8 +16,10 @@ from typing import Final
 
 import numpy as np
 
+from cnnspec.training.data import emnist
 from cnnspec.training.data.dataset import Dataset, Labels
 from cnnspec.training.data.faults import bad_file, missing
+from cnnspec.training.data.picture import entries_in
 from cnnspec.training.data.preprocess import Bytes
 
 LARGEST = 4_000_000_000
@@ -28,27 +31,60 @@ FILES: Final = (
     "train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"
 )  # fmt: skip
 """A set: its images and labels to train on, then those to test on."""
+NAME: Final = re.compile(
+    r"(?:(?P<set>.+)-)?(?P<part>train|t10k|test)-(?P<kind>images|labels)[-.]idx[0-9]-ubyte(?:[.]gz)?",
+    re.IGNORECASE,
+)
+"""How a file is called, with a dot or a hyphen, after the name of its set or not."""
 
 
-def load(folder: Path) -> Dataset:
-    """The set in a folder, called after it; its classes are 0 to the greatest label."""
-    paths = files_in(folder)
-    if not paths:
-        raise missing(f"{folder} does not hold a set", f"put {', '.join(FILES)} there (plain or .gz)")
-    return read_set(folder.name, paths)
+def load(path: Path) -> Dataset:
+    """The set in a folder, called after it; its classes are 0 to the greatest label.
+
+    Where a folder holds several sets, whose files begin with a name (``emnist-letters-train-images…``), the
+    path goes on with that name: ``folder/emnist-letters``.
+    """
+    sets = sets_in(path) if path.is_dir() else sets_in(path.parent, path.name)
+    whole = {name: paths for name, paths in sets.items() if None not in paths}
+    if len(whole) > 1 and "" not in whole:
+        raise missing(
+            f"{path} holds {len(whole)} sets", f"name one of them: {path / sorted(whole)[0]}",
+            notes=(f"sets: {', '.join(sorted(whole))}",),
+        )  # fmt: skip
+    if not whole:
+        some = next(iter(sets.values()), (None,) * len(FILES))
+        absent = [name for name, file in zip(FILES, some, strict=True) if file is None]
+        raise missing(f"{path} does not hold a set", f"put {', '.join(absent)} there (plain or .gz)")
+    name = "" if "" in whole else next(iter(whole))
+    data = read_set(name or path.name, tuple(file for file in whole[name] if file))
+    train, names, notes = emnist.upright(data.name, data.train, data.names)
+    test, _, _ = emnist.upright(data.name, data.test, data.names)
+    others = sorted(set(sets) - {name})
+    more = (f"left out: {', '.join(others)}",) if others else ()
+    return Dataset(data.name, *train, *test, names, notes=(*notes, *more))
+
+
+def sets_in(folder: Path, name: str | None = None) -> dict[str, tuple[Path | None, ...]]:
+    """The files of each set in a folder, in the order of ``FILES``, None for one that is not there.
+
+    By what their names begin with; only the set of one ``name``, where that is given.
+    """
+    found: dict[str, dict[str, Path]] = {}
+    files = entries_in(folder) if folder.is_dir() else []
+    for path in sorted(files, key=lambda path: (".idx" in path.name, path.suffix != ".gz")):
+        match = NAME.fullmatch(path.name)
+        if match and name in (None, match["set"] or "") and path.is_file():
+            part = "train" if match["part"].lower() == "train" else "t10k"
+            found.setdefault(match["set"] or "", {}).setdefault(f"{part}-{match['kind'].lower()}", path)
+    return {
+        name: tuple(files.get(file.rpartition("-idx")[0]) for file in FILES) for name, files in found.items()
+    }
 
 
 def files_in(folder: Path) -> tuple[Path, ...] | None:
-    """The four files of a folder, in the order of ``FILES``; None where one is missing."""
-    paths = tuple(path for name in FILES if (path := _file(folder, name)))
-    return paths if len(paths) == len(FILES) else None
-
-
-def _file(folder: Path, name: str) -> Path | None:
-    """The file, packed or plain, under either way its name is spelled."""
-    dotted = name.replace("-idx", ".idx")
-    candidates = (folder / f"{name}.gz", folder / name, folder / f"{dotted}.gz", folder / dotted)
-    return next((path for path in candidates if path.is_file()), None)
+    """The four files of a folder whose names are just those of ``FILES``; None where one is missing."""
+    paths = sets_in(folder, "").get("", ())
+    return tuple(path for path in paths if path) if paths and None not in paths else None
 
 
 def read_set(name: str, paths: tuple[Path, ...], names: tuple[str, ...] = ()) -> Dataset:
@@ -57,8 +93,8 @@ def read_set(name: str, paths: tuple[Path, ...], names: tuple[str, ...] = ()) ->
     test = read_pair(paths[2], paths[3], len(names) or int(train[1].max(initial=0)) + 1)
     if train[0].shape[1:] != test[0].shape[1:]:
         raise bad_file(paths[2], f"holds images {test[0].shape[1:]}, the training set {train[0].shape[1:]}")
-    found = names or tuple(map(str, range(int(train[1].max(initial=0)) + 1)))
-    return Dataset(name, *train, *test, names=found)
+    names = names or tuple(map(str, range(int(train[1].max(initial=0)) + 1)))
+    return Dataset(name, *train, *test, names=names)
 
 
 def read_images(path: Path) -> Bytes:

@@ -50,11 +50,15 @@ def files_in(folder: Path) -> list[Path]:
 
 def folders_in(folder: Path) -> list[Path]:
     """The folders in a folder, by name, but for those that a system hides; SpecError if it cannot be read."""
+    return [place for place in entries_in(folder) if place.is_dir() and not _is_hidden(place.name)]
+
+
+def entries_in(folder: Path) -> list[Path]:
+    """What a folder holds, by name; raises SpecError if it cannot be read."""
     try:
-        places = sorted(folder.iterdir())
+        return sorted(folder.iterdir())
     except OSError as error:
         _refuse_folder(error)
-    return [place for place in places if place.is_dir() and not _is_hidden(place.name)]
 
 
 def _is_hidden(name: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 from math import isqrt, prod
 from pathlib import Path
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from cnnspec.diagnostics import SpecError, nearest
 from cnnspec.layers.base import Shape
+from cnnspec.training.data import emnist
 from cnnspec.training.data.dataset import Dataset, Samples, of_parts
 from cnnspec.training.data.faults import bad_file, missing
 from cnnspec.training.data.preprocess import Bytes
@@ -19,6 +21,12 @@ from cnnspec.training.data.values import classes, is_plain, pixels
 
 LABELS: Final = ("label", "class", "target", "y")
 """Heads of the column that holds the label, wherever it stands."""
+INDEXES: Final = ("id", "index", "imageid", "image_id")
+"""Heads of a first column that numbers the samples."""
+COUNTED: Final = 10
+"""Numbers in a row from which counting is no accident."""
+GAPS: Final = 3
+"""A label is less than this times the number of classes; pixels have larger gaps."""
 DELIMITERS: Final = ",;\t"
 NAMED: Final = 8
 """Columns that a message names."""
@@ -34,28 +42,34 @@ class TableLine(NamedTuple):
 def load(path: Path, shape: Shape | None, test: float, label: str | int | None = None) -> Dataset:
     """A CSV file of labels and pixels, as a network of the input ``shape`` takes them.
 
-    ``label`` is the head of the labels' column, or its number from 1; without it
-    a head of ``LABELS`` says which it is, else it is the first. Pixels stand in the
-    order row, column, channel; where they are not as many as the network takes, they
-    are a square of grey or, if they cannot be, a vector.
+    ``label`` is the head of the labels' column, or its number from 1; without it a head of ``LABELS`` says
+    which it is, else it is the first, or the last where only that one holds classes. A first column that
+    numbers the samples is left out. Pixels stand in the order row, column, channel; where they are not as
+    many as the network takes, they are a square of grey or, if they cannot be, a vector.
     """
     lines = _lines(path)
     head = lines[0].cells if _is_head(lines[0].cells, label) else None
     lines = lines[1:] if head else lines
     if not lines:
         raise bad_file(path, "holds no samples", cure="one sample a line: label,pixel,pixel,…")
-    column = _column(path, head, label, len(lines[0].cells))
-    (labels,), names, notes = classes(path, {"the label": _labels(path, lines, column)}, [len(lines)])
-    (images,), pixel_notes = pixels(path, {"the table": _pixels(path, lines, column, head)})
-    images = _arranged(images, shape)
-    named = f" ({head[column]})" if head else ""
-    notes = [f"label: column {column + 1}{named}", *notes, *pixel_notes]
-    return of_parts(path.stem, {"train": Samples(images, labels)}, names, test, notes)
+    _refuse_ragged(path, lines)
+    index = _index(lines, head, label)
+    column, how = _column(path, lines, head, label, int(bool(index)))
+    (numbers,), names, notes = classes(path, {"the label": _labels(path, lines, column)}, [len(lines)])
+    values = _pixels(path, lines, column, head, int(bool(index)))
+    (images,), pixel_notes = pixels(path, {"the table": values})
+    samples, emnist_names, emnist_notes = emnist.upright(path.stem, Samples(images, numbers), names)
+    images = _arranged(samples.images, shape)
+    named = f" ({head[column]})" if head and head[column].strip() else ""
+    notes = [f"label: column {column + 1}{named}{how}", *index, *notes, *pixel_notes, *emnist_notes]
+    return of_parts(path.stem, {"train": Samples(images, samples.labels)}, emnist_names, test, notes)
 
 
 def _lines(path: Path) -> list[TableLine]:
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
+        with path.open("rb") as begin:
+            wide = begin.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+        with path.open(encoding="utf-16" if wide else "utf-8-sig", newline="") as file:
             start = file.read(1 << 16).partition("\n")[0]
             file.seek(0)
             reader = csv.reader(file, delimiter=max(DELIMITERS, key=start.count), skipinitialspace=True)
@@ -63,7 +77,7 @@ def _lines(path: Path) -> list[TableLine]:
     except OSError as error:
         raise missing(f"{path} cannot be read: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
-        raise bad_file(path, f"is no text: byte {error.start:,} is not UTF-8") from error
+        raise bad_file(path, f"is no text: byte {error.start:,} is not {error.encoding.upper()}") from error
     except csv.Error as error:
         raise bad_file(path, f"is no table ({error})") from error
     if not lines:
@@ -72,11 +86,20 @@ def _lines(path: Path) -> list[TableLine]:
 
 
 def _is_head(cells: list[str], label: str | int | None) -> bool:
-    """Whether the first line names the columns: it has a name for the label, or no number at all."""
+    """Whether the first line names the columns.
+
+    It has a name for the label, or none for the first column, or no number at all, or it counts columns.
+    """
     names = [cell.strip().lower() for cell in cells]
     known = (*LABELS[:-1], *([label.lower()] if isinstance(label, str) else []))
     named = any(name in names for name in known)
-    return named or not any(_is_number(name) for name in names)
+    counting = len(names) >= COUNTED and _counts(names[1:] if names[0] == "" else names)
+    return named or counting or not any(_is_number(name) for name in names)
+
+
+def _counts(cells: list[str]) -> bool:
+    """Whether cells are 0, 1, 2 … or 1, 2, 3 …"""
+    return any(cells == [str(n + first) for n in range(len(cells))] for first in (0, 1))
 
 
 def _is_number(text: str) -> bool:
@@ -87,15 +110,62 @@ def _is_number(text: str) -> bool:
     return is_plain(text)
 
 
-def _column(path: Path, head: list[str] | None, label: str | int | None, width: int) -> int:
-    """The place of the label's column, from 0."""
+def _refuse_ragged(path: Path, lines: list[TableLine]) -> None:
+    width = len(lines[0].cells)
+    for line in lines:
+        if len(line.cells) != width:
+            raise bad_file(path, f"line {line.number} has {len(line.cells)} values, the first has {width}")
+
+
+def _index(lines: list[TableLine], head: list[str] | None, label: str | int | None) -> list[str]:
+    """The note that the first column numbers the samples and is left out; none where it does not."""
+    name = head[0].strip() if head else ""
+    values = _cells(lines, 0)
+    if len(lines[0].cells) < 3 or label == 1 or name.lower() in (*LABELS, str(label).lower()):
+        return []
+    if head and (not name or name.lower().startswith("unnamed")):
+        return ["left out: column 1, which has no name"]
+    if name.lower() in INDEXES and len(set(values)) == len(values):
+        return [f"left out: column 1 ({name}), which numbers the samples"]
+    counted = not head and len(lines) >= COUNTED and _counts(values)
+    if counted and (_holds_classes(_cells(lines, 1)) or _holds_classes(_cells(lines, -1))):
+        return ["left out: column 1, which counts the lines"]
+    return []
+
+
+def _cells(lines: list[TableLine], column: int) -> list[str]:
+    return [line.cells[column].strip() for line in lines]
+
+
+def _holds_classes(cells: list[str]) -> bool:
+    """Whether cells may be labels: two classes or more, fewer than samples, numbers without large gaps."""
+    found = set(cells)
+    if not 1 < len(found) < len(cells):
+        return False
+    numbers = [float(cell) for cell in found if _is_number(cell)]
+    if len(numbers) < len(found):
+        return "" not in found
+    whole = all(number.is_integer() for number in numbers)
+    return whole and 0 <= min(numbers) <= max(numbers) < GAPS * len(found)
+
+
+def _column(
+    path: Path, lines: list[TableLine], head: list[str] | None, label: str | int | None, first: int
+) -> tuple[int, str]:
+    """The place of the label's column, from 0, and in words why it is that one, where it was guessed."""
+    width = len(lines[0].cells)
     names = [name.strip().lower() for name in head or ()]
     if label is None:
-        return next((names.index(name) for name in LABELS if name in names), 0)
+        named = [names.index(name) for name in LABELS if name in names]
+        if named:
+            return named[0], ""
+        if not _holds_classes(_cells(lines, first)) and _holds_classes(_cells(lines, -1)):
+            return width - 1, f", the last, as column {first + 1} holds no classes"
+        return first, ""
     if str(label).lower() in names:
-        return names.index(str(label).lower())
+        return names.index(str(label).lower()), ""
     if isinstance(label, int) and 1 <= label <= width:
-        return label - 1
+        return label - 1, ""
     meant = nearest(str(label), head or ())
     cure = f"did you mean label={meant}?" if meant else f"give its number, label=1 to label={width}"
     listed = f"its columns: {', '.join((head or [])[:NAMED])}{', …' if len(names) > NAMED else ''}"
@@ -103,31 +173,30 @@ def _column(path: Path, head: list[str] | None, label: str | int | None, width: 
 
 
 def _labels(path: Path, lines: list[TableLine], column: int) -> NDArray[np.str_]:
-    width = len(lines[0].cells)
     for line in lines:
-        if len(line.cells) != width:
-            raise bad_file(path, f"line {line.number} has {len(line.cells)} values, the first has {width}")
         if not line.cells[column].strip():
             raise bad_file(path, f"line {line.number} has no label in column {column + 1}")
-    return np.array([line.cells[column].strip() for line in lines])
+    return np.array(_cells(lines, column))
 
 
-def _pixels(path: Path, lines: list[TableLine], column: int, head: list[str] | None) -> NDArray[np.float32]:
-    """All columns but the label's, as numbers."""
-    values = np.empty((len(lines), len(lines[0].cells) - 1), np.float32)
+def _pixels(
+    path: Path, lines: list[TableLine], column: int, head: list[str] | None, first: int
+) -> NDArray[np.float32]:
+    """All columns from the ``first`` on but the label's, as numbers."""
+    values = np.empty((len(lines), len(lines[0].cells) - 1 - first), np.float32)
     if not values.size:
         raise bad_file(
             path, "has a label a line and no pixels", cure="one sample a line: label,pixel,pixel,…"
         )
     for row, line in zip(values, lines, strict=True):
-        cells = [*line.cells[:column], *line.cells[column + 1 :]]
+        cells = [*line.cells[first:column], *line.cells[column + 1 :]]
         if not is_plain("".join(cells)):
-            raise _no_number(path, line, column, head)
+            raise _no_number(path, line, column, head, first)
         try:
             with np.errstate(over="ignore"):
                 row[:] = list(map(float, cells))
         except ValueError as error:
-            raise _no_number(path, line, column, head) from error
+            raise _no_number(path, line, column, head, first) from error
     strange = np.argwhere(~np.isfinite(values))
     if len(strange):
         row, place = strange[0]
@@ -139,8 +208,9 @@ def _pixels(path: Path, lines: list[TableLine], column: int, head: list[str] | N
     return values
 
 
-def _no_number(path: Path, line: TableLine, column: int, head: list[str] | None) -> SpecError:
-    wrong = next(n for n, cell in enumerate(line.cells) if n != column and not _is_number(cell))
+def _no_number(path: Path, line: TableLine, column: int, head: list[str] | None, first: int) -> SpecError:
+    cells = enumerate(line.cells)
+    wrong = next(n for n, cell in cells if n != column and n >= first and not _is_number(cell))
     named = f" ({head[wrong]})" if head else ""
     message = f"line {line.number}, value {wrong + 1}{named} must be a number"
     cure = "" if line.cells[wrong].strip() == "" else 'if it is the label: data csv path="…" label='
