@@ -40,7 +40,7 @@ def real_additions(layer: Layer, inputs: Shapes, law: Formula, multiplies: Formu
     if layer.multiplies(inputs).value == multiplies.value:
         return law
     products = Symbol("multiplies", multiplies.value, "products on real pixels")
-    if getattr(layer, "bias", False):
+    if layer.has_bias:
         return products
     windows, shape = layer.window(inputs), layer.shape(inputs)
     sizes = zip(windows, spatial(inputs[0]), spatial(shape), strict=True)

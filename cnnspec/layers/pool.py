@@ -8,6 +8,7 @@ from pydantic import Field
 from cnnspec.diagnostics import LayerError
 from cnnspec.formula import Formula, Symbol, product
 from cnnspec.layers.base import (
+    AXES,
     Everything,
     Family,
     Item,
@@ -57,14 +58,20 @@ def _on_a_picture(figures: Figures) -> int:
     return prod(figures.input) if len(figures.input) == 3 else 0
 
 
-class _Pooling(Layer):
+class Pooling(Layer):
+    """One value from each window of each channel."""
+
     family: ClassVar[Family] = Family.POOL
     storage: ClassVar[Storage] = Storage.OWN
     effect: ClassVar[Effect] = Effect.NONE
     picture: ClassVar[Picture] = Picture.BOX
 
+    def axes(self, inputs: Shapes) -> tuple[Axis, ...]:
+        """The window along each spatial axis; raises LayerError where it does not fit."""
+        raise NotImplementedError
 
-class Pool(Sliding, _Pooling):
+
+class Pool(Sliding, Pooling):
     """A window that slides over each channel alone; its stride is its size unless said."""
 
     example: ClassVar[str] = "input 28x28x6; {word} 2x2"
@@ -193,7 +200,7 @@ class Subsample(Weighted, Pool):
         )
 
 
-class _GlobalPool(_Pooling):
+class _GlobalPool(Pooling):
     """One value for each channel, from its whole map: 1x1xC."""
 
     example: ClassVar[str] = "input 28x28x6; {word}"
@@ -202,6 +209,10 @@ class _GlobalPool(_Pooling):
         need_spatial(self.word, inputs[0])
         ones = spatial_symbols((*(1 for _ in spatial(inputs[0])), 1), "o", "output")
         return (*ones, _channels(inputs[0]))
+
+    def axes(self, inputs: Shapes) -> tuple[Axis, ...]:
+        sizes = spatial(inputs[0])
+        return tuple(Axis(name, n, n, 1, 0, 0) for name, n in zip(AXES[len(sizes)], sizes, strict=True))
 
     def window(self, inputs: Shapes, which: int = 0) -> tuple[Window, ...]:
         return tuple(Everything() for _ in spatial(inputs[0]))
@@ -234,7 +245,7 @@ class GlobalMaxPool(_GlobalPool):
         return (Item("comparisons", self.others(inputs)),)
 
 
-class Unpool(_Pooling):
+class Unpool(Pooling):
     """Puts each value back where a named max or min pool took its own from; zeros elsewhere.
 
     Reads the current map and the pool, whose output it must match in shape; gives the shape of the

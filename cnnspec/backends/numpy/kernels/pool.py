@@ -16,7 +16,7 @@ import numpy as np
 from cnnspec.backends.numpy.kernels.step import KernelStep
 from cnnspec.backends.numpy.kernels.window import WindowGeometry
 from cnnspec.backends.numpy.layout import Array, Shape
-from cnnspec.layers.pool import Pool
+from cnnspec.layers.pool import Pooling
 from cnnspec.network.graph import Node
 
 
@@ -45,9 +45,8 @@ def passes(node: Node, shape: Shape) -> list[Pass]:
 
 def windows_of(node: Node) -> tuple[WindowGeometry, ...]:
     """The window of a pool; a global pool's is the whole map."""
-    if isinstance(node.layer, Pool):
-        return tuple(map(WindowGeometry.of, node.layer.axes(node.input_shapes)))
-    return tuple(WindowGeometry(size, 1, size, 1, 0) for size in node.input_shapes[0][:-1])
+    assert isinstance(node.layer, Pooling)
+    return tuple(map(WindowGeometry.of, node.layer.axes(node.input_shapes)))
 
 
 def pooled_shape(node: Node, shape: Shape) -> Shape:

@@ -8,7 +8,7 @@ from cnnspec.backends.numpy.kernels.pool import passes, pooled_shape, windows_of
 from cnnspec.backends.numpy.kernels.step import KernelStep, channel_sum
 from cnnspec.backends.numpy.kernels.window import WindowGeometry
 from cnnspec.backends.numpy.layout import Array, planes
-from cnnspec.layers.pool import Pool
+from cnnspec.layers.pool import Pooling
 from cnnspec.network.graph import Node
 
 
@@ -104,10 +104,9 @@ class AvgPoolStep(SumPool):
 def window_shares(node: Node) -> Array:
     """One over the values that count in each window, shaped to meet the output."""
     layer, windows = node.layer, windows_of(node)
-    padded = isinstance(layer, Pool) and getattr(layer, "count_padding", False)
-    sides = [
-        (axis.before, axis.after) if padded else (0, 0) for axis in layer.axes(node.input_shapes)
-    ] if isinstance(layer, Pool) else [(0, 0)] * len(windows)  # fmt: skip
+    assert isinstance(layer, Pooling)
+    padded = getattr(layer, "count_padding", False)
+    sides = [(axis.before, axis.after) if padded else (0, 0) for axis in layer.axes(node.input_shapes)]
     counts = [_counted(window, before, after) for window, (before, after) in zip(windows, sides, strict=True)]
     total = counts[-1][:, None]
     for outer in reversed(counts[:-1]):

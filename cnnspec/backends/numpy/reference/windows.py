@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import product
 from typing import Any, Final
 
@@ -118,25 +119,12 @@ def upconv(call: LayerCall) -> tuple[Array, Back]:
     return y, back
 
 
-class Whole:
-    """The window of a global pool along one axis: all of it."""
-
-    def __init__(self, size: int) -> None:
-        self.kernel, self.stride, self.before, self.after, self.dilation, self.size = size, 1, 0, 0, 1, size
-
-
-def pool_axes(call: LayerCall) -> Sequence[Any]:
-    if isinstance(call.layer, GlobalAvgPool | GlobalMaxPool):
-        return [Whole(size) for size in call.x.shape[2:]]
-    return list(call.layer.axes(call.node.input_shapes))
-
-
 def extreme(sign: int) -> Definition:
     """The greatest (sign 1) or least value; the first of equals, the last that is NaN: PyTorch's loop."""
 
     def define(call: LayerCall) -> tuple[Array, Back]:
         x, outputs = call.x, call.node.output[:-1]
-        index = table(x.shape[2:], outputs, pool_axes(call))
+        index = table(x.shape[2:], outputs, call.layer.axes(call.node.input_shapes))
         patches = gather(x if sign > 0 else -x, index)
         winner = np.broadcast_to((index >= 0).argmax(axis=1), patches.shape[:3])
         best = np.take_along_axis(patches, winner[..., None], axis=3)[..., 0]
@@ -157,22 +145,16 @@ def extreme(sign: int) -> Definition:
 
 def mean(call: LayerCall) -> tuple[Array, Back]:
     """The mean over the pixels that count: all on the map, or the padding declared too."""
-    axes, outputs = pool_axes(call), call.node.output[:-1]
+    axes, outputs = call.layer.axes(call.node.input_shapes), call.node.output[:-1]
     index = table(call.x.shape[2:], outputs, axes)
     counted = (index >= 0).sum(axis=1)
     if getattr(call.layer, "count_padding", False):
         wide = [axis.size + axis.before + axis.after for axis in axes]
-        shifted = [_unpadded(axis) for axis in axes]
+        shifted = [replace(axis, before=0) for axis in axes]
         counted = (table(wide, outputs, shifted) >= 0).sum(axis=1)
     total, spread = _summed(call, index)
     counted = counted.astype(total.dtype).reshape(outputs)
     return total / counted, lambda dy: spread(dy / counted)
-
-
-def _unpadded(axis: Any) -> Any:
-    whole = Whole(axis.kernel)
-    whole.stride, whole.dilation = axis.stride, axis.dilation
-    return whole
 
 
 def _summed(call: LayerCall, index: Array) -> tuple[Array, Back]:
@@ -188,7 +170,7 @@ def _summed(call: LayerCall, index: Array) -> tuple[Array, Back]:
 
 def subsample(call: LayerCall) -> tuple[Array, Back]:
     """A window's sum times a trained factor, plus a trained term."""
-    index = table(call.x.shape[2:], call.node.output[:-1], pool_axes(call))
+    index = table(call.x.shape[2:], call.node.output[:-1], call.layer.axes(call.node.input_shapes))
     total, spread = _summed(call, index)
     shape = (-1, *(1 for _ in total.shape[2:]))
     factor, term = call.weights["weight"].reshape(shape), call.weights["bias"].reshape(shape)
@@ -205,7 +187,7 @@ def median(call: LayerCall) -> tuple[Array, Back]:
     """Window by window: sort the pixels on the map, take the middle, or the mean of the middle two."""
     x, outputs = call.x, call.node.output[:-1]
     flat = x.reshape(*x.shape[:2], -1)
-    index = table(x.shape[2:], outputs, pool_axes(call))
+    index = table(x.shape[2:], outputs, call.layer.axes(call.node.input_shapes))
     y = np.empty((*x.shape[:2], len(index)), x.dtype)
     middles = []
     for place, row in enumerate(index):
