@@ -14,7 +14,7 @@ from typing import Any, ClassVar, NamedTuple, Self, get_args
 from cnnspec.binding.refusals import Refusal
 from cnnspec.binding.values import SentenceError, Unresolved, Value, Word, format_value
 from cnnspec.diagnostics import Cure, Diagnostic, Fix, Label, any_of, did_you_mean, nearest
-from cnnspec.layers.base import SentenceModel
+from cnnspec.layers.writing import SentenceModel
 from cnnspec.syntax import tree
 from cnnspec.text import Span
 

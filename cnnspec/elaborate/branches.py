@@ -12,7 +12,8 @@ from cnnspec.binding.refusals import validate
 from cnnspec.binding.values import SentenceError, Word, format_value
 from cnnspec.elaborate.elaborator import Elaborator
 from cnnspec.elaborate.scope import Context, Scope, labels_in
-from cnnspec.layers.base import Layer, SentenceModel
+from cnnspec.layers.base import Layer
+from cnnspec.layers.writing import SentenceModel
 from cnnspec.network.graph import Output
 from cnnspec.syntax import tree
 

@@ -16,11 +16,11 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field
-from pydantic.fields import FieldInfo
+from pydantic import Field
 
 from cnnspec.formula import Formula, Number, Product, Symbol, product, total
 from cnnspec.layers.facts import Effect, Facts, Picture, Storage
+from cnnspec.layers.writing import SentenceModel
 
 Initial: TypeAlias = Literal[
     "he", "he_uniform", "he_truncated", "glorot", "glorot_uniform", "glorot_truncated",
@@ -30,12 +30,6 @@ Initial: TypeAlias = Literal[
     "kaiming", "kaiming_normal", "kaiming_uniform", "xavier", "xavier_normal", "xavier_uniform", "default",
 ]  # fmt: skip
 """How random weights may begin, then Keras's and PyTorch's names for it; a plain name draws normally."""
-
-
-class Unit(str):
-    """What an option counts or holds, in the reference: ``epochs``, ``pixels``, in place of "number"."""
-
-    __slots__ = ()
 
 
 Shape: TypeAlias = tuple[int, ...]
@@ -158,53 +152,6 @@ ANSWERS: Final = (
 
 REMEMBERED: Final = 4096
 """Answers kept for each question of each layer class."""
-
-
-class SentenceModel(BaseModel):
-    """What a sentence of the language says, ``word argument* option=value*``: its fields are the options."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
-
-    word: ClassVar[str]
-    """The sentence's first word."""
-    positional: ClassVar[tuple[str, ...]] = ()
-    """Fields that may be given without their name, in order; at most two."""
-    last: ClassVar[tuple[str, ...]] = ()
-    """Fields that it has in common with others; they are listed behind its own."""
-    quoted: ClassVar[str] = ""
-    """The field that text in quotes fills where it stands first and is no word of the first field's."""
-    derived: ClassVar[frozenset[str]] = frozenset()
-    """Fields that no option gives."""
-
-    @classmethod
-    def sentence(cls) -> str:
-        """How it may be written, with options worth trying first."""
-        return cls.spec().rpartition("; ")[2]
-
-    @classmethod
-    def spec(cls) -> str:
-        """A one-line spec that it stands in."""
-        return ""
-
-    @classmethod
-    def title(cls) -> str:
-        """What it is called in messages."""
-        return cls.word
-
-    @classmethod
-    def option_fields(cls) -> dict[str, FieldInfo]:
-        """The options a user may give: the sentence's own first, those it shares with others last."""
-        last = [name for name in cls.last if name in cls.model_fields]
-        own = [name for name in cls.model_fields if name not in cls.derived and name not in last]
-        return {name: cls.model_fields[name] for name in own + last}
-
-    def options(self) -> dict[str, Any]:
-        """The options that differ from their defaults, in the order of ``option_fields``."""
-        return {
-            name: getattr(self, name)
-            for name, field in self.option_fields().items()
-            if field.is_required() or getattr(self, name) != field.default
-        }
 
 
 class Layer(Facts, SentenceModel):

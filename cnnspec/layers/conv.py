@@ -12,7 +12,6 @@ from cnnspec.layers.base import (
     Family,
     Kernelled,
     Shapes,
-    Unit,
     Weight,
     factors,
     output_symbols,
@@ -29,6 +28,7 @@ from cnnspec.layers.window import (
     need_spatial,
     output_of,
 )
+from cnnspec.layers.writing import Unit
 
 Table: TypeAlias = tuple[tuple[int, ...], ...]
 

@@ -17,7 +17,6 @@ from cnnspec.layers.base import (
     Shapes,
     Sizes,
     Spread,
-    Unit,
     Weight,
     Weighted,
     Window,
@@ -38,6 +37,7 @@ from cnnspec.layers.window import (
     need_spatial,
     output_of,
 )
+from cnnspec.layers.writing import Unit
 
 KERNEL = "height and width of the window"
 STRIDE = "pixels from one window to the next; the window's own size unless given"

@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar, TypeAlias
 
 from pydantic import ConfigDict, Field, NonNegativeFloat, PositiveFloat, PositiveInt
 
-from cnnspec.layers.base import SentenceModel, Unit
+from cnnspec.layers.writing import SentenceModel, Unit
 
 Share: TypeAlias = Annotated[float, Field(ge=0, lt=1), Unit("share")]
 """A part of a whole: 0 is none; all of it is too much."""

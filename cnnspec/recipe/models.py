@@ -20,7 +20,8 @@ from pydantic import (
     model_validator,
 )
 
-from cnnspec.layers.base import Initial, Unit
+from cnnspec.layers.base import Initial
+from cnnspec.layers.writing import Unit
 from cnnspec.recipe.base import Pixels, SettingModel, Share, WholeEpochs
 from cnnspec.recipe.optimizers import (
     Adam,

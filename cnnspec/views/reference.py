@@ -10,9 +10,9 @@ from types import NoneType
 from typing import Any, Final, Literal, get_args, get_origin
 
 from cnnspec.diagnostics import any_of
-from cnnspec.layers.base import AXES, AXIS_NAMES, Family, SentenceModel, Shape, Unit
+from cnnspec.layers.base import AXES, AXIS_NAMES, Family, Shape
 from cnnspec.layers.registry import LAYERS
-from cnnspec.layers.writing import SIDES, value_text
+from cnnspec.layers.writing import SIDES, SentenceModel, Unit, value_text
 from cnnspec.network.graph import Node
 from cnnspec.recipe.base import spec_with
 from cnnspec.recipe.models import Recipe
