@@ -235,4 +235,4 @@ def _is_literal(expression: tree.Expression) -> bool:
     """Whether an expression is written as its value is."""
     if isinstance(expression, tree.Tuple):
         return all(map(_is_literal, expression.items))
-    return isinstance(expression, tree.Number | tree.Size | tree.Text | tree.Unknown)
+    return isinstance(expression, tree.NumberLiteral | tree.Size | tree.Text | tree.QuestionMark)

@@ -116,7 +116,7 @@ def evaluate(expression: tree.Expression, lookup: Lookup, unknowns: Unknowns) ->
         ) from None  # fmt: skip
 
 
-def _number(expression: tree.Number, lookup: Lookup, unknowns: Unknowns) -> Value:
+def _number(expression: tree.NumberLiteral, lookup: Lookup, unknowns: Unknowns) -> Value:
     value = expression.value
     return value if -LARGEST <= value <= LARGEST else _checked(value, expression.span)
 
@@ -144,7 +144,7 @@ def _text(expression: tree.Text, lookup: Lookup, unknowns: Unknowns) -> Value:
     return expression.value
 
 
-def _unknown(expression: tree.Unknown, lookup: Lookup, unknowns: Unknowns) -> Value:
+def _unknown(expression: tree.QuestionMark, lookup: Lookup, unknowns: Unknowns) -> Value:
     if expression.span in unknowns:
         return cast(Value, unknowns[expression.span])
     return OpenValue(expression.span, (expression.span,))
@@ -252,6 +252,6 @@ _ARITHMETIC: Final[dict[str, Callable[[Any, Any], Any]]] = {
     "+": operator.add, "-": operator.sub, "*": operator.mul, "//": operator.floordiv, "%": operator.mod,
 }  # fmt: skip
 _EVALUATORS: Final[dict[type, Callable[..., Value]]] = {
-    tree.Number: _number, tree.Size: _size, tree.Name: _name, tree.Text: _text, tree.Unknown: _unknown,
-    tree.Tuple: _tuple, tree.Unary: _unary, tree.Binary: _binary,
+    tree.NumberLiteral: _number, tree.Size: _size, tree.Name: _name, tree.Text: _text,
+    tree.QuestionMark: _unknown, tree.Tuple: _tuple, tree.Unary: _unary, tree.Binary: _binary,
 }  # fmt: skip

@@ -22,7 +22,7 @@ def prelude() -> Module:
 
     module = Module("prelude.cnn")
     for statement in parse(Source("prelude.cnn", prelude_text())).statements:
-        if isinstance(statement, tree.Block):
+        if isinstance(statement, tree.BlockDefinition):
             module.blocks[statement.name.text] = Definition(statement, module)
     return module
 
@@ -32,7 +32,9 @@ def find_block(word: str, context: Context) -> Definition | None:
     return context.scope.module.blocks.get(word) or prelude().blocks.get(word)
 
 
-def use_block(elaborator: Elaborator, sentence: tree.Layer, context: Context, definition: Definition) -> None:
+def use_block(
+    elaborator: Elaborator, sentence: tree.LayerSentence, context: Context, definition: Definition
+) -> None:
     """Expands a block in place; its last node flows on."""
     if not _may_expand(elaborator, sentence, context, definition):
         elaborator.current = None
@@ -52,7 +54,7 @@ def use_block(elaborator: Elaborator, sentence: tree.Layer, context: Context, de
         check_claim(elaborator, sentence, sentence.claim, elaborator.current, context)
 
 
-def _frame(sentence: tree.Layer, context: Context, definition: Definition, name: str) -> Scope:
+def _frame(sentence: tree.LayerSentence, context: Context, definition: Definition, name: str) -> Scope:
     outer = context.scope
     return Scope(
         definition.module,
@@ -64,7 +66,7 @@ def _frame(sentence: tree.Layer, context: Context, definition: Definition, name:
 
 
 def _may_expand(
-    elaborator: Elaborator, sentence: tree.Layer, context: Context, definition: Definition
+    elaborator: Elaborator, sentence: tree.LayerSentence, context: Context, definition: Definition
 ) -> bool:
     word = sentence.word
     if definition in context.scope.blocks:
@@ -93,7 +95,7 @@ def _may_expand(
 
 
 def _parameters(
-    elaborator: Elaborator, sentence: tree.Layer, context: Context, definition: Definition
+    elaborator: Elaborator, sentence: tree.LayerSentence, context: Context, definition: Definition
 ) -> dict[str, Value] | None:
     """The parameters' values; a default sees the parameters before it. None where one is not known."""
     bound = bind(definition.signature, sentence.arguments, sentence.options, sentence.span)

@@ -19,7 +19,7 @@ from cnnspec.syntax import tree
 
 
 def inputs_of(
-    elaborator: Elaborator, sentence: tree.Layer, context: Context, kind: type[Layer], bound: Binding
+    elaborator: Elaborator, sentence: tree.LayerSentence, context: Context, kind: type[Layer], bound: Binding
 ) -> tuple[int, ...] | None:
     """The nodes a layer reads, or None where one of them is not known."""
     most = kind.arity[1]
@@ -41,7 +41,7 @@ def inputs_of(
     return tuple(node for node in found if node is not None)
 
 
-def _paths(elaborator: Elaborator, sentence: tree.Layer, context: Context) -> list[int | None]:
+def _paths(elaborator: Elaborator, sentence: tree.LayerSentence, context: Context) -> list[int | None]:
     """The last node of each path; all begin where the chain stands."""
     elaborator.need_room(context, sentence.word_span)
     start, ends = elaborator.current, []
@@ -75,7 +75,7 @@ def _label(elaborator: Elaborator, argument: tree.Expression, context: Context) 
 
 
 def _enough(
-    elaborator: Elaborator, sentence: tree.Layer, context: Context, kind: type[Layer], count: int
+    elaborator: Elaborator, sentence: tree.LayerSentence, context: Context, kind: type[Layer], count: int
 ) -> bool:
     fewest, most = kind.arity
     if count >= fewest and (most is None or count <= most):

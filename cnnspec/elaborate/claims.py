@@ -30,7 +30,7 @@ def fits(claim: tuple[int | None, ...], shape: tuple[int | None, ...]) -> bool:
 
 
 def check_claim(
-    elaborator: Elaborator, sentence: tree.Layer, claim: tree.Size, node: int, context: Context
+    elaborator: Elaborator, sentence: tree.LayerSentence, claim: tree.Size, node: int, context: Context
 ) -> None:
     """Reports a wrong claim with its working; what follows is then in doubt."""
     shape = elaborator.nodes[node].output
@@ -57,7 +57,7 @@ def check_claim(
 
 
 def _working(
-    elaborator: Elaborator, node: int, claim: tuple[int | None, ...], sentence: tree.Layer
+    elaborator: Elaborator, node: int, claim: tuple[int | None, ...], sentence: tree.LayerSentence
 ) -> tuple[str, ...]:
     found = elaborator.nodes[node]
     flows = tuple(elaborator.flow(source) for source in found.inputs)
@@ -76,7 +76,7 @@ def _working(
     return (*flows, *lines)
 
 
-def _cures(elaborator: Elaborator, sentence: tree.Layer, node: int) -> tuple[str, ...]:
+def _cures(elaborator: Elaborator, sentence: tree.LayerSentence, node: int) -> tuple[str, ...]:
     """The one option whose change would make the claim true, if there is one."""
     found = elaborator.nodes[node]
     kind, claim = type(found.layer), sentence.claim
@@ -94,7 +94,7 @@ def _cures(elaborator: Elaborator, sentence: tree.Layer, node: int) -> tuple[str
 
 
 def solve_here(
-    elaborator: Elaborator, sentence: tree.Layer, context: Context, kind: type[Layer],
+    elaborator: Elaborator, sentence: tree.LayerSentence, context: Context, kind: type[Layer],
     options: dict[str, Value], inputs: tuple[int, ...] | None,
 ) -> dict[str, Value] | None:  # fmt: skip
     """The options with every ``?`` replaced, found from the layer's own claim."""

@@ -12,14 +12,14 @@ from cnnspec.syntax import tree
 from cnnspec.text import Span
 
 
-def spelled_by(spec: tree.Spec) -> Callable[[tree.Layer], tree.Layer]:
+def spelled_by(spec: tree.Spec) -> Callable[[tree.LayerSentence], tree.LayerSentence]:
     """What spells the defaults of a layer of this spec; uses of blocks stay as they are.
 
     A default of nothing at all (no ``init``, no ``max``) has no words and is left out.
     """
-    blocks = {each.name.text for each in spec.statements if isinstance(each, tree.Block)}
+    blocks = {each.name.text for each in spec.statements if isinstance(each, tree.BlockDefinition)}
 
-    def spelled(sentence: tree.Layer) -> tree.Layer:
+    def spelled(sentence: tree.LayerSentence) -> tree.LayerSentence:
         kind = LAYERS.get(sentence.word)
         if kind is None or sentence.word in blocks or kind.references:
             return sentence
@@ -28,7 +28,7 @@ def spelled_by(spec: tree.Spec) -> Callable[[tree.Layer], tree.Layer]:
     return spelled
 
 
-def _missing(sentence: tree.Layer, kind: type[Layer]) -> list[tree.Option]:
+def _missing(sentence: tree.LayerSentence, kind: type[Layer]) -> list[tree.Option]:
     given = {name for name, _ in zip(kind.positional, sentence.arguments, strict=False)}
     given |= {option.name for option in sentence.options}
     found = []
@@ -43,12 +43,12 @@ def _missing(sentence: tree.Layer, kind: type[Layer]) -> list[tree.Option]:
     return found
 
 
-def _kernel(sentence: tree.Layer, kind: type[Layer]) -> tree.Expression | None:
+def _kernel(sentence: tree.LayerSentence, kind: type[Layer]) -> tree.Expression | None:
     """A pool's stride is its window, unless said."""
     given = dict(zip(kind.positional, sentence.arguments, strict=False))
     given |= {option.name: option.value for option in sentence.options}
     kernel = given.get("kernel")
-    asks = isinstance(kernel, tree.Unknown) or (isinstance(kernel, tree.Size) and None in kernel.parts)
+    asks = isinstance(kernel, tree.QuestionMark) or (isinstance(kernel, tree.Size) and None in kernel.parts)
     return None if asks else kernel
 
 
@@ -57,7 +57,7 @@ def _expression(value: Any, span: Span) -> tree.Expression | None:
     if isinstance(value, bool):
         return tree.Name("yes" if value else "no", span)
     if isinstance(value, int | float):
-        return tree.Number(value, _number(value), span)
+        return tree.NumberLiteral(value, _number(value), span)
     if isinstance(value, str):
         return tree.Name(value, span)
     if isinstance(value, tuple) and len(value) == 1:

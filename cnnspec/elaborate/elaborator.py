@@ -44,7 +44,7 @@ MOST_TRIES: Final = 20_000
 class OpenLayer:
     """The first layer whose options hold a ``?``, with what flows into it."""
 
-    sentence: tree.Layer
+    sentence: tree.LayerSentence
     kind: type[Layer]
     options: dict[str, Value]
     inputs: Shapes
@@ -177,7 +177,7 @@ class Elaborator:
         return UnsolvedError(value)
 
     def wait(
-        self, sentence: tree.Layer, context: Context, kind: type[Layer], options: dict[str, Value],
+        self, sentence: tree.LayerSentence, context: Context, kind: type[Layer], options: dict[str, Value],
         inputs: tuple[int, ...],
     ) -> None:  # fmt: skip
         """Keeps the first layer that waits for the value of a ``?``."""
@@ -209,7 +209,7 @@ class Elaborator:
 
     # Nodes ----------------------------------------------------------------------
 
-    def name(self, sentence: tree.Layer, context: Context) -> tuple[str, str | None]:
+    def name(self, sentence: tree.LayerSentence, context: Context) -> tuple[str, str | None]:
         """The name of a layer or block instance, and its label's full name, if it has one."""
         if sentence.label is None:
             return self.names.automatic(sentence.word, context), None

@@ -27,7 +27,7 @@ def run(elaborator: Elaborator, statements: tuple[tree.Statement, ...], context:
         _HANDLERS[type(statement)](elaborator, statement, context)
 
 
-def _layer(elaborator: Elaborator, sentence: tree.Layer, context: Context) -> None:
+def _layer(elaborator: Elaborator, sentence: tree.LayerSentence, context: Context) -> None:
     elaborator.step(sentence.word_span)
     kind = LAYERS.get(sentence.word)
     definition = None if kind is not None else find_block(sentence.word, context)
@@ -43,7 +43,7 @@ def _layer(elaborator: Elaborator, sentence: tree.Layer, context: Context) -> No
         _unknown(elaborator, sentence, context)
 
 
-def _keyword(elaborator: Elaborator, sentence: tree.Layer, context: Context) -> bool:
+def _keyword(elaborator: Elaborator, sentence: tree.LayerSentence, context: Context) -> bool:
     """Whether the word is a misspelt keyword: nearer to one than to any layer or block."""
     from cnnspec.syntax.keywords import misspelt
 
@@ -61,7 +61,7 @@ def _keyword(elaborator: Elaborator, sentence: tree.Layer, context: Context) -> 
     return True
 
 
-def _unknown(elaborator: Elaborator, sentence: tree.Layer, context: Context) -> None:
+def _unknown(elaborator: Elaborator, sentence: tree.LayerSentence, context: Context) -> None:
     """An unknown word is taken for what it most likely means, so that the rest can be looked at."""
     blocks = [*context.scope.module.blocks, *prelude().blocks]
     fault = unknown_word(sentence, [*LAYERS, *blocks], SYNONYMS)
@@ -79,7 +79,7 @@ def _unknown(elaborator: Elaborator, sentence: tree.Layer, context: Context) -> 
     elaborator.faults.items = before
 
 
-def _no_input(elaborator: Elaborator, sentence: tree.Layer) -> None:
+def _no_input(elaborator: Elaborator, sentence: tree.LayerSentence) -> None:
     elaborator.fault(
         "missing-input",
         "there is no input before this layer",
@@ -244,7 +244,7 @@ def _outermost(elaborator: Elaborator, statement: Any, context: Context) -> None
 
 
 _HANDLERS: Final[dict[type, Callable[[Elaborator, Any, Context], None]]] = {
-    tree.Layer: _layer, tree.Let: _let, tree.Repeat: _repeat, tree.If: _if, tree.Input: _input,
-    tree.From: jump, tree.Head: head, tree.Header: _outermost, tree.Block: _outermost,
+    tree.LayerSentence: _layer, tree.Let: _let, tree.Repeat: _repeat, tree.If: _if, tree.Input: _input,
+    tree.From: jump, tree.Head: head, tree.Header: _outermost, tree.BlockDefinition: _outermost,
     tree.Use: _outermost, tree.Expect: _outermost, tree.Train: _outermost,
 }  # fmt: skip

@@ -56,7 +56,7 @@ def signature_of(kind: type[Layer]) -> LayerSignature:
     return LayerSignature.of(kind, takes_more=kind.arity != (1, 1))
 
 
-def _bound(elaborator: Elaborator, sentence: tree.Layer, kind: type[Layer]) -> Binding:
+def _bound(elaborator: Elaborator, sentence: tree.LayerSentence, kind: type[Layer]) -> Binding:
     """The expressions of a layer's sentence by option, found once however often it is repeated."""
     bound = elaborator.bindings.get(id(sentence))
     if bound is None:
@@ -67,7 +67,9 @@ def _bound(elaborator: Elaborator, sentence: tree.Layer, kind: type[Layer]) -> B
     return bound
 
 
-def place_layer(elaborator: Elaborator, sentence: tree.Layer, context: Context, kind: type[Layer]) -> None:
+def place_layer(
+    elaborator: Elaborator, sentence: tree.LayerSentence, context: Context, kind: type[Layer]
+) -> None:
     """Adds the node of a layer and makes it current; what cannot be known stays unresolved."""
     bound = _bound(elaborator, sentence, kind)
     inputs = inputs_of(elaborator, sentence, context, kind, bound)
@@ -103,7 +105,7 @@ def _options(elaborator: Elaborator, context: Context, bound: Binding) -> dict[s
 
 
 def _place(
-    elaborator: Elaborator, sentence: tree.Layer, context: Context, bound: Binding, made: MadeLayer,
+    elaborator: Elaborator, sentence: tree.LayerSentence, context: Context, bound: Binding, made: MadeLayer,
     inputs: tuple[int, ...], name: str,
 ) -> int | None:  # fmt: skip
     shapes = tuple([elaborator.nodes[n].output for n in inputs])
@@ -119,7 +121,7 @@ def _place(
 
 
 def _made(
-    elaborator: Elaborator, sentence: tree.Layer, context: Context, kind: type[Layer], bound: Binding,
+    elaborator: Elaborator, sentence: tree.LayerSentence, context: Context, kind: type[Layer], bound: Binding,
     options: dict[str, Value], inputs: tuple[int, ...] | None,
 ) -> MadeLayer | None:  # fmt: skip
     if any(isinstance(value, OpenValue) for value in options.values()):
@@ -147,7 +149,7 @@ def _without(
     return made
 
 
-def unknown_word(sentence: tree.Layer, known: list[str], synonyms: dict[str, str]) -> Diagnostic:
+def unknown_word(sentence: tree.LayerSentence, known: list[str], synonyms: dict[str, str]) -> Diagnostic:
     """The fault of a word that is neither a layer nor a block."""
     word, span = sentence.word, sentence.word_span
     others = f"layers: {', '.join(LAYERS)}", "cnnspec layers tells what each one does"

@@ -34,11 +34,11 @@ class StepBound:
         return min(count, MOST_STEPS + 1)
 
     def _one(self, statement: tree.Statement, module: Module, depth: int) -> int:
-        if isinstance(statement, tree.Layer):
+        if isinstance(statement, tree.LayerSentence):
             inside = sum(self.of(path.statements, module, depth + 1) + 1 for path in statement.paths or ())
             definition = module.blocks.get(statement.word)
             return 1 + inside + (self.of_block(definition, depth) if definition else 0)
-        if isinstance(statement, tree.Repeat) and isinstance(statement.count, tree.Number):
+        if isinstance(statement, tree.Repeat) and isinstance(statement.count, tree.NumberLiteral):
             turns = int(max(0, statement.count.value))
             return turns * (1 + self.of(statement.body, module, depth + 1))
         if isinstance(statement, tree.If):

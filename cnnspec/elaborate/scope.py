@@ -27,7 +27,7 @@ class Module:
 class Definition:
     """A block with the file whose names its body can see."""
 
-    block: tree.Block
+    block: tree.BlockDefinition
     module: Module
 
     @cached_property
@@ -81,7 +81,7 @@ class Scope:
     path: tuple[str, ...] = ()
     reserved: Mapping[str, Span] = field(default_factory=dict)
     """Labels written anywhere in the body; automatic names keep off them."""
-    calls: tuple[tree.Layer, ...] = ()
+    calls: tuple[tree.LayerSentence, ...] = ()
     """The block uses that led here, outermost first."""
     blocks: frozenset[Definition] = frozenset()
     """The blocks being expanded; using one of them again would never end."""
@@ -179,7 +179,7 @@ def labels_in(statements: tuple[tree.Statement, ...]) -> dict[str, Span]:
     stack: list[tree.Statement] = list(statements)
     while stack:
         statement = stack.pop()
-        if isinstance(statement, tree.Layer):
+        if isinstance(statement, tree.LayerSentence):
             if statement.label is not None:
                 found[statement.label.text] = statement.label.span
             for path in statement.paths or ():

@@ -55,16 +55,16 @@ class Files:
 
     def define(self, statements: Iterable[tree.Statement], module: Module) -> None:
         """Takes the blocks of a file, and those of the files it uses."""
-        own: dict[str, tree.Block] = {}
+        own: dict[str, tree.BlockDefinition] = {}
         for statement in statements:
             if isinstance(statement, tree.Use):
                 for name, definition in self._used(statement, module).items():
                     module.blocks.setdefault(name, definition)
-            elif isinstance(statement, tree.Block) and self._may_be_named(statement, own):
+            elif isinstance(statement, tree.BlockDefinition) and self._may_be_named(statement, own):
                 own[statement.name.text] = statement
         module.blocks.update({name: Definition(block, module) for name, block in own.items()})
 
-    def _may_be_named(self, block: tree.Block, own: dict[str, tree.Block]) -> bool:
+    def _may_be_named(self, block: tree.BlockDefinition, own: dict[str, tree.BlockDefinition]) -> bool:
         name, no_labels = block.name, tuple[Label, ...]()
         if name.text in LAYERS:
             message, labels = f"{name.text} is a layer; a block needs a name of its own", no_labels
@@ -77,7 +77,7 @@ class Files:
         self.elaborator.fault("repeated-block", message, name.span, *help, labels=labels)
         return False
 
-    def _has_clear_parameters(self, block: tree.Block) -> bool:
+    def _has_clear_parameters(self, block: tree.BlockDefinition) -> bool:
         seen: set[str] = set()
         for parameter in block.parameters:
             if parameter.name in seen:

@@ -16,7 +16,7 @@ from cnnspec.syntax.lalr import Token
 from cnnspec.text import Source, Span
 
 Children: TypeAlias = list[Any]
-Sentence = TypeVar("Sentence", tree.Input, tree.Layer, tree.Setting)
+Sentence = TypeVar("Sentence", tree.Input, tree.LayerSentence, tree.Setting)
 
 DEEPEST: Final = 64
 """Braces within braces, else-ifs, and operators within operators."""
@@ -71,9 +71,9 @@ class Builder:
     def OPTION(self, token: Token) -> tree.Name:  # noqa: N802
         return self._word(token, "=")
 
-    def NUMBER(self, token: Token) -> tree.Number:  # noqa: N802
+    def NUMBER(self, token: Token) -> tree.NumberLiteral:  # noqa: N802
         span = self._span(token)
-        return tree.Number(self._number(token.text, span), token.text, span)
+        return tree.NumberLiteral(self._number(token.text, span), token.text, span)
 
     def SIZE(self, token: Token) -> tree.Size:  # noqa: N802
         span = self._span(token)
@@ -83,8 +83,8 @@ class Builder:
     def STRING(self, token: Token) -> tree.Text:  # noqa: N802
         return tree.Text(token.text[1:-1], self._span(token))
 
-    def UNKNOWN(self, token: Token) -> tree.Unknown:  # noqa: N802
-        return tree.Unknown(self._span(token))
+    def UNKNOWN(self, token: Token) -> tree.QuestionMark:  # noqa: N802
+        return tree.QuestionMark(self._span(token))
 
     # Sentences ---------------------------------------------------------------
 
@@ -104,10 +104,10 @@ class Builder:
         word, name, value = children
         return tree.Let(name, value, self._from(word, value.span.end))
 
-    def block(self, children: Children) -> tree.Block:
+    def block(self, children: Children) -> tree.BlockDefinition:
         word, name, *given, body = children
         parameters = tuple(map(_parameter, given))
-        block = tree.Block(name, parameters, body.statements, self._from(word, body.end))
+        block = tree.BlockDefinition(name, parameters, body.statements, self._from(word, body.end))
         return block if self._fits(block, body.statements) else replace(block, body=())
 
     def repeat(self, children: Children) -> tree.Repeat:
@@ -150,7 +150,7 @@ class Builder:
         setting = tree.Setting(word.text, arguments, options, span, word.span)
         return self._meant(setting) if _is_suspect(arguments) else setting
 
-    def layer(self, children: Children) -> tree.Layer:
+    def layer(self, children: Children) -> tree.LayerSentence:
         at = 1 if isinstance(children[1], tree.Name) else 0
         label = children[0] if at else None
         word, arguments, options, *rest = children[at:]
@@ -159,7 +159,7 @@ class Builder:
         end = max(_end(word, *arguments, *options), bars.end if bars else 0, claim.span.end if claim else 0)
         span = self._at((label or word).span.start, end)
         paths = bars.paths if bars else None
-        layer = tree.Layer(word.text, span, word.span, label, arguments, options, paths, claim)
+        layer = tree.LayerSentence(word.text, span, word.span, label, arguments, options, paths, claim)
         if _is_suspect(arguments) or word.text == "else":
             layer = self._meant(layer)
         if bars is None:
@@ -197,7 +197,7 @@ class Builder:
         shape = children[0]
         if isinstance(shape, tree.Size):
             return shape
-        if isinstance(shape, tree.Unknown):
+        if isinstance(shape, tree.QuestionMark):
             return tree.Size((None,), shape.span)
         if isinstance(shape.value, float):
             self._problem("claim-not-a-shape", f"{shape.text} is not a shape", shape.span, _CLAIM_HELP)
@@ -257,7 +257,7 @@ class Builder:
 
     def _shallow(self, node: tree.Expression, parts: Sequence[tree.Expression]) -> tree.Expression:
         """The node, or a number in its place where it is too deep."""
-        return node if self._fits(node, parts) else tree.Number(1, "1", node.span)
+        return node if self._fits(node, parts) else tree.NumberLiteral(1, "1", node.span)
 
     def _fits(self, node: object, parts: Sequence[object]) -> bool:
         """Whether the node is shallow enough; the first that is not is told."""

@@ -19,7 +19,7 @@ from cnnspec.text import Source, Span
 
 INDENT: Final = 2
 
-Rewrite: TypeAlias = Callable[[tree.Layer], tree.Layer]
+Rewrite: TypeAlias = Callable[[tree.LayerSentence], tree.LayerSentence]
 Items: TypeAlias = tuple[tree.Statement, ...] | tuple[tree.Setting, ...]
 Item: TypeAlias = tree.Statement | tree.Setting
 
@@ -35,11 +35,11 @@ def write(node: tree.Spec | tree.Statement | tree.Expression) -> str:
             layout.items(node.statements, 0)
             return layout.text()
         case (
-            tree.Number()
+            tree.NumberLiteral()
             | tree.Size()
             | tree.Name()
             | tree.Text()
-            | tree.Unknown()
+            | tree.QuestionMark()
             | tree.Tuple()
             | tree.Unary()
             | tree.Binary()
@@ -139,7 +139,7 @@ class _Layout:
     def _inside(self, item: Item, indent: int) -> None:
         """What stands in the braces, and the closing one."""
         match item:
-            case tree.Layer():
+            case tree.LayerSentence():
                 self._paths(item.paths or (), indent)
                 self._close(item.span.end, indent, text_of.claim(item))
             case tree.If():
@@ -147,7 +147,7 @@ class _Layout:
             case tree.Train():
                 self._body(item.settings, indent)
                 self._close(item.span.end, indent)
-            case tree.Block() | tree.Repeat() | tree.Head():
+            case tree.BlockDefinition() | tree.Repeat() | tree.Head():
                 self._body(item.body, indent)
                 self._close(item.span.end, indent)
 
@@ -185,19 +185,19 @@ class _Layout:
     # Decisions -----------------------------------------------------------------
 
     def _rewritten(self, item: Item) -> Item:
-        return self.rewrite(item) if self.rewrite and isinstance(item, tree.Layer) else item
+        return self.rewrite(item) if self.rewrite and isinstance(item, tree.LayerSentence) else item
 
     def _one_line(self, item: Item) -> str:
         opening = text_of.opening(item)
         match item:
-            case tree.Layer() if item.paths is not None:
+            case tree.LayerSentence() if item.paths is not None:
                 bars = "".join(" |" + self._chain(path.statements) for path in item.paths)
                 return f"{opening} {{{bars} }}{text_of.claim(item)}"
             case tree.If():
                 return opening + self._braces(item.then) + self._else(item)
             case tree.Train():
                 return opening + self._braces(item.settings)
-            case tree.Block() | tree.Repeat() | tree.Head():
+            case tree.BlockDefinition() | tree.Repeat() | tree.Head():
                 return opening + self._braces(item.body)
         return opening
 
@@ -266,9 +266,9 @@ class _Layout:
 
 
 def _has_braces(item: Item) -> bool:
-    if isinstance(item, tree.Layer):
+    if isinstance(item, tree.LayerSentence):
         return item.paths is not None
-    return isinstance(item, tree.Block | tree.Repeat | tree.If | tree.Head | tree.Train)
+    return isinstance(item, tree.BlockDefinition | tree.Repeat | tree.If | tree.Head | tree.Train)
 
 
 def _else_if(item: tree.If) -> tree.If | None:

@@ -22,7 +22,7 @@ _LONGEST: Final = 40
 
 
 @dataclass(frozen=True, slots=True)
-class Number:
+class NumberLiteral:
     """``3``, ``0.5``, ``62k`` (k, M, G are 10^3, 10^6, 10^9)."""
 
     value: int | float
@@ -68,7 +68,7 @@ class Text:
 
 
 @dataclass(frozen=True, slots=True)
-class Unknown:
+class QuestionMark:
     """``?``: to be solved."""
 
     span: Span
@@ -101,7 +101,7 @@ class Binary:
     span: Span
 
 
-Expression: TypeAlias = Number | Size | Name | Text | Unknown | Tuple | Unary | Binary
+Expression: TypeAlias = NumberLiteral | Size | Name | Text | QuestionMark | Tuple | Unary | Binary
 
 # Sentences -------------------------------------------------------------------
 
@@ -125,7 +125,7 @@ class Path:
 
 
 @dataclass(frozen=True, slots=True)
-class Layer:
+class LayerSentence:
     """The one sentence form ``label: word argument* option=value* => shape``.
 
     A layer, a block instance, or a merge; ``paths`` holds the bars of
@@ -177,7 +177,7 @@ class Parameter:
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
+class BlockDefinition:
     """``block bottleneck width stride=1 { … }``."""
 
     name: Name
@@ -258,7 +258,9 @@ class Train:
     span: Span
 
 
-Statement: TypeAlias = Header | Input | Let | Block | Repeat | If | From | Head | Use | Expect | Train | Layer
+Statement: TypeAlias = (
+    Header | Input | Let | BlockDefinition | Repeat | If | From | Head | Use | Expect | Train | LayerSentence
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ _BINDING: Final = {"or": OR, "and": AND, "+": SUM, "-": SUM, "*": PRODUCT, "//":
 def expression(node: tree.Expression, tight: bool = False) -> str:
     """``depth - 1``; ``depth-1`` when ``tight``, as among arguments. Products are always tight."""
     match node:
-        case tree.Number():
+        case tree.NumberLiteral():
             return node.text
         case tree.Size():
             return size(node)
@@ -33,7 +33,7 @@ def expression(node: tree.Expression, tight: bool = False) -> str:
             return node.text
         case tree.Text():
             return f'"{node.value}"'
-        case tree.Unknown():
+        case tree.QuestionMark():
             return "?"
         case tree.Tuple():
             return f"({', '.join(map(expression, node.items))})"
@@ -77,7 +77,7 @@ def parameters(nodes: tuple[tree.Parameter, ...]) -> str:
     )
 
 
-def claim(node: tree.Layer) -> str:
+def claim(node: tree.LayerSentence) -> str:
     return f" => {size(node.claim)}" if node.claim else ""
 
 
@@ -88,7 +88,7 @@ def opening(node: tree.Statement | tree.Setting) -> str:
 
 
 @opening.register
-def _(node: tree.Layer) -> str:
+def _(node: tree.LayerSentence) -> str:
     label = f"{node.label.text}: " if node.label else ""
     end = claim(node) if node.paths is None else ""
     return label + node.word + arguments(node.arguments) + options(node.options) + end
@@ -115,7 +115,7 @@ def _(node: tree.Let) -> str:
 
 
 @opening.register
-def _(node: tree.Block) -> str:
+def _(node: tree.BlockDefinition) -> str:
     return f"block {node.name.text}{parameters(node.parameters)}"
 
 

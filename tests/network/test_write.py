@@ -128,7 +128,7 @@ def test_layers_are_written_as_they_are_read(text: str) -> None:
     from cnnspec.text import Source
 
     (line,) = parse(Source("x", text)).statements
-    assert isinstance(line, tree.Layer)
+    assert isinstance(line, tree.LayerSentence)
     kind = LAYERS[line.word]
     given = dict(zip(kind.positional, line.arguments, strict=False))
     given |= {option.name: option.value for option in line.options}

@@ -19,8 +19,8 @@ names = words.map(lambda word: tree.Name(word, PLACE))
 dotted = st.lists(words, min_size=1, max_size=3).map(lambda parts: tree.Name(".".join(parts), PLACE))
 
 
-def number(text: str, value: float) -> tree.Number:
-    return tree.Number(value, text, PLACE)
+def number(text: str, value: float) -> tree.NumberLiteral:
+    return tree.NumberLiteral(value, text, PLACE)
 
 
 numbers = st.one_of(
@@ -33,7 +33,7 @@ sizes = st.lists(st.one_of(st.none(), st.integers(0, 999)), min_size=2, max_size
     lambda parts: tree.Size(tuple(parts), PLACE)
 )
 texts = st.from_regex(r"[a-z/. #;{}-]{0,9}", fullmatch=True).map(lambda text: tree.Text(text, PLACE))
-atoms = st.one_of(numbers, sizes, dotted, texts, st.just(tree.Unknown(PLACE)))
+atoms = st.one_of(numbers, sizes, dotted, texts, st.just(tree.QuestionMark(PLACE)))
 
 
 def _grown(inner: st.SearchStrategy[tree.Expression]) -> st.SearchStrategy[tree.Expression]:
@@ -53,12 +53,12 @@ def several(items: st.SearchStrategy, most: int = 3) -> st.SearchStrategy[tuple]
     return st.lists(items, max_size=most).map(tuple)
 
 
-def layers(paths: st.SearchStrategy) -> st.SearchStrategy[tree.Layer]:
+def layers(paths: st.SearchStrategy) -> st.SearchStrategy[tree.LayerSentence]:
     """Layers whose arguments look like no mistake (``conv 6 5*5``)."""
     return st.builds(
-        tree.Layer, layer_words, st.just(PLACE), st.just(PLACE), st.one_of(st.none(), dotted),
-        several(st.one_of(numbers, sizes, dotted, st.just(tree.Unknown(PLACE)))), several(options), paths,
-        st.one_of(st.none(), claims),
+        tree.LayerSentence, layer_words, st.just(PLACE), st.just(PLACE), st.one_of(st.none(), dotted),
+        several(st.one_of(numbers, sizes, dotted, st.just(tree.QuestionMark(PLACE)))), several(options),
+        paths, st.one_of(st.none(), claims),
     ).filter(lambda layer: all(getattr(each, "text", "") != "x" for each in layer.arguments))  # fmt: skip
 
 
@@ -83,7 +83,7 @@ def _bodied(inner: st.SearchStrategy[tree.Statement]) -> st.SearchStrategy[tree.
     paths = several(st.builds(tree.Path, body, st.just(PLACE)))
     return st.one_of(
         layers(paths),
-        st.builds(tree.Block, names, several(parameters), body, st.just(PLACE)),
+        st.builds(tree.BlockDefinition, names, several(parameters), body, st.just(PLACE)),
         st.builds(tree.Repeat, expressions, body, st.just(PLACE)),
         st.builds(tree.If, expressions, body, body, st.just(PLACE)),
         st.builds(tree.Head, names, body, st.just(PLACE), several(options, 2)),

@@ -13,13 +13,13 @@ from cnnspec.text import Source, Span
 
 def sketch(node: object) -> object:
     """The tree in few signs: ``("Layer", word, …)``, without places and what is absent."""
-    if isinstance(node, tree.Number):
+    if isinstance(node, tree.NumberLiteral):
         return node.value
     if isinstance(node, tree.Name):
         return node.text
     if isinstance(node, tree.Text):
         return f'"{node.value}"'
-    if isinstance(node, tree.Unknown):
+    if isinstance(node, tree.QuestionMark):
         return "?"
     if isinstance(node, tree.Size):
         return "x".join("?" if part is None else str(part) for part in node.parts)

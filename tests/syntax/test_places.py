@@ -56,7 +56,7 @@ def test_a_sentence_is_the_text_it_stands_in() -> None:
 
 def test_parts_have_their_own_places() -> None:
     layer = parse(Source("spec.cnn", TEXT)).statements[2]
-    assert isinstance(layer, tree.Layer)
+    assert isinstance(layer, tree.LayerSentence)
     assert layer.word_span.text == "conv"
     assert layer.label is not None
     assert layer.label.span.text == "first"

@@ -75,7 +75,7 @@ def test_an_unclosed_body_keeps_its_statements() -> None:
 
 def test_errors_inside_a_body_leave_the_rest_of_it() -> None:
     (block,) = parse_tolerant(Source("spec.cnn", "block b {\n  conv 3 stride=\n  relu\n}"))[0].statements
-    assert isinstance(block, tree.Block)
+    assert isinstance(block, tree.BlockDefinition)
     assert [each.span.text for each in block.body] == ["relu"]
 
 
@@ -151,7 +151,7 @@ def test_huge_texts_are_answered_in_time(text: str) -> None:
 def test_what_is_too_deep_is_said_once_and_pruned() -> None:
     spec, faults = parse_tolerant(Source("spec.cnn", "let a = " + "(" * 100 + "1" + ")" * 100 + "\nrelu"))
     assert [each.code for each in faults] == ["nested-too-deeply"]
-    assert [type(each) for each in spec.statements] == [tree.Let, tree.Layer]
+    assert [type(each) for each in spec.statements] == [tree.Let, tree.LayerSentence]
 
 
 def test_reading_is_quick() -> None:
@@ -199,7 +199,9 @@ def test_the_sizes_of_a_broken_input_are_kept(line: str, shape: str | None) -> N
     assert faults
     inputs = [statement for statement in spec.statements if isinstance(statement, tree.Input)]
     sizes = [each.shape.parts for each in inputs if isinstance(each.shape, tree.Size)]
-    numbers = [(each.shape.value,) for each in inputs if isinstance(each.shape, tree.Number)]
+    numbers = [(each.shape.value,) for each in inputs if isinstance(each.shape, tree.NumberLiteral)]
     assert ([tuple(map(int, shape.split("x")))] if shape else []) == [*sizes, *numbers]
-    (layer,) = (each for each in spec.statements if isinstance(each, tree.Layer) and each.word == "conv")
+    (layer,) = (
+        each for each in spec.statements if isinstance(each, tree.LayerSentence) and each.word == "conv"
+    )
     assert "conv 6 5x5" == layer.span.text

@@ -60,7 +60,7 @@ def unknowns_of(spec: tree.Spec) -> tuple[Unknown, ...]:
 class _Walk:
     def __init__(self, spec: tree.Spec) -> None:
         self.spec, self.inside = spec, False
-        self.blocks = {s.name.text: s for s in spec.statements if isinstance(s, tree.Block)}
+        self.blocks = {s.name.text: s for s in spec.statements if isinstance(s, tree.BlockDefinition)}
         inputs = [s.shape for s in spec.statements if isinstance(s, tree.Input)]
         sizes = inputs[0].parts if inputs and isinstance(inputs[0], tree.Size) else ()
         self.longest = max((size for size in sizes[:-1] if size), default=64)
@@ -71,7 +71,7 @@ class _Walk:
 
     def _statement(self, statement: tree.Statement) -> Iterator[Unknown]:
         match statement:
-            case tree.Layer():
+            case tree.LayerSentence():
                 yield from self._layer(statement)
             case tree.Let():
                 uses = self._uses_of(statement.name.text, self.spec.statements)
@@ -90,12 +90,12 @@ class _Walk:
                 for span, size in _places(statement.condition):
                     yield Unknown(span, statement.condition.span, "number", numbers, False, size)
                 yield from self.body((*statement.then, *statement.otherwise))
-            case tree.Block():
+            case tree.BlockDefinition():
                 yield from self._block(statement)
             case tree.Head():
                 yield from self.body(statement.body)
 
-    def _block(self, block: tree.Block) -> Iterator[Unknown]:
+    def _block(self, block: tree.BlockDefinition) -> Iterator[Unknown]:
         for parameter in block.parameters:
             if parameter.default is not None:
                 uses = self._uses_of(parameter.name, block.body)
@@ -109,7 +109,7 @@ class _Walk:
         for span, size in _places(statement.shape):
             yield Unknown(span, statement.span, "size", sizes, False, size)
 
-    def _layer(self, sentence: tree.Layer) -> Iterator[Unknown]:
+    def _layer(self, sentence: tree.LayerSentence) -> Iterator[Unknown]:
         for name, value in self._given(sentence):
             direct = sentence.word in LAYERS and not self.inside
             found = self._value(value, name, self._use(sentence.word, name), sentence.span)
@@ -117,7 +117,7 @@ class _Walk:
         for path in sentence.paths or ():
             yield from self.body(path.statements)
 
-    def _given(self, sentence: tree.Layer) -> Iterator[tuple[str, tree.Expression]]:
+    def _given(self, sentence: tree.LayerSentence) -> Iterator[tuple[str, tree.Expression]]:
         kind, block = LAYERS.get(sentence.word), self.blocks.get(sentence.word)
         names: Sequence[str] = ()
         if kind is not None:
@@ -167,7 +167,7 @@ class _Walk:
 def _places(expression: tree.Expression) -> Iterator[tuple[Span, Span | None]]:
     """Each ``?`` of an expression, with the size it is a part of."""
     match expression:
-        case tree.Unknown():
+        case tree.QuestionMark():
             yield expression.span, None
         case tree.Size():
             yield from ((span, expression.span) for span in unknown_places(expression))
@@ -181,15 +181,15 @@ def _places(expression: tree.Expression) -> Iterator[tuple[Span, Span | None]]:
             yield from _places(expression.right)
 
 
-def sentences(statements: Sequence[tree.Statement]) -> Iterator[tree.Layer]:
+def sentences(statements: Sequence[tree.Statement]) -> Iterator[tree.LayerSentence]:
     """Every layer and block use, through braces."""
     for statement in statements:
         match statement:
-            case tree.Layer():
+            case tree.LayerSentence():
                 yield statement
                 for path in statement.paths or ():
                     yield from sentences(path.statements)
-            case tree.Repeat() | tree.Head() | tree.Block():
+            case tree.Repeat() | tree.Head() | tree.BlockDefinition():
                 yield from sentences(statement.body)
             case tree.If():
                 yield from sentences((*statement.then, *statement.otherwise))

@@ -16,8 +16,8 @@ from cnnspec.syntax.errors.diagnose import call_parentheses
 from cnnspec.syntax.errors.sentences import else_without_if, hyphen_in_name, spaced_size
 from cnnspec.text import Span
 
-Meant: TypeAlias = tuple[Diagnostic, tree.Layer]
-Sentence = TypeVar("Sentence", tree.Input, tree.Layer, tree.Setting)
+Meant: TypeAlias = tuple[Diagnostic, tree.LayerSentence]
+Sentence = TypeVar("Sentence", tree.Input, tree.LayerSentence, tree.Setting)
 
 _SPACED: Final = re.compile(r"\d+(?:[ \t]*[x×][ \t]*\d+)+")
 _PRODUCT: Final = re.compile(r"\d{1,9}[*]\d{1,9}")
@@ -26,12 +26,12 @@ _SHAPE: Final = re.compile(r"\d{1,9}(?:[*]\d{1,9}){2,3}")
 
 def meant_by(sentence: Sentence) -> tuple[Diagnostic, Sentence] | None:
     """The mistake that a sentence looks like, with what was meant; None where it looks like none."""
-    if isinstance(sentence, tree.Layer):
+    if isinstance(sentence, tree.LayerSentence):
         return in_layer(sentence)
     return in_input(sentence) if isinstance(sentence, tree.Input) else in_setting(sentence)
 
 
-def in_layer(layer: tree.Layer) -> Meant | None:
+def in_layer(layer: tree.LayerSentence) -> Meant | None:
     if layer.word == "else":
         return else_without_if(layer.word_span), replace(layer, word="identity", arguments=(), options=())
     return _called(layer) or _spaced(layer) or _product(layer) or _compared(layer)
@@ -66,7 +66,7 @@ def _put(
     return (*nodes[:at], *meant, *nodes[at + instead_of :])
 
 
-def _called(layer: tree.Layer) -> Meant | None:
+def _called(layer: tree.LayerSentence) -> Meant | None:
     """``conv(6, 5x5)``."""
     source, end, given = layer.span.source, layer.word_span.end, layer.arguments[0]
     if source.text[end : end + 1] != "(" or not isinstance(given, tree.Tuple):
@@ -75,7 +75,7 @@ def _called(layer: tree.Layer) -> Meant | None:
     return call_parentheses(source, end, layer.word), meant
 
 
-def _spaced(layer: tree.Layer) -> Meant | None:
+def _spaced(layer: tree.LayerSentence) -> Meant | None:
     """``5 x 5``: a number, a word that is only an x, a number."""
     given = layer.arguments
     for n in range(1, len(given) - 1):
@@ -94,7 +94,7 @@ def _size(text: str, span: Span) -> tree.Size:
     return tree.Size(tuple(int(part) for part in text.split("x") if len(part) < 10), span)
 
 
-def _product(layer: tree.Layer) -> Meant | None:
+def _product(layer: tree.LayerSentence) -> Meant | None:
     """``conv 16 5*5``, ``maxpool 2*2``: where a window stands, a product of two numbers."""
     place = 0 if layer.word.endswith("pool") else 1
     window = layer.arguments[place] if len(layer.arguments) > place else None
@@ -110,7 +110,7 @@ def _product_for_size(span: Span) -> Diagnostic:
     return Diagnostic("product-for-size", f"`{span.text}` is a product, not a size", span, fixes=(fix,))
 
 
-def _compared(layer: tree.Layer) -> Meant | None:
+def _compared(layer: tree.LayerSentence) -> Meant | None:
     """``stride==2`` among the arguments."""
     for n, each in enumerate(layer.arguments):
         if isinstance(each, tree.Binary) and each.operator == "==" and isinstance(each.left, tree.Name):
