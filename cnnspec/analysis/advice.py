@@ -93,7 +93,7 @@ def _left_over(axis: Axis) -> str:
     padded = axis.size + axis.before + axis.after
     rest = (padded - axis.reach) % axis.stride
     name = AXIS_NAMES[axis.name]
-    return f"along the {name}: ({padded} − {axis.reach})/{axis.stride} leaves a rest of {rest}"
+    return f"along the {name}: ({padded} − {axis.reach})/{axis.stride} leaves a remainder of {rest}"
 
 
 def _keeping(node: Node, lost: list[Axis]) -> Iterator[str]:

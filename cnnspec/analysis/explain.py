@@ -129,8 +129,8 @@ def _additions(analysis: Analysis, row: Row) -> Iterator[Step]:
     if not row.additions:
         yield Step("additions", row.laws.additions, "counted as elementwise" if row.elementwise else "")
         return
-    note = "one less than the products of an output"
-    note += ", and one for its bias" if row.node.layer.has_bias else ""
+    note = "n products need n − 1 additions"
+    note += ", and one more for the bias" if row.node.layer.has_bias else ""
     yield Step("additions", row.laws.additions, note)
 
 
@@ -199,7 +199,7 @@ def _receptive_field(analysis: Analysis, row: Row) -> Iterator[Step]:
         yield Step("receptive field", note="a vector has no rows and columns: it sees the whole input")
         return
     if node.layer.window(row.inputs) == (SAME_PLACE,) * len(field.size) and len(node.inputs) == 1:
-        yield Step("receptive field", note=f"each value of {row.kind} sees what the value it comes from sees")
+        yield Step("receptive field", note="unchanged")
         return
     for axes, source, window in _axes_alike(analysis, row):
         along = f"along the {' and the '.join(AXIS_NAMES[AXES[len(field.size)][axis]] for axis in axes)}"

@@ -198,14 +198,14 @@ class Recipe(BaseModel):
         default=Constant.model_construct(), description="how the learning rate moves; warm-up"
     )
     batch: Annotated[PositiveInt, Unit("samples")] = Field(
-        default=64, description="samples a step; the last batch of an epoch may be smaller", examples=[128]
+        default=64, description="samples per step; the last batch of an epoch may be smaller", examples=[128]
     )
     epochs: WholeEpochs = Field(default=5, description="times through the training samples", examples=[4])
     seed: NonNegativeInt = Field(
         default=0, description="fixes weights, shuffling, dropout and augmentation", examples=[1]
     )
     loss: Loss = Field(
-        default=CrossEntropy.model_construct(), description="what is made small; label smoothing"
+        default=CrossEntropy.model_construct(), description="what training minimises; label smoothing"
     )
     initial: Initial = Field(
         default="he",
