@@ -26,8 +26,8 @@ SHORT: Final = ("rate", "validation")
 """Options that may be changed by their own name: the optimizer's rate, and the validation part of data."""
 ASIDE: Final = {
     **NEEDLESS,
-    "verbose": "nothing is printed; callback= is told of epochs, and the History shows them afterwards",
-    "callbacks": "callback= is told of steps and epochs",
+    "verbose": "nothing is printed; callback= hears of epochs, and the History shows them afterwards",
+    "callbacks": "callback= hears of steps and epochs",
 }
 
 
@@ -40,22 +40,22 @@ def changed(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:
     given = {name: value for name, value in changes.items() if value is not None}
     for name in given:
         if name not in Recipe.model_fields and name not in SHORT:
-            raise TypeError(_no_such(name))
+            raise TypeError(_no_such_setting(name))
     found: list[Diagnostic] = []
-    values = _said(recipe)
+    values = _fields_given(recipe)
     for name, value in given.items():
         if name not in SHORT:
             values[name] = _value(name, value, found)
     if not found:
         _shorthands(recipe, values, given, found)
-    said = {name: value for name, value in values.items() if _is_said(name, value, recipe)}
-    made = _validated(Recipe, said, found) if not found else None
+    fields = {name: value for name, value in values.items() if _is_given(name, value, recipe)}
+    made = _validated(Recipe, fields, found) if not found else None
     if not isinstance(made, Recipe):
         raise SpecError(replace(item, span=None, fixes=()) for item in found)
     return made
 
 
-def _is_said(name: str, value: Any, recipe: Recipe) -> bool:
+def _is_given(name: str, value: Any, recipe: Recipe) -> bool:
     """Whether a setting is more than a default: a recipe that says no seed has none after a change too."""
     return name in recipe.model_fields_set or value is not getattr(recipe, name)
 
@@ -67,14 +67,14 @@ def _shorthands(
     for name, word in (("rate", "optimizer"), ("validation", "data")):
         setting = values.get(word, getattr(recipe, word))
         if name in given and isinstance(setting, SettingModel):
-            options = {**_said(setting), name: _plain(given[name])}
+            options = {**_fields_given(setting), name: _plain(given[name])}
             values[word] = _validated(type(setting), options, found)
     schedule = recipe.schedule
     if "rate" in given and not found and "schedule" not in given and isinstance(schedule, OneCycle):
         values["schedule"] = schedule.model_copy(update={"peak": float(_plain(given["rate"]))})
 
 
-def _said(model: BaseModel) -> dict[str, Any]:
+def _fields_given(model: BaseModel) -> dict[str, Any]:
     """The fields that were given, and not left to their defaults."""
     return {name: getattr(model, name) for name in model.model_fields_set}
 
@@ -118,8 +118,8 @@ def _read(name: str, text: str, found: list[Diagnostic]) -> Any:
         message = f"{name} must be one sentence. Received: {text!r}"
         found.append(Diagnostic("wrong-setting", message, help=(f"as in {name}={_example(name)!r}",)))
         return None
-    value, told = read_setting(sentences[0], _evaluate)
-    found.extend(told)
+    value, faults_in_it = read_setting(sentences[0], _evaluate)
+    found.extend(faults_in_it)
     return value
 
 
@@ -147,18 +147,18 @@ def _validated(model: type[Model], values: Mapping[str, Any], found: list[Diagno
     return None
 
 
-def _no_such(name: str) -> str:
+def _no_such_setting(name: str) -> str:
     word = name.lower()
-    said = f"there is no setting {name}"
+    message = f"there is no setting {name}"
     if word in ASIDE:
-        return f"{said}: {ASIDE[word]}"
+        return f"{message}: {ASIDE[word]}"
     meant = OPTION_SYNONYMS.get(word, word)
     if meant in SHORT:
-        return f"{said}; did you mean {meant}?"
+        return f"{message}; did you mean {meant}?"
     if word not in SYNONYMS and owners(word):
         setting, _, kind = owners(word)[0].partition(" ")
         sentence = f"{kind} {meant}=…".strip()
-        return f'{said}; it is an option of {setting}: {setting}="{sentence}"'
+        return f'{message}; it is an option of {setting}: {setting}="{sentence}"'
     known: Iterable[str] = (*Recipe.model_fields, *SHORT)
     guess = nearest(word, known, SYNONYMS)
-    return f"{said}; " + (f"did you mean {guess}?" if guess else f"there are {', '.join(known)}")
+    return f"{message}; " + (f"did you mean {guess}?" if guess else f"there are {', '.join(known)}")

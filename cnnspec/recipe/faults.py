@@ -114,11 +114,11 @@ def unlike_channels(
 
 def no_picture(shape: Shape, span: Span | None) -> Diagnostic:
     """``augment`` where no pictures flow in."""
-    said = f"a vector of {shape[0]:,} values" if len(shape) == 1 else show(shape)
+    text = f"a vector of {shape[0]:,} values" if len(shape) == 1 else show(shape)
     side = isqrt(shape[0])
     picture = f"{side}x{side}x1" if side * side == shape[0] else "HEIGHTxWIDTHxCHANNELS"
     return Diagnostic(
-        "wrong-setting", f"augment changes pictures, and the input is {said}", span,
+        "wrong-setting", f"augment changes pictures, and the input is {text}", span,
         help=(f"make it one: input {picture}, and flatten behind it",) if len(shape) == 1 else (),
     )  # fmt: skip
 

@@ -54,7 +54,7 @@ class Data(SettingModel):
     path alone says by itself which they are: data "own/pictures". It is relative to the spec's folder.
     Folders of images may stand in folders train, val and test (or training, valid or validation, testing),
     and an .npz may hold x_val and y_val. Without a validation part of their own, samples for validation are
-    drawn once, by the seed, from the training samples; they are judged after each epoch and never trained on.
+    drawn once, by the seed, from the training samples. They are evaluated after each epoch, never trained on.
     """
 
     word = "data"
@@ -91,7 +91,7 @@ class Data(SettingModel):
 class CrossEntropy(SettingModel):
     """-log of the probability of the right class, over a softmax.
 
-    Validation and test samples are judged by it too, smoothing included, without class weights.
+    Validation and test samples are evaluated with the same loss, smoothing included, class weights left out.
     """
 
     word = "loss"
@@ -113,7 +113,7 @@ class MeanSquaredError(SettingModel):
 
 
 class Normalise(SettingModel):
-    """What is done to the bytes of an image: (x/255 - mean)/std, or nothing at all."""
+    """How the bytes of an image are scaled: (x/255 - mean)/std, or not at all."""
 
     word = "normalise"
     positional = ("kind",)
@@ -126,10 +126,10 @@ class Normalise(SettingModel):
         "mean and deviation; none: bytes as they are",
     )
     mean: float | tuple[float, ...] = Field(
-        default=0.0, description="taken off, after bytes became 0..1; one number, or one a channel"
+        default=0.0, description="subtracted after scaling to 0..1; one number, or one for each channel"
     )
     std: PositiveFloat | tuple[PositiveFloat, ...] = Field(
-        default=1.0, description="divided by, then; one number, or one a channel"
+        default=1.0, description="divided by after that; one number, or one for each channel"
     )
 
     @model_validator(mode="after")
@@ -178,8 +178,12 @@ class Stop(SettingModel):
     example = "stop patience=3"
     beside = "data mnist validation=0.1"
 
-    patience: WholeEpochs = Field(default=3, description="epochs without a better loss that are borne")
-    change: NonNegativeFloat = Field(default=0.0, description="a fall of the loss by less than this is none")
+    patience: WholeEpochs = Field(
+        default=3, description="epochs in a row without a lower loss before the training ends"
+    )
+    change: NonNegativeFloat = Field(
+        default=0.0, description="the loss must fall by more than this to count as lower"
+    )
 
 
 Loss: TypeAlias = Annotated[CrossEntropy | MeanSquaredError, Field(discriminator="kind")]
@@ -193,9 +197,11 @@ class Recipe(BaseModel):
     data: Data = Field(
         default=Data.model_construct(), description="where the samples come from, and their validation part"
     )
-    optimizer: Optimizer = Field(default=Adam.model_construct(), description="how a gradient becomes a step")
+    optimizer: Optimizer = Field(
+        default=Adam.model_construct(), description="how the gradient updates the weights"
+    )
     schedule: AnySchedule = Field(
-        default=Constant.model_construct(), description="how the learning rate moves; warm-up"
+        default=Constant.model_construct(), description="how the learning rate changes; warm-up"
     )
     batch: Annotated[PositiveInt, Unit("samples")] = Field(
         default=64, description="samples per step; the last batch of an epoch may be smaller", examples=[128]
@@ -214,7 +220,7 @@ class Recipe(BaseModel):
         examples=["glorot"],
     )
     normalise: Normalise = Field(
-        default=Normalise.model_construct(), description="what is done to the bytes of an image"
+        default=Normalise.model_construct(), description="how the bytes of an image are scaled"
     )
     augment: Augment | None = Field(default=None, description="random changes of the training images")
     classweights: Literal["balanced"] | tuple[PositiveFloat, ...] | None = Field(

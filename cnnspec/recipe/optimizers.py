@@ -1,4 +1,4 @@
-"""Optimizers and schedules: how a gradient becomes a step, and how the rate moves."""
+"""Optimizers and schedules: how the gradient updates the weights, and how the rate changes."""
 
 import math
 from typing import Annotated, ClassVar, Final, Literal, TypeAlias
@@ -77,7 +77,7 @@ class RmsProp(OptimizerSetting):
 
 
 class Schedule(SettingModel):
-    """How the rate moves; ``warmup`` epochs climb to it in a straight line first (Goyal et al. 2017)."""
+    """How the rate changes; ``warmup`` epochs climb to it in a straight line first (Goyal et al. 2017)."""
 
     word = "schedule"
     last = ("warmup",)
@@ -157,9 +157,7 @@ class OneCycle(SettingModel):
     example = "schedule onecycle peak=0.05"
 
     kind: Literal["onecycle"] = "onecycle"
-    peak: Rate | None = Field(
-        default=None, description="the highest rate; it takes the place of the optimizer's, and is that else"
-    )
+    peak: Rate | None = Field(default=None, description="the highest rate; the optimizer's rate unless given")
     climb: Share = Field(default=0.3, description="part of the steps spent climbing")
     start: PositiveFloat = Field(default=25.0, description="the first rate is peak/start")
     end: PositiveFloat = Field(default=250000.0, description="the last rate is peak/end")

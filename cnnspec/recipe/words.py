@@ -55,9 +55,9 @@ CHOICE_SYNONYMS: Final = {
 }  # fmt: skip
 NEEDLESS: Final = {
     "shuffle": "the samples are shuffled anew each epoch, always",
-    "metrics": "loss and accuracy are always told",
-    "monitor": "the validation loss is watched where data keeps a validation part",
-    "restore_best_weights": "the weights of the best epoch are always taken",
+    "metrics": "loss and accuracy are always shown",
+    "monitor": "the validation loss is monitored where there are validation samples",
+    "restore_best_weights": "the weights of the best epoch are always kept",
 }
 """What others ask for and is so anyway."""
 
