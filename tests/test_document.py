@@ -78,9 +78,10 @@ def test_the_files_it_uses(tmp_path: Path) -> None:
 )
 def test_what_is_no_spec(tmp_path: Path, content: bytes, code: str, message: str) -> None:
     (tmp_path / "net.cnn").write_bytes(content)
-    with pytest.raises(cnnspec.SpecError, match=message) as caught:
+    with pytest.raises(cnnspec.SpecError) as caught:
         cnnspec.load(tmp_path / "net.cnn")
     assert code == caught.value.diagnostics[0].code
+    assert message in caught.value.diagnostics[0].message
 
 
 def test_every_command_hears_what_a_comment_allows(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import fields, is_dataclass
 
 import pytest
@@ -37,7 +38,8 @@ def sketch(node: object) -> object:
         parts = [
             sketch(getattr(node, f.name)) for f in fields(node) if not isinstance(getattr(node, f.name), Span)
         ]
-        return [type(node).__name__, *(part for part in parts if part not in (None, []))]
+        name = re.sub("(Sentence|Definition)$", "", type(node).__name__)
+        return [name, *(part for part in parts if part not in (None, []))]
     return node
 
 
