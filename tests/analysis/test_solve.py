@@ -58,6 +58,7 @@ IMAGE = "input 28x28x1\n"
         ("concat { | conv ? 3x3 padding=1 | conv 4 1x1 } => 28x28x20", [(16,)]),
         ("flatten => 784\nreshape ?x?x4 => 14x14x4", [(14, 14)]),
         ("conv 4 ?x3 => 24x26x4", [(5,)]),
+        ("conv ? 27x1\nif C > 2 { maxpool 3 } else { relu }\nexpect multiplies == 3024", [(2,)]),
         ("if ? == 3 { conv 4 3x3 } else { relu }\nrelu => 26x26x4", [(3,)]),
     ],
 )

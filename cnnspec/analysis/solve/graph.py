@@ -25,8 +25,8 @@ from cnnspec.syntax import tree
 Way: TypeAlias = tuple[float, Values]
 """How unusual values are together, and the values."""
 
-PLACEHOLDERS: Final = (20_160, 40_320)
-"""They stand for the widths; a size that is the same with both hangs on no width."""
+PLACEHOLDERS: Final = (20_160, 1, 40_320)
+"""They stand for the widths; a size that is the same with two of them hangs on no width."""
 NARROW: Final = frozenset({"window-larger-than-input", "window-sees-only-padding"})
 """Faults that no width mends."""
 MOST_WAYS: Final = 400_000
@@ -95,7 +95,7 @@ class Graph:
         self.wide = [n for n, unknown in enumerate(unknowns) if unknown.count]
         self.widths = [
             {n: 1 if unknowns[n].name == "groups" else width for n in self.wide}
-            for width in PLACEHOLDERS[: 1 + bool(self.wide)]
+            for width in PLACEHOLDERS[: 3 if self.wide else 1]
         ]
         sizes = [unknown.size if squares and unknown.size else unknown for unknown in self.unknowns]
         self.twins = [sizes.index(size) for size in sizes]
@@ -222,7 +222,7 @@ class Graph:
         """The state that values lead to, or None where a claim on the way fails."""
         given, looks = dict(zip(self.numbers, values, strict=False)), []
         for problem in self.problems:
-            look = [problem.elaborate(given | widths) for widths in self.widths]
+            look = self._look(problem, given)
             if not self._meets_claims(look, values):
                 return None
             if self._is_end(values) and not self.wide and look[0].has_errors:
@@ -231,6 +231,13 @@ class Graph:
                 return None
             looks.append(look)
         return State(values, pinned, self._stages(looks, len(values)))
+
+    def _look(self, problem: Problem, given: dict[int, Any]) -> list[Elaborated]:
+        """The network with two widths, as different as can be; 1 is too small where groups need more."""
+        look = [problem.elaborate(given | widths) for widths in self.widths[:2]]
+        if self.wide and len(look[1].diagnostics) > len(look[0].diagnostics):
+            look[1] = problem.elaborate(given | self.widths[2])
+        return look
 
     def _meets_claims(self, look: Sequence[Elaborated], values: Values) -> bool:
         """Whether the claims on the way hold, as far as they hang on no width."""
