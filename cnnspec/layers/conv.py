@@ -8,14 +8,7 @@ from pydantic import Field, PositiveInt, field_validator, model_validator
 
 from cnnspec.diagnostics import LayerError
 from cnnspec.formula import Formula, Symbol, product
-from cnnspec.layers.base import (
-    Family,
-    Kernelled,
-    Shapes,
-    Weight,
-    factors,
-    output_symbols,
-)
+from cnnspec.layers.base import Family, Kernelled, Shapes, Weight, factors, output_symbols
 from cnnspec.layers.facts import Counts, Figures, multiplies
 from cnnspec.layers.window import (
     Axis,
@@ -37,7 +30,7 @@ TABLES: Final[dict[str, str]] = {
         "0 1 2; 1 2 3; 2 3 4; 3 4 5; 0 4 5; 0 1 5; "
         "0 1 2 3; 1 2 3 4; 2 3 4 5; 0 3 4 5; 0 1 4 5; 0 1 2 5; "
         "0 1 3 4; 1 2 4 5; 0 2 3 5; 0 1 2 3 4 5"
-    ),
+    )
 }
 """Tables known by name: C3 of LeNet-5 (LeCun et al. 1998, table I), 6 channels to 16 filters."""
 

@@ -161,8 +161,7 @@ class AvgPool(Pool):
     counts: ClassVar[Counts] = NOTHING | {"ptflops": 2, "thop": _outputs, "calflops": 1}
 
     count_padding: bool = Field(
-        True,
-        description="divide by the whole window, padding included, not by its pixels on the map alone",
+        True, description="divide by the whole window, padding included, not by its pixels on the map alone"
     )
 
     def elementwise(self, inputs: Shapes) -> tuple[Item, ...]:

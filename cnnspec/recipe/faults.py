@@ -11,15 +11,7 @@ from cnnspec.diagnostics import Diagnostic, Fix, Label, any_of, did_you_mean, ne
 from cnnspec.layers.base import Shape, show
 from cnnspec.layers.registry import LAYERS
 from cnnspec.recipe.models import Normalise, Recipe
-from cnnspec.recipe.words import (
-    CHOICE_SYNONYMS,
-    NEEDLESS,
-    OPTION_SYNONYMS,
-    SETTINGS,
-    SYNONYMS,
-    Kinds,
-    owners,
-)
+from cnnspec.recipe.words import CHOICE_SYNONYMS, NEEDLESS, OPTION_SYNONYMS, SETTINGS, SYNONYMS, Kinds, owners
 from cnnspec.syntax import tree
 from cnnspec.text import Span
 
