@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from cnnspec.diagnostics import Diagnostic, Severity, SpecError, nearest
+from cnnspec.files import LARGEST, decoded
 from cnnspec.resources import example_names, example_path
 from cnnspec.text import Source, Span
 
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from cnnspec.network.graph import Network
     from cnnspec.syntax.tree import Spec
 
-LARGEST: Final = 2_000_000
-"""Bytes a spec may have; a long hand-written one has a few thousand."""
 RUN_SPEC: Final = "spec.cnn"
 """The spec that a training leaves in the folder of its run."""
 
@@ -50,7 +49,7 @@ class Document:
         """
         from cnnspec.elaborate.uses import folder_reader
 
-        return cls(Source(name, _decode(data, called or f'"{name}"')), folder_reader(folder))
+        return cls(Source(name, decoded(data, called or f'"{name}"')), folder_reader(folder))
 
     @classmethod
     def from_file(cls, path: Path, name: str | None = None) -> Document:
@@ -240,24 +239,6 @@ def _is_text(given: str) -> bool:
 
 
 # Files ---------------------------------------------------------------------------
-
-
-def _decode(data: bytes, what: str) -> str:
-    if len(data) > LARGEST:
-        size = LARGEST // 1_000_000
-        raise _unreadable("spec-too-large", f"{what} is larger than {size} MB; a spec is a short text")
-    if b"\0" in data:
-        raise _unreadable("not-text", f"{what} is not text: it holds binary data")
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line, byte = data.count(b"\n", 0, error.start) + 1, data[error.start]
-        where = f"byte 0x{byte:02x} on line {line}"
-        raise _unreadable("not-text", f"{what} is not UTF-8: {where}; save the file as UTF-8") from error
-
-
-def _unreadable(code: str, message: str) -> SpecError:
-    return SpecError([Diagnostic(code, message)])
 
 
 def _spec_in(folder: Path) -> Path:

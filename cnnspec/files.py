@@ -1,14 +1,36 @@
-"""Writing files so that nobody ever sees half of one."""
+"""Texts read from bytes, and files written so that nobody ever sees half of one."""
 
 from __future__ import annotations
 
 import os
-import tempfile
 from pathlib import Path
 from typing import Final
 
+from cnnspec.diagnostics import Diagnostic, SpecError
+
+LARGEST: Final = 2_000_000
+"""Bytes a spec may have; a long hand-written one has a few thousand."""
 UNFINISHED: Final = ".part"
 """Ends the temporary names."""
+
+
+def decoded(data: bytes, what: str) -> str:
+    """The text of a spec; raises SpecError for what is no text in UTF-8, or larger than ``LARGEST``."""
+    if len(data) > LARGEST:
+        size = LARGEST // 1_000_000
+        raise _unreadable("spec-too-large", f"{what} is larger than {size} MB; a spec is a short text")
+    if b"\0" in data:
+        raise _unreadable("not-text", f"{what} is not text: it holds binary data")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line, byte = data.count(b"\n", 0, error.start) + 1, data[error.start]
+        where = f"byte 0x{byte:02x} on line {line}"
+        raise _unreadable("not-text", f"{what} is not UTF-8: {where}; save the file as UTF-8") from error
+
+
+def _unreadable(code: str, message: str) -> SpecError:
+    return SpecError([Diagnostic(code, message)])
 
 
 def write_atomically(path: str | os.PathLike[str], content: bytes | str) -> None:
@@ -34,6 +56,8 @@ def write_atomically(path: str | os.PathLike[str], content: bytes | str) -> None
 
 
 def _replace(target: Path, data: bytes) -> None:
+    import tempfile  # only those who write pay for it
+
     handle, name = tempfile.mkstemp(UNFINISHED, f".{target.name}.", target.parent)
     try:
         with os.fdopen(handle, "wb") as file:

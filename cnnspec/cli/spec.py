@@ -11,7 +11,8 @@ import click
 
 from cnnspec.cli.console import fail, show
 from cnnspec.diagnostics import SpecError, nearest
-from cnnspec.document import LARGEST, Document
+from cnnspec.document import Document
+from cnnspec.files import LARGEST
 from cnnspec.resources import example_names, example_path
 
 if TYPE_CHECKING:

@@ -6,21 +6,20 @@ import posixpath
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 from pathlib import Path
-from typing import Final
 
 from cnnspec.binding.values import POISONED, SentenceError
 from cnnspec.diagnostics import Label, SpecError
 from cnnspec.elaborate.elaborator import AXIS_VALUES, Elaborator
 from cnnspec.elaborate.limits import DEEPEST
 from cnnspec.elaborate.scope import Context, Definition, Module, Scope
+from cnnspec.files import LARGEST, decoded
 from cnnspec.layers.registry import LAYERS
 from cnnspec.network.expectation import names_in
 from cnnspec.syntax import tree
 from cnnspec.text import Source
 
 Reader = Callable[[str], Source]
-"""Gives the text of a file named from the spec's folder; raises OSError or ValueError."""
-LARGEST_FILE: Final = 2_000_000
+"""Gives the text of a file named from the spec's folder; raises OSError, ValueError or SpecError."""
 
 
 def folder_reader(folder: Path) -> Reader:
@@ -37,10 +36,8 @@ def folder_reader(folder: Path) -> Reader:
         if path.exists() and not path.is_file() and not path.is_dir():
             raise OSError("it is no ordinary file")  # reading a pipe would wait for ever
         with path.open("rb") as file:
-            data = file.read(LARGEST_FILE + 1)
-        if len(data) > LARGEST_FILE:
-            raise ValueError(f'"{name}" is larger than {LARGEST_FILE // 1_000_000} MB')
-        return Source(str(folder / name), data.decode("utf-8-sig"))
+            data = file.read(LARGEST + 1)
+        return Source(str(folder / name), decoded(data, f'"{name}"'))
 
     return read
 
@@ -154,8 +151,8 @@ class Files:
             )  # fmt: skip
         try:
             return self.read(name)
-        except UnicodeDecodeError:
-            raise SentenceError("use-not-found", f'"{name}" is not a text file in UTF-8', span) from None
+        except SpecError as error:
+            raise SentenceError("use-not-found", error.diagnostics[0].message, span) from None
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or str(error)
             code = "use-not-found" if isinstance(error, OSError) else "use-outside-the-folder"

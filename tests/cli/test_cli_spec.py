@@ -11,7 +11,7 @@ import pytest
 from cnnspec.cli import spec as specs
 from cnnspec.cli.main import run
 from cnnspec.cli.spec import shift
-from cnnspec.document import LARGEST
+from cnnspec.files import LARGEST
 
 NET = "input 7x7x1\nconv 1 3x3 stride=2\n"
 

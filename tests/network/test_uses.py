@@ -115,6 +115,15 @@ def test_folders_and_binary_files_are_refused(tmp_path: Path) -> None:
         assert ["use-not-found"] == [item.code for item in caught.value.diagnostics]
 
 
+def test_a_used_file_that_cannot_be_read_is_told_as_a_spec_is(tmp_path: Path) -> None:
+    (tmp_path / "latin.cnn").write_bytes(b"block b { relu }\n# caf\xe9")
+    (tmp_path / "long.cnn").write_bytes(b"#" * 2_000_001)
+    for name, message in (("latin", "is not UTF-8: byte 0xe9 on line 2"), ("long", "is larger than 2 MB")):
+        with pytest.raises(cnnspec.SpecError, match="use-not-found") as caught:
+            parse(f'use "{name}.cnn"\ninput 4', read_use=folder_reader(tmp_path))
+        assert message in caught.value.diagnostics[0].message
+
+
 def test_load_finds_files_beside_the_spec(tmp_path: Path) -> None:
     (tmp_path / "net.cnn").write_text('use "more/blocks.cnn"\ninput 4\nb')
     (tmp_path / "more").mkdir()
