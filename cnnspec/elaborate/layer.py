@@ -152,7 +152,7 @@ def _without(
 def unknown_word(sentence: tree.LayerSentence, known: list[str], synonyms: dict[str, str]) -> Diagnostic:
     """The fault of a word that is neither a layer nor a block."""
     word, span = sentence.word, sentence.word_span
-    others = f"layers: {', '.join(LAYERS)}", "cnnspec layers tells what each one does"
+    others = ("cnnspec layers lists every word",)
     meant = nearest(word, known, synonyms)
     return Diagnostic(
         "unknown-word", f"there is no layer or block {word}", span, **did_you_mean(span, meant, *others)
