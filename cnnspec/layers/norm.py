@@ -5,6 +5,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, PositiveInt
 
+from cnnspec.diagnostics import LayerError
 from cnnspec.formula import Formula, Symbol, product
 from cnnspec.layers.base import (
     SAME_PLACE,
@@ -24,7 +25,7 @@ from cnnspec.layers.base import (
     values,
 )
 from cnnspec.layers.facts import NOTHING, Count, Counts, Effect, Picture, Storage, params
-from cnnspec.layers.window import need_groups
+from cnnspec.layers.window import need_groups, need_spatial
 
 
 def _affine(plain: int, scaled: int) -> Count:
@@ -175,6 +176,39 @@ class GroupNorm(PerSample):
 
     def parts(self, inputs: Shapes) -> tuple[Formula, ...]:
         return (Symbol("g", self.groups, "groups"),)
+
+    def window(self, inputs: Shapes, which: int = 0) -> tuple[Window, ...]:
+        return tuple(Everything() for _ in spatial(inputs[0]))
+
+
+class InstanceNorm(PerSample):
+    """Mean and variance over each channel of one sample: group norm with a channel a group.
+
+    Ulyanov, Vedaldi, Lempitsky 2016. Weights: ``weight`` (C,), ``bias`` (C,).
+    """
+
+    word: ClassVar[str] = "instancenorm"
+    effect: ClassVar[Effect] = Effect.CENTERS
+    counts: ClassVar[Counts] = {
+        "fvcore": _affine(4, 5), "ptflops": _affine(1, 2), "thop": _affine(2, 4), "calflops": _affine(4, 5),
+        "torchinfo": params,
+    }  # fmt: skip
+
+    def output(self, inputs: Shapes) -> tuple[Formula, ...]:
+        need_spatial(self.word, inputs[0])
+        if prod(inputs[0][:-1]) == 1:
+            raise LayerError(
+                "needs-a-map",
+                "instancenorm needs more than one pixel: a value alone is its own mean, and becomes 0",
+                help=("put it where the map is larger, or leave it out",),
+            )
+        return super().output(inputs)
+
+    def channel_groups(self, channels: int) -> int:
+        return channels
+
+    def parts(self, inputs: Shapes) -> tuple[Formula, ...]:
+        return (self.scaled(inputs),)
 
     def window(self, inputs: Shapes, which: int = 0) -> tuple[Window, ...]:
         return tuple(Everything() for _ in spatial(inputs[0]))

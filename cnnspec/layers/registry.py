@@ -16,7 +16,7 @@ _CLASSES: Final[tuple[type[Layer], ...]] = (
     activation.Relu, activation.LeakyRelu, activation.Prelu, activation.Elu, activation.Gelu,
     activation.Silu, activation.Sigmoid, activation.Tanh, activation.Softmax,
     activation.Hardswish, activation.Hardsigmoid,
-    norm.BatchNorm, norm.LayerNorm, norm.GroupNorm, norm.Lrn, norm.Dropout,
+    norm.BatchNorm, norm.LayerNorm, norm.GroupNorm, norm.InstanceNorm, norm.Lrn, norm.Dropout,
     merge.Add, merge.Concat, merge.Multiply,
 )  # fmt: skip
 
@@ -67,8 +67,9 @@ _SAME_MEANING: Final[dict[str, str]] = {
     "batchnorm": "bn batch_norm batchnorm1d batchnorm2d batchnorm3d batchnormalization "
     "batch_normalization batchnormalisation norm",
     "layernorm": "ln layer_norm layernormalization layer_normalization layernormalisation",
-    "groupnorm": "gn group_norm groupnormalization group_normalization instancenorm instance_norm "
-    "instancenorm2d groupnormalisation",
+    "groupnorm": "gn group_norm groupnormalization group_normalization groupnormalisation",
+    "instancenorm": "instance_norm instancenorm1d instancenorm2d instancenorm3d instancenormalization "
+    "instance_normalization instancenormalisation",
     "lrn": "localresponsenorm local_response_norm localresponsenormalization localresponsenormalisation "
     "response_norm",
     "dropout": "drop dropout1d dropout2d drop_out spatialdropout",

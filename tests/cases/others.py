@@ -124,6 +124,13 @@ OTHERS: Rows = {
         ("vector", {"groups": 2}, ((6,),)),
         ("without scale and shift", {"groups": 2, "affine": False}, ((2, 3, 4),)),
     ],
+    "instancenorm": [
+        ("map", {}, ((3, 2, 4),)),
+        ("without scale and shift", {"affine": False}, ((2, 3, 4),)),
+        ("epsilon", {"epsilon": 1e-3}, ((2, 3, 2),)),
+        ("one axis", {}, ((5, 2),)),
+        ("three axes", {}, ((2, 2, 1, 3),)),
+    ],
     "lrn": [
         ("five", {}, ((2, 3, 7),)),
         ("alexnet", {"size": 5, "k": 2.0}, ((2, 2, 6),)),

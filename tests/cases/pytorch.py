@@ -278,6 +278,9 @@ TORCH: dict[str, Callable[[Case], Made]] = {
     "hardsigmoid": module(lambda layer, n: nn.Hardsigmoid()),
     "batchnorm": batchnorm, "layernorm": layernorm,
     "groupnorm": module(lambda layer, n: nn.GroupNorm(layer.groups, n, layer.epsilon, layer.affine)),
+    "instancenorm": lambda case: module(
+        lambda layer, n: by_rank(nn, "InstanceNorm{}d", case)(n, layer.epsilon, affine=layer.affine)
+    )(case),
     "lrn": module(lambda layer, n: nn.LocalResponseNorm(layer.size, layer.alpha, layer.beta, layer.k)),
     "dropout": module(lambda layer, n: nn.Dropout(layer.rate)),
     "add": merged(torch.add), "multiply": merged(torch.mul),

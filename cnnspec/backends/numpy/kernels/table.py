@@ -43,7 +43,7 @@ from cnnspec.layers.base import Layer
 from cnnspec.layers.conv import Conv, Depthwise
 from cnnspec.layers.dense import Dense
 from cnnspec.layers.merge import Add, Concat, Multiply
-from cnnspec.layers.norm import BatchNorm, Dropout, GroupNorm, LayerNorm, Lrn
+from cnnspec.layers.norm import BatchNorm, Dropout, GroupNorm, InstanceNorm, LayerNorm, Lrn
 from cnnspec.layers.pool import (
     AvgPool,
     GlobalAvgPool,
@@ -95,6 +95,7 @@ KERNELS: Final[dict[type[Layer], Pick]] = {
     BatchNorm: always(norm.BatchNormStep),
     LayerNorm: always(norm_sample.SampleNorm),
     GroupNorm: always(norm_sample.SampleNorm),
+    InstanceNorm: always(norm_sample.SampleNorm),
     Lrn: always(norm_sample.LocalResponse),
     Add: always(merge.AddStep),
     Multiply: always(merge.MultiplyStep),

@@ -26,7 +26,7 @@ from cnnspec.layers.activation import (
 from cnnspec.layers.base import Layer
 from cnnspec.layers.dense import Dense
 from cnnspec.layers.merge import Add, Concat, Multiply
-from cnnspec.layers.norm import BatchNorm, Dropout, GroupNorm, LayerNorm, Lrn
+from cnnspec.layers.norm import BatchNorm, Dropout, GroupNorm, InstanceNorm, LayerNorm, Lrn
 
 exact_erf = np.vectorize(erf, otypes=[float])
 
@@ -262,6 +262,7 @@ VALUES: Final[dict[type[Layer], Definition]] = {
         lambda layer, x: hard_share(x) + np.where(np.abs(x) < 3, x, 0) / 6,
     ),
     Softmax: softmax, Dense: dense, Dropout: dropout,
-    BatchNorm: batchnorm, LayerNorm: sample_norm, GroupNorm: sample_norm, Lrn: lrn,
+    BatchNorm: batchnorm, LayerNorm: sample_norm, GroupNorm: sample_norm,
+    InstanceNorm: sample_norm, Lrn: lrn,
     Add: add, Multiply: multiply, Concat: concat,
 }  # fmt: skip
