@@ -11,11 +11,9 @@ from cnnspec.formula import Formula, Symbol, product
 from cnnspec.layers.base import Family, Kernelled, Shapes, Weight, factors, output_symbols
 from cnnspec.layers.facts import Counts, Figures, multiplies
 from cnnspec.layers.window import (
-    Axis,
     Extent,
     Padding,
     Sliding,
-    axes,
     kernel_symbols,
     need_groups,
     need_spatial,
@@ -138,13 +136,6 @@ class Conv(Sliding, Kernelled):
             raise ValueError(f"connections lists {rows} filters, but there are {self.filters}")
         return self
 
-    def axes(self, inputs: Shapes) -> tuple[Axis, ...]:
-        need_spatial(self.word, inputs[0])
-        return axes(
-            self.word, inputs[0], kernel=self.kernel, stride=self.stride,
-            padding=self.padding, dilation=self.dilation,
-        )  # fmt: skip
-
     def table(self) -> tuple[tuple[int, ...], ...] | None:
         """The channels that each filter reads; None when it reads all of its group."""
         return None if self.connections is None else connections_of(self.connections)
@@ -230,9 +221,6 @@ class Depthwise(Sliding, Kernelled):
             filters=channels * self.multiplier, kernel=self.kernel, stride=self.stride,
             padding=self.padding, dilation=self.dilation, groups=channels, bias=self.bias,
         )  # fmt: skip
-
-    def axes(self, inputs: Shapes) -> tuple[Axis, ...]:
-        return self.as_conv(inputs).axes(inputs)
 
     def output(self, inputs: Shapes) -> tuple[Formula, ...]:
         return self.as_conv(inputs).output(inputs)

@@ -82,20 +82,8 @@ class Pool(Sliding, Pooling):
     padding: Padding = Field((0,), description=PADDING)
     rounding: Literal["floor", "ceil"] = Field("floor", description=ROUNDING)
 
-    def dilations(self) -> Sizes:
-        return (1,)
-
     def axes(self, inputs: Shapes) -> tuple[Axis, ...]:
-        need_spatial(self.word, inputs[0])
-        found = axes(
-            self.word,
-            inputs[0],
-            kernel=self.kernel,
-            stride=self.stride or self.kernel,
-            padding=self.padding,
-            dilation=self.dilations(),
-            round_up=self.rounding == "ceil",
-        )
+        found = super().axes(inputs)
         check_sight(self.word, found)
         return found
 
@@ -115,9 +103,6 @@ class _Choice(Pool):
     """A pool that picks a value by comparing; padding is never picked."""
 
     dilation: Extent = Field((1,), description="pixels from one tap of the window to the next")
-
-    def dilations(self) -> Sizes:
-        return self.dilation
 
     def elementwise(self, inputs: Shapes) -> tuple[Item, ...]:
         return (Item("comparisons", product((*self.outputs(inputs), self.taps(inputs) - 1))),)
@@ -287,15 +272,7 @@ class Unpool(Pooling):
         """The pool's own window along each axis of its input."""
         if self.size is None:
             raise LayerError("unpool-needs-a-pool", "unpool needs a pool whose places it uses", option="pool")
-        return axes(
-            self.word,
-            self.size,
-            kernel=self.kernel,
-            stride=self.stride or self.kernel,
-            padding=self.padding,
-            dilation=self.dilation,
-            round_up=self.rounding == "ceil",
-        )
+        return axes(self, self.size)
 
     def output(self, inputs: Shapes) -> tuple[Formula, ...]:
         found = self.axes(inputs)

@@ -185,27 +185,25 @@ def _starts_outside(size: int, reach: int, stride: int, before: int, after: int)
     return last * stride >= size + before
 
 
-def axes(
-    word: str,
-    shape: Shape,
-    *,
-    kernel: Sizes,
-    stride: Sizes,
-    padding: Literal["same", "valid", "full"] | Sizes,
-    dilation: Sizes = (1,),
-    round_up: bool = False,
-) -> tuple[Axis, ...]:
-    """The axes of a window over ``shape``; raises LayerError where it does not fit."""
-    rank = len(shape) - 1
-    kernels = per_axis("kernel", kernel, rank)
-    strides, dilations = per_axis("stride", stride, rank), per_axis("dilation", dilation, rank)
+def axes(layer: Any, shape: Shape) -> tuple[Axis, ...]:
+    """The axes of a layer's window over a shape; raises LayerError where it does not fit.
+
+    A layer without a stride moves by its kernel.
+    """
+    need_spatial(layer.word, shape)
+    rank, same = len(shape) - 1, layer.padding == "same"
+    kernels, strides = (
+        per_axis("kernel", layer.kernel, rank),
+        per_axis("stride", layer.stride or layer.kernel, rank),
+    )
+    dilations = per_axis("dilation", getattr(layer, "dilation", (1,)), rank)
+    round_up = getattr(layer, "rounding", "floor") == "ceil"
     found = []
     for n, name in enumerate(AXES[rank]):
         reach = dilations[n] * (kernels[n] - 1) + 1
-        before, after = sides(padding, n, rank, shape[n], reach, strides[n])
-        same = padding == "same"
+        before, after = sides(layer.padding, n, rank, shape[n], reach, strides[n])
         axis = Axis(name, shape[n], kernels[n], strides[n], before, after, dilations[n], same, round_up)
-        _check_fit(word, axis)
+        _check_fit(layer.word, axis)
         found.append(axis)
     return tuple(found)
 
@@ -264,7 +262,7 @@ class Sliding(Layer):
 
     def axes(self, inputs: Shapes) -> tuple[Axis, ...]:
         """The window along each spatial axis; raises LayerError where it does not fit."""
-        raise NotImplementedError
+        return axes(self, inputs[0])
 
     def window(self, inputs: Shapes, which: int = 0) -> tuple[Window, ...]:
         return tuple(axis.slide for axis in self.axes(inputs))

@@ -6,9 +6,9 @@ recurses. What is too deep or too large is pruned here and said once.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Final, TypeAlias, TypeVar
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any, Final, NamedTuple, TypeAlias, TypeVar
 
 from cnnspec.diagnostics import Diagnostic, Diagnostics
 from cnnspec.syntax import tree
@@ -17,20 +17,16 @@ from cnnspec.text import Source, Span
 
 Children: TypeAlias = list[Any]
 Sentence = TypeVar("Sentence", tree.Input, tree.LayerSentence, tree.Setting)
+Braced = TypeVar("Braced", tree.BlockDefinition, tree.Repeat, tree.If, tree.Head)
 
 DEEPEST: Final = 64
 """Braces within braces, else-ifs, and operators within operators."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Body:
-    statements: tuple[tree.Statement, ...]
-    end: int
+class _Braces(NamedTuple):
+    """What stands in braces, statements or paths, and where they end."""
 
-
-@dataclass(frozen=True, slots=True)
-class _Paths:
-    paths: tuple[tree.Path, ...]
+    inside: tuple[Any, ...]
     end: int
 
 
@@ -50,6 +46,16 @@ class _Depths:
         self._known[id(node)] = depth
         self._alive.append(node)
         return True
+
+
+def _pair(kind: Callable[[Any, Span], Any]) -> Callable[[Builder, Children], Any]:
+    """The callback of a sentence that is a word and one thing after it."""
+
+    def build(self: Builder, children: Children) -> Any:
+        word, thing = children
+        return kind(thing, self._from(word, thing.span.end))
+
+    return build
 
 
 class Builder:
@@ -91,9 +97,7 @@ class Builder:
     def start(self, children: Children) -> tree.Spec:
         return tree.Spec(tuple(children), Span(self.source, 0, self.length))
 
-    def header(self, children: Children) -> tree.Header:
-        word, name = children
-        return tree.Header(name, self._from(word, name.span.end))
+    header, jump, use, expect = map(_pair, (tree.Header, tree.From, tree.Use, tree.Expect))
 
     def input(self, children: Children) -> tree.Input:
         word, shape = children
@@ -107,37 +111,22 @@ class Builder:
     def block(self, children: Children) -> tree.BlockDefinition:
         word, name, *given, body = children
         parameters = tuple(map(_parameter, given))
-        block = tree.BlockDefinition(name, parameters, body.statements, self._from(word, body.end))
-        return block if self._fits(block, body.statements) else replace(block, body=())
+        span = self._from(word, body.end)
+        return self._pruned(tree.BlockDefinition(name, parameters, body.inside, span), body=())
 
     def repeat(self, children: Children) -> tree.Repeat:
         word, count, body = children
-        repeat = tree.Repeat(count, body.statements, self._from(word, body.end))
-        return repeat if self._fits(repeat, body.statements) else replace(repeat, body=())
+        return self._pruned(tree.Repeat(count, body.inside, self._from(word, body.end)), body=())
 
     def condition(self, children: Children) -> tree.If:
         word, condition, then, *rest = children
         otherwise, end = ((), then.end) if not rest else _otherwise(rest[0])
-        found = tree.If(condition, then.statements, otherwise, self._from(word, end))
-        fits = self._fits(found, (*then.statements, *otherwise))
-        return found if fits else replace(found, then=(), otherwise=())
-
-    def jump(self, children: Children) -> tree.From:
-        word, label = children
-        return tree.From(label, self._from(word, label.span.end))
+        found = tree.If(condition, then.inside, otherwise, self._from(word, end))
+        return self._pruned(found, then=(), otherwise=())
 
     def head(self, children: Children) -> tree.Head:
         word, name, *options, body = children
-        head = tree.Head(name, body.statements, self._from(word, body.end), tuple(options))
-        return head if self._fits(head, body.statements) else replace(head, body=())
-
-    def use(self, children: Children) -> tree.Use:
-        word, path = children
-        return tree.Use(path, self._from(word, path.span.end))
-
-    def expect(self, children: Children) -> tree.Expect:
-        word, condition = children
-        return tree.Expect(condition, self._from(word, condition.span.end))
+        return self._pruned(tree.Head(name, body.inside, self._from(word, body.end), tuple(options)), body=())
 
     def train(self, children: Children) -> tree.Train:
         word, _, *settings, brace = children
@@ -158,22 +147,21 @@ class Builder:
         bars = rest[0] if rest else None
         end = max(_end(word, *arguments, *options), bars.end if bars else 0, claim.span.end if claim else 0)
         span = self._at((label or word).span.start, end)
-        paths = bars.paths if bars else None
+        paths = bars.inside if bars else None
         layer = tree.LayerSentence(word.text, span, word.span, label, arguments, options, paths, claim)
         if _is_suspect(arguments) or word.text == "else":
             layer = self._meant(layer)
         if bars is None:
             return layer
-        inside = tuple(statement for path in bars.paths for statement in path.statements)
+        inside = tuple(statement for path in bars.inside for statement in path.statements)
         return layer if self._fits(layer, inside) else replace(layer, paths=())
 
     # Parts of sentences --------------------------------------------------------
 
-    def body(self, children: Children) -> _Body:
-        return _Body(tuple(children[1:-1]), children[-1].end)
+    def body(self, children: Children) -> _Braces:
+        return _Braces(tuple(children[1:-1]), children[-1].end)
 
-    def paths(self, children: Children) -> _Paths:
-        return _Paths(tuple(children[1:-1]), children[-1].end)
+    paths = body
 
     def path(self, children: Children) -> tree.Path:
         bar, *statements = children
@@ -183,11 +171,10 @@ class Builder:
     def parameter(self, children: Children) -> tree.Parameter:
         return tree.Parameter(children[0].text, None, children[0].span)
 
-    def arguments(self, children: Children) -> tuple[tree.Expression, ...]:
+    def arguments(self, children: Children) -> tuple[Any, ...]:
         return tuple(children)
 
-    def options(self, children: Children) -> tuple[tree.Option, ...]:
-        return tuple(children)
+    options = arguments
 
     def option(self, children: Children) -> tree.Option:
         name, value = children
@@ -259,6 +246,11 @@ class Builder:
         """The node, or a number in its place where it is too deep."""
         return node if self._fits(node, parts) else tree.NumberLiteral(1, "1", node.span)
 
+    def _pruned(self, node: Braced, **bodies: Any) -> Braced:
+        """The node, or without its ``bodies`` where it is too deep."""
+        inside = [statement for name in bodies for statement in getattr(node, name)]
+        return node if self._fits(node, inside) else replace(node, **bodies)
+
     def _fits(self, node: object, parts: Sequence[object]) -> bool:
         """Whether the node is shallow enough; the first that is not is told."""
         fits = self._depths.fits(node, parts)
@@ -291,8 +283,8 @@ def _parameter(given: tree.Parameter | tree.Option) -> tree.Parameter:
     return tree.Parameter(given.name, given.value, given.span)
 
 
-def _otherwise(rest: _Body | tree.If) -> tuple[tuple[tree.Statement, ...], int]:
-    return (rest.statements, rest.end) if isinstance(rest, _Body) else ((rest,), rest.span.end)
+def _otherwise(rest: _Braces | tree.If) -> tuple[tuple[tree.Statement, ...], int]:
+    return rest if isinstance(rest, _Braces) else ((rest,), rest.span.end)
 
 
 def _is_suspect(arguments: tuple[tree.Expression, ...]) -> bool:

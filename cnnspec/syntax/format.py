@@ -29,26 +29,11 @@ _EMPTY_LINE: Final = re.compile(r"\n[ \t\r]*\n")
 
 def write(node: tree.Spec | tree.Statement | tree.Expression) -> str:
     """The canonical text of a node, one sentence a line; comments are not looked for."""
-    match node:
-        case tree.Spec():
-            layout = _Layout(None, ())
-            layout.items(node.statements, 0)
-            return layout.text()
-        case (
-            tree.NumberLiteral()
-            | tree.Size()
-            | tree.Name()
-            | tree.Text()
-            | tree.QuestionMark()
-            | tree.Tuple()
-            | tree.Unary()
-            | tree.Binary()
-        ):
-            return text_of.expression(node)
-        case _:
-            layout = _Layout(None, ())
-            layout.items((node,), 0)
-            return layout.text().rstrip("\n")
+    if isinstance(node, tree.Expression):
+        return text_of.expression(node)
+    layout = _Layout(None, ())
+    layout.items(node.statements if isinstance(node, tree.Spec) else (node,), 0)
+    return layout.text() if isinstance(node, tree.Spec) else layout.text().rstrip("\n")
 
 
 def format_source(source: Source, rewrite: Rewrite | None = None) -> str:

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import singledispatch
-from typing import Final
+from typing import Any, Final
 
 from cnnspec.syntax import tree
 
@@ -25,12 +24,10 @@ _BINDING: Final = {"or": OR, "and": AND, "+": SUM, "-": SUM, "*": PRODUCT, "//":
 def expression(node: tree.Expression, tight: bool = False) -> str:
     """``depth - 1``; ``depth-1`` when ``tight``, as among arguments. Products are always tight."""
     match node:
-        case tree.NumberLiteral():
+        case tree.NumberLiteral() | tree.Name():
             return node.text
         case tree.Size():
             return size(node)
-        case tree.Name():
-            return node.text
         case tree.Text():
             return f'"{node.value}"'
         case tree.QuestionMark():
@@ -81,77 +78,32 @@ def claim(node: tree.LayerSentence) -> str:
     return f" => {size(node.claim)}" if node.claim else ""
 
 
-@singledispatch
 def opening(node: tree.Statement | tree.Setting) -> str:
     """A sentence up to its brace, or all of one that has none."""
-    raise TypeError(f"not a sentence: {type(node).__name__}")
+    return _OPENINGS[type(node)](node)
 
 
-@opening.register
-def _(node: tree.LayerSentence) -> str:
+def _layer(node: tree.LayerSentence) -> str:
     label = f"{node.label.text}: " if node.label else ""
     end = claim(node) if node.paths is None else ""
     return label + node.word + arguments(node.arguments) + options(node.options) + end
 
 
-@opening.register
-def _(node: tree.Setting) -> str:
-    return node.word + arguments(node.arguments, least=PRODUCT) + options(node.options)
-
-
-@opening.register
-def _(node: tree.Header) -> str:
-    return f"network {node.name.text}"
-
-
-@opening.register
-def _(node: tree.Input) -> str:
-    return f"input {expression(node.shape)}"
-
-
-@opening.register
-def _(node: tree.Let) -> str:
-    return f"let {node.name.text} = {expression(node.value)}"
-
-
-@opening.register
-def _(node: tree.BlockDefinition) -> str:
-    return f"block {node.name.text}{parameters(node.parameters)}"
-
-
-@opening.register
-def _(node: tree.Repeat) -> str:
-    return f"repeat {expression(node.count)}"
-
-
-@opening.register
-def _(node: tree.If) -> str:
-    return f"if {expression(node.condition)}"
-
-
-@opening.register
-def _(node: tree.From) -> str:
-    return f"from {node.label.text}"
-
-
-@opening.register
-def _(node: tree.Head) -> str:
-    return f"head {node.name.text}{options(node.options)}"
-
-
-@opening.register
-def _(node: tree.Use) -> str:
-    return f"use {expression(node.path)}"
-
-
-@opening.register
-def _(node: tree.Expect) -> str:
-    return f"expect {expression(node.condition)}"
-
-
-@opening.register
-def _(node: tree.Train) -> str:
-    return "train"
+_OPENINGS: Final[dict[type, Callable[[Any], str]]] = {
+    tree.LayerSentence: _layer,
+    tree.Setting: lambda node: node.word + arguments(node.arguments, least=PRODUCT) + options(node.options),
+    tree.Header: lambda node: f"network {node.name.text}",
+    tree.Input: lambda node: f"input {expression(node.shape)}",
+    tree.Let: lambda node: f"let {node.name.text} = {expression(node.value)}",
+    tree.BlockDefinition: lambda node: f"block {node.name.text}{parameters(node.parameters)}",
+    tree.Repeat: lambda node: f"repeat {expression(node.count)}",
+    tree.If: lambda node: f"if {expression(node.condition)}",
+    tree.From: lambda node: f"from {node.label.text}",
+    tree.Head: lambda node: f"head {node.name.text}{options(node.options)}",
+    tree.Use: lambda node: f"use {expression(node.path)}",
+    tree.Expect: lambda node: f"expect {expression(node.condition)}",
+    tree.Train: lambda node: "train",
+}
 
 
 def _binary(node: tree.Binary, tight: bool) -> str:
