@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from math import prod
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 from pydantic import Field, PositiveInt
 
@@ -15,7 +15,6 @@ from cnnspec.layers.base import (
     Kernelled,
     Shape,
     Shapes,
-    Sizes,
     Spread,
     Weight,
     Window,
@@ -27,6 +26,7 @@ from cnnspec.layers.window import (
     Extent,
     Extra,
     Padding,
+    WindowAxis,
     kernel_symbols,
     need_groups,
     need_spatial,
@@ -36,45 +36,25 @@ from cnnspec.layers.window import (
 
 
 @dataclass(frozen=True, slots=True)
-class SpreadAxis:
+class SpreadAxis(WindowAxis):
     """One axis of a transposed convolution: every input pixel spreads over ``kernel`` outputs.
 
     Padding cuts the output; ``extra`` rows at the far end receive what spreads there.
     """
 
-    name: str
-    size: int
-    kernel: int
-    stride: int
-    before: int
-    after: int
-    dilation: int = 1
     extra: int = 0
     same: bool = False
 
     @property
-    def reach(self) -> int:
-        return self.dilation * (self.kernel - 1) + 1
-
-    @property
     def output(self) -> Formula:
         """s·(i − 1) + k − 2p, the size law of convolution solved for its input."""
-        i, s = self._symbol("i", "input", self.size), self._symbol("s", "stride", self.stride)
+        i, k, s, d = self.symbols()
         if self.same:
             return s * i
-        k = self._symbol("k", "kernel", self.kernel)
-        size = s * (i - 1)
-        size = (
-            size + k
-            if self.dilation == 1
-            else size + self._symbol("d", "dilation", self.dilation) * (k - 1) + 1
-        )
-        if self.before != self.after:
-            size = size - Symbol(f"p_{self.name}0", self.before, "padding before")
-            size = size - Symbol(f"p_{self.name}1", self.after, "padding after")
-        elif self.before:
-            size = size - 2 * self._symbol("p", "padding", self.before)
-        return size + self._symbol("a", "output padding", self.extra) if self.extra else size
+        size = s * (i - 1) + k if self.dilation == 1 else s * (i - 1) + d * (k - 1) + 1
+        for cut in self.ends:
+            size = size - cut
+        return size + self.symbol("a", "output padding", self.extra) if self.extra else size
 
     @property
     def count(self) -> int:
@@ -86,42 +66,29 @@ class SpreadAxis:
     def spread(self) -> Spread:
         return Spread(self.kernel, self.stride, self.before, self.dilation)
 
-    def _symbol(self, letter: str, what: str, value: int) -> Symbol:
-        return Symbol(letter, value, f"{what} along the {AXIS_NAMES[self.name]}")
-
 
 def spread_size(size: int, reach: int, stride: int, cut: int, same: bool) -> int:
     """The size along an axis of what a window spreads over, made shorter by ``cut``."""
     return stride * size if same else stride * (size - 1) + reach - cut
 
 
-def spread_axes(
-    word: str,
-    shape: Shape,
-    *,
-    kernel: Sizes,
-    stride: Sizes,
-    padding: Literal["same", "valid", "full"] | Sizes,
-    dilation: Sizes,
-    extra: Sizes,
-) -> tuple[SpreadAxis, ...]:
+def spread_axes(layer: "UpConv", shape: Shape) -> tuple[SpreadAxis, ...]:
     """The axes of a transposed convolution over ``shape``; raises LayerError where nothing is left."""
-    rank = len(shape) - 1
-    kernels, strides = per_axis("kernel", kernel, rank), per_axis("stride", stride, rank)
-    dilations, extras = per_axis("dilation", dilation, rank), per_axis("output_padding", extra, rank)
+    rank, same = len(shape) - 1, layer.padding == "same"
+    kernels, strides = per_axis("kernel", layer.kernel, rank), per_axis("stride", layer.stride, rank)
+    dilations = per_axis("dilation", layer.dilation, rank)
+    extras = per_axis("output_padding", layer.output_padding, rank)
     found = []
     for n, name in enumerate(AXES[rank]):
         reach = dilations[n] * (kernels[n] - 1) + 1
         rest = extras[n]
-        if padding == "same":
+        if same:
             cut, rest = max(0, reach - strides[n]), max(0, strides[n] - reach)
             before, after = cut // 2, cut - cut // 2
         else:
-            before, after = sides(padding, n, rank, shape[n], reach, strides[n])
-        axis = SpreadAxis(
-            name, shape[n], kernels[n], strides[n], before, after, dilations[n], rest, padding == "same"
-        )
-        _check_spread(word, axis)
+            before, after = sides(layer.padding, n, rank, shape[n], reach, strides[n])
+        axis = SpreadAxis(name, shape[n], kernels[n], strides[n], before, after, dilations[n], rest, same)
+        _check_spread(layer.word, axis)
         found.append(axis)
     return tuple(found)
 
@@ -189,10 +156,7 @@ class UpConv(Kernelled):
     def axes(self, inputs: Shapes) -> tuple[SpreadAxis, ...]:
         """The kernel along each spatial axis; raises LayerError where nothing is left of the output."""
         need_spatial(self.word, inputs[0])
-        return spread_axes(
-            self.word, inputs[0], kernel=self.kernel, stride=self.stride,
-            padding=self.padding, dilation=self.dilation, extra=self.output_padding,
-        )  # fmt: skip
+        return spread_axes(self, inputs[0])
 
     def output(self, inputs: Shapes) -> tuple[Formula, ...]:
         need_groups("input channels", inputs[0][-1], self.groups, self.filters)

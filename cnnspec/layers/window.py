@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
 from cnnspec.diagnostics import LayerError
-from cnnspec.formula import Formula, Symbol, ceil, floor
+from cnnspec.formula import Formula, Symbol, ceil, floor, total
 from cnnspec.layers.base import AXES, AXIS_NAMES, Layer, Shape, Shapes, Sizes, Slide, Window, show
 
 MOST_WINDOWS = 100_000
@@ -81,8 +81,8 @@ def per_side(option: str, pixels: Sizes, rank: int) -> tuple[tuple[int, int], ..
 
 
 @dataclass(frozen=True, slots=True)
-class Axis:
-    """One axis of a sliding window, with its padding resolved to pixels."""
+class WindowAxis:
+    """One axis of a window, with its padding resolved to pixels."""
 
     name: str
     size: int
@@ -91,8 +91,6 @@ class Axis:
     before: int
     after: int
     dilation: int = 1
-    same: bool = False
-    round_up: bool = False
 
     @property
     def reach(self) -> int:
@@ -100,13 +98,40 @@ class Axis:
         return self.dilation * (self.kernel - 1) + 1
 
     @property
+    def ends(self) -> tuple[Formula, ...]:
+        """The padding at both ends, as the terms of a law."""
+        if self.before == self.after:
+            return (2 * self.symbol("p", "padding", self.before),) if self.before else ()
+        near = Symbol(f"p_{self.name}0", self.before, "padding before")
+        return near, Symbol(f"p_{self.name}1", self.after, "padding after")
+
+    def symbol(self, letter: str, what: str, value: int) -> Symbol:
+        return Symbol(letter, value, f"{what} along the {AXIS_NAMES[self.name]}")
+
+    def symbols(self) -> tuple[Symbol, Symbol, Symbol, Symbol]:
+        """Size, kernel, stride and dilation, as the laws name them."""
+        return (
+            self.symbol("i", "input", self.size), self.symbol("k", "kernel", self.kernel),
+            self.symbol("s", "stride", self.stride), self.symbol("d", "dilation", self.dilation),
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Axis(WindowAxis):
+    """One axis of a sliding window."""
+
+    same: bool = False
+    round_up: bool = False
+
+    @property
     def output(self) -> Formula:
         """The size law, written as shortly as the options allow."""
-        i, s = self._symbol("i", self.size), self._symbol("s", self.stride)
+        i, k, s, d = self.symbols()
         if self.same:
             return ceil(i / s)
         bracket = ceil if self.round_up and not self._last_starts_outside else floor
-        return bracket(self._span(i) / s) + 1
+        span = total((i, *self.ends)) - k if self.dilation == 1 else total((i, *self.ends)) - d * (k - 1) - 1
+        return bracket(span / s) + 1
 
     @property
     def count(self) -> int:
@@ -147,25 +172,6 @@ class Axis:
     @property
     def _last_starts_outside(self) -> bool:
         return _starts_outside(self.size, self.reach, self.stride, self.before, self.after)
-
-    def _span(self, i: Formula) -> Formula:
-        k, total = self._symbol("k", self.kernel), i
-        if self.before or self.after:
-            total = i + self._padding()
-        if self.dilation == 1:
-            return total - k
-        return total - self._symbol("d", self.dilation) * (k - 1) - 1
-
-    def _padding(self) -> Formula:
-        if self.before == self.after:
-            return 2 * self._symbol("p", self.before)
-        return Symbol(f"p_{self.name}0", self.before, "padding before") + Symbol(
-            f"p_{self.name}1", self.after, "padding after"
-        )
-
-    def _symbol(self, letter: str, value: int) -> Symbol:
-        what = {"i": "input", "k": "kernel", "s": "stride", "p": "padding", "d": "dilation"}[letter]
-        return Symbol(letter, value, f"{what} along the {AXIS_NAMES[self.name]}")
 
 
 def positions(size: int, reach: int, stride: int, before: int, after: int, same: bool, round_up: bool) -> int:
