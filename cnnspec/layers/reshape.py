@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import BeforeValidator, Field, NonNegativeInt, PositiveInt, model_validator
 
 from cnnspec.diagnostics import LayerError
-from cnnspec.formula import Formula, Symbol
+from cnnspec.formula import Formula, Symbol, total
 from cnnspec.layers.base import (
     AXES,
     AXIS_NAMES,
@@ -85,46 +85,54 @@ class Reshape(_Rearranged):
         return axes_of(self.to)
 
 
-class Pad(_Reshape):
+class _Ends(_Reshape):
+    """Pixels added to a map, or taken away, at both ends of each axis."""
+
+    storage: ClassVar[Storage] = Storage.OWN
+    picture: ClassVar[Picture] = Picture.SLAB
+    positional: ClassVar[tuple[str, ...]] = ("amount",)
+
+    def sides(self, inputs: Shapes) -> tuple[tuple[int, int], ...]:
+        """(before, after) of each spatial axis."""
+        raise NotImplementedError
+
+    def changed(self, size: Formula, name: str, side: tuple[int, int]) -> Formula:
+        """The size of an axis after it."""
+        raise NotImplementedError
+
+    def output(self, inputs: Shapes) -> tuple[Formula, ...]:
+        sides = self.sides(inputs)
+        *sizes, channels = axes_of(inputs[0])
+        return (*map(self.changed, sizes, AXES[len(sides)], sides), channels)
+
+
+class Pad(_Ends):
     """Pixels added around a map: a value, the map mirrored at its edge, or its edge repeated."""
 
     word: ClassVar[str] = "pad"
-    storage: ClassVar[Storage] = Storage.OWN
-    picture: ClassVar[Picture] = Picture.SLAB
     example: ClassVar[str] = "input 32x32x3; pad 2 mode=reflect"
-    positional: ClassVar[tuple[str, ...]] = ("amount",)
 
     amount: Pixels = Field(description=AMOUNT)
     mode: Literal["zeros", "reflect", "replicate"] = Field("zeros", description="what the new pixels hold")
 
     def sides(self, inputs: Shapes) -> tuple[tuple[int, int], ...]:
-        """(before, after) of each spatial axis."""
         need_spatial(self.word, inputs[0])
         return per_side("amount", self.amount, len(inputs[0]) - 1)
 
-    def output(self, inputs: Shapes) -> tuple[Formula, ...]:
-        sides = self.sides(inputs)
-        names = AXES[len(sides)]
+    def changed(self, size: Formula, name: str, side: tuple[int, int]) -> Formula:
         if self.mode == "reflect":
-            _need_mirror(names, spatial(inputs[0]), sides)
-        grown = (
-            i + _both("p", name, side)
-            for name, i, side in zip(names, axes_of(inputs[0])[:-1], sides, strict=True)
-        )
-        return (*grown, axes_of(inputs[0])[-1])
+            _need_mirror(name, int(size), max(side))
+        return size + total(_both("p", name, side))
 
     def window(self, inputs: Shapes, which: int = 0) -> tuple[Window, ...]:
         return tuple(Slide(before=before, outside=self.mode) for before, _ in self.sides(inputs))
 
 
-class Crop(_Reshape):
+class Crop(_Ends):
     """Pixels cut off around a map: so many a side, or down to a size around the centre."""
 
     word: ClassVar[str] = "crop"
-    storage: ClassVar[Storage] = Storage.OWN
-    picture: ClassVar[Picture] = Picture.SLAB
     example: ClassVar[str] = "input 64x64x512; crop 4"
-    positional: ClassVar[tuple[str, ...]] = ("amount",)
 
     amount: Pixels | None = Field(None, description=AMOUNT)
     to: Extent | None = Field(
@@ -138,7 +146,6 @@ class Crop(_Reshape):
         return self
 
     def sides(self, inputs: Shapes) -> tuple[tuple[int, int], ...]:
-        """(before, after) of each spatial axis."""
         need_spatial(self.word, inputs[0])
         sizes = spatial(inputs[0])
         if self.to is None:
@@ -151,14 +158,10 @@ class Crop(_Reshape):
             _need_rest(name, size, sum(side), "amount" if self.to is None else "to")
         return sides
 
-    def output(self, inputs: Shapes) -> tuple[Formula, ...]:
-        sides = self.sides(inputs)
-        names = AXES[len(sides)]
-        left = (
-            _less(i, _both("c", name, side))
-            for name, i, side in zip(names, axes_of(inputs[0])[:-1], sides, strict=True)
-        )
-        return (*left, axes_of(inputs[0])[-1])
+    def changed(self, size: Formula, name: str, side: tuple[int, int]) -> Formula:
+        for cut in _both("c", name, side):
+            size = size - cut
+        return size
 
     def window(self, inputs: Shapes, which: int = 0) -> tuple[Window, ...]:
         return tuple(Slide(before=-before) for before, _ in self.sides(inputs))
@@ -215,32 +218,24 @@ class Shuffle(_Reshape):
         return super().output(inputs)
 
 
-def _both(letter: str, name: str, side: tuple[int, int]) -> Formula:
-    """What an axis gains or loses at its two ends together."""
+def _both(letter: str, name: str, side: tuple[int, int]) -> tuple[Formula, ...]:
+    """What an axis gains or loses at its two ends, as the terms of a law."""
     before, after = side
     if before == after:
-        return 2 * Symbol(letter, before, f"pixels a side along the {AXIS_NAMES[name]}")
-    return Symbol(f"{letter}_{name}0", before, "pixels before") + Symbol(
-        f"{letter}_{name}1", after, "pixels after"
-    )
+        return (2 * Symbol(letter, before, f"pixels a side along the {AXIS_NAMES[name]}"),)
+    near = Symbol(f"{letter}_{name}0", before, "pixels before")
+    return near, Symbol(f"{letter}_{name}1", after, "pixels after")
 
 
-def _less(i: Formula, cut: Formula) -> Formula:
-    for part in cut.parts() if cut.binding == 1 else (cut,):
-        i = i - part
-    return i
-
-
-def _need_mirror(names: tuple[str, ...], sizes: tuple[int, ...], sides: tuple[tuple[int, int], ...]) -> None:
-    for name, size, side in zip(names, sizes, sides, strict=True):
-        if max(side) >= size:
-            raise LayerError(
-                "reflection-too-wide",
-                f"the {AXIS_NAMES[name]} of {size} cannot be mirrored {max(side)} pixels outwards",
-                notes=("the edge itself is not repeated, so one pixel less than the size can be mirrored",),
-                help=(f"pad by at most {size - 1}, or use mode=replicate",),
-                option="amount",
-            )
+def _need_mirror(name: str, size: int, side: int) -> None:
+    if side >= size:
+        raise LayerError(
+            "reflection-too-wide",
+            f"the {AXIS_NAMES[name]} of {size} cannot be mirrored {side} pixels outwards",
+            notes=("the edge itself is not repeated, so one pixel less than the size can be mirrored",),
+            help=(f"pad by at most {size - 1}, or use mode=replicate",),
+            option="amount",
+        )
 
 
 def _need_rest(name: str, size: int, cut: int, option: str) -> None:
