@@ -7,17 +7,16 @@ from collections.abc import Callable, Mapping
 from math import isfinite
 from typing import Any, Final, TypeAlias, cast
 
-from cnnspec.diagnostics import Diagnostic, Fix, Label, LayerError
+from cnnspec.diagnostics import Diagnostic, LayerError
 from cnnspec.layers.base import show
 from cnnspec.syntax import tree
+from cnnspec.syntax.tree import LARGEST
 from cnnspec.text import Span
 
 Value: TypeAlias = "int | float | bool | str | tuple[Any, ...] | OpenValue | Poisoned"
 Lookup: TypeAlias = Callable[[tree.Name], Value]
 Unknowns: TypeAlias = Mapping[Span, Any]
 
-LARGEST: Final = 10**15
-"""No number in a spec may exceed this: the largest networks have 10^12 weights."""
 TRUTH: Final = {"yes": True, "no": False}
 
 
@@ -53,28 +52,11 @@ POISONED: Final = Poisoned()
 
 
 class SentenceError(LayerError):
-    """A misfit that knows its place."""
+    """A misfit that knows its place: ``more`` are the other fields of its Diagnostic."""
 
-    def __init__(
-        self,
-        code: str,
-        message: str,
-        span: Span,
-        *,
-        notes: tuple[str, ...] = (),
-        help: tuple[str, ...] = (),
-        labels: tuple[Label, ...] = (),
-        fixes: tuple[Fix, ...] = (),
-    ) -> None:
-        super().__init__(code, message, notes=notes, help=help)
-        self.span, self.labels, self.fixes = span, labels, fixes
-
-    @property
-    def diagnostic(self) -> Diagnostic:
-        return Diagnostic(
-            self.code, self.message, self.span,
-            labels=self.labels, notes=self.notes, help=self.help, fixes=self.fixes,
-        )  # fmt: skip
+    def __init__(self, code: str, message: str, span: Span, **more: Any) -> None:
+        super().__init__(code, message, notes=more.get("notes", ()), help=more.get("help", ()))
+        self.span, self.diagnostic = span, Diagnostic(code, message, span, **more)
 
 
 class UnsolvedError(SentenceError):
@@ -134,14 +116,7 @@ def _size(expression: tree.Size, lookup: Lookup, unknowns: Unknowns) -> Value:
 
 
 def _name(expression: tree.Name, lookup: Lookup, unknowns: Unknowns) -> Value:
-    text = expression.text
-    if text in TRUTH:
-        return TRUTH[text]
-    return lookup(expression)
-
-
-def _text(expression: tree.Text, lookup: Lookup, unknowns: Unknowns) -> Value:
-    return expression.value
+    return TRUTH[expression.text] if expression.text in TRUTH else lookup(expression)
 
 
 def _unknown(expression: tree.QuestionMark, lookup: Lookup, unknowns: Unknowns) -> Value:
@@ -252,6 +227,6 @@ _ARITHMETIC: Final[dict[str, Callable[[Any, Any], Any]]] = {
     "+": operator.add, "-": operator.sub, "*": operator.mul, "//": operator.floordiv, "%": operator.mod,
 }  # fmt: skip
 _EVALUATORS: Final[dict[type, Callable[..., Value]]] = {
-    tree.NumberLiteral: _number, tree.Size: _size, tree.Name: _name, tree.Text: _text,
+    tree.NumberLiteral: _number, tree.Size: _size, tree.Name: _name, tree.Text: lambda text, *_: text.value,
     tree.QuestionMark: _unknown, tree.Tuple: _tuple, tree.Unary: _unary, tree.Binary: _binary,
 }  # fmt: skip

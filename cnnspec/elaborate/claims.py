@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
 from typing import Any, Final
@@ -35,12 +36,7 @@ def check_claim(
     """Reports a wrong claim with its working; what follows is then in doubt."""
     shape = elaborator.nodes[node].output
     elaborator.claims.append((claim, shape))
-    if (
-        elaborator.bare
-        or fits(claim.parts, shape)
-        or node in elaborator.doubtful
-        or elaborator.faults.after_break(claim.span)
-    ):
+    if elaborator.bare or fits(claim.parts, shape) or elaborator.in_doubt(claim.span, (node,)):
         return
     elaborator.report(
         Diagnostic(
@@ -108,11 +104,7 @@ def solve_here(
     if claim is None or claim.parts == (None,) or elaborator.tries.left < 0:
         _leave_open(elaborator, opens, context)
         return None
-    if (
-        elaborator.guessed
-        or elaborator.faults.after_break(claim.span)
-        or not elaborator.doubtful.isdisjoint(inputs)
-    ):
+    if elaborator.in_doubt(claim.span, inputs):
         return None
     search = LayerSearch(kind, options, opens, claim, tuple(elaborator.nodes[n].output for n in inputs))
     found = search.found(elaborator.tries)
@@ -142,19 +134,16 @@ def _remember(elaborator: Elaborator, hole: OpenValue, value: Any) -> None:
     elaborator.solved.update(zip(hole.spans, missing, strict=True))
 
 
+@dataclass(frozen=True)
 class LayerSearch:
     """The unknowns of one layer against its claimed shape."""
 
-    def __init__(
-        self,
-        kind: type[Layer],
-        options: dict[str, Value],
-        opens: dict[str, OpenValue],
-        claim: tree.Size,
-        shapes: Shapes,
-    ) -> None:
-        self.kind, self.options, self.opens, self.claim, self.shapes = kind, options, opens, claim, shapes
-        self.met: dict[Shape, None] = {}
+    kind: type[Layer]
+    options: dict[str, Value]
+    opens: dict[str, OpenValue]
+    claim: tree.Size
+    shapes: Shapes
+    met: dict[Shape, None] = field(default_factory=dict)
 
     def found(self, tries: Tries) -> list[dict[str, Any]]:
         """The solutions, the most usual first; a few of them when there are many."""

@@ -88,26 +88,19 @@ class Elaborator:
         """Adds the fault that a Diagnostic of these is."""
         self.report(Diagnostic(code, message, span, help=help, **more), context)
 
-    def step(self, span: Span, more: int = 1) -> None:
+    def step(self, span: Span) -> None:
         """Counts what is expanded; raises LimitReached at the limit."""
-        self.steps += more
-        if self.steps > MOST_STEPS:
-            self.too_large(span)
+        self.steps += 1
+        self.need_steps(0, span)
 
     def need_steps(self, more: int, span: Span) -> None:
         """Stops before expanding what cannot fit."""
         if self.steps + more > MOST_STEPS:
-            self.too_large(span)
-
-    def too_large(self, span: Span) -> None:
-        fault = Diagnostic(
-            "network-too-large",
-            f"this spec expands to more than {MOST_STEPS:,} layers and blocks",
-            span,
-            help=("repeat less often, or use fewer blocks inside blocks",),
-        )
-        self.report(fault)
-        raise LimitReached
+            message = f"this spec expands to more than {MOST_STEPS:,} layers and blocks"
+            self.fault(
+                "network-too-large", message, span, "repeat less often, or use fewer blocks inside blocks"
+            )
+            raise LimitReached
 
     def need_room(self, context: Context, span: Span) -> None:
         if context.depth >= DEEPEST:
@@ -216,7 +209,7 @@ class Elaborator:
         text = sentence.label.text
         full = context.scope.prefix + text
         if context.repeating:
-            return self.names.numbered(text, context), full
+            return self.names.automatic(text, context), full
         name = self.names.label(text, context)
         if name is None:
             self.fault(
@@ -303,11 +296,15 @@ class Elaborator:
         line = f", line {source.span.line}" if source.span else ""
         return f"{show(source.output)} flows in from {source.name}{line}"
 
+    def in_doubt(self, span: Span, inputs: tuple[int, ...]) -> bool:
+        """Whether a fault before may have spoilt what a layer is or what flows into it."""
+        return self.guessed or self.faults.after_break(span) or not self.doubtful.isdisjoint(inputs)
+
     def report_layer_error(
         self, error: LayerError, span: Span, inputs: tuple[int, ...], context: Context
     ) -> None:
         """Reports that the inputs do not fit, unless a fault before already spoilt them."""
-        if self.guessed or self.faults.after_break(span) or not self.doubtful.isdisjoint(inputs):
+        if self.in_doubt(span, inputs):
             return
         labels = tuple(
             Label(source.span, f"{show(source.output)} from {source.name}")

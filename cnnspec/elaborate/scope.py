@@ -149,7 +149,10 @@ class Names:
         self.taken: set[str] = set()
 
     def automatic(self, word: str, context: Context) -> str:
-        """``conv2``: the next free ordinal; labels of the scope are left alone."""
+        """``conv2``: the next free ordinal; labels of the scope are left alone.
+
+        The label of a layer in a repeat is numbered likewise, a turn at a time.
+        """
         scope, taken = context.scope, self.taken
         number = scope.counts.get(word, 0) + 1
         name = f"{scope.prefix}{word}{number}"
@@ -159,10 +162,6 @@ class Names:
         scope.counts[word] = number
         taken.add(name)
         return name
-
-    def numbered(self, label: str, context: Context) -> str:
-        """A label inside a repeat: each turn's own, ``label1``, ``label2`` …"""
-        return self.automatic(label, context)
 
     def label(self, label: str, context: Context) -> str | None:
         """The full name of a label, or None when it is taken."""

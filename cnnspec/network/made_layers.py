@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from cnnspec.binding.refusals import Refusal, validate
-from cnnspec.binding.values import LARGEST
 from cnnspec.diagnostics import LayerError
 from cnnspec.layers.base import Layer, Shape, Shapes
+from cnnspec.syntax.tree import LARGEST
 
 MOST_KEPT: Final = 20_000
 """Made layers kept for later; beyond that the store is emptied."""
