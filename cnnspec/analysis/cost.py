@@ -86,9 +86,9 @@ class Laws:
         return bool(getattr(self.layer, "frozen", False))
 
 
-@dataclass(frozen=True, slots=True)
-class Cost:
-    """The figures of one layer for one sample."""
+@dataclass(frozen=True)
+class Counts:
+    """What is counted of a layer, or of all of them."""
 
     params: int
     trainable: int
@@ -98,6 +98,12 @@ class Cost:
     additions: int
     elementwise: int
     flops: int
+
+
+@dataclass(frozen=True)
+class Cost(Counts):
+    """The figures of one layer for one sample, and the formulas behind them."""
+
     laws: Laws
 
 
@@ -129,17 +135,17 @@ def bytes_of(shape: Shape) -> int:
     return size
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One layer with its figures; bytes are for the whole batch, counts for one sample."""
+@dataclass(frozen=True)
+class Row(Cost):
+    """One layer with its figures; bytes are for the whole batch, counts for one sample.
+
+    ``flops`` go by the convention in force; 0 where that has no rule (see ``Analysis.uncounted``).
+    """
 
     node: Node
-    cost: Cost
     receptive_field: ReceptiveField | None
     """None where the output or the input has no spatial axes: a vector sees the whole input."""
     activation_bytes: int
-    flops: int
-    """By the convention in force; 0 where that has no rule for the layer (see ``Analysis.uncounted``)."""
 
     @property
     def name(self) -> str:
@@ -165,37 +171,3 @@ class Row:
     @property
     def output(self) -> Shape:
         return self.node.output
-
-    @property
-    def params(self) -> int:
-        return self.cost.params
-
-    @property
-    def trainable(self) -> int:
-        return self.cost.trainable
-
-    @property
-    def frozen(self) -> int:
-        return self.cost.frozen
-
-    @property
-    def buffers(self) -> int:
-        return self.cost.buffers
-
-    @property
-    def multiplies(self) -> int:
-        return self.cost.multiplies
-
-    @property
-    def additions(self) -> int:
-        return self.cost.additions
-
-    @property
-    def elementwise(self) -> int:
-        """The sum of the items of ``laws.elementwise``."""
-        return self.cost.elementwise
-
-    @property
-    def laws(self) -> Laws:
-        """The formulas behind the numbers."""
-        return self.cost.laws

@@ -9,39 +9,45 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from fractions import Fraction
 from functools import cached_property
-from typing import Final
+from typing import Any, Final
 
 from cnnspec.analysis.advice import advise
 from cnnspec.analysis.conventions import Convention, convention_of
-from cnnspec.analysis.cost import Cost, bytes_of, cost_of
+from cnnspec.analysis.cost import Cost, Counts, bytes_of, cost_of
 from cnnspec.analysis.cost import Row as Row
-from cnnspec.analysis.expectations import Expectation, judge
 from cnnspec.analysis.memory import Memory, Training, known_optimizer
 from cnnspec.analysis.receptive_field import Track, summary, tracks_of
 from cnnspec.analysis.silence import silence
-from cnnspec.diagnostics import Diagnostic
+from cnnspec.diagnostics import Diagnostic, LayerError
+from cnnspec.network.expectation import Expectation
 from cnnspec.network.graph import Network, Node
 from cnnspec.upward import upward
 
 
-@dataclass(frozen=True, slots=True)
-class Totals:
+@dataclass(frozen=True)
+class Totals(Counts):
     """Sums over all layers; bytes are float32, for the whole batch."""
 
-    params: int
-    trainable: int
-    frozen: int
-    buffers: int
-    multiplies: int
-    additions: int
-    elementwise: int
-    flops: int
     weight_bytes: int
     activation_bytes: int
     peak_activation_bytes: int
     training_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedExpectation:
+    """A budget as written, and whether it is kept."""
+
+    text: str
+    holds: bool
+    actual: int | float | None
+    """The left side of the comparison; None where nothing is compared."""
+    diagnostic: Diagnostic | None = None
+    """What to tell when it does not hold."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +82,7 @@ class Analysis:
     def uncounted(self) -> tuple[str, ...]:
         """The kinds of layers that the convention has no rule for: they count 0, and flops are partial."""
         flops = convention_of(self.convention).flops
-        rows = (row for row in self.rows if flops(row.node.layer, row.inputs, row.output, row.cost) is None)
+        rows = (row for row in self.rows if flops(row.node.layer, row.inputs, row.output, row) is None)
         return tuple(dict.fromkeys(row.kind for row in rows))
 
     @cached_property
@@ -101,10 +107,10 @@ class Analysis:
         return self.memory.training(self.optimizer)
 
     @cached_property
-    def expectations(self) -> tuple[Expectation, ...]:
+    def expectations(self) -> tuple[JudgedExpectation, ...]:
         """The budgets of the spec, judged by the totals."""
         figures = {**asdict(self.totals), "layers": len(self.rows)} if self.network.expectations else {}
-        return judge(self.network.expectations, figures)
+        return tuple(_judge(budget, figures) for budget in self.network.expectations)
 
     @cached_property
     def diagnostics(self) -> tuple[Diagnostic, ...]:
@@ -159,8 +165,8 @@ COUNTS: Final = ("params", "trainable", "frozen", "buffers", "multiplies", "addi
 
 def _counts(rows: tuple[Row, ...]) -> dict[str, int]:
     """The sums of what a layer's cost holds; most layers repeat and share theirs."""
-    costs = {id(row.cost): row.cost for row in rows}
-    times = Counter(id(row.cost) for row in rows)
+    costs = {id(row.laws): row for row in rows}
+    times = Counter(id(row.laws) for row in rows)
     return {name: sum(n * getattr(costs[key], name) for key, n in times.items()) for name in COUNTS}
 
 
@@ -193,10 +199,38 @@ def analyze(
 
 
 def _row(node: Node, tracks: tuple[Track, ...], cost: Cost, convention: Convention, batch: int) -> Row:
+    figures = {
+        **vars(cost), "flops": convention.flops(node.layer, node.input_shapes, node.output, cost) or 0,
+    }  # fmt: skip
     return Row(
-        node,
-        cost,
-        summary(tracks, node.output),
-        batch * bytes_of(node.output),
-        convention.flops(node.layer, node.input_shapes, node.output, cost) or 0,
+        **figures, node=node, receptive_field=summary(tracks, node.output),
+        activation_bytes=batch * bytes_of(node.output),
+    )  # fmt: skip
+
+
+def _judge(budget: Expectation, figures: Mapping[str, Any]) -> JudgedExpectation:
+    try:
+        holds, actual = budget.holds(figures), _number(budget.actual(figures))
+    except LayerError as error:
+        return JudgedExpectation(budget.text, False, None, error.at(budget.span))
+    if holds:
+        return JudgedExpectation(budget.text, True, actual)
+    return JudgedExpectation(budget.text, False, actual, _broken(budget, actual, figures))
+
+
+def _broken(budget: Expectation, actual: int | float | None, figures: Mapping[str, Any]) -> Diagnostic:
+    known = [f"{name} = {figures[name]:,}" for name in figures if name in budget.text.split()]
+    has = f"the network has {actual:,}" if actual is not None else "it is not true of this network"
+    return Diagnostic(
+        "expectation-broken",
+        f"expected {budget.text}, but {has}",
+        budget.span,
+        notes=tuple(known),
+        help=("make the network fit its budget, or change the budget on this line",),
     )
+
+
+def _number(value: object) -> int | float | None:
+    if isinstance(value, Fraction):
+        return float(value)
+    return value if isinstance(value, (int, float)) and not isinstance(value, bool) else None

@@ -8,8 +8,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from cnnspec.analysis.expectations import Expectation
-    from cnnspec.analysis.report import Analysis, Row
+    from cnnspec.analysis.report import Analysis, JudgedExpectation, Row
     from cnnspec.diagnostics import Diagnostic
 
 SCHEMA: Final = "cnnspec/analysis/1"
@@ -75,7 +74,7 @@ def layer(row: Row) -> dict[str, Any]:
     }
 
 
-def expectation(item: Expectation) -> dict[str, Any]:
+def expectation(item: JudgedExpectation) -> dict[str, Any]:
     return {"text": item.text, "holds": item.holds, "actual": item.actual}
 
 

@@ -16,8 +16,7 @@ from cnnspec.views.terminal.rows import Rows
 from cnnspec.views.terminal.snippets import sentence_at
 
 if TYPE_CHECKING:
-    from cnnspec.analysis.expectations import Expectation
-    from cnnspec.analysis.report import Analysis
+    from cnnspec.analysis.report import Analysis, JudgedExpectation
     from cnnspec.diagnostics import Diagnostic
 
 MOST_FAILURES = 100
@@ -167,7 +166,7 @@ def _labelled(label: str, text: str, terminal: Terminal) -> list[str]:
     ]
 
 
-def expectation(item: Expectation) -> tuple[str, str]:
+def expectation(item: JudgedExpectation) -> tuple[str, str]:
     """A budget's style and its line: ``✓ expect params <= 62k (61,706)``."""
     actual = f"{item.actual:,}" if item.actual is not None else "unknown"
     mark = "✓" if item.holds else "✗"
