@@ -138,6 +138,12 @@ def nearest(word: str, known: Iterable[str], synonyms: Mapping[str, str] = {}) -
     return matches[0] if matches else None
 
 
+def suggestion(word: str, known: Iterable[str], otherwise: str, synonyms: Mapping[str, str] = {}) -> str:
+    """``did you mean "conv1"?``, or what is said otherwise."""
+    guess = nearest(word, known, synonyms)
+    return f'did you mean "{guess}"?' if guess else otherwise
+
+
 class Cure(TypedDict):
     """The last arguments of a Diagnostic."""
 

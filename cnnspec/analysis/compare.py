@@ -8,7 +8,7 @@ ones, whose ordinals have moved on, look changed.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from difflib import SequenceMatcher
 from functools import cached_property
@@ -64,7 +64,8 @@ class Pair:
 
     def delta(self, figure: str) -> int:
         """After less before; a missing side is 0."""
-        return _figure(self.after, figure) - _figure(self.before, figure)
+        after, before = ((getattr(row, figure) if row else 0) for row in (self.after, self.before))
+        return int(after - before)
 
 
 @dataclass(frozen=True)
@@ -151,16 +152,13 @@ def _align_middle(before: Sequence[Row], after: Sequence[Row]) -> Iterator[Pair]
     if max(len(before), len(after)) > LARGEST:
         yield from _by_name(before, after)
         return
-    matcher = SequenceMatcher(None, _tokens(before), _tokens(after), autojunk=False)
+    one, two = ([row.node.layer for row in rows] for rows in (before, after))
+    matcher = SequenceMatcher(None, one, two, autojunk=False)
     for tag, a, b, c, d in matcher.get_opcodes():
         if tag == "equal":
             yield from map(Pair, before[a:b], after[c:d])
         else:
             yield from _by_name(before[a:b], after[c:d])
-
-
-def _tokens(rows: Sequence[Row]) -> list[Any]:
-    return [row.node.layer for row in rows]
 
 
 def _by_name(before: Sequence[Row], after: Sequence[Row]) -> Iterator[Pair]:
@@ -180,7 +178,8 @@ def _matches(before: Sequence[Row], after: Sequence[Row]) -> dict[int, int]:
     """Place in ``after`` -> place in ``before``."""
     matches: dict[int, int] = {}
     left = dict(enumerate(before))
-    for key in (_name_and_kind, _kind):
+    keys: tuple[Callable[[Row], Any], ...] = (lambda row: (row.name, row.kind), lambda row: row.kind)
+    for key in keys:
         waiting: dict[Any, deque[int]] = {}
         for n, row in left.items():
             waiting.setdefault(key(row), deque()).append(n)
@@ -192,30 +191,13 @@ def _matches(before: Sequence[Row], after: Sequence[Row]) -> dict[int, int]:
     return matches
 
 
-def _name_and_kind(row: Row) -> tuple[str, str]:
-    return row.name, row.kind
-
-
-def _kind(row: Row) -> str:
-    return row.kind
-
-
 def _changes(before: Row, after: Row) -> Iterator[Change]:
     if before.kind != after.kind:
         yield Change("kind", before.kind, after.kind)
     one, two = before.node.layer.options(), after.node.layer.options()
     for name in dict.fromkeys((*one, *two)):
         if one.get(name) != two.get(name):
-            yield Change(name, _option(before, name), _option(after, name))
+            yield Change(name, *(getattr(row.node.layer, name, None) for row in (before, after)))
     for name in ("inputs", "output", *FIGURES):
         if getattr(before, name) != getattr(after, name):
             yield Change(name, getattr(before, name), getattr(after, name))
-
-
-def _option(row: Row, name: str) -> Any:
-    return getattr(row.node.layer, name, None)
-
-
-def _figure(row: Row | None, figure: str) -> int:
-    value: int = getattr(row, figure) if row is not None else 0
-    return value

@@ -11,20 +11,11 @@ from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING, Final
 
-from cnnspec.analysis.cost import FLOAT_BYTES
+from cnnspec.analysis.cost import FLOAT_BYTES, bytes_of
 from cnnspec.analysis.memory import OPTIMIZER_STATES
 from cnnspec.analysis.receptive_field import Track
 from cnnspec.formula import Formula, Symbol, product, total
-from cnnspec.layers.base import (
-    AXES,
-    AXIS_NAMES,
-    SAME_PLACE,
-    Slide,
-    Window,
-    show,
-    spatial,
-    spatial_symbols,
-)
+from cnnspec.layers.base import AXES, AXIS_NAMES, SAME_PLACE, Slide, Window, show, spatial, spatial_symbols
 from cnnspec.layers.window import Axis
 from cnnspec.network.graph import Node
 
@@ -33,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class LawStep:
     """One line of a working: what is computed, its law, and a remark where the law is not all."""
 
     what: str
@@ -52,7 +43,7 @@ class Explanation:
 
     node: Node
     topic: str
-    steps: tuple[Step, ...]
+    steps: tuple[LawStep, ...]
 
     @property
     def result(self) -> Formula | None:
@@ -71,13 +62,13 @@ def explain(analysis: Analysis, layer: str, topic: str) -> Explanation:
     return Explanation(row.node, topic, tuple(TOPICS[topic](analysis, row)))
 
 
-def _shape(analysis: Analysis, row: Row) -> Iterator[Step]:
+def _shape(analysis: Analysis, row: Row) -> Iterator[LawStep]:
     laws = row.laws.output
     names = [AXIS_NAMES[name] for name in AXES[len(laws) - 1]]
     last = "channels" if names else "values"
     notes = [_margin(axis) for axis in _axes(row)] or [""] * len(names)
     for what, law, note in zip((*names, last), laws, (*notes, ""), strict=True):
-        yield Step(what, law, note)
+        yield LawStep(what, law, note)
 
 
 def _axes(row: Row) -> tuple[Axis, ...]:
@@ -96,73 +87,66 @@ def _margin(axis: Axis) -> str:
     return ""
 
 
-def _params(analysis: Analysis, row: Row) -> Iterator[Step]:
+def _params(analysis: Analysis, row: Row) -> Iterator[LawStep]:
     weights = row.node.layer.weights(row.inputs)
     if not weights:
-        yield Step("parameters", row.laws.params, f"{row.kind} has nothing to learn")
+        yield LawStep("parameters", row.laws.params, f"{row.kind} has nothing to learn")
         return
     parameters = [weight for weight in weights if not weight.buffer]
     if len(parameters) > 1:
         for weight in parameters:
-            yield Step(f"{weight.name} {show(weight.shape)}", weight.size)
-    yield Step("parameters", row.laws.params, "kept as they are in training" if row.frozen else "")
+            yield LawStep(f"{weight.name} {show(weight.shape)}", weight.size)
+    yield LawStep("parameters", row.laws.params, "kept as they are in training" if row.frozen else "")
     for weight in weights:
         if weight.buffer:
-            yield Step(f"{weight.name} {show(weight.shape)}", weight.size, "a buffer: stored, not trained")
+            yield LawStep(f"{weight.name} {show(weight.shape)}", weight.size, "a buffer: stored, not trained")
 
 
-def _multiplies(analysis: Analysis, row: Row) -> Iterator[Step]:
-    if not row.multiplies:
-        yield Step("multiplies", row.laws.multiplies, "counted as elementwise" if row.elementwise else "")
-        return
-    yield Step("multiplies", row.laws.multiplies, _each_output(row))
+def _multiplies(analysis: Analysis, row: Row) -> Iterator[LawStep]:
+    each, rest = divmod(row.multiplies, prod(row.output))
+    note = "" if rest else f"{each:,} for each of {prod(row.output):,} output values"
+    yield LawStep("multiplies", row.laws.multiplies, note if row.multiplies else _elsewhere(row))
 
 
-def _each_output(row: Row) -> str:
-    outputs = prod(row.output)
-    if row.multiplies % outputs:
-        return ""
-    return f"{row.multiplies // outputs:,} for each of {outputs:,} output values"
-
-
-def _additions(analysis: Analysis, row: Row) -> Iterator[Step]:
-    if not row.additions:
-        yield Step("additions", row.laws.additions, "counted as elementwise" if row.elementwise else "")
-        return
+def _additions(analysis: Analysis, row: Row) -> Iterator[LawStep]:
     note = "n products need n − 1 additions"
     note += ", and one more for the bias" if row.node.layer.has_bias else ""
-    yield Step("additions", row.laws.additions, note)
+    yield LawStep("additions", row.laws.additions, note if row.additions else _elsewhere(row))
 
 
-def _elementwise(analysis: Analysis, row: Row) -> Iterator[Step]:
+def _elsewhere(row: Row) -> str:
+    return "counted as elementwise" if row.elementwise else ""
+
+
+def _elementwise(analysis: Analysis, row: Row) -> Iterator[LawStep]:
     items = row.laws.elementwise
     for item in items:
-        yield Step(item.what, item.count)
+        yield LawStep(item.what, item.count)
     if len(items) != 1:
         together = total(Symbol(item.what, item.count.value) for item in items)
-        yield Step("elementwise", together)
+        yield LawStep("elementwise", together)
 
 
-def _memory(analysis: Analysis, row: Row) -> Iterator[Step]:
+def _memory(analysis: Analysis, row: Row) -> Iterator[LawStep]:
     batch, law = analysis.batch, row.laws.activation_bytes
-    yield Step("output, bytes", law if batch == 1 else Symbol("N", batch, "samples in the batch") * law)
+    yield LawStep("output, bytes", law if batch == 1 else Symbol("N", batch, "samples in the batch") * law)
     if row.params:
         size = Symbol("b", FLOAT_BYTES, "bytes of a value")
-        yield Step("parameters, bytes", size * Symbol("params", row.params, "parameters"))
+        yield LawStep("parameters, bytes", size * Symbol("params", row.params, "parameters"))
     memory, node = analysis.memory, row.node
     step = memory.step(node.index)
-    yield Step("buffer", note=_buffer_note(analysis, node, step.buffer))
-    sizes = [
-        Symbol(analysis.network.nodes[index].name, batch * FLOAT_BYTES * prod(_shape_of(analysis, index)))
-        for index in step.live
+    yield LawStep("buffer", note=_buffer_note(analysis, node, step.buffer))
+    nodes = analysis.network.nodes
+    sizes = [Symbol(nodes[index].name, batch * bytes_of(nodes[index].output)) for index in step.live]
+    sizes += [
+        Symbol(f"places of {nodes[index].name}", memory.remembered_bytes(nodes[index]))
+        for index in step.places
     ]
-    nodes = [analysis.network.nodes[index] for index in step.places]
-    sizes += [Symbol(f"places of {pool.name}", memory.remembered_bytes(pool)) for pool in nodes]
-    yield Step("in use while it runs, bytes", total(sizes))
+    yield LawStep("in use while it runs, bytes", total(sizes))
     yield from _training(analysis, row)
 
 
-def _training(analysis: Analysis, row: Row) -> Iterator[Step]:
+def _training(analysis: Analysis, row: Row) -> Iterator[LawStep]:
     """What the layer adds to the memory of a training step, the gradients of activations apart."""
     training, node = analysis.training, row.node
     kept = analysis.batch * analysis.memory.saved_bytes(node)
@@ -174,7 +158,7 @@ def _training(analysis: Analysis, row: Row) -> Iterator[Step]:
         each = 1 + Symbol("u", states, f"values that {training.optimizer} keeps for a parameter")
         terms.append(Symbol("b", FLOAT_BYTES, "bytes of a value") * Symbol("params", row.trainable) * each)
     note = "the output kept for the backward pass, a gradient and the optimizer's state for each parameter"
-    yield Step("kept in training, bytes", total(terms), note if row.trainable else "")
+    yield LawStep("kept in training, bytes", total(terms), note if row.trainable else "")
 
 
 def _buffer_note(analysis: Analysis, node: Node, buffer: int) -> str:
@@ -186,27 +170,23 @@ def _buffer_note(analysis: Analysis, node: Node, buffer: int) -> str:
     return f"writes over the buffer of {owner}, which nothing else reads any more"
 
 
-def _shape_of(analysis: Analysis, index: int) -> tuple[int, ...]:
-    return analysis.network.nodes[index].output
-
-
 # Receptive field -----------------------------------------------------------------
 
 
-def _receptive_field(analysis: Analysis, row: Row) -> Iterator[Step]:
+def _receptive_field(analysis: Analysis, row: Row) -> Iterator[LawStep]:
     field, node = row.receptive_field, row.node
     if field is None:
-        yield Step("receptive field", note="a vector has no rows and columns: it sees the whole input")
+        yield LawStep("receptive field", note="a vector has no rows and columns: it sees the whole input")
         return
     if node.layer.window(row.inputs) == (SAME_PLACE,) * len(field.size) and len(node.inputs) == 1:
-        yield Step("receptive field", note="unchanged")
+        yield LawStep("receptive field", note="unchanged")
         return
     for axes, source, window in _axes_alike(analysis, row):
         along = f"along the {' and the '.join(AXIS_NAMES[AXES[len(field.size)][axis]] for axis in axes)}"
         if len(node.inputs) == 1 and isinstance(window, Slide) and len(source.spans) == 1:
             yield from _slid(source, window, along)
         else:
-            yield Step(f"size {along}", note=_told(field.sizes[axes[0]], len(node.inputs)))
+            yield LawStep(f"size {along}", note=_told(field.sizes[axes[0]], len(node.inputs)))
 
 
 def _axes_alike(analysis: Analysis, row: Row) -> Iterator[tuple[tuple[int, ...], Track, Window]]:
@@ -223,7 +203,7 @@ def _axes_alike(analysis: Analysis, row: Row) -> Iterator[tuple[tuple[int, ...],
         yield tuple(axes), source, window
 
 
-def _slid(source: Track, window: Slide, along: str) -> Iterator[Step]:
+def _slid(source: Track, window: Slide, along: str) -> Iterator[LawStep]:
     low, high = source.spans[0] or (0, -1)
     r, j = (
         Symbol("r_in", high - low + 1, f"pixels seen by an input value {along}"),
@@ -231,13 +211,13 @@ def _slid(source: Track, window: Slide, along: str) -> Iterator[Step]:
     )
     k, s = Symbol("k", window.kernel, f"kernel {along}"), Symbol("s", window.stride, f"stride {along}")
     reach: Formula = k - 1 if window.dilation == 1 else Symbol("d", window.dilation, "dilation") * (k - 1)
-    yield Step(f"size {along}", r + reach * j)
-    yield Step(f"jump {along}", j * s)
+    yield LawStep(f"size {along}", r + reach * j)
+    yield LawStep(f"jump {along}", j * s)
     a, p = (
         Symbol("a_in", low, "first pixel of the input's first value"),
         Symbol("p", window.before, "padding"),
     )
-    yield Step(f"start {along}", a - p * j)
+    yield LawStep(f"start {along}", a - p * j)
 
 
 def _told(sizes: tuple[int, ...], inputs: int) -> str:
@@ -246,7 +226,7 @@ def _told(sizes: tuple[int, ...], inputs: int) -> str:
     return f"{seen} pixels{by_place}" + (": the hull of what its inputs see" if inputs > 1 else "")
 
 
-TOPICS: Final[dict[str, Callable[[Analysis, Row], Iterator[Step]]]] = {
+TOPICS: Final[dict[str, Callable[[Analysis, Row], Iterator[LawStep]]]] = {
     "shape": _shape,
     "params": _params,
     "multiplies": _multiplies,

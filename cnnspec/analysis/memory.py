@@ -42,7 +42,7 @@ WITH_MOMENTUM: Final = {"sgd": "momentum", "rmsprop": "rmsprop with momentum"}
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class LiveMemory:
     """What lies in memory while one layer runs."""
 
     node: Node
@@ -89,22 +89,22 @@ class Memory:
         """The outputs of all layers, the input apart."""
         return self.batch * sum(bytes_of(node.output) for node in self.network.layers)
 
-    @cached_property
+    @property
     def buffers(self) -> tuple[int, ...]:
         """For each node, the node whose buffer its output lies in."""
-        return _share(self.network)
+        return self._shared[0]
 
     @cached_property
     def peak_bytes(self) -> int:
         return max(live for _, live in self._sweep)
 
     @cached_property
-    def peak(self) -> Step:
+    def peak(self) -> LiveMemory:
         """The first layer during which most memory is in use."""
         place = max(self._sweep, key=lambda pair: (pair[1], -pair[0]))[0]
         return self.step(place)
 
-    def step(self, index: int) -> Step:
+    def step(self, index: int) -> LiveMemory:
         """What is in memory while node ``index`` runs."""
         death = self._deaths
         live = tuple(
@@ -115,7 +115,7 @@ class Memory:
         nodes = self.network.nodes
         size = self.batch * sum(bytes_of(nodes[opened].output) for opened in live)
         size += sum(self.remembered_bytes(nodes[pool]) for pool in places)
-        return Step(nodes[index], self.buffers[index], live, places, size)
+        return LiveMemory(nodes[index], self.buffers[index], live, places, size)
 
     def training(self, optimizer: str | None = None) -> Training:
         """The memory of a training step; the recipe's optimizer, or Adam, when none is named."""
@@ -163,14 +163,14 @@ class Memory:
             oldest[step] = min(oldest[step], oldest[step + 1])
         return tuple(oldest)
 
-    @cached_property
+    @property
     def _deaths(self) -> dict[int, int]:
         """For each buffer, the last step that needs it."""
-        deaths: dict[int, int] = {}
-        last = _last_use(self.network)
-        for index, buffer in enumerate(self.buffers):
-            deaths[buffer] = max(deaths.get(buffer, 0), last[index])
-        return deaths
+        return self._shared[1]
+
+    @cached_property
+    def _shared(self) -> tuple[tuple[int, ...], dict[int, int]]:
+        return _share(self.network)
 
     @cached_property
     def _sweep(self) -> tuple[tuple[int, int], ...]:
@@ -229,24 +229,22 @@ def _last_readers(network: Network) -> list[int]:
     return last
 
 
-def _last_use(network: Network) -> list[int]:
-    """The last step that needs each node's output; a result of the network is needed to the end."""
-    last = _last_readers(network)
+def _share(network: Network) -> tuple[tuple[int, ...], dict[int, int]]:
+    """For each node the buffer that its output lies in, and for each buffer the last step that needs it.
+
+    A result of the network is needed to the end.
+    """
+    needed_until = _last_readers(network)
     for output in network.outputs:
-        last[output.node] = len(network.nodes)
-    return last
-
-
-def _share(network: Network) -> tuple[int, ...]:
+        needed_until[output.node] = len(network.nodes)
     buffers: list[int] = []
-    needed_until = _last_use(network)
     deaths: dict[int, int] = {}
     for node in network.nodes:
         shared = _shared_input(node, network, lambda source: deaths[buffers[source]])
         buffer = node.index if shared is None else buffers[shared]
         buffers.append(buffer)
         deaths[buffer] = max(deaths.get(buffer, 0), needed_until[node.index])
-    return tuple(buffers)
+    return tuple(buffers), deaths
 
 
 def _shared_input(node: Node, network: Network, death: Callable[[int], int]) -> int | None:

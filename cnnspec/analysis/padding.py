@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from math import prod
 
+from cnnspec.analysis.receptive_field import spread_from
 from cnnspec.formula import Formula, Symbol, product
 from cnnspec.layers.base import AXES, AXIS_NAMES, Layer, Shapes, Slide, Spread, Window, spatial
 
@@ -89,16 +90,9 @@ def _reached(window: Window, size: int, outputs: int) -> int:
         return max(0, min(outputs - 1, last) - max(0, -window.before) + 1)
     if window.dilation == 1:
         return pairs_of(window, size, outputs)
-    return sum(1 for position in range(outputs) if any(_taps(window, position, size)))
-
-
-def _taps(window: Spread, position: int, size: int) -> list[bool]:
-    """For each tap of an output position, whether it falls on a real pixel."""
-    found = []
-    for tap in range(window.kernel):
-        place, rest = divmod(position + window.before - tap * window.dilation, window.stride)
-        found.append(rest == 0 and 0 <= place < size)
-    return found
+    return sum(
+        any(0 <= place < size for place in spread_from(window, position)) for position in range(outputs)
+    )
 
 
 def _counted(window: Window, size: int, outputs: int) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Final, TypeAlias
 
-from cnnspec.analysis.receptive_field import stretched_from
+from cnnspec.analysis.receptive_field import spread_from, stretched_from
 from cnnspec.diagnostics import LayerError
 from cnnspec.layers.base import Slide, Spread, Stretch, Window
 
@@ -52,12 +52,23 @@ def packed(positions: Iterable[int]) -> Positions:
 def sources(window: Window, positions: Iterable[int], size: int) -> Iterator[int]:
     """The input positions, of ``size``, behind output positions of one axis; some more than once."""
     if isinstance(window, Slide):
-        return _slide(window, positions, size)
-    if isinstance(window, Spread):
-        return _spread(window, positions, size)
-    if isinstance(window, Stretch):
-        return _stretch(window, positions, size)
-    return iter(range(size))
+        found = (place for position in positions for place in _slid_from(window, position, size))
+    elif isinstance(window, Spread):
+        found = (place for position in positions for place in spread_from(window, position))
+    elif isinstance(window, Stretch):
+        found = (_held(place, size) for position in positions for place in stretched_from(window, position))
+    else:
+        return iter(range(size))
+    return (place for place in found if 0 <= place < size)
+
+
+def _slid_from(window: Slide, position: int, size: int) -> Iterator[int]:
+    for tap in range(window.kernel):
+        place = position * window.stride - window.before + tap * window.dilation
+        if window.outside == "replicate":
+            yield _held(place, size)
+        else:
+            yield _mirrored(place, size) if window.outside == "reflect" else place
 
 
 def _check(count: int) -> None:
@@ -120,32 +131,3 @@ def _held(place: int, size: int) -> int:
 
 def _mirrored(place: int, size: int) -> int:
     return size - 1 - abs(size - 1 - abs(place))
-
-
-# One by one ------------------------------------------------------------------------
-
-
-def _slide(window: Slide, positions: Iterable[int], size: int) -> Iterator[int]:
-    for position in positions:
-        for tap in range(window.kernel):
-            place = position * window.stride - window.before + tap * window.dilation
-            if window.outside == "replicate":
-                place = _held(place, size)
-            elif window.outside == "reflect":
-                place = _mirrored(place, size)
-            if 0 <= place < size:
-                yield place
-
-
-def _spread(window: Spread, positions: Iterable[int], size: int) -> Iterator[int]:
-    for position in positions:
-        for tap in range(window.kernel):
-            place, rest = divmod(position + window.before - tap * window.dilation, window.stride)
-            if rest == 0 and 0 <= place < size:
-                yield place
-
-
-def _stretch(window: Stretch, positions: Iterable[int], size: int) -> Iterator[int]:
-    for position in positions:
-        for place in stretched_from(window, position):
-            yield _held(place, size)

@@ -10,7 +10,7 @@ whatever the size of its map. Law of the classic case: Araujo, Norris, Sim 2019.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
@@ -130,22 +130,25 @@ def _ends(kernel: int, period: int) -> Iterable[int]:
 
 
 def _spread(track: Track, window: Spread) -> Track:
-    def sources(position: int) -> Iterable[int]:
-        for tap in range(window.kernel):
-            place, rest = divmod(position + window.before - tap * window.dilation, window.stride)
-            if rest == 0:
-                yield place
-
     period = _manageable(len(track.spans) * window.stride)
     _manageable(window.kernel)
-    return Track(track.advance, tuple(track.over(sources(position)) for position in range(period)))
+    return Track(
+        track.advance, tuple(track.over(spread_from(window, position)) for position in range(period))
+    )
 
 
 def _stretch(track: Track, window: Stretch) -> Track:
     period = _manageable(len(track.spans) * window.factor)
-    return Track(
-        track.advance, tuple(track.over(stretched_from(window, position)) for position in range(period))
-    )
+    seen = (track.over(stretched_from(window, position)) for position in range(period))
+    return Track(track.advance, tuple(seen))
+
+
+def spread_from(window: Spread, position: int) -> Iterator[int]:
+    """The input positions that spread to an output position, before clipping."""
+    for tap in range(window.kernel):
+        place, rest = divmod(position + window.before - tap * window.dilation, window.stride)
+        if rest == 0:
+            yield place
 
 
 def stretched_from(window: Stretch, position: int) -> tuple[int, ...]:

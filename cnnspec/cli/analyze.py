@@ -11,7 +11,7 @@ import click
 from cnnspec.cli.console import Console, show, stderr_console, stdout_console
 from cnnspec.cli.options import batch_option, format_option
 from cnnspec.cli.spec import read, spec_argument
-from cnnspec.diagnostics import Diagnostic, Severity
+from cnnspec.diagnostics import Diagnostic, Severity, suggestion
 from cnnspec.views.documents import TABLES
 
 if TYPE_CHECKING:
@@ -122,15 +122,15 @@ def _columns(text: str | None) -> tuple[str, ...]:
 
 def _list_columns(console: Console) -> int:
     from cnnspec.views.terminal.columns import FIGURES
+    from cnnspec.views.terminal.paint import listed
 
-    for figure in FIGURES.values():
-        console.print(f"{figure.key:<16} {figure.meaning}")
+    meanings = {figure.key: figure.meaning for figure in FIGURES.values()}
+    console.print("\n".join(listed(meanings, console.terminal())))
     return 0
 
 
 def _print_only(analysis: Analysis | None, document: Document, path: str) -> int:
     """One figure, bare, for scripts; a network that does not fit has none."""
-    from cnnspec.diagnostics import nearest
     from cnnspec.views.documents import as_json
 
     if analysis is None or document.failed:
@@ -140,8 +140,7 @@ def _print_only(analysis: Analysis | None, document: Document, path: str) -> int
         part = as_json.only(analysis, path)
     except KeyError as error:
         word, known = error.args
-        guess = nearest(word, known)
-        hint = f'did you mean "{guess}"?' if guess else f"there is {', '.join(known) or 'nothing below'}"
+        hint = suggestion(word, known, f"there is {', '.join(known) or 'nothing below'}")
         raise click.BadParameter(f'nothing is called "{word}" there; {hint}', param_hint="--only") from error
     stdout_console().print(part if isinstance(part, str) else json.dumps(part, ensure_ascii=False))
     return 0

@@ -5,27 +5,32 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import click
+from numpy.typing import NDArray
 
+from cnnspec.cli import runs, samples
 from cnnspec.cli.console import stderr_console
-from cnnspec.cli.samples import check_index
-from cnnspec.diagnostics import Diagnostic, SpecError, nearest
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from cnnspec.model import Model
-    from cnnspec.network.graph import Network
-    from cnnspec.recipe.models import Recipe
-    from cnnspec.training.data import Dataset
-    from cnnspec.training.data.dataset import Part
-    from cnnspec.training.run import Run
-    from cnnspec.views.pictures.palette import Theme
-    from cnnspec.views.results.plot import Plot
-    from cnnspec.views.terminal.paint import Terminal
-
+from cnnspec.cli.inputs import Fit
+from cnnspec.cli.spec import load_network, no_layer
+from cnnspec.diagnostics import Diagnostic, SpecError
+from cnnspec.document import load
+from cnnspec.layers.base import Family
+from cnnspec.model import Model
+from cnnspec.network.graph import Network
+from cnnspec.recipe.models import Recipe
+from cnnspec.training import inspection
+from cnnspec.training.data import Dataset
+from cnnspec.training.data.dataset import Part
+from cnnspec.training.data.picture import read_image
+from cnnspec.training.run import Run, is_run
+from cnnspec.views.pictures.palette import Theme
+from cnnspec.views.results import confusion, curves, filters
+from cnnspec.views.results import samples as galleries
+from cnnspec.views.results.plot import Plot
+from cnnspec.views.terminal import results
+from cnnspec.views.terminal.paint import Terminal
 
 SAMPLES: Final = 10
 """Samples of a class, and changes of a sample, unless --count says."""
@@ -57,8 +62,6 @@ class InspectAnswer:
 
 
 def _model_of(names: Sequence[str], kind: str, asked: InspectOptions) -> tuple[Model, Run | None]:
-    from cnnspec.cli import runs
-
     if len(names) > 1:
         raise click.UsageError(f"{kind} are of one run; {len(names)} are named: {', '.join(names)}")
     return runs.find(names[0], None, asked.weights)
@@ -66,54 +69,35 @@ def _model_of(names: Sequence[str], kind: str, asked: InspectOptions) -> tuple[M
 
 def _known(network: Network, layer: str) -> str:
     """The layer's name, or the only one that ends so; leaves with the nearest one otherwise."""
-    ending = [name for name in network.by_name if name == layer or name.endswith(f".{layer}")]
+    ending = [name for name in network.by_name if name.endswith(f".{layer}")]
     if layer in network.by_name:
         return layer
     if len(ending) == 1:
         return ending[0]
-    guess = nearest(layer, network.by_name)
-    known = ", ".join(list(network.by_name)[:8]) + (", …" if len(network.by_name) > 8 else "")
-    hint = f'did you mean "{guess}"?' if guess else f"there are {known}"
-    raise click.BadParameter(f'there is no layer "{layer}"; {hint}', param_hint="--layer")
-
-
-def _data(model: Model, run: Run | None, asked: InspectOptions) -> Dataset:
-    from cnnspec.cli.samples import data_of
-
-    return data_of(model, run, asked.data_name, asked.data_dir)
+    raise click.BadParameter(no_layer(layer, list(network.by_name)), param_hint="--layer")
 
 
 # One kind each ---------------------------------------------------------------------
 
 
 def _filters(model: Model, run: Run | None, asked: InspectOptions) -> InspectAnswer:
-    from cnnspec.training import inspection
-    from cnnspec.views.results import filters as draw
-    from cnnspec.views.terminal import results
-
     found = inspection.filters(model, _known(model.network, asked.layer) if asked.layer else None)
     return InspectAnswer(
-        lambda terminal: results.filters(found, terminal), lambda theme: draw.filters(found, theme)
+        lambda terminal: results.filters(found, terminal), lambda theme: filters.filters(found, theme)
     )
 
 
 def _maps(model: Model, run: Run | None, asked: InspectOptions) -> InspectAnswer:
-    from cnnspec.training import inspection
-    from cnnspec.views.results import filters as draw
-    from cnnspec.views.terminal import results
-
     layer = _known(model.network, asked.layer or _first_map(model.network))
     image, title = _image(model, run, asked)
     found = inspection.maps(model, image, layer, title)
     return InspectAnswer(
-        lambda terminal: results.maps(found, terminal), lambda theme: draw.maps(found, theme)
+        lambda terminal: results.maps(found, terminal), lambda theme: filters.maps(found, theme)
     )
 
 
 def _first_map(network: Network) -> str:
     """The layer that is looked at when none is named: the first activation, else the first layer."""
-    from cnnspec.layers.base import Family
-
     return next(
         (node.name for node in network.layers if node.layer.family is Family.ACTIVATION),
         network.layers[0].name,
@@ -123,56 +107,41 @@ def _first_map(network: Network) -> str:
 def _image(model: Model, run: Run | None, asked: InspectOptions) -> tuple[NDArray[Any], str]:
     """One image as the network takes it, and what it is."""
     if asked.image is not None:
-        from cnnspec.cli.inputs import Fit
-        from cnnspec.training.data.picture import read_image
-
         shape, name = model.network.input, asked.image.name
         return Fit(shape, run, asked.invert, asked.center, asked.resize)(
             name, read_image(asked.image, shape)
         )[0], name
-    data = _data(model, run, asked)
+    data = samples.data_of(model, run, asked.data_name, asked.data_dir)
     images, labels = data.part(asked.part)
     index = asked.indices[0] if asked.indices else 0
-    check_index(index, len(labels), asked.part)
+    samples.check_index(index, len(labels), asked.part)
     return images[index], f"{asked.part} sample {index} ({data.names[int(labels[index])]})"
 
 
 def _confusion(model: Model, run: Run | None, asked: InspectOptions) -> InspectAnswer:
-    from cnnspec.training import inspection
-    from cnnspec.views.results import confusion as draw
-    from cnnspec.views.terminal import results
-
-    result = model.evaluate(_data(model, run, asked), part=asked.part)
+    result = model.evaluate(samples.data_of(model, run, asked.data_name, asked.data_dir), part=asked.part)
     found = inspection.confusion(result)
     return InspectAnswer(
-        lambda terminal: results.confusion(found, terminal), lambda theme: draw.confusion(found, theme)
+        lambda terminal: results.confusion(found, terminal), lambda theme: confusion.confusion(found, theme)
     )
 
 
 def _mistakes(model: Model, run: Run | None, asked: InspectOptions) -> InspectAnswer:
-    from cnnspec.training import inspection
-    from cnnspec.views.results import samples as draw
-    from cnnspec.views.terminal import results
-
-    data = _data(model, run, asked)
+    data = samples.data_of(model, run, asked.data_name, asked.data_dir)
     result = model.evaluate(data, part=asked.part)
     total = len(result.worst)
     found = inspection.mistakes(result, data.part(asked.part).images, asked.count or 24)
     rows = [(one.index, one.label, one.answer, one.probability) for one in found]
     return InspectAnswer(
         lambda terminal: results.mistakes(rows, total, terminal),
-        lambda theme: draw.mistakes(found, total, theme),
+        lambda theme: galleries.mistakes(found, total, theme),
     )
 
 
 def _neighbours(model: Model, run: Run | None, asked: InspectOptions) -> InspectAnswer:
-    from cnnspec.training import inspection
-    from cnnspec.views.results import samples as draw
-    from cnnspec.views.terminal import results
-
-    data = _data(model, run, asked)
+    data = samples.data_of(model, run, asked.data_name, asked.data_dir)
     for index in asked.indices:
-        check_index(index, len(data.test_labels), "test")
+        samples.check_index(index, len(data.test_labels), "test")
     network = model.network
     layer = _known(network, asked.layer) if asked.layer else inspection.last_hidden(network).name
     chosen = asked.indices or inspection.first_of_each(data.test_labels)
@@ -180,20 +149,15 @@ def _neighbours(model: Model, run: Run | None, asked: InspectOptions) -> Inspect
     size = inspection.size_of(network, layer)
     return InspectAnswer(
         lambda terminal: results.neighbours(found, layer, size, terminal),
-        lambda theme: draw.neighbours(found, layer, size, theme),
+        lambda theme: galleries.neighbours(found, layer, size, theme),
     )
 
 
 def _curves(names: Sequence[str], asked: InspectOptions) -> InspectAnswer:
-    from cnnspec.cli import runs
-    from cnnspec.training import inspection
-    from cnnspec.views.results import curves as draw
-    from cnnspec.views.terminal import results
-
     folders = [folder for name in names for folder in runs.folders_of(name)]
     found = inspection.distinct([inspection.run_curve(folder) for folder in folders], folders)
     return InspectAnswer(
-        lambda terminal: results.curves(found, terminal), lambda theme: draw.curves(found, theme)
+        lambda terminal: results.curves(found, terminal), lambda theme: curves.curves(found, theme)
     )
 
 
@@ -202,51 +166,34 @@ def _curves(names: Sequence[str], asked: InspectOptions) -> InspectAnswer:
 
 def _samples(names: Sequence[str], asked: InspectOptions) -> InspectAnswer:
     """The samples of each class."""
-    from cnnspec.training import inspection
-    from cnnspec.views.results import samples as draw
-    from cnnspec.views.terminal import results
-
     recipe, found = _subject(names, "data", asked)
     parts = inspection.class_counts(found, recipe)
     shown = inspection.samples_of_each_class(found, asked.part, asked.count or SAMPLES)
     head = str(found)[1:-1].removeprefix("Dataset ")
     return InspectAnswer(
         lambda terminal: [head, "", *results.counts(found.names, parts, terminal)],
-        lambda theme: draw.gallery(shown, theme),
+        lambda theme: galleries.gallery(shown, theme),
     )
 
 
 def _augmented(names: Sequence[str], asked: InspectOptions) -> InspectAnswer:
     """Training samples, and what the recipe's augmentation makes of them."""
-    from cnnspec.training import inspection
-    from cnnspec.views.results import samples as draw
-    from cnnspec.views.terminal import results
-
     recipe, found = _subject(names, "augmented", asked)
     if recipe.augment is None:
         cure = "put into its train { }: augment shift=2 rotate=10 scale=0.1"
         message = f"the recipe of {names[0]} changes no images"
         raise SpecError([Diagnostic("nothing-to-show", message, help=(cure,))])
     for index in asked.indices:
-        if index >= len(found.train_labels):
-            raise click.BadParameter(
-                f"there are {len(found.train_labels):,} training samples; there is no {index}",
-                param_hint="--index",
-            )
+        samples.check_index(index, len(found.train_labels), "train")
     places = asked.indices or inspection.first_of_each(found.train_labels)
     shown = inspection.augmented_samples(found, recipe.augment, places, asked.count or SAMPLES, recipe.seed)
     return InspectAnswer(
-        lambda terminal: results.changes(shown, terminal), lambda theme: draw.gallery(shown, theme)
+        lambda terminal: results.changes(shown, terminal), lambda theme: galleries.gallery(shown, theme)
     )
 
 
 def _subject(names: Sequence[str], kind: str, asked: InspectOptions) -> tuple[Recipe, Dataset]:
     """The recipe of a spec or of a run, and its samples."""
-    from cnnspec.cli import samples
-    from cnnspec.cli.spec import load_network
-    from cnnspec.document import load
-    from cnnspec.training.run import Run, is_run
-
     if len(names) > 1:
         raise click.UsageError(f"{kind} of one spec or run; {len(names)} are named: {', '.join(names)}")
     name = names[0]

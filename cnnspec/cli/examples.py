@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from cnnspec.cli.console import Console, stderr_console, stdout_console
-from cnnspec.diagnostics import nearest
+from cnnspec.diagnostics import suggestion
 
 USED = re.compile(r'^\s*use\s+"([^"]+)"', re.MULTILINE)
 
@@ -35,8 +35,7 @@ def command(name: str | None, copy: bool) -> None:
     known = example_names()
     stem = name.removesuffix(".cnn")
     if stem not in known:
-        guess = nearest(stem, known)
-        hint = f'did you mean "{guess}"?' if guess else "cnnspec examples lists them"
+        hint = suggestion(stem, known, "cnnspec examples lists them")
         raise click.UsageError(f'there is no example "{name}"; {hint}')
     if copy:
         _copy(stem)
@@ -46,16 +45,12 @@ def command(name: str | None, copy: bool) -> None:
 
 def _list(console: Console) -> None:
     from cnnspec.resources import example_names, example_text
-    from cnnspec.views.terminal.paint import wrap
+    from cnnspec.views.terminal.paint import listed
 
     terminal = console.terminal()
     names = sorted(example_names(), key=_natural)
-    longest = max(map(len, names))
-    for name in names:
-        first, *rest = wrap(terminal.text(description(example_text(name))), console.width - longest - 2)
-        console.print(f"{terminal.paint(name.ljust(longest), 'bold')}  {first}")
-        for line in rest:
-            console.print(" " * (longest + 2) + line)
+    for line in listed({name: description(example_text(name)) for name in names}, terminal):
+        console.print(line)
     console.print("")
     console.print(
         terminal.text(f"Print one: cnnspec examples {names[0]} · analyze it: cnnspec analyze {names[0]}")

@@ -9,8 +9,7 @@ import click
 from cnnspec.cli.analyze import analysis_of, report_faults
 from cnnspec.cli.console import stdout_console
 from cnnspec.cli.options import batch_option, format_option
-from cnnspec.cli.spec import read, shift, spec_argument
-from cnnspec.diagnostics import nearest
+from cnnspec.cli.spec import no_layer, read, shift, spec_argument
 
 if TYPE_CHECKING:
     from cnnspec.analysis.report import Analysis, Row
@@ -56,15 +55,8 @@ def rows_of(analysis: Analysis, name: str) -> tuple[Row, ...]:
     """The layer of this name, those inside the block of this name, those whose names end so, or of a kind."""
     found = analysis.named(name)
     if not found:
-        guess = nearest(name, [row.name for row in analysis.rows])
-        hint = f'did you mean "{guess}"?' if guess else f"there are {_some(analysis)}"
-        raise click.UsageError(f'there is no layer "{name}"; {hint}')
+        raise click.UsageError(no_layer(name, [row.name for row in analysis.rows]))
     return found
-
-
-def _some(analysis: Analysis) -> str:
-    names = [row.name for row in analysis.rows]
-    return ", ".join(names[:8]) + (", …" if len(names) > 8 else "")
 
 
 def _page(

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnspec.cli.console import stderr_console
-from cnnspec.diagnostics import SpecError, nearest
+from cnnspec.diagnostics import SpecError, suggestion
 from cnnspec.layers.base import Shape, show
 from cnnspec.text import printable
 from cnnspec.training.data import numpy_files
@@ -198,8 +198,8 @@ def _full_name(name: str, weights: Mapping[str, Array]) -> str:
     for candidate in (name, f"{name}.weight"):
         if candidate in weights:
             return candidate
-    guess = nearest(name, weights) or nearest(f"{name}.weight", weights)
-    hint = f'did you mean "{guess}"?' if guess else f"there are {', '.join(weights) or 'none'}"
+    otherwise = suggestion(f"{name}.weight", weights, f"there are {', '.join(weights) or 'none'}")
+    hint = suggestion(name, weights, otherwise)
     raise click.BadParameter(f'there are no weights "{name}"; {hint}', param_hint="--weights")
 
 

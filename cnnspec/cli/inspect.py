@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from cnnspec.cli.answers import InspectAnswer, InspectOptions, answer
 from cnnspec.cli.console import stdout_console, write_result
 from cnnspec.cli.options import data_options, part_option, picture_options, weights_option
-from cnnspec.diagnostics import Diagnostic, LayerError, SpecError, nearest
+from cnnspec.diagnostics import Diagnostic, LayerError, SpecError, nearest, suggestion
+
+if TYPE_CHECKING:
+    from cnnspec.cli.answers import InspectAnswer
 
 KINDS: Final = {
     "filters": "the kernels of the first layer, or of --layer",
@@ -69,6 +71,8 @@ def command(words: tuple[str, ...], output: str | None, theme: str, **options: A
     try:
         if format:
             _check_converter(format)
+        from cnnspec.cli.answers import InspectOptions, answer
+
         shown = answer(names, kind, InspectOptions(**options))
         if output is None or kind == "curves":
             stdout_console().print("\n".join(shown.table(stdout_console().terminal())))
@@ -89,10 +93,11 @@ def _runs_and_kind(words: Sequence[str]) -> tuple[tuple[str, ...], str]:
         return names, kinds[0]
     if len(kinds) > 1:
         raise click.UsageError(f"one thing at a time: {', '.join(kinds)}")
-    guess = nearest(words[-1], KINDS, SYNONYMS) if len(words) > 1 else None
-    what = f'there is nothing called "{words[-1]}" to inspect; ' if len(words) > 1 else ""
-    hint = f'did you mean "{guess}"?' if guess else f"say what to inspect: {', '.join(KINDS)}"
-    raise click.UsageError(what + hint)
+    hint = f"say what to inspect: {', '.join(KINDS)}"
+    if len(words) < 2:
+        raise click.UsageError(hint)
+    hint = suggestion(words[-1], KINDS, hint, SYNONYMS)
+    raise click.UsageError(f'there is nothing called "{words[-1]}" to inspect; {hint}')
 
 
 def _format_of(output: str | None) -> str | None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cnnspec.cli.console import stdout_console
-from cnnspec.diagnostics import nearest
+from cnnspec.diagnostics import suggestion
 
 if TYPE_CHECKING:
     from cnnspec.views.terminal.paint import Terminal
@@ -50,6 +50,5 @@ def _of_the_recipe(word: str, terminal: Terminal) -> str:
         return render_recipe(terminal)
     if find(word):
         return render_setting(word, terminal)
-    guess = nearest(word, (*LAYERS, *known()))
-    hint = f'did you mean "{guess}"?' if guess else "cnnspec layers lists them"
+    hint = suggestion(word, (*LAYERS, *known()), "cnnspec layers lists them")
     raise click.UsageError(f'there is no layer or setting "{word}"; {hint}')

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import io
 import os
-import pkgutil
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -14,53 +13,45 @@ from typing import Any, Final, NoReturn
 import click
 
 import cnnspec
-import cnnspec.cli
 from cnnspec.cli.console import show, stderr_console
 from cnnspec.diagnostics import SpecError, nearest
 from cnnspec.resources import example_names
 
 WRONG_USAGE, CRASHED, INTERRUPTED = 2, 70, 130
 
-SECTIONS: Final[dict[str, dict[str, tuple[str, str]]]] = {
+SECTIONS: Final[dict[str, dict[str, str]]] = {
     "Ask": {
-        "analyze": ("cnnspec.cli.analyze", "shapes, parameters, multiplies, receptive field, as a table"),
-        "explain": ("cnnspec.cli.explain", "every number with its working"),
-        "check": ("cnnspec.cli.check", "all faults and broken budgets; for people, editors and CI"),
-        "solve": ("cnnspec.cli.solve", "find what stands for ? in a spec"),
-        "diff": ("cnnspec.cli.diff", "compare two networks layer by layer"),
-        "field": ("cnnspec.cli.field", "which input pixels one unit sees"),
-        "profile": ("cnnspec.cli.profile", "where the time goes, layer by layer"),
+        "analyze": "shapes, parameters, multiplies, receptive field, as a table",
+        "explain": "every number with its working",
+        "check": "all faults and broken budgets; for people, editors and CI",
+        "solve": "find what stands for ? in a spec",
+        "diff": "compare two networks layer by layer",
+        "field": "which input pixels one unit sees",
+        "profile": "where the time goes, layer by layer",
     },
     "See": {
-        "draw": ("cnnspec.cli.draw", "a picture: svg, png, pdf or dot"),
-        "report": ("cnnspec.cli.report", "one self-contained page: picture, table, explanations"),
+        "draw": "a picture: svg, png, pdf or dot",
+        "report": "one self-contained page: picture, table, explanations",
     },
     "Run": {
-        "run": ("cnnspec.cli.run", "the forward pass on a matrix, an image or an array"),
-        "trace": ("cnnspec.cli.trace", "one cell's arithmetic, forward or backward"),
-        "train": ("cnnspec.cli.train", "train the network"),
-        "evaluate": ("cnnspec.cli.evaluate", "accuracy and confusion of a trained network"),
-        "predict": ("cnnspec.cli.predict", "what a trained network says of an image"),
-        "inspect": ("cnnspec.cli.inspect", "filters, feature maps, mistakes, neighbours"),
+        "run": "the forward pass on a matrix, an image or an array",
+        "train": "train the network",
+        "evaluate": "accuracy and confusion of a trained network",
+        "predict": "what a trained network says of an image",
+        "inspect": "filters, feature maps, mistakes, neighbours",
     },
     "Learn": {
-        "examples": ("cnnspec.cli.examples", "the networks that come with cnnspec"),
-        "layers": ("cnnspec.cli.layers", "the words of the language and their options"),
-        "why": ("cnnspec.cli.why", "what a mistake means and how it is cured"),
-        "quiz": ("cnnspec.cli.quiz", "questions with worked answers"),
+        "examples": "the networks that come with cnnspec",
+        "layers": "the words of the language and their options",
+        "why": "what a mistake means and how it is cured",
     },
     "Write": {
-        "fmt": ("cnnspec.cli.fmt", "put a spec into its usual form"),
-        "export": ("cnnspec.cli.export", "PyTorch or Keras code, or an ONNX file"),
-        "import": ("cnnspec.cli.import_", "a spec from an ONNX file"),
+        "fmt": "put a spec into its usual form",
     },
 }
 
-_PRESENT = {f"cnnspec.cli.{module.name}" for module in pkgutil.iter_modules(cnnspec.cli.__path__)}
-VERBS: Final[dict[str, tuple[str, str]]] = {
-    verb: entry for verbs in SECTIONS.values() for verb, entry in verbs.items() if entry[0] in _PRESENT
-}
-"""Verb -> (module with ``command``, one line of help); only the verbs whose module is there."""
+VERBS: Final = {verb: text for verbs in SECTIONS.values() for verb, text in verbs.items()}
+"""Verb, which is also the name of its module here -> one line of help."""
 
 WELCOME = """\
 cnnspec: a few lines describe a convolutional network; get its shapes, parameters
@@ -84,7 +75,7 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in VERBS:
             return None
-        command: click.Command = import_module(VERBS[cmd_name][0]).command
+        command: click.Command = import_module(f"cnnspec.cli.{cmd_name}").command
         return command
 
     def resolve_command(
@@ -96,10 +87,8 @@ class LazyGroup(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         for title, verbs in SECTIONS.items():
-            rows = [(verb, text) for verb, (_, text) in verbs.items() if verb in VERBS]
-            if rows:
-                with formatter.section(title):
-                    formatter.write_dl(rows, col_max=12)
+            with formatter.section(title):
+                formatter.write_dl(list(verbs.items()), col_max=12)
 
 
 @click.group(
@@ -144,7 +133,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
         wrong.show()
         return WRONG_USAGE
     except SpecError as error:
-        return _show(error)
+        show(error.diagnostics)
+        return 1
     except (OSError, MemoryError) as error:
         return _give_up(error)
     except Exception as error:
@@ -201,11 +191,6 @@ def _write_no_more() -> None:
         sys.stdout.flush()
     except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _show(error: SpecError) -> int:
-    show(error.diagnostics)
-    return 1
 
 
 def _apologise(error: BaseException) -> int:

@@ -11,8 +11,7 @@ import click
 
 from cnnspec.cli.console import stderr_console, stdout_console
 from cnnspec.cli.options import format_option, resize_option
-from cnnspec.cli.spec import load_network, spec_argument
-from cnnspec.diagnostics import nearest
+from cnnspec.cli.spec import load_network, no_layer, spec_argument
 from cnnspec.layers.base import show
 
 if TYPE_CHECKING:
@@ -91,9 +90,7 @@ def _names(network: Network, layers: Sequence[str], everything: bool) -> list[st
     wanted = {network.nodes[output.node].name for output in network.outputs} if not layers else set(layers)
     unknown = sorted(wanted - set(network.by_name))
     if unknown:
-        guess = nearest(unknown[0], network.by_name)
-        hint = f'did you mean "{guess}"?' if guess else "cnnspec analyze lists them"
-        raise click.BadParameter(f'there is no layer "{unknown[0]}"; {hint}', param_hint="--layer")
+        raise click.BadParameter(no_layer(unknown[0], list(network.by_name)), param_hint="--layer")
     return [node.name for node in network.nodes if node.name in wanted or (everything and node.index)]
 
 

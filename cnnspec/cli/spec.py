@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from cnnspec.cli.console import fail, show
-from cnnspec.diagnostics import SpecError, nearest
+from cnnspec.diagnostics import SpecError, nearest, suggestion
 from cnnspec.document import Document
 from cnnspec.files import LARGEST
 from cnnspec.resources import example_names, example_path
@@ -106,6 +106,12 @@ def meant(spec: str) -> str | None:
     here = [path.name for path in Path(spec).parent.glob("*.cnn")] if Path(spec).parent.is_dir() else []
     guess = nearest(Path(spec).name, [*here, *example_names()])
     return str(Path(spec).parent / guess) if guess in here else guess
+
+
+def no_layer(name: str, known: Sequence[str]) -> str:
+    """That a network has no layer of this name, with the nearest one or those that there are."""
+    some = ", ".join(known[:8]) + (", …" if len(known) > 8 else "")
+    return f'there is no layer "{name}"; {suggestion(name, known, f"there are {some}")}'
 
 
 def _contents(folder: Path) -> str:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import click
 
-from cnnspec.cli.console import Console, stdout_console
+from cnnspec.cli.console import stdout_console
 from cnnspec.cli.options import format_option
-from cnnspec.diagnostics import nearest
+from cnnspec.diagnostics import suggestion
 
 
 @click.command("why")
@@ -26,13 +26,16 @@ def command(code: tuple[str, ...], form: str) -> None:
     """
     from cnnspec.mistakes import titles
     from cnnspec.resources import mistake_text
+    from cnnspec.views.terminal.paint import listed, render_page
 
     console = stdout_console()
     codes = _codes(" ".join(code)) if code else tuple(titles())
     if code and len(codes) == 1:
-        console.print(_page(mistake_text(codes[0]), form, console))
+        text = mistake_text(codes[0])
+        console.print(text if form == "markdown" else render_page(text, console.terminal()))
     else:
-        _list({code: titles()[code] for code in codes}, console)
+        pages = titles()
+        console.print("\n".join(listed({code: pages[code] for code in codes}, console.terminal())))
 
 
 def _codes(words: str) -> tuple[str, ...]:
@@ -46,10 +49,9 @@ def _codes(words: str) -> tuple[str, ...]:
     found = search(words)
     if found:
         return found
-    guess = nearest(wanted, mistake_codes())
-    setting = _setting(words)
-    hint = f'did you mean "{guess}"?' if guess else "cnnspec why lists them all"
-    hint = f"cnnspec layers {setting} tells of the recipe's {setting}" if setting else hint
+    hint = suggestion(wanted, mistake_codes(), "cnnspec why lists them all")
+    if setting := _setting(words):
+        hint = f"cnnspec layers {setting} tells of the recipe's {setting}"
     raise click.UsageError(f'there is no mistake called "{words}"; {hint}')
 
 
@@ -59,29 +61,3 @@ def _setting(words: str) -> str | None:
 
     found = find("_".join(words.split()))
     return found[0].word if found else None
-
-
-def _page(text: str, form: str, console: Console) -> str:
-    if form == "markdown":
-        return text
-    from cnnspec.views.terminal.paint import render_page
-
-    return render_page(text, console.terminal())
-
-
-def _list(names: dict[str, str], console: Console) -> None:
-    from cnnspec.views.terminal.paint import wrap
-
-    terminal = console.terminal()
-    longest = max(map(len, names), default=0)
-    beside = console.width - longest - 2 >= 30
-    indent = longest + 2 if beside else 4
-    for code, title in names.items():
-        lines = wrap(terminal.text(title), console.width - indent)
-        head = terminal.paint(code.ljust(longest), "bold")
-        if beside:
-            console.print(f"{head}  {lines.pop(0)}")
-        else:
-            console.print(head.rstrip())
-        for line in lines:
-            console.print(" " * indent + line)

@@ -49,14 +49,14 @@ def test_help_lists_every_verb_without_loading_one(capsys: pytest.CaptureFixture
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_every_verb_has_a_command_and_help(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert isinstance(import_module(VERBS[verb][0]).command, click.Command)
+    assert isinstance(import_module(f"cnnspec.cli.{verb}").command, click.Command)
     assert run([verb, "--help"]) == 0
     assert f"cnnspec {verb}" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_the_form_of_what_is_printed_is_asked_for_alike(verb: str) -> None:
-    for option in import_module(VERBS[verb][0]).command.params:
+    for option in import_module(f"cnnspec.cli.{verb}").command.params:
         if option.name == "form":
             assert ["--format"] == option.opts
             assert (option.type.choices[0], True, "What to print.") == (

@@ -64,7 +64,7 @@ def test_the_table_of_changes(cnnspec, spec):
     [
         (("bars", "augmented"), 1, "changes no images"),
         (("bars", "one", "data"), 2, "data of one spec or run; 2 are named"),
-        (("changed", "augmented", "--index", 160), 2, "there are 160 training samples; there is no 160"),
+        (("changed", "augmented", "--index", 160), 2, "the train set has 160 samples, 0 to 159; there"),
         (("bars", "augmentation"), 2, 'did you mean "augmented"?'),
     ],
 )

@@ -6,6 +6,7 @@ Layout works on bare text; colour is added last, so it never changes a width.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 from unicodedata import east_asian_width
@@ -145,6 +146,19 @@ def wrap(text: str, width: int, indent: str = "") -> list[str]:
         else:
             line = longer
     return [*lines, line]
+
+
+def listed(meanings: Mapping[str, str], terminal: Terminal) -> list[str]:
+    """Words with what they mean beside them; below them, where there is little room."""
+    longest = max(map(len, meanings), default=0)
+    beside = terminal.width - longest - 2 >= 30
+    indent = longest + 2 if beside else 4
+    lines: list[str] = []
+    for word, meaning in meanings.items():
+        told = [" " * indent + line for line in wrap(terminal.text(meaning), terminal.width - indent)]
+        head = terminal.paint(word.ljust(longest) if beside else word, "bold")
+        lines += [head + told[0][longest:], *told[1:]] if beside else [head, *told]
+    return lines
 
 
 def grouped(number: int) -> str:
