@@ -14,7 +14,7 @@ from cnnspec.network.graph import Network
 from cnnspec.resources import example_names
 from cnnspec.views.pictures import dot
 from cnnspec.views.pictures.draw import render
-from cnnspec.views.pictures.plan import CardRow, Plan, follower_right, heading
+from cnnspec.views.pictures.plan import CardRow, Plan
 from cnnspec.views.pictures.planning import HEATS, Choices, plan_of
 
 
@@ -26,8 +26,8 @@ def test_structure_is_as_recorded(name: str) -> None:
 
 def _texts(row: CardRow) -> list[str]:
     if row.main:
-        return [text for text in (heading(row), row.shape, row.text, row.figure) if text]
-    return [text for text in (row.text, follower_right(row)) if text]
+        return [text for text in (row.heading, row.shape, row.text, row.figure) if text]
+    return [text for text in (row.text, row.right) if text]
 
 
 @pytest.mark.parametrize("name", GRAPHS)
@@ -43,7 +43,7 @@ def test_svg_says_what_the_plan_says(name: str) -> None:
 
 @pytest.mark.parametrize("name", GRAPHS)
 def test_dot_says_what_the_plan_says(name: str) -> None:
-    plan, text = plan_of(example(name)), dot.render(example(name))
+    plan, text = plan_of(example(name)), dot.write(plan_of(example(name)))
     links = re.findall(r"^  (\w+) -> (\w+) ", text, re.M)
     assert links == [(link.tail, link.head) for link in plan.links]
     labels = dict(re.findall(r'^  (\w+) \[label="((?:[^"\\]|\\.)*)"', text, re.M))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from cnnspec.network.graph import Network
-from cnnspec.views.pictures.plan import Cluster, Plan, heading
+from cnnspec.views.pictures.plan import Cluster, Plan
 from cnnspec.views.pictures.planning import EVERYTHING, plan_of
 from cnnspec.views.pictures.volumes.compose import compose
 
@@ -24,7 +24,7 @@ def tell_plan(plan: Plan) -> str:
             lines.append(f"{indent}{key} {cards[key].kind}")
             for row in cards[key].rows:
                 texts = " | ".join(
-                    filter(None, (heading(row) if row.main else "", row.text, row.shape, row.figure))
+                    filter(None, (row.heading if row.main else "", row.text, row.shape, row.figure))
                 )
                 lines.append(f"{indent}    {row.family}: {texts}")
         for inner in frame.clusters:

@@ -127,12 +127,7 @@ def _artifact(span: Span) -> dict[str, str]:
 
 def _region(span: Span) -> dict[str, int]:
     end_line, end_column = span.source.place(span.end)
-    return {
-        "startLine": span.line,
-        "startColumn": span.column,
-        "endLine": end_line,
-        "endColumn": end_column,
-    }
+    return {"startLine": span.line, "startColumn": span.column, "endLine": end_line, "endColumn": end_column}
 
 
 def _sarif_fix(span: Span, replacement: str, message: str) -> dict[str, Any]:

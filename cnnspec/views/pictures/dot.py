@@ -1,7 +1,7 @@
 """The graph picture as DOT text: plain record labels, so that every Graphviz draws the same.
 
-``render`` is what ``draw -o net.dot`` writes. The same text, with sizes fixed by
-our own measure of the texts, is what an engine lays out for the other formats.
+``draw -o net.dot`` writes it. The same text, with sizes fixed by our own measure of the texts,
+is what an engine lays out for the other formats.
 """
 
 from __future__ import annotations
@@ -10,22 +10,8 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import Final
 
-from cnnspec.network.graph import Network
 from cnnspec.views.pictures.palette import LIGHT, Theme
-from cnnspec.views.pictures.plan import (
-    EDGE_TEXT,
-    FRAME_TITLE,
-    TEXT,
-    Card,
-    CardRow,
-    Cluster,
-    Plan,
-    follower_right,
-    heading,
-    lines_of,
-    sizes,
-)
-from cnnspec.views.pictures.planning import EVERYTHING, Choices, plan_of
+from cnnspec.views.pictures.plan import EDGE_TEXT, FRAME_TITLE, TEXT, Card, CardRow, Cluster, Plan
 
 POINTS = 72.0
 """Graphviz measures nodes in inches; a pixel of ours is one of its points."""
@@ -35,22 +21,15 @@ SEVERAL: Final = 3
 """From so many branches on none is the main one: they spread evenly."""
 
 
-def render(
-    network: Network, *, choices: Choices = EVERYTHING, direction: str = "TB", theme: Theme = LIGHT
-) -> str:
-    """The network as a DOT document, ``direction`` TB or LR."""
-    return write(plan_of(network, choices), direction=direction, theme=theme)
-
-
 def write(plan: Plan, *, direction: str = "TB", theme: Theme = LIGHT) -> str:
-    """A plan as a DOT document."""
+    """A plan as a DOT document, ``direction`` TB or LR."""
     return "\n".join(_Writer(plan, direction, theme).lines()) + "\n"
 
 
 class _Writer:
     def __init__(self, plan: Plan, direction: str, theme: Theme) -> None:
         self.plan, self.direction, self.theme = plan, direction, theme
-        self.sizes = sizes(plan)
+        self.sizes = plan.sizes()
         self.weights = spine_weights(plan)
 
     def lines(self) -> Iterator[str]:
@@ -79,7 +58,7 @@ class _Writer:
         yield "}"
 
     def _card(self, card: Card) -> str:
-        fields = "|".join(_line(line) for line in lines_of(card))
+        fields = "|".join(_line(line) for line in card.lines)
         message = "".join(f"{record(line)}\\l" for line in card.message)
         label = f"{fields}|{message}" if message else fields
         label = f"{{{label}}}" if self.direction in ("TB", "BT") else label
@@ -122,9 +101,8 @@ def _line(line: list[CardRow]) -> str:
 
 def _field(row: CardRow) -> str:
     if not row.main:
-        right = follower_right(row)
-        return f"{record(row.text)}{'   ' + record(right) if right else ''}\\l"
-    top = "   ".join(text for text in (heading(row), row.shape) if text)
+        return f"{record(row.text)}{'   ' + record(row.right) if row.right else ''}\\l"
+    top = "   ".join(text for text in (row.heading, row.shape) if text)
     below = "   ".join(text for text in (row.text, row.figure) if text)
     return "".join(f"{record(line)}\\l" for line in (top, below) if line)
 

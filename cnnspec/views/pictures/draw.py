@@ -13,7 +13,9 @@ from typing import Final
 from cnnspec.diagnostics import Diagnostic, LayerError, Severity
 from cnnspec.layers.base import Family
 from cnnspec.network.graph import Network, Node
-from cnnspec.views.pictures import dot, engines
+from cnnspec.views.pictures import engines
+from cnnspec.views.pictures.columns import arrange
+from cnnspec.views.pictures.dot import write
 from cnnspec.views.pictures.font import wrap
 from cnnspec.views.pictures.graph import draw
 from cnnspec.views.pictures.palette import THEMES
@@ -70,23 +72,15 @@ def picture(
     if look.style == "volumes":
         return _volumes(network, format, look, tuple(diagnostics), name)
     plan = plan_with_faults(name, network, diagnostics, look.choices)
-    return _graph(plan, format, look)
-
-
-def graph_as_dot(plan: Plan, look: Look = PLAIN) -> str:
-    """A plan as DOT text, in the look's direction and colours."""
-    return dot.write(plan, direction=look.direction, theme=THEMES[look.theme])
-
-
-def _graph(plan: Plan, format: str, look: Look) -> bytes:
+    dot = write(plan, direction=look.direction, theme=THEMES[look.theme])
     if format == "dot":
-        return graph_as_dot(plan, look).encode(errors="replace")
+        return dot.encode(errors="replace")
     check_size(len(plan.cards), "cards")
     engine = engines.choose(look.engine)
     if format != "svg" and not can_convert():
-        return engines.run(graph_as_dot(plan, look), format, engine)
-    svg = draw(plan, engine=engine, direction=look.direction, theme=THEMES[look.theme], columns=look.columns)
-    return convert(svg, format, look.scale)
+        return engines.run(dot, format, engine)
+    laid = arrange(engines.lay_out(dot, engine), look.columns, across=look.direction == "LR")
+    return convert(draw(plan, laid, THEMES[look.theme]), format, look.scale)
 
 
 def check_size(count: int, things: str) -> None:

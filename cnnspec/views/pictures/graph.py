@@ -9,14 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from cnnspec.views.pictures.columns import arrange
-from cnnspec.views.pictures.dot import write
 from cnnspec.views.pictures.drawing import Arrow, Drawing, Rect
-from cnnspec.views.pictures.engines import lay_out
 from cnnspec.views.pictures.font import shorten, text_width, wrap
-from cnnspec.views.pictures.palette import LIGHT, Theme, Tone, mix
+from cnnspec.views.pictures.palette import Theme, Tone, mix
 from cnnspec.views.pictures.plan import (
-    CELL_PAD,
     EDGE_TEXT,
     FRAME_TITLE,
     MESSAGE_LINE,
@@ -27,12 +23,6 @@ from cnnspec.views.pictures.plan import (
     CardRow,
     Cluster,
     Plan,
-    cells,
-    follower_right,
-    heading,
-    line_height,
-    lines_of,
-    sizes,
 )
 from cnnspec.views.pictures.svg import SvgWriter
 
@@ -49,12 +39,8 @@ STOPS: Final = (0, 6, 25, 56, 100)
 FIGURES: Final = {"params": "parameters", "multiplies": "multiplies", "memory": "activation memory"}
 
 
-def draw(
-    plan: Plan, *, engine: str, direction: str = "TB", theme: Theme = LIGHT, columns: int | None = None
-) -> str:
-    """The SVG of a plan. Raises NoEngine when Graphviz cannot be run."""
-    laid = lay_out(write(plan, direction=direction, theme=theme), engine)
-    drawing = arrange(laid, columns, across=direction == "LR")
+def draw(plan: Plan, drawing: Drawing, theme: Theme) -> str:
+    """The SVG of a plan that is laid out."""
     return _GraphPicture(plan, drawing, theme).document()
 
 
@@ -62,7 +48,7 @@ class _GraphPicture:
     def __init__(self, plan: Plan, drawing: Drawing, theme: Theme) -> None:
         self.plan, self.drawing, self.theme = plan, drawing, theme
         self.writer = SvgWriter(theme)
-        self.sizes = sizes(plan)
+        self.sizes = plan.sizes()
 
     def document(self) -> str:
         head = 46.0 if self.plan.title else 0.0
@@ -139,21 +125,20 @@ class _GraphPicture:
     def _card(self, card: Card, rect: Rect) -> None:
         width, height = self.sizes[card.key]
         x, y = rect[0] + (rect[2] - width) / 2, rect[1] + (rect[3] - height) / 2
-        line = self._line_color(card)
+        stroke = self._line_color(card)
         with self.writer.group("card", name=card.key):
             if card.kind == "block":
-                self.writer.rect(x + 4, y + 4, width, height, rx=RADIUS, fill=self.theme.page, stroke=line)
-            top = y
-            lines = lines_of(card)
-            for n, row in enumerate(lines):
+                self.writer.rect(x + 4, y + 4, width, height, rx=RADIUS, fill=self.theme.page, stroke=stroke)
+            top, lines = y, card.lines
+            for n, line in enumerate(lines):
                 last = n == len(lines) - 1 and not card.message
-                self._line(card, row, (x, top, width, line_height(row)), first=n == 0, last=last)
-                top += line_height(row)
+                self._line(card, line, (x, top, width, line[0].height), first=n == 0, last=last)
+                top += line[0].height
             for n, text in enumerate(card.message):
                 self.writer.text(x + PAD, top + 14 + n * MESSAGE_LINE, text, size=TEXT)
             dash = "5 3" if card.kind == "fault" else None
             self.writer.rect(
-                x, y, width, height, rx=RADIUS, fill="none", stroke=line, stroke_width=1.1,
+                x, y, width, height, rx=RADIUS, fill="none", stroke=stroke, stroke_width=1.1,
                 stroke_dasharray=dash,
             )  # fmt: skip
 
@@ -174,8 +159,9 @@ class _GraphPicture:
     def _line(self, card: Card, line: list[CardRow], box: Rect, *, first: bool, last: bool) -> None:
         x, y, w, h = box
         top, bottom = RADIUS if first else 0.0, RADIUS if last else 0.0
-        for n, (row, width) in enumerate(zip(line, cells(line, w), strict=True)):
-            left, right = n == 0, n == len(line) - 1
+        rest = (w - sum(row.width for row in line)) / len(line)
+        for n, row in enumerate(line):
+            width, left, right = row.width + rest, n == 0, n == len(line) - 1
             corners = (top if left else 0, top if right else 0, bottom if right else 0, bottom if left else 0)
             self._cell(card, row, (x, y, width, h), corners)
             if not left:
@@ -190,28 +176,25 @@ class _GraphPicture:
             if row.main:
                 self._main(row, box)
             else:
-                self._pair(box, box[1] + 13.2, row.text, follower_right(row), TEXT, False, CELL_PAD)
+                self._pair(box, box[1] + 13.2, row.text, row.right, TEXT, False)
 
     def _main(self, row: CardRow, box: Rect) -> None:
         _, y, _, h = box
-        two = h > 30
-        self._pair(box, y + 17.3, heading(row), row.shape, NAME, True)
-        if two:
+        self._pair(box, y + 17.3, row.heading, row.shape, NAME, True)
+        if h > 30:
             self._pair(box, y + 32, row.text, row.figure, TEXT, False)
 
-    def _pair(
-        self, box: Rect, baseline: float, left: str, right: str, size: float, bold: bool, pad: float = PAD
-    ) -> None:
+    def _pair(self, box: Rect, baseline: float, left: str, right: str, size: float, bold: bool) -> None:
         x, _, w, _ = box
         small = size - 1 if bold else size
-        room = w - 2 * pad - (text_width(right, small) + 8 if right else 0)
+        room = w - 2 * PAD - (text_width(right, small) + 8 if right else 0)
         ink = self.theme.ink if bold else mix(self.theme.ink, self.theme.faint, 0.6)
         if left:
             self.writer.text(
-                x + pad, baseline, shorten(left, room, size, bold), size=size, bold=bold, fill=ink
+                x + PAD, baseline, shorten(left, room, size, bold), size=size, bold=bold, fill=ink
             )
         if right:
-            self.writer.text(x + w - pad, baseline, right, size=small, fill=ink, anchor="end")
+            self.writer.text(x + w - PAD, baseline, right, size=small, fill=ink, anchor="end")
 
 
 def _plate(box: Rect, corners: tuple[float, float, float, float]) -> str:

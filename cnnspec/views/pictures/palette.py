@@ -76,9 +76,9 @@ THEMES: Final = {"light": LIGHT, "dark": DARK}
 
 def mix(first: str, second: str, share: float) -> str:
     """The colour ``share`` of the way from the first to the second."""
-    pairs = zip(_parts(first), _parts(second), strict=True)
+    pairs = zip(rgb(first), rgb(second), strict=True)
     return "#" + "".join(f"{round(a + (b - a) * share):02x}" for a, b in pairs)
 
 
-def _parts(color: str) -> tuple[int, int, int]:
+def rgb(color: str) -> tuple[int, int, int]:
     return int(color[1:3], 16), int(color[3:5], 16), int(color[5:7], 16)

@@ -15,7 +15,7 @@ from cnnspec.views.pictures.font import text_width
 
 NAME, TEXT, FRAME_TITLE, EDGE_TEXT = 12.0, 10.0, 10.5, 9.5
 """Font sizes in pixels."""
-PAD, CELL_PAD, GAP = 10.0, 10.0, 14.0
+PAD, GAP = 10.0, 14.0
 SIDE_BY_SIDE = 150.0
 """A line of this width is never too wide for a card."""
 NARROWEST, WIDEST = 92.0, 290.0
@@ -39,6 +39,30 @@ class CardRow:
     """A main row has two lines; a follower (an activation, a norm) has one."""
     share: float | None = None
 
+    @property
+    def heading(self) -> str:
+        return f"{self.name} ×{self.times}" if self.times > 1 else self.name
+
+    @property
+    def right(self) -> str:
+        """What stands at the right of a strip: the shape where it changes, and its figure."""
+        return " ".join(filter(None, (self.shape, self.figure)))
+
+    @property
+    def width(self) -> float:
+        """What the row's texts need, with their padding."""
+        if not self.main:
+            return 2 * PAD + _pair(text_width(self.text, TEXT), text_width(self.right, TEXT), 6)
+        top = _pair(text_width(self.heading, NAME, True), text_width(self.shape, NAME - 1))
+        below = _pair(text_width(self.text, TEXT), text_width(self.figure, TEXT))
+        return 2 * PAD + max(top, below)
+
+    @property
+    def height(self) -> float:
+        if not self.main:
+            return STRIP
+        return MAIN_TWO if self.text or self.figure else MAIN_ONE
+
 
 @dataclass(frozen=True, slots=True)
 class Card:
@@ -52,6 +76,30 @@ class Card:
     @property
     def family(self) -> Family:
         return self.rows[0].family
+
+    @property
+    def lines(self) -> list[list[CardRow]]:
+        """The rows as they stand: the main one, then followers, side by side where there is room."""
+        main, *followers = self.rows
+        room = max(main.width, SIDE_BY_SIDE)
+        lines = [[main]]
+        for row in followers:
+            if len(lines) > 1 and sum(one.width for one in lines[-1]) + row.width <= room:
+                lines[-1].append(row)
+            else:
+                lines.append([row])
+        return lines
+
+    @property
+    def width(self) -> float:
+        needed = [sum(row.width for row in line) for line in self.lines]
+        needed += [2 * PAD + text_width(line, TEXT) for line in self.message]
+        return min(max(*needed, NARROWEST), WIDEST + (60 if self.message else 0))
+
+    @property
+    def height(self) -> float:
+        rows = sum(line[0].height for line in self.lines)
+        return rows + (len(self.message) * MESSAGE_LINE + 6 if self.message else 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +143,6 @@ class Plan:
     root: Cluster
     heat: str | None = None
     """The heated figure, or None when colours tell families."""
-    notes: tuple[str, ...] = ()
 
     @property
     def families(self) -> tuple[Family, ...]:
@@ -103,80 +150,18 @@ class Plan:
         present = {row.family for card in self.cards if card.kind != "fault" for row in card.rows}
         return tuple(family for family in Family if family in present)
 
-
-def lines_of(card: Card) -> list[list[CardRow]]:
-    """The rows as they stand: the main one, then followers, side by side where there is room."""
-    main, *followers = card.rows
-    room = max(row_width(main), SIDE_BY_SIDE)
-    lines = [[main]]
-    for row in followers:
-        if len(lines) > 1 and sum(map(row_width, lines[-1])) + row_width(row) <= room:
-            lines[-1].append(row)
-        else:
-            lines.append([row])
-    return lines
-
-
-def line_height(line: list[CardRow]) -> float:
-    main = line[0]
-    if not main.main:
-        return STRIP
-    return MAIN_TWO if main.text or main.figure else MAIN_ONE
-
-
-def cells(line: list[CardRow], width: float) -> list[float]:
-    """The widths of a line's rows: what each needs, and an equal part of the rest."""
-    needed = list(map(row_width, line))
-    rest = (width - sum(needed)) / len(line)
-    return [need + rest for need in needed]
-
-
-def card_height(card: Card) -> float:
-    rows = sum(map(line_height, lines_of(card)))
-    return rows + (len(card.message) * MESSAGE_LINE + 6 if card.message else 0)
-
-
-def heading(row: CardRow) -> str:
-    return f"{row.name} ×{row.times}" if row.times > 1 else row.name
-
-
-def row_width(row: CardRow) -> float:
-    """What the row's texts need, with their padding."""
-    if not row.main:
-        return 2 * CELL_PAD + _pair(text_width(row.text, TEXT), text_width(follower_right(row), TEXT), 6)
-    top = _pair(text_width(heading(row), NAME, True), text_width(row.shape, NAME - 1))
-    below = _pair(text_width(row.text, TEXT), text_width(row.figure, TEXT))
-    return 2 * PAD + max(top, below)
-
-
-def follower_right(row: CardRow) -> str:
-    """What stands at the right of a strip: its figure, or the shape when it changes."""
-    return " ".join(_right(row))
-
-
-def _right(row: CardRow) -> list[str]:
-    return [text for text in (row.shape, row.figure) if text]
+    def sizes(self) -> dict[str, tuple[float, float]]:
+        """(width, height) of every card; layers of a cluster share one width, so columns are straight."""
+        cards = {card.key: card for card in self.cards}
+        found = {}
+        for cluster in self.root.walk():
+            layers = [cards[key] for key in cluster.cards if cards[key].kind in ("layers", "block")]
+            common = max((card.width for card in layers), default=NARROWEST)
+            for key in cluster.cards:
+                card = cards[key]
+                found[key] = (common if card in layers else card.width, card.height)
+        return found
 
 
 def _pair(left: float, right: float, gap: float = GAP) -> float:
     return left + right + (gap if left and right else 0)
-
-
-def card_width(card: Card) -> float:
-    width = max(sum(map(row_width, line)) for line in lines_of(card))
-    for line in card.message:
-        width = max(width, 2 * PAD + text_width(line, TEXT))
-    return min(max(width, NARROWEST), WIDEST + (60 if card.message else 0))
-
-
-def sizes(plan: Plan) -> dict[str, tuple[float, float]]:
-    """(width, height) of every card; layers of a cluster share one width, so that columns are straight."""
-    cards = {card.key: card for card in plan.cards}
-    found = {}
-    for cluster in plan.root.walk():
-        layers = [cards[key] for key in cluster.cards if cards[key].kind in ("layers", "block")]
-        common = max(map(card_width, layers), default=NARROWEST)
-        for key in cluster.cards:
-            width = common if cards[key] in layers else card_width(cards[key])
-            found[key] = (width, card_height(cards[key]))
-    return found

@@ -12,14 +12,7 @@ from cnnspec.layers.base import Family
 from cnnspec.layers.facts import Picture
 from cnnspec.network.graph import Network, Node
 from cnnspec.views.pictures.plan import Card, CardRow, Cluster, Link, Plan
-from cnnspec.views.pictures.wording import (
-    arithmetic,
-    count_text,
-    layer_text,
-    own_name,
-    rounded_text,
-    shape_text,
-)
+from cnnspec.views.pictures.wording import arithmetic, layer_text, own_name, rounded_text, shape_text
 
 HEATS: Final[dict[str, Callable[[Node], int]]] = {
     "params": lambda node: cost_of(node.layer, node.input_shapes).params,
@@ -205,7 +198,7 @@ class Planner:
         heat = self.choices.heat
         if heat is None:
             params = sum(map(HEATS["params"], nodes))
-            return count_text(params) if params else ""
+            return f"{params:,}" if params else ""
         amount = sum(map(HEATS[heat], nodes)) * times
         if not amount or not self.total:
             return ""
@@ -250,7 +243,7 @@ class Planner:
 def costs_text(network: Network) -> str:
     """``61,706 parameters · 417 k multiplies``: what stands under the name."""
     params, multiplies = (sum(map(HEATS[what], network.layers)) for what in ("params", "multiplies"))
-    return f"{count_text(params)} parameters · {rounded_text(multiplies)} multiplies"
+    return f"{params:,} parameters · {rounded_text(multiplies)} multiplies"
 
 
 def instance_title(block: Block, times: int = 1) -> str:
@@ -289,17 +282,14 @@ def _dissolve(cluster: Cluster, cards: dict[str, Card], rename: Callable[[str, C
         if len(inner.cards) == 1 and not inner.clusters:
             rename(inner.cards[0], inner)
             cluster.cards.append(inner.cards[0])
-        elif (
-            not inner.cards
-            and len(inner.clusters) == 1
-            and (inner.times == 1 or inner.clusters[0].times == 1)
-        ):
-            kept.append(_joined(inner, inner.clusters[0]))
         else:
-            kept.append(inner)
+            kept.append(_joined(inner))
     cluster.clusters = kept
 
 
-def _joined(outer: Cluster, inner: Cluster) -> Cluster:
+def _joined(outer: Cluster) -> Cluster:
+    inner = outer.clusters[0] if len(outer.clusters) == 1 and not outer.cards else outer
+    if inner is outer or min(outer.times, inner.times) > 1:
+        return outer
     title = outer.title or inner.title
     return Cluster(outer.key, title, outer.times * inner.times, inner.cards, inner.clusters)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from cnnspec.analysis.cost import cost_of
-from cnnspec.formula import Formula, Symbol
+from cnnspec.formula import Symbol
 from cnnspec.layers.base import Layer, Shape
 from cnnspec.network.graph import Node
 
@@ -45,10 +45,6 @@ def _value(value: Any) -> str:
     return str(value)
 
 
-def count_text(count: int) -> str:
-    return f"{count:,}"
-
-
 def rounded_text(count: float) -> str:
     """``61.7 k``, ``4.09 G``: three digits and a decimal prefix."""
     for size, letter in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
@@ -71,25 +67,8 @@ def arithmetic(node: Node) -> str:
     flow = " and ".join(shape_text(shape) for shape in node.input_shapes)
     lines = [head, f"{flow} → {shape_text(node.output)}"]
     axes = [law for law in laws.output if not isinstance(law, Symbol)]
-    lines += [f"output: {_working(law)}" for law in dict.fromkeys(map(_PrintedFormula, axes))]
+    lines += dict.fromkeys(f"output: {law.law()} = {law.worked()}" for law in axes)
     for what, law in (("parameters", laws.params), ("multiplies", laws.multiplies)):
         if law.value:
-            lines.append(f"{what}: {_working(_PrintedFormula(law))}")
+            lines.append(f"{what}: {law.law()} = {law.worked()}")
     return "\n".join(lines)
-
-
-class _PrintedFormula:
-    """A formula told apart by what it prints."""
-
-    def __init__(self, law: Formula) -> None:
-        self.law, self.worked = law.law(), law.worked()
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _PrintedFormula) and (self.law, self.worked) == (other.law, other.worked)
-
-    def __hash__(self) -> int:
-        return hash((self.law, self.worked))
-
-
-def _working(shown: _PrintedFormula) -> str:
-    return f"{shown.law} = {shown.worked}"

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from cnnspec.layers.base import Family
 from cnnspec.views.pictures.font import text_width
-from cnnspec.views.pictures.palette import Theme
+from cnnspec.views.pictures.palette import Theme, rgb
 from cnnspec.views.pictures.svg import SvgWriter, number
 from cnnspec.views.results import Confusion
-from cnnspec.views.results.pixels import address, rgb
+from cnnspec.views.results.pixels import address
 from cnnspec.views.results.plot import TEXT, Plot
 
 MOST_CLASSES: Final = 60

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnspec.layers.base import Family
-from cnnspec.views.pictures.palette import LIGHT, Theme
+from cnnspec.views.pictures.palette import LIGHT, Theme, rgb
 
 LARGEST: Final = 144
 """Dots along a sample's shorter side; of larger ones every second, third … is shown."""
@@ -83,7 +83,3 @@ def pictured(image: NDArray[Any], theme: Theme) -> NDArray[np.uint8]:
     """A sample in its colours; one without colours as ink on the page."""
     shown = sample(image)
     return shown if shown.shape[2] == 3 else ink(shown[..., 0], 255, theme)
-
-
-def rgb(color: str) -> tuple[int, int, int]:
-    return int(color[1:3], 16), int(color[3:5], 16), int(color[5:7], 16)

@@ -6,18 +6,7 @@ from fractions import Fraction
 from html import escape
 from typing import Final
 
-from cnnspec.formula import (
-    PRODUCT,
-    SUM,
-    Call,
-    Formula,
-    Negative,
-    Number,
-    Product,
-    Quotient,
-    Sum,
-    Symbol,
-)
+from cnnspec.formula import PRODUCT, SUM, Call, Formula, Negative, Number, Product, Quotient, Sum, Symbol
 from cnnspec.notation import LAW, Value
 
 FENCES: Final = {"floor": ("⌊", "⌋"), "ceil": ("⌈", "⌉"), "max": ("(", ")"), "min": ("(", ")")}

@@ -49,11 +49,7 @@ def _slabs(box: Box) -> Iterator[tuple[float, float, Family, bool]]:
 
 def _cuboid(writer: SvgWriter, box: Box, family: Family, with_side: bool) -> None:
     front, top, side, edge = shades(writer.theme, family)
-    style: dict[str, float | str | None] = {
-        "stroke": edge,
-        "stroke_width": EDGE,
-        "stroke_linejoin": "round",
-    }
+    style: dict[str, float | str | None] = {"stroke": edge, "stroke_width": EDGE, "stroke_linejoin": "round"}
     x, y, t, h, dx, dy = box.x, box.y, box.t, box.h, box.dx, box.dy
     writer.polygon([(x, y), (x + dx, y - dy), (x + t + dx, y - dy), (x + t, y)], fill=top, **style)
     if with_side:
