@@ -23,8 +23,8 @@ every_case = pytest.mark.parametrize("case", CASES, ids=repr)
 
 
 def test_every_word_of_the_catalogue_has_a_kernel_and_a_definition() -> None:
-    assert set(LAYERS.values()) == set(KERNELS)
-    assert set(LAYERS.values()) == set(DEFINITIONS)
+    assert set(LAYERS) == set(KERNELS)
+    assert set(LAYERS) == set(DEFINITIONS)
 
 
 @every_case

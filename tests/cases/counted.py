@@ -99,7 +99,7 @@ def _define(
 ) -> Array:  # fmt: skip
     maps = [np.moveaxis(x, -1, 1) for x in inputs]
     call = LayerCall(node, maps, weights, False, np.random.default_rng(0), notes, referred)
-    return np.moveaxis(DEFINITIONS[type(node.layer)](call)[0], 1, -1)
+    return np.moveaxis(DEFINITIONS[node.word](call)[0], 1, -1)
 
 
 def operations(case: Case) -> Counter[str]:

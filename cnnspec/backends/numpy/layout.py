@@ -30,34 +30,27 @@ def inner_shape(shape: Shape, batch: int) -> Shape:
 
 def inner_view(images: Array) -> Array:
     """N x H x W x C seen in the inner order; a view, nothing moves."""
-    if images.ndim == 2:
-        return images.T
-    rank = images.ndim - 2
-    return images.transpose(*range(1, rank), rank + 1, rank, 0)
+    return np.moveaxis(images, (0, -1), (-1, _channel_axis(images)))
 
 
 def outer_view(array: Array) -> Array:
     """An inner array seen as N x H x W x C; a view, nothing moves."""
-    if array.ndim == 2:
-        return array.T
-    rank = array.ndim - 2
-    return array.transpose(rank + 1, *range(rank - 1), rank, rank - 1)
+    return np.moveaxis(array, (-1, _channel_axis(array)), (0, -1))
 
 
 def channels_first(array: Array) -> Array:
     """An inner array seen as N x C x H x W, the order of PyTorch; a view."""
-    if array.ndim == 2:
-        return array.T
-    rank = array.ndim - 2
-    return array.transpose(rank + 1, rank - 1, *range(rank - 1), rank)
+    return np.moveaxis(array, (-1, _channel_axis(array)), (0, 1))
 
 
 def from_channels_first(array: Array) -> Array:
     """N x C x H x W seen in the inner order; a view."""
-    if array.ndim == 2:
-        return array.T
-    rank = array.ndim - 2
-    return array.transpose(*range(2, rank + 1), 1, rank + 1, 0)
+    return np.moveaxis(array, (0, 1), (-1, _channel_axis(array)))
+
+
+def _channel_axis(array: Array) -> int:
+    """Where the channels are in the inner order of so many axes."""
+    return max(0, array.ndim - 3)
 
 
 def planes(array: Array) -> Array:
@@ -69,11 +62,6 @@ def planes(array: Array) -> Array:
         return array[None]
     *outer, channels, columns, batch = array.shape
     return array.reshape(int(np.prod(outer, dtype=int)), channels, columns * batch)
-
-
-def channel_column(values: Array) -> Array:
-    """One value a channel, shaped to meet ``planes``."""
-    return values[:, None]
 
 
 def spatial_axes(rank: int) -> tuple[int, ...]:

@@ -57,6 +57,12 @@ class Optimizer(ABC):
             np.multiply(self.flat, self.decay, out=self.workspace)
             np.add(gradient, self.workspace, out=gradient)
 
+    def roll(self, gradient: Array, momentum: float) -> Array:
+        """velocity = momentum·velocity + gradient."""
+        velocity = self.state["velocity"]
+        np.multiply(velocity, momentum, out=velocity)
+        return np.asarray(np.add(velocity, gradient, out=velocity))
+
     def take_step(self, direction: Array, rate: float) -> None:
         """weights -= rate·direction."""
         np.multiply(direction, rate, out=self.workspace)
@@ -78,15 +84,11 @@ class SgdOptimizer(Optimizer):
         if not self.momentum:
             self.take_step(gradient, rate)
             return
-        velocity = self.state["velocity"]
-        np.multiply(velocity, self.momentum, out=velocity)
-        np.add(velocity, gradient, out=velocity)
+        velocity = self.roll(gradient, self.momentum)
         if self.nesterov:
             np.multiply(velocity, self.momentum, out=self.workspace)
             np.add(gradient, self.workspace, out=gradient)
-            self.take_step(gradient, rate)
-        else:
-            self.take_step(velocity, rate)
+        self.take_step(gradient if self.nesterov else velocity, rate)
 
 
 class AdamOptimizer(Optimizer):
@@ -150,13 +152,7 @@ class RmsPropOptimizer(Optimizer):
         np.sqrt(square, out=self.workspace)
         np.add(self.workspace, self.epsilon, out=self.workspace)
         np.divide(gradient, self.workspace, out=gradient)
-        if not self.momentum:
-            self.take_step(gradient, rate)
-            return
-        velocity = self.state["velocity"]
-        np.multiply(velocity, self.momentum, out=velocity)
-        np.add(velocity, gradient, out=velocity)
-        self.take_step(velocity, rate)
+        self.take_step(self.roll(gradient, self.momentum) if self.momentum else gradient, rate)
 
 
 def running_mean(mean: Array, values: Array, memory: float, workspace: Array) -> None:

@@ -49,10 +49,7 @@ class PublishedSet:
 
 MNIST: Final = PublishedSet(
     "mnist",
-    (
-        "https://storage.googleapis.com/cvdf-datasets/mnist/",
-        "https://ossci-datasets.s3.amazonaws.com/mnist/",
-    ),
+    ("https://storage.googleapis.com/cvdf-datasets/mnist/", "https://ossci-datasets.s3.amazonaws.com/mnist/"),
     dict(
         zip(
             FILES,

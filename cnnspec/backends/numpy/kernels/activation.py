@@ -11,45 +11,57 @@ from cnnspec.backends.numpy.layout import Array, planes
 from cnnspec.layers import activation as layers
 
 
-class ReluStep(KernelStep):
-    """max(x, 0). Largest values stay largest, so it may follow a max pool. A clip keeps -0.0.
+class OutputActivation(KernelStep):
+    """A function of each value whose derivative follows from its output; ``slope`` is room for that."""
 
-    It needs no row of zeros, and its one run is as long as the map.
-    """
-
-    monotone = True
     overwrites = True
     reads_input = False
     reads_output = True
 
     def build(self) -> None:
         self.y = self.output_like(self.x)
+
+    def prepare(self, dy: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, ...]:
+        self.dy, self.slope = dy, self.scratch(dy.shape)
+        return (self.gradient_like(dy),)
+
+
+class ReluStep(OutputActivation):
+    """max(x, 0). Largest values stay largest, so it may follow a max pool. A clip keeps -0.0.
+
+    It needs no row of zeros, and its one run is as long as the map. Backwards a mask of all bits is set
+    where the output is not 0, by integer operations: without its sign, a float is zero exactly where its
+    integer is. NaN passes, as in PyTorch.
+    """
+
+    monotone = True
 
     def forward(self) -> None:
         np.clip(self.x, 0, inf, out=self.y)
 
     def prepare(self, dy: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, ...]:
-        self.mask = PositiveMask(self, self.y)
-        self.dy = dy.view(self.mask.integer)
+        integer = np.dtype(f"i{dy.itemsize}")
+        self.dy, self.mask = dy.view(integer), self.scratch(dy.shape, integer)
+        self.sign, self.all_but_sign = 8 * dy.itemsize - 1, integer.type(np.iinfo(integer).max)
         return (self.gradient_like(dy),)
 
     def backward(self) -> None:
-        np.bitwise_and(self.dy, self.mask(), out=self.dy)
+        np.bitwise_and(self.y.view(self.mask.dtype), self.all_but_sign, out=self.mask)
+        np.negative(self.mask, out=self.mask)
+        np.right_shift(self.mask, self.sign, out=self.mask)
+        np.bitwise_and(self.dy, self.mask, out=self.dy)
 
 
-class ClippedRelu(KernelStep):
+class ClippedRelu(OutputActivation):
     """min(max(x, 0), max); flat, without gradient, at both ends and at NaN."""
 
     monotone = True
-    overwrites = True
-    reads_input = False
-    reads_output = True
 
     def build(self) -> None:
+        super().build()
         assert isinstance(self.node.layer, layers.Relu)
         assert self.node.layer.max is not None
         self.ceiling: float = self.node.layer.max
-        self.y = self.output_like(self.x)
 
     def forward(self) -> None:
         np.clip(self.x, 0, self.ceiling, out=self.y)
@@ -68,42 +80,11 @@ class ClippedRelu(KernelStep):
         np.bitwise_and(self.dy, self.mask, out=self.dy)
 
 
-class PositiveMask:
-    """All bits set where a value is not <= 0, for values that are never negative.
-
-    A few integer operations on the float's bits: without its sign, a float is
-    zero exactly where its integer is. NaN passes, as in PyTorch.
-    """
-
-    def __init__(self, step: KernelStep, values: Array) -> None:
-        self.integer = np.dtype(f"i{values.itemsize}")
-        self.sign = 8 * values.itemsize - 1
-        self.all_but_sign = self.integer.type(np.iinfo(self.integer).max)
-        self.values = values.view(self.integer)
-        self.mask = step.scratch(values.shape, self.integer)
-
-    def __call__(self) -> Array:
-        np.bitwise_and(self.values, self.all_but_sign, out=self.mask)
-        np.negative(self.mask, out=self.mask)
-        return np.right_shift(self.mask, self.sign, out=self.mask)
-
-
-class SigmoidStep(KernelStep):
+class SigmoidStep(OutputActivation):
     """1/(1 + exp(-x)), without overflow: (1 + tanh(x/2))/2."""
-
-    overwrites = True
-    reads_input = False
-    reads_output = True
-
-    def build(self) -> None:
-        self.y = self.output_like(self.x)
 
     def forward(self) -> None:
         logistic(self.x, self.y)
-
-    def prepare(self, dy: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, ...]:
-        self.dy, self.slope = dy, self.scratch(dy.shape)
-        return (self.gradient_like(dy),)
 
     def backward(self) -> None:
         np.subtract(1, self.y, out=self.slope)
@@ -119,22 +100,11 @@ def logistic(x: Array, out: Array) -> None:
     np.add(out, 0.5, out=out)
 
 
-class TanhStep(KernelStep):
+class TanhStep(OutputActivation):
     """The hyperbolic tangent."""
-
-    overwrites = True
-    reads_input = False
-    reads_output = True
-
-    def build(self) -> None:
-        self.y = self.output_like(self.x)
 
     def forward(self) -> None:
         np.tanh(self.x, out=self.y)
-
-    def prepare(self, dy: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, ...]:
-        self.dy, self.slope = dy, self.scratch(dy.shape)
-        return (self.gradient_like(dy),)
 
     def backward(self) -> None:
         np.multiply(self.y, self.y, out=self.slope)
@@ -142,15 +112,11 @@ class TanhStep(KernelStep):
         np.multiply(self.dy, self.slope, out=self.dy)
 
 
-class SoftmaxStep(KernelStep):
+class SoftmaxStep(OutputActivation):
     """exp(x_c)/Σ exp(x_j) across the channels at each place; the greatest is taken off first."""
 
-    overwrites = True
-    reads_input = False
-    reads_output = True
-
     def build(self) -> None:
-        self.y = self.output_like(self.x)
+        super().build()
         self.source, self.target = planes(self.x), planes(self.y)
         rows, _, run = self.source.shape
         self.one = self.scratch((rows, 1, run))

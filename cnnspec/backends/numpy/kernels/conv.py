@@ -14,7 +14,7 @@ import numpy as np
 
 from cnnspec.backends.numpy.kernels.step import KernelStep, channel_sum
 from cnnspec.backends.numpy.kernels.window import WindowGeometry
-from cnnspec.backends.numpy.layout import Array, channel_column, inner_shape, planes
+from cnnspec.backends.numpy.layout import Array, inner_shape, planes
 from cnnspec.layers.conv import Conv, Depthwise
 from cnnspec.network.graph import Node
 
@@ -36,10 +36,8 @@ class ConvStep(KernelStep):
     def build(self) -> None:
         self.layer = as_conv(self.node)
         self.windows = tuple(map(WindowGeometry.of, self.layer.axes(self.node.input_shapes)))
-        self.weight, self.weight_gradient = (
-            self.context.weights["weight"],
-            self.context.gradients.get("weight"),
-        )
+        self.weight = self.context.weights["weight"]
+        self.weight_gradient = self.context.gradients.get("weight")
         self.table = self.layer.table()
         if self.table is not None:
             self._spread_out(self.table)
@@ -70,7 +68,6 @@ class ConvStep(KernelStep):
     def arrange(self) -> None:
         """Take the patches and the packed weights."""
 
-    @abstractmethod
     def pack(self) -> None:
         """Copy the weights into the order of the patches."""
 
@@ -100,7 +97,7 @@ class Bias(KernelStep):
         self.source, self.target = planes(self.x), planes(self.y)
 
     def forward(self) -> None:
-        np.add(self.source, channel_column(self.bias), out=self.target)
+        np.add(self.source, self.bias[:, None], out=self.target)
 
     def prepare(self, dy: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, ...]:
         self.dy = planes(dy)

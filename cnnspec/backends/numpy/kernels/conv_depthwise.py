@@ -6,10 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cnnspec.backends.numpy.kernels.conv import as_conv
-from cnnspec.backends.numpy.kernels.step import KernelStep
-from cnnspec.backends.numpy.kernels.window import WindowGeometry, taps
-from cnnspec.backends.numpy.layout import Array, inner_shape
+from cnnspec.backends.numpy.kernels.conv import ConvStep
+from cnnspec.backends.numpy.kernels.window import taps
+from cnnspec.backends.numpy.layout import Array
 
 SLAB_BYTES = 1 << 18
 """Output of one slab: with its input and the products it stays in the second-level cache."""
@@ -26,24 +25,17 @@ class Tap:
     target: Array
 
 
-class DepthwiseConv(KernelStep):
+class DepthwiseConv(ConvStep):
     """Each channel alone; maps are seen as (*rows, channel, filter of the channel, column, sample)."""
 
+    reads_input = True
+
     def build(self) -> None:
-        layer = as_conv(self.node)
-        self.windows = tuple(map(WindowGeometry.of, layer.axes(self.node.input_shapes)))
-        self.weight, self.weight_gradient = (
-            self.context.weights["weight"],
-            self.context.gradients.get("weight"),
-        )
         self.channels = self.node.input_shapes[0][-1]
-        self.y = self.memory.take(inner_shape(self.node.output, self.context.batch))
-        self.multiplies = int(layer.multiplies(self.node.input_shapes)) * self.context.batch
-        self.by_tap = self._taps_first(self.weight)
-        self.arrange()
+        self.by_tap = self._taps_first(self.context.weights["weight"])
+        super().build()
 
     def arrange(self) -> None:
-        """What the forward pass needs."""
         self.buffer = self.scratch(self._slab_shape())
         self.slabs = [
             (self._rows(self.y, rows), self._taps(self.x, self.y, rows)) for rows in self._slab_rows()
@@ -51,7 +43,7 @@ class DepthwiseConv(KernelStep):
 
     def _taps_first(self, weight: Array) -> Array:
         """(*taps, channel, filter)."""
-        kernel = weight.reshape(self.channels, -1, *(window.kernel for window in self.windows))
+        kernel = weight.reshape(self.channels, -1, *weight.shape[2:])
         return np.moveaxis(kernel, (0, 1), (-2, -1))
 
     def _split(self, image: Array) -> Array:
@@ -117,7 +109,7 @@ class DepthwiseConv(KernelStep):
         ]
         return (self.dx,)
 
-    def backward(self) -> None:
+    def differentiate(self) -> None:
         if self.dx is not None:
             self.dx.fill(0)
             for found, _ in self.back:

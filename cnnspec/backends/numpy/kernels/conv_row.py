@@ -9,7 +9,6 @@ import numpy as np
 
 from cnnspec.backends.numpy.kernels.conv import ConvStep
 from cnnspec.backends.numpy.kernels.products import BlockedProduct, ProductSum, overlapping
-from cnnspec.backends.numpy.kernels.step import KernelStep
 from cnnspec.backends.numpy.kernels.window import WindowGeometry, at_inputs, at_outputs, taps
 from cnnspec.backends.numpy.layout import Array
 
@@ -119,7 +118,7 @@ class RowConv(ConvStep):
         self.dx = self.memory.take(self.x.shape)
         one_by_one = self.rows.stride == self.columns.stride == 1
         kind = FoldGradient if one_by_one else ScatterGradient
-        self.to_input = kind(self, self.dy, self.packed, _with_rows(self.dx), self.rows, self.columns)
+        self.to_input = kind(self, _with_rows(self.dx))
         return (self.dx,)
 
     def _prepare_weights(self) -> None:
@@ -147,18 +146,10 @@ class FoldGradient:
     column · sample) is added up along the columns, each tap shifted.
     """
 
-    def __init__(
-        self,
-        step: KernelStep,
-        dy: Array,
-        packed: Array,
-        dx: Array,
-        rows: WindowGeometry,
-        columns: WindowGeometry,
-    ) -> None:
+    def __init__(self, step: RowConv, dx: Array) -> None:
+        rows, columns, dy, packed = step.rows, step.columns, step.dy, step.packed
         filters, height, channels, width = packed.shape
-        run = dy.shape[-1]
-        border = height - 1
+        run, border = dy.shape[-1], height - 1
         self.dy, self.packed, self.dx, self.columns = dy, packed, dx, columns
         self.bordered = step.memory.own((rows.output + 2 * border, filters, run)) if border else dy
         self.inside = self.bordered[border : border + rows.output]
@@ -190,18 +181,10 @@ def fold_columns(spread: Array, dx: Array, columns: WindowGeometry) -> None:
 class ScatterGradient:
     """Gradient to the input at any stride: the patch gradients, added where each tap reads."""
 
-    def __init__(
-        self,
-        step: KernelStep,
-        dy: Array,
-        packed: Array,
-        dx: Array,
-        rows: WindowGeometry,
-        columns: WindowGeometry,
-    ) -> None:
-        filters, height, channels, width = packed.shape
-        self.dy, self.packed, self.dx = dy, packed.reshape(filters, -1), dx
-        self.windows = (rows, columns)
+    def __init__(self, step: RowConv, dx: Array) -> None:
+        rows, columns, dy = step.rows, step.columns, step.dy
+        filters, height, channels, width = step.packed.shape
+        self.packed, self.dx, self.windows = step.packed.reshape(filters, -1), dx, (rows, columns)
         self.patches = step.scratch((rows.output, height, channels, width, columns.output, dx.shape[-1]))
         self.multiply = BlockedProduct(dy, self.patches.reshape(rows.output, -1, dy.shape[-1]))
 

@@ -116,7 +116,7 @@ class ShiftConv(DepthwiseConv):
             pairs.append((store[rest, first:past, :, skipped : skipped + pixels.shape[2]], pixels))
         return pairs
 
-    def refresh(self) -> None:
+    def pack(self) -> None:
         if self.lasting:
             for band in self.bands:
                 band.spread()

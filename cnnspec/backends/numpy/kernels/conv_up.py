@@ -27,10 +27,8 @@ class UpConvStep(KernelStep):
             WindowGeometry(int(axis.output), axis.size, axis.kernel, axis.stride, axis.before, axis.dilation)
             for axis in layer.axes(self.node.input_shapes)
         )
-        self.weight, self.weight_gradient = (
-            self.context.weights["weight"],
-            self.context.gradients.get("weight"),
-        )
+        self.weight = self.context.weights["weight"]
+        self.weight_gradient = self.context.gradients.get("weight")
         channels, filters = self.weight.shape[0] // groups, self.weight.shape[1]
         self.outer = tuple(window.output for window in self.windows[:-1])
         kernel = tuple(window.kernel for window in self.windows)

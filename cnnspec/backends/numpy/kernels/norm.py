@@ -1,4 +1,4 @@
-"""Normalisations."""
+"""Batch norm, and dropout, which is drawn from the model's one generator."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import numpy as np
 
 from cnnspec.backends.numpy.kernels.step import KernelStep, channel_sum
 from cnnspec.backends.numpy.layout import Array, planes
-from cnnspec.layers.norm import BatchNorm as BatchNormLayer
+from cnnspec.layers import norm as layers
+from cnnspec.network.graph import Node
 
 
 class BatchNormStep(KernelStep):
@@ -22,7 +23,7 @@ class BatchNormStep(KernelStep):
     reads_input = False
 
     def build(self) -> None:
-        assert isinstance(self.node.layer, BatchNormLayer)
+        assert isinstance(self.node.layer, layers.BatchNorm)
         self.epsilon, self.momentum = self.node.layer.epsilon, self.node.layer.momentum
         weights = self.context.weights
         self.scale, self.shift = weights.get("weight"), weights.get("bias")
@@ -147,3 +148,35 @@ class ChannelAffine:
             y = self.y[row : row + self.high]
             np.multiply(self.x[row : row + self.high], factor, out=y)
             np.add(y, term, out=y)
+
+
+class DropoutStep(KernelStep):
+    """Each value is kept with probability 1 - rate and scaled by its inverse: a step of training alone."""
+
+    reads_input = False
+
+    @classmethod
+    def needed(cls, node: Node, training: bool) -> bool:
+        return training
+
+    def build(self) -> None:
+        assert isinstance(self.node.layer, layers.Dropout)
+        self.rate = self.node.layer.rate
+        self.scale = 1 / (1 - self.rate)
+        self.y = self.memory.take(self.x.shape)
+        self.kept = self.memory.take(self.x.shape)
+        self.drawn = self.scratch(self.x.shape, np.float32)
+        self.mask = self.scratch(self.x.shape, bool)
+
+    def forward(self) -> None:
+        self.context.random.random(dtype=np.float32, out=self.drawn)
+        np.greater_equal(self.drawn, self.rate, out=self.mask)
+        np.multiply(self.mask, self.scale, out=self.kept, casting="same_kind")
+        np.multiply(self.x, self.kept, out=self.y)
+
+    def prepare(self, dy: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, ...]:
+        self.dy = dy
+        return (self.gradient_like(dy),)
+
+    def backward(self) -> None:
+        np.multiply(self.dy, self.kept, out=self.dy)

@@ -7,6 +7,7 @@ of the map are pooled in long contiguous runs.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from dataclasses import dataclass
 from math import prod
 from typing import ClassVar
@@ -162,23 +163,50 @@ class ExtremePass:
             np.add(self.sums[tap], mask.view(self.sums[tap].dtype), out=self.sums[tap])
 
 
-class ExtremePool(KernelStep):
-    """Max or min pooling; nothing of the input is kept but the winners, a byte a value."""
+class SumPass:
+    """The sum along one axis, and backwards its spreading."""
+
+    def __init__(self, x: Array, y: Array, window: WindowGeometry) -> None:
+        self.x, self.y, self.window = x, y, window
+
+    def forward(self) -> None:
+        window = self.window
+        if window.output == 1 and window.kernel == window.size and window.inside:
+            np.add.reduce(self.x, axis=1, out=self.y[:, 0])
+            return
+        self.y.fill(0)
+        for tap in range(window.kernel):
+            part = self.y[:, window.outputs(tap)]
+            np.add(part, self.x[:, window.inputs(tap)], out=part)
+
+    def prepare(self, step: KernelStep, dy: Array, dx: Array) -> None:
+        self.dy, self.dx = dy, dx
+
+    def backward(self) -> None:
+        self.dx.fill(0)
+        for tap in range(self.window.kernel):
+            part = self.dx[:, self.window.inputs(tap)]
+            np.add(part, self.dy[:, self.window.outputs(tap)], out=part)
+
+
+class AxisPool(KernelStep):
+    """A pool by one pass an axis; nothing of the input is kept."""
 
     reads_input = False
-    extreme: ClassVar[Extreme]
 
     def build(self) -> None:
         found = passes(self.node, self.x.shape)
-        arrays = [self.x.reshape(found[0].before) if found else self.x]
         self.y = self.memory.take(pooled_shape(self.node, self.x.shape))
+        self.passes: list[ExtremePass | SumPass] = []
+        x = self.x
         for n, each in enumerate(found):
-            last = n == len(found) - 1
-            arrays.append(self.y.reshape(each.after) if last else self.scratch(each.after))
-        self.passes = [
-            ExtremePass(self, x.reshape(each.before), y, each.window, self.extreme, self.context.training)
-            for each, x, y in zip(found, arrays, arrays[1:], strict=False)
-        ]
+            y = self.y.reshape(each.after) if n == len(found) - 1 else self.scratch(each.after)
+            self.passes.append(self.make(x.reshape(each.before), y, each.window))
+            x = y
+
+    @abstractmethod
+    def make(self, x: Array, y: Array, window: WindowGeometry) -> ExtremePass | SumPass:
+        """The pass along one axis, from ``x`` to ``y``."""
 
     def forward(self) -> None:
         for each in self.passes:
@@ -200,6 +228,15 @@ class ExtremePool(KernelStep):
     def backward(self) -> None:
         for each in reversed(self.passes):
             each.backward()
+
+
+class ExtremePool(AxisPool):
+    """Max or min pooling; in training the winners are kept, a byte a value."""
+
+    extreme: ClassVar[Extreme]
+
+    def make(self, x: Array, y: Array, window: WindowGeometry) -> ExtremePass:
+        return ExtremePass(self, x, y, window, self.extreme, self.context.training)
 
 
 class MaxPoolStep(ExtremePool):

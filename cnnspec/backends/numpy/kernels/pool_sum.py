@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from cnnspec.backends.numpy.kernels.pool import passes, pooled_shape, windows_of
+from cnnspec.backends.numpy.kernels.pool import AxisPool, SumPass, windows_of
 from cnnspec.backends.numpy.kernels.step import KernelStep, channel_sum
 from cnnspec.backends.numpy.kernels.window import WindowGeometry
 from cnnspec.backends.numpy.layout import Array, planes
@@ -12,71 +12,11 @@ from cnnspec.layers.pool import Pooling
 from cnnspec.network.graph import Node
 
 
-class SumPass:
-    """The sum along one axis, and backwards its spreading."""
-
-    def __init__(self, x: Array, y: Array, window: WindowGeometry) -> None:
-        self.x, self.y, self.window = x, y, window
-        self.complete = window.inside
-
-    def forward(self) -> None:
-        window = self.window
-        if (
-            window.output == 1
-            and window.kernel == window.size
-            and window.before == 0
-            and window.dilation == 1
-        ):
-            np.add.reduce(self.x, axis=1, out=self.y[:, 0])
-            return
-        self.y.fill(0)
-        for tap in range(window.kernel):
-            part = self.y[:, window.outputs(tap)]
-            np.add(part, self.x[:, window.inputs(tap)], out=part)
-
-    def backward(self, dy: Array, dx: Array) -> None:
-        window = self.window
-        dx.fill(0)
-        for tap in range(window.kernel):
-            part = dx[:, window.inputs(tap)]
-            np.add(part, dy[:, window.outputs(tap)], out=part)
-
-
-class SumPool(KernelStep):
+class SumPool(AxisPool):
     """The sum of each window."""
 
-    reads_input = False
-
-    def build(self) -> None:
-        found = passes(self.node, self.x.shape)
-        self.y = self.memory.take(pooled_shape(self.node, self.x.shape))
-        self.passes: list[SumPass] = []
-        x = self.x
-        for n, each in enumerate(found):
-            y = self.y.reshape(each.after) if n == len(found) - 1 else self.scratch(each.after)
-            self.passes.append(SumPass(x.reshape(each.before), y, each.window))
-            x = y
-
-    def forward(self) -> None:
-        for each in self.passes:
-            each.forward()
-        if not self.passes:
-            np.copyto(self.y, self.x)
-
-    def prepare(self, dy: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, ...]:
-        self.gradients: list[Array] = []
-        if not self.passes:
-            return (self.gradient_like(dy),)
-        dx = self.memory.take(self.x.shape)
-        self.gradients = [dy.reshape(self.passes[-1].y.shape)]
-        for n in range(len(self.passes) - 1, -1, -1):
-            shape = self.passes[n].x.shape
-            self.gradients.append(dx.reshape(shape) if n == 0 else self.scratch(shape))
-        return (dx,)
-
-    def backward(self) -> None:
-        for each, dy, dx in zip(reversed(self.passes), self.gradients, self.gradients[1:], strict=False):
-            each.backward(dy.reshape(each.y.shape), dx.reshape(each.x.shape))
+    def make(self, x: Array, y: Array, window: WindowGeometry) -> SumPass:
+        return SumPass(x, y, window)
 
 
 class AvgPoolStep(SumPool):

@@ -65,37 +65,46 @@ def rearrange(source: Array, target: Array, scratch: Array | None) -> None:
         np.copyto(written, scratch.reshape(written.shape))
 
 
-class SliceStep(KernelStep):
-    """Some of the channels."""
+class MovingStep(KernelStep):
+    """Values move, and backwards their gradients move back, into an array of their own."""
 
     reads_input = False
 
     def build(self) -> None:
-        assert isinstance(self.node.layer, layers.Slice)
-        self.part = slice(self.node.layer.start, self.node.layer.stop)
         self.y = self.memory.take(inner_shape(self.node.output, self.context.batch))
-
-    def forward(self) -> None:
-        np.copyto(planes(self.y), planes(self.x)[:, self.part])
 
     def prepare(self, dy: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, ...]:
         self.dy, self.dx = dy, self.memory.take(self.x.shape)
         return (self.dx,)
 
-    def backward(self) -> None:
-        self.dx.fill(0)
-        np.copyto(planes(self.dx)[:, self.part], planes(self.dy))
 
-
-class ShuffleStep(KernelStep):
-    """Channels of groups dealt out in turn."""
-
-    reads_input = False
+class PartStep(MovingStep):
+    """A part of the channels, or of the pixels."""
 
     def build(self) -> None:
+        super().build()
+        layer, axis = self.node.layer, max(0, self.x.ndim - 3)
+        if isinstance(layer, layers.Slice):
+            self.part = (*(slice(None),) * axis, slice(layer.start, layer.stop))
+        else:
+            assert isinstance(layer, layers.Crop)
+            self.part = _middle(self.x.shape, layer.sides(self.node.input_shapes))
+
+    def forward(self) -> None:
+        np.copyto(self.y, self.x[self.part])
+
+    def backward(self) -> None:
+        self.dx.fill(0)
+        np.copyto(self.dx[self.part], self.dy)
+
+
+class ShuffleStep(MovingStep):
+    """Channels of groups dealt out in turn."""
+
+    def build(self) -> None:
+        super().build()
         assert isinstance(self.node.layer, layers.Shuffle)
         self.groups = self.node.layer.groups
-        self.y = self.memory.take(self.x.shape)
 
     def _dealt(self, x: Array) -> Array:
         """(rows, group, channel, run)."""
@@ -110,35 +119,8 @@ class ShuffleStep(KernelStep):
     def forward(self) -> None:
         np.copyto(self._taken(self.y), self._dealt(self.x))
 
-    def prepare(self, dy: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, ...]:
-        self.dy, self.dx = dy, self.memory.take(self.x.shape)
-        return (self.dx,)
-
     def backward(self) -> None:
         np.copyto(self._dealt(self.dx), self._taken(self.dy))
-
-
-class CropStep(KernelStep):
-    """Pixels cut off around a map."""
-
-    reads_input = False
-
-    def build(self) -> None:
-        assert isinstance(self.node.layer, layers.Crop)
-        sides = self.node.layer.sides(self.node.input_shapes)
-        self.part = _middle(self.x.shape, sides)
-        self.y = self.memory.take(inner_shape(self.node.output, self.context.batch))
-
-    def forward(self) -> None:
-        np.copyto(self.y, self.x[self.part])
-
-    def prepare(self, dy: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, ...]:
-        self.dy, self.dx = dy, self.memory.take(self.x.shape)
-        return (self.dx,)
-
-    def backward(self) -> None:
-        self.dx.fill(0)
-        np.copyto(self.dx[self.part], self.dy)
 
 
 def _middle(shape: Shape, sides: tuple[tuple[int, int], ...]) -> tuple[slice, ...]:
@@ -149,19 +131,17 @@ def _middle(shape: Shape, sides: tuple[tuple[int, int], ...]) -> tuple[slice, ..
     return tuple(part)
 
 
-class PadStep(KernelStep):
+class PadStep(MovingStep):
     """Pixels added around a map: zeros, its mirror image, or its edge; one axis after the other.
 
     Each border line is a copy of a line of the map, so backwards it adds to that line.
     Border lines lie between those they copy, so NumPy would make room for a copy at each.
     """
 
-    reads_input = False
-
     def build(self) -> None:
+        super().build()
         assert isinstance(self.node.layer, layers.Pad)
         sides = self.node.layer.sides(self.node.input_shapes)
-        self.y = self.memory.take(inner_shape(self.node.output, self.context.batch))
         self.part = _middle(self.y.shape, sides)
         self.copies: list[tuple[int, int, int]] = []
         if self.node.layer.mode == "zeros":
@@ -188,9 +168,8 @@ class PadStep(KernelStep):
             np.copyto(lines[:, border], _copied(lines[:, source], self.buffer))
 
     def prepare(self, dy: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, ...]:
-        self.dy, self.dx = dy, self.memory.take(self.x.shape)
         self.back_buffer = self._buffer()
-        return (self.dx,)
+        return super().prepare(dy, wanted)
 
     def backward(self) -> None:
         for axis, border, source in reversed(self.copies):

@@ -1,4 +1,4 @@
-"""The table of the backend: layer class -> the steps that run it.
+"""The table of the backend: word of a layer -> the steps that run it.
 
 An entry picks them for a node, by the layer's options and shapes, by the batch
 and by whether it is trained.
@@ -15,7 +15,6 @@ from cnnspec.backends.numpy.kernels import (
     conv_choice,
     conv_up,
     dense,
-    dropout,
     merge,
     norm,
     norm_sample,
@@ -26,86 +25,55 @@ from cnnspec.backends.numpy.kernels import (
     unpool,
 )
 from cnnspec.backends.numpy.kernels.step import Choice, Pick, always
-from cnnspec.layers.activation import (
-    Elu,
-    Gelu,
-    Hardsigmoid,
-    Hardswish,
-    LeakyRelu,
-    Prelu,
-    Relu,
-    Sigmoid,
-    Silu,
-    Softmax,
-    Tanh,
-)
-from cnnspec.layers.base import Layer
-from cnnspec.layers.conv import Conv, Depthwise
-from cnnspec.layers.dense import Dense
-from cnnspec.layers.merge import Add, Concat, Multiply
-from cnnspec.layers.norm import BatchNorm, Dropout, GroupNorm, InstanceNorm, LayerNorm, Lrn
-from cnnspec.layers.pool import (
-    AvgPool,
-    GlobalAvgPool,
-    GlobalMaxPool,
-    MaxPool,
-    MedianPool,
-    MinPool,
-    Subsample,
-    Unpool,
-)
-from cnnspec.layers.resample import Upsample
-from cnnspec.layers.reshape import Crop, Flatten, Identity, Pad, Reshape, Shuffle, Slice
-from cnnspec.layers.upconv import UpConv
 from cnnspec.network.graph import Node
 
-KERNELS: Final[dict[type[Layer], Pick]] = {
-    Conv: conv_choice.convolution,
-    Depthwise: conv_choice.convolution,
-    UpConv: always(conv_up.UpConvStep, conv.Bias),
-    Dense: always(dense.DenseStep, conv.Bias),
-    MaxPool: always(pool.MaxPoolStep),
-    MinPool: always(pool.MinPoolStep),
-    AvgPool: always(pool_sum.AvgPoolStep),
-    GlobalAvgPool: always(pool_sum.AvgPoolStep),
-    GlobalMaxPool: always(pool.MaxPoolStep),
-    MedianPool: always(unpool.MedianPoolStep),
-    Unpool: always(unpool.UnpoolStep),
-    Subsample: always(pool_sum.SumPool, pool_sum.ChannelScale, conv.Bias),
-    Flatten: always(reshape.ReshapeStep),
-    Reshape: always(reshape.ReshapeStep),
-    Pad: always(reshape.PadStep),
-    Crop: always(reshape.CropStep),
-    Slice: always(reshape.SliceStep),
-    Shuffle: always(reshape.ShuffleStep),
-    Upsample: resample.upsample,
-    Identity: always(),
-    Dropout: always(dropout.DropoutStep),
-    Relu: activation_curves.relu,
-    LeakyRelu: always(activation_curves.Kinked),
-    Prelu: always(activation_curves.PreluStep),
-    Elu: always(activation_curves.EluStep),
-    Gelu: activation_curves.gelu,
-    Silu: always(activation_curves.SiluStep),
-    Hardswish: always(activation_curves.HardswishStep),
-    Hardsigmoid: always(activation_curves.HardsigmoidStep),
-    Sigmoid: always(activation.SigmoidStep),
-    Tanh: always(activation.TanhStep),
-    Softmax: always(activation.SoftmaxStep),
-    BatchNorm: always(norm.BatchNormStep),
-    LayerNorm: always(norm_sample.SampleNorm),
-    GroupNorm: always(norm_sample.SampleNorm),
-    InstanceNorm: always(norm_sample.SampleNorm),
-    Lrn: always(norm_sample.LocalResponse),
-    Add: always(merge.AddStep),
-    Multiply: always(merge.MultiplyStep),
-    Concat: always(merge.ConcatStep),
+KERNELS: Final[dict[str, Pick]] = {
+    "conv": conv_choice.convolution,
+    "depthwise": conv_choice.convolution,
+    "upconv": always(conv_up.UpConvStep, conv.Bias),
+    "dense": always(dense.DenseStep, conv.Bias),
+    "maxpool": always(pool.MaxPoolStep),
+    "minpool": always(pool.MinPoolStep),
+    "avgpool": always(pool_sum.AvgPoolStep),
+    "globalavgpool": always(pool_sum.AvgPoolStep),
+    "globalmaxpool": always(pool.MaxPoolStep),
+    "medianpool": always(unpool.MedianPoolStep),
+    "unpool": always(unpool.UnpoolStep),
+    "subsample": always(pool_sum.SumPool, pool_sum.ChannelScale, conv.Bias),
+    "flatten": always(reshape.ReshapeStep),
+    "reshape": always(reshape.ReshapeStep),
+    "pad": always(reshape.PadStep),
+    "crop": always(reshape.PartStep),
+    "slice": always(reshape.PartStep),
+    "shuffle": always(reshape.ShuffleStep),
+    "upsample": resample.upsample,
+    "identity": always(),
+    "dropout": always(norm.DropoutStep),
+    "relu": activation_curves.relu,
+    "leakyrelu": always(activation_curves.Kinked),
+    "prelu": always(activation_curves.PreluStep),
+    "elu": always(activation_curves.EluStep),
+    "gelu": activation_curves.gelu,
+    "silu": always(activation_curves.SiluStep),
+    "hardswish": always(activation_curves.HardswishStep),
+    "hardsigmoid": always(activation_curves.HardsigmoidStep),
+    "sigmoid": always(activation.SigmoidStep),
+    "tanh": always(activation.TanhStep),
+    "softmax": always(activation.SoftmaxStep),
+    "batchnorm": always(norm.BatchNormStep),
+    "layernorm": always(norm_sample.SampleNorm),
+    "groupnorm": always(norm_sample.SampleNorm),
+    "instancenorm": always(norm_sample.SampleNorm),
+    "lrn": always(norm_sample.LocalResponse),
+    "add": always(merge.AddStep),
+    "multiply": always(merge.MultiplyStep),
+    "concat": always(merge.ConcatStep),
 }
 
 
 def fast_steps(node: Node, batch: int, training: bool) -> tuple[Choice, ...]:
     """The steps of a layer with its options; none where it passes its input on."""
-    choices = KERNELS[type(node.layer)](node, batch, training)
+    choices = KERNELS[node.word](node, batch, training)
     return tuple(choice for choice in choices if choice.kernel.needed(node, training))
 
 

@@ -18,14 +18,14 @@ from cnnspec.backends.numpy.reference.values import VALUES
 from cnnspec.backends.numpy.reference.windows import WINDOWS
 
 DEFINITIONS = WINDOWS | VALUES | MOVES
-"""Layer class -> definition."""
+"""Word of a layer -> definition."""
 
 
 class ReferenceStep(KernelStep):
     """A layer's definition in the place of its kernels."""
 
     def build(self) -> None:
-        self.define = DEFINITIONS[type(self.node.layer)]
+        self.define = DEFINITIONS[self.node.word]
         self.y = self.memory.own(inner_shape(self.node.output, self.context.batch))
         self.notes: dict[str, Array] = {}
 

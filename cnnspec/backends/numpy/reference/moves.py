@@ -12,9 +12,6 @@ import numpy as np
 
 from cnnspec.backends.numpy.layout import Array
 from cnnspec.backends.numpy.reference.definition import Back, Definition, LayerCall
-from cnnspec.layers.base import Layer
-from cnnspec.layers.resample import Upsample
-from cnnspec.layers.reshape import Crop, Flatten, Identity, Pad, Reshape, Shuffle, Slice
 from cnnspec.layers.window import per_axis
 
 
@@ -102,13 +99,13 @@ def _between(size: int, scale: int) -> tuple[tuple[Array, Array], tuple[Array, A
     return (left, 1 - share), (right, share)
 
 
-MOVES: Final[dict[type[Layer], Definition]] = {
-    Identity: moved(lambda layer, numbers, call: numbers),
-    Flatten: moved(lambda layer, numbers, call: numbers.reshape(-1)),
-    Reshape: moved(reshaped),
-    Slice: moved(lambda layer, numbers, call: numbers[layer.start : layer.stop]),
-    Pad: moved(padded),
-    Crop: moved(cropped),
-    Shuffle: moved(shuffled),
-    Upsample: upsample,
+MOVES: Final[dict[str, Definition]] = {
+    "identity": moved(lambda layer, numbers, call: numbers),
+    "flatten": moved(lambda layer, numbers, call: numbers.reshape(-1)),
+    "reshape": moved(reshaped),
+    "slice": moved(lambda layer, numbers, call: numbers[layer.start : layer.stop]),
+    "pad": moved(padded),
+    "crop": moved(cropped),
+    "shuffle": moved(shuffled),
+    "upsample": upsample,
 }

@@ -10,23 +10,6 @@ import numpy as np
 
 from cnnspec.backends.numpy.layout import Array
 from cnnspec.backends.numpy.reference.definition import Back, Definition, LayerCall
-from cnnspec.layers.activation import (
-    Elu,
-    Gelu,
-    Hardsigmoid,
-    Hardswish,
-    LeakyRelu,
-    Prelu,
-    Relu,
-    Sigmoid,
-    Silu,
-    Softmax,
-    Tanh,
-)
-from cnnspec.layers.base import Layer
-from cnnspec.layers.dense import Dense
-from cnnspec.layers.merge import Add, Concat, Multiply
-from cnnspec.layers.norm import BatchNorm, Dropout, GroupNorm, InstanceNorm, LayerNorm, Lrn
 
 exact_erf = np.vectorize(erf, otypes=[float])
 
@@ -240,29 +223,29 @@ def concat(call: LayerCall) -> tuple[Array, Back]:
     return np.concatenate(call.inputs, axis=1), lambda dy: (np.split(dy, ends, axis=1), {})
 
 
-VALUES: Final[dict[type[Layer], Definition]] = {
-    Relu: each(clipped, clipped_slope),
-    LeakyRelu: each(
+VALUES: Final[dict[str, Definition]] = {
+    "relu": each(clipped, clipped_slope),
+    "leakyrelu": each(
         lambda layer, x: np.where(x > 0, x, layer.slope * x), lambda layer, x: np.where(x > 0, 1, layer.slope)
     ),
-    Prelu: prelu,
-    Elu: each(
+    "prelu": prelu,
+    "elu": each(
         lambda layer, x: np.where(x > 0, x, layer.alpha * np.expm1(x)),
         lambda layer, x: np.where(x > 0, 1, layer.alpha * np.exp(np.minimum(x, 0))),
     ),
-    Gelu: each(lambda layer, x: 0.5 * x * (1 + gelu_curve(layer, x)), gelu_slope),
-    Silu: each(
+    "gelu": each(lambda layer, x: 0.5 * x * (1 + gelu_curve(layer, x)), gelu_slope),
+    "silu": each(
         lambda layer, x: x / (1 + np.exp(-x)), lambda layer, x: sigmoid(x) * (1 + x * (1 - sigmoid(x)))
     ),
-    Sigmoid: each(lambda layer, x: sigmoid(x), lambda layer, x: sigmoid(x) * (1 - sigmoid(x))),
-    Tanh: each(lambda layer, x: np.tanh(x), lambda layer, x: 1 - np.tanh(x) ** 2),
-    Hardsigmoid: each(lambda layer, x: hard_share(x), lambda layer, x: (np.abs(x) < 3) / 6),
-    Hardswish: each(
+    "sigmoid": each(lambda layer, x: sigmoid(x), lambda layer, x: sigmoid(x) * (1 - sigmoid(x))),
+    "tanh": each(lambda layer, x: np.tanh(x), lambda layer, x: 1 - np.tanh(x) ** 2),
+    "hardsigmoid": each(lambda layer, x: hard_share(x), lambda layer, x: (np.abs(x) < 3) / 6),
+    "hardswish": each(
         lambda layer, x: x * hard_share(x),
         lambda layer, x: hard_share(x) + np.where(np.abs(x) < 3, x, 0) / 6,
     ),
-    Softmax: softmax, Dense: dense, Dropout: dropout,
-    BatchNorm: batchnorm, LayerNorm: sample_norm, GroupNorm: sample_norm,
-    InstanceNorm: sample_norm, Lrn: lrn,
-    Add: add, Multiply: multiply, Concat: concat,
+    "softmax": softmax, "dense": dense, "dropout": dropout,
+    "batchnorm": batchnorm, "layernorm": sample_norm, "groupnorm": sample_norm,
+    "instancenorm": sample_norm, "lrn": lrn,
+    "add": add, "multiply": multiply, "concat": concat,
 }  # fmt: skip

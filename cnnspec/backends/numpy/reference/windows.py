@@ -11,19 +11,7 @@ import numpy as np
 
 from cnnspec.backends.numpy.layout import Array
 from cnnspec.backends.numpy.reference.definition import Back, Definition, LayerCall
-from cnnspec.layers.base import Layer
 from cnnspec.layers.conv import Conv, Depthwise
-from cnnspec.layers.pool import (
-    AvgPool,
-    GlobalAvgPool,
-    GlobalMaxPool,
-    MaxPool,
-    MedianPool,
-    MinPool,
-    Subsample,
-    Unpool,
-)
-from cnnspec.layers.upconv import UpConv
 
 
 def table(sizes: Sequence[int], outputs: Sequence[int], axes: Sequence[Any]) -> Array:
@@ -230,8 +218,8 @@ def unpool(call: LayerCall) -> tuple[Array, Back]:
     return y.reshape(*x.shape[:2], *sizes), back
 
 
-WINDOWS: Final[dict[type[Layer], Definition]] = {
-    Conv: conv, Depthwise: conv, UpConv: upconv,
-    MaxPool: extreme(1), MinPool: extreme(-1), GlobalMaxPool: extreme(1),
-    AvgPool: mean, GlobalAvgPool: mean, MedianPool: median, Subsample: subsample, Unpool: unpool,
+WINDOWS: Final[dict[str, Definition]] = {
+    "conv": conv, "depthwise": conv, "upconv": upconv,
+    "maxpool": extreme(1), "minpool": extreme(-1), "globalmaxpool": extreme(1),
+    "avgpool": mean, "globalavgpool": mean, "medianpool": median, "subsample": subsample, "unpool": unpool,
 }  # fmt: skip
