@@ -28,27 +28,10 @@ if TYPE_CHECKING:
 
 __version__ = resources.VERSION
 __all__ = [
-    "Analysis",
-    "Callback",
-    "Dataset",
-    "Diagnostic",
-    "Evaluation",
-    "History",
-    "LayerError",
-    "Model",
-    "Network",
-    "Recipe",
-    "SpecError",
-    "analyze",
-    "data",
-    "diff",
-    "draw",
-    "explain",
-    "load",
-    "parse",
-    "report",
-    "solve",
-]
+    "Analysis", "Callback", "Dataset", "Diagnostic", "Evaluation", "History", "LayerError", "Model",
+    "Network", "Recipe", "SpecError", "analyze", "data", "diff", "draw", "explain", "load", "parse",
+    "report", "solve",
+]  # fmt: skip
 
 _HOMES = {
     "cnnspec.analysis.report": ("Analysis", "analyze"),

@@ -6,12 +6,11 @@ The pages lie beside this file as ``<code>.md``; a test runs every one of them.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Final
 
 from cnnspec.resources import mistake_codes, mistake_text
 
-_TITLE: Final = re.compile(r"\A# ([a-z0-9-]+): (.+)$", re.MULTILINE)
+_TITLE: Final = re.compile(r"\A# [a-z0-9-]+: (.+)$", re.MULTILINE)
 _QUOTED: Final = re.compile(r'"([^"]+ [^"]+)"')
 _WORD: Final = re.compile(r"[a-z0-9]+")
 _EMPTY: Final = frozenset({
@@ -19,41 +18,12 @@ _EMPTY: Final = frozenset({
     "on", "or", "the", "to", "too", "why", "with",
 })  # fmt: skip
 """Words that hardly tell what is meant."""
-_BLOCK: Final = re.compile(r"^## (.+?)\n+```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """A page, and the parts of it that are run; ``fails`` is None where no spec alone can fail so."""
-
-    code: str
-    title: str
-    text: str
-    fails: str | None
-    printed: str | None
-    cured: str | None
-
-
-def page(code: str) -> Page:
-    """The page of a code; raises KeyError when there is none, ValueError when it is not in form."""
-    text = mistake_text(code)
-    title = _TITLE.match(text)
-    if title is None or title[1] != code:
-        raise ValueError(f'{code}.md does not begin with "# {code}: title"')
-    blocks = {heading: body for heading, _, body in _BLOCK.findall(text)}
-    return Page(
-        code,
-        title[2],
-        text,
-        blocks.get("A spec that fails"),
-        blocks.get("What is printed"),
-        blocks.get("Cured"),
-    )
 
 
 def titles() -> dict[str, str]:
     """Every code with its title, sorted by code."""
-    return {code: page(code).title for code in mistake_codes()}
+    found = {code: _TITLE.match(mistake_text(code)) for code in mistake_codes()}
+    return {code: title[1] for code, title in found.items() if title}
 
 
 def search(words: str) -> tuple[str, ...]:

@@ -4,19 +4,42 @@ from __future__ import annotations
 
 import re
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 from cnnspec.analysis.report import analyze
 from cnnspec.diagnostics import Diagnostic
 from cnnspec.elaborate.spec import elaborate
-from cnnspec.mistakes import page
-from cnnspec.resources import PACKAGE, mistake_codes
+from cnnspec.mistakes import titles
+from cnnspec.resources import PACKAGE, mistake_codes, mistake_text
 from cnnspec.syntax.parse import parse_tolerant
 from cnnspec.text import Source
 from cnnspec.views.terminal.messages import render_text
 
 PRINTED = re.compile(r"(## What is printed\n+```text\n).*?(^```$)", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^## (.+?)\n+```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 NEIGHBOURS = {"blocks.cnn": "block unit width { conv width 3x3 -> relu }\n"}
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page, and the parts of it that are run; ``fails`` is None where no spec alone can fail so."""
+
+    code: str
+    title: str
+    text: str
+    fails: str | None
+    printed: str | None
+    cured: str | None
+
+
+def page(code: str) -> Page:
+    """The page of a code; raises KeyError when there is none, or when it is not in form."""
+    text, title = mistake_text(code), titles()[code]
+    assert text.startswith(f"# {code}: ")
+    blocks = {heading: body for heading, _, body in BLOCK.findall(text)}
+    parts = (blocks.get(heading) for heading in ("A spec that fails", "What is printed", "Cured"))
+    return Page(code, title, text, *parts)
 
 
 def read_use(name: str) -> Source:

@@ -6,9 +6,9 @@ import re
 from pathlib import Path
 
 import pytest
-from regenerate import diagnostics_of, printed
+from regenerate import diagnostics_of, page, printed
 
-from cnnspec.mistakes import page, titles
+from cnnspec.mistakes import titles
 from cnnspec.resources import PACKAGE, mistake_codes, mistake_text
 
 RUN = [code for code in mistake_codes() if page(code).fails is not None]

@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 from heapq import heappop, heappush, merge
 from itertools import chain, count, product
 from math import inf, prod
+from operator import itemgetter
 from time import monotonic
 from typing import Any, Final, TypeAlias
 
 from cnnspec.analysis.solve.missed import Missed
-from cnnspec.analysis.solve.problem import Problem
+from cnnspec.analysis.solve.problem import MOST_KEPT, Limit, Problem
 from cnnspec.analysis.solve.stage import Size, Stage, Values
 from cnnspec.elaborate.claims import fits
 from cnnspec.elaborate.spec import Elaborated
@@ -31,22 +32,7 @@ NARROW: Final = frozenset({"window-larger-than-input", "window-sees-only-padding
 """Faults that no width mends."""
 MOST_WAYS: Final = 400_000
 """Combinations tried for one window; a tenth of it for a layer without a size law."""
-MOST_KEPT: Final = 3_000_000
-"""References that a search keeps, so that it takes a few hundred megabytes at most."""
-
-
-class Limit:
-    """The time and the room of a search, and what kept it from trying everything."""
-
-    def __init__(self, seconds: float) -> None:
-        self.end, self.room, self.stopped = monotonic() + seconds, MOST_KEPT, ""
-
-    def over(self, kept: int = 0, end: float = inf) -> bool:
-        """Whether to stop now, at ``end`` at the latest; ``kept`` is how much has been stored since."""
-        self.room -= kept
-        what = "time" if monotonic() > min(end, self.end) else "room" if self.room < 0 else ""
-        self.stopped = self.stopped or what
-        return bool(what)
+BY_RANK: Final = itemgetter(0)
 
 
 class Bundle:
@@ -59,12 +45,12 @@ class Bundle:
 
     def __iter__(self) -> Iterator[Way]:
         """The most usual first."""
-        return merge(*self.lists, key=_rank)
+        return merge(*self.lists, key=BY_RANK)
 
     def whole(self) -> list[Way]:
         """All of them as one list, kept so."""
         if len(self.lists) > 1:
-            self.lists = [sorted(chain.from_iterable(self.lists), key=_rank)]
+            self.lists = [sorted(chain.from_iterable(self.lists), key=BY_RANK)]
         return self.lists[0]
 
 
@@ -106,18 +92,15 @@ class Graph:
         share = 0.5 if self.wide or any(problem.demands for problem in problems) else 0.9
         self.tried, self.end = 0, monotonic() + share * (limit.end - monotonic())
         limit.room = MOST_KEPT
-        self.start = self._arrive((), ())
-        self.states[()] = self.start
+        self.start = self.states[()] = self._arrive((), ())
         if self.start is not None:
             self._explore(self.start)
-
-    # Forwards ----------------------------------------------------------------------
 
     def _explore(self, start: State) -> None:
         """Finds every state, those of usual values first, and how far each is from the end."""
         number = count()
         queue: list[tuple[float, int, State]] = [(0, next(number), start)]
-        while queue and not self._over(20):
+        while queue and not self.limit.over(20, self.end):
             rank, _, state = heappop(queue)
             for key, bundle, pinned in self._edges(state):
                 is_new = key not in self.states
@@ -126,15 +109,11 @@ class Graph:
                     state.edges.append((bundle, target))
                     if is_new:
                         heappush(queue, (rank + bundle.least, next(number), target))
-                if self._over(1):
+                if self.limit.over(1, self.end):
                     break
         for state in sorted(filter(None, self.states.values()), key=lambda state: -len(state.values)):
             steps = (bundle.least + target.least for bundle, target in state.edges)
             state.least = 0 if self._is_end(state.values) else min(steps, default=inf)
-
-    def _over(self, kept: int) -> bool:
-        """Whether it is time to measure what was found."""
-        return self.limit.over(kept, self.end)
 
     def _is_end(self, values: Values) -> bool:
         return len(values) == len(self.unknowns)
@@ -169,7 +148,7 @@ class Graph:
             sizes = tuple([stage.sizes(law) for stage, law in zip(stages, laws, strict=True)])
             if None not in sizes:
                 found.setdefault(sizes, []).append(ways)
-        self._over(len(self.tables[table_key]))
+        self.limit.over(len(self.tables[table_key]), self.end)
         self.outcomes[key] = {sizes: Bundle(lists) for sizes, lists in found.items()}
         return self.outcomes[key]
 
@@ -181,10 +160,10 @@ class Graph:
             if None not in laws:
                 table.setdefault(laws, []).append((rank, values))
             self.tried += 1
-            if self._over(1):
+            if self.limit.over(1, self.end):
                 break
         for ways in table.values():
-            ways.sort(key=_rank)
+            ways.sort(key=BY_RANK)
         return table
 
     def _combinations(self, stages: tuple[Stage, ...], depth: int) -> Iterator[Way]:
@@ -274,8 +253,6 @@ class Graph:
             stages.append(stage)
         return tuple(stages) if len({len(stage.spans) for stage in stages}) == 1 else ()
 
-    # Onwards to the end ------------------------------------------------------------
-
     def ways(self) -> Iterator[tuple[Values, State]]:
         """Values that lead to an end, the most usual first."""
         number, self.limit.room = count(), MOST_KEPT
@@ -304,7 +281,7 @@ class Graph:
         if state.onwards is None:
             kept = [(bundle.whole(), target) for bundle, target in state.edges if target.least < inf]
             self.limit.over(sum(len(ways) for ways, _ in kept))
-            state.onwards = merge(*(_ways_to(target, ways) for ways, target in kept), key=_rank)
+            state.onwards = merge(*(_ways_to(target, ways) for ways, target in kept), key=BY_RANK)
         while len(state.ways) <= index:
             state.ways.append(next(state.onwards, (inf, (), state)))
         return state.ways[index]
@@ -312,10 +289,6 @@ class Graph:
 
 def _ways_to(target: State, ways: list[Way]) -> Iterator[tuple[float, Values, State]]:
     return ((rank + target.least, chosen, target) for rank, chosen in ways)
-
-
-def _rank(way: tuple[Any, ...]) -> Any:
-    return way[0]
 
 
 def _agreed(shapes: Sequence[Shape]) -> Size | None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
+from math import inf
+from time import monotonic
 from typing import Any, Final
 
 from cnnspec.analysis.solve.unknowns import Unknown, sentences, unknowns_of
@@ -26,6 +28,24 @@ QUICK: Final[dict[str, Callable[[Layer, Shapes], int]]] = {
     "layers": lambda layer, inputs: 1,
 }
 """Figures that are plain sums over the layers; the others take the whole analysis."""
+
+
+MOST_KEPT: Final = 3_000_000
+"""References that a search keeps, so that it takes a few hundred megabytes at most."""
+
+
+class Limit:
+    """The time and the room of a search, and what kept it from trying everything."""
+
+    def __init__(self, seconds: float) -> None:
+        self.end, self.room, self.stopped = monotonic() + seconds, MOST_KEPT, ""
+
+    def over(self, kept: int = 0, end: float = inf) -> bool:
+        """Whether to stop now, at ``end`` at the latest; ``kept`` is how much has been stored since."""
+        self.room -= kept
+        what = "time" if monotonic() > min(end, self.end) else "room" if self.room < 0 else ""
+        self.stopped = self.stopped or what
+        return bool(what)
 
 
 @dataclass(frozen=True)

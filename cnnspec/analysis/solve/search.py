@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any, Final
 
-from cnnspec.analysis.solve.graph import Graph, Limit, State
+from cnnspec.analysis.solve.graph import Graph, State
 from cnnspec.analysis.solve.missed import Missed
-from cnnspec.analysis.solve.problem import Problem, Sample, agree, problem_of
+from cnnspec.analysis.solve.problem import Limit, Problem, Sample, agree, problem_of
 from cnnspec.analysis.solve.unknowns import Unknown
 from cnnspec.analysis.solve.widths import widths
 from cnnspec.elaborate.claims import fits

@@ -7,7 +7,6 @@ from functools import partial
 from itertools import product
 from typing import Final, TypeAlias
 
-from cnnspec.analysis.solve.graph import Limit
 from cnnspec.analysis.solve.polynomial import (
     Polynomial,
     fix_first,
@@ -17,7 +16,7 @@ from cnnspec.analysis.solve.polynomial import (
     roots,
     value_at,
 )
-from cnnspec.analysis.solve.problem import Residual, Sample
+from cnnspec.analysis.solve.problem import Limit, Residual, Sample
 from cnnspec.elaborate.candidates import LARGEST_COUNT, counts
 
 Measure: TypeAlias = Callable[[Sequence[int]], "list[Sample] | None"]
@@ -65,7 +64,7 @@ def widths(measure: Measure, count: int, limit: Limit) -> tuple[Iterator[tuple[i
     for step in STEPS:
         if measure([step] * count) is None:
             continue
-        laws, all_of_them = Grid(measure, count, step, limit).laws()
+        laws, all_of_them = SampledWidths(measure, count, step, limit).laws()
         if laws or count == 1:
             return LawSearch(laws, limit).run(count), all_of_them and step == 1
         limit.stopped = limit.stopped or "values"
@@ -74,7 +73,7 @@ def widths(measure: Measure, count: int, limit: Limit) -> tuple[Iterator[tuple[i
     return iter(()), False
 
 
-class Grid:
+class SampledWidths:
     """Networks measured at a few places of a grid of widths, each once."""
 
     def __init__(self, measure: Measure, count: int, step: int, limit: Limit) -> None:
