@@ -12,13 +12,11 @@ from cnnspec.diagnostics import Diagnostic, Fix, Severity
 from cnnspec.elaborate.candidates import Tries, solutions
 from cnnspec.elaborate.elaborator import Elaborator
 from cnnspec.elaborate.scope import Context
-from cnnspec.layers.base import Layer, Shape, Shapes, show
+from cnnspec.layers.base import AXES, AXIS_NAMES, Layer, Shape, Shapes, show
 from cnnspec.syntax import tree
 from cnnspec.text import Span
 
 MOST_SHOWN: Final = 6
-AXES: Final = {1: ("size",), 2: ("width", "channels"), 3: ("height", "width", "channels"),
-               4: ("depth", "height", "width", "channels")}  # fmt: skip
 
 
 def fits(claim: tuple[int | None, ...], shape: tuple[int | None, ...]) -> bool:
@@ -59,7 +57,8 @@ def _working(
     flows = tuple(elaborator.flow(source) for source in found.inputs)
     if found.word != sentence.word or not found.inputs:
         return (f"its last layer is {found.name}", *flows)
-    names = AXES.get(len(found.output), ())
+    names = [*(AXIS_NAMES[axis] for axis in AXES[len(found.output) - 1]), "channels"]
+    names = names if len(names) > 1 else ["size"]
     if len(claim) != len(found.output):
         return (*flows, f"{show(found.output)} has {len(found.output)} sizes: {', '.join(names)}")
     laws = found.layer.output(found.input_shapes)

@@ -47,8 +47,7 @@ def _keyword(elaborator: Elaborator, sentence: tree.LayerSentence, context: Cont
     """Whether the word is a misspelt keyword: nearer to one than to any layer or block."""
     from cnnspec.syntax.keywords import misspelt
 
-    blocks = [*context.scope.module.blocks, *prelude().blocks]
-    meant = nearest(sentence.word, [*LAYERS, *blocks], SYNONYMS)
+    meant = nearest(sentence.word, _known(context), SYNONYMS)
     fault = misspelt(sentence.word_span, instead_of=meant)
     if fault is None:
         return False
@@ -61,10 +60,14 @@ def _keyword(elaborator: Elaborator, sentence: tree.LayerSentence, context: Cont
     return True
 
 
+def _known(context: Context) -> list[str]:
+    """The words of layers and blocks that can be used here."""
+    return [*LAYERS, *context.scope.module.blocks, *prelude().blocks]
+
+
 def _unknown(elaborator: Elaborator, sentence: tree.LayerSentence, context: Context) -> None:
     """An unknown word is taken for what it most likely means, so that the rest can be looked at."""
-    blocks = [*context.scope.module.blocks, *prelude().blocks]
-    fault = unknown_word(sentence, [*LAYERS, *blocks], SYNONYMS)
+    fault = unknown_word(sentence, _known(context), SYNONYMS)
     elaborator.report(fault, context)
     meant = LAYERS.get(fault.fixes[0].replacement) if fault.fixes else None
     if meant is None:

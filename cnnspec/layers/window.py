@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from math import gcd, prod
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import BeforeValidator, Field, NonNegativeInt, PositiveInt
 from pydantic_core import PydanticCustomError
 
 from cnnspec.diagnostics import LayerError
@@ -29,30 +29,18 @@ def alone(value: Any) -> Any:
     return value
 
 
-def _positive(sizes: Sizes) -> Sizes:
-    if min(sizes) < 1:
-        raise ValueError("must be at least 1")
-    return sizes
-
-
-def _not_negative(sizes: Sizes) -> Sizes:
-    if min(sizes) < 0:
-        raise ValueError("must not be negative")
-    return sizes
-
-
 Extent: TypeAlias = Annotated[
-    tuple[int, ...], BeforeValidator(alone), Field(min_length=1, max_length=3), AfterValidator(_positive)
+    tuple[PositiveInt, ...], BeforeValidator(alone), Field(min_length=1, max_length=3)
 ]
 """One positive number for all axes, or one an axis."""
 
 Pixels: TypeAlias = Annotated[
-    tuple[int, ...], BeforeValidator(alone), Field(min_length=1, max_length=6), AfterValidator(_not_negative)
+    tuple[NonNegativeInt, ...], BeforeValidator(alone), Field(min_length=1, max_length=6)
 ]
 """Pixels a side: for all sides, an axis, or a side (top, bottom, left, right)."""
 
 Extra: TypeAlias = Annotated[
-    tuple[int, ...], BeforeValidator(alone), Field(min_length=1, max_length=3), AfterValidator(_not_negative)
+    tuple[NonNegativeInt, ...], BeforeValidator(alone), Field(min_length=1, max_length=3)
 ]
 """One number that may be 0 for all axes, or one an axis."""
 

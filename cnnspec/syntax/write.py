@@ -147,8 +147,8 @@ class TextLine:
 
 def join_lines(lines: Sequence[TextLine]) -> str:
     """The lines as text, ending with a newline unless there are none."""
-    _line_up(lines, _has_arrow, lambda line: line.arrow, lambda line: line.spread, _widen_arrow)
-    _line_up(lines, _has_comment, lambda line: len(line.text), lambda line: line.comment_spread, _widen_end)
+    _line_up(lines, _has_arrow, lambda line: line.arrow, lambda line: line.spread)
+    _line_up(lines, _has_comment, lambda line: len(line.text), lambda line: line.comment_spread)
     out: list[str] = []
     for line in lines:
         out.extend(["", line.write()] if line.gap else [line.write()])
@@ -160,8 +160,8 @@ def _line_up(
     belongs: Callable[[TextLine], bool],
     column: Callable[[TextLine], int],
     spread: Callable[[TextLine], bool],
-    widen: Callable[[TextLine, int], None],
 ) -> None:
+    """Puts blanks at a column of neighbouring lines, so that it is the same in all."""
     for run in _runs(lines, belongs):
         if not any(map(spread, run)):
             continue
@@ -169,7 +169,8 @@ def _line_up(
         needed = [target - line.indent - column(line) for line in run]
         if all(len(line.write()) + more <= WIDTH for line, more in zip(run, needed, strict=True)):
             for line, more in zip(run, needed, strict=True):
-                widen(line, more)
+                at = column(line)
+                line.text = line.text[:at] + " " * more + line.text[at:]
 
 
 def _runs(lines: Sequence[TextLine], belongs: Callable[[TextLine], bool]) -> Iterator[list[TextLine]]:
@@ -191,11 +192,3 @@ def _has_arrow(line: TextLine) -> bool:
 
 def _has_comment(line: TextLine) -> bool:
     return bool(line.text and line.comment)
-
-
-def _widen_arrow(line: TextLine, blanks: int) -> None:
-    line.text = line.text[: line.arrow] + " " * blanks + line.text[line.arrow :]
-
-
-def _widen_end(line: TextLine, blanks: int) -> None:
-    line.text += " " * blanks

@@ -42,7 +42,7 @@ FAULTS = {
     "conv 6": ("missing-option", "conv 6", "conv needs its kernel",
                ("write conv filters kernel, such as conv 16 3x3",)),
     "conv 0 5x5": ("wrong-option", "0", "filters must be at least 1. Received: 0", ()),
-    "conv 6 0x5": ("wrong-option", "0x5", "kernel must be at least 1. Received: 0x5", ()),
+    "conv 6 0x5": ("wrong-option", "0x5", "number 1 of kernel must be at least 1. Received: 0x5", ()),
     "conv 6 5x5 stride=0": ("wrong-option", "0", "stride must be at least 1. Received: 0", ()),
     "conv 6 5x5 stride=1.5": (
         "wrong-option", "1.5", "stride must be a number, or one for each axis. Received: 1.5", ()),

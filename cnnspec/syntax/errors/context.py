@@ -75,14 +75,12 @@ class ErrorContext:
 
     @property
     def label(self) -> str | None:
-        match = WORDS.match(self.said)
-        return match["label"] if match else None
+        return _words(self.said)[0]
 
     @property
     def word(self) -> str:
         """The first word of the sentence, after its label; empty when there is none yet."""
-        match = WORDS.match(self.said)
-        return (match["word"] or "") if match else ""
+        return _words(self.said)[1]
 
     @cached_property
     def owner(self) -> tuple[str, Span]:
@@ -95,8 +93,7 @@ class ErrorContext:
         )
         said = self.text[begin : opened[-1].start]
         begin += len(said) - len(said.lstrip())
-        match = WORDS.match(said.strip())
-        return (match and match["word"]) or "", self.source.span(begin, opened[-1].start)
+        return _words(said.strip())[1], self.source.span(begin, opened[-1].start)
 
     @property
     def ended(self) -> bool:
@@ -162,6 +159,12 @@ class ErrorContext:
             return False
         between = re.sub(r"#[^\n]*", "", self.text[self.separators[back].end : self.separators[before].end])
         return not between.strip()
+
+
+def _words(said: str) -> tuple[str | None, str]:
+    """The label of a sentence and its first word."""
+    match = WORDS.match(said)
+    return (match["label"], match["word"] or "") if match else (None, "")
 
 
 def open_here(context: ErrorContext) -> tuple[list[Separator], Separator | None]:
