@@ -8,7 +8,7 @@ them, ``validate`` makes the model, and ``Binding.refused`` says at its place wh
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, NamedTuple, Self, get_args
 
 from cnnspec.binding.refusals import Refusal
@@ -148,19 +148,18 @@ def given_twice(code: str, name: str, span: Span, first: Span, how: str = "") ->
     return Diagnostic(code, f"{name} is given twice{how}", span, labels=labels, help=("keep one of the two",))
 
 
+@dataclass(eq=False, slots=True)
 class Binding:
     """The expressions of a sentence, each by the option it is meant for."""
 
-    __slots__ = ("faults", "given", "guesses", "more", "signature", "span")
-
-    def __init__(self, signature: Signature, span: Span) -> None:
-        self.signature, self.span = signature, span
-        self.given: dict[str, tree.Expression] = {}
-        self.guesses: dict[str, tree.Expression] = {}
-        """What was given by a name that is not known, under the one that was most likely meant."""
-        self.more: Sequence[tree.Expression] = ()
-        """The values after those that have a place."""
-        self.faults: list[Diagnostic] = []
+    signature: Signature
+    span: Span
+    given: dict[str, tree.Expression] = field(default_factory=dict)
+    guesses: dict[str, tree.Expression] = field(default_factory=dict)
+    """What was given by a name that is not known, under the one that was most likely meant."""
+    more: Sequence[tree.Expression] = ()
+    """The values after those that have a place."""
+    faults: list[Diagnostic] = field(default_factory=list)
 
     def place(self, option: str | None) -> Span:
         """Where an option's value is written; the sentence itself where it is not."""

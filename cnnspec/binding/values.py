@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from math import isfinite
 from typing import Any, Final, TypeAlias, cast
 
@@ -26,13 +27,13 @@ class Word(str):
     __slots__ = ()
 
 
+@dataclass(eq=False, slots=True)
 class OpenValue:
     """A ``?`` that nobody has given a value yet, or a size with one in it."""
 
-    __slots__ = ("parts", "span", "spans")
-
-    def __init__(self, span: Span, spans: tuple[Span, ...], parts: tuple[int | None, ...] = ()) -> None:
-        self.span, self.spans, self.parts = span, spans, parts
+    span: Span
+    spans: tuple[Span, ...]
+    parts: tuple[int | None, ...] = ()
 
     def filled(self, values: Mapping[Span, Any]) -> Any:
         """The value with every ``?`` replaced; ``values`` holds one for each of ``spans``."""
@@ -98,16 +99,8 @@ def evaluate(expression: tree.Expression, lookup: Lookup, unknowns: Unknowns) ->
         ) from None  # fmt: skip
 
 
-def _number(expression: tree.NumberLiteral, lookup: Lookup, unknowns: Unknowns) -> Value:
-    value = expression.value
-    return value if -LARGEST <= value <= LARGEST else _checked(value, expression.span)
-
-
 def _size(expression: tree.Size, lookup: Lookup, unknowns: Unknowns) -> Value:
     parts = expression.parts
-    largest = max([part or 0 for part in parts], default=0)
-    if largest > LARGEST:
-        _checked(largest, expression.span)
     if None not in parts:
         return parts
     spans = unknown_places(expression)
@@ -227,6 +220,7 @@ _ARITHMETIC: Final[dict[str, Callable[[Any, Any], Any]]] = {
     "+": operator.add, "-": operator.sub, "*": operator.mul, "//": operator.floordiv, "%": operator.mod,
 }  # fmt: skip
 _EVALUATORS: Final[dict[type, Callable[..., Value]]] = {
-    tree.NumberLiteral: _number, tree.Size: _size, tree.Name: _name, tree.Text: lambda text, *_: text.value,
+    tree.NumberLiteral: lambda number, *_: number.value, tree.Text: lambda text, *_: text.value,
+    tree.Size: _size, tree.Name: _name,
     tree.QuestionMark: _unknown, tree.Tuple: _tuple, tree.Unary: _unary, tree.Binary: _binary,
 }  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import replace
+from operator import attrgetter
 from typing import Final
 
 from cnnspec.diagnostics import Diagnostic, Label, Severity
@@ -38,9 +39,11 @@ class Faults:
         self._echoes: dict[tuple[str, str], bool] = {}
         found = tuple(before)
         unread = [item.span for item in found if item.span and item.severity is Severity.ERROR]
-        self.broken = min(unread, key=_start, default=None)
+        self.broken = min(unread, key=attrgetter("start"), default=None)
         """The first place that could not be read."""
-        self.cut = min((span for span in unread if not _is_aside(span)), key=_start, default=None)
+        self.cut = min(
+            (span for span in unread if not _is_aside(span)), key=attrgetter("start"), default=None
+        )
         """The first such place on the chain of layers: what hangs on the chain after it is not judged."""
         for diagnostic in found:
             self.items.setdefault(_place(diagnostic), diagnostic)
@@ -73,10 +76,6 @@ class Faults:
             what = re.escape(diagnostic.span.text)
             self._echoes[key] = look and re.search(pattern.format(what), broken.source.text) is not None
         return self._echoes[key]
-
-
-def _start(span: Span) -> int:
-    return span.start
 
 
 def _place(diagnostic: Diagnostic) -> tuple[object, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import chain
 
 from cnnspec.binding.binder import Signature
 from cnnspec.binding.values import Value
@@ -98,22 +99,16 @@ class Scope:
         return tuple("".join(f"{part}." for part in self.path[:n]) for n in range(len(self.path), -1, -1))
 
 
+@dataclass(eq=False, slots=True)
 class Context:
     """The names and groups in force inside one pair of braces."""
 
-    __slots__ = ("depth", "groups", "parent", "repeating", "scope", "values")
-
-    def __init__(
-        self,
-        scope: Scope,
-        values: dict[str, Value],
-        parent: Context | None = None,
-        groups: tuple[Group, ...] = (),
-        depth: int = 0,
-        repeating: bool = False,
-    ) -> None:
-        self.scope, self.values, self.parent = scope, values, parent
-        self.groups, self.depth, self.repeating = groups, depth, repeating
+    scope: Scope
+    values: dict[str, Value]
+    parent: Context | None = None
+    groups: tuple[Group, ...] = ()
+    depth: int = 0
+    repeating: bool = False
 
     def inner(self, groups: tuple[Group, ...] | None = None, repeating: bool = False) -> Context:
         """The context of braces inside this one."""
@@ -122,22 +117,21 @@ class Context:
             self.depth + 1, self.repeating or repeating,
         )  # fmt: skip
 
-    def get(self, name: str) -> Value | None:
-        """The value a name is bound to, or None."""
+    def tables(self) -> Iterator[dict[str, Value]]:
+        """The values of names in sight, the innermost first."""
         context: Context | None = self
         while context is not None:
-            if name in context.values:
-                return context.values[name]
+            yield context.values
             context = context.parent
-        return self.scope.module.values.get(name)
+        yield self.scope.module.values
+
+    def get(self, name: str) -> Value | None:
+        """The value a name is bound to, or None."""
+        return next((values[name] for values in self.tables() if name in values), None)
 
     def names(self) -> Iterator[str]:
         """Every bound name in sight."""
-        context: Context | None = self
-        while context is not None:
-            yield from context.values
-            context = context.parent
-        yield from self.scope.module.values
+        return chain.from_iterable(self.tables())
 
 
 class Names:

@@ -7,6 +7,7 @@ made layers are shared, and remember the shapes they have answered with.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from cnnspec.binding.refusals import Refusal, validate
@@ -22,14 +23,12 @@ MOST_ANSWERS: Final = 4096
 """Shapes that one made layer remembers."""
 
 
+@dataclass(eq=False, slots=True)
 class MadeLayer:
     """A layer with its answers so far."""
 
-    __slots__ = ("answers", "layer")
-
-    def __init__(self, layer: Layer) -> None:
-        self.layer = layer
-        self.answers: dict[Shapes, Shape] = {}
+    layer: Layer
+    answers: dict[Shapes, Shape] = field(default_factory=dict)
 
     def shape(self, inputs: Shapes) -> Shape:
         """The output's shape; raises LayerError where the inputs do not fit."""

@@ -7,7 +7,7 @@ expression may turn out to be a constant, a parameter, or a plain word such as
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Final, TypeAlias
 
@@ -283,14 +283,3 @@ class Spec:
     statements: tuple[Statement, ...]
     span: Span
     comments: tuple[Comment, ...] = field(default=(), compare=False)
-
-
-def same(a: object, b: object) -> bool:
-    """Whether two nodes (or tuples of nodes) say the same; places and comments do not count."""
-    if isinstance(a, tuple) and isinstance(b, tuple):
-        return len(a) == len(b) and all(map(same, a, b))
-    if isinstance(a, Span) and isinstance(b, Span):
-        return True
-    if type(a) is not type(b) or not is_dataclass(a):
-        return type(a) is type(b) and a == b
-    return all(same(getattr(a, f.name), getattr(b, f.name)) for f in fields(a) if f.compare)

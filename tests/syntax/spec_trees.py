@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import fields, is_dataclass
+
 from hypothesis import strategies as st
 
 from cnnspec.syntax import tree
@@ -92,3 +94,14 @@ def _bodied(inner: st.SearchStrategy[tree.Statement]) -> st.SearchStrategy[tree.
 
 statements: st.SearchStrategy[tree.Statement] = st.recursive(simple, _bodied, max_leaves=8)
 specs = several(statements, 6).map(lambda items: tree.Spec(items, PLACE))
+
+
+def same(a: object, b: object) -> bool:
+    """Whether two nodes (or tuples of nodes) say the same; places and comments do not count."""
+    if isinstance(a, tuple) and isinstance(b, tuple):
+        return len(a) == len(b) and all(map(same, a, b))
+    if isinstance(a, Span) and isinstance(b, Span):
+        return True
+    if type(a) is not type(b) or not is_dataclass(a):
+        return type(a) is type(b) and a == b
+    return all(same(getattr(a, f.name), getattr(b, f.name)) for f in fields(a) if f.compare)

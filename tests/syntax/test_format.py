@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from spec_trees import same
 
 from cnnspec.diagnostics import SpecError
 from cnnspec.resources import PACKAGE, folder
 from cnnspec.syntax.format import format_source, write
 from cnnspec.syntax.parse import parse
-from cnnspec.syntax.tree import same
 from cnnspec.text import Source
 
 PAIRS = sorted((Path(__file__).parent / "format").glob("*.in.cnn"))

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from hypothesis import given, settings
-from spec_trees import expressions, specs
+from spec_trees import expressions, same, specs
 
 from cnnspec.syntax import tree
 from cnnspec.syntax.format import format_source, write
 from cnnspec.syntax.parse import parse
-from cnnspec.syntax.tree import same
 from cnnspec.text import Source
 
 

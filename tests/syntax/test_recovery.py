@@ -7,6 +7,7 @@ import time
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from spec_trees import same
 
 from cnnspec.diagnostics import SpecError
 from cnnspec.resources import example_names, example_text
@@ -84,7 +85,7 @@ def test_what_was_meant_is_what_is_read() -> None:
         Source("spec.cnn", "conv(6, 5x5); conv 6 5 x 5; conv 6 5*5; conv 6 5x5 stride==2")
     )
     plain = parse(Source("spec.cnn", "conv 6 5x5; conv 6 5x5; conv 6 5x5; conv 6 5x5 stride=2"))
-    assert tree.same(spec.statements, plain.statements)
+    assert same(spec.statements, plain.statements)
 
 
 def answer(text: str) -> None:
