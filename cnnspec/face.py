@@ -18,6 +18,7 @@ from cnnspec.text import Source
 
 if TYPE_CHECKING:
     from cnnspec.analysis.solve.search import Answer
+    from cnnspec.views.workings import Board
 
 Spec: TypeAlias = str | PathLike[str]
 """A spec's text, a path, the name of a shipped example, or a run's folder."""
@@ -57,21 +58,26 @@ class Workings:
     about: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        from cnnspec.views.terminal import explain
+        from cnnspec.views.terminal.explain import render
 
-        return explain.render(self.analysis, self.rows, self.about)
+        return render(self._board())
 
     def to_markdown(self) -> str:
         """The same for a page, with laws typeset in dollar signs."""
         from cnnspec.views.documents.explain import as_markdown
 
-        return as_markdown(self.analysis, self.rows, self.about)
+        return as_markdown(self._board())
 
     def to_latex(self) -> str:
         """The same for a LaTeX document."""
         from cnnspec.views.documents.explain import as_latex
 
-        return as_latex(self.analysis, self.rows, self.about)
+        return as_latex(self._board())
+
+    def _board(self) -> Board:
+        from cnnspec.views.workings import board
+
+        return board(self.analysis, self.rows, self.about)
 
 
 def explain(network: Network | Spec, layer: str | None = None, about: str | Sequence[str] = ()) -> Workings:

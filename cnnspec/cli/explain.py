@@ -63,13 +63,11 @@ def _page(
     analysis: Analysis, rows: tuple[Row, ...], about: tuple[str, ...], dense: bool, fold: bool, form: str
 ) -> str:
     from cnnspec.views.documents import explain as pages
-
-    if form == "json":
-        return pages.as_json(analysis, rows, about, dense=dense)
-    if form != "text":
-        written = pages.as_markdown if form == "markdown" else pages.as_latex
-        return written(analysis, rows, about, dense=dense, folded=fold)
     from cnnspec.views.terminal import explain
+    from cnnspec.views.workings import board
 
-    terminal = stdout_console().terminal()
-    return explain.render(analysis, rows, about, dense=dense, folded=fold, terminal=terminal)
+    for_programs = form == "json"
+    said = board(analysis, rows, about, dense=dense, brief=not for_programs, folded=fold and not for_programs)
+    if form == "text":
+        return explain.render(said, stdout_console().terminal())
+    return {"json": pages.as_json, "markdown": pages.as_markdown, "latex": pages.as_latex}[form](said)

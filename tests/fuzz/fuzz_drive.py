@@ -33,6 +33,7 @@ from cnnspec.views.pictures.draw import Look, picture
 from cnnspec.views.terminal import explain, table
 from cnnspec.views.terminal.messages import render_text
 from cnnspec.views.terminal.paint import Terminal
+from cnnspec.views.workings import board
 
 SLOWEST: Final = 2.0
 """Seconds of processor time that reading and analysing a spec may take, and each view after it.
@@ -138,14 +139,10 @@ def _view(stage: Callable[..., Any], analysis: Analysis, diagnostics: Any) -> No
     stage("markdown", lambda: markdown.render(analysis))
     stage("latex", lambda: latex.render(analysis))
     stage("html", lambda: html.render(analysis))
-    stage(
-        "explain",
-        lambda: explain.render(analysis, analysis.rows, (), dense=True, terminal=Terminal(80, False, True)),
-    )
-    stage("explain json", lambda: explain_pages.as_json(analysis, analysis.rows, (), dense=True))
-    stage(
-        "explain latex", lambda: explain_pages.as_latex(analysis, analysis.rows, (), dense=False, folded=True)
-    )
+    said = board(analysis, analysis.rows, (), dense=True)
+    stage("explain", lambda: explain.render(said, Terminal(80, False, True)))
+    stage("explain json", lambda: explain_pages.as_json(said))
+    stage("explain latex", lambda: explain_pages.as_latex(board(analysis, analysis.rows, folded=True)))
     stage("padding", lambda: str(analyze(analysis.network, exclude_padding=True).totals))
     for convention in ("torchvision", "fvcore", "thop"):
         stage(

@@ -13,7 +13,7 @@ from cnnspec.formula import Formula, Symbol, maximum
 from cnnspec.formula import floor as floor_of
 from cnnspec.resources import example_path
 from cnnspec.views.documents.report import mathml
-from cnnspec.views.terminal.explain import workings
+from cnnspec.views.workings import board
 
 SIGNS = {"·": "*", "−": "-", "⌊": "floor(", "⌋": ")", "⌈": "ceil(", "⌉": ")"}
 
@@ -43,7 +43,7 @@ def test_every_working_of_a_network_gives_its_number(name):
     analysis = cnnspec.analyze(cnnspec.load(example_path(name)))
     laws = [
         entry.law
-        for passage in workings(analysis, analysis.rows, brief=False)
+        for passage in board(analysis, analysis.rows, brief=False).passages
         for entry in passage.entries
         if entry.law is not None
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Sequence
 from importlib.resources import files
 from typing import Any
@@ -12,10 +13,11 @@ import pytest
 from showcase import BRANCHES, LENET, SPECS, analysis_of
 
 from cnnspec.analysis.explain import TOPICS
-from cnnspec.resources import example_text
+from cnnspec.resources import example_names, example_text
 from cnnspec.views.documents import explain as explain_pages
 from cnnspec.views.terminal import explain
 from cnnspec.views.terminal.paint import Terminal, width_of
+from cnnspec.views.workings import board as board_of
 
 CONV = "input 32x32x3; conv 16 3x3 padding=same"
 
@@ -24,7 +26,7 @@ def board(
     text: str, about: Sequence[str] = (), *, dense: bool = False, terminal: Terminal | None = None
 ) -> str:
     analysis = analysis_of(text)
-    return explain.render(analysis, analysis.rows, about, dense=dense, terminal=terminal or Terminal(100))
+    return explain.render(board_of(analysis, analysis.rows, about, dense=dense), terminal or Terminal(100))
 
 
 def line_of(page: str, what: str) -> str:
@@ -87,11 +89,11 @@ def test_sums_over_the_layers() -> None:
 
 def test_each_symbol_is_explained_once() -> None:
     analysis = analysis_of(LENET)
-    page = explain.render(analysis, analysis.rows)
+    page = explain.render(board_of(analysis, analysis.rows))
     legend = page.split("\nwhere\n")[1].splitlines()
     names = [line.split()[0] for line in legend]
     assert len(names) == len(set(names))
-    used = {symbol for passage in explain.workings(analysis, analysis.rows) for symbol in passage.symbols}
+    used = {symbol for passage in board_of(analysis, analysis.rows).passages for symbol in passage.symbols}
     assert {symbol.name for symbol in used} - {"params", "input"} <= set(names)
 
 
@@ -119,7 +121,7 @@ def test_ascii_boards_are_ascii() -> None:
 
 def test_markdown_typesets_between_dollars() -> None:
     analysis = analysis_of(CONV)
-    page = explain_pages.as_markdown(analysis, analysis.rows)
+    page = explain_pages.as_markdown(board_of(analysis, analysis.rows))
     assert "### conv1: `conv 16 3x3 padding=same`" in page
     assert r"- **params** $F \cdot \left(k_{h} \cdot k_{w} \cdot C\right) + F" in page
     assert page.count("$") % 2 == 0
@@ -127,7 +129,7 @@ def test_markdown_typesets_between_dollars() -> None:
 
 def test_latex_aligns_equations_and_balances() -> None:
     analysis = analysis_of(LENET)
-    page = explain_pages.as_latex(analysis, analysis.rows, dense=True)
+    page = explain_pages.as_latex(board_of(analysis, analysis.rows, dense=True))
     assert page.count(r"\begin{align*}") == page.count(r"\end{align*}") > 0
     assert page.count("{") == page.count("}")
     assert page.count(r"\left(") == page.count(r"\right)")
@@ -135,7 +137,7 @@ def test_latex_aligns_equations_and_balances() -> None:
 
 def test_json_holds_every_step_with_its_number() -> None:
     analysis = analysis_of(LENET)
-    document = json.loads(explain_pages.as_json(analysis, analysis.rows, dense=True))
+    document = json.loads(explain_pages.as_json(board_of(analysis, analysis.rows, dense=True, brief=False)))
     assert document["schema"] == "cnnspec/explanation/1"
     first = {step["what"]: step for step in document["layers"][0]["steps"]}
     assert (first["params"]["value"], first["params"]["worked"]) == (156, "6·(5·5·1) + 6 = 156")
@@ -164,7 +166,8 @@ def test_the_schema_of_explanations_is_a_schema() -> None:
 def test_explanations_keep_their_contract(text: str) -> None:
     analysis = analysis_of(text)
     for about in ((), ("memory",)):
-        document = json.loads(explain_pages.as_json(analysis, analysis.rows, about, dense=True))
+        said = board_of(analysis, analysis.rows, about, dense=True, brief=False)
+        document = json.loads(explain_pages.as_json(said))
         jsonschema.validate(document, EXPLANATION)
         assert len(analysis.rows) == len(document["layers"])
 
@@ -179,7 +182,7 @@ def test_explanations_keep_their_contract(text: str) -> None:
 )
 def test_what_breaks_the_contract_is_seen(spoil: Callable[[dict[str, Any]], Any]) -> None:
     analysis = analysis_of(LENET)
-    document = json.loads(explain_pages.as_json(analysis, analysis.rows))
+    document = json.loads(explain_pages.as_json(board_of(analysis, analysis.rows, brief=False)))
     spoil(document)
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(document, EXPLANATION)
@@ -187,11 +190,11 @@ def test_what_breaks_the_contract_is_seen(spoil: Callable[[dict[str, Any]], Any]
 
 def test_equal_repeats_are_told_once_and_summed_whole() -> None:
     analysis = analysis_of(BRANCHES)
-    page = explain.render(analysis, analysis.rows, folded=True)
+    page = explain.render(board_of(analysis, analysis.rows, folded=True))
     assert "×3: residual1.conv1 to residual1.relu2; the others are equal" in page
     assert "residual2" not in page
     assert page.count("residual1.conv1 ") == 2
-    whole = explain.render(analysis, analysis.rows)
+    whole = explain.render(board_of(analysis, analysis.rows))
     assert "residual3.conv2" in whole
     assert page.split("all layers")[1].split("where")[0] == whole.split("all layers")[1].split("where")[0]
     assert "15,178" in page
@@ -200,8 +203,8 @@ def test_equal_repeats_are_told_once_and_summed_whole() -> None:
 def test_pages_fold_too() -> None:
     analysis = analysis_of(BRANCHES)
     for write in (explain_pages.as_markdown, explain_pages.as_latex):
-        assert "residual2" not in write(analysis, analysis.rows, folded=True)
-        assert "residual2" in write(analysis, analysis.rows)
+        assert "residual2" not in write(board_of(analysis, analysis.rows, folded=True))
+        assert "residual2" in write(board_of(analysis, analysis.rows))
 
 
 @pytest.mark.parametrize(
@@ -230,3 +233,38 @@ def test_what_the_size_law_does_not_show_is_told(spec: str, line: str) -> None:
 )
 def test_a_layer_is_headed_as_it_is_written(text: str) -> None:
     assert board(f"input 8x8x4; {text}").splitlines()[0].split("   ")[1] == text
+
+
+@pytest.mark.parametrize("name", example_names())
+def test_every_form_says_the_same_totals(name: str) -> None:
+    """Text, Markdown, LaTeX, JSON and the report tell of one and the same board."""
+    analysis = analysis_of(example_text(name))
+    for about in ((), *((topic,) for topic in TOPICS)):
+        said = board_of(analysis, analysis.rows, about)
+        asked = [topic for topic in ("params", "multiplies", "additions") if topic in (about or TOPICS)]
+        sums = {topic: sum(getattr(row, topic) for row in analysis.rows) for topic in asked}
+        several = {
+            topic: whole
+            for topic, whole in sums.items()
+            if sum(getattr(row, topic) > 0 for row in analysis.rows) > 1
+        }
+        text = explain.render(said, Terminal(100)).split("\nall layers\n")[1:]
+        pages = [explain_pages.as_markdown(said), explain_pages.as_latex(said).replace("{,}", ",")]
+        told = json.loads(explain_pages.as_json(said))["totals"]
+        assert {step["what"]: step["value"] for step in told} == several
+        assert bool(text) == bool(several)
+        for topic, whole in several.items():
+            line = line_of(text[0], topic)
+            assert line.endswith(f"{whole:,}") or f"= {whole:,}" in text[0]
+            for page in pages:
+                passage = page.replace("{,}", ",").split("all layers")[1]
+                equation = next(part for part in passage.splitlines() if topic in part)
+                assert re.findall(r"[\d,]*\d", equation)[-1] == f"{whole:,}"
+
+
+def test_the_total_of_a_published_quiz_stands_in_every_form() -> None:
+    analysis = analysis_of(example_text("quiz_network"))
+    said = board_of(analysis, analysis.rows, ("params",))
+    assert "= 2,103,156" in explain.render(said)
+    for page in (explain_pages.as_markdown(said), explain_pages.as_latex(said)):
+        assert page.count("= 2{,}103{,}156") == 1

@@ -4,19 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from cnnspec.formula import Formula, Symbol
 from cnnspec.layers.base import show
 from cnnspec.layers.writing import sentence
-from cnnspec.notation import Value
 from cnnspec.views.documents import latex, markdown
-from cnnspec.views.terminal.explain import LayerWorking, WorkingLine, dense_entries, legend, workings
-
-if TYPE_CHECKING:
-    from cnnspec.analysis.report import Analysis, Row
+from cnnspec.views.workings import Board, LayerWorking, WorkingLine
 
 SCHEMA: Final = "cnnspec/explanation/1"
 
@@ -28,28 +23,18 @@ def equation(law: Formula) -> str:
     return " = ".join(dict.fromkeys((law.latex(), numbers, result)))
 
 
-def as_markdown(
-    analysis: Analysis,
-    rows: Sequence[Row],
-    about: Sequence[str] = (),
-    *,
-    dense: bool = False,
-    folded: bool = False,
-) -> str:
+def as_markdown(board: Board) -> str:
     """A heading a layer and a list of equations in ``$…$``, as GitHub and notebooks typeset them."""
-    found = list(workings(analysis, rows, about, dense=dense, folded=folded))
     lines: list[str] = []
-    for passage in found:
+    for passage in board.passages:
         row = passage.row
-        inputs = " and ".join(map(show, row.inputs))
         lines += [markdown.escape(passage.times), ""] if passage.times else []
         lines += [f"### {markdown.escape(row.name)}: `{sentence(row.node.layer)}`", ""]
-        lines += [f"{inputs} → {show(row.output)}", ""]
-        lines += [_bullet(entry) for entry in all_lines(passage)]
-        lines.append("")
-    meanings = legend(found)
-    if meanings:
-        symbols = (f"${Symbol(name, 0).latex()}$ {meaning}" for name, meaning in meanings.items())
+        lines += [f"{passage.inputs} → {show(row.output)}", "", *map(_bullet, passage.lines), ""]
+    if board.totals:
+        lines += [f"### {board.which}", "", *map(_bullet, board.totals), ""]
+    if board.symbols:
+        symbols = (f"${Symbol(name, 0).latex()}$ {meaning}" for name, meaning in board.symbols.items())
         lines += [f"where {', '.join(symbols)}.", ""]
     return "\n".join(lines)
 
@@ -61,64 +46,46 @@ def _bullet(entry: WorkingLine) -> str:
     return f"- **{markdown.escape(entry.what)}**{law}{note}"
 
 
-def all_lines(passage: LayerWorking) -> tuple[WorkingLine, ...]:
-    """All entries, with those of the comparison named as such."""
-    if passage.dense is None:
-        return passage.entries
-    dense = (replace(entry, what=f"{entry.what} as a dense layer") for entry in dense_entries(passage.dense))
-    return (*passage.entries, *dense)
-
-
-def as_latex(
-    analysis: Analysis,
-    rows: Sequence[Row],
-    about: Sequence[str] = (),
-    *,
-    dense: bool = False,
-    folded: bool = False,
-) -> str:
+def as_latex(board: Board) -> str:
     """A paragraph a layer with its equations aligned; it needs ``\\usepackage{amsmath}``."""
-    found = list(workings(analysis, rows, about, dense=dense, folded=folded))
     lines = ["% needs \\usepackage{amsmath}"]
-    for passage in found:
-        row = passage.row
+    for passage in board.passages:
+        name, words = latex.escape(passage.row.name), latex.escape(sentence(passage.row.node.layer))
         lines += [f"{latex.escape(passage.times)}."] if passage.times else []
-        lines.append(
-            rf"\paragraph{{{latex.escape(row.name)}}} \texttt{{{latex.escape(sentence(row.node.layer))}}}"
-        )
-        equations = [
-            rf"  \text{{{latex.escape(entry.what)}}} &: {equation(entry.law)}"
-            for entry in all_lines(passage)
-            if entry.law is not None
-        ]
-        if equations:
-            lines += [r"\begin{align*}", " \\\\\n".join(equations), r"\end{align*}"]
-        remarks = [
-            f"{entry.what}: {entry.note}" for entry in all_lines(passage) if entry.note and entry.law is None
-        ]
-        lines += [f"{latex.escape(remark)}." for remark in remarks]
-    meanings = legend(found)
-    if meanings:
+        lines += [rf"\paragraph{{{name}}} \texttt{{{words}}}", *_aligned(passage.lines)]
+    if board.totals:
+        lines += [rf"\paragraph{{{board.which}}}", *_aligned(board.totals)]
+    if board.symbols:
         symbols = (
-            f"${Symbol(name, 0).latex()}$ {latex.escape(meaning)}" for name, meaning in meanings.items()
+            f"${Symbol(name, 0).latex()}$ {latex.escape(text)}" for name, text in board.symbols.items()
         )
         lines.append(f"Here {', '.join(symbols)}.")
     return "\n".join(lines) + "\n"
 
 
-def as_json(
-    analysis: Analysis, rows: Sequence[Row], about: Sequence[str] = (), *, dense: bool = False
-) -> str:
+def _aligned(entries: Sequence[WorkingLine]) -> list[str]:
+    """The equations one under the other, then what is only remarked."""
+    equations = [
+        rf"  \text{{{latex.escape(entry.what)}}} &: {equation(entry.law)}"
+        for entry in entries
+        if entry.law is not None
+    ]
+    lines = [r"\begin{align*}", " \\\\\n".join(equations), r"\end{align*}"] if equations else []
+    remarks = [f"{entry.what}: {entry.note}" for entry in entries if entry.note and entry.law is None]
+    return lines + [f"{latex.escape(remark)}." for remark in remarks]
+
+
+def as_json(board: Board) -> str:
     """The steps as data: law, working and LaTeX as text, the value as a number.
 
     The contract is ``schema/explanation-1.json``.
     """
-    found = list(workings(analysis, rows, about, dense=dense, brief=False))
     document = {
         "schema": SCHEMA,
-        "network": analysis.network.name,
-        "layers": [_layer(passage) for passage in found],
-        "symbols": legend(found),
+        "network": board.network,
+        "layers": [_layer(passage) for passage in board.passages],
+        "totals": [_step(entry) for entry in board.totals],
+        "symbols": board.symbols,
     }
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
@@ -131,23 +98,20 @@ def _layer(passage: LayerWorking) -> dict[str, Any]:
         "line": row.line,
         "inputs": [list(shape) for shape in row.inputs],
         "output": list(row.output),
-        "steps": [_step(entry) for entry in all_lines(passage)],
+        "steps": [_step(entry) for entry in passage.lines],
     }
 
 
 def _step(entry: WorkingLine) -> dict[str, Any]:
     if entry.law is None:
         return {"what": entry.what, "note": entry.note}
+    value = entry.law.value
     return {
         "what": entry.what,
         "law": entry.law.law(),
         "worked": entry.law.worked(),
         "latex": entry.law.latex(),
         "latex_worked": entry.law.latex_worked(),
-        "value": _number(entry.law.value),
+        "value": float(value) if isinstance(value, Fraction) else value,
         "note": entry.note,
     }
-
-
-def _number(value: Value) -> int | float:
-    return float(value) if isinstance(value, Fraction) else value

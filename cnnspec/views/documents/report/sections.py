@@ -12,8 +12,8 @@ from cnnspec.layers.base import Family, show
 from cnnspec.layers.writing import sentence
 from cnnspec.views.documents.report.mathml import equation, symbol
 from cnnspec.views.documents.report.style import tone
-from cnnspec.views.terminal.explain import LayerWorking, WorkingLine, legend, workings
 from cnnspec.views.terminal.paint import in_bytes
+from cnnspec.views.workings import LayerWorking, WorkingLine, board, legend
 
 if TYPE_CHECKING:
     from cnnspec.analysis.report import Analysis, Row
@@ -176,8 +176,11 @@ def _steps(analysis: Analysis) -> str:
 
 
 def explanations(analysis: Analysis) -> str:
-    """The layers in order; equal repeats once."""
-    return "".join(map(_fold, workings(analysis, analysis.rows, folded=True)))
+    """The layers in order, equal repeats once; then what they add up to."""
+    said = board(analysis, analysis.rows, folded=True)
+    totals = "".join(map(_entry, said.totals))
+    added = f'<h3>{said.which.capitalize()}</h3><dl class="working">{totals}</dl>' if totals else ""
+    return "".join(map(_fold, said.passages)) + added
 
 
 def _fold(passage: LayerWorking) -> str:
