@@ -69,6 +69,13 @@ def reaches_up(path: Path, code: str | None = None) -> list[str]:
     return sorted(set(found))
 
 
+def test_a_class_has_a_name_of_its_own() -> None:
+    names = Counter(
+        node.name for path in modules() for node in ast.walk(parsed(path)) if isinstance(node, ast.ClassDef)
+    )
+    assert [name for name, count in names.items() if count > 1] == []
+
+
 def test_every_room_has_a_floor() -> None:
     rooms = {room(path) for path in modules()} - FACES
     assert rooms - set(FLOORS) == set()

@@ -83,13 +83,7 @@ def _may_expand(
     elaborator.need_room(context, sentence.word_span)
     elaborator.need_steps(elaborator.bound.of_block(definition), sentence.word_span)
     if sentence.paths is not None:
-        elaborator.fault(
-            "needless-branches",
-            f"{word} is a block; it takes no branches",
-            sentence.word_span,
-            "merge the branches with add, concat or multiply",
-            context=context,
-        )
+        elaborator.needless_branches(sentence, "is a block", context)
         return False
     return True
 

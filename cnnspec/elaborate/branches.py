@@ -23,16 +23,9 @@ def inputs_of(
 ) -> tuple[int, ...] | None:
     """The nodes a layer reads, or None where one of them is not known."""
     most = kind.arity[1]
-    if most == 1 and sentence.paths is None:
-        return None if elaborator.current is None else (elaborator.current,)
+    if most == 1 and sentence.paths is not None:
+        elaborator.needless_branches(sentence, "reads one tensor", context)
     if most == 1:
-        elaborator.fault(
-            "needless-branches",
-            f"{kind.word} reads one tensor; it takes no branches",
-            sentence.word_span,
-            "merge the branches with add, concat or multiply",
-            context=context,
-        )
         return None if elaborator.current is None else (elaborator.current,)
     found = _paths(elaborator, sentence, context) if sentence.paths is not None else [elaborator.current]
     found += [_label(elaborator, argument, context) for argument in labels_of(bound, kind)]

@@ -24,6 +24,7 @@ from cnnspec.elaborate.faults import Faults
 from cnnspec.elaborate.limits import DEEPEST, MOST_STEPS, StepBound
 from cnnspec.elaborate.scope import Context, Names
 from cnnspec.layers.base import Layer, Shape, Shapes, show
+from cnnspec.layers.writing import MEANINGS
 from cnnspec.network.graph import Group, Node, Output
 from cnnspec.network.made_layers import MadeLayer
 from cnnspec.syntax import tree
@@ -87,6 +88,19 @@ class Elaborator:
     ) -> None:
         """Adds the fault that a Diagnostic of these is."""
         self.report(Diagnostic(code, message, span, help=help, **more), context)
+
+    def may_be_named(self, name: str, span: Span, what: str, context: Context | None = None) -> bool:
+        """Whether a name can be given to a value; one with a meaning of its own is a fault."""
+        if name in MEANINGS:
+            message = f"{name} has a meaning of its own and cannot be a {what}"
+            self.fault("reserved-name", message, span, "choose another name", context=context)
+        return name not in MEANINGS
+
+    def needless_branches(self, sentence: tree.LayerSentence, why: str, context: Context) -> None:
+        self.fault(
+            "needless-branches", f"{sentence.word} {why}; it takes no branches", sentence.word_span,
+            "merge the branches with add, concat or multiply", context=context,
+        )  # fmt: skip
 
     def step(self, span: Span) -> None:
         """Counts what is expanded; raises LimitReached at the limit."""
@@ -312,18 +326,11 @@ class Elaborator:
             if source.span and len(inputs) > 1
         )
         notes = tuple(self.flow(node) for node in dict.fromkeys(inputs))
-        if error.code == "wrong-number-of-sizes" and _looks_flat(self.nodes[0].output):
-            notes += (_flat_image(self.nodes[0].output),)
+        shape = self.nodes[0].output
+        if error.code == "wrong-number-of-sizes" and len(shape) == 2 and shape[1] > 4:
+            flat = f"the input {show(shape)} is one axis with {shape[1]} channels"
+            notes += (f"{flat}; an image is {show(shape)}x1",)
         self.report(error.at(span, *labels, notes=notes), context)
-
-
-def _looks_flat(shape: Shape) -> bool:
-    """Whether an input was most likely meant as an image without its channels."""
-    return len(shape) == 2 and shape[1] > 4
-
-
-def _flat_image(shape: Shape) -> str:
-    return f"the input {show(shape)} is one axis with {shape[1]} channels; an image is {show(shape)}x1"
 
 
 def _with_guess(fault: SentenceError, context: Context) -> SentenceError:

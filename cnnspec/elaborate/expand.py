@@ -10,15 +10,13 @@ from cnnspec.binding.values import POISONED, format_value, truth
 from cnnspec.diagnostics import Fix, Label, Severity, nearest
 from cnnspec.elaborate.blocks import find_block, prelude, use_block
 from cnnspec.elaborate.branches import head, jump
-from cnnspec.elaborate.elaborator import AXIS_VALUES, Elaborator
+from cnnspec.elaborate.elaborator import Elaborator
 from cnnspec.elaborate.layer import place_layer, unknown_word
 from cnnspec.elaborate.scope import Context
 from cnnspec.layers.base import show
 from cnnspec.layers.registry import LAYERS, SYNONYMS
 from cnnspec.network.graph import InputLayer, Node
 from cnnspec.syntax import tree
-
-RESERVED: Final = (*AXIS_VALUES, "yes", "no")
 
 
 def run(elaborator: Elaborator, statements: tuple[tree.Statement, ...], context: Context) -> None:
@@ -147,14 +145,7 @@ def _wrong_input(elaborator: Elaborator, statement: tree.Input, received: str) -
 def _let(elaborator: Elaborator, statement: tree.Let, context: Context) -> None:
     name = statement.name
     values = context.values
-    if name.text in RESERVED:
-        elaborator.fault(
-            "reserved-name",
-            f"{name.text} has a meaning of its own and cannot be a constant",
-            name.span,
-            "choose another name",
-            context=context,
-        )
+    if not elaborator.may_be_named(name.text, name.span, "constant", context):
         return
     if name.text in values:
         elaborator.fault(
@@ -229,8 +220,7 @@ def _chosen(
 
 
 def _misplaced(elaborator: Elaborator, statement: Any, context: Context) -> None:
-    word = type(statement).__name__.lower()
-    word = {"header": "network"}.get(word, word)
+    word = statement.span.text.split()[0]
     elaborator.fault(
         "misplaced-statement",
         f"{word} belongs to the file itself, not inside braces",

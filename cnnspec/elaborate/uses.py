@@ -84,13 +84,8 @@ class Files:
                     parameter.span,
                     "choose another name",
                 )
-            elif parameter.name in ("H", "W", "C", "D", "yes", "no"):
-                self.elaborator.fault(
-                    "reserved-name",
-                    f"{parameter.name} has a meaning of its own and cannot be a parameter",
-                    parameter.span,
-                    "choose another name",
-                )
+            else:
+                self.elaborator.may_be_named(parameter.name, parameter.span, "parameter")
             seen.add(parameter.name)
         return True
 

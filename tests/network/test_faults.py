@@ -158,6 +158,9 @@ FAULTS = {
     "repeat 2 { network b }": (
         "misplaced-statement", "network b", "network belongs to the file itself, not inside braces",
         ("move it out of the braces",)),
+    "repeat 2 { block b { relu } }": (
+        "misplaced-statement", "block b { relu }", "block belongs to the file itself, not inside braces",
+        ("move it out of the braces",)),
     "let width = 3\nblock b { conv widht*2 3 }\nb": (
         "unknown-name", "widht", "widht has no value here", ("did you mean width?",)),
     "repeat 2 { expect params < 3 }": (

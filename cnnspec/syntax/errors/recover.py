@@ -159,7 +159,7 @@ def _region(text: str, at: int, found: list[Separator]) -> tuple[int, int]:
     if leading:
         return found[before].start, end
     if not text[start:end].strip():
-        return at, max(at + 1, _token_end(text, at))
+        return at, at + (2 if text.startswith("->", at) else 1)
     following = _next_arrow(text, found, after)
     return start, following if following is not None else end
 
@@ -167,10 +167,15 @@ def _region(text: str, at: int, found: list[Separator]) -> tuple[int, int]:
 def _brace_below(text: str, found: list[Separator], after: int) -> int | None:
     """The opening brace that ends the region, on its line or the lines below."""
     begin = found[after].start if after < len(found) else len(text)
-    while after < len(found) and found[after].text == "\n":
-        after += 1
+    after = _past_newlines(found, after)
     if after == len(found) or found[after].text != "{" or text[begin : found[after].start].strip():
         return None
+    return after
+
+
+def _past_newlines(found: list[Separator], after: int) -> int:
+    while after < len(found) and found[after].text == "\n":
+        after += 1
     return after
 
 
@@ -203,13 +208,8 @@ def _closing_of_all(text: str, found: list[Separator], opening: int) -> int:
 
 def _next_arrow(text: str, found: list[Separator], after: int) -> int | None:
     """The end of the arrow right after the region, newlines between."""
-    while after < len(found) and found[after].text == "\n":
-        after += 1
+    after = _past_newlines(found, after)
     return found[after].end if after < len(found) and found[after].text == "->" else None
-
-
-def _token_end(text: str, at: int) -> int:
-    return at + 2 if text.startswith("->", at) else at + 1
 
 
 def _blank(text: str, start: int, end: int) -> str:
