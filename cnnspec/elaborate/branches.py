@@ -9,13 +9,15 @@ from pydantic import Field
 
 from cnnspec.binding.binder import Binding, Signature, bind, values_of
 from cnnspec.binding.refusals import validate
-from cnnspec.binding.values import SentenceError, Word, format_value
+from cnnspec.binding.values import SentenceError, Unresolved, Word, format_value
+from cnnspec.diagnostics import Label, did_you_mean, nearest
 from cnnspec.elaborate.elaborator import Elaborator
 from cnnspec.elaborate.scope import Context, Scope, labels_in
 from cnnspec.layers.base import Layer
 from cnnspec.layers.writing import SentenceModel
 from cnnspec.network.graph import Output
 from cnnspec.syntax import tree
+from cnnspec.text import Span
 
 
 def inputs_of(
@@ -62,7 +64,7 @@ def _label(elaborator: Elaborator, argument: tree.Expression, context: Context) 
         if not isinstance(value, Word):
             message = f"a label must be a name. Received: {format_value(value)}"
             raise SentenceError("unknown-label", message, argument.span)
-        return elaborator.find(value, argument.span, context)
+        return _find(elaborator, value, argument.span, context)
 
     return elaborator.known(find, context)
 
@@ -142,3 +144,43 @@ def _weight(elaborator: Elaborator, statement: tree.Head, context: Context) -> f
     for refusal in options:
         report(bound.refused(refusal, values, context.names()))
     return 1.0
+
+
+# Labels --------------------------------------------------------------------------
+
+
+def _find(elaborator: Elaborator, text: str, span: Span, context: Context) -> int:
+    """The node of a label, looked for here and outwards; raises SentenceError, or Unresolved."""
+    for prefix in context.scope.prefixes:
+        full = prefix + text
+        if full in elaborator.labels:
+            node = elaborator.labels[full]
+            if node is None:
+                raise Unresolved
+            return node
+    block = text.partition(".")[0]
+    lost = any(elaborator.labels.get(prefix + block, 0) is None for prefix in context.scope.prefixes)
+    if text == "input" or lost:  # a dotted label may lie in a block that could not be expanded
+        raise Unresolved
+    raise _unknown_label(elaborator, text, span, context)
+
+
+def _unknown_label(elaborator: Elaborator, text: str, span: Span, context: Context) -> SentenceError:
+    place = context.scope.reserved.get(text)
+    if place is not None:
+        return SentenceError(
+            "unknown-label", f"{text} is defined further down, on line {place.line}", span,
+            labels=(Label(place, "defined here"),),
+            help=("a skip only reaches back to layers above it",),
+        )  # fmt: skip
+    if any(prefix + text in elaborator.names.taken for prefix in context.scope.prefixes):
+        return SentenceError(
+            "unknown-label", f"{text} is a name given automatically, not a label", span,
+            notes=("automatic names change when a layer is added above",),
+            help=(f"write the label before the layer: {text}: …",),
+        )  # fmt: skip
+    near = [name for name in list(elaborator.labels)[-200:] if name != "input"]
+    known = sorted({name[len(p) :] for name in near for p in context.scope.prefixes if name.startswith(p)})
+    others = [f"labels so far: {', '.join(known[:20])}"] if known else []
+    cure = did_you_mean(span, nearest(text, known), *others)
+    return SentenceError("unknown-label", f"there is no label {text} before this line", span, **cure)

@@ -7,10 +7,10 @@ from functools import partial
 from itertools import islice
 from typing import Any, Final
 
-from cnnspec.binding.values import OpenValue, SentenceError, Value, format_value
+from cnnspec.binding.values import OpenValue, Poisoned, SentenceError, Value, format_value
 from cnnspec.diagnostics import Diagnostic, Fix, Severity
 from cnnspec.elaborate.candidates import Tries, solutions
-from cnnspec.elaborate.elaborator import Elaborator
+from cnnspec.elaborate.elaborator import Elaborator, OpenLayer
 from cnnspec.elaborate.scope import Context
 from cnnspec.layers.base import AXES, AXIS_NAMES, Layer, Shape, Shapes, show
 from cnnspec.syntax import tree
@@ -98,7 +98,8 @@ def solve_here(
     if inputs is None:
         return None
     if elaborator.bare:
-        elaborator.wait(sentence, context, kind, options, inputs)
+        if elaborator.open is None:
+            elaborator.open = _open_layer(elaborator, sentence, context, kind, options, inputs)
         return None
     if claim is None or claim.parts == (None,) or elaborator.tries.left < 0:
         _leave_open(elaborator, opens, context)
@@ -118,6 +119,18 @@ def solve_here(
     if len(found) > 1:
         elaborator.report(search.several(found), context)
     return found[0]
+
+
+def _open_layer(
+    elaborator: Elaborator, sentence: tree.LayerSentence, context: Context, kind: type[Layer],
+    options: dict[str, Value], inputs: tuple[int, ...],
+) -> OpenLayer:  # fmt: skip
+    nodes = elaborator.nodes
+    in_sight = elaborator.labels.values() if context.depth == 0 else range(len(nodes))
+    shapes = (None if node is None else nodes[node].output for node in in_sight)
+    values = (context.get(name) for name in context.names())
+    seen = (*shapes, *(value for value in values if not isinstance(value, OpenValue | Poisoned)))
+    return OpenLayer(sentence, kind, options, tuple(nodes[n].output for n in inputs), seen)
 
 
 def _leave_open(elaborator: Elaborator, opens: dict[str, OpenValue], context: Context) -> None:

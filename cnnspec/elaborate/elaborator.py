@@ -183,19 +183,6 @@ class Elaborator:
             self.unsolved.setdefault(span, value)
         return UnsolvedError(value)
 
-    def wait(
-        self, sentence: tree.LayerSentence, context: Context, kind: type[Layer], options: dict[str, Value],
-        inputs: tuple[int, ...],
-    ) -> None:  # fmt: skip
-        """Keeps the first layer that waits for the value of a ``?``."""
-        if self.open is not None:
-            return
-        in_sight = self.labels.values() if context.depth == 0 else range(len(self.nodes))
-        shapes = (None if node is None else self.nodes[node].output for node in in_sight)
-        values = (context.get(name) for name in context.names())
-        seen = (*shapes, *(value for value in values if not isinstance(value, OpenValue | Poisoned)))
-        self.open = OpenLayer(sentence, kind, options, tuple(self.nodes[n].output for n in inputs), seen)
-
     def axis(self, name: tree.Name) -> int:
         """``H``, ``W``, ``C`` or ``D`` of the tensor that flows in here."""
         if self.current is None:
@@ -260,49 +247,7 @@ class Elaborator:
         self.groups += 1
         return Group(title, self.groups, turn, turns, repeat)
 
-    # Labels ---------------------------------------------------------------------
-
-    def find(self, text: str, span: Span, context: Context) -> int:
-        """The node of a label, looked for here and outwards; raises SentenceError, or Unresolved."""
-        for prefix in context.scope.prefixes:
-            full = prefix + text
-            if full in self.labels:
-                node = self.labels[full]
-                if node is None:
-                    raise Unresolved
-                return node
-        if text == "input" or self._is_lost(text, context):
-            raise Unresolved
-        raise self._unknown_label(text, span, context)
-
-    def _is_lost(self, text: str, context: Context) -> bool:
-        """Whether a dotted label lies in a block that could not be expanded."""
-        block = text.partition(".")[0]
-        return any(self.labels.get(prefix + block, 0) is None for prefix in context.scope.prefixes)
-
-    def _unknown_label(self, text: str, span: Span, context: Context) -> SentenceError:
-        place = context.scope.reserved.get(text)
-        if place is not None:
-            return SentenceError(
-                "unknown-label", f"{text} is defined further down, on line {place.line}", span,
-                labels=(Label(place, "defined here"),),
-                help=("a skip only reaches back to layers above it",),
-            )  # fmt: skip
-        if any(prefix + text in self.names.taken for prefix in context.scope.prefixes):
-            return SentenceError(
-                "unknown-label", f"{text} is a name given automatically, not a label", span,
-                notes=("automatic names change when a layer is added above",),
-                help=(f"write the label before the layer: {text}: …",),
-            )  # fmt: skip
-        known = self._labels_in_sight(context)
-        others = [f"labels so far: {', '.join(known[:20])}"] if known else []
-        cure = did_you_mean(span, nearest(text, known), *others)
-        return SentenceError("unknown-label", f"there is no label {text} before this line", span, **cure)
-
-    def _labels_in_sight(self, context: Context) -> list[str]:
-        prefixes = context.scope.prefixes
-        near = [name for name in list(self.labels)[-200:] if name != "input"]
-        return sorted({name[len(p) :] for name in near for p in prefixes if name.startswith(p)})
+    # Faults of what flows in ---------------------------------------------
 
     def flow(self, node: int) -> str:
         """``28x28x1 flows in from input, line 3``."""
