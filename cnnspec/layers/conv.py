@@ -10,15 +10,7 @@ from cnnspec.diagnostics import LayerError
 from cnnspec.formula import Formula, Symbol, product
 from cnnspec.layers.base import Family, Kernelled, Shapes, Weight, factors, output_symbols
 from cnnspec.layers.facts import Counts, Figures, multiplies
-from cnnspec.layers.window import (
-    Extent,
-    Padding,
-    Sliding,
-    kernel_symbols,
-    need_groups,
-    need_spatial,
-    output_of,
-)
+from cnnspec.layers.window import Extent, Padding, Sliding, kernel_symbols, need_groups, need_spatial
 from cnnspec.layers.writing import Unit
 
 Table: TypeAlias = tuple[tuple[int, ...], ...]
@@ -145,7 +137,7 @@ class Conv(Sliding, Kernelled):
         need_groups("filters", self.filters, self.groups, inputs[0][-1])
         if self.connections is not None:
             _check_connections(connections_of(self.connections), inputs[0][-1])
-        return output_of(self.axes(inputs), self.outputs_of())
+        return (*(axis.output for axis in self.axes(inputs)), self.outputs_of())
 
     def weights(self, inputs: Shapes) -> tuple[Weight, ...]:
         kernel = tuple(axis.kernel for axis in self.axes(inputs))

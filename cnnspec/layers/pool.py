@@ -35,7 +35,6 @@ from cnnspec.layers.window import (
     check_sight,
     kernel_symbols,
     need_spatial,
-    output_of,
 )
 from cnnspec.layers.writing import Unit
 
@@ -88,7 +87,7 @@ class Pool(Sliding, Pooling):
         return found
 
     def output(self, inputs: Shapes) -> tuple[Formula, ...]:
-        return output_of(self.axes(inputs), _channels(inputs[0]))
+        return (*(axis.output for axis in self.axes(inputs)), _channels(inputs[0]))
 
     def taps(self, inputs: Shapes) -> Formula:
         """Values in one window."""

@@ -262,10 +262,6 @@ class Sliding(Layer):
         return tuple(axis.slide for axis in self.axes(inputs))
 
 
-def output_of(found: tuple[Axis, ...], channels: Formula) -> tuple[Formula, ...]:
-    return (*(axis.output for axis in found), channels)
-
-
 def need_vector(word: str, shape: Shape) -> None:
     """Refuse a map where one row of numbers is needed."""
     if len(shape) != 1:

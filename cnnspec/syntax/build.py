@@ -110,7 +110,10 @@ class Builder:
 
     def block(self, children: Children) -> tree.BlockDefinition:
         word, name, *given, body = children
-        parameters = tuple(map(_parameter, given))
+        parameters = tuple(
+            each if isinstance(each, tree.Parameter) else tree.Parameter(each.name, each.value, each.span)
+            for each in given
+        )
         span = self._from(word, body.end)
         return self._pruned(tree.BlockDefinition(name, parameters, body.inside, span), body=())
 
@@ -235,7 +238,8 @@ class Builder:
     def _number(self, text: str, span: Span) -> int | float:
         value = tree.number_value(text)
         if value is None:
-            message = f"{_short(text)} is larger than any network needs"
+            shown = text if len(text) <= 24 else f"{text[:20]}…"
+            message = f"{shown} is larger than any network needs"
             self._problem("number-too-large", message, span, "the largest number allowed is 10^15")
         return 1 if value is None else value
 
@@ -277,12 +281,6 @@ class Builder:
 _CLAIM_HELP: Final = "a claim is a shape, such as `=> 10x10x16`, or `=> 400` for a vector"
 
 
-def _parameter(given: tree.Parameter | tree.Option) -> tree.Parameter:
-    if isinstance(given, tree.Parameter):
-        return given
-    return tree.Parameter(given.name, given.value, given.span)
-
-
 def _otherwise(rest: _Braces | tree.If) -> tuple[tuple[tree.Statement, ...], int]:
     return rest if isinstance(rest, _Braces) else ((rest,), rest.span.end)
 
@@ -297,7 +295,3 @@ def _is_suspect(arguments: tuple[tree.Expression, ...]) -> bool:
 
 def _end(*parts: tree.Name | tree.Expression | tree.Option) -> int:
     return parts[-1].span.end
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= 24 else f"{text[:20]}…"
