@@ -14,7 +14,6 @@ from cnnspec.diagnostics import SpecError, nearest
 from cnnspec.document import Document, network_of
 from cnnspec.files import write_atomically
 from cnnspec.network.graph import Network
-from cnnspec.text import Source
 
 if TYPE_CHECKING:
     from cnnspec.analysis.solve.search import Answer
@@ -130,18 +129,13 @@ def report(network: Network | Spec, path: str | PathLike[str] | None = None) -> 
 
     It is written to ``path`` too, where one is given. Raises SpecError with every fault of the spec.
     """
+    from cnnspec.network.write import write
     from cnnspec.views.documents.report.page import render
 
-    document = Document.of(network) if not isinstance(network, Network) else _document_of(network)
+    document = Document.of(write(network) if isinstance(network, Network) else network)
     if document.failed:
         raise SpecError(document.errors)
     page = render(document)
     if path is not None:
         write_atomically(Path(path), page)
     return page
-
-
-def _document_of(network: Network) -> Document:
-    from cnnspec.network.write import write
-
-    return Document(Source("<inline>", write(network)))

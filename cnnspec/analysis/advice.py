@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import lru_cache
-from typing import Final, Protocol, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias
 
 from cnnspec.analysis.cost import Row
 from cnnspec.analysis.receptive_field import Track, branch_tracks
@@ -52,8 +52,8 @@ def _once_a_place(found: Iterable[Diagnostic]) -> Iterator[Diagnostic]:
         yield replace(first, notes=(*first.notes, more)) if others else first
 
 
-def _warning(code: str, message: str, node: Node, *help: str, notes: tuple[str, ...] = ()) -> Diagnostic:
-    return Diagnostic(code, message, node.span, Severity.WARNING, notes=notes, help=help)
+def _warning(code: str, message: str, node: Node, *help: str, **more: Any) -> Diagnostic:
+    return Diagnostic(code, message, node.span, Severity.WARNING, help=help, **more)
 
 
 def _note(code: str, message: str, node: Node, *help: str, notes: tuple[str, ...] = ()) -> Diagnostic:
@@ -141,13 +141,11 @@ def _around_softmax(analysis: Analysed) -> Iterator[Diagnostic]:
 
 def _after_softmax(softmax: Node, after: Node) -> Iterator[Diagnostic]:
     if after.layer.family is Family.ACTIVATION:
-        yield replace(
-            _warning(
-                "activation-after-softmax",
-                f"{after.word} after {softmax.word}: the shares no longer add up to 1",
-                after,
-                f"end with {softmax.word} alone, and leave out {after.word}",
-            ),
+        yield _warning(
+            "activation-after-softmax",
+            f"{after.word} after {softmax.word}: the shares no longer add up to 1",
+            after,
+            f"end with {softmax.word} alone, and leave out {after.word}",
             labels=(Label(softmax.span, "the shares come from here"),) if softmax.span else (),
         )
     elif after.layer.family in (Family.CONV, Family.DENSE, Family.NORM, Family.POOL):
@@ -257,13 +255,11 @@ def _dropout_at_end(analysis: Analysed) -> Iterator[Diagnostic]:
     for output in analysis.network.outputs:
         node = analysis.network.nodes[output.node]
         if node.layer.family is Family.DROPOUT:
-            yield replace(
-                _warning(
-                    "dropout-at-end",
-                    f"{node.word} on the network's result throws answers away while it is trained",
-                    node,
-                    f"put {node.word} before the last dense layer, or leave it out",
-                ),
+            yield _warning(
+                "dropout-at-end",
+                f"{node.word} on the network's result throws answers away while it is trained",
+                node,
+                f"put {node.word} before the last dense layer, or leave it out",
                 fixes=(Fix(node.span, "identity", f"leave {node.word} out"),) if node.span else (),
             )
 

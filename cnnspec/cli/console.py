@@ -88,6 +88,12 @@ def write_result(target: str, data: bytes | str) -> None:
         sys.stdout.buffer.write(data.encode() if isinstance(data, str) else data)
         sys.stdout.buffer.flush()
         return
+    write_file(target, data)
+    stderr_console().print(f"wrote {target}")
+
+
+def write_file(target: str, data: bytes | str) -> None:
+    """Writes a file, in folders that are made; leaves with a message where it cannot be written."""
     from cnnspec.files import write_atomically
 
     try:
@@ -95,7 +101,6 @@ def write_result(target: str, data: bytes | str) -> None:
         write_atomically(target, data)
     except OSError as error:
         raise click.UsageError(f'"{target}" cannot be written: {error.strerror or error}') from error
-    stderr_console().print(f"wrote {target}")
 
 
 def _console(stream: TextIO, width: int | None) -> Console:

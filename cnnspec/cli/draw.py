@@ -105,7 +105,8 @@ def _format_of(target: str, format_: str | None, style: str) -> str:
     suffix = Path(target).suffix.lower().removeprefix(".")
     chosen = format_ or ("svg" if target == "-" else suffix)
     if chosen not in FORMATS:
-        _refuse(_unknown_format(target, suffix))
+        show((_unknown_format(target, suffix),))
+        raise click.exceptions.Exit(2)
     if chosen == "dot" and style == "volumes":
         raise click.UsageError("volumes are drawn without Graphviz, so there is no DOT of them; take svg")
     return chosen
@@ -119,20 +120,18 @@ def _unknown_format(target: str, suffix: str) -> Diagnostic:
     return Diagnostic("unknown-picture-format", what, help=tuple(hints))
 
 
-def _refuse(diagnostic: Diagnostic) -> None:
-    show((diagnostic,))
-    raise click.exceptions.Exit(2)
-
-
 def _made(document: Document, target: str, format: str, look: Look) -> bytes:
     from cnnspec.views.pictures.draw import picture
     from cnnspec.views.pictures.engines import NoEngine
     from cnnspec.views.pictures.svg import NoConverter
 
+    def drawn(form: str) -> bytes:
+        return picture(document.network, form, look, diagnostics=document.diagnostics, name=document.title)
+
     try:
         if look.engine == "none" and look.style == "graph" and format != "dot":
             raise NoEngine("no Graphviz is to be used (--engine none)")
-        return picture(document.network, format, look, diagnostics=document.diagnostics, name=document.title)
+        return drawn(format)
     except LayerError as fault:
         fail((fault.at(None),))
     except NoConverter as missing:
@@ -141,9 +140,6 @@ def _made(document: Document, target: str, format: str, look: Look) -> bytes:
         beside = ""
         if target != "-":
             path = str(Path(target).with_suffix(".dot"))
-            write_result(
-                path,
-                picture(document.network, "dot", look, diagnostics=document.diagnostics, name=document.title),
-            )
+            write_result(path, drawn("dot"))
             beside = f"the DOT text is in {path}: dot -T{format} {path} -o {target}"
         fail((Diagnostic("no-graphviz", str(missing), help=(beside,) if beside else ()),))

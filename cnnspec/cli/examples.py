@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from cnnspec.cli.console import Console, stderr_console, stdout_console
+from cnnspec.cli.console import Console, stdout_console, write_result
 from cnnspec.diagnostics import suggestion
 
 USED = re.compile(r'^\s*use\s+"([^"]+)"', re.MULTILINE)
@@ -74,7 +74,6 @@ def description(text: str) -> str:
 
 def _copy(name: str) -> None:
     """Writes the example and the files it uses, each at its own place below this folder."""
-    from cnnspec.files import write_atomically
     from cnnspec.resources import example_path
 
     origin = example_path(name).parent
@@ -88,6 +87,4 @@ def _copy(name: str) -> None:
     if taken:
         raise click.UsageError(f"{', '.join(taken)} is here already and differs; nothing was written")
     for path in wanted:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, (origin / path).read_bytes())
-        stderr_console().print(f"wrote {path}")
+        write_result(str(path), (origin / path).read_bytes())

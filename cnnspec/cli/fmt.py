@@ -3,40 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from difflib import unified_diff
 from pathlib import Path
 from typing import Final
 
 import click
 
-from cnnspec.cli.console import show
+from cnnspec.cli.console import show, write_file
 from cnnspec.cli.spec import read
 from cnnspec.diagnostics import SpecError
 from cnnspec.document import Document
+from cnnspec.text import Source
 
 MOST_FILES: Final = 10_000
-
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    """One spec: its text as it is and as it should be."""
-
-    name: str
-    before: str
-    after: str
-
-    @property
-    def changes(self) -> bool:
-        return self.before != self.after
-
-    def diff(self) -> str:
-        lines = unified_diff(
-            self.before.splitlines(keepends=True), self.after.splitlines(keepends=True), self.name, self.name
-        )
-        return "".join(
-            line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines
-        )
 
 
 @click.command("fmt")
@@ -56,13 +35,13 @@ def command(specs: tuple[str, ...], inline: str | None, check: bool, diff: bool,
     failed = False
     for document in _documents(specs, inline):
         try:
-            task = Task(document.source.name, document.source.text, document.formatted(expand))
+            formatted = document.formatted(expand)
         except SpecError as error:
             show(error.diagnostics)
             failed = True
             continue
-        _finish(task, check, diff)
-        failed |= check and task.changes
+        _finish(document.source, formatted, check, diff)
+        failed |= check and document.source.text != formatted
     if failed:
         raise click.exceptions.Exit(1)
 
@@ -100,22 +79,25 @@ def _not_there(spec: str) -> str:
     return f'there is no file "{spec}"'
 
 
-def _finish(task: Task, check: bool, diff: bool) -> None:
+def _finish(spec: Source, formatted: str, check: bool, diff: bool) -> None:
     """Shows or writes one result: results to stdout, what was done to stderr."""
-    filtered = task.name.startswith("<")
+    filtered = spec.name.startswith("<")
     if diff:
-        click.echo(task.diff().encode(), nl=False)
+        click.echo(_diff(spec, formatted).encode(), nl=False)
     elif filtered and not check:
-        click.echo(task.after.encode(), nl=False)  # UTF-8 whatever the terminal's: it is a file's text
-    if not task.changes or filtered:
+        click.echo(formatted.encode(), nl=False)  # UTF-8 whatever the terminal's: it is a file's text
+    if spec.text == formatted or filtered:
         return
     if check:
-        click.echo(f"{task.name} would change", err=True)
+        click.echo(f"{spec.name} would change", err=True)
     elif not diff:
-        from cnnspec.files import write_atomically
+        write_file(spec.name, formatted)
+        click.echo(f"{spec.name} changed", err=True)
 
-        try:
-            write_atomically(task.name, task.after)
-        except OSError as error:
-            raise click.UsageError(f'"{task.name}" cannot be written: {error.strerror or error}') from error
-        click.echo(f"{task.name} changed", err=True)
+
+def _diff(spec: Source, formatted: str) -> str:
+    before, after = (text.splitlines(keepends=True) for text in (spec.text, formatted))
+    lines = unified_diff(before, after, spec.name, spec.name)
+    return "".join(
+        line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines
+    )

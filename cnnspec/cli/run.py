@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cnnspec.cli.console import stderr_console, stdout_console
+from cnnspec.cli.console import stderr_console, stdout_console, write_result
 from cnnspec.cli.options import format_option, resize_option
 from cnnspec.cli.spec import load_network, no_layer, spec_argument
 from cnnspec.layers.base import show
@@ -180,8 +180,6 @@ def _write(path: Path, results: Mapping[str, NDArray[Any]]) -> None:
 
     import numpy as np
 
-    from cnnspec.files import write_atomically
-
     page = io.BytesIO()
     last = list(results.values())[-1]
     if path.suffix == ".npy":
@@ -192,13 +190,7 @@ def _write(path: Path, results: Mapping[str, NDArray[Any]]) -> None:
         page = _picture(last[0])
     else:
         raise click.BadParameter(f'"{path}" must end in .npy, .npz or .png', param_hint="--output")
-    try:
-        write_atomically(path, page.getvalue())
-    except OSError as error:
-        raise click.BadParameter(
-            f'"{path}" cannot be written: {error.strerror}', param_hint="--output"
-        ) from error
-    stderr_console().print(f"wrote {path}")
+    write_result(str(path), page.getvalue())
 
 
 def _picture(values: NDArray[Any]) -> Any:

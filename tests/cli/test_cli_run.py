@@ -201,7 +201,7 @@ def test_random_weights_are_told_and_depend_on_the_seed(capsys: pytest.CaptureFi
         (["--input", "count", "--weights", "nothing.safetensors"], "cannot be read"),
         (["--input", "count", "--layer", "conv9"], 'did you mean "conv1"?'),
         (["--input", "count", "-o", "x.txt"], "must end in .npy, .npz or .png"),
-        (["--input", "count", "-o", "/nowhere/x.npy"], "cannot be written"),
+        (["--input", "count", "-o", "/dev/null/x.npy"], "cannot be written"),
         ([], '--input "0 1 2; 3 4 5; 6 7 8"  3 rows of 3'),
     ],
 )
