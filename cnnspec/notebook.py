@@ -9,7 +9,6 @@ from cnnspec.diagnostics import LayerError
 from cnnspec.views.documents import html
 
 if TYPE_CHECKING:
-    from cnnspec.analysis.report import Analysis
     from cnnspec.network.graph import Network
     from cnnspec.training.history import History
 
@@ -32,11 +31,6 @@ def network_html(network: Network) -> str:
     if drawn is None:
         return html.render(network)
     return f'<div style="background: #fff; overflow-x: auto">{drawn[drawn.index("<svg") :]}</div>'
-
-
-def analysis_html(analysis: Analysis) -> str:
-    """The table of the layers."""
-    return html.render(analysis)
 
 
 def history_svg(history: History) -> str | None:

@@ -18,7 +18,7 @@ UPWARD: Final = {
     "format_error": "cnnspec.views.terminal.messages:as_exception",
     "network_html": "cnnspec.notebook:network_html",
     "network_svg": "cnnspec.notebook:network_svg",
-    "analysis_html": "cnnspec.notebook:analysis_html",
+    "analysis_html": "cnnspec.views.documents.html:render",
     "history_html": "cnnspec.notebook:history_html",
     "history_svg": "cnnspec.notebook:history_svg",
     "analysis_text": "cnnspec.views.terminal.table:render",

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import TypeAlias
 
 from cnnspec.network.graph import Group, Network, Node
@@ -150,25 +151,15 @@ class _Folder:
 
 def _runs(nodes: Sequence[Node], depth: int) -> Iterator[tuple[Node, ...]]:
     """Consecutive nodes in the same group at ``depth``; a node without one stands alone."""
-    run: list[Node] = []
-    for node in nodes:
-        group = node.groups[depth] if len(node.groups) > depth else None
-        if run and (group is None or group != run[0].groups[depth]):
-            yield tuple(run)
-            run = []
-        run.append(node)
-        if group is None:
-            yield tuple(run)
-            run = []
-    if run:
-        yield tuple(run)
+    runs = groupby(nodes, lambda node: node.groups[depth] if len(node.groups) > depth else node.index)
+    return (tuple(run) for _, run in runs)
 
 
 def _folded(pieces: Sequence[Segment | _Turn]) -> tuple[Segment, ...]:
     first = pieces[0]
+    shown = first.segments if isinstance(first, _Turn) else (first,)
     if len(pieces) == 1:
-        return first.segments if isinstance(first, _Turn) else (first,)
-    shown: tuple[Segment, ...] = first.segments if isinstance(first, _Turn) else (first,)
+        return shown
     return (Repeated(shown, len(pieces), tuple(piece.nodes for piece in pieces)),)
 
 

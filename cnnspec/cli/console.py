@@ -55,14 +55,14 @@ class Console:
         return Terminal(self.width, self.color, self.unicode)
 
 
-def stdout_console(width: int | None = None) -> Console:
+def stdout_console() -> Console:
     """Where results go."""
-    return _console(sys.stdout, width)
+    return _console(sys.stdout)
 
 
-def stderr_console(width: int | None = None) -> Console:
+def stderr_console() -> Console:
     """Where everything else goes."""
-    return _console(sys.stderr, width)
+    return _console(sys.stderr)
 
 
 def show(diagnostics: Iterable[Diagnostic]) -> None:
@@ -103,8 +103,8 @@ def write_file(target: str, data: bytes | str) -> None:
         raise click.UsageError(f'"{target}" cannot be written: {error.strerror or error}') from error
 
 
-def _console(stream: TextIO, width: int | None) -> Console:
-    return Console(stream, width or _width(stream), _takes_color(stream), _takes_unicode(stream))
+def _console(stream: TextIO) -> Console:
+    return Console(stream, _width(stream), _takes_color(stream), _takes_unicode(stream))
 
 
 def _is_terminal(stream: TextIO) -> bool:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import wraps
 from math import isfinite
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import click
 
@@ -22,17 +21,15 @@ def format_option(*forms: str, json_flag: bool = False) -> Callable[[F], F]:
         "--format", "form", type=click.Choice(forms), default=forms[0], show_default=True,
         help="What to print.",
     )  # fmt: skip
-    return lambda function: option(_taking_json(function) if json_flag else function)
+    flag = click.option(
+        "--json", is_flag=True, hidden=True, expose_value=False, is_eager=True, callback=_choose_json
+    )
+    return lambda function: flag(option(function)) if json_flag else option(function)
 
 
-def _taking_json(function: F) -> F:
-    """The function, called with the form json where ``--json`` is given."""
-
-    @wraps(function)
-    def chosen(*arguments: Any, as_json: bool, form: str, **options: Any) -> Any:
-        return function(*arguments, form="json" if as_json else form, **options)
-
-    return cast("F", click.option("--json", "as_json", is_flag=True, hidden=True)(chosen))
+def _choose_json(context: click.Context, parameter: click.Parameter, given: bool) -> None:
+    if given:
+        context.default_map = {"form": "json"}
 
 
 def finite(context: click.Context, parameter: click.Parameter, value: float | None) -> float | None:
@@ -47,23 +44,13 @@ batch_option = click.option(
 )
 
 
-def weights_option(function: F) -> F:
-    """``--weights``, for a spec that was never trained here."""
-    return click.option(
-        "--weights", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="FILE",
-        help="Weights (safetensors), for a spec that has no run.",
-    )(function)  # fmt: skip
-
-
-def part_option(function: F) -> F:
-    """``--part``: which samples of the data."""
-    return click.option(
-        "--part",
-        type=click.Choice(["test", "train"]),
-        default="test",
-        show_default=True,
-        help="Which samples.",
-    )(function)
+weights_option = click.option(
+    "--weights", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="FILE",
+    help="Weights (safetensors), for a spec that has no run.",
+)  # fmt: skip
+part_option = click.option(
+    "--part", type=click.Choice(["test", "train"]), default="test", show_default=True, help="Which samples."
+)
 
 
 def data_options(function: F) -> F:

@@ -47,8 +47,8 @@ def folder_of(name: str) -> Path:
     """The folder of the run that a name means: itself, or the newest run of a spec."""
     if is_run(name):
         return Path(name)
-    if holds_runs(Path(name)):
-        some = ", ".join(map(str, folders_of(name)[:MOST_NAMED]))
+    if seeds := runs_of_seeds(Path(name)):
+        some = ", ".join(map(str, seeds[:MOST_NAMED]))
         raise click.UsageError(f'"{name}" holds the runs of several seeds; name one of them: {some}')
     if Path(name).is_dir():
         raise click.UsageError(f'"{name}" is not the folder of a run; {others(name)}')
@@ -62,9 +62,7 @@ def folder_of(name: str) -> Path:
 
 def folders_of(name: str) -> list[Path]:
     """Like ``folder_of``, and all runs of a folder of several seeds."""
-    if holds_runs(Path(name)):
-        return sorted(path for path in Path(name).glob("seed-*") if is_run(path))
-    return [folder_of(name)]
+    return runs_of_seeds(Path(name)) or [folder_of(name)]
 
 
 def _newest_of(network: Network, spec: str | None) -> Path:
@@ -96,8 +94,8 @@ def near(name: str | None) -> tuple[Path, ...]:
     for place in places:
         if place.is_dir():
             inside = sorted(path for path in place.iterdir() if path.is_dir())
-            seeds = [seed for path in inside for seed in sorted(path.glob("seed-*"))]
-            found |= dict.fromkeys(path for path in [*inside, *seeds] if is_run(path))
+            seeds = [seed for path in inside for seed in runs_of_seeds(path)]
+            found |= dict.fromkeys([*filter(is_run, inside), *seeds])
     return tuple(found)
 
 
@@ -126,7 +124,7 @@ def numbers(name: str) -> list[tuple[int, Path]]:
 def newest(name: str, or_seeds: bool = False) -> Path | None:
     """The newest run of a network under ``runs/``, or folder of runs of several seeds."""
     paths = (path for _, path in reversed(numbers(name)))
-    return next((path for path in paths if is_run(path) or (or_seeds and holds_runs(path))), None)
+    return next((path for path in paths if is_run(path) or (or_seeds and runs_of_seeds(path))), None)
 
 
 def plain(name: str) -> str:
@@ -134,9 +132,10 @@ def plain(name: str) -> str:
     return "".join(letter if letter.isalnum() or letter in "_-" else "_" for letter in name) or "network"
 
 
-def holds_runs(folder: Path) -> bool:
-    """Whether a folder is that of ``train --seeds``."""
-    return any(is_run(path) for path in folder.glob("seed-*"))
+def runs_of_seeds(folder: Path) -> list[Path]:
+    """The runs in a folder of ``train --seeds``, the least seed first; none where it is another folder."""
+    found = [path for path in folder.glob("seed-*") if is_run(path)]
+    return sorted(found, key=lambda path: (len(path.name), path.name))
 
 
 # Where a training goes ------------------------------------------------------------
@@ -153,7 +152,7 @@ def to_begin(folder: Path, force: bool) -> None:
             f'"{folder}" holds a run. To go on with it: cnnspec train {folder} --resume. '
             "To keep it, name another folder with -o; to lose it: --force"
         )
-    mine = is_run(folder) or holds_runs(folder)
+    mine = first_run(folder)
     if not mine and any(path.name not in OURS for path in folder.iterdir() if path.name[0] != "."):
         raise click.UsageError(f'"{folder}" holds other things; name a new folder, or one of a run')
 
@@ -179,17 +178,9 @@ def to_resume(folder: Path | None, name: str, seeds: bool) -> tuple[Path, Path]:
     return folder, first
 
 
-def seeds_in(folder: Path) -> list[int]:
-    """The seeds that a folder of several runs has a run of, the least first."""
-    found = [path.name.removeprefix("seed-") for path in folder.glob("seed-*") if is_run(path)]
-    return sorted(int(seed) for seed in found if seed.isdecimal())
-
-
 def first_run(folder: Path) -> Path | None:
     """The run in a folder, that of the least seed where it holds several, or None."""
-    if is_run(folder):
-        return folder
-    return next((folder / f"seed-{seed}" for seed in seeds_in(folder)), None)
+    return folder if is_run(folder) else next(iter(runs_of_seeds(folder)), None)
 
 
 def record(run: Path) -> Run | None:
@@ -242,5 +233,5 @@ def _next(name: str) -> Path:
 
 def _has_results(folder: Path) -> bool:
     """Whether work would be lost."""
-    found = [path for path in (folder, *folder.glob("seed-*")) if is_run(path)]
+    found = [*filter(is_run, [folder]), *runs_of_seeds(folder)]
     return any((path / WEIGHTS).exists() or any((path / CHECKPOINTS).glob("step-*")) for path in found)

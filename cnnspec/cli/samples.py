@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ import click
 
 from cnnspec.cli.console import stderr_console
 from cnnspec.diagnostics import Diagnostic, SpecError
+from cnnspec.training.data import SETS, load_for
 
 if TYPE_CHECKING:
     from cnnspec.model import Model
@@ -24,8 +26,10 @@ def data_of(model: Model, run: Run | None, data_name: str | None, data_dir: Path
     """The samples a run was trained on, or those the command line names: never others in their place."""
     network = model.network
     if run is None:
-        setting = network.training_recipe.data
-        data = load_samples(network, setting, data_name, data_dir, classes=model.classes)
+        data = load_for(
+            network.training_recipe.data, network.input, network.output,
+            name=data_name, data_dir=data_dir, classes=model.classes,
+        )  # fmt: skip
     else:
         data = samples_of(run, network, data_name, data_dir, classes=model.classes)
         if data.name != run.set:
@@ -40,12 +44,13 @@ def samples_of(
     classes: tuple[str, ...] = (), progress: Callable[[str, int, int], None] | None = None,
 ) -> Dataset:  # fmt: skip
     """The samples of a run; raises SpecError that says which they are where they cannot be had."""
+    load = partial(load_for, shape=network.input, outputs=network.output, classes=classes, progress=progress)
     if name is not None or folder is not None:
-        return load_samples(network, run.recipe.data, name, folder, classes=classes, progress=progress)
+        return load(run.recipe.data, name=name, data_dir=folder)
     if run.data is None:
         raise _gone(run, Diagnostic("data-missing", "they were given as arrays, in Python"))
     try:
-        return load_samples(network, run.data, None, None, classes=classes, progress=progress)
+        return load(run.data)
     except SpecError as error:
         if not is_missing(error):
             raise
@@ -54,27 +59,10 @@ def samples_of(
 
 def _gone(run: Run, reason: Diagnostic) -> SpecError:
     """That the data of a run cannot be had, with the cures."""
-    from cnnspec.training.data import SETS
-
     where = "--data-dir FOLDER, or set CNNSPEC_DATA" if run.set in SETS else "--data PATH"
     cures = (f"say where {run.set} lies: {where}", "or judge it on other data, said aloud: --data digits")
     message = f"this run was trained on {run.set}; {reason.message}"
     return SpecError([replace(reason, message=message, help=cures)])
-
-
-def load_samples(
-    network: Network, setting: Data, name: str | None, folder: Path | None, *,
-    classes: tuple[str, ...] = (), progress: Callable[[str, int, int], None] | None = None,
-) -> Dataset:  # fmt: skip
-    """The samples as the network takes them; raises SpecError where they cannot be had.
-
-    ``classes`` are those that it learned, where it did.
-    """
-    from cnnspec.training.data import load_for
-
-    return load_for(
-        setting, network.input, network.output, name=name, data_dir=folder, classes=classes, progress=progress
-    )
 
 
 def load_or_stand_in(
@@ -84,17 +72,16 @@ def load_or_stand_in(
     """The samples to begin a training with: a set that only the recipe asks for and that cannot be had
     gives way to the digits, with a note; one asked for by ``--data`` does not.
     """
-    from cnnspec.training.data import SETS
-
+    load = partial(load_for, setting, network.input, network.output)
     try:
-        return load_samples(network, setting, name, folder, progress=progress)
+        return load(name=name, data_dir=folder, progress=progress)
     except SpecError as error:
         asked = name is not None or folder is not None or setting.path is not None
         if asked or setting.name not in SETS or not is_missing(error):
             raise
         missing = error
     try:
-        digits = load_samples(network, setting, "digits", None)
+        digits = load(name="digits")
     except SpecError:
         raise missing from None
     count = len(digits.train_labels) + len(digits.test_labels)
