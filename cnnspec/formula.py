@@ -43,7 +43,8 @@ class Formula(ABC):
 
     def within(self, binding: int, style: Style) -> str:
         text = self.write(style)
-        return text if self.binding >= binding else f"{style.open}{text}{style.close}"
+        own = ATOM if style.stacked and isinstance(self, Quotient) else self.binding
+        return text if own >= binding else f"{style.open}{text}{style.close}"
 
     def law(self) -> str:
         """The law with its names: ``⌊(i + 2p − k)/s⌋ + 1``."""
@@ -140,13 +141,7 @@ class Symbol(Formula):
         self.name, self.value, self.meaning = name, value, meaning
 
     def write(self, style: Style) -> str:
-        if style.numbers:
-            return style.number(self.value)
-        if not style.tex:
-            return self.name
-        base, _, subscript = self.name.partition("_")
-        base = base if len(base) == 1 else rf"\mathit{{{base}}}"
-        return rf"{base}_{{{subscript}}}" if subscript else base
+        return style.number(self.value) if style.numbers else style.name(self.name)
 
 
 class Negative(Formula):
@@ -182,7 +177,7 @@ class Sum(Formula):
             if isinstance(term, Negative):
                 text += style.minus + term.inner.within(PRODUCT, style)
             else:
-                text += " + " + term.within(SUM, style)
+                text += style.plus + term.within(SUM, style)
         return text
 
 
@@ -218,9 +213,9 @@ class Quotient(Formula):
         return (self.top, self.bottom)
 
     def write(self, style: Style) -> str:
-        if style.tex:
-            return rf"\frac{{{self.top.write(style)}}}{{{self.bottom.write(style)}}}"
-        return f"{self.top.within(PRODUCT, style)}/{self.bottom.within(ATOM, style)}"
+        if style.stacked:
+            return style.fraction(self.top.write(style), self.bottom.write(style))
+        return style.fraction(self.top.within(PRODUCT, style), self.bottom.within(ATOM, style))
 
 
 class Call(Formula):
@@ -236,23 +231,12 @@ class Call(Formula):
         return self.arguments
 
     def write(self, style: Style) -> str:
-        inside = ", ".join(argument.write(style) for argument in self.arguments)
-        left, right = _BRACKETS[self.name][style.tex]
-        return f"{left}{inside}{right}"
+        return style.call(self.name, style.comma.join(argument.write(style) for argument in self.arguments))
 
 
 _FUNCTIONS: Final[dict[str, Callable[..., Value]]] = {
-    "floor": math.floor,
-    "ceil": math.ceil,
-    "max": max,
-    "min": min,
-}
-_BRACKETS: Final = {
-    "floor": (("⌊", "⌋"), (r"\left\lfloor ", r"\right\rfloor")),
-    "ceil": (("⌈", "⌉"), (r"\left\lceil ", r"\right\rceil")),
-    "max": (("max(", ")"), (r"\max\left(", r"\right)")),
-    "min": (("min(", ")"), (r"\min\left(", r"\right)")),
-}
+    "floor": math.floor, "ceil": math.ceil, "max": max, "min": min,
+}  # fmt: skip
 
 
 def formula(operand: Operand) -> Formula:

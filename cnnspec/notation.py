@@ -3,29 +3,68 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import Final, TypeAlias
+from typing import ClassVar, Final, TypeAlias
 
 Value: TypeAlias = int | Fraction
+BRACKETS: Final = {"floor": ("⌊", "⌋"), "ceil": ("⌈", "⌉")}
 
 
 class Style:
     """How one kind of page writes operators; ``numbers`` says values instead of names."""
 
-    def __init__(self, numbers: bool, tex: bool) -> None:
-        self.numbers, self.tex = numbers, tex
-        self.times = r" \cdot " if tex else "·"
-        self.minus = " - " if tex else " − "
-        self.open, self.close = (r"\left(", r"\right)") if tex else ("(", ")")
+    plus: ClassVar[str] = " + "
+    times: ClassVar[str] = "·"
+    minus: ClassVar[str] = " − "
+    comma: ClassVar[str] = ", "
+    open: ClassVar[str] = "("
+    close: ClassVar[str] = ")"
+    stacked: ClassVar[bool] = False
+    """Whether a fraction shows by its bar where it begins and ends."""
+
+    def __init__(self, numbers: bool) -> None:
+        self.numbers = numbers
 
     def number(self, value: Value) -> str:
         if isinstance(value, Fraction) and value.denominator > 1:
-            top, bottom = value.numerator, value.denominator
-            return rf"\tfrac{{{top}}}{{{bottom}}}" if self.tex else f"{top}/{bottom}"
-        text = f"{int(value):,}"
-        return text.replace(",", "{,}") if self.tex else text.replace("-", "−")
+            return f"{value.numerator}/{value.denominator}"
+        return f"{int(value):,}".replace("-", "−")
+
+    def name(self, name: str) -> str:
+        return name
+
+    def fraction(self, top: str, bottom: str) -> str:
+        return f"{top}/{bottom}"
+
+    def call(self, name: str, inside: str) -> str:
+        left, right = BRACKETS.get(name, (f"{name}(", ")"))
+        return f"{left}{inside}{right}"
 
 
-LAW: Final = Style(numbers=False, tex=False)
-NUMBERS: Final = Style(numbers=True, tex=False)
-TEX_LAW: Final = Style(numbers=False, tex=True)
-TEX_NUMBERS: Final = Style(numbers=True, tex=True)
+class Tex(Style):
+    """LaTeX, without dollar signs."""
+
+    times, minus, open, close, stacked = r" \cdot ", " - ", r"\left(", r"\right)", True
+
+    def number(self, value: Value) -> str:
+        if isinstance(value, Fraction) and value.denominator > 1:
+            return rf"\tfrac{{{value.numerator}}}{{{value.denominator}}}"
+        return f"{int(value):,}".replace(",", "{,}")
+
+    def name(self, name: str) -> str:
+        base, _, subscript = name.partition("_")
+        base = base if len(base) == 1 else rf"\mathit{{{base}}}"
+        return rf"{base}_{{{subscript}}}" if subscript else base
+
+    def fraction(self, top: str, bottom: str) -> str:
+        return rf"\frac{{{top}}}{{{bottom}}}"
+
+    def call(self, name: str, inside: str) -> str:
+        if name in ("floor", "ceil"):
+            return rf"\left\l{name} {inside}\right\r{name}"
+        return rf"\{name}\left({inside}\right)"
+
+
+LAW: Final = Style(numbers=False)
+NUMBERS: Final = Style(numbers=True)
+TEX_LAW: Final = Tex(numbers=False)
+TEX_NUMBERS: Final = Tex(numbers=True)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from cnnspec.diagnostics import Diagnostic, Severity
 from cnnspec.layers.base import Family, show
 from cnnspec.layers.writing import sentence
-from cnnspec.views.documents.report.mathml import equation, symbol
+from cnnspec.views.documents.report.mathml import LAW, equation
 from cnnspec.views.documents.report.style import tone
 from cnnspec.views.terminal.paint import in_bytes
 from cnnspec.views.workings import LayerWorking, WorkingLine, board, legend
@@ -208,6 +208,6 @@ def _where(passage: LayerWorking) -> str:
     if not meanings:
         return ""
     symbols = "; ".join(
-        f"<math>{symbol(name)}</math> {escape(meaning)}" for name, meaning in meanings.items()
+        f"<math>{LAW.name(name)}</math> {escape(meaning)}" for name, meaning in meanings.items()
     )
     return f'<div class="where">where {symbols}</div>'
