@@ -13,7 +13,8 @@ from jsonschema import Draft7Validator
 
 from cnnspec.diagnostics import Diagnostic, Fix, Label, Severity
 from cnnspec.text import Source, Span
-from cnnspec.views.terminal.messages import render_text, to_github, to_json, to_sarif
+from cnnspec.views.documents.messages import to_github, to_json, to_sarif
+from cnnspec.views.terminal.messages import render_text
 
 LENET = Source("lenet.cnn", "network LeNet5\n\ninput 5x5x1\n\n\nconv1: conv 6 9x9 => 28x28x6\nrelu\n")
 

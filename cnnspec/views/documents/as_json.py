@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final
 
+from cnnspec.views.documents.messages import to_json
+
 if TYPE_CHECKING:
     from cnnspec.analysis.report import Analysis, JudgedExpectation, Row
     from cnnspec.diagnostics import Diagnostic
@@ -14,15 +16,8 @@ if TYPE_CHECKING:
 SCHEMA: Final = "cnnspec/analysis/1"
 
 FIGURES: Final = (
-    "params",
-    "trainable",
-    "frozen",
-    "buffers",
-    "multiplies",
-    "additions",
-    "elementwise",
-    "flops",
-)
+    "params", "trainable", "frozen", "buffers", "multiplies", "additions", "elementwise", "flops",
+)  # fmt: skip
 """The counts that every layer and the totals have, in the order they are written."""
 
 TOTALS: Final = (*FIGURES, "weight_bytes", "activation_bytes", "peak_activation_bytes", "training_bytes")
@@ -40,7 +35,7 @@ def document(analysis: Analysis | None, diagnostics: Iterable[Diagnostic] = ()) 
     Of a text that gave no network at all only the diagnostics are told.
     """
     faults = tuple(dict.fromkeys((*diagnostics, *(analysis.diagnostics if analysis else ()))))
-    return {"schema": SCHEMA, **_facts(analysis), "diagnostics": _diagnostics(faults)}
+    return {"schema": SCHEMA, **_facts(analysis), "diagnostics": to_json(faults)}
 
 
 def _facts(analysis: Analysis | None) -> dict[str, Any]:
@@ -121,11 +116,3 @@ def _field(row: Row) -> dict[str, Any] | None:
         "jump": [float(jump) if isinstance(jump, Fraction) else jump for jump in field.jump],
         "start": list(field.start),
     }
-
-
-def _diagnostics(faults: tuple[Diagnostic, ...]) -> Any:
-    if not faults:
-        return []
-    from cnnspec.views.terminal.messages import to_json
-
-    return to_json(faults)

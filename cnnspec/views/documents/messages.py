@@ -62,33 +62,27 @@ def _version() -> str:
 def _place(span: Span | None) -> dict[str, Any] | None:
     if span is None:
         return None
-    end_line, end_column = span.source.place(span.end)
-    return {
-        "file": span.source.name,
-        "line": span.line,
-        "column": span.column,
-        "end_line": end_line,
-        "end_column": end_column,
-        "start": span.start,
-        "end": span.end,
-    }
+    names = ("line", "column", "end_line", "end_column")
+    return {"file": span.source.name, **_edges(span, names), "start": span.start, "end": span.end}
+
+
+def _edges(span: Span, names: Iterable[str]) -> dict[str, int]:
+    """First line and column, last line and column, under these names."""
+    return dict(zip(names, (span.line, span.column, *span.source.place(span.end)), strict=True))
 
 
 def _workflow_command(item: Diagnostic) -> str:
-    properties = {"title": f"cnnspec {item.code}"}
+    properties: dict[str, str | int] = {"title": f"cnnspec {item.code}"}
     if item.span:
-        end_line, end_column = item.span.source.place(item.span.end)
-        properties = {
-            "file": item.span.source.name,
-            "line": str(item.span.line),
-            "endLine": str(end_line),
-            "col": str(item.span.column),
-            "endColumn": str(end_column),
-            **properties,
-        }
-    given = ",".join(f"{key}={_escaped(value, property=True)}" for key, value in properties.items())
-    text = "\n".join((item.message, *item.notes, *(f"help: {help}" for help in item.help)))
-    return f"::{_GITHUB[item.severity]} {given}::{_escaped(text)}"
+        end_line, end = item.span.source.place(item.span.end)
+        edges = {"line": item.span.line, "endLine": end_line, "col": item.span.column, "endColumn": end}
+        properties = {"file": item.span.source.name, **edges, **properties}
+    given = ",".join(f"{key}={_escaped(str(value), property=True)}" for key, value in properties.items())
+    return f"::{_GITHUB[item.severity]} {given}::{_escaped(_text(item))}"
+
+
+def _text(item: Diagnostic) -> str:
+    return "\n".join((item.message, *item.notes, *(f"help: {help}" for help in item.help)))
 
 
 def _escaped(text: str, property: bool = False) -> str:
@@ -97,13 +91,8 @@ def _escaped(text: str, property: bool = False) -> str:
 
 
 def _result(item: Diagnostic, rule: int) -> dict[str, Any]:
-    text = "\n".join((item.message, *item.notes, *(f"help: {help}" for help in item.help)))
-    result: dict[str, Any] = {
-        "ruleId": item.code,
-        "ruleIndex": rule,
-        "level": str(item.severity),
-        "message": {"text": text},
-    }
+    result: dict[str, Any] = {"ruleId": item.code, "ruleIndex": rule, "level": str(item.severity)}
+    result["message"] = {"text": _text(item)}
     if item.span:
         result["locations"] = [_location(item.span)]
     if item.labels:
@@ -126,8 +115,7 @@ def _artifact(span: Span) -> dict[str, str]:
 
 
 def _region(span: Span) -> dict[str, int]:
-    end_line, end_column = span.source.place(span.end)
-    return {"startLine": span.line, "startColumn": span.column, "endLine": end_line, "endColumn": end_column}
+    return _edges(span, ("startLine", "startColumn", "endLine", "endColumn"))
 
 
 def _sarif_fix(span: Span, replacement: str, message: str) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import log
 from typing import Final
 
@@ -26,18 +25,10 @@ AROUND: Final = 110.0
 """What the title and the legend add."""
 
 
-@dataclass(frozen=True, slots=True)
-class Aim:
-    """What columns are for: the height that needs none, and the width over height sought."""
-
-    tall: float
-    aspect: float
-
-
-DOWN: Final = Aim(760.0, 1.55)
-"""Between a page on its side and a slide."""
-ACROSS: Final = Aim(1500.0, 1 / 2.0)
-"""Rows of a picture from left to right, seen turned."""
+DOWN: Final = (760.0, 1.55)
+"""The height that needs no columns; width over height sought, between a page on its side and a slide."""
+ACROSS: Final = (1500.0, 1 / 2.0)
+"""The same for rows of a picture from left to right, seen turned."""
 
 
 def arrange(laid: GraphLayout, columns: int | None = None, *, across: bool = False) -> Drawing:
@@ -45,18 +36,15 @@ def arrange(laid: GraphLayout, columns: int | None = None, *, across: bool = Fal
 
     With ``across`` it runs from left to right, and the columns are rows.
     """
-    if across:
-        return _in_columns(_turned(laid), columns, ACROSS).transposed()
-    return _in_columns(laid, columns, DOWN)
-
-
-def _in_columns(laid: GraphLayout, columns: int | None, aim: Aim) -> Drawing:
+    laid = _turned(laid) if across else laid
+    tall, aspect = ACROSS if across else DOWN
     pieces = _pieces(laid)
     if columns is None:
-        parts = _best(laid, pieces, aim.aspect) if laid.height > aim.tall else [pieces]
+        parts = _best(laid, pieces, aspect) if laid.height > tall else [pieces]
     else:
         parts = _partition(pieces, max(1, columns))
-    return set_side_by_side(laid, [Piece(part[0].top, part[-1].bottom) for part in parts])
+    drawing = set_side_by_side(laid, [Piece(part[0].top, part[-1].bottom) for part in parts])
+    return drawing.transposed() if across else drawing
 
 
 def _turned(laid: GraphLayout) -> GraphLayout:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from cnnspec.diagnostics import nearest
 from cnnspec.layers.base import Shape, show
 from cnnspec.layers.writing import sentence
+from cnnspec.views.terminal.grid import Column
 from cnnspec.views.terminal.paint import in_bytes
 
 if TYPE_CHECKING:
@@ -18,32 +19,28 @@ if TYPE_CHECKING:
 Bare: TypeAlias = str | int | float | None
 
 
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """One column: ``of`` gives its bare value (CSV), ``text`` what people read.
+def _plain(value: Bare) -> str:
+    return "" if value is None else str(value)
 
-    ``rank`` and ``least`` say what happens on a narrow page (``grid.Column``);
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figure(Column):
+    """A column of layers: ``of`` gives its bare value (CSV), ``text`` what people read.
+
     ``sums`` tells that the values of rows add up to the total's.
     """
 
-    key: str
-    title: str
     meaning: str
     of: Callable[[Row, Analysis], Bare]
-    text: Callable[[Bare], str]
+    text: Callable[[Bare], str] = _plain
     right: bool = True
     rank: int = 1
-    least: int | None = None
     sums: bool = False
     shown: Callable[[Row, Analysis], str] | None = None
     """What people read where the bare value does not say it all."""
 
     def cell(self, row: Row, analysis: Analysis) -> str:
         return self.shown(row, analysis) if self.shown else self.text(self.of(row, analysis))
-
-
-def _plain(value: Bare) -> str:
-    return "" if value is None else str(value)
 
 
 def _count(value: Bare) -> str:
@@ -98,29 +95,37 @@ def _share(row: Row, analysis: Analysis) -> Bare:
     return row.params / everything if everything else 0.0
 
 
+def _operation(row: Row, analysis: Analysis) -> Bare:
+    return sentence(row.node.layer)
+
+
+def _output(row: Row, analysis: Analysis) -> Bare:
+    return shape_text(row.output, analysis.batch)
+
+
 def _counts(key: str, meaning: str, rank: int = 1) -> Figure:
-    return Figure(key, key, meaning, lambda row, _: int(getattr(row, key)), _count, rank=rank, sums=True)
+    def count(row: Row, analysis: Analysis) -> Bare:
+        return int(getattr(row, key))
+
+    return Figure(key, key, meaning=meaning, of=count, text=_count, rank=rank, sums=True)
+
+
+def _words(
+    key: str, meaning: str, of: Callable[[Row, Analysis], Bare], rank: int, least: int | None = None
+) -> Figure:
+    return Figure(key, key, right=False, least=least, rank=rank, meaning=meaning, of=of)
 
 
 FIGURES: Final[dict[str, Figure]] = {
     figure.key: figure
     for figure in (
-        Figure("layer", "layer", "the name", lambda row, _: row.name, _plain, right=False, rank=0, least=8),
-        Figure("kind", "kind", "the word", lambda row, _: row.kind, _plain, right=False, rank=4),
-        Figure(
-            "operation", "operation", "word and options, in the language",
-            lambda row, _: sentence(row.node.layer), _plain, right=False, rank=3, least=12,
-        ),
-        Figure("line", "line", "line of the text", lambda row, _: row.line, _plain, rank=5),
-        Figure(
-            "from", "from", "the layers it reads",
-            lambda row, analysis: ", ".join(sources(row, analysis)), _plain, right=False, rank=4, least=8,
-        ),
-        Figure("input", "input", "shapes that flow in", _inputs, _plain, right=False, rank=4, least=8),
-        Figure(
-            "output", "output", "shape that flows out",
-            lambda row, analysis: shape_text(row.output, analysis.batch), _plain, right=False, rank=0,
-        ),
+        _words("layer", "the name", lambda row, _: row.name, 0, 8),
+        _words("kind", "the word", lambda row, _: row.kind, 4),
+        _words("operation", "word and options, in the language", _operation, 3, 12),
+        Figure("line", "line", meaning="line of the text", of=lambda row, _: row.line, rank=5),
+        _words("from", "the layers it reads", lambda row, analysis: ", ".join(sources(row, analysis)), 4, 8),
+        _words("input", "shapes that flow in", _inputs, 4, 8),
+        _words("output", "shape that flows out", _output, 0),
         _counts("params", "parameters, trainable and frozen", rank=0),
         _counts("trainable", "parameters that training changes"),
         _counts("frozen", "parameters that training leaves alone"),
@@ -129,17 +134,17 @@ FIGURES: Final[dict[str, Figure]] = {
         _counts("additions", "additions for one input"),
         _counts("elementwise", "comparisons, divisions and other operations"),
         _counts("flops", "multiplies + additions + elementwise"),
-        Figure("share", "share", "part of all parameters", _share, _percent, rank=3),
+        Figure("share", "share", meaning="part of all parameters", of=_share, text=_percent, rank=3),
         Figure(
-            "memory", "memory", "bytes of the output, for the batch",
-            lambda row, _: row.activation_bytes, _bytes, rank=2, sums=True,
+            "memory", "memory", meaning="bytes of the output, for the batch",
+            of=lambda row, _: row.activation_bytes, text=_bytes, rank=2, sums=True,
         ),
         Figure(
-            "receptive-field", "field", "receptive field in input pixels", _field_size, _plain,
-            rank=2, shown=_field_text,
+            "receptive-field", "field", meaning="receptive field in input pixels", of=_field_size, rank=2,
+            shown=_field_text,
         ),
-        Figure("jump", "jump", "input pixels between outputs", _field_part("jump"), _plain, rank=3),
-        Figure("start", "start", "first input pixel that is seen", _field_part("start"), _plain, rank=3),
+        Figure("jump", "jump", meaning="input pixels between outputs", of=_field_part("jump"), rank=3),
+        Figure("start", "start", meaning="first input pixel that is seen", of=_field_part("start"), rank=3),
     )
 }  # fmt: skip
 
@@ -147,16 +152,10 @@ DEFAULT: Final = ("layer", "operation", "output", "params", "multiplies", "recep
 """The columns of a table when none are chosen."""
 
 SYNONYMS: Final = {
-    "name": "layer",
-    "field": "receptive-field",
-    "receptive_field": "receptive-field",
-    "options": "operation",
-    "shape": "output",
-    "inputs": "input",
-    "parameters": "params",
-    "macs": "multiplies",
+    "name": "layer", "field": "receptive-field", "receptive_field": "receptive-field", "options": "operation",
+    "shape": "output", "inputs": "input", "parameters": "params", "macs": "multiplies",
     "activation_bytes": "memory",
-}
+}  # fmt: skip
 
 
 def choose(names: Iterable[str]) -> tuple[Figure, ...]:

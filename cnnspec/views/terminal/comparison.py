@@ -35,10 +35,7 @@ def render(comparison: Comparison, *, terminal: Terminal = PLAIN, everything: bo
     if comparison.input:
         lines += [terminal.text(f" input {_from_to(comparison.input)}"), ""]
     if shown:
-        cells = [
-            _line(run[0], terminal) if len(run) == 1 else _block_line(run, terminal)
-            for run in _runs(shown, everything)
-        ]
+        cells = [_line(run, terminal) for run in _runs(shown, everything)]
         lines += [*draw(fit(COLUMNS, cells, terminal.width), cells, terminal), ""]
         lines += [f" {terminal.text(line)}" for line in _totals(comparison)] + [""]
     name_one, name_two = comparison.before.network.name, comparison.after.network.name
@@ -47,20 +44,18 @@ def render(comparison: Comparison, *, terminal: Terminal = PLAIN, everything: bo
     return "\n".join(line.rstrip() for line in lines) + "\n"
 
 
-def _line(pair: Pair, terminal: Terminal) -> TableRow:
+def _line(run: list[Pair], terminal: Terminal) -> TableRow:
+    """One layer, or several of a block together."""
+    first, end = run[0], run[-1].after or run[-1].before
     cells = {
-        "sign": SIGNS[pair.status],
-        "layer": _names(pair),
-        "what": _what(pair),
-        "params": _delta(pair.delta("params")),
-        "multiplies": _delta(pair.delta("multiplies")),
+        "sign": SIGNS[first.status],
+        "layer": _names(first) if len(run) == 1 else ".".join(_block(first)),
+        "what": _what(first) if len(run) == 1 or end is None else f"{len(run)} layers => {show(end.output)}",
+        "params": _delta(sum(pair.delta("params") for pair in run)),
+        "multiplies": _delta(sum(pair.delta("multiplies") for pair in run)),
     }
-    return _styled(cells, pair.status, terminal)
-
-
-def _styled(cells: dict[str, str], status: str, terminal: Terminal) -> TableRow:
     shown = {key: terminal.text(text) for key, text in cells.items()}
-    return TableRow(shown, dict.fromkeys(cells, (STYLES[status],)))
+    return TableRow(shown, dict.fromkeys(cells, (STYLES[first.status],)))
 
 
 def _runs(pairs: list[Pair], everything: bool) -> list[list[Pair]]:
@@ -81,19 +76,6 @@ def _block(pair: Pair) -> tuple[str, ...]:
     row = pair.after or pair.before
     assert row is not None
     return row.path[:-1]
-
-
-def _block_line(run: list[Pair], terminal: Terminal) -> TableRow:
-    last = run[-1].after or run[-1].before
-    assert last is not None
-    cells = {
-        "sign": SIGNS[run[0].status],
-        "layer": ".".join(_block(run[0])),
-        "what": f"{len(run)} layers => {show(last.output)}",
-        "params": _delta(sum(pair.delta("params") for pair in run)),
-        "multiplies": _delta(sum(pair.delta("multiplies") for pair in run)),
-    }
-    return _styled(cells, run[0].status, terminal)
 
 
 def _names(pair: Pair) -> str:
@@ -158,12 +140,8 @@ def document(comparison: Comparison) -> dict[str, Any]:
         "summary": comparison.summary,
         "layers": [_pair(pair) for pair in comparison.pairs],
         "totals": {
-            change.what: {
-                "before": change.before,
-                "after": change.after,
-                "delta": change.after - change.before,
-            }
-            for change in comparison.totals
+            one.what: {"before": one.before, "after": one.after, "delta": one.after - one.before}
+            for one in comparison.totals
         },
     }
 

@@ -7,18 +7,13 @@ from typing import Final
 
 from cnnspec.diagnostics import Diagnostic, Fix, Severity
 from cnnspec.text import Source, printable
-from cnnspec.views.documents.messages import to_github, to_json, to_sarif
 from cnnspec.views.terminal.paint import Terminal, wrap
 from cnnspec.views.terminal.snippets import Annotation, edge, gutter_of, snippet
-
-__all__ = ["render_text", "to_github", "to_json", "to_sarif"]
 
 STYLES: Final = {Severity.ERROR: "bad", Severity.WARNING: "warning", Severity.NOTE: "note"}
 NARROWEST: Final = 40
 MOST: Final = 100
 """Messages told in full; nobody reads more, and a broken generator makes tens of thousands."""
-
-
 WIDTH_IN_PYTHON: Final = 100
 
 

@@ -14,13 +14,8 @@ from typing import TypeAlias
 from cnnspec.analysis.fold import Block, Leaf, Repeated, Segment, fold
 from cnnspec.network.graph import Network, Node
 
-
-@dataclass(frozen=True, slots=True)
-class Branch:
-    """Path number ``path`` of the merge with the index ``merge``."""
-
-    merge: int
-    path: int
+Branch: TypeAlias = tuple[int, int]
+"""Index of a merge, and which of its paths."""
 
 
 @dataclass(slots=True)
@@ -131,7 +126,7 @@ def _claim(network: Network, merge: Node, fork: int, branches: list[list[Branch]
             index = queue.pop()
             if index > fork and index not in seen:
                 seen.add(index)
-                branches[index].append(Branch(merge.index, path))
+                branches[index].append((merge.index, path))
                 queue.extend(network.nodes[index].inputs)
 
 

@@ -12,63 +12,18 @@ from typing import Final
 from unicodedata import east_asian_width
 
 STYLES: Final[dict[str, str]] = {
-    "bold": "1",
-    "dim": "2",
-    "good": "32",
-    "bad": "1;31",
-    "warning": "33",
-    "conv": "34",
-    "dense": "35",
-    "pool": "36",
-    "activation": "33",
-    "norm": "32",
-    "dropout": "90",
-    "reshape": "90",
-    "resample": "36",
-    "merge": "31",
-    "input": "1",
-    "gutter": "34",
-    "label": "34",
-    "note": "36",
-}
+    "bold": "1", "dim": "2", "good": "32", "bad": "1;31", "warning": "33", "note": "36", "label": "34",
+    "gutter": "34", "input": "1", "conv": "34", "dense": "35", "pool": "36", "activation": "33",
+    "norm": "32", "dropout": "90", "reshape": "90", "resample": "36", "merge": "31",
+}  # fmt: skip
 """Style -> ANSI codes; the layer families have a colour each, as have the parts of messages."""
 
 ASCII: Final[dict[str, str]] = {
-    " · ": ", ",
-    "├─": "|-",
-    "└─": "`-",
-    "│": "|",
-    "─": "-",
-    "━": "=",
-    "×": "x",
-    "·": "*",
-    "−": "-",
-    "→": "->",
-    "←": "<-",
-    "…": "...",
-    "⌊": "floor(",
-    "⌋": ")",
-    "⌈": "ceil(",
-    "⌉": ")",
-    "≤": "<=",
-    "≥": ">=",
-    "≠": "!=",
-    "≈": "~",
-    "✓": "ok",
-    "✗": "FAILS",
-    "•": "-",
-    "▸": ">",
-    "∞": "inf",
-    "Σ": "sum",
-    "∈": "in",
-    "²": "^2",
-    "³": "^3",
-    "⁶": "^6",
-    "é": "e",
-    "’": "'",
-    "“": '"',
-    "”": '"',
-}
+    " · ": ", ", "├─": "|-", "└─": "`-", "│": "|", "─": "-", "━": "=", "×": "x", "·": "*", "−": "-",
+    "→": "->", "←": "<-", "…": "...", "⌊": "floor(", "⌋": ")", "⌈": "ceil(", "⌉": ")", "≤": "<=",
+    "≥": ">=", "≠": "!=", "≈": "~", "✓": "ok", "✗": "FAILS", "•": "-", "▸": ">", "∞": "inf", "Σ": "sum",
+    "∈": "in", "²": "^2", "³": "^3", "⁶": "^6", "é": "e", "’": "'", "“": '"', "”": '"',
+}  # fmt: skip
 """What stands for a character that the stream cannot show."""
 WIDEST: Final = 88
 """Columns of running text that are still read with ease."""

@@ -45,33 +45,24 @@ def curves(shown: Sequence[TrainingCurve], terminal: Terminal) -> list[str]:
     rows = [cells(curve) for curve in shown]
     ranks = {"seconds": 4, "loss": 3, "epochs": 2, "accuracy": 1}
     used = [key for key in COLUMNS if any(row[key] for row in rows)]
-    columns = [
-        Column(
-            key, key, right=key != "network", least=8 if key == "network" else None, rank=ranks.get(key, 0)
-        )
-        for key in used
-    ]
-    return _table(columns, [TableRow({key: row[key] for key in used}) for row in rows], terminal)
+    columns = [_name("network", 8), *(_number(key, ranks.get(key, 0)) for key in used[1:])]
+    return _table(columns, rows, terminal)
 
 
 def _epochs(curve: TrainingCurve, terminal: Terminal) -> list[str]:
-    keys = ["epoch", "loss", "accuracy"] + (
-        ["validation loss", "validation"] if curve.validation_loss else []
-    )
-    columns = [Column(key, key, right=True, rank=int(n > 2)) for n, key in enumerate(keys)]
-    lines = []
-    for n, epoch in enumerate(curve.epochs):
-        line = {"epoch": str(epoch), "loss": compact(curve.loss[n]), "accuracy": percent(curve.accuracy[n])}
-        if curve.validation_loss:
-            line["validation loss"] = compact(curve.validation_loss[n])
-            line["validation"] = percent(curve.validation_accuracy[n])
-        lines.append(TableRow(line))
-    head = [
-        terminal.text(f"{curve.name}: {curve.params:,} params" if curve.params is not None else curve.name),
-        "",
-    ]
+    texts = {
+        "epoch": map(str, curve.epochs),
+        "loss": map(compact, curve.loss),
+        "accuracy": map(percent, curve.accuracy),
+        "validation loss": map(compact, curve.validation_loss),
+        "validation": map(percent, curve.validation_accuracy),
+    }
+    keys = [*texts][: 5 if curve.validation_loss else 3]
+    columns = [_number(key, int(n > 2)) for n, key in enumerate(keys)]
+    lines = [dict(zip(keys, line, strict=True)) for line in zip(*(texts[key] for key in keys), strict=True)]
+    head = f"{curve.name}: {curve.params:,} params" if curve.params is not None else curve.name
     tail = [] if curve.test_accuracy is None else ["", f"test accuracy {percent(curve.test_accuracy)}"]
-    return [*head, *_table(columns, lines, terminal), *tail]
+    return [terminal.text(head), "", *_table(columns, lines, terminal), *tail]
 
 
 def filters(shown: Filters, terminal: Terminal) -> list[str]:
@@ -96,19 +87,14 @@ def maps(shown: FeatureMaps, terminal: Terminal) -> list[str]:
 def _figures(values: NDArray[Any], what: str, terminal: Terminal) -> list[str]:
     """A line for each of ``values`` along their first axis."""
     keys = ("least", "greatest", "mean", "length", "zeros")
-    columns = [Column("n", what, right=True)]
-    columns += [Column(key, key, right=True, rank=n) for n, key in enumerate(keys)]
+    columns = [Column("n", what, right=True), *(_number(key, n) for n, key in enumerate(keys))]
     lines = []
     for n, one in enumerate(values[:MOST]):
         length = float((one.astype(float) ** 2).sum()) ** 0.5
         numbers = (float(one.min()), float(one.max()), float(one.mean()), length)
-        line = {
-            key: terminal.text(f"{number:.4g}".replace("-", "−"))
-            for key, number in zip(keys, numbers, strict=False)
-        }
-        lines.append(
-            TableRow({"n": str(n) if what else "", **line, "zeros": percent(float((one == 0).mean()), 0)})
-        )
+        texts = [terminal.text(f"{number:.4g}".replace("-", "−")) for number in numbers]
+        texts.append(percent(float((one == 0).mean()), 0))
+        lines.append({"n": str(n) if what else "", **dict(zip(keys, texts, strict=True))})
     more = len(values) - MOST
     return [*_table(columns, lines, terminal), *([f" and {more} more"] if more > 0 else [])]
 
@@ -120,11 +106,12 @@ def neighbours(shown: Sequence[Neighbourhood], layer: str, size: int, terminal: 
     columns += [Column(str(n), f"nearest {n + 1}" if not n else str(n + 1), rank=n) for n in range(most)]
     lines = []
     for one in shown:
-        found = {
+        cells = {"sample": str(one.sample.index), "label": one.sample.label}
+        cells |= {
             str(n): f"{near.label} ({near.index}, {near.distance:.2f})" for n, near in enumerate(one.found)
         }
         styles = {str(n): ("bad",) for n, near in enumerate(one.found) if near.label != one.sample.label}
-        lines.append(TableRow({"sample": str(one.sample.index), "label": one.sample.label, **found}, styles))
+        lines.append(TableRow(cells, styles))
     head = f"nearest training samples in the {size:,} values of {layer}: class (place, distance)"
     return [head, "", *_table(columns, lines, terminal)]
 
@@ -148,24 +135,18 @@ def confusion(shown: Confusion, terminal: Terminal) -> list[str]:
 
 def _likeliest(shown: Confusion, terminal: Terminal) -> list[str]:
     """Where the matrix does not fit: its largest numbers off the diagonal."""
-    pairs = [
-        (int(count), n, k)
-        for n, row in enumerate(shown.counts)
-        for k, count in enumerate(row)
-        if n != k and count
-    ]
-    pairs.sort(key=lambda pair: (-pair[0], pair[1:]))
-    arrow = terminal.text("→")
-    return [f" {shown.names[n]} {arrow} {shown.names[k]}: {count:,}" for count, n, k in pairs[:MOST_PAIRS]]
+    names, n = shown.names, len(shown.names)
+    pairs = [(-int(shown.counts[t, p]), t, p) for t in range(n) for p in range(n) if t != p]
+    found = [(names[t], names[p], -less) for less, t, p in sorted(pairs)[:MOST_PAIRS] if less]
+    return [terminal.text(f" {true} → {answer}: {count:,}") for true, answer, count in found]
 
 
 def classes(rows: Sequence[tuple[str, float, float, int]], terminal: Terminal) -> list[str]:
     """Of each class: its name, precision and recall (0 to 1), and how many samples it has."""
-    columns = [Column("name", "class", least=4)]
     keys = ("recall", "precision", "images")
-    columns += [Column(key, key, right=True, rank=n) for n, key in enumerate(keys)]
+    columns = [_name("class", 4), *(_number(key, n) for n, key in enumerate(keys))]
     lines = [
-        TableRow({"name": name, "precision": percent(p), "recall": percent(r), "images": f"{n:,}"})
+        {"class": name, "precision": percent(p), "recall": percent(r), "images": f"{n:,}"}
         for name, p, r, n in rows
     ]
     return _table(columns, lines, terminal)
@@ -173,14 +154,9 @@ def classes(rows: Sequence[tuple[str, float, float, int]], terminal: Terminal) -
 
 def mistakes(shown: Sequence[tuple[int, str, str, float]], total: int, terminal: Terminal) -> list[str]:
     """Of the most confident wrong answers: sample, true class, predicted class, confidence (0 to 1)."""
-    columns = [
-        Column("index", "index", right=True),
-        Column("label", "class", least=4, rank=1),
-        Column("answer", "predicted", least=4),
-        Column("confidence", "confidence", right=True, rank=2),
-    ]
+    columns = [_number("index"), _name("class", 4, 1), _name("predicted", 4), _number("confidence", 2)]
     lines = [
-        TableRow({"index": str(index), "label": label, "answer": answer, "confidence": percent(probability)})
+        {"index": str(index), "class": label, "predicted": answer, "confidence": percent(probability)}
         for index, label, answer, probability in shown
     ]
     head = f"the most confident of {total:,} mistakes"
@@ -192,34 +168,37 @@ def mistakes(shown: Sequence[tuple[int, str, str, float]], total: int, terminal:
 
 def counts(names: Sequence[str], parts: Mapping[str, Sequence[int]], terminal: Terminal) -> list[str]:
     """Samples of each class, a column a part, and their sums."""
-    columns = [Column("class", "class", least=5), *(Column(part, part, right=True) for part in parts)]
+    columns = [_name("class", 5), *map(_number, parts)]
     lines = [
-        TableRow({"class": name, **{part: f"{found[n]:,}" for part, found in parts.items()}})
+        {"class": name, **{part: f"{found[n]:,}" for part, found in parts.items()}}
         for n, name in enumerate(names)
     ]
-    total = TableRow({"class": "total", **{part: f"{sum(found):,}" for part, found in parts.items()}})
-    return _table(columns, [*lines, total], terminal)
+    lines.append({"class": "total", **{part: f"{sum(found):,}" for part, found in parts.items()}})
+    return _table(columns, lines, terminal)
 
 
 def changes(shown: Gallery, terminal: Terminal) -> list[str]:
     """Of each sample: the mean change of a pixel, as a share of its range, least and greatest."""
-    columns = [
-        Column("class", "class", least=5),
-        Column("least", "least change", right=True),
-        Column("greatest", "greatest change", right=True),
-    ]
+    columns = [_name("class", 5), _number("least change"), _number("greatest change")]
     lines = []
     for name, (original, *made) in shown.rows:
         shares = [float(abs(one.astype(float) - original).mean()) / 255 for one in made]
-        ends = {"least": f"{100 * min(shares):.1f} %", "greatest": f"{100 * max(shares):.1f} %"}
-        lines.append(TableRow({"class": name, **ends}))
-    head = [
-        terminal.text(shown.title),
-        terminal.text("mean change of a pixel; the pictures: -o FILE.png"),
-        "",
-    ]
-    return [*head, *_table(columns, lines, terminal)]
+        ends = {"least change": percent(min(shares), 1), "greatest change": percent(max(shares), 1)}
+        lines.append({"class": name, **ends})
+    note = "mean change of a pixel; the pictures: -o FILE.png"
+    return [terminal.text(shown.title), note, "", *_table(columns, lines, terminal)]
 
 
-def _table(columns: Sequence[Column], lines: Sequence[TableRow], terminal: Terminal) -> list[str]:
-    return draw(fit(columns, lines, terminal.width), lines, terminal)
+def _name(title: str, least: int, rank: int = 0) -> Column:
+    return Column(title, title, least=least, rank=rank)
+
+
+def _number(title: str, rank: int = 0) -> Column:
+    return Column(title, title, right=True, rank=rank)
+
+
+def _table(
+    columns: Sequence[Column], lines: Sequence[TableRow | dict[str, str]], terminal: Terminal
+) -> list[str]:
+    rows = [line if isinstance(line, TableRow) else TableRow(line) for line in lines]
+    return draw(fit(columns, rows, terminal.width), rows, terminal)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from cnnspec.analysis.conventions import convention_of
 from cnnspec.layers.base import show
 from cnnspec.views.terminal.columns import DEFAULT, Figure, choose, total_text
-from cnnspec.views.terminal.grid import Column, TableRow, draw, fit
+from cnnspec.views.terminal.grid import TableRow, draw, fit
 from cnnspec.views.terminal.outline import outline
 from cnnspec.views.terminal.paint import PLAIN, Terminal, in_bytes, wrap
 from cnnspec.views.terminal.rows import Rows
@@ -87,7 +87,7 @@ def _layers(
     if not analysis.rows:
         lines = [line for line in lines if not line.rule]
         return [" " + "  ".join(line.cells.values()) for line in lines]
-    fitted = fit([_column(figure) for figure in figures], lines, terminal.width, keep_all=chosen)
+    fitted = fit(figures, lines, terminal.width, keep_all=chosen)
     drawn = draw(fitted, lines, terminal)
     if fitted.dropped:
         missing = f"no room for {', '.join(column.key for column in fitted.dropped)}; see --columns"
@@ -102,10 +102,6 @@ def _usual(analysis: Analysis) -> tuple[str, ...]:
 
 def _indented(text: str, terminal: Terminal) -> list[str]:
     return [f" {line}" for line in wrap(terminal.text(text), terminal.width - 1)]
-
-
-def _column(figure: Figure) -> Column:
-    return Column(figure.key, figure.title, figure.right, figure.least, figure.rank)
 
 
 def _total(analysis: Analysis, figures: Sequence[Figure], terminal: Terminal) -> TableRow:

@@ -106,14 +106,10 @@ def shares(analysis: Analysis) -> str:
     large = sorted(analysis.rows, key=weight, reverse=True)[:MOST_BARS]
     named = [row for row in analysis.rows if row in large and weight(row) > 0]
     others = [row for row in analysis.rows if row not in named]
-    most = [max([measure(row) for row in named], default=0) or 1 for measure in measures]
+    rest = [sum(map(measure, others)) for measure in measures]
+    most = [max([*map(measure, named), total]) or 1 for measure, total in zip(measures, rest, strict=True)]
     lines = [_share_line(row.name, row.node.layer.family, [m(row) for m in measures], most) for row in named]
     if others:
-        rest = [sum(map(measure, others)) for measure in measures]
-        most = [max(pair) for pair in zip(most, rest, strict=True)]
-        lines = [
-            _share_line(row.name, row.node.layer.family, [m(row) for m in measures], most) for row in named
-        ]
         name = f"the other {len(others)}" if named else f"all {len(others)}"
         lines.append(_share_line(name, Family.RESHAPE, rest, most, "rest"))
     head = "".join(f"<th>{text}</th>" for text in ("layer", "parameters", "multiplies", "output"))

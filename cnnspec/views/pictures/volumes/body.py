@@ -76,18 +76,6 @@ def draw_sheets(writer: SvgWriter, box: Box, sheets: int) -> None:
     front, _, side, edge = shades(writer.theme, box.solid.family)
     with writer.group("solid", title=box.solid.tooltip, name=str(box.solid.key)):
         for n in reversed(range(sheets)):
-            step_x, step_y = sheet_step(box, sheets)
-            shade = mix(front, side, 0.5 * n / max(1, sheets - 1))
-            writer.rect(
-                box.x + n * step_x,
-                box.y - n * step_y,
-                box.t,
-                box.h,
-                fill=shade,
-                stroke=edge,
-                stroke_width=0.8,
-            )
-
-
-def sheet_step(box: Box, sheets: int) -> tuple[float, float]:
-    return (box.dx / (sheets - 1), box.dy / (sheets - 1)) if sheets > 1 else (0.0, 0.0)
+            back = n / max(1, sheets - 1)
+            x, y, shade = box.x + back * box.dx, box.y - back * box.dy, mix(front, side, 0.5 * back)
+            writer.rect(x, y, box.t, box.h, fill=shade, stroke=edge, stroke_width=0.8)

@@ -136,7 +136,7 @@ def _connect(scene: VolumeLayout, solids: Sequence[Solid], levels: Sequence[int]
             ends = (source, solid.key)
             if order[solid.key] - order[source] > 1:
                 start, end = (one.right + 4, one.axis), (two.x - 4, two.axis)
-                scene.wires.append(Wire(ends, [start, end], faint=True, text=solid.carried.get(source, "")))
+                scene.wires.append(Wire(ends, [start, end], text=solid.carried.get(source, "")))
             elif levels[order[source]] == levels[order[solid.key]]:
                 scene.wires.append(Wire(ends, [(one.right + 2, one.axis), (two.x - 2, two.axis)]))
             else:

@@ -11,7 +11,7 @@ from cnnspec.network.graph import Network
 from cnnspec.views.pictures.font import text_width, wrap
 from cnnspec.views.pictures.palette import LIGHT, Theme
 from cnnspec.views.pictures.planning import EVERYTHING, Choices, costs_text
-from cnnspec.views.pictures.svg import SvgWriter, number, rounded, xy
+from cnnspec.views.pictures.svg import Point, SvgWriter, number, rounded, xy
 from cnnspec.views.pictures.volumes.body import draw_box, draw_sheets
 from cnnspec.views.pictures.volumes.compose import compose
 from cnnspec.views.pictures.volumes.scene import (
@@ -20,7 +20,6 @@ from cnnspec.views.pictures.volumes.scene import (
     OPERATION,
     Box,
     BoxLabel,
-    Point,
     VolumeLayout,
     Wire,
 )
@@ -51,7 +50,8 @@ class _VolumePicture:
 
     def document(self, errors: Sequence[Diagnostic]) -> str:
         left, top, right, bottom = self.scene.bounds() if self.scene.boxes else (0.0, 0.0, 0.0, 0.0)
-        width = max(right - left, 240.0, *(text_width(t, s, b) for t, s, b in self._heading()))
+        words = text_width(self.name, TITLE, True), text_width(self.subtitle, SUBTITLE)
+        width = max(right - left, 240.0, *words)
         families = self._families()
         self._title()
         shift = (MARGIN - left + (width - (right - left)) / 2, MARGIN + HEAD - top)
@@ -65,9 +65,6 @@ class _VolumePicture:
         )
 
     # Words around the drawing -----------------------------------------------------
-
-    def _heading(self) -> list[tuple[str, float, bool]]:
-        return [(self.name, TITLE, True), (self.subtitle, SUBTITLE, False)]
 
     def _title(self) -> None:
         self.writer.text(MARGIN, MARGIN + 13, self.name, size=TITLE, bold=True)
@@ -129,13 +126,11 @@ class _VolumePicture:
             self._label(label)
 
     def _label(self, label: BoxLabel) -> None:
-        turn = f"rotate(-90 {number(label.x)} {number(label.y)})" if label.transposed else None
         for n, (kind, text) in enumerate(label.lines):
             small = kind == "operation"
             self.writer.text(
                 label.x, label.y + n * LINE, text, size=OPERATION if small else DIMENSIONS, bold=not small,
                 fill=self.theme.faint if small or kind == "name" else self.theme.ink, anchor=label.anchor,
-                transform=turn,
             )  # fmt: skip
 
     def _wire(self, wire: Wire) -> None:
@@ -196,16 +191,17 @@ def window_on(one: Box, two: Box, sheets: bool) -> tuple[list[Point], Point]:
     u = min(1.0, max(columns / width, 3 / max(one.dx, 3.0)))
     u0, v0 = (1 - u) * 0.5, (1 - v) * 0.55
     corners = [one.side(u0, v0), one.side(u0 + u, v0), one.side(u0 + u, v0 + v), one.side(u0, v0 + v)]
-    return corners, two.left_side(0.3, 0.5)
+    return corners, two.side(0.3, 0.5, left=True)
 
 
 def _curve(points: Sequence[Point]) -> str:
     """A level line and an S-curve, in the order that the middle point tells."""
     start, corner, end = points
     if corner[1] == start[1]:
-        middle = (corner[0] + end[0]) / 2
-        bend = f"C{number(middle)} {number(corner[1])} {number(middle)} {number(end[1])} {xy(end)}"
-        return f"M{xy(start)}L{xy(corner)}{bend}"
-    middle = (start[0] + corner[0]) / 2
-    bend = f"C{number(middle)} {number(start[1])} {number(middle)} {number(corner[1])} {xy(corner)}"
-    return f"M{xy(start)}{bend}L{xy(end)}"
+        return f"M{xy(start)}L{xy(corner)}{_bend(corner, end)}"
+    return f"M{xy(start)}{_bend(start, corner)}L{xy(end)}"
+
+
+def _bend(start: Point, end: Point) -> str:
+    middle = (start[0] + end[0]) / 2
+    return f"C{xy((middle, start[1]))} {xy((middle, end[1]))} {xy(end)}"

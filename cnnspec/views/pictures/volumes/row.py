@@ -262,7 +262,7 @@ class RowLayout:
             start = (start[0] + 4 * len(others), start[1])
         height = min(height, one.top - ARC + 6, two.top - ARC + 6)
         text = two.solid.carried.get(ends[0], "")
-        wire = Wire(ends, [start, (start[0], height), (end[0], height), end], faint=True, text=text)
+        wire = Wire(ends, [start, (start[0], height), (end[0], height), end], text=text)
         self.scene.wires.append(wire)
 
     def _direct(self, ends: tuple[int, int]) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from math import log
-from typing import Final, TypeAlias
+from typing import Final
 
 from cnnspec.views.pictures.font import text_width
+from cnnspec.views.pictures.svg import Point
 from cnnspec.views.pictures.volumes.solids import Solid, operations_text
-
-Point: TypeAlias = tuple[float, float]
+from cnnspec.views.pictures.wording import shape_text
 
 DIMENSIONS, OPERATION = 10.5, 9.5
 """Font sizes of the two lines under a solid."""
@@ -53,37 +53,23 @@ class Box:
     def middle(self) -> float:
         return (self.x + self.right) / 2
 
-    @property
-    def out(self) -> Point:
-        """Where a connection leaves: the middle of the side face."""
-        return self.x + self.t + self.dx / 2, self.axis
-
-    @property
-    def into(self) -> Point:
-        return self.x, self.axis
-
-    def side(self, u: float, v: float) -> Point:
-        """A point of the right face: u along its width (0 near, 1 far), v down its height."""
-        return self.x + self.t + u * self.dx, self.y + v * self.h - u * self.dy
-
-    def left_side(self, u: float, v: float) -> Point:
-        """A point of the hidden left face."""
-        return self.x + u * self.dx, self.y + v * self.h - u * self.dy
+    def side(self, u: float, v: float, *, left: bool = False) -> Point:
+        """A point of the right face, or the hidden left one: u along it (0 near, 1 far), v down."""
+        return self.x + (0 if left else self.t) + u * self.dx, self.y + v * self.h - u * self.dy
 
 
 @dataclass(slots=True)
 class BoxLabel:
-    """Lines of text around ``x``; ``y`` is the first baseline; ``kinds`` name each line's size."""
+    """Lines of text, each with its kind, around ``x``; ``y`` is the first baseline."""
 
     x: float
     y: float
     lines: list[tuple[str, str]]
     anchor: str = "middle"
-    transposed: bool = False
 
     @property
-    def width(self) -> float:
-        return label_width(self.lines)
+    def left(self) -> float:
+        return self.x - label_width(self.lines) * {"middle": 0.5, "start": 0, "end": 1}[self.anchor]
 
 
 @dataclass(slots=True)
@@ -93,7 +79,6 @@ class Wire:
     ends: tuple[int, int]
     points: list[Point]
     curved: bool = False
-    faint: bool = False
     text: str = ""
 
 
@@ -115,9 +100,8 @@ class VolumeLayout:
             xs += [box.x, box.right]
             ys += [box.top, box.bottom]
         for label in self.labels:
-            left, top, right, bottom = label_box(label)
-            xs += [left, right]
-            ys += [top, bottom]
+            xs += [label.left, label.left + label_width(label.lines)]
+            ys += [label.y - 10, label.y - 10 + LINE * len(label.lines)]
         for wire in self.wires:
             xs += [x for x, _ in wire.points]
             ys += [y for _, y in wire.points]
@@ -125,19 +109,8 @@ class VolumeLayout:
 
 
 def label_width(lines: Iterable[tuple[str, str]]) -> float:
-    return max((line_width(kind, text) for kind, text in lines), default=0.0)
-
-
-def line_width(kind: str, text: str) -> float:
-    return text_width(text, OPERATION if kind == "operation" else DIMENSIONS, kind != "operation")
-
-
-def label_box(label: BoxLabel) -> tuple[float, float, float, float]:
-    width, height = label.width, LINE * len(label.lines)
-    if label.transposed:
-        return label.x - 10, label.y - width / 2, label.x + 3, label.y + width / 2
-    left = label.x - {"middle": width / 2, "start": 0, "end": width}[label.anchor]
-    return left, label.y - 10, left + width, label.y - 10 + height
+    small = {"operation": (OPERATION, False)}
+    return max((text_width(text, *small.get(kind, (DIMENSIONS, True))) for kind, text in lines), default=0.0)
 
 
 def lines_of(solid: Solid) -> list[tuple[str, str]]:
@@ -145,7 +118,7 @@ def lines_of(solid: Solid) -> list[tuple[str, str]]:
     if solid.sign:
         return [("operation", f"×{solid.times}")] if solid.times > 1 else []
     name = [("name", solid.name)] if solid.name else []
-    return [*name, ("dimensions", solid.dimensions), ("operation", operations_text([solid]))]
+    return [*name, ("dimensions", shape_text(solid.shape)), ("operation", operations_text([solid]))]
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from cnnspec.layers.base import Family, Shape, Slide, Spread, Stretch, spatial
 from cnnspec.layers.facts import Picture
 from cnnspec.network.graph import Network, Node
 from cnnspec.views.pictures.planning import Choices, instance_title, representatives
-from cnnspec.views.pictures.wording import arithmetic, layer_text, own_name, shape_text
+from cnnspec.views.pictures.wording import arithmetic, layer_text, own_name
 
 LONGEST_RHYTHM: Final = 3
 MOST: Final = 34
@@ -52,10 +52,6 @@ class Solid:
     @property
     def is_map(self) -> bool:
         return not self.sign and not self.is_vector
-
-    @property
-    def dimensions(self) -> str:
-        return shape_text(self.shape)
 
     @property
     def tooltip(self) -> str:
