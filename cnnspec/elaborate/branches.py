@@ -43,7 +43,7 @@ def _paths(elaborator: Elaborator, sentence: tree.LayerSentence, context: Contex
     for path in sentence.paths or ():
         elaborator.current = start
         elaborator.step(path.span)
-        elaborator.run(elaborator, path.statements, context.inner())
+        elaborator.run(elaborator, path.statements, context.path())
         ends.append(elaborator.current)
     elaborator.current = start
     return ends

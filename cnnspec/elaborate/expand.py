@@ -144,10 +144,9 @@ def _wrong_input(elaborator: Elaborator, statement: tree.Input, received: str) -
 
 def _let(elaborator: Elaborator, statement: tree.Let, context: Context) -> None:
     name = statement.name
-    values = context.values
     if not elaborator.may_be_named(name.text, name.span, "constant", context):
         return
-    if name.text in values:
+    if context.has(name.text):
         elaborator.fault(
             "repeated-name",
             f"{name.text} already has a value",
@@ -157,7 +156,7 @@ def _let(elaborator: Elaborator, statement: tree.Let, context: Context) -> None:
         )
         return
     value = elaborator.known(partial(elaborator.value, statement.value, context), context)
-    values[name.text] = POISONED if value is None else value
+    context.give(name.text, POISONED if value is None else value)
 
 
 def _repeat(elaborator: Elaborator, statement: tree.Repeat, context: Context) -> None:
@@ -173,7 +172,7 @@ def _repeat(elaborator: Elaborator, statement: tree.Repeat, context: Context) ->
     for turn in range(turns):
         elaborator.step(statement.span)
         before, group = elaborator.current, elaborator.new_group(title, turn, turns, repeat)
-        run(elaborator, statement.body, context.inner((*context.groups, group), repeating=True))
+        run(elaborator, statement.body, context.turn(group))
         if before is None and elaborator.current is None:
             return
 
@@ -205,7 +204,7 @@ def _if(elaborator: Elaborator, statement: tree.If, context: Context) -> None:
             statement = chosen[0]
             continue
         elaborator.need_room(context, statement.span)
-        run(elaborator, chosen, context.inner())
+        run(elaborator, chosen, context.condition())
         return
 
 

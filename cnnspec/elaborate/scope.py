@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import chain
 
@@ -109,13 +109,35 @@ class Context:
     groups: tuple[Group, ...] = ()
     depth: int = 0
     repeating: bool = False
+    given: set[str] | None = None
+    """The names given in this turn of a repeat; None where every name is given once for all."""
 
-    def inner(self, groups: tuple[Group, ...] | None = None, repeating: bool = False) -> Context:
-        """The context of braces inside this one."""
-        return Context(
-            self.scope, {}, self, self.groups if groups is None else groups,
-            self.depth + 1, self.repeating or repeating,
-        )  # fmt: skip
+    def path(self) -> Context:
+        """Inside a path of a merge: what is named there is known there alone."""
+        return Context(self.scope, {}, self, self.groups, self.depth + 1, self.repeating)
+
+    def condition(self) -> Context:
+        """Inside the braces of an ``if``, which are no place of their own for names."""
+        return replace(self, depth=self.depth + 1)
+
+    def turn(self, group: Group) -> Context:
+        """Inside a turn of a repeat: as if it were written there, but each turn gives its names anew."""
+        groups = (*self.groups, group)
+        return replace(self, groups=groups, depth=self.depth + 1, repeating=True, given=set())
+
+    def has(self, name: str) -> bool:
+        """Whether a name has a value that stays: it was given, and not in the turn of a repeat before."""
+        outer = self.parent
+        while outer is not None:
+            if name in outer.values:
+                return True
+            outer = outer.parent
+        return name in (self.values if self.given is None else self.given)
+
+    def give(self, name: str, value: Value) -> None:
+        self.values[name] = value
+        if self.given is not None:
+            self.given.add(name)
 
     def tables(self) -> Iterator[dict[str, Value]]:
         """The values of names in sight, the innermost first."""

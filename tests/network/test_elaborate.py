@@ -5,7 +5,10 @@ from __future__ import annotations
 import pytest
 
 import cnnspec
+from cnnspec.analysis.fold import fold
+from cnnspec.document import Document
 from cnnspec.network.graph import Group, Network
+from cnnspec.text import Source
 
 
 def names(network: Network) -> list[str]:
@@ -155,9 +158,50 @@ def test_else_if_takes_the_first_that_holds() -> None:
     assert ["tanh1"] == names(cnnspec.parse(text))
 
 
-def test_let_inside_braces_is_for_those_braces() -> None:
-    network = cnnspec.parse("let n = 3\ninput 4\nrepeat 2 { let n = C + 1; dense n }\ndense n")
-    assert [(5,), (6,), (3,)] == [node.output for node in network.layers]
+def test_let_inside_a_repeat_gives_a_name_anew_each_turn_and_the_last_value_stays() -> None:
+    network = cnnspec.parse("let n = 3\ninput 4\nrepeat 2 { let n = C + n; dense n }\ndense n")
+    assert [(7,), (14,), (14,)] == [node.output for node in network.layers]
+
+
+def test_a_turn_of_a_repeat_begins_with_what_the_turn_before_has_named() -> None:
+    text = "input 64x4; let d = 1; repeat 4 { conv 4 2 dilation=d; let d = 2*d }"
+    network = cnnspec.parse(text)
+    assert [(1,), (2,), (4,), (8,)] == [node.layer.dilation for node in network.layers]  # type: ignore[attr-defined]
+    assert (49, 4) == network.output
+    assert 4 == len(fold(network)), "turns that differ are not drawn as one"
+    assert network == cnnspec.parse(Document(Source("a", text)).formatted())
+
+
+@pytest.mark.parametrize(
+    ("text", "outputs"),
+    [
+        ("let n = 2; repeat 2 { repeat 2 { let n = n + 1; dense n } }", [3, 4, 5, 6]),
+        ("let n = 2; repeat 3 { if n < 4 { let n = n + 1 }; dense n }", [3, 4, 4]),
+        ("let n = 2; repeat 0 { let n = 9 }; dense n", [2]),
+        ("if C == 4 { let n = 3 } else { let n = 5 }; dense n", [3]),
+        ("b 3; block b n { repeat 2 { dense n; let n = 2*n } }; dense 1", [3, 6, 1]),
+        ("let n = 3; b; dense n; block b { let n = 5; dense n }", [5, 3]),
+        ("repeat 2 { let n = C + 1; add { | let m = n; dense m | dense n } }", [5, 5, 5, 6, 6, 6]),
+    ],
+)
+def test_names_hold_on_as_if_the_turns_were_written_out(text: str, outputs: list[int]) -> None:
+    assert outputs == [node.output[0] for node in cnnspec.parse(f"input 4; {text}").layers]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "let n = 3; if C == 4 { let n = 4 }; dense n",
+        "let n = 3; add { | let n = 4; dense 4 | }; dense n",
+        "let n = 3; repeat 2 { add { | let n = n + 1; dense 4 | }; dense n }",
+        "let n = 3; head side { let n = 4; dense n }; dense n",
+        "repeat 2 { let n = 3; let n = 4; dense n }",
+        "repeat 2 { let n = C }; let n = 3; dense n",
+    ],
+)
+def test_a_value_that_nobody_would_see_is_refused(text: str) -> None:
+    with pytest.raises(cnnspec.SpecError, match="repeated-name"):
+        cnnspec.parse(f"input 4; {text}")
 
 
 def test_branches_begin_where_the_chain_stands_and_an_empty_one_is_the_identity() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from itertools import count
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -24,7 +26,7 @@ PIECES = [
     "depthwise 3x3 padding=1 multiplier=2",
     "maxpool 3x3 stride=1 padding=1",
     "if C % 2 == 0 { leakyrelu 0.2 } else if C > 5 { elu } else { sigmoid }",
-    "repeat 1 { let n = C + 1; conv n 1x1 }",
+    "repeat 1 { let NAME = C + 1; conv NAME 1x1 }",
     "dropout 0.25",
     "unit 3",
     "unit C kernel=1",
@@ -89,7 +91,11 @@ def specs(draw: st.DrawFn) -> str:
     if draw(st.booleans()):
         lines.append("train { epochs 2; optimizer adam rate=0.01 }")
     header = draw(st.sampled_from(["", "network Random\n"]))
-    return header + BLOCKS.replace("kernel=3", "kernel=3") + "\n".join(lines)
+    number = count()
+    text = re.sub(
+        "let NAME (.*?) NAME", lambda let: f"let n{(n := next(number))} {let[1]} n{n}", "\n".join(lines)
+    )
+    return header + BLOCKS + text
 
 
 @RELAXED
