@@ -11,7 +11,7 @@ from cnnspec.views.pictures.palette import Theme
 from cnnspec.views.results import FeatureMaps, Filters
 from cnnspec.views.results.pixels import colored, pictured, signed, values
 from cnnspec.views.results.plot import Plot
-from cnnspec.views.results.tiles import Grid, Tiles, arranged
+from cnnspec.views.results.tiles import TileGrid, Tiles, arranged
 
 MOST_TILES: Final = 256
 MOST_FILTERS, MOST_CHANNELS = 24, 24
@@ -27,7 +27,7 @@ def filters(shown: Filters, theme: Theme) -> Plot:
         return _by_channel(shown.layer, kernels, size, theme)
     most = min(count, MOST_TILES)
     rows, columns = arranged(most)
-    tiles = Tiles(Grid(rows, columns, _tile(columns), height / width, 6, lines=1), theme)
+    tiles = Tiles(TileGrid(rows, columns, _tile(columns), height / width, 6, lines=1), theme)
     reach = float(np.abs(kernels).max())
     for n, kernel in enumerate(kernels[:most]):
         pixels = colored(kernel) if channels == 3 else signed(kernel[..., 0], reach, theme)
@@ -44,7 +44,7 @@ def _by_channel(layer: str, kernels: NDArray[Any], size: str, theme: Theme) -> P
     count, height, width, channels = kernels.shape
     rows, columns = min(channels, MOST_CHANNELS), min(count, MOST_FILTERS)
     reach = float(np.abs(kernels).max())
-    tiles = Tiles(Grid(rows, columns, 30, height / width, 5, beside=list(map(str, range(rows)))), theme)
+    tiles = Tiles(TileGrid(rows, columns, 30, height / width, 5, beside=list(map(str, range(rows)))), theme)
     for row in range(rows):
         for column in range(columns):
             pixels = signed(kernels[column, :, :, row], reach, theme)
@@ -73,7 +73,7 @@ def maps(shown: FeatureMaps, theme: Theme) -> Plot:
     aspect = min(max(height / width, 0.25), 4.0)
     span = 2 if rows > 1 else 1
     tile = _tile(columns) if count > 1 else 180.0
-    tiles = Tiles(Grid(max(rows, span), columns + span, tile, aspect, lines=1, lead=span), theme)
+    tiles = Tiles(TileGrid(max(rows, span), columns + span, tile, aspect, lines=1, lead=span), theme)
     tiles.show(0, 0, pictured(shown.image, theme), "the input", strong=True, span=span)
     tiles.caption(0, 0, "input", span=span)
     for n in range(count):

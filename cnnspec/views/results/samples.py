@@ -11,7 +11,7 @@ from cnnspec.views.pictures.palette import Theme
 from cnnspec.views.results import Gallery, Misclassified, Neighbourhood
 from cnnspec.views.results.pixels import pictured
 from cnnspec.views.results.plot import TEXT, Plot
-from cnnspec.views.results.tiles import Grid, Tiles, arranged
+from cnnspec.views.results.tiles import TileGrid, Tiles, arranged
 
 NARROW: Final = 80.0
 """Pixels up to which a name and a distance stand on one line."""
@@ -34,7 +34,7 @@ def mistakes(shown: Sequence[Misclassified], total: int, theme: Theme) -> Plot:
     rows = ceil(max(len(shown), 1) / columns)
     every = [text for lines in captions for text in lines]
     tiles = Tiles(
-        Grid(rows, columns, 84, gap=12, lines=len(captions[0]) if captions else 0, captions=every), theme
+        TileGrid(rows, columns, 84, gap=12, lines=len(captions[0]) if captions else 0, captions=every), theme
     )
     for n, (one, lines) in enumerate(zip(shown, captions, strict=True)):
         place = divmod(n, columns)
@@ -56,7 +56,7 @@ def neighbours(shown: Sequence[Neighbourhood], layer: str, size: int, theme: The
     words = [_name(one.sample.label) for one in shown]
     words += [text for row in captions for caption in row for text in caption]
     columns, lines = max(map(len, captions)) + 1, max(len(caption) for row in captions for caption in row)
-    tiles = Tiles(Grid(len(shown), columns, 54, lines=lines, captions=words, lead=1), theme)
+    tiles = Tiles(TileGrid(len(shown), columns, 54, lines=lines, captions=words, lead=1), theme)
     for row, one in enumerate(shown):
         sample = one.sample
         tiles.show(row, 0, pictured(sample.image, theme), f"test sample {sample.index}", strong=True)
@@ -78,7 +78,7 @@ def gallery(shown: Gallery, theme: Theme) -> Plot:
     columns = max(1, *(len(images) for _, images in shown.rows))
     aspect = next((image.shape[0] / image.shape[1] for _, images in shown.rows for image in images), 1.0)
     lead = int(shown.originals)
-    tiles = Tiles(Grid(len(names), columns, 56, aspect, 6, beside=names, lead=lead), theme)
+    tiles = Tiles(TileGrid(len(names), columns, 56, aspect, 6, beside=names, lead=lead), theme)
     for row, (name, images) in enumerate(shown.rows):
         for column, image in enumerate(images):
             tiles.show(row, column, pictured(image, theme), name, strong=column < lead)

@@ -27,7 +27,7 @@ APART: Final = 20.0
 
 
 @dataclass(frozen=True)
-class Grid:
+class TileGrid:
     """Tiles of one size, in pixels."""
 
     rows: int
@@ -60,9 +60,8 @@ class Grid:
     @cached_property
     def across(self) -> float:
         """From one tile to the next."""
-        return (
-            max([self.tile, *(text_width(text, self.text, bold=True) for text in self.captions)]) + self.gap
-        )
+        words = (text_width(text, self.text, bold=True) for text in self.captions)
+        return max(self.tile, *words, 0.0) + self.gap
 
     @property
     def down(self) -> float:
@@ -87,7 +86,7 @@ class Grid:
 class Tiles:
     """The drawing of a grid."""
 
-    def __init__(self, grid: Grid, theme: Theme) -> None:
+    def __init__(self, grid: TileGrid, theme: Theme) -> None:
         self.grid, self.theme, self.writer = grid, theme, SvgWriter(theme)
         self.width, self.height = grid.width, grid.height
         for row, text in enumerate(grid.beside):
@@ -109,13 +108,8 @@ class Tiles:
         """Lines under a tile, the first in bold where it has a ``color``."""
         x, y, width, height = self.grid.box(row, column, span)
         for n, text in enumerate(lines):
-            self._word(
-                x + width / 2,
-                y + height + 3 + (n + 1) * LINE * self.grid.text - 4,
-                text,
-                "middle",
-                color if n == 0 else None,
-            )
+            baseline = y + height + 3 + (n + 1) * LINE * self.grid.text - 4
+            self._word(x + width / 2, baseline, text, "middle", color if n == 0 else None)
 
     def scale(self, low: float, high: float) -> None:
         """The colours of the numbers between ``low`` and ``high``, under the tiles."""

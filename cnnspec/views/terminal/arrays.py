@@ -69,10 +69,7 @@ def render(
     if values.ndim == 4:
         lines = []
         for depth, part in enumerate(values):
-            lines += [
-                f"{indent}depth {depth}",
-                *render(part, terminal=terminal, writing=writing, full=full, indent=indent),
-            ]
+            lines += [f"{indent}depth {depth}", *_channels(part, terminal, writing, full, indent)]
         return lines
     return _channels(values, terminal, writing, full, indent)
 
@@ -91,45 +88,18 @@ def _vector(values: Array, terminal: Terminal, writing: NumberFormat, indent: st
 
 
 def _channels(values: Array, terminal: Terminal, writing: NumberFormat, full: bool, indent: str) -> list[str]:
-    count = values.shape[-1]
-    shown = count if full else min(count, MOST_CHANNELS)
-    pieces, rows_left, columns_left = _corner(values[..., :shown], full)
-    texts = np.array(writing.texts(pieces), dtype=object).reshape(pieces.shape)
-    widest = max(len(text) for text in texts.ravel())
-    blocks = [
-        _block(
-            texts[..., channel],
-            widest,
-            f"channel {channel}" if count > 1 else "",
-            columns_left,
-            rows_left,
-            terminal,
-        )
-        for channel in range(shown)
-    ]
-    lines = _side_by_side(blocks, terminal, indent)
-    if count > shown:
-        lines.append(f"{indent}{terminal.text('…')} and {count - shown:,} more channels")
-    return lines
-
-
-def _corner(values: Array, full: bool) -> tuple[Array, int, int]:
-    """The part that is shown, and how many rows and columns are left out."""
-    rows, columns = values.shape[:2]
-    if full:
-        return values, 0, 0
-    kept = values[:MOST_ROWS, :MOST_COLUMNS]
-    return kept, rows - kept.shape[0], columns - kept.shape[1]
-
-
-def _block(
-    texts: Array, widest: int, title: str, columns_left: int, rows_left: int, terminal: Terminal
-) -> list[str]:
-    more = f" {terminal.text('…')}" if columns_left else ""
-    lines = [" ".join(text.rjust(widest) for text in row) + more for row in texts]
-    if rows_left:
-        lines.append(terminal.text("…"))
-    return [title, *lines] if title else lines
+    rows, columns, count = values.shape
+    kept = values if full else values[:MOST_ROWS, :MOST_COLUMNS, :MOST_CHANNELS]
+    texts = np.array(writing.texts(kept), dtype=object).reshape(kept.shape)
+    widest, dots = max(map(len, texts.ravel())), terminal.text("…")
+    more = f" {dots}" if kept.shape[1] < columns else ""
+    blocks = []
+    for channel in range(kept.shape[2]):
+        block = [f"channel {channel}"] if count > 1 else []
+        block += [" ".join(text.rjust(widest) for text in row) + more for row in texts[..., channel]]
+        blocks.append(block + [dots] * (kept.shape[0] < rows))
+    lines, left = _side_by_side(blocks, terminal, indent), count - kept.shape[2]
+    return [*lines, *([f"{indent}{dots} and {left:,} more channels"] if left else [])]
 
 
 def _side_by_side(blocks: Sequence[list[str]], terminal: Terminal, indent: str) -> list[str]:

@@ -132,21 +132,14 @@ def _claim(network: Network, merge: Node, fork: int, branches: list[list[Branch]
 
 def _forks(network: Network) -> list[int]:
     """For each node, the nearest other node that every path from the input to it goes through."""
-    above, depth = [0] * len(network.nodes), [0] * len(network.nodes)
+    above = [0] * len(network.nodes)
     for node in network.layers:
-        fork = node.inputs[0]
-        for other in node.inputs[1:]:
-            fork = _meeting(fork, other, above, depth)
-        above[node.index], depth[node.index] = fork, depth[fork] + 1
+        ways = set(node.inputs)
+        while len(ways) > 1:
+            furthest = max(ways)
+            ways = ways - {furthest} | {above[furthest]}
+        above[node.index] = ways.pop()
     return above
-
-
-def _meeting(one: int, other: int, above: list[int], depth: list[int]) -> int:
-    while one != other:
-        if depth[one] < depth[other]:
-            one, other = other, one
-        one = above[one]
-    return one
 
 
 def repeated(network: Network) -> tuple[dict[int, Repeated], frozenset[int]]:

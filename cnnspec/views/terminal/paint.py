@@ -27,6 +27,8 @@ ASCII: Final[dict[str, str]] = {
 """What stands for a character that the stream cannot show."""
 WIDEST: Final = 88
 """Columns of running text that are still read with ease."""
+NARROWEST: Final = 16
+"""Columns of text that are left beside a head, however narrow the page."""
 _CODE: Final = re.compile(r"`([^`]+)`")
 _ITEM: Final = re.compile(r"(?:[-*]|\d+\.) ")
 
@@ -103,16 +105,21 @@ def wrap(text: str, width: int, indent: str = "") -> list[str]:
     return [*lines, line]
 
 
+def hanging(head: str, text: str, terminal: Terminal, *styles: str) -> list[str]:
+    """A head in a style with its text beside it, later lines under the first."""
+    first, *rest = wrap(terminal.text(text), max(terminal.width - len(head), NARROWEST))
+    return [terminal.paint(head, *styles) + first, *(" " * len(head) + line for line in rest)]
+
+
 def listed(meanings: Mapping[str, str], terminal: Terminal) -> list[str]:
     """Words with what they mean beside them; below them, where there is little room."""
-    longest = max(map(len, meanings), default=0)
-    beside = terminal.width - longest - 2 >= 30
-    indent = longest + 2 if beside else 4
+    longest = max(map(len, meanings), default=0) + 2
     lines: list[str] = []
     for word, meaning in meanings.items():
-        told = [" " * indent + line for line in wrap(terminal.text(meaning), terminal.width - indent)]
-        head = terminal.paint(word.ljust(longest) if beside else word, "bold")
-        lines += [head + told[0][longest:], *told[1:]] if beside else [head, *told]
+        if terminal.width - longest >= 30:
+            lines += hanging(word.ljust(longest), meaning, terminal, "bold")
+        else:
+            lines += [terminal.paint(word, "bold"), *hanging(" " * 4, meaning, terminal)]
     return lines
 
 

@@ -11,7 +11,7 @@ from cnnspec.layers.registry import LAYERS, SYNONYMS
 from cnnspec.recipe.models import Recipe
 from cnnspec.recipe.words import SETTINGS
 from cnnspec.views.reference import OptionEntry, WordEntry, find, folded, laws, layer_entries, option_of
-from cnnspec.views.terminal.paint import PLAIN, Terminal, wrap
+from cnnspec.views.terminal.paint import PLAIN, Terminal, hanging, wrap
 
 HEADING: Final = (
     "The recipe of a training: a setting a line, in any order; each may be left out, and is then what stands "
@@ -152,12 +152,6 @@ def _law_lines(word: str, terminal: Terminal) -> list[str]:
     for what, law in found:
         lines += hanging(f"  {what.ljust(longest)}  ", law, terminal)
     return lines
-
-
-def hanging(head: str, text: str, terminal: Terminal) -> list[str]:
-    """A head with its text beside it, later lines under the first."""
-    first, *rest = wrap(terminal.text(text), max(terminal.width - len(head), 20))
-    return [head + first, *(" " * len(head) + line for line in rest)]
 
 
 def _capital(text: str) -> str:

@@ -35,14 +35,6 @@ class Annotation:
 
 
 @dataclass(frozen=True, slots=True)
-class _Cells:
-    """A line as it is shown, and the column at which each character begins."""
-
-    text: str
-    columns: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class _Placed:
     """A mark on its line, in columns of the shown text."""
 
@@ -88,10 +80,10 @@ def _numbered(
     begin = source.line_starts[number - 1]
     main = next((mark for mark in marks if mark.main), marks[0] if marks else None)
     left = max(0, min(main.span.start - begin - LONGEST // 2, len(line) - LONGEST)) if main else 0
-    cells = _cells(line[left : left + LONGEST], terminal)
-    placed = sorted((_place(begin + left, mark, cells) for mark in marks), key=_order)
+    text, columns = _cells(line[left : left + LONGEST], terminal)
+    placed = sorted((_place(begin + left, mark, columns) for mark in marks), key=_order)
     room = max(NARROWEST, terminal.width - gutter - 3)
-    text, placed = _cut(cells.text, placed, room, terminal)
+    text, placed = _cut(text, placed, room, terminal)
     lines = [edge(terminal, gutter, text.rstrip(), str(number))]
     return lines + [edge(terminal, gutter, row) for row in _rows(placed, room, terminal)]
 
@@ -100,14 +92,15 @@ def _order(placed: _Placed) -> tuple[int, int]:
     return placed.start, placed.end
 
 
-def _cells(line: str, terminal: Terminal) -> _Cells:
+def _cells(line: str, terminal: Terminal) -> tuple[str, list[int]]:
+    """A line as it is shown, and the column at which each character begins."""
     shown, columns, column = [], [], 0
     for character in line:
         columns.append(column)
         text = " " * (TAB - column % TAB) if character == "\t" else _printable(character, terminal)
         shown.append(text)
         column += width_of_shown(character, text)
-    return _Cells("".join(shown), (*columns, column))
+    return "".join(shown), [*columns, column]
 
 
 def _printable(character: str, terminal: Terminal) -> str:
@@ -129,11 +122,10 @@ def width_of_shown(character: str, text: str) -> int:
     return 2 if text == character and east_asian_width(character) in "WF" else len(text)
 
 
-def _place(begin: int, mark: Annotation, cells: _Cells) -> _Placed:
+def _place(begin: int, mark: Annotation, columns: Sequence[int]) -> _Placed:
     """Where a mark stands; one that goes on below its line ends with it, an empty one has one column."""
-    last = len(cells.columns) - 1
-    start = cells.columns[min(max(0, mark.span.start - begin), last)]
-    end = cells.columns[min(max(0, mark.span.end - begin), last)]
+    places = (max(0, place - begin) for place in (mark.span.start, mark.span.end))
+    start, end = (columns[min(place, len(columns) - 1)] for place in places)
     return _Placed(start, max(end, start + 1), mark)
 
 
@@ -148,13 +140,8 @@ def _cut(text: str, placed: list[_Placed], room: int, terminal: Terminal) -> tup
     before = terminal.text("…") if left else ""
     after = terminal.text("…") if left + room < total else ""
     inside = _slice(text, left + len(before), room - len(before) - len(after))
-    moved = [_move(item, left, room) for item in placed]
-    return before + inside + after, [item for item in moved if item]
-
-
-def _move(item: _Placed, shift: int, room: int) -> _Placed | None:
-    start, end = max(0, item.start - shift), min(room, item.end - shift)
-    return _Placed(start, end, item.mark) if start < end else None
+    moved = [_Placed(max(0, item.start - left), min(room, item.end - left), item.mark) for item in placed]
+    return before + inside + after, [item for item in moved if item.start < item.end]
 
 
 def _slice(text: str, left: int, width: int) -> str:

@@ -11,7 +11,7 @@ from cnnspec.layers.base import show
 from cnnspec.views.terminal.columns import DEFAULT, Figure, choose, total_text
 from cnnspec.views.terminal.grid import TableRow, draw, fit
 from cnnspec.views.terminal.outline import outline
-from cnnspec.views.terminal.paint import PLAIN, Terminal, in_bytes, wrap
+from cnnspec.views.terminal.paint import PLAIN, Terminal, hanging, in_bytes, wrap
 from cnnspec.views.terminal.rows import Rows
 from cnnspec.views.terminal.snippets import sentence_at
 
@@ -46,9 +46,8 @@ def render(
     lines += _layers(analysis, terminal, figures, rows, failures, bool(columns))
     if not failures:
         lines.append("")
-        lines += [
-            line for label, text in facts(analysis).items() for line in _labelled(label, text, terminal)
-        ]
+        for label, text in facts(analysis).items():
+            lines += hanging(f" {label.ljust(LABEL)}", text, terminal, "dim")
     if analysis.expectations and not failures:
         judged = [expectation(item) for item in analysis.expectations]
         lines += ["", *(f" {terminal.paint(terminal.text(text), style)}" for style, text in judged)]
@@ -152,14 +151,6 @@ def facts(analysis: Analysis) -> dict[str, str]:
     elif analysis.exclude_padding:
         texts["counted"] = analysis.rule
     return texts
-
-
-def _labelled(label: str, text: str, terminal: Terminal) -> list[str]:
-    first, *rest = wrap(terminal.text(text), max(terminal.width - LABEL - 1, 16))
-    return [
-        f" {terminal.paint(label.ljust(LABEL), 'dim')}{first}",
-        *(" " * (LABEL + 1) + line for line in rest),
-    ]
 
 
 def expectation(item: JudgedExpectation) -> tuple[str, str]:
