@@ -130,12 +130,12 @@ class LayerError(Exception):
 
 def nearest(word: str, known: Iterable[str], synonyms: Mapping[str, str] = {}) -> str | None:
     """The known word that ``word`` was most likely meant to be, or None."""
-    words = list(known)
+    words = {name.lower(): name for name in known}
     meant = synonyms.get(word.lower())
     if meant in words:
         return meant
     matches = get_close_matches(word.lower(), words, n=1, cutoff=0.6)
-    return matches[0] if matches else None
+    return words[matches[0]] if matches else None
 
 
 def suggestion(word: str, known: Iterable[str], otherwise: str, synonyms: Mapping[str, str] = {}) -> str:

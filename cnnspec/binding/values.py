@@ -18,6 +18,19 @@ Value: TypeAlias = "int | float | bool | str | tuple[Any, ...] | OpenValue | Poi
 Lookup: TypeAlias = Callable[[tree.Name], Value]
 Unknowns: TypeAlias = Mapping[Span, Any]
 
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What an expression can see."""
+
+    lookup: Lookup
+    """A name's value; a Word where it has none."""
+    unknowns: Unknowns
+    """The values of places of ``?``."""
+    takes_words: Callable[[str], bool] = lambda name: False
+    """Whether a name stands for one of several words, as a parameter may."""
+
+
 TRUTH: Final = {"yes": True, "no": False}
 
 
@@ -88,10 +101,10 @@ def format_value(value: Value) -> str:
     return "?" if isinstance(value, OpenValue) else str(value)
 
 
-def evaluate(expression: tree.Expression, lookup: Lookup, unknowns: Unknowns) -> Value:
+def evaluate(expression: tree.Expression, sight: Sight) -> Value:
     """The value of an expression; raises SentenceError where it has none, Unresolved where it is unknown."""
     try:
-        return _EVALUATORS[type(expression)](expression, lookup, unknowns)
+        return _EVALUATORS[type(expression)](expression, sight)
     except RecursionError:
         raise SentenceError(
             "expression-too-deep", "this expression is nested too deeply", expression.span,
@@ -99,27 +112,31 @@ def evaluate(expression: tree.Expression, lookup: Lookup, unknowns: Unknowns) ->
         ) from None  # fmt: skip
 
 
-def _size(expression: tree.Size, lookup: Lookup, unknowns: Unknowns) -> Value:
+def _size(expression: tree.Size, sight: Sight) -> Value:
     parts = expression.parts
     if None not in parts:
         return parts
     spans = unknown_places(expression)
     value = OpenValue(expression.span, spans, parts)
-    return value if any(span not in unknowns for span in spans) else cast(Value, value.filled(unknowns))
+    return (
+        value
+        if any(span not in sight.unknowns for span in spans)
+        else cast(Value, value.filled(sight.unknowns))
+    )
 
 
-def _name(expression: tree.Name, lookup: Lookup, unknowns: Unknowns) -> Value:
-    return TRUTH[expression.text] if expression.text in TRUTH else lookup(expression)
+def _name(expression: tree.Name, sight: Sight) -> Value:
+    return TRUTH[expression.text] if expression.text in TRUTH else sight.lookup(expression)
 
 
-def _unknown(expression: tree.QuestionMark, lookup: Lookup, unknowns: Unknowns) -> Value:
-    if expression.span in unknowns:
-        return cast(Value, unknowns[expression.span])
+def _unknown(expression: tree.QuestionMark, sight: Sight) -> Value:
+    if expression.span in sight.unknowns:
+        return cast(Value, sight.unknowns[expression.span])
     return OpenValue(expression.span, (expression.span,))
 
 
-def _tuple(expression: tree.Tuple, lookup: Lookup, unknowns: Unknowns) -> Value:
-    items = tuple(_EVALUATORS[type(item)](item, lookup, unknowns) for item in expression.items)
+def _tuple(expression: tree.Tuple, sight: Sight) -> Value:
+    items = tuple(_EVALUATORS[type(item)](item, sight) for item in expression.items)
     for item, written in zip(items, expression.items, strict=True):
         if isinstance(item, bool):
             message = f"brackets need numbers. Received: {format_value(item)}"
@@ -131,25 +148,27 @@ def _tuple(expression: tree.Tuple, lookup: Lookup, unknowns: Unknowns) -> Value:
     return items
 
 
-def _unary(expression: tree.Unary, lookup: Lookup, unknowns: Unknowns) -> Value:
-    value = _EVALUATORS[type(expression.operand)](expression.operand, lookup, unknowns)
+def _unary(expression: tree.Unary, sight: Sight) -> Value:
+    value = _EVALUATORS[type(expression.operand)](expression.operand, sight)
     if expression.operator == "not":
         return not truth(value, expression.operand.span)
     figure: float = _figure(value, expression.operand, "-")
     return -figure
 
 
-def _binary(expression: tree.Binary, lookup: Lookup, unknowns: Unknowns) -> Value:
+def _binary(expression: tree.Binary, sight: Sight) -> Value:
     sign, left, right = expression.operator, expression.left, expression.right
-    a = _EVALUATORS[type(left)](left, lookup, unknowns)
+    a = _EVALUATORS[type(left)](left, sight)
     if sign in ("and", "or"):
         if truth(a, left.span) is (sign == "or"):
             return sign == "or"
-        return truth(_EVALUATORS[type(right)](right, lookup, unknowns), right.span)
-    b = _EVALUATORS[type(right)](right, lookup, unknowns)
+        return truth(_EVALUATORS[type(right)](right, sight), right.span)
+    b = _EVALUATORS[type(right)](right, sight)
     if sign in ("==", "!="):
-        for value, side in ((a, left), (b, right)):
-            _closed(value, side)
+        for value, side, other, across in ((a, left, b, right), (b, right, a, left)):
+            _closed(value)
+            if _is_undefined(value, side) and not _is_choice(other, across, sight):
+                raise _no_value(value, side.span)
         return (a == b) is (sign == "==")
     x, y = _figure(a, left, sign), _figure(b, right, sign)
     if sign in _COMPARISONS:
@@ -178,12 +197,9 @@ def _checked(value: float, span: Span) -> Value:
 def _figure(value: Value, side: tree.Expression, sign: str) -> Any:
     if type(value) is int or type(value) is float:
         return value
-    _closed(value, side)
+    _closed(value)
     if isinstance(value, Word):
-        raise SentenceError(
-            "unknown-name", f"{value} has no value here", side.span,
-            help=(f"define it before this line: let {value} = …",),
-        )  # fmt: skip
+        raise _no_value(value, side.span)
     raise SentenceError("not-a-number", f"{sign} needs numbers. Received: {format_value(value)}", side.span)
 
 
@@ -199,7 +215,24 @@ def truth(value: Value, span: Span) -> bool:
     )  # fmt: skip
 
 
-def _closed(value: Value, side: tree.Expression) -> None:
+def _is_undefined(value: Value, side: tree.Expression) -> bool:
+    """Whether a side of a comparison is a name that stands for nothing but itself."""
+    return type(value) is Word and isinstance(side, tree.Name) and value == side.text
+
+
+def _is_choice(value: Value, side: tree.Expression, sight: Sight) -> bool:
+    """Whether a side of a comparison is a name for one of several words: the other may be such a word."""
+    if not isinstance(side, tree.Name) or _is_undefined(value, side):
+        return False
+    return isinstance(value, str) or sight.takes_words(side.text)
+
+
+def _no_value(name: Value, span: Span) -> SentenceError:
+    help = (f"define it before this line: let {name} = …",)
+    return SentenceError("unknown-name", f"{name} has no value here", span, help=help)
+
+
+def _closed(value: Value) -> None:
     if isinstance(value, OpenValue):
         raise UnsolvedError(value)
 

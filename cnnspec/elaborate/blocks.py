@@ -62,6 +62,7 @@ def _frame(sentence: tree.LayerSentence, context: Context, definition: Definitio
         definition.reserved,
         (*outer.calls, sentence),
         outer.blocks | {definition},
+        definition,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import Final
 
@@ -12,7 +13,7 @@ from cnnspec.binding.refusals import validate
 from cnnspec.binding.values import SentenceError, Unresolved, Word, format_value
 from cnnspec.diagnostics import Label, did_you_mean, nearest
 from cnnspec.elaborate.elaborator import Elaborator
-from cnnspec.elaborate.scope import Context, Scope, labels_in
+from cnnspec.elaborate.scope import Context, labels_in
 from cnnspec.layers.base import Layer
 from cnnspec.layers.writing import SentenceModel
 from cnnspec.network.graph import Output
@@ -110,7 +111,7 @@ def head(elaborator: Elaborator, statement: tree.Head, context: Context) -> None
         name = elaborator.names.automatic(statement.name.text, context)
     scope = context.scope
     local = name[len(scope.prefix) :]
-    inside = Scope(scope.module, (*scope.path, local), labels_in(statement.body), scope.calls, scope.blocks)
+    inside = replace(scope, path=(*scope.path, local), reserved=labels_in(statement.body), counts={})
     start = elaborator.current
     elaborator.run(
         elaborator, statement.body,

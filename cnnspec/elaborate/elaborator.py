@@ -11,6 +11,7 @@ from cnnspec.binding.values import (
     OpenValue,
     Poisoned,
     SentenceError,
+    Sight,
     Unknowns,
     Unresolved,
     UnsolvedError,
@@ -31,6 +32,7 @@ from cnnspec.syntax import tree
 from cnnspec.text import Span
 
 AXIS_VALUES: Final = {"C": -1, "W": -2, "H": -3, "D": -4}
+AXIS_MEANINGS: Final = {"C": "channels", "W": "width", "H": "height", "D": "depth"}
 
 
 Found = TypeVar("Found")
@@ -144,11 +146,24 @@ class Elaborator:
             return Word(name.text)
 
         try:
-            return evaluate(expression, lookup, self.unknowns)
+            return evaluate(expression, Sight(lookup, self.unknowns, context.takes_words))
         except UnsolvedError as fault:
             raise self.left_open(fault.value) from None
         except SentenceError as fault:
-            raise _with_guess(fault, context) from None
+            raise self._with_guess(fault, context) from None
+
+    def _with_guess(self, fault: SentenceError, context: Context) -> SentenceError:
+        """An unknown name with the one that was likely meant."""
+        if fault.code != "unknown-name":
+            return fault
+        name = fault.span.text
+        meant = nearest(name, context.names())
+        cure = did_you_mean(fault.span, meant, *fault.diagnostic.help)
+        shape = self.nodes[self.current].output if self.current is not None else ()
+        if meant is None and name.upper() in _axes_of(shape):
+            what = AXIS_MEANINGS[name.upper()]
+            cure["help"] = (f"did you mean {name.upper()}, the {what} of what flows in here?", *cure["help"])
+        return SentenceError(fault.code, fault.message, fault.span, **cure)
 
     def _now(self, value: Value) -> Value:
         """What a name stands for by now: a ``?`` may have been found since it was read. Raises Unresolved."""
@@ -276,14 +291,6 @@ class Elaborator:
             flat = f"the input {show(shape)} is one axis with {shape[1]} channels"
             notes += (f"{flat}; an image is {show(shape)}x1",)
         self.report(error.at(span, *labels, notes=notes), context)
-
-
-def _with_guess(fault: SentenceError, context: Context) -> SentenceError:
-    """An unknown name with the one that was likely meant."""
-    meant = nearest(fault.span.text, context.names()) if fault.code == "unknown-name" else None
-    if meant is None:
-        return fault
-    return SentenceError(fault.code, fault.message, fault.span, **did_you_mean(fault.span, meant))
 
 
 def _axes_of(shape: Shape) -> list[str]:

@@ -8,7 +8,7 @@ from functools import cached_property
 from itertools import chain
 
 from cnnspec.binding.binder import Signature
-from cnnspec.binding.values import Value
+from cnnspec.binding.values import TRUTH, Value
 from cnnspec.diagnostics import Label
 from cnnspec.network.graph import Group
 from cnnspec.syntax import tree
@@ -86,6 +86,8 @@ class Scope:
     """The block uses that led here, outermost first."""
     blocks: frozenset[Definition] = frozenset()
     """The blocks being expanded; using one of them again would never end."""
+    definition: Definition | None = None
+    """The block, where this is an instance of one."""
     counts: dict[str, int] = field(default_factory=dict)
     """For each word, the last ordinal given here."""
 
@@ -138,6 +140,16 @@ class Context:
         self.values[name] = value
         if self.given is not None:
             self.given.add(name)
+
+    def takes_words(self, name: str) -> bool:
+        """Whether a name is a parameter that may be a word: its default is one, or it has none."""
+        definition = self.scope.definition
+        parameter = definition.parameters.get(name) if definition else None
+        if definition is None or parameter is None:
+            return False
+        default = parameter.default
+        others = (*definition.parameters, *definition.module.values, *TRUTH)
+        return default is None or (isinstance(default, tree.Name) and default.text not in others)
 
     def tables(self) -> Iterator[dict[str, Value]]:
         """The values of names in sight, the innermost first."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from cnnspec.binding.values import SentenceError, Value, evaluate, truth
+from cnnspec.binding.values import SentenceError, Sight, Value, evaluate, truth
 from cnnspec.syntax import tree
 from cnnspec.text import Span
 
@@ -46,7 +46,7 @@ class Expectation:
 
     def _value(self, expression: tree.Expression, figures: Mapping[str, Value]) -> Value:
         known = {**figures, **dict(self.constants)}
-        return evaluate(expression, lambda name: known[name.text], {})
+        return evaluate(expression, Sight(lambda name: known[name.text], {}))
 
 
 def names_in(expression: tree.Expression) -> Iterator[tree.Name]:

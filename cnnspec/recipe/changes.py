@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar
 from pydantic import BaseModel
 
 from cnnspec.binding.refusals import validate
-from cnnspec.binding.values import Value, Word, evaluate
+from cnnspec.binding.values import Sight, Value, Word, evaluate
 from cnnspec.diagnostics import Diagnostic, SpecError, nearest
 from cnnspec.recipe import faults
 from cnnspec.recipe.base import SettingModel
@@ -124,7 +124,7 @@ def _read(name: str, text: str, found: list[Diagnostic]) -> Any:
 
 
 def _evaluate(expression: tree.Expression) -> Value:
-    return evaluate(expression, lambda name: Word(name.text), {})
+    return evaluate(expression, Sight(lambda name: Word(name.text), {}))
 
 
 def _example(name: str) -> str:

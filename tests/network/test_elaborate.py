@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from tools import built
 
 import cnnspec
 from cnnspec.analysis.fold import fold
@@ -141,16 +142,56 @@ def test_arithmetic_is_exact(expression: str, value: int) -> None:
         ("no", False),
         ("1 == 1 and not 2 < 1", True),
         ("1 > 2 or 2 >= 2", True),
-        ("same == same", True),
-        ("same != valid", True),
+        ("mode == same", True),
+        ("valid != mode", True),
         ("3x3 == 3x3", True),
         ("not (1 == 1)", False),
         ("no and 1 // 0 == 1", False),
     ],
 )
 def test_conditions_are_decided_when_expanded(condition: str, holds: bool) -> None:
-    network = cnnspec.parse(f"input 4\nif {condition} {{ relu }} else {{ tanh }}")
+    network = cnnspec.parse(f"input 4\nlet mode = same\nif {condition} {{ relu }} else {{ tanh }}")
     assert ["relu1" if holds else "tanh1"] == names(network)
+
+
+@pytest.mark.parametrize(
+    ("text", "span", "help"),
+    [
+        (
+            "input 4x4x3; if c == 3 { relu }",
+            "c",
+            ("did you mean C, the channels of what flows in here?", "define it before this line: let c = …"),
+        ),
+        ("input 4x4x3; let stride = 1; if strid != 1 { relu }", "strid", ("did you mean stride?",)),
+        ("input 4x4x3; if 3 == foo { relu }", "foo", ("define it before this line: let foo = …",)),
+        ("input 4x4x3; if same == same { relu }", "same", ("define it before this line: let same = …",)),
+        ("input 4x4x3; if (foo) == same { relu }", "(foo)", ("define it before this line: let foo = …",)),
+        ('input 4x4x3; if "a" != foo { relu }', "foo", ("define it before this line: let foo = …",)),
+        ("input 4x4x3; b 2; block b n=1 { if n == same { relu } }", "same", None),
+        ("input 4x4x3; b; block b m=4 n=m { if same == n { relu } }", "same", None),
+        ("input 4x4x3; b; block b { if mode == same { relu } }", "mode", None),
+        ("input 4x4x3; let deep = C == wide", "wide", None),
+    ],
+)
+def test_an_undefined_name_in_a_comparison_is_a_fault(
+    text: str, span: str, help: tuple[str, ...] | None
+) -> None:
+    fault = built(text).diagnostics[0]
+    assert ("unknown-name", span) == (fault.code, fault.span and fault.span.text)
+    assert help is None or help == fault.help
+
+
+@pytest.mark.parametrize(
+    ("text", "layers"),
+    [
+        ("b same; b valid; b 1; block b padding { if padding == same { relu } else { tanh } }", 3),
+        ("b; b 2; block b padding=same { if padding != same { relu } else { tanh } }", 2),
+        ("a valid; block a p { b p }; block b mode=3 { if mode == valid { relu } else { tanh } }", 1),
+        ("b; block b padding=same { head side { flatten; if padding == same { relu } } }", 2),
+    ],
+)
+def test_a_parameter_that_takes_words_is_compared_with_them(text: str, layers: int) -> None:
+    assert layers == len(cnnspec.parse(f"input 4x4x3; {text}").layers)
 
 
 def test_else_if_takes_the_first_that_holds() -> None:

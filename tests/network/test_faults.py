@@ -74,7 +74,8 @@ FAULTS = {
     "conv 6 1x1x1x1": (
         "wrong-option", "1x1x1x1", "kernel must have at most 3 numbers. Received: 1x1x1x1", ()),
     "dropout 1.5": ("wrong-option", "1.5", "rate must be less than 1. Received: 1.5", ()),
-    "conv 2*w 5x5": ("unknown-name", "w", "w has no value here", ("define it before this line: let w = …",)),
+    "conv 2*w 5x5": ("unknown-name", "w", "w has no value here", (
+        "did you mean W, the width of what flows in here?", "define it before this line: let w = …")),
     "let width = 4\nconv 2*wdith 5x5": (
         "unknown-name", "wdith", "wdith has no value here", ("did you mean width?",)),
     "conv 2*? 5x5": (

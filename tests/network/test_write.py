@@ -121,7 +121,7 @@ LAYERS_AS_WRITTEN = [
 
 @pytest.mark.parametrize("text", LAYERS_AS_WRITTEN)
 def test_layers_are_written_as_they_are_read(text: str) -> None:
-    from cnnspec.binding.values import evaluate
+    from cnnspec.binding.values import Sight, evaluate
     from cnnspec.network.made_layers import MadeLayer, make_layer
     from cnnspec.syntax import tree
     from cnnspec.syntax.parse import parse
@@ -133,7 +133,7 @@ def test_layers_are_written_as_they_are_read(text: str) -> None:
     given = dict(zip(kind.positional, line.arguments, strict=False))
     given |= {option.name: option.value for option in line.options}
     made = make_layer(
-        kind, {name: evaluate(value, lambda name: name.text, {}) for name, value in given.items()}
+        kind, {name: evaluate(value, Sight(lambda name: name.text, {})) for name, value in given.items()}
     )
     assert isinstance(made, MadeLayer)
     assert text == sentence(made.layer)

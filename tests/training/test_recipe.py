@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from cnnspec.backends.numpy.initializers import INITIALIZERS, SYNONYMS
-from cnnspec.binding.values import Word, evaluate
+from cnnspec.binding.values import Sight, Word, evaluate
 from cnnspec.diagnostics import Diagnostic, Severity, SpecError
 from cnnspec.recipe.models import (
     Adam,
@@ -32,7 +32,7 @@ def read(text: str, image: tuple[int, ...] | None = None) -> tuple[Recipe | None
     (train,) = spec.statements
     assert isinstance(train, tree.Train)
     return read_recipe(
-        train, lambda expression: evaluate(expression, lambda name: Word(name.text), {}), image
+        train, lambda expression: evaluate(expression, Sight(lambda name: Word(name.text), {})), image
     )
 
 
