@@ -8,6 +8,7 @@ from cnnspec.network.graph import Network
 from cnnspec.views.pictures.plan import Cluster, Plan
 from cnnspec.views.pictures.planning import EVERYTHING, plan_of
 from cnnspec.views.pictures.volumes.compose import compose
+from cnnspec.views.pictures.wording import shape_text
 
 GOLDEN = Path(__file__).parent / "golden"
 GRAPHS = ("lenet", "alexnet", "googlenet", "mobilenet_v2", "resnet50", "unet", "vgg16")
@@ -45,7 +46,7 @@ def tell_volumes(network: Network) -> str:
     for key, box in scene.boxes.items():
         slabs = "".join(f" [{channels} {family}]" for channels, family in box.solid.slabs)
         times = f" ×{box.solid.times}" if box.solid.times > 1 else ""
-        lines.append(f"  {key} {box.solid.sign or box.solid.dimensions}{times} {box.solid.family}{slabs}")
+        lines.append(f"  {key} {box.solid.sign or shape_text(box.solid.shape)}{times} {box.solid.family}{slabs}")
     lines += ["  label: " + " | ".join(text for _, text in label.lines) for label in scene.labels]
     for kind, pairs in (("cone", scene.cones), ("fan", scene.fans)):
         lines += [f"  {kind} {tail} -> {head}" for tail, head in pairs]
