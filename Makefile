@@ -44,7 +44,7 @@ $(VENV)/.ready: pyproject.toml
 
 # The CPU build of PyTorch is enough; TORCH names another one where that pin does not suit.
 $(VENV)/.torch: $(VENV)/.ready
-	$(BIN)/python -m pip install --quiet "$(TORCH)"
+	$(BIN)/python -m pip install --quiet "$(TORCH)" --editable ".[rivals]"
 	@touch $@
 
 clean:

@@ -60,11 +60,13 @@ _TABLE: Final = (
         "fvcore", "Flops",
         "a multiply-accumulate is one flop, no bias; batch norm 2 a value, layer and group norm 5, global "
         "average pooling 1 an input value, upsampling 1 (nearest) or 4 (bilinear) an output value; "
-        "activations, other pools and sums nothing",
+        "activations, other pools and sums nothing; a head that a model writes as x.mean instead of global "
+        "average pooling (torchvision's MnasNet and ShuffleNet) counts nothing there",
     ),
     Convention(
         "ptflops", "MACs",
-        "ptflops 0.7: multiply-accumulates with bias; norms 1 a value and 1 more when affine; softmax and "
+        "ptflops 0.7: multiply-accumulates with bias; norms 1 a value and 1 more when affine, layer norm 1 "
+        "in any case, local response norm its four steps over the values; softmax and "
         "silu 1 a value, leaky ReLU and ReLU with a ceiling too; ReLU, PReLU, ELU, GELU, pools (input "
         "values) and upsampling (output values) are counted twice, as module and as function; sums nothing",
     ),
@@ -78,7 +80,7 @@ _TABLE: Final = (
         "calflops", "FLOPs",
         "2 flops a multiply-accumulate, 1 a bias of a convolution but none of a dense layer; batch norm 2 a "
         "value, layer and group norm 5, activations and softmax 1, pools and upsampling 1 an input value; "
-        "ReLU with a ceiling, sigmoid, tanh and sums nothing",
+        "local response norm its four steps; ReLU with a ceiling, sigmoid, tanh and sums nothing",
     ),
     Convention(
         "torchinfo", "mult-adds",

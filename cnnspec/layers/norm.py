@@ -24,7 +24,7 @@ from cnnspec.layers.base import (
     times,
     values,
 )
-from cnnspec.layers.facts import NOTHING, Count, Counts, Effect, Picture, Storage, params
+from cnnspec.layers.facts import NOTHING, Count, Counts, Effect, Figures, Picture, Storage, params
 from cnnspec.layers.window import need_groups, need_spatial
 
 
@@ -128,7 +128,7 @@ class LayerNorm(PerSample):
     word: ClassVar[str] = "layernorm"
     effect: ClassVar[Effect] = Effect.NONE
     counts: ClassVar[Counts] = {
-        "fvcore": _affine(4, 5), "ptflops": _affine(1, 2), "thop": _affine(2, 4), "calflops": _affine(4, 5),
+        "fvcore": _affine(4, 5), "ptflops": 1, "thop": _affine(2, 4), "calflops": _affine(4, 5),
         "torchinfo": params,
     }  # fmt: skip
 
@@ -214,6 +214,13 @@ class InstanceNorm(PerSample):
         return tuple(Everything() for _ in spatial(inputs[0]))
 
 
+def _lrn_steps(figures: Figures) -> int:
+    """Of PyTorch's own code: the square, the factor, the term, and the mean's input, padded by channels."""
+    *axes, channels = figures.input
+    padded = channels + int(figures.layer.size) - 1
+    return prod(axes) * (3 * channels + padded)
+
+
 class Lrn(Layer):
     """Local response normalisation across channels: x/(k + alpha/size·Σ x²)^beta. Krizhevsky et al. 2012.
 
@@ -226,7 +233,7 @@ class Lrn(Layer):
     storage: ClassVar[Storage] = Storage.OWN
     effect: ClassVar[Effect] = Effect.NONE
     picture: ClassVar[Picture] = Picture.STRIP
-    counts: ClassVar[Counts] = NOTHING
+    counts: ClassVar[Counts] = NOTHING | {"ptflops": _lrn_steps, "calflops": _lrn_steps}
     example: ClassVar[str] = "input 28x28x6; lrn"
     positional: ClassVar[tuple[str, ...]] = ("size",)
 

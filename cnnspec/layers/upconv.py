@@ -119,12 +119,12 @@ def _over_output(figures: Figures) -> int:
 
 
 def _calflops_upconv(figures: Figures) -> int:
-    """Its bias is counted on the size that a plain convolution would give."""
-    rank = len(figures.input) - 1
-    kernels, strides = (per_axis("", sizes, rank) for sizes in (figures.layer.kernel, figures.layer.stride))
-    axes = zip(figures.input[:-1], kernels, strides, strict=True)
-    plain = prod(max(0, (i - k) // s + 1) for i, k, s in axes)
-    return 2 * figures.multiplies + (figures.output[-1] * plain if figures.layer.has_bias else 0)
+    """Filters are divided by the groups twice; a bias is counted on the size of a plain convolution."""
+    groups: int = figures.layer.groups
+    axes, filters = figures.layer.axes((figures.input,)), figures.output[-1] // groups
+    plain = prod((axis.size + axis.before + axis.after - axis.reach) // axis.stride + 1 for axis in axes)
+    products = figures.multiplies // filters * (filters // groups)
+    return 2 * products + (filters * plain if figures.layer.has_bias else 0)
 
 
 class UpConv(Kernelled):

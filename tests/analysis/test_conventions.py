@@ -73,6 +73,23 @@ def test_published_figures(tool, name, billions):
     assert billions == round(figure(cnnspec.load(name), tool) / 1e9, 2)
 
 
+@pytest.mark.parametrize(
+    "tool, text, flops",
+    [
+        ("ptflops", "input 64; layernorm", 64),
+        ("ptflops", "input 8x8x4; lrn", 8 * 8 * (3 * 4 + 4 + 4)),
+        ("calflops", "input 8x8x4; lrn 3", 8 * 8 * (3 * 4 + 4 + 2)),
+        ("calflops", "input 6x7x4; upconv 4 1 groups=2", 420),
+    ],
+)
+def test_what_a_tool_printed_for_one_layer(tool, text, flops):
+    assert flops == cnnspec.analyze(text, convention=tool).totals.flops
+
+
+def test_a_head_that_is_a_mean_is_said_to_count_nothing_in_fvcore():
+    assert "x.mean" in cnnspec.analyze("input 8x8x4; globalavgpool", convention="fvcore").rule
+
+
 def test_our_own_rule_is_the_first_and_counts_everything():
     assert "cnnspec" == next(iter(CONVENTIONS))
     network = cnnspec.parse(VARIED)
