@@ -163,12 +163,13 @@ class Axis(WindowAxis):
 
 
 def positions(size: int, reach: int, stride: int, before: int, after: int, same: bool, round_up: bool) -> int:
-    """How many positions a window has along an axis; 0 where it does not fit."""
+    """How many positions a window has along an axis; none or less where it does not fit.
+
+    Rounded up, one that reaches over the map's far end by less than a stride is a position, the only one too.
+    """
     if same:
         return -(-size // stride)
     room = size + before + after - reach
-    if room < 0:
-        return 0
     up = round_up and not _starts_outside(size, reach, stride, before, after)
     return (-(-room // stride) if up else room // stride) + 1
 
@@ -216,9 +217,9 @@ def sides(padding: str | Sizes, n: int, rank: int, size: int, reach: int, stride
 
 
 def _check_fit(word: str, axis: Axis) -> None:
-    room = axis.size + axis.before + axis.after
-    if room >= axis.reach:
+    if axis.count >= 1:
         return
+    room = axis.size + axis.before + axis.after
     padded = f" padded to {room}" if room != axis.size else ""
     raise LayerError(
         "window-larger-than-input",
