@@ -12,6 +12,7 @@ from difflib import get_close_matches
 from enum import StrEnum
 from typing import TypedDict
 
+from cnnspec.records import record
 from cnnspec.text import Span
 from cnnspec.upward import upward
 
@@ -22,7 +23,7 @@ class Severity(StrEnum):
     NOTE = "note"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Label:
     """A second place worth showing, with the reason."""
 
@@ -30,7 +31,7 @@ class Label:
     message: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Fix:
     """A replacement of one span that cures the fault; editors apply it."""
 
@@ -39,7 +40,7 @@ class Fix:
     message: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Diagnostic:
     """One fault: ``code`` names its page under ``mistakes/``.
 

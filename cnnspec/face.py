@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
@@ -14,6 +13,7 @@ from cnnspec.diagnostics import SpecError, nearest
 from cnnspec.document import Document, network_of
 from cnnspec.files import write_atomically
 from cnnspec.network.graph import Network
+from cnnspec.records import record
 
 if TYPE_CHECKING:
     from cnnspec.analysis.solve.search import Answer
@@ -48,7 +48,7 @@ def draw(
     return render(network, chosen)
 
 
-@dataclass(frozen=True)
+@record
 class Workings:
     """The working of every number of some layers; ``print`` shows it as ``cnnspec explain`` does."""
 

@@ -8,6 +8,8 @@ from functools import cached_property
 from typing import Final
 from unicodedata import category
 
+from cnnspec.records import record
+
 JOINERS: Final = "\u200c\u200d"
 """They shape the letters of some scripts, and do nothing else."""
 
@@ -50,7 +52,7 @@ class Source:
         return f"Source({self.name!r}, {len(self.text)} characters)"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Span:
     """The characters ``start`` (included) to ``end`` (excluded) of a source."""
 

@@ -28,7 +28,8 @@ from import_graph import (
 from cnnspec.upward import UPWARD, upward
 
 FLOORS = {
-    "text": 0, "diagnostics": 0, "formula": 0, "notation": 0, "resources": 0, "files": 0, "mistakes": 0,
+    "text": 0, "records": 0, "diagnostics": 0, "formula": 0, "notation": 0, "resources": 0,
+    "files": 0, "mistakes": 0,
     "upward": 0,
     "syntax": 1, "layers": 1,
     "binding": 2,

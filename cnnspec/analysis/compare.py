@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from difflib import SequenceMatcher
 from functools import cached_property
 from typing import Any, Final, Literal
 
 from cnnspec.analysis.report import Analysis, Row
+from cnnspec.records import record
 from cnnspec.upward import upward
 
 LARGEST: Final = 3000
@@ -25,7 +26,7 @@ FIGURES: Final = ("params", "buffers", "multiplies", "additions", "elementwise",
 Status = Literal["same", "changed", "added", "removed"]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Change:
     """One option or figure with its value before and after; None where it is not there."""
 
@@ -34,7 +35,7 @@ class Change:
     after: Any
 
 
-@dataclass(frozen=True)
+@record
 class Pair:
     """A layer before and after; one side is None where it was added or removed."""
 
@@ -68,7 +69,7 @@ class Pair:
         return int(after - before)
 
 
-@dataclass(frozen=True)
+@record
 class Comparison:
     """``pairs`` in the order of the second network, removed layers where they stood."""
 

@@ -8,7 +8,7 @@ figures that the tools printed.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from math import prod
 from typing import Final
 
@@ -16,9 +16,10 @@ from cnnspec.analysis.cost import Cost
 from cnnspec.diagnostics import nearest
 from cnnspec.layers.base import Layer, Shape, Shapes
 from cnnspec.layers.facts import Figures
+from cnnspec.records import record
 
 
-@dataclass(frozen=True)
+@record
 class Convention:
     """A way of counting: what the tool calls its figure, and the rule in words."""
 

@@ -5,7 +5,6 @@ Most layers of a large network repeat, so answers are kept by (layer, inputs).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 from cnnspec.analysis.padding import real_additions, real_multiplies
@@ -13,12 +12,13 @@ from cnnspec.analysis.receptive_field import ReceptiveField
 from cnnspec.formula import Formula, Number, Symbol, product, total
 from cnnspec.layers.base import Item, Layer, Shape, Shapes, output_symbols
 from cnnspec.network.graph import Node
+from cnnspec.records import record
 
 FLOAT_BYTES = 4
 """Every value is a float32."""
 
 
-@dataclass(frozen=True)
+@record
 class Laws:
     """The formulas of one layer; the same objects give the numbers of ``Cost``."""
 
@@ -86,7 +86,7 @@ class Laws:
         return bool(getattr(self.layer, "frozen", False))
 
 
-@dataclass(frozen=True)
+@record
 class Counts:
     """What is counted of a layer, or of all of them."""
 
@@ -100,7 +100,7 @@ class Counts:
     flops: int
 
 
-@dataclass(frozen=True)
+@record
 class Cost(Counts):
     """The figures of one layer for one sample, and the formulas behind them."""
 
@@ -135,7 +135,7 @@ def bytes_of(shape: Shape) -> int:
     return size
 
 
-@dataclass(frozen=True)
+@record
 class Row(Cost):
     """One layer with its figures; bytes are for the whole batch, counts for one sample.
 

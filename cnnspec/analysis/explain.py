@@ -7,7 +7,6 @@ or writes them out as data.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING, Final
 
@@ -18,12 +17,13 @@ from cnnspec.formula import Formula, Symbol, product, total
 from cnnspec.layers.base import AXES, AXIS_NAMES, SAME_PLACE, Slide, Window, show, spatial, spatial_symbols
 from cnnspec.layers.window import Axis
 from cnnspec.network.graph import Node
+from cnnspec.records import record
 
 if TYPE_CHECKING:
     from cnnspec.analysis.report import Analysis, Row
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LawStep:
     """One line of a working: what is computed, its law, and a remark where the law is not all."""
 
@@ -37,7 +37,7 @@ class LawStep:
         return tuple(symbol for symbol in self.law.symbols() if symbol.meaning) if self.law else ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Explanation:
     """The steps for one layer and topic; the last law is the result."""
 
@@ -241,7 +241,7 @@ TOPICS: Final[dict[str, Callable[[Analysis, Row], Iterator[LawStep]]]] = {
 # Against a dense layer --------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class AsDense:
     """What the same map would cost if every output value weighed every input value."""
 

@@ -8,7 +8,6 @@ edges cut, and a stride may skip pixels.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from cnnspec.analysis.positions import MOST, Positions, behind, union
@@ -16,12 +15,13 @@ from cnnspec.analysis.receptive_field import Interval, tracks_of
 from cnnspec.diagnostics import LayerError, nearest
 from cnnspec.layers.base import AXES, AXIS_NAMES, Shape, show, spatial
 from cnnspec.network.graph import Network, Node
+from cnnspec.records import record
 
 Seen: TypeAlias = tuple[Positions, ...]
 """For each axis of the input, the positions in question."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Field:
     """What one unit sees of the network's input, axis by axis (rows, then columns)."""
 

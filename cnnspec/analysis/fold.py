@@ -10,14 +10,14 @@ and no result of the network is taken from inside. What is drawn once and marked
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import groupby
 from typing import TypeAlias
 
 from cnnspec.network.graph import Group, Network, Node
+from cnnspec.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Leaf:
     """One layer."""
 
@@ -28,7 +28,7 @@ class Leaf:
         return (self.node,)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Block:
     """An instance of a block, under the title it was used with."""
 
@@ -38,7 +38,7 @@ class Block:
     group: Group
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Repeated:
     """``segments`` stand for ``times`` equal turns; they are those of the first turn.
 
@@ -58,7 +58,7 @@ class Repeated:
 Segment: TypeAlias = Leaf | Block | Repeated
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Turn:
     """One turn of a repeat, before folding; spliced into its surroundings when it stays alone."""
 

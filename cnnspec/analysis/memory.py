@@ -23,7 +23,6 @@ The rules, so that a figure can be checked by hand:
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cached_property
 from math import prod
 from typing import Final
@@ -32,6 +31,7 @@ from cnnspec.analysis.cost import FLOAT_BYTES, bytes_of, cost_of
 from cnnspec.layers.base import Slide
 from cnnspec.layers.facts import Storage
 from cnnspec.network.graph import Network, Node
+from cnnspec.records import record
 
 OPTIMIZER_STATES: Final = {
     "sgd": 0, "momentum": 1, "rmsprop": 1, "rmsprop with momentum": 2, "adam": 2, "adamw": 2,
@@ -41,7 +41,7 @@ WITH_MOMENTUM: Final = {"sgd": "momentum", "rmsprop": "rmsprop with momentum"}
 """What an optimizer that may have momentum is called then: it keeps one value more."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LiveMemory:
     """What lies in memory while one layer runs."""
 
@@ -55,7 +55,7 @@ class LiveMemory:
     live_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Training:
     """The parts of a training step's memory, in bytes."""
 
@@ -77,7 +77,7 @@ class Training:
         )
 
 
-@dataclass(frozen=True)
+@record
 class Memory:
     """The memory of a network for a batch; all figures are bytes of the whole batch."""
 

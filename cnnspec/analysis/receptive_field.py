@@ -11,7 +11,6 @@ whatever the size of its map. Law of the classic case: Araujo, Norris, Sim 2019.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 from math import gcd, lcm
@@ -19,6 +18,7 @@ from typing import Final, NamedTuple, TypeAlias
 
 from cnnspec.layers.base import Layer, Shape, Shapes, Slide, Spread, Stretch, Window, spatial
 from cnnspec.network.graph import Network, Node
+from cnnspec.records import record
 
 LONGEST: Final = 2**16
 """Positions that are looked at one by one; a pattern longer than that is not told."""
@@ -61,7 +61,7 @@ class Track(NamedTuple):
 INPUT = Track(1, ((0, 0),))
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ReceptiveField:
     """What the positions of a map see of the input, for each axis in input pixels.
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field
 from fractions import Fraction
 from functools import cached_property
 from typing import Any, Final
@@ -25,10 +25,11 @@ from cnnspec.analysis.silence import silence
 from cnnspec.diagnostics import Diagnostic, LayerError
 from cnnspec.network.expectation import Expectation
 from cnnspec.network.graph import Network, Node
+from cnnspec.records import record
 from cnnspec.upward import upward
 
 
-@dataclass(frozen=True)
+@record
 class Totals(Counts):
     """Sums over all layers; bytes are float32, for the whole batch."""
 
@@ -38,7 +39,7 @@ class Totals(Counts):
     training_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class JudgedExpectation:
     """A budget as written, and whether it is kept."""
 
@@ -50,7 +51,7 @@ class JudgedExpectation:
     """What to tell when it does not hold."""
 
 
-@dataclass(frozen=True)
+@record
 class Analysis:
     """Everything cnnspec knows about a network; the costlier parts are computed when asked for.
 

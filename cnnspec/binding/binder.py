@@ -15,6 +15,7 @@ from cnnspec.binding.refusals import Refusal
 from cnnspec.binding.values import SentenceError, Unresolved, Value, Word, format_value
 from cnnspec.diagnostics import Cure, Diagnostic, Fix, Label, any_of, did_you_mean, nearest
 from cnnspec.layers.writing import SentenceModel
+from cnnspec.records import record
 from cnnspec.syntax import tree
 from cnnspec.text import Span
 
@@ -28,7 +29,7 @@ class Codes(NamedTuple):
     wrong: str = "wrong-option"
 
 
-@dataclass(frozen=True)
+@record
 class Signature:
     """What a sentence of one kind takes, and how it is spoken of."""
 

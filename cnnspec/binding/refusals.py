@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from cnnspec.binding.values import Word
 from cnnspec.diagnostics import any_of, nearest
+from cnnspec.records import record
 
 Model = TypeVar("Model", bound=BaseModel)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Refusal:
     """Why a model cannot be made: what is wrong with one option, or with the whole (``option`` None)."""
 

@@ -10,6 +10,7 @@ from typing import Any, Final, TypeAlias, cast
 
 from cnnspec.diagnostics import Diagnostic, LayerError
 from cnnspec.layers.base import show
+from cnnspec.records import record
 from cnnspec.syntax import tree
 from cnnspec.syntax.tree import LARGEST
 from cnnspec.text import Span
@@ -19,7 +20,7 @@ Lookup: TypeAlias = Callable[[tree.Name], Value]
 Unknowns: TypeAlias = Mapping[Span, Any]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Sight:
     """What an expression can see."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,6 +19,7 @@ from cnnspec.layers.base import Family
 from cnnspec.model import Model
 from cnnspec.network.graph import Network
 from cnnspec.recipe.models import Recipe
+from cnnspec.records import record
 from cnnspec.training import inspection
 from cnnspec.training.data import Dataset
 from cnnspec.training.data.dataset import Part
@@ -36,7 +36,7 @@ SAMPLES: Final = 10
 """Samples of a class, and changes of a sample, unless --count says."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class InspectOptions:
     """The options as they were given."""
 
@@ -53,7 +53,7 @@ class InspectOptions:
     weights: Path | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class InspectAnswer:
     """One answer, as a table and as a figure."""
 

@@ -6,13 +6,13 @@ import os
 import shutil
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
 import click
 
 from cnnspec.diagnostics import Diagnostic
+from cnnspec.records import record
 
 if TYPE_CHECKING:
     from cnnspec.views.terminal.paint import Terminal
@@ -22,7 +22,7 @@ NARROWEST = 20
 PROBE = "│─×·✓✗→⌊⌋−≤"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Console:
     """A text stream with what is known about it."""
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from math import prod
 from pathlib import Path
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 from cnnspec.cli.console import stderr_console
 from cnnspec.diagnostics import SpecError, suggestion
 from cnnspec.layers.base import Shape, show
+from cnnspec.records import record
 from cnnspec.text import printable
 from cnnspec.training.data import numpy_files
 from cnnspec.training.data.picture import SUFFIXES, read_image
@@ -215,7 +215,7 @@ def resizes(run: Run) -> bool:
     return run.recipe.data.resize or bool(run.data and run.data.resize)
 
 
-@dataclass(frozen=True)
+@record
 class Fit:
     """How a picture becomes what a network takes."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from itertools import islice
 from typing import Any, Final
@@ -13,6 +13,7 @@ from cnnspec.elaborate.candidates import Tries, solutions
 from cnnspec.elaborate.elaborator import Elaborator, OpenLayer
 from cnnspec.elaborate.scope import Context
 from cnnspec.layers.base import AXES, AXIS_NAMES, Layer, Shape, Shapes, show
+from cnnspec.records import record
 from cnnspec.syntax import tree
 from cnnspec.text import Span
 
@@ -146,7 +147,7 @@ def _remember(elaborator: Elaborator, hole: OpenValue, value: Any) -> None:
     elaborator.solved.update(zip(hole.spans, missing, strict=True))
 
 
-@dataclass(frozen=True)
+@record
 class LayerSearch:
     """The unknowns of one layer against its claimed shape."""
 

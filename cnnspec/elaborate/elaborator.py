@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Any, Final, TypeAlias, TypeVar
 
 from cnnspec.binding.binder import Binding
@@ -28,6 +27,7 @@ from cnnspec.layers.base import Layer, Shape, Shapes, show
 from cnnspec.layers.writing import MEANINGS
 from cnnspec.network.graph import Group, Node, Output
 from cnnspec.network.made_layers import MadeLayer
+from cnnspec.records import record
 from cnnspec.syntax import tree
 from cnnspec.text import Span
 
@@ -43,7 +43,7 @@ MOST_TRIES: Final = 20_000
 """Combinations tried for all the ``?`` and wrong claims of one spec."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class OpenLayer:
     """The first layer whose options hold a ``?``, with what flows into it."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache, partial
 from typing import Final
 
@@ -17,6 +17,7 @@ from cnnspec.elaborate.scope import Context
 from cnnspec.layers.base import Layer
 from cnnspec.layers.registry import LAYERS, SYNONYMS
 from cnnspec.network.made_layers import MadeLayer, completed, make_layer
+from cnnspec.records import record
 from cnnspec.syntax import tree
 
 ACTIVATION: Final = ("activation", "act", "nonlinearity")
@@ -29,7 +30,7 @@ OPTION_SYNONYMS: Final = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True)
+@record
 class LayerSignature(Signature):
     """What a layer takes."""
 

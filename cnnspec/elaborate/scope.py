@@ -11,6 +11,7 @@ from cnnspec.binding.binder import Signature
 from cnnspec.binding.values import TRUTH, Value
 from cnnspec.diagnostics import Label
 from cnnspec.network.graph import Group
+from cnnspec.records import record
 from cnnspec.syntax import tree
 from cnnspec.text import Span
 
@@ -52,7 +53,7 @@ class Definition:
         return labels_in(self.block.body)
 
 
-@dataclass(frozen=True)
+@record
 class BlockSignature(Signature):
     """What a block takes: its parameters, by place or by name."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from typing import Any, TypeVar
 
@@ -16,6 +16,7 @@ from cnnspec.elaborate.uses import Files
 from cnnspec.layers.base import Shape
 from cnnspec.network.expectation import FIGURES, Expectation, names_in
 from cnnspec.network.graph import Network, Output
+from cnnspec.records import record
 from cnnspec.syntax import tree
 from cnnspec.text import Source, Span
 
@@ -24,7 +25,7 @@ __all__ = ["Elaborated", "elaborate"]
 Sentence = TypeVar("Sentence", tree.Header, tree.Train)
 
 
-@dataclass(frozen=True)
+@record
 class Elaborated:
     """What became of a spec: the nodes that could be known, and every fault, sorted by place.
 

@@ -11,7 +11,6 @@ No module of models has annotations that are strings (``from __future__ import a
 would evaluate those of a base anew for every class below it, a sixth of the time of a small command.
 """
 
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, TypeAlias
@@ -21,6 +20,7 @@ from pydantic import Field
 from cnnspec.formula import Formula, Number, Product, Symbol, product, total
 from cnnspec.layers.facts import Effect, Facts, Picture, Storage
 from cnnspec.layers.writing import SentenceModel
+from cnnspec.records import record
 
 Initial: TypeAlias = Literal[
     "he", "he_uniform", "he_truncated", "glorot", "glorot_uniform", "glorot_truncated",
@@ -66,7 +66,7 @@ class Family(StrEnum):
     MERGE = "merge"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Weight:
     """An array that belongs to a layer, in PyTorch's name and layout.
 
@@ -86,7 +86,7 @@ class Weight:
     """Whether the first axis is the input's channels, as PyTorch stores transposed convolutions."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Item:
     """A count of one elementwise operation: ``comparisons``, ``divisions`` …"""
 
@@ -97,7 +97,7 @@ class Item:
 # What one output position of an axis sees of the input axis -----------------------
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Slide:
     """A window that slides: position o sees i = o·stride − before + j·dilation, j < kernel.
 
@@ -113,7 +113,7 @@ class Slide:
     outside: Literal["zeros", "replicate", "reflect"] = "zeros"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Spread:
     """A window that spreads (transposed): o sees every i with o = i·stride − before + j·dilation."""
 
@@ -123,7 +123,7 @@ class Spread:
     dilation: int = 1
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Stretch:
     """Upsampling by ``factor``: o sees i = o // factor.
 
@@ -135,7 +135,7 @@ class Stretch:
     linear: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Everything:
     """Every output position sees the whole axis."""
 

@@ -5,10 +5,11 @@ is not forgotten there. A class states each fact itself or takes it from its fam
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from math import prod
 from typing import Any, ClassVar, Final, TypeAlias
+
+from cnnspec.records import record
 
 
 class Storage(StrEnum):
@@ -55,7 +56,7 @@ class Picture(StrEnum):
     """The layer's ``sign``, such as + for a sum."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Figures:
     """What a tool's rule may look at: one layer, its first input, its output, our own figures."""
 

@@ -1,6 +1,5 @@
 """Transposed convolution: windows that spread, their size law, and the layer."""
 
-from dataclasses import dataclass
 from math import prod
 from typing import ClassVar
 
@@ -33,9 +32,10 @@ from cnnspec.layers.window import (
     per_axis,
     sides,
 )
+from cnnspec.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SpreadAxis(WindowAxis):
     """One axis of a transposed convolution: every input pixel spreads over ``kernel`` outputs.
 

@@ -5,7 +5,6 @@ deep learning": o = floor((i + 2p - d(k - 1) - 1)/s) + 1.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from math import gcd, prod
 from typing import Annotated, Any, Literal, TypeAlias
 
@@ -15,6 +14,7 @@ from pydantic_core import PydanticCustomError
 from cnnspec.diagnostics import LayerError
 from cnnspec.formula import Formula, Symbol, ceil, floor, total
 from cnnspec.layers.base import AXES, AXIS_NAMES, Layer, Shape, Shapes, Sizes, Slide, Window, show
+from cnnspec.records import record
 
 MOST_WINDOWS = 100_000
 """Windows looked at one by one, where a law does not say at once what they see."""
@@ -68,7 +68,7 @@ def per_side(option: str, pixels: Sizes, rank: int) -> tuple[tuple[int, int], ..
     return tuple((p, p) for p in per_axis(option, pixels, rank))
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class WindowAxis:
     """One axis of a window, with its padding resolved to pixels."""
 
@@ -104,7 +104,7 @@ class WindowAxis:
         )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Axis(WindowAxis):
     """One axis of a sliding window."""
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from cnnspec.diagnostics import Diagnostic, LayerError, SpecError
 from cnnspec.layers.base import Layer, Shape
 from cnnspec.network.graph import Group, InputLayer, Network, Node, Output
 from cnnspec.network.made_layers import MadeLayer, completed
+from cnnspec.records import record
 from cnnspec.text import Span
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class NamedLayer:
     """One layer to be: its name, and the names of the layers it reads (``input`` is the input)."""
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from cnnspec.binding.values import SentenceError, Sight, Value, evaluate, truth
+from cnnspec.records import record
 from cnnspec.syntax import tree
 from cnnspec.text import Span
 
@@ -17,7 +18,7 @@ FIGURES: Final = (
 """What an expectation may speak of: the totals of the analysis, and the number of layers."""
 
 
-@dataclass(frozen=True)
+@record
 class Expectation:
     """A condition over the figures of the analysis, with the constants it names."""
 

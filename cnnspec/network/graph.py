@@ -7,7 +7,7 @@ begins here. Node 0 is the input; each later node names the nodes it reads.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from os import PathLike
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from cnnspec.diagnostics import Diagnostic, nearest
 from cnnspec.layers.base import Family, Layer, Shape, Shapes, Weight, show
 from cnnspec.layers.facts import Effect
+from cnnspec.records import record
 from cnnspec.text import Span
 from cnnspec.upward import upward
 
@@ -33,7 +34,7 @@ class InputLayer(Layer):
     arity: ClassVar[tuple[int, int | None]] = (0, 0)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Group:
     """A block instance, or one turn of a repeat, that a node lies in.
 
@@ -49,7 +50,7 @@ class Group:
     """Equal for all turns of one repeat; None for a block instance."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Node:
     """One layer in its place."""
 
@@ -78,7 +79,7 @@ class Node:
         return f"<{self.name}: {self.word} {flow} -> {show(self.output)}>"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Output:
     """A result of the network: the main one is named ``output``, a side head by its name."""
 
@@ -87,7 +88,7 @@ class Output:
     weight: float = 1.0
 
 
-@dataclass(frozen=True)
+@record
 class Network:
     """A network whose every shape is known and fits.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import TypeAlias, TypeVar
 
@@ -18,6 +18,7 @@ from cnnspec.recipe import faults
 from cnnspec.recipe.advice import advise
 from cnnspec.recipe.models import MeanSquaredError, Normalise, Recipe
 from cnnspec.recipe.words import CHOICE_SYNONYMS, NEEDLESS, OPTION_SYNONYMS, SETTINGS, Kinds
+from cnnspec.records import record
 from cnnspec.syntax import tree
 from cnnspec.text import Span
 
@@ -69,7 +70,7 @@ def read_setting(setting: tree.Setting, evaluate: Evaluate) -> tuple[object, tup
     return reader.read(setting), reader.found.sorted()
 
 
-@dataclass(frozen=True)
+@record
 class SettingSignature(Signature):
     """What a setting takes, and its siblings: the other kinds of it."""
 

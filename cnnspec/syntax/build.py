@@ -272,7 +272,8 @@ class Builder:
         if found is None:
             return written
         self.problems.add(found[0])
-        return found[1]
+        meant: Sentence = found[1]
+        return meant
 
     def _problem(self, code: str, message: str, span: Span, help: str) -> None:
         self.problems.add(Diagnostic(code, message, span, help=(help,)))

@@ -7,10 +7,11 @@ expression may turn out to be a constant, a parameter, or a plain word such as
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from fractions import Fraction
 from typing import Final, TypeAlias
 
+from cnnspec.records import record
 from cnnspec.text import Span
 
 LARGEST: Final = 10**15
@@ -21,7 +22,7 @@ _LONGEST: Final = 40
 # Expressions -----------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class NumberLiteral:
     """``3``, ``0.5``, ``62k`` (k, M, G are 10^3, 10^6, 10^9)."""
 
@@ -43,7 +44,7 @@ def number_value(text: str) -> int | float | None:
     return int(exact) if exact.denominator == 1 else float(exact)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Size:
     """``5x5`` or ``28×28×1``; ``None`` stands for an unknown part, as in ``?x3``."""
 
@@ -51,7 +52,7 @@ class Size:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Name:
     """A constant, a parameter, ``H W C``, a label, or a word such as ``same``."""
 
@@ -59,7 +60,7 @@ class Name:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Text:
     """``"blocks.cnn"``; ``value`` is without its quotes."""
 
@@ -67,14 +68,14 @@ class Text:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class QuestionMark:
     """``?``: to be solved."""
 
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Tuple:
     """``(1, 2, 1, 2)``."""
 
@@ -82,7 +83,7 @@ class Tuple:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Unary:
     """``-x`` or ``not x``."""
 
@@ -91,7 +92,7 @@ class Unary:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Binary:
     """``+ - * // %``, ``== != < <= > >=``, ``and or``."""
 
@@ -106,7 +107,7 @@ Expression: TypeAlias = NumberLiteral | Size | Name | Text | QuestionMark | Tupl
 # Sentences -------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Option:
     """``stride=2``."""
 
@@ -116,7 +117,7 @@ class Option:
     name_span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Path:
     """One ``|`` of a merge; no statements is the identity."""
 
@@ -124,7 +125,7 @@ class Path:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LayerSentence:
     """The one sentence form ``label: word argument* option=value* => shape``.
 
@@ -142,7 +143,7 @@ class LayerSentence:
     claim: Size | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Header:
     """``network LeNet5``."""
 
@@ -150,7 +151,7 @@ class Header:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Input:
     """``input 28x28x1``; ``shape`` is a size, a number (a vector) or an expression."""
 
@@ -158,7 +159,7 @@ class Input:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Let:
     """``let width = 64``."""
 
@@ -167,7 +168,7 @@ class Let:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Parameter:
     """A block's parameter; ``default`` is None when it must be given."""
 
@@ -176,7 +177,7 @@ class Parameter:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class BlockDefinition:
     """``block bottleneck width stride=1 { … }``."""
 
@@ -186,7 +187,7 @@ class BlockDefinition:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Repeat:
     """``repeat depth - 1 { … }``."""
 
@@ -195,7 +196,7 @@ class Repeat:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class If:
     """``if … { … } else { … }``; an ``else if`` is an If alone in ``otherwise``."""
 
@@ -205,7 +206,7 @@ class If:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class From:
     """``from stem``: carry on from a labelled layer."""
 
@@ -213,7 +214,7 @@ class From:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Head:
     """``head aux1 { … }``: an extra output; options such as ``weight=0.3`` may follow the name."""
 
@@ -223,7 +224,7 @@ class Head:
     options: tuple[Option, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Use:
     """``use "blocks.cnn"``."""
 
@@ -231,7 +232,7 @@ class Use:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Expect:
     """``expect params <= 62k``: an expression over the figures of the analysis."""
 
@@ -239,7 +240,7 @@ class Expect:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Setting:
     """One sentence of a recipe: ``optimizer adam rate=0.001``."""
 
@@ -250,7 +251,7 @@ class Setting:
     word_span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Train:
     """``train { data mnist; optimizer adam rate=0.001; batch 64; epochs 5 }``."""
 
@@ -263,7 +264,7 @@ Statement: TypeAlias = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Comment:
     """``# …`` to the end of its line; ``alone`` when nothing stands before it."""
 
@@ -272,7 +273,7 @@ class Comment:
     alone: bool
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Spec:
     """A whole text: its statements in order, and its comments beside them.
 

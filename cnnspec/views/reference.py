@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 from types import NoneType
 from typing import Any, Final, Literal, get_args, get_origin
@@ -17,6 +17,7 @@ from cnnspec.network.graph import Node
 from cnnspec.recipe.base import spec_with
 from cnnspec.recipe.models import Recipe
 from cnnspec.recipe.words import CHOICE_SYNONYMS, OPTION_SYNONYMS, SETTINGS, SYNONYMS, models_of
+from cnnspec.records import record
 
 FAMILIES: Final[dict[Family, str]] = {
     Family.CONV: "Convolution",
@@ -38,7 +39,7 @@ MOST_WORDS: Final = 8
 # Entries ---------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class OptionEntry:
     """What there is to say about an option."""
 
@@ -56,7 +57,7 @@ class OptionEntry:
         return f"{self.kind} = {self.default}" if self.default else self.kind
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class WordEntry:
     """What there is to say about a layer, a setting, or one kind of a setting."""
 

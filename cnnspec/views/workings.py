@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from cnnspec.analysis.explain import TOPICS, AsDense, Explanation, as_dense, explain
 from cnnspec.analysis.fold import Repeated
 from cnnspec.formula import Formula, Number, Symbol, total
 from cnnspec.layers.base import show
+from cnnspec.records import record
 from cnnspec.views.terminal.outline import repeated
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ SIZES: Final = {"i": "input size", "k": "kernel size"}
 """Symbols that stand for one axis or another."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class WorkingLine:
     """One line of the board: what, its law and numbers, a remark."""
 
@@ -49,7 +50,7 @@ class WorkingLine:
     note: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LayerWorking:
     """All that is said about one layer."""
 
@@ -72,7 +73,7 @@ class LayerWorking:
         return (*self.entries, *dense)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Board:
     """What is said of some layers: of each, of all together, and what the symbols mean."""
 

@@ -17,6 +17,7 @@ from cnnspec.layers.base import Layer, Shapes, show
 from cnnspec.layers.registry import LAYERS
 from cnnspec.network.expectation import Expectation, names_in
 from cnnspec.network.graph import Network, Node
+from cnnspec.records import record
 from cnnspec.syntax import tree
 from cnnspec.text import Source
 
@@ -48,7 +49,7 @@ class Limit:
         return bool(what)
 
 
-@dataclass(frozen=True)
+@record
 class Demand:
     """One expectation, cut into comparisons where it is made of them by ``and``."""
 
@@ -73,7 +74,7 @@ def _conjuncts(condition: tree.Expression) -> Iterator[tree.Expression]:
         yield condition
 
 
-@dataclass(frozen=True)
+@record
 class Residual:
     """How far one demanded number is off: ``value`` must be 0, or at most 0 where ``bound`` is set."""
 
@@ -81,7 +82,7 @@ class Residual:
     bound: bool = False
 
 
-@dataclass(frozen=True)
+@record
 class Sample:
     """One network measured against what is demanded of it."""
 

@@ -8,7 +8,7 @@ samples and solved over whole numbers (``widths``). The most usual values come f
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import islice
 from typing import Any, Final
 
@@ -18,6 +18,7 @@ from cnnspec.analysis.solve.problem import Limit, Problem, Sample, agree, proble
 from cnnspec.analysis.solve.unknowns import Unknown
 from cnnspec.analysis.solve.widths import widths
 from cnnspec.elaborate.claims import fits
+from cnnspec.records import record
 from cnnspec.syntax import tree
 from cnnspec.text import Source
 
@@ -26,7 +27,7 @@ MOST_VERIFIED: Final = 300
 """Solutions elaborated in full; where polynomials give more, the rest is taken at their word."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Answer:
     """All solutions, the most usual first: one value for each unknown."""
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
 from cnnspec.diagnostics import Diagnostic, Fix, Label
+from cnnspec.records import record
 from cnnspec.syntax.errors.recover import Separator, cut_arrow, place_of, separators
 from cnnspec.syntax.lalr import Unexpected
 from cnnspec.text import Source, Span
@@ -21,7 +21,7 @@ WORDS: Final = re.compile(r"(?:(?P<label>[\w.]+)[ \t]*:)?\s*(?P<word>[^\W\d][\w.
 _TOKEN: Final = re.compile(r'[\w.×?]+|"[^"\n]*"|->|=>|[=!<>]=|//|.', re.DOTALL)
 
 
-@dataclass(frozen=True)
+@record
 class ErrorContext:
     """One complaint of the parser. ``text`` is the source with what was cut so far blanked out."""
 

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
-from dataclasses import dataclass
 from typing import Final
 
 from cnnspec.diagnostics import Diagnostic
+from cnnspec.records import record
 from cnnspec.syntax.lalr import END, Unexpected
 
 _SEPARATORS: Final = re.compile(r'"[^"\n]*"|#[^\n]*|->|[\n;{}|]')
@@ -20,7 +20,7 @@ _SEPARATORS: Final = re.compile(r'"[^"\n]*"|#[^\n]*|->|[\n;{}|]')
 _ELSE: Final = re.compile(r"\s*else\b[^\n;{}|]*\{")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Separator:
     text: str
     start: int

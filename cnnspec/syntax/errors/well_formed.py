@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from typing import Final, TypeAlias, TypeVar
+from typing import Any, Final, TypeAlias
 
 from cnnspec.diagnostics import Diagnostic, Fix
 from cnnspec.syntax import tree
@@ -17,15 +17,14 @@ from cnnspec.syntax.errors.sentences import else_without_if, hyphen_in_name, spa
 from cnnspec.text import Span
 
 Meant: TypeAlias = tuple[Diagnostic, tree.LayerSentence]
-Sentence = TypeVar("Sentence", tree.Input, tree.LayerSentence, tree.Setting)
 
 _SPACED: Final = re.compile(r"\d+(?:[ \t]*[x×][ \t]*\d+)+")
 _PRODUCT: Final = re.compile(r"\d{1,9}[*]\d{1,9}")
 _SHAPE: Final = re.compile(r"\d{1,9}(?:[*]\d{1,9}){2,3}")
 
 
-def meant_by(sentence: Sentence) -> tuple[Diagnostic, Sentence] | None:
-    """The mistake that a sentence looks like, with what was meant; None where it looks like none."""
+def meant_by(sentence: tree.Input | tree.LayerSentence | tree.Setting) -> tuple[Diagnostic, Any] | None:
+    """The mistake that a sentence looks like, with the one that was meant, of the same kind."""
     if isinstance(sentence, tree.LayerSentence):
         return in_layer(sentence)
     return in_input(sentence) if isinstance(sentence, tree.Input) else in_setting(sentence)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from math import floor
 from typing import Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from cnnspec.records import record
 from cnnspec.views.terminal.paint import PLAIN, Terminal, pad, width_of
 
 Array: TypeAlias = NDArray[Any]
@@ -22,7 +22,7 @@ MOST_CHANNELS: Final = 8
 GAP: Final = 4
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class NumberFormat:
     """How numbers are written: at most so many decimals, rounded or cut."""
 

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 from unicodedata import east_asian_width
+
+from cnnspec.records import record
 
 STYLES: Final[dict[str, str]] = {
     "bold": "1", "dim": "2", "good": "32", "bad": "1;31", "warning": "33", "note": "36", "label": "34",
@@ -33,7 +34,7 @@ _CODE: Final = re.compile(r"`([^`]+)`")
 _ITEM: Final = re.compile(r"(?:[-*]|\d+\.) ")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Terminal:
     """What the page can show: its width in columns, colour, Unicode."""
 

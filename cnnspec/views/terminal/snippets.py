@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 from unicodedata import category, east_asian_width
 
+from cnnspec.records import record
 from cnnspec.text import Source, Span
 from cnnspec.views.terminal.paint import ASCII, Terminal, wrap
 
@@ -23,7 +23,7 @@ LONGEST: Final = 2_000
 """Characters of a line that are looked at, around what is marked."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Annotation:
     """A marked span; the main one has carets and no words."""
 
@@ -34,7 +34,7 @@ class Annotation:
     stroke: str = "-"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Placed:
     """A mark on its line, in columns of the shown text."""
 

@@ -1,0 +1,57 @@
+"""Frozen data classes that are cheap to define: every command defines a hundred before its first line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import MISSING, Field, FrozenInstanceError, dataclass, field, fields
+from operator import attrgetter
+from typing import Any, TypeAlias, TypeVar, dataclass_transform
+
+T = TypeVar("T")
+Methods: TypeAlias = dict[str, Callable[..., Any]]
+
+
+@dataclass_transform(frozen_default=True, field_specifiers=(field,))
+def record(cls: type[T]) -> type[T]:
+    """``dataclass(frozen=True)`` at a third of its price: one method is compiled, the others are shared."""
+    made: Any = dataclass(init=False, repr=False, eq=False)(cls)
+    own = set(vars(cls))
+    for name, method in (_init(fields(made)) | _comparing(fields(made)) | _SHARED).items():
+        if name not in own:
+            setattr(made, name, method)
+    return cls
+
+
+def _init(every: tuple[Field[Any], ...]) -> Methods:
+    known: dict[str, Any] = {"_set": object.__setattr__, "_absent": MISSING}
+    parameters, lines = ["self"], ["pass"]
+    for name, default, make in ((each.name, each.default, each.default_factory) for each in every):
+        known[f"_{name}"] = default if make is MISSING else make
+        absent = "_absent" if make is not MISSING else f"_{name}"
+        parameters.append(name if default is make is MISSING else f"{name}={absent}")
+        value = name if make is MISSING else f"_{name}() if {name} is _absent else {name}"
+        lines.append(f"_set(self, {name!r}, {value})")
+    exec(f"def __init__({', '.join(parameters)}): {'; '.join(lines)}", known)
+    return {"__init__": known["__init__"]}
+
+
+def _comparing(every: tuple[Field[Any], ...]) -> Methods:
+    names = [each.name for each in every if each.compare]
+    values: Callable[[Any], Any] = attrgetter(*names) if names else type
+
+    def same(self: Any, other: Any) -> Any:
+        return values(self) == values(other) if other.__class__ is self.__class__ else NotImplemented
+
+    return {"__eq__": same, "__hash__": lambda self: hash(values(self))}
+
+
+def _repr(self: Any) -> str:
+    shown = (f"{each.name}={getattr(self, each.name)!r}" for each in fields(self) if each.repr)
+    return f"{type(self).__qualname__}({', '.join(shown)})"
+
+
+def _refuse(self: Any, name: str, *value: Any) -> None:
+    raise FrozenInstanceError(f"cannot change field {name!r}")
+
+
+_SHARED: Methods = {"__repr__": _repr, "__setattr__": _refuse, "__delattr__": _refuse}

@@ -1,0 +1,71 @@
+"""A record is a frozen data class: beside one, it behaves the same."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from dataclasses import FrozenInstanceError, asdict, dataclass, field, replace
+from typing import Any
+
+import pytest
+
+from cnnspec.records import record
+
+
+@record
+class Base:
+    a: int
+    b: tuple[int, ...] = (1,)
+
+
+@record
+class Both(Base):
+    c: list[int] = field(default_factory=list, repr=False)
+    d: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True)
+class PlainBase:
+    a: int
+    b: tuple[int, ...] = (1,)
+
+
+@dataclass(frozen=True)
+class PlainBoth(PlainBase):
+    c: list[int] = field(default_factory=list, repr=False)
+    d: str = field(default="", compare=False)
+
+
+@record
+class Nothing:
+    pass
+
+
+@pytest.mark.parametrize("one, other", [(Both, PlainBoth), (Base, PlainBase)])
+def test_a_record_is_what_a_frozen_data_class_is(one: Any, other: Any) -> None:
+    for given in ({"a": 1}, {"a": 2, "b": ()}):
+        assert repr(one(**given)) == repr(other(**given)).replace("Plain", "")
+        assert asdict(one(**given)) == asdict(other(**given))
+        assert asdict(replace(one(**given), a=5)) == asdict(replace(other(**given), a=5))
+        assert one(**given) == one(**given) == copy.deepcopy(one(**given))
+        assert pickle.loads(pickle.dumps(one(**given))) == one(**given)
+    assert one(1) != one(2)
+    assert one(1) != other(1)
+    assert one.__match_args__ == other.__match_args__
+    with pytest.raises(TypeError):
+        one()
+
+
+def test_what_is_not_compared_and_what_is_made_anew() -> None:
+    assert Both(1, d="x") == Both(1, d="y")
+    assert Both(1).c is not Both(1).c
+    assert hash(Base(1)) == hash(Base(1))
+    assert Nothing() == Nothing()
+    assert Base(1) != Both(1)
+
+
+def test_nothing_can_be_changed() -> None:
+    with pytest.raises(FrozenInstanceError):
+        Base(1).a = 2  # type: ignore[misc]
+    with pytest.raises(FrozenInstanceError):
+        del Base(1).a
