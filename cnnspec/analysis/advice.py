@@ -6,9 +6,11 @@ and is silenced by ``# cnnspec: allow CODE`` (see ``silence``).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
+from itertools import pairwise
+from math import lcm
 from typing import Any, Final, Protocol, TypeAlias
 
 from cnnspec.analysis.cost import Row
@@ -21,6 +23,8 @@ from cnnspec.network.graph import Network, Node
 
 MOST: Final = 0.8
 """Share of all parameters from which one dense layer is worth a note."""
+MOST_PLACES: Final = 512
+"""Positions at which the paths of a merge are compared."""
 
 
 class Analysed(Protocol):
@@ -229,23 +233,47 @@ def _misaligned(analysis: Analysed) -> Iterator[Diagnostic]:
             continue
         branches = [branch_tracks(node, n, analysis.tracks[s], rank) for n, s in enumerate(node.inputs)]
         for axis, tracks in enumerate(zip(*branches, strict=True)):
-            centres = {track.centres for track in tracks if track.advance}
-            if len(centres) > 1:
-                away = [track.spans[0] for track in tracks if track.advance]
+            moving = [track for track in tracks if track.advance]
+            place = _apart(moving, node.output[axis], causal=rank == 1)
+            if place is not None:
+                at = f"position {place + 1}" if place else "the first position"
                 yield _note(
                     "branches-misaligned",
                     f"the paths of this {node.word} look at different places of the input",
                     node,
                     "crop or pad evenly on both sides, and give the paths the same strides",
                     notes=(
-                        f"at the first position along the {AXIS_NAMES[AXES[rank][axis]]}:",
-                        *(_first_seen(n, span) for n, span in enumerate(away, 1)),
+                        f"at {at} along the {AXIS_NAMES[AXES[rank][axis]]}:",
+                        *(_seen_at(n, track.at(place)) for n, track in enumerate(moving, 1)),
                     ),
                 )
                 break
 
 
-def _first_seen(path: int, span: tuple[int, int] | None) -> str:
+def _apart(tracks: Sequence[Track], size: int, causal: bool) -> int | None:
+    """The position where paths look at the most different places; None where they belong together.
+
+    What was made larger sees the same from several positions on end, so it is in its place only on average,
+    and to half a step of its own. Where a sequence is not to look ahead, its paths end at the same value.
+    """
+    even = len({track.slope for track in tracks}) == 1
+    period = lcm(*(len(track.spans) for track in tracks)) if even else size
+    seen = [[track.at(place) for track in tracks] for place in range(min(period + 1, MOST_PLACES))]
+    rows = [[sum(span) / 2 for span in spans if span] for spans in seen if None not in spans]
+    if (
+        len(tracks) < 2
+        or not rows
+        or (causal and all(len({span[1] for span in spans if span}) < 2 for spans in seen))
+    ):
+        return None
+    means = [sum(path[:period]) / len(path[:period]) for path in zip(*rows, strict=True)]
+    steps = [abs(b - a) for path in zip(*rows, strict=True) for a, b in pairwise(path)] if period > 1 else [0]
+    if even and max(means) - min(means) <= max(steps, default=0) / 2:
+        return None
+    return max(range(min(len(rows), size)), key=lambda place: max(rows[place]) - min(rows[place]))
+
+
+def _seen_at(path: int, span: tuple[int, int] | None) -> str:
     if span is None:
         return f"path {path} sees nothing"
     return f"path {path} sees pixels {span[0]} to {span[1]}, around {(span[0] + span[1]) / 2:g}"

@@ -129,6 +129,27 @@ def test_paths_out_of_step_are_a_note():
     assert "path 1 sees pixels -2 to 0, around -1" in found.notes
     strided = "input 32x32x4; add { | conv 4 3x3 stride=2 padding=same | conv 4 1x1 stride=2 }"
     assert ["branches-misaligned"] == codes(strided)
+    wider = "input 16x16x4; add { | conv 4 1x1 stride=2 -> crop (0, 4, 0, 4) | crop (0, 12, 0, 12) }"
+    notes = told(wider, "branches-misaligned").notes
+    assert ("at position 4 along the height:", "path 1 sees pixels 6 to 6, around 6") == notes[:2]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "input 16x16x1; a: conv 4 3x3 padding=1 stride=2; conv 4 3x3 stride=2 padding=1; upsample 2; add a",
+        "input 32x32x3; a: conv 4 3x3 padding=1 stride=2; b: conv 4 3x3 padding=1 stride=2; "
+        "conv 4 3x3 padding=1 stride=2; upsample 2; add b; upsample 2; add a",
+        "input 32x32x3; a: conv 4 3x3 padding=1; b: maxpool 2x2; upsample 2 mode=bilinear; add a",
+        "input 64x64x3; a: conv 4 3x3; maxpool 2x2; conv 4 3x3 -> upconv 4 2x2 stride=2; "
+        "s: identity; from a; crop 2; concat s",
+        "input 64x4; let d = 1; repeat 4 { add { | pad (d, 0) -> conv 4 2 dilation=d | }; let d = 2*d }",
+        "input 64x4; add { | conv 4 3 padding=(2, 0) | }",
+        "input 8x8x4; add { | globalavgpool | conv 4 1x1 }",
+    ],
+)
+def test_paths_that_are_in_step_on_the_whole_are_not_told(text):
+    assert "branches-misaligned" not in codes(text)
 
 
 # Silence --------------------------------------------------------------------------
