@@ -12,8 +12,9 @@ from cnnspec.views.pictures.palette import DARK, LIGHT, Theme, mix
 from cnnspec.views.pictures.planning import EVERYTHING, Choices
 from cnnspec.views.pictures.svg import SvgWriter, below, number
 from cnnspec.views.pictures.volumes.scene import power
-from cnnspec.views.pictures.volumes.solids import operations_text, solids_of
+from cnnspec.views.pictures.volumes.solids import solids_of
 from cnnspec.views.pictures.volumes.tree import Fork, lanes_in, runs
+from cnnspec.views.pictures.volumes.words import operations_text
 from cnnspec.views.pictures.wording import layer_text, rounded_text
 
 
@@ -154,10 +155,10 @@ def test_silent_layers_belong_to_their_solid_and_slabs_to_their_concat() -> None
 
 def test_blocks_become_one_solid_where_there_are_too_many() -> None:
     net = network("block b { conv 4 3x3 padding=1; conv 4 3x3 padding=1 }\ninput 8x8x4\nrepeat 30 { b }")
-    assert [(s.operation, s.times) for s in solids_of(net, EVERYTHING)] == [
-        ("input", 1),
-        ("conv 3×3", 30),
-        ("conv 3×3", 30),
+    assert [(s.operation, [turns.times for turns in s.turns]) for s in solids_of(net, EVERYTHING)] == [
+        ("input", []),
+        ("conv 3×3", [30]),
+        ("conv 3×3", [30]),
     ]
     unfolded = solids_of(net, Choices(fold=False))
     assert [s.operation for s in unfolded] == ["input", *["b"] * 30]

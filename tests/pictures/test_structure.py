@@ -85,8 +85,9 @@ def _layers(plan: Plan) -> int:
 
 @pytest.mark.parametrize("name", example_names())
 @pytest.mark.parametrize("heat", HEATS)
-def test_heat_shares_add_up(name: str, heat: str) -> None:
-    plan = plan_of(example(name), Choices(fold=False, heat=heat))
+@pytest.mark.parametrize("fold", [True, False])
+def test_heat_shares_add_up(name: str, heat: str, fold: bool) -> None:
+    plan = plan_of(example(name), Choices(fold=fold, heat=heat))
     amount = sum(map(HEATS[heat], example(name).nodes))
     shares = [row.share or 0 for card in plan.cards for row in card.rows]
     assert sum(shares) == pytest.approx(1 if amount else 0)

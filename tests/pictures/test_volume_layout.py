@@ -43,6 +43,10 @@ TEXTS = {
     "long skips": """
         input 32x32x8; a: conv 8 3x3 padding=1; b: conv 8 3x3 padding=1; c: conv 8 3x3 padding=1
         add a; d: conv 8 3x3 padding=1; add b; conv 8 3x3 padding=1; add c; add a""",
+    "repeats": """
+        input 32x32x16
+        repeat 15 { conv 16 3x3 padding=1; conv 32 1x1; conv 16 1x1; conv 48 3x3 padding=1; conv 16 1x1 }
+        maxpool 2x2; repeat 9 { conv 64 3x3 padding=1; repeat 7 { conv 32 1x1; conv 64 1x1 } }; conv 8 1x1""",
     "nested": """
         input 32x32x8
         add { | | add { | conv 8 3x3 padding=1 | conv 8 1x1 } -> concat { | | conv 8 1x1 } -> conv 8 1x1 }""",
@@ -164,3 +168,60 @@ def test_many_side_heads_are_placed_in_no_time() -> None:
     page = Page(draw_volumes(net, choices=Choices(fold=False)))
     assert time.perf_counter() - start < 5
     test_front_faces_do_not_overlap(page)
+
+
+def _told(text: str, **choices: bool) -> list[str]:
+    """The texts of a volume picture."""
+    page = Page(draw_volumes(network(text) if "input" in text else example(text), choices=Choices(**choices)))
+    return [found.text or "" for found in page.root.iter(f"{SVG}text")]
+
+
+def test_a_repeat_of_several_solids_is_counted_once() -> None:
+    """Not ``15 × conv | 15 × conv``, which would be another network."""
+    group = (
+        "conv 16 3x3 padding=1; relu; conv 32 3x3 padding=1; relu; conv 16 1x1; relu; conv 16 3x3 padding=1"
+    )
+    texts = _told(f"input 32x32x16; repeat 15 {{ {group} }}")
+    assert texts.count("×15") == 1
+    assert not [text for text in texts if "15 ×" in text]
+    assert texts.count("conv 3×3") == 3
+
+
+def test_repeats_in_repeats_have_a_brace_each() -> None:
+    outer = "conv 16 3x3 padding=1; repeat 11 { conv 8 1x1; conv 16 3x3 padding=1 }"
+    texts = _told(f"input 32x32x16; repeat 12 {{ {outer} }}")
+    assert (texts.count("×12"), texts.count("×11")) == (1, 1)
+
+
+def test_a_group_that_is_all_under_one_label_is_counted_there() -> None:
+    wide = "conv 100 3x3 padding=1; conv 100 1x1"
+    tail = "; ".join("conv 100 3x3 stride=2 padding=1" for _ in range(5)) + "; conv 64 1x1" * 12
+    texts = _told(f"input 64x64x100; repeat 20 {{ {wide} }}; {tail}")
+    assert any("20 × (conv 3×3, conv 1×1)" in text for text in texts)
+    assert "×20" not in texts
+
+
+def test_channels_of_solids_that_stand_together_are_told() -> None:
+    """VGG's pool of 64 channels stands beside the convolutions of 128."""
+    texts = _told("vgg16")
+    assert "112×112×64 → 128" in texts
+    assert "14×14×512" in texts
+
+
+def test_compressed_vectors_are_not_told_to_be_to_scale() -> None:
+    note = " ".join(_told("mnist_mlp")[-2:])
+    assert "Heights, widths and channels of the maps are to scale; vectors as length^0." in note
+
+
+def test_results_have_their_names() -> None:
+    texts = _told("input 28x28x1; conv 8 3x3; head side { flatten; dense 4 }; conv 16 3x3; flatten; dense 10")
+    assert {"side", "output"} <= set(texts)
+    assert "output" not in _told("lenet")
+
+
+@pytest.mark.parametrize(("name", "shortcuts"), [("resnet50", 16), ("resnet18", 0), ("vgg16", 0)])
+def test_blocks_drawn_as_one_show_their_shortcuts(name: str, shortcuts: int) -> None:
+    """ResNet-18's are drawn as paths of their own."""
+    svg = draw_volumes(example(name))
+    assert svg.count('class="shortcut"') == shortcuts
+    assert ("An arc over a block is its shortcut." in " ".join(_told(name))) == (shortcuts > 0)

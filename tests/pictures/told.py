@@ -46,10 +46,10 @@ def tell_volumes(network: Network) -> str:
     for key, box in scene.boxes.items():
         slabs = "".join(f" [{channels} {family}]" for channels, family in box.solid.slabs)
         times = f" ×{box.solid.times}" if box.solid.times > 1 else ""
-        lines.append(
-            f"  {key} {box.solid.sign or shape_text(box.solid.shape)}{times} {box.solid.family}{slabs}"
-        )
+        shape = box.solid.sign or shape_text(box.solid.shape)
+        lines.append(f"  {key} {shape}{times} {box.solid.family}{slabs}")
     lines += ["  label: " + " | ".join(text for _, text in label.lines) for label in scene.labels]
+    lines += [f"  brace: {brace.text}" for brace in scene.braces]
     for kind, pairs in (("cone", scene.cones), ("fan", scene.fans)):
         lines += [f"  {kind} {tail} -> {head}" for tail, head in pairs]
     for wire in scene.wires:

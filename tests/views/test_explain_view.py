@@ -13,6 +13,7 @@ import pytest
 from showcase import BRANCHES, LENET, SPECS, analysis_of
 
 from cnnspec.analysis.explain import TOPICS
+from cnnspec.analysis.report import analyze
 from cnnspec.resources import example_names, example_text
 from cnnspec.views.documents import explain as explain_pages
 from cnnspec.views.terminal import explain
@@ -237,8 +238,8 @@ def test_a_layer_is_headed_as_it_is_written(text: str) -> None:
 
 @pytest.mark.parametrize("name", example_names())
 def test_every_form_says_the_same_totals(name: str) -> None:
-    """Text, Markdown, LaTeX, JSON and the report tell of one and the same board."""
-    analysis = analysis_of(example_text(name))
+    """Text, Markdown, LaTeX and JSON tell of one and the same board."""
+    analysis = analyze(name)
     for about in ((), *((topic,) for topic in TOPICS)):
         said = board_of(analysis, analysis.rows, about)
         asked = [topic for topic in ("params", "multiplies", "additions") if topic in (about or TOPICS)]

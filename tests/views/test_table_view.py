@@ -7,6 +7,8 @@ import re
 import pytest
 from showcase import GOLDENS, LENET, SPECS, WIDTHS, analysis_of, pages
 
+from cnnspec.analysis.report import analyze
+from cnnspec.views.documents import markdown
 from cnnspec.views.terminal import table
 from cnnspec.views.terminal.columns import FIGURES, choose
 from cnnspec.views.terminal.paint import Terminal, width_of
@@ -129,3 +131,20 @@ def test_blocks_can_be_closed_and_are_summed_up() -> None:
     single = table.render(analysis, depth=0, folded=False)
     assert "7 layers" in next(line for line in single.splitlines() if "residual2" in line)
     assert table.render(analysis, depth=1) == table.render(analysis)
+
+
+@pytest.mark.parametrize("form", ["table", "markdown"])
+def test_shares_of_blocks_and_repeats_add_up(form: str) -> None:
+    """ResNet-18's stages hold 1.3, 4.5, 18.0 and 71.8 percent of its parameters."""
+    analysis = analyze("resnet18")
+    if form == "markdown":
+        rows = [
+            line.split("|")[-2].strip() for line in markdown.render(analysis, ["layer", "share"]).splitlines()
+        ]
+        assert rows[-1] == "**100.0%**"
+        assert "1.3%" in rows
+        return
+    page = table.render(analysis, columns=["layer", "share"], depth=1).split("\n\n")[1].splitlines()
+    found = [float(line.split()[-1].rstrip("%")) for line in page if line.rstrip().endswith("%")]
+    assert found[-1] == 100
+    assert sum(found[:-1]) == pytest.approx(100, abs=0.5)

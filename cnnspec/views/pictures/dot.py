@@ -29,7 +29,7 @@ def write(plan: Plan, *, direction: str = "TB", theme: Theme = LIGHT) -> str:
 class _Writer:
     def __init__(self, plan: Plan, direction: str, theme: Theme) -> None:
         self.plan, self.direction, self.theme = plan, direction, theme
-        self.sizes = plan.sizes()
+        self.sizes, self.hottest = plan.sizes(), plan.hottest
         self.weights = spine_weights(plan)
 
     def lines(self) -> Iterator[str]:
@@ -74,9 +74,9 @@ class _Writer:
     def _colors(self, card: Card) -> tuple[str, str]:
         if card.kind == "fault":
             return self.theme.fault.fill, self.theme.fault.line
-        share = sum(row.share or 0.0 for row in card.rows)
         if self.plan.heat and card.kind != "output":
-            return self.theme.heat_at(share), self.theme.edge
+            share = sum(row.share or 0.0 for row in card.rows)
+            return self.theme.heat_at(share / self.hottest), self.theme.edge
         tone = self.theme.tone(card.family)
         return tone.fill, tone.line
 

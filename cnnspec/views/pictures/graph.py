@@ -6,7 +6,7 @@ and tooltips whichever Graphviz did the layout, and columns for tall networks.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Final
 
 from cnnspec.views.pictures.drawing import Arrow, Drawing, Rect
@@ -34,8 +34,6 @@ SWATCH: Final = 11.0
 LINE: Final = 19.0
 WORDS_LINE: Final = 14.0
 SPACE: Final = 16.0
-STOPS: Final = (0, 6, 25, 56, 100)
-"""Percent at the five colours of the heat: the scale is a square root."""
 FIGURES: Final = {"params": "parameters", "multiplies": "multiplies", "memory": "activation memory"}
 
 
@@ -48,24 +46,21 @@ class _GraphPicture:
     def __init__(self, plan: Plan, drawing: Drawing, theme: Theme) -> None:
         self.plan, self.drawing, self.theme = plan, drawing, theme
         self.writer = SvgWriter(theme)
-        self.sizes = plan.sizes()
+        self.sizes, self.hottest = plan.sizes(), plan.hottest
 
     def document(self) -> str:
         head = 46.0 if self.plan.title else 0.0
         inner = max(self.drawing.width, 200.0, text_width(self.plan.title, TITLE, True),
                     text_width(self.plan.subtitle, SUBTITLE))  # fmt: skip
-        legend = legend_of(self.plan, inner)
         self._title()
         left = MARGIN + (inner - self.drawing.width) / 2
         with self.writer.group("drawing", transform=f"translate({left:.2f} {MARGIN + head:.2f})"):
             self._contents()
         below = MARGIN + head + self.drawing.height + 18
-        draw_legend(self.writer, self.plan, MARGIN, below, legend)
-        return self.writer.document(
-            inner + 2 * MARGIN,
-            below + legend.height + MARGIN * 0.8,
-            title=f"{self.plan.title}: {self.plan.subtitle}",
-        )
+        entries = entries_of(self.plan, self.theme)
+        end = draw_legend(self.writer, entries, words_of(self.plan), MARGIN, below, inner)
+        title = f"{self.plan.title}: {self.plan.subtitle}"
+        return self.writer.document(inner + 2 * MARGIN, end + MARGIN * 0.8, title=title)
 
     def _title(self) -> None:
         if self.plan.title:
@@ -146,14 +141,15 @@ class _GraphPicture:
         if card.kind == "fault":
             return self.theme.fault.line
         if self.plan.heat and card.kind != "output":
-            return mix(self.theme.edge, self.theme.heat[-1], min(1.0, sum(r.share or 0 for r in card.rows)))
+            share = sum(row.share or 0 for row in card.rows) / self.hottest
+            return mix(self.theme.edge, self.theme.heat[-1], min(1.0, share))
         return self.theme.tone(card.family).line
 
     def _tone(self, card: Card, row: CardRow) -> Tone:
         if card.kind == "fault":
             return self.theme.fault
         if row.share is not None:
-            return Tone(self.theme.heat_at(row.share), self.theme.edge)
+            return Tone(self.theme.heat_at(row.share / self.hottest), self.theme.edge)
         return self.theme.tone(row.family)
 
     def _line(self, card: Card, line: list[CardRow], box: Rect, *, first: bool, last: bool) -> None:
@@ -207,66 +203,45 @@ def _plate(box: Rect, corners: tuple[float, float, float, float]) -> str:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Legend:
-    """The entries in lines, then what is to be said in words."""
-
-    lines: list[list[str]]
-    words: list[str]
-
-    @property
-    def height(self) -> float:
-        return LINE * len(self.lines) + WORDS_LINE * len(self.words)
+# The legend ------------------------------------------------------------------------
 
 
-def legend_of(plan: Plan, width: float) -> Legend:
-    """The legend of a plan, no wider than ``width``."""
-    lines: list[list[str]] = [[]]
-    used = 0.0
-    for text in _entries(plan):
-        need = SWATCH + 6 + text_width(text, SIZE) + SPACE
-        if lines[-1] and used + need - SPACE > width:
-            lines.append([])
-            used = 0.0
-        lines[-1].append(text)
-        used += need
-    return Legend(lines, wrap(_words(plan), width, SIZE))
+def entries_of(plan: Plan, theme: Theme) -> dict[str, Tone]:
+    """What the colours of a plan mean; the scale of the heat is a square root and ends at the hottest."""
+    if not plan.heat:
+        return {str(family): theme.tone(family) for family in plan.families}
+    stops = [100 * plan.hottest * (n / (len(theme.heat) - 1)) ** 2 for n in range(len(theme.heat))]
+    texts = [f"0 % of {FIGURES[plan.heat]}", *(f"{stop:.3g} %" for stop in stops[1:])]
+    return {text: Tone(color, theme.edge) for text, color in zip(texts, theme.heat, strict=True)}
 
 
-def _words(plan: Plan) -> str:
+def words_of(plan: Plan) -> str:
+    """What stands on the cards, in words."""
     rows = [row for card in plan.cards if card.kind in ("layers", "block") for row in card.rows]
     if not rows:
         return ""
     figure = f"share of the {FIGURES[plan.heat]}" if plan.heat else "parameters"
+    if plan.heat and any(cluster.times > 1 for cluster in plan.root.walk()):
+        figure += " (of all repeats)"
     stride = "; “/2” is a stride of 2" if any("/" in row.text for row in rows) else ""
     return f"At the right: output shape, {figure}{stride}."
 
 
-def draw_legend(writer: SvgWriter, plan: Plan, x: float, y: float, legend: Legend) -> None:
-    """Draws a legend from (x, y) on."""
-    theme = writer.theme
-    colors = dict(zip(_entries(plan), _colors(writer, plan), strict=True))
+def draw_legend(
+    writer: SvgWriter, entries: Mapping[str, Tone], words: str, x: float, y: float, width: float
+) -> float:
+    """Draws swatches with their names, then the words, from (x, y) on; gives where they end."""
+    faint, left = writer.theme.faint, x
     with writer.group("legend"):
-        for n, line in enumerate(legend.lines):
-            left, top = x, y + n * LINE
-            for text in line:
-                fill, edge = colors[text]
-                writer.rect(left, top, SWATCH, SWATCH, rx=2.5, fill=fill, stroke=edge, stroke_width=1)
-                writer.text(left + SWATCH + 6, top + SWATCH - 1.8, text, size=SIZE, fill=theme.faint)
-                left += SWATCH + 6 + text_width(text, SIZE) + SPACE
-        for n, text in enumerate(legend.words):
-            baseline = y + len(legend.lines) * LINE + 9 + n * WORDS_LINE
-            writer.text(x, baseline, text, size=SIZE, fill=theme.faint)
-
-
-def _entries(plan: Plan) -> list[str]:
-    if not plan.heat:
-        return [str(family) for family in plan.families]
-    return [f"{stop} % of {FIGURES[plan.heat]}" if not stop else f"{stop} %" for stop in STOPS]
-
-
-def _colors(writer: SvgWriter, plan: Plan) -> list[tuple[str, str]]:
-    if not plan.heat:
-        tones = [writer.theme.tone(family) for family in plan.families]
-        return [(tone.fill, tone.line) for tone in tones]
-    return [(writer.theme.heat_at(stop / 100), writer.theme.edge) for stop in STOPS]
+        for text, tone in entries.items():
+            need = SWATCH + 6 + text_width(text, SIZE)
+            if left > x and left + need > x + width:
+                left, y = x, y + LINE
+            writer.rect(left, y, SWATCH, SWATCH, rx=2.5, fill=tone.fill, stroke=tone.line, stroke_width=1)
+            writer.text(left + SWATCH + 6, y + SWATCH - 1.8, text, size=SIZE, fill=faint)
+            left += need + SPACE
+        y += LINE if entries else 0
+        for line in wrap(words, width, SIZE):
+            writer.text(x, y + 9, line, size=SIZE, fill=faint)
+            y += WORDS_LINE
+    return y

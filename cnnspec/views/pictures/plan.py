@@ -145,6 +145,11 @@ class Plan:
     """The heated figure, or None when colours tell families."""
 
     @property
+    def hottest(self) -> float:
+        """The largest share of a row, where the scale of the heat ends."""
+        return max((row.share or 0.0 for card in self.cards for row in card.rows), default=0.0) or 1.0
+
+    @property
     def families(self) -> tuple[Family, ...]:
         """The families that occur, in the order of the catalogue."""
         present = {row.family for card in self.cards if card.kind != "fault" for row in card.rows}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 from cnnspec.analysis.cost import bytes_of, cost_of
 from cnnspec.analysis.fold import Block, Leaf, Repeated, Segment, fold
@@ -108,40 +108,41 @@ class Planner:
 
     # Cards and clusters --------------------------------------------------------------
 
-    def _fill(self, cluster: Cluster, segments: Sequence[Segment], depth: int) -> None:
+    def _fill(self, cluster: Cluster, segments: Sequence[Segment], depth: int, turns: int = 1) -> None:
+        """``turns`` counts how often all that is filled in stands in the network."""
         for segment in segments:
             if isinstance(segment, Leaf):
-                self._place(segment.node, cluster)
+                self._place(segment.node, cluster, turns)
             elif isinstance(segment, Repeated):
-                self._fill_repeated(cluster, segment, depth)
+                self._fill_repeated(cluster, segment, depth, turns)
             else:
-                self._fill_block(cluster, segment, depth, times=1)
+                self._fill_block(cluster, segment, depth, turns, times=1)
 
-    def _fill_repeated(self, cluster: Cluster, segment: Repeated, depth: int) -> None:
+    def _fill_repeated(self, cluster: Cluster, segment: Repeated, depth: int, turns: int) -> None:
         only = segment.segments[0]
         if len(segment.segments) == 1 and isinstance(only, Block):
-            self._fill_block(cluster, only, depth, segment.times)
+            self._fill_block(cluster, only, depth, turns * segment.times, segment.times)
             return
         inner = Cluster(f"f{segment.turns[0][0].index}r", "", segment.times)
         cluster.clusters.append(inner)
-        self._fill(inner, segment.segments, depth)
+        self._fill(inner, segment.segments, depth, turns * segment.times)
 
-    def _fill_block(self, cluster: Cluster, block: Block, depth: int, times: int) -> None:
+    def _fill_block(self, cluster: Cluster, block: Block, depth: int, turns: int, times: int) -> None:
         if self.choices.depth is not None and depth >= self.choices.depth and _is_several(block):
-            self._place_block(block, cluster, times)
+            self._place_block(block, cluster, turns, times)
             return
         inner = Cluster(f"f{block.nodes[0].index}d{depth}", instance_title(block, times), times)
         cluster.clusters.append(inner)
-        self._fill(inner, block.segments, depth + 1)
+        self._fill(inner, block.segments, depth + 1, turns)
 
-    def _place(self, node: Node, cluster: Cluster) -> None:
+    def _place(self, node: Node, cluster: Cluster, turns: int) -> None:
         key = self.owner.get(self._representative(node.inputs[0])) if node.inputs else None
         if key is not None and cluster.cards and cluster.cards[-1] == key and self._follows(node, key):
             card = self.cards[key]
-            self.cards[key] = replace(card, rows=(*card.rows, self._row(node, main=False)))
+            self.cards[key] = replace(card, rows=(*card.rows, self._row(node, turns, main=False)))
             self._own((node,), key)
             return
-        self._place_card(Card(f"n{node.index}", (self._row(node),)), (node,), cluster)
+        self._place_card(Card(f"n{node.index}", (self._row(node, turns),)), (node,), cluster)
 
     def _follows(self, node: Node, key: str) -> bool:
         """Whether a node is a strip of the card before it: it alone reads that card's end."""
@@ -156,12 +157,12 @@ class Planner:
             and self.cards[key].kind == "layers"
         )
 
-    def _place_block(self, block: Block, cluster: Cluster, times: int) -> None:
+    def _place_block(self, block: Block, cluster: Cluster, turns: int, times: int) -> None:
         layers = len(block.nodes)
         row = CardRow(
             name=instance_title(block, times), text=f"{layers} layer{'s' * (layers > 1)}",
-            shape=shape_text(block.nodes[-1].output), figure=self._figure(block.nodes, times),
-            family=_heaviest(block.nodes), times=times, share=self._share(block.nodes, times),
+            shape=shape_text(block.nodes[-1].output), family=_heaviest(block.nodes), times=times,
+            **self._cost(block.nodes, turns),
             tooltip="\n".join(f"{node.name}: {layer_text(node.layer)}" for node in block.nodes[:40]),
         )  # fmt: skip
         self._place_card(Card(f"n{block.nodes[0].index}", (row,), "block"), block.nodes, cluster)
@@ -185,29 +186,22 @@ class Planner:
 
     # Rows --------------------------------------------------------------------------
 
-    def _row(self, node: Node, main: bool = True) -> CardRow:
+    def _row(self, node: Node, turns: int = 1, main: bool = True) -> CardRow:
         text = layer_text(node.layer)
         changes = node.input_shapes[:1] != (node.output,)
         return CardRow(
             name=own_name(node), text="" if main and text == node.word else text,
-            shape=shape_text(node.output) if main or changes else "", figure=self._figure((node,)),
-            family=node.layer.family, tooltip=arithmetic(node), main=main, share=self._share((node,)),
+            shape=shape_text(node.output) if main or changes else "", family=node.layer.family,
+            tooltip=arithmetic(node), main=main, **self._cost((node,), turns),
         )  # fmt: skip
 
-    def _figure(self, nodes: Sequence[Node], times: int = 1) -> str:
-        heat = self.choices.heat
-        if heat is None:
-            params = sum(map(HEATS["params"], nodes))
-            return f"{params:,}" if params else ""
-        amount = sum(map(HEATS[heat], nodes)) * times
-        if not amount or not self.total:
-            return ""
-        return f"{100 * amount / self.total:.1f} %"
-
-    def _share(self, nodes: Sequence[Node], times: int = 1) -> float | None:
+    def _cost(self, nodes: Sequence[Node], turns: int) -> dict[str, Any]:
+        """The figure of a row, and its share where that is heated: of all turns together."""
+        amount = sum(map(HEATS[self.choices.heat or "params"], nodes))
         if self.choices.heat is None:
-            return None
-        return times * sum(map(HEATS[self.choices.heat], nodes)) / self.total if self.total else 0.0
+            return {"figure": f"{amount:,}" if amount else ""}
+        share = turns * amount / self.total if self.total else 0.0
+        return {"figure": f"{100 * share:.1f} %" if share else "", "share": share}
 
     # Links -------------------------------------------------------------------------
 

@@ -31,6 +31,20 @@ def layer_text(layer: Layer) -> str:
     return " ".join((*words, *(_option(name, value) for name, value in options.items())))
 
 
+def operation_text(node: Node) -> str:
+    """``conv 5×5``, ``maxpool 2×2``, ``dense``: what was done, without the counts that the shape shows."""
+    options = node.layer.options()
+    size = options.get("kernel") or options.get("window") or options.get("scale") or ""
+    if isinstance(size, tuple):
+        rank = len(node.output) - 1
+        size = "×".join(map(str, size * rank if len(size) == 1 else size))
+    stride = options.get("stride")
+    extra = f"/{max(stride)}" if isinstance(stride, tuple) and max(stride) > 1 and size else ""
+    if "amount" in type(node.layer).model_fields:
+        return layer_text(node.layer)
+    return " ".join(filter(None, (node.word, f"{size}{extra}")))
+
+
 def _option(name: str, value: Any) -> str:
     if isinstance(value, bool):
         return name if value else f"no {name}"

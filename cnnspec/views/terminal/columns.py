@@ -134,7 +134,9 @@ FIGURES: Final[dict[str, Figure]] = {
         _counts("additions", "additions for one input"),
         _counts("elementwise", "comparisons, divisions and other operations"),
         _counts("flops", "multiplies + additions + elementwise"),
-        Figure("share", "share", meaning="part of all parameters", of=_share, text=_percent, rank=3),
+        Figure(
+            "share", "share", meaning="part of all parameters", of=_share, text=_percent, rank=3, sums=True
+        ),
         Figure(
             "memory", "memory", meaning="bytes of the output, for the batch",
             of=lambda row, _: row.activation_bytes, text=_bytes, rank=2, sums=True,
@@ -177,5 +179,13 @@ def total_text(figure: Figure, analysis: Analysis) -> str:
         return "total"
     if not figure.sums:
         return ""
+    if figure.key == "share":
+        return figure.text(float(analysis.totals.params > 0))
     name = "activation_bytes" if figure.key == "memory" else figure.key
     return figure.text(getattr(analysis.totals, name))
+
+
+def sum_text(figure: Figure, rows: Iterable[Row], analysis: Analysis) -> str:
+    """What some layers come to in a column whose values add up."""
+    values = (figure.of(row, analysis) for row in rows)
+    return figure.text(sum(value for value in values if isinstance(value, (int, float))))

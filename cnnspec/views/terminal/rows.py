@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from cnnspec.network.graph import Node
-from cnnspec.views.terminal.columns import Figure
+from cnnspec.views.terminal.columns import Figure, sum_text
 from cnnspec.views.terminal.grid import TAIL, TableRow
 from cnnspec.views.terminal.outline import Branch, Section, repeated
 from cnnspec.views.terminal.paint import Terminal
@@ -119,14 +119,11 @@ class Rows:
         cells = {}
         for figure in self.figures:
             if figure.sums:
-                cells[figure.key] = figure.text(self._sum(figure, section.nodes))
+                rows = (self.rows[node.index] for node in section.nodes)
+                cells[figure.key] = sum_text(figure, rows, self.analysis)
             elif figure.key in AFTER:
                 cells[figure.key] = figure.cell(last, self.analysis)
         return cells
-
-    def _sum(self, figure: Figure, nodes: Sequence[Node]) -> int:
-        values = (figure.of(self.rows[node.index], self.analysis) for node in nodes)
-        return sum(value for value in values if isinstance(value, int))
 
 
 def _short(node: Node, prefix: tuple[str, ...]) -> str:
@@ -169,17 +166,8 @@ def flat_rows(analysis: Analysis, figures: Sequence[Figure], folded: bool) -> It
 def _sums(analysis: Analysis, figures: Sequence[Figure], segment: Repeated) -> list[str]:
     nodes = {node.index for node in segment.nodes}
     turns = [row for row in analysis.rows if row.node.index in nodes]
-    texts = []
-    for figure in figures:
-        values = (figure.of(row, analysis) for row in turns)
-        summed = sum(value for value in values if isinstance(value, int)) if figure.sums else None
-        texts.append(figure.text(summed) if figure.sums else "")
-        if figure.key == "layer":
-            texts[-1] = f"{_first_turn(segment)} ×{segment.times}"
-    return texts
-
-
-def _first_turn(segment: Repeated) -> str:
-    """The layers of the first turn, first and last."""
     first = segment.turns[0]
-    return first[0].name if len(first) == 1 else f"{first[0].name} … {first[-1].name}"
+    name = first[0].name if len(first) == 1 else f"{first[0].name} … {first[-1].name}"
+    texts = {figure.key: sum_text(figure, turns, analysis) for figure in figures if figure.sums}
+    texts["layer"] = f"{name} ×{segment.times}"
+    return [texts.get(figure.key, "") for figure in figures]

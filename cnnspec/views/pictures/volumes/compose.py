@@ -43,11 +43,17 @@ BAR: Final = 11.0
 def compose(network: Network, choices: Choices) -> tuple[VolumeLayout, str]:
     """The placed solids of a network, and the note about their scale."""
     solids = solids_of(network, choices)
+    place = place_stacks if are_stacks(solids) else place_ladder if is_ladder(solids) else place_row
+    scene, note = place(solids)
+    scene.add_braces()
+    if any(solid.shortcut for solid in solids):
+        note += " An arc over a block is its shortcut."
+    return scene, note
+
+
+def place_row(solids: Sequence[Solid]) -> tuple[VolumeLayout, str]:
+    """The solids in a row with lanes, and the note about their scale."""
     by_key: dict[int, Solid] = {solid.key: solid for solid in solids}
-    if are_stacks(solids):
-        return place_stacks(solids)
-    if is_ladder(solids):
-        return place_ladder(solids)
     tree = runs({solid.key: solid.before for solid in solids})
     maps = sum(solid.is_map for solid in solids)
     thick = (THICK[0], max(THINNEST, min(THICK[1], ROOM / max(1, maps))))
@@ -92,7 +98,7 @@ def place_stacks(solids: Sequence[Solid]) -> tuple[VolumeLayout, str]:
             scene.cones.append(ends)
         else:
             scene.wires.append(Wire(ends, [(one.right + 3, one.axis), (two.x - 3, two.axis)]))
-    return scene, f"Maps are drawn {sides.description}, one sheet a channel" + _about(bars.description, scene)
+    return scene, f"Maps are drawn {sides.description}, one sheet a channel{bars.about_vectors}"
 
 
 def _box(solid: Solid, sides: Power, bars: Power) -> Box:
@@ -111,8 +117,3 @@ def _lines(solid: Solid) -> list[tuple[str, str]]:
         return lines
     text = f"{solid.shape[-1]}@{solid.shape[0]}×{solid.shape[1]}"
     return [(kind, text if kind == "dimensions" else line) for kind, line in lines]
-
-
-def _about(bars: str, scene: VolumeLayout) -> str:
-    vectors = [box for box in scene.boxes.values() if box.solid.is_vector]
-    return f"; vectors {bars}." if len(vectors) > 1 else "."

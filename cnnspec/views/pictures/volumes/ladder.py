@@ -22,6 +22,7 @@ from cnnspec.views.pictures.volumes.scene import (
     scale_for,
 )
 from cnnspec.views.pictures.volumes.solids import Solid
+from cnnspec.views.pictures.volumes.words import operations_text
 
 TALLEST: Final = 118.0
 LOWEST: Final = 16.0
@@ -118,7 +119,7 @@ def _label_run(scene: VolumeLayout, run: Sequence[Solid], level: int) -> None:
     first, last = scene.boxes[run[0].key], scene.boxes[run[-1].key]
     if run[0].family is not Family.CONV or run[0].slabs:
         return
-    text = f"{len(run)} × {run[0].operation}" if len(run) > 1 else run[0].operation
+    text = operations_text(run)
     below = [box for box in scene.boxes.values() if box.solid.before[:1] == [run[-1].key] and box.y > last.y]
     y = max(first.bottom, last.bottom) + 13
     if below:

@@ -9,25 +9,27 @@ from cnnspec.diagnostics import Diagnostic
 from cnnspec.layers.base import Family
 from cnnspec.network.graph import Network
 from cnnspec.views.pictures.font import text_width, wrap
-from cnnspec.views.pictures.palette import LIGHT, Theme
+from cnnspec.views.pictures.graph import draw_legend
+from cnnspec.views.pictures.palette import LIGHT, Theme, Tone
 from cnnspec.views.pictures.planning import EVERYTHING, Choices, costs_text
 from cnnspec.views.pictures.svg import Point, SvgWriter, number, rounded, xy
 from cnnspec.views.pictures.volumes.body import draw_box, draw_sheets
 from cnnspec.views.pictures.volumes.compose import compose
 from cnnspec.views.pictures.volumes.scene import (
+    ARC,
     DIMENSIONS,
     LINE,
     OPERATION,
     Box,
     BoxLabel,
+    Brace,
     VolumeLayout,
     Wire,
 )
 
 MARGIN: Final = 22.0
 HEAD: Final = 50.0
-TITLE, SUBTITLE, SMALL = 16.0, 11.0, 10.0
-SWATCH: Final = 11.0
+TITLE, SUBTITLE = 16.0, 11.0
 
 
 def draw_volumes(
@@ -52,16 +54,15 @@ class _VolumePicture:
         left, top, right, bottom = self.scene.bounds() if self.scene.boxes else (0.0, 0.0, 0.0, 0.0)
         words = text_width(self.name, TITLE, True), text_width(self.subtitle, SUBTITLE)
         width = max(right - left, 240.0, *words)
-        families = self._families()
         self._title()
         shift = (MARGIN - left + (width - (right - left)) / 2, MARGIN + HEAD - top)
         with self.writer.group("drawing", transform=f"translate({number(shift[0])} {number(shift[1])})"):
             self._contents()
         y = MARGIN + HEAD + bottom - top + 24
         y = self._errors(errors, y, width)
-        y = self._legend(families, y, width)
+        y = draw_legend(self.writer, self._families(), self.note, MARGIN, y, width)
         return self.writer.document(
-            width + 2 * MARGIN, y + MARGIN * 0.6, title=f"{self.name}: {self.subtitle}"
+            width + 2 * MARGIN, y + MARGIN * 0.8, title=f"{self.name}: {self.subtitle}"
         )
 
     # Words around the drawing -----------------------------------------------------
@@ -70,28 +71,11 @@ class _VolumePicture:
         self.writer.text(MARGIN, MARGIN + 13, self.name, size=TITLE, bold=True)
         self.writer.text(MARGIN, MARGIN + 30, self.subtitle, size=SUBTITLE, fill=self.theme.faint)
 
-    def _families(self) -> list[Family]:
-        present = {box.solid.family for box in self.scene.boxes.values() if not box.solid.slabs}
-        present |= {family for box in self.scene.boxes.values() for _, family in box.solid.slabs}
-        return [family for family in Family if family in present]
-
-    def _legend(self, families: Sequence[Family], y: float, width: float) -> float:
-        x = MARGIN
-        with self.writer.group("legend"):
-            for family in families:
-                need = SWATCH + 6 + text_width(str(family), SMALL)
-                if x > MARGIN and x + need > MARGIN + width:
-                    x, y = MARGIN, y + 18
-                tone = self.theme.tone(family)
-                self.writer.rect(x, y, SWATCH, SWATCH, rx=2.5, fill=tone.fill, stroke=tone.line)
-                self.writer.text(
-                    x + SWATCH + 6, y + SWATCH - 1.8, str(family), size=SMALL, fill=self.theme.faint
-                )
-                x += need + 16
-            y += 26 if families else 0
-            for n, line in enumerate(wrap(self.note, width, SMALL)):
-                self.writer.text(MARGIN, y + 4 + n * LINE, line, size=SMALL, fill=self.theme.faint)
-            return y + LINE * len(wrap(self.note, width, SMALL))
+    def _families(self) -> dict[str, Tone]:
+        solids = [box.solid for box in self.scene.boxes.values()]
+        present = {solid.family for solid in solids if not solid.slabs}
+        present |= {family for solid in solids for _, family in solid.slabs}
+        return {str(family): self.theme.tone(family) for family in Family if family in present}
 
     def _errors(self, errors: Sequence[Diagnostic], y: float, width: float) -> float:
         for error in errors[:12]:
@@ -120,10 +104,14 @@ class _VolumePicture:
                 draw_sheets(self.writer, box, box.solid.shape[-1])
             else:
                 draw_box(self.writer, box)
+            if box.solid.shortcut:
+                self._shortcut(box)
         for cone in self.scene.cones:
             self._cone(*(self.scene.boxes[key] for key in cone))
         for label in self.scene.labels:
             self._label(label)
+        for brace in self.scene.braces:
+            self._brace(brace)
 
     def _label(self, label: BoxLabel) -> None:
         for n, (kind, text) in enumerate(label.lines):
@@ -132,6 +120,15 @@ class _VolumePicture:
                 label.x, label.y + n * LINE, text, size=OPERATION if small else DIMENSIONS, bold=not small,
                 fill=self.theme.faint if small or kind == "name" else self.theme.ink, anchor=label.anchor,
             )  # fmt: skip
+
+    def _brace(self, brace: Brace) -> None:
+        """A bar with its ends turned up, and the count under it."""
+        left, right, y = brace.left, brace.right, brace.y
+        with self.writer.group("brace"):
+            way = rounded([(left, y - 5), (left, y), (right, y), (right, y - 5)])
+            self.writer.path(way, fill="none", stroke=self.theme.faint, stroke_width=1.1)
+            middle = (left + right) / 2
+            self.writer.text(middle, y + LINE, brace.text, size=DIMENSIONS, bold=True, anchor="middle")
 
     def _wire(self, wire: Wire) -> None:
         color = self.theme.edge
@@ -144,6 +141,14 @@ class _VolumePicture:
             if wire.text:
                 x, y, anchor = middle_of(wire)
                 self.writer.text(x, y, wire.text, size=OPERATION, fill=self.theme.faint, anchor=anchor)
+
+    def _shortcut(self, box: Box) -> None:
+        """An arc over a block, from its front to its end."""
+        left, right, y = box.x + box.dx / 2 + 2, box.x + box.t + box.dx / 2 - 2, box.y - box.dy / 2
+        with self.writer.group("shortcut"):
+            way = rounded([(left, y), (left, box.top - ARC), (right, box.top - ARC), (right, y)])
+            self.writer.path(way, fill="none", stroke=self.theme.edge, stroke_width=1.2)
+            self.writer.arrow((right, y), (0.0, 1.0), 5.5, self.theme.edge)
 
     def _fan(self, one: Box, two: Box) -> None:
         """Every value of the one is joined to every value of the other."""

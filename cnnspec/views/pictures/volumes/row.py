@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from math import inf
 from typing import Final
 
@@ -21,9 +22,9 @@ from cnnspec.views.pictures.volumes.scene import (
     label_width,
     lines_of,
 )
-from cnnspec.views.pictures.volumes.solids import Solid, operations_text
+from cnnspec.views.pictures.volumes.solids import Solid
 from cnnspec.views.pictures.volumes.tree import END, Fork, Run, keys_of
-from cnnspec.views.pictures.wording import shape_text
+from cnnspec.views.pictures.volumes.words import operations_text, told_turns
 
 GAP: Final = 30.0
 """Between solids with a connection of their own: room for an arrow or a cone."""
@@ -38,6 +39,8 @@ ARC: Final = 20.0
 WIDEST_LABEL: Final = 260.0
 SEEN: Final = 6.0
 """Pixels that a window must have on the map to be drawn."""
+MOST_CHANNELS: Final = 4
+"""Channels told one after the other under solids that stand together."""
 ROOMY: Final = 15
 """Up to so many solids each stands alone; beyond, maps of one size stand together."""
 
@@ -105,7 +108,7 @@ class RowLayout:
         """Whether two neighbours stand together: convolutions that keep a map's height and width."""
         a, b = self.solids[one], self.solids[two]
         return (
-            self.packs and a.is_map and b.is_map and not a.slabs and not b.slabs
+            self.packs and a.is_map and b.is_map and not a.slabs and not b.slabs and not a.result
             and a.family is not Family.INPUT and spatial(a.shape) == spatial(b.shape)
             and (b.operation == a.operation or b.family is Family.CONV) and b.before == [one]
         )  # fmt: skip
@@ -126,11 +129,11 @@ class RowLayout:
         solids = [self.solids[key] for key in pack]
         lines = lines_of(solids[-1])
         if len(pack) > 1:
-            names = [solid.name for solid in solids if solid.name]
+            names = [name for solid in solids if (name := solid.result or solid.name)]
             lines = [("name", f"{names[0]} … {names[-1]}" if len(names) > 1 else names[0])] if names else []
             room = max(WIDEST_LABEL, self._pack_width(pack))
             text = shorten(operations_text(solids), room, OPERATION)
-            lines += [("dimensions", shape_text(solids[-1].shape)), ("operation", text)]
+            lines += [("dimensions", _shapes_text(solids)), ("operation", text)]
         return lines
 
     def _fork_extent(self, fork: Fork, within: float = inf) -> Extent:
@@ -202,6 +205,7 @@ class RowLayout:
             t, h, dx, dy = self.scale.box(self.solids[key])
             self.scene.boxes[key] = Box(self.solids[key], place, axis - (h + dy) / 2 + dy, t, h, dx, dy)
             place += t + TIGHT
+        self.scene.told |= told_turns([self.solids[key] for key in pack])
         if lines := self._label(pack):
             below = self.scene.boxes[pack[-1]].bottom if self.solids[pack[-1]].sign else floor
             self.scene.labels.append(BoxLabel(x + extent.width / 2, below + 16, lines))
@@ -276,6 +280,14 @@ class RowLayout:
             self.scene.cones.append(ends)
         else:
             self.scene.wires.append(_wire(ends, one, two, level))
+
+
+def _shapes_text(solids: Sequence[Solid]) -> str:
+    """The size that all share with the channels of each: ``112×112×64 → 128``."""
+    channels = [str(count) for count, _ in groupby(solid.shape[-1] for solid in solids)]
+    if len(channels) > MOST_CHANNELS:
+        channels[1:-1] = ["…"]
+    return "×".join((*map(str, solids[0].shape[:-1]), " → ".join(channels)))
 
 
 def shows_window(one: Box, two: Box) -> bool:

@@ -9,12 +9,15 @@ from typing import Final
 
 from cnnspec.views.pictures.font import text_width
 from cnnspec.views.pictures.svg import Point
-from cnnspec.views.pictures.volumes.solids import Solid, operations_text
+from cnnspec.views.pictures.volumes.solids import Solid
+from cnnspec.views.pictures.volumes.words import operations_text
 from cnnspec.views.pictures.wording import shape_text
 
 DIMENSIONS, OPERATION = 10.5, 9.5
 """Font sizes of the two lines under a solid."""
 LINE: Final = 13.0
+ARC: Final = 9.0
+"""How far the shortcut of a block rises over it."""
 HALO: Final = 10.0
 """Pixels between neighbouring labels."""
 MILD: Final = 0.995
@@ -82,6 +85,16 @@ class Wire:
     text: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Brace:
+    """A repeat that is drawn once: from ``left`` to ``right``, under everything it holds."""
+
+    left: float
+    right: float
+    y: float
+    text: str
+
+
 @dataclass(slots=True)
 class VolumeLayout:
     """A whole volume picture without colours."""
@@ -91,14 +104,37 @@ class VolumeLayout:
     wires: list[Wire] = field(default_factory=list)
     cones: list[tuple[int, int]] = field(default_factory=list)
     fans: list[tuple[int, int]] = field(default_factory=list)
+    braces: list[Brace] = field(default_factory=list)
+    told: set[int] = field(default_factory=set)
+    """The repeats that labels tell of; the others get a brace."""
     sheets: bool = False
+
+    def add_braces(self) -> None:
+        """A brace for each repeat of several solids that no label counts, the innermost first."""
+        depths = {
+            turns: depth for box in self.boxes.values() for depth, turns in enumerate(box.solid.turns)
+            if turns.key not in self.told
+        }  # fmt: skip
+        for turns in sorted(depths, key=lambda turns: -depths[turns]):
+            boxes = [box for box in self.boxes.values() if turns in box.solid.turns]
+            left, right = min(box.x for box in boxes), max(box.right for box in boxes)
+            top, low = min(box.top for box in boxes), max(box.bottom for box in boxes)
+            under = [low, *(brace.y + LINE for brace in self.braces if left <= brace.left <= right)]
+            under += [
+                label.y + LINE * (len(label.lines) - 1)
+                for label in self.labels
+                if left <= label.x <= right and top < label.y < low + 4 * LINE
+            ]
+            self.braces.append(Brace(left, right, max(under) + 11, f"×{turns.times}"))
 
     def bounds(self) -> tuple[float, float, float, float]:
         """(left, top, right, bottom) of everything."""
         xs, ys = [], []
         for box in self.boxes.values():
             xs += [box.x, box.right]
-            ys += [box.top, box.bottom]
+            ys += [box.top - (ARC if box.solid.shortcut else 0), box.bottom]
+        for brace in self.braces:
+            ys.append(brace.y + LINE)
         for label in self.labels:
             xs += [label.left, label.left + label_width(label.lines)]
             ys += [label.y - 10, label.y - 10 + LINE * len(label.lines)]
@@ -117,8 +153,8 @@ def lines_of(solid: Solid) -> list[tuple[str, str]]:
     """The label under a solid: its name if it was given one, its dimensions, what made it."""
     if solid.sign:
         return [("operation", f"×{solid.times}")] if solid.times > 1 else []
-    name = [("name", solid.name)] if solid.name else []
-    return [*name, ("dimensions", shape_text(solid.shape)), ("operation", operations_text([solid]))]
+    lines = [("name", solid.result or solid.name), ("dimensions", shape_text(solid.shape))]
+    return [line for line in (*lines, ("operation", operations_text([solid]))) if line[1]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +164,8 @@ class Power:
     most: float
     largest: float
     exponent: float
+    several: bool = False
+    """Whether there are different sizes to tell apart."""
 
     def __call__(self, size: float) -> float:
         return self.most * float((size / self.largest) ** self.exponent)
@@ -136,6 +174,11 @@ class Power:
     def description(self) -> str:
         return "to scale" if self.exponent > MILD else f"as size^{self.exponent:.2f}"
 
+    @property
+    def about_vectors(self) -> str:
+        """The end of the note: how vectors are drawn, where there are several."""
+        return f"; vectors {self.description.replace('size', 'length')}." if self.several else "."
+
 
 def power(sizes: Sequence[float], most: float, least: float) -> Power:
     """The gentlest compression that draws the smallest with ``least`` pixels, the largest with ``most``."""
@@ -143,7 +186,7 @@ def power(sizes: Sequence[float], most: float, least: float) -> Power:
         return Power(most, 1, 1)
     ratio = max(sizes) / min(sizes)
     exponent = 1.0 if ratio <= most / least else log(most / least) / log(ratio)
-    return Power(most, max(sizes), exponent)
+    return Power(most, max(sizes), exponent, ratio > 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,10 +213,11 @@ class Scale:
         """What the drawing says about itself."""
         sides, channels = self.side.description, self.channel.description
         if sides == channels == "to scale":
-            return "Heights, widths and channels of the maps are to scale."
-        if channels != "to scale":
-            channels = channels.replace("size", "channels")
-        return f"Heights and widths of the maps are drawn {sides}, their thickness {channels}."
+            maps = "Heights, widths and channels of the maps are to scale"
+        else:
+            thick = channels.replace("size", "channels")
+            maps = f"Heights and widths of the maps are drawn {sides}, their thickness {thick}"
+        return maps + self.length.about_vectors
 
 
 def scale_for(

@@ -6,10 +6,11 @@ solid they act on. A crop or an upsampling that only feeds a concat is a slab of
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
-from typing import Final
+from math import prod
+from typing import Final, NamedTuple
 
 from cnnspec.analysis.cost import cost_of
 from cnnspec.analysis.fold import Block, Leaf, Repeated, Segment, fold
@@ -17,11 +18,18 @@ from cnnspec.layers.base import Family, Shape, Slide, Spread, Stretch, spatial
 from cnnspec.layers.facts import Picture
 from cnnspec.network.graph import Network, Node
 from cnnspec.views.pictures.planning import Choices, instance_title, representatives
-from cnnspec.views.pictures.wording import arithmetic, layer_text, own_name
+from cnnspec.views.pictures.wording import arithmetic, layer_text, operation_text, own_name
 
-LONGEST_RHYTHM: Final = 3
 MOST: Final = 34
 """Solids that still make a picture; beyond, repeats fold and blocks become one solid."""
+
+
+class Turns(NamedTuple):
+    """A repeat drawn once that several solids stand for."""
+
+    key: int
+    times: int
+    solids: int
 
 
 @dataclass(slots=True)
@@ -34,7 +42,6 @@ class Solid:
     family: Family
     name: str
     operation: str
-    times: int = 1
     sign: str = ""
     slabs: list[tuple[int, Family]] = field(default_factory=list)
     """(channels, family) of the parts of a concat, in order; empty for a plain box."""
@@ -42,8 +49,16 @@ class Solid:
     carried: dict[int, str] = field(default_factory=dict)
     """Solid read -> what is done to it on the way (``crop 4``)."""
     block: bool = False
+    shortcut: bool = False
+    """Whether what flows into a block is also added to what comes out of it."""
+    times: int = 1
+    """How often it stands here, where it alone is repeated."""
+    turns: list[Turns] = field(default_factory=list)
+    """The repeats it shares with others, outermost first."""
+    result: str = ""
+    """The name of the network's output that is here."""
     main: bool = False
-    """Whether the network's main output is here."""
+    """Whether that is the main output."""
 
     @property
     def is_vector(self) -> bool:
@@ -113,66 +128,76 @@ class _SolidBuilder:
         self.standing = representatives(self.segments)
         self.found: dict[int, Solid] = {}
         self.home: dict[int, int] = {}
+        self.repeats = 0
 
     def solids(self) -> list[Solid]:
         start = self.network.nodes[0]
-        self._add(start, "input", 1)
-        self._walk(self.segments, 0, 1)
+        self._add(start, "input", ())
+        self._walk(self.segments, 0, ())
         self._absorb()
-        if self.network.outputs:
-            self.found[self._home(self.network.outputs[0].node)].main = True
+        self._count_turns()
+        for n, output in enumerate(self.network.outputs):
+            solid = self.found[self._home(output.node)]
+            solid.main = solid.main or not n
+            solid.result = output.name if len(self.network.outputs) > 1 else ""
         return list(self.found.values())
 
-    def _walk(self, segments: Sequence[Segment], depth: int, times: int) -> None:
+    def _count_turns(self) -> None:
+        solids = Counter(turns.key for solid in self.found.values() for turns in solid.turns)
+        for solid in self.found.values():
+            counted = [turns._replace(solids=solids[turns.key]) for turns in solid.turns]
+            solid.times = prod(turns.times for turns in counted if turns.solids == 1)
+            solid.turns = [turns for turns in counted if turns.solids > 1]
+
+    def _walk(self, segments: Sequence[Segment], depth: int, turns: tuple[Turns, ...]) -> None:
         for segment in segments:
             if isinstance(segment, Leaf):
-                self._leaf(segment.node, times)
+                self._leaf(segment.node, turns)
             elif isinstance(segment, Repeated):
-                self._walk(segment.segments, depth, times * segment.times)
+                self.repeats += 1
+                self._walk(segment.segments, depth, (*turns, Turns(self.repeats, segment.times, 0)))
             elif self.depth is not None and depth >= self.depth and _speaking(segment.nodes) > 1:
-                self._block(segment, times)
+                self._block(segment, turns)
             else:
-                self._walk(segment.segments, depth + 1, times)
+                self._walk(segment.segments, depth + 1, turns)
 
-    def _leaf(self, node: Node, times: int) -> None:
+    def _leaf(self, node: Node, turns: tuple[Turns, ...]) -> None:
         if is_silent(node):
             place = self._home(node.inputs[0])
             self.found[place].nodes.append(node)
             self.home[node.index] = place
             return
-        self._add(node, operation_text(node), times)
-        self._read(node.index, node)
+        self._add(node, operation_text(node), turns)
+        for source in node.inputs:
+            self._link(node.index, source)
 
-    def _add(self, node: Node, operation: str, times: int) -> None:
+    def _add(self, node: Node, operation: str, turns: tuple[Turns, ...]) -> None:
         automatic = own_name(node).rstrip("0123456789") in node.word
         slabs = []
         if node.layer.picture is Picture.STACK:
             slabs = [(shape[-1], Family.MERGE) for shape in node.input_shapes]
         self.found[node.index] = Solid(
             node.index, [node], node.output, node.layer.family, "" if automatic else own_name(node),
-            operation, times, node.layer.sign, slabs,
+            operation, node.layer.sign, slabs, turns=list(turns),
         )  # fmt: skip
         self.home[node.index] = node.index
 
-    def _block(self, block: Block, times: int) -> None:
+    def _block(self, block: Block, turns: tuple[Turns, ...]) -> None:
         key = block.nodes[0].index
         inside = {node.index for node in block.nodes}
         last = block.nodes[-1]
-        title = instance_title(block, times)
+        title = instance_title(block, prod(each.times for each in turns))
         name = title.split(" · ")[0] if " · " in title else ""
         self.found[key] = Solid(
-            key, list(block.nodes), last.output, _heaviest(block.nodes), name, block.title, times, block=True
-        )
+            key, list(block.nodes), last.output, _heaviest(block.nodes), name, block.title, block=True,
+            shortcut=has_shortcut(self.network, block.nodes), turns=list(turns),
+        )  # fmt: skip
         for node in block.nodes:
             self.home[node.index] = key
         for node in block.nodes:
             for source in node.inputs:
                 if source not in inside:
                     self._link(key, source)
-
-    def _read(self, key: int, node: Node) -> None:
-        for source in node.inputs:
-            self._link(key, source)
 
     def _link(self, key: int, source: int) -> None:
         place = self._home(source)
@@ -216,59 +241,26 @@ def _speaking(nodes: Sequence[Node]) -> int:
     return sum(not is_silent(node) for node in nodes)
 
 
+def has_shortcut(network: Network, nodes: Sequence[Node]) -> bool:
+    """Whether the last sum of a block adds what flows into it, by way of one layer at most."""
+    inside = {node.index for node in nodes}
+    end = next((node for node in reversed(nodes) if not is_silent(node)), nodes[-1])
+    return end.layer.sign == "+" and any(_is_short(network, inside, source) for source in end.inputs)
+
+
+def _is_short(network: Network, inside: set[int], index: int) -> bool:
+    layers = 0
+    while index in inside:
+        node = network.nodes[index]
+        layers += not is_silent(node)
+        if len(node.inputs) > 1:
+            return False
+        index = node.inputs[0]
+    return layers < 2
+
+
 def _heaviest(nodes: Sequence[Node]) -> Family:
     def weight(node: Node) -> int:
         return cost_of(node.layer, node.input_shapes).params
 
     return max(nodes, key=weight).layer.family
-
-
-def operation_text(node: Node) -> str:
-    """``conv 5×5``, ``maxpool 2×2``, ``dense``: what was done, without the counts that the shape shows."""
-    options = node.layer.options()
-    size = options.get("kernel") or options.get("window") or options.get("scale") or ""
-    if isinstance(size, tuple):
-        rank = len(node.output) - 1
-        size = "×".join(map(str, size * rank if len(size) == 1 else size))
-    stride = options.get("stride")
-    extra = f"/{max(stride)}" if isinstance(stride, tuple) and max(stride) > 1 and size else ""
-    if "amount" in type(node.layer).model_fields:
-        return layer_text(node.layer)
-    return " ".join(filter(None, (node.word, f"{size}{extra}")))
-
-
-def operations_text(solids: Sequence[Solid]) -> str:
-    """What a group of solids does: ``maxpool 2×2, 3 × conv 3×3``, ``5 × (depthwise 3×3, conv 1×1)``."""
-    words: list[str] = []
-    for times, same in groupby(solids, key=lambda solid: solid.times):
-        operations = [solid.operation for solid in same]
-        if times > 1 and len(operations) > 1:
-            words.append(f"{times} × ({', '.join(_rhythm(operations))})")
-        else:
-            words += operations * times
-    return ", ".join(_rhythm(words))
-
-
-def _rhythm(words: Sequence[str]) -> Iterator[str]:
-    """The words with their repetitions counted."""
-    place = 0
-    while place < len(words):
-        period, count = max(
-            ((p, _turns(words, place, p)) for p in range(1, LONGEST_RHYTHM + 1)),
-            key=lambda found: (found[1] > 1) * found[0] * found[1],
-        )
-        part = ", ".join(words[place : place + period])
-        yield f"{count} × {_bracketed(part)}" if count > 1 else words[place]
-        place += period * count if count > 1 else 1
-
-
-def _turns(words: Sequence[str], place: int, period: int) -> int:
-    """How often the ``period`` words at ``place`` follow one another."""
-    first, count = words[place : place + period], 1
-    while words[place + count * period : place + (count + 1) * period] == first:
-        count += 1
-    return count if len(first) == period else 1
-
-
-def _bracketed(text: str) -> str:
-    return f"({text})" if "," in text or " × " in text else text
