@@ -57,6 +57,10 @@ class Diagnostic:
     help: tuple[str, ...] = ()
     fixes: tuple[Fix, ...] = ()
 
+    @classmethod
+    def warning(cls, code: str, message: str, *help: str, notes: tuple[str, ...] = ()) -> Diagnostic:
+        return cls(code, message, severity=Severity.WARNING, notes=notes, help=help)
+
     @property
     def sort_key(self) -> tuple[str, int, str]:
         return (self.span.source.name, self.span.start, self.code) if self.span else ("", -1, self.code)
@@ -98,6 +102,11 @@ class SpecError(Exception):
     def __init__(self, diagnostics: Iterable[Diagnostic]) -> None:
         self.diagnostics = tuple(sorted(diagnostics, key=lambda item: item.sort_key))
         super().__init__(self.diagnostics)
+
+    @classmethod
+    def of(cls, code: str, message: str, *help: str, notes: tuple[str, ...] = ()) -> SpecError:
+        """The error of one fault, which has no place in a text."""
+        return cls([Diagnostic(code, message, notes=notes, help=help)])
 
     def __str__(self) -> str:
         return str(upward("format_error")(self.diagnostics))

@@ -23,7 +23,7 @@ from safetensors.numpy import load as load_arrays
 from safetensors.numpy import save as save_arrays
 
 from cnnspec.backends.contract import Array, Predictor, Scaling
-from cnnspec.diagnostics import Diagnostic, SpecError
+from cnnspec.diagnostics import SpecError
 from cnnspec.files import write_atomically
 from cnnspec.layers.base import show
 
@@ -78,7 +78,7 @@ def load(model: Predictor, path: str | os.PathLike[str]) -> None:
     path = weights_file(Path(path))
     stored = read(path, model.weights)
     if notes := list(_mismatches(stored.arrays, model.weights)):
-        raise SpecError([_foreign(path, notes)])
+        raise _foreign(path, notes)
     model.weights.update(stored.arrays)
     if "scaling" in stored.about:
         model.scaling = Scaling(*map(np.array, stored.about["scaling"]))
@@ -93,13 +93,10 @@ def load_fitting(model: Predictor, path: str | os.PathLike[str]) -> tuple[str, .
     """
     path, wanted = weights_file(Path(path)), model.weights
     stored = read(path, wanted).arrays
-    fitting = {
-        name: values
-        for name, values in stored.items()
-        if name in wanted and values.shape == wanted[name].shape
-    }
+    shapes = {name: values.shape for name, values in wanted.items()}
+    fitting = {name: values for name, values in stored.items() if shapes.get(name) == values.shape}
     if wanted and not fitting:
-        raise SpecError([_foreign(path, list(_mismatches(stored, wanted)))])
+        raise _foreign(path, list(_mismatches(stored, wanted)))
     model.weights.update(fitting)
     return tuple(name for name in wanted if name not in fitting)
 
@@ -109,13 +106,11 @@ def read(path: Path, wanted: Mapping[str, Array]) -> Stored:
     try:
         found = decode(path.read_bytes())
     except ValueError as error:
-        raise SpecError([_broken(path, error)]) from error
-    arrays = {
-        name: values
-        for name, values in found.arrays.items()
-        if name in wanted or not name.startswith(OPTIMIZER)
-    }
-    return Stored(arrays, found.about)
+        cure = "the file was cut short or is of another kind; take the one before it"
+        message = f"{path} is not a whole safetensors file"
+        raise SpecError.of("broken-weights", message, cure, notes=(str(error),)) from error
+    kept = {name for name in found.arrays if name in wanted or not name.startswith(OPTIMIZER)}
+    return Stored({name: found.arrays[name] for name in found.arrays if name in kept}, found.about)
 
 
 def weights_file(path: Path) -> Path:
@@ -142,15 +137,6 @@ def _destination(path: Path) -> Path:
     return path
 
 
-def _broken(path: Path, error: ValueError) -> Diagnostic:
-    return Diagnostic(
-        "broken-weights",
-        f"{path} is not a whole safetensors file",
-        notes=(str(error),),
-        help=("the file was cut short or is of another kind; take the one before it",),
-    )
-
-
 def _mismatches(found: Mapping[str, Array], wanted: Mapping[str, Array]) -> Iterator[str]:
     yield from (f"{name} is missing" for name in wanted if name not in found)
     yield from (f"{name} belongs to no layer" for name in found if name not in wanted)
@@ -159,13 +145,11 @@ def _mismatches(found: Mapping[str, Array], wanted: Mapping[str, Array]) -> Iter
             yield f"{name} is {show(found[name].shape)}, the network's is {show(wanted[name].shape)}"
 
 
-def _foreign(path: Path, notes: list[str]) -> Diagnostic:
-    return Diagnostic(
-        "foreign-weights",
-        f"{path} holds the weights of another network",
-        notes=tuple(notes[:8]) + ((f"and {len(notes) - 8} more",) if len(notes) > 8 else ()),
-        help=("load it into the network it was saved from",),
-    )
+def _foreign(path: Path, notes: list[str]) -> SpecError:
+    more = (f"and {len(notes) - 8} more",) if len(notes) > 8 else ()
+    message = f"{path} holds the weights of another network"
+    cure = "load it into the network it was saved from"
+    return SpecError.of("foreign-weights", message, cure, notes=(*notes[:8], *more))
 
 
 # Bytes ------------------------------------------------------------------------------

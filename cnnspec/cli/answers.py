@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from math import prod
 from pathlib import Path
 from typing import Any, Final
 
@@ -146,7 +147,7 @@ def _neighbours(model: Model, run: Run | None, asked: InspectOptions) -> Inspect
     layer = _known(network, asked.layer) if asked.layer else inspection.last_hidden(network).name
     chosen = asked.indices or inspection.first_of_each(data.test_labels)
     found = inspection.neighbours(model, data, chosen, asked.count or 8, layer)
-    size = inspection.size_of(network, layer)
+    size = prod(network[layer].output)
     return InspectAnswer(
         lambda terminal: results.neighbours(found, layer, size, terminal),
         lambda theme: galleries.neighbours(found, layer, size, theme),

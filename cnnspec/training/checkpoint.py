@@ -60,15 +60,11 @@ def read(path: Path) -> Checkpoint:
     except ValueError as error:
         raise unusable(path, str(error)) from error
     if found is None:
-        raise unusable(
-            path,
-            "it was not written by cnnspec, or was cut short or changed",
-            "model.load reads the weights of any safetensors file",
-        )
+        why = "it was not written by cnnspec, or was cut short or changed"
+        raise unusable(path, why, "model.load reads the weights of any safetensors file")
     weights = {name: array for name, array in found.arrays.items() if not name.startswith(OPTIMIZER)}
-    optimizer = {
-        name.removeprefix(OPTIMIZER): array for name, array in found.arrays.items() if name not in weights
-    }
+    others = {name: array for name, array in found.arrays.items() if name not in weights}
+    optimizer = {name.removeprefix(OPTIMIZER): array for name, array in others.items()}
     return Checkpoint(weights, optimizer, found.about)
 
 
@@ -80,7 +76,7 @@ def alike(one: Mapping[str, NDArray[Any]], other: Mapping[str, NDArray[Any]]) ->
 
 
 def unusable(path: Path, why: str, *cures: str) -> SpecError:
-    return SpecError([Diagnostic("checkpoint-unusable", f"{path} cannot be used: {why}", help=cures)])
+    return SpecError.of("checkpoint-unusable", f"{path} cannot be used: {why}", *cures)
 
 
 class CheckpointManager:

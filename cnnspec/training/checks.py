@@ -8,7 +8,7 @@ from math import log
 import numpy as np
 
 from cnnspec.backends.contract import Array
-from cnnspec.diagnostics import Diagnostic, Severity, SpecError
+from cnnspec.diagnostics import Diagnostic, SpecError
 from cnnspec.training.data.dataset import Labels
 from cnnspec.views.terminal.paint import compact
 
@@ -21,7 +21,7 @@ FAR, ABOVE = 1.5, 1.1
 def not_finite(loss: float, step: int, epoch: int, rate: float) -> SpecError:
     """The loss became NaN or infinite at a step counted from 1."""
     what = f"the loss became {loss} at step {step:,} (epoch {epoch}), at a rate of {rate:.4g}"
-    return SpecError([Diagnostic("loss-not-finite", what, help=_smaller(rate))])
+    return SpecError.of("loss-not-finite", what, *_smaller(rate))
 
 
 def _smaller(rate: float) -> tuple[str, str]:
@@ -33,10 +33,8 @@ def check_weights(weights: Mapping[str, Array], step: int, epoch: int, rate: flo
     names = [name for name, values in weights.items() if not np.isfinite(values).all()]
     if not names:
         return
-    what = (
-        f"{_listed(names)} became NaN or infinite by step {step:,} (epoch {epoch}), at a rate of {rate:.4g}"
-    )
-    raise SpecError([Diagnostic("loss-not-finite", what, help=_smaller(rate))])
+    when = f"by step {step:,} (epoch {epoch}), at a rate of {rate:.4g}"
+    raise SpecError.of("loss-not-finite", f"{_listed(names)} became NaN or infinite {when}", *_smaller(rate))
 
 
 def guessing(loss: float, accuracy: float, labels: Labels, rate: float) -> Diagnostic | None:
@@ -50,13 +48,8 @@ def guessing(loss: float, accuracy: float, labels: Labels, rate: float) -> Diagn
         return None
     losses = f"its loss is {compact(loss)}, that of guessing {compact(expected)}"
     right = f"it is right in {100 * accuracy:.1f} % of the samples; the largest class has {100 * often:.1f} %"
-    return Diagnostic(
-        "no-better-than-guessing",
-        f"the network is no better than guessing: {losses}",
-        severity=Severity.WARNING,
-        notes=(right,),
-        help=_smaller(rate),
-    )
+    message = f"the network is no better than guessing: {losses}"
+    return Diagnostic.warning("no-better-than-guessing", message, *_smaller(rate), notes=(right,))
 
 
 def without_gradient(gradients: Mapping[str, Array]) -> set[str]:
@@ -70,12 +63,9 @@ def unmoved(weights: Mapping[str, Array], before: Mapping[str, Array]) -> set[st
 
 
 def still_weights(names: list[str]) -> Diagnostic:
-    return Diagnostic(
-        "weights-not-moving",
-        f"these weights did not move in the first step: {_listed(names)}",
-        severity=Severity.WARNING,
-        help=("their units may be dead; try another initial, a smaller rate, or leakyrelu",),
-    )
+    message = f"these weights did not move in the first step: {_listed(names)}"
+    cure = "their units may be dead; try another initial, a smaller rate, or leakyrelu"
+    return Diagnostic.warning("weights-not-moving", message, cure)
 
 
 def _listed(names: list[str]) -> str:

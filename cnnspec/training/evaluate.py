@@ -47,11 +47,10 @@ def evaluate(
     begin = perf_counter()
     outputs = _outputs(model, images)
     answers = _probabilities(model, outputs)
-    value = (
-        cross_entropy(answers, labels, loss.smoothing)
-        if isinstance(loss, CrossEntropy)
-        else squared_error(outputs, labels)
-    )
+    if isinstance(loss, CrossEntropy):
+        value = cross_entropy(answers, labels, loss.smoothing)
+    else:
+        value = squared_error(outputs, labels)
     return evaluation(answers, labels, names, perf_counter() - begin, value)
 
 
@@ -143,9 +142,8 @@ class Evaluation:
         }
 
     def __repr__(self) -> str:
-        return (
-            f"<Evaluation: accuracy {self.accuracy:.4f}, loss {compact(self.loss)}, {self.samples:,} samples>"
-        )
+        figures = f"accuracy {self.accuracy:.4f}, loss {compact(self.loss)}"
+        return f"<Evaluation: {figures}, {self.samples:,} samples>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,12 +156,8 @@ class Misclassification:
     probability: float
 
     def to_dict(self, names: tuple[str, ...]) -> dict[str, Any]:
-        return {
-            "index": self.index,
-            "label": names[self.label],
-            "answer": names[self.answer],
-            "probability": number(self.probability),
-        }
+        words = {"label": names[self.label], "answer": names[self.answer]}
+        return {"index": self.index, **words, "probability": number(self.probability)}
 
 
 def evaluation(

@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from cnnspec.backends.contract import Engine
-from cnnspec.diagnostics import Diagnostic, Severity, SpecError
+from cnnspec.diagnostics import Diagnostic, SpecError
 from cnnspec.layers.base import show
 from cnnspec.recipe.models import Recipe
 from cnnspec.training.data.dataset import Dataset, Samples
@@ -55,9 +55,7 @@ def differs(folder: object, before: Mapping[str, Any], now: Mapping[str, Any]) -
         return None
     more = f"; and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
     what = "; ".join(change.text for change in found[:SHOWN]) + more
-    return SpecError(
-        [Diagnostic("run-differs", f"{folder} cannot be resumed: {what}", help=tuple(_cures(folder, found)))]
-    )
+    return SpecError.of("run-differs", f"{folder} cannot be resumed: {what}", *_cures(folder, found))
 
 
 def other_test(folder: object, before: Mapping[str, Any], now: Mapping[str, Any]) -> Diagnostic | None:
@@ -66,7 +64,7 @@ def other_test(folder: object, before: Mapping[str, Any], now: Mapping[str, Any]
         return None
     message = f"{folder} was started with other test samples"
     note = "this changes no weight; the accuracy is measured on the new test samples"
-    return Diagnostic("run-differs", message, severity=Severity.WARNING, notes=(note,))
+    return Diagnostic.warning("run-differs", message, notes=(note,))
 
 
 def _cures(folder: object, found: list[FingerprintChange]) -> Iterator[str]:
@@ -107,19 +105,14 @@ def _recipe_changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterat
 
 def _sample_changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[FingerprintChange]:
     if before.get("samples") != now["samples"]:
-        counts = (
-            f"there were {_format(before.get('samples'))} training images, now there are {now['samples']}"
-        )
-        yield FingerprintChange("samples", counts)
+        were = f"there were {_format(before.get('samples'))} training images"
+        yield FingerprintChange("samples", f"{were}, now there are {now['samples']}")
     elif before.get("shape") != now["shape"]:
         yield _change("size of the training images", before.get("shape"), now["shape"])
     else:
-        for name, text in (
-            ("images", "the training images have changed"),
-            ("labels", "the labels have changed"),
-        ):
+        for name, what in (("images", "training images"), ("labels", "labels")):
             if before.get(name) != now[name]:
-                yield FingerprintChange(name, text)
+                yield FingerprintChange(name, f"the {what} have changed")
 
 
 def _samples(samples: Samples) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from math import isqrt, prod
+from math import isqrt
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,30 +16,18 @@ from numpy.typing import NDArray
 
 from cnnspec.analysis.report import analyze
 from cnnspec.backends.contract import Predictor, Scaling
-from cnnspec.diagnostics import Diagnostic, SpecError
+from cnnspec.diagnostics import SpecError
 from cnnspec.document import load
 from cnnspec.layers.writing import value_text
 from cnnspec.network.graph import Network, Node
 from cnnspec.recipe.models import Augment, Recipe
 from cnnspec.training.augment import Augmenter
-from cnnspec.training.data import Dataset
-from cnnspec.training.data.dataset import Part, divide
+from cnnspec.training.data.dataset import Dataset, Part, divide
 from cnnspec.training.history import EpochRecord, MetricsFile
 from cnnspec.training.run import METRICS, SPEC, Run
-from cnnspec.views.results import (
-    Confusion,
-    FeatureMaps,
-    Filters,
-    Gallery,
-    Misclassified,
-    Neighbour,
-    Neighbourhood,
-    TrainingCurve,
-)
+from cnnspec.views import results
 
 if TYPE_CHECKING:
-    from cnnspec.training.data import Dataset
-    from cnnspec.training.data.dataset import Part
     from cnnspec.training.evaluate import Evaluation
 
 
@@ -49,7 +37,7 @@ MOST_CLASSES = 30
 """Classes that a picture shows."""
 
 
-def filters(model: Predictor, layer: str | None = None) -> Filters:
+def filters(model: Predictor, layer: str | None = None) -> results.Filters:
     """The kernels of a layer, the first that has any when none is named.
 
     A dense layer's are shown as pictures of what flows in. Raises SpecError
@@ -59,15 +47,11 @@ def filters(model: Predictor, layer: str | None = None) -> Filters:
     for node in nodes:
         values = model.weights.get(f"{node.name}.weight")
         if values is not None and values.ndim >= 2:
-            return Filters(node.name, _kernels(values, node, model.network))
+            return results.Filters(node.name, _kernels(values, node, model.network))
     where = f"{layer} has no filters" if layer else "no layer of this network has filters"
     having = [name.removesuffix(".weight") for name, values in model.weights.items() if values.ndim > 1]
-    cures = (
-        (f"layers that have some: {', '.join(having[:8])}{', …' if len(having) > 8 else ''}",)
-        if having
-        else ()
-    )
-    raise SpecError([Diagnostic("nothing-to-show", where, help=cures)])
+    cure = f"layers that have some: {', '.join(having[:8])}{', …' if len(having) > 8 else ''}"
+    raise SpecError.of("nothing-to-show", where, *([cure] if having else []))
 
 
 def _kernels(values: NDArray[Any], node: Node, network: Network) -> NDArray[Any]:
@@ -105,31 +89,29 @@ def as_image(values: NDArray[Any], shape: Sequence[int]) -> NDArray[Any]:
     return values.reshape((side, side, 1) if side * side == values.size else (1, values.size, 1))
 
 
-def maps(model: Predictor, image: NDArray[Any], layer: str, title: str = "") -> FeatureMaps:
+def maps(model: Predictor, image: NDArray[Any], layer: str, title: str = "") -> results.FeatureMaps:
     """What a layer makes of one image, given as the network takes it, without the sample axis."""
     shown = as_image(image, model.network.input)
     if model.network[layer].index == 0:
-        return FeatureMaps(layer, shown, shown, title)
+        return results.FeatureMaps(layer, shown, shown, title)
     values = model.forward(image[None], keep=[layer])[layer][0]
-    return FeatureMaps(layer, values if values.ndim == 1 else as_image(values, values.shape), shown, title)
+    found = values if values.ndim == 1 else as_image(values, values.shape)
+    return results.FeatureMaps(layer, found, shown, title)
 
 
-def confusion(found: Evaluation) -> Confusion:
-    return Confusion(found.confusion, found.names)
+def confusion(found: Evaluation) -> results.Confusion:
+    return results.Confusion(found.confusion, found.names)
 
 
-def mistakes(found: Evaluation, images: NDArray[Any], count: int) -> list[Misclassified]:
+def mistakes(found: Evaluation, images: NDArray[Any], count: int) -> list[results.Misclassified]:
     """The most confident wrong answers, with the images they were given to."""
     return [
-        Misclassified(
-            as_image(images[one.index], images.shape[1:]),
-            one.index,
-            found.names[one.label],
-            found.names[one.answer],
-            one.probability,
+        results.Misclassified(
+            as_image(images[one.index], images.shape[1:]), one.index, found.names[one.label],
+            found.names[one.answer], one.probability,
         )
         for one in found.worst[:count]
-    ]
+    ]  # fmt: skip
 
 
 def last_hidden(network: Network) -> Node:
@@ -142,7 +124,7 @@ def last_hidden(network: Network) -> Node:
 
 def neighbours(
     model: Predictor, data: Dataset, indices: Sequence[int], count: int, layer: str | None = None
-) -> list[Neighbourhood]:
+) -> list[results.Neighbourhood]:
     """For each of these test samples, the ``count`` nearest training samples.
 
     Distance is Euclidean between the outputs of ``layer``, the last hidden one
@@ -162,13 +144,11 @@ def neighbours(
         distances = np.take_along_axis(distances, nearest, axis=1)
         places = np.take_along_axis(places, nearest, axis=1)
     return [
-        Neighbourhood(
+        results.Neighbourhood(
             _neighbour(data, index, 0.0, "test"),
-            tuple(
-                _neighbour(data, int(n), float(np.sqrt(d)), "train") for n, d in zip(row, far, strict=True)
-            ),
+            tuple(_neighbour(data, int(n), float(d), "train") for n, d in zip(row, far, strict=True)),
         )
-        for index, row, far in zip(indices, places, distances, strict=True)
+        for index, row, far in zip(indices, places, np.sqrt(distances), strict=True)
     ]
 
 
@@ -195,10 +175,10 @@ def _squares(asked: NDArray[np.float32], among: NDArray[np.float32]) -> NDArray[
     return np.maximum(squares, 0, dtype=np.float32)
 
 
-def _neighbour(data: Dataset, index: int, distance: float, part: Part) -> Neighbour:
+def _neighbour(data: Dataset, index: int, distance: float, part: Part) -> results.Neighbour:
     images, labels = data.part(part)
     shown = as_image(images[index], images.shape[1:])
-    return Neighbour(shown, index, data.names[int(labels[index])], distance)
+    return results.Neighbour(shown, index, data.names[int(labels[index])], distance)
 
 
 def first_of_each(labels: NDArray[Any], most: int = 10) -> list[int]:
@@ -207,16 +187,11 @@ def first_of_each(labels: NDArray[Any], most: int = 10) -> list[int]:
     return [int(place) for place in first[:most]]
 
 
-def size_of(network: Network, layer: str) -> int:
-    """How many values a layer gives."""
-    return prod(network[layer].output)
-
-
-def curve_of(rows: Sequence[EpochRecord], name: str) -> TrainingCurve:
+def curve_of(rows: Sequence[EpochRecord], name: str) -> results.TrainingCurve:
     """The epochs of a training; validation only where every epoch has it."""
     losses = [row.validation_loss for row in rows if row.validation_loss is not None]
     accuracies = [row.validation_accuracy for row in rows if row.validation_accuracy is not None]
-    return TrainingCurve(
+    return results.TrainingCurve(
         name,
         tuple(row.epoch for row in rows),
         tuple(row.loss for row in rows),
@@ -227,13 +202,13 @@ def curve_of(rows: Sequence[EpochRecord], name: str) -> TrainingCurve:
     )
 
 
-def run_curve(folder: Path) -> TrainingCurve:
+def run_curve(folder: Path) -> results.TrainingCurve:
     """The training in the folder of a run; raises SpecError where it has no finished epoch."""
     test = Run.read(folder).test
     rows = MetricsFile(folder / METRICS).rows()
     if not rows:
         what = f"{folder} has no finished epoch yet"
-        raise SpecError([Diagnostic("nothing-to-show", what, help=("wait for it, or go on with --resume",))])
+        raise SpecError.of("nothing-to-show", what, "wait for it, or go on with --resume")
     network = load(folder / SPEC)
     curve = curve_of(rows, network.name or folder.name)
     params = analyze(network).totals.params
@@ -241,7 +216,7 @@ def run_curve(folder: Path) -> TrainingCurve:
     return replace(curve, test_loss=test.loss, test_accuracy=test.accuracy) if test else curve
 
 
-def distinct(curves: Sequence[TrainingCurve], folders: Sequence[Path]) -> list[TrainingCurve]:
+def distinct(curves: Sequence[results.TrainingCurve], folders: Sequence[Path]) -> list[results.TrainingCurve]:
     """The curves, named after their folders where two networks have one name."""
     names = [curve.name for curve in curves]
     if len(set(names)) == len(names):
@@ -262,7 +237,7 @@ def class_counts(data: Dataset, recipe: Recipe) -> Mapping[str, tuple[int, ...]]
     }
 
 
-def samples_of_each_class(data: Dataset, part: Part, count: int) -> Gallery:
+def samples_of_each_class(data: Dataset, part: Part, count: int) -> results.Gallery:
     """The first samples of each class."""
     images, labels = data.part(part)
     rows = []
@@ -271,12 +246,13 @@ def samples_of_each_class(data: Dataset, part: Part, count: int) -> Gallery:
         rows.append((name, tuple(as_image(images[place], data.shape) for place in places)))
     cut = f", the first {MOST_CLASSES} of {data.classes} classes" if data.classes > MOST_CLASSES else ""
     which = "training" if part == "train" else "test"
-    return Gallery(data.name, f"the first of {len(labels):,} {which} samples of each class{cut}", tuple(rows))
+    note = f"the first of {len(labels):,} {which} samples of each class{cut}"
+    return results.Gallery(data.name, note, tuple(rows))
 
 
 def augmented_samples(
     data: Dataset, setting: Augment, places: Sequence[int], count: int, seed: int
-) -> Gallery:
+) -> results.Gallery:
     """Training samples, each with ``count`` changes of it as training draws them.
 
     Raises SpecError where the samples are no images.
@@ -291,4 +267,4 @@ def augmented_samples(
     plain = Augment()
     options = [f"{name}={value_text(value)}" for name, value in setting if value != getattr(plain, name)]
     note = f"{data.name}: a training sample, and what it may look like"
-    return Gallery(" ".join(["augment", *options]), note, tuple(rows), True)
+    return results.Gallery(" ".join(["augment", *options]), note, tuple(rows), True)

@@ -9,14 +9,14 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
-from types import FrameType, TracebackType
+from types import FrameType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cnnspec.backends.contract import Engine, Predictor
-from cnnspec.diagnostics import Diagnostic, Severity, SpecError
+from cnnspec.diagnostics import Diagnostic, SpecError
 from cnnspec.recipe.advice import advise, advise_on_validation
 from cnnspec.recipe.models import Recipe
 from cnnspec.training.callback import Callback
@@ -179,9 +179,7 @@ class Interruption:
             self._before = signal.signal(signal.SIGINT, self._take)
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         if self._before is not None:
             signal.signal(signal.SIGINT, self._before)
 
@@ -224,7 +222,7 @@ class BestWeights:
         state = self.trainer.state
         message = f"the weights of epoch {state.best_epoch}, the best so far, are lost: {why}"
         note = "the best weights of the remaining epochs are kept instead"
-        self.trainer.note(Diagnostic("best-lost", message, severity=Severity.WARNING, notes=(note,)))
+        self.trainer.note(Diagnostic.warning("best-lost", message, notes=(note,)))
         state.best_loss = state.best_epoch = None
 
     def update(self) -> None:

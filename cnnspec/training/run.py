@@ -122,12 +122,5 @@ def take_weights(model: Predictor, folder: Path) -> tuple[Diagnostic, ...]:
 
 
 def _no_record(folder: Path, why: str) -> SpecError:
-    return SpecError(
-        [
-            Diagnostic(
-                "run-unusable",
-                f"{folder / RECORD} cannot be used: {why}",
-                help=("train it again: another program or version wrote it, or it was damaged",),
-            )
-        ]
-    )
+    cure = "train it again: another program or version wrote it, or it was damaged"
+    return SpecError.of("run-unusable", f"{folder / RECORD} cannot be used: {why}", cure)

@@ -8,7 +8,6 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
-from types import TracebackType
 from typing import Final
 
 import numpy as np
@@ -41,10 +40,8 @@ class RunWriter:
     ) -> None:  # fmt: skip
         self.trainer, self.data, self.folder = trainer, data, folder
         self.sources, self.save_steps = sources, save_steps
-        self.checkpoints, self.metrics = (
-            CheckpointManager(folder / CHECKPOINTS),
-            MetricsFile(folder / METRICS),
-        )
+        self.checkpoints = CheckpointManager(folder / CHECKPOINTS)
+        self.metrics = MetricsFile(folder / METRICS)
         self.lock, self.resumed, self.done = Lock(folder), False, False
         self.saved, self.saved_step = perf_counter(), -1
 
@@ -55,10 +52,8 @@ class RunWriter:
             raise self._unwritten(error) from error
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.lock.__exit__(kind, error, trace)
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        self.lock.__exit__()
         if isinstance(error, OSError) and error.filename is not None:
             raise self._unwritten(error) from error
 
@@ -93,7 +88,7 @@ class RunWriter:
             self._note_rows()
         elif is_run(self.folder):
             message = f"{self.folder} has no complete checkpoint: the training starts over"
-            self.trainer.note(Diagnostic("checkpoint-unusable", message, severity=Severity.WARNING))
+            self.trainer.note(Diagnostic.warning("checkpoint-unusable", message))
         return checkpoint is not None
 
     def _note_rows(self) -> None:
@@ -104,20 +99,17 @@ class RunWriter:
             epochs = f"epoch{'s' * (len(missing) > 1)} {', '.join(map(str, missing))}"
             message = f"{self.metrics.path} has no complete line for {epochs}"
             note = "this changes no weight: the training ends with the same result"
-            self.trainer.note(
-                Diagnostic("metrics-incomplete", message, severity=Severity.WARNING, notes=(note,))
-            )
+            self.trainer.note(Diagnostic.warning("metrics-incomplete", message, notes=(note,)))
 
     def _unwritten(self, error: OSError) -> SpecError:
         """That a file cannot be written, what was kept, and how to go on."""
         paths = self.checkpoints.paths
         kept = f"the newest complete checkpoint is {paths[-1]}" if paths else "there is no checkpoint yet"
         message = f"{error.filename} cannot be written: {error.strerror or error}"
-        cures = (
-            "free some space, or fix what prevents writing",
-            f"then resume: cnnspec train {self.folder} --resume",
-        )
-        return SpecError([Diagnostic("run-not-written", message, notes=(kept,), help=cures)])
+        return SpecError.of(
+            "run-not-written", message, "free some space, or fix what prevents writing",
+            f"then resume: cnnspec train {self.folder} --resume", notes=(kept,),
+        )  # fmt: skip
 
     def _clear(self) -> None:
         """Takes away what another run left."""
@@ -162,9 +154,7 @@ class RunWriter:
         if self.done:
             with suppress(SpecError, OSError):
                 there = read(path, engine.weights).arrays
-                if all(
-                    np.array_equal(there.get(name, ()), values) for name, values in engine.weights.items()
-                ):
+                if all(np.array_equal(there.get(name, ()), now) for name, now in engine.weights.items()):
                     return
         save(engine, path)
 
@@ -207,9 +197,7 @@ class Lock:
         _held.add(self.key)
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         _held.discard(self.key)
         if self.handle >= 0:
             self.path.unlink(missing_ok=True)
@@ -238,7 +226,7 @@ class Lock:
         who = f"process {pid}" if pid else "another training"
         message = f"{self.folder} is in use: {who} is training there"
         cures = ("wait until it ends, or stop it", "or train into another folder: -o FOLDER")
-        return SpecError([Diagnostic("run-in-use", message, help=cures)])
+        return SpecError.of("run-in-use", message, *cures)
 
 
 def _is_at(handle: int, path: Path) -> bool:

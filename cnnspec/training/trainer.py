@@ -148,13 +148,11 @@ class Trainer:
     def _record(self) -> EpochRecord:
         state = self.state
         seconds, speed = self._speed()
-        checked = self.validation and evaluate(
-            self.engine, *self.validation, self.data.names, self.recipe.loss
-        )
+        names, loss = self.data.names, self.recipe.loss
+        checked = self.validation and evaluate(self.engine, *self.validation, names, loss)
         return EpochRecord(
             state.epoch + 1, state.step, state.loss / state.seen, state.correct / state.seen,
-            self._rate_at(state.step - 1),
-            round(speed, 1), round(seconds, 4),
+            self._rate_at(state.step - 1), round(speed, 1), round(seconds, 4),
             checked.loss if checked else None, checked.accuracy if checked else None,
         )  # fmt: skip
 
@@ -177,13 +175,9 @@ class Trainer:
         """Everything that going on needs; raises SpecError when weights are NaN or infinite."""
         self._check_weights()
         state = {
-            "format": FORMAT,
-            "step": self.state.step,
-            "place": self.state.to_dict(),
-            **self.session.state,
-            "scaling": self.scaling,
-            "signature": self.fingerprint,
-        }
+            "format": FORMAT, "step": self.state.step, "place": self.state.to_dict(), **self.session.state,
+            "scaling": self.scaling, "signature": self.fingerprint,
+        }  # fmt: skip
         return Checkpoint(self.engine.weights, self.session.arrays, state)
 
     def fault(self, checkpoint: Checkpoint) -> str | None:

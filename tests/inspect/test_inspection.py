@@ -74,11 +74,8 @@ def test_maps_are_what_the_layer_gives(model, data):
     [("lenet", "relu4", 84), ("alexnet", "relu7", 4096), ("mnist_mlp", "dropout1", 128)],
 )
 def test_the_last_hidden_layer_feeds_the_last_weights(name, layer, size):
-    network = cnnspec.load(example_path(name))
-    assert (layer, size) == (
-        inspection.last_hidden(network).name,
-        inspection.size_of(network, inspection.last_hidden(network).name),
-    )
+    found = inspection.last_hidden(cnnspec.load(example_path(name)))
+    assert (layer, (size,)) == (found.name, found.output)
 
 
 def test_neighbours_are_the_nearest_of_all(model, data, monkeypatch):

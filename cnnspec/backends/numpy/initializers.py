@@ -81,15 +81,11 @@ def orthogonal(random: Generator, weight: Weight) -> Array:
 
 
 INITIALIZERS: Final[dict[str, Initializer]] = {
-    "he": normal(he),
-    "he_uniform": uniform(he),
-    "he_truncated": truncated(he),
-    "glorot": normal(glorot),
-    "glorot_uniform": uniform(glorot),
-    "glorot_truncated": truncated(glorot),
-    "lecun": normal(lecun),
-    "lecun_uniform": uniform(lecun),
-    "lecun_truncated": truncated(lecun),
+    **{
+        rule.__name__ + how: draw(rule)
+        for rule in (he, glorot, lecun)
+        for how, draw in (("", normal), ("_uniform", uniform), ("_truncated", truncated))
+    },
     "orthogonal": orthogonal,
     "normal": normal(lambda weight: 0.05**2),
     "uniform": uniform(lambda weight: 0.05**2 / 3),
@@ -115,12 +111,9 @@ def initializer(name: str) -> Initializer:
     plain = SYNONYMS.get(plain, plain)
     if plain not in INITIALIZERS:
         meant = nearest(plain, [*INITIALIZERS, *SYNONYMS])
-        raise LayerError(
-            "unknown-initializer",
-            f"there is no initialiser {name}",
-            help=(f"did you mean {meant}?",) if meant else (f"it can be {', '.join(INITIALIZERS)}",),
-            option="init",
-        )
+        cure = f"did you mean {meant}?" if meant else f"it can be {', '.join(INITIALIZERS)}"
+        message = f"there is no initialiser {name}"
+        raise LayerError("unknown-initializer", message, help=(cure,), option="init")
     return INITIALIZERS[plain]
 
 

@@ -26,7 +26,7 @@ from cnnspec.backends.contract import BatchResult, BatchSource
 from cnnspec.backends.numpy.layout import Array
 from cnnspec.backends.numpy.parameters import Parameters
 from cnnspec.backends.numpy.program import Program
-from cnnspec.diagnostics import Diagnostic, SpecError
+from cnnspec.diagnostics import SpecError
 
 MakeProgram: TypeAlias = Callable[[int], Program]
 """The training program for a size of batches."""
@@ -264,12 +264,8 @@ def _ready(end: int, awake: float, asleep: float | None) -> bool:
 
 
 def _lost(worker: int) -> SpecError:
-    return SpecError(
-        [
-            Diagnostic(
-                "worker-lost", f"worker {worker + 1} ended in the middle of a step",
-                notes=("it was killed, or the machine ran out of memory",),
-                help=("continue from the last checkpoint: --resume", "or train with one worker"),
-            )
-        ]
+    return SpecError.of(
+        "worker-lost", f"worker {worker + 1} ended in the middle of a step",
+        "continue from the last checkpoint: --resume", "or train with one worker",
+        notes=("it was killed, or the machine ran out of memory",),
     )  # fmt: skip

@@ -85,13 +85,8 @@ def load(
     path = Path(data_dir) if data_dir is not None else None
     resize = resize or kind == "digits"  # they are 8x8, and stand in for sets of larger images
     found = LOADERS[kind](Request(kind, path, shape, test, resize, label, progress))
-    origin = {
-        "name": kind,
-        "path": path and str(path.absolute()),
-        "test": test,
-        "resize": resize,
-        "label": label,
-    }
+    where = path and str(path.absolute())
+    origin = {"name": kind, "path": where, "test": test, "resize": resize, "label": label}
     return replace(found, origin=Data.model_validate(origin))
 
 

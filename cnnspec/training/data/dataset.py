@@ -13,7 +13,7 @@ from cnnspec.diagnostics import Diagnostic, SpecError
 from cnnspec.layers.base import Shape, show
 from cnnspec.recipe.models import Data
 from cnnspec.text import printable
-from cnnspec.training.data.faults import mismatch, nothing_left
+from cnnspec.training.data.faults import mismatch, nothing_left, unlike
 from cnnspec.training.data.preprocess import Bytes as Bytes
 from cnnspec.training.data.preprocess import fit_images
 
@@ -29,9 +29,6 @@ class Samples(NamedTuple):
 
     images: Bytes
     labels: Labels
-
-    def with_images(self, images: Bytes) -> Samples:
-        return Samples(images, self.labels)
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,14 +96,11 @@ def fitted(data: Dataset, shape: Shape, outputs: int | Shape, *, resize_images: 
     Images of another size are resized where their origin, or the caller, asks for it. Raises SpecError
     with all that does not fit.
     """
-    faults = _strange_labels(data) or _unlike_outputs(
-        data, (outputs,) if isinstance(outputs, int) else outputs
-    )
+    outputs = (outputs,) if isinstance(outputs, int) else outputs
+    faults = _strange_labels(data) or _unlike_outputs(data, outputs)
     if data.shape != shape:
         resizing = resize_images or bool(data.origin and data.origin.resize)
-        data = _changed(
-            data, lambda part: part.with_images(fit_images(part.images, shape, resizing=resizing))
-        )
+        data = _changed(data, lambda part: Samples(fit_images(part[0], shape, resizing=resizing), part[1]))
     if data.shape != shape:
         faults.append(_unlike_input(data, shape))
     if faults:
@@ -133,9 +127,7 @@ def match_classes(data: Dataset, classes: tuple[str, ...]) -> Dataset:
     if len(unknown) == data.classes:
         message = f"no class of {data.name} is among those that were learned"
         both = (f"learned: {_listed(classes)}", f"{data.name}: {_listed(unknown)}")
-        raise SpecError(
-            [mismatch(message, "give the classes the names that they had in training", notes=both)]
-        )
+        raise unlike(message, "give the classes the names that they had in training", notes=both)
     places = np.array([classes.index(name) if name in classes else -1 for name in data.names])
 
     def learned(part: Samples) -> Samples:

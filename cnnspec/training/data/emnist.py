@@ -13,11 +13,9 @@ from cnnspec.training.data.dataset import Samples, are_numbers
 MERGED: Final = "abdefghnqrt"
 """Small letters that are told from their capitals where cases are merged."""
 CLASSES: Final = {
-    "byclass": digits + ascii_uppercase + ascii_lowercase,
-    "bymerge": digits + ascii_uppercase + MERGED,
-    "balanced": digits + ascii_uppercase + MERGED,
-    "letters": ascii_lowercase,
-}
+    "byclass": digits + ascii_uppercase + ascii_lowercase, "letters": ascii_lowercase,
+    "bymerge": digits + ascii_uppercase + MERGED, "balanced": digits + ascii_uppercase + MERGED,
+}  # fmt: skip
 """The classes of its divisions; those of its digits are the digits."""
 
 

@@ -11,19 +11,17 @@ from cnnspec.diagnostics import Diagnostic, SpecError
 
 def bad_file(path: Path | str, message: str, *notes: str, cure: str = "") -> SpecError:
     """A file of data that is not what it should be."""
-    return SpecError(
-        [Diagnostic("data-file", f"{path}: {message}", notes=notes, help=(cure,) if cure else ())]
-    )
+    return SpecError.of("data-file", f"{path}: {message}", *([cure] if cure else []), notes=notes)
 
 
 def missing(message: str, *cures: str, notes: tuple[str, ...] = ()) -> SpecError:
     """Data that cannot be had."""
-    return SpecError([Diagnostic("data-missing", message, notes=notes, help=cures)])
+    return SpecError.of("data-missing", message, *cures, notes=notes)
 
 
 def no_samples(verb: str) -> SpecError:
     """That there is nothing to train on, or to judge on."""
-    return SpecError([Diagnostic("no-samples-left", f"there are no samples to {verb} on")])
+    return SpecError.of("no-samples-left", f"there are no samples to {verb} on")
 
 
 def nothing_left(part: str, share: float, samples: int, count: int) -> SpecError:
@@ -37,7 +35,7 @@ def nothing_left(part: str, share: float, samples: int, count: int) -> SpecError
         cures.append(f"take a share that leaves some for each: {part}={max(0.2, 1 / samples):.2g}")
     if part == "validation":
         cures.append("leave validation out")
-    return SpecError([Diagnostic("no-samples-left", message, help=tuple(cures) or ("give more samples",))])
+    return SpecError.of("no-samples-left", message, *(cures or ["give more samples"]))
 
 
 def unlike(message: str, *cures: str, notes: tuple[str, ...] = ()) -> SpecError:

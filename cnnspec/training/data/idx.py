@@ -115,12 +115,10 @@ def read_pair(images: Path, labels: Path, known: int = 256) -> tuple[Bytes, Labe
         raise bad_file(images, f"holds no images: its header says {_times(sizes)}")
     if len(pictures) != len(classes):
         raise bad_file(
-            labels,
-            f"holds {len(classes):,} labels for {len(pictures):,} images",
-            f"the images are those of {images}",
-            "bytes 4 to 7 of each file say how many it holds",
+            labels, f"holds {len(classes):,} labels for {len(pictures):,} images",
+            f"the images are those of {images}", "bytes 4 to 7 of each file say how many it holds",
             cure="take both files from the same set: train with train, t10k with t10k",
-        )
+        )  # fmt: skip
     if len(classes) and classes.max() >= known:
         place = int(np.argmax(classes >= known))
         raise bad_file(
@@ -152,19 +150,17 @@ def read_idx(path: Path, wanted: str) -> Bytes:
 def _read(file: gzip.GzipFile | BufferedReader, path: Path, wanted: str) -> Bytes:
     shape = _header(file, path, wanted)
     values = np.empty(prod(shape), np.uint8)
-    view, done = values.data, 0
+    view, done, begin = values.data, 0, 4 + 4 * len(shape)
+    promised = f"its header promises {_times(shape)} values"
     while done < len(values):
         count = file.readinto(view[done : done + CHUNK])
         if not count:
-            raise _cut(path, 4 + 4 * len(shape) + done, 4 + 4 * len(shape) + len(values), shape)
+            ends = f"ends at byte {begin + done:,} of {begin + len(values):,}"
+            raise bad_file(path, ends, promised, cure="get the file again; it was cut short")
         done += count
     if file.read(1):
-        raise bad_file(
-            path,
-            f"goes on after its last value, at byte {4 + 4 * len(shape) + done:,}",
-            f"its header promises {_times(shape)} values",
-            cure="get the file again",
-        )
+        message = f"goes on after its last value, at byte {begin + done:,}"
+        raise bad_file(path, message, promised, cure="get the file again")
     return values.reshape(shape)
 
 
@@ -204,15 +200,6 @@ def _check_kind(path: Path, axes: int, wanted: str) -> None:
         path, f"holds {found}, not {wanted}",
         f"byte 3, the number of axes, is {axes}: 1 is labels, 3 images", cure=swapped,
     )  # fmt: skip
-
-
-def _cut(path: Path, end: int, full: int, shape: tuple[int, ...]) -> Exception:
-    return bad_file(
-        path,
-        f"ends at byte {end:,} of {full:,}",
-        f"its header promises {_times(shape)} values",
-        cure="get the file again; it was cut short",
-    )
 
 
 def _times(shape: tuple[int, ...]) -> str:

@@ -130,13 +130,9 @@ def _read(
 def _check_size(path: Path, image: Bytes, first: Bytes, resize: bool) -> None:
     if image.shape != first.shape:
         (height, width), (first_height, first_width) = image.shape[:2], first.shape[:2]
-        raise bad_file(
-            path,
-            f"is {height}x{width}, the first image {first_height}x{first_width}",
-            cure="a vector has no size to bring them to: begin with input HEIGHTxWIDTHxCHANNELS, then flatten"
-            if resize
-            else "ask for one size: data images … resize=yes",
-        )
+        vector = "a vector has no size to bring them to: begin with input HEIGHTxWIDTHxCHANNELS, then flatten"
+        cure = vector if resize else "ask for one size: data images … resize=yes"
+        raise bad_file(path, f"is {height}x{width}, the first image {first_height}x{first_width}", cure=cure)
 
 
 def _left_out(path: Path, folders: Mapping[str, Path], parts: Mapping[str, Classes]) -> Iterator[str]:

@@ -30,14 +30,18 @@ HEADERS: Final[dict[tuple[int, int], Callable[..., tuple[Any, ...]]]] = {
     (2, 0): npy.read_array_header_2_0,
 }
 KEYS: Final = ("x_train", "y_train", "x_test", "y_test")
+
+
+def _names(*parts: str) -> tuple[tuple[str, str], ...]:
+    return tuple(
+        pair for part in parts for pair in ((f"x_{part}", f"y_{part}"), (f"{part}_images", f"{part}_labels"))
+    )
+
+
 PARTS: Final[dict[str, tuple[tuple[str, str], ...]]] = {
-    "train": (("x_train", "y_train"), ("train_images", "train_labels"), ("x", "y"), ("images", "labels")),
-    "validation": tuple(
-        pair
-        for name in ("val", "valid", "validation")
-        for pair in ((f"x_{name}", f"y_{name}"), (f"{name}_images", f"{name}_labels"))
-    ),
-    "test": (("x_test", "y_test"), ("test_images", "test_labels")),
+    "train": (*_names("train"), ("x", "y"), ("images", "labels")),
+    "validation": _names("val", "valid", "validation"),
+    "test": _names("test"),
 }
 """Names of images and labels, as archives have them, in capitals or not."""
 PICKLE: Final = b"\x80"

@@ -47,38 +47,29 @@ class PublishedSet:
     names: tuple[str, ...]
 
 
+def _sums(*sums: str) -> dict[str, str]:
+    return dict(zip(FILES, sums, strict=True))
+
+
 MNIST: Final = PublishedSet(
     "mnist",
     ("https://storage.googleapis.com/cvdf-datasets/mnist/", "https://ossci-datasets.s3.amazonaws.com/mnist/"),
-    dict(
-        zip(
-            FILES,
-            (
-                "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
-                "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
-                "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
-                "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
-            ),
-            strict=True,
-        )
+    _sums(
+        "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
+        "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
+        "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
+        "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
     ),
     tuple("0123456789"),
 )
-
 FASHION: Final = PublishedSet(
     "fashion_mnist",
     ("https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/",),
-    dict(
-        zip(
-            FILES,
-            (
-                "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
-                "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845",
-                "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073",
-                "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5",
-            ),
-            strict=True,
-        )
+    _sums(
+        "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
+        "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845",
+        "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073",
+        "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5",
     ),
     ("T-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "boot"),
 )
@@ -177,15 +168,12 @@ def load_digits() -> Dataset:
     try:
         from sklearn.datasets import load_digits as read_digits  # type: ignore[import-untyped]
     except ImportError as error:
-        raise missing(
-            "the digits set comes with scikit-learn, which is not installed",
-            "pip install 'cnnspec[digits]'",
-            "or give MNIST: --data mnist --data-dir FOLDER",
-        ) from error
+        message = "the digits set comes with scikit-learn, which is not installed"
+        cures = ("pip install 'cnnspec[digits]'", "or give MNIST: --data mnist --data-dir FOLDER")
+        raise missing(message, *cures) from error
     found = read_digits()
     images = np.rint(found.images[..., None] * (255 / 16)).astype(np.uint8)
     labels = found.target.astype(np.int64)
     test = np.arange(len(labels)) % TEST_EVERY == TEST_EVERY - 1
-    return Dataset(
-        "digits", images[~test], labels[~test], images[test], labels[test], tuple("0123456789")
-    )  # fmt: skip
+    names = tuple("0123456789")
+    return Dataset("digits", images[~test], labels[~test], images[test], labels[test], names)

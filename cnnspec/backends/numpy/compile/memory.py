@@ -65,10 +65,8 @@ def place(lifetimes: Sequence[Lifetime]) -> ArenaLayout:
     """A place for each array, as low as it can lie, maps before scratch, in the order that needs least."""
     maps = _tightest(lifetimes, [n for n, lifetime in enumerate(lifetimes) if not lifetime.scratch])
     scratch = [n for n, lifetime in enumerate(lifetimes) if lifetime.scratch]
-    found = (
-        _layout_by(lifetimes, [*maps, *sorted(scratch, key=lambda n: key(lifetimes[n]))], len(maps))
-        for key in ORDERS
-    )
+    orders = ([*maps, *sorted(scratch, key=lambda n: key(lifetimes[n]))] for key in ORDERS)
+    found = (_layout_by(lifetimes, order, len(maps)) for order in orders)
     return min(found, key=lambda layout: layout.total_bytes)
 
 
@@ -90,21 +88,15 @@ def _tightest(lifetimes: Sequence[Lifetime], chosen: list[int]) -> list[int]:
 
 def _most_at_once(lifetimes: Sequence[Lifetime]) -> int:
     """The most bytes that are needed at one time: no arena can be smaller."""
-    changes = sorted(
-        [(lifetime.start, lifetime.size) for lifetime in lifetimes]
-        + [(lifetime.end, -lifetime.size) for lifetime in lifetimes]
-    )
-    return max(accumulate(size for _, size in changes), default=0)
+    taken = [(lifetime.start, lifetime.size) for lifetime in lifetimes]
+    given = [(lifetime.end, -lifetime.size) for lifetime in lifetimes]
+    return max(accumulate(size for _, size in sorted(taken + given)), default=0)
 
 
 def _layout_by(lifetimes: Sequence[Lifetime], order: list[int], maps: int) -> ArenaLayout:
     lows, highs = _placed(lifetimes, order)
-    offsets = dict(zip(order, lows.tolist(), strict=True))
-    return ArenaLayout(
-        tuple(offsets[n] for n in range(len(lifetimes))),
-        int(highs[:maps].max(initial=0)),
-        int(highs.max(initial=0)),
-    )
+    offsets = tuple(low for _, low in sorted(zip(order, lows.tolist(), strict=True)))
+    return ArenaLayout(offsets, int(highs[:maps].max(initial=0)), int(highs.max(initial=0)))
 
 
 def _placed(lifetimes: Sequence[Lifetime], order: list[int]) -> tuple[Array, Array]:

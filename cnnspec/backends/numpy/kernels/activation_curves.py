@@ -6,12 +6,10 @@ from math import pi, sqrt
 
 import numpy as np
 
-from cnnspec.backends.numpy.kernels.activation import ClippedRelu, ReluStep, logistic
+from cnnspec.backends.numpy.kernels.activation import logistic
 from cnnspec.backends.numpy.kernels.curve import ActivationCurve, PlaneBlock, normal_half
-from cnnspec.backends.numpy.kernels.step import Choice
 from cnnspec.backends.numpy.layout import Array, planes
 from cnnspec.layers import activation as layers
-from cnnspec.network.graph import Node
 
 CUBIC = 0.044715
 
@@ -221,15 +219,3 @@ def _ramp(x: Array, out: Array) -> None:
     np.add(x, 3, out=out)
     np.clip(out, 0, 6, out=out)
     np.divide(out, 6, out=out)
-
-
-def relu(node: Node, batch: int, training: bool) -> tuple[Choice, ...]:
-    """ReLU, with or without a ceiling."""
-    assert isinstance(node.layer, layers.Relu)
-    return (Choice(ReluStep if node.layer.max is None else ClippedRelu),)
-
-
-def gelu(node: Node, batch: int, training: bool) -> tuple[Choice, ...]:
-    """GELU, exact or by its usual stand-in."""
-    assert isinstance(node.layer, layers.Gelu)
-    return (Choice(GeluStep if node.layer.approximate == "none" else TanhGelu),)

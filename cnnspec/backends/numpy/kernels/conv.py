@@ -80,6 +80,15 @@ class ConvStep(KernelStep):
         return self.memory.own(shape) if self.context.training else self.scratch(shape)
 
 
+def two_axes(windows: tuple[WindowGeometry, ...]) -> tuple[WindowGeometry, ...]:
+    """One axis gets a row axis of size 1, as ``with_rows`` gives its arrays."""
+    return (WindowGeometry(1, 1, 1, 1, 0), *windows) if len(windows) == 1 else windows
+
+
+def with_rows(image: Array) -> Array:
+    return image[None] if image.ndim == 3 else image
+
+
 class Bias(KernelStep):
     """One number added to each channel; the largest stays the largest, so it may follow a max pool."""
 

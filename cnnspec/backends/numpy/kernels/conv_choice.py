@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from math import prod
-
 from cnnspec.backends.numpy.kernels import conv_shift, conv_slab, conv_winograd
 from cnnspec.backends.numpy.kernels.conv import Bias, as_conv
 from cnnspec.backends.numpy.kernels.conv_depthwise import DepthwiseConv
@@ -47,21 +45,9 @@ def _direct(node: Node, layer: Conv, windows: tuple[WindowGeometry, ...], batch:
         return Choice(PatchConv, "three axes: every tap copied, one product a row")
     if len(windows) == 2 and windows[0].dilation > 1:
         return Choice(PatchConv, "dilated rows: every tap copied, one product a row")
-    if (
-        windows[-1].plain
-        and (len(windows) == 1 or windows[0].before == 0)
-        and not _pays(node, windows, batch)
-    ):
-        return Choice(RowConv, "one column wide: rows of the map are multiplied where they are")
-    if _pays(node, windows, batch):
+    if conv_slab.pays(windows, batch, node.layer.weights(node.input_shapes)[0].shape):
         why = "short rows, many channels: every tap copied, one product for several rows"
         return Choice(conv_slab.SlabConv, why)
+    if windows[-1].plain and (len(windows) == 1 or windows[0].before == 0):
+        return Choice(RowConv, "one column wide: rows of the map are multiplied where they are")
     return Choice(RowConv, "width unfolded, rows read in an overlapping view, one product a row")
-
-
-def _pays(node: Node, windows: tuple[WindowGeometry, ...], batch: int) -> bool:
-    """Whether slabs of rows beat a product a row."""
-    if len(windows) != 2:
-        return False
-    filters, channels, *kernel = node.layer.weights(node.input_shapes)[0].shape
-    return conv_slab.pays(*windows, batch, filters, channels * prod(kernel))

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cnnspec.backends.numpy.kernels.conv import ConvStep
-from cnnspec.backends.numpy.kernels.window import taps
+from cnnspec.backends.numpy.kernels.conv import ConvStep, two_axes, with_rows
+from cnnspec.backends.numpy.kernels.window import cut, taps
 from cnnspec.backends.numpy.layout import Array
 
 SLAB_BYTES = 1 << 18
@@ -36,14 +36,14 @@ class DepthwiseConv(ConvStep):
         super().build()
 
     def arrange(self) -> None:
-        self.buffer = self.scratch(self._slab_shape())
-        self.slabs = [
-            (self._rows(self.y, rows), self._taps(self.x, self.y, rows)) for rows in self._slab_rows()
-        ]
+        self.windows = two_axes(self.windows)
+        x, y = with_rows(self.x), with_rows(self.y)
+        self.buffer = self.scratch(self._slab_shape(y))
+        self.slabs = [(y[rows], self._taps(x, y, rows)) for rows in self._slab_rows()]
 
     def _taps_first(self, weight: Array) -> Array:
         """(*taps, channel, filter)."""
-        kernel = weight.reshape(self.channels, -1, *weight.shape[2:])
+        kernel = weight.reshape(self.channels, -1, *(1,) * (weight.ndim == 3), *weight.shape[2:])
         return np.moveaxis(kernel, (0, 1), (-2, -1))
 
     def _split(self, image: Array) -> Array:
@@ -52,26 +52,19 @@ class DepthwiseConv(ConvStep):
         return image.reshape(*outer, self.channels, channels // self.channels, columns, batch)
 
     def _slab_rows(self) -> list[slice]:
-        if len(self.windows) == 1:
-            return [slice(0, 1)]
-        rows, bytes_of_row = self.windows[0].output, self.y[0].nbytes
-        size = max(1, min(rows, SLAB_BYTES // max(1, bytes_of_row)))
+        rows = self.windows[0].output
+        size = max(1, min(rows, SLAB_BYTES // max(1, self.y.nbytes // rows)))
         return [slice(start, min(start + size, rows)) for start in range(0, rows, size)]
 
-    def _slab_shape(self) -> tuple[int, ...]:
-        shape = self._split(self.y).shape
-        return shape if len(self.windows) == 1 else (self._slab_rows()[0].stop, *shape[1:])
-
-    def _rows(self, image: Array, rows: slice) -> Array:
-        return image if len(self.windows) == 1 else image[rows]
+    def _slab_shape(self, y: Array) -> tuple[int, ...]:
+        return (self._slab_rows()[0].stop, *self._split(y).shape[1:])
 
     def _taps(self, x: Array, y: Array, rows: slice) -> list[Tap]:
         """The taps that reach a slab, one that covers all of it first."""
         found = []
         for tap in taps(self.windows):
             ranges = [window.reached(t) for window, t in zip(self.windows, tap, strict=True)]
-            if len(ranges) > 1:
-                ranges[0] = max(ranges[0][0], rows.start), min(ranges[0][1], rows.stop)
+            ranges[0] = max(ranges[0][0], rows.start), min(ranges[0][1], rows.stop)
             if any(first >= past for first, past in ranges):
                 continue
             found.append(self._tap(x, y, tap, ranges, rows))
@@ -82,12 +75,10 @@ class DepthwiseConv(ConvStep):
     ) -> Tap:
         read = [window.reads(t, *r) for window, t, r in zip(self.windows, tap, ranges, strict=True)]
         written = [slice(*r) for r in ranges]
-        in_buffer = list(written)
-        if len(written) > 1:
-            in_buffer[0] = slice(written[0].start - rows.start, written[0].stop - rows.start)
+        in_buffer = [slice(ranges[0][0] - rows.start, ranges[0][1] - rows.start), *written[1:]]
         weight = self.by_tap[tap][..., None, None]
-        pixels, target = _part(self._split(x), read), _part(self._split(y), written)
-        return Tap(tap, pixels, weight, _part(self.buffer, in_buffer), target)
+        pixels, target = cut(self._split(x), read, 2), cut(self._split(y), written, 2)
+        return Tap(tap, pixels, weight, cut(self.buffer, in_buffer, 2), target)
 
     def forward(self) -> None:
         for rows, found in self.slabs:
@@ -102,11 +93,10 @@ class DepthwiseConv(ConvStep):
 
     def prepare(self, dy: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, ...]:
         self.dx = self.memory.take(self.x.shape) if wanted[0] else None
-        self.buffer = self.scratch(self._slab_shape())
-        target = self.x if self.dx is None else self.dx
-        self.back = [
-            (self._taps(target, dy, rows), self._taps(self.x, dy, rows)) for rows in self._slab_rows()
-        ]
+        x, dy = with_rows(self.x), with_rows(dy)
+        self.buffer = self.scratch(self._slab_shape(dy))
+        target = x if self.dx is None else with_rows(self.dx)
+        self.back = [(self._taps(target, dy, rows), self._taps(x, dy, rows)) for rows in self._slab_rows()]
         return (self.dx,)
 
     def differentiate(self) -> None:
@@ -130,9 +120,3 @@ class DepthwiseConv(ConvStep):
                 axes = (*range(tap.scratch.ndim - 4), tap.scratch.ndim - 2, tap.scratch.ndim - 1)
                 part = by_tap[tap.index]
                 np.add(part, np.add.reduce(tap.scratch, axis=axes), out=part)
-
-
-def _part(image: Array, slices: list[slice]) -> Array:
-    """Cut (*rows, channel, filter, column, sample) along its spatial axes."""
-    *outer, column = slices
-    return image[(*outer, slice(None), slice(None), column)]

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from math import prod
 
 import numpy as np
 
 from cnnspec.backends.numpy.kernels.conv import ConvStep
 from cnnspec.backends.numpy.kernels.products import BlockedProduct, ProductSum
-from cnnspec.backends.numpy.kernels.window import WindowGeometry, taps
+from cnnspec.backends.numpy.kernels.window import WindowGeometry, at_inputs, at_outputs, taps
 from cnnspec.backends.numpy.layout import Array
 
 
@@ -89,20 +88,5 @@ def joined(patches: Array, image: Array, windows: tuple[WindowGeometry, ...]) ->
     """
     by_tap = np.moveaxis(patches, range(len(windows), 2 * len(windows)), range(len(windows)))
     return [
-        (
-            _at(by_tap[tap], windows, tap, WindowGeometry.outputs),
-            _at(image, windows, tap, WindowGeometry.inputs),
-        )
-        for tap in taps(windows)
+        (at_outputs(by_tap[tap], windows, tap, 2), at_inputs(image, windows, tap, 2)) for tap in taps(windows)
     ]
-
-
-def _at(
-    array: Array,
-    windows: tuple[WindowGeometry, ...],
-    tap: tuple[int, ...],
-    pick: Callable[[WindowGeometry, int], slice],
-) -> Array:
-    """The part of (*outer, group, channel, column, sample) that a tap fills, or reads."""
-    *outer, column = (pick(window, t) for window, t in zip(windows, tap, strict=True))
-    return array[(*outer, slice(None), slice(None), column)]

@@ -7,7 +7,7 @@ from math import prod
 
 import numpy as np
 
-from cnnspec.backends.numpy.kernels.conv import ConvStep
+from cnnspec.backends.numpy.kernels.conv import ConvStep, two_axes, with_rows
 from cnnspec.backends.numpy.kernels.products import BlockedProduct, ProductSum, overlapping
 from cnnspec.backends.numpy.kernels.window import WindowGeometry, at_inputs, at_outputs, taps
 from cnnspec.backends.numpy.layout import Array
@@ -39,8 +39,8 @@ class RowConv(ConvStep):
     """
 
     def arrange(self) -> None:
-        self.rows, self.columns = _two_axes(self.windows)
-        self.image = _with_rows(self.x)
+        self.rows, self.columns = two_axes(self.windows)
+        self.image = with_rows(self.x)
         channels, batch = self.image.shape[1], self.context.batch
         filters, taps_across, width = self.layer.filters, self.columns.kernel, self.columns.output
         self.kernel = self.weight.reshape(filters, channels, self.rows.kernel, taps_across)
@@ -118,7 +118,7 @@ class RowConv(ConvStep):
         self.dx = self.memory.take(self.x.shape)
         one_by_one = self.rows.stride == self.columns.stride == 1
         kind = FoldGradient if one_by_one else ScatterGradient
-        self.to_input = kind(self, _with_rows(self.dx))
+        self.to_input = kind(self, with_rows(self.dx))
         return (self.dx,)
 
     def _prepare_weights(self) -> None:
@@ -194,12 +194,3 @@ class ScatterGradient:
         for tap in taps(self.windows):
             part = at_inputs(self.dx, self.windows, tap)
             np.add(part, at_outputs(self.patches[:, tap[0], :, tap[1]], self.windows, tap), out=part)
-
-
-def _two_axes(windows: tuple[WindowGeometry, ...]) -> tuple[WindowGeometry, WindowGeometry]:
-    """One axis gets a row axis of size 1."""
-    return (WindowGeometry(1, 1, 1, 1, 0), windows[0]) if len(windows) == 1 else (windows[0], windows[1])
-
-
-def _with_rows(image: Array) -> Array:
-    return image[None] if image.ndim == 3 else image

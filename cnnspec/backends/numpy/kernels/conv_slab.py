@@ -8,6 +8,7 @@ pass fills the patches once more instead of keeping them.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import prod
 
 import numpy as np
 
@@ -144,7 +145,8 @@ def _around(block: Array, rows: slice, columns: slice) -> list[Array]:
     return [part for part in parts if part.size]
 
 
-def pays(rows: WindowGeometry, columns: WindowGeometry, batch: int, filters: int, length: int) -> bool:
+def pays(windows: tuple[WindowGeometry, ...], batch: int, weights: tuple[int, ...]) -> bool:
     """Whether slabs beat a product a row: rows short, and the weights too many to be packed for each."""
-    run = columns.output * batch
-    return run < SHORT and rows.output > 1 and filters * length * run > FEW_MULTIPLIES
+    run = windows[-1].output * batch
+    several = len(windows) == 2 and windows[0].output > 1
+    return several and run < SHORT and prod(weights) * run > FEW_MULTIPLIES

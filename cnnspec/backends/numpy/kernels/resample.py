@@ -6,15 +6,13 @@ from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import isfinite
-from typing import Final
 
 import numpy as np
 
-from cnnspec.backends.numpy.kernels.step import Choice, KernelStep
+from cnnspec.backends.numpy.kernels.step import KernelStep
 from cnnspec.backends.numpy.layout import Array, along, spatial_axes
 from cnnspec.layers.resample import Upsample as UpsampleLayer
 from cnnspec.layers.window import per_axis
-from cnnspec.network.graph import Node
 
 
 class UpsampleStep(KernelStep):
@@ -187,12 +185,3 @@ def matrix(found: list[Taps], size: int, scale: int) -> Array:
         weights[rows, pixels[each.left]] += 1 - each.share
         weights[rows, pixels[each.right]] += each.share
     return weights
-
-
-MODES: Final = {"nearest": Choice(Nearest), "bilinear": Choice(Linear), "nails": Choice(Nails)}
-
-
-def upsample(node: Node, batch: int, training: bool) -> tuple[Choice, ...]:
-    """The kernel of a mode."""
-    assert isinstance(node.layer, UpsampleLayer)
-    return (MODES[node.layer.mode],)

@@ -161,6 +161,16 @@ Pick: TypeAlias = Callable[[Node, int, bool], tuple[Choice, ...]]
 """The steps of a node in order, for a batch, in training or not."""
 
 
+def by_option(option: str, **kernels: type[KernelStep]) -> Pick:
+    """The one step of a layer that depends on an option: by its value, or else ``other``."""
+
+    def pick(node: Node, batch: int, training: bool) -> tuple[Choice, ...]:
+        value = str(getattr(node.layer, option)).lower()
+        return (Choice(kernels.get(value) or kernels["other"]),)
+
+    return pick
+
+
 def always(*kernels: type[KernelStep]) -> Pick:
     """The steps of a layer that has no others."""
     choices = tuple(map(Choice, kernels))

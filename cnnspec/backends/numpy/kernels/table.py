@@ -24,7 +24,7 @@ from cnnspec.backends.numpy.kernels import (
     reshape,
     unpool,
 )
-from cnnspec.backends.numpy.kernels.step import Choice, Pick, always
+from cnnspec.backends.numpy.kernels.step import Choice, Pick, always, by_option
 from cnnspec.network.graph import Node
 
 KERNELS: Final[dict[str, Pick]] = {
@@ -46,14 +46,14 @@ KERNELS: Final[dict[str, Pick]] = {
     "crop": always(reshape.PartStep),
     "slice": always(reshape.PartStep),
     "shuffle": always(reshape.ShuffleStep),
-    "upsample": resample.upsample,
+    "upsample": by_option("mode", nearest=resample.Nearest, bilinear=resample.Linear, nails=resample.Nails),
     "identity": always(),
     "dropout": always(norm.DropoutStep),
-    "relu": activation_curves.relu,
+    "relu": by_option("max", none=activation.ReluStep, other=activation.ClippedRelu),
     "leakyrelu": always(activation_curves.Kinked),
     "prelu": always(activation_curves.PreluStep),
     "elu": always(activation_curves.EluStep),
-    "gelu": activation_curves.gelu,
+    "gelu": by_option("approximate", none=activation_curves.GeluStep, tanh=activation_curves.TanhGelu),
     "silu": always(activation_curves.SiluStep),
     "hardswish": always(activation_curves.HardswishStep),
     "hardsigmoid": always(activation_curves.HardsigmoidStep),
@@ -93,8 +93,6 @@ def reference_steps(node: Node, batch: int, training: bool) -> tuple[Choice, ...
 Kernels: TypeAlias = Literal["fast", "winograd4", "reference"]
 
 PICKS: Final[dict[Kernels, Pick]] = {
-    "fast": fast_steps,
-    "winograd4": winograd4_steps,
-    "reference": reference_steps,
-}
+    "fast": fast_steps, "winograd4": winograd4_steps, "reference": reference_steps,
+}  # fmt: skip
 """What a model may run on."""

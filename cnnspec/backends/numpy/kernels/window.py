@@ -7,7 +7,7 @@ outputs only. All window kernels are loops over taps, never over positions.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 
@@ -80,16 +80,21 @@ def taps(windows: tuple[WindowGeometry, ...]) -> Iterator[tuple[int, ...]]:
     return product(*(range(window.kernel) for window in windows))
 
 
-def at_outputs(array: Array, windows: tuple[WindowGeometry, ...], tap: tuple[int, ...]) -> Array:
+def at_outputs(
+    array: Array, windows: tuple[WindowGeometry, ...], tap: tuple[int, ...], between: int = 1
+) -> Array:
     """The part of an inner output array (…, C, column, N) that a tap reaches."""
-    return _part(array, tuple(window.outputs(t) for window, t in zip(windows, tap, strict=True)))
+    return cut(array, [window.outputs(t) for window, t in zip(windows, tap, strict=True)], between)
 
 
-def at_inputs(array: Array, windows: tuple[WindowGeometry, ...], tap: tuple[int, ...]) -> Array:
+def at_inputs(
+    array: Array, windows: tuple[WindowGeometry, ...], tap: tuple[int, ...], between: int = 1
+) -> Array:
     """The part of an inner input array (…, C, column, N) that a tap reads."""
-    return _part(array, tuple(window.inputs(t) for window, t in zip(windows, tap, strict=True)))
+    return cut(array, [window.inputs(t) for window, t in zip(windows, tap, strict=True)], between)
 
 
-def _part(array: Array, slices: tuple[slice, ...]) -> Array:
+def cut(array: Array, slices: Sequence[slice], between: int = 1) -> Array:
+    """Cut (*rows, …, column, sample) along its spatial axes; ``between`` counts the axes of channels."""
     *outer, column = slices
-    return array[(*outer, slice(None), column)]
+    return array[(*outer, *(slice(None),) * between, column)]
