@@ -66,7 +66,8 @@ class BatchNorm(_Affine):
     """(x − mean)/√(variance + epsilon), then scale and shift, a channel at a time. Ioffe, Szegedy 2015.
 
     In training mean and variance are the batch's; in use they are the running ones, and all four
-    numbers fold into one factor and one term. Weights: ``weight`` (C,), ``bias`` (C,);
+    numbers fold into one factor and one term. With frozen=yes it is so in training as well, and the
+    running ones stay. Weights: ``weight`` (C,), ``bias`` (C,);
     buffers, which are not trained: ``running_mean`` (C,), ``running_var`` (C,).
     """
 

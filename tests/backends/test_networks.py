@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import numpy as np
 import pytest
 from cases.single import Builder, Toward
@@ -9,6 +11,7 @@ from cases.single import Builder, Toward
 import cnnspec
 from cnnspec.backends.numpy.engine import NumpyEngine
 from cnnspec.backends.numpy.kernels import pool_places, unpool
+from cnnspec.backends.numpy.kernels.table import Kernels
 from cnnspec.backends.numpy.layout import Array
 from cnnspec.layers.conv import Conv
 from cnnspec.layers.registry import LAYERS
@@ -163,6 +166,23 @@ def test_frozen_layers_get_no_gradient_and_stop_the_backward_pass() -> None:
     assert model.flat.size == sum(gradient.size for gradient in model.gradients.values())
     program = model.compile(3, True)
     assert {"dense1"} == {call.step.node.name for call in program.backward_calls}
+
+
+def test_a_frozen_batch_norm_keeps_its_running_statistics_in_training() -> None:
+    """As Keras's where ``trainable`` is false, and torchvision's FrozenBatchNorm2d."""
+    spec = "input 4x4x2; batchnorm frozen=yes -> relu -> batchnorm -> flatten -> dense 3"
+    for kernels in get_args(Kernels):
+        model = NumpyEngine(cnnspec.parse(spec), kernels=kernels)
+        model.weights["batchnorm1.running_mean"] = [1, 2]
+        model.weights["batchnorm1.running_var"] = [4, 9]
+        before = {name: values.copy() for name, values in model.weights.items()}
+        images, labels = batch_for(model.network, 5)
+        program = model.compile(5, True, keep=["batchnorm1"])
+        program.step(images, labels)
+        expected = (images - [1, 2]) / np.sqrt([4 + 1e-5, 9 + 1e-5])
+        np.testing.assert_allclose(program.result("batchnorm1"), expected, rtol=1e-5, atol=1e-6)
+        moved = {name for name, values in model.weights.items() if not np.array_equal(values, before[name])}
+        assert {"batchnorm2.running_mean", "batchnorm2.running_var"} == moved
 
 
 def test_every_call_is_on_a_steps_account() -> None:

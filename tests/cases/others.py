@@ -106,6 +106,7 @@ OTHERS: Rows = {
         ("vector", {}, ((5,),)),
         ("without scale and shift", {"affine": False}, ((2, 2, 3),)),
         ("epsilon and momentum", {"epsilon": 1e-3, "momentum": 0.01}, ((2, 3, 2),)),
+        ("frozen", {"frozen": True}, ((2, 3, 2),)),
         ("one axis", {}, ((4, 2),)),
         ("three axes", {}, ((2, 2, 1, 3),)),
     ],

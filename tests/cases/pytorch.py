@@ -187,6 +187,9 @@ def batchnorm(case: Case) -> Made:
     layer: Any = case.layer
     name = f"BatchNorm{max(1, len(case.inputs[0]) - 1)}d"
     module = getattr(nn, name)(case.inputs[0][-1], layer.epsilon, layer.momentum, layer.affine)
+    if layer.frozen:
+        module.requires_grad_(False)
+        return module, lambda x: module.eval()(x)
     return module, module
 
 

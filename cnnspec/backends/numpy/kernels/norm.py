@@ -15,8 +15,9 @@ class BatchNormStep(KernelStep):
 
     In training by the batch's statistics, which also enter the running ones
     (the variance there without bias, as PyTorch keeps it); otherwise by the
-    running ones, folded into one factor and one term. The normalised values
-    are kept for the backward pass in place of the input.
+    running ones, folded into one factor and one term, as in training where the
+    layer is frozen. The normalised values are kept for the backward pass in place
+    of the input.
     """
 
     overwrites = True
@@ -28,24 +29,25 @@ class BatchNormStep(KernelStep):
         weights = self.context.weights
         self.scale, self.shift = weights.get("weight"), weights.get("bias")
         self.running_mean, self.running_var = weights["running_mean"], weights["running_var"]
-        self.y = self.output_like(self.x) if not self.context.training else self.memory.take(self.x.shape)
+        self.by_batch = self.context.training and not self.node.layer.frozen
+        self.y = self.memory.take(self.x.shape) if self.by_batch else self.output_like(self.x)
         self.source, self.target = planes(self.x), planes(self.y)
         rows, channels, run = self.source.shape
         self.count = rows * run
         self.mean, self.var, self.factor, self.term = self.passing((4, channels))
         self.ones = np.ones(run, self.memory.dtype)
         self.stretch = ChannelAffine(self, self.source, self.target, self.factor, self.term)
-        if self.context.training:
+        if self.by_batch:
             self.normal = self.memory.take(self.source.shape)
             self.squares = self.scratch(self.source.shape)
 
     def forward(self) -> None:
-        if self.context.training:
-            self._by_batch()
+        if self.by_batch:
+            self._normalise_by_batch()
         else:
-            self._by_running()
+            self._scale_by_running()
 
-    def _by_running(self) -> None:
+    def _scale_by_running(self) -> None:
         np.add(self.running_var, self.epsilon, out=self.factor)
         np.sqrt(self.factor, out=self.factor)
         np.divide(1 if self.scale is None else self.scale, self.factor, out=self.factor)
@@ -53,7 +55,7 @@ class BatchNormStep(KernelStep):
         np.subtract(0 if self.shift is None else self.shift, self.term, out=self.term)
         self.stretch()
 
-    def _by_batch(self) -> None:
+    def _normalise_by_batch(self) -> None:
         channel_sum(self.source, self.ones, self.mean)
         np.divide(self.mean, self.count, out=self.mean)
         np.subtract(self.source, self.mean[:, None], out=self.normal)
@@ -95,6 +97,8 @@ class BatchNormStep(KernelStep):
 
     def prepare(self, dy: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, ...]:
         self.dy = planes(dy)
+        if not self.by_batch:
+            return (self.gradient_like(dy),)
         self.product = self.scratch(self.dy.shape)
         self.sums = self.memory.take((2, self.dy.shape[1]))
         gradients = self.context.gradients
@@ -102,7 +106,10 @@ class BatchNormStep(KernelStep):
         return (self.gradient_like(dy),)
 
     def backward(self) -> None:
-        """dx = factor·scale·(dy - mean(dy) - normal·mean(dy·normal))."""
+        """dx = factor·scale·(dy - mean(dy) - normal·mean(dy·normal)); by the running ones factor·dy."""
+        if not self.by_batch:
+            np.multiply(self.dy, self.factor[:, None], out=self.dy)
+            return
         by_shift, by_scale = self.sums
         channel_sum(self.dy, self.ones, by_shift)
         np.multiply(self.dy, self.normal, out=self.product)

@@ -96,16 +96,20 @@ def dropout(call: LayerCall) -> tuple[Array, Back]:
 
 
 def batchnorm(call: LayerCall) -> tuple[Array, Back]:
-    """By the batch in training, which enters the running statistics; else by those, as factor and term."""
+    """By the batch in training, which enters the running statistics; else by those, as factor and term.
+
+    A frozen one goes by those in training too, and leaves them.
+    """
     x, layer, weights = call.x, call.layer, call.weights
     channels = (1, x.shape[1], 1)
     view = (len(x), x.shape[1], -1)
     running_mean, running_var = weights["running_mean"], weights["running_var"]
-    if not call.training:
+    if not call.training or layer.frozen:
         factor = weights.get("weight", 1) / np.sqrt(running_var + layer.epsilon)
         term = weights.get("bias", 0) - running_mean * factor
         y = x.reshape(view) * factor.reshape(channels) + term.reshape(channels)
-        return y.reshape(x.shape), lambda dy: ([dy.reshape(view) * factor.reshape(channels)], {})
+        wide = factor.reshape(-1, *(1 for _ in x.shape[2:]))
+        return y.reshape(x.shape), lambda dy: ([dy * wide], {})
     y, back, mean, var = normalised(call, view, (0, 2), channels)
     count = x.size // x.shape[1]
     for running, value in ((running_mean, mean), (running_var, var * count / max(1, count - 1))):
