@@ -214,6 +214,10 @@ class Layer(Facts, SentenceModel):
         """For each spatial axis, what an output position sees of input ``which``."""
         return tuple(SAME_PLACE for _ in spatial(inputs[which]))
 
+    def least_batch(self, inputs: Shapes) -> int:
+        """How many samples a batch in training must have."""
+        return 1
+
     def __eq__(self, other: object) -> bool:
         return self is other or (type(self) is type(other) and self.__dict__ == other.__dict__)
 

@@ -93,6 +93,10 @@ class BatchNorm(_Affine):
     def buffers(self, inputs: Shapes) -> Formula:
         return product((2, self.scaled(inputs)))
 
+    def least_batch(self, inputs: Shapes) -> int:
+        """Two where a sample has one value a channel: alone it is its own mean, and becomes 0."""
+        return 1 if self.frozen or prod(inputs[0][:-1]) > 1 else 2
+
     def elementwise(self, inputs: Shapes) -> tuple[Item, ...]:
         each = values(inputs[0])
         return Item("multiplications", each), Item("additions", each)

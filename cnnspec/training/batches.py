@@ -24,7 +24,10 @@ AHEAD = 2
 
 @dataclass(frozen=True, eq=False)
 class Batches:
-    """The training samples, cut into batches anew each epoch; the last one may be smaller."""
+    """The training samples, cut into batches anew each epoch; the last one may be smaller.
+
+    With ``joined`` the last samples, too few for a batch of their own, go with the batch before.
+    """
 
     images: Bytes
     labels: Labels
@@ -33,6 +36,7 @@ class Batches:
     augmenter: Augmenter | None = None
     share: tuple[int, int] = (0, 1)
     """Which part of each batch, of how many, is given."""
+    joined: bool = False
 
     def shard(self, part: int, parts: int) -> Batches:
         """The same batches, of each only one of so many parts."""
@@ -40,7 +44,7 @@ class Batches:
 
     @property
     def per_epoch(self) -> int:
-        return -(-len(self.labels) // self.size)
+        return -(-len(self.labels) // self.size) - self.joined
 
     def order(self, epoch: int) -> NDArray[np.int64]:
         return np.random.default_rng([self.seed, epoch, SHUFFLE]).permutation(len(self.labels))
@@ -54,7 +58,8 @@ class Batches:
         return self._changed(epoch, order, places)
 
     def _plain(self, order: NDArray[np.int64], place: int) -> tuple[Bytes, Labels]:
-        chosen = order[place * self.size : (place + 1) * self.size]
+        chosen = order[place * self.size :]
+        chosen = chosen if place == self.per_epoch - 1 else chosen[: self.size]
         part, parts = self.share
         chosen = chosen[len(chosen) * part // parts : len(chosen) * (part + 1) // parts]
         return self.images[chosen], self.labels[chosen]

@@ -8,7 +8,9 @@ from math import log
 import numpy as np
 
 from cnnspec.backends.contract import Array
-from cnnspec.diagnostics import Diagnostic, SpecError
+from cnnspec.diagnostics import Diagnostic, Severity, SpecError
+from cnnspec.layers.base import show
+from cnnspec.network.graph import Network, Node
 from cnnspec.training.data.dataset import Labels
 from cnnspec.views.terminal.paint import compact
 
@@ -16,6 +18,40 @@ SHOWN = 6
 """Names listed before the rest is only counted."""
 FAR, ABOVE = 1.5, 1.1
 """Times the loss, and the accuracy, of guessing."""
+
+
+def must_join(network: Network, samples: int, batch: int, workers: int) -> bool:
+    """Whether the last samples of an epoch are too few for a batch of their own, by what the layers need.
+
+    Each worker takes its part of a batch. Raises SpecError where no batch has enough.
+    """
+    node = max(network.layers, key=lambda node: node.layer.least_batch(node.input_shapes), default=None)
+    least = workers * node.layer.least_batch(node.input_shapes) if node else workers
+    if node is None or least == workers:
+        return False
+    if batch < least:
+        raise SpecError([_one_value(node, samples, batch, least, workers)])
+    return 0 < samples % batch < least
+
+
+def _one_value(node: Node, samples: int, batch: int, least: int, workers: int) -> Diagnostic:
+    shared = f", shared by {workers} workers" if workers > 1 else ""
+    who = f"{node.name} takes mean and variance over a batch of {batch}{shared}"
+    larger = f"take a larger batch: --batch {max(least, 32)}" if samples >= least else "give more samples"
+    return Diagnostic(
+        "one-value-a-channel", f"{who}, in which a channel has a single value", node.span,
+        notes=(f"{show(node.input_shapes[0])} flows in; a value alone is its own mean, and becomes 0",),
+        help=(larger, "or normalise each sample by itself: layernorm, or groupnorm"),
+    )  # fmt: skip
+
+
+def joined_batches(samples: int, batch: int) -> Diagnostic:
+    """That the last samples of each epoch go with the batch before."""
+    left = samples % batch
+    message = f"the last {left} samples" if left > 1 else "the last sample"
+    what = f"{message} of each epoch go{'es' * (left == 1)} with the batch before, of {batch + left} then"
+    note = "batchnorm cannot take mean and variance over one value a channel"
+    return Diagnostic("one-value-a-channel", what, severity=Severity.NOTE, notes=(note,))
 
 
 def not_finite(loss: float, step: int, epoch: int, rate: float) -> SpecError:

@@ -45,7 +45,9 @@ class Trainer:
         (images, labels), self.validation = divide(data, recipe.data.validation, engine.seed)
         self.data = data
         augmenter = Augmenter(recipe.augment, images.shape[1:]) if recipe.augment else None
-        self.batches = Batches(images, labels, min(recipe.batch, len(labels)), engine.seed, augmenter)
+        size = min(recipe.batch, len(labels))
+        joined = checks.must_join(engine.network, len(labels), size, recipe.workers)
+        self.batches = Batches(images, labels, size, engine.seed, augmenter, joined=joined)
         if odd := tuple(unlike_channels(recipe.normalise, images.shape[1:])):
             raise SpecError(odd)
         self.scaling = scaling_of(recipe.normalise, images)
@@ -54,6 +56,8 @@ class Trainer:
         self.session = engine.train(recipe, self.batches, self.class_weights)
         self.state = TrainState()
         self.notes: list[Diagnostic] = []
+        if joined:
+            self.note(checks.joined_batches(len(labels), size))
         self._seen_at_start, self._started = 0, perf_counter()
 
     def note(self, diagnostic: Diagnostic) -> None:

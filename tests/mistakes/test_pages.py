@@ -54,7 +54,7 @@ def test_titles_are_told_apart() -> None:
 def codes_in_use() -> dict[str, str]:
     """Code -> file, for every diagnostic or layer error that the sources make."""
     made = re.compile(
-        r'(?:LayerError|Fault|Wrong|Diagnostic|_problem|fault|warning|refuse)\(\s*"([a-z0-9]+(?:-[a-z0-9]+)+)"'
+        r'(?:LayerError|Fault|Wrong|Diagnostic|_problem|fault|warning|refuse|SpecError.of)\(\s*"([a-z0-9]+(?:-[a-z0-9]+)+)"'
     )
     found = {}
     for path in sorted(Path(PACKAGE).rglob("*.py")):

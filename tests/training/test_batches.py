@@ -6,8 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from tools import fault_of, same
 
 from cnnspec.training.batches import Batches
+from cnnspec.training.callback import Callback
+from cnnspec.training.trainer import Trainer
 
 BATCHES = Batches(np.arange(20, dtype=np.uint8).reshape(20, 1), np.arange(20), 4, seed=1)
 
@@ -49,3 +52,45 @@ def test_an_error_while_changing_is_raised_where_the_batch_is_taken():
 
     with pytest.raises(KeyError, match="odd image"):
         next(replace(BATCHES, augmenter=fail).epoch(0))
+
+
+NORMED = "input 8x8x1; flatten -> dense 8 -> batchnorm -> relu -> dense 3"
+
+
+@pytest.mark.parametrize("changes, said", [
+    ({"batch": 1}, "batchnorm1 takes mean and variance over a batch of 1, in which a channel has a single "),
+    ({"batch": 3, "workers": 2}, "batchnorm1 takes mean and variance over a batch of 3, shared by 2 workers"),
+])  # fmt: skip
+def test_a_batch_norm_over_one_value_is_refused_before_the_first_step(model_of, data, changes, said):
+    model = model_of(spec=NORMED)
+    before = {name: values.copy() for name, values in model.weights.items()}
+    fault = fault_of(model.fit, data, **changes)
+    assert ("one-value-a-channel", True) == (fault.code, fault.message.startswith(said))
+    assert "take a larger batch: --batch 32" == fault.help[0]
+    assert same(before, model.weights)
+
+
+@pytest.mark.parametrize("spec", [
+    NORMED.replace("batchnorm", "layernorm"), NORMED.replace("batchnorm", "batchnorm frozen=yes"),
+    "input 8x8x1; batchnorm -> flatten -> dense 3",
+])  # fmt: skip
+def test_a_batch_of_one_is_enough_where_a_channel_has_several_values(model_of, data, spec):
+    assert np.isfinite(model_of(spec=spec).fit(data, batch=1, epochs=1).loss[0])
+
+
+@pytest.mark.parametrize("workers, samples, steps, last", [(1, 33, 2, 17), (2, 35, 2, 19), (1, 34, 3, 2)])
+def test_last_samples_too_few_for_a_batch_norm_join_the_batch_before(
+    model_of, data, workers, samples, steps, last
+):
+    model = model_of(f"epochs 2; workers {workers}", spec=NORMED)
+    trainer = Trainer(
+        model.engine, replace(data, train_images=data.train_images[:samples],
+                              train_labels=data.train_labels[:samples]),
+        model.network.training_recipe, Callback(),
+    )  # fmt: skip
+    seen = [len(labels) for _, labels in trainer.batches.epoch(0)]
+    assert (steps, steps, last, samples) == (len(seen), trainer.batches.per_epoch, seen[-1], sum(seen))
+    notes = [note.message for note in trainer.notes if note.code == "one-value-a-channel"]
+    assert (steps == 2) == bool(notes)
+    if notes:
+        assert f"of each epoch go{'es' * (last == 17)} with the batch before, of {last} then" in notes[0]
