@@ -122,7 +122,7 @@ def _bias_before_norm(analysis: Analysed) -> Iterator[Diagnostic]:
                 f"the bias of this {node.word} is undone by the {norm} after it",
                 node,
                 "write bias=no",
-                notes=(f"{norm} takes the mean away: {node.output[-1]:,} parameters do nothing",),
+                notes=(f"{norm} subtracts the mean: {node.output[-1]:,} parameters do nothing",),
             )
 
 
@@ -135,9 +135,9 @@ def _around_softmax(analysis: Analysed) -> Iterator[Diagnostic]:
         if source.layer.effect is Effect.BENDS:
             yield _warning(
                 "activation-before-softmax",
-                f"{source.word} bends the scores that {node.word} turns into shares",
+                f"{source.word} changes the scores that {node.word} turns into probabilities",
                 source,
-                f"leave out {source.word} before {node.word}: scores may be negative, and far apart",
+                f"leave out {source.word} before {node.word}: scores may be negative or large",
             )
         for reader in network.readers[node.index]:
             yield from _after_softmax(node, network.nodes[reader])
@@ -147,15 +147,15 @@ def _after_softmax(softmax: Node, after: Node) -> Iterator[Diagnostic]:
     if after.layer.family is Family.ACTIVATION:
         yield _warning(
             "activation-after-softmax",
-            f"{after.word} after {softmax.word}: the shares no longer add up to 1",
+            f"{after.word} after {softmax.word}: the probabilities no longer add up to 1",
             after,
             f"end with {softmax.word} alone, and leave out {after.word}",
-            labels=(Label(softmax.span, "the shares come from here"),) if softmax.span else (),
+            labels=(Label(softmax.span, "the probabilities come from here"),) if softmax.span else (),
         )
     elif after.layer.family in (Family.CONV, Family.DENSE, Family.NORM, Family.POOL):
         yield _warning(
             "softmax-inside",
-            f"{softmax.word} in front of {after.word} lets hardly anything through",
+            f"{softmax.word} in front of {after.word} makes every value tiny",
             softmax,
             f"use relu between layers, and {softmax.word} only at the end",
             notes=("its outputs add up to 1, so each is tiny, and their gradients are too",),

@@ -59,28 +59,29 @@ _TABLE: Final = (
     ),
     Convention(
         "fvcore", "Flops",
-        "a multiply-accumulate is one flop, no bias; batch norm 2 a value, layer and group norm 5, global "
-        "average pooling 1 an input value, upsampling 1 (nearest) or 4 (bilinear) an output value; "
+        "a multiply-accumulate is one flop, no bias; batch norm 2 per value, layer and group norm 5, global "
+        "average pooling 1 per input value, upsampling 1 (nearest) or 4 (bilinear) per output value; "
         "activations, other pools and sums nothing; a head that a model writes as x.mean instead of global "
         "average pooling (torchvision's MnasNet and ShuffleNet) counts nothing there",
     ),
     Convention(
         "ptflops", "MACs",
-        "ptflops 0.7: multiply-accumulates with bias; norms 1 a value and 1 more when affine, layer norm 1 "
+        "ptflops 0.7: multiply-accumulates with bias; norms 1 per value and 1 more when affine, layer norm 1 "
         "in any case, local response norm its four steps over the values; softmax and "
-        "silu 1 a value, leaky ReLU and ReLU with a ceiling too; ReLU, PReLU, ELU, GELU, pools (input "
+        "silu 1 per value, leaky ReLU and ReLU with a ceiling too; ReLU, PReLU, ELU, GELU, pools (input "
         "values) and upsampling (output values) are counted twice, as module and as function; sums nothing",
     ),
     Convention(
         "thop", "MACs",
-        "multiply-accumulates without bias, upconv over its output; batch and layer norm 4 a value (2 "
-        "unscaled), average pooling 1 an output value, global average pooling its input and output values, "
-        "softmax 3n - 1, PReLU 1 a value, upsampling 1 (nearest), 5 or 11 (linear) an output value",
+        "multiply-accumulates without bias, upconv over its output; batch and layer norm 4 per value (2 "
+        "unscaled), average pooling 1 per output value, global average pooling its input and output values, "
+        "softmax 3n - 1, PReLU 1 per value, upsampling 1 (nearest), 5 or 11 (linear) per output value",
     ),
     Convention(
         "calflops", "FLOPs",
-        "2 flops a multiply-accumulate, 1 a bias of a convolution but none of a dense layer; batch norm 2 a "
-        "value, layer and group norm 5, activations and softmax 1, pools and upsampling 1 an input value; "
+        "2 flops per multiply-accumulate, 1 per bias of a convolution but none of a dense layer; batch norm "
+        "2 per value, layer and group norm 5, activations and softmax 1, pools and upsampling 1 per input "
+        "value; "
         "local response norm its four steps; ReLU with a ceiling, sigmoid, tanh and sums nothing",
     ),
     Convention(

@@ -166,7 +166,7 @@ def _buffer_note(analysis: Analysis, node: Node, buffer: int) -> str:
         return "a buffer of its own"
     owner = analysis.network.nodes[buffer].name
     if node.layer.storage.is_view:
-        return f"shares the buffer of {owner}: no value is moved"
+        return f"shares the buffer of {owner}: nothing is copied"
     return f"writes over the buffer of {owner}, which nothing else reads any more"
 
 

@@ -32,7 +32,7 @@ def real_multiplies(layer: Layer, inputs: Shapes, law: Formula) -> Formula:
         Symbol(f"t_{name}", count, f"taps on real pixels along the {AXIS_NAMES[name]}, over all outputs")
         for name, count in zip(names, pairs, strict=True)
     ]
-    rest = Symbol("c", int(law) // counted, "multiplications a tap: channels read times filters")
+    rest = Symbol("c", int(law) // counted, "multiplications per tap: channels read times filters")
     return product((*symbols, rest))
 
 

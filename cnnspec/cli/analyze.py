@@ -29,18 +29,20 @@ if TYPE_CHECKING:
     "--depth",
     type=click.IntRange(0),
     metavar="N",
-    help="Open N blocks within each other; sum up those inside.",
+    help="Show blocks N levels deep; sum up what is deeper.",
 )
 @click.option(
-    "--only", metavar="PATH", help="One figure of the JSON alone, such as params or layers.conv1.output."
+    "--only", metavar="PATH", help="Only one figure of the JSON, such as params or layers.conv1.output."
 )
 @click.option(
     "--count-like", metavar="TOOL", default="cnnspec", help="Count multiplies and flops as TOOL does."
 )
 @click.option(
-    "--optimizer", metavar="NAME", help="Whose state training keeps: sgd, momentum, rmsprop, adam or adamw."
+    "--optimizer",
+    metavar="NAME",
+    help="The optimizer whose state is counted in training memory: sgd, momentum, rmsprop, adam or adamw.",
 )
-@click.option("--exclude-padding", is_flag=True, help="Count only taps on real pixels.")
+@click.option("--exclude-padding", is_flag=True, help="Leave out multiplications by padding.")
 def command(
     spec: str | None, inline: str | None, form: str, batch: int, columns: str | None, fold: bool,
     depth: int | None, only: str | None, count_like: str, optimizer: str | None, exclude_padding: bool,

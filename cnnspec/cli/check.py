@@ -19,7 +19,7 @@ FORMATS: Final = ("text", "json", "github", "sarif")
 @click.argument("specs", nargs=-1, metavar="SPEC…")
 @click.option("-e", "inline", metavar="TEXT", help='A spec itself, as in -e "input 7x7x1; conv 1 3x3".')
 @format_option(*FORMATS)
-@click.option("--strict", is_flag=True, help="Let warnings fail too.")
+@click.option("--strict", is_flag=True, help="Treat warnings as errors.")
 @click.option("--quiet", "-q", is_flag=True, help="Leave out notes and the closing line.")
 def command(specs: Sequence[str], inline: str | None, form: str, strict: bool, quiet: bool) -> int:
     """Check specs: exit code 1 when one has an error or breaks a budget.

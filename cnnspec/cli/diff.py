@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @format_option("text", "json")
 @click.option("--all", "everything", is_flag=True, help="Show equal layers too.")
 @batch_option
-@click.option("--exit-code", is_flag=True, help="Leave with 1 when they differ.")
+@click.option("--exit-code", is_flag=True, help="Exit with code 1 if they differ.")
 def command(
     specs: tuple[str, ...], inline: tuple[str, ...], form: str, everything: bool, batch: int, exit_code: bool
 ) -> int:

@@ -24,7 +24,9 @@ FORMATS: Final = ("svg", "png", "pdf", "dot")
 @click.command()
 @spec_argument
 @click.option("-o", "--output", metavar="FILE", help='Where to: .svg, .png, .pdf or .dot; "-" for stdout.')
-@click.option("--format", "format_", type=click.Choice(FORMATS), help="The format, where FILE does not tell.")
+@click.option(
+    "--format", "format_", type=click.Choice(FORMATS), help="The format, where FILE's ending does not say."
+)
 @click.option(
     "--style",
     type=click.Choice(["graph", "volumes"]),
@@ -40,7 +42,11 @@ FORMATS: Final = ("svg", "png", "pdf", "dot")
     show_default=True,
     help="Top to bottom or left to right (graph).",
 )
-@click.option("--columns", type=click.IntRange(1, 40), help="Columns of a tall graph; chosen to suit, else.")
+@click.option(
+    "--columns",
+    type=click.IntRange(1, 40),
+    help="Columns that a tall graph is split into; chosen to fit unless given.",
+)
 @click.option(
     "--heat",
     type=click.Choice(["params", "multiplies", "memory"]),
@@ -52,10 +58,10 @@ FORMATS: Final = ("svg", "png", "pdf", "dot")
 @click.option(
     "--engine",
     type=click.Choice(["dot", "pygraphviz", "none"]),
-    help="Which Graphviz; the first that is there, else. With none the DOT is written.",
+    help="Which Graphviz; the first one found unless given. With none, DOT is written.",
 )
 @click.option("--scale", type=click.FloatRange(0.1, 8), callback=finite, default=2.0, show_default=True,
-              help="Dots a pixel, of a PNG.")  # fmt: skip
+              help="Resolution of a PNG, in dots per pixel.")  # fmt: skip
 def command(
     spec: str | None, inline: str | None, output: str | None, format_: str | None, style: str, theme: str,
     direction: str, columns: int | None, heat: str | None, fold: bool, join: bool, depth: int | None,

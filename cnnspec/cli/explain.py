@@ -21,12 +21,12 @@ FORMATS = ("text", "markdown", "latex", "json")
 @click.command("explain")
 @spec_argument
 @click.argument("layer", required=False)
-@click.option("--about", type=click.Choice(TOPICS), multiple=True, help="This alone; may be given again.")
+@click.option("--about", type=click.Choice(TOPICS), multiple=True, help="Only this topic; may be repeated.")
 @click.option("--as-dense", is_flag=True, help="Also what the same map would cost fully connected.")
-@click.option("--fold/--no-fold", default=True, help="Tell equal repeats once (the default), or all.")
+@click.option("--fold/--no-fold", default=True, help="Show equal repeats once (the default), or all.")
 @format_option(*FORMATS)
 @batch_option
-@click.option("--exclude-padding", is_flag=True, help="Count only taps on real pixels.")
+@click.option("--exclude-padding", is_flag=True, help="Leave out multiplications by padding.")
 def command(
     spec: str | None, layer: str | None, inline: str | None, about: tuple[str, ...], as_dense: bool,
     fold: bool, form: str, batch: int, exclude_padding: bool,

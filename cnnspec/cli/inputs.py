@@ -236,7 +236,7 @@ class Fit:
         if not self.center and self.invert is None and self._on_dark and has_bright_border(image):
             _say(f"the border of {name} is bright, that of the training images dark: --invert?")
         if self.center and not fitted.any():
-            _say(f"nothing stands out of the paper in {name}")
+            _say(f"nothing stands out from the background in {name}")
         return fitted
 
     @property

@@ -97,7 +97,7 @@ class LazyGroup(click.Group):
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog='A SPEC is a file, "-" for standard input, the name of a shipped example, or text given with -e.',
 )
-@click.option("--version", is_flag=True, help="Print the version and leave.")
+@click.option("--version", is_flag=True, help="Print the version and exit.")
 @click.pass_context
 def cli(ctx: click.Context, version: bool) -> None:
     """Describe a convolutional network in a few lines; get its shapes, parameters and costs

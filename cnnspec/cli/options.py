@@ -35,7 +35,7 @@ def _choose_json(context: click.Context, parameter: click.Parameter, given: bool
 def finite(context: click.Context, parameter: click.Parameter, value: float | None) -> float | None:
     """For an option that is a number: neither infinite nor nan, which pass every comparison of a range."""
     if value is not None and not isfinite(value):
-        raise click.BadParameter(f"{value} is no finite number", context, parameter)
+        raise click.BadParameter(f"{value} is not a finite number", context, parameter)
     return value
 
 
@@ -57,14 +57,14 @@ def data_options(function: F) -> F:
     """Gives a command ``--data`` and ``--data-dir``."""
     function = click.option(
         "--data-dir", type=click.Path(exists=True, path_type=Path), metavar="PATH",
-        help="Where the data lie (else CNNSPEC_DATA, the cache, a download).",
+        help="Folder of the data; otherwise CNNSPEC_DATA, the cache or a download.",
     )(function)  # fmt: skip
     return click.option(
         "--data", "data_name", metavar="NAME", help="mnist, fashion_mnist, digits, or a path of data files."
     )(function)
 
 
-resize_option = click.option("--resize", is_flag=True, help="Bring the image to the network's input.")
+resize_option = click.option("--resize", is_flag=True, help="Resize the image to the network's input.")
 
 
 def picture_options(function: F) -> F:
@@ -73,11 +73,11 @@ def picture_options(function: F) -> F:
         resize_option,
         click.option(
             "--center", is_flag=True,
-            help="Take away the paper, cut out the drawing and centre it as MNIST's digits are.",
+            help="Remove the background, cut out the drawing and centre it, as in MNIST.",
         ),
         click.option(
             "--invert/--no-invert", default=None,
-            help="The image is dark on bright, as pen on paper, or not; --center sees it by itself.",
+            help="Invert a dark drawing on bright paper, or not; --center decides by itself.",
         ),
     ):  # fmt: skip
         function = option(function)

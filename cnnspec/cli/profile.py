@@ -38,8 +38,8 @@ COLUMNS: Final = (
 )
 @click.option("--training", is_flag=True, help="Time a training step: forward and backward.")
 @click.option("--rounds", type=click.IntRange(1, 1000), default=5, show_default=True,
-              help="Passes; each step's best one counts.")  # fmt: skip
-@click.option("--top", type=click.IntRange(1), help="Only so many steps, the slowest first.")
+              help="Number of passes; the best time of each step counts.")  # fmt: skip
+@click.option("--top", type=click.IntRange(1), help="Show at most N steps, the slowest first.")
 @format_option("text", "json")
 def command(
     spec: str | None, inline: str | None, batch: int | None, training: bool, rounds: int, top: int | None,
@@ -48,7 +48,7 @@ def command(
     """Time each layer of SPEC in NumPy on this machine.
 
     For each step: its kernel and why it was chosen, milliseconds, its share of
-    the time, GFLOP/s (two operations a multiply of the plain definition, so
+    the time, GFLOP/s (two operations per multiply of the plain definition, so
     that Winograd's savings count as speed) and the share of the peak that a
     large matrix product reaches here.
 
@@ -100,7 +100,7 @@ def _line(row: StepTime, found: Profile, terminal: Terminal) -> TableRow:
 def _totals(found: Profile) -> list[str]:
     what = "training step" if found.training else "forward pass"
     rate = found.batch / found.seconds
-    images = f"{rate:,.{0 if rate >= 10 else 1}f} images a second"
+    images = f"{rate:,.{0 if rate >= 10 else 1}f} images per second"
     speed = (
         f"forward {found.gflops:.1f} GFLOP/s, {percent(found.gflops / found.peak, 0)} of the {found.peak:.0f}"
     )

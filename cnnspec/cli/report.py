@@ -78,7 +78,7 @@ def _learned(folder: Path, data_name: str | None, data_dir: Path | None) -> Lear
     if data is None:
         return Learned(curve, filters, notes=notes)
     if run and data.name != run.set:
-        notes.append(f"It was trained on {run.set}; below it is judged on {data.name}, as --data says.")
+        notes.append(f"It was trained on {run.set}; below it is evaluated on {data.name}, as --data says.")
     result = model.evaluate(data)
     return Learned(
         curve, filters, inspection.confusion(result),

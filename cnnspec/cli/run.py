@@ -42,9 +42,9 @@ FORMATS = ("text", "json")
 @resize_option
 @click.option("--all", "everything", is_flag=True, help="The output of every layer.")
 @click.option("--seed", type=click.IntRange(0), default=0, help="Seed of weights that are not given.")
-@click.option("--decimals", type=click.IntRange(0, 12), default=4, help="At most so many decimals.")
+@click.option("--decimals", type=click.IntRange(0, 12), default=4, help="Show at most N decimals.")
 @click.option("--cut", is_flag=True, help="Cut decimals off instead of rounding.")
-@click.option("--full", is_flag=True, help="All of a large map.")
+@click.option("--full", is_flag=True, help="Print all of a large map.")
 @format_option(*FORMATS)
 @click.option("-o", "--output", type=click.Path(dir_okay=False), help="Write to a .npy, .npz or .png file.")
 def command(

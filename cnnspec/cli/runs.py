@@ -80,7 +80,7 @@ def others(name: str | None) -> str:
     spec = name if name and is_named(name) and not Path(name).is_dir() else "SPEC"
     train = f"train one: cnnspec train {spec}"
     if not found:
-        return f"no other is here; {train}, or give a spec and --weights FILE"
+        return f"there are no others here; {train}, or give a spec and --weights FILE"
     meant = nearest(str(name), found)
     shown = list(dict.fromkeys([*([meant] if meant else []), *found]))
     more = f", and {len(shown) - MOST_NAMED} more" if len(shown) > MOST_NAMED else ""
@@ -150,11 +150,11 @@ def to_begin(folder: Path, force: bool) -> None:
     if _has_results(folder) and not force:
         raise click.UsageError(
             f'"{folder}" holds a run. To go on with it: cnnspec train {folder} --resume. '
-            "To keep it, name another folder with -o; to lose it: --force"
+            "To keep it, name another folder with -o; to replace it: --force"
         )
     mine = first_run(folder)
     if not mine and any(path.name not in OURS for path in folder.iterdir() if path.name[0] != "."):
-        raise click.UsageError(f'"{folder}" holds other things; name a new folder, or one of a run')
+        raise click.UsageError(f'"{folder}" holds other files; name a new folder, or the folder of a run')
 
 
 def to_resume(folder: Path | None, name: str, seeds: bool) -> tuple[Path, Path]:
@@ -174,7 +174,7 @@ def to_resume(folder: Path | None, name: str, seeds: bool) -> tuple[Path, Path]:
         what = f'"{folder}" holds runs of several seeds'
         raise click.UsageError(f"{what}; give --seeds N as well, or one of them: {first}")
     if given is None:
-        stderr_console().print(f"goes on: {folder}")
+        stderr_console().print(f"continuing: {folder}")
     return folder, first
 
 

@@ -60,7 +60,7 @@ def samples_of(
 def _gone(run: Run, reason: Diagnostic) -> SpecError:
     """That the data of a run cannot be had, with the cures."""
     where = "--data-dir FOLDER, or set CNNSPEC_DATA" if run.set in SETS else "--data PATH"
-    cures = (f"say where {run.set} lies: {where}", "or judge it on other data, said aloud: --data digits")
+    cures = (f"say where {run.set} lies: {where}", "or evaluate it on other data: --data digits")
     message = f"this run was trained on {run.set}; {reason.message}"
     return SpecError([replace(reason, message=message, help=cures)])
 

@@ -39,7 +39,7 @@ def command(specs: Sequence[str], inline: Sequence[str], form: str, most: int, s
 
     A ? may be any value of a layer or a block: conv ? 3x3, padding=?, ?x?. What it must meet
     is written in the spec: => 28x28x6, or expect params == 303314. With several specs, the
-    values that serve all of them are sought. --format spec prints the spec with the first
+    values that fit all of them are looked for. --format spec prints the spec with the first
     solution in. Exit code 1 when there are none.
     """
     from cnnspec.analysis.solve.search import solve

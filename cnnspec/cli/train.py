@@ -30,7 +30,12 @@ INTERRUPTED = 130
 @click.command("train")
 @spec_argument
 @data_options
-@click.option("--epochs", type=click.IntRange(1), metavar="N", help="Times through the training samples.")
+@click.option(
+    "--epochs",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Number of epochs: passes through the training samples.",
+)
 @click.option("--batch", type=click.IntRange(1), metavar="N", help="Samples a step.")
 @click.option(
     "--rate", type=click.FloatRange(0, min_open=True), callback=finite, metavar="R", help="Learning rate."
@@ -43,10 +48,12 @@ INTERRUPTED = 130
     "--weights",
     type=click.Path(path_type=Path),
     metavar="PATH",
-    help="Begin with the weights of a file or a run, where they fit.",
+    help="Start from the weights of a file or a run, where they fit.",
 )
-@click.option("--resume", is_flag=True, help="Go on where the run in FOLDER stopped; SPEC may be its folder.")
-@click.option("--force", is_flag=True, help="Take the place of the run in FOLDER.")
+@click.option(
+    "--resume", is_flag=True, help="Continue the run in FOLDER where it stopped; SPEC may be its folder."
+)
+@click.option("--force", is_flag=True, help="Replace the run in FOLDER.")
 @click.option("--save-steps", type=click.IntRange(1), metavar="N", help="Checkpoint every N steps as well.")
 def command(
     spec: str | None, inline: str | None, data_name: str | None, data_dir: Path | None,
@@ -63,7 +70,7 @@ def command(
     from cnnspec.cli import runs
 
     if resume and force:
-        raise click.UsageError("--resume goes on with a run, --force begins it anew; give one of them")
+        raise click.UsageError("--resume continues a run, --force replaces it; give one of them")
     if resume and weights:
         raise click.UsageError("--resume goes on with the weights of the run; leave --weights out")
     if resume and spec and inline is None and (Path(spec).is_dir() or not is_named(spec)):
@@ -146,7 +153,7 @@ class _Job:
                 )
             resume = self.resume and is_run(folder)
             if is_run(folder) and not resume:
-                live.say(f"note: this takes the place of the run in {folder}")
+                live.say(f"note: this replaces the run in {folder}")
             history = model.fit(
                 data, recipe=recipe, folder=folder, resume=resume, save_steps=self.save_steps,
                 callback=live, sources={**self.document.used, RUN_SPEC: self.document.source.text},
@@ -186,7 +193,7 @@ def _begin_from(model: Model, path: Path, live: Live) -> None:
 
 
 def _interrupted(rest: str) -> int:
-    stderr_console().print(f"interrupted; to go on: cnnspec train {rest}")
+    stderr_console().print(f"interrupted; to continue: cnnspec train {rest}")
     return INTERRUPTED
 
 

@@ -127,7 +127,7 @@ class HeadOptions(SentenceModel):
 
     word = "head"
 
-    weight: float = Field(1.0, ge=0, description="share of its loss in the training")
+    weight: float = Field(1.0, ge=0, description="weight of its loss in training")
 
 
 HEAD: Final = Signature.of(HeadOptions)

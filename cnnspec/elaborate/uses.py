@@ -34,7 +34,7 @@ def folder_reader(folder: Path) -> Reader:
         if not path.is_relative_to(root):
             raise ValueError(f'"{name}" lies outside the folder of the spec')
         if path.exists() and not path.is_file() and not path.is_dir():
-            raise OSError("it is no ordinary file")  # reading a pipe would wait for ever
+            raise OSError("it is not a regular file")  # reading a pipe would wait for ever
         with path.open("rb") as file:
             data = file.read(LARGEST + 1)
         return Source(str(folder / name), decoded(data, f'"{name}"'))

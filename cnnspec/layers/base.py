@@ -252,7 +252,7 @@ class Kernelled(Weighted):
     effect: ClassVar[Effect] = Effect.NONE
     picture: ClassVar[Picture] = Picture.BOX
 
-    init: Initial | None = Field(None, description="how the weights begin; the recipe says unless given here")
+    init: Initial | None = Field(None, description="initialiser of the weights; the recipe's unless given")
 
 
 def axes_of(shape: Shape) -> tuple[Formula, ...]:

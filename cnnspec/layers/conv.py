@@ -107,7 +107,7 @@ class Conv(Sliding, Kernelled):
     bias: bool = Field(True, description=BIAS)
     connections: Annotated[str, Unit("name or text in quotes")] | None = Field(
         None,
-        description="which channels each filter reads: lenet1998, or a list a filter, as in 0 1 2; 1 2 3",
+        description="which channels each filter reads: lenet1998, or one list per filter, as in 0 1 2; 1 2 3",
     )
 
     @field_validator("connections")

@@ -19,7 +19,7 @@ class Storage(StrEnum):
     IN_PLACE = "in place"
     """Written over an input that nothing else reads."""
     VIEW = "view"
-    """The input's own buffer: no value is moved."""
+    """The input's own buffer: nothing is copied."""
     VIEW_IN_USE = "view in use"
     """A view when the network is used, a buffer of its own in training."""
 

@@ -192,7 +192,7 @@ class Slice(_Reshape):
                 "slice-out-of-range",
                 f"slice takes channels {self.start} to {self.stop - 1}, the last one there is {channels - 1}",
                 notes=(f"{show(inputs[0])} has {channels} channels, counted from 0",),
-                help=(f"let it stop at {channels} or before",),
+                help=(f"stop at {channels} or before",),
                 option="stop",
             )
         taken = Symbol("b", self.stop, "stop") - Symbol("a", self.start, "start")

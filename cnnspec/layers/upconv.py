@@ -100,7 +100,7 @@ def _check_spread(word: str, axis: SpreadAxis) -> None:
             f"{word} cuts {axis.before + axis.after} pixels off an output of only "
             f"{axis.count + axis.before + axis.after} along the {AXIS_NAMES[axis.name]}",
             notes=(axis.output.law(), axis.output.worked()),
-            help=("lessen the padding",),
+            help=("use less padding",),
             option="padding",
         )
     if not axis.same and axis.extra >= max(axis.stride, axis.dilation):

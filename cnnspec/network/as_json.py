@@ -78,7 +78,7 @@ def _plain(value: Any) -> Any:
 def from_json(document: Any) -> Network:
     """The network of a document that ``to_json`` made; raises SpecError where it is none."""
     if not isinstance(document, dict) or document.get("schema") != SCHEMA:
-        raise unknown(f'this is no network: its schema is not "{SCHEMA}"')
+        raise unknown(f'this is not a network: its schema is not "{SCHEMA}"')
     try:
         return _network(document)
     except ValidationError as error:
@@ -130,6 +130,6 @@ def _read_expectation(item: dict[str, Any]) -> Expectation:
     spec = parse(Source("<json>", f"expect {item['text']}"))
     statement = spec.statements[0]
     if not isinstance(statement, tree.Expect):
-        raise unknown(f"{item['text']} is no expectation")
+        raise unknown(f"{item['text']} is not an expectation")
     constants = ((name, tuple(v) if isinstance(v, list) else v) for name, v in item["constants"].items())
     return Expectation(item["text"], statement.condition, None, tuple(constants))

@@ -107,7 +107,7 @@ def _rates(recipe: Recipe, place: Place) -> Iterator[Diagnostic]:
     if optimizer.decay > optimizer.highest_decay:
         yield _unusual(
             f"a decay of {optimizer.decay:g} pulls all weights to 0", place("optimizer", "decay"),
-            f"usual are {optimizer.usual_decay}",
+            f"usual values are {optimizer.usual_decay}",
         )  # fmt: skip
     if isinstance(schedule, Exponential | StepDecay) and schedule.factor > 1:
         yield _unusual(
@@ -121,12 +121,12 @@ def _shares(recipe: Recipe, place: Place) -> Iterator[Diagnostic]:
     if isinstance(loss, CrossEntropy) and loss.smoothing > 0.5:
         yield _unusual(
             f"a smoothing of {loss.smoothing:g} leaves the right class less than half of the target",
-            place("loss", "smoothing"), "usual is smoothing=0.1",
+            place("loss", "smoothing"), "a usual value is smoothing=0.1",
         )  # fmt: skip
     if validation > 0.5:
         yield _unusual(
             f"{100 * validation:g} % of the training samples are kept for validation, and not trained on",
-            place("data", "validation"), "usual is validation=0.1 to 0.2",
+            place("data", "validation"), "a usual value is validation=0.1 to 0.2",
         )  # fmt: skip
 
 
@@ -140,7 +140,7 @@ def _augment(augment: Augment, image: Shape | None, place: Place) -> Iterator[Di
         usual = max(1, min(sides) // 8)
         yield _warning(
             code, f"a shift of {augment.shift:g} pixels moves most of the picture out of it",
-            place("augment", "shift"), f"usual is up to an eighth of the side: shift={usual}",
+            place("augment", "shift"), f"a usual value is up to an eighth of the side: shift={usual}",
             note=f"the images have {show(sides)} pixels",
         )  # fmt: skip
     if augment.elastic > folds:
@@ -153,5 +153,5 @@ def _augment(augment: Augment, image: Shape | None, place: Place) -> Iterator[Di
         low, high = 1 - augment.scale, 1 + augment.scale
         yield _warning(
             code, f"a scale of {augment.scale:g} makes pictures {low:.2g} to {high:.2g} times as large",
-            place("augment", "scale"), "usual is scale=0.1 to 0.2",
+            place("augment", "scale"), "a usual value is scale=0.1 to 0.2",
         )  # fmt: skip

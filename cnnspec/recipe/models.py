@@ -150,7 +150,9 @@ class Augment(SettingModel):
     word = "augment"
     example = "augment shift=2 rotate=10 scale=0.1"
 
-    shift: Pixels = Field(default=0.0, description="up, down, left or right, at most; fractions too")
+    shift: Pixels = Field(
+        default=0.0, description="pixels up, down, left or right, at most; fractions are allowed"
+    )
     rotate: Annotated[float, Field(ge=0, le=180), Unit("degrees")] = Field(
         default=0.0, description="either way, at most: 10 turns by -10 to 10 degrees"
     )
@@ -206,7 +208,7 @@ class Recipe(BaseModel):
     batch: Annotated[PositiveInt, Unit("samples")] = Field(
         default=64, description="samples per step; the last batch of an epoch may be smaller", examples=[128]
     )
-    epochs: WholeEpochs = Field(default=5, description="times through the training samples", examples=[4])
+    epochs: WholeEpochs = Field(default=5, description="passes through the training samples", examples=[4])
     seed: NonNegativeInt = Field(
         default=0, description="fixes weights, shuffling, dropout and augmentation", examples=[1]
     )
@@ -215,8 +217,8 @@ class Recipe(BaseModel):
     )
     initial: Initial = Field(
         default="he",
-        description="how weights begin, where a layer's init does not say: he suits ReLU (He et al. 2015), "
-        "glorot tanh and sigmoid (Glorot and Bengio 2010)",
+        description="initialiser of the weights, where a layer's init does not say: he suits ReLU "
+        "(He et al. 2015), glorot tanh and sigmoid (Glorot and Bengio 2010)",
         examples=["glorot"],
     )
     normalise: Normalise = Field(
@@ -230,7 +232,7 @@ class Recipe(BaseModel):
     )
     clip: Annotated[PositiveFloat, Unit("number")] | None = Field(
         default=None,
-        description="longest gradient: a longer one, over all weights together, is cut to this norm "
+        description="largest norm of the gradient over all weights; a larger one is scaled down to it "
         "(Pascanu et al. 2013)",
         examples=[1],
     )

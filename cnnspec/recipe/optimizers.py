@@ -29,7 +29,7 @@ class Sgd(OptimizerSetting):
 
     kind: Literal["sgd"] = "sgd"
     rate: Rate = Field(default=0.01, description="learning rate")
-    momentum: Share = Field(default=0.0, description="part of the last step that is kept")
+    momentum: Share = Field(default=0.0, description="share of the previous step that is added to the next")
     nesterov: bool = Field(default=False, description="look ahead along the momentum (Nesterov 1983)")
     decay: NonNegativeFloat = Field(default=0.0, description=DECAY)
 
@@ -38,9 +38,11 @@ class Moments(OptimizerSetting):
     """Steps scaled by running moments of the gradient, as Adam takes them."""
 
     rate: Rate = Field(default=0.001, description="learning rate")
-    beta1: Share = Field(default=0.9, description="memory of the mean gradient")
-    beta2: Share = Field(default=0.999, description="memory of the squared gradient")
-    epsilon: PositiveFloat = Field(default=1e-8, description="keeps the division finite")
+    beta1: Share = Field(default=0.9, description="how much of the mean gradient so far is kept")
+    beta2: Share = Field(default=0.999, description="how much of the mean squared gradient so far is kept")
+    epsilon: PositiveFloat = Field(
+        default=1e-8, description="added to the divisor, so that no division is by zero"
+    )
 
 
 class Adam(Moments):
@@ -70,9 +72,11 @@ class RmsProp(OptimizerSetting):
 
     kind: Literal["rmsprop"] = "rmsprop"
     rate: Rate = Field(default=0.001, description="learning rate")
-    memory: Share = Field(default=0.99, description="memory of the squared gradient")
-    momentum: Share = Field(default=0.0, description="part of the last step that is kept")
-    epsilon: PositiveFloat = Field(default=1e-8, description="keeps the division finite")
+    memory: Share = Field(default=0.99, description="how much of the mean squared gradient so far is kept")
+    momentum: Share = Field(default=0.0, description="share of the previous step that is added to the next")
+    epsilon: PositiveFloat = Field(
+        default=1e-8, description="added to the divisor, so that no division is by zero"
+    )
     decay: NonNegativeFloat = Field(default=0.0, description=DECAY)
 
 

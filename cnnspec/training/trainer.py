@@ -161,7 +161,7 @@ class Trainer:
         )  # fmt: skip
 
     def _speed(self) -> tuple[float, float]:
-        """Seconds in this epoch, and images a second."""
+        """Seconds in this epoch, and images per second."""
         seconds = perf_counter() - self._started
         return seconds, (self.state.seen - self._seen_at_start) / max(seconds, 1e-9)
 

@@ -236,7 +236,7 @@ def test_the_nearest_costs_are_told() -> None:
         ("conv 6 5x5 padding=? -> flatten => 400", ["=> 400: the size can be 3456, not 400 (3456 to 18816"]),
         (
             "conv 6 5x5 padding=? -> flatten => 1x1x10",
-            ["=> 1x1x10: what is there has another number of axes"],
+            ["=> 1x1x10: the shape there has another number of axes"],
         ),
         ("conv ? 3x3\nexpect params == 1001", ["expect params == 1001"]),
         ("conv 6 ?\nexpect params == 156\nexpect multiplies < 100", ["expect multiplies < 100"]),

@@ -57,7 +57,6 @@ def test_the_width_is_the_one_given_or_the_terminal_s_or_100(bare: pytest.Monkey
     assert console(bare, pipe).width == 20
     bare.setenv("COLUMNS", "wide")
     assert console(bare, pipe).width == 100
-    assert stdout_console(width=55).width == 55
 
 
 @pytest.mark.parametrize(("encoding", "unicode"), [("utf-8", True), ("ascii", False), ("latin-1", False)])

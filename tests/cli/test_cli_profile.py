@@ -29,7 +29,7 @@ def test_the_table_says_time_speed_kernel_and_reason() -> None:
     assert words == " ".join(conv.split())
     relu = next(line for line in text.splitlines() if "relu1" in line)
     assert ["relu1", "Relu", "1.000", "1.000", "25.0", "%"] == relu.split()
-    assert "training step of 2: 8.00 ms, 250 images a second" in text
+    assert "training step of 2: 8.00 ms, 250 images per second" in text
     assert "forward 0.7 GFLOP/s, 7 % of the 10 GFLOP/s" in text
     assert "weights 4.0 kB, maps 1.5 MB, scratch of the kernels 300 B" in text
 
@@ -44,7 +44,7 @@ def test_the_slowest_steps_first() -> None:
 
 def test_slow_networks_get_a_decimal_and_speeds_above_the_peak_a_reason() -> None:
     slow = replace(FOUND, rows=[replace(FOUND.rows[0], forward=8.0)], peak=1e-6)
-    assert "0.2 images a second" in render(slow, Terminal(100))
+    assert "0.2 images per second" in render(slow, Terminal(100))
     assert "above 100 %: what fits into the processor's cache" in render(slow, Terminal(100))
     winograd = replace(slow, rows=[replace(slow.rows[0], kernel="WinogradConv")])
     assert "above 100 %: Winograd's convolution" in render(winograd, Terminal(100))
@@ -86,4 +86,4 @@ def test_text_on_the_command_line() -> None:
     assert result.exit_code == 0
     assert "forward ms" in result.output.splitlines()[0]
     assert "backward" not in result.output.splitlines()[0]
-    assert "images a second" in result.output
+    assert "images per second" in result.output

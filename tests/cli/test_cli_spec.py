@@ -161,4 +161,4 @@ def test_a_number_that_is_none_is_wrong_usage(
 ) -> None:
     verb, *options = arguments
     assert 2 == run([verb, "-e", "input 4; dense 3", *options])
-    assert "is no finite number" in capsys.readouterr().err
+    assert "is not a finite number" in capsys.readouterr().err

@@ -89,7 +89,8 @@ def test_filters_with_many_channels_are_drawn(cnnspec, home, tmp_path):
     code, _, _ = cnnspec(*arguments, "-o", "f.svg")
     assert 0 == code
     assert any(
-        "6 filters, 3×3×5: a column a filter, a row a channel" in text for text in texts(tmp_path / "f.svg")
+        "6 filters, 3×3×5: one column per filter, one row per channel" in text
+        for text in texts(tmp_path / "f.svg")
     )
 
 
@@ -122,7 +123,7 @@ def test_dark_differs_from_light(cnnspec, home, tmp_path):
         (("{run}", "{run}", "filters"), "filters are of one run; 2 are named"),
         ((".", "filters"), '"." is not the folder of a run'),
         ((".", "curves"), '"." is not the folder of a run'),
-        (("lenet", "curves"), "there is no run of LeNet5 under runs/; no other is here; train one"),
+        (("lenet", "curves"), "there is no run of LeNet5 under runs/; there are no others here; train one"),
     ],
 )  # fmt: skip
 def test_wrong_use_is_answered_in_a_line(cnnspec, home, arguments, said):

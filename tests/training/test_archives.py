@@ -98,8 +98,8 @@ def test_an_archive_is_no_single_array(tmp_path):
 
 def test_a_file_of_another_kind_is_no_array(tmp_path):
     (tmp_path / "own.npy").write_bytes(b"hello")
-    assert "is no .npy file: it does not begin with \\x93NUMPY" == fault(
+    assert "is not a .npy file: it does not begin with \\x93NUMPY" == fault(
         numpy_files.read, tmp_path / "own.npy"
     )
     (tmp_path / "own.npy").write_bytes(b"\x93NUMPY\x01\x00\x08\x00{'shape'")
-    assert fault(numpy_files.read, tmp_path / "own.npy").startswith("is no .npy file, or is damaged (")
+    assert fault(numpy_files.read, tmp_path / "own.npy").startswith("is not a .npy file, or is damaged (")

@@ -344,7 +344,7 @@ def test_ctrl_c_ends_cleanly_and_keeps_a_checkpoint(place):
     out, err = process.communicate(timeout=60)
     assert 130 == process.returncode
     assert b"" == out
-    assert b"interrupted; to go on: cnnspec train run --resume" in err
+    assert b"interrupted; to continue: cnnspec train run --resume" in err
     assert b"Traceback" not in err
     assert newest_step(place / "run") > 0
 

@@ -78,7 +78,7 @@ def test_a_given_folder_without_the_set_is_an_error_with_the_cure(tmp_path):
         (lambda data: data[:9], "ends at byte 9, within its header"),
         (lambda data: data[:3], "ends at byte 3, within its first number"),
         (lambda data: data + b"x", "goes on after its last value, at byte 156"),
-        (lambda data: b"\x89PNG" + data[4:], "is no IDX file: it begins with bytes 89 50 4e 47"),
+        (lambda data: b"\x89PNG" + data[4:], "is not an IDX file: it begins with bytes 89 50 4e 47"),
         (lambda data: b"\0\0\x0d\3" + data[4:], "byte 2 says type 0x0d; only unsigned bytes (0x08) are read"),
         (lambda data: b"\0\0\x08\1" + data[4:], "holds labels, not images"),
         (
@@ -311,7 +311,7 @@ if find_spec("PIL"):
 
     def test_a_broken_image_and_an_empty_folder_are_named(gallery, tmp_path):
         (gallery / "cat" / "0.png").write_bytes(b"nothing")
-        assert "0.png: is no image" in fault_of(load, "images", gallery).message
+        assert "0.png: is not an image" in fault_of(load, "images", gallery).message
         assert "data-missing" == fault_of(load, "images", gallery / "cat").code
 
 
@@ -344,7 +344,7 @@ def test_all_that_does_not_fit_is_told_at_once(folder):
 
 def test_a_network_whose_output_is_a_map_is_told_how_to_end(folder):
     (fault,) = faults_of(load("idx", folder), (4, 5, 1), (4, 5, 3))
-    assert "training takes one class an image, the network's output is a map, 4x5x3" == fault.message
+    assert "training takes one class per image, the network's output is a map, 4x5x3" == fault.message
     assert ("end the network with globalavgpool -> flatten -> dense 3",) == fault.help
     assert (4, 5, 1) == fitted(load("idx", folder), (4, 5, 1), (1, 1, 3)).shape
 

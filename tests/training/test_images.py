@@ -92,10 +92,10 @@ if find_spec("PIL"):
         np.testing.assert_array_equal(255 - ink[..., 3], found[..., 0])
 
     @pytest.mark.parametrize("name, content, said", [
-        ("x.pgm", b"P5 8 x8 255\n", "is no image, or is damaged (invalid literal"),
-        ("x.tif", b"II*\0\x08\0\0\0\xff\xff" + b"\x01" * 50, "is no image, or is damaged"),
-        ("x.bmp", b"BM" + b"\xff" * 60, "is no image, or is damaged"),
-        ("x.png", b"", "is no image, or is damaged"),
+        ("x.pgm", b"P5 8 x8 255\n", "is not an image, or is damaged (invalid literal"),
+        ("x.tif", b"II*\0\x08\0\0\0\xff\xff" + b"\x01" * 50, "is not an image, or is damaged"),
+        ("x.bmp", b"BM" + b"\xff" * 60, "is not an image, or is damaged"),
+        ("x.png", b"", "is not an image, or is damaged"),
         ("x.ppm", b"P6 10000 9500 255\n", "is 9500x10000 pixels; at most 50,000,000 are read"),
         ("x.ppm", b"P6 100000 100000 255\n", "has more than 50,000,000 pixels; no more are read"),
     ])  # fmt: skip

@@ -111,7 +111,7 @@ if find_spec("PIL"):
         assert "note" not in err
         assert json.loads(dark)["images"][0]["classes"] == json.loads(bright)["images"][0]["classes"]
         _, _, err = cnnspec("predict", "run", "photos/one.png", "--center", "--no-invert")
-        assert "note: nothing stands out of the paper in photos/one.png" in err
+        assert "note: nothing stands out from the background in photos/one.png" in err
 
     def test_a_bright_border_is_noticed_where_the_training_images_have_a_dark_one(cnnspec, photos):
         _, _, err = cnnspec("predict", "run", "photos/one.png", "--resize")
@@ -193,7 +193,7 @@ def test_a_path_without_quotes_gets_them(cnnspec):
 def test_a_file_of_no_known_kind_is_not_said_to_be_missing(cnnspec, place):
     (place / "own.txt").write_text("1 2 3")
     code, _, err = cnnspec("train", "-e", VECTOR, "--data", "own.txt")
-    assert (1, True) == (code, "own.txt is of no kind that is known" in err)
+    assert (1, True) == (code, "own.txt is not of a known kind" in err)
 
 
 @pytest.fixture
@@ -223,7 +223,7 @@ def test_an_array_that_is_no_picture_is_refused_by_its_name(cnnspec, trained, va
 
 
 @pytest.mark.parametrize("content, said", [
-    (b"hello", "is no .npy file"), (b"PK\x03\x04....", "is an archive of arrays (.npz), not a single one"),
+    (b"hello", "is not a .npy file"), (b"PK\x03\x04....", "is an archive of arrays (.npz), not a single one"),
     (b"\x93NUMPY\x01\x00v\x00{'descr': '|u1', 'fortran_order': False, 'shape': (100000000000, 8), }"
      .ljust(127) + b"\n", "promises 800,000,000,000 bytes and holds 0"),
 ])  # fmt: skip

@@ -110,7 +110,7 @@ def test_a_resume_without_a_folder_says_which_run_it_took(train, place):
     train("bars.cnn", "--epochs", 1)
     train("bars.cnn", "--epochs", 2)
     code, _, err = train("bars.cnn", "--resume", "--epochs", 3)
-    assert (0, True) == (code, "goes on: runs/Bars-2\n" in err)
+    assert (0, True) == (code, "continuing: runs/Bars-2\n" in err)
 
 
 def test_a_run_that_is_over_says_so_and_stays(train, place):
@@ -129,7 +129,7 @@ def test_a_run_with_results_is_not_overwritten_unless_that_is_said(train, place)
     assert (2, True) == (code, '"run" holds a run. To go on with it: cnnspec train run --resume' in err)
     assert before == contents(place / "run")
     code, _, err = train("bars.cnn", "-o", "run", "--epochs", 1, "--force")
-    assert (0, True) == (code, "note: this takes the place of the run in run" in err)
+    assert (0, True) == (code, "note: this replaces the run in run" in err)
     assert 1 == len((place / "run" / "metrics.jsonl").read_text().splitlines())
 
 
@@ -270,7 +270,7 @@ def test_ctrl_c_tells_how_several_seeds_go_on(train, place):
     wait_for(lambda: CheckpointManager(place / "runs" / "Bars-1" / "seed-0" / "checkpoints").paths, process)
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
-    assert b"interrupted; to go on: cnnspec train runs/Bars-1 --resume --seeds 2\n" in err
+    assert b"interrupted; to continue: cnnspec train runs/Bars-1 --resume --seeds 2\n" in err
 
 
 # What it says ------------------------------------------------------------------------

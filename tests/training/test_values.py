@@ -196,7 +196,7 @@ def test_a_table_may_be_parted_by_semicolons_and_scaled_to_one(tmp_path):
     ("label,a,b,c\n0,1,2,3\n0,1,,3\n", "line 3, value 3 (b) must be a number. Received: nothing"),
     ("0,1,2\n,1,2\n", "line 2 has no label in column 1"),
     ("0.5,1,2\n1,1,2\n", "the label must be whole numbers from 0, or words. Received: 0.5"),
-    ("label\n1\n2\n", "has a label a line and no pixels"),
+    ("label\n1\n2\n", "has one label per line and no pixels"),
     ("0,1,2\n1,1_0,2\n", "line 2, value 2 must be a number. Received: 1_0"),
     ("0,1,2\n1,²,2\n", "line 2, value 2 must be a number. Received: ²"),
     ("0,1,2\n1,٣,2\n", "line 2, value 2 must be a number. Received: ٣"),

@@ -34,7 +34,7 @@ class ClaimedShape:
             return None
         if self.other is not None and not any(self.axes):
             shape = "x".join("?" if size is None else str(size) for size in self.other)
-            return f"what is there has another number of axes, as in {shape}"
+            return f"the shape there has another number of axes, as in {shape}"
         names = (
             *(AXIS_NAMES[name] for name in AXES[len(self.axes) - 1]),
             "channels" if self.axes[1:] else "size",

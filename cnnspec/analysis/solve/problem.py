@@ -221,7 +221,9 @@ def problem_of(spec: tree.Spec, read_use: Callable[[str], Source] | None) -> Pro
     if any(item.severity == "error" for item in faults):
         raise SpecError(faults)
     if not unknowns:
-        raise SpecError([_fault(spec, "nothing-to-solve", "this spec has no ?", "put ? for what is sought")])
+        raise SpecError(
+            [_fault(spec, "nothing-to-solve", "this spec has no ?", "put ? where a value is to be found")]
+        )
     expectations = found.network.expectations if found.network else ()
     claims = [sentence.claim for sentence in sentences(spec.statements) if sentence.claim is not None]
     claims = [claim for claim in claims if set(claim.parts) != {None}]

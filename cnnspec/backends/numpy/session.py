@@ -61,7 +61,7 @@ class NumpySession:
     def check(self, state: Mapping[str, Any]) -> None:
         type(self.parameters.random.bit_generator)(0).state = state["random"]
         if not isinstance(state["optimizer_count"], int):
-            raise TypeError("the optimizer's count is no whole number")
+            raise TypeError("the optimizer's count is not a whole number")
 
     def restore(self, arrays: Mapping[str, Array], state: Mapping[str, Any]) -> None:
         for name, values in arrays.items():

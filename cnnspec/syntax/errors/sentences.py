@@ -91,7 +91,7 @@ def bare_size(context: ErrorContext) -> Diagnostic | None:
     if context.said or not re.fullmatch(r"\d+([x×]\d+)*", context.found) or "input" in context.source.text:
         return None
     fix = Fix(context.source.span(context.at, context.at), "input ", f"write input {context.found}")
-    message = "a size alone is no sentence; the input's comes after its word"
+    message = "a size alone is not a sentence; the input's comes after its word"
     return context.fault("missing-input", message, context.here, fix=fix)
 
 

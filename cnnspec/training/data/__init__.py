@@ -131,7 +131,7 @@ def _kind_of(name: str) -> str:
     if path.suffix.lower() in (".npz", ".csv"):
         return path.suffix[1:].lower()
     if path.exists():
-        raise missing(f"{name} is of no kind that is known", f"data are {FILES}")
+        raise missing(f"{name} is not of a known kind", f"data are {FILES}")
     meant = nearest(name, LOADERS)
     raise missing(
         f"there is no data set and no file {name}",

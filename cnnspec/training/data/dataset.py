@@ -167,7 +167,7 @@ def _strange_labels(data: Dataset) -> list[Diagnostic]:
     for part, (images, labels) in ((part, samples) for part, samples in parts.items() if samples):
         if labels.shape != (len(images),):
             message = f"{data.name} has {len(images):,} {part} images and labels of shape {labels.shape}"
-            faults.append(mismatch(message, "give one label an image"))
+            faults.append(mismatch(message, "give one label per image"))
         elif len(labels) and (labels.dtype.kind not in "iu" or labels.min() < 0):
             held = labels.min() if labels.dtype.kind in "iu" else labels.dtype
             message = f"the {part} labels of {data.name} must be whole numbers from 0. Received: {held}"
@@ -183,7 +183,7 @@ def _strange_labels(data: Dataset) -> list[Diagnostic]:
 def _unlike_outputs(data: Dataset, outputs: Shape) -> list[Diagnostic]:
     """What stands between the classes of the data and the outputs of a network."""
     if max(outputs[:-1], default=1) > 1:
-        message = f"training takes one class an image, the network's output is a map, {show(outputs)}"
+        message = f"training takes one class per image, the network's output is a map, {show(outputs)}"
         return [mismatch(message, f"end the network with globalavgpool -> flatten -> dense {data.classes}")]
     if data.classes == outputs[-1]:
         return []

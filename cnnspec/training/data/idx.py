@@ -170,7 +170,7 @@ def _header(file: gzip.GzipFile | BufferedReader, path: Path, wanted: str) -> tu
         raise bad_file(path, f"ends at byte {len(magic)}, within its first number", cure="get the file again")
     if magic[:2] != b"\0\0":
         raise bad_file(
-            path, f"is no IDX file: it begins with bytes {magic[:4].hex(' ')}",
+            path, f"is not an IDX file: it begins with bytes {magic[:4].hex(' ')}",
             "an IDX file begins with two zero bytes", cure="give the original files, plain or gzip",
         )  # fmt: skip
     if magic[2] != 8:

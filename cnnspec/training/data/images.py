@@ -40,7 +40,7 @@ def load(path: Path, shape: Shape | None, test: float, *, resize: bool = False) 
     none the share ``test`` of all, by a fixed draw. What is left out is named in the notes.
     """
     if not path.is_dir():
-        raise missing(f"{path} is not a folder", "give a folder with one folder of images a class")
+        raise missing(f"{path} is not a folder", "give a folder with one folder of images per class")
     folders = _parts(path)
     parts = {part: _classes(folder) for part, folder in folders.items()}
     names = tuple(parts["train"])

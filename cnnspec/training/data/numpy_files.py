@@ -53,12 +53,12 @@ PICKLE: Final = b"\x80"
 
 def read(path: Path) -> NDArray[Any]:
     """The array of an .npy file; raises SpecError where it is none, or is damaged."""
-    with decoding(path, "is no .npy file, or is damaged"), path.open("rb") as file:
+    with decoding(path, "is not a .npy file, or is damaged"), path.open("rb") as file:
         start = file.read(len(MAGIC))
         if start.startswith(ARCHIVE):
             raise bad_file(path, "is an archive of arrays (.npz), not a single one (.npy)")
         if start != MAGIC:
-            raise bad_file(path, "is no .npy file: it does not begin with \\x93NUMPY")
+            raise bad_file(path, "is not a .npy file: it does not begin with \\x93NUMPY")
         file.seek(0)
         _check_header(path, file, path.stat().st_size)
         file.seek(0)
@@ -150,7 +150,7 @@ def load(path: Path, shape: Shape | None = None, test: float = 0.2) -> Dataset:
 def _arrays(path: Path) -> dict[str, Values]:
     """The arrays of the archive by name; those that are no part stay empty."""
     wanted = {key for pairs in PARTS.values() for pair in pairs for key in pair}
-    what = "is no NumPy archive, or is damaged"
+    what = "is not a NumPy archive, or is damaged"
     with decoding(path, what, cure="get the file again"), path.open("rb") as file:
         _refuse_others(path, file.read(len(MAGIC)))
         with zipfile.ZipFile(file) as archive:

@@ -87,7 +87,7 @@ def read_image(path: Path, channels: int | Shape) -> Bytes:
         raise missing(
             "images are read with Pillow, which is not installed", "pip install 'cnnspec[plot]'"
         ) from error
-    with decoding(path, "is no image, or is damaged"), warnings.catch_warnings():
+    with decoding(path, "is not an image, or is damaged"), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # they name lines of Pillow; what matters is raised
         with _opened(path) as image:
             if image.width * image.height > LARGEST:
@@ -104,7 +104,7 @@ def _opened(path: Path) -> Image.Image:
     try:
         return Image.open(path)
     except UnidentifiedImageError as error:
-        raise bad_file(path, "is no image, or is damaged") from error
+        raise bad_file(path, "is not an image, or is damaged") from error
     except Image.DecompressionBombError as error:
         raise bad_file(path, f"has more than {LARGEST:,} pixels; no more are read") from error
 

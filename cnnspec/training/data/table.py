@@ -51,7 +51,7 @@ def load(path: Path, shape: Shape | None, test: float, label: str | int | None =
     head = lines[0].cells if _is_head(lines[0].cells, label) else None
     lines = lines[1:] if head else lines
     if not lines:
-        raise bad_file(path, "holds no samples", cure="one sample a line: label,pixel,pixel,…")
+        raise bad_file(path, "holds no samples", cure="one sample per line: label,pixel,pixel,…")
     _refuse_ragged(path, lines)
     index = _index(lines, head, label)
     column, how = _column(path, lines, head, label, int(bool(index)))
@@ -77,11 +77,11 @@ def _lines(path: Path) -> list[TableLine]:
     except OSError as error:
         raise missing(f"{path} cannot be read: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
-        raise bad_file(path, f"is no text: byte {error.start:,} is not {error.encoding.upper()}") from error
+        raise bad_file(path, f"is not text: byte {error.start:,} is not {error.encoding.upper()}") from error
     except csv.Error as error:
-        raise bad_file(path, f"is no table ({error})") from error
+        raise bad_file(path, f"is not a table ({error})") from error
     if not lines:
-        raise bad_file(path, "holds no samples", cure="one sample a line: label,pixel,pixel,…")
+        raise bad_file(path, "holds no samples", cure="one sample per line: label,pixel,pixel,…")
     return lines
 
 
@@ -186,7 +186,7 @@ def _pixels(
     values = np.empty((len(lines), len(lines[0].cells) - 1 - first), np.float32)
     if not values.size:
         raise bad_file(
-            path, "has a label a line and no pixels", cure="one sample a line: label,pixel,pixel,…"
+            path, "has one label per line and no pixels", cure="one sample per line: label,pixel,pixel,…"
         )
     for row, line in zip(values, lines, strict=True):
         cells = [*line.cells[first:column], *line.cells[column + 1 :]]

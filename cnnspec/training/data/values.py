@@ -273,7 +273,7 @@ def _from_one_hot(where: Where, key: str, values: Values) -> Labels:
     if not numbers or not np.isin(values, (0, 1)).all() or (values.sum(1) != 1).any():
         raise bad_file(
             where, f"{key} has shape {values.shape}; its rows are not one-hot (a single 1, the rest 0)",
-            cure=f"give one label an image: {key} = {key}.argmax(1)",
+            cure=f"give one label per image: {key} = {key}.argmax(1)",
         )  # fmt: skip
     places: Labels = values.argmax(1).astype(np.int64)
     return places

@@ -43,7 +43,7 @@ class Look:
     columns: int | None = None
     engine: str | None = None
     scale: float = 2.0
-    """Dots a pixel, of a PNG."""
+    """Resolution of a PNG, in dots per pixel."""
     choices: Choices = EVERYTHING
 
 

@@ -48,7 +48,7 @@ def choose(engine: str | None = None) -> str:
         return there[0]
     if engine in there:
         return str(engine)
-    missing = f"there is no {engine} here. " if engine else ""
+    missing = f"{engine} is not installed. " if engine else ""
     raise NoEngine(missing + HOW_TO_GET_ONE)
 
 

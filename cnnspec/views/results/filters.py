@@ -54,7 +54,7 @@ def _by_channel(layer: str, kernels: NDArray[Any], size: str, theme: Theme) -> P
     tiles.height += 1.5 * tiles.grid.text
     tiles.scale(-reach, reach)
     cut = f", the first {columns} and {rows} of them" if (rows, columns) != (channels, count) else ""
-    note = f"{size}: a column a filter, a row a channel{cut}"
+    note = f"{size}: one column per filter, one row per channel{cut}"
     return tiles.figure("filters", f"Filters of {layer}", note)
 
 

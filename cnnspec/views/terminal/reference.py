@@ -14,8 +14,8 @@ from cnnspec.views.reference import OptionEntry, WordEntry, find, folded, laws, 
 from cnnspec.views.terminal.paint import PLAIN, Terminal, hanging, wrap
 
 HEADING: Final = (
-    "The recipe of a training: a setting a line, in any order; each may be left out, and is then what stands "
-    "after =, or off."
+    "The recipe of a training: one setting per line, in any order. A setting that is left out has the value "
+    "after =, or is off."
 )
 RECIPE: Final = """\
 train {

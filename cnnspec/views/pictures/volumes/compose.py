@@ -98,7 +98,7 @@ def place_stacks(solids: Sequence[Solid]) -> tuple[VolumeLayout, str]:
             scene.cones.append(ends)
         else:
             scene.wires.append(Wire(ends, [(one.right + 3, one.axis), (two.x - 3, two.axis)]))
-    return scene, f"Maps are drawn {sides.description}, one sheet a channel{bars.about_vectors}"
+    return scene, f"Maps are drawn {sides.description}, one sheet per channel{bars.about_vectors}"
 
 
 def _box(solid: Solid, sides: Power, bars: Power) -> Box:
