@@ -71,7 +71,7 @@ def test_engines_are_found_as_they_are() -> None:
 
 
 def test_an_engine_that_is_not_there_is_named() -> None:
-    with pytest.raises(engines.NoEngine, match="there is no neato here"):
+    with pytest.raises(engines.NoEngine, match="neato is not installed"):
         engines.choose("neato")
 
 
