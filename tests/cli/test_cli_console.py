@@ -48,7 +48,7 @@ def test_an_empty_no_color_says_nothing(bare: pytest.MonkeyPatch) -> None:
     assert console(bare, Terminal()).color
 
 
-def test_the_width_is_the_one_given_or_the_terminal_s_or_100(bare: pytest.MonkeyPatch) -> None:
+def test_the_width_is_the_terminal_s_or_100(bare: pytest.MonkeyPatch) -> None:
     pipe = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
     assert console(bare, pipe).width == 100
     bare.setenv("COLUMNS", "72")
