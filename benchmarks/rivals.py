@@ -59,6 +59,7 @@ class Rival:
         assert self.child.stdout
         line = self.child.stdout.readline()
         if not line:
+            assert isinstance(self.child.args, list)
             raise SystemExit(f"{' '.join(map(str, self.child.args))} ended early")
         return line
 

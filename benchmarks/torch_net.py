@@ -64,7 +64,7 @@ def chain(network: Network) -> nn.Sequential:
     return nn.Sequential(*(module(node.layer, node.input_shapes) for node in layers))
 
 
-class TorchNet(nn.Module):
+class TorchNet(nn.Module):  # type: ignore[misc]
     """The whole graph; values are dropped as soon as nobody reads them."""
 
     def __init__(self, network: Network, logits: bool = False) -> None:

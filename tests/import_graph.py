@@ -60,11 +60,12 @@ def imports(tree: ast.AST, package: str = "") -> Iterator[tuple[str, int]]:
         elif isinstance(node, ast.Call) and last_name(node.func) in callers:
             yield from ((name, node.lineno) for name in _named(node, package))
         elif last_name(node) in callers and id(node) not in called:
+            assert isinstance(node, ast.expr)
             yield "?", node.lineno
         elif isinstance(node, ast.Attribute) and last_name(node.value) == "cnnspec":
             yield f"cnnspec.{node.attr}", node.lineno
-        elif isinstance(node, ast.Constant) and A_MODULE.fullmatch(str(node.value)):
-            yield node.value.split(":")[0], node.lineno
+        elif isinstance(node, ast.Constant) and A_MODULE.fullmatch(value := str(node.value)):
+            yield value.split(":")[0], node.lineno
 
 
 def last_name(node: ast.AST) -> str:

@@ -25,7 +25,8 @@ def test_a_whole_text() -> None:
     assert ("Net", "net") == (found.title, found.stem)
     assert found.analysis is not None
     assert 10 == found.analysis.totals.params
-    assert () == found.diagnostics == found.findings == found.unknowns == found.syntax_errors
+    assert () == found.diagnostics == found.findings == found.syntax_errors
+    assert () == found.unknowns
 
 
 def test_a_text_with_a_fault_is_known_up_to_it() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pytest
@@ -15,6 +15,8 @@ from cnnspec.elaborate.spec import Elaborated, elaborate
 from cnnspec.syntax.parse import parse_tolerant
 from cnnspec.text import Source
 from cnnspec.training.data.dataset import Dataset
+
+T = TypeVar("T")
 
 
 def built(text: str) -> Elaborated:
@@ -33,6 +35,12 @@ def fault_of(action: Callable[..., object], *arguments: Any, **named: Any) -> Di
         action(*arguments, **named)
     (diagnostic,) = caught.value.diagnostics
     return diagnostic
+
+
+def known(value: T | None) -> T:
+    """The value, which is there."""
+    assert value is not None
+    return value
 
 
 def same(one: Mapping[str, Any] | Path, other: Mapping[str, Any] | Path) -> bool:

@@ -83,7 +83,9 @@ def sample_of(values: np.ndarray) -> list[int]:
     return sorted(set(np.linspace(0, values.size - 1, min(40, values.size)).astype(int).tolist()))
 
 
-def differences(loss, values: np.ndarray, places: list[int], step: float = 1e-5) -> list[float]:
+def differences(
+    loss: Callable[[], float], values: np.ndarray, places: list[int], step: float = 1e-5
+) -> list[float]:
     """(loss(v + step) - loss(v - step))/(2·step) at each place."""
     found = []
     for place in places:

@@ -54,7 +54,8 @@ def test_a_copy_is_whole_and_apart(copied: Any, options: dict[str, bool]) -> Non
     before = one.predict(images(3))
     other = copied(one)
     np.testing.assert_array_equal(before, other.predict(images(3)))
-    mine, theirs = one.engine, other.engine
+    mine: Any = one.engine
+    theirs: Any = other.engine
     assert (one.scaling, mine.kernels, one.seed) == (other.scaling, theirs.kernels, other.seed)
     assert mine.random.random() == theirs.random.random()
     theirs.flat[:] = 0
@@ -95,7 +96,7 @@ def test_weights_are_assigned_whole_or_not_at_all() -> None:
     with pytest.raises(ValueError, match=r"conv1.weight is 3x2x3x3, not 3x3x2x3"):
         one.weights["conv1.weight"] = np.zeros((3, 3, 2, 3))
     with pytest.raises(ValueError, match=r"conv1.bias is 3, not one number"):
-        one.weights["conv1.bias"] = 0
+        one.weights["conv1.bias"] = 0  # type: ignore[assignment]
     with pytest.raises(KeyError, match=r"did you mean conv1.weight"):
         one.weights["conv1.weigth"] = np.zeros((3, 2, 3, 3))
     with pytest.raises(TypeError, match=r"conv1.bias cannot be taken out"):
@@ -128,6 +129,7 @@ def test_whole_numbers_of_any_kind_are_bytes(kind: Any) -> None:
     raw = np.arange(8, dtype=np.uint8).reshape(1, 2, 2, 2)
     given = raw.tolist() if kind is list else raw.astype(kind)
     np.testing.assert_array_equal(one.predict(raw), one.predict(given))
+    assert isinstance(one.engine, NumpyEngine)
     program = one.engine.compile(1)
     program.load(given)
     program.forward()
@@ -232,7 +234,7 @@ def test_a_model_and_its_programs_are_freed_when_nobody_holds_them(case: Case) -
         model = model_of(case)
         run(model, *data(model, 2))
         memories = [ref(program.memory) for program in (model.compile(1), model.compile(2, training=True))]
-        held = [ref(model), *memories]
+        held: list[ref[Any]] = [ref(model), *memories]
         del model
         assert [None] * 3 == [reference() for reference in held]
     finally:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -33,7 +33,7 @@ class Counted(np.ndarray):
     tally: Counter[str]
 
     def __array_finalize__(self, source: Any) -> None:
-        self.tally = getattr(source, "tally", Counter())
+        self.tally = source.tally if isinstance(source, Counted) else Counter()
 
     def _counted(self, result: Any) -> Any:
         if isinstance(result, list | tuple):
@@ -81,7 +81,7 @@ def _bare(x: Any) -> Any:
     return x.view(np.ndarray) if isinstance(x, Counted) else x
 
 
-def define(case: Case, inputs: list[Array], pooled: Array | None = None) -> Array:
+def define(case: Case, inputs: Sequence[Array], pooled: Array | None = None) -> Array:
     """A layer by its definition, samples x height x width x channels; unpool's pool reads ``pooled``."""
     random = np.random.default_rng(1)
     weights = {weight.name: 0.5 + random.random(weight.shape) for weight in case.layer.weights(case.inputs)}
@@ -94,7 +94,7 @@ def define(case: Case, inputs: list[Array], pooled: Array | None = None) -> Arra
 
 
 def _define(
-    node: Node, inputs: list[Array], weights: dict[str, Array], notes: dict[str, Array],
+    node: Node, inputs: Sequence[Array], weights: dict[str, Array], notes: dict[str, Array],
     referred: list[dict[str, Array]],
 ) -> Array:  # fmt: skip
     maps = [np.moveaxis(x, -1, 1) for x in inputs]

@@ -25,7 +25,7 @@ from cnnspec.layers.window import per_axis
 Made: TypeAlias = tuple[nn.Module, Callable[..., Tensor]]
 
 
-class Weights(nn.Module):
+class Weights(nn.Module):  # type: ignore[misc]
     """The weights of a layer that PyTorch has no module for."""
 
     def __init__(self, case: Case) -> None:
@@ -322,4 +322,4 @@ def in_torch(case: Case, images: Array, direction: Array, weights: dict[str, Arr
         for name, weight in made.named_parameters()
         if weight.grad is not None
     }
-    return Run(np.moveaxis(y.detach().numpy(), 1, -1), whole.grad.numpy(), gradients)  # type: ignore[union-attr]
+    return Run(np.moveaxis(y.detach().numpy(), 1, -1), whole.grad.numpy(), gradients)

@@ -12,7 +12,7 @@ from cases.others import OTHERS
 from cases.sliding import SLIDING
 
 from cnnspec.layers.base import Layer, Shape, Shapes
-from cnnspec.layers.pool import MaxPool, MinPool, Pool
+from cnnspec.layers.pool import MaxPool, MinPool, Pool, Unpool
 from cnnspec.layers.registry import LAYERS
 
 
@@ -45,7 +45,7 @@ _UNPOOLS: list[tuple[str, Pool, Shape]] = [
 
 
 def _unpool(name: str, pool: Pool, shape: Shape) -> Case:
-    layer = LAYERS["unpool"](pool="pool1").bind((pool, (shape,)))
+    layer = Unpool(pool="pool1").bind((pool, (shape,)))
     pooled = pool.shape((shape,))
     return Case(f"unpool {name}", layer, (pooled, pooled), (pool, shape))
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
@@ -193,7 +194,7 @@ def test_output_without_unicode() -> None:
 
 
 def test_colour_is_off_in_a_pipe_and_can_be_forced() -> None:
-    environment = {"NO_COLOR": "", "TERM": "xterm", "FORCE_COLOR": ""}
+    environment: dict[str, Any] = {"NO_COLOR": "", "TERM": "xterm", "FORCE_COLOR": ""}
     assert b"\x1b[" not in cnnspec("analyze", "-e", "input 4; dense 2", **environment).stdout
     forced = cnnspec("analyze", "-e", "input 4; dense 2", **{**environment, "FORCE_COLOR": "1"})
     assert b"\x1b[" in forced.stdout

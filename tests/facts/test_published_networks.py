@@ -9,6 +9,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 import pytest
+from tools import known
 
 import cnnspec
 from cnnspec.analysis.report import Analysis, Row
@@ -68,7 +69,8 @@ def test_googlenet_of_the_paper_without_its_side_heads() -> None:
     rows = [row for row in analysis("googlenet").rows if not row.path[0].startswith("aux")]
     assert 6_998_552 == sum(row.params for row in rows)
     assert 1_582_671_872 == sum(row.multiplies for row in rows)
-    assert (715, 715) == tuple(next(row for row in rows if row.name == "b5.concat1").receptive_field.size)
+    last = next(row for row in rows if row.name == "b5.concat1")
+    assert (715, 715) == known(last.receptive_field).size
 
 
 def test_lenet_of_1998_layer_by_layer() -> None:
@@ -80,9 +82,9 @@ def test_receptive_fields_on_the_way() -> None:
     alexnet = cnnspec.load(example_path("alexnet"))
     names = ("conv1", "pool1", "conv2", "conv3", "conv4", "conv5", "pool5")
     fields = {row.name: row.receptive_field for row in cnnspec.analyze(alexnet).rows}
-    assert [11, 19, 51, 99, 131, 163, 195] == [fields[name].size[0] for name in names]
+    assert [11, 19, 51, 99, 131, 163, 195] == [known(fields[name]).size[0] for name in names]
     pools = [row for row in analysis("vgg16").rows if row.kind == "maxpool"]
-    assert [6, 16, 44, 100, 212] == [row.receptive_field.size[0] for row in pools]
+    assert [6, 16, 44, 100, 212] == [known(row.receptive_field).size[0] for row in pools]
 
 
 def test_unet_sees_188_or_204_pixels_by_position() -> None:

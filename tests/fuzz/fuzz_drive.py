@@ -86,7 +86,8 @@ def drive(text: str, *, slowest: float = SLOWEST, turn: int | None = None) -> Ve
         return result
 
     read = stage("read", lambda: parse_tolerant(source))
-    found = analysis = None
+    found: Any = None
+    analysis = None
     if read is not None:
         reader = folder_reader(folder("examples"))
         found = stage("elaborate", lambda: elaborate(read[0], read_use=reader, extra=read[1]))

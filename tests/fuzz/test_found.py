@@ -74,8 +74,8 @@ def test_a_label_given_ten_thousand_times_is_told_in_no_time() -> None:
 def test_a_wide_window_over_a_repeating_pattern_looks_at_its_ends() -> None:
     text = "input 4x4x1; upsample 4; repeat 1000 { conv 1 2001x2001 padding=1000 }"
     assert [] == drive(text, slowest=4).faults
-    fields = [row.receptive_field.size for row in analyze(parse("input 9x9x1; upsample 2; conv 1 9x9")).rows]
-    assert [(1, 1), (5, 5)] == fields
+    rows = analyze(parse("input 9x9x1; upsample 2; conv 1 9x9")).rows
+    assert [(1, 1), (5, 5)] == [row.receptive_field.size for row in rows if row.receptive_field]
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from cases.registry import CASES, Case
 
 from cnnspec.diagnostics import LayerError
 from cnnspec.layers.base import Shape, Shapes
-from cnnspec.layers.pool import AvgPool, MaxPool
+from cnnspec.layers.pool import AvgPool, MaxPool, Unpool
 from cnnspec.layers.registry import LAYERS
 
 
@@ -136,7 +136,7 @@ def test_groups_show_the_rest_and_the_divisors() -> None:
 
 
 def test_unpool_wants_a_pool_that_remembers() -> None:
-    unpool = LAYERS["unpool"](pool="pool1")
+    unpool = Unpool(pool="pool1")
     with pytest.raises(LayerError) as caught:
         unpool.bind((AvgPool(kernel=2), ((4, 4, 2),)))
     assert caught.value.code == "unpool-needs-a-pool"
@@ -149,7 +149,7 @@ def test_unpool_wants_a_pool_that_remembers() -> None:
 
 
 def test_unpool_wants_the_shape_its_pool_gave() -> None:
-    unpool = LAYERS["unpool"](pool="pool1").bind((MaxPool(kernel=2), ((4, 4, 2),)))
+    unpool = Unpool(pool="pool1").bind((MaxPool(kernel=2), ((4, 4, 2),)))
     with pytest.raises(LayerError) as caught:
         unpool.shape(((2, 2, 3), (2, 2, 2)))
     assert caught.value.message == "unpool got 2x2x3, but pool1 gave 2x2x2"

@@ -98,7 +98,8 @@ def test_sizes(made: Layer, shape: Shape, output: Shape) -> None:
 
 
 def test_seven_5x5_layers_leave_4x4_of_32x32() -> None:
-    shape, conv = (32, 32, 1), layer("conv", filters=1, kernel=5)
+    conv = layer("conv", filters=1, kernel=5)
+    shape: Shape = (32, 32, 1)
     for _ in range(7):
         shape = conv.shape((shape,))
     assert shape == (4, 4, 1)

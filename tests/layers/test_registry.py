@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from cnnspec.diagnostics import nearest
 from cnnspec.layers.base import Initial, Layer
 from cnnspec.layers.conv import Conv
+from cnnspec.layers.pool import MaxPool, MinPool
 from cnnspec.layers.registry import LAYERS, SYNONYMS
 
 each_class = pytest.mark.parametrize("layer", LAYERS.values(), ids=LAYERS)
@@ -89,7 +90,7 @@ def test_a_changed_copy_is_another_layer() -> None:
 
 
 def test_layers_of_different_words_differ() -> None:
-    assert LAYERS["maxpool"](kernel=2) != LAYERS["minpool"](kernel=2)
+    assert MaxPool(kernel=2) != MinPool(kernel=2)
     assert LAYERS["relu"]() != "relu"
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from itertools import product
+from typing import Any
 
 import pytest
 from cases.registry import CASES, Case
 
+from cnnspec.layers.conv import Conv
 from cnnspec.layers.registry import LAYERS
+from cnnspec.layers.upconv import UpConv
 from cnnspec.layers.window import Axis
 
 torch = pytest.importorskip("torch")
@@ -26,7 +29,7 @@ def test_pytorch_lacks_nothing_but_connection_tables() -> None:
     assert {case.layer.word for case in SHARED} == set(LAYERS) == set(TORCH)
 
 
-def made(case: Case) -> tuple[torch.nn.Module, torch.Tensor]:
+def made(case: Case) -> tuple[Any, Any]:
     """PyTorch's module, and what it makes of one random sample."""
     module, run = TORCH[case.layer.word](case)
     module.eval()
@@ -83,7 +86,7 @@ def test_every_transposed_size_is_pytorchs() -> None:
         expected = (size - 1) * stride - 2 * padding + dilation * (kernel - 1) + extra + 1
         if extra >= max(stride, dilation) or expected < 1:
             continue
-        layer = LAYERS["upconv"](
+        layer = UpConv(
             filters=1, kernel=kernel, stride=stride, padding=padding, dilation=dilation, output_padding=extra
         )
         theirs = torch.nn.functional.conv_transpose1d(
@@ -94,7 +97,7 @@ def test_every_transposed_size_is_pytorchs() -> None:
 
 def test_same_at_stride_1_pads_as_pytorch() -> None:
     for size, kernel, dilation in product(range(3, 8), range(1, 5), range(1, 3)):
-        layer = LAYERS["conv"](filters=1, kernel=kernel, padding="same", dilation=dilation)
+        layer = Conv(filters=1, kernel=kernel, padding="same", dilation=dilation)
         (axis,) = layer.axes(((size, 1),))
         theirs = torch.nn.Conv1d(1, 1, kernel, padding="same", dilation=dilation)
         assert tuple(theirs._reversed_padding_repeated_twice) == (axis.before, axis.after)

@@ -7,8 +7,9 @@ from itertools import product
 import pytest
 
 from cnnspec.diagnostics import LayerError
-from cnnspec.layers.registry import LAYERS
-from cnnspec.layers.upconv import SpreadAxis
+from cnnspec.layers.conv import Conv
+from cnnspec.layers.pool import MaxPool
+from cnnspec.layers.upconv import SpreadAxis, UpConv
 from cnnspec.layers.window import Axis
 
 COMBINATIONS = [
@@ -65,7 +66,7 @@ def test_blind_windows_touch_no_pixel() -> None:
 def test_same_keeps_the_size_and_puts_the_odd_pixel_last(
     size: int, kernel: int, stride: int, before: int, after: int, output: int
 ) -> None:
-    layer = LAYERS["conv"](filters=1, kernel=kernel, stride=stride, padding="same")
+    layer = Conv(filters=1, kernel=kernel, stride=stride, padding="same")
     (axis,) = layer.axes(((size, 1),))
     assert (axis.before, axis.after, int(axis.output)) == (before, after, output)
     assert axis.output.law() == "⌈i/s⌉"
@@ -73,8 +74,8 @@ def test_same_keeps_the_size_and_puts_the_odd_pixel_last(
 
 def test_total_padding_of_an_even_kernel_follows_the_lecture_by_sides() -> None:
     """Lecture 003 puts the odd row on top, TensorFlow's same puts it at the bottom: both can be said."""
-    lecture = LAYERS["conv"](filters=1, kernel=4, padding=(2, 1, 2, 1))
-    same = LAYERS["conv"](filters=1, kernel=4, padding="same")
+    lecture = Conv(filters=1, kernel=4, padding=(2, 1, 2, 1))
+    same = Conv(filters=1, kernel=4, padding="same")
     shapes = ((6, 6, 1),)
     assert lecture.shape(shapes) == same.shape(shapes) == (6, 6, 1)
     assert [(axis.before, axis.after) for axis in lecture.axes(shapes)] == [(2, 1), (2, 1)]
@@ -83,11 +84,11 @@ def test_total_padding_of_an_even_kernel_follows_the_lecture_by_sides() -> None:
 
 def test_padding_on_either_side_alone_makes_room() -> None:
     for padding in ((3, 0), (0, 3)):
-        assert LAYERS["conv"](filters=1, kernel=5, padding=padding).shape(((2, 1),)) == (1, 1)
+        assert Conv(filters=1, kernel=5, padding=padding).shape(((2, 1),)) == (1, 1)
 
 
 def test_full_padding_is_the_reach_less_one() -> None:
-    layer = LAYERS["conv"](filters=1, kernel=3, dilation=2, padding="full")
+    layer = Conv(filters=1, kernel=3, dilation=2, padding="full")
     assert layer.shape(((5, 1),)) == (9, 1)
 
 
@@ -104,22 +105,22 @@ def test_spreading_undoes_sliding() -> None:
 
 def test_spreading_same_is_input_times_stride() -> None:
     for kernel, stride in product(range(1, 6), range(1, 5)):
-        layer = LAYERS["upconv"](filters=1, kernel=kernel, stride=stride, padding="same")
+        layer = UpConv(filters=1, kernel=kernel, stride=stride, padding="same")
         assert layer.shape(((7, 1),)) == (7 * stride, 1)
         (axis,) = layer.axes(((7, 1),))
-        conv = LAYERS["conv"](filters=1, kernel=kernel, stride=stride, padding="same")
+        conv = Conv(filters=1, kernel=kernel, stride=stride, padding="same")
         (slide,) = conv.axes(((7 * stride, 1),))
         assert (axis.before, axis.after) == (slide.before, slide.after)
 
 
 def test_ceil_refuses_a_window_that_starts_beyond_the_map() -> None:
-    layer = LAYERS["maxpool"](kernel=2, stride=3, padding=1, rounding="ceil")
+    layer = MaxPool(kernel=2, stride=3, padding=1, rounding="ceil")
     assert layer.shape(((5, 1),)) == (2, 1)
     assert layer.output(((5, 1),))[0].law() == "⌊(i + 2p − k)/s⌋ + 1"
 
 
 def test_misfit_window_tells_the_law_and_the_cure() -> None:
-    layer = LAYERS["conv"](filters=6, kernel=(9,), padding=1)
+    layer = Conv(filters=6, kernel=(9,), padding=1)
     with pytest.raises(LayerError) as caught:
         layer.shape(((5, 5, 1),))
     assert caught.value.code == "window-larger-than-input"
@@ -133,6 +134,6 @@ def test_misfit_window_tells_the_law_and_the_cure() -> None:
 
 def test_vast_windows_are_judged_at_once() -> None:
     vast = 10**12
-    assert LAYERS["maxpool"](kernel=2, stride=1, dilation=2, padding=1).shape(((vast, 1),)) == (vast, 1)
+    assert MaxPool(kernel=2, stride=1, dilation=2, padding=1).shape(((vast, 1),)) == (vast, 1)
     assert not Axis("h", 2 * vast, vast, 1, 5, 5, dilation=2).blind
     assert not Axis("h", 1, vast, 3, 3 * vast - 3, 3 * vast - 3, dilation=3).blind

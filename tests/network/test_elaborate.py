@@ -340,7 +340,7 @@ def test_a_block_of_the_spec_comes_before_one_of_the_prelude() -> None:
 
 def test_the_recipe_is_read_with_the_constants_of_the_spec() -> None:
     network = cnnspec.parse("let n = 7\ninput 4\ntrain { epochs n + 1 }")
-    assert 8 == network.recipe.epochs
+    assert 8 == network.training_recipe.epochs
 
 
 def test_expectations_are_kept_as_written() -> None:

@@ -9,6 +9,7 @@ import pytest
 
 import cnnspec
 from cnnspec.layers.conv import Conv
+from cnnspec.layers.dense import Dense
 from cnnspec.layers.registry import LAYERS
 from cnnspec.layers.writing import sentence
 from cnnspec.network.as_json import SCHEMA, from_json, to_json
@@ -163,7 +164,7 @@ def test_layers_are_assembled_and_every_shape_inferred() -> None:
 
 
 def test_all_layers_that_do_not_fit_are_told() -> None:
-    conv, dense = Conv(filters=2, kernel=(9,)), LAYERS["dense"](units=3)
+    conv, dense = Conv(filters=2, kernel=(9,)), Dense(units=3)
     parts = [
         NamedLayer("a", conv, ["input"]),
         NamedLayer("after", conv, ["a"]),

@@ -168,10 +168,7 @@ def _bezier(start: tuple[float, float], n: list[float]) -> list[tuple[float, flo
         b, c, d = (n[k], n[k + 1]), (n[k + 2], n[k + 3]), (n[k + 4], n[k + 5])
         for step in range(21):
             t, s = step / 20, 1 - step / 20
-            found.append(
-                tuple(
-                    s**3 * a[i] + 3 * s * s * t * b[i] + 3 * s * t * t * c[i] + t**3 * d[i] for i in range(2)
-                )
-            )
+            x, y = (s**3 * a[i] + 3 * s * s * t * b[i] + 3 * s * t * t * c[i] + t**3 * d[i] for i in range(2))
+            found.append((x, y))
         a = d
     return found

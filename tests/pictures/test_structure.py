@@ -14,7 +14,7 @@ from cnnspec.network.graph import Network
 from cnnspec.resources import example_names
 from cnnspec.views.pictures import dot
 from cnnspec.views.pictures.draw import render
-from cnnspec.views.pictures.plan import CardRow, Plan
+from cnnspec.views.pictures.plan import CardRow, Cluster, Plan
 from cnnspec.views.pictures.planning import HEATS, Choices, plan_of
 
 
@@ -70,15 +70,15 @@ def _layers(plan: Plan) -> int:
     """The layers that a plan stands for, ×N and blocks counted."""
     cards = {card.key: card for card in plan.cards}
 
-    def count(frame: object, times: int) -> int:
+    def count(frame: Cluster, times: int) -> int:
         total = 0
-        for key in frame.cards:  # type: ignore[attr-defined]
+        for key in frame.cards:
             card = cards[key]
             if card.kind == "block":
                 total += times * card.rows[0].times * int(card.rows[0].text.split()[0])
             elif card.kind == "layers":
                 total += times * card.rows[0].times * len(card.rows)
-        return total + sum(count(inner, times * inner.times) for inner in frame.clusters)  # type: ignore[attr-defined]
+        return total + sum(count(inner, times * inner.times) for inner in frame.clusters)
 
     return count(plan.root, 1)
 

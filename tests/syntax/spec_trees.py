@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields, is_dataclass
+from typing import Any
 
 from hypothesis import strategies as st
 
@@ -51,7 +52,7 @@ options = st.builds(tree.Option, option_words, expressions, st.just(PLACE), st.j
 claims = st.one_of(sizes, st.integers(0, 999).map(lambda n: tree.Size((n,), PLACE)))
 
 
-def several(items: st.SearchStrategy, most: int = 3) -> st.SearchStrategy[tuple]:
+def several(items: st.SearchStrategy, most: int = 3) -> st.SearchStrategy[tuple[Any, ...]]:
     return st.lists(items, max_size=most).map(tuple)
 
 

@@ -108,7 +108,7 @@ def refuse(grammar: str) -> dict[str, Any]:
 
 
 def reads(parser: Parser) -> bool:
-    return parser.parse("input 3x3x1\nconv 2 3x3", Recorder())[0] == "start"
+    return bool(parser.parse("input 3x3x1\nconv 2 3x3", Recorder())[0] == "start")
 
 
 def test_tables_are_made_once(grammar: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from import_graph import graph, modules
 from tools import same
-from toy import ToyEngine
+from training.toy import ToyEngine
 
 import cnnspec
 from cnnspec.backends.contract import Scaling
