@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from cnnspec.backends import weights
 from cnnspec.backends.contract import PREDICT_BATCH, Array, Engine, Scaling
-from cnnspec.backends.images import samples
+from cnnspec.backends.images import as_trained, samples
 from cnnspec.network.graph import Network
 
 if TYPE_CHECKING:
@@ -82,8 +82,9 @@ class Model:
     def predict(self, images: ArrayLike, batch: int = PREDICT_BATCH) -> Array:
         """The main output for images N x H x W x C: N x …, new arrays.
 
-        Bytes, and whole numbers from 0 to 255, are scaled as in training; floats are taken as
-        they are. Raises ValueError for other values, other shapes and a batch below 1.
+        Bytes, and whole numbers from 0 to 255, are scaled as in training, and so are floats from 0 to 1
+        once the network has learned from pixels; before that floats are taken as they are. Raises
+        ValueError for other values, other shapes and a batch below 1.
         """
         return self.forward(images, batch=batch)["output"]
 
@@ -97,6 +98,8 @@ class Model:
         if batch < 1:
             raise ValueError(f"batch counts the images of a step: at least 1, not {batch}")
         found = samples(images, self.network.input, self.network.name)
+        if self.classes:
+            found = as_trained(found, self.scaling)
         return self.engine.forward(found, keep=keep, batch=batch)
 
     def fit(

@@ -1,17 +1,68 @@
-"""What a user hands in as images, brought to what a program takes: bytes, or floats.
+"""What is given as images, by the one scale of pixels: bytes 0 to 255, or floats 0 to 1.
 
-Bytes are scaled by the model's rule; floats are taken as they are. Whole numbers
-from 0 to 255 are bytes, whatever their type; truths are black and white, 0 and 255,
-as in training.
+Whole numbers from 0 to 255 are bytes, whatever their type; truths are black and white. Floats on
+another scale are brought to bytes where that is known to be right, as the files of a data set may
+be. A network that never learned from pixels takes floats as they are.
 """
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import ArrayLike
+from typing import Any, Final, NamedTuple
 
-from cnnspec.backends.contract import Array
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from cnnspec.backends.contract import Array, Scaling
 from cnnspec.layers.base import Shape
+
+AT_ONCE: Final = 4096
+"""Samples converted together."""
+
+
+class PixelScale(NamedTuple):
+    """Bytes written as floats from ``low`` to ``high``: byte = (value - low)·factor."""
+
+    low: float
+    high: float
+    factor: float
+    rounding: str
+    """The line of NumPy that makes bytes of an array ``{0}`` on this scale."""
+
+    def holds(self, values: Array) -> bool:
+        """Whether each value is a byte on the scale, to within the rounding of its own type."""
+        bound = max(1e-3, 256 * float(np.finfo(values.dtype).eps)) if values.dtype.kind == "f" else 1e-3
+        parts = (self._scaled(values[start : start + AT_ONCE]) for start in range(0, len(values), AT_ONCE))
+        return all(bool((np.abs(part - np.rint(part)) <= bound).all()) for part in parts)
+
+    def to_bytes(self, values: Array) -> NDArray[np.uint8]:
+        """The values as bytes, each rounded to the nearest."""
+        result = np.empty(values.shape, np.uint8)
+        for start in range(0, len(values), AT_ONCE):
+            result[start : start + AT_ONCE] = np.rint(self._scaled(values[start : start + AT_ONCE]))
+        return result
+
+    def _scaled(self, values: Array) -> NDArray[np.float32]:
+        return (values.astype(np.float32) - np.float32(self.low)) * np.float32(self.factor)
+
+
+SCALES: Final = (
+    PixelScale(0, 1, 255, "{0} = np.rint({0} * 255).astype('uint8')"),
+    PixelScale(-1, 1, 127.5, "{0} = np.rint(({0} + 1) * 127.5).astype('uint8')"),
+    PixelScale(0, 255, 1, "{0} = np.rint({0}).astype('uint8')"),
+)
+
+
+def scale_of(low: float, high: float) -> PixelScale | None:
+    """The first scale that values from ``low`` to ``high`` may be on."""
+    return next((each for each in SCALES if each.low <= low and high <= each.high), None)
+
+
+def odd_value(values: Array, name: str) -> str:
+    """The first value that is NaN or infinite, with its place; nothing where all are numbers."""
+    if values.dtype.kind != "f" or np.isfinite(values).all():
+        return ""
+    place = np.argwhere(~np.isfinite(values))[0]
+    return f"{name}[{', '.join(map(str, place))}] is {values[tuple(place)]}"
 
 
 def pixels(images: ArrayLike) -> Array:
@@ -25,10 +76,32 @@ def pixels(images: ArrayLike) -> Array:
         raise ValueError(f"images are bytes 0 to 255, or floats; these hold {given.dtype}")
     if given.size and (given.min() < 0 or given.max() > 255):
         raise ValueError(
-            f"images are bytes 0 to 255, or floats; these are {given.dtype} from {given.min()} to "
-            f"{given.max()}: scale them as in training and give floats, images.astype(np.float32)"
+            f"images are bytes 0 to 255, or floats 0 to 1; these are {given.dtype} from {given.min()} to "
+            f"{given.max()}"
         )
     return given.astype(np.uint8)
+
+
+def as_trained(images: Array, scaling: Scaling) -> Array:
+    """Floats as a network takes them that learned from pixels: bytes, or scaled as bytes are.
+
+    Raises ValueError, with the cure, where they are on another scale than 0 to 1.
+    """
+    if images.dtype.kind != "f" or not images.size:
+        return images
+    if odd := odd_value(images, "images"):
+        raise ValueError(f"{odd}; pixels are bytes 0 to 255, or floats 0 to 1")
+    low, high = float(images.min()), float(images.max())
+    scale = scale_of(low, high)
+    if scale and scale.low == 0 and scale.holds(images):
+        return scale.to_bytes(images)
+    if low >= 0 and high <= 1:
+        return np.asarray(255.0 * images * scaling.factor + scaling.shift)
+    cure: Any = f"; {scale.rounding.format('images')} makes bytes of them" if scale else ""
+    raise ValueError(
+        f"this network learned from pixels, bytes 0 to 255 or floats 0 to 1; these go from {low:.4g} to "
+        f"{high:.4g}{cure}"
+    )
 
 
 def samples(images: ArrayLike, shape: Shape, name: str) -> Array:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from cnnspec.cli import runs, samples
 from cnnspec.cli.console import stderr_console
-from cnnspec.cli.inputs import Fit
+from cnnspec.cli.inputs import Fit, named_images
 from cnnspec.cli.spec import load_network, no_layer
 from cnnspec.diagnostics import Diagnostic, SpecError
 from cnnspec.document import load
@@ -24,7 +24,6 @@ from cnnspec.records import record
 from cnnspec.training import inspection
 from cnnspec.training.data import Dataset
 from cnnspec.training.data.dataset import Part
-from cnnspec.training.data.picture import read_image
 from cnnspec.training.run import Run, is_run
 from cnnspec.views.pictures.palette import Theme
 from cnnspec.views.results import confusion, curves, filters
@@ -109,9 +108,10 @@ def _image(model: Model, run: Run | None, asked: InspectOptions) -> tuple[NDArra
     """One image as the network takes it, and what it is."""
     if asked.image is not None:
         shape, name = model.network.input, asked.image.name
-        return Fit(shape, run, asked.invert, asked.center, asked.resize)(
-            name, read_image(asked.image, shape)
-        )[0], name
+        (_, image), *others = named_images(asked.image, shape)
+        if others:
+            stderr_console().print(f"note: {name} holds {len(others) + 1} images; the first is shown")
+        return Fit(shape, run, asked.invert, asked.center, asked.resize)(name, image)[0], name
     data = samples.data_of(model, run, asked.data_name, asked.data_dir)
     images, labels = data.part(asked.part)
     index = asked.indices[0] if asked.indices else 0

@@ -86,9 +86,7 @@ def input_array(text: str, shape: Shape, seed: int, resizing: bool = False) -> A
         (image,) = fit_images(read_image(path, shape)[None], shape, resizing=resizing)
         return _as_samples(image, shape, text, "" if resizing else ", or --resize brings it to that size")
     if path.suffix.lower() == ".npy":
-        values = (
-            fit_images(numpy_files.read_images(path, shape), shape, resizing=True) if resizing else _npy(path)
-        )
+        values = fit_images(_images(path, shape), shape, resizing=True) if resizing else _npy(path)
         return _as_samples(values, shape, text)
     try:
         slices = matrix(path.read_text(encoding="utf-8") if path.is_file() else text)
@@ -149,6 +147,21 @@ def _as_samples(values: Array, shape: Shape, what: str, cure: str = "") -> Array
         f'its first line can say "input {show(values.shape)}"{cure}',
         param_hint="--input",
     )
+
+
+def named_images(path: Path, shape: Shape) -> list[tuple[str, NDArray[np.uint8]]]:
+    """The images of a file, each (height, width, channels), with their names."""
+    if path.suffix.lower() != ".npy":
+        return [(str(path), read_image(path, shape))]
+    images = _images(path, shape)
+    return [(f"{path}[{n}]" if len(images) > 1 else str(path), image) for n, image in enumerate(images)]
+
+
+def _images(path: Path, shape: Shape) -> NDArray[np.uint8]:
+    images, notes = numpy_files.read_images(path, shape)
+    for note in notes:
+        _say(f"{path}: {note}")
+    return images
 
 
 def _npy(path: Path) -> Array:

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from cnnspec.layers.base import Shape
     from cnnspec.training.data import Dataset
 
 SCHEMA: Final = "cnnspec/prediction/1"
@@ -48,7 +47,7 @@ def command(
     the images means all in it.
     """
     from cnnspec.cli import runs
-    from cnnspec.cli.inputs import Fit
+    from cnnspec.cli.inputs import Fit, named_images
     from cnnspec.cli.samples import data_of
     from cnnspec.training.evaluate import probabilities
 
@@ -57,7 +56,7 @@ def command(
     model, record = runs.find(run, None, weights)
     names = model.classes
     fit = Fit(model.network.input, record, invert, center, resize)
-    given = (item for path in _files(images) for item in _images(path, model.network.input))
+    given = (item for path in _files(images) for item in named_images(path, model.network.input))
     samples: list[tuple[str, NDArray[np.uint8], str | None]]
     samples = [(name, fit(name, image), None) for name, image in given]
     if indices:
@@ -96,17 +95,6 @@ def _files(paths: tuple[Path, ...]) -> list[Path]:
             raise click.UsageError(f'"{path}" holds no images ({", ".join(sorted(SUFFIXES))}, .npy)')
         found += files
     return found
-
-
-def _images(path: Path, shape: Shape) -> list[tuple[str, NDArray[np.uint8]]]:
-    """The images of a file, each (height, width, channels), with their names."""
-    from cnnspec.training.data.numpy_files import read_images
-    from cnnspec.training.data.picture import read_image
-
-    if path.suffix.lower() != ".npy":
-        return [(str(path), read_image(path, shape))]
-    images = read_images(path, shape)
-    return [(f"{path}[{n}]" if len(images) > 1 else str(path), image) for n, image in enumerate(images)]
 
 
 def _answer(

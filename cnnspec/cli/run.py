@@ -111,7 +111,10 @@ def _forward(
         stderr_console().print(f"random weights (seed {seed}): {some}; --weights gives others")
     if samples.dtype != "uint8":
         samples = samples.astype("float32")
-    results = model.forward(samples, keep=[name for name in names if network[name].index])
+    try:
+        results = model.forward(samples, keep=[name for name in names if network[name].index])
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--input") from error
     return {name: results[name] if network[name].index else samples for name in names}
 
 

@@ -150,7 +150,7 @@ def test_floats_are_taken_as_they_are(kind: Any) -> None:
 @pytest.mark.parametrize(
     "given, why",
     [
-        (np.array([[0, 256]]), "from 0 to 256: scale them as in training and give floats"),
+        (np.array([[0, 256]]), "bytes 0 to 255, or floats 0 to 1; these are int64 from 0 to 256"),
         (np.array([[-1, 5]], np.int8), "from -1 to 5"),
         (np.array([[1j, 2]]), "these hold complex128"),
         (np.array([["a", "b"]]), "these hold <U1"),

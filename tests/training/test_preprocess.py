@@ -1,14 +1,17 @@
 """An image is prepared in one way, whichever way it takes to a network."""
 
 import json
+import re
 from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import pytest
+from tools import same
 
 import cnnspec
 from cnnspec.cli.main import run
+from cnnspec.model import open_run
 from cnnspec.training import evaluate, inspection, loop
 from cnnspec.training.data.preprocess import fit_images, resize
 
@@ -149,3 +152,54 @@ if find_spec("PIL"):
         for way, image in seen.items():
             assert np.uint8 == image.dtype, way
             np.testing.assert_array_equal(seen["predict"], image, err_msg=way)
+
+
+@pytest.mark.parametrize("scaled", [
+    lambda images: images, lambda images: (images / 255).astype(np.float32), lambda images: images / 255,
+    lambda images: images.astype(float), lambda images: images.astype(int),
+], ids=["bytes", "0 to 1", "0 to 1, doubles", "whole floats", "integers"])  # fmt: skip
+def test_an_array_is_the_same_on_every_way(cnnspec_command, scaled):
+    """Floats are 0 to 1 or whole bytes wherever a trained network meets them, and scaled as in training."""
+    draw = np.random.default_rng(5)
+    images, labels = draw.integers(0, 256, (40, 6, 5, 1), np.uint8), draw.integers(0, 2, 40)
+    given = scaled(images)
+    np.savez("own.npz", x=given, y=labels)
+    np.save("bytes.npy", images[0])
+    np.save("given.npy", given[0])
+    spec = "input 6x5x1; flatten -> dense 4 -> relu -> dense 2; train { normalise standard; epochs 2 }"
+    cnnspec_command("train", "-e", spec, "--data", "own.npz", "-o", "run")
+    model, _, _ = open_run("run")
+    expected, judged = model.predict(images), model.evaluate(images, labels)
+    np.testing.assert_array_equal(expected, model.predict(given))
+    assert (judged.loss, judged.confusion.tolist()) == (
+        (found := model.evaluate(given, labels)).loss, found.confusion.tolist(),
+    )  # fmt: skip
+    one, two = model.network.build(), model.network.build()
+    one.fit((images, labels))
+    two.fit((given, labels))
+    assert same(one.weights, two.weights)
+    cnnspec_command("run", "-e", spec, "--weights", "run", "--input", "given.npy", "-o", "out.npy")
+    np.testing.assert_array_equal(expected[:1], np.load("out.npy"))
+    for words in (["predict", "run", "{}", "--json"],
+                  ["inspect", "run", "maps", "--image", "{}", "--layer", "dense1"]):  # fmt: skip
+        one, two = (
+            cnnspec_command(*(word.format(file) for word in words)).replace(file, "FILE")
+            for file in ("bytes.npy", "given.npy")
+        )
+        assert one == two
+
+
+@pytest.mark.parametrize("given, said", [
+    (np.linspace(-1, 1, 30), "these go from -1 to 1; images = np.rint((images + 1) * 127.5)"),
+    (np.linspace(-3, 3, 30), "these go from -3 to 3"),
+    (np.linspace(0, 200, 30), "these go from 0 to 200; images = np.rint(images).astype('uint8') makes bytes"),
+    (np.where(np.arange(30) == 7, np.nan, 0.5), "images[0, 1, 2, 0] is nan; pixels are bytes 0 to 255, "),
+], ids=["-1 to 1", "standard", "between bytes", "nan"])  # fmt: skip
+def test_a_network_that_learned_from_pixels_takes_no_other_floats(given, said):
+    model = cnnspec.parse("input 6x5x1; flatten -> dense 2; train { epochs 1 }").build()
+    given = given.reshape(1, 6, 5, 1)
+    assert (1, 2) == model.predict(given).shape  # as they are, before it learned
+    draw = np.random.default_rng(6)
+    model.fit((draw.integers(0, 256, (20, 6, 5, 1), np.uint8), draw.integers(0, 2, 20)))
+    with pytest.raises(ValueError, match=re.escape(said)):
+        model.predict(given)

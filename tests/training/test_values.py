@@ -46,18 +46,31 @@ def test_floats_that_are_bytes_on_a_usual_scale_are_read_exactly(factor, shift, 
     assert (() if said is None else (said,)) == found.notes
 
 
+def test_what_lies_between_two_bytes_is_rounded_and_told():
+    found = samples("set", {"x": IMAGES / 255 * 0.99, "y": LABELS})
+    np.testing.assert_array_equal(np.rint(IMAGES * 0.99)[..., None], found.images[0])
+    told = "pixels: 0 to 1 became bytes 0 to 255, rounded to the nearest; normalise scales them again"
+    assert told == found.notes[0]
+
+
 @pytest.mark.parametrize("values, cure", [
-    (IMAGES / 255 + 1e-2 * (IMAGES < 200), "x = np.rint(x * 255).astype('uint8')"),
     (IMAGES / 127.5 * 0.99 - 0.99, "x = np.rint((x + 1) * 127.5).astype('uint8')"),
     (IMAGES * 0.99, "x = np.rint(x).astype('uint8')"),
     ((IMAGES - 130.0) / 60, "undo the scaling before saving, or spread them: x = np.rint((x - x.min())"),
     (IMAGES.astype(int) * 2, "undo the scaling before saving"),
-    (np.where(IMAGES == 0, np.nan, IMAGES), "undo the scaling before saving"),
 ])  # fmt: skip
 def test_floats_on_no_scale_are_refused_with_the_line_that_cures_them(values, cure):
     fault = fault_of(samples, "set", {"x": values, "y": LABELS})
     assert "data-file" == fault.code
     assert fault.help[0].startswith(cure)
+
+
+@pytest.mark.parametrize("odd", [np.nan, np.inf])
+def test_what_is_no_number_is_refused_with_its_place(odd):
+    values = IMAGES / 255
+    values[2, 0, 3] = odd
+    said = f"set: x[2, 0, 3] is {odd}; pixels are numbers 0 to 255, or 0 to 1 as floats"
+    assert said == fault_of(samples, "set", {"x": values, "y": LABELS}).message
 
 
 def test_the_parts_of_an_archive_share_their_scale():

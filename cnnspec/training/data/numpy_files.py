@@ -20,7 +20,7 @@ from cnnspec.layers.base import Shape
 from cnnspec.training.data.dataset import Dataset, Samples, of_parts
 from cnnspec.training.data.faults import bad_file, decoding
 from cnnspec.training.data.preprocess import Bytes
-from cnnspec.training.data.values import Values, arranged, samples
+from cnnspec.training.data.values import Values, arranged, pixels, samples
 
 MAGIC: Final = b"\x93NUMPY"
 ARCHIVE: Final = b"PK\x03\x04"
@@ -66,40 +66,26 @@ def read(path: Path) -> NDArray[Any]:
         return found
 
 
-def read_images(path: Path, shape: Shape) -> Bytes:
-    """The images of an .npy file (n, height, width, channels) as bytes, for a network's input ``shape``.
+def read_images(path: Path, shape: Shape) -> tuple[Bytes, list[str]]:
+    """The images of an .npy file (n, height, width, channels) for a network's input ``shape``, and notes.
 
     One image may have no sample axis, and images of grey no channel axis; rows as long as a vector input
     are images of that many pixels. Raises SpecError for other arrays.
     """
-    values = _bytes(path)
+    found = read(path)
+    if not found.size:
+        raise bad_file(path, f"holds no images: its shape is {found.shape}")
+    (flat,), notes = pixels(path, {"": np.atleast_1d(found)}, rounding=(1, 255))
+    values: Bytes = flat.reshape(found.shape)
     channels = shape[2] if len(shape) == 3 else 1
     if values.shape[-1:] == shape:
-        return values.reshape(-1, 1, *shape, 1)
+        return values.reshape(-1, 1, *shape, 1), notes
     if values.ndim == 2 or (values.ndim == 3 and values.shape[2] == channels):
         values = values[None]
     values = values[..., None] if values.ndim == 3 else values
     if values.ndim != 4:
         raise bad_file(path, f"has shape {values.shape}; an image is (height, width[, channels])")
-    return arranged(path.name, values, shape)[0]
-
-
-def _bytes(path: Path) -> Bytes:
-    """The array of a file as bytes, rounded where they lie between."""
-    values = read(path)
-    if values.dtype.kind not in "biuf":
-        raise bad_file(path, f"holds {values.dtype}; pixels are numbers 0 to 255")
-    if not values.size:
-        raise bad_file(path, f"holds no images: its shape is {values.shape}")
-    low, high = float(values.min()), float(values.max())
-    if not 0 <= low <= high <= 255:
-        raise bad_file(
-            path, f"holds values from {low:.4g} to {high:.4g}; pixels are 0 to 255, or 0 to 1 as floats"
-        )  # fmt: skip
-    if values.dtype.kind in "iu":
-        return values.astype(np.uint8)
-    unit = values.dtype.kind == "b" or high <= 1
-    return np.rint(values.astype(np.float64) * (255 if unit else 1)).astype(np.uint8)
+    return arranged(path.name, values, shape)[0], notes
 
 
 def _refusal_of_objects(path: Path) -> SpecError:

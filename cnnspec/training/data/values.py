@@ -1,7 +1,6 @@
 """Arrays of a user's as samples: pixels of a known scale as bytes, labels of the usual forms as classes.
 
-Nothing is rounded or guessed in silence: floats are taken only where each is a
-byte on one of the scales, and what was read otherwise than it stands is told.
+Nothing is rounded or guessed in silence: what was read otherwise than it stands is told.
 """
 
 from __future__ import annotations
@@ -13,6 +12,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from cnnspec.backends.images import PixelScale, odd_value, scale_of
 from cnnspec.diagnostics import SpecError
 from cnnspec.layers.base import Shape, show
 from cnnspec.training.data.dataset import MOST_NAMED, Dataset, Labels
@@ -23,27 +23,10 @@ Values: TypeAlias = NDArray[Any]
 Where: TypeAlias = Path | str
 """The file, or what the samples are called."""
 
-AT_ONCE: Final = 4096
-"""Samples converted together."""
 MOST_CLASSES: Final = 65_536
 """Classes that are told apart; a greater label is a slip, and each class below it would take memory."""
 
 
-class PixelScale(NamedTuple):
-    """Bytes written as floats from ``low`` to ``high``: byte = (value - low)·factor."""
-
-    low: float
-    high: float
-    factor: float
-    rounding: str
-    """The line of NumPy that makes bytes of an array ``{0}`` on this scale."""
-
-
-SCALES: Final = (
-    PixelScale(0, 1, 255, "{0} = np.rint({0} * 255).astype('uint8')"),
-    PixelScale(-1, 1, 127.5, "{0} = np.rint(({0} + 1) * 127.5).astype('uint8')"),
-    PixelScale(0, 255, 1, "{0} = np.rint({0}).astype('uint8')"),
-)
 SPREAD: Final = "{0} = np.rint(({0} - {0}.min()) / ({0}.max() - {0}.min()) * 255).astype('uint8')"
 
 
@@ -97,55 +80,40 @@ def dataset_of(images: Any, labels: Any, shape: Shape | None = None, known: int 
 # Pixels ----------------------------------------------------------------------------
 
 
-def pixels(where: Where, parts: Mapping[str, Values]) -> tuple[list[Bytes], list[str]]:
-    """The parts as bytes, all by the same scale, and notes; raises SpecError where they are on none."""
+def pixels(
+    where: Where, parts: Mapping[str, Values], rounding: tuple[float, ...] = (1,)
+) -> tuple[list[Bytes], list[str]]:
+    """The parts as bytes, all by the same scale, and notes; raises SpecError where they are on none.
+
+    What lies between two bytes is rounded, and told, on scales from 0 to one of ``rounding``; on others
+    it is refused, as it may be anything that was measured or shifted.
+    """
     for key, values in parts.items():
         if values.dtype.kind not in "biuf" or not values.size:
             held = values.dtype if values.size else "nothing"
-            raise bad_file(where, f"{key} holds {held}; pixels are numbers 0 to 255")
+            raise bad_file(where, f"{key} holds {held}; pixels are numbers 0 to 255".strip())
+        if odd := odd_value(values, key or "value "):
+            raise bad_file(where, f"{odd}; pixels are numbers 0 to 255, or 0 to 1 as floats")
     if all(values.dtype.kind == "b" for values in parts.values()):
         return [values.astype(np.uint8) * np.uint8(255) for values in parts.values()], []
     low = float(min(values.min() for values in parts.values()))
     high = float(max(values.max() for values in parts.values()))
     if all(values.dtype.kind != "f" for values in parts.values()) and low >= 0 and high <= 255:
         return [values.astype(np.uint8, copy=False) for values in parts.values()], []
-    scale = _scale(low, high)
-    strange = [key for key, values in parts.items() if scale is None or not _is_on(values, scale)]
-    if scale is None or strange:
-        raise _no_bytes(where, strange[0], parts[strange[0]])
-    note = f"pixels: {scale.low:g} to {scale.high:g} became bytes 0 to 255; normalise scales them again"
-    return [_bytes(values, scale) for values in parts.values()], [note] if scale.factor > 1 else []
+    scale = scale_of(low, high)
+    between = [key for key, values in parts.items() if scale is None or not scale.holds(values)]
+    if scale is None or (between and (scale.low < 0 or scale.high not in rounding)):
+        raise _no_bytes(where, between[0], parts[between[0]], scale)
+    rounded = ", rounded to the nearest" if between else ""
+    note = f"pixels: {scale.low:g} to {scale.high:g} became bytes 0 to 255{rounded}"
+    note += "; normalise scales them again" * (scale.factor > 1)
+    notes = [note] if scale.factor > 1 or between else []
+    return [scale.to_bytes(values) for values in parts.values()], notes
 
 
-def _scale(low: float, high: float) -> PixelScale | None:
-    return next((each for each in SCALES if each.low <= low and high <= each.high), None)
-
-
-def _scaled(values: Values, scale: PixelScale) -> NDArray[np.float32]:
-    return (values.astype(np.float32) - np.float32(scale.low)) * np.float32(scale.factor)
-
-
-def _is_on(values: Values, scale: PixelScale) -> bool:
-    """Whether each value is a byte on the scale, to within the rounding of its own type."""
-    bound = max(1e-3, 256 * float(np.finfo(values.dtype).eps)) if values.dtype.kind == "f" else 1e-3
-    for start in range(0, len(values), AT_ONCE):
-        part = _scaled(values[start : start + AT_ONCE], scale)
-        if not (np.abs(part - np.rint(part)) <= bound).all():
-            return False
-    return True
-
-
-def _bytes(values: Values, scale: PixelScale) -> Bytes:
-    result = np.empty(values.shape, np.uint8)
-    for start in range(0, len(values), AT_ONCE):
-        result[start : start + AT_ONCE] = np.rint(_scaled(values[start : start + AT_ONCE], scale))
-    return result
-
-
-def _no_bytes(where: Where, key: str, values: Values) -> SpecError:
+def _no_bytes(where: Where, key: str, values: Values, scale: PixelScale | None) -> SpecError:
     low, high = float(values.min()), float(values.max())
-    scale = _scale(low, high)
-    message = f"{key} holds {values.dtype} from {low:.4g} to {high:.4g}"
+    message = f"{key} holds {values.dtype} from {low:.4g} to {high:.4g}".strip()
     if scale is None:
         return bad_file(
             where, f"{message}; pixels are whole numbers 0 to 255",
