@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @click.command("analyze")
 @spec_argument
 @format_option("table", "json", *TABLES)
-@batch_option
+@batch_option()
 @click.option("--columns", metavar="A,B,…", help="Columns by name; --columns list tells which there are.")
 @click.option("--fold/--no-fold", default=True, help="Show equal repeats once, as ×N (the default), or all.")
 @click.option(

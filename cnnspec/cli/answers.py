@@ -33,7 +33,7 @@ from cnnspec.views.terminal import results
 from cnnspec.views.terminal.paint import Terminal
 
 SAMPLES: Final = 10
-"""Samples of a class, and changes of a sample, unless --count says."""
+"""Samples of a class, and changes of a sample, unless --most says."""
 
 
 @record
@@ -46,7 +46,7 @@ class InspectOptions:
     invert: bool | None
     center: bool
     resize: bool
-    count: int | None
+    most: int | None
     part: Part
     data_name: str | None
     data_dir: Path | None
@@ -131,7 +131,7 @@ def _mistakes(model: Model, run: Run | None, asked: InspectOptions) -> InspectAn
     data = samples.data_of(model, run, asked.data_name, asked.data_dir)
     result = model.evaluate(data, part=asked.part)
     total = len(result.worst)
-    found = inspection.mistakes(result, data.part(asked.part).images, asked.count or 24)
+    found = inspection.mistakes(result, data.part(asked.part).images, asked.most or 24)
     rows = [(one.index, one.label, one.answer, one.probability) for one in found]
     return InspectAnswer(
         lambda terminal: results.mistakes(rows, total, terminal),
@@ -146,7 +146,7 @@ def _neighbours(model: Model, run: Run | None, asked: InspectOptions) -> Inspect
     network = model.network
     layer = _known(network, asked.layer) if asked.layer else inspection.last_hidden(network).name
     chosen = asked.indices or inspection.first_of_each(data.test_labels)
-    found = inspection.neighbours(model, data, chosen, asked.count or 8, layer)
+    found = inspection.neighbours(model, data, chosen, asked.most or 8, layer)
     size = prod(network[layer].output)
     return InspectAnswer(
         lambda terminal: results.neighbours(found, layer, size, terminal),
@@ -169,7 +169,7 @@ def _samples(names: Sequence[str], asked: InspectOptions) -> InspectAnswer:
     """The samples of each class."""
     recipe, found = _subject(names, "data", asked)
     parts = inspection.class_counts(found, recipe)
-    shown = inspection.samples_of_each_class(found, asked.part, asked.count or SAMPLES)
+    shown = inspection.samples_of_each_class(found, asked.part, asked.most or SAMPLES)
     head = str(found)[1:-1].removeprefix("Dataset ")
     return InspectAnswer(
         lambda terminal: [head, "", *results.counts(found.names, parts, terminal)],
@@ -187,7 +187,7 @@ def _augmented(names: Sequence[str], asked: InspectOptions) -> InspectAnswer:
     for index in asked.indices:
         samples.check_index(index, len(found.train_labels), "train")
     places = asked.indices or inspection.first_of_each(found.train_labels)
-    shown = inspection.augmented_samples(found, recipe.augment, places, asked.count or SAMPLES, recipe.seed)
+    shown = inspection.augmented_samples(found, recipe.augment, places, asked.most or SAMPLES, recipe.seed)
     return InspectAnswer(
         lambda terminal: results.changes(shown, terminal), lambda theme: galleries.gallery(shown, theme)
     )

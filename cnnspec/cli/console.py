@@ -124,7 +124,10 @@ def _width(stream: TextIO) -> int:
 
 
 def _takes_color(stream: TextIO) -> bool:
-    """https://no-color.org: any value but the empty one turns colour off."""
+    """--color decides; https://no-color.org: any value but the empty one turns colour off."""
+    context = click.get_current_context(silent=True)
+    if context is not None and context.color is not None:
+        return context.color
     if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
         return False
     return os.environ.get("FORCE_COLOR", "0") not in ("", "0") or _is_terminal(stream)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @click.option("-e", "inline", multiple=True, metavar="TEXT", help="A spec itself; may be given twice.")
 @format_option("text", "json")
 @click.option("--all", "everything", is_flag=True, help="Show equal layers too.")
-@batch_option
+@batch_option()
 @click.option("--exit-code", is_flag=True, help="Exit with code 1 if they differ.")
 def command(
     specs: tuple[str, ...], inline: tuple[str, ...], form: str, everything: bool, batch: int, exit_code: bool

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
+from click.core import ParameterSource
 
 from cnnspec.cli.console import fail, show, stderr_console, write_result
-from cnnspec.cli.options import finite
+from cnnspec.cli.options import Renamed, finite, theme_option
 from cnnspec.cli.spec import keep_spec, read, spec_argument
 from cnnspec.diagnostics import Diagnostic, LayerError, nearest
 
@@ -19,6 +20,13 @@ if TYPE_CHECKING:
     from cnnspec.views.pictures.planning import Choices
 
 FORMATS: Final = ("svg", "png", "pdf", "dot")
+OF_GRAPHS: Final = {
+    "heat": "colours the cards of a graph, while volumes are coloured by family",
+    "direction": "turns a graph, while volumes always run from left to right",
+    "wrap": "lays a graph in columns, while volumes stand in one row",
+    "engine": "says which Graphviz lays out a graph, while volumes need none",
+}
+"""Options that volumes have no use for, and why."""
 
 
 @click.command()
@@ -34,7 +42,7 @@ FORMATS: Final = ("svg", "png", "pdf", "dot")
     show_default=True,
     help="Cards and edges, or feature maps as boxes to scale.",
 )
-@click.option("--theme", type=click.Choice(["light", "dark"]), default="light", show_default=True)
+@theme_option
 @click.option(
     "--direction",
     type=click.Choice(["TB", "LR"], case_sensitive=False),
@@ -43,10 +51,9 @@ FORMATS: Final = ("svg", "png", "pdf", "dot")
     help="Top to bottom or left to right (graph).",
 )
 @click.option(
-    "--columns",
-    type=click.IntRange(1, 40),
+    "--wrap", "--columns", cls=Renamed, type=click.IntRange(1, 40), metavar="N",
     help="Columns that a tall graph is split into; chosen to fit unless given.",
-)
+)  # fmt: skip
 @click.option(
     "--heat",
     type=click.Choice(["params", "multiplies", "memory"]),
@@ -64,7 +71,7 @@ FORMATS: Final = ("svg", "png", "pdf", "dot")
               help="Resolution of a PNG, in dots per pixel.")  # fmt: skip
 def command(
     spec: str | None, inline: str | None, output: str | None, format_: str | None, style: str, theme: str,
-    direction: str, columns: int | None, heat: str | None, fold: bool, join: bool, depth: int | None,
+    direction: str, wrap: int | None, heat: str | None, fold: bool, join: bool, depth: int | None,
     engine: str | None, scale: float,
 ) -> None:  # fmt: skip
     """Draw SPEC as a picture.
@@ -80,16 +87,24 @@ def command(
     target = output or f"{document.stem}.{format_ or 'svg'}"
     keep_spec(document, target, "picture")
     chosen = _format_of(target, format_, style)
-    if style == "volumes" and heat:
-        raise click.UsageError("--heat colours the graph; the volumes are coloured by family")
+    if style == "volumes":
+        _refuse_of_graphs(click.get_current_context())
     choices = Choices(fold=fold, join=join, depth=depth, heat=heat)
-    look = Look(style, theme, direction.upper(), columns, engine, scale, choices)
+    look = Look(style, theme, direction.upper(), wrap, engine, scale, choices)
     show(document.diagnostics)
     write_result(target, _made(document, target, chosen, look))
     if style == "graph" and document.network is not None:
         _tell_if_large(document.network, choices)
     if document.errors:
         raise click.exceptions.Exit(1)
+
+
+def _refuse_of_graphs(context: click.Context) -> None:
+    """Leaves where an option is given that volumes would ignore."""
+    for name, what in OF_GRAPHS.items():
+        is_given = context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+        if is_given and context.params[name] != "none":
+            raise click.UsageError(f"--{name} {what}; leave it out, or take --style graph")
 
 
 def _tell_if_large(network: Network, choices: Choices) -> None:

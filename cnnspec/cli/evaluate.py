@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cnnspec.cli.console import Console, stdout_console
-from cnnspec.cli.options import data_options, format_option, part_option, weights_option
+from cnnspec.cli.options import data_options, format_option, most_option, part_option, weights_option
 from cnnspec.cli.spec import spec_argument
 
 if TYPE_CHECKING:
@@ -24,13 +24,11 @@ MOST_CLASSES = 40
 @data_options
 @weights_option
 @part_option
-@click.option(
-    "--worst", type=click.IntRange(0), default=10, show_default=True, metavar="N", help="Mistakes to list."
-)
+@most_option("Mistakes to list, the worst first.", 10, "--worst", least=0)
 @format_option("text", "json", json_flag=True)
 def command(
     spec: str | None, inline: str | None, data_name: str | None, data_dir: Path | None,
-    weights: Path | None, part: Part, worst: int, form: str,
+    weights: Path | None, part: Part, most: int, form: str,
 ) -> int:  # fmt: skip
     """Accuracy, loss, confusion, precision and recall, and the worst mistakes.
 
@@ -45,11 +43,11 @@ def command(
     if form == "json":
         out.print_json(found.to_dict() | {"data": data.name, "part": part})
     else:
-        out.print("\n".join(page(found, out, worst)))
+        out.print("\n".join(page(found, out, most)))
     return 0
 
 
-def page(found: Evaluation, console: Console, worst: int) -> list[str]:
+def page(found: Evaluation, console: Console, most: int) -> list[str]:
     """The evaluation as lines of text that fit the console."""
     from cnnspec.training.inspection import confusion
     from cnnspec.views.terminal import results
@@ -67,9 +65,9 @@ def page(found: Evaluation, console: Console, worst: int) -> list[str]:
         lines += ["", *wrap(title, terminal.width), "", *results.confusion(confusion(found), terminal)]
     rows = zip(names, found.precision, found.recall, map(int, found.confusion.sum(1)), strict=True)
     lines += ["", *results.classes(list(rows), terminal)]
-    if worst and found.worst:
+    if most and found.worst:
         shown = [
-            (one.index, names[one.label], names[one.answer], one.probability) for one in found.worst[:worst]
+            (one.index, names[one.label], names[one.answer], one.probability) for one in found.worst[:most]
         ]
         lines += ["", *results.mistakes(shown, len(found.worst), terminal)]
     return lines

@@ -25,7 +25,7 @@ FORMATS = ("text", "markdown", "latex", "json")
 @click.option("--as-dense", is_flag=True, help="Also what the same map would cost fully connected.")
 @click.option("--fold/--no-fold", default=True, help="Show equal repeats once (the default), or all.")
 @format_option(*FORMATS)
-@batch_option
+@batch_option()
 @click.option("--exclude-padding", is_flag=True, help="Leave out multiplications by padding.")
 def command(
     spec: str | None, layer: str | None, inline: str | None, about: tuple[str, ...], as_dense: bool,

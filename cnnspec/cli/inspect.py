@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from cnnspec.cli.console import stdout_console, write_result
-from cnnspec.cli.options import data_options, part_option, picture_options, weights_option
+from cnnspec.cli.options import (
+    data_options,
+    most_option,
+    part_option,
+    picture_options,
+    theme_option,
+    weights_option,
+)
 from cnnspec.diagnostics import Diagnostic, LayerError, SpecError, nearest, suggestion
 
 if TYPE_CHECKING:
@@ -47,10 +54,9 @@ FORMATS: Final = ("png", "svg", "pdf")
 @click.option("--image", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="FILE",
               help="An image in place of a sample (maps).")  # fmt: skip
 @picture_options
-@click.option("--count", type=click.IntRange(1, 200), metavar="N",
-              help="Mistakes; neighbours, samples or changes of each.")  # fmt: skip
+@most_option("Mistakes; neighbours, samples or changes of each.", None, "--count", largest=200)
 @part_option
-@click.option("--theme", type=click.Choice(["light", "dark"]), default="light", show_default=True)
+@theme_option
 @weights_option
 @data_options
 def command(words: tuple[str, ...], output: str | None, theme: str, **options: Any) -> int:

@@ -66,6 +66,18 @@ All commands: cnnspec --help
 """
 
 
+def _choose_color(context: click.Context, parameter: click.Parameter, choice: str) -> None:
+    if choice != "auto":
+        context.color = context.find_root().color = choice == "always"
+
+
+COLOR: Final[dict[str, Any]] = {
+    "type": click.Choice(["auto", "always", "never"]), "default": "auto", "expose_value": False,
+    "is_eager": True, "callback": _choose_color,
+}  # fmt: skip
+"""``--color``, which may stand before the verb or behind it."""
+
+
 class LazyGroup(click.Group):
     """A group that knows its verbs by name and imports one only to run it."""
 
@@ -76,6 +88,8 @@ class LazyGroup(click.Group):
         if cmd_name not in VERBS:
             return None
         command: click.Command = import_module(f"cnnspec.cli.{cmd_name}").command
+        if all(parameter.name != "color" for parameter in command.params):
+            command.params.append(click.Option(["--color"], hidden=True, **COLOR))
         return command
 
     def resolve_command(
@@ -97,7 +111,8 @@ class LazyGroup(click.Group):
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog='A SPEC is a file, "-" for standard input, the name of a shipped example, or text given with -e.',
 )
-@click.option("--version", is_flag=True, help="Print the version and exit.")
+@click.option("--version", "-V", is_flag=True, help="Print the version and exit.")
+@click.option("--color", **COLOR, help="Colour the output; auto: on a terminal only.")
 @click.pass_context
 def cli(ctx: click.Context, version: bool) -> None:
     """Describe a convolutional network in a few lines; get its shapes, parameters and costs
@@ -132,9 +147,6 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except click.ClickException as wrong:
         wrong.show()
         return WRONG_USAGE
-    except SpecError as error:
-        show(error.diagnostics)
-        return 1
     except (OSError, MemoryError) as error:
         return _give_up(error)
     except Exception as error:
@@ -146,7 +158,11 @@ def _invoke(arguments: list[str]) -> int:
     if "_CNNSPEC_COMPLETE" in os.environ:
         cli.main(args=arguments, prog_name="cnnspec")
     with cli.make_context("cnnspec", arguments) as context:
-        result: Any = cli.invoke(context)
+        try:
+            result: Any = cli.invoke(context)
+        except SpecError as error:
+            show(error.diagnostics)
+            return 1
     return result if isinstance(result, int) else 0
 
 

@@ -39,8 +39,39 @@ def finite(context: click.Context, parameter: click.Parameter, value: float | No
     return value
 
 
-batch_option = click.option(
-    "--batch", type=click.IntRange(1, 1_000_000_000), default=1, metavar="N", help="Samples in a batch."
+class Renamed(click.Option):
+    """An option whose later names, by which it once went, stand in no help."""
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        names, self.opts = self.opts, self.opts[:1]
+        try:
+            return super().get_help_record(ctx)
+        finally:
+            self.opts = names
+
+
+def most_option(
+    help: str, default: int | None, *earlier: str, least: int = 1, largest: int | None = None
+) -> Callable[[F], F]:
+    """``--most``: how many of something are shown; ``earlier`` is what the option was called before."""
+    return click.option(
+        "--most", *earlier, cls=Renamed, type=click.IntRange(least, largest), default=default,
+        show_default=default is not None, metavar="N", help=help,
+    )  # fmt: skip
+
+
+def batch_option(default: int | None = 1, help: str = "Samples in a batch.") -> Callable[[F], F]:
+    """``--batch``: a number of samples, the same wherever there are any."""
+    kind = click.IntRange(1, 1_000_000_000)
+    return click.option("--batch", type=kind, default=default, metavar="N", help=help)
+
+
+theme_option = click.option(
+    "--theme",
+    type=click.Choice(["light", "dark"]),
+    default="light",
+    show_default=True,
+    help="Of the picture.",
 )
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from cnnspec.cli.console import Console, stdout_console
-from cnnspec.cli.options import data_options, format_option, picture_options, weights_option
+from cnnspec.cli.options import data_options, format_option, most_option, picture_options, weights_option
 from cnnspec.text import printable
 
 if TYPE_CHECKING:
@@ -31,14 +31,12 @@ BAR: Final = 24
     help="A sample of the test set, by its number; may be given several times.",
 )  # fmt: skip
 @weights_option
-@click.option(
-    "--top", type=click.IntRange(1), default=3, show_default=True, metavar="N", help="Classes to show."
-)
+@most_option("Classes to show.", 3, "--top")
 @picture_options
 @format_option("text", "json", json_flag=True)
 def command(
     run: str, images: tuple[Path, ...], data_name: str | None, data_dir: Path | None,
-    indices: tuple[int, ...], weights: Path | None, top: int, invert: bool | None, center: bool,
+    indices: tuple[int, ...], weights: Path | None, most: int, invert: bool | None, center: bool,
     resize: bool, form: str,
 ) -> int:  # fmt: skip
     """The most likely classes of images (.png and the like, .npy), with their probabilities.
@@ -64,7 +62,7 @@ def command(
         names = data.names
         samples += [_sample(data, index) for index in indices]
     answers = [
-        _answer(name, label, probabilities(model, image)[0], names, top) for name, image, label in samples
+        _answer(name, label, probabilities(model, image)[0], names, most) for name, image, label in samples
     ]
     out = stdout_console()
     if form == "json":
@@ -98,11 +96,11 @@ def _files(paths: tuple[Path, ...]) -> list[Path]:
 
 
 def _answer(
-    name: str, label: str | None, shares: NDArray[np.float32], names: tuple[str, ...], top: int
+    name: str, label: str | None, shares: NDArray[np.float32], names: tuple[str, ...], most: int
 ) -> dict[str, Any]:
     from cnnspec.training.evaluate import number
 
-    order = (-shares).argsort(kind="stable")[:top]
+    order = (-shares).argsort(kind="stable")[:most]
     known = names if len(names) == len(shares) else tuple(map(str, range(len(shares))))
     best = [{"class": known[n], "probability": number(float(shares[n]))} for n in order]
     return {"image": name, **({"label": label} if label is not None else {}), "classes": best}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from cnnspec.cli.console import stdout_console
-from cnnspec.cli.options import format_option
+from cnnspec.cli.options import batch_option, format_option, most_option
 from cnnspec.cli.spec import load_network, spec_argument
 from cnnspec.views.terminal.grid import Column, TableRow, draw, fit
 from cnnspec.views.terminal.paint import Terminal, grouped, in_bytes, percent, wrap
@@ -31,18 +31,14 @@ COLUMNS: Final = (
 
 @click.command("profile")
 @spec_argument
-@click.option(
-    "--batch",
-    type=click.IntRange(1, 4096),
-    help="Samples at a time; 1 unless given, in training the recipe's batch.",
-)
+@batch_option(None, "Samples at a time; 1 unless given, in training the recipe's batch.")
 @click.option("--training", is_flag=True, help="Time a training step: forward and backward.")
 @click.option("--rounds", type=click.IntRange(1, 1000), default=5, show_default=True,
               help="Number of passes; the best time of each step counts.")  # fmt: skip
-@click.option("--top", type=click.IntRange(1), help="Show at most N steps, the slowest first.")
+@most_option("Show at most N steps, the slowest first.", None, "--top")
 @format_option("text", "json")
 def command(
-    spec: str | None, inline: str | None, batch: int | None, training: bool, rounds: int, top: int | None,
+    spec: str | None, inline: str | None, batch: int | None, training: bool, rounds: int, most: int | None,
     form: str,
 ) -> None:  # fmt: skip
     """Time each layer of SPEC in NumPy on this machine.
@@ -65,15 +61,15 @@ def command(
     if form == "json":
         console.print_json(document(found))
     else:
-        console.print(render(found, console.terminal(), top))
+        console.print(render(found, console.terminal(), most))
 
 
-def render(found: Profile, terminal: Terminal, top: int | None = None) -> str:
-    """The table, the totals, the memory; with ``top`` only so many steps, the slowest first."""
+def render(found: Profile, terminal: Terminal, most: int | None = None) -> str:
+    """The table, the totals, the memory; with ``most`` only so many steps, the slowest first."""
     columns = [column for column in COLUMNS if found.training or column.key != "backward"]
     rows = found.rows
-    if top is not None:
-        rows = sorted(rows, key=lambda row: row.forward + row.backward, reverse=True)[:top]
+    if most is not None:
+        rows = sorted(rows, key=lambda row: row.forward + row.backward, reverse=True)[:most]
     lines = [_line(row, found, terminal) for row in rows]
     table = draw(fit(columns, lines, terminal.width), lines, terminal)
     below = [line for text in _totals(found) for line in wrap(terminal.text(text), terminal.width - 1, "  ")]

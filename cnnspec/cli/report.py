@@ -27,7 +27,7 @@ T = TypeVar("T")
     "--run", type=click.Path(path_type=Path), metavar="DIR", help="The folder of a run of this network."
 )
 @click.option("-o", "--output", metavar="FILE", help='Where to: NAME.html, unless said; "-" for stdout.')
-@batch_option
+@batch_option()
 @data_options
 def command(
     spec: str | None, inline: str | None, run: Path | None, output: str | None, batch: int,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from cnnspec.cli.console import fail, stdout_console
-from cnnspec.cli.options import finite, format_option
+from cnnspec.cli.options import finite, format_option, most_option
 from cnnspec.cli.spec import read
 from cnnspec.diagnostics import SpecError
 
@@ -29,7 +29,7 @@ SCHEMA: Final = "cnnspec/solve/1"
     "-e", "inline", multiple=True, metavar="TEXT", help="A spec itself; may be given several times."
 )
 @format_option(*FORMATS)
-@click.option("--most", type=click.IntRange(1), default=10, show_default=True, help="Solutions to show.")
+@most_option("Solutions to show.", 10)
 @click.option(
     "--seconds", type=click.FloatRange(0.1), callback=finite, default=20.0, show_default=True,
     help="Time to spend.",

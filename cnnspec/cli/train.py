@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cnnspec.cli.console import fail, show, stderr_console, stdout_console
-from cnnspec.cli.options import data_options, finite
+from cnnspec.cli.options import batch_option, data_options, finite
 from cnnspec.cli.spec import is_named, read, spec_argument
 from cnnspec.document import RUN_SPEC
 
@@ -36,14 +36,14 @@ INTERRUPTED = 130
     metavar="N",
     help="Number of epochs: passes through the training samples.",
 )
-@click.option("--batch", type=click.IntRange(1), metavar="N", help="Samples a step.")
+@batch_option(None, "Samples a step.")
 @click.option(
     "--rate", type=click.FloatRange(0, min_open=True), callback=finite, metavar="R", help="Learning rate."
 )
 @click.option("--workers", type=click.IntRange(1, 64), metavar="N", help="Processes that share each batch.")
 @click.option("--seed", type=click.IntRange(0), metavar="N", help="Fixes everything random.")
 @click.option("--seeds", type=click.IntRange(2, 100), metavar="N", help="Train N times, seed after seed.")
-@click.option("-o", "output", type=click.Path(path_type=Path), metavar="FOLDER", help="Folder of the run.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FOLDER", help="Folder of the run.")
 @click.option(
     "--weights",
     type=click.Path(path_type=Path),

@@ -37,8 +37,9 @@ def test_alone_it_says_what_to_try(capsys: pytest.CaptureFixture[str]) -> None:
     assert "cnnspec explain -e" in page
 
 
-def test_version(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["--version"]) == 0
+@pytest.mark.parametrize("option", ["--version", "-V"])
+def test_version(option: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run([option]) == 0
     assert capsys.readouterr().out.startswith("cnnspec 0.")
 
 
@@ -202,6 +203,46 @@ def test_colour_is_off_in_a_pipe_and_can_be_forced() -> None:
         "analyze", "-e", "input 4; dense 2", **{**environment, "FORCE_COLOR": "1", "NO_COLOR": "1"}
     )
     assert b"\x1b[" not in never.stdout
+
+
+@pytest.mark.parametrize("line", ["--color=always analyze", "analyze --color always"])
+@pytest.mark.parametrize("spec", ["input 4; dense 2", "input 4; dens 2"])
+def test_colour_is_asked_for_before_the_verb_and_behind_it(
+    line: str, spec: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    for asked, is_colourful in ((line, True), (line.replace("always", "never"), False), ("analyze", False)):
+        run([*asked.split(), "-e", spec])
+        streams = capsys.readouterr()
+        assert is_colourful is ("\x1b[" in (streams.err or streams.out))
+
+
+def test_an_option_of_a_number_means_the_same_everywhere() -> None:
+    """A number of samples has one range; how many of something are shown is always ``--most``."""
+    found = [(verb, one) for verb in VERBS for one in import_module(f"cnnspec.cli.{verb}").command.params]
+    batches = {str(one.type) for _, one in found if one.name == "batch"}
+    assert batches == {"<IntRange 1<=x<=1000000000>"}
+    assert {verb for verb, one in found if one.name == "most"} == {
+        "evaluate", "inspect", "predict", "profile", "solve",
+    }  # fmt: skip
+    earlier = {"--top", "--worst", "--count"}
+    assert {one.name for _, one in found if earlier & {*one.opts}} == {"most"}
+    columns = [verb for verb, one in found if "--columns" in one.opts and one.opts[0] == "--columns"]
+    assert columns == ["analyze"]
+
+
+def test_an_earlier_name_of_an_option_still_works_and_stands_in_no_help(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run(["profile", "-e", "input 8x8x1; conv 2 3x3; relu", "--top", "1", "--rounds", "1"]) == 0
+    capsys.readouterr()
+    assert run(["profile", "--help"]) == 0
+    assert "--top" not in capsys.readouterr().out
+
+
+def test_a_run_is_put_into_the_folder_of_output(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["train", "nothing.cnn", "--output", str(tmp_path / "run")]) == 2
+    assert "nothing.cnn" in capsys.readouterr().err
 
 
 def test_analyzing_loads_nothing_heavy(tmp_path: Path) -> None:

@@ -38,7 +38,7 @@ def test_the_slowest_steps_first() -> None:
     rows = [
         replace(FOUND.rows[1], layer=name, forward=time) for name, time in zip("abc", (1, 3, 2), strict=True)
     ]
-    text = render(replace(FOUND, rows=rows), Terminal(100), top=2)
+    text = render(replace(FOUND, rows=rows), Terminal(100), most=2)
     assert ["b", "c"] == [line.split()[0] for line in text.splitlines()[2:4]]
 
 

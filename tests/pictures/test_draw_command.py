@@ -144,11 +144,17 @@ def test_a_large_picture_says_how_to_get_a_smaller_one(capsys: pytest.CaptureFix
     assert "97 cards: --depth 0 draws blocks as one card each, 26 in all" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("option", ["--direction=lr", "--columns=3", "--theme=dark", "--no-fold"])
+@pytest.mark.parametrize("option", ["--direction=lr", "--wrap=3", "--columns=3", "--theme=dark", "--no-fold"])
 def test_options_change_the_picture(option: str) -> None:
     assert run(["draw", "vgg16", "-o", "plain.svg"]) == 0
     assert run(["draw", "vgg16", "-o", "other.svg", option]) == 0
     assert Path("plain.svg").read_bytes() != Path("other.svg").read_bytes()
+
+
+@pytest.mark.parametrize("option", ["--direction=LR", "--wrap=2", "--heat=params", "--engine=dot"])
+def test_what_volumes_have_no_use_for_is_refused(option: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["draw", "lenet", "--style", "volumes", "-o", "net.svg", option]) == USAGE_IS_WRONG
+    assert "leave it out, or take --style graph" in " ".join(capsys.readouterr().err.split())
 
 
 @pytest.mark.parametrize("style", ["graph", "volumes"])
