@@ -28,7 +28,7 @@ from cnnspec.training.run import Run, is_run
 from cnnspec.views.pictures.palette import Theme
 from cnnspec.views.results import confusion, curves, filters
 from cnnspec.views.results import samples as galleries
-from cnnspec.views.results.plot import Plot
+from cnnspec.views.results.plot import Plot, stacked
 from cnnspec.views.terminal import results
 from cnnspec.views.terminal.paint import Terminal
 
@@ -40,7 +40,7 @@ SAMPLES: Final = 10
 class InspectOptions:
     """The options as they were given."""
 
-    layer: str | None
+    layers: tuple[str, ...]
     indices: tuple[int, ...]
     image: Path | None
     invert: bool | None
@@ -81,18 +81,26 @@ def _known(network: Network, layer: str) -> str:
 
 
 def _filters(model: Model, run: Run | None, asked: InspectOptions) -> InspectAnswer:
-    found = inspection.filters(model, _known(model.network, asked.layer) if asked.layer else None)
+    layers = [_known(model.network, layer) for layer in asked.layers]
+    found = [inspection.filters(model, layer) for layer in layers or (None,)]
     return InspectAnswer(
-        lambda terminal: results.filters(found, terminal), lambda theme: filters.filters(found, theme)
+        lambda terminal: _paragraphs([results.filters(one, terminal) for one in found]),
+        lambda theme: stacked([filters.filters(one, theme) for one in found], "Filters"),
     )
 
 
+def _paragraphs(tables: Sequence[list[str]]) -> list[str]:
+    """Tables one below the other, a blank line between them."""
+    return "\n\n".join(map("\n".join, tables)).split("\n")
+
+
 def _maps(model: Model, run: Run | None, asked: InspectOptions) -> InspectAnswer:
-    layer = _known(model.network, asked.layer or _first_map(model.network))
+    layers = [_known(model.network, layer) for layer in asked.layers or (_first_map(model.network),)]
     image, title = _image(model, run, asked)
-    found = inspection.maps(model, image, layer, title)
+    found = [inspection.maps(model, image, layer, title) for layer in layers]
     return InspectAnswer(
-        lambda terminal: results.maps(found, terminal), lambda theme: filters.maps(found, theme)
+        lambda terminal: _paragraphs([results.maps(one, terminal) for one in found]),
+        lambda theme: stacked([filters.maps(one, theme) for one in found], f"Feature maps of {title}"),
     )
 
 
@@ -108,13 +116,15 @@ def _image(model: Model, run: Run | None, asked: InspectOptions) -> tuple[NDArra
     """One image as the network takes it, and what it is."""
     if asked.image is not None:
         shape, name = model.network.input, asked.image.name
-        (_, image), *others = named_images(asked.image, shape)
-        if others:
-            stderr_console().print(f"note: {name} holds {len(others) + 1} images; the first is shown")
-        return Fit(shape, run, asked.invert, asked.center, asked.resize)(name, image)[0], name
+        found = named_images(asked.image, shape)
+        if len(found) > 1:
+            stderr_console().print(f"note: {name} holds {len(found)} images; the first is shown")
+        return Fit(shape, run, asked.invert, asked.center, asked.resize)(name, found[0][1])[0], name
     data = samples.data_of(model, run, asked.data_name, asked.data_dir)
     images, labels = data.part(asked.part)
-    index = asked.indices[0] if asked.indices else 0
+    index, *others = asked.indices or (0,)
+    if others:
+        raise click.UsageError(f"maps are of one sample; {len(asked.indices)} are named")
     samples.check_index(index, len(labels), asked.part)
     return images[index], f"{asked.part} sample {index} ({data.names[int(labels[index])]})"
 
@@ -144,7 +154,9 @@ def _neighbours(model: Model, run: Run | None, asked: InspectOptions) -> Inspect
     for index in asked.indices:
         samples.check_index(index, len(data.test_labels), "test")
     network = model.network
-    layer = _known(network, asked.layer) if asked.layer else inspection.last_hidden(network).name
+    if len(asked.layers) > 1:
+        raise click.UsageError(f"neighbours are nearest by one layer; {len(asked.layers)} are named")
+    layer = _known(network, asked.layers[0]) if asked.layers else inspection.last_hidden(network).name
     chosen = asked.indices or inspection.first_of_each(data.test_labels)
     found = inspection.neighbours(model, data, chosen, asked.most or 8, layer)
     size = prod(network[layer].output)
@@ -166,8 +178,10 @@ def _curves(names: Sequence[str], asked: InspectOptions) -> InspectAnswer:
 
 
 def _samples(names: Sequence[str], asked: InspectOptions) -> InspectAnswer:
-    """The samples of each class."""
+    """The samples of each class, or those of --index."""
     recipe, found = _subject(names, "data", asked)
+    if asked.indices:
+        return _chosen_samples(found, asked)
     parts = inspection.class_counts(found, recipe)
     shown = inspection.samples_of_each_class(found, asked.part, asked.most or SAMPLES)
     head = str(found)[1:-1].removeprefix("Dataset ")
@@ -175,6 +189,15 @@ def _samples(names: Sequence[str], asked: InspectOptions) -> InspectAnswer:
         lambda terminal: [head, "", *results.counts(found.names, parts, terminal)],
         lambda theme: galleries.gallery(shown, theme),
     )
+
+
+def _chosen_samples(data: Dataset, asked: InspectOptions) -> InspectAnswer:
+    labels = data.part(asked.part).labels
+    for index in asked.indices:
+        samples.check_index(index, len(labels), asked.part)
+    shown = inspection.samples_at(data, asked.part, asked.indices)
+    lines = [f"{asked.part} sample {index} is {data.names[int(labels[index])]}" for index in asked.indices]
+    return InspectAnswer(lambda terminal: lines, lambda theme: galleries.gallery(shown, theme))
 
 
 def _augmented(names: Sequence[str], asked: InspectOptions) -> InspectAnswer:

@@ -17,17 +17,18 @@ from cnnspec.diagnostics import LayerError
 @click.option("--at", metavar="R,C", help="The unit's row and column, from 0; the middle one unless given.")
 @format_option("text", "json")
 def command(spec: str | None, inline: str | None, layer: str | None, at: str | None, form: str) -> int:
-    """The input rows and columns that one unit of LAYER sees."""
+    """The input rows and columns that one unit of LAYER sees: of the last map, unless LAYER says."""
     from cnnspec.analysis.field import field
     from cnnspec.layers.base import spatial
     from cnnspec.views.terminal import field as pixels
 
     spec, layer = shift(spec, inline, layer)
-    if layer is None:
-        raise click.UsageError("no LAYER given, such as conv1; cnnspec analyze lists the layers")
     document = read(spec, inline)
     network = document.network
-    if network is None or (document.failed and layer not in network.by_name):
+    if network and layer is None:
+        maps = [node.name for node in network.nodes if spatial(node.output)]
+        layer = maps[-1] if maps else network.nodes[-1].name
+    if network is None or layer is None or (document.failed and layer not in network.by_name):
         fail(document.diagnostics)
     node = network.by_name.get(layer)
     middle = tuple(size // 2 for size in spatial(node.output)) if node else ()

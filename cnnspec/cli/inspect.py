@@ -48,9 +48,10 @@ FORMATS: Final = ("png", "svg", "pdf")
 )
 @click.argument("words", nargs=-1, metavar="RUN... WHAT")
 @click.option("-o", "--output", metavar="FILE", help="Draw it: .png, .svg or .pdf; else a table is printed.")
-@click.option("--layer", metavar="NAME", help="The layer to look at (filters, maps, neighbours).")
+@click.option("--layer", "layers", multiple=True, metavar="NAME",
+              help="The layer to look at; filters and maps take several.")  # fmt: skip
 @click.option("--index", "indices", type=click.IntRange(0), multiple=True, metavar="N",
-              help="A sample, by its number; neighbours take several.")  # fmt: skip
+              help="A sample, by its number; neighbours, data and augmented take several.")  # fmt: skip
 @click.option("--image", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="FILE",
               help="An image in place of a sample (maps).")  # fmt: skip
 @picture_options

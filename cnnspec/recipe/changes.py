@@ -15,15 +15,25 @@ from cnnspec.recipe import faults
 from cnnspec.recipe.base import SettingModel
 from cnnspec.recipe.models import OneCycle, Recipe
 from cnnspec.recipe.read import read_setting
-from cnnspec.recipe.words import CHOICE_SYNONYMS, NEEDLESS, OPTION_SYNONYMS, SETTINGS, SYNONYMS, owners
+from cnnspec.recipe.words import (
+    CHOICE_SYNONYMS,
+    NEEDLESS,
+    OPTION_SYNONYMS,
+    SETTINGS,
+    SYNONYMS,
+    models_of,
+    owners,
+)
 from cnnspec.syntax import tree
 from cnnspec.syntax.parse import parse_tolerant
 from cnnspec.text import Source
 
 Model = TypeVar("Model", bound=BaseModel)
 
-SHORT: Final = ("rate", "validation")
-"""Options that may be changed by their own name: the optimizer's rate, and the validation part of data."""
+SHORT: Final = {
+    option: "optimizer" for kind in models_of(SETTINGS["optimizer"]) for option in kind.option_fields()
+} | {"validation": "data"}
+"""Options that may be changed by their own name: the optimizer's, and the validation part of data."""
 ASIDE: Final = {
     **NEEDLESS,
     "verbose": "nothing is printed; callback= hears of epochs, and the History shows them afterwards",
@@ -63,15 +73,26 @@ def _is_given(name: str, value: Any, recipe: Recipe) -> bool:
 def _shorthands(
     recipe: Recipe, values: dict[str, Any], given: Mapping[str, Any], found: list[Diagnostic]
 ) -> None:
-    """``rate`` and ``validation``, put where they belong."""
-    for name, word in (("rate", "optimizer"), ("validation", "data")):
+    """Options by their own name, put where they belong."""
+    for name in (name for name in given if name in SHORT):
+        word = SHORT[name]
         setting = values.get(word, getattr(recipe, word))
-        if name in given and isinstance(setting, SettingModel):
-            options = {**_fields_given(setting), name: _plain(given[name])}
-            values[word] = _validated(type(setting), options, found)
+        if not isinstance(setting, SettingModel):
+            continue
+        if name not in setting.option_fields():
+            found.append(_no_option(setting, word, name))
+            return
+        options = {**_fields_given(setting), name: _plain(given[name])}
+        values[word] = _validated(type(setting), options, found)
     schedule = recipe.schedule
     if "rate" in given and not found and "schedule" not in given and isinstance(schedule, OneCycle):
         values["schedule"] = schedule.model_copy(update={"peak": float(_plain(given["rate"]))})
+
+
+def _no_option(setting: SettingModel, word: str, name: str) -> Diagnostic:
+    have = [owner.removeprefix(f"{word} ") for owner in owners(name)]
+    message = f"{setting.title()} has no option {name}; {' and '.join(have)} have it"
+    return Diagnostic("unknown-setting-option", message, help=(f'as in {word}="{have[0]} {name}=…"',))
 
 
 def _fields_given(model: BaseModel) -> dict[str, Any]:
@@ -159,6 +180,6 @@ def _no_such_setting(name: str) -> str:
         setting, _, kind = owners(word)[0].partition(" ")
         sentence = f"{kind} {meant}=…".strip()
         return f'{message}; it is an option of {setting}: {setting}="{sentence}"'
-    known: Iterable[str] = (*Recipe.model_fields, *SHORT)
+    known: Iterable[str] = (*Recipe.model_fields, "rate", "validation")
     guess = nearest(word, known, SYNONYMS)
     return f"{message}; " + (f"did you mean {guess}?" if guess else f"there are {', '.join(known)}")

@@ -35,6 +35,7 @@ AT_ONCE: Final = 1000
 """Samples whose features are in memory at a time."""
 MOST_CLASSES = 30
 """Classes that a picture shows."""
+_WHICH: Final = {"train": "training", "test": "test"}
 
 
 def filters(model: Predictor, layer: str | None = None) -> results.Filters:
@@ -245,9 +246,18 @@ def samples_of_each_class(data: Dataset, part: Part, count: int) -> results.Gall
         places = np.flatnonzero(labels == label)[:count]
         rows.append((name, tuple(as_image(images[place], data.shape) for place in places)))
     cut = f", the first {MOST_CLASSES} of {data.classes} classes" if data.classes > MOST_CLASSES else ""
-    which = "training" if part == "train" else "test"
-    note = f"the first of {len(labels):,} {which} samples of each class{cut}"
+    note = f"the first of {len(labels):,} {_WHICH[part]} samples of each class{cut}"
     return results.Gallery(data.name, note, tuple(rows))
+
+
+def samples_at(data: Dataset, part: Part, places: Sequence[int]) -> results.Gallery:
+    """The samples of these numbers, each in a row of its own."""
+    images, labels = data.part(part)
+    rows = [
+        (f"{place}: {data.names[int(labels[place])]}", (as_image(images[place], data.shape),))
+        for place in places
+    ]
+    return results.Gallery(data.name, f"{_WHICH[part]} samples by number, with their classes", tuple(rows))
 
 
 def augmented_samples(

@@ -99,7 +99,7 @@ def test_wrong_use_leaves_with_two(capsys, tmp_path):
     assert 2 == ran(capsys, "check")[0]
     assert 2 == ran(capsys, "check", str(tmp_path / "nowhere.cnn"))[0]
     assert 2 == ran(capsys, "diff", "-", "-")[0]
-    assert 2 == ran(capsys, "field", "lenet")[0]
+    assert 2 == ran(capsys, "field", "lenet", "conv1", "conv2")[0]
     assert 2 == ran(capsys, "field", "lenet", "conv1", "--at", "here")[0]
 
 
@@ -159,6 +159,12 @@ def test_field_of_a_small_map_pixel_by_pixel(capsys):
 def test_field_of_the_middle_and_of_vectors(capsys):
     assert "conv1 at 14,14" in ran(capsys, "field", "lenet", "conv1")[1]
     assert "rows     0 to 27 (28)" in ran(capsys, "field", "lenet", "dense1")[1]
+
+
+def test_field_without_a_layer_is_that_of_the_last_map(capsys):
+    assert "maxpool2 at 2,2 (" in ran(capsys, "field", "lenet")[1]
+    assert "relu1 at 3 (" in ran(capsys, "field", "-e", "input 8x1; conv 1 3; relu; flatten; dense 2")[1]
+    assert 1 == ran(capsys, "field", "-e", "input 8; dense 2")[0]
 
 
 def test_field_on_one_axis(capsys):

@@ -156,3 +156,24 @@ def test_evaluate_and_inspect_tell_mistakes_alike(cnnspec, home):
     _, inspected, _ = cnnspec("inspect", home / "one", "mistakes", "--count", 3)
     assert "predicted" in inspected
     assert evaluated.endswith("\n\n" + inspected)
+
+
+@pytest.mark.parametrize("kind", ["maps", "filters"])
+def test_several_layers_are_shown_one_below_the_other(cnnspec, home, tmp_path, kind):
+    layers = ("conv1", "dense1")
+    one, two = (cnnspec("inspect", home / "one", kind, "--layer", layer)[1] for layer in layers)
+    both = [word for layer in layers for word in ("--layer", layer)]
+    assert (0, f"{one}\n{two}", "") == cnnspec("inspect", home / "one", kind, *both)
+    cnnspec("inspect", home / "one", kind, *both, "-o", "x.svg")
+    shown = " ".join(texts(tmp_path / "x.svg"))
+    assert all(layer in shown for layer in layers)
+    assert ("Feature maps of test sample 0" if kind == "maps" else "Filters") in shown
+
+
+@pytest.mark.parametrize("words, said", [
+    (("neighbours", "--layer", "conv1", "--layer", "dense1"), "neighbours are nearest by one layer; 2 are"),
+    (("maps", "--index", "1", "--index", "2"), "maps are of one sample; 2 are named"),
+])  # fmt: skip
+def test_what_takes_one_says_so(cnnspec, home, words, said):
+    code, _, err = cnnspec("inspect", home / "one", *words)
+    assert (2, True) == (code, said in err)

@@ -91,3 +91,16 @@ def test_samples_are_of_their_class():
     assert ["a", "b", "c"] == [name for name, _ in shown.rows]
     np.testing.assert_array_equal(shown.rows[1][1], data.train_images[[1, 4]])
     assert {"training": (4, 4, 4), "test": (1, 1, 1)} == inspection.class_counts(data, Recipe())
+
+
+def test_a_sample_of_a_part_is_shown_by_its_number(cnnspec, home, tmp_path):
+    with np.load(home / "bars.npz") as arrays:
+        labels = arrays["y_train"]
+    asked = ("inspect", home / "bars.cnn", "data", "--part", "train", "--index", 159, "--index", 60)
+    code, out, _ = cnnspec(*asked)
+    assert (0, f"train sample 159 is {labels[159]}\ntrain sample 60 is {labels[60]}\n") == (code, out)
+    cnnspec(*asked, "-o", "x.svg")
+    shown = re.findall(r"<text [^>]*>([^<]*)</text>", (tmp_path / "x.svg").read_text())
+    assert {f"159: {labels[159]}", f"60: {labels[60]}"} <= set(shown)
+    code, _, err = cnnspec(*asked[:3], "--index", 159)
+    assert (2, True) == (code, "the test set has 60 samples, 0 to 59; there is no 159" in err)

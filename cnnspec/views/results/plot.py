@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -47,3 +48,18 @@ class Plot:
     def drawing(self) -> str:
         """The SVG without its words."""
         return self.writer.document(self.width, self.height, title=self.title, kind=self.kind)
+
+
+def stacked(plots: Sequence[Plot], title: str) -> Plot:
+    """Drawings one below the other, each under its title, as one; a single one is given back."""
+    first = plots[0]
+    if len(plots) == 1:
+        return first
+    whole, top, width = SvgWriter(first.writer.theme), 0.0, 0.0
+    for plot in plots:
+        words = f"{plot.title}: {plot.note}"
+        whole.text(0, top + plot.text, words, size=plot.text, bold=True)
+        whole.insert(plot.writer, 0, top + 2 * plot.text)
+        top += plot.height + 5 * plot.text
+        width = max(width, plot.width, text_width(words, plot.text, bold=True))
+    return Plot(first.kind, title, "", width, top, whole, first.text)
