@@ -15,6 +15,7 @@ from cnnspec.elaborate.spec import Elaborated, elaborate
 from cnnspec.syntax.parse import parse_tolerant
 from cnnspec.text import Source
 from cnnspec.training.data.dataset import Dataset
+from cnnspec.views.terminal.paint import width_of
 
 T = TypeVar("T")
 
@@ -74,3 +75,9 @@ def bars(count: int, seed: int, noise: int = 60, light: int = 150) -> tuple[np.n
         elif label == 1:
             image[:, place] += light
     return images, labels
+
+
+def too_wide(text: str, width: int) -> list[str]:
+    """The lines that reach over a page; commands and very long words stay in one piece."""
+    found = [line for line in text.splitlines() if width_of(line) > width]
+    return [line for line in found if not line.lstrip().startswith("cnnspec ") and len(line.split()) > 1]

@@ -91,7 +91,7 @@ def report_faults(document: Document, analysis: Analysis | None) -> None:
     show(item for item in found if item.severity is not Severity.NOTE)
     notes = sum(item.severity is Severity.NOTE for item in found)
     if notes and not document.failed:
-        stderr_console().print(
+        stderr_console().say(
             f"{notes} note{'s' if notes > 1 else ''}: cnnspec check shows {'them' if notes > 1 else 'it'}"
         )
 

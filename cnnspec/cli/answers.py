@@ -226,7 +226,7 @@ def _subject(names: Sequence[str], kind: str, asked: InspectOptions) -> tuple[Re
         return run.recipe, samples.samples_of(run, load(name), asked.data_name, asked.data_dir)
     network = load_network(name, None)
     recipe = network.training_recipe
-    say = stderr_console().print
+    say = stderr_console().say
     return recipe, samples.load_or_stand_in(network, recipe.data, asked.data_name, asked.data_dir, say=say)
 
 

@@ -58,4 +58,4 @@ def _print_text(found: Sequence[Diagnostic], console: Console, specs: int, quiet
     if found:
         console.print(render_text(found, color=console.color, width=console.width, unicode=console.unicode))
     elif not quiet:
-        stderr_console().print(f"{specs} spec{'s' * (specs != 1)} checked, nothing to report")
+        stderr_console().say(f"{specs} spec{'s' * (specs != 1)} checked, nothing to report")

@@ -38,6 +38,12 @@ class Console:
             text = text.encode(encoding, "replace").decode(encoding)
         self.stream.write(text if text.endswith("\n") else text + "\n")
 
+    def say(self, text: str) -> None:
+        """Writes words, long lines broken at blanks."""
+        from cnnspec.views.terminal.paint import folded
+
+        self.print(folded(text, self.width))
+
     def print_json(self, document: dict[str, Any] | Sequence[Any]) -> None:
         """Writes a document as all commands do."""
         import json
@@ -89,7 +95,7 @@ def write_result(target: str, data: bytes | str) -> None:
         sys.stdout.buffer.flush()
         return
     write_file(target, data)
-    stderr_console().print(f"wrote {target}")
+    stderr_console().say(f"wrote {target}")
 
 
 def write_file(target: str, data: bytes | str) -> None:

@@ -118,7 +118,7 @@ def _tell_if_large(network: Network, choices: Choices) -> None:
     if (smaller := limited_choices(network, choices, MANY_CARDS)) is not None:
         count = len(plan_of(network, smaller).cards)
         ways.append(f"--depth {smaller.depth} draws blocks as one card each, {count} in all")
-    stderr_console().print(f"{cards} cards{': ' if ways else ''}{'; '.join(ways)}")
+    stderr_console().say(f"{cards} cards{': ' if ways else ''}{'; '.join(ways)}")
 
 
 def _format_of(target: str, format_: str | None, style: str) -> str:

@@ -52,7 +52,7 @@ def _list(console: Console) -> None:
     for line in listed({name: description(example_text(name)) for name in names}, terminal):
         console.print(line)
     console.print("")
-    console.print(
+    console.say(
         terminal.text(f"Print one: cnnspec examples {names[0]} · analyze it: cnnspec analyze {names[0]}")
     )
 

@@ -260,4 +260,4 @@ class Fit:
 
 
 def _say(text: str) -> None:
-    stderr_console().print(f"note: {printable(text)}")
+    stderr_console().say(f"note: {printable(text)}")

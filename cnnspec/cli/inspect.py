@@ -27,10 +27,10 @@ KINDS: Final = {
     "maps": "what --layer makes of one image (--index or --image)",
     "confusion": "which classes were predicted as which",
     "mistakes": "the most confident wrong answers",
-    "neighbours": "training samples nearest to test samples in the last hidden layer",
+    "neighbours": "training samples nearest to test samples, by a hidden layer",
     "curves": "loss and accuracy by epoch; several RUNs on one page",
-    "data": "the samples of each class; of a spec as well, before it is trained",
-    "augmented": "training samples, and what the recipe's augment makes of them; of a spec as well",
+    "data": "the samples of each class; also of a spec not yet trained",
+    "augmented": "what the recipe's augment makes of samples; also of a spec",
 }
 SYNONYMS: Final = {
     "filter": "filters", "kernels": "filters", "weights": "filters", "map": "maps", "activations": "maps",
@@ -82,7 +82,7 @@ def command(words: tuple[str, ...], output: str | None, theme: str, **options: A
 
         shown = answer(names, kind, InspectOptions(**options))
         if output is None or kind == "curves":
-            stdout_console().print("\n".join(shown.table(stdout_console().terminal())))
+            stdout_console().say("\n".join(shown.table(stdout_console().terminal())))
         if output is not None and format is not None:
             _draw(shown, output, format, theme)
     except LayerError as fault:

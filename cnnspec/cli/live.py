@@ -14,7 +14,7 @@ from cnnspec.cli.console import Console
 from cnnspec.diagnostics import Diagnostic
 from cnnspec.training.callback import Callback, TrainingProgress
 from cnnspec.training.history import EpochRecord
-from cnnspec.views.terminal.paint import compact, percent
+from cnnspec.views.terminal.paint import compact, folded, percent
 
 PLAIN_EVERY = 20.0
 """Seconds between two lines within an epoch where there is no terminal."""
@@ -78,9 +78,9 @@ class Live(Callback):
     def say(self, line: str) -> None:
         """A line that stays, above the moving one."""
         if self.bar:
-            self.bar.console.print(Text(line), soft_wrap=True)
+            self.bar.console.print(Text(folded(line, self.console.width)), soft_wrap=True)
         else:
-            self.console.print(line)
+            self.console.say(line)
             self.console.stream.flush()
 
 
@@ -102,6 +102,14 @@ def epoch_line(row: EpochRecord, width: int) -> str:
     if width >= WIDE:
         parts += [f"{row.images_per_second:,.0f} images/s", f"{row.seconds:.1f} s"]
     return "  ".join(parts)
+
+
+def duration(seconds: float) -> str:
+    """``4.3 s``, ``12 min 5 s``, ``1 h 2 min``."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
 def clock(seconds: float) -> str:

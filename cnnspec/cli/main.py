@@ -13,7 +13,7 @@ from typing import Any, Final, NoReturn
 import click
 
 import cnnspec
-from cnnspec.cli.console import show, stderr_console
+from cnnspec.cli.console import show, stderr_console, stdout_console
 from cnnspec.diagnostics import SpecError, nearest
 from cnnspec.resources import example_names
 
@@ -54,7 +54,7 @@ VERBS: Final = {verb: text for verbs in SECTIONS.values() for verb, text in verb
 """Verb, which is also the name of its module here -> one line of help."""
 
 WELCOME = """\
-cnnspec: a few lines describe a convolutional network; get its shapes, parameters
+cnnspec: a few lines describe a convolutional network; get its shapes, parameters \
 and costs explained, its picture drawn, and the network trained.
 
 Try these two first:
@@ -121,7 +121,7 @@ def cli(ctx: click.Context, version: bool) -> None:
         click.echo(f"cnnspec {cnnspec.__version__}")
         ctx.exit(0)
     if ctx.invoked_subcommand is None:
-        click.echo(WELCOME, nl=False)
+        stdout_console().say(WELCOME.rstrip("\n"))
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -196,7 +196,7 @@ def _give_up(error: OSError | MemoryError) -> int:
         reason = "there is not enough memory for this; try a smaller input or batch"
     else:
         reason = ": ".join(str(part) for part in (error.filename, error.strerror or error) if part)
-    stderr_console().print(f"cnnspec: {reason}")
+    stderr_console().say(f"cnnspec: {reason}")
     _write_no_more()
     return WRONG_USAGE
 
@@ -216,7 +216,7 @@ def _apologise(error: BaseException) -> int:
         traceback.print_exception(error)
         return CRASHED
     what = " ".join(str(error).split())[:200]
-    stderr_console().print(
+    stderr_console().say(
         f"cnnspec: something went wrong inside ({type(error).__name__}: {what}). Sorry! Please report it "
         "to cnnspec's issue tracker with your spec and what CNNSPEC_TRACEBACK=1 shows."
     )

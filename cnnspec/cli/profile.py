@@ -9,7 +9,7 @@ import click
 from cnnspec.cli.console import stdout_console
 from cnnspec.cli.options import batch_option, format_option, most_option
 from cnnspec.cli.spec import load_network, spec_argument
-from cnnspec.views.terminal.grid import Column, TableRow, draw, fit
+from cnnspec.views.terminal.grid import Column, TableRow, table
 from cnnspec.views.terminal.paint import Terminal, grouped, in_bytes, percent, wrap
 
 if TYPE_CHECKING:
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 SCHEMA: Final = "cnnspec/profile/1"
 
 COLUMNS: Final = (
-    Column("layer", "layer", least=10),
-    Column("kernel", "kernel", rank=3),
+    Column("layer", "layer", least=10, middle=True),
+    Column("kernel", "kernel", least=8, rank=1),
     Column("forward", "forward ms", right=True),
-    Column("backward", "backward ms", right=True, rank=1),
+    Column("backward", "backward ms", right=True, rank=2),
     Column("share", "time", right=True),
-    Column("speed", "GFLOP/s", right=True, rank=2),
+    Column("speed", "GFLOP/s", right=True, rank=3),
     Column("peak", "of peak", right=True, rank=4),
     Column("why", "why this kernel", least=20, rank=5),
 )
@@ -71,9 +71,8 @@ def render(found: Profile, terminal: Terminal, most: int | None = None) -> str:
     if most is not None:
         rows = sorted(rows, key=lambda row: row.forward + row.backward, reverse=True)[:most]
     lines = [_line(row, found, terminal) for row in rows]
-    table = draw(fit(columns, lines, terminal.width), lines, terminal)
     below = [line for text in _totals(found) for line in wrap(terminal.text(text), terminal.width - 1, "  ")]
-    return "\n".join([*table, "", *(f" {line}" for line in below)])
+    return "\n".join([*table(columns, lines, terminal), "", *(f" {line}" for line in below)])
 
 
 def _line(row: StepTime, found: Profile, terminal: Terminal) -> TableRow:

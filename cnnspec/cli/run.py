@@ -70,7 +70,7 @@ def command(
     samples = input_array(given, network.input, seed, resize or _resized_in_training(weights))
     results = _forward(network, samples, weights, names, seed)
     if len(samples) > 1 and not output:
-        stderr_console().print(f"{len(samples)} samples; the first is shown (-o FILE.npy keeps all)")
+        stderr_console().say(f"{len(samples)} samples; the first is shown (-o FILE.npy keeps all)")
     if output:
         _write(Path(output), results)
         return 0
@@ -108,7 +108,7 @@ def _forward(
     missing = [name for name in _random(network) if name not in given]
     if missing and not files:
         some = ", ".join(missing[:4]) + (", …" if len(missing) > 4 else "")
-        stderr_console().print(f"random weights (seed {seed}): {some}; --weights gives others")
+        stderr_console().say(f"random weights (seed {seed}): {some}; --weights gives others")
     if samples.dtype != "uint8":
         samples = samples.astype("float32")
     try:
@@ -156,7 +156,7 @@ def _page(network: Network, results: Mapping[str, NDArray[Any]], decimals: int, 
     terminal = console.terminal()
     lines: list[str] = []
     for name, values in results.items():
-        lines += ["", *_heading(network[name], terminal)] if lines else _heading(network[name], terminal)
+        lines += ["", _heading(network[name], terminal)] if lines else [_heading(network[name], terminal)]
         lines += render(values[0], terminal=terminal, writing=NumberFormat(decimals, cut), full=full)
     return "\n".join(lines) + "\n"
 
@@ -170,11 +170,13 @@ def _plain(values: NDArray[Any]) -> Any:
     return plain.tolist()
 
 
-def _heading(node: Node, terminal: Any) -> list[str]:
+def _heading(node: Node, terminal: Any) -> str:
     from cnnspec.layers.writing import sentence
+    from cnnspec.views.terminal.paint import folded
 
     what = f"{sentence(node.layer)}   " if node.index else ""
-    return [f"{terminal.paint(node.name, 'bold', str(node.layer.family))}   {what}{show(node.output)}"]
+    name = terminal.paint(node.name, "bold", str(node.layer.family))
+    return folded(f"{name}   {what}{show(node.output)}", terminal.width)
 
 
 def _write(path: Path, results: Mapping[str, NDArray[Any]]) -> None:
@@ -211,7 +213,7 @@ def _picture(values: NDArray[Any]) -> Any:
     low, high = float(values.min()), float(values.max())
     if low < 0 or high > 1:
         values = (values - low) / ((high - low) or 1)
-        stderr_console().print(f"black is {low:g}, white is {high:g}")
+        stderr_console().say(f"black is {low:g}, white is {high:g}")
     pixels = np.rint(values * 255).astype(np.uint8)
     if pixels.shape[-1] != 3:
         pixels = np.concatenate(list(np.moveaxis(pixels, -1, 0)), axis=1)

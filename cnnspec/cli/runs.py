@@ -70,7 +70,7 @@ def _newest_of(network: Network, spec: str | None) -> Path:
     if found is None:
         named = network.name or "this network"
         raise click.UsageError(f"there is no run of {named} under {HOME}/; {others(spec)}")
-    stderr_console().print(f"the newest run: {found}")
+    stderr_console().say(f"the newest run: {found}")
     return found
 
 
@@ -105,7 +105,7 @@ def _open(folder: Path) -> tuple[Model, Run]:
     model, run, refused = open_run(folder)
     show(refused)
     if not (folder / WEIGHTS).exists():
-        stderr_console().print("note: this run is not finished; its newest checkpoint is used")
+        stderr_console().say("note: this run is not finished; its newest checkpoint is used")
     return model, run
 
 
@@ -174,7 +174,7 @@ def to_resume(folder: Path | None, name: str, seeds: bool) -> tuple[Path, Path]:
         what = f'"{folder}" holds runs of several seeds'
         raise click.UsageError(f"{what}; give --seeds N as well, or one of them: {first}")
     if given is None:
-        stderr_console().print(f"continuing: {folder}")
+        stderr_console().say(f"continuing: {folder}")
     return folder, first
 
 
@@ -196,7 +196,7 @@ def recipe_of(run: Path, network: Network) -> Recipe:
     before, asked = record(run), network.training_recipe
     if before is None:
         what = f"{run / RECORD} is damaged; what {run} was begun with is taken from SPEC"
-        stderr_console().print(f"note: {what}")
+        stderr_console().say(f"note: {what}")
         return asked
     where = {"data": {"path"}}  # it is found from where the spec lies
     as_then = asked.model_dump(exclude=where) == load(run).training_recipe.model_dump(exclude=where)

@@ -33,9 +33,9 @@ def data_of(model: Model, run: Run | None, data_name: str | None, data_dir: Path
     else:
         data = samples_of(run, network, data_name, data_dir, classes=model.classes)
         if data.name != run.set:
-            stderr_console().print(f"note: this run was trained on {run.set}, not on {data.name}")
+            stderr_console().say(f"note: this run was trained on {run.set}, not on {data.name}")
     for note in data.notes:
-        stderr_console().print(f"note: {note}")
+        stderr_console().say(f"note: {note}")
     return data
 
 

@@ -43,6 +43,7 @@ def command(specs: Sequence[str], inline: Sequence[str], form: str, most: int, s
     solution in. Exit code 1 when there are none.
     """
     from cnnspec.analysis.solve.search import solve
+    from cnnspec.views.terminal.paint import folded
 
     given: list[tuple[str | None, str | None]] = [(spec, None) for spec in specs]
     given += [(None, text) for text in inline]
@@ -58,7 +59,7 @@ def command(specs: Sequence[str], inline: Sequence[str], form: str, most: int, s
     elif form == "spec" and shown:
         text = "\n".join(_filled(problem, problem.spec.span, shown[0]) for problem in answer.problems)
     else:
-        text = _text(answer, shown)
+        text = folded(_text(answer, shown), stdout_console().width)
     stdout_console().print(text)
     return 0 if answer.solutions else 1
 

@@ -114,7 +114,7 @@ class _Job:
         result = self._run(folder, self.recipe)
         if result is None:
             return _interrupted(f"{folder} --resume")
-        stdout_console().print(_ending(result, folder))
+        stdout_console().say(_ending(result, folder))
         return 0
 
     def repeat(self, folder: Path, count: int) -> int:
@@ -125,10 +125,10 @@ class _Job:
             if result is None:
                 return _interrupted(f"{folder} --resume --seeds {count}")
             found.append(result.accuracy)
-            out.print(f"seed {seed}: test accuracy {100 * result.accuracy:.2f} %")
+            out.say(f"seed {seed}: test accuracy {100 * result.accuracy:.2f} %")
         mean = sum(found) / count
         spread = (sum((accuracy - mean) ** 2 for accuracy in found) / (count - 1)) ** 0.5
-        out.print(
+        out.say(
             f"{count} seeds: test accuracy {100 * mean:.2f} % ± {100 * spread:.2f}, "
             f"worst {100 * min(found):.2f} %, best {100 * max(found):.2f} %"
         )
@@ -161,7 +161,7 @@ class _Job:
         if history.ending == "interrupted":
             return None
         for line in _said(history):
-            stderr_console().print(line)
+            stderr_console().say(line)
         result = model.evaluate(data)
         Run.read(folder).judged(result).write(folder)
         return result
@@ -193,18 +193,22 @@ def _begin_from(model: Model, path: Path, live: Live) -> None:
 
 
 def _interrupted(rest: str) -> int:
-    stderr_console().print(f"interrupted; to continue: cnnspec train {rest}")
+    stderr_console().say(f"interrupted; to continue: cnnspec train {rest}")
     return INTERRUPTED
 
 
 def _said(history: History) -> Iterator[str]:
-    """How a training ended, where it did not end as usual."""
+    """How a training ended, where it did not end as usual; and how long it took in all."""
+    from cnnspec.cli.live import duration
+
     if history.was_over:
         count = len(history.rows)
         yield f"already finished, {count} epoch{'s' * (count != 1)}; for more: --epochs N"
     if history.ending == "stopped early":
         best = history.best_epoch
         yield "stopped early" + (f"; the weights are those of epoch {best}, the best" if best else "")
+    count, seconds = len(history.rows), sum(row.seconds for row in history.rows)
+    yield f"{count} epoch{'s' * (count != 1)} in {duration(seconds)}"
 
 
 def _opening(network: Network, data: Dataset, recipe: Recipe) -> str:

@@ -32,7 +32,7 @@ def command(code: tuple[str, ...], form: str) -> None:
     codes = _codes(" ".join(code)) if code else tuple(titles())
     if code and len(codes) == 1:
         text = mistake_text(codes[0])
-        console.print(text if form == "markdown" else render_page(text, console.terminal()))
+        console.print(text) if form == "markdown" else console.say(render_page(text, console.terminal()))
     else:
         pages = titles()
         console.print("\n".join(listed({code: pages[code] for code in codes}, console.terminal())))

@@ -92,6 +92,10 @@ def _channels(values: Array, terminal: Terminal, writing: NumberFormat, full: bo
     kept = values if full else values[:MOST_ROWS, :MOST_COLUMNS, :MOST_CHANNELS]
     texts = np.array(writing.texts(kept), dtype=object).reshape(kept.shape)
     widest, dots = max(map(len, texts.ravel())), terminal.text("…")
+    room = terminal.width - len(indent)
+    if not full and kept.shape[1] * (widest + 1) - 1 > room:
+        kept = kept[:, : max(1, (room - len(dots)) // (widest + 1))]
+        texts = texts[:, : kept.shape[1]]
     more = f" {dots}" if kept.shape[1] < columns else ""
     blocks = []
     for channel in range(kept.shape[2]):

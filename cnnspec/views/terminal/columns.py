@@ -113,7 +113,8 @@ def _counts(key: str, meaning: str, rank: int = 1) -> Figure:
 def _words(
     key: str, meaning: str, of: Callable[[Row, Analysis], Bare], rank: int, least: int | None = None
 ) -> Figure:
-    return Figure(key, key, right=False, least=least, rank=rank, meaning=meaning, of=of)
+    names = key in ("layer", "from")
+    return Figure(key, key, right=False, least=least, rank=rank, middle=names, meaning=meaning, of=of)
 
 
 FIGURES: Final[dict[str, Figure]] = {

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from cnnspec.layers.base import show
 from cnnspec.layers.writing import sentence, value_text
-from cnnspec.views.terminal.grid import Column, TableRow, draw, fit
-from cnnspec.views.terminal.paint import PLAIN, Terminal, grouped, in_bytes, wrap
+from cnnspec.views.terminal.grid import Column, TableRow, table
+from cnnspec.views.terminal.paint import PLAIN, Terminal, folded, grouped, in_bytes, wrap
 
 if TYPE_CHECKING:
     from cnnspec.analysis.compare import Change, Comparison, Pair
@@ -21,10 +21,10 @@ STYLES: Final = {"same": "dim", "changed": "warning", "added": "good", "removed"
 
 COLUMNS: Final = (
     Column("sign", ""),
-    Column("layer", "layer", least=12),
-    Column("what", "what differs", least=24),
-    Column("params", "params", right=True, rank=1),
-    Column("multiplies", "multiplies", right=True, rank=2),
+    Column("layer", "layer", least=16, rank=1, middle=True),
+    Column("what", "what differs", least=28, rank=1),
+    Column("params", "params", right=True, rank=2),
+    Column("multiplies", "multiplies", right=True, rank=3),
 )
 
 
@@ -36,8 +36,8 @@ def render(comparison: Comparison, *, terminal: Terminal = PLAIN, everything: bo
         lines += [terminal.text(f" input {_from_to(comparison.input)}"), ""]
     if shown:
         cells = [_line(run, terminal) for run in _runs(shown, everything)]
-        lines += [*draw(fit(COLUMNS, cells, terminal.width), cells, terminal), ""]
-        lines += [f" {terminal.text(line)}" for line in _totals(comparison)] + [""]
+        lines += [*table(COLUMNS, cells, terminal), ""]
+        lines += [folded(f" {terminal.text(line)}", terminal.width) for line in _totals(comparison)] + [""]
     name_one, name_two = comparison.before.network.name, comparison.after.network.name
     names = f"{name_one or 'first'} → {name_two or 'second'}: "
     lines += [terminal.text(f" {line}") for line in wrap(names + comparison.summary, terminal.width - 1)]

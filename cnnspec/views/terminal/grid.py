@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from cnnspec.views.terminal.paint import Terminal, cut, pad, width_of
+from cnnspec.views.terminal.paint import Terminal, cut, pad, width_of, wrap
 
 TAIL = "\t"
 """Separates the end of a cell that should survive when the cell is cut."""
@@ -19,6 +19,7 @@ class Column:
     """``least``: the narrowest a text column may be cut to; None is never cut.
 
     ``rank``: where not all fit, the highest rank goes first; rank 0 always stays.
+    ``middle``: a cell is cut in its middle, as names are told apart by both their ends.
     """
 
     key: str
@@ -26,6 +27,7 @@ class Column:
     right: bool = False
     least: int | None = None
     rank: int = 0
+    middle: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,20 @@ class Fitted:
     @property
     def width(self) -> int:
         return total(width for _, width in self.columns)
+
+
+def table(
+    columns: Sequence[Column], lines: Sequence[TableRow], terminal: Terminal,
+    *, keep_all: bool = False, option: str = "",
+) -> list[str]:  # fmt: skip
+    """The table as wide as the page, and what of it had no room; an ``option`` takes the keys of columns."""
+    fitted = fit(columns, lines, terminal.width, keep_all)
+    drawn = draw(fitted, lines, terminal)
+    if fitted.dropped:
+        names = ", ".join(column.key if option else column.title for column in fitted.dropped)
+        note = f"no room for {names}{f'; see {option}' if option else ''}"
+        drawn += [terminal.paint(f" {line}", "dim") for line in wrap(terminal.text(note), terminal.width - 1)]
+    return drawn
 
 
 def fit(columns: Sequence[Column], lines: Sequence[TableRow], width: int, keep_all: bool = False) -> Fitted:
@@ -88,18 +104,18 @@ def _draw_line(fitted: Fitted, line: TableRow, terminal: Terminal) -> str:
         return terminal.paint(terminal.rule(fitted.width), "dim")
     cells = []
     for column, width in fitted.columns:
-        text = pad(_cut_cell(line.cells.get(column.key, ""), width, terminal), width, column.right)
+        text = pad(_cut_cell(line.cells.get(column.key, ""), width, column, terminal), width, column.right)
         cells.append(terminal.paint(text, *line.styles.get(column.key, ())))
     return (" " * MARGIN + (" " * GAP).join(cells)).rstrip()
 
 
-def _cut_cell(text: str, width: int, terminal: Terminal) -> str:
+def _cut_cell(text: str, width: int, column: Column, terminal: Terminal) -> str:
     """The cell cut to a width, its head first and its tail after that."""
     head, _, tail = text.partition(TAIL)
     if not tail or width_of(text) <= width:
-        return cut(text.replace(TAIL, " "), width, terminal)
+        return cut(text.replace(TAIL, " "), width, terminal, middle=column.middle)
     tail = cut(tail, max(width - width_of(head) - 1, width * 2 // 3), terminal)
-    return f"{cut(head, width - width_of(tail) - 1, terminal)} {tail}"
+    return f"{cut(head, width - width_of(tail) - 1, terminal, middle=column.middle)} {tail}"
 
 
 def _natural(column: Column, lines: Sequence[TableRow]) -> int:

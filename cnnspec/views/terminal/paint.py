@@ -30,6 +30,7 @@ WIDEST: Final = 88
 """Columns of running text that are still read with ease."""
 NARROWEST: Final = 16
 """Columns of text that are left beside a head, however narrow the page."""
+_STYLE: Final = re.compile(r"\x1b\[[\d;]*m")
 _CODE: Final = re.compile(r"`([^`]+)`")
 _ITEM: Final = re.compile(r"(?:[-*]|\d+\.) ")
 
@@ -80,16 +81,37 @@ def pad(text: str, width: int, right: bool = False) -> str:
     return blanks + text if right else text + blanks
 
 
-def cut(text: str, width: int, terminal: Terminal) -> str:
-    """The text, ending in an ellipsis where it does not fit."""
+def cut(text: str, width: int, terminal: Terminal, *, middle: bool = False) -> str:
+    """The text with an ellipsis at its end, or in its ``middle``, where it does not fit."""
     if width_of(text) <= width:
         return text
     mark = terminal.text("…")
-    room = width - len(mark)
-    text = text[: max(0, room)]  # a character takes a column at least
-    while text and width_of(text) > room:
+    room = max(0, width - len(mark))
+    behind = _first(text[::-1], room // 2)[::-1] if middle else ""
+    before = _first(text, room - width_of(behind))
+    return (before if middle else before.rstrip()) + mark + behind
+
+
+def _first(text: str, width: int) -> str:
+    """As much of the text as fits."""
+    text = text[:width]  # a character takes a column at least
+    while text and width_of(text) > width:
         text = text[:-1]
-    return text.rstrip() + mark
+    return text
+
+
+def folded(text: str, width: int) -> str:
+    """The lines of a text, those that are too long broken at blanks and set in where they go on.
+
+    A command stays in one piece, so that it can be copied.
+    """
+    lines: list[str] = []
+    for line in text.split("\n"):
+        bare = line.lstrip()
+        indent = " " * (len(line) - len(bare))
+        fits = width_of(_STYLE.sub("", line)) <= width or bare.startswith("cnnspec ")
+        lines += [line] if fits else [indent + part for part in wrap(bare, width - len(indent), "  ")]
+    return "\n".join(lines)
 
 
 def wrap(text: str, width: int, indent: str = "") -> list[str]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from cnnspec.views.terminal.grid import Column, TableRow, draw, fit
-from cnnspec.views.terminal.paint import Terminal, compact, percent, wrap
+from cnnspec.views.terminal.grid import Column, TableRow, draw, fit, table
+from cnnspec.views.terminal.paint import Terminal, compact, cut, percent, width_of, wrap
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 MOST: Final = 32
 """Filters or channels listed; a picture shows more."""
+SHORTEST: Final = 5
+"""Letters to which names over a matrix are cut; sooner they are numbered."""
 MOST_PAIRS: Final = 10
 """Confusions listed where the page is too narrow for the matrix."""
 COLUMNS: Final = (
@@ -102,7 +104,7 @@ def _figures(values: NDArray[Any], what: str, terminal: Terminal) -> list[str]:
 def neighbours(shown: Sequence[Neighbourhood], layer: str, size: int, terminal: Terminal) -> list[str]:
     """A line a sample: its class, and classes, places and distances of the nearest training samples."""
     most = max(len(one.found) for one in shown)
-    columns = [Column("sample", "test sample", right=True), Column("label", "class", least=4)]
+    columns = [Column("sample", "test sample", right=True), Column("label", "class", least=4, middle=True)]
     columns += [Column(str(n), f"nearest {n + 1}" if not n else str(n + 1), rank=n) for n in range(most)]
     lines = []
     for one in shown:
@@ -113,7 +115,7 @@ def neighbours(shown: Sequence[Neighbourhood], layer: str, size: int, terminal: 
         styles = {str(n): ("bad",) for n, near in enumerate(one.found) if near.label != one.sample.label}
         lines.append(TableRow(cells, styles))
     head = f"nearest training samples in the {size:,} values of {layer}: class (place, distance)"
-    return [head, "", *_table(columns, lines, terminal)]
+    return [*wrap(head, terminal.width), "", *_table(columns, lines, terminal)]
 
 
 # Judged on samples ------------------------------------------------------------
@@ -121,16 +123,29 @@ def neighbours(shown: Sequence[Neighbourhood], layer: str, size: int, terminal: 
 
 def confusion(shown: Confusion, terminal: Terminal) -> list[str]:
     """The confusion matrix; numbers off the diagonal stand out, zeros are dots."""
-    columns = [Column("name", "", least=4)]
-    columns += [Column(str(n), name[:6], right=True, rank=1) for n, name in enumerate(shown.names)]
     dot = terminal.text("·")[:1].replace("*", ".")
-    lines: list[TableRow] = []
-    for n, row in enumerate(shown.counts):
-        cells = {str(k): f"{count:,}" if count else dot for k, count in enumerate(row)}
-        styles = {str(k): ("good",) if k == n else ("bad",) if row[k] else ("dim",) for k in range(len(row))}
-        lines.append(TableRow({"name": shown.names[n], **cells}, styles))
-    fitted = fit(columns, lines, terminal.width)
-    return draw(fitted, lines, terminal) if not fitted.dropped else _likeliest(shown, terminal)
+    for titles, names in _headings(shown.names, terminal):
+        columns = [Column("name", "", least=max(map(width_of, titles)), middle=True)]
+        columns += [Column(str(n), title, right=True, rank=1) for n, title in enumerate(titles)]
+        lines: list[TableRow] = []
+        for n, row in enumerate(shown.counts):
+            cells = {str(k): f"{count:,}" if count else dot for k, count in enumerate(row)}
+            styles = {str(k): ("bad",) if count else ("dim",) for k, count in enumerate(row)}
+            lines.append(TableRow({"name": names[n], **cells}, {**styles, str(n): ("good",)}))
+        fitted = fit(columns, lines, terminal.width)
+        if not fitted.dropped:
+            return draw(fitted, lines, terminal)
+    return _likeliest(shown, terminal)
+
+
+def _headings(names: Sequence[str], terminal: Terminal) -> Iterator[tuple[list[str], list[str]]]:
+    """(titles of columns, names of rows), the clearest first: names as long as may be, then numbers."""
+    whole = max(map(width_of, names))
+    for width in range(whole, min(whole, SHORTEST) - 1, -1):
+        titles = [cut(name, width, terminal, middle=True) for name in names]
+        if len(set(titles)) == len(set(names)):
+            yield titles, list(names)
+    yield [str(n) for n in range(len(names))], [f"{n} {name}" for n, name in enumerate(names)]
 
 
 def _likeliest(shown: Confusion, terminal: Terminal) -> list[str]:
@@ -138,7 +153,9 @@ def _likeliest(shown: Confusion, terminal: Terminal) -> list[str]:
     names, n = shown.names, len(shown.names)
     pairs = [(-int(shown.counts[t, p]), t, p) for t in range(n) for p in range(n) if t != p]
     found = [(names[t], names[p], -less) for less, t, p in sorted(pairs)[:MOST_PAIRS] if less]
-    return [terminal.text(f" {true} → {answer}: {count:,}") for true, answer, count in found]
+    head = "no room for the matrix; " + ("the most frequent mistakes:" if found else "there are no mistakes")
+    lines = [f" {true} → {answer}: {count:,}" for true, answer, count in found]
+    return [terminal.text(line) for line in (*wrap(head, terminal.width), *lines)]
 
 
 def classes(rows: Sequence[tuple[str, float, float, int]], terminal: Terminal) -> list[str]:
@@ -190,7 +207,7 @@ def changes(shown: Gallery, terminal: Terminal) -> list[str]:
 
 
 def _name(title: str, least: int, rank: int = 0) -> Column:
-    return Column(title, title, least=least, rank=rank)
+    return Column(title, title, least=least, rank=rank, middle=True)
 
 
 def _number(title: str, rank: int = 0) -> Column:
@@ -201,4 +218,4 @@ def _table(
     columns: Sequence[Column], lines: Sequence[TableRow | dict[str, str]], terminal: Terminal
 ) -> list[str]:
     rows = [line if isinstance(line, TableRow) else TableRow(line) for line in lines]
-    return draw(fit(columns, rows, terminal.width), rows, terminal)
+    return table(columns, rows, terminal)

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from cnnspec.analysis.conventions import convention_of
 from cnnspec.layers.base import show
 from cnnspec.views.terminal.columns import DEFAULT, Figure, choose, total_text
-from cnnspec.views.terminal.grid import TableRow, draw, fit
+from cnnspec.views.terminal.grid import TableRow, table
 from cnnspec.views.terminal.outline import outline
-from cnnspec.views.terminal.paint import PLAIN, Terminal, hanging, in_bytes, wrap
+from cnnspec.views.terminal.paint import PLAIN, Terminal, hanging, in_bytes
 from cnnspec.views.terminal.rows import Rows
 from cnnspec.views.terminal.snippets import sentence_at
 
@@ -86,21 +86,12 @@ def _layers(
     if not analysis.rows:
         lines = [line for line in lines if not line.rule]
         return [" " + "  ".join(line.cells.values()) for line in lines]
-    fitted = fit(figures, lines, terminal.width, keep_all=chosen)
-    drawn = draw(fitted, lines, terminal)
-    if fitted.dropped:
-        missing = f"no room for {', '.join(column.key for column in fitted.dropped)}; see --columns"
-        drawn += [terminal.paint(line, "dim") for line in _indented(missing, terminal)]
-    return drawn
+    return table(figures, lines, terminal, keep_all=chosen, option="--columns")
 
 
 def _usual(analysis: Analysis) -> tuple[str, ...]:
     """The usual columns; counting like another tool adds that tool's figure."""
     return DEFAULT if analysis.convention == "cnnspec" else (*DEFAULT[:-1], "flops", DEFAULT[-1])
-
-
-def _indented(text: str, terminal: Terminal) -> list[str]:
-    return [f" {line}" for line in wrap(terminal.text(text), terminal.width - 1)]
 
 
 def _total(analysis: Analysis, figures: Sequence[Figure], terminal: Terminal) -> TableRow:
