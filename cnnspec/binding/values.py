@@ -139,7 +139,7 @@ def _unknown(expression: tree.QuestionMark, sight: Sight) -> Value:
 def _tuple(expression: tree.Tuple, sight: Sight) -> Value:
     items = tuple(_EVALUATORS[type(item)](item, sight) for item in expression.items)
     for item, written in zip(items, expression.items, strict=True):
-        if isinstance(item, bool):
+        if isinstance(item, bool | str | tuple):
             message = f"brackets need numbers. Received: {format_value(item)}"
             raise SentenceError("not-a-number", message, written.span)
     found = [item for item in items if isinstance(item, OpenValue)]

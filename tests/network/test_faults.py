@@ -50,6 +50,7 @@ FAULTS = {
     "conv 6 5x5 bias=1": ("wrong-option", "1", "bias must be yes or no. Received: 1", ("did you mean yes?",)),
     "conv yes 5x5": (
         "wrong-option", "yes", "filters must be a whole number. Received: yes", ()),
+    "conv 6 ((1, 2), 2)": ("not-a-number", "(1, 2)", "brackets need numbers. Received: 1x2", ()),
     "conv 6 (yes, 2)": ("not-a-number", "yes", "brackets need numbers. Received: yes", ()),
     "batchnorm epsilon=0": ("wrong-option", "0", "epsilon must be greater than 0. Received: 0", ()),
     "dropout 50": (

@@ -95,3 +95,9 @@ def test_numbers_may_not_explode(text: str) -> None:
 def test_turns_that_can_tell_nothing_new_are_left_out() -> None:
     text = "block f n { repeat n { repeat n { relu } } }\ninput 4\nmaxpool 2x2\nf 400"
     assert ["needs-a-map"] == codes(text)
+
+
+def test_a_constant_of_constants_does_not_grow_without_end() -> None:
+    lets = "\n".join(f"let a{n + 1} = (a{n}, a{n})" for n in range(33))
+    found = built(f"let a0 = (1, 1)\n{lets}\ninput 8x8x1\nconv 1 3x3 padding=a33")
+    assert [(item.code, item.span.line) for item in found.diagnostics] == [("not-a-number", 2)]

@@ -9,6 +9,7 @@ from importlib.util import find_spec
 import pytest
 from drawn import Page, example
 
+import cnnspec
 from cnnspec.resources import example_names
 from cnnspec.views.pictures import dot, engines, svg
 from cnnspec.views.pictures.draw import Look, picture, render
@@ -102,3 +103,25 @@ def test_pictures_are_the_same_every_time() -> None:
     assert render(example("googlenet")) == render(example("googlenet"))
     volumes = Look(style="volumes")
     assert render(example("googlenet"), volumes) == render(example("googlenet"), volumes)
+
+
+@pytest.mark.parametrize("engine", HERE)
+def test_a_tangle_is_laid_out_roughly_in_bounded_time(engine: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Thirty layers that each read all before them: every edge would be improved for hours."""
+    layers = "\n".join(
+        f"concat {' '.join(f'l{source}' for source in range(n))}\nl{n + 1}: conv 4 3x3 padding=1"
+        for n in range(1, 29)
+    )
+    seconds = engines.SECONDS
+    monkeypatch.setattr(
+        engines, "_CHILD", engines._CHILD.replace(f"{seconds}, {seconds}", f"{seconds // 2}, {seconds // 2}")
+    )
+    network = cnnspec.parse(f"input 32x32x4\nl0: conv 4 3x3\nl1: conv 4 3x3 padding=1\n{layers}")
+    plan = plan_of(network)
+    assert len(engines.lay_out(dot.write(plan), engine).cards) == len(plan.cards)
+
+
+def test_a_merge_of_many_paths_has_volumes() -> None:
+    paths = "\n".join("| conv 4 3x3 padding=1" for _ in range(26))
+    network = cnnspec.parse(f"input 32x32x4\nconcat {{\n{paths}\n}}")
+    assert picture(network, "svg", Look(style="volumes")).startswith(b"<svg ")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
-import warnings
+import subprocess
+import sys
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any, Final
@@ -14,6 +15,34 @@ HOW_TO_GET_ONE: Final = (
     "Graphviz is needed for this: install it (graphviz.org; apt, brew, winget: graphviz), "
     "or pip install 'cnnspec[draw]'"
 )
+
+
+SECONDS: Final = 8
+ROUGH: Final = "graph [splines=line, nslimit=1, nslimit1=1, mclimit=0.1]"
+"""Straight edges, and few rounds of improvement: what a tangle of hundreds of edges can have."""
+TOO_LONG: Final = 124
+_CHILD: Final = f"""
+import sys, warnings
+try:
+    import resource
+    resource.setrlimit(resource.RLIMIT_CPU, ({SECONDS}, {SECONDS}))
+except (ImportError, ValueError):
+    pass
+warnings.simplefilter("ignore")
+_, engine, format = sys.argv
+text = sys.stdin.buffer.read()
+if engine == "dot":
+    import graphviz
+    try:
+        made = graphviz.pipe("dot", format, text, quiet=True)
+    except graphviz.CalledProcessError as error:
+        sys.stderr.buffer.write(error.stderr or b"")
+        sys.exit({TOO_LONG} if error.returncode < 0 else 1)
+else:
+    import pygraphviz
+    made = pygraphviz.AGraph(string=text.decode()).draw(format=format, prog="dot")
+sys.stdout.buffer.write(made)
+"""
 
 
 class NoEngine(Exception):
@@ -53,21 +82,23 @@ def choose(engine: str | None = None) -> str:
 
 
 def run(dot: str, format: str, engine: str) -> bytes:
-    """What Graphviz makes of a DOT text, in one of its formats (``png``, ``pdf``, ``json0`` …)."""
-    if engine == "dot":
-        import graphviz  # type: ignore[import-untyped]
+    """What Graphviz makes of a DOT text, in one of its formats (``png``, ``pdf``, ``json0`` …).
 
+    It runs in a process of its own, for as long as ``SECONDS``; what takes longer is laid out roughly.
+    """
+    for text in (dot, f"{dot.rstrip().removesuffix('}')} {ROUGH}\n}}\n"):
+        command = [sys.executable, "-c", _CHILD, engine, format]
         try:
-            made: bytes = graphviz.pipe("dot", format, dot.encode(errors="replace"), quiet=True)
-        except graphviz.CalledProcessError as error:
-            raise NoEngine(f"dot failed: {_first_line(error.stderr)}") from error
-        return made
-    import pygraphviz  # type: ignore[import-untyped]
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        drawn: bytes = pygraphviz.AGraph(string=dot).draw(format=format, prog="dot")
-    return drawn
+            made = subprocess.run(
+                command, input=text.encode(errors="replace"), capture_output=True, timeout=3 * SECONDS
+            )
+        except subprocess.TimeoutExpired:
+            continue
+        if made.returncode == 0:
+            return made.stdout
+        if 0 < made.returncode != TOO_LONG:
+            raise NoEngine(f"{engine} failed: {_last_line(made.stderr)}")
+    raise NoEngine(f"{engine} took longer than {SECONDS} seconds; draw --style volumes needs no Graphviz")
 
 
 def lay_out(dot: str, engine: str) -> GraphLayout:
@@ -108,6 +139,5 @@ def _spline(text: str, height: float) -> tuple[tuple[tuple[float, float], ...], 
     return tuple(points), tip
 
 
-def _first_line(text: bytes | str | None) -> str:
-    shown = text.decode("utf-8", "replace") if isinstance(text, bytes) else text or ""
-    return shown.strip().splitlines()[0] if shown.strip() else "no reason given"
+def _last_line(text: bytes) -> str:
+    return (text.decode("utf-8", "replace").strip().splitlines() or [""])[-1]

@@ -184,6 +184,7 @@ def power(sizes: Sequence[float], most: float, least: float) -> Power:
     """The gentlest compression that draws the smallest with ``least`` pixels, the largest with ``most``."""
     if not sizes:
         return Power(most, 1, 1)
+    least = min(least, most)
     ratio = max(sizes) / min(sizes)
     exponent = 1.0 if ratio <= most / least else log(most / least) / log(ratio)
     return Power(most, max(sizes), exponent, ratio > 1)
