@@ -56,6 +56,19 @@ def mistake_codes() -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in (PACKAGE / "mistakes").glob("*.md")))
 
 
+@cache
+def concept_names() -> tuple[str, ...]:
+    """The concepts that have a page, sorted."""
+    return tuple(sorted(path.stem for path in (PACKAGE / "mistakes" / "concepts").glob("*.md")))
+
+
+def concept_text(name: str) -> str:
+    """The page of a concept, in Markdown; raises KeyError when there is none."""
+    if name not in concept_names():
+        raise KeyError(name)
+    return (PACKAGE / "mistakes" / "concepts" / f"{name}.md").read_text(encoding="utf-8")
+
+
 def mistake_text(code: str) -> str:
     """The page of a code, in Markdown; raises KeyError when there is none."""
     if code not in mistake_codes():

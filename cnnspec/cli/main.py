@@ -43,7 +43,7 @@ SECTIONS: Final[dict[str, dict[str, str]]] = {
     "Learn": {
         "examples": "the networks that come with cnnspec",
         "layers": "the words of the language and their options",
-        "why": "what a mistake means and how it is cured",
+        "why": "what a mistake, a message or a concept means",
     },
     "Write": {
         "fmt": "put a spec into its usual form",

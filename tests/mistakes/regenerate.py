@@ -1,4 +1,7 @@
-"""Writes afresh what each mistake's page says is printed: ``python tests/mistakes/regenerate.py [CODE…]``."""
+"""Writes afresh what each page says is printed: ``python tests/mistakes/regenerate.py [CODE…]``.
+
+A mistake's page shows what ``check`` says of its spec, a concept's page what ``explain`` works out.
+"""
 
 from __future__ import annotations
 
@@ -7,16 +10,19 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from cnnspec.analysis.explain import TOPICS
 from cnnspec.analysis.report import analyze
 from cnnspec.diagnostics import Diagnostic
 from cnnspec.elaborate.spec import elaborate
+from cnnspec.face import explain
 from cnnspec.mistakes import titles
-from cnnspec.resources import PACKAGE, mistake_codes, mistake_text
+from cnnspec.resources import PACKAGE, concept_names, concept_text, mistake_codes, mistake_text
 from cnnspec.syntax.parse import parse_tolerant
 from cnnspec.text import Source
 from cnnspec.views.terminal.messages import render_text
 
 PRINTED = re.compile(r"(## What is printed\n+```text\n).*?(^```$)", re.MULTILINE | re.DOTALL)
+WORKED = re.compile(r"(## Worked out: (.+)\n+```text\n).*?(^```$)", re.MULTILINE | re.DOTALL)
 BLOCK = re.compile(r"^## (.+?)\n+```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 NEIGHBOURS = {"blocks.cnn": "block unit width { conv width 3x3 -> relu }\n"}
 
@@ -65,21 +71,31 @@ def printed(text: str) -> str:
     return render_text(diagnostics_of(text), color=False, width=80, unicode=True, summary=False) + "\n"
 
 
+def worked_out(text: str) -> str:
+    """What a concept's page shows of its example: some topics, of one layer where it is named."""
+    found = WORKED.search(text)
+    assert found is not None
+    example = {heading: body for heading, _, body in BLOCK.findall(text)}["An example"]
+    words = found[2].split()
+    layer = next((word for word in words if word not in TOPICS), None)
+    return str(explain(example, layer, [word for word in words if word in TOPICS]))
+
+
 def regenerate(code: str) -> bool:
-    """Whether the page of a code had to be changed."""
-    found = page(code)
-    if found.fails is None:
-        return False
-    path = Path(PACKAGE) / "mistakes" / f"{code}.md"
-    block = printed(found.fails)
-    text = PRINTED.sub(lambda match: match[1] + block + match[2], found.text)
-    if text == found.text:
-        return False
-    path.write_text(text, encoding="utf-8")
-    return True
+    """Whether the page of a code or concept had to be changed."""
+    if code in concept_names():
+        path, text = Path(PACKAGE) / "mistakes" / "concepts" / f"{code}.md", concept_text(code)
+        pattern, block = WORKED, worked_out(text)
+    else:
+        path, text = Path(PACKAGE) / "mistakes" / f"{code}.md", mistake_text(code)
+        pattern, block = PRINTED, printed(page(code).fails or "")
+    changed = pattern.sub(lambda match: match[1] + block + match.groups()[-1], text)
+    if changed != text:
+        path.write_text(changed, encoding="utf-8")
+    return changed != text
 
 
 if __name__ == "__main__":
-    for each in sys.argv[1:] or mistake_codes():
+    for each in sys.argv[1:] or (*mistake_codes(), *concept_names()):
         if regenerate(each):
             print(f"wrote {each}")

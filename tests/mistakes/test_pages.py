@@ -6,10 +6,11 @@ import re
 from pathlib import Path
 
 import pytest
-from regenerate import diagnostics_of, page, printed
+from regenerate import WORKED, diagnostics_of, page, printed, worked_out
 
-from cnnspec.mistakes import titles
-from cnnspec.resources import PACKAGE, mistake_codes, mistake_text
+from cnnspec.mistakes import concept, concepts, titles
+from cnnspec.mistakes.foreign import MESSAGES, Message, read
+from cnnspec.resources import PACKAGE, concept_names, concept_text, mistake_codes, mistake_text
 
 RUN = [code for code in mistake_codes() if page(code).fails is not None]
 
@@ -47,8 +48,29 @@ def test_cured_spec_is_cured(code: str) -> None:
 
 
 def test_titles_are_told_apart() -> None:
-    names = titles()
-    assert len(set(names.values())) == len(names)
+    names = titles() | concepts()
+    assert len(set(names.values())) == len(names) == len(titles()) + len(concepts())
+
+
+@pytest.mark.parametrize("name", concept_names())
+def test_page_of_a_concept_is_in_form_and_shows_what_explain_works_out(name: str) -> None:
+    text = concept_text(name)
+    assert name in concepts()
+    assert max(map(len, text.splitlines())) <= 120
+    shown = WORKED.search(text)
+    assert shown
+    assert worked_out(text) in shown[0]
+    also = text.split("\nAlso: ")[1].splitlines()[0].split(", ")
+    assert {concept(word) for word in (name, *also)} == {name}
+
+
+@pytest.mark.parametrize("message", MESSAGES, ids=lambda message: message.said)
+def test_foreign_message_leads_to_a_page_that_is_there(message: Message) -> None:
+    assert message.page in (*mistake_codes(), *concept_names())
+    said = re.sub(r"\{[a-z]+\}", "7", message.said.replace("…", " 3, "))
+    found = read(said)
+    assert found is not None
+    assert found.page == message.page
 
 
 def codes_in_use() -> dict[str, str]:
