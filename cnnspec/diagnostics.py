@@ -140,12 +140,17 @@ class LayerError(Exception):
 
 def nearest(word: str, known: Iterable[str], synonyms: Mapping[str, str] = {}) -> str | None:
     """The known word that ``word`` was most likely meant to be, or None."""
-    words = {name.lower(): name for name in known}
-    meant = synonyms.get(word.lower())
-    if meant in words:
-        return meant
+    words = _spoken(known, synonyms)
+    if word.lower() in words:
+        return words[word.lower()]
     matches = get_close_matches(word.lower(), words, n=1, cutoff=0.6)
     return words[matches[0]] if matches else None
+
+
+def _spoken(known: Iterable[str], synonyms: Mapping[str, str]) -> dict[str, str]:
+    """What may be said for each of the known words, in small letters."""
+    ours = {name.lower(): name for name in known}
+    return {said: meant for said, meant in synonyms.items() if meant in ours.values()} | ours
 
 
 def suggestion(word: str, known: Iterable[str], otherwise: str, synonyms: Mapping[str, str] = {}) -> str:
@@ -161,11 +166,26 @@ class Cure(TypedDict):
     fixes: tuple[Fix, ...]
 
 
-def did_you_mean(span: Span, meant: str | None, *otherwise: str) -> Cure:
-    """The cure of a word that is not known: the nearest one, or else what is said otherwise."""
-    if meant is None:
-        return {"help": otherwise, "fixes": ()}
-    return {"help": (f"did you mean {meant}?",), "fixes": (Fix(span, meant, f"write {meant}"),)}
+def surely(word: str, known: Iterable[str], synonyms: Mapping[str, str] = {}) -> str | None:
+    """The known word that a synonym, or a word misspelt, stands for; None where another may be meant."""
+    words = _spoken(known, synonyms)
+    matches = get_close_matches(word.lower(), words, n=1, cutoff=0.75)
+    return words.get(word.lower()) or (words[matches[0]] if matches else None)
+
+
+def did_you_mean(
+    span: Span, word: str, known: Iterable[str], *otherwise: str, synonyms: Mapping[str, str] = {}
+) -> Cure:
+    """The cure of a word that is not known: the nearest one, or else what is said otherwise.
+
+    The fix is offered where it is surely what was meant.
+    """
+    words = tuple(known)
+    meant = surely(word, words, synonyms)
+    if meant is not None:
+        return {"help": (f"did you mean {meant}?",), "fixes": (Fix(span, meant, f"write {meant}"),)}
+    guess = nearest(word, words)
+    return {"help": (f"did you mean {guess}?", *otherwise) if guess else otherwise, "fixes": ()}
 
 
 def any_of(words: Iterable[str]) -> str:

@@ -93,11 +93,10 @@ class Signature:
         return Diagnostic("missing-option", message, span, labels=self.labels, help=help)
 
     def unknown(self, option: tree.Option) -> Diagnostic:
-        meant = nearest(option.name, self.options, self.synonyms)
         return Diagnostic(
             self.codes.unknown, f"{self.title} has no {self.noun} {option.name}", option.name_span,
             labels=self.labels, notes=self.notes_on(option.name),
-            **did_you_mean(option.name_span, meant, self.listing),
+            **did_you_mean(option.name_span, option.name, self.options, self.listing, synonyms=self.synonyms),
         )  # fmt: skip
 
     def repeated(self, option: tree.Option, first: Span, by_place: bool) -> Diagnostic:
@@ -178,7 +177,10 @@ class Binding:
             return Diagnostic(signature.codes.wrong, message, self.span, help=refusal.help)
         value, text = values[option], written.span.text
         received = text if _is_literal(written) else format_value(value)
-        cure = did_you_mean(written.span, refusal.meant, *refusal.help)
+        meant = refusal.meant
+        cure = Cure(help=refusal.help, fixes=())
+        if meant is not None:
+            cure = Cure(help=(f"did you mean {meant}?",), fixes=(Fix(written.span, meant, f"write {meant}"),))
         if type(value) is Word and not cure["help"] and not refusal.choice_only:
             meant = nearest(value, names)
             cure["help"] = (f"did you mean {meant}?" if meant else f"{value} is not defined here",)
@@ -205,7 +207,7 @@ def bind(
         if name not in signature.options:
             fault = signature.unknown(option)
             bound.faults.append(fault)
-            if fault.fixes:
+            if fault.fixes and "=" not in fault.fixes[0].replacement:
                 bound.guesses.setdefault(fault.fixes[0].replacement, option.value)
         elif name in given:
             bound.faults.append(signature.repeated(option, given[name].span, name in by_place))

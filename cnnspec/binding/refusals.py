@@ -8,7 +8,7 @@ from typing import Any, Final, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from cnnspec.binding.values import Word
-from cnnspec.diagnostics import any_of, nearest
+from cnnspec.diagnostics import any_of, surely
 from cnnspec.records import record
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -70,9 +70,9 @@ def _refusal(option: str | None, value: Any, faults: list[Any], synonyms: Mappin
         return Refusal(option, "", is_missing=True)
     closest = _closest(faults)
     words = [word for fault in closest for word in _choices(fault)]
-    meant = nearest(value, words, synonyms) if isinstance(value, str) else None
+    meant = surely(value, words, synonyms) if isinstance(value, str) else None
     if closest[0]["type"] == "bool_type":
-        meant = _TRUTHS.get(str(value).lower())
+        meant = TRUTHS.get(str(value).lower())
     places = [place for place in closest[0]["loc"][1:] if isinstance(place, int)]
     return Refusal(
         option,
@@ -131,7 +131,7 @@ def _as_part(fault: Any, value: Any) -> tuple[str, ...]:
     return ()
 
 
-_TRUTHS: Final = {"true": "yes", "on": "yes", "1": "yes", "false": "no", "off": "no", "none": "no", "0": "no"}
+TRUTHS: Final = {"true": "yes", "on": "yes", "1": "yes", "false": "no", "off": "no", "none": "no", "0": "no"}
 
 _KINDS: Final = {
     "bool_type": ["yes", "no"],

@@ -32,6 +32,13 @@ def find_block(word: str, context: Context) -> Definition | None:
     return context.scope.module.blocks.get(word) or prelude().blocks.get(word)
 
 
+def takes(definition: Definition, sentence: tree.LayerSentence) -> bool:
+    """Whether a block can be used with what a sentence gives."""
+    bound = bind(definition.signature, sentence.arguments, sentence.options, sentence.span)
+    needed = (name for name, parameter in definition.parameters.items() if parameter.default is None)
+    return not bound.faults and all(name in bound.given for name in needed)
+
+
 def use_block(
     elaborator: Elaborator, sentence: tree.LayerSentence, context: Context, definition: Definition
 ) -> None:
@@ -63,6 +70,7 @@ def _frame(sentence: tree.LayerSentence, context: Context, definition: Definitio
         (*outer.calls, sentence),
         outer.blocks | {definition},
         definition,
+        definition.lets,
     )
 
 

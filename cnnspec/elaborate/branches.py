@@ -11,7 +11,7 @@ from pydantic import Field
 from cnnspec.binding.binder import Binding, Signature, bind, values_of
 from cnnspec.binding.refusals import validate
 from cnnspec.binding.values import SentenceError, Unresolved, Word, format_value
-from cnnspec.diagnostics import Label, did_you_mean, nearest
+from cnnspec.diagnostics import Label, did_you_mean
 from cnnspec.elaborate.elaborator import Elaborator
 from cnnspec.elaborate.scope import Context, labels_in
 from cnnspec.layers.base import Layer
@@ -183,5 +183,5 @@ def _unknown_label(elaborator: Elaborator, text: str, span: Span, context: Conte
     near = [name for name in list(elaborator.labels)[-200:] if name != "input"]
     known = sorted({name[len(p) :] for name in near for p in context.scope.prefixes if name.startswith(p)})
     others = [f"labels so far: {', '.join(known[:20])}"] if known else []
-    cure = did_you_mean(span, nearest(text, known), *others)
+    cure = did_you_mean(span, text, known, *others)
     return SentenceError("unknown-label", f"there is no label {text} before this line", span, **cure)

@@ -18,7 +18,7 @@ from cnnspec.binding.values import (
     Word,
     evaluate,
 )
-from cnnspec.diagnostics import Diagnostic, Label, LayerError, did_you_mean, nearest
+from cnnspec.diagnostics import Diagnostic, Label, LayerError, did_you_mean
 from cnnspec.elaborate.candidates import Tries
 from cnnspec.elaborate.faults import Faults
 from cnnspec.elaborate.limits import DEEPEST, MOST_STEPS, StepBound
@@ -143,7 +143,7 @@ class Elaborator:
                 return self._now(bound)
             if name.text in AXIS_VALUES:
                 return self.axis(name)
-            return Word(name.text)
+            return self._word(name, context)
 
         try:
             return evaluate(expression, Sight(lookup, self.unknowns, context.takes_words))
@@ -154,16 +154,25 @@ class Elaborator:
 
     def _with_guess(self, fault: SentenceError, context: Context) -> SentenceError:
         """An unknown name with the one that was likely meant."""
-        if fault.code != "unknown-name":
+        if fault.code != "unknown-name" or fault.diagnostic.labels:
             return fault
         name = fault.span.text
-        meant = nearest(name, context.names())
-        cure = did_you_mean(fault.span, meant, *fault.diagnostic.help)
+        cure = did_you_mean(fault.span, name, context.names(), *fault.diagnostic.help)
         shape = self.nodes[self.current].output if self.current is not None else ()
-        if meant is None and name.upper() in _axes_of(shape):
+        if not cure["fixes"] and name.upper() in _axes_of(shape):
             what = AXIS_MEANINGS[name.upper()]
             cure["help"] = (f"did you mean {name.upper()}, the {what} of what flows in here?", *cure["help"])
         return SentenceError(fault.code, fault.message, fault.span, **cure)
+
+    def _word(self, name: tree.Name, context: Context) -> Word:
+        """A name without a value stands for itself, unless it gets a value too late."""
+        given = context.scope.lets.get(name.text)
+        if given is not None and given.source is name.span.source and given.start > name.span.start:
+            raise SentenceError(
+                "unknown-name", f"{name.text} gets its value further down, on line {given.line}", name.span,
+                labels=(Label(given, "given here"),), help=("move its let above this line",),
+            )  # fmt: skip
+        return Word(name.text)
 
     def _now(self, value: Value) -> Value:
         """What a name stands for by now: a ``?`` may have been found since it was read. Raises Unresolved."""

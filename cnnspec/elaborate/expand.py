@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
 from cnnspec.binding.values import POISONED, format_value, truth
-from cnnspec.diagnostics import Fix, Label, Severity, nearest
-from cnnspec.elaborate.blocks import find_block, prelude, use_block
+from cnnspec.diagnostics import Fix, Label, Severity, surely
+from cnnspec.elaborate.blocks import find_block, prelude, takes, use_block
 from cnnspec.elaborate.branches import head, jump
 from cnnspec.elaborate.elaborator import Elaborator
+from cnnspec.elaborate.faults import MOST_LOOKED_FOR
 from cnnspec.elaborate.layer import place_layer, unknown_word
 from cnnspec.elaborate.scope import Context
 from cnnspec.layers.base import show
 from cnnspec.layers.registry import LAYERS, SYNONYMS
 from cnnspec.network.graph import InputLayer, Node
 from cnnspec.syntax import tree
+from cnnspec.text import Source
 
 
 def run(elaborator: Elaborator, statements: tuple[tree.Statement, ...], context: Context) -> None:
@@ -43,14 +46,24 @@ def _layer(elaborator: Elaborator, sentence: tree.LayerSentence, context: Contex
 
 def _keyword(elaborator: Elaborator, sentence: tree.LayerSentence, context: Context) -> bool:
     """Whether the word is a misspelt keyword: nearer to one than to any layer or block."""
-    from cnnspec.syntax.keywords import misspelt
+    from cnnspec.syntax.keywords import FORMS, labelled, misspelt
+    from cnnspec.syntax.parse import parse_tolerant
 
-    meant = nearest(sentence.word, _known(context), SYNONYMS)
+    if sentence.label is not None and sentence.word in FORMS:
+        label = sentence.label.span
+        colon = label.source.text.index(":", label.end) + 1
+        elaborator.report(labelled(label.source.span(label.start, colon), sentence.word_span), context)
+        if sentence.word == "input" and len(sentence.arguments) == 1:
+            _input(elaborator, tree.Input(sentence.arguments[0], sentence.span), context)
+        return True
+    meant = surely(sentence.word, _known(elaborator, context), SYNONYMS)
     fault = misspelt(sentence.word_span, instead_of=meant)
     if fault is None:
         return False
-    elaborator.report(fault, context)
     keyword = fault.fixes[0].replacement
+    text = keyword + sentence.span.text[sentence.word_span.end - sentence.span.start :]
+    fits = not parse_tolerant(Source("", text))[1]
+    elaborator.report(fault if fits else replace(fault, fixes=()), context)
     if keyword == "input" and len(sentence.arguments) == 1:
         _input(elaborator, tree.Input(sentence.arguments[0], sentence.span), context)
     elif keyword not in ("network", "let", "use", "expect", "train"):
@@ -58,17 +71,24 @@ def _keyword(elaborator: Elaborator, sentence: tree.LayerSentence, context: Cont
     return True
 
 
-def _known(context: Context) -> list[str]:
-    """The words of layers and blocks that can be used here."""
+def _known(elaborator: Elaborator, context: Context) -> list[str]:
+    """The words that an unknown one may be meant for; none where too many are unknown to compare them all."""
+    if len(elaborator.faults.items) > MOST_LOOKED_FOR:
+        return []
     return [*LAYERS, *context.scope.module.blocks, *prelude().blocks]
 
 
 def _unknown(elaborator: Elaborator, sentence: tree.LayerSentence, context: Context) -> None:
-    """An unknown word is taken for what it most likely means, so that the rest can be looked at."""
-    fault = unknown_word(sentence, _known(context), SYNONYMS)
-    elaborator.report(fault, context)
-    meant = LAYERS.get(fault.fixes[0].replacement) if fault.fixes else None
-    if meant is None:
+    """An unknown word is taken for what it most likely means, so that the rest can be looked at.
+
+    A fix that does not fit what is written after the word is not offered.
+    """
+    fault = unknown_word(sentence, _known(elaborator, context))
+    word = fault.fixes[0].replacement.split()[0] if fault.fixes else ""
+    if word not in LAYERS:
+        block = find_block(word, context)
+        fits = block is None or fault.fixes[0].span != sentence.word_span or takes(block, sentence)
+        elaborator.report(fault if fits else replace(fault, fixes=()), context)
         _, label = elaborator.name(sentence, context)
         elaborator.current = None
         if label is not None:
@@ -76,8 +96,11 @@ def _unknown(elaborator: Elaborator, sentence: tree.LayerSentence, context: Cont
         return
     before = dict(elaborator.faults.items)
     elaborator.guessed = True
-    place_layer(elaborator, sentence, context, meant)
+    place_layer(elaborator, sentence, context, LAYERS[word])
+    new = [item for place, item in elaborator.faults.items.items() if place not in before]
+    fits = all(item.fixes for item in new) or fault.fixes[0].span != sentence.word_span
     elaborator.faults.items = before
+    elaborator.report(fault if fits else replace(fault, fixes=()), context)
 
 
 def _no_input(elaborator: Elaborator, sentence: tree.LayerSentence) -> None:

@@ -7,25 +7,27 @@ from functools import cache, partial
 from typing import Final
 
 from cnnspec.binding.binder import Binding, Signature, bind, values_of
-from cnnspec.binding.refusals import Refusal
+from cnnspec.binding.refusals import TRUTHS, Refusal, validate
 from cnnspec.binding.values import OpenValue, Value
-from cnnspec.diagnostics import Cure, Diagnostic, LayerError, did_you_mean, nearest
+from cnnspec.diagnostics import Cure, Diagnostic, Fix, LayerError, did_you_mean, surely
 from cnnspec.elaborate.branches import inputs_of
 from cnnspec.elaborate.claims import check_claim, solve_here
 from cnnspec.elaborate.elaborator import Elaborator
 from cnnspec.elaborate.scope import Context
 from cnnspec.layers.base import Layer
+from cnnspec.layers.foreign import NO_OPTIONS, SAME_OPTIONS, nearest_thing, sentence_for
 from cnnspec.layers.registry import LAYERS, SYNONYMS
 from cnnspec.network.made_layers import MadeLayer, completed, make_layer
 from cnnspec.records import record
 from cnnspec.syntax import tree
+from cnnspec.text import Span
 
 ACTIVATION: Final = ("activation", "act", "nonlinearity")
 OPTION_SYNONYMS: Final = {
     "kernel_size": "kernel", "size": "kernel", "pool": "kernel", "window": "kernel", "strides": "stride",
     "pad": "padding", "channels": "filters", "out_channels": "filters",
-    "use_bias": "bias", "dilation_rate": "dilation", "ceil_mode": "rounding", "group": "groups",
-    "depth_multiplier": "multiplier", "p": "rate", "eps": "epsilon", "trainable": "frozen",
+    "use_bias": "bias", "dilation_rate": "dilation", "group": "groups",
+    "depth_multiplier": "multiplier", "p": "rate", "eps": "epsilon", "count_include_pad": "count_padding",
     "initializer": "init", "kernel_initializer": "init",
 }  # fmt: skip
 
@@ -41,7 +43,24 @@ class LayerSignature(Signature):
         if option.name in ACTIVATION:
             cure = f"an activation is a layer of its own: {self.title} … -> {option.value.span.text}"
             return replace(fault, help=(cure,), fixes=())
+        if option.name in NO_OPTIONS:
+            return replace(fault, help=(NO_OPTIONS[option.name],), fixes=())
+        whole = self._whole(option)
+        if whole is not None:
+            fix = Fix(option.span, whole, f"write {whole}")
+            return replace(fault, help=(f"here it is {whole}",), fixes=(fix,))
         return replace(fault, help=(*fault.help, self.listing)) if fault.fixes else fault
+
+    def _whole(self, option: tree.Option) -> str | None:
+        """The option with its value in our words, where that is yes or no elsewhere."""
+        truth = TRUTHS.get(option.value.span.text.lower(), option.value.span.text)
+        whole = SAME_OPTIONS.get(f"{option.name}={truth}")
+        if whole is None and truth in ("yes", "no") and self.model is not None:
+            meant = surely(option.name, self.options, self.synonyms)
+            whole = (
+                f"{meant}={truth}" if meant and self.model.model_fields[meant].annotation is bool else None
+            )
+        return whole if whole and whole.partition("=")[0] in self.options else None
 
     def _cure_of(self, argument: tree.Expression) -> Cure:
         text = argument.span.text
@@ -57,12 +76,16 @@ def signature_of(kind: type[Layer]) -> LayerSignature:
     return LayerSignature.of(kind, takes_more=kind.arity != (1, 1))
 
 
+def last_of(sentence: tree.LayerSentence) -> Span:
+    """The last argument or option of a sentence, or else its word."""
+    return [sentence.word_span, *(part.span for part in (*sentence.arguments, *sentence.options))][-1]
+
+
 def _bound(elaborator: Elaborator, sentence: tree.LayerSentence, kind: type[Layer]) -> Binding:
     """The expressions of a layer's sentence by option, found once however often it is repeated."""
     bound = elaborator.bindings.get(id(sentence))
     if bound is None:
-        last = [sentence.word_span, *(part.span for part in (*sentence.arguments, *sentence.options))][-1]
-        span = sentence.word_span.to(last)
+        span = sentence.word_span.to(last_of(sentence))
         bound = bind(signature_of(kind), sentence.arguments, sentence.options, span)
         elaborator.bindings[id(sentence)] = bound
     return bound
@@ -97,12 +120,27 @@ def place_layer(
 def _options(elaborator: Elaborator, context: Context, bound: Binding) -> dict[str, Value] | None:
     """The options by name; None where one could not be known. Every fault is reported."""
     report = partial(elaborator.report, context=context)
-    for fault in bound.faults:
-        report(fault)
-        elaborator.guessed |= fault.code == bound.signature.codes.unknown
     written = bound.guesses | bound.given
     values = values_of(written, partial(elaborator.value, context=context), report)
+    refused = _refused(bound, values)
+    for fault in bound.faults:
+        report(replace(fault, fixes=()) if fault.fixes and fault.fixes[0].replacement in refused else fault)
+        elaborator.guessed |= fault.code == bound.signature.codes.unknown
     return values if len(values) == len(written) else None
+
+
+def _refused(bound: Binding, values: dict[str, Value]) -> set[str]:
+    """The options that were guessed and do not take what was given them."""
+    model = bound.signature.model
+    guesses = {name: value for name, value in values.items() if name in bound.guesses}
+    if model is None or not guesses or any(isinstance(value, OpenValue) for value in guesses.values()):
+        return set()
+    made = validate(model, guesses)
+    return (
+        {refusal.option or "" for refusal in made if not refusal.is_missing}
+        if isinstance(made, tuple)
+        else set()
+    )
 
 
 def _place(
@@ -150,11 +188,15 @@ def _without(
     return made
 
 
-def unknown_word(sentence: tree.LayerSentence, known: list[str], synonyms: dict[str, str]) -> Diagnostic:
+def unknown_word(sentence: tree.LayerSentence, known: list[str]) -> Diagnostic:
     """The fault of a word that is neither a layer nor a block."""
-    word, span = sentence.word, sentence.word_span
-    others = ("cnnspec layers lists every word",)
-    meant = nearest(word, known, synonyms)
-    return Diagnostic(
-        "unknown-word", f"there is no layer or block {word}", span, **did_you_mean(span, meant, *others)
-    )
+    word, span, end = sentence.word, sentence.word_span, last_of(sentence)
+    cure = Cure(help=("cnnspec layers lists every word",), fixes=())
+    ours = sentence_for(word, span.source.text[span.end : end.end].strip())
+    if ours is not None:
+        cure = Cure(help=(f"here it is {ours}",), fixes=(Fix(span.to(end), ours, f"write {ours}"),))
+    elif nearby := nearest_thing(word):
+        cure["help"] = (nearby,)
+    elif surely(word, known, SYNONYMS):
+        cure = did_you_mean(span, word, known, synonyms=SYNONYMS)
+    return Diagnostic("unknown-word", f"there is no layer or block {word}", span, **cure)

@@ -48,6 +48,11 @@ class Definition:
         return Scope(self.module)
 
     @cached_property
+    def lets(self) -> dict[str, Span]:
+        """The constants in its body."""
+        return lets_in(self.block.body)
+
+    @cached_property
     def reserved(self) -> dict[str, Span]:
         """The labels in its body."""
         return labels_in(self.block.body)
@@ -89,6 +94,8 @@ class Scope:
     """The blocks being expanded; using one of them again would never end."""
     definition: Definition | None = None
     """The block, where this is an instance of one."""
+    lets: Mapping[str, Span] = field(default_factory=dict)
+    """Constants written anywhere in the body."""
     counts: dict[str, int] = field(default_factory=dict)
     """For each word, the last ordinal given here."""
 
@@ -202,18 +209,25 @@ class Names:
 
 
 def labels_in(statements: tuple[tree.Statement, ...]) -> dict[str, Span]:
-    """The labels written in a body with their places, through repeats, conditions and branches."""
-    found: dict[str, Span] = {}
-    stack: list[tree.Statement] = list(statements)
+    """The labels written in a body with their places."""
+    layers = (each for each in _inside(statements) if isinstance(each, tree.LayerSentence))
+    return {layer.label.text: layer.label.span for layer in layers if layer.label is not None}
+
+
+def lets_in(statements: tuple[tree.Statement, ...]) -> dict[str, Span]:
+    """The constants that a body names, with their places."""
+    return {each.name.text: each.name.span for each in _inside(statements) if isinstance(each, tree.Let)}
+
+
+def _inside(statements: tuple[tree.Statement, ...]) -> Iterator[tree.Statement]:
+    """The statements of a body, through repeats, conditions and branches."""
+    stack = list(statements)
     while stack:
         statement = stack.pop()
+        yield statement
         if isinstance(statement, tree.LayerSentence):
-            if statement.label is not None:
-                found[statement.label.text] = statement.label.span
-            for path in statement.paths or ():
-                stack.extend(path.statements)
+            stack.extend(inner for path in statement.paths or () for inner in path.statements)
         elif isinstance(statement, tree.Repeat):
             stack.extend(statement.body)
         elif isinstance(statement, tree.If):
             stack.extend((*statement.then, *statement.otherwise))
-    return found

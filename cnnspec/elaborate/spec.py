@@ -8,10 +8,10 @@ from functools import partial
 from typing import Any, TypeVar
 
 from cnnspec.binding.values import OpenValue, Poisoned, SentenceError, Unresolved, Value
-from cnnspec.diagnostics import Diagnostic, Label, Severity, did_you_mean, nearest
+from cnnspec.diagnostics import Diagnostic, Label, Severity, did_you_mean
 from cnnspec.elaborate.elaborator import Elaborator, LimitReached, OpenLayer
 from cnnspec.elaborate.expand import run
-from cnnspec.elaborate.scope import Context, Module, Scope, labels_in
+from cnnspec.elaborate.scope import Context, Module, Scope, labels_in, lets_in
 from cnnspec.elaborate.uses import Files
 from cnnspec.layers.base import Shape
 from cnnspec.network.expectation import FIGURES, Expectation, names_in
@@ -66,7 +66,9 @@ def elaborate(
     elaborator = Elaborator(unknowns or {}, run, extra)
     elaborator.bare = bare
     module = Module("")
-    context = Context(Scope(module, reserved=labels_in(spec.statements)), module.values)
+    context = Context(
+        Scope(module, reserved=labels_in(spec.statements), lets=lets_in(spec.statements)), module.values
+    )
     name, recipe = "", None
     expectations: tuple[Expectation, ...] = ()
     try:
@@ -181,10 +183,9 @@ def _is_condition(elaborator: Elaborator, expectation: Expectation) -> bool:
 
 def _unknown_figure(name: tree.Name, context: Context) -> Diagnostic:
     known = [*FIGURES, *context.names()]
-    meant = nearest(name.text, known)
     return Diagnostic(
         "unknown-figure", f"there is no figure {name.text}", name.span,
-        **did_you_mean(name.span, meant, f"the figures: {', '.join(FIGURES)}"),
+        **did_you_mean(name.span, name.text, known, f"the figures: {', '.join(FIGURES)}"),
     )  # fmt: skip
 
 

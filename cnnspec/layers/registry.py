@@ -25,14 +25,13 @@ LAYERS: Final[dict[str, type[Layer]]] = {layer.word: layer for layer in _CLASSES
 
 _SAME_MEANING: Final[dict[str, str]] = {
     "conv": "conv1d conv2d conv3d convolution convolution2d conv_2d convolutional convolve cnn",
-    "depthwise": "dwconv depthwiseconv depthwiseconv2d depthwise_conv depthwise_conv2d depthconv "
-    "depthwise_separable separableconv2d",
+    "depthwise": "dwconv depthwiseconv depthwiseconv2d depthwise_conv depthwise_conv2d depthconv",
     "upconv": "deconv deconv2d deconvolution convtranspose convtranspose1d convtranspose2d convtranspose3d "
     "conv2dtranspose conv_transpose transposedconv transposeconv transposed_conv tconv up_conv",
     "dense": "linear fc fullyconnected fully_connected full affine inner_product innerproduct gemm "
     "perceptron",
     "maxpool": "maxpool1d maxpool2d maxpool3d maxpooling maxpooling1d maxpooling2d maxpooling3d max_pool "
-    "max_pool2d max_pooling max_pooling2d pool pooling mp",
+    "max_pool2d max_pooling max_pooling2d mp",
     "avgpool": "avgpool1d avgpool2d avgpool3d avgpooling averagepool averagepooling averagepooling1d "
     "averagepooling2d averagepooling3d average_pool average_pooling avg_pool avg_pool2d avg_pooling "
     "meanpool mean_pool meanpooling",
@@ -40,20 +39,18 @@ _SAME_MEANING: Final[dict[str, str]] = {
     "medianpool": "medianpool2d medianpooling median_pool median",
     "subsample": "subsampling sub_sample sub_sampling",
     "globalavgpool": "gap global_avg_pool globalaveragepool globalaveragepooling globalaveragepooling2d "
-    "global_average_pooling globalavgpool2d globalavgpooling adaptiveavgpool adaptiveavgpool2d "
-    "globalmean global_avgpool",
+    "global_average_pooling globalavgpool2d globalavgpooling globalmean global_avgpool",
     "globalmaxpool": "gmp global_max_pool globalmaxpooling globalmaxpooling2d globalmaxpool2d "
-    "global_max_pooling adaptivemaxpool adaptivemaxpool2d global_maxpool",
+    "global_max_pooling global_maxpool",
     "unpool": "maxunpool maxunpool2d max_unpool unpooling maxunpooling max_unpooling",
-    "flatten": "flat vectorize ravel view flattening",
+    "flatten": "flat vectorize ravel flattening",
     "reshape": "unflatten resize_shape",
     "identity": "noop nop skip shortcut pass linear_activation",
-    "pad": "padding zeropad zeropad2d zeropadding zeropadding2d zero_pad reflectionpad2d replicationpad2d",
-    "crop": "cropping cropping2d center_crop centercrop",
-    "upsample": "upsampling upsampling2d upsample2d up_sample up interpolate resize",
+    "pad": "padding zeropad zeropad2d zeropadding zeropadding2d zero_pad",
+    "crop": "cropping cropping2d",
+    "upsample": "upsampling upsampling2d upsample2d up_sample up",
     "shuffle": "channelshuffle channel_shuffle shufflechannels",
-    "slice": "split narrow chunk channels",
-    "relu": "rectifier relu6 rectified_linear rectifiedlinear",
+    "relu": "rectifier rectified_linear rectifiedlinear",
     "leakyrelu": "lrelu leaky_relu leaky leakyrectifier",
     "prelu": "parametricrelu parametric_relu p_relu",
     "elu": "exponential_linear",
@@ -65,17 +62,17 @@ _SAME_MEANING: Final[dict[str, str]] = {
     "hardswish": "hard_swish hswish h_swish hard_silu hardsilu",
     "hardsigmoid": "hard_sigmoid hsigmoid h_sigmoid",
     "batchnorm": "bn batch_norm batchnorm1d batchnorm2d batchnorm3d batchnormalization "
-    "batch_normalization batchnormalisation norm",
+    "batch_normalization batchnormalisation",
     "layernorm": "ln layer_norm layernormalization layer_normalization layernormalisation",
     "groupnorm": "gn group_norm groupnormalization group_normalization groupnormalisation",
     "instancenorm": "instance_norm instancenorm1d instancenorm2d instancenorm3d instancenormalization "
     "instance_normalization instancenormalisation",
     "lrn": "localresponsenorm local_response_norm localresponsenormalization localresponsenormalisation "
     "response_norm",
-    "dropout": "drop dropout1d dropout2d drop_out spatialdropout",
+    "dropout": "drop drop_out",
     "add": "sum plus residual addition elementwise_add",
-    "concat": "concatenate cat concatenation merge stack join depthconcat",
-    "multiply": "mul times product scale gate elementwise_multiply hadamard",
+    "concat": "concatenate cat concatenation join depthconcat",
+    "multiply": "mul times product elementwise_multiply hadamard",
 }
 
 SYNONYMS: Final[dict[str, str]] = {

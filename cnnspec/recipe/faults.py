@@ -7,7 +7,7 @@ from dataclasses import replace
 from math import isqrt
 from typing import Final
 
-from cnnspec.diagnostics import Diagnostic, Fix, Label, any_of, did_you_mean, nearest
+from cnnspec.diagnostics import Diagnostic, Fix, Label, any_of, did_you_mean
 from cnnspec.layers.base import Shape, show
 from cnnspec.layers.registry import LAYERS
 from cnnspec.recipe.models import Normalise, Recipe
@@ -26,8 +26,8 @@ def unknown_setting(setting: tree.Setting) -> Diagnostic:
         cure = f"{word} is a layer: it stands where its input comes from, outside train {{ }}"
     else:
         others = f"its settings: {', '.join(SETTINGS)}", "cnnspec layers train tells what each one does"
-        meant = nearest(word, SETTINGS, SYNONYMS)
-        return Diagnostic("unknown-setting", message, span, **did_you_mean(span, meant, *others))
+        meant = did_you_mean(span, word, SETTINGS, *others, synonyms=SYNONYMS)
+        return Diagnostic("unknown-setting", message, span, **meant)
     return Diagnostic("unknown-setting", message, span, help=(cure,))
 
 
@@ -66,9 +66,14 @@ def no_kind(setting: tree.Setting, entry: Kinds) -> Diagnostic:
 
 
 def unknown_kind(word: str, expression: tree.Expression, name: str, entry: Kinds) -> Diagnostic:
-    meant, span = nearest(name, entry, CHOICE_SYNONYMS), expression.span
+    span = expression.span
     message = f"{word} must be {any_of(entry)}. Received: {span.text}"
-    return Diagnostic("wrong-setting", message, span, **did_you_mean(span, meant))
+    owner = next((owner for owner in owners(name) if owner.split()[0] == word), None)
+    if owner is not None:
+        return Diagnostic("wrong-setting", message, span, help=(f"it is an option: {owner} {name}=…",))
+    return Diagnostic(
+        "wrong-setting", message, span, **did_you_mean(span, name, entry, synonyms=CHOICE_SYNONYMS)
+    )
 
 
 FILES: Final = {".csv": "csv", ".npz": "npz"}

@@ -51,7 +51,7 @@ CHOICE_SYNONYMS: Final = {
     "cross_entropy": "crossentropy", "categorical_crossentropy": "crossentropy",
     "sparse_categorical_crossentropy": "crossentropy", "ce": "crossentropy", "nll": "crossentropy",
     "l2": "mse", "mean_squared_error": "mse", "one_cycle": "onecycle", "exp": "exponential", "steps": "step",
-    "momentum": "sgd", "nesterov": "sgd", "fashion": "fashion_mnist", "folder": "images",
+    "fashion": "fashion_mnist", "folder": "images",
 }  # fmt: skip
 NEEDLESS: Final = {
     "shuffle": "the samples are shuffled anew each epoch, always",

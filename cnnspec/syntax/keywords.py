@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from difflib import SequenceMatcher, get_close_matches
 from typing import Final
 
@@ -63,6 +64,18 @@ def misspelt(span: Span, instead_of: str | None = None) -> Diagnostic | None:
     ):
         return None
     return _misspelt(span, keyword, FORMS[keyword])
+
+
+def labelled(label: Span, word: Span) -> Diagnostic:
+    """The mistake of a label, its colon with it, before a sentence that is no layer."""
+    name = label.text.rstrip(": \t")
+    help = ["only layers and uses of a block can be labelled"]
+    if word.text == "input":
+        help.append("what flows in is called input, as in add input")
+    once = len(re.findall(rf"(?<![\w.]){re.escape(name)}(?![\w])", label.source.text)) == 1
+    fix = Fix(Span(label.source, label.start, word.start), "", "leave the label out")
+    message = f"`{word.text}` cannot have a label"
+    return Diagnostic("label-without-layer", message, label, help=tuple(help), fixes=(fix,) if once else ())
 
 
 def _misspelt(span: Span, meant: str, form: str) -> Diagnostic:

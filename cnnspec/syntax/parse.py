@@ -7,11 +7,12 @@ tree or diagnostics, in time that grows with its length.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from functools import cache
 from threading import Lock
 from typing import Final
 
-from cnnspec.diagnostics import Diagnostic, Diagnostics, SpecError
+from cnnspec.diagnostics import Diagnostic, Diagnostics, Fix, SpecError
 from cnnspec.syntax.build import Builder
 from cnnspec.syntax.lalr import Parser, Unexpected, make_parser
 from cnnspec.syntax.tree import Comment, Spec
@@ -22,6 +23,10 @@ LONGEST: Final = 200_000
 MOST_ERRORS: Final = 20
 _PATIENCE: Final = 250_000
 """Characters read again and again while mending, about a second's worth."""
+
+_HELP: Final = "a sentence is written as in `conv 6 5x5 stride=2`"
+MOST_CHECKED: Final = 20_000
+"""Characters of a text whose fixes are tried."""
 
 _COMMENTS: Final = re.compile(r'"[^"\n]*"|#[^\n]*')
 _lock = Lock()
@@ -73,7 +78,7 @@ def _read(source: Source) -> tuple[Spec, tuple[Diagnostic, ...]]:
             break
         except Unexpected as error:
             text = _without_mistake(error, source, text, found)
-    found.extend(builder.problems)
+    found.extend(_offered(problem, text) for problem in builder.problems)
     return _with_comments(spec, source), found.sorted()
 
 
@@ -83,8 +88,30 @@ def _without_mistake(error: Unexpected, source: Source, text: str, found: Diagno
     from cnnspec.syntax.errors.recover import mended
 
     mistake = diagnose(error, source, text)
-    found.add(mistake)
+    found.add(_offered(mistake, text))
     return mended(text, error, mistake)
+
+
+def _offered(mistake: Diagnostic, text: str) -> Diagnostic:
+    """The mistake with its fix only where the sentence can be read then, or be mended on."""
+    fits = len(text) > MOST_CHECKED or all(_fits(fix, text) for fix in mistake.fixes)
+    return mistake if fits else replace(mistake, fixes=(), help=mistake.help or (_HELP,))
+
+
+def _fits(fix: Fix, text: str) -> bool:
+    from cnnspec.syntax.errors.diagnose import diagnose
+    from cnnspec.syntax.errors.recover import separators
+
+    source = Source("", text[: fix.span.start] + fix.replacement + text[fix.span.end :])
+    builder = Builder()
+    builder.begin(source)
+    try:
+        parser()[0].parse(source.text, builder)
+    except Unexpected as error:
+        after = fix.span.start + len(fix.replacement)
+        end = next((mark.start for mark in separators(source.text) if mark.start >= after), len(source.text))
+        return error.at > end or bool(diagnose(error, source, source.text).fixes)
+    return True
 
 
 def _with_comments(spec: Spec, source: Source) -> Spec:

@@ -112,8 +112,10 @@ def _equals(context: ErrorContext, character: str) -> Diagnostic | None:
         help = "constants are written `let width = 64`"
         return context.fault("constant-without-let", message, context.first_word, help, fix=fix)
     if context.word in ("if", "expect") or "COMPARISON" in context.expected:
-        fix = Fix(span, "==", "compare with ==")
-        return context.fault("single-equals", "`=` gives a value; it does not compare", span, fix=fix)
+        message = "`=` gives a value; it does not compare"
+        if context.word not in ("if", "expect"):
+            return context.fault("single-equals", message, span, "an option has one value, as in `stride=2`")
+        return context.fault("single-equals", message, span, fix=Fix(span, "==", "compare with =="))
     return None
 
 
@@ -130,7 +132,7 @@ def _colon(context: ErrorContext, character: str) -> Diagnostic | None:
 
 def _meant(context: ErrorContext, character: str) -> Diagnostic:
     span = context.source.span(context.at, context.at + 1)
-    if character not in CONFUSABLES:
+    if character not in CONFUSABLES or (character == "/" and not context.said):
         return context.fault("odd-character", f"{_called(character)} has no meaning here", span)
     instead = CONFUSABLES[character]
     said = "a blank" if instead == " " else f"`{instead}`"

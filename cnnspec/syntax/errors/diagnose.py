@@ -35,10 +35,18 @@ def diagnose(error: Unexpected, source: Source, text: str) -> Diagnostic:
 
 def _foreign_comment(context: ErrorContext) -> Diagnostic | None:
     match = re.compile(r"//|/\*|--(?!>)").match(context.text, context.at)
-    if not match or (context.said and context.kind != "TIMES"):
+    if not match or (context.said and context.kind != "TIMES" and match[0] != "/*"):
         return None
     span = context.source.span(context.at, match.end())
-    return context.fault("foreign-comment", "comments begin with `#`", span, fix=Fix(span, "#", "write #"))
+    fix: Fix | None = Fix(span, "#", "write #")
+    if match[0] == "/*":
+        line = re.compile(r"/\*([^\n]*?)\*/[ \t]*$", re.MULTILINE).match(context.text, context.at)
+        whole = context.source.span(context.at, line.end()) if line else span
+        fix = Fix(whole, f"#{line[1].rstrip()}", "write #") if line else None
+    help = "a comment runs to the end of its line"
+    return context.fault(
+        "foreign-comment", "comments begin with `#`", span, *(() if fix else (help,)), fix=fix
+    )
 
 
 def _call(context: ErrorContext) -> Diagnostic | None:
@@ -164,9 +172,20 @@ def _comma(context: ErrorContext) -> Diagnostic | None:
         fix = Fix(span, thousands[0].replace(",", ""), "write the number without commas")
         help = "thousands may be written with k, millions with M: `10k`, `1.5M`"
         return context.fault("malformed-number", "numbers have no commas", span, help, fix=fix)
-    fix = Fix(context.here, "", "leave the comma out")
     message = "arguments have no commas between them"
-    return context.fault("comma-between-arguments", message, context.here, fix=fix)
+    return context.fault("comma-between-arguments", message, context.here, fix=_without_comma(context))
+
+
+def _without_comma(context: ErrorContext) -> Fix:
+    """Numbers with commas and no blanks are a size, as in ``stride=3,2``; else a comma is only left out."""
+    start = len(context.text[: context.at].rstrip("0123456789"))
+    size = re.compile(r"\d+(?:,\d+)+(?![\w.])").match(context.text, start)
+    is_first = context.text[context.start : start].split()[-1:] == [context.word]
+    if size is None or (is_first and not context.word.endswith("pool")):
+        blank = "" if context.text[context.at + 1 : context.at + 2].isspace() else " "
+        return Fix(context.here, blank, "leave the comma out")
+    text = size[0].replace(",", "x")
+    return Fix(context.source.span(start, size.end()), text, f"write {text}")
 
 
 def _late_argument(context: ErrorContext) -> Diagnostic | None:

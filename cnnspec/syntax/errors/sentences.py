@@ -7,7 +7,7 @@ from typing import Final
 
 from cnnspec.diagnostics import Diagnostic, Fix, Label
 from cnnspec.syntax.errors.context import CHARACTER, ErrorContext
-from cnnspec.syntax.keywords import FORMS, else_meant, misspelt
+from cnnspec.syntax.keywords import FORMS, else_meant, labelled, misspelt
 from cnnspec.text import Span
 
 WITH_BODY: Final = ("block", "repeat", "if", "head", "train")
@@ -24,7 +24,8 @@ def bars(context: ErrorContext) -> Diagnostic | None:
         return else_without_if(context.source.span(start, start + 4))
     colon = context.text.find(":", said.start, said.end)
     if word in FORMS and colon >= 0:
-        return _labelled_sentence(word, context.source.span(said.start, colon + 1))
+        at = context.text.index(word, colon)
+        return labelled(context.source.span(said.start, colon + 1), context.source.span(at, at + len(word)))
     at = context.text.index(word, said.start)
     span = context.source.span(at, at + len(word))
     wrong = else_meant(span) or misspelt(span)
@@ -55,17 +56,10 @@ def label(context: ErrorContext) -> Diagnostic | None:
         )
     if context.label and context.word in FORMS:
         end = context.start + context.said.index(":") + 1
-        return _labelled_sentence(context.word, context.source.span(context.start, end))
+        at = context.text.index(context.word, end)
+        word = context.source.span(at, at + len(context.word))
+        return labelled(context.source.span(context.start, end), word)
     return None
-
-
-def _labelled_sentence(word: str, span: Span) -> Diagnostic:
-    return Diagnostic(
-        "label-without-layer",
-        f"`{word}` cannot have a label",
-        span,
-        help=("only layers and uses of a block can be labelled",),
-    )
 
 
 def input_size(context: ErrorContext) -> Diagnostic | None:
@@ -83,6 +77,8 @@ def input_size(context: ErrorContext) -> Diagnostic | None:
     size = "x".join(re.findall(r"\d+", match[0]))
     if match[0].replace("×", "x") == size:
         return None
+    if size.count("x") > 3:
+        return context.fault("repeated-input", "a network has one input", span, "give one size")
     return spaced_size(span, size)
 
 
@@ -90,9 +86,13 @@ def bare_size(context: ErrorContext) -> Diagnostic | None:
     """A size at the beginning of a sentence, in a text that has no ``input``."""
     if context.said or not re.fullmatch(r"\d+([x×]\d+)*", context.found) or "input" in context.source.text:
         return None
+    alone = re.compile(r"[1-9]\d*([x×][1-9]\d*){0,3}[ \t]*(?=$|\n|;|->|#)").match(context.text, context.at)
     fix = Fix(context.source.span(context.at, context.at), "input ", f"write input {context.found}")
     message = "a size alone is not a sentence; the input's comes after its word"
-    return context.fault("missing-input", message, context.here, fix=fix)
+    help = "write height x width x channels, as in `input 28x28x1`"
+    return context.fault(
+        "missing-input", message, context.here, *(() if alone else (help,)), fix=fix if alone else None
+    )
 
 
 def spaced_size(span: Span, size: str) -> Diagnostic:

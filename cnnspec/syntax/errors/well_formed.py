@@ -113,7 +113,9 @@ def _compared(layer: tree.LayerSentence) -> Meant | None:
     """``stride==2`` among the arguments."""
     for n, each in enumerate(layer.arguments):
         if isinstance(each, tree.Binary) and each.operator == "==" and isinstance(each.left, tree.Name):
-            at = each.span.source.text.index("==", each.left.span.end)
+            at = each.span.source.text.find("==", each.left.span.end, each.span.end)
+            if at < 0:  # a single = was taken for a comparison, and has been told
+                return None
             span = each.span.source.span(at, at + 2)
             message = f"`==` compares; the option `{each.left.text}` takes one `=`"
             option = tree.Option(each.left.text, each.right, each.span, each.left.span)

@@ -1,0 +1,159 @@
+"""Words of other tools that are no other name for a layer of ours: the same in our words, or what is nearest.
+
+A word stands here as ``plain`` makes it: in small letters, without its underscores and its ``2d``.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+SAME: Final = {
+    "relu6": "relu max=6",
+    "celu": "elu",
+    "gelutanh": "gelu approximate=tanh",
+    "newgelu": "gelu approximate=tanh",
+    "adaptiveavgpool 1": "globalavgpool",
+    "adaptiveavgpool 1x1": "globalavgpool",
+    "adaptivemaxpool 1": "globalmaxpool",
+    "adaptivemaxpool 1x1": "globalmaxpool",
+    "reflectionpad": "pad {} mode=reflect",
+    "replicationpad": "pad {} mode=replicate",
+    "centercrop": "crop to={}",
+    "separableconv": "separable {} padding=valid",
+    "depthwiseseparable": "separable {} padding=valid",
+    "depthwiseseparableconv": "separable {} padding=valid",
+    "squeezeexcitation": "squeeze_excite",
+    "seblock": "squeeze_excite",
+}
+"""The same thing: a word, with its arguments where only these will do, and the sentence; ``{}`` are the
+arguments and options as they were written. A sentence without ``{}`` is for a word that stands alone."""
+
+_ATTENTION: Final = "no layer attends or remembers here: all are windows, sums and curves"
+_PIXELS: Final = (
+    "nothing trades channels for pixels here; the nearest are upsample, which leaves the channels, "
+)
+_PIXELS_BACK: Final = f"{_PIXELS}and a strided conv, which learns"
+_PATHS: Final = "the nearest is dropout, which drops single values, not whole paths"
+_MAPS: Final = "the nearest is dropout, which drops single values, not whole channels"
+_ADAPTIVE: Final = "a window that divides the map: {} (H//7, W//7) makes 7x7 of 14x14"
+
+NEAREST: Final = {
+    "selu": "the nearest is elu; selu is 1.0507 times elu with alpha 1.6733",
+    "glu": "the nearest is multiply { | conv 8 1x1 | conv 8 1x1 -> sigmoid }",
+    "swiglu": "the nearest is multiply { | conv 8 1x1 | conv 8 1x1 -> silu }",
+    "mish": "the nearest is silu, which goes a little less deep below zero",
+    "softplus": "the nearest is relu, which has a corner where softplus is round",
+    "softsign": "the nearest is tanh, which reaches its ends sooner",
+    "softmin": "the nearest is softmax, which gives the greatest value the greatest share",
+    "logsoftmax": "softmax gives the shares themselves; the loss takes their logarithm by itself",
+    "logsigmoid": "the nearest is sigmoid, whose logarithm it is",
+    "hardtanh": "the nearest is tanh, of which it is the straight version",
+    "rrelu": "the nearest is leakyrelu, whose slope is not drawn at random",
+    "threshold": "the nearest is relu, whose threshold is 0",
+    "maxout": "nothing takes the greatest of several channels; maxpool takes it of places",
+    "activation": "an activation is a layer of its own, such as relu, tanh or softmax",
+    "act": "an activation is a layer of its own, such as relu, tanh or softmax",
+    "selfattention": _ATTENTION,
+    "attention": _ATTENTION,
+    "multiheadattention": _ATTENTION,
+    "transformer": _ATTENTION,
+    "lstm": _ATTENTION,
+    "gru": _ATTENTION,
+    "rnn": _ATTENTION,
+    "convlstm": _ATTENTION,
+    "embedding": "the nearest is dense bias=no over inputs that are 0 or 1",
+    "droppath": _PATHS,
+    "stochasticdepth": _PATHS,
+    "dropconnect": "the nearest is dropout, which drops values, not weights",
+    "dropblock": "the nearest is dropout, which drops single values, not squares of them",
+    "dropout1d": _MAPS,
+    "dropout2d": _MAPS,
+    "dropout3d": _MAPS,
+    "featuredropout": _MAPS,
+    "spatialdropout": _MAPS,
+    "alphadropout": "the nearest is dropout, which sets values to zero",
+    "gaussiandropout": "the nearest is dropout, which sets values to zero",
+    "gaussiannoise": "the nearest is dropout, which sets values to zero and adds nothing",
+    "norm": "there are batchnorm, layernorm, groupnorm, instancenorm and lrn: say which one",
+    "rmsnorm": "the nearest is layernorm, which takes the mean away as well",
+    "weightnorm": "the nearest is batchnorm, which scales what comes out, not the weights",
+    "spectralnorm": "the nearest is batchnorm, which scales what comes out, not the weights",
+    "scale": "the nearest is multiply, which takes two tensors; no layer multiplies by a given number",
+    "layerscale": "the nearest is multiply, which takes two tensors; no layer multiplies by a given number",
+    "bias": "conv, dense and others add a bias by themselves: bias=yes",
+    "pool": "there are maxpool, avgpool, minpool and medianpool: say which one",
+    "pooling": "there are maxpool, avgpool, minpool and medianpool: say which one",
+    "globalpool": "there are globalavgpool and globalmaxpool: say which one",
+    "adaptiveavgpool": f"globalavgpool makes 1x1; for another size take {_ADAPTIVE.format('avgpool')}",
+    "adaptivemaxpool": f"globalmaxpool makes 1x1; for another size take {_ADAPTIVE.format('maxpool')}",
+    "lppool": "the nearest is avgpool, which adds the values themselves",
+    "fractionalmaxpool": "the nearest is maxpool, whose windows lie on a regular grid",
+    "pixelshuffle": f"{_PIXELS}and upconv, which learns; shuffle mixes groups of channels",
+    "depthtospace": f"{_PIXELS}and upconv, which learns",
+    "pixelunshuffle": _PIXELS_BACK,
+    "spacetodepth": _PIXELS_BACK,
+    "interpolate": "upsample makes a map so many times larger: upsample 2 mode=bilinear",
+    "resize": "upsample makes a map so many times larger: upsample 2 mode=bilinear",
+    "groupconv": "conv has groups: conv 64 3x3 groups=4",
+    "groupedconv": "conv has groups: conv 64 3x3 groups=4",
+    "dilatedconv": "conv has a dilation: conv 64 3x3 dilation=2",
+    "atrousconv": "conv has a dilation: conv 64 3x3 dilation=2",
+    "deformconv": "the nearest is conv, whose taps stay in place",
+    "locallyconnected": "the nearest is conv, whose kernel is the same at all places",
+    "mbconv": "the nearest is the block inverted_residual, which weighs no channels",
+    "basicblock": "the block residual is one: residual 64 stride=2",
+    "resblock": "the block residual is one: residual 64 stride=2",
+    "residualblock": "the block residual is one: residual 64 stride=2",
+    "se": "the block squeeze_excite weighs the channels: squeeze_excite 16",
+    "view": "flatten makes one vector of a map, reshape another shape",
+    "permute": "values keep their order here: height x width x channels",
+    "transpose": "values keep their order here: height x width x channels",
+    "split": "slice takes channels, from the first number up to before the second: slice 0 32",
+    "chunk": "slice takes channels, from the first number up to before the second: slice 0 32",
+    "narrow": "slice takes channels, from the first number up to before the second: slice 0 32",
+    "channels": "slice takes channels, from the first number up to before the second: slice 0 32",
+    "stack": "concat joins channels; nothing makes a new axis",
+    "merge": "there are add, multiply and concat: say which one",
+    "gate": "multiply takes the product of two paths: multiply { | | conv 8 1x1 -> sigmoid }",
+    "mean": "globalavgpool gives the mean of each channel",
+    "lambda": "a spec holds no code; a block gives several layers a name",
+    "sequential": "the chain is implicit: one layer a line",
+}  # fmt: skip
+"""There is no such thing here: what comes nearest, and in what it differs."""
+
+SAME_OPTIONS: Final = {
+    "ceil_mode=yes": "rounding=ceil", "ceil_mode=no": "rounding=floor",
+    "trainable=yes": "frozen=no", "trainable=no": "frozen=yes",
+}  # fmt: skip
+"""Options with their values, and the same in our words."""
+NO_OPTIONS: Final = {
+    "padding_mode": "pad the map before it, as in pad 1 mode=reflect",
+    "inplace": "leave it out: memory is used again wherever it can be",
+    "name": "a layer is named by a label before it, as in conv1: conv 6 5x5",
+    **dict.fromkeys(
+        ("in_channels", "in_features", "num_features", "input_shape", "input_dim"),
+        "leave it out: what flows in is known",
+    ),
+}
+"""Options of other tools that are none here, and what to do instead."""
+
+
+def plain(word: str) -> str:
+    return re.sub(r"_|[123]d", "", word.lower())
+
+
+def sentence_for(word: str, written: str) -> str | None:
+    """The same in our words, for a word and what is written after it; None where there is none."""
+    name = plain(word)
+    pattern = SAME.get(f"{name} {written}") or SAME.get(name)
+    if pattern is None or ("{}" not in pattern and written and f"{name} {written}" not in SAME):
+        return None
+    said = re.findall(r"\w+(?==)", written)
+    words = [part for part in pattern.split() if part.partition("=")[0] not in said]
+    return " ".join(words).replace("{}", written).rstrip()
+
+
+def nearest_thing(word: str) -> str | None:
+    """What comes nearest to a word that nothing here does."""
+    return NEAREST.get(word.lower()) or NEAREST.get(plain(word))

@@ -1,0 +1,123 @@
+"""Every fix that a mistake offers is applied: the mistake is gone, and the text means what was written."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from regenerate import page
+
+from cnnspec.diagnostics import Diagnostic, Fix, Severity
+from cnnspec.document import Document
+from cnnspec.layers.foreign import NEAREST, SAME
+from cnnspec.layers.registry import LAYERS, SYNONYMS
+from cnnspec.resources import example_names, example_text, mistake_codes
+from cnnspec.text import Source
+
+MEANT = {
+    "input 8x8x3; relu6": "input 8x8x3; relu max=6",
+    "input 32x32x10; separableconv2d 100 5x5": "input 32x32x10; separable 100 5x5 padding=valid",
+    "input 14x14x8; AdaptiveAvgPool2d 1": "input 14x14x8; globalavgpool",
+    "input 8x8x3; reflectionpad2d 2 => 12x12x3": "input 8x8x3; pad 2 mode=reflect => 12x12x3",
+    "input 28x28x1; conv 8 3x3 stride=3,2": "input 28x28x1; conv 8 3x3 stride=3x2",
+    "input 28x28x1; conv 8 3x3 padding=1,2,1,2": "input 28x28x1; conv 8 3x3 padding=1x2x1x2",
+    "input 28x28x1; maxpool 2,3": "input 28x28x1; maxpool 2x3",
+    "input 28x28x1; conv 8 5,3": "input 28x28x1; conv 8 5x3",
+    "input 28x28x1; conv 8,5": "input 28x28x1; conv 8 5",
+    "input 28x28x1; conv 8, 5x5": "input 28x28x1; conv 8 5x5",
+    "a: input 28x28x1": "input 28x28x1",
+    "input 8x8x1; conv 8 3x3 use_bias=False": "input 8x8x1; conv 8 3x3 bias=no",
+    "input 8x8x1; conv 8 3x3 trainable=False": "input 8x8x1; conv 8 3x3 frozen=yes",
+    "input 8x8x1; maxpool 2x2 ceil_mode=True": "input 8x8x1; maxpool 2x2 rounding=ceil",
+    "input 8x8x1; avgpool 2x2 count_include_pad=false": "input 8x8x1; avgpool 2x2 count_padding=no",
+    "input 8x8x1; MaxPool2d 2 strides=2": "input 8x8x1; maxpool 2 strides=2",
+    "input 8; linaer 10": "input 8; dense 10",
+    "input 8; Dense(10)": "input 8; dense(10)",
+    "28x28x1\nconv 6 5x5": "input 28x28x1\nconv 6 5x5",
+    "input 8; expect params = 0": "input 8; expect params == 0",
+    "input 8x8x1 /* a map */\nconv 6 5x5": "input 8x8x1 # a map\nconv 6 5x5",
+}
+"""What was written, and what it is with the first fix."""
+
+NO_FIX = {
+    "input 8x8x8; pixelshuffle 2": "upsample",
+    "input 8; selu": "1.0507 times elu",
+    "input 8; maxout 2": "greatest of several channels",
+    "input 8x8x8; selfattention 2": "no layer attends",
+    "input 8x8x8; droppath 0.1": "not whole paths",
+    "input 8x8x8; Dropout2d 0.1": "not whole channels",
+    "input 8x8x8; scale 0.1": "multiply, which takes two tensors",
+    "input 8x8x8; gru 4": "no layer attends or remembers",
+    "input 8x8x8; glu": "sigmoid",
+    "input 8x8x8; groupconv 4 3x3": "groups=4",
+    "input 14x14x8; adaptiveavgpool 7x7": "avgpool (H//7, W//7)",
+    "input 8x8x8; resize 56x56": "so many times larger",
+    "input 8x8x8; conv 8 3x3 padding_mode=reflect": "pad 1 mode=reflect",
+    "input 8x8x8; conv 8 3x3 in_channels=8": "what flows in is known",
+    "input 8x8x8; wire": "did you mean fire?",
+    "input 8x8x8; wombat": "cnnspec layers lists every word",
+    "input 28x28x1 28x28x1": "give one size",
+    "a: input 28x28x1; add a": "what flows in is called input",
+    "input 8x8x1; let x = y; let y = 3; conv x 3x3": "move its let above",
+    "input 8x8x1; conv 8 3x3 padding=same=2": "an option has one value",
+    "0 of 3": "input 28x28x1",
+    "input 8x8x1; for i in 3 { relu }": "repeat",
+    "input 8x8x1; relu /* a */ conv 2 3x3": "to the end of its line",
+    "input 8; dense 2; train { optimizer momentum }": "optimizer sgd momentum=",
+}
+"""What was written, and what is said of it; nothing is offered."""
+
+WRITTEN = [*MEANT, *NO_FIX, *(page(code).fails or "" for code in mistake_codes())]
+
+
+def said_of(text: str) -> tuple[Diagnostic, ...]:
+    return Document(Source("spec.cnn", text), lambda name: Source(name, "block unit n { relu }")).findings
+
+
+def mended(text: str, fix: Fix) -> str:
+    return text[: fix.span.start] + fix.replacement + text[fix.span.end :]
+
+
+@pytest.mark.parametrize("text", MEANT)
+def test_the_fix_is_what_was_meant(text: str) -> None:
+    (fix,) = next(item.fixes for item in said_of(text) if item.fixes)
+    assert MEANT[text] == mended(text, fix)
+
+
+@pytest.mark.parametrize("text", NO_FIX)
+def test_what_has_no_like_here_is_told_without_a_fix(text: str) -> None:
+    found = said_of(text)
+    assert found
+    assert [] == [item.fixes for item in found if item.fixes]
+    assert NO_FIX[text] in " ".join(word for item in found for word in (item.message, *item.help))
+
+
+@pytest.mark.parametrize("text", WRITTEN)
+def test_every_fix_cures_its_mistake_and_makes_no_other(text: str) -> None:
+    found = said_of(text)
+    for item in found:
+        for fix in item.fixes:
+            after = said_of(mended(text, fix))
+            same = [each for each in after if each.code == item.code and each.span and item.span and
+                    each.span.start == item.span.start]  # fmt: skip
+            before = {each.code for each in found}
+            new = {each.code for each in after if each.severity is Severity.ERROR and not each.fixes} - before
+            assert ([], set()) == (same, set() if len(found) > 1 else new), mended(text, fix)
+
+
+@pytest.mark.parametrize("name", example_names())
+def test_the_fix_of_a_misspelt_word_gives_the_network_back(name: str) -> None:
+    text = example_text(name)
+    network = Document(Source("spec.cnn", text)).network
+    for word in sorted(set(re.findall(r"[a-z]+", text)) & set(LAYERS)):
+        place = re.search(rf"(?m)(?<=^  )(?<![\w.]){word}\b|(?<=^){word}\b|(?<=-> ){word}\b", text)
+        if place is None:
+            continue
+        slip = text[: place.end()] + text[place.end() - 1 :]
+        found = Document(Source("spec.cnn", slip)).diagnostics
+        (fix,) = next(item.fixes for item in found if item.fixes)
+        assert network == Document(Source("spec.cnn", mended(slip, fix))).network, slip
+
+
+def test_a_foreign_word_is_no_other_name_of_a_layer() -> None:
+    assert {word.split()[0] for word in (*SAME, *NEAREST)} & {*LAYERS, *SYNONYMS} == set()
