@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from cnnspec.diagnostics import Diagnostic, Severity, SpecError, nearest
-from cnnspec.files import LARGEST, decoded
+from cnnspec.files import LARGEST, decoded, opened
 from cnnspec.resources import example_names, example_path
 from cnnspec.text import Source, Span
 
@@ -54,7 +54,7 @@ class Document:
     @classmethod
     def from_file(cls, path: Path, name: str | None = None) -> Document:
         """Of a spec file; raises OSError where it cannot be read, SpecError where it is no text."""
-        with path.open("rb") as file:
+        with opened(path) as file:
             data = file.read(LARGEST + 1)
         return cls.from_bytes(data, name or str(path), path.parent)
 

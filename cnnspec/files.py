@@ -1,8 +1,11 @@
-"""Texts read from bytes, and files written so that nobody ever sees half of one."""
+"""Files read that anyone may have made, and files written so that nobody ever sees half of one."""
 
 from __future__ import annotations
 
 import os
+import stat
+from errno import EFBIG, EINVAL, EISDIR
+from io import BufferedReader
 from pathlib import Path
 from typing import Final
 
@@ -10,8 +13,57 @@ from cnnspec.diagnostics import Diagnostic, SpecError
 
 LARGEST: Final = 2_000_000
 """Bytes a spec may have; a long hand-written one has a few thousand."""
+LARGEST_DATA: Final = 16_000_000_000
+"""Bytes a file of samples or weights may have."""
+CHUNK: Final = 1 << 20
+NONBLOCK: Final = getattr(os, "O_NONBLOCK", 0)
+"""Opens a pipe that nobody writes to without waiting; none on Windows."""
 UNFINISHED: Final = ".part"
 """Ends the temporary names."""
+
+
+def opened(path: str | os.PathLike[str], most: int = LARGEST_DATA) -> BufferedReader:
+    """A regular file, open to be read; raises OSError for all else, and for one of more than ``most`` bytes.
+
+    A pipe or a device could keep its reader for ever. What the shell itself opened and names by its number
+    (``<(git show HEAD:net.cnn)``) is read.
+    """
+    handle = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0) | NONBLOCK)
+    try:
+        state = os.fstat(handle)
+        if stat.S_ISDIR(state.st_mode):
+            raise OSError(EISDIR, "it is a folder", os.fspath(path))
+        if not stat.S_ISREG(state.st_mode) and not _is_of_the_shell(path, state.st_mode):
+            raise OSError(EINVAL, "it is not a regular file", os.fspath(path))
+        if state.st_size > most:
+            raise _too_large(path, most)
+        if NONBLOCK:
+            os.set_blocking(handle, True)
+        return os.fdopen(handle, "rb")
+    except BaseException:
+        os.close(handle)
+        raise
+
+
+def read_bytes(path: str | os.PathLike[str], most: int = LARGEST_DATA) -> bytes:
+    """The content of a file; raises OSError as ``opened`` does."""
+    with opened(path, most) as file:
+        data = file.read(os.fstat(file.fileno()).st_size + 1)
+        while len(data) <= most and (
+            more := file.read(CHUNK)
+        ):  # what tells no size: /proc, the shell's pipes
+            data += more
+    if len(data) > most:
+        raise _too_large(path, most)
+    return data
+
+
+def _too_large(path: str | os.PathLike[str], most: int) -> OSError:
+    return OSError(EFBIG, f"it is larger than {most:,} bytes", os.fspath(path))
+
+
+def _is_of_the_shell(path: str | os.PathLike[str], mode: int) -> bool:
+    return stat.S_ISFIFO(mode) and os.fspath(path).startswith(("/dev/fd/", "/dev/stdin"))
 
 
 def decoded(data: bytes, what: str) -> str:

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import os
 import resource
+import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from cnnspec.files import sweep, write_atomically
+import cnnspec
+from cnnspec.diagnostics import SpecError
+from cnnspec.files import read_bytes, sweep, write_atomically
+from cnnspec.training import checkpoint
+from cnnspec.training.data import idx, numpy_files, table
+from cnnspec.training.data.picture import read_image
+from cnnspec.training.history import MetricsFile
+from cnnspec.training.run import Run
 
 
 def test_text_and_bytes_are_written_as_they_are(tmp_path: Path) -> None:
@@ -92,3 +101,57 @@ def test_a_pipe_is_written_to_and_stays_one(tmp_path: Path) -> None:
         os.close(reader)
     assert pipe.is_fifo()
     assert [pipe] == list(tmp_path.iterdir())
+
+
+# Reading -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("path", "why"), [("pipe", "regular"), ("/dev/zero", "regular"), (".", "folder"), ("large", "3 bytes")]
+)
+def test_only_regular_files_of_a_bounded_size_are_read(tmp_path: Path, path: str, why: str) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "large").write_bytes(b"1234")
+    with pytest.raises(OSError, match=why):
+        read_bytes(tmp_path / path, 3)
+
+
+def test_a_file_that_tells_no_size_is_read_to_its_end_or_its_bound() -> None:
+    assert b"VmPeak" in read_bytes("/proc/self/status")
+    with pytest.raises(OSError, match="larger than 10 bytes"):
+        read_bytes("/proc/self/status", 10)
+
+
+def test_what_the_shell_opened_is_read() -> None:
+    reader, writer = os.pipe()
+    os.write(writer, b"text")
+    os.close(writer)
+    try:
+        assert b"text" == read_bytes(f"/dev/fd/{reader}", 10)
+    finally:
+        os.close(reader)
+
+
+READERS = {
+    "a picture": lambda path: read_image(path, 1),
+    "an array": numpy_files.read,
+    "an archive": numpy_files.load,
+    "a table": lambda path: table.load(path, None, 0.2),
+    "IDX": lambda path: idx.read_idx(path, "images"),
+    "a checkpoint": checkpoint.read,
+    "weights": lambda path: cnnspec.parse("input 4; dense 2").build().load(path),
+    "metrics": lambda path: MetricsFile(path).rows(),
+    "a record": lambda path: Run.read(path.parent),
+    "a spec": cnnspec.load,
+}
+
+
+@pytest.mark.parametrize("read", READERS.values(), ids=READERS)
+def test_no_reader_waits_for_a_pipe(tmp_path: Path, read: Callable[[Path], object]) -> None:
+    os.mkfifo(tmp_path / "run.json")
+    signal.alarm(5)  # ends the tests where one waits after all
+    try:
+        with pytest.raises((OSError, SpecError), match="not a regular file"):
+            read(tmp_path / "run.json")
+    finally:
+        signal.alarm(0)

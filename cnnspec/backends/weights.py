@@ -14,17 +14,17 @@ import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from errno import EISDIR, ENOENT
+from math import prod
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from safetensors import SafetensorError
-from safetensors.numpy import load as load_arrays
+from pydantic import BaseModel, FiniteFloat, NonNegativeInt, ValidationError
 from safetensors.numpy import save as save_arrays
 
 from cnnspec.backends.contract import Array, Predictor, Scaling
 from cnnspec.diagnostics import SpecError
-from cnnspec.files import write_atomically
+from cnnspec.files import read_bytes, write_atomically
 from cnnspec.layers.base import show
 
 WEIGHTS: Final = "weights.safetensors"
@@ -37,6 +37,11 @@ FOREIGN: Final = {
 """Endings that mean other formats."""
 OPTIMIZER: Final = "optimizer."
 """What the names of an optimizer's arrays begin with, in the file of a checkpoint."""
+KINDS: Final = {
+    "BOOL": "?", "U8": "u1", "I8": "i1", "U16": "<u2", "I16": "<i2", "U32": "<u4", "I32": "<i4",
+    "U64": "<u8", "I64": "<i8", "F16": "<f2", "BF16": "<u2", "F32": "<f4", "F64": "<f8",
+}  # fmt: skip
+"""Numbers as safetensors calls them, and as NumPy does."""
 HEADER: Final = "cnnspec"
 """The key of the header; the library writes several in no fixed order."""
 SUM: Final = "cnnspec.sum"
@@ -52,6 +57,21 @@ class Stored:
 
     arrays: dict[str, Array]
     about: Mapping[str, Any]
+
+
+class _ModelWords(BaseModel):
+    """What a file of weights says of the model."""
+
+    scaling: tuple[tuple[FiniteFloat, ...], tuple[FiniteFloat, ...]] | None
+    classes: tuple[str, ...] | None
+
+
+class _Entry(BaseModel):
+    """One array in the header of a safetensors file."""
+
+    dtype: str
+    shape: tuple[NonNegativeInt, ...]
+    data_offsets: tuple[NonNegativeInt, NonNegativeInt]
 
 
 # Models -----------------------------------------------------------------------------
@@ -79,11 +99,12 @@ def load(model: Predictor, path: str | os.PathLike[str]) -> None:
     stored = read(path, model.weights)
     if notes := list(_mismatches(stored.arrays, model.weights)):
         raise _foreign(path, notes)
+    about = _about(path, model, stored)
     model.weights.update(stored.arrays)
-    if "scaling" in stored.about:
-        model.scaling = Scaling(*map(np.array, stored.about["scaling"]))
-    if "classes" in stored.about:
-        model.classes = tuple(stored.about["classes"])
+    if about.scaling:
+        model.scaling = Scaling(*map(np.array, about.scaling))
+    if about.classes:
+        model.classes = about.classes
 
 
 def load_fitting(model: Predictor, path: str | os.PathLike[str]) -> tuple[str, ...]:
@@ -104,13 +125,28 @@ def load_fitting(model: Predictor, path: str | os.PathLike[str]) -> tuple[str, .
 def read(path: Path, wanted: Mapping[str, Array]) -> Stored:
     """The weights in a file, or in a checkpoint, whose optimizer is left out; SpecError if it is broken."""
     try:
-        found = decode(path.read_bytes())
+        found = decode(read_bytes(path))
     except ValueError as error:
-        cure = "the file was cut short or is of another kind; take the one before it"
-        message = f"{path} is not a whole safetensors file"
-        raise SpecError.of("broken-weights", message, cure, notes=(str(error),)) from error
+        raise _broken(path, str(error)) from error
     kept = {name for name in found.arrays if name in wanted or not name.startswith(OPTIMIZER)}
     return Stored({name: found.arrays[name] for name in found.arrays if name in kept}, found.about)
+
+
+def _about(path: Path, model: Predictor, stored: Stored) -> _ModelWords:
+    """What a file says of scaling and classes; raises SpecError where that is not so for this network."""
+    try:
+        found = _ModelWords.model_validate(
+            {name: stored.about.get(name) for name in _ModelWords.model_fields}
+        )
+    except ValidationError as error:
+        fault = error.errors(include_url=False)[0]
+        raise _broken(path, f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}") from error
+    channels, outputs = model.network.input[-1], model.network.output[-1]
+    if any(len(values) not in (1, channels) for values in found.scaling or ()):
+        raise _broken(path, f"scaling is for other images than those of {channels} channels")
+    if found.classes and len(found.classes) != outputs:
+        raise _broken(path, f"it names {len(found.classes)} classes, the network has {outputs} outputs")
+    return found
 
 
 def weights_file(path: Path) -> Path:
@@ -145,6 +181,11 @@ def _mismatches(found: Mapping[str, Array], wanted: Mapping[str, Array]) -> Iter
             yield f"{name} is {show(found[name].shape)}, the network's is {show(wanted[name].shape)}"
 
 
+def _broken(path: Path, why: str) -> SpecError:
+    cure = "the file was cut short or is of another kind; take the one before it"
+    return SpecError.of("broken-weights", f"{path} is not a whole safetensors file", cure, notes=(why,))
+
+
 def _foreign(path: Path, notes: list[str]) -> SpecError:
     more = (f"and {len(notes) - 8} more",) if len(notes) > 8 else ()
     message = f"{path} holds the weights of another network"
@@ -171,16 +212,51 @@ def encode_summed(arrays: Mapping[str, Array], about: Mapping[str, Any]) -> byte
 
 def decode(data: bytes) -> Stored:
     """The arrays and words in the bytes of a file; raises ValueError where it is none, or not whole."""
+    header, body = _object(data[8 : 8 + _length(data)]), memoryview(data)[8 + _length(data) :]
+    words = header.pop("__metadata__", {})
     try:
-        arrays = load_arrays(data)
-    except SafetensorError as error:
-        raise ValueError(str(error)) from error
-    header = json.loads(data[8 : 8 + _length(data)])
+        entries = {name: _Entry.model_validate(entry) for name, entry in header.items()}
+    except ValidationError as error:
+        raise ValueError(f"its header is damaged: {error.errors(include_url=False)[0]['msg']}") from error
+    end = 0
+    for begin, stop in sorted(entry.data_offsets for entry in entries.values()):
+        if begin != end or stop < begin:
+            raise ValueError(f"the array at byte {begin:,} does not begin where another ends, at {end:,}")
+        end = stop
+    if end != len(body):
+        raise ValueError(f"its arrays have {end:,} bytes, and {len(body):,} are there")
+    arrays = {name: _array(name, entry, body) for name, entry in entries.items()}
+    about = words.get(HEADER) if isinstance(words, dict) else None
     try:
-        about = json.loads(header.get("__metadata__", {}).get(HEADER, "{}"))
+        return Stored(arrays, _object(about))
     except ValueError:
-        about = {}
-    return Stored(arrays, about if isinstance(about, dict) else {})
+        return Stored(arrays, {})
+
+
+def _object(text: object) -> dict[str, Any]:
+    """The object that a JSON text holds; raises ValueError where it holds none."""
+    try:
+        found = json.loads(text) if isinstance(text, bytes | str) else None
+    except RecursionError as error:
+        raise ValueError("its header is nested too deeply") from error
+    if not isinstance(found, dict):
+        raise ValueError("its header is damaged")
+    return found
+
+
+def _array(name: str, entry: _Entry, body: memoryview) -> Array:
+    """The values of one array; those of BF16 as the floats of 32 bits that begin with the same bits."""
+    kind = KINDS.get(entry.dtype)
+    if kind is None:
+        raise ValueError(f"{name} holds {entry.dtype}, and only {', '.join(KINDS)} are read")
+    begin, end = entry.data_offsets
+    if prod(entry.shape) * np.dtype(kind).itemsize != end - begin:
+        raise ValueError(f"{name} is {show(entry.shape)} of {entry.dtype}, and has {end - begin:,} bytes")
+    try:
+        values = np.frombuffer(body[begin:end], kind).reshape(entry.shape)
+    except (ValueError, OverflowError) as error:
+        raise ValueError(f"{name} has a shape that no array can have") from error
+    return (values.astype("<u4") << 16).view("<f4") if entry.dtype == "BF16" else values
 
 
 def decode_summed(data: bytes) -> Stored | None:

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
-from math import prod
+from math import isfinite, prod
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from cnnspec.cli.console import stderr_console
 from cnnspec.diagnostics import SpecError, suggestion
+from cnnspec.files import read_bytes
 from cnnspec.layers.base import Shape, show
 from cnnspec.records import record
 from cnnspec.text import printable
@@ -38,8 +39,13 @@ FORMS: Final = (
     'rows as "1 2; 3 4" (channels apart by |), a .npy file, a picture, or: ones, zeros, count, random'
 )
 
+MOST_TEXT: Final = 100_000_000
+"""Bytes of a file of numbers."""
 MOST_WRITTEN: Final = 16
 """Numbers up to which an example is written out."""
+
+LONGEST_QUOTED: Final = 40
+"""Characters of an input that a message repeats."""
 
 SCALED: Final = re.compile(r"^\[(?P<inside>[^\[\]]*)\]\s*(?:/\s*(?P<divisor>[0-9.]+))?$", re.DOTALL)
 
@@ -51,11 +57,13 @@ def matrix(text: str) -> Array:
     """
     text = text.strip()
     if text.startswith("[["):
-        return np.atleast_3d(np.asarray(json.loads(text), float))
+        return _of_json(text)
     scaled = SCALED.match(text)
     divisor = 1.0
     if scaled:
-        text, divisor = scaled["inside"], float(scaled["divisor"] or 1)
+        text, divisor = scaled["inside"], _number(scaled["divisor"] or "1")
+    if not divisor:
+        raise ValueError("it is divided by 0")
     slices = [[_row(row) for row in re.split(r"[;\n]", part) if row.strip()] for part in text.split("|")]
     lengths = {len(row) for part in slices for row in part}
     if len({len(part) for part in slices}) != 1 or len(lengths) != 1:
@@ -65,15 +73,30 @@ def matrix(text: str) -> Array:
     return np.array(slices, float) / divisor
 
 
+def _of_json(text: str) -> Array:
+    try:
+        return np.atleast_3d(np.asarray(json.loads(text), float))
+    except (TypeError, OverflowError, RecursionError) as error:
+        raise ValueError("the lists hold other things than numbers") from error
+
+
 def _row(text: str) -> list[float]:
     return [_number(word) for word in re.split(r"[\s,]+", text.strip())]
 
 
 def _number(word: str) -> float:
+    above, line, below = word.replace("−", "-").partition("/")
     try:
-        return float(Fraction(word.replace("−", "-")))
-    except (ValueError, ZeroDivisionError) as error:
-        raise ValueError(f'"{word}" is not a number') from error
+        value = float(Fraction(int(above), int(below))) if line else float(above)
+    except (ValueError, ArithmeticError) as error:
+        raise ValueError(f'"{_short(word)}" is not a number') from error
+    if not isfinite(value):
+        raise ValueError(f'"{_short(word)}" is not a number that a float can hold')
+    return value
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= LONGEST_QUOTED else text[:LONGEST_QUOTED] + "…"
 
 
 def input_array(text: str, shape: Shape, seed: int, resizing: bool = False) -> Array:
@@ -89,13 +112,30 @@ def input_array(text: str, shape: Shape, seed: int, resizing: bool = False) -> A
         values = fit_images(_images(path, shape), shape, resizing=True) if resizing else _npy(path)
         return _as_samples(values, shape, text)
     try:
-        slices = matrix(path.read_text(encoding="utf-8") if path.is_file() else text)
+        slices = matrix(_text(path) if _is_there(path) else text)
     except ValueError as error:
         raise click.BadParameter(f"{error}; give {FORMS}", param_hint="--input") from error
     if len(shape) == 1 and slices.size == prod(shape):
         return slices.reshape(1, *shape)
     together = np.moveaxis(slices, 0, -1)
     return _as_samples(together[0] if len(shape) == 2 and len(together) == 1 else together, shape, text)
+
+
+def _is_there(path: Path) -> bool:
+    """Whether numbers are those in a file; a long row of them is no file's name."""
+    try:
+        return path.exists() and not path.is_dir()
+    except OSError:
+        return False
+
+
+def _text(path: Path) -> str:
+    try:
+        return read_bytes(path, MOST_TEXT).decode()
+    except OSError as error:
+        raise click.BadParameter(
+            f'"{path}" cannot be read: {error.strerror}', param_hint="--input"
+        ) from error
 
 
 def ways(shape: Shape) -> str:
@@ -141,7 +181,7 @@ def _as_samples(values: Array, shape: Shape, what: str, cure: str = "") -> Array
             return values.reshape(-1, *shape)
     if len(shape) == 1 and values.size == shape[0]:
         return np.moveaxis(values, -1, 0).reshape(1, -1)
-    name = f'"{what}"' if len(what) <= 40 else "the input"
+    name = f'"{what}"' if len(what) <= LONGEST_QUOTED else "the input"
     raise click.BadParameter(
         f"{name} is {show(values.shape)}, the network takes {show(shape)}; "
         f'its first line can say "input {show(values.shape)}"{cure}',

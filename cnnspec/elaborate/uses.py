@@ -12,7 +12,7 @@ from cnnspec.diagnostics import Label, SpecError
 from cnnspec.elaborate.elaborator import AXIS_VALUES, Elaborator
 from cnnspec.elaborate.limits import DEEPEST
 from cnnspec.elaborate.scope import Context, Definition, Module, Scope
-from cnnspec.files import LARGEST, decoded
+from cnnspec.files import LARGEST, decoded, opened
 from cnnspec.layers.registry import LAYERS
 from cnnspec.network.expectation import names_in
 from cnnspec.syntax import tree
@@ -33,9 +33,7 @@ def folder_reader(folder: Path) -> Reader:
             raise OSError("its links lead round in a circle") from None
         if not path.is_relative_to(root):
             raise ValueError(f'"{name}" lies outside the folder of the spec')
-        if path.exists() and not path.is_file() and not path.is_dir():
-            raise OSError("it is not a regular file")  # reading a pipe would wait for ever
-        with path.open("rb") as file:
+        with opened(path) as file:
             data = file.read(LARGEST + 1)
         return Source(str(folder / name), decoded(data, f'"{name}"'))
 

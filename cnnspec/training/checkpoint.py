@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from cnnspec.backends.weights import OPTIMIZER, decode_summed, encode_summed
 from cnnspec.diagnostics import Diagnostic, SpecError
-from cnnspec.files import write_atomically
+from cnnspec.files import read_bytes, write_atomically
 
 KEPT: Final = 3
 """Checkpoints of a run that are kept; older ones are removed."""
@@ -52,7 +52,7 @@ def write(path: Path, checkpoint: Checkpoint) -> None:
 def read(path: Path) -> Checkpoint:
     """The checkpoint in a file; raises SpecError for a foreign, cut or changed file."""
     try:
-        found = decode_summed(path.read_bytes())
+        found = decode_summed(read_bytes(path))
     except FileNotFoundError as error:
         raise unusable(path, "it is not there", "train first, or give the folder of another run") from error
     except OSError as error:

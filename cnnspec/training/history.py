@@ -8,12 +8,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from math import isfinite
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 from pydantic import NonNegativeInt, PositiveInt, TypeAdapter, ValidationError
 
 from cnnspec.diagnostics import Diagnostic
-from cnnspec.files import write_atomically
+from cnnspec.files import read_bytes, write_atomically
 from cnnspec.training.evaluate import number
 from cnnspec.upward import upward
 from cnnspec.views.terminal.paint import compact
@@ -42,6 +42,8 @@ class EpochRecord:
 
 
 _ROW = TypeAdapter(EpochRecord)
+LARGEST: Final = 100_000_000
+"""Bytes a file of metrics may have; a line has about 250."""
 _KEYS = {"event", *(each.name for each in fields(EpochRecord))}
 """Of a line of metrics."""
 
@@ -100,7 +102,7 @@ class MetricsFile:
     def rows(self) -> list[EpochRecord]:
         """The rows that are there, one an epoch; what is cut short or damaged is passed over."""
         try:
-            lines = self.path.read_text("utf-8", "replace").splitlines()
+            lines = read_bytes(self.path, LARGEST).decode("utf-8", "replace").splitlines()
         except FileNotFoundError:
             return []
         found = {row.epoch: row for row in map(_row, lines) if row is not None}

@@ -11,10 +11,18 @@ weights.safetensors   the weights at the end
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, ValidationError, field_serializer
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    FiniteFloat,
+    NonNegativeInt,
+    ValidationError,
+    field_serializer,
+)
 
 from cnnspec.backends.contract import Predictor, Scaling
 from cnnspec.backends.weights import CHECKPOINTS as CHECKPOINTS
@@ -22,7 +30,7 @@ from cnnspec.backends.weights import WEIGHTS as WEIGHTS
 from cnnspec.backends.weights import load
 from cnnspec.diagnostics import Diagnostic, SpecError
 from cnnspec.document import RUN_SPEC
-from cnnspec.files import write_atomically
+from cnnspec.files import read_bytes, write_atomically
 from cnnspec.network.as_json import to_dict
 from cnnspec.recipe.models import Data, Recipe
 from cnnspec.training.checkpoint import Checkpoint, CheckpointManager, alike, unusable
@@ -32,6 +40,8 @@ if TYPE_CHECKING:
     from cnnspec.training.evaluate import Evaluation
 
 SPEC, RECORD, METRICS, BEST = RUN_SPEC, "run.json", "metrics.jsonl", "best.safetensors"
+LARGEST: Final = 20_000_000
+"""Bytes a record may have; the names of the classes are most of it."""
 
 
 class TestFigures(BaseModel):
@@ -39,9 +49,9 @@ class TestFigures(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    accuracy: float
-    loss: float | None
-    samples: int
+    accuracy: Annotated[float, Field(ge=0, le=1)]
+    loss: FiniteFloat | None
+    samples: NonNegativeInt
 
 
 class Run(BaseModel):
@@ -51,7 +61,7 @@ class Run(BaseModel):
 
     format: Literal["cnnspec/run/1"] = "cnnspec/run/1"
     network: str
-    seed: int
+    seed: NonNegativeInt
     recipe: Recipe
     data: Data | None
     """What gives the samples again; None where they were given as arrays."""
@@ -60,7 +70,7 @@ class Run(BaseModel):
     classes: tuple[str, ...]
     begun_from: str | None = None
     """The file or run whose weights it began with; None for random ones."""
-    scaling: tuple[tuple[float, ...], tuple[float, ...]]
+    scaling: tuple[tuple[FiniteFloat, ...], tuple[FiniteFloat, ...]]
     """Factor and shift of the pixels, one number or one a channel, as they were trained with."""
     dark_borders: bool | None = None
     """Whether the training images end in dark pixels, as MNIST's do; None in records that do not say."""
@@ -74,7 +84,7 @@ class Run(BaseModel):
     def read(cls, folder: Path) -> Run:
         """The record in a folder; raises SpecError where there is none, or one that is damaged."""
         try:
-            return cls.model_validate_json((folder / RECORD).read_bytes())
+            return cls.model_validate_json(read_bytes(folder / RECORD, LARGEST))
         except OSError as error:
             raise _no_record(folder, error.strerror or str(error)) from error
         except ValidationError as error:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import inspect
+import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
+from tools import fault_of
 
 import cnnspec
 from cnnspec.backends.contract import Scaling
@@ -111,6 +114,67 @@ def test_a_cut_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SpecError) as error:
         model().load(path)
     assert ["broken-weights"] == [found.code for found in error.value.diagnostics]
+
+
+WEIGHTS = {"dense1.weight": ("F32", [2, 2], 16), "dense1.bias": ("F32", [2], 8)}
+
+
+def handmade(path: Path, entries: Mapping[str, tuple[Any, Any, int]], header: str = "", **about: Any) -> Path:
+    """A safetensors file with arrays of ones by dtype, shape and size, whatever they are."""
+    end, described = 0, {}
+    for name, (dtype, shape, size) in entries.items():
+        described[name] = {"dtype": dtype, "shape": shape, "data_offsets": [end, end + size]}
+        end += size
+    text = header or json.dumps({"__metadata__": {"cnnspec": json.dumps(about)}, **described})
+    path.write_bytes(len(text).to_bytes(8, "little") + text.encode() + bytes([0x80, 0x3F]) * (end // 2))
+    return path
+
+
+def test_weights_of_16_bits_are_read(tmp_path: Path) -> None:
+    path = handmade(tmp_path / "x", {"dense1.weight": ("BF16", [2, 2], 8), "dense1.bias": ("F16", [2], 4)})
+    one = cnnspec.parse("input 2; dense 2").build().load(path)
+    assert [1.0] * 4 == one.weights["dense1.weight"].ravel().tolist()
+    assert [1.875] * 2 == one.weights["dense1.bias"].tolist()
+
+
+@pytest.mark.parametrize(
+    ("entries", "about", "why"),
+    [
+        ({"dense1.bias": ("F8_E4M3", [2], 2)}, {}, "holds F8_E4M3"),
+        ({"dense1.bias": ("F4", [2], 2)}, {}, "holds F4"),
+        ({"dense1.bias": ("C64", [2], 16)}, {}, "holds C64"),
+        ({"more": ("F32", [2**62, 0], 0)}, {}, "that no array can have"),
+        ({"more": ("F32", [2**70, 0], 0)}, {}, "that no array can have"),
+        ({"more": ("F32", [1] * 100, 4)}, {}, "that no array can have"),
+        ({"dense1.bias": ("F32", [3], 8)}, {}, "dense1.bias is 3 of F32, and has 8 bytes"),
+        ({"dense1.bias": ("F32", [-2], 8)}, {}, "header is damaged"),
+        ({"dense1.bias": (None, {}, 8)}, {}, "header is damaged"),
+        ({}, {"scaling": "bright"}, "scaling"),
+        ({}, {"scaling": [[1], [float("nan")]]}, "scaling"),
+        ({}, {"scaling": [[1, 2, 3], [0]]}, "scaling"),
+        ({}, {"scaling": [[[1]], [0]]}, "scaling"),
+        ({}, {"classes": ["one"]}, "1 classes, the network has 2"),
+        ({}, {"classes": 7}, "classes"),
+    ],
+)
+def test_weights_that_no_network_can_have_are_refused(
+    tmp_path: Path, entries: dict[str, tuple[Any, Any, int]], about: dict[str, Any], why: str
+) -> None:
+    path = handmade(tmp_path / "x.safetensors", WEIGHTS | entries, **about)
+    fault = fault_of(cnnspec.parse("input 2; dense 2").build().load, path)
+    assert ("broken-weights", True) == (fault.code, why in fault.notes[0]), fault
+
+
+@pytest.mark.parametrize("header", ["[" * 100_000, "[]", "7", '{"__metadata__": 3, "x": []}', "{"])
+def test_a_header_of_other_things_is_refused(tmp_path: Path, header: str) -> None:
+    path = handmade(tmp_path / "x.safetensors", {}, header)
+    assert "broken-weights" == fault_of(cnnspec.parse("input 2; dense 2").build().load, path).code
+
+
+def test_words_about_weights_that_are_nested_without_end_are_passed_over(tmp_path: Path) -> None:
+    path = handmade(tmp_path / "x.safetensors", WEIGHTS)
+    save_file(load_file(path), path, metadata={"cnnspec": "[" * 100_000})
+    cnnspec.parse("input 2; dense 2").build().load(path)
 
 
 def test_foreign_weights_are_refused_and_nothing_changes(tmp_path: Path) -> None:

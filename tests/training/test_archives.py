@@ -42,6 +42,30 @@ def fault(read, path):
     return item.message.removeprefix(f"{path}: ")
 
 
+@pytest.mark.parametrize("packed", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_an_archive_that_unfolds_without_measure_is_refused(tmp_path, packed):
+    shape = (20_000, 32, 32)
+    with zipfile.ZipFile(tmp_path / "x.npz", "w", packed) as file:
+        file.writestr("x.npy", header_of(shape) + bytes(np.prod(shape)))
+        file.writestr("y.npy", saved(np.zeros(shape[0], np.uint8)))
+    assert (tmp_path / "x.npz").stat().st_size < 5_000
+    assert "claims to unfold" in fault(numpy_files.load, tmp_path / "x.npz")
+
+
+def test_an_archive_packed_in_a_way_that_numpy_does_not_use_is_refused(tmp_path):
+    with zipfile.ZipFile(tmp_path / "x.npz", "w", zipfile.ZIP_LZMA) as file:
+        file.writestr("x.npy", saved(IMAGES))
+        file.writestr("y.npy", saved(LABELS))
+    assert "packed in a way" in fault(numpy_files.load, tmp_path / "x.npz")
+
+
+@pytest.mark.parametrize("letter", [0x110000, 0xFFFFFFFF, 0xD800])
+def test_labels_that_are_no_text_are_refused(tmp_path, letter):
+    words = np.frombuffer(np.array([65, letter] * 20, "<u4").tobytes(), "<U1")
+    path = archive(tmp_path / "x.npz", x=saved(IMAGES), y=saved(words))
+    assert "is damaged" in fault(numpy_files.load, path)
+
+
 def test_an_archive_gives_what_was_saved(tmp_path):
     np.savez_compressed(tmp_path / "own.npz", x=IMAGES, y=LABELS, more=np.array([{}], object))
     data = numpy_files.load(tmp_path / "own.npz", test=0.25)

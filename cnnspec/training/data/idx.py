@@ -16,6 +16,7 @@ from typing import Final
 
 import numpy as np
 
+from cnnspec.files import opened
 from cnnspec.training.data import emnist
 from cnnspec.training.data.dataset import Dataset, Labels
 from cnnspec.training.data.faults import bad_file, missing
@@ -131,7 +132,7 @@ def read_pair(images: Path, labels: Path, known: int = 256) -> tuple[Bytes, Labe
 def read_idx(path: Path, wanted: str) -> Bytes:
     """The values of an IDX file of unsigned bytes; ``wanted`` is images or labels."""
     try:
-        with path.open("rb") as plain:
+        with opened(path) as plain:
             packed = plain.read(2) == b"\x1f\x8b"
             plain.seek(0)
             with gzip.GzipFile(fileobj=plain) if packed else plain as file:

@@ -16,6 +16,7 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from cnnspec.diagnostics import SpecError
+from cnnspec.files import opened
 from cnnspec.layers.base import Shape
 from cnnspec.training.data.dataset import Dataset, Samples, of_parts
 from cnnspec.training.data.faults import bad_file, decoding
@@ -44,6 +45,8 @@ PARTS: Final[dict[str, tuple[tuple[str, str], ...]]] = {
     "test": _names("test"),
 }
 """Names of images and labels, as archives have them, in capitals or not."""
+UNFOLDING: Final = 1032
+"""Bytes that one byte of deflate can stand for, at most."""
 PICKLE: Final = b"\x80"
 """How a pickle begins."""
 
@@ -53,7 +56,7 @@ PICKLE: Final = b"\x80"
 
 def read(path: Path) -> NDArray[Any]:
     """The array of an .npy file; raises SpecError where it is none, or is damaged."""
-    with decoding(path, "is not a .npy file, or is damaged"), path.open("rb") as file:
+    with decoding(path, "is not a .npy file, or is damaged"), opened(path) as file:
         start = file.read(len(MAGIC))
         if start.startswith(ARCHIVE):
             raise bad_file(path, "is an archive of arrays (.npz), not a single one (.npy)")
@@ -137,15 +140,32 @@ def _arrays(path: Path) -> dict[str, Values]:
     """The arrays of the archive by name; those that are no part stay empty."""
     wanted = {key for pairs in PARTS.values() for pair in pairs for key in pair}
     what = "is not a NumPy archive, or is damaged"
-    with decoding(path, what, cure="get the file again"), path.open("rb") as file:
+    with decoding(path, what, cure="get the file again"), opened(path) as file:
         _refuse_others(path, file.read(len(MAGIC)))
         with zipfile.ZipFile(file) as archive:
+            _refuse_bombs(path, archive)
             return {
                 (key := info.filename.removesuffix(".npy")): (
                     _array(path, archive, info) if key.lower() in wanted else np.empty(0)
                 )
                 for info in archive.infolist()
             }
+
+
+def _refuse_bombs(path: Path, archive: zipfile.ZipFile) -> None:
+    """Raises SpecError for an archive that unfolds to far more than it is, which NumPy writes none of."""
+    size = path.stat().st_size
+    claimed = sum(info.file_size for info in archive.infolist())
+    if claimed > UNFOLDING * size:
+        raise bad_file(
+            path, f"claims to unfold from {size:,} bytes to {claimed:,}",
+            f"what NumPy packs unfolds to {UNFOLDING:,} times its size at most", cure="save it again",
+        )  # fmt: skip
+    for info in archive.infolist():
+        if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise bad_file(
+                path, f"{info.filename} is packed in a way that NumPy does not use", cure="save it again"
+            )
 
 
 def _refuse_others(path: Path, start: bytes) -> None:
@@ -165,6 +185,10 @@ def _array(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Value
     with archive.open(info) as file:
         found: Values = npy.read_array(file, allow_pickle=False)
         file.read()  # to its end, where the sum of the bytes is checked
+    if found.dtype.kind == "U":
+        found.astype(found.dtype.newbyteorder("<")).tobytes().decode(
+            "utf-32-le"
+        )  # raises what decoding() says
     return found
 
 

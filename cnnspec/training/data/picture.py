@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import TYPE_CHECKING, BinaryIO, Final, NoReturn
 
 import numpy as np
 
+from cnnspec.files import opened
 from cnnspec.layers.base import Shape
 from cnnspec.training.data.faults import bad_file, decoding, missing
 from cnnspec.training.data.preprocess import Bytes
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from PIL import Image
 
 SUFFIXES: Final = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm", ".ppm"}
+FORMATS: Final = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
+"""What Pillow may take a file for, whatever its ending: others are programs (EPS), or name other files."""
 ENDINGS: Final = f"files are known by their endings: {', '.join(sorted(SUFFIXES))}"
 HIDDEN: Final = ("__macosx", "thumbs.db", "desktop.ini")
 """What systems leave in folders, beside names that begin with a dot."""
@@ -89,7 +92,7 @@ def read_image(path: Path, channels: int | Shape) -> Bytes:
         ) from error
     with decoding(path, "is not an image, or is damaged"), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # they name lines of Pillow; what matters is raised
-        with _opened(path) as image:
+        with opened(path) as file, _image(path, file) as image:
             if image.width * image.height > LARGEST:
                 raise bad_file(path, f"is {image.height}x{image.width} pixels; at most {LARGEST:,} are read")
             upright = _on_white(_as_bytes(path, ImageOps.exif_transpose(image), image.format))
@@ -98,11 +101,11 @@ def read_image(path: Path, channels: int | Shape) -> Bytes:
     return pixels[..., None] if pixels.ndim == 2 else pixels
 
 
-def _opened(path: Path) -> Image.Image:
+def _image(path: Path, file: BinaryIO) -> Image.Image:
     from PIL import Image, UnidentifiedImageError
 
     try:
-        return Image.open(path)
+        return Image.open(file, formats=FORMATS)
     except UnidentifiedImageError as error:
         raise bad_file(path, "is not an image, or is damaged") from error
     except Image.DecompressionBombError as error:

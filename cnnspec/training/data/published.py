@@ -22,7 +22,7 @@ from typing import Final, TypeAlias
 import numpy as np
 from platformdirs import user_cache_path
 
-from cnnspec.files import write_atomically
+from cnnspec.files import read_bytes, write_atomically
 from cnnspec.training.data.dataset import Dataset
 from cnnspec.training.data.faults import missing
 from cnnspec.training.data.idx import FILES, files_in, read_set
@@ -104,7 +104,7 @@ def fetch(which: PublishedSet, folder: Path, progress: Progress | None = None) -
     paths = tuple(folder / f"{name}.gz" for name in FILES)
     for path in paths:
         wanted = which.sums[path.stem]
-        if not path.exists() or hashlib.sha256(path.read_bytes()).hexdigest() != wanted:
+        if not path.exists() or hashlib.sha256(read_bytes(path, LARGEST)).hexdigest() != wanted:
             data = _download(which, path.name, wanted, progress)
             path.parent.mkdir(parents=True, exist_ok=True)
             write_atomically(path, data)
@@ -124,7 +124,7 @@ def _is_another(test_labels: Path, which: PublishedSet) -> bool:
     """Whether the bare files of a folder are those of the other set: both use the same names."""
     if test_labels.stat().st_size > CHUNK:
         return False
-    digest = hashlib.sha256(test_labels.read_bytes()).hexdigest()
+    digest = hashlib.sha256(read_bytes(test_labels, CHUNK)).hexdigest()
     return any(digest in other.sums.values() for other in (MNIST, FASHION) if other is not which)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import csv
+from io import TextIOWrapper
 from math import isqrt, prod
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -12,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnspec.diagnostics import SpecError, nearest
+from cnnspec.files import opened
 from cnnspec.layers.base import Shape
 from cnnspec.training.data import emnist
 from cnnspec.training.data.dataset import Dataset, Samples, of_parts
@@ -67,9 +69,10 @@ def load(path: Path, shape: Shape | None, test: float, label: str | int | None =
 
 def _lines(path: Path) -> list[TableLine]:
     try:
-        with path.open("rb") as begin:
-            wide = begin.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-        with path.open(encoding="utf-16" if wide else "utf-8-sig", newline="") as file:
+        with opened(path) as plain:
+            wide = plain.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+            plain.seek(0)
+            file = TextIOWrapper(plain, "utf-16" if wide else "utf-8-sig", newline="")
             start = file.read(1 << 16).partition("\n")[0]
             file.seek(0)
             reader = csv.reader(file, delimiter=max(DELIMITERS, key=start.count), skipinitialspace=True)
