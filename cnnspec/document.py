@@ -241,10 +241,16 @@ def _is_text(given: str) -> bool:
 # Files ---------------------------------------------------------------------------
 
 
+def run_spec(folder: Path) -> Path | None:
+    """The spec in the folder of a run, or of the first of several seeds; None where there is none."""
+    found = [folder / RUN_SPEC, *sorted(folder.glob(f"seed-*/{RUN_SPEC}"))]
+    return next((spec for spec in found if spec.is_file()), None)
+
+
 def _spec_in(folder: Path) -> Path:
-    spec = folder / RUN_SPEC
-    if not spec.is_file():
-        raise IsADirectoryError(EISDIR, f"this is a folder without a {spec.name}; name a spec", str(folder))
+    spec = run_spec(folder)
+    if spec is None:
+        raise IsADirectoryError(EISDIR, f"this is a folder without a {RUN_SPEC}; name a spec", str(folder))
     return spec
 
 

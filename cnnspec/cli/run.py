@@ -52,7 +52,7 @@ def command(
     layers: tuple[str, ...], resize: bool, everything: bool, seed: int, decimals: int, cut: bool, full: bool,
     form: str, output: str | None,
 ) -> int:  # fmt: skip
-    """Run the network on an input and print what comes out.
+    """Run the network on an input and print what comes out; SPEC as a run's folder has its weights too.
 
     \b
     Examples:
@@ -60,6 +60,10 @@ def command(
       cnnspec run -e "input 3x3x1; conv 1 2x2" --input "0 1 2; 3 4 5; 6 7 8" --weights conv1="0 1; 2 3"
       cnnspec run edges.cnn --input photo.png --weights conv1=vertical-lines -o edges.png
     """
+    from cnnspec.training.run import is_run
+
+    if spec and inline is None and is_run(spec) and all("=" in item for item in weights):
+        weights = (spec, *weights)
     network = load_network(spec, inline)
     names = _names(network, layers, everything)
     from cnnspec.cli.inputs import input_array, ways

@@ -66,7 +66,7 @@ def folders_of(name: str) -> list[Path]:
 
 
 def _newest_of(network: Network, spec: str | None) -> Path:
-    found = newest(network.name)
+    found = newest(network.name, stem=Path(spec or "").stem)
     if found is None:
         named = network.name or "this network"
         raise click.UsageError(f"there is no run of {named} under {HOME}/; {others(spec)}")
@@ -121,10 +121,24 @@ def numbers(name: str) -> list[tuple[int, Path]]:
     return sorted(found)
 
 
-def newest(name: str, or_seeds: bool = False) -> Path | None:
-    """The newest run of a network under ``runs/``, or folder of runs of several seeds."""
-    paths = (path for _, path in reversed(numbers(name)))
-    return next((path for path in paths if is_run(path) or (or_seeds and runs_of_seeds(path))), None)
+def newest(name: str, or_seeds: bool = False, stem: str = "") -> Path | None:
+    """The run of a network under ``runs/`` that was begun last, or folder of runs of several seeds.
+
+    It has a numbered folder, one that is called as the spec's ``stem``, or the network's name in its record.
+    """
+    numbered = {path: number for number, path in numbers(name)}
+    found: list[tuple[int, int, Path]] = []
+    for path in HOME.iterdir() if HOME.is_dir() else ():
+        first = path if is_run(path) else next(iter(runs_of_seeds(path) if or_seeds else ()), None)
+        if first and (path in numbered or path.name == stem or _is_of(first, name)):
+            found.append(((first / RUN_SPEC).stat().st_mtime_ns, numbered.get(path, 0), path))
+    return max(found)[2] if found else None
+
+
+def _is_of(run: Path, name: str) -> bool:
+    """Whether a run's record is of the network with this name."""
+    known = record(run) if name else None
+    return known is not None and known.network == name
 
 
 def plain(name: str) -> str:

@@ -11,7 +11,7 @@ import click
 
 from cnnspec.cli.console import fail, show
 from cnnspec.diagnostics import SpecError, nearest, suggestion
-from cnnspec.document import Document
+from cnnspec.document import Document, run_spec
 from cnnspec.files import LARGEST
 from cnnspec.resources import example_names, example_path
 
@@ -80,7 +80,9 @@ def document_of(spec: str | None, inline: str | None) -> Document:
         return Document.from_bytes(sys.stdin.buffer.read(LARGEST + 1), "<stdin>", Path(), "standard input")
     path = Path(spec)
     if path.is_dir():
-        raise click.UsageError(f'"{spec}" is a folder{_contents(path)}')
+        if (inside := run_spec(path)) is None:
+            raise click.UsageError(f'"{spec}" is a folder{_contents(path)}')
+        return _of_file(inside, str(inside))
     if path.exists():
         return _of_file(path, spec)
     name = spec.removesuffix(".cnn")

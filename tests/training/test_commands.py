@@ -220,6 +220,31 @@ def test_evaluate_takes_the_newest_run_of_a_spec_or_a_file_of_weights(cnnspec, p
     assert out.split("images")[0] == again.split("images")[0]
 
 
+def test_a_run_in_any_folder_under_runs_is_found_by_its_network_or_its_spec(cnnspec, place):
+    for folder in ("runs/mine", None, "runs/other"):
+        cnnspec("train", "bars.cnn", "--epochs", 1, *(["-o", folder] if folder else []))
+        code, _, err = cnnspec("evaluate", "bars.cnn")
+        assert (0, True) == (code, f"the newest run: {folder or 'runs/Bars-1'}\n" in err)
+    nameless = (place / "bars.cnn").read_text().replace("network Bars\n", "")
+    (place / "own.cnn").write_text(nameless)
+    cnnspec("train", "own.cnn", "--epochs", 1, "-o", "runs/own")
+    code, _, err = cnnspec("evaluate", "own.cnn")
+    assert (0, True) == (code, "the newest run: runs/own\n" in err)
+
+
+@pytest.mark.parametrize("words", [
+    "analyze {}", "check {}", "explain {} conv1", "field {}", "draw {} -o -", "diff {} bars.cnn",
+    "diff bars.cnn {}", "solve {}", "fmt {}", "run {} --input ones", "train {} --resume --epochs 1",
+])  # fmt: skip
+def test_the_folder_of_a_run_works_wherever_a_spec_does(cnnspec, place, words):
+    cnnspec("train", "bars.cnn", "--epochs", 1, "-o", "run")
+    code, out, err = cnnspec(*words.format("run").split())
+    plain = words.replace("--resume", "-o run --resume").format("run/spec.cnn").split()
+    weights = ["--weights", "run"] if plain[0] == "run" else []
+    assert (code, out) == cnnspec(*plain, *weights)[:2]
+    assert "is a folder" not in err
+
+
 @pytest.mark.parametrize("verb", [("evaluate",), ("inspect", "filters"), ("predict", "--index", "0")])
 def test_a_run_that_is_not_there_comes_with_those_that_are(cnnspec, place, verb):
     verb, *rest = verb
