@@ -18,7 +18,7 @@ from cnnspec.binding.values import (
     Word,
     evaluate,
 )
-from cnnspec.diagnostics import Diagnostic, Label, LayerError, did_you_mean
+from cnnspec.diagnostics import Diagnostic, Label, did_you_mean
 from cnnspec.elaborate.candidates import Tries
 from cnnspec.elaborate.faults import Faults
 from cnnspec.elaborate.limits import DEEPEST, MOST_STEPS, StepBound
@@ -282,24 +282,6 @@ class Elaborator:
     def in_doubt(self, span: Span, inputs: tuple[int, ...]) -> bool:
         """Whether a fault before may have spoilt what a layer is or what flows into it."""
         return self.guessed or self.faults.after_break(span) or not self.doubtful.isdisjoint(inputs)
-
-    def report_layer_error(
-        self, error: LayerError, span: Span, inputs: tuple[int, ...], context: Context
-    ) -> None:
-        """Reports that the inputs do not fit, unless a fault before already spoilt them."""
-        if self.in_doubt(span, inputs):
-            return
-        labels = tuple(
-            Label(source.span, f"{show(source.output)} from {source.name}")
-            for source in (self.nodes[n] for n in dict.fromkeys(inputs))
-            if source.span and len(inputs) > 1
-        )
-        notes = tuple(self.flow(node) for node in dict.fromkeys(inputs))
-        shape = self.nodes[0].output
-        if error.code == "wrong-number-of-sizes" and len(shape) == 2 and shape[1] > 4:
-            flat = f"the input {show(shape)} is one axis with {shape[1]} channels"
-            notes += (f"{flat}; an image is {show(shape)}x1",)
-        self.report(error.at(span, *labels, notes=notes), context)
 
 
 def _axes_of(shape: Shape) -> list[str]:

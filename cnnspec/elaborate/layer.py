@@ -13,6 +13,7 @@ from cnnspec.diagnostics import Cure, Diagnostic, Fix, LayerError, did_you_mean,
 from cnnspec.elaborate.branches import inputs_of
 from cnnspec.elaborate.claims import check_claim, solve_here
 from cnnspec.elaborate.elaborator import Elaborator
+from cnnspec.elaborate.misfits import report_misfit
 from cnnspec.elaborate.scope import Context
 from cnnspec.layers.base import Layer
 from cnnspec.layers.foreign import NO_OPTIONS, SAME_OPTIONS, nearest_thing, sentence_for
@@ -154,7 +155,7 @@ def _place(
             made = completed(made, tuple(referred))
         shape = made.shape(shapes)
     except LayerError as error:
-        elaborator.report_layer_error(error, bound.place(error.option), inputs, context)
+        report_misfit(elaborator, error, bound.place(error.option), inputs, context)
         return None
     return elaborator.place(made, inputs, shape, name, sentence.span, context)
 

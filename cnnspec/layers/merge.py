@@ -1,7 +1,7 @@
 """Merges of several paths: sum, product, concatenation of channels."""
 
 from math import prod
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from cnnspec.diagnostics import LayerError
 from cnnspec.formula import Formula, Symbol, total
@@ -22,6 +22,9 @@ from cnnspec.layers.base import (
     times,
 )
 from cnnspec.layers.facts import NOTHING, Counts, Effect, Picture, Storage
+
+LARGEST_STRIDE: Final = 4
+"""Strides beyond it are not advised: what is so much smaller was made so on purpose."""
 
 
 class _Merge(Layer):
@@ -119,7 +122,7 @@ def _differences(word: str, inputs: Shapes, rank: int) -> list[str]:
     names = [f"{AXIS_NAMES[axis]}s" for axis in AXES[rank]] + ([] if word == "concat" else ["channels"])
     found = []
     for name, sizes in zip(names, zip(*inputs, strict=True), strict=False):
-        if len(set(sizes)) > 1:
+        if len(set(sizes) if word == "concat" else {*sizes} - {1}) > 1:
             found.append(f"the {name} differ: {' and '.join(map(str, sizes))}")
     return found
 
@@ -131,11 +134,17 @@ def _cures(word: str, inputs: Shapes) -> tuple[str, ...]:
     others = [shape for shape in inputs if spatial(shape) != spatial(small)]
     if not others:
         return (f"bring the others to {_projection(small)}, or use concat",)
+    if word != "concat" and set(spatial(small)) == {1}:  # it is repeated along the map: its channels differ
+        return (f"bring {show(small)} to {_projection((*spatial(small), others[0][-1]))}",)
     pairs = list(zip(spatial(others[0]), spatial(small), strict=True))
     if any(large < little for large, little in pairs):
         return ("give the paths the same strides and padding",)
     stride = -(-pairs[0][0] // pairs[0][1])
-    if word != "concat" and all(-(-large // stride) == little for large, little in pairs):
+    if (
+        word != "concat"
+        and stride <= LARGEST_STRIDE
+        and all(-(-large // stride) == little for large, little in pairs)
+    ):
         return (f"bring {show(others[0])} to {_projection(small, stride)}",)
     if all(little * stride == large for large, little in pairs):
         return (f"bring {show(small)} to the larger size, for instance with upsample {stride}",)
@@ -145,7 +154,9 @@ def _cures(word: str, inputs: Shapes) -> tuple[str, ...]:
 
 
 def _projection(shape: Shape, stride: int = 1) -> str:
-    """A 1x1 convolution that brings a map to a shape, as He et al. 2015 do."""
+    """A 1x1 convolution that brings a map to a shape, as He et al. 2015 do; a dense layer for a vector."""
+    if len(shape) == 1:
+        return f"{show(shape)}, for instance with dense {shape[0]}"
     sentence = f"conv {shape[-1]} {show((1,) * (len(shape) - 1))}" + (
         f" stride={stride}" if stride > 1 else ""
     )

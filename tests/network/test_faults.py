@@ -339,6 +339,37 @@ def test_what_an_unreadable_line_would_have_defined_is_not_missed() -> None:
     assert codes("network n\n28x28x1, 6 filters\nconv 6 5x5") == ["missing-input"]
 
 
+SQUEEZE = """input 56x56x32
+block se {
+  multiply { | | globalavgpool -> conv C//4 1x1 -> relu -> conv C 1x1 -> sigmoid }
+}
+se"""
+
+
+@pytest.mark.parametrize(
+    ("text", "note", "help"),
+    [
+        (SQUEEZE, "in conv C 1x1, line 3, C is 8: the channels there",
+         "write let channels = C before the paths, and conv channels 1x1 here"),
+        ("input 56x56x32; concat { | conv 8 1x1 | globalavgpool -> upsample H }",
+         "in upsample H, line 1, H is 1: the height there",
+         "write let height = H before the paths, and upsample height here"),
+        ("input 56x56x32; concat { | conv 8 1x1 | globalavgpool -> upsample (H, W) -> relu }",
+         "in upsample (H, W), line 1, H is 1: the height there",
+         "write let height = H before the paths, and upsample (height, width) here"),
+    ],
+)  # fmt: skip
+def test_a_size_read_elsewhere_than_was_meant_is_told(text: str, note: str, help: str) -> None:
+    fault = only(text)
+    assert (note, help) == (fault.notes[2], fault.help[0])
+    assert not any("stride=56" in line for line in fault.help)
+
+
+def test_a_size_that_fits_is_not_told() -> None:
+    fault = only("input 8x8x4; add { | conv 2*C 3x3 padding=1 | }")
+    assert ("bring the others to 8x8x8, for instance with conv 8 1x1, or use concat",) == fault.help
+
+
 # The part that could be known -------------------------------------------------------
 
 
