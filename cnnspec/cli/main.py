@@ -44,6 +44,7 @@ SECTIONS: Final[dict[str, dict[str, str]]] = {
         "examples": "the networks that come with cnnspec",
         "layers": "the words of the language and their options",
         "why": "what a mistake, a message or a concept means",
+        "limits": "how large and how long things may be",
     },
     "Write": {
         "fmt": "put a spec into its usual form",

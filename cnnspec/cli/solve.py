@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 FORMATS: Final = ("text", "json", "spec")
 SCHEMA: Final = "cnnspec/solve/1"
+SECONDS: Final = 20.0
+"""How long a search may take, unless more is asked for."""
 
 
 @click.command("solve")
@@ -31,7 +33,7 @@ SCHEMA: Final = "cnnspec/solve/1"
 @format_option(*FORMATS)
 @most_option("Solutions to show.", 10)
 @click.option(
-    "--seconds", type=click.FloatRange(0.1), callback=finite, default=20.0, show_default=True,
+    "--seconds", type=click.FloatRange(0.1), callback=finite, default=SECONDS, show_default=True,
     help="Time to spend.",
 )  # fmt: skip
 def command(specs: Sequence[str], inline: Sequence[str], form: str, most: int, seconds: float) -> int:

@@ -1,0 +1,63 @@
+"""``cnnspec limits``: how large things may be, and how long they may take."""
+
+from __future__ import annotations
+
+import json
+from importlib import import_module
+from typing import Final
+
+import click
+
+from cnnspec.cli.console import stdout_console
+from cnnspec.cli.options import format_option
+
+LIMITS: Final[dict[str, dict[str, tuple[str, str]]]] = {
+    "A spec": {
+        "file": ("cnnspec.files:LARGEST", "bytes"),
+        "text": ("cnnspec.syntax.parse:LONGEST", "characters"),
+        "network": ("cnnspec.elaborate.limits:MOST_STEPS", "layers, blocks, paths and turns, once expanded"),
+        "nesting": ("cnnspec.elaborate.limits:DEEPEST", "blocks and braces within each other"),
+        "a number": ("cnnspec.syntax.tree:LARGEST", "at most, and so is the size of any output"),
+        "mistakes": ("cnnspec.views.terminal.messages:MOST", "shown of one spec"),
+    },
+    "cnnspec solve": {
+        "time": ("cnnspec.cli.solve:SECONDS", "seconds, unless --seconds says otherwise"),
+        "memory": ("cnnspec.analysis.solve.problem:MOST_KEPT", "intermediate results kept"),
+        "answers": ("cnnspec.analysis.solve.search:MOST_SOLUTIONS", "solutions"),
+    },
+    "Pictures and reports": {
+        "picture": ("cnnspec.views.pictures.draw:MOST", "cards or boxes"),
+        "Graphviz": ("cnnspec.views.pictures.engines:SECONDS", "seconds, then once more with a rough layout"),
+        "report": ("cnnspec.views.documents.report.page:MOST_EXPLAINED", "layers with their working"),
+    },
+    "Data": {
+        "image": ("cnnspec.training.data.picture:LARGEST", "pixels"),
+        "classes": ("cnnspec.training.data.values:MOST_CLASSES", "of a data set"),
+    },
+}
+"""What is bounded -> where its bound stands, and what it counts."""
+
+
+@click.command("limits")
+@format_option("text", "json")
+def command(form: str) -> None:
+    """How large a spec, a picture or a file may be, and how long a search may take.
+
+    What exceeds a limit is refused with a message; nothing runs without end.
+    """
+    console = stdout_console()
+    if form == "json":
+        console.print(json.dumps({head: {what: bound(*row) for what, row in rows.items()}
+                                  for head, rows in LIMITS.items()}, indent=2))  # fmt: skip
+        return
+    terminal = console.terminal()
+    for head, rows in LIMITS.items():
+        console.print(terminal.paint(head, "bold"))
+        for what, (place, unit) in rows.items():
+            console.print(f"  {what:<10}{bound(place):>21,}  {unit}")
+
+
+def bound(place: str, unit: str = "") -> int:
+    """The value of a limit, from the module that keeps to it."""
+    module, _, name = place.partition(":")
+    return int(getattr(import_module(module), name))
