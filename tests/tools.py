@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 import pytest
@@ -18,6 +18,8 @@ from cnnspec.training.data.dataset import Dataset
 from cnnspec.views.terminal.paint import width_of
 
 T = TypeVar("T")
+Command: TypeAlias = Callable[..., tuple[int, str, str]]
+"""Runs a command: (exit code, stdout, stderr)."""
 
 
 def built(text: str) -> Elaborated:

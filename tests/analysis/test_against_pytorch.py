@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import prod
+from typing import Any, TypeAlias
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -10,19 +12,22 @@ from hypothesis import strategies as st
 
 import cnnspec
 from cnnspec.diagnostics import SpecError
+from cnnspec.network.graph import Network
 
 pytestmark = pytest.mark.torch
+Step: TypeAlias = tuple[str, Callable[[Any, int], Any]]
+"""A layer in a spec, and how it is made of ``torch.nn`` for so many channels."""
 
 
 @pytest.fixture(scope="module")
-def torch():
+def torch() -> Any:
     return pytest.importorskip("torch")
 
 
 numbers = st.integers
 
 
-def conv(draw):
+def conv(draw: st.DrawFn) -> Step:
     kernel, stride, padding = draw(numbers(1, 5)), draw(numbers(1, 3)), draw(numbers(0, 2))
     dilation, bias, groups = draw(numbers(1, 2)), draw(st.booleans()), draw(st.sampled_from([1, 1, 2, 4]))
     filters = groups * draw(numbers(1, 5))
@@ -33,13 +38,13 @@ def conv(draw):
     return text, lambda nn, c: nn.Conv2d(c, filters, kernel, stride, padding, dilation, groups, bias)
 
 
-def depthwise(draw):
+def depthwise(draw: st.DrawFn) -> Step:
     kernel, stride, multiplier = draw(numbers(1, 4)), draw(numbers(1, 2)), draw(numbers(1, 3))
     text = f"depthwise {kernel} stride={stride} multiplier={multiplier}"
     return text, lambda nn, c: nn.Conv2d(c, c * multiplier, kernel, stride, groups=c)
 
 
-def upconv(draw):
+def upconv(draw: st.DrawFn) -> Step:
     kernel, stride, filters = draw(numbers(1, 4)), draw(numbers(1, 3)), 2 * draw(numbers(1, 3))
     groups, dilation, extra = draw(st.sampled_from([1, 2])), draw(numbers(1, 2)), draw(numbers(0, 1))
     extra = min(extra, max(stride, dilation) - 1)
@@ -50,7 +55,7 @@ def upconv(draw):
     )
 
 
-def pool(draw):
+def pool(draw: st.DrawFn) -> Step:
     word, kernel = draw(st.sampled_from(["maxpool", "avgpool"])), draw(numbers(1, 3))
     stride, ceil = draw(numbers(1, 3)), draw(st.booleans())
     padding = draw(numbers(0, kernel // 2))
@@ -59,8 +64,8 @@ def pool(draw):
     return text, lambda nn, c: getattr(nn, kind)(kernel, stride, padding, ceil_mode=ceil)
 
 
-def simple(draw):
-    return draw(
+def simple(draw: st.DrawFn) -> Step:
+    found: Step = draw(
         st.sampled_from(
             [
                 ("batchnorm", lambda nn, c: nn.BatchNorm2d(c)),
@@ -73,27 +78,28 @@ def simple(draw):
             ]
         )
     )
+    return found
 
 
-def branched(draw):
+def branched(draw: st.DrawFn) -> Step:
     """Two convolutions side by side, added or joined with what came in."""
     word, kernel = draw(st.sampled_from(["add", "concat"])), draw(st.sampled_from([1, 3, 5]))
     text = f"{word} {{ | conv {{C}} {kernel} padding={kernel // 2} -> relu | conv {{C}} 1x1 bias=no | }}"
     return text, lambda nn, c: side_by_side(nn, word, c, kernel)
 
 
-def side_by_side(nn, word, channels, kernel):
+def side_by_side(nn: Any, word: str, channels: int, kernel: int) -> Any:
     import torch
 
-    class SideBySide(nn.Module):
-        def __init__(self):
+    class SideBySide(nn.Module):  # type: ignore[misc]
+        def __init__(self) -> None:
             super().__init__()
             wide = nn.Conv2d(channels, channels, kernel, padding=kernel // 2)
             self.paths = nn.ModuleList(
                 [nn.Sequential(wide, nn.ReLU()), nn.Conv2d(channels, channels, 1, bias=False)]
             )
 
-        def forward(self, x):
+        def forward(self, x: Any) -> Any:
             one, two = (path(x) for path in self.paths)
             return one + two + x if word == "add" else torch.cat([one, two, x], 1)
 
@@ -101,16 +107,18 @@ def side_by_side(nn, word, channels, kernel):
 
 
 @st.composite
-def steps(draw):
+def steps(draw: st.DrawFn) -> Step:
     kind = draw(st.sampled_from([conv, conv, depthwise, upconv, pool, simple, branched]))
     return kind(draw)
 
 
-def agrees(torch, drawn, height, width, channels, units):
+def agrees(torch: Any, drawn: list[Step], height: int, width: int, channels: int, units: int) -> None:
     """Builds both step by step, so that a step that does not fit is left out of both."""
     from torch.utils.flop_counter import FlopCounterMode
 
-    text, modules, shape = f"input {height}x{width}x{channels}", [], (height, width, channels)
+    modules: list[Any] = []
+    shape: tuple[int, ...] = (height, width, channels)
+    text = f"input {height}x{width}x{channels}"
     for step, build in drawn:
         longer = f"{text}; {step.replace('{C}', str(shape[-1]))}"
         try:
@@ -145,18 +153,22 @@ HEALTH = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck
 
 @settings(max_examples=200, deadline=None, suppress_health_check=HEALTH)
 @given(**RANDOM)
-def test_two_hundred_random_networks(torch, drawn, height, width, channels, units):
+def test_two_hundred_random_networks(
+    torch: Any, drawn: list[Step], height: int, width: int, channels: int, units: int
+) -> None:
     agrees(torch, drawn, height, width, channels, units)
 
 
 @pytest.mark.slow
 @settings(max_examples=2000, deadline=None, suppress_health_check=HEALTH)
 @given(**RANDOM)
-def test_two_thousand_random_networks(torch, drawn, height, width, channels, units):
+def test_two_thousand_random_networks(
+    torch: Any, drawn: list[Step], height: int, width: int, channels: int, units: int
+) -> None:
     agrees(torch, drawn, height, width, channels, units)
 
 
-def seen_by_gradient(torch, network, model, place):
+def seen_by_gradient(torch: Any, network: Network, model: Any, place: tuple[int, ...]) -> Any:
     """Rows and columns whose gradient is not zero when all weights are positive."""
     rows, columns, channels = network.input
     image = torch.ones(1, channels, rows, columns, dtype=torch.float64, requires_grad=True)
@@ -175,11 +187,14 @@ def seen_by_gradient(torch, network, model, place):
     height=numbers(9, 20),
     width=numbers(9, 20),
 )
-def test_the_field_is_where_the_gradient_is(torch, data, drawn, height, width):
+def test_the_field_is_where_the_gradient_is(
+    torch: Any, data: st.DataObject, drawn: list[Step], height: int, width: int
+) -> None:
     """One unit's gradient reaches exactly the rows and columns that ``field`` names."""
     from cnnspec.analysis.field import field
 
-    text, modules = f"input {height}x{width}x2", []
+    modules: list[Any] = []
+    text = f"input {height}x{width}x2"
     for step, build in drawn:
         if step.startswith(("maxpool", "groupnorm", "dropout")):
             continue

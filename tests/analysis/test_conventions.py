@@ -9,6 +9,7 @@ import pytest
 
 import cnnspec
 from cnnspec.analysis.conventions import CONVENTIONS
+from cnnspec.network.graph import Network
 
 LENET = """
 input 28x28x1
@@ -23,7 +24,7 @@ upsample 2 mode=bilinear -> gelu -> globalavgpool -> flatten -> dense 4 -> sigmo
 """
 
 
-def figure(network, convention):
+def figure(network: Network, convention: str) -> int:
     """The tool's figure; the examples end in a softmax that the tools' models do not have."""
     rows = cnnspec.analyze(network, convention=convention).rows
     return sum(row.flops for row in rows[: -1 if rows[-1].kind == "softmax" and len(rows) > 20 else None])
@@ -53,7 +54,7 @@ PRINTED = {
 
 
 @pytest.mark.parametrize("name, tool", [(name, tool) for name, tools in PRINTED.items() for tool in tools])
-def test_the_tools_own_figure(name, tool):
+def test_the_tools_own_figure(name: str, tool: str) -> None:
     texts = {"lenet": LENET, "varied": VARIED}
     network = cnnspec.parse(texts[name]) if name in texts else cnnspec.load(name)
     assert PRINTED[name][tool] == figure(network, tool)
@@ -69,7 +70,7 @@ def test_the_tools_own_figure(name, tool):
         ("paper", "resnet50_paper", 3.86), ("paper", "mobilenet_v1", 0.57),
     ],
 )  # fmt: skip
-def test_published_figures(tool, name, billions):
+def test_published_figures(tool: str, name: str, billions: float) -> None:
     assert billions == round(figure(cnnspec.load(name), tool) / 1e9, 2)
 
 
@@ -82,15 +83,15 @@ def test_published_figures(tool, name, billions):
         ("calflops", "input 6x7x4; upconv 4 1 groups=2", 420),
     ],
 )
-def test_what_a_tool_printed_for_one_layer(tool, text, flops):
+def test_what_a_tool_printed_for_one_layer(tool: str, text: str, flops: int) -> None:
     assert flops == cnnspec.analyze(text, convention=tool).totals.flops
 
 
-def test_a_head_that_is_a_mean_is_said_to_count_nothing_in_fvcore():
+def test_a_head_that_is_a_mean_is_said_to_count_nothing_in_fvcore() -> None:
     assert "x.mean" in cnnspec.analyze("input 8x8x4; globalavgpool", convention="fvcore").rule
 
 
-def test_our_own_rule_is_the_first_and_counts_everything():
+def test_our_own_rule_is_the_first_and_counts_everything() -> None:
     assert "cnnspec" == next(iter(CONVENTIONS))
     network = cnnspec.parse(VARIED)
     plain = cnnspec.analyze(network)
@@ -98,7 +99,7 @@ def test_our_own_rule_is_the_first_and_counts_everything():
 
 
 @pytest.mark.parametrize("name", list(CONVENTIONS))
-def test_multiplies_and_parameters_do_not_depend_on_the_tool(name):
+def test_multiplies_and_parameters_do_not_depend_on_the_tool(name: str) -> None:
     network = cnnspec.parse(VARIED)
     plain, like = cnnspec.analyze(network), cnnspec.analyze(network, convention=name)
     assert plain.totals.multiplies == like.totals.multiplies
@@ -106,7 +107,7 @@ def test_multiplies_and_parameters_do_not_depend_on_the_tool(name):
     assert CONVENTIONS[name].rule == like.rule
 
 
-def test_a_transposed_convolution_is_counted_over_input_or_output_as_the_tool_does():
+def test_a_transposed_convolution_is_counted_over_input_or_output_as_the_tool_does() -> None:
     network = cnnspec.parse("input 5x5x4; upconv 6 3x3 stride=2 groups=2 bias=no")
     over_input, over_output = 5 * 5 * 4 * 9 * 3, 11 * 11 * 6 * 9 * 2
     assert over_input == figure(network, "fvcore") == figure(network, "torchvision")

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 import cnnspec
 from cnnspec.analysis.explain import explain
 from cnnspec.analysis.memory import Memory, place_bytes
+from cnnspec.network.graph import Network, Node
 
 LENET = """
 input 28x28x1
@@ -19,28 +20,28 @@ dense 120 -> relu -> dense 84 -> relu -> dense 10 -> softmax
 """
 
 
-def memory(text, batch=1):
+def memory(text: str, batch: int = 1) -> Memory:
     return Memory(cnnspec.parse(text), batch)
 
 
-def size(node):
+def size(node: Node) -> int:
     return 4 * prod(node.output)
 
 
-def test_all_activations_are_the_outputs_of_all_layers():
+def test_all_activations_are_the_outputs_of_all_layers() -> None:
     conv, pool, conv2, pool2 = 28 * 28 * 6, 14 * 14 * 6, 10 * 10 * 16, 5 * 5 * 16
     values = 2 * conv + pool + 2 * conv2 + pool2 + 400 + 2 * 120 + 2 * 84 + 2 * 10
     assert 4 * values == memory(LENET).activation_bytes
 
 
-def test_the_peak_of_lenet_is_its_first_map_and_the_pool_after_it():
+def test_the_peak_of_lenet_is_its_first_map_and_the_pool_after_it() -> None:
     found = memory(LENET)
     assert 4 * (28 * 28 * 6 + 14 * 14 * 6) == found.peak_bytes
     assert "maxpool1" == found.peak.node.name
     assert found.peak_bytes == found.peak.live_bytes
 
 
-def test_views_and_activations_take_no_buffer_of_their_own():
+def test_views_and_activations_take_no_buffer_of_their_own() -> None:
     found = memory(LENET)
     names = {node.name: found.network.nodes[found.buffers[node.index]].name for node in found.network.nodes}
     assert "conv1" == names["relu1"]
@@ -49,20 +50,20 @@ def test_views_and_activations_take_no_buffer_of_their_own():
     assert "maxpool1" == names["maxpool1"]
 
 
-def test_the_networks_own_input_is_never_written_over():
+def test_the_networks_own_input_is_never_written_over() -> None:
     found = memory("input 8x8x4; relu -> relu")
     assert (0, 1, 1) == found.buffers
     assert (0, 0, 2) == memory("input 8x8x4; identity -> relu").buffers
 
 
-def test_nothing_is_written_over_that_is_read_later():
+def test_nothing_is_written_over_that_is_read_later() -> None:
     found = memory("input 8x8x4; a: conv 4 1x1 -> relu -> conv 4 3x3 padding=1 -> add a")
     network = found.network
     assert found.buffers[network["relu1"].index] == network["relu1"].index
     assert found.buffers[network["add1"].index] == network["conv1"].index
 
 
-def test_a_broadcast_merge_writes_over_the_input_of_its_own_size():
+def test_a_broadcast_merge_writes_over_the_input_of_its_own_size() -> None:
     found = memory(
         "input 8x8x4; conv 4 3x3 padding=1 -> multiply { | globalavgpool -> conv 4 1x1 -> sigmoid | }"
     )
@@ -70,7 +71,7 @@ def test_a_broadcast_merge_writes_over_the_input_of_its_own_size():
     assert found.network["conv1"].index == found.buffers[merged.index]
 
 
-def test_every_result_is_kept_to_the_end():
+def test_every_result_is_kept_to_the_end() -> None:
     found = memory(
         "input 8x8x4; head side { conv 9 3x3 -> flatten -> dense 7 }; conv 4 3x3; flatten; dense 2"
     )
@@ -78,12 +79,13 @@ def test_every_result_is_kept_to_the_end():
     assert side in found.step(len(found.network.nodes) - 1).live
 
 
-def brute_force(network):
+def brute_force(network: Network) -> tuple[int, tuple[int, ...]]:
     """Peak by walking: what is written over or shared is decided from all later readers, step by step."""
-    buffers, peak = {}, 0
+    buffers: dict[int, int] = {}
+    peak = 0
     results = {output.node for output in network.outputs}
 
-    def needed_after(step, owner):
+    def needed_after(step: int, owner: int) -> bool:
         members = [n for n in buffers if buffers[n] == owner]
         return any(
             n in results or any(n in later.inputs for later in network.nodes[step + 1 :]) for n in members
@@ -124,7 +126,7 @@ STEPS = st.one_of(
 
 @settings(max_examples=150, deadline=None)
 @given(st.lists(STEPS, min_size=1, max_size=8, unique_by=lambda step: step if "head" in step else object()))
-def test_liveness_equals_brute_force(steps):
+def test_liveness_equals_brute_force(steps: list[str]) -> None:
     network = cnnspec.parse("; ".join(("input 6x5x3", *steps)))
     found, (peak, buffers) = Memory(network), brute_force(network)
     assert buffers == found.buffers
@@ -133,7 +135,7 @@ def test_liveness_equals_brute_force(steps):
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(STEPS, min_size=1, max_size=6, unique_by=lambda step: step if "head" in step else object()))
-def test_the_sweep_is_what_each_step_lists(steps):
+def test_the_sweep_is_what_each_step_lists(steps: list[str]) -> None:
     found = Memory(cnnspec.parse("; ".join(("input 6x5x3", *steps))), 3)
     listed = [found.step(node.index).live_bytes for node in found.network.nodes]
     assert max(listed) == found.peak_bytes
@@ -144,7 +146,7 @@ def test_the_sweep_is_what_each_step_lists(steps):
 UNPOOLED = "input 8x8x4; p: maxpool 2x2; conv 16 1x1; conv 4 1x1; unpool p"
 
 
-def test_a_place_is_a_byte_from_the_pool_to_its_last_unpool():
+def test_a_place_is_a_byte_from_the_pool_to_its_last_unpool() -> None:
     found = memory(UNPOOLED, batch=3)
     pool = found.network["p"].index
     small, wide, whole, places = 4 * 4 * 16, 4 * 16 * 16, 4 * 4 * 64, 4 * 16
@@ -155,34 +157,34 @@ def test_a_place_is_a_byte_from_the_pool_to_its_last_unpool():
     assert 3 * max(in_use) == found.peak_bytes
 
 
-def test_the_last_of_several_unpools_ends_it():
+def test_the_last_of_several_unpools_ends_it() -> None:
     text = "input 8x8x4; p: maxpool 2x2; conv 4 1x1; add { | unpool p | unpool p }; conv 2 3x3"
     found = memory(text)
     remembering = [node.name for node in found.network.nodes if found.step(node.index).places]
     assert ["p", "conv1", "unpool1", "unpool2"] == remembering
 
 
-def test_a_pools_output_is_not_kept_for_its_places():
+def test_a_pools_output_is_not_kept_for_its_places() -> None:
     found = memory(UNPOOLED)
     pool, unpool = found.network["p"].index, found.network["unpool1"].index
     assert pool in found.step(pool + 1).live
     assert pool not in found.step(unpool).live
 
 
-def test_pools_that_nobody_refers_to_remember_nothing():
+def test_pools_that_nobody_refers_to_remember_nothing() -> None:
     found = memory(LENET)
     assert {0} == {found.remembered_bytes(node) for node in found.network.nodes}
 
 
 @pytest.mark.parametrize("window, size", [("16x16", 1), ("17x16", 2), ("257x256", 4)])
-def test_a_place_is_as_small_as_its_window_allows(window, size):
+def test_a_place_is_as_small_as_its_window_allows(window: str, size: int) -> None:
     found = memory(f"input 514x512x1; p: maxpool {window}; unpool p")
     pool = found.network["p"]
     assert size == place_bytes(pool)
     assert size * prod(pool.output) == found.remembered_bytes(pool)
 
 
-def test_training_keeps_places_and_gives_a_pool_no_gradient_for_them():
+def test_training_keeps_places_and_gives_a_pool_no_gradient_for_them() -> None:
     with_places = memory(UNPOOLED, batch=3).training("sgd")
     values = 64 * 4 + 16 * 4 + 16 * 16 + 16 * 4 + 64 * 4
     assert 3 * (4 * values + 4 * 16) == with_places.saved_activation_bytes
@@ -190,7 +192,7 @@ def test_training_keeps_places_and_gives_a_pool_no_gradient_for_them():
     assert 3 * 4 * (unpooled + below) == with_places.activation_gradient_bytes
 
 
-def test_places_are_told_where_memory_is_explained():
+def test_places_are_told_where_memory_is_explained() -> None:
     analysis = cnnspec.analyze(cnnspec.parse(UNPOOLED))
     told = {step.what: str(step.law) for step in explain(analysis, "conv1", "memory").steps if step.law}
     assert "places of p" in told["in use while it runs, bytes"]
@@ -205,30 +207,30 @@ def test_places_are_told_where_memory_is_explained():
         ("sgd", 0), ("momentum", 1), ("rmsprop", 1), ("rmsprop with momentum", 2), ("adam", 2), ("adamw", 2),
     ],
 )  # fmt: skip
-def test_the_optimizers_state_is_so_many_values_a_parameter(optimizer, states):
+def test_the_optimizers_state_is_so_many_values_a_parameter(optimizer: str, states: int) -> None:
     found = memory(LENET).training(optimizer)
     assert 4 * 61_706 == found.weight_bytes
     assert 4 * 61_706 == found.weight_gradient_bytes
     assert 4 * 61_706 * states == found.optimizer_state_bytes
 
 
-def test_training_keeps_every_output_but_views_and_the_input():
+def test_training_keeps_every_output_but_views_and_the_input() -> None:
     conv, pool, conv2, pool2 = 28 * 28 * 6, 14 * 14 * 6, 10 * 10 * 16, 5 * 5 * 16
     values = 28 * 28 + 2 * conv + pool + 2 * conv2 + pool2 + 2 * 120 + 2 * 84 + 2 * 10
     assert 4 * values == memory(LENET).training("sgd").saved_activation_bytes
 
 
-def test_gradients_of_activations_peak_at_the_largest_pair():
+def test_gradients_of_activations_peak_at_the_largest_pair() -> None:
     assert 4 * 2 * 28 * 28 * 6 == memory(LENET).training("sgd").activation_gradient_bytes
 
 
-def test_a_gradient_waits_for_all_that_read_its_layer():
+def test_a_gradient_waits_for_all_that_read_its_layer() -> None:
     text = "input 4x4x1; a: conv 8 1x1 -> conv 1 1x1 -> conv 1 1x1 -> concat a"
     a, small, joined = 4 * 16 * 8, 4 * 16, 4 * 16 * 9
     assert max(joined + a + small, a + 2 * small) == memory(text).training("sgd").activation_gradient_bytes
 
 
-def test_the_total_is_the_sum_of_its_parts_without_the_weights():
+def test_the_total_is_the_sum_of_its_parts_without_the_weights() -> None:
     found = memory(LENET, batch=10).training("adam")
     parts = (
         found.saved_activation_bytes,
@@ -241,7 +243,7 @@ def test_the_total_is_the_sum_of_its_parts_without_the_weights():
     assert memory(LENET).training("adam").weight_gradient_bytes == found.weight_gradient_bytes
 
 
-def test_frozen_weights_have_no_gradient_and_no_state():
+def test_frozen_weights_have_no_gradient_and_no_state() -> None:
     found = memory("input 4x4x1; conv 2 3x3 frozen=yes; flatten; dense 1").training("adam")
     assert 4 * (20 + 9) == found.weight_bytes
     assert 4 * 9 == found.weight_gradient_bytes
@@ -255,17 +257,17 @@ def test_frozen_weights_have_no_gradient_and_no_state():
         ("optimizer rmsprop momentum=0.9", "rmsprop with momentum"),
     ],
 )  # fmt: skip
-def test_the_recipe_says_which_optimizer(recipe, optimizer):
+def test_the_recipe_says_which_optimizer(recipe: str, optimizer: str) -> None:
     text = f"input 4x4x1; flatten; dense 2; train {{ data mnist; {recipe} }}"
     assert optimizer == memory(text).training().optimizer
 
 
-def test_adam_is_meant_when_nothing_is_said():
+def test_adam_is_meant_when_nothing_is_said() -> None:
     network = cnnspec.parse(LENET)
     assert "adam" == Memory(network).training().optimizer
     assert Memory(network).training("adam").total == cnnspec.analyze(network).totals.training_bytes
 
 
-def test_an_unknown_optimizer_is_refused():
+def test_an_unknown_optimizer_is_refused() -> None:
     with pytest.raises(ValueError, match="known are sgd, momentum"):
         memory(LENET).training("adagrad")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import product
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from cnnspec.analysis.solve.polynomial import fix_first, grows, interpolate, largest_within, roots, value_at
 
 
-def through(function, points, variables):  # type: ignore[no-untyped-def]
+def through(function: Callable[..., int], points: list[int], variables: int) -> dict[tuple[int, ...], int]:
     places = product(range(len(points)), repeat=variables)
     law, scale = interpolate({p: function(*(points[n] for n in p)) for p in places}, points, variables)
     assert all(scale * function(*at) == value_at(law, at) for at in product(points, repeat=variables))
@@ -62,7 +63,7 @@ def test_roots(law: dict[tuple[int, ...], int], expected: list[int]) -> None:
 
 @given(st.lists(st.integers(-30, 30), min_size=3, max_size=3))
 def test_roots_are_all_of_them(factors: list[int]) -> None:
-    law = {(n,): factor for n, factor in enumerate(factors) if factor}
+    law: dict[tuple[int, ...], int] = {(n,): factor for n, factor in enumerate(factors) if factor}
     assert [x for x in range(1, 40) if value_at(law, (x,)) == 0] == list(roots(law, 39))
 
 

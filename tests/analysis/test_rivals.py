@@ -7,11 +7,12 @@ import importlib
 import io
 import warnings
 from math import prod
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from test_against_pytorch import conv, depthwise, numbers, pool, upconv
+from test_against_pytorch import Step, conv, depthwise, numbers, pool, upconv
 
 import cnnspec
 from cnnspec.diagnostics import SpecError
@@ -19,29 +20,29 @@ from cnnspec.diagnostics import SpecError
 pytestmark = [pytest.mark.torch, pytest.mark.filterwarnings("ignore")]
 
 
-def fvcore(tool, model, shape):
+def fvcore(tool: Any, model: Any, shape: tuple[int, int, int]) -> Any:
     import torch
 
     return tool.FlopCountAnalysis(model, torch.zeros(1, *shape)).total()
 
 
-def ptflops(tool, model, shape):
+def ptflops(tool: Any, model: Any, shape: tuple[int, int, int]) -> Any:
     return tool.get_model_complexity_info(
         model, shape, as_strings=False, print_per_layer_stat=False, backend="pytorch"
     )[0]
 
 
-def thop(tool, model, shape):
+def thop(tool: Any, model: Any, shape: tuple[int, int, int]) -> Any:
     import torch
 
     return tool.profile(model, inputs=(torch.zeros(1, *shape),), verbose=False)[0]
 
 
-def torchinfo(tool, model, shape):
+def torchinfo(tool: Any, model: Any, shape: tuple[int, int, int]) -> Any:
     return tool.summary(model, input_size=(1, *shape), verbose=0).total_mult_adds
 
 
-def calflops(tool, model, shape):
+def calflops(tool: Any, model: Any, shape: tuple[int, int, int]) -> Any:
     return tool.calculate_flops(
         model, input_shape=(1, *shape), output_as_string=False, print_results=False, print_detailed=False
     )[0]
@@ -54,7 +55,7 @@ TOOLS = {
 """Tool -> the module to import, and how its figure is asked for a model and C x H x W."""
 
 
-def tool_of(name):
+def tool_of(name: str) -> Any:
     """The tool, or the test is skipped; some print, or import much more than they need."""
     pytest.importorskip("torch")
     try:
@@ -101,16 +102,20 @@ LAST = ("dense 5", lambda nn, c: nn.Linear(c, 5))
 
 
 @st.composite
-def steps(draw):
+def steps(draw: st.DrawFn) -> Step:
     kind = draw(st.sampled_from([conv, depthwise, upconv, pool, None, None, None]))
     return kind(draw) if kind else draw(st.sampled_from(list(PLAIN.items())))
 
 
-def built(drawn, last, height, width, channels):
+def built(
+    drawn: list[Step], last: list[Step], height: int, width: int, channels: int
+) -> tuple[str, Any, tuple[int, int, int]]:
     """A spec and PyTorch's model of it, of the steps that fit; C x H x W."""
     from torch import nn
 
-    text, modules, shape = f"input {height}x{width}x{channels}", [], (height, width, channels)
+    modules: list[Any] = []
+    shape: tuple[int, ...] = (height, width, channels)
+    text = f"input {height}x{width}x{channels}"
     for step, build in [*drawn, ("flatten", lambda nn, c: nn.Flatten()), *last, LAST]:
         try:
             output = cnnspec.parse(f"{text}; {step}").output
@@ -122,7 +127,7 @@ def built(drawn, last, height, width, channels):
     return text, nn.Sequential(*modules).eval(), (channels, height, width)
 
 
-def differs(name, text, model, shape):
+def differs(name: str, text: str, model: Any, shape: tuple[int, int, int]) -> tuple[int, Any] | None:
     """Our figure and the tool's, where they are not the same."""
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
         warnings.simplefilter("ignore")
@@ -140,6 +145,8 @@ def differs(name, text, model, shape):
     drawn=st.lists(steps(), max_size=5), last=st.lists(st.sampled_from(list(ON_VECTORS.items())), max_size=3),
     height=numbers(4, 20), width=numbers(4, 20), channels=st.sampled_from([1, 2, 3, 4, 8]),
 )  # fmt: skip
-def test_a_hundred_random_networks(name, drawn, last, height, width, channels):
+def test_a_hundred_random_networks(
+    name: str, drawn: list[Step], last: list[Step], height: int, width: int, channels: int
+) -> None:
     text, model, shape = built(drawn, last, height, width, channels)
     assert differs(name, text, model, shape) is None, text

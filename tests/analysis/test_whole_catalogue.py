@@ -6,7 +6,7 @@ from fractions import Fraction
 from math import prod
 
 import pytest
-from cases.registry import CASES
+from cases.registry import CASES, Case
 
 from cnnspec.analysis.conventions import CONVENTIONS
 from cnnspec.analysis.explain import TOPICS, as_dense, explain
@@ -20,7 +20,7 @@ from cnnspec.layers.reshape import Identity
 from cnnspec.network.graph import InputLayer, Network, Node, Output
 
 
-def network_of(case):
+def network_of(case: Case) -> Network:
     """The layer alone, reading stand-ins of its inputs' shapes."""
     nodes = [Node(0, "input", InputLayer(), (), (), case.inputs[0])]
     for which, shape in enumerate(case.inputs):
@@ -32,7 +32,7 @@ def network_of(case):
 
 
 @pytest.mark.parametrize("case", CASES, ids=repr)
-def test_the_whole_analysis(case):
+def test_the_whole_analysis(case: Case) -> None:
     network = network_of(case)
     report = analyze(network, batch=3)
     row = report["it"]
@@ -48,7 +48,7 @@ def test_the_whole_analysis(case):
 
 
 @pytest.mark.parametrize("case", CASES, ids=repr)
-def test_every_convention_gives_a_whole_number(case):
+def test_every_convention_gives_a_whole_number(case: Case) -> None:
     for name in CONVENTIONS:
         flops = analyze(network_of(case), convention=name)["it"].flops
         assert isinstance(flops, int)
@@ -56,7 +56,7 @@ def test_every_convention_gives_a_whole_number(case):
 
 
 @pytest.mark.parametrize("case", CASES, ids=repr)
-def test_leaving_padding_out_never_adds(case):
+def test_leaving_padding_out_never_adds(case: Case) -> None:
     network = network_of(case)
     plain, real = analyze(network)["it"], analyze(network, exclude_padding=True)["it"]
     assert real.multiplies <= plain.multiplies
@@ -66,7 +66,7 @@ def test_leaving_padding_out_never_adds(case):
 
 
 @pytest.mark.parametrize("case", CASES, ids=repr)
-def test_pairs_of_places_and_taps_are_those_of_a_plain_loop(case):
+def test_pairs_of_places_and_taps_are_those_of_a_plain_loop(case: Case) -> None:
     shape = case.layer.shape(case.inputs)
     if len(shape) != len(case.inputs[0]):
         return
@@ -78,7 +78,7 @@ def test_pairs_of_places_and_taps_are_those_of_a_plain_loop(case):
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if len(set(case.inputs)) == 1], ids=repr)
-def test_the_receptive_field_holds_every_pixel_that_is_seen(case):
+def test_the_receptive_field_holds_every_pixel_that_is_seen(case: Case) -> None:
     """What one unit really sees lies within the unclipped interval of the table."""
     network = network_of(case)
     found = analyze(network)["it"].receptive_field

@@ -36,17 +36,17 @@ def name(one: WordEntry) -> str:
 
 
 @pytest.mark.parametrize("one", ENTRIES, ids=name)
-def test_every_example_parses_and_says_something(one):
+def test_every_example_parses_and_says_something(one: WordEntry) -> None:
     assert one.example.startswith(name(one))
     assert one.word in recipe_of(one.spec).model_fields_set
 
 
-def test_the_whole_recipe_parses():
+def test_the_whole_recipe_parses() -> None:
     assert Recipe() != recipe_of(f"input 28x28x1\nflatten -> dense 10 -> softmax\n{RECIPE}")
 
 
 @pytest.mark.parametrize("one", ENTRIES, ids=name)
-def test_every_page_tells_every_option(one):
+def test_every_page_tells_every_option(one: WordEntry) -> None:
     page = told(render_setting(one.kind or one.word))
     entry = SETTINGS[one.word]
     model = entry[one.kind] if isinstance(entry, dict) else entry
@@ -60,7 +60,7 @@ def test_every_page_tells_every_option(one):
     assert f'cnnspec train -e "{one.spec}"' in page
 
 
-def test_the_list_has_every_setting_with_its_meaning():
+def test_the_list_has_every_setting_with_its_meaning() -> None:
     page = told(render_recipe())
     for word, field in Recipe.model_fields.items():
         assert f" {word} " in page
@@ -68,7 +68,7 @@ def test_the_list_has_every_setting_with_its_meaning():
 
 
 @pytest.mark.parametrize("one", ENTRIES, ids=name)
-def test_a_page_keeps_to_its_width(one):
+def test_a_page_keeps_to_its_width(one: WordEntry) -> None:
     page = render_setting(one.kind or one.word, Terminal(80)) + render_recipe(Terminal(80))
     assert [] == [line for line in page.splitlines() if len(line) > 80 and "cnnspec train -e" not in line]
 
@@ -88,7 +88,7 @@ def test_a_page_keeps_to_its_width(one):
         ("batch", ["VALUE samples, 1 or more = 64"]),
     ],
 )  # fmt: skip
-def test_units_bounds_defaults_and_sources(word, facts):
+def test_units_bounds_defaults_and_sources(word: str, facts: list[str]) -> None:
     page = told(render_setting(word))
     assert [] == [fact for fact in facts if fact not in page]
 
@@ -110,16 +110,16 @@ def test_units_bounds_defaults_and_sources(word, facts):
         ("flaten", []),
     ],
 )  # fmt: skip
-def test_a_word_finds_its_sentences(word, sentences):
+def test_a_word_finds_its_sentences(word: str, sentences: list[str]) -> None:
     assert sentences == [name(one) for one in find(word)]
 
 
-def test_no_word_of_the_recipe_is_a_layer():
+def test_no_word_of_the_recipe_is_a_layer() -> None:
     words = {one.word for one in ENTRIES} | {one.kind for one in ENTRIES} | {"train"}
     assert set() == words & (set(LAYERS) | set(LAYER_SYNONYMS))
 
 
-def test_the_command_knows_them(capsys):
+def test_the_command_knows_them(capsys: pytest.CaptureFixture[str]) -> None:
     assert 0 == run(["layers", "train"])
     assert "classweights" in capsys.readouterr().out
     assert 0 == run(["layers", "Validation"])

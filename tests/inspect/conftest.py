@@ -1,11 +1,13 @@
 """A small network, trained in a moment on bright rows and columns under noise."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
-from tools import bars
+from tools import Command, bars
 
 from cnnspec.cli.main import run
-from cnnspec.model import open_run
+from cnnspec.model import Model, open_run
 
 SPEC = """network Bars
 input 8x8x1
@@ -16,7 +18,7 @@ train {{ data npz "{data}" validation=0.1; optimizer sgd rate=0.05 momentum=0.9;
 
 
 @pytest.fixture(scope="session")
-def home(tmp_path_factory):
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the data, a spec, and two finished runs of it: ``one`` and ``two``."""
     folder = tmp_path_factory.mktemp("runs")
     (x, y), (tx, ty) = bars(160, 0, 120, 60), bars(60, 1, 120, 60)
@@ -28,12 +30,12 @@ def home(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def model(home):
+def model(home: Path) -> Model:
     return open_run(home / "one")[0]
 
 
 @pytest.fixture
-def cnnspec(home, monkeypatch, tmp_path, command):
+def cnnspec(home: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, command: Command) -> Command:
     """Runs a command in an empty folder: (exit code, stdout, stderr)."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("CNNSPEC_DATA", raising=False)

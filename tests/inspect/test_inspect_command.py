@@ -1,14 +1,16 @@
 """``cnnspec inspect`` as a user calls it: tables, pictures, and what is said when it cannot be done."""
 
 import re
+from pathlib import Path
 
 import pytest
+from tools import Command
 
 KINDS = ("filters", "maps", "confusion", "mistakes", "neighbours", "curves")
 BEGINNINGS = {"png": b"\x89PNG", "svg": b"<svg", "pdf": b"%PDF"}
 
 
-def texts(path):
+def texts(path: Path) -> list[str]:
     """What is written in an SVG."""
     return re.findall(r"<text [^>]*>([^<]*)</text>", path.read_text())
 
@@ -24,7 +26,7 @@ def texts(path):
         ("curves", "Bars: 683 params"),
     ],
 )
-def test_without_a_file_it_prints_a_table(cnnspec, home, kind, said):
+def test_without_a_file_it_prints_a_table(cnnspec: Command, home: Path, kind: str, said: str) -> None:
     code, out, err = cnnspec("inspect", home / "one", kind)
     assert (0, "") == (code, err)
     assert said in out
@@ -32,13 +34,15 @@ def test_without_a_file_it_prints_a_table(cnnspec, home, kind, said):
 
 @pytest.mark.parametrize("format", BEGINNINGS)
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_kind_is_drawn_in_every_format(cnnspec, home, tmp_path, kind, format):
+def test_every_kind_is_drawn_in_every_format(
+    cnnspec: Command, home: Path, tmp_path: Path, kind: str, format: str
+) -> None:
     code, _, err = cnnspec("inspect", home / "one", kind, "-o", f"new/{kind}.{format}")
     assert (0, f"wrote new/{kind}.{format}\n") == (code, err)
     assert (tmp_path / "new" / f"{kind}.{format}").read_bytes().startswith(BEGINNINGS[format])
 
 
-def test_several_runs_share_one_table_and_one_plot(cnnspec, home, tmp_path):
+def test_several_runs_share_one_table_and_one_plot(cnnspec: Command, home: Path, tmp_path: Path) -> None:
     code, out, _ = cnnspec("inspect", home / "one", home / "two", "curves", "-o", "both.svg")
     assert 0 == code
     assert ["network", "one", "two"] == re.findall(r"^ (\w+)", out, re.MULTILINE)
@@ -47,7 +51,7 @@ def test_several_runs_share_one_table_and_one_plot(cnnspec, home, tmp_path):
     assert 1 == shown.count("Training")
 
 
-def test_the_confusion_picture_counts_every_sample(cnnspec, home, tmp_path):
+def test_the_confusion_picture_counts_every_sample(cnnspec: Command, home: Path, tmp_path: Path) -> None:
     cnnspec("inspect", "confusion", home / "one", "-o", "c.svg")
     shown = texts(tmp_path / "c.svg")
     assert any(re.fullmatch(r"\d+\.\d\d % of 60 right, \d+ wrong", text) for text in shown)
@@ -55,20 +59,20 @@ def test_the_confusion_picture_counts_every_sample(cnnspec, home, tmp_path):
     assert 60 + sum(range(3)) * 2 == sum(counts)
 
 
-def test_neighbours_say_class_and_distance(cnnspec, home, tmp_path):
+def test_neighbours_say_class_and_distance(cnnspec: Command, home: Path, tmp_path: Path) -> None:
     cnnspec("inspect", home / "one", "neighbours", "--index", 4, "--count", 3, "-o", "n.svg")
     captions = [text for text in texts(tmp_path / "n.svg") if re.fullmatch(r"\d +\d+\.\d\d", text)]
     assert 3 == len(captions)
 
 
-def test_maps_of_another_layer_and_sample(cnnspec, home):
+def test_maps_of_another_layer_and_sample(cnnspec: Command, home: Path) -> None:
     _, out, _ = cnnspec("inspect", home / "one", "maps", "--layer", "conv1", "--index", 7, "--part", "train")
     assert "conv1 of train sample 7 (" in out
     _, out, _ = cnnspec("inspect", home / "one", "maps", "--layer", "dense1")
     assert ": 16 values" in out
 
 
-def test_maps_of_an_image_file(cnnspec, tmp_path, home):
+def test_maps_of_an_image_file(cnnspec: Command, tmp_path: Path, home: Path) -> None:
     import numpy as np
     from PIL import Image
 
@@ -80,7 +84,7 @@ def test_maps_of_an_image_file(cnnspec, tmp_path, home):
     assert (0, True) == (code, out.startswith("relu1 of line.png: 6×6×4"))
 
 
-def test_filters_with_many_channels_are_drawn(cnnspec, home, tmp_path):
+def test_filters_with_many_channels_are_drawn(cnnspec: Command, home: Path, tmp_path: Path) -> None:
     (tmp_path / "net.cnn").write_text("input 8x8x1; conv 5 3x3 -> relu -> conv 6 3x3")
     import cnnspec as package
 
@@ -94,7 +98,7 @@ def test_filters_with_many_channels_are_drawn(cnnspec, home, tmp_path):
     )
 
 
-def test_the_same_picture_has_the_same_bytes(cnnspec, home, tmp_path):
+def test_the_same_picture_has_the_same_bytes(cnnspec: Command, home: Path, tmp_path: Path) -> None:
     pages = []
     for name in ("a.svg", "b.svg"):
         cnnspec("inspect", home / "one", "filters", "-o", name)
@@ -102,7 +106,7 @@ def test_the_same_picture_has_the_same_bytes(cnnspec, home, tmp_path):
     assert pages[0] == pages[1]
 
 
-def test_dark_differs_from_light(cnnspec, home, tmp_path):
+def test_dark_differs_from_light(cnnspec: Command, home: Path, tmp_path: Path) -> None:
     cnnspec("inspect", home / "one", "curves", "-o", "a.svg", "--theme", "dark")
     assert "#14181f" in (tmp_path / "a.svg").read_text()
 
@@ -126,21 +130,25 @@ def test_dark_differs_from_light(cnnspec, home, tmp_path):
         (("lenet", "curves"), "there is no run of LeNet5 under runs/; there are no others here; train one"),
     ],
 )  # fmt: skip
-def test_wrong_use_is_answered_in_a_line(cnnspec, home, arguments, said):
+def test_wrong_use_is_answered_in_a_line(
+    cnnspec: Command, home: Path, arguments: tuple[str, ...], said: str
+) -> None:
     given = [argument.format(run=home / "one") for argument in arguments]
     code, out, err = cnnspec("inspect", *given)
     assert (2, "") == (code, out)
     assert said in " ".join(err.split())
 
 
-def test_a_layer_without_filters_names_those_that_have_some(cnnspec, home):
+def test_a_layer_without_filters_names_those_that_have_some(cnnspec: Command, home: Path) -> None:
     code, _, err = cnnspec("inspect", home / "one", "filters", "--layer", "relu1")
     assert 1 == code
     assert "relu1 has no filters" in err
     assert "layers that have some: conv1, dense1, dense2" in err
 
 
-def test_without_a_converter_it_says_how_to_get_one(cnnspec, home, tmp_path, monkeypatch):
+def test_without_a_converter_it_says_how_to_get_one(
+    cnnspec: Command, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("cnnspec.views.pictures.svg.find_spec", lambda name: None)
     code, out, err = cnnspec("inspect", home / "one", "filters", "-o", "f.png")
     assert (1, "") == (code, out)
@@ -151,7 +159,7 @@ def test_without_a_converter_it_says_how_to_get_one(cnnspec, home, tmp_path, mon
     assert 0 == cnnspec("inspect", home / "one", "filters", "-o", "f.svg")[0]
 
 
-def test_evaluate_and_inspect_tell_mistakes_alike(cnnspec, home):
+def test_evaluate_and_inspect_tell_mistakes_alike(cnnspec: Command, home: Path) -> None:
     _, evaluated, _ = cnnspec("evaluate", home / "one", "--worst", 3)
     _, inspected, _ = cnnspec("inspect", home / "one", "mistakes", "--count", 3)
     assert "predicted" in inspected

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from itertools import combinations, pairwise
+from typing import Any
 
 import pytest
 from drawn import SVG, Page, Rect, example, network, outline, points_of, rect_of
@@ -170,7 +171,7 @@ def test_many_side_heads_are_placed_in_no_time() -> None:
     test_front_faces_do_not_overlap(page)
 
 
-def _told(text: str, **choices: bool) -> list[str]:
+def _told(text: str, **choices: Any) -> list[str]:
     """The texts of a volume picture."""
     page = Page(draw_volumes(network(text) if "input" in text else example(text), choices=Choices(**choices)))
     return [found.text or "" for found in page.root.iter(f"{SVG}text")]

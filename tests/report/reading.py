@@ -35,26 +35,27 @@ class Reader(HTMLParser):
 
     def __init__(self, page: Page) -> None:
         super().__init__()
-        self.page, self.open = page, []
+        self.page = page
+        self.open: list[str] = []
 
-    def handle_starttag(self, tag, attributes):
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
         self.page.tags[tag] += 1
         self.page.attributes += [(name, value or "") for name, value in attributes]
-        self.page.ids += [value for name, value in attributes if name == "id"]
+        self.page.ids += [value or "" for name, value in attributes if name == "id"]
         if tag not in VOID:
             self.open.append(tag)
 
-    def handle_startendtag(self, tag, attributes):
+    def handle_startendtag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
         self.page.tags[tag] += 1
         self.page.attributes += [(name, value or "") for name, value in attributes]
-        self.page.ids += [value for name, value in attributes if name == "id"]
+        self.page.ids += [value or "" for name, value in attributes if name == "id"]
 
-    def handle_endtag(self, tag):
+    def handle_endtag(self, tag: str) -> None:
         assert self.open, f"</{tag}> closes nothing"
         assert tag == self.open[-1], f"</{tag}> stands where {self.open[-3:]} are open"
         self.open.pop()
 
-    def handle_data(self, data):
+    def handle_data(self, data: str) -> None:
         self.page.words.append(data)
 
 

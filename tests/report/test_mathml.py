@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 import pytest
 
 import cnnspec
-from cnnspec.formula import Formula, Symbol, maximum
+from cnnspec.formula import Formula, Product, Sum, Symbol, maximum
 from cnnspec.formula import floor as floor_of
 from cnnspec.resources import example_path
 from cnnspec.views.documents.report import mathml
@@ -35,11 +35,11 @@ def arithmetic(part: ElementTree.Element) -> str:
 def worked(law: Formula) -> Fraction:
     tree = ElementTree.fromstring(f"<math>{law.write(mathml.NUMBERS)}</math>")
     names = {"Fraction": Fraction, "floor": floor, "ceil": ceil, "max": max, "min": min}
-    return eval(arithmetic(tree), names)
+    return Fraction(eval(arithmetic(tree), names))
 
 
 @pytest.mark.parametrize("name", ["lenet", "alexnet", "googlenet", "unet", "mobilenet_v2", "xs_and_os"])
-def test_every_working_of_a_network_gives_its_number(name):
+def test_every_working_of_a_network_gives_its_number(name: str) -> None:
     analysis = cnnspec.analyze(cnnspec.load(example_path(name)))
     laws = [
         entry.law
@@ -52,12 +52,12 @@ def test_every_working_of_a_network_gives_its_number(name):
         assert law.value == worked(law), law
 
 
-def test_names_have_their_subscripts_and_numbers_stand_before_names():
+def test_names_have_their_subscripts_and_numbers_stand_before_names() -> None:
     p, k = Symbol("p", 2), Symbol("k_h", 5)
     assert "<mn>2</mn><mi>p</mi><mo>−</mo><msub><mi>k</mi><mi>h</mi></msub>" == (2 * p - k).write(mathml.LAW)
 
 
-def test_an_equation_has_law_numbers_and_result_and_says_nothing_twice():
+def test_an_equation_has_law_numbers_and_result_and_says_nothing_twice() -> None:
     i = Symbol("i", 5)
     sides = mathml.equation(floor_of(i / 2) + 1)
     assert 3 == len(sides)
@@ -75,9 +75,9 @@ def test_an_equation_has_law_numbers_and_result_and_says_nothing_twice():
         ((Symbol("a", 1) / 3) * 2, Fraction(2, 3)),
     ],
 )
-def test_parentheses_are_kept_where_they_matter(law, value):
+def test_parentheses_are_kept_where_they_matter(law: Product | Sum, value: Fraction | int) -> None:
     assert value == law.value == worked(law)
 
 
-def test_names_cannot_become_markup():
+def test_names_cannot_become_markup() -> None:
     assert "<mi>&lt;b&gt;</mi>" == mathml.LAW.name("<b>")
