@@ -6,14 +6,13 @@ place), a run can go on from any step without replaying what came before.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnspec.training.augment import Augmenter
 from cnnspec.training.data.dataset import Bytes, Labels
 
 SHUFFLE, AUGMENT = 1, 2
@@ -33,7 +32,7 @@ class Batches:
     labels: Labels
     size: int
     seed: int
-    augmenter: Augmenter | None = None
+    augmenter: Callable[[Bytes, np.random.Generator], Bytes] | None = None
     share: tuple[int, int] = (0, 1)
     """Which part of each batch, of how many, is given."""
     joined: bool = False

@@ -165,7 +165,7 @@ def test_field_of_the_middle_and_of_vectors(capsys: pytest.CaptureFixture[str]) 
     assert "rows     0 to 27 (28)" in ran(capsys, "field", "lenet", "dense1")[1]
 
 
-def test_field_without_a_layer_is_that_of_the_last_map(capsys):
+def test_field_without_a_layer_is_that_of_the_last_map(capsys: pytest.CaptureFixture[str]) -> None:
     assert "maxpool2 at 2,2 (" in ran(capsys, "field", "lenet")[1]
     assert "relu1 at 3 (" in ran(capsys, "field", "-e", "input 8x1; conv 1 3; relu; flatten; dense 2")[1]
     assert 1 == ran(capsys, "field", "-e", "input 8; dense 2")[0]

@@ -167,7 +167,9 @@ def test_evaluate_and_inspect_tell_mistakes_alike(cnnspec: Command, home: Path) 
 
 
 @pytest.mark.parametrize("kind", ["maps", "filters"])
-def test_several_layers_are_shown_one_below_the_other(cnnspec, home, tmp_path, kind):
+def test_several_layers_are_shown_one_below_the_other(
+    cnnspec: Command, home: Path, tmp_path: Path, kind: str
+) -> None:
     layers = ("conv1", "dense1")
     one, two = (cnnspec("inspect", home / "one", kind, "--layer", layer)[1] for layer in layers)
     both = [word for layer in layers for word in ("--layer", layer)]
@@ -182,6 +184,6 @@ def test_several_layers_are_shown_one_below_the_other(cnnspec, home, tmp_path, k
     (("neighbours", "--layer", "conv1", "--layer", "dense1"), "neighbours are nearest by one layer; 2 are"),
     (("maps", "--index", "1", "--index", "2"), "maps are of one sample; 2 are named"),
 ])  # fmt: skip
-def test_what_takes_one_says_so(cnnspec, home, words, said):
+def test_what_takes_one_says_so(cnnspec: Command, home: Path, words: tuple[str, ...], said: str) -> None:
     code, _, err = cnnspec("inspect", home / "one", *words)
     assert (2, True) == (code, said in err)

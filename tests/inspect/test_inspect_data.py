@@ -97,7 +97,7 @@ def test_samples_are_of_their_class() -> None:
     assert {"training": (4, 4, 4), "test": (1, 1, 1)} == inspection.class_counts(data, Recipe())
 
 
-def test_a_sample_of_a_part_is_shown_by_its_number(cnnspec, home, tmp_path):
+def test_a_sample_of_a_part_is_shown_by_its_number(cnnspec: Command, home: Path, tmp_path: Path) -> None:
     with np.load(home / "bars.npz") as arrays:
         labels = arrays["y_train"]
     asked = ("inspect", home / "bars.cnn", "data", "--part", "train", "--index", 159, "--index", 60)

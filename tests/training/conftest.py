@@ -1,7 +1,10 @@
+from collections.abc import Callable
+
 import pytest
 from tools import bars
 
 import cnnspec
+from cnnspec.model import Model
 from cnnspec.training.data.dataset import Dataset
 
 SPEC = "input 8x8x1; conv 4 3x3 -> relu -> maxpool 2x2; flatten -> dense 16 -> relu -> dropout 0.2; dense 3"
@@ -13,10 +16,10 @@ def data() -> Dataset:
 
 
 @pytest.fixture
-def model_of():
+def model_of() -> Callable[..., Model]:
     """A fresh model of the small network, with sentences of a recipe: ``model_of("epochs 2", seed=1)``."""
 
-    def make(recipe: str = "", seed: int = 0, spec: str = SPEC):
+    def make(recipe: str = "", seed: int = 0, spec: str = SPEC) -> Model:
         optimizer = "" if "optimizer" in recipe else "optimizer sgd rate=0.1 momentum=0.9; "
         return cnnspec.parse(f"{spec}\ntrain {{ batch 16; {optimizer}{recipe} }}").build(seed=seed)
 

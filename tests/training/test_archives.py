@@ -3,6 +3,9 @@
 import io
 import pickle
 import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,27 +17,27 @@ IMAGES = np.random.default_rng(0).integers(0, 256, (40, 8, 8), np.uint8)
 LABELS = np.arange(40) % 4
 
 
-def header_of(shape, kind="|u1"):
+def header_of(shape: tuple[int, ...], kind: str = "|u1") -> bytes:
     """The beginning of an .npy file that promises this."""
     file = io.BytesIO()
     np.lib.format.write_array_header_1_0(file, {"descr": kind, "fortran_order": False, "shape": shape})
     return file.getvalue()
 
 
-def archive(path, **contents):
+def archive(path: Path, **contents: Any) -> Path:
     with zipfile.ZipFile(path, "w") as file:
         for key, content in contents.items():
             file.writestr(f"{key}.npy", content)
     return path
 
 
-def saved(array):
+def saved(array: np.ndarray) -> bytes:
     file = io.BytesIO()
     np.save(file, array)
     return file.getvalue()
 
 
-def fault(read, path):
+def fault(read: Callable[[Path], object], path: Path) -> str:
     with pytest.raises(SpecError) as caught:
         read(path)
     (item,) = caught.value.diagnostics
@@ -66,13 +69,13 @@ def test_labels_that_are_no_text_are_refused(tmp_path, letter):
     assert "is damaged" in fault(numpy_files.load, path)
 
 
-def test_an_archive_gives_what_was_saved(tmp_path):
+def test_an_archive_gives_what_was_saved(tmp_path: Path) -> None:
     np.savez_compressed(tmp_path / "own.npz", x=IMAGES, y=LABELS, more=np.array([{}], object))
     data = numpy_files.load(tmp_path / "own.npz", test=0.25)
     assert (30, 10) == (len(data.train_labels), len(data.test_labels))
 
 
-def test_a_single_array_is_no_archive(tmp_path):
+def test_a_single_array_is_no_archive(tmp_path: Path) -> None:
     with (tmp_path / "one.npz").open("wb") as file:
         np.save(file, IMAGES)
     assert "is a single array, not an archive of images and labels" == fault(
@@ -80,13 +83,13 @@ def test_a_single_array_is_no_archive(tmp_path):
     )
 
 
-def test_a_pickle_is_not_loaded(tmp_path):
+def test_a_pickle_is_not_loaded(tmp_path: Path) -> None:
     (tmp_path / "own.npz").write_bytes(pickle.dumps({"x": [1]}))
     assert "holds Python objects, which are not loaded" == fault(numpy_files.load, tmp_path / "own.npz")
 
 
 @pytest.mark.parametrize("place", range(60, 1200, 97))
-def test_no_flipped_byte_ends_in_an_error_of_its_own(tmp_path, place):
+def test_no_flipped_byte_ends_in_an_error_of_its_own(tmp_path: Path, place: int) -> None:
     """What is flipped beside the values changes nothing; all else is told."""
     path = tmp_path / "own.npz"
     np.savez_compressed(path, x=IMAGES, y=LABELS)
@@ -96,14 +99,16 @@ def test_no_flipped_byte_ends_in_an_error_of_its_own(tmp_path, place):
     try:
         data = numpy_files.load(path)
     except SpecError as error:
-        said = [item.code for item in error.diagnostics]
+        said: object = [item.code for item in error.diagnostics]
     else:
         said = int(data.train_images.sum() + data.test_images.sum())
     assert said in (["data-file"], IMAGES.sum())
 
 
 @pytest.mark.parametrize("shape", [(10**9, 32, 32), (10**15, 10**15), (-1, 8, 8), (39, 8, 8)])
-def test_a_header_that_promises_another_size_is_refused_unread(tmp_path, shape):
+def test_a_header_that_promises_another_size_is_refused_unread(
+    tmp_path: Path, shape: tuple[int, ...]
+) -> None:
     path = archive(tmp_path / "own.npz", x=header_of(shape) + IMAGES.tobytes(), y=saved(LABELS))
     promised = np.prod(shape, dtype=object)
     assert f"x promises {promised:,} bytes and holds 2,560" == fault(numpy_files.load, path)
@@ -112,7 +117,7 @@ def test_a_header_that_promises_another_size_is_refused_unread(tmp_path, shape):
     assert f"promises {promised:,} bytes and holds 2,560" == fault(numpy_files.read, path)
 
 
-def test_an_archive_is_no_single_array(tmp_path):
+def test_an_archive_is_no_single_array(tmp_path: Path) -> None:
     with (tmp_path / "own.npy").open("wb") as file:
         np.savez(file, x=IMAGES)
     assert "is an archive of arrays (.npz), not a single one (.npy)" == fault(
@@ -120,7 +125,7 @@ def test_an_archive_is_no_single_array(tmp_path):
     )
 
 
-def test_a_file_of_another_kind_is_no_array(tmp_path):
+def test_a_file_of_another_kind_is_no_array(tmp_path: Path) -> None:
     (tmp_path / "own.npy").write_bytes(b"hello")
     assert "is not a .npy file: it does not begin with \\x93NUMPY" == fault(
         numpy_files.read, tmp_path / "own.npy"

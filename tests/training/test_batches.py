@@ -2,14 +2,18 @@
 
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 from tools import fault_of, same
 
+from cnnspec.model import Model
 from cnnspec.training.batches import Batches
 from cnnspec.training.callback import Callback
+from cnnspec.training.data.dataset import Dataset
 from cnnspec.training.trainer import Trainer
 
 BATCHES = Batches(np.arange(20, dtype=np.uint8).reshape(20, 1), np.arange(20), 4, seed=1)
@@ -18,26 +22,26 @@ BATCHES = Batches(np.arange(20, dtype=np.uint8).reshape(20, 1), np.arange(20), 4
 class Slow:
     """An augmenter that does not answer before it may."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.may = threading.Event()
 
-    def __call__(self, images, drawn):
+    def __call__(self, images: np.ndarray, drawn: object) -> np.ndarray:
         self.may.wait(20)
         return images
 
 
-def test_changed_batches_are_the_plain_ones_changed():
+def test_changed_batches_are_the_plain_ones_changed() -> None:
     changed = replace(BATCHES, augmenter=lambda images, drawn: 255 - images)
     for (images, labels), (plain, expected) in zip(changed.epoch(3, 1), BATCHES.epoch(3, 1), strict=True):
         np.testing.assert_array_equal(255 - plain, images)
         np.testing.assert_array_equal(expected, labels)
 
 
-def test_who_leaves_early_waits_for_no_batch():
+def test_who_leaves_early_waits_for_no_batch() -> None:
     """Else a second Ctrl-C would fall into that wait, and be printed with a traceback."""
     slow = Slow()
     slow.may.set()
-    batches = replace(BATCHES, augmenter=slow).epoch(0)
+    batches: Any = replace(BATCHES, augmenter=slow).epoch(0)
     next(batches)
     slow.may.clear()
     begin = time.monotonic()
@@ -46,8 +50,8 @@ def test_who_leaves_early_waits_for_no_batch():
     slow.may.set()
 
 
-def test_an_error_while_changing_is_raised_where_the_batch_is_taken():
-    def fail(images, drawn):
+def test_an_error_while_changing_is_raised_where_the_batch_is_taken() -> None:
+    def fail(images: np.ndarray, drawn: object) -> np.ndarray:
         raise KeyError("odd image")
 
     with pytest.raises(KeyError, match="odd image"):
@@ -61,7 +65,9 @@ NORMED = "input 8x8x1; flatten -> dense 8 -> batchnorm -> relu -> dense 3"
     ({"batch": 1}, "batchnorm1 takes mean and variance over a batch of 1, in which a channel has a single "),
     ({"batch": 3, "workers": 2}, "batchnorm1 takes mean and variance over a batch of 3, shared by 2 workers"),
 ])  # fmt: skip
-def test_a_batch_norm_over_one_value_is_refused_before_the_first_step(model_of, data, changes, said):
+def test_a_batch_norm_over_one_value_is_refused_before_the_first_step(
+    model_of: Callable[..., Model], data: Dataset, changes: dict[str, int], said: str
+) -> None:
     model = model_of(spec=NORMED)
     before = {name: values.copy() for name, values in model.weights.items()}
     fault = fault_of(model.fit, data, **changes)
@@ -74,14 +80,16 @@ def test_a_batch_norm_over_one_value_is_refused_before_the_first_step(model_of, 
     NORMED.replace("batchnorm", "layernorm"), NORMED.replace("batchnorm", "batchnorm frozen=yes"),
     "input 8x8x1; batchnorm -> flatten -> dense 3",
 ])  # fmt: skip
-def test_a_batch_of_one_is_enough_where_a_channel_has_several_values(model_of, data, spec):
+def test_a_batch_of_one_is_enough_where_a_channel_has_several_values(
+    model_of: Callable[..., Model], data: Dataset, spec: str
+) -> None:
     assert np.isfinite(model_of(spec=spec).fit(data, batch=1, epochs=1).loss[0])
 
 
 @pytest.mark.parametrize("workers, samples, steps, last", [(1, 33, 2, 17), (2, 35, 2, 19), (1, 34, 3, 2)])
 def test_last_samples_too_few_for_a_batch_norm_join_the_batch_before(
-    model_of, data, workers, samples, steps, last
-):
+    model_of: Callable[..., Model], data: Dataset, workers: int, samples: int, steps: int, last: int
+) -> None:
     model = model_of(f"epochs 2; workers {workers}", spec=NORMED)
     trainer = Trainer(
         model.engine, replace(data, train_images=data.train_images[:samples],

@@ -3,21 +3,25 @@ import hashlib
 import struct
 import sys
 import threading
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from http.server import HTTPServer, SimpleHTTPRequestHandler
 from importlib import import_module
 from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-from tools import fault_of
+from tools import fault_of, known
 
-from cnnspec.diagnostics import SpecError
+from cnnspec.diagnostics import Diagnostic, SpecError
 from cnnspec.recipe.models import Data
 from cnnspec.training.data import load, load_for, numpy_files, published
-from cnnspec.training.data.dataset import fitted, split
-from cnnspec.training.data.idx import read_idx, read_labels, read_pair
+from cnnspec.training.data.dataset import Dataset, fitted, split
+from cnnspec.training.data.idx import FILES, read_idx, read_labels, read_pair
+from cnnspec.training.data.published import PublishedSet
 
 
 def idx_bytes(values: np.ndarray) -> bytes:
@@ -26,13 +30,13 @@ def idx_bytes(values: np.ndarray) -> bytes:
 
 
 @pytest.fixture
-def pictures():
+def pictures() -> tuple[np.ndarray, ...]:
     generator = np.random.default_rng(0)
     return generator.integers(0, 256, (7, 4, 5), np.uint8), np.array([0, 1, 2, 0, 1, 2, 2], np.uint8)
 
 
 @pytest.fixture
-def folder(tmp_path, pictures):
+def folder(tmp_path: Path, pictures: tuple[np.ndarray, ...]) -> Path:
     """The four IDX files of a tiny set, two of them packed."""
     images, labels = pictures
     for name, values, packed in (
@@ -45,7 +49,9 @@ def folder(tmp_path, pictures):
     return tmp_path
 
 
-def test_a_folder_of_idx_files_is_read_plain_or_packed(folder, pictures):
+def test_a_folder_of_idx_files_is_read_plain_or_packed(
+    folder: Path, pictures: tuple[np.ndarray, ...]
+) -> None:
     data = load("idx", folder)
     assert (7, 4, 5, 1) == data.train_images.shape
     np.testing.assert_array_equal(pictures[0], data.train_images[..., 0])
@@ -53,7 +59,9 @@ def test_a_folder_of_idx_files_is_read_plain_or_packed(folder, pictures):
     assert ("0", "1", "2") == data.names
 
 
-def test_a_set_is_found_by_the_environment_in_a_folder_of_its_name_or_bare(folder, tmp_path, monkeypatch):
+def test_a_set_is_found_by_the_environment_in_a_folder_of_its_name_or_bare(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("CNNSPEC_DATA", str(folder))
     assert 7 == len(load("mnist").train_labels)
     within = tmp_path / "home" / "fashion-mnist"
@@ -64,7 +72,7 @@ def test_a_set_is_found_by_the_environment_in_a_folder_of_its_name_or_bare(folde
     assert "fashion_mnist" == load("fashion_mnist").name
 
 
-def test_a_given_folder_without_the_set_is_an_error_with_the_cure(tmp_path):
+def test_a_given_folder_without_the_set_is_an_error_with_the_cure(tmp_path: Path) -> None:
     fault = fault_of(load, "mnist", tmp_path)
     assert "data-missing" == fault.code
     assert f"{tmp_path} does not hold mnist" == fault.message
@@ -88,7 +96,13 @@ def test_a_given_folder_without_the_set_is_an_error_with_the_cure(tmp_path):
     ],
 )
 @pytest.mark.parametrize("packed", [False, True])
-def test_a_damaged_file_is_named_with_its_byte(tmp_path, pictures, change, message, packed):
+def test_a_damaged_file_is_named_with_its_byte(
+    tmp_path: Path,
+    pictures: tuple[np.ndarray, ...],
+    change: Callable[[bytes], bytes],
+    message: str,
+    packed: bool,
+) -> None:
     path = tmp_path / "images"
     data = change(idx_bytes(pictures[0]))
     path.write_bytes(gzip.compress(data) if packed else data)
@@ -97,11 +111,13 @@ def test_a_damaged_file_is_named_with_its_byte(tmp_path, pictures, change, messa
     assert fault.message.startswith(f"{path}: {message}")
 
 
-def test_more_than_the_memory_holds_is_told_of_the_file(tmp_path, pictures, monkeypatch):
+def test_more_than_the_memory_holds_is_told_of_the_file(
+    tmp_path: Path, pictures: tuple[np.ndarray, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "train-images-idx3-ubyte"
     path.write_bytes(idx_bytes(pictures[0]))
 
-    def full(*_):
+    def full(*_: object) -> None:
         raise MemoryError
 
     monkeypatch.setattr(np, "empty", full)
@@ -109,13 +125,13 @@ def test_more_than_the_memory_holds_is_told_of_the_file(tmp_path, pictures, monk
     assert f"{path}: promises more values than the memory that is left can hold" == fault.message
 
 
-def test_a_cut_gzip_file_is_named(tmp_path, pictures):
+def test_a_cut_gzip_file_is_named(tmp_path: Path, pictures: tuple[np.ndarray, ...]) -> None:
     path = tmp_path / "images.gz"
     path.write_bytes(gzip.compress(idx_bytes(pictures[0]))[:-20])
     assert "is damaged or cut short" in fault_of(read_idx, path, "images").message
 
 
-def test_swapped_files_are_recognised(folder):
+def test_swapped_files_are_recognised(folder: Path) -> None:
     labels = folder / "train-labels-idx1-ubyte"
     assert "holds labels, not images" in fault_of(read_pair, labels, labels).message
     fault = fault_of(read_labels, folder / "t10k-images-idx3-ubyte")
@@ -123,7 +139,7 @@ def test_swapped_files_are_recognised(folder):
     assert ("give the labels file here; images and labels may be swapped",) == fault.help
 
 
-def test_unlike_numbers_and_wrong_labels_are_named(folder):
+def test_unlike_numbers_and_wrong_labels_are_named(folder: Path) -> None:
     images = folder / "train-images-idx3-ubyte.gz"
     fault = fault_of(read_pair, images, folder / "t10k-labels-idx1-ubyte.gz")
     assert "holds 3 labels for 7 images" in fault.message
@@ -131,21 +147,23 @@ def test_unlike_numbers_and_wrong_labels_are_named(folder):
     assert "byte 10 holds label 2; labels are 0 to 1" in fault.message
 
 
-def test_a_class_that_is_only_tested_is_named_with_its_byte(folder):
+def test_a_class_that_is_only_tested_is_named_with_its_byte(folder: Path) -> None:
     (folder / "t10k-labels-idx1-ubyte.gz").write_bytes(gzip.compress(idx_bytes(np.array([0, 7, 1]))))
     fault = fault_of(load, "idx", folder)
     assert ("data-file", True) == (fault.code, "byte 9 holds label 7; labels are 0 to 2" in fault.message)
 
 
 @pytest.mark.parametrize("shape", [(0, 4, 5), (3, 0, 5)])
-def test_a_part_without_images_is_named(folder, shape):
+def test_a_part_without_images_is_named(folder: Path, shape: tuple[int, ...]) -> None:
     (folder / "t10k-images-idx3-ubyte").write_bytes(idx_bytes(np.zeros(shape)))
     (folder / "t10k-labels-idx1-ubyte.gz").write_bytes(gzip.compress(idx_bytes(np.zeros(shape[0]))))
     said = f"holds no images: its header says {'·'.join(map(str, shape))}"
     assert said in fault_of(load, "idx", folder).message
 
 
-def test_the_other_sets_files_are_not_taken_for_this_one(folder, monkeypatch):
+def test_the_other_sets_files_are_not_taken_for_this_one(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     digest = hashlib.sha256((folder / "t10k-labels-idx1-ubyte.gz").read_bytes()).hexdigest()
     monkeypatch.setitem(published.FASHION.sums, "t10k-labels-idx1-ubyte", digest)
     assert "data-missing" == fault_of(load, "mnist", folder).code
@@ -153,18 +171,18 @@ def test_the_other_sets_files_are_not_taken_for_this_one(folder, monkeypatch):
 
 
 class Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, *arguments):
+    def log_message(self, *arguments: object) -> None:
         pass
 
 
 @pytest.fixture
-def served(tmp_path, pictures):
+def served(tmp_path: Path, pictures: tuple[np.ndarray, ...]) -> Iterator[tuple[PublishedSet, Path]]:
     """A server of a tiny set, and the set that names it and a dead source before it."""
     site = tmp_path / "site"
     site.mkdir()
     sums = {}
     images, labels = pictures
-    for name, values in zip(published.FILES, (images, labels, images, labels), strict=True):
+    for name, values in zip(FILES, (images, labels, images, labels), strict=True):
         data = gzip.compress(idx_bytes(values))
         (site / f"{name}.gz").write_bytes(data)
         sums[name] = hashlib.sha256(data).hexdigest()
@@ -178,18 +196,20 @@ def served(tmp_path, pictures):
     server.server_close()
 
 
-def test_a_download_is_checked_kept_and_reported(served, tmp_path):
+def test_a_download_is_checked_kept_and_reported(served: tuple[PublishedSet, Path], tmp_path: Path) -> None:
     which, site = served
     seen = []
     paths = published.fetch(which, tmp_path / "cache", lambda *step: seen.append(step))
-    assert [f"{name}.gz" for name in published.FILES] == [path.name for path in paths]
+    assert [f"{name}.gz" for name in FILES] == [path.name for path in paths]
     assert seen[0] == (paths[0].name, paths[0].stat().st_size, paths[0].stat().st_size)
     for path in site.iterdir():
         path.unlink()
     assert paths == published.fetch(which, tmp_path / "cache")
 
 
-def test_a_damaged_file_in_the_cache_is_fetched_again(served, tmp_path):
+def test_a_damaged_file_in_the_cache_is_fetched_again(
+    served: tuple[PublishedSet, Path], tmp_path: Path
+) -> None:
     which, _ = served
     paths = published.fetch(which, tmp_path / "cache")
     whole = paths[1].read_bytes()
@@ -198,7 +218,9 @@ def test_a_damaged_file_in_the_cache_is_fetched_again(served, tmp_path):
     assert whole == paths[1].read_bytes()
 
 
-def test_a_download_with_another_sum_is_refused_and_nothing_is_kept(served, tmp_path):
+def test_a_download_with_another_sum_is_refused_and_nothing_is_kept(
+    served: tuple[PublishedSet, Path], tmp_path: Path
+) -> None:
     which, site = served
     (site / "train-images-idx3-ubyte.gz").write_bytes(b"an error page")
     fault = fault_of(published.fetch, which, tmp_path / "cache")
@@ -209,19 +231,19 @@ def test_a_download_with_another_sum_is_refused_and_nothing_is_kept(served, tmp_
 
 if find_spec("sklearn"):
 
-    def test_digits_have_a_fixed_split_and_grow_to_the_networks_input():
+    def test_digits_have_a_fixed_split_and_grow_to_the_networks_input() -> None:
         data = load_for(Data(name="digits"), (28, 28, 1), 10)
         assert ((1438, 28, 28, 1), (359, 28, 28, 1)) == (data.train_images.shape, data.test_images.shape)
         assert 255 == load("digits").train_images.max()
 
 
-def test_digits_without_scikit_learn_say_how_to_get_it(monkeypatch):
+def test_digits_without_scikit_learn_say_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
     fault = fault_of(load, "digits")
     assert "pip install 'cnnspec[digits]'" in fault.help
 
 
-def test_an_archive_with_keras_keys_is_read(tmp_path, pictures):
+def test_an_archive_with_keras_keys_is_read(tmp_path: Path, pictures: tuple[np.ndarray, ...]) -> None:
     images, labels = pictures
     path = tmp_path / "set.npz"
     np.savez(path, x_train=images, y_train=labels[:, None], x_test=images[:2], y_test=labels[:2])
@@ -240,22 +262,25 @@ def test_an_archive_with_keras_keys_is_read(tmp_path, pictures):
         ({"x_test": np.zeros((2, 5, 5), np.uint8)}, "x_train holds images 4x5x1, x_test 5x5x1"),
     ],
 )
-def test_an_archive_that_does_not_fit_is_refused(tmp_path, pictures, changes, message):
+def test_an_archive_that_does_not_fit_is_refused(
+    tmp_path: Path, pictures: tuple[np.ndarray, ...], changes: dict[str, np.ndarray | None], message: str
+) -> None:
     images, labels = pictures
-    arrays = {"x_train": images, "y_train": labels, "x_test": images[:2], "y_test": labels[:2]} | changes
+    whole = {"x_train": images, "y_train": labels, "x_test": images[:2], "y_test": labels[:2]}
+    arrays: dict[str, Any] = whole | changes
     path = tmp_path / "set.npz"
     np.savez(path, **{key: value for key, value in arrays.items() if value is not None})
     assert fault_of(load, str(path)).message.startswith(f"{path}: {message}")
 
 
-def test_no_archive_at_all_is_refused(tmp_path):
+def test_no_archive_at_all_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "set.npz"
     path.write_bytes(b"PK\3\4 half an archive")
     assert "data-file" == fault_of(load, str(path)).code
     assert "data-missing" == fault_of(load, str(tmp_path / "absent.npz")).code
 
 
-def test_a_table_is_read_with_or_without_a_head(tmp_path):
+def test_a_table_is_read_with_or_without_a_head(tmp_path: Path) -> None:
     path = tmp_path / "set.csv"
     path.write_text("label,a,b,c,d\n" + "".join(f"{n % 3},{n},2,3,4\n" for n in range(10)))
     data = load(str(path), test=0.3)
@@ -274,14 +299,14 @@ def test_a_table_is_read_with_or_without_a_head(tmp_path):
         ("0,1,2,3,256\n", "line 1 holds 256; pixels are 0 to 255"),
     ],
 )
-def test_a_faulty_table_names_its_line(tmp_path, text, message):
+def test_a_faulty_table_names_its_line(tmp_path: Path, text: str, message: str) -> None:
     path = tmp_path / "set.csv"
     path.write_text(text)
     assert message in fault_of(load, str(path)).message
 
 
 @pytest.fixture
-def gallery(tmp_path):
+def gallery(tmp_path: Path) -> Path:
     image = import_module("PIL.Image")
     for name, value in (("cat", 10), ("dog", 200)):
         (tmp_path / name).mkdir()
@@ -292,7 +317,7 @@ def gallery(tmp_path):
 
 if find_spec("PIL"):
 
-    def test_folders_are_classes(gallery):
+    def test_folders_are_classes(gallery: Path) -> None:
         data = load("images", gallery, test=0.2)
         assert ("cat", "dog") == data.names
         assert ((8, 4, 6, 1), 2) == (data.train_images.shape, len(data.test_labels))
@@ -301,7 +326,7 @@ if find_spec("PIL"):
 
 if find_spec("PIL"):
 
-    def test_images_of_unlike_sizes_are_refused_unless_resized(gallery):
+    def test_images_of_unlike_sizes_are_refused_unless_resized(gallery: Path) -> None:
         import_module("PIL.Image").new("RGB", (3, 3)).save(gallery / "dog" / "odd.png")
         assert "odd.png: is 3x3, the first image 4x6" in fault_of(load, "images", gallery).message
         assert (4, 6, 3) == load("images", gallery, shape=(4, 6, 3), resize=True).shape
@@ -309,17 +334,17 @@ if find_spec("PIL"):
 
 if find_spec("PIL"):
 
-    def test_a_broken_image_and_an_empty_folder_are_named(gallery, tmp_path):
+    def test_a_broken_image_and_an_empty_folder_are_named(gallery: Path, tmp_path: Path) -> None:
         (gallery / "cat" / "0.png").write_bytes(b"nothing")
         assert "0.png: is not an image" in fault_of(load, "images", gallery).message
         assert "data-missing" == fault_of(load, "images", gallery / "cat").code
 
 
-def test_an_unknown_name_gets_the_nearest():
+def test_an_unknown_name_gets_the_nearest() -> None:
     assert "did you mean mnist?" in fault_of(load, "mnits").help
 
 
-def test_data_that_do_not_fit_the_network_name_both_shapes(folder):
+def test_data_that_do_not_fit_the_network_name_both_shapes(folder: Path) -> None:
     data = load("idx", folder)
     fault = fault_of(fitted, data, (28, 28, 1), 3)
     assert "data-unlike-network" == fault.code
@@ -328,13 +353,13 @@ def test_data_that_do_not_fit_the_network_name_both_shapes(folder):
     assert (8, 8, 1) == fitted(data, (8, 8, 1), 3, resize_images=True).shape
 
 
-def faults_of(data, shape, outputs):
+def faults_of(data: Dataset, shape: tuple[int, ...], outputs: tuple[int, ...]) -> tuple[Diagnostic, ...]:
     with pytest.raises(SpecError) as caught:
         fitted(data, shape, outputs)
     return caught.value.diagnostics
 
 
-def test_all_that_does_not_fit_is_told_at_once(folder):
+def test_all_that_does_not_fit_is_told_at_once(folder: Path) -> None:
     faults = faults_of(load("idx", folder), (28, 28, 1), (10,))
     assert ["has 3 classes", "are 4x5x1"] == [
         part for fault, part in zip(faults, ["has 3 classes", "are 4x5x1"], strict=True)
@@ -342,14 +367,14 @@ def test_all_that_does_not_fit_is_told_at_once(folder):
     ]  # fmt: skip
 
 
-def test_a_network_whose_output_is_a_map_is_told_how_to_end(folder):
+def test_a_network_whose_output_is_a_map_is_told_how_to_end(folder: Path) -> None:
     (fault,) = faults_of(load("idx", folder), (4, 5, 1), (4, 5, 3))
     assert "training takes one class per image, the network's output is a map, 4x5x3" == fault.message
     assert ("end the network with globalavgpool -> flatten -> dense 3",) == fault.help
     assert (4, 5, 1) == fitted(load("idx", folder), (4, 5, 1), (1, 1, 3)).shape
 
 
-def test_labels_that_count_from_one_are_noticed(folder):
+def test_labels_that_count_from_one_are_noticed(folder: Path) -> None:
     data = load("idx", folder)
     later = replace(
         data, train_labels=data.train_labels + 1, test_labels=data.test_labels + 1, names=tuple("0123")
@@ -361,7 +386,9 @@ def test_labels_that_count_from_one_are_noticed(folder):
     assert "end the network with dense 4, or train it on other data" == fault.help[1]
 
 
-def test_the_cure_of_another_size_is_a_sentence_that_can_be_written(tmp_path, pictures):
+def test_the_cure_of_another_size_is_a_sentence_that_can_be_written(
+    tmp_path: Path, pictures: tuple[np.ndarray, ...]
+) -> None:
     images, labels = pictures
     np.savez(tmp_path / "own.npz", x=images, y=labels)
     data = numpy_files.load(tmp_path / "own.npz")
@@ -376,7 +403,7 @@ def test_the_cure_of_another_size_is_a_sentence_that_can_be_written(tmp_path, pi
     assert "samples of own are 7 values, the network's input is 8x8x1" == fault.message
 
 
-def test_a_vector_input_takes_images_channel_by_channel(tmp_path):
+def test_a_vector_input_takes_images_channel_by_channel(tmp_path: Path) -> None:
     images = np.arange(24, dtype=np.uint8).reshape(2, 2, 2, 3)
     path = tmp_path / "set.npz"
     np.savez(path, x_train=images, y_train=[0, 1], x_test=images, y_test=[0, 1])
@@ -384,7 +411,7 @@ def test_a_vector_input_takes_images_channel_by_channel(tmp_path):
     assert [0, 3, 6, 9, 1, 4, 7, 10, 2, 5, 8, 11] == flat.train_images[0].tolist()
 
 
-def test_what_is_held_out_is_a_partition_and_follows_the_seed():
+def test_what_is_held_out_is_a_partition_and_follows_the_seed() -> None:
     labels = np.zeros(100, np.int64)
     kept, held = split(labels, 0.25, 0)
     assert (75, 25) == (len(kept), len(held))
@@ -400,15 +427,19 @@ def test_what_is_held_out_is_a_partition_and_follows_the_seed():
     lambda name: name.replace("-idx", ".idx"), lambda name: name.upper(),
     lambda name: f"own-{name}", lambda name: f"own-{name.replace('t10k', 'test')}",
 ])  # fmt: skip
-def test_idx_files_are_known_by_the_ways_their_names_are_spelled(folder, tmp_path, pictures, spelled):
+def test_idx_files_are_known_by_the_ways_their_names_are_spelled(
+    folder: Path, tmp_path: Path, pictures: tuple[np.ndarray, ...], spelled: Callable[[str], str]
+) -> None:
     for path in folder.glob("*ubyte*"):
         path.rename(path.with_name(spelled(path.name)))
     data = load(str(folder))
-    assert ("idx", (7, 4, 5, 1)) == (data.origin.name, data.train_images.shape)
+    assert ("idx", (7, 4, 5, 1)) == (known(data.origin).name, data.train_images.shape)
     np.testing.assert_array_equal(pictures[1], data.train_labels)
 
 
-def test_one_of_several_sets_is_named_by_what_its_files_begin_with(folder, pictures):
+def test_one_of_several_sets_is_named_by_what_its_files_begin_with(
+    folder: Path, pictures: tuple[np.ndarray, ...]
+) -> None:
     for path in list(folder.glob("*ubyte*")):
         for name in ("emnist-digits", "emnist-letters"):
             path.with_name(f"{name}-{path.name.replace('t10k', 'test')}").write_bytes(path.read_bytes())
@@ -419,7 +450,7 @@ def test_one_of_several_sets_is_named_by_what_its_files_begin_with(folder, pictu
     )  # fmt: skip
     data = load(str(folder / "emnist-digits"))
     assert "emnist-digits" == data.name
-    again = load_for(data.origin, data.shape, 3)
+    again = load_for(known(data.origin), data.shape, 3)
     np.testing.assert_array_equal(data.train_images, again.train_images)
     (folder / "emnist-digits-train-images-idx3-ubyte.gz").unlink()
     assert "emnist-letters" == load(str(folder)).name
@@ -437,7 +468,9 @@ SWAPPED = "{}: EMNIST stores images with rows and columns swapped; they were swa
      "emnist-balanced: labels 0 to 46 are 0 to t"),
     ("digits", "012", None),
 ])  # fmt: skip
-def test_emnist_is_turned_upright_and_its_classes_have_names(folder, pictures, division, names, note):
+def test_emnist_is_turned_upright_and_its_classes_have_names(
+    folder: Path, pictures: tuple[np.ndarray, ...], division: str, names: str, note: str | None
+) -> None:
     images, labels = pictures
     for part in ("train", "test"):
         where = str(folder / f"emnist-{division}-{part}")
@@ -448,15 +481,15 @@ def test_emnist_is_turned_upright_and_its_classes_have_names(folder, pictures, d
     for path in [*folder.glob("t10k*"), *folder.glob("train*")]:
         path.unlink()
     data = load(str(folder))
-    for part in (data.train, data.test):
-        np.testing.assert_array_equal(images.transpose(0, 2, 1), part.images[..., 0])
-        np.testing.assert_array_equal(labels, part.labels)
+    for samples in (data.train, data.test):
+        np.testing.assert_array_equal(images.transpose(0, 2, 1), samples.images[..., 0])
+        np.testing.assert_array_equal(labels, samples.labels)
     assert tuple(names) == data.names
     assert (SWAPPED.format(f"emnist-{division}"), *([note] if note else [])) == data.notes
 
 
 @pytest.mark.parametrize("shape", [(5, 5, 1), (25,)])
-def test_emnist_is_turned_upright_in_a_table_too(tmp_path, shape):
+def test_emnist_is_turned_upright_in_a_table_too(tmp_path: Path, shape: tuple[int, ...]) -> None:
     images = np.random.default_rng(0).integers(0, 256, (52, 5, 5), np.uint8)
     rows = [f"{n % 26 + 1},{','.join(map(str, image.ravel()))}" for n, image in enumerate(images)]
     (tmp_path / "emnist-letters-train.csv").write_text("\n".join(rows))
@@ -467,7 +500,7 @@ def test_emnist_is_turned_upright_in_a_table_too(tmp_path, shape):
     assert (SWAPPED.format(name), LETTERS.replace("emnist-letters", name)) == data.notes[-2:]
 
 
-def test_a_folder_of_tables_is_told_to_give_one(tmp_path):
+def test_a_folder_of_tables_is_told_to_give_one(tmp_path: Path) -> None:
     (tmp_path / "train.csv").write_text("0,1,2\n")
     fault = fault_of(load, str(tmp_path))
     assert (f"give a file: {tmp_path / 'train.csv'}",) == fault.help

@@ -9,38 +9,40 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from import_graph import graph, modules
-from tools import same
+from tools import known, same
 from training.toy import ToyEngine
 
 import cnnspec
-from cnnspec.backends.contract import Scaling
+from cnnspec.backends.contract import BatchResult, Engine, Scaling, TrainingSession
 from cnnspec.backends.numpy.engine import NumpyEngine
 from cnnspec.diagnostics import SpecError
 from cnnspec.model import Model
 from cnnspec.recipe.models import Recipe
 from cnnspec.training.batches import Batches
-from cnnspec.training.callback import Callback
+from cnnspec.training.callback import Callback, TrainingProgress
 from cnnspec.training.checkpoint import CheckpointManager, read
 from cnnspec.training.data.dataset import Dataset
 from cnnspec.training.evaluate import probabilities
 from cnnspec.training.loop import evaluate, fit
 from cnnspec.training.run import Run, take_weights
 
-ENGINES = {"toy": ToyEngine, "numpy": NumpyEngine}
+ENGINES: dict[str, Callable[..., Engine]] = {"toy": ToyEngine, "numpy": NumpyEngine}
 SPEC = "input 6x4x1; flatten -> dense 3 -> softmax"
 
 
 @pytest.fixture(params=ENGINES)
-def engine_of(request):
+def engine_of(request: pytest.FixtureRequest) -> Callable[..., Engine]:
     """A fresh engine of the small network: ``engine_of("epochs 2", seed=1)``."""
 
-    def make(recipe="", seed=0):
+    def make(recipe: str = "", seed: int = 0) -> Engine:
         optimizer = "" if "optimizer" in recipe else "optimizer sgd rate=0.3 momentum=0.9; "
         network = cnnspec.parse(f"{SPEC}\ntrain {{ batch 16; {optimizer}{recipe} }}")
         return ENGINES[request.param](network, seed=seed, initial=network.training_recipe.initial)
@@ -48,7 +50,7 @@ def engine_of(request):
     return make
 
 
-def bands(count, seed):
+def bands(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """6x4 pictures whose first, second or third pair of rows is bright, under noise."""
     generator = np.random.default_rng(seed)
     images = generator.integers(0, 90, (count, 6, 4, 1), np.uint8)
@@ -59,16 +61,16 @@ def bands(count, seed):
 
 
 @pytest.fixture(scope="module")
-def data():
+def data() -> Dataset:
     return Dataset("bands", *bands(200, 0), *bands(100, 1), names=("top", "middle", "bottom"))
 
 
-def guessed(data):
+def guessed(data: Dataset) -> Dataset:
     """The same images with labels that have nothing to do with them."""
     return replace(data, train_labels=np.random.default_rng(2).permutation(data.train_labels))
 
 
-def weights(engine):
+def weights(engine: Engine) -> dict[str, np.ndarray]:
     return {name: values.copy() for name, values in engine.weights.items()}
 
 
@@ -77,10 +79,10 @@ class Stopper(Callback):
 
     every = 0.0
 
-    def __init__(self, step):
+    def __init__(self, step: int) -> None:
         self.left = step
 
-    def step(self, now):
+    def step(self, now: TrainingProgress) -> None:
         self.left -= 1
         if self.left == 0:
             os.kill(os.getpid(), signal.SIGINT)
@@ -89,14 +91,18 @@ class Stopper(Callback):
 # Predicting -------------------------------------------------------------------------
 
 
-def test_weights_have_the_names_and_shapes_that_the_network_declares(engine_of):
+def test_weights_have_the_names_and_shapes_that_the_network_declares(
+    engine_of: Callable[..., Engine],
+) -> None:
     engine = engine_of()
     declared = {name: weight.shape for node in engine.network.layers for name, weight in node.weights.items()}
     assert declared == {name: values.shape for name, values in engine.weights.items()}
     assert {np.dtype(engine.dtype)} == {values.dtype for values in engine.weights.values()}
 
 
-def test_what_is_assigned_is_copied_in_and_counts_at_once(engine_of, data):
+def test_what_is_assigned_is_copied_in_and_counts_at_once(
+    engine_of: Callable[..., Engine], data: Dataset
+) -> None:
     engine, given = engine_of(), np.zeros((3, 24), np.float32)
     engine.weights["dense1.weight"] = given
     engine.weights.update({"dense1.bias": np.log(np.array([1, 2, 7], np.float32))})
@@ -105,7 +111,7 @@ def test_what_is_assigned_is_copied_in_and_counts_at_once(engine_of, data):
     np.testing.assert_allclose(found, np.tile([0.1, 0.2, 0.7], (100, 1)), rtol=1e-5)
 
 
-def test_a_copy_has_weights_of_its_own(engine_of, data):
+def test_a_copy_has_weights_of_its_own(engine_of: Callable[..., Engine], data: Dataset) -> None:
     engine = engine_of()
     before = engine.forward(data.test_images)["output"]
     other = copy.copy(engine)
@@ -114,7 +120,9 @@ def test_a_copy_has_weights_of_its_own(engine_of, data):
     np.testing.assert_array_equal(before, engine.forward(data.test_images)["output"])
 
 
-def test_bytes_are_scaled_floats_are_taken_as_they_are(engine_of, data):
+def test_bytes_are_scaled_floats_are_taken_as_they_are(
+    engine_of: Callable[..., Engine], data: Dataset
+) -> None:
     engine = engine_of("normalise mean=0.25 std=0.5")
     floats = ((data.test_images / 255 - 0.25) / 0.5).astype(np.float32)
     expected = engine.forward(floats)["output"]
@@ -124,7 +132,9 @@ def test_bytes_are_scaled_floats_are_taken_as_they_are(engine_of, data):
     np.testing.assert_allclose(ones, engine.forward(data.test_images)["output"], rtol=1e-5)
 
 
-def test_outputs_do_not_depend_on_the_batch_and_layers_are_kept(engine_of, data):
+def test_outputs_do_not_depend_on_the_batch_and_layers_are_kept(
+    engine_of: Callable[..., Engine], data: Dataset
+) -> None:
     engine = engine_of()
     whole = engine.forward(data.test_images, keep=["flatten1", "dense1"], batch=100)
     parts = engine.forward(data.test_images, keep=["flatten1", "dense1"], batch=7)
@@ -135,7 +145,7 @@ def test_outputs_do_not_depend_on_the_batch_and_layers_are_kept(engine_of, data)
         np.testing.assert_allclose(values, parts[name], rtol=1e-5, atol=1e-6)
 
 
-def test_the_seed_decides_the_weights(engine_of):
+def test_the_seed_decides_the_weights(engine_of: Callable[..., Engine]) -> None:
     first, again, other = (weights(engine_of(seed=seed)) for seed in (3, 3, 4))
     assert same(first, again)
     assert not same(first, other)
@@ -144,12 +154,12 @@ def test_the_seed_decides_the_weights(engine_of):
 # A session --------------------------------------------------------------------------
 
 
-def session_of(engine, data, recipe="sgd rate=0.1"):
+def session_of(engine: Engine, data: Dataset, recipe: str = "sgd rate=0.1") -> TrainingSession:
     batches = Batches(data.train_images, data.train_labels, 20, engine.seed)
     return engine.train(Recipe().changed(optimizer=recipe), batches)
 
 
-def steps(session, first, count, rate=0.1):
+def steps(session: TrainingSession, first: int, count: int, rate: float = 0.1) -> BatchResult:
     """So many steps of the first epoch, from batch ``first`` on."""
     with session.running():
         batches = session.epoch(0, first)
@@ -159,7 +169,7 @@ def steps(session, first, count, rate=0.1):
     return found
 
 
-def test_a_step_goes_against_the_gradient(engine_of, data):
+def test_a_step_goes_against_the_gradient(engine_of: Callable[..., Engine], data: Dataset) -> None:
     engine = engine_of()
     session, before = session_of(engine, data), weights(engine)
     found = session.backward(data.train_images[:20], data.train_labels[:20], 0)
@@ -172,7 +182,9 @@ def test_a_step_goes_against_the_gradient(engine_of, data):
         np.testing.assert_allclose(engine.weights[name], before[name] - 0.5 * gradient, atol=1e-6)
 
 
-def test_a_session_goes_on_from_its_state_to_the_same_bits(engine_of, data):
+def test_a_session_goes_on_from_its_state_to_the_same_bits(
+    engine_of: Callable[..., Engine], data: Dataset
+) -> None:
     straight, broken, resumed = engine_of(seed=1), engine_of(seed=1), engine_of(seed=1)
     momentum = "sgd rate=0.1 momentum=0.9"
     steps(session_of(straight, data, momentum), 0, 6)
@@ -187,7 +199,9 @@ def test_a_session_goes_on_from_its_state_to_the_same_bits(engine_of, data):
 
 
 @pytest.mark.parametrize("harm", [dict.clear, lambda state: state.update({name: [] for name in state})])
-def test_a_state_that_is_none_is_refused(engine_of, data, harm):
+def test_a_state_that_is_none_is_refused(
+    engine_of: Callable[..., Engine], data: Dataset, harm: Callable[[dict[str, Any]], object]
+) -> None:
     session = session_of(engine_of(), data)
     state = session.state
     harm(state)
@@ -195,7 +209,7 @@ def test_a_state_that_is_none_is_refused(engine_of, data, harm):
         session.check(state)
 
 
-def test_class_weights_turn_the_gradient(engine_of, data):
+def test_class_weights_turn_the_gradient(engine_of: Callable[..., Engine], data: Dataset) -> None:
     found = []
     for class_weights in (None, (1.0, 1.0, 1.0), (9.0, 1.0, 1.0)):
         engine = engine_of()
@@ -211,7 +225,7 @@ def test_class_weights_turn_the_gradient(engine_of, data):
 
 
 @pytest.mark.parametrize("recipe", ["epochs 5", "epochs 5; workers 2", "epochs 5; clip 1; augment shift=0.1"])
-def test_it_learns(engine_of, data, recipe):
+def test_it_learns(engine_of: Callable[..., Engine], data: Dataset, recipe: str) -> None:
     engine = engine_of(recipe)
     history = fit(engine, data)
     assert ("finished", [13, 26, 39, 52, 65]) == (history.ending, [row.step for row in history.rows])
@@ -224,7 +238,9 @@ def test_it_learns(engine_of, data, recipe):
     )
 
 
-def test_a_run_is_kept_and_its_weights_are_found_again(engine_of, data, tmp_path):
+def test_a_run_is_kept_and_its_weights_are_found_again(
+    engine_of: Callable[..., Engine], data: Dataset, tmp_path: Path
+) -> None:
     engine = engine_of("epochs 4; normalise standard")
     history = fit(engine, data, folder=tmp_path)
     assert tmp_path == history.folder
@@ -246,7 +262,9 @@ def test_a_run_is_kept_and_its_weights_are_found_again(engine_of, data, tmp_path
     "epochs 3", "epochs 3; augment shift=1 rotate=5", "epochs 3; data digits validation=0.1; stop 2",
     "epochs 3; workers 3",
 ])  # fmt: skip
-def test_interrupted_and_resumed_it_ends_with_the_same_bits(engine_of, data, tmp_path, recipe):
+def test_interrupted_and_resumed_it_ends_with_the_same_bits(
+    engine_of: Callable[..., Engine], data: Dataset, tmp_path: Path, recipe: str
+) -> None:
     straight = engine_of(recipe)
     whole = fit(straight, data, folder=tmp_path / "straight")
     for count in (1, 9, 3):
@@ -260,7 +278,9 @@ def test_interrupted_and_resumed_it_ends_with_the_same_bits(engine_of, data, tmp
     assert [row.loss for row in whole.rows] == [row.loss for row in history.rows]
 
 
-def test_a_damaged_checkpoint_gives_way_to_the_one_before(engine_of, data, tmp_path):
+def test_a_damaged_checkpoint_gives_way_to_the_one_before(
+    engine_of: Callable[..., Engine], data: Dataset, tmp_path: Path
+) -> None:
     straight, resumed = engine_of("epochs 3"), engine_of("epochs 3")
     fit(straight, data)
     fit(engine_of("epochs 2"), data, folder=tmp_path)
@@ -271,17 +291,21 @@ def test_a_damaged_checkpoint_gives_way_to_the_one_before(engine_of, data, tmp_p
     assert same(weights(straight), weights(resumed))
 
 
-def test_a_run_that_was_begun_otherwise_is_not_resumed(engine_of, data, tmp_path):
+def test_a_run_that_was_begun_otherwise_is_not_resumed(
+    engine_of: Callable[..., Engine], data: Dataset, tmp_path: Path
+) -> None:
     fit(engine_of("epochs 1"), data, folder=tmp_path)
     with pytest.raises(SpecError) as caught:
         fit(engine_of("epochs 2", seed=1), data, folder=tmp_path, resume=True)
     assert f"{tmp_path} cannot be resumed: seed was 0, is 1" == caught.value.diagnostics[0].message
 
 
-def test_early_stopping_ends_with_the_best_weights(engine_of, data, tmp_path):
+def test_early_stopping_ends_with_the_best_weights(
+    engine_of: Callable[..., Engine], data: Dataset, tmp_path: Path
+) -> None:
     engine = engine_of("data digits validation=0.3; stop patience=2; epochs 60")
     history = fit(engine, guessed(data), folder=tmp_path)
-    losses = [row.validation_loss for row in history.rows]
+    losses = [known(row.validation_loss) for row in history.rows]
     assert "stopped early" == history.ending
     assert history.best_epoch == 1 + int(np.argmin(losses)) == len(losses) - 2
     assert same(read(tmp_path / "best.safetensors").weights, weights(engine))
@@ -290,7 +314,9 @@ def test_early_stopping_ends_with_the_best_weights(engine_of, data, tmp_path):
 # What can be wrong ------------------------------------------------------------------
 
 
-def test_weights_that_leave_the_numbers_are_told_with_step_and_rate(engine_of, data):
+def test_weights_that_leave_the_numbers_are_told_with_step_and_rate(
+    engine_of: Callable[..., Engine], data: Dataset
+) -> None:
     few = replace(data, train_images=data.train_images[:10], train_labels=data.train_labels[:10])
     with np.errstate(all="ignore"), pytest.raises(SpecError) as caught:
         fit(engine_of("epochs 1"), few, rate=1e300)
@@ -299,14 +325,14 @@ def test_weights_that_leave_the_numbers_are_told_with_step_and_rate(engine_of, d
     assert fault.message.endswith("by step 1 (epoch 1), at a rate of 1e+300")
 
 
-def test_weights_that_do_not_move_are_told(engine_of, data):
+def test_weights_that_do_not_move_are_told(engine_of: Callable[..., Engine], data: Dataset) -> None:
     black = replace(data, train_images=np.zeros_like(data.train_images))
     (warning, *_) = fit(engine_of("epochs 1"), black).warnings
     assert "weights-not-moving" == warning.code
     assert warning.message.endswith(": dense1.weight")
 
 
-def test_a_training_that_came_to_nothing_is_told(engine_of, data):
+def test_a_training_that_came_to_nothing_is_told(engine_of: Callable[..., Engine], data: Dataset) -> None:
     (warning,) = fit(engine_of("epochs 1; optimizer sgd rate=50"), guessed(data)).warnings
     assert "no-better-than-guessing" == warning.code
 
@@ -314,7 +340,9 @@ def test_a_training_that_came_to_nothing_is_told(engine_of, data):
 # The face above, and the border below -----------------------------------------------
 
 
-def test_a_model_stands_on_any_engine(engine_of, data, tmp_path):
+def test_a_model_stands_on_any_engine(
+    engine_of: Callable[..., Engine], data: Dataset, tmp_path: Path
+) -> None:
     model, other = Model(engine_of("epochs 3")), Model(engine_of(seed=9))
     assert 3 == len(model.fit(data).rows)
     model.save(tmp_path / "w.safetensors")
@@ -325,7 +353,7 @@ def test_a_model_stands_on_any_engine(engine_of, data, tmp_path):
     assert "<Model : 75 parameters, float32>" == repr(model)
 
 
-def test_training_imports_nothing_of_an_engine():
+def test_training_imports_nothing_of_an_engine() -> None:
     edges = graph(modules())
     wrong = {
         (name, other)
@@ -337,7 +365,7 @@ def test_training_imports_nothing_of_an_engine():
     assert "cnnspec.backends.contract" in edges["cnnspec.training.trainer"]
 
 
-def test_a_training_on_another_engine_loads_nothing_of_numpys(tmp_path):
+def test_a_training_on_another_engine_loads_nothing_of_numpys(tmp_path: Path) -> None:
     code = (
         "import sys, cnnspec, numpy as np; from cnnspec.model import Model; from toy import ToyEngine\n"
         f"model = Model(ToyEngine(cnnspec.parse('{SPEC}; train {{ epochs 2 }}')))\n"

@@ -7,28 +7,32 @@ import re
 import shutil
 import signal
 import threading
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-from tools import fault_of, same
+from tools import fault_of, known, same
 
 import cnnspec
 from cnnspec.diagnostics import Severity, SpecError
 from cnnspec.model import Model
 from cnnspec.recipe.models import Normalise, Recipe
 from cnnspec.training import loop
-from cnnspec.training.callback import Callback
+from cnnspec.training.callback import Callback, TrainingProgress
 from cnnspec.training.checkpoint import Checkpoint, CheckpointManager, read, write
+from cnnspec.training.data.dataset import Dataset
 from cnnspec.training.evaluate import probabilities
 from cnnspec.training.trainer import Trainer
 
 
-def weights(model):
+def weights(model: Model) -> dict[str, np.ndarray]:
     return {name: values.copy() for name, values in model.weights.items()}
 
 
-def test_a_network_learns(model_of, data):
+def test_a_network_learns(model_of: Callable[..., Model], data: Dataset) -> None:
     model = model_of("epochs 12")
     before = model.evaluate(data).accuracy
     history = model.fit(data)
@@ -42,18 +46,22 @@ def test_a_network_learns(model_of, data):
     "sgd rate=0.3", "sgd rate=0.03 momentum=0.9 nesterov=yes", "adam rate=0.01",
     "adamw rate=0.01", "rmsprop rate=0.003",
 ])  # fmt: skip
-def test_every_optimizer_makes_the_loss_fall(model_of, data, optimizer):
+def test_every_optimizer_makes_the_loss_fall(
+    model_of: Callable[..., Model], data: Dataset, optimizer: str
+) -> None:
     rows = model_of(f"optimizer {optimizer}; epochs 5").fit(data).rows
     assert rows[-1].loss < 0.8 * rows[0].loss
 
 
-def test_the_mean_squared_error_can_be_trained_on(model_of, data):
+def test_the_mean_squared_error_can_be_trained_on(model_of: Callable[..., Model], data: Dataset) -> None:
     spec = "input 8x8x1; flatten -> dense 20 -> relu; dense 3 -> sigmoid"
     rows = model_of("optimizer adam rate=0.01; loss mse; epochs 5", spec=spec).fit(data).rows
     assert rows[-1].loss < 0.8 * rows[0].loss
 
 
-def test_the_same_seed_gives_the_same_bits_and_another_does_not(model_of, data):
+def test_the_same_seed_gives_the_same_bits_and_another_does_not(
+    model_of: Callable[..., Model], data: Dataset
+) -> None:
     runs = []
     for seed in (0, 0, 1):
         model = model_of("epochs 2; augment shift=1", seed)
@@ -63,23 +71,25 @@ def test_the_same_seed_gives_the_same_bits_and_another_does_not(model_of, data):
     assert not same(runs[0], runs[2])
 
 
-def test_changes_override_the_recipe(model_of, data):
+def test_changes_override_the_recipe(model_of: Callable[..., Model], data: Dataset) -> None:
     history = model_of("epochs 5").fit(data, epochs=1, rate=0.5)
     assert [0.5] == [row.rate for row in history.rows]
 
 
-def test_a_seed_belongs_to_the_building_of_the_weights(model_of, data):
+def test_a_seed_belongs_to_the_building_of_the_weights(model_of: Callable[..., Model], data: Dataset) -> None:
     with pytest.raises(TypeError, match="give them to network"):
         model_of().fit(data, seed=3)
 
 
-def test_the_order_is_a_permutation_and_every_sample_is_seen(model_of, data):
+def test_the_order_is_a_permutation_and_every_sample_is_seen(
+    model_of: Callable[..., Model], data: Dataset
+) -> None:
     seen = []
 
     class Spy(Callback):
         every = 0.0
 
-        def step(self, now):
+        def step(self, now: TrainingProgress) -> None:
             seen.append((now.epoch, now.batch, now.batches))
 
     history = model_of("epochs 2").fit(data, callback=Spy())
@@ -87,11 +97,11 @@ def test_the_order_is_a_permutation_and_every_sample_is_seen(model_of, data):
     assert [13, 26] == [row.step for row in history.rows]
 
 
-def test_pixels_are_scaled_as_the_recipe_says(model_of, data):
-    def scaling(sentence):
+def test_pixels_are_scaled_as_the_recipe_says(model_of: Callable[..., Model], data: Dataset) -> None:
+    def scaling(sentence: str) -> tuple[float, float]:
         model = model_of(f"epochs 1; normalise {sentence}")
         model.fit(data)
-        return np.ravel(model.scaling.factor)[0], np.ravel(model.scaling.shift)[0]
+        return float(np.ravel(model.scaling.factor)[0]), float(np.ravel(model.scaling.shift)[0])
 
     pixels = data.train_images / 255
     assert (1 / 255, 0) == scaling("unit")
@@ -100,22 +110,24 @@ def test_pixels_are_scaled_as_the_recipe_says(model_of, data):
     assert pytest.approx((1 / 255 / pixels.std(), -pixels.mean() / pixels.std())) == scaling("standard")
 
 
-def test_validation_is_held_out_and_reported(model_of, data):
+def test_validation_is_held_out_and_reported(model_of: Callable[..., Model], data: Dataset) -> None:
     history = model_of("data digits validation=0.25; epochs 2").fit(data)
     assert [10, 20] == [row.step for row in history.rows]
-    assert all(row.validation_loss and 0 <= row.validation_accuracy <= 1 for row in history.rows)
+    assert all(row.validation_loss and 0 <= known(row.validation_accuracy) <= 1 for row in history.rows)
 
 
-def test_early_stopping_ends_with_the_best_weights(model_of, data, tmp_path):
+def test_early_stopping_ends_with_the_best_weights(
+    model_of: Callable[..., Model], data: Dataset, tmp_path: Path
+) -> None:
     model = model_of("data digits validation=0.3; stop patience=2; epochs 60; optimizer adam rate=0.05")
     history = model.fit(data, folder=tmp_path)
-    losses = [row.validation_loss for row in history.rows]
+    losses = [known(row.validation_loss) for row in history.rows]
     assert "stopped early" == history.ending
     assert history.best_epoch == 1 + int(np.argmin(losses)) == len(losses) - 2
     assert same(read(tmp_path / "best.safetensors").weights, model.weights)
 
 
-def test_a_gradient_can_be_clipped(model_of, data):
+def test_a_gradient_can_be_clipped(model_of: Callable[..., Model], data: Dataset) -> None:
     free, bound = model_of("epochs 1"), model_of("epochs 1; clip 0.0001; optimizer sgd rate=0.1")
     begun = weights(bound)
     free.fit(data)
@@ -125,7 +137,7 @@ def test_a_gradient_can_be_clipped(model_of, data):
     assert not same(free.weights, bound.weights)
 
 
-def test_class_weights_turn_the_answers(model_of, data):
+def test_class_weights_turn_the_answers(model_of: Callable[..., Model], data: Dataset) -> None:
     heavy = model_of("epochs 2; classweights (100, 1, 1)")
     heavy.fit(data)
     answers = probabilities(heavy, data.test_images).argmax(1)
@@ -134,25 +146,31 @@ def test_class_weights_turn_the_answers(model_of, data):
     assert "classweights gives 2 weights for 3 classes" == fault.message
 
 
-def test_normalise_gives_a_number_a_channel_from_python_too(model_of, data):
+def test_normalise_gives_a_number_a_channel_from_python_too(
+    model_of: Callable[..., Model], data: Dataset
+) -> None:
     fault = fault_of(model_of().fit, data, normalise=Normalise(mean=(0.1, 0.2, 0.3)))
     assert "normalise mean has 3 numbers, and the input has 1 channel" == fault.message
 
 
-def test_balanced_classes_are_weighed_by_how_rare_they_are(model_of, data):
+def test_balanced_classes_are_weighed_by_how_rare_they_are(
+    model_of: Callable[..., Model], data: Dataset
+) -> None:
     model = model_of("classweights balanced")
-    trainer = Trainer(model.engine, data, model.network.recipe, Callback())
+    trainer = Trainer(model.engine, data, model.network.training_recipe, Callback())
     counts = np.bincount(data.train_labels)
     assert pytest.approx((200 / 3 / counts).tolist()) == trainer.class_weights
 
 
-def test_smoothing_raises_the_least_loss(model_of, data):
+def test_smoothing_raises_the_least_loss(model_of: Callable[..., Model], data: Dataset) -> None:
     sentences = ("", "loss crossentropy smoothing=0.3")
     losses = [model_of(f"epochs 10; {loss}").fit(data).rows[-1].loss for loss in sentences]
     assert losses[1] > losses[0] + 0.2
 
 
-def test_a_loss_that_leaves_the_numbers_names_step_and_rate(model_of, data):
+def test_a_loss_that_leaves_the_numbers_names_step_and_rate(
+    model_of: Callable[..., Model], data: Dataset
+) -> None:
     fault = fault_of(model_of("optimizer sgd rate=1e12").fit, data)
     assert "loss-not-finite" == fault.code
     assert fault.message.startswith("the loss became ")
@@ -165,17 +183,19 @@ class Spoiler(Callback):
 
     every = 0.0
 
-    def __init__(self, model, step, name):
+    def __init__(self, model: Model, step: int, name: str) -> None:
         self.model, self.left, self.name = model, step, name
 
-    def step(self, now):
+    def step(self, now: TrainingProgress) -> None:
         self.left -= 1
         if self.left == 0:
             self.model.weights[self.name].flat[0] = np.inf
 
 
 @pytest.mark.parametrize("rate", [1e308, 1e200])
-def test_a_last_step_that_leaves_the_numbers_is_no_success(model_of, data, tmp_path, rate):
+def test_a_last_step_that_leaves_the_numbers_is_no_success(
+    model_of: Callable[..., Model], data: Dataset, tmp_path: Path, rate: float
+) -> None:
     """One step: its loss is that of the first weights, and finite."""
     few = replace(data, train_images=data.train_images[:10], train_labels=data.train_labels[:10])
     fault = fault_of(model_of("epochs 1").fit, few, folder=tmp_path, rate=rate)
@@ -185,7 +205,9 @@ def test_a_last_step_that_leaves_the_numbers_is_no_success(model_of, data, tmp_p
     assert not (tmp_path / "weights.safetensors").exists()
 
 
-def test_no_checkpoint_holds_what_is_no_number(model_of, data, tmp_path):
+def test_no_checkpoint_holds_what_is_no_number(
+    model_of: Callable[..., Model], data: Dataset, tmp_path: Path
+) -> None:
     """The bias goes on to nothing that the loss of this step sees."""
     model = model_of("epochs 2")
     spoiler = Spoiler(model, 5, "dense2.bias")
@@ -194,7 +216,7 @@ def test_no_checkpoint_holds_what_is_no_number(model_of, data, tmp_path):
     assert [2, 3, 4] == [read(path).step for path in CheckpointManager(tmp_path / "checkpoints").paths]
 
 
-def test_a_training_that_came_to_nothing_is_told(model_of, data):
+def test_a_training_that_came_to_nothing_is_told(model_of: Callable[..., Model], data: Dataset) -> None:
     spec = "input 8x8x1; flatten -> dense 3"
     history = model_of("optimizer sgd rate=1e9; epochs 1", spec=spec).fit(data)
     assert ["no-better-than-guessing"] == [warning.code for warning in history.warnings]
@@ -204,22 +226,28 @@ def test_a_training_that_came_to_nothing_is_told(model_of, data):
     assert [] == model_of("epochs 3").fit(data).warnings
 
 
-def test_an_evaluation_without_a_number_is_null_in_json(model_of, data):
+def test_an_evaluation_without_a_number_is_null_in_json(
+    model_of: Callable[..., Model], data: Dataset
+) -> None:
     model = model_of()
     model.weights["dense2.bias"][0] = np.nan
     found = json.dumps(model.evaluate(data).to_dict(), allow_nan=False)
     assert json.loads(found)["loss"] is None
 
 
-def test_the_margin_of_early_stopping_decides_its_patience_and_not_which_epoch_is_best(model_of, data):
+def test_the_margin_of_early_stopping_decides_its_patience_and_not_which_epoch_is_best(
+    model_of: Callable[..., Model], data: Dataset
+) -> None:
     recipe = "data digits validation=0.3; stop patience=1 change=0.05; epochs 60; optimizer adam rate=0.003"
     history = model_of(recipe).fit(data)
-    losses = [row.validation_loss for row in history.rows]
+    losses = [known(row.validation_loss) for row in history.rows]
     assert losses[-2] - 0.05 < losses[-1] < losses[-2], "the last epoch is better, by less than the margin"
     assert ("stopped early", len(losses)) == (history.ending, history.best_epoch)
 
 
-def test_weights_that_do_not_move_are_named_in_a_warning(model_of, data):
+def test_weights_that_do_not_move_are_named_in_a_warning(
+    model_of: Callable[..., Model], data: Dataset
+) -> None:
     model = model_of("epochs 1")
     model.weights["dense1.bias"][:] = -1000
     history = model.fit(data)
@@ -229,7 +257,9 @@ def test_weights_that_do_not_move_are_named_in_a_warning(model_of, data):
     assert [] == model_of("epochs 1").fit(data).warnings
 
 
-def test_the_folder_holds_metrics_checkpoints_and_weights(model_of, data, tmp_path):
+def test_the_folder_holds_metrics_checkpoints_and_weights(
+    model_of: Callable[..., Model], data: Dataset, tmp_path: Path
+) -> None:
     model = model_of("epochs 4")
     history = model.fit(data, folder=tmp_path)
     lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
@@ -248,7 +278,7 @@ class Stopper(Callback):
     def __init__(self, step: int) -> None:
         self.left = step
 
-    def step(self, now):
+    def step(self, now: TrainingProgress) -> None:
         self.left -= 1
         if self.left == 0:
             os.kill(os.getpid(), signal.SIGINT)
@@ -259,7 +289,9 @@ class Stopper(Callback):
     "epochs 3; data digits validation=0.1; stop 2",
 ])  # fmt: skip
 @pytest.mark.parametrize("steps", [(1,), (5, 9, 3), (13,), (20, 1, 1)])
-def test_interrupted_and_resumed_ends_with_the_same_bits(model_of, data, tmp_path, recipe, steps):
+def test_interrupted_and_resumed_ends_with_the_same_bits(
+    model_of: Callable[..., Model], data: Dataset, tmp_path: Path, recipe: str, steps: tuple[int, ...]
+) -> None:
     straight = model_of(recipe)
     whole = straight.fit(data, folder=tmp_path / "straight")
     for count in steps:
@@ -277,7 +309,9 @@ def test_interrupted_and_resumed_ends_with_the_same_bits(model_of, data, tmp_pat
     assert [row.epoch for row in whole.rows] == [json.loads(line)["epoch"] for line in lines]
 
 
-def test_a_metrics_file_that_was_cut_short_does_not_stop_a_run(model_of, data, tmp_path):
+def test_a_metrics_file_that_was_cut_short_does_not_stop_a_run(
+    model_of: Callable[..., Model], data: Dataset, tmp_path: Path
+) -> None:
     model_of("epochs 2").fit(data, folder=tmp_path)
     path = tmp_path / "metrics.jsonl"
     path.write_text(path.read_text()[:-20] + "\n[]\n")
@@ -285,14 +319,14 @@ def test_a_metrics_file_that_was_cut_short_does_not_stop_a_run(model_of, data, t
     assert [1, 3] == [row.epoch for row in history.rows]
 
 
-def test_ctrl_c_leaves_the_signal_as_it_was(model_of, data):
+def test_ctrl_c_leaves_the_signal_as_it_was(model_of: Callable[..., Model], data: Dataset) -> None:
     before = signal.getsignal(signal.SIGINT)
     history = model_of("epochs 3").fit(data, callback=Stopper(2))
     assert "interrupted" == history.ending
     assert before == signal.getsignal(signal.SIGINT)
 
 
-def test_training_works_outside_the_main_thread(model_of, data):
+def test_training_works_outside_the_main_thread(model_of: Callable[..., Model], data: Dataset) -> None:
     found = []
     thread = threading.Thread(target=lambda: found.append(model_of("epochs 1").fit(data)))
     thread.start()
@@ -300,7 +334,9 @@ def test_training_works_outside_the_main_thread(model_of, data):
     assert "finished" == found[0].ending
 
 
-def test_a_damaged_checkpoint_gives_way_to_the_one_before_and_is_told(model_of, data, tmp_path):
+def test_a_damaged_checkpoint_gives_way_to_the_one_before_and_is_told(
+    model_of: Callable[..., Model], data: Dataset, tmp_path: Path
+) -> None:
     straight = model_of("epochs 3")
     straight.fit(data)
     model_of("epochs 3").fit(data, folder=tmp_path, save_steps=5, callback=Stopper(12))
@@ -326,8 +362,14 @@ SMALL = "input 8x8x1; flatten -> dense 3"
     ("epochs 1", {"spec": SMALL}, "the network has changed", None),
 ])  # fmt: skip
 def test_a_run_that_was_begun_otherwise_is_not_resumed(
-    model_of, data, tmp_path, recipe, options, message, cure
-):
+    model_of: Callable[..., Model],
+    data: Dataset,
+    tmp_path: Path,
+    recipe: str,
+    options: dict[str, Any],
+    message: str,
+    cure: str | None,
+) -> None:
     model_of("epochs 1").fit(data, folder=tmp_path)
     fault = fault_of(model_of(recipe, **options).fit, data, folder=tmp_path, resume=True)
     assert ("run-differs", f"{tmp_path} cannot be resumed: {message}") == (fault.code, fault.message)
@@ -335,7 +377,7 @@ def test_a_run_that_was_begun_otherwise_is_not_resumed(
     assert f"resume without changes: cnnspec train {tmp_path} --resume" in fault.help
 
 
-def test_what_differs_is_said_at_once(model_of, data, tmp_path):
+def test_what_differs_is_said_at_once(model_of: Callable[..., Model], data: Dataset, tmp_path: Path) -> None:
     model_of("epochs 1").fit(data, folder=tmp_path)
     other = {"batch": 8, "workers": 2, "rate": 0.2}
     fault = fault_of(model_of("epochs 1", seed=3).fit, data, folder=tmp_path, resume=True, **other)
@@ -346,7 +388,13 @@ def test_what_differs_is_said_at_once(model_of, data, tmp_path):
     (lambda data: data.train_images.__setitem__((7, 3, 2, 0), 255), "the training images have changed"),
     (lambda data: data.train_labels.__setitem__(7, 2 - data.train_labels[7] // 2), "the labels have changed"),
 ])  # fmt: skip
-def test_one_changed_sample_is_noticed(model_of, data, tmp_path, change, message):
+def test_one_changed_sample_is_noticed(
+    model_of: Callable[..., Model],
+    data: Dataset,
+    tmp_path: Path,
+    change: Callable[[Dataset], object],
+    message: str,
+) -> None:
     model_of("epochs 1").fit(data, folder=tmp_path)
     other = replace(data, train_images=data.train_images.copy(), train_labels=data.train_labels.copy())
     change(other)
@@ -361,7 +409,9 @@ def test_one_changed_sample_is_noticed(model_of, data, tmp_path, change, message
     assert fault.message.endswith("there were 200 training images, now there are 190")
 
 
-def test_changed_test_images_change_no_weight_and_are_told(model_of, data, tmp_path):
+def test_changed_test_images_change_no_weight_and_are_told(
+    model_of: Callable[..., Model], data: Dataset, tmp_path: Path
+) -> None:
     straight = model_of("epochs 2")
     straight.fit(data)
     model_of("epochs 1").fit(data, folder=tmp_path)
@@ -373,13 +423,17 @@ def test_changed_test_images_change_no_weight_and_are_told(model_of, data, tmp_p
     assert same(straight.weights, resumed.weights)
 
 
-def test_what_changes_no_step_may_change(model_of, data, tmp_path):
+def test_what_changes_no_step_may_change(
+    model_of: Callable[..., Model], data: Dataset, tmp_path: Path
+) -> None:
     model_of("epochs 1").fit(data, folder=tmp_path)
     history = model_of("epochs 2; stop 5").fit(data, folder=tmp_path, resume=True)
     assert ("finished", 2) == (history.ending, len(history.rows))
 
 
-def test_a_bit_flipped_anywhere_in_a_checkpoint_never_changes_what_comes_of_it(model_of, data, tmp_path):
+def test_a_bit_flipped_anywhere_in_a_checkpoint_never_changes_what_comes_of_it(
+    model_of: Callable[..., Model], data: Dataset, tmp_path: Path
+) -> None:
     straight = model_of("epochs 3; optimizer adam")
     straight.fit(data)
     model_of("epochs 2; optimizer adam").fit(data, folder=tmp_path / "run")
@@ -397,8 +451,8 @@ def test_a_bit_flipped_anywhere_in_a_checkpoint_never_changes_what_comes_of_it(m
         assert same(straight.weights, resumed.weights)
 
 
-def _without(*path):
-    def change(state):
+def _without(*path: str) -> Callable[[Any], None]:
+    def change(state: Any) -> None:
         for name in path[:-1]:
             state = state[name]
         del state[path[-1]]
@@ -406,8 +460,8 @@ def _without(*path):
     return change
 
 
-def _with(value, *path):
-    def change(state):
+def _with(value: object, *path: str) -> Callable[[Any], None]:
+    def change(state: Any) -> None:
         for name in path[:-1]:
             state = state[name]
         state[path[-1]] = value
@@ -421,7 +475,9 @@ def _with(value, *path):
     _without("optimizer_count"), _with("2", "optimizer_count"), _without("signature"), _without("format"),
     _with("cnnspec/checkpoint/9", "format"), _with([], "place"),
 ])  # fmt: skip
-def test_a_checkpoint_that_says_something_else_gives_way_to_the_one_before(model_of, data, tmp_path, change):
+def test_a_checkpoint_that_says_something_else_gives_way_to_the_one_before(
+    model_of: Callable[..., Model], data: Dataset, tmp_path: Path, change: Callable[[Any], None]
+) -> None:
     straight = model_of("epochs 3")
     straight.fit(data)
     model_of("epochs 2").fit(data, folder=tmp_path)
@@ -435,7 +491,9 @@ def test_a_checkpoint_that_says_something_else_gives_way_to_the_one_before(model
     assert same(straight.weights, resumed.weights)
 
 
-def test_a_checkpoint_with_other_arrays_gives_way_to_the_one_before(model_of, data, tmp_path):
+def test_a_checkpoint_with_other_arrays_gives_way_to_the_one_before(
+    model_of: Callable[..., Model], data: Dataset, tmp_path: Path
+) -> None:
     model_of("epochs 2").fit(data, folder=tmp_path)
     newest = CheckpointManager(tmp_path / "checkpoints").paths[-1]
     checkpoint = read(newest)
@@ -445,13 +503,15 @@ def test_a_checkpoint_with_other_arrays_gives_way_to_the_one_before(model_of, da
     assert 3 == len(history.rows)
 
 
-def test_more_epochs_go_on_from_the_end(model_of, data, tmp_path):
+def test_more_epochs_go_on_from_the_end(
+    model_of: Callable[..., Model], data: Dataset, tmp_path: Path
+) -> None:
     model_of("epochs 2").fit(data, folder=tmp_path)
     history = model_of("epochs 5").fit(data, folder=tmp_path, resume=True)
     assert [1, 2, 3, 4, 5] == [row.epoch for row in history.rows]
 
 
-def test_images_and_labels_can_be_given_themselves(model_of, data):
+def test_images_and_labels_can_be_given_themselves(model_of: Callable[..., Model], data: Dataset) -> None:
     model = model_of("epochs 8")
     model.fit((data.train_images[..., 0], data.train_labels))
     assert model.evaluate(data.test_images, data.test_labels).accuracy > 0.8
@@ -465,12 +525,16 @@ def test_images_and_labels_can_be_given_themselves(model_of, data):
     (np.zeros((4, 9, 8, 1), np.uint8), [0, 1, 2, 0],
      "images of samples are 9x8x1, the network's input is 8x8x1"),
 ])  # fmt: skip
-def test_samples_that_do_not_fit_are_refused(model_of, images, labels, message):
+def test_samples_that_do_not_fit_are_refused(
+    model_of: Callable[..., Model], images: np.ndarray, labels: list[int], message: str
+) -> None:
     assert message == fault_of(model_of().fit, (images, labels)).message
 
 
 @pytest.mark.parametrize("factor, shift", [(1 / 255, 0), (2 / 255, -1), (1, 0)])
-def test_floats_one_hot_labels_and_channels_first_train_as_bytes_do(model_of, data, factor, shift):
+def test_floats_one_hot_labels_and_channels_first_train_as_bytes_do(
+    model_of: Callable[..., Model], data: Dataset, factor: float, shift: int
+) -> None:
     one, other = model_of("epochs 1"), model_of("epochs 1")
     one.fit((data.train_images, data.train_labels))
     floats = (data.train_images * factor + shift).astype(np.float32)
@@ -481,13 +545,13 @@ def test_floats_one_hot_labels_and_channels_first_train_as_bytes_do(model_of, da
     ).accuracy  # fmt: skip
 
 
-def test_labels_judged_may_leave_out_the_last_classes(model_of, data):
+def test_labels_judged_may_leave_out_the_last_classes(model_of: Callable[..., Model], data: Dataset) -> None:
     model, chosen = model_of(), data.test_labels < 2
     found = model.evaluate(data.test_images[chosen], data.test_labels[chosen])
     assert (("0", "1", "2"), 0) == (found.names, found.confusion[2].sum())
 
 
-def test_logits_become_probabilities(model_of, data):
+def test_logits_become_probabilities(model_of: Callable[..., Model], data: Dataset) -> None:
     found = probabilities(model_of(), data.test_images)
     assert (100, 3) == found.shape
     np.testing.assert_allclose(1, found.sum(1), rtol=1e-6)
@@ -497,28 +561,30 @@ def test_logits_become_probabilities(model_of, data):
     )
 
 
-def test_a_set_smaller_than_a_batch_is_one_step(model_of, data):
+def test_a_set_smaller_than_a_batch_is_one_step(model_of: Callable[..., Model], data: Dataset) -> None:
     small = replace(data, train_images=data.train_images[:5], train_labels=data.train_labels[:5])
     assert [1, 2] == [row.step for row in model_of("epochs 2").fit(small).rows]
 
 
-def test_weights_begin_as_the_recipe_says(model_of):
+def test_weights_begin_as_the_recipe_says(model_of: Callable[..., Model]) -> None:
     assert not model_of("initial zeros").weights["dense1.weight"].any()
     assert model_of("initial he").weights["dense1.weight"].any()
 
 
 @pytest.mark.parametrize("name", ["fit", "evaluate"])
-def test_the_models_methods_say_what_the_training_takes(name):
+def test_the_models_methods_say_what_the_training_takes(name: str) -> None:
     """Their signatures are written out for help() and completion, and stay those of the functions behind."""
 
-    def parameters(function):
+    def parameters(function: Callable[..., object]) -> list[tuple[str, Any, Any]]:
         _, *rest = inspect.signature(function).parameters.values()
         return [(each.name, each.kind, each.default) for each in rest if each.name != "begun_from"]
 
     assert parameters(getattr(loop, name)) == parameters(getattr(Model, name))
 
 
-def test_a_recipe_with_another_seed_than_the_weights_is_refused(model_of, data):
+def test_a_recipe_with_another_seed_than_the_weights_is_refused(
+    model_of: Callable[..., Model], data: Dataset
+) -> None:
     with pytest.raises(ValueError, match="the recipe says seed 7, but the model was built with 3"):
         model_of(seed=3).fit(data, recipe=Recipe(seed=7))
     with pytest.raises(ValueError, match="the recipe says initial zeros, but the model was built with he"):
@@ -527,7 +593,7 @@ def test_a_recipe_with_another_seed_than_the_weights_is_refused(model_of, data):
     assert 1 == len(model_of("epochs 1; seed 5", seed=3).fit(data).rows)
 
 
-def test_advice_on_changes_is_told_once(model_of, data):
+def test_advice_on_changes_is_told_once(model_of: Callable[..., Model], data: Dataset) -> None:
     """What the spec's own recipe is warned of was said when it was read."""
     history = model_of("epochs 2; stop 2").fit(data, schedule="cosine warmup=3")
     codes = {item.code for item in history.warnings}
@@ -536,14 +602,14 @@ def test_advice_on_changes_is_told_once(model_of, data):
 
 
 @pytest.mark.parametrize("loss", ["mse", "crossentropy smoothing=0.2"])
-def test_validation_is_judged_by_the_loss_that_is_trained(loss):
+def test_validation_is_judged_by_the_loss_that_is_trained(loss: str) -> None:
     network = cnnspec.parse("input 8x8x1; flatten -> dense 10 -> softmax")
     model = network.build(seed=0)
     row = model.fit("digits", loss=loss, validation=0.5, epochs=1, rate=1e-9).rows[0]
     assert pytest.approx(row.loss, rel=0.05) == row.validation_loss
 
 
-def test_training_begins_from_the_weights_that_fit(tmp_path):
+def test_training_begins_from_the_weights_that_fit(tmp_path: Path) -> None:
     first = cnnspec.parse("input 8x8x1; conv 4 3x3 -> relu -> flatten -> dense 10").build(seed=1)
     first.save(tmp_path / "first.safetensors")
     model = cnnspec.parse("input 8x8x1; conv 4 3x3 -> relu -> flatten -> dense 3").build(seed=2)
@@ -554,7 +620,7 @@ def test_training_begins_from_the_weights_that_fit(tmp_path):
         assert np.array_equal(expected, model.weights[name])
 
 
-def test_weights_of_which_none_fits_are_refused(tmp_path):
+def test_weights_of_which_none_fits_are_refused(tmp_path: Path) -> None:
     cnnspec.parse("input 5; dense 4").build().save(tmp_path / "other.safetensors")
     model = cnnspec.parse("input 8x8x1; conv 4 3x3").build()
     with pytest.raises(SpecError, match="foreign-weights"):
@@ -562,11 +628,11 @@ def test_weights_of_which_none_fits_are_refused(tmp_path):
     assert model.begun_from is None
 
 
-def test_a_run_that_began_with_weights_is_resumed_with_them_before_its_first_epoch(tmp_path):
+def test_a_run_that_began_with_weights_is_resumed_with_them_before_its_first_epoch(tmp_path: Path) -> None:
     network = cnnspec.parse("input 8x8x1; flatten -> dense 10; train { batch 500; epochs 1 }")
     network.build(seed=5).save(tmp_path / "first.safetensors")
 
-    def begun():
+    def begun() -> Model:
         model = network.build(seed=0)
         model.begin_from(tmp_path / "first.safetensors")
         return model

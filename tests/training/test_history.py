@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict
+from pathlib import Path
 
 import pytest
 
@@ -12,7 +13,7 @@ ROWS = [
 ]
 
 
-def test_rows_are_read_as_they_were_written(tmp_path):
+def test_rows_are_read_as_they_were_written(tmp_path: Path) -> None:
     metrics = MetricsFile(tmp_path / "metrics.jsonl")
     assert [] == metrics.rows()
     metrics.begin(ROWS[:1])
@@ -24,28 +25,28 @@ def test_rows_are_read_as_they_were_written(tmp_path):
 @pytest.mark.parametrize("change", [
     {"step": "a"}, {"step": None}, {"epoch": 0}, {"epoch": 2.5}, {"loss": "low"}, {"rate": [1]}, {"more": 1},
 ])  # fmt: skip
-def test_a_row_with_a_value_of_another_kind_is_passed_over(tmp_path, change):
+def test_a_row_with_a_value_of_another_kind_is_passed_over(tmp_path: Path, change: dict[str, object]) -> None:
     lines = [{"event": "epoch"} | asdict(row) for row in ROWS]
     lines[1] |= change
     (tmp_path / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     assert [ROWS[0], ROWS[2]] == MetricsFile(tmp_path / "metrics.jsonl").rows()
 
 
-def test_a_row_without_one_of_its_values_is_passed_over(tmp_path):
+def test_a_row_without_one_of_its_values_is_passed_over(tmp_path: Path) -> None:
     lines = [{"event": "epoch"} | asdict(row) for row in ROWS]
     del lines[2]["validation_loss"]
     (tmp_path / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     assert ROWS[:2] == MetricsFile(tmp_path / "metrics.jsonl").rows()
 
 
-def test_a_loss_that_is_no_number_is_null_in_the_file(tmp_path):
+def test_a_loss_that_is_no_number_is_null_in_the_file(tmp_path: Path) -> None:
     metrics = MetricsFile(tmp_path / "metrics.jsonl")
     metrics.add(EpochRecord(1, 13, 1.0, 0.5, 0.1, 1000.0, 0.25, float("nan"), 0.1))
     assert "NaN" not in metrics.path.read_text()
     assert [None] == [row.validation_loss for row in metrics.rows()]
 
 
-def test_an_epoch_has_one_row_the_last_that_was_written(tmp_path):
+def test_an_epoch_has_one_row_the_last_that_was_written(tmp_path: Path) -> None:
     metrics = MetricsFile(tmp_path / "metrics.jsonl")
     for row in (ROWS[0], ROWS[1], EpochRecord(1, 13, 9.0, 0.5, 0.1, 1000.0, 0.25)):
         metrics.add(row)

@@ -3,8 +3,10 @@
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ from tools import fault_of
 from cnnspec.cli.inputs import input_array
 from cnnspec.diagnostics import SpecError
 from cnnspec.training.data import images
+from cnnspec.training.data.dataset import Samples
 from cnnspec.training.data.picture import read_image
 
 if find_spec("PIL"):
@@ -21,7 +24,7 @@ if find_spec("PIL"):
     PICTURE = np.arange(0, 240, 10, dtype=np.uint8).reshape(4, 6)
     ORIENTATION = 0x0112
 
-    def lying(path, orientation):
+    def lying(path: Path, orientation: int) -> Path:
         """The picture as a camera saves it that was turned: its pixels lie, a tag says how it stands."""
         turned = {3: np.rot90(PICTURE, 2), 6: np.rot90(PICTURE), 8: np.rot90(PICTURE, -1)}[orientation]
         exif = Image.Exif()
@@ -30,12 +33,12 @@ if find_spec("PIL"):
         return path
 
     @pytest.mark.parametrize("orientation", [3, 6, 8])
-    def test_a_picture_stands_as_its_camera_was_held(tmp_path, orientation):
+    def test_a_picture_stands_as_its_camera_was_held(tmp_path: Path, orientation: int) -> None:
         path = lying(tmp_path / "photo.png", orientation)
         np.testing.assert_array_equal(PICTURE[..., None], read_image(path, 1))
         np.testing.assert_array_equal(PICTURE[None, ..., None], input_array(str(path), (4, 6, 1), 0))
 
-    def test_the_pictures_of_a_folder_stand_upright(tmp_path):
+    def test_the_pictures_of_a_folder_stand_upright(tmp_path: Path) -> None:
         for name in ("cat", "dog"):
             (tmp_path / name).mkdir()
             for n, orientation in enumerate((3, 6, 8)):
@@ -44,13 +47,13 @@ if find_spec("PIL"):
         assert (4, 6, 1) == data.shape
         assert (data.train_images == PICTURE[..., None]).all()
 
-    def test_a_vector_takes_colour_where_it_has_as_many_values(tmp_path):
+    def test_a_vector_takes_colour_where_it_has_as_many_values(tmp_path: Path) -> None:
         path = tmp_path / "red.png"
         Image.new("RGB", (6, 4), (200, 0, 0)).save(path)
         assert (4, 6, 3) == read_image(path, (72,)).shape
         assert (4, 6, 1) == read_image(path, (24,)).shape
 
-    def test_grey_of_16_bits_is_scaled_not_clipped(tmp_path):
+    def test_grey_of_16_bits_is_scaled_not_clipped(tmp_path: Path) -> None:
         deep = (np.arange(64, dtype=np.uint16) * 1000).reshape(8, 8)
         for ending in ("png", "tif"):
             Image.fromarray(deep).save(tmp_path / f"deep.{ending}")
@@ -80,7 +83,7 @@ if find_spec("PIL"):
         assert "is not an image, or is damaged" in fault_of(read_image, tmp_path / "x.png", 1).message
 
     @pytest.mark.parametrize("high", [1, 255])
-    def test_floats_are_brought_to_bytes(tmp_path, high):
+    def test_floats_are_brought_to_bytes(tmp_path: Path, high: int) -> None:
         values = np.linspace(0, high, 64, dtype=np.float32).reshape(8, 8)
         Image.fromarray(values).save(tmp_path / "own.tif")
         found = read_image(tmp_path / "own.tif", 3)
@@ -91,17 +94,17 @@ if find_spec("PIL"):
         (np.full((2, 2), -0.5, np.float32), "holds values from -0.5 to 0; pixels are 0 to 255"),
         (np.full((2, 2), np.nan, np.float32), "holds values from nan to nan; pixels are 0 to 255"),
     ])  # fmt: skip
-    def test_values_of_an_unknown_scale_are_refused(tmp_path, values, said):
+    def test_values_of_an_unknown_scale_are_refused(tmp_path: Path, values: np.ndarray, said: str) -> None:
         Image.fromarray(values).save(tmp_path / "own.tif")
         assert said in refused(tmp_path / "own.tif")
 
     @pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
     @pytest.mark.parametrize("channels", [1, 3])
-    def test_what_is_transparent_lies_on_white(tmp_path, mode, channels):
+    def test_what_is_transparent_lies_on_white(tmp_path: Path, mode: str, channels: int) -> None:
         """Black ink on nothing, as drawing programs save it."""
         ink = np.zeros((8, 8, 4), np.uint8)
         ink[2:5, 3] = (0, 0, 0, 255)
-        options = {}
+        options: dict[str, Any] = {}
         if mode == "P":
             picture, options = (
                 Image.fromarray(np.where(ink[..., 3], 1, 0).astype(np.uint8)),
@@ -122,44 +125,46 @@ if find_spec("PIL"):
         ("x.ppm", b"P6 10000 9500 255\n", "is 9500x10000 pixels; at most 50,000,000 are read"),
         ("x.ppm", b"P6 100000 100000 255\n", "has more than 50,000,000 pixels; no more are read"),
     ])  # fmt: skip
-    def test_a_damaged_picture_is_named_and_no_warning_of_a_library_escapes(tmp_path, name, content, said):
+    def test_a_damaged_picture_is_named_and_no_warning_of_a_library_escapes(
+        tmp_path: Path, name: str, content: bytes, said: str
+    ) -> None:
         (tmp_path / name).write_bytes(content)
         message = refused(tmp_path / name)
         assert message.startswith(f"{tmp_path / name}: {said}")
         assert "site-packages" not in message
 
-    def refused(path, read=lambda path: read_image(path, 1)):
+    def refused(path: Path, read: Callable[[Path], object] = lambda path: read_image(path, 1)) -> str:
         with pytest.raises(SpecError) as caught:
             read(path)
         (item,) = caught.value.diagnostics
         return item.message
 
-    def folder_of(place, classes, count=4):
+    def folder_of(place: Path, classes: tuple[str, ...], count: int = 4) -> Path:
         for name in classes:
             (place / name).mkdir(parents=True)
             for n in range(count):
                 Image.fromarray(PICTURE).save(place / name / f"{n}.png")
         return place
 
-    def test_what_a_system_hides_beside_images_is_passed_over(tmp_path):
+    def test_what_a_system_hides_beside_images_is_passed_over(tmp_path: Path) -> None:
         folder_of(tmp_path, ("cat", "dog"))
         (tmp_path / "cat" / "._0.png").write_bytes(b"\0\5macos")
         (tmp_path / "cat" / "more.png").mkdir()
         assert 6 == len(images.load(tmp_path, None, 0.25).train_labels)
 
-    def test_a_class_without_images_is_refused(tmp_path):
+    def test_a_class_without_images_is_refused(tmp_path: Path) -> None:
         folder_of(tmp_path, ("cat", "dog"))
         (tmp_path / "eel").mkdir()
         said = refused(tmp_path, lambda place: images.load(place, None, 0.25))
         assert f"{tmp_path / 'eel'}: holds no images, and each folder is a class" == said
 
-    def test_a_class_that_only_the_test_part_has_is_refused(tmp_path):
+    def test_a_class_that_only_the_test_part_has_is_refused(tmp_path: Path) -> None:
         folder_of(tmp_path / "train", ("cat", "dog"))
         folder_of(tmp_path / "test", ("cat", "dogs"))
         said = refused(tmp_path, lambda place: images.load(place, None, 0.25))
         assert f"{tmp_path / 'test' / 'dogs'}: is a class that {tmp_path / 'train'} has not" == said
 
-    def test_a_class_that_the_test_part_lacks_is_no_fault(tmp_path):
+    def test_a_class_that_the_test_part_lacks_is_no_fault(tmp_path: Path) -> None:
         folder_of(tmp_path / "train", ("cat", "dog"))
         folder_of(tmp_path / "test", ("cat",))
         (tmp_path / "test" / "dog").mkdir()
@@ -167,20 +172,20 @@ if find_spec("PIL"):
 
     # Where the images of a class and of a part lie -----------------------------------
 
-    def images_in(place, *names, value=100, size=(6, 4)):
+    def images_in(place: Path, *names: str, value: int = 100, size: tuple[int, int] = (6, 4)) -> None:
         """Images at paths under a place, each of one value, counting up."""
         for n, name in enumerate(names):
             (place / name).parent.mkdir(parents=True, exist_ok=True)
             Image.new("L", size, value + n).save(place / name)
 
-    def counts(place):
+    def counts(place: Path) -> None:
         """Images in folders of two classes, a dozen each."""
         images_in(place, *(f"{name}/{n:02}.png" for name in ("cat", "dog") for n in range(12)))
 
-    def values(part):
+    def values(part: Samples) -> list[int]:
         return sorted(part.images[:, 0, 0, 0].tolist())
 
-    def test_images_lie_however_deep_in_the_folder_of_their_class(tmp_path):
+    def test_images_lie_however_deep_in_the_folder_of_their_class(tmp_path: Path) -> None:
         """As torchvision's ImageFolder reads them: 80 of 80, not the 60 that lie in the folder itself."""
         images_in(tmp_path, *(f"cat/{n:02}.png" for n in range(30)), *(f"cat/old/{n}.png" for n in range(10)))
         images_in(tmp_path, *(f"dog/{n:02}.png" for n in range(30)), *(f"dog/a/b/{n}.png" for n in range(10)))
@@ -189,7 +194,7 @@ if find_spec("PIL"):
         assert 40 == (data.train_labels == 0).sum() + (data.test_labels == 0).sum()
         assert ("no test part: 20 of 80 samples are held out for testing",) == data.notes
 
-    def test_links_to_folders_are_followed_once(tmp_path):
+    def test_links_to_folders_are_followed_once(tmp_path: Path) -> None:
         counts(tmp_path / "own")
         images_in(tmp_path, *(f"more/{n}.png" for n in range(3)))
         (tmp_path / "own" / "cat" / "more").symlink_to(tmp_path / "more")
@@ -202,7 +207,9 @@ if find_spec("PIL"):
         ("train", "val", "test"), ("training", "validation", "testing"), ("Train", "Valid", "Test"),
         ("train", None, "test"), ("training", None, "testing"),
     ])  # fmt: skip
-    def test_parts_stand_in_folders_of_their_names(tmp_path, train, validation, test):
+    def test_parts_stand_in_folders_of_their_names(
+        tmp_path: Path, train: str, validation: str | None, test: str
+    ) -> None:
         for n, part in enumerate((train, validation, test)):
             if part:
                 images_in(tmp_path / part, "cat/0.png", "cat/sub/1.png", "dog/2.png", value=50 * n)
@@ -213,19 +220,19 @@ if find_spec("PIL"):
         assert () == data.notes
 
     @pytest.mark.parametrize("train, validation", [("train", "val"), ("training", "validation")])
-    def test_a_validation_part_alone_is_tested_on(tmp_path, train, validation):
+    def test_a_validation_part_alone_is_tested_on(tmp_path: Path, train: str, validation: str) -> None:
         images_in(tmp_path / train, "cat/0.png", "dog/2.png", value=0)
         images_in(tmp_path / validation, "cat/0.png", "dog/2.png", value=50)
         data = images.load(tmp_path, None, 0.25)
         assert ([0, 1], [50, 51], None) == (values(data.train), values(data.test), data.validation)
         assert ("no test part: the validation part is tested on",) == data.notes
 
-    def test_a_training_part_alone_is_divided(tmp_path):
+    def test_a_training_part_alone_is_divided(tmp_path: Path) -> None:
         counts(tmp_path / "train")
         data = images.load(tmp_path, None, 0.25)
         assert (("cat", "dog"), 18, 6) == (data.names, len(data.train_labels), len(data.test_labels))
 
-    def test_a_class_may_be_called_train(tmp_path):
+    def test_a_class_may_be_called_train(tmp_path: Path) -> None:
         images_in(tmp_path, *(f"{name}/{n}.png" for name in ("bus", "train", "val") for n in range(2)))
         assert f"{tmp_path / 'train'} holds 0 folders; each class needs one" == refused(
             tmp_path, lambda place: images.load(place, None, 0)
@@ -233,7 +240,7 @@ if find_spec("PIL"):
         (tmp_path / "val").rename(tmp_path / "tram")
         assert ("bus", "train", "tram") == images.load(tmp_path, None, 0).names
 
-    def test_parts_without_one_to_train_on_are_told_the_names(tmp_path):
+    def test_parts_without_one_to_train_on_are_told_the_names(tmp_path: Path) -> None:
         counts(tmp_path / "test")
         counts(tmp_path / "trian")
         with pytest.raises(SpecError) as caught:
@@ -243,7 +250,7 @@ if find_spec("PIL"):
         names = "train or training; val or valid or validation; test or testing"
         assert (f"folders of parts are named {names}",) == fault.help
 
-    def test_what_is_left_out_is_named_with_its_reason(tmp_path):
+    def test_what_is_left_out_is_named_with_its_reason(tmp_path: Path) -> None:
         counts(tmp_path / "train")
         counts(tmp_path / "test")
         counts(tmp_path / "holdout")
@@ -268,7 +275,7 @@ if find_spec("PIL"):
             "train/cat/notes.txt, …)",
         ) == images.load(tmp_path, None, 0.25).notes
 
-    def test_the_folder_of_the_classes_is_offered_where_it_lies_deeper(tmp_path):
+    def test_the_folder_of_the_classes_is_offered_where_it_lies_deeper(tmp_path: Path) -> None:
         counts(tmp_path / "pets" / "images")
         with pytest.raises(SpecError) as caught:
             images.load(tmp_path / "pets", None, 0.25)
@@ -277,7 +284,7 @@ if find_spec("PIL"):
             == (caught.value.diagnostics[0].help[0])
         )
 
-    def test_all_parts_have_images_of_one_size(tmp_path):
+    def test_all_parts_have_images_of_one_size(tmp_path: Path) -> None:
         counts(tmp_path / "train")
         images_in(tmp_path, "test/cat/0.png", "test/dog/0.png", size=(5, 5))
         assert "0.png: is 5x5, the first image 4x6" in refused(
@@ -285,14 +292,16 @@ if find_spec("PIL"):
         )
 
     @pytest.mark.parametrize("folder", ["", "cat", "cat/sub"])
-    def test_a_folder_that_cannot_be_read_is_named(tmp_path, monkeypatch, folder):
+    def test_a_folder_that_cannot_be_read_is_named(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: str
+    ) -> None:
         counts(tmp_path)
         images_in(tmp_path, "cat/sub/0.png")
         closed = tmp_path / folder
         scan, listed = os.scandir, os.listdir
 
-        def refuse(reader):
-            def read(place="."):
+        def refuse(reader: Callable[..., Any]) -> Callable[..., Any]:
+            def read(place: str | Path = ".") -> Any:
                 if Path(place) == closed:
                     raise PermissionError(13, "Permission denied", str(place))
                 return reader(place)

@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from cnnspec.training.evaluate import cross_entropy, evaluation, squared_error
+from cnnspec.training.evaluate import Evaluation, cross_entropy, evaluation, squared_error
 
 PROBABILITIES = np.array(
     [[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.6, 0.3, 0.1], [0.25, 0.65, 0.1], [0.05, 0.9, 0.05]], np.float32
@@ -12,48 +12,48 @@ LABELS = np.array([0, 1, 1, 0, 0])
 
 
 @pytest.fixture
-def found():
+def found() -> Evaluation:
     return evaluation(PROBABILITIES, LABELS, ("cat", "dog", "eel"), 0.5, 1.25)
 
 
-def test_counts(found):
+def test_counts(found: Evaluation) -> None:
     assert (5, 2, 0.4, 10.0) == (found.samples, found.correct, found.accuracy, found.images_per_second)
     assert [[1, 2, 0], [1, 1, 0], [0, 0, 0]] == found.confusion.tolist()
 
 
-def test_the_loss_is_the_one_given(found):
+def test_the_loss_is_the_one_given(found: Evaluation) -> None:
     assert 1.25 == found.loss == found.to_dict()["loss"]
 
 
-def test_cross_entropy():
+def test_cross_entropy() -> None:
     assert pytest.approx(-np.log([0.7, 0.8, 0.3, 0.25, 0.05]).mean(), rel=1e-6) == cross_entropy(
         PROBABILITIES, LABELS
     )
 
 
-def test_smoothing_spreads_the_target():
+def test_smoothing_spreads_the_target() -> None:
     targets = np.full((5, 3), 0.1 / 3)
     targets[np.arange(5), LABELS] += 0.9
     expected = -(targets * np.log(PROBABILITIES.astype(float))).sum(1).mean()
     assert pytest.approx(expected, rel=1e-6) == cross_entropy(PROBABILITIES, LABELS, 0.1)
 
 
-def test_squared_error():
+def test_squared_error() -> None:
     outputs = np.array([[1.0, 2.0], [0.0, -1.0]], np.float32)
     assert (0 + 4 + 0 + 4) / 4 == squared_error(outputs, np.array([0, 1]))
 
 
-def test_precision_and_recall_of_a_class_that_never_occurs_are_zero(found):
+def test_precision_and_recall_of_a_class_that_never_occurs_are_zero(found: Evaluation) -> None:
     assert pytest.approx([1 / 2, 1 / 3, 0]) == found.precision.tolist()
     assert pytest.approx([1 / 3, 1 / 2, 0]) == found.recall.tolist()
 
 
-def test_the_surest_error_comes_first(found):
+def test_the_surest_error_comes_first(found: Evaluation) -> None:
     assert [4, 3, 2] == [mistake.index for mistake in found.worst]
     assert (0, 1) == (found.worst[0].label, found.worst[0].answer)
 
 
-def test_json_is_plain(found):
+def test_json_is_plain(found: Evaluation) -> None:
     again = json.loads(json.dumps(found.to_dict()))
     assert {"name": "dog", "precision": pytest.approx(1 / 3), "recall": 0.5, "samples": 2} == again[
         "classes"
@@ -63,9 +63,9 @@ def test_json_is_plain(found):
     ]
 
 
-def test_a_probability_of_zero_gives_a_finite_loss():
+def test_a_probability_of_zero_gives_a_finite_loss() -> None:
     assert np.isfinite(cross_entropy(np.array([[1.0, 0.0]], np.float32), np.array([1])))
 
 
-def test_no_samples_have_no_loss():
+def test_no_samples_have_no_loss() -> None:
     assert 0.0 == cross_entropy(np.empty((0, 3), np.float32), np.empty(0, np.int64))

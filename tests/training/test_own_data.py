@@ -1,18 +1,22 @@
 """A user's own data, from the file to the answer, as commands."""
 
 import json
+from collections.abc import Iterable
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-from tools import archive
+from tools import Command, archive
+
+from cnnspec.training.data.dataset import Dataset
 
 VECTOR = "network V; input 64; dense 3 -> softmax; train { batch 16; epochs 1 }"
 
 
 @pytest.fixture
-def place(tmp_path, data, monkeypatch):
+def place(tmp_path: Path, data: Dataset, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A working folder with samples in an archive and in a table."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("CNNSPEC_DATA", raising=False)
@@ -22,17 +26,17 @@ def place(tmp_path, data, monkeypatch):
 
 
 @pytest.fixture
-def cnnspec(place, command):
+def cnnspec(place: Path, command: Command) -> Command:
     return command
 
 
-def write_table(path, images, labels, head=""):
+def write_table(path: Path, images: Iterable[np.ndarray], labels: Iterable[object], head: str = "") -> None:
     rows = [",".join(map(str, [label, *image.ravel()])) for image, label in zip(images, labels, strict=True)]
     path.write_text(head + "\n".join(rows) + "\n")
 
 
 @pytest.mark.parametrize("file", ["bars.npz", "bars.csv"])
-def test_a_network_of_a_vector_takes_images(cnnspec, place, data, file):
+def test_a_network_of_a_vector_takes_images(cnnspec: Command, place: Path, data: Dataset, file: str) -> None:
     code, out, err = cnnspec("train", "-e", VECTOR, "--data", file, "-o", "run")
     assert (0, "test accuracy" in out) == (code, True), err
     code, out, _ = cnnspec("evaluate", "run", "--json")
@@ -54,13 +58,13 @@ def test_a_network_of_a_vector_takes_images(cnnspec, place, data, file):
         assert 0 == code, err
 
 
-def test_the_samples_are_counted_as_they_are_used(cnnspec):
+def test_the_samples_are_counted_as_they_are_used(cnnspec: Command) -> None:
     spec = VECTOR.replace("epochs 1", "epochs 1; data npz 'bars.npz' validation=0.1".replace("'", '"'))
     _, _, err = cnnspec("train", "-e", spec, "-o", "run")
     assert "V on bars: 180 training, 20 validation, 100 test images, epochs 1" in err
 
 
-def test_what_was_read_otherwise_than_it_stands_is_told(cnnspec, place, data):
+def test_what_was_read_otherwise_than_it_stands_is_told(cnnspec: Command, place: Path, data: Dataset) -> None:
     np.savez("own.npz", x=data.train_images[..., 0] / 255, y=np.array(data.names)[data.train_labels])
     code, _, err = cnnspec("train", "-e", VECTOR, "--data", "own.npz", "-o", "run")
     assert 0 == code, err
@@ -72,7 +76,7 @@ def test_what_was_read_otherwise_than_it_stands_is_told(cnnspec, place, data):
     assert "note: label: column 1 (kind)" in err
 
 
-def test_a_network_whose_output_is_a_map_is_told_how_to_end(cnnspec):
+def test_a_network_whose_output_is_a_map_is_told_how_to_end(cnnspec: Command) -> None:
     code, _, err = cnnspec("train", "-e", "input 8x8x1; conv 3 1x1", "--data", "bars.npz")
     assert (1, True) == (code, "end the network with globalavgpool -> flatten -> dense 3" in err)
 
@@ -80,12 +84,12 @@ def test_a_network_whose_output_is_a_map_is_told_how_to_end(cnnspec):
 if find_spec("PIL"):
     from PIL import Image
 
-    def save(path, image):
+    def save(path: Path, image: np.ndarray) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(image).save(path)
 
     @pytest.fixture
-    def photos(cnnspec, place, data):
+    def photos(cnnspec: Command, place: Path, data: Dataset) -> None:
         """A run whose images end in dark pixels, and a page of paper with a bar on it."""
         cnnspec("train", "-e", VECTOR, "--data", "bars.npz", "-o", "run")
         page = np.full((90, 80), 200, np.uint8)
@@ -94,7 +98,7 @@ if find_spec("PIL"):
         save(place / "photos" / "dark" / "two.png", 255 - page)
         (place / "photos" / "notes.txt").write_text("no picture")
 
-    def test_a_folder_means_all_pictures_in_it(cnnspec, photos, place):
+    def test_a_folder_means_all_pictures_in_it(cnnspec: Command, photos: None, place: Path) -> None:
         code, out, err = cnnspec("predict", "run", "photos", "--center", "--json")
         assert 0 == code, err
         assert [str(Path("photos/dark/two.png")), str(Path("photos/one.png"))] == [
@@ -104,7 +108,7 @@ if find_spec("PIL"):
         code, _, err = cnnspec("predict", "run", "empty")
         assert (2, True) == (code, '"empty" holds no images' in err)
 
-    def test_a_drawing_dark_on_bright_is_inverted_and_that_is_told(cnnspec, photos):
+    def test_a_drawing_dark_on_bright_is_inverted_and_that_is_told(cnnspec: Command, photos: None) -> None:
         _, dark, err = cnnspec("predict", "run", "photos/one.png", "--center", "--json")
         assert "note: photos/one.png is dark on bright and was inverted; --no-invert keeps it" in err
         _, bright, err = cnnspec("predict", "run", "photos/dark/two.png", "--center", "--json")
@@ -113,21 +117,27 @@ if find_spec("PIL"):
         _, _, err = cnnspec("predict", "run", "photos/one.png", "--center", "--no-invert")
         assert "note: nothing stands out from the background in photos/one.png" in err
 
-    def test_a_bright_border_is_noticed_where_the_training_images_have_a_dark_one(cnnspec, photos):
+    def test_a_bright_border_is_noticed_where_the_training_images_have_a_dark_one(
+        cnnspec: Command, photos: None
+    ) -> None:
         _, _, err = cnnspec("predict", "run", "photos/one.png", "--resize")
         assert "the border of photos/one.png is bright, that of the training images dark: --invert?" in err
         assert "note" not in cnnspec("predict", "run", "photos/one.png", "--resize", "--invert")[2]
         _, _, err = cnnspec("inspect", "run", "maps", "--image", "photos/one.png", "--resize")
         assert "the border of one.png is bright" in err
 
-    def test_a_bright_border_is_right_where_the_training_images_have_one(cnnspec, photos, data):
+    def test_a_bright_border_is_right_where_the_training_images_have_one(
+        cnnspec: Command, photos: None, data: Dataset
+    ) -> None:
         np.savez("paper.npz", x=255 - data.train_images, y=data.train_labels)
         cnnspec("train", "-e", VECTOR, "--data", "paper.npz", "-o", "bright")
         code, _, err = cnnspec("predict", "bright", "photos/one.png", "--resize")
         assert (0, "") == (code, err)
 
     @pytest.mark.parametrize("name, told", [("mnist", True), ("bars", False)])
-    def test_an_old_record_knows_borders_by_the_name_of_the_set(cnnspec, photos, name, told):
+    def test_an_old_record_knows_borders_by_the_name_of_the_set(
+        cnnspec: Command, photos: None, name: str, told: bool
+    ) -> None:
         record = Path("run/run.json")
         old = json.loads(record.read_text()) | {"set": name}
         assert old.pop("dark_borders") is True
@@ -135,7 +145,7 @@ if find_spec("PIL"):
         _, _, err = cnnspec("predict", "run", "photos/one.png", "--resize")
         assert told == ("that of the training images dark: --invert?" in err)
 
-    def test_a_run_trained_with_resize_takes_pictures_of_any_size(cnnspec, place):
+    def test_a_run_trained_with_resize_takes_pictures_of_any_size(cnnspec: Command, place: Path) -> None:
         for name, value in (("bright", 220), ("dark", 30)):
             for n in range(6):
                 save(place / "own" / name / f"{n}.png", np.full((12 + n, 20, 3), value + n, np.uint8))
@@ -149,7 +159,9 @@ if find_spec("PIL"):
 @pytest.mark.parametrize("sentence", [
     'data "own/bars.npz"', 'data path="own/bars.npz"', 'data npz "own/bars.npz"', 'data files "own/bars.npz"',
 ])  # fmt: skip
-def test_a_path_in_a_spec_is_beside_it_and_gives_its_kind(cnnspec, place, monkeypatch, sentence):
+def test_a_path_in_a_spec_is_beside_it_and_gives_its_kind(
+    cnnspec: Command, place: Path, monkeypatch: pytest.MonkeyPatch, sentence: str
+) -> None:
     (place / "specs" / "own").mkdir(parents=True)
     Path("bars.npz").rename("specs/own/bars.npz")
     Path("specs/v.cnn").write_text(VECTOR.replace("epochs 1", f"epochs 1; {sentence}").replace("; ", "\n"))
@@ -165,7 +177,9 @@ def test_a_path_in_a_spec_is_beside_it_and_gives_its_kind(cnnspec, place, monkey
 
 
 @pytest.mark.parametrize("option", [["--data", "bars.csv"], ["--data", "csv", "--data-dir", "bars.csv"]])
-def test_a_run_finds_data_named_on_the_command_line_from_anywhere(cnnspec, place, monkeypatch, option):
+def test_a_run_finds_data_named_on_the_command_line_from_anywhere(
+    cnnspec: Command, place: Path, monkeypatch: pytest.MonkeyPatch, option: list[str]
+) -> None:
     assert 0 == cnnspec("train", "-e", VECTOR, *option, "-o", "run")[0]
     (place / "elsewhere").mkdir()
     monkeypatch.chdir("elsewhere")
@@ -176,7 +190,7 @@ def test_a_run_finds_data_named_on_the_command_line_from_anywhere(cnnspec, place
     assert (1, True) == (code, f"{place / 'bars.csv'} cannot be read" in " ".join(err.split())), err
 
 
-def test_the_column_of_the_label_stands_in_the_recipe(cnnspec, place, data):
+def test_the_column_of_the_label_stands_in_the_recipe(cnnspec: Command, place: Path, data: Dataset) -> None:
     write_table(Path("own.csv"), data.train_images, data.train_labels, "kind" + ",label" * 64 + "\n")
     spec = VECTOR.replace("epochs 1", 'epochs 1; data csv path="own.csv" label=kind')
     code, _, err = cnnspec("train", "-e", spec, "-o", "run")
@@ -184,20 +198,20 @@ def test_the_column_of_the_label_stands_in_the_recipe(cnnspec, place, data):
     assert 0 == cnnspec("evaluate", "run")[0]
 
 
-def test_a_path_without_quotes_gets_them(cnnspec):
+def test_a_path_without_quotes_gets_them(cnnspec: Command) -> None:
     code, out, _ = cnnspec("check", "-e", "input 4; dense 2; train { data own/split validation=0.1 }")
     assert (1, True) == (code, 'fix: write "own/split"' in out)
     assert 'train { data "own/split" validation=0.1 }' in out
 
 
-def test_a_file_of_no_known_kind_is_not_said_to_be_missing(cnnspec, place):
+def test_a_file_of_no_known_kind_is_not_said_to_be_missing(cnnspec: Command, place: Path) -> None:
     (place / "own.txt").write_text("1 2 3")
     code, _, err = cnnspec("train", "-e", VECTOR, "--data", "own.txt")
     assert (1, True) == (code, "own.txt is not of a known kind" in err)
 
 
 @pytest.fixture
-def trained(cnnspec, place):
+def trained(cnnspec: Command, place: Path) -> None:
     cnnspec("train", "-e", VECTOR, "--data", "bars.npz", "-o", "run")
 
 
@@ -212,7 +226,9 @@ def trained(cnnspec, place):
     (np.zeros((1, 1, 8, 8, 1)), "has shape (1, 1, 8, 8, 1); an image is (height, width[, channels])"),
     (np.uint8(3), "has shape (); an image is (height, width[, channels])"),
 ])  # fmt: skip
-def test_an_array_that_is_no_picture_is_refused_by_its_name(cnnspec, trained, values, said):
+def test_an_array_that_is_no_picture_is_refused_by_its_name(
+    cnnspec: Command, trained: None, values: np.ndarray | np.uint8, said: str
+) -> None:
     np.save("own.npy", values)
     code, out, err = cnnspec("predict", "run", "own.npy")
     assert (1, "", f"error[data-file]: own.npy: {said}") == (
@@ -227,7 +243,9 @@ def test_an_array_that_is_no_picture_is_refused_by_its_name(cnnspec, trained, va
     (b"\x93NUMPY\x01\x00v\x00{'descr': '|u1', 'fortran_order': False, 'shape': (100000000000, 8), }"
      .ljust(127) + b"\n", "promises 800,000,000,000 bytes and holds 0"),
 ])  # fmt: skip
-def test_a_file_that_is_no_array_is_refused_by_its_name(cnnspec, trained, content, said):
+def test_a_file_that_is_no_array_is_refused_by_its_name(
+    cnnspec: Command, trained: None, content: bytes, said: str
+) -> None:
     Path("own.npy").write_bytes(content)
     code, _, err = cnnspec("predict", "run", "own.npy")
     assert (1, True) == (code, f"own.npy: {said}" in err), err
@@ -239,7 +257,9 @@ def test_a_file_that_is_no_array_is_refused_by_its_name(cnnspec, trained, conten
     (np.eye(8) > 0, np.eye(8, dtype=np.uint8) * 255), (np.eye(8) * 0.6, np.eye(8, dtype=np.uint8) * 153),
     (np.eye(8) * 254.7, np.eye(8, dtype=np.uint8) * 255),
 ])  # fmt: skip
-def test_pixels_of_any_kind_of_number_give_the_same_answer(cnnspec, trained, one, other):
+def test_pixels_of_any_kind_of_number_give_the_same_answer(
+    cnnspec: Command, trained: None, one: np.ndarray, other: np.ndarray
+) -> None:
     np.save("one.npy", one)
     np.save("other.npy", other)
     code, out, _ = cnnspec("predict", "run", "one.npy", "other.npy", "--json")
@@ -247,13 +267,13 @@ def test_pixels_of_any_kind_of_number_give_the_same_answer(cnnspec, trained, one
     assert (0, first["classes"]) == (code, second["classes"])
 
 
-def test_a_name_does_not_drive_the_terminal(cnnspec, trained):
+def test_a_name_does_not_drive_the_terminal(cnnspec: Command, trained: None) -> None:
     np.save("own\x1b[31m.npy", np.eye(8))
     code, out, _ = cnnspec("predict", "run", "own\x1b[31m.npy")
     assert (0, True, False) == (code, "own�[31m.npy" in out, "\x1b" in out)
 
 
-def test_what_a_system_hides_in_a_folder_is_no_picture(cnnspec, trained):
+def test_what_a_system_hides_in_a_folder_is_no_picture(cnnspec: Command, trained: None) -> None:
     Path("many").mkdir()
     np.save("many/own.npy", np.eye(8))
     Path("many/._own.npy").write_bytes(b"\0\5macos")
@@ -267,7 +287,7 @@ def test_what_a_system_hides_in_a_folder_is_no_picture(cnnspec, trained):
 LEARNT = "network Two; input 8x8x1; flatten; dense 2; train { batch 8; optimizer adam rate=0.05; epochs 20 }"
 
 
-def halves(names, tmp, count=12):
+def halves(names: tuple[str, ...], tmp: Path, count: int = 12) -> None:
     """Folders, a table of words, an archive of words. dash is bright on the left, all else on the right."""
     images, labels = [], []
     for n in range(count * len(names)):
@@ -283,7 +303,7 @@ def halves(names, tmp, count=12):
 
 
 @pytest.mark.parametrize("kind", [*["folders"] * bool(find_spec("PIL")), "words.csv", "words.npz"])
-def test_classes_of_other_data_are_matched_by_name(cnnspec, place, kind):
+def test_classes_of_other_data_are_matched_by_name(cnnspec: Command, place: Path, kind: str) -> None:
     for name, classes in (("one", ("bar", "dash")), ("other", ("dash", "zebra")), ("wrong", ("ant", "bee"))):
         (place / name).mkdir()
         halves(classes, place / name)
@@ -310,7 +330,7 @@ def test_classes_of_other_data_are_matched_by_name(cnnspec, place, kind):
 
 if find_spec("PIL"):
 
-    def test_nested_images_are_trained_on_from_end_to_end(cnnspec, place):
+    def test_nested_images_are_trained_on_from_end_to_end(cnnspec: Command, place: Path) -> None:
         for name, column in (("bar", 0), ("dash", 4)):
             for n in range(40):
                 image = np.zeros((8, 8), np.uint8)
@@ -332,7 +352,7 @@ if find_spec("PIL"):
             assert Path(answer["image"]).parts[1] == answer["classes"][0]["class"]
 
     @pytest.fixture
-    def parted(place):
+    def parted(place: Path) -> str:
         """Folders of parts: 12 images to train on, 4 to validate by, 6 to test on."""
         for part, count in (("train", 6), ("val", 2), ("test", 3)):
             for name, column in (("bar", 0), ("dash", 4)):
@@ -342,7 +362,7 @@ if find_spec("PIL"):
                     save(place / "own" / part / name / f"{n}.png", image)
         return LEARNT.replace("epochs 20", 'epochs 3; data images "own"')
 
-    def test_a_validation_part_is_validated_by(cnnspec, parted, place):
+    def test_a_validation_part_is_validated_by(cnnspec: Command, parted: str, place: Path) -> None:
         spec = parted.replace("epochs 3", "epochs 3; stop 3")
         code, _, err = cnnspec("train", "-e", spec, "-o", "run")
         assert (0, False) == (code, "stop-without-validation" in err), err
@@ -359,7 +379,7 @@ if find_spec("PIL"):
         code, _, err = cnnspec("train", "run", "--resume", "--epochs", 4)
         assert (1, True) == (code, "run-differs" in err and "validation" in err), err
 
-    def test_a_share_beside_a_validation_part_is_said_to_do_nothing(cnnspec, parted):
+    def test_a_share_beside_a_validation_part_is_said_to_do_nothing(cnnspec: Command, parted: str) -> None:
         spec = parted.replace('"own"', '"own" validation=0.5')
         code, _, err = cnnspec("train", "-e", spec, "-o", "run")
         said = "the data hold a validation part, which is used in place of validation=0.5"
@@ -368,20 +388,22 @@ if find_spec("PIL"):
         )  # fmt: skip
 
     def test_early_stopping_without_any_validation_part_is_warned_of_when_the_data_are_known(
-        cnnspec, parted, place
-    ):
+        cnnspec: Command, parted: str, place: Path
+    ) -> None:
         (place / "own" / "val").rename(place / "val")
         _, _, err = cnnspec("train", "-e", parted.replace("epochs 3", "epochs 3; stop 3"), "-o", "run")
         assert 1 == err.count("warning[stop-without-validation]")
 
 
 @pytest.mark.parametrize("names", [("x_val", "y_val"), ("val_images", "val_labels"), ("X_valid", "y_valid")])
-def test_an_archive_may_hold_a_validation_part(cnnspec, place, data, names):
-    more = dict(zip(names, (data.test_images[:30], data.test_labels[:30]), strict=True))
+def test_an_archive_may_hold_a_validation_part(
+    cnnspec: Command, place: Path, data: Dataset, names: tuple[str, ...]
+) -> None:
+    more: dict[str, Any] = dict(zip(names, (data.test_images[:30], data.test_labels[:30]), strict=True))
     np.savez("own.npz", x_train=data.train_images, y_train=data.train_labels, **more, ids=np.arange(3),
              x_test=data.test_images, y_test=data.test_labels)  # fmt: skip
     code, _, err = cnnspec("train", "-e", VECTOR, "--data", "own.npz", "-o", "run")
     said = " ".join(err.split())
     assert (0, True) == (code, "V on own: 200 training, 30 validation, 100 test images" in said), err
-    names = "x_train y_train x_val y_val x_test y_test"
-    assert f"note: left out: ids; arrays are looked for by names as {names}" in said
+    usual = "x_train y_train x_val y_val x_test y_test"
+    assert f"note: left out: ids; arrays are looked for by names as {usual}" in said

@@ -7,20 +7,20 @@ from cnnspec.training.photo import has_bright_border, have_dark_borders, is_dark
 SHAPE = (28, 28, 1)
 
 
-def photo(size=200, top=10, left=120):
+def photo(size: int = 200, top: int = 10, left: int = 120) -> np.ndarray:
     """A dark stroke on bright paper, away from the middle."""
     image = np.full((size, size, 1), 220, np.uint8)
     image[top : top + 80, left : left + 16] = 30
     return image
 
 
-def centre_of(image):
+def centre_of(image: np.ndarray) -> tuple[float, float]:
     weight = image[..., 0].astype(float)
     places = np.arange(28)
     return weight.sum(1) @ places / weight.sum(), weight.sum(0) @ places / weight.sum()
 
 
-def test_a_photographed_digit_is_brought_to_the_middle_in_mnists_box():
+def test_a_photographed_digit_is_brought_to_the_middle_in_mnists_box() -> None:
     (image,) = prepare(photo(), SHAPE, invert=True, center=True)
     assert SHAPE == image.shape
     rows = np.flatnonzero(image.any((1, 2)))
@@ -29,28 +29,28 @@ def test_a_photographed_digit_is_brought_to_the_middle_in_mnists_box():
     assert centre_of(image) == pytest.approx((13.5, 13.5), abs=0.5)
 
 
-def test_an_empty_page_stays_empty():
+def test_an_empty_page_stays_empty() -> None:
     assert not prepare(np.full((50, 60, 1), 200, np.uint8), SHAPE, center=True).any()
 
 
-def test_another_size_is_refused_unless_asked_for():
+def test_another_size_is_refused_unless_asked_for() -> None:
     with pytest.raises(SpecError, match="the image is 200x200x1, the network's input is 28x28x1"):
         prepare(photo(), SHAPE)
     assert (1, *SHAPE) == prepare(photo(), SHAPE, resizing=True).shape
 
 
-def test_invert_and_an_image_that_fits():
+def test_invert_and_an_image_that_fits() -> None:
     image = np.arange(784, dtype=np.uint8).reshape(SHAPE)
     np.testing.assert_array_equal(image[None], prepare(image, SHAPE))
     np.testing.assert_array_equal(255 - image[None], prepare(image, SHAPE, invert=True))
 
 
-def test_a_vector_input_takes_channels_first():
+def test_a_vector_input_takes_channels_first() -> None:
     image = np.arange(12, dtype=np.uint8).reshape(2, 2, 3)
     assert [0, 3, 6, 9, 1, 4, 7, 10, 2, 5, 8, 11] == prepare(image, (12,))[0].tolist()
 
 
-def letter(size=90, wide=14):
+def letter(size: int = 90, wide: int = 14) -> np.ndarray:
     """An R of strokes, 0 to 1: no turn or mirror image is like it."""
     image = np.zeros((size, size * 2 // 3))
     image[:, :wide] = image[:wide] = image[size // 2 - wide // 2 : size // 2 + wide // 2] = 1
@@ -61,7 +61,7 @@ def letter(size=90, wide=14):
     return image
 
 
-def snapshot(seed, noise=8.0, light=30.0, ink=110.0):
+def snapshot(seed: int, noise: float = 8.0, light: float = 30.0, ink: float = 110.0) -> np.ndarray:
     """The letter on grey paper as a phone sees it: off centre, light falling across, noise."""
     generator = np.random.default_rng(seed)
     drawn = np.zeros((240, 320))
@@ -70,7 +70,8 @@ def snapshot(seed, noise=8.0, light=30.0, ink=110.0):
     rows, columns = np.mgrid[-1:1:240j, -1:1:320j]
     angle = generator.uniform(0, 2 * np.pi)
     page = 180 + light * (rows * np.sin(angle) + columns * np.cos(angle)) - ink * drawn
-    return np.clip(np.rint(page + generator.normal(0, noise, page.shape)), 0, 255).astype(np.uint8)[..., None]
+    taken: np.ndarray = np.clip(np.rint(page + generator.normal(0, noise, page.shape)), 0, 255)
+    return taken.astype(np.uint8)[..., None]
 
 
 CLEAN = np.rint(255 * np.pad(letter(), 40)).astype(np.uint8)[..., None]
@@ -78,13 +79,13 @@ CLEAN = np.rint(255 * np.pad(letter(), 40)).astype(np.uint8)[..., None]
 
 @pytest.mark.parametrize("seed", range(6))
 @pytest.mark.parametrize("invert", [True, None])
-def test_light_noise_and_place_do_not_matter(seed, invert):
+def test_light_noise_and_place_do_not_matter(seed: int, invert: bool | None) -> None:
     expected = prepare(CLEAN, SHAPE, center=True).astype(float)
     found = prepare(snapshot(seed), SHAPE, invert=invert, center=True)
     assert np.corrcoef(expected.ravel(), found.ravel())[0, 1] > 0.95
 
 
-def test_a_dark_rim_and_specks_are_no_part_of_the_drawing():
+def test_a_dark_rim_and_specks_are_no_part_of_the_drawing() -> None:
     image = snapshot(1)
     image[:, :20] = 40
     image[230:233, 300:303] = 20
@@ -93,11 +94,11 @@ def test_a_dark_rim_and_specks_are_no_part_of_the_drawing():
     assert np.corrcoef(expected.ravel(), found.ravel())[0, 1] > 0.93
 
 
-def test_noise_alone_is_no_drawing():
+def test_noise_alone_is_no_drawing() -> None:
     assert not prepare(snapshot(0, ink=0), SHAPE, center=True).any()
 
 
-def test_a_thin_pen_is_as_wide_as_mnists_strokes():
+def test_a_thin_pen_is_as_wide_as_mnists_strokes() -> None:
     page = np.full((200, 200, 1), 230, np.uint8)
     page[40:160, 100:102] = 60
     (image,) = prepare(page, SHAPE, center=True)
@@ -105,11 +106,11 @@ def test_a_thin_pen_is_as_wide_as_mnists_strokes():
 
 
 @pytest.mark.parametrize("picture", [CLEAN, 255 - CLEAN, snapshot(0), 255 - snapshot(0)])
-def test_what_stands_out_tells_which_way_round_a_drawing_is(picture):
+def test_what_stands_out_tells_which_way_round_a_drawing_is(picture: np.ndarray) -> None:
     assert is_dark_on_bright(picture) == has_bright_border(picture)
 
 
-def test_what_is_said_of_the_way_round_is_followed():
+def test_what_is_said_of_the_way_round_is_followed() -> None:
     upside = prepare(CLEAN, SHAPE, invert=True, center=True)
     assert not np.array_equal(upside, prepare(CLEAN, SHAPE, center=True))
     np.testing.assert_array_equal(
@@ -117,7 +118,7 @@ def test_what_is_said_of_the_way_round_is_followed():
     )
 
 
-def test_a_vector_input_takes_a_drawing_centred_in_its_square():
+def test_a_vector_input_takes_a_drawing_centred_in_its_square() -> None:
     (image,) = prepare(snapshot(2), (784,), center=True)
     np.testing.assert_array_equal(prepare(snapshot(2), SHAPE, center=True).reshape(784), image)
     with pytest.raises(SpecError, match="the network takes 70 values"):
@@ -126,18 +127,20 @@ def test_a_vector_input_takes_a_drawing_centred_in_its_square():
 
 @pytest.mark.parametrize("shape", [(12, 8, 8, 1), (12, 6, 8, 3), (12, 64)])
 @pytest.mark.parametrize("dark, told", [(12, True), (11, True), (10, False), (0, False)])
-def test_training_images_end_in_dark_pixels_where_nearly_all_do(shape, dark, told):
+def test_training_images_end_in_dark_pixels_where_nearly_all_do(
+    shape: tuple[int, ...], dark: int, told: bool
+) -> None:
     images = np.full(shape, 200, np.uint8)
     images[:dark] = 30
     assert told == have_dark_borders(images)
 
 
-def test_vectors_that_are_no_squares_have_no_border():
+def test_vectors_that_are_no_squares_have_no_border() -> None:
     assert not have_dark_borders(np.zeros((4, 63), np.uint8))
 
 
 @pytest.mark.parametrize("shape", [(1, 4000, 1), (3000, 2, 1), (1, 1, 3)])
-def test_a_picture_of_any_proportions_is_centred(shape):
+def test_a_picture_of_any_proportions_is_centred(shape: tuple[int, ...]) -> None:
     image = np.zeros(shape, np.uint8)
     image[shape[0] // 2, shape[1] // 3 :] = 255
     assert (1, 28, 28, shape[2]) == prepare(image, (28, 28, shape[2]), center=True).shape

@@ -2,8 +2,10 @@
 
 import json
 import re
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,23 +13,23 @@ from tools import same
 
 import cnnspec
 from cnnspec.cli.main import run
-from cnnspec.model import open_run
+from cnnspec.model import Model, open_run
 from cnnspec.training import evaluate, inspection, loop
 from cnnspec.training.data.preprocess import fit_images, resize
 
 
-def test_enlarging_is_bilinear_between_pixel_centres():
+def test_enlarging_is_bilinear_between_pixel_centres() -> None:
     row = np.array([[[[0], [100]]]], np.uint8)
     assert [0, 25, 75, 100] == resize(row, 1, 4)[0, 0, :, 0].tolist()
 
 
 @pytest.mark.parametrize("size", [(9, 2), (1, 1), (3, 5), (2, 40)])
-def test_a_flat_image_stays_flat(size):
+def test_a_flat_image_stays_flat(size: tuple[int, ...]) -> None:
     flat = np.full((2, 3, 5, 2), 77, np.uint8)
     assert (resize(flat, *size) == 77).all()
 
 
-def test_reducing_uses_every_pixel():
+def test_reducing_uses_every_pixel() -> None:
     """By the triangle filter: weights 1/8, 3/8, 3/8, 1/8 around a new pixel's centre; fewer at the edge."""
     row = np.array([0, 0, 0, 80, 0, 0, 0, 0], np.uint8).reshape(1, 1, 8, 1)
     assert [0, 30, 10, 0] == resize(row, 1, 4)[0, 0, :, 0].tolist()
@@ -38,13 +40,13 @@ def test_reducing_uses_every_pixel():
         assert 28 / 47 == pytest.approx(shares.sum(), abs=0.08)
 
 
-def test_resizing_a_batch_is_resizing_each():
+def test_resizing_a_batch_is_resizing_each() -> None:
     images = np.random.default_rng(0).integers(0, 256, (5, 31, 20, 3), np.uint8)
     one_by_one = np.concatenate([resize(image[None], 12, 28) for image in images])
     np.testing.assert_array_equal(one_by_one, resize(images, 12, 28))
 
 
-def test_what_does_not_fit_stays_as_it_is():
+def test_what_does_not_fit_stays_as_it_is() -> None:
     image = np.zeros((1, 4, 4, 1), np.uint8)
     for shape in ((5, 5, 1), (5, 5, 3), (7,), (4, 4), (2, 4, 4, 1)):
         assert image is fit_images(image, shape)
@@ -56,7 +58,7 @@ if find_spec("PIL"):
     from PIL import Image
 
     @pytest.mark.parametrize("size", [(47, 47, 28, 28), (55, 31, 28, 28), (8, 8, 28, 28), (9, 30, 20, 10)])
-    def test_pillow_resizes_likewise(size):
+    def test_pillow_resizes_likewise(size: tuple[int, ...]) -> None:
         height, width, *wanted = size
         image = np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8)
         found = resize(image[None], *wanted)[0].astype(int)
@@ -64,10 +66,12 @@ if find_spec("PIL"):
         assert abs(found - np.asarray(theirs)).max() <= 1  # they round between the axes
 
     @pytest.fixture
-    def cnnspec_command(tmp_path, monkeypatch, capsys):
+    def cnnspec_command(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> Callable[..., str]:
         monkeypatch.chdir(tmp_path)
 
-        def call(*arguments):
+        def call(*arguments: str) -> str:
             code = run([str(argument) for argument in arguments])
             captured = capsys.readouterr()
             assert 0 == code, captured.err
@@ -89,7 +93,7 @@ if find_spec("PIL"):
     FIGURES = """input 28x28x1; conv 4 3x3 -> relu -> globalavgpool -> flatten -> dense 16 -> relu -> dense 2
     train { data images "own" test=0.5 resize=yes; optimizer adam rate=0.02; batch 10; epochs 80 }"""
 
-    def test_thin_strokes_are_predicted_as_they_are_evaluated(cnnspec_command):
+    def test_thin_strokes_are_predicted_as_they_are_evaluated(cnnspec_command: Callable[..., str]) -> None:
         """Sizes that do not divide: 47x47 and 55x55 to 28x28."""
         for name in ("faint", "strong"):
             for n in range(60):
@@ -115,7 +119,9 @@ if find_spec("PIL"):
 
     @pytest.mark.parametrize("shape", ["28x28x1", "28x28x3", "784", "30x11x1"])
     @pytest.mark.parametrize("kind", PICTURES)
-    def test_one_file_is_the_same_array_on_every_way(cnnspec_command, monkeypatch, kind, shape):
+    def test_one_file_is_the_same_array_on_every_way(
+        cnnspec_command: Callable[..., str], monkeypatch: pytest.MonkeyPatch, kind: str, shape: str
+    ) -> None:
         """Training, evaluation, prediction, ``run``, ``inspect`` and Python see equal pixels."""
         for name in ("a", "b"):
             for n in range(2):
@@ -126,11 +132,11 @@ if find_spec("PIL"):
         network = cnnspec.parse(f"input {shape}; flatten; dense 2")
         seen = {}
 
-        def watch(module, name, way):
+        def watch(module: Any, name: str, way: str) -> None:
             """Keeps the first image that a function of (model, images, ...) is given, and calls it."""
             whole = getattr(module, name)
 
-            def watched(model, images, *rest, **more):
+            def watched(model: Model, images: np.ndarray, *rest: object, **more: Any) -> Any:
                 seen[way] = images if way == "inspect" else images[0]
                 return whole(model, images, *rest, **more)
 
@@ -147,7 +153,7 @@ if find_spec("PIL"):
                         "--layer", "input", "-o", "seen.npy")  # fmt: skip
         seen["run"] = np.load("seen.npy")[0]
         found = cnnspec.data("own", shape=network.input, resize=True)
-        seen["python"] = loop.fit_data(network.build(), found).train_images[0]
+        seen["python"] = evaluate.fit_data(network.build(), found).train_images[0]
         assert {"predict", "run", "python", "inspect", "train", "test"} == set(seen)
         for way, image in seen.items():
             assert np.uint8 == image.dtype, way
@@ -158,7 +164,9 @@ if find_spec("PIL"):
     lambda images: images, lambda images: (images / 255).astype(np.float32), lambda images: images / 255,
     lambda images: images.astype(float), lambda images: images.astype(int),
 ], ids=["bytes", "0 to 1", "0 to 1, doubles", "whole floats", "integers"])  # fmt: skip
-def test_an_array_is_the_same_on_every_way(cnnspec_command, scaled):
+def test_an_array_is_the_same_on_every_way(
+    cnnspec_command: Callable[..., str], scaled: Callable[[np.ndarray], np.ndarray]
+) -> None:
     """Floats are 0 to 1 or whole bytes wherever a trained network meets them, and scaled as in training."""
     draw = np.random.default_rng(5)
     images, labels = draw.integers(0, 256, (40, 6, 5, 1), np.uint8), draw.integers(0, 2, 40)
@@ -182,11 +190,11 @@ def test_an_array_is_the_same_on_every_way(cnnspec_command, scaled):
     np.testing.assert_array_equal(expected[:1], np.load("out.npy"))
     for words in (["predict", "run", "{}", "--json"],
                   ["inspect", "run", "maps", "--image", "{}", "--layer", "dense1"]):  # fmt: skip
-        one, two = (
+        first, second = (
             cnnspec_command(*(word.format(file) for word in words)).replace(file, "FILE")
             for file in ("bytes.npy", "given.npy")
         )
-        assert one == two
+        assert first == second
 
 
 @pytest.mark.parametrize("given, said", [
@@ -195,7 +203,7 @@ def test_an_array_is_the_same_on_every_way(cnnspec_command, scaled):
     (np.linspace(0, 200, 30), "these go from 0 to 200; images = np.rint(images).astype('uint8') makes bytes"),
     (np.where(np.arange(30) == 7, np.nan, 0.5), "images[0, 1, 2, 0] is nan; pixels are bytes 0 to 255, "),
 ], ids=["-1 to 1", "standard", "between bytes", "nan"])  # fmt: skip
-def test_a_network_that_learned_from_pixels_takes_no_other_floats(given, said):
+def test_a_network_that_learned_from_pixels_takes_no_other_floats(given: np.ndarray, said: str) -> None:
     model = cnnspec.parse("input 6x5x1; flatten -> dense 2; train { epochs 1 }").build()
     given = given.reshape(1, 6, 5, 1)
     assert (1, 2) == model.predict(given).shape  # as they are, before it learned

@@ -7,16 +7,19 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 
 import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
-from tools import archive, same
+from tools import Command, archive, same
 
 from cnnspec.cli import runs
 from cnnspec.cli.main import run
 from cnnspec.training.checkpoint import CheckpointManager
+from cnnspec.training.data.dataset import Dataset
 from cnnspec.training.run import Run
 
 SPEC = """network Bars
@@ -28,7 +31,7 @@ train { data npz "bars.npz"; optimizer sgd rate=0.1 momentum=0.9; batch 16; epoc
 
 
 @pytest.fixture
-def place(tmp_path, data, monkeypatch):
+def place(tmp_path: Path, data: Dataset, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A working folder with a spec and its data."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "300")
@@ -38,10 +41,10 @@ def place(tmp_path, data, monkeypatch):
 
 
 @pytest.fixture
-def train(place, capsys):
+def train(place: Path, capsys: pytest.CaptureFixture[str]) -> Command:
     """Runs ``cnnspec train``: (exit code, stdout, stderr)."""
 
-    def call(*arguments):
+    def call(*arguments: object) -> tuple[int, str, str]:
         code = run(["train", *map(str, arguments)])
         captured = capsys.readouterr()
         return code, captured.out, captured.err
@@ -49,7 +52,7 @@ def train(place, capsys):
     return call
 
 
-def contents(folder):
+def contents(folder: Path) -> dict[Path, bytes]:
     return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
@@ -58,7 +61,9 @@ def contents(folder):
     (("--workers", 2, "--batch", 8), "batch was 16, is 8; workers was 1, is 2"),
     (("--seed", 3), "seed was 0, is 3"),
 ])  # fmt: skip
-def test_a_refused_resume_changes_nothing_and_says_what_differs(train, place, changes, message):
+def test_a_refused_resume_changes_nothing_and_says_what_differs(
+    train: Command, place: Path, changes: tuple[object, ...], message: str
+) -> None:
     train("bars.cnn", "-o", "run")
     before = contents(place / "run")
     code, _, err = train("bars.cnn", "-o", "run", "--resume", "--epochs", 5, *changes)
@@ -68,7 +73,9 @@ def test_a_refused_resume_changes_nothing_and_says_what_differs(train, place, ch
 
 
 @pytest.mark.parametrize("target", [("run",), ("bars.cnn", "-o", "run")])
-def test_a_resume_takes_what_the_run_was_begun_with(train, place, target):
+def test_a_resume_takes_what_the_run_was_begun_with(
+    train: Command, place: Path, target: tuple[str, ...]
+) -> None:
     options = ("--rate", 0.05, "--workers", 2, "--seed", 4, "--batch", 20)
     train("bars.cnn", "-o", "whole", *options, "--epochs", 4)
     train("bars.cnn", "-o", "run", *options, "--epochs", 2)
@@ -78,7 +85,7 @@ def test_a_resume_takes_what_the_run_was_begun_with(train, place, target):
     assert (4, 2) == (Run.read(place / "run").seed, Run.read(place / "run").recipe.workers)
 
 
-def test_a_spec_that_was_changed_since_is_heard(train, place):
+def test_a_spec_that_was_changed_since_is_heard(train: Command, place: Path) -> None:
     train("bars.cnn", "-o", "run", "--epochs", 1)
     (place / "bars.cnn").write_text(SPEC.replace("rate=0.1", "rate=0.2"))
     code, _, err = train("bars.cnn", "-o", "run", "--resume")
@@ -96,7 +103,9 @@ def test_a_spec_that_was_changed_since_is_heard(train, place):
     (("bars.cnn", "-o", "run", "--resume", "--seeds", 2), '"run" is one run; go on with it without --seeds'),
     (("bars.cnn", "-o", "run", "--resume", "--force"), "give one of them"),
 ])  # fmt: skip
-def test_a_resume_of_nothing_is_refused(train, place, arguments, message):
+def test_a_resume_of_nothing_is_refused(
+    train: Command, place: Path, arguments: tuple[object, ...], message: str
+) -> None:
     train("bars.cnn", "-o", "run", "--epochs", 1)
     (place / "empty").mkdir()
     before = contents(place)
@@ -106,14 +115,14 @@ def test_a_resume_of_nothing_is_refused(train, place, arguments, message):
     assert not (place / "rum").exists()
 
 
-def test_a_resume_without_a_folder_says_which_run_it_took(train, place):
+def test_a_resume_without_a_folder_says_which_run_it_took(train: Command, place: Path) -> None:
     train("bars.cnn", "--epochs", 1)
     train("bars.cnn", "--epochs", 2)
     code, _, err = train("bars.cnn", "--resume", "--epochs", 3)
     assert (0, True) == (code, "continuing: runs/Bars-2\n" in err)
 
 
-def test_a_run_that_is_over_says_so_and_stays(train, place):
+def test_a_run_that_is_over_says_so_and_stays(train: Command, place: Path) -> None:
     train("bars.cnn", "-o", "run")
     before = contents(place / "run")
     code, out, err = train("bars.cnn", "-o", "run", "--resume", "--epochs", 2)
@@ -122,7 +131,7 @@ def test_a_run_that_is_over_says_so_and_stays(train, place):
     assert before == contents(place / "run")
 
 
-def test_a_run_with_results_is_not_overwritten_unless_that_is_said(train, place):
+def test_a_run_with_results_is_not_overwritten_unless_that_is_said(train: Command, place: Path) -> None:
     train("bars.cnn", "-o", "run", "--epochs", 2)
     before = contents(place / "run")
     code, _, err = train("bars.cnn", "-o", "run", "--epochs", 1)
@@ -133,7 +142,9 @@ def test_a_run_with_results_is_not_overwritten_unless_that_is_said(train, place)
     assert 1 == len((place / "run" / "metrics.jsonl").read_text().splitlines())
 
 
-def test_a_run_that_was_killed_before_its_first_checkpoint_can_be_begun_again(train, place):
+def test_a_run_that_was_killed_before_its_first_checkpoint_can_be_begun_again(
+    train: Command, place: Path
+) -> None:
     train("bars.cnn", "-o", "run", "--epochs", 1)
     for path in (
         *CheckpointManager(place / "run" / "checkpoints").paths,
@@ -152,7 +163,9 @@ def test_a_run_that_was_killed_before_its_first_checkpoint_can_be_begun_again(tr
 
 
 @pytest.mark.parametrize("spec", [SPEC.replace("epochs 3", "epochs none"), SPEC.replace("8x8x1", "9x9x1")])
-def test_a_training_that_cannot_begin_leaves_the_old_run_and_no_new_folder(train, place, spec):
+def test_a_training_that_cannot_begin_leaves_the_old_run_and_no_new_folder(
+    train: Command, place: Path, spec: str
+) -> None:
     train("bars.cnn", "-o", "run", "--epochs", 1)
     before = contents(place / "run")
     (place / "bars.cnn").write_text(spec)
@@ -162,7 +175,7 @@ def test_a_training_that_cannot_begin_leaves_the_old_run_and_no_new_folder(train
     assert not (place / "runs").exists()
 
 
-def test_a_run_goes_on_though_its_record_is_damaged(train, place):
+def test_a_run_goes_on_though_its_record_is_damaged(train: Command, place: Path) -> None:
     train("bars.cnn", "-o", "whole", "--epochs", 4, "--rate", 0.05)
     train("bars.cnn", "-o", "run", "--epochs", 2, "--rate", 0.05)
     (place / "run" / "run.json").write_text("{")
@@ -174,11 +187,11 @@ def test_a_run_goes_on_though_its_record_is_damaged(train, place):
     assert 0.05 == Run.read(place / "run").recipe.optimizer.rate
 
 
-def test_numbers_are_given_once(place):
+def test_numbers_are_given_once(place: Path) -> None:
     """Twenty at the same time get twenty folders."""
     found = []
 
-    def take():
+    def take() -> None:
         with runs.taken(None, "Bars") as folder:
             found.append(folder)
 
@@ -190,20 +203,20 @@ def test_numbers_are_given_once(place):
     assert {f"Bars-{n}" for n in range(1, 21)} == {path.name for path in found}
 
 
-def start(*arguments):
+def start(*arguments: object) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [sys.executable, "-m", "cnnspec", "train", *map(str, arguments)],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ | {"OPENBLAS_NUM_THREADS": "1"},
     )  # fmt: skip
 
 
-def wait_for(condition, process):
+def wait_for(condition: Callable[[], object], process: subprocess.Popen[bytes]) -> None:
     end = time.monotonic() + 60
     while time.monotonic() < end and process.poll() is None and not condition():
         time.sleep(0.002)
 
 
-def test_a_second_training_into_a_folder_is_refused_while_the_first_runs(train, place):
+def test_a_second_training_into_a_folder_is_refused_while_the_first_runs(train: Command, place: Path) -> None:
     process = start("bars.cnn", "--epochs", 100000, "-o", "run")
     wait_for(lambda: CheckpointManager(place / "run" / "checkpoints").paths, process)
     for way in ("--resume", "--force"):
@@ -216,7 +229,7 @@ def test_a_second_training_into_a_folder_is_refused_while_the_first_runs(train, 
     assert 0 == train("run", "--resume", "--epochs", count + 1)[0]
 
 
-def test_two_ctrl_c_during_augmented_training_print_no_traceback(place):
+def test_two_ctrl_c_during_augmented_training_print_no_traceback(place: Path) -> None:
     spec = SPEC.replace("batch 16", "batch 200; augment elastic=34 rotate=10")
     (place / "bars.cnn").write_text(spec)
     process = start("bars.cnn", "--epochs", 100000, "-o", "run", "--workers", 2)
@@ -232,7 +245,7 @@ def test_two_ctrl_c_during_augmented_training_print_no_traceback(place):
 # Several seeds -----------------------------------------------------------------------
 
 
-def test_several_seeds_go_on_where_they_stopped(train, place):
+def test_several_seeds_go_on_where_they_stopped(train: Command, place: Path) -> None:
     train("bars.cnn", "--seeds", 3, "--epochs", 2, "--batch", 20, "-o", "whole", "--seed", 4)
     train("bars.cnn", "--seeds", 2, "--epochs", 2, "--batch", 20, "-o", "many", "--seed", 4)
     (place / "many" / "seed-5" / "weights.safetensors").unlink()
@@ -244,7 +257,7 @@ def test_several_seeds_go_on_where_they_stopped(train, place):
         assert same(place / "whole" / f"seed-{seed}", place / "many" / f"seed-{seed}")
 
 
-def test_seeds_need_their_number_to_go_on(train, place):
+def test_seeds_need_their_number_to_go_on(train: Command, place: Path) -> None:
     train("bars.cnn", "--seeds", 2, "--epochs", 1, "-o", "many")
     code, _, err = train("many", "--resume")
     assert (2, True) == (code, '"many" holds runs of several seeds; give --seeds N as well, or one' in err)
@@ -252,7 +265,9 @@ def test_seeds_need_their_number_to_go_on(train, place):
     assert 0 == train("many/seed-1", "--resume", "--epochs", 2)[0]
 
 
-def test_a_folder_of_several_seeds_shows_all_their_curves_and_else_names_them(train, place, capsys):
+def test_a_folder_of_several_seeds_shows_all_their_curves_and_else_names_them(
+    train: Command, place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     train("bars.cnn", "--seeds", 2, "--epochs", 1, "-o", "many")
     assert 0 == run(["inspect", "many", "curves"])
     shown = capsys.readouterr().out
@@ -265,7 +280,7 @@ def test_a_folder_of_several_seeds_shows_all_their_curves_and_else_names_them(tr
     assert (2, True) == (code, '"many" holds a run. To go on with it: cnnspec train many --resume' in err)
 
 
-def test_ctrl_c_tells_how_several_seeds_go_on(train, place):
+def test_ctrl_c_tells_how_several_seeds_go_on(train: Command, place: Path) -> None:
     process = start("bars.cnn", "--epochs", 100000, "--seeds", 2)
     wait_for(lambda: CheckpointManager(place / "runs" / "Bars-1" / "seed-0" / "checkpoints").paths, process)
     process.send_signal(signal.SIGINT)
@@ -276,7 +291,9 @@ def test_ctrl_c_tells_how_several_seeds_go_on(train, place):
 # What it says ------------------------------------------------------------------------
 
 
-def test_a_probability_that_is_no_number_is_null(train, place, capsys):
+def test_a_probability_that_is_no_number_is_null(
+    train: Command, place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     train("bars.cnn", "--epochs", 1, "-o", "run")
     weights = load_file("run/weights.safetensors")
     weights["dense2.bias"][:] = np.inf
@@ -288,7 +305,9 @@ def test_a_probability_that_is_no_number_is_null(train, place, capsys):
     assert "no number" in capsys.readouterr().out
 
 
-def test_checkpoints_that_are_not_of_the_spec_are_refused(train, place, capsys):
+def test_checkpoints_that_are_not_of_the_spec_are_refused(
+    train: Command, place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     train("bars.cnn", "--epochs", 1, "-o", "run")
     (place / "run" / "weights.safetensors").unlink()
     spec = place / "run" / "spec.cnn"
@@ -297,14 +316,16 @@ def test_checkpoints_that_are_not_of_the_spec_are_refused(train, place, capsys):
     assert "run cannot be used: it has no complete checkpoint yet" in capsys.readouterr().err
 
 
-def test_a_last_step_that_leaves_the_numbers_is_a_failure(train, place):
+def test_a_last_step_that_leaves_the_numbers_is_a_failure(train: Command, place: Path) -> None:
     code, _, err = train("bars.cnn", "--batch", 200, "--epochs", 1, "--rate", "1e308")
     assert (1, True) == (code, "error[loss-not-finite]" in err)
     assert "Warning" not in err
     assert "became NaN or infinite by step 1 (epoch 1), at a rate of 1e+308" in err
 
 
-def test_a_loss_out_of_all_measure_is_printed_compactly_and_warned_of(train, place, capsys):
+def test_a_loss_out_of_all_measure_is_printed_compactly_and_warned_of(
+    train: Command, place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (place / "bars.cnn").write_text("network Bars; input 8x8x1; flatten -> dense 3; train { epochs 1 }")
     code, out, err = train("bars.cnn", "--data", "bars.npz", "--rate", "1e20", "--batch", 100, "-o", "run")
     assert 0 == code

@@ -8,14 +8,18 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
-from tools import fault_of, same
+from tools import fault_of, known, same
 
 from cnnspec.diagnostics import Severity
+from cnnspec.model import Model
 from cnnspec.training.callback import Callback
 from cnnspec.training.checkpoint import Checkpoint, CheckpointManager, read, write
-from cnnspec.training.history import MetricsFile
+from cnnspec.training.data.dataset import Dataset
+from cnnspec.training.history import EpochRecord, MetricsFile
 from cnnspec.training.run_writer import Lock
 
 STOPPING = "data digits validation=0.3; stop patience=4; epochs 12; optimizer adam rate=0.05"
@@ -24,19 +28,19 @@ STOPPING = "data digits validation=0.3; stop patience=4; epochs 12; optimizer ad
 class At(Callback):
     """Does something at the end of an epoch."""
 
-    def __init__(self, epoch, action):
+    def __init__(self, epoch: int, action: Callable[[], object]) -> None:
         self.at, self.action = epoch, action
 
-    def epoch(self, row):
+    def epoch(self, row: EpochRecord) -> None:
         if row.epoch == self.at:
             self.action()
 
 
-def interrupt():
+def interrupt() -> None:
     os.kill(os.getpid(), signal.SIGINT)
 
 
-def contents(folder):
+def contents(folder: Path) -> dict[Path, bytes]:
     return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
@@ -50,10 +54,12 @@ def contents(folder):
     lambda path: write(path, Checkpoint({}, {}, {"step": 1, "epoch": read(path).state["epoch"]})),
 ])  # fmt: skip
 @pytest.mark.parametrize("ahead", [0, 4])
-def test_the_best_weights_are_found_again_or_said_to_be_lost(model_of, data, tmp_path, harm, ahead):
+def test_the_best_weights_are_found_again_or_said_to_be_lost(
+    model_of: Callable[..., Model], data: Dataset, tmp_path: Path, harm: Callable[[Path], object], ahead: int
+) -> None:
     straight = model_of(STOPPING)
     whole = straight.fit(data)
-    best = whole.best_epoch
+    best = known(whole.best_epoch)
     broken = model_of(STOPPING).fit(
         data, folder=tmp_path, callback=At(best + ahead - (ahead == 4), interrupt)
     )
@@ -73,7 +79,9 @@ def test_the_best_weights_are_found_again_or_said_to_be_lost(model_of, data, tmp
     assert history.best_epoch != best
 
 
-def test_a_run_that_needs_no_more_steps_keeps_its_weights_though_the_best_are_lost(model_of, data, tmp_path):
+def test_a_run_that_needs_no_more_steps_keeps_its_weights_though_the_best_are_lost(
+    model_of: Callable[..., Model], data: Dataset, tmp_path: Path
+) -> None:
     first = model_of(STOPPING)
     assert "stopped early" == first.fit(data, folder=tmp_path).ending
     (tmp_path / "best.safetensors").unlink()
@@ -86,8 +94,8 @@ def test_a_run_that_needs_no_more_steps_keeps_its_weights_though_the_best_are_lo
 
 
 def test_weights_that_were_changed_since_are_written_again_when_a_run_that_is_over_is_resumed(
-    model_of, data, tmp_path
-):
+    model_of: Callable[..., Model], data: Dataset, tmp_path: Path
+) -> None:
     first = model_of("epochs 2")
     first.fit(data, folder=tmp_path)
     path = tmp_path / "weights.safetensors"
@@ -102,7 +110,9 @@ def test_weights_that_were_changed_since_are_written_again_when_a_run_that_is_ov
 # Files that are damaged or left over -------------------------------------------------
 
 
-def test_epochs_without_a_line_of_metrics_are_told(model_of, data, tmp_path):
+def test_epochs_without_a_line_of_metrics_are_told(
+    model_of: Callable[..., Model], data: Dataset, tmp_path: Path
+) -> None:
     straight = model_of("epochs 4")
     straight.fit(data)
     model_of("epochs 3").fit(data, folder=tmp_path)
@@ -116,7 +126,9 @@ def test_epochs_without_a_line_of_metrics_are_told(model_of, data, tmp_path):
     assert same(straight.weights, resumed.weights)
 
 
-def test_what_a_killed_process_left_is_swept_when_the_run_goes_on(model_of, data, tmp_path):
+def test_what_a_killed_process_left_is_swept_when_the_run_goes_on(
+    model_of: Callable[..., Model], data: Dataset, tmp_path: Path
+) -> None:
     model_of("epochs 1").fit(data, folder=tmp_path)
     left = [tmp_path / ".metrics.jsonl.eaz0.part", tmp_path / "checkpoints" / ".step-000000013.b.part"]
     for path in left:
@@ -127,7 +139,9 @@ def test_what_a_killed_process_left_is_swept_when_the_run_goes_on(model_of, data
     assert names == {path.name for path in tmp_path.iterdir()}
 
 
-def test_a_run_without_a_whole_checkpoint_begins_anew_and_says_so(model_of, data, tmp_path):
+def test_a_run_without_a_whole_checkpoint_begins_anew_and_says_so(
+    model_of: Callable[..., Model], data: Dataset, tmp_path: Path
+) -> None:
     straight = model_of("epochs 2")
     straight.fit(data)
     model_of("epochs 2").fit(data, folder=tmp_path)
@@ -140,7 +154,9 @@ def test_a_run_without_a_whole_checkpoint_begins_anew_and_says_so(model_of, data
     assert [1, 2] == [row.epoch for row in history.rows]
 
 
-def test_a_resume_that_is_refused_changes_no_byte(model_of, data, tmp_path):
+def test_a_resume_that_is_refused_changes_no_byte(
+    model_of: Callable[..., Model], data: Dataset, tmp_path: Path
+) -> None:
     model_of("epochs 2").fit(data, folder=tmp_path)
     before = contents(tmp_path)
     for other in (model_of("epochs 3; clip 1; normalise none"), model_of("epochs 3", seed=4)):
@@ -149,7 +165,9 @@ def test_a_resume_that_is_refused_changes_no_byte(model_of, data, tmp_path):
     assert 3 == len(model_of("epochs 3").fit(data, folder=tmp_path, resume=True).rows)
 
 
-def test_a_new_training_that_cannot_begin_leaves_the_old_run(model_of, data, tmp_path):
+def test_a_new_training_that_cannot_begin_leaves_the_old_run(
+    model_of: Callable[..., Model], data: Dataset, tmp_path: Path
+) -> None:
     model_of("epochs 1").fit(data, folder=tmp_path)
     before = contents(tmp_path)
     fault_of(model_of("classweights (1, 2)").fit, data, folder=tmp_path)
@@ -157,7 +175,9 @@ def test_a_new_training_that_cannot_begin_leaves_the_old_run(model_of, data, tmp
     assert before == contents(tmp_path)
 
 
-def test_a_finished_run_stays_as_it_is_when_fewer_epochs_are_asked_for(model_of, data, tmp_path):
+def test_a_finished_run_stays_as_it_is_when_fewer_epochs_are_asked_for(
+    model_of: Callable[..., Model], data: Dataset, tmp_path: Path
+) -> None:
     first = model_of("epochs 3")
     first.fit(data, folder=tmp_path)
     before = contents(tmp_path)
@@ -168,7 +188,9 @@ def test_a_finished_run_stays_as_it_is_when_fewer_epochs_are_asked_for(model_of,
     assert before == contents(tmp_path)
 
 
-def test_the_figures_of_the_test_set_are_those_of_the_weights(model_of, data, tmp_path):
+def test_the_figures_of_the_test_set_are_those_of_the_weights(
+    model_of: Callable[..., Model], data: Dataset, tmp_path: Path
+) -> None:
     """Once more steps are made they are no longer true."""
     model_of("epochs 1").fit(data, folder=tmp_path)
     record = json.loads((tmp_path / "run.json").read_text())
@@ -182,14 +204,16 @@ def test_the_figures_of_the_test_set_are_those_of_the_weights(model_of, data, tm
 
 
 @pytest.fixture
-def narrow():
+def narrow() -> Iterator[Callable[[int], None]]:
     """Lets no file grow beyond a number of bytes, as a full disk would."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     yield lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
     resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-def test_a_full_disk_is_told_with_the_file_what_was_kept_and_how_to_go_on(model_of, data, tmp_path, narrow):
+def test_a_full_disk_is_told_with_the_file_what_was_kept_and_how_to_go_on(
+    model_of: Callable[..., Model], data: Dataset, tmp_path: Path, narrow: Callable[[int], None]
+) -> None:
     straight = model_of("epochs 4")
     straight.fit(data)
     fault = fault_of(model_of("epochs 4").fit, data, folder=tmp_path, callback=At(3, lambda: narrow(600)))
@@ -206,21 +230,27 @@ def test_a_full_disk_is_told_with_the_file_what_was_kept_and_how_to_go_on(model_
     assert same(straight.weights, resumed.weights)
 
 
-def test_a_disk_that_is_full_from_the_start_is_told(model_of, data, tmp_path, narrow):
+def test_a_disk_that_is_full_from_the_start_is_told(
+    model_of: Callable[..., Model], data: Dataset, tmp_path: Path, narrow: Callable[[int], None]
+) -> None:
     narrow(100)
     fault = fault_of(model_of("epochs 1").fit, data, folder=tmp_path / "run")
     assert ("run-not-written", ("there is no checkpoint yet",)) == (fault.code, fault.notes)
 
 
-def test_a_folder_that_cannot_be_made_is_told(model_of, data, tmp_path):
+def test_a_folder_that_cannot_be_made_is_told(
+    model_of: Callable[..., Model], data: Dataset, tmp_path: Path
+) -> None:
     (tmp_path / "file").write_text("mine")
     fault = fault_of(model_of("epochs 1").fit, data, folder=tmp_path / "file" / "run")
     assert "run-not-written" == fault.code
     assert fault.message == f"{tmp_path}/file/run cannot be written: Not a directory"
 
 
-def test_a_file_system_without_locks_is_trained_on(model_of, data, tmp_path, monkeypatch):
-    def refuse(*_):
+def test_a_file_system_without_locks_is_trained_on(
+    model_of: Callable[..., Model], data: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: int) -> None:
         raise OSError(errno.ENOLCK, "No locks available")
 
     monkeypatch.setattr("fcntl.lockf", refuse)
@@ -230,13 +260,15 @@ def test_a_file_system_without_locks_is_trained_on(model_of, data, tmp_path, mon
 # Two at once -------------------------------------------------------------------------
 
 
-def test_two_trainings_do_not_share_a_folder(model_of, data, tmp_path):
+def test_two_trainings_do_not_share_a_folder(
+    model_of: Callable[..., Model], data: Dataset, tmp_path: Path
+) -> None:
     found = []
 
-    def second():
+    def second() -> None:
         found.append(fault_of(model_of("epochs 1", seed=1).fit, data, folder=tmp_path))
 
-    def meanwhile():
+    def meanwhile() -> None:
         thread = threading.Thread(target=second)
         thread.start()
         thread.join()
@@ -256,9 +288,9 @@ with Lock(Path(sys.argv[1])):
 """
 
 
-def test_the_lock_of_another_process_names_it_and_ends_with_it(tmp_path):
+def test_the_lock_of_another_process_names_it_and_ends_with_it(tmp_path: Path) -> None:
     process = subprocess.Popen([sys.executable, "-c", HOLDER, tmp_path], stdout=subprocess.PIPE, text=True)
-    assert "held" == process.stdout.readline().strip()
+    assert "held" == known(process.stdout).readline().strip()
     fault = fault_of(Lock(tmp_path).__enter__)
     assert f"{tmp_path} is in use: process {process.pid} is training there" == fault.message
     process.kill()

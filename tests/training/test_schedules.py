@@ -3,30 +3,31 @@ import math
 import pytest
 
 from cnnspec.recipe.models import Constant, Cosine, Exponential, OneCycle, StepDecay
+from cnnspec.recipe.optimizers import AnySchedule
 
 PER_EPOCH, STEPS = 10, 50
 
 
-def rates(schedule, base=0.1):
+def rates(schedule: AnySchedule, base: float = 0.1) -> list[float]:
     return [schedule.rate(base, step, PER_EPOCH, STEPS) for step in range(STEPS)]
 
 
-def test_a_constant_rate_stays():
+def test_a_constant_rate_stays() -> None:
     assert {0.1} == set(rates(Constant()))
 
 
-def test_exponential_is_the_lectures_law():
+def test_exponential_is_the_lectures_law() -> None:
     """0.01·0.6^epoch."""
     found = rates(Exponential(factor=0.6), 0.01)
     assert [0.01 * math.pow(0.6, step // PER_EPOCH) for step in range(STEPS)] == found
 
 
-def test_step_drops_every_so_many_epochs():
+def test_step_drops_every_so_many_epochs() -> None:
     found = rates(StepDecay(every=2, factor=0.5))
     assert [0.1] * 20 + [0.05] * 20 + [0.025] * 10 == found
 
 
-def test_cosine_goes_from_the_rate_to_its_floor():
+def test_cosine_goes_from_the_rate_to_its_floor() -> None:
     found = rates(Cosine(floor=0.02))
     assert 0.1 == found[0]
     assert pytest.approx(0.06) == found[25]
@@ -34,14 +35,14 @@ def test_cosine_goes_from_the_rate_to_its_floor():
     assert sorted(found, reverse=True) == found
 
 
-def test_warm_up_climbs_in_a_straight_line_and_never_starts_at_zero():
+def test_warm_up_climbs_in_a_straight_line_and_never_starts_at_zero() -> None:
     found = rates(Cosine(warmup=1.0))
     assert pytest.approx([0.01 * n for n in range(1, 11)]) == found[:10]
     assert 0.1 == found[10]
     assert rates(Constant(warmup=0.5))[:6] == pytest.approx([0.02, 0.04, 0.06, 0.08, 0.1, 0.1])
 
 
-def test_one_cycle_climbs_to_its_peak_and_ends_low():
+def test_one_cycle_climbs_to_its_peak_and_ends_low() -> None:
     found = rates(OneCycle(peak=0.5))
     assert pytest.approx(0.02) == found[0]
     assert pytest.approx(0.5) == max(found) == found[14]
@@ -50,12 +51,12 @@ def test_one_cycle_climbs_to_its_peak_and_ends_low():
     assert found[14:] == sorted(found[14:], reverse=True)
 
 
-def test_one_cycle_takes_the_optimizers_rate_for_its_peak():
+def test_one_cycle_takes_the_optimizers_rate_for_its_peak() -> None:
     assert rates(OneCycle(peak=0.1)) == rates(OneCycle(), 0.1)
 
 
 @pytest.mark.parametrize("steps", [1, 2, 3])
-def test_the_shortest_runs_have_rates(steps):
+def test_the_shortest_runs_have_rates(steps: int) -> None:
     for schedule in (Constant(warmup=1), Cosine(warmup=2), OneCycle(climb=0.0), OneCycle(climb=0.9)):
         found = [schedule.rate(0.1, step, 1, steps) for step in range(steps)]
         assert all(0 < rate <= 0.1 for rate in found), (schedule, found)
@@ -63,7 +64,7 @@ def test_the_shortest_runs_have_rates(steps):
 
 @pytest.mark.torch
 @pytest.mark.parametrize("climb, start, end", [(0.3, 25.0, 1e4), (0.1, 10.0, 100.0), (0.75, 4.0, 1e3)])
-def test_one_cycle_is_pytorchs(climb, start, end):
+def test_one_cycle_is_pytorchs(climb: float, start: float, end: float) -> None:
     torch = pytest.importorskip("torch")
     parameter = torch.nn.Parameter(torch.zeros(1))
     optimizer = torch.optim.SGD([parameter], lr=0.1)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 import numpy as np
 import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
@@ -18,7 +21,7 @@ def now() -> int:
 
 
 @pytest.fixture(autouse=True)
-def two_threads(monkeypatch):
+def two_threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name in threads.CHOSEN_BY:
         monkeypatch.delenv(name, raising=False)
     with threadpool_limits(limits=2, user_api="blas"):
@@ -26,31 +29,37 @@ def two_threads(monkeypatch):
 
 
 @pytest.fixture
-def seen(monkeypatch):
+def seen(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The numbers of threads in force at each matrix product."""
-    numbers, matmul = [], np.matmul
-    monkeypatch.setattr(np, "matmul", lambda *xs, **options: numbers.append(now()) or matmul(*xs, **options))
+    numbers: list[int] = []
+    matmul = np.matmul
+
+    def counted(*xs: Any, **options: Any) -> Any:
+        numbers.append(now())
+        return matmul(*xs, **options)
+
+    monkeypatch.setattr(np, "matmul", counted)
     return numbers
 
 
-def test_a_small_network_uses_one_thread_and_gives_the_others_back():
+def test_a_small_network_uses_one_thread_and_gives_the_others_back() -> None:
     with threads.threads_for(27_000_000):
         assert 1 == now()
     assert 2 == now()
 
 
-def test_an_error_gives_them_back_too():
+def test_an_error_gives_them_back_too() -> None:
     with pytest.raises(KeyError), threads.threads_for(1):
         raise KeyError
     assert 2 == now()
 
 
-def test_a_large_network_uses_them_all():
+def test_a_large_network_uses_them_all() -> None:
     with threads.threads_for(10**10):
         assert 2 == now()
 
 
-def test_the_users_choice_stands(monkeypatch):
+def test_the_users_choice_stands(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENBLAS_NUM_THREADS", "2")
     with threads.threads_for(1):
         assert 2 == now()
@@ -60,13 +69,13 @@ def predict() -> None:
     cnnspec.parse("input 4x4x1; flatten; dense 2").build().predict(np.zeros((3, 4, 4, 1), np.uint8))
 
 
-def test_a_small_networks_predictions_use_one_thread(seen):
+def test_a_small_networks_predictions_use_one_thread(seen: list[int]) -> None:
     predict()
     assert {1} == set(seen)
     assert 2 == now()
 
 
-def test_a_large_batchs_predictions_use_them_all(seen, monkeypatch):
+def test_a_large_batchs_predictions_use_them_all(seen: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(threads, "SMALL", 95)
     predict()
     assert {2} == set(seen)

@@ -3,28 +3,36 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-from tools import same
+from tools import known, same
 
 from cnnspec.backends.numpy import workers as team
+from cnnspec.backends.numpy.workers import Processes
 from cnnspec.diagnostics import SpecError
-from cnnspec.training.callback import Callback
+from cnnspec.model import Model
+from cnnspec.training.callback import Callback, TrainingProgress
+from cnnspec.training.data.dataset import Dataset
+from cnnspec.training.history import History
 
 NORMED = "input 8x8x1; conv 4 3x3 -> batchnorm -> relu; flatten -> dropout 0.2 -> dense 3"
 
 
-def trained(model, data, **options):
+def trained(model: Model, data: Dataset, **options: Any) -> tuple[dict[str, np.ndarray], History]:
     history = model.fit(data, **options)
     return {name: values.copy() for name, values in model.weights.items()}, history
 
 
 @pytest.mark.parametrize("workers", [2, 3, 5])
 @pytest.mark.parametrize("recipe", ["epochs 2", "epochs 2; augment shift=1; clip 1; optimizer adam"])
-def test_processes_equal_turns_to_the_last_bit(model_of, data, monkeypatch, workers, recipe):
+def test_processes_equal_turns_to_the_last_bit(
+    model_of: Callable[..., Model], data: Dataset, monkeypatch: pytest.MonkeyPatch, workers: int, recipe: str
+) -> None:
     recipe = f"{recipe}; workers {workers}"
     together, history = trained(model_of(recipe, spec=NORMED), data)
     monkeypatch.delattr(os, "fork")
@@ -35,7 +43,7 @@ def test_processes_equal_turns_to_the_last_bit(model_of, data, monkeypatch, work
     ]
 
 
-def test_shards_make_the_gradient_of_the_whole_batch(model_of, data):
+def test_shards_make_the_gradient_of_the_whole_batch(model_of: Callable[..., Model], data: Dataset) -> None:
     """Without anything random in it, the number of workers changes only the rounding."""
     spec = "input 8x8x1; conv 4 3x3 -> relu -> maxpool 2x2; flatten -> dense 3"
     one, _ = trained(model_of("epochs 1", spec=spec), data)
@@ -44,7 +52,7 @@ def test_shards_make_the_gradient_of_the_whole_batch(model_of, data):
         np.testing.assert_allclose(one[name], three[name], atol=2e-6)
 
 
-def test_the_last_batch_may_be_smaller_than_the_team(model_of, data):
+def test_the_last_batch_may_be_smaller_than_the_team(model_of: Callable[..., Model], data: Dataset) -> None:
     few = replace(data, train_images=data.train_images[:19], train_labels=data.train_labels[:19])
     history = model_of("epochs 2; workers 7").fit(few)
     assert [2, 4] == [row.step for row in history.rows]
@@ -53,19 +61,21 @@ def test_the_last_batch_may_be_smaller_than_the_team(model_of, data):
 class Stopper(Callback):
     every = 0.0
 
-    def __init__(self, steps, action):
+    def __init__(self, steps: int, action: Callable[[], object]) -> None:
         self.left, self.action = steps, action
 
-    def step(self, now):
+    def step(self, now: TrainingProgress) -> None:
         self.left -= 1
         if self.left == 0:
             self.action()
 
 
-def test_a_team_goes_on_to_the_same_bits(model_of, data, tmp_path):
+def test_a_team_goes_on_to_the_same_bits(
+    model_of: Callable[..., Model], data: Dataset, tmp_path: Path
+) -> None:
     whole, _ = trained(model_of("epochs 2; workers 2", spec=NORMED), data)
 
-    def interrupt():
+    def interrupt() -> None:
         os.kill(os.getpid(), signal.SIGINT)
 
     _, history = trained(
@@ -77,12 +87,12 @@ def test_a_team_goes_on_to_the_same_bits(model_of, data, tmp_path):
 
 
 @pytest.fixture
-def started(monkeypatch):
+def started(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Process ids of the workers, as they start."""
     pids = []
     start = team.Processes._start
 
-    def spy(self, worker):
+    def spy(self: Processes, worker: int) -> None:
         start(self, worker)
         pids.append(self.pids[-1])
 
@@ -90,7 +100,7 @@ def started(monkeypatch):
     return pids
 
 
-def running(pid):
+def running(pid: int) -> bool:
     """Whether a process is there and no zombie."""
     stat = Path(f"/proc/{pid}/stat")
     if stat.parent.parent.joinpath("self").exists():
@@ -98,7 +108,9 @@ def running(pid):
     return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG) is None
 
 
-def test_a_killed_worker_is_told_and_nothing_is_left(model_of, data, started):
+def test_a_killed_worker_is_told_and_nothing_is_left(
+    model_of: Callable[..., Model], data: Dataset, started: list[int]
+) -> None:
     with pytest.raises(SpecError) as caught:
         model_of("epochs 500; workers 3").fit(
             data, callback=Stopper(4, lambda: os.kill(started[0], signal.SIGKILL))
@@ -107,8 +119,10 @@ def test_a_killed_worker_is_told_and_nothing_is_left(model_of, data, started):
     assert [False, False] == [running(pid) for pid in started]
 
 
-def test_an_error_leaves_no_process(model_of, data, started):
-    def fail():
+def test_an_error_leaves_no_process(
+    model_of: Callable[..., Model], data: Dataset, started: list[int]
+) -> None:
+    def fail() -> None:
         raise KeyError("onlooker")
 
     with pytest.raises(KeyError, match="onlooker"):
@@ -116,7 +130,9 @@ def test_an_error_leaves_no_process(model_of, data, started):
     assert [False] == [running(pid) for pid in started]
 
 
-def test_a_stopped_worker_is_woken_and_changes_nothing(model_of, data, started):
+def test_a_stopped_worker_is_woken_and_changes_nothing(
+    model_of: Callable[..., Model], data: Dataset, started: list[int]
+) -> None:
     straight, _ = trained(model_of("epochs 2; workers 2"), data)
     stop = Stopper(4, lambda: os.kill(started[-1], signal.SIGSTOP))
     stopped, history = trained(model_of("epochs 2; workers 2"), data, callback=stop)
@@ -125,8 +141,10 @@ def test_a_stopped_worker_is_woken_and_changes_nothing(model_of, data, started):
 
 
 @pytest.mark.parametrize("signals", [[signal.SIGSTOP], [signal.SIGSTOP, signal.SIGKILL], []])
-def test_closing_ends_a_worker_that_does_not_go(model_of, data, started, signals):
-    def fail():
+def test_closing_ends_a_worker_that_does_not_go(
+    model_of: Callable[..., Model], data: Dataset, started: list[int], signals: list[signal.Signals]
+) -> None:
+    def fail() -> None:
         for number in signals:
             os.kill(started[0], number)
         raise KeyError("onlooker")
@@ -151,9 +169,9 @@ model.fit((np.zeros((64, 8, 8, 1), np.uint8), np.arange(64) % 3))
 """
 
 
-def test_workers_end_when_the_first_process_is_killed():
+def test_workers_end_when_the_first_process_is_killed() -> None:
     process = subprocess.Popen([sys.executable, "-c", SCRIPT], stdout=subprocess.PIPE, text=True)
-    worker = int(process.stdout.readline())
+    worker = int(known(process.stdout).readline())
     process.kill()
     process.communicate()
     end = time.monotonic() + 20
