@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
-from tools import too_wide
+from tools import Command, too_wide
 
 from cnnspec.views.results import Confusion
 from cnnspec.views.terminal import results
@@ -26,7 +28,9 @@ NAMES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse"
     ],
     ids=" ".join,
 )
-def test_a_run_is_told_within_the_page(home, cnnspec, monkeypatch, arguments, width):
+def test_a_run_is_told_within_the_page(
+    home: Path, cnnspec: Command, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], width: int
+) -> None:
     monkeypatch.setenv("COLUMNS", str(width))
     verb, *what = arguments
     code, out, err = cnnspec(verb, home / "one", *what)
@@ -34,7 +38,9 @@ def test_a_run_is_told_within_the_page(home, cnnspec, monkeypatch, arguments, wi
     assert too_wide(out + err, width) == []
 
 
-def test_a_training_is_told_within_the_page_and_how_long_it_took(home, cnnspec, monkeypatch, tmp_path):
+def test_a_training_is_told_within_the_page_and_how_long_it_took(
+    home: Path, cnnspec: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setenv("COLUMNS", "60")
     code, out, err = cnnspec("train", home / "bars.cnn", "-o", tmp_path / "run")
     assert code == 0
@@ -51,12 +57,12 @@ def _confusion(width: int, names: tuple[str, ...] = NAMES, most: int = 900) -> l
     return results.confusion(Confusion(counts, names), Terminal(width))
 
 
-def test_a_matrix_has_whole_names_where_there_is_room():
+def test_a_matrix_has_whole_names_where_there_is_room() -> None:
     assert _confusion(200)[0].split() == list(NAMES)
 
 
 @pytest.mark.parametrize("width", range(20, 130, 3))
-def test_a_matrix_fits_or_says_that_it_does_not(width):
+def test_a_matrix_fits_or_says_that_it_does_not(width: int) -> None:
     page = _confusion(width)
     assert max(map(width_of, page)) <= width or width < 30
     if not page[0].startswith("no room"):
@@ -69,6 +75,6 @@ def test_a_matrix_fits_or_says_that_it_does_not(width):
         assert " cat → dog: 77" in page
 
 
-def test_a_matrix_without_room_and_without_mistakes_says_so():
+def test_a_matrix_without_room_and_without_mistakes_says_so() -> None:
     page = results.confusion(Confusion(np.diag([1000] * 10), NAMES), Terminal(30))
     assert " ".join(page) == "no room for the matrix; there are no mistakes"

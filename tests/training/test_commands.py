@@ -151,13 +151,13 @@ def trained_on(name: str, folder: Path) -> None:
 SOFTMAX = "network Softmax; input 28x28x1; flatten -> dense 10; train { epochs 1 }"
 
 
-@pytest.mark.parametrize("verb", [("evaluate",), ("inspect", "confusion"), ("predict", "--index", "0")])
+@pytest.mark.parametrize("arguments", [("evaluate",), ("inspect", "confusion"), ("predict", "--index", "0")])
 def test_a_run_of_mnist_is_not_judged_on_other_data_unless_that_is_said(
-    cnnspec: Command, place: Path, no_mnist: None, verb: tuple[str, ...]
+    cnnspec: Command, place: Path, no_mnist: None, arguments: tuple[str, ...]
 ) -> None:
     assert 0 == cnnspec("train", "-e", SOFTMAX, "-o", "run")[0]
-    word, *rest = verb
-    assert 0 == cnnspec(word, "run", *rest)[0], "the digits that stood in are what it was trained on"
+    verb, *rest = arguments
+    assert 0 == cnnspec(verb, "run", *rest)[0], "the digits that stood in are what it was trained on"
     trained_on("mnist", place / "run")
     code, out, err = cnnspec(verb, "run", *rest)
     words = " ".join(err.replace("\n        ", "").split())
@@ -255,12 +255,12 @@ def test_the_folder_of_a_run_works_wherever_a_spec_does(cnnspec, place, words):
     assert "is a folder" not in err
 
 
-@pytest.mark.parametrize("verb", [("evaluate",), ("inspect", "filters"), ("predict", "--index", "0")])
+@pytest.mark.parametrize("arguments", [("evaluate",), ("inspect", "filters"), ("predict", "--index", "0")])
 def test_a_run_that_is_not_there_comes_with_those_that_are(
-    cnnspec: Command, place: Path, verb: tuple[str, ...]
+    cnnspec: Command, place: Path, arguments: tuple[str, ...]
 ) -> None:
-    word, *rest = verb
-    code, _, err = cnnspec(word, "runs/nope", *rest)
+    verb, *rest = arguments
+    code, _, err = cnnspec(verb, "runs/nope", *rest)
     assert (2, True) == (code, 'there is no run, no file and no shipped example "runs/nope"; no other' in err)
     assert "train one: cnnspec train SPEC" in err
     cnnspec("train", "bars.cnn", "--epochs", 1)
