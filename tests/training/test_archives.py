@@ -46,7 +46,7 @@ def fault(read: Callable[[Path], object], path: Path) -> str:
 
 
 @pytest.mark.parametrize("packed", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
-def test_an_archive_that_unfolds_without_measure_is_refused(tmp_path, packed):
+def test_an_archive_that_unfolds_without_measure_is_refused(tmp_path: Path, packed: int) -> None:
     shape = (20_000, 32, 32)
     with zipfile.ZipFile(tmp_path / "x.npz", "w", packed) as file:
         file.writestr("x.npy", header_of(shape) + bytes(np.prod(shape)))
@@ -55,7 +55,7 @@ def test_an_archive_that_unfolds_without_measure_is_refused(tmp_path, packed):
     assert "claims to unfold" in fault(numpy_files.load, tmp_path / "x.npz")
 
 
-def test_an_archive_packed_in_a_way_that_numpy_does_not_use_is_refused(tmp_path):
+def test_an_archive_packed_in_a_way_that_numpy_does_not_use_is_refused(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "x.npz", "w", zipfile.ZIP_LZMA) as file:
         file.writestr("x.npy", saved(IMAGES))
         file.writestr("y.npy", saved(LABELS))
@@ -63,7 +63,7 @@ def test_an_archive_packed_in_a_way_that_numpy_does_not_use_is_refused(tmp_path)
 
 
 @pytest.mark.parametrize("letter", [0x110000, 0xFFFFFFFF, 0xD800])
-def test_labels_that_are_no_text_are_refused(tmp_path, letter):
+def test_labels_that_are_no_text_are_refused(tmp_path: Path, letter: int) -> None:
     words = np.frombuffer(np.array([65, letter] * 20, "<u4").tobytes(), "<U1")
     path = archive(tmp_path / "x.npz", x=saved(IMAGES), y=saved(words))
     assert "is damaged" in fault(numpy_files.load, path)

@@ -62,14 +62,14 @@ if find_spec("PIL"):
         (tmp_path / "deep.pgm").write_bytes(b"P5 2 1 65535\n\x00\x00\xff\xff")
         assert [0, 255] == read_image(tmp_path / "deep.pgm", 1).ravel().tolist()
 
-    def test_a_picture_runs_no_program(tmp_path):
+    def test_a_picture_runs_no_program(tmp_path: Path) -> None:
         """Pillow hands PostScript to Ghostscript, which runs it, whatever the file is called."""
         mark = tmp_path / "was-run"
         (tmp_path / "gs").write_text(f"#!/bin/sh\ntouch {mark}\n")
         (tmp_path / "gs").chmod(0o755)
         path = tmp_path / "x.png"
         path.write_text("%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n%%EndComments\n{} loop\n")
-        command = ["-m", "cnnspec", "run", "-e", "input 8x8x1; relu", "--input", path]
+        command = ["-m", "cnnspec", "run", "-e", "input 8x8x1; relu", "--input", str(path)]
         found = subprocess.run(
             [sys.executable, *command], capture_output=True, text=True, timeout=60,
             env=os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}"},
@@ -78,7 +78,7 @@ if find_spec("PIL"):
         assert "is not an image, or is damaged" in " ".join(found.stderr.split())
 
     @pytest.mark.parametrize("kind", ["PCX", "SGI", "TGA", "ICO", "PDF"])
-    def test_only_the_formats_that_are_documented_are_read(tmp_path, kind):
+    def test_only_the_formats_that_are_documented_are_read(tmp_path: Path, kind: str) -> None:
         Image.new("L", (6, 4)).save(tmp_path / "x.png", format=kind)
         assert "is not an image, or is damaged" in fault_of(read_image, tmp_path / "x.png", 1).message
 
