@@ -230,7 +230,9 @@ def test_evaluate_takes_the_newest_run_of_a_spec_or_a_file_of_weights(cnnspec: C
     assert out.split("images")[0] == again.split("images")[0]
 
 
-def test_a_run_in_any_folder_under_runs_is_found_by_its_network_or_its_spec(cnnspec, place):
+def test_a_run_in_any_folder_under_runs_is_found_by_its_network_or_its_spec(
+    cnnspec: Command, place: Path
+) -> None:
     for folder in ("runs/mine", None, "runs/other"):
         cnnspec("train", "bars.cnn", "--epochs", 1, *(["-o", folder] if folder else []))
         code, _, err = cnnspec("evaluate", "bars.cnn")
@@ -246,7 +248,7 @@ def test_a_run_in_any_folder_under_runs_is_found_by_its_network_or_its_spec(cnns
     "analyze {}", "check {}", "explain {} conv1", "field {}", "draw {} -o -", "diff {} bars.cnn",
     "diff bars.cnn {}", "solve {}", "fmt {}", "run {} --input ones", "train {} --resume --epochs 1",
 ])  # fmt: skip
-def test_the_folder_of_a_run_works_wherever_a_spec_does(cnnspec, place, words):
+def test_the_folder_of_a_run_works_wherever_a_spec_does(cnnspec: Command, place: Path, words: str) -> None:
     cnnspec("train", "bars.cnn", "--epochs", 1, "-o", "run")
     code, out, err = cnnspec(*words.format("run").split())
     plain = words.replace("--resume", "-o run --resume").format("run/spec.cnn").split()
