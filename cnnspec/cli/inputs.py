@@ -2,41 +2,34 @@
 
 from __future__ import annotations
 
-import json
 import re
+import sys
 from collections.abc import Mapping, Sequence
-from fractions import Fraction
-from math import isfinite, prod
+from math import prod
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 import click
 import numpy as np
 from numpy.typing import NDArray
 
 from cnnspec.cli.console import stderr_console
+from cnnspec.cli.matrices import KERNELS, LONGEST_QUOTED, Array, numbers
+from cnnspec.cli.samples import check_index
 from cnnspec.diagnostics import SpecError, suggestion
 from cnnspec.files import read_bytes
 from cnnspec.layers.base import Shape, show
 from cnnspec.records import record
 from cnnspec.text import printable
-from cnnspec.training.data import numpy_files
+from cnnspec.training.data import LOADERS, load, numpy_files
+from cnnspec.training.data.dataset import Part
 from cnnspec.training.data.picture import SUFFIXES, read_image
 from cnnspec.training.data.preprocess import fit_images
 from cnnspec.training.run import Run
 
-Array: TypeAlias = NDArray[Any]
-
-KERNELS: Final = {
-    "blur": "[1 2 1; 2 4 2; 1 2 1]/16",
-    "sharpen": "0 -1 0; -1 20 -1; 0 -1 0",
-    "vertical-lines": "-3 0 3; -6 0 6; -3 0 3",
-    "horizontal-lines": "-3 -6 -3; 0 0 0; 3 6 3",
-}
-"""Filters with a name, as image processing teaches them."""
-
 FORMS: Final = (
-    'rows as "1 2; 3 4" (channels apart by |), a .npy file, a picture, or: ones, zeros, count, random'
+    'rows as "1 2; 3 4" (channels apart by |), lists as [[1, 2], [3, 4]], a file of either, a .npy file, a '
+    "picture, a sample as mnist:7 or mnist:test:7, or: ones, zeros, count, random"
 )
 
 MOST_TEXT: Final = 100_000_000
@@ -44,59 +37,8 @@ MOST_TEXT: Final = 100_000_000
 MOST_WRITTEN: Final = 16
 """Numbers up to which an example is written out."""
 
-LONGEST_QUOTED: Final = 40
-"""Characters of an input that a message repeats."""
-
-SCALED: Final = re.compile(r"^\[(?P<inside>[^\[\]]*)\]\s*(?:/\s*(?P<divisor>[0-9.]+))?$", re.DOTALL)
-
-
-def matrix(text: str) -> Array:
-    """``"1 2; 3 4 | 5 6; 7 8"`` as slices x rows x columns, float64; ``[…]/9`` divides; 1/9 is a number.
-
-    Raises ValueError that says what is wrong.
-    """
-    text = text.strip()
-    if text.startswith("[["):
-        return _of_json(text)
-    scaled = SCALED.match(text)
-    divisor = 1.0
-    if scaled:
-        text, divisor = scaled["inside"], _number(scaled["divisor"] or "1")
-    if not divisor:
-        raise ValueError("it is divided by 0")
-    slices = [[_row(row) for row in re.split(r"[;\n]", part) if row.strip()] for part in text.split("|")]
-    lengths = {len(row) for part in slices for row in part}
-    if len({len(part) for part in slices}) != 1 or len(lengths) != 1:
-        raise ValueError(
-            f"rows of {' and '.join(map(str, sorted(lengths)))} numbers" if lengths else "no numbers"
-        )
-    return np.array(slices, float) / divisor
-
-
-def _of_json(text: str) -> Array:
-    try:
-        return np.atleast_3d(np.asarray(json.loads(text), float))
-    except (TypeError, OverflowError, RecursionError) as error:
-        raise ValueError("the lists hold other things than numbers") from error
-
-
-def _row(text: str) -> list[float]:
-    return [_number(word) for word in re.split(r"[\s,]+", text.strip())]
-
-
-def _number(word: str) -> float:
-    above, line, below = word.replace("−", "-").partition("/")
-    try:
-        value = float(Fraction(int(above), int(below))) if line else float(above)
-    except (ValueError, ArithmeticError) as error:
-        raise ValueError(f'"{_short(word)}" is not a number') from error
-    if not isfinite(value):
-        raise ValueError(f'"{_short(word)}" is not a number that a float can hold')
-    return value
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= LONGEST_QUOTED else text[:LONGEST_QUOTED] + "…"
+SAMPLE: Final = re.compile(r"^(?P<name>.+?):(?:(?P<part>train|test):)?(?P<index>\d+)$")
+"""``mnist:59000``, ``mnist:test:7``."""
 
 
 def input_array(text: str, shape: Shape, seed: int, resizing: bool = False) -> Array:
@@ -105,20 +47,64 @@ def input_array(text: str, shape: Shape, seed: int, resizing: bool = False) -> A
     if text in _MADE:
         made: Array = _MADE[text](shape, np.random.default_rng(seed))
         return made[None]
+    cure = "" if resizing else ", or --resize brings it to that size"
+    if sample := _sample_named(text):
+        images = fit_images(_sample(*sample, shape, resizing), shape, resizing=resizing)
+        return _as_samples(images, shape, text, cure)
     if path.suffix.lower() in SUFFIXES:
         (image,) = fit_images(read_image(path, shape)[None], shape, resizing=resizing)
-        return _as_samples(image, shape, text, "" if resizing else ", or --resize brings it to that size")
+        return _as_samples(image, shape, text, cure)
     if path.suffix.lower() == ".npy":
         values = fit_images(_images(path, shape), shape, resizing=True) if resizing else _npy(path)
         return _as_samples(values, shape, text)
+    values, is_nested = _numbers(text)
+    if is_nested or (len(shape) == 1 and values.size == prod(shape)):
+        return _as_samples(values if is_nested else values.reshape(shape), shape, text)
+    together = np.moveaxis(values, 0, -1)
+    return _as_samples(together[0] if len(shape) == 2 and len(together) == 1 else together, shape, text)
+
+
+def input_sizes(text: str, parts: Sequence[int | None]) -> tuple[int, ...]:
+    """The network's input where its spec leaves sizes open, as ``input ?x?x1`` does: those of ``--input``."""
+    path, channels = Path(text), parts[-1] or 3
+    if sample := _sample_named(text):
+        shape = _sample(*sample, None, False).shape[1:]
+    elif path.suffix.lower() in SUFFIXES:
+        shape = read_image(path, channels).shape
+    elif path.suffix.lower() == ".npy":
+        shape = _npy(path).shape
+    else:
+        values, is_nested = _numbers(text)
+        shape = values.shape if is_nested else (*values.shape[1:], len(values))
+    shape = (*shape, 1)[: len(parts)] if len(shape) < len(parts) else shape[len(shape) - len(parts) :]
+    return tuple(size if part is None else part for part, size in zip(parts, shape, strict=False))
+
+
+def _numbers(text: str) -> tuple[Array, bool]:
+    """The numbers in a file or in the text itself; ``-`` is standard input."""
     try:
-        slices = matrix(_text(path) if _is_there(path) else text)
+        if text == "-":
+            return numbers(sys.stdin.read())
+        return numbers(_text(Path(text)) if _is_there(Path(text)) else text)
     except ValueError as error:
         raise click.BadParameter(f"{error}; give {FORMS}", param_hint="--input") from error
-    if len(shape) == 1 and slices.size == prod(shape):
-        return slices.reshape(1, *shape)
-    together = np.moveaxis(slices, 0, -1)
-    return _as_samples(together[0] if len(shape) == 2 and len(together) == 1 else together, shape, text)
+
+
+def _sample_named(text: str) -> tuple[str, Part, int] | None:
+    """The data, the part and the number, where a text names a sample."""
+    found = SAMPLE.match(text)
+    if found is None or not (found["name"].replace("-", "_") in LOADERS or Path(found["name"]).exists()):
+        return None
+    return found["name"], "test" if found["part"] == "test" else "train", int(found["index"])
+
+
+def _sample(name: str, part: Part, index: int, shape: Shape | None, resizing: bool) -> NDArray[np.uint8]:
+    """One sample of a data set, 1 x height x width x channels; says of which class it is."""
+    data = load(name, shape=shape, resize=resizing)
+    images, labels = data.part(part)
+    check_index(index, len(labels), part, "--input")
+    _say(f"{part} sample {index:,} of {name}: {data.names[int(labels[index])]}")
+    return images[index : index + 1]
 
 
 def _is_there(path: Path) -> bool:
@@ -140,9 +126,11 @@ def _text(path: Path) -> str:
 
 def ways(shape: Shape) -> str:
     """What ``--input`` can be for a network's input, a line each, with an example of this shape."""
-    rows = [(f'"{_example(shape)}"', _rows_in_words(shape)), ("numbers.txt", "the same in a file")]
+    rows = [(f'"{_example(shape)}"', _rows_in_words(shape))]
+    rows.append(("numbers.txt", "the same in a file, or lists as Python, JSON and run --format json print"))
     if len(shape) == 3 and shape[2] in (1, 3):
-        rows.append(("photo.png", f"a picture of {shape[0]}x{shape[1]} pixels"))
+        rows.append(("photo.png", f"a picture of {shape[0]}x{shape[1]} pixels, or of any size with --resize"))
+        rows.append(("mnist:7", "a training sample of a data set; mnist:test:7 is one of the test set"))
     rows.append(("samples.npy", f"an array of shape {show(shape)}, or N of them"))
     rows.append(("random", "or ones, zeros, count: made up"))
     longest = max(len(value) for value, _ in rows)
@@ -181,6 +169,9 @@ def _as_samples(values: Array, shape: Shape, what: str, cure: str = "") -> Array
             return values.reshape(-1, *shape)
     if len(shape) == 1 and values.size == shape[0]:
         return np.moveaxis(values, -1, 0).reshape(1, -1)
+    if values.ndim == len(shape) == 3 and (moved := np.moveaxis(values, 0, -1)).shape == shape:
+        _say("read as channels x height x width, the order that PyTorch prints")
+        return moved[None]
     name = f'"{what}"' if len(what) <= LONGEST_QUOTED else "the input"
     raise click.BadParameter(
         f"{name} is {show(values.shape)}, the network takes {show(shape)}; "
@@ -223,11 +214,12 @@ def weight_array(text: str, shape: Shape) -> Array:
     if path.suffix.lower() == ".npy":
         values = _npy(path)
     else:
-        values = matrix(KERNELS.get(text.replace("_", "-"), text))
+        values, _ = numbers(KERNELS.get(text.replace("_", "-"), text))
     if values.size == prod(shape):
         return values.reshape(shape)
-    if values.size == 1 or (len(shape) > 2 and values.shape == (1, *shape[-2:])):
-        return np.broadcast_to(values[0] if values.ndim == 3 else values, shape)
+    is_kernel = values.size == prod(shape[-2:]) and values.shape[-2:] == shape[-2:]
+    if values.size == 1 or (len(shape) > 2 and is_kernel):
+        return np.broadcast_to(values.reshape(values.shape[-2:]), shape)
     raise ValueError(f"{values.size} values where {show(shape)} = {prod(shape)} are needed")
 
 

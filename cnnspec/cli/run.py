@@ -11,8 +11,11 @@ import click
 
 from cnnspec.cli.console import stderr_console, stdout_console, write_result
 from cnnspec.cli.options import format_option, resize_option
-from cnnspec.cli.spec import load_network, no_layer, spec_argument
+from cnnspec.cli.spec import network_of, no_layer, read, spec_argument
+from cnnspec.document import Document
 from cnnspec.layers.base import show
+from cnnspec.syntax.tree import Input, Size
+from cnnspec.text import Source
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -26,7 +29,8 @@ FORMATS = ("text", "json")
 @spec_argument
 @click.option(
     "--input", "given", metavar="X",
-    help='"1 2; 3 4" (| between channels), a .npy or text file, a picture, ones, zeros, count or random.',
+    help='"1 2; 3 4" (| between channels), lists as [[1, 2], [3, 4]], a .npy, text or JSON file, - for '
+    "standard input, a picture, a sample as mnist:7, or ones, zeros, count or random.",
 )  # fmt: skip
 @click.option(
     "--weights", multiple=True, metavar="W",
@@ -59,15 +63,17 @@ def command(
       cnnspec run -e "input 4x4x1; maxpool 2x2" --input "1 1 2 5; 5 7 7 8; 3 1 1 0; 1 2 3 4"
       cnnspec run -e "input 3x3x1; conv 1 2x2" --input "0 1 2; 3 4 5; 6 7 8" --weights conv1="0 1; 2 3"
       cnnspec run edges.cnn --input photo.png --weights conv1=vertical-lines -o edges.png
+      cnnspec run lenet --input mnist:59000 --layer conv1
+
+    Where a spec leaves the sizes of its input open, as input ?x?x1 does, they are those of X.
     """
+    from cnnspec.cli.inputs import input_array, ways
     from cnnspec.training.run import is_run
 
     if spec and inline is None and is_run(spec) and all("=" in item for item in weights):
         weights = (spec, *weights)
-    network = load_network(spec, inline)
+    network = _network(read(spec, inline), given)
     names = _names(network, layers, everything)
-    from cnnspec.cli.inputs import input_array, ways
-
     if given is None:
         shape = show(network.input)
         raise click.UsageError(f"no --input given; for the input {shape} it can be\n{ways(network.input)}")
@@ -87,6 +93,18 @@ def command(
     else:
         stdout_console().print(_page(network, results, decimals, cut, full))
     return 0
+
+
+def _network(document: Document, given: str | None) -> Network:
+    """The network; an input whose spec leaves sizes open, as ``input ?x?x1``, has those of what is given."""
+    from cnnspec.cli.inputs import input_sizes
+
+    sizes = next((one.shape for one in document.tree.statements if isinstance(one, Input)), None)
+    if given is None or not isinstance(sizes, Size) or None not in sizes.parts:
+        return network_of(document)
+    text, place = document.source.text, sizes.span
+    filled = text[: place.start] + show(input_sizes(given, sizes.parts)) + text[place.end :]
+    return network_of(Document(Source(document.source.name, filled), document.read_use))
 
 
 def _names(network: Network, layers: Sequence[str], everything: bool) -> list[str]:

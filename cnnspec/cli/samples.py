@@ -97,10 +97,10 @@ def is_missing(error: SpecError) -> bool:
     return any(item.code == "data-missing" for item in error.diagnostics)
 
 
-def check_index(index: int, count: int, part: str) -> None:
+def check_index(index: int, count: int, part: str, option: str = "--index") -> None:
     """Leaves where a part of the data has no sample of this number."""
     if index >= count:
         raise click.BadParameter(
             f"the {part} set has {count:,} samples, 0 to {count - 1:,}; there is no {index:,}",
-            param_hint="--index",
+            param_hint=option,
         )

@@ -49,7 +49,11 @@ def read(spec: str | None, inline: str | None) -> Document:
 
 def load_network(spec: str | None, inline: str | None) -> Network:
     """The network; leaves with the faults when there are errors, shows warnings otherwise."""
-    document = read(spec, inline)
+    return network_of(read(spec, inline))
+
+
+def network_of(document: Document) -> Network:
+    """The network of a document; leaves and shows as ``load_network`` does."""
     if document.network is None or document.failed:
         fail(document.diagnostics)
     show(document.diagnostics)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from cnnspec.cli.inputs import KERNELS, matrix, weight_array
+from cnnspec.cli.inputs import weight_array
 from cnnspec.cli.main import run
+from cnnspec.cli.matrices import KERNELS, matrix, numbers
 from cnnspec.views.terminal.arrays import NumberFormat, render
 from cnnspec.views.terminal.paint import Terminal
 
@@ -193,8 +196,8 @@ def test_random_weights_are_told_and_depend_on_the_seed(capsys: pytest.CaptureFi
         (["--input", "1 2; 3"], "rows of 1 and 2 numbers"),
         (["--input", "1 2; 3 4"], "is 2x2x1, the network takes 3x3x1"),
         (["--input", "nonsense"], '"nonsense" is not a number'),
-        (["--input", "[[null,{}],[1,2]]"], "other things than numbers"),
-        (["--input", "[" * 100_000], "other things than numbers"),
+        (["--input", "[[null,{}],[1,2]]"], '"{}" is not a number'),
+        (["--input", "[" * 100_000], "a bracket is never closed"),
         (["--input", "1e999999999 2; 3 4"], '"1e999999999" is not a number that a float can hold'),
         (["--input", f"1/{'9' * 5000} 2; 3 4"], '"1/99999'),
         (["--input", f"{'9' * 4000}/1 2; 3 4"], "is not a number"),
@@ -211,6 +214,11 @@ def test_random_weights_are_told_and_depend_on_the_seed(capsys: pytest.CaptureFi
         (["--input", "count", "--layer", "conv9"], 'did you mean "conv1"?'),
         (["--input", "count", "-o", "x.txt"], "must end in .npy, .npz or .png"),
         (["--input", "count", "-o", "/dev/null/x.npy"], "cannot be written"),
+        (["--input", "[[0, 1], [3, 4, 5], [6, 7, 8]]"], "its lists are not equally long"),
+        (["--input", "[[0, 1, 2], [3, 4, 5]"], "a bracket is never closed"),
+        (["--input", "[[0 1 ... 8]]"], "print all of them"),
+        (["--input", '{"a": 1}'], "is not what run --format json prints"),
+        (["--input", "digits:5000"], "the train set has 1,438 samples"),
         ([], '--input "0 1 2; 3 4 5; 6 7 8"  3 rows of 3'),
     ],
 )
@@ -254,12 +262,15 @@ def test_matrices_as_text() -> None:
     assert matrix("1 | 2").tolist() == [[[1]], [[2]]]
     assert matrix("[2 4]/2").tolist() == [[[1, 2]]]
     assert matrix("1/4 −1").tolist() == [[[0.25, -1]]]
-    assert matrix("[[1, 2], [3, 4]]")[..., 0].tolist() == [[1, 2], [3, 4]]
+    lists, say_their_shape = numbers("[[1, 2], [3, 4]]")
+    assert say_their_shape
+    assert lists.tolist() == [[1, 2], [3, 4]]
 
 
 def test_weights_fill_by_count_by_kernel_or_by_number() -> None:
     assert weight_array("1 2; 3 4", (1, 1, 2, 2)).ravel().tolist() == [1, 2, 3, 4]
     assert weight_array("1 2; 3 4", (2, 3, 2, 2)).sum() == 60
+    assert weight_array("[[1, 2], [3, 4]]", (2, 3, 2, 2)).sum() == 60
     assert weight_array("3", (2, 2)).tolist() == [[3, 3], [3, 3]]
     with pytest.raises(ValueError, match="2 values where 3 = 3"):
         weight_array("1 2", (3,))
@@ -304,3 +315,82 @@ def test_json_has_no_word_for_what_is_no_number(tmp_path: Path, capsys: pytest.C
 def test_weights_that_are_not_given_begin_as_the_recipe_says(capsys: pytest.CaptureFixture[str]) -> None:
     spec = "input 2x2x1; conv 1 2x2; train { initial ones }"
     assert values(["-e", spec, "--input", "1 2; 3 4"], capsys) == [[10]]
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "[[0,1,2],[3,4,5],[6,7,8]]",
+        "[[0/1, 1, 4/2], [3, 4, 5], [6, 7, 8]]",
+        "((0, 1, 2), (3, 4, 5), (6, 7, 8))",
+        "[[0. 1. 2.]\n [3. 4. 5.]\n [6. 7. 8.]]",
+        "array([[0, 1, 2],\n       [3, 4, 5],\n       [6, 7, 8]], dtype=float32)",
+        "tensor([[[0., 1., 2.],\n         [3., 4., 5.],\n         [6., 7., 8.]]])",
+        "np.array([[[0], [1], [2]], [[3], [4], [5]], [[6], [7], [8]]])",
+    ],
+)
+def test_lists_are_read_as_json_python_numpy_and_pytorch_print_them(
+    written: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "x.txt").write_text(written)
+    for given in (written, str(tmp_path / "x.txt")):
+        found = values(["-e", "input 3x3x1; conv 1 2x2", "--input", given, *KERNEL], capsys)
+        assert found == [[19, 25], [37, 43]]
+
+
+def test_channels_that_come_first_are_read_and_said(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["run", "-e", "input 1x2x3; identity", "--input", "[[[1, 2]], [[3, 4]], [[5, 6]]]"]) == 0
+    streams = capsys.readouterr()
+    assert "read as channels x height x width" in streams.err
+    assert streams.out.splitlines()[-1].split() == ["1", "2", "3", "4", "5", "6"]
+
+
+def test_what_run_prints_as_json_is_an_input(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = ["-e", "input 3x3x1; conv 1 2x2; relu", "--input", "count", *KERNEL]
+    assert run(["run", *spec, "--all", "--format", "json"]) == 0
+    printed = capsys.readouterr().out
+    (tmp_path / "out.json").write_text(printed)
+    again = ["-e", "input 2x2x1; identity", "--input"]
+    assert values([*again, str(tmp_path / "out.json")], capsys) == [[19, 25], [37, 43]]
+    monkeypatch.setattr(sys, "stdin", io.StringIO(printed))
+    assert values([*again, "-"], capsys) == [[19, 25], [37, 43]]
+
+
+def test_numbers_longer_than_a_name_of_a_file_are_numbers(capsys: pytest.CaptureFixture[str]) -> None:
+    many = str(np.arange(784.0).reshape(28, 28).tolist())
+    assert "784" in text(["-e", "input 28x28x1; flatten", "--input", many], capsys)
+
+
+def test_a_sample_of_a_data_set_is_an_input(capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("sklearn")
+    for given, said in (
+        ("digits:3", "train sample 3 of digits: "),
+        ("digits:test:3", "test sample 3 of digits: "),
+    ):
+        assert run(["run", "-e", "input 8x8x1; identity", "--input", given]) == 0
+        streams = capsys.readouterr()
+        assert said in streams.err
+        assert "8x8x1" in streams.out
+    assert run(["run", "-e", "input 28x28x1; identity", "--input", "digits:3"]) == 2
+    assert "--resize brings it to that size" in " ".join(capsys.readouterr().err.split())
+    assert run(["run", "-e", "input 28x28x1; identity", "--input", "digits:3", "--resize"]) == 0
+
+
+def test_an_open_input_takes_the_size_of_what_is_given(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    image = pytest.importorskip("PIL.Image")
+    image.fromarray(np.zeros((5, 7, 3), np.uint8)).save(tmp_path / "x.png")
+    np.save(tmp_path / "x.npy", np.zeros((4, 6, 2)))
+    for spec, given, shape in (
+        ("input ?x?x3; identity", tmp_path / "x.png", "5x7x3"),
+        ("input ?x?x1; identity", tmp_path / "x.png", "5x7x1"),
+        ("input ?x?x?; identity", tmp_path / "x.npy", "4x6x2"),
+        ("input ?x?x1; identity", "1 2; 3 4; 5 6", "3x2x1"),
+        ("input ?x?x1; identity", "[[1, 2, 3]]", "1x3x1"),
+        ("input ?x1; identity", "1 2 3", "3x1"),
+    ):
+        assert run(["run", "-e", spec, "--input", str(given)]) == 0
+        assert shape in capsys.readouterr().out
