@@ -226,11 +226,12 @@ def network_of(given: object) -> Network:
     raise SpecError(
         [
             Diagnostic(
-                "not-a-network", f"a network is expected, not {type(given).__name__}",
+                "not-a-network",
+                f"a network is expected, not {type(given).__name__}",
                 help=("cnnspec.parse(text) and cnnspec.load(path) give one",),
             )
         ]
-    )  # fmt: skip
+    )
 
 
 def _is_text(given: str) -> bool:

@@ -108,9 +108,10 @@ class Memory:
         """What is in memory while node ``index`` runs."""
         death = self._deaths
         live = tuple(
-            opened for opened in range(self._oldest[index], index + 1)
+            opened
+            for opened in range(self._oldest[index], index + 1)
             if opened == self.buffers[opened] and death[opened] >= index
-        )  # fmt: skip
+        )
         places = tuple(pool for pool, last in self._places.items() if pool <= index <= last)
         nodes = self.network.nodes
         size = self.batch * sum(bytes_of(nodes[opened].output) for opened in live)

@@ -200,9 +200,7 @@ def analyze(
 
 
 def _row(node: Node, tracks: tuple[Track, ...], cost: Cost, convention: Convention, batch: int) -> Row:
-    figures = {
-        **vars(cost), "flops": convention.flops(node.layer, node.input_shapes, node.output, cost) or 0,
-    }  # fmt: skip
+    figures = {**vars(cost), "flops": convention.flops(node.layer, node.input_shapes, node.output, cost) or 0}
     return Row(
         **figures, node=node, receptive_field=summary(tracks, node.output),
         activation_bytes=batch * bytes_of(node.output),

@@ -114,9 +114,8 @@ def head(elaborator: Elaborator, statement: tree.Head, context: Context) -> None
     inside = replace(scope, path=(*scope.path, local), reserved=labels_in(statement.body), counts={})
     start = elaborator.current
     elaborator.run(
-        elaborator, statement.body,
-        Context(inside, {}, context, context.groups, context.depth + 1, False),
-    )  # fmt: skip
+        elaborator, statement.body, Context(inside, {}, context, context.groups, context.depth + 1, False)
+    )
     if elaborator.current is not None:
         elaborator.heads.append(Output(name, elaborator.current, _weight(elaborator, statement, context)))
     elaborator.current = start

@@ -119,7 +119,7 @@ NEAREST: Final = {
     "mean": "globalavgpool gives the mean of each channel",
     "lambda": "a spec holds no code; a block gives several layers a name",
     "sequential": "the chain is implicit: one layer a line",
-}  # fmt: skip
+}
 """There is no such thing here: what comes nearest, and in what it differs."""
 
 SAME_OPTIONS: Final = {

@@ -37,9 +37,10 @@ class MadeLayer:
             known = self.layer.shape(inputs)
             if max(known) > LARGEST:
                 raise LayerError(
-                    "tensor-too-large", f"{self.layer.word} would give more values than any machine holds",
+                    "tensor-too-large",
+                    f"{self.layer.word} would give more values than any machine holds",
                     notes=("the largest size allowed is 10^15",),
-                )  # fmt: skip
+                )
             if len(self.answers) >= MOST_ANSWERS:
                 self.answers.clear()
             self.answers[inputs] = known

@@ -102,18 +102,21 @@ def _rates(recipe: Recipe, place: Place) -> Iterator[Diagnostic]:
         word, option = ("schedule", "peak") if peak else ("optimizer", "rate")
         yield _unusual(
             f"{optimizer.kind} hardly ever learns at a rate of {peak or optimizer.rate:g}",
-            place(word, option), f"begin with {option}={optimizer.highest_rate / 10:g}",
-        )  # fmt: skip
+            place(word, option),
+            f"begin with {option}={optimizer.highest_rate / 10:g}",
+        )
     if optimizer.decay > optimizer.highest_decay:
         yield _unusual(
-            f"a decay of {optimizer.decay:g} pulls all weights to 0", place("optimizer", "decay"),
+            f"a decay of {optimizer.decay:g} pulls all weights to 0",
+            place("optimizer", "decay"),
             f"usual values are {optimizer.usual_decay}",
-        )  # fmt: skip
+        )
     if isinstance(schedule, Exponential | StepDecay) and schedule.factor > 1:
         yield _unusual(
             f"the rate grows: it is multiplied by {schedule.factor:g} again and again",
-            place("schedule", "factor"), "a factor below 1 lowers it",
-        )  # fmt: skip
+            place("schedule", "factor"),
+            "a factor below 1 lowers it",
+        )
 
 
 def _shares(recipe: Recipe, place: Place) -> Iterator[Diagnostic]:
@@ -121,13 +124,15 @@ def _shares(recipe: Recipe, place: Place) -> Iterator[Diagnostic]:
     if isinstance(loss, CrossEntropy) and loss.smoothing > 0.5:
         yield _unusual(
             f"a smoothing of {loss.smoothing:g} leaves the right class less than half of the target",
-            place("loss", "smoothing"), "a usual value is smoothing=0.1",
-        )  # fmt: skip
+            place("loss", "smoothing"),
+            "a usual value is smoothing=0.1",
+        )
     if validation > 0.5:
         yield _unusual(
             f"{100 * validation:g} % of the training samples are kept for validation, and not trained on",
-            place("data", "validation"), "a usual value is validation=0.1 to 0.2",
-        )  # fmt: skip
+            place("data", "validation"),
+            "a usual value is validation=0.1 to 0.2",
+        )
 
 
 def _unusual(message: str, span: Span | None, *help: str) -> Diagnostic:

@@ -114,10 +114,11 @@ def _value(name: str, value: Any, found: list[Diagnostic]) -> Any:
         return value
     found.append(
         Diagnostic(
-            "wrong-setting", f"{name} must be a sentence of the recipe. Received: {value!r}",
+            "wrong-setting",
+            f"{name} must be a sentence of the recipe. Received: {value!r}",
             help=(f"as in {name}={_example(name)!r}",),
         )
-    )  # fmt: skip
+    )
     return None
 
 

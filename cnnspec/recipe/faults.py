@@ -103,10 +103,11 @@ def unlike_channels(
             count = f"{len(numbers)} number{'s' * (len(numbers) != 1)}"
             has = f"{channels} channel{'s' * (channels > 1)}"
             yield Diagnostic(
-                "wrong-setting", f"normalise {option} has {count}, and the input has {has}",
+                "wrong-setting",
+                f"normalise {option} has {count}, and the input has {has}",
                 place("normalise", option),
                 help=(f"give one number for all channels: {option}={numbers[0]:g}",) if numbers else (),
-            )  # fmt: skip
+            )
 
 
 def no_picture(shape: Shape, span: Span | None) -> Diagnostic:

@@ -49,9 +49,10 @@ def load(path: Path) -> Dataset:
     whole = {name: paths for name, paths in sets.items() if None not in paths}
     if len(whole) > 1 and "" not in whole:
         raise missing(
-            f"{path} holds {len(whole)} sets", f"name one of them: {path / sorted(whole)[0]}",
+            f"{path} holds {len(whole)} sets",
+            f"name one of them: {path / sorted(whole)[0]}",
             notes=(f"sets: {', '.join(sorted(whole))}",),
-        )  # fmt: skip
+        )
     if not whole:
         some = next(iter(sets.values()), (None,) * len(FILES))
         absent = [name for name, file in zip(FILES, some, strict=True) if file is None]
@@ -123,9 +124,10 @@ def read_pair(images: Path, labels: Path, known: int = 256) -> tuple[Bytes, Labe
     if len(classes) and classes.max() >= known:
         place = int(np.argmax(classes >= known))
         raise bad_file(
-            labels, f"byte {8 + place:,} holds label {classes[place]}; labels are 0 to {known - 1}",
+            labels,
+            f"byte {8 + place:,} holds label {classes[place]}; labels are 0 to {known - 1}",
             cure="get the file again, or take both from one set: each class needs images to train on",
-        )  # fmt: skip
+        )
     return pictures, classes
 
 
@@ -176,9 +178,10 @@ def _header(file: gzip.GzipFile | BufferedReader, path: Path, wanted: str) -> tu
         )  # fmt: skip
     if magic[2] != 8:
         raise bad_file(
-            path, f"byte 2 says type 0x{magic[2]:02x}; only unsigned bytes (0x08) are read",
+            path,
+            f"byte 2 says type 0x{magic[2]:02x}; only unsigned bytes (0x08) are read",
             cure="save the values as unsigned bytes",
-        )  # fmt: skip
+        )
     _check_kind(path, magic[3], wanted)
     sizes = file.read(4 * magic[3])
     if len(sizes) < 4 * magic[3]:

@@ -101,9 +101,10 @@ def _refuse_untrained(folder: Path, classes: Classes, train: Path, names: tuple[
         if files and name not in names:
             meant = nearest(name, names)
             raise bad_file(
-                folder / name, f"is a class that {train} has not",
+                folder / name,
+                f"is a class that {train} has not",
                 cure=f"did you mean {meant}?" if meant else "give it images to train on, or take it away",
-            )  # fmt: skip
+            )
 
 
 def _read(

@@ -112,7 +112,7 @@ def _check_header(path: Path, file: IO[bytes], size: int, name: str = "") -> Non
             f"{name + ' ' if name else ''}promises {promised:,} bytes and holds {there:,}",
             f"its header says {'·'.join(f'{n:,}' for n in shape) or 1} values of {kind}",
             cure="get the file again, or save it again",
-        )  # fmt: skip
+        )
 
 
 # Archives ---------------------------------------------------------------------------
@@ -172,9 +172,10 @@ def _refuse_others(path: Path, start: bytes) -> None:
     """Raises SpecError for what NumPy writes beside archives: one array alone, and pickles."""
     if start == MAGIC:
         raise bad_file(
-            path, "is a single array, not an archive of images and labels",
+            path,
+            "is a single array, not an archive of images and labels",
             cure="save both with numpy.savez(path, x=…, y=…)",
-        )  # fmt: skip
+        )
     if start[:1] == PICKLE:
         raise _refusal_of_objects(path)
 

@@ -116,14 +116,16 @@ def _no_bytes(where: Where, key: str, values: Values, scale: PixelScale | None) 
     message = f"{key} holds {values.dtype} from {low:.4g} to {high:.4g}".strip()
     if scale is None:
         return bad_file(
-            where, f"{message}; pixels are whole numbers 0 to 255",
+            where,
+            f"{message}; pixels are whole numbers 0 to 255",
             cure=f"undo the scaling before saving, or spread them: {SPREAD.format(_variable(key))}; "
             "the recipe's normalise brings them to the network's scale",
-        )  # fmt: skip
+        )
     return bad_file(
-        where, f"{message}, and not all are bytes on one scale; rounding is left to you",
+        where,
+        f"{message}, and not all are bytes on one scale; rounding is left to you",
         cure=scale.rounding.format(_variable(key)),
-    )  # fmt: skip
+    )
 
 
 def _variable(key: str) -> str:
@@ -212,14 +214,11 @@ def _whole(where: Where, key: str, found: NDArray[np.float64]) -> Labels:
     cure = f"number the classes: {name} = np.unique({name}, return_inverse=True)[1]"
     if not np.isfinite(found).all() or (rounded != found).any() or found.min(initial=0) < 0:
         wrong = found[~np.isfinite(found) | (rounded != found) | (found < 0)][0]
-        raise bad_file(
-            where, f"{key} must be whole numbers from 0, or words. Received: {wrong:g}",
-            cure=cure,
-        )  # fmt: skip
+        raise bad_file(where, f"{key} must be whole numbers from 0, or words. Received: {wrong:g}", cure=cure)
     if found.max(initial=0) >= MOST_CLASSES:
         raise bad_file(
             where, f"{key} holds {found.max():.15g}; labels are 0 to {MOST_CLASSES - 1:,} at most", cure=cure
-        )  # fmt: skip
+        )
     return rounded.astype(np.int64)
 
 
@@ -240,8 +239,9 @@ def _from_one_hot(where: Where, key: str, values: Values) -> Labels:
     numbers = values.dtype.kind in "biuf"
     if not numbers or not np.isin(values, (0, 1)).all() or (values.sum(1) != 1).any():
         raise bad_file(
-            where, f"{key} has shape {values.shape}; its rows are not one-hot (a single 1, the rest 0)",
+            where,
+            f"{key} has shape {values.shape}; its rows are not one-hot (a single 1, the rest 0)",
             cure=f"give one label per image: {key} = {key}.argmax(1)",
-        )  # fmt: skip
+        )
     places: Labels = values.argmax(1).astype(np.int64)
     return places
