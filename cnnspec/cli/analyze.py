@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 @click.option(
     "--optimizer",
     metavar="NAME",
-    help="The optimizer whose state is counted in training memory: sgd, momentum, rmsprop, adam or adamw.",
+    help="The optimizer whose state is counted in training memory, such as adam; a wrong name lists all.",
 )
 @click.option("--exclude-padding", is_flag=True, help="Leave out multiplications by padding.")
 def command(

@@ -270,4 +270,4 @@ def test_adam_is_meant_when_nothing_is_said() -> None:
 
 def test_an_unknown_optimizer_is_refused() -> None:
     with pytest.raises(ValueError, match="known are sgd, momentum"):
-        memory(LENET).training("adagrad")
+        memory(LENET).training("gradschool")

@@ -140,7 +140,7 @@ def test_training_is_told_for_any_optimizer() -> None:
     plain = analyze(network, optimizer="sgd").totals.training_bytes
     assert 2 * 4 * 61_706 == analyze(network, optimizer="adam").totals.training_bytes - plain
     with pytest.raises(ValueError, match="known are sgd"):
-        analyze(network, optimizer="adagrad")
+        analyze(network, optimizer="gradschool")
 
 
 def test_the_report_says_what_it_is(lenet: Analysis) -> None:

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 from tools import known
 
+from cnnspec.analysis.memory import OPTIMIZER_STATES
 from cnnspec.backends.numpy.initializers import INITIALIZERS, SYNONYMS
+from cnnspec.backends.numpy.optimizers import OPTIMIZERS
 from cnnspec.binding.values import Sight, Word, evaluate
 from cnnspec.diagnostics import Diagnostic, Severity, SpecError
 from cnnspec.recipe.models import (
@@ -16,6 +18,7 @@ from cnnspec.recipe.models import (
     Initial,
     Normalise,
     OneCycle,
+    Optimizer,
     Recipe,
     Sgd,
     StepDecay,
@@ -381,3 +384,9 @@ def test_the_numbers_of_normalise_are_as_many_as_the_channels(image: tuple[int, 
 
 def test_images_of_unknown_size_are_not_judged() -> None:
     assert known(good("augment shift=40").augment).shift == 40
+
+
+def test_an_optimizer_has_a_setting_an_engine_and_a_memory() -> None:
+    kinds = [one.model_fields["kind"].default for one in get_args(get_args(Optimizer)[0])]
+    assert sorted(OPTIMIZERS) == sorted(kinds)
+    assert set(kinds) <= OPTIMIZER_STATES.keys()
