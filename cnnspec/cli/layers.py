@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 @click.command("layers")
 @click.argument("word", required=False)
 def command(word: str | None) -> None:
-    """List all layers; or tell one WORD's options, laws and an example.
+    """List all layers, blocks and sentences; or tell one WORD's options, laws and an example.
 
     WORD may also be what other programs call the layer, such as linear. "train" lists the
     settings of a recipe, and each setting, kind and option of one is a WORD too.
@@ -25,6 +25,8 @@ def command(word: str | None) -> None:
     Examples:
       cnnspec layers
       cnnspec layers conv
+      cnnspec layers repeat
+      cnnspec layers bottleneck
       cnnspec layers train
       cnnspec layers augment
     """
@@ -37,18 +39,28 @@ def command(word: str | None) -> None:
         console.print(render_layers(terminal))
         return
     word = SYNONYMS.get(word.lower(), word.lower())
-    console.print(render_layer(word, terminal) if word in LAYERS else _of_the_recipe(word, terminal))
+    console.print(render_layer(word, terminal) if word in LAYERS else _of_no_layer(word, terminal))
 
 
-def _of_the_recipe(word: str, terminal: Terminal) -> str:
-    """The page of a word that is no layer's; leaves with the nearest one where it is no word at all."""
+def _of_no_layer(word: str, terminal: Terminal) -> str:
+    """The page of a block, a sentence or a setting; leaves with the nearest one where it is none of these."""
+    from cnnspec.layers.foreign import nearest_thing, sentence_for
     from cnnspec.layers.registry import LAYERS
+    from cnnspec.syntax.keywords import INSTEAD
     from cnnspec.views.reference import WHOLE, find, known
-    from cnnspec.views.terminal.reference import render_recipe, render_setting
+    from cnnspec.views.sentences import block_entries, sentence_entries
+    from cnnspec.views.terminal.reference import render_recipe, render_sentence, render_setting
 
     if word in WHOLE:
         return render_recipe(terminal)
+    sentences = block_entries() | sentence_entries()
+    if (meant := word if word in sentences else INSTEAD.get(word)) is not None:
+        return render_sentence(sentences[meant], terminal)
     if find(word):
         return render_setting(word, terminal)
-    hint = suggestion(word, (*LAYERS, *known()), "cnnspec layers lists them")
+    words = (*LAYERS, *sentences, *known())
+    ours = sentence_for(word, "")
+    hint = nearest_thing(word) or (
+        f"here it is {ours}" if ours else suggestion(word, words, "cnnspec layers lists them")
+    )
     raise click.UsageError(f'there is no layer or setting "{word}"; {hint}')

@@ -70,7 +70,7 @@ _SAME_MEANING: Final[dict[str, str]] = {
     "lrn": "localresponsenorm local_response_norm localresponsenormalization localresponsenormalisation "
     "response_norm",
     "dropout": "drop drop_out",
-    "add": "sum plus residual addition elementwise_add",
+    "add": "sum plus addition elementwise_add",
     "concat": "concatenate cat concatenation join depthconcat",
     "multiply": "mul times product elementwise_multiply hadamard",
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import get_args
 
@@ -12,9 +13,11 @@ from cnnspec.cli.main import run
 from cnnspec.layers.base import Initial
 from cnnspec.layers.registry import LAYERS
 from cnnspec.resources import example_names, example_text
+from cnnspec.syntax.keywords import FORMS
 from cnnspec.views.reference import FAMILIES, laws, layer_entries
+from cnnspec.views.sentences import block_entries, sentence_entries
 from cnnspec.views.terminal.paint import Terminal
-from cnnspec.views.terminal.reference import render_layer
+from cnnspec.views.terminal.reference import render_layer, render_sentence
 
 
 def test_the_list_has_every_example_with_its_first_comment(capsys: pytest.CaptureFixture[str]) -> None:
@@ -67,6 +70,51 @@ def test_the_reference_lists_every_word(capsys: pytest.CaptureFixture[str]) -> N
     page = capsys.readouterr().out
     assert [word for word in LAYERS if f"\n  {word} " not in page] == []
     assert {layer.family for layer in LAYERS.values()} <= set(FAMILIES)
+
+
+def test_the_reference_lists_every_sentence_and_block(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["layers"]) == 0
+    page = capsys.readouterr().out
+    assert set(FORMS) == set(sentence_entries())
+    assert {"residual", "bottleneck", "squeeze_excite"} < set(block_entries())
+    assert [word for word in (*FORMS, *block_entries()) if f"\n  {word} " not in page] == []
+
+
+@pytest.mark.parametrize("word", [*FORMS, *block_entries()])
+def test_a_sentence_or_a_block_is_told_with_an_example_that_runs(
+    word: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one = (sentence_entries() | block_entries())[word]
+    assert run(["layers", word]) == 0
+    page = capsys.readouterr().out
+    if word == "train":
+        assert "classweights" in page
+    else:
+        assert page.startswith(one.usage)
+        assert one.meaning in " ".join(page.split())
+    spec = re.search(r'cnnspec analyze -e "([^"]*)"', page)
+    assert (spec is None) == (word in ("use", "train"))
+    if spec is not None:
+        assert re.search(rf"\b{word}\b", spec[1])
+        assert run(["check", "-e", spec[1]]) == 0
+
+
+@pytest.mark.parametrize("word", [*FORMS, *block_entries()])
+def test_a_page_of_a_sentence_keeps_to_its_width(word: str) -> None:
+    page = render_sentence((sentence_entries() | block_entries())[word], Terminal(80))
+    assert [line for line in page.splitlines() if len(line) > 80] == []
+
+
+@pytest.mark.parametrize(
+    ("word", "told"),
+    [("for", "repeat 3 {"), ("def", "block unit"), ("relu6", "relu max=6"), ("selu", "the nearest is elu")],
+)
+def test_a_foreign_word_is_told_what_it_is_here(
+    word: str, told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(["layers", word])
+    printed = capsys.readouterr()
+    assert told in printed.out + printed.err
 
 
 @pytest.mark.parametrize("word", LAYERS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Final
 
@@ -11,6 +12,7 @@ from cnnspec.layers.registry import LAYERS, SYNONYMS
 from cnnspec.recipe.models import Recipe
 from cnnspec.recipe.words import SETTINGS
 from cnnspec.views.reference import OptionEntry, WordEntry, find, folded, laws, layer_entries, option_of
+from cnnspec.views.sentences import SentenceEntry, block_entries, sentence_entries
 from cnnspec.views.terminal.paint import PLAIN, Terminal, hanging, wrap
 
 HEADING: Final = (
@@ -32,15 +34,21 @@ WIDEST_KIND: Final = 33
 
 
 def render_layers(terminal: Terminal = PLAIN) -> str:
-    """Every layer with its first sentence, family by family."""
+    """Every layer with its first sentence, family by family; then the blocks and the sentences."""
     lines: list[str] = []
-    longest, section = max(map(len, LAYERS)) + 2, ""
+    longest, section = max(map(len, (*LAYERS, *block_entries()))) + 2, ""
     for word, one in layer_entries().items():
         if one.section != section:
             lines += ["", terminal.paint(one.section, "bold")]
         lines += hanging(f"  {word}".ljust(longest + 2), one.summary, terminal)
         section = one.section
-    lines += ["", "Options, laws and an example of one: cnnspec layers conv"]
+    entries = {"Blocks that every spec may use": block_entries(), "Sentences": sentence_entries()}
+    for title, told in entries.items():
+        lines += ["", terminal.paint(title, "bold")]
+        for word, each in told.items():
+            first = re.split(r"(?<=\.) (?=[A-Z])", each.meaning)[0]
+            lines += hanging(f"  {word}".ljust(longest + 2), first, terminal)
+    lines += ["", "All of one word, with an example: cnnspec layers repeat"]
     lines += ["The settings of a recipe: cnnspec layers train"]
     return "\n".join(lines[1:]) + "\n"
 
@@ -58,6 +66,30 @@ def render_layer(word: str, terminal: Terminal = PLAIN) -> str:
     if synonyms:
         lines += ["", *wrap(f"Elsewhere called {', '.join(synonyms)}.", terminal.width)]
     return "\n".join(lines) + "\n"
+
+
+def render_sentence(one: SentenceEntry, terminal: Terminal = PLAIN) -> str:
+    """A sentence of the language, or a block: how it is written, what it means, an example."""
+    lines = [terminal.paint(one.usage, "bold"), "", *_paragraphs(one.meaning, "", terminal)]
+    if one.text:
+        lines += [
+            "",
+            terminal.paint("It stands for", "bold"),
+            *(f"  {line}" for line in one.text.splitlines()),
+        ]
+    lines += ["", terminal.paint("Try it", "bold"), *_command("analyze", one.spec, terminal)]
+    return "\n".join(lines) + "\n"
+
+
+def _command(verb: str, spec: str, terminal: Terminal) -> list[str]:
+    """A command with a spec, which goes on several lines where one is too narrow."""
+    if not spec:
+        return ["  cnnspec examples googlenet --copy"]
+    line = f'  cnnspec {verb} -e "{spec}"'
+    if len(line) <= terminal.width:
+        return [line]
+    first, *rest = re.split(r"; (?![^{]*\})", f'{spec}"')
+    return [f'  cnnspec {verb} -e "{first}', *(f"    {sentence}" for sentence in rest)]
 
 
 def render_recipe(terminal: Terminal = PLAIN) -> str:
