@@ -115,7 +115,7 @@ def test_a_folder_with_other_things_is_left_alone(cnnspec: Command, place: Path)
     (place / "mine" / "thesis.txt").write_text("important")
     code, _, err = cnnspec("train", "bars.cnn", "-o", "mine")
     assert 2 == code
-    assert '"mine" holds other things' in err
+    assert '"mine" holds other files' in err
     assert 2 == cnnspec("train", "bars.cnn", "-o", "bars.npz")[0]
     assert 2 == cnnspec("train", "bars.cnn", "--resume", "--seeds", 2)[0]
 
@@ -263,7 +263,10 @@ def test_a_run_that_is_not_there_comes_with_those_that_are(
 ) -> None:
     verb, *rest = arguments
     code, _, err = cnnspec(verb, "runs/nope", *rest)
-    assert (2, True) == (code, 'there is no run, no file and no shipped example "runs/nope"; no other' in err)
+    assert (2, True) == (
+        code,
+        'there is no run, no file and no shipped example "runs/nope"; there are no' in err,
+    )
     assert "train one: cnnspec train SPEC" in err
     cnnspec("train", "bars.cnn", "--epochs", 1)
     cnnspec("train", "bars.cnn", "--epochs", 1, "--seeds", 2, "-o", "many")
@@ -281,7 +284,7 @@ def test_a_run_that_is_not_there_comes_with_those_that_are(
 
 def test_what_was_meant_is_guessed_where_no_run_is_found(cnnspec: Command, place: Path) -> None:
     code, _, err = cnnspec("evaluate", "lenett")
-    assert (2, True) == (code, 'example "lenett"; did you mean "lenet"? no other is here' in err)
+    assert (2, True) == (code, 'example "lenett"; did you mean "lenet"? there are no others' in err)
     code, _, err = cnnspec("evaluate", "barz.cnn")
     assert (2, True) == (code, 'did you mean "bars.cnn"?' in err)
     code, _, err = cnnspec("evaluate")

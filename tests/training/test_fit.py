@@ -518,8 +518,8 @@ def test_images_and_labels_can_be_given_themselves(model_of: Callable[..., Model
 
 
 @pytest.mark.parametrize("images, labels, message", [
-    (np.full((4, 8, 8, 1), 0.3), [0, 1, 2, 0],
-     "samples: images holds float64 from 0.3 to 0.3, and not all are bytes on one scale; "
+    (np.full((4, 8, 8, 1), 2.5), [0, 1, 2, 0],
+     "samples: images holds float64 from 2.5 to 2.5, and not all are bytes on one scale; "
      "rounding is left to you"),
     (np.zeros((4, 8, 8, 1), np.uint8), [0, 1, 2], "samples: labels has shape (3,) for 4 images"),
     (np.zeros((4, 9, 8, 1), np.uint8), [0, 1, 2, 0],
