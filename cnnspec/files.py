@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from errno import EFBIG, EINVAL, EISDIR
 from io import BufferedReader
 from pathlib import Path
@@ -18,6 +19,7 @@ LARGEST_DATA: Final = 16_000_000_000
 CHUNK: Final = 1 << 20
 NONBLOCK: Final = getattr(os, "O_NONBLOCK", 0)
 """Opens a pipe that nobody writes to without waiting; none on Windows."""
+WIDE: Final = (BOM_UTF16_LE, BOM_UTF16_BE)
 UNFINISHED: Final = ".part"
 """Ends the temporary names."""
 
@@ -67,14 +69,19 @@ def _is_of_the_shell(path: str | os.PathLike[str], mode: int) -> bool:
 
 
 def decoded(data: bytes, what: str) -> str:
-    """The text of a spec; raises SpecError for what is no text in UTF-8, or larger than ``LARGEST``."""
+    """The text of a spec; raises SpecError for what is no text in UTF-8, or larger than ``LARGEST``.
+
+    UTF-16 with its mark, as Windows PowerShell writes it, is text too, and so are lines that end in CR alone.
+    """
     if len(data) > LARGEST:
         size = LARGEST // 1_000_000
         raise _unreadable("spec-too-large", f"{what} is larger than {size} MB; a spec is a short text")
-    if b"\0" in data:
+    is_wide = data.startswith(WIDE)
+    if b"\0" in data and not is_wide:
         raise _unreadable("not-text", f"{what} is not text: it holds binary data")
     try:
-        return data.decode("utf-8-sig")
+        text = data.decode("utf-16" if is_wide else "utf-8-sig")
+        return text if "\n" in text else text.replace("\r", "\n")
     except UnicodeDecodeError as error:
         line, byte = data.count(b"\n", 0, error.start) + 1, data[error.start]
         where = f"byte 0x{byte:02x} on line {line}"

@@ -73,6 +73,7 @@ def test_the_files_it_uses(tmp_path: Path) -> None:
     "content, code, message",
     [
         (b"input 4\n\xff", "not-text", "byte 0xff on line 2"),
+        ("input 4".encode("utf-16-le"), "not-text", "binary data"),
         (b"\x89PNG\0", "not-text", "binary data"),
         (b"#" * 2_000_001, "spec-too-large", "larger than 2 MB"),
     ],
@@ -83,6 +84,15 @@ def test_what_is_no_spec(tmp_path: Path, content: bytes, code: str, message: str
         cnnspec.load(tmp_path / "net.cnn")
     assert code == caught.value.diagnostics[0].code
     assert message in caught.value.diagnostics[0].message
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig", "utf-8"])
+@pytest.mark.parametrize("newline", ["\n", "\r", "\r\n"])
+def test_a_spec_as_windows_and_old_macs_write_it(tmp_path: Path, encoding: str, newline: str) -> None:
+    """PowerShell's ``>`` writes UTF-16; it was told to be binary data, and lone CR joined all lines."""
+    text = "network N  # eins\ninput 28x28x1\nconv 6 5x5\n"
+    (tmp_path / "net.cnn").write_bytes(text.replace("\n", newline).encode(encoding))
+    assert (24, 24, 6) == cnnspec.load(tmp_path / "net.cnn").output
 
 
 def test_every_command_hears_what_a_comment_allows(

@@ -30,6 +30,21 @@ _CAPITAL: Final = re.compile(r"(\d+|\?)([xX×*](\d+|\?))+")
 _HALF: Final = re.compile(r"(\d+[x×])+$")
 
 
+_QUOTED: Final = re.compile("[“”„‟«»‘’`´'](?P<inside>[^\"\\n“”„‟«»‘’`´']+)[“”„‟«»‘’`´']")
+
+
+def foreign_quotes(context: ErrorContext) -> Diagnostic | None:
+    """``use “blocks.cnn”``, as text programs write it; ``padding='same'``."""
+    match = _QUOTED.match(context.text, context.at)
+    if match is None or context.said.endswith("=>"):
+        return None
+    span = context.source.span(context.at, match.end())
+    instead = f'"{match["inside"]}"'
+    fix = Fix(span, instead, f"write {instead}")
+    what = _called(context.text[context.at])
+    return context.fault("odd-character", f'{what} is no quotation mark here; `"` is', span, fix=fix)
+
+
 def odd_character(context: ErrorContext) -> Diagnostic:
     """A character that cannot stand here, or nowhere."""
     character = context.text[context.at]

@@ -13,7 +13,7 @@ from typing import Final, TypeAlias
 
 from cnnspec.diagnostics import Diagnostic, Fix, Label
 from cnnspec.syntax.errors import sentences
-from cnnspec.syntax.errors.confusables import odd_character
+from cnnspec.syntax.errors.confusables import foreign_quotes, odd_character
 from cnnspec.syntax.errors.context import CHARACTER, ErrorContext, open_here
 from cnnspec.syntax.keywords import FORMS, else_meant
 from cnnspec.syntax.lalr import Unexpected
@@ -239,6 +239,7 @@ def _unexpected(context: ErrorContext) -> Diagnostic:
 
 
 RULES: Final[tuple[Rule, ...]] = (
+    foreign_quotes,
     _foreign_comment,
     _call,
     sentences.use_quotes,
