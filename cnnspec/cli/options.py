@@ -76,9 +76,11 @@ theme_option = click.option(
 
 
 weights_option = click.option(
-    "--weights", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="FILE",
+    "--weights",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
     help="Weights (safetensors), for a spec that has no run.",
-)  # fmt: skip
+)
 part_option = click.option(
     "--part", type=click.Choice(["test", "train"]), default="test", show_default=True, help="Which samples."
 )

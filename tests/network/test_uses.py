@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from cnnspec.elaborate.uses import folder_reader
 from cnnspec.text import Source
 
 
-def files(**texts: str):  # type: ignore[no-untyped-def]
+def files(**texts: str) -> Callable[[str], Source]:
     def read(name: str) -> Source:
         stem = name.removesuffix(".cnn").replace("/", "_")
         if stem not in texts:

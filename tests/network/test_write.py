@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -199,7 +201,7 @@ DOCUMENT = to_json(cnnspec.parse("input 4x4x1; conv 2 3x3; relu"))
         lambda d: d.update(input="x"),
     ],
 )
-def test_damaged_documents_are_refused(damage) -> None:  # type: ignore[no-untyped-def]
+def test_damaged_documents_are_refused(damage: Callable[[Any], object]) -> None:
     document = json.loads(json.dumps(DOCUMENT))
     damage(document)
     with pytest.raises(cnnspec.SpecError):

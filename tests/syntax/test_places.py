@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
+from typing import Any
 
 import pytest
 
@@ -23,9 +24,9 @@ train { optimizer adam rate=5e-4 }
 """
 
 
-def nodes(node: object) -> Iterator[tuple[object, object]]:
+def nodes(node: Any) -> Iterator[tuple[Any, Any]]:
     """Every (parent, child) of dataclass nodes below a node."""
-    children = node if isinstance(node, tuple) else [getattr(node, f.name) for f in fields(node)]  # type: ignore[arg-type]
+    children = node if isinstance(node, tuple) else [getattr(node, f.name) for f in fields(node)]
     for child in children:
         if isinstance(child, tuple):
             yield from ((node, inner) for _, inner in nodes(child) if inner is not None)

@@ -13,9 +13,11 @@ from cnnspec.training.data.dataset import Samples, are_numbers
 MERGED: Final = "abdefghnqrt"
 """Small letters that are told from their capitals where cases are merged."""
 CLASSES: Final = {
-    "byclass": digits + ascii_uppercase + ascii_lowercase, "letters": ascii_lowercase,
-    "bymerge": digits + ascii_uppercase + MERGED, "balanced": digits + ascii_uppercase + MERGED,
-}  # fmt: skip
+    "byclass": digits + ascii_uppercase + ascii_lowercase,
+    "letters": ascii_lowercase,
+    "bymerge": digits + ascii_uppercase + MERGED,
+    "balanced": digits + ascii_uppercase + MERGED,
+}
 """The classes of its divisions; those of its digits are the digits."""
 
 

@@ -198,9 +198,8 @@ class Winograd4Conv(WinogradConv):
 
 def fits(layer: Conv, windows: tuple[WindowGeometry, ...]) -> bool:
     """Whether a convolution is a 3x3 window at stride 1, undilated, over one group."""
-    return len(windows) == 2 and layer.groups == 1 and all(
-        window.kernel == 3 and window.stride == window.dilation == 1 for window in windows
-    )  # fmt: skip
+    plain = all(window.kernel == 3 and window.stride == window.dilation == 1 for window in windows)
+    return len(windows) == 2 and layer.groups == 1 and plain
 
 
 def pays(layer: Conv, windows: tuple[WindowGeometry, ...], channels: int, batch: int) -> bool:

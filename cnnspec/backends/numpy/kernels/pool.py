@@ -88,8 +88,8 @@ class ExtremePass:
 
     def _first_taps(self) -> Array:
         """For each output its first tap on the map: it wins where nothing beats minus infinity."""
-        covered = [[lo <= o < hi for lo, hi in map(self.window.reached, range(self.window.kernel))]
-                   for o in range(self.window.output)]  # fmt: skip
+        reaches = [self.window.reached(tap) for tap in range(self.window.kernel)]
+        covered = [[lo <= o < hi for lo, hi in reaches] for o in range(self.window.output)]
         return np.asarray(np.argmax(covered, axis=1))[:, None]
 
     def forward(self) -> None:

@@ -93,6 +93,8 @@ def reference_steps(node: Node, batch: int, training: bool) -> tuple[Choice, ...
 Kernels: TypeAlias = Literal["fast", "winograd4", "reference"]
 
 PICKS: Final[dict[Kernels, Pick]] = {
-    "fast": fast_steps, "winograd4": winograd4_steps, "reference": reference_steps,
-}  # fmt: skip
+    "fast": fast_steps,
+    "winograd4": winograd4_steps,
+    "reference": reference_steps,
+}
 """What a model may run on."""

@@ -112,9 +112,11 @@ class VolumeLayout:
     def add_braces(self) -> None:
         """A brace for each repeat of several solids that no label counts, the innermost first."""
         depths = {
-            turns: depth for box in self.boxes.values() for depth, turns in enumerate(box.solid.turns)
+            turns: depth
+            for box in self.boxes.values()
+            for depth, turns in enumerate(box.solid.turns)
             if turns.key not in self.told
-        }  # fmt: skip
+        }
         for turns in sorted(depths, key=lambda turns: -depths[turns]):
             boxes = [box for box in self.boxes.values() if turns in box.solid.turns]
             left, right = min(box.x for box in boxes), max(box.right for box in boxes)
