@@ -6,7 +6,7 @@ TORCH ?= torch==2.13.0
 WORKERS ?= 2
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS)
 
-.PHONY: demo test test-torch check bench pictures readme clean
+.PHONY: demo test test-torch test-web check bench pictures readme clean
 
 demo: $(VENV)/.ready
 	$(BIN)/cnnspec analyze lenet
@@ -14,10 +14,15 @@ demo: $(VENV)/.ready
 	$(BIN)/cnnspec train lenet -o demo/lenet --force
 
 test: check
-	$(PYTEST) -m "not torch and not slow"
+	$(PYTEST) -m "not torch and not web and not slow"
 
 test-torch: $(VENV)/.torch
 	$(PYTEST) -m "torch and not slow"
+
+# Without a browser, and without apt to get one, these tests skip themselves.
+test-web: $(VENV)/.ready
+	command -v chromium || command -v google-chrome || { apt-get update -q && apt-get install -q -y chromium; } || true
+	$(PYTEST) -m "web and not slow"
 
 check: $(VENV)/.ready
 	$(BIN)/ruff check .

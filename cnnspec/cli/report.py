@@ -15,6 +15,8 @@ from cnnspec.diagnostics import SpecError
 from cnnspec.document import RUN_SPEC
 
 if TYPE_CHECKING:
+    from cnnspec.recipe.models import Recipe
+    from cnnspec.training.run import Run
     from cnnspec.views.documents.report.learned import Learned
 
 MISTAKES = 24
@@ -28,9 +30,10 @@ T = TypeVar("T")
 )
 @click.option("-o", "--output", metavar="FILE", help='Where to: NAME.html, unless said; "-" for stdout.')
 @batch_option()
+@click.option("--workings/--no-workings", default=True, help="With every number's working (the default).")
 @data_options
 def command(
-    spec: str | None, inline: str | None, run: Path | None, output: str | None, batch: int,
+    spec: str | None, inline: str | None, run: Path | None, output: str | None, batch: int, workings: bool,
     data_name: str | None, data_dir: Path | None,
 ) -> int:  # fmt: skip
     """One page about a network: picture, table, cost, memory, and every number with its working.
@@ -55,15 +58,17 @@ def command(
     document = read(spec, inline)
     target = output or f"{document.stem}.html"
     keep_spec(document, target, "page")
-    learned = None if run is None or document.failed else _learned(run, data_name, data_dir)
-    write_result(target, render(document, batch=batch, learned=learned))
+    learned = None
+    if run is not None and document.network and not document.failed:
+        learned = _learned(run, document.network.training_recipe, data_name, data_dir)
+    write_result(target, render(document, batch=batch, learned=learned, workings=workings))
     if document.failed:
         show(document.errors)
         return 1
     return 0
 
 
-def _learned(folder: Path, data_name: str | None, data_dir: Path | None) -> Learned:
+def _learned(folder: Path, recipe: Recipe, data_name: str | None, data_dir: Path | None) -> Learned:
     """What the run learned; what cannot be had is left out, and said."""
     from cnnspec.cli import runs, samples
     from cnnspec.training import inspection
@@ -75,16 +80,28 @@ def _learned(folder: Path, data_name: str | None, data_dir: Path | None) -> Lear
     curve = _tried(notes, lambda: inspection.run_curve(folder))
     filters = _tried(notes, lambda: inspection.filters(model))
     data = _tried(notes, lambda: samples.data_of(model, run, data_name, data_dir))
+    changes = _changes(run, recipe) if run else ""
     if data is None:
-        return Learned(curve, filters, notes=notes)
+        return Learned(curve, filters, notes=notes, changes=changes)
     if run and data.name != run.set:
         notes.append(f"It was trained on {run.set}; below it is evaluated on {data.name}, as --data says.")
     result = model.evaluate(data)
     return Learned(
         curve, filters, inspection.confusion(result),
         inspection.mistakes(result, data.test_images, MISTAKES), len(result.worst),
-        f"{data.name}, test", notes,
+        f"{data.name}, test", notes, changes,
     )  # fmt: skip
+
+
+def _changes(run: Run, recipe: Recipe) -> str:
+    """In which settings a run was trained otherwise than its spec says."""
+    from cnnspec.network.write import recipe_lines
+
+    trained, written = (dict.fromkeys(map(str.strip, recipe_lines(one))) for one in (run.recipe, recipe))
+    new = [line for line in trained if line not in written]
+    words = {line.split()[0] for line in new}
+    gone = [f"no {line}" for line in written if line not in trained and line.split()[0] not in words]
+    return f"Trained otherwise than the recipe below says: {', '.join(new + gone)}." if new or gone else ""
 
 
 def _tried(notes: list[str], make: Callable[[], T]) -> T | None:

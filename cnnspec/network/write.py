@@ -34,7 +34,7 @@ def _lines(network: Network) -> Iterator[str]:
         yield from _expectation(expectation)
     if network.recipe is not None:
         yield ""
-        yield from _recipe(network.recipe)
+        yield from recipe_lines(network.recipe)
 
 
 def _chain(network: Network) -> Iterator[str]:
@@ -76,7 +76,7 @@ def _checked(name: str) -> str:
     return name
 
 
-def _recipe(recipe: Recipe) -> Iterator[str]:
+def recipe_lines(recipe: Recipe) -> Iterator[str]:
     """The lines of ``train { }``: what differs from the defaults."""
     yield "train {"
     for word, field in Recipe.model_fields.items():

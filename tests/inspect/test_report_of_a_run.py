@@ -4,7 +4,7 @@ import re
 import shutil
 from pathlib import Path
 
-from tools import Command
+from tools import Command, known
 
 
 def test_it_has_curves_filters_confusion_and_mistakes(cnnspec: Command, home: Path, tmp_path: Path) -> None:
@@ -51,3 +51,21 @@ def test_without_the_data_the_rest_is_shown_and_the_reason_said(
     assert "gone.npz" in page.split("What it learned</h2>")[1]
     assert "Filters of conv1" in page
     assert "Confusion matrix" not in page
+
+
+def test_the_first_figure_is_the_test_accuracy(cnnspec: Command, home: Path, tmp_path: Path) -> None:
+    assert 0 == cnnspec("report", home / "one", "-o", "r.html")[0]
+    first = known(re.search(r"<dt>([^<]+)</dt><dd>([^<]+)</dd>", (tmp_path / "r.html").read_text()))
+    _, out, _ = cnnspec("evaluate", home / "one")
+    assert ("test accuracy", out.split("accuracy ")[1].split(",")[0]) == first.groups()
+
+
+def test_what_a_training_changed_stands_beside_the_spec(cnnspec: Command, home: Path, tmp_path: Path) -> None:
+    """The spec says two epochs of 16 samples a step, and one of 32 was run."""
+    options = ("--epochs", "1", "--batch", "32")
+    assert 0 == cnnspec("train", home / "bars.cnn", "-o", tmp_path / "short", *options)[0]
+    assert 0 == cnnspec("report", tmp_path / "short", "-o", "r.html")[0]
+    spec = (tmp_path / "r.html").read_text().split('id="the-spec"')[1]
+    assert "Trained otherwise than the recipe below says: batch 32, epochs 1." in spec
+    assert 0 == cnnspec("report", home / "one", "-o", "s.html")[0]
+    assert "Trained otherwise" not in (tmp_path / "s.html").read_text()

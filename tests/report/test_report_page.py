@@ -87,7 +87,7 @@ def test_bars_are_shares_of_the_largest(report: Command) -> None:
     _, text, _ = report("lenet")
     widths = [float(width) for width in re.findall(r"--part:([\d.]+)%\"></i>[\d,]+</span>", text)]
     assert {100.0} == {max(widths)}
-    row = known(re.search(r"<td>conv2</td>(.*?)</tr>", text))[1]
+    row = known(re.search(r'<th scope="row">conv2</th>(.*?)</tr>', text))[1]
     assert ["2,416", "240,000", "6.4 kB"] == re.findall(r"</i>([^<]+)</span>", row)
     assert f"--part:{100 * 2416 / 48120:.2f}%" in row
 
@@ -96,7 +96,33 @@ def test_memory_tells_the_peak_and_the_parts_of_training(report: Command) -> Non
     _, text, _ = report("lenet", "--batch", "2")
     assert "for a batch of 2: 120.1 kB for all outputs, or 47.0 kB at most (in maxpool1)" in text
     assert "the optimizer's state: 246.8 kB" in text
-    assert 14 == len(re.findall(r"<rect [^>]*><title>[^<]+: [\d.]+ [kM]?B</title></rect>", text))
+    section = text.split('id="memory"')[1].split("</table>")[0]
+    steps = re.findall(r'scope="row">([^<]+)</th><td><span class="bar"><i[^>]*></i>([^<]+)</span>', section)
+    assert 14 == len(steps)
+    assert ("maxpool1", "47.0 kB") in steps
+
+
+def test_memory_of_many_layers_is_told_of_those_that_hold_most(report: Command) -> None:
+    section = report("vgg16")[1].split('id="memory"')[1].split("</table>")[0]
+    assert 17 == section.count('scope="row"')
+    assert re.search(r"the other \d+</th><td><span class=\"bar\"><i[^>]*></i>at most [\d.]+ MB<", section)
+
+
+def test_a_page_has_one_title_and_one_main_part_and_tables_say_what_heads_them(report: Command) -> None:
+    """The name stood over both pictures and the table too."""
+    _, text, _ = report("lenet")
+    page = read(text)
+    assert 1 == page.tags["main"] == page.tags["h1"]
+    assert 2 == page.words.count("LeNet5"), "the window's title and the page's"
+    assert page.tags["th"] == text.count("<th scope=")
+    assert "input 28x28x1 · 13 layers" in page.words
+
+
+def test_workings_can_be_left_out(report: Command) -> None:
+    _, text, _ = report("lenet", "--no-workings")
+    assert SECTIONS == [*headings(text)[:4], "Workings", headings(text)[4]]
+    assert 0 == read(text).tags["details"]
+    assert len(text) < 0.8 * len(report("lenet")[1])
 
 
 def test_training_memory_is_the_same_figure_in_the_table_and_in_its_section(report: Command) -> None:

@@ -19,7 +19,14 @@ def fragment(text: str) -> ElementTree.Element:
 def test_it_is_well_formed_and_every_row_has_every_column(text: str) -> None:
     tree = fragment(text)
     assert {len(row) for row in tree.iterfind(".//tbody/tr")} == {6}
-    assert len(tree.findall(".//th")) == 6
+    assert len(tree.findall(".//thead//th")) == 6
+    assert {head.get("scope") for head in tree.iterfind(".//thead//th")} == {"col"}
+    assert {row[0].get("scope") for row in tree.iterfind(".//tbody/tr")} == {"row"}
+
+
+def test_nothing_that_is_to_be_read_is_faint() -> None:
+    """Black or white letters at 0.75 of their strength have a contrast above 4.5 to 1."""
+    assert min(map(float, re.findall(r"opacity: ([.\d]+)", html.STYLE))) >= 0.75
 
 
 def test_it_holds_the_numbers_and_their_working() -> None:

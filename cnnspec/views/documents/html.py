@@ -22,26 +22,34 @@ if TYPE_CHECKING:
 
 CLASS: Final = "cnnspec-table"
 
+_TABLE: Final = f".{CLASS}" * 3
+"""The class three times over: JupyterLab aligns, pads and wraps the cells of all tables with more weight."""
+
 STYLE: Final = f"""\
-.{CLASS} {{ font: 13px/1.5 system-ui, sans-serif; border-collapse: collapse; margin: .5em 0 }}
-.{CLASS} caption {{ text-align: left; padding: .3em .6em; font-weight: 600 }}
-.{CLASS} th, .{CLASS} td {{
-  padding: .15em .8em; text-align: left; border: 0; background: none; white-space: nowrap
+{_TABLE} {{
+  font: 13px/1.5 system-ui, sans-serif; border-collapse: collapse; margin: .5em 0; table-layout: auto
 }}
-.{CLASS} th {{ font-weight: 600; border-bottom: 1px solid rgba(128, 128, 128, .6) }}
-.{CLASS} .number {{ text-align: right; font-variant-numeric: tabular-nums }}
-.{CLASS} .layer {{
+{_TABLE} caption {{ text-align: left; padding: .3em .6em; font-weight: 600 }}
+{_TABLE} th, {_TABLE} td {{
+  padding: .15em .8em; text-align: left; border: 0; background: none; white-space: nowrap;
+  line-height: 1.5; vertical-align: baseline
+}}
+{_TABLE} th {{ font-weight: 400 }}
+{_TABLE} thead th {{ font-weight: 600; border-bottom: 1px solid rgba(128, 128, 128, .6) }}
+{_TABLE} .number {{ text-align: right; font-variant-numeric: tabular-nums }}
+{_TABLE} .layer {{
   white-space: pre; font-family: ui-monospace, monospace; border-left: 4px solid transparent
 }}
-.{CLASS} .operation {{ opacity: .75 }}
-.{CLASS} .nothing {{ opacity: .4 }}
-.{CLASS} tfoot td {{ font-weight: 600; border-top: 1px solid rgba(128, 128, 128, .6) }}
-.{CLASS} tfoot .facts td {{ font-weight: 400; border: 0; white-space: normal; opacity: .85 }}
+{_TABLE} .operation, {_TABLE} .nothing {{ opacity: .75 }}
+{_TABLE} tfoot td {{ font-weight: 600; border-top: 1px solid rgba(128, 128, 128, .6) }}
+{_TABLE} tfoot .facts td {{ font-weight: 400; border: 0; white-space: normal; opacity: .85 }}
 """
 
 
-def render(subject: Analysis | Network, columns: Sequence[str] = (), *, folded: bool = True) -> str:
-    """The table of a network or an analysis; numbers carry their working as a tooltip."""
+def render(
+    subject: Analysis | Network, columns: Sequence[str] = (), *, folded: bool = True, named: bool = True
+) -> str:
+    """The table of a network or an analysis, with its name unless not ``named``; tooltips show workings."""
     if isinstance(subject, Network):
         from cnnspec.analysis.report import analyze
 
@@ -49,14 +57,15 @@ def render(subject: Analysis | Network, columns: Sequence[str] = (), *, folded: 
     figures = choose(columns or DEFAULT)
     rows = Rows(subject, figures, PLAIN, tips=True)
     body = "\n".join(_row(line, figures) for line in rows.lines(outline(subject.network, folded)))
-    heads = "".join(f"<th{_class(figure)}>{escape(figure.title)}</th>" for figure in figures)
+    heads = "".join(f'<th scope="col"{_class(figure)}>{escape(figure.title)}</th>' for figure in figures)
     sums = "".join(f"<td{_class(figure)}>{escape(total_text(figure, subject))}</td>" for figure in figures)
     under = [f"{label}: {text}" for label, text in facts(subject).items()]
     under += [expectation(item)[1] for item in subject.expectations]
     below = "".join(
         f'<tr class="facts"><td colspan="{len(figures)}">{escape(text)}</td></tr>' for text in under
     )
-    caption = escape(" · ".join(heading(subject)))
+    words = heading(subject)[0 if named or not subject.network.name else 1 :]
+    caption = escape(" · ".join(words))
     return (
         f'<style>{STYLE}</style>\n<table class="{CLASS}">\n<caption>{caption}</caption>\n'
         f"<thead><tr>{heads}</tr></thead>\n<tbody>\n{body}\n</tbody>\n"
@@ -79,6 +88,8 @@ def _cell(line: TableRow, figure: Figure) -> str:
     else:
         text = escape(text)
     title = f' title="{escape(tip)}"' if tip else ""
+    if figure.key == "layer":
+        return f'<th scope="row"{attributes}{title}>{text}</th>'
     return f"<td{attributes}{title}>{text}</td>"
 
 

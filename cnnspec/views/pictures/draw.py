@@ -45,6 +45,8 @@ class Look:
     scale: float = 2.0
     """Resolution of a PNG, in dots per pixel."""
     choices: Choices = EVERYTHING
+    titled: bool = True
+    """Whether the name and what the network costs stand above."""
 
 
 PLAIN: Final = Look()
@@ -80,7 +82,7 @@ def picture(
     if format != "svg" and not can_convert():
         return engines.run(dot, format, engine)
     laid = arrange(engines.lay_out(dot, engine), look.columns, across=look.direction == "LR")
-    return convert(draw(plan, laid, THEMES[look.theme]), format, look.scale)
+    return convert(draw(plan, laid, THEMES[look.theme], look.titled), format, look.scale)
 
 
 def check_size(count: int, things: str) -> None:
@@ -102,8 +104,9 @@ def _volumes(
     if network is not None:
         check_size(len(solids_of(network, look.choices)), "solids")
     svg = draw_volumes(
-        network, theme=THEMES[look.theme], choices=look.choices, diagnostics=diagnostics, name=name
-    )
+        network, theme=THEMES[look.theme], choices=look.choices, diagnostics=diagnostics, name=name,
+        titled=look.titled,
+    )  # fmt: skip
     return convert(svg, format, look.scale)
 
 

@@ -37,9 +37,9 @@ SPACE: Final = 16.0
 FIGURES: Final = {"params": "parameters", "multiplies": "multiplies", "memory": "activation memory"}
 
 
-def draw(plan: Plan, drawing: Drawing, theme: Theme) -> str:
+def draw(plan: Plan, drawing: Drawing, theme: Theme, titled: bool = True) -> str:
     """The SVG of a plan that is laid out."""
-    return _GraphPicture(plan, drawing, theme).document()
+    return _GraphPicture(plan, drawing, theme).document(titled and bool(plan.title))
 
 
 class _GraphPicture:
@@ -48,11 +48,12 @@ class _GraphPicture:
         self.writer = SvgWriter(theme)
         self.sizes, self.hottest = plan.sizes(), plan.hottest
 
-    def document(self) -> str:
-        head = 46.0 if self.plan.title else 0.0
-        inner = max(self.drawing.width, 200.0, text_width(self.plan.title, TITLE, True),
-                    text_width(self.plan.subtitle, SUBTITLE))  # fmt: skip
-        self._title()
+    def document(self, titled: bool) -> str:
+        head, title = (46.0, self.plan.title) if titled else (0.0, "")
+        words = (text_width(title, TITLE, True), text_width(self.plan.subtitle, SUBTITLE))
+        inner = max(self.drawing.width, 200.0, *words)
+        if titled:
+            self._title()
         left = MARGIN + (inner - self.drawing.width) / 2
         with self.writer.group("drawing", transform=f"translate({left:.2f} {MARGIN + head:.2f})"):
             self._contents()
@@ -63,9 +64,8 @@ class _GraphPicture:
         return self.writer.document(inner + 2 * MARGIN, end + MARGIN * 0.8, title=title)
 
     def _title(self) -> None:
-        if self.plan.title:
-            self.writer.text(MARGIN, MARGIN + 13, self.plan.title, size=TITLE, bold=True)
-            self.writer.text(MARGIN, MARGIN + 30, self.plan.subtitle, size=SUBTITLE, fill=self.theme.faint)
+        self.writer.text(MARGIN, MARGIN + 13, self.plan.title, size=TITLE, bold=True)
+        self.writer.text(MARGIN, MARGIN + 30, self.plan.subtitle, size=SUBTITLE, fill=self.theme.faint)
 
     def _contents(self) -> None:
         clusters = [

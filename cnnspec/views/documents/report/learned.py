@@ -32,6 +32,15 @@ class Learned:
     wrong: int = 0
     data: str = ""
     notes: Sequence[str] = ()
+    changes: str = ""
+    """What the training did otherwise than the recipe of the spec says."""
+
+    @property
+    def accuracy(self) -> float | None:
+        """On the test part."""
+        if self.confusion:
+            return self.confusion.accuracy
+        return self.curve.test_accuracy if self.curve else None
 
 
 def section(learned: Learned, colors: Colors) -> str:
@@ -74,12 +83,12 @@ def training(curve: TrainingCurve, colors: Colors) -> str:
 def epochs(curve: TrainingCurve) -> str:
     """The figures of every epoch as a table."""
     titles = EPOCHS if curve.validation_loss else EPOCHS[:3]
-    head = "".join(f"<th>{title}</th>" for title in titles)
+    head = "".join(f'<th scope="col">{title}</th>' for title in titles)
     columns: list[Sequence[float]] = [curve.loss, curve.accuracy]
     if curve.validation_loss:
         columns += [curve.validation_loss, curve.validation_accuracy]
-    rows = "".join(
-        f"<tr><td>{epoch}</td>{''.join(f'<td>{compact(column[n])}</td>' for column in columns)}</tr>"
-        for n, epoch in enumerate(curve.epochs)
-    )
-    return f'<div class="scroll"><table class="share"><tr>{head}</tr>{rows}</table></div>'
+    rows = ""
+    for n, epoch in enumerate(curve.epochs):
+        cells = "".join(f"<td>{compact(column[n])}</td>" for column in columns)
+        rows += f'<tr><th scope="row">{epoch}</th>{cells}</tr>'
+    return f'<div class="scroll"><table class="epochs"><tr>{head}</tr>{rows}</table></div>'

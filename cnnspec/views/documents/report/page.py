@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from html import escape
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from cnnspec.diagnostics import Diagnostic, LayerError
 from cnnspec.resources import VERSION
@@ -23,11 +23,13 @@ if TYPE_CHECKING:
     from cnnspec.document import Document
     from cnnspec.views.documents.report.learned import Learned
 
-MOST_EXPLAINED: Final = 1000
-"""Layers whose workings are written out; equal repeats count once."""
+MOST_EXPLAINED, MOST_PRINTED = 1000, 40
+"""Layers whose workings are written out, and are printed unless asked otherwise; equal repeats count once."""
 
 
-def render(document: Document, *, batch: int = 1, learned: Learned | None = None) -> str:
+def render(
+    document: Document, *, batch: int = 1, learned: Learned | None = None, workings: bool = True
+) -> str:
     """The page; bytes are for ``batch`` samples. A spec with errors gets its messages, and what is known."""
     colors, analysis, name = Colors(), document.analyze(batch=batch), escape(document.title)
     diagnostics = tuple(dict.fromkeys((*document.diagnostics, *(analysis.findings if analysis else ()))))
@@ -36,18 +38,21 @@ def render(document: Document, *, batch: int = 1, learned: Learned | None = None
         "Picture": _pictures(document, diagnostics, colors),
         **(_known(analysis) if analysis else {}),
         "What it learned": _learned(learned, colors) if learned else "",
-        **(_explained(analysis) if analysis else {}),
-        "The spec": f"<pre>{escape(document.source.text.strip())}</pre>",
+        "Workings": _explained(analysis) if analysis and workings else "",
+        "The spec": _changes(learned) + f"<pre>{escape(document.source.text.strip())}</pre>",
     }
     parts = {title: body for title, body in parts.items() if body}
-    body = "\n".join(f'<h2 id="{_anchor(title)}">{title}</h2>\n{text}' for title, text in parts.items())
+    body = "\n".join(
+        f'<section id="{_anchor(title)}">\n<h2>{title}</h2>\n{text}\n</section>'
+        for title, text in parts.items()
+    )
     links = "".join(f'<a href="#{_anchor(title)}">{title}</a>' for title in parts)
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{name}</title>\n<style>\n{sheet(colors)}</style>\n</head>\n<body>\n"
-        f"<header><h1>{name}</h1>{_standing(document, analysis)}<nav>{links}</nav></header>\n"
-        f"{body}\n<footer>{_footer(analysis)}</footer>\n</body>\n</html>\n"
+        f"<header><h1>{name}</h1>{_standing(document, analysis, learned)}<nav>{links}</nav></header>\n"
+        f"<main>\n{body}\n</main>\n<footer>{_footer(analysis)}</footer>\n</body>\n</html>\n"
     )
 
 
@@ -55,18 +60,18 @@ def _anchor(title: str) -> str:
     return title.lower().replace(" ", "-")
 
 
-def _standing(document: Document, analysis: Analysis | None) -> str:
+def _standing(document: Document, analysis: Analysis | None, learned: Learned | None) -> str:
     """The figures; before them, that the spec has errors."""
     errors = len(document.errors)
     status = f"{errors} error{'s' * (errors > 1)}; what is known so far" if errors else ""
     return (f'<p class="faint">{status}</p>' if status else "") + (
-        sections.figures(analysis) if analysis else ""
+        sections.figures(analysis, learned.accuracy if learned else None) if analysis else ""
     )
 
 
 def _known(analysis: Analysis) -> dict[str, str]:
     return {
-        "Layers": f'<div class="scroll">{html.render(analysis)}</div>',
+        "Layers": f'<div class="scroll">{html.render(analysis, named=False)}</div>',
         "Cost": sections.shares(analysis) + sections.expectations(analysis),
         "Memory": sections.memory(analysis),
     }
@@ -78,11 +83,20 @@ def _learned(learned: Learned, colors: Colors) -> str:
     return section(learned, colors)
 
 
-def _explained(analysis: Analysis) -> dict[str, str]:
+def _explained(analysis: Analysis) -> str:
+    """Every layer's workings; on paper only those of few layers, unless the reader asks for all."""
     _, hidden = repeated(analysis.network)
-    if len(analysis.rows) - len(hidden) > MOST_EXPLAINED:
-        return {"Workings": "<p>Too many layers to write out; <code>cnnspec explain</code> tells each.</p>"}
-    return {"Workings": explanations(analysis)}
+    count = len(analysis.rows) - len(hidden)
+    if count > MOST_EXPLAINED:
+        return "<p>Too many layers to write out; <code>cnnspec explain</code> tells each.</p>"
+    checked = " checked" if count <= MOST_PRINTED else ""
+    switch = f'<label class="switch"><input type="checkbox" id="on-paper"{checked}> print them too</label>'
+    return f"{switch}\n{explanations(analysis)}"
+
+
+def _changes(learned: Learned | None) -> str:
+    """What the options of the training changed: the recipe below does not say it."""
+    return f'<p class="note">{escape(learned.changes)}</p>' if learned and learned.changes else ""
 
 
 def _footer(analysis: Analysis | None) -> str:
@@ -95,8 +109,8 @@ def _footer(analysis: Analysis | None) -> str:
 
 def _pictures(document: Document, diagnostics: Sequence[Diagnostic], colors: Colors) -> str:
     looks = [
-        Look(choices=readable_choices(document.network)),
-        *([Look("volumes")] if document.network else []),
+        Look(choices=readable_choices(document.network), titled=False),
+        *([Look("volumes", titled=False)] if document.network else []),
     ]
     return "".join(_drawn(document, diagnostics, look, colors) for look in looks)
 

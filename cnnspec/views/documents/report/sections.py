@@ -12,7 +12,7 @@ from cnnspec.layers.base import Family, show
 from cnnspec.layers.writing import sentence
 from cnnspec.views.documents.report.mathml import LAW, equation
 from cnnspec.views.documents.report.style import tone
-from cnnspec.views.terminal.paint import in_bytes
+from cnnspec.views.terminal.paint import in_bytes, percent
 from cnnspec.views.workings import LayerWorking, WorkingLine, board, legend
 
 if TYPE_CHECKING:
@@ -34,10 +34,11 @@ def shape(sizes: Sequence[int]) -> str:
     return show(tuple(sizes)).replace("x", "×")
 
 
-def figures(analysis: Analysis) -> str:
-    """The key figures of a network, large."""
+def figures(analysis: Analysis, accuracy: float | None) -> str:
+    """The key figures of a network, large; first of all how often it is right, where that is known."""
     totals, network = analysis.totals, analysis.network
     texts = {
+        "test accuracy": "" if accuracy is None else percent(accuracy),
         "input": shape(network.input),
         "output": shape(network.output),
         "layers": f"{len(analysis.rows):,}",
@@ -104,27 +105,36 @@ def shares(analysis: Analysis) -> str:
         return max(measure(row) / total for measure, total in zip(measures[:2], sums, strict=False))
 
     large = sorted(analysis.rows, key=weight, reverse=True)[:MOST_BARS]
-    named = [row for row in analysis.rows if row in large and weight(row) > 0]
-    others = [row for row in analysis.rows if row not in named]
+    shown = [row for row in analysis.rows if row in large and weight(row) > 0]
+    others = [row for row in analysis.rows if row not in shown]
     rest = [sum(map(measure, others)) for measure in measures]
-    most = [max([*map(measure, named), total]) or 1 for measure, total in zip(measures, rest, strict=True)]
-    lines = [_share_line(row.name, row.node.layer.family, [m(row) for m in measures], most) for row in named]
+    most = [max([*map(measure, shown), total]) or 1 for measure, total in zip(measures, rest, strict=True)]
+    named: list[tuple[str, Family | None, list[int]]]
+    named = [(row.name, row.node.layer.family, [measure(row) for measure in measures]) for row in shown]
     if others:
-        name = f"the other {len(others)}" if named else f"all {len(others)}"
-        lines.append(_share_line(name, Family.RESHAPE, rest, most, "rest"))
-    head = "".join(f"<th>{text}</th>" for text in ("layer", "parameters", "multiplies", "output"))
+        named.append((f"the other {len(others)}" if shown else f"all {len(others)}", None, rest))
+    lines = []
+    for name, family, values in named:
+        texts = (f"{values[0]:,}", f"{values[1]:,}", in_bytes(values[2]))
+        lines.append(_bars(name, family, zip(values, most, texts, strict=True)))
+    return _bar_table(("layer", "parameters", "multiplies", "output"), lines)
+
+
+def _bar_table(titles: Sequence[str], lines: Iterable[str]) -> str:
+    head = "".join(f'<th scope="col">{title}</th>' for title in titles)
     return f'<table class="share"><thead><tr>{head}</tr></thead><tbody>{"".join(lines)}</tbody></table>'
 
 
-def _share_line(name: str, family: Family, values: Sequence[int], most: Sequence[int], kind: str = "") -> str:
-    none = ' class="none"'
-    texts = (f"{values[0]:,}", f"{values[1]:,}", in_bytes(values[2]))
-    cells = "".join(
-        f'<td><span class="bar"><i{"" if value else none} style="--part:{100 * value / full:.2f}%"></i>'
-        f"{text}</span></td>"
-        for value, full, text in zip(values, most, texts, strict=True)
-    )
-    return f'<tr class="{kind}" style="--tone:{tone(family)}"><td>{escape(name)}</td>{cells}</tr>'
+def _bars(name: str, family: Family | None, bars: Iterable[tuple[int, int, str]]) -> str:
+    """A line of bars: size, size of a full one, what it says; the line of the rest has no ``family``."""
+    cells = ""
+    for size, full, text in bars:
+        empty = "" if size else ' class="none"'
+        bar = f'<i{empty} style="--part:{100 * size / full:.2f}%"></i>'
+        cells += f'<td><span class="bar">{bar}{text}</span></td>'
+    kind = "" if family else ' class="rest"'
+    color = tone(family or Family.RESHAPE)
+    return f'<tr{kind} style="--tone:{color}"><th scope="row">{escape(name)}</th>{cells}</tr>'
 
 
 # Memory --------------------------------------------------------------------------
@@ -155,20 +165,19 @@ def memory(analysis: Analysis) -> str:
 
 
 def _steps(analysis: Analysis) -> str:
-    """A column a layer, as high as what is in memory while it runs."""
-    nodes = analysis.network.nodes
-    sizes = [analysis.memory.step(node.index).live_bytes for node in nodes]
-    most, gap = max(sizes) or 1, 0.12 if len(nodes) < 200 else 0.0
-    columns = "".join(
-        f'<rect x="{node.index + gap:g}" y="{100 - 100 * size / most:.2f}" width="{1 - 2 * gap:g}" '
-        f'height="{100 * size / most:.2f}" style="fill:{tone(node.layer.family)}">'
-        f"<title>{escape(node.name)}: {in_bytes(size)}</title></rect>"
-        for node, size in zip(nodes, sizes, strict=True)
-    )
-    return (
-        f'<svg class="steps" role="img" aria-label="bytes in use, layer by layer" '
-        f'viewBox="0 0 {len(nodes)} 100" preserveAspectRatio="none">{columns}</svg>'
-    )
+    """What is in memory while each layer runs: of many, the layers that hold most."""
+    sizes = {node: analysis.memory.step(node.index).live_bytes for node in analysis.network.nodes}
+    most = max(sizes.values()) or 1
+    large = sorted(sizes, key=lambda node: -sizes[node])[:MOST_BARS]
+    lines = [
+        _bars(node.name, node.layer.family, [(size, most, in_bytes(size))])
+        for node, size in sizes.items()
+        if node in large
+    ]
+    if others := [size for node, size in sizes.items() if node not in large]:
+        text = f"at most {in_bytes(max(others))}"
+        lines.append(_bars(f"the other {len(others)}", None, [(max(others), most, text)]))
+    return _bar_table(("layer", "in memory while it runs"), lines)
 
 
 def explanations(analysis: Analysis) -> str:

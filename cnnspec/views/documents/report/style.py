@@ -39,19 +39,20 @@ a:hover { text-decoration: underline }
 .picture { overflow-x: auto; margin: .5rem 0 1.5rem; border: 1px solid var(--frame); border-radius: 10px; text-align: center; background: var(--page) }
 .picture svg { display: inline-block; vertical-align: top; max-width: 100%; height: auto }
 .cnnspec-table { margin: 0 !important }
-.share { border-collapse: collapse; width: 100%; font-size: .87rem }
-.share th { text-align: left; font-weight: 600; color: var(--faint); padding: .2rem .6rem .3rem 0 }
-.share td { padding: .16rem .6rem .16rem 0; font-variant-numeric: tabular-nums; white-space: nowrap }
-.share td:not(:first-child) { width: 27% }
-.share .rest td { color: var(--faint) }
-.bar { display: grid; grid-template-columns: 1fr 5.2em; gap: .5em; align-items: center; text-align: right }
+.share, .epochs { border-collapse: collapse; width: 100%; font-size: .87rem; margin: .4rem 0 }
+.share th, .epochs th { text-align: left; font-weight: 400; padding: .16rem .6rem .16rem 0; overflow-wrap: anywhere }
+.share thead th, .epochs [scope=col] { font-weight: 600; color: var(--faint) }
+.share td, .epochs td { padding: .16rem .6rem .16rem 0; font-variant-numeric: tabular-nums; white-space: nowrap }
+.share td { width: 27% }
+.share td:nth-child(2):last-child { width: 75% }
+.share .rest > * { color: var(--faint) }
+.bar { display: grid; grid-template-columns: 1fr 7em; gap: .5em; align-items: center; text-align: right }
 .bar i { display: block; height: .72em; border-radius: 2px; background: var(--tone); width: var(--part); min-width: 1px }
 .bar .none { visibility: hidden }
 .stack { display: flex; height: 1.5rem; border-radius: 5px; overflow: hidden; gap: 1px; margin: .5rem 0 }
 .stack i { background: var(--tone); flex: var(--part) 1 0; min-width: 0 }
 .keys { display: flex; flex-wrap: wrap; gap: .15rem 1.3rem; list-style: none; padding: 0; margin: .4rem 0; font-size: .87rem }
 .keys li::before { content: ""; display: inline-block; width: .75em; height: .75em; border-radius: 2px; background: var(--tone); margin-right: .45em }
-.steps { display: block; width: 100%; height: 120px; margin: .6rem 0 }
 details { border-bottom: 1px solid var(--frame) }
 summary { cursor: pointer; padding: .42rem 0; display: grid; grid-template-columns: 1.1rem minmax(6rem, 12rem) 1fr auto; gap: .2rem .7rem; align-items: baseline; list-style: none }
 summary::-webkit-details-marker { display: none }
@@ -71,7 +72,11 @@ mfrac { padding: 0 .15em }
 .result { overflow-x: auto; margin: .6rem 0 1.4rem }
 .result svg { display: block; max-width: 100%; height: auto }
 .on-dark { display: none }
+.switch { display: block; font-size: .87rem; color: var(--faint); margin: 0 0 .5rem }
 footer { margin-top: 3rem; padding-top: .8rem; border-top: 1px solid var(--frame); font-size: .87rem; color: var(--faint) }
+@media (min-width: 641px) {
+  .figures:has(> :nth-child(9)) { grid-template-columns: repeat(3, 1fr) }
+}
 @media (max-width: 640px) {
   body { padding: 1.4rem 1rem 3rem; font-size: 14px }
   h1 { font-size: 1.6rem }
@@ -80,8 +85,11 @@ footer { margin-top: 3rem; padding-top: .8rem; border-top: 1px solid var(--frame
   .figures dd { font-size: 1.05rem }
   .picture svg { max-width: max(100%, 34rem) }
   .result svg { max-width: none }
-  .share th:nth-child(3), .share td:nth-child(3) { display: none }
-  .share td:not(:first-child) { width: 32% }
+  .share tr { display: grid; grid-template-columns: repeat(3, 1fr); padding-bottom: .3rem }
+  .share tr > :first-child { grid-column: 1 / -1; padding-bottom: 0 }
+  .share thead tr > :first-child { display: none }
+  .share td:nth-child(2):last-child { width: auto; grid-column: 1 / -1 }
+  .share td { width: auto }
   .bar { grid-template-columns: 1fr; gap: .1em; text-align: left }
   summary { grid-template-columns: 1.1rem 1fr }
   summary > :nth-child(n + 2) { grid-column: 2 }
@@ -90,7 +98,8 @@ footer { margin-top: 3rem; padding-top: .8rem; border-top: 1px solid var(--frame
 }
 @media print {
   body { max-width: none; padding: 0; font-size: 10pt }
-  nav { display: none }
+  nav, .switch { display: none }
+  body:not(:has(#on-paper:checked)) #workings { display: none }
   h2 { break-after: avoid; margin-top: 1.6rem }
   .picture, .result, pre, .charts, .stack, .message, .figures { break-inside: avoid }
   .picture { border: 0 }

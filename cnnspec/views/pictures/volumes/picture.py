@@ -34,11 +34,11 @@ TITLE, SUBTITLE = 16.0, 11.0
 
 def draw_volumes(
     network: Network | None, *, theme: Theme = LIGHT, choices: Choices = EVERYTHING,
-    diagnostics: Sequence[Diagnostic] = (), name: str = "network",
+    diagnostics: Sequence[Diagnostic] = (), name: str = "network", titled: bool = True,
 ) -> str:  # fmt: skip
     """The volume picture of a network; errors of its spec are written under what is known of it."""
     sheet = _VolumePicture(network, theme, choices, name)
-    return sheet.document([item for item in diagnostics if item.severity == "error"])
+    return sheet.document([item for item in diagnostics if item.severity == "error"], HEAD if titled else 0.0)
 
 
 class _VolumePicture:
@@ -50,15 +50,16 @@ class _VolumePicture:
         if any("/" in text for label in self.scene.labels for _, text in label.lines):
             self.note += " “/2” is a stride of 2."
 
-    def document(self, errors: Sequence[Diagnostic]) -> str:
+    def document(self, errors: Sequence[Diagnostic], head: float) -> str:
         left, top, right, bottom = self.scene.bounds() if self.scene.boxes else (0.0, 0.0, 0.0, 0.0)
         words = text_width(self.name, TITLE, True), text_width(self.subtitle, SUBTITLE)
         width = max(right - left, 240.0, *words)
-        self._title()
-        shift = (MARGIN - left + (width - (right - left)) / 2, MARGIN + HEAD - top)
+        if head:
+            self._title()
+        shift = (MARGIN - left + (width - (right - left)) / 2, MARGIN + head - top)
         with self.writer.group("drawing", transform=f"translate({number(shift[0])} {number(shift[1])})"):
             self._contents()
-        y = MARGIN + HEAD + bottom - top + 24
+        y = MARGIN + head + bottom - top + 24
         y = self._errors(errors, y, width)
         y = draw_legend(self.writer, self._families(), self.note, MARGIN, y, width)
         return self.writer.document(
