@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, NamedTuple, Self, get_args
+from typing import Any, ClassVar, Literal, NamedTuple, Self, get_args, get_origin
 
 from cnnspec.binding.refusals import Refusal
 from cnnspec.binding.values import SentenceError, Unresolved, Value, Word, format_value
@@ -126,6 +126,12 @@ class Signature:
     def _cure_of(self, argument: tree.Expression) -> Cure:
         """How to say what a value without a place was meant to say."""
         text, rest = argument.span.text, self._by_name_only
+        takes = [
+            name for name in rest if self.model and text in _choices(self.model.model_fields[name].annotation)
+        ]
+        if len(takes) == 1:
+            fix = Fix(argument.span, f"{takes[0]}={text}", f"write {takes[0]}={text}")
+            return {"help": (fix.message,), "fixes": (fix,)}
         name = nearest(text, rest, self.synonyms) if isinstance(argument, tree.Name) else None
         if name is not None and self.model is not None:
             if self.model.model_fields[name].annotation is bool:
@@ -140,6 +146,16 @@ class Signature:
         else:
             help = [f"write {self.usage}"] if self.positional else []
         return {"help": tuple(help), "fixes": ()}
+
+
+def _choices(annotation: Any) -> list[Any]:
+    """The words that an option takes, of all the kinds of value it may have."""
+    parts = get_args(annotation)
+    return (
+        list(parts)
+        if get_origin(annotation) is Literal
+        else [word for part in parts for word in _choices(part)]
+    )
 
 
 def given_twice(code: str, name: str, span: Span, first: Span, how: str = "") -> Diagnostic:

@@ -100,7 +100,8 @@ def _unknown(elaborator: Elaborator, sentence: tree.LayerSentence, context: Cont
     new = [item for place, item in elaborator.faults.items.items() if place not in before]
     fits = all(item.fixes for item in new) or fault.fixes[0].span != sentence.word_span
     elaborator.faults.items = before
-    elaborator.report(fault if fits else replace(fault, fixes=()), context)
+    notes = tuple(item.message for item in new[:1])
+    elaborator.report(fault if fits else replace(fault, fixes=(), notes=notes), context)
 
 
 def _no_input(elaborator: Elaborator, sentence: tree.LayerSentence) -> None:

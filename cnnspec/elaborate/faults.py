@@ -15,7 +15,7 @@ from cnnspec.text import Span
 
 DEFINED_BY: Final = {
     "unknown-word": r"\bblock\s+{}\b|\buse\s+[^\"\s]",
-    "unknown-label": r"\b{}\s*:",
+    "unknown-label": r"\b{}\s*[:=]",
     "unknown-name": r"\blet\s+{}\b",
     "missing-input": r"\binput\b|(?m:^|;)\s*\d",
 }

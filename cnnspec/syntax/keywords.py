@@ -24,6 +24,8 @@ FORMS: Final[dict[str, str]] = {
 }
 """Each sentence that begins with a keyword, as it may look."""
 
+WITH_BODY: Final = ("block", "repeat", "if", "head", "train")
+
 INSTEAD: Final = {
     "net": "network", "model": "network", "name": "network", "inputs": "input", "const": "let", "var": "let",
     "set": "let", "def": "block", "module": "block", "define": "block", "function": "block", "for": "repeat",

@@ -9,6 +9,7 @@ from unicodedata import name as name_of
 
 from cnnspec.diagnostics import Diagnostic, Fix
 from cnnspec.syntax.errors.context import ErrorContext
+from cnnspec.syntax.keywords import FORMS, WITH_BODY
 from cnnspec.text import Span
 
 CONFUSABLES: Final[dict[str, str]] = {
@@ -26,7 +27,12 @@ CONFUSABLES: Final[dict[str, str]] = {
 """Character -> what to write instead."""
 
 _NUMBER: Final = re.compile(r"[\w.×?]+")
+_LAYER: Final = re.compile(r"[ \t]*[^\W\d]\w*[ \t]+[\d?]")
+"""What looks like a layer with its first value."""
 _CAPITAL: Final = re.compile(r"(\d+|\?)([xX×*](\d+|\?))+")
+_PAIRED: Final = re.compile(
+    r"['‘’“”](?P<text>[^\W\d]\w*)['‘’“”]|\[(?P<numbers>[1-9]\d*(?:[ \t]*,[ \t]*[1-9]\d*)*)\]"
+)
 _HALF: Final = re.compile(r"(\d+[x×])+$")
 
 
@@ -67,6 +73,17 @@ def _quote(context: ErrorContext, character: str) -> Diagnostic | None:
             "unclosed-quote", "this quotation is not closed", span, 'end it with `"` on the same line'
         )
     return None
+
+
+def _paired(context: ErrorContext, character: str) -> Diagnostic | None:
+    """``padding='same'``, ``stride=[2,2]``: signs of other languages around a word or numbers."""
+    match = _PAIRED.match(context.text, context.at)
+    if not match:
+        return None
+    inside = match["text"] or "x".join(re.findall(r"\d+", match["numbers"]))
+    fix = Fix(context.source.span(context.at, match.end()), inside, f"write {inside}")
+    place = context.source.span(context.at, context.at + 1)
+    return context.fault("odd-character", f"{_called(character)} has no meaning here", place, fix=fix)
 
 
 def _number(context: ErrorContext, character: str) -> Diagnostic | None:
@@ -121,6 +138,11 @@ def _equals(context: ErrorContext, character: str) -> Diagnostic | None:
     if character != "=":
         return None
     span = context.source.span(context.at, context.at + 1)
+    if re.fullmatch(r"[^\W\d]\w*", context.said) and _LAYER.match(context.text, context.at + 1):
+        name, end = context.said, context.start + len(context.said)
+        fix = Fix(context.source.span(end, context.at + 1), ":", f"write {name}:")
+        message = f"a layer is labelled with a colon: `{name}: …`"
+        return context.fault("constant-without-let", message, context.first_word, fix=fix)
     if re.fullmatch(r"[^\W\d]\w*", context.said):
         fix = Fix(context.source.span(context.start, context.start), "let ", "begin it with let")
         message = f"`{context.said} =` reads like a constant, but has no `let`"
@@ -135,6 +157,9 @@ def _equals(context: ErrorContext, character: str) -> Diagnostic | None:
 
 
 def _colon(context: ErrorContext, character: str) -> Diagnostic | None:
+    if character == ":" and context.word in WITH_BODY and "LBRACE" in context.expected:
+        message = f"`{context.word}` needs braces around what it holds"
+        return context.fault("missing-body", message, context.here, f"as in `{FORMS[context.word]}`")
     name = re.search(r"([^\W\d]\w*)$", context.said)
     if character != ":" or not name:
         return None
@@ -164,6 +189,7 @@ def _called(character: str) -> str:
 
 
 _RULES: Final[tuple[Callable[[ErrorContext, str], Diagnostic | None], ...]] = (
+    _paired,
     _quote,
     _path,
     _number,

@@ -73,7 +73,7 @@ def call_parentheses(source: Source, at: int, word: str) -> Diagnostic:
 
 def _missing_value(context: ErrorContext) -> Diagnostic | None:
     match = re.search(r"([^\W\d]\w*)\s*=$", context.said)
-    if not match:
+    if not match or context.found[:1] in tuple("'‘’“”["):
         return None
     name = match[1]
     what = "the constant" if context.word == "let" else "the option"
@@ -94,6 +94,11 @@ def _missing_operand(context: ErrorContext) -> Diagnostic | None:
     if not match or context.kind == CHARACTER:
         return None
     message = f"`{match[0]}` has nothing on its right"
+    if percent := re.search(r"(\d+(?:\.\d+)?)[ \t]*%$", context.said):
+        span = context.source.span(context.start + percent.start(), context.start + percent.end())
+        part = f"{float(percent[1]) / 100:g}"
+        help, fix = f"{percent[0]} is a part of 1: {part}", Fix(span, part, f"write {part}")
+        return context.fault("missing-operand", message, context.last_word, help, fix=fix)
     if context.kind == "COMPARISON" or context.found == "=":
         message = f"`{match[0]}` cannot be followed by {context.shown}"
     return context.fault("missing-operand", message, context.last_word, "give it a number or a name")

@@ -94,7 +94,7 @@ def _input_kept(statement: str) -> str | None:
 
 def _cut_after(text: str, at: int, found: list[Separator]) -> str:
     """The text with a sentence ended where it was complete; a word after it begins the next one."""
-    if text[at].isalpha() and text[at - 1] == " ":
+    if text[at].isalpha() and text[at - 1] == " " and not re.match(r"\w+[ \t]*=", text[at:]):
         return text[: at - 1] + ";" + text[at:]
     after = bisect_left(found, at, key=lambda mark: mark.start)
     end = found[after].start if after < len(found) else len(text)

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import Final
 
 from cnnspec.diagnostics import Diagnostic, Fix, Label
 from cnnspec.syntax.errors.context import CHARACTER, ErrorContext
-from cnnspec.syntax.keywords import FORMS, else_meant, labelled, misspelt
+from cnnspec.syntax.keywords import FORMS, WITH_BODY, else_meant, labelled, misspelt
 from cnnspec.text import Span
-
-WITH_BODY: Final = ("block", "repeat", "if", "head", "train")
 
 
 def bars(context: ErrorContext) -> Diagnostic | None:
@@ -65,7 +62,7 @@ def label(context: ErrorContext) -> Diagnostic | None:
 def input_size(context: ErrorContext) -> Diagnostic | None:
     if context.word != "input" or context.label:
         return None
-    if context.said == "input":
+    if context.said == "input" and context.found != "[":
         help = "write height x width x channels, as in `input 28x28x1`, or a length, as in `input 784`"
         return context.fault("input-without-size", "`input` needs a size", context.here, help)
     match = re.compile(r"\d+(?:(?:[ \t]*,[ \t]*|[ \t]+|[ \t]*[xX*×][ \t]*)\d+)+").match(
