@@ -121,7 +121,7 @@ def _delta(difference: int) -> str:
 def _totals(comparison: Comparison) -> list[str]:
     changed = [change for change in comparison.totals if change.before != change.after]
     width = max((len(change.what) for change in changed), default=0)
-    return [f"{change.what.ljust(width)}  {_total(change)}" for change in changed]
+    return [f"{change.what.replace('_', ' ').ljust(width)}  {_total(change)}" for change in changed]
 
 
 def _total(change: Change) -> str:
