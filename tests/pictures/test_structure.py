@@ -14,6 +14,8 @@ from cnnspec.network.graph import Network
 from cnnspec.resources import example_names
 from cnnspec.views.pictures import dot
 from cnnspec.views.pictures.draw import render
+from cnnspec.views.pictures.graph import entries_of
+from cnnspec.views.pictures.palette import LIGHT
 from cnnspec.views.pictures.plan import CardRow, Cluster, Plan
 from cnnspec.views.pictures.planning import HEATS, Choices, plan_of
 
@@ -142,3 +144,13 @@ def test_an_empty_name_and_odd_characters_do_no_harm() -> None:
     assert isinstance(network("input 3x3x1"), Network)
     page = Page(render(network("input 3x3x1")))
     assert [g.get("data-name") for g in page.groups("card")] == ["n0"]
+
+
+def test_the_scale_of_heat_ends_at_the_hottest() -> None:
+    """It went to 100 % where the largest share was 18."""
+    plan = plan_of(example("resnet50"), Choices(heat="params"))
+    texts = list(entries_of(plan, LIGHT))
+    assert texts[0] == "0 % of parameters"
+    assert texts[-1] == "18.5 %"
+    hottest = max(plan.cards, key=lambda card: card.rows[0].share or 0)
+    assert LIGHT.heat[-1] in next(line for line in dot.write(plan).splitlines() if hottest.key in line)
