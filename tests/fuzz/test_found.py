@@ -7,7 +7,6 @@ from pathlib import Path
 from time import process_time
 
 import pytest
-from fuzz_drive import drive
 
 from cnnspec.analysis.explain import explain
 from cnnspec.analysis.memory import Memory
@@ -21,6 +20,8 @@ from cnnspec.text import Source
 from cnnspec.views.documents.report.sections import messages
 from cnnspec.views.pictures.draw import Look, picture
 from cnnspec.views.terminal.messages import MOST, render_text
+
+from .drive import drive
 
 
 def printed(*items: Diagnostic) -> str:
@@ -98,6 +99,22 @@ def test_what_is_no_file_cannot_be_used(tmp_path: Path, name: str) -> None:
     tree, _ = parse_tolerant(Source("net.cnn", f'use "{name}"\ninput 8\nrelu'))
     (fault,) = elaborate(tree, read_use=folder_reader(tmp_path)).diagnostics
     assert "use-not-found" == fault.code
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "".join(f"block b{n} {{ b{n - 1}; relu; conv 4 1x1 }}\n" for n in range(1, 40)).join(
+            ("block b0 { conv 4 1x1 }\n", "input 4x4x4; repeat 160 { b39 }; conv 8 1x1; b3; b39; conv 3 1x1")
+        ),
+        "input 4x4x4\n" + "concat { | conv 4 1x1 | conv 4 3x3 padding=same | }; conv 4 1x1\n" * 740,
+    ],
+    ids=["blocks forty deep", "a row of three thousand solids"],
+)
+def test_pictures_of_volumes_take_their_time_in_proportion(text: str) -> None:
+    network, started = parse(text), process_time()
+    picture(network, "svg", Look(style="volumes"))
+    assert process_time() - started < len(network.nodes) / 1000
 
 
 def test_an_empty_spec_is_reported_on() -> None:

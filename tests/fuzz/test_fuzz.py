@@ -1,10 +1,12 @@
-"""A few hundred broken specs in every run of the tests; ``fuzz.py`` drives as many as one likes."""
+"""Some seconds of fuzzing in every run of the tests; ``python -m tests.fuzz`` goes on for longer."""
 
 from __future__ import annotations
 
 import pytest
-from fuzz_drive import drive
-from fuzz_mutate import mutant
+
+from .drive import drive
+from .kinds import KINDS
+from .mutants import mutant
 
 
 @pytest.mark.parametrize("first", range(0, 60, 10))
@@ -15,3 +17,10 @@ def test_broken_specs_end_in_diagnostics(first: int) -> None:
         if (found := drive(mutant(number), slowest=8).faults)
     }
     assert {} == faults
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_number_always_makes_the_same_case(kind: str) -> None:
+    assert [KINDS[kind].make(number) for number in range(5)] == [
+        KINDS[kind].make(number) for number in range(5)
+    ]

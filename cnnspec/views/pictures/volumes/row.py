@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from math import inf
+from operator import attrgetter
 from typing import Final
 
 from cnnspec.layers.base import Family, spatial
@@ -79,7 +81,8 @@ class RowLayout:
 
     def _measure(self, run: Run, within: float) -> Extent:
         width = up = down = 0.0
-        for n, piece in enumerate(self._pieces(run)):
+        previous: list[int] | Fork | None = None
+        for piece in self._pieces(run):
             if width > within:
                 break
             extent = (
@@ -87,8 +90,8 @@ class RowLayout:
                 if isinstance(piece, Fork)
                 else self._pack_extent(piece)
             )
-            width += extent.width + (self._before(piece, run, n) if n else 0)
-            up, down = max(up, extent.up), max(down, extent.down)
+            width += self._gap(previous, piece) + extent.width
+            up, down, previous = max(up, extent.up), max(down, extent.down), piece
         return Extent(width, up, down)
 
     def _pieces(self, run: Run) -> list[list[int] | Fork]:
@@ -173,9 +176,10 @@ class RowLayout:
         down = max((lane.down + axis for lane, axis in zip(lanes, axes, strict=True)), default=0.0)
         return up, down
 
-    def _before(self, piece: list[int] | Fork, run: Run, n: int) -> float:
-        """The gap in front of a piece."""
-        previous = self._pieces(run)[n - 1]
+    def _gap(self, previous: list[int] | Fork | None, piece: list[int] | Fork) -> float:
+        """The gap in front of a piece; none before the first."""
+        if previous is None:
+            return 0.0
         if isinstance(piece, Fork):
             return FAN if len(piece.paths) > 1 else self.gap + 6
         if isinstance(previous, Fork):
@@ -189,8 +193,8 @@ class RowLayout:
         pieces = self._pieces(run)
         packs = [self._pack_extent(piece) for piece in pieces if isinstance(piece, list)]
         floor = max(floor, axis + max((extent.up for extent in packs), default=0.0))
-        for n, piece in enumerate(pieces):
-            x += self._before(piece, run, n) if n else 0
+        for previous, piece in zip([None, *pieces], pieces, strict=False):
+            x += self._gap(previous, piece)
             x = (
                 self._fork(piece, x, axis, floor)
                 if isinstance(piece, Fork)
@@ -227,6 +231,7 @@ class RowLayout:
     def _connect(self) -> None:
         reserved = {wire.ends: wire.points[0][1] for wire in self.scene.wires}
         self.scene.wires = []
+        self.in_order = sorted(self.scene.boxes.values(), key=lambda box: box.x)
         arcs = []
         for solid in self.solids.values():
             for source in solid.before:
@@ -245,18 +250,23 @@ class RowLayout:
         """Whether a straight way would run through another solid."""
         one, two = (self.scene.boxes[end] for end in ends)
         return any(
-            one.right <= box.x
-            and box.right <= two.x
+            box.right <= two.x
             and box.top - 4 < two.axis < box.bottom + 4
             and box.top - 4 < one.axis < box.bottom + 4
-            for box in self.scene.boxes.values()
+            for box in self._between(one.right, two.x)
         )
+
+    def _between(self, left: float, right: float) -> list[Box]:
+        """The boxes that begin there."""
+        place = attrgetter("x")
+        first = bisect_left(self.in_order, left, key=place)
+        return self.in_order[first : bisect_right(self.in_order, right, key=place)]
 
     def _arc(self, ends: tuple[int, int], height: float | None) -> None:
         one, two = (self.scene.boxes[end] for end in ends)
         start, end = (one.middle + 4, one.top), (two.middle - 4, two.top)
         if height is None:
-            between = [box.top for box in self.scene.boxes.values() if one.x <= box.x <= two.x]
+            between = [box.top for box in self._between(one.x, two.x)]
             others = [
                 wire.points[1][1] - ARC / 2 + 6
                 for wire in self.scene.wires

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from math import prod
+from math import inf, prod
 from typing import Final, NamedTuple
 
 from cnnspec.analysis.cost import cost_of
@@ -22,6 +22,12 @@ from cnnspec.views.pictures.wording import arithmetic, layer_text, operation_tex
 
 MOST: Final = 34
 """Solids that still make a picture; beyond, repeats fold and blocks become one solid."""
+ABSORBED: Final = 4
+"""Solids that are built where one is drawn, at most: the others become slabs of it."""
+
+
+class _TooMany(Exception):
+    """A level is too fine, and not worth building to its end."""
 
 
 class Turns(NamedTuple):
@@ -107,25 +113,38 @@ def _zoom(node: Node) -> float:
 
 def solids_of(network: Network, choices: Choices) -> list[Solid]:
     """The solids in topological order, as detailed as makes a picture (or as asked for)."""
-    tries = [_SolidBuilder(network, fold_it, depth).solids() for fold_it, depth in _levels(network, choices)]
-    return next((found for found in tries if len(found) <= MOST), min(tries, key=len))
+    *finer, last = _levels(network, choices)
+    coarsest = _SolidBuilder(network, *last).solids()
+    tries = []
+    for segments, depth in finer:
+        try:
+            found = _SolidBuilder(network, segments, depth, ABSORBED * max(MOST, len(coarsest))).solids()
+        except _TooMany:
+            continue
+        if len(found) <= MOST:
+            return found
+        tries.append(found)
+    return min([*tries, coarsest], key=len)
 
 
-def _levels(network: Network, choices: Choices) -> Iterator[tuple[bool, int | None]]:
-    """(fold, depth) from the most detailed on."""
+def _levels(network: Network, choices: Choices) -> Iterator[tuple[tuple[Segment, ...], int | None]]:
+    """Segments, folded or not, and the depth of blocks, from the most detailed on."""
+    plain = fold(network, repeats=False)
+    folded = fold(network) if choices.fold else ()
     deepest = max((sum(g.repeat is None for g in node.groups) for node in network.nodes), default=0)
     depths: list[int | None] = [None, *range(deepest - 1, -1, -1)]
     for depth in depths if choices.depth is None else [choices.depth]:
-        yield False, depth
+        yield plain, depth
         if choices.fold:
-            yield True, depth
+            yield folded, depth
 
 
 class _SolidBuilder:
-    def __init__(self, network: Network, fold_it: bool, depth: int | None) -> None:
-        self.network, self.depth = network, depth
-        self.segments = fold(network, repeats=fold_it)
-        self.standing = representatives(self.segments)
+    def __init__(
+        self, network: Network, segments: tuple[Segment, ...], depth: int | None, most: float = inf
+    ) -> None:
+        self.network, self.segments, self.depth, self.most = network, segments, depth, most
+        self.standing = representatives(segments)
         self.found: dict[int, Solid] = {}
         self.home: dict[int, int] = {}
         self.repeats = 0
@@ -181,6 +200,8 @@ class _SolidBuilder:
             operation, node.layer.sign, slabs, turns=list(turns),
         )  # fmt: skip
         self.home[node.index] = node.index
+        if len(self.found) > self.most:
+            raise _TooMany
 
     def _block(self, block: Block, turns: tuple[Turns, ...]) -> None:
         key = block.nodes[0].index

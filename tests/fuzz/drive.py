@@ -3,16 +3,7 @@
 from __future__ import annotations
 
 import json
-import resource
-import signal
-import sys
-import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from pathlib import Path
-from time import process_time
-from types import FrameType
+from collections.abc import Callable
 from typing import Any, Final
 
 from cnnspec.analysis.report import Analysis, analyze
@@ -29,74 +20,56 @@ from cnnspec.text import Source
 from cnnspec.views.documents import as_csv, as_json, html, latex, markdown
 from cnnspec.views.documents import explain as explain_pages
 from cnnspec.views.documents import messages as messages_for_tools
+from cnnspec.views.pictures import engines
 from cnnspec.views.pictures.draw import Look, picture
 from cnnspec.views.terminal import explain, table
 from cnnspec.views.terminal.messages import render_text
 from cnnspec.views.terminal.paint import Terminal
 from cnnspec.views.workings import board
 
-SLOWEST: Final = 2.0
-"""Seconds of processor time that reading and analysing a spec may take, and each view after it.
+from .limits import SLOWEST, Verdict, measured
 
-Views of thousands of layers take longer, with what they print.
-"""
 MANY_LAYERS: Final = 5000
+"""Views of more layers may take longer, with what they print."""
 ALWAYS: Final = ("read", "elaborate", "analyze", "messages 80", "table", "json")
-HANG: Final = 8.0
-MOST_MEMORY: Final = 500_000_000
-"""Bytes that one spec may add to the most the process ever held."""
 EXPECTED: Final = (SpecError, LayerError)
-
-
-class Hangs(BaseException):
-    """The time is over; no handler of ordinary exceptions takes it for its own."""
-
-
-@dataclass
-class Verdict:
-    """What went wrong with a text: ``(stage, what)``; and how long each stage took."""
-
-    faults: list[tuple[str, str]] = field(default_factory=list)
-    seconds: dict[str, float] = field(default_factory=dict)
-    built: bool = False
-    layers: int = 0
+READING: Final = ("read", "elaborate", "analyze")
+LAID_OUT: Final = 50
+"""One text in so many is drawn with Graphviz, which takes its time to start."""
 
 
 def drive(text: str, *, slowest: float = SLOWEST, turn: int | None = None) -> Verdict:
     """Reads, builds, analyses and shows a text in every form; by ``turn`` in a sixth of the rarer ones."""
     verdict = Verdict()
-    before = _most_memory()
+    with measured(verdict):
+        _drive(verdict, text, turn)
+    _judge(verdict, slowest)
+    return verdict
+
+
+def _drive(verdict: Verdict, text: str, turn: int | None) -> None:
     source = Source("fuzz.cnn", text)
 
     def stage(name: str, work: Callable[[], Any]) -> Any:
         if turn is not None and name not in ALWAYS and (turn + len(verdict.seconds)) % 6:
             verdict.seconds[name] = 0.0
             return None
-        started = process_time()
-        result = None
-        try:
-            with _watchdog():
-                result = work()
-        except EXPECTED:
-            if name in ("read", "analyze"):
-                verdict.faults.append((name, "a fault was raised, not collected"))
-        except (Exception, Hangs) as error:
-            verdict.faults.append((name, _told(error)))
-        verdict.seconds[name] = process_time() - started
-        return result
+        return verdict.attempt(name, work, () if name in ("read", "analyze") else EXPECTED)
 
     read = stage("read", lambda: parse_tolerant(source))
-    found: Any = None
+    if read is None:
+        return
+    reader = folder_reader(folder("examples"))
+    found: Any = stage("elaborate", lambda: elaborate(read[0], read_use=reader, extra=read[1]))
     analysis = None
-    if read is not None:
-        reader = folder_reader(folder("examples"))
-        found = stage("elaborate", lambda: elaborate(read[0], read_use=reader, extra=read[1]))
     if found is not None:
         _show(stage, text, found.diagnostics)
         if found.network is not None:
             analysis = stage("analyze", lambda: _analysed(found.network))
             verdict.built, verdict.layers = not found.has_errors, len(found.network.nodes)
         stage("draw", lambda: _drawn(found.network, found.diagnostics))
+        if turn is not None and turn % LAID_OUT == 0 and engines.available():
+            stage("lay out", lambda: picture(found.network, "svg", Look(), diagnostics=found.diagnostics))
         if not read[1]:
             stage("fmt", lambda: _formatted(source))
             if "?" in text:
@@ -105,8 +78,6 @@ def drive(text: str, *, slowest: float = SLOWEST, turn: int | None = None) -> Ve
         _view(stage, analysis, found.diagnostics)
         if verdict.built:
             stage("write", lambda: write(analysis.network))
-    _judge(verdict, before, slowest)
-    return verdict
 
 
 def _analysed(network: Network) -> Analysis:
@@ -163,41 +134,10 @@ def _formatted(source: Source) -> None:
     assert once == again, "formatting again changes the text"
 
 
-def _judge(verdict: Verdict, before: int, slowest: float) -> None:
-    reading = sum(verdict.seconds.get(name, 0.0) for name in ("read", "elaborate", "analyze"))
-    if reading > slowest:
-        verdict.faults.append(("reading and analysing", f"took {reading:.1f} s"))
+def _judge(verdict: Verdict, slowest: float) -> None:
+    verdict.judge_time(
+        "reading and analysing", sum(verdict.seconds.get(name, 0.0) for name in READING), slowest
+    )
     for name, seconds in verdict.seconds.items():
-        if name not in ("read", "elaborate", "analyze") and seconds > slowest * max(
-            1, verdict.layers / MANY_LAYERS
-        ):
-            verdict.faults.append((name, f"took {seconds:.1f} s"))
-    grown = _most_memory() - before
-    if grown > MOST_MEMORY:
-        verdict.faults.append(("memory", f"{grown / 1e6:.0f} MB more"))
-
-
-def _told(error: BaseException) -> str:
-    """The exception and the innermost lines of our own that it came through."""
-    frames = traceback.extract_tb(error.__traceback__)
-    ours = [frame for frame in frames if "cnnspec" in Path(frame.filename).parts][-3:]
-    way = " < ".join(f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in reversed(ours))
-    return f"{type(error).__name__}: {str(error)[:120]} [{way}]"
-
-
-def _most_memory() -> int:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-
-
-@contextmanager
-def _watchdog() -> Iterator[None]:
-    def give_up(number: int, frame: FrameType | None) -> None:
-        raise Hangs(f"stopped after {HANG:.0f} s")
-
-    before = signal.signal(signal.SIGPROF, give_up)
-    signal.setitimer(signal.ITIMER_PROF, HANG)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_PROF, 0)
-        signal.signal(signal.SIGPROF, before)
+        if name not in READING:
+            verdict.judge_time(name, seconds, slowest * max(1, verdict.layers / MANY_LAYERS))

@@ -226,7 +226,11 @@ def some_spec(random: Random) -> str:
 def mutant(seed: int) -> str:
     """The broken spec of a number; always the same one."""
     random = Random(seed)
-    text = some_spec(random)
+    return mutated(some_spec(random), random)
+
+
+def mutated(text: str, random: Random) -> str:
+    """A text, broken a few times over."""
     for _ in range(random.choice((1, 1, 1, 1, 2, 2, 3, 5))):
         text = random.choice(MUTATIONS)(text, random)
         if len(text) > LONGEST:

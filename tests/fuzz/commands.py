@@ -1,0 +1,203 @@
+"""A damaged file through the commands that read it: an exit code and a message, in time and in memory."""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import cnnspec
+from cnnspec.cli import main
+from cnnspec.diagnostics import LayerError, SpecError
+from cnnspec.training.data.idx import FILES
+
+from .forge.samples import header
+from .lab import SPEC, lab, samples
+from .limits import HANG, SLOWEST, Verdict, measured, told
+
+CODES: Final = {0, 1, 2}
+REFUSED: Final = (SpecError, LayerError, OSError)
+ONE: Final = "input 8x8x1; relu"
+TRAIN: Final = ("--force", "--epochs", "1", "-o", "again")
+
+
+class Bench:
+    """The lab's folder while one case is driven in it."""
+
+    def __init__(self, turn: int) -> None:
+        self.turn, self.verdict, self.folder = turn, Verdict(), lab().folder
+
+    def put(self, name: str, data: bytes) -> Path:
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+        return path
+
+    def call(self, *arguments: str) -> None:
+        """A command, as a user gives it."""
+        name = " ".join(arguments)
+        code = self.verdict.attempt(name, lambda: _exit_code(arguments, self.verdict), ())
+        if code not in CODES and not self.verdict.faults:
+            self.verdict.faults.append((name, f"ended with {code}"))
+
+    def some(self, *commands: Sequence[str], count: int = 2) -> None:
+        """Some of the commands, others by each turn."""
+        for number in range(count):
+            self.call(*commands[(self.turn + number * (self.turn // len(commands) + 1)) % len(commands)])
+
+    def load(self, work: Callable[[], Any]) -> None:
+        self.verdict.attempt("in Python", work, REFUSED)
+
+
+def _exit_code(arguments: Sequence[str], verdict: Verdict) -> int:
+    out, err = sys.stdout, sys.stderr
+    sys.stdout, sys.stderr = (io.TextIOWrapper(io.BytesIO(), "utf-8") for _ in range(2))
+    apologise = main._apologise
+
+    def note(error: BaseException) -> int:
+        verdict.faults.append((" ".join(arguments), told(error)))
+        return apologise(error)
+
+    main._apologise = note
+    try:
+        code = main.run(list(arguments))
+        sys.stderr.flush()
+        said = sys.stderr.buffer.getvalue()  # type: ignore[attr-defined]
+        if b"Traceback (most recent call last)" in said:
+            verdict.faults.append((" ".join(arguments), said[-300:].decode("utf-8", "replace")))
+        return code
+    finally:
+        sys.stdout, sys.stderr, main._apologise = out, err, apologise
+
+
+def driven(test: Callable[[Bench, bytes], None], data: bytes, turn: int, slowest: float = SLOWEST) -> Verdict:
+    """What a test of one kind of file says of a case; the folder is as before it, afterwards."""
+    bench = Bench(turn)
+    before, place = set(bench.folder.iterdir()), Path.cwd()
+    os.chdir(bench.folder)
+    try:
+        with measured(bench.verdict):
+            test(bench, data)
+    finally:
+        os.chdir(place)
+        for path in set(bench.folder.iterdir()) - before:
+            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+        for name, whole in lab().run.items():
+            _restore(bench.folder / name, whole)
+    for name, seconds in bench.verdict.seconds.items():
+        bench.verdict.judge_time(name, min(seconds, HANG), slowest)
+    bench.verdict.built = not bench.verdict.faults
+    return bench.verdict
+
+
+def _restore(path: Path, data: bytes) -> None:
+    if not path.is_file() or path.stat().st_size != len(data) or path.read_bytes() != data:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+
+
+# Kinds ----------------------------------------------------------------------------------
+
+
+def weights(bench: Bench, data: bytes) -> None:
+    bench.put("w.safetensors", data)
+    model = cnnspec.parse(SPEC).build()
+    bench.load(lambda: model.load("w.safetensors"))
+    bench.load(lambda: model.begin_from("w.safetensors"))
+    bench.some(
+        ("run", "small.cnn", "--weights", "w.safetensors", "--input", "ones"),
+        ("evaluate", "small.cnn", "--weights", "w.safetensors"),
+        ("train", "small.cnn", "--weights", "w.safetensors", *TRAIN),
+        ("predict", "small.cnn", "--weights", "w.safetensors", "--index", "0"),
+        ("inspect", "small.cnn", "--weights", "w.safetensors", "filters"),
+        ("inspect", "small.cnn", "--weights", "w.safetensors", "maps", "--layer", "conv1", "--index", "0"),
+        count=1,
+    )
+
+
+def arrays(bench: Bench, data: bytes) -> None:
+    kind = "npy" if data[:2] == b"\x93N" or bench.turn % 9 == 0 else "npz"
+    bench.put(f"x.{kind}", data)
+    if kind == "npy":
+        bench.some(
+            ("run", "-e", ONE, "--input", "x.npy"), ("run", "-e", ONE, "--input", "x.npy", "--resize"),
+            ("predict", "run", "x.npy"), ("predict", "run", "x.npy", "--center"),
+        )  # fmt: skip
+    else:
+        bench.load(lambda: cnnspec.data("x.npz", shape=(8, 8, 1)))
+        bench.some(
+            ("evaluate", "run", "--data", "x.npz"), ("train", "small.cnn", "--data", "x.npz", *TRAIN),
+            ("inspect", "small.cnn", "data", "--data", "x.npz"), count=1,
+        )  # fmt: skip
+
+
+def idx(bench: Bench, data: bytes) -> None:
+    for name, values in zip(FILES, samples().values(), strict=True):
+        bench.put(f"set/{name}", header(values) + values.tobytes())
+    bench.put(f"set/{FILES[bench.turn % 4]}", data)
+    bench.load(lambda: cnnspec.data("set"))
+    bench.some(
+        ("evaluate", "run", "--data", "set"), ("train", "small.cnn", "--data", "set", *TRAIN),
+        ("inspect", "small.cnn", "data", "--data", "set"), count=1,
+    )  # fmt: skip
+
+
+def table(bench: Bench, data: bytes) -> None:
+    bench.put("x.csv", data)
+    label = (None, None, None, "label", 1, -1, 10**9, "\0")[bench.turn % 8]
+    bench.load(lambda: cnnspec.data("x.csv", shape=(8, 8, 1), label=label))
+    bench.some(
+        ("evaluate", "run", "--data", "x.csv"), ("train", "small.cnn", "--data", "x.csv", *TRAIN),
+        ("inspect", "small.cnn", "data", "--data", "x.csv"), ("run", "-e", ONE, "--input", "x.csv"), count=1,
+    )  # fmt: skip
+
+
+def pictures(bench: Bench, data: bytes) -> None:
+    ending = (".png", ".png", ".jpg", ".gif", ".bmp", ".tif", ".webp", ".ppm")[bench.turn % 8]
+    name = "x" + ending
+    for part in ("a", "b"):
+        bench.put(f"pictures/{part}/{name}", data)
+    bench.put(name, data)
+    bench.some(
+        ("run", "-e", ONE, "--input", name), ("run", "-e", ONE, "--input", name, "--resize"),
+        ("run", "-e", "input 8x8x3; relu", "--input", name), ("predict", "run", name),
+        ("predict", "run", name, "--center"), ("predict", "run", name, "--resize", "--invert"),
+        ("evaluate", "run", "--data", "pictures"),
+        ("inspect", "run", "maps", "--layer", "conv1", "--image", name),
+    )  # fmt: skip
+
+
+RUN: Final = (
+    ("evaluate", "run"), ("predict", "run", "--index", "0"), ("inspect", "run", "curves"),
+    ("inspect", "run", "filters"), ("inspect", "run", "confusion"), ("inspect", "run", "augmented"),
+    ("inspect", "run", "data"), ("report", "run", "-o", "out.html"), ("train", "run", "--resume"),
+    ("train", "run", "--resume", "--epochs", "3"), ("analyze", "run"), ("explain", "run"),
+    ("run", "small.cnn", "--weights", "run", "--input", "ones"), ("inspect", "run", "curves", "-o", "c.svg"),
+    ("train", "small.cnn", "--weights", "run", *TRAIN), ("evaluate", "nothing"), ("diff", "run", "small.cnn"),
+    ("train", "small.cnn", "-o", "run"),
+)  # fmt: skip
+
+
+def runs(bench: Bench, data: bytes) -> None:
+    """A finished run with another record, metrics or spec."""
+    name = {b"{": "run.json", b"e": "metrics.jsonl"}.get(data[:1], "spec.cnn")
+    bench.put(f"run/{name}", data[1:])
+    bench.some(*RUN)
+
+
+def checkpoints(bench: Bench, data: bytes) -> None:
+    """A run that was stopped, whose newest checkpoint is another one."""
+    shutil.rmtree("run")
+    for name, whole in lab().begun.items():
+        bench.put(name, whole)
+    newest = max(name for name in lab().begun if "step-" in name)
+    other = newest.replace("4.", "5.") if bench.turn % 3 == 0 else newest
+    bench.put("run/weights.safetensors" if bench.turn % 11 == 0 else other, data)
+    bench.some(
+        ("evaluate", "run"), ("predict", "run", "--index", "1"), ("inspect", "run", "filters"), count=1
+    )
+    bench.call("train", "run", "--resume")

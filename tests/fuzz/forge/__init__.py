@@ -1,0 +1,1 @@
+"""Files broken where their readers look: headers, sizes, sums, names, encodings; each by a number."""

@@ -1,0 +1,116 @@
+"""The kinds of cases: how one is made by its number, and what it is driven through."""
+
+from __future__ import annotations
+
+import json
+import re
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from random import Random
+from typing import Final
+
+from cnnspec.files import decoded
+
+from . import commands
+from .drive import drive
+from .forge import arrays, pictures, samples, weights
+from .forge.parts import any_bytes, any_json, as_text
+from .generate import generated
+from .lab import lab, rows
+from .lab import samples as whole_samples
+from .limits import SLOWEST, Verdict
+from .mutants import mutant, mutated
+
+
+@dataclass(frozen=True)
+class Kind:
+    """``make`` gives the bytes of a number, ``test`` drives them; both always do the same."""
+
+    make: Callable[[int], bytes]
+    test: Callable[[bytes, int, float], Verdict]
+
+
+def _spec(text: Callable[[int], str]) -> Kind:
+    return Kind(
+        lambda number: text(number).encode("utf-8", "surrogatepass"),
+        lambda data, turn, slowest: drive(data.decode("utf-8", "surrogatepass"), turn=turn, slowest=slowest),
+    )
+
+
+def _file(make: Callable[[Random], bytes], test: Callable[[commands.Bench, bytes], None]) -> Kind:
+    return Kind(
+        lambda number: make(Random(f"{test.__name__} {number}")),
+        lambda data, turn, slowest: commands.driven(test, data, turn, slowest),
+    )
+
+
+def _weights(random: Random) -> bytes:
+    return weights.weights(lab().weights, random)
+
+
+def _arrays(random: Random) -> bytes:
+    found = whole_samples()
+    if random.random() < 0.5:
+        return arrays.npy(random.choice((found["x_train"], found["x_train"][0], found["y_train"])), random)
+    return arrays.npz(found, random)
+
+
+def _idx(random: Random) -> bytes:
+    return samples.idx(random.choice(list(whole_samples().values())), random)
+
+
+def _table(random: Random) -> bytes:
+    return samples.table(rows(), random)
+
+
+def _run(random: Random) -> bytes:
+    """A record, metrics or a spec; the first byte says which."""
+    run, turn = lab().run, random.random()
+    if turn < 0.5:
+        record = json.loads(run["run/run.json"])
+        for _ in range(random.choice((1, 1, 1, 2, 3))):
+            record = any_json(record, random)
+        text = as_text(record, random)
+        return b"{" + _spoilt(text.encode("utf-8", "surrogatepass"), random)
+    if turn < 0.8:
+        lines = [json.loads(line) for line in run["run/metrics.jsonl"].splitlines()]
+        for _ in range(random.choice((1, 1, 2))):
+            lines = [any_json(line, random) for line in lines] * random.choice((1, 1, 1, 2, 300))
+            lines = lines[:400]
+        text = "\n".join(as_text(line, random) for line in lines)
+        return b"e" + _spoilt(text.encode("utf-8", "surrogatepass"), random)
+    return b"s" + mutated(decoded(run["run/spec.cnn"], "it"), random).encode("utf-8", "surrogatepass")
+
+
+def _checkpoint(random: Random) -> bytes:
+    """One that says it is whole, mostly: its sum is that of its bytes."""
+    data = weights.weights(lab().begun["run/checkpoints/step-000000004.safetensors"], random)
+    found = re.search(rb'{\\"cnnspec\.sum\\": \\"([0-9a-f]{8})\\"', data)
+    if found and random.random() < 0.9:
+        begin, end = found.span(1)
+        total = zlib.crc32(data[:begin] + b"0" * 8 + data[end:])
+        data = data[:begin] + f"{total:08x}".encode() + data[end:]
+    return data
+
+
+def _spoilt(data: bytes, random: Random) -> bytes:
+    return any_bytes(data, random) if random.random() < 0.1 else data
+
+
+KINDS: Final = {
+    "specs": _spec(mutant),
+    "generated": _spec(generated),
+    "weights": _file(_weights, commands.weights),
+    "arrays": _file(_arrays, commands.arrays),
+    "idx": _file(_idx, commands.idx),
+    "csv": _file(_table, commands.table),
+    "images": _file(pictures.picture, commands.pictures),
+    "runs": _file(_run, commands.runs),
+    "checkpoints": _file(_checkpoint, commands.checkpoints),
+}
+
+
+def judged(kind: str, number: int, slowest: float = SLOWEST) -> Verdict:
+    """What becomes of a case."""
+    return KINDS[kind].test(KINDS[kind].make(number), number, slowest)

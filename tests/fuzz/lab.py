@@ -1,0 +1,91 @@
+"""A folder with whole files of every kind, as the program writes them: what the damaged ones are made from.
+
+They are the same bytes each time, so that a number makes the same case everywhere.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+import cnnspec
+from cnnspec.cli.main import run
+from cnnspec.training.run import METRICS, RECORD
+
+SPEC: Final = (
+    "network small\ninput 8x8x1\nconv 2 3x3 -> relu -> maxpool 2x2\nflatten -> dense 3\n"
+    'train { data npz "samples.npz" validation=0.2; batch 8; epochs 2; optimizer sgd rate=0.1 }\n'
+)
+Values = NDArray[np.uint8]
+
+
+def samples() -> dict[str, Values]:
+    """24 pictures of 8x8 in three classes, and 8 to test on."""
+    random = np.random.default_rng(0)
+    images = random.integers(0, 256, (32, 8, 8), np.uint8)
+    labels = np.arange(32, dtype=np.uint8) % 3
+    return {"x_train": images[:24], "y_train": labels[:24], "x_test": images[24:], "y_test": labels[24:]}
+
+
+def rows() -> list[list[str]]:
+    """The same as a table: the label, then the pixels."""
+    found = samples()
+    pairs = zip(found["y_train"], found["x_train"].reshape(24, -1), strict=True)
+    return [[str(label), *map(str, pixels)] for label, pixels in pairs]
+
+
+class Lab:
+    """The files by name, made in a folder of the lab's own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        (folder / "small.cnn").write_text(SPEC)
+        np.savez(folder / "samples.npz", **samples())
+        cnnspec.load(folder / "small.cnn").build().save(folder / "weights.safetensors")
+        with _within(folder), redirect_stderr(io.StringIO()), redirect_stdout(io.StringIO()):
+            assert run(["train", "small.cnn", "-o", "run", "--save-steps", "2"]) == 0
+        self.weights = (folder / "weights.safetensors").read_bytes()
+        self._make_even(folder / "run")
+        files = [path for path in sorted((folder / "run").rglob("*")) if path.is_file()]
+        self.run = {str(path.relative_to(folder)): path.read_bytes() for path in files}
+        late = ("run/weights.safetensors", max(name for name in self.run if "step-" in name))
+        self.begun = {name: data for name, data in self.run.items() if name not in late}
+
+    def _make_even(self, made: Path) -> None:
+        """Takes what the clock said out of the metrics, and the folder's name out of the record."""
+        lines: list[dict[str, Any]] = [json.loads(line) for line in (made / METRICS).read_text().splitlines()]
+        even = [json.dumps(line | {"seconds": 1.0, "images_per_second": 24.0}) + "\n" for line in lines]
+        (made / METRICS).write_text("".join(even))
+        record = (made / RECORD).read_text()
+        (made / RECORD).write_text(record.replace(str(self.folder.resolve()) + "/", ""))
+
+
+@contextmanager
+def _within(folder: Path) -> Iterator[None]:
+    before = Path.cwd()
+    os.chdir(folder)
+    try:
+        yield
+    finally:
+        os.chdir(before)
+
+
+@cache
+def lab() -> Lab:
+    """One a process; its folder goes with the process."""
+    return Lab(Path(_place().name))
+
+
+@cache
+def _place() -> TemporaryDirectory[str]:
+    return TemporaryDirectory(prefix="fuzz-", ignore_cleanup_errors=True)
