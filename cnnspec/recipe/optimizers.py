@@ -142,12 +142,16 @@ class StepDecay(Schedule):
 
 
 class Cosine(Schedule):
-    """Half a cosine from the rate down to ``floor`` at the last step (Loshchilov and Hutter 2017)."""
+    """Half a cosine from the rate down towards ``floor`` (Loshchilov and Hutter 2017).
+
+    The floor would come one step after the last, so that no step is lost where it is 0: as in PyTorch's
+    CosineAnnealingLR with T_max, and Keras's CosineDecay with decay_steps, of the steps after the warm-up.
+    """
 
     example = "schedule cosine warmup=0.5"
 
     kind: Literal["cosine"] = "cosine"
-    floor: NonNegativeFloat = Field(default=0.0, description="the rate at the end")
+    floor: NonNegativeFloat = Field(default=0.0, description="what the rate falls to, one step after the last")
 
     def _after(self, base: float, epoch: int, share: float) -> float:
         return _half_cosine(base, self.floor, share)

@@ -35,6 +35,38 @@ def test_cosine_goes_from_the_rate_to_its_floor() -> None:
     assert sorted(found, reverse=True) == found
 
 
+def keras_cosine(base: float, step: int, decay_steps: int, alpha: float) -> float:
+    """``keras.optimizers.schedules.CosineDecay`` as Keras 3 computes it, without its warm-up."""
+    decayed = 0.5 * (1 + math.cos(math.pi * min(step, decay_steps) / decay_steps))
+    return base * ((1 - alpha) * decayed + alpha)
+
+
+@pytest.mark.parametrize("steps, floor", [(4, 0.1), (50, 0.0), (1, 0.02)])
+def test_cosine_is_kerass_and_meets_its_floor_one_step_after_the_last(steps: int, floor: float) -> None:
+    schedule, base = Cosine(floor=floor), 0.5
+    for step in range(steps):
+        expected = keras_cosine(base, step, steps, floor / base)
+        assert pytest.approx(expected, rel=1e-12) == schedule.rate(base, step, PER_EPOCH, steps)
+    assert floor == schedule.rate(base, steps, PER_EPOCH, steps)
+    assert pytest.approx(0.1586, abs=5e-5) == Cosine(floor=0.1).rate(0.5, 3, 1, 4)
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("floor, warmup", [(0.0, 0), (0.02, 0), (0.02, 1)])
+def test_cosine_is_pytorchs(floor: float, warmup: int) -> None:
+    torch = pytest.importorskip("torch")
+    parameter = torch.nn.Parameter(torch.zeros(1))
+    optimizer = torch.optim.SGD([parameter], lr=0.1)
+    left = STEPS - warmup * PER_EPOCH
+    theirs = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, left, floor)
+    expected = []
+    for _ in range(left):
+        expected.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        theirs.step()
+    assert pytest.approx(expected, rel=1e-9) == rates(Cosine(floor=floor, warmup=warmup))[-left:]
+
+
 def test_warm_up_climbs_in_a_straight_line_and_never_starts_at_zero() -> None:
     found = rates(Cosine(warmup=1.0))
     assert pytest.approx([0.01 * n for n in range(1, 11)]) == found[:10]
