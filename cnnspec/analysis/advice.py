@@ -14,6 +14,7 @@ from math import lcm
 from typing import Any, Final, Protocol, TypeAlias
 
 from cnnspec.analysis.cost import Row
+from cnnspec.analysis.learning import advise_on_learning
 from cnnspec.analysis.receptive_field import Track, branch_tracks
 from cnnspec.diagnostics import Diagnostic, Fix, Label, Severity
 from cnnspec.layers.base import AXES, AXIS_NAMES, Family, Layer, Shapes, show, spatial
@@ -279,6 +280,10 @@ def _seen_at(path: int, span: tuple[int, int] | None) -> str:
     return f"path {path} sees pixels {span[0]} to {span[1]}, around {(span[0] + span[1]) / 2:g}"
 
 
+def _learning(analysis: Analysed) -> Iterator[Diagnostic]:
+    return advise_on_learning(analysis.network, analysis.network.recipe)
+
+
 def _dropout_at_end(analysis: Analysed) -> Iterator[Diagnostic]:
     for output in analysis.network.outputs:
         node = analysis.network.nodes[output.node]
@@ -301,4 +306,5 @@ ADVICE: Final[tuple[Advice, ...]] = (
     _even_same,
     _misaligned,
     _dropout_at_end,
+    _learning,
 )

@@ -151,7 +151,7 @@ class Cosine(Schedule):
     example = "schedule cosine warmup=0.5"
 
     kind: Literal["cosine"] = "cosine"
-    floor: NonNegativeFloat = Field(default=0.0, description="what the rate falls to, one step after the last")
+    floor: NonNegativeFloat = Field(default=0.0, description="what it falls to, one step after the last")
 
     def _after(self, base: float, epoch: int, share: float) -> float:
         return _half_cosine(base, self.floor, share)

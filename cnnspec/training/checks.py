@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from math import log
+from typing import Final
 
 import numpy as np
 
@@ -16,8 +17,12 @@ from cnnspec.views.terminal.paint import compact
 
 SHOWN = 6
 """Names listed before the rest is only counted."""
-FAR, ABOVE = 1.5, 1.1
-"""Times the loss, and the accuracy, of guessing."""
+FAR, NEAR, ABOVE = 1.5, 0.98, 1.1
+"""Times the loss of guessing: far above, and still there; times its accuracy."""
+LESS_BENT: Final = (
+    "train longer, or begin with other weights: initial glorot",
+    "a deep network learns better with relu than with sigmoid or tanh, or with batchnorm behind each layer",
+)
 
 
 def must_join(network: Network, samples: int, batch: int, workers: int) -> bool:
@@ -74,18 +79,20 @@ def check_weights(weights: Mapping[str, Array], step: int, epoch: int, rate: flo
 
 
 def guessing(loss: float, accuracy: float, labels: Labels, rate: float) -> Diagnostic | None:
-    """A warning when a training ended far above the loss of guessing, and no more often right.
+    """A warning when a training ended at the loss of guessing or above, and no more often right.
 
-    Guessing is the answer 1/classes for all; ``labels`` are those that were trained on.
+    The best guess knows how often each class occurs among ``labels``, those that were trained on.
     """
     counts = np.bincount(labels)
-    expected, often = log(max(1, int(np.count_nonzero(counts)))), float(counts.max()) / len(labels)
-    if loss <= FAR * expected or accuracy > often * ABOVE:
+    shares = counts[counts > 0] / len(labels)
+    entropy, expected, often = -(shares * np.log(shares)).sum(), log(len(shares)), float(shares.max())
+    if not expected or loss <= NEAR * entropy or accuracy > often * ABOVE:
         return None
+    cures = _smaller(rate) if loss > FAR * expected else LESS_BENT
     losses = f"its loss is {compact(loss)}, that of guessing {compact(expected)}"
     right = f"it is right in {100 * accuracy:.1f} % of the samples; the largest class has {100 * often:.1f} %"
     message = f"the network is no better than guessing: {losses}"
-    return Diagnostic.warning("no-better-than-guessing", message, *_smaller(rate), notes=(right,))
+    return Diagnostic.warning("no-better-than-guessing", message, *cures, notes=(right,))
 
 
 def without_gradient(gradients: Mapping[str, Array]) -> set[str]:

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from cnnspec.analysis.learning import advise_on_learning
+from cnnspec.analysis.silence import silence
 from cnnspec.backends.contract import Engine, Predictor
 from cnnspec.diagnostics import Diagnostic, SpecError
 from cnnspec.recipe.advice import advise, advise_on_validation
@@ -89,7 +91,8 @@ def _built_by(engine: Engine, recipe: Recipe | None, changes: Mapping[str, Any])
 
 
 def _advice(network: Network, recipe: Recipe, data: Dataset) -> Iterator[Diagnostic]:
-    """What is odd about a recipe with these data, and was not said of the one in the spec."""
+    """What is odd about a recipe with this network and these data, beyond what was said of the spec's own."""
+    yield from silence(advise_on_learning(network, recipe))
     known = set(advise(network.training_recipe, network.input))
     yield from (item for item in advise(recipe, network.input) if item not in known)
     yield from advise_on_validation(recipe, data.validation is not None)

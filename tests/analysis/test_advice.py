@@ -35,6 +35,11 @@ FINE = [
     "input 9x9x4; conv 4 3x3 -> conv 4 1x1 -> conv 4 1x1",
     "input 9x9x4; conv 4 3x3 -> dropout 0.5 -> conv 4 1x1",
     "input 784; dense 10",
+    "input 784; dense 10 -> sigmoid",
+    "input 784; dense 10 -> relu; train { loss mse }",
+    "input 784; dense 10 -> softmax; train { epochs 1 }",
+    "input 20; dense 20 -> layernorm -> dense 10",
+    "input 784; a: dense 784 -> dense 784 -> add a -> relu -> dense 10",
 ]
 
 
@@ -107,8 +112,8 @@ def test_a_dense_layer_with_most_parameters() -> None:
 
 
 def test_a_share_of_just_eighty_percent_is_not_most() -> None:
-    assert [] == codes("input 7; dense 8 -> dense 2 bias=no")
-    assert ["dense-holds-most"] == codes("input 8; dense 8 -> dense 2 bias=no")
+    assert [] == codes("input 7; dense 8 -> relu -> dense 2 bias=no")
+    assert ["dense-holds-most"] == codes("input 8; dense 8 -> relu -> dense 2 bias=no")
 
 
 def test_a_lone_dense_layer_is_no_surprise() -> None:
@@ -195,3 +200,26 @@ def test_errors_are_never_silenced() -> None:
     warning = Diagnostic("unknown-word", "there is no such word", source.span(30, 35), Severity.WARNING)
     placeless = Diagnostic("unknown-word", "there is no such word", severity=Severity.WARNING)
     assert (error, placeless) == silence((error, warning, placeless))
+
+
+TRAINED = "; train { epochs 1 }"
+
+
+@pytest.mark.parametrize("end", ["relu", "sigmoid", "tanh -> dropout 0.1"])
+def test_an_activation_at_the_end_bends_the_scores_of_cross_entropy(end):
+    word = end.split()[0]
+    found = told(f"input 784; dense 10 -> {end}{TRAINED}", "activation-before-softmax")
+    assert f"{word} changes the scores that cross entropy turns into probabilities" == found.message
+    assert f"leave out {word} at the end: scores may be negative or large" == found.help[0]
+
+
+def test_a_softmax_that_is_not_last_is_taken_twice():
+    found = told(f"input 4x4x3; globalavgpool -> softmax -> flatten{TRAINED}", "softmax-inside")
+    assert "flatten hides this softmax from cross entropy, which takes another" == found.message
+    assert ("put softmax last, after flatten",) == found.help
+
+
+@pytest.mark.parametrize("between", ["", "-> dropout 0.5", "-> batchnorm", "-> reshape 2x8 -> flatten"])
+def test_two_dense_layers_with_nothing_bent_between_them(between):
+    found = told(f"input 784; one: dense 16 {between} -> two: dense 10", "dense-after-dense")
+    assert "no activation stands between one and two" == found.message

@@ -42,6 +42,30 @@ def test_a_network_learns(model_of: Callable[..., Model], data: Dataset) -> None
     assert "finished" == history.ending
 
 
+DEEP = "input 8x8x1; flatten" + "; dense 20 -> sigmoid" * 8 + "; dense 3 -> softmax"
+
+
+def test_a_loss_that_stays_where_guessing_is_is_told_with_other_cures_than_one_far_above(model_of, data):
+    history = model_of("epochs 3; optimizer sgd rate=0.01", spec=DEEP).fit(data)
+    (warning,) = [note for note in history.warnings if note.code == "no-better-than-guessing"]
+    assert pytest.approx(math.log(3), rel=0.02) == history.loss[-1]
+    assert "initial glorot" in warning.help[0]
+    assert "relu" in warning.help[1]
+    assert "smaller rate" not in " ".join(warning.help)
+
+
+def test_a_network_that_learns_is_no_guesser(model_of, data):
+    assert [] == [note.code for note in model_of("epochs 6").fit(data).warnings]
+
+
+def test_what_cannot_be_learned_as_written_is_told_before_training(model_of, data):
+    spec = "input 8x8x1; flatten -> dense 8 -> dense 3 -> relu"
+    codes = [note.code for note in model_of("epochs 6", spec=spec).fit(data).warnings]
+    assert ["dense-after-dense", "activation-before-softmax"] == codes[:2]
+    better = model_of("epochs 6; loss mse", spec=spec.replace("-> dense 3", "-> relu -> dense 3"))
+    assert [] == better.fit(data).warnings
+
+
 @pytest.mark.parametrize("optimizer", [
     "sgd rate=0.3", "sgd rate=0.03 momentum=0.9 nesterov=yes", "adam rate=0.01",
     "adamw rate=0.01", "rmsprop rate=0.003",
@@ -251,7 +275,8 @@ def test_weights_that_do_not_move_are_named_in_a_warning(
     model = model_of("epochs 1")
     model.weights["dense1.bias"][:] = -1000
     history = model.fit(data)
-    (warning,) = history.warnings
+    warning, after = history.warnings
+    assert "no-better-than-guessing" == after.code
     assert ("weights-not-moving", Severity.WARNING) == (warning.code, warning.severity)
     assert warning.message.endswith(": conv1.weight, conv1.bias, dense1.weight, dense1.bias, dense2.weight")
     assert [] == model_of("epochs 1").fit(data).warnings
