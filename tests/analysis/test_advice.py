@@ -206,20 +206,20 @@ TRAINED = "; train { epochs 1 }"
 
 
 @pytest.mark.parametrize("end", ["relu", "sigmoid", "tanh -> dropout 0.1"])
-def test_an_activation_at_the_end_bends_the_scores_of_cross_entropy(end):
+def test_an_activation_at_the_end_bends_the_scores_of_cross_entropy(end: str) -> None:
     word = end.split()[0]
     found = told(f"input 784; dense 10 -> {end}{TRAINED}", "activation-before-softmax")
     assert f"{word} changes the scores that cross entropy turns into probabilities" == found.message
     assert f"leave out {word} at the end: scores may be negative or large" == found.help[0]
 
 
-def test_a_softmax_that_is_not_last_is_taken_twice():
+def test_a_softmax_that_is_not_last_is_taken_twice() -> None:
     found = told(f"input 4x4x3; globalavgpool -> softmax -> flatten{TRAINED}", "softmax-inside")
     assert "flatten hides this softmax from cross entropy, which takes another" == found.message
     assert ("put softmax last, after flatten",) == found.help
 
 
 @pytest.mark.parametrize("between", ["", "-> dropout 0.5", "-> batchnorm", "-> reshape 2x8 -> flatten"])
-def test_two_dense_layers_with_nothing_bent_between_them(between):
+def test_two_dense_layers_with_nothing_bent_between_them(between: str) -> None:
     found = told(f"input 784; one: dense 16 {between} -> two: dense 10", "dense-after-dense")
     assert "no activation stands between one and two" == found.message

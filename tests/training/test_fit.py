@@ -45,7 +45,9 @@ def test_a_network_learns(model_of: Callable[..., Model], data: Dataset) -> None
 DEEP = "input 8x8x1; flatten" + "; dense 20 -> sigmoid" * 8 + "; dense 3 -> softmax"
 
 
-def test_a_loss_that_stays_where_guessing_is_is_told_with_other_cures_than_one_far_above(model_of, data):
+def test_a_loss_that_stays_where_guessing_is_is_told_with_other_cures_than_one_far_above(
+    model_of: Callable[..., Model], data: Dataset
+) -> None:
     history = model_of("epochs 3; optimizer sgd rate=0.01", spec=DEEP).fit(data)
     (warning,) = [note for note in history.warnings if note.code == "no-better-than-guessing"]
     assert pytest.approx(math.log(3), rel=0.02) == history.loss[-1]
@@ -54,11 +56,13 @@ def test_a_loss_that_stays_where_guessing_is_is_told_with_other_cures_than_one_f
     assert "smaller rate" not in " ".join(warning.help)
 
 
-def test_a_network_that_learns_is_no_guesser(model_of, data):
+def test_a_network_that_learns_is_no_guesser(model_of: Callable[..., Model], data: Dataset) -> None:
     assert [] == [note.code for note in model_of("epochs 6").fit(data).warnings]
 
 
-def test_what_cannot_be_learned_as_written_is_told_before_training(model_of, data):
+def test_what_cannot_be_learned_as_written_is_told_before_training(
+    model_of: Callable[..., Model], data: Dataset
+) -> None:
     spec = "input 8x8x1; flatten -> dense 8 -> dense 3 -> relu"
     codes = [note.code for note in model_of("epochs 6", spec=spec).fit(data).warnings]
     assert ["dense-after-dense", "activation-before-softmax"] == codes[:2]
