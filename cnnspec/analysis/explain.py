@@ -88,7 +88,7 @@ def _margin(axis: Axis) -> str:
 
 
 def _params(analysis: Analysis, row: Row) -> Iterator[LawStep]:
-    weights = row.node.layer.weights(row.inputs)
+    weights = row.node.layer.arrays(row.inputs)
     if not weights:
         yield LawStep("parameters", row.laws.params, f"{row.kind} has nothing to learn")
         return

@@ -14,11 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnspec.cli.console import stderr_console
-from cnnspec.cli.matrices import KERNELS, LONGEST_QUOTED, Array, numbers
+from cnnspec.cli.matrices import Array, numbers
 from cnnspec.cli.samples import check_index
 from cnnspec.diagnostics import SpecError, suggestion
 from cnnspec.files import read_bytes
 from cnnspec.layers.base import Shape, show
+from cnnspec.layers.kernels import KERNELS, LONGEST_QUOTED, matrices, spread
 from cnnspec.records import record
 from cnnspec.text import printable
 from cnnspec.training.data import LOADERS, load, numpy_files
@@ -213,8 +214,10 @@ def weight_array(text: str, shape: Shape) -> Array:
     path = Path(text)
     if path.suffix.lower() == ".npy":
         values = _npy(path)
+    elif text.startswith("[["):
+        values, _ = numbers(text)
     else:
-        values, _ = numbers(KERNELS.get(text.replace("_", "-"), text))
+        return np.reshape(spread(matrices(text), shape), shape)
     if values.size == prod(shape):
         return values.reshape(shape)
     is_kernel = values.size == prod(shape[-2:]) and values.shape[-2:] == shape[-2:]

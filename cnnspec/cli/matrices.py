@@ -4,26 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-from fractions import Fraction
-from math import isfinite
 from typing import Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from cnnspec.layers.kernels import matrices, number
+
 Array: TypeAlias = NDArray[Any]
 
-KERNELS: Final = {
-    "blur": "[1 2 1; 2 4 2; 1 2 1]/16",
-    "sharpen": "0 -1 0; -1 20 -1; 0 -1 0",
-    "vertical-lines": "-3 0 3; -6 0 6; -3 0 3",
-    "horizontal-lines": "-3 -6 -3; 0 0 0; 3 6 3",
-}
-"""Filters with a name, as image processing teaches them."""
-
-LONGEST_QUOTED: Final = 40
-"""Characters of an input that a message repeats."""
-SCALED: Final = re.compile(r"^\[(?P<inside>[^\[\]]*)\]\s*(?:/\s*(?P<divisor>[0-9.]+))?$", re.DOTALL)
 CALL: Final = re.compile(r"^[\w.]+\((?P<inside>.*?)(?:,\s*\w+=[^\[\]]*)?\)$", re.DOTALL)
 """``array([…], dtype=float32)``, ``tensor([…])``: what NumPy and PyTorch print around the lists."""
 TOKEN: Final = re.compile(r"[\[\]()]|[^\s,\[\]()]+")
@@ -45,45 +34,8 @@ def numbers(text: str) -> tuple[Array, bool]:
 
 
 def matrix(text: str) -> Array:
-    """``"1 2; 3 4 | 5 6; 7 8"`` as slices x rows x columns, float64; ``[…]/9`` divides; 1/9 is a number.
-
-    Raises ValueError that says what is wrong.
-    """
-    text, divisor = text.strip(), 1.0
-    if scaled := SCALED.match(text):
-        text, divisor = scaled["inside"], _number(scaled["divisor"] or "1")
-    if not divisor:
-        raise ValueError("it is divided by 0")
-    slices = [[_row(row) for row in re.split(r"[;\n]", part) if row.strip()] for part in text.split("|")]
-    lengths = {len(row) for part in slices for row in part}
-    if len({len(part) for part in slices}) != 1 or len(lengths) != 1:
-        raise ValueError(
-            f"rows of {' and '.join(map(str, sorted(lengths)))} numbers" if lengths else "no numbers"
-        )
-    return np.array(slices, float) / divisor
-
-
-def _row(text: str) -> list[float]:
-    return [_number(word) for word in re.split(r"[\s,]+", text.strip(" \t,"))]
-
-
-def _number(word: str) -> float:
-    if word == "...":
-        raise ValueError("numbers are left out where ... stands; print all of them")
-    if word in ("null", "None"):
-        return float("nan")
-    above, line, below = word.replace("−", "-").partition("/")
-    try:
-        value = float(Fraction(int(above), int(below))) if line else float(above)
-    except (ValueError, ArithmeticError) as error:
-        raise ValueError(f'"{_short(word)}" is not a number') from error
-    if not isfinite(value):
-        raise ValueError(f'"{_short(word)}" is not a number that a float can hold')
-    return value
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= LONGEST_QUOTED else text[:LONGEST_QUOTED] + "…"
+    """``"1 2; 3 4 | 5 6; 7 8"`` as slices x rows x columns, float64; ValueError as ``matrices`` raises it."""
+    return np.array(matrices(text, {}))
 
 
 def _nested(text: str) -> Array:
@@ -93,7 +45,7 @@ def _nested(text: str) -> Array:
         if token in "[(":
             open_lists.append([])
         elif token not in "])":
-            open_lists[-1].append(_number(token))
+            open_lists[-1].append(number(token))
         elif len(open_lists) == 1:
             raise ValueError("a bracket closes what was never opened")
         else:

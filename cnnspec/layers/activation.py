@@ -77,7 +77,7 @@ class Prelu(Weighted, _Activation):
 
     shared: bool = Field(False, description="one slope for all channels")
 
-    def weights(self, inputs: Shapes) -> tuple[Weight, ...]:
+    def arrays(self, inputs: Shapes) -> tuple[Weight, ...]:
         slopes = 1 if self.shared else inputs[0][-1]
         size = Symbol("n", 1, "slopes") if self.shared else Symbol("C", slopes, "channels")
         return (Weight("weight", (slopes,), size, initial="constant", value=0.25),)

@@ -11,15 +11,18 @@ No module of models has annotations that are strings (``from __future__ import a
 would evaluate those of a base anew for every class below it, a sixth of the time of a small command.
 """
 
+from dataclasses import replace
 from enum import StrEnum
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal, TypeAlias
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
+from cnnspec.diagnostics import LayerError
 from cnnspec.formula import Formula, Number, Product, Symbol, product, total
 from cnnspec.layers.facts import Effect, Facts, Picture, Storage
-from cnnspec.layers.writing import SentenceModel
+from cnnspec.layers.kernels import matrices, spread
+from cnnspec.layers.writing import SentenceModel, Unit
 from cnnspec.records import record
 
 Initial: TypeAlias = Literal[
@@ -79,11 +82,13 @@ class Weight:
     size: Formula
     fan_in: int = 0
     fan_out: int = 0
-    initial: Literal["fan", "zeros", "ones", "constant"] = "fan"
+    initial: Literal["fan", "zeros", "ones", "constant", "given"] = "fan"
     value: float = 0.0
     buffer: bool = False
     inputs_first: bool = False
     """Whether the first axis is the input's channels, as PyTorch stores transposed convolutions."""
+    values: tuple[float, ...] = ()
+    """Those that the spec gives, in the array's own order."""
 
 
 @record
@@ -145,7 +150,7 @@ SAME_PLACE = Slide()
 
 
 ANSWERS: Final = (
-    "as_conv", "axes", "output", "shape", "weights", "params", "buffers",
+    "as_conv", "axes", "output", "shape", "arrays", "params", "buffers",
     "multiplies", "additions", "elementwise", "window",
 )  # fmt: skip
 """The questions whose answers are remembered for equal layers with equal inputs."""
@@ -166,7 +171,7 @@ class Layer(Facts, SentenceModel):
         _hash: int
 
     family: ClassVar[Family]
-    last: ClassVar[tuple[str, ...]] = ("init", "frozen")
+    last: ClassVar[tuple[str, ...]] = ("init", "weights", "frozen")
     arity: ClassVar[tuple[int, int | None]] = (1, 1)
     """Fewest and most inputs; None is any number."""
     references: ClassVar[tuple[str, ...]] = ()
@@ -187,16 +192,16 @@ class Layer(Facts, SentenceModel):
     def shape(self, inputs: Shapes) -> Shape:
         return tuple(int(axis) for axis in self.output(inputs))
 
-    def weights(self, inputs: Shapes) -> tuple[Weight, ...]:
+    def arrays(self, inputs: Shapes) -> tuple[Weight, ...]:
         """The arrays of the layer, parameters before buffers."""
         return ()
 
     def params(self, inputs: Shapes) -> Formula:
         """Trainable parameters."""
-        return total(weight.size for weight in self.weights(inputs) if not weight.buffer)
+        return total(weight.size for weight in self.arrays(inputs) if not weight.buffer)
 
     def buffers(self, inputs: Shapes) -> Formula:
-        return total(weight.size for weight in self.weights(inputs) if weight.buffer)
+        return total(weight.size for weight in self.arrays(inputs) if weight.buffer)
 
     def multiplies(self, inputs: Shapes) -> Formula:
         """Multiply-accumulates for one sample, taps on padding included."""
@@ -246,13 +251,44 @@ class Weighted(Layer):
 
 
 class Kernelled(Weighted):
-    """A layer whose weights begin at random."""
+    """A layer whose weights begin at random, or as they stand in the spec."""
 
     storage: ClassVar[Storage] = Storage.OWN
     effect: ClassVar[Effect] = Effect.NONE
     picture: ClassVar[Picture] = Picture.BOX
 
     init: Initial | None = Field(None, description="initialiser of the weights; the recipe's unless given")
+    weights: Annotated[str, Unit("name or numbers in quotes")] | None = Field(
+        None,
+        description='rows apart by ; and filters by |, as in "1 -1; -1 1 | 0 1; 1 0", or kernels by name '
+        "such as edge; trained from there, unless frozen=yes",
+    )
+
+    @field_validator("weights")
+    @classmethod
+    def _are_numbers(cls, text: str | None) -> str | None:
+        try:
+            matrices(text or "0")
+        except ValueError as error:
+            raise ValueError(f"must be numbers, or kernels by name: {error}") from error
+        return text
+
+    def kernels(self, weight: Weight, shape: Shape = ()) -> Weight:
+        """The array of kernels with the values that the spec gives; LayerError where these do not fit.
+
+        ``shape`` is another for it: filters, channels that each reads, kernel.
+        """
+        if self.weights is None:
+            return weight
+        try:
+            values = spread(matrices(self.weights), shape or weight.shape, int(weight.inputs_first))
+        except ValueError as error:
+            raise LayerError(
+                "weights-unlike-layer", f"the weights do not fit: {error}",
+                help=("give one matrix for all filters or units, or one for each, with | between them",),
+                option="weights",
+            ) from error  # fmt: skip
+        return replace(weight, initial="given", values=values)
 
 
 def axes_of(shape: Shape) -> tuple[Formula, ...]:

@@ -137,9 +137,10 @@ class Conv(Sliding, Kernelled):
         need_groups("filters", self.filters, self.groups, inputs[0][-1])
         if self.connections is not None:
             _check_connections(connections_of(self.connections), inputs[0][-1])
+        self.arrays(inputs)
         return (*(axis.output for axis in self.axes(inputs)), self.outputs_of())
 
-    def weights(self, inputs: Shapes) -> tuple[Weight, ...]:
+    def arrays(self, inputs: Shapes) -> tuple[Weight, ...]:
         kernel = tuple(axis.kernel for axis in self.axes(inputs))
         table, taps, channels = self.table(), prod(kernel), inputs[0][-1]
         fan_in, fan_out = channels // self.groups * taps, self.filters // self.groups * taps
@@ -149,6 +150,7 @@ class Conv(Sliding, Kernelled):
             fan_in, fan_out = round(taps * lines / self.filters), round(taps * lines / channels)
             shape = (lines, *kernel)
         weight = Weight("weight", shape, product(self._kernels(inputs)), fan_in, fan_out)
+        weight = self.kernels(weight, (shape[0], 1, *kernel) if table else shape)
         bias = Weight("bias", (self.filters,), self.outputs_of(), fan_in, fan_out, initial="zeros")
         return (weight, bias) if self.bias else (weight,)
 
@@ -212,13 +214,14 @@ class Depthwise(Sliding, Kernelled):
         return _DepthwiseConv(
             filters=channels * self.multiplier, kernel=self.kernel, stride=self.stride,
             padding=self.padding, dilation=self.dilation, groups=channels, bias=self.bias,
+            weights=self.weights,
         )  # fmt: skip
 
     def output(self, inputs: Shapes) -> tuple[Formula, ...]:
         return self.as_conv(inputs).output(inputs)
 
-    def weights(self, inputs: Shapes) -> tuple[Weight, ...]:
-        return self.as_conv(inputs).weights(inputs)
+    def arrays(self, inputs: Shapes) -> tuple[Weight, ...]:
+        return self.as_conv(inputs).arrays(inputs)
 
     def multiplies(self, inputs: Shapes) -> Formula:
         return self.as_conv(inputs).multiplies(inputs)

@@ -31,12 +31,13 @@ class Dense(Kernelled):
 
     def output(self, inputs: Shapes) -> tuple[Formula, ...]:
         need_vector(self.word, inputs[0])
+        self.arrays(inputs)
         return (self._units(),)
 
-    def weights(self, inputs: Shapes) -> tuple[Weight, ...]:
+    def arrays(self, inputs: Shapes) -> tuple[Weight, ...]:
         need_vector(self.word, inputs[0])
         n = inputs[0][0]
-        weight = Weight("weight", (self.units, n), self.multiplies(inputs), n, self.units)
+        weight = self.kernels(Weight("weight", (self.units, n), self.multiplies(inputs), n, self.units))
         bias = Weight("bias", (self.units,), self._units(), n, self.units, initial="zeros")
         return (weight, bias) if self.bias else (weight,)
 

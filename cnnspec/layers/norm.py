@@ -52,7 +52,7 @@ class _Affine(Weighted):
         """How many values have a scale of their own."""
         return Symbol("C", inputs[0][-1], "channels")
 
-    def weights(self, inputs: Shapes) -> tuple[Weight, ...]:
+    def arrays(self, inputs: Shapes) -> tuple[Weight, ...]:
         if not self.affine:
             return ()
         layout, size = self.layout(inputs), self.scaled(inputs)
@@ -82,10 +82,10 @@ class BatchNorm(_Affine):
         0.1, gt=0, le=1, description="how much of each batch enters the running mean and variance"
     )
 
-    def weights(self, inputs: Shapes) -> tuple[Weight, ...]:
+    def arrays(self, inputs: Shapes) -> tuple[Weight, ...]:
         layout, size = self.layout(inputs), self.scaled(inputs)
         return (
-            *super().weights(inputs),
+            *super().arrays(inputs),
             Weight("running_mean", layout, size, initial="zeros", buffer=True),
             Weight("running_var", layout, size, initial="ones", buffer=True),
         )

@@ -165,7 +165,7 @@ class Subsample(Weighted, Pool):
     word: ClassVar[str] = "subsample"
     counts: ClassVar[Counts] = UNKNOWN
 
-    def weights(self, inputs: Shapes) -> tuple[Weight, ...]:
+    def arrays(self, inputs: Shapes) -> tuple[Weight, ...]:
         channels, fan = inputs[0][-1], int(self.taps(inputs))
         return (
             Weight("weight", (channels,), _channels(inputs[0]), initial="constant", value=1 / fan),

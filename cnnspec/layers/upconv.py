@@ -161,14 +161,16 @@ class UpConv(Kernelled):
     def output(self, inputs: Shapes) -> tuple[Formula, ...]:
         need_groups("input channels", inputs[0][-1], self.groups, self.filters)
         need_groups("filters", self.filters, self.groups, inputs[0][-1])
+        self.arrays(inputs)
         return (*(axis.output for axis in self.axes(inputs)), self._filters())
 
-    def weights(self, inputs: Shapes) -> tuple[Weight, ...]:
+    def arrays(self, inputs: Shapes) -> tuple[Weight, ...]:
         kernel = tuple(axis.kernel for axis in self.axes(inputs))
         channels, taps = inputs[0][-1], prod(kernel)
         fan_in, fan_out = channels // self.groups * taps, self.filters // self.groups * taps
         shape = (channels, self.filters // self.groups, *kernel)
-        weight = Weight("weight", shape, product(self._kernels(inputs)), fan_in, fan_out, inputs_first=True)
+        size = product(self._kernels(inputs))
+        weight = self.kernels(Weight("weight", shape, size, fan_in, fan_out, inputs_first=True))
         bias = Weight("bias", (self.filters,), self._filters(), fan_in, fan_out, initial="zeros")
         return (weight, bias) if self.bias else (weight,)
 

@@ -72,7 +72,7 @@ class Node:
     @property
     def weights(self) -> dict[str, Weight]:
         """The layer's arrays by their full names, as ``conv1.weight``."""
-        return {f"{self.name}.{weight.name}": weight for weight in self.layer.weights(self.input_shapes)}
+        return {f"{self.name}.{weight.name}": weight for weight in self.layer.arrays(self.input_shapes)}
 
     def __repr__(self) -> str:
         flow = " + ".join(map(show, self.input_shapes))

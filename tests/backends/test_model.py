@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
-from tools import fault_of
+from tools import fault_of, same
 
 import cnnspec
 from cnnspec.backends.contract import Scaling
@@ -23,6 +23,7 @@ from cnnspec.diagnostics import LayerError, SpecError
 from cnnspec.formula import Number
 from cnnspec.layers.base import Weight
 from cnnspec.model import Model, build
+from cnnspec.network.as_json import from_json, to_json
 from cnnspec.network.graph import Network
 
 SPEC = "input 6x5x2; conv 3 3x3 -> batchnorm -> relu -> flatten -> dropout 0.5 -> dense 4 -> softmax"
@@ -356,3 +357,42 @@ def test_weights_come_with_the_scaling_of_their_pixels(tmp_path: Path) -> None:
     np.testing.assert_array_equal(one.predict(bytes_), other.predict(bytes_))
     save_file(dict(one.weights), tmp_path / "foreign.safetensors", metadata={"cnnspec": "no JSON"})
     assert Scaling().factor == build(one.network).load(tmp_path / "foreign.safetensors").scaling.factor
+
+
+ONE, TWO = [[1, 2], [3, 4]], [[0.5, 0], [0, -1]]
+BOTH = "1 2; 3 4 | 1/2 0; 0 -1"
+
+
+@pytest.mark.parametrize(
+    ("spec", "expected"),
+    [
+        (f'input 4x4x1; conv 2 2x2 weights="{BOTH}"', [[ONE], [TWO]]),
+        (f'input 4x4x2; conv 2 2x2 weights="{BOTH}"', [[ONE, ONE], [TWO, TWO]]),
+        (f'input 4x4x2; conv 1 2x2 weights="{BOTH}"', [[ONE, TWO]]),
+        ('input 4x4x2; conv 2 2x2 weights="1 2; 3 4"', [[ONE, ONE], [ONE, ONE]]),
+        ('input 4x4x1; conv 2 2x2 weights="3"', [[[[3, 3], [3, 3]]]] * 2),
+        (f'input 4x4x2; depthwise 2x2 weights="{BOTH}"', [[ONE], [TWO]]),
+        (f'input 4x4x3; upconv 2 2x2 weights="{BOTH}"', [[ONE, TWO]] * 3),
+        ('input 4x4x2; conv 2 2x2 connections="0 1; 1" weights="1 2; 3 4"', [ONE, ONE, ONE]),
+        ('input 5x1; conv 2 2 weights="1 -1 | 0 2"', [[[1, -1]], [[0, 2]]]),
+        ('input 3; dense 2 weights="1 2 3 | 4 5 6"', [[1, 2, 3], [4, 5, 6]]),
+        ('input 3; dense 2 weights="1 2 3; 4 5 6"', [[1, 2, 3], [4, 5, 6]]),
+    ],
+)
+def test_weights_that_stand_in_a_spec(spec: str, expected: object) -> None:
+    model = engine(spec)
+    (name,) = (name for name in model.weights if name.endswith("weight"))
+    np.testing.assert_array_equal(model.weights[name], np.array(expected, np.float32))
+    again = from_json(json.loads(json.dumps(to_json(model.network))))
+    assert same(model.weights, NumpyEngine(again).weights)
+
+
+@pytest.mark.parametrize("frozen", [True, False])
+def test_weights_of_a_spec_are_trained_from_there_unless_frozen(frozen: bool) -> None:
+    frozenness = " frozen=yes" if frozen else ""
+    spec = f'input 6x6x1; conv 2 3x3 weights="edge | blur"{frozenness} -> relu; flatten; dense 2'
+    model = cnnspec.parse(spec).build()
+    before = model.weights["conv1.weight"].copy()
+    draw = np.random.default_rng(0)
+    model.fit((draw.integers(0, 256, (20, 6, 6, 1), np.uint8), draw.integers(0, 2, 20)), epochs=1)
+    assert frozen == np.array_equal(before, model.weights["conv1.weight"])

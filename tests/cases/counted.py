@@ -84,7 +84,7 @@ def _bare(x: Any) -> Any:
 def define(case: Case, inputs: Sequence[Array], pooled: Array | None = None) -> Array:
     """A layer by its definition, samples x height x width x channels; unpool's pool reads ``pooled``."""
     random = np.random.default_rng(1)
-    weights = {weight.name: 0.5 + random.random(weight.shape) for weight in case.layer.weights(case.inputs)}
+    weights = {weight.name: 0.5 + random.random(weight.shape) for weight in case.layer.arrays(case.inputs)}
     places: dict[str, Array] = {}
     if case.pool is not None and pooled is not None:
         pool, shape = case.pool

@@ -30,7 +30,7 @@ class Weights(nn.Module):  # type: ignore[misc]
 
     def __init__(self, case: Case) -> None:
         super().__init__()
-        for weight in case.layer.weights(case.inputs):
+        for weight in case.layer.arrays(case.inputs):
             setattr(self, weight.name, nn.Parameter(torch.zeros(weight.shape)))
 
 

@@ -12,7 +12,8 @@ import pytest
 
 from cnnspec.cli.inputs import weight_array
 from cnnspec.cli.main import run
-from cnnspec.cli.matrices import KERNELS, matrix, numbers
+from cnnspec.cli.matrices import matrix, numbers
+from cnnspec.layers.kernels import KERNELS
 from cnnspec.views.terminal.arrays import NumberFormat, render
 from cnnspec.views.terminal.paint import Terminal
 
@@ -68,13 +69,10 @@ def picture_of_an_x() -> str:
     return "; ".join(" ".join(map(str, row)) for row in picture)
 
 
-FEATURES = "[1 -1 -1; -1 1 -1; -1 -1 1 | 1 -1 1; -1 1 -1; 1 -1 1 | -1 -1 1; -1 1 -1; 1 -1 -1]/9"
-
-
 def test_x_s_and_o_s(capsys: pytest.CaptureFixture[str]) -> None:
     page = text(
-        ["xs_and_os", "--input", picture_of_an_x(), "--weights", f"features={FEATURES}", "--decimals", "2",
-         "--cut", "--layer", "relu1", "--layer", "maxpool1", "--layer", "maxpool2"],
+        ["xs_and_os", "--input", picture_of_an_x(), "--decimals", "2", "--cut",
+         "--layer", "relu1", "--layer", "maxpool1", "--layer", "maxpool2"],
         capsys,
     )  # fmt: skip
     for line in (
@@ -84,16 +82,23 @@ def test_x_s_and_o_s(capsys: pytest.CaptureFixture[str]) -> None:
         "1.00 0.55    1.00 0.55    0.55 1.00",
     ):
         assert line in page
+    assert (
+        "1.00 0.55"
+        == text(["xs_and_os", "--input", picture_of_an_x(), "--decimals", "2", "--cut"], capsys)
+        .splitlines()[-1]
+        .strip()
+    )
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
 def test_kernels_with_a_name_on_a_flat_picture(kernel: str, capsys: pytest.CaptureFixture[str]) -> None:
     """A flat picture stays under a blur, grows by 16 under the lecture's sharpening, and has no lines."""
-    found = values(
-        ["-e", "input 5x5x1; conv 1 3x3", "--input", "ones", "--weights", f"conv1={kernel}"], capsys
-    )
-    expected = {"blur": 1, "sharpen": 16}.get(kernel, 0)
-    assert found == [[expected] * 3] * 3
+    size = 5 if kernel == "gaussian" else 3
+    spec = f"input {size + 2}x{size + 2}x1; conv 1 {size}x{size}"
+    found = values(["-e", spec, "--input", "ones", "--weights", f"conv1={kernel}"], capsys)
+    sums = {"blur": 1, "gaussian": 1, "identity": 1, "sharpen": 16, "sharpen5": 1, "emboss": 1}
+    assert found == [[sums.get(kernel, 0)] * 3] * 3
+    assert found == values(["-e", f"{spec} weights={kernel}", "--input", "ones"], capsys)
 
 
 def test_one_kernel_serves_every_channel_alone(capsys: pytest.CaptureFixture[str]) -> None:
@@ -208,8 +213,8 @@ def test_random_weights_are_told_and_depend_on_the_seed(capsys: pytest.CaptureFi
         (["--input", "nothing.npy"], "cannot be read"),
         (["--input", "nothing.png"], "nothing.png"),
         (["--input", "count", "--weights", "conv2=1"], 'did you mean "conv1.weight"?'),
-        (["--input", "count", "--weights", "conv1=1 2 3"], "3 values where 1x1x2x2 = 4 are needed"),
-        (["--input", "count", "--weights", "conv1=bluur"], "one of the kernels blur"),
+        (["--input", "count", "--weights", "conv1=1 2 3"], "3 numbers, but the filter is 2x2"),
+        (["--input", "count", "--weights", "conv1=bluur"], "there is no kernel bluur; did you mean blur?"),
         (["--input", "count", "--weights", "nothing.safetensors"], "cannot be read"),
         (["--input", "count", "--layer", "conv9"], 'did you mean "conv1"?'),
         (["--input", "count", "-o", "x.txt"], "must end in .npy, .npz or .png"),
@@ -272,7 +277,7 @@ def test_weights_fill_by_count_by_kernel_or_by_number() -> None:
     assert weight_array("1 2; 3 4", (2, 3, 2, 2)).sum() == 60
     assert weight_array("[[1, 2], [3, 4]]", (2, 3, 2, 2)).sum() == 60
     assert weight_array("3", (2, 2)).tolist() == [[3, 3], [3, 3]]
-    with pytest.raises(ValueError, match="2 values where 3 = 3"):
+    with pytest.raises(ValueError, match="2 numbers in place of 3"):
         weight_array("1 2", (3,))
 
 

@@ -35,7 +35,7 @@ def test_operations_are_those_of_the_definition(case: Case) -> None:
 
 @each_case
 def test_params_are_the_values_of_the_declared_arrays(case: Case) -> None:
-    weights = case.layer.weights(case.inputs)
+    weights = case.layer.arrays(case.inputs)
     assert all(int(weight.size) == prod(weight.shape) for weight in weights)
     trained = sum(prod(weight.shape) for weight in weights if not weight.buffer)
     kept = sum(prod(weight.shape) for weight in weights if weight.buffer)

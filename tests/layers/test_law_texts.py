@@ -21,7 +21,7 @@ def laws(case: Case) -> Iterator[Formula]:
     yield from (layer.params(inputs), layer.buffers(inputs))
     yield from (layer.multiplies(inputs), layer.additions(inputs))
     yield from (item.count for item in layer.elementwise(inputs))
-    yield from (weight.size for weight in layer.weights(inputs))
+    yield from (weight.size for weight in layer.arrays(inputs))
 
 
 def evaluate(text: str, names: dict[str, object]) -> Fraction:

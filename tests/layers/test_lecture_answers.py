@@ -128,7 +128,7 @@ def test_three_small_kernels_against_one_large() -> None:
 def test_batch_norm_has_four_numbers_a_channel_and_trains_half() -> None:
     norm, inputs = layer("batchnorm"), ((56, 56, 64),)
     assert (int(norm.params(inputs)), int(norm.buffers(inputs))) == (128, 128)
-    assert [(weight.name, weight.shape, weight.buffer) for weight in norm.weights(inputs)] == [
+    assert [(weight.name, weight.shape, weight.buffer) for weight in norm.arrays(inputs)] == [
         ("weight", (64,), False),
         ("bias", (64,), False),
         ("running_mean", (64,), True),

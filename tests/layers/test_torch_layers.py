@@ -45,7 +45,7 @@ def test_shape_is_pytorchs(case: Case) -> None:
 @each_case
 def test_weights_have_pytorchs_names_and_layouts(case: Case) -> None:
     module, _ = made(case)
-    ours = {weight.name: (weight.shape, weight.buffer) for weight in case.layer.weights(case.inputs)}
+    ours = {weight.name: (weight.shape, weight.buffer) for weight in case.layer.arrays(case.inputs)}
     theirs = {name: (tuple(value.shape), False) for name, value in module.named_parameters()}
     theirs |= {
         name: (tuple(value.shape), True)

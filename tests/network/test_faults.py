@@ -18,7 +18,7 @@ FAULTS = {
     "conv 6 5x5 strid=2": (
         "unknown-option", "strid", "conv has no option strid",
         ("did you mean stride?", "its options: filters, kernel, stride, padding, dilation, groups, bias, "
-         "connections, init, frozen")),
+         "connections, init, weights, frozen")),
     "conv 6 kernel_size=5": (
         "unknown-option", "kernel_size", "conv has no option kernel_size", None),
     "relu slope=1": ("unknown-option", "slope", "relu has no option slope", ("its options: max",)),
@@ -59,7 +59,7 @@ FAULTS = {
     "conv 6 5x5 bias": (
         "too-many-arguments", "bias", "conv takes 2 values (filters, kernel) without a name. Received: 3",
         ("write bias=yes", "its options: filters, kernel, stride, padding, dilation, groups, bias, "
-         "connections, init, frozen")),
+         "connections, init, weights, frozen")),
     "conv 6 5x5 padding": (
         "too-many-arguments", "padding",
         "conv takes 2 values (filters, kernel) without a name. Received: 3",

@@ -25,7 +25,9 @@ def solvable(case: Case) -> list[str]:
     return [
         name
         for name, value in case.layer.options().items()
-        if isinstance(value, whole) and not isinstance(value, bool) and name not in ("connections", "init")
+        if isinstance(value, whole)
+        and not isinstance(value, bool)
+        and name not in ("connections", "init", "weights")
     ]
 
 

@@ -111,6 +111,8 @@ LAYERS_AS_WRITTEN = [
     "conv 16 5x3 stride=1x2",
     'conv 2 5x5 connections="0 1; 2 3"',
     "conv 16 5x5 connections=lenet1998",
+    "conv 4 3x3 weights=edge frozen=yes",
+    'conv 2 2x2 weights="[0 1; 2 3]/9 | 1/2 0; 0 -1"',
     "depthwise 3x3 multiplier=2",
     "relu max=6",
     "dropout 0.25",

@@ -210,7 +210,7 @@ class Problem:
 
 
 def _seen_and_held(node: Node) -> tuple[object, object]:
-    return node.layer.window(node.input_shapes), node.layer.weights(node.input_shapes)
+    return node.layer.window(node.input_shapes), node.layer.arrays(node.input_shapes)
 
 
 def problem_of(spec: tree.Spec, read_use: Callable[[str], Source] | None) -> Problem:

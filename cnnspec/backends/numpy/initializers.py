@@ -123,10 +123,12 @@ def _snake(name: str) -> str:
 
 
 def begin(weight: Weight, random: Generator, name: str) -> Array:
-    """The first values of a weight: its own constant, or drawn as ``name`` says.
+    """The first values of a weight: those that the spec gives, its constant, or drawn as ``name`` says.
 
     A bias begins at zero, unless the initialiser is PyTorch's, which draws it.
     """
+    if weight.values:
+        return np.reshape(weight.values, weight.shape)
     if weight.initial == "fan" or (name == "pytorch" and weight.name == "bias" and weight.fan_in):
         return initializer(name)(random, weight)
     return np.full(weight.shape, {"zeros": 0.0, "ones": 1.0}.get(weight.initial, weight.value))

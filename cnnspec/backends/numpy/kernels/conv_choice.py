@@ -45,7 +45,7 @@ def _direct(node: Node, layer: Conv, windows: tuple[WindowGeometry, ...], batch:
         return Choice(PatchConv, "three axes: every tap copied, one product a row")
     if len(windows) == 2 and windows[0].dilation > 1:
         return Choice(PatchConv, "dilated rows: every tap copied, one product a row")
-    if conv_slab.pays(windows, batch, node.layer.weights(node.input_shapes)[0].shape):
+    if conv_slab.pays(windows, batch, node.layer.arrays(node.input_shapes)[0].shape):
         why = "short rows, many channels: every tap copied, one product for several rows"
         return Choice(conv_slab.SlabConv, why)
     if windows[-1].plain and (len(windows) == 1 or windows[0].before == 0):

@@ -1,0 +1,118 @@
+"""Numbers as text, and weights that stand in a spec: ``1 -1; -1 1 | 0 1; 1 0``, or kernels by name."""
+
+import re
+from collections.abc import Mapping
+from fractions import Fraction
+from math import isfinite, prod
+from typing import Final, TypeAlias
+
+from cnnspec.diagnostics import nearest
+
+Rows: TypeAlias = tuple[tuple[float, ...], ...]
+
+KERNELS: Final[Mapping[str, str]] = {
+    "identity": "0 0 0; 0 1 0; 0 0 0",
+    "blur": "[1 2 1; 2 4 2; 1 2 1]/16",
+    "gaussian": "[1 4 6 4 1; 4 16 24 16 4; 6 24 36 24 6; 4 16 24 16 4; 1 4 6 4 1]/256",
+    "sharpen": "0 -1 0; -1 20 -1; 0 -1 0",
+    "sharpen5": "0 -1 0; -1 5 -1; 0 -1 0",
+    "edge": "-1 -1 -1; -1 8 -1; -1 -1 -1",
+    "sobel_x": "-1 0 1; -2 0 2; -1 0 1",
+    "sobel_y": "-1 -2 -1; 0 0 0; 1 2 1",
+    "emboss": "-2 -1 0; -1 1 1; 0 1 2",
+    "vertical_lines": "-3 0 3; -6 0 6; -3 0 3",
+    "horizontal_lines": "-3 -6 -3; 0 0 0; 3 6 3",
+}
+"""Filters with a name, as image processing teaches them; gaussian is 5x5, the others 3x3."""
+
+LONGEST_QUOTED: Final = 40
+"""Characters of an input that a message repeats."""
+_SCALED: Final = re.compile(r"^\[(?P<inside>[^\[\]]*)\]\s*(?:/\s*(?P<divisor>[0-9.]+))?$", re.DOTALL)
+
+
+def matrices(text: str, names: Mapping[str, str] = KERNELS) -> tuple[Rows, ...]:
+    """``"1 2; 3 4 | 5 6; 7 8"`` as matrices, each its rows; ``[…]/9`` divides, 1/9 is a number.
+
+    A matrix may be one of ``names``. Raises ValueError that says what is wrong.
+    """
+    text = text.strip()
+    if scaled := _SCALED.match(text):
+        return tuple(_divided(rows, scaled["divisor"]) for rows in matrices(scaled["inside"], names))
+    found = tuple(_matrix(part.strip(), names) for part in text.split("|"))
+    lengths = {len(row) for rows in found for row in rows}
+    if len(set(map(len, found))) != 1 or len(lengths) != 1:
+        raise ValueError(
+            f"rows of {' and '.join(map(str, sorted(lengths)))} numbers" if lengths else "no numbers"
+        )
+    return found
+
+
+def _matrix(text: str, names: Mapping[str, str]) -> Rows:
+    if names and text[:1].isalpha() and text.replace("-", "_") not in names:
+        meant = nearest(text.replace("-", "_"), names)
+        cure = f"did you mean {meant}?" if meant else f"there are {', '.join(names)}"
+        raise ValueError(f"there is no kernel {_short(text)}; {cure}")
+    text = names.get(text.replace("-", "_"), text)
+    if scaled := _SCALED.match(text):
+        return _divided(_matrix(scaled["inside"], names), scaled["divisor"])
+    rows = (row.strip(" \t,") for row in re.split(r"[;\n]", text) if row.strip())
+    return tuple(tuple(map(number, re.split(r"[\s,]+", row))) for row in rows)
+
+
+def _divided(rows: Rows, by: str | None) -> Rows:
+    divisor = number(by or "1")
+    if not divisor:
+        raise ValueError("it is divided by 0")
+    return tuple(tuple(value / divisor for value in row) for row in rows)
+
+
+def number(word: str) -> float:
+    """``0.5``, ``1/9``, ``null``; raises ValueError for what is none, or more than a float can hold."""
+    if word == "...":
+        raise ValueError("numbers are left out where ... stands; print all of them")
+    if word in ("null", "None"):
+        return float("nan")
+    above, line, below = word.replace("−", "-").partition("/")
+    try:
+        value = float(Fraction(int(above), int(below))) if line else float(above)
+    except (ValueError, ArithmeticError) as error:
+        raise ValueError(f'"{_short(word)}" is not a number') from error
+    if not isfinite(value):
+        raise ValueError(f'"{_short(word)}" is not a number that a float can hold')
+    return value
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= LONGEST_QUOTED else text[:LONGEST_QUOTED] + "…"
+
+
+def spread(given: tuple[Rows, ...], shape: tuple[int, ...], filters: int = 0) -> tuple[float, ...]:
+    """The values of an array of weights, in its own order, of one matrix a filter or fewer.
+
+    A matrix is a filter's kernel, which serves each channel that the filter reads, or all that the filter
+    has; a single one serves all filters, a single number every place. ``filters`` is the axis of the
+    filters. Raises ValueError that says how many values are needed.
+    """
+    flat = [tuple(value for row in rows for value in row) for rows in given]
+    each, whole, taps = len(flat[0]), prod(shape), prod(shape[2:])
+    if each * len(flat) == whole and len(flat) in (1, whole // each):
+        return tuple(value for values in flat for value in values)
+    is_kernel = len(shape) > 2 and (len(given[0]), each) == (prod(shape[2:-1]), taps)
+    if len(flat) not in (1, shape[filters]) or (each > 1 and not is_kernel):
+        raise ValueError(_needed(given, shape, filters))
+    kernels = [values * taps if each == 1 else values for values in flat]
+    across = shape[1] if len(shape) > 1 else 1
+    order = ((place % across if filters else place // across) for place in range(whole // taps))
+    return tuple(value for n in order for value in kernels[n % len(kernels)])
+
+
+def _needed(given: tuple[Rows, ...], shape: tuple[int, ...], filters: int) -> str:
+    rows, columns = len(given[0]), len(given[0][0])
+    one = f"{rows}x{columns}" if rows > 1 else f"{columns} number{'s' * (columns > 1)}"
+    have = f"{len(given)} of {one}" if len(given) > 1 else one
+    if len(shape) == 1:
+        return f"{have} in place of {shape[0]}"
+    if len(shape) == 2:
+        return f"{have}, but {shape[0]} units read {shape[1]} values each"
+    are = f"there are {shape[filters]} filters of" if shape[filters] > 1 else "the filter is"
+    return f"{have}, but {are} {'x'.join(map(str, shape[2:]))}"
