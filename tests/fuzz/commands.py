@@ -54,8 +54,8 @@ class Bench:
 
 
 def _exit_code(arguments: Sequence[str], verdict: Verdict) -> int:
-    out, err = sys.stdout, sys.stderr
-    sys.stdout, sys.stderr = (io.TextIOWrapper(io.BytesIO(), "utf-8") for _ in range(2))
+    out, err, words = sys.stdout, sys.stderr, io.BytesIO()
+    sys.stdout, sys.stderr = io.TextIOWrapper(io.BytesIO(), "utf-8"), io.TextIOWrapper(words, "utf-8")
     apologise = main._apologise
 
     def note(error: BaseException) -> int:
@@ -66,7 +66,7 @@ def _exit_code(arguments: Sequence[str], verdict: Verdict) -> int:
     try:
         code = main.run(list(arguments))
         sys.stderr.flush()
-        said = sys.stderr.buffer.getvalue()  # type: ignore[attr-defined]
+        said = words.getvalue()
         if b"Traceback (most recent call last)" in said:
             verdict.faults.append((" ".join(arguments), said[-300:].decode("utf-8", "replace")))
         return code

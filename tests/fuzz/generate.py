@@ -157,7 +157,7 @@ class Networks:
         return self._one(f"{left} {operator} {right}", f"({left}) {operator} ({right})", f"({left}, {right})")
 
     def _layers(self, depth: int) -> list[str]:
-        makers: list[Callable[[int], str]] = [self._window] * 6 + [self._plain] * 5
+        makers: list[Callable[[int], str]] = [*[self._window] * 6, *[self._plain] * 5]
         makers += [self._use] * (2 * bool(self.blocks)) + [self._odd] * (not self.tame)
         if depth < 4:
             makers += [self._merge, self._merge, self._repeat, self._condition]

@@ -50,7 +50,7 @@ class Lab:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         (folder / "small.cnn").write_text(SPEC)
-        np.savez(folder / "samples.npz", **samples())
+        np.savez(folder / "samples.npz", allow_pickle=False, **samples())
         cnnspec.load(folder / "small.cnn").build().save(folder / "weights.safetensors")
         with _within(folder), redirect_stderr(io.StringIO()), redirect_stdout(io.StringIO()):
             assert run(["train", "small.cnn", "-o", "run", "--save-steps", "2"]) == 0

@@ -101,7 +101,7 @@ def main() -> None:
     slowest = float(sys.argv[1])
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-    os.fsync = lambda handle: None  # the disk has other work
+    os.fsync = lambda fd: None  # the disk has other work
     _keep_within(ADDRESSES)
     for line in sys.stdin:
         kind, number = line.split()

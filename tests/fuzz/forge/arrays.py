@@ -59,10 +59,11 @@ def npy(values: Values, random: Random) -> bytes:
             )
     header = text.encode("latin-1", "replace") + b"\n"
     version = random.choice((b"\1\0",) * 30 + (b"\2\0", b"\3\0", b"\0\0", b"\xff\xff"))
-    size = 4 if version in (b"\2\0", b"\3\0") else 2
-    length = min(len(header), 256**size - 1)
+    size: int = 4 if version in (b"\2\0", b"\3\0") else 2
+    most = (1 << 8 * size) - 1
+    length = min(len(header), most)
     if random.random() < 0.03:
-        length = random.choice(INTEGERS) % 256**size
+        length = random.choice(INTEGERS) & most
     return b"\x93NUMPY" + version + length.to_bytes(size, "little") + header + body
 
 
