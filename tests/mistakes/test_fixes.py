@@ -33,7 +33,7 @@ MEANT = {
     "input 8x8x1; MaxPool2d 2 strides=2": "input 8x8x1; maxpool 2 strides=2",
     "input 8; linaer 10": "input 8; dense 10",
     "input 8; Dense(10)": "input 8; dense(10)",
-    "input 8x8x1; conv 8 3x3 padding='same'": "input 8x8x1; conv 8 3x3 padding=same",
+    "input 8x8x1; conv 8 3x3 padding='same'": 'input 8x8x1; conv 8 3x3 padding="same"',
     "input 8x8x1; conv 8 3x3 stride=[2, 1]": "input 8x8x1; conv 8 3x3 stride=2x1",
     "input [28, 28, 1]; flatten": "input 28x28x1; flatten",
     "input 8x8x1; conv 8 3x3 same": "input 8x8x1; conv 8 3x3 padding=same",

@@ -30,9 +30,7 @@ _NUMBER: Final = re.compile(r"[\w.×?]+")
 _LAYER: Final = re.compile(r"[ \t]*[^\W\d]\w*[ \t]+[\d?]")
 """What looks like a layer with its first value."""
 _CAPITAL: Final = re.compile(r"(\d+|\?)([xX×*](\d+|\?))+")
-_PAIRED: Final = re.compile(
-    r"['‘’“”](?P<text>[^\W\d]\w*)['‘’“”]|\[(?P<numbers>[1-9]\d*(?:[ \t]*,[ \t]*[1-9]\d*)*)\]"
-)
+_LIST: Final = re.compile(r"\[[1-9]\d*([ \t]*,[ \t]*[1-9]\d*)*\]")
 _HALF: Final = re.compile(r"(\d+[x×])+$")
 
 
@@ -75,13 +73,13 @@ def _quote(context: ErrorContext, character: str) -> Diagnostic | None:
     return None
 
 
-def _paired(context: ErrorContext, character: str) -> Diagnostic | None:
-    """``padding='same'``, ``stride=[2,2]``: signs of other languages around a word or numbers."""
-    match = _PAIRED.match(context.text, context.at)
+def _list(context: ErrorContext, character: str) -> Diagnostic | None:
+    """``stride=[2,2]``."""
+    match = _LIST.match(context.text, context.at)
     if not match:
         return None
-    inside = match["text"] or "x".join(re.findall(r"\d+", match["numbers"]))
-    fix = Fix(context.source.span(context.at, match.end()), inside, f"write {inside}")
+    size = "x".join(re.findall(r"\d+", match[0]))
+    fix = Fix(context.source.span(context.at, match.end()), size, f"write {size}")
     place = context.source.span(context.at, context.at + 1)
     return context.fault("odd-character", f"{_called(character)} has no meaning here", place, fix=fix)
 
@@ -189,7 +187,7 @@ def _called(character: str) -> str:
 
 
 _RULES: Final[tuple[Callable[[ErrorContext, str], Diagnostic | None], ...]] = (
-    _paired,
+    _list,
     _quote,
     _path,
     _number,

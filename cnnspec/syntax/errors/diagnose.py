@@ -73,7 +73,7 @@ def call_parentheses(source: Source, at: int, word: str) -> Diagnostic:
 
 def _missing_value(context: ErrorContext) -> Diagnostic | None:
     match = re.search(r"([^\W\d]\w*)\s*=$", context.said)
-    if not match or context.found[:1] in tuple("'‘’“”["):
+    if not match or context.found == "[":
         return None
     name = match[1]
     what = "the constant" if context.word == "let" else "the option"
