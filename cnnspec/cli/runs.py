@@ -44,7 +44,7 @@ def find(spec: str | None, inline: str | None, weights: Path | None) -> tuple[Mo
 
 
 def folder_of(name: str) -> Path:
-    """The folder of the run that a name means: itself, or the newest run of a spec."""
+    """The folder of the run that a name means: itself, or the newest of a spec or of a network's name."""
     if is_run(name):
         return Path(name)
     if seeds := runs_of_seeds(Path(name)):
@@ -53,6 +53,9 @@ def folder_of(name: str) -> Path:
     if Path(name).is_dir():
         raise click.UsageError(f'"{name}" is not the folder of a run; {others(name)}')
     if not is_named(name):
+        if found := newest(name, stem=name):
+            stderr_console().say(f"the newest run: {found}")
+            return found
         guess = f'did you mean "{spec}"? ' if (spec := meant(name)) else ""
         raise click.UsageError(
             f'there is no run, no file and no shipped example "{name}"; {guess}{others(name)}'

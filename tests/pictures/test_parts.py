@@ -167,9 +167,13 @@ def test_blocks_become_one_solid_where_there_are_too_many() -> None:
 
 
 def test_words_are_short_and_plain() -> None:
-    net = network("input 8x8x4; conv 8 3x3 stride=2 padding=same bias=no groups=2; maxpool 2x2 rounding=ceil")
+    net = network(
+        "input 8x8x4; conv 8 3x3 stride=2 padding=same bias=no groups=2; maxpool 2x2 rounding=ceil"
+        '; conv 1 1x1 weights="1"; conv 2 2x2 weights="1 2; 3 4 | 5 6; 7 8" -> upconv 1 3x3 weights=blur'
+    )
     texts = [layer_text(node.layer) for node in net.layers]
-    assert texts == ["conv 8 3×3/2 pad same groups 2 no bias", "maxpool 2×2 ceil"]
+    assert texts[:2] == ["conv 8 3×3/2 pad same groups 2 no bias", "maxpool 2×2 ceil"]
+    assert texts[2:] == ["conv 1 1×1 weights 1", "conv 2 2×2 weights given", "upconv 1 3×3 weights blur"]
     assert [rounded_text(n) for n in (7, 999, 1500, 4_089_184_256)] == ["7", "999", "1.5 k", "4.09 G"]
 
 

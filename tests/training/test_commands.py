@@ -237,6 +237,8 @@ def test_a_run_in_any_folder_under_runs_is_found_by_its_network_or_its_spec(
         cnnspec("train", "bars.cnn", "--epochs", 1, *(["-o", folder] if folder else []))
         code, _, err = cnnspec("evaluate", "bars.cnn")
         assert (0, True) == (code, f"the newest run: {folder or 'runs/Bars-1'}\n" in err)
+    assert "the newest run: runs/other\n" in cnnspec("evaluate", "Bars")[2]
+    assert "the newest run: runs/other\n" in cnnspec("predict", "Bars", "--index", 0)[2]
     nameless = (place / "bars.cnn").read_text().replace("network Bars\n", "")
     (place / "own.cnn").write_text(nameless)
     cnnspec("train", "own.cnn", "--epochs", 1, "-o", "runs/own")

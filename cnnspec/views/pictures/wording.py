@@ -48,6 +48,8 @@ def operation_text(node: Node) -> str:
 def _option(name: str, value: Any) -> str:
     if isinstance(value, bool):
         return name if value else f"no {name}"
+    if isinstance(value, str) and " " in value:
+        return f"{name} given"
     return f"{_SHORT.get(name, name.replace('_', ' '))} {_value(value)}".strip()
 
 
