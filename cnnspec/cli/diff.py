@@ -45,7 +45,7 @@ def command(
     found = compare(*named, *[_analysis(None, text, batch) for text in inline])
     console = stdout_console()
     if form == "json":
-        console.print(view.to_json(found))
+        console.print_json(view.document(found))
     else:
         console.print(view.render(found, terminal=console.terminal(), everything=everything))
     return 1 if exit_code and not found.is_same else 0

@@ -119,7 +119,7 @@ def test_the_text_fits_narrow_and_plain_pages() -> None:
 
 def test_the_document_says_the_same() -> None:
     found, _ = pairs(BASE, BASE.replace("16 5x5", "16 3x3"))
-    document = json.loads(view.to_json(found))
+    document = json.loads(json.dumps(view.document(found)))
     assert "cnnspec/diff/1" == document["schema"]
     assert {"before", "after", "delta"} == set(document["totals"]["params"])
     changed = [layer for layer in document["layers"] if layer["status"] == "changed"]

@@ -53,7 +53,7 @@ class _GraphPicture:
         words = (text_width(title, TITLE, True), text_width(self.plan.subtitle, SUBTITLE))
         inner = max(self.drawing.width, 200.0, *words)
         if titled:
-            self._title()
+            draw_title(self.writer, MARGIN, self.plan.title, self.plan.subtitle)
         left = MARGIN + (inner - self.drawing.width) / 2
         with self.writer.group("drawing", transform=f"translate({left:.2f} {MARGIN + head:.2f})"):
             self._contents()
@@ -62,10 +62,6 @@ class _GraphPicture:
         end = draw_legend(self.writer, entries, words_of(self.plan), MARGIN, below, inner)
         title = f"{self.plan.title}: {self.plan.subtitle}"
         return self.writer.document(inner + 2 * MARGIN, end + MARGIN * 0.8, title=title)
-
-    def _title(self) -> None:
-        self.writer.text(MARGIN, MARGIN + 13, self.plan.title, size=TITLE, bold=True)
-        self.writer.text(MARGIN, MARGIN + 30, self.plan.subtitle, size=SUBTITLE, fill=self.theme.faint)
 
     def _contents(self) -> None:
         clusters = [
@@ -203,7 +199,13 @@ def _plate(box: Rect, corners: tuple[float, float, float, float]) -> str:
     )
 
 
-# The legend ------------------------------------------------------------------------
+# Around the drawing ----------------------------------------------------------------
+
+
+def draw_title(writer: SvgWriter, margin: float, title: str, subtitle: str) -> None:
+    """The name, and what the network costs, at the upper left."""
+    writer.text(margin, margin + 13, title, size=TITLE, bold=True)
+    writer.text(margin, margin + 30, subtitle, size=SUBTITLE, fill=writer.theme.faint)
 
 
 def entries_of(plan: Plan, theme: Theme) -> dict[str, Tone]:

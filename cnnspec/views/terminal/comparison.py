@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any, Final
 
 from cnnspec.layers.base import show
@@ -144,10 +143,6 @@ def document(comparison: Comparison) -> dict[str, Any]:
             for one in comparison.totals
         },
     }
-
-
-def to_json(comparison: Comparison) -> str:
-    return json.dumps(document(comparison), indent=2, ensure_ascii=False) + "\n"
 
 
 def _pair(pair: Pair) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Final
 from cnnspec.formula import Formula
 from cnnspec.layers.base import show
 from cnnspec.layers.writing import sentence
-from cnnspec.views.terminal.paint import PLAIN, Terminal, width_of, wrap
+from cnnspec.views.terminal.paint import PLAIN, Terminal, hanging, width_of, wrap
 from cnnspec.views.workings import Board, LayerWorking, WorkingLine
 
 LEAST_ROOM: Final = 24
@@ -102,8 +102,5 @@ def _legend(meanings: dict[str, str], terminal: Terminal) -> list[str]:
     widest = max(width_of(terminal.text(name)) for name in meanings)
     lines = [terminal.paint("where", "dim")]
     for name, meaning in meanings.items():
-        head = f"  {terminal.text(name).ljust(widest)}  "
-        first, *rest = wrap(terminal.text(meaning), max(terminal.width - len(head), LEAST_ROOM))
-        lines.append(head + terminal.paint(first, "dim"))
-        lines += [" " * len(head) + terminal.paint(line, "dim") for line in rest]
+        lines += hanging(f"  {terminal.text(name).ljust(widest)}  ", meaning, terminal)
     return lines

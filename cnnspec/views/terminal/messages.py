@@ -49,15 +49,9 @@ def as_exception(diagnostics: Iterable[Diagnostic]) -> str:
     return render_text(diagnostics, color=False, width=WIDTH_IN_PYTHON, unicode=True)
 
 
-def place(item: Diagnostic) -> str:
-    """``lenet.cnn:6:17``."""
-    if item.span is None:
-        return ""
-    return f"{item.span.source.name}:{item.span.line}:{item.span.column}"
-
-
 def _concise(item: Diagnostic, terminal: Terminal) -> str:
-    where = f"{place(item)}: " if item.span else ""
+    span = item.span
+    where = f"{span.source.name}:{span.line}:{span.column}: " if span else ""
     head = terminal.paint(f"{item.severity}[{item.code}]", STYLES[item.severity])
     return terminal.text(_clean(where)) + head + terminal.text(_clean(f": {item.message}"))
 

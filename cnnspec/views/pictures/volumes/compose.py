@@ -112,7 +112,7 @@ def _box(solid: Solid, sides: Power, bars: Power) -> Box:
 
 def _lines(solid: Solid) -> list[tuple[str, str]]:
     """LeNet's figure counts maps first: ``6@28×28``."""
-    lines = lines_of(solid)
+    lines = lines_of([solid])
     if not solid.is_map:
         return lines
     text = f"{solid.shape[-1]}@{solid.shape[0]}×{solid.shape[1]}"

@@ -9,7 +9,7 @@ from cnnspec.diagnostics import Diagnostic
 from cnnspec.layers.base import Family
 from cnnspec.network.graph import Network
 from cnnspec.views.pictures.font import text_width, wrap
-from cnnspec.views.pictures.graph import draw_legend
+from cnnspec.views.pictures.graph import SUBTITLE, TITLE, draw_legend, draw_title
 from cnnspec.views.pictures.palette import LIGHT, Theme, Tone
 from cnnspec.views.pictures.planning import EVERYTHING, Choices, costs_text
 from cnnspec.views.pictures.svg import Point, SvgWriter, number, rounded, xy
@@ -29,7 +29,6 @@ from cnnspec.views.pictures.volumes.scene import (
 
 MARGIN: Final = 22.0
 HEAD: Final = 50.0
-TITLE, SUBTITLE = 16.0, 11.0
 
 
 def draw_volumes(
@@ -55,7 +54,7 @@ class _VolumePicture:
         words = text_width(self.name, TITLE, True), text_width(self.subtitle, SUBTITLE)
         width = max(right - left, 240.0, *words)
         if head:
-            self._title()
+            draw_title(self.writer, MARGIN, self.name, self.subtitle)
         shift = (MARGIN - left + (width - (right - left)) / 2, MARGIN + head - top)
         with self.writer.group("drawing", transform=f"translate({number(shift[0])} {number(shift[1])})"):
             self._contents()
@@ -67,10 +66,6 @@ class _VolumePicture:
         )
 
     # Words around the drawing -----------------------------------------------------
-
-    def _title(self) -> None:
-        self.writer.text(MARGIN, MARGIN + 13, self.name, size=TITLE, bold=True)
-        self.writer.text(MARGIN, MARGIN + 30, self.subtitle, size=SUBTITLE, fill=self.theme.faint)
 
     def _families(self) -> dict[str, Tone]:
         solids = [box.solid for box in self.scene.boxes.values()]

@@ -5,17 +5,14 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from math import inf
 from operator import attrgetter
 from typing import Final
 
 from cnnspec.layers.base import Family, spatial
-from cnnspec.views.pictures.font import shorten
 from cnnspec.views.pictures.volumes.scene import (
     HALO,
     LINE,
-    OPERATION,
     Box,
     BoxLabel,
     Scale,
@@ -26,7 +23,7 @@ from cnnspec.views.pictures.volumes.scene import (
 )
 from cnnspec.views.pictures.volumes.solids import Solid
 from cnnspec.views.pictures.volumes.tree import END, Fork, Run, keys_of
-from cnnspec.views.pictures.volumes.words import operations_text, told_turns
+from cnnspec.views.pictures.volumes.words import told_turns
 
 GAP: Final = 30.0
 """Between solids with a connection of their own: room for an arrow or a cone."""
@@ -41,8 +38,6 @@ ARC: Final = 20.0
 WIDEST_LABEL: Final = 260.0
 SEEN: Final = 6.0
 """Pixels that a window must have on the map to be drawn."""
-MOST_CHANNELS: Final = 4
-"""Channels told one after the other under solids that stand together."""
 ROOMY: Final = 15
 """Up to so many solids each stands alone; beyond, maps of one size stand together."""
 
@@ -85,11 +80,7 @@ class RowLayout:
         for piece in self._pieces(run):
             if width > within:
                 break
-            extent = (
-                self._fork_extent(piece, within - width)
-                if isinstance(piece, Fork)
-                else self._pack_extent(piece)
-            )
+            extent = self._piece_extent(piece, within - width)
             width += self._gap(previous, piece) + extent.width
             up, down, previous = max(up, extent.up), max(down, extent.down), piece
         return Extent(width, up, down)
@@ -116,28 +107,22 @@ class RowLayout:
             and (b.operation == a.operation or b.family is Family.CONV) and b.before == [one]
         )  # fmt: skip
 
+    def _piece_extent(self, piece: list[int] | Fork, within: float) -> Extent:
+        return self._fork_extent(piece, within) if isinstance(piece, Fork) else self._pack_extent(piece)
+
     def _pack_extent(self, pack: Sequence[int]) -> Extent:
         boxes = [self.scale.box(self.solids[key]) for key in pack]
         half = max((h + dy) / 2 for _, h, _, dy in boxes)
-        label = label_width(self._label(pack))
-        return Extent(
-            max(self._pack_width(pack), label + HALO), half, half + 6 + LINE * len(self._label(pack))
-        )
+        label = self._label(pack)
+        width = max(self._pack_width(pack), label_width(label) + HALO)
+        return Extent(width, half, half + 6 + LINE * len(label))
 
     def _pack_width(self, pack: Sequence[int]) -> float:
         boxes = [self.scale.box(self.solids[key]) for key in pack]
         return sum(t for t, _, _, _ in boxes) + TIGHT * (len(boxes) - 1) + boxes[-1][2]
 
     def _label(self, pack: Sequence[int]) -> list[tuple[str, str]]:
-        solids = [self.solids[key] for key in pack]
-        lines = lines_of(solids[-1])
-        if len(pack) > 1:
-            names = [name for solid in solids if (name := solid.result or solid.name)]
-            lines = [("name", f"{names[0]} … {names[-1]}" if len(names) > 1 else names[0])] if names else []
-            room = max(WIDEST_LABEL, self._pack_width(pack))
-            text = shorten(operations_text(solids), room, OPERATION)
-            lines += [("dimensions", _shapes_text(solids)), ("operation", text)]
-        return lines
+        return lines_of([self.solids[key] for key in pack], max(WIDEST_LABEL, self._pack_width(pack)))
 
     def _fork_extent(self, fork: Fork, within: float = inf) -> Extent:
         lanes = [self.measure(path, within) for path in fork.paths]
@@ -180,10 +165,9 @@ class RowLayout:
         """The gap in front of a piece; none before the first."""
         if previous is None:
             return 0.0
-        if isinstance(piece, Fork):
-            return FAN if len(piece.paths) > 1 else self.gap + 6
-        if isinstance(previous, Fork):
-            return FAN if len(previous.paths) > 1 else self.gap + 6
+        for fork in (piece, previous):
+            if isinstance(fork, Fork):
+                return FAN if len(fork.paths) > 1 else self.gap + 6
         return self.gap
 
     # Placing -----------------------------------------------------------------------
@@ -195,11 +179,10 @@ class RowLayout:
         floor = max(floor, axis + max((extent.up for extent in packs), default=0.0))
         for previous, piece in zip([None, *pieces], pieces, strict=False):
             x += self._gap(previous, piece)
-            x = (
-                self._fork(piece, x, axis, floor)
-                if isinstance(piece, Fork)
-                else self._pack(piece, x, axis, floor)
-            )
+            if isinstance(piece, Fork):
+                x = self._fork(piece, x, axis, floor)
+            else:
+                x = self._pack(piece, x, axis, floor)
         return x
 
     def _pack(self, pack: Sequence[int], x: float, axis: float, floor: float) -> float:
@@ -290,14 +273,6 @@ class RowLayout:
             self.scene.cones.append(ends)
         else:
             self.scene.wires.append(_wire(ends, one, two, level))
-
-
-def _shapes_text(solids: Sequence[Solid]) -> str:
-    """The size that all share with the channels of each: ``112×112×64 → 128``."""
-    channels = [str(count) for count, _ in groupby(solid.shape[-1] for solid in solids)]
-    if len(channels) > MOST_CHANNELS:
-        channels[1:-1] = ["…"]
-    return "×".join((*map(str, solids[0].shape[:-1]), " → ".join(channels)))
 
 
 def shows_window(one: Box, two: Box) -> bool:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from math import log
+from math import inf, log
 from typing import Final
 
-from cnnspec.views.pictures.font import text_width
+from cnnspec.views.pictures.font import shorten, text_width
 from cnnspec.views.pictures.svg import Point
 from cnnspec.views.pictures.volumes.solids import Solid
-from cnnspec.views.pictures.volumes.words import operations_text
-from cnnspec.views.pictures.wording import shape_text
+from cnnspec.views.pictures.volumes.words import operations_text, shapes_text
 
 DIMENSIONS, OPERATION = 10.5, 9.5
 """Font sizes of the two lines under a solid."""
@@ -151,12 +150,16 @@ def label_width(lines: Iterable[tuple[str, str]]) -> float:
     return max((text_width(text, *small.get(kind, (DIMENSIONS, True))) for kind, text in lines), default=0.0)
 
 
-def lines_of(solid: Solid) -> list[tuple[str, str]]:
-    """The label under a solid: its name if it was given one, its dimensions, what made it."""
-    if solid.sign:
-        return [("operation", f"×{solid.times}")] if solid.times > 1 else []
-    lines = [("name", solid.result or solid.name), ("dimensions", shape_text(solid.shape))]
-    return [line for line in (*lines, ("operation", operations_text([solid]))) if line[1]]
+def lines_of(solids: Sequence[Solid], room: float = inf) -> list[tuple[str, str]]:
+    """The label under solids that stand together: the names they were given, dimensions, what made them."""
+    first = solids[0]
+    if first.sign:
+        return [("operation", f"×{first.times}")] if first.times > 1 else []
+    names = [name for solid in solids if (name := solid.result or solid.name)]
+    name = f"{names[0]} … {names[-1]}" if len(names) > 1 else "".join(names)
+    operation = shorten(operations_text(solids), room, OPERATION)
+    lines = [("name", name), ("dimensions", shapes_text(solids)), ("operation", operation)]
+    return [line for line in lines if line[1]]
 
 
 @dataclass(frozen=True, slots=True)

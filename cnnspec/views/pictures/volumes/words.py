@@ -10,6 +10,8 @@ from typing import Final
 from cnnspec.views.pictures.volumes.solids import Solid
 
 LONGEST_RHYTHM: Final = 3
+MOST_CHANNELS: Final = 4
+"""Channels told one after the other of solids that stand together."""
 
 
 def operations_text(solids: Sequence[Solid]) -> str:
@@ -30,6 +32,14 @@ def _operations(solids: Sequence[Solid], depth: int) -> list[str]:
             inside = ", ".join(_rhythm(_operations(same, depth + 1)))
             words.append(f"{turns[0].times} × {_bracketed(inside)}")
     return words
+
+
+def shapes_text(solids: Sequence[Solid]) -> str:
+    """The size that all share with the channels of each: ``112×112×64 → 128``."""
+    channels = [str(count) for count, _ in groupby(solid.shape[-1] for solid in solids)]
+    if len(channels) > MOST_CHANNELS:
+        channels[1:-1] = ["…"]
+    return "×".join((*map(str, solids[0].shape[:-1]), " → ".join(channels)))
 
 
 def told_turns(solids: Sequence[Solid]) -> set[int]:
