@@ -29,16 +29,7 @@ SAME: Final = {
 """The same thing: a word, with its arguments where only these will do, and the sentence; ``{}`` are the
 arguments and options as they were written. A sentence without ``{}`` is for a word that stands alone."""
 
-_ATTENTION: Final = "no layer attends or remembers here: all are windows, sums and curves"
-_PIXELS: Final = (
-    "nothing trades channels for pixels here; the nearest are upsample, which leaves the channels, "
-)
-_PIXELS_BACK: Final = f"{_PIXELS}and a strided conv, which learns"
-_PATHS: Final = "the nearest is dropout, which drops single values, not whole paths"
-_MAPS: Final = "the nearest is dropout, which drops single values, not whole channels"
-_ADAPTIVE: Final = "a window that divides the map: {} (H//7, W//7) makes 7x7 of 14x14"
-
-NEAREST: Final = {
+_NEAREST: Final = {
     "selu": "the nearest is elu; selu is 1.0507 times elu with alpha 1.6733",
     "glu": "the nearest is multiply { | conv 8 1x1 | conv 8 1x1 -> sigmoid }",
     "swiglu": "the nearest is multiply { | conv 8 1x1 | conv 8 1x1 -> silu }",
@@ -52,67 +43,51 @@ NEAREST: Final = {
     "rrelu": "the nearest is leakyrelu, whose slope is not drawn at random",
     "threshold": "the nearest is relu, whose threshold is 0",
     "maxout": "nothing takes the greatest of several channels; maxpool takes it of places",
-    "activation": "an activation is a layer of its own, such as relu, tanh or softmax",
-    "act": "an activation is a layer of its own, such as relu, tanh or softmax",
-    "selfattention": _ATTENTION,
-    "attention": _ATTENTION,
-    "multiheadattention": _ATTENTION,
-    "transformer": _ATTENTION,
-    "lstm": _ATTENTION,
-    "gru": _ATTENTION,
-    "rnn": _ATTENTION,
-    "convlstm": _ATTENTION,
+    "activation act": "an activation is a layer of its own, such as relu, tanh or softmax",
+    "selfattention attention multiheadattention transformer lstm gru rnn convlstm": (
+        "no layer attends or remembers here: all are windows, sums and curves"
+    ),
     "embedding": "the nearest is dense bias=no over inputs that are 0 or 1",
-    "droppath": _PATHS,
-    "stochasticdepth": _PATHS,
+    "droppath stochasticdepth": "the nearest is dropout, which drops single values, not whole paths",
     "dropconnect": "the nearest is dropout, which drops values, not weights",
     "dropblock": "the nearest is dropout, which drops single values, not squares of them",
-    "dropout1d": _MAPS,
-    "dropout2d": _MAPS,
-    "dropout3d": _MAPS,
-    "featuredropout": _MAPS,
-    "spatialdropout": _MAPS,
-    "alphadropout": "the nearest is dropout, which sets values to zero",
-    "gaussiandropout": "the nearest is dropout, which sets values to zero",
+    "dropout1d dropout2d dropout3d featuredropout spatialdropout": (
+        "the nearest is dropout, which drops single values, not whole channels"
+    ),
+    "alphadropout gaussiandropout": "the nearest is dropout, which sets values to zero",
     "gaussiannoise": "the nearest is dropout, which sets values to zero and adds nothing",
     "norm": "there are batchnorm, layernorm, groupnorm, instancenorm and lrn: say which one",
     "rmsnorm": "the nearest is layernorm, which takes the mean away as well",
-    "weightnorm": "the nearest is batchnorm, which scales what comes out, not the weights",
-    "spectralnorm": "the nearest is batchnorm, which scales what comes out, not the weights",
-    "scale": "the nearest is multiply, which takes two tensors; no layer multiplies by a given number",
-    "layerscale": "the nearest is multiply, which takes two tensors; no layer multiplies by a given number",
+    "weightnorm spectralnorm": "the nearest is batchnorm, which scales what comes out, not the weights",
+    "scale layerscale": "the nearest is multiply, which takes two tensors; no layer multiplies by a given "
+    "number",
     "bias": "conv, dense and others add a bias by themselves: bias=yes",
-    "pool": "there are maxpool, avgpool, minpool and medianpool: say which one",
-    "pooling": "there are maxpool, avgpool, minpool and medianpool: say which one",
+    "pool pooling": "there are maxpool, avgpool, minpool and medianpool: say which one",
     "globalpool": "there are globalavgpool and globalmaxpool: say which one",
-    "adaptiveavgpool": f"globalavgpool makes 1x1; for another size take {_ADAPTIVE.format('avgpool')}",
-    "adaptivemaxpool": f"globalmaxpool makes 1x1; for another size take {_ADAPTIVE.format('maxpool')}",
+    "adaptiveavgpool": "globalavgpool makes 1x1; for another size take a window that divides the map: "
+    "avgpool (H//7, W//7) makes 7x7 of 14x14",
+    "adaptivemaxpool": "globalmaxpool makes 1x1; for another size take a window that divides the map: "
+    "maxpool (H//7, W//7) makes 7x7 of 14x14",
     "lppool": "the nearest is avgpool, which adds the values themselves",
     "fractionalmaxpool": "the nearest is maxpool, whose windows lie on a regular grid",
-    "pixelshuffle": f"{_PIXELS}and upconv, which learns; shuffle mixes groups of channels",
-    "depthtospace": f"{_PIXELS}and upconv, which learns",
-    "pixelunshuffle": _PIXELS_BACK,
-    "spacetodepth": _PIXELS_BACK,
-    "interpolate": "upsample makes a map so many times larger: upsample 2 mode=bilinear",
-    "resize": "upsample makes a map so many times larger: upsample 2 mode=bilinear",
-    "groupconv": "conv has groups: conv 64 3x3 groups=4",
-    "groupedconv": "conv has groups: conv 64 3x3 groups=4",
-    "dilatedconv": "conv has a dilation: conv 64 3x3 dilation=2",
-    "atrousconv": "conv has a dilation: conv 64 3x3 dilation=2",
+    "pixelshuffle": "nothing trades channels for pixels here; the nearest are upsample, which leaves the "
+    "channels, and upconv, which learns; shuffle mixes groups of channels",
+    "depthtospace": "nothing trades channels for pixels here; the nearest are upsample, which leaves the "
+    "channels, and upconv, which learns",
+    "pixelunshuffle spacetodepth": "nothing trades channels for pixels here; the nearest are upsample, "
+    "which leaves the channels, and a strided conv, which learns",
+    "interpolate resize": "upsample makes a map so many times larger: upsample 2 mode=bilinear",
+    "groupconv groupedconv": "conv has groups: conv 64 3x3 groups=4",
+    "dilatedconv atrousconv": "conv has a dilation: conv 64 3x3 dilation=2",
     "deformconv": "the nearest is conv, whose taps stay in place",
     "locallyconnected": "the nearest is conv, whose kernel is the same at all places",
     "mbconv": "the nearest is the block inverted_residual, which weighs no channels",
-    "basicblock": "the block residual is one: residual 64 stride=2",
-    "resblock": "the block residual is one: residual 64 stride=2",
-    "residualblock": "the block residual is one: residual 64 stride=2",
+    "basicblock resblock residualblock": "the block residual is one: residual 64 stride=2",
     "se": "the block squeeze_excite weighs the channels: squeeze_excite 16",
     "view": "flatten makes one vector of a map, reshape another shape",
-    "permute": "values keep their order here: height x width x channels",
-    "transpose": "values keep their order here: height x width x channels",
-    "split": "slice takes channels, from the first number up to before the second: slice 0 32",
-    "chunk": "slice takes channels, from the first number up to before the second: slice 0 32",
-    "narrow": "slice takes channels, from the first number up to before the second: slice 0 32",
-    "channels": "slice takes channels, from the first number up to before the second: slice 0 32",
+    "permute transpose": "values keep their order here: height x width x channels",
+    "split chunk narrow channels": "slice takes channels, from the first number up to before the second: "
+    "slice 0 32",
     "stack": "concat joins channels; nothing makes a new axis",
     "merge": "there are add, multiply and concat: say which one",
     "gate": "multiply takes the product of two paths: multiply { | | conv 8 1x1 -> sigmoid }",
@@ -120,6 +95,7 @@ NEAREST: Final = {
     "lambda": "a spec holds no code; a block gives several layers a name",
     "sequential": "the chain is implicit: one layer a line",
 }
+NEAREST: Final = {word: told for words, told in _NEAREST.items() for word in words.split()}
 """There is no such thing here: what comes nearest, and in what it differs."""
 
 SAME_OPTIONS: Final = {
