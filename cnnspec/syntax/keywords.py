@@ -55,7 +55,7 @@ def keyword_meant(word: str) -> str | None:
     lower = word.lower()
     if lower in INSTEAD:
         return INSTEAD[lower]
-    return next(iter(get_close_matches(lower, FORMS, n=1, cutoff=0.7)), None)
+    return next(iter(get_close_matches(lower, FORMS, n=1, cutoff=0.76)), None)
 
 
 def misspelt(span: Span, instead_of: str | None = None) -> Diagnostic | None:
