@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import stat
 from codecs import BOM_UTF16_BE, BOM_UTF16_LE
-from errno import EFBIG, EINVAL, EISDIR
+from collections.abc import Callable
+from contextlib import suppress
+from errno import EFBIG, EINVAL, EISDIR, ELOOP
 from io import BufferedReader
 from pathlib import Path
 from typing import Final
@@ -92,17 +94,21 @@ def _unreadable(code: str, message: str) -> SpecError:
     return SpecError([Diagnostic(code, message)])
 
 
-def write_atomically(path: str | os.PathLike[str], content: bytes | str) -> None:
-    """Write ``content`` under a temporary name beside ``path``, sync it, and rename it.
+def write_atomically(path: str | os.PathLike[str], content: bytes | str, within: Path | None = None) -> None:
+    """Write ``content`` under a temporary name beside ``path``, sync it, rename it, and sync the folder.
 
     A reader, or a crash at any moment, finds the old file or the new one,
     never a part. Text is written as UTF-8 with its line ends as they are. The
     mode of a file that was there is kept. A device or a pipe (``/dev/null``,
-    ``/dev/stdout``) is written to and stays what it is. Raises OSError as ``open``
-    would; it names ``path`` when the disk is full, too.
+    ``/dev/stdout``) is written to and stays what it is. ``within`` a folder, those
+    above the file are made, and links and special files are refused. Raises OSError as
+    ``open`` would; it names ``path`` when the disk is full, too.
     """
     data = content.encode() if isinstance(content, str) else content
-    if _is_special(Path(path)):
+    if within is not None:
+        refuse_links(Path(path), within)
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+    elif _is_special(Path(path)):
         with open(path, "wb") as file:
             file.write(data)
         return
@@ -128,12 +134,37 @@ def _replace(target: Path, data: bytes) -> None:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+    _sync_folder(target.parent)
 
 
-def sweep(folder: Path) -> None:
-    """Take away what writers that were killed left in a folder; nobody else may be writing there."""
+def _sync_folder(folder: Path) -> None:
+    """The new name outlasts a power cut, where the system can promise that."""
+    if os.name != "posix":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):  # a file system that syncs no folders
+            os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def refuse_links(path: Path, within: Path) -> None:
+    """Raises OSError where a path leads out of a folder by a link, or names a pipe or a device."""
+    for place in (path, *path.parents):
+        if place == within:
+            return
+        if place.is_symlink():
+            raise OSError(ELOOP, "it is a link to another place", str(place))
+        if _is_special(place):
+            raise OSError(EINVAL, "it is not a regular file", str(place))
+
+
+def sweep(folder: Path, is_ours: Callable[[str], object]) -> None:
+    """Take away what writers of files with these names left when they were killed; nobody may be writing."""
     for path in folder.glob(f".*.*{UNFINISHED}"):
-        path.unlink(missing_ok=True)
+        if is_ours(path.name.removesuffix(UNFINISHED).rpartition(".")[0][1:]):
+            path.unlink(missing_ok=True)
 
 
 def _is_special(path: Path) -> bool:

@@ -105,7 +105,7 @@ class Model:
     def fit(
         self, data: DataLike, *,
         recipe: Recipe | None = None, folder: str | os.PathLike[str] | None = None, resume: bool = False,
-        save_steps: int | None = None, callback: Callback | None = None,
+        force: bool = False, save_steps: int | None = None, callback: Callback | None = None,
         sources: Mapping[str, str] | None = None, **changes: Any,
     ) -> History:  # fmt: skip
         """Train in place, as ``cnnspec train`` does, by the spec's ``train { }`` or another ``recipe``.
@@ -116,16 +116,17 @@ class Model:
         With a ``folder`` the run is kept there (spec, record, metrics, weights, and checkpoints, each
         ``save_steps`` steps too), as ``cnnspec evaluate`` takes it, and
         ``resume`` goes on from its newest checkpoint, to the same weights as if there had been no
-        break. ``sources`` are the texts of the spec and the files it uses, by name, where they are to be
-        kept as their author wrote them. ``callback`` is told of steps and epochs.
+        break; a run that is there is replaced with ``force`` alone. ``sources`` are the texts of the
+        spec and the files it uses, by name, where they are to be kept as their author wrote them.
+        ``callback`` is told of steps and epochs.
         Raises SpecError when the data do not fit, or the loss becomes NaN or infinite, ValueError when
         ``recipe`` asks for another seed or other first weights than the model was built with.
         """
         from cnnspec.training.loop import fit
 
         return fit(
-            self.engine, data, recipe=recipe, folder=folder, resume=resume, save_steps=save_steps,
-            callback=callback, sources=sources, begun_from=self.begun_from, **changes,
+            self.engine, data, recipe=recipe, folder=folder, resume=resume, force=force,
+            save_steps=save_steps, callback=callback, sources=sources, begun_from=self.begun_from, **changes,
         )  # fmt: skip
 
     def evaluate(

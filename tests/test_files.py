@@ -83,11 +83,11 @@ def test_what_a_killed_writer_left_is_swept_away_and_nothing_else(tmp_path: Path
     script = f"{killed}; write_atomically({os.fspath(tmp_path / 'a')!r}, 'x')"
     assert 0 > subprocess.run([sys.executable, "-c", script], stderr=subprocess.DEVNULL).returncode
     assert 1 == len(list(tmp_path.iterdir()))
-    for name in ("a.part", ".hidden", "b"):
+    for name in ("a.part", ".hidden", "b", ".movie.mkv.part"):
         (tmp_path / name).write_text("mine")
-    sweep(tmp_path)
-    sweep(tmp_path / "nowhere")
-    assert {"a.part", ".hidden", "b"} == {path.name for path in tmp_path.iterdir()}
+    sweep(tmp_path, "a".__eq__)
+    sweep(tmp_path / "nowhere", "a".__eq__)
+    assert {"a.part", ".hidden", "b", ".movie.mkv.part"} == {path.name for path in tmp_path.iterdir()}
 
 
 def test_a_pipe_is_written_to_and_stays_one(tmp_path: Path) -> None:

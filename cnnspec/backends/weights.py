@@ -77,16 +77,17 @@ class _Entry(BaseModel):
 # Models -----------------------------------------------------------------------------
 
 
-def save(model: Predictor, path: str | os.PathLike[str]) -> None:
+def save(model: Predictor, path: str | os.PathLike[str], within: Path | None = None) -> None:
     """Writes all weights, the scaling of bytes and the names of the classes; equal models make equal files.
 
-    Raises OSError where the path is a folder, ValueError where its ending means another format.
+    ``within`` is as for ``write_atomically``. Raises OSError where the path is a folder, ValueError where
+    its ending means another format.
     """
     scaling = [np.ravel(values).tolist() for values in (model.scaling.factor, model.scaling.shift)]
     about = {"network": model.network.name, "format": "cnnspec/weights/1", "scaling": scaling}
     if model.classes:
         about["classes"] = model.classes
-    write_atomically(_destination(Path(path)), encode(model.weights, about))
+    write_atomically(_destination(Path(path)), encode(model.weights, about), within)
 
 
 def load(model: Predictor, path: str | os.PathLike[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -12,16 +13,26 @@ import click
 from cnnspec.cli.console import show, stderr_console
 from cnnspec.cli.spec import is_named, load_network, meant
 from cnnspec.diagnostics import SpecError, nearest
-from cnnspec.document import RUN_SPEC, load
-from cnnspec.training.run import BEST, CHECKPOINTS, METRICS, RECORD, WEIGHTS, Run, is_run
+from cnnspec.document import RUN_SPEC, Document, load
+from cnnspec.training.checkpoint import CheckpointManager
+from cnnspec.training.run import (
+    BEST,
+    CHECKPOINTS,
+    METRICS,
+    OURS,
+    RECORD,
+    WEIGHTS,
+    Run,
+    has_results,
+    is_run,
+    refuse_names,
+)
 
 if TYPE_CHECKING:
     from cnnspec.model import Model
     from cnnspec.network.graph import Network
     from cnnspec.recipe.models import Recipe
 
-OURS = {RUN_SPEC, RECORD, METRICS, CHECKPOINTS, BEST, WEIGHTS}
-"""What a run leaves in its folder."""
 HOME = Path("runs")
 """Where runs go that are given no folder."""
 MOST_NAMED = 6
@@ -164,7 +175,8 @@ def to_begin(folder: Path, force: bool) -> None:
         raise click.UsageError(f'"{folder}" is a file; -o names a folder')
     if not folder.is_dir():
         return
-    if _has_results(folder) and not force:
+    lost = [path for path in (folder, *runs_of_seeds(folder)) if has_results(path)]
+    if lost and not force:
         raise click.UsageError(
             f'"{folder}" holds a run. To go on with it: cnnspec train {folder} --resume. '
             "To keep it, name another folder with -o; to replace it: --force"
@@ -172,6 +184,27 @@ def to_begin(folder: Path, force: bool) -> None:
     mine = first_run(folder)
     if not mine and any(path.name not in OURS for path in folder.iterdir() if path.name[0] != "."):
         raise click.UsageError(f'"{folder}" holds other files; name a new folder, or the folder of a run')
+    for run in lost:
+        _say_what_goes(run)
+    if lost and _can_ask():
+        click.confirm("go on?", abort=True, err=True)
+
+
+def _can_ask() -> bool:
+    return bool(sys.stdin and sys.stdin.isatty()) and stderr_console().is_terminal
+
+
+def _say_what_goes(run: Path) -> None:
+    there = [name for name in (WEIGHTS, BEST, METRICS) if (run / name).exists()]
+    count = len(CheckpointManager(run / CHECKPOINTS).paths)
+    what = [*there, *([f"{count} checkpoint{'s' * (count > 1)}"] if count else [])]
+    stderr_console().print(f"note: this replaces the run in {run}: {', '.join(what)}")
+
+
+def sources_of(document: Document) -> dict[str, str]:
+    """The texts that a run keeps, of a spec and of what it uses; SpecError where a name is a run's own."""
+    refuse_names(document.used)
+    return {**document.used, RUN_SPEC: document.source.text}
 
 
 def to_resume(folder: Path | None, name: str, seeds: bool) -> tuple[Path, Path]:
@@ -246,9 +279,3 @@ def _next(name: str) -> Path:
         with suppress(FileExistsError):
             place.mkdir()
             return place
-
-
-def _has_results(folder: Path) -> bool:
-    """Whether work would be lost."""
-    found = [*filter(is_run, [folder]), *runs_of_seeds(folder)]
-    return any((path / WEIGHTS).exists() or any((path / CHECKPOINTS).glob("step-*")) for path in found)

@@ -16,7 +16,6 @@ from cnnspec.document import RUN_SPEC
 
 if TYPE_CHECKING:
     from cnnspec.cli.live import Live
-    from cnnspec.document import Document
     from cnnspec.model import Model
     from cnnspec.network.graph import Network
     from cnnspec.recipe.models import Recipe
@@ -86,12 +85,15 @@ def command(
         fail(document.diagnostics)
     show(document.diagnostics)
     network, recipe = document.network, document.network.training_recipe
+    sources = runs.sources_of(document)
     if resume:
         output, first = runs.to_resume(output, network.name, bool(seeds))
         recipe = runs.recipe_of(first, network)
     elif output is not None:
         runs.to_begin(output, force)
-    job = _Job(document, network, recipe.changed(**changes), data_name, data_dir, weights, save_steps, resume)
+    job = _Job(
+        sources, network, recipe.changed(**changes), data_name, data_dir, weights, save_steps, resume, force
+    )
     with runs.taken(output, network.name) as folder:
         return job.repeat(folder, seeds) if seeds else job.train(folder)
 
@@ -100,7 +102,7 @@ def command(
 class _Job:
     """What the command line asked for."""
 
-    document: Document
+    sources: dict[str, str]
     network: Network
     recipe: Recipe
     data_name: str | None
@@ -108,6 +110,7 @@ class _Job:
     weights: Path | None
     save_steps: int | None
     resume: bool
+    force: bool
 
     def train(self, folder: Path) -> int:
         """One run; prints what came of it."""
@@ -152,18 +155,18 @@ class _Job:
                     )
                 )
             resume = self.resume and is_run(folder)
-            if is_run(folder) and not resume:
-                live.say(f"note: this replaces the run in {folder}")
             history = model.fit(
                 data, recipe=recipe, folder=folder, resume=resume, save_steps=self.save_steps,
-                callback=live, sources={**self.document.used, RUN_SPEC: self.document.source.text},
+                callback=live, sources=self.sources, force=self.force,
             )  # fmt: skip
         if history.ending == "interrupted":
             return None
         for line in _said(history):
             stderr_console().say(line)
+        known = Run.read(folder)
         result = model.evaluate(data)
-        Run.read(folder).judged(result).write(folder)
+        if known == Run.read(folder):  # the folder may have been moved, and another run be there
+            known.judged(result).write(folder)
         return result
 
     def _data(self, folder: Path, recipe: Recipe, live: Live) -> Dataset:

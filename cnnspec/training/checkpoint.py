@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from cnnspec.backends.weights import OPTIMIZER, decode_summed, encode_summed
 from cnnspec.diagnostics import Diagnostic, SpecError
-from cnnspec.files import read_bytes, write_atomically
+from cnnspec.files import read_bytes, refuse_links, sweep, write_atomically
 
 KEPT: Final = 3
 """Checkpoints of a run that are kept; older ones are removed."""
@@ -44,9 +44,8 @@ class Checkpoint:
 
 
 def write(path: Path, checkpoint: Checkpoint) -> None:
-    """Writes the file under a temporary name, syncs and renames it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, encode_summed(checkpoint.arrays, checkpoint.state))
+    """Writes the file under a temporary name, syncs and renames it; no link is followed to it."""
+    write_atomically(path, encode_summed(checkpoint.arrays, checkpoint.state), path.parent)
 
 
 def read(path: Path) -> Checkpoint:
@@ -85,6 +84,10 @@ class CheckpointManager:
     def __init__(self, folder: Path, kept: int = KEPT) -> None:
         self.folder, self.kept = folder, kept
 
+    def sweep(self) -> None:
+        """Takes away what a writer that was killed left."""
+        sweep(self.folder, _NAME.fullmatch)
+
     @property
     def paths(self) -> list[Path]:
         """Oldest first; temporary and foreign names are passed over."""
@@ -95,6 +98,7 @@ class CheckpointManager:
     def put(self, checkpoint: Checkpoint) -> Path:
         """Writes a checkpoint, then removes those beyond the newest ``kept``."""
         path = self.folder / f"step-{checkpoint.step:09d}.safetensors"
+        refuse_links(self.folder, self.folder.parent)
         write(path, checkpoint)
         for old in self.paths[: -self.kept]:
             old.unlink(missing_ok=True)

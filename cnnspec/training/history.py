@@ -13,7 +13,7 @@ from typing import Any, Final, Literal, TypeAlias
 from pydantic import NonNegativeInt, PositiveInt, TypeAdapter, ValidationError
 
 from cnnspec.diagnostics import Diagnostic
-from cnnspec.files import read_bytes, write_atomically
+from cnnspec.files import read_bytes, refuse_links, write_atomically
 from cnnspec.training.evaluate import number
 from cnnspec.upward import upward
 from cnnspec.views.terminal.paint import compact
@@ -91,6 +91,7 @@ class MetricsFile:
 
     def add(self, row: EpochRecord) -> None:
         try:
+            refuse_links(self.path, self.path.parent)
             with self.path.open("a", encoding="utf-8") as file:
                 file.write(_line(row))
                 file.flush()
@@ -110,7 +111,7 @@ class MetricsFile:
 
     def begin(self, rows: Iterable[EpochRecord] = ()) -> None:
         """Starts the file anew with the rows of the epochs that are kept."""
-        write_atomically(self.path, "".join(map(_line, rows)))
+        write_atomically(self.path, "".join(map(_line, rows)), self.path.parent)
 
 
 def _row(line: str) -> EpochRecord | None:

@@ -46,6 +46,7 @@ def fit(
     recipe: Recipe | None = None,
     folder: str | os.PathLike[str] | None = None,
     resume: bool = False,
+    force: bool = False,
     save_steps: int | None = None,
     callback: Callback | None = None,
     sources: Mapping[str, str] | None = None,
@@ -66,7 +67,7 @@ def fit(
     best = BestWeights(trainer, writer.folder if writer else None)
     with writer or nullcontext():
         if writer:
-            writer.begin(resume)
+            writer.begin(resume, force)
         ending = _guarded(trainer, writer, best)
     state = trainer.state
     return History(

@@ -10,6 +10,7 @@ weights.safetensors   the weights at the end
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
@@ -35,11 +36,14 @@ from cnnspec.network.as_json import to_dict
 from cnnspec.recipe.models import Data, Recipe
 from cnnspec.training.checkpoint import Checkpoint, CheckpointManager, alike, unusable
 from cnnspec.training.evaluate import number
+from cnnspec.training.lock import LOCK
 
 if TYPE_CHECKING:
     from cnnspec.training.evaluate import Evaluation
 
 SPEC, RECORD, METRICS, BEST = RUN_SPEC, "run.json", "metrics.jsonl", "best.safetensors"
+OURS: Final = (SPEC, RECORD, METRICS, CHECKPOINTS, BEST, WEIGHTS)
+"""What a run leaves in its folder."""
 LARGEST: Final = 20_000_000
 """Bytes a record may have; the names of the classes are most of it."""
 
@@ -75,6 +79,8 @@ class Run(BaseModel):
     dark_borders: bool | None = None
     """Whether the training images end in dark pixels, as MNIST's do; None in records that do not say."""
     test: TestFigures | None = None
+    uses: tuple[str, ...] = ()
+    """The files that the spec uses, which lie beside it."""
 
     @field_serializer("recipe")
     def _recipe(self, recipe: Recipe) -> dict[str, Any]:
@@ -93,7 +99,7 @@ class Run(BaseModel):
             raise _no_record(folder, f"{place}: {fault['msg']}" if place else fault["msg"]) from error
 
     def write(self, folder: Path) -> None:
-        write_atomically(folder / RECORD, self.model_dump_json(indent=1) + "\n")
+        write_atomically(folder / RECORD, self.model_dump_json(indent=1) + "\n", folder)
 
     def judged(self, found: Evaluation) -> Run:
         """The record with the figures of the test set."""
@@ -109,6 +115,29 @@ class Run(BaseModel):
 def is_run(path: str | Path) -> bool:
     """Whether a path is the folder of a run."""
     return (Path(path) / RECORD).is_file() and (Path(path) / SPEC).is_file()
+
+
+def has_results(folder: Path) -> bool:
+    """Whether work would be lost with the run in a folder."""
+    return is_run(folder) and (
+        (folder / WEIGHTS).exists() or bool(CheckpointManager(folder / CHECKPOINTS).paths)
+    )
+
+
+def claimed(folder: Path) -> set[str]:
+    """The names in a folder that a run may replace: those that its record says are a run's."""
+    try:
+        return {*OURS, *Run.read(folder).uses}
+    except SpecError:
+        return set()
+
+
+def refuse_names(uses: Iterable[str]) -> None:
+    """Raises SpecError where a spec uses files under names that a run gives to its own."""
+    for name in uses:
+        if name.split("/")[0].casefold() in (*OURS, LOCK):
+            message = f'a run keeps a file of its own under the name of "{name}", which the spec uses'
+            raise SpecError.of("run-not-written", message, "rename the file, and say so in the spec")
 
 
 def take_weights(model: Predictor, folder: Path) -> tuple[Diagnostic, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -14,13 +13,26 @@ import numpy as np
 
 from cnnspec.backends.weights import load, read, save
 from cnnspec.diagnostics import Diagnostic, Severity, SpecError
-from cnnspec.files import sweep, write_atomically
+from cnnspec.files import LARGEST, read_bytes, refuse_links, sweep, write_atomically
 from cnnspec.network.write import write as written
 from cnnspec.training.checkpoint import CheckpointManager
 from cnnspec.training.data import Dataset
 from cnnspec.training.history import EpochRecord, MetricsFile
+from cnnspec.training.lock import Lock
 from cnnspec.training.photo import have_dark_borders
-from cnnspec.training.run import BEST, CHECKPOINTS, METRICS, SPEC, WEIGHTS, Run, is_run
+from cnnspec.training.run import (
+    BEST,
+    CHECKPOINTS,
+    METRICS,
+    OURS,
+    SPEC,
+    WEIGHTS,
+    Run,
+    claimed,
+    has_results,
+    is_run,
+    refuse_names,
+)
 from cnnspec.training.trainer import Trainer
 
 SAVE_SECONDS: Final = 30.0
@@ -39,7 +51,8 @@ class RunWriter:
         sources: Mapping[str, str] | None = None, save_steps: int | None = None,
     ) -> None:  # fmt: skip
         self.trainer, self.data, self.folder = trainer, data, folder
-        self.sources, self.save_steps = sources, save_steps
+        self.sources = sources or {SPEC: written(replace(trainer.engine.network, recipe=trainer.recipe))}
+        self.save_steps = save_steps
         self.checkpoints = CheckpointManager(folder / CHECKPOINTS)
         self.metrics = MetricsFile(folder / METRICS)
         self.lock, self.resumed, self.done = Lock(folder), False, False
@@ -57,22 +70,27 @@ class RunWriter:
         if isinstance(error, OSError) and error.filename is not None:
             raise self._unwritten(error) from error
 
-    def begin(self, resume: bool) -> None:
+    def begin(self, resume: bool, force: bool = False) -> None:
         """A run begun anew, or what the newest whole checkpoint knows.
 
         Nothing is written, and nothing of an old run taken away, before all fits.
         """
-        for folder in (self.folder, self.checkpoints.folder):
-            sweep(folder)
         self.resumed = resume and self._restored()
         self.done = self.resumed and self.trainer.finished
         if self.done:
             return
+        refuse_names(set(self.sources) - {SPEC})
+        for name in (*OURS, *self.sources):
+            refuse_links(self.folder / name, self.folder)
+        known = claimed(self.folder)
         if not self.resumed:
+            self._refuse_others(known, force or resume)
             self._clear()
-        if not (self.resumed and is_run(self.folder)):
+        whole = is_run(self.folder)
+        self._record(known - {*OURS}).write(self.folder)
+        if not (self.resumed and whole):
             self._write_spec()
-        self._record().write(self.folder)
+        self._sweep(known)
         self.metrics.begin(self.trainer.state.rows)
         (self.folder / WEIGHTS).unlink(missing_ok=True)
         if self.trainer.begun_from and not self.resumed:
@@ -111,18 +129,43 @@ class RunWriter:
             f"then resume: cnnspec train {self.folder} --resume", notes=(kept,),
         )  # fmt: skip
 
+    def _refuse_others(self, known: set[str], force: bool) -> None:
+        """Raises SpecError where something would be lost that no record claims, or results of a run."""
+        others = [name for name in sorted({*OURS, *self.sources} - known) if not self._is_free(name)]
+        if others:
+            message = f"{self.folder} holds {', '.join(others)}, and no record of a run claims that"
+            cures = ["take it away, or name another folder: -o FOLDER"]
+        elif has_results(self.folder) and not force:
+            message = f"{self.folder} holds a run"
+            cures = [
+                f"to go on with it: cnnspec train {self.folder} --resume, or fit(…, resume=True)",
+                "to keep it, name another folder; to replace it: --force, or fit(…, force=True)",
+            ]
+        else:
+            return
+        raise SpecError.of("run-folder-taken", message, *cures)
+
+    def _is_free(self, name: str) -> bool:
+        """Whether nothing stands under a name but what would be written there."""
+        path = self.folder / name
+        if not path.exists() or name not in self.sources:
+            return not path.exists()
+        return path.is_file() and read_bytes(path, LARGEST) == self.sources[name].encode()
+
     def _clear(self) -> None:
-        """Takes away what another run left."""
-        for path in (*self.checkpoints.paths, self.folder / BEST, self.folder / WEIGHTS):
+        """Takes away what another run left; without its spec, the rest is no run."""
+        for path in (self.folder / SPEC, *self.checkpoints.paths, self.folder / BEST, self.folder / WEIGHTS):
             path.unlink(missing_ok=True)
 
     def _write_spec(self) -> None:
-        recipe, network = self.trainer.recipe, self.trainer.engine.network
-        for name, text in (self.sources or {SPEC: written(replace(network, recipe=recipe))}).items():
-            (self.folder / name).parent.mkdir(parents=True, exist_ok=True)
-            write_atomically(self.folder / name, text)
+        for name, text in self.sources.items():
+            write_atomically(self.folder / name, text, self.folder)
 
-    def _record(self) -> Run:
+    def _sweep(self, known: set[str]) -> None:
+        sweep(self.folder, {*OURS, *known}.__contains__)
+        self.checkpoints.sweep()
+
+    def _record(self, uses: set[str]) -> Run:
         trainer = self.trainer
         factor, shift = map(tuple, trainer.scaling)
         return Run(
@@ -130,6 +173,7 @@ class RunWriter:
             begun_from=trainer.begun_from, data=self.data.origin, set=self.data.name,
             classes=self.data.names, scaling=(factor, shift),
             dark_borders=have_dark_borders(self.data.train_images),
+            uses=tuple(sorted({*uses, *self.sources} - {SPEC})),
         )  # fmt: skip
 
     def after_step(self) -> None:
@@ -138,6 +182,7 @@ class RunWriter:
             self.save()
 
     def save(self) -> None:
+        self._refuse_moved()
         if self.saved_step != self.trainer.state.step:
             self.checkpoints.put(self.trainer.checkpoint())
             self.saved_step = self.trainer.state.step
@@ -145,6 +190,7 @@ class RunWriter:
 
     def end_epoch(self, row: EpochRecord) -> None:
         """The row, and a checkpoint."""
+        self._refuse_moved()
         self.metrics.add(row)
         self.save()
 
@@ -156,7 +202,16 @@ class RunWriter:
                 there = read(path, engine.weights).arrays
                 if all(np.array_equal(there.get(name, ()), now) for name, now in engine.weights.items()):
                     return
-        save(engine, path)
+        self._refuse_moved()
+        save(engine, path, self.folder)
+
+    def _refuse_moved(self) -> None:
+        """Raises SpecError where the folder under this name is not the one that was begun in."""
+        if not self.lock.holds():
+            message = f"{self.folder} was moved or taken away while it was trained"
+            note = "what was trained until then is where the folder is now"
+            cure = "go on with it there: cnnspec train FOLDER --resume"
+            raise SpecError.of("run-not-written", message, cure, notes=(note,))
 
     def reopen(self) -> bool:
         """Takes the weights at the end of a run that is over; False where they are not there."""
@@ -165,72 +220,3 @@ class RunWriter:
         except (SpecError, OSError):
             return False
         return True
-
-
-try:
-    import fcntl
-except ImportError:  # Windows: nothing is locked there
-    fcntl = None  # type: ignore[assignment]
-
-LOCK: Final = ".lock"
-_held: set[str] = set()
-"""Folders locked by this process, which the system would let it lock twice."""
-
-
-class Lock:
-    """Within ``with``, this process alone trains into the folder, which is made where it is not there.
-
-    Raises SpecError when another one does. The system lets go of the lock when
-    the process is gone; workers that were forked do not hold it.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.path = folder, folder / LOCK
-        self.key, self.handle = os.path.realpath(folder), -1
-
-    def __enter__(self) -> Lock:
-        if self.key in _held:
-            raise self._taken()
-        self.folder.mkdir(parents=True, exist_ok=True)
-        if fcntl is not None:
-            self.handle = self._locked()
-        _held.add(self.key)
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        _held.discard(self.key)
-        if self.handle >= 0:
-            self.path.unlink(missing_ok=True)
-            os.close(self.handle)
-
-    def _locked(self) -> int:
-        """The open and locked file; one that its holder took away meanwhile is made anew."""
-        while True:
-            handle = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o666)
-            try:
-                fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except (BlockingIOError, PermissionError):
-                fault = self._taken(os.read(handle, 20).decode("ascii", "replace").strip())
-                os.close(handle)
-                raise fault from None
-            except OSError:  # a file system without locks
-                return handle
-            if _is_at(handle, self.path):
-                with suppress(OSError):  # the number is only for people
-                    os.ftruncate(handle, 0)
-                    os.write(handle, f"{os.getpid()}\n".encode())
-                return handle
-            os.close(handle)
-
-    def _taken(self, pid: str = "") -> SpecError:
-        who = f"process {pid}" if pid else "another training"
-        message = f"{self.folder} is in use: {who} is training there"
-        cures = ("wait until it ends, or stop it", "or train into another folder: -o FOLDER")
-        return SpecError.of("run-in-use", message, *cures)
-
-
-def _is_at(handle: int, path: Path) -> bool:
-    try:
-        return os.path.samestat(os.fstat(handle), path.stat())
-    except FileNotFoundError:
-        return False

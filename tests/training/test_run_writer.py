@@ -20,7 +20,7 @@ from cnnspec.training.callback import Callback
 from cnnspec.training.checkpoint import Checkpoint, CheckpointManager, read, write
 from cnnspec.training.data.dataset import Dataset
 from cnnspec.training.history import EpochRecord, MetricsFile
-from cnnspec.training.run_writer import Lock
+from cnnspec.training.lock import Lock
 
 STOPPING = "data digits validation=0.3; stop patience=4; epochs 12; optimizer adam rate=0.05"
 
@@ -130,7 +130,8 @@ def test_what_a_killed_process_left_is_swept_when_the_run_goes_on(
     model_of: Callable[..., Model], data: Dataset, tmp_path: Path
 ) -> None:
     model_of("epochs 1").fit(data, folder=tmp_path)
-    left = [tmp_path / ".metrics.jsonl.eaz0.part", tmp_path / "checkpoints" / ".step-000000013.b.part"]
+    left = [tmp_path / ".metrics.jsonl.eaz0.part"]
+    left += [tmp_path / "checkpoints" / ".step-000000013.safetensors.b.part"]
     for path in left:
         path.write_text("half")
     model_of("epochs 2").fit(data, folder=tmp_path, resume=True)
@@ -281,7 +282,7 @@ def test_two_trainings_do_not_share_a_folder(
 HOLDER = """
 import sys, time
 from pathlib import Path
-from cnnspec.training.run_writer import Lock
+from cnnspec.training.lock import Lock
 with Lock(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(60)
