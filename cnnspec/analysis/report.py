@@ -184,8 +184,10 @@ def analyze(
     ``convention`` names another tool whose way of counting flops is to be followed;
     ``exclude_padding`` counts only taps on real pixels; ``optimizer`` is one of
     ``OPTIMIZER_STATES`` for the memory of training, the recipe's or Adam when None.
-    Raises ValueError for a convention or optimizer that is not known.
+    Raises ValueError for a convention or optimizer that is not known, and for a batch below 1.
     """
+    if batch < 1:
+        raise ValueError(f"batch counts the samples at once: at least 1, not {batch}")
     given: Network = network if isinstance(network, Network) else upward("network_of")(network)
     known_optimizer(optimizer)
     counted = convention_of(convention)

@@ -33,6 +33,12 @@ def lenet() -> Analysis:
     return analyze(cnnspec.parse(LENET))
 
 
+@pytest.mark.parametrize("batch", [0, -1])
+def test_a_batch_of_no_samples_is_refused(batch: int) -> None:
+    with pytest.raises(ValueError, match="at least 1"):
+        analyze("lenet", batch=batch)
+
+
 def test_lenet_to_the_last_digit(lenet: Analysis) -> None:
     assert 61_706 == lenet.totals.params
     assert 61_706 == lenet.totals.trainable

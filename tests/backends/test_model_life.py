@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import copy
 import gc
+import os
 import pickle
+import signal
+import threading
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -105,6 +109,49 @@ def test_weights_are_assigned_whole_or_not_at_all() -> None:
         one.weights.clear()
     assert 8 == len(one.weights)
     assert "conv1.weight: 3x2x3x3" in repr(one.weights)
+
+
+def test_weights_are_updated_all_or_none() -> None:
+    one = build(cnnspec.parse("input 4; dense 2"))
+    before = {name: values.copy() for name, values in one.weights.items()}
+    for wrong in (np.ones(3), np.ones(2, complex)):
+        with pytest.raises((ValueError, TypeError), match=r"dense1\.bias"):
+            one.weights.update({"dense1.weight": np.ones((2, 4)), "dense1.bias": wrong})
+    with pytest.raises(KeyError, match="dense9"):
+        one.weights.update({"dense1.weight": np.ones((2, 4))}, **{"dense9.bias": np.ones(2)})
+    for name, values in one.weights.items():
+        np.testing.assert_array_equal(values, before[name])
+    one.weights.update({"dense1.weight": np.ones((2, 4))})
+    assert (one.weights["dense1.weight"] == 1).all()
+
+
+def test_a_process_forked_while_a_thread_predicts_can_predict() -> None:
+    one = build(cnnspec.parse("input 64x64x8; conv 32 3x3 -> conv 8 3x3"))
+    images = np.ones((8, 64, 64, 8), np.float32)
+    over = threading.Event()
+
+    def predict() -> None:
+        while not over.is_set():
+            one.predict(images)
+
+    thread = threading.Thread(target=predict)
+    thread.start()
+    try:
+        while one.engine._lock.acquire(blocking=False):  # type: ignore[attr-defined]
+            one.engine._lock.release()  # type: ignore[attr-defined]
+        with warnings.catch_warnings():
+            warnings.simplefilter(
+                "ignore", DeprecationWarning
+            )  # of forking with threads, from Python 3.12 on
+            child = os.fork()
+        if child == 0:
+            signal.alarm(10)
+            found = one.predict(images[:1])
+            os._exit(int(not np.isfinite(found).all()))
+        assert 0 == os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    finally:
+        over.set()
+        thread.join()
 
 
 def test_few_programs_are_remembered() -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import replace
 from functools import partial
 from threading import RLock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
+from weakref import WeakSet
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -30,6 +32,22 @@ REMEMBERED = 4
 """Programs of each kind that an engine keeps: sizes of batches seldom vary more."""
 
 
+_LIVING: Final[WeakSet[NumpyEngine]] = WeakSet()
+
+
+def _after_fork() -> None:
+    """In the child no thread is left to let go of a lock that another one held, or to end its work."""
+    for engine in tuple(_LIVING):
+        if engine._lock.acquire(blocking=False):
+            engine._lock.release()
+        else:
+            engine._start_afresh()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
+
 class NumpyEngine(Parameters):
     """A network that runs and trains on NumPy alone; see ``contract.Engine``.
 
@@ -44,8 +62,7 @@ class NumpyEngine(Parameters):
         kernels: Kernels = "fast",
     ) -> None:  # fmt: skip
         super().__init__(network, seed, dtype, kernels)
-        self._programs: dict[tuple[Any, ...], Program] = {}
-        self._lock = RLock()
+        self._start_afresh()
         self.classes: tuple[str, ...] = ()
         self.initialize(initial)
 
@@ -57,9 +74,16 @@ class NumpyEngine(Parameters):
         return state | {"weights": copies, "random": deepcopy(self.random), "intake": replace(self.intake)}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state, _programs={}, _lock=RLock())
+        self.__dict__.update(state)
+        self._start_afresh()
         self.allocate()
         self.weights.update(state["weights"])
+
+    def _start_afresh(self) -> None:
+        """No program, and a lock that nobody holds."""
+        self._programs: dict[tuple[Any, ...], Program] = {}
+        self._lock = RLock()
+        _LIVING.add(self)
 
     def initialize(self, initial: str) -> None:
         """Begin anew: every weight as its layer says, else as the initialiser ``initial`` says."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, MutableMapping
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
@@ -35,10 +35,21 @@ class NamedArrays(MutableMapping[str, Array]):
         return self._arrays[name]
 
     def __setitem__(self, name: str, values: ArrayLike) -> None:
+        self.update({name: values})
+
+    def update(self, *given: Any, **more: ArrayLike) -> None:
+        """Copies all in, or none where one does not fit."""
+        fitting = {name: self._fitting(name, values) for name, values in dict(*given, **more).items()}
+        for name, values in fitting.items():
+            np.copyto(self[name], values, casting="same_kind")
+
+    def _fitting(self, name: str, values: ArrayLike) -> Array:
         mine, given = self[name], np.asarray(values)
         if given.shape != mine.shape:
             raise ValueError(f"{name} is {_shown(mine)}, not {_shown(given)}")
-        np.copyto(mine, given, casting="same_kind")
+        if not np.can_cast(given.dtype, mine.dtype, "same_kind"):
+            raise TypeError(f"{name} holds {mine.dtype}, not {given.dtype}")
+        return given
 
     def __delitem__(self, name: str) -> NoReturn:
         raise TypeError(f"{name} cannot be taken out: the layers of a network have all their weights")
