@@ -156,7 +156,7 @@ def _ending(trainer: Trainer) -> Ending:
 def _dataset(data: DataLike | NDArray[Any], model: Predictor, recipe: Recipe, known: int = 0) -> Dataset:
     """The data as a Dataset, files as the recipe says; labels may leave out the last of ``known`` classes."""
     if isinstance(data, Dataset):
-        return data
+        return values.with_bytes(data)
     if isinstance(data, str | os.PathLike):
         how = recipe.data
         return load(

@@ -15,6 +15,7 @@ import cnnspec
 from cnnspec.cli.main import run
 from cnnspec.model import Model, open_run
 from cnnspec.training import evaluate, inspection, loop
+from cnnspec.training.data.dataset import Dataset, Samples
 from cnnspec.training.data.preprocess import fit_images, resize
 
 
@@ -195,6 +196,21 @@ def test_an_array_is_the_same_on_every_way(
             for file in ("bytes.npy", "given.npy")
         )
         assert first == second
+
+
+@pytest.mark.parametrize("normalise", ["unit", "standard", "none"])
+def test_floats_in_a_dataset_made_by_hand_are_the_bytes_they_stand_for(normalise: str) -> None:
+    draw = np.random.default_rng(7)
+    images, labels = draw.integers(0, 256, (20, 6, 5, 1), np.uint8), draw.integers(0, 2, 20)
+    spec = f"input 6x5x1; flatten -> dense 2; train {{ epochs 2; batch 8; normalise {normalise} }}"
+    made, scales = [], list[Any]([images, images / 255])
+    for scaled in scales:
+        data = Dataset("own", scaled, labels, scaled, labels, ("a", "b"), validation=Samples(scaled, labels))
+        model = cnnspec.parse(spec).build()
+        made.append((model, model.fit(data).rows[-1].validation_loss, model.evaluate(data).loss))
+    (one, *losses), (two, *others) = made
+    assert same(one.weights, two.weights)
+    assert losses == others
 
 
 @pytest.mark.parametrize("given, said", [

@@ -6,6 +6,7 @@ Nothing is rounded or guessed in silence: what was read otherwise than it stands
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeAlias
 
@@ -75,6 +76,20 @@ def dataset_of(images: Any, labels: Any, shape: Shape | None = None, known: int 
     if names == tuple(map(str, range(len(names)))):
         names = tuple(map(str, range(max(known, len(names)))))
     return Dataset("samples", pictures, numbers, pictures, numbers, names, notes=notes)
+
+
+def with_bytes(data: Dataset) -> Dataset:
+    """The data with bytes as images, where a Dataset was made by hand of other numbers."""
+    parts = {"train_images": data.train_images, "test_images": data.test_images}
+    parts |= {"validation_images": data.validation.images} if data.validation else {}
+    parts = {name: np.asarray(images) for name, images in parts.items() if images.size}
+    if all(images.dtype == np.uint8 for images in parts.values()):
+        return data
+    found, notes = pixels(data.name, parts)
+    made: dict[str, Any] = dict(zip(parts, found, strict=True))
+    if data.validation and (images := made.pop("validation_images", None)) is not None:
+        data = replace(data, validation=data.validation._replace(images=images))
+    return replace(data, notes=(*data.notes, *notes), **made)
 
 
 # Pixels ----------------------------------------------------------------------------
