@@ -95,10 +95,17 @@ CONVENTIONS: Final = {convention.name: convention for convention in _TABLE}
 """All conventions by name, our own first."""
 
 
+KNOWN_AS: Final = {
+    "pytorch": "torchvision", "torch": "torchvision", "flopcountermode": "torchvision",
+    "detectron2": "fvcore", "timm": "fvcore", "pytorch-opcounter": "thop", "torchsummary": "torchinfo",
+}  # fmt: skip
+"""What else the tools, and those who count by them, are called."""
+
+
 def convention_of(name: str) -> Convention:
     """The convention of a name; ValueError with the nearest one when there is none."""
     if name not in CONVENTIONS:
-        meant = nearest(name, CONVENTIONS)
+        meant = nearest(name, CONVENTIONS, KNOWN_AS)
         hint = f"did you mean {meant}?" if meant else f"known are {', '.join(CONVENTIONS)}"
         raise ValueError(f"no convention is called {name}; {hint}")
     return CONVENTIONS[name]

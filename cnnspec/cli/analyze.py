@@ -62,7 +62,11 @@ def command(
     chosen = _columns(columns)
     document = read(spec, inline)
     analysis = analysis_of(
-        document, batch=batch, convention=count_like, exclude_padding=exclude_padding, optimizer=optimizer
+        document,
+        batch=batch,
+        convention=count_like,
+        exclude_padding=exclude_padding,
+        optimizer=optimizer and optimizer.lower(),
     )
     if only:
         return _print_only(analysis, document, only)
@@ -139,7 +143,7 @@ def _print_only(analysis: Analysis | None, document: Document, path: str) -> int
         show(document.errors)
         return 1
     try:
-        part = as_json.only(analysis, path)
+        part = as_json.only(analysis, f"layers.{path}" if path.split(".")[0] in analysis.by_name else path)
     except KeyError as error:
         word, known = error.args
         hint = suggestion(word, known, f"there is {', '.join(known) or 'nothing below'}")

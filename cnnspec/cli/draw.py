@@ -9,7 +9,7 @@ import click
 from click.core import ParameterSource
 
 from cnnspec.cli.console import fail, show, stderr_console, write_result
-from cnnspec.cli.options import Renamed, finite, theme_option
+from cnnspec.cli.options import Renamed, Words, finite, theme_option
 from cnnspec.cli.spec import keep_spec, read, spec_argument
 from cnnspec.diagnostics import Diagnostic, LayerError, nearest
 
@@ -37,7 +37,7 @@ OF_GRAPHS: Final = {
 )
 @click.option(
     "--style",
-    type=click.Choice(["graph", "volumes"]),
+    type=Words(["graph", "volumes"]),
     default="graph",
     show_default=True,
     help="Cards and edges, or feature maps as boxes to scale.",
@@ -45,7 +45,7 @@ OF_GRAPHS: Final = {
 @theme_option
 @click.option(
     "--direction",
-    type=click.Choice(["TB", "LR"], case_sensitive=False),
+    type=Words(["TB", "LR"]),
     default="TB",
     show_default=True,
     help="Top to bottom or left to right (graph).",
@@ -56,7 +56,7 @@ OF_GRAPHS: Final = {
 )  # fmt: skip
 @click.option(
     "--heat",
-    type=click.Choice(["params", "multiplies", "memory"]),
+    type=Words(["params", "multiplies", "memory"]),
     help="Colour layers by their share of a figure.",
 )
 @click.option("--fold/--no-fold", default=True, help="Draw equal turns of a repeat once, with ×N.")

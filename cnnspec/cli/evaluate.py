@@ -25,7 +25,7 @@ MOST_CLASSES = 40
 @weights_option
 @part_option
 @most_option("Mistakes to list, the worst first.", 10, "--worst", least=0)
-@format_option("text", "json", json_flag=True)
+@format_option("text", "json")
 def command(
     spec: str | None, inline: str | None, data_name: str | None, data_dir: Path | None,
     weights: Path | None, part: Part, most: int, form: str,

@@ -8,7 +8,7 @@ import click
 
 from cnnspec.cli.analyze import analysis_of, report_faults
 from cnnspec.cli.console import stdout_console
-from cnnspec.cli.options import batch_option, format_option
+from cnnspec.cli.options import Words, batch_option, format_option
 from cnnspec.cli.spec import no_layer, read, shift, spec_argument
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ FORMATS = ("text", "markdown", "latex", "json")
 @click.command("explain")
 @spec_argument
 @click.argument("layer", required=False)
-@click.option("--about", type=click.Choice(TOPICS), multiple=True, help="Only this topic; may be repeated.")
+@click.option("--about", type=Words(TOPICS), multiple=True, help="Only this topic; may be repeated.")
 @click.option("--as-dense", is_flag=True, help="Also what the same map would cost fully connected.")
 @click.option("--fold/--no-fold", default=True, help="Show equal repeats once (the default), or all.")
 @format_option(*FORMATS)

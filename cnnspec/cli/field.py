@@ -47,6 +47,6 @@ def command(spec: str | None, inline: str | None, layer: str | None, at: str | N
 
 def _place(text: str) -> tuple[int, ...]:
     try:
-        return tuple(int(part) for part in text.replace("x", ",").split(","))
+        return tuple(int(part) for part in text.strip("()[] ").replace("x", ",").split(","))
     except ValueError:
         raise click.BadParameter(f'"{text}" is not a place such as 3,4', param_hint="--at") from None

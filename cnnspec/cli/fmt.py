@@ -5,17 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from difflib import unified_diff
 from pathlib import Path
-from typing import Final
 
 import click
 
 from cnnspec.cli.console import show, write_file
-from cnnspec.cli.spec import read
+from cnnspec.cli.spec import read, specs_below
 from cnnspec.diagnostics import SpecError
 from cnnspec.document import Document
 from cnnspec.text import Source
-
-MOST_FILES: Final = 10_000
 
 
 @click.command("fmt")
@@ -54,20 +51,11 @@ def _documents(specs: tuple[str, ...], inline: str | None) -> Iterator[Document]
         if spec == "-":
             yield read("-", None)
         elif path.is_dir():
-            yield from (read(str(each), None) for each in _below(path))
+            yield from (read(str(each), None) for each in specs_below(path))
         elif path.exists():
             yield read(spec, None)
         else:
             raise click.UsageError(_not_there(spec))
-
-
-def _below(folder: Path) -> list[Path]:
-    found = sorted(path for path in folder.rglob("*.cnn") if path.is_file())
-    if not found:
-        raise click.UsageError(f'the folder "{folder}" has no .cnn files')
-    if len(found) > MOST_FILES:
-        raise click.UsageError(f'the folder "{folder}" has more than {MOST_FILES:,} .cnn files')
-    return found
 
 
 def _not_there(spec: str) -> str:

@@ -220,8 +220,10 @@ def weight_array(text: str, shape: Shape) -> Array:
         return np.reshape(spread(matrices(text), shape), shape)
     if values.size == prod(shape):
         return values.reshape(shape)
+    if values.size == 1:
+        return np.full(shape, values.item())
     is_kernel = values.size == prod(shape[-2:]) and values.shape[-2:] == shape[-2:]
-    if values.size == 1 or (len(shape) > 2 and is_kernel):
+    if len(shape) > 2 and is_kernel:
         return np.broadcast_to(values.reshape(values.shape[-2:]), shape)
     raise ValueError(f"{values.size} values where {show(shape)} = {prod(shape)} are needed")
 

@@ -2,29 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import isfinite
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import click
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def format_option(*forms: str, json_flag: bool = False) -> Callable[[F], F]:
-    """``--format``, as ``form``: the first is what is printed unless another is asked for.
+ELSEWHERE: Final = {
+    "md": "markdown", "tex": "latex", "txt": "text", "parameters": "params", "weights": "params",
+    "macs": "multiplies", "flops": "multiplies", "mults": "multiplies", "adds": "additions",
+    "output": "shape", "size": "shape", "field": "receptive-field", "receptive_field": "receptive-field",
+    "rf": "receptive-field", "bytes": "memory", "horizontal": "LR", "vertical": "TB",
+}  # fmt: skip
+"""What the words of an option are called by other programs."""
 
-    ``json_flag`` also takes ``--json``, as earlier versions of the command did.
-    """
+
+class Words(click.Choice):  # type: ignore[type-arg]
+    """A choice of words in any case, which may be called as they are elsewhere."""
+
+    def __init__(self, choices: Sequence[str]) -> None:
+        super().__init__(choices, case_sensitive=False)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        meant = ELSEWHERE.get(str(value).lower(), value)
+        return super().convert(meant if meant in self.choices else value, param, ctx)
+
+
+def format_option(*forms: str) -> Callable[[F], F]:
+    """``--format``, as ``form``: the first is what is printed unless another is asked for; or ``--json``."""
     option = click.option(
-        "--format", "form", type=click.Choice(forms), default=forms[0], show_default=True,
+        "--format", "form", type=Words(forms), default=forms[0], show_default=True,
         help="What to print.",
     )  # fmt: skip
     flag = click.option(
         "--json", is_flag=True, hidden=True, expose_value=False, is_eager=True, callback=_choose_json
     )
-    return lambda function: flag(option(function)) if json_flag else option(function)
+    return lambda function: flag(option(function)) if "json" in forms else option(function)
 
 
 def _choose_json(context: click.Context, parameter: click.Parameter, given: bool) -> None:
@@ -63,12 +80,14 @@ def most_option(
 def batch_option(default: int | None = 1, help: str = "Samples in a batch.") -> Callable[[F], F]:
     """``--batch``: a number of samples, the same wherever there are any."""
     kind = click.IntRange(1, 1_000_000_000)
-    return click.option("--batch", type=kind, default=default, metavar="N", help=help)
+    return click.option(
+        "--batch", "--batch-size", "batch", cls=Renamed, type=kind, default=default, metavar="N", help=help
+    )
 
 
 theme_option = click.option(
     "--theme",
-    type=click.Choice(["light", "dark"]),
+    type=Words(["light", "dark"]),
     default="light",
     show_default=True,
     help="Of the picture.",

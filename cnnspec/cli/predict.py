@@ -33,7 +33,7 @@ BAR: Final = 24
 @weights_option
 @most_option("Classes to show.", 3, "--top")
 @picture_options
-@format_option("text", "json", json_flag=True)
+@format_option("text", "json")
 def command(
     run: str, images: tuple[Path, ...], data_name: str | None, data_dir: Path | None,
     indices: tuple[int, ...], weights: Path | None, most: int, invert: bool | None, center: bool,

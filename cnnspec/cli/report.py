@@ -57,6 +57,9 @@ def command(
         spec = str(run / RUN_SPEC)
     document = read(spec, inline)
     target = output or f"{document.stem}.html"
+    if target != "-" and Path(target).suffix.lower() not in (".html", ".htm"):
+        cure = "a browser prints it as PDF" if target.endswith(".pdf") else "cnnspec draw makes pictures"
+        raise click.UsageError(f'the report is a page: "{target}" must end in .html; {cure}')
     keep_spec(document, target, "page")
     learned = None
     if run is not None and document.network and not document.failed:

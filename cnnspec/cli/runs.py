@@ -103,7 +103,7 @@ def others(name: str | None) -> str:
 
 def near(name: str | None) -> tuple[Path, ...]:
     """The folders of runs inside a path, beside it, and under ``runs/``, those of several seeds too."""
-    places = [*([Path(name), Path(name).parent] if name else []), HOME]
+    places = [*([Path(name), Path(name).parent] if name else [Path()]), HOME]
     found: dict[Path, None] = {}
     for place in places:
         if place.is_dir():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
@@ -18,6 +18,7 @@ from cnnspec.resources import example_names, example_path
 if TYPE_CHECKING:
     from cnnspec.network.graph import Network
 
+MOST_FILES: Final = 10_000
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -116,8 +117,22 @@ def meant(spec: str) -> str | None:
 
 def no_layer(name: str, known: Sequence[str]) -> str:
     """That a network has no layer of this name, with the nearest one or those that there are."""
+    from cnnspec.layers.registry import SYNONYMS
+
     some = ", ".join(known[:8]) + (", …" if len(known) > 8 else "")
-    return f'there is no layer "{name}"; {suggestion(name, known, f"there are {some}")}'
+    word = name.rstrip("0123456789").lower()
+    meant = SYNONYMS.get(word, word) + name[len(word) :]
+    return f'there is no layer "{name}"; {suggestion(meant, known, f"there are {some}")}'
+
+
+def specs_below(folder: Path) -> list[Path]:
+    """The specs in a folder and in those within it."""
+    found = sorted(path for path in folder.rglob("*.cnn") if path.is_file())
+    if not found:
+        raise click.UsageError(f'the folder "{folder}" has no .cnn files')
+    if len(found) > MOST_FILES:
+        raise click.UsageError(f'the folder "{folder}" has more than {MOST_FILES:,} .cnn files')
+    return found
 
 
 def _contents(folder: Path) -> str:

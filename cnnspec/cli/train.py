@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cnnspec.cli.console import fail, show, stderr_console, stdout_console
-from cnnspec.cli.options import batch_option, data_options, finite
+from cnnspec.cli.options import F, Renamed, batch_option, data_options, finite
 from cnnspec.cli.spec import is_named, read, spec_argument
 from cnnspec.document import RUN_SPEC
+from cnnspec.recipe.changes import SHORT
+from cnnspec.recipe.words import SETTINGS
 
 if TYPE_CHECKING:
     from cnnspec.cli.live import Live
@@ -26,6 +28,22 @@ if TYPE_CHECKING:
 INTERRUPTED = 130
 
 
+def _other_settings(function: F) -> F:
+    """Gives ``train`` every setting of a recipe that has no option of its own."""
+    for name in {**SETTINGS, **SHORT}:
+        if name not in ("data", "epochs", "batch", "rate", "workers", "seed"):
+            function = click.option(f"--{name}", hidden=True, callback=_plain)(function)
+    return function
+
+
+def _plain(context: click.Context, parameter: click.Parameter, value: str | None) -> str | float | None:
+    """A number as one; a sentence, as in a recipe, stays as it is."""
+    try:
+        return value if value is None else int(value) if value.isdecimal() else float(value)
+    except ValueError:
+        return value
+
+
 @click.command("train")
 @spec_argument
 @data_options
@@ -37,7 +55,15 @@ INTERRUPTED = 130
 )
 @batch_option(None, "Samples a step.")
 @click.option(
-    "--rate", type=click.FloatRange(0, min_open=True), callback=finite, metavar="R", help="Learning rate."
+    "--rate",
+    "--lr",
+    "--learning-rate",
+    "rate",
+    cls=Renamed,
+    type=click.FloatRange(0, min_open=True),
+    callback=finite,
+    metavar="R",
+    help="Learning rate.",
 )
 @click.option("--workers", type=click.IntRange(1, 64), metavar="N", help="Processes that share each batch.")
 @click.option("--seed", type=click.IntRange(0), metavar="N", help="Fixes everything random.")
@@ -54,6 +80,7 @@ INTERRUPTED = 130
 )
 @click.option("--force", is_flag=True, help="Replace the run in FOLDER.")
 @click.option("--save-steps", type=click.IntRange(1), metavar="N", help="Checkpoint every N steps as well.")
+@_other_settings
 def command(
     spec: str | None, inline: str | None, data_name: str | None, data_dir: Path | None,
     seeds: int | None, output: Path | None, weights: Path | None, resume: bool, force: bool,
@@ -64,7 +91,8 @@ def command(
     The folder of the run keeps the spec, the metrics, the checkpoints and the
     weights. Ctrl-C ends cleanly; --resume goes on to the same result.
 
-    The settings of a recipe, from augment to warm-up: cnnspec layers train
+    Any other setting of a recipe is an option too, as --optimizer "adam rate=0.01", --momentum 0.9,
+    --augment shift=2; the settings, from augment to warm-up: cnnspec layers train
     """
     from cnnspec.cli import runs
 
