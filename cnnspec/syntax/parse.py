@@ -25,8 +25,8 @@ _PATIENCE: Final = 250_000
 """Characters read again and again while mending, about a second's worth."""
 
 _HELP: Final = "a sentence is written as in `conv 6 5x5 stride=2`"
-MOST_CHECKED: Final = 20_000
-"""Characters of a text whose fixes are tried."""
+MOST_CHECKED: Final = 5_000
+"""Characters of a text whose fixes are tried: each costs another reading of it."""
 
 _COMMENTS: Final = re.compile(r'"[^"\n]*"|#[^\n]*')
 _lock = Lock()
