@@ -16,6 +16,7 @@ from cnnspec.diagnostics import SpecError
 if TYPE_CHECKING:
     from cnnspec.analysis.solve.problem import Problem
     from cnnspec.analysis.solve.search import Answer
+    from cnnspec.analysis.solve.unknowns import Unknown
     from cnnspec.network.graph import Node
     from cnnspec.text import Span
 
@@ -61,7 +62,8 @@ def command(specs: Sequence[str], inline: Sequence[str], form: str, most: int, s
     elif form == "spec" and shown:
         text = "\n".join(_filled(problem, problem.spec.span, shown[0]) for problem in answer.problems)
     else:
-        text = folded(_text(answer, shown), stdout_console().width)
+        width = stdout_console().width
+        text = folded(_text(answer, shown, width), width)
     stdout_console().print(text)
     return 0 if answer.solutions else 1
 
@@ -76,10 +78,10 @@ def _tree(spec: str | None, inline: str | None) -> tuple[Any, Any]:
 # Text ----------------------------------------------------------------------------
 
 
-def _text(answer: Answer, shown: Sequence[tuple[Any, ...]]) -> str:
+def _text(answer: Answer, shown: Sequence[tuple[Any, ...]], width: int) -> str:
     if not answer.solutions:
         return "\n".join(_none(answer))
-    lines = [_headline(answer), "", *_table(answer, shown)]
+    lines = [_headline(answer), "", *_table(answer, shown, width)]
     if len(answer.solutions) > len(shown):
         lines.append(f"  … {len(answer.solutions) - len(shown):,} more (--most {len(answer.solutions)})")
     lines += ["", "The first one:" if len(answer.solutions) > 1 else "It reads:", ""]
@@ -114,27 +116,29 @@ def runs(values: Sequence[Any]) -> str:
     return ", ".join(parts[:12]) + (", …" if len(parts) > 12 else "")
 
 
-def _table(answer: Answer, shown: Sequence[tuple[Any, ...]]) -> list[str]:
-    heads, rows = _columns(answer, shown)
-    widths = [max(map(len, column)) for column in zip(heads, *rows, strict=True)]
-    lines = [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in [heads, *rows]
-    ]
-    return [f"  {line}" for line in lines]
+def _table(answer: Answer, shown: Sequence[tuple[Any, ...]], width: int) -> list[str]:
+    """A line a solution; the lines of the spec are named at length where there is room."""
+    places, rows = _columns(answer, shown)
+    several = len({place.span.line for place in places}) > 1
+    lines: list[str] = []
+    for heads in (
+        [f"{place.name} (line {place.span.line})" for place in places],
+        [f"{place.name}:{place.span.line}" if several else place.name for place in places],
+    ):
+        widths = [max(map(len, column)) for column in zip(heads, *rows, strict=True)]
+        lines = [f"  {'  '.join(map(str.ljust, row, widths))}".rstrip() for row in (heads, *rows)]
+        if max(map(len, lines)) <= width:
+            break
+    return lines
 
 
-def _columns(answer: Answer, shown: Sequence[tuple[Any, ...]]) -> tuple[list[str], list[list[str]]]:
-    """One column an unknown; the parts of one size share theirs."""
+def _columns(answer: Answer, shown: Sequence[tuple[Any, ...]]) -> tuple[list[Unknown], list[list[str]]]:
+    """One column an unknown, headed by it; the parts of one size share theirs."""
     groups: dict[Any, list[int]] = {}
     for n, unknown in enumerate(answer.unknowns):
         groups.setdefault(unknown.size or n, []).append(n)
-    heads = [
-        f"{answer.unknowns[numbers[0]].name} (line {answer.unknowns[numbers[0]].span.line})"
-        for numbers in groups.values()
-    ]
     rows = [["x".join(_value(values[n]) for n in numbers) for numbers in groups.values()] for values in shown]
-    return heads, rows
+    return [answer.unknowns[numbers[0]] for numbers in groups.values()], rows
 
 
 def _value(value: Any) -> str:

@@ -121,3 +121,15 @@ def test_long_lines_are_folded_and_commands_are_not() -> None:
         "  cnnspec analyze lenet --columns layer",
         "\x1b[1mbold and short\x1b[0m",
     ]
+
+
+@pytest.mark.parametrize(
+    ("width", "heads"), [(60, "filters  kernel  stride  padding"), (100, "filters (line 1)")]
+)
+def test_solutions_stand_under_their_heads(
+    width: int, heads: str, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    lines = command("solve", "-e", UNKNOWN)[1].splitlines()
+    assert lines[2].strip().startswith(heads)
+    assert lines[3].split()[0].isdecimal()
