@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
@@ -14,12 +15,12 @@ JOINERS: Final = "\u200c\u200d"
 """They shape the letters of some scripts, and do nothing else."""
 
 
-def printable(text: str) -> str:
-    """A name without what could drive a terminal or reach another line: U+FFFD stands in its place."""
+def printable(text: str, instead: Callable[[str], str] = lambda _: "\ufffd") -> str:
+    """A name without what could drive a terminal or reach another line; what stands ``instead`` of that."""
     if text.isprintable():
         return text
     driving = ("Cc", "Cs", "Cf", "Zl", "Zp")
-    return "".join("\ufffd" if category(c) in driving and c not in JOINERS else c for c in text)
+    return "".join(instead(c) if category(c) in driving and c not in JOINERS else c for c in text)
 
 
 @dataclass(frozen=True, eq=False)

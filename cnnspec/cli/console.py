@@ -13,6 +13,7 @@ import click
 
 from cnnspec.diagnostics import Diagnostic
 from cnnspec.records import record
+from cnnspec.text import printable
 
 if TYPE_CHECKING:
     from cnnspec.views.terminal.paint import Terminal
@@ -32,11 +33,23 @@ class Console:
     unicode: bool
 
     def print(self, text: str = "") -> None:
-        """Writes the text, ending with a newline; what the stream cannot encode becomes ``?``."""
+        """Writes the text, ending with a newline; what the stream cannot encode becomes ``?``.
+
+        Names and texts of others are in it: what could drive the terminal is taken out here, for all.
+        """
+        if not text.replace("\n", "").isprintable():
+            from cnnspec.views.terminal.paint import harmless
+
+            text = harmless(text, self.color)
         if not self.unicode:
             encoding = self.stream.encoding or "ascii"
             text = text.encode(encoding, "replace").decode(encoding)
-        self.stream.write(text if text.endswith("\n") else text + "\n")
+        try:
+            self.stream.write(text if text.endswith("\n") else text + "\n")
+        except BrokenPipeError:
+            if self.stream is sys.stdout:
+                raise
+            forget(self.stream)
 
     def say(self, text: str) -> None:
         """Writes words, long lines broken at blanks."""
@@ -48,7 +61,8 @@ class Console:
         """Writes a document as all commands do."""
         import json
 
-        self.print(json.dumps(document, indent=2, ensure_ascii=False))
+        lines = json.dumps(document, indent=2, ensure_ascii=False).split("\n")
+        self.print("\n".join(printable(line, lambda c: json.dumps(c)[1:-1]) for line in lines))
 
     @property
     def is_terminal(self) -> bool:
@@ -59,6 +73,11 @@ class Console:
         from cnnspec.views.terminal.paint import Terminal
 
         return Terminal(self.width, self.color, self.unicode)
+
+
+def forget(stream: TextIO) -> None:
+    """What is still written to a stream goes nowhere: its reader is gone."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def stdout_console() -> Console:

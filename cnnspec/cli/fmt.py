@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from cnnspec.cli.console import show, write_file
+from cnnspec.cli.console import show, stderr_console, write_file
 from cnnspec.cli.spec import read, specs_below
 from cnnspec.diagnostics import SpecError
 from cnnspec.document import Document
@@ -77,10 +77,10 @@ def _finish(spec: Source, formatted: str, check: bool, diff: bool) -> None:
     if spec.text == formatted or filtered:
         return
     if check:
-        click.echo(f"{spec.name} would change", err=True)
+        stderr_console().print(f"{spec.name} would change")
     elif not diff:
         write_file(spec.name, formatted)
-        click.echo(f"{spec.name} changed", err=True)
+        stderr_console().print(f"{spec.name} changed")
 
 
 def _diff(spec: Source, formatted: str) -> str:

@@ -14,7 +14,7 @@ from cnnspec.cli.console import Console
 from cnnspec.diagnostics import Diagnostic
 from cnnspec.training.callback import Callback, TrainingProgress
 from cnnspec.training.history import EpochRecord
-from cnnspec.views.terminal.paint import compact, folded, percent
+from cnnspec.views.terminal.paint import compact, folded, harmless, percent
 
 PLAIN_EVERY = 20.0
 """Seconds between two lines within an epoch where there is no terminal."""
@@ -33,8 +33,12 @@ class Live(Callback):
         self.epochs = 0
 
     def __enter__(self) -> Live:
-        if self.bar:
-            self.bar.start()
+        try:
+            if self.bar:
+                self.bar.start()
+        except BaseException:  # Ctrl-C may come here, too: it leaves no hidden cursor
+            self.__exit__(None, None, None)
+            raise
         return self
 
     def __exit__(
@@ -78,7 +82,7 @@ class Live(Callback):
     def say(self, line: str) -> None:
         """A line that stays, above the moving one."""
         if self.bar:
-            self.bar.console.print(Text(folded(line, self.console.width)), soft_wrap=True)
+            self.bar.console.print(Text(folded(harmless(line), self.console.width)), soft_wrap=True)
         else:
             self.console.say(line)
             self.console.stream.flush()

@@ -13,7 +13,7 @@ from typing import Any, Final, NoReturn
 import click
 
 import cnnspec
-from cnnspec.cli.console import show, stderr_console, stdout_console
+from cnnspec.cli.console import forget, show, stderr_console, stdout_console
 from cnnspec.diagnostics import SpecError, nearest
 from cnnspec.resources import example_names
 
@@ -146,7 +146,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
         print(file=sys.stderr)
         return INTERRUPTED
     except click.ClickException as wrong:
-        wrong.show()
+        page = io.StringIO()
+        wrong.show(page)
+        stderr_console().print(page.getvalue())
         return WRONG_USAGE
     except (OSError, MemoryError) as error:
         return _give_up(error)
@@ -207,7 +209,7 @@ def _write_no_more() -> None:
     try:
         sys.stdout.flush()
     except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        forget(sys.stdout)
 
 
 def _apologise(error: BaseException) -> int:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from itertools import islice
 from operator import attrgetter
 from typing import Final
 
-from cnnspec.diagnostics import Diagnostic, Label, Severity
+from cnnspec.diagnostics import Diagnostic, Fix, Label, Severity
 from cnnspec.elaborate.scope import Context
 from cnnspec.layers.registry import LAYERS, SYNONYMS
-from cnnspec.text import Span
+from cnnspec.text import Source, Span
 
 DEFINED_BY: Final = {
     "unknown-word": r"\bblock\s+{}\b|\buse\s+[^\"\s]",
@@ -101,3 +102,17 @@ def _within(span: Span | None, outer: Span) -> bool:
         and outer.start <= span.start
         and span.end <= outer.end
     )
+
+
+REORDERING: Final = re.compile("[\u202a-\u202e\u2066-\u2069]")
+"""Characters that change the order in which others are shown."""
+MOST_REORDERED: Final = 20
+
+
+def reordered(source: Source) -> Iterator[Diagnostic]:
+    """Where a text is shown in another order than it is read in, which can hide what it says."""
+    for match in islice(REORDERING.finditer(source.text), MOST_REORDERED):
+        span = source.span(*match.span())
+        message = f"U+{ord(match[0]):04X} changes the order in which this line is shown, not how it is read"
+        fix = Fix(span, "", "take the character out")
+        yield Diagnostic("hidden-order", message, span, Severity.WARNING, fixes=(fix,))

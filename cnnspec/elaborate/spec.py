@@ -11,6 +11,7 @@ from cnnspec.binding.values import OpenValue, Poisoned, SentenceError, Unresolve
 from cnnspec.diagnostics import Diagnostic, Label, Severity, did_you_mean
 from cnnspec.elaborate.elaborator import Elaborator, LimitReached, OpenLayer
 from cnnspec.elaborate.expand import run
+from cnnspec.elaborate.faults import reordered
 from cnnspec.elaborate.scope import Context, Module, Scope, labels_in, lets_in
 from cnnspec.elaborate.uses import Files
 from cnnspec.layers.base import Shape
@@ -65,6 +66,8 @@ def elaborate(
     """
     elaborator = Elaborator(unknowns or {}, run, extra)
     elaborator.bare = bare
+    for item in () if bare else reordered(spec.span.source):
+        elaborator.report(item)
     module = Module("")
     context = Context(
         Scope(module, reserved=labels_in(spec.statements), lets=lets_in(spec.statements)), module.values

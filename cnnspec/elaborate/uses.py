@@ -10,6 +10,7 @@ from pathlib import Path
 from cnnspec.binding.values import POISONED, SentenceError
 from cnnspec.diagnostics import Label, SpecError
 from cnnspec.elaborate.elaborator import AXIS_VALUES, Elaborator
+from cnnspec.elaborate.faults import reordered
 from cnnspec.elaborate.limits import DEEPEST
 from cnnspec.elaborate.scope import Context, Definition, Module, Scope
 from cnnspec.files import LARGEST, decoded, opened
@@ -112,6 +113,8 @@ class Files:
     def _load(self, name: str, statement: tree.Use) -> Module:
         source = self._source(name, statement)
         module = Module(name)
+        for item in reordered(source):
+            self.elaborator.report(item)
         try:
             spec = _tree(source.name, source.text)
         except SpecError as error:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from tools import built, codes
+from tools import built, codes, known
 
-from cnnspec.diagnostics import Diagnostic
+from cnnspec.diagnostics import Diagnostic, Severity
+from cnnspec.elaborate.spec import elaborate
+from cnnspec.syntax.parse import parse_tolerant
+from cnnspec.text import Source
 
 INPUT = "input 28x28x1\n"
 
@@ -389,3 +392,18 @@ def test_warnings_travel_with_the_network() -> None:
     network = built("input 9x9x1\nconv 2 ? padding=? => 9x9x2").network
     assert network is not None
     assert ["several-solutions"] == [item.code for item in network.warnings]
+
+
+@pytest.mark.parametrize("character", "\u202a\u202e\u2066\u2069")
+def test_a_line_that_is_shown_in_another_order_is_warned_of(character: str) -> None:
+    (found,) = [item for item in built(f"input 8\nrelu # {character}x").diagnostics if item.span]
+    assert ("hidden-order", Severity.WARNING, 2, 8) == (
+        found.code, found.severity, known(found.span).line, known(found.span).column
+    )  # fmt: skip
+
+
+def test_the_order_of_files_that_are_used_is_looked_at_too() -> None:
+    tree, _ = parse_tolerant(Source("net.cnn", 'use "b.cnn"\ninput 8\nunit'))
+    used = Source("b.cnn", "block unit { relu } # \u202e")
+    (found,) = elaborate(tree, read_use=lambda name: used).diagnostics
+    assert ("hidden-order", "b.cnn") == (found.code, known(found.span).source.name)

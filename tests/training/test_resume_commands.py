@@ -334,3 +334,13 @@ def test_a_loss_out_of_all_measure_is_printed_compactly_and_warned_of(
     assert "e+" in err.split("loss")[1]
     assert 0 == run(["evaluate", "run", "--format", "json"])
     json.loads(capsys.readouterr().out, parse_constant=pytest.fail)
+
+
+def test_a_training_goes_on_though_nobody_reads_on(train: Command, place: Path) -> None:
+    process = start("bars.cnn", "-o", "run")
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.close()
+    process.stderr.readline()
+    process.stderr.close()
+    assert (0, True) == (process.wait(timeout=120), (place / "run" / "weights.safetensors").exists())

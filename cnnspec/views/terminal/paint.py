@@ -11,6 +11,7 @@ from typing import Final
 from unicodedata import east_asian_width
 
 from cnnspec.records import record
+from cnnspec.text import printable
 
 STYLES: Final[dict[str, str]] = {
     "bold": "1", "dim": "2", "good": "32", "bad": "1;31", "warning": "33", "note": "36", "label": "34",
@@ -31,8 +32,20 @@ WIDEST: Final = 88
 NARROWEST: Final = 16
 """Columns of text that are left beside a head, however narrow the page."""
 _STYLE: Final = re.compile(r"\x1b\[[\d;]*m")
+_LINE: Final = re.compile("([\n\t])")
+_LINE_OR_STYLE: Final = re.compile(r"([\n\t]|\x1b\[(?:[012]|3[1-6]|90)(?:;(?:[12]|3[1-6]|90))*m)")
+"""What ``paint`` writes, and nothing that hides or moves text."""
 _CODE: Final = re.compile(r"`([^`]+)`")
 _ITEM: Final = re.compile(r"(?:[-*]|\d+\.) ")
+
+
+def harmless(text: str, color: bool = False) -> str:
+    """Lines without what could drive a terminal; our own styles stay where it takes ``color``."""
+    if text.replace("\n", "").isprintable():
+        return text
+    parts = (_LINE_OR_STYLE if color else _LINE).split(text)
+    parts[::2] = map(printable, parts[::2])
+    return "".join(parts)
 
 
 @record
