@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import chain
 
 import numpy as np
@@ -11,7 +12,7 @@ from cnnspec.backends.contract import Scaling
 from cnnspec.backends.images import pixels
 from cnnspec.backends.numpy.compile.lower import late_tails, lower, map_readers
 from cnnspec.backends.numpy.compile.memory import place
-from cnnspec.backends.numpy.compile.plan import LossHead, PlanRequest, ProgramPlan, StepCall, plan
+from cnnspec.backends.numpy.compile.plan import LossHead, ProgramPlan, StepCall
 from cnnspec.backends.numpy.kernels.table import PICKS
 from cnnspec.backends.numpy.layout import Array, inner_view, outer_view
 from cnnspec.backends.numpy.losses import Loss
@@ -53,11 +54,11 @@ class Program:
             for value, output in zip(values, network.outputs, strict=False)
             if loss and self.training
         ]
-        request = PlanRequest(
-            parameters, map_readers(late_tails(lowered)), self.batch, self.training,
+        plan = partial(
+            ProgramPlan, parameters, map_readers(late_tails(lowered)), self.batch, self.training,
             results=dict(zip(names, values, strict=True)), heads=heads, input_gradient=input_gradient,
         )  # fmt: skip
-        return plan(request, place(plan(request).memory.lifetimes))
+        return plan(layout=place(plan().memory.lifetimes))
 
     def _take(self, found: ProgramPlan) -> None:
         self.steps, self.losses, self.memory = found.steps, found.losses, found.memory

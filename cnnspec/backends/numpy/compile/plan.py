@@ -28,20 +28,6 @@ class LossHead:
     weight: float
 
 
-@dataclass(frozen=True)
-class PlanRequest:
-    """What is to be planned."""
-
-    parameters: Parameters
-    lowered: Lowered
-    batch: int
-    training: bool
-    results: Mapping[str, int]
-    """The values that are asked for, by name."""
-    heads: Sequence[LossHead]
-    input_gradient: bool
-
-
 @dataclass(frozen=True, slots=True)
 class StepCall:
     """What a pass does, and the step or loss that it does it for."""
@@ -50,58 +36,47 @@ class StepCall:
     run: Callable[[], object]
 
 
-@dataclass(frozen=True)
 class ProgramPlan:
-    """What a program runs, every array in its place."""
+    """The steps of a program, and each with its arrays.
 
-    steps: list[KernelStep]
-    losses: list[Loss]
-    backward: list[StepCall]
-    input: Array
-    results: Mapping[str, Array]
-    input_gradient: Array | None
-    memory: Allocator
+    Without a layout it is a draft, whose memory tells how long each array is needed. ``results`` are the
+    values that are asked for, by name.
+    """
 
-
-def plan(request: PlanRequest, layout: ArenaLayout | None = None) -> ProgramPlan:
-    """All steps of a program; without a layout a draft that tells how long each array is needed."""
-    memory = Allocator(request.parameters.dtype, layout)
-    planner = ProgramPlanner(request, memory)
-    steps = planner.plan_forward()
-    results = {name: planner.arrays[value] for name, value in request.results.items()}
-    losses = [head.loss(planner.arrays[head.value], memory, head.weight) for head in request.heads]
-    seeds = {head.value: loss.gradient for head, loss in zip(request.heads, losses, strict=True)}
-    backward, input_gradient = planner.plan_backward(steps, seeds)
-    return ProgramPlan(steps, losses, backward, planner.arrays[0], results, input_gradient, memory)
-
-
-class ProgramPlanner:
-    """Builds the steps of a program and gives each its arrays."""
-
-    def __init__(self, request: PlanRequest, memory: Allocator) -> None:
-        self.parameters, self.lowered, self.memory = request.parameters, request.lowered, memory
-        self.batch, self.training = request.batch, request.training
-        self.gradients = self.parameters.gradients if self.training else {}
-        self.readers = self.lowered.readers
-        self.maker = {operation.output: operation for operation in self.lowered.operations}
-        self.arrays: dict[int, Array] = {}
-        self.trained: dict[int, bool] = {0: request.input_gradient}
-        self.steps: dict[int, KernelStep] = {}
+    def __init__(
+        self, parameters: Parameters, lowered: Lowered, batch: int, training: bool, *,
+        results: Mapping[str, int], heads: Sequence[LossHead], input_gradient: bool,
+        layout: ArenaLayout | None = None,
+    ) -> None:  # fmt: skip
+        self.lowered, self.batch, self.training = lowered, batch, training
+        self.memory = Allocator(parameters.dtype, layout)
+        self.weights, self.random = parameters.weights, parameters.random
+        self.gradients = parameters.gradients if training else {}
+        self.readers = lowered.readers
+        self.maker = {operation.output: operation for operation in lowered.operations}
+        self.trained: dict[int, bool] = {0: input_gradient}
+        self.step_of: dict[int, KernelStep] = {}
         self.referring = Counter(
-            source for operation in self.lowered.operations for source in referred_by(operation.node)
+            source for operation in lowered.operations for source in referred_by(operation.node)
         )
+        scratch = self.memory.own if training else self.memory.take
+        self.input = scratch(inner_shape(parameters.network.input, batch))
+        self.arrays = {0: self.input}
+        self.steps = self._plan_forward()
+        self.results = {name: self.arrays[value] for name, value in results.items()}
+        self.losses = [head.loss(self.arrays[head.value], self.memory, head.weight) for head in heads]
+        seeds = {head.value: loss.gradient for head, loss in zip(heads, self.losses, strict=True)}
+        self.backward, self.input_gradient = self._plan_backward(seeds)
 
-    def plan_forward(self) -> list[KernelStep]:
+    def _plan_forward(self) -> list[KernelStep]:
         """The steps in order. A value's memory is released after its last reader."""
-        scratch = self.memory.own if self.training else self.memory.take
-        self.arrays[0] = scratch(inner_shape(self.parameters.network.input, self.batch))
         left = Counter(value for operation in self.lowered.operations for value in set(operation.inputs))
         steps = []
         for operation in self.lowered.operations:
             step = operation.kernel(self._site(operation), operation.choice.reason)
             step.end_scratch()
             self.arrays[operation.output] = step.y
-            self.steps[operation.node.index] = step
+            self.step_of[operation.node.index] = step
             self.trained[operation.output] = bool(step.context.gradients) or any(
                 self.trained[value] for value in operation.inputs
             )
@@ -117,7 +92,7 @@ class ProgramPlanner:
         """The places a pool remembers, after the last layer that needs them."""
         for source in referred_by(node):
             self.referring[source] -= 1
-            step = self.steps[source]
+            step = self.step_of[source]
             if isinstance(step, PlacePool) and not (self.referring[source] or self.training):
                 self.memory.release(step.places)
 
@@ -126,11 +101,11 @@ class ProgramPlanner:
         names = {weight.name: name for name, weight in node.weights.items()}
         return KernelContext(
             node, tuple(self.arrays[value] for value in operation.inputs), self.batch,
-            self.training, self.memory, self.parameters.random,
-            {short: self.parameters.weights[name] for short, name in names.items()},
+            self.training, self.memory, self.random,
+            {short: self.weights[name] for short, name in names.items()},
             {short: self.gradients[name] for short, name in names.items() if name in self.gradients},
             overwrite=tuple(self._may_overwrite(operation, value) for value in operation.inputs),
-            steps={source: self.steps[source] for source in referred_by(node)},
+            steps={source: self.step_of[source] for source in referred_by(node)},
         )  # fmt: skip
 
     def _may_overwrite(self, operation: Operation, value: int) -> bool:
@@ -155,13 +130,11 @@ class ProgramPlanner:
             or any(reader.kernel.reads_input for reader in self.readers.get(value, ()))
         )
 
-    def plan_backward(
-        self, steps: list[KernelStep], seeds: Mapping[int, Array]
-    ) -> tuple[list[StepCall], Array | None]:
+    def _plan_backward(self, seeds: Mapping[int, Array]) -> tuple[list[StepCall], Array | None]:
         """The calls from the gradients of the outputs to the first trained step, and the input's gradient."""
         gradients = dict(seeds)
         calls: list[StepCall] = []
-        for operation, step in zip(reversed(self.lowered.operations), reversed(steps), strict=True):
+        for operation, step in zip(reversed(self.lowered.operations), reversed(self.steps), strict=True):
             dy = gradients.pop(operation.output, None)
             if dy is None or not self.trained[operation.output]:
                 continue

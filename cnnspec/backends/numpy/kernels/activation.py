@@ -8,7 +8,6 @@ import numpy as np
 
 from cnnspec.backends.numpy.kernels.step import KernelStep
 from cnnspec.backends.numpy.layout import Array, planes
-from cnnspec.layers import activation as layers
 
 
 class OutputActivation(KernelStep):
@@ -52,29 +51,19 @@ class ReluStep(OutputActivation):
         np.bitwise_and(self.dy, self.mask, out=self.dy)
 
 
-class ClippedRelu(OutputActivation):
+class ClippedRelu(ReluStep):
     """min(max(x, 0), max); flat, without gradient, at both ends and at NaN."""
 
-    monotone = True
-
-    def build(self) -> None:
-        super().build()
-        assert isinstance(self.node.layer, layers.Relu)
-        assert self.node.layer.max is not None
-        self.ceiling: float = self.node.layer.max
-
     def forward(self) -> None:
-        np.clip(self.x, 0, self.ceiling, out=self.y)
+        np.clip(self.x, 0, self.layer.max, out=self.y)
 
     def prepare(self, dy: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, ...]:
-        integer = np.dtype(f"i{dy.itemsize}")
-        self.dy, self.mask = dy.view(integer), self.scratch(dy.shape, integer)
         self.high, self.steep = self.scratch(dy.shape, bool), self.scratch(dy.shape, bool)
-        return (self.gradient_like(dy),)
+        return super().prepare(dy, wanted)
 
     def backward(self) -> None:
         np.greater(self.y, 0, out=self.steep)
-        np.less(self.y, self.ceiling, out=self.high)
+        np.less(self.y, self.layer.max, out=self.high)
         np.logical_and(self.steep, self.high, out=self.steep)
         np.negative(self.steep.view(np.int8), out=self.mask, dtype=self.mask.dtype)
         np.bitwise_and(self.dy, self.mask, out=self.dy)

@@ -9,7 +9,6 @@ import numpy as np
 from cnnspec.backends.numpy.kernels.activation import logistic
 from cnnspec.backends.numpy.kernels.curve import ActivationCurve, PlaneBlock, normal_half
 from cnnspec.backends.numpy.layout import Array, planes
-from cnnspec.layers import activation as layers
 
 CUBIC = 0.044715
 
@@ -21,8 +20,8 @@ class Kinked(ActivationCurve):
 
     def share(self, channels: slice) -> Array | float:
         """The slope of the negative side, shaped to meet these channels of the planes."""
-        assert isinstance(self.node.layer, layers.LeakyRelu)
-        return self.node.layer.slope
+        slope: float = self.layer.slope
+        return slope
 
     def function(self, block: PlaneBlock, x: Array, y: Array, *workspace: Array) -> None:
         """The slope times x: so zeros keep their signs, and infinities stay."""
@@ -69,17 +68,12 @@ class PreluStep(Kinked):
 class EluStep(ActivationCurve):
     """x where it is positive, alpha·(exp(x) - 1) elsewhere."""
 
-    @property
-    def alpha(self) -> float:
-        assert isinstance(self.node.layer, layers.Elu)
-        return self.node.layer.alpha
-
     def function(self, block: PlaneBlock, x: Array, y: Array, *workspace: Array) -> None:
         """Both sides, added: with x second each keeps the sign of its zero."""
         (scratch,) = workspace
         np.minimum(0, x, out=scratch)
         np.expm1(scratch, out=scratch)
-        np.multiply(scratch, self.alpha, out=scratch)
+        np.multiply(scratch, self.layer.alpha, out=scratch)
         np.maximum(0, x, out=y)
         np.add(y, scratch, out=y)
 
@@ -90,7 +84,7 @@ class EluStep(ActivationCurve):
         np.minimum(x, 0, out=derivative)
         np.exp(derivative, out=derivative)
         np.multiply(derivative, scratch, out=derivative)
-        np.multiply(derivative, self.alpha, out=derivative)
+        np.multiply(derivative, self.layer.alpha, out=derivative)
         np.logical_not(block.where, out=block.where)
         np.copyto(scratch, block.where)
         np.add(derivative, scratch, out=derivative)

@@ -11,7 +11,6 @@ from cnnspec.backends.numpy.kernels.products import ProductSum
 from cnnspec.backends.numpy.kernels.step import KernelStep
 from cnnspec.backends.numpy.kernels.window import WindowGeometry
 from cnnspec.backends.numpy.layout import Array, inner_shape
-from cnnspec.layers.upconv import UpConv as UpConvLayer
 
 
 class UpConvStep(KernelStep):
@@ -21,8 +20,7 @@ class UpConvStep(KernelStep):
     """
 
     def build(self) -> None:
-        assert isinstance(self.node.layer, UpConvLayer)
-        layer, batch, groups = self.node.layer, self.context.batch, self.node.layer.groups
+        layer, batch, groups = self.layer, self.context.batch, self.layer.groups
         self.windows = tuple(
             WindowGeometry(int(axis.output), axis.size, axis.kernel, axis.stride, axis.before, axis.dilation)
             for axis in layer.axes(self.node.input_shapes)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 
 from cnnspec.backends.numpy.kernels.step import KernelStep
@@ -21,11 +23,11 @@ def repeated_axes(shape: Shape, output: Shape) -> tuple[int, ...]:
     return tuple(axis for axis, (size, of) in enumerate(zip(shape, output, strict=True)) if size != of)
 
 
-class AddStep(KernelStep):
-    """Sum of all inputs; backwards each gets the gradient, summed where it was repeated."""
+class MergeStep(KernelStep):
+    """One operation over all inputs, value by value."""
 
     overwrites = True
-    reads_input = False
+    operation: ClassVar[np.ufunc]
 
     def build(self) -> None:
         self.y = self.output_like_either(inner_shape(self.node.output, self.context.batch))
@@ -33,9 +35,16 @@ class AddStep(KernelStep):
 
     def forward(self) -> None:
         first, second, *rest = self.terms
-        np.add(first, second, out=self.y)
+        self.operation(first, second, out=self.y)
         for term in rest:
-            np.add(self.y, term, out=self.y)
+            self.operation(self.y, term, out=self.y)
+
+
+class AddStep(MergeStep):
+    """Sum of all inputs; backwards each gets the gradient, summed where it was repeated."""
+
+    reads_input = False
+    operation = np.add
 
     def prepare(self, dy: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, ...]:
         self.dy = dy
@@ -58,41 +67,27 @@ class AddStep(KernelStep):
             np.add.reduce(self.dy, axis=axes, keepdims=True, out=dx)
 
 
-class MultiplyStep(KernelStep):
+class MultiplyStep(MergeStep):
     """Product of all inputs; backwards each gets the gradient times the others."""
 
-    overwrites = True
-
-    def build(self) -> None:
-        self.y = self.output_like_either(inner_shape(self.node.output, self.context.batch))
-        self.factors = [meeting(x, self.y.ndim) for x in self.inputs]
-
-    def forward(self) -> None:
-        first, second, *rest = self.factors
-        np.multiply(first, second, out=self.y)
-        for factor in rest:
-            np.multiply(self.y, factor, out=self.y)
+    operation = np.multiply
 
     def prepare(self, dy: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, ...]:
         self.dy, self.product = dy, self.scratch(dy.shape)
-        gradients = [
-            self.memory.take(x.shape) if want else None for x, want in zip(self.inputs, wanted, strict=True)
-        ]
-        self.gradients = [
-            None if dx is None else dx.reshape(factor.shape)
-            for dx, factor in zip(gradients, self.factors, strict=True)
-        ]
-        return tuple(gradients)
+        self.gradients = self.gradients_of_inputs(wanted)
+        return self.gradients
 
     def backward(self) -> None:
         for n, dx in enumerate(self.gradients):
             if dx is None:
                 continue
             np.copyto(self.product, self.dy)
-            for m, factor in enumerate(self.factors):
+            for m, factor in enumerate(self.terms):
                 if m != n:
                     np.multiply(self.product, factor, out=self.product)
-            np.add.reduce(self.product, axis=repeated_axes(dx.shape, self.y.shape), keepdims=True, out=dx)
+            shape = self.terms[n].shape
+            axes = repeated_axes(shape, self.y.shape)
+            np.add.reduce(self.product, axis=axes, keepdims=True, out=dx.reshape(shape))
 
 
 class ConcatStep(KernelStep):
@@ -114,9 +109,7 @@ class ConcatStep(KernelStep):
             np.copyto(part, x)
 
     def prepare(self, dy: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, ...]:
-        gradients = tuple(
-            self.memory.take(x.shape) if want else None for x, want in zip(self.inputs, wanted, strict=True)
-        )
+        gradients = self.gradients_of_inputs(wanted)
         self.copies = [
             (dx, part) for dx, part in zip(gradients, self._parts(dy), strict=True) if dx is not None
         ]

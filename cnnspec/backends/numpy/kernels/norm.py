@@ -6,7 +6,6 @@ import numpy as np
 
 from cnnspec.backends.numpy.kernels.step import KernelStep, channel_sum
 from cnnspec.backends.numpy.layout import Array, planes
-from cnnspec.layers import norm as layers
 from cnnspec.network.graph import Node
 
 
@@ -24,12 +23,10 @@ class BatchNormStep(KernelStep):
     reads_input = False
 
     def build(self) -> None:
-        assert isinstance(self.node.layer, layers.BatchNorm)
-        self.epsilon, self.momentum = self.node.layer.epsilon, self.node.layer.momentum
         weights = self.context.weights
         self.scale, self.shift = weights.get("weight"), weights.get("bias")
         self.running_mean, self.running_var = weights["running_mean"], weights["running_var"]
-        self.by_batch = self.context.training and not self.node.layer.frozen
+        self.by_batch = self.context.training and not self.layer.frozen
         self.y = self.memory.take(self.x.shape) if self.by_batch else self.output_like(self.x)
         self.source, self.target = planes(self.x), planes(self.y)
         rows, channels, run = self.source.shape
@@ -48,7 +45,7 @@ class BatchNormStep(KernelStep):
             self._scale_by_running()
 
     def _scale_by_running(self) -> None:
-        np.add(self.running_var, self.epsilon, out=self.factor)
+        np.add(self.running_var, self.layer.epsilon, out=self.factor)
         np.sqrt(self.factor, out=self.factor)
         np.divide(1 if self.scale is None else self.scale, self.factor, out=self.factor)
         np.multiply(self.running_mean, self.factor, out=self.term)
@@ -64,7 +61,7 @@ class BatchNormStep(KernelStep):
         np.divide(self.var, self.count, out=self.var)
         self._center()
         self._remember()
-        np.add(self.var, self.epsilon, out=self.factor)
+        np.add(self.var, self.layer.epsilon, out=self.factor)
         np.sqrt(self.factor, out=self.factor)
         np.divide(1, self.factor, out=self.factor)
         np.multiply(self.normal, self.factor[:, None], out=self.normal)
@@ -92,8 +89,8 @@ class BatchNormStep(KernelStep):
     def _remember(self) -> None:
         unbiased = self.var * (self.count / max(1, self.count - 1))
         for running, batch in ((self.running_mean, self.mean), (self.running_var, unbiased)):
-            running *= 1 - self.momentum
-            running += self.momentum * batch
+            running *= 1 - self.layer.momentum
+            running += self.layer.momentum * batch
 
     def prepare(self, dy: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, ...]:
         self.dy = planes(dy)
@@ -167,9 +164,6 @@ class DropoutStep(KernelStep):
         return training
 
     def build(self) -> None:
-        assert isinstance(self.node.layer, layers.Dropout)
-        self.rate = self.node.layer.rate
-        self.scale = 1 / (1 - self.rate)
         self.y = self.memory.take(self.x.shape)
         self.kept = self.memory.take(self.x.shape)
         self.drawn = self.scratch(self.x.shape, np.float32)
@@ -177,8 +171,8 @@ class DropoutStep(KernelStep):
 
     def forward(self) -> None:
         self.context.random.random(dtype=np.float32, out=self.drawn)
-        np.greater_equal(self.drawn, self.rate, out=self.mask)
-        np.multiply(self.mask, self.scale, out=self.kept, casting="same_kind")
+        np.greater_equal(self.drawn, self.layer.rate, out=self.mask)
+        np.multiply(self.mask, 1 / (1 - self.layer.rate), out=self.kept, casting="same_kind")
         np.multiply(self.x, self.kept, out=self.y)
 
     def prepare(self, dy: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, ...]:

@@ -9,7 +9,6 @@ import numpy as np
 from cnnspec.backends.numpy.kernels.norm import FAR
 from cnnspec.backends.numpy.kernels.step import KernelStep
 from cnnspec.backends.numpy.layout import Array, Shape, planes
-from cnnspec.layers.norm import Lrn, PerSample
 
 
 class SampleNorm(KernelStep):
@@ -23,10 +22,7 @@ class SampleNorm(KernelStep):
     reads_input = False
 
     def build(self) -> None:
-        layer = self.node.layer
-        assert isinstance(layer, PerSample)
-        self.epsilon = layer.epsilon
-        self.view, self.axes, self.affine = self._arrangement(layer)
+        self.view, self.axes, self.affine = self._arrangement()
         self.y = self.output_like(self.x)
         self.count = prod(self.view[axis] for axis in self.axes)
         one = tuple(1 if axis in self.axes else size for axis, size in enumerate(self.view))
@@ -38,12 +34,12 @@ class SampleNorm(KernelStep):
         self.scale = self._placed(weights["weight"]) if "weight" in weights else None
         self.shift = self._placed(weights["bias"]) if "bias" in weights else None
 
-    def _arrangement(self, layer: PerSample) -> tuple[Shape, tuple[int, ...], Shape]:
+    def _arrangement(self) -> tuple[Shape, tuple[int, ...], Shape]:
         """The view, its axes within one part, and the shape of scale and shift in the view."""
         *outer, channels, columns, batch = (
             self.x.shape if self.x.ndim > 2 else (self.x.shape[0], 1, self.x.shape[1])
         )
-        groups, over = layer.channel_groups(channels), getattr(layer, "over", None)
+        groups, over = self.layer.channel_groups(channels), getattr(self.layer, "over", None)
         view = (prod(outer), groups, channels // groups, columns, batch)
         affine = (*view[:4], 1) if over == "all" else (1, groups, channels // groups, 1, 1)
         return view, (2,) if over == "channels" else (0, 2, 3), affine
@@ -62,7 +58,7 @@ class SampleNorm(KernelStep):
         np.add.reduce(self.squares, axis=self.axes, keepdims=True, out=self.factor)
         np.divide(self.factor, self.count, out=self.factor)
         self._center()
-        np.add(self.factor, self.epsilon, out=self.factor)
+        np.add(self.factor, self.layer.epsilon, out=self.factor)
         np.divide(1, np.sqrt(self.factor, out=self.factor), out=self.factor)
         np.multiply(self.normal, self.factor, out=self.normal)
         y = self.y.reshape(self.view)
@@ -129,8 +125,6 @@ class LocalResponse(KernelStep):
     reads_output = True
 
     def build(self) -> None:
-        assert isinstance(self.node.layer, Lrn)
-        self.layer = self.node.layer
         self.before, self.after = self.layer.size // 2, (self.layer.size - 1) // 2
         self.y = self.memory.take(self.x.shape)
         self.divisor = self.passing(planes(self.x).shape)

@@ -11,7 +11,6 @@ import numpy as np
 
 from cnnspec.backends.numpy.kernels.step import KernelStep
 from cnnspec.backends.numpy.layout import Array, along, spatial_axes
-from cnnspec.layers.resample import Upsample as UpsampleLayer
 from cnnspec.layers.window import per_axis
 
 
@@ -21,9 +20,8 @@ class UpsampleStep(KernelStep):
     reads_input = False
 
     def build(self) -> None:
-        assert isinstance(self.node.layer, UpsampleLayer)
         axes = spatial_axes(self.x.ndim)
-        scales = per_axis("scale", self.node.layer.scale, len(axes))
+        scales = per_axis("scale", self.layer.scale, len(axes))
         self.stretched = [(axis, scale) for axis, scale in zip(axes, scales, strict=True) if scale > 1]
         self.chain = [self.x]
         for n, (axis, scale) in enumerate(self.stretched):

@@ -8,7 +8,7 @@ import numpy as np
 
 from cnnspec.backends.numpy.kernels.step import KernelStep
 from cnnspec.backends.numpy.layout import Array, Shape, along, inner_shape, planes, spatial_axes
-from cnnspec.layers import reshape as layers
+from cnnspec.layers.reshape import Slice
 
 
 def by_channel(x: Array) -> Array:
@@ -83,11 +83,10 @@ class PartStep(MovingStep):
 
     def build(self) -> None:
         super().build()
-        layer, axis = self.node.layer, max(0, self.x.ndim - 3)
-        if isinstance(layer, layers.Slice):
+        layer, axis = self.layer, max(0, self.x.ndim - 3)
+        if isinstance(layer, Slice):
             self.part = (*(slice(None),) * axis, slice(layer.start, layer.stop))
         else:
-            assert isinstance(layer, layers.Crop)
             self.part = _middle(self.x.shape, layer.sides(self.node.input_shapes))
 
     def forward(self) -> None:
@@ -101,20 +100,15 @@ class PartStep(MovingStep):
 class ShuffleStep(MovingStep):
     """Channels of groups dealt out in turn."""
 
-    def build(self) -> None:
-        super().build()
-        assert isinstance(self.node.layer, layers.Shuffle)
-        self.groups = self.node.layer.groups
-
     def _dealt(self, x: Array) -> Array:
         """(rows, group, channel, run)."""
         rows, channels, run = planes(x).shape
-        return x.reshape(rows, self.groups, channels // self.groups, run)
+        return x.reshape(rows, self.layer.groups, channels // self.layer.groups, run)
 
     def _taken(self, y: Array) -> Array:
         """(rows, channel, group, run), seen as (rows, group, channel, run)."""
         rows, channels, run = planes(y).shape
-        return y.reshape(rows, channels // self.groups, self.groups, run).swapaxes(1, 2)
+        return y.reshape(rows, channels // self.layer.groups, self.layer.groups, run).swapaxes(1, 2)
 
     def forward(self) -> None:
         np.copyto(self._taken(self.y), self._dealt(self.x))
@@ -140,13 +134,12 @@ class PadStep(MovingStep):
 
     def build(self) -> None:
         super().build()
-        assert isinstance(self.node.layer, layers.Pad)
-        sides = self.node.layer.sides(self.node.input_shapes)
+        sides = self.layer.sides(self.node.input_shapes)
         self.part = _middle(self.y.shape, sides)
         self.copies: list[tuple[int, int, int]] = []
-        if self.node.layer.mode == "zeros":
+        if self.layer.mode == "zeros":
             return
-        mirrored = self.node.layer.mode == "reflect"
+        mirrored = self.layer.mode == "reflect"
         for axis, (before, after) in zip(spatial_axes(self.y.ndim), sides, strict=True):
             last = self.y.shape[axis] - 1 - after
             near = [(before - n, before + (n if mirrored else 0)) for n in range(1, before + 1)]

@@ -11,7 +11,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 from numpy.random import Generator
@@ -46,7 +46,7 @@ class KernelContext:
 class KernelStep(ABC):
     """The base of all steps. ``y`` is the output, ``reason`` why this kernel was chosen.
 
-    The class facts steer the compiler.
+    ``layer`` is of the kind that the table of the kernels says. The class facts steer the compiler.
     """
 
     monotone: ClassVar[bool] = False
@@ -64,8 +64,8 @@ class KernelStep(ABC):
 
     def __init__(self, context: KernelContext, reason: str = "") -> None:
         self.context, self.node, self.memory = context, context.node, context.memory
-        self.reason = reason
-        self.inputs = context.inputs
+        self.layer: Any = context.node.layer
+        self.reason, self.inputs = reason, context.inputs
         self.scratch_arrays: list[Array] = []
         self.build()
 
@@ -135,6 +135,12 @@ class KernelStep(ABC):
         """A gradient in the place of ``dy``: an elementwise backward pass works in place."""
         self.memory.hold(dy)
         return dy
+
+    def gradients_of_inputs(self, wanted: tuple[bool, ...]) -> tuple[Array | None, ...]:
+        """An array of its own for each gradient that is wanted."""
+        return tuple(
+            self.memory.take(x.shape) if want else None for x, want in zip(self.inputs, wanted, strict=True)
+        )
 
     def view_of(self, x: Array, shape: Shape) -> Array:
         """The input in another shape, as a further holder of the same memory."""
