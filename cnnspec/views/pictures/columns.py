@@ -11,10 +11,9 @@ from cnnspec.views.pictures.drawing import (
     Piece,
     extent_of,
     set_side_by_side,
-    transposed_rect,
+    transposed,
 )
 from cnnspec.views.pictures.engines import GraphLayout
-from cnnspec.views.pictures.svg import transposed
 
 LOWER: Final = 0.65
 """Columns are worth it when the tallest has at most this part of the whole height."""
@@ -36,7 +35,7 @@ def arrange(laid: GraphLayout, columns: int | None = None, *, across: bool = Fal
 
     With ``across`` it runs from left to right, and the columns are rows.
     """
-    laid = _turned(laid) if across else laid
+    laid = transposed(laid) if across else laid
     tall, aspect = ACROSS if across else DOWN
     pieces = _pieces(laid)
     if columns is None:
@@ -44,21 +43,7 @@ def arrange(laid: GraphLayout, columns: int | None = None, *, across: bool = Fal
     else:
         parts = _partition(pieces, max(1, columns))
     drawing = set_side_by_side(laid, [Piece(part[0].top, part[-1].bottom) for part in parts])
-    return drawing.transposed() if across else drawing
-
-
-def _turned(laid: GraphLayout) -> GraphLayout:
-    return GraphLayout(
-        laid.height,
-        laid.width,
-        {key: transposed_rect(rect) for key, rect in laid.cards.items()},
-        {key: transposed_rect(rect) for key, rect in laid.clusters.items()},
-        tuple(
-            (tail, head, tuple(map(transposed, points)), transposed(tip) if tip else None)
-            for tail, head, points, tip in laid.splines
-        ),
-        {ends: transposed(point) for ends, point in laid.labels.items()},
-    )
+    return transposed(drawing) if across else drawing
 
 
 def _pieces(laid: GraphLayout) -> list[Piece]:

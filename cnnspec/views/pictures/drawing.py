@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Final, TypeAlias
+from dataclasses import dataclass, field, fields
+from typing import Any, Final, TypeAlias, TypeVar
 
 from cnnspec.views.pictures.engines import GraphLayout
-from cnnspec.views.pictures.svg import Point, below, curved, rounded, transposed
+from cnnspec.views.pictures.svg import Point, below, curved, rounded
 
+T = TypeVar("T")
 Rect: TypeAlias = tuple[float, float, float, float]
 """Left, top, width, height."""
 
@@ -44,10 +45,6 @@ class Arrow:
             before = self.points[-2]
         return self.tip[0] - before[0], self.tip[1] - before[1]
 
-    def transposed(self) -> Arrow:
-        lead, points = (tuple(map(transposed, part)) for part in (self.lead, self.points))
-        return Arrow(self.tail, self.head, lead, points, transposed(self.tip))
-
 
 @dataclass(slots=True)
 class Drawing:
@@ -60,17 +57,6 @@ class Drawing:
     """A frame that goes on in another column has a part in each."""
     arrows: list[Arrow] = field(default_factory=list)
     labels: dict[tuple[str, str], Point] = field(default_factory=dict)
-
-    def transposed(self) -> Drawing:
-        """With across and down exchanged."""
-        return Drawing(
-            self.height,
-            self.width,
-            {key: transposed_rect(rect) for key, rect in self.cards.items()},
-            {key: list(map(transposed_rect, rects)) for key, rects in self.clusters.items()},
-            [arrow.transposed() for arrow in self.arrows],
-            {ends: transposed(point) for ends, point in self.labels.items()},
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,5 +203,16 @@ def _over(
     return Arrow(tail, head, lead, tuple(rest), tip)
 
 
-def transposed_rect(rect: Rect) -> Rect:
-    return rect[1], rect[0], rect[3], rect[2]
+def transposed(it: T) -> T:
+    """With across and down exchanged: a point, a rectangle, or whatever is made of some."""
+    if isinstance(it, Arrow | Drawing | GraphLayout):
+        held: Any = {each.name: transposed(getattr(it, each.name)) for each in fields(it)}
+        if not isinstance(it, Arrow):
+            held["width"], held["height"] = held["height"], held["width"]
+        return type(it)(**held)
+    if isinstance(it, dict):
+        return type(it)((key, transposed(value)) for key, value in it.items())
+    if isinstance(it, tuple) and it and all(isinstance(part, float) for part in it):
+        across, down, *size = it
+        return type(it)((down, across, *reversed(size)))
+    return type(it)(map(transposed, it)) if isinstance(it, tuple | list) else it

@@ -158,11 +158,6 @@ def rounded(points: Sequence[Point]) -> str:
     return path + f"L{xy(points[-1])}" if len(points) > 1 else path
 
 
-def transposed(point: Point) -> Point:
-    """With across and down exchanged."""
-    return point[1], point[0]
-
-
 def _length(one: Point, two: Point) -> float:
     return abs(one[0] - two[0]) + abs(one[1] - two[1])
 
