@@ -59,16 +59,11 @@ def field(network: Network, layer: str, position: tuple[int, ...] = ()) -> Field
         )
     is_map = len(node.output) - 1 == rank
     place = _checked(node, position, rank) if is_map else ()
-    return Field(
-        node,
-        place,
-        tuple(map(_in_order, _carry_back(network, node, place, rank))),
-        _unclipped(network, node, place or (0,) * rank),
+    pixels = tuple(
+        seen if isinstance(seen, range) and len(seen) > MOST else tuple(sorted(seen))
+        for seen in _carry_back(network, node, place, rank)
     )
-
-
-def _in_order(seen: Positions) -> Sequence[int]:
-    return seen if isinstance(seen, range) and len(seen) > MOST else tuple(sorted(seen))
+    return Field(node, place, pixels, _unclipped(network, node, place or (0,) * rank))
 
 
 def _unclipped(network: Network, node: Node, place: tuple[int, ...]) -> tuple[Interval | None, ...]:

@@ -85,7 +85,8 @@ class _Folder:
 
     def segments(self, nodes: Sequence[Node], depth: int) -> tuple[Segment, ...]:
         """The segments of a run of nodes, all within the same ``depth`` outer groups."""
-        pieces = [self._piece(run, depth) for run in _runs(nodes, depth)]
+        runs = groupby(nodes, lambda node: node.groups[depth] if len(node.groups) > depth else node.index)
+        pieces = [self._piece(tuple(run), depth) for _, run in runs]
         folded: list[Segment] = []
         place = 0
         while place < len(pieces):
@@ -118,7 +119,7 @@ class _Folder:
             return False
         if len(one.nodes) != len(two.nodes) or _kind(one) != _kind(two):
             return False
-        if not _same_layers(one.nodes, two.nodes):
+        if not all(map(_same_layer, one.nodes, two.nodes)):
             return False
         entries = _entries(one.nodes, two.nodes)
         return entries is not None and len(entries) <= 1 and self._only_read_at(one.nodes, two.nodes, entries)
@@ -149,12 +150,6 @@ class _Folder:
         return True
 
 
-def _runs(nodes: Sequence[Node], depth: int) -> Iterator[tuple[Node, ...]]:
-    """Consecutive nodes in the same group at ``depth``; a node without one stands alone."""
-    runs = groupby(nodes, lambda node: node.groups[depth] if len(node.groups) > depth else node.index)
-    return (tuple(run) for _, run in runs)
-
-
 def _folded(pieces: Sequence[Segment | _Turn]) -> tuple[Segment, ...]:
     first = pieces[0]
     shown = first.segments if isinstance(first, _Turn) else (first,)
@@ -168,14 +163,11 @@ def _kind(piece: Block | _Turn) -> tuple[str, int | None]:
     return (piece.group.title, piece.group.repeat)
 
 
-def _same_layers(one: tuple[Node, ...], two: tuple[Node, ...]) -> bool:
-    return all(
-        type(a.layer) is type(b.layer)
-        and (a.layer is b.layer or a.layer == b.layer)
-        and a.input_shapes == b.input_shapes
-        and a.output == b.output
-        and _titles(a) == _titles(b)
-        for a, b in zip(one, two, strict=True)
+def _same_layer(one: Node, two: Node) -> bool:
+    return (
+        type(one.layer) is type(two.layer)
+        and (one.layer is two.layer or one.layer == two.layer)
+        and (one.input_shapes, one.output, _titles(one)) == (two.input_shapes, two.output, _titles(two))
     )
 
 

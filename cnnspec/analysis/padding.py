@@ -20,11 +20,12 @@ def real_multiplies(layer: Layer, inputs: Shapes, law: Formula) -> Formula:
     outside its output are left out.
     """
     windows = layer.window(inputs)
-    if not law.value or not _slides(windows):
+    sliding = [window for window in windows if isinstance(window, Slide | Spread)]
+    if not law.value or not sliding or len(sliding) < len(windows):
         return law
     names = AXES[len(windows)]
-    sizes = list(zip(windows, spatial(inputs[0]), spatial(layer.shape(inputs)), strict=True))
-    counted = prod(_counted(window, i, o) for window, i, o in sizes)
+    sizes = list(zip(sliding, spatial(inputs[0]), spatial(layer.shape(inputs)), strict=True))
+    counted = prod(window.kernel * (o if isinstance(window, Slide) else i) for window, i, o in sizes)
     pairs = [pairs_of(window, i, o) for window, i, o in sizes]
     if prod(pairs) == counted:
         return law
@@ -93,13 +94,3 @@ def _reached(window: Window, size: int, outputs: int) -> int:
     return sum(
         any(0 <= place < size for place in spread_from(window, position)) for position in range(outputs)
     )
-
-
-def _counted(window: Window, size: int, outputs: int) -> int:
-    """Pairs as the plain rule counts them: padding included, transposed over its input."""
-    assert isinstance(window, (Slide, Spread))
-    return window.kernel * (outputs if isinstance(window, Slide) else size)
-
-
-def _slides(windows: tuple[Window, ...]) -> bool:
-    return bool(windows) and all(isinstance(window, (Slide, Spread)) for window in windows)

@@ -96,13 +96,8 @@ def through(track: Track, window: Window, size: int) -> Track:
 
 
 def whole(track: Track, size: int) -> Track:
-    """Every position sees all that any of ``size`` positions sees.
-
-    Intervals only move onward, so the first and the last of each repeating place are enough.
-    """
-    period = len(track.spans)
-    ends = range(size) if size <= 2 * period else (*range(period), *range(size - period, size))
-    return Track(0, (track.over(ends),))
+    """Every position sees all that any of ``size`` positions sees."""
+    return Track(0, (track.over(_ends(size, len(track.spans))),))
 
 
 def _manageable(positions: int) -> int:
@@ -116,17 +111,17 @@ def _slide(track: Track, window: Slide) -> Track:
     turns = period // gcd(period, window.stride)
     if period > 1:
         _manageable(window.kernel * turns)
-    offsets = _ends(window.kernel, period)
+    taps = _ends(window.kernel, period)
     spans = tuple(
-        track.over(o * window.stride - window.before + tap * window.dilation for tap in offsets)
+        track.over(o * window.stride - window.before + tap * window.dilation for tap in taps)
         for o in range(turns)
     )
     return Track(track.advance * window.stride * turns // period, spans)
 
 
-def _ends(kernel: int, period: int) -> Iterable[int]:
-    """The taps that decide: intervals only move onward, so the first and the last of each repeating place."""
-    return range(kernel) if kernel <= 2 * period else (*range(period), *range(kernel - period, kernel))
+def _ends(count: int, period: int) -> Iterable[int]:
+    """Those that decide: intervals only move onward, so the first and the last of each repeating place."""
+    return range(count) if count <= 2 * period else (*range(period), *range(count - period, count))
 
 
 def _spread(track: Track, window: Spread) -> Track:
@@ -247,10 +242,10 @@ def summary(tracks: tuple[Track, ...], output: Shape) -> ReceptiveField | None:
     """Size, jump and start of a map; None for a vector."""
     if not tracks or len(output) - 1 != len(tracks):
         return None
-    sizes = tuple(_sizes(track, n) for track, n in zip(tracks, output, strict=False))
+    sizes, slopes = tuple(map(_sizes, tracks, output)), [track.slope for track in tracks]
     return ReceptiveField(
         size=tuple(map(max, sizes)),
-        jump=tuple(_whole_number(track.slope) for track in tracks),
+        jump=tuple(slope.numerator if slope.denominator == 1 else slope for slope in slopes),
         start=tuple(
             (track.at(0) or track.over(range(n)) or (0, 0))[0]
             for track, n in zip(tracks, output, strict=False)
@@ -263,7 +258,3 @@ def summary(tracks: tuple[Track, ...], output: Shape) -> ReceptiveField | None:
 def _sizes(track: Track, positions: int) -> tuple[int, ...]:
     seen = track.spans[: max(positions, 1)]
     return tuple(sorted({0 if span is None else span[1] - span[0] + 1 for span in seen}))
-
-
-def _whole_number(slope: Fraction) -> int | Fraction:
-    return int(slope) if slope.denominator == 1 else slope

@@ -16,7 +16,7 @@ from cnnspec.elaborate.spec import Elaborated, elaborate
 from cnnspec.layers.base import Layer, Shapes, show
 from cnnspec.layers.registry import LAYERS
 from cnnspec.network.expectation import Expectation, names_in
-from cnnspec.network.graph import Network, Node
+from cnnspec.network.graph import Network
 from cnnspec.records import record
 from cnnspec.syntax import tree
 from cnnspec.text import Source
@@ -195,7 +195,15 @@ class Problem:
         """What the network does: for each layer, what it sees, what it holds and what it gives."""
         found = self.elaborate(dict(enumerate(values)))
         nodes = found.network.layers if found.network else ()
-        return tuple((node.word, node.output, _seen_and_held(node)) for node in nodes)
+        return tuple(
+            (
+                node.word,
+                node.output,
+                node.layer.window(node.input_shapes),
+                node.layer.arrays(node.input_shapes),
+            )
+            for node in nodes
+        )
 
     @property
     def only_shapes(self) -> bool:
@@ -207,10 +215,6 @@ class Problem:
         """Whether a layer uses more of another one than its output, as unpool does."""
         words = (sentence.word for sentence in sentences(self.spec.statements))
         return any(LAYERS[word].references for word in words if word in LAYERS)
-
-
-def _seen_and_held(node: Node) -> tuple[object, object]:
-    return node.layer.window(node.input_shapes), node.layer.arrays(node.input_shapes)
 
 
 def problem_of(spec: tree.Spec, read_use: Callable[[str], Source] | None) -> Problem:

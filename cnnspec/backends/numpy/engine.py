@@ -147,7 +147,7 @@ class NumpyEngine(Parameters):
         }
         for start in range(0, len(images), batch):
             chunk = images[start : start + batch]
-            program.load(chunk if len(chunk) == batch else _filled(chunk, batch))
+            program.load(np.resize(chunk, (batch, *chunk.shape[1:])) if len(chunk) < batch else chunk)
             program.forward(fresh=start == 0)
             for name, values in results.items():
                 values[start : start + batch] = program.result(name)[: len(chunk)]
@@ -175,8 +175,3 @@ def _maker(loss: str | Callable[..., Loss], options: Mapping[str, Any]) -> Calla
     make = partial(kind, **options)
     make.on_logits = getattr(kind, "on_logits", False)  # type: ignore[attr-defined]
     return make
-
-
-def _filled(chunk: Array, batch: int) -> Array:
-    """The last samples, repeated to a whole batch; what is too much is thrown away again."""
-    return np.resize(chunk, (batch, *chunk.shape[1:]))

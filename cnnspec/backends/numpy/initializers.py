@@ -107,7 +107,8 @@ SYNONYMS: Final[dict[str, str]] = {
 
 def initializer(name: str) -> Initializer:
     """The initialiser of a name in any of its spellings (``HeNormal``, ``kaiming_normal_``, ``he``)."""
-    plain = _snake(name)
+    spaced = "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name)
+    plain = spaced.strip("_").replace("-", "_")
     plain = SYNONYMS.get(plain, plain)
     if plain not in INITIALIZERS:
         meant = nearest(plain, [*INITIALIZERS, *SYNONYMS])
@@ -115,11 +116,6 @@ def initializer(name: str) -> Initializer:
         message = f"there is no initialiser {name}"
         raise LayerError("unknown-initializer", message, help=(cure,), option="init")
     return INITIALIZERS[plain]
-
-
-def _snake(name: str) -> str:
-    spaced = "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name)
-    return spaced.strip("_").replace("-", "_")
 
 
 def begin(weight: Weight, random: Generator, name: str) -> Array:

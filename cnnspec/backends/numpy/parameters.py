@@ -31,7 +31,8 @@ class NamedArrays(MutableMapping[str, Array]):
 
     def __getitem__(self, name: str) -> Array:
         if name not in self._arrays:
-            raise KeyError(self._unknown(name))
+            meant = nearest(name, self._arrays)
+            raise KeyError(f"no array is called {name}" + (f"; did you mean {meant}?" if meant else ""))
         return self._arrays[name]
 
     def __setitem__(self, name: str, values: ArrayLike) -> None:
@@ -65,10 +66,6 @@ class NamedArrays(MutableMapping[str, Array]):
 
     def __repr__(self) -> str:
         return "{" + ", ".join(f"{name}: {_shown(values)}" for name, values in self.items()) + "}"
-
-    def _unknown(self, name: str) -> str:
-        meant = nearest(name, list(self._arrays))
-        return f"no array is called {name}" + (f"; did you mean {meant}?" if meant else "")
 
 
 def _shown(values: Array) -> str:

@@ -189,15 +189,11 @@ class Processes(DataParallel):
         self._tell(STEP, step, 0, 0)
         own = self.work(images, labels, 0, step)
         for worker, answer in enumerate(self.answers, 1):
-            self._await(worker)
+            while not _ready(answer, AWAKE, MOMENT):  # one that was stopped (SIGSTOP) is woken
+                os.kill(self.pids[worker - 1], signal.SIGCONT)
             if _read(answer, 1) != DONE:
                 raise _lost(worker)
         return self.combine(own)
-
-    def _await(self, worker: int) -> None:
-        """Returns when a worker has answered or is gone; one that was stopped (SIGSTOP) is woken."""
-        while not _ready(self.answers[worker - 1], AWAKE, MOMENT):
-            os.kill(self.pids[worker - 1], signal.SIGCONT)
 
     def _tell(self, kind: bytes, step: int, epoch: int, first: int) -> None:
         for worker, order in enumerate(self.orders, 1):

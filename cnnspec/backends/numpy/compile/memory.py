@@ -114,18 +114,13 @@ def _lowest(lows: Array, highs: Array, size: int) -> int:
     """The lowest offset at which ``size`` bytes fit between these."""
     if not len(lows):
         return 0
-    order, unit = np.argsort(lows), _unit(size)
+    order, unit = np.argsort(lows), ALIGNMENT if size >= SMALL else SMALL_ALIGNMENT
     ends = -(-np.maximum.accumulate(highs[order]) // unit) * unit
     gaps = lows[order][1:] - ends[:-1]
     if lows[order[0]] >= size:
         return 0
     fitting = np.flatnonzero(gaps >= size)
     return int(ends[fitting[0]] if len(fitting) else ends[-1])
-
-
-def _unit(size: int) -> int:
-    """What the offset of an array of so many bytes is a multiple of."""
-    return ALIGNMENT if size >= SMALL else SMALL_ALIGNMENT
 
 
 class Allocator:

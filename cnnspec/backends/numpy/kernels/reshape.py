@@ -24,7 +24,9 @@ class ReshapeStep(KernelStep):
     def build(self) -> None:
         shape = inner_shape(self.node.output, self.context.batch)
         self.viewed = in_order(self.x.shape) and in_order(shape)
-        self.y = self.view_of(self.x, shape) if self.viewed else self.memory.take(shape)
+        if self.viewed:
+            self.memory.hold(self.x)
+        self.y = self.x.reshape(shape) if self.viewed else self.memory.take(shape)
         self.buffer = self._buffer(self.x.shape, shape)
 
     def forward(self) -> None:

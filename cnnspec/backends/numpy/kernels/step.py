@@ -142,11 +142,6 @@ class KernelStep(ABC):
             self.memory.take(x.shape) if want else None for x, want in zip(self.inputs, wanted, strict=True)
         )
 
-    def view_of(self, x: Array, shape: Shape) -> Array:
-        """The input in another shape, as a further holder of the same memory."""
-        self.memory.hold(x)
-        return x.reshape(shape)
-
 
 def channel_sum(x: Array, ones: Array, out: Array) -> None:
     """Sum of planes (rows, channel, run) over rows and runs, as a product with ones."""

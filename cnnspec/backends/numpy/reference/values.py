@@ -34,11 +34,6 @@ def clipped(layer: Any, x: Array) -> Array:
     return positive if layer.max is None else np.where(positive > layer.max, layer.max, positive)
 
 
-def clipped_slope(layer: Any, x: Array) -> Array:
-    """At NaN 1 without a ceiling and 0 with one: as PyTorch's vectors have it."""
-    return np.asanyarray(~(x <= 0) if layer.max is None else (x > 0) & (x < layer.max))
-
-
 def gelu_curve(layer: Any, x: Array) -> Array:
     """2·Φ(x) − 1 with Φ the normal distribution, or what the tanh form puts in its place."""
     if layer.approximate == "tanh":
@@ -228,7 +223,9 @@ def concat(call: LayerCall) -> tuple[Array, Back]:
 
 
 VALUES: Final[dict[str, Definition]] = {
-    "relu": each(clipped, clipped_slope),
+    "relu": each(  # at NaN the slope is 1 without a ceiling and 0 with one: as PyTorch's vectors have it
+        clipped, lambda layer, x: ~(x <= 0) if layer.max is None else (x > 0) & (x < layer.max)
+    ),
     "leakyrelu": each(
         lambda layer, x: np.where(x > 0, x, layer.slope * x), lambda layer, x: np.where(x > 0, 1, layer.slope)
     ),
