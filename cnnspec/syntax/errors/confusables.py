@@ -10,7 +10,6 @@ from unicodedata import name as name_of
 from cnnspec.diagnostics import Diagnostic, Fix
 from cnnspec.syntax.errors.context import ErrorContext
 from cnnspec.syntax.keywords import FORMS, WITH_BODY
-from cnnspec.text import Span
 
 CONFUSABLES: Final[dict[str, str]] = {
     **dict.fromkeys("“”„‟«»'‘’`´", '"'),
@@ -52,11 +51,7 @@ def foreign_quotes(context: ErrorContext) -> Diagnostic | None:
 def odd_character(context: ErrorContext) -> Diagnostic:
     """A character that cannot stand here, or nowhere."""
     character = context.text[context.at]
-    for rule in _RULES:
-        found = rule(context, character)
-        if found:
-            return found
-    return _meant(context, character)
+    return next(found for rule in _RULES if (found := rule(context, character)))
 
 
 def _quote(context: ErrorContext, character: str) -> Diagnostic | None:
@@ -88,24 +83,14 @@ def _number(context: ErrorContext, character: str) -> Diagnostic | None:
     match = _NUMBER.match(context.text, context.at)
     if not match or not (character.isdigit() or character in ".?"):
         return None
-    written = match[0]
-    span = context.source.span(context.at, match.end())
-    return context.fault(
-        "malformed-number", f"`{written}` is neither a number nor a size", span, _number_help(written),
-        fix=_number_fix(span, written),
-    )  # fmt: skip
-
-
-def _number_help(written: str) -> str:
+    written, span, fix = match[0], context.source.span(context.at, match.end()), None
+    help = "numbers look like `3`, `0.01`, `5e-4`, `62k`, `1.5M`; sizes like `5x5`; names begin with a letter"
     if _HALF.fullmatch(written):
-        return f"a size has a number on both sides of its x: `{written}{written.rstrip('x×')}`"
-    return "numbers look like `3`, `0.01`, `5e-4`, `62k`, `1.5M`; sizes like `5x5`; names begin with a letter"
-
-
-def _number_fix(span: Span, written: str) -> Fix | None:
-    if not _CAPITAL.fullmatch(written):
-        return None
-    return Fix(span, re.sub("[X×*]", "x", written), "write the size with a small x")
+        help = f"a size has a number on both sides of its x: `{written}{written.rstrip('x×')}`"
+    if _CAPITAL.fullmatch(written):
+        fix = Fix(span, re.sub("[X×*]", "x", written), "write the size with a small x")
+    message = f"`{written}` is neither a number nor a size"
+    return context.fault("malformed-number", message, span, help, fix=fix)
 
 
 def _path(context: ErrorContext, character: str) -> Diagnostic | None:
@@ -194,4 +179,5 @@ _RULES: Final[tuple[Callable[[ErrorContext, str], Diagnostic | None], ...]] = (
     _in_recipe,
     _equals,
     _colon,
+    _meant,
 )

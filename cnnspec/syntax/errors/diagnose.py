@@ -21,8 +21,21 @@ from cnnspec.text import Source
 
 Rule: TypeAlias = Callable[[ErrorContext], Diagnostic | None]
 
+
+def told(code: str, message: str, help: str, when: Callable[[ErrorContext], object]) -> Rule:
+    """A mistake that lies where reading stopped; its words may speak of the context, ``{0.word}``."""
+
+    def rule(context: ErrorContext) -> Diagnostic | None:
+        if not when(context):
+            return None
+        return context.fault(code, message.format(context), context.here, help.format(context))
+
+    return rule
+
+
 VALUES: Final = frozenset(("NUMBER", "SIZE", "NAME", "STRING", "UNKNOWN", "LPAR", "MINUS", "NOT"))
 
+WITHOUT_BODY: Final = ("network", "input", "expect", "use", "from", "let")
 _OPERATOR: Final = re.compile(r"(//|[-+*%<>]|[=!<>]=|\b(?:and|or|not))$")
 _CALL: Final = re.compile(r"(?:[\w.]+[ \t]*:)?\s*[^\W\d]\w*\(")
 
@@ -80,13 +93,6 @@ def _missing_value(context: ErrorContext) -> Diagnostic | None:
     span = context.source.span(context.start + match.start(), context.start + match.end())
     help = f"write its value right after the `=`, or leave `{name}=` out"
     return context.fault("missing-value", f"{what} `{name}` has no value", span, help)
-
-
-def _claim(context: ErrorContext) -> Diagnostic | None:
-    if not context.said.endswith("=>"):
-        return None
-    help = "a claim is a shape, such as `=> 10x10x16`, or `=> 400` for a vector"
-    return context.fault("claim-not-a-shape", f"`=>` needs a shape, not {context.shown}", context.here, help)
 
 
 def _missing_operand(context: ErrorContext) -> Diagnostic | None:
@@ -159,13 +165,6 @@ def _braces(context: ErrorContext) -> Diagnostic | None:
     return context.fault("missing-brace", "this brace is never closed", span, "close it with `}`")
 
 
-def _bar(context: ErrorContext) -> Diagnostic | None:
-    if context.kind != "BAR":
-        return None
-    help = "bars separate the paths of a merge: `add { | conv 64 3x3 | }`"
-    return context.fault("bar-outside-merge", "`|` stands outside a merge", context.here, help)
-
-
 def _comma(context: ErrorContext) -> Diagnostic | None:
     if context.kind != "_COMMA":
         return None
@@ -208,30 +207,6 @@ def _late_argument(context: ErrorContext) -> Diagnostic | None:
     )
 
 
-def _chained(context: ErrorContext) -> Diagnostic | None:
-    if context.kind != "COMPARISON" or not re.search("[=!<>]=|[<>]", context.said):
-        return None
-    help = "compare two values at a time: `1 < stride and stride < 4`"
-    return context.fault("chained-comparison", "a comparison cannot be compared again", context.here, help)
-
-
-def _arrow_in_recipe(context: ErrorContext) -> Diagnostic | None:
-    if context.kind != "_ARROW":
-        return None
-    help = "put each on a line of its own, or `;` between them"
-    return context.fault(
-        "arrow-in-recipe", "nothing flows between the sentences of `train`", context.here, help
-    )
-
-
-def _character(context: ErrorContext) -> Diagnostic | None:
-    return odd_character(context) if context.kind == CHARACTER else None
-
-
-def _else(context: ErrorContext) -> Diagnostic | None:
-    return else_meant(context.here) if context.text[: context.at].rstrip().endswith("}") else None
-
-
 def _unexpected(context: ErrorContext) -> Diagnostic:
     help = []
     if not context.said:
@@ -252,25 +227,49 @@ RULES: Final[tuple[Rule, ...]] = (
     _braces,
     _dangling_arrow,
     _missing_value,
-    _claim,
+    told(
+        "claim-not-a-shape", "`=>` needs a shape, not {0.shown}",
+        "a claim is a shape, such as `=> 10x10x16`, or `=> 400` for a vector",
+        lambda context: context.said.endswith("=>"),
+    ),
     sentences.input_size,
     sentences.bare_size,
     sentences.hyphen,
     sentences.label,
     _comma,
-    _character,
+    lambda context: odd_character(context) if context.kind == CHARACTER else None,
     _missing_operand,
     _parenthesis,
-    _bar,
-    sentences.no_braces,
-    _chained,
+    told(
+        "bar-outside-merge", "`|` stands outside a merge",
+        "bars separate the paths of a merge: `add {{ | conv 64 3x3 | }}`",
+        lambda context: context.kind == "BAR",
+    ),
+    told(
+        "braces-without-body", "`{0.word}` has no braces",
+        "what belongs to it follows on lines of its own, to the end of the file",
+        lambda context: context.kind == "LBRACE" and context.word in WITHOUT_BODY,
+    ),
+    told(
+        "chained-comparison", "a comparison cannot be compared again",
+        "compare two values at a time: `1 < stride and stride < 4`",
+        lambda context: context.kind == "COMPARISON" and re.search("[=!<>]=|[<>]", context.said),
+    ),
     sentences.body,
     sentences.else_body,
     sentences.let_equals,
-    sentences.name_expected,
+    told(
+        "not-a-name", "a name is expected after `{0.word}`, not {0.shown}",
+        "a name begins with a letter and goes on with letters, digits and `_`; it has no quotes",
+        lambda context: context.expected == {"NAME"} and not context.ended and context.kind != "LBRACE",
+    ),
     sentences.unfinished,
     _late_argument,
-    _arrow_in_recipe,
-    _else,
+    told(
+        "arrow-in-recipe", "nothing flows between the sentences of `train`",
+        "put each on a line of its own, or `;` between them",
+        lambda context: context.kind == "_ARROW",
+    ),
+    lambda context: else_meant(context.here) if context.text[: context.at].rstrip()[-1:] == "}" else None,
     _unexpected,
-)
+)  # fmt: skip

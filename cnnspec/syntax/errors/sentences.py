@@ -123,14 +123,6 @@ def hyphen_in_name(span: Span) -> Diagnostic:
     return Diagnostic("hyphen-in-name", "names have no hyphens: `-` subtracts", span, fixes=(fix,))
 
 
-def no_braces(context: ErrorContext) -> Diagnostic | None:
-    if context.kind != "LBRACE" or context.word not in ("network", "input", "expect", "use", "from", "let"):
-        return None
-    message = f"`{context.word}` has no braces"
-    help = "what belongs to it follows on lines of its own, to the end of the file"
-    return context.fault("braces-without-body", message, context.here, help)
-
-
 def body(context: ErrorContext) -> Diagnostic | None:
     if context.word not in WITH_BODY or "LBRACE" not in context.expected or context.label:
         return None
@@ -162,14 +154,6 @@ def let_equals(context: ErrorContext) -> Diagnostic | None:
     fix = Fix(place, " =", "put = between them")
     message = f"the constant `{match[0]}` and its value have no `=` between them"
     return context.fault("missing-equals", message, place, fix=fix)
-
-
-def name_expected(context: ErrorContext) -> Diagnostic | None:
-    if context.expected != {"NAME"} or context.ended or context.kind == "LBRACE":
-        return None
-    message = f"a name is expected after `{context.word}`, not {context.shown}"
-    help = "a name begins with a letter and goes on with letters, digits and `_`; it has no quotes"
-    return context.fault("not-a-name", message, context.here, help)
 
 
 def unfinished(context: ErrorContext) -> Diagnostic | None:
