@@ -29,7 +29,8 @@ OPTION_SYNONYMS: Final = {
     "pad": "padding", "channels": "filters", "out_channels": "filters",
     "use_bias": "bias", "dilation_rate": "dilation", "group": "groups",
     "depth_multiplier": "multiplier", "p": "rate", "eps": "epsilon", "count_include_pad": "count_padding",
-    "initializer": "init", "kernel_initializer": "init",
+    "initializer": "init", "kernel_initializer": "init", "scale_factor": "scale", "negative_slope": "slope",
+    "alpha": "slope",
 }  # fmt: skip
 
 
@@ -173,8 +174,23 @@ def _made(
     if isinstance(made, MadeLayer):
         return made
     for refusal in made:
-        elaborator.report(bound.refused(refusal, options, context.names()), context)
+        fault = bound.refused(refusal, options, context.names())
+        elaborator.report(_swapped(sentence, refusal, options, fault), context)
     return _without(elaborator, kind, options, made)
+
+
+def _swapped(
+    sentence: tree.LayerSentence, refusal: Refusal, options: dict[str, Value], fault: Diagnostic
+) -> Diagnostic:
+    """``conv 3x3 8``: a size where a count comes, and the count behind it."""
+    given = sentence.arguments
+    if refusal.option not in ("filters", "units") or len(given) != 2 or not isinstance(given[0], tree.Size):
+        return fault
+    if not isinstance(given[1], tree.NumberLiteral):
+        return fault
+    text = f"{given[1].span.text} {given[0].span.text}"
+    fix = Fix(given[0].span.to(given[1].span), text, f"write {sentence.word} {text}")
+    return replace(fault, help=("the number of filters comes first",), fixes=(fix,))
 
 
 def _without(

@@ -15,7 +15,7 @@ from cnnspec.elaborate.faults import reordered
 from cnnspec.elaborate.scope import Context, Module, Scope, labels_in, lets_in
 from cnnspec.elaborate.uses import Files
 from cnnspec.layers.base import Shape
-from cnnspec.network.expectation import FIGURES, Expectation, names_in
+from cnnspec.network.expectation import FIGURES, SYNONYMS, Expectation, names_in
 from cnnspec.network.graph import Network, Output
 from cnnspec.records import record
 from cnnspec.syntax import tree
@@ -188,7 +188,7 @@ def _unknown_figure(name: tree.Name, context: Context) -> Diagnostic:
     known = [*FIGURES, *context.names()]
     return Diagnostic(
         "unknown-figure", f"there is no figure {name.text}", name.span,
-        **did_you_mean(name.span, name.text, known, f"the figures: {', '.join(FIGURES)}"),
+        **did_you_mean(name.span, name.text, known, f"the figures: {', '.join(FIGURES)}", synonyms=SYNONYMS),
     )  # fmt: skip
 
 

@@ -105,6 +105,7 @@ SAME_OPTIONS: Final = {
 """Options with their values, and the same in our words."""
 NO_OPTIONS: Final = {
     "padding_mode": "pad the map before it, as in pad 1 mode=reflect",
+    **dict.fromkeys(("axis", "dim"), "leave it out: channels are always the last size"),
     "inplace": "leave it out: memory is used again wherever it can be",
     "name": "a layer is named by a label before it, as in conv1: conv 6 5x5",
     **dict.fromkeys(

@@ -16,6 +16,10 @@ FIGURES: Final = (
     "weight_bytes", "activation_bytes", "peak_activation_bytes", "training_bytes", "layers",
 )  # fmt: skip
 """What an expectation may speak of: the totals of the analysis, and the number of layers."""
+SYNONYMS: Final = {
+    "macs": "multiplies", "madds": "multiplies", "mult_adds": "multiplies", "parameters": "params",
+}  # fmt: skip
+"""What others call the figures."""
 
 
 @record

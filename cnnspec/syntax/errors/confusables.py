@@ -127,10 +127,14 @@ def _equals(context: ErrorContext, character: str) -> Diagnostic | None:
         message = f"a layer is labelled with a colon: `{name}: …`"
         return context.fault("constant-without-let", message, context.first_word, fix=fix)
     if re.fullmatch(r"[^\W\d]\w*", context.said):
+        given = re.search(rf"\blet\s+{context.said}\s*=", context.text[: context.start])
+        anew = given is None or context.owner[0] == "repeat"
         fix = Fix(context.source.span(context.start, context.start), "let ", "begin it with let")
         message = f"`{context.said} =` reads like a constant, but has no `let`"
-        help = "constants are written `let width = 64`"
-        return context.fault("constant-without-let", message, context.first_word, help, fix=fix)
+        help = "constants are written `let width = 64`" + ("" if anew else ", and given once")
+        return context.fault(
+            "constant-without-let", message, context.first_word, help, fix=fix if anew else None
+        )
     if context.word in ("if", "expect") or "COMPARISON" in context.expected:
         message = "`=` gives a value; it does not compare"
         if context.word not in ("if", "expect"):

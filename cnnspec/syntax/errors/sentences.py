@@ -136,7 +136,16 @@ def body(context: ErrorContext) -> Diagnostic | None:
             f"put it on the line of its `{context.word}`: a newline ends the sentence",
         )  # fmt: skip
     message = f"`{context.word}` needs braces around what it holds"
-    return context.fault("missing-body", message, context.here, f"as in `{FORMS[context.word]}`")
+    help = [f"as in `{FORMS[context.word]}`"]
+    if context.word == "repeat" and context.found in ("in", "as"):
+        help.append("turns are counted with let: `let i = 0` before, `let i = i + 1` inside")
+    listed = re.compile(r"\(([\w \t,=]*)\)").match(context.text, context.at)
+    if context.word == "block" and listed:
+        parameters = "".join(f" {part}" for part in listed[1].replace(",", " ").split())
+        fix = Fix(context.source.span(context.at, listed.end()), parameters, "leave them out")
+        message = "the parameters of a block have no parentheses"
+        return context.fault("call-parentheses", message, context.here, help[0], fix=fix)
+    return context.fault("missing-body", message, context.here, *help)
 
 
 def else_body(context: ErrorContext) -> Diagnostic | None:
