@@ -117,7 +117,8 @@ class Axis(WindowAxis):
         i, k, s, d = self.symbols()
         if self.same:
             return ceil(i / s)
-        bracket = ceil if self.round_up and not self._last_starts_outside else floor
+        outside = _starts_outside(self.size, self.reach, self.stride, self.before, self.after)
+        bracket = ceil if self.round_up and not outside else floor
         span = total((i, *self.ends)) - k if self.dilation == 1 else total((i, *self.ends)) - d * (k - 1) - 1
         return bracket(span / s) + 1
 
@@ -156,10 +157,6 @@ class Axis(WindowAxis):
     @property
     def slide(self) -> Slide:
         return Slide(self.kernel, self.stride, self.before, self.dilation)
-
-    @property
-    def _last_starts_outside(self) -> bool:
-        return _starts_outside(self.size, self.reach, self.stride, self.before, self.after)
 
 
 def positions(size: int, reach: int, stride: int, before: int, after: int, same: bool, round_up: bool) -> int:
