@@ -107,7 +107,7 @@ def write_atomically(path: str | os.PathLike[str], content: bytes | str, within:
     data = content.encode() if isinstance(content, str) else content
     if within is not None:
         refuse_links(Path(path), within)
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        make_folder(Path(path).parent)
     elif _is_special(Path(path)):
         with open(path, "wb") as file:
             file.write(data)
@@ -134,19 +134,27 @@ def _replace(target: Path, data: bytes) -> None:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
-    _sync_folder(target.parent)
+    sync_folder(target.parent)
 
 
-def _sync_folder(folder: Path) -> None:
-    """The new name outlasts a power cut, where the system can promise that."""
+def make_folder(folder: Path) -> None:
+    """Makes a folder, and those above it, where they are not there; their names outlast a power cut."""
+    new = [place for place in (folder, *folder.parents) if not place.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    for place in new:
+        sync_folder(place.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """What was named anew in a folder, or taken away, stays so after a power cut."""
     if os.name != "posix":
         return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        with suppress(OSError):  # a file system that syncs no folders
+    with suppress(OSError):  # a file system that syncs no folders, or a folder that none may list
+        handle = os.open(folder, os.O_RDONLY)
+        try:
             os.fsync(handle)
-    finally:
-        os.close(handle)
+        finally:
+            os.close(handle)
 
 
 def refuse_links(path: Path, within: Path) -> None:

@@ -119,10 +119,10 @@ def write_result(target: str, data: bytes | str) -> None:
 
 def write_file(target: str, data: bytes | str) -> None:
     """Writes a file, in folders that are made; leaves with a message where it cannot be written."""
-    from cnnspec.files import write_atomically
+    from cnnspec.files import make_folder, write_atomically
 
     try:
-        Path(target).parent.mkdir(parents=True, exist_ok=True)
+        make_folder(Path(target).parent)
         write_atomically(target, data)
     except OSError as error:
         raise click.UsageError(f'"{target}" cannot be written: {error.strerror or error}') from error

@@ -32,6 +32,7 @@ LIMITS: Final[dict[str, dict[str, tuple[str, str]]]] = {
     },
     "Data": {
         "image": ("cnnspec.training.data.picture:LARGEST", "pixels"),
+        "packed": ("cnnspec.training.data.faults:UNFOLDED", "bytes unfolded, or 100 times the file's"),
         "classes": ("cnnspec.training.data.values:MOST_CLASSES", "of a data set"),
     },
 }

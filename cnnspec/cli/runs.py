@@ -14,6 +14,7 @@ from cnnspec.cli.console import show, stderr_console
 from cnnspec.cli.spec import is_named, load_network, meant
 from cnnspec.diagnostics import SpecError, nearest
 from cnnspec.document import RUN_SPEC, Document, load
+from cnnspec.files import make_folder, sync_folder
 from cnnspec.training.checkpoint import CheckpointManager
 from cnnspec.training.run import (
     BEST,
@@ -275,7 +276,8 @@ def _next(name: str) -> Path:
     while True:
         number = max((number for number, _ in numbers(name)), default=0) + 1
         place = HOME / f"{plain(name)}-{number}"
-        place.parent.mkdir(exist_ok=True)
+        make_folder(place.parent)
         with suppress(FileExistsError):
             place.mkdir()
+            sync_folder(place.parent)
             return place

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from math import isfinite
 from pathlib import Path
-from typing import Any, Final, Literal, TypeAlias
+from typing import Annotated, Any, Final, Literal, TypeAlias
 
-from pydantic import NonNegativeInt, PositiveInt, TypeAdapter, ValidationError
+from pydantic import Field, FiniteFloat, NonNegativeInt, PositiveInt, TypeAdapter, ValidationError
 
 from cnnspec.diagnostics import Diagnostic
 from cnnspec.files import read_bytes, refuse_links, write_atomically
@@ -18,6 +18,9 @@ from cnnspec.training.evaluate import number
 from cnnspec.upward import upward
 from cnnspec.views.terminal.paint import compact
 
+Loss: TypeAlias = Annotated[float, Field(ge=0, le=1e100)]
+"""Larger ones are in no file of ours: what 32 bits can hold ends at 1e38."""
+Share: TypeAlias = Annotated[float, Field(ge=0, le=1)]
 Ending: TypeAlias = Literal["finished", "stopped early", "interrupted"]
 
 
@@ -27,13 +30,13 @@ class EpochRecord:
 
     epoch: PositiveInt
     step: NonNegativeInt
-    loss: float
-    accuracy: float
-    rate: float
-    images_per_second: float
-    seconds: float
-    validation_loss: float | None = None
-    validation_accuracy: float | None = None
+    loss: Loss
+    accuracy: Share
+    rate: FiniteFloat
+    images_per_second: FiniteFloat
+    seconds: FiniteFloat
+    validation_loss: Loss | None = None
+    validation_accuracy: Share | None = None
 
     @property
     def watched(self) -> float:

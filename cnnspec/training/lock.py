@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from cnnspec.diagnostics import SpecError
-from cnnspec.files import refuse_links
+from cnnspec.files import make_folder, refuse_links
 
 try:
     import fcntl
@@ -33,7 +33,7 @@ class Lock:
         self.place, self.handle = (-1, -1), -1
 
     def __enter__(self) -> Lock:
-        self.folder.mkdir(parents=True, exist_ok=True)
+        make_folder(self.folder)
         self.place = self._there()
         if self.place in _held:
             raise self._taken()

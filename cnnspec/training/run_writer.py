@@ -13,7 +13,7 @@ import numpy as np
 
 from cnnspec.backends.weights import load, read, save
 from cnnspec.diagnostics import Diagnostic, Severity, SpecError
-from cnnspec.files import LARGEST, read_bytes, refuse_links, sweep, write_atomically
+from cnnspec.files import LARGEST, read_bytes, refuse_links, sweep, sync_folder, write_atomically
 from cnnspec.network.write import write as written
 from cnnspec.training.checkpoint import CheckpointManager
 from cnnspec.training.data import Dataset
@@ -156,6 +156,8 @@ class RunWriter:
         """Takes away what another run left; without its spec, the rest is no run."""
         for path in (self.folder / SPEC, *self.checkpoints.paths, self.folder / BEST, self.folder / WEIGHTS):
             path.unlink(missing_ok=True)
+        for folder in (self.folder, self.checkpoints.folder):
+            sync_folder(folder)  # or a power cut could leave them beside the new record
 
     def _write_spec(self) -> None:
         for name, text in self.sources.items():

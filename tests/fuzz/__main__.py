@@ -24,7 +24,7 @@ from .worker import Worker
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
-    parser.add_argument("--kind", choices=["all", *KINDS], default="all")
+    parser.add_argument("--kind", choices=["all", *KINDS], action="append", help="may be repeated")
     parser.add_argument("--seconds", type=float, default=60, help="stop after so long")
     parser.add_argument("--count", type=int, default=10**9, help="stop after so many cases")
     parser.add_argument("--seed", type=int, help="the first number; drawn, and printed, unless given")
@@ -32,7 +32,7 @@ def main() -> int:
     parser.add_argument("--only", type=int, metavar="N", help="drive it alone, here")
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="write the cases that failed there")
     given = parser.parse_args()
-    kinds = list(KINDS) if given.kind == "all" else [given.kind]
+    kinds = list(KINDS) if "all" in (given.kind or ["all"]) else given.kind
     if given.show is not None or given.only is not None:
         if len(kinds) > 1:
             parser.error("--show and --only want the --kind, too")

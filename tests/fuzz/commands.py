@@ -40,7 +40,7 @@ class Bench:
     def call(self, *arguments: str) -> None:
         """A command, as a user gives it."""
         name = " ".join(arguments)
-        code = self.verdict.attempt(name, lambda: _exit_code(arguments, self.verdict), ())
+        code = self.verdict.attempt(name, lambda: exit_code(arguments, self.verdict), ())
         if code not in CODES and not self.verdict.faults:
             self.verdict.faults.append((name, f"ended with {code}"))
 
@@ -53,7 +53,7 @@ class Bench:
         self.verdict.attempt("in Python", work, REFUSED)
 
 
-def _exit_code(arguments: Sequence[str], verdict: Verdict) -> int:
+def exit_code(arguments: Sequence[str], verdict: Verdict) -> int:
     out, err, words = sys.stdout, sys.stderr, io.BytesIO()
     sys.stdout, sys.stderr = io.TextIOWrapper(io.BytesIO(), "utf-8"), io.TextIOWrapper(words, "utf-8")
     apologise = main._apologise

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
+import tracemalloc
 from pathlib import Path
+from random import Random
 from time import process_time
+from typing import Any
 
 import pytest
+from tools import fault_of
 
 from cnnspec.analysis.explain import explain
 from cnnspec.analysis.memory import Memory
@@ -17,11 +22,17 @@ from cnnspec.elaborate.spec import elaborate
 from cnnspec.elaborate.uses import folder_reader
 from cnnspec.syntax.parse import parse_tolerant
 from cnnspec.text import Source
+from cnnspec.training.data import data
+from cnnspec.training.data.idx import read_images
+from cnnspec.training.history import EpochRecord, MetricsFile
+from cnnspec.views.documents import indented
 from cnnspec.views.documents.report.sections import messages
 from cnnspec.views.pictures.draw import Look, picture
 from cnnspec.views.terminal.messages import MOST, render_text
 
 from .drive import drive
+from .forge.arrays import unfolding, zipped
+from .forge.samples import unfolding_idx
 
 
 def printed(*items: Diagnostic) -> str:
@@ -115,6 +126,42 @@ def test_pictures_of_volumes_take_their_time_in_proportion(text: str) -> None:
     network, started = parse(text), process_time()
     picture(network, "svg", Look(style="volumes"))
     assert process_time() - started < len(network.nodes) / 1000
+
+
+def test_small_files_that_unfold_to_hundreds_of_megabytes_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "x.gz").write_bytes(unfolding_idx(210))
+    (tmp_path / "x.npz").write_bytes(zipped([("x", *unfolding(210)), ("y", *unfolding(1))], Random(0)))
+    for read, name in ((read_images, "x.gz"), (data, "x.npz")):
+        assert (
+            "claims to unfold"
+            in fault_of(read, tmp_path / name if name == "x.gz" else str(tmp_path / name)).message
+        )
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"loss": 1e308}, {"loss": -1.0}, {"accuracy": 1.5}, {"validation_loss": 10**400}, {"rate": None}],
+)
+def test_epochs_with_figures_that_none_can_have_are_passed_over(
+    tmp_path: Path, change: dict[str, Any]
+) -> None:
+    file = MetricsFile(tmp_path / "metrics.jsonl")
+    file.add(EpochRecord(1, 3, 0.5, 0.25, 0.1, 24.0, 1.0))
+    line = file.path.read_text()
+    file.path.write_text(line + json.dumps(json.loads(line) | {"epoch": 2} | change) + "\n")
+    assert [1] == [row.epoch for row in file.rows()]
+
+
+def test_json_of_a_large_network_takes_little_more_memory_than_its_text() -> None:
+    document = {"layers": [{"output": [n, n], "params": n / 7} for n in range(5000)]}
+    tracemalloc.start()
+    try:
+        size = len(indented(document))
+        assert tracemalloc.get_traced_memory()[1] < 4 * size
+        json.dumps(document, indent=2)
+        assert tracemalloc.get_traced_memory()[1] > 4 * size
+    finally:
+        tracemalloc.stop()
 
 
 def test_an_empty_spec_is_reported_on() -> None:

@@ -5,8 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 from cnnspec.diagnostics import Diagnostic, SpecError
+
+UNFOLDING: Final = 1032
+"""Bytes that one byte of deflate can stand for, at most."""
+UNFOLDED: Final = 200_000_000
+"""Bytes that any packed file may unfold to."""
+FOLDS: Final = 100
+"""Times its size that a file may have beyond that; pictures have 2 to 10."""
 
 
 def bad_file(path: Path | str, message: str, *notes: str, cure: str = "") -> SpecError:
@@ -46,6 +54,15 @@ def unlike(message: str, *cures: str, notes: tuple[str, ...] = ()) -> SpecError:
 def mismatch(message: str, *cures: str, notes: tuple[str, ...] = ()) -> Diagnostic:
     """One of the reasons why a network cannot take the data."""
     return Diagnostic("data-unlike-network", message, notes=notes, help=cures)
+
+
+def refuse_bomb(path: Path | str, size: int, packed: int) -> None:
+    """Raises SpecError for a file that claims to unfold to far more than NumPy or gzip pack in practice."""
+    if size > UNFOLDING * packed or size > max(UNFOLDED, FOLDS * packed):
+        raise bad_file(
+            path, f"claims to unfold from {packed:,} bytes to {size:,}",
+            f"beyond {UNFOLDED:,} bytes, at most {FOLDS} times its size is read", cure="save it unpacked",
+        )  # fmt: skip
 
 
 @contextmanager

@@ -19,7 +19,7 @@ import numpy as np
 from cnnspec.files import opened
 from cnnspec.training.data import emnist
 from cnnspec.training.data.dataset import Dataset, Labels
-from cnnspec.training.data.faults import bad_file, missing
+from cnnspec.training.data.faults import bad_file, missing, refuse_bomb
 from cnnspec.training.data.picture import entries_in
 from cnnspec.training.data.preprocess import Bytes
 
@@ -152,6 +152,8 @@ def read_idx(path: Path, wanted: str) -> Bytes:
 
 def _read(file: gzip.GzipFile | BufferedReader, path: Path, wanted: str) -> Bytes:
     shape = _header(file, path, wanted)
+    if isinstance(file, gzip.GzipFile):
+        refuse_bomb(path, prod(shape), path.stat().st_size)
     values = np.empty(prod(shape), np.uint8)
     view, done, begin = values.data, 0, 4 + 4 * len(shape)
     promised = f"its header promises {_times(shape)} values"

@@ -19,7 +19,7 @@ from cnnspec.diagnostics import SpecError
 from cnnspec.files import opened
 from cnnspec.layers.base import Shape
 from cnnspec.training.data.dataset import Dataset, Samples, of_parts
-from cnnspec.training.data.faults import bad_file, decoding
+from cnnspec.training.data.faults import bad_file, decoding, refuse_bomb
 from cnnspec.training.data.preprocess import Bytes
 from cnnspec.training.data.values import Values, arranged, pixels, samples
 
@@ -45,8 +45,6 @@ PARTS: Final[dict[str, tuple[tuple[str, str], ...]]] = {
     "test": _names("test"),
 }
 """Names of images and labels, as archives have them, in capitals or not."""
-UNFOLDING: Final = 1032
-"""Bytes that one byte of deflate can stand for, at most."""
 PICKLE: Final = b"\x80"
 """How a pickle begins."""
 
@@ -154,13 +152,7 @@ def _arrays(path: Path) -> dict[str, Values]:
 
 def _refuse_bombs(path: Path, archive: zipfile.ZipFile) -> None:
     """Raises SpecError for an archive that unfolds to far more than it is, which NumPy writes none of."""
-    size = path.stat().st_size
-    claimed = sum(info.file_size for info in archive.infolist())
-    if claimed > UNFOLDING * size:
-        raise bad_file(
-            path, f"claims to unfold from {size:,} bytes to {claimed:,}",
-            f"what NumPy packs unfolds to {UNFOLDING:,} times its size at most", cure="save it again",
-        )  # fmt: skip
+    refuse_bomb(path, sum(info.file_size for info in archive.infolist()), path.stat().st_size)
     for info in archive.infolist():
         if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             raise bad_file(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Final
+import json
+from itertools import islice
+from typing import Any, Final
 
 TABLES: Final = {
     "csv": "cnnspec.views.documents.as_csv",
@@ -10,3 +12,9 @@ TABLES: Final = {
     "latex": "cnnspec.views.documents.latex",
 }
 """The formats of a table of layers: each module has ``render(analysis, columns, folded=…)``."""
+
+
+def indented(document: Any) -> str:
+    """JSON, some pieces at a time: ``dumps`` holds each bracket and number of a large network at once."""
+    pieces = json.JSONEncoder(indent=2, ensure_ascii=False).iterencode(document)
+    return "".join(iter(lambda: "".join(islice(pieces, 10_000)), "")) + "\n"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final
 
+from cnnspec.views.documents import indented
 from cnnspec.views.documents.messages import to_json
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ TOTALS: Final = (*FIGURES, "weight_bytes", "activation_bytes", "peak_activation_
 
 def render(analysis: Analysis | None, diagnostics: Iterable[Diagnostic] = ()) -> str:
     """The analysis as indented JSON; ``diagnostics`` of reading the text come before its own."""
-    return json.dumps(document(analysis, diagnostics), indent=2, ensure_ascii=False) + "\n"
+    return indented(document(analysis, diagnostics))
 
 
 def document(analysis: Analysis | None, diagnostics: Iterable[Diagnostic] = ()) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any, Final
@@ -10,7 +9,7 @@ from typing import Any, Final
 from cnnspec.formula import Formula, Symbol
 from cnnspec.layers.base import show
 from cnnspec.layers.writing import sentence
-from cnnspec.views.documents import latex, markdown
+from cnnspec.views.documents import indented, latex, markdown
 from cnnspec.views.workings import Board, LayerWorking, WorkingLine
 
 SCHEMA: Final = "cnnspec/explanation/1"
@@ -87,7 +86,7 @@ def as_json(board: Board) -> str:
         "totals": [_step(entry) for entry in board.totals],
         "symbols": board.symbols,
     }
-    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+    return indented(document)
 
 
 def _layer(passage: LayerWorking) -> dict[str, Any]:

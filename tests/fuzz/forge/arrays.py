@@ -83,7 +83,7 @@ def npz(arrays: dict[str, Values], random: Random) -> bytes:
         entries += random.sample(entries, 1)
     if random.random() < 0.1:
         entries = random.sample(entries, random.randrange(len(entries)))
-    data = _zipped(entries, random)
+    data = zipped(entries, random)
     return any_bytes(data, random) if random.random() < 0.1 else data
 
 
@@ -106,7 +106,8 @@ def _spoilt(entry: Entry, random: Random) -> Entry:
     ))  # fmt: skip
 
 
-def _zipped(entries: list[Entry], random: Random) -> bytes:
+def zipped(entries: list[Entry], random: Random) -> bytes:
+    """The archive of the entries."""
     out, directory = b"", b""
     for name, packed, method, total, size in entries:
         full = f"{name}.npy".encode()

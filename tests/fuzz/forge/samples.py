@@ -38,7 +38,7 @@ def idx(values: NDArray[np.uint8], random: Random) -> bytes:
     if turn < 3:
         data = _gzip(data)
     if turn == 3 and random.random() < 0.3:
-        data = _unfolding_idx(random.choice((60, 700)))
+        data = unfolding_idx(random.choice((60, 700)))
     return any_bytes(data, random) if random.random() < 0.15 else data
 
 
@@ -48,7 +48,8 @@ def _gzip(data: bytes) -> bytes:
 
 
 @cache
-def _unfolding_idx(megabytes: int) -> bytes:
+def unfolding_idx(megabytes: int) -> bytes:
+    """A small file that unfolds to so many million zeros."""
     packer = zlib.compressobj(9, zlib.DEFLATED, 31)
     data = packer.compress(
         bytes((0, 0, 8, 3)) + (megabytes * 2500).to_bytes(4, "big") + b"\0\0\0\x14\0\0\0\x14"
