@@ -14,6 +14,7 @@ from cnnspec.cli.inputs import weight_array
 from cnnspec.cli.main import run
 from cnnspec.cli.matrices import matrix, numbers
 from cnnspec.layers.kernels import KERNELS
+from cnnspec.resources import mistake_text
 from cnnspec.views.terminal.arrays import NumberFormat, render
 from cnnspec.views.terminal.paint import Terminal
 
@@ -99,6 +100,7 @@ def test_kernels_with_a_name_on_a_flat_picture(kernel: str, capsys: pytest.Captu
     sums = {"blur": 1, "gaussian": 1, "identity": 1, "sharpen": 16, "sharpen5": 1, "emboss": 1}
     assert found == [[sums.get(kernel, 0)] * 3] * 3
     assert found == values(["-e", f"{spec} weights={kernel}", "--input", "ones"], capsys)
+    assert f"`{kernel}`" in mistake_text("weights-unlike-layer")
 
 
 def test_one_kernel_serves_every_channel_alone(capsys: pytest.CaptureFixture[str]) -> None:
