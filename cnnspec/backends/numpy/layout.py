@@ -10,6 +10,7 @@ channel.
 
 from __future__ import annotations
 
+from functools import cache
 from math import prod
 from typing import Any, TypeAlias
 
@@ -30,27 +31,35 @@ def inner_shape(shape: Shape, batch: int) -> Shape:
 
 def inner_view(images: Array) -> Array:
     """N x H x W x C seen in the inner order; a view, nothing moves."""
-    return np.moveaxis(images, (0, -1), (-1, _channel_axis(images)))
+    last = images.ndim - 1
+    return images.transpose(_order(images.ndim, (0, last), (last, max(0, last - 2))))
 
 
 def outer_view(array: Array) -> Array:
     """An inner array seen as N x H x W x C; a view, nothing moves."""
-    return np.moveaxis(array, (-1, _channel_axis(array)), (0, -1))
+    last = array.ndim - 1
+    return array.transpose(_order(array.ndim, (last, max(0, last - 2)), (0, last)))
 
 
 def channels_first(array: Array) -> Array:
     """An inner array seen as N x C x H x W, the order of PyTorch; a view."""
-    return np.moveaxis(array, (-1, _channel_axis(array)), (0, 1))
+    last = array.ndim - 1
+    return array.transpose(_order(array.ndim, (last, max(0, last - 2)), (0, 1)))
 
 
 def from_channels_first(array: Array) -> Array:
     """N x C x H x W seen in the inner order; a view."""
-    return np.moveaxis(array, (0, 1), (-1, _channel_axis(array)))
+    last = array.ndim - 1
+    return array.transpose(_order(array.ndim, (0, 1), (last, max(0, last - 2))))
 
 
-def _channel_axis(array: Array) -> int:
-    """Where the channels are in the inner order of so many axes."""
-    return max(0, array.ndim - 3)
+@cache
+def _order(rank: int, source: tuple[int, int], target: tuple[int, int]) -> Shape:
+    """The order of the axes when two of them, samples and channels, move elsewhere: ``numpy.moveaxis``."""
+    order = [axis for axis in range(rank) if axis not in source]
+    for place, axis in sorted(zip(target, source, strict=True)):
+        order.insert(place, axis)
+    return tuple(order)
 
 
 def planes(array: Array) -> Array:
