@@ -89,9 +89,12 @@ def through(track: Track, window: Window, size: int) -> Track:
     if isinstance(window, Slide):
         return _slide(track, window)
     if isinstance(window, Spread):
-        return _spread(track, window)
+        _manageable(window.kernel)
+        period = _manageable(len(track.spans) * window.stride)
+        return Track(track.advance, tuple(track.over(spread_from(window, o)) for o in range(period)))
     if isinstance(window, Stretch):
-        return _stretch(track, window)
+        period = _manageable(len(track.spans) * window.factor)
+        return Track(track.advance, tuple(track.over(stretched_from(window, o)) for o in range(period)))
     return whole(track, size)
 
 
@@ -122,20 +125,6 @@ def _slide(track: Track, window: Slide) -> Track:
 def _ends(count: int, period: int) -> Iterable[int]:
     """Those that decide: intervals only move onward, so the first and the last of each repeating place."""
     return range(count) if count <= 2 * period else (*range(period), *range(count - period, count))
-
-
-def _spread(track: Track, window: Spread) -> Track:
-    period = _manageable(len(track.spans) * window.stride)
-    _manageable(window.kernel)
-    return Track(
-        track.advance, tuple(track.over(spread_from(window, position)) for position in range(period))
-    )
-
-
-def _stretch(track: Track, window: Stretch) -> Track:
-    period = _manageable(len(track.spans) * window.factor)
-    seen = (track.over(stretched_from(window, position)) for position in range(period))
-    return Track(track.advance, tuple(seen))
 
 
 def spread_from(window: Spread, position: int) -> Iterator[int]:
@@ -197,16 +186,12 @@ def _node_tracks(node: Node, found: list[tuple[Track, ...]], rank: int) -> tuple
     if rank and not all(found[source] for source in node.inputs):
         return ()
     try:
-        return _wieldy_tracks(node, found, rank)
+        branches = tuple(
+            branch_tracks(node, which, found[source], rank) for which, source in enumerate(node.inputs)
+        )
+        return branches[0] if len(branches) == 1 else _merged(branches, node.output)
     except Unwieldy:
         return ()
-
-
-def _wieldy_tracks(node: Node, found: list[tuple[Track, ...]], rank: int) -> tuple[Track, ...]:
-    if len(node.inputs) == 1:
-        return branch_tracks(node, 0, found[node.inputs[0]], rank)
-    branches = (branch_tracks(node, which, found[source], rank) for which, source in enumerate(node.inputs))
-    return _merged(tuple(branches), node.output)
 
 
 @lru_cache(maxsize=8192)

@@ -45,13 +45,8 @@ def format_source(source: Source, rewrite: Rewrite | None = None) -> str:
     layout = _Layout(source, spec.comments, rewrite)
     layout.items(spec.statements, 0)
     layout.comments_before(len(source.text), 0)
-    return layout.text().replace("\n", _line_end(source.text))
-
-
-def _line_end(text: str) -> str:
-    """The line end of the first line; files from Windows keep theirs."""
-    first = text.find("\n")
-    return "\r\n" if first > 0 and text[first - 1] == "\r" else "\n"
+    line_end = re.search(r"\r?\n", source.text)  # files from Windows keep theirs
+    return layout.text().replace("\n", line_end[0] if line_end else "\n")
 
 
 @dataclass(slots=True)
@@ -77,7 +72,7 @@ class _Layout:
             begun = len(self.lines)
             joined = bool(n) and self._joined(items[n - 1], item)
             self.comments_before(item.span.start, indent + INDENT if joined and not bar else indent)
-            straight = len(self.lines) == begun and not self._comment_waits()
+            straight = len(self.lines) == begun and not (self.lines and self.lines[-1].comment)
             self._item(self._rewritten(item), item.span, indent, bar and not n and straight, joined, bar)
             self._end, self._fresh = item.span.end, False
 
@@ -100,10 +95,12 @@ class _Layout:
     # One sentence ------------------------------------------------------------
 
     def _item(self, item: Item, span: Span, indent: int, after_bar: bool, joined: bool, bar: bool) -> None:
-        line = self._one_line(item) if self._may_be_one_line(item, span) else None
+        broken = _has_braces(item) and (self.source is None or "\n" in span.text)
+        line = None if broken else self._one_line(item)
+        before = indent + (3 if joined else 0) + (INDENT if joined and not bar else 0)
+        if line is not None and _has_braces(item) and before + len(line) > WIDTH:
+            line = None
         opening = line if line is not None else f"{text_of.opening(item)} {{"
-        if line is not None and _has_braces(item) and not self._room(line, indent, after_bar, joined, bar):
-            line, opening = None, f"{text_of.opening(item)} {{"
         self._open(opening, span, indent, after_bar, joined, bar)
         if line is None:
             self._inside(item, self.lines[-1].indent + (INDENT if self.lines[-1].text[:2] == "| " else 0))
@@ -112,9 +109,10 @@ class _Layout:
         last = self.lines[-1] if self.lines else None
         if after_bar and last:
             last.text += f" {text}"
-        elif joined and last and self._same_line(span) and self._fits(last, text):
+        elif joined and last and self._fits_beside(last, text, span):
             if not last.arrow:
-                last.arrow, last.spread = len(last.text), self._spread(self._arrow(span), 2)
+                arrow = span.source.text.rfind("->", self._end, span.start)
+                last.arrow, last.spread = len(last.text), self._spread(arrow, 2)
             last.text += f" -> {text}"
         elif joined:
             self.lines.append(TextLine(indent if bar else indent + INDENT, f"-> {text}"))
@@ -202,27 +200,15 @@ class _Layout:
             out += join + self._one_line(self._rewritten(item))
         return out
 
-    def _may_be_one_line(self, item: Item, span: Span) -> bool:
-        return not _has_braces(item) or (self.source is not None and "\n" not in span.text)
-
     def _joined(self, before: Item, after: Item) -> bool:
         """Whether the source has an arrow between two sentences."""
-        return self.source is not None and "->" in self._between(before.span.end, after.span.start)
-
-    def _arrow(self, span: Span) -> int:
-        """Where the arrow that leads to a place stands."""
-        return span.source.text.rfind("->", self._end, span.start)
+        if self.source is None:
+            return False
+        return "->" in re.sub(r"#[^\n]*", "", self.source.text[before.span.end : after.span.start])
 
     def _spread(self, offset: int, blanks: int) -> bool:
         """Whether that many blanks stand before a place."""
         return self.source is not None and self.source.text[max(0, offset - blanks) : offset] == " " * blanks
-
-    def _same_line(self, span: Span) -> bool:
-        return "\n" not in span.source.text[self._end : span.start]
-
-    def _between(self, start: int, end: int) -> str:
-        assert self.source is not None
-        return re.sub(r"#[^\n]*", "", self.source.text[start:end])
 
     def _gap(self, start: int) -> bool:
         """Whether an empty line stands between the last thing written and a place."""
@@ -230,15 +216,10 @@ class _Layout:
             return False
         return bool(_EMPTY_LINE.search(self.source.text, self._end, start))
 
-    def _fits(self, line: TextLine, text: str) -> bool:
-        return line.indent + len(line.text) + 4 + len(text) <= WIDTH and not line.comment
-
-    def _room(self, text: str, indent: int, after_bar: bool, joined: bool, bar: bool) -> bool:
-        """Whether a one-line text fits where it would begin a line."""
-        return indent + len(text) + (3 if joined else 0) + (0 if bar or not joined else INDENT) <= WIDTH
-
-    def _comment_waits(self) -> bool:
-        return bool(self.lines) and bool(self.lines[-1].comment)
+    def _fits_beside(self, line: TextLine, text: str, span: Span) -> bool:
+        """Whether a text stood on the line before it, and has room there."""
+        wide = line.indent + len(line.text) + 4 + len(text) > WIDTH
+        return not wide and not line.comment and "\n" not in span.source.text[self._end : span.start]
 
     def _closing(self, items: Items, otherwise: int) -> int:
         """The offset of the brace that closes a body, after its last sentence or its opening brace."""

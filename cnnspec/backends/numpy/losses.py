@@ -43,13 +43,9 @@ class Loss(ABC):
             np.copyto(self.target.reshape(self.shape), inner_view(targets))
             self.labels = np.argmax(self.target, axis=1)
         else:
-            self._set_classes(targets)
-
-    def _set_classes(self, classes: Array) -> None:
-        """One-hot along the channels; classes (N,) meet a vector, (N, H, W) a map."""
-        rows, _, run = self.output.shape
-        self.labels = np.moveaxis(classes, 0, -1).reshape(rows, run)
-        np.equal(self.labels[:, None], self.classes, out=self.target)
+            rows, _, run = self.output.shape
+            self.labels = np.moveaxis(targets, 0, -1).reshape(rows, run)
+            np.equal(self.labels[:, None], self.classes, out=self.target)
 
     def correct(self) -> int:
         """How many places have their greatest value at the wanted class, as whole samples' worth."""

@@ -42,7 +42,10 @@ def load(path: Path, shape: Shape | None, test: float, *, resize: bool = False) 
     if not path.is_dir():
         raise missing(f"{path} is not a folder", "give a folder with one folder of images per class")
     folders = _parts(path)
-    parts = {part: _classes(folder) for part, folder in folders.items()}
+    parts = {
+        part: {place.name: list(filter(is_picture, files_in(place))) for place in folders_in(folder)}
+        for part, folder in folders.items()
+    }
     names = tuple(parts["train"])
     _refuse_empty(folders["train"], parts["train"])
     for part in set(parts) - {"train"}:
@@ -68,10 +71,6 @@ def _parts(path: Path) -> dict[str, Path]:
                 f"folders of parts are named {LOOKED_FOR}",
             )
     return {"train": path}
-
-
-def _classes(folder: Path) -> dict[str, list[Path]]:
-    return {place.name: list(filter(is_picture, files_in(place))) for place in folders_in(folder)}
 
 
 def _refuse_empty(folder: Path, classes: Classes) -> None:

@@ -54,7 +54,10 @@ def load(path: Path, shape: Shape | None, test: float, label: str | int | None =
     lines = lines[1:] if head else lines
     if not lines:
         raise bad_file(path, "holds no samples", cure="one sample per line: label,pixel,pixel,…")
-    _refuse_ragged(path, lines)
+    width = len(lines[0].cells)
+    for line in lines:
+        if len(line.cells) != width:
+            raise bad_file(path, f"line {line.number} has {len(line.cells)} values, the first has {width}")
     index = _index(lines, head, label)
     column, how = _column(path, lines, head, label, int(bool(index)))
     (numbers,), names, notes = classes(path, {"the label": _labels(path, lines, column)}, [len(lines)])
@@ -111,13 +114,6 @@ def _is_number(text: str) -> bool:
     except ValueError:
         return False
     return is_plain(text)
-
-
-def _refuse_ragged(path: Path, lines: list[TableLine]) -> None:
-    width = len(lines[0].cells)
-    for line in lines:
-        if len(line.cells) != width:
-            raise bad_file(path, f"line {line.number} has {len(line.cells)} values, the first has {width}")
 
 
 def _index(lines: list[TableLine], head: list[str] | None, label: str | int | None) -> list[str]:

@@ -116,7 +116,10 @@ class _Place:
 
     def __init__(self, laid: GraphLayout, parts: Sequence[Piece]) -> None:
         self.parts = parts
-        self.torn = [rect for rect in laid.clusters.values() if self._is_torn(rect)]
+        self.torn = [
+            rect for rect in laid.clusters.values()
+            if sum(rect[1] < part.bottom and rect[1] + rect[3] > part.top for part in parts) > 1
+        ]  # fmt: skip
         self.openings = OPENING * max(map(self._nesting, self.torn), default=0)
         self.room = PASSAGE + self.openings if len(parts) > 1 else 0.0
         self.lefts: list[float] = []
@@ -157,10 +160,6 @@ class _Place:
     def foot(self, column: int) -> float:
         """The lower end of a column."""
         return self.parts[column].bottom + self.shifts[column][1] + self.openings * 0.4
-
-    def _is_torn(self, rect: Rect) -> bool:
-        _, top, _, height = rect
-        return sum(top < part.bottom and top + height > part.top for part in self.parts) > 1
 
     def _nesting(self, rect: Rect) -> int:
         """How many torn frames lie one within another from this one inward."""

@@ -97,7 +97,8 @@ def run(dot: str, format: str, engine: str) -> bytes:
         if made.returncode == 0:
             return made.stdout
         if 0 < made.returncode != TOO_LONG:
-            raise NoEngine(f"{engine} failed: {_last_line(made.stderr)}")
+            *_, last = "", *made.stderr.decode("utf-8", "replace").strip().splitlines()
+            raise NoEngine(f"{engine} failed: {last}")
     raise NoEngine(f"{engine} took longer than {SECONDS} seconds; draw --style volumes needs no Graphviz")
 
 
@@ -137,7 +138,3 @@ def _spline(text: str, height: float) -> tuple[tuple[tuple[float, float], ...], 
         elif pieces[0] != "s":
             points.append(point)
     return tuple(points), tip
-
-
-def _last_line(text: bytes) -> str:
-    return (text.decode("utf-8", "replace").strip().splitlines() or [""])[-1]

@@ -54,15 +54,12 @@ class PreluStep(Kinked):
         if gradient is not None:
             self.sums.fill(0)
             for block in self.back:
-                self._differentiate(block)
+                scratch, sums = block.workspace[0], self.sums[block.channels]
+                np.minimum(block.x, 0, out=scratch)
+                np.multiply(scratch, block.y, out=scratch)
+                np.add(sums, np.add.reduce(scratch, axis=(0, 2)), out=sums)
             np.copyto(gradient, self.sums if gradient.size == self.sums.size else self.sums.sum())
         super().backward()
-
-    def _differentiate(self, block: PlaneBlock) -> None:
-        scratch, sums = block.workspace[0], self.sums[block.channels]
-        np.minimum(block.x, 0, out=scratch)
-        np.multiply(scratch, block.y, out=scratch)
-        np.add(sums, np.add.reduce(scratch, axis=(0, 2)), out=sums)
 
 
 class EluStep(ActivationCurve):

@@ -66,13 +66,10 @@ class PatchConv(ConvStep):
             self.weight_product()
             np.copyto(self.weight_gradient.reshape(self.kernel.shape), self.weight_order)
         if self.dx is not None:
-            self._scatter(self.dx)
-
-    def _scatter(self, dx: Array) -> None:
-        self.turn_back(self.flat_weights.swapaxes(1, 2))
-        dx.fill(0)
-        for patch, pixels in joined(self.spread, grouped(dx, self.layer.groups), self.windows):
-            np.add(pixels, patch, out=pixels)
+            self.turn_back(self.flat_weights.swapaxes(1, 2))
+            self.dx.fill(0)
+            for patch, pixels in joined(self.spread, grouped(self.dx, self.layer.groups), self.windows):
+                np.add(pixels, patch, out=pixels)
 
 
 def grouped(image: Array, groups: int) -> Array:

@@ -123,14 +123,12 @@ class SlabConv(ConvStep):
                 if n:
                     np.add(total, part, out=total)
             if self.dx is not None:
-                self._scatter(flat, self.spread[n])
+                spread = self.spread[n]
+                np.matmul(self.flat_weights.T, flat, out=spread.patches)
+                for patch, pixels in spread.filled:
+                    np.add(pixels, patch, out=pixels)
         if self.weight_gradient is not None:
             np.copyto(self.weight_gradient, np.moveaxis(total.reshape(self.packed.shape), -1, 1))
-
-    def _scatter(self, dy: Array, slab: PatchSlab) -> None:
-        np.matmul(self.flat_weights.T, dy, out=slab.patches)
-        for patch, pixels in slab.filled:
-            np.add(pixels, patch, out=pixels)
 
 
 def _flat(result: Array) -> Array:

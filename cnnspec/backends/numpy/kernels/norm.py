@@ -60,7 +60,10 @@ class BatchNormStep(KernelStep):
         channel_sum(self.squares, self.ones, self.var)
         np.divide(self.var, self.count, out=self.var)
         self._center()
-        self._remember()
+        unbiased = self.var * (self.count / max(1, self.count - 1))
+        for running, batch in ((self.running_mean, self.mean), (self.running_var, unbiased)):
+            running *= 1 - self.layer.momentum
+            running += self.layer.momentum * batch
         np.add(self.var, self.layer.epsilon, out=self.factor)
         np.sqrt(self.factor, out=self.factor)
         np.divide(1, self.factor, out=self.factor)
@@ -85,12 +88,6 @@ class BatchNormStep(KernelStep):
             return
         np.multiply(self.normal, self.scale[:, None], out=self.target)
         np.add(self.target, self.shift[:, None], out=self.target)
-
-    def _remember(self) -> None:
-        unbiased = self.var * (self.count / max(1, self.count - 1))
-        for running, batch in ((self.running_mean, self.mean), (self.running_var, unbiased)):
-            running *= 1 - self.layer.momentum
-            running += self.layer.momentum * batch
 
     def prepare(self, dy: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, ...]:
         self.dy = planes(dy)

@@ -6,7 +6,7 @@ long skips run level from the left arm to the right one.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import groupby, pairwise
 from math import log2
 from typing import Final
@@ -104,17 +104,11 @@ def _label(scene: VolumeLayout, solids: Sequence[Solid], levels: Sequence[int]) 
         box = scene.boxes[solid.key]
         if lines := _above(solids, levels, n):
             scene.labels.append(BoxLabel(box.middle, box.top - 5 - LINE * (len(lines) - 1), lines))
-    for run in _level_runs(solids, levels):
-        _label_run(scene, run, levels[solids.index(run[-1])])
-
-
-def _level_runs(solids: Sequence[Solid], levels: Sequence[int]) -> Iterator[list[Solid]]:
-    """Neighbours of one level that are made by the same operation."""
     for _, pairs in groupby(zip(solids, levels, strict=True), key=lambda pair: (pair[1], pair[0].operation)):
-        yield [solid for solid, _ in pairs]
+        _label_run(scene, [solid for solid, _ in pairs])
 
 
-def _label_run(scene: VolumeLayout, run: Sequence[Solid], level: int) -> None:
+def _label_run(scene: VolumeLayout, run: Sequence[Solid]) -> None:
     """What made a run, under it; to the left of an arrow that leads down from its last box."""
     first, last = scene.boxes[run[0].key], scene.boxes[run[-1].key]
     if run[0].family is not Family.CONV or run[0].slabs:
