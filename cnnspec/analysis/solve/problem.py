@@ -225,20 +225,14 @@ def problem_of(spec: tree.Spec, read_use: Callable[[str], Source] | None) -> Pro
     if any(item.severity == "error" for item in faults):
         raise SpecError(faults)
     if not unknowns:
-        raise SpecError(
-            [_fault(spec, "nothing-to-solve", "this spec has no ?", "put ? where a value is to be found")]
-        )
+        raise _fault(spec, "nothing-to-solve", "this spec has no ?", "put ? where a value is to be found")
     expectations = found.network.expectations if found.network else ()
     claims = [sentence.claim for sentence in sentences(spec.statements) if sentence.claim is not None]
     claims = [claim for claim in claims if set(claim.parts) != {None}]
     if not claims and not expectations:
-        raise SpecError(
-            [
-                _fault(
-                    spec, "nothing-to-solve", "nothing is demanded of this network, so every value fits",
-                    "claim a shape: => 10x10x16", "or state what it may cost: expect params <= 30k",
-                )
-            ]
+        raise _fault(
+            spec, "nothing-to-solve", "nothing is demanded of this network, so every value fits",
+            "claim a shape: => 10x10x16", "or state what it may cost: expect params <= 30k",
         )  # fmt: skip
     return Problem(spec, unknowns, tuple(map(_demand, expectations)), tuple(claims), read_use)
 
@@ -249,16 +243,12 @@ def agree(problems: Sequence[Problem]) -> None:
     for problem in problems[1:]:
         names = [unknown.name for unknown in problem.unknowns]
         if names != first:
-            raise SpecError(
-                [
-                    _fault(
-                        problem.spec, "unknowns-differ", "the specs do not have the same unknowns",
-                        "put the same ? in the same order into each",
-                        notes=(f"{', '.join(first)} there; {', '.join(names)} here",),
-                    )
-                ]
+            raise _fault(
+                problem.spec, "unknowns-differ", "the specs do not have the same unknowns",
+                "put the same ? in the same order into each",
+                notes=(f"{', '.join(first)} there; {', '.join(names)} here",),
             )  # fmt: skip
 
 
-def _fault(spec: tree.Spec, code: str, message: str, *help: str, notes: tuple[str, ...] = ()) -> Diagnostic:
-    return Diagnostic(code, message, spec.span.source.span(0, 0), help=help, notes=notes)
+def _fault(spec: tree.Spec, code: str, message: str, *help: str, notes: tuple[str, ...] = ()) -> SpecError:
+    return SpecError([Diagnostic(code, message, spec.span.source.span(0, 0), help=help, notes=notes)])

@@ -61,7 +61,8 @@ def solve(
     problems = tuple(problem_of(spec, read) for spec, read in specs)
     agree(problems)
     limit = Limit(seconds)
-    for squares in (True, False) if _has_squares(problems[0]) else (False,):
+    sizes = [unknown.size for unknown in problems[0].unknowns if unknown.size]
+    for squares in (True, False) if len(sizes) > len(set(sizes)) else (False,):
         search = Search(problems, limit, squares)
         found = search.run()
         if found:
@@ -73,11 +74,6 @@ def solve(
         return answer
     missed = tuple(search.missed.demands(bool(search.graph.wide)))
     return replace(answer, nearest=search.missed.nearest, missed=missed)
-
-
-def _has_squares(problem: Problem) -> bool:
-    sizes = [unknown.size for unknown in problem.unknowns if unknown.size]
-    return len(sizes) > len(set(sizes))
 
 
 class Search:
@@ -139,16 +135,13 @@ class Search:
                 return False
             distance += sample.distance
             gives.append(sample.gives)
-            self._remember(sample)
+            for claim, shape in sample.elaborated.claims:
+                self.missed.compare(claim, shape, fits(claim.parts, shape))
+            for demand in sample.demands:
+                self.missed.cost(demand, demand.expectation.holds(sample.figures))
         if distance:
             self.missed.add(distance, "; ".join(gives), values)
         return not distance
-
-    def _remember(self, sample: Sample) -> None:
-        for claim, shape in sample.elaborated.claims:
-            self.missed.compare(claim, shape, fits(claim.parts, shape))
-        for demand in sample.demands:
-            self.missed.cost(demand, demand.expectation.holds(sample.figures))
 
     def _widths(self, tried: Sequence[Any], end: State) -> Iterator[tuple[Any, ...]]:
         """The values with the widths that go with them."""

@@ -171,7 +171,10 @@ class LawSearch:
         if any(law.constant and not law.holds((1,) * count) for law in laws):
             return iter(())
         equal = [law for law in laws if law.is_of_first]
-        top = _top(laws, lambda law, x: law.may_hold(x, count - 1))
+        top = LARGEST_COUNT
+        for law in laws:
+            if law.grows:
+                top = min(top, largest_within(partial(law.may_hold, others=count - 1), top))
         if not equal:
             return (number for number in counts() if number <= top)
         if count == 1:
@@ -186,12 +189,3 @@ class LawSearch:
                 self.misses.append((off, (*chosen, x)))
         if len(self.misses) > 200:
             self.misses = sorted(self.misses)[:MOST_MISSES]
-
-
-def _top(laws: list[Law], test: Callable[[Law, int], bool]) -> int:
-    """The largest first width that no growing law rules out."""
-    top = LARGEST_COUNT
-    for law in laws:
-        if law.grows:
-            top = min(top, largest_within(partial(test, law), top))
-    return top
