@@ -25,6 +25,7 @@ from cnnspec.layers.base import Weight
 from cnnspec.model import Model, build
 from cnnspec.network.as_json import from_json, to_json
 from cnnspec.network.graph import Network
+from cnnspec.recipe.optimizers import Adam, Sgd
 
 SPEC = "input 6x5x2; conv 3 3x3 -> batchnorm -> relu -> flatten -> dropout 0.5 -> dense 4 -> softmax"
 
@@ -281,7 +282,7 @@ def test_biases_begin_at_zero_except_pytorchs() -> None:
 
 def test_decayed_state_never_becomes_denormal() -> None:
     flat = np.ones(4, np.float32)
-    optimizer = SgdOptimizer(flat, momentum=0.9)
+    optimizer = SgdOptimizer(flat, Sgd(momentum=0.9))
     optimizer.update(np.ones(4, np.float32), 0.1)
     for _ in range(40 * FLUSH_EVERY):
         optimizer.update(np.zeros(4, np.float32), 0.1)
@@ -293,14 +294,14 @@ def test_decayed_state_never_becomes_denormal() -> None:
 def test_an_optimizer_goes_on_from_its_state() -> None:
     gradients = np.random.default_rng(0).standard_normal((6, 9)).astype(np.float32)
     flat = np.zeros(9, np.float32)
-    whole = AdamOptimizer(flat)
+    whole = AdamOptimizer(flat, Adam())
     for gradient in gradients:
         whole.update(gradient.copy(), 0.01)
     start = np.zeros(9, np.float32)
-    first = AdamOptimizer(start)
+    first = AdamOptimizer(start, Adam())
     for gradient in gradients[:3]:
         first.update(gradient.copy(), 0.01)
-    second = AdamOptimizer(start)
+    second = AdamOptimizer(start, Adam())
     second.count = first.count
     for name, values in first.state.items():
         second.state[name][...] = values

@@ -12,8 +12,9 @@ from cases.single import data, model_of, run
 from cnnspec.backends.numpy.compile.memory import Allocator
 from cnnspec.backends.numpy.layout import Array
 from cnnspec.backends.numpy.losses import CrossEntropyLoss, MeanSquaredErrorLoss
-from cnnspec.backends.numpy.optimizers import OPTIMIZERS, clip
+from cnnspec.backends.numpy.optimizers import clip, make_optimizer
 from cnnspec.layers.activation import Relu
+from cnnspec.recipe.optimizers import Adam, AdamW, RmsProp, Sgd
 
 pytestmark = pytest.mark.torch
 torch = pytest.importorskip("torch")
@@ -114,6 +115,7 @@ def test_mean_squared_error() -> None:
     close(loss.gradient.T, tensor.grad.numpy())
 
 
+SETTINGS: dict[str, Any] = {"sgd": Sgd, "adam": Adam, "adamw": AdamW, "rmsprop": RmsProp}
 OPTIONS = [
     ("sgd", {}, {}),
     ("sgd", {"momentum": 0.9, "decay": 0.01}, {"momentum": 0.9, "weight_decay": 0.01}),
@@ -131,7 +133,7 @@ def test_optimizers(name: str, ours: dict[str, Any], theirs: dict[str, Any]) -> 
     random = np.random.default_rng(2)
     flat = random.standard_normal(50).astype(np.float32)
     tensor = torch.tensor(flat.copy(), requires_grad=True)
-    optimizer = OPTIMIZERS[name](flat, **ours)
+    optimizer = make_optimizer(SETTINGS[name](**ours), flat)
     kinds = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam, "adamw": torch.optim.AdamW,
              "rmsprop": torch.optim.RMSprop}  # fmt: skip
     other = kinds[name]([tensor], lr=0.01, **theirs)

@@ -22,16 +22,22 @@ FLUSH_BELOW: Final = 1e-30
 
 
 class Optimizer(ABC):
-    """Moves ``flat`` against ``gradient``. ``names`` are the arrays of its state, zero at the start."""
+    """Moves ``flat`` against ``gradient``, as the recipe's ``setting`` says; its rate is given each time.
+
+    ``names`` are the arrays of its state, zero at the start.
+    """
 
     names: tuple[str, ...] = ()
 
-    def __init__(self, flat: Array, *, decay: float = 0.0) -> None:
-        self.flat, self.decay = flat, decay
-        self.count = 0
-        self.state = {name: np.zeros_like(flat) for name in self.names}
+    def __init__(self, flat: Array, setting: Any) -> None:
+        self.flat, self.setting, self.count = flat, setting, 0
+        self.state = {name: np.zeros_like(flat) for name in self.names if self.keeps(name)}
         self.workspace = np.empty_like(flat)
         self.mask = np.empty(flat.shape, bool)
+
+    def keeps(self, name: str) -> bool:
+        """Whether it has this array: a velocity only with momentum."""
+        return name != "velocity" or self.setting.momentum > 0
 
     def update(self, gradient: Array, rate: float) -> None:
         """One step at a learning rate; ``gradient`` is used up."""
@@ -53,14 +59,14 @@ class Optimizer(ABC):
 
     def add_decay(self, gradient: Array) -> None:
         """gradient += decay·weights."""
-        if self.decay:
-            np.multiply(self.flat, self.decay, out=self.workspace)
+        if self.setting.decay:
+            np.multiply(self.flat, self.setting.decay, out=self.workspace)
             np.add(gradient, self.workspace, out=gradient)
 
-    def roll(self, gradient: Array, momentum: float) -> Array:
+    def roll(self, gradient: Array) -> Array:
         """velocity = momentum·velocity + gradient."""
         velocity = self.state["velocity"]
-        np.multiply(velocity, momentum, out=velocity)
+        np.multiply(velocity, self.setting.momentum, out=velocity)
         return np.asarray(np.add(velocity, gradient, out=velocity))
 
     def take_step(self, direction: Array, rate: float) -> None:
@@ -72,23 +78,15 @@ class Optimizer(ABC):
 class SgdOptimizer(Optimizer):
     """v = momentum·v + g; w -= rate·v, or with Nesterov w -= rate·(g + momentum·v)."""
 
-    def __init__(
-        self, flat: Array, *, momentum: float = 0.0, nesterov: bool = False, decay: float = 0.0
-    ) -> None:
-        self.names = ("velocity",) if momentum else ()
-        super().__init__(flat, decay=decay)
-        self.momentum, self.nesterov = momentum, nesterov
+    names = ("velocity",)
 
     def move(self, gradient: Array, rate: float) -> None:
         self.add_decay(gradient)
-        if not self.momentum:
-            self.take_step(gradient, rate)
-            return
-        velocity = self.roll(gradient, self.momentum)
-        if self.nesterov:
-            np.multiply(velocity, self.momentum, out=self.workspace)
-            np.add(gradient, self.workspace, out=gradient)
-        self.take_step(gradient if self.nesterov else velocity, rate)
+        direction = self.roll(gradient) if self.setting.momentum else gradient
+        if self.setting.momentum and self.setting.nesterov:
+            np.multiply(direction, self.setting.momentum, out=self.workspace)
+            direction = np.add(gradient, self.workspace, out=gradient)
+        self.take_step(direction, rate)
 
 
 class AdamOptimizer(Optimizer):
@@ -96,63 +94,48 @@ class AdamOptimizer(Optimizer):
 
     names = ("mean", "square")
 
-    def __init__(
-        self, flat: Array, *, beta1: float = 0.9, beta2: float = 0.999, epsilon: float = 1e-8,
-        decay: float = 0.0,
-    ) -> None:  # fmt: skip
-        super().__init__(flat, decay=decay)
-        self.beta1, self.beta2, self.epsilon = beta1, beta2, epsilon
-
     def move(self, gradient: Array, rate: float) -> None:
         self.add_decay(gradient)
         self.adapt(gradient, rate)
 
     def adapt(self, gradient: Array, rate: float) -> None:
         mean, square = self.state["mean"], self.state["square"]
-        running_mean(mean, gradient, self.beta1, self.workspace)
+        beta1, beta2 = self.setting.beta1, self.setting.beta2
+        running_mean(mean, gradient, beta1, self.workspace)
         np.multiply(gradient, gradient, out=gradient)
-        running_mean(square, gradient, self.beta2, self.workspace)
+        running_mean(square, gradient, beta2, self.workspace)
         np.sqrt(square, out=gradient)
-        np.divide(gradient, sqrt(1 - self.beta2**self.count), out=gradient)
-        np.add(gradient, self.epsilon, out=gradient)
+        np.divide(gradient, sqrt(1 - beta2**self.count), out=gradient)
+        np.add(gradient, self.setting.epsilon, out=gradient)
         np.divide(mean, gradient, out=gradient)
-        self.take_step(gradient, rate / (1 - self.beta1**self.count))
+        self.take_step(gradient, rate / (1 - beta1**self.count))
 
 
 class AdamWOptimizer(AdamOptimizer):
     """Adam with the decay apart from the gradient: w -= rate·decay·w first."""
 
-    def __init__(self, flat: Array, *, decay: float = 0.01, **options: float) -> None:
-        super().__init__(flat, decay=decay, **options)
-
     def move(self, gradient: Array, rate: float) -> None:
-        if self.decay:
-            np.multiply(self.flat, 1 - rate * self.decay, out=self.flat)
+        if self.setting.decay:
+            np.multiply(self.flat, 1 - rate * self.setting.decay, out=self.flat)
         self.adapt(gradient, rate)
 
 
 class RmsPropOptimizer(Optimizer):
     """v is a running mean of g²; w -= rate·g/(√v + epsilon), with momentum if asked."""
 
-    def __init__(
-        self, flat: Array, *, memory: float = 0.99, momentum: float = 0.0, epsilon: float = 1e-8,
-        decay: float = 0.0,
-    ) -> None:  # fmt: skip
-        self.names = ("square", "velocity") if momentum else ("square",)
-        super().__init__(flat, decay=decay)
-        self.memory, self.momentum, self.epsilon = memory, momentum, epsilon
+    names = ("square", "velocity")
 
     def move(self, gradient: Array, rate: float) -> None:
         self.add_decay(gradient)
-        square = self.state["square"]
-        np.multiply(square, self.memory, out=square)
+        square, memory = self.state["square"], self.setting.memory
+        np.multiply(square, memory, out=square)
         np.multiply(gradient, gradient, out=self.workspace)
-        np.multiply(self.workspace, 1 - self.memory, out=self.workspace)
+        np.multiply(self.workspace, 1 - memory, out=self.workspace)
         np.add(square, self.workspace, out=square)
         np.sqrt(square, out=self.workspace)
-        np.add(self.workspace, self.epsilon, out=self.workspace)
+        np.add(self.workspace, self.setting.epsilon, out=self.workspace)
         np.divide(gradient, self.workspace, out=gradient)
-        self.take_step(self.roll(gradient, self.momentum) if self.momentum else gradient, rate)
+        self.take_step(self.roll(gradient) if self.setting.momentum else gradient, rate)
 
 
 def running_mean(mean: Array, values: Array, memory: float, workspace: Array) -> None:
@@ -169,9 +152,8 @@ OPTIMIZERS: Final[dict[str, type[Optimizer]]] = {
 
 
 def make_optimizer(setting: Any, flat: Array) -> Optimizer:
-    """The optimizer of a recipe's sentence; its ``rate`` is given with each update instead."""
-    options = {name: value for name, value in dict(setting).items() if name not in ("kind", "rate")}
-    return OPTIMIZERS[setting.kind](flat, **options)
+    """The optimizer of a recipe's sentence."""
+    return OPTIMIZERS[setting.kind](flat, setting)
 
 
 def clip(gradient: Array, largest: float) -> float:

@@ -52,7 +52,10 @@ class Lowered:
 
 def lower(network: Network, batch: int, training: bool, needed: Collection[int], pick: Pick) -> Lowered:
     """All layers that the ``needed`` nodes depend on, as operations."""
-    alive = _ancestors(network, needed)
+    alive = set(needed)
+    for node in reversed(network.nodes):
+        if node.index in alive:
+            alive.update(node.inputs)
     referred = {source for index in alive for source in referred_by(network.nodes[index])}
     operations: list[Operation] = []
     value_of, count = {0: 0}, 1
@@ -67,17 +70,6 @@ def lower(network: Network, batch: int, training: bool, needed: Collection[int],
             values, count = (count,), count + 1
         value_of[node.index] = values[0]
     return Lowered(tuple(operations), value_of, frozenset(value_of[index] for index in needed))
-
-
-def _ancestors(network: Network, needed: Collection[int]) -> set[int]:
-    alive: set[int] = set()
-    stack = list(needed)
-    while stack:
-        index = stack.pop()
-        if index not in alive:
-            alive.add(index)
-            stack.extend(network.nodes[index].inputs)
-    return alive
 
 
 def referred_by(node: Node) -> tuple[int, ...]:

@@ -8,7 +8,7 @@ together. A program never allocates while it runs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from math import inf, prod
@@ -201,17 +201,10 @@ class Allocator:
         return self._clock
 
     def _lifetime(self, array: Array) -> Lifetime | None:
-        return next(
-            (self._lifetime_of[id(base)] for base in _bases(array) if id(base) in self._lifetime_of), None
-        )
-
-
-def _bases(array: object) -> Iterator[object]:
-    """An array and whatever it is a view of, in turn."""
-    base: object = array
-    while base is not None:
-        yield base
-        base = getattr(base, "base", None)
+        base: object = array
+        while base is not None and id(base) not in self._lifetime_of:
+            base = getattr(base, "base", None)
+        return self._lifetime_of.get(id(base))
 
 
 def _aligned(size: int) -> Array:

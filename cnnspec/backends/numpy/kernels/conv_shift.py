@@ -49,9 +49,6 @@ class Band:
     """(tap, channel, 1)."""
     blocks: list[ShiftBlock]
 
-    def spread(self) -> None:
-        np.copyto(self.weights, self.kernel)
-
 
 class ShiftConv(DepthwiseConv):
     """Two axes, one filter a channel; backwards as any depthwise convolution.
@@ -117,14 +114,13 @@ class ShiftConv(DepthwiseConv):
         return pairs
 
     def pack(self) -> None:
-        if self.lasting:
-            for band in self.bands:
-                band.spread()
+        for band in self.bands if self.lasting else ():
+            np.copyto(band.weights, band.kernel)
 
     def forward(self) -> None:
         for band in self.bands:
             if not self.lasting:
-                band.spread()
+                np.copyto(band.weights, band.kernel)
             for block in band.blocks:
                 _run(block)
 

@@ -68,15 +68,12 @@ class DenseStep(KernelStep):
         pixels, batch = by_channel(x), x.shape[-1]
         if in_order(x.shape):
             return [InputPart(slice(None), x.reshape(-1, batch), pixels, pixels)]
-        return [
-            self._part(pixels[start : start + len(store)], store, start)
-            for start in range(0, len(pixels), len(store))
-        ]
-
-    def _part(self, pixels: Array, store: Array, start: int) -> InputPart:
-        scratch = store[: len(pixels)]
-        values, each = scratch.reshape(-1, scratch.shape[-1]), pixels[0].size // pixels.shape[-1]
-        return InputPart(slice(start * each, start * each + len(values)), values, scratch, pixels)
+        parts, each = [], pixels[0].size // batch
+        for start in range(0, len(pixels), len(store)):
+            some = pixels[start : start + len(store)]
+            scratch, columns = store[: len(some)], slice(start * each, (start + len(some)) * each)
+            parts.append(InputPart(columns, scratch.reshape(-1, batch), scratch, some))
+        return parts
 
     def forward(self) -> None:
         for n, part in enumerate(self.parts):

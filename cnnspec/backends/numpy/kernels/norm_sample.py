@@ -30,9 +30,7 @@ class SampleNorm(KernelStep):
         self.bound, self.far = self.scratch(one), self.scratch(one, bool)
         self.normal = self.passing(self.view)
         self.squares = self.scratch(self.view)
-        weights = self.context.weights
-        self.scale = self._placed(weights["weight"]) if "weight" in weights else None
-        self.shift = self._placed(weights["bias"]) if "bias" in weights else None
+        self.refresh()
 
     def _arrangement(self) -> tuple[Shape, tuple[int, ...], Shape]:
         """The view, its axes within one part, and the shape of scale and shift in the view."""
@@ -81,9 +79,8 @@ class SampleNorm(KernelStep):
         np.maximum(self.factor, 0, out=self.factor)
 
     def refresh(self) -> None:
-        weights = self.context.weights
-        if self.scale is not None and self.shift is not None:
-            self.scale, self.shift = self._placed(weights["weight"]), self._placed(weights["bias"])
+        placed = {name: self._placed(weight) for name, weight in self.context.weights.items()}
+        self.scale, self.shift = placed.get("weight"), placed.get("bias")
 
     def prepare(self, dy: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, ...]:
         self.dy = dy.reshape(self.view)
