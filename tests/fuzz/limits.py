@@ -17,7 +17,7 @@ from typing import Any, Final
 
 SLOWEST: Final = 2.0
 """Seconds of processor time that a stage may take."""
-HANG: Final = 8.0
+HANG = 8.0
 """Seconds of processor time after which a stage is stopped."""
 MOST_MEMORY: Final = 500_000_000
 """Bytes that one case may add to what the process held before it."""
@@ -68,10 +68,11 @@ def measured(verdict: Verdict) -> Iterator[None]:
     if verdict.memory > MOST_MEMORY:
         verdict.faults.append(("memory", f"{verdict.memory / 1e6:.0f} MB more"))
     for child in children():
-        verdict.faults.append(("children", f"{_command(child)} is left"))
         with suppress(OSError):
-            os.kill(child, signal.SIGKILL)
-            os.waitpid(child, 0)
+            if os.waitpid(child, os.WNOHANG) == (0, 0):
+                verdict.faults.append(("children", f"{_command(child)} is left"))
+                os.kill(child, signal.SIGKILL)
+                os.waitpid(child, 0)
 
 
 def children() -> list[int]:
@@ -106,12 +107,12 @@ def told(error: BaseException) -> str:
 
 
 @contextmanager
-def watchdog(seconds: float = HANG) -> Iterator[None]:
+def watchdog() -> Iterator[None]:
     def give_up(number: int, frame: FrameType | None) -> None:
-        raise Hangs(f"stopped after {seconds:.0f} s")
+        raise Hangs(f"stopped after {HANG:.0f} s")
 
     before = signal.signal(signal.SIGPROF, give_up)
-    signal.setitimer(signal.ITIMER_PROF, seconds)
+    signal.setitimer(signal.ITIMER_PROF, HANG)
     try:
         yield
     finally:

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import subprocess
+from collections.abc import Callable
+from itertools import count
+from random import SystemRandom
+
 import pytest
 
+from . import limits
+from .__main__ import fuzz
 from .drive import drive
 from .kinds import KINDS
+from .limits import Verdict, measured
 from .mutants import mutant
+from .worker import Worker
 
 
 @pytest.mark.parametrize("first", range(0, 60, 10))
@@ -17,6 +26,43 @@ def test_broken_specs_end_in_diagnostics(first: int) -> None:
         if (found := drive(mutant(number), slowest=8).faults)
     }
     assert {} == faults
+
+
+def test_fresh_cases_of_every_kind_end_in_messages() -> None:
+    """The seed is new each time, and printed: ``python -m tests.fuzz --seed N`` makes the same cases."""
+    tally = fuzz(list(KINDS), SystemRandom().randrange(10**9), seconds=20, slowest=8)
+    assert not tally.kinds, str(tally)
+    assert len(KINDS) == len(tally.cases)
+
+
+@pytest.mark.parametrize(
+    ("work", "stage", "what"),
+    [
+        (lambda: 1 // 0, "it", "ZeroDivisionError"),
+        (lambda: next(n for n in count() if n < 0), "it", "Hangs"),
+        (lambda: bytearray(600_000_000).count(1), "memory", "MB more"),
+        (lambda: subprocess.Popen(["sleep", "60"]), "children", "is left"),
+    ],
+    ids=["an error", "a loop", "memory", "a child"],
+)
+def test_what_a_case_does_wrong_is_seen(
+    work: Callable[[], object], stage: str, what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "HANG", 0.3)
+    verdict = Verdict()
+    with measured(verdict):
+        left = verdict.attempt("it", work, ())
+    if isinstance(left, subprocess.Popen):
+        left.returncode = -9
+    assert stage in dict(verdict.faults)
+    assert what in dict(verdict.faults)[stage]
+
+
+def test_a_worker_that_dies_is_replaced() -> None:
+    with Worker(slowest=8) as worker:
+        died = worker.ask("no such kind", 1)
+        assert "process" in dict(died.faults)
+        assert [] == worker.ask("csv", 1).faults
 
 
 @pytest.mark.parametrize("kind", KINDS)

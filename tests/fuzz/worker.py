@@ -20,7 +20,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Final
 
-from .limits import Verdict, children
+from .limits import Verdict
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 LONGEST: Final = 90.0
@@ -28,7 +28,7 @@ LONGEST: Final = 90.0
 ADDRESSES: Final = 6_000_000_000
 """Bytes a worker may map beyond those it begins with: what keeps the machine from harm."""
 ADOPT: Final = 36
-"""PR_SET_CHILD_SUBREAPER: orphans of a worker become children of this process."""
+"""PR_SET_CHILD_SUBREAPER: orphans of what a case started become children of the worker."""
 
 
 class Worker:
@@ -38,8 +38,6 @@ class Worker:
         self.slowest = slowest
         self.process: subprocess.Popen[bytes] | None = None
         self.said: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
-        with suppress(OSError, AttributeError):
-            ctypes.CDLL(None).prctl(ADOPT, 1, 0, 0, 0)
 
     def __enter__(self) -> Worker:
         return self
@@ -80,18 +78,11 @@ class Worker:
 
     def _end(self) -> None:
         """The process and all that it started are gone."""
-        if self.process is None:
-            return
-        mine = self.process.pid
-        with suppress(OSError):
-            os.killpg(mine, signal.SIGKILL)
-        self.process.communicate()
-        self.process = None
-        for child in children():
+        if self.process is not None:
             with suppress(OSError):
-                if os.getpgid(child) == mine:
-                    os.kill(child, signal.SIGKILL)
-                    os.waitpid(child, 0)
+                os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.communicate()
+            self.process = None
 
 
 def main() -> None:
@@ -102,6 +93,8 @@ def main() -> None:
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     os.fsync = lambda fd: None  # the disk has other work
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(ADOPT, 1, 0, 0, 0)
     _keep_within(ADDRESSES)
     for line in sys.stdin:
         kind, number = line.split()
