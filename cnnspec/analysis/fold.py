@@ -30,7 +30,7 @@ class Leaf:
 
 @record
 class Block:
-    """An instance of a block, under the title it was used with."""
+    """An instance of a block, under the title it was used with; or, before folding, one turn of a repeat."""
 
     title: str
     segments: tuple[Segment, ...]
@@ -56,15 +56,6 @@ class Repeated:
 
 
 Segment: TypeAlias = Leaf | Block | Repeated
-
-
-@record
-class _Turn:
-    """One turn of a repeat, before folding; spliced into its surroundings when it stays alone."""
-
-    segments: tuple[Segment, ...]
-    nodes: tuple[Node, ...]
-    group: Group
 
 
 def fold(network: Network, *, repeats: bool = True) -> tuple[Segment, ...]:
@@ -95,16 +86,15 @@ class _Folder:
             place += turns
         return tuple(folded)
 
-    def _piece(self, run: tuple[Node, ...], depth: int) -> Segment | _Turn:
+    def _piece(self, run: tuple[Node, ...], depth: int) -> Segment:
         if len(run[0].groups) <= depth:
             return Leaf(run[0])
-        group = run[0].groups[depth]
-        inner = self.segments(run, depth + 1)
-        if group.repeat is None:
-            return Block(group.title, inner, run, group)
-        return inner[0] if len(inner) == 1 and isinstance(inner[0], Block) else _Turn(inner, run, group)
+        group, inner = run[0].groups[depth], self.segments(run, depth + 1)
+        if group.repeat is not None and len(inner) == 1 and isinstance(inner[0], Block):
+            return inner[0]
+        return Block(group.title, inner, run, group)
 
-    def _equal_from(self, pieces: list[Segment | _Turn], place: int) -> int:
+    def _equal_from(self, pieces: list[Segment], place: int) -> int:
         """How many pieces from ``place`` on are equal turns."""
         end = place + 1
         while end < len(pieces) and self._alike(pieces[end - 1], pieces[end]):
@@ -113,11 +103,11 @@ class _Folder:
             end -= 1
         return end - place
 
-    def _alike(self, one: Segment | _Turn, two: Segment | _Turn) -> bool:
+    def _alike(self, one: Segment, two: Segment) -> bool:
         """Whether two adjacent pieces are equal, each reading the one before it at the same place."""
-        if isinstance(one, (Leaf, Repeated)) or type(one) is not type(two):
+        if not (isinstance(one, Block) and isinstance(two, Block)) or len(one.nodes) != len(two.nodes):
             return False
-        if len(one.nodes) != len(two.nodes) or _kind(one) != _kind(two):
+        if (one.group.title, one.group.repeat) != (two.group.title, two.group.repeat):
             return False
         if not all(map(_same_layer, one.nodes, two.nodes)):
             return False
@@ -138,7 +128,7 @@ class _Folder:
                 return False
         return True
 
-    def _closed(self, pieces: list[Segment | _Turn]) -> bool:
+    def _closed(self, pieces: list[Segment]) -> bool:
         """Whether the last turn is read from outside only where the next turn would have read it."""
         first, last = pieces[-2].nodes, pieces[-1].nodes
         entries = _entries(first, last) or set()
@@ -150,17 +140,15 @@ class _Folder:
         return True
 
 
-def _folded(pieces: Sequence[Segment | _Turn]) -> tuple[Segment, ...]:
+def _folded(pieces: Sequence[Segment]) -> tuple[Segment, ...]:
+    """Turns fold within their own repeat; one that stays alone is spliced into its surroundings."""
     first = pieces[0]
-    shown = first.segments if isinstance(first, _Turn) else (first,)
+    shown: tuple[Segment, ...] = (first,)
+    if isinstance(first, Block) and first.group.repeat is not None:
+        shown = first.segments
     if len(pieces) == 1:
         return shown
     return (Repeated(shown, len(pieces), tuple(piece.nodes for piece in pieces)),)
-
-
-def _kind(piece: Block | _Turn) -> tuple[str, int | None]:
-    """Turns fold within their own repeat, blocks with blocks of their title."""
-    return (piece.group.title, piece.group.repeat)
 
 
 def _same_layer(one: Node, two: Node) -> bool:

@@ -10,9 +10,9 @@ import pytest
 from cases.registry import CASES, Case
 from cases.single import data, model_of, network_of, run
 
-from cnnspec.backends.numpy.kernels import conv_choice as choose
 from cnnspec.backends.numpy.kernels import conv_shift, conv_slab, norm
 from cnnspec.backends.numpy.kernels import curve as activation_block
+from cnnspec.backends.numpy.kernels import table as choose
 from cnnspec.backends.numpy.kernels.conv_depthwise import DepthwiseConv
 from cnnspec.backends.numpy.kernels.conv_patch import PatchConv
 from cnnspec.backends.numpy.kernels.conv_row import RowConv

@@ -8,7 +8,7 @@ from cases.registry import Case
 from cases.single import data, model_of, network_of
 
 from cnnspec.backends.numpy.engine import NumpyEngine
-from cnnspec.backends.numpy.kernels import conv_choice, conv_winograd
+from cnnspec.backends.numpy.kernels import conv_winograd, table
 from cnnspec.backends.numpy.kernels.conv_slab import SlabConv
 from cnnspec.backends.numpy.kernels.conv_winograd import Winograd4Conv, WinogradConv
 from cnnspec.backends.numpy.kernels.step import Choice
@@ -30,7 +30,7 @@ def test_winograd_equals_the_definition(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     monkeypatch.setattr(conv_winograd, "SLAB_BYTES", slab)
-    monkeypatch.setattr(conv_choice, "kernel_of", lambda *_: Choice(kernel, "asked for"))
+    monkeypatch.setattr(table, "kernel_of", lambda *_: Choice(kernel, "asked for"))
     case = Case("", Conv(filters=3, kernel=3, padding=padding), (shape,))
     fast, plain = model_of(case), model_of(case, reference=True)
     images, _ = data(fast, batch)
@@ -62,15 +62,15 @@ def test_single_precision_holds_its_promise(
 
 def test_it_is_chosen_for_predicting_where_it_gains() -> None:
     node = network_of(large()).nodes[1]
-    assert WinogradConv is conv_choice.kernel_of(node, 1, False).kernel
-    assert SlabConv is conv_choice.kernel_of(node, 1, True).kernel
+    assert WinogradConv is table.kernel_of(node, 1, False).kernel
+    assert SlabConv is table.kernel_of(node, 1, True).kernel
     small = network_of(Case("", Conv(filters=128, kernel=3, padding=1), ((7, 7, 128),))).nodes[1]
-    assert SlabConv is conv_choice.kernel_of(small, 1, False).kernel
-    assert WinogradConv is conv_choice.kernel_of(small, 8, False).kernel
+    assert SlabConv is table.kernel_of(small, 1, False).kernel
+    assert WinogradConv is table.kernel_of(small, 8, False).kernel
     for other in ({"stride": 2}, {"dilation": 2}, {"groups": 2}, {"filters": 64}, {"kernel": 5}):
         layer = Conv(**({"filters": 128, "kernel": 3, "padding": 1} | other))
         node = network_of(Case("", layer, ((14, 14, 128),))).nodes[1]
-        assert WinogradConv is not conv_choice.kernel_of(node, 1, False).kernel
+        assert WinogradConv is not table.kernel_of(node, 1, False).kernel
 
 
 INPUTS = [np.inf, -np.inf, np.nan, 1e38, -3e38]
@@ -94,7 +94,7 @@ def test_infinities_and_nan_stay_where_direct_sums_have_them(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     monkeypatch.setattr(conv_winograd, "SLAB_BYTES", slab)
-    monkeypatch.setattr(conv_choice, "kernel_of", lambda *_: Choice(kernel, "asked for"))
+    monkeypatch.setattr(table, "kernel_of", lambda *_: Choice(kernel, "asked for"))
     case = Case("", Conv(filters=3, kernel=3, padding=padding), (shape,))
     fast, plain = model_of(case, dtype="float32"), model_of(case, reference=True, dtype="float32")
     images, _ = data(fast, batch)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import gzip
 import re
 import zlib
-from io import BufferedReader
+from io import BufferedIOBase, BufferedReader
 from math import prod
 from pathlib import Path
 from typing import Final
@@ -27,7 +27,6 @@ LARGEST = 4_000_000_000
 """Bytes a file may claim to hold; what is larger than memory is refused before it is read."""
 
 KINDS = {1: "labels", 3: "images", 4: "colour images"}
-CHUNK = 1 << 24
 FILES: Final = (
     "train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"
 )  # fmt: skip
@@ -137,7 +136,8 @@ def read_idx(path: Path, wanted: str) -> Bytes:
         with opened(path) as plain:
             packed = plain.read(2) == b"\x1f\x8b"
             plain.seek(0)
-            with gzip.GzipFile(fileobj=plain) if packed else plain as file:
+            unpacked = gzip.GzipFile(fileobj=plain) if packed else plain
+            with BufferedReader(unpacked) as file:
                 return _read(file, path, wanted)
     except (gzip.BadGzipFile, zlib.error, EOFError) as error:
         raise bad_file(
@@ -150,26 +150,22 @@ def read_idx(path: Path, wanted: str) -> Bytes:
         raise missing(f"{path} cannot be read: {error.strerror or error}") from error
 
 
-def _read(file: gzip.GzipFile | BufferedReader, path: Path, wanted: str) -> Bytes:
+def _read(file: BufferedIOBase, path: Path, wanted: str) -> Bytes:
     shape = _header(file, path, wanted)
     if isinstance(file, gzip.GzipFile):
         refuse_bomb(path, prod(shape), path.stat().st_size)
-    values = np.empty(prod(shape), np.uint8)
-    view, done, begin = values.data, 0, 4 + 4 * len(shape)
-    promised = f"its header promises {_times(shape)} values"
-    while done < len(values):
-        count = file.readinto(view[done : done + CHUNK])
-        if not count:
-            ends = f"ends at byte {begin + done:,} of {begin + len(values):,}"
-            raise bad_file(path, ends, promised, cure="get the file again; it was cut short")
-        done += count
+    values, begin = np.empty(prod(shape), np.uint8), 4 + 4 * len(shape)
+    promised, done = f"its header promises {_times(shape)} values", file.readinto(values.data)
+    if done < len(values):
+        ends = f"ends at byte {begin + done:,} of {begin + len(values):,}"
+        raise bad_file(path, ends, promised, cure="get the file again; it was cut short")
     if file.read(1):
         message = f"goes on after its last value, at byte {begin + done:,}"
         raise bad_file(path, message, promised, cure="get the file again")
     return values.reshape(shape)
 
 
-def _header(file: gzip.GzipFile | BufferedReader, path: Path, wanted: str) -> tuple[int, ...]:
+def _header(file: BufferedIOBase, path: Path, wanted: str) -> tuple[int, ...]:
     magic = file.read(4)
     if len(magic) < 4:
         raise bad_file(path, f"ends at byte {len(magic)}, within its first number", cure="get the file again")

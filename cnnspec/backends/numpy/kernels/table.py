@@ -1,7 +1,7 @@
 """The table of the backend: word of a layer -> the steps that run it.
 
 An entry picks them for a node, by the layer's options and shapes, by the batch
-and by whether it is trained.
+and by whether it is trained; for a convolution it says why.
 """
 
 from __future__ import annotations
@@ -12,8 +12,10 @@ from cnnspec.backends.numpy.kernels import (
     activation,
     activation_curves,
     conv,
-    conv_choice,
+    conv_shift,
+    conv_slab,
     conv_up,
+    conv_winograd,
     dense,
     merge,
     norm,
@@ -24,12 +26,53 @@ from cnnspec.backends.numpy.kernels import (
     reshape,
     unpool,
 )
+from cnnspec.backends.numpy.kernels.conv_depthwise import DepthwiseConv
+from cnnspec.backends.numpy.kernels.conv_patch import PatchConv
+from cnnspec.backends.numpy.kernels.conv_row import RowConv
 from cnnspec.backends.numpy.kernels.step import Choice, Pick, always, by_option
+from cnnspec.backends.numpy.kernels.window import WindowGeometry
+from cnnspec.layers.conv import Conv
 from cnnspec.network.graph import Node
 
+WINOGRAD2 = Choice(conv_winograd.WinogradConv, "3x3, many channels: F(2x2, 3x3), 2.25 times fewer multiplies")
+WINOGRAD4 = Choice(
+    conv_winograd.Winograd4Conv, "3x3, many channels: F(4x4, 3x3), 4 times fewer multiplies, to 1e-4"
+)
+"""In its place only where that accuracy is enough for the user."""
+
+
+def kernel_of(node: Node, batch: int, training: bool = True) -> Choice:
+    """The kernel of a convolution; Winograd's sums are for predicting alone."""
+    layer = conv.as_conv(node)
+    windows = tuple(map(WindowGeometry.of, layer.axes(node.input_shapes)))
+    if not training and conv_winograd.pays(layer, windows, node.input_shapes[0][-1], batch):
+        return WINOGRAD2
+    return _direct(node, layer, windows, batch)
+
+
+def _direct(node: Node, layer: Conv, windows: tuple[WindowGeometry, ...], batch: int) -> Choice:
+    if layer.groups > 1 and layer.groups == node.input_shapes[0][-1]:
+        if conv_shift.pays(windows, layer.filters, layer.groups, batch):
+            why = "each channel alone: shifted multiplies and adds of whole rows"
+            return Choice(conv_shift.ShiftConv, why)
+        return Choice(DepthwiseConv, "each channel alone: shifted multiplies and adds")
+    if layer.groups > 1:
+        return Choice(PatchConv, f"{layer.groups} groups: every tap copied, one product a group and row")
+    if len(windows) > 2:
+        return Choice(PatchConv, "three axes: every tap copied, one product a row")
+    if len(windows) == 2 and windows[0].dilation > 1:
+        return Choice(PatchConv, "dilated rows: every tap copied, one product a row")
+    if conv_slab.pays(windows, batch, node.layer.arrays(node.input_shapes)[0].shape):
+        why = "short rows, many channels: every tap copied, one product for several rows"
+        return Choice(conv_slab.SlabConv, why)
+    if windows[-1].plain and (len(windows) == 1 or windows[0].before == 0):
+        return Choice(RowConv, "one column wide: rows of the map are multiplied where they are")
+    return Choice(RowConv, "width unfolded, rows read in an overlapping view, one product a row")
+
+
 KERNELS: Final[dict[str, Pick]] = {
-    "conv": conv_choice.convolution,
-    "depthwise": conv_choice.convolution,
+    "conv": lambda *place: (kernel_of(*place), Choice(conv.Bias)),
+    "depthwise": lambda *place: (kernel_of(*place), Choice(conv.Bias)),
     "upconv": always(conv_up.UpConvStep, conv.Bias),
     "dense": always(dense.DenseStep, conv.Bias),
     "maxpool": always(pool.MaxPoolStep),
@@ -80,7 +123,7 @@ def fast_steps(node: Node, batch: int, training: bool) -> tuple[Choice, ...]:
 def winograd4_steps(node: Node, batch: int, training: bool) -> tuple[Choice, ...]:
     """The same with F(4x4, 3x3) in place of F(2x2, 3x3): faster, and accurate to 1e-4 only."""
     choices = fast_steps(node, batch, training)
-    return tuple(conv_choice.WINOGRAD4 if choice == conv_choice.WINOGRAD2 else choice for choice in choices)
+    return tuple(WINOGRAD4 if choice == WINOGRAD2 else choice for choice in choices)
 
 
 def reference_steps(node: Node, batch: int, training: bool) -> tuple[Choice, ...]:
