@@ -8,40 +8,15 @@ of the map are pooled in long contiguous runs.
 from __future__ import annotations
 
 from abc import abstractmethod
-from dataclasses import dataclass
-from math import prod
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
 from cnnspec.backends.numpy.kernels.step import KernelStep
 from cnnspec.backends.numpy.kernels.window import WindowGeometry
-from cnnspec.backends.numpy.layout import Array, Shape
+from cnnspec.backends.numpy.layout import Array, Shape, along, spatial_axes
 from cnnspec.layers.pool import Pooling
 from cnnspec.network.graph import Node
-
-
-@dataclass(frozen=True, slots=True)
-class Pass:
-    """One axis of a pool: from ``before`` to ``after``, shapes (outer, axis, inner)."""
-
-    window: WindowGeometry
-    before: Shape
-    after: Shape
-
-
-def passes(node: Node, shape: Shape) -> list[Pass]:
-    """The passes over an inner map of ``shape``, columns first; axes that pass through are left out."""
-    windows = windows_of(node)
-    order = [len(shape) - 2, *range(len(windows) - 2, -1, -1)]
-    sizes, found = list(shape), []
-    for axis, window in zip(order, reversed(windows), strict=True):
-        if window.plain:
-            continue
-        outer, inner = prod(sizes[:axis]), prod(sizes[axis + 1 :])
-        found.append(Pass(window, (outer, window.size, inner), (outer, window.output, inner)))
-        sizes[axis] = window.output
-    return found
 
 
 def windows_of(node: Node) -> tuple[WindowGeometry, ...]:
@@ -55,14 +30,15 @@ def pooled_shape(node: Node, shape: Shape) -> Shape:
     return (*outer, shape[-3], column, shape[-1])
 
 
-class Extreme:
+class Extreme(NamedTuple):
     """Which extreme a pool keeps: its elementwise choice, its comparison, what padding counts as.
 
     Of two zeros a processor's maximum gives the second: the best so far stands there, and the first stays.
     """
 
-    def __init__(self, choose: np.ufunc, beats: np.ufunc, padding: float) -> None:
-        self.choose, self.beats, self.padding = choose, beats, padding
+    choose: np.ufunc
+    beats: np.ufunc
+    padding: float
 
 
 class ExtremePass:
@@ -195,13 +171,15 @@ class AxisPool(KernelStep):
     reads_input = False
 
     def build(self) -> None:
-        found = passes(self.node, self.x.shape)
         self.y = self.memory.take(pooled_shape(self.node, self.x.shape))
         self.passes: list[ExtremePass | SumPass] = []
+        axes = zip(spatial_axes(self.x.ndim), windows_of(self.node), strict=True)
+        pooled = [(axis, window) for axis, window in axes if not window.plain]
         x = self.x
-        for n, each in enumerate(found):
-            y = self.y.reshape(each.after) if n == len(found) - 1 else self.scratch(each.after)
-            self.passes.append(self.make(x.reshape(each.before), y, each.window))
+        for axis, window in reversed(pooled):
+            shape = (*x.shape[:axis], window.output, *x.shape[axis + 1 :])
+            y = self.y if axis == pooled[0][0] else self.scratch(shape)
+            self.passes.append(self.make(along(x, axis), along(y, axis), window))
             x = y
 
     @abstractmethod
