@@ -6,6 +6,7 @@ Most layers of a large network repeat, so answers are kept by (layer, inputs).
 from __future__ import annotations
 
 from functools import cached_property, lru_cache
+from typing import Final
 
 from cnnspec.analysis.padding import real_additions, real_multiplies
 from cnnspec.analysis.receptive_field import ReceptiveField
@@ -14,6 +15,8 @@ from cnnspec.layers.base import Item, Layer, Shape, Shapes, output_symbols
 from cnnspec.network.graph import Node
 from cnnspec.records import record
 
+COUNTS: Final = ("params", "trainable", "frozen", "buffers", "multiplies", "additions")
+"""What is counted of a layer, each by a law of its own."""
 FLOAT_BYTES = 4
 """Every value is a float32."""
 
@@ -66,13 +69,9 @@ class Laws:
     @cached_property
     def flops(self) -> Formula:
         """Multiplies, additions and each elementwise item."""
-        return total(
-            (
-                Symbol("multiplies", self.multiplies.value),
-                Symbol("additions", self.additions.value),
-                *(Symbol(item.what, item.count.value) for item in self.elementwise),
-            )
-        )
+        sums = {"multiplies": self.multiplies, "additions": self.additions}
+        items = (*sums.items(), *((item.what, item.count) for item in self.elementwise))
+        return total(Symbol(what, law.value) for what, law in items)
 
     @cached_property
     def activation_bytes(self) -> Formula:
@@ -111,19 +110,10 @@ class Cost(Counts):
 def cost_of(layer: Layer, inputs: Shapes, exclude_padding: bool = False) -> Cost:
     """The figures of a layer for the shapes of its inputs."""
     laws = Laws(layer, inputs, exclude_padding)
-    params, multiplies, additions = int(laws.params), int(laws.multiplies), int(laws.additions)
+    counts = {name: int(getattr(laws, name)) for name in COUNTS}
     elementwise = sum(int(item.count) for item in laws.elementwise)
-    return Cost(
-        params=params,
-        trainable=int(laws.trainable),
-        frozen=int(laws.frozen),
-        buffers=int(laws.buffers),
-        multiplies=multiplies,
-        additions=additions,
-        elementwise=elementwise,
-        flops=multiplies + additions + elementwise,
-        laws=laws,
-    )
+    flops = counts["multiplies"] + counts["additions"] + elementwise
+    return Cost(**counts, elementwise=elementwise, flops=flops, laws=laws)
 
 
 @lru_cache(maxsize=8192)

@@ -53,10 +53,8 @@ def field(network: Network, layer: str, position: tuple[int, ...] = ()) -> Field
     """
     node, rank = _find(network, layer), len(spatial(network.input))
     if rank == 0:
-        raise LayerError(
-            "no-rows-or-columns",
-            f"the input {show(network.input)} is a vector: it has no rows or columns to see",
-        )
+        message = f"the input {show(network.input)} is a vector: it has no rows or columns to see"
+        raise LayerError("no-rows-or-columns", message)
     is_map = len(node.output) - 1 == rank
     place = _checked(node, position, rank) if is_map else ()
     pixels = tuple(
@@ -111,26 +109,19 @@ def _find(network: Network, layer: str) -> Node:
     if found is not None:
         return found
     meant = nearest(layer, network.by_name)
-    raise LayerError(
-        "no-such-layer",
-        f"there is no layer {layer}",
-        help=(f"did you mean {meant}?" if meant else "cnnspec analyze lists the layers",),
-    )
+    cure = f"did you mean {meant}?" if meant else "cnnspec analyze lists the layers"
+    raise LayerError("no-such-layer", f"there is no layer {layer}", help=(cure,))
 
 
 def _checked(node: Node, position: tuple[int, ...], rank: int) -> tuple[int, ...]:
     sizes, names = spatial(node.output), [AXIS_NAMES[name] for name in AXES[rank]]
+    gives = f"{node.name} gives {show(node.output)}"
     if len(position) != rank:
-        raise LayerError(
-            "place-outside-map",
-            f"a place in {node.name} needs {rank} numbers ({', '.join(names)}), not {len(position)}",
-            notes=(f"{node.name} gives {show(node.output)}",),
-        )
+        message = f"a place in {node.name} needs {rank} numbers ({', '.join(names)}), not {len(position)}"
+        raise LayerError("place-outside-map", message, notes=(gives,))
     for name, at, size in zip(names, position, sizes, strict=True):
         if not 0 <= at < size:
-            raise LayerError(
-                "place-outside-map",
-                f"{at} lies outside the {name} of {node.name}",
-                notes=(f"{node.name} gives {show(node.output)}: the {name} runs from 0 to {size - 1}",),
-            )
+            message = f"{at} lies outside the {name} of {node.name}"
+            note = f"{gives}: the {name} runs from 0 to {size - 1}"
+            raise LayerError("place-outside-map", message, notes=(note,))
     return position

@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, field
 from fractions import Fraction
 from functools import cached_property
-from typing import Any, Final
+from typing import Any
 
 from cnnspec.analysis.advice import advise
 from cnnspec.analysis.conventions import Convention, convention_of
-from cnnspec.analysis.cost import Cost, Counts, bytes_of, cost_of
+from cnnspec.analysis.cost import COUNTS, Counts, bytes_of, cost_of
 from cnnspec.analysis.cost import Row as Row
 from cnnspec.analysis.memory import Memory, Training, known_optimizer
 from cnnspec.analysis.receptive_field import Track, summary, tracks_of
@@ -161,14 +161,12 @@ class Analysis:
         )
 
 
-COUNTS: Final = ("params", "trainable", "frozen", "buffers", "multiplies", "additions", "elementwise")
-
-
 def _counts(rows: tuple[Row, ...]) -> dict[str, int]:
     """The sums of what a layer's cost holds; most layers repeat and share theirs."""
     costs = {id(row.laws): row for row in rows}
     times = Counter(id(row.laws) for row in rows)
-    return {name: sum(n * getattr(costs[key], name) for key, n in times.items()) for name in COUNTS}
+    names = (*COUNTS, "elementwise")
+    return {name: sum(n * getattr(costs[key], name) for key, n in times.items()) for name in names}
 
 
 def analyze(
@@ -192,19 +190,17 @@ def analyze(
     known_optimizer(optimizer)
     counted = convention_of(convention)
     tracks = tuple(tracks_of(given))
-    rows = tuple(
-        _row(
-            node, tracks[node.index], cost_of(node.layer, node.input_shapes, exclude_padding), counted, batch
-        )
-        for node in given.layers
-    )
+    rows = tuple(_row(node, tracks, counted, exclude_padding, batch) for node in given.layers)
     return Analysis(given, batch, convention, exclude_padding, rows, tracks, optimizer)
 
 
-def _row(node: Node, tracks: tuple[Track, ...], cost: Cost, convention: Convention, batch: int) -> Row:
+def _row(
+    node: Node, tracks: Sequence[tuple[Track, ...]], convention: Convention, exclude_padding: bool, batch: int
+) -> Row:
+    cost = cost_of(node.layer, node.input_shapes, exclude_padding)
     figures = {**vars(cost), "flops": convention.flops(node.layer, node.input_shapes, node.output, cost) or 0}
     return Row(
-        **figures, node=node, receptive_field=summary(tracks, node.output),
+        **figures, node=node, receptive_field=summary(tracks[node.index], node.output),
         activation_bytes=batch * bytes_of(node.output),
     )  # fmt: skip
 
@@ -222,13 +218,9 @@ def _judge(budget: Expectation, figures: Mapping[str, Any]) -> JudgedExpectation
 def _broken(budget: Expectation, actual: int | float | None, figures: Mapping[str, Any]) -> Diagnostic:
     known = [f"{name} = {figures[name]:,}" for name in figures if name in budget.text.split()]
     has = f"the network has {actual:,}" if actual is not None else "it is not true of this network"
-    return Diagnostic(
-        "expectation-broken",
-        f"expected {budget.text}, but {has}",
-        budget.span,
-        notes=tuple(known),
-        help=("make the network fit its budget, or change the budget on this line",),
-    )
+    message = f"expected {budget.text}, but {has}"
+    cure = "make the network fit its budget, or change the budget on this line"
+    return Diagnostic("expectation-broken", message, budget.span, notes=tuple(known), help=(cure,))
 
 
 def _number(value: object) -> int | float | None:

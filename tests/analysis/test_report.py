@@ -8,7 +8,8 @@ import pytest
 from tools import known
 
 import cnnspec
-from cnnspec.analysis.report import COUNTS, Analysis, analyze
+from cnnspec.analysis.cost import COUNTS
+from cnnspec.analysis.report import Analysis, analyze
 from cnnspec.elaborate.spec import elaborate
 from cnnspec.layers.base import Slide, Spread, Window
 from cnnspec.syntax.parse import parse_tolerant
@@ -58,7 +59,7 @@ def test_the_first_row_is_that_of_the_contract(lenet: Analysis) -> None:
 
 
 def test_totals_are_the_sums_of_the_rows(lenet: Analysis) -> None:
-    for name in (*COUNTS, "flops", "activation_bytes"):
+    for name in (*COUNTS, "elementwise", "flops", "activation_bytes"):
         assert sum(getattr(row, name) for row in lenet.rows) == getattr(lenet.totals, name)
 
 

@@ -195,15 +195,8 @@ class Problem:
         """What the network does: for each layer, what it sees, what it holds and what it gives."""
         found = self.elaborate(dict(enumerate(values)))
         nodes = found.network.layers if found.network else ()
-        return tuple(
-            (
-                node.word,
-                node.output,
-                node.layer.window(node.input_shapes),
-                node.layer.arrays(node.input_shapes),
-            )
-            for node in nodes
-        )
+        flows = [(node, node.layer, node.input_shapes) for node in nodes]
+        return tuple((node.word, node.output, it.window(flow), it.arrays(flow)) for node, it, flow in flows)
 
     @property
     def only_shapes(self) -> bool:

@@ -122,11 +122,9 @@ def read_pair(images: Path, labels: Path, known: int = 256) -> tuple[Bytes, Labe
         )  # fmt: skip
     if len(classes) and classes.max() >= known:
         place = int(np.argmax(classes >= known))
-        raise bad_file(
-            labels,
-            f"byte {8 + place:,} holds label {classes[place]}; labels are 0 to {known - 1}",
-            cure="get the file again, or take both from one set: each class needs images to train on",
-        )
+        message = f"byte {8 + place:,} holds label {classes[place]}; labels are 0 to {known - 1}"
+        cure = "get the file again, or take both from one set: each class needs images to train on"
+        raise bad_file(labels, message, cure=cure)
     return pictures, classes
 
 
@@ -175,11 +173,8 @@ def _header(file: BufferedIOBase, path: Path, wanted: str) -> tuple[int, ...]:
             "an IDX file begins with two zero bytes", cure="give the original files, plain or gzip",
         )  # fmt: skip
     if magic[2] != 8:
-        raise bad_file(
-            path,
-            f"byte 2 says type 0x{magic[2]:02x}; only unsigned bytes (0x08) are read",
-            cure="save the values as unsigned bytes",
-        )
+        message = f"byte 2 says type 0x{magic[2]:02x}; only unsigned bytes (0x08) are read"
+        raise bad_file(path, message, cure="save the values as unsigned bytes")
     _check_kind(path, magic[3], wanted)
     sizes = file.read(4 * magic[3])
     if len(sizes) < 4 * magic[3]:

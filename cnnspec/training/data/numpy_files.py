@@ -163,11 +163,8 @@ def _refuse_bombs(path: Path, archive: zipfile.ZipFile) -> None:
 def _refuse_others(path: Path, start: bytes) -> None:
     """Raises SpecError for what NumPy writes beside archives: one array alone, and pickles."""
     if start == MAGIC:
-        raise bad_file(
-            path,
-            "is a single array, not an archive of images and labels",
-            cure="save both with numpy.savez(path, x=…, y=…)",
-        )
+        cure = "save both with numpy.savez(path, x=…, y=…)"
+        raise bad_file(path, "is a single array, not an archive of images and labels", cure=cure)
     if start[:1] == PICKLE:
         raise _refusal_of_objects(path)
 

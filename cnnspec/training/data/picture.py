@@ -129,11 +129,8 @@ def _as_bytes(path: Path, image: Image.Image, kind: str | None) -> Image.Image:
     deep = image.mode.startswith("I;16") or (image.mode == "I" and kind in DEEP_KINDS)
     factor = 1 / DEEP if deep else 255.0 if image.mode == "F" and high <= 1 else 1.0
     if not (low >= 0 and high * factor <= 255):
-        raise bad_file(
-            path,
-            f"holds values from {low:.4g} to {high:.4g}; pixels are 0 to 255",
-            cure="save it as an image of 8 or 16 bits, or with values of 0 to 1",
-        )
+        message = f"holds values from {low:.4g} to {high:.4g}; pixels are 0 to 255"
+        raise bad_file(path, message, cure="save it as an image of 8 or 16 bits, or with values of 0 to 1")
     return Image.fromarray(np.rint(values.astype(np.float64) * factor).astype(np.uint8))
 
 

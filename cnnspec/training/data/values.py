@@ -136,11 +136,8 @@ def _no_bytes(where: Where, key: str, values: Values, scale: PixelScale | None) 
             cure=f"undo the scaling before saving, or spread them: {SPREAD.format(_variable(key))}; "
             "the recipe's normalise brings them to the network's scale",
         )
-    return bad_file(
-        where,
-        f"{message}, and not all are bytes on one scale; rounding is left to you",
-        cure=scale.rounding.format(_variable(key)),
-    )
+    message += ", and not all are bytes on one scale; rounding is left to you"
+    return bad_file(where, message, cure=scale.rounding.format(_variable(key)))
 
 
 def _variable(key: str) -> str:
@@ -253,10 +250,7 @@ def _from_words(where: Where, parts: Mapping[str, Values]) -> tuple[list[Labels]
 def _from_one_hot(where: Where, key: str, values: Values) -> Labels:
     numbers = values.dtype.kind in "biuf"
     if not numbers or not np.isin(values, (0, 1)).all() or (values.sum(1) != 1).any():
-        raise bad_file(
-            where,
-            f"{key} has shape {values.shape}; its rows are not one-hot (a single 1, the rest 0)",
-            cure=f"give one label per image: {key} = {key}.argmax(1)",
-        )
+        message = f"{key} has shape {values.shape}; its rows are not one-hot (a single 1, the rest 0)"
+        raise bad_file(where, message, cure=f"give one label per image: {key} = {key}.argmax(1)")
     places: Labels = values.argmax(1).astype(np.int64)
     return places
