@@ -24,6 +24,7 @@ from cnnspec.training.run import (
     RECORD,
     WEIGHTS,
     Run,
+    claimed,
     has_results,
     is_run,
     refuse_names,
@@ -182,7 +183,7 @@ def to_begin(folder: Path, force: bool) -> None:
             f'"{folder}" holds a run. To go on with it: cnnspec train {folder} --resume. '
             "To keep it, name another folder with -o; to replace it: --force"
         )
-    mine = first_run(folder)
+    mine = first_run(folder) or claimed(folder)
     if not mine and any(path.name not in OURS for path in folder.iterdir() if path.name[0] != "."):
         raise click.UsageError(f'"{folder}" holds other files; name a new folder, or the folder of a run')
     for run in lost:

@@ -197,7 +197,7 @@ def curve_of(rows: Sequence[EpochRecord], name: str) -> results.TrainingCurve:
         tuple(row.epoch for row in rows),
         tuple(row.loss for row in rows),
         tuple(row.accuracy for row in rows),
-        tuple(losses) if len(losses) == len(rows) else (),
+        tuple(losses) if len(losses) == len(accuracies) == len(rows) else (),
         tuple(accuracies) if len(accuracies) == len(rows) else (),
         sum(row.seconds for row in rows),
     )

@@ -153,8 +153,8 @@ class RunWriter:
         return path.is_file() and read_bytes(path, LARGEST) == self.sources[name].encode()
 
     def _clear(self) -> None:
-        """Takes away what another run left; without its spec, the rest is no run."""
-        for path in (self.folder / SPEC, *self.checkpoints.paths, self.folder / BEST, self.folder / WEIGHTS):
+        """Takes away what another run left. Until its weights go it stands; without its spec it is none."""
+        for path in (*self.checkpoints.paths, *(self.folder / name for name in (BEST, WEIGHTS, SPEC))):
             path.unlink(missing_ok=True)
         for folder in (self.folder, self.checkpoints.folder):
             sync_folder(folder)  # or a power cut could leave them beside the new record

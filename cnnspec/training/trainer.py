@@ -196,7 +196,8 @@ class Trainer:
             return f"its state is not that of a training ({error})"
         if not isinstance(state.get("signature"), dict):
             return "its state is not that of a training"
-        if state["signature"] != self.fingerprint or alike(checkpoint.arrays, self.checkpoint().arrays):
+        other = differs("", state["signature"], self.fingerprint)
+        if other or alike(checkpoint.arrays, self.checkpoint().arrays):
             return None
         return "its arrays are not those of this training"
 

@@ -10,6 +10,7 @@ from random import Random
 from time import process_time
 from typing import Any
 
+import numpy as np
 import pytest
 from tools import fault_of
 
@@ -22,17 +23,23 @@ from cnnspec.elaborate.spec import elaborate
 from cnnspec.elaborate.uses import folder_reader
 from cnnspec.syntax.parse import parse_tolerant
 from cnnspec.text import Source
+from cnnspec.training import checkpoint
 from cnnspec.training.data import data
 from cnnspec.training.data.idx import read_images
 from cnnspec.training.history import EpochRecord, MetricsFile
+from cnnspec.training.inspection import curve_of
 from cnnspec.views.documents import indented
 from cnnspec.views.documents.report.sections import messages
 from cnnspec.views.pictures.draw import Look, picture
+from cnnspec.views.terminal import results
 from cnnspec.views.terminal.messages import MOST, render_text
+from cnnspec.views.terminal.paint import Terminal
 
+from .commands import checkpoints, driven
 from .drive import drive
 from .forge.arrays import unfolding, zipped
 from .forge.samples import unfolding_idx
+from .lab import lab
 
 
 def printed(*items: Diagnostic) -> str:
@@ -150,6 +157,23 @@ def test_epochs_with_figures_that_none_can_have_are_passed_over(
     line = file.path.read_text()
     file.path.write_text(line + json.dumps(json.loads(line) | {"epoch": 2} | change) + "\n")
     assert [1] == [row.epoch for row in file.rows()]
+
+
+def test_a_checkpoint_of_another_test_set_may_hold_no_other_arrays(tmp_path: Path) -> None:
+    newest = max(name for name in lab().begun if "step-" in name)
+    found = checkpoint.read(lab().folder / newest)
+    signature = found.state["signature"]
+    state = {**found.state, "signature": signature | {"test": signature["test"] | {"samples": 7}}}
+    more = {**found.weights, "more": np.zeros(3, np.float32)}
+    checkpoint.write(tmp_path / "x", checkpoint.Checkpoint(more, found.optimizer, state))
+    assert [] == driven(checkpoints, (tmp_path / "x").read_bytes(), 1).faults
+
+
+def test_epochs_of_which_one_lacks_an_accuracy_are_shown_without_validation() -> None:
+    rows = [EpochRecord(n, n, 0.5, 0.25, 0.1, 24.0, 1.0, 0.5, None if n == 2 else 0.5) for n in (1, 2)]
+    assert ["epoch", "loss", "accuracy"] == results.curves(
+        [curve_of(rows, "net")], Terminal(80, False, True)
+    )[2].split()
 
 
 def test_json_of_a_large_network_takes_little_more_memory_than_its_text() -> None:
