@@ -11,18 +11,15 @@ No module of models has annotations that are strings (``from __future__ import a
 would evaluate those of a base anew for every class below it, a sixth of the time of a small command.
 """
 
-from dataclasses import replace
 from enum import StrEnum
 from functools import lru_cache
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, TypeAlias
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
-from cnnspec.diagnostics import LayerError
 from cnnspec.formula import Formula, Number, Product, Symbol, product, total
-from cnnspec.layers.facts import Effect, Facts, Picture, Storage
-from cnnspec.layers.kernels import matrices, spread
-from cnnspec.layers.writing import SentenceModel, Unit
+from cnnspec.layers.facts import Facts
+from cnnspec.layers.writing import SentenceModel
 from cnnspec.records import record
 
 Initial: TypeAlias = Literal[
@@ -248,47 +245,6 @@ class Weighted(Layer):
     """A layer with parameters of its own."""
 
     frozen: bool = Field(False, description="keep the parameters as they are in training")
-
-
-class Kernelled(Weighted):
-    """A layer whose weights begin at random, or as they stand in the spec."""
-
-    storage: ClassVar[Storage] = Storage.OWN
-    effect: ClassVar[Effect] = Effect.NONE
-    picture: ClassVar[Picture] = Picture.BOX
-
-    init: Initial | None = Field(None, description="initialiser of the weights; the recipe's unless given")
-    weights: Annotated[str, Unit("name or numbers in quotes")] | None = Field(
-        None,
-        description='rows apart by ; and filters by |, as in "1 -1; -1 1 | 0 1; 1 0", or kernels by name '
-        "such as edge; trained from there, unless frozen=yes",
-    )
-
-    @field_validator("weights")
-    @classmethod
-    def _are_numbers(cls, text: str | None) -> str | None:
-        try:
-            matrices(text or "0")
-        except ValueError as error:
-            raise ValueError(f"must be numbers, or kernels by name: {error}") from error
-        return text
-
-    def kernels(self, weight: Weight, shape: Shape = ()) -> Weight:
-        """The array of kernels with the values that the spec gives; LayerError where these do not fit.
-
-        ``shape`` is another for it: filters, channels that each reads, kernel.
-        """
-        if self.weights is None:
-            return weight
-        try:
-            values = spread(matrices(self.weights), shape or weight.shape, int(weight.inputs_first))
-        except ValueError as error:
-            raise LayerError(
-                "weights-unlike-layer", f"the weights do not fit: {error}",
-                help=("give one matrix for all filters or units, or one for each, with | between them",),
-                option="weights",
-            ) from error  # fmt: skip
-        return replace(weight, initial="given", values=values)
 
 
 def axes_of(shape: Shape) -> tuple[Formula, ...]:

@@ -8,8 +8,9 @@ from pydantic import Field, PositiveInt, field_validator, model_validator
 
 from cnnspec.diagnostics import LayerError
 from cnnspec.formula import Formula, Symbol, product
-from cnnspec.layers.base import Family, Kernelled, Shapes, Weight, factors, output_symbols
+from cnnspec.layers.base import Family, Shapes, Weight, factors, output_symbols
 from cnnspec.layers.facts import Counts, Figures, multiplies
+from cnnspec.layers.kernels import Kernelled
 from cnnspec.layers.window import Extent, Padding, Sliding, kernel_symbols, need_groups, need_spatial
 from cnnspec.layers.writing import Unit
 

@@ -5,8 +5,9 @@ from typing import ClassVar
 from pydantic import Field, PositiveInt
 
 from cnnspec.formula import Formula, Symbol
-from cnnspec.layers.base import Family, Kernelled, Shapes, Weight
+from cnnspec.layers.base import Family, Shapes, Weight
 from cnnspec.layers.facts import Counts, multiplies, params
+from cnnspec.layers.kernels import Kernelled
 from cnnspec.layers.window import need_vector
 
 

@@ -2,11 +2,17 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from fractions import Fraction
 from math import isfinite, prod
-from typing import Final, TypeAlias
+from typing import Annotated, ClassVar, Final, TypeAlias
 
-from cnnspec.diagnostics import nearest
+from pydantic import Field, field_validator
+
+from cnnspec.diagnostics import LayerError, nearest
+from cnnspec.layers.base import Initial, Shape, Weight, Weighted
+from cnnspec.layers.facts import Effect, Picture, Storage
+from cnnspec.layers.writing import Unit
 
 Rows: TypeAlias = tuple[tuple[float, ...], ...]
 
@@ -116,3 +122,44 @@ def _needed(given: tuple[Rows, ...], shape: tuple[int, ...], filters: int) -> st
         return f"{have}, but {shape[0]} units read {shape[1]} values each"
     are = f"there are {shape[filters]} filters of" if shape[filters] > 1 else "the filter is"
     return f"{have}, but {are} {'x'.join(map(str, shape[2:]))}"
+
+
+class Kernelled(Weighted):
+    """A layer whose weights begin at random, or as they stand in the spec."""
+
+    storage: ClassVar[Storage] = Storage.OWN
+    effect: ClassVar[Effect] = Effect.NONE
+    picture: ClassVar[Picture] = Picture.BOX
+
+    init: Initial | None = Field(None, description="initialiser of the weights; the recipe's unless given")
+    weights: Annotated[str, Unit("name or numbers in quotes")] | None = Field(
+        None,
+        description='rows apart by ; and filters by |, as in "1 -1; -1 1 | 0 1; 1 0", or kernels by name '
+        "such as edge; trained from there, unless frozen=yes",
+    )
+
+    @field_validator("weights")
+    @classmethod
+    def _are_numbers(cls, text: str | None) -> str | None:
+        try:
+            matrices(text or "0")
+        except ValueError as error:
+            raise ValueError(f"must be numbers, or kernels by name: {error}") from error
+        return text
+
+    def kernels(self, weight: Weight, shape: Shape = ()) -> Weight:
+        """The array of kernels with the values that the spec gives; LayerError where these do not fit.
+
+        ``shape`` is another for it: filters, channels that each reads, kernel.
+        """
+        if self.weights is None:
+            return weight
+        try:
+            values = spread(matrices(self.weights), shape or weight.shape, int(weight.inputs_first))
+        except ValueError as error:
+            raise LayerError(
+                "weights-unlike-layer", f"the weights do not fit: {error}",
+                help=("give one matrix for all filters or units, or one for each, with | between them",),
+                option="weights",
+            ) from error  # fmt: skip
+        return replace(weight, initial="given", values=values)

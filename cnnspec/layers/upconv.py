@@ -11,7 +11,6 @@ from cnnspec.layers.base import (
     AXES,
     AXIS_NAMES,
     Family,
-    Kernelled,
     Shape,
     Shapes,
     Spread,
@@ -21,6 +20,7 @@ from cnnspec.layers.base import (
 )
 from cnnspec.layers.conv import BIAS, COUNTS, DILATION, FILTERS, GROUPS, KERNEL
 from cnnspec.layers.facts import Counts, Figures, Picture
+from cnnspec.layers.kernels import Kernelled
 from cnnspec.layers.window import (
     Extent,
     Extra,
