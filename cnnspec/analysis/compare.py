@@ -7,7 +7,7 @@ ones, whose ordinals have moved on, look changed.
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from difflib import SequenceMatcher
@@ -106,10 +106,9 @@ class Comparison:
         """One line: what was added, removed and changed, and what it costs."""
         if self.is_same:
             return "the same layers, the same figures"
+        counted = Counter(pair.status for pair in self.pairs)
         told = [
-            f"{self.count(status)} {status}"
-            for status in ("changed", "added", "removed")
-            if self.count(status)
+            f"{counted[status]} {status}" for status in ("changed", "added", "removed") if counted[status]
         ]
         totals = {change.what: change for change in self.totals}
         costs = [_told(name, totals[name]) for name in ("params", "multiplies", "peak_activation_bytes")]

@@ -205,10 +205,8 @@ def _axes_alike(analysis: Analysis, row: Row) -> Iterator[tuple[tuple[int, ...],
 
 def _slid(source: Track, window: Slide, along: str) -> Iterator[LawStep]:
     low, high = source.spans[0] or (0, -1)
-    r, j = (
-        Symbol("r_in", high - low + 1, f"pixels seen by an input value {along}"),
-        Symbol("j_in", source.advance, f"pixels between neighbours of the input {along}"),
-    )
+    r = Symbol("r_in", high - low + 1, f"pixels seen by an input value {along}")
+    j = Symbol("j_in", source.advance, f"pixels between neighbours of the input {along}")
     k, s = Symbol("k", window.kernel, f"kernel {along}"), Symbol("s", window.stride, f"stride {along}")
     reach: Formula = k - 1 if window.dilation == 1 else Symbol("d", window.dilation, "dilation") * (k - 1)
     yield LawStep(f"size {along}", r + reach * j)

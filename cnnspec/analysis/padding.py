@@ -52,16 +52,12 @@ def real_additions(layer: Layer, inputs: Shapes, law: Formula, multiplies: Formu
 
 def pairs_of(window: Window, size: int, outputs: int) -> int:
     """Pairs of an output position and a tap that falls on one of ``size`` real pixels."""
-    if isinstance(window, Slide):
-        if outputs < window.kernel:
-            return sum(_taps_inside(window, position, size) for position in range(outputs))
-        return sum(
-            _steps_inside(tap * window.dilation - window.before, window.stride, size, outputs)
-            for tap in range(window.kernel)
-        )
-    assert isinstance(window, Spread)
+    assert isinstance(window, Slide | Spread)
+    if isinstance(window, Slide) and outputs < window.kernel:
+        return sum(_taps_inside(window, position, size) for position in range(outputs))
+    places, steps = (size, outputs) if isinstance(window, Slide) else (outputs, size)
     return sum(
-        _steps_inside(tap * window.dilation - window.before, window.stride, outputs, size)
+        _steps_inside(tap * window.dilation - window.before, window.stride, places, steps)
         for tap in range(window.kernel)
     )
 

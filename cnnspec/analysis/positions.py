@@ -73,12 +73,12 @@ def _slid_from(window: Slide, position: int, size: int) -> Iterator[int]:
 
 def _check(count: int) -> None:
     if count > MOST:
-        raise LayerError(
-            "field-too-large",
-            f"what this unit sees has holes and is too much to follow: {count:,} positions along an axis",
-            notes=(f"up to {MOST:,} are followed one by one; without holes any number is",),
-            help=("ask about a smaller input, or a layer nearer to it",),
+        message = (
+            f"what this unit sees has holes and is too much to follow: {count:,} positions along an axis"
         )
+        note = f"up to {MOST:,} are followed one by one; without holes any number is"
+        cure = "ask about a smaller input, or a layer nearer to it"
+        raise LayerError("field-too-large", message, notes=(note,), help=(cure,))
 
 
 # A row of neighbours ---------------------------------------------------------------

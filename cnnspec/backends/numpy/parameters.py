@@ -98,11 +98,17 @@ class Parameters:
 
     def allocate(self) -> None:
         """The arrays, with any content."""
-        trained, others = _declared(self.network)
+        trained: dict[str, Weight] = {}
+        fixed: dict[str, Array] = {}
+        for node in self.network.layers:
+            for name, weight in node.weights.items():
+                if getattr(node.layer, "frozen", False) or weight.buffer:
+                    fixed[name] = np.empty(weight.shape, self.dtype)
+                else:
+                    trained[name] = weight
         size = sum(prod(weight.shape) for weight in trained.values())
         self.flat, self.flat_gradient = np.zeros(size, self.dtype), np.zeros(size, self.dtype)
         self.gradients = NamedArrays(_views(self.flat_gradient, trained))
-        fixed = {name: np.empty(weight.shape, self.dtype) for name, weight in others.items()}
         parts = _views(self.flat, trained) | fixed
         names = [name for node in self.network.layers for name in node.weights]
         self.weights = NamedArrays({name: parts[name] for name in names})
@@ -111,17 +117,6 @@ class Parameters:
     def multiplies(self) -> int:
         """Multiplies of one sample, forward."""
         return sum(int(node.layer.multiplies(node.input_shapes)) for node in self.network.layers)
-
-
-def _declared(network: Network) -> tuple[dict[str, Weight], dict[str, Weight]]:
-    """The weights by full name: the trained ones, and the frozen ones and buffers."""
-    trained: dict[str, Weight] = {}
-    others: dict[str, Weight] = {}
-    for node in network.layers:
-        frozen = getattr(node.layer, "frozen", False)
-        for name, weight in node.weights.items():
-            (others if frozen or weight.buffer else trained)[name] = weight
-    return trained, others
 
 
 def _views(flat: Array, weights: Mapping[str, Weight]) -> dict[str, Array]:

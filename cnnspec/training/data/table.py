@@ -60,7 +60,11 @@ def load(path: Path, shape: Shape | None, test: float, label: str | int | None =
             raise bad_file(path, f"line {line.number} has {len(line.cells)} values, the first has {width}")
     index = _index(lines, head, label)
     column, how = _column(path, lines, head, label, int(bool(index)))
-    (numbers,), names, notes = classes(path, {"the label": _labels(path, lines, column)}, [len(lines)])
+    for line in lines:
+        if not line.cells[column].strip():
+            raise bad_file(path, f"line {line.number} has no label in column {column + 1}")
+    labels = {"the label": np.array(_cells(lines, column))}
+    (numbers,), names, notes = classes(path, labels, [len(lines)])
     values = _pixels(path, lines, column, head, int(bool(index)))
     (images,), pixel_notes = pixels(path, {"the table": values})
     samples, emnist_names, emnist_notes = emnist.upright(path.stem, Samples(images, numbers), names)
@@ -169,13 +173,6 @@ def _column(
     cure = f"did you mean label={meant}?" if meant else f"give its number, label=1 to label={width}"
     listed = f"its columns: {', '.join((head or [])[:NAMED])}{', …' if len(names) > NAMED else ''}"
     raise bad_file(path, f"has no column {label}", listed if head else "its first line names none", cure=cure)
-
-
-def _labels(path: Path, lines: list[TableLine], column: int) -> NDArray[np.str_]:
-    for line in lines:
-        if not line.cells[column].strip():
-            raise bad_file(path, f"line {line.number} has no label in column {column + 1}")
-    return np.array(_cells(lines, column))
 
 
 def _pixels(

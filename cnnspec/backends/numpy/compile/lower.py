@@ -93,21 +93,15 @@ def late_tails(lowered: Lowered) -> Lowered:
             before = place.get(operations[at].inputs[0])
             if before is None or not _may_follow(operations[before], readers, lowered.kept):
                 break
-            operations[before], operations[at] = _exchanged(operations[before], operations[at])
+            tail, largest = operations[before], operations[at]
+            operations[before] = replace(largest, inputs=tail.inputs, output=tail.output)
+            operations[at] = replace(tail, inputs=(tail.output,), output=largest.output)
             at = before
     return replace(lowered, operations=tuple(operations))
 
 
 def _may_follow(operation: Operation, readers: Counter[int], kept: Collection[int]) -> bool:
     return operation.kernel.monotone and readers[operation.output] == 1 and operation.output not in kept
-
-
-def _exchanged(tail: Operation, largest: Operation) -> tuple[Operation, Operation]:
-    """The pool in the tail's place, the tail in the pool's."""
-    return (
-        replace(largest, inputs=tail.inputs, output=tail.output),
-        replace(tail, inputs=(tail.output,), output=largest.output),
-    )
 
 
 def map_readers(lowered: Lowered) -> Lowered:
