@@ -107,9 +107,7 @@ class Comparison:
         if self.is_same:
             return "the same layers, the same figures"
         counted = Counter(pair.status for pair in self.pairs)
-        told = [
-            f"{counted[status]} {status}" for status in ("changed", "added", "removed") if counted[status]
-        ]
+        told = [f"{counted[name]} {name}" for name in ("changed", "added", "removed") if counted[name]]
         totals = {change.what: change for change in self.totals}
         costs = [_told(name, totals[name]) for name in ("params", "multiplies", "peak_activation_bytes")]
         layers = f"layers: {', '.join(told)}" if told else "layers: the same"

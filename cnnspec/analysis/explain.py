@@ -211,11 +211,8 @@ def _slid(source: Track, window: Slide, along: str) -> Iterator[LawStep]:
     reach: Formula = k - 1 if window.dilation == 1 else Symbol("d", window.dilation, "dilation") * (k - 1)
     yield LawStep(f"size {along}", r + reach * j)
     yield LawStep(f"jump {along}", j * s)
-    a, p = (
-        Symbol("a_in", low, "first pixel of the input's first value"),
-        Symbol("p", window.before, "padding"),
-    )
-    yield LawStep(f"start {along}", a - p * j)
+    first = Symbol("a_in", low, "first pixel of the input's first value")
+    yield LawStep(f"start {along}", first - Symbol("p", window.before, "padding") * j)
 
 
 def _told(sizes: tuple[int, ...], inputs: int) -> str:
