@@ -61,14 +61,9 @@ def field(network: Network, layer: str, position: tuple[int, ...] = ()) -> Field
         seen if isinstance(seen, range) and len(seen) > MOST else tuple(sorted(seen))
         for seen in _carry_back(network, node, place, rank)
     )
-    return Field(node, place, pixels, _unclipped(network, node, place or (0,) * rank))
-
-
-def _unclipped(network: Network, node: Node, place: tuple[int, ...]) -> tuple[Interval | None, ...]:
     tracks = tracks_of(network)[node.index]
-    if not tracks:
-        return (None,) * len(place)
-    return tuple(track.at(at) for track, at in zip(tracks, place, strict=True))
+    unclipped = tuple(track.at(at) for track, at in zip(tracks, place or (0,) * rank, strict=False))
+    return Field(node, place, pixels, unclipped or (None,) * rank)
 
 
 def _carry_back(network: Network, node: Node, place: tuple[int, ...], rank: int) -> Seen:

@@ -113,12 +113,9 @@ class Sample:
                 total += 1 + axes * 100 + sizes
         for demand in self.demands:
             if not demand.expectation.holds(self.figures):
-                total += 1 + self._off(demand)
+                found = [_residual(part, self.figures) for part in demand.comparisons]
+                total += 1 + sum(abs(r.value) for r in found if r and (not r.bound or r.value > 0))
         return total
-
-    def _off(self, demand: Demand) -> float:
-        found = [_residual(part, self.figures) for part in demand.comparisons]
-        return float(sum(abs(r.value) for r in found if r is not None and (not r.bound or r.value > 0)))
 
     @property
     def gives(self) -> str:

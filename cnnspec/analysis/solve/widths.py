@@ -105,7 +105,10 @@ class SampledWidths:
         """The polynomial of lowest degree that further samples agree with, in the widths that it hangs on."""
         if first is None:
             return None
-        axes = [axis for axis in range(self.count) if self._hangs_on(number, axis)]
+        axes = [
+            axis for axis in range(self.count)
+            if any(self._number(number, self._on({axis: place})) != first.value for place in (1, 2))
+        ]  # fmt: skip
         for degree in range(1, MOST_DEGREE + 1) if len(axes) <= MOST_TOGETHER else ():
             places = list(product(range(degree + 1), repeat=len(axes)))
             values = [self._number(number, self._on(dict(zip(axes, place, strict=True)))) for place in places]
@@ -117,10 +120,6 @@ class SampledWidths:
             if self._agrees(polynomial, scale, number, degree):
                 return Law(polynomial, first.bound)
         return None
-
-    def _hangs_on(self, number: int, axis: int) -> bool:
-        here = self._number(number, self._on({}))
-        return any(self._number(number, self._on({axis: place})) != here for place in (1, 2))
 
     def _on(self, numbers: dict[int, int]) -> tuple[int, ...]:
         """Numbers on some axes of the grid, 0 on the others."""

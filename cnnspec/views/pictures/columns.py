@@ -97,13 +97,13 @@ def _best(laid: GraphLayout, pieces: list[Piece], aspect: float) -> list[list[Pi
     candidates = [_partition(pieces, count) for count in range(2, min(MOST, len(pieces)) + 1)]
     candidates = [parts for parts in candidates if _tallest(parts) < LOWER * laid.height]
     candidates.append([pieces])
-    return min(candidates, key=lambda parts: abs(log(_aspect(laid, parts) / aspect)))
 
+    def off(parts: list[list[Piece]]) -> float:
+        spans = [extent_of(laid, Piece(part[0].top, part[-1].bottom)) for part in parts]
+        width = sum(right - left for left, right in spans) + GUTTER * (len(parts) - 1)
+        return abs(log(width / (_tallest(parts) + AROUND) / aspect))
 
-def _aspect(laid: GraphLayout, parts: list[list[Piece]]) -> float:
-    spans = [extent_of(laid, Piece(part[0].top, part[-1].bottom)) for part in parts]
-    width = sum(right - left for left, right in spans) + GUTTER * (len(parts) - 1)
-    return width / (_tallest(parts) + AROUND)
+    return min(candidates, key=off)
 
 
 def _tallest(parts: list[list[Piece]]) -> float:

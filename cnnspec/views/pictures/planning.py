@@ -128,7 +128,8 @@ class Planner:
         self._fill(inner, segment.segments, depth, turns * segment.times)
 
     def _fill_block(self, cluster: Cluster, block: Block, depth: int, turns: int, times: int) -> None:
-        if self.choices.depth is not None and depth >= self.choices.depth and _is_several(block):
+        several = sum(node.layer.picture is not Picture.STRIP for node in block.nodes) > 1
+        if self.choices.depth is not None and depth >= self.choices.depth and several:
             self._place_block(block, cluster, turns, times)
             return
         inner = Cluster(f"f{block.nodes[0].index}d{depth}", instance_title(block, times), times)
@@ -252,11 +253,6 @@ def instance_title(block: Block, times: int = 1) -> str:
     if not outer and len(node.path) > 2 + inner:
         name = node.path[-3 - inner]
     return name if name.startswith(block.title) else f"{name} · {block.title}"
-
-
-def _is_several(block: Block) -> bool:
-    """Whether a block would fill more than one card."""
-    return sum(node.layer.picture is not Picture.STRIP for node in block.nodes) > 1
 
 
 def _heaviest(nodes: Sequence[Node]) -> Family:

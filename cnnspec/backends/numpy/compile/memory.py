@@ -154,19 +154,14 @@ class Allocator:
         """An array with any content, held once."""
         kind = np.dtype(dtype or self.dtype)
         size = -(-max(1, prod(shape)) * kind.itemsize // SMALL_ALIGNMENT) * SMALL_ALIGNMENT
-        root = self._room(size)
+        start = self.layout.offsets[len(self.lifetimes)] if self.layout else 0
+        room = self._arena.data[start : start + size] if self.layout else _aligned(size).data
+        root = np.frombuffer(room, np.uint8)  # over a memoryview, so that views of it lead back to it
         lifetime = Lifetime(size, self._tick(), scratch)
         self.lifetimes.append(lifetime)
         self._roots.append(root)
         self._lifetime_of[id(root)] = lifetime
         return root.view(kind)[: prod(shape)].reshape(shape)
-
-    def _room(self, size: int) -> Array:
-        """The bytes of the next array: a root over a memoryview, so that views of it lead back to it."""
-        if self.layout is None:
-            return np.frombuffer(_aligned(size).data, np.uint8)
-        start = self.layout.offsets[len(self.lifetimes)]
-        return np.frombuffer(self._arena.data[start : start + size], np.uint8)
 
     def own(self, shape: Shape) -> Array:
         """An array of zeros outside of the arena: what must last from one pass to the next."""
