@@ -2,9 +2,11 @@
 
 import json
 import re
+import tracemalloc
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
+from time import process_time
 from typing import Any
 
 import numpy as np
@@ -45,6 +47,19 @@ def test_resizing_a_batch_is_resizing_each() -> None:
     images = np.random.default_rng(0).integers(0, 256, (5, 31, 20, 3), np.uint8)
     one_by_one = np.concatenate([resize(image[None], 12, 28) for image in images])
     np.testing.assert_array_equal(one_by_one, resize(images, 12, 28))
+
+
+@pytest.mark.parametrize("size", [(2_000_000, 1), (1, 2_000_000)])
+def test_a_long_strip_takes_little_time_and_memory(size: tuple[int, int]) -> None:
+    strip = np.random.default_rng(0).integers(0, 256, (1, *size, 1)).astype(np.uint8)
+    started = process_time()
+    tracemalloc.start()
+    try:
+        assert (1, 28, 28, 1) == resize(strip, 28, 28).shape
+        assert tracemalloc.get_traced_memory()[1] < 20 * strip.size
+    finally:
+        tracemalloc.stop()
+    assert process_time() - started < 1
 
 
 def test_what_does_not_fit_stays_as_it_is() -> None:

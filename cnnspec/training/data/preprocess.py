@@ -56,9 +56,14 @@ def resize(images: Bytes, height: int, width: int) -> Bytes:
         return images
     result = np.empty((len(images), height, width, images.shape[3]), np.uint8)
     step = max(1, AT_ONCE // max(1, images[0].size))
+    sizes = [(1, height), (2, width)]
+    if height > images.shape[1] and width < images.shape[2]:
+        sizes.reverse()  # what is enlarged comes last, or a strip would fill the memory
     for start in range(0, len(images), step):
-        rows = _resample(images[start : start + step], 1, height)
-        result[start : start + step] = np.rint(_resample(rows, 2, width))
+        part: NDArray[np.uint8] | NDArray[np.float32] = images[start : start + step]
+        for axis, size in sizes:
+            part = _resample(part, axis, size)
+        result[start : start + step] = np.rint(part)
     return result
 
 
@@ -67,6 +72,9 @@ def _resample(images: NDArray[np.uint8] | NDArray[np.float32], axis: int, size: 
     result = np.empty((size, *lines.shape[1:]), np.float32)
     for place in range(size):
         first, weights = _weights(place, len(lines), size)
+        if len(weights) > lines[0].size:  # a long strip: a sum a pixel would take minutes
+            result[place] = np.tensordot(weights, lines[first : first + len(weights)], 1)
+            continue
         result[place] = lines[first] * weights[0]
         for line, weight in zip(lines[first + 1 :], weights[1:], strict=False):
             result[place] += line * weight
