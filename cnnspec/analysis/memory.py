@@ -69,12 +69,8 @@ class Training:
     @property
     def total(self) -> int:
         """All but the parameters themselves."""
-        return (
-            self.saved_activation_bytes
-            + self.activation_gradient_bytes
-            + self.weight_gradient_bytes
-            + self.optimizer_state_bytes
-        )
+        gradients = self.activation_gradient_bytes + self.weight_gradient_bytes
+        return self.saved_activation_bytes + gradients + self.optimizer_state_bytes
 
 
 @record

@@ -156,8 +156,7 @@ def sample_of(found: Elaborated, demands: tuple[Demand, ...]) -> Sample | None:
 def _figures(network: Network, names: frozenset[str]) -> dict[str, Any]:
     quick = {
         name: sum(QUICK[name](node.layer, node.input_shapes) for node in network.layers)
-        for name in sorted(names)
-        if name in QUICK
+        for name in sorted(names & QUICK.keys())
     }
     if names <= QUICK.keys():
         return quick

@@ -133,8 +133,5 @@ def _kind_of(name: str) -> str:
     if path.exists():
         raise missing(f"{name} is not of a known kind", f"data are {FILES}")
     meant = nearest(name, LOADERS)
-    raise missing(
-        f"there is no data set and no file {name}",
-        f"did you mean {meant}?" if meant else f"known sets: {', '.join([*SETS, 'digits'])}",
-        f"files: {FILES}",
-    )
+    cure = f"did you mean {meant}?" if meant else f"known sets: {', '.join([*SETS, 'digits'])}"
+    raise missing(f"there is no data set and no file {name}", cure, f"files: {FILES}")

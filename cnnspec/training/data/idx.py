@@ -47,11 +47,8 @@ def load(path: Path) -> Dataset:
     sets = sets_in(path) if path.is_dir() else sets_in(path.parent, path.name)
     whole = {name: paths for name, paths in sets.items() if None not in paths}
     if len(whole) > 1 and "" not in whole:
-        raise missing(
-            f"{path} holds {len(whole)} sets",
-            f"name one of them: {path / sorted(whole)[0]}",
-            notes=(f"sets: {', '.join(sorted(whole))}",),
-        )
+        cure, note = f"name one of them: {path / sorted(whole)[0]}", f"sets: {', '.join(sorted(whole))}"
+        raise missing(f"{path} holds {len(whole)} sets", cure, notes=(note,))
     if not whole:
         some = next(iter(sets.values()), (None,) * len(FILES))
         absent = [name for name, file in zip(FILES, some, strict=True) if file is None]

@@ -99,11 +99,8 @@ def _refuse_untrained(folder: Path, classes: Classes, train: Path, names: tuple[
     for name, files in classes.items():
         if files and name not in names:
             meant = nearest(name, names)
-            raise bad_file(
-                folder / name,
-                f"is a class that {train} has not",
-                cure=f"did you mean {meant}?" if meant else "give it images to train on, or take it away",
-            )
+            cure = f"did you mean {meant}?" if meant else "give it images to train on, or take it away"
+            raise bad_file(folder / name, f"is a class that {train} has not", cure=cure)
 
 
 def _read(

@@ -105,12 +105,9 @@ def _check_header(path: Path, file: IO[bytes], size: int, name: str = "") -> Non
         raise _refusal_of_objects(path)
     promised, there = prod(shape) * kind.itemsize, size - file.tell()
     if promised != there:
-        raise bad_file(
-            path,
-            f"{name + ' ' if name else ''}promises {promised:,} bytes and holds {there:,}",
-            f"its header says {'·'.join(f'{n:,}' for n in shape) or 1} values of {kind}",
-            cure="get the file again, or save it again",
-        )
+        message = f"{name + ' ' if name else ''}promises {promised:,} bytes and holds {there:,}"
+        note = f"its header says {'·'.join(f'{n:,}' for n in shape) or 1} values of {kind}"
+        raise bad_file(path, message, note, cure="get the file again, or save it again")
 
 
 # Archives ---------------------------------------------------------------------------

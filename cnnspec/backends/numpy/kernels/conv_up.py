@@ -28,14 +28,14 @@ class UpConvStep(KernelStep):
         self.weight = self.context.weights["weight"]
         self.weight_gradient = self.context.gradients.get("weight")
         channels, filters = self.weight.shape[0] // groups, self.weight.shape[1]
-        self.outer = tuple(window.output for window in self.windows[:-1])
+        outer = tuple(window.output for window in self.windows[:-1])
         kernel = tuple(window.kernel for window in self.windows)
         self.y = self.memory.take(inner_shape(self.node.output, batch))
         self.multiplies = int(layer.multiplies(self.node.input_shapes)) * batch
         self.by_tap = self.weight.reshape(groups, channels, filters, *kernel)
         self.packed = self.memory.own((groups, *kernel, filters, channels))
-        self.shape = (*self.outer, groups, *kernel, filters, self.windows[-1].output, batch)
-        self.rows = (prod(self.outer), groups, prod(kernel) * filters, self.windows[-1].output * batch)
+        self.shape = (*outer, groups, *kernel, filters, self.windows[-1].output, batch)
+        self.rows = (prod(outer), groups, prod(kernel) * filters, self.windows[-1].output * batch)
         self.pixels = self.x.reshape(*self.rows[:2], channels, self.rows[3])
         self.spread = self.scratch(self.shape)
 
