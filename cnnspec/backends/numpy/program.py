@@ -89,7 +89,7 @@ class Program:
         if self._scaling is not self._intake.scaling:
             self._scaling = self._intake.scaling
             self._factor, self._shift = (
-                _channel(value, view.ndim).astype(self.input.dtype)
+                np.reshape(value, (-1, *(1,) * min(2, view.ndim - 1))).astype(self.input.dtype)
                 for value in (self._scaling.factor, self._scaling.shift)
             )
         np.multiply(view, self._factor, out=self.input, casting="unsafe")
@@ -141,9 +141,3 @@ class Program:
     def result(self, name: str = "output") -> Array:
         """An output, or a kept layer, as N x H x W x C: a view that the next pass overwrites."""
         return outer_view(self.results[name])
-
-
-def _channel(value: Array | float, rank: int) -> Array:
-    """A number, or one a channel, shaped to meet an inner array."""
-    array = np.atleast_1d(np.asarray(value, float))
-    return array[:, None] if rank == 2 else array[:, None, None]

@@ -87,7 +87,10 @@ class SlabConv(ConvStep):
             pixels = image[down.reads(tap[0], first, past), :, across.inputs(tap[1])]
             if first < past:
                 slab.filled.append((block[:, inside, columns], pixels.swapaxes(0, 1)))
-            slab.blank.extend(_around(block, inside if first < past else slice(0, 0), columns))
+            reached = inside if first < past else slice(0, 0)
+            above, below = block[:, : reached.start], block[:, reached.stop :]
+            beside = block[:, reached, : columns.start], block[:, reached, columns.stop :]
+            slab.blank.extend(part for part in (above, below, *beside) if part.size)
         return slab
 
     def _fill(self, slab: PatchSlab) -> None:
@@ -134,13 +137,6 @@ class SlabConv(ConvStep):
 def _flat(result: Array) -> Array:
     """(filter, row · run)."""
     return result.reshape(len(result), -1)
-
-
-def _around(block: Array, rows: slice, columns: slice) -> list[Array]:
-    """What of a tap's block (channel, row, column, sample) lies outside of ``rows`` and ``columns``."""
-    parts = [block[:, : rows.start], block[:, rows.stop :], block[:, rows, : columns.start],
-             block[:, rows, columns.stop :]]  # fmt: skip
-    return [part for part in parts if part.size]
 
 
 def pays(windows: tuple[WindowGeometry, ...], batch: int, weights: tuple[int, ...]) -> bool:

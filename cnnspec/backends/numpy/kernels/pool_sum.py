@@ -47,18 +47,15 @@ def window_shares(node: Node) -> Array:
     assert isinstance(layer, Pooling)
     padded = getattr(layer, "count_padding", False)
     sides = [(axis.before, axis.after) if padded else (0, 0) for axis in layer.axes(node.input_shapes)]
-    counts = [_counted(window, before, after) for window, (before, after) in zip(windows, sides, strict=True)]
+    counts: list[Array] = []  # along each axis, how many taps lie on the map or its counted padding
+    for window, (before, after) in zip(windows, sides, strict=True):
+        starts = np.arange(window.output) * window.stride - window.before
+        places = starts[:, None] + np.arange(window.kernel) * window.dilation
+        counts.append(((places >= -before) & (places < window.size + after)).sum(axis=1))
     total = counts[-1][:, None]
     for outer in reversed(counts[:-1]):
         total = outer.reshape(-1, *(1 for _ in range(total.ndim))) * total
     return np.expand_dims(1.0 / total, axis=total.ndim - 2)
-
-
-def _counted(window: WindowGeometry, before: int, after: int) -> Array:
-    """For each window along an axis, how many taps lie on the map or its counted padding."""
-    starts = np.arange(window.output) * window.stride - window.before
-    places = starts[:, None] + np.arange(window.kernel) * window.dilation
-    return np.asarray(np.count_nonzero((places >= -before) & (places < window.size + after), axis=1))
 
 
 class ChannelScale(KernelStep):
