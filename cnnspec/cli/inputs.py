@@ -50,8 +50,7 @@ def input_array(text: str, shape: Shape, seed: int, resizing: bool = False) -> A
         return made[None]
     cure = "" if resizing else ", or --resize brings it to that size"
     if sample := _sample_named(text):
-        images = fit_images(_sample(*sample, shape, resizing), shape, resizing=resizing)
-        return _as_samples(images, shape, text, cure)
+        return _as_samples(_sample(*sample, shape, resizing), shape, text, cure)
     if path.suffix.lower() in SUFFIXES:
         (image,) = fit_images(read_image(path, shape)[None], shape, resizing=resizing)
         return _as_samples(image, shape, text, cure)
@@ -69,7 +68,7 @@ def input_sizes(text: str, parts: Sequence[int | None]) -> tuple[int, ...]:
     """The network's input where its spec leaves sizes open, as ``input ?x?x1`` does: those of ``--input``."""
     path, channels = Path(text), parts[-1] or 3
     if sample := _sample_named(text):
-        shape = _sample(*sample, None, False).shape[1:]
+        shape = _sample(*sample).shape
     elif path.suffix.lower() in SUFFIXES:
         shape = read_image(path, channels).shape
     elif path.suffix.lower() == ".npy":
@@ -99,13 +98,20 @@ def _sample_named(text: str) -> tuple[str, Part, int] | None:
     return found["name"], "test" if found["part"] == "test" else "train", int(found["index"])
 
 
-def _sample(name: str, part: Part, index: int, shape: Shape | None, resizing: bool) -> NDArray[np.uint8]:
-    """One sample of a data set, 1 x height x width x channels; says of which class it is."""
+def _sample(
+    name: str, part: Part, index: int, shape: Shape | None = None, resizing: bool = False
+) -> NDArray[np.uint8]:
+    """One sample of a data set, resized as in training; says of which class it is."""
     data = load(name, shape=shape, resize=resizing)
     images, labels = data.part(part)
     check_index(index, len(labels), part, "--input")
     _say(f"{part} sample {index:,} of {name}: {data.names[int(labels[index])]}")
-    return images[index : index + 1]
+    image: NDArray[np.uint8] = images[index]
+    if shape is None:
+        return image
+    resized = resizing or (data.origin is not None and data.origin.resize)
+    (image,) = fit_images(image[None], shape, resizing=resized)
+    return image
 
 
 def _is_there(path: Path) -> bool:

@@ -370,7 +370,7 @@ def test_numbers_longer_than_a_name_of_a_file_are_numbers(capsys: pytest.Capture
     assert "784" in text(["-e", "input 28x28x1; flatten", "--input", many], capsys)
 
 
-def test_a_sample_of_a_data_set_is_an_input(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_sample_of_a_data_set_is_an_input(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("sklearn")
     for given, said in (
         ("digits:3", "train sample 3 of digits: "),
@@ -380,9 +380,16 @@ def test_a_sample_of_a_data_set_is_an_input(capsys: pytest.CaptureFixture[str]) 
         streams = capsys.readouterr()
         assert said in streams.err
         assert "8x8x1" in streams.out
-    assert run(["run", "-e", "input 28x28x1; identity", "--input", "digits:3"]) == 2
-    assert "--resize brings it to that size" in " ".join(capsys.readouterr().err.split())
-    assert run(["run", "-e", "input 28x28x1; identity", "--input", "digits:3", "--resize"]) == 0
+    assert run(["run", "-e", "input 28x28x1; identity", "--input", "digits:3"]) == 0
+    assert "28x28x1" in capsys.readouterr().out  # the digits are resized in training, too
+    images = np.random.default_rng(0).integers(0, 256, (4, 8, 8), np.uint8)
+    np.savez(tmp_path / "own.npz", x_train=images, y_train=[0, 1, 0, 1], x_test=images, y_test=[0, 1, 0, 1])
+    own = ["run", "-e", "input 28x28x1; identity", "--input", f"{tmp_path / 'own.npz'}:3"]
+    assert run(own) == 2
+    said = " ".join(capsys.readouterr().err.split())
+    assert "is 8x8x1, the network takes 28x28x1" in said
+    assert "--resize brings it to that size" in said
+    assert run([*own, "--resize"]) == 0
 
 
 def test_an_open_input_takes_the_size_of_what_is_given(
