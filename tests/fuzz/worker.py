@@ -29,6 +29,8 @@ ADDRESSES: Final = 6_000_000_000
 """Bytes a worker may map beyond those it begins with: what keeps the machine from harm."""
 ADOPT: Final = 36
 """PR_SET_CHILD_SUBREAPER: orphans of what a case started become children of the worker."""
+DIE_TOO: Final = 1
+"""PR_SET_PDEATHSIG: the worker ends with the process that feeds it."""
 
 
 class Worker:
@@ -95,6 +97,7 @@ def main() -> None:
     os.fsync = lambda fd: None  # the disk has other work
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(ADOPT, 1, 0, 0, 0)
+        ctypes.CDLL(None).prctl(DIE_TOO, int(signal.SIGKILL), 0, 0, 0)
     _keep_within(ADDRESSES)
     for line in sys.stdin:
         kind, number = line.split()

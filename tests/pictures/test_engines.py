@@ -66,6 +66,12 @@ def test_without_graphviz_volumes_and_dot_still_come(monkeypatch: pytest.MonkeyP
     assert picture(example("lenet"), "svg", Look(style="volumes")).startswith(b"<svg ")
 
 
+@pytest.mark.parametrize("engine", HERE)
+def test_control_characters_in_names_are_placed(engine: str) -> None:
+    laid = engines.lay_out('digraph { a [label="x\x07y"]; a -> b [label="\x01"] }', engine)
+    assert {"a", "b"} == laid.cards.keys()
+
+
 def test_engines_are_found_as_they_are() -> None:
     assert ("dot" in HERE) == (shutil.which("dot") is not None)
     assert ("pygraphviz" in HERE) == (find_spec("pygraphviz") is not None)

@@ -133,7 +133,7 @@ def read_idx(path: Path, wanted: str) -> Bytes:
             plain.seek(0)
             unpacked = gzip.GzipFile(fileobj=plain) if packed else plain
             with BufferedReader(unpacked) as file:
-                return _read(file, path, wanted)
+                return _read(file, path, wanted, packed)
     except (gzip.BadGzipFile, zlib.error, EOFError) as error:
         raise bad_file(
             path, f"the compressed file is damaged or cut short ({error})",
@@ -145,9 +145,9 @@ def read_idx(path: Path, wanted: str) -> Bytes:
         raise missing(f"{path} cannot be read: {error.strerror or error}") from error
 
 
-def _read(file: BufferedIOBase, path: Path, wanted: str) -> Bytes:
+def _read(file: BufferedIOBase, path: Path, wanted: str, packed: bool) -> Bytes:
     shape = _header(file, path, wanted)
-    if isinstance(file, gzip.GzipFile):
+    if packed:
         refuse_bomb(path, prod(shape), path.stat().st_size)
     values, begin = np.empty(prod(shape), np.uint8), 4 + 4 * len(shape)
     promised, done = f"its header promises {_times(shape)} values", file.readinto(values.data)

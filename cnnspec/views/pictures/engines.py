@@ -104,7 +104,7 @@ def run(dot: str, format: str, engine: str) -> bytes:
 
 def lay_out(dot: str, engine: str) -> GraphLayout:
     """The coordinates that an engine gives to a DOT text."""
-    found: dict[str, Any] = json.loads(run(dot, "json0", engine).decode("utf-8", "replace"))
+    found: dict[str, Any] = json.loads(run(dot, "json0", engine).decode("utf-8", "replace"), strict=False)
     _, _, width, height = map(float, found["bb"].split(","))
     names: dict[int, str] = {}
     cards, frames = {}, {}
