@@ -4,9 +4,10 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 TORCH ?= torch==2.13.0
 WORKERS ?= 2
+SECONDS ?= 60
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS)
 
-.PHONY: demo test test-torch test-web check bench pictures readme clean
+.PHONY: demo test fuzz test-torch test-web check bench pictures readme clean
 
 demo: $(VENV)/.ready
 	$(BIN)/cnnspec analyze lenet
@@ -23,6 +24,9 @@ test-torch: $(VENV)/.torch
 test-web: $(VENV)/.ready
 	command -v chromium || command -v google-chrome || { apt-get update -q && apt-get install -q -y chromium; } || true
 	$(PYTEST) -m "web and not slow"
+
+fuzz: $(VENV)/.ready
+	$(BIN)/python -m tests.fuzz --seconds $(SECONDS)
 
 check: $(VENV)/.ready
 	$(BIN)/ruff check .
