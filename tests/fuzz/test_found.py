@@ -176,6 +176,11 @@ def test_epochs_of_which_one_lacks_an_accuracy_are_shown_without_validation() ->
     )[2].split()
 
 
+def test_a_head_that_names_fewer_columns_than_there_are_is_no_trouble(tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_text("label\n0,1,2,x,4\n1,5,6,7,8\n")
+    assert "line 2, value 4 must be a number" in fault_of(data, str(tmp_path / "x.csv")).message
+
+
 def test_json_of_a_large_network_takes_little_more_memory_than_its_text() -> None:
     document = {"layers": [{"output": [n, n], "params": n / 7} for n in range(5000)]}
     tracemalloc.start()

@@ -207,10 +207,11 @@ def _pixels(
 def _no_number(path: Path, line: TableLine, column: int, head: list[str] | None, first: int) -> SpecError:
     cells = enumerate(line.cells)
     wrong = next(n for n, cell in cells if n != column and n >= first and not _is_number(cell))
-    named = f" ({head[wrong]})" if head else ""
+    name = head[wrong].strip() if head else ""
+    named = f" ({name})" if name else ""
     message = f"line {line.number}, value {wrong + 1}{named} must be a number"
     cure = "" if line.cells[wrong].strip() == "" else 'if it is the label: data csv path="…" label='
-    cure = cure and cure + (head[wrong] if head else str(wrong + 1))
+    cure = cure and cure + (name or str(wrong + 1))
     return bad_file(path, f"{message}. Received: {line.cells[wrong].strip() or 'nothing'}", cure=cure)
 
 
