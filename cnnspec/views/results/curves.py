@@ -61,7 +61,9 @@ def panel(shown: Sequence[TrainingCurve], what: str, theme: Theme) -> Plot:
 class _Panel:
     def __init__(self, shown: Sequence[TrainingCurve], what: str, theme: Theme) -> None:
         self.what, self.theme, self.writer = what, theme, SvgWriter(theme)
-        values = [value for curve in shown for value in _values(curve, what)]
+        names = (what, f"validation_{what}")
+        values: list[float] = [value for curve in shown for name in names for value in getattr(curve, name)]
+        values += [tested for curve in shown if (tested := getattr(curve, f"test_{what}")) is not None]
         ticks = nice_ticks(min(values), max(values))
         self.low, self.high = min(ticks[0], *values), max(ticks[-1], *values)
         self.last = max(curve.epochs[-1] for curve in shown)
@@ -135,12 +137,6 @@ class _Panel:
 def color_of(number: int, theme: Theme) -> str:
     """The colour of the curve so numbered, from 0."""
     return theme.tone(SERIES[number % len(SERIES)]).line
-
-
-def _values(curve: TrainingCurve, what: str) -> list[float]:
-    tested = getattr(curve, f"test_{what}")
-    trained, checked = getattr(curve, what), getattr(curve, f"validation_{what}")
-    return [*trained, *checked, *([] if tested is None else [tested])]
 
 
 def nice_ticks(low: float, high: float, most: int = 6) -> list[float]:

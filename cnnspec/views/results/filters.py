@@ -91,6 +91,4 @@ def _as_map(vector: NDArray[Any]) -> NDArray[Any]:
     """A vector as one map, its values row by row in something like a square; blank at the end."""
     flat = vector.reshape(-1)
     columns = int(np.ceil(np.sqrt(flat.size)))
-    padded = np.zeros(columns * -(-flat.size // columns), flat.dtype)
-    padded[: flat.size] = flat
-    return padded.reshape(-1, columns, 1)
+    return np.pad(flat, (0, -flat.size % columns)).reshape(-1, columns, 1)
