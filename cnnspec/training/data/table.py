@@ -58,6 +58,8 @@ def load(path: Path, shape: Shape | None, test: float, label: str | int | None =
     for line in lines:
         if len(line.cells) != width:
             raise bad_file(path, f"line {line.number} has {len(line.cells)} values, the first has {width}")
+    if head:
+        head = [*head, *[""] * (width - len(head))]
     index = _index(lines, head, label)
     column, how = _column(path, lines, head, label, int(bool(index)))
     for line in lines:
