@@ -31,6 +31,7 @@ LIMITS: Final[dict[str, dict[str, tuple[str, str]]]] = {
         "report": ("cnnspec.views.documents.report.page:MOST_EXPLAINED", "layers with their working"),
     },
     "Data": {
+        "file": ("cnnspec.files:LARGEST_DATA", "bytes"),
         "image": ("cnnspec.training.data.picture:LARGEST", "pixels"),
         "packed": ("cnnspec.training.data.faults:UNFOLDED", "bytes unfolded, or 100 times the file's"),
         "classes": ("cnnspec.training.data.values:MOST_CLASSES", "of a data set"),
