@@ -21,6 +21,7 @@ from cnnspec.views.terminal.paint import compact
 Loss: TypeAlias = Annotated[float, Field(ge=0, le=1e100)]
 """Larger ones are in no file of ours: what 32 bits can hold ends at 1e38."""
 Share: TypeAlias = Annotated[float, Field(ge=0, le=1)]
+Seconds: TypeAlias = Annotated[float, Field(ge=0, le=1e9)]
 Ending: TypeAlias = Literal["finished", "stopped early", "interrupted"]
 
 
@@ -34,7 +35,7 @@ class EpochRecord:
     accuracy: Share
     rate: FiniteFloat
     images_per_second: FiniteFloat
-    seconds: FiniteFloat
+    seconds: Seconds
     validation_loss: Loss | None = None
     validation_accuracy: Share | None = None
 

@@ -190,16 +190,22 @@ class Trainer:
         try:
             if state["format"] != FORMAT:
                 return f"its format is {state['format']}, not {FORMAT}"
-            TrainState.from_dict(state["place"])
+            place = TrainState.from_dict(state["place"])
             self.session.check(state)
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             return f"its state is not that of a training ({error})"
         if not isinstance(state.get("signature"), dict):
             return "its state is not that of a training"
-        other = differs("", state["signature"], self.fingerprint)
-        if other or alike(checkpoint.arrays, self.checkpoint().arrays):
+        if differs("", state["signature"], self.fingerprint):
             return None
-        return "its arrays are not those of this training"
+        if not alike(checkpoint.arrays, self.checkpoint().arrays):
+            return "its arrays are not those of this training"
+        return None if self._has(place) else "its place is none of this training"
+
+    def _has(self, place: TrainState) -> bool:
+        """Whether a place lies in an epoch of these samples."""
+        most = min(self.batches.per_epoch, place.seen)
+        return place.batch <= most and place.correct <= place.seen <= len(self.batches.labels)
 
     def restore(self, checkpoint: Checkpoint, source: Path, rows: list[EpochRecord]) -> None:
         """Goes on from a checkpoint without a ``fault``; raises SpecError when it is of another training.

@@ -1,5 +1,6 @@
 import zlib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -136,3 +137,18 @@ def test_a_model_takes_its_weights_from_a_checkpoint(
     (path,) = CheckpointManager(tmp_path / "checkpoints").paths
     other = model_of(seed=9).load(path)
     np.testing.assert_array_equal(one.predict(data.test_images), other.predict(data.test_images))
+
+
+@pytest.mark.parametrize(
+    "change", [{"batch": 10**30}, {"seen": 10**30}, {"correct": 10**30}, {"batch": 14}, {"correct": 1}]
+)
+def test_a_place_that_this_training_has_not_is_passed_over(
+    model_of: Callable[..., Model], data: Dataset, tmp_path: Path, change: dict[str, int]
+) -> None:
+    model_of("epochs 1").fit(data, folder=tmp_path)
+    (path,) = CheckpointManager(tmp_path / "checkpoints").paths
+    found = read(path)
+    write(path, replace(found, state={**found.state, "place": found.state["place"] | change}))
+    (warning, over) = model_of("epochs 2").fit(data, folder=tmp_path, resume=True).warnings
+    assert "its place is none of this training" in warning.message
+    assert "starts over" in over.message

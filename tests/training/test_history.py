@@ -24,6 +24,7 @@ def test_rows_are_read_as_they_were_written(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("change", [
     {"step": "a"}, {"step": None}, {"epoch": 0}, {"epoch": 2.5}, {"loss": "low"}, {"rate": [1]}, {"more": 1},
+    {"seconds": 1e30}, {"seconds": float("inf")}, {"seconds": -1.0}, {"images_per_second": float("nan")},
 ])  # fmt: skip
 def test_a_row_with_a_value_of_another_kind_is_passed_over(tmp_path: Path, change: dict[str, object]) -> None:
     lines = [{"event": "epoch"} | asdict(row) for row in ROWS]
