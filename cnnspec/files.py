@@ -53,10 +53,8 @@ def read_bytes(path: str | os.PathLike[str], most: int = LARGEST_DATA) -> bytes:
     """The content of a file; raises OSError as ``opened`` does."""
     with opened(path, most) as file:
         data = file.read(os.fstat(file.fileno()).st_size + 1)
-        while len(data) <= most and (
-            more := file.read(CHUNK)
-        ):  # what tells no size: /proc, the shell's pipes
-            data += more
+        while len(data) <= most and (more := file.read(CHUNK)):
+            data += more  # /proc and the shell's pipes tell no size
     if len(data) > most:
         raise _too_large(path, most)
     return data

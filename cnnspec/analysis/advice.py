@@ -6,26 +6,23 @@ and is silenced by ``# cnnspec: allow CODE`` (see ``silence``).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import lru_cache
-from itertools import pairwise
-from math import lcm
-from typing import Any, Final, Protocol, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
+from cnnspec.analysis.alignment import misaligned
 from cnnspec.analysis.cost import Row
-from cnnspec.analysis.learning import advise_on_learning
-from cnnspec.analysis.receptive_field import Track, branch_tracks
+from cnnspec.analysis.learning import advise_on_learning, warning
+from cnnspec.analysis.receptive_field import Track
 from cnnspec.diagnostics import Diagnostic, Fix, Label, Severity
-from cnnspec.layers.base import AXES, AXIS_NAMES, Family, Layer, Shapes, show, spatial
+from cnnspec.layers.base import AXIS_NAMES, Family, Layer, Shapes, show, spatial
 from cnnspec.layers.facts import Effect
 from cnnspec.layers.window import Axis, Sliding
 from cnnspec.network.graph import Network, Node
 
 MOST: Final = 0.8
 """Share of all parameters from which one dense layer is worth a note."""
-MOST_PLACES: Final = 512
-"""Positions at which the paths of a merge are compared."""
 
 
 class Analysed(Protocol):
@@ -57,10 +54,6 @@ def _once_a_place(found: Iterable[Diagnostic]) -> Iterator[Diagnostic]:
         yield replace(first, notes=(*first.notes, more)) if others else first
 
 
-def _warning(code: str, message: str, node: Node, *help: str, **more: Any) -> Diagnostic:
-    return Diagnostic(code, message, node.span, Severity.WARNING, help=help, **more)
-
-
 def _note(code: str, message: str, node: Node, *help: str, notes: tuple[str, ...] = ()) -> Diagnostic:
     return Diagnostic(code, message, node.span, Severity.NOTE, notes=notes, help=help)
 
@@ -81,7 +74,7 @@ def _dropped(analysis: Analysed) -> Iterator[Diagnostic]:
         if not lost:
             continue
         told = " and ".join(_last_lines(axis.dropped, lines[axis.name]) for axis in lost)
-        yield _warning(
+        yield warning(
             "stride-drops-pixels",
             f"{node.word} never looks at {told} of its input {show(node.input_shapes[0])}",
             node,
@@ -114,11 +107,10 @@ def _bias_before_norm(analysis: Analysed) -> Iterator[Diagnostic]:
     network = analysis.network
     for node in network.layers:
         readers = [network.nodes[reader] for reader in network.readers[node.index]]
-        if not node.layer.has_bias or not readers:
-            continue
-        if all(reader.layer.effect is Effect.CENTERS for reader in readers):
+        centered = readers and all(reader.layer.effect is Effect.CENTERS for reader in readers)
+        if centered and node.layer.has_bias:
             norm = readers[0].word
-            yield _warning(
+            yield warning(
                 "bias-before-batchnorm",
                 f"the bias of this {node.word} is undone by the {norm} after it",
                 node,
@@ -134,7 +126,7 @@ def _around_softmax(analysis: Analysed) -> Iterator[Diagnostic]:
             continue
         source = network.nodes[node.inputs[0]]
         if source.layer.effect is Effect.BENDS:
-            yield _warning(
+            yield warning(
                 "activation-before-softmax",
                 f"{source.word} changes the scores that {node.word} turns into probabilities",
                 source,
@@ -146,7 +138,7 @@ def _around_softmax(analysis: Analysed) -> Iterator[Diagnostic]:
 
 def _after_softmax(softmax: Node, after: Node) -> Iterator[Diagnostic]:
     if after.layer.family is Family.ACTIVATION:
-        yield _warning(
+        yield warning(
             "activation-after-softmax",
             f"{after.word} after {softmax.word}: the probabilities no longer add up to 1",
             after,
@@ -154,7 +146,7 @@ def _after_softmax(softmax: Node, after: Node) -> Iterator[Diagnostic]:
             labels=(Label(softmax.span, "the probabilities come from here"),) if softmax.span else (),
         )
     elif after.layer.family in (Family.CONV, Family.DENSE, Family.NORM, Family.POOL):
-        yield _warning(
+        yield warning(
             "softmax-inside",
             f"{softmax.word} in front of {after.word} makes every value tiny",
             softmax,
@@ -212,7 +204,7 @@ def _even_same(analysis: Analysed) -> Iterator[Diagnostic]:
             continue
         for axis in _window_axes(node.layer, node.input_shapes):
             if axis.same and axis.stride == 1 and axis.before != axis.after:
-                yield _warning(
+                yield warning(
                     "even-kernel-same",
                     f"a kernel of {axis.kernel} with padding=same moves the map by half a pixel",
                     node,
@@ -225,59 +217,8 @@ def _even_same(analysis: Analysed) -> Iterator[Diagnostic]:
                 break
 
 
-def _misaligned(analysis: Analysed) -> Iterator[Diagnostic]:
-    rank = len(spatial(analysis.network.input))
-    for node in analysis.network.layers:
-        if len(node.inputs) < 2 or len(node.output) - 1 != rank or node.layer.family is not Family.MERGE:
-            continue
-        if rank and not analysis.tracks[node.index]:
-            continue
-        branches = [branch_tracks(node, n, analysis.tracks[s], rank) for n, s in enumerate(node.inputs)]
-        for axis, tracks in enumerate(zip(*branches, strict=True)):
-            moving = [track for track in tracks if track.advance]
-            place = _apart(moving, node.output[axis], causal=rank == 1)
-            if place is not None:
-                at = f"position {place + 1}" if place else "the first position"
-                yield _note(
-                    "branches-misaligned",
-                    f"the paths of this {node.word} look at different places of the input",
-                    node,
-                    "crop or pad evenly on both sides, and give the paths the same strides",
-                    notes=(
-                        f"at {at} along the {AXIS_NAMES[AXES[rank][axis]]}:",
-                        *(_seen_at(n, track.at(place)) for n, track in enumerate(moving, 1)),
-                    ),
-                )
-                break
-
-
-def _apart(tracks: Sequence[Track], size: int, causal: bool) -> int | None:
-    """The position where paths look at the most different places; None where they belong together.
-
-    What was made larger sees the same from several positions on end, so it is in its place only on average,
-    and to half a step of its own. Where a sequence is not to look ahead, its paths end at the same value.
-    """
-    even = len({track.slope for track in tracks}) == 1
-    period = lcm(*(len(track.spans) for track in tracks)) if even else size
-    seen = [[track.at(place) for track in tracks] for place in range(min(period + 1, MOST_PLACES))]
-    rows = [[sum(span) / 2 for span in spans if span] for spans in seen if None not in spans]
-    if (
-        len(tracks) < 2
-        or not rows
-        or (causal and all(len({span[1] for span in spans if span}) < 2 for spans in seen))
-    ):
-        return None
-    means = [sum(path[:period]) / len(path[:period]) for path in zip(*rows, strict=True)]
-    steps = [abs(b - a) for path in zip(*rows, strict=True) for a, b in pairwise(path)] if period > 1 else [0]
-    if even and max(means) - min(means) <= max(steps, default=0) / 2:
-        return None
-    return max(range(min(len(rows), size)), key=lambda place: max(rows[place]) - min(rows[place]))
-
-
-def _seen_at(path: int, span: tuple[int, int] | None) -> str:
-    if span is None:
-        return f"path {path} sees nothing"
-    return f"path {path} sees pixels {span[0]} to {span[1]}, around {(span[0] + span[1]) / 2:g}"
+def _alignment(analysis: Analysed) -> Iterator[Diagnostic]:
+    return misaligned(analysis.network, analysis.tracks)
 
 
 def _learning(analysis: Analysed) -> Iterator[Diagnostic]:
@@ -288,7 +229,7 @@ def _dropout_at_end(analysis: Analysed) -> Iterator[Diagnostic]:
     for output in analysis.network.outputs:
         node = analysis.network.nodes[output.node]
         if node.layer.family is Family.DROPOUT:
-            yield _warning(
+            yield warning(
                 "dropout-at-end",
                 f"{node.word} on the network's result throws answers away while it is trained",
                 node,
@@ -304,7 +245,7 @@ ADVICE: Final[tuple[Advice, ...]] = (
     _heavy_dense,
     _unproductive,
     _even_same,
-    _misaligned,
+    _alignment,
     _dropout_at_end,
     _learning,
 )

@@ -26,14 +26,14 @@ def _bent_scores(network: Network, end: Node) -> Iterator[Diagnostic]:
     while last.index and last.layer.storage.is_view:
         last = network.nodes[last.inputs[0]]
     if last.layer.effect is Effect.BENDS:
-        yield _warning(
+        yield warning(
             "activation-before-softmax",
             f"{last.word} changes the scores that cross entropy turns into probabilities", last,
             f"leave out {last.word} at the end: scores may be negative or large",
             "or train the network with loss mse",
         )  # fmt: skip
     if last.layer.effect is Effect.SHARES and last is not end:
-        yield _warning(
+        yield warning(
             "softmax-inside", f"{end.word} hides this {last.word} from cross entropy, which takes another",
             last, f"put {last.word} last, after {end.word}",
             notes=("a softmax of probabilities lies between 1/classes and e/classes, about, for each class",),
@@ -49,7 +49,7 @@ def _dense_after_dense(network: Network) -> Iterator[Diagnostic]:
         while before.index and _is_linear(before) and len(network.readers[before.index]) == 1:
             before = network.nodes[before.inputs[0]]
         if before.index and before.layer.family is Family.DENSE and len(network.readers[before.index]) == 1:
-            yield _warning(
+            yield warning(
                 "dense-after-dense", f"no activation stands between {before.name} and {node.name}", node,
                 "put one between them, such as relu",
                 notes=("two linear layers in a row can say no more than one: W2·(W1·x) = (W2·W1)·x",),
@@ -62,5 +62,6 @@ def _is_linear(node: Node) -> bool:
     return node.layer.family in (Family.DROPOUT, Family.RESHAPE) or node.layer.effect is Effect.CENTERS
 
 
-def _warning(code: str, message: str, node: Node, *help: str, **more: Any) -> Diagnostic:
+def warning(code: str, message: str, node: Node, *help: str, **more: Any) -> Diagnostic:
+    """A warning about a layer, at its place in the text."""
     return Diagnostic(code, message, node.span, Severity.WARNING, help=help, **more)

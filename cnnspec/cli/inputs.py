@@ -85,7 +85,11 @@ def _numbers(text: str) -> tuple[Array, bool]:
     try:
         if text == "-":
             return numbers(sys.stdin.read())
-        return numbers(_text(Path(text)) if _is_there(Path(text)) else text)
+        return numbers(read_bytes(text, MOST_TEXT).decode() if _is_there(Path(text)) else text)
+    except OSError as error:
+        raise click.BadParameter(
+            f'"{text}" cannot be read: {error.strerror}', param_hint="--input"
+        ) from error
     except ValueError as error:
         raise click.BadParameter(f"{error}; give {FORMS}", param_hint="--input") from error
 
@@ -120,15 +124,6 @@ def _is_there(path: Path) -> bool:
         return path.exists() and not path.is_dir()
     except OSError:
         return False
-
-
-def _text(path: Path) -> str:
-    try:
-        return read_bytes(path, MOST_TEXT).decode()
-    except OSError as error:
-        raise click.BadParameter(
-            f'"{path}" cannot be read: {error.strerror}', param_hint="--input"
-        ) from error
 
 
 def ways(shape: Shape) -> str:

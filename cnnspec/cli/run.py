@@ -85,11 +85,7 @@ def command(
         _write(Path(output), results)
         return 0
     if form == "json":
-        values = {name: _plain(array[0]) for name, array in results.items()}
-        document = [
-            {"layer": name, "shape": list(results[name].shape[1:]), "values": values[name]} for name in values
-        ]
-        stdout_console().print(json.dumps(document))
+        stdout_console().print(_document(results))
     else:
         stdout_console().print(_page(network, results, decimals, cut, full))
     return 0
@@ -181,6 +177,14 @@ def _page(network: Network, results: Mapping[str, NDArray[Any]], decimals: int, 
         lines += ["", _heading(network[name], terminal)] if lines else [_heading(network[name], terminal)]
         lines += render(values[0], terminal=terminal, writing=NumberFormat(decimals, cut), full=full)
     return "\n".join(lines) + "\n"
+
+
+def _document(results: Mapping[str, NDArray[Any]]) -> str:
+    """The first sample's results as JSON, which ``--input`` reads again."""
+    return json.dumps([
+        {"layer": name, "shape": list(array.shape[1:]), "values": _plain(array[0])}
+        for name, array in results.items()
+    ])  # fmt: skip
 
 
 def _plain(values: NDArray[Any]) -> Any:

@@ -100,14 +100,8 @@ def command(
         raise click.UsageError("--resume continues a run, --force replaces it; give one of them")
     if resume and weights:
         raise click.UsageError("--resume goes on with the weights of the run; leave --weights out")
-    if resume and spec and inline is None and (Path(spec).is_dir() or not is_named(spec)):
-        output = Path(spec) if runs.first_run(Path(spec)) else runs.folder_of(spec)
-        spec = str((runs.first_run(output) or output) / RUN_SPEC)
-    elif spec and inline is None and (begun := runs.first_run(Path(spec))):
-        raise click.UsageError(
-            f'"{spec}" holds a run. To go on with it: cnnspec train {spec} --resume; '
-            f"to train the same anew: cnnspec train {begun / RUN_SPEC}"
-        )
+    if spec and inline is None:
+        spec, output = _meant(spec, output, resume)
     document = read(spec, inline)
     if document.failed or document.network is None:
         fail(document.diagnostics)
@@ -124,6 +118,21 @@ def command(
     )
     with runs.taken(output, network.name) as folder:
         return job.repeat(folder, seeds) if seeds else job.train(folder)
+
+
+def _meant(spec: str, output: Path | None, resume: bool) -> tuple[str, Path | None]:
+    """The spec's file and the run's folder, where SPEC may be that folder or a run's name."""
+    from cnnspec.cli import runs
+
+    if resume and (Path(spec).is_dir() or not is_named(spec)):
+        folder = Path(spec) if runs.first_run(Path(spec)) else runs.folder_of(spec)
+        return str((runs.first_run(folder) or folder) / RUN_SPEC), folder
+    if begun := runs.first_run(Path(spec)):
+        raise click.UsageError(
+            f'"{spec}" holds a run. To go on with it: cnnspec train {spec} --resume; '
+            f"to train the same anew: cnnspec train {begun / RUN_SPEC}"
+        )
+    return spec, output
 
 
 @dataclass

@@ -124,7 +124,7 @@ def _options(elaborator: Elaborator, context: Context, bound: Binding) -> dict[s
     report = partial(elaborator.report, context=context)
     written = bound.guesses | bound.given
     values = values_of(written, partial(elaborator.value, context=context), report)
-    refused = _refused(bound, values)
+    refused = _refused(bound, values) if bound.faults else set()
     for fault in bound.faults:
         report(replace(fault, fixes=()) if fault.fixes and fault.fixes[0].replacement in refused else fault)
         elaborator.guessed |= fault.code == bound.signature.codes.unknown
