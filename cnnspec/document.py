@@ -7,7 +7,7 @@ with errors still has a tree, the layers that could be built, and diagnostics.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from errno import EISDIR, ENOENT
 from functools import cached_property
@@ -18,6 +18,7 @@ from cnnspec.diagnostics import Diagnostic, Severity, SpecError, nearest
 from cnnspec.files import LARGEST, decoded, opened
 from cnnspec.resources import example_names, example_path
 from cnnspec.text import Source, Span
+from cnnspec.upward import upward
 
 if TYPE_CHECKING:
     from cnnspec.analysis.report import Analysis
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 RUN_SPEC: Final = "spec.cnn"
 """The spec that a training leaves in the folder of its run."""
+SPEC_ENDINGS: Final = ("", ".cnn", ".txt")
+"""Endings that no other program's files have."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +42,10 @@ class Document:
 
     source: Source
     read_use: Callable[[str], Source] | None = None
+    weights: Mapping[str, Any] | None = None
+    """The weights that came with it, where it was read from another program's file."""
+    remarks: tuple[Diagnostic, ...] = ()
+    """What was noticed while it was read from such a file."""
 
     @classmethod
     def from_bytes(cls, data: bytes, name: str, folder: Path, called: str | None = None) -> Document:
@@ -53,7 +60,14 @@ class Document:
 
     @classmethod
     def from_file(cls, path: Path, name: str | None = None) -> Document:
-        """Of a spec file; raises OSError where it cannot be read, SpecError where it is no text."""
+        """Of a spec file, or of another program's that can be imported.
+
+        Raises OSError where it cannot be read, SpecError where it is no text.
+        """
+        if path.suffix.lower() not in SPEC_ENDINGS:
+            found: Document | None = upward("foreign_document")(path, name or str(path))
+            if found is not None:
+                return found
         with opened(path) as file:
             data = file.read(LARGEST + 1)
         return cls.from_bytes(data, name or str(path), path.parent)
@@ -136,7 +150,7 @@ class Document:
         """Of reading and of building it, sorted by place; what its comments allow is left out."""
         from cnnspec.analysis.silence import silence
 
-        return silence(self.elaborated.diagnostics)
+        return (*silence(self.elaborated.diagnostics), *self.remarks)
 
     @property
     def errors(self) -> tuple[Diagnostic, ...]:

@@ -24,6 +24,7 @@ UPWARD: Final = {
     "analysis_text": "cnnspec.views.terminal.table:render",
     "comparison_text": "cnnspec.views.terminal.comparison:render",
     "build": "cnnspec.model:build",
+    "foreign_document": "cnnspec.exchange:document_of",
     "draw": "cnnspec.face:draw",
     "explain": "cnnspec.face:explain",
     "diff": "cnnspec.face:diff",

@@ -44,7 +44,10 @@ FLOORS = {
     "cli": 11, "web": 11, "lsp": 11,
 }  # fmt: skip
 GROUND = 0
-HEAVY = {"numpy", "graphviz", "rich", "click", "torch", "matplotlib", "onnx", "PIL", "sklearn"}
+HEAVY = {
+    "numpy", "graphviz", "rich", "click", "torch", "matplotlib",
+    "onnx", "onnxruntime", "keras", "PIL", "sklearn",
+}  # fmt: skip
 LIGHT_UP_TO = 6
 FACES = {"__init__", "__main__"}
 """The package's own face may look anywhere; what it loads is tested by running it."""

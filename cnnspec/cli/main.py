@@ -49,6 +49,10 @@ SECTIONS: Final[dict[str, dict[str, str]]] = {
     "Write": {
         "fmt": "put a spec into its usual form",
     },
+    "Trade": {
+        "export": "the network as ONNX",
+        "import": "a spec from an ONNX file",
+    },
 }
 
 VERBS: Final = {verb: text for verbs in SECTIONS.values() for verb, text in verbs.items()}

@@ -11,7 +11,7 @@ import click
 
 from cnnspec.cli.console import fail, show
 from cnnspec.diagnostics import SpecError, nearest, suggestion
-from cnnspec.document import Document, run_spec
+from cnnspec.document import SPEC_ENDINGS, Document, run_spec
 from cnnspec.files import LARGEST
 from cnnspec.resources import example_names, example_path
 
@@ -41,10 +41,15 @@ def shift(spec: str | None, inline: str | None, *following: str | None) -> tuple
 
 
 def read(spec: str | None, inline: str | None) -> Document:
-    """The document of a SPEC; a usage error (exit 2) says why it cannot be read."""
+    """The document of a SPEC; a usage error (exit 2) says why it cannot be read.
+
+    Raises SpecError for another program's file that cannot be imported.
+    """
     try:
         return document_of(spec, inline)
     except SpecError as error:
+        if Path(spec or "").suffix.lower() not in SPEC_ENDINGS:
+            raise
         raise click.UsageError(error.diagnostics[0].message) from error
 
 

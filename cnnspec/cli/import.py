@@ -1,0 +1,49 @@
+"""``cnnspec import``: a spec, and the weights, of what another program wrote."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from cnnspec.cli.console import fail, show, write_result
+from cnnspec.exchange import ORIGINS, imported, origin_of
+
+
+@click.command("import")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("-o", "--output", metavar="FILE", help="The spec to write; - prints it, without the weights.")
+@click.option("--force", is_flag=True, help="Write over files that are there.")
+def command(file: Path, output: str | None, force: bool) -> None:
+    """Write FILE of another program as a spec, and its weights beside it as safetensors.
+
+    Without -o the spec is NAME.cnn here. What cannot be said in a spec is named with the reason,
+    nothing is written, and the exit code is 1.
+    """
+    if origin_of(file) is None:
+        raise click.UsageError(f'"{file}" cannot be imported; files that can end in {", ".join(ORIGINS)}')
+    try:
+        found = imported(file)
+    except OSError as error:
+        raise click.UsageError(f'"{file}" cannot be read: {error.strerror or error}') from error
+    document = found.document(str(file))
+    if document.failed:
+        fail(document.diagnostics)
+    show(document.diagnostics)
+    place = output or f"{file.stem}.cnn"
+    weights = None if place == "-" or not found.weights else Path(place).with_suffix(".safetensors")
+    _keep([place, *([str(weights)] if weights else [])], force)
+    if weights and found.weights:
+        from cnnspec.backends.weights import encode
+
+        network = document.whole_network
+        about = {"network": network.name, "format": "cnnspec/weights/1"}
+        write_result(str(weights), encode(found.weights, about))
+    write_result(place, found.text)
+
+
+def _keep(places: list[str], force: bool) -> None:
+    """Leaves where a file would be lost."""
+    there = [place for place in places if place != "-" and Path(place).is_file()]
+    if there and not force:
+        raise click.UsageError(f'"{there[0]}" is there; --force writes over it, -o names another')

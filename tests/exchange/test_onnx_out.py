@@ -1,0 +1,144 @@
+"""Networks as ONNX files: checked, run by ONNX Runtime, equal to NumPy, equal each time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import cnnspec
+from cnnspec.cli.main import run
+from cnnspec.diagnostics import SpecError
+from cnnspec.layers.registry import LAYERS
+from cnnspec.network.graph import Network
+from cnnspec.resources import example_names
+
+pytestmark = pytest.mark.torch
+
+LARGE = 30_000_000
+"""Parameters up to which an example is built here."""
+SILENT: dict[str, str] = {"medianpool": "no operator of ONNX"}
+"""Layers that ONNX cannot say, with the reason told."""
+
+
+def filled(network: Network, seed: int = 0) -> Any:
+    """A model whose norms have statistics of their own."""
+    model, rng = network.build(seed=seed), np.random.default_rng(seed)
+    for name, values in model.weights.items():
+        if "running" in name:
+            model.weights[name] = rng.uniform(0.5, 1.5, values.shape).astype("float32")
+    return model
+
+
+def compare(network: Network, data: bytes, model: Any, tolerance: float) -> None:
+    """What ONNX Runtime computes with the file is what the model computes."""
+    onnxruntime = pytest.importorskip("onnxruntime")
+    count = 2 if np.prod(network.input) < 100_000 else 1
+    x = np.random.default_rng(1).standard_normal((count, *network.input)).astype("float32")
+    session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
+    found = session.run(None, {session.get_inputs()[0].name: np.moveaxis(x, -1, 1)})
+    wanted = model.forward(x)
+    for output, values in zip(network.outputs, found, strict=True):
+        scale = max(1.0, float(np.abs(wanted[output.name]).max()))
+        assert np.abs(np.moveaxis(values, 1, -1) - wanted[output.name]).max() <= tolerance * scale
+
+
+def exported(network: Network, model: Any, text: str = "") -> bytes:
+    from cnnspec.exchange.onnx_out import encoded
+
+    return encoded(network, model.weights, text)
+
+
+@pytest.mark.parametrize("word", LAYERS)
+def test_every_layer_is_written_or_refused_by_name(word: str) -> None:
+    network = cnnspec.parse(LAYERS[word].spec())
+    model = filled(network)
+    if word in SILENT:
+        with pytest.raises(SpecError, match=f"cannot say {word}1 .*{SILENT[word]}"):
+            exported(network, model)
+    else:
+        compare(network, exported(network, model), model, 1e-5)
+
+
+SETTINGS = [
+    "input 9x9x4; conv 6 3x3 stride=2 padding=same dilation=2 groups=2 bias=no",
+    "input 9x9x4; conv 6 (3, 2) padding=(0, 1, 2, 1)",
+    "input 9x9x4; depthwise 3x3 multiplier=2 padding=full",
+    "input 12x3; conv 5 3", "input 6x7x8x2; conv 3 3x3x3 -> maxpool 2x2x2",
+    "input 7x7x4; upconv 6 3x3 stride=2 output_padding=1 padding=1 groups=2",
+    "input 7x7x4; upconv 6 2x2 stride=3 padding=same",
+    "input 8x8x3; maxpool 3x3 stride=2 padding=1 rounding=ceil dilation=2",
+    "input 7x7x3; avgpool 2x2 rounding=ceil", "input 7x7x3; avgpool 3x3 stride=2 padding=1",
+    "input 7x7x3; avgpool 3x3 stride=2 padding=1 count_padding=no rounding=ceil",
+    "input 8x8x3; avgpool 3x3 stride=2 padding=1 rounding=ceil",
+    "input 7x7x3; subsample 2x2 rounding=ceil", "input 8x8x3; minpool 3x3 stride=2 padding=same",
+    "input 7x7x3; p: maxpool 2x2 rounding=ceil; unpool p", "input 7x7x3; p: maxpool 2x2; unpool p",
+    "input 6x6x3; pad (1, 2, 0, 1) mode=reflect", "input 6x6x3; pad 2 mode=replicate",
+    "input 9x9x3; crop (1, 2, 0, 3)", "input 5x5x3; upsample 2x3 mode=nails",
+    "input 5x5x3; upsample 3", "input 5x5x3; upsample 3 mode=bilinear", "input 5x4; upsample 3 mode=bilinear",
+    "input 9x9x4; relu max=6; leakyrelu 0.2; elu 0.5; gelu approximate=tanh; prelu shared=yes",
+    "input 9x9x4; softmax", "input 6x6x4; layernorm over=channels epsilon=1e-3", "input 6; layernorm",
+    "input 6x6x4; batchnorm affine=no; groupnorm 2 affine=no; instancenorm affine=no; layernorm affine=no",
+    "input 6x6x4; lrn 3 alpha=0.1 k=2", "input 4x4x8; add { | | globalavgpool | conv 8 1x1 }",
+    "input 4x4x8; multiply { | | globalavgpool -> flatten -> sigmoid }", "input 8; dense 4 bias=no",
+    "input 4x4x2; concat { | | relu | conv 3 1x1 }; head a { flatten; dense 2 }; flatten; dense 3",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("spec", SETTINGS)
+def test_settings_mean_the_same_there(spec: str) -> None:
+    network = cnnspec.parse(spec)
+    model = filled(network)
+    compare(network, exported(network, model), model, 1e-5)
+
+
+@pytest.mark.parametrize("name", example_names())
+def test_every_example_computes_the_same_numbers(name: str) -> None:
+    network = cnnspec.load(name)
+    if cnnspec.analyze(network).totals.params > LARGE:
+        pytest.skip("the same layers as in smaller ones")
+    model = filled(network)
+    data = exported(network, model)
+    compare(network, data, model, 1e-4)
+    assert data == exported(network, filled(network))
+
+
+def test_a_file_tells_names_batch_opset_and_spec() -> None:
+    onnx = pytest.importorskip("onnx")
+    network = cnnspec.load("lenet")
+    model = onnx.load_from_string(exported(network, network.build(seed=0), "input 1"))
+    names = {tensor.name for tensor in model.graph.initializer}
+    assert names == {name for node in network.layers for name in node.weights}
+    assert [node.name for node in model.graph.node][:3] == ["conv1", "relu1", "maxpool1"]
+    assert model.graph.input[0].type.tensor_type.shape.dim[0].dim_param == "N"
+    assert model.opset_import[0].version == 7
+    assert {entry.key: entry.value for entry in model.metadata_props} == {"cnnspec.spec": "input 1"}
+
+
+def test_all_that_cannot_be_said_is_told_and_nothing_is_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spec = "input 9x9x4; lrn 4; medianpool 3x3; p: minpool 2x2; unpool p"
+    assert run(["export", "-e", spec, "--to", "onnx", "-o", str(tmp_path / "x.onnx")]) == 1
+    said = " ".join(capsys.readouterr().err.split())
+    assert [name in said for name in ("lrn1", "medianpool1", "cannot say p ")] == [True] * 3
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_weights_come_from_a_file_or_a_run_and_fresh_ones_are_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    network = cnnspec.load("mnist_softmax")
+    model = network.build(seed=5)
+    model.save(tmp_path / "w.safetensors")
+    place = tmp_path / "net.onnx"
+    assert (
+        run(["export", "mnist_softmax", "-o", str(place), "--weights", str(tmp_path / "w.safetensors")]) == 0
+    )
+    compare(network, place.read_bytes(), model, 1e-5)
+    capsys.readouterr()
+    assert run(["export", "mnist_softmax", "-o", str(place), "--seed", "3"]) == 0
+    assert "fresh weights (seed 3)" in capsys.readouterr().err
+    compare(network, place.read_bytes(), network.build(seed=3), 1e-5)
