@@ -6,7 +6,7 @@ endif
 
 syntax match cnnspecLayer "\%(^\|[;{|:]\|->\)\s*\zs\h\w*"
 syntax match cnnspecKeyword "\%(^\|[;{|}]\|->\)\s*\zs\<\%(network\|input\|let\|block\|repeat\|if\|else\|from\|head\|use\|expect\|train\)\>"
-syntax keyword cnnspecOperator and or not
+syntax keyword cnnspecOperator and or not as
 syntax match cnnspecOption "\<\h\w*\ze\s*=[=>]\@!"
 syntax match cnnspecLabel "\<\h[A-Za-z0-9_.]*\ze\s*:"
 syntax match cnnspecOperator "->\|=>\|==\|!=\|<=\|>=\|//\|[-+*%<>|]"

@@ -127,7 +127,9 @@ class Signature:
         """How to say what a value without a place was meant to say."""
         text, rest = argument.span.text, self._by_name_only
         takes = [
-            name for name in rest if self.model and text in _choices(self.model.model_fields[name].annotation)
+            name
+            for name in rest
+            if self.model and text in choices_of(self.model.model_fields[name].annotation)
         ]
         if len(takes) == 1:
             fix = Fix(argument.span, f"{takes[0]}={text}", f"write {takes[0]}={text}")
@@ -148,13 +150,13 @@ class Signature:
         return {"help": tuple(help), "fixes": ()}
 
 
-def _choices(annotation: Any) -> list[Any]:
+def choices_of(annotation: Any) -> list[Any]:
     """The words that an option takes, of all the kinds of value it may have."""
     parts = get_args(annotation)
     return (
         list(parts)
         if get_origin(annotation) is Literal
-        else [word for part in parts for word in _choices(part)]
+        else [word for part in parts for word in choices_of(part)]
     )
 
 

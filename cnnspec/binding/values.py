@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from math import isfinite
+from math import inf, isfinite, log
 from typing import Any, Final, TypeAlias, cast
 
 from cnnspec.diagnostics import Diagnostic, LayerError
@@ -178,11 +178,15 @@ def _binary(expression: tree.Binary, sight: Sight) -> Value:
 
 
 def _arithmetic(sign: str, x: float, y: float, expression: tree.Binary) -> Value:
-    if sign in ("//", "%") and y == 0:
+    divisor = expression.right.span.text
+    if (sign in ("//", "%") and y == 0) or (sign == "**" and x == 0 and y < 0):
         raise SentenceError(
-            "division-by-zero", f"{format_value(x)} {sign} 0 has no value", expression.span,
-            notes=() if expression.right.span.text == "0" else (f"{expression.right.span.text} is 0 here",),
+            "division-by-zero", f"{format_value(x)} {sign} {format_value(y)} has no value", expression.span,
+            notes=() if y or divisor == "0" else (f"{divisor} is 0 here",),
         )  # fmt: skip
+    if sign == "**" and x < 0 and y != int(y):
+        message = f"a power of a negative number needs a whole exponent. Received: {format_value(y)}"
+        raise SentenceError("not-a-number", message, expression.right.span)
     return _checked(_ARITHMETIC[sign](x, y), expression.span)
 
 
@@ -247,11 +251,19 @@ def unknown_places(size: tree.Size) -> tuple[Span, ...]:
     return tuple(Span(span.source, span.start + n, span.start + n + 1) for n in offsets)
 
 
+def _power(x: float, y: float) -> float:
+    """A power, found at once: one beyond the largest number is infinite."""
+    if x and y * log(abs(x)) > log(LARGEST) + 1:
+        return inf
+    return float(x) ** y if y < 0 else x**y  # type: ignore[no-any-return]
+
+
 _COMPARISONS: Final[dict[str, Callable[[Any, Any], bool]]] = {
     "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge,
 }  # fmt: skip
 _ARITHMETIC: Final[dict[str, Callable[[Any, Any], Any]]] = {
     "+": operator.add, "-": operator.sub, "*": operator.mul, "//": operator.floordiv, "%": operator.mod,
+    "**": _power,
 }  # fmt: skip
 _EVALUATORS: Final[dict[type, Callable[..., Value]]] = {
     tree.NumberLiteral: lambda number, *_: number.value, tree.Text: lambda text, *_: text.value,

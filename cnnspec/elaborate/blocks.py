@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from functools import cache, partial
 
-from cnnspec.binding.binder import bind, values_of
-from cnnspec.binding.values import Value
-from cnnspec.diagnostics import Label
+from cnnspec.binding.binder import bind, choices_of, values_of
+from cnnspec.binding.values import SentenceError, Value, Word
+from cnnspec.diagnostics import did_you_mean
 from cnnspec.elaborate.claims import check_claim
+from cnnspec.elaborate.depth import comes_back, need_room, uses_itself_always
 from cnnspec.elaborate.elaborator import Elaborator
-from cnnspec.elaborate.scope import Context, Definition, Module, Scope
+from cnnspec.elaborate.scope import BlockWord, Context, Definition, Module, Scope
+from cnnspec.layers.registry import LAYERS
 from cnnspec.resources import prelude_text
 from cnnspec.syntax import tree
 from cnnspec.text import Source
@@ -47,9 +49,10 @@ def use_block(
         elaborator.current = None
         return
     name, label = elaborator.name(sentence, context)
-    scope = _frame(sentence, context, definition, name)
     values = _parameters(elaborator, sentence, context, definition)
-    if values is None:
+    shape = elaborator.nodes[elaborator.current].output if elaborator.current is not None else None
+    scope = _frame(sentence, context, definition, name, (shape, *(values or {}).values()))
+    if values is None or comes_back(elaborator, sentence, scope):
         elaborator.current = None
     else:
         group = elaborator.new_group(sentence.word)
@@ -61,14 +64,18 @@ def use_block(
         check_claim(elaborator, sentence, sentence.claim, elaborator.current, context)
 
 
-def _frame(sentence: tree.LayerSentence, context: Context, definition: Definition, name: str) -> Scope:
+def _frame(
+    sentence: tree.LayerSentence, context: Context, definition: Definition, name: str,
+    entered: tuple[object, ...],
+) -> Scope:  # fmt: skip
     outer = context.scope
     return Scope(
         definition.module,
         (*outer.path, name[len(outer.prefix) :]),
         definition.reserved,
         (*outer.calls, sentence),
-        outer.blocks | {definition},
+        outer,
+        entered,
         definition,
         definition.lets,
     )
@@ -77,19 +84,9 @@ def _frame(sentence: tree.LayerSentence, context: Context, definition: Definitio
 def _may_expand(
     elaborator: Elaborator, sentence: tree.LayerSentence, context: Context, definition: Definition
 ) -> bool:
-    word = sentence.word
-    if definition in context.scope.blocks:
-        chain = [call.word for call in context.scope.calls]
-        elaborator.fault(
-            "recursive-block",
-            f"{word} uses itself, so it would never end",
-            sentence.word_span,
-            "use repeat to have something several times",
-            labels=(Label(definition.block.name.span, "defined here"),),
-            notes=(" uses ".join([*chain[chain.index(word) :], word]),),
-        )
+    if uses_itself_always(elaborator, sentence, context, definition):
         return False
-    elaborator.need_room(context, sentence.word_span)
+    need_room(elaborator, context, sentence.word_span)
     elaborator.need_steps(elaborator.bound.of_block(definition), sentence.word_span)
     if sentence.paths is not None:
         elaborator.needless_branches(sentence, "is a block", context)
@@ -114,5 +111,43 @@ def _parameters(
         if written is None:
             report(definition.signature.missing(name, sentence.span))
         else:
-            values |= values_of({name: written}, partial(elaborator.value, context=where), report)
+            find = partial(_given, elaborator, definition, name, context=where)
+            values |= values_of({name: written}, find, report)
     return values if len(values) == len(definition.parameters) else None
+
+
+def _given(
+    elaborator: Elaborator, definition: Definition, name: str, written: tree.Expression, context: Context
+) -> Value:
+    """The value of a parameter; a word that names a block here stands for that block inside."""
+    takes_words = Context(Scope(definition.module, definition=definition), {}).takes_words(name)
+    find = elaborator.value if takes_words else partial(defined, elaborator)
+    value = find(written, context)
+    block = find_block(value, context) if type(value) is Word and value not in LAYERS else None
+    if block is None:
+        return value
+    word = BlockWord(value)
+    word.definition = block
+    return word
+
+
+def defined(elaborator: Elaborator, written: tree.Expression, context: Context) -> Value:
+    """The value of an expression, no word that nothing knows; raises as ``Elaborator.value`` does."""
+    value = elaborator.value(written, context)
+    if not isinstance(value, Word) or not isinstance(written, tree.Name) or value != written.text:
+        return value
+    if value in LAYERS or value in choices() or find_block(value, context) is not None:
+        return value
+    if any(prefix + value in elaborator.labels for prefix in context.scope.prefixes) or "." in value:
+        return value
+    cure = did_you_mean(written.span, value, context.names(), f"define it before this line: let {value} = …")
+    raise SentenceError("unknown-name", f"{value} has no value here", written.span, **cure)
+
+
+@cache
+def choices() -> frozenset[str]:
+    """Every word that an option of a layer takes."""
+    fields = (field for layer in LAYERS.values() for field in layer.model_fields.values())
+    return frozenset(
+        word for field in fields for word in choices_of(field.annotation) if isinstance(word, str)
+    )

@@ -12,6 +12,7 @@ from cnnspec.binding.binder import Binding, Signature, bind, values_of
 from cnnspec.binding.refusals import validate
 from cnnspec.binding.values import SentenceError, Unresolved, Word, format_value
 from cnnspec.diagnostics import Label, did_you_mean
+from cnnspec.elaborate.depth import need_room
 from cnnspec.elaborate.elaborator import Elaborator
 from cnnspec.elaborate.scope import Context, labels_in
 from cnnspec.layers.base import Layer
@@ -39,7 +40,7 @@ def inputs_of(
 
 def _paths(elaborator: Elaborator, sentence: tree.LayerSentence, context: Context) -> list[int | None]:
     """The last node of each path; all begin where the chain stands."""
-    elaborator.need_room(context, sentence.word_span)
+    need_room(elaborator, context, sentence.word_span)
     start, ends = elaborator.current, []
     for path in sentence.paths or ():
         elaborator.current = start
@@ -97,7 +98,7 @@ def jump(elaborator: Elaborator, statement: tree.From, context: Context) -> None
 
 def head(elaborator: Elaborator, statement: tree.Head, context: Context) -> None:
     """``head aux1 { … }``: an extra output; the chain goes on as if it were not there."""
-    elaborator.need_room(context, statement.span)
+    need_room(elaborator, context, statement.span)
     elaborator.step(statement.span)
     name = elaborator.names.label(statement.name.text, context)
     if name is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any, Final, TypeAlias, TypeVar
 
 from cnnspec.binding.binder import Binding
@@ -21,7 +22,7 @@ from cnnspec.binding.values import (
 from cnnspec.diagnostics import Diagnostic, Label, did_you_mean
 from cnnspec.elaborate.candidates import Tries
 from cnnspec.elaborate.faults import Faults
-from cnnspec.elaborate.limits import DEEPEST, MOST_STEPS, StepBound
+from cnnspec.elaborate.limits import MOST_STEPS, StepBound
 from cnnspec.elaborate.scope import Context, Names
 from cnnspec.layers.base import Layer, Shape, Shapes, show
 from cnnspec.layers.writing import MEANINGS
@@ -75,7 +76,8 @@ class Elaborator:
         self.solved: dict[Span, Any] = {}
         self.steps = self.groups = 0
         self.seen_input: tree.Input | None = None
-        self.bindings: dict[int, Binding] = {}
+        self.bindings: dict[tuple[int, str], Binding] = {}
+        self.stand_ins: dict[tuple[int, str], tree.LayerSentence] = {}
         self.bound, self.tries = StepBound(), Tries(MOST_TRIES)
         self.guessed = self.bare = False
         self.claims: list[tuple[tree.Size, Shape]] = []
@@ -98,6 +100,13 @@ class Elaborator:
             self.fault("reserved-name", message, span, "choose another name", context=context)
         return name not in MEANINGS
 
+    def meant_by(self, sentence: tree.LayerSentence, word: str) -> tree.LayerSentence:
+        """The sentence with another word, always the same object for the same ones."""
+        key = (id(sentence), word)
+        if key not in self.stand_ins:
+            self.stand_ins[key] = replace(sentence, word=str(word))
+        return self.stand_ins[key]
+
     def needless_branches(self, sentence: tree.LayerSentence, why: str, context: Context) -> None:
         self.fault(
             "needless-branches", f"{sentence.word} {why}; it takes no branches", sentence.word_span,
@@ -115,16 +124,6 @@ class Elaborator:
             message = f"this spec expands to more than {MOST_STEPS:,} layers and blocks"
             self.fault(
                 "network-too-large", message, span, "repeat less often, or use fewer blocks inside blocks"
-            )
-            raise LimitReached
-
-    def need_room(self, context: Context, span: Span) -> None:
-        if context.depth >= DEEPEST:
-            self.fault(
-                "nested-too-deeply",
-                f"braces and blocks lie more than {DEEPEST} deep here",
-                span,
-                "give the inner part a block of its own, used side by side",
             )
             raise LimitReached
 

@@ -7,17 +7,17 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
-from cnnspec.binding.values import POISONED, format_value, truth
-from cnnspec.diagnostics import Fix, Label, Severity, surely
-from cnnspec.elaborate.blocks import find_block, prelude, takes, use_block
+from cnnspec.binding.values import POISONED, Value, Word, format_value, truth
+from cnnspec.diagnostics import did_you_mean, surely
+from cnnspec.elaborate.blocks import defined, find_block, prelude, takes, use_block
 from cnnspec.elaborate.branches import head, jump
+from cnnspec.elaborate.depth import need_room
 from cnnspec.elaborate.elaborator import Elaborator
 from cnnspec.elaborate.faults import MOST_LOOKED_FOR
+from cnnspec.elaborate.inputs import begin_input
 from cnnspec.elaborate.layer import place_layer, unknown_word
 from cnnspec.elaborate.scope import Context
-from cnnspec.layers.base import show
 from cnnspec.layers.registry import LAYERS, SYNONYMS
-from cnnspec.network.graph import InputLayer, Node
 from cnnspec.syntax import tree
 from cnnspec.text import Source
 
@@ -32,8 +32,12 @@ def _layer(elaborator: Elaborator, sentence: tree.LayerSentence, context: Contex
     elaborator.step(sentence.word_span)
     kind = LAYERS.get(sentence.word)
     definition = None if kind is not None else find_block(sentence.word, context)
-    if kind is None and definition is None and _keyword(elaborator, sentence, context):
-        return
+    if kind is None and definition is None:
+        if (value := context.get(sentence.word)) is not None:
+            _stand_in(elaborator, sentence, context, value)
+            return
+        if _keyword(elaborator, sentence, context):
+            return
     if elaborator.current is None and elaborator.seen_input is None:
         _no_input(elaborator, sentence)
     if kind is not None:
@@ -42,6 +46,40 @@ def _layer(elaborator: Elaborator, sentence: tree.LayerSentence, context: Contex
         use_block(elaborator, sentence, context, definition)
     else:
         _unknown(elaborator, sentence, context)
+
+
+def _stand_in(elaborator: Elaborator, sentence: tree.LayerSentence, context: Context, value: Value) -> None:
+    """A name in the place of a layer or block: the one it stands for."""
+    if isinstance(value, Word):
+        known = LAYERS if value in LAYERS else ()
+        definition = getattr(value, "definition", None) or find_block(value, context)
+        if value in known or definition is not None:
+            meant = elaborator.meant_by(sentence, value)
+            if definition is not None and value not in known:
+                use_block(elaborator, meant, context, definition)
+            else:
+                place_layer(elaborator, meant, context, LAYERS[value])
+            return
+    _no_layer(elaborator, sentence, context, value)
+
+
+def _no_layer(elaborator: Elaborator, sentence: tree.LayerSentence, context: Context, value: Value) -> None:
+    _, label = elaborator.name(sentence, context)
+    elaborator.current = None
+    if label is not None:
+        elaborator.labels[label] = None
+    if value is POISONED:
+        return
+    words = _known(elaborator, context) if isinstance(value, Word) else []
+    cures = did_you_mean(sentence.word_span, str(value), words, synonyms=SYNONYMS)["help"]
+    elaborator.fault(
+        "unknown-word",
+        f"{sentence.word} is {format_value(value)} here, which is no layer and no block",
+        sentence.word_span,
+        *cures,
+        f"a name can stand for a layer: let {sentence.word} = relu",
+        context=context,
+    )
 
 
 def _keyword(elaborator: Elaborator, sentence: tree.LayerSentence, context: Context) -> bool:
@@ -54,7 +92,7 @@ def _keyword(elaborator: Elaborator, sentence: tree.LayerSentence, context: Cont
         colon = label.source.text.index(":", label.end) + 1
         elaborator.report(labelled(label.source.span(label.start, colon), sentence.word_span), context)
         if sentence.word == "input" and len(sentence.arguments) == 1:
-            _input(elaborator, tree.Input(sentence.arguments[0], sentence.span), context)
+            begin_input(elaborator, tree.Input(sentence.arguments[0], sentence.span), context)
         return True
     meant = surely(sentence.word, _known(elaborator, context), SYNONYMS)
     fault = misspelt(sentence.word_span, instead_of=meant)
@@ -65,7 +103,7 @@ def _keyword(elaborator: Elaborator, sentence: tree.LayerSentence, context: Cont
     fits = not parse_tolerant(Source("", text))[1]
     elaborator.report(fault if fits else replace(fault, fixes=()), context)
     if keyword == "input" and len(sentence.arguments) == 1:
-        _input(elaborator, tree.Input(sentence.arguments[0], sentence.span), context)
+        begin_input(elaborator, tree.Input(sentence.arguments[0], sentence.span), context)
     elif keyword not in ("network", "let", "use", "expect", "train"):
         elaborator.current = None
     return True
@@ -115,55 +153,7 @@ def _no_input(elaborator: Elaborator, sentence: tree.LayerSentence) -> None:
 
 
 def _input(elaborator: Elaborator, statement: tree.Input, context: Context) -> None:
-    if context.depth:
-        _misplaced(elaborator, statement, context)
-        return
-    if elaborator.seen_input is not None:
-        elaborator.fault(
-            "repeated-input",
-            "a network has one input",
-            statement.span,
-            "keep one of the two",
-            labels=(Label(elaborator.seen_input.span, "given here"),),
-        )
-        return
-    value = elaborator.known(partial(elaborator.closed, statement.shape, context), context)
-    elaborator.seen_input = statement
-    if value is None:
-        return
-    shape = value if isinstance(value, tuple) else (value,)
-    if not all(type(size) is int and size > 0 for size in shape) or not 1 <= len(shape) <= 4:
-        _wrong_input(elaborator, statement, format_value(value))
-        return
-    elaborator.nodes.append(Node(0, "input", InputLayer(), (), (), shape, statement.span, ("input",)))
-    _suspect_order(elaborator, statement, shape)
-    elaborator.names.taken.add("input")
-    elaborator.labels["input"] = elaborator.current = 0
-
-
-def _suspect_order(elaborator: Elaborator, statement: tree.Input, shape: tuple[int, ...]) -> None:
-    """Images written channels first, as PyTorch has them, are read as very flat ones."""
-    if len(shape) == 3 and shape[0] <= 4 and shape[1] == shape[2] >= 16:
-        text = show((*shape[1:], shape[0]))
-        elaborator.fault(
-            "channels-first",
-            f"this image is {shape[0]} pixel{'s' * (shape[0] > 1)} high and has {shape[2]} channels",
-            statement.shape.span,
-            f"if {shape[0]} is the number of channels, write input {text}",
-            severity=Severity.WARNING,
-            notes=("sizes are height x width x channels",),
-            fixes=(Fix(statement.shape.span, text, f"write {text}"),),
-        )
-
-
-def _wrong_input(elaborator: Elaborator, statement: tree.Input, received: str) -> None:
-    elaborator.fault(
-        "wrong-input",
-        f"an input must be one to four sizes of at least 1. Received: {received}",
-        statement.shape.span,
-        "write height x width x channels: input 28x28x1",
-        "or a vector's length: input 784",
-    )
+    (_misplaced if context.depth else begin_input)(elaborator, statement, context)
 
 
 def _let(elaborator: Elaborator, statement: tree.Let, context: Context) -> None:
@@ -171,16 +161,20 @@ def _let(elaborator: Elaborator, statement: tree.Let, context: Context) -> None:
     if not elaborator.may_be_named(name.text, name.span, "constant", context):
         return
     if context.has(name.text):
-        elaborator.fault(
-            "repeated-name",
-            f"{name.text} already has a value",
-            name.span,
-            "a constant is given once; choose another name",
-            context=context,
-        )
+        _given_before(elaborator, name, context)
         return
-    value = elaborator.known(partial(elaborator.value, statement.value, context), context)
+    value = elaborator.known(partial(defined, elaborator, statement.value, context), context)
     context.give(name.text, POISONED if value is None else value)
+
+
+def _given_before(elaborator: Elaborator, name: tree.Name, context: Context) -> None:
+    elaborator.fault(
+        "repeated-name",
+        f"{name.text} already has a value",
+        name.span,
+        "a constant is given once; choose another name",
+        context=context,
+    )
 
 
 def _repeat(elaborator: Elaborator, statement: tree.Repeat, context: Context) -> None:
@@ -188,17 +182,31 @@ def _repeat(elaborator: Elaborator, statement: tree.Repeat, context: Context) ->
     if turns is None:
         elaborator.current = None
         return
-    elaborator.need_room(context, statement.span)
+    need_room(elaborator, context, statement.span)
     elaborator.need_steps(
         turns * (1 + elaborator.bound.of(statement.body, context.scope.module)), statement.span
     )
     title, repeat = f"repeat {turns}", elaborator.groups + 1
+    name = _turn_name(elaborator, statement, context)
     for turn in range(turns):
         elaborator.step(statement.span)
         before, group = elaborator.current, elaborator.new_group(title, turn, turns, repeat)
-        run(elaborator, statement.body, context.turn(group))
+        run(elaborator, statement.body, context.turn(group, name))
         if before is None and elaborator.current is None:
-            return
+            break
+    if name is not None:
+        context.values.pop(name, None)
+
+
+def _turn_name(elaborator: Elaborator, statement: tree.Repeat, context: Context) -> str | None:
+    """The name of the turns, which is known inside alone; None without one that may be given."""
+    name = statement.turn
+    if name is None or not elaborator.may_be_named(name.text, name.span, "turn", context):
+        return None
+    if not context.has(name.text) and name.text not in context.values:
+        return name.text
+    _given_before(elaborator, name, context)
+    return None
 
 
 def _turns(elaborator: Elaborator, statement: tree.Repeat, context: Context) -> int | None:
@@ -227,7 +235,7 @@ def _if(elaborator: Elaborator, statement: tree.If, context: Context) -> None:
         if len(chosen) == 1 and isinstance(chosen[0], tree.If) and chosen is statement.otherwise:
             statement = chosen[0]
             continue
-        elaborator.need_room(context, statement.span)
+        need_room(elaborator, context, statement.span)
         run(elaborator, chosen, context.condition())
         return
 

@@ -85,11 +85,11 @@ def last_of(sentence: tree.LayerSentence) -> Span:
 
 def _bound(elaborator: Elaborator, sentence: tree.LayerSentence, kind: type[Layer]) -> Binding:
     """The expressions of a layer's sentence by option, found once however often it is repeated."""
-    bound = elaborator.bindings.get(id(sentence))
+    bound = elaborator.bindings.get((id(sentence), kind.word))
     if bound is None:
         span = sentence.word_span.to(last_of(sentence))
         bound = bind(signature_of(kind), sentence.arguments, sentence.options, span)
-        elaborator.bindings[id(sentence)] = bound
+        elaborator.bindings[id(sentence), kind.word] = bound
     return bound
 
 

@@ -8,7 +8,7 @@ from functools import cached_property
 from itertools import chain
 
 from cnnspec.binding.binder import Signature
-from cnnspec.binding.values import TRUTH, Value
+from cnnspec.binding.values import TRUTH, Value, Word
 from cnnspec.diagnostics import Label
 from cnnspec.network.graph import Group
 from cnnspec.records import record
@@ -80,6 +80,13 @@ def _usage(parameter: tree.Parameter) -> str:
     return parameter.name if parameter.default is None else f"{parameter.name}={parameter.default.span.text}"
 
 
+class BlockWord(Word):
+    """A word that was given where it names a block: it stands for that block elsewhere too."""
+
+    __slots__ = ("definition",)
+    definition: Definition
+
+
 @dataclass(frozen=True, eq=False)
 class Scope:
     """A naming scope: the network itself, a block instance, or a side head."""
@@ -90,8 +97,9 @@ class Scope:
     """Labels written anywhere in the body; automatic names keep off them."""
     calls: tuple[tree.LayerSentence, ...] = ()
     """The block uses that led here, outermost first."""
-    blocks: frozenset[Definition] = frozenset()
-    """The blocks being expanded; using one of them again would never end."""
+    outer: Scope | None = None
+    """Where the block is used, and what it was entered with: its parameters and what flows in."""
+    entered: tuple[object, ...] = ()
     definition: Definition | None = None
     """The block, where this is an instance of one."""
     lets: Mapping[str, Span] = field(default_factory=dict)
@@ -121,6 +129,8 @@ class Context:
     repeating: bool = False
     given: set[str] | None = None
     """The names given in this turn of a repeat; None where every name is given once for all."""
+    turns: frozenset[str] = frozenset()
+    """The names of the turns of the repeats around, which no ``let`` may give."""
 
     def path(self) -> Context:
         """Inside a path of a merge: what is named there is known there alone."""
@@ -130,10 +140,12 @@ class Context:
         """Inside the braces of an ``if``, which are no place of their own for names."""
         return replace(self, depth=self.depth + 1)
 
-    def turn(self, group: Group) -> Context:
+    def turn(self, group: Group, name: str | None) -> Context:
         """Inside a turn of a repeat: as if it were written there, but each turn gives its names anew."""
-        groups = (*self.groups, group)
-        return replace(self, groups=groups, depth=self.depth + 1, repeating=True, given=set())
+        groups, turns = (*self.groups, group), self.turns
+        if name is not None:
+            self.values[name], turns = group.turn, turns | {name}
+        return replace(self, groups=groups, depth=self.depth + 1, repeating=True, given=set(), turns=turns)
 
     def has(self, name: str) -> bool:
         """Whether a name has a value that stays: it was given, and not in the turn of a repeat before."""
@@ -142,7 +154,7 @@ class Context:
             if name in outer.values:
                 return True
             outer = outer.parent
-        return name in (self.values if self.given is None else self.given)
+        return name in self.turns or name in (self.values if self.given is None else self.given)
 
     def give(self, name: str, value: Value) -> None:
         self.values[name] = value

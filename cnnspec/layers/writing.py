@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 from pydantic.fields import FieldInfo
 
 NAME: Final = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
-OPERATORS: Final = frozenset({"and", "or", "not"})
+OPERATORS: Final = frozenset({"and", "or", "not", "as"})
 MEANINGS: Final = OPERATORS | {"yes", "no", "H", "W", "C", "D"}
 """Words that stand for a value of their own."""
 SIDES: Final = frozenset({"padding", "output_padding", "amount"})

@@ -118,8 +118,9 @@ class Builder:
         return self._pruned(tree.BlockDefinition(name, parameters, body.inside, span), body=())
 
     def repeat(self, children: Children) -> tree.Repeat:
-        word, count, body = children
-        return self._pruned(tree.Repeat(count, body.inside, self._from(word, body.end)), body=())
+        word, count, *turn, body = children
+        span = self._from(word, body.end)
+        return self._pruned(tree.Repeat(count, body.inside, span, turn[0] if turn else None), body=())
 
     def condition(self, children: Children) -> tree.If:
         word, condition, then, *rest = children
@@ -200,7 +201,7 @@ class Builder:
         span = self._at(left.span.start, right.span.end)
         return self._shallow(tree.Binary(operator.text, left, right, span), (left, right))
 
-    either = both = compared = sum = product = binary
+    either = both = compared = sum = product = power = binary
 
     def unary(self, children: Children) -> tree.Expression:
         operator, operand = children

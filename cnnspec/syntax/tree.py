@@ -94,7 +94,7 @@ class Unary:
 
 @record
 class Binary:
-    """``+ - * // %``, ``== != < <= > >=``, ``and or``."""
+    """``+ - * // % **``, ``== != < <= > >=``, ``and or``."""
 
     operator: str
     left: Expression
@@ -189,11 +189,12 @@ class BlockDefinition:
 
 @record
 class Repeat:
-    """``repeat depth - 1 { … }``."""
+    """``repeat 10 as i { … }``; ``turn`` names the number of each turn, from 0."""
 
     count: Expression
     body: tuple[Statement, ...]
     span: Span
+    turn: Name | None = None
 
 
 @record

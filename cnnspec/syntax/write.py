@@ -15,10 +15,12 @@ from cnnspec.syntax import tree
 
 WIDTH: Final = 100
 
-OR, AND, NOT, COMPARISON, SUM, PRODUCT, SIGN, ATOM = range(8)
+OR, AND, NOT, COMPARISON, SUM, PRODUCT, SIGN, POWER, ATOM = range(9)
 """Binding strengths, loosest first: what binds weaker than its place is put in parentheses."""
 
-_BINDING: Final = {"or": OR, "and": AND, "+": SUM, "-": SUM, "*": PRODUCT, "//": PRODUCT, "%": PRODUCT}
+_BINDING: Final = {
+    "or": OR, "and": AND, "+": SUM, "-": SUM, "*": PRODUCT, "//": PRODUCT, "%": PRODUCT, "**": POWER,
+}  # fmt: skip
 
 
 def expression(node: tree.Expression, tight: bool = False) -> str:
@@ -96,7 +98,9 @@ _OPENINGS: Final[dict[type, Callable[[Any], str]]] = {
     tree.Input: lambda node: f"input {expression(node.shape)}",
     tree.Let: lambda node: f"let {node.name.text} = {expression(node.value)}",
     tree.BlockDefinition: lambda node: f"block {node.name.text}{parameters(node.parameters)}",
-    tree.Repeat: lambda node: f"repeat {expression(node.count)}",
+    tree.Repeat: lambda node: (
+        f"repeat {expression(node.count)}" + (f" as {node.turn.text}" if node.turn else "")
+    ),
     tree.If: lambda node: f"if {expression(node.condition)}",
     tree.From: lambda node: f"from {node.label.text}",
     tree.Head: lambda node: f"head {node.name.text}{options(node.options)}",
@@ -108,10 +112,10 @@ _OPENINGS: Final[dict[type, Callable[[Any], str]]] = {
 
 def _binary(node: tree.Binary, tight: bool) -> str:
     strength = binding(node)
-    left_least = strength + 1 if strength == COMPARISON else strength
+    left_least = strength + 1 if strength in (COMPARISON, POWER) else strength
     left = _within(node.left, left_least, tight)
-    right = _within(node.right, strength + 1, tight)
-    close = strength == PRODUCT or (tight and strength == SUM)
+    right = _within(node.right, SIGN if strength == POWER else strength + 1, tight)
+    close = strength in (PRODUCT, POWER) or (tight and strength == SUM)
     operator = node.operator if close else f" {node.operator} "
     return left + operator + right
 

@@ -18,9 +18,11 @@ MEANINGS: Final = {
     "let": "A constant, given once in a file or block. In a repeat each turn gives it anew, from the value "
     "of the turn before, and the last value stays. What a path or a head names is known there alone.",
     "block": "Several layers under one word. A parameter with a value may be left out; labels and constants "
-    "inside are the block's own.",
+    "inside are the block's own. A parameter may be a word: a layer or block that stands inside under the "
+    "parameter's name. A block may use itself where a condition ends it.",
     "repeat": "The same layers several times. It is as if they were written one after the other, each with "
-    "weights of its own; tables and pictures fold turns that are equal to ×N.",
+    "weights of its own; tables and pictures fold turns that are equal to ×N. as i names the number of the "
+    "turn, from 0.",
     "if": "Layers that are there or not. It is decided when the network is built, from constants, "
     "parameters, and C, H and W: the channels, height and width of what flows in there. Another if "
     "may follow else.",

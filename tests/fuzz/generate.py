@@ -79,7 +79,8 @@ def _terminal(name: str, random: Random) -> str:
         "SIZE": lambda: random.choice(SIZES), "NUMBER": lambda: random.choice((*NUMBERS[:8], "8", "16")),
         "STRING": lambda: random.choice(('"blocks/resnet.cnn"', '"x"', '""')), "UNKNOWN": lambda: "?",
         "COMPARISON": lambda: random.choice(("==", "<=", ">", "!=")), "PLUS": lambda: "+",
-        "MINUS": lambda: "-", "TIMES": lambda: random.choice(("*", "//", "%")), "LPAR": lambda: "(",
+        "MINUS": lambda: "-", "POWER": lambda: "**", "_AS": lambda: "as",
+        "TIMES": lambda: random.choice(("*", "//", "%")), "LPAR": lambda: "(",
         "RPAR": lambda: ")", "LBRACE": lambda: "{", "RBRACE": lambda: "}", "BAR": lambda: "|",
         "_CLAIM": lambda: "=>", "_COMMA": lambda: ",", "_ARROW": lambda: "->", "_ELSE": lambda: "else",
         "_NEXT": lambda: random.choice(("\n", ";")),
@@ -135,7 +136,11 @@ class Networks:
             if self.blocks and self.random.random() < 0.7:
                 body += f"; {self.blocks[-1]}" * self.random.choice((1, 1, 2))
             name = f"b{number}"
-            yield self._one(f"block {name} {{ {body} }}", f"block {name} n=2 {{ {body}; conv n 1x1 }}")
+            again = f"if n > 0 {{ {name} n-1 }}" if self.tame else f"if n != 7 {{ {name} {self._number()} }}"
+            yield self._one(
+                f"block {name} {{ {body} }}", f"block {name} n=2 {{ {body}; conv n 1x1 }}",
+                f"block {name} n=2 act=relu {{ {body}; act }}", f"block {name} n=2 {{ {body}; {again} }}",
+            )  # fmt: skip
             self.blocks.append(name)
 
     def _number(self) -> str:
@@ -149,11 +154,13 @@ class Networks:
 
     def _expression(self, depth: int) -> str:
         if self.tame:
-            return self._one("1", "2 * 3", "(4 + 4) // 2", *(f"{name} % 7 + 1" for name in self.lets[-3:]))
+            return self._one(
+                "1", "2 * 3", "(4 + 4) // 2", "2**2", *(f"{name} % 7 + 1" for name in self.lets[-3:])
+            )
         if depth == 0 or self.random.random() < 0.3:
             return self._one("1", "2", "3", "64k", "0.5", *self.lets[-3:])
         left, right = self._expression(depth - 1), self._expression(depth - 1)
-        operator = self._one("+", "-", "*", "*", "//", "%", "and", "or", "==", "<")
+        operator = self._one("+", "-", "*", "*", "//", "%", "**", "and", "or", "==", "<")
         return self._one(f"{left} {operator} {right}", f"({left}) {operator} ({right})", f"({left}, {right})")
 
     def _layers(self, depth: int) -> list[str]:
@@ -206,7 +213,7 @@ class Networks:
         if self.tame:
             return self.random.choice(self.blocks[-3:])
         return self.random.choice(self.blocks[-3:]) + self._one(
-            "", "", " n=4", " n=?" if self.unknown else ""
+            "", "", " n=4", " act=tanh", " act=b0", " n=?" if self.unknown else ""
         )
 
     def _odd(self, depth: int) -> str:
@@ -238,9 +245,12 @@ class Networks:
     def _repeat(self, depth: int) -> str:
         if self.tame:
             times = self._one("2", "2", "2", "3", "3", "40")
-            return f"repeat {times} {{ {'; '.join(self._layers(depth + 2))} }}"
+            turn = self._one("", "", f" as t{depth}")
+            power = f"; conv 2**(t{depth}%3) 1x1; conv 4 1x1" if turn else ""
+            return f"repeat {times}{turn} {{ {'; '.join(self._layers(depth + 2))}{power} }}"
         times = self._one("2", "3", "5", "50", "0", "1000", self._number(), self._number())
-        return f"repeat {times} {{ {'; '.join(self._layers(depth + 1))} }}"
+        turn = self._one("", "", " as t", " as k0", " as C")
+        return f"repeat {times}{turn} {{ {'; '.join(self._layers(depth + 1))} }}"
 
     def _condition(self, depth: int) -> str:
         if self.tame:

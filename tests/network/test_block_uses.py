@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from tools import built
+from tools import built, known
 
 import cnnspec
 from cnnspec.network.write import write
@@ -54,9 +54,12 @@ def test_every_use_counts_towards_the_limit() -> None:
     assert ["network-too-large"] == [item.code for item in built(text).diagnostics]
 
 
-def test_recursion_behind_a_condition_is_refused_as_ever() -> None:
+def test_blocks_may_use_each_other_where_a_condition_ends_it() -> None:
     text = (
         "block b n { if n > 0 { a 0 } else { relu } }\nblock a n { if n > 0 { b 1 } else { tanh } }\n"
         "input 4\nb 1\nb 1\nb 1\na 1"
     )
-    assert ["recursive-block"] == [item.code for item in built(text).diagnostics]
+    network = known(built(text).network)
+    assert ["b1.a1.tanh1", "b2.a1.tanh1", "b3.a1.tanh1", "a1.b1.a1.tanh1"] == [
+        node.name for node in network.layers
+    ]

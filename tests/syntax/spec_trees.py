@@ -11,9 +11,9 @@ from cnnspec.syntax import tree
 from cnnspec.text import Source, Span
 
 PLACE = Span(Source("random", ""), 0, 0)
-OPERATORS = ("+", "-", "*", "//", "%", "==", "!=", "<", "<=", ">", ">=", "and", "or")
+OPERATORS = ("+", "-", "*", "//", "%", "**", "==", "!=", "<", "<=", ">", ">=", "and", "or")
 KEYWORDS = ("network", "input", "let", "block", "repeat", "if", "from", "head", "use", "expect", "train")
-RESERVED = ("and", "or", "not")
+RESERVED = ("and", "or", "not", "as")
 
 words = st.from_regex(r"[a-z][a-z0-9_]{0,7}", fullmatch=True).filter(lambda word: word not in RESERVED)
 layer_words = words.filter(lambda word: word not in (*KEYWORDS, "else"))
@@ -87,7 +87,7 @@ def _bodied(inner: st.SearchStrategy[tree.Statement]) -> st.SearchStrategy[tree.
     return st.one_of(
         layers(paths),
         st.builds(tree.BlockDefinition, names, several(parameters), body, st.just(PLACE)),
-        st.builds(tree.Repeat, expressions, body, st.just(PLACE)),
+        st.builds(tree.Repeat, expressions, body, st.just(PLACE), st.one_of(st.none(), names)),
         st.builds(tree.If, expressions, body, body, st.just(PLACE)),
         st.builds(tree.Head, names, body, st.just(PLACE), several(options, 2)),
     )

@@ -12,8 +12,8 @@ from cnnspec.resources import example_names, example_text, folder, grammar_text
 
 TEXTMATE = json.loads((folder("grammar") / "cnnspec.tmLanguage.json").read_text(encoding="utf-8"))
 VIM = (folder("grammar") / "cnnspec.vim").read_text(encoding="utf-8")
-KEYWORDS = set(re.findall(r'^[A-Z]+: "([a-z]+)"$', grammar_text(), re.MULTILINE)) | {"else"}
-OPERATORS = {"and", "or", "not"}
+KEYWORDS = set(re.findall(r'^_?[A-Z]+: "([a-z]+)"$', grammar_text(), re.MULTILINE)) | {"else"}
+OPERATORS = {"and", "or", "not", "as"}
 
 
 def words(pattern: str) -> set[str]:

@@ -16,7 +16,6 @@ from cnnspec.text import Span
 
 Use: TypeAlias = "tuple[type[Layer], str] | None"
 MOST_TURNS: Final = 64
-DEEPEST_TRACE: Final = 8
 USUAL_SIZES: Final = (28, 32, 64, 224, 96, 128, 256, 512, 1, 3)
 
 
@@ -129,21 +128,25 @@ class _Walk:
         for option in sentence.options:
             yield option.name, option.value
 
-    def _use(self, word: str, name: str, depth: int = 0) -> Use:
+    def _use(self, word: str, name: str, seen: set[tuple[str, str]] | None = None) -> Use:
         """The layer's option that a layer's or block's value ends up as."""
         kind, block = LAYERS.get(word), self.blocks.get(word)
         if kind is not None:
             return (kind, name) if name in kind.option_fields() else None
-        if block is None or depth > DEEPEST_TRACE:
+        seen = set() if seen is None else seen
+        if block is None or (word, name) in seen:
             return None
-        return self._uses_of(name, block.body, depth + 1)
+        seen.add((word, name))
+        return self._uses_of(name, block.body, seen)
 
-    def _uses_of(self, name: str, statements: Sequence[tree.Statement], depth: int = 0) -> Use:
+    def _uses_of(
+        self, name: str, statements: Sequence[tree.Statement], seen: set[tuple[str, str]] | None = None
+    ) -> Use:
         """The first option that a constant or parameter is given to as it is."""
         for sentence in sentences(statements):
             for field, value in self._given(sentence):
                 if isinstance(value, tree.Name) and value.text == name:
-                    use = self._use(sentence.word, field, depth)
+                    use = self._use(sentence.word, field, seen)
                     if use is not None:
                         return use
         return None

@@ -100,9 +100,6 @@ def _missing_operand(context: ErrorContext) -> Diagnostic | None:
     if not match or context.kind == CHARACTER:
         return None
     message = f"`{match[0]}` has nothing on its right"
-    if context.found == "*" and context.said.endswith("*"):
-        help = "there are no powers: 2**3 is written `2*2*2`"
-        return context.fault("missing-operand", message, context.last_word, help)
     if percent := re.search(r"(\d+(?:\.\d+)?)[ \t]*%$", context.said):
         span = context.source.span(context.start + percent.start(), context.start + percent.end())
         part = f"{float(percent[1]) / 100:g}"

@@ -137,8 +137,8 @@ def body(context: ErrorContext) -> Diagnostic | None:
         )  # fmt: skip
     message = f"`{context.word}` needs braces around what it holds"
     help = [f"as in `{FORMS[context.word]}`"]
-    if context.word == "repeat" and context.found in ("in", "as"):
-        help.append("turns are counted with let: `let i = 0` before, `let i = i + 1` inside")
+    if context.word == "repeat" and context.found == "in":
+        help.append("the turns are counted from 0 with as: `repeat 3 as i { … }`")
     listed = re.compile(r"\(([\w \t,=]*)\)").match(context.text, context.at)
     if context.word == "block" and listed:
         parameters = "".join(f" {part}" for part in listed[1].replace(",", " ").split())
