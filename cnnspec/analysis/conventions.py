@@ -40,8 +40,9 @@ class Convention:
 
 
 OWN_RULE: Final = (
-    "multiplies are multiply-accumulates of conv, upconv, depthwise and dense for one sample, without "
-    "bias, taps on padding included, upconv over its input; flops are multiplies + additions + elementwise"
+    "multiplies are multiply-accumulates of conv, upconv, depthwise, dense and attention for one sample, "
+    "without bias, taps on padding included, upconv over its input; flops are multiplies + additions + "
+    "elementwise"
 )
 
 _TABLE: Final = (
@@ -61,7 +62,8 @@ _TABLE: Final = (
         "fvcore", "Flops",
         "a multiply-accumulate is one flop, no bias; batch norm 2 per value, layer and group norm 5, global "
         "average pooling 1 per input value, upsampling 1 (nearest) or 4 (bilinear) per output value; "
-        "activations, other pools and sums nothing; a head that a model writes as x.mean instead of global "
+        "activations, other pools and sums nothing; "
+        "no rule for attention; a head that a model writes as x.mean instead of global "
         "average pooling (torchvision's MnasNet and ShuffleNet) counts nothing there",
     ),
     Convention(

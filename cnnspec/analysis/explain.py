@@ -149,11 +149,16 @@ def _memory(analysis: Analysis, row: Row) -> Iterator[LawStep]:
 def _training(analysis: Analysis, row: Row) -> Iterator[LawStep]:
     """What the layer adds to the memory of a training step, the gradients of activations apart."""
     training, node = analysis.training, row.node
+    between = analysis.memory.intermediate_bytes(node)
+    if between:
+        yield LawStep("made on the way, values", node.layer.intermediate(node.input_shapes))
     kept = analysis.batch * analysis.memory.saved_bytes(node)
     states = OPTIMIZER_STATES[training.optimizer]
     terms: list[Formula] = [Symbol("output", kept)] if kept else []
     if places := analysis.memory.remembered_bytes(node):
         terms.append(Symbol("places", places))
+    if between:
+        terms.append(Symbol("made on the way", between))
     if row.trainable:
         each = 1 + Symbol("u", states, f"values that {training.optimizer} keeps for a parameter")
         terms.append(Symbol("b", FLOAT_BYTES, "bytes of a value") * Symbol("params", row.trainable) * each)

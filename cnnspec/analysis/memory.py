@@ -12,12 +12,12 @@ The rules, so that a figure can be checked by hand:
   unpool: for each value of its output the number of the tap that won, one byte for
   windows of up to 256 taps. Its output is needed only by what reads the values.
 - Training: every output and the input are kept for the backward pass (views share),
-  and the places; to these come the gradients of the activations at their peak, one gradient a
-  trainable parameter, and the optimizer's state: none for SGD, one value a parameter
-  for momentum and RMSprop, two for both together and for Adam. The parameters
-  themselves are ``weight_bytes``. This is what a plain implementation keeps. The NumPy
-  backend keeps fewer maps, as it adds biases and cuts in place and pools first, but keeps
-  patches of convolutions.
+  the places, and what attention made on its way; to these come the gradients of the
+  activations at their peak, one gradient a trainable parameter, and the optimizer's
+  state: none for SGD, one value a parameter for momentum and RMSprop, two for both
+  together and for Adam. The parameters themselves are ``weight_bytes``. This is what
+  a plain implementation keeps. The NumPy backend keeps fewer maps, as it adds biases
+  and cuts in place and pools first, but keeps patches of convolutions.
 """
 
 from __future__ import annotations
@@ -123,7 +123,9 @@ class Memory:
             optimizer=name,
             weight_bytes=FLOAT_BYTES * sum(cost.params for cost in weights),
             saved_activation_bytes=sum(
-                self.batch * self.saved_bytes(node) + self.remembered_bytes(node)
+                self.batch * self.saved_bytes(node)
+                + self.remembered_bytes(node)
+                + self.intermediate_bytes(node)
                 for node in self.network.nodes
             ),
             activation_gradient_bytes=self.batch * _gradient_peak(self.network),
@@ -140,6 +142,10 @@ class Memory:
         if node.index not in self._places:
             return 0
         return self.batch * place_bytes(node) * prod(node.output)
+
+    def intermediate_bytes(self, node: Node) -> int:
+        """Bytes of what a node makes on the way to its output, and its backward pass needs."""
+        return self.batch * FLOAT_BYTES * int(node.layer.intermediate(node.input_shapes))
 
     @cached_property
     def _places(self) -> dict[int, int]:
@@ -207,7 +213,8 @@ def optimizer_of(network: Network) -> str:
 
 def values_read(node: Node) -> tuple[int, ...]:
     """The inputs whose values a node reads: not those it only refers to, as an unpool to its pool."""
-    return node.inputs[: len(node.inputs) - len(node.layer.references)]
+    only_named = 0 if node.layer.reads_references else len(node.layer.references)
+    return node.inputs[: len(node.inputs) - only_named]
 
 
 def place_bytes(node: Node) -> int:

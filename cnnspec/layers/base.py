@@ -64,6 +64,7 @@ class Family(StrEnum):
     RESHAPE = "reshape"
     RESAMPLE = "resample"
     MERGE = "merge"
+    ATTENTION = "attention"
 
 
 @record
@@ -79,8 +80,9 @@ class Weight:
     size: Formula
     fan_in: int = 0
     fan_out: int = 0
-    initial: Literal["fan", "zeros", "ones", "constant", "given"] = "fan"
+    initial: Literal["fan", "zeros", "ones", "constant", "normal", "given"] = "fan"
     value: float = 0.0
+    """The constant, or the deviation of a normal distribution."""
     buffer: bool = False
     inputs_first: bool = False
     """Whether the first axis is the input's channels, as PyTorch stores transposed convolutions."""
@@ -148,7 +150,7 @@ SAME_PLACE = Slide()
 
 ANSWERS: Final = (
     "as_conv", "axes", "output", "shape", "arrays", "params", "buffers",
-    "multiplies", "additions", "elementwise", "window",
+    "multiplies", "additions", "elementwise", "intermediate", "window",
 )  # fmt: skip
 """The questions whose answers are remembered for equal layers with equal inputs."""
 
@@ -173,6 +175,8 @@ class Layer(Facts, SentenceModel):
     """Fewest and most inputs; None is any number."""
     references: ClassVar[tuple[str, ...]] = ()
     """Fields that name another layer, which flows in as an input after the current one."""
+    reads_references: ClassVar[bool] = False
+    """Whether the values of those layers are read, not only what they remember."""
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -211,6 +215,10 @@ class Layer(Facts, SentenceModel):
     def elementwise(self, inputs: Shapes) -> tuple[Item, ...]:
         """Every other operation, itemised."""
         return ()
+
+    def intermediate(self, inputs: Shapes) -> Formula:
+        """Values of one sample that it makes on the way to its output, and that training keeps."""
+        return Number(0)
 
     def window(self, inputs: Shapes, which: int = 0) -> tuple[Window, ...]:
         """For each spatial axis, what an output position sees of input ``which``."""

@@ -44,9 +44,11 @@ _NEAREST: Final = {
     "threshold": "the nearest is relu, whose threshold is 0",
     "maxout": "nothing takes the greatest of several channels; maxpool takes it of places",
     "activation act": "an activation is a layer of its own, such as relu, tanh or softmax",
-    "selfattention attention multiheadattention transformer lstm gru rnn convlstm": (
-        "no layer attends or remembers here: all are windows, sums and curves"
-    ),
+    "transformer transformerencoder transformerencoderlayer": "a block of it is add { | layernorm "
+    "over=channels -> attention 4 | }, then add { | layernorm over=channels -> conv 4*C 1 -> gelu -> "
+    "conv 64 1 | }",
+    "lstm gru rnn convlstm": "no layer remembers from step to step here; attention looks at all positions "
+    "at once, a dilated conv at many",
     "embedding": "the nearest is dense bias=no over inputs that are 0 or 1",
     "droppath stochasticdepth": "the nearest is dropout, which drops single values, not whole paths",
     "dropconnect": "the nearest is dropout, which drops values, not weights",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from cnnspec.layers import activation, conv, dense, merge, norm, pool, resample, reshape, upconv
+from cnnspec.layers import activation, attention, conv, dense, merge, norm, pool, resample, reshape, upconv
 from cnnspec.layers.base import Layer
 
 _CLASSES: Final[tuple[type[Layer], ...]] = (
@@ -17,6 +17,7 @@ _CLASSES: Final[tuple[type[Layer], ...]] = (
     activation.Silu, activation.Sigmoid, activation.Tanh, activation.Softmax,
     activation.Hardswish, activation.Hardsigmoid,
     norm.BatchNorm, norm.LayerNorm, norm.GroupNorm, norm.InstanceNorm, norm.Lrn, norm.Dropout,
+    attention.Attention, attention.Positions, attention.ClassToken,
     merge.Add, merge.Concat, merge.Multiply,
 )  # fmt: skip
 
@@ -70,6 +71,11 @@ _SAME_MEANING: Final[dict[str, str]] = {
     "lrn": "localresponsenorm local_response_norm localresponsenormalization localresponsenormalisation "
     "response_norm",
     "dropout": "drop drop_out",
+    "attention": "selfattention self_attention multiheadattention multi_head_attention mha mhsa "
+    "multiheadselfattention crossattention nonlocal non_local transformerattention",
+    "positions": "positionembedding position_embedding positionalembedding positional_embedding pos_embed "
+    "posembed positionalencoding positional_encoding learnedpositions",
+    "token": "classtoken class_token clstoken cls_token cls registertoken",
     "add": "sum plus addition elementwise_add",
     "concat": "concatenate cat concatenation join depthconcat",
     "multiply": "mul times product elementwise_multiply hadamard",

@@ -138,11 +138,14 @@ class Crop(_Ends):
     to: Extent | None = Field(
         None, description="the size left around the centre; an odd pixel goes at the far end"
     )
+    at: Literal["centre", "start", "end"] = Field("centre", description="where the size that is left lies")
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
         if (self.amount is None) == (self.to is None):
             raise ValueError("give either an amount to cut off or a size to crop to")
+        if self.to is None and self.at != "centre":
+            raise ValueError("at says where the size that is left lies: give that size with to")
         return self
 
     def sides(self, inputs: Shapes) -> tuple[tuple[int, int], ...]:
@@ -153,7 +156,8 @@ class Crop(_Ends):
             sides = per_side("amount", self.amount, len(sizes))
         else:
             cuts = [i - o for i, o in zip(sizes, per_axis("to", self.to, len(sizes)), strict=True)]
-            sides = tuple((cut // 2, cut - cut // 2) for cut in cuts)
+            before = [{"centre": cut // 2, "start": 0, "end": cut}[self.at] for cut in cuts]
+            sides = tuple((near, cut - near) for near, cut in zip(before, cuts, strict=True))
         for name, size, side in zip(AXES[len(sizes)], sizes, sides, strict=True):
             _need_rest(name, size, sum(side), "amount" if self.to is None else "to")
         return sides

@@ -281,16 +281,16 @@ def need_spatial(word: str, shape: Shape, fewest: int = 1, most: int = 3) -> Non
         )
 
 
-def need_groups(what: str, count: int, groups: int, also: int = 0) -> None:
+def need_groups(what: str, count: int, groups: int, also: int = 0, option: str = "groups") -> None:
     """Refuse a count that the groups do not divide; ``also`` is another count they must divide."""
     if count % groups:
         divided = f"{count} and {also}" if also not in (0, count) else str(count)
         raise LayerError(
             "groups-do-not-divide",
-            f"{count} {what} cannot be cut into {groups} equal groups",
+            f"{count} {what} cannot be cut into {groups} equal {option}",
             notes=(f"{count} = {count // groups}·{groups} + {count % groups}",),
-            help=(f"take a number of groups that divides {divided}: {_divisors(gcd(count, also))}",),
-            option="groups",
+            help=(f"take a number of {option} that divides {divided}: {_divisors(gcd(count, also))}",),
+            option=option,
         )
 
 

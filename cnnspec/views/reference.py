@@ -22,6 +22,7 @@ from cnnspec.records import record
 FAMILIES: Final[dict[Family, str]] = {
     Family.CONV: "Convolution",
     Family.DENSE: "Fully connected",
+    Family.ATTENTION: "Attention",
     Family.POOL: "Pooling",
     Family.ACTIVATION: "Activation",
     Family.NORM: "Normalisation",

@@ -233,6 +233,69 @@ def crop(case: Case) -> Made:
     return nn.Identity(), lambda x: F.pad(x, around)
 
 
+def sequence(x: Tensor) -> Tensor:
+    """N x C x H x W as N x positions x C."""
+    return x.flatten(2).transpose(1, 2)
+
+
+def attention(case: Case) -> Made:
+    layer: Any = case.layer
+    channels, others = case.inputs[0][-1], case.inputs[-1][-1]
+    if layer.width is None:
+        module: Any = nn.MultiheadAttention(
+            channels, layer.heads, bias=layer.bias, kdim=others, vdim=others, batch_first=True
+        )
+    else:
+        module = Projections(layer, channels, others)
+
+    def run(x: Tensor, memory: Tensor | None = None) -> Tensor:
+        query, source = sequence(x), sequence(x if memory is None else memory)
+        return module(query, source, source)[0].transpose(1, 2).reshape(x.shape)
+
+    return module, run
+
+
+class Projections(nn.Module):  # type: ignore[misc]
+    """What nn.MultiheadAttention is with heads of another width than the channels."""
+
+    def __init__(self, layer: Any, channels: int, others: int) -> None:
+        super().__init__()
+        self.layer, width = layer, layer.width
+        if channels == others:
+            self.in_proj_weight = nn.Parameter(torch.zeros(3 * width, channels))
+        else:
+            for name, reads in (("q", channels), ("k", others), ("v", others)):
+                setattr(self, f"{name}_proj_weight", nn.Parameter(torch.zeros(width, reads)))
+        self.in_proj_bias = nn.Parameter(torch.zeros(3 * width)) if layer.bias else None
+        self.out_proj = nn.Linear(width, channels, layer.bias)
+
+    def forward(self, query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor]:
+        named = [getattr(self, f"{name}_proj_weight", None) for name in "qkv"]
+        weights = named if named[0] is not None else self.in_proj_weight.chunk(3)
+        biases = (None,) * 3 if self.in_proj_bias is None else self.in_proj_bias.chunk(3)
+        q, k, v = (
+            F.linear(x, weight, bias).unflatten(2, (self.layer.heads, -1)).transpose(1, 2)
+            for x, weight, bias in zip((query, key, value), weights, biases, strict=True)
+        )
+        scale = q.shape[3] ** -0.5 if self.layer.scaled else 1.0
+        found = (scale * q @ k.transpose(2, 3)).softmax(3) @ v
+        return (self.out_proj(found.transpose(1, 2).flatten(2)),)
+
+
+def positions(case: Case) -> Made:
+    module: Any = Weights(case)
+    return module, lambda x: x + module.weight.T.reshape(x.shape[1:])
+
+
+def token(case: Case) -> Made:
+    module: Any = Weights(case)
+
+    def run(x: Tensor) -> Tensor:
+        return torch.cat([module.weight.expand(len(x), -1, -1), sequence(x)], 1).transpose(1, 2)
+
+    return module, run
+
+
 def merged(function: Callable[[Tensor, Tensor], Tensor]) -> Callable[[Case], Made]:
     def run(*xs: Tensor) -> Tensor:
         rank = max(x.ndim for x in xs)
@@ -286,6 +349,7 @@ TORCH: dict[str, Callable[[Case], Made]] = {
     )(case),
     "lrn": module(lambda layer, n: nn.LocalResponseNorm(layer.size, layer.alpha, layer.beta, layer.k)),
     "dropout": module(lambda layer, n: nn.Dropout(layer.rate)),
+    "attention": attention, "positions": positions, "token": token,
     "add": merged(torch.add), "multiply": merged(torch.mul),
     "concat": lambda case: (nn.Identity(), lambda *xs: torch.cat(xs, 1)),
 }  # fmt: skip

@@ -206,7 +206,9 @@ class Networks:
             )
         return self._one(
             "relu", "batchnorm", "dropout 0.5", "sigmoid", "lrn", "identity", "softmax", "prelu", "layernorm",
-            "groupnorm 2", "shuffle 2", "pad 1", "crop 1", "globalavgpool", "flatten",
+            "groupnorm 2", "shuffle 2", "pad 1", "crop 1", "globalavgpool",
+            "attention 2", "attention 1 width=3 bias=no", "positions", "token 2", "crop to=1 at=start",
+            "flatten",
         )  # fmt: skip
 
     def _use(self, depth: int) -> str:

@@ -127,4 +127,6 @@ def begin(weight: Weight, random: Generator, name: str) -> Array:
         return np.reshape(weight.values, weight.shape)
     if weight.initial == "fan" or (name == "pytorch" and weight.name == "bias" and weight.fan_in):
         return initializer(name)(random, weight)
+    if weight.initial == "normal":
+        return random.standard_normal(weight.shape) * weight.value
     return np.full(weight.shape, {"zeros": 0.0, "ones": 1.0}.get(weight.initial, weight.value))

@@ -11,6 +11,7 @@ from typing import Final, Literal, TypeAlias
 from cnnspec.backends.numpy.kernels import (
     activation,
     activation_curves,
+    attention,
     conv,
     conv_shift,
     conv_slab,
@@ -108,6 +109,9 @@ KERNELS: Final[dict[str, Pick]] = {
     "groupnorm": always(norm_sample.SampleNorm),
     "instancenorm": always(norm_sample.SampleNorm),
     "lrn": always(norm_sample.LocalResponse),
+    "attention": always(attention.AttentionStep),
+    "positions": always(attention.PositionsStep),
+    "token": always(attention.TokenStep),
     "add": always(merge.AddStep),
     "multiply": always(merge.MultiplyStep),
     "concat": always(merge.ConcatStep),

@@ -12,12 +12,13 @@ import numpy as np
 
 from cnnspec.backends.numpy.kernels.step import KernelStep
 from cnnspec.backends.numpy.layout import Array, channels_first, from_channels_first, inner_shape
+from cnnspec.backends.numpy.reference.attention import ATTENTION
 from cnnspec.backends.numpy.reference.definition import Back, LayerCall
 from cnnspec.backends.numpy.reference.moves import MOVES
 from cnnspec.backends.numpy.reference.values import VALUES
 from cnnspec.backends.numpy.reference.windows import WINDOWS
 
-DEFINITIONS = WINDOWS | VALUES | MOVES
+DEFINITIONS = WINDOWS | VALUES | MOVES | ATTENTION
 """Word of a layer -> definition."""
 
 
@@ -30,8 +31,7 @@ class ReferenceStep(KernelStep):
         self.notes: dict[str, Array] = {}
 
     def forward(self) -> None:
-        sources = self.node.inputs[1:] if self.node.layer.references else ()
-        steps = [self.context.steps[source] for source in sources]
+        steps = list(self.context.steps.values())
         call = LayerCall(
             self.node, [channels_first(x) for x in self.inputs], self.context.weights, self.context.training,
             self.context.random, self.notes,
