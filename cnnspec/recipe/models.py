@@ -6,7 +6,7 @@ sentence with several kinds (``optimizer sgd``, ``optimizer adam``) is one model
 a kind; ``kind`` is its first word.
 """
 
-from typing import Annotated, Any, Literal, Self, TypeAlias
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     BaseModel,
@@ -37,11 +37,23 @@ from cnnspec.recipe.optimizers import (
     Sgd,
     StepDecay,
 )
+from cnnspec.recipe.targets import (
+    AnyLoss,
+    AnyTarget,
+    BinaryCrossEntropy,
+    ClassTarget,
+    CrossEntropy,
+    Dice,
+    Huber,
+    MeanAbsoluteError,
+    MeanSquaredError,
+)
 from cnnspec.upward import upward
 
 __all__ = [
-    "Adam", "AdamW", "AnySchedule", "Augment", "Constant", "Cosine", "CrossEntropy", "Data", "Exponential",
-    "Initial", "Loss", "MeanSquaredError", "Normalise", "OneCycle", "Optimizer", "Recipe", "RmsProp",
+    "Adam", "AdamW", "AnyLoss", "AnySchedule", "AnyTarget", "Augment", "BinaryCrossEntropy", "ClassTarget",
+    "Constant", "Cosine", "CrossEntropy", "Data", "Dice", "Exponential", "Huber", "Initial",
+    "MeanAbsoluteError", "MeanSquaredError", "Normalise", "OneCycle", "Optimizer", "Recipe", "RmsProp",
     "Schedule", "SettingModel", "Sgd", "StepDecay", "Stop",
 ]  # fmt: skip
 
@@ -86,30 +98,6 @@ class Data(SettingModel):
         if self.name in ("idx", "npz", "images", "csv", "files") and self.path is None:
             raise ValueError(f'must say where its files are: data {self.name} "path"')
         return self
-
-
-class CrossEntropy(SettingModel):
-    """-log of the probability of the right class, over a softmax.
-
-    Validation and test samples are evaluated with the same loss, smoothing included, class weights left out.
-    """
-
-    word = "loss"
-    example = "loss crossentropy smoothing=0.1"
-
-    kind: Literal["crossentropy"] = "crossentropy"
-    smoothing: Share = Field(
-        default=0.0, description="part of the target spread over all classes (Szegedy et al. 2016)"
-    )
-
-
-class MeanSquaredError(SettingModel):
-    """Mean of (output - one-hot target)², over all outputs, in training, validation and test."""
-
-    word = "loss"
-    example = "loss mse"
-
-    kind: Literal["mse"] = "mse"
 
 
 class Normalise(SettingModel):
@@ -188,9 +176,6 @@ class Stop(SettingModel):
     )
 
 
-Loss: TypeAlias = Annotated[CrossEntropy | MeanSquaredError, Field(discriminator="kind")]
-
-
 class Recipe(BaseModel):
     """All of a training: what, with what, how long. The defaults are the recipe of a spec without one."""
 
@@ -212,8 +197,13 @@ class Recipe(BaseModel):
     seed: NonNegativeInt = Field(
         default=0, description="fixes weights, shuffling, dropout and augmentation", examples=[1]
     )
-    loss: Loss = Field(
-        default=CrossEntropy.model_construct(), description="what training minimises; label smoothing"
+    target: AnyTarget | None = Field(
+        default=None,
+        description="what the network is to give; unless said that of the data, usually a class",
+    )
+    loss: AnyLoss = Field(
+        default=CrossEntropy.model_construct(),
+        description="what training minimises; unless said, the usual loss of the target",
     )
     initial: Initial = Field(
         default="he",
@@ -243,6 +233,12 @@ class Recipe(BaseModel):
         "other weights where there is batch norm, dropout or augmentation",
         examples=[2],
     )
+
+    @model_validator(mode="after")
+    def _a_target_gives_its_loss(self) -> Self:
+        if self.target and "loss" not in self.model_fields_set:
+            self.__dict__["loss"] = self.target.losses[0]()
+        return self
 
     def changed(self, **changes: Any) -> "Recipe":
         """A copy with some settings changed; None changes nothing, False leaves an optional one off.
