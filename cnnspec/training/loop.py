@@ -38,8 +38,8 @@ from cnnspec.training.trainer import Trainer
 if TYPE_CHECKING:
     from cnnspec.network.graph import Network
 
-DataLike: TypeAlias = Dataset | str | os.PathLike[str] | tuple[Any, Any]
-"""A Dataset, the name or the path of one, or a pair (images, labels)."""
+DataLike: TypeAlias = Dataset | str | os.PathLike[str] | tuple[Any, Any] | NDArray[Any]
+"""A Dataset, the name or the path of one, a pair (images, labels), or images that are to be given back."""
 
 
 def fit(

@@ -12,7 +12,7 @@ from cnnspec.diagnostics import nearest
 from cnnspec.layers.base import Shape
 from cnnspec.recipe.models import Data
 from cnnspec.recipe.targets import TargetSetting
-from cnnspec.training.data import idx, images, numpy_files, published, table
+from cnnspec.training.data import idx, images, numpy_files, published, scenes, table
 from cnnspec.training.data.dataset import Dataset
 from cnnspec.training.data.faults import missing, nothing_left
 from cnnspec.training.data.fitting import aimed, fitted, match_classes
@@ -54,6 +54,7 @@ LOADERS: Final[dict[str, Callable[[Request], Dataset]]] = {
     "mnist": _published,
     "fashion_mnist": _published,
     "digits": lambda request: published.load_digits(),
+    "digits_scene": lambda request: scenes.load(request.path, request.shape),
     "idx": lambda request: idx.load(request.files),
     "npz": lambda request: numpy_files.load(request.files, request.shape, request.test, request.target),
     "images": lambda request: images.load(request.files, request.shape, request.test, resize=request.resize),
