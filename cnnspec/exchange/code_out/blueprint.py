@@ -14,12 +14,12 @@ from typing import Any, Final
 
 from cnnspec.exchange.code_out.parameters import parametrize
 from cnnspec.exchange.code_out.parts import (
+    BlockItem,
+    BlockScope,
     Design,
     Item,
-    Leaf,
+    LayerItem,
     Loop,
-    Scope,
-    Use,
     Value,
     all_scopes,
     difference,
@@ -56,7 +56,7 @@ class Blueprint:
             for value in reads(node):
                 self.read_by.setdefault(value, []).append(node.index)
         self._wire(self.root)
-        by_height: dict[int, list[Scope]] = {}
+        by_height: dict[int, list[BlockScope]] = {}
         for scope in all_scopes(self.root):
             by_height.setdefault(scope.height, []).append(scope)
         for height in sorted(by_height):
@@ -64,8 +64,8 @@ class Blueprint:
 
     # Scopes --------------------------------------------------------------------------
 
-    def _scope(self, nodes: list[Node], path: tuple[str, ...], title: str) -> Scope:
-        scope, depth = Scope(path, title, nodes), len(path)
+    def _scope(self, nodes: list[Node], path: tuple[str, ...], title: str) -> BlockScope:
+        scope, depth = BlockScope(path, title, nodes), len(path)
         runs = [
             (key, list(run))
             for key, run in groupby(
@@ -81,14 +81,14 @@ class Blueprint:
                 scope.items += [self._leaf(node, depth) for node in run]
             else:
                 inner = self._scope(run, (*path, key), title_of(run[0], depth, key))
-                scope.items.append(Use(key, inner))
+                scope.items.append(BlockItem(key, inner))
                 scope.height = max(scope.height, inner.height + 1)
         return scope
 
-    def _leaf(self, node: Node, depth: int) -> Leaf:
-        return Leaf(".".join(path_of(node)[depth:]), node, self.sayings[node.index])
+    def _leaf(self, node: Node, depth: int) -> LayerItem:
+        return LayerItem(".".join(path_of(node)[depth:]), node, self.sayings[node.index])
 
-    def _wire(self, root: Scope) -> None:
+    def _wire(self, root: BlockScope) -> None:
         """What every scope reads from outside and gives to it."""
         for scope in all_scopes(root):
             inside = {node.index for node in scope.nodes}
@@ -104,9 +104,9 @@ class Blueprint:
 
     # Designs -------------------------------------------------------------------------
 
-    def _design(self, scopes: list[Scope]) -> None:
+    def _design(self, scopes: list[BlockScope]) -> None:
         """One design for all scopes of a height that are built alike."""
-        alike: dict[object, list[Scope]] = {}
+        alike: dict[object, list[BlockScope]] = {}
         for scope in scopes:
             scope.items = list(self._looped(scope))
             alike.setdefault((scope.title, self._build_of(scope)), []).append(scope)
@@ -128,7 +128,7 @@ class Blueprint:
         self.names.add(found)
         return found
 
-    def _build_of(self, scope: Scope) -> object:
+    def _build_of(self, scope: BlockScope) -> object:
         """What two scopes must share to be one design: all but the values of slots."""
         places: dict[Value, tuple[Any, ...]] = {value: ("in", n) for n, value in enumerate(scope.inputs)}
         parts = []
@@ -141,13 +141,13 @@ class Blueprint:
 
     def ends(self, item: Item) -> tuple[list[Value], list[Value]]:
         """What an item reads and what it gives."""
-        if isinstance(item, Leaf):
+        if isinstance(item, LayerItem):
             return list(self.reads(item.node)), [Value(item.node.index), Value(item.node.index, "places")]
-        if isinstance(item, Use):
+        if isinstance(item, BlockItem):
             return item.scope.inputs, item.scope.outputs
         return self.outer(item.turns[0])[0], self.outer(item.turns[-1])[1]
 
-    def outer(self, turn: Sequence[Leaf | Use]) -> tuple[list[Value], list[Value]]:
+    def outer(self, turn: Sequence[LayerItem | BlockItem]) -> tuple[list[Value], list[Value]]:
         """What a turn reads from before it, and what it gives behind it (its last item's output)."""
         given: set[Value] = set()
         read: list[Value] = []
@@ -159,7 +159,7 @@ class Blueprint:
 
     # Loops ---------------------------------------------------------------------------
 
-    def _looped(self, scope: Scope) -> Iterator[Item]:
+    def _looped(self, scope: BlockScope) -> Iterator[Item]:
         """The items of a scope, equal turns as loops."""
         items, place = scope.items, 0
         while place < len(items):
@@ -200,7 +200,9 @@ class Blueprint:
         start = min(number for _, number in numbers)
         return Loop(turns, [(base, number - start) for base, number in numbers], start, steps)
 
-    def _step(self, one: list[Leaf | Use], two: list[Leaf | Use]) -> list[tuple[Any, ...]] | None:
+    def _step(
+        self, one: list[LayerItem | BlockItem], two: list[LayerItem | BlockItem]
+    ) -> list[tuple[Any, ...]] | None:
         """How arguments go up from a turn to the next; None where the next is no such turn."""
         found = []
         for a, b in zip(one, two, strict=True):
@@ -221,7 +223,7 @@ class Blueprint:
         same = self._inner(one) == self._inner(two) and reads == self.outer(one)[1]
         return found if same else None
 
-    def _inner(self, turn: Sequence[Leaf | Use]) -> object:
+    def _inner(self, turn: Sequence[LayerItem | BlockItem]) -> object:
         """The wiring within a turn."""
         places: dict[Value, object] = {value: ("in", n) for n, value in enumerate(self.outer(turn)[0])}
         wired = []
@@ -231,7 +233,7 @@ class Blueprint:
             places.update({value: ("at", n, k) for k, value in enumerate(gives)})
         return wired
 
-    def _closed(self, turns: list[list[Leaf | Use]]) -> bool:
+    def _closed(self, turns: list[list[LayerItem | BlockItem]]) -> bool:
         """Whether nothing behind reads into the turns but the end of the last one."""
         inside = {n for turn in turns for item in turn for n in indices(item)}
         end = self.outer(turns[-1])[1][0]

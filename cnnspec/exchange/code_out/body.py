@@ -9,8 +9,8 @@ from keyword import iskeyword
 from typing import Any, Final, Protocol
 
 from cnnspec.exchange.code_out.blueprint import Blueprint
-from cnnspec.exchange.code_out.calls import Name, literal
-from cnnspec.exchange.code_out.parts import Design, Expression, Item, Leaf, Loop, Use, Value
+from cnnspec.exchange.code_out.calls import Raw, literal
+from cnnspec.exchange.code_out.parts import BlockItem, Design, Expression, Item, LayerItem, Loop, Value
 from cnnspec.exchange.code_out.sayings import Argument
 from cnnspec.layers.base import show
 
@@ -30,7 +30,7 @@ class Turn:
     """Whether the loop counts its turns from 0, since arguments go up with them."""
     start: Any = 1
 
-    def name_of(self, item: Leaf | Use) -> str:
+    def name_of(self, item: LayerItem | BlockItem) -> str:
         """The item's name as code: a string, with the loop's number where it is in one."""
         if self.loop is None:
             return literal(item.name)
@@ -39,12 +39,16 @@ class Turn:
         return f'f"{base}{{{number}}}"'
 
 
-class Target(Protocol):
+class Writer(Protocol):
     """How a language writes an item that is in ``turn``: its outputs from its inputs."""
 
-    def leaf(self, item: Leaf, arguments: list[str], reads: list[str], out: str, turn: Turn) -> list[str]: ...
+    def leaf(
+        self, item: LayerItem, arguments: list[str], reads: list[str], out: str, turn: Turn
+    ) -> list[str]: ...
 
-    def use(self, item: Use, arguments: list[str], reads: list[str], out: str, turn: Turn) -> list[str]: ...
+    def use(
+        self, item: BlockItem, arguments: list[str], reads: list[str], out: str, turn: Turn
+    ) -> list[str]: ...
 
 
 @dataclass
@@ -53,7 +57,7 @@ class Body:
 
     blueprint: Blueprint
     design: Design
-    target: Target
+    target: Writer
     reserved: frozenset[str] = frozenset()
     prefix: str = ""
     """What stands before a parameter: ``self.`` where it is not at hand."""
@@ -88,15 +92,21 @@ class Body:
             yield from self._single(item, own, turn, last, n, forced if is_end else "")
 
     def _single(
-        self, item: Leaf | Use, own: list[Any], turn: Turn, last: dict[Value, int], n: int, forced: str
+        self,
+        item: LayerItem | BlockItem,
+        own: list[Any],
+        turn: Turn,
+        last: dict[Value, int],
+        n: int,
+        forced: str,
     ) -> Iterator[str]:
         reads, gives = self.blueprint.ends(item)
         words = [self.variables[value] for value in reads]
-        if isinstance(item, Leaf):
+        if isinstance(item, LayerItem):
             gives = gives[: item.saying.outputs]
         names = self._outputs(reads, gives, last, n, item, forced)
         out = ", ".join(names)
-        if isinstance(item, Leaf):
+        if isinstance(item, LayerItem):
             yield from self.target.leaf(item, written(item.saying.arguments, own), words, out, turn)
         else:
             arguments = [f"{key}={literal(shown(v))}" for key, v in zip(item.scope.given, own, strict=True)]
@@ -137,7 +147,7 @@ class Body:
 
     def _outputs(
         self, reads: list[Value], gives: list[Value], last: dict[Value, int], n: int,
-        item: Leaf | Use | None, forced: str,
+        item: LayerItem | BlockItem | None, forced: str,
     ) -> list[str]:  # fmt: skip
         """A variable for each output: that of an input which nobody reads any more, else a new one."""
         live = {v: name for v, name in self.variables.items() if last.get(v, -1) > n}
@@ -178,22 +188,22 @@ def _rank(word: str) -> int:
     return VARIABLES.index(word) if word in VARIABLES else len(VARIABLES)
 
 
-def note_of(item: Leaf | Use) -> str:
+def note_of(item: LayerItem | BlockItem) -> str:
     """The comment of a statement: the shape of its output, where it is another than its input's."""
-    nodes = [item.node] if isinstance(item, Leaf) else item.scope.nodes
+    nodes = [item.node] if isinstance(item, LayerItem) else item.scope.nodes
     out = nodes[-1].output
-    return show(out) if not isinstance(item, Leaf) or out != nodes[0].input_shapes[0] else ""
+    return show(out) if not isinstance(item, LayerItem) or out != nodes[0].input_shapes[0] else ""
 
 
 def shown(value: Any) -> Any:
-    return Name(str(value)) if isinstance(value, Expression) else value
+    return Raw(str(value)) if isinstance(value, Expression) else value
 
 
 def written(arguments: Sequence[Argument], values: Sequence[Any]) -> list[str]:
     """The arguments of a call, without those that have their default."""
     texts = []
     for argument, value in zip(arguments, values, strict=True):
-        if not isinstance(value, Expression | Name) and value == argument.default:
+        if not isinstance(value, Expression | Raw) and value == argument.default:
             continue
         text = literal(shown(value))
         texts.append(f"{argument.key}={text}" if argument.key else text)
@@ -214,7 +224,7 @@ def _moved(value: Any, step: Any) -> Any:
     if step == 0:
         return value
     rise = COUNTER if step == 1 else f"{step} * {COUNTER}"
-    return Name(rise if value == 0 else f"{value} + {rise}")
+    return Raw(rise if value == 0 else f"{value} + {rise}")
 
 
 def _bounds(start: Any, times: Any, from_zero: bool) -> str:

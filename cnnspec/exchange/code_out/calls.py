@@ -11,7 +11,7 @@ WIDTH: Final = 88
 
 def literal(value: Any) -> str:
     """A value as Python code, with the quotes that formatters prefer."""
-    if isinstance(value, Name):
+    if isinstance(value, Raw):
         return value
     if isinstance(value, str):
         return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
@@ -21,7 +21,7 @@ def literal(value: Any) -> str:
     return repr(value)
 
 
-class Name(str):
+class Raw(str):
     """Text that is code already, and is no string."""
 
     __slots__ = ()

@@ -12,7 +12,7 @@ from cnnspec.exchange.code_out.body import Body, Turn, note_of
 from cnnspec.exchange.code_out.calls import call, literal, wrapped
 from cnnspec.exchange.code_out.keras_helpers import HELPERS, LOADER
 from cnnspec.exchange.code_out.keras_words import CANNOT, WORDS, say
-from cnnspec.exchange.code_out.parts import Design, Leaf, Use, Value
+from cnnspec.exchange.code_out.parts import BlockItem, Design, LayerItem, Value
 from cnnspec.exchange.code_out.pytorch import about, commented, parameters_of, sayings_of
 from cnnspec.exchange.trade import unsupported
 from cnnspec.layers.base import Shape
@@ -33,7 +33,9 @@ class KerasTarget:
     def __init__(self, blueprint: Blueprint, is_root: bool) -> None:
         self.blueprint, self.is_root = blueprint, is_root
 
-    def leaf(self, item: Leaf, arguments: list[str], reads: list[str], out: str, turn: Turn) -> list[str]:
+    def leaf(
+        self, item: LayerItem, arguments: list[str], reads: list[str], out: str, turn: Turn
+    ) -> list[str]:
         saying = item.saying
         if not saying.make:
             use = saying.use.format(*reads, x=reads[0])
@@ -43,12 +45,12 @@ class KerasTarget:
         arguments = [*arguments, f"name={self._name(item, turn)}"]
         return call(f"{out} = {before}{saying.make}", arguments, behind, turn.indent, note_of(item))
 
-    def use(self, item: Use, arguments: list[str], reads: list[str], out: str, turn: Turn) -> list[str]:
+    def use(self, item: BlockItem, arguments: list[str], reads: list[str], out: str, turn: Turn) -> list[str]:
         assert item.scope.design is not None
         inner = [*reads, self._name(item, turn), *arguments]
         return call(f"{out} = {snake(item.scope.design.name)}", inner, "", turn.indent, note_of(item))
 
-    def _name(self, item: Leaf | Use, turn: Turn) -> str:
+    def _name(self, item: LayerItem | BlockItem, turn: Turn) -> str:
         text = turn.name_of(item)
         if self.is_root:
             return text.replace(".", "_")

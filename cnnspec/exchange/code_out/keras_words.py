@@ -5,14 +5,14 @@ from __future__ import annotations
 from math import prod
 from typing import Any, Final
 
-from cnnspec.exchange.code_out.calls import Name
+from cnnspec.exchange.code_out.calls import Raw
 from cnnspec.exchange.code_out.sayings import (
     MUST,
     Argument,
-    CannotSay,
     Place,
     Sayer,
     Saying,
+    Wordless,
     at,
     first,
     squeezed,
@@ -66,7 +66,7 @@ def _conv(place: Place) -> Saying:
     if layer.table():
         return _table_conv(place)
     if any(axis.stride > 1 for axis in axes) and any(axis.dilation > 1 for axis in axes):
-        raise CannotSay("Keras has no convolution with both a stride and a dilation")
+        raise Wordless("Keras has no convolution with both a stride and a dilation")
     padding, padded = _padding(axes)
     head = () if is_depthwise else (first("filters", layer.filters),)
     middle = (
@@ -86,7 +86,7 @@ def _conv(place: Place) -> Saying:
 def _table_conv(place: Place) -> Saying:
     axes, layer = place.axes, place.layer
     if place.rank != 2:
-        raise CannotSay("a table of connections is written for two spatial axes only")
+        raise Wordless("a table of connections is written for two spatial axes only")
     table = "; ".join(" ".join(map(str, row)) for row in layer.table())
     use = f"{{m}}({_padded(axes)})"
     arguments = (
@@ -102,11 +102,11 @@ def _table_conv(place: Place) -> Saying:
 def _upconv(place: Place) -> Saying:
     layer, axes = place.layer, place.axes
     if layer.groups > 1 or any(axis.dilation > 1 for axis in axes):
-        raise CannotSay("Keras's transposed convolution has neither groups nor, everywhere, a dilation")
+        raise Wordless("Keras's transposed convolution has neither groups nor, everywhere, a dilation")
     whole = [axis.stride * (axis.size - 1) + max(axis.kernel, axis.stride) for axis in axes]
     cuts = [(axis.before, n - axis.before - axis.count) for axis, n in zip(axes, whole, strict=True)]
     if any(after < 0 for _, after in cuts):
-        raise CannotSay("Keras adds no row at the far end that lies beyond the spread map")
+        raise Wordless("Keras adds no row at the far end that lies beyond the spread map")
     use = f"layers.Cropping{place.rank}D({_pairs(cuts)})({{m}}({{x}}))" if any(map(any, cuts)) else "{m}({x})"
     return _made(
         use, f"Conv{place.rank}DTranspose", first("filters", layer.filters),
@@ -136,7 +136,7 @@ def _window(place: Place) -> tuple[Argument, Argument]:
 def _choice(place: Place, sign: str = "") -> Saying:
     axes = place.axes
     if any(axis.dilation > 1 for axis in axes):
-        raise CannotSay("Keras's pools have no dilation")
+        raise Wordless("Keras's pools have no dilation")
     padding, padded = _padding(axes)
     if padding == "valid":
         padded = _padded(axes, f'float("{"" if sign else "-"}inf")')
@@ -160,7 +160,7 @@ def _average(place: Place) -> Saying:
 def _subsample(place: Place) -> Saying:
     axes = place.axes
     sizes = ", ".join(map(str, (_sizes(axes, "kernel"), _sizes(axes, "stride"))))
-    pool = Name(f"layers.AveragePooling{place.rank}D({sizes})")
+    pool = Raw(f"layers.AveragePooling{place.rank}D({sizes})")
     use = f"{{m}}({_padded(axes, '0.0')})"
     helpers = ("Subsample", *(("padded",) if "padded(" in use else ()))
     arguments = (first("pool", pool), at("taps", prod(axis.kernel for axis in axes)), *_frozen(place))
@@ -170,9 +170,7 @@ def _subsample(place: Place) -> Saying:
 def _unpool(place: Place) -> Saying:
     axes = place.axes
     if place.rank != 2 or any(a.kernel != a.stride or a.dilation > 1 or a.before for a in axes):
-        raise CannotSay(
-            "Keras keeps no places of a pool; they are found again for plain windows side by side"
-        )
+        raise Wordless("Keras keeps no places of a pool; they are found again for plain windows side by side")
     sign = "-" if place.before(1).word == "minpool" else ""
     kernel = tuple(axis.kernel for axis in axes)
     return Saying(f"unpooled({{x}}, {sign}{{1}}, {kernel})", helpers=("padded", "unpooled"))
@@ -190,7 +188,7 @@ def _upsample(place: Place) -> Saying:
     if mode == "nails":
         return Saying(f"bed_of_nails({{x}}, {scales})", helpers=("bed_of_nails",))
     if mode == "bilinear" and place.rank != 2:
-        raise CannotSay("Keras interpolates along two spatial axes only")
+        raise Wordless("Keras interpolates along two spatial axes only")
     how = (at("interpolation", mode, "nearest", "mode"),) if place.rank == 2 else ()
     return _made("{m}({x})", f"UpSampling{place.rank}D", first("scale", squeezed(scales)), *how)
 
@@ -302,9 +300,9 @@ CANNOT: Final = {"medianpool": "Keras has no median pool"}
 
 
 def say(place: Place) -> Saying:
-    """A layer in Keras; raises CannotSay."""
+    """A layer in Keras; raises Wordless."""
     if place.node.word in CANNOT:
-        raise CannotSay(CANNOT[place.node.word])
+        raise Wordless(CANNOT[place.node.word])
     found = WORDS[place.node.word](place)
     if place.node.word == "concat":
         inputs = ", ".join(f"{{{n}}}" for n in range(len(place.inputs)))

@@ -5,15 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from cnnspec.exchange.code_out.parts import Design, Expression, Item, Leaf, Loop, Parameter, Use
+from cnnspec.exchange.code_out.parts import (
+    BlockItem,
+    BlockParameter,
+    Design,
+    Expression,
+    Item,
+    LayerItem,
+    Loop,
+)
 
 
 def slot_roles(items: Sequence[Item]) -> Iterator[str]:
     """The names of all slots, in the order of ``slots``."""
     for item in items:
-        if isinstance(item, Leaf):
+        if isinstance(item, LayerItem):
             yield from (argument.title for argument in item.saying.arguments)
-        elif isinstance(item, Use):
+        elif isinstance(item, BlockItem):
             yield from item.scope.given
         else:
             yield from ("depth", "first", *slot_roles(item.turns[0]))
@@ -36,7 +44,7 @@ def parametrize(design: Design, reserved: frozenset[str]) -> None:
             name, number = f"{role}{number}", number + 1
         taken.add(name)
         known[column] = name
-        design.parameters.append(Parameter(name, column))
+        design.parameters.append(BlockParameter(name, column))
     for column in columns:
         design.slots.append(column[0] if _constant(column) else _expressed(column, known))
 

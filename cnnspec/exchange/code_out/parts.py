@@ -23,7 +23,7 @@ class Value:
 
 
 @record
-class Leaf:
+class LayerItem:
     """One layer; ``slots`` are the values of its arguments."""
 
     name: str
@@ -42,11 +42,11 @@ class Leaf:
 
 
 @dataclass(eq=False)
-class Use:
+class BlockItem:
     """An instance of a design, under a name."""
 
     name: str
-    scope: Scope
+    scope: BlockScope
 
     @property
     def slots(self) -> tuple[Any, ...]:
@@ -61,7 +61,7 @@ class Loop:
     ``pace`` a turn from ``start``, and argument k of item i by ``steps[i][k]``.
     """
 
-    turns: list[list[Leaf | Use]]
+    turns: list[list[LayerItem | BlockItem]]
     names: list[tuple[str, int]]
     start: int
     steps: list[tuple[Any, ...]] = field(default_factory=list)
@@ -76,11 +76,11 @@ class Loop:
         return (self.times, self.start, *inner, *(step for steps in self.steps for step in steps))
 
 
-Item: TypeAlias = Leaf | Use | Loop
+Item: TypeAlias = LayerItem | BlockItem | Loop
 
 
 @dataclass(eq=False)
-class Parameter:
+class BlockParameter:
     """A parameter of a design, and its value in each instance."""
 
     name: str
@@ -103,18 +103,18 @@ class Design:
     """Scopes that are built alike: the first stands for all; ``slots`` are what its arguments are."""
 
     name: str
-    scopes: list[Scope]
-    parameters: list[Parameter] = field(default_factory=list)
+    scopes: list[BlockScope]
+    parameters: list[BlockParameter] = field(default_factory=list)
     slots: list[Any] = field(default_factory=list)
     """For every slot of the items, in order: a plain value, or an Expression."""
 
     @property
-    def first(self) -> Scope:
+    def first(self) -> BlockScope:
         return self.scopes[0]
 
 
 @dataclass(eq=False)
-class Scope:
+class BlockScope:
     """The layers under one name, and what they read and give."""
 
     path: tuple[str, ...]
@@ -129,10 +129,10 @@ class Scope:
     height: int = 0
 
 
-def all_scopes(scope: Scope) -> Iterator[Scope]:
+def all_scopes(scope: BlockScope) -> Iterator[BlockScope]:
     yield scope
     for item in scope.items:
-        if isinstance(item, Use):
+        if isinstance(item, BlockItem):
             yield from all_scopes(item.scope)
 
 
@@ -157,17 +157,17 @@ def difference(a: Any, b: Any) -> Any:
 
 
 def kind_of(item: Item) -> object:
-    if isinstance(item, Leaf):
+    if isinstance(item, LayerItem):
         return (number_of(item.name)[0], item.shape_of_it)
-    if isinstance(item, Use):
+    if isinstance(item, BlockItem):
         return (number_of(item.name)[0], id(item.scope.design))
     return tuple(map(kind_of, item.turns[0])), tuple(item.names)
 
 
 def indices(item: Item) -> Iterator[int]:
-    if isinstance(item, Leaf):
+    if isinstance(item, LayerItem):
         yield item.node.index
-    elif isinstance(item, Use):
+    elif isinstance(item, BlockItem):
         yield from (node.index for node in item.scope.nodes)
 
 

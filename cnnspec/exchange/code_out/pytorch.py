@@ -10,10 +10,10 @@ from typing import Any, Final
 from cnnspec.exchange.code_out.blueprint import Blueprint
 from cnnspec.exchange.code_out.body import Body, Turn, note_of
 from cnnspec.exchange.code_out.calls import call, wrapped
-from cnnspec.exchange.code_out.parts import Design, Expression, Leaf, Loop, Use, Value
+from cnnspec.exchange.code_out.parts import BlockItem, Design, Expression, LayerItem, Loop, Value
 from cnnspec.exchange.code_out.pytorch_helpers import HELPERS
 from cnnspec.exchange.code_out.pytorch_words import CANNOT, WORDS, say
-from cnnspec.exchange.code_out.sayings import CannotSay, Place, Saying
+from cnnspec.exchange.code_out.sayings import Place, Saying, Wordless
 from cnnspec.exchange.trade import unsupported
 from cnnspec.layers.base import Shape, show
 from cnnspec.network.graph import Network, Node
@@ -48,9 +48,9 @@ def sayings_of(
     for node in network.layers:
         try:
             if node.word not in words:
-                raise CannotSay("there is no translation for it yet")
+                raise Wordless("there is no translation for it yet")
             said[node.index] = say(Place(node, network.nodes, network.readers))
-        except CannotSay as reason:
+        except Wordless as reason:
             faults.append((node, str(reason)))
     return said, faults
 
@@ -69,11 +69,13 @@ def channels_first(shape: Shape) -> tuple[int, ...]:
 class PyTorch:
     """How statements look in ``forward``."""
 
-    def leaf(self, item: Leaf, arguments: list[str], reads: list[str], out: str, turn: Turn) -> list[str]:
+    def leaf(
+        self, item: LayerItem, arguments: list[str], reads: list[str], out: str, turn: Turn
+    ) -> list[str]:
         use = item.saying.use.format(*reads, m=member(item, turn), x=reads[0])
         return [commented(f"{' ' * turn.indent}{out} = {use}", note_of(item))]
 
-    def use(self, item: Use, arguments: list[str], reads: list[str], out: str, turn: Turn) -> list[str]:
+    def use(self, item: BlockItem, arguments: list[str], reads: list[str], out: str, turn: Turn) -> list[str]:
         made = f"{member(item, turn)}({', '.join(reads)})"
         return [commented(f"{' ' * turn.indent}{out} = {made}", note_of(item))]
 
@@ -81,25 +83,27 @@ class PyTorch:
 class Making:
     """How statements look in ``__init__``."""
 
-    def leaf(self, item: Leaf, arguments: list[str], reads: list[str], out: str, turn: Turn) -> list[str]:
+    def leaf(
+        self, item: LayerItem, arguments: list[str], reads: list[str], out: str, turn: Turn
+    ) -> list[str]:
         if not item.saying.make:
             return []
         lines = self._made(item, item.saying.make, arguments, turn)
         own = member(item, turn)
         return [*lines, *(line for text in item.saying.after for line in statement(text.format(m=own), turn))]
 
-    def use(self, item: Use, arguments: list[str], reads: list[str], out: str, turn: Turn) -> list[str]:
+    def use(self, item: BlockItem, arguments: list[str], reads: list[str], out: str, turn: Turn) -> list[str]:
         assert item.scope.design is not None
         return self._made(item, item.scope.design.name, arguments, turn)
 
-    def _made(self, item: Leaf | Use, make: str, arguments: list[str], turn: Turn) -> list[str]:
+    def _made(self, item: LayerItem | BlockItem, make: str, arguments: list[str], turn: Turn) -> list[str]:
         if turn.loop is None:
             return call(f"self.{item.name} = {make}", arguments, indent=turn.indent)
         name, inner = turn.name_of(item), f"{make}({', '.join(arguments)})"
         return call("self.add_module", [name, inner], indent=turn.indent)
 
 
-def member(item: Leaf | Use, turn: Turn) -> str:
+def member(item: LayerItem | BlockItem, turn: Turn) -> str:
     if turn.loop is None:
         return f"self.{item.name}"
     return f"getattr(self, {turn.name_of(item)})"
@@ -152,7 +156,7 @@ def holders(design: Design) -> Iterator[str]:
     """Modules that hold others whose names have dots."""
     made: set[str] = set()
     for item in design.first.items:
-        if isinstance(item, Leaf) and item.saying.make:
+        if isinstance(item, LayerItem) and item.saying.make:
             parts = item.name.split(".")[:-1]
             for n in range(1, len(parts) + 1):
                 if (name := ".".join(parts[:n])) not in made:

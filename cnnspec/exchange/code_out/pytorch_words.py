@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from cnnspec.exchange.code_out.calls import Name
-from cnnspec.exchange.code_out.sayings import Argument, CannotSay, Place, Sayer, Saying, at, first, squeezed
+from cnnspec.exchange.code_out.calls import Raw
+from cnnspec.exchange.code_out.sayings import Argument, Place, Sayer, Saying, Wordless, at, first, squeezed
 from cnnspec.layers.base import Weight
 from cnnspec.layers.window import per_axis
 
@@ -98,7 +98,7 @@ def _upconv(place: Place) -> Saying:
     use = "{m}({x})"
     if not own:
         if any(axis.after < axis.extra for axis in axes):
-            raise CannotSay("PyTorch adds no row at the far end that lies beyond the spread map")
+            raise Wordless("PyTorch adds no row at the far end that lies beyond the spread map")
         use += f"[:, :, {', '.join(_cut(axis.before, axis.after - axis.extra) for axis in axes)}]"
     arguments = (
         first("channels", place.channels), first("filters", layer.filters),
@@ -140,7 +140,7 @@ def _choice(place: Place, sign: str = "") -> Saying:
     axes, own = place.axes, _own_padding(place.axes)
     is_remembered = any(place.nodes[n].word == "unpool" for n in place.readers[place.node.index])
     if is_remembered and (sign or not own):
-        raise CannotSay("PyTorch's unpool takes the places of max pools alone, equally padded on both sides")
+        raise Wordless("PyTorch's unpool takes the places of max pools alone, equally padded on both sides")
     up = place.layer.rounding == "ceil" and own
     arguments = (
         *_pool_arguments(place, own), at("dilation", _sizes(axes, "dilation"), 1),
@@ -154,7 +154,7 @@ def _choice(place: Place, sign: str = "") -> Saying:
 def _median(place: Place) -> Saying:
     axes = place.axes
     if place.rank != 2:
-        raise CannotSay("its windows are taken apart on two spatial axes only")
+        raise Wordless("its windows are taken apart on two spatial axes only")
     options = (
         f"{tuple(a.kernel for a in axes)}, {tuple(a.stride for a in axes)}, {tuple(a.dilation for a in axes)}"
     )
@@ -183,7 +183,7 @@ def _subsample(place: Place) -> Saying:
     taps = 1
     for axis in axes:
         taps *= axis.kernel
-    pool = Name(f"nn.AvgPool{place.rank}d({sizes})")
+    pool = Raw(f"nn.AvgPool{place.rank}d({sizes})")
     arguments = first("channels", place.channels), first("pool", pool), at("taps", taps)
     return Saying(f"{{m}}({_padded(axes, '0.0')})", "Subsample", arguments, ("Subsample",))
 
@@ -352,8 +352,8 @@ CANNOT: Final[dict[str, str]] = {}
 
 
 def say(place: Place) -> Saying:
-    """A layer in PyTorch; raises CannotSay."""
+    """A layer in PyTorch; raises Wordless."""
     if place.node.word in CANNOT:
-        raise CannotSay(CANNOT[place.node.word])
+        raise Wordless(CANNOT[place.node.word])
     found = WORDS[place.node.word](place)
     return _weighted(place, found) if found.make else found

@@ -89,7 +89,7 @@ class Place:
 Sayer: TypeAlias = Callable[[Place], Saying]
 
 
-class CannotSay(Exception):
+class Wordless(Exception):
     """The target has no words for a layer; the text says why."""
 
 
