@@ -10,15 +10,19 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from itertools import cycle, islice
 from pathlib import Path
 from random import SystemRandom
+from threading import Lock, Thread
 from time import monotonic
 
-from .kinds import KINDS, judged
+from .kinds import KINDS, judged, turns
 from .limits import SLOWEST, Verdict
+from .tally import Tally
 from .worker import Worker
 
 
@@ -31,6 +35,10 @@ def main() -> int:
     parser.add_argument("--show", type=int, metavar="N", help="print the case of this number")
     parser.add_argument("--only", type=int, metavar="N", help="drive it alone, here")
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="write the cases that failed there")
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes at a time")
+    parser.add_argument(
+        "--log", type=Path, metavar="FILE", help="add a line on this run; print the sum of all"
+    )
     given = parser.parse_args()
     kinds = list(KINDS) if "all" in (given.kind or ["all"]) else given.kind
     if given.show is not None or given.only is not None:
@@ -38,8 +46,11 @@ def main() -> int:
             parser.error("--show and --only want the --kind, too")
         return _one(kinds[0], given.show, given.only)
     seed = SystemRandom().randrange(10**9) if given.seed is None else given.seed
-    tally = fuzz(kinds, seed, given.seconds, given.count, given.keep)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    tally = fuzz(kinds, seed, given.seconds, given.count, given.keep, workers=given.workers)
     print(tally)
+    if given.log is not None:
+        print(tally.log(given.log))
     return 1 if tally.kinds else 0
 
 
@@ -56,64 +67,66 @@ def _one(kind: str, show: int | None, only: int | None) -> int:
     return 1 if verdict.faults else 0
 
 
-@dataclass
-class Tally:
-    """What came of the cases so far."""
-
-    seed: int
-    cases: Counter[str] = field(default_factory=Counter)
-    built: Counter[str] = field(default_factory=Counter)
-    kinds: Counter[str] = field(default_factory=Counter)
-    memory: int = 0
-    seconds: float = 0.0
-    """The longest stage."""
-    wall: float = 0.0
-
-    def add(self, kind: str, number: int, verdict: Verdict) -> None:
-        self.cases[kind] += 1
-        self.built[kind] += verdict.built
-        self.memory = max(self.memory, verdict.memory)
-        self.seconds = max([self.seconds, *verdict.seconds.values()])
-        for stage, what in verdict.faults:
-            words, _, place = what.partition("[")
-            what_kind = f"{kind}: {words[:40]} [{place}" if place else f"{kind}: {stage[:30]}: {words[:30]}"
-            if what_kind not in self.kinds:
-                print(f"--kind {kind} --only {number}: {stage[:200]}: {what}", flush=True)
-            self.kinds[what_kind] += 1
-
-    def __str__(self) -> str:
-        lines = [
-            f"seed {self.seed}: {self.cases.total():,} cases in {self.wall:.0f} s, "
-            f"{self.kinds.total()} faults of {len(self.kinds)} kinds; "
-            f"the longest stage took {self.seconds:.1f} s, the most memory was {self.memory / 1e6:.0f} MB"
-        ]
-        lines += [f"{count:9,} {kind}, {self.built[kind]:,} whole" for kind, count in self.cases.items()]
-        return "\n".join(lines + [f"{times:6} x {kind}" for kind, times in self.kinds.most_common()])
-
-
 def fuzz(
     kinds: list[str], seed: int, seconds: float, count: int = 10**9, keep: Path | None = None,
-    slowest: float = SLOWEST,
+    slowest: float = SLOWEST, workers: int = 1,
 ) -> Tally:  # fmt: skip
-    """Cases of the kinds by turns, in a process of their own, for so long."""
+    """Cases of the kinds by turns, in processes of their own, for so long or until Ctrl-C."""
     print(f"seed {seed}", flush=True)
-    started, tally, told = monotonic(), Tally(seed), monotonic()
-    with Worker(slowest) as worker:
-        while (now := monotonic()) - started < seconds and tally.cases.total() < count:
-            done = tally.cases.total()
-            kind, number = kinds[done % len(kinds)], seed + done // len(kinds)
-            verdict = worker.ask(kind, number)
-            tally.add(kind, number, verdict)
-            if verdict.faults and keep is not None:
-                keep.mkdir(parents=True, exist_ok=True)
-                (keep / f"{kind}-{number}").write_bytes(KINDS[kind].make(number))
-            if now - told > 60:
-                told = now
+    run = _Run(kinds, seed, monotonic() + seconds, count, keep)
+    started = monotonic()
+    threads = [Thread(target=run.drive, args=(slowest,)) for _ in range(workers)]
+    for thread in threads:
+        thread.start()
+    try:
+        for thread in threads:
+            thread.join()
+    except KeyboardInterrupt:
+        run.until = 0.0
+    for thread in threads:
+        thread.join()
+    run.tally.wall = monotonic() - started
+    return run.tally
+
+
+class _Run:
+    """Who asks for a case gets the next one; a thread for each process."""
+
+    def __init__(self, kinds: list[str], seed: int, until: float, count: int, keep: Path | None) -> None:
+        self.until, self.keep, self.tally = until, keep, Tally(seed)
+        self.lock, self.told = Lock(), monotonic()
+        self.cases = islice(_cases(kinds, seed), count)
+
+    def drive(self, slowest: float) -> None:
+        with Worker(slowest) as worker:
+            while (case := self._next()) is not None:
+                self._note(*case, worker.ask(*case))
+
+    def _next(self) -> tuple[str, int] | None:
+        with self.lock:
+            return next(self.cases, None) if monotonic() < self.until else None
+
+    def _note(self, kind: str, number: int, verdict: Verdict) -> None:
+        with self.lock:
+            self.tally.add(kind, number, verdict)
+            if verdict.faults and self.keep is not None:
+                self.keep.mkdir(parents=True, exist_ok=True)
+                (self.keep / f"{kind}-{number}").write_bytes(KINDS[kind].make(number))
+            if monotonic() - self.told > 60:
+                self.told, done = monotonic(), self.tally
+                faults, load = done.kinds.total(), os.getloadavg()[0]
                 print(
-                    f"{done:,} cases, {tally.kinds.total()} faults, load {os.getloadavg()[0]:.0f}", flush=True
+                    f"{done.files:,} files, {done.specs:,} specs, {faults} faults, load {load:.0f}",
+                    flush=True,
                 )
-    tally.wall = monotonic() - started
-    return tally
+
+
+def _cases(kinds: list[str], seed: int) -> Iterator[tuple[str, int]]:
+    """The kinds by turns, each with its own numbers from the seed on."""
+    done = Counter[str]()
+    for kind in cycle(turns(kinds)):
+        yield kind, seed + done[kind]
+        done[kind] += 1
 
 
 if __name__ == "__main__":

@@ -21,6 +21,8 @@ from .mutants import NUMBERS, OPTIONS, SIZES, VALUES, mutated
 DEEPEST: Final = 12
 """Rules within rules, after which the shortest ways out are taken."""
 LONGEST: Final = 60_000
+FAR: Final = 0.06
+"""The share of networks that go as far as they can; they take most of the time."""
 
 
 def generated(number: int) -> str:
@@ -102,8 +104,10 @@ class Networks:
         self.tame = random.random() < 0.6
         """Whether all is meant to fit."""
         self.unknown = 0.0 if self.tame and random.random() < 0.7 else random.choice((0.0, 0.02, 0.2, 0.8))
-        self.wide = random.choice((1, 2, 2, 2, 2, 2, 2, 3, 3, 5, 30))
-        self.long = random.choice((1, 1, 2, 2, 2, 3, 3, 4, 8, 40))
+        self.far = random.random() < FAR
+        """Whether it may be wide, long or deep beyond measure; most faults show in small networks, sooner."""
+        self.wide = random.choice((1, 2, 2, 2, 2, 2, 2, 3, 3, 5, 30) if self.far else (1, 2, 2, 2, 3))
+        self.long = random.choice((1, 1, 2, 2, 2, 3, 3, 4, 8, 40) if self.far else (1, 1, 2, 2, 3))
 
     def text(self) -> str:
         parts = [*self._constants(), *self._definitions(), f"input {self._input()}"]
@@ -124,14 +128,14 @@ class Networks:
         return "?x?x4" if self.random.random() < self.unknown / 4 else self.random.choice(sizes)
 
     def _constants(self) -> Iterator[str]:
-        for number in range(self.random.choice((0, 0, 0, 0, 1, 1, 3, 40))):
+        for number in range(self.random.choice((0, 0, 0, 0, 1, 1, 3, 40 if self.far else 4))):
             name = f"k{number}"
             yield f"let {name}={self._expression(3)}"
             self.lets.append(name)
 
     def _definitions(self) -> Iterator[str]:
         """Blocks that use those before them: a chain that doubles, once, or many times over."""
-        for number in range(self.random.choice((0, 0, 0, 0, 1, 1, 2, 3, 30))):
+        for number in range(self.random.choice((0, 0, 0, 0, 1, 1, 2, 3, 30 if self.far else 4))):
             body = "; ".join(self._layers(2))
             if self.blocks and self.random.random() < 0.7:
                 body += f"; {self.blocks[-1]}" * self.random.choice((1, 1, 2))
@@ -246,11 +250,12 @@ class Networks:
 
     def _repeat(self, depth: int) -> str:
         if self.tame:
-            times = self._one("2", "2", "2", "3", "3", "40")
+            times = self._one("2", "2", "2", "3", "3", "40" if self.far else "1")
             turn = self._one("", "", f" as t{depth}")
             power = f"; conv 2**(t{depth}%3) 1x1; conv 4 1x1" if turn else ""
             return f"repeat {times}{turn} {{ {'; '.join(self._layers(depth + 2))}{power} }}"
-        times = self._one("2", "3", "5", "50", "0", "1000", self._number(), self._number())
+        most = ("50", "1000") if self.far else ("4", "7")
+        times = self._one("2", "3", "5", *most, "0", self._number(), self._number())
         turn = self._one("", "", " as t", " as k0", " as C")
         return f"repeat {times}{turn} {{ {'; '.join(self._layers(depth + 1))} }}"
 

@@ -111,6 +111,19 @@ KINDS: Final = {
 }
 
 
+SPECS: Final = ("specs", "generated")
+"""The kinds that are text to be read as a spec; the others are files."""
+
+
+def turns(kinds: list[str]) -> list[str]:
+    """Kinds in the order in which they are driven: a generated spec for each file, where both are wanted."""
+    files = [kind for kind in kinds if kind not in SPECS]
+    if not files or "generated" not in kinds:
+        return kinds
+    pairs = [kind for file in files for kind in (file, "generated")]
+    return [*pairs, "specs"] if "specs" in kinds else pairs
+
+
 def judged(kind: str, number: int, slowest: float = SLOWEST) -> Verdict:
     """What becomes of a case."""
     return KINDS[kind].test(KINDS[kind].make(number), number, slowest)

@@ -26,6 +26,8 @@ SPEC: Final = (
     "network small\ninput 8x8x1\nconv 2 3x3 -> relu -> maxpool 2x2\nflatten -> dense 3\n"
     'train { data npz "samples.npz" validation=0.2; batch 8; epochs 2; optimizer sgd rate=0.1 }\n'
 )
+PREFIX: Final = "fuzz-"
+"""Begins the names of temporary folders."""
 Values = NDArray[np.uint8]
 
 
@@ -88,4 +90,4 @@ def lab() -> Lab:
 
 @cache
 def _place() -> TemporaryDirectory[str]:
-    return TemporaryDirectory(prefix="fuzz-", ignore_cleanup_errors=True)
+    return TemporaryDirectory(prefix=PREFIX, ignore_cleanup_errors=True)

@@ -38,6 +38,8 @@ class Verdict:
     layers: int = 0
     memory: int = 0
     """Bytes it added at most."""
+    held: int = 0
+    """Bytes that the process holds after it."""
 
     def attempt(self, name: str, work: Callable[[], Any], expected: tuple[type[BaseException], ...]) -> Any:
         """Runs a stage within the time; any exception but the ``expected`` is a fault."""

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
+import tempfile
 from collections.abc import Callable
 from itertools import count
+from pathlib import Path
 from random import SystemRandom
 
 import pytest
+from tools import known
 
 from . import limits
 from .__main__ import fuzz
@@ -63,6 +68,28 @@ def test_a_worker_that_dies_is_replaced() -> None:
         died = worker.ask("no such kind", 1)
         assert "process" in dict(died.faults)
         assert [] == worker.ask("csv", 1).faults
+
+
+def test_a_worker_that_is_killed_leaves_no_file_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    with Worker(slowest=8) as worker:
+        assert [] == worker.ask("csv", 1).faults
+        assert [] != list(tmp_path.iterdir())
+        os.kill(known(worker.process).pid, signal.SIGKILL)
+        assert "process" in dict(worker.ask("csv", 2).faults)
+        assert [] == list(tmp_path.iterdir())
+        worker.ask("csv", 3)
+    assert [] == list(tmp_path.iterdir())
+
+
+def test_runs_add_up(tmp_path: Path) -> None:
+    for seed in (1, 2):
+        tally = fuzz(["csv", "generated"], seed, seconds=60, count=6, slowest=8, workers=2)
+        assert (3, 3) == (tally.files, tally.specs)
+        assert f"{seed} runs: {3 * seed} files and {3 * seed} specs" in tally.log(tmp_path / "log")
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -7,24 +7,30 @@ verdict as JSON.
 from __future__ import annotations
 
 import ctypes
+import gc
 import json
 import os
 import resource
 import select
+import shutil
 import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Final
 
+from .lab import PREFIX
 from .limits import Verdict
 
 ROOT: Final = Path(__file__).resolve().parents[2]
-LONGEST: Final = 90.0
-"""Seconds after which a case that has not ended is taken for one that waits for ever."""
+LONGEST: Final = 300.0
+"""Seconds by the clock, on a busy machine too, after which a case is taken for one that waits for ever."""
+WARM: Final = 100
+"""Cases after which all is loaded that will be, and the garbage collector need not look at it again."""
 ADDRESSES: Final = 6_000_000_000
 """Bytes a worker may map beyond those it begins with: what keeps the machine from harm."""
 ADOPT: Final = 36
@@ -39,6 +45,8 @@ class Worker:
     def __init__(self, slowest: float) -> None:
         self.slowest = slowest
         self.process: subprocess.Popen[bytes] | None = None
+        self.folder = ""
+        """The process's own, for all that it lays down, however it ends."""
         self.said: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
 
     def __enter__(self) -> Worker:
@@ -68,9 +76,10 @@ class Worker:
 
     def _begun(self) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-X", "faulthandler", "-m", "tests.fuzz.worker", str(self.slowest)]
+        self.folder = tempfile.mkdtemp(prefix=PREFIX)
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.said, cwd=ROOT,
-            start_new_session=True,
+            start_new_session=True, env=os.environ | {"TMPDIR": self.folder, "OMP_NUM_THREADS": "1"},
         )  # fmt: skip
         return self.process
 
@@ -79,12 +88,13 @@ class Worker:
         return " ".join(self.said.read().decode("utf-8", "replace").split())
 
     def _end(self) -> None:
-        """The process and all that it started are gone."""
+        """The process, all that it started and all that it laid down are gone."""
         if self.process is not None:
             with suppress(OSError):
                 os.killpg(self.process.pid, signal.SIGKILL)
             self.process.communicate()
             self.process = None
+            shutil.rmtree(self.folder)
 
 
 def main() -> None:
@@ -99,22 +109,42 @@ def main() -> None:
         ctypes.CDLL(None).prctl(ADOPT, 1, 0, 0, 0)
         ctypes.CDLL(None).prctl(DIE_TOO, int(signal.SIGKILL), 0, 0, 0)
     _keep_within(ADDRESSES)
-    for line in sys.stdin:
+    for turn, line in enumerate(sys.stdin):
+        if turn == WARM:
+            gc.collect()
+            gc.freeze()
         kind, number = line.split()
         before = os.fstat(2).st_size
         verdict = judged(kind, int(number), slowest)
-        with open("/dev/fd/2", "rb") as said:
-            said.seek(before)
-            if b"Traceback (most recent call last)" in (words := said.read()):
-                verdict.faults.append(("stderr", " ".join(words[-400:].decode("utf-8", "replace").split())))
+        verdict.faults += _left(before)
+        verdict.held = _pages() * resource.getpagesize()
         answers.write(json.dumps(asdict(verdict)) + "\n")
         answers.flush()
 
 
+def _left(before: int) -> Iterator[tuple[str, str]]:
+    """What a case should not have: said to standard error from there on, or laid among temporary files."""
+    if os.fstat(2).st_size > before:
+        with open("/dev/fd/2", "rb") as said:
+            said.seek(before)
+            if b"Traceback (most recent call last)" in (words := said.read()):
+                yield "stderr", " ".join(words[-400:].decode("utf-8", "replace").split())
+    for path in Path(tempfile.gettempdir()).iterdir():
+        if not path.name.startswith(PREFIX):
+            yield "files", f"{path.name} is left among the temporary files"
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def _pages(which: int = 1) -> int:
+    """How many pages of memory this process holds; 0 stands for those it has mapped."""
+    with suppress(OSError):
+        return int(Path("/proc/self/statm").read_text().split()[which])
+    return 0
+
+
 def _keep_within(more: int) -> None:
     with suppress(OSError, ValueError):
-        pages = int(Path("/proc/self/statm").read_text().split()[0])
-        most = pages * resource.getpagesize() + more
+        most = _pages(0) * resource.getpagesize() + more
         resource.setrlimit(resource.RLIMIT_AS, (most, most))
 
 
