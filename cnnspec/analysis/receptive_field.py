@@ -10,7 +10,7 @@ whatever the size of its map. Law of the classic case: Araujo, Norris, Sim 2019.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from fractions import Fraction
 from functools import lru_cache
 from math import gcd, lcm
@@ -89,9 +89,10 @@ def through(track: Track, window: Window, size: int) -> Track:
     if isinstance(window, Slide):
         return _slide(track, window)
     if isinstance(window, Spread):
-        _manageable(window.kernel)
-        period = _manageable(len(track.spans) * window.stride)
-        return Track(track.advance, tuple(track.over(spread_from(window, o)) for o in range(period)))
+        places = len(track.spans)
+        period = _manageable(places * window.stride)
+        seen = (_ends(spread_from(window, o), places) for o in range(period))
+        return Track(track.advance, tuple(map(track.over, seen)))
     if isinstance(window, Stretch):
         period = _manageable(len(track.spans) * window.factor)
         return Track(track.advance, tuple(track.over(stretched_from(window, o)) for o in range(period)))
@@ -100,7 +101,7 @@ def through(track: Track, window: Window, size: int) -> Track:
 
 def whole(track: Track, size: int) -> Track:
     """Every position sees all that any of ``size`` positions sees."""
-    return Track(0, (track.over(_ends(size, len(track.spans))),))
+    return Track(0, (track.over(_ends(range(size), len(track.spans))),))
 
 
 def _manageable(positions: int) -> int:
@@ -114,7 +115,7 @@ def _slide(track: Track, window: Slide) -> Track:
     turns = period // gcd(period, window.stride)
     if period > 1:
         _manageable(window.kernel * turns)
-    taps = _ends(window.kernel, period)
+    taps = _ends(range(window.kernel), period)
     spans = tuple(
         track.over(o * window.stride - window.before + tap * window.dilation for tap in taps)
         for o in range(turns)
@@ -122,17 +123,24 @@ def _slide(track: Track, window: Slide) -> Track:
     return Track(track.advance * window.stride * turns // period, spans)
 
 
-def _ends(count: int, period: int) -> Iterable[int]:
+def _ends(positions: range, period: int) -> Iterable[int]:
     """Those that decide: intervals only move onward, so the first and the last of each repeating place."""
-    return range(count) if count <= 2 * period else (*range(period), *range(count - period, count))
+    few = len(positions) <= 2 * period
+    return positions if few else (*positions[:period], *positions[-period:])
 
 
-def spread_from(window: Spread, position: int) -> Iterator[int]:
-    """The input positions that spread to an output position, before clipping."""
-    for tap in range(window.kernel):
-        place, rest = divmod(position + window.before - tap * window.dilation, window.stride)
-        if rest == 0:
-            yield place
+def spread_from(window: Spread, position: int) -> range:
+    """The input positions that spread to an output position, before clipping; the first tap's first.
+
+    Taps reach one where ``position + before - tap·dilation`` is a multiple of the stride: every so many.
+    """
+    shared = gcd(window.dilation, window.stride)
+    reach, step, every = position + window.before, window.dilation // shared, window.stride // shared
+    if reach % shared:
+        return range(0)
+    tap = reach // shared * pow(step, -1, every) % every
+    first, count = (reach - tap * window.dilation) // window.stride, len(range(tap, window.kernel, every))
+    return range(first, first - count * step, -step)
 
 
 def stretched_from(window: Stretch, position: int) -> tuple[int, ...]:

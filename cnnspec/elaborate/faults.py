@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from functools import lru_cache
 from itertools import islice
 from operator import attrgetter
 from typing import Final
@@ -89,8 +91,20 @@ def _is_aside(span: Span) -> bool:
 
     The sizes of a broken input are read where there are any, and without any no layer is judged.
     """
-    text = span.source.text
-    sentence = BETWEEN.split(text[: span.start])[-1] + BETWEEN.split(text[span.start :])[0]
+    starts, ends = _breaks(span.source.text)
+    before, after = bisect_right(ends, span.start), bisect_left(starts, span.start)
+    return _leaves_the_chain(span.source.text[ends[before - 1] : starts[after]])
+
+
+@lru_cache(maxsize=4)
+def _breaks(text: str) -> tuple[list[int], list[int]]:
+    """Where that which stands between sentences starts and ends; the text's own ends are among it."""
+    places = [match.span() for match in BETWEEN.finditer(text)]
+    return [*(start for start, _ in places), len(text)], [0, *(end for _, end in places)]
+
+
+@lru_cache(maxsize=16)
+def _leaves_the_chain(sentence: str) -> bool:
     first, *words = re.findall(r"[^\W\d]\w*", sentence) or [""]
     return first.lower() in ASIDE and not any(word in LAYERS or word in SYNONYMS for word in words)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
+from itertools import count, islice
 from pathlib import Path
 from time import perf_counter
 from typing import Final
@@ -35,6 +36,8 @@ from cnnspec.training.run import (
 )
 from cnnspec.training.trainer import Trainer
 
+MOST_NAMED: Final = 12
+"""Epochs that a note names."""
 SAVE_SECONDS: Final = 30.0
 """A checkpoint is written at the end of each epoch, and this often in between."""
 
@@ -78,6 +81,7 @@ class RunWriter:
         self.resumed = resume and self._restored()
         self.done = self.resumed and self.trainer.finished
         if self.done:
+            self._sweep(claimed(self.folder))
             return
         refuse_names(set(self.sources) - {SPEC})
         for name in (*OURS, *self.sources):
@@ -112,9 +116,12 @@ class RunWriter:
     def _note_rows(self) -> None:
         """Says which epochs the metrics file does not tell of."""
         state = self.trainer.state
-        missing = sorted(set(range(1, state.epoch + 1)) - {row.epoch for row in state.rows})
+        known = {row.epoch for row in state.rows}
+        missing = state.epoch - len(known)
         if missing:
-            epochs = f"epoch{'s' * (len(missing) > 1)} {', '.join(map(str, missing))}"
+            first = islice((epoch for epoch in count(1) if epoch not in known), min(missing, MOST_NAMED))
+            more = f" and {missing - MOST_NAMED:,} more" if missing > MOST_NAMED else ""
+            epochs = f"epoch{'s' * (missing > 1)} {', '.join(map(str, first))}{more}"
             message = f"{self.metrics.path} has no complete line for {epochs}"
             note = "this changes no weight: the training ends with the same result"
             self.trainer.note(Diagnostic.warning("metrics-incomplete", message, notes=(note,)))

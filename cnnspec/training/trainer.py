@@ -214,8 +214,9 @@ class Trainer:
         return None if self._has(place) else "its place is none of this training"
 
     def _has(self, place: TrainState) -> bool:
-        """Whether a place lies in an epoch of these samples."""
-        most = min(self.batches.per_epoch, place.seen)
+        """Whether a place lies in an epoch of these samples, at the step that its epochs come to."""
+        each = self.batches.per_epoch
+        most = min(each, place.seen) if place.step == place.epoch * each + place.batch else -1
         return place.batch <= most and place.correct <= place.seen <= len(self.batches.labels)
 
     def restore(self, checkpoint: Checkpoint, source: Path, rows: list[EpochRecord]) -> None:

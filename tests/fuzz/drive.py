@@ -31,6 +31,8 @@ from .limits import SLOWEST, Verdict, measured
 
 MANY_LAYERS: Final = 5000
 """Views of more layers may take longer, with what they print."""
+VERY_MANY: Final = 20_000
+"""The same of reading and analysing; 50,000 are the most that a network may have."""
 ALWAYS: Final = ("read", "elaborate", "analyze", "messages 80", "table", "json")
 EXPECTED: Final = (SpecError, LayerError)
 READING: Final = ("read", "elaborate", "analyze")
@@ -135,9 +137,8 @@ def _formatted(source: Source) -> None:
 
 
 def _judge(verdict: Verdict, slowest: float) -> None:
-    verdict.judge_time(
-        "reading and analysing", sum(verdict.seconds.get(name, 0.0) for name in READING), slowest
-    )
+    reading = sum(verdict.seconds.get(name, 0.0) for name in READING)
+    verdict.judge_time("reading and analysing", reading, slowest * max(1, verdict.layers / VERY_MANY))
     for name, seconds in verdict.seconds.items():
         if name not in READING:
             verdict.judge_time(name, seconds, slowest * max(1, verdict.layers / MANY_LAYERS))

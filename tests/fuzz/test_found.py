@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import tracemalloc
+from itertools import product
 from pathlib import Path
 from random import Random
 from time import process_time
@@ -16,11 +17,13 @@ from tools import fault_of
 
 from cnnspec.analysis.explain import explain
 from cnnspec.analysis.memory import Memory
+from cnnspec.analysis.receptive_field import spread_from
 from cnnspec.analysis.report import analyze
 from cnnspec.diagnostics import Diagnostic
 from cnnspec.document import parse
 from cnnspec.elaborate.spec import elaborate
 from cnnspec.elaborate.uses import folder_reader
+from cnnspec.layers.base import Spread
 from cnnspec.syntax.parse import parse_tolerant
 from cnnspec.text import Source
 from cnnspec.training import checkpoint
@@ -179,6 +182,37 @@ def test_epochs_of_which_one_lacks_an_accuracy_are_shown_without_validation() ->
 def test_a_head_that_names_fewer_columns_than_there_are_is_no_trouble(tmp_path: Path) -> None:
     (tmp_path / "x.csv").write_text("label\n0,1,2,x,4\n1,5,6,7,8\n")
     assert "line 2, value 4 must be a number" in fault_of(data, str(tmp_path / "x.csv")).message
+
+
+def test_a_head_may_name_the_label_beyond_the_values(tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_text("id,a,label\n0,1\n1,5\n")
+    fault = fault_of(data, str(tmp_path / "x.csv"))
+    assert "names column 3 (label), but its lines have 2 values" in fault.message
+
+
+def test_many_parts_that_cannot_be_read_are_told_in_proportion() -> None:
+    tree, faults = parse_tolerant(Source("net.cnn", "input 8x8x4\n" + "else { }\n" * 12_000))
+    started = process_time()
+    elaborate(tree, extra=faults)
+    assert process_time() - started < 6
+
+
+def test_a_large_window_that_spreads_looks_at_the_taps_that_reach_a_place() -> None:
+    network = parse(
+        "input 8x8x1; upconv 1 1000x1000 stride=1000; repeat 2 { conv 1 3x3 }; upconv 1 999x1 stride=33x1"
+    )
+    started = process_time()
+    analyze(network)
+    assert process_time() - started < 1
+
+
+@pytest.mark.parametrize("dilation", range(1, 7))
+def test_an_output_position_sees_the_taps_that_spread_to_it(dilation: int) -> None:
+    for kernel, stride, before in product(range(1, 6), range(1, 7), range(3)):
+        for position in range(-9, 30):
+            reach = [position + before - tap * dilation for tap in range(kernel)]
+            seen = [place // stride for place in reach if place % stride == 0]
+            assert seen == [*spread_from(Spread(kernel, stride, before, dilation), position)]
 
 
 def test_json_of_a_large_network_takes_little_more_memory_than_its_text() -> None:

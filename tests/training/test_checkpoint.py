@@ -140,8 +140,12 @@ def test_a_model_takes_its_weights_from_a_checkpoint(
 
 
 @pytest.mark.parametrize(
-    "change", [{"batch": 10**30}, {"seen": 10**30}, {"correct": 10**30}, {"batch": 14}, {"correct": 1}]
-)
+    "change",
+    [
+        {"batch": 10**30}, {"seen": 10**30}, {"correct": 10**30}, {"batch": 14}, {"correct": 1},
+        {"epoch": 10**19}, {"epoch": 2}, {"step": 12},
+    ],
+)  # fmt: skip
 def test_a_place_that_this_training_has_not_is_passed_over(
     model_of: Callable[..., Model], data: Dataset, tmp_path: Path, change: dict[str, int]
 ) -> None:

@@ -2,7 +2,6 @@
 
 import json
 import os
-import random
 import re
 import signal
 import subprocess
@@ -361,24 +360,6 @@ def test_a_killed_run_ends_with_the_same_bits(cnnspec: Command, place: Path) -> 
         process.kill()
         process.communicate()
     assert newest_step(place / "killed") > 0
-    assert 0 == cnnspec("train", *arguments, "--resume")[0]
-    assert same(place / "whole" / "weights.safetensors", place / "killed" / "weights.safetensors")
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("workers", [1, 2])
-def test_fifty_kills_at_random_moments_end_with_the_same_bits(
-    cnnspec: Command, place: Path, workers: int
-) -> None:
-    options = ("--epochs", 1500, "--save-steps", 9, "--workers", workers)
-    assert 0 == cnnspec("train", "bars.cnn", *options, "-o", "whole")[0]
-    arguments, moments = ("bars.cnn", *options, "-o", "killed"), random.Random(0)
-    for again in range(50):
-        process = start(*arguments, *["--resume"][:again])
-        wait_for_checkpoint(place / "killed", process, newest_step(place / "killed"))
-        time.sleep(moments.uniform(0, 0.2))
-        process.kill()
-        process.communicate()
     assert 0 == cnnspec("train", *arguments, "--resume")[0]
     assert same(place / "whole" / "weights.safetensors", place / "killed" / "weights.safetensors")
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -124,6 +125,28 @@ def test_epochs_without_a_line_of_metrics_are_told(
     assert [f"{path} has no complete line for epochs 1, 3"] == [each.message for each in history.warnings]
     assert [2, 4] == [row.epoch for row in history.rows] == [row.epoch for row in MetricsFile(path).rows()]
     assert same(straight.weights, resumed.weights)
+
+
+def test_of_very_many_epochs_without_a_line_the_first_are_told(
+    model_of: Callable[..., Model], data: Dataset, tmp_path: Path
+) -> None:
+    model_of("epochs 1").fit(data, folder=tmp_path)
+    (path,) = CheckpointManager(tmp_path / "checkpoints").paths
+    found = read(path)
+    place = found.state["place"] | {"epoch": 10**12, "step": 13 * 10**12}
+    write(path, replace(found, state={**found.state, "place": place}))
+    (warning,) = model_of("epochs 2").fit(data, folder=tmp_path, resume=True).warnings
+    assert "epochs 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13 and 999,999,999,987 more" in warning.message
+
+
+def test_what_a_process_left_that_was_killed_at_the_end_is_swept(
+    model_of: Callable[..., Model], data: Dataset, tmp_path: Path
+) -> None:
+    model_of("epochs 1").fit(data, folder=tmp_path)
+    left = tmp_path / ".weights.safetensors.eaz0.part"
+    left.write_text("half")
+    model_of("epochs 1").fit(data, folder=tmp_path, resume=True)
+    assert not left.exists()
 
 
 def test_what_a_killed_process_left_is_swept_when_the_run_goes_on(

@@ -62,6 +62,9 @@ def load(path: Path, shape: Shape | None, test: float, label: str | int | None =
         head = [*head, *[""] * (width - len(head))]
     index = _index(lines, head, label)
     column, how = _column(path, lines, head, label, int(bool(index)))
+    if column >= width:
+        name = head[column].strip() if head else ""
+        raise bad_file(path, f"names column {column + 1} ({name}), but its lines have {width} values")
     for line in lines:
         if not line.cells[column].strip():
             raise bad_file(path, f"line {line.number} has no label in column {column + 1}")
