@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from cnnspec.analysis.report import Analysis, analyze
     from cnnspec.diagnostics import Diagnostic, LayerError, SpecError
     from cnnspec.document import load, parse
+    from cnnspec.exchange import from_onnx
     from cnnspec.face import diff, draw, explain, report, solve
     from cnnspec.model import Model
     from cnnspec.network.graph import Network
@@ -29,14 +30,15 @@ if TYPE_CHECKING:
 __version__ = resources.VERSION
 __all__ = [
     "Analysis", "Callback", "Dataset", "Diagnostic", "Evaluation", "History", "LayerError", "Model",
-    "Network", "Recipe", "SpecError", "analyze", "data", "diff", "draw", "explain", "load", "parse",
-    "report", "solve",
+    "Network", "Recipe", "SpecError", "analyze", "data", "diff", "draw", "explain", "from_onnx", "load",
+    "parse", "report", "solve",
 ]  # fmt: skip
 
 _HOMES = {
     "cnnspec.analysis.report": ("Analysis", "analyze"),
     "cnnspec.diagnostics": ("Diagnostic", "LayerError", "SpecError"),
     "cnnspec.document": ("load", "parse"),
+    "cnnspec.exchange": ("from_onnx",),
     "cnnspec.face": ("diff", "draw", "explain", "report", "solve"),
     "cnnspec.model": ("Model",),
     "cnnspec.network.graph": ("Network",),

@@ -38,12 +38,10 @@ class Model:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self.begun_from: str | None = None
-        self.recipe: Recipe | None = None
-        """What it was last trained by; evaluated, it has the same target and loss."""
 
     def __copy__(self) -> Model:
         other = Model(copy(self.engine))
-        other.begun_from, other.recipe = self.begun_from, self.recipe
+        other.begun_from = self.begun_from
         return other
 
     @property
@@ -100,8 +98,7 @@ class Model:
         if batch < 1:
             raise ValueError(f"batch counts the images of a step: at least 1, not {batch}")
         found = samples(images, self.network.input, self.network.name)
-        learned = self.scaling.learned
-        if learned == "bytes" or (self.classes and not learned):
+        if self.classes:
             found = as_trained(found, self.scaling)
         return self.engine.forward(found, keep=keep, batch=batch)
 
@@ -127,26 +124,22 @@ class Model:
         """
         from cnnspec.training.loop import fit
 
-        history = fit(
+        return fit(
             self.engine, data, recipe=recipe, folder=folder, resume=resume, force=force,
             save_steps=save_steps, callback=callback, sources=sources, begun_from=self.begun_from, **changes,
         )  # fmt: skip
-        self.recipe = history.recipe
-        return history
 
     def evaluate(
-        self, data: DataLike | Array, labels: Array | None = None, *, part: Part = "test",
-        recipe: Recipe | None = None,
-    ) -> Evaluation:  # fmt: skip
-        """Loss, accuracy and other figures on a part of a data set, or on images with ``labels``.
+        self, data: DataLike | Array, labels: Array | None = None, *, part: Part = "test"
+    ) -> Evaluation:
+        """Loss, accuracy, confusion and mistakes on a part of a data set, or on images with ``labels``.
 
-        ``data`` is a Dataset, the name of one, a pair (images, labels), or the images alone. Target and loss
-        are those that it was last trained with, or those of a ``recipe``.
+        ``data`` is a Dataset, the name of one, a pair (images, labels), or the images alone.
         Raises SpecError when they do not fit.
         """
         from cnnspec.training.loop import evaluate
 
-        return evaluate(self, data, labels, part=part, recipe=recipe or self.recipe)
+        return evaluate(self, data, labels, part=part)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write weights, scaling of bytes and classes as safetensors, under a temporary name first.

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import os
-
 import pytest
 from tools import Command
-
-os.environ.setdefault("KERAS_BACKEND", "torch")  # before anything imports keras
 
 
 @pytest.fixture

@@ -8,13 +8,25 @@ import click
 
 from cnnspec.cli.console import fail, show, write_result
 from cnnspec.exchange import ORIGINS, imported, origin_of
+from cnnspec.layers.base import Shape
+
+
+def _shape(context: click.Context, parameter: click.Parameter, text: str | None) -> Shape | None:
+    sizes = (text or "").replace("×", "x").split("x")
+    if text is not None and not all(size.isascii() and size.isdigit() and int(size) for size in sizes):
+        raise click.BadParameter(f'"{text}" is no shape such as 224x224x3', context, parameter)
+    return None if text is None else tuple(map(int, sizes))
 
 
 @click.command("import")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("-o", "--output", metavar="FILE", help="The spec to write; - prints it, without the weights.")
+@click.option(
+    "--input", "shape", metavar="HxWxC", callback=_shape,
+    help="The input's shape, for a file that leaves it open: 224x224x3.",
+)  # fmt: skip
 @click.option("--force", is_flag=True, help="Write over files that are there.")
-def command(file: Path, output: str | None, force: bool) -> None:
+def command(file: Path, output: str | None, shape: Shape | None, force: bool) -> None:
     """Write FILE of another program as a spec, and its weights beside it as safetensors.
 
     Without -o the spec is NAME.cnn here. What cannot be said in a spec is named with the reason,
@@ -23,7 +35,7 @@ def command(file: Path, output: str | None, force: bool) -> None:
     if origin_of(file) is None:
         raise click.UsageError(f'"{file}" cannot be imported; files that can end in {", ".join(ORIGINS)}')
     try:
-        found = imported(file)
+        found = imported(file, shape)
     except OSError as error:
         raise click.UsageError(f'"{file}" cannot be read: {error.strerror or error}') from error
     document = found.document(str(file))

@@ -72,13 +72,14 @@ def command(
 
     if spec and inline is None and is_run(spec) and all("=" in item for item in weights):
         weights = (spec, *weights)
-    network = _network(read(spec, inline), given)
+    document = read(spec, inline)
+    network = _network(document, given)
     names = _names(network, layers, everything)
     if given is None:
         shape = show(network.input)
         raise click.UsageError(f"no --input given; for the input {shape} it can be\n{ways(network.input)}")
     samples = input_array(given, network.input, seed, resize or _resized_in_training(weights))
-    results = _forward(network, samples, weights, names, seed)
+    results = _forward(network, samples, weights, names, seed, document.weights)
     if len(samples) > 1 and not output:
         stderr_console().say(f"{len(samples)} samples; the first is shown (-o FILE.npy keeps all)")
     if output:
@@ -113,17 +114,20 @@ def _names(network: Network, layers: Sequence[str], everything: bool) -> list[st
 
 
 def _forward(
-    network: Network, samples: NDArray[Any], weights: Sequence[str], names: Sequence[str], seed: int
-) -> dict[str, NDArray[Any]]:
+    network: Network, samples: NDArray[Any], weights: Sequence[str], names: Sequence[str], seed: int,
+    imported: Mapping[str, NDArray[Any]] | None,
+) -> dict[str, NDArray[Any]]:  # fmt: skip
+    """The outputs of these layers; weights that nothing gives are told, ``imported`` came with the spec."""
     from cnnspec.cli.inputs import set_weights
 
     model = network.build(seed)
+    model.weights.update(imported or {})
     inline = [item for item in weights if "=" in item]
     files = [item for item in weights if "=" not in item]
     for file in files:
         _load(model, file)
     given = set_weights(model.weights, inline)
-    missing = [name for name in _random(network) if name not in given]
+    missing = [name for name in _random(network) if name not in given and name not in (imported or {})]
     if missing and not files:
         some = ", ".join(missing[:4]) + (", …" if len(missing) > 4 else "")
         stderr_console().say(f"random weights (seed {seed}): {some}; --weights gives others")

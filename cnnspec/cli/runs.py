@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cnnspec.cli.console import show, stderr_console
-from cnnspec.cli.spec import is_named, load_network, meant
+from cnnspec.cli.spec import is_named, load_network, meant, network_of, read
 from cnnspec.diagnostics import SpecError, nearest
 from cnnspec.document import RUN_SPEC, Document, load
 from cnnspec.files import make_folder, sync_folder
@@ -49,6 +49,12 @@ def find(spec: str | None, inline: str | None, weights: Path | None) -> tuple[Mo
     """
     if weights is not None:
         return load_network(spec, inline).build().load(weights), None
+    if spec is not None and inline is None and Path(spec).is_file():
+        document = read(spec, inline)
+        if document.weights is not None:
+            model = network_of(document).build()
+            model.weights.update(document.weights)
+            return model, None
     if spec is not None and inline is None:
         return _open(folder_of(spec))
     if inline is None:

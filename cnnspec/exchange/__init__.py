@@ -7,14 +7,18 @@ reason.
 
 from __future__ import annotations
 
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from cnnspec.exchange.trade import Arrays, Imported, Origin, Target, require
+from cnnspec.upward import upward
 
 if TYPE_CHECKING:
     from cnnspec.document import Document
+    from cnnspec.layers.base import Shape
     from cnnspec.network.graph import Network
+    from cnnspec.upward import Model
 
 
 def _to_onnx(network: Network, weights: Arrays, text: str) -> bytes:
@@ -23,26 +27,19 @@ def _to_onnx(network: Network, weights: Arrays, text: str) -> bytes:
     return encoded(network, weights, text)
 
 
-def _to_pytorch(network: Network, weights: Arrays, text: str) -> str:
-    from cnnspec.exchange.code_out.pytorch import code
-
-    return code(network)
-
-
-def _to_keras(network: Network, weights: Arrays, text: str) -> str:
-    from cnnspec.exchange.code_out.keras import code
-
-    return code(network)
-
-
 TARGETS: Final[dict[str, Target]] = {
     "onnx": Target("ONNX", ".onnx", _to_onnx, has_weights=True, module="onnx", extra="onnx"),
-    "pytorch": Target("PyTorch", ".py", _to_pytorch),
-    "keras": Target("Keras", ".py", _to_keras),
 }
 """By the word for ``--to``."""
 
-ORIGINS: Final[dict[str, Origin]] = {}
+
+def _from_onnx(path: Path, shape: Shape | None) -> Imported:
+    from cnnspec.exchange.onnx_in import read
+
+    return read(path, shape)
+
+
+ORIGINS: Final[dict[str, Origin]] = {".onnx": Origin("ONNX", _from_onnx, module="onnx", extra="onnx")}
 """By the ending of the file."""
 
 
@@ -51,11 +48,26 @@ def origin_of(path: str | Path) -> Origin | None:
     return ORIGINS.get(Path(path).suffix.lower())
 
 
-def imported(path: Path) -> Imported:
-    """What a file of another program says; raises OSError and SpecError where it cannot be read."""
+def imported(path: Path, shape: Shape | None = None) -> Imported:
+    """What a file of another program says, its input of this shape where the file leaves that open.
+
+    Raises OSError and SpecError where it cannot be read.
+    """
     origin = ORIGINS[path.suffix.lower()]
     require(f"reading {origin.title}", origin.module, origin.extra)
-    return origin.read(path)
+    return origin.read(path, shape)
+
+
+def from_onnx(path: str | PathLike[str], shape: Shape | None = None) -> Model:
+    """The model in an ONNX file: the network as a spec says it, with the file's weights.
+
+    ``shape`` is the input's, height x width x channels, where the file leaves its sizes open. Raises OSError
+    where the file cannot be read, SpecError naming every node that cannot be said in a spec.
+    """
+    found = imported(Path(path), shape)
+    model: Model = upward("build")(found.document(str(path)).whole_network, 0)
+    model.weights.update(found.weights or {})
+    return model
 
 
 def document_of(path: Path, name: str) -> Document | None:

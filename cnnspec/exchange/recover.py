@@ -25,9 +25,10 @@ class Recovered:
         return found
 
 
-def recover(network: Network) -> Recovered:
+def recover(network: Network, labels: Mapping[str, str] | None = None) -> Recovered:
     """The spec of a flat network, and what its layers are called there.
 
-    Networks are made from layers by ``network.assemble``; the spec elaborates to the same graph.
+    Networks are made from layers by ``network.assemble``; the spec elaborates to the same graph. ``labels``
+    are the names that a person gave the layers, by the names they have in the network.
     """
     return Recovered(write(network), {node.name: node.name for node in network.layers})

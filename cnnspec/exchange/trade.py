@@ -13,6 +13,7 @@ from cnnspec.records import record
 from cnnspec.text import Source
 
 if TYPE_CHECKING:
+    from cnnspec.layers.base import Shape
     from cnnspec.network.graph import Network, Node
 
 Arrays: TypeAlias = Mapping[str, Any]
@@ -52,10 +53,13 @@ class Target:
 
 @record
 class Origin:
-    """A kind of file that is read as a network: ``read(path)`` raises SpecError where it is none."""
+    """A kind of file that is read as a network: ``read(path, shape)`` raises SpecError where it is none.
+
+    ``shape`` is the input's where somebody says it, for files that do not.
+    """
 
     title: str
-    read: Callable[[Path], Imported]
+    read: Callable[[Path, Shape | None], Imported]
     module: str = ""
     extra: str = ""
 

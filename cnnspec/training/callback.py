@@ -17,7 +17,7 @@ class TrainingProgress:
     batch: int
     batches: int
     loss: float
-    accuracy: float | None
+    accuracy: float
     rate: float
     images_per_second: float
     left: float

@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
+import numpy as np
 from pydantic import (
     BaseModel,
     ConfigDict,
@@ -52,12 +53,9 @@ class TestFigures(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    accuracy: Annotated[float, Field(ge=0, le=1)] | None = None
-    """None where answers are not just right or wrong."""
+    accuracy: Annotated[float, Field(ge=0, le=1)]
     loss: FiniteFloat | None
     samples: NonNegativeInt
-    figures: dict[str, FiniteFloat | None] = {}
-    """All by their names, the one that tells most first."""
 
 
 class Run(BaseModel):
@@ -78,8 +76,6 @@ class Run(BaseModel):
     """The file or run whose weights it began with; None for random ones."""
     scaling: tuple[tuple[FiniteFloat, ...], tuple[FiniteFloat, ...]]
     """Factor and shift of the pixels, one number or one a channel, as they were trained with."""
-    floats: bool = False
-    """Whether it was trained on floats, not on bytes."""
     dark_borders: bool | None = None
     """Whether the training images end in dark pixels, as MNIST's do; None in records that do not say."""
     test: TestFigures | None = None
@@ -107,16 +103,13 @@ class Run(BaseModel):
 
     def judged(self, found: Evaluation) -> Run:
         """The record with the figures of the test set."""
-        figures = {name: number(value) for name, value in found.figures.items()}
-        test = TestFigures(
-            accuracy=number(found.accuracy), loss=number(found.loss), samples=found.samples, figures=figures
-        )
-        return self.model_copy(update={"test": test})
+        figures = TestFigures(accuracy=found.accuracy, loss=number(found.loss), samples=found.samples)
+        return self.model_copy(update={"test": figures})
 
     @property
     def pixels(self) -> Scaling:
         """What is done to the bytes of an image."""
-        return Scaling.learned_from(self.scaling, floats=self.floats)
+        return Scaling(*map(np.array, self.scaling))
 
 
 def is_run(path: str | Path) -> bool:

@@ -17,7 +17,7 @@ from cnnspec.resources import example_names
 
 pytestmark = pytest.mark.torch
 
-LARGE = 30_000_000
+LARGE = 12_000_000
 """Parameters up to which an example is built here."""
 SILENT: dict[str, str] = {"medianpool": "no operator of ONNX"}
 """Layers that ONNX cannot say, with the reason told."""

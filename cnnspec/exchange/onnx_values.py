@@ -1,0 +1,195 @@
+"""What the tensors of an ONNX graph are while it is read: constants, and the results of our layers, seen in
+some order.
+
+ONNX moves values about with operators that compute nothing (Reshape, Transpose, Slice, Gather ...). They are
+followed place by place, and where a layer needs the values they become the word that moves them so, or are
+refused. Hence no order is ever guessed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from math import prod
+from typing import Any, Final, TypeAlias
+
+import numpy as np
+
+from cnnspec.layers.base import Shape, spatial
+
+Array: TypeAlias = np.ndarray[Any, Any]
+Move: TypeAlias = tuple[str, dict[str, Any]]
+"""A word and its options."""
+
+MOST_PLACES: Final = 1 << 25
+"""Values of a tensor whose places are followed one by one."""
+
+
+@dataclass(frozen=True, eq=False)
+class Const:
+    """Known values; ``other`` are those for a batch of two, where they depend on the batch."""
+
+    values: Array
+    other: Array | None = None
+
+    def both(self) -> tuple[Array, Array]:
+        return self.values, self.values if self.other is None else self.other
+
+
+@dataclass(frozen=True, eq=False)
+class Flow:
+    """The result of a layer: sizes without the batch as the graph sees them, and where each value is from.
+
+    ``places`` are numbers into the layer's values, channel by channel, each row after row; None where the
+    values stand in that order.
+    """
+
+    part: str
+    shape: Shape
+    dims: tuple[int, ...]
+    places: Array | None = None
+
+    @property
+    def plain(self) -> tuple[int, ...]:
+        """The sizes of the layer's own result, channels first."""
+        return channels_first(self.shape)
+
+    @property
+    def is_plain(self) -> bool:
+        return self.places is None and self.dims == self.plain
+
+    @property
+    def numbers(self) -> Array:
+        """The places, written out; raises ValueError where they are too many."""
+        if self.places is not None:
+            return self.places
+        if prod(self.dims) > MOST_PLACES:
+            raise ValueError(f"it moves {prod(self.dims):,} values, too many to follow")
+        return np.arange(prod(self.dims), dtype=np.int32).reshape(self.dims)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether each value of the layer is there once."""
+        if self.places is None:
+            return True
+        size = prod(self.shape)
+        return self.places.size == size and bool((np.sort(self.places, axis=None) == np.arange(size)).all())
+
+    def moved(self, move: Callable[[Array], Array]) -> Flow:
+        """The same values moved by a function of their places."""
+        places = move(self.numbers)
+        if places.size > MOST_PLACES:
+            raise ValueError(f"it gives {places.size:,} values, too many to follow")
+        return self.reordered(places)
+
+    def reordered(self, places: Array) -> Flow:
+        in_order = places.size == prod(self.shape) and np.array_equal(places.ravel(), np.arange(places.size))
+        return replace(self, dims=places.shape, places=None if in_order else places)
+
+    def reshaped(self, dims: tuple[int, ...]) -> Flow:
+        return replace(self, dims=dims, places=None if self.places is None else self.places.reshape(dims))
+
+
+Value: TypeAlias = Const | Flow
+
+
+def channels_first(shape: Shape) -> tuple[int, ...]:
+    return (shape[-1], *shape[:-1])
+
+
+def ours(dims: tuple[int, ...]) -> Shape:
+    """Sizes with channels first as a shape of the language; one value alone is a vector of one."""
+    return (*dims[1:], dims[0]) if dims else (1,)
+
+
+def channels_last(flow: Flow) -> bool:
+    """Whether the values are seen height x width x channels."""
+    if len(flow.shape) < 2 or flow.dims != flow.shape:
+        return False
+    if flow.places is None:
+        return flow.shape[-1] == 1 or prod(spatial(flow.shape)) == 1
+    return np.array_equal(flow.places, np.moveaxis(_own(flow), 0, -1))
+
+
+def _own(flow: Flow) -> Array:
+    return np.arange(prod(flow.shape), dtype=np.int32).reshape(flow.plain)
+
+
+# Moves as words ------------------------------------------------------------------------
+
+
+def words_for(flow: Flow) -> list[Move] | None:
+    """The words that move a layer's values as a flow sees them, as a map or a vector; None if none do."""
+    if flow.is_plain or (flow.dims == () and flow.shape == (1,)):
+        return []
+    if flow.places is None:
+        if len(flow.dims) == 1:
+            return [("flatten", {})]
+        return [("reshape", {"to": ours(flow.dims)})]
+    if flow.places.size == 0 or flow.places.min() < 0:
+        return None
+    for find in (_cut, _strided, _shuffled):
+        if (moves := find(flow)) is not None:
+            return moves
+    return None
+
+
+def _cut(flow: Flow) -> list[Move] | None:
+    """A range of channels, and a rectangle of the map."""
+    if len(flow.dims) != len(flow.shape) or flow.places is None:
+        return None
+    own, first = _own(flow), np.unravel_index(int(flow.places.flat[0]), flow.plain)
+    ranges = tuple(slice(int(at), int(at) + size) for at, size in zip(first, flow.dims, strict=True))
+    if not np.array_equal(own[ranges], flow.places):
+        return None
+    return [*_channels(ranges[0], flow.shape[-1]), *_rectangle(ranges[1:], spatial(flow.shape))]
+
+
+def _channels(taken: slice, channels: int) -> Iterator[Move]:
+    if (taken.start, taken.stop) != (0, channels):
+        yield "slice", {"start": taken.start, "stop": taken.stop}
+
+
+def _rectangle(taken: tuple[slice, ...], sizes: Shape) -> Iterator[Move]:
+    sides = [(each.start, size - each.stop) for each, size in zip(taken, sizes, strict=True)]
+    if any(map(any, sides)):
+        yield "crop", {"amount": tuple(side for both in sides for side in both)}
+
+
+def _strided(flow: Flow) -> list[Move] | None:
+    """Every second row and column, or so: a pool whose window is one pixel."""
+    if len(flow.dims) != len(flow.shape) or len(flow.shape) < 2 or flow.places is None:
+        return None
+    places, first = flow.places, np.unravel_index(int(flow.places.flat[0]), flow.plain)
+    steps = []
+    for axis in range(len(flow.dims)):
+        if places.shape[axis] < 2:
+            steps.append(1)
+            continue
+        next_one = np.unravel_index(int(np.moveaxis(places, axis, 0)[1].flat[0]), flow.plain)
+        steps.append(int(next_one[axis] - first[axis]))
+    if steps[0] != 1 or min(steps) < 1 or max(steps) == 1:
+        return None
+    ranges = tuple(slice(int(at), None, step) for at, step in zip(first, steps, strict=True))
+    seen = _own(flow)[ranges]
+    if seen.shape[1:] != flow.dims[1:] or not np.array_equal(seen[: flow.dims[0]], places):
+        return None
+    channels = slice(int(first[0]), int(first[0]) + flow.dims[0])
+    near = tuple(slice(each.start, size) for each, size in zip(ranges[1:], spatial(flow.shape), strict=True))
+    pool: Move = ("maxpool", {"kernel": (1,), "stride": tuple(steps[1:])})
+    return [*_channels(channels, flow.shape[-1]), *_rectangle(near, spatial(flow.shape)), pool]
+
+
+def _shuffled(flow: Flow) -> list[Move] | None:
+    """Channels of groups dealt out in turn."""
+    if flow.dims != flow.plain or flow.places is None:
+        return None
+    channels, pixels = flow.dims[0], prod(flow.dims[1:])
+    order = flow.places.reshape(channels, pixels)[:, 0] // pixels
+    groups = channels // int(order[1]) if channels > 1 and order[1] else 0
+    if not groups or channels % groups:
+        return None
+    dealt = np.moveaxis(_own(flow).reshape(groups, channels // groups, pixels), 1, 0).reshape(flow.dims)
+    return (
+        [("shuffle", {"groups": channels // int(order[1])})] if np.array_equal(dealt, flow.places) else None
+    )
