@@ -1,9 +1,9 @@
 """Activations: one function on every value, and softmax across channels."""
 
 from math import prod
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from cnnspec.formula import Formula, Symbol, product
 from cnnspec.layers.base import Family, Item, Layer, Shapes, Weight, Weighted, axes_of, times
@@ -151,6 +151,65 @@ class Hardsigmoid(_Activation):
     word: ClassVar[str] = "hardsigmoid"
     counts: ClassVar[Counts] = NOTHING
     each: ClassVar[dict[str, int]] = {"additions": 1, "comparisons": 2, "divisions": 1}
+
+
+class Softplus(_Activation):
+    """ln(1 + exp(beta·x))/beta: ReLU with a round corner. Dugas et al. 2001."""
+
+    word: ClassVar[str] = "softplus"
+    counts: ClassVar[Counts] = NOTHING
+
+    beta: float = Field(1.0, gt=0, description="how sharp the corner is")
+
+    def operations(self) -> dict[str, int]:
+        scaling = {} if self.beta == 1 else {"multiplications": 1, "divisions": 1}
+        return {"comparisons": 1, "exponentials": 1, "logarithms": 1, "additions": 2} | scaling
+
+
+class Selu(_Activation):
+    """gamma·x where x > 0, else gamma·alpha·(exp(x) − 1): keeps mean 0, variance 1. Klambauer et al. 2017."""
+
+    word: ClassVar[str] = "selu"
+    counts: ClassVar[Counts] = NOTHING
+    each: ClassVar[dict[str, int]] = {
+        "comparisons": 1, "exponentials": 1, "additions": 1, "multiplications": 2
+    }  # fmt: skip
+
+    alpha: float = Field(1.6732632423543772, gt=0, description="how far below zero it can go, before gamma")
+    gamma: float = Field(1.0507009873554805, gt=0, description="factor of all values")
+
+
+class Mish(_Activation):
+    """x·tanh(ln(1 + exp(x))): bends like silu. Misra 2019 (YOLO v4)."""
+
+    word: ClassVar[str] = "mish"
+    counts: ClassVar[Counts] = NOTHING
+    each: ClassVar[dict[str, int]] = {
+        "comparisons": 1, "exponentials": 1, "logarithms": 1, "additions": 2, "hyperbolic tangents": 1,
+        "multiplications": 1,
+    }  # fmt: skip
+
+
+class Hardtanh(_Activation):
+    """min(max(x, min), max): what lies beyond an end is cut to it; also called clip."""
+
+    word: ClassVar[str] = "hardtanh"
+    counts: ClassVar[Counts] = NOTHING
+    positional: ClassVar[tuple[str, ...]] = ("min", "max")
+
+    min: float | None = Field(-1.0, description="the lower end, or no")
+    max: float | None = Field(1.0, description="the upper end, or no")
+
+    @model_validator(mode="after")
+    def _between(self) -> Self:
+        if self.min is None and self.max is None:
+            raise ValueError("give a lower or an upper end")
+        if self.min is not None and self.max is not None and self.min >= self.max:
+            raise ValueError(f"max must be greater than min, which is {self.min:g}")
+        return self
+
+    def operations(self) -> dict[str, int]:
+        return {"comparisons": 2 - (self.min, self.max).count(None)}
 
 
 class Softmax(_Activation):

@@ -59,6 +59,7 @@ class Family(StrEnum):
     DENSE = "dense"
     POOL = "pool"
     ACTIVATION = "activation"
+    ARITHMETIC = "arithmetic"
     NORM = "norm"
     DROPOUT = "dropout"
     RESHAPE = "reshape"

@@ -9,8 +9,10 @@ import re
 from typing import Final
 
 SAME: Final = {
-    "relu6": "relu max=6",
     "celu": "elu",
+    "reciprocal": "power (-1)",
+    "neg": "scale (-1)",
+    "negative": "scale (-1)",
     "gelutanh": "gelu approximate=tanh",
     "newgelu": "gelu approximate=tanh",
     "adaptiveavgpool 1": "globalavgpool",
@@ -30,19 +32,14 @@ SAME: Final = {
 arguments and options as they were written. A sentence without ``{}`` is for a word that stands alone."""
 
 _NEAREST: Final = {
-    "selu": "the nearest is elu; selu is 1.0507 times elu with alpha 1.6733",
     "glu": "the nearest is multiply { | conv 8 1x1 | conv 8 1x1 -> sigmoid }",
     "swiglu": "the nearest is multiply { | conv 8 1x1 | conv 8 1x1 -> silu }",
-    "mish": "the nearest is silu, which goes a little less deep below zero",
-    "softplus": "the nearest is relu, which has a corner where softplus is round",
     "softsign": "the nearest is tanh, which reaches its ends sooner",
     "softmin": "the nearest is softmax, which gives the greatest value the greatest share",
     "logsoftmax": "softmax gives the shares themselves; the loss takes their logarithm by itself",
     "logsigmoid": "the nearest is sigmoid, whose logarithm it is",
-    "hardtanh": "the nearest is tanh, of which it is the straight version",
     "rrelu": "the nearest is leakyrelu, whose slope is not drawn at random",
     "threshold": "the nearest is relu, whose threshold is 0",
-    "maxout": "nothing takes the greatest of several channels; maxpool takes it of places",
     "activation act": "an activation is a layer of its own, such as relu, tanh or softmax",
     "transformer transformerencoder transformerencoderlayer": "a block of it is add { | layernorm "
     "over=channels -> attention 4 | }, then add { | layernorm over=channels -> conv 4*C 1 -> gelu -> "
@@ -61,8 +58,8 @@ _NEAREST: Final = {
     "norm": "there are batchnorm, layernorm, groupnorm, instancenorm and lrn: say which one",
     "rmsnorm": "the nearest is layernorm, which takes the mean away as well",
     "weightnorm spectralnorm": "the nearest is batchnorm, which scales what comes out, not the weights",
-    "scale layerscale": "the nearest is multiply, which takes two tensors; no layer multiplies by a given "
-    "number",
+    "layerscale": "it is scale initial=1e-6, with the number that its trained factors begin at",
+    "maxout": "maximum takes the greatest of several branches: maximum { | dense 8 | dense 8 }",
     "bias": "conv, dense and others add a bias by themselves: bias=yes",
     "pool pooling": "there are maxpool, avgpool, minpool and medianpool: say which one",
     "globalpool": "there are globalavgpool and globalmaxpool: say which one",
@@ -93,7 +90,6 @@ _NEAREST: Final = {
     "stack": "concat joins channels; nothing makes a new axis",
     "merge": "there are add, multiply and concat: say which one",
     "gate": "multiply takes the product of two paths: multiply { | | conv 8 1x1 -> sigmoid }",
-    "mean": "globalavgpool gives the mean of each channel",
     "lambda": "a spec holds no code; a block gives several layers a name",
     "sequential": "the chain is implicit: one layer a line",
 }

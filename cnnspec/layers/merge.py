@@ -1,4 +1,4 @@
-"""Merges of several paths: sum, product, concatenation of channels."""
+"""Merges of several paths: value by value, and concatenation of channels."""
 
 from math import prod
 from typing import ClassVar, Final
@@ -87,6 +87,51 @@ class Multiply(_Broadcast):
     sign: ClassVar[str] = "×"
     example: ClassVar[str] = "input 28x28x64; multiply { | | globalavgpool -> sigmoid }"
     counted: ClassVar[str] = "multiplications"
+
+
+class Subtract(_Broadcast):
+    """The first input less the others, value by value.
+
+    ``subtract label`` takes the labelled layer off the current one. Shapes meet as those of add.
+    """
+
+    word: ClassVar[str] = "subtract"
+    sign: ClassVar[str] = "−"
+    example: ClassVar[str] = "input 28x28x64; subtract { | | mean }"
+    counted: ClassVar[str] = "additions"
+
+
+class Divide(_Broadcast):
+    """The first input divided by the others, value by value. Shapes meet as those of add."""
+
+    word: ClassVar[str] = "divide"
+    sign: ClassVar[str] = "÷"
+    example: ClassVar[str] = "input 28x28x64; exp; divide { | | mean }"
+    counted: ClassVar[str] = "divisions"
+
+
+class Maximum(_Broadcast):
+    """The greatest of its inputs, value by value (maxout, Goodfellow et al. 2013).
+
+    Those that are as great share the gradient. Shapes meet as those of add.
+    """
+
+    word: ClassVar[str] = "maximum"
+    sign: ClassVar[str] = "max"
+    example: ClassVar[str] = "input 28x28x64; maximum { | conv 8 1x1 | conv 8 1x1 }"
+    counted: ClassVar[str] = "comparisons"
+
+
+class Minimum(_Broadcast):
+    """The least of its inputs, value by value.
+
+    Those that are as small share the gradient. Shapes meet as those of add.
+    """
+
+    word: ClassVar[str] = "minimum"
+    sign: ClassVar[str] = "min"
+    example: ClassVar[str] = "input 28x28x64; minimum { | conv 8 1x1 | conv 8 1x1 }"
+    counted: ClassVar[str] = "comparisons"
 
 
 class Concat(_Merge):

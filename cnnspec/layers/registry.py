@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from typing import Final
 
-from cnnspec.layers import activation, attention, conv, dense, merge, norm, pool, resample, reshape, upconv
+from cnnspec.layers import (
+    activation,
+    arithmetic,
+    attention,
+    conv,
+    dense,
+    merge,
+    norm,
+    pool,
+    resample,
+    reshape,
+    upconv,
+)
 from cnnspec.layers.base import Layer
 
 _CLASSES: Final[tuple[type[Layer], ...]] = (
@@ -16,9 +28,13 @@ _CLASSES: Final[tuple[type[Layer], ...]] = (
     activation.Relu, activation.LeakyRelu, activation.Prelu, activation.Elu, activation.Gelu,
     activation.Silu, activation.Sigmoid, activation.Tanh, activation.Softmax,
     activation.Hardswish, activation.Hardsigmoid,
-    norm.BatchNorm, norm.LayerNorm, norm.GroupNorm, norm.InstanceNorm, norm.Lrn, norm.Dropout,
+    activation.Softplus, activation.Selu, activation.Mish, activation.Hardtanh,
+    arithmetic.Scale, arithmetic.Abs, arithmetic.Square, arithmetic.Sqrt, arithmetic.Power,
+    arithmetic.Exp, arithmetic.Log, arithmetic.Mean, arithmetic.Max,
+    norm.BatchNorm, norm.LayerNorm, norm.GroupNorm, norm.InstanceNorm, arithmetic.L2Norm,
+    norm.Lrn, norm.Dropout,
     attention.Attention, attention.Positions, attention.ClassToken,
-    merge.Add, merge.Concat, merge.Multiply,
+    merge.Add, merge.Subtract, merge.Multiply, merge.Divide, merge.Maximum, merge.Minimum, merge.Concat,
 )  # fmt: skip
 
 LAYERS: Final[dict[str, type[Layer]]] = {layer.word: layer for layer in _CLASSES}
@@ -62,6 +78,20 @@ _SAME_MEANING: Final[dict[str, str]] = {
     "softmax": "softargmax softmax2d",
     "hardswish": "hard_swish hswish h_swish hard_silu hardsilu",
     "hardsigmoid": "hard_sigmoid hsigmoid h_sigmoid",
+    "softplus": "soft_plus",
+    "selu": "scaled_exponential_linear",
+    "hardtanh": "hard_tanh clip clamp clipbyvalue clip_by_value",
+    "scale": "rescale rescaling channelscale",
+    "abs": "absolute absolutevalue",
+    "square": "squared",
+    "sqrt": "squareroot square_root",
+    "power": "pow",
+    "exp": "exponential",
+    "log": "logarithm naturallog",
+    "mean": "reducemean reduce_mean channelmean",
+    "max": "reducemax reduce_max channelmax amax",
+    "l2norm": "l2_norm l2normalize l2normalization l2normalisation l2_normalize lpnormalization "
+    "unitnormalization",
     "batchnorm": "bn batch_norm batchnorm1d batchnorm2d batchnorm3d batchnormalization "
     "batch_normalization batchnormalisation",
     "layernorm": "ln layer_norm layernormalization layer_normalization layernormalisation",
@@ -78,7 +108,11 @@ _SAME_MEANING: Final[dict[str, str]] = {
     "token": "classtoken class_token clstoken cls_token cls registertoken",
     "add": "sum plus addition elementwise_add",
     "concat": "concatenate cat concatenation join depthconcat",
+    "subtract": "sub minus difference",
     "multiply": "mul times product elementwise_multiply hadamard",
+    "divide": "div quotient",
+    "maximum": "elementwise_max",
+    "minimum": "elementwise_min",
 }
 
 SYNONYMS: Final[dict[str, str]] = {

@@ -26,6 +26,7 @@ FAMILIES: Final[dict[Family, str]] = {
     Family.POOL: "Pooling",
     Family.ACTIVATION: "Activation",
     Family.NORM: "Normalisation",
+    Family.ARITHMETIC: "Arithmetic",
     Family.DROPOUT: "Regularisation",
     Family.MERGE: "Merging branches",
     Family.RESHAPE: "Rearranging",

@@ -64,6 +64,22 @@ def tool_of(name: str) -> Any:
         pytest.skip(f"{name} is not here: {missing}")
 
 
+def made(nn: Any, what: Any) -> Any:
+    """A module of a function, or of a trained factor for each of so many channels, as people write them."""
+    import torch
+
+    class Made(nn.Module):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            if not callable(what):
+                self.weight = nn.Parameter(torch.ones(what, 1, 1))
+
+        def forward(self, x: Any) -> Any:
+            return what(x) if callable(what) else x * self.weight
+
+    return Made()
+
+
 PLAIN = {
     "batchnorm": lambda nn, c: nn.BatchNorm2d(c),
     "groupnorm 1": lambda nn, c: nn.GroupNorm(1, c),
@@ -80,6 +96,16 @@ PLAIN = {
     "tanh": lambda nn, c: nn.Tanh(),
     "hardswish": lambda nn, c: nn.Hardswish(),
     "hardsigmoid": lambda nn, c: nn.Hardsigmoid(),
+    "softplus": lambda nn, c: nn.Softplus(),
+    "selu": lambda nn, c: nn.SELU(),
+    "mish": lambda nn, c: nn.Mish(),
+    "hardtanh": lambda nn, c: nn.Hardtanh(),
+    "square": lambda nn, c: made(nn, lambda x: x.square()),
+    "scale": lambda nn, c: made(nn, c),
+    "scale 0.5": lambda nn, c: made(nn, lambda x: 0.5 * x),
+    "mean": lambda nn, c: made(nn, lambda x: x.mean(1, keepdim=True)),
+    "max": lambda nn, c: made(nn, lambda x: x.amax(1, keepdim=True)),
+    "l2norm": lambda nn, c: made(nn, nn.functional.normalize),
     "dropout": lambda nn, c: nn.Dropout(),
     "identity": lambda nn, c: nn.Identity(),
     "upsample 2": lambda nn, c: nn.Upsample(scale_factor=2),

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from cases.registry import Case
+from cases.single import POSITIVE
 
 from cnnspec.backends.numpy.layout import Array
 from cnnspec.backends.numpy.reference import DEFINITIONS
@@ -20,9 +21,10 @@ OPERATIONS: dict[str, tuple[str, ...]] = {
     "add": ("additions",), "subtract": ("additions",), "multiply": ("multiplications",),
     "divide": ("divisions",), "exp": ("exponentials",), "expm1": ("exponentials", "additions"),
     "tanh": ("hyperbolic tangents",), "erf (vectorized)": ("error functions",), "sqrt": ("roots",),
-    "power": ("powers",), "maximum": ("comparisons",), "minimum": ("comparisons",),
+    "power": ("powers",), "maximum": ("comparisons",),
     "greater": ("comparisons",), "less": ("comparisons",), "clip": ("comparisons", "comparisons"),
-    "negative": (), "isnan": (),
+    "minimum": ("comparisons",), "log": ("logarithms",), "log1p": ("logarithms", "additions"),
+    "negative": (), "isnan": (), "absolute": (),
 }  # fmt: skip
 """NumPy's function -> what one value of its result takes. A function not here is an error."""
 
@@ -99,7 +101,8 @@ def _define(
 ) -> Array:  # fmt: skip
     maps = [np.moveaxis(x, -1, 1) for x in inputs]
     call = LayerCall(node, maps, weights, False, np.random.default_rng(0), notes, referred)
-    return np.moveaxis(DEFINITIONS[node.word](call)[0], 1, -1)
+    with np.errstate(all="ignore"):  # roots and logarithms of negative values are no numbers
+        return np.moveaxis(DEFINITIONS[node.word](call)[0], 1, -1)
 
 
 def operations(case: Case) -> Counter[str]:
@@ -133,6 +136,8 @@ def sights(case: Case) -> Iterator[dict[Shape, set[Shape]]]:
         draws = 200 if case.pool else 1
         count = 2 * draws * len(places)
         plain = [np.repeat(random.standard_normal((1, *size)), count, axis=0) for size in case.inputs]
+        if case.layer.word in POSITIVE:
+            plain = [np.abs(x) for x in plain]
         poked = [x.copy() for x in plain]
         for n in range(count):
             poked[which][n, *places[n // 2 % len(places)]] = 50 if n % 2 else -50

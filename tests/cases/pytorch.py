@@ -304,6 +304,24 @@ def merged(function: Callable[[Tensor, Tensor], Tensor]) -> Callable[[Case], Mad
     return lambda case: (nn.Identity(), run)
 
 
+def ends(layer: Any) -> tuple[float, float]:
+    return -torch.inf if layer.min is None else layer.min, torch.inf if layer.max is None else layer.max
+
+
+def scale(case: Case) -> Made:
+    layer: Any = case.layer
+    module: Any = Weights(case)
+    wide = (-1, *(1 for _ in case.inputs[0][:-1]))
+
+    def run(x: Tensor) -> Tensor:
+        y = x * (module.weight.reshape(wide) if layer.by is None else layer.by)
+        return y + module.bias.reshape(wide) if layer.bias else y + layer.shift if layer.shift else y
+
+    if layer.frozen:
+        module.requires_grad_(False)
+    return module, run
+
+
 def module(make: Callable[[Any, int], nn.Module]) -> Callable[[Case], Made]:
     """A module as it is, made from the layer and its input's channels."""
 
@@ -342,6 +360,17 @@ TORCH: dict[str, Callable[[Case], Made]] = {
     "softmax": module(lambda layer, n: nn.Softmax(1)),
     "hardswish": module(lambda layer, n: nn.Hardswish()),
     "hardsigmoid": module(lambda layer, n: nn.Hardsigmoid()),
+    "softplus": module(lambda layer, n: nn.Softplus(layer.beta)),
+    "selu": plain(lambda layer, x: layer.gamma * F.elu(x, layer.alpha)),
+    "mish": module(lambda layer, n: nn.Mish()),
+    "hardtanh": plain(lambda layer, x: F.hardtanh(x, *ends(layer))),
+    "abs": plain(lambda layer, x: x.abs()), "square": plain(lambda layer, x: x.square()),
+    "exp": plain(lambda layer, x: x.exp()), "log": plain(lambda layer, x: x.log()),
+    "sqrt": plain(lambda layer, x: x.sqrt()), "power": plain(lambda layer, x: x.pow(layer.exponent)),
+    "scale": scale,
+    "mean": plain(lambda layer, x: x.mean(1, keepdim=True)),
+    "max": plain(lambda layer, x: x.max(1, keepdim=True).values),
+    "l2norm": plain(lambda layer, x: F.normalize(x, eps=layer.epsilon)),
     "batchnorm": batchnorm, "layernorm": layernorm,
     "groupnorm": module(lambda layer, n: nn.GroupNorm(layer.groups, n, layer.epsilon, layer.affine)),
     "instancenorm": lambda case: module(
@@ -351,6 +380,8 @@ TORCH: dict[str, Callable[[Case], Made]] = {
     "dropout": module(lambda layer, n: nn.Dropout(layer.rate)),
     "attention": attention, "positions": positions, "token": token,
     "add": merged(torch.add), "multiply": merged(torch.mul),
+    "subtract": merged(torch.sub), "divide": merged(torch.div),
+    "maximum": merged(torch.maximum), "minimum": merged(torch.minimum),
     "concat": lambda case: (nn.Identity(), lambda *xs: torch.cat(xs, 1)),
 }  # fmt: skip
 """Word -> what makes the module and the run for a case."""

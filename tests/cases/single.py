@@ -15,6 +15,9 @@ from cnnspec.layers.base import Layer, Shape
 from cnnspec.layers.reshape import Reshape, Slice
 from cnnspec.network.graph import InputLayer, Network, Node, Output
 
+POSITIVE = {"log", "sqrt"}
+"""Layers that have no value below 0."""
+
 
 class Toward(Loss):
     """The sum of output times target: its gradient is the target itself, whatever that is."""
@@ -112,4 +115,6 @@ def data(model: NumpyEngine, batch: int, seed: int = 5) -> tuple[Array, Array]:
     random = np.random.default_rng(seed)
     network = model.network
     images = random.standard_normal((batch, *network.input)).astype(model.dtype)
+    if network.layers[-1].word in POSITIVE:
+        images = np.abs(images) + np.asarray(0.1, model.dtype)
     return images, random.standard_normal((batch, *network.output)).astype(model.dtype)

@@ -107,7 +107,7 @@ def test_a_page_of_a_sentence_keeps_to_its_width(word: str) -> None:
 
 @pytest.mark.parametrize(
     ("word", "told"),
-    [("for", "repeat 3 {"), ("def", "block unit"), ("relu6", "relu max=6"), ("selu", "the nearest is elu")],
+    [("for", "repeat 3 {"), ("def", "block unit"), ("celu", "elu"), ("rrelu", "the nearest is leakyrelu")],
 )
 def test_a_foreign_word_is_told_what_it_is_here(
     word: str, told: str, capsys: pytest.CaptureFixture[str]

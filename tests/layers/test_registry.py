@@ -113,9 +113,8 @@ def test_names_of_initialisers_are_those_the_backend_knows() -> None:
 
 def test_number_of_inputs_is_stated() -> None:
     several = {word: layer.arity for word, layer in LAYERS.items() if layer.arity != (1, 1)}
-    assert several == {
-        "add": (2, None), "concat": (2, None), "multiply": (2, None), "unpool": (2, 2), "attention": (1, 2),
-    }  # fmt: skip
+    merges = ("add", "subtract", "multiply", "divide", "maximum", "minimum", "concat")
+    assert several == {"unpool": (2, 2), "attention": (1, 2), **dict.fromkeys(merges, (2, None))}
 
 
 @pytest.mark.parametrize(

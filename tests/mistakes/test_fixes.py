@@ -15,7 +15,6 @@ from cnnspec.resources import example_names, example_text, mistake_codes
 from cnnspec.text import Source
 
 MEANT = {
-    "input 8x8x3; relu6": "input 8x8x3; relu max=6",
     "input 32x32x10; separableconv2d 100 5x5": "input 32x32x10; separable 100 5x5 padding=valid",
     "input 14x14x8; AdaptiveAvgPool2d 1": "input 14x14x8; globalavgpool",
     "input 8x8x3; reflectionpad2d 2 => 12x12x3": "input 8x8x3; pad 2 mode=reflect => 12x12x3",
@@ -53,11 +52,9 @@ MEANT = {
 
 NO_FIX = {
     "input 8x8x8; pixelshuffle 2": "upsample",
-    "input 8; selu": "1.0507 times elu",
-    "input 8; maxout 2": "greatest of several channels",
+    "input 8; rrelu": "whose slope is not drawn at random",
     "input 8x8x8; droppath 0.1": "not whole paths",
     "input 8x8x8; Dropout2d 0.1": "not whole channels",
-    "input 8x8x8; scale 0.1": "multiply, which takes two tensors",
     "input 8x8x8; gru 4": "no layer remembers",
     "input 8x8x8; glu": "sigmoid",
     "input 8x8x8; groupconv 4 3x3": "groups=4",

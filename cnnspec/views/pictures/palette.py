@@ -54,7 +54,7 @@ LIGHT: Final = Theme(
         Family.ACTIVATION: Tone("#faf1c8", "#b08d1e"), Family.NORM: Tone("#d3ece2", "#2f8a6f"),
         Family.DROPOUT: Tone("#eeeeee", "#8c8c8c"), Family.RESHAPE: Tone("#ebe8e1", "#8a8271"),
         Family.RESAMPLE: Tone("#d0edf5", "#2688a6"), Family.MERGE: Tone("#f5dbe6", "#b04676"),
-        Family.ATTENTION: Tone("#e2edcf", "#5d7f1f"),
+        Family.ATTENTION: Tone("#e2edcf", "#5d7f1f"), Family.ARITHMETIC: Tone("#d8dbf6", "#4a56b5"),
     },
     heat=("#fff8e8", "#fde6b8", "#fbc987", "#f3a45f", "#e5824a"),
 )  # fmt: skip
@@ -68,7 +68,7 @@ DARK: Final = Theme(
         Family.ACTIVATION: Tone("#463c14", "#d8b94a"), Family.NORM: Tone("#16423a", "#55c2a2"),
         Family.DROPOUT: Tone("#303030", "#a0a0a0"), Family.RESHAPE: Tone("#37342c", "#b3aa97"),
         Family.RESAMPLE: Tone("#153f4d", "#55b9d8"), Family.MERGE: Tone("#4d2438", "#e283ad"),
-        Family.ATTENTION: Tone("#2f3d17", "#a5cc5a"),
+        Family.ATTENTION: Tone("#2f3d17", "#a5cc5a"), Family.ARITHMETIC: Tone("#272c57", "#8f9bf0"),
     },
     heat=("#262a31", "#41352a", "#5f4427", "#7f5325", "#985618"),
 )  # fmt: skip

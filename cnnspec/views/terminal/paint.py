@@ -17,7 +17,7 @@ STYLES: Final[dict[str, str]] = {
     "bold": "1", "dim": "2", "good": "32", "bad": "1;31", "warning": "33", "note": "36", "label": "34",
     "gutter": "34", "input": "1", "conv": "34", "dense": "35", "pool": "36", "activation": "33",
     "norm": "32", "dropout": "90", "reshape": "90", "resample": "36", "merge": "31",
-    "attention": "35",
+    "attention": "35", "arithmetic": "33",
 }  # fmt: skip
 """Style -> ANSI codes; the layer families have a colour each, as have the parts of messages."""
 

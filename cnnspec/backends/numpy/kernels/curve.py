@@ -12,11 +12,15 @@ from typing import ClassVar
 import numpy as np
 from numpy.polynomial import chebyshev
 
+from cnnspec.backends.numpy.curves import CURVES
 from cnnspec.backends.numpy.kernels.step import KernelStep
 from cnnspec.backends.numpy.layout import Array, planes
 
 BLOCK = 1 << 16
 """Values of a block: with its workspace in the second-level cache, and long enough for the calls to pay."""
+
+SHORT_BLOCK = 1 << 13
+"""Values of a block of which a curve makes several arrays anew."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +79,34 @@ class ActivationCurve(KernelStep):
     @abstractmethod
     def derivative(self, block: PlaneBlock, x: Array, derivative: Array, *workspace: Array) -> None:
         """The derivative at ``x`` into ``derivative``."""
+
+
+class DefinedCurve(KernelStep):
+    """A curve by its row in the table, in blocks so short that what they make stays in the first cache."""
+
+    overwrites = True
+
+    def build(self) -> None:
+        self.y = self.output_like(self.x)
+        self.curve = CURVES[self.node.word]
+        self.blocks = self._blocks(self.y)
+
+    def _blocks(self, array: Array) -> list[tuple[Array, Array]]:
+        x, y = self.x.reshape(-1), array.reshape(-1)
+        starts = range(0, x.size, SHORT_BLOCK)
+        return [(x[start : start + SHORT_BLOCK], y[start : start + SHORT_BLOCK]) for start in starts]
+
+    def forward(self) -> None:
+        for x, y in self.blocks:
+            np.copyto(y, self.curve.function(self.layer, x))
+
+    def prepare(self, dy: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, ...]:
+        self.back = self._blocks(dy)
+        return (self.gradient_like(dy),)
+
+    def backward(self) -> None:
+        for x, dy in self.back:
+            np.multiply(dy, self.curve.slope(self.layer, x), out=dy)
 
 
 def parts(rows: int, channels: int, run: int) -> Iterator[tuple[slice, slice, slice]]:

@@ -1,7 +1,8 @@
-"""Merges: sum, product, concatenation."""
+"""Merges: sum, difference, product, quotient, extremes, concatenation."""
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import ClassVar
 
 import numpy as np
@@ -67,27 +68,107 @@ class AddStep(MergeStep):
             np.add.reduce(self.dy, axis=axes, keepdims=True, out=dx)
 
 
-class MultiplyStep(MergeStep):
-    """Product of all inputs; backwards each gets the gradient times the others."""
-
-    operation = np.multiply
+class PartialStep(MergeStep):
+    """A merge that each input has a gradient of its own of, summed where it was repeated."""
 
     def prepare(self, dy: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, ...]:
         self.dy, self.product = dy, self.scratch(dy.shape)
         self.gradients = self.gradients_of_inputs(wanted)
+        self.room()
         return self.gradients
+
+    def room(self) -> None:
+        """Take what else the backward pass needs."""
 
     def backward(self) -> None:
         for n, dx in enumerate(self.gradients):
             if dx is None:
                 continue
-            np.copyto(self.product, self.dy)
-            for m, factor in enumerate(self.terms):
-                if m != n:
-                    np.multiply(self.product, factor, out=self.product)
             shape = self.terms[n].shape
             axes = repeated_axes(shape, self.y.shape)
-            np.add.reduce(self.product, axis=axes, keepdims=True, out=dx.reshape(shape))
+            self.differentiate(n, self.product if axes else dx)
+            if axes:
+                np.add.reduce(self.product, axis=axes, keepdims=True, out=dx.reshape(shape))
+
+    @abstractmethod
+    def differentiate(self, n: int, out: Array) -> None:
+        """The output's gradient times the slope by input ``n``, into an array of the output's shape."""
+
+
+class MultiplyStep(PartialStep):
+    """Product of all inputs; backwards each gets the gradient times the others."""
+
+    operation = np.multiply
+
+    def differentiate(self, n: int, out: Array) -> None:
+        first, *others = (term for m, term in enumerate(self.terms) if m != n)
+        np.multiply(self.dy, first, out=out)
+        for factor in others:
+            np.multiply(out, factor, out=out)
+
+
+class SubtractStep(PartialStep):
+    """The first input less the others."""
+
+    reads_input = False
+    operation = np.subtract
+
+    def differentiate(self, n: int, out: Array) -> None:
+        if n:
+            np.negative(self.dy, out=out)
+        else:
+            np.copyto(out, self.dy)
+
+
+class DivideStep(PartialStep):
+    """The first input divided by the others."""
+
+    reads_output = True
+    operation = np.divide
+
+    def differentiate(self, n: int, out: Array) -> None:
+        if n:
+            np.divide(self.y, self.terms[n], out=out)
+            np.multiply(out, self.dy, out=out)
+            np.negative(out, out=out)
+            return
+        np.divide(self.dy, self.terms[1], out=out)
+        for term in self.terms[2:]:
+            np.divide(out, term, out=out)
+
+
+class MaximumStep(PartialStep):
+    """The greatest of the inputs; backwards those that are as great share the gradient."""
+
+    reads_output = True
+    operation: ClassVar[np.ufunc] = np.maximum
+    worse: ClassVar[np.ufunc] = np.less
+
+    def room(self) -> None:
+        self.share, self.best = self.scratch(self.y.shape), self.scratch(self.y.shape, bool)
+
+    def backward(self) -> None:
+        self.share.fill(0)
+        for term in self.terms:
+            self._find(term)
+            np.add(self.share, self.best, out=self.share)
+        np.divide(self.dy, self.share, out=self.share)
+        super().backward()
+
+    def differentiate(self, n: int, out: Array) -> None:
+        self._find(self.terms[n])
+        np.multiply(self.share, self.best, out=out)
+
+    def _find(self, term: Array) -> None:
+        self.worse(term, self.y, out=self.best)
+        np.logical_not(self.best, out=self.best)
+
+
+class MinimumStep(MaximumStep):
+    """The least of the inputs."""
+
+    operation = np.minimum
+    worse = np.greater
 
 
 class ConcatStep(KernelStep):

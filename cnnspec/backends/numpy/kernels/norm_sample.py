@@ -116,6 +116,42 @@ class SampleNorm(KernelStep):
             np.copyto(ordered, total.reshape(ordered.shape))
 
 
+class UnitLength(KernelStep):
+    """The channels at each place divided by their length, or by epsilon where that is less."""
+
+    reads_input = False
+    reads_output = True
+
+    def build(self) -> None:
+        self.y = self.memory.take(self.x.shape)
+        self.source, self.target = planes(self.x), planes(self.y)
+        rows, _, run = self.source.shape
+        self.length = self.passing((rows, 1, run))
+
+    def forward(self) -> None:
+        np.multiply(self.source, self.source, out=self.target)
+        np.add.reduce(self.target, axis=1, keepdims=True, out=self.length)
+        np.sqrt(self.length, out=self.length)
+        np.maximum(self.length, self.layer.epsilon, out=self.length)
+        np.divide(self.source, self.length, out=self.target)
+
+    def prepare(self, dy: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, ...]:
+        self.dy = planes(dy)
+        self.product, self.along = self.scratch(self.dy.shape), self.scratch(self.length.shape)
+        self.free = self.scratch(self.length.shape, bool)
+        return (self.gradient_like(dy),)
+
+    def backward(self) -> None:
+        """(dy - y·Σ dy·y)/length; at the least length y is in proportion to x, and dy/length."""
+        np.multiply(self.dy, self.target, out=self.product)
+        np.add.reduce(self.product, axis=1, keepdims=True, out=self.along)
+        np.not_equal(self.length, self.layer.epsilon, out=self.free)
+        np.multiply(self.along, self.free, out=self.along)
+        np.multiply(self.target, self.along, out=self.product)
+        np.subtract(self.dy, self.product, out=self.dy)
+        np.divide(self.dy, self.length, out=self.dy)
+
+
 class LocalResponse(KernelStep):
     """x/(k + alpha/size·Σ x²)^beta, the sum over neighbouring channels."""
 

@@ -61,6 +61,10 @@ def window_shares(node: Node) -> Array:
 class ChannelScale(KernelStep):
     """Each channel times a trained factor."""
 
+    @classmethod
+    def needed(cls, node: Node, training: bool) -> bool:
+        return any(weight.name == "weight" for weight in node.weights.values())
+
     def build(self) -> None:
         self.weight, self.gradient = self.context.weights["weight"], self.context.gradients.get("weight")
         self.y = self.memory.take(self.x.shape)

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from typing import Final, Literal, TypeAlias
 
+from cnnspec.backends.numpy.curves import CURVES
 from cnnspec.backends.numpy.kernels import (
     activation,
     activation_curves,
+    arithmetic,
     attention,
     conv,
     conv_shift,
@@ -30,6 +32,7 @@ from cnnspec.backends.numpy.kernels import (
 from cnnspec.backends.numpy.kernels.conv_depthwise import DepthwiseConv
 from cnnspec.backends.numpy.kernels.conv_patch import PatchConv
 from cnnspec.backends.numpy.kernels.conv_row import RowConv
+from cnnspec.backends.numpy.kernels.curve import DefinedCurve
 from cnnspec.backends.numpy.kernels.step import Choice, Pick, always, by_option
 from cnnspec.backends.numpy.kernels.window import WindowGeometry
 from cnnspec.layers.conv import Conv
@@ -114,7 +117,16 @@ KERNELS: Final[dict[str, Pick]] = {
     "token": always(attention.TokenStep),
     "add": always(merge.AddStep),
     "multiply": always(merge.MultiplyStep),
+    "subtract": always(merge.SubtractStep),
+    "divide": always(merge.DivideStep),
+    "maximum": always(merge.MaximumStep),
+    "minimum": always(merge.MinimumStep),
     "concat": always(merge.ConcatStep),
+    "scale": always(pool_sum.ChannelScale, conv.Bias, arithmetic.FixedAffine),
+    "mean": always(arithmetic.ChannelMean),
+    "max": always(arithmetic.ChannelMax),
+    "l2norm": always(norm_sample.UnitLength),
+    **dict.fromkeys(CURVES, always(DefinedCurve)),
 }
 
 

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import reduce
 from math import erf, pi, prod, sqrt
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 
+from cnnspec.backends.numpy.curves import CURVES
 from cnnspec.backends.numpy.layout import Array
 from cnnspec.backends.numpy.reference.definition import Back, Definition, LayerCall
+
+Slope: TypeAlias = Callable[[int, list[Array], Array], Array]
+"""Of a merge by its n-th input: n, all inputs, the output."""
 
 exact_erf = np.vectorize(erf, otypes=[float])
 
@@ -187,32 +192,84 @@ def _folded(gradient: Array, seen: Array, x: Array) -> Array:
     return np.asarray(gradient.sum(axis=axes, keepdims=True)).reshape(x.shape)
 
 
-def add(call: LayerCall) -> tuple[Array, Back]:
-    terms = meeting(call)
+def merged(fold: Callable[[Array, Array], Array], slope: Slope) -> Definition:
+    """Inputs folded into one, the first with the second and so on; ``slope`` is by which input."""
+
+    def define(call: LayerCall) -> tuple[Array, Back]:
+        terms = meeting(call)
+        y = reduce(fold, terms)
+
+        def back(dy: Array) -> tuple[list[Array], dict[str, Array]]:
+            parts = enumerate(zip(terms, call.inputs, strict=True))
+            return [_folded(dy * slope(n, terms, y), term, x) for n, (term, x) in parts], {}
+
+        return y, back
+
+    return define
+
+
+def product_of_others(n: int, terms: list[Array], y: Array) -> Array:
+    return np.asanyarray(
+        np.prod([np.broadcast_to(f, y.shape) for m, f in enumerate(terms) if m != n], axis=0)
+    )
+
+
+def quotient_slope(n: int, terms: list[Array], y: Array) -> Array:
+    return np.asanyarray(-(y / terms[n]) if n else 1 / product_of_others(0, terms, y))
+
+
+def chosen(worse: Callable[[Array, Array], Array]) -> Slope:
+    """Of the inputs that are as good as the best, each an equal share."""
+
+    def slope(n: int, terms: list[Array], y: Array) -> Array:
+        best = [~worse(np.broadcast_to(term, y.shape), y) for term in terms]
+        return np.asanyarray(best[n] / np.sum(best, axis=0))
+
+    return slope
+
+
+def scale(call: LayerCall) -> tuple[Array, Back]:
+    x, layer, weights = call.x, call.layer, call.weights
+    wide, others = (-1, *(1 for _ in x.shape[2:])), (0, *range(2, x.ndim))
+    factor = weights["weight"].reshape(wide) if "weight" in weights else layer.by
+    y = x if layer.by == 1 else x * factor
+    if layer.bias or layer.shift:
+        y = y + (weights["bias"].reshape(wide) if layer.bias else layer.shift)
 
     def back(dy: Array) -> tuple[list[Array], dict[str, Array]]:
-        return [_folded(dy, term, x) for term, x in zip(terms, call.inputs, strict=True)], {}
+        sums = {"weight": (dy * x).sum(axis=others), "bias": dy.sum(axis=others)}
+        return [dy * factor], {name: sums[name] for name in weights}
 
-    return np.asanyarray(sum(terms[1:], start=terms[0])), back
+    return y, back
 
 
-def multiply(call: LayerCall) -> tuple[Array, Back]:
-    factors = meeting(call)
+def channel_mean(call: LayerCall) -> tuple[Array, Back]:
+    channels = call.x.shape[1]
+    y = call.x.sum(axis=1, keepdims=True) / channels
+    return y, lambda dy: ([np.repeat(dy / channels, channels, axis=1)], {})
 
-    def others(n: int) -> Array:
-        return np.asanyarray(
-            np.prod([np.broadcast_to(f, y.shape) for m, f in enumerate(factors) if m != n], axis=0)
-        )
 
-    y = factors[0]
-    for factor in factors[1:]:
-        y = y * factor
+def channel_max(call: LayerCall) -> tuple[Array, Back]:
+    """Several greatest: the first has the gradient."""
+    x = call.x
 
     def back(dy: Array) -> tuple[list[Array], dict[str, Array]]:
-        return [
-            _folded(dy * others(n), factor, x)
-            for n, (factor, x) in enumerate(zip(factors, call.inputs, strict=True))
-        ], {}
+        dx = np.zeros_like(x)
+        np.put_along_axis(dx, x.argmax(axis=1, keepdims=True), dy, axis=1)
+        return [dx], {}
+
+    return x.max(axis=1, keepdims=True), back
+
+
+def l2norm(call: LayerCall) -> tuple[Array, Back]:
+    x, least = call.x, call.layer.epsilon
+    length = np.sqrt((x * x).sum(axis=1, keepdims=True))
+    divisor = np.maximum(length, least)
+    y = x / divisor
+
+    def back(dy: Array) -> tuple[list[Array], dict[str, Array]]:
+        along = np.where(length < least, 0, (dy * y).sum(axis=1, keepdims=True))
+        return [(dy - y * along) / divisor], {}
 
     return y, back
 
@@ -248,5 +305,10 @@ VALUES: Final[dict[str, Definition]] = {
     "softmax": softmax, "dense": dense, "dropout": dropout,
     "batchnorm": batchnorm, "layernorm": sample_norm, "groupnorm": sample_norm,
     "instancenorm": sample_norm, "lrn": lrn,
-    "add": add, "multiply": multiply, "concat": concat,
+    "add": merged(np.add, lambda n, terms, y: np.ones_like(y)),
+    "subtract": merged(np.subtract, lambda n, terms, y: np.full_like(y, -1 if n else 1)),
+    "multiply": merged(np.multiply, product_of_others), "divide": merged(np.divide, quotient_slope),
+    "maximum": merged(np.maximum, chosen(np.less)), "minimum": merged(np.minimum, chosen(np.greater)),
+    "concat": concat, "scale": scale, "mean": channel_mean, "max": channel_max, "l2norm": l2norm,
+    **{word: each(*curve) for word, curve in CURVES.items()},
 }  # fmt: skip
