@@ -61,7 +61,7 @@ class Sqrt(_EachValue):
     example: ClassVar[str] = "input 28x28x6; square; sqrt"
 
 
-class Power(_EachValue):
+class FixedPower(_EachValue):
     """x to the power of a fixed exponent; no number where x < 0 and the exponent is not whole."""
 
     word: ClassVar[str] = "power"
@@ -77,7 +77,7 @@ def _trained(figures: Figures) -> int:
     return figures.params
 
 
-class Scale(Weighted):
+class Factor(Weighted):
     """Every value times a factor: a trained one for each channel, or a fixed number; then plus a shift.
 
     ``scale initial=1e-6`` is ConvNeXt's layer scale (Touvron et al. 2021), ``scale bias=yes`` an affine

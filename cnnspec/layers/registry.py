@@ -29,7 +29,7 @@ _CLASSES: Final[tuple[type[Layer], ...]] = (
     activation.Silu, activation.Sigmoid, activation.Tanh, activation.Softmax,
     activation.Hardswish, activation.Hardsigmoid,
     activation.Softplus, activation.Selu, activation.Mish, activation.Hardtanh,
-    arithmetic.Scale, arithmetic.Abs, arithmetic.Square, arithmetic.Sqrt, arithmetic.Power,
+    arithmetic.Factor, arithmetic.Abs, arithmetic.Square, arithmetic.Sqrt, arithmetic.FixedPower,
     arithmetic.Exp, arithmetic.Log, arithmetic.Mean, arithmetic.Max,
     norm.BatchNorm, norm.LayerNorm, norm.GroupNorm, norm.InstanceNorm, arithmetic.L2Norm,
     norm.Lrn, norm.Dropout,

@@ -77,7 +77,7 @@ CURVES: list[Layer] = [
     layers.Tanh(), layers.Hardswish(), layers.Hardsigmoid(), layers.Softplus(), layers.Softplus(beta=2),
     layers.Selu(), layers.Mish(), layers.Hardtanh(), layers.Hardtanh(min=0, max=6), arithmetic.Abs(),
     arithmetic.Exp(), arithmetic.Log(), arithmetic.Square(), arithmetic.Sqrt(),
-    *(arithmetic.Power(exponent=n) for n in (3, 2, 0, -1)),
+    *(arithmetic.FixedPower(exponent=n) for n in (3, 2, 0, -1)),
 ]  # fmt: skip
 BETTER = {
     "gelu": ([np.inf, 3e38], "oneDNN gives NaN and an infinity; the limit is x itself"),
