@@ -38,10 +38,12 @@ class Model:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self.begun_from: str | None = None
+        self.recipe: Recipe | None = None
+        """What it was last trained by; evaluated, it has the same target and loss."""
 
     def __copy__(self) -> Model:
         other = Model(copy(self.engine))
-        other.begun_from = self.begun_from
+        other.begun_from, other.recipe = self.begun_from, self.recipe
         return other
 
     @property
@@ -98,7 +100,8 @@ class Model:
         if batch < 1:
             raise ValueError(f"batch counts the images of a step: at least 1, not {batch}")
         found = samples(images, self.network.input, self.network.name)
-        if self.classes:
+        learned = self.scaling.learned
+        if learned == "bytes" or (self.classes and not learned):
             found = as_trained(found, self.scaling)
         return self.engine.forward(found, keep=keep, batch=batch)
 
@@ -124,22 +127,26 @@ class Model:
         """
         from cnnspec.training.loop import fit
 
-        return fit(
+        history = fit(
             self.engine, data, recipe=recipe, folder=folder, resume=resume, force=force,
             save_steps=save_steps, callback=callback, sources=sources, begun_from=self.begun_from, **changes,
         )  # fmt: skip
+        self.recipe = history.recipe
+        return history
 
     def evaluate(
-        self, data: DataLike | Array, labels: Array | None = None, *, part: Part = "test"
-    ) -> Evaluation:
-        """Loss, accuracy, confusion and mistakes on a part of a data set, or on images with ``labels``.
+        self, data: DataLike | Array, labels: Array | None = None, *, part: Part = "test",
+        recipe: Recipe | None = None,
+    ) -> Evaluation:  # fmt: skip
+        """Loss, accuracy and other figures on a part of a data set, or on images with ``labels``.
 
-        ``data`` is a Dataset, the name of one, a pair (images, labels), or the images alone.
+        ``data`` is a Dataset, the name of one, a pair (images, labels), or the images alone. Target and loss
+        are those that it was last trained with, or those of a ``recipe``.
         Raises SpecError when they do not fit.
         """
         from cnnspec.training.loop import evaluate
 
-        return evaluate(self, data, labels, part=part)
+        return evaluate(self, data, labels, part=part, recipe=recipe or self.recipe)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write weights, scaling of bytes and classes as safetensors, under a temporary name first.

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 from tools import Command
+
+os.environ.setdefault("KERAS_BACKEND", "torch")  # before anything imports keras
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 Array: TypeAlias = NDArray[Any]
 
+IGNORED: Final = 255
+"""The class number, in masks of bytes, of places that count nowhere."""
 PREDICT_BATCH = 64
 """Samples that are predicted at a time, unless told otherwise."""
 
@@ -29,11 +31,19 @@ PREDICT_BATCH = 64
 class Scaling:
     """What is done to bytes on their way in: ``byte·factor + shift``, one number or one a channel.
 
-    Floating-point images are taken as they are.
+    Floating-point images are taken as they are, unless the network learned from such.
     """
 
     factor: Array | float = 1 / 255
     shift: Array | float = 0.0
+    learned: Literal["", "bytes", "floats"] = ""
+    """What the network learned from; of ``floats``, whatever comes in is scaled as a float."""
+
+    @classmethod
+    def learned_from(cls, values: Sequence[Sequence[float]], floats: bool) -> Scaling:
+        """Factor and shift as a training had them."""
+        factor, shift = map(np.array, values)
+        return cls(factor, shift, "floats" if floats else "bytes")
 
     @classmethod
     def of(cls, normalise: Normalise) -> Scaling:
@@ -57,7 +67,11 @@ class BatchSource(Protocol):
     """Training samples in batches, whose order follows from the epoch alone."""
 
     def epoch(self, epoch: int, first: int = 0) -> Iterator[tuple[Array, Array]]:
-        """Images N x … as bytes and labels (N,) of the batches of an epoch, from place ``first`` on."""
+        """Images and targets of the batches of an epoch, from place ``first`` on.
+
+        Images are N x …, bytes or floats. Targets are class numbers (N,), masks of bytes (N, H, W) where
+        ``IGNORED`` counts nowhere, or the wanted outputs themselves, N x … as floats.
+        """
 
     def shard(self, part: int, parts: int) -> BatchSource:
         """The same batches, of each only one of so many parts."""

@@ -12,11 +12,11 @@ import os
 import re
 import zlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from errno import EISDIR, ENOENT
 from math import prod
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import numpy as np
 from pydantic import BaseModel, FiniteFloat, NonNegativeInt, ValidationError
@@ -64,6 +64,7 @@ class _ModelWords(BaseModel):
 
     scaling: tuple[tuple[FiniteFloat, ...], tuple[FiniteFloat, ...]] | None
     classes: tuple[str, ...] | None
+    learned: Literal["bytes", "floats"] | None = None
 
 
 class _Entry(BaseModel):
@@ -87,6 +88,8 @@ def save(model: Predictor, path: str | os.PathLike[str], within: Path | None = N
     about = {"network": model.network.name, "format": "cnnspec/weights/1", "scaling": scaling}
     if model.classes:
         about["classes"] = model.classes
+    if model.scaling.learned:
+        about["learned"] = model.scaling.learned
     write_atomically(_destination(Path(path)), encode(model.weights, about), within)
 
 
@@ -103,7 +106,7 @@ def load(model: Predictor, path: str | os.PathLike[str]) -> None:
     about = _about(path, model, stored)
     model.weights.update(stored.arrays)
     if about.scaling:
-        model.scaling = Scaling(*map(np.array, about.scaling))
+        model.scaling = replace(Scaling.learned_from(about.scaling, False), learned=about.learned or "")
     if about.classes:
         model.classes = about.classes
 

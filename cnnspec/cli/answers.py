@@ -227,7 +227,7 @@ def _subject(names: Sequence[str], kind: str, asked: InspectOptions) -> tuple[Re
     network = load_network(name, None)
     recipe = network.training_recipe
     say = stderr_console().say
-    return recipe, samples.load_or_stand_in(network, recipe.data, asked.data_name, asked.data_dir, say=say)
+    return recipe, samples.load_or_stand_in(network, recipe, asked.data_name, asked.data_dir, say=say)
 
 
 SHOW: Final[dict[str, Callable[[Model, Run | None, InspectOptions], InspectAnswer]]] = {

@@ -91,7 +91,7 @@ class Live(Callback):
 def figures(now: TrainingProgress, width: int) -> str:
     """Loss, accuracy, speed and time left, as many as the width has room for."""
     parts = [f"loss {compact(now.loss)}"]
-    if width >= MIDDLE:
+    if width >= MIDDLE and now.accuracy is not None:
         parts.append(percent(now.accuracy, 1))
     if width >= WIDE:
         parts.append(f"{now.images_per_second:,.0f} images/s")
@@ -100,9 +100,11 @@ def figures(now: TrainingProgress, width: int) -> str:
 
 def epoch_line(row: EpochRecord, width: int) -> str:
     """``epoch 1  loss 0.3191  accuracy 90.28 %  19,556 images/s  3.1 s``."""
-    parts = [f"epoch {row.epoch}", f"loss {compact(row.loss)}", f"accuracy {percent(row.accuracy)}"]
-    if row.validation_loss is not None and row.validation_accuracy is not None:
-        parts.append(f"validation {compact(row.validation_loss)}, {percent(row.validation_accuracy)}")
+    parts = [f"epoch {row.epoch}", f"loss {compact(row.loss)}"]
+    parts += [f"accuracy {percent(row.accuracy)}"] if row.accuracy is not None else []
+    if row.validation_loss is not None:
+        share = "" if row.validation_accuracy is None else f", {percent(row.validation_accuracy)}"
+        parts.append(f"validation {compact(row.validation_loss)}{share}")
     if width >= WIDE:
         parts += [f"{row.images_per_second:,.0f} images/s", f"{row.seconds:.1f} s"]
     return "  ".join(parts)

@@ -17,7 +17,7 @@ from cnnspec.training.data import SETS, load_for
 if TYPE_CHECKING:
     from cnnspec.model import Model
     from cnnspec.network.graph import Network
-    from cnnspec.recipe.models import Data
+    from cnnspec.recipe.models import Recipe
     from cnnspec.training.data import Dataset
     from cnnspec.training.run import Run
 
@@ -28,7 +28,7 @@ def data_of(model: Model, run: Run | None, data_name: str | None, data_dir: Path
     if run is None:
         data = load_for(
             network.training_recipe.data, network.input, network.output,
-            name=data_name, data_dir=data_dir, classes=model.classes,
+            target=network.training_recipe.target, name=data_name, data_dir=data_dir, classes=model.classes,
         )  # fmt: skip
     else:
         data = samples_of(run, network, data_name, data_dir, classes=model.classes)
@@ -44,7 +44,10 @@ def samples_of(
     classes: tuple[str, ...] = (), progress: Callable[[str, int, int], None] | None = None,
 ) -> Dataset:  # fmt: skip
     """The samples of a run; raises SpecError that says which they are where they cannot be had."""
-    load = partial(load_for, shape=network.input, outputs=network.output, classes=classes, progress=progress)
+    load = partial(
+        load_for, shape=network.input, outputs=network.output, target=run.recipe.target, classes=classes,
+        progress=progress,
+    )  # fmt: skip
     if name is not None or folder is not None:
         return load(run.recipe.data, name=name, data_dir=folder)
     if run.data is None:
@@ -66,13 +69,14 @@ def _gone(run: Run, reason: Diagnostic) -> SpecError:
 
 
 def load_or_stand_in(
-    network: Network, setting: Data, name: str | None, folder: Path | None, *,
+    network: Network, recipe: Recipe, name: str | None, folder: Path | None, *,
     say: Callable[[str], None], progress: Callable[[str, int, int], None] | None = None,
 ) -> Dataset:  # fmt: skip
     """The samples to begin a training with: a set that only the recipe asks for and that cannot be had
     gives way to the digits, with a note; one asked for by ``--data`` does not.
     """
-    load = partial(load_for, setting, network.input, network.output)
+    setting = recipe.data
+    load = partial(load_for, setting, network.input, network.output, target=recipe.target)
     try:
         return load(name=name, data_dir=folder, progress=progress)
     except SpecError as error:

@@ -159,19 +159,17 @@ class _Job:
 
     def repeat(self, folder: Path, count: int) -> int:
         """One run a seed in folders of their own; prints each result, their mean and spread."""
-        recipe, out, found = self.recipe, stdout_console(), []
+        from cnnspec.training.evaluate import figure_text
+
+        recipe, out, found, name = self.recipe, stdout_console(), [], ""
         for seed in range(recipe.seed, recipe.seed + count):
             result = self._run(folder / f"seed-{seed}", recipe.changed(seed=seed), f"seed {seed}  ")
             if result is None:
                 return _interrupted(f"{folder} --resume --seeds {count}")
-            found.append(result.accuracy)
-            out.say(f"seed {seed}: test accuracy {100 * result.accuracy:.2f} %")
-        mean = sum(found) / count
-        spread = (sum((accuracy - mean) ** 2 for accuracy in found) / (count - 1)) ** 0.5
-        out.say(
-            f"{count} seeds: test accuracy {100 * mean:.2f} % ± {100 * spread:.2f}, "
-            f"worst {100 * min(found):.2f} %, best {100 * max(found):.2f} %"
-        )
+            name, value = result.headline
+            found.append(value)
+            out.say(f"seed {seed}: test {name} {figure_text(name, value)}")
+        out.say(_spread(name, found))
         out.print(f"runs: {folder}")
         return 0
 
@@ -215,7 +213,7 @@ class _Job:
         known = runs.record(begun) if begun else None
         if known is None:
             return samples.load_or_stand_in(
-                self.network, recipe.data, *asked, say=live.say, progress=live.received
+                self.network, recipe, *asked, say=live.say, progress=live.received
             )
         return samples.samples_of(known, self.network, *asked, progress=live.received)
 
@@ -263,12 +261,25 @@ def _opening(network: Network, data: Dataset, recipe: Recipe) -> str:
     )
 
 
-def _ending(result: Evaluation, folder: Path) -> str:
-    from cnnspec.views.terminal.paint import compact, percent
+def _spread(name: str, found: list[float]) -> str:
+    """Mean, deviation and ends of a figure over several seeds."""
+    from cnnspec.training.evaluate import PERCENTS, figure_text
 
+    mean = sum(found) / len(found)
+    spread = (sum((value - mean) ** 2 for value in found) / (len(found) - 1)) ** 0.5
+    ends = sorted(found)
+    worst, best = (figure_text(name, value) for value in (ends[0], ends[-1]))
+    about = f"{100 * spread:.2f}" if name in PERCENTS else f"{spread:.3g}"
+    return f"{len(found)} seeds: test {name} {figure_text(name, mean)} ± {about}, worst {worst}, best {best}"
+
+
+def _ending(result: Evaluation, folder: Path) -> str:
+    from cnnspec.training.evaluate import figure_text
+    from cnnspec.views.terminal.paint import compact
+
+    figures = ", ".join(f"{name} {figure_text(name, value)}" for name, value in result.figures.items())
     return (
-        f"test accuracy {percent(result.accuracy)}, loss {compact(result.loss)} "
-        f"on {result.samples:,} images\n"
+        f"test {figures}, loss {compact(result.loss)} on {result.samples:,} images\n"
         f"run: {folder} (weights.safetensors, metrics.jsonl)\n"
         f"next: cnnspec evaluate {folder}"
     )

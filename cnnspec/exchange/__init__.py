@@ -27,8 +27,22 @@ def _to_onnx(network: Network, weights: Arrays, text: str) -> bytes:
     return encoded(network, weights, text)
 
 
+def _to_pytorch(network: Network, weights: Arrays, text: str) -> str:
+    from cnnspec.exchange.code_out.pytorch import code
+
+    return code(network)
+
+
+def _to_keras(network: Network, weights: Arrays, text: str) -> str:
+    from cnnspec.exchange.code_out.keras import code
+
+    return code(network)
+
+
 TARGETS: Final[dict[str, Target]] = {
     "onnx": Target("ONNX", ".onnx", _to_onnx, has_weights=True, module="onnx", extra="onnx"),
+    "pytorch": Target("PyTorch", ".py", _to_pytorch),
+    "keras": Target("Keras", ".py", _to_keras),
 }
 """By the word for ``--to``."""
 

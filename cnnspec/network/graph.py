@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnnspec.diagnostics import Diagnostic, nearest
 from cnnspec.layers.base import Family, Layer, Shape, Shapes, Weight, show
-from cnnspec.layers.facts import Effect
 from cnnspec.records import record
 from cnnspec.text import Span
 from cnnspec.upward import upward
@@ -112,10 +111,10 @@ class Network:
     def output(self) -> Shape:
         return self.nodes[self.outputs[0].node].output
 
-    def logits(self, output: Output | None = None) -> Node:
-        """The node before the softmax that ends an output (the main one unless given), else its own."""
+    def logits(self, output: Output | None = None, end: str = "softmax") -> Node:
+        """The node before the softmax, or other ``end``, of an output (else the main one), or its own."""
         node = self.nodes[(output or self.outputs[0]).node]
-        return self.nodes[node.inputs[0]] if node.layer.effect is Effect.SHARES else node
+        return self.nodes[node.inputs[0]] if end and node.word == end else node
 
     @property
     def layers(self) -> tuple[Node, ...]:

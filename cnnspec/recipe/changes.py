@@ -15,6 +15,7 @@ from cnnspec.recipe import faults
 from cnnspec.recipe.base import SettingModel
 from cnnspec.recipe.models import OneCycle, Recipe
 from cnnspec.recipe.read import read_setting
+from cnnspec.recipe.targets import TargetSetting
 from cnnspec.recipe.words import (
     CHOICE_SYNONYMS,
     NEEDLESS,
@@ -56,6 +57,9 @@ def changed(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:
     for name, value in given.items():
         if name not in SHORT:
             values[name] = _value(name, value, found)
+    target, loss = values.get("target"), values.get("loss")
+    if isinstance(target, TargetSetting) and "loss" not in given and loss and type(loss) not in target.losses:
+        del values["loss"]  # another target has a loss of its own
     if not found:
         _shorthands(recipe, values, given, found)
     fields = {name: value for name, value in values.items() if _is_given(name, value, recipe)}

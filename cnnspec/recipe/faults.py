@@ -11,6 +11,7 @@ from cnnspec.diagnostics import Diagnostic, Fix, Label, any_of, did_you_mean
 from cnnspec.layers.base import Shape, show
 from cnnspec.layers.registry import LAYERS
 from cnnspec.recipe.models import Normalise, Recipe
+from cnnspec.recipe.targets import LossSetting, TargetSetting
 from cnnspec.recipe.words import CHOICE_SYNONYMS, NEEDLESS, OPTION_SYNONYMS, SETTINGS, SYNONYMS, Kinds, owners
 from cnnspec.syntax import tree
 from cnnspec.text import Span
@@ -121,9 +122,25 @@ def no_picture(shape: Shape, span: Span | None) -> Diagnostic:
     )  # fmt: skip
 
 
-def weights_of_no_loss(span: Span, loss: Span) -> Diagnostic:
+def weights_of_no_loss(span: Span, loss: Span, received: object) -> Diagnostic:
     """``classweights`` beside a loss that has none."""
+    title = received.title() if isinstance(received, LossSetting) else "another loss"
     return Diagnostic(
-        "wrong-setting", "classweights must go with loss crossentropy. Received: loss mse", span,
+        "wrong-setting", f"classweights must go with loss crossentropy. Received: {title}", span,
         labels=(Label(loss, "the loss"),),
+    )  # fmt: skip
+
+
+def loss_of_another(
+    target: TargetSetting, loss: LossSetting, written: tree.Setting | None = None, place: Span | None = None
+) -> Diagnostic:
+    """``target numbers`` beside ``loss crossentropy``: a loss that is for something else."""
+    fitting = [one.title().split()[1] for one in target.losses]
+    message = f"{loss.title()} does not go with {target.title()}, whose answer is {target.answer}"
+    kind = written.arguments[0].span if written else None
+    return Diagnostic(
+        "wrong-setting", message, kind,
+        help=(f"losses that do: {', '.join(fitting)}",),
+        fixes=(Fix(kind, fitting[0], f"write loss {fitting[0]}"),) if kind and not loss.options() else (),
+        labels=(Label(place, "the target"),) if place else (),
     )  # fmt: skip

@@ -6,7 +6,7 @@ sentence with several kinds (``optimizer sgd``, ``optimizer adam``) is one model
 a kind; ``kind`` is its first word.
 """
 
-from typing import Annotated, Any, Literal, Self, TypeAlias
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     BaseModel,
@@ -37,11 +37,23 @@ from cnnspec.recipe.optimizers import (
     Sgd,
     StepDecay,
 )
+from cnnspec.recipe.targets import (
+    AnyLoss,
+    AnyTarget,
+    BinaryCrossEntropy,
+    ClassTarget,
+    CrossEntropy,
+    Dice,
+    Huber,
+    MeanAbsoluteError,
+    MeanSquaredError,
+)
 from cnnspec.upward import upward
 
 __all__ = [
-    "Adam", "AdamW", "AnySchedule", "Augment", "Constant", "Cosine", "CrossEntropy", "Data", "Exponential",
-    "Initial", "Loss", "MeanSquaredError", "Normalise", "OneCycle", "Optimizer", "Recipe", "RmsProp",
+    "Adam", "AdamW", "AnyLoss", "AnySchedule", "AnyTarget", "Augment", "BinaryCrossEntropy", "ClassTarget",
+    "Constant", "Cosine", "CrossEntropy", "Data", "Dice", "Exponential", "Huber", "Initial",
+    "MeanAbsoluteError", "MeanSquaredError", "Normalise", "OneCycle", "Optimizer", "Recipe", "RmsProp",
     "Schedule", "SettingModel", "Sgd", "StepDecay", "Stop",
 ]  # fmt: skip
 
@@ -50,8 +62,9 @@ class Data(SettingModel):
     """Where the samples come from: a known set, or files of one's own.
 
     mnist and fashion_mnist are looked for in --data-dir, CNNSPEC_DATA and the cache, else downloaded;
-    digits come with scikit-learn; idx, npz, images (a folder a class) and csv are files at the path, and a
-    path alone says by itself which they are: data "own/pictures". It is relative to the spec's folder.
+    digits come with scikit-learn; digits_scene makes pictures of several digits of these, or of MNIST's at
+    the path, with a class at every pixel; idx, npz, images (a folder a class) and csv are files at the path,
+    and a path alone says by itself which they are: data "own/pictures". It is relative to the spec's folder.
     Folders of images may stand in folders train, val and test (or training, valid or validation, testing),
     and an .npz may hold x_val and y_val. Without a validation part of their own, samples for validation are
     drawn once, by the seed, from the training samples. They are evaluated after each epoch, never trained on.
@@ -63,7 +76,7 @@ class Data(SettingModel):
     example = "data mnist validation=0.1"
 
     name: Annotated[
-        Literal["mnist", "fashion_mnist", "digits", "idx", "npz", "images", "csv", "files"],
+        Literal["mnist", "fashion_mnist", "digits", "digits_scene", "idx", "npz", "images", "csv", "files"],
         BeforeValidator(lambda name: name.replace("-", "_") if isinstance(name, str) else name),
     ] = Field(default="mnist", description="a known set, or the kind of files at path; files: as they are")
     path: str | None = Field(default=None, description="file or folder of the samples, in quotes")
@@ -86,30 +99,6 @@ class Data(SettingModel):
         if self.name in ("idx", "npz", "images", "csv", "files") and self.path is None:
             raise ValueError(f'must say where its files are: data {self.name} "path"')
         return self
-
-
-class CrossEntropy(SettingModel):
-    """-log of the probability of the right class, over a softmax.
-
-    Validation and test samples are evaluated with the same loss, smoothing included, class weights left out.
-    """
-
-    word = "loss"
-    example = "loss crossentropy smoothing=0.1"
-
-    kind: Literal["crossentropy"] = "crossentropy"
-    smoothing: Share = Field(
-        default=0.0, description="part of the target spread over all classes (Szegedy et al. 2016)"
-    )
-
-
-class MeanSquaredError(SettingModel):
-    """Mean of (output - one-hot target)², over all outputs, in training, validation and test."""
-
-    word = "loss"
-    example = "loss mse"
-
-    kind: Literal["mse"] = "mse"
 
 
 class Normalise(SettingModel):
@@ -188,9 +177,6 @@ class Stop(SettingModel):
     )
 
 
-Loss: TypeAlias = Annotated[CrossEntropy | MeanSquaredError, Field(discriminator="kind")]
-
-
 class Recipe(BaseModel):
     """All of a training: what, with what, how long. The defaults are the recipe of a spec without one."""
 
@@ -212,8 +198,13 @@ class Recipe(BaseModel):
     seed: NonNegativeInt = Field(
         default=0, description="fixes weights, shuffling, dropout and augmentation", examples=[1]
     )
-    loss: Loss = Field(
-        default=CrossEntropy.model_construct(), description="what training minimises; label smoothing"
+    target: AnyTarget | None = Field(
+        default=None,
+        description="what the network is to give; unless said that of the data, usually a class",
+    )
+    loss: AnyLoss = Field(
+        default=CrossEntropy.model_construct(),
+        description="what training minimises; unless said, the usual loss of the target",
     )
     initial: Initial = Field(
         default="he",
@@ -243,6 +234,12 @@ class Recipe(BaseModel):
         "other weights where there is batch norm, dropout or augmentation",
         examples=[2],
     )
+
+    @model_validator(mode="after")
+    def _a_target_gives_its_loss(self) -> Self:
+        if self.target and "loss" not in self.model_fields_set:
+            self.__dict__["loss"] = self.target.losses[0]()
+        return self
 
     def changed(self, **changes: Any) -> "Recipe":
         """A copy with some settings changed; None changes nothing, False leaves an optional one off.

@@ -16,7 +16,8 @@ from cnnspec.diagnostics import Diagnostic, Diagnostics
 from cnnspec.layers.base import Shape
 from cnnspec.recipe import faults
 from cnnspec.recipe.advice import advise
-from cnnspec.recipe.models import MeanSquaredError, Normalise, Recipe
+from cnnspec.recipe.models import CrossEntropy, Normalise, Recipe
+from cnnspec.recipe.targets import LossSetting, TargetSetting
 from cnnspec.recipe.words import CHOICE_SYNONYMS, NEEDLESS, OPTION_SYNONYMS, SETTINGS, Kinds
 from cnnspec.records import record
 from cnnspec.syntax import tree
@@ -47,8 +48,15 @@ def read_recipe(
         else:
             first[word] = setting
             values[word] = reader.read(setting)
-    if "classweights" in first and isinstance(values.get("loss"), MeanSquaredError):
-        found.add(faults.weights_of_no_loss(first["classweights"].span, first["loss"].span))
+    target, loss = values.get("target"), values.get("loss")
+    if (
+        isinstance(target, TargetSetting)
+        and isinstance(loss, LossSetting)
+        and type(loss) not in target.losses
+    ):
+        found.add(faults.loss_of_another(target, loss, first["loss"], first["target"].span))
+    elif "classweights" in first and not isinstance(loss or CrossEntropy(), CrossEntropy):
+        found.add(faults.weights_of_no_loss(first["classweights"].span, first["loss"].span, loss))
     if "augment" in first and image is not None and len(image) != 3:
         found.add(faults.no_picture(image, first["augment"].span))
 

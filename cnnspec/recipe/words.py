@@ -34,10 +34,10 @@ SYNONYMS: Final = {
     "lr_scheduler": "schedule", "lr_schedule": "schedule", "dataset": "data", "normalize": "normalise",
     "augmentation": "augment", "init": "initial", "initializer": "initial", "kernel_initializer": "initial",
     "weight_init": "initial", "early_stopping": "stop", "earlystopping": "stop", "criterion": "loss",
-    "objective": "loss", "loss_fn": "loss", "class_weight": "classweights", "class_weights": "classweights",
-    "random_seed": "seed", "random_state": "seed", "clipnorm": "clip", "grad_clip": "clip",
-    "clip_norm": "clip", "gradient_clipping": "clip", "max_norm": "clip", "num_workers": "workers",
-    "threads": "workers",
+    "objective": "loss", "task": "target", "goal": "target", "loss_fn": "loss",
+    "class_weight": "classweights", "class_weights": "classweights", "random_seed": "seed",
+    "random_state": "seed", "clipnorm": "clip", "grad_clip": "clip", "clip_norm": "clip",
+    "gradient_clipping": "clip", "max_norm": "clip", "num_workers": "workers", "threads": "workers",
 }  # fmt: skip
 OPTION_SYNONYMS: Final = {
     "lr": "rate", "learning_rate": "rate", "weight_decay": "decay", "wd": "decay", "eps": "epsilon",
@@ -50,8 +50,13 @@ OPTION_SYNONYMS: Final = {
 CHOICE_SYNONYMS: Final = {
     "cross_entropy": "crossentropy", "categorical_crossentropy": "crossentropy",
     "sparse_categorical_crossentropy": "crossentropy", "ce": "crossentropy", "nll": "crossentropy",
-    "l2": "mse", "mean_squared_error": "mse", "one_cycle": "onecycle", "exp": "exponential", "steps": "step",
-    "fashion": "fashion_mnist", "folder": "images",
+    "l2": "mse", "mean_squared_error": "mse", "l1": "mae", "mean_absolute_error": "mae",
+    "smooth_l1": "huber", "binary_crossentropy": "bce", "binary_cross_entropy": "bce",
+    "bcewithlogits": "bce", "logloss": "bce", "diceloss": "dice", "f1": "dice", "segmentation": "mask",
+    "pixels": "mask", "masks": "mask", "regression": "numbers", "number": "numbers", "autoencoder": "image",
+    "reconstruction": "image", "multilabel": "binary", "classification": "class", "label": "class",
+    "one_cycle": "onecycle", "exp": "exponential", "steps": "step", "fashion": "fashion_mnist",
+    "folder": "images",
 }  # fmt: skip
 NEEDLESS: Final = {
     "shuffle": "the samples are shuffled anew each epoch, always",

@@ -7,15 +7,22 @@ from outside are 0. A batch's changes depend only on the generator it is given.
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnspec.diagnostics import SpecError
+from cnnspec.backends.contract import IGNORED
+from cnnspec.diagnostics import Diagnostic, SpecError
+from cnnspec.layers.base import show
 from cnnspec.recipe.faults import no_picture
 from cnnspec.recipe.models import Augment
-from cnnspec.training.data.preprocess import Bytes
+from cnnspec.recipe.targets import TargetSetting
+
+Array: TypeAlias = NDArray[Any]
+Drawn: TypeAlias = np.random.Generator
+Change: TypeAlias = Callable[[Array, Array, Drawn], tuple[Array, Array]]
 
 
 class Augmenter:
@@ -34,10 +41,27 @@ class Augmenter:
         self.smooth_rows = _smoothing(self.height, setting.smooth)
         self.smooth_columns = _smoothing(self.width, setting.smooth)
 
-    def __call__(self, images: Bytes, generator: np.random.Generator) -> Bytes:
-        """The images changed, as new bytes."""
-        rows, columns = self._places(len(images), generator)
-        return _sample(images, rows, columns)
+    def __call__(self, images: Array, drawn: Drawn) -> Array:
+        """The images changed, as new arrays."""
+        return _sample(images, *self._places(len(images), drawn))
+
+    def with_labels(self, images: Array, labels: Array, drawn: Drawn) -> tuple[Array, Array]:
+        """The images changed; their labels stay."""
+        return self(images, drawn), labels
+
+    def with_images(self, images: Array, others: Array, drawn: Drawn) -> tuple[Array, Array]:
+        """Images and those that are to be given for them, changed in the same way."""
+        places = self._places(len(images), drawn)
+        return _sample(images, *places), _sample(others, *places)
+
+    def with_masks(self, images: Array, masks: Array, drawn: Drawn) -> tuple[Array, Array]:
+        """Images and masks changed in the same way; what comes into a mask from outside counts nowhere."""
+        places = self._places(len(images), drawn)
+        rows, columns = (np.rint(part).astype(np.int64) for part in places)
+        inside = (rows >= 0) & (rows < self.height) & (columns >= 0) & (columns < self.width)
+        number = np.arange(len(masks))[:, None, None]
+        moved = masks[number, rows.clip(0, self.height - 1), columns.clip(0, self.width - 1)]
+        return _sample(images, *places), np.where(inside, moved, np.uint8(IGNORED))
 
     def _places(
         self, count: int, generator: np.random.Generator
@@ -92,10 +116,31 @@ def _gaussian(distance: NDArray[Any], deviation: float) -> NDArray[np.float64]:
     return bell
 
 
-def _sample(images: Bytes, rows: NDArray[np.float32], columns: NDArray[np.float32]) -> Bytes:
+def augmenter_of(
+    setting: Augment | None, target: TargetSetting, images: Array, labels: Array
+) -> Change | None:
+    """What changes a batch of images and their labels; None where nothing is to change.
+
+    Raises SpecError where the samples are no images, or the images to give are of another size.
+    """
+    if setting is None:
+        return None
+    augmenter = Augmenter(setting, images.shape[1:])
+    if target.kind == "mask":
+        return augmenter.with_masks
+    if target.kind != "image":
+        return augmenter.with_labels
+    if labels.shape[1:3] != images.shape[1:3]:
+        given, seen = (show(part.shape[1:]) for part in (labels, images))
+        message = f"augment moves images and those to give alike, and these are {seen} and {given}"
+        raise SpecError([Diagnostic("wrong-setting", message, help=("leave augment out",))])
+    return augmenter.with_images
+
+
+def _sample(images: Array, rows: NDArray[np.float32], columns: NDArray[np.float32]) -> Array:
     """Bilinear values of the images at the places, 0 outside."""
     count, height, width, channels = images.shape
-    padded = np.zeros((count, height + 2, width + 2, channels), np.uint8)
+    padded = np.zeros((count, height + 2, width + 2, channels), images.dtype)
     padded[:, 1:-1, 1:-1] = images
     rows, columns = np.clip(rows + 1, 0, height + 0.999), np.clip(columns + 1, 0, width + 0.999)
     top, left = rows.astype(np.int32), columns.astype(np.int32)
@@ -106,5 +151,4 @@ def _sample(images: Bytes, rows: NDArray[np.float32], columns: NDArray[np.float3
     upper = flat[corner] * (1 - right) + flat[corner + 1] * right
     lower = flat[corner + width + 2] * (1 - right) + flat[corner + width + 3] * right
     mixed = upper * (1 - down) + lower * down
-    pixels: Bytes = np.rint(mixed).astype(np.uint8)
-    return pixels
+    return np.rint(mixed).astype(np.uint8) if images.dtype == np.uint8 else np.asarray(mixed, np.float32)

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnspec.training.data.dataset import Bytes, Labels
-
+Array: TypeAlias = NDArray[Any]
 SHUFFLE, AUGMENT = 1, 2
 """What a derived generator is for."""
 AHEAD = 2
@@ -28,14 +28,17 @@ class Batches:
     With ``joined`` the last samples, too few for a batch of their own, go with the batch before.
     """
 
-    images: Bytes
-    labels: Labels
+    images: Array
+    labels: Array
     size: int
     seed: int
-    augmenter: Callable[[Bytes, np.random.Generator], Bytes] | None = None
+    augmenter: Callable[[Array, Array, np.random.Generator], tuple[Array, Array]] | None = None
+    """What changes images, and the labels that go with them."""
     share: tuple[int, int] = (0, 1)
     """Which part of each batch, of how many, is given."""
     joined: bool = False
+    give: Callable[[Array], Array] = field(default=lambda labels: labels)
+    """Makes of labels what the engine takes."""
 
     def shard(self, part: int, parts: int) -> Batches:
         """The same batches, of each only one of so many parts."""
@@ -48,26 +51,26 @@ class Batches:
     def order(self, epoch: int) -> NDArray[np.int64]:
         return np.random.default_rng([self.seed, epoch, SHUFFLE]).permutation(len(self.labels))
 
-    def epoch(self, epoch: int, first: int = 0) -> Iterator[tuple[Bytes, Labels]]:
+    def epoch(self, epoch: int, first: int = 0) -> Iterator[tuple[Array, Array]]:
         """The batches of an epoch, from place ``first`` on."""
         order = self.order(epoch)
         places = range(first, self.per_epoch)
-        if self.augmenter is None:
-            return (self._plain(order, place) for place in places)
-        return self._changed(epoch, order, places)
+        plain = (self._plain(order, place) for place in places)
+        found = plain if self.augmenter is None else self._changed(epoch, order, places)
+        return ((images, self.give(labels)) for images, labels in found)
 
-    def _plain(self, order: NDArray[np.int64], place: int) -> tuple[Bytes, Labels]:
+    def _plain(self, order: NDArray[np.int64], place: int) -> tuple[Array, Array]:
         chosen = order[place * self.size :]
         chosen = chosen if place == self.per_epoch - 1 else chosen[: self.size]
         part, parts = self.share
         chosen = chosen[len(chosen) * part // parts : len(chosen) * (part + 1) // parts]
         return self.images[chosen], self.labels[chosen]
 
-    def _changed(self, epoch: int, order: NDArray[np.int64], places: range) -> Iterator[tuple[Bytes, Labels]]:
+    def _changed(self, epoch: int, order: NDArray[np.int64], places: range) -> Iterator[tuple[Array, Array]]:
         """Augmented batches, made in another thread while the one before is in use."""
         pool = ThreadPoolExecutor(1, "augment")
         try:
-            waiting: list[Future[tuple[Bytes, Labels]]] = []
+            waiting: list[Future[tuple[Array, Array]]] = []
             for place in places:
                 waiting.append(pool.submit(self._augmented, epoch, order, place))
                 if len(waiting) > AHEAD:
@@ -77,8 +80,8 @@ class Batches:
         finally:  # who leaves early, waits for nothing
             pool.shutdown(wait=False, cancel_futures=True)
 
-    def _augmented(self, epoch: int, order: NDArray[np.int64], place: int) -> tuple[Bytes, Labels]:
+    def _augmented(self, epoch: int, order: NDArray[np.int64], place: int) -> tuple[Array, Array]:
         images, labels = self._plain(order, place)
         assert self.augmenter is not None
         drawn = np.random.default_rng([self.seed, epoch, place, AUGMENT, self.share[0]])
-        return self.augmenter(images, drawn), labels
+        return self.augmenter(images, labels, drawn)

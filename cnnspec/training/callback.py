@@ -17,7 +17,7 @@ class TrainingProgress:
     batch: int
     batches: int
     loss: float
-    accuracy: float
+    accuracy: float | None
     rate: float
     images_per_second: float
     left: float

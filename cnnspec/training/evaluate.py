@@ -1,20 +1,27 @@
-"""Predictions as probabilities, and a model held against labelled samples."""
+"""Predictions as probabilities, and a model held against samples whose targets are known."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from math import isfinite
-from time import perf_counter
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cnnspec.backends.contract import Predictor
-from cnnspec.recipe.models import CrossEntropy, Normalise, SettingModel
-from cnnspec.training.data.dataset import Bytes, Dataset, Labels, fitted
-from cnnspec.training.data.faults import no_samples
-from cnnspec.views.terminal.paint import compact
+from cnnspec.recipe.models import Normalise
+from cnnspec.training.data.dataset import Dataset
+from cnnspec.training.data.fitting import fitted
+from cnnspec.training.figures import overlaps, shares, sigmoid, softmax
+from cnnspec.views.terminal.paint import compact, percent
+
+LIKELY: Final = {"class": ("softmax", softmax), "mask": ("softmax", softmax), "binary": ("sigmoid", sigmoid)}
+"""For targets whose answers are probabilities: what makes them of scores, unless the network ends with it."""
+PERCENTS: Final = ("accuracy", "pixel accuracy", "mean IoU", "precision", "recall", "F1")
+"""Figures that are parts of a whole."""
+UNITS: Final = {"PSNR": " dB"}
 
 
 def probabilities(model: Predictor, images: NDArray[Any]) -> NDArray[np.float32]:
@@ -22,36 +29,16 @@ def probabilities(model: Predictor, images: NDArray[Any]) -> NDArray[np.float32]
 
     Weights out of all measure give NaN, without a word.
     """
-    return _probabilities(model, _outputs(model, images))
+    outputs = model.forward(images)["output"].reshape(len(images), -1).astype(np.float32, copy=False)
+    return answers_of(model, outputs, "class")
 
 
-def _outputs(model: Predictor, images: NDArray[Any]) -> NDArray[np.float32]:
-    return model.forward(images)["output"].reshape(len(images), -1).astype(np.float32, copy=False)
-
-
-def _probabilities(model: Predictor, outputs: NDArray[np.float32]) -> NDArray[np.float32]:
-    with np.errstate(all="ignore"):
-        if model.network.logits().index != model.network.outputs[0].node:  # it ends with a softmax
-            return outputs
-        powers: NDArray[np.float32] = np.exp(outputs - outputs.max(1, keepdims=True))
-        np.divide(powers, powers.sum(1, keepdims=True), out=powers)
-        return powers
-
-
-def evaluate(
-    model: Predictor, images: Bytes, labels: Labels, names: tuple[str, ...], loss: SettingModel
-) -> Evaluation:
-    """The model's figures on labelled images, with the ``loss`` of its recipe."""
-    if not len(labels):
-        raise no_samples("judge")
-    begin = perf_counter()
-    outputs = _outputs(model, images)
-    answers = _probabilities(model, outputs)
-    if isinstance(loss, CrossEntropy):
-        value = cross_entropy(answers, labels, loss.smoothing)
-    else:
-        value = squared_error(outputs, labels)
-    return evaluation(answers, labels, names, perf_counter() - begin, value)
+def answers_of(model: Predictor, outputs: NDArray[Any], kind: str) -> NDArray[np.float32]:
+    """Outputs as the answers that a kind of target asks for: probabilities for classes, else as they are."""
+    word, make = LIKELY.get(kind, ("", None))
+    if make is None or model.network.logits(end=word).index != model.network.outputs[0].node:
+        return outputs
+    return make(outputs)
 
 
 def fit_data(model: Predictor, data: Dataset, resize_images: bool = False) -> Dataset:
@@ -59,26 +46,37 @@ def fit_data(model: Predictor, data: Dataset, resize_images: bool = False) -> Da
     return fitted(data, model.network.input, model.network.output, resize_images=resize_images)
 
 
-def scaling_of(normalise: Normalise, images: Bytes) -> tuple[list[float], list[float]]:
-    """(factor, shift) a channel, so that byte·factor + shift is what the recipe asks for."""
+def scaling_of(normalise: Normalise, images: NDArray[Any]) -> tuple[list[float], list[float]]:
+    """(factor, shift) a channel, so that value·factor + shift is as the recipe asks."""
     if normalise.kind == "none":
         return [1.0], [0.0]
     mean, std = np.atleast_1d(normalise.mean), np.atleast_1d(normalise.std)
+    top = 255 if images.dtype == np.uint8 else 1
     if normalise.kind == "standard":
-        mean, std = _statistics(images)
-    factor, shift = np.broadcast_arrays(1 / (255 * std), -mean / std)
+        mean, std = _statistics(images) if top == 255 else _moments(images)
+    factor, shift = np.broadcast_arrays(1 / (top * std), -mean / std)
     return factor.tolist(), shift.tolist()
 
 
-def _statistics(images: Bytes) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Mean and deviation of each channel on the scale 0..1, from counts of the 256 values; exact."""
-    flat = images.reshape(-1, images.shape[-1]) if images.ndim == 4 else images.reshape(-1, 1)
+def _statistics(images: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean and deviation of each channel of bytes on the scale 0..1, from counts of the 256 values; exact."""
     values = np.arange(256) / 255
-    counts = np.stack([np.bincount(channel, minlength=256) for channel in flat.T])
+    counts = np.stack([np.bincount(channel, minlength=256) for channel in _channels(images)])
     shares = counts / counts.sum(1, keepdims=True)
     mean = shares @ values
     deviation = np.sqrt((shares * (values - mean[:, None]) ** 2).sum(1))
     return mean, np.where(deviation > 0, deviation, 1.0)
+
+
+def _moments(samples: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean and deviation of each channel of floats; of vectors, whose values are columns, of each value."""
+    axes = tuple(range(samples.ndim - 1))
+    mean, deviation = samples.mean(axes, dtype=float), samples.std(axes, dtype=float)
+    return mean, np.where(deviation > 0, deviation, 1.0)
+
+
+def _channels(images: NDArray[Any]) -> NDArray[Any]:
+    return images.reshape(-1, images.shape[-1]).T if images.ndim > 2 else images.reshape(1, -1)
 
 
 def number(value: float) -> float | None:
@@ -86,12 +84,22 @@ def number(value: float) -> float | None:
     return value if isfinite(value) else None
 
 
+def figure_text(name: str, value: float) -> str:
+    """``98.53 %``, ``24.1 dB``, ``0.0123``; a dash where there is none."""
+    if not isfinite(value):
+        return "–"
+    return percent(value) if name in PERCENTS else f"{compact(value)}{UNITS.get(name, '')}"
+
+
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """The result of looking at labelled samples.
+    """The result of looking at samples whose targets are known.
 
-    ``confusion[t, p]`` counts the samples of class t taken for p. ``worst`` are
-    places of wrongly answered samples, the most confident first. ``notes`` say what was
+    ``figures`` are those of the kind of ``target``, the one that tells most first. ``confusion[t, p]`` counts
+    the samples (of masks, the pixels) of class t taken for p; it is empty where there are no classes.
+    ``details`` are the figures of each name: a class, a question, a column. ``worst`` are
+    places of wrongly answered samples, the most confident first, and ``hardest`` those of samples with their
+    figure, ``ranked`` by it, where answers are not just right or wrong. ``notes`` say what was
     read otherwise than it stands.
     """
 
@@ -102,6 +110,18 @@ class Evaluation:
     seconds: float
     worst: tuple[Misclassification, ...] = ()
     notes: tuple[str, ...] = ()
+    target: str = "class"
+    figures: Mapping[str, float] = field(default_factory=dict)
+    details: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    ranked: str = ""
+    hardest: tuple[tuple[int, float], ...] = ()
+    pairs: tuple[NDArray[Any], NDArray[Any]] | None = None
+    """Of numbers and of yes and no: what was so, and the answers (samples, columns)."""
+
+    @property
+    def headline(self) -> tuple[str, float]:
+        """The figure that tells most, with its name."""
+        return next(iter(self.figures.items()))
 
     @property
     def correct(self) -> int:
@@ -109,7 +129,11 @@ class Evaluation:
 
     @property
     def accuracy(self) -> float:
-        return self.correct / max(1, self.samples)
+        """The share of samples, pixels or answers that are right; NaN where none is just right or wrong."""
+        for name in ("accuracy", "pixel accuracy"):
+            if name in self.figures:
+                return self.figures[name]
+        return self.correct / max(1, self.samples) if self.confusion.size else float("nan")
 
     @property
     def images_per_second(self) -> float:
@@ -118,32 +142,50 @@ class Evaluation:
     @property
     def recall(self) -> NDArray[np.float64]:
         """Of each class, the share that was found."""
-        return _shares(np.diag(self.confusion), self.confusion.sum(1))
+        return shares(np.diag(self.confusion), self.confusion.sum(1))
 
     @property
     def precision(self) -> NDArray[np.float64]:
         """Of what was taken for each class, the share that was it."""
-        return _shares(np.diag(self.confusion), self.confusion.sum(0))
+        return shares(np.diag(self.confusion), self.confusion.sum(0))
+
+    @property
+    def overlap(self) -> NDArray[np.float64]:
+        """Of each class, intersection over union (IoU); NaN where it is in no sample and no answer."""
+        return overlaps(self.confusion)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for ``json.dumps``."""
-        rows = zip(self.names, self.precision, self.recall, self.confusion.sum(1), strict=True)
-        return {
-            "schema": "cnnspec/evaluation/1",
-            "samples": self.samples,
-            "accuracy": self.accuracy,
+        found: dict[str, Any] = {"schema": "cnnspec/evaluation/1", "samples": self.samples}
+        if self.target == "class":
+            rows = zip(self.names, self.precision, self.recall, self.confusion.sum(1), strict=True)
+            return found | {
+                "accuracy": self.accuracy,
+                "loss": number(self.loss),
+                "classes": [
+                    {"name": name, "precision": float(p), "recall": float(r), "samples": int(n)}
+                    for name, p, r, n in rows
+                ],
+                "confusion": self.confusion.tolist(),
+                "worst": [mistake.to_dict(self.names) for mistake in self.worst],
+            }
+        columns = {name: [number(float(value)) for value in values] for name, values in self.details.items()}
+        return found | {
+            "target": self.target,
             "loss": number(self.loss),
-            "classes": [
-                {"name": name, "precision": float(p), "recall": float(r), "samples": int(n)}
-                for name, p, r, n in rows
-            ],
+            "figures": {name: number(value) for name, value in self.figures.items()},
+            "names": list(self.names),
+            "details": columns,
             "confusion": self.confusion.tolist(),
-            "worst": [mistake.to_dict(self.names) for mistake in self.worst],
+            "hardest": [{"index": index, self.ranked: number(value)} for index, value in self.hardest],
         }
 
     def __repr__(self) -> str:
-        figures = f"accuracy {self.accuracy:.4f}, loss {compact(self.loss)}"
-        return f"<Evaluation: {figures}, {self.samples:,} samples>"
+        if self.target == "class":
+            figures = f"accuracy {self.accuracy:.4f}"
+        else:
+            figures = ", ".join(f"{name} {figure_text(name, value)}" for name, value in self.figures.items())
+        return f"<Evaluation: {figures}, loss {compact(self.loss)}, {self.samples:,} samples>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,52 +200,3 @@ class Misclassification:
     def to_dict(self, names: tuple[str, ...]) -> dict[str, Any]:
         words = {"label": names[self.label], "answer": names[self.answer]}
         return {"index": self.index, **words, "probability": number(self.probability)}
-
-
-def evaluation(
-    probabilities: NDArray[np.float32], labels: NDArray[np.int64], names: tuple[str, ...], seconds: float,
-    loss: float,
-) -> Evaluation:  # fmt: skip
-    """The figures of probabilities (samples, classes) against labels, with the loss they were judged by."""
-    classes = probabilities.shape[1]
-    answers = probabilities.argmax(1)
-    confusion = np.bincount(labels * classes + answers, minlength=classes * classes)
-    return Evaluation(
-        len(labels), loss, confusion.reshape(classes, classes), names, seconds,
-        tuple(_mistakes(probabilities, labels, answers)),
-    )  # fmt: skip
-
-
-def cross_entropy(
-    probabilities: NDArray[np.float32], labels: NDArray[np.int64], smoothing: float = 0.0
-) -> float:
-    """The mean of -Σ target·log p over samples; a probability of 0 counts as the least float32."""
-    logs = np.log(np.maximum(probabilities, np.finfo(np.float32).tiny), dtype=np.float64)
-    right = logs[np.arange(len(labels)), labels]
-    return _mean((1 - smoothing) * right + smoothing * logs.mean(1)) * -1
-
-
-def squared_error(outputs: NDArray[np.float32], labels: NDArray[np.int64]) -> float:
-    """The mean of (output - one-hot target)² over all outputs (samples, classes)."""
-    missing = outputs - np.eye(outputs.shape[1], dtype=np.float64)[labels]
-    return _mean(missing * missing)
-
-
-def _mean(values: NDArray[np.float64]) -> float:
-    return float(values.mean()) if values.size else 0.0
-
-
-def _mistakes(
-    probabilities: NDArray[np.float32], labels: NDArray[np.int64], answers: NDArray[np.intp]
-) -> list[Misclassification]:
-    wrong = np.flatnonzero(answers != labels)
-    confidence = probabilities[wrong, answers[wrong]]
-    return [
-        Misclassification(int(n), int(labels[n]), int(answers[n]), float(probabilities[n, answers[n]]))
-        for n in wrong[np.argsort(-confidence, kind="stable")]
-    ]
-
-
-def _shares(parts: NDArray[np.int64], wholes: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Parts of wholes; 0 where there is no whole."""
-    return np.where(wholes > 0, parts / np.maximum(wholes, 1), 0.0)

@@ -14,6 +14,7 @@ from pydantic import Field, FiniteFloat, NonNegativeInt, PositiveInt, TypeAdapte
 
 from cnnspec.diagnostics import Diagnostic
 from cnnspec.files import read_bytes, refuse_links, write_atomically
+from cnnspec.recipe.models import Recipe
 from cnnspec.training.evaluate import number
 from cnnspec.upward import upward
 from cnnspec.views.terminal.paint import compact
@@ -27,12 +28,15 @@ Ending: TypeAlias = Literal["finished", "stopped early", "interrupted"]
 
 @dataclass(frozen=True, slots=True)
 class EpochRecord:
-    """One epoch, counted from 1. Losses and accuracies are means over its samples."""
+    """One epoch, counted from 1. Losses and accuracies are means over its samples.
+
+    There is no accuracy where an answer is not just right or wrong, as a number is not.
+    """
 
     epoch: PositiveInt
     step: NonNegativeInt
     loss: Loss
-    accuracy: Share
+    accuracy: Share | None
     rate: FiniteFloat
     images_per_second: FiniteFloat
     seconds: Seconds
@@ -63,13 +67,15 @@ class History:
     warnings: list[Diagnostic] = field(default_factory=list)
     was_over: bool = False
     """Whether it had ended before, so that no step was left to make."""
+    recipe: Recipe | None = None
+    """What it was trained by, with the target and the loss that were settled."""
 
     @property
     def loss(self) -> list[float]:
         return [row.loss for row in self.rows]
 
     @property
-    def accuracy(self) -> list[float]:
+    def accuracy(self) -> list[float | None]:
         return [row.accuracy for row in self.rows]
 
     def _repr_html_(self) -> str:
@@ -83,7 +89,8 @@ class History:
 
     def __repr__(self) -> str:
         last = self.rows[-1] if self.rows else None
-        figures = f", loss {compact(last.loss)}, accuracy {last.accuracy:.4f}" if last else ""
+        figures = f", loss {compact(last.loss)}" if last else ""
+        figures += f", accuracy {last.accuracy:.4f}" if last and last.accuracy is not None else ""
         return f"<History: {len(self.rows)} epochs, {self.ending}{figures}>"
 
 

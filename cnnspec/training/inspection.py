@@ -191,13 +191,14 @@ def first_of_each(labels: NDArray[Any], most: int = 10) -> list[int]:
 def curve_of(rows: Sequence[EpochRecord], name: str) -> results.TrainingCurve:
     """The epochs of a training; validation only where every epoch has it."""
     losses = [row.validation_loss for row in rows if row.validation_loss is not None]
+    shares = [row.accuracy for row in rows if row.accuracy is not None]
     accuracies = [row.validation_accuracy for row in rows if row.validation_accuracy is not None]
     return results.TrainingCurve(
         name,
         tuple(row.epoch for row in rows),
         tuple(row.loss for row in rows),
-        tuple(row.accuracy for row in rows),
-        tuple(losses) if len(losses) == len(accuracies) == len(rows) else (),
+        tuple(shares) if len(shares) == len(rows) else (),
+        tuple(losses) if len(losses) == len(rows) else (),
         tuple(accuracies) if len(accuracies) == len(rows) else (),
         sum(row.seconds for row in rows),
     )

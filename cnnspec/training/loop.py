@@ -20,23 +20,26 @@ from cnnspec.analysis.silence import silence
 from cnnspec.backends.contract import Engine, Predictor
 from cnnspec.diagnostics import Diagnostic, SpecError
 from cnnspec.recipe.advice import advise, advise_on_validation
+from cnnspec.recipe.faults import loss_of_another
 from cnnspec.recipe.models import Recipe
+from cnnspec.recipe.targets import TargetSetting
 from cnnspec.training.callback import Callback
 from cnnspec.training.checkpoint import Checkpoint, CheckpointManager, alike, read, write
-from cnnspec.training.data import Dataset, load, values
-from cnnspec.training.data.dataset import Part, match_classes
+from cnnspec.training.data import Dataset, arrays, load
+from cnnspec.training.data.dataset import Part
+from cnnspec.training.data.fitting import aimed, match_classes
 from cnnspec.training.evaluate import Evaluation, fit_data
-from cnnspec.training.evaluate import evaluate as evaluate_arrays
 from cnnspec.training.history import Ending, History
 from cnnspec.training.run import BEST
 from cnnspec.training.run_writer import RunWriter
+from cnnspec.training.targets import evaluate as evaluate_samples
 from cnnspec.training.trainer import Trainer
 
 if TYPE_CHECKING:
     from cnnspec.network.graph import Network
 
-DataLike: TypeAlias = Dataset | str | os.PathLike[str] | tuple[Any, Any]
-"""A Dataset, the name or the path of one, or a pair (images, labels)."""
+DataLike: TypeAlias = Dataset | str | os.PathLike[str] | tuple[Any, Any] | NDArray[Any]
+"""A Dataset, the name or the path of one, a pair (images, labels), or images that are to be given back."""
 
 
 def fit(
@@ -59,7 +62,9 @@ def fit(
     says whose weights the engine begins with.
     """
     recipe = _built_by(engine, recipe, changes)
+    _refuse_loss(recipe.target, recipe)
     samples = fit_data(engine, _dataset(data, engine, recipe), recipe.data.resize)
+    recipe = _aimed_at(samples.target, recipe)
     trainer = Trainer(engine, samples, recipe, callback or Callback(), begun_from)
     for advice in _advice(engine.network, recipe, samples):
         trainer.note(advice)
@@ -72,7 +77,7 @@ def fit(
     state = trainer.state
     return History(
         state.rows, ending, state.best_epoch, writer.folder if writer else None, trainer.notes,
-        was_over=writer is not None and writer.done,
+        was_over=writer is not None and writer.done, recipe=recipe,
     )  # fmt: skip
 
 
@@ -89,6 +94,20 @@ def _built_by(engine: Engine, recipe: Recipe | None, changes: Mapping[str, Any])
             )
     recipe = recipe or engine.network.training_recipe
     return recipe.changed(**changes, seed=engine.seed, initial=engine.initial)
+
+
+def _aimed_at(target: TargetSetting, recipe: Recipe) -> Recipe:
+    """The recipe with the target that the data give; raises SpecError where its loss does not go with it."""
+    if recipe.target is None and target.kind != "class":
+        recipe = recipe.changed(target=target)
+    _refuse_loss(target, recipe)
+    return recipe
+
+
+def _refuse_loss(target: TargetSetting | None, recipe: Recipe) -> None:
+    """Raises SpecError where the loss does not go with the target."""
+    if target and type(recipe.loss) not in target.losses:
+        raise SpecError([loss_of_another(target, recipe.loss)])
 
 
 def _advice(network: Network, recipe: Recipe, data: Dataset) -> Iterator[Diagnostic]:
@@ -111,16 +130,19 @@ def evaluate(
     labels: NDArray[Any] | None = None,
     *,
     part: Part = "test",
+    recipe: Recipe | None = None,
 ) -> Evaluation:
     """The model's figures on the ``test`` part of a data set (or ``train``), or on images with labels.
 
-    Classes are those that the model learned, matched by name.
+    Classes are those that the model learned, matched by name. The ``recipe`` says target and loss; it is
+    the spec's unless given.
     """
-    recipe = model.network.training_recipe
+    recipe = recipe or model.network.training_recipe
     given = _dataset((data, labels) if labels is not None else data, model, recipe, model.network.output[-1])
+    recipe = _aimed_at(given.target, recipe)
     found = fit_data(model, match_classes(given, model.classes), recipe.data.resize)
     with np.errstate(all="ignore"):
-        result = evaluate_arrays(model, *found.part(part), found.names, recipe.loss)
+        result = evaluate_samples(model, found.part(part), found.names, recipe.loss, found.target.kind)
     return replace(result, notes=found.notes)
 
 
@@ -156,15 +178,18 @@ def _ending(trainer: Trainer) -> Ending:
 def _dataset(data: DataLike | NDArray[Any], model: Predictor, recipe: Recipe, known: int = 0) -> Dataset:
     """The data as a Dataset, files as the recipe says; labels may leave out the last of ``known`` classes."""
     if isinstance(data, Dataset):
-        return values.with_bytes(data)
+        return aimed(arrays.with_numbers(data), recipe.target)
     if isinstance(data, str | os.PathLike):
         how = recipe.data
         return load(
-            os.fspath(data), shape=model.network.input, test=how.test, resize=how.resize, label=how.label
-        )
+            os.fspath(data), shape=model.network.input, test=how.test, resize=how.resize, label=how.label,
+            target=recipe.target,
+        )  # fmt: skip
+    if isinstance(data, np.ndarray) and recipe.target and recipe.target.kind == "image":
+        data = (data, None)
     if not isinstance(data, tuple | list) or len(data) != 2:
         raise TypeError("data must be a Dataset, the name or path of one, or a pair (images, labels)")
-    return values.dataset_of(data[0], data[1], model.network.input, known)
+    return arrays.dataset_of(data[0], data[1], model.network.input, known, recipe.target)
 
 
 class Interruption:

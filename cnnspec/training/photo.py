@@ -93,7 +93,11 @@ def have_dark_borders(images: Bytes) -> bool:
     images = images[:LOOKED_AT]
     if images.ndim == 2 and isqrt(images.shape[1]) ** 2 == images.shape[1]:
         images = images.reshape(len(images), isqrt(images.shape[1]), -1, 1)
-    return images.ndim == 4 and bool((_borders(images) <= DARK).mean() >= NEARLY_ALL)
+    return (
+        images.ndim == 4
+        and images.dtype == np.uint8
+        and bool((_borders(images) <= DARK).mean() >= NEARLY_ALL)
+    )
 
 
 def _borders(images: Bytes) -> NDArray[np.float64]:

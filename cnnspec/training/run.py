@@ -14,7 +14,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
-import numpy as np
 from pydantic import (
     BaseModel,
     ConfigDict,
@@ -53,9 +52,12 @@ class TestFigures(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    accuracy: Annotated[float, Field(ge=0, le=1)]
+    accuracy: Annotated[float, Field(ge=0, le=1)] | None = None
+    """None where answers are not just right or wrong."""
     loss: FiniteFloat | None
     samples: NonNegativeInt
+    figures: dict[str, FiniteFloat | None] = {}
+    """All by their names, the one that tells most first."""
 
 
 class Run(BaseModel):
@@ -76,6 +78,8 @@ class Run(BaseModel):
     """The file or run whose weights it began with; None for random ones."""
     scaling: tuple[tuple[FiniteFloat, ...], tuple[FiniteFloat, ...]]
     """Factor and shift of the pixels, one number or one a channel, as they were trained with."""
+    floats: bool = False
+    """Whether it was trained on floats, not on bytes."""
     dark_borders: bool | None = None
     """Whether the training images end in dark pixels, as MNIST's do; None in records that do not say."""
     test: TestFigures | None = None
@@ -103,13 +107,16 @@ class Run(BaseModel):
 
     def judged(self, found: Evaluation) -> Run:
         """The record with the figures of the test set."""
-        figures = TestFigures(accuracy=found.accuracy, loss=number(found.loss), samples=found.samples)
-        return self.model_copy(update={"test": figures})
+        figures = {name: number(value) for name, value in found.figures.items()}
+        test = TestFigures(
+            accuracy=number(found.accuracy), loss=number(found.loss), samples=found.samples, figures=figures
+        )
+        return self.model_copy(update={"test": test})
 
     @property
     def pixels(self) -> Scaling:
         """What is done to the bytes of an image."""
-        return Scaling(*map(np.array, self.scaling))
+        return Scaling.learned_from(self.scaling, floats=self.floats)
 
 
 def is_run(path: str | Path) -> bool:

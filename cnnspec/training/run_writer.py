@@ -181,6 +181,7 @@ class RunWriter:
             network=trainer.engine.network.name, seed=trainer.engine.seed, recipe=trainer.recipe,
             begun_from=trainer.begun_from, data=self.data.origin, set=self.data.name,
             classes=self.data.names, scaling=(factor, shift),
+            floats=self.data.train_images.dtype != np.uint8,
             dark_borders=have_dark_borders(self.data.train_images),
             uses=tuple(sorted({*uses, *self.sources} - {SPEC})),
         )  # fmt: skip

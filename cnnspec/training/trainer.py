@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cached_property
+from functools import cached_property, partial
 from math import isfinite
 from pathlib import Path
 from time import perf_counter
@@ -17,15 +17,17 @@ from cnnspec.diagnostics import Diagnostic, SpecError
 from cnnspec.recipe.faults import unlike_channels
 from cnnspec.recipe.models import CrossEntropy, Recipe
 from cnnspec.training import checks
-from cnnspec.training.augment import Augmenter
+from cnnspec.training.augment import augmenter_of
 from cnnspec.training.batches import Batches
 from cnnspec.training.callback import Callback, TrainingProgress
 from cnnspec.training.checkpoint import Checkpoint, alike
-from cnnspec.training.data.dataset import Dataset, Labels, divide
+from cnnspec.training.data.dataset import Dataset, divide
 from cnnspec.training.data.faults import unlike
-from cnnspec.training.evaluate import evaluate, scaling_of
+from cnnspec.training.data.fitting import wanted
+from cnnspec.training.evaluate import number, scaling_of
 from cnnspec.training.fingerprint import differs, fingerprint, other_test
 from cnnspec.training.history import EpochRecord, TrainState
+from cnnspec.training.targets import JUDGES, evaluate
 
 FORMAT: Final = "cnnspec/checkpoint/1"
 
@@ -44,14 +46,17 @@ class Trainer:
         self.engine, self.recipe, self.callback, self.begun_from = engine, recipe, callback, begun_from
         (images, labels), self.validation = divide(data, recipe.data.validation, engine.seed)
         self.data = data
-        augmenter = Augmenter(recipe.augment, images.shape[1:]) if recipe.augment else None
+        augmenter = augmenter_of(recipe.augment, data.target, images, labels)
         size = min(recipe.batch, len(labels))
         joined = checks.must_join(engine.network, len(labels), size, recipe.workers)
-        self.batches = Batches(images, labels, size, engine.seed, augmenter, joined=joined)
+        self.kind = data.target.kind
+        give = partial(wanted, self.kind, outputs=engine.network.output)
+        self.batches = Batches(images, labels, size, engine.seed, augmenter, joined=joined, give=give)
         if odd := tuple(unlike_channels(recipe.normalise, images.shape[1:])):
             raise SpecError(odd)
         self.scaling = scaling_of(recipe.normalise, images)
-        engine.scaling, engine.classes = Scaling(*map(np.array, self.scaling)), data.names
+        engine.scaling = Scaling.learned_from(self.scaling, floats=images.dtype != np.uint8)
+        engine.classes = data.names
         self.class_weights = _class_weights(recipe, labels, data.classes)
         self.session = engine.train(recipe, self.batches, self.class_weights)
         self.state = TrainState()
@@ -104,7 +109,7 @@ class Trainer:
                 after_step()
         return True
 
-    def step(self, images: NDArray[Any], labels: Labels) -> None:
+    def step(self, images: NDArray[Any], labels: NDArray[Any]) -> None:
         """One batch: forward, backward, and the optimizer's move."""
         state, rate = self.state, self.rate()
         found = self.session.backward(images, labels, state.step)
@@ -144,21 +149,27 @@ class Trainer:
 
     def warn_of_guessing(self) -> None:
         """Notes that the training came to nothing, where it did."""
-        if self.state.rows and isinstance(self.recipe.loss, CrossEntropy):
-            last = self.state.rows[-1]
-            if found := checks.guessing(last.loss, last.accuracy, self.batches.labels, last.rate):
-                self.note(found)
+        last = self.state.rows[-1] if self.state.rows and self.kind == "class" else None
+        if last is None or last.accuracy is None or not isinstance(self.recipe.loss, CrossEntropy):
+            return
+        if found := checks.guessing(last.loss, last.accuracy, self.batches.labels, last.rate):
+            self.note(found)
 
     def _record(self) -> EpochRecord:
         state = self.state
         seconds, speed = self._speed()
-        names, loss = self.data.names, self.recipe.loss
-        checked = self.validation and evaluate(self.engine, *self.validation, names, loss)
+        checked = self.validation and evaluate(
+            self.engine, self.validation, self.data.names, self.recipe.loss, self.kind
+        )
         return EpochRecord(
-            state.epoch + 1, state.step, state.loss / state.seen, state.correct / state.seen,
+            state.epoch + 1, state.step, state.loss / state.seen, self._accuracy(),
             self._rate_at(state.step - 1), round(speed, 1), round(seconds, 4),
-            checked.loss if checked else None, checked.accuracy if checked else None,
+            checked.loss if checked else None, number(checked.accuracy) if checked else None,
         )  # fmt: skip
+
+    def _accuracy(self) -> float | None:
+        """In this epoch; None where answers are not just right or wrong."""
+        return self.state.correct / self.state.seen if JUDGES[self.kind].counts_right else None
 
     def _speed(self) -> tuple[float, float]:
         """Seconds in this epoch, and images per second."""
@@ -171,7 +182,7 @@ class Trainer:
         done = state.epoch * len(self.batches.labels) + state.seen
         return TrainingProgress(
             state.epoch + 1, self.recipe.epochs, state.batch, self.batches.per_epoch,
-            state.loss / state.seen, state.correct / state.seen, self.rate(), speed,
+            state.loss / state.seen, self._accuracy(), self.rate(), speed,
             (total - done) / max(speed, 1e-9),
         )  # fmt: skip
 
@@ -223,13 +234,13 @@ class Trainer:
         self.state.rows = [row for row in rows if row.epoch <= self.state.epoch]
 
 
-def _class_weights(recipe: Recipe, labels: Labels, classes: int) -> tuple[float, ...] | None:
+def _class_weights(recipe: Recipe, labels: NDArray[Any], classes: int) -> tuple[float, ...] | None:
     """What the errors of each class count, where the loss weighs them."""
     if not isinstance(recipe.loss, CrossEntropy) or not recipe.classweights:
         return None
     if recipe.classweights == "balanced":
-        counts = np.bincount(labels, minlength=classes)
-        return tuple((len(labels) / (classes * np.maximum(counts, 1))).tolist())
+        counts = np.bincount(labels.ravel(), minlength=classes)[:classes]
+        return tuple((counts.sum() / (classes * np.maximum(counts, 1))).tolist())
     if len(recipe.classweights) != classes:
         raise unlike(f"classweights gives {len(recipe.classweights)} weights for {classes} classes")
     return recipe.classweights

@@ -25,13 +25,16 @@ class Slow:
     def __init__(self) -> None:
         self.may = threading.Event()
 
-    def __call__(self, images: np.ndarray, drawn: object) -> np.ndarray:
+    def __call__(self, images: Any, labels: Any, drawn: object) -> tuple[Any, Any]:
         self.may.wait(20)
-        return images
+        return images, labels
 
 
 def test_changed_batches_are_the_plain_ones_changed() -> None:
-    changed = replace(BATCHES, augmenter=lambda images, drawn: 255 - images)
+    def invert(images: Any, labels: Any, drawn: object) -> tuple[Any, Any]:
+        return 255 - images, labels
+
+    changed = replace(BATCHES, augmenter=invert)
     for (images, labels), (plain, expected) in zip(changed.epoch(3, 1), BATCHES.epoch(3, 1), strict=True):
         np.testing.assert_array_equal(255 - plain, images)
         np.testing.assert_array_equal(expected, labels)
@@ -51,7 +54,7 @@ def test_who_leaves_early_waits_for_no_batch() -> None:
 
 
 def test_an_error_while_changing_is_raised_where_the_batch_is_taken() -> None:
-    def fail(images: np.ndarray, drawn: object) -> np.ndarray:
+    def fail(images: Any, labels: Any, drawn: object) -> tuple[Any, Any]:
         raise KeyError("odd image")
 
     with pytest.raises(KeyError, match="odd image"):

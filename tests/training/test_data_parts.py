@@ -14,7 +14,8 @@ from cnnspec.cli.main import run
 from cnnspec.diagnostics import SpecError
 from cnnspec.model import Model
 from cnnspec.training import data as loading
-from cnnspec.training.data.dataset import Dataset, Part, fitted, match_classes, split
+from cnnspec.training.data.dataset import Dataset, Part, split
+from cnnspec.training.data.fitting import fitted, match_classes
 
 LABELS = np.arange(40) % 4
 IMAGES = np.random.default_rng(0).integers(0, 256, (40, 8, 8), np.uint8)

@@ -547,9 +547,8 @@ def test_images_and_labels_can_be_given_themselves(model_of: Callable[..., Model
 
 
 @pytest.mark.parametrize("images, labels, message", [
-    (np.full((4, 8, 8, 1), 2.5), [0, 1, 2, 0],
-     "samples: images holds float64 from 2.5 to 2.5, and not all are bytes on one scale; "
-     "rounding is left to you"),
+    (np.full((4, 8, 8, 1), np.nan), [0, 1, 2, 0],
+     "samples: images[0, 0, 0, 0] is nan; pixels are numbers 0 to 255, or 0 to 1 as floats"),
     (np.zeros((4, 8, 8, 1), np.uint8), [0, 1, 2], "samples: labels has shape (3,) for 4 images"),
     (np.zeros((4, 9, 8, 1), np.uint8), [0, 1, 2, 0],
      "images of samples are 9x8x1, the network's input is 8x8x1"),

@@ -153,7 +153,8 @@ if find_spec("PIL"):
             whole = getattr(module, name)
 
             def watched(model: Model, images: np.ndarray, *rest: object, **more: Any) -> Any:
-                seen[way] = images if way == "inspect" else images[0]
+                given = images[0] if isinstance(images, tuple) else images  # samples come with their labels
+                seen[way] = images if way == "inspect" else given[0]
                 return whole(model, images, *rest, **more)
 
             monkeypatch.setattr(module, name, watched)
@@ -163,7 +164,7 @@ if find_spec("PIL"):
         watch(inspection, "maps", "inspect")
         cnnspec_command("inspect", "run", "maps", "--image", file, "--layer", "flatten1", "--resize")
         for part in ("train", "test"):
-            watch(loop, "evaluate_arrays", part)
+            watch(loop, "evaluate_samples", part)
             cnnspec_command("evaluate", "run", "--part", part)
         cnnspec_command("run", "-e", f"input {shape}; flatten; dense 2", "--input", file, "--resize",
                         "--layer", "input", "-o", "seen.npy")  # fmt: skip

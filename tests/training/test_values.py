@@ -10,8 +10,10 @@ from tools import fault_of
 
 from cnnspec.recipe.models import Data
 from cnnspec.training.data import load_for, numpy_files, table
-from cnnspec.training.data.dataset import Dataset, fitted
-from cnnspec.training.data.values import dataset_of, samples
+from cnnspec.training.data import values as arrays
+from cnnspec.training.data.arrays import dataset_of, samples
+from cnnspec.training.data.dataset import Dataset
+from cnnspec.training.data.fitting import fitted
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (6, 4, 5), np.uint8)
 IMAGES[0, 0, :2] = 0, 255
@@ -65,10 +67,14 @@ def test_what_lies_between_two_bytes_is_rounded_and_told() -> None:
     ((IMAGES - 130.0) / 60, "undo the scaling before saving, or spread them: x = np.rint((x - x.min())"),
     (IMAGES.astype(int) * 2, "undo the scaling before saving"),
 ])  # fmt: skip
-def test_floats_on_no_scale_are_refused_with_the_line_that_cures_them(values: np.ndarray, cure: str) -> None:
-    fault = fault_of(samples, "set", {"x": values, "y": LABELS})
+def test_floats_on_no_scale_are_no_pixels_and_train_as_they_are(values: np.ndarray, cure: str) -> None:
+    fault = fault_of(arrays.pixels, "set", {"x": values})
     assert "data-file" == fault.code
     assert fault.help[0].startswith(cure)
+    found = samples("set", {"x": values, "y": LABELS})
+    np.testing.assert_array_equal(values.astype(np.float32)[..., None], found.images[0])
+    told = f"x: numbers from {values.min():.4g} to {values.max():.4g}, taken as they are"
+    assert found.notes == (f"{told}; normalise standard scales them",)
 
 
 @pytest.mark.parametrize("odd", [np.nan, np.inf])

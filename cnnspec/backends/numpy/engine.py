@@ -23,7 +23,7 @@ from cnnspec.backends.numpy.parameters import Parameters
 from cnnspec.backends.numpy.program import Program
 from cnnspec.backends.numpy.threads import threads_for
 from cnnspec.network.graph import Network
-from cnnspec.recipe.models import CrossEntropy, Recipe
+from cnnspec.recipe.models import Recipe
 
 if TYPE_CHECKING:
     from cnnspec.backends.numpy.session import NumpySession
@@ -110,8 +110,8 @@ class NumpyEngine(Parameters):
         """The network as a program for batches of one size; the same request gives the same program.
 
         The last few are remembered, those that train and those that predict apart.
-        ``loss`` is ``crossentropy`` (on logits: a softmax at the end is part of
-        it), ``mse``, or a ``Loss`` class of one's own, made with the ``options``;
+        ``loss`` is one of ``LOSSES`` (a softmax at the end is part of ``crossentropy`` and
+        ``dice``, a sigmoid of ``bce``), or a ``Loss`` class of one's own, made with the ``options``;
         ``keep`` names layers whose outputs are wanted too; ``input_gradient`` asks
         for the images' gradient.
         """
@@ -159,9 +159,9 @@ class NumpyEngine(Parameters):
         """A training by the recipe's optimizer, loss, clip and workers, ready for its first step."""
         from cnnspec.backends.numpy.session import NumpySession  # only those who train pay for it
 
-        options: dict[str, Any] = {}
-        if isinstance(recipe.loss, CrossEntropy):
-            options = {"smoothing": recipe.loss.smoothing, "class_weights": class_weights}
+        options = recipe.loss.model_dump(exclude={"kind"})
+        if class_weights is not None:
+            options["class_weights"] = class_weights
 
         def program(batch: int) -> Program:
             return self.compile(batch, True, loss=recipe.loss.kind, **options)
@@ -170,8 +170,8 @@ class NumpyEngine(Parameters):
 
 
 def _maker(loss: str | Callable[..., Loss], options: Mapping[str, Any]) -> Callable[..., Loss]:
-    """What makes the loss with its options, and says as the loss does whether it reads logits."""
+    """What makes the loss with its options, and says which layer at the end is part of it."""
     kind = LOSSES[loss] if isinstance(loss, str) else loss
     make = partial(kind, **options)
-    make.on_logits = getattr(kind, "on_logits", False)  # type: ignore[attr-defined]
+    make.end = getattr(kind, "end", "")  # type: ignore[attr-defined]
     return make

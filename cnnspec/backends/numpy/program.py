@@ -43,8 +43,8 @@ class Program:
     ) -> ProgramPlan:
         """The plan, its arrays laid out as a draft of it asks for."""
         network = self.network
-        fused = self.training and getattr(loss, "on_logits", False)
-        ends = [network.logits(output).index if fused else output.node for output in network.outputs]
+        end = getattr(loss, "end", "") if self.training else ""
+        ends = [network.logits(output, end).index for output in network.outputs]
         kept = [network[name].index for name in keep]
         lowered = lower(network, self.batch, self.training, [*ends, *kept], PICKS[parameters.kernels])
         values = [lowered.value_of[index] for index in (*ends, *kept)]
@@ -77,7 +77,7 @@ class Program:
         """
         images = pixels(images)
         view = inner_view(images.reshape(self.batch, *self.network.input))
-        if images.dtype == np.uint8:
+        if images.dtype == np.uint8 or self._intake.scaling.learned == "floats":
             self._scale(view)
         else:
             np.copyto(self.input, view, casting="same_kind")

@@ -11,9 +11,11 @@ from typing import Final
 from cnnspec.diagnostics import nearest
 from cnnspec.layers.base import Shape
 from cnnspec.recipe.models import Data
-from cnnspec.training.data import idx, images, numpy_files, published, table
-from cnnspec.training.data.dataset import Dataset, fitted, match_classes
+from cnnspec.recipe.targets import TargetSetting
+from cnnspec.training.data import idx, images, numpy_files, published, scenes, table
+from cnnspec.training.data.dataset import Dataset
 from cnnspec.training.data.faults import missing, nothing_left
+from cnnspec.training.data.fitting import aimed, fitted, match_classes
 from cnnspec.training.data.picture import entries_in, folders_in
 from cnnspec.training.data.published import Progress
 
@@ -34,6 +36,7 @@ class Request:
     resize: bool
     label: str | int | None
     progress: Progress | None
+    target: TargetSetting | None = None
 
     @property
     def files(self) -> Path:
@@ -51,8 +54,9 @@ LOADERS: Final[dict[str, Callable[[Request], Dataset]]] = {
     "mnist": _published,
     "fashion_mnist": _published,
     "digits": lambda request: published.load_digits(),
+    "digits_scene": lambda request: scenes.load(request.path, request.shape),
     "idx": lambda request: idx.load(request.files),
-    "npz": lambda request: numpy_files.load(request.files, request.shape, request.test),
+    "npz": lambda request: numpy_files.load(request.files, request.shape, request.test, request.target),
     "images": lambda request: images.load(request.files, request.shape, request.test, resize=request.resize),
     "csv": lambda request: table.load(request.files, request.shape, request.test, request.label),
 }
@@ -67,6 +71,7 @@ def load(
     test: float = 0.2,
     resize: bool = False,
     label: str | int | None = None,
+    target: TargetSetting | None = None,
     progress: Progress | None = None,
 ) -> Dataset:
     """A known set (``mnist``, ``fashion_mnist``, ``digits``), or the files at a path.
@@ -74,7 +79,8 @@ def load(
     ``name`` may also be a kind of file (``idx``, ``npz``, ``images``, ``csv``) with
     its path in ``data_dir``, or the path itself. ``shape`` is the network's input,
     ``test`` the share held out where the files have no test part, ``label`` the
-    column of a table that holds the label, by its head or its number from 1.
+    column of a table that holds the label, by its head or its number from 1; ``target`` what is wanted
+    for each sample, where it is not what the data give by themselves, usually a class.
     Raises SpecError where the data cannot be had or are damaged.
     """
     kind = name.replace("-", "_")
@@ -84,10 +90,10 @@ def load(
         kind, data_dir = _kind_of(name), name
     path = Path(data_dir) if data_dir is not None else None
     resize = resize or kind == "digits"  # they are 8x8, and stand in for sets of larger images
-    found = LOADERS[kind](Request(kind, path, shape, test, resize, label, progress))
+    found = LOADERS[kind](Request(kind, path, shape, test, resize, label, progress, target))
     where = path and str(path.absolute())
     origin = {"name": kind, "path": where, "test": test, "resize": resize, "label": label}
-    return replace(found, origin=Data.model_validate(origin))
+    return aimed(replace(found, origin=Data.model_validate(origin)), target)
 
 
 data = load
@@ -99,6 +105,7 @@ def load_for(
     shape: Shape,
     outputs: int | Shape,
     *,
+    target: TargetSetting | None = None,
     name: str | None = None,
     data_dir: str | os.PathLike[str] | None = None,
     classes: tuple[str, ...] = (),
@@ -112,7 +119,7 @@ def load_for(
     folder = data_dir if data_dir is not None or name else setting.path
     found = load(
         name or setting.name, folder, shape=shape, test=setting.test, resize=setting.resize,
-        label=setting.label, progress=progress,
+        label=setting.label, target=target, progress=progress,
     )  # fmt: skip
     if not len(found.test_labels):
         raise nothing_left("test", setting.test, len(found.train_labels), 0)

@@ -18,10 +18,12 @@ from numpy.typing import NDArray
 from cnnspec.diagnostics import SpecError
 from cnnspec.files import opened
 from cnnspec.layers.base import Shape
+from cnnspec.recipe.targets import CLASS, ImageTarget, TargetSetting
+from cnnspec.training.data.arrays import samples
 from cnnspec.training.data.dataset import Dataset, Samples, of_parts
 from cnnspec.training.data.faults import bad_file, decoding, refuse_bomb
 from cnnspec.training.data.preprocess import Bytes
-from cnnspec.training.data.values import Values, arranged, pixels, samples
+from cnnspec.training.data.values import Values, arranged, pixels
 
 MAGIC: Final = b"\x93NUMPY"
 ARCHIVE: Final = b"PK\x03\x04"
@@ -113,22 +115,26 @@ def _check_header(path: Path, file: IO[bytes], size: int, name: str = "") -> Non
 # Archives ---------------------------------------------------------------------------
 
 
-def load(path: Path, shape: Shape | None = None, test: float = 0.2) -> Dataset:
+def load(
+    path: Path, shape: Shape | None = None, test: float = 0.2, target: TargetSetting | None = None
+) -> Dataset:
     """The samples of an archive, as a network of the input ``shape`` takes them.
 
     Images are (n, h, w) or (n, h, w, c), bytes or floats that are bytes on a usual
-    scale; labels whole numbers, words or one-hot rows. Without a test part the validation
+    scale, other numbers floats; labels whole numbers, words or one-hot rows, or what the ``target`` says. An
+    image that is to give itself back needs none. Without a test part the validation
     part is tested on, or the share ``test`` is held out, by a fixed draw.
     """
     arrays = _arrays(path)
-    keys = _keys(path, arrays)
-    found = samples(path, {key: arrays[key] for pair in keys.values() for key in pair}, shape)
+    target = target or CLASS
+    keys = _keys(path, arrays, alone=isinstance(target, ImageTarget))
+    found = samples(path, {key: arrays[key] for pair in keys.values() for key in pair}, shape, target)
     parts = dict(zip(keys, map(Samples, found.images, found.labels), strict=True))
     notes = found.notes
     if others := [key for key in arrays if not any(key in pair for pair in keys.values())]:
         known = " ".join(f"x_{name} y_{name}" for name in ("train", "val", "test"))
         notes = (*notes, f"left out: {', '.join(others)}; arrays are looked for by names as {known}")
-    return of_parts(path.stem, parts, found.names, test, notes)
+    return of_parts(path.stem, parts, found.names, test, notes, target)
 
 
 def _arrays(path: Path) -> dict[str, Values]:
@@ -179,14 +185,18 @@ def _array(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Value
     return found
 
 
-def _keys(path: Path, arrays: dict[str, Values]) -> dict[str, tuple[str, str]]:
-    """The keys of images and of labels, for each part that is there."""
+def _keys(path: Path, arrays: dict[str, Values], alone: bool = False) -> dict[str, tuple[str, str]]:
+    """The keys of images and labels, for each part that is there; images ``alone`` are their own labels."""
     known = {key.lower(): key for key in arrays}
     pairs = {
         part: next((pair for pair in names if any(key in known for key in pair)), None)
         for part, names in PARTS.items()
     }
     chosen = {part: pair for part, pair in pairs.items() if pair} | {"train": pairs["train"] or KEYS[:2]}
+    if alone:
+        chosen = {
+            part: (images, labels if labels in known else images) for part, (images, labels) in chosen.items()
+        }
     absent = [key for part in PARTS for key in chosen.get(part, ()) if key not in known]
     if absent:
         raise bad_file(

@@ -54,7 +54,7 @@ def resize(images: Bytes, height: int, width: int) -> Bytes:
     """
     if images.shape[1:3] == (height, width):
         return images
-    result = np.empty((len(images), height, width, images.shape[3]), np.uint8)
+    result = np.empty((len(images), height, width, images.shape[3]), images.dtype)
     step = max(1, AT_ONCE // max(1, images[0].size))
     sizes = [(1, height), (2, width)]
     if height > images.shape[1] and width < images.shape[2]:
@@ -63,8 +63,17 @@ def resize(images: Bytes, height: int, width: int) -> Bytes:
         part: NDArray[np.uint8] | NDArray[np.float32] = images[start : start + step]
         for axis, size in sizes:
             part = _resample(part, axis, size)
-        result[start : start + step] = np.rint(part)
+        result[start : start + step] = np.rint(part) if images.dtype == np.uint8 else part
     return result
+
+
+def nearest(masks: Bytes, height: int, width: int) -> Bytes:
+    """Masks (n, h, w) at another size, each pixel that of the nearest: a class between two is none."""
+    rows, columns = (
+        ((np.arange(size) + 0.5) * old / size).astype(int)
+        for size, old in zip((height, width), masks.shape[1:], strict=True)
+    )
+    return masks if masks.shape[1:] == (height, width) else masks[:, rows[:, None], columns]
 
 
 def _resample(images: NDArray[np.uint8] | NDArray[np.float32], axis: int, size: int) -> NDArray[np.float32]:

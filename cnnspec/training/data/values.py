@@ -6,9 +6,8 @@ Nothing is rounded or guessed in silence: what was read otherwise than it stands
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,9 +15,8 @@ from numpy.typing import NDArray
 from cnnspec.backends.images import PixelScale, odd_value, scale_of
 from cnnspec.diagnostics import SpecError
 from cnnspec.layers.base import Shape, show
-from cnnspec.training.data.dataset import MOST_NAMED, Dataset, Labels
+from cnnspec.training.data.dataset import MOST_NAMED, Labels
 from cnnspec.training.data.faults import bad_file
-from cnnspec.training.data.preprocess import Bytes
 
 Values: TypeAlias = NDArray[Any]
 Where: TypeAlias = Path | str
@@ -31,77 +29,16 @@ MOST_CLASSES: Final = 65_536
 SPREAD: Final = "{0} = np.rint(({0} - {0}.min()) / ({0}.max() - {0}.min()) * 255).astype('uint8')"
 
 
-class ConvertedArrays(NamedTuple):
-    """Images and labels, part by part, the names of the classes, and what a reader should know."""
-
-    images: list[Bytes]
-    labels: list[Labels]
-    names: tuple[str, ...]
-    notes: tuple[str, ...]
-
-
-def samples(where: Where, arrays: Mapping[str, Values], shape: Shape | None = None) -> ConvertedArrays:
-    """Arrays by name, images and labels by turns, as a network of the input ``shape`` takes them.
-
-    Raises SpecError that names the array and its cure.
-    """
-    keys = list(arrays)
-    for key in keys[::2]:
-        if not 2 <= arrays[key].ndim <= 4 or not len(arrays[key]):
-            message = f"{key} has shape {arrays[key].shape}; images are (n, height, width[, channels])"
-            raise bad_file(where, message)
-    counts = [len(arrays[key]) for key in keys[::2]]
-    labels, names, label_notes = classes(where, {key: arrays[key] for key in keys[1::2]}, counts)
-    bytes_, scaled = pixels(where, {key: arrays[key] for key in keys[::2]})
-    images, moved = zip(
-        *(arranged(key, part, shape) for key, part in zip(keys[::2], bytes_, strict=True)), strict=True
-    )
-    if len({part.shape[1:] for part in images}) > 1:
-        n = next(n for n, part in enumerate(images) if part.shape[1:] != images[0].shape[1:])
-        first, other = (show(images[place].shape[1:]) for place in (0, n))
-        raise bad_file(where, f"{keys[0]} holds images {first}, {keys[2 * n]} {other}")
-    return ConvertedArrays(list(images), labels, names, (*moved[0], *scaled, *label_notes))
-
-
-def dataset_of(images: Any, labels: Any, shape: Shape | None = None, known: int = 0) -> Dataset:
-    """A pair of arrays as a Dataset that serves for training and testing alike.
-
-    Labels that are numbers may leave out the last of ``known`` classes.
-    """
-    try:
-        arrays = {"images": np.asarray(images), "labels": np.asarray(labels)}
-    except ValueError as error:
-        raise bad_file("samples", f"images or labels are lists of unlike length ({error})") from error
-    (pictures,), (numbers,), names, notes = samples("samples", arrays, shape)
-    if names == tuple(map(str, range(len(names)))):
-        names = tuple(map(str, range(max(known, len(names)))))
-    return Dataset("samples", pictures, numbers, pictures, numbers, names, notes=notes)
-
-
-def with_bytes(data: Dataset) -> Dataset:
-    """The data with bytes as images, where a Dataset was made by hand of other numbers."""
-    parts = {"train_images": data.train_images, "test_images": data.test_images}
-    parts |= {"validation_images": data.validation.images} if data.validation else {}
-    parts = {name: np.asarray(images) for name, images in parts.items() if images.size}
-    if all(images.dtype == np.uint8 for images in parts.values()):
-        return data
-    found, notes = pixels(data.name, parts)
-    made: dict[str, Any] = dict(zip(parts, found, strict=True))
-    if data.validation and (images := made.pop("validation_images", None)) is not None:
-        data = replace(data, validation=data.validation._replace(images=images))
-    return replace(data, notes=(*data.notes, *notes), **made)
-
-
 # Pixels ----------------------------------------------------------------------------
 
 
 def pixels(
-    where: Where, parts: Mapping[str, Values], rounding: tuple[float, ...] = (1,)
-) -> tuple[list[Bytes], list[str]]:
+    where: Where, parts: Mapping[str, Values], rounding: tuple[float, ...] = (1,), floats: bool = False
+) -> tuple[list[Values], list[str]]:
     """The parts as bytes, all by the same scale, and notes; raises SpecError where they are on none.
 
     What lies between two bytes is rounded, and told, on scales from 0 to one of ``rounding``; on others
-    it is refused, as it may be anything that was measured or shifted.
+    it may be anything that was measured or shifted: it is refused, or left as ``floats`` where they will do.
     """
     for key, values in parts.items():
         if values.dtype.kind not in "biuf" or not values.size:
@@ -118,6 +55,11 @@ def pixels(
     scale = scale_of(low, high)
     between = [key for key, values in parts.items() if scale is None or not scale.holds(values)]
     if scale is None or (between and (scale.low < 0 or scale.high not in rounding)):
+        if floats:
+            name = ", ".join(filter(None, parts)) or "values"
+            note = f"{name}: numbers from {low:.4g} to {high:.4g}, taken as they are"
+            cure = "normalise standard scales them"
+            return [np.asarray(values, np.float32) for values in parts.values()], [f"{note}; {cure}"]
         raise _no_bytes(where, between[0], parts[between[0]], scale)
     rounded = ", rounded to the nearest" if between else ""
     note = f"pixels: {scale.low:g} to {scale.high:g} became bytes 0 to 255{rounded}"
@@ -148,20 +90,27 @@ def _variable(key: str) -> str:
 # Images ----------------------------------------------------------------------------
 
 
-def arranged(key: str, images: Bytes, shape: Shape | None) -> tuple[Bytes, list[str]]:
-    """Images as (n, height, width, channels), or vectors as (n, values), and notes.
+def arranged(key: str, images: Values, shape: Shape | None) -> tuple[Values, list[str]]:
+    """Images as (n, height, width, channels), or vectors as (n, values), and notes; of other ranks as asked.
 
     ``shape`` is the network's input: rows of values fill a grey map of as many,
     and channels that stand first are moved, unless the network asks for just that.
     """
     if shape and images.shape[1:] == shape:
         return images, []
+    if shape and (*images.shape[1:], 1) == shape:
+        return images[..., None], []
     if images.ndim == 3:
         return images[..., None], []
     if images.ndim == 2:
         grey = shape is not None and len(shape) == 3 and shape[2] == 1 and np.prod(shape) == images.shape[1]
         return (images.reshape(-1, *shape) if grey and shape else images), []
-    if images.shape[1] in (1, 3) and images.shape[3] not in (1, 3) and images.shape[2] > 3:
+    if (
+        images.ndim == 4
+        and images.shape[1] in (1, 3)
+        and images.shape[3] not in (1, 3)
+        and images.shape[2] > 3
+    ):
         moved = np.ascontiguousarray(images.transpose(0, 2, 3, 1))
         note = (
             f"{key}: N x C x H x W was read as N x H x W x C, {show(moved.shape[1:])}; "

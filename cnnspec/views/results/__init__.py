@@ -77,7 +77,10 @@ class Neighbourhood:
 
 @dataclass(frozen=True)
 class TrainingCurve:
-    """A training, one value an epoch. ``params`` and the test's figures are None where unknown."""
+    """A training, one value an epoch. ``params`` and the test's figures are None where unknown.
+
+    There is no accuracy where answers are not just right or wrong.
+    """
 
     name: str
     epochs: tuple[int, ...]
@@ -89,6 +92,8 @@ class TrainingCurve:
     params: int | None = None
     test_loss: float | None = None
     test_accuracy: float | None = None
+    test_figures: tuple[tuple[str, str], ...] = ()
+    """Of the test, where there is no accuracy, or others tell more: name and figure, in words."""
 
 
 @dataclass(frozen=True, eq=False)

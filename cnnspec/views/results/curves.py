@@ -14,7 +14,7 @@ from cnnspec.views.pictures.svg import SvgWriter, number
 from cnnspec.views.results import TrainingCurve
 from cnnspec.views.results.plot import TEXT, Plot
 from cnnspec.views.terminal.paint import compact
-from cnnspec.views.terminal.results import COLUMNS, cells
+from cnnspec.views.terminal.results import cells, columns_of
 
 WIDTH, HEIGHT = 400.0, 240.0
 LEFT, RIGHT, TOP, BOTTOM = 50.0, 14.0, 34.0, 36.0
@@ -44,12 +44,17 @@ def curves(shown: Sequence[TrainingCurve], theme: Theme) -> Plot:
 
 
 def panels(shown: Sequence[TrainingCurve], theme: Theme) -> Plot:
-    """Loss and accuracy side by side."""
-    writer = SvgWriter(theme)
-    for n, what in enumerate(("loss", "accuracy")):
+    """Loss and, where there is one, accuracy side by side."""
+    writer, whats = SvgWriter(theme), measures(shown)
+    for n, what in enumerate(whats):
         writer.insert(panel(shown, what, theme).writer, n * WIDTH, 0)
     names = ", ".join(curve.name for curve in shown)
-    return Plot("curves", f"loss and accuracy by epoch: {names}", "", 2 * WIDTH, HEIGHT, writer)
+    return Plot("curves", f"{' and '.join(whats)} by epoch: {names}", "", len(whats) * WIDTH, HEIGHT, writer)
+
+
+def measures(shown: Sequence[TrainingCurve]) -> list[str]:
+    """What there are curves of."""
+    return ["loss", *(["accuracy"] if any(curve.accuracy for curve in shown) else [])]
 
 
 def panel(shown: Sequence[TrainingCurve], what: str, theme: Theme) -> Plot:
@@ -153,7 +158,8 @@ def _table(writer: SvgWriter, shown: Sequence[TrainingCurve], top: float, width:
     """Names with the strokes of their lines, figures below their titles; gives the width it needs."""
     rows = [cells(curve) for curve in shown]
     rows = [{**row, "network": shorten(row["network"], LONGEST, TEXT)} for row in rows]
-    keys = [key for key in COLUMNS if any(row[key] for row in rows)]
+    keys = columns_of(rows)
+    rows = [{key: row.get(key, "") for key in keys} for row in rows]
     needs = [max(text_width(text, TEXT) for text in (key, *(row[key] for row in rows))) for key in keys]
     needs[0] += 28
     needed = sum(needs) + 16 * (len(keys) - 1)

@@ -107,7 +107,7 @@ def _summed_up(word: str) -> OptionEntry:
     kinds, field = SETTINGS[word], Recipe.model_fields[word]
     meaning = field.description or ""
     if isinstance(kinds, dict):
-        return OptionEntry(word, any_of(kinds), field.default.kind, meaning, True)
+        return OptionEntry(word, any_of(kinds), getattr(field.default, "kind", ""), meaning, True)
     if kinds is None:
         return folded(option_of(word, field, True))
     if not kinds.positional:

@@ -32,12 +32,19 @@ def cells(curve: TrainingCurve) -> dict[str, str]:
         "params": "" if curve.params is None else f"{curve.params:,}",
         "epochs": str(len(curve.epochs)),
         "loss": compact(curve.loss[-1]),
-        "accuracy": percent(curve.accuracy[-1]),
+        "accuracy": percent(curve.accuracy[-1]) if curve.accuracy else "",
         "validation": percent(values[-1]) if values else "",
         "test loss": "" if curve.test_loss is None else compact(curve.test_loss),
         "test accuracy": "" if curve.test_accuracy is None else percent(curve.test_accuracy),
         "seconds": f"{curve.seconds:.1f}",
+        **{f"test {name}": text for name, text in curve.test_figures},
     }
+
+
+def columns_of(rows: Sequence[Mapping[str, str]]) -> list[str]:
+    """The figures that any of some trainings has, in order; seconds last."""
+    keys = dict.fromkeys(key for row in rows for key in row if key != "seconds")
+    return [key for key in (*keys, "seconds") if any(row.get(key) for row in rows)]
 
 
 def curves(shown: Sequence[TrainingCurve], terminal: Terminal) -> list[str]:
@@ -46,7 +53,8 @@ def curves(shown: Sequence[TrainingCurve], terminal: Terminal) -> list[str]:
         return _epochs(shown[0], terminal)
     rows = [cells(curve) for curve in shown]
     ranks = {"seconds": 4, "loss": 3, "epochs": 2, "accuracy": 1}
-    used = [key for key in COLUMNS if any(row[key] for row in rows)]
+    used = columns_of(rows)
+    rows = [{key: row.get(key, "") for key in used} for row in rows]
     columns = [_name("network", 8), *(_number(key, ranks.get(key, 0)) for key in used[1:])]
     return _table(columns, rows, terminal)
 
@@ -59,11 +67,16 @@ def _epochs(curve: TrainingCurve, terminal: Terminal) -> list[str]:
         "validation loss": map(compact, curve.validation_loss),
         "validation": map(percent, curve.validation_accuracy),
     }
-    keys = [*texts][: 5 if curve.validation_loss else 3]
+    names = {"accuracy": curve.accuracy, "validation loss": curve.validation_loss}
+    names["validation"] = curve.validation_accuracy
+    keys = [key for key in texts if names.get(key, curve.epochs)]
     columns = [_number(key, int(n > 2)) for n, key in enumerate(keys)]
     lines = [dict(zip(keys, line, strict=True)) for line in zip(*(texts[key] for key in keys), strict=True)]
     head = f"{curve.name}: {curve.params:,} params" if curve.params is not None else curve.name
-    tail = [] if curve.test_accuracy is None else ["", f"test accuracy {percent(curve.test_accuracy)}"]
+    tested = dict(curve.test_figures) or (
+        {} if curve.test_accuracy is None else {"accuracy": percent(curve.test_accuracy)}
+    )
+    tail = ["", *(terminal.text(f"test {name} {text}") for name, text in tested.items())] if tested else []
     return [terminal.text(head), "", *_table(columns, lines, terminal), *tail]
 
 

@@ -11,14 +11,14 @@ from cnnspec.views.documents.report.style import Colors
 from cnnspec.views.pictures.palette import DARK, LIGHT, Theme
 from cnnspec.views.results import Confusion, Filters, Misclassified, TrainingCurve
 from cnnspec.views.results.confusion import confusion
-from cnnspec.views.results.curves import panel
+from cnnspec.views.results.curves import measures, panel
 from cnnspec.views.results.filters import filters
 from cnnspec.views.results.plot import Plot
 from cnnspec.views.results.samples import mistakes
 from cnnspec.views.terminal.paint import compact
-from cnnspec.views.terminal.results import COLUMNS, cells
+from cnnspec.views.terminal.results import cells, columns_of
 
-EPOCHS: Final = "epoch", "loss", "accuracy", "validation loss", "validation"
+EPOCHS: Final = "loss", "accuracy", "validation loss", "validation"
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,10 +69,10 @@ def _with_words(draw: Callable[[Theme], Plot], colors: Colors) -> str:
 def training(curve: TrainingCurve, colors: Colors) -> str:
     """The result in a line, the curves, the epochs as a table."""
     row = {key: text for key, text in cells(curve).items() if text and key != "network"}
-    figures = ", ".join(f"{key} {row[key]}" for key in COLUMNS if key in row)
+    figures = ", ".join(f"{key} {row[key]}" for key in columns_of([row]))
     charts = "".join(
         colors.both(*(panel([curve], what, theme).drawing() for theme in (LIGHT, DARK)))
-        for what in ("loss", "accuracy")
+        for what in measures([curve])
     )
     return (
         f'<p>{escape(figures)}</p><div class="charts">{charts}</div>'
@@ -82,11 +82,10 @@ def training(curve: TrainingCurve, colors: Colors) -> str:
 
 def epochs(curve: TrainingCurve) -> str:
     """The figures of every epoch as a table."""
-    titles = EPOCHS if curve.validation_loss else EPOCHS[:3]
+    every = (curve.loss, curve.accuracy, curve.validation_loss, curve.validation_accuracy)
+    titles = ["epoch", *(title for title, values in zip(EPOCHS, every, strict=True) if values)]
     head = "".join(f'<th scope="col">{title}</th>' for title in titles)
-    columns: list[Sequence[float]] = [curve.loss, curve.accuracy]
-    if curve.validation_loss:
-        columns += [curve.validation_loss, curve.validation_accuracy]
+    columns = [values for values in every if values]
     rows = ""
     for n, epoch in enumerate(curve.epochs):
         cells = "".join(f"<td>{compact(column[n])}</td>" for column in columns)

@@ -1,0 +1,247 @@
+"""A network as the parts that a programmer would write: blocks once each, with parameters; repeats as loops.
+
+Layers whose names share a beginning (``stage1.``) form a scope. Scopes that are built alike are one
+*design*, and what differs between its instances becomes a parameter of it. Equal turns that follow each
+other are one ``Loop``. Every parameter array keeps its name, which is the path of attributes to its layer.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby
+from typing import Any, Final
+
+from cnnspec.exchange.code_out.parameters import parametrize
+from cnnspec.exchange.code_out.parts import (
+    BlockItem,
+    BlockScope,
+    Design,
+    Item,
+    LayerItem,
+    Loop,
+    Value,
+    all_scopes,
+    difference,
+    indices,
+    kind_of,
+    number_of,
+    path_of,
+    title_of,
+)
+from cnnspec.exchange.code_out.sayings import Saying
+from cnnspec.network.graph import Network, Node
+
+LONGEST_TURN: Final = 8
+"""Items of one turn of a loop."""
+
+
+class Blueprint:
+    """The scopes of a network, its designs in the order in which they can be written."""
+
+    def __init__(
+        self,
+        network: Network,
+        sayings: dict[int, Saying],
+        reads: Callable[[Node], tuple[Value, ...]],
+        reserved: frozenset[str],
+    ) -> None:
+        self.network, self.sayings, self.reads, self.reserved = network, sayings, reads, reserved
+        self.designs: list[Design] = []
+        self.names: set[str] = set(reserved)
+        self.results = [Value(output.node) for output in network.outputs]
+        self.root = self._scope(list(network.layers), (), network.name or "Network")
+        self.read_by: dict[Value, list[int]] = {}
+        for node in network.layers:
+            for value in reads(node):
+                self.read_by.setdefault(value, []).append(node.index)
+        self._wire(self.root)
+        by_height: dict[int, list[BlockScope]] = {}
+        for scope in all_scopes(self.root):
+            by_height.setdefault(scope.height, []).append(scope)
+        for height in sorted(by_height):
+            self._design(by_height[height])
+
+    # Scopes --------------------------------------------------------------------------
+
+    def _scope(self, nodes: list[Node], path: tuple[str, ...], title: str) -> BlockScope:
+        scope, depth = BlockScope(path, title, nodes), len(path)
+        runs = [
+            (key, list(run))
+            for key, run in groupby(
+                nodes, lambda n: path_of(n)[depth] if len(path_of(n)) > depth + 1 else n.index
+            )
+        ]
+        keys, leaves = (
+            [key for key, _ in runs],
+            {path_of(n)[-1] for n in nodes if len(path_of(n)) == depth + 1},
+        )
+        for key, run in runs:
+            if isinstance(key, int) or keys.count(key) > 1 or key in leaves:
+                scope.items += [self._leaf(node, depth) for node in run]
+            else:
+                inner = self._scope(run, (*path, key), title_of(run[0], depth, key))
+                scope.items.append(BlockItem(key, inner))
+                scope.height = max(scope.height, inner.height + 1)
+        return scope
+
+    def _leaf(self, node: Node, depth: int) -> LayerItem:
+        return LayerItem(".".join(path_of(node)[depth:]), node, self.sayings[node.index])
+
+    def _wire(self, root: BlockScope) -> None:
+        """What every scope reads from outside and gives to it."""
+        for scope in all_scopes(root):
+            inside = {node.index for node in scope.nodes}
+            read = [value for node in scope.nodes for value in self.reads(node)]
+            scope.inputs = list(dict.fromkeys(value for value in read if value.node not in inside))
+            given = [Value(n, kind) for n in sorted(inside) for kind in ("", "places")]
+            scope.outputs = [
+                value
+                for value in given
+                if value in self.results or not inside.issuperset(self.read_by.get(value, ()))
+            ]
+        root.outputs = list(self.results)
+
+    # Designs -------------------------------------------------------------------------
+
+    def _design(self, scopes: list[BlockScope]) -> None:
+        """One design for all scopes of a height that are built alike."""
+        alike: dict[object, list[BlockScope]] = {}
+        for scope in scopes:
+            scope.items = list(self._looped(scope))
+            alike.setdefault((scope.title, self._build_of(scope)), []).append(scope)
+        for group in alike.values():
+            design = Design(self._free_name(group[0].title), group)
+            self.designs.append(design)
+            parametrize(design, self.reserved)
+            for n, scope in enumerate(group):
+                scope.design = design
+                scope.given = {parameter.name: parameter.values[n] for parameter in design.parameters}
+
+    def _free_name(self, title: str) -> str:
+        words = re.findall(r"[^\W_]+", title) or ["Block"]
+        name = "".join(word[0].upper() + word[1:] for word in words)
+        name = found = f"Net{name}" if name[0].isdigit() else name
+        number = 2
+        while found in self.names:
+            found, number = f"{name}{number}", number + 1
+        self.names.add(found)
+        return found
+
+    def _build_of(self, scope: BlockScope) -> object:
+        """What two scopes must share to be one design: all but the values of slots."""
+        places: dict[Value, tuple[Any, ...]] = {value: ("in", n) for n, value in enumerate(scope.inputs)}
+        parts = []
+        for n, item in enumerate(scope.items):
+            reads, gives = self.ends(item)
+            name = "" if isinstance(item, Loop) else item.name
+            parts.append((name, kind_of(item), tuple(places.get(value) for value in reads)))
+            places.update({value: ("at", n, k) for k, value in enumerate(gives)})
+        return tuple(parts), tuple(places.get(value) for value in scope.outputs)
+
+    def ends(self, item: Item) -> tuple[list[Value], list[Value]]:
+        """What an item reads and what it gives."""
+        if isinstance(item, LayerItem):
+            return list(self.reads(item.node)), [Value(item.node.index), Value(item.node.index, "places")]
+        if isinstance(item, BlockItem):
+            return item.scope.inputs, item.scope.outputs
+        return self.outer(item.turns[0])[0], self.outer(item.turns[-1])[1]
+
+    def outer(self, turn: Sequence[LayerItem | BlockItem]) -> tuple[list[Value], list[Value]]:
+        """What a turn reads from before it, and what it gives behind it (its last item's output)."""
+        given: set[Value] = set()
+        read: list[Value] = []
+        for item in turn:
+            reads, gives = self.ends(item)
+            read += [value for value in reads if value not in given]
+            given.update(gives)
+        return list(dict.fromkeys(read)), self.ends(turn[-1])[1][:1]
+
+    # Loops ---------------------------------------------------------------------------
+
+    def _looped(self, scope: BlockScope) -> Iterator[Item]:
+        """The items of a scope, equal turns as loops."""
+        items, place = scope.items, 0
+        while place < len(items):
+            loop = self._loop_at(items, place)
+            if loop is None:
+                yield items[place]
+                place += 1
+            else:
+                yield loop
+                place += sum(map(len, loop.turns))
+
+    def _loop_at(self, items: list[Any], place: int) -> Loop | None:
+        """The loop that covers most from a place on, the shortest turn among equals."""
+        best: Loop | None = None
+        for length in range(1, min(LONGEST_TURN, (len(items) - place) // 2) + 1):
+            loop = self._turns(items, place, length)
+            if loop and (best is None or sum(map(len, loop.turns)) > sum(map(len, best.turns))):
+                best = loop
+        return best
+
+    def _turns(self, items: list[Any], place: int, length: int) -> Loop | None:
+        turns = [items[place : place + length]]
+        if len(self.outer(turns[0])[0]) != 1:
+            return None
+        steps: list[tuple[Any, ...]] | None = None
+        while len(turn := items[place + length * len(turns) :][:length]) == length:
+            found = self._step(turns[-1], turn)
+            if found is None or (steps is not None and found != steps):
+                break
+            steps = found
+            turns.append(turn)
+        while len(turns) > 1 and not self._closed(turns):
+            turns.pop()
+        numbers = [number_of(item.name) for item in turns[0]]
+        moving = any(any(step) for step in steps or ())
+        if len(turns) < (3 if moving else 2) or steps is None:
+            return None
+        start = min(number for _, number in numbers)
+        return Loop(turns, [(base, number - start) for base, number in numbers], start, steps)
+
+    def _step(
+        self, one: list[LayerItem | BlockItem], two: list[LayerItem | BlockItem]
+    ) -> list[tuple[Any, ...]] | None:
+        """How arguments go up from a turn to the next; None where the next is no such turn."""
+        found = []
+        for a, b in zip(one, two, strict=True):
+            base_a, number_a = number_of(a.name)
+            base_b, number_b = number_of(b.name)
+            if (
+                not number_a
+                or "." in base_a
+                or (base_a, number_a + 1) != (base_b, number_b)
+                or kind_of(a) != kind_of(b)
+            ):
+                return None
+            steps = tuple(map(difference, a.slots, b.slots))
+            if None in steps:
+                return None
+            found.append(steps)
+        reads, _ = self.outer(two)
+        same = self._inner(one) == self._inner(two) and reads == self.outer(one)[1]
+        return found if same else None
+
+    def _inner(self, turn: Sequence[LayerItem | BlockItem]) -> object:
+        """The wiring within a turn."""
+        places: dict[Value, object] = {value: ("in", n) for n, value in enumerate(self.outer(turn)[0])}
+        wired = []
+        for n, item in enumerate(turn):
+            reads, gives = self.ends(item)
+            wired.append(tuple(places[value] for value in reads))
+            places.update({value: ("at", n, k) for k, value in enumerate(gives)})
+        return wired
+
+    def _closed(self, turns: list[list[LayerItem | BlockItem]]) -> bool:
+        """Whether nothing behind reads into the turns but the end of the last one."""
+        inside = {n for turn in turns for item in turn for n in indices(item)}
+        end = self.outer(turns[-1])[1][0]
+        if any(value.node in inside and value != end for value in self.results):
+            return False
+        return all(
+            inside.issuperset(self.read_by.get(Value(n, kind), ()))
+            for n in inside
+            for kind in ("", "places")
+            if Value(n, kind) != end
+        )

@@ -1,0 +1,200 @@
+"""A network as Keras 3 code: the functional form, one function a block, channels last."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from typing import Final
+
+from cnnspec.exchange.code_out.blueprint import Blueprint
+from cnnspec.exchange.code_out.body import Body, Turn, note_of
+from cnnspec.exchange.code_out.calls import call, literal, wrapped
+from cnnspec.exchange.code_out.keras_helpers import HELPERS, LOADER
+from cnnspec.exchange.code_out.keras_words import CANNOT, WORDS, say
+from cnnspec.exchange.code_out.parts import BlockItem, Design, LayerItem, Value
+from cnnspec.exchange.code_out.pytorch import about, commented, parameters_of, sayings_of
+from cnnspec.exchange.trade import unsupported
+from cnnspec.layers.base import Shape
+from cnnspec.network.graph import Network, Node
+
+RESERVED: Final = frozenset(
+    {"name", "keras", "layers", "ops", "np", "n", "model", "inputs", "initializers", "make_model", *HELPERS,
+     "load_weights", "set_arrays", "arranged"}
+)  # fmt: skip
+PASSED: Final = ("relu", "leakyrelu", "elu", "gelu", "silu", "sigmoid", "tanh", "hardswish", "hardsigmoid",
+                 "dropout", "identity")  # fmt: skip
+"""Layers behind which a vector still has the order of its flattening."""
+
+
+class KerasTarget:
+    """How statements look in a function of the functional form."""
+
+    def __init__(self, blueprint: Blueprint, is_root: bool) -> None:
+        self.blueprint, self.is_root = blueprint, is_root
+
+    def leaf(
+        self, item: LayerItem, arguments: list[str], reads: list[str], out: str, turn: Turn
+    ) -> list[str]:
+        saying = item.saying
+        if not saying.make:
+            use = saying.use.format(*reads, x=reads[0])
+            return [commented(f"{' ' * turn.indent}{out} = {use}", note_of(item))]
+        before, _, behind = saying.use.partition("{m}")
+        before, behind = (text.format(*reads, x=reads[0]) for text in (before, behind))
+        arguments = [*arguments, f"name={self._name(item, turn)}"]
+        return call(f"{out} = {before}{saying.make}", arguments, behind, turn.indent, note_of(item))
+
+    def use(self, item: BlockItem, arguments: list[str], reads: list[str], out: str, turn: Turn) -> list[str]:
+        assert item.scope.design is not None
+        inner = [*reads, self._name(item, turn), *arguments]
+        return call(f"{out} = {snake(item.scope.design.name)}", inner, "", turn.indent, note_of(item))
+
+    def _name(self, item: LayerItem | BlockItem, turn: Turn) -> str:
+        text = turn.name_of(item)
+        if self.is_root:
+            return text.replace(".", "_")
+        inside = text[2:-1] if text.startswith("f") else text[1:-1].replace(".", "_")
+        return f'f"{{name}}_{inside}"'
+
+
+def snake(name: str) -> str:
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+
+
+def reads_of(network: Network, node: Node) -> tuple[Value, ...]:
+    """What a layer reads; unpool the input of its pool, in which the places are found again."""
+    if node.word == "unpool":
+        return Value(node.inputs[0]), Value(network.nodes[node.inputs[1]].inputs[0])
+    return tuple(map(Value, node.inputs))
+
+
+def flattened(network: Network) -> dict[str, Shape]:
+    """The dense layers that read a flattened map, and its shape."""
+    found = {}
+    for node in network.layers:
+        source = network.nodes[node.inputs[0]]
+        while source.word in PASSED:
+            source = network.nodes[source.inputs[0]]
+        if node.word == "dense" and source.word == "flatten" and is_reordered(source):
+            found[node.name.replace(".", "_")] = source.input_shapes[0]
+    return found
+
+
+def is_reordered(flatten: Node) -> bool:
+    """Whether a flatten gives another order in Keras than here."""
+    shape = flatten.input_shapes[0]
+    return len(shape) > 1 and shape[-1] > 1 and any(size > 1 for size in shape[:-1])
+
+
+def _unread_orders(network: Network) -> Iterator[Node]:
+    """The flattens whose order reaches something else than a dense layer."""
+    for node in network.layers:
+        if node.word == "flatten" and is_reordered(node):
+            front = [node.index]
+            while front:
+                place = front.pop()
+                readers = [network.nodes[n] for n in network.readers[place]]
+                if not readers or any(r.word not in (*PASSED, "dense") for r in readers):
+                    yield node
+                    break
+                front += [r.index for r in readers if r.word in PASSED]
+
+
+def design_lines(blueprint: Blueprint, design: Design, network: Network) -> Iterator[str]:
+    """The function of a design."""
+    is_root = design.first is blueprint.root
+    functions = frozenset(snake(d.name) for d in blueprint.designs)
+    body = Body(blueprint, design, KerasTarget(blueprint, is_root), RESERVED | functions)
+    inputs = body.inputs()
+    if is_root:
+        yield "def make_model():"
+        yield from about(design, network, 4)
+        yield f"    {inputs[0]} = inputs = keras.Input({literal(network.input)})"
+    else:
+        arguments = [*inputs, "name", *(parameter.name for parameter in design.parameters)]
+        yield from call(f"def {snake(design.name)}", arguments, ":")
+        yield from about(design, network, 4)
+    yield from body.lines(4)
+    results = ", ".join(body.results())
+    if not is_root:
+        yield f"    return {results}"
+        return
+    title = f', name="{network.name}"' if network.name else ""
+    outputs = f"[{results}]" if len(network.outputs) > 1 else results
+    made = f"keras.Model(inputs, {outputs}{title})"
+    if given := _given(network):
+        yield f"    model = {made}"
+        yield from given
+        yield "    return model"
+    else:
+        yield f"    return {made}"
+
+
+def _given(network: Network) -> list[str]:
+    """Statements for weights that the spec gives."""
+    lines = []
+    for node in network.layers:
+        for name, weight in node.weights.items():
+            if weight.initial == "given":
+                values = " ".join(repr(value).removesuffix(".0") for value in weight.values)
+                values = values if len(set(weight.values)) > 1 else repr(weight.values[0]).removesuffix(".0")
+                lines += wrapped("set_values", ["model", literal(name), literal(weight.shape)], values, 4)
+    return lines
+
+
+GIVEN: Final = '''\
+def set_values(model, name, shape, text):
+    """Begins an array at the numbers of a text, in cnnspec's order."""
+    values = np.array([float(word) for word in text.split()], "float32")
+    set_arrays(model, {name: np.resize(values, shape)})
+'''
+MAIN: Final = """\
+if __name__ == "__main__":
+    make_model().summary()
+"""
+
+
+def code(network: Network) -> str:
+    """The file; raises SpecError with every layer that cannot be said."""
+    said, faults = sayings_of(network, {**WORDS, **CANNOT}, say)
+    stray = [(node, "Keras flattens in another order, and what reads it is no dense layer")
+             for node in _unread_orders(network)]  # fmt: skip
+    twins = Counter(node.name.replace(".", "_") for node in network.layers)
+    taken = [(node, "its name with _ for . is another layer's") for node in network.layers
+             if twins[node.name.replace(".", "_")] > 1]  # fmt: skip
+    if faults or stray or taken:
+        raise unsupported("Keras", [*faults, *stray, *taken])
+    blueprint = Blueprint(network, said, lambda node: reads_of(network, node), RESERVED)
+    functions = ["\n".join(design_lines(blueprint, design, network)) for design in blueprint.designs]
+    helpers = dict.fromkeys(name for saying in said.values() for name in saying.helpers)
+    tail = [GIVEN.strip()] if _given(network) else []
+    body = [*(HELPERS[name].strip() for name in helpers), *functions, _loader(network), *tail, MAIN.strip()]
+    text = "\n\n\n".join(body)
+    return "\n".join(_head(network, text)) + "\n\n" + text + "\n"
+
+
+def _loader(network: Network) -> str:
+    rows = [f"    {literal(name)}: {literal(shape)}," for name, shape in flattened(network).items()]
+    table = ["FLATTENED = {", *rows, "}"] if rows else ["FLATTENED = {}"]
+    why = [
+        "# Flatten runs row, column, channel in Keras, but channel, row, column in cnnspec:",
+        "# the weights of these layers are put into Keras's order when they are taken.",
+    ]
+    return "\n".join([*(why if rows else []), *table, LOADER.strip()])
+
+
+def _head(network: Network, text: str) -> Iterator[str]:
+    yield f'"""{network.name or "A network"} in Keras 3, as cnnspec wrote it.'
+    yield ""
+    yield f"It takes N x {' x '.join(map(str, network.input))} and has {parameters_of(network):,} parameters."
+    yield "Shapes in comments are height x width x channels, those of one sample."
+    if len(network.outputs) > 1:
+        yield f"It gives {', '.join(output.name for output in network.outputs)}, in this order."
+    yield '"""'
+    yield ""
+    yield "import keras"
+    yield "import numpy as np"
+    names = [name for name in ("initializers", "layers", "ops") if re.search(rf"\b{name}\.", text)]
+    yield f"from keras import {', '.join(names)}"
+    yield ""

@@ -1,0 +1,88 @@
+"""Functions and classes that PyTorch code has in its file where PyTorch has none of its own."""
+
+from __future__ import annotations
+
+from typing import Final
+
+_FROZEN: Final = '''
+class FrozenBatchNorm{rank}d(nn.BatchNorm{rank}d):
+    """Batch norm that uses its running statistics in training too."""
+
+    def train(self, mode=True):
+        return super().train(False)
+'''
+
+HELPERS: Final[dict[str, str]] = {
+    **{f"FrozenBatchNorm{rank}d": _FROZEN.format(rank=rank) for rank in (1, 2, 3)},
+    "set_values": '''
+def set_values(parameter, text):
+    """Begins a parameter at the numbers of a text, in its own order."""
+    values = torch.tensor([float(word) for word in text.split()])
+    with torch.no_grad():
+        parameter.copy_(values.expand(parameter.numel()).view_as(parameter))
+''',
+    "mean_of_windows": '''
+def mean_of_windows(pool, x, padding, beyond, count):
+    """Means of windows that reach over the map; its padding counts as ``count`` values."""
+    ones = F.pad(torch.ones_like(x[:1, :1]), padding, value=count)
+    return pool(F.pad(F.pad(x, padding), beyond)) / pool(F.pad(ones, beyond))
+''',
+    "median_pool": '''
+def median_pool(x, kernel, stride, dilation):
+    """Medians of windows; values that are no number have no say."""
+    rows = torch.arange(0, x.shape[2] - (kernel[0] - 1) * dilation[0], stride[0])
+    columns = torch.arange(0, x.shape[3] - (kernel[1] - 1) * dilation[1], stride[1])
+    rows = rows[:, None] + torch.arange(kernel[0]) * dilation[0]
+    columns = columns[:, None] + torch.arange(kernel[1]) * dilation[1]
+    windows = x[:, :, rows[:, None, :, None], columns[None, :, None, :]].flatten(-2)
+    values = windows.sort(dim=-1).values
+    last = values.isnan().logical_not().sum(-1, keepdim=True) - 1
+    middle = values.gather(-1, last // 2) + values.gather(-1, (last + 1) // 2)
+    return middle.squeeze(-1) / 2
+''',
+    "bed_of_nails": '''
+def bed_of_nails(x, scales):
+    """Each pixel at the near corner of its square, zeros elsewhere."""
+    for axis, scale in enumerate(scales, 2):
+        zeros = (torch.zeros_like(x) for _ in range(scale - 1))
+        x = torch.stack([x, *zeros], axis + 1).flatten(axis, axis + 1)
+    return x
+''',
+    "Subsample": '''
+class Subsample(nn.Module):
+    """A window's sum times a trained factor, plus a trained term, a channel."""
+
+    def __init__(self, channels, pool, taps):
+        super().__init__()
+        self.pool, self.taps = pool, taps
+        self.weight = nn.Parameter(torch.full((channels,), 1 / taps))
+        self.bias = nn.Parameter(torch.zeros(channels))
+
+    def forward(self, x):
+        shape = (-1, *(1 for _ in x.shape[2:]))
+        sums = self.pool(x) * self.taps
+        return sums * self.weight.view(shape) + self.bias.view(shape)
+''',
+    "TableConv2d": '''
+class TableConv2d(nn.Module):
+    """A convolution whose filters read the channels that a table gives them."""
+
+    def __init__(self, channels, table, kernel, bias=True, stride=1, dilation=1):
+        super().__init__()
+        rows = [list(map(int, row.split())) for row in table.split(";")]
+        self.places = [(f, c) for f, row in enumerate(rows) for c in row]
+        self.shape = (len(rows), channels, *kernel)
+        self.options = {"stride": stride, "dilation": dilation}
+        bound = (len(rows) / len(self.places) / math.prod(kernel)) ** 0.5
+        values = torch.empty(len(self.places), *kernel).uniform_(-bound, bound)
+        self.weight = nn.Parameter(values)
+        self.bias = nn.Parameter(torch.zeros(len(rows))) if bias else None
+
+    def forward(self, x):
+        rows, channels = map(list, zip(*self.places, strict=True))
+        weight = self.weight.new_zeros(self.shape)
+        weight[rows, channels] = self.weight
+        return F.conv2d(x, weight, self.bias, **self.options)
+''',
+}
+"""By their names; only those that a network needs are written."""

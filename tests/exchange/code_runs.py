@@ -1,0 +1,87 @@
+"""Code that cnnspec wrote, run: the models it makes, with given weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cnnspec.backends.numpy.engine import NumpyEngine
+from cnnspec.backends.numpy.layout import Array
+from cnnspec.network.graph import Network
+
+
+def filled(network: Network, seed: int = 0, dtype: str = "float64") -> NumpyEngine:
+    """An engine whose norms have statistics of their own."""
+    engine, random = NumpyEngine(network, seed=seed, dtype=dtype), np.random.default_rng(seed)
+    for name, values in engine.weights.items():
+        if name.endswith("running_var"):
+            values[...] = random.uniform(0.8, 1.2, values.shape)
+        elif values.ndim == 1:
+            values[...] += random.standard_normal(values.shape) * 0.1
+    return engine
+
+
+def space_of(text: str) -> dict[str, Any]:
+    space: dict[str, Any] = {"__name__": "written"}
+    exec(compile(text, "written.py", "exec"), space)
+    return space
+
+
+def in_pytorch(text: str, engine: NumpyEngine, images: Array, path: Path) -> list[Array]:
+    """What the PyTorch code computes; its parameters have exactly our names and shapes."""
+    import torch
+
+    space = space_of(text)
+    classes = [v for v in space.values() if isinstance(v, type) and issubclass(v, torch.nn.Module)]
+    module = classes[-1]()
+    engine_weights = {name: values.astype("float32") for name, values in engine.weights.items()}
+    save(engine_weights, path)
+    space["load_weights"](module, path)
+    shapes = {
+        name: tuple(values.shape)
+        for name, values in module.state_dict().items()
+        if not name.endswith("num_batches_tracked")
+    }
+    assert shapes == {name: values.shape for name, values in engine_weights.items()}
+    module = module.double()
+    with torch.no_grad():
+        for name, values in module.state_dict().items():
+            if name in engine.weights:
+                values.copy_(torch.tensor(engine.weights[name]))
+        found = module(torch.tensor(np.ascontiguousarray(np.moveaxis(images, -1, 1))))
+    outputs = found if isinstance(found, tuple) else (found,)
+    return [np.moveaxis(output.numpy(), 1, -1) for output in outputs]
+
+
+def in_keras(text: str, engine: NumpyEngine, images: Array, path: Path) -> list[Array]:
+    """What the Keras code computes."""
+    space = space_of(text)
+    model = space["make_model"]()
+    save({name: values.astype("float32") for name, values in engine.weights.items()}, path)
+    space["load_weights"](model, path)
+    assert model.count_params() == sum(values.size for values in engine.weights.values())
+    found = model(images.astype("float32"))
+    outputs = found if isinstance(found, list | tuple) else (found,)
+    return [np.asarray(output.detach().numpy()) for output in outputs]
+
+
+def save(weights: dict[str, Array], path: Path) -> None:
+    from safetensors.numpy import save_file
+
+    save_file({name: np.ascontiguousarray(values) for name, values in weights.items()}, path)
+
+
+def off(found: list[Array], wanted: list[Array]) -> float:
+    """The greatest difference, of the largest value."""
+    return max(
+        float(np.abs(a - b).max()) / max(1.0, float(np.abs(b).max()))
+        for a, b in zip(found, wanted, strict=True)
+    )
+
+
+def outputs_of(engine: NumpyEngine, images: Array) -> list[Array]:
+    names = [engine.network.nodes[output.node].name for output in engine.network.outputs]
+    kept = engine.forward(images, keep=names)
+    return [kept[name] for name in names]

@@ -1,0 +1,166 @@
+"""Networks as PyTorch and Keras code: every layer decided, the same numbers, readable, equal each time."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from cases.registry import CASES
+from cases.single import network_of
+
+import cnnspec
+from cnnspec.cli.main import run
+from cnnspec.diagnostics import SpecError
+from cnnspec.exchange.code_out import keras, keras_words, pytorch, pytorch_words
+from cnnspec.layers.registry import LAYERS
+from cnnspec.network.graph import Network
+from cnnspec.resources import example_names
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore:Exception encountered when calling Softmax:UserWarning"),
+]
+CODES = {"pytorch": pytorch.code, "keras": keras.code}
+
+
+def written(network: Network, target: str) -> str | None:
+    """The code; None where it is refused, by layer and reason."""
+    try:
+        text = CODES[target](network)
+    except SpecError as error:
+        if any(item.code != "unsupported-in-target" for item in error.diagnostics):
+            raise
+        return None
+    compile(text, "written.py", "exec")
+    return text
+
+
+@pytest.mark.parametrize("word", LAYERS)
+def test_every_layer_is_decided(word: str) -> None:
+    """A translation, or a reason why there is none."""
+    assert word in pytorch_words.WORDS or word in pytorch_words.CANNOT
+    assert word in keras_words.WORDS or word in keras_words.CANNOT
+
+
+@pytest.mark.parametrize("target", CODES)
+@pytest.mark.parametrize("word", LAYERS)
+def test_every_layer_is_written_or_refused_with_the_reason(word: str, target: str) -> None:
+    written(cnnspec.parse(LAYERS[word].spec()), target)
+
+
+def test_all_that_cannot_be_said_is_named_at_once() -> None:
+    network = cnnspec.parse("input 8x8x4; p: medianpool 2x2; conv 4 3x3 dilation=2 stride=2 padding=2")
+    with pytest.raises(SpecError) as caught:
+        keras.code(network)
+    first, second = (item.message for item in caught.value.diagnostics)
+    assert first == "Keras cannot say p (medianpool): Keras has no median pool"
+    assert "conv1 (conv): Keras has no convolution with both a stride and a dilation" in second
+
+
+@pytest.mark.parametrize("target", CODES)
+@pytest.mark.parametrize("name", example_names())
+def test_a_second_export_is_the_first(name: str, target: str) -> None:
+    assert CODES[target](cnnspec.load(name)) == CODES[target](cnnspec.load(name))
+
+
+@pytest.mark.parametrize("target", CODES)
+def test_what_is_written_is_clean_and_formatted(target: str, tmp_path: Path) -> None:
+    ruff = shutil.which("ruff", path=str(Path(sys.executable).parent))
+    if ruff is None:
+        pytest.skip("needs ruff")
+    for name in example_names():
+        (tmp_path / f"{name}.py").write_text(CODES[target](cnnspec.load(name)))
+    for command in (["check", "--isolated"], ["format", "--check", "--diff", "--isolated"]):
+        done = subprocess.run([ruff, *command, str(tmp_path)], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_blocks_are_classes_and_repeats_are_loops() -> None:
+    text = pytorch.code(cnnspec.load("resnet50"))
+    assert len(re.findall(r"^class ", text, re.MULTILINE)) == 7
+    assert "for n in range(2, 2 + self.depth):" in text
+    assert "self.stage3 = Stage(channels=512, filters=256, stride=2, depth=5)" in text
+    assert len(text.splitlines()) < 200
+    dense = pytorch.code(cnnspec.load("densenet121"))
+    assert "for n in range(24):" in dense
+    assert "DenseLayer(channels=256 + 32 * n)" in dense
+
+
+def test_the_command_writes_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run(["export", "lenet", "--to", "keras"]) == 0
+    assert "keras.Model" in (tmp_path / "lenet.py").read_text()
+    assert run(["export", "lenet", "--to", "pytorch", "-o", "net/lenet.py"]) == 0
+    assert "class LeNet5(nn.Module)" in (tmp_path / "net/lenet.py").read_text()
+
+
+# Numbers -------------------------------------------------------------------------------
+
+SMALL = {
+    "alexnet": "", "unet": "input 188x188x1", "segnet": "input 45x60x3", "vgg11": "input 32x32x3",
+    "vgg13": "", "vgg16": "input 32x32x3", "vgg19": "", "resnet18": "input 64x64x3", "resnet34": "",
+    "resnet50": "input 64x64x3", "resnet50_paper": "", "resnet101": "", "resnet152": "",
+    "densenet121": "input 64x64x3", "mobilenet_v1": "input 64x64x3", "mobilenet_v2": "input 64x64x3",
+    "googlenet_torchvision": "input 64x64x3", "googlenet": "",
+}  # fmt: skip
+"""Large examples: their input made smaller, or run by hand alone."""
+
+
+def example(name: str) -> Network:
+    """The example, with a smaller input where it has one, and fewer units in its head."""
+    from cnnspec.resources import example_path
+
+    text = example_path(name).read_text()
+    text = re.sub(r"^input .*$", SMALL[name], text, flags=re.MULTILINE)
+    text = re.sub(r" => \S+|^expect .*$", "", text, flags=re.MULTILINE)
+    from cnnspec.document import Document
+
+    return Document.from_bytes(text.encode(), name, example_path(name).parent).whole_network
+
+
+def agree(network: Network, target: str, tmp_path: Path, tolerance: float) -> None:
+    import numpy as np
+
+    from exchange.code_runs import filled, in_keras, in_pytorch, off, outputs_of
+
+    engine = filled(network)
+    images = np.random.default_rng(1).standard_normal((2, *network.input))
+    run_in = in_pytorch if target == "pytorch" else in_keras
+    found = run_in(CODES[target](network), engine, images, tmp_path / "w.safetensors")
+    assert off(found, outputs_of(engine, images)) < tolerance
+
+
+CI = [name for name in example_names() if SMALL.get(name) != ""]
+LARGE = [name for name in example_names() if name in SMALL]
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("target", CODES)
+@pytest.mark.parametrize("name", CI)
+def test_an_example_computes_the_same(name: str, target: str, tmp_path: Path) -> None:
+    pytest.importorskip("torch" if target == "pytorch" else "keras")
+    network = example(name) if name in SMALL else cnnspec.load(name)
+    agree(network, target, tmp_path, 1e-9 if target == "pytorch" else 1e-4)
+
+
+@pytest.mark.torch
+@pytest.mark.slow
+@pytest.mark.parametrize("target", CODES)
+@pytest.mark.parametrize("name", LARGE)
+def test_a_large_example_computes_the_same(name: str, target: str, tmp_path: Path) -> None:
+    pytest.importorskip("torch" if target == "pytorch" else "keras")
+    agree(cnnspec.load(name), target, tmp_path, 1e-9 if target == "pytorch" else 1e-4)
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("target", CODES)
+@pytest.mark.parametrize("case", CASES, ids=repr)
+def test_a_layer_computes_the_same_or_is_refused(case: object, target: str, tmp_path: Path) -> None:
+    pytest.importorskip("torch" if target == "pytorch" else "keras")
+    network = network_of(case)  # type: ignore[arg-type]
+    if written(network, target) is not None:
+        agree(network, target, tmp_path, 1e-9 if target == "pytorch" else 1e-5)
