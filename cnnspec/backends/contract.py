@@ -56,10 +56,13 @@ class Scaling:
 
 @dataclass(frozen=True, slots=True)
 class BatchResult:
-    """What came of one batch: the sum of its losses, how many were right, how many there were."""
+    """What came of one batch: the sum of its losses, how many were right, how many there were.
+
+    Of a mask a part of the sample may be right.
+    """
 
     loss: float
-    correct: int
+    correct: float
     samples: int
 
 

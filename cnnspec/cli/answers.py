@@ -21,14 +21,17 @@ from cnnspec.model import Model
 from cnnspec.network.graph import Network
 from cnnspec.recipe.models import Recipe
 from cnnspec.records import record
-from cnnspec.training import inspection
+from cnnspec.training import inspection, shown
 from cnnspec.training.data import Dataset
 from cnnspec.training.data.dataset import Part
+from cnnspec.training.evaluate import Evaluation, figure_text
 from cnnspec.training.run import Run, is_run
+from cnnspec.training.shown import ROWS, label_text
 from cnnspec.views.pictures.palette import Theme
 from cnnspec.views.results import confusion, curves, filters
 from cnnspec.views.results import samples as galleries
 from cnnspec.views.results.plot import Plot, stacked
+from cnnspec.views.results.scatter import scatter
 from cnnspec.views.terminal import results
 from cnnspec.views.terminal.paint import Terminal
 
@@ -126,7 +129,8 @@ def _image(model: Model, run: Run | None, asked: InspectOptions) -> tuple[NDArra
     if others:
         raise click.UsageError(f"maps are of one sample; {len(asked.indices)} are named")
     samples.check_index(index, len(labels), asked.part)
-    return images[index], f"{asked.part} sample {index} ({data.names[int(labels[index])]})"
+    text = label_text(data, labels[index])
+    return images[index], f"{asked.part} sample {index}" + (f" ({text})" if text else "")
 
 
 def _confusion(model: Model, run: Run | None, asked: InspectOptions) -> InspectAnswer:
@@ -140,6 +144,9 @@ def _confusion(model: Model, run: Run | None, asked: InspectOptions) -> InspectA
 def _mistakes(model: Model, run: Run | None, asked: InspectOptions) -> InspectAnswer:
     data = samples.data_of(model, run, asked.data_name, asked.data_dir)
     result = model.evaluate(data, part=asked.part)
+    if result.target != "class":
+        places = [index for index, _ in result.hardest[: asked.most or ROWS]]
+        return _shown(model, data, result, places, asked)
     total = len(result.worst)
     found = inspection.mistakes(result, data.part(asked.part).images, asked.most or 24)
     rows = [(one.index, one.label, one.answer, one.probability) for one in found]
@@ -147,6 +154,34 @@ def _mistakes(model: Model, run: Run | None, asked: InspectOptions) -> InspectAn
         lambda terminal: results.mistakes(rows, total, terminal),
         lambda theme: galleries.mistakes(found, total, theme),
     )
+
+
+def _predictions(model: Model, run: Run | None, asked: InspectOptions) -> InspectAnswer:
+    """Answers beside what was wanted: the first samples, or those of --index."""
+    data = samples.data_of(model, run, asked.data_name, asked.data_dir)
+    for index in asked.indices:
+        samples.check_index(index, len(data.part(asked.part).labels), asked.part)
+    places = asked.indices or range(min(asked.most or ROWS, len(data.part(asked.part).labels)))
+    return _shown(model, data, model.evaluate(data, part=asked.part), list(places), asked)
+
+
+def _shown(
+    model: Model, data: Dataset, result: Evaluation, places: Sequence[int], asked: InspectOptions
+) -> InspectAnswer:
+    """Some answers, as pictures or as numbers against numbers, and the samples' figures as a table."""
+    figures = dict(result.hardest)
+    rows = [(place, figures[place]) for place in places if place in figures]
+
+    def table(terminal: Terminal) -> list[str]:
+        title = f"{asked.part} samples by number, with their {result.ranked}"
+        lines = results.hardest(rows, result.ranked, result.samples, terminal, figure_text)
+        return [title, *lines[1:]]
+
+    if result.target == "numbers":
+        numbers = shown.scatter(result)
+        return InspectAnswer(table, lambda theme: scatter(numbers, theme))
+    pictures = shown.predictions(model, data, asked.part, places, result)
+    return InspectAnswer(table, lambda theme: galleries.gallery(pictures, theme))
 
 
 def _neighbours(model: Model, run: Run | None, asked: InspectOptions) -> InspectAnswer:
@@ -182,12 +217,21 @@ def _samples(names: Sequence[str], asked: InspectOptions) -> InspectAnswer:
     recipe, found = _subject(names, "data", asked)
     if asked.indices:
         return _chosen_samples(found, asked)
-    parts = inspection.class_counts(found, recipe)
-    shown = inspection.samples_of_each_class(found, asked.part, asked.most or SAMPLES)
     head = str(found)[1:-1].removeprefix("Dataset ")
+    count = min(
+        asked.most or (SAMPLES if found.target.kind == "class" else ROWS), len(found.part(asked.part)[0])
+    )
+    pictures = (
+        inspection.samples_of_each_class(found, asked.part, count)
+        if found.target.kind == "class"
+        else shown.samples_of(found, asked.part, range(count))
+    )
+    if found.target.kind in ("numbers", "image"):
+        return InspectAnswer(lambda terminal: [head], lambda theme: galleries.gallery(pictures, theme))
+    parts = inspection.class_counts(found, recipe)
     return InspectAnswer(
         lambda terminal: [head, "", *results.counts(found.names, parts, terminal)],
-        lambda theme: galleries.gallery(shown, theme),
+        lambda theme: galleries.gallery(pictures, theme),
     )
 
 
@@ -195,9 +239,12 @@ def _chosen_samples(data: Dataset, asked: InspectOptions) -> InspectAnswer:
     labels = data.part(asked.part).labels
     for index in asked.indices:
         samples.check_index(index, len(labels), asked.part)
-    shown = inspection.samples_at(data, asked.part, asked.indices)
-    lines = [f"{asked.part} sample {index} is {data.names[int(labels[index])]}" for index in asked.indices]
-    return InspectAnswer(lambda terminal: lines, lambda theme: galleries.gallery(shown, theme))
+    pictures = inspection.samples_at(data, asked.part, asked.indices)
+    texts = {index: label_text(data, labels[index]) for index in asked.indices}
+    lines = [
+        f"{asked.part} sample {index}" + (f" is {text}" if text else "") for index, text in texts.items()
+    ]
+    return InspectAnswer(lambda terminal: lines, lambda theme: galleries.gallery(pictures, theme))
 
 
 def _augmented(names: Sequence[str], asked: InspectOptions) -> InspectAnswer:
@@ -210,9 +257,9 @@ def _augmented(names: Sequence[str], asked: InspectOptions) -> InspectAnswer:
     for index in asked.indices:
         samples.check_index(index, len(found.train_labels), "train")
     places = asked.indices or inspection.first_of_each(found.train_labels)
-    shown = inspection.augmented_samples(found, recipe.augment, places, asked.most or SAMPLES, recipe.seed)
+    made = inspection.augmented_samples(found, recipe.augment, places, asked.most or SAMPLES, recipe.seed)
     return InspectAnswer(
-        lambda terminal: results.changes(shown, terminal), lambda theme: galleries.gallery(shown, theme)
+        lambda terminal: results.changes(made, terminal), lambda theme: galleries.gallery(made, theme)
     )
 
 
@@ -235,6 +282,7 @@ SHOW: Final[dict[str, Callable[[Model, Run | None, InspectOptions], InspectAnswe
     "maps": _maps,
     "confusion": _confusion,
     "mistakes": _mistakes,
+    "predictions": _predictions,
     "neighbours": _neighbours,
 }
 ON_NAMES: Final[dict[str, Callable[[Sequence[str], InspectOptions], InspectAnswer]]] = {

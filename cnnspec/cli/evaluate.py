@@ -14,6 +14,7 @@ from cnnspec.cli.spec import spec_argument
 if TYPE_CHECKING:
     from cnnspec.training.data.dataset import Part
     from cnnspec.training.evaluate import Evaluation
+    from cnnspec.views.terminal.paint import Terminal
 
 MOST_CLASSES = 40
 """Classes up to which the confusion matrix is shown."""
@@ -30,7 +31,10 @@ def command(
     spec: str | None, inline: str | None, data_name: str | None, data_dir: Path | None,
     weights: Path | None, part: Part, most: int, form: str,
 ) -> int:  # fmt: skip
-    """Accuracy, loss, confusion, precision and recall, and the worst mistakes.
+    """Loss and accuracy, confusion, precision and recall, and the worst mistakes.
+
+    Of other targets than a class their own figures: IoU of masks, F1 and AUC of yes or no, R² of
+    numbers, PSNR and SSIM of images.
 
     SPEC may be the folder of a run; a spec by itself means the newest run of its network.
     """
@@ -49,17 +53,22 @@ def command(
 
 def page(found: Evaluation, console: Console, most: int) -> list[str]:
     """The evaluation as lines of text that fit the console."""
+    from cnnspec.training.evaluate import figure_text
     from cnnspec.training.inspection import confusion
     from cnnspec.views.terminal import results
-    from cnnspec.views.terminal.paint import compact, percent, wrap
+    from cnnspec.views.terminal.paint import compact, wrap
 
     terminal, names = console.terminal(), found.names
+    told = ", ".join(f"{name} {figure_text(name, value)}" for name, value in found.figures.items())
     lines = wrap(
-        f"accuracy {percent(found.accuracy)}, loss {compact(found.loss)}, {found.samples:,} images, "
+        f"{told}, loss {compact(found.loss)}, {found.samples:,} images, "
         f"{found.images_per_second:,.0f} a second",
         terminal.width,
     )
+    lines = [terminal.text(line) for line in lines]
     lines[0] = terminal.paint(lines[0], "bold")
+    if found.target != "class":
+        return [*lines, *_details(found, terminal, most)]
     if len(names) <= MOST_CLASSES:
         title = "confusion matrix: true classes down, predicted classes across"
         lines += ["", *wrap(title, terminal.width), "", *results.confusion(confusion(found), terminal)]
@@ -70,4 +79,27 @@ def page(found: Evaluation, console: Console, most: int) -> list[str]:
             (one.index, names[one.label], names[one.answer], one.probability) for one in found.worst[:most]
         ]
         lines += ["", *results.mistakes(shown, len(found.worst), terminal)]
+    return lines
+
+
+def _details(found: Evaluation, terminal: Terminal, most: int) -> list[str]:
+    """The figures of each class, question or column; a confusion that is small; the hardest samples."""
+    from cnnspec.training.evaluate import COUNTED, figure_text
+    from cnnspec.training.inspection import confusion
+    from cnnspec.views.terminal import results
+    from cnnspec.views.terminal.paint import wrap
+
+    def text(name: str, value: float) -> str:
+        return f"{value:,.0f}" if name in COUNTED else terminal.text(figure_text(name, value))
+
+    lines: list[str] = []
+    if found.confusion.size and len(found.names) <= MOST_CLASSES:
+        title = f"confusion matrix of {confusion(found).counted}: true down, predicted across"
+        lines += ["", *wrap(title, terminal.width), "", *results.confusion(confusion(found), terminal)]
+    if found.details:
+        title = {"mask": "class", "binary": "question"}.get(found.target, "number")
+        lines += ["", *results.figures(found.names, found.details, title, terminal, text)]
+    if most and found.hardest:
+        worst = found.hardest[:most]
+        lines += ["", *results.hardest(worst, found.ranked, found.samples, terminal, text)]
     return lines

@@ -27,6 +27,7 @@ from cnnspec.training.data.dataset import Part
 from cnnspec.training.data.picture import SUFFIXES, read_image
 from cnnspec.training.data.preprocess import fit_images
 from cnnspec.training.run import Run
+from cnnspec.training.shown import label_text
 
 FORMS: Final = (
     'rows as "1 2; 3 4" (channels apart by |), lists as [[1, 2], [3, 4]], a file of either, a .npy file, a '
@@ -109,7 +110,8 @@ def _sample(
     data = load(name, shape=shape, resize=resizing)
     images, labels = data.part(part)
     check_index(index, len(labels), part, "--input")
-    _say(f"{part} sample {index:,} of {name}: {data.names[int(labels[index])]}")
+    text = label_text(data, labels[index])
+    _say(f"{part} sample {index:,} of {name}{f': {text}' if text else ''}")
     image: NDArray[np.uint8] = images[index]
     if shape is None:
         return image

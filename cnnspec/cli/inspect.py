@@ -26,7 +26,8 @@ KINDS: Final = {
     "filters": "the kernels of the first layer, or of --layer",
     "maps": "what --layer makes of one image (--index or --image)",
     "confusion": "which classes were predicted as which",
-    "mistakes": "the most confident wrong answers",
+    "mistakes": "the most confident wrong answers; of masks, numbers and images the hardest samples",
+    "predictions": "masks over images, images beside those wanted, numbers against true",
     "neighbours": "training samples nearest to test samples, by a hidden layer",
     "curves": "loss and accuracy by epoch; several RUNs on one page",
     "data": "the samples of each class; also of a spec not yet trained",
@@ -36,8 +37,9 @@ SYNONYMS: Final = {
     "filter": "filters", "kernels": "filters", "weights": "filters", "map": "maps", "activations": "maps",
     "features": "maps", "errors": "mistakes", "worst": "mistakes", "neighbors": "neighbours",
     "nearest": "neighbours", "curve": "curves", "history": "curves", "loss": "curves", "matrix": "confusion",
-    "samples": "data", "dataset": "data", "classes": "data", "augment": "augmented",
-    "augmentation": "augmented",
+    "masks": "predictions", "reconstructions": "predictions", "scatter": "predictions", "hardest": "mistakes",
+    "predicted": "predictions", "samples": "data", "dataset": "data", "classes": "data",
+    "augment": "augmented", "augmentation": "augmented",
 }  # fmt: skip
 FORMATS: Final = ("png", "svg", "pdf")
 

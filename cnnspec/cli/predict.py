@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from cnnspec.cli.console import Console, stdout_console
+from cnnspec.cli.console import Console, stdout_console, write_result
 from cnnspec.cli.options import data_options, format_option, most_option, picture_options, weights_option
 from cnnspec.text import printable
 
@@ -33,13 +33,23 @@ BAR: Final = 24
 @weights_option
 @most_option("Classes to show.", 3, "--top")
 @picture_options
+@click.option(
+    "-o",
+    "--output",
+    metavar="FILE",
+    help="Draw masks and images (.png, .svg, .pdf); or save all as an array (.npy).",
+)
 @format_option("text", "json")
 def command(
     run: str, images: tuple[Path, ...], data_name: str | None, data_dir: Path | None,
     indices: tuple[int, ...], weights: Path | None, most: int, invert: bool | None, center: bool,
-    resize: bool, form: str,
+    resize: bool, output: str | None, form: str,
 ) -> int:  # fmt: skip
     """The most likely classes of images (.png and the like, .npy), with their probabilities.
+
+    Of a network trained for masks, how much of each class is there; for yes or no, numbers and images,
+    what it gives. -o draws masks over the images and images beside those given (.png, .svg, .pdf), or
+    saves all answers as an array (.npy).
 
     RUN is the folder of a run, or a spec whose newest run is meant. A folder among
     the images means all in it.
@@ -48,36 +58,83 @@ def command(
     from cnnspec.cli.inputs import Fit, named_images
     from cnnspec.cli.samples import data_of
     from cnnspec.training.evaluate import probabilities
+    from cnnspec.training.shown import said
 
     if not images and not indices:
         raise click.UsageError("give image files, or --index N for samples of the test set")
     model, record = runs.find(run, None, weights)
-    names = model.classes
+    recipe = record.recipe if record else model.network.training_recipe
+    names, kind = model.classes, recipe.target.kind if recipe.target else "class"
+    _refuse_picture(output, kind)
     fit = Fit(model.network.input, record, invert, center, resize)
-    given = (item for path in _files(images) for item in named_images(path, model.network.input))
+    pictures = (item for path in _files(images) for item in named_images(path, model.network.input))
     samples: list[tuple[str, NDArray[np.uint8], str | None]]
-    samples = [(name, fit(name, image), None) for name, image in given]
+    samples = [(name, fit(name, image), None) for name, image in pictures]
     if indices:
         data = data_of(model, record, data_name, data_dir)
         names = data.names
         samples += [_sample(data, index) for index in indices]
+    given = [probabilities(model, image, kind)[0] for _, image, _ in samples]
     answers = [
-        _answer(name, label, probabilities(model, image)[0], names, most) for name, image, label in samples
+        _answer(name, label, said(kind, one, names, most), kind)
+        for (name, _, label), one in zip(samples, given, strict=True)
     ]
+    if output is not None:
+        _save(output, kind, [(name, image[0]) for name, image, _ in samples], given, names)
     out = stdout_console()
     if form == "json":
         out.print_json({"schema": SCHEMA, "network": model.network.name, "images": answers})
     else:
-        out.print("\n".join(_page(answers, out)))
+        out.print("\n".join(_page(answers, kind, out)))
     return 0
 
 
-def _sample(data: Dataset, index: int) -> tuple[str, NDArray[np.uint8], str]:
-    """A test sample: what it is called, its image, its class."""
+def _refuse_picture(output: str | None, kind: str) -> None:
+    """Leaves before anything is computed where a file cannot be made of the answers."""
+    from cnnspec.training.shown import PICTURES
+
+    if output is None:
+        return
+    suffix = Path(output).suffix.lower()
+    if suffix not in (".npy", ".png", ".svg", ".pdf"):
+        raise click.BadParameter(f'"{output}" must end in .npy, .png, .svg or .pdf', param_hint="--output")
+    if suffix != ".npy" and kind not in PICTURES:
+        array = Path(output).with_suffix(".npy")
+        message = f"the answers are no pictures; they can be saved as an array: {array}"
+        raise click.BadParameter(message, param_hint="--output")
+
+
+def _save(
+    output: str, kind: str, samples: list[tuple[str, NDArray[Any]]], answers: list[NDArray[Any]],
+    names: tuple[str, ...],
+) -> None:  # fmt: skip
+    """All answers as an array (of masks the class numbers), or as a picture beside their images."""
+    from io import BytesIO
+
+    import numpy as np
+
+    from cnnspec.training.shown import answered
+    from cnnspec.views.pictures.palette import THEMES
+    from cnnspec.views.pictures.svg import convert
+    from cnnspec.views.results.samples import gallery
+
+    suffix = Path(output).suffix.lower().removeprefix(".")
+    if suffix != "npy":
+        drawn = gallery(answered(kind, samples, answers, names), THEMES["light"])
+        write_result(output, convert(drawn.document(), suffix))
+        return
+    whole, file = np.stack(answers), BytesIO()
+    np.save(file, whole.argmax(-1).astype(np.uint8) if kind == "mask" else whole)
+    write_result(output, file.getvalue())
+
+
+def _sample(data: Dataset, index: int) -> tuple[str, NDArray[np.uint8], str | None]:
+    """A test sample: what it is called, its image, and in words what is wanted."""
     from cnnspec.cli.samples import check_index
+    from cnnspec.training.shown import label_text
 
     check_index(index, len(data.test.labels), "test")
-    label = data.names[int(data.test.labels[index])]
+    label = label_text(data, data.test.labels[index]) or None
     return f"test sample {index}", data.test.images[index : index + 1], label
 
 
@@ -95,18 +152,23 @@ def _files(paths: tuple[Path, ...]) -> list[Path]:
     return found
 
 
-def _answer(
-    name: str, label: str | None, shares: NDArray[np.float32], names: tuple[str, ...], most: int
-) -> dict[str, Any]:
+ENTRIES: Final = {
+    "class": ("classes", "class", "probability"), "mask": ("classes", "class", "share"),
+    "binary": ("answers", "question", "probability"), "numbers": ("numbers", "name", "value"),
+    "image": ("values", "name", "value"),
+}  # fmt: skip
+"""How an answer of each kind is called in JSON: the list, and in it a name and its figure."""
+
+
+def _answer(name: str, label: str | None, told: list[tuple[str, float]], kind: str) -> dict[str, Any]:
     from cnnspec.training.evaluate import number
 
-    order = (-shares).argsort(kind="stable")[:most]
-    known = names if len(names) == len(shares) else tuple(map(str, range(len(shares))))
-    best = [{"class": known[n], "probability": number(float(shares[n]))} for n in order]
-    return {"image": name, **({"label": label} if label is not None else {}), "classes": best}
+    whole, word, figure = ENTRIES[kind]
+    best = [{word: one, figure: number(value)} for one, value in told]
+    return {"image": name, **({"label": label} if label is not None else {}), whole: best}
 
 
-def _page(answers: list[dict[str, Any]], console: Console) -> list[str]:
+def _page(answers: list[dict[str, Any]], kind: str, console: Console) -> list[str]:
     from cnnspec.views.terminal.paint import pad, percent
 
     terminal = console.terminal()
@@ -114,13 +176,17 @@ def _page(answers: list[dict[str, Any]], console: Console) -> list[str]:
     for answer in answers:
         label = f" (is {answer['label']})" if "label" in answer else ""
         lines += [f"{printable(answer['image'])}{label}"]
-        width = max(len(one["class"]) for one in answer["classes"])
-        for n, one in enumerate(answer["classes"]):
-            share = one["probability"]
-            if share is None:
-                lines.append(f"  {pad(one['class'], width)}  no number")
+        whole, word, figure = ENTRIES[kind]
+        width = max(len(one[word]) for one in answer[whole])
+        for n, one in enumerate(answer[whole]):
+            value = one[figure]
+            if value is None:
+                lines.append(f"  {pad(one[word], width)}  no number")
                 continue
-            bar = terminal.text("━") * round(share * BAR) if console.width >= width + BAR + 14 else ""
-            row = f"  {pad(one['class'], width)}  {percent(share):>8}  {bar}".rstrip()
-            lines.append(terminal.paint(row, "bold") if n == 0 else row)
+            if figure == "value":
+                lines.append(f"  {pad(one[word], width)}  {value:.6g}")
+                continue
+            bar = terminal.text("━") * round(value * BAR) if console.width >= width + BAR + 14 else ""
+            row = f"  {pad(one[word], width)}  {percent(value):>8}  {bar}".rstrip()
+            lines.append(terminal.paint(row, "bold") if n == 0 and kind != "binary" else row)
     return lines

@@ -15,9 +15,13 @@ from cnnspec.diagnostics import SpecError
 from cnnspec.document import RUN_SPEC
 
 if TYPE_CHECKING:
+    from cnnspec.model import Model
     from cnnspec.recipe.models import Recipe
+    from cnnspec.training.data import Dataset
+    from cnnspec.training.evaluate import Evaluation
     from cnnspec.training.run import Run
     from cnnspec.views.documents.report.learned import Learned
+    from cnnspec.views.results import Gallery, Scatter
 
 MISTAKES = 24
 T = TypeVar("T")
@@ -75,6 +79,7 @@ def _learned(folder: Path, recipe: Recipe, data_name: str | None, data_dir: Path
     """What the run learned; what cannot be had is left out, and said."""
     from cnnspec.cli import runs, samples
     from cnnspec.training import inspection
+    from cnnspec.training.evaluate import figure_text
     from cnnspec.views.documents.report.learned import Learned
 
     notes: list[str] = []
@@ -89,11 +94,25 @@ def _learned(folder: Path, recipe: Recipe, data_name: str | None, data_dir: Path
     if run and data.name != run.set:
         notes.append(f"It was trained on {run.set}; below it is evaluated on {data.name}, as --data says.")
     result = model.evaluate(data)
+    name, value = result.headline
     return Learned(
-        curve, filters, inspection.confusion(result),
+        curve, filters, inspection.confusion(result) if result.confusion.size else None,
         inspection.mistakes(result, data.test_images, MISTAKES), len(result.worst),
-        f"{data.name}, test", notes, changes,
+        f"{data.name}, test", notes, _predictions(model, data, result), (name, figure_text(name, value)),
+        changes,
     )  # fmt: skip
+
+
+def _predictions(model: Model, data: Dataset, result: Evaluation) -> Gallery | Scatter | None:
+    """Answers beside what was wanted, of targets whose answers can be seen."""
+    from cnnspec.training import shown
+
+    if result.target == "numbers":
+        return shown.scatter(result)
+    if result.target not in shown.PICTURES:
+        return None
+    places = range(min(shown.ROWS, result.samples))
+    return shown.predictions(model, data, "test", places, result)
 
 
 def _changes(run: Run, recipe: Recipe) -> str:

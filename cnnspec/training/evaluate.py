@@ -19,18 +19,20 @@ from cnnspec.views.terminal.paint import compact, percent
 
 LIKELY: Final = {"class": ("softmax", softmax), "mask": ("softmax", softmax), "binary": ("sigmoid", sigmoid)}
 """For targets whose answers are probabilities: what makes them of scores, unless the network ends with it."""
-PERCENTS: Final = ("accuracy", "pixel accuracy", "mean IoU", "precision", "recall", "F1")
+PERCENTS: Final = ("accuracy", "pixel accuracy", "mean IoU", "IoU", "precision", "recall", "F1")
 """Figures that are parts of a whole."""
+COUNTED: Final = ("pixels", "yes")
+"""Figures that are counts."""
 UNITS: Final = {"PSNR": " dB"}
 
 
-def probabilities(model: Predictor, images: NDArray[Any]) -> NDArray[np.float32]:
+def probabilities(model: Predictor, images: NDArray[Any], kind: str = "class") -> NDArray[np.float32]:
     """The model's probabilities (samples, classes); a network without a softmax gets one at its end.
 
-    Weights out of all measure give NaN, without a word.
+    For another ``kind`` of target, its answers. Weights out of all measure give NaN, without a word.
     """
-    outputs = model.forward(images)["output"].reshape(len(images), -1).astype(np.float32, copy=False)
-    return answers_of(model, outputs, "class")
+    outputs = model.forward(images)["output"].astype(np.float32, copy=False)
+    return answers_of(model, outputs.reshape(len(images), -1) if kind == "class" else outputs, kind)
 
 
 def answers_of(model: Predictor, outputs: NDArray[Any], kind: str) -> NDArray[np.float32]:

@@ -10,7 +10,15 @@ from math import isfinite
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, TypeAlias
 
-from pydantic import Field, FiniteFloat, NonNegativeInt, PositiveInt, TypeAdapter, ValidationError
+from pydantic import (
+    Field,
+    FiniteFloat,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveInt,
+    TypeAdapter,
+    ValidationError,
+)
 
 from cnnspec.diagnostics import Diagnostic
 from cnnspec.files import read_bytes, refuse_links, write_atomically
@@ -155,7 +163,7 @@ class TrainState:
     epoch: NonNegativeInt = 0
     batch: NonNegativeInt = 0
     loss: float = 0.0
-    correct: NonNegativeInt = 0
+    correct: NonNegativeFloat = 0
     seen: NonNegativeInt = 0
     best_loss: float | None = None
     best_epoch: int | None = None
@@ -173,7 +181,7 @@ class TrainState:
         else:
             self.waited += 1
         self.epoch, self.batch = self.epoch + 1, 0
-        self.loss, self.correct, self.seen = 0.0, 0, 0
+        self.loss, self.correct, self.seen = 0.0, 0.0, 0
 
     def to_dict(self) -> dict[str, Any]:
         """All but the rows, which the metrics file has."""

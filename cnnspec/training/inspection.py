@@ -23,8 +23,10 @@ from cnnspec.network.graph import Network, Node
 from cnnspec.recipe.models import Augment, Recipe
 from cnnspec.training.augment import Augmenter
 from cnnspec.training.data.dataset import Dataset, Part, divide
+from cnnspec.training.evaluate import figure_text
 from cnnspec.training.history import EpochRecord, MetricsFile
 from cnnspec.training.run import METRICS, SPEC, Run
+from cnnspec.training.shown import label_text, samples_of
 from cnnspec.views import results
 
 if TYPE_CHECKING:
@@ -101,7 +103,12 @@ def maps(model: Predictor, image: NDArray[Any], layer: str, title: str = "") -> 
 
 
 def confusion(found: Evaluation) -> results.Confusion:
-    return results.Confusion(found.confusion, found.names)
+    """Of samples, of the pixels of masks, or of a yes and no; raises SpecError where there are no classes."""
+    if not found.confusion.size:
+        cure = "cnnspec inspect RUN predictions shows them beside what was wanted"
+        raise SpecError.of("nothing-to-show", "the answers are not of one class each", cure)
+    names = (f"not {found.names[0]}", found.names[0]) if found.target == "binary" else found.names
+    return results.Confusion(found.confusion, names, "pixels" if found.target == "mask" else "samples")
 
 
 def mistakes(found: Evaluation, images: NDArray[Any], count: int) -> list[results.Misclassified]:
@@ -179,11 +186,13 @@ def _squares(asked: NDArray[np.float32], among: NDArray[np.float32]) -> NDArray[
 def _neighbour(data: Dataset, index: int, distance: float, part: Part) -> results.Neighbour:
     images, labels = data.part(part)
     shown = as_image(images[index], images.shape[1:])
-    return results.Neighbour(shown, index, data.names[int(labels[index])], distance)
+    return results.Neighbour(shown, index, label_text(data, labels[index]), distance)
 
 
 def first_of_each(labels: NDArray[Any], most: int = 10) -> list[int]:
-    """The place of the first sample of each class."""
+    """The place of the first sample of each class; the first samples, where there are no classes."""
+    if labels.ndim > 1:
+        return list(range(min(len(labels), most)))
     _, first = np.unique(labels, return_index=True)
     return [int(place) for place in first[:most]]
 
@@ -215,7 +224,13 @@ def run_curve(folder: Path) -> results.TrainingCurve:
     curve = curve_of(rows, network.name or folder.name)
     params = analyze(network).totals.params
     curve = replace(curve, params=params)
-    return replace(curve, test_loss=test.loss, test_accuracy=test.accuracy) if test else curve
+    if test is None:
+        return curve
+    known = {name: value for name, value in test.figures.items() if value is not None}
+    told = tuple((name, figure_text(name, value)) for name, value in known.items() if name != "accuracy")
+    return replace(
+        curve, test_loss=test.loss, test_accuracy=known.get("accuracy", test.accuracy), test_figures=told
+    )
 
 
 def distinct(curves: Sequence[results.TrainingCurve], folders: Sequence[Path]) -> list[results.TrainingCurve]:
@@ -229,14 +244,20 @@ def distinct(curves: Sequence[results.TrainingCurve], folders: Sequence[Path]) -
 
 
 def class_counts(data: Dataset, recipe: Recipe) -> Mapping[str, tuple[int, ...]]:
-    """Samples of each class, for training, validation (where there is any) and test."""
+    """Samples of each class (of masks their pixels, of yes or no the yes), for each part there is."""
     train, validation = divide(data, recipe.data.validation, recipe.seed)
     parts = {"training": train, "validation": validation, "test": data.test}
     return {
-        name: tuple(np.bincount(part.labels, minlength=data.classes).tolist())
+        name: tuple(_counts(part.labels, data).tolist())
         for name, part in parts.items()
         if part and len(part.labels)
     }
+
+
+def _counts(labels: NDArray[Any], data: Dataset) -> NDArray[np.int64]:
+    if data.target.kind in ("class", "mask"):
+        return np.bincount(labels.ravel(), minlength=data.classes)[: data.classes]
+    return np.asarray((labels > 0.5).sum(0), np.int64)
 
 
 def samples_of_each_class(data: Dataset, part: Part, count: int) -> results.Gallery:
@@ -254,6 +275,8 @@ def samples_of_each_class(data: Dataset, part: Part, count: int) -> results.Gall
 def samples_at(data: Dataset, part: Part, places: Sequence[int]) -> results.Gallery:
     """The samples of these numbers, each in a row of its own."""
     images, labels = data.part(part)
+    if data.target.kind != "class":
+        return samples_of(data, part, places)
     rows = [
         (f"{place}: {data.names[int(labels[place])]}", (as_image(images[place], data.shape),))
         for place in places
@@ -274,7 +297,7 @@ def augmented_samples(
     for place in places:
         image = data.train_images[place]
         made = augmenter(np.repeat(image[None], count, axis=0), generator)
-        rows.append((data.names[int(data.train_labels[place])], (image, *made)))
+        rows.append((label_text(data, data.train_labels[place]) or str(place), (image, *made)))
     plain = Augment()
     options = [f"{name}={value_text(value)}" for name, value in setting if value != getattr(plain, name)]
     note = f"{data.name}: a training sample, and what it may look like"

@@ -116,7 +116,7 @@ def test_dark_differs_from_light(cnnspec: Command, home: Path, tmp_path: Path) -
     [
         (("{run}", "filtres"), 'there is nothing called "filtres" to inspect; did you mean "filters"?'),
         (("{run}", "neighbors"), 'did you mean "neighbours"?'),
-        (("{run}",), "say what to inspect: filters, maps, confusion, mistakes, neighbours, curves"),
+        (("{run}",), "say what to inspect: filters, maps, confusion, mistakes, predictions, neighbours"),
         (("filters",), "name the folder of a run, or a spec that was trained"),
         (("{run}", "filters", "maps"), "one thing at a time: filters, maps"),
         (("{run}", "maps", "--layer", "relu9"), 'there is no layer "relu9"; did you mean "relu'),

@@ -60,11 +60,11 @@ class Loss(ABC):
         """Places that are not ignored."""
         return self.places if self.valid is None else int(np.count_nonzero(self.valid))
 
-    def correct(self) -> int:
-        """How many places have their greatest value at the wanted class, as whole samples' worth."""
+    def correct(self) -> float:
+        """How many places have their greatest value at the wanted class, in samples' worth."""
         labels = np.argmax(self.target, axis=1) if self.labels is None else self.labels
         right = int(np.count_nonzero(np.argmax(self.output, axis=1) == labels))
-        return right * self.samples // max(1, self.counted)
+        return right * self.samples / max(1, self.counted)
 
     @abstractmethod
     def measure(self) -> None:
@@ -197,10 +197,10 @@ class BinaryCrossEntropyLoss(WantedLoss):
         np.subtract(slope, self.target, out=slope)
         self.scale()
 
-    def correct(self) -> int:
-        """How many values are on the wanted side, as whole samples' worth."""
+    def correct(self) -> float:
+        """How many values are on the wanted side, in samples' worth."""
         right = int(np.count_nonzero((self.output > 0) == (self.target > 0.5)))
-        return right * self.samples // self.output.size
+        return right * self.samples / self.output.size
 
 
 class MeanSquaredErrorLoss(Loss):

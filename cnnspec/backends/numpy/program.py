@@ -117,7 +117,7 @@ class Program:
         """The mean loss of the last pass, over all outputs by their weights."""
         return sum(loss.value for loss in self.losses)
 
-    def correct(self) -> int:
+    def correct(self) -> float:
         """How many samples of the loaded labels the main output has right."""
         return self.losses[0].correct()
 
@@ -126,7 +126,7 @@ class Program:
         for call in self.backward_calls:
             call.run()
 
-    def step(self, images: Array, labels: Array) -> tuple[float, int]:
+    def step(self, images: Array, labels: Array) -> tuple[float, float]:
         """One batch forward and backward: (sum of the samples' losses, samples that were right)."""
         self.load(images, labels)
         self.forward()

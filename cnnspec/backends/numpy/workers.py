@@ -99,7 +99,7 @@ class DataParallel(SingleProcess):
             np.multiply(part, samples / total, out=self.workspace)
             np.add(gradient, self.workspace, out=gradient)
         return BatchResult(
-            own.loss + float(self.results[:, 0].sum()), own.correct + int(self.results[:, 1].sum()), total
+            own.loss + float(self.results[:, 0].sum()), own.correct + float(self.results[:, 1].sum()), total
         )
 
     def keep(self, worker: int, found: BatchResult) -> None:

@@ -128,7 +128,10 @@ def load(
     arrays = _arrays(path)
     target = target or CLASS
     keys = _keys(path, arrays, alone=isinstance(target, ImageTarget))
-    found = samples(path, {key: arrays[key] for pair in keys.values() for key in pair}, shape, target)
+    given: dict[str, Values] = {}
+    for x, y in keys.values():
+        given |= {x: arrays[x], (y if y != x else f"{x} itself"): arrays[y]}
+    found = samples(path, given, shape, target)
     parts = dict(zip(keys, map(Samples, found.images, found.labels), strict=True))
     notes = found.notes
     if others := [key for key in arrays if not any(key in pair for pair in keys.values())]:

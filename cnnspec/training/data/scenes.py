@@ -51,8 +51,7 @@ def load(path: Path | None, shape: Shape | None) -> Dataset:
     digits = published.load_digits() if path is None else published.load(published.MNIST, path)
     train = _scenes(digits.train, TRAINING, (height, width), 0)
     test = _scenes(digits.test, TEST, (height, width), 1)
-    note = f"scenes of {digits.name}, made on the spot: the same each time"
-    return Dataset("digits_scene", *train, *test, NAMES, notes=(note,), target=MaskTarget())
+    return Dataset("digits_scene", *train, *test, NAMES, target=MaskTarget())
 
 
 def _scenes(digits: Samples, count: int, size: tuple[int, int], part: int) -> Samples:

@@ -32,10 +32,11 @@ class FeatureMaps:
 
 @dataclass(frozen=True, eq=False)
 class Confusion:
-    """``counts[t, p]`` samples of class t were predicted as p."""
+    """``counts[t, p]`` samples of class t were predicted as p, or what else is ``counted``."""
 
     counts: NDArray[Any]
     names: tuple[str, ...]
+    counted: str = "samples"
 
     @property
     def samples(self) -> int:
@@ -107,3 +108,20 @@ class Gallery:
     note: str
     rows: tuple[tuple[str, tuple[NDArray[Any], ...]], ...]
     originals: bool = False
+    heads: tuple[str, ...] = ()
+    """What stands over the columns."""
+    key: tuple[tuple[str, tuple[int, int, int]], ...] = ()
+    """What colours mean: names with red, green and blue."""
+
+
+@dataclass(frozen=True, eq=False)
+class Scatter:
+    """Numbers that were predicted against those that were so: (samples, columns) both.
+
+    ``figures`` are what is told of each column.
+    """
+
+    names: tuple[str, ...]
+    truths: NDArray[Any]
+    answers: NDArray[Any]
+    figures: tuple[str, ...] = ()

@@ -58,7 +58,8 @@ class _Matrix:
         )
         wrong = self.shown.samples - int(self.shown.counts.trace())
         note = f"{100 * self.shown.accuracy:.2f} % of {self.shown.samples:,} right, {wrong:,} wrong"
-        title = f"Confusion matrix{f' ({data})' if data else ''}"
+        of = f" of {self.shown.counted}" if self.shown.counted != "samples" else ""
+        title = f"Confusion matrix{of}{f' ({data})' if data else ''}"
         width, height = self.left + end + self.right, self.top + end + 2
         return Plot("confusion", title, note, width, height, self.writer, self.text)
 

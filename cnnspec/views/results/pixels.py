@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import struct
 import zlib
+from colorsys import hls_to_rgb
 from typing import Any, Final
 
 import numpy as np
@@ -70,12 +71,36 @@ def colored(numbers: NDArray[Any]) -> NDArray[np.uint8]:
     return np.rint(255 * (numbers - low) / ((high - low) or 1.0)).astype(np.uint8)
 
 
+def class_colours(count: int) -> list[tuple[int, int, int]]:
+    """A colour for each class: hues far apart, light and dark by turns; the first, the ground, has none."""
+    found = [(0, 0, 0)]
+    for n in range(count - 1):
+        lightness, strength = ((0.62, 0.85), (0.48, 0.75))[n % 2]
+        part = hls_to_rgb(n / max(1, count - 1), lightness, strength)
+        found.append(tuple(round(255 * value) for value in part))  # type: ignore[arg-type]
+    return found[:count]
+
+
+def overlaid(image: NDArray[Any], mask: NDArray[Any], count: int, opacity: float = 0.72) -> NDArray[np.uint8]:
+    """A sample under the colours of its mask (height, width); class 0, and those from ``count``, show it."""
+    shown = sample(image)
+    step = max(1, mask.shape[0] // shown.shape[0])
+    mask = mask[::step, ::step][: shown.shape[0], : shown.shape[1]]
+    grey = np.broadcast_to(shown, (*shown.shape[:2], 3)).astype(np.float32)
+    colours = np.array([*class_colours(count), *[(0, 0, 0)] * (256 - count)], np.float32)[mask]
+    covered = ((mask > 0) & (mask < count))[..., None]
+    mixed = np.where(covered, opacity * colours + (1 - opacity) * grey, grey)
+    return np.asarray(np.rint(mixed), np.uint8)
+
+
 def sample(image: NDArray[Any]) -> NDArray[np.uint8]:
     """A sample of the data, bytes or numbers: three channels or one, no larger than is shown."""
     step = max(1, min(image.shape[:2]) // LARGEST)
     image = image[::step, ::step]
     if image.dtype != np.uint8:
-        image = colored(image)
+        image = (
+            colored(image) if image.min() < 0 or image.max() > 1 else np.rint(255 * image).astype(np.uint8)
+        )
     return image if image.shape[2] == 3 else np.rint(image.mean(2, keepdims=True)).astype(np.uint8)
 
 

@@ -17,6 +17,8 @@ NARROW: Final = 80.0
 """Pixels up to which a name and a distance stand on one line."""
 LONGEST: Final = 120.0
 """Pixels of a class's name."""
+LARGE: Final = 120.0
+"""Pixels of a tile where few stand in a row, under their heads."""
 WIDEST: Final = 1100.0
 """Pixels of a row of mistakes."""
 
@@ -77,11 +79,14 @@ def gallery(shown: Gallery, theme: Theme) -> Plot:
     names = [_name(name) for name, _ in shown.rows]
     columns = max(1, *(len(images) for _, images in shown.rows))
     aspect = next((image.shape[0] / image.shape[1] for _, images in shown.rows for image in images), 1.0)
-    lead = int(shown.originals)
-    tiles = Tiles(TileGrid(len(names), columns, 56, aspect, 6, beside=names, lead=lead), theme)
+    lead, size = int(shown.originals), LARGE if shown.heads else 56
+    grid = TileGrid(len(names), columns, size, aspect, 6, beside=names, lead=lead, captions=shown.heads)
+    tiles = Tiles(grid, theme)
     for row, (name, images) in enumerate(shown.rows):
         for column, image in enumerate(images):
             tiles.show(row, column, pictured(image, theme), name, strong=column < lead)
+    tiles.heads(shown.heads)
+    tiles.key(shown.key)
     return tiles.figure("gallery", shown.title, shown.note)
 
 

@@ -111,6 +111,33 @@ class Tiles:
             baseline = y + height + 3 + (n + 1) * LINE * self.grid.text - 4
             self._word(x + width / 2, baseline, text, "middle", color if n == 0 else None)
 
+    def heads(self, words: Sequence[str]) -> None:
+        """Words over the columns; the rows move down."""
+        if not words:
+            return
+        room, below = LINE * self.grid.text + 4, self.writer
+        self.writer = SvgWriter(self.theme)
+        self.writer.insert(below, 0, room)
+        for column, text in enumerate(words):
+            x, _, width, _ = self.grid.box(0, column)
+            self._word(x + width / 2, self.grid.text, text, "middle")
+        self.height += room
+
+    def key(self, colours: Sequence[tuple[str, tuple[int, int, int]]]) -> None:
+        """What colours mean, in lines under the tiles."""
+        if not colours:
+            return
+        size, x, y = self.grid.text, self.grid.left, self.height + 12
+        for name, colour in colours:
+            needed = 1.8 * size + text_width(name, size)
+            if x > self.grid.left and x + needed > self.width:
+                x, y = self.grid.left, y + 1.6 * size
+            fill = "#" + bytes(colour).hex()
+            self.writer.rect(x, y, size, size, fill=fill, stroke=self.theme.frame, stroke_width=0.8)
+            self._word(x + 1.4 * size, y + 0.85 * size, name, "start")
+            x += needed + size
+        self.height = y + 1.4 * size
+
     def scale(self, low: float, high: float) -> None:
         """The colours of the numbers between ``low`` and ``high``, under the tiles."""
         reach = max(-low, high)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from cnnspec.views.terminal.grid import Column, TableRow, draw, fit, table
@@ -180,6 +180,29 @@ def classes(rows: Sequence[tuple[str, float, float, int]], terminal: Terminal) -
         for name, p, r, n in rows
     ]
     return _table(columns, lines, terminal)
+
+
+def figures(
+    names: Sequence[str], details: Mapping[str, Sequence[float]], title: str, terminal: Terminal,
+    text: Callable[[str, float], str],
+) -> list[str]:  # fmt: skip
+    """The figures of each class, question or column, a line each; ``text`` writes them."""
+    columns = [_name(title, 4), *(_number(key, n) for n, key in enumerate(details))]
+    lines = [
+        {title: name, **{key: text(key, values[n]) for key, values in details.items()}}
+        for n, name in enumerate(names)
+    ]
+    return _table(columns, lines, terminal)
+
+
+def hardest(
+    shown: Sequence[tuple[int, float]], figure: str, total: int, terminal: Terminal,
+    text: Callable[[str, float], str],
+) -> list[str]:  # fmt: skip
+    """Of the samples with the worst figure: number and figure."""
+    lines = [{"sample": str(index), figure: text(figure, value)} for index, value in shown]
+    head = f"the hardest of {total:,} samples"
+    return [*wrap(head, terminal.width), "", *_table([_number("sample"), _number(figure)], lines, terminal)]
 
 
 def mistakes(shown: Sequence[tuple[int, str, str, float]], total: int, terminal: Terminal) -> list[str]:

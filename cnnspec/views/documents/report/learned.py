@@ -9,13 +9,14 @@ from typing import Final
 
 from cnnspec.views.documents.report.style import Colors
 from cnnspec.views.pictures.palette import DARK, LIGHT, Theme
-from cnnspec.views.results import Confusion, Filters, Misclassified, TrainingCurve
+from cnnspec.views.results import Confusion, Filters, Gallery, Misclassified, Scatter, TrainingCurve
 from cnnspec.views.results.confusion import confusion
 from cnnspec.views.results.curves import measures, panel
 from cnnspec.views.results.filters import filters
 from cnnspec.views.results.plot import Plot
-from cnnspec.views.results.samples import mistakes
-from cnnspec.views.terminal.paint import compact
+from cnnspec.views.results.samples import gallery, mistakes
+from cnnspec.views.results.scatter import scatter
+from cnnspec.views.terminal.paint import compact, percent
 from cnnspec.views.terminal.results import cells, columns_of
 
 EPOCHS: Final = "loss", "accuracy", "validation loss", "validation"
@@ -32,15 +33,21 @@ class Learned:
     wrong: int = 0
     data: str = ""
     notes: Sequence[str] = ()
+    predictions: Gallery | Scatter | None = None
+    """Of targets other than a class: answers beside what was wanted."""
+    headline: tuple[str, str] | None = None
+    """The figure that tells most, on the test part, in words."""
     changes: str = ""
     """What the training did otherwise than the recipe of the spec says."""
 
     @property
-    def accuracy(self) -> float | None:
-        """On the test part."""
-        if self.confusion:
-            return self.confusion.accuracy
-        return self.curve.test_accuracy if self.curve else None
+    def figure(self) -> tuple[str, str] | None:
+        """What tells most of the test part: ``("accuracy", "98.76 %")``."""
+        if self.headline or not self.curve:
+            return self.headline
+        known = self.curve.test_accuracy
+        told = (("accuracy", percent(known)),) if known is not None else ()
+        return next(iter((*self.curve.test_figures, *told)), None)
 
 
 def section(learned: Learned, colors: Colors) -> str:
@@ -50,6 +57,10 @@ def section(learned: Learned, colors: Colors) -> str:
         draws.append(lambda theme: filters(found, theme))
     if counts := learned.confusion:
         draws.append(lambda theme: confusion(counts, theme, learned.data))
+    if shown := learned.predictions:
+        draws.append(
+            lambda theme: gallery(shown, theme) if isinstance(shown, Gallery) else scatter(shown, theme)
+        )
     if learned.mistakes:
         draws.append(lambda theme: mistakes(learned.mistakes, learned.wrong, theme))
     parts = [f'<p class="note">{escape(note)}</p>' for note in learned.notes]

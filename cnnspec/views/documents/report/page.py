@@ -65,7 +65,7 @@ def _standing(document: Document, analysis: Analysis | None, learned: Learned | 
     errors = len(document.errors)
     status = f"{errors} error{'s' * (errors > 1)}; what is known so far" if errors else ""
     return (f'<p class="faint">{status}</p>' if status else "") + (
-        sections.figures(analysis, learned.accuracy if learned else None) if analysis else ""
+        sections.figures(analysis, learned.figure if learned else None) if analysis else ""
     )
 
 

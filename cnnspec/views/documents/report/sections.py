@@ -12,7 +12,7 @@ from cnnspec.layers.base import Family, show
 from cnnspec.layers.writing import sentence
 from cnnspec.views.documents.report.mathml import LAW, equation
 from cnnspec.views.documents.report.style import tone
-from cnnspec.views.terminal.paint import in_bytes, percent
+from cnnspec.views.terminal.paint import in_bytes
 from cnnspec.views.workings import LayerWorking, WorkingLine, board, legend
 
 if TYPE_CHECKING:
@@ -34,11 +34,11 @@ def shape(sizes: Sequence[int]) -> str:
     return show(tuple(sizes)).replace("x", "×")
 
 
-def figures(analysis: Analysis, accuracy: float | None) -> str:
-    """The key figures of a network, large; first of all how often it is right, where that is known."""
+def figures(analysis: Analysis, tested: tuple[str, str] | None) -> str:
+    """The key figures of a network, large; first of all what tells how good it is, where that is known."""
     totals, network = analysis.totals, analysis.network
     texts = {
-        "test accuracy": "" if accuracy is None else percent(accuracy),
+        **({f"test {tested[0]}": tested[1]} if tested else {}),
         "input": shape(network.input),
         "output": shape(network.output),
         "layers": f"{len(analysis.rows):,}",
