@@ -166,6 +166,9 @@ def _made(
     options: dict[str, Value], inputs: tuple[int, ...] | None,
 ) -> MadeLayer | None:  # fmt: skip
     if any(isinstance(value, OpenValue) for value in options.values()):
+        if refused := _fields_refused(kind, options):
+            _report_refused(elaborator, sentence, context, bound, options, refused)
+            return None
         solved = solve_here(elaborator, sentence, context, kind, options, inputs)
         if solved is None:
             return None
@@ -173,10 +176,31 @@ def _made(
     made = make_layer(kind, options)
     if isinstance(made, MadeLayer):
         return made
-    for refusal in made:
+    _report_refused(elaborator, sentence, context, bound, options, made)
+    return _without(elaborator, kind, options, made)
+
+
+def _fields_refused(kind: type[Layer], options: dict[str, Value]) -> tuple[Refusal, ...]:
+    """Why options cannot be what they are, whatever stands for ``?``: 1 could, wherever a number can."""
+    known = {
+        name: tuple([1 if part is None else part for part in value.parts])
+        if isinstance(value, OpenValue)
+        else value
+        for name, value in options.items()
+        if not isinstance(value, OpenValue) or value.parts
+    }
+    made = validate(kind, known)
+    refused = made if isinstance(made, tuple) else ()
+    return tuple(refusal for refusal in refused if refusal.option in known and not refusal.is_missing)
+
+
+def _report_refused(
+    elaborator: Elaborator, sentence: tree.LayerSentence, context: Context, bound: Binding,
+    options: dict[str, Value], refused: tuple[Refusal, ...],
+) -> None:  # fmt: skip
+    for refusal in refused:
         fault = bound.refused(refusal, options, context.names())
         elaborator.report(_swapped(sentence, refusal, options, fault), context)
-    return _without(elaborator, kind, options, made)
 
 
 def _swapped(

@@ -85,8 +85,9 @@ class CheckpointManager:
         self.folder, self.kept = folder, kept
 
     def sweep(self) -> None:
-        """Takes away what a writer that was killed left."""
+        """Takes away what a writer that was killed left: files half written, and one checkpoint too many."""
         sweep(self.folder, _NAME.fullmatch)
+        self._prune()
 
     @property
     def paths(self) -> list[Path]:
@@ -100,9 +101,12 @@ class CheckpointManager:
         path = self.folder / f"step-{checkpoint.step:09d}.safetensors"
         refuse_links(self.folder, self.folder.parent)
         write(path, checkpoint)
+        self._prune()
+        return path
+
+    def _prune(self) -> None:
         for old in self.paths[: -self.kept]:
             old.unlink(missing_ok=True)
-        return path
 
     def latest(
         self, fault: Callable[[Checkpoint], str | None] = lambda _: None

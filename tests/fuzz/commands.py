@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import cnnspec
+from cnnspec.analysis.report import analyze
 from cnnspec.cli import main
 from cnnspec.diagnostics import LayerError, SpecError
 from cnnspec.training.data.idx import FILES
@@ -182,11 +183,28 @@ RUN: Final = (
 )  # fmt: skip
 
 
+LOOKING: Final = (("analyze", "run"), ("explain", "run"), ("diff", "run", "small.cnn"))
+LARGE: Final = 30_000_000
+"""Bytes of activations, or multiplications."""
+
+
 def runs(bench: Bench, data: bytes) -> None:
-    """A finished run with another record, metrics or spec."""
+    """A finished run with another record, metrics or spec; one whose network is large is only looked at."""
     name = {b"{": "run.json", b"e": "metrics.jsonl"}.get(data[:1], "spec.cnn")
     bench.put(f"run/{name}", data[1:])
-    bench.some(*RUN)
+    if name == "spec.cnn" and _is_large(data[1:]):
+        bench.some(*LOOKING)
+    else:
+        bench.some(*RUN)
+
+
+def _is_large(spec: bytes) -> bool:
+    """Whether a network takes much time or memory to run, as ``analyze`` says beforehand."""
+    try:
+        analysis = analyze(cnnspec.parse(spec.decode("utf-8", "surrogatepass")), batch=8)
+    except SpecError:
+        return False
+    return analysis.memory.peak_bytes > LARGE or analysis.totals.multiplies > LARGE
 
 
 def checkpoints(bench: Bench, data: bytes) -> None:

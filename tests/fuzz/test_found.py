@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tools import fault_of
+from tools import built, fault_of
 
 from cnnspec.analysis.explain import explain
 from cnnspec.analysis.memory import Memory
@@ -195,6 +195,22 @@ def test_many_parts_that_cannot_be_read_are_told_in_proportion() -> None:
     started = process_time()
     elaborate(tree, extra=faults)
     assert process_time() - started < 6
+
+
+@pytest.mark.parametrize(
+    ("sentence", "said"),
+    [
+        ("conv C ?x? padding=same stride=0", "stride must be at least 1. Received: 0"),
+        ("maxpool ? stride=0", "stride must be at least 1. Received: 0"),
+        ("conv 8 3x3 padding=? dilation=0", "dilation must be at least 1. Received: 0"),
+        ("conv 8 3x3 padding=same stride=?x0", "number 2 of stride must be at least 1. Received: ?x0"),
+    ],
+)
+def test_options_that_no_layer_can_have_are_told_before_others_are_solved(sentence: str, said: str) -> None:
+    text = f"input 64x64x8; {sentence} => 8x8x8"
+    assert [] == drive(text).faults
+    (fault,) = built(text).diagnostics
+    assert said == fault.message
 
 
 def test_a_large_window_that_spreads_looks_at_the_taps_that_reach_a_place() -> None:

@@ -129,6 +129,14 @@ def test_an_empty_shelf_has_nothing(tmp_path: Path) -> None:
     assert (None, ()) == CheckpointManager(tmp_path / "absent").latest()
 
 
+def test_what_was_killed_before_it_took_the_oldest_away_leaves_no_checkpoint_too_many(tmp_path: Path) -> None:
+    for step in range(5):
+        (tmp_path / f"step-{step:09d}.safetensors").write_text("whole")
+    shelf = CheckpointManager(tmp_path)
+    shelf.sweep()
+    assert [2, 3, 4] == [int(path.stem[-9:]) for path in shelf.paths]
+
+
 def test_a_model_takes_its_weights_from_a_checkpoint(
     model_of: Callable[..., Model], data: Dataset, tmp_path: Path
 ) -> None:
