@@ -32,6 +32,7 @@ LIMITS: Final[dict[str, dict[str, tuple[str, str]]]] = {
     },
     "Data": {
         "file": ("cnnspec.files:LARGEST_DATA", "bytes"),
+        "table": ("cnnspec.training.data.table:LARGEST", "bytes of CSV, read in some four times as many"),
         "image": ("cnnspec.training.data.picture:LARGEST", "pixels"),
         "packed": ("cnnspec.training.data.faults:UNFOLDED", "bytes unfolded, or 100 times the file's"),
         "classes": ("cnnspec.training.data.values:MOST_CLASSES", "of a data set"),

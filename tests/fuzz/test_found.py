@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import tracemalloc
+from collections.abc import Callable
+from functools import partial
 from itertools import product
 from pathlib import Path
 from random import Random
@@ -19,6 +21,7 @@ from cnnspec.analysis.explain import explain
 from cnnspec.analysis.memory import Memory
 from cnnspec.analysis.receptive_field import spread_from
 from cnnspec.analysis.report import analyze
+from cnnspec.backends import images
 from cnnspec.diagnostics import Diagnostic
 from cnnspec.document import parse
 from cnnspec.elaborate.spec import elaborate
@@ -28,7 +31,8 @@ from cnnspec.syntax.parse import parse_tolerant
 from cnnspec.text import Source
 from cnnspec.training import checkpoint
 from cnnspec.training.data import data
-from cnnspec.training.data.idx import read_images
+from cnnspec.training.data import table as table_files
+from cnnspec.training.data.idx import read_images, read_pair
 from cnnspec.training.history import EpochRecord, MetricsFile
 from cnnspec.training.inspection import curve_of
 from cnnspec.views.documents import indented
@@ -41,7 +45,7 @@ from cnnspec.views.terminal.paint import Terminal
 from .commands import checkpoints, driven
 from .drive import drive
 from .forge.arrays import unfolding, zipped
-from .forge.samples import unfolding_idx
+from .forge.samples import header, unfolding_idx
 from .lab import lab
 
 
@@ -195,6 +199,44 @@ def test_many_parts_that_cannot_be_read_are_told_in_proportion() -> None:
     started = process_time()
     elaborate(tree, extra=faults)
     assert process_time() - started < 6
+
+
+def most_traced(read: Callable[[], object]) -> int:
+    """Bytes that reading takes at most."""
+    tracemalloc.start()
+    try:
+        read()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_table_is_read_in_a_few_times_its_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(images, "AT_ONCE", 40)
+    path, random = tmp_path / "x.csv", np.random.default_rng(0)
+    values = random.integers(0, 256, (400, 784)) * (random.random((400, 784)) < 0.2)
+    lines = [f"{n % 10},{','.join(map(str, line))}" for n, line in enumerate(values.tolist())]
+    path.write_text("\n".join(lines))
+    read = partial(data, str(path), shape=(28, 28, 1))
+    read()
+    assert most_traced(read) < 5 * path.stat().st_size
+
+
+def test_labels_for_other_images_take_no_more_than_their_file(tmp_path: Path) -> None:
+    for name, values in (("images", np.zeros((2, 3, 3), np.uint8)), ("labels", np.zeros(10**6, np.uint8))):
+        (tmp_path / name).write_bytes(header(values) + values.tobytes())
+    used = most_traced(lambda: fault_of(read_pair, tmp_path / "images", tmp_path / "labels"))
+    assert used < 2 * 10**6
+
+
+def test_a_table_beyond_the_limit_or_with_a_character_that_parts_cells_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text("a\x1fb,1,2\n" * 3)
+    assert "line 1 holds a control character" in fault_of(data, str(path)).message
+    monkeypatch.setattr(table_files, "LARGEST", 20)
+    assert "it is larger than 20 bytes" in fault_of(data, str(path)).message
 
 
 @pytest.mark.parametrize(

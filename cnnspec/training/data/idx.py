@@ -107,7 +107,7 @@ def read_labels(path: Path) -> Labels:
 
 def read_pair(images: Path, labels: Path, known: int = 256) -> tuple[Bytes, Labels]:
     """Images with their labels below ``known``; raises SpecError when their numbers differ."""
-    pictures, classes = read_images(images), read_labels(labels)
+    pictures, classes = read_images(images), read_idx(labels, "labels")
     if not pictures.size:
         sizes = pictures.shape if pictures.shape[3] != 1 else pictures.shape[:3]
         raise bad_file(images, f"holds no images: its header says {_times(sizes)}")
@@ -122,7 +122,7 @@ def read_pair(images: Path, labels: Path, known: int = 256) -> tuple[Bytes, Labe
         message = f"byte {8 + place:,} holds label {classes[place]}; labels are 0 to {known - 1}"
         cure = "get the file again, or take both from one set: each class needs images to train on"
         raise bad_file(labels, message, cure=cure)
-    return pictures, classes
+    return pictures, classes.astype(np.int64)
 
 
 def read_idx(path: Path, wanted: str) -> Bytes:
