@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from cnnspec.layers import activation, conv, dense, merge, norm, pool, reshape
+from cnnspec.layers import activation, conv, dense, dropout, merge, norm, pool, reshape
 from cnnspec.layers.base import Shapes
 from cnnspec.network.graph import Network
 
@@ -49,7 +49,7 @@ def module(layer: Any, inputs: Shapes) -> nn.Module:
             return nn.ReLU(inplace=True) if layer.max is None else nn.ReLU6(inplace=True)
         case activation.Softmax():
             return nn.Softmax(1)
-        case norm.Dropout():
+        case dropout.Dropout(channels=False):
             return nn.Dropout(layer.rate)
         case reshape.Flatten():
             return nn.Flatten()

@@ -174,8 +174,6 @@ def _heavy_dense(analysis: Analysed) -> Iterator[Diagnostic]:
 def _unproductive(analysis: Analysed) -> Iterator[Diagnostic]:
     """Layers that widen a field already wider than the image (Richter et al. 2021)."""
     image = spatial(analysis.network.input)
-    if any(spatial(node.output) != image for node in analysis.network.inputs):
-        return
     late = []
     for row in analysis.rows:
         kernel = getattr(row.node.layer, "kernel", (1,))

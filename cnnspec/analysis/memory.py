@@ -268,7 +268,7 @@ def _holds_input(source: int, network: Network) -> bool:
     node = network.nodes[source]
     while node.layer.storage.is_view:
         node = network.nodes[node.inputs[0]]
-    return not node.inputs
+    return node.index == 0
 
 
 def _gradient_peak(network: Network) -> int:

@@ -59,7 +59,6 @@ class Track(NamedTuple):
 
 
 INPUT = Track(1, ((0, 0),))
-NOTHING = Track(0, (None,))
 
 
 @record
@@ -183,45 +182,20 @@ def _shortest(track: Track) -> Track:
 
 
 def tracks_of(network: Network) -> list[tuple[Track, ...]]:
-    """For each node, the track along each axis of the input that it sees.
-
-    None where they are unwieldy, or where it sees inputs of different sizes.
-    """
+    """For each node, the track along each axis of the network's input; none where they are unwieldy."""
     found: list[tuple[Track, ...]] = []
-    seen: list[Shape | None] = []
+    rank = len(spatial(network.input))
     for node in network.nodes:
-        image = _image(node, seen)
-        seen.append(image)
-        if not node.inputs:
-            found.append((INPUT,) * len(node.output[:-1]))
-        else:
-            blind = [not seen[source] for source in node.inputs]
-            found.append(_node_tracks(node, found, len(image), blind) if image is not None else ())
+        found.append(_node_tracks(node, found, rank) if node.inputs else (INPUT,) * rank)
     return found
 
 
-def _image(node: Node, seen: list[Shape | None]) -> Shape | None:
-    """The spatial sizes of the input that a node sees; None where it sees several of different sizes.
-
-    Where inputs are equal in size, their pixels have the same places; a vector has none.
-    """
-    if not node.inputs:
-        return spatial(node.output)
-    images = {seen[source] for source in node.inputs}
-    images = images - {()} if len(images) > 1 else images
-    return images.pop() if len(images) == 1 else None
-
-
-def _node_tracks(
-    node: Node, found: list[tuple[Track, ...]], rank: int, blind: list[bool]
-) -> tuple[Track, ...]:
-    """``blind`` says of each input of the node whether it hangs on no pixels at all."""
-    if rank and not all(found[s] or blind[n] for n, s in enumerate(node.inputs)):
+def _node_tracks(node: Node, found: list[tuple[Track, ...]], rank: int) -> tuple[Track, ...]:
+    if rank and not all(found[source] for source in node.inputs):
         return ()
     try:
         branches = tuple(
-            (NOTHING,) * rank if rank and blind[which] else branch_tracks(node, which, found[source], rank)
-            for which, source in enumerate(node.inputs)
+            branch_tracks(node, which, found[source], rank) for which, source in enumerate(node.inputs)
         )
         return branches[0] if len(branches) == 1 else _merged(branches, node.output)
     except Unwieldy:

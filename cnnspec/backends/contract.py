@@ -1,8 +1,7 @@
 """What training, evaluation and prediction need of an engine: a library that runs networks.
 
 Arrays cross this border as NumPy's: images N x H x W x C, weights by PyTorch's
-names and in PyTorch's layouts, whatever an engine keeps inside. A network with several
-inputs takes them by name, ``{"left": images, "right": images}``, as many of each.
+names and in PyTorch's layouts, whatever an engine keeps inside.
 """
 
 from __future__ import annotations
@@ -21,8 +20,6 @@ if TYPE_CHECKING:
     from cnnspec.recipe.models import Normalise, Recipe
 
 Array: TypeAlias = NDArray[Any]
-Images: TypeAlias = "Array | Mapping[str, Array]"
-"""What flows in: N x H x W x C; by name where a network has several inputs."""
 
 IGNORED: Final = 255
 """The class number, in masks of bytes, of places that count nowhere."""
@@ -34,8 +31,7 @@ PREDICT_BATCH = 64
 class Scaling:
     """What is done to bytes on their way in: ``byte·factor + shift``, one number or one a channel.
 
-    Floating-point images are taken as they are, unless the network learned from such. Of several inputs
-    those that hold bytes are scaled.
+    Floating-point images are taken as they are, unless the network learned from such.
     """
 
     factor: Array | float = 1 / 255
@@ -73,7 +69,7 @@ class BatchResult:
 class BatchSource(Protocol):
     """Training samples in batches, whose order follows from the epoch alone."""
 
-    def epoch(self, epoch: int, first: int = 0) -> Iterator[tuple[Images, Array]]:
+    def epoch(self, epoch: int, first: int = 0) -> Iterator[tuple[Array, Array]]:
         """Images and targets of the batches of an epoch, from place ``first`` on.
 
         Images are N x …, bytes or floats. Targets are class numbers (N,), masks of bytes (N, H, W) where
@@ -99,7 +95,7 @@ class Predictor(Protocol):
     """Names of the classes in the order of the outputs; none where that is not known."""
 
     def forward(
-        self, images: Images, keep: Sequence[str] = (), batch: int = PREDICT_BATCH
+        self, images: Array, keep: Sequence[str] = (), batch: int = PREDICT_BATCH
     ) -> dict[str, Array]:
         """All outputs by name, and those of the layers named in ``keep``: N x H x W x C each.
 
@@ -150,10 +146,10 @@ class TrainingSession(Protocol):
     def running(self) -> AbstractContextManager[None]:
         """Held while steps are made; everything the session holds (threads, processes) is let go after."""
 
-    def epoch(self, epoch: int, first: int) -> Iterator[tuple[Images, Array]]:
+    def epoch(self, epoch: int, first: int) -> Iterator[tuple[Array, Array]]:
         """The batches of an epoch, from place ``first`` on, each of them for ``backward``."""
 
-    def backward(self, images: Images, labels: Array, step: int) -> BatchResult:
+    def backward(self, images: Array, labels: Array, step: int) -> BatchResult:
         """The gradients of a batch; ``step`` counts from 0 over the whole training."""
 
     def update(self, rate: float) -> None:

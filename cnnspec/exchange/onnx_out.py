@@ -14,6 +14,7 @@ import numpy as np
 from onnx import TensorProto, checker, helper, numpy_helper
 
 from cnnspec import resources
+from cnnspec.exchange.onnx_arithmetic import ARITHMETIC
 from cnnspec.exchange.onnx_words import TABLE, CannotSay, LayerWriter
 from cnnspec.exchange.trade import Arrays, unsupported
 from cnnspec.layers.base import Shape
@@ -96,7 +97,7 @@ def _graph(network: Network, weights: Arrays) -> GraphWriter:
     graph, faults = GraphWriter(network, weights), list[tuple[Node, str]]()
     for node in network.layers:
         try:
-            write_layer = TABLE.get(node.word)
+            write_layer = TABLE.get(node.word) or ARITHMETIC.get(node.word)
             if write_layer is None:
                 raise CannotSay("no operator of ONNX computes it")
             write_layer(LayerWriter(graph, node))

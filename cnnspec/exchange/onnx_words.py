@@ -167,9 +167,9 @@ def subsample(call: LayerWriter) -> None:
     ends = [max(axis.after, _missing(axis)) for axis in axes]
     window["pads"] = [*window["pads"][: len(axes)], *ends]
     total = call.op("Conv", *call.inputs, ones, name="sum", group=channels, **window)
-    factor = _per_channel(call, "weight")
+    factor = per_channel(call, "weight")
     scaled = call.op("Mul", total, factor, since=7, name="scaled")
-    call.op("Add", scaled, _per_channel(call, "bias"), since=7)
+    call.op("Add", scaled, per_channel(call, "bias"), since=7)
 
 
 def _missing(axis: Any) -> int:
@@ -177,7 +177,7 @@ def _missing(axis: Any) -> int:
     return int((axis.count - 1) * axis.stride + axis.reach - axis.size - axis.before)
 
 
-def _per_channel(call: LayerWriter, name: str) -> str:
+def per_channel(call: LayerWriter, name: str) -> str:
     return call.shaped(call.weight(name), [-1, *(1 for _ in range(call.rank))], name)
 
 
@@ -219,10 +219,16 @@ def reshape(call: LayerWriter) -> None:
 
 
 def pad(call: LayerWriter) -> None:
-    sides = call.layer.sides(call.shapes)
-    amount = [0, 0, *(before for before, _ in sides), 0, 0, *(after for _, after in sides)]
+    """The pixels, then the channels, which are zeros in every mode."""
+    sides, ends, x = call.layer.sides(call.shapes), call.layer.ends, call.inputs[0]
     mode = {"zeros": "constant", "reflect": "reflect", "replicate": "edge"}[call.layer.mode]
-    call.op("Pad", *call.inputs, call.sizes("amount", amount), since=11, mode=mode)
+    name = "wide" if any(ends) else ""
+    amount = [0, 0, *(before for before, _ in sides), 0, 0, *(after for _, after in sides)]
+    wide = call.op("Pad", x, call.sizes("amount", amount), since=11, mode=mode, name=name)
+    if any(ends):
+        none = [0] * len(sides)
+        deep = [0, ends[0], *none, 0, ends[1], *none]
+        call.op("Pad", wide, call.sizes("channels", deep), since=11, mode="constant")
 
 
 def _cut(call: LayerWriter, starts: Sequence[int], stops: Sequence[int], axes: Sequence[int]) -> None:
@@ -289,7 +295,7 @@ def relu(call: LayerWriter) -> None:
 
 
 def prelu(call: LayerWriter) -> None:
-    call.op("PRelu", *call.inputs, _per_channel(call, "weight"), since=9)
+    call.op("PRelu", *call.inputs, per_channel(call, "weight"), since=9)
 
 
 def silu(call: LayerWriter) -> None:
@@ -302,6 +308,10 @@ def softmax(call: LayerWriter) -> None:
 
 
 def dropout(call: LayerWriter) -> None:
+    """ONNX drops single values alone; in use all are the same."""
+    if call.layer.channels:
+        call.op("Identity")
+        return
     call.op("Dropout", *call.inputs, call.own("rate", call.layer.rate), since=12)
 
 

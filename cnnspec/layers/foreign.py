@@ -22,6 +22,11 @@ SAME: Final = {
     "reflectionpad": "pad {} mode=reflect",
     "replicationpad": "pad {} mode=replicate",
     "centercrop": "crop to={}",
+    "depthtospace": "pixelshuffle {} order=dcr",
+    "spacetodepth": "pixelunshuffle {} order=dcr",
+    **dict.fromkeys(("dropout1d", "dropout2d", "dropout3d"), "dropout {} channels=yes"),
+    "featuredropout": "dropout {} channels=yes",
+    "spatialdropout": "dropout {} channels=yes",
     "separableconv": "separable {} padding=valid",
     "depthwiseseparable": "separable {} padding=valid",
     "depthwiseseparableconv": "separable {} padding=valid",
@@ -47,16 +52,11 @@ _NEAREST: Final = {
     "lstm gru rnn convlstm": "no layer remembers from step to step here; attention looks at all positions "
     "at once, a dilated conv at many",
     "embedding": "the nearest is dense bias=no over inputs that are 0 or 1",
-    "droppath stochasticdepth": "the nearest is dropout, which drops single values, not whole paths",
     "dropconnect": "the nearest is dropout, which drops values, not weights",
     "dropblock": "the nearest is dropout, which drops single values, not squares of them",
-    "dropout1d dropout2d dropout3d featuredropout spatialdropout": (
-        "the nearest is dropout, which drops single values, not whole channels"
-    ),
     "alphadropout gaussiandropout": "the nearest is dropout, which sets values to zero",
     "gaussiannoise": "the nearest is dropout, which sets values to zero and adds nothing",
     "norm": "there are batchnorm, layernorm, groupnorm, instancenorm and lrn: say which one",
-    "rmsnorm": "the nearest is layernorm, which takes the mean away as well",
     "weightnorm spectralnorm": "the nearest is batchnorm, which scales what comes out, not the weights",
     "layerscale": "it is scale initial=1e-6, with the number that its trained factors begin at",
     "maxout": "maximum takes the greatest of several branches: maximum { | dense 8 | dense 8 }",
@@ -69,12 +69,6 @@ _NEAREST: Final = {
     "maxpool (H//7, W//7) makes 7x7 of 14x14",
     "lppool": "the nearest is avgpool, which adds the values themselves",
     "fractionalmaxpool": "the nearest is maxpool, whose windows lie on a regular grid",
-    "pixelshuffle": "nothing trades channels for pixels here; the nearest are upsample, which leaves the "
-    "channels, and upconv, which learns; shuffle mixes groups of channels",
-    "depthtospace": "nothing trades channels for pixels here; the nearest are upsample, which leaves the "
-    "channels, and upconv, which learns",
-    "pixelunshuffle spacetodepth": "nothing trades channels for pixels here; the nearest are upsample, "
-    "which leaves the channels, and a strided conv, which learns",
     "interpolate resize": "upsample makes a map so many times larger: upsample 2 mode=bilinear",
     "groupconv groupedconv": "conv has groups: conv 64 3x3 groups=4",
     "dilatedconv atrousconv": "conv has a dilation: conv 64 3x3 dilation=2",
@@ -83,8 +77,8 @@ _NEAREST: Final = {
     "mbconv": "the nearest is the block inverted_residual, which weighs no channels",
     "basicblock resblock residualblock": "the block residual is one: residual 64 stride=2",
     "se": "the block squeeze_excite weighs the channels: squeeze_excite 16",
+    "permute swapaxes": "transpose names the axes in their new order by letters: transpose CHW",
     "view": "flatten makes one vector of a map, reshape another shape",
-    "permute transpose": "values keep their order here: height x width x channels",
     "split chunk narrow channels": "slice takes channels, from the first number up to before the second: "
     "slice 0 32",
     "stack": "concat joins channels; nothing makes a new axis",
@@ -121,7 +115,7 @@ def plain(word: str) -> str:
 def sentence_for(word: str, written: str) -> str | None:
     """The same in our words, for a word and what is written after it; None where there is none."""
     name = plain(word)
-    pattern = SAME.get(f"{name} {written}") or SAME.get(name)
+    pattern = SAME.get(f"{name} {written}") or SAME.get(word.lower()) or SAME.get(name)
     if pattern is None or ("{}" not in pattern and written and f"{name} {written}" not in SAME):
         return None
     said = re.findall(r"\w+(?==)", written)

@@ -1,4 +1,4 @@
-"""Normalisation across the batch, the sample, groups of channels and neighbouring channels; dropout."""
+"""Normalisation across the batch, the sample, groups of channels and neighbouring channels."""
 
 from math import prod
 from typing import ClassVar, Literal
@@ -40,6 +40,9 @@ class _Affine(Weighted):
     storage: ClassVar[Storage] = Storage.IN_PLACE
     picture: ClassVar[Picture] = Picture.STRIP
     example: ClassVar[str] = "input 28x28x6; {word}"
+
+    centred: ClassVar[bool] = True
+    """Whether the mean is taken away."""
 
     epsilon: float = Field(1e-5, gt=0, description="added to the variance, so that no division is by zero")
     affine: bool = Field(True, description="scale and shift each channel by trained numbers")
@@ -124,18 +127,8 @@ class PerSample(_Affine):
         )
 
 
-class LayerNorm(PerSample):
-    """Mean and variance over one whole sample, or over the channels at each place. Ba et al. 2016.
-
-    Weights: ``weight`` and ``bias``, (C, *spatial) over all and (C,) over channels.
-    """
-
-    word: ClassVar[str] = "layernorm"
-    effect: ClassVar[Effect] = Effect.NONE
-    counts: ClassVar[Counts] = {
-        "fvcore": _affine(4, 5), "ptflops": 1, "thop": _affine(2, 4), "calflops": _affine(4, 5),
-        "torchinfo": params,
-    }  # fmt: skip
+class _Over(PerSample):
+    """Over one whole sample, or over the channels at each place."""
 
     over: Literal["all", "channels"] = Field("all", description="the whole sample, or each place's channels")
 
@@ -152,6 +145,47 @@ class LayerNorm(PerSample):
     def window(self, inputs: Shapes, which: int = 0) -> tuple[Window, ...]:
         sees = SAME_PLACE if self.over == "channels" else Everything()
         return tuple(sees for _ in spatial(inputs[0]))
+
+
+class LayerNorm(_Over):
+    """Mean and variance over one whole sample, or over the channels at each place. Ba et al. 2016.
+
+    Weights: ``weight`` and ``bias``, (C, *spatial) over all and (C,) over channels.
+    """
+
+    word: ClassVar[str] = "layernorm"
+    effect: ClassVar[Effect] = Effect.NONE
+    counts: ClassVar[Counts] = {
+        "fvcore": _affine(4, 5), "ptflops": 1, "thop": _affine(2, 4), "calflops": _affine(4, 5),
+        "torchinfo": params,
+    }  # fmt: skip
+
+
+class RmsNorm(_Over):
+    """x/√(mean of x² + epsilon), then scaled: layer norm that leaves the mean. Zhang, Sennrich 2019.
+
+    Over the whole sample, or the channels at each place. Weights: ``weight``, as layer norm's.
+    """
+
+    word: ClassVar[str] = "rmsnorm"
+    effect: ClassVar[Effect] = Effect.NONE
+    counts: ClassVar[Counts] = NOTHING | {"torchinfo": params}
+    centred: ClassVar[bool] = False
+
+    def arrays(self, inputs: Shapes) -> tuple[Weight, ...]:
+        return super().arrays(inputs)[:1]
+
+    def params(self, inputs: Shapes) -> Formula:
+        return self.scaled(inputs) if self.affine else super().params(inputs)
+
+    def elementwise(self, inputs: Shapes) -> tuple[Item, ...]:
+        n, parts = values(inputs[0]), product(self.parts(inputs))
+        return (
+            Item("additions", n),
+            Item("multiplications", times(2 if self.affine else 1, inputs[0])),
+            Item("divisions", n + parts),
+            Item("roots", parts),
+        )
 
 
 class GroupNorm(PerSample):
@@ -255,21 +289,3 @@ class Lrn(Layer):
             Item("powers", each),
             Item("divisions", each),
         )
-
-
-class Dropout(Layer):
-    """Sets a random share of the values to zero in training and scales up the rest.
-
-    Does nothing when the network is used, so it costs nothing there. Srivastava et al. 2014.
-    """
-
-    word: ClassVar[str] = "dropout"
-    family: ClassVar[Family] = Family.DROPOUT
-    storage: ClassVar[Storage] = Storage.VIEW_IN_USE
-    effect: ClassVar[Effect] = Effect.NONE
-    picture: ClassVar[Picture] = Picture.STRIP
-    counts: ClassVar[Counts] = NOTHING
-    example: ClassVar[str] = "input 4096; dropout 0.5"
-    positional: ClassVar[tuple[str, ...]] = ("rate",)
-
-    rate: float = Field(0.5, ge=0, lt=1, description="share of the values set to zero")

@@ -10,9 +10,11 @@ from cnnspec.layers import (
     attention,
     conv,
     dense,
+    dropout,
     merge,
     norm,
     pool,
+    rearrange,
     resample,
     reshape,
     upconv,
@@ -24,7 +26,8 @@ _CLASSES: Final[tuple[type[Layer], ...]] = (
     pool.MaxPool, pool.AvgPool, pool.MinPool, pool.MedianPool, pool.Subsample,
     pool.GlobalAvgPool, pool.GlobalMaxPool, pool.Unpool,
     reshape.Flatten, reshape.Reshape, reshape.Identity, reshape.Pad, reshape.Crop,
-    resample.Upsample, reshape.Shuffle, reshape.Slice,
+    resample.Upsample, reshape.Shuffle, rearrange.PixelShuffle, rearrange.PixelUnshuffle,
+    rearrange.Transpose, reshape.Slice,
     activation.Relu, activation.LeakyRelu, activation.Prelu, activation.Elu, activation.Gelu,
     activation.Silu, activation.Sigmoid, activation.Tanh, activation.Softmax,
     activation.Hardswish, activation.Hardsigmoid,
@@ -32,7 +35,7 @@ _CLASSES: Final[tuple[type[Layer], ...]] = (
     arithmetic.Factor, arithmetic.Abs, arithmetic.Square, arithmetic.Sqrt, arithmetic.FixedPower,
     arithmetic.Exp, arithmetic.Log, arithmetic.Mean, arithmetic.Max,
     norm.BatchNorm, norm.LayerNorm, norm.GroupNorm, norm.InstanceNorm, arithmetic.L2Norm,
-    norm.Lrn, norm.Dropout,
+    norm.RmsNorm, norm.Lrn, dropout.Dropout, dropout.DropPath,
     attention.Attention, attention.Positions, attention.ClassToken,
     merge.Add, merge.Subtract, merge.Multiply, merge.Divide, merge.Maximum, merge.Minimum, merge.Concat,
 )  # fmt: skip
@@ -100,7 +103,11 @@ _SAME_MEANING: Final[dict[str, str]] = {
     "instance_normalization instancenormalisation",
     "lrn": "localresponsenorm local_response_norm localresponsenormalization localresponsenormalisation "
     "response_norm",
+    "rmsnorm": "rms_norm rmsnormalization rms_normalization rmsnormalisation",
     "dropout": "drop drop_out",
+    "droppath": "drop_path stochasticdepth stochastic_depth",
+    "pixelshuffle": "pixel_shuffle subpixel subpixelconv",
+    "pixelunshuffle": "pixel_unshuffle",
     "attention": "selfattention self_attention multiheadattention multi_head_attention mha mhsa "
     "multiheadselfattention crossattention nonlocal non_local transformerattention",
     "positions": "positionembedding position_embedding positionalembedding positional_embedding pos_embed "

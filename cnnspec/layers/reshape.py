@@ -107,17 +107,32 @@ class _Ends(_Reshape):
 
 
 class Pad(_Ends):
-    """Pixels added around a map: a value, the map mirrored at its edge, or its edge repeated."""
+    """Pixels added around a map: zeros, the map mirrored, or its edge repeated; and channels of zeros."""
 
     word: ClassVar[str] = "pad"
     example: ClassVar[str] = "input 32x32x3; pad 2 mode=reflect"
 
-    amount: Pixels = Field(description=AMOUNT)
+    amount: Pixels = Field((0,), description=AMOUNT)
     mode: Literal["zeros", "reflect", "replicate"] = Field("zeros", description="what the new pixels hold")
+    channels: Annotated[
+        tuple[NonNegativeInt, ...], BeforeValidator(alone), Field(min_length=1, max_length=2)
+    ] = Field((0,), description="channels of zeros: so many before and after, or (before, after)")
 
     def sides(self, inputs: Shapes) -> tuple[tuple[int, int], ...]:
         need_spatial(self.word, inputs[0])
         return per_side("amount", self.amount, len(inputs[0]) - 1)
+
+    @property
+    def ends(self) -> tuple[int, int]:
+        """Channels before and after."""
+        return self.channels[0], self.channels[-1]
+
+    def output(self, inputs: Shapes) -> tuple[Formula, ...]:
+        *sizes, channels = super().output(inputs)
+        if self.ends == (0, 0):
+            return (*sizes, channels)
+        before, after = self.ends
+        return (*sizes, channels + Symbol("c_0", before, "channels before") + Symbol("c_1", after, "after"))
 
     def changed(self, size: Formula, name: str, side: tuple[int, int]) -> Formula:
         if self.mode == "reflect":

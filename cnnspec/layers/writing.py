@@ -13,7 +13,7 @@ NAME: Final = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
 OPERATORS: Final = frozenset({"and", "or", "not", "as"})
 MEANINGS: Final = OPERATORS | {"yes", "no", "H", "W", "C", "D"}
 """Words that stand for a value of their own."""
-SIDES: Final = frozenset({"padding", "output_padding", "amount"})
+SIDES: Final = frozenset({"padding", "output_padding", "amount", "channels"})
 """Options written as pixels a side, ``(1, 2)``; other tuples are sizes, ``5x5``."""
 
 

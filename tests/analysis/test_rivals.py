@@ -107,6 +107,9 @@ PLAIN = {
     "max": lambda nn, c: made(nn, lambda x: x.amax(1, keepdim=True)),
     "l2norm": lambda nn, c: made(nn, nn.functional.normalize),
     "dropout": lambda nn, c: nn.Dropout(),
+    "dropout channels=yes": lambda nn, c: nn.Dropout2d(),
+    "pixelshuffle 2": lambda nn, c: nn.PixelShuffle(2),
+    "pixelunshuffle 2": lambda nn, c: nn.PixelUnshuffle(2),
     "identity": lambda nn, c: nn.Identity(),
     "upsample 2": lambda nn, c: nn.Upsample(scale_factor=2),
     "upsample 2 mode=bilinear": lambda nn, c: nn.Upsample(scale_factor=2, mode="bilinear"),
@@ -115,6 +118,7 @@ PLAIN = {
 }  # fmt: skip
 ON_VECTORS = {
     "layernorm": lambda nn, c: nn.LayerNorm(c),
+    "rmsnorm": lambda nn, c: nn.RMSNorm(c),
     "batchnorm": lambda nn, c: nn.BatchNorm1d(c),
     "relu": lambda nn, c: nn.ReLU(),
     "softmax": lambda nn, c: nn.Softmax(-1),

@@ -16,7 +16,7 @@ from cnnspec.layers.registry import LAYERS
 
 STATISTICS = {"batchnorm"}
 """Layers whose samples see each other in training."""
-RANDOM = {"dropout"}
+RANDOM = {"dropout", "droppath"}
 KINKED = {"relu", "leakyrelu", "prelu", "hardswish", "hardsigmoid", "maxpool", "minpool", "medianpool"}
 
 every_case = pytest.mark.parametrize("case", CASES, ids=repr)

@@ -203,6 +203,55 @@ def layernorm(case: Case) -> Made:
     return module, lambda x: module(x.movedim(1, -1)).movedim(-1, 1)
 
 
+def rmsnorm(case: Case) -> Made:
+    layer: Any = case.layer
+    *sizes, channels = case.inputs[0]
+    over = (channels,) if layer.over == "channels" else (channels, *sizes)
+    module = nn.RMSNorm(over, layer.epsilon, layer.affine)
+    if layer.over == "all":
+        return module, module
+    return module, lambda x: module(x.movedim(1, -1)).movedim(-1, 1)
+
+
+def pixels(larger: bool) -> Callable[[Case], Made]:
+    """PyTorch's own where it has it: two axes, a channel's block side by side; else by its views."""
+
+    def made(case: Case) -> Made:
+        layer: Any = case.layer
+        rank, r = len(case.inputs[0]) - 1, layer.factor
+        block = (r,) * rank
+        if rank == 2 and layer.order == "crd":
+            function = F.pixel_shuffle if larger else F.pixel_unshuffle
+            return nn.Identity(), lambda x: function(x, r)
+
+        def spread(x: Tensor) -> Tensor:
+            crd = layer.order == "crd"
+            x = x.unflatten(1, (-1, *block) if crd else (*block, -1))
+            x = x if crd else x.movedim(rank + 1, 1)
+            order = [0, 1, *(axis for n in range(rank) for axis in (2 + rank + n, 2 + n))]
+            x = x.permute(order)
+            for n in range(rank):
+                x = x.flatten(2 + n, 3 + n)
+            return x
+
+        def gather(x: Tensor) -> Tensor:
+            for n in range(rank):
+                x = x.unflatten(2 + 2 * n, (-1, r))
+            places, parts = [2 + 2 * n for n in range(rank)], [3 + 2 * n for n in range(rank)]
+            order = [1, *parts] if layer.order == "crd" else [*parts, 1]
+            return x.permute(0, *order, *places).flatten(1, rank + 1)
+
+        return nn.Identity(), spread if larger else gather
+
+    return made
+
+
+def transpose(case: Case) -> Made:
+    layer: Any = case.layer
+    order = [0, *(axis + 1 for axis in layer.axes(case.inputs[0]))]
+    return nn.Identity(), lambda x: x.movedim(1, -1).permute(order).movedim(-1, 1)
+
+
 def upsample(case: Case) -> Made:
     layer: Any = case.layer
     scales = [float(s) for s in per_axis("scale", layer.scale, len(case.inputs[0]) - 1)]
@@ -224,7 +273,8 @@ def pad(case: Case) -> Made:
     layer: Any = case.layer
     around = [pixels for side in reversed(layer.sides(case.inputs)) for pixels in side]
     mode = {"zeros": "constant"}.get(layer.mode, layer.mode)
-    return nn.Identity(), lambda x: F.pad(x, around, mode)
+    channels = [*(0 for _ in around), *layer.ends]
+    return nn.Identity(), lambda x: F.pad(F.pad(x, around, mode), channels)
 
 
 def crop(case: Case) -> Made:
@@ -347,6 +397,8 @@ TORCH: dict[str, Callable[[Case], Made]] = {
     "reshape": plain(lambda layer, x: x.reshape(len(x), layer.to[-1], *layer.to[:-1])),
     "identity": module(lambda layer, n: nn.Identity()),
     "pad": pad, "crop": crop, "upsample": upsample,
+    "pixelshuffle": pixels(larger=True), "pixelunshuffle": pixels(larger=False),
+    "transpose": transpose,
     "slice": plain(lambda layer, x: x[:, layer.start : layer.stop]),
     "shuffle": plain(lambda layer, x: x.unflatten(1, (layer.groups, -1)).transpose(1, 2).flatten(1, 2)),
     "relu": module(lambda layer, n: nn.ReLU() if layer.max is None else nn.Hardtanh(0.0, layer.max)),
@@ -376,8 +428,10 @@ TORCH: dict[str, Callable[[Case], Made]] = {
     "instancenorm": lambda case: module(
         lambda layer, n: by_rank(nn, "InstanceNorm{}d", case)(n, layer.epsilon, affine=layer.affine)
     )(case),
+    "rmsnorm": rmsnorm,
     "lrn": module(lambda layer, n: nn.LocalResponseNorm(layer.size, layer.alpha, layer.beta, layer.k)),
     "dropout": module(lambda layer, n: nn.Dropout(layer.rate)),
+    "droppath": module(lambda layer, n: nn.Dropout(layer.rate)),
     "attention": attention, "positions": positions, "token": token,
     "add": merged(torch.add), "multiply": merged(torch.mul),
     "subtract": merged(torch.sub), "divide": merged(torch.div),
@@ -386,7 +440,7 @@ TORCH: dict[str, Callable[[Case], Made]] = {
 }  # fmt: skip
 """Word -> what makes the module and the run for a case."""
 
-SHAPE_ALONE = {"medianpool", "unpool", "dropout"}
+SHAPE_ALONE = {"medianpool", "unpool", "dropout", "droppath"}
 """PyTorch has no median; its unpool gives overwritten windows a gradient too; dropout draws other numbers."""
 KNOWN = [case for case in CASES if case.layer.word not in SHAPE_ALONE]
 """The cases of which PyTorch gives the values too."""

@@ -17,6 +17,8 @@ from cnnspec.text import Source
 MEANT = {
     "input 32x32x10; separableconv2d 100 5x5": "input 32x32x10; separable 100 5x5 padding=valid",
     "input 14x14x8; AdaptiveAvgPool2d 1": "input 14x14x8; globalavgpool",
+    "input 8x8x8; Dropout2d 0.1": "input 8x8x8; dropout 0.1 channels=yes",
+    "input 8x8x8; DepthToSpace 2": "input 8x8x8; pixelshuffle 2 order=dcr",
     "input 8x8x3; reflectionpad2d 2 => 12x12x3": "input 8x8x3; pad 2 mode=reflect => 12x12x3",
     "input 28x28x1; conv 8 3x3 stride=3,2": "input 28x28x1; conv 8 3x3 stride=3x2",
     "input 28x28x1; conv 8 3x3 padding=1,2,1,2": "input 28x28x1; conv 8 3x3 padding=1x2x1x2",
@@ -51,10 +53,7 @@ MEANT = {
 """What was written, and what it is with the first fix."""
 
 NO_FIX = {
-    "input 8x8x8; pixelshuffle 2": "upsample",
     "input 8; rrelu": "whose slope is not drawn at random",
-    "input 8x8x8; droppath 0.1": "not whole paths",
-    "input 8x8x8; Dropout2d 0.1": "not whole channels",
     "input 8x8x8; gru 4": "no layer remembers",
     "input 8x8x8; glu": "sigmoid",
     "input 8x8x8; groupconv 4 3x3": "groups=4",

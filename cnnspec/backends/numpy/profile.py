@@ -41,12 +41,11 @@ class StepTime:
 
 def profile(program: Program, rounds: int = 10) -> list[StepTime]:
     """Time every step of a program, best of ``rounds`` whole passes, on the images loaded into it."""
-    images = {name: values.copy() for name, values in program.inputs.items()}
+    images = program.input.copy()
     forward: dict[KernelStep | Loss, float] = {}
     backward: dict[KernelStep | Loss, float] = {}
     for _ in range(rounds):
-        for name, values in images.items():
-            np.copyto(program.inputs[name], values)
+        np.copyto(program.input, images)
         _time(program.forward_calls(fresh=program.training), forward)
         _time(program.backward_calls, backward)
     return [
@@ -118,7 +117,7 @@ def measure(
     engine = NumpyEngine(network)
     program = engine.compile(size, training)
     random = np.random.default_rng(0)
-    images = {node.name: random.random((size, *node.output), np.float32) for node in network.inputs}
+    images = random.random((size, *network.input), np.float32)
     outputs = random.integers(0, program.result().shape[-1], (size, *program.result().shape[1:-1]))
     with threads_for(sum(step.multiplies for step in program.steps)):
         program.load(images, outputs if training else None)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from math import prod
 from typing import Any, Final
 
+from cnnspec.exchange.code_out import rearranging
 from cnnspec.exchange.code_out.calls import Raw
 from cnnspec.exchange.code_out.sayings import (
-    MUST,
     Argument,
     Place,
     Sayer,
@@ -178,6 +178,10 @@ def _unpool(place: Place) -> Saying:
 
 def _pad(place: Place) -> Saying:
     ends, mode = place.layer.sides(place.inputs), place.layer.mode
+    if any(place.layer.ends):
+        pixels = (*ends, place.layer.ends) if mode == "zeros" else (*((0, 0) for _ in ends), place.layer.ends)
+        inner = "{x}" if mode == "zeros" else f'mirrored({{x}}, {ends}, "{mode}")'
+        return Saying(f"ops.pad({inner}, {((0, 0), *pixels)})", helpers=("mirrored",) * (mode != "zeros"))
     if mode == "zeros":
         return _made("{m}({x})", f"ZeroPadding{place.rank}D", first("pixels", _pairs(ends)))
     return Saying(f'mirrored({{x}}, {ends}, "{mode}")', helpers=("mirrored",))
@@ -291,11 +295,14 @@ WORDS: Final[dict[str, Sayer]] = {
     "hardswish": _activation("hard_silu"), "hardsigmoid": _activation("hard_sigmoid"),
     "softmax": _module("Softmax"), "batchnorm": _batchnorm, "layernorm": _layernorm,
     "groupnorm": _groupnorm, "instancenorm": _groupnorm, "lrn": _lrn,
-    "dropout": _module("Dropout", ("rate", "", MUST)),
+    **rearranging.KERAS,
     "add": _merged("Add"), "multiply": _merged("Multiply"), "concat": _module("Concatenate"),
 }  # fmt: skip
 """Word -> what says it in Keras; a word left out is undecided."""
-CANNOT: Final = {"medianpool": "Keras has no median pool"}
+CANNOT: Final = {
+    "medianpool": "Keras has no median pool",
+    "rmsnorm": "Keras's weights of a norm over a whole map lie otherwise",
+}
 """Words that Keras cannot say, and why."""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
+from cnnspec.exchange.code_out import rearranging
 from cnnspec.exchange.code_out.calls import Raw
 from cnnspec.exchange.code_out.sayings import Argument, Place, Sayer, Saying, Wordless, at, first, squeezed
 from cnnspec.layers.base import Weight
@@ -196,8 +197,11 @@ def _unpool(place: Place) -> Saying:
 
 def _pad(place: Place) -> Saying:
     around = tuple(pixels for side in reversed(place.layer.sides(place.inputs)) for pixels in side)
-    mode = "" if place.layer.mode == "zeros" else f', mode="{place.layer.mode}"'
-    return Saying(f"F.pad({{x}}, {around}{mode})")
+    ends = place.layer.ends
+    if place.layer.mode == "zeros":
+        return Saying(f"F.pad({{x}}, {around + ends if any(ends) else around})")
+    padded = f'F.pad({{x}}, {around}, mode="{place.layer.mode}")'
+    return Saying(f"F.pad({padded}, {(*(0 for _ in around), *ends)})" if any(ends) else padded)
 
 
 def _crop(place: Place) -> Saying:
@@ -341,7 +345,8 @@ WORDS: Final[dict[str, Sayer]] = {
     "hardswish": _module("nn.Hardswish"), "hardsigmoid": _module("nn.Hardsigmoid"),
     "softmax": lambda place: Saying(make="nn.Softmax", arguments=(at("dim", 1),)),
     "batchnorm": _batchnorm, "layernorm": _layernorm, "groupnorm": _groupnorm,
-    "instancenorm": _instancenorm, "lrn": _lrn, "dropout": _module("nn.Dropout", ("rate", 0.5)),
+    "instancenorm": _instancenorm, "lrn": _lrn,
+    **rearranging.PYTORCH,
     "add": _merged(" + "), "multiply": _merged(" * "), "concat": _concat,
 }  # fmt: skip
 """Word -> what says it in PyTorch; a word left out is undecided."""

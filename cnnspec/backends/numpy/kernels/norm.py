@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from cnnspec.backends.numpy.kernels.step import KernelStep, channel_sum
-from cnnspec.backends.numpy.layout import Array, planes
+from cnnspec.backends.numpy.layout import Array, Shape, planes
 from cnnspec.network.graph import Node
 
 
@@ -151,8 +151,17 @@ class ChannelAffine:
             np.add(y, term, out=y)
 
 
+def drawn_shape(part: str, shape: Shape) -> Shape:
+    """The shape of an inner array of one number for each value, for each channel of a sample, or a sample."""
+    if part == "value":
+        return shape
+    channel = max(0, len(shape) - 3)
+    kept = {len(shape) - 1, channel} if part == "channel" else {len(shape) - 1}
+    return tuple(size if axis in kept else 1 for axis, size in enumerate(shape))
+
+
 class DropoutStep(KernelStep):
-    """Each value is kept with probability 1 - rate and scaled by its inverse: a step of training alone."""
+    """Each part is kept with probability 1 - rate and scaled by its inverse: a step of training alone."""
 
     reads_input = False
 
@@ -162,9 +171,9 @@ class DropoutStep(KernelStep):
 
     def build(self) -> None:
         self.y = self.memory.take(self.x.shape)
-        self.kept = self.memory.take(self.x.shape)
-        self.drawn = self.scratch(self.x.shape, np.float32)
-        self.mask = self.scratch(self.x.shape, bool)
+        shape = drawn_shape(self.layer.part, self.x.shape)
+        self.kept = self.memory.take(shape)
+        self.drawn, self.mask = self.scratch(shape, np.float32), self.scratch(shape, bool)
 
     def forward(self) -> None:
         self.context.random.random(dtype=np.float32, out=self.drawn)

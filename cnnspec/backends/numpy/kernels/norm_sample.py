@@ -49,21 +49,31 @@ class SampleNorm(KernelStep):
 
     def forward(self) -> None:
         x = self.x.reshape(self.view)
+        away = self._away(x)
+        np.multiply(away, away, out=self.squares)
+        np.add.reduce(self.squares, axis=self.axes, keepdims=True, out=self.factor)
+        np.divide(self.factor, self.count, out=self.factor)
+        if self.layer.centred:
+            self._center()
+        np.add(self.factor, self.layer.epsilon, out=self.factor)
+        np.divide(1, np.sqrt(self.factor, out=self.factor), out=self.factor)
+        np.multiply(away, self.factor, out=self.normal)
+        y = self.y.reshape(self.view)
+        if self.scale is None:
+            np.copyto(y, self.normal)
+        else:
+            np.multiply(self.normal, self.scale, out=y)
+        if self.shift is not None:
+            np.add(y, self.shift, out=y)
+
+    def _away(self, x: Array) -> Array:
+        """The values less their mean, where the layer takes it away."""
+        if not self.layer.centred:
+            return x
         np.add.reduce(x, axis=self.axes, keepdims=True, out=self.mean)
         np.divide(self.mean, self.count, out=self.mean)
         np.subtract(x, self.mean, out=self.normal)
-        np.multiply(self.normal, self.normal, out=self.squares)
-        np.add.reduce(self.squares, axis=self.axes, keepdims=True, out=self.factor)
-        np.divide(self.factor, self.count, out=self.factor)
-        self._center()
-        np.add(self.factor, self.layer.epsilon, out=self.factor)
-        np.divide(1, np.sqrt(self.factor, out=self.factor), out=self.factor)
-        np.multiply(self.normal, self.factor, out=self.normal)
-        y = self.y.reshape(self.view)
-        np.copyto(y, self.normal)
-        if self.scale is not None and self.shift is not None:
-            np.multiply(y, self.scale, out=y)
-            np.add(y, self.shift, out=y)
+        return self.normal
 
     def _center(self) -> None:
         """What rounding left of a mean far above the deviation is taken off; ``factor`` is the variance."""
@@ -96,12 +106,14 @@ class SampleNorm(KernelStep):
             np.multiply(self.dy, self.scale, out=self.dy)
             np.multiply(self.product, self.scale, out=self.product)
         by_shift, by_scale = self.sums
-        np.add.reduce(self.dy, axis=self.axes, keepdims=True, out=by_shift)
+        if self.layer.centred:
+            np.add.reduce(self.dy, axis=self.axes, keepdims=True, out=by_shift)
         np.add.reduce(self.product, axis=self.axes, keepdims=True, out=by_scale)
         np.divide(self.sums, self.count, out=self.sums)
         np.multiply(self.normal, by_scale, out=self.product)
         np.subtract(self.dy, self.product, out=self.dy)
-        np.subtract(self.dy, by_shift, out=self.dy)
+        if self.layer.centred:
+            np.subtract(self.dy, by_shift, out=self.dy)
         np.multiply(self.dy, self.factor, out=self.dy)
 
     def _differentiate_affine(self) -> None:
@@ -110,7 +122,9 @@ class SampleNorm(KernelStep):
             return
         axes = tuple(axis for axis, size in enumerate(self.affine) if size == 1)
         for name, terms in (("weight", self.product), ("bias", self.dy)):
-            gradient = gradients[name]
+            gradient = gradients.get(name)
+            if gradient is None:
+                continue
             total = np.add.reduce(terms, axis=axes, keepdims=True)
             ordered = gradient if gradient.ndim <= 2 else np.moveaxis(gradient, 0, -2)
             np.copyto(ordered, total.reshape(ordered.shape))

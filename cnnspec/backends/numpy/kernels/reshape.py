@@ -7,7 +7,7 @@ from math import prod
 import numpy as np
 
 from cnnspec.backends.numpy.kernels.step import KernelStep
-from cnnspec.backends.numpy.layout import Array, Shape, along, inner_shape, planes, spatial_axes
+from cnnspec.backends.numpy.layout import Array, Shape, along, inner_shape, outer_view, planes, spatial_axes
 from cnnspec.layers.reshape import Slice
 
 
@@ -89,7 +89,7 @@ class PartStep(MovingStep):
         if isinstance(layer, Slice):
             self.part = (*(slice(None),) * axis, slice(layer.start, layer.stop))
         else:
-            self.part = _middle(self.x.shape, layer.sides(self.node.input_shapes))
+            self.part = _middle(self.x.shape, layer.sides(self.node.input_shapes), (0, 0))
 
     def forward(self) -> None:
         np.copyto(self.y, self.x[self.part])
@@ -119,9 +119,68 @@ class ShuffleStep(MovingStep):
         np.copyto(self._dealt(self.dx), self._taken(self.dy))
 
 
-def _middle(shape: Shape, sides: tuple[tuple[int, int], ...]) -> tuple[slice, ...]:
-    """What is left of an inner map when ``sides`` are cut off its spatial axes."""
+class PixelShuffleStep(MovingStep):
+    """Blocks of pixels from channels, or channels from blocks: one copy between two views that match."""
+
+    def build(self) -> None:
+        super().build()
+        self.moves = self._matched(self.x, self.y)
+
+    def _matched(self, x: Array, y: Array) -> tuple[Array, Array]:
+        """The two arrays as views of one shape, that of the input first."""
+        larger = self.node.word == "pixelshuffle"
+        coarse, fine = pixel_blocks(*((x, y) if larger else (y, x)), self.layer.factor, self.layer.order)
+        return (coarse, fine) if larger else (fine, coarse)
+
+    def forward(self) -> None:
+        source, target = self.moves
+        np.copyto(target, source)
+
+    def prepare(self, dy: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, ...]:
+        gradients = super().prepare(dy, wanted)
+        self.moves_back = self._matched(self.dx, dy)
+        return gradients
+
+    def backward(self) -> None:
+        target, source = self.moves_back
+        np.copyto(target, source)
+
+
+def pixel_blocks(coarse: Array, fine: Array, factor: int, order: str) -> tuple[Array, Array]:
+    """A map of many channels and the larger one, each as (rows, channel and block, column, sample)."""
+    *outer, _, columns, batch = coarse.shape
+    rank, channels = len(outer) + 1, fine.shape[-3]
+    block = (factor,) * rank
+    inside = (channels, *block) if order == "crd" else (*block, channels)
+    split = coarse.reshape(*outer, *inside, columns, batch)
+    paired = [part for size in outer for part in (size, factor)]
+    apart = fine.reshape(*paired, channels, columns, factor, batch)
+    rows, steps = [2 * n for n in range(rank - 1)], [2 * n + 1 for n in range(rank - 1)]
+    channel, column = 2 * rank - 2, 2 * rank - 1
+    places = (*steps, column + 1)
+    axes = (channel, *places) if order == "crd" else (*places, channel)
+    return split, apart.transpose(*rows, *axes, column, column + 2)
+
+
+class TransposeStep(MovingStep):
+    """The axes in another order."""
+
+    def _turned(self, x: Array) -> Array:
+        axes = self.layer.axes(self.node.input_shapes[0])
+        return outer_view(x).transpose(0, *(axis + 1 for axis in axes))
+
+    def forward(self) -> None:
+        np.copyto(outer_view(self.y), self._turned(self.x))
+
+    def backward(self) -> None:
+        np.copyto(self._turned(self.dx), outer_view(self.dy))
+
+
+def _middle(shape: Shape, sides: tuple[tuple[int, int], ...], channels: tuple[int, int]) -> tuple[slice, ...]:
+    """What is left of an inner map when ``sides`` are cut off its spatial axes, and some ``channels``."""
     part = [slice(None)] * len(shape)
+    axis = len(shape) - 3
+    part[axis] = slice(channels[0], shape[axis] - channels[1])
     for axis, (before, after) in zip(spatial_axes(len(shape)), sides, strict=True):
         part[axis] = slice(before, shape[axis] - after)
     return tuple(part)
@@ -137,7 +196,7 @@ class PadStep(MovingStep):
     def build(self) -> None:
         super().build()
         sides = self.layer.sides(self.node.input_shapes)
-        self.part = _middle(self.y.shape, sides)
+        self.part = _middle(self.y.shape, sides, self.layer.ends)
         self.copies: list[tuple[int, int, int]] = []
         if self.layer.mode == "zeros":
             return
@@ -155,7 +214,7 @@ class PadStep(MovingStep):
         return self.scratch((max((self.y.size // shape[axis] for axis, *_ in self.copies), default=0),))
 
     def forward(self) -> None:
-        if not self.copies:
+        if not self.copies or self.layer.ends != (0, 0):
             self.y.fill(0)
         np.copyto(self.y[self.part], self.x)
         for axis, border, source in self.copies:

@@ -45,7 +45,8 @@ def reshaped(layer: Any, numbers: Array, call: LayerCall) -> Array:
 
 def padded(layer: Any, numbers: Array, call: LayerCall) -> Array:
     mode = {"zeros": "constant", "reflect": "reflect", "replicate": "edge"}[layer.mode]
-    return np.asanyarray(np.pad(numbers, ((0, 0), *layer.sides(call.node.input_shapes)), mode))  # type: ignore[call-overload]
+    wide = np.pad(numbers, ((0, 0), *layer.sides(call.node.input_shapes)), mode)  # type: ignore[call-overload]
+    return np.asanyarray(np.pad(wide, (layer.ends, *((0, 0) for _ in numbers.shape[1:]))))
 
 
 def cropped(layer: Any, numbers: Array, call: LayerCall) -> Array:
@@ -56,6 +57,32 @@ def cropped(layer: Any, numbers: Array, call: LayerCall) -> Array:
 def shuffled(layer: Any, numbers: Array, call: LayerCall) -> Array:
     grouped = numbers.reshape(layer.groups, -1, *numbers.shape[1:])
     return grouped.swapaxes(0, 1).reshape(numbers.shape)
+
+
+def pixels_of_channels(layer: Any, numbers: Array, call: LayerCall) -> Array:
+    """(channel, block, place) to (channel, place times block)."""
+    rank, sizes = numbers.ndim - 1, numbers.shape[1:]
+    block = (layer.factor,) * rank
+    if layer.order == "crd":
+        apart = numbers.reshape(-1, *block, *sizes)
+    else:
+        apart = np.moveaxis(numbers.reshape(*block, -1, *sizes), rank, 0)
+    paired = apart.transpose(0, *(axis for n in range(rank) for axis in (1 + rank + n, 1 + n)))
+    return paired.reshape(-1, *(size * layer.factor for size in sizes))
+
+
+def channels_of_pixels(layer: Any, numbers: Array, call: LayerCall) -> Array:
+    """(channel, place times block) to (channel, block, place)."""
+    rank, sizes = numbers.ndim - 1, [size // layer.factor for size in numbers.shape[1:]]
+    paired = numbers.reshape(-1, *(part for size in sizes for part in (size, layer.factor)))
+    places, block = [1 + 2 * n for n in range(rank)], [2 + 2 * n for n in range(rank)]
+    order = (0, *block) if layer.order == "crd" else (*block, 0)
+    return paired.transpose(*order, *places).reshape(-1, *sizes)
+
+
+def transposed(layer: Any, numbers: Array, call: LayerCall) -> Array:
+    last = np.moveaxis(numbers, 0, -1)
+    return np.moveaxis(last.transpose(layer.axes(call.node.input_shapes[0])), -1, 0)
 
 
 def repeated(layer: Any, numbers: Array, call: LayerCall) -> Array:
@@ -107,5 +134,8 @@ MOVES: Final[dict[str, Definition]] = {
     "pad": moved(padded),
     "crop": moved(cropped),
     "shuffle": moved(shuffled),
+    "pixelshuffle": moved(pixels_of_channels),
+    "pixelunshuffle": moved(channels_of_pixels),
+    "transpose": moved(transposed),
     "upsample": upsample,
 }

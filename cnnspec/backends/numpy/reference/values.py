@@ -87,10 +87,13 @@ def dense(call: LayerCall) -> tuple[Array, Back]:
 
 
 def dropout(call: LayerCall) -> tuple[Array, Back]:
+    """Drawn in the engine's order of axes, one number for each value, channel of a sample, or sample."""
     if not call.training:
         return call.x, lambda dy: ([dy], {})
     order = (*range(2, call.x.ndim - 1), 1, call.x.ndim - 1, 0) if call.x.ndim > 2 else (1, 0)
-    drawn = call.random.random(tuple(call.x.shape[axis] for axis in order), np.float32)
+    alone = {"value": order, "channel": (0, 1), "sample": (0,)}[call.layer.part]
+    shape = tuple(call.x.shape[axis] if axis in alone else 1 for axis in order)
+    drawn = call.random.random(shape, np.float32)
     kept = (drawn >= np.float32(call.layer.rate)).transpose(np.argsort(order)) / (1 - call.layer.rate)
     return call.x * kept, lambda dy: ([dy * kept], {})
 
@@ -121,26 +124,31 @@ def normalised(
     call: LayerCall, view: tuple[int, ...], axes: tuple[int, ...], affine: tuple[int, ...]
 ) -> tuple[Array, Back, Array, Array]:
     """Each part to (x - mean)/√(var + epsilon), scaled and shifted; also mean and variance.
+    Where the layer is not centred the mean stays, and the variance is that around 0.
 
     The input is seen as ``view``, of which a part spans the ``axes``; ``affine`` is the shape of
     scale and shift in it.
     """
     x, weights = call.x.reshape(view), call.weights
     count = prod(x.shape[axis] for axis in axes)
-    mean = x.sum(axis=axes, keepdims=True) / count
-    away = x - mean
+    centred = call.layer.centred
+    mean = x.sum(axis=axes, keepdims=True) / count if centred else np.zeros(1, x.dtype)
+    away = x - mean if centred else x
     var = (away * away).sum(axis=axes, keepdims=True) / count
     deviation = np.sqrt(var + call.layer.epsilon)
     y = normal = away / deviation
     scale = weights["weight"].reshape(affine) if "weight" in weights else np.ones(1, x.dtype)
     if "weight" in weights:
-        y = normal * scale + weights["bias"].reshape(affine)
+        y = normal * scale
+    if "bias" in weights:
+        y = y + weights["bias"].reshape(affine)
 
     def back(dy: Array) -> tuple[list[Array], dict[str, Array]]:
         d = dy.reshape(normal.shape)
         g = d * scale
-        means = (value.mean(axis=axes, keepdims=True) for value in (g, g * normal))
-        dx = (g - next(means) - normal * next(means)) / deviation
+        dx = (g - normal * (g * normal).mean(axis=axes, keepdims=True)) / deviation
+        if centred:
+            dx = dx - g.mean(axis=axes, keepdims=True) / deviation
         outside = tuple(axis for axis, size in enumerate(affine) if size == 1)
         sums = {"weight": (d * normal).sum(axis=outside), "bias": d.sum(axis=outside)}
         named = {name: sum.reshape(weights[name].shape) for name, sum in sums.items() if name in weights}
@@ -302,9 +310,9 @@ VALUES: Final[dict[str, Definition]] = {
         lambda layer, x: x * hard_share(x),
         lambda layer, x: hard_share(x) + np.where(np.abs(x) < 3, x, 0) / 6,
     ),
-    "softmax": softmax, "dense": dense, "dropout": dropout,
+    "softmax": softmax, "dense": dense, "dropout": dropout, "droppath": dropout,
     "batchnorm": batchnorm, "layernorm": sample_norm, "groupnorm": sample_norm,
-    "instancenorm": sample_norm, "lrn": lrn,
+    "instancenorm": sample_norm, "rmsnorm": sample_norm, "lrn": lrn,
     "add": merged(np.add, lambda n, terms, y: np.ones_like(y)),
     "subtract": merged(np.subtract, lambda n, terms, y: np.full_like(y, -1 if n else 1)),
     "multiply": merged(np.multiply, product_of_others), "divide": merged(np.divide, quotient_slope),
