@@ -16,7 +16,7 @@ from cnnspec.analysis.cost import Row
 from cnnspec.analysis.learning import advise_on_learning, warning
 from cnnspec.analysis.receptive_field import Track
 from cnnspec.diagnostics import Diagnostic, Fix, Label, Severity
-from cnnspec.layers.base import AXIS_NAMES, Family, Layer, Shapes, show, spatial
+from cnnspec.layers.base import AXIS_NAMES, Family, Shapes, show, spatial
 from cnnspec.layers.facts import Effect
 from cnnspec.layers.window import Axis, Sliding
 from cnnspec.network.graph import Network, Node
@@ -59,9 +59,9 @@ def _note(code: str, message: str, node: Node, *help: str, notes: tuple[str, ...
 
 
 @lru_cache(maxsize=8192)
-def _window_axes(layer: Layer, inputs: Shapes) -> tuple[Axis, ...]:
-    """The window of a layer that slides one over its input."""
-    return layer.axes(inputs) if isinstance(layer, Sliding) else ()
+def _axes_that_drop(layer: Sliding, inputs: Shapes) -> tuple[Axis, ...]:
+    """The axes at whose end a window leaves pixels out."""
+    return tuple(axis for axis in layer.axes(inputs) if axis.dropped)
 
 
 # The lints -----------------------------------------------------------------------
@@ -70,7 +70,7 @@ def _window_axes(layer: Layer, inputs: Shapes) -> tuple[Axis, ...]:
 def _dropped(analysis: Analysed) -> Iterator[Diagnostic]:
     lines = {"h": "row", "w": "column", "d": "slice"}
     for node in analysis.network.layers:
-        lost = [axis for axis in _window_axes(node.layer, node.input_shapes) if axis.dropped]
+        lost = _axes_that_drop(node.layer, node.input_shapes) if isinstance(node.layer, Sliding) else ()
         if not lost:
             continue
         told = " and ".join(_last_lines(axis.dropped, lines[axis.name]) for axis in lost)
@@ -94,7 +94,7 @@ def _left_over(axis: Axis) -> str:
     return f"along the {name}: ({padded} − {axis.reach})/{axis.stride} leaves a remainder of {rest}"
 
 
-def _keeping(node: Node, lost: list[Axis]) -> Iterator[str]:
+def _keeping(node: Node, lost: Iterable[Axis]) -> Iterator[str]:
     if node.layer.family is Family.POOL:
         yield "rounding=ceil keeps them in a last window of its own"
     missing = max(
@@ -106,9 +106,10 @@ def _keeping(node: Node, lost: list[Axis]) -> Iterator[str]:
 def _bias_before_norm(analysis: Analysed) -> Iterator[Diagnostic]:
     network = analysis.network
     for node in network.layers:
+        if not node.layer.has_bias:
+            continue
         readers = [network.nodes[reader] for reader in network.readers[node.index]]
-        centered = readers and all(reader.layer.effect is Effect.CENTERS for reader in readers)
-        if centered and node.layer.has_bias:
+        if readers and all(reader.layer.effect is Effect.CENTERS for reader in readers):
             norm = readers[0].word
             yield warning(
                 "bias-before-batchnorm",
@@ -176,8 +177,9 @@ def _unproductive(analysis: Analysed) -> Iterator[Diagnostic]:
     image = spatial(analysis.network.input)
     late = []
     for row in analysis.rows:
-        kernel = getattr(row.node.layer, "kernel", (1,))
-        if row.node.layer.family is not Family.CONV or not row.receptive_field or set(kernel) == {1}:
+        if row.node.layer.family is not Family.CONV or not row.receptive_field:
+            continue
+        if set(getattr(row.node.layer, "kernel", (1,))) == {1}:
             continue
         before = analysis.tracks[row.node.inputs[0]]
         if before and all(_width(track.spans) >= size for track, size in zip(before, image, strict=True)):
@@ -200,9 +202,9 @@ def _width(spans: tuple[tuple[int, int] | None, ...]) -> int:
 
 def _even_same(analysis: Analysed) -> Iterator[Diagnostic]:
     for node in analysis.network.layers:
-        if node.layer.family is not Family.CONV:
+        if not isinstance(node.layer, Sliding) or node.layer.family is not Family.CONV:
             continue
-        for axis in _window_axes(node.layer, node.input_shapes):
+        for axis in node.layer.axes(node.input_shapes):
             if axis.same and axis.stride == 1 and axis.before != axis.after:
                 yield warning(
                     "even-kernel-same",

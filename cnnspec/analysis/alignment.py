@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from itertools import pairwise
 from math import lcm
 from typing import Final
@@ -26,7 +27,7 @@ def misaligned(network: Network, tracks: Sequence[tuple[Track, ...]]) -> Iterato
             continue
         branches = [branch_tracks(node, n, tracks[s], rank) for n, s in enumerate(node.inputs)]
         for axis, paths in enumerate(zip(*branches, strict=True)):
-            moving = [track for track in paths if track.advance]
+            moving = tuple(track for track in paths if track.advance)
             place = _apart(moving, node.output[axis], causal=rank == 1)
             if place is not None:
                 at = f"position {place + 1}" if place else "the first position"
@@ -44,7 +45,8 @@ def misaligned(network: Network, tracks: Sequence[tuple[Track, ...]]) -> Iterato
                 break
 
 
-def _apart(tracks: Sequence[Track], size: int, causal: bool) -> int | None:
+@lru_cache(maxsize=8192)
+def _apart(tracks: tuple[Track, ...], size: int, causal: bool) -> int | None:
     """The position where paths look at the most different places; None where they belong together.
 
     What was made larger sees the same from several positions on end, so it is in its place only on average,

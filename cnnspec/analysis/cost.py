@@ -6,7 +6,8 @@ Most layers of a large network repeat, so answers are kept by (layer, inputs).
 from __future__ import annotations
 
 from functools import cached_property, lru_cache
-from typing import Final
+from operator import attrgetter
+from typing import Any, Final, NamedTuple
 
 from cnnspec.analysis.padding import real_additions, real_multiplies
 from cnnspec.analysis.receptive_field import ReceptiveField
@@ -126,16 +127,41 @@ def bytes_of(shape: Shape) -> int:
 
 
 @record
-class Row(Cost):
-    """One layer with its figures; bytes are for the whole batch, counts for one sample.
+class Figures(Cost):
+    """What is counted of a layer, the same for all that are alike; bytes are for the whole batch.
 
     ``flops`` go by the convention in force; 0 where that has no rule (see ``Analysis.uncounted``).
     """
 
+    activation_bytes: int
+
+
+def _figure(name: str) -> Any:
+    return property(attrgetter(f"figures.{name}"))
+
+
+class _Row(NamedTuple):
     node: Node
+    figures: Figures
     receptive_field: ReceptiveField | None
     """None where the output or the input has no spatial axes: a vector sees the whole input."""
-    activation_bytes: int
+
+
+class Row(_Row):
+    """One layer with its figures, each by its name: bytes for the whole batch, counts for one sample."""
+
+    __slots__ = ()
+
+    params: int = _figure("params")
+    trainable: int = _figure("trainable")
+    frozen: int = _figure("frozen")
+    buffers: int = _figure("buffers")
+    multiplies: int = _figure("multiplies")
+    additions: int = _figure("additions")
+    elementwise: int = _figure("elementwise")
+    flops: int = _figure("flops")
+    laws: Laws = _figure("laws")
+    activation_bytes: int = _figure("activation_bytes")
 
     @property
     def name(self) -> str:

@@ -22,7 +22,8 @@ The rules, so that a figure can be checked by hand:
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from math import prod
 from typing import Final
@@ -117,17 +118,15 @@ class Memory:
     def training(self, optimizer: str | None = None) -> Training:
         """The memory of a training step; the recipe's optimizer, or Adam, when none is named."""
         name = known_optimizer(optimizer) or optimizer_of(self.network)
-        weights = [cost_of(node.layer, node.input_shapes) for node in self.network.layers]
+        nodes = self.network.nodes
+        weights = [cost_of(node.layer, node.input_shapes) for node in nodes[1:]]
         trainable = FLOAT_BYTES * sum(cost.trainable for cost in weights)
         return Training(
             optimizer=name,
             weight_bytes=FLOAT_BYTES * sum(cost.params for cost in weights),
-            saved_activation_bytes=sum(
-                self.batch * self.saved_bytes(node)
-                + self.remembered_bytes(node)
-                + self.intermediate_bytes(node)
-                for node in self.network.nodes
-            ),
+            saved_activation_bytes=self.batch * sum(map(self.saved_bytes, nodes))
+            + sum(self.remembered_bytes(nodes[pool]) for pool in self._places)
+            + sum(map(self.intermediate_bytes, nodes)),
             activation_gradient_bytes=self.batch * _gradient_peak(self.network),
             weight_gradient_bytes=trainable,
             optimizer_state_bytes=OPTIMIZER_STATES[name] * trainable,
@@ -178,20 +177,20 @@ class Memory:
     @cached_property
     def _sweep(self) -> tuple[tuple[int, int], ...]:
         """(node index, bytes in use while it runs) for every node, in one pass."""
-        closing: dict[int, int] = {}
+        (buffers, deaths), places, batch = self._shared, self._places, self.batch
+        closing: defaultdict[int, int] = defaultdict(int)
         in_use, found = 0, []
-        for node in self.network.nodes:
-            if remembered := self.remembered_bytes(node):
-                in_use += remembered
-                last = self._places[node.index]
-                closing[last] = closing.get(last, 0) + remembered
-            if self.buffers[node.index] == node.index:
-                size = self.batch * bytes_of(node.output)
+        for index, node in enumerate(self.network.nodes):
+            if index in places:
+                size = self.remembered_bytes(node)
                 in_use += size
-                death = self._deaths[node.index]
-                closing[death] = closing.get(death, 0) + size
-            found.append((node.index, in_use))
-            in_use -= closing.pop(node.index, 0)
+                closing[places[index]] += size
+            if buffers[index] == index:
+                size = batch * bytes_of(node.output)
+                in_use += size
+                closing[deaths[index]] += size
+            found.append((index, in_use))
+            in_use -= closing.pop(index, 0)
         return tuple(found)
 
 
@@ -213,8 +212,10 @@ def optimizer_of(network: Network) -> str:
 
 def values_read(node: Node) -> tuple[int, ...]:
     """The inputs whose values a node reads: not those it only refers to, as an unpool to its pool."""
-    only_named = 0 if node.layer.reads_references else len(node.layer.references)
-    return node.inputs[: len(node.inputs) - only_named]
+    references = node.layer.references
+    if not references or node.layer.reads_references:
+        return node.inputs
+    return node.inputs[: len(node.inputs) - len(references)]
 
 
 def place_bytes(node: Node) -> int:
@@ -244,31 +245,21 @@ def _share(network: Network) -> tuple[tuple[int, ...], dict[int, int]]:
     buffers: list[int] = []
     deaths: dict[int, int] = {}
     for node in network.nodes:
-        shared = _shared_input(node, network, lambda source: deaths[buffers[source]])
-        buffer = node.index if shared is None else buffers[shared]
+        buffer = _buffer(node, buffers, deaths)
         buffers.append(buffer)
         deaths[buffer] = max(deaths.get(buffer, 0), needed_until[node.index])
     return tuple(buffers), deaths
 
 
-def _shared_input(node: Node, network: Network, death: Callable[[int], int]) -> int | None:
-    """The input whose buffer the node's output can lie in, or None."""
-    if node.layer.storage.is_view:
-        return node.inputs[0]
-    if node.layer.storage is not Storage.IN_PLACE:
-        return None
-    for source, shape in zip(node.inputs, node.input_shapes, strict=True):
-        if death(source) <= node.index and shape == node.output and not _holds_input(source, network):
-            return source
-    return None
-
-
-def _holds_input(source: int, network: Network) -> bool:
-    """Whether a node's output lies in the network's own input."""
-    node = network.nodes[source]
-    while node.layer.storage.is_view:
-        node = network.nodes[node.inputs[0]]
-    return node.index == 0
+def _buffer(node: Node, buffers: Sequence[int], deaths: Mapping[int, int]) -> int:
+    """The buffer that the node's output lies in: an input's, or one of its own."""
+    storage = node.layer.storage
+    if storage is Storage.IN_PLACE:
+        for source, shape in zip(node.inputs, node.input_shapes, strict=True):
+            buffer = buffers[source]
+            if buffer and shape == node.output and deaths[buffer] <= node.index:
+                return buffer
+    return buffers[node.inputs[0]] if storage.is_view else node.index
 
 
 def _gradient_peak(network: Network) -> int:
@@ -277,13 +268,13 @@ def _gradient_peak(network: Network) -> int:
     A gradient lives from the first reader that adds to it until its own layer has
     used it. The input's gradient is never computed.
     """
-    last = _last_readers(network)
-    opening: dict[int, int] = {}
-    for node in network.layers:
-        opening[last[node.index]] = opening.get(last[node.index], 0) + bytes_of(node.output)
+    sizes = [bytes_of(node.output) for node in network.nodes]
+    opening = [0] * len(sizes)
+    for index, last in enumerate(_last_readers(network)):
+        opening[last] += sizes[index] if index else 0
     in_use = peak = 0
-    for node in reversed(network.layers):
-        in_use += opening.get(node.index, 0)
+    for index in range(len(sizes) - 1, 0, -1):
+        in_use += opening[index]
         peak = max(peak, in_use)
-        in_use -= bytes_of(node.output)
+        in_use -= sizes[index]
     return peak

@@ -186,27 +186,28 @@ def tracks_of(network: Network) -> list[tuple[Track, ...]]:
     found: list[tuple[Track, ...]] = []
     rank = len(spatial(network.input))
     for node in network.nodes:
-        found.append(_node_tracks(node, found, rank) if node.inputs else (INPUT,) * rank)
+        inputs = tuple([found[source] for source in node.inputs])
+        own = _seen_by(node.layer, node.input_shapes, node.output, inputs, rank)
+        found.append(own if inputs else (INPUT,) * rank)
     return found
 
 
-def _node_tracks(node: Node, found: list[tuple[Track, ...]], rank: int) -> tuple[Track, ...]:
-    if rank and not all(found[source] for source in node.inputs):
+@lru_cache(maxsize=65536)
+def _seen_by(
+    layer: Layer, inputs: Shapes, output: Shape, tracks: tuple[tuple[Track, ...], ...], rank: int
+) -> tuple[Track, ...]:
+    """What a layer's output sees, given what each of its inputs sees."""
+    if rank and not all(tracks):
         return ()
     try:
-        branches = tuple(
-            branch_tracks(node, which, found[source], rank) for which, source in enumerate(node.inputs)
-        )
-        return branches[0] if len(branches) == 1 else _merged(branches, node.output)
+        branches = [_through_layer(layer, inputs, n, output, seen, rank) for n, seen in enumerate(tracks)]
+        if len(branches) == 1:
+            return branches[0]
+        axes = tuple(zip(*branches, strict=True))
+        sizes = spatial(output) if len(output) - 1 == len(axes) else (1,) * len(axes)
+        return tuple(merge(paths, size) for paths, size in zip(axes, sizes, strict=True))
     except Unwieldy:
         return ()
-
-
-@lru_cache(maxsize=8192)
-def _merged(branches: tuple[tuple[Track, ...], ...], output: Shape) -> tuple[Track, ...]:
-    axes = tuple(zip(*branches, strict=True))
-    sizes = spatial(output) if len(output) - 1 == len(axes) else (1,) * len(axes)
-    return tuple(merge(tracks, size) for tracks, size in zip(axes, sizes, strict=True))
 
 
 def branch_tracks(node: Node, which: int, tracks: tuple[Track, ...], rank: int) -> tuple[Track, ...]:
@@ -230,7 +231,7 @@ def _through_layer(
     )
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=65536)
 def summary(tracks: tuple[Track, ...], output: Shape) -> ReceptiveField | None:
     """Size, jump and start of a map; None for a vector."""
     if not tracks or len(output) - 1 != len(tracks):

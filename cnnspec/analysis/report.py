@@ -9,22 +9,23 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, field
 from fractions import Fraction
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 from cnnspec.analysis.advice import advise
-from cnnspec.analysis.conventions import Convention, convention_of
-from cnnspec.analysis.cost import COUNTS, Counts, bytes_of, cost_of
+from cnnspec.analysis.conventions import convention_of
+from cnnspec.analysis.cost import COUNTS, Counts, Figures, bytes_of, cost_of
 from cnnspec.analysis.cost import Row as Row
 from cnnspec.analysis.memory import Memory, Training, known_optimizer
 from cnnspec.analysis.receptive_field import Track, summary, tracks_of
 from cnnspec.analysis.silence import silence
 from cnnspec.diagnostics import Diagnostic, LayerError
+from cnnspec.layers.base import Layer, Shape, Shapes
 from cnnspec.network.expectation import Expectation
-from cnnspec.network.graph import Network, Node
+from cnnspec.network.graph import Network
 from cnnspec.records import record
 from cnnspec.upward import upward
 
@@ -83,7 +84,9 @@ class Analysis:
     def uncounted(self) -> tuple[str, ...]:
         """The kinds of layers that the convention has no rule for: they count 0, and flops are partial."""
         flops = convention_of(self.convention).flops
-        rows = (row for row in self.rows if flops(row.node.layer, row.inputs, row.output, row) is None)
+        rows = (
+            row for row in self.rows if flops(row.node.layer, row.inputs, row.output, row.figures) is None
+        )
         return tuple(dict.fromkeys(row.kind for row in rows))
 
     @cached_property
@@ -91,8 +94,6 @@ class Analysis:
         memory, training = self.memory, self.training
         return Totals(
             **_counts(self.rows),
-            flops=sum(row.flops for row in self.rows),
-            activation_bytes=sum(row.activation_bytes for row in self.rows),
             weight_bytes=training.weight_bytes,
             peak_activation_bytes=memory.peak_bytes,
             training_bytes=training.total,
@@ -162,11 +163,11 @@ class Analysis:
 
 
 def _counts(rows: tuple[Row, ...]) -> dict[str, int]:
-    """The sums of what a layer's cost holds; most layers repeat and share theirs."""
-    costs = {id(row.laws): row for row in rows}
-    times = Counter(id(row.laws) for row in rows)
-    names = (*COUNTS, "elementwise")
-    return {name: sum(n * getattr(costs[key], name) for key, n in times.items()) for name in names}
+    """The sums of what is counted of a layer; most layers repeat and share their figures."""
+    figures = {id(row.figures): row.figures for row in rows}
+    times = Counter(id(row.figures) for row in rows)
+    names = (*COUNTS, "elementwise", "flops", "activation_bytes")
+    return {name: sum(n * getattr(figures[key], name) for key, n in times.items()) for name in names}
 
 
 def analyze(
@@ -188,21 +189,23 @@ def analyze(
         raise ValueError(f"batch counts the samples at once: at least 1, not {batch}")
     given: Network = network if isinstance(network, Network) else upward("network_of")(network)
     known_optimizer(optimizer)
-    counted = convention_of(convention)
+    how = (convention_of(convention).name, exclude_padding, batch)
     tracks = tuple(tracks_of(given))
-    rows = tuple(_row(node, tracks, counted, exclude_padding, batch) for node in given.layers)
+    rows = tuple(
+        Row(node, _figures(node.layer, node.input_shapes, node.output, *how), summary(seen, node.output))
+        for node, seen in zip(given.layers, tracks[1:], strict=True)
+    )
     return Analysis(given, batch, convention, exclude_padding, rows, tracks, optimizer)
 
 
-def _row(
-    node: Node, tracks: Sequence[tuple[Track, ...]], convention: Convention, exclude_padding: bool, batch: int
-) -> Row:
-    cost = cost_of(node.layer, node.input_shapes, exclude_padding)
-    figures = {**vars(cost), "flops": convention.flops(node.layer, node.input_shapes, node.output, cost) or 0}
-    return Row(
-        **figures, node=node, receptive_field=summary(tracks[node.index], node.output),
-        activation_bytes=batch * bytes_of(node.output),
-    )  # fmt: skip
+@lru_cache(maxsize=8192)
+def _figures(
+    layer: Layer, inputs: Shapes, output: Shape, convention: str, exclude_padding: bool, batch: int
+) -> Figures:
+    """The figures of all layers that are alike."""
+    cost = cost_of(layer, inputs, exclude_padding)
+    flops = convention_of(convention).flops(layer, inputs, output, cost) or 0
+    return Figures(**vars(cost) | {"flops": flops}, activation_bytes=batch * bytes_of(output))
 
 
 def _judge(budget: Expectation, figures: Mapping[str, Any]) -> JudgedExpectation:

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, ClassVar, Literal, NamedTuple, Self, get_args, get_origin
 
 from cnnspec.binding.refusals import Refusal
-from cnnspec.binding.values import SentenceError, Unresolved, Value, Word, format_value
+from cnnspec.binding.values import TRUTH, SentenceError, Unresolved, Value, Word, format_value
 from cnnspec.diagnostics import Cure, Diagnostic, Fix, Label, any_of, did_you_mean, nearest
 from cnnspec.layers.writing import SentenceModel
 from cnnspec.records import record
@@ -166,7 +167,7 @@ def given_twice(code: str, name: str, span: Span, first: Span, how: str = "") ->
     return Diagnostic(code, f"{name} is given twice{how}", span, labels=labels, help=("keep one of the two",))
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(eq=False)
 class Binding:
     """The expressions of a sentence, each by the option it is meant for."""
 
@@ -178,6 +179,13 @@ class Binding:
     more: Sequence[tree.Expression] = ()
     """The values after those that have a place."""
     faults: list[Diagnostic] = field(default_factory=list)
+    made: dict[Any, Any] = field(default_factory=dict)
+    """What uses of it without a fault made, by the values that differ from use to use."""
+
+    @cached_property
+    def moving(self) -> tuple[str, ...]:
+        """The options whose values differ from use to use."""
+        return tuple(name for name, written in self.given.items() if not _is_literal(written))
 
     def place(self, option: str | None) -> Span:
         """Where an option's value is written; the sentence itself where it is not."""
@@ -206,6 +214,11 @@ class Binding:
             signature.codes.wrong, refusal.message(signature.subject(option), received), written.span,
             notes=(f"{text} is {received} here",) if received != text else (), **cure,
         )  # fmt: skip
+
+
+def last_of(sentence: tree.LayerSentence) -> Span:
+    """The last argument or option of a sentence, or else its word."""
+    return [sentence.word_span, *(part.span for part in (*sentence.arguments, *sentence.options))][-1]
 
 
 def bind(
@@ -255,4 +268,6 @@ def _is_literal(expression: tree.Expression) -> bool:
     """Whether an expression is written as its value is."""
     if isinstance(expression, tree.Tuple):
         return all(map(_is_literal, expression.items))
+    if isinstance(expression, tree.Name):
+        return expression.text in TRUTH
     return isinstance(expression, tree.NumberLiteral | tree.Size | tree.Text | tree.QuestionMark)

@@ -6,11 +6,10 @@ import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import inf, isfinite, log
-from typing import Any, Final, TypeAlias, cast
+from typing import Any, Final, NamedTuple, TypeAlias, cast
 
 from cnnspec.diagnostics import Diagnostic, LayerError
 from cnnspec.layers.base import show
-from cnnspec.records import record
 from cnnspec.syntax import tree
 from cnnspec.syntax.tree import LARGEST
 from cnnspec.text import Span
@@ -20,8 +19,7 @@ Lookup: TypeAlias = Callable[[tree.Name], Value]
 Unknowns: TypeAlias = Mapping[Span, Any]
 
 
-@record
-class Sight:
+class Sight(NamedTuple):
     """What an expression can see."""
 
     lookup: Lookup
@@ -166,7 +164,8 @@ def _binary(expression: tree.Binary, sight: Sight) -> Value:
         return truth(_EVALUATORS[type(right)](right, sight), right.span)
     b = _EVALUATORS[type(right)](right, sight)
     if sign in ("==", "!="):
-        for value, side, other, across in ((a, left, b, right), (b, right, a, left)):
+        sides = ((a, left, b, right), (b, right, a, left)) if type(a) is not int or type(b) is not int else ()
+        for value, side, other, across in sides:
             _closed(value)
             if _is_undefined(value, side) and not _is_choice(other, across, sight):
                 raise _no_value(value, side.span)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from functools import cache, partial
 
-from cnnspec.binding.binder import bind, choices_of, values_of
-from cnnspec.binding.values import SentenceError, Value, Word
+from cnnspec.binding.binder import bind, choices_of
+from cnnspec.binding.values import SentenceError, Unresolved, Value, Word
 from cnnspec.diagnostics import did_you_mean
 from cnnspec.elaborate.claims import check_claim
 from cnnspec.elaborate.depth import comes_back, need_room, uses_itself_always
@@ -72,6 +72,7 @@ def _frame(
     return Scope(
         definition.module,
         (*outer.path, name[len(outer.prefix) :]),
+        f"{name}.",
         definition.reserved,
         (*outer.calls, sentence),
         outer,
@@ -98,7 +99,7 @@ def _parameters(
     elaborator: Elaborator, sentence: tree.LayerSentence, context: Context, definition: Definition
 ) -> dict[str, Value] | None:
     """The parameters' values; a default sees the parameters before it. None where one is not known."""
-    bound = bind(definition.signature, sentence.arguments, sentence.options, sentence.span)
+    bound = elaborator.binding(sentence, definition.signature)
     report = partial(elaborator.report, context=context)
     for fault in bound.faults:
         report(fault)
@@ -111,8 +112,12 @@ def _parameters(
         if written is None:
             report(definition.signature.missing(name, sentence.span))
         else:
-            find = partial(_given, elaborator, definition, name, context=where)
-            values |= values_of({name: written}, find, report)
+            try:
+                values[name] = _given(elaborator, definition, name, written, where)
+            except SentenceError as fault:
+                report(fault.diagnostic)
+            except Unresolved:
+                pass
     return values if len(values) == len(definition.parameters) else None
 
 
@@ -120,8 +125,7 @@ def _given(
     elaborator: Elaborator, definition: Definition, name: str, written: tree.Expression, context: Context
 ) -> Value:
     """The value of a parameter; a word that names a block here stands for that block inside."""
-    takes_words = Context(Scope(definition.module, definition=definition), {}).takes_words(name)
-    find = elaborator.value if takes_words else partial(defined, elaborator)
+    find = elaborator.value if definition.takes_words(name) else partial(defined, elaborator)
     value = find(written, context)
     block = find_block(value, context) if type(value) is Word and value not in LAYERS else None
     if block is None:

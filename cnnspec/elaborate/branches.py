@@ -111,8 +111,8 @@ def head(elaborator: Elaborator, statement: tree.Head, context: Context) -> None
         )
         name = elaborator.names.automatic(statement.name.text, context)
     scope = context.scope
-    local = name[len(scope.prefix) :]
-    inside = replace(scope, path=(*scope.path, local), reserved=labels_in(statement.body), counts={})
+    path, prefix = (*scope.path, name[len(scope.prefix) :]), f"{name}."
+    inside = replace(scope, path=path, prefix=prefix, reserved=labels_in(statement.body), counts={})
     start = elaborator.current
     elaborator.run(
         elaborator, statement.body, Context(inside, {}, context, context.groups, context.depth + 1, False)

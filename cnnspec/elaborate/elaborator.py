@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from functools import partial
 from typing import Any, Final, TypeAlias, TypeVar
 
-from cnnspec.binding.binder import Binding
+from cnnspec.binding.binder import Binding, Signature, bind, last_of
 from cnnspec.binding.values import (
+    TRUTH,
     OpenValue,
     Poisoned,
     SentenceError,
@@ -76,7 +78,7 @@ class Elaborator:
         self.solved: dict[Span, Any] = {}
         self.steps = self.groups = 0
         self.seen_input: tree.Input | None = None
-        self.bindings: dict[tuple[int, str], Binding] = {}
+        self.bindings: dict[tuple[int, int], Binding] = {}
         self.stand_ins: dict[tuple[int, str], tree.LayerSentence] = {}
         self.bound, self.tries = StepBound(), Tries(MOST_TRIES)
         self.guessed = self.bare = False
@@ -116,7 +118,8 @@ class Elaborator:
     def step(self, span: Span) -> None:
         """Counts what is expanded; raises LimitReached at the limit."""
         self.steps += 1
-        self.need_steps(0, span)
+        if self.steps > MOST_STEPS:
+            self.need_steps(0, span)
 
     def need_steps(self, more: int, span: Span) -> None:
         """Stops before expanding what cannot fit."""
@@ -127,29 +130,41 @@ class Elaborator:
             )
             raise LimitReached
 
+    def binding(self, sentence: tree.LayerSentence, signature: Signature) -> Binding:
+        """The expressions of a sentence by option, found once however often it is repeated."""
+        key = (id(sentence), id(signature))
+        if key not in self.bindings:
+            span = sentence.word_span.to(last_of(sentence))
+            self.bindings[key] = bind(signature, sentence.arguments, sentence.options, span)
+        return self.bindings[key]
+
     # Values ---------------------------------------------------------------------
 
     def value(self, expression: tree.Expression, context: Context) -> Value:
         """The value of an expression here; raises SentenceError or Unresolved."""
-        if type(expression) is tree.Name:
-            bound = context.get(expression.text)
-            if bound is not None:
-                return self._now(bound)
 
-        def lookup(name: tree.Name) -> Value:
-            bound = context.get(name.text)
-            if bound is not None:
-                return self._now(bound)
-            if name.text in AXIS_VALUES:
-                return self.axis(name)
-            return self._word(name, context)
-
+        if type(expression) is tree.NumberLiteral:
+            return expression.value
         try:
-            return evaluate(expression, Sight(lookup, self.unknowns, context.takes_words))
+            if type(expression) is tree.Name and expression.text not in TRUTH:
+                return self._named(expression, context)
+            named = partial(self._named, context=context)
+            return evaluate(expression, Sight(named, self.unknowns, context.takes_words))
         except UnsolvedError as fault:
             raise self.left_open(fault.value) from None
         except SentenceError as fault:
             raise self._with_guess(fault, context) from None
+
+    def _named(self, name: tree.Name, context: Context) -> Value:
+        """What a name stands for by now: a ``?`` may have been found since it was read. Raises Unresolved."""
+        value = context.get(name.text)
+        if value is None:
+            return self.axis(name) if name.text in AXIS_VALUES else self._word(name, context)
+        if type(value) is OpenValue and self.solved.keys() >= set(value.spans):
+            return value.filled(self.solved)  # type: ignore[no-any-return]
+        if type(value) is Poisoned:
+            raise Unresolved
+        return value
 
     def _with_guess(self, fault: SentenceError, context: Context) -> SentenceError:
         """An unknown name with the one that was likely meant."""
@@ -172,14 +187,6 @@ class Elaborator:
                 labels=(Label(given, "given here"),), help=("move its let above this line",),
             )  # fmt: skip
         return Word(name.text)
-
-    def _now(self, value: Value) -> Value:
-        """What a name stands for by now: a ``?`` may have been found since it was read. Raises Unresolved."""
-        if type(value) is OpenValue and self.solved.keys() >= set(value.spans):
-            return value.filled(self.solved)  # type: ignore[no-any-return]
-        if type(value) is Poisoned:
-            raise Unresolved
-        return value
 
     def closed(self, expression: tree.Expression, context: Context) -> Value:
         """As ``value``, where a ``?`` has no business."""
@@ -253,15 +260,19 @@ class Elaborator:
         return (Label(span, "first given here"),) if span else ()
 
     def place(
-        self, made: MadeLayer, inputs: tuple[int, ...], shape: Shape, name: str, span: Span, context: Context
+        self,
+        made: MadeLayer,
+        inputs: tuple[int, ...],
+        shapes: Shapes,
+        name: str,
+        span: Span,
+        context: Context,
     ) -> int:
-        """Adds a node; its shape has been found."""
-        nodes = self.nodes
-        index = len(nodes)
-        local = name[len(context.scope.prefix) :]
-        path = (*context.scope.path, *(local.split(".") if "." in local else (local,)))
-        shapes = tuple([nodes[n].output for n in inputs])
-        nodes.append(Node(index, name, made.layer, inputs, shapes, shape, span, path, context.groups))
+        """Adds a node; raises LayerError where the shapes of its inputs do not fit."""
+        shape, index, scope = made.shape(shapes), len(self.nodes), context.scope
+        local = name[len(scope.prefix) :]
+        path = (*scope.path, *(local.split(".") if "." in local else (local,)))
+        self.nodes.append(Node(index, name, made.layer, inputs, shapes, shape, span, path, context.groups))
         if self.doubtful and not self.doubtful.isdisjoint(inputs):
             self.doubtful.add(index)
         return index

@@ -6,9 +6,9 @@ from dataclasses import replace
 from functools import cache, partial
 from typing import Final
 
-from cnnspec.binding.binder import Binding, Signature, bind, values_of
+from cnnspec.binding.binder import Binding, Signature, last_of, values_of
 from cnnspec.binding.refusals import TRUTHS, Refusal, validate
-from cnnspec.binding.values import OpenValue, Value
+from cnnspec.binding.values import OpenValue, SentenceError, Unresolved, Value
 from cnnspec.diagnostics import Cure, Diagnostic, Fix, LayerError, did_you_mean, surely
 from cnnspec.elaborate.branches import inputs_of
 from cnnspec.elaborate.claims import check_claim, solve_here
@@ -21,7 +21,6 @@ from cnnspec.layers.registry import LAYERS, SYNONYMS
 from cnnspec.network.made_layers import MadeLayer, completed, make_layer
 from cnnspec.records import record
 from cnnspec.syntax import tree
-from cnnspec.text import Span
 
 ACTIVATION: Final = ("activation", "act", "nonlinearity")
 OPTION_SYNONYMS: Final = {
@@ -78,37 +77,18 @@ def signature_of(kind: type[Layer]) -> LayerSignature:
     return LayerSignature.of(kind, takes_more=kind.arity != (1, 1))
 
 
-def last_of(sentence: tree.LayerSentence) -> Span:
-    """The last argument or option of a sentence, or else its word."""
-    return [sentence.word_span, *(part.span for part in (*sentence.arguments, *sentence.options))][-1]
-
-
-def _bound(elaborator: Elaborator, sentence: tree.LayerSentence, kind: type[Layer]) -> Binding:
-    """The expressions of a layer's sentence by option, found once however often it is repeated."""
-    bound = elaborator.bindings.get((id(sentence), kind.word))
-    if bound is None:
-        span = sentence.word_span.to(last_of(sentence))
-        bound = bind(signature_of(kind), sentence.arguments, sentence.options, span)
-        elaborator.bindings[id(sentence), kind.word] = bound
-    return bound
-
-
 def place_layer(
     elaborator: Elaborator, sentence: tree.LayerSentence, context: Context, kind: type[Layer]
 ) -> None:
     """Adds the node of a layer and makes it current; what cannot be known stays unresolved."""
-    bound = _bound(elaborator, sentence, kind)
+    bound = elaborator.binding(sentence, signature_of(kind))
     inputs = inputs_of(elaborator, sentence, context, kind, bound)
-    options = _options(elaborator, context, bound)
+    made = bound.made and _met_before(elaborator, context, bound)
+    made = made or _made(elaborator, sentence, context, kind, bound, inputs)
     name, label = elaborator.name(sentence, context)
     node = None
-    if options is not None:
-        if kind.references and inputs is not None:
-            referred = zip(kind.references, inputs[1:], strict=False)
-            options |= {field: elaborator.nodes[n].name for field, n in referred}
-        made = _made(elaborator, sentence, context, kind, bound, options, inputs)
-        if made is not None and inputs is not None:
-            node = _place(elaborator, sentence, context, bound, made, inputs, name)
+    if made and inputs is not None:
+        node = _place(elaborator, sentence, context, bound, made, inputs, name)
     elaborator.current = node
     if label is not None:
         elaborator.labels[label] = node
@@ -117,6 +97,17 @@ def place_layer(
     elaborator.guessed = False
     if node is not None and sentence.claim is not None:
         check_claim(elaborator, sentence, sentence.claim, node, context)
+
+
+def _met_before(elaborator: Elaborator, context: Context, bound: Binding) -> MadeLayer | None:
+    """The layer that the sentence made with the same values, if it did so without a fault."""
+    if not bound.moving:
+        return bound.made.get(())
+    try:
+        values = [elaborator.value(bound.given[name], context) for name in bound.moving]
+    except (SentenceError, Unresolved):
+        return None
+    return bound.made.get((*values, *map(type, values)))
 
 
 def _options(elaborator: Elaborator, context: Context, bound: Binding) -> dict[str, Value] | None:
@@ -154,17 +145,22 @@ def _place(
         if made.layer.references:
             referred = [(elaborator.nodes[n].layer, elaborator.nodes[n].input_shapes) for n in inputs[1:]]
             made = completed(made, tuple(referred))
-        shape = made.shape(shapes)
+        return elaborator.place(made, inputs, shapes, name, sentence.span, context)
     except LayerError as error:
         report_misfit(elaborator, error, bound.place(error.option), inputs, context)
         return None
-    return elaborator.place(made, inputs, shape, name, sentence.span, context)
 
 
 def _made(
     elaborator: Elaborator, sentence: tree.LayerSentence, context: Context, kind: type[Layer], bound: Binding,
-    options: dict[str, Value], inputs: tuple[int, ...] | None,
+    inputs: tuple[int, ...] | None,
 ) -> MadeLayer | None:  # fmt: skip
+    given = options = _options(elaborator, context, bound)
+    if given is None or options is None:
+        return None
+    if kind.references and inputs is not None:
+        referred = zip(kind.references, inputs[1:], strict=False)
+        options |= {field: elaborator.nodes[n].name for field, n in referred}
     if any(isinstance(value, OpenValue) for value in options.values()):
         if refused := _fields_refused(kind, options):
             _report_refused(elaborator, sentence, context, bound, options, refused)
@@ -175,6 +171,9 @@ def _made(
         options = solved
     made = make_layer(kind, options)
     if isinstance(made, MadeLayer):
+        if options is given and not bound.faults and not kind.references:
+            values = [given[name] for name in bound.moving]
+            bound.made[(*values, *map(type, values))] = made
         return made
     _report_refused(elaborator, sentence, context, bound, options, made)
     return _without(elaborator, kind, options, made)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain
 
@@ -35,6 +35,14 @@ class Definition:
     @cached_property
     def parameters(self) -> dict[str, tree.Parameter]:
         return {parameter.name: parameter for parameter in self.block.parameters}
+
+    def takes_words(self, name: str) -> bool:
+        """Whether a name is a parameter that may be a word: its default is one, or it has none."""
+        parameter = self.parameters.get(name)
+        if parameter is None or parameter.default is None:
+            return parameter is not None
+        default, others = parameter.default, (self.parameters, self.module.values, TRUTH)
+        return isinstance(default, tree.Name) and not any(default.text in names for names in others)
 
     @cached_property
     def signature(self) -> BlockSignature:
@@ -87,12 +95,14 @@ class BlockWord(Word):
     definition: Definition
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Scope:
     """A naming scope: the network itself, a block instance, or a side head."""
 
     module: Module
     path: tuple[str, ...] = ()
+    prefix: str = ""
+    """What the full names of its layers begin with."""
     reserved: Mapping[str, Span] = field(default_factory=dict)
     """Labels written anywhere in the body; automatic names keep off them."""
     calls: tuple[tree.LayerSentence, ...] = ()
@@ -106,10 +116,6 @@ class Scope:
     """Constants written anywhere in the body."""
     counts: dict[str, int] = field(default_factory=dict)
     """For each word, the last ordinal given here."""
-
-    @cached_property
-    def prefix(self) -> str:
-        return "".join(f"{part}." for part in self.path)
 
     @cached_property
     def prefixes(self) -> tuple[str, ...]:
@@ -138,14 +144,15 @@ class Context:
 
     def condition(self) -> Context:
         """Inside the braces of an ``if``, which are no place of their own for names."""
-        return replace(self, depth=self.depth + 1)
+        depth, repeating, given = self.depth + 1, self.repeating, self.given
+        return Context(self.scope, self.values, self.parent, self.groups, depth, repeating, given, self.turns)
 
     def turn(self, group: Group, name: str | None) -> Context:
         """Inside a turn of a repeat: as if it were written there, but each turn gives its names anew."""
         groups, turns = (*self.groups, group), self.turns
         if name is not None:
             self.values[name], turns = group.turn, turns | {name}
-        return replace(self, groups=groups, depth=self.depth + 1, repeating=True, given=set(), turns=turns)
+        return Context(self.scope, self.values, self.parent, groups, self.depth + 1, True, set(), turns)
 
     def has(self, name: str) -> bool:
         """Whether a name has a value that stays: it was given, and not in the turn of a repeat before."""
@@ -162,14 +169,9 @@ class Context:
             self.given.add(name)
 
     def takes_words(self, name: str) -> bool:
-        """Whether a name is a parameter that may be a word: its default is one, or it has none."""
+        """Whether a name is a parameter of the block around that may be a word."""
         definition = self.scope.definition
-        parameter = definition.parameters.get(name) if definition else None
-        if definition is None or parameter is None:
-            return False
-        default = parameter.default
-        others = (*definition.parameters, *definition.module.values, *TRUTH)
-        return default is None or (isinstance(default, tree.Name) and default.text not in others)
+        return definition is not None and definition.takes_words(name)
 
     def tables(self) -> Iterator[dict[str, Value]]:
         """The values of names in sight, the innermost first."""
@@ -181,7 +183,12 @@ class Context:
 
     def get(self, name: str) -> Value | None:
         """The value a name is bound to, or None."""
-        return next((values[name] for values in self.tables() if name in values), None)
+        context: Context | None = self
+        while context is not None:
+            if name in context.values:
+                return context.values[name]
+            context = context.parent
+        return self.scope.module.values.get(name)
 
     def names(self) -> Iterator[str]:
         """Every bound name in sight."""

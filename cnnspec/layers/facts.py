@@ -25,7 +25,7 @@ class Storage(StrEnum):
 
     @property
     def is_view(self) -> bool:
-        return self in (Storage.VIEW, Storage.VIEW_IN_USE)
+        return self is Storage.VIEW or self is Storage.VIEW_IN_USE
 
 
 class Effect(StrEnum):
@@ -117,4 +117,4 @@ class Facts:
     @property
     def has_bias(self) -> bool:
         """Whether a trained number is added to each output channel, or to each unit."""
-        return bool(getattr(self, "bias", False))
+        return bool(vars(self).get("bias", False))

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import field
 from functools import cached_property
 from os import PathLike
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from cnnspec.diagnostics import Diagnostic, nearest
 from cnnspec.layers.base import Family, Layer, Shape, Shapes, Weight, show
@@ -33,8 +33,7 @@ class InputLayer(Layer):
     arity: ClassVar[tuple[int, int | None]] = (0, 0)
 
 
-@record
-class Group:
+class Group(NamedTuple):
     """A block instance, or one turn of a repeat, that a node lies in.
 
     ``turn`` counts from 0 within ``turns``; a block instance outside a repeat
