@@ -127,7 +127,7 @@ def bytes_of(shape: Shape) -> int:
 
 
 @record
-class Figures(Cost):
+class LayerFigures(Cost):
     """What is counted of a layer, the same for all that are alike; bytes are for the whole batch.
 
     ``flops`` go by the convention in force; 0 where that has no rule (see ``Analysis.uncounted``).
@@ -142,7 +142,7 @@ def _figure(name: str) -> Any:
 
 class _Row(NamedTuple):
     node: Node
-    figures: Figures
+    figures: LayerFigures
     receptive_field: ReceptiveField | None
     """None where the output or the input has no spatial axes: a vector sees the whole input."""
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from cnnspec.analysis.advice import advise
 from cnnspec.analysis.conventions import convention_of
-from cnnspec.analysis.cost import COUNTS, Counts, Figures, bytes_of, cost_of
+from cnnspec.analysis.cost import COUNTS, Counts, LayerFigures, bytes_of, cost_of
 from cnnspec.analysis.cost import Row as Row
 from cnnspec.analysis.memory import Memory, Training, known_optimizer
 from cnnspec.analysis.receptive_field import Track, summary, tracks_of
@@ -201,11 +201,11 @@ def analyze(
 @lru_cache(maxsize=8192)
 def _figures(
     layer: Layer, inputs: Shapes, output: Shape, convention: str, exclude_padding: bool, batch: int
-) -> Figures:
+) -> LayerFigures:
     """The figures of all layers that are alike."""
     cost = cost_of(layer, inputs, exclude_padding)
     flops = convention_of(convention).flops(layer, inputs, output, cost) or 0
-    return Figures(**vars(cost) | {"flops": flops}, activation_bytes=batch * bytes_of(output))
+    return LayerFigures(**vars(cost) | {"flops": flops}, activation_bytes=batch * bytes_of(output))
 
 
 def _judge(budget: Expectation, figures: Mapping[str, Any]) -> JudgedExpectation:
