@@ -144,8 +144,11 @@ def defined(elaborator: Elaborator, written: tree.Expression, context: Context) 
         return value
     if any(prefix + value in elaborator.labels for prefix in context.scope.prefixes) or "." in value:
         return value
+    fault = SentenceError("unknown-name", f"{value} has no value here", written.span)
+    if elaborator.faults.told(fault.code, written.span):
+        raise fault
     cure = did_you_mean(written.span, value, context.names(), f"define it before this line: let {value} = …")
-    raise SentenceError("unknown-name", f"{value} has no value here", written.span, **cure)
+    raise SentenceError(fault.code, fault.message, written.span, **cure)
 
 
 @cache

@@ -180,8 +180,11 @@ def _unknown_label(elaborator: Elaborator, text: str, span: Span, context: Conte
             notes=("automatic names change when a layer is added above",),
             help=(f"write the label before the layer: {text}: …",),
         )  # fmt: skip
+    message = f"there is no label {text} before this line"
+    if elaborator.faults.told("unknown-label", span):
+        return SentenceError("unknown-label", message, span)
     near = [name for name in list(elaborator.labels)[-200:] if name != "input"]
     known = sorted({name[len(p) :] for name in near for p in context.scope.prefixes if name.startswith(p)})
     others = [f"labels so far: {', '.join(known[:20])}"] if known else []
     cure = did_you_mean(span, text, known, *others)
-    return SentenceError("unknown-label", f"there is no label {text} before this line", span, **cure)
+    return SentenceError("unknown-label", message, span, **cure)

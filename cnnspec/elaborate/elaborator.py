@@ -168,7 +168,11 @@ class Elaborator:
 
     def _with_guess(self, fault: SentenceError, context: Context) -> SentenceError:
         """An unknown name with the one that was likely meant."""
-        if fault.code != "unknown-name" or fault.diagnostic.labels:
+        if (
+            fault.code != "unknown-name"
+            or fault.diagnostic.labels
+            or self.faults.told(fault.code, fault.span)
+        ):
             return fault
         name = fault.span.text
         cure = did_you_mean(fault.span, name, context.names(), *fault.diagnostic.help)

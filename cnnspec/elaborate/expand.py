@@ -68,7 +68,7 @@ def _no_layer(elaborator: Elaborator, sentence: tree.LayerSentence, context: Con
     elaborator.current = None
     if label is not None:
         elaborator.labels[label] = None
-    if value is POISONED:
+    if value is POISONED or elaborator.faults.told("unknown-word", sentence.word_span):
         return
     words = _known(elaborator, context) if isinstance(value, Word) else []
     cures = did_you_mean(sentence.word_span, str(value), words, synonyms=SYNONYMS)["help"]

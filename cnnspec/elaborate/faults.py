@@ -39,6 +39,7 @@ class Faults:
 
     def __init__(self, before: Iterable[Diagnostic] = ()) -> None:
         self.items: dict[tuple[object, ...], Diagnostic] = {}
+        self._told: set[tuple[object, ...]] = set()
         self._echoes: dict[tuple[str, str], bool] = {}
         found = tuple(before)
         unread = [item.span for item in found if item.span and item.severity is Severity.ERROR]
@@ -53,6 +54,7 @@ class Faults:
 
     def add(self, diagnostic: Diagnostic, context: Context | None = None) -> None:
         """Adds a fault, once for each place."""
+        self._told.add(_place(diagnostic))
         if self.broken is not None and self._is_echo(diagnostic, self.broken):
             return
         calls = context.scope.calls if context else ()
@@ -60,6 +62,13 @@ class Faults:
             label = Label(calls[-1].span, f"in this use of {calls[-1].word}")
             diagnostic = replace(diagnostic, labels=(*diagnostic.labels, label))
         self.items.setdefault(_place(diagnostic), diagnostic)
+
+    def told(self, code: str, span: Span) -> bool:
+        """Whether such a fault was found at this place before, in another turn of a repeat or use of a block.
+
+        What was meant there need not be looked for again.
+        """
+        return (code, span.source.name, span.start, span.end) in self._told
 
     def after_break(self, span: Span) -> bool:
         """Whether a place comes after one on the chain that could not be read."""

@@ -69,7 +69,8 @@ def _drive(verdict: Verdict, text: str, turn: int | None) -> None:
         if found.network is not None:
             analysis = stage("analyze", lambda: _analysed(found.network))
             verdict.built, verdict.layers = not found.has_errors, len(found.network.nodes)
-        stage("draw", lambda: _drawn(found.network, found.diagnostics))
+        stage("draw", lambda: picture(found.network, "dot", Look(), diagnostics=found.diagnostics))
+        stage("draw volumes", lambda: _volumes(found.network, found.diagnostics))
         if turn is not None and turn % LAID_OUT == 0 and engines.available():
             stage("lay out", lambda: picture(found.network, "svg", Look(), diagnostics=found.diagnostics))
         if not read[1]:
@@ -125,8 +126,7 @@ def _view(stage: Callable[..., Any], analysis: Analysis, diagnostics: Any) -> No
         )
 
 
-def _drawn(network: Network | None, diagnostics: Any) -> None:
-    picture(network, "dot", Look(), diagnostics=diagnostics)
+def _volumes(network: Network | None, diagnostics: Any) -> None:
     picture(network, "svg", Look(style="volumes"), diagnostics=diagnostics)
 
 

@@ -22,13 +22,14 @@ from cnnspec.analysis.memory import Memory
 from cnnspec.analysis.receptive_field import spread_from
 from cnnspec.analysis.report import analyze
 from cnnspec.backends import images
-from cnnspec.diagnostics import Diagnostic
+from cnnspec.diagnostics import Cure, Diagnostic
 from cnnspec.document import parse
+from cnnspec.elaborate import branches
 from cnnspec.elaborate.spec import elaborate
 from cnnspec.elaborate.uses import folder_reader
 from cnnspec.layers.base import Spread
 from cnnspec.syntax.parse import parse_tolerant
-from cnnspec.text import Source
+from cnnspec.text import Source, Span
 from cnnspec.training import checkpoint
 from cnnspec.training.data import data
 from cnnspec.training.data import table as table_files
@@ -271,6 +272,25 @@ def test_an_output_position_sees_the_taps_that_spread_to_it(dilation: int) -> No
             reach = [position + before - tap * dilation for tap in range(kernel)]
             seen = [place // stride for place in reach if place % stride == 0]
             assert seen == [*spread_from(Spread(kernel, stride, before, dilation), position)]
+
+
+@pytest.mark.parametrize("items", [[], [{"a": [1, "\n", {}]}, 2, []]])
+def test_items_that_are_made_as_they_are_written_are_laid_out_like_others(items: list[Any]) -> None:
+    document = {"schema": "é", "layers": items, "totals": {"x": [1, {"y": 2}]}}
+    assert indented(document) == indented(document | {"layers": iter(items)})
+
+
+def test_what_was_meant_by_a_label_is_looked_for_once_a_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_for = []
+
+    def did_you_mean(span: Span, word: str, *more: Any) -> Cure:
+        looked_for.append(word)
+        return Cure(help=(), fixes=())
+
+    monkeypatch.setattr(branches, "did_you_mean", did_you_mean)
+    found = built("input 8x8x4\nblock b { l: relu; add nowhere }\nrepeat 9 { b; add nothing }").diagnostics
+    assert ["nowhere", "nothing"] == looked_for
+    assert ["unknown-label"] * 2 == [fault.code for fault in found]
 
 
 def test_json_of_a_large_network_takes_little_more_memory_than_its_text() -> None:

@@ -82,7 +82,7 @@ def as_json(board: Board) -> str:
     document = {
         "schema": SCHEMA,
         "network": board.network,
-        "layers": [_layer(passage) for passage in board.passages],
+        "layers": map(_layer, board.passages),
         "totals": [_step(entry) for entry in board.totals],
         "symbols": board.symbols,
     }
