@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from cnnspec.backends import weights
 from cnnspec.backends.contract import PREDICT_BATCH, Array, Engine, Scaling
-from cnnspec.backends.images import as_trained, samples
+from cnnspec.backends.images import as_trained, inputs
 from cnnspec.network.graph import Network
 
 if TYPE_CHECKING:
@@ -81,8 +81,10 @@ class Model:
     def classes(self, value: tuple[str, ...]) -> None:
         self.engine.classes = value
 
-    def predict(self, images: ArrayLike, batch: int = PREDICT_BATCH) -> Array:
+    def predict(self, images: ArrayLike | Mapping[str, ArrayLike], batch: int = PREDICT_BATCH) -> Array:
         """The main output for images N x H x W x C: N x …, new arrays.
+
+        A network with several inputs takes them by name: ``predict({"left": …, "right": …})``.
 
         Bytes, and whole numbers from 0 to 255, are scaled as in training, and so are floats from 0 to 1
         once the network has learned from pixels; before that floats are taken as they are. Raises
@@ -91,17 +93,18 @@ class Model:
         return self.forward(images, batch=batch)["output"]
 
     def forward(
-        self, images: ArrayLike, keep: Sequence[str] = (), batch: int = PREDICT_BATCH
-    ) -> dict[str, Array]:
+        self, images: ArrayLike | Mapping[str, ArrayLike], keep: Sequence[str] = (),
+        batch: int = PREDICT_BATCH,
+    ) -> dict[str, Array]:  # fmt: skip
         """All outputs by name, and those of the layers named in ``keep``: N x H x W x C each.
 
         Infinities and NaN go through in silence, as in training. Raises ValueError as ``predict`` does.
         """
         if batch < 1:
             raise ValueError(f"batch counts the images of a step: at least 1, not {batch}")
-        found = samples(images, self.network.input, self.network.name)
-        learned = self.scaling.learned
-        if learned == "bytes" or (self.classes and not learned):
+        found, learned = inputs(images, self.network), self.scaling.learned
+        learns_bytes = learned == "bytes" or (self.classes and not learned)
+        if learns_bytes and not isinstance(found, Mapping):
             found = as_trained(found, self.scaling)
         return self.engine.forward(found, keep=keep, batch=batch)
 

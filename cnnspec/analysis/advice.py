@@ -175,6 +175,8 @@ def _heavy_dense(analysis: Analysed) -> Iterator[Diagnostic]:
 def _unproductive(analysis: Analysed) -> Iterator[Diagnostic]:
     """Layers that widen a field already wider than the image (Richter et al. 2021)."""
     image = spatial(analysis.network.input)
+    if any(spatial(node.output) != image for node in analysis.network.inputs):
+        return
     late = []
     for row in analysis.rows:
         if row.node.layer.family is not Family.CONV or not row.receptive_field:

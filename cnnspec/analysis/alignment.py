@@ -10,7 +10,7 @@ from typing import Final
 
 from cnnspec.analysis.receptive_field import Track, branch_tracks
 from cnnspec.diagnostics import Diagnostic, Severity
-from cnnspec.layers.base import AXES, AXIS_NAMES, Family, spatial
+from cnnspec.layers.base import AXES, AXIS_NAMES, Family
 from cnnspec.network.graph import Network
 
 MOST_PLACES: Final = 512
@@ -19,11 +19,11 @@ MOST_PLACES: Final = 512
 
 def misaligned(network: Network, tracks: Sequence[tuple[Track, ...]]) -> Iterator[Diagnostic]:
     """A note on each merge whose paths see different places; ``tracks`` are those of all nodes."""
-    rank = len(spatial(network.input))
     for node in network.layers:
+        rank = len(tracks[node.index])
         if len(node.inputs) < 2 or len(node.output) - 1 != rank or node.layer.family is not Family.MERGE:
             continue
-        if rank and not tracks[node.index]:
+        if any(len(tracks[source]) != rank for source in node.inputs):
             continue
         branches = [branch_tracks(node, n, tracks[s], rank) for n, s in enumerate(node.inputs)]
         for axis, paths in enumerate(zip(*branches, strict=True)):

@@ -92,8 +92,10 @@ class Comparison:
     @property
     def input(self) -> Change | None:
         """The input's shape, if it differs."""
-        one, two = self.before.network.input, self.after.network.input
-        return None if one == two else Change("input", one, two)
+        one, two = self.before.network, self.after.network
+        if len(one.inputs) == len(two.inputs) == 1:
+            return None if one.input == two.input else Change("input", one.input, two.input)
+        return None if one.input_text == two.input_text else Change("inputs", one.input_text, two.input_text)
 
     @cached_property
     def totals(self) -> tuple[Change, ...]:

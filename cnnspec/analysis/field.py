@@ -26,6 +26,8 @@ class Field:
     """What one unit sees of the network's input, axis by axis (rows, then columns)."""
 
     node: Node
+    input: Node
+    """The input in question: of several the first of which anything is seen."""
     position: tuple[int, ...]
     """The unit's place in its layer's map; empty for a vector, whose units all see the same."""
     pixels: tuple[Sequence[int], ...]
@@ -51,33 +53,45 @@ def field(network: Network, layer: str, position: tuple[int, ...] = ()) -> Field
 
     For a vector the position is left out. Raises LayerError for a layer or place that is not there.
     """
-    node, rank = _find(network, layer), len(spatial(network.input))
+    node = _find(network, layer)
+    image = _seen_by(network, node)
+    rank = len(spatial(image.output))
     if rank == 0:
-        message = f"the input {show(network.input)} is a vector: it has no rows or columns to see"
+        message = f"the input {show(image.output)} is a vector: it has no rows or columns to see"
         raise LayerError("no-rows-or-columns", message)
     is_map = len(node.output) - 1 == rank
     place = _checked(node, position, rank) if is_map else ()
     pixels = tuple(
         seen if isinstance(seen, range) and len(seen) > MOST else tuple(sorted(seen))
-        for seen in _carry_back(network, node, place, rank)
+        for seen in _carry_back(network, node, place, rank)[image.index]
     )
     tracks = tracks_of(network)[node.index]
     unclipped = tuple(track.at(at) for track, at in zip(tracks, place or (0,) * rank, strict=False))
-    return Field(node, place, pixels, unclipped or (None,) * rank)
+    return Field(node, image, place, pixels, unclipped or (None,) * rank)
 
 
-def _carry_back(network: Network, node: Node, place: tuple[int, ...], rank: int) -> Seen:
+def _seen_by(network: Network, node: Node) -> Node:
+    """The first input with rows or columns that a node hangs on; the first one where it has none."""
+    behind = {node.index}
+    for reader in reversed(network.nodes[: node.index + 1]):
+        behind.update(reader.inputs if reader.index in behind else ())
+    found = (each for each in network.inputs if each.index in behind and spatial(each.output))
+    return next(found, network.nodes[0])
+
+
+def _carry_back(network: Network, node: Node, place: tuple[int, ...], rank: int) -> list[Seen]:
+    """For each node, the positions that a place is made of."""
     empty: Seen = (range(0),) * rank
     needed = [empty] * (node.index + 1)
     needed[node.index] = tuple(range(at, at + 1) for at in place) or _all(node.output, rank)
-    for reader in reversed(network.nodes[1 : node.index + 1]):
+    for reader in reversed(network.nodes[len(network.inputs) : node.index + 1]):
         wanted = needed[reader.index]
         if not all(wanted):
             continue
         for which, source in enumerate(reader.inputs):
             found = _seen_through(reader, which, wanted, rank)
             needed[source] = tuple(map(union, needed[source], found))
-    return needed[0]
+    return needed
 
 
 def _seen_through(node: Node, which: int, wanted: Seen, rank: int) -> Seen:

@@ -245,19 +245,19 @@ def _share(network: Network) -> tuple[tuple[int, ...], dict[int, int]]:
     buffers: list[int] = []
     deaths: dict[int, int] = {}
     for node in network.nodes:
-        buffer = _buffer(node, buffers, deaths)
+        buffer = _buffer(node, network, buffers, deaths)
         buffers.append(buffer)
         deaths[buffer] = max(deaths.get(buffer, 0), needed_until[node.index])
     return tuple(buffers), deaths
 
 
-def _buffer(node: Node, buffers: Sequence[int], deaths: Mapping[int, int]) -> int:
+def _buffer(node: Node, network: Network, buffers: Sequence[int], deaths: Mapping[int, int]) -> int:
     """The buffer that the node's output lies in: an input's, or one of its own."""
     storage = node.layer.storage
     if storage is Storage.IN_PLACE:
         for source, shape in zip(node.inputs, node.input_shapes, strict=True):
             buffer = buffers[source]
-            if buffer and shape == node.output and deaths[buffer] <= node.index:
+            if network.nodes[buffer].inputs and shape == node.output and deaths[buffer] <= node.index:
                 return buffer
     return buffers[node.inputs[0]] if storage.is_view else node.index
 

@@ -59,6 +59,7 @@ class Track(NamedTuple):
 
 
 INPUT = Track(1, ((0, 0),))
+NOTHING = Track(0, (None,))
 
 
 @record
@@ -182,25 +183,51 @@ def _shortest(track: Track) -> Track:
 
 
 def tracks_of(network: Network) -> list[tuple[Track, ...]]:
-    """For each node, the track along each axis of the network's input; none where they are unwieldy."""
+    """For each node, the track along each axis of the input that it sees.
+
+    None where they are unwieldy, or where it sees inputs of different sizes.
+    """
     found: list[tuple[Track, ...]] = []
-    rank = len(spatial(network.input))
+    seen: list[Shape | None] = []
     for node in network.nodes:
-        inputs = tuple([found[source] for source in node.inputs])
-        own = _seen_by(node.layer, node.input_shapes, node.output, inputs, rank)
-        found.append(own if inputs else (INPUT,) * rank)
+        image = _image(node, seen)
+        seen.append(image)
+        if not node.inputs:
+            found.append((INPUT,) * len(node.output[:-1]))
+        elif image is None:
+            found.append(())
+        else:
+            rank = len(image)
+            inputs = tuple([found[source] if seen[source] else (NOTHING,) * rank for source in node.inputs])
+            found.append(_seen_by(node.layer, node.input_shapes, node.output, inputs, rank))
     return found
+
+
+def _image(node: Node, seen: list[Shape | None]) -> Shape | None:
+    """The spatial sizes of the input that a node sees; None where it sees several of different sizes.
+
+    Where inputs are equal in size, their pixels have the same places; a vector has none.
+    """
+    if not node.inputs:
+        return spatial(node.output)
+    images = {seen[source] for source in node.inputs}
+    images = images - {()} if len(images) > 1 else images
+    return images.pop() if len(images) == 1 else None
 
 
 @lru_cache(maxsize=65536)
 def _seen_by(
     layer: Layer, inputs: Shapes, output: Shape, tracks: tuple[tuple[Track, ...], ...], rank: int
 ) -> tuple[Track, ...]:
-    """What a layer's output sees, given what each of its inputs sees."""
+    """What a layer's output sees, given what each of its inputs sees; one may see no pixels at all."""
     if rank and not all(tracks):
         return ()
+    nothing = (NOTHING,) * rank
     try:
-        branches = [_through_layer(layer, inputs, n, output, seen, rank) for n, seen in enumerate(tracks)]
+        branches = [
+            seen if seen == nothing else _through_layer(layer, inputs, n, output, seen, rank)
+            for n, seen in enumerate(tracks)
+        ]
         if len(branches) == 1:
             return branches[0]
         axes = tuple(zip(*branches, strict=True))

@@ -192,8 +192,12 @@ def analyze(
     how = (convention_of(convention).name, exclude_padding, batch)
     tracks = tuple(tracks_of(given))
     rows = tuple(
-        Row(node, _figures(node.layer, node.input_shapes, node.output, *how), summary(seen, node.output))
-        for node, seen in zip(given.layers, tracks[1:], strict=True)
+        Row(
+            node,
+            _figures(node.layer, node.input_shapes, node.output, *how),
+            summary(tracks[node.index], node.output),
+        )  # fmt: skip
+        for node in given.layers
     )
     return Analysis(given, batch, convention, exclude_padding, rows, tracks, optimizer)
 

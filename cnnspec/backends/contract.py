@@ -1,7 +1,8 @@
 """What training, evaluation and prediction need of an engine: a library that runs networks.
 
 Arrays cross this border as NumPy's: images N x H x W x C, weights by PyTorch's
-names and in PyTorch's layouts, whatever an engine keeps inside.
+names and in PyTorch's layouts, whatever an engine keeps inside. A network with several
+inputs takes them by name, ``{"left": images, "right": images}``, as many of each.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from cnnspec.recipe.models import Normalise, Recipe
 
 Array: TypeAlias = NDArray[Any]
+Images: TypeAlias = "Array | Mapping[str, Array]"
+"""What flows in: N x H x W x C; by name where a network has several inputs."""
 
 IGNORED: Final = 255
 """The class number, in masks of bytes, of places that count nowhere."""
@@ -31,7 +34,8 @@ PREDICT_BATCH = 64
 class Scaling:
     """What is done to bytes on their way in: ``byte·factor + shift``, one number or one a channel.
 
-    Floating-point images are taken as they are, unless the network learned from such.
+    Floating-point images are taken as they are, unless the network learned from such. Of several inputs
+    those that hold bytes are scaled.
     """
 
     factor: Array | float = 1 / 255
@@ -69,7 +73,7 @@ class BatchResult:
 class BatchSource(Protocol):
     """Training samples in batches, whose order follows from the epoch alone."""
 
-    def epoch(self, epoch: int, first: int = 0) -> Iterator[tuple[Array, Array]]:
+    def epoch(self, epoch: int, first: int = 0) -> Iterator[tuple[Images, Array]]:
         """Images and targets of the batches of an epoch, from place ``first`` on.
 
         Images are N x …, bytes or floats. Targets are class numbers (N,), masks of bytes (N, H, W) where
@@ -95,7 +99,7 @@ class Predictor(Protocol):
     """Names of the classes in the order of the outputs; none where that is not known."""
 
     def forward(
-        self, images: Array, keep: Sequence[str] = (), batch: int = PREDICT_BATCH
+        self, images: Images, keep: Sequence[str] = (), batch: int = PREDICT_BATCH
     ) -> dict[str, Array]:
         """All outputs by name, and those of the layers named in ``keep``: N x H x W x C each.
 
@@ -146,10 +150,10 @@ class TrainingSession(Protocol):
     def running(self) -> AbstractContextManager[None]:
         """Held while steps are made; everything the session holds (threads, processes) is let go after."""
 
-    def epoch(self, epoch: int, first: int) -> Iterator[tuple[Array, Array]]:
+    def epoch(self, epoch: int, first: int) -> Iterator[tuple[Images, Array]]:
         """The batches of an epoch, from place ``first`` on, each of them for ``backward``."""
 
-    def backward(self, images: Array, labels: Array, step: int) -> BatchResult:
+    def backward(self, images: Images, labels: Array, step: int) -> BatchResult:
         """The gradients of a batch; ``step`` counts from 0 over the whole training."""
 
     def update(self, rate: float) -> None:

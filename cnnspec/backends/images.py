@@ -7,13 +7,15 @@ be. A network that never learned from pixels takes floats as they are.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from cnnspec.backends.contract import Array, Scaling
+from cnnspec.backends.contract import Array, Images, Scaling
 from cnnspec.layers.base import Shape
+from cnnspec.network.graph import Network
 
 AT_ONCE: Final = 4096
 """Samples converted together."""
@@ -117,3 +119,43 @@ def samples(images: ArrayLike, shape: Shape, name: str) -> Array:
     single = found.shape in (shape, shape[:-1] if shape[-1] == 1 else shape)
     hint = "; give one image as image[None]" if single else ""
     raise ValueError(f"{name or 'this network'} takes N x {wanted}, not {found.shape}{hint}")
+
+
+def inputs(images: ArrayLike | Mapping[str, ArrayLike], network: Network) -> Images:
+    """What is given for a network, as ``samples`` has it; raises ValueError where it does not fit."""
+    if len(network.inputs) == 1 and not isinstance(images, Mapping):
+        return samples(images, network.input, network.name)
+    wanted = ", ".join(f'"{node.name}": N x {" x ".join(map(str, node.output))}' for node in network.inputs)
+    if not isinstance(images, Mapping):
+        raise ValueError(f"{network.name or 'this network'} takes several inputs by name: {{{wanted}}}")
+    names = [node.name for node in network.inputs]
+    if odd := [name for name in images if name not in names]:
+        raise ValueError(f"there is no input {odd[0]}; there is {' and '.join(names)}")
+    if missing := [name for name in names if name not in images]:
+        raise ValueError(f"the input {missing[0]} is missing: {{{wanted}}}")
+    found = {
+        node.name: samples(images[node.name], node.output, f"the input {node.name}")
+        for node in network.inputs
+    }
+    counts = {name: len(values) for name, values in found.items()}
+    if len(set(counts.values())) > 1:
+        told = ", ".join(f"{count} of {name}" for name, count in counts.items())
+        raise ValueError(f"each sample has all inputs, so there must be as many of each; there are {told}")
+    return found
+
+
+def count(images: Images) -> int:
+    """How many samples there are."""
+    return len(next(iter(images.values())) if isinstance(images, Mapping) else images)
+
+
+def part(images: Images, start: int, size: int) -> Images:
+    """``size`` samples from a place on; where fewer are left, they are repeated."""
+    if isinstance(images, Mapping):
+        return {name: _part(values, start, size) for name, values in images.items()}
+    return _part(images, start, size)
+
+
+def _part(images: Array, start: int, size: int) -> Array:
+    chunk = images[start : start + size]
+    return np.resize(chunk, (size, *chunk.shape[1:])) if len(chunk) < size else chunk

@@ -36,9 +36,9 @@ def command(spec: str | None, inline: str | None, layer: str | None, at: str | N
     try:
         found = field(network, layer, _place(at) if at is not None else middle)
         if form == "json":
-            console.print(pixels.to_json(found, network.input))
+            console.print(pixels.to_json(found))
         else:
-            console.print(pixels.render(found, network.input, terminal=console.terminal()))
+            console.print(pixels.render(found, terminal=console.terminal()))
     except LayerError as error:
         fail([error.at(node.span if node else None)])
     report_faults(document, None)

@@ -28,9 +28,10 @@ FORMATS = ("text", "json")
 @click.command("run")
 @spec_argument
 @click.option(
-    "--input", "given", metavar="X",
+    "--input", "given", multiple=True, metavar="X",
     help='"1 2; 3 4" (| between channels), lists as [[1, 2], [3, 4]], a .npy, text or JSON file, - for '
-    "standard input, a picture, a sample as mnist:7, or ones, zeros, count or random.",
+    "standard input, a picture, a sample as mnist:7, or ones, zeros, count or random; of several inputs "
+    "each by its name: --input left=a.png --input right=b.png.",
 )  # fmt: skip
 @click.option(
     "--weights", multiple=True, metavar="W",
@@ -52,7 +53,7 @@ FORMATS = ("text", "json")
 @format_option(*FORMATS)
 @click.option("-o", "--output", type=click.Path(dir_okay=False), help="Write to a .npy, .npz or .png file.")
 def command(
-    spec: str | None, inline: str | None, given: str | None, weights: tuple[str, ...],
+    spec: str | None, inline: str | None, given: tuple[str, ...], weights: tuple[str, ...],
     layers: tuple[str, ...], resize: bool, everything: bool, seed: int, decimals: int, cut: bool, full: bool,
     form: str, output: str | None,
 ) -> int:  # fmt: skip
@@ -67,21 +68,18 @@ def command(
 
     Where a spec leaves the sizes of its input open, as input ?x?x1 does, they are those of X.
     """
-    from cnnspec.cli.inputs import input_array, ways
     from cnnspec.training.run import is_run
 
     if spec and inline is None and is_run(spec) and all("=" in item for item in weights):
         weights = (spec, *weights)
     document = read(spec, inline)
-    network = _network(document, given)
+    network = _network(document, given[0] if len(given) == 1 else None)
     names = _names(network, layers, everything)
-    if given is None:
-        shape = show(network.input)
-        raise click.UsageError(f"no --input given; for the input {shape} it can be\n{ways(network.input)}")
-    samples = input_array(given, network.input, seed, resize or _resized_in_training(weights))
+    samples = _samples(network, given, seed, resize or _resized_in_training(weights))
     results = _forward(network, samples, weights, names, seed, document.weights)
-    if len(samples) > 1 and not output:
-        stderr_console().say(f"{len(samples)} samples; the first is shown (-o FILE.npy keeps all)")
+    count = len(next(iter(samples.values())))
+    if count > 1 and not output:
+        stderr_console().say(f"{count} samples; the first is shown (-o FILE.npy keeps all)")
     if output:
         _write(Path(output), results)
         return 0
@@ -104,18 +102,37 @@ def _network(document: Document, given: str | None) -> Network:
     return network_of(Document(Source(document.source.name, filled), document.read_use))
 
 
+def _samples(network: Network, given: Sequence[str], seed: int, resizing: bool) -> dict[str, NDArray[Any]]:
+    """The samples of each input; of several, each is given as ``--input NAME=X``."""
+    from cnnspec.cli.inputs import input_array, ways
+
+    inputs = {node.name: node.output for node in network.inputs}
+    found = dict(zip(inputs, given, strict=False))
+    if len(inputs) > 1:
+        parts = (item.partition("=") for item in given)
+        found = {name.strip(): text.strip() for name, _, text in parts}
+    if len(found) != len(given) or found.keys() - inputs.keys():
+        ways_of = ", ".join(f"--input {name}=…" for name in inputs)
+        message = f"this network takes {ways_of}" if len(inputs) > 1 else "this network has one input"
+        raise click.BadParameter(message, param_hint="--input")
+    for name in (name for name in inputs if name not in found):
+        what = f"the input {show(inputs[name])}" if len(inputs) == 1 else f"{name}={show(inputs[name])}"
+        raise click.UsageError(f"no --input given; for {what} it can be\n{ways(inputs[name])}")
+    return {name: input_array(found[name], inputs[name], seed, resizing) for name in inputs}
+
+
 def _names(network: Network, layers: Sequence[str], everything: bool) -> list[str]:
     """The layers to show, in the network's order."""
     wanted = {network.nodes[output.node].name for output in network.outputs} if not layers else set(layers)
     unknown = sorted(wanted - set(network.by_name))
     if unknown:
         raise click.BadParameter(no_layer(unknown[0], list(network.by_name)), param_hint="--layer")
-    return [node.name for node in network.nodes if node.name in wanted or (everything and node.index)]
+    return [node.name for node in network.nodes if node.name in wanted or (everything and node.inputs)]
 
 
 def _forward(
-    network: Network, samples: NDArray[Any], weights: Sequence[str], names: Sequence[str], seed: int,
-    imported: Mapping[str, NDArray[Any]] | None,
+    network: Network, samples: Mapping[str, NDArray[Any]], weights: Sequence[str], names: Sequence[str],
+    seed: int, imported: Mapping[str, NDArray[Any]] | None,
 ) -> dict[str, NDArray[Any]]:  # fmt: skip
     """The outputs of these layers; weights that nothing gives are told, ``imported`` came with the spec."""
     from cnnspec.cli.inputs import set_weights
@@ -126,18 +143,25 @@ def _forward(
     files = [item for item in weights if "=" not in item]
     for file in files:
         _load(model, file)
-    given = set_weights(model.weights, inline)
-    missing = [name for name in _random(network) if name not in given and name not in (imported or {})]
+    known = set_weights(model.weights, inline).union(imported or {})
+    missing = [name for name in _random(network) if name not in known]
     if missing and not files:
         some = ", ".join(missing[:4]) + (", …" if len(missing) > 4 else "")
         stderr_console().say(f"random weights (seed {seed}): {some}; --weights gives others")
-    if samples.dtype != "uint8":
-        samples = samples.astype("float32")
+    samples = {
+        name: values if values.dtype == "uint8" else values.astype("float32")
+        for name, values in samples.items()
+    }
+    images = samples if len(samples) > 1 else next(iter(samples.values()))
     try:
-        results = model.forward(samples, keep=[name for name in names if network[name].index])
+        results = model.forward(images, keep=[name for name in names if network[name].inputs])
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--input") from error
-    return {name: results[name] if network[name].index else samples for name in names}
+    return {name: results[name] if network[name].inputs else samples[name] for name in names}
+
+
+def _as_numbers(values: NDArray[Any]) -> NDArray[Any]:
+    return values if values.dtype == "uint8" else values.astype("float32")
 
 
 def _random(network: Network) -> list[str]:
@@ -204,7 +228,7 @@ def _heading(node: Node, terminal: Any) -> str:
     from cnnspec.layers.writing import sentence
     from cnnspec.views.terminal.paint import folded
 
-    what = f"{sentence(node.layer)}   " if node.index else ""
+    what = f"{sentence(node.layer)}   " if node.inputs else ""
     name = terminal.paint(node.name, "bold", str(node.layer.family))
     return folded(f"{name}   {what}{show(node.output)}", terminal.width)
 

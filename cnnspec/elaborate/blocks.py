@@ -9,7 +9,7 @@ from cnnspec.binding.values import SentenceError, Unresolved, Value, Word
 from cnnspec.diagnostics import did_you_mean
 from cnnspec.elaborate.claims import check_claim
 from cnnspec.elaborate.depth import comes_back, need_room, uses_itself_always
-from cnnspec.elaborate.elaborator import Elaborator
+from cnnspec.elaborate.elaborator import WHICH, Elaborator
 from cnnspec.elaborate.scope import BlockWord, Context, Definition, Module, Scope
 from cnnspec.layers.registry import LAYERS
 from cnnspec.resources import prelude_text
@@ -50,7 +50,8 @@ def use_block(
         return
     name, label = elaborator.name(sentence, context)
     values = _parameters(elaborator, sentence, context, definition)
-    shape = elaborator.nodes[elaborator.current].output if elaborator.current is not None else None
+    current = elaborator.current
+    shape = elaborator.nodes[current].output if current not in (None, WHICH) else None
     scope = _frame(sentence, context, definition, name, (shape, *(values or {}).values()))
     if values is None or comes_back(elaborator, sentence, scope):
         elaborator.current = None

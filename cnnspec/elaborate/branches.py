@@ -13,7 +13,7 @@ from cnnspec.binding.refusals import validate
 from cnnspec.binding.values import SentenceError, Unresolved, Word, format_value
 from cnnspec.diagnostics import Label, did_you_mean
 from cnnspec.elaborate.depth import need_room
-from cnnspec.elaborate.elaborator import Elaborator
+from cnnspec.elaborate.elaborator import WHICH, Elaborator
 from cnnspec.elaborate.scope import Context, labels_in
 from cnnspec.layers.base import Layer
 from cnnspec.layers.writing import SentenceModel
@@ -30,9 +30,15 @@ def inputs_of(
     if most == 1 and sentence.paths is not None:
         elaborator.needless_branches(sentence, "reads one tensor", context)
     if most == 1:
-        return None if elaborator.current is None else (elaborator.current,)
-    found = _paths(elaborator, sentence, context) if sentence.paths is not None else [elaborator.current]
-    found += [_label(elaborator, argument, context) for argument in labels_of(bound, kind)]
+        current = elaborator.here(sentence.word_span, context)
+        return None if current is None else (current,)
+    labels = labels_of(bound, kind)
+    found: list[int | None] = []
+    if sentence.paths is not None:
+        found = _paths(elaborator, sentence, context)
+    elif elaborator.current != WHICH or len(labels) < 2:  # concat left right: of several inputs these two
+        found = [elaborator.here(sentence.word_span, context)]
+    found += [_label(elaborator, argument, context) for argument in labels]
     if not _enough(elaborator, sentence, context, kind, len(found)) or None in found:
         return None
     return tuple(node for node in found if node is not None)
@@ -46,7 +52,7 @@ def _paths(elaborator: Elaborator, sentence: tree.LayerSentence, context: Contex
         elaborator.current = start
         elaborator.step(path.span)
         elaborator.run(elaborator, path.statements, context.path())
-        ends.append(elaborator.current)
+        ends.append(elaborator.here(path.span, context))
     elaborator.current = start
     return ends
 
@@ -117,8 +123,9 @@ def head(elaborator: Elaborator, statement: tree.Head, context: Context) -> None
     elaborator.run(
         elaborator, statement.body, Context(inside, {}, context, context.groups, context.depth + 1, False)
     )
-    if elaborator.current is not None:
-        elaborator.heads.append(Output(name, elaborator.current, _weight(elaborator, statement, context)))
+    end = elaborator.here(statement.name.span, context)
+    if end is not None:
+        elaborator.heads.append(Output(name, end, _weight(elaborator, statement, context)))
     elaborator.current = start
 
 

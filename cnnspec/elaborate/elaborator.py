@@ -42,6 +42,9 @@ Found = TypeVar("Found")
 Run: TypeAlias = "Callable[[Elaborator, tuple[tree.Statement, ...], Context], None]"
 
 
+WHICH: Final = -1
+"""Stands for the current node where there are several inputs, and no ``from`` says which flows in."""
+
 MOST_TRIES: Final = 20_000
 """Combinations tried for all the ``?`` and wrong claims of one spec."""
 
@@ -84,6 +87,15 @@ class Elaborator:
         self.guessed = self.bare = False
         self.claims: list[tuple[tree.Size, Shape]] = []
         self.open: OpenLayer | None = None
+
+    def here(self, span: Span, context: Context) -> int | None:
+        """The node that flows in at a place; of several inputs one has to be chosen."""
+        if self.current == WHICH:
+            names = [node.name for node in self.nodes if not node.inputs]
+            message = f"this network has {len(names)} inputs: say which flows in here"
+            self.fault("which-input", message, span, f"write from {names[0]} before it", context=context)
+            self.current = 0
+        return self.current
 
     def report(self, diagnostic: Diagnostic, context: Context | None = None) -> None:
         """Adds a fault."""
@@ -159,7 +171,7 @@ class Elaborator:
         """What a name stands for by now: a ``?`` may have been found since it was read. Raises Unresolved."""
         value = context.get(name.text)
         if value is None:
-            return self.axis(name) if name.text in AXIS_VALUES else self._word(name, context)
+            return self.axis(name, context) if name.text in AXIS_VALUES else self._word(name, context)
         if type(value) is OpenValue and self.solved.keys() >= set(value.spans):
             return value.filled(self.solved)  # type: ignore[no-any-return]
         if type(value) is Poisoned:
@@ -176,7 +188,7 @@ class Elaborator:
             return fault
         name = fault.span.text
         cure = did_you_mean(fault.span, name, context.names(), *fault.diagnostic.help)
-        shape = self.nodes[self.current].output if self.current is not None else ()
+        shape = self.nodes[self.current].output if self.current not in (None, WHICH) else ()
         if not cure["fixes"] and name.upper() in _axes_of(shape):
             what = AXIS_MEANINGS[name.upper()]
             cure["help"] = (f"did you mean {name.upper()}, the {what} of what flows in here?", *cure["help"])
@@ -217,16 +229,17 @@ class Elaborator:
             self.unsolved.setdefault(span, value)
         return UnsolvedError(value)
 
-    def axis(self, name: tree.Name) -> int:
+    def axis(self, name: tree.Name, context: Context) -> int:
         """``H``, ``W``, ``C`` or ``D`` of the tensor that flows in here."""
-        if self.current is None:
+        current = self.here(name.span, context)
+        if current is None:
             if self.seen_input is None:
                 raise SentenceError(
                     "unknown-name", f"{name.text} is not known before the input", name.span,
                     help=("H, W and C are sizes of the tensor that flows in at this place",),
                 )  # fmt: skip
             raise Unresolved
-        shape = self.nodes[self.current].output
+        shape = self.nodes[current].output
         position = AXIS_VALUES[name.text]
         if len(shape) < -position:
             raise SentenceError(

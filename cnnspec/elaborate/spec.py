@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from cnnspec.binding.values import OpenValue, Poisoned, SentenceError, Unresolved, Value
 from cnnspec.diagnostics import Diagnostic, Label, Severity, did_you_mean
-from cnnspec.elaborate.elaborator import Elaborator, LimitReached, OpenLayer
+from cnnspec.elaborate.elaborator import WHICH, Elaborator, LimitReached, OpenLayer
 from cnnspec.elaborate.expand import run
 from cnnspec.elaborate.faults import reordered
 from cnnspec.elaborate.scope import Context, Module, Scope, labels_in, lets_in
@@ -100,7 +100,9 @@ def _result(
     diagnostics = elaborator.faults.sorted()
     network = None
     if elaborator.nodes:
-        last = elaborator.current if elaborator.current is not None else _last_of_main_chain(elaborator)
+        last = elaborator.current
+        if last is None or last == WHICH:
+            last = _last_of_main_chain(elaborator)
         warnings = tuple(item for item in diagnostics if item.severity is not Severity.ERROR)
         outputs = (Output("output", last), *elaborator.heads)
         network = Network(name, tuple(elaborator.nodes), outputs, recipe, expectations, warnings)

@@ -26,6 +26,7 @@ def to_json(network: Network) -> dict[str, Any]:
         "schema": SCHEMA,
         "name": network.name,
         "input": list(network.input),
+        **({"inputs": inputs} if (inputs := _inputs(network)) else {}),
         "layers": [_layer(node, network, groups) for node in network.layers],
         "groups": [_group(group) for group in groups],
         "outputs": [
@@ -35,6 +36,12 @@ def to_json(network: Network) -> dict[str, Any]:
         "expectations": [_expectation(item) for item in network.expectations],
         "recipe": None if network.recipe is None else to_dict(network.recipe),
     }
+
+
+def _inputs(network: Network) -> dict[str, list[int]]:
+    """The inputs by name, in order; nothing where there is one, named ``input``."""
+    found = {node.name: list(node.output) for node in network.inputs}
+    return found if list(found) != ["input"] else {}
 
 
 def _layer(node: Node, network: Network, groups: dict[Group, int]) -> dict[str, Any]:
@@ -92,9 +99,10 @@ def from_json(document: Any) -> Network:
 
 def _network(document: dict[str, Any]) -> Network:
     groups = [Group(**group) for group in document["groups"]]
+    shapes = document.get("inputs", {"input": document["input"]})
     network = assemble(
         str(document["name"]),
-        tuple(map(int, document["input"])),
+        {str(name): tuple(map(int, shape)) for name, shape in shapes.items()},
         [_part(item, groups) for item in document["layers"]],
         [(item["name"], item["layer"], float(item["weight"])) for item in document["outputs"]],
         _recipe(document["recipe"]),

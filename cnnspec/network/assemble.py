@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from cnnspec.diagnostics import Diagnostic, LayerError, SpecError
@@ -26,7 +26,7 @@ class NamedLayer:
 
 def assemble(
     name: str,
-    shape: Shape,
+    shape: Shape | Mapping[str, Shape],
     parts: Iterable[NamedLayer],
     outputs: Sequence[tuple[str, str, float]] = (),
     recipe: Any = None,
@@ -34,11 +34,15 @@ def assemble(
 ) -> Network:
     """The network of these layers in order, every shape inferred.
 
-    ``outputs`` are (name, layer, weight), the main one first; the last layer when there are none.
+    ``shape`` is the input's, or those of several by name. ``outputs`` are (name, layer, weight), the main
+    one first; the last layer when there are none.
     Raises SpecError with every layer that does not fit.
     """
-    nodes = [Node(0, "input", InputLayer(), (), (), shape, None, ("input",))]
-    places, faults, lost = {"input": 0}, [], set[str]()
+    shapes = shape if isinstance(shape, Mapping) else {"input": shape}
+    nodes = [
+        Node(n, title, InputLayer(), (), (), shapes[title], None, (title,)) for n, title in enumerate(shapes)
+    ]
+    places, faults, lost = {node.name: node.index for node in nodes}, [], set[str]()
     for part in parts:
         if lost.intersection(part.inputs):
             lost.add(part.name)

@@ -1,7 +1,7 @@
 """The validated network: a frozen graph in topological order.
 
 Every spec, import and builder ends here, and every analysis, view and backend
-begins here. Node 0 is the input; each later node names the nodes it reads.
+begins here. The inputs come first; each later node names the nodes it reads.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import field
 from functools import cached_property
+from itertools import takewhile
 from os import PathLike
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
@@ -90,6 +91,8 @@ class Output:
 class Network:
     """A network whose every shape is known and fits.
 
+    The inputs, mostly one, are the first nodes.
+
     ``outputs`` lists the main output first, then the side heads. ``recipe`` is the
     validated ``train { }``, None without one (``training_recipe`` then has the
     defaults); ``expectations`` are the budgets as written.
@@ -104,7 +107,20 @@ class Network:
 
     @property
     def input(self) -> Shape:
+        """The shape of the input; of the first, where there are several."""
         return self.nodes[0].output
+
+    @cached_property
+    def inputs(self) -> tuple[Node, ...]:
+        """The inputs: one, named ``input``, or those that have names."""
+        return tuple(takewhile(lambda node: not node.inputs, self.nodes))
+
+    @property
+    def input_text(self) -> str:
+        """``28x28x1``, or ``left 28x28x1, right 28x28x1``."""
+        if len(self.inputs) == 1:
+            return show(self.input)
+        return ", ".join(f"{node.name} {show(node.output)}" for node in self.inputs)
 
     @property
     def output(self) -> Shape:
@@ -117,8 +133,8 @@ class Network:
 
     @property
     def layers(self) -> tuple[Node, ...]:
-        """The nodes after the input."""
-        return self.nodes[1:]
+        """The nodes after the inputs."""
+        return self.nodes[len(self.inputs) :]
 
     @cached_property
     def training_recipe(self) -> Recipe:
@@ -149,7 +165,7 @@ class Network:
 
     def __repr__(self) -> str:
         name = f" {self.name}" if self.name else ""
-        return f"<Network{name}: {show(self.input)} -> {len(self.layers)} layers -> {show(self.output)}>"
+        return f"<Network{name}: {self.input_text} -> {len(self.layers)} layers -> {show(self.output)}>"
 
     def _repr_html_(self) -> str:
         """The picture, for notebooks; the table where nothing can lay it out."""

@@ -27,7 +27,9 @@ def _lines(network: Network) -> Iterator[str]:
     if network.name:
         yield f"network {_checked(network.name)}"
         yield ""
-    yield f"input {show(network.input)}"
+    for node in network.inputs:
+        named = "" if [node.name for node in network.inputs] == ["input"] else f"{_checked(node.name)} "
+        yield f"input {named}{show(node.output)}"
     yield from _chain(network)
     yield from _ends(network)
     for expectation in network.expectations:
@@ -38,7 +40,7 @@ def _lines(network: Network) -> Iterator[str]:
 
 
 def _chain(network: Network) -> Iterator[str]:
-    labelled, current = labels_needed(network), 0
+    labelled, current = labels_needed(network), 0 if len(network.inputs) == 1 else -1
     for node in network.layers:
         if node.inputs[0] != current:
             yield f"from {_checked(network.nodes[node.inputs[0]].name)}"
@@ -121,7 +123,7 @@ def _read_from_afar(network: Network) -> set[str]:
     for node in network.layers:
         far = node.inputs if node.inputs[0] != node.index - 1 else node.inputs[1:]
         read |= {nodes[n].name for n in far}
-    return read - {"input"}
+    return read - {node.name for node in network.inputs}
 
 
 def _misnamed(network: Network, labelled: set[str]) -> set[str]:

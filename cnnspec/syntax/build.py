@@ -100,8 +100,8 @@ class Builder:
     header, jump, use, expect = map(_pair, (tree.Header, tree.From, tree.Use, tree.Expect))
 
     def input(self, children: Children) -> tree.Input:
-        word, shape = children
-        written = tree.Input(shape, self._from(word, shape.span.end))
+        word, *name, shape = children
+        written = tree.Input(shape, self._from(word, shape.span.end), name[0] if name else None)
         return self._meant(written) if isinstance(shape, tree.Binary) else written
 
     def let(self, children: Children) -> tree.Let:

@@ -153,10 +153,11 @@ class Header:
 
 @record
 class Input:
-    """``input 28x28x1``; ``shape`` is a size, a number (a vector) or an expression."""
+    """``input 28x28x1``, ``input left 28x28x1``; ``shape`` is a size, a number or an expression."""
 
     shape: Expression
     span: Span
+    name: Name | None = None
 
 
 @record

@@ -95,7 +95,11 @@ _OPENINGS: Final[dict[type, Callable[[Any], str]]] = {
     tree.LayerSentence: _layer,
     tree.Setting: lambda node: node.word + arguments(node.arguments, least=PRODUCT) + options(node.options),
     tree.Header: lambda node: f"network {node.name.text}",
-    tree.Input: lambda node: f"input {expression(node.shape)}",
+    tree.Input: lambda node: (
+        f"input {node.name.text} {argument(node.shape, ATOM)}"
+        if node.name
+        else f"input {expression(node.shape)}"
+    ),
     tree.Let: lambda node: f"let {node.name.text} = {expression(node.value)}",
     tree.BlockDefinition: lambda node: f"block {node.name.text}{parameters(node.parameters)}",
     tree.Repeat: lambda node: (

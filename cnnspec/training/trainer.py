@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnspec.backends.contract import Engine, Scaling
+from cnnspec.backends.contract import Engine, Images, Scaling
 from cnnspec.diagnostics import Diagnostic, SpecError
 from cnnspec.recipe.faults import unlike_channels
 from cnnspec.recipe.models import CrossEntropy, Recipe
@@ -109,7 +109,7 @@ class Trainer:
                 after_step()
         return True
 
-    def step(self, images: NDArray[Any], labels: NDArray[Any]) -> None:
+    def step(self, images: Images, labels: NDArray[Any]) -> None:
         """One batch: forward, backward, and the optimizer's move."""
         state, rate = self.state, self.rate()
         found = self.session.backward(images, labels, state.step)

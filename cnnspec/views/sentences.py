@@ -14,7 +14,7 @@ from cnnspec.syntax.parse import comments
 MEANINGS: Final = {
     "network": "The name of the network, shown in tables and pictures.",
     "input": "What flows in: height x width x channels. One axis with 4 channels is 64x4, a vector 784; "
-    "layers reach it as input.",
+    "layers reach it as input. Several inputs have names, and each chain begins with from.",
     "let": "A constant, given once in a file or block. In a repeat each turn gives it anew, from the value "
     "of the turn before, and the last value stays. What a path or a head names is known there alone.",
     "block": "Several layers under one word. A parameter with a value may be left out; labels and constants "
@@ -26,7 +26,7 @@ MEANINGS: Final = {
     "if": "Layers that are there or not. It is decided when the network is built, from constants, "
     "parameters, and C, H and W: the channels, height and width of what flows in there. Another if "
     "may follow else.",
-    "from": "Carries on from a labelled layer above it, or from input.",
+    "from": "Carries on from a labelled layer above it, or from an input.",
     "head": "An extra output, as GoogLeNet has two. The chain goes on as if it were not there; weight is the "
     "share of its loss in the training.",
     "use": "The blocks and constants of a file beside the spec. The example googlenet has such a file.",
@@ -36,7 +36,7 @@ MEANINGS: Final = {
 """What each sentence means: in a line, then more."""
 EXAMPLES: Final = {
     "network": "network Small; input 28x28x1; conv 6 5x5",
-    "input": "input 28x28x1; conv 1 3x3 padding=1; add input",
+    "input": "input left 28x28x1; input right 28x28x1; from left; conv 1 3x3 padding=1; concat right",
     "let": "input 64x4; let d = 1; repeat 4 { conv 4 2 dilation=d; let d = 2*d }",
     "block": "block unit n stride=1 { conv n 3x3 stride=stride }; input 28x28x1; unit 8; unit 16 stride=2",
     "repeat": "input 28x28x1; repeat 3 { conv 8 3x3 padding=1 -> relu }",

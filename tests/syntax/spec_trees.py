@@ -72,7 +72,7 @@ settings = st.builds(
 simple = st.one_of(
     layers(st.none()),
     st.builds(tree.Header, names, st.just(PLACE)),
-    st.builds(tree.Input, expressions, st.just(PLACE)),
+    st.builds(tree.Input, expressions, st.just(PLACE), st.one_of(st.none(), names)),
     st.builds(tree.Let, names, expressions, st.just(PLACE)),
     st.builds(tree.From, dotted, st.just(PLACE)),
     st.builds(tree.Use, texts, st.just(PLACE)),

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from cnnspec.backends.contract import PREDICT_BATCH, Array, BatchResult, BatchSource, Scaling
+from cnnspec.backends.contract import PREDICT_BATCH, Array, BatchResult, BatchSource, Images, Scaling
 from cnnspec.network.graph import Network
 from cnnspec.recipe.models import Recipe
 
@@ -49,15 +49,16 @@ class ToyEngine:
         return deepcopy(self)
 
     def forward(
-        self, images: Array, keep: Sequence[str] = (), batch: int = PREDICT_BATCH
+        self, images: Images, keep: Sequence[str] = (), batch: int = PREDICT_BATCH
     ) -> dict[str, Array]:
         flat = self.flat(images)
         logits = self.logits(flat)
         found = {"output": np.exp(log_softmax(logits)), "flatten1": flat, "dense1": logits}
         return {name: found[name] for name in ("output", *keep)}
 
-    def flat(self, images: Array) -> Array:
+    def flat(self, images: Images) -> Array:
         """Images N x H x W x C as N x …, in the order of PyTorch, bytes scaled."""
+        assert not isinstance(images, Mapping)
         if images.dtype == np.uint8:
             images = images * self.scaling.factor + self.scaling.shift
         return np.moveaxis(images, -1, 1).reshape(len(images), -1).astype(np.float32)
@@ -96,10 +97,10 @@ class ToySession:
         finally:
             self.open = False
 
-    def epoch(self, epoch: int, first: int) -> Iterator[tuple[Array, Array]]:
+    def epoch(self, epoch: int, first: int) -> Iterator[tuple[Images, Array]]:
         return self.batches.epoch(epoch, first)
 
-    def backward(self, images: Array, labels: Array, step: int) -> BatchResult:
+    def backward(self, images: Images, labels: Array, step: int) -> BatchResult:
         flat = self.engine.flat(images)
         flat *= self.engine.random.random(flat.shape) < SEEN
         logs, right = log_softmax(self.engine.logits(flat)), (np.arange(len(labels)), labels)

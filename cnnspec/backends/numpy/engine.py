@@ -14,7 +14,8 @@ from weakref import WeakSet
 import numpy as np
 from numpy.typing import DTypeLike
 
-from cnnspec.backends.contract import PREDICT_BATCH, BatchSource, Scaling
+from cnnspec.backends.contract import PREDICT_BATCH, BatchSource, Images, Scaling
+from cnnspec.backends.images import count, part
 from cnnspec.backends.numpy.initializers import begin
 from cnnspec.backends.numpy.kernels.table import Kernels
 from cnnspec.backends.numpy.layout import Array
@@ -127,30 +128,28 @@ class NumpyEngine(Parameters):
                 del self._programs[oldest]
         return program
 
-    def predict(self, images: Array, batch: int = PREDICT_BATCH) -> Array:
+    def predict(self, images: Images, batch: int = PREDICT_BATCH) -> Array:
         """The main output alone: N x …, a new array."""
         return self.forward(images, batch=batch)["output"]
 
     def forward(
-        self, images: Array, keep: Sequence[str] = (), batch: int = PREDICT_BATCH
+        self, images: Images, keep: Sequence[str] = (), batch: int = PREDICT_BATCH
     ) -> dict[str, Array]:
         """All outputs by name, and those of the layers named in ``keep``; see ``contract.Predictor``."""
-        batch = max(1, min(batch, len(images)))
+        batch = max(1, min(batch, count(images)))
         with self._lock, np.errstate(all="ignore"), threads_for(batch * self.multiplies):
             return self._run(self.compile(batch, keep=keep), images)
 
-    def _run(self, program: Program, images: Array) -> dict[str, Array]:
-        batch = program.batch
+    def _run(self, program: Program, images: Images) -> dict[str, Array]:
+        batch, samples = program.batch, count(images)
         results = {
-            name: np.empty((len(images), *program.result(name).shape[1:]), self.dtype)
-            for name in program.results
+            name: np.empty((samples, *program.result(name).shape[1:]), self.dtype) for name in program.results
         }
-        for start in range(0, len(images), batch):
-            chunk = images[start : start + batch]
-            program.load(np.resize(chunk, (batch, *chunk.shape[1:])) if len(chunk) < batch else chunk)
+        for start in range(0, samples, batch):
+            program.load(part(images, start, batch))
             program.forward(fresh=start == 0)
             for name, values in results.items():
-                values[start : start + batch] = program.result(name)[: len(chunk)]
+                values[start : start + batch] = program.result(name)[: samples - start]
         return results
 
     def train(

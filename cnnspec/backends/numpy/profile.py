@@ -41,11 +41,12 @@ class StepTime:
 
 def profile(program: Program, rounds: int = 10) -> list[StepTime]:
     """Time every step of a program, best of ``rounds`` whole passes, on the images loaded into it."""
-    images = program.input.copy()
+    images = {name: values.copy() for name, values in program.inputs.items()}
     forward: dict[KernelStep | Loss, float] = {}
     backward: dict[KernelStep | Loss, float] = {}
     for _ in range(rounds):
-        np.copyto(program.input, images)
+        for name, values in images.items():
+            np.copyto(program.inputs[name], values)
         _time(program.forward_calls(fresh=program.training), forward)
         _time(program.backward_calls, backward)
     return [
@@ -117,7 +118,7 @@ def measure(
     engine = NumpyEngine(network)
     program = engine.compile(size, training)
     random = np.random.default_rng(0)
-    images = random.random((size, *network.input), np.float32)
+    images = {node.name: random.random((size, *node.output), np.float32) for node in network.inputs}
     outputs = random.integers(0, program.result().shape[-1], (size, *program.result().shape[1:-1]))
     with threads_for(sum(step.multiplies for step in program.steps)):
         program.load(images, outputs if training else None)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from itertools import chain
 
 import numpy as np
 
-from cnnspec.backends.contract import Scaling
+from cnnspec.backends.contract import Images, Scaling
 from cnnspec.backends.images import pixels
 from cnnspec.backends.numpy.compile.lower import late_tails, lower, map_readers
 from cnnspec.backends.numpy.compile.memory import place
@@ -17,6 +17,7 @@ from cnnspec.backends.numpy.kernels.table import PICKS
 from cnnspec.backends.numpy.layout import Array, inner_view, outer_view
 from cnnspec.backends.numpy.losses import Loss
 from cnnspec.backends.numpy.parameters import Parameters
+from cnnspec.diagnostics import SpecError
 
 MakeLoss = Callable[..., Loss]
 
@@ -62,39 +63,48 @@ class Program:
 
     def _take(self, found: ProgramPlan) -> None:
         self.steps, self.losses, self.memory = found.steps, found.losses, found.memory
-        self.input, self.results = found.input, found.results
-        self.backward_calls, self._input_gradient = found.backward, found.input_gradient
+        self.inputs, self.results = found.inputs, found.results
+        self.backward_calls, self._input_gradients = found.backward, found.input_gradients
         measured = [StepCall(loss, loss.measure) for loss in self.losses]
         self._calls = [*(StepCall(step, step.forward) for step in self.steps), *measured]
         both = [(StepCall(step, step.refresh), StepCall(step, step.forward)) for step in self.steps]
         self._fresh_calls = [*chain.from_iterable(both), *measured]
-        self._scaling: Scaling | None = None
+        self._scalings: dict[str, tuple[Scaling, Array, Array]] = {}
 
-    def load(self, images: Array, labels: Array | None = None) -> None:
-        """Take a batch in: images N x H x W x C, as ``images.pixels`` has it.
+    def load(self, images: Images, labels: Array | None = None) -> None:
+        """Take a batch in: images N x H x W x C, as ``images.pixels`` has it; several inputs by name.
 
         Labels are class numbers, or the wanted outputs themselves.
         """
-        images = pixels(images)
-        view = inner_view(images.reshape(self.batch, *self.network.input))
-        if images.dtype == np.uint8 or self._intake.scaling.learned == "floats":
-            self._scale(view)
-        else:
-            np.copyto(self.input, view, casting="same_kind")
+        given = images if isinstance(images, Mapping) else {self.network.nodes[0].name: images}
+        if len(given) < len(self.inputs):
+            names = " and ".join(self.inputs)
+            message = f"this network has {len(self.inputs)} inputs, {names}, and the samples have one"
+            raise SpecError.of("data-unlike-network", message, "give samples that have all of them, by name")
+        for name, into in self.inputs.items():
+            found = pixels(given[name])
+            view = inner_view(found.reshape(self.batch, *self.network[name].output))
+            if found.dtype == np.uint8 or self._intake.scaling.learned == "floats":
+                self._scale(name, view, into)
+            else:
+                np.copyto(into, view, casting="same_kind")
         if labels is not None:
             for loss in self.losses:
                 loss.set_targets(labels)
 
-    def _scale(self, view: Array) -> None:
-        if self._scaling is not self._intake.scaling:
-            self._scaling = self._intake.scaling
-            self._factor, self._shift = (
-                np.reshape(value, (-1, *(1,) * min(2, view.ndim - 1))).astype(self.input.dtype)
-                for value in (self._scaling.factor, self._scaling.shift)
+    def _scale(self, name: str, view: Array, into: Array) -> None:
+        known = self._scalings.get(name)
+        if known is None or known[0] is not self._intake.scaling:
+            scaling = self._intake.scaling
+            factor, shift = (
+                np.reshape(value, (-1, *(1,) * min(2, view.ndim - 1))).astype(into.dtype)
+                for value in (scaling.factor, scaling.shift)
             )
-        np.multiply(view, self._factor, out=self.input, casting="unsafe")
-        if np.any(self._shift):
-            np.add(self.input, self._shift, out=self.input)
+            known = self._scalings[name] = scaling, factor, shift
+        _, factor, shift = known
+        np.multiply(view, factor, out=into, casting="unsafe")
+        if np.any(shift):
+            np.add(into, shift, out=into)
 
     def refresh(self) -> None:
         """Take up weights that changed since the last pass."""
@@ -126,17 +136,19 @@ class Program:
         for call in self.backward_calls:
             call.run()
 
-    def step(self, images: Array, labels: Array) -> tuple[float, float]:
+    def step(self, images: Images, labels: Array) -> tuple[float, float]:
         """One batch forward and backward: (sum of the samples' losses, samples that were right)."""
         self.load(images, labels)
         self.forward()
         self.backward()
         return self.loss() * self.batch, self.correct()
 
-    def input_gradient(self) -> Array:
-        """Gradient of the loss by the images, N x H x W x C, of a program compiled for it; a view."""
-        assert self._input_gradient is not None
-        return outer_view(self._input_gradient)
+    def input_gradient(self, name: str | None = None) -> Array:
+        """Gradient of the loss by the images, N x H x W x C, of a program compiled for it; a view.
+
+        ``name`` is an input's; the first one's unless given.
+        """
+        return outer_view(self._input_gradients[name or self.network.nodes[0].name])
 
     def result(self, name: str = "output") -> Array:
         """An output, or a kept layer, as N x H x W x C: a view that the next pass overwrites."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from cnnspec.backends.contract import BatchResult, BatchSource
+from cnnspec.backends.contract import BatchResult, BatchSource, Images
 from cnnspec.backends.numpy.layout import Array
 from cnnspec.backends.numpy.optimizers import clip, make_optimizer
 from cnnspec.backends.numpy.parameters import Parameters
@@ -46,10 +46,10 @@ class NumpySession:
             finally:
                 self.workers.close()
 
-    def epoch(self, epoch: int, first: int) -> Iterator[tuple[Array, Array]]:
+    def epoch(self, epoch: int, first: int) -> Iterator[tuple[Images, Array]]:
         return self.workers.epoch(epoch, first)
 
-    def backward(self, images: Array, labels: Array, step: int) -> BatchResult:
+    def backward(self, images: Images, labels: Array, step: int) -> BatchResult:
         return self.workers.step(images, labels, step)
 
     def update(self, rate: float) -> None:

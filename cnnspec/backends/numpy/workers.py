@@ -22,7 +22,7 @@ from typing import Any, Final, NoReturn, TypeAlias
 
 import numpy as np
 
-from cnnspec.backends.contract import BatchResult, BatchSource
+from cnnspec.backends.contract import BatchResult, BatchSource, Images
 from cnnspec.backends.numpy.layout import Array
 from cnnspec.backends.numpy.parameters import Parameters
 from cnnspec.backends.numpy.program import Program
@@ -52,11 +52,11 @@ class SingleProcess:
     def __init__(self, batches: BatchSource, program: MakeProgram) -> None:
         self.batches, self.program = batches, program
 
-    def epoch(self, epoch: int, first: int) -> Iterator[tuple[Array, Array]]:
+    def epoch(self, epoch: int, first: int) -> Iterator[tuple[Images, Array]]:
         """The batches of an epoch, from place ``first`` on."""
         return self.batches.epoch(epoch, first)
 
-    def step(self, images: Array, labels: Array, step: int) -> BatchResult:
+    def step(self, images: Images, labels: Array, step: int) -> BatchResult:
         """One batch forward and backward; ``step`` counts from 0 over the whole training."""
         loss, correct = self.program(len(labels)).step(images, labels)
         return BatchResult(loss, correct, len(labels))
@@ -82,7 +82,7 @@ class DataParallel(SingleProcess):
         trained = parameters.gradients
         self.buffers = [values for name, values in parameters.weights.items() if name not in trained]
 
-    def work(self, images: Array, labels: Array, worker: int, step: int) -> BatchResult:
+    def work(self, images: Images, labels: Array, worker: int, step: int) -> BatchResult:
         """One shard forward and backward, with random numbers of its own."""
         if not len(labels):
             self.parameters.flat_gradient.fill(0)
@@ -111,11 +111,11 @@ class DataParallel(SingleProcess):
 class Sequential(DataParallel):
     """The shards one after the other in this process: the definition that ``Processes`` agrees with."""
 
-    def epoch(self, epoch: int, first: int) -> Iterator[tuple[Array, Array]]:
+    def epoch(self, epoch: int, first: int) -> Iterator[tuple[Images, Array]]:
         self.others = [shard.epoch(epoch, first) for shard in self.shards[1:]]
         return super().epoch(epoch, first)
 
-    def step(self, images: Array, labels: Array, step: int) -> BatchResult:
+    def step(self, images: Images, labels: Array, step: int) -> BatchResult:
         own = self.work(images, labels, 0, step)
         gradient = self.parameters.flat_gradient.copy()
         statistics = [values.copy() for values in self.buffers]
@@ -167,7 +167,7 @@ class Processes(DataParallel):
             os._exit(code)
 
     def _obey(self, worker: int, order: int, done: int) -> None:
-        batches: Iterator[tuple[Array, Array]] = iter(())
+        batches: Iterator[tuple[Images, Array]] = iter(())
         while len(words := _read(order, ORDER.size)) == ORDER.size:
             kind, step, epoch, first = ORDER.unpack(words)
             if kind == EPOCH:
@@ -178,13 +178,13 @@ class Processes(DataParallel):
             self.keep(worker, self.work(images, labels, worker, step))
             os.write(done, DONE)
 
-    def epoch(self, epoch: int, first: int) -> Iterator[tuple[Array, Array]]:
+    def epoch(self, epoch: int, first: int) -> Iterator[tuple[Images, Array]]:
         for worker in range(len(self.pids) + 1, self.count):
             self._start(worker)
         self._tell(EPOCH, 0, epoch, first)
         return super().epoch(epoch, first)
 
-    def step(self, images: Array, labels: Array, step: int) -> BatchResult:
+    def step(self, images: Images, labels: Array, step: int) -> BatchResult:
         np.copyto(self.weights, self.parameters.flat)
         self._tell(STEP, step, 0, 0)
         own = self.work(images, labels, 0, step)

@@ -11,8 +11,8 @@ from typing import Final
 from cnnspec.diagnostics import nearest
 from cnnspec.layers.base import Shape
 from cnnspec.recipe.models import Data
-from cnnspec.recipe.targets import TargetSetting
-from cnnspec.training.data import idx, images, numpy_files, published, scenes, table
+from cnnspec.recipe.targets import CLASS, MaskTarget, TargetSetting
+from cnnspec.training.data import columns, idx, images, numpy_files, pairs, published, scenes
 from cnnspec.training.data.dataset import Dataset
 from cnnspec.training.data.faults import missing, nothing_left
 from cnnspec.training.data.fitting import aimed, fitted, match_classes
@@ -50,6 +50,16 @@ def _published(request: Request) -> Dataset:
     return published.load(SETS[request.kind], request.path, request.progress)
 
 
+def _images(request: Request) -> Dataset:
+    """A folder a class, or beside a folder of masks or of images to give."""
+    target = request.target
+    if isinstance(target, MaskTarget) and target.path is None:
+        raise missing("masks stand in a folder of their own, beside the images", 'target mask "masks"')
+    if target is not None and getattr(target, "path", None):
+        return pairs.load(request.files, request.shape, request.test, target, resize=request.resize)
+    return images.load(request.files, request.shape, request.test, resize=request.resize)
+
+
 LOADERS: Final[dict[str, Callable[[Request], Dataset]]] = {
     "mnist": _published,
     "fashion_mnist": _published,
@@ -57,8 +67,10 @@ LOADERS: Final[dict[str, Callable[[Request], Dataset]]] = {
     "digits_scene": lambda request: scenes.load(request.path, request.shape),
     "idx": lambda request: idx.load(request.files),
     "npz": lambda request: numpy_files.load(request.files, request.shape, request.test, request.target),
-    "images": lambda request: images.load(request.files, request.shape, request.test, resize=request.resize),
-    "csv": lambda request: table.load(request.files, request.shape, request.test, request.label),
+    "images": _images,
+    "csv": lambda request: columns.load(
+        request.files, request.shape, request.test, request.target or CLASS, request.label, request.resize
+    ),
 }
 """By the names of the recipe: known sets first, then the kinds of files."""
 

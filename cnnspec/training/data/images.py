@@ -7,33 +7,28 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cnnspec.diagnostics import nearest
-from cnnspec.layers.base import Shape
+from cnnspec.layers.base import Shape, show
 from cnnspec.training.data.dataset import Dataset, Samples, of_parts
 from cnnspec.training.data.faults import bad_file, missing
-from cnnspec.training.data.picture import ENDINGS, files_in, folders_in, is_picture, read_image
-from cnnspec.training.data.preprocess import Bytes, fit_images
+from cnnspec.training.data.picture import ENDINGS, PARTS, files_in, folders_in, is_picture
+from cnnspec.training.data.sample_files import read_sample, together
 
 Classes: TypeAlias = Mapping[str, list[Path]]
 """The images of each class."""
 
-PARTS: Final = {
-    "train": ("train", "training"),
-    "validation": ("val", "valid", "validation"),
-    "test": ("test", "testing"),
-}
-"""What the folders of parts are called, in capitals or not."""
 LOOKED_FOR: Final = "; ".join(" or ".join(names) for names in PARTS.values())
 NAMED: Final = 3
 """Files that a note names."""
 
 
 def load(path: Path, shape: Shape | None, test: float, *, resize: bool = False) -> Dataset:
-    """The images under a folder, grey or colour as the network's input ``shape`` asks.
+    """The images under a folder, grey or colour as the network's input ``shape`` asks, or arrays (.npy).
 
     Class names are the folder names in alphabetical order. All images have one size, unless ``resize``
     brings each to the network's. Without a test part the validation part is tested on, or where there is
@@ -43,7 +38,10 @@ def load(path: Path, shape: Shape | None, test: float, *, resize: bool = False) 
         raise missing(f"{path} is not a folder", "give a folder with one folder of images per class")
     folders = _parts(path)
     parts = {
-        part: {place.name: list(filter(is_picture, files_in(place))) for place in folders_in(folder)}
+        part: {
+            place.name: [file for file in files_in(place) if is_picture(file, ".npy")]
+            for place in folders_in(folder)
+        }
         for part, folder in folders.items()
     }
     names = tuple(parts["train"])
@@ -113,18 +111,18 @@ def _read(
         pixels, labels = [], []
         for name, files in classes.items():
             for file in files:
-                image = read_image(file, shape or 1)
-                if resize and shape:
-                    (image,) = fit_images(image[None], shape, resizing=True)
+                image = read_sample(file, shape, resize)
                 first = image if first is None else first
                 _check_size(file, image, first, resize)
                 pixels.append(image)
                 labels.append(names.index(name))
-        found[part] = Samples(np.stack(pixels), np.array(labels, np.int64))
+        found[part] = Samples(together(pixels), np.array(labels, np.int64))
     return found
 
 
-def _check_size(path: Path, image: Bytes, first: Bytes, resize: bool) -> None:
+def _check_size(path: Path, image: NDArray[Any], first: NDArray[Any], resize: bool) -> None:
+    if image.shape != first.shape and (image.ndim != 3 or first.ndim != 3):
+        raise bad_file(path, f"is {show(image.shape)}, the first sample {show(first.shape)}")
     if image.shape != first.shape:
         (height, width), (first_height, first_width) = image.shape[:2], first.shape[:2]
         vector = "a vector has no size to bring them to: begin with input HEIGHTxWIDTHxCHANNELS, then flatten"
@@ -141,10 +139,10 @@ def _left_out(path: Path, folders: Mapping[str, Path], parts: Mapping[str, Class
             yield f"left out: {_listed(others, path)}; folders of parts are named {LOOKED_FOR}"
             read.update(file for place in others for file in files_in(place))
     rest = [file for file in files_in(path) if file not in read]
-    loose = [file for file in rest if is_picture(file)]
+    loose = [file for file in rest if is_picture(file, ".npy")]
     if loose:
         yield f"left out: {_count(loose, 'image')} in no folder of a class ({_listed(loose, path)})"
-    strange = [file for file in rest if not is_picture(file)]
+    strange = [file for file in rest if not is_picture(file, ".npy")]
     if strange:
         yield f"left out: {_count(strange, 'file')} not of images by their endings ({_listed(strange, path)})"
 

@@ -25,6 +25,12 @@ HIDDEN: Final = ("__macosx", "thumbs.db", "desktop.ini")
 """What systems leave in folders, beside names that begin with a dot."""
 LARGEST: Final = 50_000_000
 """Pixels an image may have; a larger one is refused before it is unpacked."""
+PARTS: Final = {
+    "train": ("train", "training"),
+    "validation": ("val", "valid", "validation"),
+    "test": ("test", "testing"),
+}
+"""What the folders of parts are called, in capitals or not."""
 DEEP: Final = 257
 """Steps of 16 bits (0 to 65535) in one of 8 (0 to 255)."""
 DEEP_KINDS: Final = ("PNG", "PPM")
@@ -64,6 +70,17 @@ def entries_in(folder: Path) -> list[Path]:
         _refuse_folder(error)
 
 
+def parts_in(path: Path) -> dict[str, Path]:
+    """The folder of each part, by the names of ``PARTS``; all is for training where none has such a name."""
+    folders = folders_in(path)
+    found = {}
+    for part, names in PARTS.items():
+        named = [folder for folder in folders if folder.name.lower() in names]
+        if named:
+            found[part] = min(named, key=lambda folder: names.index(folder.name.lower()))
+    return found if "train" in found else {"train": path}
+
+
 def _is_hidden(name: str) -> bool:
     """Whether a system keeps this file or folder for itself."""
     return name.startswith(".") or name.lower() in HIDDEN
@@ -99,6 +116,18 @@ def read_image(path: Path, channels: int | Shape) -> Bytes:
             grey = _is_grey(channels, image.width * image.height)
             pixels = np.asarray(upright.convert("L" if grey else "RGB"), np.uint8)
     return pixels[..., None] if pixels.ndim == 2 else pixels
+
+
+def read_plain(path: Path) -> Bytes:
+    """The values of a picture as they stand: grey or the numbers of a palette (height, width), or colours."""
+    with decoding(path, "is not an image, or is damaged"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with opened(path) as file, _image(path, file) as image:
+            if image.width * image.height > LARGEST:
+                raise bad_file(path, f"is {image.height}x{image.width} pixels; at most {LARGEST:,} are read")
+            if image.mode not in ("L", "P", "1"):
+                return np.asarray(image.convert("RGB"), np.uint8)
+            return np.asarray(image).astype(np.uint8)
 
 
 def _image(path: Path, file: BinaryIO) -> Image.Image:

@@ -67,8 +67,8 @@ def load(path: Path, shape: Shape | None, test: float, label: str | int | None =
     numbers the samples is left out. Pixels stand in the order row, column, channel; where they are not as
     many as the network takes, they are a square of grey or, if they cannot be, a vector.
     """
-    lines = _lines(path)
-    head = lines[0].cells if _is_head(lines[0].cells, label) else None
+    lines = read_lines(path)
+    head = lines[0].cells if is_head(lines[0].cells, label) else None
     lines = lines[1:] if head else lines
     if not lines:
         raise bad_file(path, "holds no samples", cure="one sample per line: label,pixel,pixel,…")
@@ -97,7 +97,7 @@ def load(path: Path, shape: Shape | None, test: float, label: str | int | None =
     return of_parts(path.stem, {"train": Samples(images, samples.labels)}, emnist_names, test, notes)
 
 
-def _lines(path: Path) -> list[TableLine]:
+def read_lines(path: Path) -> list[TableLine]:
     try:
         with opened(path, LARGEST) as plain:
             wide = plain.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
@@ -125,7 +125,7 @@ def _line(number: int, cells: list[str]) -> TableLine:
     return TableLine(number, text)
 
 
-def _is_head(cells: list[str], label: str | int | None) -> bool:
+def is_head(cells: list[str], label: str | int | None) -> bool:
     """Whether the first line names the columns.
 
     It has a name for the label, or none for the first column, or no number at all, or it counts columns.
@@ -134,7 +134,7 @@ def _is_head(cells: list[str], label: str | int | None) -> bool:
     known = (*LABELS[:-1], *([label.lower()] if isinstance(label, str) else []))
     named = any(name in names for name in known)
     counting = len(names) >= COUNTED and _counts(names[1:] if names[0] == "" else names)
-    return named or counting or not any(_is_number(name) for name in names)
+    return named or counting or not any(is_number(name) for name in names)
 
 
 def _counts(cells: list[str]) -> bool:
@@ -142,7 +142,7 @@ def _counts(cells: list[str]) -> bool:
     return any(cells == [str(n + first) for n in range(len(cells))] for first in (0, 1))
 
 
-def _is_number(text: str) -> bool:
+def is_number(text: str) -> bool:
     try:
         float(text)
     except ValueError:
@@ -175,7 +175,7 @@ def _holds_classes(cells: list[str]) -> bool:
     found = set(cells)
     if not 1 < len(found) < len(cells):
         return False
-    numbers = [float(cell) for cell in found if _is_number(cell)]
+    numbers = [float(cell) for cell in found if is_number(cell)]
     if len(numbers) < len(found):
         return "" not in found
     whole = all(number.is_integer() for number in numbers)
@@ -237,7 +237,7 @@ def _pixels(
 
 def _no_number(path: Path, line: TableLine, column: int, head: list[str] | None, first: int) -> SpecError:
     cells = line.cells
-    wrong = next(n for n, cell in enumerate(cells) if n != column and n >= first and not _is_number(cell))
+    wrong = next(n for n, cell in enumerate(cells) if n != column and n >= first and not is_number(cell))
     name = head[wrong].strip() if head else ""
     named = f" ({name})" if name else ""
     message = f"line {line.number}, value {wrong + 1}{named} must be a number"

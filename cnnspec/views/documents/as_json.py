@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final
 
+from cnnspec.network.graph import Network
 from cnnspec.views.documents import indented
 from cnnspec.views.documents.messages import to_json
 
@@ -48,11 +49,16 @@ def _facts(analysis: Analysis | None) -> dict[str, Any]:
         "convention": analysis.convention,
         **({"uncounted": list(analysis.uncounted)} if analysis.uncounted else {}),
         **({"batch": analysis.batch} if analysis.batch != 1 else {}),
-        "input": list(network.input),
+        "input": list(network.input) if len(network.inputs) == 1 else None,
+        **({"inputs": _inputs(network)} if len(network.inputs) > 1 else {}),
         "layers": [layer(row) for row in analysis.rows],
         "totals": {name: getattr(analysis.totals, name) for name in TOTALS},
         "expectations": [expectation(item) for item in analysis.expectations],
     }
+
+
+def _inputs(network: Network) -> list[dict[str, Any]]:
+    return [{"name": node.name, "shape": list(node.output)} for node in network.inputs]
 
 
 def layer(row: Row) -> dict[str, Any]:

@@ -92,7 +92,8 @@ class Planner:
 
     def plan(self) -> Plan:
         root = Cluster("root", "")
-        self._place_card(Card("n0", (self._row(self.network.nodes[0]),)), (self.network.nodes[0],), root)
+        for node in self.network.inputs:
+            self._place_card(Card(f"n{node.index}", (self._row(node),)), (node,), root)
         self._fill(root, self.segments, 0)
         _dissolve(root, self.cards, self._rename)
         links = self._links()

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from cnnspec.diagnostics import LayerError
-from cnnspec.layers.base import AXES, AXIS_NAMES, Shape, show, spatial
+from cnnspec.layers.base import AXES, AXIS_NAMES, show, spatial
 from cnnspec.views.terminal.paint import PLAIN, Terminal, wrap
 
 if TYPE_CHECKING:
@@ -23,17 +23,17 @@ MOST_LISTED: Final = 1_000_000
 LINES: Final = {"d": "slices", "h": "rows", "w": "columns"}
 
 
-def render(field: Field, image: Shape, *, terminal: Terminal = PLAIN) -> str:
+def render(field: Field, *, terminal: Terminal = PLAIN) -> str:
     """Rows and columns in words, then the picture (for one or two spatial axes)."""
-    who, *axes = _words(field, image)
+    who, *axes = _words(field)
     lines = wrap(who, terminal.width, "    ")
     lines += ["  " + line for axis in axes for line in wrap(axis, terminal.width - 2, "    ")] + [""]
     if len(field.pixels) <= 2:
-        lines += [*_picture(field, spatial(image), terminal)]
+        lines += [*_picture(field, spatial(field.input.output), terminal)]
     return "\n".join(terminal.text(line).rstrip() for line in lines).rstrip() + "\n"
 
 
-def document(field: Field, image: Shape) -> dict[str, Any]:
+def document(field: Field) -> dict[str, Any]:
     """The field as plain dictionaries and lists; last pixels are included.
 
     Raises LayerError where there are too many pixels to list.
@@ -48,20 +48,21 @@ def document(field: Field, image: Shape) -> dict[str, Any]:
         "schema": SCHEMA,
         "layer": field.node.name,
         "at": list(field.position),
-        "input": list(image),
+        "input": list(field.input.output),
         "pixels": [list(seen) for seen in field.pixels],
         "unclipped": [list(span) if span else None for span in field.unclipped],
     }
 
 
-def to_json(field: Field, image: Shape) -> str:
-    return json.dumps(document(field, image), ensure_ascii=False) + "\n"
+def to_json(field: Field) -> str:
+    return json.dumps(document(field), ensure_ascii=False) + "\n"
 
 
-def _words(field: Field, image: Shape) -> list[str]:
+def _words(field: Field) -> list[str]:
     place = f" at {','.join(map(str, field.position))}" if field.position else ""
     who = f"{field.node.name}{place} ({field.node.word}, {show(field.node.output)})"
-    lines = [f"{who} sees of the input {show(image)}:"]
+    name = "" if field.input.name == "input" else f"{field.input.name} "
+    lines = [f"{who} sees of the input {name}{show(field.input.output)}:"]
     names = AXES[len(field.pixels)]
     for name, seen, span in zip(names, field.pixels, field.unclipped, strict=True):
         lines.append(f"{LINES[name].ljust(8)} {_runs(seen)}{_beyond(span, seen, name)}")

@@ -7,7 +7,6 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from cnnspec.analysis.conventions import convention_of
-from cnnspec.layers.base import show
 from cnnspec.views.terminal.columns import DEFAULT, Figure, choose, total_text
 from cnnspec.views.terminal.grid import TableRow, table
 from cnnspec.views.terminal.outline import outline
@@ -58,7 +57,10 @@ def heading(analysis: Analysis) -> list[str]:
     """What stands above the table: the name, if there is one, the input, how many layers, the batch."""
     network = analysis.network
     count = len(network.layers)
-    words = [f"input {show(network.input)}", f"{count} layer{'s' if count != 1 else ''}"]
+    words = [
+        f"{'inputs' if len(network.inputs) > 1 else 'input'} {network.input_text}",
+        f"{count} layer{'s' if count != 1 else ''}",
+    ]
     if analysis.batch != 1:
         words.append(f"batch N = {analysis.batch}")
     return [network.name, *words] if network.name else words

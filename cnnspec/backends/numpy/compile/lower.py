@@ -20,7 +20,7 @@ from cnnspec.network.graph import Network, Node
 
 @dataclass(frozen=True)
 class Operation:
-    """One step to be: it reads values and writes one. Values are numbered; 0 is the input."""
+    """One step to be: it reads values and writes one. Values are numbered; the first are the inputs."""
 
     choice: Choice
     node: Node
@@ -58,7 +58,7 @@ def lower(network: Network, batch: int, training: bool, needed: Collection[int],
             alive.update(node.inputs)
     referred = {source for index in alive for source in referred_by(network.nodes[index])}
     operations: list[Operation] = []
-    value_of, count = {0: 0}, 1
+    value_of, count = {node.index: node.index for node in network.inputs}, len(network.inputs)
     for node in network.layers:
         if node.index not in alive:
             continue

@@ -54,19 +54,23 @@ class ProgramPlan:
         self.gradients = parameters.gradients if training else {}
         self.readers = lowered.readers
         self.maker = {operation.output: operation for operation in lowered.operations}
-        self.trained: dict[int, bool] = {0: input_gradient}
+        network = parameters.network
+        self.trained = {node.index: input_gradient for node in network.inputs}
         self.step_of: dict[int, KernelStep] = {}
         self.referring = Counter(
             source for operation in lowered.operations for source in referred_by(operation.node)
         )
         scratch = self.memory.own if training else self.memory.take
-        self.input = scratch(inner_shape(parameters.network.input, batch))
-        self.arrays = {0: self.input}
+        self.arrays = {node.index: scratch(inner_shape(node.output, batch)) for node in network.inputs}
+        self.inputs = {node.name: self.arrays[node.index] for node in network.inputs}
         self.steps = self._plan_forward()
         self.results = {name: self.arrays[value] for name, value in results.items()}
         self.losses = [head.loss(self.arrays[head.value], self.memory, head.weight) for head in heads]
         seeds = {head.value: loss.gradient for head, loss in zip(heads, self.losses, strict=True)}
-        self.backward, self.input_gradient = self._plan_backward(seeds)
+        self.backward, found = self._plan_backward(seeds)
+        self.input_gradients = {
+            node.name: found[node.index] for node in network.inputs if node.index in found
+        }
 
     def _plan_forward(self) -> list[KernelStep]:
         """The steps in order. A value's memory is released after its last reader."""
@@ -112,7 +116,7 @@ class ProgramPlan:
         """Whether the output may take an input's place: nobody else reads that, now or later."""
         return (
             operation.kernel.overwrites
-            and value != 0
+            and value >= len(self.inputs)
             and value not in self.lowered.kept
             and len(self.readers[value]) == 1
             and self.memory.holders(self.arrays[value]) == 1
@@ -123,15 +127,15 @@ class ProgramPlan:
 
     def _dead(self, value: int) -> bool:
         """Whether a value may be forgotten after the forward pass has read it."""
-        if value in self.lowered.kept or (value == 0 and self.training):
+        if value in self.lowered.kept or (value < len(self.inputs) and self.training):
             return False
         return not self.training or not (
             self.maker[value].kernel.reads_output
             or any(reader.kernel.reads_input for reader in self.readers.get(value, ()))
         )
 
-    def _plan_backward(self, seeds: Mapping[int, Array]) -> tuple[list[StepCall], Array | None]:
-        """The calls from the gradients of the outputs to the first trained step, and the input's gradient."""
+    def _plan_backward(self, seeds: Mapping[int, Array]) -> tuple[list[StepCall], dict[int, Array]]:
+        """The calls from the gradients of the outputs to the first trained step, and those of the inputs."""
         gradients = dict(seeds)
         calls: list[StepCall] = []
         for operation, step in zip(reversed(self.lowered.operations), reversed(self.steps), strict=True):
@@ -146,7 +150,7 @@ class ProgramPlan:
                 if dx is not None:
                     calls.extend(StepCall(step, run) for run in self._collect(gradients, value, dx))
             self.memory.release(dy)
-        return calls, gradients.get(0)
+        return calls, gradients
 
     def _collect(self, gradients: dict[int, Array], value: int, dx: Array) -> list[Callable[[], object]]:
         """Add a reader's gradient to its value's; the first one is taken as it is, unless it is shared."""

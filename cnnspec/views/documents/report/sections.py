@@ -39,7 +39,7 @@ def figures(analysis: Analysis, tested: tuple[str, str] | None) -> str:
     totals, network = analysis.totals, analysis.network
     texts = {
         **({f"test {tested[0]}": tested[1]} if tested else {}),
-        "input": shape(network.input),
+        "input": network.input_text.replace("x", "×") if len(network.inputs) == 1 else network.input_text,
         "output": shape(network.output),
         "layers": f"{len(analysis.rows):,}",
         "parameters": f"{totals.params:,}",

@@ -150,8 +150,8 @@ class _SolidBuilder:
         self.repeats = 0
 
     def solids(self) -> list[Solid]:
-        start = self.network.nodes[0]
-        self._add(start, "input", ())
+        for node in self.network.inputs:
+            self._add(node, "input", ())
         self._walk(self.segments, 0, ())
         self._absorb()
         self._count_turns()

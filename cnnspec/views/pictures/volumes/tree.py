@@ -8,6 +8,8 @@ from typing import TypeAlias
 
 END = -1
 """The place where everything ends: it joins the results of a network with several."""
+BEGIN = -2
+"""The place where everything begins: the inputs of a network with several are a fork there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +27,11 @@ Run: TypeAlias = "tuple[int | Fork, ...]"
 
 def runs(before: dict[int, Sequence[int]]) -> Run:
     """The whole graph as one run; ``before`` maps each solid, in topological order, to those it reads."""
-    return _Splitter(before).run(next(iter(before)), END)
+    roots = [key for key, sources in before.items() if not sources]
+    if len(roots) == 1:
+        return _Splitter(before).run(roots[0], END)
+    joined = {BEGIN: (), **{key: sources or (BEGIN,) for key, sources in before.items()}}
+    return _Splitter(joined).run(BEGIN, END)[1:]
 
 
 def lanes_in(run: Run) -> int:

@@ -1,0 +1,171 @@
+"""Tables (CSV) by what their columns are: numbers to predict, yes or no, a class; inputs, or files.
+
+A table of a class and pixels is read by ``table``; here are those with other targets, and those whose samples
+stand in files that a column names.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnnspec.diagnostics import nearest
+from cnnspec.layers.base import Shape, show
+from cnnspec.recipe.targets import TargetSetting
+from cnnspec.training.data import table
+from cnnspec.training.data.arrays import inputs
+from cnnspec.training.data.dataset import Dataset, Samples, of_parts
+from cnnspec.training.data.faults import bad_file
+from cnnspec.training.data.picture import is_picture
+from cnnspec.training.data.sample_files import read_sample, together
+from cnnspec.training.data.table import NAMED, TableLine, is_number
+from cnnspec.training.data.target_values import columns_said
+from cnnspec.training.data.values import classes
+
+Array = NDArray[Any]
+INPUTS: Final = "every other column is an input"
+
+
+def load(
+    path: Path, shape: Shape | None, test: float, target: TargetSetting, label: str | int | None, resize: bool
+) -> Dataset:
+    """The samples of a table with the columns that the ``target`` names; SpecError names line and column."""
+    lines = table.read_lines(path)
+    is_columns = target.kind in ("numbers", "binary")
+    head = [cell.strip() for cell in lines[0].cells] if _has_head(lines, target, label) else []
+    body = lines[1:] if head else lines
+    files = _file_column(body)
+    if files is None and not is_columns:
+        return table.load(path, shape, test, label)
+    _check(path, body, head)
+    if not is_columns and target.kind != "class":
+        raise bad_file(path, f"is a table; {target.title()} wants its targets in a folder or an archive")
+    chosen = _chosen(path, head, len(body[0].cells), target, label, files)
+    labels, names = _targets(path, body, head, chosen, target)
+    notes: tuple[str, ...]
+    if files is None:
+        images, notes = _from_columns(path, body, head, chosen, shape)
+    else:
+        images, notes = _from_files(path, body, files, shape, resize), ()
+    parts = {"train": Samples(images, labels)}
+    return of_parts(path.stem, parts, names, test, notes, target)
+
+
+def _has_head(lines: list[TableLine], target: TargetSetting, label: str | int | None) -> bool:
+    """Whether the first line names the columns: it has a name that is looked for, or holds no number."""
+    names = [cell.strip() for cell in lines[0].cells]
+    said = {*columns_said(getattr(target, "columns", None)), *([label] if isinstance(label, str) else [])}
+    others = [name for name in names if not is_picture(Path(name), ".npy")]
+    return bool(said & set(names)) or (len(others) == len(names) and not any(map(is_number, names)))
+
+
+def _check(path: Path, lines: list[TableLine], head: list[str]) -> None:
+    if not lines:
+        raise bad_file(path, "holds no samples", cure="one sample per line")
+    width = len(head) or len(lines[0].cells)
+    for line in lines:
+        if len(line.cells) != width:
+            raise bad_file(path, f"line {line.number} has {len(line.cells)} values, the first has {width}")
+
+
+def _file_column(lines: list[TableLine]) -> int | None:
+    """The first column whose cells are all names of files of samples."""
+    width = min((len(line.cells) for line in lines), default=0)
+    for column in range(width):
+        if all(is_picture(Path(line.cells[column].strip()), ".npy") for line in lines):
+            return column
+    return None
+
+
+def _chosen(
+    path: Path, head: list[str], width: int, target: TargetSetting, label: str | int | None, files: int | None
+) -> list[int]:
+    """The columns of the target: those named, or the last that is no file's."""
+    said: tuple[str | int, ...] = columns_said(getattr(target, "columns", None))
+    said = said or (() if label is None else (label,))
+    if not said:
+        return [next(n for n in reversed(range(width)) if n != files)]
+    found = []
+    for name in said:
+        text = str(name)
+        if text in head:
+            found.append(head.index(text))
+        elif text.isdecimal() and 1 <= int(text) <= width:
+            found.append(int(text) - 1)
+        else:
+            meant = nearest(text, head)
+            cure = f"did you mean {meant}?" if meant else f"give its number, 1 to {width}"
+            listed = f"its columns: {', '.join(head[:NAMED])}{', …' if len(head) > NAMED else ''}"
+            raise bad_file(
+                path, f"has no column {text}", listed if head else "its first line names none", cure=cure
+            )
+    return found
+
+
+def _targets(
+    path: Path, lines: list[TableLine], head: list[str], chosen: list[int], target: TargetSetting
+) -> tuple[Array, tuple[str, ...]]:
+    names = tuple(_named(head, column) for column in chosen)
+    if target.kind == "class":
+        words = np.array([line.cells[chosen[0]].strip() for line in lines])
+        (labels,), found, _ = classes(path, {names[0]: words}, [len(lines)])
+        return labels, found
+    values = _numbers(path, lines, head, chosen)
+    if target.kind == "binary" and (other := ~np.isin(values, (0, 1))).any():
+        row, place = map(int, np.argwhere(other)[0])
+        message = f"line {lines[row].number}, {names[place]} is {values[row, place]:g}; yes is 1, no is 0"
+        raise bad_file(path, message, cure="for other numbers: target numbers")
+    return values, names
+
+
+def _named(head: list[str], column: int) -> str:
+    return (head[column] if head else "") or f"column {column + 1}"
+
+
+def _numbers(path: Path, lines: list[TableLine], head: list[str], columns: list[int]) -> NDArray[np.float32]:
+    """The cells of some columns; raises SpecError with line and column for one that is no finite number."""
+    values = np.empty((len(lines), len(columns)), np.float32)
+    for row, line in zip(values, lines, strict=True):
+        cells = line.cells
+        for place, column in enumerate(columns):
+            text = cells[column].strip()
+            value = float(text) if is_number(text) else float("nan")
+            if not np.isfinite(value):
+                message = f"line {line.number}, {_named(head, column)} must be a number"
+                message = f"{message}. Received: {text or 'nothing'}"
+                raise bad_file(path, message, cure="take the line out, or give it a number")
+            row[place] = value
+    return values
+
+
+def _from_columns(
+    path: Path, lines: list[TableLine], head: list[str], chosen: list[int], shape: Shape | None
+) -> tuple[Array, tuple[str, ...]]:
+    """All other columns as inputs, in their order."""
+    others = [column for column in range(len(lines[0].cells)) if column not in chosen]
+    if others and head and head[0].lower() in table.INDEXES and others[0] == 0:
+        others = others[1:]
+    if not others:
+        raise bad_file(path, "has no column beside the target", cure=INPUTS)
+    (images,), notes = inputs(
+        path, {"the table": _numbers(path, lines, head, others)}, shape or (len(others),)
+    )
+    told = f"inputs: {len(others)} columns, {_named(head, others[0])} to {_named(head, others[-1])}"
+    return images, (told, *notes)
+
+
+def _from_files(path: Path, lines: list[TableLine], column: int, shape: Shape | None, resize: bool) -> Array:
+    """The samples of the files that a column names, which stand where the table does."""
+    found: list[Array] = []
+    for line in lines:
+        file = path.parent / line.cells[column].strip()
+        image = read_sample(file, shape, resize)
+        if found and found[0].shape != image.shape:
+            cure = "ask for one size: data csv … resize=yes"
+            message = f"is {show(image.shape)}, the first sample {show(found[0].shape)}"
+            raise bad_file(file, message, f"it is named in line {line.number} of {path}", cure=cure)
+        found.append(image)
+    return together(found)
