@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Final, TypeAlias
 
-from cnnspec.analysis.receptive_field import spread_from, stretched_from
+from cnnspec.analysis.receptive_field import spread_from
 from cnnspec.diagnostics import LayerError
 from cnnspec.layers.base import Slide, Spread, Stretch, Window
 
@@ -56,7 +56,8 @@ def sources(window: Window, positions: Iterable[int], size: int) -> Iterator[int
     elif isinstance(window, Spread):
         found = (place for position in positions for place in spread_from(window, position))
     elif isinstance(window, Stretch):
-        found = (_held(place, size) for position in positions for place in stretched_from(window, position))
+        spans = (window.span(position) for position in positions)
+        found = (_held(place, size) for first, last in spans for place in range(first, last + 1))
     else:
         return iter(range(size))
     return (place for place in found if 0 <= place < size)
@@ -94,7 +95,9 @@ def _row(window: Window, wanted: range, size: int) -> Positions | None:
         first = -((window.kernel - 1 - window.before - wanted.start) // window.stride)
         return _inside(first, (wanted[-1] + window.before) // window.stride, size)
     if isinstance(window, Stretch):
-        first, last = stretched_from(window, wanted.start)[0], stretched_from(window, wanted[-1])[-1]
+        if window.reads == "cubic" or (window.inputs > window.outputs and window.reads != "area"):
+            return None
+        first, last = window.span(wanted.start)[0], window.span(wanted[-1])[1]
         return range(_held(first, size), _held(last, size) + 1)
     return range(size)
 

@@ -95,8 +95,7 @@ def through(track: Track, window: Window, size: int) -> Track:
         seen = (_ends(spread_from(window, o), places) for o in range(period))
         return Track(track.advance, tuple(map(track.over, seen)))
     if isinstance(window, Stretch):
-        period = _manageable(len(track.spans) * window.factor)
-        return Track(track.advance, tuple(track.over(stretched_from(window, o)) for o in range(period)))
+        return _stretch(track, window)
     return whole(track, size)
 
 
@@ -124,6 +123,17 @@ def _slide(track: Track, window: Slide) -> Track:
     return Track(track.advance * window.stride * turns // period, spans)
 
 
+def _stretch(track: Track, window: Stretch) -> Track:
+    """After ``outputs`` positions the same pattern begins again, moved by ``inputs``."""
+    period = len(track.spans)
+    turns = period // gcd(period, window.inputs)
+    spans = []
+    for o in range(_manageable(window.outputs * turns)):
+        first, last = window.span(o)
+        spans.append(track.over(_ends(range(first, last + 1), period)))
+    return Track(track.advance * window.inputs * turns // period, tuple(spans))
+
+
 def _ends(positions: range, period: int) -> Iterable[int]:
     """Those that decide: intervals only move onward, so the first and the last of each repeating place."""
     few = len(positions) <= 2 * period
@@ -142,14 +152,6 @@ def spread_from(window: Spread, position: int) -> range:
     tap = reach // shared * pow(step, -1, every) % every
     first, count = (reach - tap * window.dilation) // window.stride, len(range(tap, window.kernel, every))
     return range(first, first - count * step, -step)
-
-
-def stretched_from(window: Stretch, position: int) -> tuple[int, ...]:
-    """The input positions that an upsampled position is made of, before clipping."""
-    if not window.linear:
-        return (position // window.factor,)
-    low, rest = divmod(2 * position + 1 - window.factor, 2 * window.factor)
-    return (low, low + 1) if rest else (low,)
 
 
 @lru_cache(maxsize=65536)

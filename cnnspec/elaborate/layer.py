@@ -28,6 +28,7 @@ OPTION_SYNONYMS: Final = {
     "pad": "padding", "channels": "filters", "out_channels": "filters",
     "use_bias": "bias", "dilation_rate": "dilation", "group": "groups",
     "depth_multiplier": "multiplier", "p": "rate", "eps": "epsilon", "count_include_pad": "count_padding",
+    "output_size": "to",
     "initializer": "init", "kernel_initializer": "init", "scale_factor": "scale", "negative_slope": "slope",
     "alpha": "slope",
 }  # fmt: skip

@@ -11,6 +11,7 @@ import numpy as np
 
 from cnnspec.layers.base import Shape, spatial
 from cnnspec.layers.conv import Depthwise
+from cnnspec.layers.window import Axis
 from cnnspec.network.graph import Node
 
 
@@ -140,8 +141,15 @@ def _others(call: LayerWriter) -> tuple[int, ...]:
     return readers
 
 
+def _pool_axes(call: LayerWriter) -> tuple[Axis, ...]:
+    axes: tuple[Axis, ...] = call.layer.axes(call.shapes)
+    if not axes:
+        raise CannotSay("its windows have several lengths, and ONNX has pools of one alone")
+    return axes
+
+
 def _pooling(call: LayerWriter) -> dict[str, Any]:
-    axes = call.layer.axes(call.shapes)
+    axes = _pool_axes(call)
     dilated = any(axis.dilation > 1 for axis in axes)
     return {"since": 10 if dilated else 1, **_window(axes, dilated=dilated), **_ceil(call)}
 
@@ -154,7 +162,7 @@ def minpool(call: LayerWriter) -> None:
 
 
 def avgpool(call: LayerWriter) -> None:
-    axes = call.layer.axes(call.shapes)
+    axes = _pool_axes(call)
     settings = {"since": 7, **_window(axes, dilated=False), **_ceil(call)}
     call.op("AveragePool", count_include_pad=1 if call.layer.count_padding else None, **settings)
 
@@ -255,23 +263,31 @@ def shuffle(call: LayerWriter) -> None:
 
 
 def upsample(call: LayerWriter) -> None:
-    from cnnspec.layers.window import per_axis
-
-    scales = per_axis("scale", call.layer.scale, call.rank)
-    if call.layer.mode == "nails":
-        channels = call.shapes[0][-1]
+    """By factors, so that the batch stays open; of a size that is asked for, the factors that give it."""
+    layer, axes = call.layer, call.layer.axes(call.shapes)
+    if layer.mode == "nails":
+        scales, channels = [axis.window.outputs for axis in axes], call.shapes[0][-1]
         nail = np.zeros((channels, prod(scales)))
         nail[:, 0] = 1
         weight = call.own("nail", nail.reshape(channels, 1, *scales))
-        call.op("ConvTranspose", *call.inputs, weight, group=channels, strides=list(scales))
+        call.op("ConvTranspose", *call.inputs, weight, group=channels, strides=scales)
         return
-    scale = call.own("scale", [1, 1, *scales])
-    ways = (
-        {"mode": "nearest", "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
-        if call.layer.mode == "nearest"
-        else {"mode": "linear", "coordinate_transformation_mode": "half_pixel"}
+    ways: dict[str, Any] = {"mode": {"bilinear": "linear", "bicubic": "cubic"}.get(layer.mode, "nearest")}
+    if layer.mode == "nearest":
+        ways |= {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
+    else:
+        centres = "align_corners" if layer.align == "corners" else "half_pixel"
+        ways |= {"coordinate_transformation_mode": centres}
+    if not layer.is_whole:
+        raise CannotSay("ONNX's own sizes and factors place some pixels otherwise; take a whole factor")
+    call.op(
+        "Resize",
+        *call.inputs,
+        "",
+        call.own("scale", [1, 1, *(axis.window.outputs for axis in axes)]),
+        since=13,
+        **ways,
     )
-    call.op("Resize", *call.inputs, "", scale, since=13, **ways)
 
 
 # Values ----------------------------------------------------------------------------

@@ -130,14 +130,29 @@ class Spread:
 
 @record
 class Stretch:
-    """Upsampling by ``factor``: o sees i = o // factor.
+    """Another size: ``outputs`` positions lie where ``inputs`` lay, whatever the map's own size.
 
-    When ``linear``, it sees the pixels at the floor and the ceiling of
-    (o + 1/2)/factor − 1/2, clipped to the map.
+    o sees the pixel at o·inputs/outputs rounded down (``nearest``), those on either side of the centre
+    (o + 1/2)·inputs/outputs − 1/2 (``linear``), two on either side (``cubic``; one alone where it meets the
+    centre), or all from o·inputs/outputs to (o + 1)·inputs/outputs (``area``). With ``corners`` the centre is
+    o·inputs/outputs. What lies outside the map is the pixel at its edge.
     """
 
-    factor: int
-    linear: bool = False
+    inputs: int
+    outputs: int
+    reads: Literal["nearest", "linear", "cubic", "area"] = "nearest"
+    corners: bool = False
+
+    def span(self, position: int) -> tuple[int, int]:
+        """The first and the last pixel that a position sees, both included, before clipping."""
+        i, o = self.inputs, self.outputs
+        if self.reads in ("nearest", "area"):
+            first = position * i // o
+            return first, first if self.reads == "nearest" else -(-(position + 1) * i // o) - 1
+        low, rest = divmod(position * i, o) if self.corners else divmod((2 * position + 1) * i - o, 2 * o)
+        if rest == 0:
+            return low, low
+        return (low, low + 1) if self.reads == "linear" else (low - 1, low + 2)
 
 
 @record

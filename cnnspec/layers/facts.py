@@ -72,7 +72,7 @@ class Figures:
         return prod(self.output) if self.layer.has_bias else 0
 
 
-Rule: TypeAlias = Callable[[Figures], int]
+Rule: TypeAlias = Callable[[Figures], int | None]
 Count: TypeAlias = int | Rule | None
 """Flops of one sample: so many an input value, or a rule; None where the tool has no such layer."""
 

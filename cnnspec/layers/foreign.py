@@ -19,6 +19,9 @@ SAME: Final = {
     "adaptiveavgpool 1x1": "globalavgpool",
     "adaptivemaxpool 1": "globalmaxpool",
     "adaptivemaxpool 1x1": "globalmaxpool",
+    "adaptiveavgpool": "avgpool to={}",
+    "adaptivemaxpool": "maxpool to={}",
+    "resize": "upsample to={}",
     "reflectionpad": "pad {} mode=reflect",
     "replicationpad": "pad {} mode=replicate",
     "centercrop": "crop to={}",
@@ -63,13 +66,10 @@ _NEAREST: Final = {
     "bias": "conv, dense and others add a bias by themselves: bias=yes",
     "pool pooling": "there are maxpool, avgpool, minpool and medianpool: say which one",
     "globalpool": "there are globalavgpool and globalmaxpool: say which one",
-    "adaptiveavgpool": "globalavgpool makes 1x1; for another size take a window that divides the map: "
-    "avgpool (H//7, W//7) makes 7x7 of 14x14",
-    "adaptivemaxpool": "globalmaxpool makes 1x1; for another size take a window that divides the map: "
-    "maxpool (H//7, W//7) makes 7x7 of 14x14",
     "lppool": "the nearest is avgpool, which adds the values themselves",
     "fractionalmaxpool": "the nearest is maxpool, whose windows lie on a regular grid",
-    "interpolate resize": "upsample makes a map so many times larger: upsample 2 mode=bilinear",
+    "interpolate": "upsample makes a map so many times larger, or of a size: upsample 2 mode=bilinear, or "
+    "upsample to=56x56",
     "groupconv groupedconv": "conv has groups: conv 64 3x3 groups=4",
     "dilatedconv atrousconv": "conv has a dilation: conv 64 3x3 dilation=2",
     "deformconv": "the nearest is conv, whose taps stay in place",
@@ -91,6 +91,7 @@ NEAREST: Final = {word: told for words, told in _NEAREST.items() for word in wor
 """There is no such thing here: what comes nearest, and in what it differs."""
 
 SAME_OPTIONS: Final = {
+    "align_corners=yes": "align=corners", "align_corners=no": "align=edges",
     "ceil_mode=yes": "rounding=ceil", "ceil_mode=no": "rounding=floor",
     "trainable=yes": "frozen=no", "trainable=no": "frozen=yes",
 }  # fmt: skip

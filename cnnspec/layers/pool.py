@@ -1,9 +1,9 @@
 """Pooling over sliding windows and whole maps, its undoing, and LeNet's trained subsampling."""
 
 from math import prod
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from cnnspec.diagnostics import LayerError
 from cnnspec.formula import Formula, Symbol, product
@@ -27,6 +27,7 @@ from cnnspec.layers.base import (
 )
 from cnnspec.layers.facts import NOTHING, UNKNOWN, Counts, Effect, Figures, Picture, Storage
 from cnnspec.layers.window import (
+    AdaptiveAxis,
     Axis,
     Extent,
     Padding,
@@ -35,26 +36,29 @@ from cnnspec.layers.window import (
     check_sight,
     kernel_symbols,
     need_spatial,
+    per_axis,
 )
 from cnnspec.layers.writing import Unit
 
 KERNEL = "height and width of the window"
 STRIDE = "pixels from one window to the next; the window's own size unless given"
 PADDING = "pixels around the map: a number, (h, w), (top, bottom, left, right), same, valid or full"
+SLIDES = ("kernel", "stride", "padding", "rounding", "dilation", "count_padding")
 ROUNDING = "whether a last window that only partly fits is left out or kept"
 
 
-def _outputs(figures: Figures) -> int:
-    return prod(figures.output)
-
-
-def _pooled_whole(figures: Figures) -> int:
-    return prod(figures.input) + prod(figures.output)
+def _averaged(figures: Figures) -> int:
+    """One for each output; of an adaptive pool its window too, whose size is rounded down."""
+    if getattr(figures.layer, "kernel", None) is not None:
+        return prod(figures.output)
+    window = prod(i // o for i, o in zip(spatial(figures.input), spatial(figures.output), strict=True))
+    return (window + 1) * prod(figures.output)
 
 
 def _on_a_picture(figures: Figures) -> int:
-    """The tool knows the layer on two spatial axes alone."""
-    return prod(figures.input) if len(figures.input) == 3 else 0
+    """Of adaptive pools the input's values; the tool knows them on two spatial axes alone."""
+    is_adaptive = getattr(figures.layer, "kernel", None) is None and len(figures.input) == 3
+    return prod(figures.input) if is_adaptive else 0
 
 
 class Pooling(Layer):
@@ -107,11 +111,68 @@ class _Choice(Pool):
         return (Item("comparisons", product((*self.outputs(inputs), self.taps(inputs) - 1))),)
 
 
-class MaxPool(_Choice):
+class Adaptive(Pool):
+    """A pool whose window is given, or the size of its output: then windows lie evenly over the map."""
+
+    kernel: Extent | None = Field(None, description=KERNEL)  # type: ignore[assignment]
+    to: Extent | None = Field(
+        None, description="size of the output, in place of a window: windows lie evenly over any map"
+    )
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if self.kernel is None and self.to is None:
+            raise ValueError(
+                f"give a window, as in {self.word} 2x2, or the size wanted, as in {self.word} to=7x7"
+            )
+        if self.to is not None and (given := [name for name in SLIDES if name in self.options()]):
+            raise ValueError(f"with to=, the windows follow from both sizes: leave out {given[0]}")
+        return self
+
+    def adaptive(self, inputs: Shapes) -> tuple[AdaptiveAxis, ...]:
+        """The windows along each axis; none where a window is given."""
+        if self.to is None:
+            return ()
+        need_spatial(self.word, inputs[0])
+        sizes = spatial(inputs[0])
+        counts = per_axis("to", self.to, len(sizes))
+        return tuple(map(AdaptiveAxis, AXES[len(sizes)], sizes, counts))
+
+    def axes(self, inputs: Shapes) -> tuple[Axis, ...]:
+        """The window along each axis; none where windows of several lengths lie over the map."""
+        if self.to is None:
+            return super().axes(inputs)
+        found = self.adaptive(inputs)
+        if any(axis.size % axis.count for axis in found):
+            return ()
+        sides = [(axis.name, axis.size, axis.size // axis.count) for axis in found]
+        return tuple(Axis(name, size, window, window, 0, 0) for name, size, window in sides)
+
+    def output(self, inputs: Shapes) -> tuple[Formula, ...]:
+        if found := self.adaptive(inputs):
+            return (*(axis.output for axis in found), _channels(inputs[0]))
+        return super().output(inputs)
+
+    def beside_first(self, inputs: Shapes) -> Formula:
+        """Values of all windows together but one of each."""
+        outputs = self.outputs(inputs)
+        if found := self.adaptive(inputs):
+            read = product((*(axis.pixels for axis in found), outputs[-1]))
+            return read - product(outputs)
+        return product((*outputs, self.taps(inputs) - 1))
+
+    def window(self, inputs: Shapes, which: int = 0) -> tuple[Window, ...]:
+        return tuple(axis.window for axis in self.adaptive(inputs)) or super().window(inputs, which)
+
+
+class MaxPool(Adaptive, _Choice):
     """The greatest value of each window; padding counts as minus infinity. Several greatest: the first."""
 
     word: ClassVar[str] = "maxpool"
     counts: ClassVar[Counts] = NOTHING | {"ptflops": 2, "calflops": 1}
+
+    def elementwise(self, inputs: Shapes) -> tuple[Item, ...]:
+        return (Item("comparisons", self.beside_first(inputs)),)
 
 
 class MinPool(_Choice):
@@ -138,21 +199,22 @@ class MedianPool(_Choice):
         return compared, Item("additions", product(outputs)), Item("divisions", product(outputs))
 
 
-class AvgPool(Pool):
+class AvgPool(Adaptive):
     """The mean of each window."""
 
     word: ClassVar[str] = "avgpool"
-    counts: ClassVar[Counts] = NOTHING | {"ptflops": 2, "thop": _outputs, "calflops": 1}
+    counts: ClassVar[Counts] = {
+        "fvcore": _on_a_picture, "ptflops": 2, "thop": _averaged, "calflops": 1, "torchinfo": 0,
+    }  # fmt: skip
 
     count_padding: bool = Field(
         True, description="divide by the whole window, padding included, not by its pixels on the map alone"
     )
 
     def elementwise(self, inputs: Shapes) -> tuple[Item, ...]:
-        outputs = self.outputs(inputs)
         return (
-            Item("additions", product((*outputs, self.taps(inputs) - 1))),
-            Item("divisions", product(outputs)),
+            Item("additions", self.beside_first(inputs)),
+            Item("divisions", product(self.outputs(inputs))),
         )
 
 
@@ -211,7 +273,7 @@ class GlobalAvgPool(_GlobalPool):
 
     word: ClassVar[str] = "globalavgpool"
     counts: ClassVar[Counts] = {
-        "fvcore": _on_a_picture, "ptflops": 2, "thop": _pooled_whole, "calflops": 1, "torchinfo": 0,
+        "fvcore": _on_a_picture, "ptflops": 2, "thop": _averaged, "calflops": 1, "torchinfo": 0,
     }  # fmt: skip
 
     def elementwise(self, inputs: Shapes) -> tuple[Item, ...]:
@@ -262,6 +324,13 @@ class Unpool(Pooling):
                 "unpool-needs-a-pool",
                 f"unpool needs a maxpool or minpool, whose places it uses, but {self.pool} is {layer.word}",
                 help=("name a maxpool or a minpool, or use upsample",),
+                option="pool",
+            )
+        if layer.kernel is None:
+            raise LayerError(
+                "unpool-needs-a-pool",
+                f"the windows of {self.pool} follow from its sizes: unpool needs a pool with a window",
+                help=("give the pool a window, as in maxpool 2x2, or use upsample",),
                 option="pool",
             )
         taken = {name: getattr(layer, name) for name in self.derived if name != "size"}

@@ -70,7 +70,7 @@ class PixelShuffle(_PixelBlocks):
         return (*(i * r for i, r in zip(sizes, block, strict=True)), channels / product(block))
 
     def window(self, inputs: Shapes, which: int = 0) -> tuple[Window, ...]:
-        return tuple(Stretch(self.factor) for _ in spatial(inputs[0]))
+        return tuple(Stretch(1, self.factor) for _ in spatial(inputs[0]))
 
 
 class PixelUnshuffle(_PixelBlocks):

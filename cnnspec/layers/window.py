@@ -4,16 +4,16 @@ The law is that of Dumoulin and Visin, "A guide to convolution arithmetic for
 deep learning": o = floor((i + 2p - d(k - 1) - 1)/s) + 1.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from math import gcd, prod
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
 from pydantic import BeforeValidator, Field, NonNegativeInt, PositiveInt
 from pydantic_core import PydanticCustomError
 
 from cnnspec.diagnostics import LayerError
 from cnnspec.formula import Formula, Symbol, ceil, floor, total
-from cnnspec.layers.base import AXES, AXIS_NAMES, Layer, Shape, Shapes, Sizes, Slide, Window, show
+from cnnspec.layers.base import AXES, AXIS_NAMES, Layer, Shape, Shapes, Sizes, Slide, Stretch, Window, show
 from cnnspec.records import record
 
 MOST_WINDOWS = 100_000
@@ -247,6 +247,49 @@ def check_sight(word: str, found: tuple[Axis, ...]) -> None:
 def kernel_symbols(found: Iterable[Any]) -> tuple[Symbol, ...]:
     """``k_h``, ``k_w``: the kernel's sizes for the laws of counting."""
     return tuple(Symbol(f"k_{axis.name}", axis.kernel, f"kernel {AXIS_NAMES[axis.name]}") for axis in found)
+
+
+@record
+class AdaptiveAxis:
+    """One axis of a pool whose output's size is asked for: windows lie side by side or overlap by a pixel.
+
+    Window o begins at ⌊o·i/n⌋ and ends before ⌈(o + 1)·i/n⌉, as PyTorch's adaptive pools.
+    """
+
+    name: str
+    size: int
+    count: int
+    dropped: ClassVar[int] = 0
+    before: ClassVar[int] = 0
+    after: ClassVar[int] = 0
+
+    @property
+    def shared(self) -> int:
+        """After so many equal parts of the axis the windows lie as at its beginning."""
+        return gcd(self.size, self.count)
+
+    @property
+    def output(self) -> Formula:
+        return Symbol(f"o_{self.name}", self.count, f"{AXIS_NAMES[self.name]} asked for")
+
+    @property
+    def pixels(self) -> Formula:
+        """Pixels of all windows together: those that two share count twice."""
+        size = Symbol(f"i_{self.name}", self.size, f"input {AXIS_NAMES[self.name]}")
+        if self.size % self.count == 0:
+            return size
+        divisor = Symbol(f"g_{self.name}", self.shared, "greatest common divisor of the two sizes")
+        return size + self.output - divisor
+
+    @property
+    def window(self) -> Stretch:
+        return Stretch(self.size // self.shared, self.count // self.shared, "area")
+
+    def phases(self) -> Iterator[tuple[int, int, int]]:
+        """Windows that come again in every part: which output, where it begins, how long it is."""
+        for o in range(self.count // self.shared):
+            first, last = self.window.span(o)
+            yield o, first, last - first + 1
 
 
 class Sliding(Layer):

@@ -56,7 +56,7 @@ windows: st.SearchStrategy[Window] = st.one_of(
     st.builds(Slide, small, small, st.integers(-3, 4), small, st.sampled_from(["zeros", "replicate"])),
     st.builds(Slide, small, small, st.integers(0, 3), st.just(1), st.just("reflect")),
     st.builds(Spread, small, small, st.integers(-3, 4), small),
-    st.builds(Stretch, small, st.booleans()),
+    st.builds(Stretch, small, small, st.sampled_from(["nearest", "linear", "cubic", "area"]), st.booleans()),
     st.just(Everything()),
 )
 

@@ -218,18 +218,24 @@ def looked_at(window: Window, position: int, size: int) -> Iterable[int]:
             reached = (position + window.before - j * window.dilation for j in range(window.kernel))
             sources = (divmod(place, window.stride) for place in reached)
             return [source for source, rest in sources if rest == 0 and 0 <= source < size]
-        case Stretch(factor, False):
-            return [position // factor]
-        case Stretch(factor):
-            centre = Fraction(2 * position + 1, 2 * factor) - Fraction(1, 2)
+        case Stretch(reads="nearest"):
+            return [position * window.inputs // window.outputs]
+        case Stretch(reads="area"):
+            ratio = Fraction(window.inputs, window.outputs)
+            return range((position * ratio).__floor__(), ((position + 1) * ratio).__ceil__())
+        case Stretch():
+            ratio, half = Fraction(window.inputs, window.outputs), Fraction(1, 2)
+            centre = position * ratio if window.corners else (position + half) * ratio - half
             low = centre.__floor__()
-            near = {low} if centre == low else {low, low + 1}
+            more = 1 if window.reads == "cubic" else 0
+            near = {low} if centre == low else set(range(low - more, low + more + 2))
             return sorted({min(max(place, 0), size - 1) for place in near})
         case Everything():
             return range(size)
 
 
 numbers = st.integers
+MODES = st.sampled_from(["nearest", "bilinear", "bicubic"])
 STEPS = st.one_of(
     st.builds(
         "conv 1 {}x{} stride={} padding={} dilation={}".format,
@@ -237,6 +243,10 @@ STEPS = st.one_of(
     ),
     st.builds("conv 1 {} padding=same stride={}".format, numbers(1, 5), numbers(1, 2)),
     st.builds("maxpool {} rounding=ceil".format, numbers(2, 3)),
+    st.builds("avgpool to={}".format, numbers(1, 7)),
+    st.builds("upsample to={} mode={}".format, numbers(1, 9), MODES),
+    st.builds("upsample {} mode={}".format, st.sampled_from([0.5, 1.5, 2.25]), MODES),
+    st.builds("upsample to={} mode=bilinear align=corners".format, numbers(1, 9)),
     st.builds("upconv 1 {} stride={}".format, numbers(1, 4), numbers(1, 3)),
     st.builds("upsample {}".format, numbers(1, 3)),
     st.builds("upsample {} mode=bilinear".format, numbers(2, 3)),

@@ -36,7 +36,7 @@ def test_fast_equals_reference(case: Case, values: np.ndarray, share: float) -> 
 
 def alike(case: Case, actual: np.ndarray, expected: np.ndarray) -> None:
     np.testing.assert_array_equal(kinds(actual), kinds(expected))
-    if adds(case) or getattr(case.layer, "mode", None) == "bilinear":
+    if adds(case) or getattr(case.layer, "mode", None) in ("bilinear", "bicubic"):
         return
     np.testing.assert_array_equal(actual == 0, expected == 0)
     if KEEPS_SECOND:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,8 @@ from cases.single import POSITIVE
 from cnnspec.backends.numpy.layout import Array
 from cnnspec.backends.numpy.reference import DEFINITIONS
 from cnnspec.backends.numpy.reference.definition import LayerCall
-from cnnspec.layers.base import Shape
-from cnnspec.layers.pool import Pool
+from cnnspec.layers.base import Shape, Shapes
+from cnnspec.layers.pool import Adaptive, Pool
 from cnnspec.network.graph import Node
 
 OPERATIONS: dict[str, tuple[str, ...]] = {
@@ -114,13 +115,27 @@ def operations(case: Case) -> Counter[str]:
     for data in inputs:
         data.tally = tally
     define(case, inputs, random.standard_normal((1, *case.pool[1])) if case.pool else None)
+    if isinstance(case.layer, Adaptive):
+        tally["comparisons" if case.layer.word == "maxpool" else "additions"] -= _missing(
+            case.layer, case.inputs
+        )
     return tally
+
+
+def _missing(layer: Adaptive, inputs: Shapes) -> int:
+    """Where the windows of an adaptive pool are shorter than the longest: its definition fills them up."""
+    lengths = []
+    for axis in layer.adaptive(inputs):
+        i, n = axis.size, axis.count
+        lengths.append([-(-(o + 1) * i // n) - o * i // n for o in range(n)])
+    longest = prod(max(each) * len(each) for each in lengths)
+    return inputs[0][-1] * (longest - prod(map(sum, lengths)))
 
 
 def _with_padding_as_pixels(case: Case) -> Case:
     """A pool over a map that is as large as all its windows together."""
     layer, (*_, channels) = case.layer, case.inputs[0]
-    if not isinstance(layer, Pool):
+    if not isinstance(layer, Pool) or getattr(layer, "to", None) is not None:
         return case
     sizes = [(axis.count - 1) * axis.stride + axis.reach for axis in layer.axes(case.inputs)]
     plain = layer.model_copy(update={"padding": (0,), "rounding": "floor"})

@@ -104,12 +104,16 @@ def upconv(case: Case) -> Made:
 
 def own_padding(case: Case) -> bool:
     """Whether PyTorch's pools take the case's padding themselves."""
+    if getattr(case.layer, "to", None) is not None:
+        return True
     return all(axis.before == axis.after <= axis.kernel // 2 for axis in axes_of(case))
 
 
 def maxpool(case: Case, sign: int = 1) -> Made:
     """PyTorch's pool where it takes the padding; else over a map on which every window fits."""
     layer: Any = case.layer
+    if getattr(layer, "to", None) is not None:
+        return adaptive("adaptive_max_pool{}d", case)
     axes = axes_of(case)
     kernel, function = tuple(axis.kernel for axis in axes), by_rank(F, "max_pool{}d", case)
     if own_padding(case):
@@ -142,8 +146,15 @@ def window_sum(axes: Any, x: Tensor, padded: bool = False) -> Tensor:
     return x
 
 
+def adaptive(name: str, case: Case) -> Made:
+    function, size = by_rank(F, name, case), case.layer.shape(case.inputs)[:-1]
+    return nn.Identity(), lambda x: function(x, size)
+
+
 def avgpool(case: Case) -> Made:
     layer: Any = case.layer
+    if layer.to is not None:
+        return adaptive("adaptive_avg_pool{}d", case)
     axes = axes_of(case)
 
     def run(x: Tensor) -> Tensor:
@@ -254,19 +265,32 @@ def transpose(case: Case) -> Made:
 
 def upsample(case: Case) -> Made:
     layer: Any = case.layer
-    scales = [float(s) for s in per_axis("scale", layer.scale, len(case.inputs[0]) - 1)]
-    linear = ("", "linear", "bilinear", "trilinear")[len(scales)]
-    options = {"mode": "nearest"} if layer.mode == "nearest" else {"mode": linear, "align_corners": False}
+    rank = len(case.inputs[0]) - 1
+    linear = ("", "linear", "bilinear", "trilinear")[rank]
+    mode = {"nearest": "nearest", "bilinear": linear, "bicubic": "bicubic"}.get(layer.mode)
+    options: dict[str, Any] = {"mode": mode}
+    if layer.mode in ("bilinear", "bicubic"):
+        options["align_corners"] = layer.align == "corners"
+    if layer.to is not None:
+        options["size"] = per_axis("to", layer.to, rank)
+    else:
+        options["scale_factor"] = [float(s) for s in per_axis("scale", layer.scale, rank)]
 
     def nails(x: Tensor) -> Tensor:
-        for n, scale in enumerate(scales, 2):
+        for n, scale in enumerate(per_axis("scale", layer.scale, rank), 2):
             zeros = (torch.zeros_like(x) for _ in range(int(scale) - 1))
             x = torch.stack([x, *zeros], n + 1).flatten(n, n + 1)
         return x
 
-    return nn.Identity(), (
-        nails if layer.mode == "nails" else lambda x: F.interpolate(x, scale_factor=scales, **options)
-    )
+    def on_a_row(x: Tensor) -> Tensor:
+        """PyTorch has bicubic on two axes alone."""
+        return F.interpolate(x[..., None, :], **options | {"scale_factor": [1.0, *options["scale_factor"]]})[
+            ..., 0, :
+        ]
+
+    if layer.mode == "bicubic" and rank == 1:
+        return nn.Identity(), on_a_row
+    return nn.Identity(), nails if layer.mode == "nails" else lambda x: F.interpolate(x, **options)
 
 
 def pad(case: Case) -> Made:

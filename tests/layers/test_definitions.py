@@ -89,10 +89,16 @@ def along(axis: Window, o: int, size: int) -> set[int]:
                 for j in range(axis.kernel)
                 if o == i * axis.stride - axis.before + j * axis.dilation
             }
-        case Stretch(linear=True):
-            centre = (o + 0.5) / axis.factor - 0.5
-            return {min(max(i, 0), size - 1) for i in (floor(centre), ceil(centre))}
+        case Stretch(reads="nearest"):
+            return {o * axis.inputs // axis.outputs}
+        case Stretch(reads="area"):
+            ratio = axis.inputs / axis.outputs
+            return set(range(floor(o * ratio + 1e-9), ceil((o + 1) * ratio - 1e-9)))
         case Stretch():
-            return {o // axis.factor}
+            ratio = axis.inputs / axis.outputs
+            centre = o * ratio if axis.corners else (o + 0.5) * ratio - 0.5
+            low, high = floor(centre + 1e-9), ceil(centre - 1e-9)
+            more = 1 if axis.reads == "cubic" and low < high else 0
+            return {min(max(i, 0), size - 1) for i in range(low - more, high + more + 1)}
         case Everything():
             return set(range(size))

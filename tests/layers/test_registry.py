@@ -148,7 +148,7 @@ def test_number_of_inputs_is_stated() -> None:
         ("slice", {"start": 3, "stop": 3}, "stop must be greater than start"),
         ("relu", {"max": 0}, "greater than 0"),
         ("reshape", {"to": (3, 0, 2)}, "greater than 0"),
-        ("upsample", {"scale": 2, "mode": "cubic"}, "'nearest', 'bilinear' or 'nails'"),
+        ("upsample", {"scale": 2, "mode": "cubic"}, "'nearest', 'bilinear', 'bicubic' or 'nails'"),
     ],
 )
 def test_impossible_options_are_refused(word: str, options: dict[str, object], told: str) -> None:

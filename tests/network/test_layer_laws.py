@@ -27,6 +27,7 @@ def solvable(case: Case) -> list[str]:
         for name, value in case.layer.options().items()
         if isinstance(value, whole)
         and not isinstance(value, bool)
+        and not (isinstance(value, tuple) and any(isinstance(part, float) for part in value))
         and name not in ("connections", "init", "weights")
     ]
 

@@ -38,7 +38,7 @@ class Stage:
         self.open = {name: value for name, value in options.items() if isinstance(value, OpenValue)}
         self.spans = [span for value in self.open.values() for span in value.spans]
         self.constants = {name: value for name, value in options.items() if name not in self.open}
-        self.has_law = issubclass(self.layer.kind, (Sliding, UpConv))
+        self.has_law = issubclass(self.layer.kind, (Sliding, UpConv)) and "to" not in options
         self.sides = spatial(self.layer.inputs[0])
         self.is_square = len(set(self.sides)) == 1
         self.seen = (claims, *((layer.seen, layer.inputs[0][-1]) for layer in layers))

@@ -133,8 +133,14 @@ def _window(place: Place) -> tuple[Argument, Argument]:
     return first("kernel", kernel), at("strides", _sizes(place.axes, "stride"), kernel, "stride")
 
 
+def _pool_axes(place: Place) -> Any:
+    if not place.axes:
+        raise Wordless("its windows have several lengths, and Keras has pools of one alone")
+    return place.axes
+
+
 def _choice(place: Place, sign: str = "") -> Saying:
-    axes = place.axes
+    axes = _pool_axes(place)
     if any(axis.dilation > 1 for axis in axes):
         raise Wordless("Keras's pools have no dilation")
     padding, padded = _padding(axes)
@@ -146,7 +152,7 @@ def _choice(place: Place, sign: str = "") -> Saying:
 
 
 def _average(place: Place) -> Saying:
-    axes = place.axes
+    axes = _pool_axes(place)
     rest = [(0, max(0, _rest(axis) - axis.after)) for axis in axes]
     ends = [(axis.before, axis.after) for axis in axes]
     make = f"AveragePooling{place.rank}D"
@@ -188,6 +194,8 @@ def _pad(place: Place) -> Saying:
 
 
 def _upsample(place: Place) -> Saying:
+    if not place.layer.is_whole or place.layer.align == "corners" or place.layer.mode == "bicubic":
+        raise Wordless("Keras makes a map larger by whole factors, nearest or bilinear, edges on edges")
     scales, mode = per_axis("scale", place.layer.scale, place.rank), place.layer.mode
     if mode == "nails":
         return Saying(f"bed_of_nails({{x}}, {scales})", helpers=("bed_of_nails",))

@@ -138,6 +138,8 @@ def _own_padding(axes: Any) -> bool:
 
 def _choice(place: Place, sign: str = "") -> Saying:
     """Max pool, or min pool as the negative of one."""
+    if getattr(place.layer, "to", None) is not None:
+        return _adaptive(place, "nn.AdaptiveMaxPool{}d")
     axes, own = place.axes, _own_padding(place.axes)
     is_remembered = any(place.nodes[n].word == "unpool" for n in place.readers[place.node.index])
     if is_remembered and (sign or not own):
@@ -163,7 +165,14 @@ def _median(place: Place) -> Saying:
     return Saying(f"median_pool({_padded(axes, value)}, {options})", helpers=("median_pool",))
 
 
+def _adaptive(place: Place, make: str) -> Saying:
+    sizes = squeezed(per_axis("to", place.layer.to, place.rank))
+    return Saying(make=make.format(place.rank), arguments=(first("size", sizes),))
+
+
 def _average(place: Place) -> Saying:
+    if place.layer.to is not None:
+        return _adaptive(place, "nn.AdaptiveAvgPool{}d")
     axes, layer = place.axes, place.layer
     counted = layer.count_padding or not any(_around(axes))
     if _own_padding(axes):
@@ -210,13 +219,20 @@ def _crop(place: Place) -> Saying:
 
 
 def _upsample(place: Place) -> Saying:
-    scales, mode = per_axis("scale", place.layer.scale, place.rank), place.layer.mode
+    layer, mode = place.layer, place.layer.mode
     if mode == "nails":
+        scales = per_axis("scale", layer.scale, place.rank)
         return Saying(f"bed_of_nails({{x}}, {scales})", helpers=("bed_of_nails",))
+    if mode == "bicubic" and place.rank != 2:
+        raise Wordless("PyTorch's bicubic is for two spatial axes alone")
     linear = ("", "linear", "bilinear", "trilinear")[place.rank]
+    if layer.to is None:
+        size = at("scale_factor", squeezed(per_axis("scale", layer.scale, place.rank)), role="scale")
+    else:
+        size = at("size", squeezed(per_axis("to", layer.to, place.rank)), role="to")
     arguments = (
-        at("scale_factor", squeezed(scales), role="scale"),
-        at("mode", "nearest" if mode == "nearest" else linear, "nearest"),
+        size, at("mode", linear if mode == "bilinear" else mode, "nearest"),
+        at("align_corners", layer.align == "corners", False),
     )  # fmt: skip
     return Saying(make="nn.Upsample", arguments=arguments)
 

@@ -8,14 +8,16 @@ of the map are pooled in long contiguous runs.
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import ClassVar, NamedTuple
+from collections.abc import Iterator
+from typing import ClassVar, NamedTuple, TypeAlias
 
 import numpy as np
 
 from cnnspec.backends.numpy.kernels.step import KernelStep
 from cnnspec.backends.numpy.kernels.window import WindowGeometry
 from cnnspec.backends.numpy.layout import Array, Shape, along, spatial_axes
-from cnnspec.layers.pool import Pooling
+from cnnspec.layers.pool import Adaptive, Pooling
+from cnnspec.layers.window import AdaptiveAxis
 from cnnspec.network.graph import Node
 
 
@@ -25,8 +27,31 @@ def windows_of(node: Node) -> tuple[WindowGeometry, ...]:
     return tuple(map(WindowGeometry.of, node.layer.axes(node.input_shapes)))
 
 
+Sweep: TypeAlias = tuple[tuple[slice, WindowGeometry], ...]
+"""Windows along one axis: which of the outputs are theirs, and they."""
+
+
+def sweeps_of(node: Node) -> list[Sweep]:
+    """For each axis all its windows: of an adaptive pool those of each phase slide by themselves."""
+    layer = node.layer
+    if isinstance(layer, Adaptive) and (axes := layer.adaptive(node.input_shapes)):
+        return [tuple(_phases(axis)) for axis in axes]
+    return [((slice(None), window),) for window in windows_of(node)]
+
+
+def _phases(axis: AdaptiveAxis) -> Iterator[tuple[slice, WindowGeometry]]:
+    parts, step = axis.shared, axis.count // axis.shared
+    for o, first, length in axis.phases():
+        stride = axis.size // parts
+        yield slice(o, None, step), WindowGeometry(axis.size, parts, length, stride, -first)
+
+
+def outputs_of(sweep: Sweep) -> int:
+    return sum(window.output for _, window in sweep)
+
+
 def pooled_shape(node: Node, shape: Shape) -> Shape:
-    *outer, column = (window.output for window in windows_of(node))
+    *outer, column = map(outputs_of, sweeps_of(node))
     return (*outer, shape[-3], column, shape[-1])
 
 
@@ -119,7 +144,8 @@ class ExtremePass:
         if self.pair and self.window.apart:
             self._give_pair()
         else:
-            self._give_all()
+            self.dx.fill(0)
+            self.give()
 
     def _give_pair(self) -> None:
         left, right = self.pixels
@@ -129,8 +155,8 @@ class ExtremePass:
         np.bitwise_and(self.dy, self.mask, out=right)
         np.bitwise_xor(self.dy, right, out=left)
 
-    def _give_all(self) -> None:
-        self.dx.fill(0)
+    def give(self) -> None:
+        """Each tap's gradient added to what is there."""
         for tap, (_, _, place) in enumerate(self.parts):
             mask = self.mask[:, place]
             np.equal(self.winner[:, place], tap, out=self.equal[:, place])
@@ -160,9 +186,34 @@ class SumPass:
 
     def backward(self) -> None:
         self.dx.fill(0)
+        self.give()
+
+    def give(self) -> None:
+        """Each tap's gradient added to what is there."""
         for tap in range(self.window.kernel):
             part = self.dx[:, self.window.inputs(tap)]
             np.add(part, self.dy[:, self.window.outputs(tap)], out=part)
+
+
+class PhasedPass:
+    """Windows of several lengths along one axis: those of one length by a pass of their own."""
+
+    def __init__(self, x: Array, y: Array, parts: list[tuple[slice, ExtremePass | SumPass]]) -> None:
+        self.x, self.y, self.parts = x, y, parts
+
+    def forward(self) -> None:
+        for _, part in self.parts:
+            part.forward()
+
+    def prepare(self, step: KernelStep, dy: Array, dx: Array) -> None:
+        self.dx = dx
+        for outputs, part in self.parts:
+            part.prepare(step, dy[:, outputs], dx)
+
+    def backward(self) -> None:
+        self.dx.fill(0)
+        for _, part in self.parts:
+            part.give()
 
 
 class AxisPool(KernelStep):
@@ -172,15 +223,20 @@ class AxisPool(KernelStep):
 
     def build(self) -> None:
         self.y = self.memory.take(pooled_shape(self.node, self.x.shape))
-        self.passes: list[ExtremePass | SumPass] = []
-        axes = zip(spatial_axes(self.x.ndim), windows_of(self.node), strict=True)
-        pooled = [(axis, window) for axis, window in axes if not window.plain]
+        self.passes: list[ExtremePass | SumPass | PhasedPass] = []
+        axes = zip(spatial_axes(self.x.ndim), sweeps_of(self.node), strict=True)
+        pooled = [(axis, sweep) for axis, sweep in axes if not all(window.plain for _, window in sweep)]
         x = self.x
-        for axis, window in reversed(pooled):
-            shape = (*x.shape[:axis], window.output, *x.shape[axis + 1 :])
+        for axis, sweep in reversed(pooled):
+            shape = (*x.shape[:axis], outputs_of(sweep), *x.shape[axis + 1 :])
             y = self.y if axis == pooled[0][0] else self.scratch(shape)
-            self.passes.append(self.make(along(x, axis), along(y, axis), window))
+            self.passes.append(self._pass(along(x, axis), along(y, axis), sweep))
             x = y
+
+    def _pass(self, x: Array, y: Array, sweep: Sweep) -> ExtremePass | SumPass | PhasedPass:
+        if len(sweep) == 1:
+            return self.make(x, y, sweep[0][1])
+        return PhasedPass(x, y, [(at, self.make(x, y[:, at], window)) for at, window in sweep])
 
     @abstractmethod
     def make(self, x: Array, y: Array, window: WindowGeometry) -> ExtremePass | SumPass:

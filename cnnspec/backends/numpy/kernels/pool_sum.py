@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from cnnspec.backends.numpy.kernels.pool import AxisPool, SumPass, windows_of
+from cnnspec.backends.numpy.kernels.pool import AxisPool, SumPass, Sweep, outputs_of, sweeps_of, windows_of
 from cnnspec.backends.numpy.kernels.step import KernelStep, channel_sum
 from cnnspec.backends.numpy.kernels.window import WindowGeometry
 from cnnspec.backends.numpy.layout import Array, planes
-from cnnspec.layers.pool import Pooling
+from cnnspec.layers.pool import Adaptive, Pooling
 from cnnspec.network.graph import Node
 
 
@@ -43,8 +43,11 @@ class AvgPoolStep(SumPool):
 
 def window_shares(node: Node) -> Array:
     """One over the values that count in each window, shaped to meet the output."""
-    layer, windows = node.layer, windows_of(node)
+    layer = node.layer
     assert isinstance(layer, Pooling)
+    if isinstance(layer, Adaptive) and layer.to is not None:
+        return _shares(list(map(_lengths, sweeps_of(node))))
+    windows = windows_of(node)
     padded = getattr(layer, "count_padding", False)
     sides = [(axis.before, axis.after) if padded else (0, 0) for axis in layer.axes(node.input_shapes)]
     counts: list[Array] = []  # along each axis, how many taps lie on the map or its counted padding
@@ -52,6 +55,18 @@ def window_shares(node: Node) -> Array:
         starts = np.arange(window.output) * window.stride - window.before
         places = starts[:, None] + np.arange(window.kernel) * window.dilation
         counts.append(((places >= -before) & (places < window.size + after)).sum(axis=1))
+    return _shares(counts)
+
+
+def _lengths(sweep: Sweep) -> Array:
+    """How long each window along an axis is."""
+    lengths = np.empty(outputs_of(sweep), int)
+    for outputs, window in sweep:
+        lengths[outputs] = window.kernel
+    return lengths
+
+
+def _shares(counts: list[Array]) -> Array:
     total = counts[-1][:, None]
     for outer in reversed(counts[:-1]):
         total = outer.reshape(-1, *(1 for _ in range(total.ndim))) * total

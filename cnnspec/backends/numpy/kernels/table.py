@@ -96,7 +96,7 @@ KERNELS: Final[dict[str, Pick]] = {
     "pixelshuffle": always(reshape.PixelShuffleStep),
     "pixelunshuffle": always(reshape.PixelShuffleStep),
     "transpose": always(reshape.TransposeStep),
-    "upsample": by_option("mode", nearest=resample.Nearest, bilinear=resample.Linear, nails=resample.Nails),
+    "upsample": resample.pick,
     "identity": always(),
     "dropout": always(norm.DropoutStep),
     "droppath": always(norm.DropoutStep),

@@ -12,7 +12,6 @@ import numpy as np
 
 from cnnspec.backends.numpy.layout import Array
 from cnnspec.backends.numpy.reference.definition import Back, Definition, LayerCall
-from cnnspec.layers.window import per_axis
 
 
 def moved(places: Callable[[Any, Array, LayerCall], Array]) -> Definition:
@@ -86,23 +85,23 @@ def transposed(layer: Any, numbers: Array, call: LayerCall) -> Array:
 
 
 def repeated(layer: Any, numbers: Array, call: LayerCall) -> Array:
-    """Nearest: every number repeated; nails: all but the first of them zero."""
-    scales = per_axis("scale", layer.scale, numbers.ndim - 1)
-    for axis, scale in enumerate(scales, 1):
-        numbers = np.repeat(numbers, scale, axis)
+    """Nearest: each position copies the pixel it falls on; nails: the first of these, the others are 0."""
+    for n, axis in enumerate(layer.axes(call.node.input_shapes), 1):
+        source = np.arange(axis.count) * axis.window.inputs // axis.window.outputs
+        numbers = np.take(numbers, source, axis=n)
         if layer.mode == "nails":
-            first = np.arange(numbers.shape[axis]) % scale == 0
-            numbers = numbers * first.reshape(-1, *(1 for _ in range(numbers.ndim - axis - 1)))
+            first = np.diff(source, prepend=-1) > 0
+            numbers = numbers * first.reshape(-1, *(1 for _ in range(numbers.ndim - n - 1)))
     return numbers
 
 
 def upsample(call: LayerCall) -> tuple[Array, Back]:
-    """Interpolation between the pixels at the corners around each output; the other modes are one move."""
-    if call.layer.mode != "bilinear":
+    """The pixels around each output, each with the product of its shares along the axes, or one move."""
+    if call.layer.mode in ("nearest", "nails"):
         return moved(repeated)(call)
-    x, sizes = call.x, call.x.shape[2:]
-    scales = per_axis("scale", call.layer.scale, len(sizes))
-    ends = [_between(size, scale) for size, scale in zip(sizes, scales, strict=True)]
+    x = call.x
+    share = {"bilinear": _linear, "bicubic": _cubic}[call.layer.mode]
+    ends = [_around(axis, share) for axis in call.layer.axes(call.node.input_shapes)]
     corners: list[tuple[Any, Array]] = []
     for corner in product(*ends):
         places, shares = (np.ix_(*parts) for parts in zip(*corner, strict=True))
@@ -117,13 +116,38 @@ def upsample(call: LayerCall) -> tuple[Array, Back]:
     return reduce(np.add, (x[places] * share for places, share in corners)), back
 
 
-def _between(size: int, scale: int) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
-    """For each output the pixels on either side of it, each with its share."""
-    centres = np.maximum(0, (np.arange(size * scale) + 0.5) / scale - 0.5)
+def _around(axis: Any, share: Callable[[Array], list[Array]]) -> list[tuple[Array, Array]]:
+    """For each output the pixels near its centre, from the left one onward, each with its share."""
+    o, ratio = np.arange(axis.count), axis.window.inputs / axis.window.outputs
+    centres = o * ratio if axis.window.corners else (o + 0.5) * ratio - 0.5
+    near = np.rint(centres)
+    centres = np.where(np.abs(centres - near) < 1e-9, near, centres)
+    if axis.window.reads == "linear":
+        centres = np.maximum(0, centres)
     left = np.floor(centres).astype(int)
-    right = np.minimum(left + 1, size - 1) if scale > 1 else left
-    share = np.where((left == right) & (centres == left), 0.5, centres - left)
-    return (left, 1 - share), (right, share)
+    shares = share(centres - left)
+    if axis.is_plain:
+        return [(o, np.full(axis.count, 1 / len(shares)))] * len(shares)
+    before = len(shares) // 2 - 1
+    places = [np.clip(left + n - before, 0, axis.size - 1) for n in range(len(shares))]
+    if axis.window.reads == "linear":
+        one = (places[0] == places[1]) & (centres == left)
+        shares = [np.where(one, 0.5, each) for each in shares]
+    return list(zip(places, shares, strict=True))
+
+
+def _linear(share: Array) -> list[Array]:
+    return [1 - share, share]
+
+
+def _cubic(share: Array) -> list[Array]:
+    """Keys' weights with a = -0.75, of the four pixels from the one before the left one onward."""
+    a = -0.75
+    ways = [(share, 1 - share), (1 - share, share)]
+    (first, second), (fourth, third) = (
+        (a * t * away**2, (a + 2) * t**3 - (a + 3) * t**2 + 1) for t, away in ways
+    )
+    return [first, second, third, fourth]
 
 
 MOVES: Final[dict[str, Definition]] = {

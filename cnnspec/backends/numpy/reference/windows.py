@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import product
+from math import prod
 from typing import Any, Final
 
 import numpy as np
@@ -27,6 +28,23 @@ def table(sizes: Sequence[int], outputs: Sequence[int], axes: Sequence[Any]) -> 
             row.append(int(np.ravel_multi_index(read, sizes)) if inside else -1)
         rows.append(row)
     return np.array(rows)
+
+
+def pooled(call: LayerCall) -> Array:
+    """The table of a pool; an adaptive one's windows begin and end where both sizes say."""
+    outputs = call.node.output[:-1]
+    if getattr(call.layer, "to", None) is None:
+        return table(call.x.shape[2:], outputs, call.layer.axes(call.node.input_shapes))
+    sizes = call.x.shape[2:]
+    numbers = np.arange(prod(sizes)).reshape(sizes)
+    windows = []
+    for place in product(*map(range, outputs)):
+        ends = [(o * i // n, -(-(o + 1) * i // n)) for o, i, n in zip(place, sizes, outputs, strict=True)]
+        windows.append(numbers[tuple(slice(*end) for end in ends)].ravel())
+    index = np.full((len(windows), max(map(len, windows))), -1)
+    for row, window in zip(index, windows, strict=True):
+        row[: len(window)] = window
+    return index
 
 
 def gather(x: Array, index: Array, padding: float = 0.0) -> Array:
@@ -112,7 +130,7 @@ def extreme(sign: int) -> Definition:
 
     def define(call: LayerCall) -> tuple[Array, Back]:
         x, outputs = call.x, call.node.output[:-1]
-        index = table(x.shape[2:], outputs, call.layer.axes(call.node.input_shapes))
+        index = pooled(call)
         patches = gather(x if sign > 0 else -x, index)
         winner = np.broadcast_to((index >= 0).argmax(axis=1), patches.shape[:3])
         best = np.take_along_axis(patches, winner[..., None], axis=3)[..., 0]
@@ -133,10 +151,10 @@ def extreme(sign: int) -> Definition:
 
 def mean(call: LayerCall) -> tuple[Array, Back]:
     """The mean over the pixels that count: all on the map, or the padding declared too."""
-    axes, outputs = call.layer.axes(call.node.input_shapes), call.node.output[:-1]
-    index = table(call.x.shape[2:], outputs, axes)
+    outputs, index = call.node.output[:-1], pooled(call)
     counted = (index >= 0).sum(axis=1)
-    if getattr(call.layer, "count_padding", False):
+    if getattr(call.layer, "count_padding", False) and call.layer.to is None:
+        axes = call.layer.axes(call.node.input_shapes)
         wide = [axis.size + axis.before + axis.after for axis in axes]
         shifted = [replace(axis, before=0) for axis in axes]
         counted = (table(wide, outputs, shifted) >= 0).sum(axis=1)

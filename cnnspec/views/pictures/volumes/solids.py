@@ -108,7 +108,7 @@ def _zoom(node: Node) -> float:
         return float(first.stride)
     if isinstance(first, Spread):
         return 1 / first.stride
-    return 1 / first.factor if isinstance(first, Stretch) else 1.0
+    return first.inputs / first.outputs if isinstance(first, Stretch) else 1.0
 
 
 def solids_of(network: Network, choices: Choices) -> list[Solid]:
