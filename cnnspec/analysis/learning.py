@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cnnspec.diagnostics import Diagnostic, Label, Severity
 from cnnspec.layers.base import Family
 from cnnspec.layers.facts import Effect
 from cnnspec.network.graph import Network, Node
-from cnnspec.recipe.models import CrossEntropy, Recipe
+
+if TYPE_CHECKING:
+    from cnnspec.recipe.models import Recipe
 
 
 def advise_on_learning(network: Network, recipe: Recipe | None) -> Iterator[Diagnostic]:
     """All of it; what depends on the loss is left out where there is no recipe."""
     yield from _dense_after_dense(network)
-    if recipe and isinstance(recipe.loss, CrossEntropy):
+    if recipe and recipe.loss.kind == "crossentropy":
         for output in network.outputs:
             yield from _bent_scores(network, network.nodes[output.node])
 

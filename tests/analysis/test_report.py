@@ -164,6 +164,15 @@ def test_nothing_heavy_is_imported() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+def test_a_command_looks_for_no_plugins() -> None:
+    code = (
+        "import runpy, sys; sys.argv = ['cnnspec', 'analyze', '-e', 'input 8x8x1; conv 1 3x3'];\n"
+        "try: runpy.run_module('cnnspec', run_name='__main__')\n"
+        "except SystemExit as end: sys.exit(end.code or 'importlib.metadata' in sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)
+
+
 def test_ten_thousand_layers_take_linear_time() -> None:
     def seconds(layers: int) -> float:
         network = cnnspec.parse(f"input 8x8x4; repeat {layers} {{ conv 4 3x3 padding=1 -> relu }}")
