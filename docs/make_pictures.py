@@ -1,6 +1,7 @@
-"""Makes the pictures of the README: ``python docs/make_pictures.py [FOLDER]``.
+"""Makes the pictures of the README: ``python docs/make_pictures.py [FOLDER] [--trained]``.
 
-The same specs and the same Graphviz give the same files, byte for byte.
+The same specs and the same Graphviz give the same files, byte for byte. With ``--trained`` those of trained
+networks are made too, which takes some minutes: NumPy's own sums may differ from one machine to another.
 """
 
 from __future__ import annotations
@@ -11,9 +12,13 @@ from pathlib import Path
 import cnnspec
 from cnnspec.files import write_atomically
 from cnnspec.resources import example_path
+from cnnspec.training.data import load_for
+from cnnspec.training.shown import predictions
 from cnnspec.views.pictures.draw import Look, render
 from cnnspec.views.pictures.engines import available
+from cnnspec.views.pictures.palette import THEMES
 from cnnspec.views.pictures.planning import Choices
+from cnnspec.views.results.samples import gallery
 
 ENGINE = "pygraphviz" if "pygraphviz" in available() else None
 """The copy of Graphviz that travels with pygraphviz is the same on every machine."""
@@ -29,7 +34,13 @@ PICTURES: dict[str, tuple[str, Look]] = {
 }
 
 
-def main(folder: Path) -> None:
+TRAINED: dict[str, str] = {"unet_digits_masks": "unet_digits"}
+"""Pictures of what a network answers after its own recipe."""
+SHOWN = (0, 3, 11, 26)
+"""Test samples in them."""
+
+
+def main(folder: Path, with_trained: bool = False) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name, (example, look) in PICTURES.items():
         network = cnnspec.load(example_path(example))
@@ -38,10 +49,28 @@ def main(folder: Path) -> None:
             write_atomically(path, render(network, _themed(look, theme)))
             print(path)
 
+    for name, example in TRAINED.items() if with_trained else ():
+        network = cnnspec.load(example_path(example))
+        recipe = network.training_recipe
+        data = load_for(recipe.data, network.input, network.output, target=recipe.target)
+        model = network.build()
+        model.fit(data)
+        draw_answers(folder, name, model, data)
+
+
+def draw_answers(folder: Path, name: str, model: cnnspec.Model, data: cnnspec.Dataset) -> None:
+    """Some test samples with what was wanted and what the model answers."""
+    answers = predictions(model, data, "test", SHOWN, model.evaluate(data))
+    for theme, ending in (("light", ""), ("dark", "_dark")):
+        path = folder / f"{name}{ending}.svg"
+        write_atomically(path, gallery(answers, THEMES[theme]).drawing())
+        print(path)
+
 
 def _themed(look: Look, theme: str) -> Look:
     return Look(look.style, theme, look.direction, look.columns, look.engine, look.scale, look.choices)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent / "pictures")
+    given = [argument for argument in sys.argv[1:] if argument != "--trained"]
+    main(Path(given[0]) if given else Path(__file__).parent / "pictures", "--trained" in sys.argv)

@@ -196,3 +196,15 @@ def test_a_spec_trains_on_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, 
     assert code == 0, err
     assert "mean IoU" in out
     assert command("evaluate", "run")[0] == 0
+
+
+def test_the_recipes_of_the_docs_are_read() -> None:
+    import re
+
+    import cnnspec as package
+
+    page = (Path(__file__).parents[2] / "docs" / "targets.md").read_text(encoding="utf-8")
+    recipes = re.findall(r"```\n(train \{.*?\})\n```", page, re.DOTALL)
+    assert len(recipes) >= 6
+    for recipe in recipes:
+        assert package.parse(f"input 8x8x1; flatten; dense 2\n{recipe}").training_recipe.target is not None

@@ -13,13 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnspec.diagnostics import nearest
+from cnnspec.files import opened
 from cnnspec.layers.base import Shape, show
 from cnnspec.recipe.targets import TargetSetting
 from cnnspec.training.data import table
 from cnnspec.training.data.arrays import inputs
 from cnnspec.training.data.dataset import Dataset, Samples, of_parts
 from cnnspec.training.data.faults import bad_file
-from cnnspec.training.data.picture import is_picture
+from cnnspec.training.data.picture import SUFFIXES, is_picture
 from cnnspec.training.data.sample_files import read_sample, together
 from cnnspec.training.data.table import NAMED, TableLine, is_number
 from cnnspec.training.data.target_values import columns_said
@@ -33,6 +34,8 @@ def load(
     path: Path, shape: Shape | None, test: float, target: TargetSetting, label: str | int | None, resize: bool
 ) -> Dataset:
     """The samples of a table with the columns that the ``target`` names; SpecError names line and column."""
+    if target.kind == "class" and not _names_files(path):
+        return table.load(path, shape, test, label)
     lines = table.read_lines(path)
     is_columns = target.kind in ("numbers", "binary")
     head = [cell.strip() for cell in lines[0].cells] if _has_head(lines, target, label) else []
@@ -52,6 +55,16 @@ def load(
         images, notes = _from_files(path, body, files, shape, resize), ()
     parts = {"train": Samples(images, labels)}
     return of_parts(path.stem, parts, names, test, notes, target)
+
+
+def _names_files(path: Path) -> bool:
+    """Whether the beginning of a table has the ending of a sample's file; tables of pixels are read once."""
+    try:
+        with opened(path) as file:
+            start = file.read(1 << 16).replace(b"\0", b"").lower()
+    except OSError:
+        return False
+    return any(ending.encode() in start for ending in (*SUFFIXES, ".npy"))
 
 
 def _has_head(lines: list[TableLine], target: TargetSetting, label: str | int | None) -> bool:
