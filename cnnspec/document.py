@@ -7,6 +7,7 @@ with errors still has a tree, the layers that could be built, and diagnostics.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from errno import EISDIR, ENOENT
@@ -30,6 +31,16 @@ RUN_SPEC: Final = "spec.cnn"
 """The spec that a training leaves in the folder of its run."""
 SPEC_ENDINGS: Final = ("", ".cnn", ".txt")
 """Endings that no other program's files have."""
+
+
+_PART: Final = re.compile(r"(.*\.(?:py|ipynb))(?::[\w.]+)?(?:@\d+(?:x\d+)*)?", re.DOTALL)
+"""A file of code, and behind it the model that is meant, and its input: ``lecture.py:Net@28x28x1``."""
+
+
+def file_of(path: str | os.PathLike[str]) -> Path:
+    """The file that a path names, without the part of it that is meant."""
+    part = _PART.fullmatch(str(path))
+    return Path(part[1]) if part else Path(path)
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +94,7 @@ class Document:
             path = example_path(path.name)
         if path.is_dir():
             path = _spec_in(path)
-        if not path.exists():
+        if not file_of(path).exists():
             raise FileNotFoundError(ENOENT, _not_there(path), str(path))
         return cls.from_file(path)
 

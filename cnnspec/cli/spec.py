@@ -11,7 +11,7 @@ import click
 
 from cnnspec.cli.console import fail, show
 from cnnspec.diagnostics import SpecError, nearest, suggestion
-from cnnspec.document import SPEC_ENDINGS, Document, run_spec
+from cnnspec.document import SPEC_ENDINGS, Document, file_of, run_spec
 from cnnspec.files import LARGEST
 from cnnspec.resources import example_names, example_path
 
@@ -93,7 +93,7 @@ def document_of(spec: str | None, inline: str | None) -> Document:
         if (inside := run_spec(path)) is None:
             raise click.UsageError(f'"{spec}" is a folder{_contents(path)}')
         return _of_file(inside, str(inside))
-    if path.exists():
+    if file_of(path).exists():
         return _of_file(path, spec)
     name = spec.removesuffix(".cnn")
     if name in example_names():
@@ -110,7 +110,7 @@ def _of_file(path: Path, name: str) -> Document:
 
 def is_named(spec: str) -> bool:
     """Whether a SPEC means something: a path that is there, standard input, a shipped example."""
-    return spec == "-" or Path(spec).exists() or spec.removesuffix(".cnn") in example_names()
+    return spec == "-" or file_of(spec).exists() or spec.removesuffix(".cnn") in example_names()
 
 
 def meant(spec: str) -> str | None:

@@ -11,6 +11,9 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from cnnspec.document import file_of
+from cnnspec.exchange.live import from_keras as from_keras
+from cnnspec.exchange.live import from_torch as from_torch
 from cnnspec.exchange.trade import Arrays, Imported, Origin, Target, require
 from cnnspec.upward import upward
 
@@ -53,13 +56,22 @@ def _from_onnx(path: Path, shape: Shape | None) -> Imported:
     return read(path, shape)
 
 
-ORIGINS: Final[dict[str, Origin]] = {".onnx": Origin("ONNX", _from_onnx, module="onnx", extra="onnx")}
+def _from_code(path: Path, shape: Shape | None) -> Imported:
+    from cnnspec.exchange.code_in.read import imported
+
+    return imported(path, shape)
+
+
+ORIGINS: Final[dict[str, Origin]] = {
+    ".onnx": Origin("ONNX", _from_onnx, module="onnx", extra="onnx"),
+    ".py": Origin("Python code", _from_code), ".ipynb": Origin("notebooks", _from_code),
+}  # fmt: skip
 """By the ending of the file."""
 
 
 def origin_of(path: str | Path) -> Origin | None:
     """What reads this file as a network; None for specs and all else."""
-    return ORIGINS.get(Path(path).suffix.lower())
+    return ORIGINS.get(file_of(path).suffix.lower())
 
 
 def imported(path: Path, shape: Shape | None = None) -> Imported:
@@ -67,7 +79,7 @@ def imported(path: Path, shape: Shape | None = None) -> Imported:
 
     Raises OSError and SpecError where it cannot be read.
     """
-    origin = ORIGINS[path.suffix.lower()]
+    origin = ORIGINS[file_of(path).suffix.lower()]
     require(f"reading {origin.title}", origin.module, origin.extra)
     return origin.read(path, shape)
 

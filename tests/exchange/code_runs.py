@@ -74,9 +74,11 @@ def save(weights: dict[str, Array], path: Path) -> None:
 
 
 def off(found: list[Array], wanted: list[Array]) -> float:
-    """The greatest difference, of the largest value."""
+    """The greatest difference, of the largest value; what is no number is so in both."""
+    for a, b in zip(found, wanted, strict=True):
+        np.testing.assert_array_equal(np.isnan(a), np.isnan(b))
     return max(
-        float(np.abs(a - b).max()) / max(1.0, float(np.abs(b).max()))
+        float(np.nanmax(np.abs(a - b))) / max(1.0, float(np.nanmax(np.abs(b))))
         for a, b in zip(found, wanted, strict=True)
     )
 

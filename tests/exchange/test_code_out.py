@@ -22,7 +22,7 @@ from cnnspec.resources import example_names
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
-    pytest.mark.filterwarnings("ignore:Exception encountered when calling Softmax:UserWarning"),
+    pytest.mark.filterwarnings("ignore:(?s).*softmax over axis:UserWarning"),
 ]
 CODES = {"pytorch": pytorch.code, "keras": keras.code}
 

@@ -20,6 +20,7 @@ from cnnspec.exchange.code_out.parts import (
     Item,
     LayerItem,
     Loop,
+    Single,
     Value,
     all_scopes,
     difference,
@@ -147,7 +148,7 @@ class Blueprint:
             return item.scope.inputs, item.scope.outputs
         return self.outer(item.turns[0])[0], self.outer(item.turns[-1])[1]
 
-    def outer(self, turn: Sequence[LayerItem | BlockItem]) -> tuple[list[Value], list[Value]]:
+    def outer(self, turn: Sequence[Single]) -> tuple[list[Value], list[Value]]:
         """What a turn reads from before it, and what it gives behind it (its last item's output)."""
         given: set[Value] = set()
         read: list[Value] = []
@@ -200,9 +201,7 @@ class Blueprint:
         start = min(number for _, number in numbers)
         return Loop(turns, [(base, number - start) for base, number in numbers], start, steps)
 
-    def _step(
-        self, one: list[LayerItem | BlockItem], two: list[LayerItem | BlockItem]
-    ) -> list[tuple[Any, ...]] | None:
+    def _step(self, one: list[Single], two: list[Single]) -> list[tuple[Any, ...]] | None:
         """How arguments go up from a turn to the next; None where the next is no such turn."""
         found = []
         for a, b in zip(one, two, strict=True):
@@ -223,7 +222,7 @@ class Blueprint:
         same = self._inner(one) == self._inner(two) and reads == self.outer(one)[1]
         return found if same else None
 
-    def _inner(self, turn: Sequence[LayerItem | BlockItem]) -> object:
+    def _inner(self, turn: Sequence[Single]) -> object:
         """The wiring within a turn."""
         places: dict[Value, object] = {value: ("in", n) for n, value in enumerate(self.outer(turn)[0])}
         wired = []
@@ -233,7 +232,7 @@ class Blueprint:
             places.update({value: ("at", n, k) for k, value in enumerate(gives)})
         return wired
 
-    def _closed(self, turns: list[list[LayerItem | BlockItem]]) -> bool:
+    def _closed(self, turns: list[list[Single]]) -> bool:
         """Whether nothing behind reads into the turns but the end of the last one."""
         inside = {n for turn in turns for item in turn for n in indices(item)}
         end = self.outer(turns[-1])[1][0]

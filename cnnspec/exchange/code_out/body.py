@@ -10,7 +10,16 @@ from typing import Any, Final, Protocol
 
 from cnnspec.exchange.code_out.blueprint import Blueprint
 from cnnspec.exchange.code_out.calls import Raw, literal
-from cnnspec.exchange.code_out.parts import BlockItem, Design, Expression, Item, LayerItem, Loop, Value
+from cnnspec.exchange.code_out.parts import (
+    BlockItem,
+    Design,
+    Expression,
+    Item,
+    LayerItem,
+    Loop,
+    Single,
+    Value,
+)
 from cnnspec.exchange.code_out.sayings import Argument
 from cnnspec.layers.base import show
 
@@ -30,7 +39,7 @@ class Turn:
     """Whether the loop counts its turns from 0, since arguments go up with them."""
     start: Any = 1
 
-    def name_of(self, item: LayerItem | BlockItem) -> str:
+    def name_of(self, item: Single) -> str:
         """The item's name as code: a string, with the loop's number where it is in one."""
         if self.loop is None:
             return literal(item.name)
@@ -93,7 +102,7 @@ class Body:
 
     def _single(
         self,
-        item: LayerItem | BlockItem,
+        item: Single,
         own: list[Any],
         turn: Turn,
         last: dict[Value, int],
@@ -147,7 +156,7 @@ class Body:
 
     def _outputs(
         self, reads: list[Value], gives: list[Value], last: dict[Value, int], n: int,
-        item: LayerItem | BlockItem | None, forced: str,
+        item: Single | None, forced: str,
     ) -> list[str]:  # fmt: skip
         """A variable for each output: that of an input which nobody reads any more, else a new one."""
         live = {v: name for v, name in self.variables.items() if last.get(v, -1) > n}
@@ -188,7 +197,7 @@ def _rank(word: str) -> int:
     return VARIABLES.index(word) if word in VARIABLES else len(VARIABLES)
 
 
-def note_of(item: LayerItem | BlockItem) -> str:
+def note_of(item: Single) -> str:
     """The comment of a statement: the shape of its output, where it is another than its input's."""
     nodes = [item.node] if isinstance(item, LayerItem) else item.scope.nodes
     out = nodes[-1].output

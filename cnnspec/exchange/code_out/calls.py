@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
+
+Texts: TypeAlias = list[str]
+"""Lines, or the words of a call."""
 
 WIDTH: Final = 88
 """Columns of a line, the usual setting of formatters."""

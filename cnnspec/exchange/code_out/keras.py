@@ -9,7 +9,7 @@ from typing import Final
 
 from cnnspec.exchange.code_out.blueprint import Blueprint
 from cnnspec.exchange.code_out.body import Body, Turn, note_of
-from cnnspec.exchange.code_out.calls import call, literal, wrapped
+from cnnspec.exchange.code_out.calls import Texts, call, literal, wrapped
 from cnnspec.exchange.code_out.keras_helpers import HELPERS, LOADER
 from cnnspec.exchange.code_out.keras_words import CANNOT, WORDS, say
 from cnnspec.exchange.code_out.parts import BlockItem, Design, LayerItem, Value
@@ -45,7 +45,7 @@ class KerasTarget:
         arguments = [*arguments, f"name={self._name(item, turn)}"]
         return call(f"{out} = {before}{saying.make}", arguments, behind, turn.indent, note_of(item))
 
-    def use(self, item: BlockItem, arguments: list[str], reads: list[str], out: str, turn: Turn) -> list[str]:
+    def use(self, item: BlockItem, arguments: Texts, reads: Texts, out: str, turn: Turn) -> Texts:
         assert item.scope.design is not None
         inner = [*reads, self._name(item, turn), *arguments]
         return call(f"{out} = {snake(item.scope.design.name)}", inner, "", turn.indent, note_of(item))

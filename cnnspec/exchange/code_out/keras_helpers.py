@@ -82,6 +82,31 @@ def local_response_norm(x, size, alpha, beta, k):
     total = sum(squares[..., n : n + channels] for n in range(size))
     return x / (k + alpha / size * total) ** beta
 ''',
+    "unit_length": '''
+def unit_length(x, least):
+    """The channels at each place, divided by their length as a vector."""
+    length = ops.sqrt(ops.sum(x * x, axis=-1, keepdims=True))
+    return x / ops.maximum(length, least)
+''',
+    "Scale": '''
+class Scale(layers.Layer):
+    """Every channel times a trained factor, and plus a trained number if there is a bias."""
+
+    def __init__(self, initial=1.0, bias=False, shift=0.0, **options):
+        super().__init__(**options)
+        self.initial, self.use_bias, self.shift = initial, bias, shift
+
+    def build(self, shape):
+        begin = initializers.Constant(self.initial)
+        self.weight = self.add_weight(shape=shape[-1:], initializer=begin)
+        self.bias = self.shift
+        if self.use_bias:
+            begin = initializers.Constant(self.shift)
+            self.bias = self.add_weight(shape=shape[-1:], initializer=begin)
+
+    def call(self, x):
+        return x * self.weight + self.bias
+''',
     "Subsample": '''
 class Subsample(layers.Layer):
     """A window's sum times a trained factor, plus a trained term, a channel."""

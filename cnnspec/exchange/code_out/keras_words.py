@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import prod
 from typing import Any, Final
 
-from cnnspec.exchange.code_out import rearranging
+from cnnspec.exchange.code_out import arithmetic, rearranging
 from cnnspec.exchange.code_out.calls import Raw
 from cnnspec.exchange.code_out.sayings import (
     Argument,
@@ -286,6 +286,7 @@ def _crop(place: Place) -> Saying:
 
 
 WORDS: Final[dict[str, Sayer]] = {
+    **arithmetic.KERAS,
     "conv": _conv, "depthwise": _conv, "upconv": _upconv, "dense": _dense,
     "maxpool": _choice, "minpool": lambda place: _choice(place, "-"), "avgpool": _average,
     "subsample": _subsample, "unpool": _unpool,
@@ -307,9 +308,11 @@ WORDS: Final[dict[str, Sayer]] = {
     "add": _merged("Add"), "multiply": _merged("Multiply"), "concat": _module("Concatenate"),
 }  # fmt: skip
 """Word -> what says it in Keras; a word left out is undecided."""
+_OTHERWISE: Final = "Keras keeps such weights in arrays of other shapes"
 CANNOT: Final = {
     "medianpool": "Keras has no median pool",
     "rmsnorm": "Keras's weights of a norm over a whole map lie otherwise",
+    **dict.fromkeys(("attention", "positions", "token"), _OTHERWISE),
 }
 """Words that Keras cannot say, and why."""
 

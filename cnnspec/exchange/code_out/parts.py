@@ -61,7 +61,7 @@ class Loop:
     ``pace`` a turn from ``start``, and argument k of item i by ``steps[i][k]``.
     """
 
-    turns: list[list[LayerItem | BlockItem]]
+    turns: list[list[Single]]
     names: list[tuple[str, int]]
     start: int
     steps: list[tuple[Any, ...]] = field(default_factory=list)
@@ -76,7 +76,8 @@ class Loop:
         return (self.times, self.start, *inner, *(step for steps in self.steps for step in steps))
 
 
-Item: TypeAlias = LayerItem | BlockItem | Loop
+Single: TypeAlias = LayerItem | BlockItem
+Item: TypeAlias = Single | Loop
 
 
 @dataclass(eq=False)

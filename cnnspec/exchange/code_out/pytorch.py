@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from cnnspec.exchange.code_out.blueprint import Blueprint
 from cnnspec.exchange.code_out.body import Body, Turn, note_of
-from cnnspec.exchange.code_out.calls import call, wrapped
+from cnnspec.exchange.code_out.calls import Texts, call, wrapped
 from cnnspec.exchange.code_out.parts import BlockItem, Design, Expression, LayerItem, Loop, Value
 from cnnspec.exchange.code_out.pytorch_helpers import HELPERS
 from cnnspec.exchange.code_out.pytorch_words import CANNOT, WORDS, say
@@ -75,7 +75,7 @@ class PyTorch:
         use = item.saying.use.format(*reads, m=member(item, turn), x=reads[0])
         return [commented(f"{' ' * turn.indent}{out} = {use}", note_of(item))]
 
-    def use(self, item: BlockItem, arguments: list[str], reads: list[str], out: str, turn: Turn) -> list[str]:
+    def use(self, item: BlockItem, arguments: Texts, reads: Texts, out: str, turn: Turn) -> Texts:
         made = f"{member(item, turn)}({', '.join(reads)})"
         return [commented(f"{' ' * turn.indent}{out} = {made}", note_of(item))]
 
@@ -92,7 +92,7 @@ class Making:
         own = member(item, turn)
         return [*lines, *(line for text in item.saying.after for line in statement(text.format(m=own), turn))]
 
-    def use(self, item: BlockItem, arguments: list[str], reads: list[str], out: str, turn: Turn) -> list[str]:
+    def use(self, item: BlockItem, arguments: Texts, reads: Texts, out: str, turn: Turn) -> Texts:
         assert item.scope.design is not None
         return self._made(item, item.scope.design.name, arguments, turn)
 

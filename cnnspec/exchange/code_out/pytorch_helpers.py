@@ -48,6 +48,52 @@ def bed_of_nails(x, scales):
         x = torch.stack([x, *zeros], axis + 1).flatten(axis, axis + 1)
     return x
 ''',
+    "Scale": '''
+class Scale(nn.Module):
+    """Every channel times a trained factor, and plus a trained number if there is a bias."""
+
+    def __init__(self, channels, initial=1.0, bias=False, shift=0.0):
+        super().__init__()
+        self.shift = shift
+        self.weight = nn.Parameter(torch.full((channels,), initial))
+        self.bias = nn.Parameter(torch.full((channels,), shift)) if bias else None
+
+    def forward(self, x):
+        shape = (-1, *(1 for _ in x.shape[2:]))
+        shift = self.shift if self.bias is None else self.bias.view(shape)
+        return x * self.weight.view(shape) + shift
+''',
+    "attend": '''
+def attend(attention, x, to=None):
+    """Attention of the positions of a map, row after row, to its own or another's."""
+    flat = x.flatten(2).transpose(1, 2)
+    other = flat if to is None else to.flatten(2).transpose(1, 2)
+    found, _ = attention(flat, other, other, need_weights=False)
+    return found.transpose(1, 2).reshape(x.shape)
+''',
+    "Positions": '''
+class Positions(nn.Module):
+    """Adds a trained number to each channel of each position."""
+
+    def __init__(self, positions, channels):
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(positions, channels) * 0.02)
+
+    def forward(self, x):
+        return x + self.weight.t().reshape(x.shape[1:])
+''',
+    "ClassToken": '''
+class ClassToken(nn.Module):
+    """Trained positions before those of a map or sequence."""
+
+    def __init__(self, count, channels):
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(count, channels))
+
+    def forward(self, x):
+        tokens = self.weight.t().expand(len(x), -1, -1)
+        return torch.cat((tokens, x.flatten(2)), dim=2)
+''',
     "Subsample": '''
 class Subsample(nn.Module):
     """A window's sum times a trained factor, plus a trained term, a channel."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import prod
 from typing import Any, Final
 
-from cnnspec.exchange.code_out import rearranging
+from cnnspec.exchange.code_out import arithmetic, rearranging
 from cnnspec.exchange.code_out.calls import Raw
 from cnnspec.exchange.code_out.sayings import Argument, Place, Sayer, Saying, Wordless, at, first, squeezed
 from cnnspec.layers.base import Weight
@@ -305,6 +306,32 @@ def _lrn(place: Place) -> Saying:
     return Saying(make="nn.LocalResponseNorm", arguments=arguments)
 
 
+def _attention(place: Place) -> Saying:
+    layer, channels, others = place.layer, place.channels, place.inputs[-1][-1]
+    if layer.width not in (None, channels) or not layer.scaled:
+        raise Wordless(
+            "PyTorch's attention is as wide as its channels, and scales by the root of a head's width"
+        )
+    arguments = (
+        first("channels", channels), first("heads", layer.heads), at("bias", layer.bias, True),
+        at("kdim", others, channels), at("vdim", others, channels),
+        at("batch_first", True),
+    )  # fmt: skip
+    to = ", {1}" if len(place.inputs) > 1 else ""
+    return Saying(f"attend({{m}}, {{x}}{to})", "nn.MultiheadAttention", arguments, ("attend",))
+
+
+def _positions(place: Place) -> Saying:
+    sizes = tuple(place.inputs[0][:-1])
+    arguments = (first("positions", prod(sizes)), first("channels", place.channels))
+    return Saying(make="Positions", arguments=arguments, helpers=("Positions",))
+
+
+def _token(place: Place) -> Saying:
+    arguments = (first("count", place.layer.count), first("channels", place.channels))
+    return Saying(make="ClassToken", arguments=arguments, helpers=("ClassToken",))
+
+
 def _merged(sign: str) -> Sayer:
     """Value by value; a vector of channels gets the map's axes."""
 
@@ -361,8 +388,8 @@ WORDS: Final[dict[str, Sayer]] = {
     "hardswish": _module("nn.Hardswish"), "hardsigmoid": _module("nn.Hardsigmoid"),
     "softmax": lambda place: Saying(make="nn.Softmax", arguments=(at("dim", 1),)),
     "batchnorm": _batchnorm, "layernorm": _layernorm, "groupnorm": _groupnorm,
-    "instancenorm": _instancenorm, "lrn": _lrn,
-    **rearranging.PYTORCH,
+    "instancenorm": _instancenorm, "lrn": _lrn, **rearranging.PYTORCH, **arithmetic.PYTORCH,
+    "attention": _attention, "positions": _positions, "token": _token,
     "add": _merged(" + "), "multiply": _merged(" * "), "concat": _concat,
 }  # fmt: skip
 """Word -> what says it in PyTorch; a word left out is undecided."""

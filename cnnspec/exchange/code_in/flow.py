@@ -1,0 +1,306 @@
+"""Tensors without values that flow through another program's model, and the layers they leave behind.
+
+A tensor is a layer's output seen through reshapes and permutations: its axes are made of *atoms*, the
+factors of the output's own axes. So ``view``, ``transpose`` and ``flatten`` cost nothing until a layer reads
+the tensor; then it is the output itself, a flatten, a reshape or a shuffle of channels, or it is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from math import prod
+from typing import Any, Final, TypeAlias
+
+from cnnspec.diagnostics import Diagnostic, LayerError, Severity
+from cnnspec.layers.base import Shape, show
+from cnnspec.layers.registry import LAYERS
+from cnnspec.network.assemble import NamedLayer
+from cnnspec.network.graph import Group
+from cnnspec.network.made_layers import MadeLayer, completed, make_layer
+from cnnspec.network.write import legal_name
+from cnnspec.text import Span
+
+BATCH: Final = 1_000_003
+"""Stands for the number of samples where code is read: a prime, so that no view mixes it with other sizes."""
+MOST_LAYERS: Final = 5_000
+Sizes: TypeAlias = tuple[int, ...]
+
+
+class NotFollowed(Exception):
+    """What the reader cannot follow, or the language cannot say; whoever knows the place adds it."""
+
+    def __init__(
+        self, message: str, *help: str, code: str = "code-not-followed", notes: tuple[str, ...] = ()
+    ) -> None:
+        super().__init__(message)
+        self.message, self.help, self.code, self.notes = message, help, code, notes
+        self.span: Span | None = None
+
+    def diagnostic(self) -> Diagnostic:
+        return Diagnostic(self.code, self.message, self.span, notes=self.notes, help=self.help)
+
+
+@dataclass(frozen=True)
+class ModelArray:
+    """An array of the model by its name there, and a change of it on its way to ours."""
+
+    key: str
+    shape: Sizes
+    turn: Callable[[Any], Any] | None = None
+
+    def turned(self, turn: Callable[[Any], Any]) -> ModelArray:
+        return replace(self, turn=turn)
+
+    def values(self, arrays: Mapping[str, Any]) -> Any:
+        if self.key.startswith("="):
+            import numpy as np
+
+            return np.full(self.shape, float(self.key[1]), "float32")
+        found = arrays[self.key]
+        return found if self.turn is None else self.turn(found)
+
+
+@dataclass
+class Trace:
+    """The layers so far, in order; ``here`` is where the model's code is, and ``scope`` the module."""
+
+    parts: list[NamedLayer] = field(default_factory=list)
+    shapes: dict[str, Shape] = field(default_factory=dict)
+    made: dict[str, MadeLayer] = field(default_factory=dict)
+    inputs: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    weights: dict[str, ModelArray] = field(default_factory=dict)
+    used: dict[str, str] = field(default_factory=dict)
+    """Keys of parameters, and the layers that have them."""
+    taken: set[str] = field(default_factory=lambda: {"input"})
+    here: Span | None = None
+    prefer: str = ""
+    """The name for a layer that comes from a module of its own without weights."""
+    scope: list[tuple[str, Group | None]] = field(default_factory=list)
+    notes: list[Diagnostic] = field(default_factory=list)
+    batch: int = BATCH
+
+    def start(self, shape: Shape) -> None:
+        self.shapes["input"] = shape
+
+    def note(self, code: str, message: str, *help: str) -> None:
+        if all(note.message != message for note in self.notes):
+            self.notes.append(Diagnostic(code, message, self.here, Severity.NOTE, help=help))
+
+    def add(
+        self, word: str, inputs: Sequence[str], options: Mapping[str, Any] | None = None, name: str = "",
+        weights: Mapping[str, ModelArray | None] | None = None, between: str | None = None,
+    ) -> str:  # fmt: skip
+        """A layer of ours; raises NotFollowed where it cannot be made, or does not take these shapes.
+
+        ``between`` is the name, or none, of one that only brings a tensor into the order a layer reads.
+        """
+        if len(self.parts) >= MOST_LAYERS:
+            raise NotFollowed(f"the model has more than {MOST_LAYERS:,} layers", code="network-too-large")
+        made = make_layer(LAYERS[word], dict(options or {}))
+        if not isinstance(made, MadeLayer):
+            raise NotFollowed(f"{word} cannot be so: {made[0].message}")
+        shapes = tuple(self.shapes[one] for one in inputs)
+        try:
+            if made.layer.references:
+                named = inputs[1:]
+                made = completed(
+                    made,
+                    tuple((self.made[n].layer, tuple(self.shapes[i] for i in self.inputs[n])) for n in named),
+                )
+            shape = made.shape(shapes)
+        except LayerError as error:
+            raise self._misfit(error) from error
+        label = self._label(word, name or (self.prefer if between is None else between))
+        self.made[label], self.shapes[label], self.inputs[label] = made, shape, tuple(inputs)
+        groups = tuple(group for _, group in self.scope if group)
+        self.parts.append(NamedLayer(label, made.layer, tuple(inputs), self.here, groups))
+        for key, parameter in (weights or {}).items():
+            if parameter is not None:
+                self._own(f"{label}.{key}", parameter)
+        return label
+
+    def _misfit(self, error: LayerError) -> NotFollowed:
+        found = error.at(None)
+        return NotFollowed(found.message, *found.help, code=found.code, notes=found.notes)
+
+    def _own(self, name: str, parameter: ModelArray) -> None:
+        if parameter.key in self.used:
+            raise NotFollowed(f"{parameter.key} is used by two layers: weights that are shared are not read")
+        self.used[parameter.key] = name
+        self.weights[name] = parameter
+
+    def _label(self, word: str, name: str) -> str:
+        if name and name not in self.taken:
+            return legal_name(name, self.taken)
+        prefix = f"{self.scope[-1][0]}." if self.scope and self.scope[-1][0] else ""
+        number = 1
+        while legal_name(f"{prefix}{word}{number}", set()) in self.taken:
+            number += 1
+        return legal_name(f"{prefix}{word}{number}", self.taken)
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """A tensor in PyTorch's order of axes, a view of ``node``'s output.
+
+    ``atoms`` are the factors of N x C x spatial in order, none of them 1; ``view`` has for each axis the
+    atoms that it is made of.
+    """
+
+    trace: Trace
+    node: str
+    atoms: Sizes
+    view: tuple[tuple[int, ...], ...]
+    hint: str = ""
+    """The name of the module that made this view."""
+
+    @classmethod
+    def of(cls, trace: Trace, node: str) -> Tensor:
+        *spatial, channels = trace.shapes[node]
+        sizes = (trace.batch, channels, *spatial)
+        atoms = tuple(size for size in sizes if size != 1)
+        places = iter(range(len(atoms)))
+        return cls(trace, node, atoms, tuple((next(places),) if size != 1 else () for size in sizes))
+
+    @property
+    def sizes(self) -> Sizes:
+        return tuple(prod(self.atoms[n] for n in group) for group in self.view)
+
+    @property
+    def own(self) -> Sizes:
+        """N x C x spatial of the node itself."""
+        *spatial, channels = self.trace.shapes[self.node]
+        return (self.trace.batch, channels, *spatial)
+
+    @property
+    def order(self) -> list[int]:
+        return [n for group in self.view for n in group]
+
+    def axis(self, dim: int) -> int:
+        found = dim + len(self.view) if dim < 0 else dim
+        if not 0 <= found < len(self.view):
+            raise NotFollowed(f"there is no axis {dim} in a tensor of {len(self.view)} axes")
+        return found
+
+    def seen(self, view: Iterable[tuple[int, ...]]) -> Tensor:
+        return replace(self, view=tuple(view))
+
+    # Views ---------------------------------------------------------------------------
+
+    def reshaped(self, sizes: Sequence[int]) -> Tensor:
+        sizes = list(sizes)
+        whole = prod(self.atoms)
+        if sizes.count(-1) == 1:
+            rest = prod(size for size in sizes if size != -1)
+            if rest == 0 or whole % rest:
+                raise self._other_count(sizes)
+            sizes[sizes.index(-1)] = whole // rest
+        if prod(sizes) != whole:
+            raise self._other_count(sizes)
+        return self._split(sizes)
+
+    def _other_count(self, sizes: Sequence[int]) -> NotFollowed:
+        batch = self.trace.batch
+        shown = ", ".join("N" if size == batch else str(size) for size in sizes)
+        own = prod(self.atoms) // batch
+        return NotFollowed(
+            f"a sample has {own:,} values here, which are no ({shown})", code="reshape-changes-the-count"
+        )
+
+    def _split(self, sizes: Sequence[int]) -> Tensor:
+        """The atoms dealt out to axes of these sizes, split where an axis ends within one."""
+        atoms, order = list(self.atoms), self.order
+        view: list[list[int]] = []
+        for size in sizes:
+            group: list[int] = []
+            while size > 1:
+                if not order:
+                    raise NotFollowed("a view cuts across axes that were exchanged")
+                first = order[0]
+                if size % atoms[first] == 0:
+                    size //= atoms[first]
+                    group.append(order.pop(0))
+                elif atoms[first] % size == 0:
+                    for n in (*range(len(view)),):
+                        view[n] = [m + (m > first) for m in view[n]]
+                    group = [m + (m > first) for m in group]
+                    order = [m + (m > first) for m in order]
+                    atoms[first : first + 1] = [size, atoms[first] // size]
+                    group.append(first)
+                    order[0] = first + 1
+                    size = 1
+                else:
+                    raise NotFollowed("a view mixes the values of a sample, or of several, in another order")
+            view.append(group)
+        return replace(self, atoms=tuple(atoms), view=tuple(map(tuple, view)))
+
+    def permuted(self, dims: Sequence[int]) -> Tensor:
+        return self.seen(self.view[self.axis(dim)] for dim in dims)
+
+    def flattened(self, start: int = 0, end: int = -1) -> Tensor:
+        start, end = self.axis(start), self.axis(end)
+        if start == 0 and end > 0:
+            raise NotFollowed("flatten(0) mixes the samples of a batch; flatten(1) keeps them apart")
+        merged = tuple(n for group in self.view[start : end + 1] for n in group)
+        return replace(self.seen((*self.view[:start], merged, *self.view[end + 1 :])), hint=self.trace.prefer)
+
+    # What a layer reads --------------------------------------------------------------
+
+    def layer(self) -> str:
+        """The layer whose output this tensor is, N x C x spatial; made where there is none yet."""
+        if self.sizes == self.own and self.order == sorted(self.order):
+            return self.node
+        if len(self.sizes) < 2 or self.sizes[0] != self.trace.batch:
+            raise NotFollowed("the samples of a batch are no longer apart")
+        if len(self.sizes) > 5:
+            raise NotFollowed("a tensor of more than three spatial axes is read by a layer")
+        if self.order == sorted(self.order):
+            channels, *spatial = self.sizes[1:]
+            if not spatial:
+                return self.trace.add("flatten", [self.node], between=self.hint)
+            return self.trace.add("reshape", [self.node], {"to": (*spatial, channels)}, between=self.hint)
+        return self._exchanged()
+
+    def _exchanged(self) -> str:
+        for pattern in (self._shuffle, self._pixels):
+            if (found := pattern()) is not None:
+                return found
+        raise NotFollowed(
+            "axes are exchanged before a layer reads them, in a way the language cannot say",
+            "keep tensors as N x C x height x width where layers read them",
+        )
+
+    def _shuffle(self) -> str | None:
+        """Channels of groups dealt out in turn."""
+        if self.sizes != self.own or self.order[:3] != [0, 2, 1] or self.order[3:] != sorted(self.order[3:]):
+            return None
+        return self.trace.add("shuffle", [self.node], {"groups": self.atoms[1]}, between="")
+
+    def _pixels(self) -> str | None:
+        """Depth to space and back: N x (C r r) x H x W as N x C x (H r) x (W r)."""
+        n = [prod(self.atoms[m] for m in group) for group in self.view]
+        own = self.own
+        if len(n) != 4 or len(own) != 4 or "pixelshuffle" not in LAYERS:
+            return None
+        if self.order in ([0, 1, 4, 2, 5, 3], [0, 3, 1, 4, 2]) and n[2] // own[2] == n[3] // own[3]:
+            return self.trace.add("pixelshuffle", [self.node], {"factor": n[2] // own[2]}, between="")
+        if self.order in ([0, 1, 3, 5, 2, 4], [0, 2, 4, 1, 3]) and own[2] // n[2] == own[3] // n[3]:
+            return self.trace.add("pixelunshuffle", [self.node], {"factor": own[2] // n[2]}, between="")
+        return None
+
+    def last(self) -> str | None:
+        """The layer of which this is the view with channels last, its spatial axes apart or together."""
+        own = Tensor.of(self.trace, self.node)
+        channels = own.view[1]
+        spatial = [n for group in own.view[2:] for n in group]
+        if self.atoms != own.atoms or not self.view or self.view[-1] != channels or len(self.view) < 3:
+            return None
+        return self.node if self.order == [0, *spatial, *channels] else None
+
+    def kept(self, node: str) -> Tensor:
+        """The same view of a layer with the same shape."""
+        return replace(self, node=node)
+
+    def told(self) -> str:
+        return show(self.trace.shapes[self.node])

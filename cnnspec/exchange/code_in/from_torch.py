@@ -1,0 +1,167 @@
+"""A network and its weights from a live PyTorch module: the graph that ``torch.export`` gives, op by op."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from cnnspec.diagnostics import SpecError
+from cnnspec.exchange.code_in import torch_functions as functions
+from cnnspec.exchange.code_in.flow import ModelArray, NotFollowed, Tensor, Trace
+from cnnspec.exchange.code_in.result import Read, finished
+from cnnspec.exchange.trade import require
+
+WHOLE: Final = ("MultiheadAttention", "LocalResponseNorm")
+"""Modules that are one layer here and many operations there."""
+
+
+def _batch_norm(x: Any, weight: Any, bias: Any, mean: Any, var: Any, *rest: Any) -> Tensor:
+    return functions.batch_norm(x, mean, var, weight, bias, *rest[:3])
+
+
+def _instance_norm(x: Any, weight: Any, bias: Any, mean: Any, var: Any, *rest: Any) -> Tensor:
+    return functions.instance_norm(x, mean, var, weight, bias, *rest[:3])
+
+
+def _resized(mode: str, has_corners: bool) -> Callable[..., Tensor]:
+    def resize(x: Any, size: Any, *rest: Any) -> Tensor:
+        corners, *factors = rest if has_corners else (None, *rest)
+        return functions.interpolate(x, size, factors[0] if factors else None, mode, corners)
+
+    return resize
+
+
+def _slice(x: Any, dim: int = 0, start: Any = None, end: Any = None, step: int = 1) -> Tensor:
+    if step != 1:
+        raise NotFollowed("every so many-th channel or row of a tensor is taken")
+    return functions.cut(functions.tensor(x), dim, start or 0, end if end is not None else 2**62)
+
+
+ATEN: Final[dict[str, Callable[..., Any]]] = {
+    **functions.FUNCTIONS,
+    "batch_norm": _batch_norm, "instance_norm": _instance_norm,
+    "layer_norm": lambda x, shape, weight=None, bias=None, eps=1e-5, *_: functions.layer_norm(
+        x, shape, weight, bias, eps),
+    "group_norm": lambda x, groups, weight=None, bias=None, eps=1e-5, *_: functions.group_norm(
+        x, groups, weight, bias, eps),
+    **{f"upsample_nearest{n}d": _resized("nearest", False) for n in (1, 2, 3)},
+    "upsample_linear1d": _resized("linear", True), "upsample_bilinear2d": _resized("bilinear", True),
+    "upsample_trilinear3d": _resized("trilinear", True), "upsample_bicubic2d": _resized("bicubic", True),
+    "max_pool2d_with_indices": lambda x, *rest: (functions.max_pool(2)(x, *rest),) * 2,
+    "slice": _slice, "split_with_sizes": functions.split,
+    "constant_pad_nd": lambda x, pad, value=0: functions.pad(x, pad, "constant", value),
+    "alias": functions.unchanged, "lift_fresh_copy": functions.unchanged,
+}  # fmt: skip
+"""What the operations of exported graphs do, by their names without ``aten``."""
+
+
+def from_torch(module: Any, example: Any) -> Read:
+    """The network of a module in use (``eval``), and its weights by the names of the network.
+
+    ``example`` is an input N x C x spatial. Raises SpecError for what the language cannot say, by module.
+    """
+    require("from_torch", "torch", "torch")
+    import torch
+
+    was_training, examples = module.training, example if isinstance(example, tuple) else (example,)
+    module.eval()
+    try:
+        program = torch.export.export(module, examples)
+    except Exception as error:
+        message = f"torch.export cannot follow this module: {str(error).splitlines()[0]}"
+        raise SpecError.of("code-not-followed", message) from error
+    finally:
+        module.train(was_training)
+    if len(examples) > 1 or not hasattr(examples[0], "shape"):
+        raise SpecError.of("code-not-followed", "only modules with one tensor as their input are read")
+    return _Graph(module, program, tuple(examples[0].shape)).read()
+
+
+class _Graph:
+    def __init__(self, module: Any, program: Any, shape: tuple[int, ...]) -> None:
+        self.module, self.program = module, program
+        self.trace = Trace(batch=shape[0])
+        self.shape = (*shape[2:], shape[1])
+        self.values: dict[str, Any] = {}
+        self.whole: dict[str, Any] = {}
+
+    def read(self) -> Read:
+        self.trace.start(self.shape)
+        signature = self.program.graph_signature
+        self.keys = {**signature.inputs_to_parameters, **signature.inputs_to_buffers}
+        state = self.program.state_dict
+        results: list[Any] = []
+        for node in self.program.graph.nodes:
+            try:
+                if node.op == "placeholder":
+                    self.values[node.name] = self._input(node.name, state)
+                elif node.op == "call_function":
+                    self.values[node.name] = self._call(node)
+                elif node.op == "output":
+                    results = [value for value in self._values(node.args[0]) if isinstance(value, Tensor)]
+            except NotFollowed as fault:
+                where = self._path(node)[0] or "the module itself"
+                fault.notes = (*fault.notes, f"in {where}, at {node.name}")
+                raise SpecError([fault.diagnostic()]) from fault
+        arrays = {key: value.detach().cpu().numpy() for key, value in state.items()}
+        return finished(type(self.module).__name__, self.trace, self.shape, results, arrays)
+
+    def _input(self, name: str, state: Mapping[str, Any]) -> Any:
+        if name in self.keys:
+            key = self.keys[name]
+            return ModelArray(key, tuple(state[key].shape)) if key in state else None
+        return Tensor.of(self.trace, "input")
+
+    def _path(self, node: Any) -> tuple[str, str]:
+        """The innermost module that a node belongs to: its path and its class."""
+        stack = list((node.meta.get("nn_module_stack") or {}).values())
+        for path, kind in stack:
+            if str(getattr(kind, "__name__", kind)).rpartition(".")[2] in WHOLE:
+                return path, str(kind).rpartition(".")[2]
+        path, kind = stack[-1] if stack else ("", "")
+        return path, str(getattr(kind, "__module__", "") or kind)
+
+    def _values(self, argument: Any) -> Any:
+        if isinstance(argument, list | tuple):
+            return type(argument)(self._values(one) for one in argument)
+        return self.values[argument.name] if hasattr(argument, "graph") else argument
+
+    def _call(self, node: Any) -> Any:
+        arguments, options = (
+            self._values(tuple(node.args)),
+            {k: self._values(v) for k, v in node.kwargs.items()},
+        )
+        if node.target is operator.getitem:
+            return arguments[0][arguments[1]] if isinstance(arguments[0], tuple) else arguments[0]
+        path, kind = self._path(node)
+        if kind in WHOLE:
+            return self._module(path, kind, arguments)
+        name = str(getattr(node.target, "_schema", node.target)).partition("(")[0]
+        name = name.partition("::")[2].partition(".")[0].rstrip("_") or name
+        if name not in ATEN:
+            raise NotFollowed(f"the language cannot say {name}")
+        is_leaf = "torch.nn" in kind
+        self.trace.prefer = path if is_leaf else ""
+        self.trace.scope = [(path.rpartition(".")[0] if is_leaf else path, None)]
+        try:
+            found = ATEN[name](*arguments, **options)
+        except TypeError as error:
+            raise NotFollowed(f"{name} with these arguments is not read ({error})") from error
+        finally:
+            self.trace.scope, self.trace.prefer = [], ""
+        return found
+
+    def _module(self, path: str, kind: str, arguments: tuple[Any, ...]) -> Any:
+        """A module that is one layer: made when its first operation is met."""
+        if path not in self.whole:
+            module, x = (
+                self.module.get_submodule(path),
+                next(a for a in arguments if isinstance(a, Tensor)),
+            )
+            if kind == "LocalResponseNorm":
+                made: Any = functions.local_response_norm(x, module.size, module.alpha, module.beta, module.k)
+            else:
+                raise NotFollowed("attention is read from code, not from a live module")
+            self.whole[path] = made
+        return self.whole[path]

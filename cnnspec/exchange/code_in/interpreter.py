@@ -1,0 +1,869 @@
+"""A small part of Python, read and never run: constants, lists, loops, functions, classes of the file itself.
+
+Nothing of the file reaches Python's own ``exec``, ``import`` or files. What is not known is ``UnknownValue``
+and stays so through all that is done with it; it is told only where a model needs it. Steps, seconds, sizes
+of lists and of numbers are bounded.
+"""
+
+from __future__ import annotations
+
+import ast
+import math
+import operator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from time import monotonic
+from typing import Any, Final
+
+from cnnspec.exchange.code_in.flow import NotFollowed
+from cnnspec.text import Source, Span
+
+MOST_STEPS: Final = 400_000
+SECONDS: Final = 1.5
+LONGEST: Final = 100_000
+"""Values of a list, letters of a string, bits of a number."""
+DEEPEST: Final = 60
+"""Calls within calls."""
+
+
+@dataclass(frozen=True)
+class UnknownValue:
+    """A value that the reader cannot follow, and why."""
+
+    why: str = "the reader cannot follow where this comes from"
+
+
+@dataclass(frozen=True)
+class External:
+    """Something of a library, by its dotted path."""
+
+    path: str
+
+    @property
+    def last(self) -> str:
+        return self.path.rpartition(".")[2]
+
+
+@dataclass(eq=False)
+class Function:
+    """A function of the file, with the names around it."""
+
+    node: Any
+    outer: NameScope
+    bound: Any = None
+    owner: UserClass | None = None
+
+
+@dataclass(eq=False)
+class UserClass:
+    """A class of the file."""
+
+    name: str
+    bases: list[Any]
+    members: dict[str, Any]
+    node: Any = None
+
+    def find(self, name: str) -> Any:
+        for one in self.line():
+            if name in one.members:
+                return one.members[name], one
+        return None
+
+    def line(self) -> Iterator[UserClass]:
+        yield self
+        for base in self.bases:
+            if isinstance(base, UserClass):
+                yield from base.line()
+
+    def library(self) -> list[External]:
+        """The library's classes that it is built on."""
+        return [base for one in self.line() for base in one.bases if isinstance(base, External)]
+
+
+@dataclass(eq=False)
+class Instance:
+    """An object of a class of the file."""
+
+    kind: UserClass
+    members: dict[str, Any] = field(default_factory=dict)
+    path: str = ""
+    examples: list[Any] = field(default_factory=list)
+
+
+@dataclass(eq=False)
+class Parent:
+    """What ``super()`` gives."""
+
+    instance: Instance
+    after: UserClass
+
+
+@dataclass(eq=False)
+class NameScope:
+    """NameScope and their values, and where else to look."""
+
+    values: dict[str, Any] = field(default_factory=dict)
+    outer: NameScope | None = None
+
+    def find(self, name: str) -> Any:
+        here: NameScope | None = self
+        while here is not None:
+            if name in here.values:
+                return here.values[name]
+            here = here.outer
+        raise KeyError(name)
+
+
+class BudgetSpent(Exception):
+    """The budget is used up."""
+
+
+class _Return(Exception):
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+
+class _Break(Exception):
+    pass
+
+
+class _Continue(Exception):
+    pass
+
+
+BINARY: Final[dict[type, Callable[[Any, Any], Any]]] = {
+    ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv,
+    ast.FloorDiv: operator.floordiv, ast.Mod: operator.mod, ast.Pow: operator.pow,
+    ast.LShift: operator.lshift, ast.RShift: operator.rshift, ast.BitAnd: operator.and_,
+    ast.BitOr: operator.or_, ast.BitXor: operator.xor,
+}  # fmt: skip
+COMPARE: Final[dict[type, Callable[[Any, Any], Any]]] = {
+    ast.Eq: operator.eq, ast.NotEq: operator.ne, ast.Lt: operator.lt, ast.LtE: operator.le,
+    ast.Gt: operator.gt, ast.GtE: operator.ge, ast.Is: operator.is_, ast.IsNot: operator.is_not,
+    ast.In: lambda a, b: a in b, ast.NotIn: lambda a, b: a not in b,
+}  # fmt: skip
+UNARY: Final[dict[type, Callable[[Any], Any]]] = {
+    ast.USub: operator.neg, ast.UAdd: operator.pos, ast.Not: operator.not_, ast.Invert: operator.invert,
+}  # fmt: skip
+PLAIN: Final = (int, float, bool, str, list, tuple, dict, set, range, type(None), slice)
+
+
+class Library:
+    """What an interpreter asks of a framework; ``frameworks`` answers."""
+
+    def name(self, name: str) -> Any:
+        """A name that the file does not define; KeyError where it means nothing."""
+        raise KeyError(name)
+
+    def call(self, target: Any, arguments: list[Any], options: dict[str, Any]) -> Any:
+        """Calls something that is none of Python's; NotImplemented where that is not known."""
+        return NotImplemented
+
+    def attribute(self, value: Any, name: str) -> Any:
+        return NotImplemented
+
+    def item(self, value: Any, key: Any) -> Any:
+        return NotImplemented
+
+    def binary(self, sign: type, left: Any, right: Any) -> Any:
+        return NotImplemented
+
+    def defined(self, node: ast.FunctionDef | ast.ClassDef) -> Any:
+        """What stands for a function or class that the library knows by its text; None for others."""
+        return None
+
+
+class Interpreter:
+    """Reads a module's statements in order; ``names`` are its own in the end."""
+
+    def __init__(self, source: Source, library: Library, place: Callable[[Any], None]) -> None:
+        self.source, self.library, self.place = source, library, place
+        self.names = NameScope()
+        self.steps, self.depth, self.end = 0, 0, monotonic() + SECONDS
+        self.faults: dict[int, NotFollowed] = {}
+
+    def step(self) -> None:
+        self.steps += 1
+        if self.steps > MOST_STEPS or (self.steps % 256 == 0 and monotonic() > self.end):
+            raise BudgetSpent
+
+    def module(self, tree: ast.Module) -> None:
+        for statement in tree.body:
+            self.guarded(statement, self.names)
+
+    def guarded(self, statement: ast.stmt, names: NameScope) -> None:
+        """A statement of the file itself: what cannot be followed is kept, its names are unknown."""
+        try:
+            if isinstance(statement, ast.If | ast.With):
+                self._guarded_block(statement, names)
+            else:
+                self.run(statement, names)
+        except NotFollowed as fault:
+            self.faults[statement.lineno] = fault
+            for name in _assigned(statement):
+                names.values[name] = UnknownValue(fault.message)
+        except (_Return, _Break, _Continue):
+            pass
+
+    def _guarded_block(self, node: ast.If | ast.With, names: NameScope) -> None:
+        """The same for each statement of a block, so that one which is not followed spoils no other."""
+        body = node.body
+        if isinstance(node, ast.If):
+            test = self.value(node.test, names)
+            if isinstance(test, UnknownValue):
+                raise self.fault(node.test, "what is decided here is not in the code")
+            body = node.body if self.truth(test) else node.orelse
+        for statement in body:
+            self.guarded(statement, names)
+
+    # Statements ----------------------------------------------------------------------
+
+    def block(self, body: list[ast.stmt], names: NameScope) -> None:
+        for statement in body:
+            self.run(statement, names)
+
+    def run(self, node: ast.stmt, names: NameScope) -> None:
+        self.step()
+        method = getattr(self, f"_run_{type(node).__name__.lower()}", None)
+        if method is not None:
+            method(node, names)
+
+    def _run_expr(self, node: ast.Expr, names: NameScope) -> None:
+        self.value(node.value, names)
+
+    def _run_assign(self, node: ast.Assign, names: NameScope) -> None:
+        value = self.value(node.value, names)
+        for target in node.targets:
+            self.assign(target, value, names)
+
+    def _run_annassign(self, node: ast.AnnAssign, names: NameScope) -> None:
+        if node.value is not None:
+            self.assign(node.target, self.value(node.value, names), names)
+
+    def _run_augassign(self, node: ast.AugAssign, names: NameScope) -> None:
+        load: Any = ast.copy_location(_loaded(node.target), node)
+        value = self.binary(type(node.op), self.value(load, names), self.value(node.value, names), node)
+        self.assign(node.target, value, names)
+
+    def _run_return(self, node: ast.Return, names: NameScope) -> None:
+        raise _Return(None if node.value is None else self.value(node.value, names))
+
+    def _run_break(self, node: ast.Break, names: NameScope) -> None:
+        raise _Break
+
+    def _run_continue(self, node: ast.Continue, names: NameScope) -> None:
+        raise _Continue
+
+    def _run_raise(self, node: ast.Raise, names: NameScope) -> None:
+        raise self.fault(node, "the code raises an exception here for what it is given")
+
+    def _run_if(self, node: ast.If, names: NameScope) -> None:
+        test = self.value(node.test, names)
+        if isinstance(test, UnknownValue):
+            raise self.fault(node.test, "what is decided here depends on something that is not in the code")
+        self.block(node.body if self.truth(test) else node.orelse, names)
+
+    def _run_for(self, node: ast.For, names: NameScope) -> None:
+        for value in self.items(self.value(node.iter, names), node.iter):
+            self.assign(node.target, value, names)
+            try:
+                self.block(node.body, names)
+            except _Break:
+                return
+            except _Continue:
+                continue
+        self.block(node.orelse, names)
+
+    def _run_while(self, node: ast.While, names: NameScope) -> None:
+        while True:
+            self.step()
+            test = self.value(node.test, names)
+            if isinstance(test, UnknownValue):
+                raise self.fault(node.test, "how often this is repeated is not in the code")
+            if not self.truth(test):
+                return
+            try:
+                self.block(node.body, names)
+            except _Break:
+                return
+            except _Continue:
+                continue
+
+    def _run_with(self, node: ast.With, names: NameScope) -> None:
+        for item in node.items:
+            if item.optional_vars is not None:
+                self.assign(item.optional_vars, UnknownValue(), names)
+        self.block(node.body, names)
+
+    def _run_try(self, node: ast.Try, names: NameScope) -> None:
+        self.block(node.body, names)
+        self.block(node.finalbody, names)
+
+    def _run_import(self, node: ast.Import, names: NameScope) -> None:
+        for alias in node.names:
+            path = alias.name if alias.asname else alias.name.partition(".")[0]
+            names.values[alias.asname or path] = External(path)
+
+    def _run_importfrom(self, node: ast.ImportFrom, names: NameScope) -> None:
+        for alias in node.names:
+            names.values[alias.asname or alias.name] = External(f"{node.module or ''}.{alias.name}")
+
+    def _run_functiondef(self, node: ast.FunctionDef, names: NameScope) -> None:
+        if (own := self.library.defined(node)) is not None:
+            names.values[node.name] = own
+            return
+        decorators = [ast.unparse(one) for one in node.decorator_list]
+        is_plain = not any("property" in one or "staticmethod" in one for one in decorators)
+        names.values[node.name] = (
+            Function(node, names) if is_plain else UnknownValue("its decorator is not followed")
+        )
+
+    def _run_classdef(self, node: ast.ClassDef, names: NameScope) -> None:
+        if (own := self.library.defined(node)) is not None:
+            names.values[node.name] = own
+            return
+        bases = [self.value(base, names) for base in node.bases]
+        inner = NameScope({}, names)
+        self.block(node.body, inner)
+        made = UserClass(node.name, bases, inner.values, node)
+        for member in inner.values.values():
+            if isinstance(member, Function):
+                member.outer, member.owner = names, made
+        names.values[node.name] = made
+
+    def assign(self, target: Any, value: Any, names: NameScope) -> None:
+        if isinstance(target, ast.Name):
+            names.values[target.id] = value
+        elif isinstance(target, ast.Tuple | ast.List):
+            self._unpack(target, value, names)
+        elif isinstance(target, ast.Attribute):
+            owner = self.value(target.value, names)
+            if isinstance(owner, Instance):
+                owner.members[target.attr] = value
+        elif isinstance(target, ast.Subscript):
+            owner, key = self.value(target.value, names), self.value(target.slice, names)
+            if isinstance(owner, dict | list):
+                self._checked(target, lambda: operator.setitem(owner, key, value))
+
+    def _unpack(self, target: Any, value: Any, names: NameScope) -> None:
+        wanted = len(target.elts)
+        values = [value] * wanted if isinstance(value, UnknownValue) else list(self.items(value, target))
+        if any(isinstance(one, ast.Starred) for one in target.elts) or len(values) != wanted:
+            raise self.fault(target, f"{len(values)} values are dealt out to {wanted} names")
+        for one, part in zip(target.elts, values, strict=True):
+            self.assign(one, part, names)
+
+    # Values --------------------------------------------------------------------------
+
+    def value(self, node: Any, names: NameScope) -> Any:
+        self.step()
+        self.place(node)
+        method = getattr(self, f"_{type(node).__name__.lower()}", None)
+        if method is None:
+            return UnknownValue(f"{type(node).__name__} is not followed")
+        return method(node, names)
+
+    def _constant(self, node: ast.Constant, names: NameScope) -> Any:
+        return node.value if isinstance(node.value, PLAIN) else UnknownValue()
+
+    def _name(self, node: ast.Name, names: NameScope) -> Any:
+        if node.id == "__name__":
+            return "__main__"
+        try:
+            return names.find(node.id)
+        except KeyError:
+            pass
+        if node.id in BUILTINS:
+            return BUILTINS[node.id]
+        try:
+            return self.library.name(node.id)
+        except KeyError:
+            return UnknownValue(f"{node.id} is not defined in this file")
+
+    def _attribute(self, node: ast.Attribute, names: NameScope) -> Any:
+        value = self.value(node.value, names)
+        return self.attribute(value, node.attr, node)
+
+    def attribute(self, value: Any, name: str, node: Any) -> Any:
+        if isinstance(value, External):
+            return External(f"{value.path}.{name}")
+        if isinstance(value, Instance):
+            return self._member(value, name, node)
+        if isinstance(value, Parent):
+            line = list(value.instance.kind.line())
+            for one in line[line.index(value.after) + 1 :]:
+                if name in one.members:
+                    return _bound(one.members[name], value.instance)
+            return self.library.attribute(value.instance, f"super.{name}")
+        if isinstance(value, UserClass):
+            found = value.find(name)
+            return found[0] if found else UnknownValue(f"{value.name} has no {name}")
+        if isinstance(value, list | dict | str | tuple) and name in METHODS:
+            return _Method(value, name)
+        found = self.library.attribute(value, name)
+        return UnknownValue(f".{name} is not followed here") if found is NotImplemented else found
+
+    def _member(self, instance: Instance, name: str, node: Any) -> Any:
+        if name in instance.members:
+            return instance.members[name]
+        if found := instance.kind.find(name):
+            return _bound(found[0], instance)
+        found = self.library.attribute(instance, name)
+        if found is NotImplemented:
+            raise self.fault(node, f"{instance.kind.name} has no {name} where this is read")
+        return found
+
+    def _subscript(self, node: ast.Subscript, names: NameScope) -> Any:
+        value, key = self.value(node.value, names), self.value(node.slice, names)
+        if isinstance(value, UnknownValue) or isinstance(key, UnknownValue):
+            return UnknownValue()
+        if isinstance(value, list | tuple | dict | str | range):
+            return self._checked(node, lambda: value[key])
+        found = self._asked(node, lambda: self.library.item(value, key))
+        return UnknownValue() if found is NotImplemented else found
+
+    def _slice(self, node: ast.Slice, names: NameScope) -> Any:
+        parts = [
+            None if one is None else self.value(one, names) for one in (node.lower, node.upper, node.step)
+        ]
+        return UnknownValue() if any(isinstance(part, UnknownValue) for part in parts) else slice(*parts)
+
+    def _tuple(self, node: ast.Tuple, names: NameScope) -> Any:
+        return tuple(self._elements(node.elts, names))
+
+    def _list(self, node: ast.List, names: NameScope) -> Any:
+        return self._elements(node.elts, names)
+
+    def _elements(self, nodes: list[Any], names: NameScope) -> list[Any]:
+        found: list[Any] = []
+        for one in nodes:
+            if isinstance(one, ast.Starred):
+                found += self.items(self.value(one.value, names), one)
+            else:
+                found.append(self.value(one, names))
+        return found
+
+    def _dict(self, node: ast.Dict, names: NameScope) -> Any:
+        found: dict[Any, Any] = {}
+        for key, value in zip(node.keys, node.values, strict=True):
+            if key is None:
+                found.update(self.value(value, names))
+            else:
+                made = self.value(key, names)
+                found[made if isinstance(made, int | str | float | tuple) else str(made)] = self.value(
+                    value, names
+                )
+        return found
+
+    def _binop(self, node: ast.BinOp, names: NameScope) -> Any:
+        return self.binary(type(node.op), self.value(node.left, names), self.value(node.right, names), node)
+
+    def binary(self, sign: type, left: Any, right: Any, node: Any) -> Any:
+        if isinstance(left, PLAIN) and isinstance(right, PLAIN):
+            if sign not in BINARY:
+                return UnknownValue()
+            self._bounded(sign, left, right, node)
+            return self._checked(node, lambda: BINARY[sign](left, right))
+        found = self._asked(node, lambda: self.library.binary(sign, left, right))
+        return UnknownValue() if found is NotImplemented else found
+
+    def _bounded(self, sign: type, left: Any, right: Any, node: Any) -> None:
+        """Refuses what would be too large before it is made."""
+        size = 0.0
+        if sign is ast.Pow and isinstance(left, int) and isinstance(right, int):
+            size = left.bit_length() * max(0, right)
+        elif sign is ast.LShift and isinstance(left, int) and isinstance(right, int):
+            size = left.bit_length() + max(0, right)
+        elif sign is ast.Mult:
+            for one, other in ((left, right), (right, left)):
+                if isinstance(one, str | list | tuple) and isinstance(other, int):
+                    size = len(one) * max(0, other)
+            if isinstance(left, int) and isinstance(right, int):
+                size = left.bit_length() + right.bit_length()
+        elif (
+            sign is ast.Add and isinstance(left, str | list | tuple) and isinstance(right, str | list | tuple)
+        ):
+            size = len(left) + len(right)
+        elif sign is ast.Mod and isinstance(left, str):
+            size = math.inf
+        if size > LONGEST:
+            raise self.fault(node, "what is made here is larger than the reader follows")
+
+    def _unaryop(self, node: ast.UnaryOp, names: NameScope) -> Any:
+        value = self.value(node.operand, names)
+        if isinstance(node.op, ast.Not) and not isinstance(value, UnknownValue):
+            return not self.truth(value)
+        if isinstance(value, int | float):
+            return UNARY[type(node.op)](value)
+        found = self._asked(node, lambda: self.library.binary(ast.Mult, value, -1))
+        return UnknownValue() if found is NotImplemented else found
+
+    def _boolop(self, node: ast.BoolOp, names: NameScope) -> Any:
+        value: Any = None
+        for one in node.values:
+            value = self.value(one, names)
+            if isinstance(value, UnknownValue) or self.truth(value) == isinstance(node.op, ast.Or):
+                return value
+        return value
+
+    def _compare(self, node: ast.Compare, names: NameScope) -> Any:
+        left = self.value(node.left, names)
+        for sign, one in zip(node.ops, node.comparators, strict=True):
+            right = self.value(one, names)
+            if isinstance(left, UnknownValue) or isinstance(right, UnknownValue):
+                return UnknownValue()
+            if not self._checked(node, partial(COMPARE[type(sign)], left, right)):
+                return False
+            left = right
+        return True
+
+    def _ifexp(self, node: ast.IfExp, names: NameScope) -> Any:
+        test = self.value(node.test, names)
+        if isinstance(test, UnknownValue):
+            return UnknownValue()
+        return self.value(node.body if self.truth(test) else node.orelse, names)
+
+    def _joinedstr(self, node: ast.JoinedStr, names: NameScope) -> Any:
+        parts = []
+        for one in node.values:
+            value = (
+                self.value(one.value, names)
+                if isinstance(one, ast.FormattedValue)
+                else self.value(one, names)
+            )
+            if not isinstance(value, str | int | float):
+                return UnknownValue()
+            parts.append(str(value) if not isinstance(value, int) or value.bit_length() < 9999 else "")
+        return "".join(parts)[:LONGEST]
+
+    def _lambda(self, node: ast.Lambda, names: NameScope) -> Any:
+        return Function(node, names)
+
+    def _listcomp(self, node: Any, names: NameScope) -> Any:
+        inner = NameScope({}, names)
+        return [self.value(node.elt, inner) for _ in self._turns(node.generators, inner)]
+
+    _generatorexp = _listcomp
+    _setcomp = _listcomp
+
+    def _dictcomp(self, node: ast.DictComp, names: NameScope) -> Any:
+        inner = NameScope({}, names)
+        turns = self._turns(node.generators, inner)
+        return {self.value(node.key, inner): self.value(node.value, inner) for _ in turns}
+
+    def _turns(self, generators: list[ast.comprehension], names: NameScope) -> Iterator[None]:
+        if not generators:
+            yield
+            return
+        first, *rest = generators
+        for value in self.items(self.value(first.iter, names), first.iter):
+            self.assign(first.target, value, names)
+            if all(self.truth(self.value(test, names)) for test in first.ifs):
+                yield from self._turns(rest, names)
+
+    def _namedexpr(self, node: ast.NamedExpr, names: NameScope) -> Any:
+        value = self.value(node.value, names)
+        self.assign(node.target, value, names)
+        return value
+
+    def _starred(self, node: ast.Starred, names: NameScope) -> Any:
+        return self.value(node.value, names)
+
+    # Calls ---------------------------------------------------------------------------
+
+    def _call(self, node: ast.Call, names: NameScope) -> Any:
+        if isinstance(node.func, ast.Name) and node.func.id == "super":
+            return self._super(names)
+        target = self.value(node.func, names)
+        arguments = self._elements(node.args, names)
+        options: dict[str, Any] = {}
+        for keyword in node.keywords:
+            value = self.value(keyword.value, names)
+            if keyword.arg is not None:
+                options[keyword.arg] = value
+            elif isinstance(value, dict):
+                options.update(value)
+        self.place(node)
+        return self.call(target, arguments, options, node)
+
+    def _super(self, names: NameScope) -> Any:
+        try:
+            return Parent(names.find("self"), names.find("__class__"))
+        except KeyError:
+            return UnknownValue("super() outside a class")
+
+    def call(self, target: Any, arguments: list[Any], options: dict[str, Any], node: Any) -> Any:
+        if isinstance(target, UnknownValue):
+            return target
+        if isinstance(target, Function):
+            return self.enter(target, arguments, options, node)
+        if isinstance(target, UserClass):
+            return self.construct(target, arguments, options, node)
+        if isinstance(target, _Method):
+            return self._checked(
+                node, lambda: METHODS[target.name](self, target.value, *arguments, **options)
+            )
+        if callable(target) and target in BUILTINS.values():
+            return self._checked(node, lambda: target(self, node, *arguments, **options))
+        found = self._asked(node, lambda: self.library.call(target, arguments, options))
+        if found is not NotImplemented:
+            return found
+        if isinstance(target, Instance) and (method := target.kind.find("__call__")):
+            return self.enter(_bound(method[0], target), arguments, options, node)
+        return UnknownValue(f"{getattr(target, 'path', 'what is called here')} is not followed")
+
+    def construct(
+        self, kind: UserClass, arguments: list[Any], options: dict[str, Any], node: Any
+    ) -> Instance:
+        made = Instance(kind)
+        if found := kind.find("__init__"):
+            self.enter(_bound(found[0], made), arguments, options, node)
+        return made
+
+    def enter(self, function: Function, arguments: list[Any], options: dict[str, Any], node: Any) -> Any:
+        """The body of a function of the file, with what it is given."""
+        self.depth += 1
+        try:
+            if self.depth > DEEPEST:
+                raise self.fault(node, "functions call each other too deeply here")
+            bound = [] if function.bound is None else [function.bound]
+            inner = NameScope({}, function.outer)
+            self._bind(function, [*bound, *arguments], options, inner, node)
+            if function.owner is not None:
+                inner.values["__class__"] = function.owner
+                inner.values.setdefault("self", function.bound)
+            if isinstance(function.node, ast.Lambda):
+                return self.value(function.node.body, inner)
+            try:
+                self.block(function.node.body, inner)
+            except _Return as result:
+                return result.value
+            return None
+        finally:
+            self.depth -= 1
+
+    def _bind(
+        self, function: Function, arguments: list[Any], options: dict[str, Any], names: NameScope, node: Any
+    ) -> None:
+        taken = function.node.args
+        wanted = [one.arg for one in (*taken.posonlyargs, *taken.args)]
+        keys = [one.arg for one in taken.kwonlyargs]
+        title = getattr(function.node, "name", "the function")
+        for name, default in zip(reversed(wanted), reversed(taken.defaults), strict=False):
+            names.values[name] = self.value(default, function.outer)
+        for name, default in zip(keys, taken.kw_defaults, strict=True):
+            if default is not None:
+                names.values[name] = self.value(default, function.outer)
+        names.values.update(zip(wanted, arguments, strict=False))
+        rest = arguments[len(wanted) :]
+        if taken.vararg:
+            names.values[taken.vararg.arg] = tuple(rest)
+        elif rest:
+            raise self.fault(node, f"{title} takes {len(wanted)} arguments, but {len(arguments)} are given")
+        more = {key: value for key, value in options.items() if key not in (*wanted, *keys)}
+        names.values.update({key: value for key, value in options.items() if key in (*wanted, *keys)})
+        if taken.kwarg:
+            names.values[taken.kwarg.arg] = more
+        elif more:
+            raise self.fault(node, f"{title} has no argument {next(iter(more))}")
+        if missing := [name for name in (*wanted, *keys) if name not in names.values]:
+            raise self.fault(node, f"{title} is not given {missing[0]}")
+
+    # Help ----------------------------------------------------------------------------
+
+    def items(self, value: Any, node: Any) -> Iterator[Any]:
+        """What a value holds, each a step."""
+        if isinstance(value, UnknownValue):
+            raise self.fault(node, "what is gone through here is not in the code")
+        if isinstance(value, list | tuple | range | str | dict | set):
+            for one in value:
+                self.step()
+                yield one
+            return
+        found = self._asked(node, lambda: self.library.attribute(value, "__iter__"))
+        if found is NotImplemented:
+            raise self.fault(node, "the reader cannot go through this")
+        yield from found
+
+    def truth(self, value: Any) -> bool:
+        return bool(value) if isinstance(value, PLAIN) else True
+
+    def _checked(self, node: Any, work: Callable[[], Any]) -> Any:
+        """Python's own work on plain values; what it refuses is told at the place."""
+        try:
+            return work()
+        except (NotFollowed, BudgetSpent, _Return, _Break, _Continue) as known:
+            if isinstance(known, NotFollowed) and known.span is None:
+                known.span = self.span(node)
+            raise
+        except Exception as error:
+            raise self.fault(
+                node, f"Python would stop here: {type(error).__name__}: {str(error)[:80]}"
+            ) from error
+
+    def _asked(self, node: Any, work: Callable[[], Any]) -> Any:
+        try:
+            return work()
+        except NotFollowed as fault:
+            if fault.span is None:
+                fault.span = self.span(node)
+            raise
+
+    def fault(self, node: Any, message: str, *help: str) -> NotFollowed:
+        found = NotFollowed(message, *help)
+        found.span = self.span(node)
+        return found
+
+    def span(self, node: Any) -> Span | None:
+        """The place of a node in the file."""
+        if not hasattr(node, "lineno"):
+            return None
+        return Span(
+            self.source, self._offset(node.lineno, node.col_offset),
+            self._offset(node.end_lineno, node.end_col_offset),
+        )  # fmt: skip
+
+    def _offset(self, line: int, column: int) -> int:
+        """Characters before a place that Python gives in bytes of UTF-8."""
+        start = self.source.line_starts[line - 1]
+        return start + len(self.source.line(line).encode()[:column].decode(errors="ignore"))
+
+
+@dataclass(frozen=True, eq=False)
+class _Method:
+    """A method of a plain value."""
+
+    value: Any
+    name: str
+
+
+def _bound(member: Any, instance: Instance) -> Any:
+    if isinstance(member, Function):
+        return Function(member.node, member.outer, instance, member.owner)
+    return member
+
+
+def _loaded(target: Any) -> Any:
+    return ast.parse(ast.unparse(target), mode="eval").body
+
+
+def _assigned(statement: ast.stmt) -> list[str]:
+    return [n.id for n in ast.walk(statement) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)]
+
+
+def _append(reader: Interpreter, value: list[Any], one: Any) -> None:
+    if len(value) >= LONGEST:
+        raise NotFollowed("a list grows larger than the reader follows")
+    value.append(one)
+
+
+def _extend(reader: Interpreter, value: list[Any], more: Any) -> None:
+    for one in reader.items(more, None):
+        _append(reader, value, one)
+
+
+METHODS: Final[Mapping[str, Callable[..., Any]]] = {
+    "append": _append, "extend": _extend,
+    "insert": lambda reader, value, place, one: value.insert(place, one),
+    "pop": lambda reader, value, *where: value.pop(*where),
+    "items": lambda reader, value: list(value.items()), "keys": lambda reader, value: list(value),
+    "values": lambda reader, value: list(value.values()), "get": lambda reader, value, *key: value.get(*key),
+    "update": lambda reader, value, other: value.update(other), "lower": lambda reader, value: value.lower(),
+    "upper": lambda reader, value: value.upper(), "copy": lambda reader, value: value.copy(),
+    "index": lambda reader, value, one: value.index(one),
+    "startswith": lambda reader, value, one: value.startswith(one),
+    "split": lambda reader, value, *by: value.split(*by),
+}  # fmt: skip
+
+
+def _listed(reader: Interpreter, node: Any, value: Any = ()) -> list[Any]:
+    return list(reader.items(value, node))
+
+
+def _ranged(reader: Interpreter, node: Any, *bounds: Any) -> Any:
+    if any(isinstance(one, UnknownValue) for one in bounds):
+        raise reader.fault(node, "how far this range goes is not in the code")
+    return range(*bounds)
+
+
+def _enumerated(reader: Interpreter, node: Any, value: Any, start: int = 0) -> list[Any]:
+    return [(start + n, one) for n, one in enumerate(reader.items(value, node))]
+
+
+def _zipped(reader: Interpreter, node: Any, *values: Any, strict: bool = False) -> list[Any]:
+    return list(zip(*(reader.items(value, node) for value in values), strict=strict))
+
+
+def _counted(reader: Interpreter, node: Any, value: Any) -> Any:
+    return (
+        len(value)
+        if isinstance(value, str | list | tuple | dict | set | range)
+        else reader.library.attribute(value, "__len__")
+    )
+
+
+def _is(reader: Interpreter, node: Any, value: Any, kind: Any) -> Any:
+    kinds = {BUILTINS["int"]: int, BUILTINS["list"]: list, BUILTINS["tuple"]: tuple, BUILTINS["str"]: str,
+             BUILTINS["float"]: float, BUILTINS["dict"]: dict}  # fmt: skip
+    wanted = kind if isinstance(kind, tuple) else (kind,)
+    if all(one in kinds for one in wanted):
+        return isinstance(value, tuple(kinds[one] for one in wanted))
+    if all(isinstance(one, UserClass) for one in wanted) and isinstance(value, Instance):
+        return any(one in wanted for one in value.kind.line())
+    return UnknownValue()
+
+
+def _member(reader: Interpreter, node: Any, value: Any, name: str, *default: Any) -> Any:
+    if isinstance(value, Instance) and name not in value.members and not value.kind.find(name) and default:
+        return default[0]
+    return reader.attribute(value, name, node)
+
+
+def _set_member(reader: Interpreter, node: Any, value: Any, name: str, new: Any) -> None:
+    if isinstance(value, Instance):
+        value.members[name] = new
+
+
+def _over(function: Callable[..., Any]) -> Callable[..., Any]:
+    def apply(reader: Interpreter, node: Any, *values: Any, **options: Any) -> Any:
+        found = [
+            list(reader.items(value, node)) if isinstance(value, list | tuple | range | set) else value
+            for value in values
+        ]
+        if any(
+            isinstance(v, UnknownValue)
+            or (isinstance(v, list) and any(isinstance(w, UnknownValue) for w in v))
+            for v in found
+        ):
+            return UnknownValue()
+        return function(*found, **options)
+
+    return apply
+
+
+def _number(kind: Callable[..., Any]) -> Callable[..., Any]:
+    def convert(reader: Interpreter, node: Any, value: Any = 0, *more: Any) -> Any:
+        return kind(value, *more) if isinstance(value, int | float | str | bool) else UnknownValue()
+
+    return convert
+
+
+BUILTINS: Final[dict[str, Any]] = {
+    "range": _ranged, "len": _counted, "enumerate": _enumerated, "zip": _zipped, "list": _listed,
+    "tuple": lambda reader, node, value=(): (
+        value if isinstance(value, UnknownValue) else tuple(reader.items(value, node))),
+    "reversed": lambda reader, node, value: list(reader.items(value, node))[::-1],
+    "dict": lambda reader, node, *value, **options: dict(*value, **options),
+    "int": _number(int), "float": _number(float),
+    "bool": lambda reader, node, value=False: reader.truth(value),
+    "str": _number(str),
+    "max": _over(max), "min": _over(min), "sum": _over(sum), "abs": _over(abs), "round": _over(round),
+    "sorted": _over(sorted), "isinstance": _is, "getattr": _member, "setattr": _set_member,
+    "map": lambda reader, node, function, value: [
+        reader.call(function, [one], {}, node) for one in reader.items(value, node)],
+    "hasattr": lambda reader, node, value, name: isinstance(value, Instance) and name in value.members,
+    "print": lambda reader, node, *values, **options: None,
+    "object": lambda reader, node: UnknownValue(), "all": _over(all), "any": _over(any),
+}  # fmt: skip
+"""Python's own functions, as far as they are followed."""

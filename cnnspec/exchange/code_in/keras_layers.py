@@ -1,0 +1,632 @@
+"""What Keras's layers do, as layers of ours: one table for code that is read and for live models.
+
+Maps are channels last in both. An array of a layer is a ``ModelArray`` whose turn brings it into PyTorch's
+order of axes, and behind a flatten into the order in which we flatten.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from math import prod
+from typing import Any, Final
+
+from cnnspec.exchange.code_in.flow import ModelArray, NotFollowed, Trace
+from cnnspec.layers.base import Shape
+from cnnspec.layers.registry import LAYERS
+
+
+@dataclass(frozen=True)
+class Map:
+    """A layer's output; ``flat`` is the shape of the map that it was flattened from in Keras's order."""
+
+    node: str
+    flat: Shape | None = None
+    padded: tuple[tuple[tuple[int, int], ...], float] | None = None
+    """Pixels around it, of a value that only a pool can use."""
+
+
+@dataclass
+class Layering:
+    """One layer being made: its options, its inputs, and what its own layers are called."""
+
+    trace: Trace
+    options: dict[str, Any]
+    inputs: list[Map]
+    name: str = ""
+
+    @property
+    def x(self) -> Map:
+        if self.inputs[0].padded is not None:
+            raise NotFollowed("padding with a value other than 0 is read before a max pool alone")
+        return self.inputs[0]
+
+    @property
+    def shape(self) -> Shape:
+        return self.trace.shapes[self.inputs[0].node]
+
+    @property
+    def rank(self) -> int:
+        return len(self.shape) - 1
+
+    def add(
+        self, word: str, weights: dict[str, ModelArray] | None = None, /, part: str = "", **options: Any
+    ) -> Map:
+        """A layer on the first input."""
+        if word not in LAYERS:
+            raise NotFollowed(f"the language has no {word}")
+        name = f"{self.name}.{part}" if self.name and part else self.name
+        return Map(self.trace.add(word, [self.x.node], options, name, weights))
+
+    def array(self, key: str, *shape: int, turn: Callable[[Any], Any] | None = None) -> ModelArray:
+        return ModelArray(f"{self.options.get('_key', id(self.options))}.{key}", shape, turn)
+
+    def then(self, found: Map, word: str, **options: Any) -> Map:
+        """Another layer on what was made."""
+        return Map(self.trace.add(word, [found.node], options))
+
+    def activated(self, found: Map) -> Map:
+        chosen = self.options.get("activation")
+        return found if chosen is None else activation(self.trace, found, chosen)
+
+
+def activation(trace: Trace, x: Map, chosen: Any) -> Map:
+    """An activation by Keras's name."""
+    chosen = chosen.get("config", chosen.get("class_name")) if isinstance(chosen, dict) else chosen
+    name = str(getattr(chosen, "last", chosen))
+    if name == "linear":
+        return x
+    if name not in ACTIVATIONS or ACTIVATIONS[name][0] not in LAYERS:
+        raise NotFollowed(f"the language has no activation {name}")
+    word, options = ACTIVATIONS[name]
+    return replace(x, node=trace.add(word, [x.node], options))
+
+
+ACTIVATIONS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
+    "relu": ("relu", {}), "relu6": ("relu", {"max": 6.0}), "sigmoid": ("sigmoid", {}), "tanh": ("tanh", {}),
+    "softmax": ("softmax", {}), "elu": ("elu", {}), "gelu": ("gelu", {}), "silu": ("silu", {}),
+    "swish": ("silu", {}), "hard_sigmoid": ("hardsigmoid", {}), "hard_silu": ("hardswish", {}),
+    "hard_swish": ("hardswish", {}), "leaky_relu": ("leakyrelu", {"slope": 0.2}), "selu": ("selu", {}),
+    "softplus": ("softplus", {}), "mish": ("mish", {}), "exponential": ("exp", {}),
+}  # fmt: skip
+
+
+def sizes(value: Any, rank: int) -> tuple[int, ...]:
+    found = tuple(value) if isinstance(value, list | tuple) else (value,) * rank
+    if len(found) not in (1, rank) or not all(type(one) is int for one in found):
+        raise NotFollowed(f"{value!r} is no size along {rank} axes")
+    return found * rank if len(found) == 1 else found
+
+
+def short(found: Sequence[int]) -> tuple[int, ...]:
+    return tuple(found[:1]) if len(set(found)) == 1 else tuple(found)
+
+
+def _last_first(array: Any) -> Any:
+    """Kernels with inputs and outputs last, as PyTorch has them: first, the other way round."""
+    import numpy as np
+
+    return np.moveaxis(array, (-1, -2), (0, 1))
+
+
+def _padding(t: Layering, kernel: Sequence[int], dilation: Sequence[int]) -> Any:
+    padding, strides = t.options.get("padding", "valid"), sizes(t.options.get("strides", 1), t.rank)
+    if padding == "causal":
+        return (dilation[0] * (kernel[0] - 1), 0)
+    if padding == "same" and any(step > 1 for step in strides):
+        t.trace.note(
+            "framework-differs",
+            "padding same with a stride pads an odd pixel at the far end, here as in Keras; "
+            "PyTorch's padding is the same on both sides",
+        )
+    if padding not in ("same", "valid"):
+        raise NotFollowed(f"padding {padding!r} is not known")
+    return padding if padding == "same" else (0,)
+
+
+def _need(t: Layering, rank: int) -> None:
+    if t.options.get("data_format") == "channels_first":
+        raise NotFollowed("channels_first is not read", "leave data_format out: channels are last")
+    if t.rank != rank:
+        raise NotFollowed(
+            f"the layer needs a map with {rank} spatial axes, not {t.shape}", code="needs-a-map"
+        )
+
+
+def conv(rank: int) -> Callable[[Layering], Map]:
+    def make(t: Layering) -> Map:
+        _need(t, rank)
+        o, channels = t.options, t.shape[-1]
+        kernel, dilation = sizes(o["kernel_size"], rank), sizes(o["dilation_rate"], rank)
+        groups, filters = o.get("groups", 1), o["filters"]
+        weights = {"weight": t.array("kernel", *kernel, channels // groups, filters, turn=_last_first)}
+        if o["use_bias"]:
+            weights["bias"] = t.array("bias", filters)
+        return t.activated(t.add(
+            "conv", weights, filters=filters, kernel=kernel, stride=short(sizes(o["strides"], rank)),
+            padding=_padding(t, kernel, dilation), dilation=short(dilation), groups=groups,
+            bias=bool(o["use_bias"]),
+        ))  # fmt: skip
+
+    return make
+
+
+def depthwise(rank: int) -> Callable[[Layering], Map]:
+    def make(t: Layering) -> Map:
+        _need(t, rank)
+        return t.activated(_depthwise(t, rank, "kernel", bool(t.options["use_bias"])))
+
+    return make
+
+
+def _depthwise(t: Layering, rank: int, key: str, bias: bool, part: str = "") -> Map:
+    o, channels = t.options, t.shape[-1]
+    kernel, many = sizes(o["kernel_size"], rank), o.get("depth_multiplier", 1)
+    dilation = sizes(o["dilation_rate"], rank)
+
+    def turn(array: Any) -> Any:
+        import numpy as np
+
+        return np.moveaxis(array, (-2, -1), (0, 1)).reshape(channels * many, 1, *kernel)
+
+    weights = {"weight": t.array(key, *kernel, channels, many, turn=turn)}
+    if bias:
+        weights["bias"] = t.array("bias", channels * many)
+    return t.add(
+        "depthwise", weights, kernel=kernel, stride=short(sizes(o["strides"], rank)),
+        padding=_padding(t, kernel, dilation), dilation=short(dilation), multiplier=many,
+        bias=bias, part=part,
+    )  # fmt: skip
+
+
+def separable(rank: int) -> Callable[[Layering], Map]:
+    """A depthwise convolution without a bias, then a 1x1 one."""
+
+    def make(t: Layering) -> Map:
+        _need(t, rank)
+        o = t.options
+        first = _depthwise(t, rank, "depthwise_kernel", False, "depthwise")
+        reads = t.trace.shapes[first.node][-1]
+        weights = {"weight": t.array("pointwise_kernel", *[1] * rank, reads, o["filters"], turn=_last_first)}
+        if o["use_bias"]:
+            weights["bias"] = t.array("bias", o["filters"])
+        second = Layering(t.trace, o, [first], t.name)
+        return t.activated(second.add(
+            "conv", weights, filters=o["filters"], kernel=(1,), bias=bool(o["use_bias"]), part="pointwise"
+        ))  # fmt: skip
+
+    return make
+
+
+def upconv(rank: int) -> Callable[[Layering], Map]:
+    def make(t: Layering) -> Map:
+        _need(t, rank)
+        o, channels = t.options, t.shape[-1]
+        kernel, strides = sizes(o["kernel_size"], rank), sizes(o["strides"], rank)
+        if o.get("output_padding") is not None:
+            raise NotFollowed("output_padding of Keras is not read")
+        weights = {"weight": t.array("kernel", *kernel, o["filters"], channels, turn=_last_first)}
+        if o["use_bias"]:
+            weights["bias"] = t.array("bias", o["filters"])
+        extra = tuple(max(0, s - k) for s, k in zip(strides, kernel, strict=True))
+        padding = {"padding": "same"} if o["padding"] == "same" else {"output_padding": short(extra)}
+        return t.activated(t.add(
+            "upconv", weights, filters=o["filters"], kernel=kernel, stride=short(strides),
+            bias=bool(o["use_bias"]), **padding,
+        ))  # fmt: skip
+
+    return make
+
+
+def dense(t: Layering) -> Map:
+    o, reads = t.options, t.shape[-1]
+    bias = {"bias": t.array("bias", o["units"])} if o["use_bias"] else {}
+    if t.rank:
+        rank = t.rank
+        turn: Any = lambda array: array.T.reshape(o["units"], reads, *[1] * rank)  # noqa: E731
+        weights = {"weight": t.array("kernel", reads, o["units"], turn=turn), **bias}
+        made = t.add("conv", weights, filters=o["units"], kernel=(1,), bias=bool(o["use_bias"]))
+        return t.activated(made)
+    order = _order(t.x.flat)
+    weights = {"weight": t.array("kernel", reads, o["units"], turn=lambda array: order(array).T), **bias}
+    return t.activated(t.add("dense", weights, units=o["units"], bias=bool(o["use_bias"])))
+
+
+def _order(flat: Shape | None) -> Callable[[Any], Any]:
+    """Values in Keras's order of flattening, put into ours, along the first axis."""
+
+    def ordered(array: Any) -> Any:
+        if flat is None:
+            return array
+        import numpy as np
+
+        places = np.arange(prod(flat)).reshape(flat)
+        return array[np.moveaxis(places, -1, 0).ravel()]
+
+    return ordered
+
+
+def pool(word: str, rank: int) -> Callable[[Layering], Map]:
+    def make(t: Layering) -> Map:
+        _need(t, rank)
+        o = dict(t.options)
+        kernel = sizes(o["pool_size"], rank)
+        strides = sizes(o["strides"], rank) if o["strides"] is not None else kernel
+        options: dict[str, Any] = {
+            "kernel": kernel,
+            "padding": o["padding"] if o["padding"] == "same" else (0,),
+        }
+        if strides != kernel:
+            options["stride"] = short(strides)
+        if word == "avgpool" and o["padding"] == "same":
+            options["count_padding"] = False
+        if t.inputs[0].padded is not None:
+            ends, value = t.inputs[0].padded
+            if word != "maxpool" or value != float("-inf") or o["padding"] != "valid":
+                raise NotFollowed("padding with a value other than 0 is read before a max pool alone")
+            options["padding"] = short([n for end in ends for n in end])
+            t.inputs[0] = replace(t.inputs[0], padded=None)
+        return t.add(word, **options)
+
+    return make
+
+
+def global_pool(word: str) -> Callable[[Layering], Map]:
+    def make(t: Layering) -> Map:
+        found = t.add(word)
+        return found if t.options.get("keepdims") else t.then(found, "flatten")
+
+    return make
+
+
+def _norm_arrays(t: Layering, n: int, *more: str) -> tuple[bool, dict[str, ModelArray]]:
+    """Scale and shift; where Keras has but one, the other is as if it had never learned."""
+    order = _order(t.x.flat)
+    center, scale = t.options.get("center", True), t.options.get("scale", True)
+    found = {ours: t.array(theirs, n, turn=order) for ours, theirs in zip(
+        ("running_mean", "running_var"), more, strict=False)}  # fmt: skip
+    if not center and not scale:
+        return False, found
+    key = t.options.get("_key", id(t.options))
+    found["weight"] = t.array("gamma", n, turn=order) if scale else ModelArray(f"=1 {key}", (n,))
+    found["bias"] = t.array("beta", n, turn=order) if center else ModelArray(f"=0 {key}", (n,))
+    return True, found
+
+
+def batchnorm(t: Layering) -> Map:
+    o = t.options
+    if _axis(o["axis"], t.rank) != t.rank + 1:
+        raise NotFollowed("batch norm over another axis than the channels")
+    affine, weights = _norm_arrays(t, t.shape[-1], "moving_mean", "moving_variance")
+    t.trace.note(
+        "framework-differs",
+        f"batch norm of Keras has epsilon {o['epsilon']} and keeps a share of {o['momentum']}: "
+        f"here epsilon={o['epsilon']} momentum={round(1 - o['momentum'], 12)} (PyTorch: 1e-05 and 0.1)",
+    )
+    made = t.add(
+        "batchnorm", weights, epsilon=o["epsilon"], momentum=round(1 - o["momentum"], 12), affine=affine
+    )
+    return replace(made, flat=t.x.flat)
+
+
+def _axis(axis: Any, rank: int) -> Any:
+    found = axis[0] if isinstance(axis, list | tuple) and len(axis) == 1 else axis
+    return found + rank + 2 if isinstance(found, int) and found < 0 else found
+
+
+def layernorm(t: Layering) -> Map:
+    axis, o = t.options["axis"], t.options
+    axes = sorted(_axis(one, t.rank) for one in (axis if isinstance(axis, list | tuple) else [axis]))
+    if axes == [t.rank + 1]:
+        affine, weights = _norm_arrays(t, t.shape[-1])
+        over = "channels" if t.rank else "all"
+        return replace(
+            t.add("layernorm", weights, epsilon=o["epsilon"], affine=affine, over=over), flat=t.x.flat
+        )
+    if axes != list(range(1, t.rank + 2)) or not (o.get("center", True) and o.get("scale", True)):
+        raise NotFollowed("layer norm over some of the spatial axes, or with a scale alone")
+
+    def turn(array: Any) -> Any:
+        import numpy as np
+
+        return np.moveaxis(array, -1, 0)
+
+    weights = {"weight": t.array("gamma", *t.shape, turn=turn), "bias": t.array("beta", *t.shape, turn=turn)}
+    return t.add("layernorm", weights, epsilon=o["epsilon"])
+
+
+def groupnorm(t: Layering) -> Map:
+    o, channels = t.options, t.shape[-1]
+    affine, weights = _norm_arrays(t, channels)
+    groups = channels if o["groups"] == -1 else o["groups"]
+    if o["groups"] == -1 and t.rank:
+        return t.add("instancenorm", weights, epsilon=o["epsilon"], affine=affine)
+    return t.add("groupnorm", weights, epsilon=o["epsilon"], affine=affine, groups=groups)
+
+
+def relu(t: Layering) -> Map:
+    o = t.options
+    if o["negative_slope"] or o["threshold"]:
+        raise NotFollowed("a ReLU with a slope or a threshold", "LeakyReLU has a slope")
+    found = t.add("relu") if o["max_value"] is None else t.add("relu", max=float(o["max_value"]))
+    return replace(found, flat=t.x.flat)
+
+
+def curve(word: str, **fields: str) -> Callable[[Layering], Map]:
+    def make(t: Layering) -> Map:
+        options = {ours: t.options[theirs] for ours, theirs in fields.items()}
+        return replace(t.add(word, **options), flat=t.x.flat)
+
+    return make
+
+
+def leaky(t: Layering) -> Map:
+    slope = t.options.get("alpha")
+    return replace(
+        t.add("leakyrelu", slope=t.options["negative_slope"] if slope is None else slope), flat=t.x.flat
+    )
+
+
+def dropout(t: Layering) -> Map:
+    return replace(t.add("dropout", rate=t.options["rate"]), flat=t.x.flat) if t.options["rate"] else t.x
+
+
+def channels_dropout(t: Layering) -> Map:
+    if "channels" not in LAYERS["dropout"].model_fields:
+        raise NotFollowed("dropout of whole channels has no counterpart here")
+    return t.add("dropout", rate=t.options["rate"], channels=True)
+
+
+def prelu(t: Layering) -> Map:
+    axes = sorted(t.options["shared_axes"] or ())
+    if axes not in (list(range(1, t.rank + 1)), list(range(1, t.rank + 2))):
+        raise NotFollowed("a PReLU with a slope of its own at each pixel", "share it: shared_axes=[1, 2]")
+    shared = len(axes) > t.rank
+    slopes = 1 if shared else t.shape[-1]
+    weight = t.array("alpha", slopes, turn=lambda array: array.reshape(slopes))
+    return t.add("prelu", {"weight": weight}, shared=shared)
+
+
+def flatten(t: Layering) -> Map:
+    if not t.rank:
+        return t.x
+    shape = t.shape
+    found = t.add("flatten")
+    if shape[-1] > 1 and prod(shape[:-1]) > 1:
+        t.trace.note(
+            "framework-differs",
+            "Flatten of Keras runs row, column, channel; here it runs channel, row, column, as in PyTorch: "
+            "the layer behind it has the same numbers in another order",
+        )
+        return replace(found, flat=shape)
+    return found
+
+
+def reshape(t: Layering) -> Map:
+    target = (
+        [t.options["target_shape"]]
+        if isinstance(t.options["target_shape"], int)
+        else list(t.options["target_shape"])
+    )
+    whole = prod(t.shape)
+    if target.count(-1) == 1:
+        target[target.index(-1)] = whole // max(1, -prod(target))
+    if prod(target) != whole:
+        raise NotFollowed(
+            f"{t.shape} cannot be reshaped to {tuple(target)}", code="reshape-changes-the-count"
+        )
+    if tuple(target) == t.shape:
+        return t.x
+    keeps = target[-1] == t.shape[-1] or (t.rank == 0 and prod(target[:-1]) == 1)
+    single = t.shape[-1] == 1 and target[-1] == 1
+    one_place = prod(t.shape[:-1]) == 1 and (prod(target[:-1]) == 1)
+    onto_one = t.rank == 0 and target[-1] == 1
+    if not (keeps or single or one_place or onto_one):
+        if t.x.flat is not None and tuple(target) == t.x.flat:
+            return t.add("reshape", to=tuple(target))
+        raise NotFollowed(
+            "Reshape of Keras fills channels first at each pixel, which the language says only where "
+            "the channels stay"
+        )
+    if len(target) == 1:
+        return t.add("flatten")
+    return t.add("reshape", to=tuple(target))
+
+
+def sides(value: Any, rank: int) -> tuple[tuple[int, int], ...]:
+    """Keras's paddings: a number, one an axis, or two an axis."""
+    if isinstance(value, int):
+        return ((value, value),) * rank
+    found = tuple(value)
+    if rank == 1 and len(found) == 2 and all(isinstance(one, int) for one in found):
+        return (found,)
+    return tuple((one, one) if isinstance(one, int) else tuple(one) for one in found)
+
+
+def ends(word: str, rank: int, key: str) -> Callable[[Layering], Map]:
+    def make(t: Layering) -> Map:
+        _need(t, rank)
+        pixels = tuple(n for end in sides(t.options[key], rank) for n in end)
+        return t.add(word, amount=short(pixels)) if any(pixels) else t.x
+
+    return make
+
+
+def pad(t: Layering) -> Map:
+    """``ops.pad``: with zeros a layer; with another value kept for the pool that reads it."""
+    pixels = tuple(tuple(end) for end in t.options["pad_width"])
+    value = t.options.get("constant_values") or 0.0
+    if len(pixels) != t.rank + 2 or any(map(any, (pixels[0], pixels[-1]))) or t.options["mode"] != "constant":
+        raise NotFollowed("only the spatial axes of a map are padded, with one value")
+    inner = pixels[1:-1]
+    if value:
+        return replace(t.x, padded=(inner, float(value)))
+    amount = short([n for end in inner for n in end])
+    return t.add("pad", amount=amount) if any(amount) else t.x
+
+
+def upsample(rank: int) -> Callable[[Layering], Map]:
+    def make(t: Layering) -> Map:
+        _need(t, rank)
+        mode = t.options.get("interpolation", "nearest")
+        if mode not in ("nearest", "bilinear"):
+            raise NotFollowed(f"upsampling by {mode} has no counterpart here")
+        return t.add("upsample", scale=short(sizes(t.options["size"], rank)), mode=mode)
+
+    return make
+
+
+def merge(word: str) -> Callable[[Layering], Map]:
+    def make(t: Layering) -> Map:
+        if word not in LAYERS:
+            raise NotFollowed(f"the language has no {word}")
+        if word == "concat" and _axis(t.options.get("axis", -1), t.rank) != t.rank + 1:
+            raise NotFollowed("Concatenate along another axis than the channels has no counterpart here")
+        flats = {one.flat for one in t.inputs}
+        if len(flats) > 1 or (word == "concat" and flats != {None}):
+            raise NotFollowed("a flattened map meets a vector of another order")
+        return Map(t.trace.add(word, [one.node for one in t.inputs], {}, t.name), t.inputs[0].flat)
+
+    return make
+
+
+def slices(t: Layering) -> Map:
+    start, stop = t.options["start"], t.options["stop"]
+    return t.add("slice", start=start, stop=min(stop, t.shape[-1]))
+
+
+@dataclass(frozen=True)
+class KerasKind:
+    arguments: str
+    make: Callable[[Layering], Map]
+
+
+_CONV: Final = ("filters kernel_size strides=1 padding='valid' data_format=None dilation_rate=1 groups=1 "
+                "activation=None use_bias=True")  # fmt: skip
+_POOLED: Final = "pool_size=2 strides=None padding='valid' data_format=None"
+_SEPARABLE: Final = ("filters kernel_size strides=1 padding='valid' data_format=None dilation_rate=1 "
+                     "depth_multiplier=1 activation=None use_bias=True")  # fmt: skip
+
+KINDS: dict[str, KerasKind] = {
+    **{f"Conv{n}D": KerasKind(_CONV, conv(n)) for n in (1, 2, 3)},
+    **{f"DepthwiseConv{n}D": KerasKind(
+        "kernel_size strides=1 padding='valid' depth_multiplier=1 data_format=None dilation_rate=1 "
+        "activation=None use_bias=True", depthwise(n)) for n in (1, 2)},
+    **{f"SeparableConv{n}D": KerasKind(_SEPARABLE, separable(n)) for n in (1, 2)},
+    **{f"Conv{n}DTranspose": KerasKind(
+        "filters kernel_size strides=1 padding='valid' output_padding=None data_format=None dilation_rate=1 "
+        "activation=None use_bias=True", upconv(n)) for n in (1, 2, 3)},
+    "Dense": KerasKind("units activation=None use_bias=True", dense),
+    **{f"MaxPooling{n}D": KerasKind(_POOLED, pool("maxpool", n)) for n in (1, 2, 3)},
+    **{f"AveragePooling{n}D": KerasKind(_POOLED, pool("avgpool", n)) for n in (1, 2, 3)},
+    **{f"GlobalAveragePooling{n}D": KerasKind("data_format=None keepdims=False", global_pool("globalavgpool"))
+       for n in (1, 2, 3)},
+    **{f"GlobalMaxPooling{n}D": KerasKind("data_format=None keepdims=False", global_pool("globalmaxpool"))
+       for n in (1, 2, 3)},
+    "BatchNormalization": KerasKind("axis=-1 momentum=0.99 epsilon=0.001 center=True scale=True", batchnorm),
+    "LayerNormalization": KerasKind("axis=-1 epsilon=0.001 center=True scale=True", layernorm),
+    "GroupNormalization": KerasKind("groups=32 axis=-1 epsilon=0.001 center=True scale=True", groupnorm),
+    "ReLU": KerasKind("max_value=None negative_slope=0.0 threshold=0.0", relu),
+    "LeakyReLU": KerasKind("negative_slope=0.3 alpha=None", leaky),
+    "ELU": KerasKind("alpha=1.0", curve("elu", alpha="alpha")), "PReLU": KerasKind("shared_axes=None", prelu),
+    "Softmax": KerasKind("axis=-1", curve("softmax")),
+    "Activation": KerasKind("activation", lambda t: t.activated(t.x)),
+    "Dropout": KerasKind("rate noise_shape=None seed=None", dropout),
+    **{f"SpatialDropout{n}D": KerasKind("rate", channels_dropout) for n in (1, 2, 3)},
+    "Flatten": KerasKind("data_format=None", flatten), "Reshape": KerasKind("target_shape", reshape),
+    "Identity": KerasKind("", curve("identity")),
+    **{f"ZeroPadding{n}D": KerasKind("padding=1 data_format=None", ends("pad", n, "padding"))
+       for n in (1, 2, 3)},
+    **{f"Cropping{n}D": KerasKind("cropping=1 data_format=None", ends("crop", n, "cropping"))
+       for n in (1, 2, 3)},
+    **{f"UpSampling{n}D": KerasKind("size=2 data_format=None interpolation='nearest'", upsample(n))
+       for n in (1, 2, 3)},
+    "Add": KerasKind("", merge("add")), "Multiply": KerasKind("", merge("multiply")),
+    "Concatenate": KerasKind("axis=-1", merge("concat")), "Subtract": KerasKind("", merge("subtract")),
+    "Maximum": KerasKind("", merge("maximum")), "Minimum": KerasKind("", merge("minimum")),
+    "pad": KerasKind("pad_width mode='constant' constant_values=None", pad),
+    "slice": KerasKind("start stop", slices),
+}  # fmt: skip
+"""By their names in ``keras.layers``; the last rows are operations on tensors."""
+# Those of files that cnnspec wrote -------------------------------------------------------
+
+
+def _subsample(t: Layering) -> Map:
+    pool = t.options["pool"].options
+    stride = pool["pool_size"] if pool["strides"] is None else pool["strides"]
+    rank, channels = t.rank, t.shape[-1]
+    weights = {name: t.array(name, channels) for name in ("weight", "bias")}
+    kernel, strides = (short(sizes(one, rank)) for one in (pool["pool_size"], stride))
+    return t.add("subsample", weights, kernel=kernel, stride=strides)
+
+
+def _table_conv(t: Layering) -> Map:
+    o, rows = t.options, t.options["table"].split(";")
+    weights = {"weight": t.array("weight", sum(len(row.split()) for row in rows), *o["kernel"])}
+    if o["use_bias"]:
+        weights["bias"] = t.array("bias", len(rows))
+    return t.add(
+        "conv", weights, filters=len(rows), kernel=o["kernel"], connections=o["table"],
+        stride=short(sizes(o["strides"], 2)), dilation=short(sizes(o["dilation"], 2)),
+        bias=bool(o["use_bias"]),
+    )  # fmt: skip
+
+
+def _unpooled(t: Layering) -> Map:
+    """To the places of the pool that reads the second input."""
+    source, kernel = t.inputs[1].node, tuple(t.options["kernel"])
+    for name, inputs in t.trace.inputs.items():
+        layer: Any = t.trace.made[name].layer
+        if inputs == (source,) and layer.word == "maxpool" and layer.kernel == kernel:
+            return Map(t.trace.add("unpool", [t.inputs[0].node, name], {"pool": name}, t.name))
+    raise NotFollowed("no pool reads the map whose places are meant")
+
+
+def _scale(t: Layering) -> Map:
+    o = t.options
+    weights = {name: t.array(name, t.shape[-1]) for name in ("weight", *(["bias"] if o["bias"] else []))}
+    return t.add("scale", weights, initial=o["initial"], bias=bool(o["bias"]), shift=o["shift"])
+
+
+def _mirrored(t: Layering) -> Map:
+    pixels = short([n for end in t.options["pixels"] for n in end])
+    return t.add("pad", amount=pixels, mode=t.options["mode"])
+
+
+KINDS |= {
+    "cnnspec.Subsample": KerasKind("pool taps", _subsample),
+    "cnnspec.TableConv2D": KerasKind("table kernel strides=1 dilation=1 use_bias=True", _table_conv),
+    "cnnspec.unpooled": KerasKind("kernel", _unpooled),
+    "cnnspec.Scale": KerasKind("initial=1.0 bias=False shift=0.0", _scale),
+    "cnnspec.mirrored": KerasKind("pixels mode", _mirrored),
+    "cnnspec.reshaped": KerasKind("to", lambda t: t.add("reshape", to=tuple(t.options["to"]))),
+    "cnnspec.shuffled": KerasKind("groups", lambda t: t.add("shuffle", groups=t.options["groups"])),
+    "cnnspec.bed_of_nails": KerasKind(
+        "scales", lambda t: t.add("upsample", scale=short(t.options["scales"]), mode="nails")),
+    "cnnspec.local_response_norm": KerasKind("size alpha beta k", curve(
+        "lrn", size="size", alpha="alpha", beta="beta", k="k")),
+}  # fmt: skip
+SAME_KINDS: Final = {
+    **{f"MaxPool{n}D": f"MaxPooling{n}D" for n in (1, 2, 3)},
+    **{f"AvgPool{n}D": f"AveragePooling{n}D" for n in (1, 2, 3)},
+    **{f"AvgPooling{n}D": f"AveragePooling{n}D" for n in (1, 2, 3)},
+    **{f"GlobalAvgPool{n}D": f"GlobalAveragePooling{n}D" for n in (1, 2, 3)},
+    **{f"GlobalMaxPool{n}D": f"GlobalMaxPooling{n}D" for n in (1, 2, 3)},
+    **{f"Convolution{n}D": f"Conv{n}D" for n in (1, 2, 3)},
+    "add": "Add", "multiply": "Multiply", "concatenate": "Concatenate", "subtract": "Subtract",
+    "maximum": "Maximum", "minimum": "Minimum",
+}  # fmt: skip
+"""Other names of the same."""
+UNTOLD: Final = frozenset(
+    """
+    name dtype trainable input_shape input_dim batch_input_shape kernel_initializer bias_initializer
+    kernel_regularizer bias_regularizer activity_regularizer kernel_constraint bias_constraint
+    beta_initializer gamma_initializer moving_mean_initializer moving_variance_initializer
+    beta_regularizer gamma_regularizer beta_constraint gamma_constraint depthwise_initializer
+    pointwise_initializer depthwise_regularizer pointwise_regularizer depthwise_constraint
+    pointwise_constraint alpha_initializer alpha_regularizer alpha_constraint seed synchronized
+    renorm fused virtual_batch_size lora_rank lora_alpha quantization_config rms_scaling noise_shape
+    input_length weights autocast batch_size output_padding data_format virtual_batch
+    """.split()  # noqa: SIM905
+)
+"""Options of layers that change no number of a network in use."""

@@ -1,0 +1,397 @@
+"""Keras as code that is read meets it, and the models that are made of it."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from cnnspec.exchange.code_in.flow import NotFollowed, Trace
+from cnnspec.exchange.code_in.interpreter import (
+    External,
+    Function,
+    Instance,
+    Interpreter,
+    Library,
+    UnknownValue,
+    UserClass,
+)
+from cnnspec.exchange.code_in.keras_layers import (
+    ACTIVATIONS,
+    KINDS,
+    SAME_KINDS,
+    UNTOLD,
+    Layering,
+    Map,
+    activation,
+)
+from cnnspec.exchange.code_in.own_helpers import Own, only_loads
+from cnnspec.exchange.code_in.result import Read, finished_nodes
+from cnnspec.exchange.code_in.signature import bound
+from cnnspec.layers.base import Shape
+from cnnspec.text import Span
+
+USUAL: Final = {
+    "tf": "tensorflow", "keras": "keras", "layers": "keras.layers", "models": "keras.models",
+    "Sequential": "keras.Sequential", "Input": "keras.Input", "Model": "keras.Model", "ops": "keras.ops",
+}  # fmt: skip
+"""NameScope that listings use without importing them."""
+LIBRARIES: Final = ("keras", "tensorflow", "tf_keras")
+
+
+@dataclass(eq=False)
+class KerasLayer:
+    """A layer of the library with its options."""
+
+    kind: str
+    options: dict[str, Any]
+    name: str = ""
+    span: Span | None = None
+
+    @property
+    def shape(self) -> Shape | None:
+        """The input that the first layer of a model may name."""
+        found = self.options.get("input_shape")
+        if found is None and (batch := self.options.get("batch_input_shape")) is not None:
+            found = batch[1:]
+        if found is None and isinstance(dim := self.options.get("input_dim"), int):
+            found = (dim,)
+        return _shape(found)
+
+
+@dataclass(eq=False)
+class KerasTensor:
+    """What a layer gives for others: ``layer`` is None for an input, which has a shape."""
+
+    layer: KerasLayer | None
+    inputs: tuple[KerasTensor, ...] = ()
+    shape: Shape | None = None
+
+
+@dataclass(eq=False)
+class KerasModel:
+    """A model: layers in order, or from its inputs to its outputs."""
+
+    layers: list[Any] = field(default_factory=list)
+    inputs: list[KerasTensor] = field(default_factory=list)
+    outputs: list[KerasTensor] = field(default_factory=list)
+    name: str = ""
+
+    def applied(self, x: KerasTensor) -> list[KerasTensor]:
+        """The model within another."""
+        if self.outputs:
+            known = {id(self.inputs[0]): x}
+            return [_moved(output, known) for output in self.outputs]
+        for layer in self.layers:
+            if isinstance(layer, KerasLayer) and layer.options.get("_input"):
+                continue
+            x = layer.applied(x)[0] if isinstance(layer, KerasModel) else KerasTensor(layer, (x,))
+        return [x]
+
+    def input(self, asked: Shape | None) -> KerasTensor:
+        if self.inputs:
+            found = self.inputs[0].shape
+        else:
+            first = next((layer for layer in self.layers if isinstance(layer, KerasLayer)), None)
+            found = first.shape if first else None
+            if first and found and first.kind == "Flatten" and len(found) == 2:
+                found = (*found, 1)  # rows and columns of a picture, not a sequence
+        if len(self.inputs) > 1:
+            raise NotFollowed("models with several inputs are not read")
+        shape = asked or found
+        if shape is None:
+            raise NotFollowed(
+                "the code does not say the input of this model",
+                "give input_shape, or a shape behind the file",
+                code="input-without-size",
+            )  # fmt: skip
+        return KerasTensor(None, (), shape)
+
+    def finished(self, name: str, asked: Shape | None, arrays: Any = None) -> Read:
+        start = self.input(asked)
+        assert start.shape is not None
+        trace = Trace()
+        trace.start(start.shape)
+        memo = {id(start): Map("input")}
+        results = [evaluate(output, trace, memo) for output in self.applied(start)]
+        return finished_nodes(
+            self.name or name, trace, start.shape, [(one.node, one.flat) for one in results], arrays or {}
+        )
+
+
+def _moved(tensor: KerasTensor, known: dict[int, KerasTensor]) -> KerasTensor:
+    """A copy of a graph with another input, each part once; deep graphs take no deep calls."""
+    todo = [tensor]
+    while todo:
+        here = todo[-1]
+        waiting = [one for one in here.inputs if id(one) not in known]
+        if id(here) in known:
+            todo.pop()
+        elif waiting:
+            todo += waiting
+        else:
+            if here.layer is None:
+                raise NotFollowed("an output of the model comes from another input than the model's")
+            known[id(here)] = KerasTensor(here.layer, tuple(known[id(one)] for one in here.inputs))
+            todo.pop()
+    return known[id(tensor)]
+
+
+def evaluate(tensor: KerasTensor, trace: Trace, memo: dict[int, Map]) -> Map:
+    """The layers up to a tensor, made where they are not yet."""
+    todo = [tensor]
+    while todo:
+        here = todo[-1]
+        waiting = [one for one in here.inputs if id(one) not in memo]
+        if id(here) in memo:
+            todo.pop()
+        elif waiting:
+            todo += waiting
+        else:
+            if here.layer is None:
+                raise NotFollowed("an output of the model comes from another input than the model's")
+            memo[id(here)] = made(here.layer, [memo[id(one)] for one in here.inputs], trace)
+            todo.pop()
+    return memo[id(tensor)]
+
+
+def made(layer: KerasLayer, inputs: list[Map], trace: Trace) -> Map:
+    trace.here = layer.span
+    try:
+        layering = Layering(trace, layer.options, inputs, layer.name)
+        if layer.kind in ACTIVATIONS:
+            return activation(trace, layering.x, layer.kind)
+        return KINDS[layer.kind].make(layering)
+    except NotFollowed as fault:
+        if fault.span is None:
+            fault.span = layer.span
+        raise
+    except (TypeError, ValueError, IndexError) as error:
+        other = NotFollowed(f"{layer.kind} with these options is not read ({str(error)[:80]})")
+        other.span = layer.span
+        raise other from error
+
+
+def _shape(found: Any) -> Shape | None:
+    if found is None:
+        return None
+    sizes = (found,) if isinstance(found, int) else tuple(found)
+    if not sizes or not all(type(size) is int and size > 0 for size in sizes):
+        return None
+    return sizes
+
+
+def keras_layer(kind: str, arguments: list[Any], options: dict[str, Any], span: Span | None) -> KerasLayer:
+    """A layer as its constructor makes it."""
+    found = bound(kind, KINDS[kind].arguments, arguments, options, UNTOLD)
+    name = found.get("name")
+    return KerasLayer(kind, found, name if isinstance(name, str) else "", span)
+
+
+def is_keras_class(kind: UserClass) -> bool:
+    """Whether a class of the file is a Keras model."""
+    return any(base.last in ("Model", "Layer") and _is_keras(base.path) for base in kind.library())
+
+
+def _is_keras(path: str) -> bool:
+    return path.partition(".")[0] in LIBRARIES
+
+
+@dataclass
+class KerasLibrary(Library):
+    """Answers an interpreter."""
+
+    reader: Interpreter | None = None
+    node: Any = None
+
+    def name(self, name: str) -> Any:
+        if name in USUAL:
+            return External(USUAL[name])
+        if name in KINDS or name in SAME_KINDS:
+            return External(f"keras.layers.{name}")
+        raise KeyError(name)
+
+    def call(self, target: Any, arguments: list[Any], options: dict[str, Any]) -> Any:
+        assert self.reader is not None
+        span = self.reader.span(self.node)
+        if isinstance(target, External) and _is_keras(target.path):
+            return self._external(target, arguments, options, span)
+        if isinstance(target, Own) and target.is_keras:
+            return self._helper(target, arguments, options, span)
+        if isinstance(target, KerasLayer):
+            return self._applied(target, arguments)
+        if isinstance(target, KerasModel) and arguments and isinstance(arguments[0], KerasTensor):
+            found = target.applied(arguments[0])
+            return found[0] if len(found) == 1 else found
+        if isinstance(target, _KerasMethod):
+            return target.call(arguments)
+        if isinstance(target, Instance) and is_keras_class(target.kind):
+            return self.run(target, arguments, options)
+        return NotImplemented
+
+    def _applied(self, layer: KerasLayer, arguments: list[Any]) -> Any:
+        given = arguments[0] if arguments else None
+        inputs = tuple(given) if isinstance(given, list | tuple) else (given,)
+        if not all(isinstance(one, KerasTensor) for one in inputs):
+            return UnknownValue("a layer reads something that is no tensor of the model")
+        return KerasTensor(layer, inputs)
+
+    def _helper(
+        self, target: Own, arguments: list[Any], options: dict[str, Any], span: Span | None
+    ) -> Any:  # fmt: skip
+        """A function or class of a file that cnnspec wrote."""
+        if only_loads(target):
+            return None
+        kind = f"cnnspec.{target.name}"
+        if kind not in KINDS:
+            raise NotFollowed(f"{target.name} is not read back")
+        if target.name[0].isupper():
+            return keras_layer(kind, arguments, options, span)
+        count = 2 if target.name == "unpooled" else 1
+        return self._applied(keras_layer(kind, arguments[count:], options, span), [arguments[:count]])
+
+    def _external(
+        self, target: External, arguments: list[Any], options: dict[str, Any], span: Span | None
+    ) -> Any:
+        last = SAME_KINDS.get(target.last, target.last)
+        if target.last in ("Input", "InputLayer"):
+            return self._input(arguments, options, target.last)
+        if last == "Sequential":
+            return self._sequential(arguments, options)
+        if last == "Model":
+            return self._model(arguments, options)
+        if target.last in SAME_KINDS and target.last.islower():
+            return self._applied(keras_layer(last, [], options, span), arguments)
+        if last in KINDS and not (last[0].islower() and ".layers." in target.path):
+            if last[0].islower():
+                return self._applied(keras_layer(last, arguments[1:], options, span), arguments[:1])
+            return keras_layer(last, arguments, options, span)
+        if last in ACTIVATIONS and arguments and isinstance(arguments[0], KerasTensor):
+            return self._applied(KerasLayer(last, {}, "", span), arguments[:1])
+        if ".layers." in target.path and target.last[:1].isupper():
+            raise NotFollowed(f"the reader does not know Keras's {target.last}")
+        return NotImplemented
+
+    def _input(self, arguments: list[Any], options: dict[str, Any], kind: str) -> Any:
+        given = options.get("shape", arguments[0] if arguments else options.get("input_shape"))
+        if given is None and (batch := options.get("batch_shape")) is not None:
+            given = batch[1:]
+        shape = _shape(given)
+        if shape is None:
+            raise NotFollowed(
+                "the shape of this input is not in the code", "say it behind the file, as in @28x28x1"
+            )
+        return KerasTensor(None, (), shape)
+
+    def _sequential(self, arguments: list[Any], options: dict[str, Any]) -> KerasModel:
+        made = KerasModel(name=_title(options))
+        for layer in options.get("layers", arguments[0] if arguments else None) or ():
+            _added(made, layer)
+        return made
+
+    def _model(self, arguments: list[Any], options: dict[str, Any]) -> Any:
+        inputs = options.get("inputs", arguments[0] if arguments else None)
+        outputs = options.get("outputs", arguments[1] if len(arguments) > 1 else None)
+        both: list[list[Any]] = [
+            list(one) if isinstance(one, list | tuple) else [one] for one in (inputs, outputs)
+        ]
+        if not all(isinstance(one, KerasTensor) for part in both for one in part):
+            why = next((one.why for part in both for one in part if isinstance(one, UnknownValue)), "")
+            raise NotFollowed(
+                "the inputs or outputs of this model cannot be followed" + (f": {why}" if why else "")
+            )
+        return KerasModel([], both[0], both[1], _title(options))
+
+    def run(self, instance: Instance, arguments: list[Any], options: dict[str, Any]) -> Any:
+        """What a model or layer of the file gives for tensors."""
+        assert self.reader is not None
+        method = instance.kind.find("call")
+        if method is None:
+            raise NotFollowed(f"{instance.kind.name} has no call")
+        function = Function(method[0].node, method[0].outer, instance, method[0].owner)
+        return self.reader.enter(function, arguments, {}, self.node)
+
+    def attribute(self, value: Any, name: str) -> Any:
+        if isinstance(value, KerasModel):
+            return self._of_model(value, name)
+        if isinstance(value, KerasTensor):
+            if name == "shape":
+                return (None, *self._shape_of(value))
+            return NotImplemented
+        if isinstance(value, Instance) and is_keras_class(value.kind):
+            return _KerasMethod(value, name)
+        if isinstance(value, KerasLayer):
+            return value.options.get(name, NotImplemented)
+        return NotImplemented
+
+    def _of_model(self, value: KerasModel, name: str) -> Any:
+        if name in ("input", "output") and value.outputs:
+            return value.inputs[0] if name == "input" else value.outputs[0]
+        if name == "layers":
+            return list(value.layers)
+        return _KerasMethod(value, name)
+
+    def _shape_of(self, tensor: KerasTensor) -> Shape:
+        """The shape of a tensor on the way, where the code asks for it."""
+        start: Any = tensor
+        while start.layer is not None:
+            start = start.inputs[0]
+        trace = Trace()
+        trace.start(start.shape)
+        return trace.shapes[evaluate(tensor, trace, {id(start): Map("input")}).node]
+
+    def item(self, value: Any, key: Any) -> Any:
+        if not isinstance(value, KerasTensor):
+            return NotImplemented
+        last = key[-1] if isinstance(key, tuple) and key[:-1] else None
+        others = key[:-1] if isinstance(key, tuple) else ()
+        if not isinstance(last, slice) or last.step not in (None, 1) or any(
+            one is not Ellipsis and one != slice(None) for one in others
+        ):  # fmt: skip
+            raise NotFollowed("only channels are taken from a tensor, as in x[..., 0:8]")
+        bounds = {"start": last.start or 0, "stop": 2**40 if last.stop is None else last.stop}
+        assert self.reader is not None
+        return KerasTensor(KerasLayer("slice", bounds, "", self.reader.span(self.node)), (value,))
+
+    def binary(self, sign: type, left: Any, right: Any) -> Any:
+        kinds = {ast.Add: "Add", ast.Mult: "Multiply", ast.Sub: "Subtract"}
+        if not isinstance(left, KerasTensor) and not isinstance(right, KerasTensor):
+            return NotImplemented
+        if sign not in kinds or not (isinstance(left, KerasTensor) and isinstance(right, KerasTensor)):
+            raise NotFollowed("arithmetic of a tensor and something else has no counterpart here")
+        assert self.reader is not None
+        return KerasTensor(KerasLayer(kinds[sign], {}, "", self.reader.span(self.node)), (left, right))
+
+
+def _title(options: dict[str, Any]) -> str:
+    name = options.get("name")
+    return name if isinstance(name, str) else ""
+
+
+def _added(model: KerasModel, layer: Any) -> None:
+    if isinstance(layer, KerasTensor) and layer.layer is None:
+        model.layers.append(KerasLayer("Identity", {"input_shape": layer.shape, "_input": True}))
+    elif isinstance(layer, KerasLayer | KerasModel):
+        model.layers.append(layer)
+    elif isinstance(layer, UnknownValue):
+        raise NotFollowed(f"a layer of this model cannot be followed: {layer.why}")
+    else:
+        raise NotFollowed("something is added to this model that is no layer")
+
+
+@dataclass(frozen=True, eq=False)
+class _KerasMethod:
+    value: Any
+    name: str
+
+    def call(self, arguments: Sequence[Any]) -> Any:
+        if isinstance(self.value, KerasModel) and self.name == "add":
+            _added(self.value, arguments[0] if arguments else None)
+        if isinstance(self.value, KerasModel) and self.name == "pop" and self.value.layers:
+            self.value.layers.pop()
+        return (
+            None
+            if self.name in ("add", "pop", "compile", "summary", "build", "super.__init__")
+            else UnknownValue()
+        )

@@ -1,0 +1,394 @@
+"""Python code as a network: ``lecture.py``, ``lecture.py:Net``, ``lecture.py:Net@28x28x1``, or a notebook.
+
+The code is read and never run.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+from cnnspec.diagnostics import Diagnostic, SpecError, suggestion
+from cnnspec.exchange.code_in import own_helpers, torch_library
+from cnnspec.exchange.code_in.flow import NotFollowed, Tensor, Trace
+from cnnspec.exchange.code_in.interpreter import (
+    BudgetSpent,
+    Function,
+    Instance,
+    Interpreter,
+    Library,
+    UnknownValue,
+    UserClass,
+)
+from cnnspec.exchange.code_in.keras_library import KerasLibrary, KerasModel, KerasTensor, is_keras_class
+from cnnspec.exchange.code_in.result import Read, finished
+from cnnspec.exchange.code_in.torch_library import is_module, is_module_class
+from cnnspec.exchange.code_in.torch_modules import TorchModule
+from cnnspec.exchange.trade import Imported
+from cnnspec.files import LARGEST, decoded, opened
+from cnnspec.layers.base import Shape, show
+from cnnspec.text import Source
+
+SELECTED: Final = re.compile(
+    r"(?P<file>.*\.(py|ipynb))(:(?P<model>[\w.]+))?(@(?P<shape>\d+(x\d+)*))?", re.DOTALL
+)
+"""A file, the model in it, and its input."""
+USUAL_SIZES: Final = (224, 32, 28, 64, 96, 128, 227, 299, 256, 48, 112, 160, 192, 300, 384, 416, 512, 572)
+"""Heights and widths that inputs have, tried where the code says none."""
+MOST_TRIES: Final = 300
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What is asked of a file."""
+
+    path: Path
+    model: str = ""
+    shape: Shape | None = None
+
+    @classmethod
+    def of(cls, text: str) -> Selection:
+        found = SELECTED.fullmatch(text)
+        assert found is not None
+        sizes = found["shape"]
+        return cls(
+            Path(found["file"]), found["model"] or "", tuple(map(int, sizes.split("x"))) if sizes else None
+        )
+
+
+def read(path: Path, shape: Shape | None = None) -> Read:
+    """The network of a file of Python code; raises SpecError with what cannot be followed, at its line."""
+    wanted = Selection.of(str(path))
+    if shape is not None and wanted.shape is None:
+        wanted = replace(wanted, shape=shape)
+    with opened(wanted.path) as file:
+        text = decoded(file.read(LARGEST + 1), f'"{wanted.path}"')
+    if wanted.path.suffix.lower() == ".ipynb":
+        text = cells(text, wanted.path)
+    return read_source(Source(str(wanted.path), text), wanted)
+
+
+def imported(path: Path, shape: Shape | None = None) -> Imported:
+    """What a file of Python code says; ``shape`` is the input's where the code leaves it open."""
+    found = read(path, shape)
+    return Imported(found.text, None, found.notes)
+
+
+def read_source(source: Source, wanted: Selection) -> Read:
+    try:
+        return _Reading(source, wanted).read()
+    except NotFollowed as fault:
+        raise SpecError([fault.diagnostic()]) from fault
+    except BudgetSpent as stop:
+        message = "this code loops for ever, or builds more than can be read in two seconds"
+        raise SpecError.of("code-not-followed", message) from stop
+    except RecursionError as error:
+        raise SpecError.of("code-not-followed", "this code is nested too deeply to be read") from error
+
+
+def cells(text: str, path: Path) -> str:
+    """The code cells of a notebook, one after the other; lines for the shell are left out."""
+    try:
+        document = json.loads(text)
+        found = [cell["source"] for cell in document["cells"] if cell["cell_type"] == "code"]
+        parts = ["".join(part) if isinstance(part, list) else str(part) for part in found]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise SpecError.of("code-not-followed", f'"{path}" is no notebook') from error
+    return "".join(f"# cell {n}\n{_plain(part)}\n" for n, part in enumerate(parts, 1))
+
+
+def _plain(part: str) -> str:
+    return re.sub(r"^(\s*)[%!].*$", r"\1pass", part, flags=re.MULTILINE)
+
+
+class _Reading:
+    def __init__(self, source: Source, wanted: Selection) -> None:
+        self.source, self.wanted = source, wanted
+        self.library = Frameworks()
+        self.reader = Interpreter(source, self.library, self._at)
+        self.library.attach(self.reader)
+
+    def _at(self, node: Any) -> None:
+        self.library.node = node
+
+    def read(self) -> Read:
+        self.reader.module(self._parsed())
+        models = self.models()
+        name = self._chosen(models)
+        model = models[name]
+        if isinstance(model, UserClass) and is_keras_class(model):
+            model = self._subclassed(name, model)
+        if isinstance(model, KerasModel):
+            return self._keras(name, model)
+        return self._torch(name, model)
+
+    def _parsed(self) -> ast.Module:
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                return ast.parse(_plain(self.source.text))
+        except SyntaxError as error:
+            line = min(max(error.lineno or 1, 1), len(self.source.line_starts))
+            start = self.source.line_starts[line - 1]
+            span = self.source.span(start, start + len(self.source.line(line)))
+            raise SpecError(
+                [Diagnostic("code-not-followed", f"this is no Python: {error.msg}", span)]
+            ) from error
+        except (ValueError, MemoryError) as error:
+            raise SpecError.of(
+                "code-not-followed", f"this is no Python: {error or 'nested too deeply'}"
+            ) from error
+
+    # Which model ---------------------------------------------------------------------
+
+    def models(self) -> dict[str, Any]:
+        """The models of the file by name: objects first, then classes that nothing made an object of."""
+        names = self.reader.names.values
+        found: dict[str, Any] = {}
+        for name, value in names.items():
+            if isinstance(value, KerasModel) and value not in found.values():
+                found[name] = value
+            elif is_module(value) and not any(value is other for other in found.values()):
+                found[value.kind.name if isinstance(value, Instance) else name] = value
+        used = {id(model.kind) for model in found.values() if isinstance(model, Instance)}
+        used |= set(self._parts(found.values()))
+        classes = {
+            name: value
+            for name, value in names.items()
+            if isinstance(value, UserClass) and (is_module_class(value) or is_keras_class(value))
+        }
+        for name, kind in classes.items():
+            if id(kind) not in used or name == self.wanted.model:
+                found.setdefault(name, kind)
+        if not found or (self.wanted.model and self.wanted.model not in found):
+            found |= dict(self._built(names))
+        return self._outermost(found) if not self.wanted.model else found
+
+    def _built(self, names: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+        """The models that functions of the file give, where these need no arguments."""
+        for name, value in list(names.items()):
+            if isinstance(value, Function) and not isinstance(value.node, ast.Lambda):
+                taken = value.node.args
+                needs = len(taken.args) > len(taken.defaults) or bool(taken.posonlyargs)
+                if needs or self.wanted.model not in ("", name):
+                    continue
+                try:
+                    made = self.reader.enter(value, [], {}, value.node)
+                except NotFollowed as fault:
+                    self.reader.faults[value.node.lineno] = fault
+                    continue
+                if isinstance(made, KerasModel) or is_module(made):
+                    yield name, made
+
+    def _parts(self, models: Any) -> Iterator[int]:
+        """The classes that models are made of."""
+        todo, seen = [model for model in models if is_module(model)], set()
+        while todo:
+            model = todo.pop()
+            if id(model) in seen:
+                continue
+            seen.add(id(model))
+            for _, child in torch_library.members_of(model):
+                todo.append(child)
+                if isinstance(child, Instance):
+                    yield id(child.kind)
+
+    def _outermost(self, found: dict[str, Any]) -> dict[str, Any]:
+        """Without the classes that another of them is built from: those that its text names."""
+        kinds = {name: value for name, value in found.items() if isinstance(value, UserClass)}
+        inner = set()
+        for name, kind in kinds.items():
+            words = {n.id for n in ast.walk(kind.node) if isinstance(n, ast.Name)} if kind.node else set()
+            inner |= {other for other in kinds if other != name and other in words}
+        return {name: value for name, value in found.items() if name not in inner} or found
+
+    def _chosen(self, models: dict[str, Any]) -> str:
+        file = self.wanted.path
+        if self.wanted.model:
+            if self.wanted.model in models:
+                return self.wanted.model
+            cure = suggestion(self.wanted.model, list(models), f"there are {', '.join(models) or 'none'}")
+            raise SpecError.of("code-not-followed", f"{file} has no model {self.wanted.model}; {cure}")
+        if len(models) == 1:
+            return next(iter(models))
+        if models:
+            names = ", ".join(models)
+            cure = f"say which: {file}:{next(iter(models))}"
+            raise SpecError.of("several-models", f"{file} has {len(models)} models: {names}", cure)
+        return self._listing(file)
+
+    def _listing(self, file: Path) -> str:
+        """No model: why, or a constructor that stands alone, as slides print it."""
+        if self.reader.faults:
+            raise SpecError([fault.diagnostic() for fault in self.reader.faults.values()])
+        raise SpecError.of(
+            "code-not-followed", f"{file} describes no network that the reader knows",
+            "it follows Keras's Sequential and functional models, and PyTorch's modules",
+        )  # fmt: skip
+
+    # Results -------------------------------------------------------------------------
+
+    def _subclassed(self, name: str, kind: UserClass) -> KerasModel:
+        """A model that is a class of the file: what its ``call`` makes of an input."""
+        if self.wanted.shape is None:
+            raise NotFollowed(
+                f"the code does not say what {name} takes",
+                f"say it behind the file: {self.wanted.path}:{name}@28x28x1", code="input-without-size",
+            )  # fmt: skip
+        start = KerasTensor(None, (), self.wanted.shape)
+        found = self.library.keras.run(self.library.constructed(kind), [start], {})
+        outputs = list(found) if isinstance(found, list | tuple) else [found]
+        if not all(isinstance(one, KerasTensor) for one in outputs):
+            raise NotFollowed(f"what {name} gives cannot be followed")
+        return KerasModel([], [start], outputs)
+
+    def _keras(self, name: str, model: KerasModel) -> Read:
+        return model.finished(name, self.wanted.shape)
+
+    def _torch(self, name: str, model: Any) -> Read:
+        if isinstance(model, UserClass):
+            model = self.library.constructed(model)
+        torch_library.walk(model)
+        shape = self.wanted.shape or self._shown(model)
+        if shape is not None:
+            return self._traced(name, model, shape)
+        return self._guessed(name, model)
+
+    def _shown(self, model: Any) -> Shape | None:
+        """The input that the code itself tries the model with."""
+        for sizes in model.examples:
+            if len(sizes) >= 2:
+                return (*sizes[2:], sizes[1])
+        return None
+
+    def _traced(self, name: str, model: Any, shape: Shape) -> Read:
+        trace = Trace()
+        trace.start(shape)
+        self.library.torch.trace = trace
+        try:
+            found = self.library.torch.run(model, [Tensor.of(trace, "input")], {})
+        except NotFollowed as fault:
+            if fault.span is None:
+                fault.span = trace.here
+            raise
+        results = list(found) if isinstance(found, list | tuple) else [found]
+        if isinstance(found, UnknownValue) or not all(isinstance(one, Tensor) for one in results):
+            why = found.why if isinstance(found, UnknownValue) else "it gives something else than tensors"
+            raise NotFollowed(f"what {name} gives cannot be followed: {why}")
+        return finished(name, trace, shape, results, {})
+
+    def _guessed(self, name: str, model: Any) -> Read:
+        """The usual input that fits; where many do, the code does not say it."""
+        rank, channels = self._first(model)
+        fitting: list[tuple[Shape, Read]] = []
+        furthest: tuple[int, NotFollowed | None] = (-1, None)
+        sizes: Any = [()] if rank == 0 else USUAL_SIZES
+        for size in sizes:
+            shape = ((size,) * rank if rank else ()) + (channels,)
+            try:
+                fitting.append((shape, self._traced(name, model, shape)))
+            except NotFollowed as fault:
+                if len(self.library.torch.trace.parts) > furthest[0]:
+                    furthest = len(self.library.torch.trace.parts), fault
+            if len(fitting) > 3:
+                break
+        if not fitting:
+            raise furthest[1] or NotFollowed("no input fits this model")
+        if rank and len(fitting) > 3:
+            example = show(fitting[0][0])
+            raise NotFollowed(
+                f"{name} takes inputs of many sizes, and the code does not say which is meant",
+                f"say it behind the file: {self.wanted.path}@{example}", code="input-without-size",
+            )  # fmt: skip
+        shape, found = fitting[0]
+        return _with_guess(found, shape, self.wanted.path) if rank else found
+
+    def _first(self, model: Any) -> tuple[int, int]:
+        """The number of spatial axes and of channels that the first layer takes."""
+        for module in _leaves(model):
+            o = module.options
+            if found := re.fullmatch(r"Conv(Transpose)?([123])d", module.kind):
+                return int(found[2]), o["in_channels"]
+            if module.kind == "Linear":
+                return 0, o["in_features"]
+            if found := re.fullmatch(r"(Batch|Instance)Norm([23])d", module.kind):
+                return int(found[2]), o["num_features"]
+        raise NotFollowed(
+            "the code does not say what the model takes",
+            f"say it behind the file: {self.wanted.path}@28x28x1", code="input-without-size",
+        )  # fmt: skip
+
+
+def _leaves(model: Any) -> Iterator[Any]:
+    if isinstance(model, TorchModule) and not model.children:
+        yield model
+    for _, child in torch_library.members_of(model):
+        yield from _leaves(child)
+
+
+def _with_guess(found: Read, shape: Shape, path: Path) -> Read:
+    note = Diagnostic.warning(
+        "input-taken",
+        f"the code does not say its input: {show(shape)} is the usual one that fits",
+        f"say another behind the file: {path}@HEIGHTxWIDTHxCHANNELS",
+    )
+    return Read(found.text, found.network, found.weights, (note, *found.notes), found.nodes)
+
+
+class Frameworks(Library):
+    """Asks PyTorch's and Keras's libraries in turn."""
+
+    def __init__(self) -> None:
+        self.torch, self.keras = torch_library.TorchLibrary(), KerasLibrary()
+        self.parts: tuple[Any, ...] = (self.torch, self.keras)
+        self.reader: Interpreter | None = None
+
+    def attach(self, reader: Interpreter) -> None:
+        self.reader = self.torch.reader = self.keras.reader = reader
+
+    @property
+    def node(self) -> Any:
+        return self.torch.node
+
+    @node.setter
+    def node(self, node: Any) -> None:
+        self.torch.node = self.keras.node = node
+
+    def constructed(self, kind: UserClass) -> Any:
+        assert self.reader is not None
+        return self.reader.construct(kind, [], {}, kind.node)
+
+    def name(self, name: str) -> Any:
+        for part in self.parts:
+            try:
+                return part.name(name)
+            except KeyError:
+                continue
+        raise KeyError(name)
+
+    def call(self, target: Any, arguments: list[Any], options: dict[str, Any]) -> Any:
+        return self._first("call", target, arguments, options)
+
+    def attribute(self, value: Any, name: str) -> Any:
+        return self._first("attribute", value, name)
+
+    def item(self, value: Any, key: Any) -> Any:
+        return self._first("item", value, key)
+
+    def binary(self, sign: type, left: Any, right: Any) -> Any:
+        return self._first("binary", sign, left, right)
+
+    def defined(self, node: ast.FunctionDef | ast.ClassDef) -> Any:
+        return own_helpers.own(node)
+
+    def _first(self, question: str, *arguments: Any) -> Any:
+        for part in self.parts:
+            if (found := getattr(part, question)(*arguments)) is not NotImplemented:
+                return found
+        return NotImplemented

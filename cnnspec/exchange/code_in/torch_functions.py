@@ -1,0 +1,705 @@
+"""What PyTorch's functions do, as layers: one table for code that is read and for graphs that torch exports.
+
+Arguments are named and ordered as in ``torch.nn.functional``; names in capitals there are small here.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+from math import isinf, prod
+from typing import Any, Final, TypeAlias
+
+from cnnspec.exchange.code_in.flow import ModelArray, NotFollowed, Tensor
+from cnnspec.layers.registry import LAYERS
+
+Pair: TypeAlias = int | Sequence[int]
+
+
+def _axes(value: Pair, rank: int) -> tuple[int, ...]:
+    found = tuple(value) if isinstance(value, list | tuple) else (value,)
+    if not all(type(one) is int for one in found) or len(found) not in (1, rank):
+        raise NotFollowed(f"{value!r} is no size along {rank} axes")
+    return found * rank if len(found) == 1 else found
+
+
+def _short(sizes: tuple[int, ...]) -> tuple[int, ...]:
+    return sizes[:1] if len(set(sizes)) == 1 else sizes
+
+
+def tensor(x: Any) -> Tensor:
+    if isinstance(x, Tensor):
+        return x
+    raise NotFollowed("a tensor is expected here, whose origin the reader cannot follow")
+
+
+def rank_of(x: Tensor) -> int:
+    return len(x.sizes) - 2
+
+
+def owner(*parameters: Any) -> str:
+    """The module that arrays belong to."""
+    return next((p.key.rpartition(".")[0] for p in parameters if isinstance(p, ModelArray)), "")
+
+
+def own(parameter: Any, what: str) -> ModelArray | None:
+    if parameter is None or isinstance(parameter, ModelArray):
+        return parameter
+    raise NotFollowed(f"{what} is no parameter of the model, but worked out in its code")
+
+
+def one(x: Any, word: str, /, **options: Any) -> Tensor:
+    """A layer on one tensor, N x C x spatial."""
+    x = tensor(x)
+    name = options.pop("name", "")
+    weights = options.pop("weights", None)
+    return Tensor.of(x.trace, x.trace.add(word, [x.layer()], options, name, weights))
+
+
+def elementwise(x: Any, word: str, /, **options: Any) -> Tensor:
+    """A curve on every value, however its axes lie."""
+    x = tensor(x)
+    return tensor(x).kept(x.trace.add(word, [x.node], options))
+
+
+def _same(padding: Any) -> Any:
+    return padding if isinstance(padding, str) else None
+
+
+# Weights ---------------------------------------------------------------------------------
+
+
+def conv(x: Any, weight: Any, bias: Any = None, stride: Pair = 1, padding: Any = 0, dilation: Pair = 1,
+         groups: int = 1) -> Tensor:  # fmt: skip
+    x, weight, bias = tensor(x), own(weight, "the kernel"), own(bias, "the bias")
+    assert weight is not None
+    filters, reads, *kernel = weight.shape
+    rank, channels = len(kernel), tensor(x).sizes[1]
+    if len(x.sizes) != rank + 2:
+        raise NotFollowed(
+            f"a convolution along {rank} axes gets a tensor of {len(x.sizes)}", code="needs-a-map"
+        )
+    if reads * groups != channels:
+        raise NotFollowed(
+            f"the convolution is made for {reads * groups} channels, but {channels} flow in",
+            f"make it for {channels} channels", code="shapes-do-not-match",
+        )  # fmt: skip
+    options: dict[str, Any] = {"kernel": tuple(kernel), "bias": bias is not None}
+    options |= {"stride": _short(_axes(stride, rank)), "dilation": _short(_axes(dilation, rank))}
+    options["padding"] = _same(padding) or _short(_axes(padding, rank))
+    if padding == "same" and any((k - 1) * d % 2 for k, d in zip(kernel, _axes(dilation, rank), strict=True)):
+        pass  # both pad the odd pixel at the far end
+    word = "conv"
+    if groups == channels > 1 and filters % channels == 0:
+        word, options = "depthwise", {**options, "multiplier": filters // channels}
+    else:
+        options |= {"filters": filters, "groups": groups}
+    return one(x, word, **options, name=owner(weight), weights={"weight": weight, "bias": bias})
+
+
+def conv_transpose(x: Any, weight: Any, bias: Any = None, stride: Pair = 1, padding: Pair = 0,
+                   output_padding: Pair = 0, groups: int = 1, dilation: Pair = 1) -> Tensor:  # fmt: skip
+    weight, bias = own(weight, "the kernel"), own(bias, "the bias")
+    assert weight is not None
+    channels, filters, *kernel = weight.shape
+    rank = len(kernel)
+    _need(tensor(x), channels, "transposed convolution")
+    sizes = {"stride": stride, "padding": padding, "output_padding": output_padding, "dilation": dilation}
+    options = {name: _short(_axes(value, rank)) for name, value in sizes.items()}
+    return one(
+        x, "upconv", filters=filters * groups, kernel=tuple(kernel), groups=groups,
+        bias=bias is not None, **options, name=owner(weight), weights={"weight": weight, "bias": bias},
+    )  # fmt: skip
+
+
+def _need(x: Tensor, channels: int, what: str) -> None:
+    if x.sizes[1] != channels:
+        raise NotFollowed(
+            f"the {what} is made for {channels:,} channels, but {x.sizes[1]:,} flow in",
+            f"make it for {x.sizes[1]:,}", code="shapes-do-not-match",
+        )  # fmt: skip
+
+
+def linear(x: Any, weight: Any, bias: Any = None) -> Tensor:
+    """Dense on vectors; at each position of a tensor with channels last, a 1x1 convolution."""
+    x, weight, bias = tensor(x), own(weight, "the weight"), own(bias, "the bias")
+    assert weight is not None
+    units, reads = weight.shape
+    if x.sizes[-1] != reads:
+        raise NotFollowed(
+            f"the linear layer is made for {reads:,} values, but {x.sizes[-1]:,} flow in",
+            f"make it for {x.sizes[-1]:,} values" if len(x.sizes) == 2 else "flatten the map before it",
+            notes=(f"what flows in is {' x '.join(map(str, x.sizes[1:]))} a sample",),
+        )  # fmt: skip
+    weights = {"weight": weight, "bias": bias}
+    options = {"bias": bias is not None, "name": owner(weight), "weights": weights}
+    if len(x.sizes) == 2:
+        return one(x, "dense", units=units, **options)
+    node = x.last()
+    if node is None:
+        raise NotFollowed("a linear layer on a tensor whose last axis is not its channels")
+    rank = len(x.own) - 2
+    weights["weight"] = weight.turned(lambda array: array.reshape(*array.shape, *(1 for _ in range(rank))))
+    made = x.trace.add("conv", [node], {"filters": units, "kernel": (1,), "bias": bias is not None},
+                       options["name"], weights)  # fmt: skip
+    return _with_last(x, made)
+
+
+def _with_last(x: Tensor, node: str) -> Tensor:
+    """The view with channels last of a layer whose channels may be others."""
+    fresh = Tensor.of(x.trace, node)
+    channels, spatial = fresh.view[1], fresh.view[2:]
+    view = [fresh.view[0]]
+    if len(x.view) == 3:
+        view.append(tuple(n for group in spatial for n in group))
+    else:
+        view += spatial
+    return fresh.seen([*view, channels])
+
+
+def batch_norm(x: Any, running_mean: Any, running_var: Any, weight: Any = None, bias: Any = None,
+               training: Any = False, momentum: float = 0.1, eps: float = 1e-5) -> Tensor:  # fmt: skip
+    if not isinstance(running_mean, ModelArray):
+        raise NotFollowed("batch norm without running statistics has no counterpart here")
+    weights = {"weight": weight, "bias": bias, "running_mean": running_mean, "running_var": running_var}
+    _need(tensor(x), running_mean.shape[0], "batch norm")
+    return one(
+        x, "batchnorm", epsilon=eps, momentum=momentum, affine=weight is not None,
+        name=owner(running_mean), weights=weights,
+    )  # fmt: skip
+
+
+def layer_norm(
+    x: Any, normalized_shape: Any, weight: Any = None, bias: Any = None, eps: float = 1e-5
+) -> Tensor:
+    x = tensor(x)
+    shape = _axes_list(normalized_shape)
+    if (weight is None) != (bias is None):
+        raise NotFollowed("layer norm with a scale and no shift has no counterpart here")
+    options: dict[str, Any] = {"epsilon": eps, "affine": weight is not None, "over": "all"}
+    weights = {"weight": weight, "bias": bias}
+    if len(shape) == 1 and len(x.sizes) > 2:
+        node = x.last()
+        if node is None or x.sizes[-1] != shape[0]:
+            raise NotFollowed("layer norm over an axis that is not the channels, put last")
+        return tensor(x).kept(
+            x.trace.add("layernorm", [node], {**options, "over": "channels"}, owner(weight), weights)
+        )
+    if tuple(shape) != x.sizes[1:]:
+        raise NotFollowed(f"layer norm over {tuple(shape)} of a tensor of {x.sizes[1:]} a sample")
+    return one(x, "layernorm", **options, name=owner(weight), weights=weights)
+
+
+def _axes_list(value: Any) -> list[int]:
+    return list(value) if isinstance(value, list | tuple) else [value]
+
+
+def group_norm(x: Any, num_groups: int, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> Tensor:
+    return one(
+        x, "groupnorm", groups=num_groups, epsilon=eps, affine=weight is not None, name=owner(weight),
+        weights={"weight": weight, "bias": bias},
+    )  # fmt: skip
+
+
+def instance_norm(x: Any, running_mean: Any = None, running_var: Any = None, weight: Any = None,
+                  bias: Any = None, use_input_stats: Any = True, momentum: float = 0.1,
+                  eps: float = 1e-5) -> Tensor:  # fmt: skip
+    if running_mean is not None:
+        raise NotFollowed("instance norm with running statistics has no counterpart here")
+    return one(
+        x, "instancenorm", epsilon=eps, affine=weight is not None, name=owner(weight),
+        weights={"weight": weight, "bias": bias},
+    )  # fmt: skip
+
+
+def prelu(x: Any, weight: Any) -> Tensor:
+    weight = own(weight, "the slope")
+    assert weight is not None
+    shared = weight.shape == (1,)
+    return one(x, "prelu", shared=shared, name=owner(weight), weights={"weight": weight})
+
+
+def attention(x: Any, embed: int, heads: int, parameters: dict[str, Any], name: str, to: Any) -> Tensor:
+    """``nn.MultiheadAttention`` with the batch first."""
+    x, to = tensor(x), tensor(to)
+    node, other = x.last(), to.last()
+    if node is None or other is None:
+        raise NotFollowed("attention reads tensors of N x positions x channels")
+    inputs, options = [node], {"heads": heads, "bias": parameters.get("in_proj_bias") is not None}
+    if other != node:
+        inputs, options = [node, other], {**options, "to": other}
+    return tensor(x).kept(x.trace.add("attention", inputs, options, name, parameters))
+
+
+# Pools -----------------------------------------------------------------------------------
+
+
+def _windows(x: Tensor, rank: int, kernel: Pair, stride: Any, padding: Pair, ceil: bool) -> dict[str, Any]:
+    if rank_of(x) != rank:
+        raise NotFollowed(f"a pool along {rank} axes gets a tensor of {len(x.sizes)}")
+    kernels = _axes(kernel, rank)
+    strides = kernels if stride in (None, [], ()) else _axes(stride, rank)
+    options: dict[str, Any] = {"kernel": kernels, "padding": _short(_axes(padding, rank))}
+    if strides != kernels:
+        options["stride"] = _short(strides)
+    return {**options, "rounding": "ceil"} if ceil else options
+
+
+def max_pool(rank: int) -> Callable[..., Any]:
+    def pool(x: Any, kernel_size: Pair, stride: Any = None, padding: Pair = 0, dilation: Pair = 1,
+             ceil_mode: bool = False, return_indices: bool = False) -> Any:  # fmt: skip
+        options = _windows(tensor(x), rank, kernel_size, stride, padding, ceil_mode)
+        made = one(x, "maxpool", **options, dilation=_short(_axes(dilation, rank)))
+        return (made, made) if return_indices else made
+
+    return pool
+
+
+def avg_pool(rank: int) -> Callable[..., Tensor]:
+    def pool(x: Any, kernel_size: Pair, stride: Any = None, padding: Pair = 0, ceil_mode: bool = False,
+             count_include_pad: bool = True, divisor_override: Any = None) -> Tensor:  # fmt: skip
+        if divisor_override is not None:
+            raise NotFollowed("a pool with a divisor of its own has no counterpart here")
+        options = _windows(tensor(x), rank, kernel_size, stride, padding, ceil_mode)
+        return one(x, "avgpool", **options, count_padding=bool(count_include_pad))
+
+    return pool
+
+
+def max_unpool(rank: int) -> Callable[..., Tensor]:
+    def unpool(x: Any, indices: Any, kernel_size: Pair, stride: Any = None, padding: Pair = 0,
+               output_size: Any = None) -> Tensor:  # fmt: skip
+        x, pool = tensor(x), tensor(indices)
+        return Tensor.of(x.trace, x.trace.add("unpool", [x.layer(), pool.node], {"pool": pool.node}))
+
+    return unpool
+
+
+def adaptive(word: str) -> Callable[..., Tensor]:
+    """The whole map, or to a size: plain windows where it divides the map, as the language says it."""
+
+    def pool(x: Any, output_size: Any) -> Tensor:
+        x = tensor(x)
+        rank = rank_of(x)
+        sizes = tuple(n if n is not None else x.sizes[2 + k] for k, n in enumerate(_sizes(output_size, rank)))
+        if set(sizes) == {1}:
+            return one(x, f"global{word}")
+        if sizes == x.sizes[2:]:
+            return tensor(x)
+        if "to" in LAYERS[word].model_fields:
+            return one(x, word, to=sizes)
+        if any(a % b for a, b in zip(x.sizes[2:], sizes, strict=True)):
+            raise NotFollowed(f"windows to {sizes} of unequal sizes have no counterpart here")
+        return one(x, word, kernel=tuple(a // b for a, b in zip(x.sizes[2:], sizes, strict=True)))
+
+    return pool
+
+
+def _sizes(value: Any, rank: int) -> tuple[Any, ...]:
+    return tuple(value) if isinstance(value, list | tuple) else (value,) * rank
+
+
+# Curves ----------------------------------------------------------------------------------
+
+
+def curve(word: str, **fields: tuple[str, Any]) -> Callable[..., Tensor]:
+    """A function of every value; ``fields`` are PyTorch's names and defaults of ours."""
+
+    def apply(x: Any, *arguments: Any, inplace: Any = None, **options: Any) -> Tensor:
+        given = dict(zip((name for name, _ in fields.values()), arguments, strict=False))
+        known = {name for name, _ in fields.values()}
+        options = {key: value for key, value in options.items() if key in known} | given
+        if word not in LAYERS:
+            raise NotFollowed(f"the language has no {word}")
+        return elementwise(
+            x, word, **{f: options.get(name, default) for f, (name, default) in fields.items()}
+        )
+
+    return apply
+
+
+def hardtanh(x: Any, min_val: float = -1.0, max_val: float = 1.0, inplace: Any = None) -> Tensor:
+    if min_val == 0 and max_val > 0:
+        return elementwise(x, "relu", max=float(max_val))
+    if "hardtanh" in LAYERS and not isinf(max_val):
+        return elementwise(
+            x, "hardtanh", **dict(zip(LAYERS["hardtanh"].positional, (min_val, max_val), strict=False))
+        )
+    raise NotFollowed(f"the language has no hardtanh from {min_val} to {max_val}")
+
+
+def clamp(x: Any, min: Any = None, max: Any = None) -> Tensor:
+    if min == 0 and max is None:
+        return elementwise(x, "relu")
+    return hardtanh(x, -float("inf") if min is None else min, float("inf") if max is None else max)
+
+
+def softmax(x: Any, dim: Any = None, _stacklevel: Any = None, dtype: Any = None) -> Tensor:
+    x = tensor(x)
+    dim = 1 if dim is None else x.axis(dim)
+    if dim == 1 and x.sizes == x.own:
+        return one(x, "softmax")
+    if dim == len(x.sizes) - 1 and (node := x.last()) is not None:
+        return tensor(x).kept(x.trace.add("softmax", [node]))
+    if dim == 1 and len(x.sizes) == 2:
+        return one(x, "softmax")
+    raise NotFollowed(f"softmax along axis {dim}, which is not the channels")
+
+
+def log_softmax(x: Any, dim: Any = None, _stacklevel: Any = None, dtype: Any = None) -> Tensor:
+    x = tensor(x)
+    x.trace.note(
+        "framework-differs",
+        "log_softmax is read as softmax: here the loss takes the logarithm by itself",
+    )
+    return softmax(x, dim)
+
+
+def dropout(x: Any, p: float = 0.5, training: Any = True, inplace: Any = False) -> Tensor:
+    return elementwise(x, "dropout", rate=float(p)) if p else tensor(x)
+
+
+def channels_dropout(x: Any, p: float = 0.5, training: Any = True, inplace: Any = False) -> Tensor:
+    if "channels" in LAYERS["dropout"].model_fields:
+        return one(x, "dropout", rate=float(p), channels=True)
+    tensor(x).trace.note("framework-differs", "dropout of whole channels is read as dropout of single values")
+    return dropout(x, p)
+
+
+def local_response_norm(x: Any, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> Tensor:
+    return one(x, "lrn", size=size, alpha=alpha, beta=beta, k=k)
+
+
+# Sizes -----------------------------------------------------------------------------------
+
+
+def interpolate(x: Any, size: Any = None, scale_factor: Any = None, mode: str = "nearest",
+                align_corners: Any = None, recompute_scale_factor: Any = None,
+                antialias: bool = False) -> Tensor:  # fmt: skip
+    x = tensor(x)
+    rank, fields = rank_of(x), LAYERS["upsample"].model_fields
+    if antialias:
+        raise NotFollowed("resizing with antialias has no counterpart here")
+    now = x.sizes[2:]
+    if size is not None:
+        wanted = tuple(int(n) for n in _sizes(size, rank))
+        factors = tuple(a / b for a, b in zip(wanted, now, strict=True))
+    else:
+        factors = tuple(float(f) for f in _sizes(scale_factor, rank))
+        wanted = tuple(int(a * f) for a, f in zip(now, factors, strict=True))
+    how = {"nearest": "nearest", "linear": "bilinear", "bilinear": "bilinear", "trilinear": "bilinear"}.get(
+        mode
+    )
+    how = mode if how is None and mode == "bicubic" and "bicubic" in str(fields["mode"].annotation) else how
+    if how is None:
+        raise NotFollowed(f'resizing with mode "{mode}" has no counterpart here')
+    options: dict[str, Any] = {"mode": how}
+    if align_corners:
+        if "align" not in fields:
+            raise NotFollowed("resizing with align_corners has no counterpart here")
+        options["align"] = "corners"
+    if all(f == int(f) and f >= 1 for f in factors):
+        scale = tuple(map(int, factors))
+        return x if set(scale) == {1} else one(x, "upsample", scale=_short(scale), **options)
+    if "to" in fields:
+        return one(x, "upsample", to=wanted, **options)
+    raise NotFollowed("resizing by a factor that is no whole number has no counterpart here")
+
+
+def pad(x: Any, pad: Sequence[int], mode: str = "constant", value: Any = None) -> Tensor:
+    x = tensor(x)
+    rank = rank_of(x)
+    ends = [(pad[n], pad[n + 1]) for n in range(0, len(pad), 2)]
+    if len(ends) > rank:
+        if len(ends) == rank + 1 and mode == "constant" and not value:
+            return _pad_channels(x, ends)
+        raise NotFollowed("padding beyond the spatial axes has no counterpart here")
+    sides = [*reversed(ends), *()]
+    sides = [(0, 0)] * (rank - len(sides)) + sides
+    if mode == "constant" and value:
+        raise NotFollowed("padding with a value other than 0 has no counterpart here")
+    how = {"constant": "zeros", "reflect": "reflect", "replicate": "replicate"}.get(mode)
+    if how is None:
+        raise NotFollowed(f'padding with mode "{mode}" has no counterpart here')
+    cut, grown = [tuple(max(0, sign * n) for side in sides for n in side) for sign in (-1, 1)]
+    if any(cut):
+        x = one(x, "crop", amount=_ends(cut))
+    return one(x, "pad", amount=_ends(grown), mode=how) if any(grown) else x
+
+
+def _pad_channels(x: Tensor, ends: list[tuple[int, int]]) -> Tensor:
+    raise NotFollowed("padding of channels has no counterpart here")
+
+
+def _ends(pixels: tuple[int, ...]) -> tuple[int, ...]:
+    return pixels[:1] if len(set(pixels)) == 1 else pixels
+
+
+def pixel_shuffle(x: Any, upscale_factor: int) -> Tensor:
+    if "pixelshuffle" not in LAYERS:
+        raise NotFollowed("the language has no pixelshuffle")
+    return one(x, "pixelshuffle", **{LAYERS["pixelshuffle"].positional[0]: upscale_factor})
+
+
+def pixel_unshuffle(x: Any, downscale_factor: int) -> Tensor:
+    if "pixelunshuffle" not in LAYERS:
+        raise NotFollowed("the language has no pixelunshuffle")
+    return one(x, "pixelunshuffle", **{LAYERS["pixelunshuffle"].positional[0]: downscale_factor})
+
+
+def mean(x: Any, dim: Any = None, keepdim: bool = False, dtype: Any = None) -> Tensor:
+    return _over(tensor(x), dim, keepdim, "globalavgpool", "mean")
+
+
+def amax(x: Any, dim: Any = (), keepdim: bool = False) -> Tensor:
+    return _over(tensor(x), dim, keepdim, "globalmaxpool", "amax")
+
+
+def _over(x: Tensor, dim: Any, keepdim: bool, word: str, name: str) -> Tensor:
+    """Over all spatial axes: a global pool, without its axes unless they are kept."""
+    dims = sorted(x.axis(n) for n in _axes_list(dim if dim is not None else list(range(len(x.sizes)))))
+    node = x.last() if dims == list(range(1, len(x.sizes) - 1)) else None
+    if node is not None:
+        made = Tensor.of(x.trace, x.trace.add(word, [node]))
+        return made.seen(made.view[:2])
+    if dims == [1] and keepdim:
+        return one(x, {"globalavgpool": "mean", "globalmaxpool": "max"}[word])
+    if dims != list(range(2, len(x.sizes))) or not dims:
+        raise NotFollowed(f"{name} over axes {dims}, which are not all spatial axes of a map")
+    made = one(x, word)
+    return made if keepdim else made.seen(made.view[:2])
+
+
+# Merges ----------------------------------------------------------------------------------
+
+
+def scaled(x: Any, by: float, shift: float = 0.0) -> Tensor:
+    """Every value times a number, plus a number."""
+    return elementwise(x, "scale", by=float(by), shift=float(shift))
+
+
+_WITH_NUMBER: Final[dict[str, Callable[[Any, float], Tensor]]] = {
+    "add": lambda x, n: scaled(x, 1.0, n), "subtract": lambda x, n: scaled(x, 1.0, -n),
+    "multiply": lambda x, n: scaled(x, n), "divide": lambda x, n: scaled(x, 1 / n),
+}  # fmt: skip
+_OF_NUMBER: Final[dict[str, Callable[[Any, float], Tensor]]] = {
+    "add": _WITH_NUMBER["add"], "multiply": _WITH_NUMBER["multiply"],
+    "subtract": lambda x, n: scaled(x, -1.0, n),
+}  # fmt: skip
+
+
+def merge(word: str) -> Callable[..., Tensor]:
+    def apply(a: Any, b: Any, alpha: float = 1) -> Tensor:
+        if alpha != 1:
+            raise NotFollowed(f"{word} with a factor has no counterpart here")
+        for one, other, table in ((a, b, _WITH_NUMBER), (b, a, _OF_NUMBER)):
+            if isinstance(one, Tensor) and type(other) in (int, float) and word in table:
+                return table[word](one, other)
+            if isinstance(one, Tensor) and isinstance(other, ModelArray):
+                return _with_parameter(word, one, other)
+        if not isinstance(a, Tensor) or not isinstance(b, Tensor):
+            raise NotFollowed(f"{word} of a tensor and something else has no counterpart here")
+        return _merged(word, a, b)
+
+    return apply
+
+
+def _merged(word: str, a: Tensor, b: Tensor) -> Tensor:
+    if (a.atoms, a.view) == (b.atoms, b.view):
+        return a.kept(a.trace.add(word, [a.node, b.node]))
+    if len(a.sizes) != len(b.sizes):
+        raise NotFollowed(f"{word} of tensors with {len(a.sizes)} and {len(b.sizes)} axes")
+    return Tensor.of(a.trace, a.trace.add(word, [a.layer(), b.layer()]))
+
+
+def _with_parameter(word: str, x: Tensor, parameter: ModelArray) -> Tensor:
+    """A trained factor for each channel, or a number for each channel of each position."""
+    sizes = (1,) * (len(x.sizes) - len(parameter.shape)) + parameter.shape
+    channels = [n for n, size in enumerate(sizes) if size != 1]
+    flat = parameter.turned(lambda array: array.reshape(-1))
+    is_scale = word == "multiply" and len(channels) <= 1
+    weights = {"weight": flat}
+    if is_scale and channels == [1] and x.sizes == x.own and sizes[1] == x.sizes[1]:
+        return one(x, "scale", name=parameter.key, weights=weights)
+    node = x.last()
+    if is_scale and node and channels == [len(sizes) - 1] and sizes[-1] == x.sizes[-1]:
+        return x.kept(x.trace.add("scale", [node], {}, parameter.key, weights))
+    if word == "add" and node and sizes == (1, *x.sizes[1:]):
+        rows = parameter.turned(lambda array: array.reshape(-1, array.shape[-1]))
+        return x.kept(x.trace.add("positions", [node], {}, parameter.key, {"weight": rows}))
+    raise NotFollowed(f"{word} with a parameter of {parameter.shape} has no counterpart here")
+
+
+def power(x: Any, exponent: Any) -> Tensor:
+    if type(exponent) not in (int, float):
+        raise NotFollowed("only fixed exponents have a counterpart here")
+    word, options = ("square", {}) if exponent == 2 else ("power", {"exponent": float(exponent)})
+    return elementwise(x, word, **options)
+
+
+def channel_max(x: Any, dim: Any = None, keepdim: bool = False) -> Any:
+    """``x.max(dim=1, keepdim=True)``, values and places; of two tensors the greater."""
+    if isinstance(dim, Tensor):
+        return _merged("maximum", tensor(x), dim)
+    found = amax(x, dim if dim is not None else (), keepdim)
+    return found, found
+
+
+def normalize(x: Any, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -> Tensor:
+    if p != 2 or tensor(x).axis(dim) != 1:
+        raise NotFollowed("only the length of the channels is divided by here")
+    return one(x, "l2norm", epsilon=eps)
+
+
+def cat(tensors: Sequence[Any], dim: int = 0, axis: Any = None) -> Tensor:
+    flows = [tensor(x) for x in tensors]
+    dim = flows[0].axis(dim if axis is None else axis)
+    first = flows[0]
+    if dim == len(first.sizes) - 1 and dim > 1 and all(x.last() for x in flows):
+        return _with_last(first, first.trace.add("concat", [x.last() or "" for x in flows]))
+    if dim != 1:
+        raise NotFollowed(f"cat along axis {dim}; concat joins channels, which are axis 1")
+    return Tensor.of(first.trace, first.trace.add("concat", [x.layer() for x in flows]))
+
+
+def cut(x: Tensor, dim: int, start: int, stop: int) -> Tensor:
+    """Part of an axis: channels as slice, spatial axes as crop."""
+    dim, size = x.axis(dim), x.sizes[x.axis(dim)]
+    start, stop = (max(0, n + size) if n < 0 else min(n, size) for n in (start, stop))
+    if (start, stop) == (0, size):
+        return x
+    if stop <= start or dim == 0:
+        raise NotFollowed("part of the batch, or nothing, is taken")
+    if dim == 1:
+        return one(x, "slice", start=start, stop=stop)
+    ends = [(0, 0)] * rank_of(x)
+    ends[dim - 2] = (start, size - stop)
+    return one(x, "crop", amount=_ends(tuple(n for end in ends for n in end)))
+
+
+def chunk(x: Any, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
+    x = tensor(x)
+    size = x.sizes[x.axis(dim)]
+    return split(x, -(-size // chunks), dim)
+
+
+def split(x: Any, split_size_or_sections: Any, dim: int = 0) -> tuple[Tensor, ...]:
+    x = tensor(x)
+    size, step = x.sizes[x.axis(dim)], split_size_or_sections
+    sizes = list(step) if isinstance(step, list | tuple) else [step] * -(-size // step)
+    ends = [sum(sizes[:n]) for n in range(len(sizes) + 1)]
+    return tuple(cut(x, dim, a, min(b, size)) for a, b in itertools.pairwise(ends))
+
+
+# Views -----------------------------------------------------------------------------------
+
+
+def _spread(sizes: tuple[Any, ...]) -> list[int]:
+    found = list(sizes[0]) if len(sizes) == 1 and isinstance(sizes[0], list | tuple) else list(sizes)
+    if not all(type(size) is int for size in found):
+        raise NotFollowed("a size here is none that the reader can follow")
+    return found
+
+
+def reshape(x: Any, *sizes: Any, shape: Any = None) -> Tensor:
+    return tensor(x).reshaped(_spread(sizes if shape is None else (shape,)))
+
+
+def flatten(x: Any, start_dim: int = 0, end_dim: int = -1) -> Tensor:
+    return tensor(x).flattened(start_dim, end_dim)
+
+
+def unflatten(x: Any, dim: int, sizes: Any) -> Tensor:
+    x = tensor(x)
+    dim = x.axis(dim)
+    given = list(sizes)
+    if -1 in given:
+        given[given.index(-1)] = x.sizes[dim] // -prod(given)
+    return tensor(x).reshaped([*x.sizes[:dim], *given, *x.sizes[dim + 1 :]])
+
+
+def permute(x: Any, *dims: Any) -> Tensor:
+    return tensor(x).permuted(_spread(dims))
+
+
+def transpose(x: Any, dim0: int, dim1: int) -> Tensor:
+    x = tensor(x)
+    dims = list(range(len(x.sizes)))
+    a, b = x.axis(dim0), x.axis(dim1)
+    dims[a], dims[b] = b, a
+    return tensor(x).permuted(dims)
+
+
+def movedim(x: Any, source: int, destination: int) -> Tensor:
+    x = tensor(x)
+    dims = list(range(len(x.sizes)))
+    dims.insert(x.axis(destination), dims.pop(x.axis(source)))
+    return tensor(x).permuted(dims)
+
+
+def squeeze(x: Any, dim: Any = None) -> Tensor:
+    x = tensor(x)
+    dims = range(1, len(x.sizes)) if dim is None else [x.axis(n) for n in _axes_list(dim)]
+    return tensor(x).seen(group for n, group in enumerate(x.view) if n not in dims or x.sizes[n] != 1)
+
+
+def unsqueeze(x: Any, dim: int) -> Tensor:
+    x = tensor(x)
+    place = dim + len(x.sizes) + 1 if dim < 0 else dim
+    return tensor(x).seen([*x.view[:place], (), *x.view[place:]])
+
+
+def expand(x: Any, *sizes: Any) -> Tensor:
+    return tensor(x)
+
+
+def unchanged(x: Any, *others: Any, **options: Any) -> Tensor:
+    return tensor(x)
+
+
+def channel_shuffle(x: Any, groups: int) -> Tensor:
+    return one(x, "shuffle", groups=groups)
+
+
+def size(x: Any, dim: Any = None) -> Any:
+    x = tensor(x)
+    return x.sizes if dim is None else x.sizes[x.axis(dim)]
+
+
+def bare(word: str) -> Callable[..., Tensor]:
+    return curve(word)
+
+
+CURVES: Final = (
+    "sigmoid", "tanh", "hardswish", "hardsigmoid", "silu", "selu", "mish", "abs", "exp", "square", "sqrt",
+    "log",
+)  # fmt: skip
+
+FUNCTIONS: Final[dict[str, Callable[..., Any]]] = {
+    **{f"conv{n}d": conv for n in (1, 2, 3)}, **{f"conv_transpose{n}d": conv_transpose for n in (1, 2, 3)},
+    "linear": linear, "batch_norm": batch_norm, "layer_norm": layer_norm, "group_norm": group_norm,
+    "instance_norm": instance_norm, "prelu": prelu, "local_response_norm": local_response_norm,
+    **{f"max_pool{n}d": max_pool(n) for n in (1, 2, 3)}, **{f"avg_pool{n}d": avg_pool(n) for n in (1, 2, 3)},
+    **{f"max_unpool{n}d": max_unpool(n) for n in (1, 2, 3)},
+    **{f"adaptive_avg_pool{n}d": adaptive("avgpool") for n in (1, 2, 3)},
+    **{f"adaptive_max_pool{n}d": adaptive("maxpool") for n in (1, 2, 3)},
+    **{word: bare(word) for word in CURVES}, "relu": bare("relu"),
+    "relu6": lambda x, inplace=False: hardtanh(x, 0.0, 6.0), "hardtanh": hardtanh, "clamp": clamp,
+    "leaky_relu": curve("leakyrelu", slope=("negative_slope", 0.01)),
+    "elu": curve("elu", alpha=("alpha", 1.0)), "gelu": curve("gelu", approximate=("approximate", "none")),
+    "softmax": softmax, "log_softmax": log_softmax, "dropout": dropout, "dropout2d": channels_dropout,
+    "dropout3d": channels_dropout, "feature_dropout": channels_dropout,
+    "interpolate": interpolate, "upsample": interpolate, "pad": pad,
+    "pixel_shuffle": pixel_shuffle, "pixel_unshuffle": pixel_unshuffle, "channel_shuffle": channel_shuffle,
+    "mean": mean, "amax": amax, "add": merge("add"), "mul": merge("multiply"), "multiply": merge("multiply"),
+    "cat": cat, "concat": cat, "concatenate": cat, "chunk": chunk, "split": split,
+    "view": reshape, "reshape": reshape, "flatten": flatten, "unflatten": unflatten, "permute": permute,
+    "transpose": transpose, "swapaxes": transpose, "movedim": movedim, "squeeze": squeeze,
+    "unsqueeze": unsqueeze, "size": size, "expand_as": unchanged,
+    **dict.fromkeys(("contiguous", "clone", "detach", "float", "to", "type_as", "identity"), unchanged),
+    "softplus": curve("softplus", beta=("beta", 1.0)), "pow": power, "maximum": merge("maximum"),
+    "minimum": merge("minimum"), "sub": merge("subtract"), "subtract": merge("subtract"),
+    "div": merge("divide"), "divide": merge("divide"), "true_divide": merge("divide"), "max": channel_max,
+    "neg": lambda x: scaled(x, -1.0), "normalize": normalize,
+}  # fmt: skip
+"""By their names in PyTorch, as functions or as methods of a tensor (which drop a last ``_``)."""

@@ -1,0 +1,306 @@
+"""PyTorch's modules as values of code that is read: what each is made with, and what it does to a tensor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from cnnspec.exchange.code_in import torch_functions as functions
+from cnnspec.exchange.code_in.flow import ModelArray, NotFollowed, Tensor
+from cnnspec.exchange.code_in.signature import bound
+
+
+@dataclass(eq=False)
+class TorchModule:
+    """A module of the library; ``children`` are those that a container holds."""
+
+    kind: str
+    options: dict[str, Any] = field(default_factory=dict)
+    children: dict[str, Any] = field(default_factory=dict)
+    path: str = ""
+    examples: list[Any] = field(default_factory=list)
+
+    def parameter(self, name: str, *shape: int) -> ModelArray:
+        return ModelArray(f"{self.path}.{name}", shape)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """How a module is made and what it does."""
+
+    arguments: str
+    run: Callable[..., Any]
+
+
+def _tuple(value: Any, rank: int) -> tuple[int, ...]:
+    return functions._axes(value, rank)
+
+
+def _conv(rank: int, lazy: bool = False) -> Kind:
+    def run(m: TorchModule, x: Any) -> Tensor:
+        o = m.options
+        x, kernel, padding = functions.tensor(x), _tuple(o["kernel_size"], rank), o["padding"]
+        reads = o.get("in_channels") or x.sizes[1]
+        weight = m.parameter("weight", o["out_channels"], max(1, reads // o["groups"]), *kernel)
+        bias = m.parameter("bias", o["out_channels"]) if o["bias"] else None
+        if o["padding_mode"] != "zeros" and padding:
+            sides = [n for size in reversed(_tuple(padding, rank)) for n in (size, size)]
+            x, padding = functions.pad(x, sides, o["padding_mode"]), 0
+        if padding == "same" and any(step > 1 for step in _tuple(o["stride"], rank)):
+            raise NotFollowed('PyTorch refuses padding="same" with a stride', "give the padding in pixels")
+        return functions.conv(x, weight, bias, o["stride"], padding, o["dilation"], o["groups"])
+
+    rest = "out_channels kernel_size stride=1 padding=0 dilation=1 groups=1 bias=True padding_mode='zeros'"
+    return Kind(rest if lazy else f"in_channels {rest}", run)
+
+
+def _upconv(rank: int) -> Kind:
+    def run(m: TorchModule, x: Any) -> Tensor:
+        o = m.options
+        shape = o["in_channels"], o["out_channels"] // o["groups"], *_tuple(o["kernel_size"], rank)
+        bias = m.parameter("bias", o["out_channels"]) if o["bias"] else None
+        return functions.conv_transpose(
+            x, m.parameter("weight", *shape), bias, o["stride"], o["padding"], o["output_padding"],
+            o["groups"], o["dilation"],
+        )  # fmt: skip
+
+    return Kind(
+        "in_channels out_channels kernel_size stride=1 padding=0 output_padding=0 groups=1 bias=True "
+        "dilation=1 padding_mode='zeros'", run,
+    )  # fmt: skip
+
+
+def _linear(m: TorchModule, x: Any) -> Tensor:
+    o, x = m.options, functions.tensor(x)
+    weight = m.parameter("weight", o["out_features"], o.get("in_features") or x.sizes[-1])
+    return functions.linear(x, weight, m.parameter("bias", o["out_features"]) if o["bias"] else None)
+
+
+def _batchnorm(rank: int, lazy: bool = False) -> Kind:
+    def run(m: TorchModule, x: Any) -> Tensor:
+        o, x = m.options, functions.tensor(x)
+        if len(x.sizes) not in ((2, 3) if rank == 1 else (rank + 2,)):
+            raise NotFollowed(f"BatchNorm{rank}d gets a tensor of {len(x.sizes)} axes")
+        n = o.get("num_features") or x.sizes[1]
+        weight, bias = (m.parameter(name, n) if o["affine"] else None for name in ("weight", "bias"))
+        if not o["track_running_stats"]:
+            raise NotFollowed("batch norm without running statistics has no counterpart here")
+        mean, var = m.parameter("running_mean", n), m.parameter("running_var", n)
+        momentum = 0.1 if o["momentum"] is None else o["momentum"]
+        return functions.batch_norm(x, mean, var, weight, bias, False, momentum, o["eps"])
+
+    rest = "eps=1e-5 momentum=0.1 affine=True track_running_stats=True"
+    return Kind(rest if lazy else f"num_features {rest}", run)
+
+
+def _affine(m: TorchModule, *shape: int) -> tuple[ModelArray | None, ModelArray | None]:
+    has = m.options.get("affine", m.options.get("elementwise_affine", True))
+    return (m.parameter("weight", *shape), m.parameter("bias", *shape)) if has else (None, None)
+
+
+def _layernorm(m: TorchModule, x: Any) -> Tensor:
+    shape = functions._axes_list(m.options["normalized_shape"])
+    return functions.layer_norm(x, shape, *_affine(m, *shape), m.options["eps"])
+
+
+def _groupnorm(m: TorchModule, x: Any) -> Tensor:
+    affine = _affine(m, m.options["num_channels"])
+    return functions.group_norm(x, m.options["num_groups"], *affine, m.options["eps"])
+
+
+def _instancenorm(m: TorchModule, x: Any) -> Tensor:
+    weight, bias = _affine(m, m.options["num_features"])
+    return functions.instance_norm(x, None, None, weight, bias, True, 0.1, m.options["eps"])
+
+
+def _prelu(m: TorchModule, x: Any) -> Tensor:
+    return functions.prelu(x, m.parameter("weight", m.options["num_parameters"]))
+
+
+def _call(name: str, arguments: str = "", **renamed: str) -> Kind:
+    """A module that calls a function with its own options."""
+
+    def run(m: TorchModule, x: Any, *others: Any, **more: Any) -> Any:
+        options = {renamed.get(key, key): value for key, value in m.options.items() if key != "inplace"}
+        return functions.FUNCTIONS[name](x, *others, **options, **more)
+
+    return Kind(arguments, run)
+
+
+def _softmax(m: TorchModule, x: Any) -> Tensor:
+    return functions.softmax(x, m.options["dim"])
+
+
+def _pad(mode: str) -> Kind:
+    def run(m: TorchModule, x: Any) -> Tensor:
+        sides = m.options["padding"]
+        rank = functions.rank_of(functions.tensor(x))
+        sides = list(sides) if isinstance(sides, list | tuple) else [sides] * 2 * rank
+        return functions.pad(x, sides, mode, m.options.get("value") or None)
+
+    return Kind("padding value=0" if mode == "constant" else "padding", run)
+
+
+def _attention(m: TorchModule, query: Any, key: Any, value: Any, **options: Any) -> Any:
+    o, c = m.options, m.options["embed_dim"]
+    if key is not value:
+        raise NotFollowed(
+            "attention with keys from one tensor and values from another has no counterpart here"
+        )
+    if not o["batch_first"]:
+        raise NotFollowed("this attention takes positions first", "give it batch_first=True")
+    others = o["kdim"] or c
+    if others == c:
+        parameters = {"in_proj_weight": m.parameter("in_proj_weight", 3 * c, c)}
+    else:
+        sizes = {"q": c, "k": others, "v": others}
+        parameters = {f"{n}_proj_weight": m.parameter(f"{n}_proj_weight", c, s) for n, s in sizes.items()}
+    parameters["out_proj.weight"] = m.parameter("out_proj.weight", c, c)
+    if o["bias"]:
+        parameters |= {"in_proj_bias": m.parameter("in_proj_bias", 3 * c),
+                       "out_proj.bias": m.parameter("out_proj.bias", c)}  # fmt: skip
+    return functions.attention(query, c, o["num_heads"], parameters, m.path, value), None
+
+
+def _flatten(m: TorchModule, x: Any) -> Tensor:
+    return functions.flatten(x, m.options["start_dim"], m.options["end_dim"])
+
+
+def _unpool(m: TorchModule, x: Any, indices: Any, output_size: Any = None) -> Tensor:
+    return functions.max_unpool(0)(x, indices, m.options["kernel_size"])
+
+
+def _upsample(m: TorchModule, x: Any) -> Tensor:
+    return functions.interpolate(x, **{k: v for k, v in m.options.items() if k != "recompute_scale_factor"})
+
+
+_POOL: Final = "kernel_size stride=None padding=0"
+_NORM: Final = "eps=1e-5 momentum=0.1 affine=False track_running_stats=False"
+_UPSAMPLE: Final = "size=None scale_factor=None mode='nearest' align_corners=None recompute_scale_factor=None"
+_BARE: Final = {
+    "ReLU": "relu", "ReLU6": "relu6", "Sigmoid": "sigmoid", "Tanh": "tanh", "SiLU": "silu", "Mish": "mish",
+    "Hardswish": "hardswish", "Hardsigmoid": "hardsigmoid", "SELU": "selu",
+}  # fmt: skip
+
+MODULES: Final[dict[str, Kind]] = {
+    **{f"Conv{n}d": _conv(n) for n in (1, 2, 3)}, **{f"LazyConv{n}d": _conv(n, True) for n in (1, 2, 3)},
+    **{f"ConvTranspose{n}d": _upconv(n) for n in (1, 2, 3)},
+    "Linear": Kind("in_features out_features bias=True", _linear),
+    "LazyLinear": Kind("out_features bias=True", _linear),
+    **{f"BatchNorm{n}d": _batchnorm(n) for n in (1, 2, 3)},
+    **{f"LazyBatchNorm{n}d": _batchnorm(n, True) for n in (1, 2, 3)},
+    "LayerNorm": Kind("normalized_shape eps=1e-5 elementwise_affine=True bias=True", _layernorm),
+    "GroupNorm": Kind("num_groups num_channels eps=1e-5 affine=True", _groupnorm),
+    **{f"InstanceNorm{n}d": Kind(f"num_features {_NORM}", _instancenorm) for n in (1, 2, 3)},
+    "PReLU": Kind("num_parameters=1 init=0.25", _prelu),
+    "LocalResponseNorm": _call("local_response_norm", "size alpha=1e-4 beta=0.75 k=1.0"),
+    **{f"MaxPool{n}d": _call(f"max_pool{n}d", f"{_POOL} dilation=1 return_indices=False ceil_mode=False")
+       for n in (1, 2, 3)},
+    **{f"AvgPool{n}d": _call(f"avg_pool{n}d",
+                             f"{_POOL} ceil_mode=False count_include_pad=True divisor_override=None")
+       for n in (1, 2, 3)},
+    **{f"MaxUnpool{n}d": Kind(_POOL, _unpool) for n in (1, 2, 3)},
+    **{f"Adaptive{k}Pool{n}d": _call(f"adaptive_{k.lower()}_pool{n}d", "output_size")
+       for n in (1, 2, 3) for k in ("Avg", "Max")},
+    **{name: _call(function, "inplace=False") for name, function in _BARE.items()},
+    "LeakyReLU": _call("leaky_relu", "negative_slope=0.01 inplace=False"),
+    "ELU": _call("elu", "alpha=1.0 inplace=False"), "GELU": _call("gelu", "approximate='none'"),
+    "Hardtanh": _call("hardtanh", "min_val=-1.0 max_val=1.0 inplace=False"),
+    "Softplus": _call("softplus"), "Softmax": Kind("dim=None", _softmax), "Softmax2d": _call("softmax"),
+    "LogSoftmax": _call("log_softmax", "dim=None"),
+    "Dropout": _call("dropout", "p=0.5 inplace=False"),
+    **{f"Dropout{n}d": _call("dropout2d", "p=0.5 inplace=False") for n in (1, 2, 3)},
+    "Identity": Kind("a=None b=None c=None", lambda m, x: functions.elementwise(x, "identity")),
+    "Flatten": Kind("start_dim=1 end_dim=-1", _flatten),
+    "Unflatten": Kind("dim unflattened_size",
+                      lambda m, x: functions.unflatten(x, m.options["dim"], m.options["unflattened_size"])),
+    "Upsample": Kind(_UPSAMPLE, _upsample),
+    "UpsamplingNearest2d": Kind("size=None scale_factor=None", _upsample),
+    **{f"ZeroPad{n}d": _pad("constant") for n in (1, 2, 3)},
+    **{f"ConstantPad{n}d": _pad("constant") for n in (1, 2, 3)},
+    **{f"ReflectionPad{n}d": _pad("reflect") for n in (1, 2, 3)},
+    **{f"ReplicationPad{n}d": _pad("replicate") for n in (1, 2, 3)},
+    "PixelShuffle": _call("pixel_shuffle", "upscale_factor"),
+    "PixelUnshuffle": _call("pixel_unshuffle", "downscale_factor"),
+    "ChannelShuffle": _call("channel_shuffle", "groups"),
+    "MultiheadAttention": Kind(
+        "embed_dim num_heads dropout=0.0 bias=True add_bias_kv=False add_zero_attn=False kdim=None vdim=None "
+        "batch_first=False", _attention),
+}  # fmt: skip
+"""By their names in ``torch.nn``."""
+CONTAINERS: Final = ("Sequential", "ModuleList", "ModuleDict")
+
+
+def made(kind: str, arguments: list[Any], options: dict[str, Any]) -> TorchModule:
+    """A module as its constructor makes it; raises NotFollowed for one that is not known."""
+    if kind in CONTAINERS:
+        return TorchModule(kind, {}, _children(arguments))
+    if kind not in MODULES:
+        raise NotFollowed(f"the reader does not know torch.nn.{kind}")
+    rest = frozenset({"device", "dtype"})
+    return TorchModule(kind, bound(f"nn.{kind}", MODULES[kind].arguments, arguments, options, rest))
+
+
+def _children(arguments: list[Any]) -> dict[str, Any]:
+    first = arguments[0] if len(arguments) == 1 else None
+    if isinstance(first, dict):
+        return {str(name): child for name, child in first.items()}
+    children = first if isinstance(first, list | tuple) else arguments
+    return {str(n): child for n, child in enumerate(children)}
+
+
+# Those of files that cnnspec wrote -------------------------------------------------------
+
+
+def _subsample(m: TorchModule, x: Any) -> Tensor:
+    pool, channels = m.options["pool"].options, m.options["channels"]
+    stride = pool["kernel_size"] if pool["stride"] is None else pool["stride"]
+    weights = {name: m.parameter(name, channels) for name in ("weight", "bias")}
+    rank = functions.rank_of(functions.tensor(x))
+    sizes = {"kernel": _tuple(pool["kernel_size"], rank),
+             "stride": functions._short(_tuple(stride, rank))}  # fmt: skip
+    return functions.one(x, "subsample", **sizes, name=m.path, weights=weights)
+
+
+def _table_conv(m: TorchModule, x: Any) -> Tensor:
+    o = m.options
+    rows = o["table"].split(";")
+    lines = sum(len(row.split()) for row in rows)
+    weights = {"weight": m.parameter("weight", lines, *o["kernel"])}
+    if o["bias"]:
+        weights["bias"] = m.parameter("bias", len(rows))
+    return functions.one(
+        x, "conv", filters=len(rows), kernel=o["kernel"], connections=o["table"], bias=bool(o["bias"]),
+        stride=functions._short(_tuple(o["stride"], 2)), dilation=functions._short(_tuple(o["dilation"], 2)),
+        name=m.path, weights=weights,
+    )  # fmt: skip
+
+
+def _scale(m: TorchModule, x: Any) -> Tensor:
+    o = m.options
+    weights = {"weight": m.parameter("weight", o["channels"])}
+    if o["bias"]:
+        weights["bias"] = m.parameter("bias", o["channels"])
+    options = {name: o[name] for name in ("initial", "bias", "shift")}
+    return functions.one(x, "scale", **options, name=m.path, weights=weights)
+
+
+def _positioned(word: str, count: str) -> Callable[[TorchModule, Any], Tensor]:
+    def run(m: TorchModule, x: Any) -> Tensor:
+        weights = {"weight": m.parameter("weight", m.options[count], m.options["channels"])}
+        options = {"count": m.options[count]} if word == "token" else {}
+        return functions.one(x, word, **options, name=m.path, weights=weights)
+
+    return run
+
+
+OWN: Final[dict[str, Kind]] = {
+    **{f"FrozenBatchNorm{n}d": MODULES[f"BatchNorm{n}d"] for n in (1, 2, 3)},
+    "Subsample": Kind("channels pool taps", _subsample),
+    "TableConv2d": Kind("channels table kernel bias=True stride=1 dilation=1", _table_conv),
+    "Scale": Kind("channels initial=1.0 bias=False shift=0.0", _scale),
+    "Positions": Kind("positions channels", _positioned("positions", "positions")),
+    "ClassToken": Kind("count channels", _positioned("token", "count")),
+}  # fmt: skip
+"""Classes that our files hold, by their names."""
