@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
+import time
+from itertools import pairwise
 
 import pytest
 from showcase import GOLDENS, LENET, SPECS, WIDTHS, analysis_of, pages
 
 from cnnspec.analysis.report import analyze
+from cnnspec.layers.registry import LAYERS
+from cnnspec.network.assemble import NamedLayer, assemble
 from cnnspec.views.documents import markdown
 from cnnspec.views.terminal import table
 from cnnspec.views.terminal.columns import FIGURES, choose
@@ -148,3 +152,20 @@ def test_shares_of_blocks_and_repeats_add_up(form: str) -> None:
     found = [float(line.split()[-1].rstrip("%")) for line in page if line.rstrip().endswith("%")]
     assert found[-1] == 100
     assert sum(found[:-1]) == pytest.approx(100, abs=0.5)
+
+
+def test_skips_inside_skips_however_deep_are_told_in_linear_time() -> None:
+    def seconds(depth: int) -> float:
+        relu, add = LAYERS["relu"](), LAYERS["add"]()
+        chain = ["input", *(f"relu{n}" for n in range(1, depth + 1))]
+        parts = [NamedLayer(name, relu, [before]) for before, name in pairwise(chain)]
+        for n in range(depth - 1, 0, -1):
+            parts.append(NamedLayer(f"add{n}", add, [parts[-1].name, chain[n]]))
+        report = analyze(assemble("deep", (4, 4, 2), parts))
+        start = time.process_time()
+        text = str(report)
+        assert all(part.name in text for part in parts)
+        return time.process_time() - start
+
+    small, large = min(seconds(200) for _ in range(3)), seconds(2000)
+    assert large < 40 * small

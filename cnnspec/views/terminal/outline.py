@@ -9,10 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from cnnspec.analysis.fold import Block, Leaf, Repeated, Segment, fold
 from cnnspec.network.graph import Network, Node
+
+MOST_BRANCHES: Final = 100
+"""Branches inside branches that are told; what lies deeper is told in the order of the network."""
 
 Branch: TypeAlias = tuple[int, int]
 """Index of a merge, and which of its paths."""
@@ -124,7 +127,7 @@ def _claim(network: Network, merge: Node, fork: int, branches: list[list[Branch]
         queue = [source]
         while queue:
             index = queue.pop()
-            if index > fork and index not in seen:
+            if index > fork and index not in seen and len(branches[index]) < MOST_BRANCHES:
                 seen.add(index)
                 branches[index].append((merge.index, path))
                 queue.extend(network.nodes[index].inputs)
