@@ -1,12 +1,33 @@
-"""The spec that a person would have written for a network that came as a flat graph."""
+"""The spec that a person would have written for a network that came as a flat graph.
+
+Paths that part and meet again become branches, equal runs of lines a repeat, and layers that follow each
+other chains. The spec is read again, and kept only if it gives the same layers on the same inputs; else the
+flat one is.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Final, TypeAlias
 
-from cnnspec.network.graph import Network
-from cnnspec.network.write import write
+from cnnspec.diagnostics import SpecError
+from cnnspec.document import Document
+from cnnspec.layers.base import Family, show
+from cnnspec.layers.writing import NAME, number_text, sentence
+from cnnspec.network.graph import Network, Node
+from cnnspec.network.write import legal_name, write
 from cnnspec.records import record
+from cnnspec.syntax.format import format_source
+from cnnspec.text import Source
+
+LEAST_REPEATED: Final = 3
+"""Layers that a repeat must hold."""
+LONGEST_UNIT: Final = 40
+"""Sentences in a run that is looked for again."""
+FOLLOWING: Final = (Family.ACTIVATION, Family.NORM, Family.DROPOUT)
+"""Layers written on the line of the layer they follow."""
 
 
 @record
@@ -31,4 +52,278 @@ def recover(network: Network, labels: Mapping[str, str] | None = None) -> Recove
     Networks are made from layers by ``network.assemble``; the spec elaborates to the same graph. ``labels``
     are the names that a person gave the layers, by the names they have in the network.
     """
+    writer = _Writer(network, labels or {})
+    try:
+        text = format_source(Source("<spec>", writer.text()))
+        found = Document(Source("<spec>", text)).whole_network
+    except (SpecError, ValueError):
+        found = None
+    if found is not None and _same(network, found, writer.order):
+        names = {network.nodes[n].name: node.name for n, node in zip(writer.order, found.layers, strict=True)}
+        return Recovered(text, names)
     return Recovered(write(network), {node.name: node.name for node in network.layers})
+
+
+def _same(network: Network, found: Network, order: list[int]) -> bool:
+    """Whether the layers in this order read the same layers as those that were found."""
+    if len(order) != len(found.layers) or len(network.nodes) != len(found.nodes):
+        return False
+    place = {0: 0} | {n: at for at, n in enumerate(order, 1)}
+    ends = [(place[each.node], each.weight) for each in network.outputs]
+    return ends == [(each.node, each.weight) for each in found.outputs] and all(
+        tuple(place[i] for i in network.nodes[n].inputs) == node.inputs
+        and network.nodes[n].output == node.output
+        and _alike(network.nodes[n], node)
+        for n, node in zip(order, found.layers, strict=True)
+    )
+
+
+def _alike(one: Node, other: Node) -> bool:
+    own = set(one.layer.references)
+    return one.word == other.word and all(
+        getattr(one.layer, name) == getattr(other.layer, name)
+        for name in type(one.layer).model_fields
+        if name not in own
+    )
+
+
+# Branches -------------------------------------------------------------------------------
+
+
+@dataclass
+class _Branches:
+    """Paths from one layer that meet in a merge; an empty path is that layer's own result."""
+
+    merge: Node
+    start: int
+    paths: list[list[_Item]]
+    inside: set[int]
+
+
+_Item: TypeAlias = "Node | _Branches"
+
+
+def _end(item: _Item) -> Node:
+    return item if isinstance(item, Node) else item.merge
+
+
+def _start(item: _Item) -> int:
+    return item.inputs[0] if isinstance(item, Node) else item.start
+
+
+def _dominators(network: Network) -> list[int]:
+    """For each layer the last one that every path to it passes."""
+    found = [0]
+    depth = [0]
+    for node in network.layers:
+        first, *others = node.inputs
+        for other in others:
+            while first != other:
+                if depth[first] >= depth[other]:
+                    first = found[first]
+                else:
+                    other = found[other]
+        found.append(first)
+        depth.append(depth[first] + 1)
+    return found
+
+
+@dataclass
+class _Graph:
+    network: Network
+    dominators: list[int] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.dominators = _dominators(self.network)
+
+    def items(self) -> list[_Item]:
+        """The layers in order, those that are branches of a merge within it."""
+        found: list[_Item] = []
+        swallowed: set[int] = set()
+        for node in reversed(self.network.layers):
+            if node.index in swallowed:
+                continue
+            item = self.item(node)
+            if isinstance(item, _Branches):
+                swallowed |= item.inside
+            found.append(item)
+        return found[::-1]
+
+    def item(self, node: Node) -> _Item:
+        return (self._branches(node) if _is_merge(node) else None) or node
+
+    def _branches(self, merge: Node) -> _Branches | None:
+        """The paths of a merge, where nothing else reads what lies on them."""
+        start, inside = self.dominators[merge.index], set[int]()
+        paths = [self._path(each, start, inside) for each in merge.inputs]
+        heads = {output.node for output in self.network.outputs}
+        if any(path is None for path in paths) or inside & heads or not inside:
+            return None
+        allowed = inside | {merge.index}
+        if any(not allowed.issuperset(self.network.readers[n]) for n in inside):
+            return None
+        return _Branches(merge, start, [path for path in paths if path is not None], inside)
+
+    def _path(self, end: int, start: int, inside: set[int]) -> list[_Item] | None:
+        found: list[_Item] = []
+        while end != start:
+            if end in inside or end <= start:
+                return None
+            item = self.item(self.network.nodes[end])
+            own = {end} | (item.inside if isinstance(item, _Branches) else set())
+            if isinstance(item, Node) and _is_merge(item):
+                return None
+            if own & inside:
+                return None
+            inside |= own
+            found.append(item)
+            end = _start(item)
+        return found[::-1]
+
+
+def _is_merge(node: Node) -> bool:
+    return len(node.inputs) > 1 and not node.layer.references
+
+
+# Text ------------------------------------------------------------------------------------
+
+
+@record
+class _Line:
+    """One sentence of the spec, and how it joins the one before."""
+
+    text: str
+    layers: int
+    follows: bool = False
+    fixed: bool = False
+    """Whether it names another layer or has a name that another one needs."""
+    label: str = ""
+
+
+class _Writer:
+    """The text of a network, and the order in which its layers stand there."""
+
+    def __init__(self, network: Network, labels: Mapping[str, str]) -> None:
+        self.network = network
+        self.items = _Graph(network).items()
+        self.order: list[int] = []
+        self.needed = self._needed()
+        taken: set[str] = set()
+        self.labels = {
+            node.name: legal_name(labels.get(node.name, node.name), taken)
+            for node in network.layers
+            if node.index in self.needed or _is_chosen(labels.get(node.name, ""), node.word)
+        }
+
+    def text(self) -> str:
+        head = [f"network {self.network.name}", ""] if self.network.name else []
+        lines = repeated(list(self._lines(self.items, top=True)))
+        return "\n".join([*head, f"input {show(self.network.input)}", *_joined(lines), *self._heads()]) + "\n"
+
+    def _needed(self) -> set[int]:
+        """The layers that a sentence has to name."""
+        found = {output.node for output in self.network.outputs[1:]}
+        current = 0
+        for item in self.items:
+            found |= {_start(item)} if _start(item) != current else set()
+            if isinstance(item, Node):
+                found |= set(item.inputs[1:])
+            current = _end(item).index
+        found |= {n for item in self.items for n in _referred(item)}
+        if current != self.network.outputs[0].node:
+            found.add(self.network.outputs[0].node)
+        return found - {0}
+
+    def _lines(self, items: list[_Item], *, top: bool = False) -> Iterator[_Line]:
+        current = 0
+        for item in items:
+            if top and _start(item) != current:
+                yield _Line(f"from {self._name(_start(item))}", 0, fixed=True)
+            yield self._line(item)
+            current = _end(item).index
+        if top and current != self.network.outputs[0].node:
+            yield _Line(f"from {self._name(self.network.outputs[0].node)}", 0, fixed=True)
+
+    def _line(self, item: _Item) -> _Line:
+        node = _end(item)
+        label = self.labels.get(node.name, "")
+        if isinstance(item, _Branches):
+            paths = [list(self._lines(path)) for path in item.paths]
+            inner = " ".join(f"| {' -> '.join(map(_full, repeated(path)))}" for path in paths)
+            self.order.append(node.index)
+            fixed = node.index in self.needed or any(line.fixed for path in paths for line in path)
+            count = 1 + sum(line.layers for path in paths for line in path)
+            return _Line(f"{sentence(node.layer)} {{ {inner} }}", count, fixed=fixed, label=label)
+        self.order.append(node.index)
+        others = [self._name(n) for n in node.inputs[1:]]
+        referred = dict(zip(node.layer.references, others, strict=False))
+        text = " ".join([sentence(node.layer, referred), *others[len(referred) :]])
+        fixed = node.index in self.needed or bool(others)
+        return _Line(text, 1, node.layer.family in FOLLOWING, fixed, label)
+
+    def _name(self, index: int) -> str:
+        return self.labels[self.network.nodes[index].name] if index else "input"
+
+    def _heads(self) -> Iterator[str]:
+        for head in self.network.outputs[1:]:
+            weight = "" if head.weight == 1 else f" weight={number_text(head.weight)}"
+            yield f"head {head.name}{weight} {{ from {self._name(head.node)} }}"
+
+
+def _is_chosen(label: str, word: str) -> bool:
+    """Whether a person gave this name, and it is one that reads well in a spec."""
+    is_name = NAME.fullmatch(label) is not None and "." not in label
+    return is_name and label != "output" and re.fullmatch(rf"{word}_?\d*", label, re.IGNORECASE) is None
+
+
+def _referred(item: _Item) -> Iterator[int]:
+    """The layers that are named inside branches."""
+    if isinstance(item, _Branches):
+        for inner in (each for path in item.paths for each in path):
+            yield from _referred(inner)
+            if isinstance(inner, Node):
+                yield from inner.inputs[1:]
+
+
+def _full(line: _Line) -> str:
+    return f"{line.label}: {line.text}" if line.label else line.text
+
+
+def _joined(lines: list[_Line]) -> Iterator[str]:
+    """Lines of text; activations, norms and dropout behind the layer they follow."""
+    row: list[str] = []
+    for line in lines:
+        if row and not (line.follows and not line.label):
+            yield " -> ".join(row)
+            row = []
+        row.append(_full(line))
+    yield " -> ".join(row)
+
+
+def repeated(lines: list[_Line]) -> list[_Line]:
+    """The same with runs of equal lines as repeats, the one that saves most first."""
+    best = max(_runs(lines), default=None)
+    if best is None:
+        return lines
+    _, start, size, count = best
+    unit = lines[start : start + size]
+    body = " -> ".join(line.text for line in repeated(unit))
+    layers = sum(line.layers for line in unit) * count
+    line = _Line(f"repeat {count} {{ {body} }}", layers, fixed=True)
+    return [*repeated(lines[:start]), line, *repeated(lines[start + size * count :])]
+
+
+def _runs(lines: list[_Line]) -> Iterator[tuple[int, int, int, int]]:
+    """(layers saved, −start, …) of every run that is worth a repeat."""
+    texts = [None if line.fixed else line.text for line in lines]
+    for size in range(1, min(LONGEST_UNIT, len(lines) // 2) + 1):
+        start = 0
+        while start + 2 * size <= len(lines):
+            unit, count = texts[start : start + size], 1
+            while None not in unit and texts[start + size * count : start + size * (count + 1)] == unit:
+                count += 1
+            layers = sum(line.layers for line in lines[start : start + size])
+            if count > 1 and layers >= LEAST_REPEATED:
+                yield layers * (count - 1), start, size, count
+                start += size * (count - 1)
+            start += 1
