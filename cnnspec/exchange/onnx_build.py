@@ -41,6 +41,8 @@ class GraphReader:
     """By layer, then by the name of the array."""
     labels: dict[str, str] = field(default_factory=dict)
     """What the graph calls a layer, where it has a name that a person chose."""
+    stored: set[str] = field(default_factory=set)
+    """The tensors that the file holds."""
     notes: list[Diagnostic] = field(default_factory=list)
     values: dict[str, Value] = field(default_factory=dict)
     """By the name of the tensor."""
@@ -177,7 +179,18 @@ class NodeCall:
 
     def flow(self, n: int = 0) -> Flow:
         """An input that is computed, as a map or a vector."""
-        return self.builder.plain(self.raw(n))
+        flow = self.raw(n)
+        if not flow.is_plain:
+            flow = self.builder.plain(flow)
+            self.builder.keep(self.node.input[n], flow)
+        return flow
+
+    def steady(self) -> Flow:
+        """The first input, moved by a layer where a word does that, so that what cuts it stays simple."""
+        flow = self.raw()
+        if flow.places is not None and flow.dims == flow.plain and words_for(flow):
+            return self.flow()
+        return flow
 
     def map(self, n: int = 0) -> Flow:
         """The same; raises CannotRead for a vector."""
@@ -220,8 +233,8 @@ class NodeCall:
     def each(self, word: str, **options: Any) -> Flow:
         """A layer that works on every value alone, so that their order does not matter."""
         flow = self.raw()
-        if flow.is_plain or not flow.is_whole:
-            return self.add(word, options, self.builder.plain(flow))
+        if flow.places is None or not flow.is_whole:
+            return self.add(word, options, self.flow())
         base = Flow(flow.part, flow.shape, channels_first(flow.shape))
         return replace(flow, part=self.add(word, options, base).part)
 

@@ -96,6 +96,7 @@ def translated(file: OnnxFile, shape: Shape | None = None) -> tuple[GraphReader,
         raise refused("the file holds sparse weights, which are not read")
     for tensor in graph.initializer:
         builder.values[tensor.name] = Const(file.array(tensor))
+        builder.stored.add(tensor.name)
     start = _input(builder, graph, nodes, shape)
     _translate(builder, nodes, version)
     return builder, _network(builder, graph, start)

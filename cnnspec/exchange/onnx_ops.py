@@ -105,6 +105,8 @@ def _bias(call: NodeCall, filters: int) -> dict[str, Array]:
     bias = call.weight(2)
     if bias.shape != (filters,):
         raise CannotRead("its bias is not one number a filter")
+    if not bias.any() and call.node.input[2] not in call.builder.stored:
+        return {}  # zeros that an exporter made, where the model has no bias
     return {"bias": bias}
 
 
@@ -227,6 +229,8 @@ def reduce(call: NodeCall) -> Result:
     x, given = call.map(), [None, call.const(1)]
     axes = axes_of(given, call.attributes)
     rank = len(x.dims) + 1
+    if axes is not None and [axis % rank for axis in axes] == [1] and call.attribute("keepdims", 1):
+        return call.add("mean" if call.node.op_type == "ReduceMean" else "max", {}, x)
     if axes is None or {axis % rank for axis in axes} != set(range(2, rank)):
         raise CannotRead(f"it reduces the axes {axes}, and only height and width together are a global pool")
     word = "globalavgpool" if call.node.op_type == "ReduceMean" else "globalmaxpool"
@@ -374,7 +378,7 @@ def transpose(call: NodeCall) -> Result:
 
 @row("Slice", "1 10 11 13", "axes ends starts")
 def slice_(call: NodeCall) -> Result:
-    x, rest = call.raw(), [call.const(n) for n in range(1, len(call.given))]
+    x, rest = call.steady(), [call.const(n) for n in range(1, len(call.given))]
     numbers = x.numbers[None]
     ranges = cuts(numbers, [None, *rest], call.attributes)
     if ranges[0] not in (slice(None), slice(0, None, 1)) and not (
@@ -386,7 +390,7 @@ def slice_(call: NodeCall) -> Result:
 
 @row("Gather", "1 11 13", "axis")
 def gather(call: NodeCall) -> Result:
-    x, where, axis = call.raw(), call.const(1), call.attribute("axis", 0) % (len(call.raw().dims) + 1)
+    x, where, axis = call.steady(), call.const(1), call.attribute("axis", 0) % (len(call.raw().dims) + 1)
     if axis == 0:
         raise CannotRead("it chooses samples of the batch")
     return x.moved(lambda places: np.take(places, where, axis - 1))
@@ -394,7 +398,7 @@ def gather(call: NodeCall) -> Result:
 
 @row("Split", "1 2 11 13 18", "axis num_outputs split")
 def split(call: NodeCall) -> Result:
-    x = call.raw()
+    x = call.steady()
     axis = call.attribute("axis", 0) % (len(x.dims) + 1)
     if axis == 0:
         raise CannotRead("it cuts the batch")
@@ -517,6 +521,8 @@ def _each(word: str, **options: Any) -> Write:
 
 for _kind, _versions, _word in (
     ("Sigmoid", "1 6 13", "sigmoid"), ("Tanh", "1 6 13", "tanh"), ("HardSwish", "14 22", "hardswish"),
+    ("Softplus", "1 22", "softplus"), ("Mish", "18 22", "mish"), ("Abs", "1 6 13", "abs"),
+    ("Exp", "1 6 13", "exp"), ("Log", "1 6 13", "log"), ("Sqrt", "1 6 13", "sqrt"),
 ):  # fmt: skip
     row(_kind, _versions, "consumed_inputs")(_each(_word))
 
@@ -532,12 +538,20 @@ def clip(call: NodeCall) -> Result:
         low, high = (call.attributes.get(name) for name in ("min", "max"))
     else:
         low, high = (call.const(n) for n in (1, 2))
-    if low is None or float(np.ravel(low)[0]) != 0:
-        raise CannotRead("it cuts off at another value than 0")
-    top = None if high is None else float(str(np.float32(np.ravel(high)[0])))
-    if top is None or top >= 3.4028234e38:
-        return call.each("relu")
-    return call.each("relu", max=top)
+    bottom, top = _end(low, -1), _end(high, 1)
+    if bottom is None and top is None:
+        return call.raw()
+    if bottom == 0:
+        return call.each("relu", **({} if top is None else {"max": top}))
+    usual = {"min": -1.0, "max": 1.0}
+    given = {"min": bottom, "max": top}
+    return call.each("hardtanh", **{name: end for name, end in given.items() if end != usual[name]})
+
+
+def _end(value: Any, sign: int) -> float | None:
+    """An end of a range; None where it is that of all floats."""
+    found = None if value is None else short(np.ravel(value)[0])
+    return None if found is None or found * sign >= 3.4028234e38 else found
 
 
 def short(value: float) -> float:
@@ -555,6 +569,48 @@ def leakyrelu(call: NodeCall) -> Result:
 def elu(call: NodeCall) -> Result:
     alpha = short(call.attribute("alpha", 1.0))
     return call.each("elu", **({} if alpha == 1.0 else {"alpha": alpha}))
+
+
+@row("Selu", "1 6 22", "alpha consumed_inputs gamma")
+def selu(call: NodeCall) -> Result:
+    given = {name: call.attribute(name, usual) for name, usual in SELU.items()}
+    changed = {name: each for name, each in given.items() if np.float32(each) != np.float32(SELU[name])}
+    return call.each("selu", **{name: short(each) for name, each in changed.items()})
+
+
+SELU: Final = {"alpha": 1.67326319217681884765625, "gamma": 1.05070102214813232421875}
+
+
+@row("Swish", "24", "alpha")
+def swish(call: NodeCall) -> Result:
+    if call.attribute("alpha", 1.0) != 1.0:
+        raise CannotRead("it is x·sigmoid(alpha·x), and silu has no alpha")
+    return call.each("silu")
+
+
+@row("Neg", "1 6 13", "consumed_inputs")
+def negative(call: NodeCall) -> Result:
+    return call.each("scale", by=-1.0)
+
+
+@row("Pow", "7 12 13 15")
+def power(call: NodeCall) -> Result:
+    exponent = call.const(1)
+    if exponent is None or exponent.size != 1 or exponent.ndim > len(call.raw().dims):
+        raise CannotRead("its exponent is no single number")
+    number = float(np.ravel(exponent)[0])
+    return call.each("square") if number == 2 else call.each("power", exponent=short(number))
+
+
+@row("CastLike", "15 19 21 23 24 25", "saturate")
+def cast_like(call: NodeCall) -> Result:
+    """To the kind of a layer's result, which is always of 32-bit floats."""
+    if isinstance(call.input(0), Const):
+        call.raw(1)
+        return Const(np.asarray(call.const(0), "float32"))
+    if isinstance(like := call.input(1), Const) and like.values.dtype != np.float32:
+        raise CannotRead("it makes other numbers than 32-bit floats")
+    return call.raw()
 
 
 @row("HardSigmoid", "1 6 22", "alpha beta consumed_inputs")
@@ -619,6 +675,13 @@ def batchnorm(call: NodeCall) -> Result:
 
 @row("InstanceNormalization", "1 6 22", "epsilon consumed_inputs")
 def instancenorm(call: NodeCall) -> Result:
+    """Of a map cut into groups (as exporters write it), group norm."""
+    x, scale, shift = call.raw(), call.weight(1), call.weight(2)
+    grouped = x.places is None and len(x.dims) == 2 and len(x.shape) > 1 and x.dims[0] != x.shape[-1]
+    if grouped and not x.shape[-1] % x.dims[0] and (scale == 1).all() and not shift.any():
+        base = Flow(x.part, x.shape, channels_first(x.shape))
+        options = {"groups": x.dims[0], "affine": False, **_epsilon(call)}
+        return replace(x, part=call.add("groupnorm", options, base).part)
     return call.add("instancenorm", _epsilon(call), call.map(), weight=call.weight(1), bias=call.weight(2))
 
 
@@ -692,14 +755,52 @@ def multiply(call: NodeCall) -> Result:
 def subtract(call: NodeCall) -> Result:
     if isinstance(call.input(1), Const):
         return _affine(call, call.raw(), None, -call.weight(1))
-    raise CannotRead("no word subtracts one tensor from another")
+    if isinstance(known := call.input(0), Const):
+        turned = call.builder.plain(call.raw(1))
+        return _affine(call, call.add("scale", {"by": -1.0}, turned), None, known.values)
+    return _merged(call, "subtract")
 
 
 @row("Div", "7 13 14")
 def divide(call: NodeCall) -> Result:
     if isinstance(call.input(1), Const) and np.all(call.weight(1)):
         return _affine(call, call.raw(), np.float32(1) / call.weight(1), None)
-    raise CannotRead("no word divides one tensor by another")
+    return _merged(call, "divide")
+
+
+@row("Max", "8 12 13")
+def maximum(call: NodeCall) -> Result:
+    return _extreme(call, "maximum", "min")
+
+
+@row("Min", "8 12 13")
+def minimum(call: NodeCall) -> Result:
+    return _extreme(call, "minimum", "max")
+
+
+def _extreme(call: NodeCall, word: str, end: str) -> Result:
+    """Of a tensor and one number, a cut at that end."""
+    numbers = [each for each in call.given if isinstance(each, Const) and each.values.size == 1]
+    if len(call.given) == 2 and len(numbers) == 1 and numbers[0].other is None:
+        at = next(n for n, each in enumerate(call.given) if not isinstance(each, Const))
+        number = short(np.ravel(numbers[0].values)[0])
+        if numbers[0].values.ndim > len(call.raw(at).dims) or not np.isfinite(number):
+            raise CannotRead("its constant has more axes than what it meets")
+        if number == 0 and end == "min" and at == 0:
+            return call.each("relu")
+        flow = call.builder.plain(call.raw(at))
+        other = "max" if end == "min" else "min"
+        return call.add("hardtanh", {end: number, other: None}, flow)
+    return _merged(call, word)
+
+
+@row("Mean", "8 13")
+def mean(call: NodeCall) -> Result:
+    if len(call.given) == 1:
+        return call.raw()
+    total = _merged(call, "add")
+    assert isinstance(total, Flow)
+    return call.add("scale", {"by": short(1 / len(call.given))}, total)
 
 
 def _merged(call: NodeCall, word: str) -> Result:
@@ -709,6 +810,8 @@ def _merged(call: NodeCall, word: str) -> Result:
         return _affine(call, x, None, values) if word == "add" else _affine(call, x, values, None)
     if known:
         raise CannotRead("it joins constants with what is computed")
+    if word == "multiply" and (gated := _gated(call)) is not None:
+        return gated
     flows = [call.flow(n) for n in range(len(call.given))]
     dims = {len(call.raw(n).dims) for n in range(len(call.given))}
     if len(dims) > 1 or len({len(flow.dims) for flow in flows}) > 1:
@@ -716,6 +819,21 @@ def _merged(call: NodeCall, word: str) -> Result:
     if len(flows) == 1:
         return flows[0]
     return call.add(word, {}, *flows)
+
+
+GATES: Final = {"sigmoid": "silu", "hardsigmoid": "hardswish"}
+
+
+def _gated(call: NodeCall) -> Flow | None:
+    """x times a gate of x alone, which is a word of its own."""
+    flows = [call.raw(n) for n in range(len(call.given))]
+    if len(flows) != 2 or not all(flow.is_plain for flow in flows):
+        return None
+    for x, gate in (flows, flows[::-1]):
+        part = call.builder.parts[call.builder.at[gate.part]] if gate.part in call.builder.at else None
+        if part is not None and part.layer.word in GATES and list(part.inputs) == [x.part]:
+            return call.add(GATES[part.layer.word], {}, x)
+    return None
 
 
 def _affine(call: NodeCall, x: Flow, scale: Array | None, shift: Array | None) -> Result:
@@ -734,14 +852,14 @@ def _affine(call: NodeCall, x: Flow, scale: Array | None, shift: Array | None) -
     ):
         return x
     base = Flow(x.part, x.shape, channels_first(x.shape))
-    if len(x.shape) < 2 or not x.is_whole:
-        raise CannotRead("a constant is joined with it that no layer before it takes in")
-    one = np.ones if scale is None else np.zeros
-    weight, bias = (one(len(values)), values) if scale is None else (values, one(len(values)))
-    kernel = (1,) * (len(x.shape) - 1)
-    options = {"kernel": kernel} | ({"bias": False} if shift is None else {})
-    arrays = {"weight": weight.reshape(-1, 1, *kernel)} | ({"bias": bias} if shift is not None else {})
-    return replace(x, part=call.add("depthwise", options, base, **arrays).part)
+    if not x.is_whole:
+        raise CannotRead("a constant is joined with values that were moved before")
+    if (values == values[0]).all():
+        number = short(values[0])
+        options = {"by": number} if shift is None else {"by": 1.0, "shift": number}
+        return replace(x, part=call.add("scale", options, base).part)
+    arrays = {"weight": values} if shift is None else {"weight": np.ones(len(values)), "bias": values}
+    return replace(x, part=call.add("scale", {"bias": shift is not None}, base, **arrays).part)
 
 
 def _folded(call: NodeCall, x: Flow, layer: Any, is_scale: bool, values: Array) -> bool:
@@ -768,9 +886,11 @@ def _folded(call: NodeCall, x: Flow, layer: Any, is_scale: bool, values: Array) 
         return True
     if layer.word not in ("batchnorm", "instancenorm", "groupnorm"):
         return False
+    if not layer.affine:
+        arrays |= {"weight": np.ones(len(values)), "bias": np.zeros(len(values))}
     if is_scale:
         arrays["weight"], arrays["bias"] = arrays["weight"] * values, arrays["bias"] * values
     else:
         arrays["bias"] = arrays["bias"] + values
-    call.builder.change(x.part, {}, arrays)
+    call.builder.change(x.part, {"affine": True}, arrays)
     return True

@@ -41,8 +41,9 @@ class Recovered:
         """Weights of the flat network by the names that the spec gives them."""
         found = {}
         for full, values in weights.items():
-            layer, _, name = full.rpartition(".")
-            found[f"{self.names[layer]}.{name}"] = values
+            parts = full.split(".")
+            cut = next(n for n in range(len(parts) - 1, 0, -1) if ".".join(parts[:n]) in self.names)
+            found[".".join([self.names[".".join(parts[:cut])], *parts[cut:]])] = values
         return found
 
 

@@ -1,0 +1,80 @@
+"""Networks written in plain PyTorch come in by each of its exporters, with their parameters and numbers."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import cnnspec
+from cnnspec.diagnostics import SpecError
+
+pytestmark = pytest.mark.torch
+torch: Any = pytest.importorskip("torch")
+pytest.importorskip("onnxscript")
+from .torch_networks import NETWORKS, made  # noqa: E402
+
+WAYS: dict[str, dict[str, bool]] = {
+    "dynamo": {"dynamo": True},
+    "unoptimized": {"dynamo": True, "optimize": False},
+    "older": {"dynamo": False},
+}
+REFUSED = {
+    ("shuffle", "unoptimized"): "SplitToSequence",
+    **{("pixelshuffle", way): "DepthToSpace" for way in WAYS},
+}
+"""What no word says yet, and the operator that is named."""
+
+
+def exported(name: str, way: str, place: Path) -> Any:
+    """The module; its file is written."""
+    module = made(name)
+    logging.disable(logging.WARNING)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(module, (torch.zeros(1, 3, 16, 16),), place, verbose=False, **WAYS[way])
+    logging.disable(logging.NOTSET)
+    return module
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_network_comes_in(name: str, way: str, tmp_path: Path) -> None:
+    module = exported(name, way, tmp_path / "net.onnx")
+    if (name, way) in REFUSED:
+        with pytest.raises(SpecError, match=REFUSED[name, way]):
+            cnnspec.from_onnx(tmp_path / "net.onnx")
+        return
+    found = cnnspec.from_onnx(tmp_path / "net.onnx")
+    x = torch.randn(2, 3, 16, 16)
+    wanted = module(x).detach().numpy()
+    got = np.moveaxis(found.predict(np.moveaxis(x.numpy(), 1, -1)), -1, 1)
+    assert np.abs(got - wanted).max() <= 1e-4 * max(1.0, float(np.abs(wanted).max()))
+    if way != "unoptimized":
+        return  # batch norms are folded into the convolutions before them
+    ours = {tuple(np.sort(values.ravel())) for values in found.weights.values()}
+    arrays = [values.detach().numpy() for values in module.state_dict().values() if values.ndim]
+    theirs = {tuple(np.sort(values.ravel())) for values in arrays}
+    assert ours <= theirs
+    assert all(set(values) <= {0.0, 1.0} for values in theirs - ours)  # factors of 1 are left out
+
+
+@pytest.mark.parametrize(
+    "name, said",
+    [
+        ("residual", "add { | conv 8 3x3 padding=1 -> relu -> conv 8 3x3 padding=1 | } -> relu"),
+        ("groupnorm", "conv 8 3x3 -> groupnorm 4 -> silu"),
+        ("hardswish", "conv 8 3x3 padding=1 -> hardswish"),
+        ("shuffle", "shuffle 2\nconcat { | slice 0 4 | slice 4 8 -> conv 4 3x3 padding=1 -> relu }"),
+        ("squeeze", "multiply { | | globalavgpool -> conv 4 1x1 -> relu -> conv 8 1x1 -> sigmoid }"),
+    ],
+)
+def test_the_spec_is_what_a_person_would_write(name: str, said: str, tmp_path: Path) -> None:
+    from cnnspec.exchange.onnx_in import read
+
+    exported(name, "older", tmp_path / "net.onnx")
+    assert said in read(tmp_path / "net.onnx").text
