@@ -544,8 +544,12 @@ def clip(call: NodeCall) -> Result:
     if bottom == 0:
         return call.each("relu", **({} if top is None else {"max": top}))
     usual = {"min": -1.0, "max": 1.0}
-    given = {"min": bottom, "max": top}
+    given = {"min": -GREATEST if bottom is None else bottom, "max": GREATEST if top is None else top}
     return call.each("hardtanh", **{name: end for name, end in given.items() if end != usual[name]})
+
+
+GREATEST: Final = 3.4028235e38
+"""The greatest 32-bit float: an end that cuts nothing."""
 
 
 def _end(value: Any, sign: int) -> float | None:
@@ -789,8 +793,8 @@ def _extreme(call: NodeCall, word: str, end: str) -> Result:
         if number == 0 and end == "min" and at == 0:
             return call.each("relu")
         flow = call.builder.plain(call.raw(at))
-        other = "max" if end == "min" else "min"
-        return call.add("hardtanh", {end: number, other: None}, flow)
+        open_end = {"max": GREATEST} if end == "min" else {"min": -GREATEST}
+        return call.add("hardtanh", {end: number, **open_end}, flow)
     return _merged(call, word)
 
 
