@@ -466,6 +466,20 @@ def resize(call: NodeCall) -> Result:
     raise CannotRead(f"it fills new pixels by {mode} with {where}, which upsample does not")
 
 
+@row("DepthToSpace", "1 11 13 28", "blocksize mode")
+def pixelshuffle(call: NodeCall) -> Result:
+    order = call.attribute("mode", "DCR").lower()
+    options = {"factor": call.attribute("blocksize", 0)} | ({} if order == "crd" else {"order": order})
+    return call.add("pixelshuffle", options, call.map())
+
+
+@row("SpaceToDepth", "1 13 28", "blocksize mode")
+def pixelunshuffle(call: NodeCall) -> Result:
+    order = call.attribute("mode", "DCR").lower()
+    options = {"factor": call.attribute("blocksize", 0)} | ({} if order == "crd" else {"order": order})
+    return call.add("pixelunshuffle", options, call.map())
+
+
 ROUNDINGS: Final[Mapping[str, Callable[[Array], Array]]] = {
     "floor": np.floor, "ceil": np.ceil, "round_prefer_floor": lambda x: np.ceil(x - 0.5),
     "round_prefer_ceil": lambda x: np.floor(x + 0.5),
@@ -544,12 +558,13 @@ def clip(call: NodeCall) -> Result:
     if bottom == 0:
         return call.each("relu", **({} if top is None else {"max": top}))
     usual = {"min": -1.0, "max": 1.0}
-    given = {"min": -GREATEST if bottom is None else bottom, "max": GREATEST if top is None else top}
+    if bottom is None or top is None:
+        raise CannotRead(ONE_END)
+    given = {"min": bottom, "max": top}
     return call.each("hardtanh", **{name: end for name, end in given.items() if end != usual[name]})
 
 
-GREATEST: Final = 3.4028235e38
-"""The greatest 32-bit float: an end that cuts nothing."""
+ONE_END: Final = "it cuts at one end alone, at another value than 0"
 
 
 def _end(value: Any, sign: int) -> float | None:
@@ -792,9 +807,7 @@ def _extreme(call: NodeCall, word: str, end: str) -> Result:
             raise CannotRead("its constant has more axes than what it meets")
         if number == 0 and end == "min" and at == 0:
             return call.each("relu")
-        flow = call.builder.plain(call.raw(at))
-        open_end = {"max": GREATEST} if end == "min" else {"min": -GREATEST}
-        return call.add("hardtanh", {end: number, **open_end}, flow)
+        raise CannotRead(ONE_END)
     return _merged(call, word)
 
 

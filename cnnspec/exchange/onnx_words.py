@@ -331,55 +331,6 @@ def dropout(call: LayerWriter) -> None:
     call.op("Dropout", *call.inputs, call.own("rate", call.layer.rate), since=12)
 
 
-def scale(call: LayerWriter) -> None:
-    """A factor, then a term, those that are there."""
-    layer, (x,) = call.layer, call.inputs
-    steps = [("Mul", _per_channel(call, "weight") if layer.by is None else call.own("factor", layer.by))]
-    if layer.bias:
-        steps.append(("Add", _per_channel(call, "bias")))
-    elif layer.shift:
-        steps.append(("Add", call.own("shift", layer.shift)))
-    for n, (kind, other) in enumerate(steps, 1):
-        x = call.op(kind, x, other, since=7, name="" if n == len(steps) else "scaled")
-
-
-def power(call: LayerWriter) -> None:
-    call.op("Pow", *call.inputs, call.own("exponent", call.layer.exponent), since=7)
-
-
-def softplus(call: LayerWriter) -> None:
-    beta, (x,) = call.layer.beta, call.inputs
-    if beta == 1:
-        call.op("Softplus")
-        return
-    steep = call.op("Mul", x, call.own("beta", beta), since=7, name="steep")
-    bent = call.op("Softplus", steep, name="bent")
-    call.op("Div", bent, call.own("beta", beta), since=7)
-
-
-def hardtanh(call: LayerWriter) -> None:
-    ends = ["" if end is None else call.own(name, end)
-            for name, end in (("min", call.layer.min), ("max", call.layer.max))]  # fmt: skip
-    call.op("Clip", *call.inputs, *ends, since=11)
-
-
-def over_channels(kind: str) -> Callable[[LayerWriter], None]:
-    def write(call: LayerWriter) -> None:
-        call.op(kind, *call.inputs, call.sizes("axes", [1]), since=18, keepdims=1)
-
-    return write
-
-
-def square(call: LayerWriter) -> None:
-    call.op("Mul", *call.inputs, *call.inputs, since=7)
-
-
-def l2norm(call: LayerWriter) -> None:
-    length = call.op("ReduceL2", *call.inputs, call.sizes("axes", [1]), since=18, name="length", keepdims=1)
-    least = call.op("Max", length, call.own("epsilon", call.layer.epsilon), since=8, name="least")
-    call.op("Div", *call.inputs, least, since=7)
-
-
 # Norms -----------------------------------------------------------------------------
 
 
@@ -432,14 +383,14 @@ def lrn(call: LayerWriter) -> None:
 # Merges ----------------------------------------------------------------------------
 
 
-def merge(kind: str, since: int = 7) -> Callable[[LayerWriter], None]:
+def merge(kind: str) -> Callable[[LayerWriter], None]:
     """One operator on two inputs after the other."""
 
     def write(call: LayerWriter) -> None:
         rank = max(map(len, call.shapes)) - 1
         first, *others = (_as_map(call, n, rank) for n in range(len(call.shapes)))
         for n, other in enumerate(others, 1):
-            first = call.op(kind, first, other, since=since, name="" if n == len(others) else f"first{n}")
+            first = call.op(kind, first, other, since=7, name="" if n == len(others) else f"first{n}")
 
     return write
 
@@ -465,14 +416,6 @@ TABLE: Final[dict[str, Callable[[LayerWriter], None]]] = {
     "hardswish": plain("HardSwish", 14), "hardsigmoid": plain("HardSigmoid", 6, alpha=1 / 6, beta=0.5),
     "batchnorm": batchnorm, "layernorm": layernorm, "groupnorm": groupnorm, "instancenorm": instancenorm,
     "lrn": lrn, "dropout": dropout,
-    "softplus": softplus, "selu": lambda call: plain(
-        "Selu", 6, alpha=call.layer.alpha, gamma=call.layer.gamma
-    )(call),
-    "mish": plain("Mish", 18), "hardtanh": hardtanh, "scale": scale, "abs": plain("Abs", 6),
-    "square": square,
-    "sqrt": plain("Sqrt", 6), "power": power, "exp": plain("Exp", 6), "log": plain("Log", 6),
-    "mean": over_channels("ReduceMean"), "max": over_channels("ReduceMax"), "l2norm": l2norm,
-    "subtract": merge("Sub"), "divide": merge("Div"), "maximum": merge("Max", 8), "minimum": merge("Min", 8),
     "add": merge("Add"), "multiply": merge("Mul"), "concat": plain("Concat", 4, axis=1),
 }  # fmt: skip
 """By the word of the layer."""

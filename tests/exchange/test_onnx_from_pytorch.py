@@ -23,10 +23,7 @@ WAYS: dict[str, dict[str, bool]] = {
     "unoptimized": {"dynamo": True, "optimize": False},
     "older": {"dynamo": False},
 }
-REFUSED = {
-    ("shuffle", "unoptimized"): "SplitToSequence",
-    **{("pixelshuffle", way): "DepthToSpace" for way in WAYS},
-}
+REFUSED = {("shuffle", "unoptimized"): "SplitToSequence"}
 """What no word says yet, and the operator that is named."""
 
 
