@@ -53,7 +53,7 @@ def recover(network: Network, labels: Mapping[str, str] | None = None) -> Recove
     Networks are made from layers by ``network.assemble``; the spec elaborates to the same graph. ``labels``
     are the names that a person gave the layers, by the names they have in the network.
     """
-    writer = _Writer(network, labels or {})
+    writer = _SpecWriter(network, labels or {})
     try:
         text = format_source(Source("<spec>", writer.text()))
         found = Document(Source("<spec>", text)).whole_network
@@ -92,7 +92,7 @@ def _alike(one: Node, other: Node) -> bool:
 
 
 @dataclass
-class _Branches:
+class _Meeting:
     """Paths from one layer that meet in a merge; an empty path is that layer's own result."""
 
     merge: Node
@@ -101,7 +101,7 @@ class _Branches:
     inside: set[int]
 
 
-_Item: TypeAlias = "Node | _Branches"
+_Item: TypeAlias = "Node | _Meeting"
 
 
 def _end(item: _Item) -> Node:
@@ -130,7 +130,7 @@ def _dominators(network: Network) -> list[int]:
 
 
 @dataclass
-class _Graph:
+class _Dominated:
     network: Network
     dominators: list[int] = field(init=False)
 
@@ -145,7 +145,7 @@ class _Graph:
             if node.index in swallowed:
                 continue
             item = self.item(node)
-            if isinstance(item, _Branches):
+            if isinstance(item, _Meeting):
                 swallowed |= item.inside
             found.append(item)
         return found[::-1]
@@ -153,7 +153,7 @@ class _Graph:
     def item(self, node: Node) -> _Item:
         return (self._branches(node) if _is_merge(node) else None) or node
 
-    def _branches(self, merge: Node) -> _Branches | None:
+    def _branches(self, merge: Node) -> _Meeting | None:
         """The paths of a merge, where nothing else reads what lies on them."""
         start, inside = self.dominators[merge.index], set[int]()
         paths = [self._path(each, start, inside) for each in merge.inputs]
@@ -163,7 +163,7 @@ class _Graph:
         allowed = inside | {merge.index}
         if any(not allowed.issuperset(self.network.readers[n]) for n in inside):
             return None
-        return _Branches(merge, start, [path for path in paths if path is not None], inside)
+        return _Meeting(merge, start, [path for path in paths if path is not None], inside)
 
     def _path(self, end: int, start: int, inside: set[int]) -> list[_Item] | None:
         found: list[_Item] = []
@@ -171,7 +171,7 @@ class _Graph:
             if end in inside or end <= start:
                 return None
             item = self.item(self.network.nodes[end])
-            own = {end} | (item.inside if isinstance(item, _Branches) else set())
+            own = {end} | (item.inside if isinstance(item, _Meeting) else set())
             if isinstance(item, Node) and _is_merge(item):
                 return None
             if own & inside:
@@ -190,7 +190,7 @@ def _is_merge(node: Node) -> bool:
 
 
 @record
-class _Line:
+class _SpecLine:
     """One sentence of the spec, and how it joins the one before."""
 
     text: str
@@ -201,12 +201,12 @@ class _Line:
     label: str = ""
 
 
-class _Writer:
+class _SpecWriter:
     """The text of a network, and the order in which its layers stand there."""
 
     def __init__(self, network: Network, labels: Mapping[str, str]) -> None:
         self.network = network
-        self.items = _Graph(network).items()
+        self.items = _Dominated(network).items()
         self.order: list[int] = []
         self.needed = self._needed()
         taken: set[str] = set()
@@ -235,32 +235,32 @@ class _Writer:
             found.add(self.network.outputs[0].node)
         return found - {0}
 
-    def _lines(self, items: list[_Item], *, top: bool = False) -> Iterator[_Line]:
+    def _lines(self, items: list[_Item], *, top: bool = False) -> Iterator[_SpecLine]:
         current = 0
         for item in items:
             if top and _start(item) != current:
-                yield _Line(f"from {self._name(_start(item))}", 0, fixed=True)
+                yield _SpecLine(f"from {self._name(_start(item))}", 0, fixed=True)
             yield self._line(item)
             current = _end(item).index
         if top and current != self.network.outputs[0].node:
-            yield _Line(f"from {self._name(self.network.outputs[0].node)}", 0, fixed=True)
+            yield _SpecLine(f"from {self._name(self.network.outputs[0].node)}", 0, fixed=True)
 
-    def _line(self, item: _Item) -> _Line:
+    def _line(self, item: _Item) -> _SpecLine:
         node = _end(item)
         label = self.labels.get(node.name, "")
-        if isinstance(item, _Branches):
+        if isinstance(item, _Meeting):
             paths = [list(self._lines(path)) for path in item.paths]
             inner = " ".join(f"| {' -> '.join(map(_full, repeated(path)))}" for path in paths)
             self.order.append(node.index)
             fixed = node.index in self.needed or any(line.fixed for path in paths for line in path)
             count = 1 + sum(line.layers for path in paths for line in path)
-            return _Line(f"{sentence(node.layer)} {{ {inner} }}", count, fixed=fixed, label=label)
+            return _SpecLine(f"{sentence(node.layer)} {{ {inner} }}", count, fixed=fixed, label=label)
         self.order.append(node.index)
         others = [self._name(n) for n in node.inputs[1:]]
         referred = dict(zip(node.layer.references, others, strict=False))
         text = " ".join([sentence(node.layer, referred), *others[len(referred) :]])
         fixed = node.index in self.needed or bool(others)
-        return _Line(text, 1, node.layer.family in FOLLOWING, fixed, label)
+        return _SpecLine(text, 1, node.layer.family in FOLLOWING, fixed, label)
 
     def _name(self, index: int) -> str:
         return self.labels[self.network.nodes[index].name] if index else "input"
@@ -279,18 +279,18 @@ def _is_chosen(label: str, word: str) -> bool:
 
 def _referred(item: _Item) -> Iterator[int]:
     """The layers that are named inside branches."""
-    if isinstance(item, _Branches):
+    if isinstance(item, _Meeting):
         for inner in (each for path in item.paths for each in path):
             yield from _referred(inner)
             if isinstance(inner, Node):
                 yield from inner.inputs[1:]
 
 
-def _full(line: _Line) -> str:
+def _full(line: _SpecLine) -> str:
     return f"{line.label}: {line.text}" if line.label else line.text
 
 
-def _joined(lines: list[_Line]) -> Iterator[str]:
+def _joined(lines: list[_SpecLine]) -> Iterator[str]:
     """Lines of text; activations, norms and dropout behind the layer they follow."""
     row: list[str] = []
     for line in lines:
@@ -301,7 +301,7 @@ def _joined(lines: list[_Line]) -> Iterator[str]:
     yield " -> ".join(row)
 
 
-def repeated(lines: list[_Line]) -> list[_Line]:
+def repeated(lines: list[_SpecLine]) -> list[_SpecLine]:
     """The same with runs of equal lines as repeats, the one that saves most first."""
     best = max(_runs(lines), default=None)
     if best is None:
@@ -310,11 +310,11 @@ def repeated(lines: list[_Line]) -> list[_Line]:
     unit = lines[start : start + size]
     body = " -> ".join(line.text for line in repeated(unit))
     layers = sum(line.layers for line in unit) * count
-    line = _Line(f"repeat {count} {{ {body} }}", layers, fixed=True)
+    line = _SpecLine(f"repeat {count} {{ {body} }}", layers, fixed=True)
     return [*repeated(lines[:start]), line, *repeated(lines[start + size * count :])]
 
 
-def _runs(lines: list[_Line]) -> Iterator[tuple[int, int, int, int]]:
+def _runs(lines: list[_SpecLine]) -> Iterator[tuple[int, int, int, int]]:
     """(layers saved, −start, …) of every run that is worth a repeat."""
     texts = [None if line.fixed else line.text for line in lines]
     for size in range(1, min(LONGEST_UNIT, len(lines) // 2) + 1):
