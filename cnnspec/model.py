@@ -178,7 +178,7 @@ class Model:
         return left
 
     def __repr__(self) -> str:
-        declared = [weight for node in self.network.layers for weight in node.weights.values()]
+        declared = self.network.weights.values()
         count = sum(prod(weight.shape) for weight in declared if not weight.buffer)
         return f"<Model {self.network.name}: {count:,} parameters, {self.engine.dtype}>"
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from cnnspec.analysis.cost import FLOAT_BYTES, bytes_of
 from cnnspec.analysis.memory import OPTIMIZER_STATES
 from cnnspec.analysis.receptive_field import Track
-from cnnspec.formula import Formula, Symbol, product, total
+from cnnspec.formula import Formula, Number, Symbol, product, total
 from cnnspec.layers.base import AXES, AXIS_NAMES, SAME_PLACE, Slide, Window, show, spatial, spatial_symbols
 from cnnspec.layers.window import Axis
 from cnnspec.network.graph import Node
@@ -91,6 +91,9 @@ def _params(analysis: Analysis, row: Row) -> Iterator[LawStep]:
     weights = row.node.layer.arrays(row.inputs)
     if not weights:
         yield LawStep("parameters", row.laws.params, f"{row.kind} has nothing to learn")
+        return
+    if row.node.share:
+        yield LawStep("parameters", Number(0), f"it uses the weights of {row.node.share}, counted there")
         return
     parameters = [weight for weight in weights if not weight.buffer]
     if len(parameters) > 1:

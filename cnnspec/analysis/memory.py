@@ -119,7 +119,8 @@ class Memory:
         """The memory of a training step; the recipe's optimizer, or Adam, when none is named."""
         name = known_optimizer(optimizer) or optimizer_of(self.network)
         nodes = self.network.nodes
-        weights = [cost_of(node.layer, node.input_shapes) for node in nodes[1:]]
+        own = (node for node in self.network.layers if not node.share)
+        weights = [cost_of(node.layer, node.input_shapes) for node in own]
         trainable = FLOAT_BYTES * sum(cost.trainable for cost in weights)
         return Training(
             optimizer=name,

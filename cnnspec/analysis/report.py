@@ -194,7 +194,7 @@ def analyze(
     rows = tuple(
         Row(
             node,
-            _figures(node.layer, node.input_shapes, node.output, *how),
+            _figures(node.layer, node.input_shapes, node.output, bool(node.share), *how),
             summary(tracks[node.index], node.output),
         )  # fmt: skip
         for node in given.layers
@@ -204,12 +204,16 @@ def analyze(
 
 @lru_cache(maxsize=8192)
 def _figures(
-    layer: Layer, inputs: Shapes, output: Shape, convention: str, exclude_padding: bool, batch: int
-) -> LayerFigures:
-    """The figures of all layers that are alike."""
+    layer: Layer, inputs: Shapes, output: Shape, shared: bool, convention: str,
+    exclude_padding: bool, batch: int,
+) -> LayerFigures:  # fmt: skip
+    """The figures of all layers that are alike; weights that are another layer's are counted there."""
     cost = cost_of(layer, inputs, exclude_padding)
     flops = convention_of(convention).flops(layer, inputs, output, cost) or 0
-    return LayerFigures(**vars(cost) | {"flops": flops}, activation_bytes=batch * bytes_of(output))
+    changed = {"flops": flops} | (
+        dict.fromkeys(("params", "trainable", "frozen", "buffers"), 0) if shared else {}
+    )
+    return LayerFigures(**vars(cost) | changed, activation_bytes=batch * bytes_of(output))
 
 
 def _judge(budget: Expectation, figures: Mapping[str, Any]) -> JudgedExpectation:

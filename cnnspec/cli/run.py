@@ -166,9 +166,7 @@ def _as_numbers(values: NDArray[Any]) -> NDArray[Any]:
 
 def _random(network: Network) -> list[str]:
     """Names of the weights that begin at random."""
-    return [
-        name for node in network.layers for name, weight in node.weights.items() if weight.initial == "fan"
-    ]
+    return [name for name, weight in network.weights.items() if weight.initial == "fan"]
 
 
 def _resized_in_training(weights: Sequence[str]) -> bool:

@@ -10,7 +10,8 @@ from cnnspec.diagnostics import did_you_mean
 from cnnspec.elaborate.claims import check_claim
 from cnnspec.elaborate.depth import comes_back, need_room, uses_itself_always
 from cnnspec.elaborate.elaborator import WHICH, Elaborator
-from cnnspec.elaborate.scope import BlockWord, Context, Definition, Module, Scope
+from cnnspec.elaborate.scope import BlockWord, Context, Definition, Module, Scope, Twin
+from cnnspec.elaborate.sharing import SHARE, own_options, twin_of
 from cnnspec.layers.registry import LAYERS
 from cnnspec.resources import prelude_text
 from cnnspec.syntax import tree
@@ -36,7 +37,7 @@ def find_block(word: str, context: Context) -> Definition | None:
 
 def takes(definition: Definition, sentence: tree.LayerSentence) -> bool:
     """Whether a block can be used with what a sentence gives."""
-    bound = bind(definition.signature, sentence.arguments, sentence.options, sentence.span)
+    bound = bind(definition.signature, sentence.arguments, _options(sentence, definition), sentence.span)
     needed = (name for name, parameter in definition.parameters.items() if parameter.default is None)
     return not bound.faults and all(name in bound.given for name in needed)
 
@@ -52,7 +53,8 @@ def use_block(
     values = _parameters(elaborator, sentence, context, definition)
     current = elaborator.current
     shape = elaborator.nodes[current].output if current not in (None, WHICH) else None
-    scope = _frame(sentence, context, definition, name, (shape, *(values or {}).values()))
+    twin = twin_of(elaborator, sentence, context, definition, name)
+    scope = _frame(sentence, context, definition, name, (shape, *(values or {}).values()), twin)
     if values is None or comes_back(elaborator, sentence, scope):
         elaborator.current = None
     else:
@@ -61,13 +63,18 @@ def use_block(
         elaborator.run(elaborator, definition.block.body, inside)
     if label is not None:
         elaborator.labels[label] = elaborator.current
+        elaborator.instances[label] = name, definition
     if sentence.claim is not None and elaborator.current is not None:
         check_claim(elaborator, sentence, sentence.claim, elaborator.current, context)
 
 
+def _options(sentence: tree.LayerSentence, definition: Definition) -> tuple[tree.Option, ...]:
+    return sentence.options if SHARE in definition.parameters else own_options(sentence)
+
+
 def _frame(
     sentence: tree.LayerSentence, context: Context, definition: Definition, name: str,
-    entered: tuple[object, ...],
+    entered: tuple[object, ...], twin: Twin | None,
 ) -> Scope:  # fmt: skip
     outer = context.scope
     return Scope(
@@ -80,6 +87,7 @@ def _frame(
         entered,
         definition,
         definition.lets,
+        twin=twin,
     )
 
 

@@ -38,7 +38,7 @@ def inputs_of(
         found = _paths(elaborator, sentence, context)
     elif elaborator.current != WHICH or len(labels) < 2:  # concat left right: of several inputs these two
         found = [elaborator.here(sentence.word_span, context)]
-    found += [_label(elaborator, argument, context) for argument in labels]
+    found += [find_label(elaborator, argument, context) for argument in labels]
     if not _enough(elaborator, sentence, context, kind, len(found)) or None in found:
         return None
     return tuple(node for node in found if node is not None)
@@ -62,7 +62,7 @@ def labels_of(bound: Binding, kind: type[Layer]) -> tuple[tree.Expression, ...]:
     return (*(bound.given[name] for name in kind.references if name in bound.given), *bound.more)
 
 
-def _label(elaborator: Elaborator, argument: tree.Expression, context: Context) -> int | None:
+def find_label(elaborator: Elaborator, argument: tree.Expression, context: Context) -> int | None:
     """The node that a label names, or None where it is not known."""
 
     def find() -> int:
@@ -99,7 +99,7 @@ def _enough(
 
 def jump(elaborator: Elaborator, statement: tree.From, context: Context) -> None:
     """``from stem``: the chain carries on from a labelled node."""
-    elaborator.current = _label(elaborator, statement.label, context)
+    elaborator.current = find_label(elaborator, statement.label, context)
 
 
 def head(elaborator: Elaborator, statement: tree.Head, context: Context) -> None:

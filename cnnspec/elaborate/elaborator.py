@@ -25,7 +25,7 @@ from cnnspec.diagnostics import Diagnostic, Label, did_you_mean
 from cnnspec.elaborate.candidates import Tries
 from cnnspec.elaborate.faults import Faults
 from cnnspec.elaborate.limits import MOST_STEPS, StepBound
-from cnnspec.elaborate.scope import Context, Names
+from cnnspec.elaborate.scope import Context, Definition, Names
 from cnnspec.layers.base import Layer, Shape, Shapes, show
 from cnnspec.layers.writing import MEANINGS
 from cnnspec.network.graph import Group, Node, Output
@@ -75,6 +75,8 @@ class Elaborator:
         self.current: int | None = None
         self.names = Names()
         self.labels: dict[str, int | None] = {}
+        self.instances: dict[str, tuple[str, Definition]] = {}
+        """Labelled uses of blocks: their names, and the blocks."""
         self.heads: list[Output] = []
         self.doubtful: set[int] = set()
         self.unsolved: dict[Span, OpenValue] = {}
@@ -147,7 +149,8 @@ class Elaborator:
         key = (id(sentence), id(signature))
         if key not in self.bindings:
             span = sentence.word_span.to(last_of(sentence))
-            self.bindings[key] = bind(signature, sentence.arguments, sentence.options, span)
+            own = [each for each in sentence.options if each.name != "share" or "share" in signature.options]
+            self.bindings[key] = bind(signature, sentence.arguments, own, span)
         return self.bindings[key]
 
     # Values ---------------------------------------------------------------------

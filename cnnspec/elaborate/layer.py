@@ -15,6 +15,7 @@ from cnnspec.elaborate.claims import check_claim, solve_here
 from cnnspec.elaborate.elaborator import Elaborator
 from cnnspec.elaborate.misfits import report_misfit
 from cnnspec.elaborate.scope import Context
+from cnnspec.elaborate.sharing import owner_of
 from cnnspec.layers.base import Layer
 from cnnspec.layers.foreign import NO_OPTIONS, SAME_OPTIONS, nearest_thing, sentence_for
 from cnnspec.layers.registry import LAYERS, SYNONYMS
@@ -146,10 +147,14 @@ def _place(
         if made.layer.references:
             referred = [(elaborator.nodes[n].layer, elaborator.nodes[n].input_shapes) for n in inputs[1:]]
             made = completed(made, tuple(referred))
-        return elaborator.place(made, inputs, shapes, name, sentence.span, context)
+        index = elaborator.place(made, inputs, shapes, name, sentence.span, context)
     except LayerError as error:
         report_misfit(elaborator, error, bound.place(error.option), inputs, context)
         return None
+    share = owner_of(elaborator, sentence, context, made.layer, shapes, name)
+    if share is not None:
+        elaborator.nodes[index] = replace(elaborator.nodes[index], share=share)
+    return index
 
 
 def _made(

@@ -10,7 +10,7 @@ from itertools import chain
 from cnnspec.binding.binder import Signature
 from cnnspec.binding.values import TRUTH, Value, Word
 from cnnspec.diagnostics import Label
-from cnnspec.network.graph import Group
+from cnnspec.network.graph import Group, Node
 from cnnspec.records import record
 from cnnspec.syntax import tree
 from cnnspec.text import Span
@@ -95,6 +95,17 @@ class BlockWord(Word):
     definition: Definition
 
 
+@dataclass(frozen=True, eq=False)
+class Twin:
+    """The block instance whose weights another one shares: its layers by their names inside."""
+
+    option: tree.Option
+    label: str
+    prefix: str
+    """What the names of the sharing layers begin with."""
+    owners: Mapping[str, Node]
+
+
 @dataclass(eq=False)
 class Scope:
     """A naming scope: the network itself, a block instance, or a side head."""
@@ -108,14 +119,17 @@ class Scope:
     calls: tuple[tree.LayerSentence, ...] = ()
     """The block uses that led here, outermost first."""
     outer: Scope | None = None
-    """Where the block is used, and what it was entered with: its parameters and what flows in."""
+    """Where the block is used."""
     entered: tuple[object, ...] = ()
+    """What the block was entered with: what flows in, and its parameters."""
     definition: Definition | None = None
     """The block, where this is an instance of one."""
     lets: Mapping[str, Span] = field(default_factory=dict)
     """Constants written anywhere in the body."""
     counts: dict[str, int] = field(default_factory=dict)
     """For each word, the last ordinal given here."""
+    twin: Twin | None = None
+    """Whose weights the layers share."""
 
     @cached_property
     def prefixes(self) -> tuple[str, ...]:

@@ -52,6 +52,7 @@ def _layer(node: Node, network: Network, groups: dict[Group, int]) -> dict[str, 
         "inputs": [network.nodes[n].name for n in node.inputs],
         "output": list(node.output),
         "groups": [groups.setdefault(group, len(groups)) for group in node.groups],
+        **({"share": node.share} if node.share else {}),
     }
 
 
@@ -117,7 +118,8 @@ def _network(document: dict[str, Any]) -> Network:
 def _part(item: dict[str, Any], groups: list[Group]) -> NamedLayer:
     options = {name: tuple(v) if isinstance(v, list) else v for name, v in item["options"].items()}
     layer: Layer = LAYERS[item["kind"]](**options)
-    return NamedLayer(item["name"], layer, item["inputs"], groups=tuple(groups[n] for n in item["groups"]))
+    inside = tuple(groups[n] for n in item["groups"])
+    return NamedLayer(item["name"], layer, item["inputs"], groups=inside, share=item.get("share"))
 
 
 def _recipe(document: Any) -> Any:

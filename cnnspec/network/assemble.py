@@ -22,6 +22,8 @@ class NamedLayer:
     inputs: Sequence[str]
     span: Span | None = None
     groups: tuple[Group, ...] = ()
+    share: str | None = None
+    """The layer before it whose weights it uses."""
 
 
 def assemble(
@@ -73,7 +75,16 @@ def _node(part: NamedLayer, nodes: list[Node], places: dict[str, int]) -> Node:
         made = completed(made, tuple((nodes[n].layer, nodes[n].input_shapes) for n in inputs[1:]))
     shapes = tuple(nodes[n].output for n in inputs)
     output, path = made.shape(shapes), tuple(part.name.split("."))
-    return Node(len(nodes), part.name, made.layer, inputs, shapes, output, part.span, path, part.groups)
+    node = Node(
+        len(nodes), part.name, made.layer, inputs, shapes, output, part.span, path, part.groups, part.share
+    )
+    if part.share is not None:
+        owner = nodes[_place(part.share, places)]
+        if owner.share or {name: each.shape for name, each in node.weights.items()} != {
+            name: each.shape for name, each in owner.weights.items()
+        }:
+            raise LayerError("share-mismatch", f"{part.name} cannot use the weights of {owner.name}")
+    return node
 
 
 def _place(name: str, places: dict[str, int]) -> int:

@@ -63,6 +63,8 @@ class Node:
     path: tuple[str, ...] = ()
     groups: tuple[Group, ...] = ()
     """The enclosing groups, outermost first."""
+    share: str | None = None
+    """The layer whose weights it uses; None where it has its own, or none."""
 
     @property
     def word(self) -> str:
@@ -70,8 +72,9 @@ class Node:
 
     @property
     def weights(self) -> dict[str, Weight]:
-        """The layer's arrays by their full names, as ``conv1.weight``."""
-        return {f"{self.name}.{weight.name}": weight for weight in self.layer.arrays(self.input_shapes)}
+        """The layer's arrays by their full names, as ``conv1.weight``; another's names where it shares."""
+        owner = self.share or self.name
+        return {f"{owner}.{weight.name}": weight for weight in self.layer.arrays(self.input_shapes)}
 
     def __repr__(self) -> str:
         flow = " + ".join(map(show, self.input_shapes))
@@ -151,6 +154,13 @@ class Network:
             for source in node.inputs:
                 lists[source].append(node.index)
         return tuple(map(tuple, lists))
+
+    @cached_property
+    def weights(self) -> dict[str, Weight]:
+        """All arrays by their full names, each once."""
+        return {
+            name: weight for node in self.layers if not node.share for name, weight in node.weights.items()
+        }
 
     @cached_property
     def by_name(self) -> dict[str, Node]:

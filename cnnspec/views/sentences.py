@@ -19,7 +19,8 @@ MEANINGS: Final = {
     "of the turn before, and the last value stays. What a path or a head names is known there alone.",
     "block": "Several layers under one word. A parameter with a value may be left out; labels and constants "
     "inside are the block's own. A parameter may be a word: a layer or block that stands inside under the "
-    "parameter's name. A block may use itself where a condition ends it.",
+    "parameter's name. A block may use itself where a condition ends it. Behind a label, share=LABEL gives "
+    "another use of the block, or another layer of the kind, the same weights.",
     "repeat": "The same layers several times. It is as if they were written one after the other, each with "
     "weights of its own; tables and pictures fold turns that are equal to ×N. as i names the number of the "
     "turn, from 0.",

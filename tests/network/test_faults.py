@@ -152,7 +152,10 @@ FAULTS = {
     "block b W { relu }": (
         "reserved-name", "W", "W has a meaning of its own and cannot be a parameter",
         ("choose another name",)),
-    "input 3": ("repeated-input", "input 3", "a network has one input", ("keep one of the two",)),
+    "input 3": (
+        "repeated-input", "input 3", "a network has one input, unless each has a name",
+        ("keep one of the two, or give each a name: input left 28x28x1",),
+    ),
     "network a\nnetwork b": (
         "repeated-header", "network b", "a spec describes one network", ("keep one of the two",)),
     "train { epochs 2 }\ntrain { epochs 3 }": (

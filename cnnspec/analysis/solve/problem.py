@@ -13,20 +13,20 @@ from cnnspec.analysis.solve.unknowns import Unknown, sentences, unknowns_of
 from cnnspec.diagnostics import Diagnostic, LayerError, SpecError
 from cnnspec.elaborate.claims import distance, fits
 from cnnspec.elaborate.spec import Elaborated, elaborate
-from cnnspec.layers.base import Layer, Shapes, show
+from cnnspec.layers.base import show
 from cnnspec.layers.registry import LAYERS
 from cnnspec.network.expectation import Expectation, names_in
-from cnnspec.network.graph import Network
+from cnnspec.network.graph import Network, Node
 from cnnspec.records import record
 from cnnspec.syntax import tree
 from cnnspec.text import Source
 
-QUICK: Final[dict[str, Callable[[Layer, Shapes], int]]] = {
-    "params": lambda layer, inputs: int(layer.params(inputs)),
-    "buffers": lambda layer, inputs: int(layer.buffers(inputs)),
-    "multiplies": lambda layer, inputs: int(layer.multiplies(inputs)),
-    "additions": lambda layer, inputs: int(layer.additions(inputs)),
-    "layers": lambda layer, inputs: 1,
+QUICK: Final[dict[str, Callable[[Node], int]]] = {
+    "params": lambda node: 0 if node.share else int(node.layer.params(node.input_shapes)),
+    "buffers": lambda node: 0 if node.share else int(node.layer.buffers(node.input_shapes)),
+    "multiplies": lambda node: int(node.layer.multiplies(node.input_shapes)),
+    "additions": lambda node: int(node.layer.additions(node.input_shapes)),
+    "layers": lambda node: 1,
 }
 """Figures that are plain sums over the layers; the others take the whole analysis."""
 
@@ -154,10 +154,7 @@ def sample_of(found: Elaborated, demands: tuple[Demand, ...]) -> Sample | None:
 
 
 def _figures(network: Network, names: frozenset[str]) -> dict[str, Any]:
-    quick = {
-        name: sum(QUICK[name](node.layer, node.input_shapes) for node in network.layers)
-        for name in sorted(names & QUICK.keys())
-    }
+    quick = {name: sum(map(QUICK[name], network.layers)) for name in sorted(names & QUICK.keys())}
     if names <= QUICK.keys():
         return quick
     from dataclasses import asdict

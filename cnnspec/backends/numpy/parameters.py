@@ -101,7 +101,7 @@ class Parameters:
         trained: dict[str, Weight] = {}
         fixed: dict[str, Array] = {}
         for node in self.network.layers:
-            for name, weight in node.weights.items():
+            for name, weight in ({} if node.share else node.weights).items():
                 if getattr(node.layer, "frozen", False) or weight.buffer:
                     fixed[name] = np.empty(weight.shape, self.dtype)
                 else:
@@ -110,8 +110,7 @@ class Parameters:
         self.flat, self.flat_gradient = np.zeros(size, self.dtype), np.zeros(size, self.dtype)
         self.gradients = NamedArrays(_views(self.flat_gradient, trained))
         parts = _views(self.flat, trained) | fixed
-        names = [name for node in self.network.layers for name in node.weights]
-        self.weights = NamedArrays({name: parts[name] for name in names})
+        self.weights = NamedArrays({name: parts[name] for name in self.network.weights})
 
     @cached_property
     def multiplies(self) -> int:

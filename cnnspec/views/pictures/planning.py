@@ -15,7 +15,7 @@ from cnnspec.views.pictures.plan import Card, CardRow, Cluster, Link, Plan
 from cnnspec.views.pictures.wording import arithmetic, layer_text, own_name, rounded_text, shape_text
 
 HEATS: Final[dict[str, Callable[[Node], int]]] = {
-    "params": lambda node: cost_of(node.layer, node.input_shapes).params,
+    "params": lambda node: 0 if node.share else cost_of(node.layer, node.input_shapes).params,
     "multiplies": lambda node: cost_of(node.layer, node.input_shapes).multiplies,
     "memory": lambda node: bytes_of(node.output),
 }
@@ -189,7 +189,7 @@ class Planner:
     # Rows --------------------------------------------------------------------------
 
     def _row(self, node: Node, turns: int = 1, main: bool = True) -> CardRow:
-        text = layer_text(node.layer)
+        text = layer_text(node.layer) + (f" · weights of {node.share}" if node.share else "")
         changes = node.input_shapes[:1] != (node.output,)
         return CardRow(
             name=own_name(node), text="" if main and text == node.word else text,

@@ -76,7 +76,7 @@ def own_name(node: Node) -> str:
 
 def arithmetic(node: Node) -> str:
     """Every number of a layer with its law and its working, one a line."""
-    head = f"{node.name}: {layer_text(node.layer)}"
+    head = f"{node.name}: {layer_text(node.layer)}" + (f", weights of {node.share}" if node.share else "")
     if not node.inputs:
         return f"{node.name}: {shape_text(node.output)}"
     laws = cost_of(node.layer, node.input_shapes).laws

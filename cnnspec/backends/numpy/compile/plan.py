@@ -55,6 +55,9 @@ class ProgramPlan:
         self.readers = lowered.readers
         self.maker = {operation.output: operation for operation in lowered.operations}
         network = parameters.network
+        self.owners = {node.share for node in network.layers if node.share}
+        self.shared: dict[str, list[Array]] = {}
+        """For each gradient of weights that several layers use, the part of each use."""
         self.trained = {node.index: input_gradient for node in network.inputs}
         self.step_of: dict[int, KernelStep] = {}
         self.referring = Counter(
@@ -107,10 +110,24 @@ class ProgramPlan:
             node, tuple(self.arrays[value] for value in operation.inputs), self.batch,
             self.training, self.memory, self.random,
             {short: self.weights[name] for short, name in names.items()},
-            {short: self.gradients[name] for short, name in names.items() if name in self.gradients},
+            {short: self._gradient(node, name) for short, name in names.items() if name in self.gradients},
             overwrite=tuple(self._may_overwrite(operation, value) for value in operation.inputs),
             steps={source: self.step_of[source] for source in referred_by(node)},
         )  # fmt: skip
+
+    def _gradient(self, node: Node, name: str) -> Array:
+        """Where a step puts the gradient of a weight: apart, where others use that weight too."""
+        if not node.share and node.name not in self.owners:
+            return self.gradients[name]
+        part = self.memory.own(self.gradients[name].shape)
+        self.shared.setdefault(name, []).append(part)
+        return part
+
+    def _sum_shared(self, name: str, parts: list[Array]) -> None:
+        """The gradient of a weight is the sum over its uses; one that no loss depends on stays zero."""
+        np.copyto(self.gradients[name], parts[0])
+        for part in parts[1:]:
+            np.add(self.gradients[name], part, out=self.gradients[name])
 
     def _may_overwrite(self, operation: Operation, value: int) -> bool:
         """Whether the output may take an input's place: nobody else reads that, now or later."""
@@ -150,6 +167,8 @@ class ProgramPlan:
                 if dx is not None:
                     calls.extend(StepCall(step, run) for run in self._collect(gradients, value, dx))
             self.memory.release(dy)
+        for name, parts in self.shared.items():
+            calls.append(StepCall(self.steps[0], partial(self._sum_shared, name, parts)))
         return calls, gradients
 
     def _collect(self, gradients: dict[int, Array], value: int, dx: Array) -> list[Callable[[], object]]:

@@ -282,6 +282,6 @@ def _is_short(network: Network, inside: set[int], index: int) -> bool:
 
 def _heaviest(nodes: Sequence[Node]) -> Family:
     def weight(node: Node) -> int:
-        return cost_of(node.layer, node.input_shapes).params
+        return 0 if node.share else cost_of(node.layer, node.input_shapes).params
 
     return max(nodes, key=weight).layer.family
