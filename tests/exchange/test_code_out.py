@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from cases.registry import CASES
 from cases.single import network_of
+from tools import exported_examples
 
 import cnnspec
 from cnnspec.cli.main import run
@@ -18,7 +19,6 @@ from cnnspec.diagnostics import SpecError
 from cnnspec.exchange.code_out import keras, keras_words, pytorch, pytorch_words
 from cnnspec.layers.registry import LAYERS
 from cnnspec.network.graph import Network
-from cnnspec.resources import example_names
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
@@ -62,7 +62,7 @@ def test_all_that_cannot_be_said_is_named_at_once() -> None:
 
 
 @pytest.mark.parametrize("target", CODES)
-@pytest.mark.parametrize("name", example_names())
+@pytest.mark.parametrize("name", exported_examples())
 def test_a_second_export_is_the_first(name: str, target: str) -> None:
     assert CODES[target](cnnspec.load(name)) == CODES[target](cnnspec.load(name))
 
@@ -72,7 +72,7 @@ def test_what_is_written_is_clean_and_formatted(target: str, tmp_path: Path) -> 
     ruff = shutil.which("ruff", path=str(Path(sys.executable).parent))
     if ruff is None:
         pytest.skip("needs ruff")
-    for name in example_names():
+    for name in exported_examples():
         (tmp_path / f"{name}.py").write_text(CODES[target](cnnspec.load(name)))
     for command in (["check", "--isolated"], ["format", "--check", "--diff", "--isolated"]):
         done = subprocess.run([ruff, *command, str(tmp_path)], capture_output=True, text=True, check=False)
@@ -134,8 +134,8 @@ def agree(network: Network, target: str, tmp_path: Path, tolerance: float) -> No
     assert off(found, outputs_of(engine, images)) < tolerance
 
 
-CI = [name for name in example_names() if SMALL.get(name) != ""]
-LARGE = [name for name in example_names() if name in SMALL]
+CI = [name for name in exported_examples() if SMALL.get(name) != ""]
+LARGE = [name for name in exported_examples() if name in SMALL]
 
 
 @pytest.mark.torch

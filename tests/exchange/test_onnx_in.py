@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tools import exported_examples
 
 import cnnspec
 from cnnspec.cli.main import run
 from cnnspec.diagnostics import SpecError
 from cnnspec.network.graph import Network
-from cnnspec.resources import example_names
 
 onnx = pytest.importorskip("onnx")
 from onnx import TensorProto, helper, numpy_helper  # noqa: E402
@@ -63,7 +63,7 @@ def refusal(path: Path) -> str:
     return " ".join(" ".join([each.message, *each.notes]) for each in found.value.diagnostics)
 
 
-@pytest.mark.parametrize("name", example_names())
+@pytest.mark.parametrize("name", exported_examples())
 def test_every_example_comes_back(name: str, tmp_path: Path) -> None:
     """With its own spec the same in every figure; without it the same network, if a word says each node."""
     network = cnnspec.load(name)

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tools import exported_examples
 
 import cnnspec
 from cnnspec.cli.main import run
 from cnnspec.diagnostics import SpecError
 from cnnspec.layers.registry import LAYERS
 from cnnspec.network.graph import Network
-from cnnspec.resources import example_names
 
 pytestmark = pytest.mark.torch
 
@@ -94,7 +94,7 @@ def test_settings_mean_the_same_there(spec: str) -> None:
     compare(network, exported(network, model), model, 1e-5)
 
 
-@pytest.mark.parametrize("name", example_names())
+@pytest.mark.parametrize("name", exported_examples())
 def test_every_example_computes_the_same_numbers(name: str) -> None:
     network = cnnspec.load(name)
     if cnnspec.analyze(network).totals.params > LARGE:
