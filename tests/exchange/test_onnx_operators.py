@@ -6,10 +6,13 @@ import re
 import runpy
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+import cnnspec
+
 pytestmark = pytest.mark.torch
-pytest.importorskip("onnx")
+onnx = pytest.importorskip("onnx")
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -19,3 +22,21 @@ def test_no_operator_comes_in_with_a_wrong_number() -> None:
     passed = [int(number) for number in re.findall(r"(\d+) come in and give the expected", text)]
     told = (ROOT / "docs" / "onnx-operators.md").read_text(encoding="utf-8")
     assert passed == [int(number) for number in re.findall(r"(\d+) come in and give the expected", told)]
+
+
+LIGHT = sorted((Path(onnx.__file__).parent / "backend" / "test" / "data" / "light").glob("*.onnx"))
+
+
+def test_the_light_topologies_are_there() -> None:
+    assert len(LIGHT) == 9
+
+
+@pytest.mark.parametrize("path", LIGHT, ids=lambda path: path.stem)
+def test_published_topologies_come_in_and_compute_the_same(path: Path) -> None:
+    runtime = pytest.importorskip("onnxruntime")
+    model = cnnspec.from_onnx(path)
+    session = runtime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    x = np.random.default_rng(0).standard_normal((1, *model.network.input)).astype("float32")
+    (wanted,) = session.run(None, {session.get_inputs()[0].name: np.moveaxis(x, -1, 1)})
+    found = np.moveaxis(model.predict(x), -1, 1).reshape(wanted.shape)
+    assert np.abs(found - wanted).max() < 1e-5
