@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
-from onnx import TensorProto, checker, helper, numpy_helper
+from onnx import TensorProto, checker, helper, numpy_helper, shape_inference
 
 from cnnspec import resources
 from cnnspec.exchange.onnx_arithmetic import ARITHMETIC
@@ -79,7 +79,7 @@ def encoded(network: Network, weights: Arrays, text: str = "") -> bytes:
     graph = _graph(network, weights)
     inside = helper.make_graph(
         graph.nodes, network.name or "network",
-        [_tensor(graph.names[0], network.input)],
+        [_tensor(graph.names[node.index], node.output) for node in network.inputs],
         [_tensor(graph.names[output.node], network.nodes[output.node].output) for output in network.outputs],
         initializer=list(graph.constants.values()),
     )  # fmt: skip
@@ -89,7 +89,11 @@ def encoded(network: Network, weights: Arrays, text: str = "") -> bytes:
         ir_version=max(LEAST_IR, helper.find_min_ir_version_for(opsets)),
     )  # fmt: skip
     helper.set_model_props(model, {SPEC: text or write(network)})
-    checker.check_model(model, full_check=size < LARGEST // 2)
+    try:
+        checker.check_model(model, full_check=size < LARGEST // 2)
+    except (checker.ValidationError, shape_inference.InferenceError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise unsupported("ONNX", [(network.nodes[-1], f"the file would not be valid: {reason}")]) from error
     return bytes(model.SerializeToString(deterministic=True))
 
 

@@ -117,6 +117,16 @@ def test_a_file_tells_names_batch_opset_and_spec() -> None:
     assert {entry.key: entry.value for entry in model.metadata_props} == {"cnnspec.spec": "input 1"}
 
 
+def test_several_inputs_keep_their_names() -> None:
+    runtime = pytest.importorskip("onnxruntime")
+    network = cnnspec.parse("input a 4x4x2; input b 4x4x2; from a; conv 2 1x1; add b")
+    model, rng = network.build(seed=0), np.random.default_rng(0)
+    given = {name: rng.standard_normal((2, 4, 4, 2)).astype("float32") for name in ("a", "b")}
+    session = runtime.InferenceSession(exported(network, model), providers=["CPUExecutionProvider"])
+    (found,) = session.run(None, {name: np.moveaxis(values, -1, 1) for name, values in given.items()})
+    assert np.abs(np.moveaxis(found, 1, -1) - model.predict(given)).max() < 1e-5
+
+
 def test_all_that_cannot_be_said_is_told_and_nothing_is_written(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
