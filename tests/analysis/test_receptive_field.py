@@ -292,7 +292,7 @@ def test_a_branch_that_sees_no_row_adds_no_column() -> None:
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.lists(STEPS, min_size=1, max_size=4))
+@given(st.lists(STEPS.filter(lambda step: "to=" not in step), min_size=1, max_size=4))
 def test_unclipped_intervals_are_the_exact_ones_far_from_the_edges(steps: list[str]) -> None:
     """In a map so large that no edge is near, the closed form and the sets say the same."""
     try:
