@@ -636,7 +636,8 @@ def cast_like(call: NodeCall) -> Result:
 def hardsigmoid(call: NodeCall) -> Result:
     alpha, beta = call.attribute("alpha", 0.2), call.attribute("beta", 0.5)
     if abs(alpha - 1 / 6) > 1e-6 or beta != 0.5:
-        raise CannotRead(f"it is {alpha:g}·x + {beta:g} between 0 and 1, and hardsigmoid is x/6 + 0.5")
+        line = call.add("scale", {"by": short(alpha), "shift": short(beta)}, call.flow())
+        return call.add("relu", {"max": 1.0}, line)
     return call.each("hardsigmoid")
 
 
