@@ -175,6 +175,8 @@ def _heavy_dense(analysis: Analysed) -> Iterator[Diagnostic]:
 def _unproductive(analysis: Analysed) -> Iterator[Diagnostic]:
     """Layers that widen a field already wider than the image (Richter et al. 2021)."""
     image = spatial(analysis.network.input)
+    if set(image) == {1}:  # what a generator grows from; nothing is narrower
+        return
     if any(spatial(node.output) != image for node in analysis.network.inputs):
         return
     late = []

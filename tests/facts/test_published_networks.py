@@ -7,6 +7,7 @@ and Keras's "total params" where it differs by what it counts.
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Any
 
 import pytest
 from tools import known
@@ -36,6 +37,10 @@ NETWORKS = {
     "mobilenet_v1": (4_231_976, 568_740_352, 21_888, 315, 32),
     "convnext_tiny": (28_589_128, 4_455_531_264, 0, None, None),
     "vit_b16": (86_567_656, 17_563_828_224, 0, None, None),
+    "espcn": (22_729, 370_671_616, 0, None, None),
+    "dncnn": (556_032, 17_953_228_800, 1_920, None, None),
+    "dcgan_generator": (3_576_704, 104_628_224, 1_920, None, None),
+    "dcgan_discriminator": (2_765_568, 103_817_216, 1_792, None, None),
     "mobilenet_v2": (3_504_872, 300_774_272, 34_112, 491, 32),
 }
 
@@ -141,3 +146,49 @@ def test_resnet50_fits_in_thirty_lines_without_any_other_file() -> None:
     totals = cnnspec.analyze(cnnspec.parse(RESNET50)).totals
     assert (25_557_032, 4_089_184_256, 53_120) == (totals.params, totals.multiplies, totals.buffers)
     assert RESNET50.strip().count("\n") < 30
+
+
+def in_pytorch() -> dict[str, tuple[Any, tuple[int, int, int]]]:
+    """The same networks as their papers' code has them, with C x H x W."""
+    from torch import nn
+
+    def unit(out: int) -> list[Any]:
+        return [nn.BatchNorm2d(out), nn.ReLU()]
+
+    def grow(channels: int, out: int, stride: int, padding: int) -> list[Any]:
+        return [nn.ConvTranspose2d(channels, out, 4, stride, padding, bias=False), *unit(out)]
+
+    def shrink(channels: int, out: int) -> list[Any]:
+        return [nn.Conv2d(channels, out, 4, 2, 1, bias=False), nn.BatchNorm2d(out), nn.LeakyReLU(0.2)]
+
+    middle = [part for _ in range(15) for part in (nn.Conv2d(64, 64, 3, 1, 1, bias=False), *unit(64))]
+    espcn = [
+        nn.Conv2d(1, 64, 5, 1, 2), nn.Tanh(), nn.Conv2d(64, 32, 3, 1, 1), nn.Tanh(),
+        nn.Conv2d(32, 9, 3, 1, 1), nn.PixelShuffle(3),
+    ]  # fmt: skip
+    dncnn = [nn.Conv2d(1, 64, 3, 1, 1, bias=False), nn.ReLU(), *middle, nn.Conv2d(64, 1, 3, 1, 1, bias=False)]
+    generator = [*grow(100, 512, 1, 0), *grow(512, 256, 2, 1), *grow(256, 128, 2, 1), *grow(128, 64, 2, 1)]
+    generator += [nn.ConvTranspose2d(64, 3, 4, 2, 1, bias=False), nn.Tanh()]
+    discriminator = [nn.Conv2d(3, 64, 4, 2, 1, bias=False), nn.LeakyReLU(0.2)]
+    discriminator += [*shrink(64, 128), *shrink(128, 256), *shrink(256, 512)]
+    discriminator += [nn.Conv2d(512, 1, 4, bias=False), nn.Flatten(), nn.Sigmoid()]
+    return {
+        "espcn": (nn.Sequential(*espcn), (1, 128, 128)), "dncnn": (nn.Sequential(*dncnn), (1, 180, 180)),
+        "dcgan_generator": (nn.Sequential(*generator), (100, 1, 1)),
+        "dcgan_discriminator": (nn.Sequential(*discriminator), (3, 64, 64)),
+    }  # fmt: skip
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("name", ["espcn", "dncnn", "dcgan_generator", "dcgan_discriminator"])
+def test_counts_are_those_of_the_network_in_pytorch(name: str) -> None:
+    """Of DCGAN also PyTorch's tutorial: 3,576,704 and 2,765,568 parameters."""
+    torch = pytest.importorskip("torch")
+    from torch.utils.flop_counter import FlopCounterMode
+
+    model, shape = in_pytorch()[name]
+    totals = analysis(name).totals
+    assert sum(values.numel() for values in model.parameters()) == totals.params
+    with torch.device("meta"), FlopCounterMode(display=False) as counter:
+        model.to("meta").eval()(torch.zeros(1, *shape))
+    assert counter.get_total_flops() == 2 * totals.multiplies
