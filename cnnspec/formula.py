@@ -21,10 +21,14 @@ from typing import ClassVar, Final, TypeAlias
 
 from cnnspec.notation import LAW, NUMBERS, TEX_LAW, TEX_NUMBERS, Style, Value
 
-Operand: TypeAlias = "Formula | int"
+Operand: TypeAlias = "Formula | int | float"
 
 SUM, PRODUCT, ATOM = 1, 2, 3
 """Binding strengths: what binds weaker than its place is put in parentheses."""
+
+
+def _curve(name: str) -> Callable[[Formula], Formula]:
+    return lambda x: Call(name, (x,))
 
 
 class Formula(ABC):
@@ -34,12 +38,20 @@ class Formula(ABC):
     binding: ClassVar[int] = ATOM
     value: Value
 
+    exp, expm1, log, log1p = _curve("exp"), _curve("expm1"), _curve("log"), _curve("log1p")
+    sqrt, tanh, erf = _curve("sqrt"), _curve("tanh"), _curve("erf")
+    """What NumPy calls for each value of an array of objects."""
+
     @abstractmethod
     def write(self, style: Style) -> str:
         """The formula on one line, in a style."""
 
     def parts(self) -> tuple[Formula, ...]:
         return ()
+
+    def rebuilt(self, change: Callable[[Formula], Formula]) -> Formula:
+        """The same operation on changed parts."""
+        return self
 
     def within(self, binding: int, style: Style) -> str:
         text = self.write(style)
@@ -78,29 +90,59 @@ class Formula(ABC):
         yield from seen.values()
 
     def __add__(self, other: Operand) -> Formula:
-        return Sum((*_terms(self), *_terms(formula(other))))
+        right = formula(other)
+        if right is UNASKED:
+            return right
+        return Sum((*_terms(self), *_terms(right)), self.value + right.value)
 
-    def __radd__(self, other: int) -> Formula:
+    def __radd__(self, other: Operand) -> Formula:
         return formula(other) + self
 
     def __sub__(self, other: Operand) -> Formula:
-        return Sum((*_terms(self), Negative(formula(other))))
+        right = formula(other)
+        if right is UNASKED:
+            return right
+        return Sum((*_terms(self), Negative(right)), self.value - right.value)
 
-    def __rsub__(self, other: int) -> Formula:
+    def __rsub__(self, other: Operand) -> Formula:
         return formula(other) - self
 
     def __mul__(self, other: Operand) -> Formula:
         left = self.factors if isinstance(self, Product) else (self,)
-        return Product((*left, formula(other)))
+        right = formula(other)
+        return right if right is UNASKED else Product((*left, right))
 
-    def __rmul__(self, other: int) -> Formula:
+    def __rmul__(self, other: Operand) -> Formula:
         return Product((formula(other), self))
 
     def __truediv__(self, other: Operand) -> Formula:
-        return Quotient(self, formula(other))
+        right = formula(other)
+        return right if right is UNASKED else Quotient(self, right)
 
-    def __rtruediv__(self, other: int) -> Formula:
+    def __rtruediv__(self, other: Operand) -> Formula:
         return Quotient(formula(other), self)
+
+    def __neg__(self) -> Formula:
+        return Negative(self)
+
+    def __abs__(self) -> Formula:
+        return Call("abs", (self,))
+
+    def __pow__(self, other: Operand) -> Formula:
+        right = formula(other)
+        return right if right is UNASKED else Exponentiation(self, right)
+
+    def __lt__(self, other: Operand) -> bool:
+        return self.value < _number(other)
+
+    def __le__(self, other: Operand) -> bool:
+        return self.value <= _number(other)
+
+    def __gt__(self, other: Operand) -> bool:
+        return self.value > _number(other)
+
+    def __ge__(self, other: Operand) -> bool:
+        return self.value >= _number(other)
 
     def __int__(self) -> int:
         if isinstance(self.value, Fraction) and self.value.denominator != 1:
@@ -117,6 +159,11 @@ class Formula(ABC):
         return f"<{self.law()}: {self.worked()}>"
 
 
+def _number(operand: Operand) -> Value | float:
+    """What is compared; infinity is no fraction, but greater than all."""
+    return operand.value if isinstance(operand, Formula) else operand
+
+
 class Number(Formula):
     """A constant of the law itself."""
 
@@ -127,6 +174,9 @@ class Number(Formula):
 
     def write(self, style: Style) -> str:
         return style.number(self.value)
+
+    def within(self, binding: int, style: Style) -> str:
+        return style.signed(self.write(style))
 
 
 class Symbol(Formula):
@@ -142,6 +192,32 @@ class Symbol(Formula):
 
     def write(self, style: Style) -> str:
         return style.number(self.value) if style.numbers else style.name(self.name)
+
+    def within(self, binding: int, style: Style) -> str:
+        return style.signed(self.write(style))
+
+
+class Unasked(Formula):
+    """What a worked sum does not concern: an operation on it gives it again, a comparison is false."""
+
+    __slots__ = ()
+
+    def write(self, style: Style) -> str:
+        return "…"
+
+    def _same(self, *others: object) -> Unasked:
+        return self
+
+    def _false(self, other: object) -> bool:
+        return False
+
+    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = _same
+    __pow__ = __neg__ = __abs__ = exp = expm1 = log = log1p = sqrt = tanh = erf = _same
+    __lt__ = __le__ = __gt__ = __ge__ = __eq__ = __ne__ = _false
+    __hash__ = Formula.__hash__
+
+
+UNASKED: Final = Unasked()
 
 
 class Negative(Formula):
@@ -159,18 +235,28 @@ class Negative(Formula):
     def write(self, style: Style) -> str:
         return style.minus.strip() + self.inner.within(PRODUCT, style)
 
+    def rebuilt(self, change: Callable[[Formula], Formula]) -> Formula:
+        return Negative(change(self.inner))
+
 
 class Sum(Formula):
     __slots__ = ("terms",)
     binding = SUM
 
-    def __init__(self, terms: tuple[Formula, ...]) -> None:
-        self.terms, self.value = terms, sum(term.value for term in terms)
+    def __init__(self, terms: tuple[Formula, ...], value: Value | None = None) -> None:
+        self.terms = terms
+        self.value = sum(term.value for term in terms) if value is None else value
 
     def parts(self) -> tuple[Formula, ...]:
         return self.terms
 
+    def rebuilt(self, change: Callable[[Formula], Formula]) -> Formula:
+        return Sum(tuple(map(change, self.terms)), self.value)
+
     def write(self, style: Style) -> str:
+        if len(self.terms) > style.most_terms:
+            begin, end = Sum(self.terms[:3], 0), self.terms[-1]
+            return f"{begin.write(style)}{style.plus}…{style.plus}{end.within(SUM, style)}"
         first, *rest = self.terms
         text = first.write(style)
         for term in rest:
@@ -193,9 +279,12 @@ class Product(Formula):
     def parts(self) -> tuple[Formula, ...]:
         return self.factors
 
+    def rebuilt(self, change: Callable[[Formula], Formula]) -> Formula:
+        return Product(tuple(map(change, self.factors)))
+
     def write(self, style: Style) -> str:
         texts = [factor.within(ATOM, style) for factor in self.factors]
-        if not style.numbers and isinstance(self.factors[0], Number) and isinstance(self.factors[1], Symbol):
+        if style.close_up and isinstance(self.factors[0], Number) and isinstance(self.factors[1], Symbol):
             texts[:2] = [texts[0] + texts[1]]
         return style.times.join(texts)
 
@@ -212,14 +301,35 @@ class Quotient(Formula):
     def parts(self) -> tuple[Formula, ...]:
         return (self.top, self.bottom)
 
+    def rebuilt(self, change: Callable[[Formula], Formula]) -> Formula:
+        return Quotient(change(self.top), change(self.bottom))
+
     def write(self, style: Style) -> str:
         if style.stacked:
             return style.fraction(self.top.write(style), self.bottom.write(style))
         return style.fraction(self.top.within(PRODUCT, style), self.bottom.within(ATOM, style))
 
 
+class Exponentiation(Formula):
+    __slots__ = ("base", "exponent")
+    binding = PRODUCT
+
+    def __init__(self, base: Formula, exponent: Formula) -> None:
+        self.base, self.exponent = base, exponent
+        self.value = exact(base.value**exponent.value)
+
+    def parts(self) -> tuple[Formula, ...]:
+        return (self.base, self.exponent)
+
+    def rebuilt(self, change: Callable[[Formula], Formula]) -> Formula:
+        return Exponentiation(change(self.base), self.exponent)
+
+    def write(self, style: Style) -> str:
+        return style.power(self.base.within(ATOM, style), self.exponent.write(style))
+
+
 class Call(Formula):
-    """A function of formulas: floor, ceiling, maximum, minimum."""
+    """A function of formulas: floor, ceiling, maximum, minimum, and the curves of activations."""
 
     __slots__ = ("arguments", "name")
 
@@ -230,18 +340,41 @@ class Call(Formula):
     def parts(self) -> tuple[Formula, ...]:
         return self.arguments
 
+    def rebuilt(self, change: Callable[[Formula], Formula]) -> Formula:
+        return Call(self.name, tuple(map(change, self.arguments)))
+
     def write(self, style: Style) -> str:
         return style.call(self.name, style.comma.join(argument.write(style) for argument in self.arguments))
 
 
+def exact(value: int | float | Fraction) -> Value:
+    """The value without loss: a float is the fraction that it holds."""
+    if not isinstance(value, (int, Fraction)):
+        value = Fraction(float(value))
+    return value.numerator if value.denominator == 1 else value
+
+
+def _median(*values: Value) -> Value:
+    ordered = sorted(values)
+    return exact(Fraction(ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2], 2))
+
+
+_CURVES: Final[dict[str, Callable[[Value], Value]]] = {
+    name: lambda x, curve=curve: exact(curve(x))  # type: ignore[misc]
+    for name, curve in vars(math).items()
+    if name in ("exp", "expm1", "log", "log1p", "sqrt", "tanh", "erf")
+}
+
 _FUNCTIONS: Final[dict[str, Callable[..., Value]]] = {
-    "floor": math.floor, "ceil": math.ceil, "max": max, "min": min,
+    "floor": math.floor, "ceil": math.ceil, "max": max, "min": min, "abs": abs, "median": _median, **_CURVES,
 }  # fmt: skip
 
 
 def formula(operand: Operand) -> Formula:
-    """The operand as a formula: an integer becomes a constant of the law."""
-    return operand if isinstance(operand, Formula) else Number(operand)
+    """The operand as a formula: a number becomes a constant of the law."""
+    if isinstance(operand, Formula):
+        return operand
+    return Number(operand if isinstance(operand, int) else exact(operand))
 
 
 def floor(x: Formula) -> Formula:
@@ -253,11 +386,11 @@ def ceil(x: Formula) -> Formula:
 
 
 def maximum(*xs: Operand) -> Formula:
-    return Call("max", tuple(map(formula, xs)))
+    return Call("max", tuple(map(formula, xs))) if len(xs) > 1 else formula(xs[0])
 
 
 def minimum(*xs: Operand) -> Formula:
-    return Call("min", tuple(map(formula, xs)))
+    return Call("min", tuple(map(formula, xs))) if len(xs) > 1 else formula(xs[0])
 
 
 def product(factors: Iterable[Operand]) -> Formula:

@@ -35,6 +35,7 @@ SECTIONS: Final[dict[str, dict[str, str]]] = {
     },
     "Run": {
         "run": "the forward pass on a matrix, an image or an array",
+        "gradient": "the backward pass by hand, in symbols and numbers",
         "train": "train the network",
         "evaluate": "accuracy and confusion of a trained network",
         "predict": "what a trained network says of an image",

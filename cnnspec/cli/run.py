@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -20,9 +21,10 @@ from cnnspec.text import Source
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from cnnspec.model import Model
     from cnnspec.network.graph import Network, Node
 
-FORMATS = ("text", "json")
+FORMATS = ("text", "json", "markdown", "latex")
 
 
 @click.command("run")
@@ -46,6 +48,11 @@ FORMATS = ("text", "json")
 )
 @resize_option
 @click.option("--all", "everything", is_flag=True, help="The output of every layer.")
+@click.option(
+    "--at", "places", metavar="R,C", multiple=True,
+    help="Show the sum behind the value in this row and column, from 0, or R,C,CHANNEL; may be repeated.",
+)  # fmt: skip
+@click.option("--working", is_flag=True, help="Show the sum behind every value of the layer.")
 @click.option("--seed", type=click.IntRange(0), default=0, help="Seed of weights that are not given.")
 @click.option("--decimals", type=click.IntRange(0, 12), default=4, help="Show at most N decimals.")
 @click.option("--cut", is_flag=True, help="Cut decimals off instead of rounding.")
@@ -54,8 +61,8 @@ FORMATS = ("text", "json")
 @click.option("-o", "--output", type=click.Path(dir_okay=False), help="Write to a .npy, .npz or .png file.")
 def command(
     spec: str | None, inline: str | None, given: tuple[str, ...], weights: tuple[str, ...],
-    layers: tuple[str, ...], resize: bool, everything: bool, seed: int, decimals: int, cut: bool, full: bool,
-    form: str, output: str | None,
+    layers: tuple[str, ...], resize: bool, everything: bool, places: tuple[str, ...], working: bool,
+    seed: int, decimals: int, cut: bool, full: bool, form: str, output: str | None,
 ) -> int:  # fmt: skip
     """Run the network on an input and print what comes out; SPEC as a run's folder has its weights too.
 
@@ -63,6 +70,7 @@ def command(
     Examples:
       cnnspec run -e "input 4x4x1; maxpool 2x2" --input "1 1 2 5; 5 7 7 8; 3 1 1 0; 1 2 3 4"
       cnnspec run -e "input 3x3x1; conv 1 2x2" --input "0 1 2; 3 4 5; 6 7 8" --weights conv1="0 1; 2 3"
+      cnnspec run -e "input 4x4x1; avgpool 2x2" --input "1 1 2 5; 5 7 7 8; 3 1 1 0; 1 2 3 4" --at 0,1
       cnnspec run edges.cnn --input photo.png --weights conv1=vertical-lines -o edges.png
       cnnspec run lenet --input mnist:59000 --layer conv1
 
@@ -73,10 +81,16 @@ def command(
     if spec and inline is None and is_run(spec) and all("=" in item for item in weights):
         weights = (spec, *weights)
     document = read(spec, inline)
-    network = _network(document, given[0] if len(given) == 1 else None)
+    network = network_for(document, given)
     names = _names(network, layers, everything)
-    samples = _samples(network, given, seed, resize or _resized_in_training(weights))
-    results = _forward(network, samples, weights, names, seed, document.weights)
+    samples = samples_of(network, given, seed, resize or _resized_in_training(weights))
+    model = run_model(network, weights, seed, document.weights)
+    if places or working:
+        _show_working(model, {name: one[0] for name, one in samples.items()}, names, places, form, decimals)
+        return 0
+    if form in ("markdown", "latex"):
+        raise click.UsageError(f"--format {form} is for the sum behind a value: give --at or --working too")
+    results = _forward(model, samples, names)
     count = len(next(iter(samples.values())))
     if count > 1 and not output:
         stderr_console().say(f"{count} samples; the first is shown (-o FILE.npy keeps all)")
@@ -90,19 +104,19 @@ def command(
     return 0
 
 
-def _network(document: Document, given: str | None) -> Network:
+def network_for(document: Document, given: Sequence[str]) -> Network:
     """The network; an input whose spec leaves sizes open, as ``input ?x?x1``, has those of what is given."""
     from cnnspec.cli.inputs import input_sizes
 
     sizes = next((one.shape for one in document.tree.statements if isinstance(one, Input)), None)
-    if given is None or not isinstance(sizes, Size) or None not in sizes.parts:
+    if len(given) != 1 or not isinstance(sizes, Size) or None not in sizes.parts:
         return network_of(document)
     text, place = document.source.text, sizes.span
-    filled = text[: place.start] + show(input_sizes(given, sizes.parts)) + text[place.end :]
+    filled = text[: place.start] + show(input_sizes(given[0], sizes.parts)) + text[place.end :]
     return network_of(Document(Source(document.source.name, filled), document.read_use))
 
 
-def _samples(network: Network, given: Sequence[str], seed: int, resizing: bool) -> dict[str, NDArray[Any]]:
+def samples_of(network: Network, given: Sequence[str], seed: int, resizing: bool) -> dict[str, NDArray[Any]]:
     """The samples of each input; of several, each is given as ``--input NAME=X``."""
     from cnnspec.cli.inputs import input_array, ways
 
@@ -118,7 +132,11 @@ def _samples(network: Network, given: Sequence[str], seed: int, resizing: bool) 
     for name in (name for name in inputs if name not in found):
         what = f"the input {show(inputs[name])}" if len(inputs) == 1 else f"{name}={show(inputs[name])}"
         raise click.UsageError(f"no --input given; for {what} it can be\n{ways(inputs[name])}")
-    return {name: input_array(found[name], inputs[name], seed, resizing) for name in inputs}
+    arrays = {name: input_array(found[name], inputs[name], seed, resizing) for name in inputs}
+    return {
+        name: values if values.dtype == "uint8" else values.astype("float32")
+        for name, values in arrays.items()
+    }
 
 
 def _names(network: Network, layers: Sequence[str], everything: bool) -> list[str]:
@@ -130,11 +148,10 @@ def _names(network: Network, layers: Sequence[str], everything: bool) -> list[st
     return [node.name for node in network.nodes if node.name in wanted or (everything and node.inputs)]
 
 
-def _forward(
-    network: Network, samples: Mapping[str, NDArray[Any]], weights: Sequence[str], names: Sequence[str],
-    seed: int, imported: Mapping[str, NDArray[Any]] | None,
-) -> dict[str, NDArray[Any]]:  # fmt: skip
-    """The outputs of these layers; weights that nothing gives are told, ``imported`` came with the spec."""
+def run_model(
+    network: Network, weights: Sequence[str], seed: int, imported: Mapping[str, NDArray[Any]] | None = None
+) -> Model:
+    """The model with these weights; those that nothing gives are told, ``imported`` came with the spec."""
     from cnnspec.cli.inputs import set_weights
 
     model = network.build(seed)
@@ -148,10 +165,14 @@ def _forward(
     if missing and not files:
         some = ", ".join(missing[:4]) + (", …" if len(missing) > 4 else "")
         stderr_console().say(f"random weights (seed {seed}): {some}; --weights gives others")
-    samples = {
-        name: values if values.dtype == "uint8" else values.astype("float32")
-        for name, values in samples.items()
-    }
+    return model
+
+
+def _forward(
+    model: Model, samples: Mapping[str, NDArray[Any]], names: Sequence[str]
+) -> dict[str, NDArray[Any]]:
+    """The outputs of these layers."""
+    network = model.network
     images = samples if len(samples) > 1 else next(iter(samples.values()))
     try:
         results = model.forward(images, keep=[name for name in names if network[name].inputs])
@@ -160,8 +181,69 @@ def _forward(
     return {name: results[name] if network[name].inputs else samples[name] for name in names}
 
 
-def _as_numbers(values: NDArray[Any]) -> NDArray[Any]:
-    return values if values.dtype == "uint8" else values.astype("float32")
+MOST_PLACES: Final = 64
+"""Values that --working writes out of one layer."""
+
+
+def _show_working(
+    model: Model,
+    sample: Mapping[str, NDArray[Any]],
+    names: Sequence[str],
+    places: Sequence[str],
+    form: str,
+    decimals: int,
+) -> None:
+    """The sum behind the values at these places of each layer, or behind every value."""
+    from cnnspec.teaching import page
+    from cnnspec.teaching.working import NotWritten, Values, working
+
+    console, found = stdout_console(), []
+    values = Values.of(model, sample)
+    for name in names:
+        node = model.network[name]
+        where = [_place(text, node) for text in places] or list(product(*map(range, _inner(node))))
+        if len(where) > MOST_PLACES:
+            stderr_console().say(
+                f"{name} has {len(where):,} values; the first {MOST_PLACES} are shown, --at others"
+            )
+        try:
+            found += [working(values, node, place) for place in where[:MOST_PLACES] if node.inputs]
+        except NotWritten as error:
+            raise click.BadParameter(str(error), param_hint="--at") from error
+    if form == "json":
+        console.print(json.dumps([page.to_dict(one, decimals) for one in found]))
+        return
+    width = console.terminal().width
+    console.print("\n".join(page.FORMATS[form](one, decimals, width) for one in found))
+
+
+def _inner(node: Node) -> tuple[int, ...]:
+    """A shape with the channels first."""
+    *sizes, channels = node.output
+    return (channels, *sizes)
+
+
+def _place(text: str, node: Node) -> tuple[int, ...]:
+    """``row,column`` or ``row,column,channel`` from 0, as (channel, row, column)."""
+    sizes = node.output[:-1]
+    try:
+        numbers = [int(part) for part in text.strip("()[] ").split(",")]
+    except ValueError:
+        numbers = []
+    if len(numbers) == len(sizes) and sizes:
+        numbers.append(0)
+    if len(numbers) != len(sizes) + 1:
+        way = "row,column or row,column,channel" if len(sizes) == 2 else "one number for each axis"
+        raise click.BadParameter(
+            f'"{text}" is no place in {show(node.output)}: {way}, from 0', param_hint="--at"
+        )
+    for number, size in zip(numbers, node.output, strict=True):
+        if not 0 <= number < size:
+            raise click.BadParameter(
+                f"{number} lies outside {show(node.output)}: 0 to {size - 1} along this axis",
+                param_hint="--at",
+            )
+    return (numbers[-1], *numbers[:-1])
 
 
 def _random(network: Network) -> list[str]:

@@ -25,6 +25,8 @@ class Curve(NamedTuple):
 
 def either(where: Array, this: Array, that: Array) -> Array:
     """``np.where`` by the bits of the values: exact for NaN and zeros of both signs, and twice as fast."""
+    if this.dtype == object:  # formulas, which show their working
+        return np.where(where, this, that)
     bits = np.dtype(f"i{this.dtype.itemsize}")
     mask = np.negative(where.view(np.int8), dtype=bits)
     first, second = this.view(bits), that.view(bits)
@@ -66,7 +68,7 @@ def selu(layer: Any, x: Array) -> Array:
 
 
 def selu_slope(layer: Any, x: Array) -> Array:
-    below = layer.gamma * layer.alpha * np.exp(np.minimum(x, 0))
+    below = layer.gamma * layer.alpha * np.exp(-np.abs(x))  # only used where x ≤ 0
     return either(x > 0, np.full_like(x, layer.gamma), below)
 
 

@@ -60,18 +60,18 @@ class Optimizer(ABC):
     def add_decay(self, gradient: Array) -> None:
         """gradient += decay·weights."""
         if self.setting.decay:
-            np.multiply(self.flat, self.setting.decay, out=self.workspace)
+            np.multiply(self.setting.decay, self.flat, out=self.workspace)
             np.add(gradient, self.workspace, out=gradient)
 
     def roll(self, gradient: Array) -> Array:
         """velocity = momentum·velocity + gradient."""
         velocity = self.state["velocity"]
-        np.multiply(velocity, self.setting.momentum, out=velocity)
+        np.multiply(self.setting.momentum, velocity, out=velocity)
         return np.asarray(np.add(velocity, gradient, out=velocity))
 
     def take_step(self, direction: Array, rate: float) -> None:
         """weights -= rate·direction."""
-        np.multiply(direction, rate, out=self.workspace)
+        np.multiply(rate, direction, out=self.workspace)
         np.subtract(self.flat, self.workspace, out=self.flat)
 
 
@@ -84,7 +84,7 @@ class SgdOptimizer(Optimizer):
         self.add_decay(gradient)
         direction = self.roll(gradient) if self.setting.momentum else gradient
         if self.setting.momentum and self.setting.nesterov:
-            np.multiply(direction, self.setting.momentum, out=self.workspace)
+            np.multiply(self.setting.momentum, direction, out=self.workspace)
             direction = np.add(gradient, self.workspace, out=gradient)
         self.take_step(direction, rate)
 
@@ -128,9 +128,9 @@ class RmsPropOptimizer(Optimizer):
     def move(self, gradient: Array, rate: float) -> None:
         self.add_decay(gradient)
         square, memory = self.state["square"], self.setting.memory
-        np.multiply(square, memory, out=square)
+        np.multiply(memory, square, out=square)
         np.multiply(gradient, gradient, out=self.workspace)
-        np.multiply(self.workspace, 1 - memory, out=self.workspace)
+        np.multiply(1 - memory, self.workspace, out=self.workspace)
         np.add(square, self.workspace, out=square)
         np.sqrt(square, out=self.workspace)
         np.add(self.workspace, self.setting.epsilon, out=self.workspace)
@@ -140,8 +140,8 @@ class RmsPropOptimizer(Optimizer):
 
 def running_mean(mean: Array, values: Array, memory: float, workspace: Array) -> None:
     """mean = memory·mean + (1 - memory)·values."""
-    np.multiply(mean, memory, out=mean)
-    np.multiply(values, 1 - memory, out=workspace)
+    np.multiply(memory, mean, out=mean)
+    np.multiply(1 - memory, values, out=workspace)
     np.add(mean, workspace, out=mean)
 
 

@@ -16,7 +16,13 @@ from cnnspec.backends.numpy.reference.definition import Back, Definition, LayerC
 Slope: TypeAlias = Callable[[int, list[Array], Array], Array]
 """Of a merge by its n-th input: n, all inputs, the output."""
 
-exact_erf = np.vectorize(erf, otypes=[float])
+_erf_of_numbers = np.vectorize(erf, otypes=[float])
+
+
+def exact_erf(x: Array) -> Array:
+    """The error function, of numbers or of formulas."""
+    of_formulas = np.frompyfunc(lambda one: one.erf(), 1, 1)
+    return np.asanyarray(of_formulas(x) if x.dtype == object else _erf_of_numbers(x))
 
 
 def each(function: Callable[[Any, Array], Array], slope: Callable[[Any, Array], Array]) -> Definition:
@@ -297,7 +303,7 @@ VALUES: Final[dict[str, Definition]] = {
     "prelu": prelu,
     "elu": each(
         lambda layer, x: np.where(x > 0, x, layer.alpha * np.expm1(x)),
-        lambda layer, x: np.where(x > 0, 1, layer.alpha * np.exp(np.minimum(x, 0))),
+        lambda layer, x: np.where(x > 0, 1, layer.alpha * np.exp(np.where(x > 0, -x, x))),
     ),
     "gelu": each(lambda layer, x: 0.5 * x * (1 + gelu_curve(layer, x)), gelu_slope),
     "silu": each(

@@ -136,7 +136,7 @@ def extreme(sign: int) -> Definition:
         best = np.take_along_axis(patches, winner[..., None], axis=3)[..., 0]
         for tap in range(1, index.shape[1]):
             values = patches[..., tap]
-            better = (index[:, tap] >= 0) & ((values > best) | np.isnan(values))
+            better = (index[:, tap] >= 0) & ((values > best) | (values != values))
             best, winner = np.where(better, values, best), np.where(better, tap, winner)
         call.notes["places"] = np.take_along_axis(index[None, None], winner[..., None], axis=3)[..., 0]
 

@@ -1,0 +1,1 @@
+"""Worked arithmetic: the sum behind a value, gradients by hand; an engine's definitions at work."""

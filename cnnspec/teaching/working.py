@@ -1,0 +1,287 @@
+"""The sum behind one value: a layer's definition, run on symbols that carry the values it reads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import Any, Final, Protocol
+
+import numpy as np
+
+from cnnspec.backends.images import as_trained
+from cnnspec.backends.numpy.reference import DEFINITIONS
+from cnnspec.backends.numpy.reference.definition import Back, LayerCall
+from cnnspec.formula import UNASKED, Formula, Sum, Symbol, formula
+from cnnspec.layers.base import Family
+from cnnspec.layers.pool import Pooling
+from cnnspec.layers.window import Axis, Sliding
+from cnnspec.network.graph import Network, Node
+from cnnspec.teaching.handwriting import tidy
+from cnnspec.teaching.laws import WRITTEN, Asked
+from cnnspec.teaching.symbols import Array, Cell, cells
+
+MOST_PRODUCTS: Final = 20_000_000
+"""Multiplies of a layer whose values can be worked out by hand: a few seconds."""
+
+
+NOT_WRITTEN: Final = {"attention": "each is a sum over all positions, weighted by a softmax of sums"}
+"""Layers whose values no line can hold, and why."""
+
+
+class NotWritten(ValueError):
+    """A layer whose values are not written out: too large, or of a kind that no line can hold."""
+
+
+class Runnable(Protocol):
+    """What is asked of a model: its network, its weights, how it scales bytes, and the forward pass."""
+
+    @property
+    def network(self) -> Network: ...
+    @property
+    def weights(self) -> Mapping[str, Array]: ...
+    @property
+    def scaling(self) -> Any: ...
+    def forward(self, images: Any, keep: Sequence[str] = ()) -> dict[str, Array]: ...
+
+
+@dataclass(frozen=True)
+class Values:
+    """What flows through a network for one sample: maps by node, C x H x W, and weights by layer."""
+
+    network: Network
+    maps: Mapping[int, Array]
+    weights: Mapping[str, Array]
+
+    @classmethod
+    def of(cls, model: Runnable, sample: Array | Mapping[str, Array]) -> Values:
+        """The values of every layer for one sample, H x W x C as ``predict`` takes it; of several by name."""
+        network = model.network
+        given = sample if isinstance(sample, Mapping) else {network.inputs[0].name: sample}
+        batch = {name: array[None] for name, array in given.items()}
+        names = [node.name for node in network.layers]
+        found = model.forward(batch if len(batch) > 1 else next(iter(batch.values())), keep=names)
+        read = {name: as_read(array, model.scaling) for name, array in batch.items()}
+        maps = {
+            network[name].index: _first(array)
+            for name, array in {**found, **read}.items()
+            if name in network.by_name
+        }
+        return cls(network, maps, dict(model.weights))
+
+    def of_node(self, node: Node) -> dict[str, Array]:
+        """A node's weights by their short names."""
+        return {name.rpartition(".")[2]: np.asarray(self.weights[name]) for name in node.weights}
+
+    def call(self, node: Node, inputs: Sequence[Array], weights: Mapping[str, Array]) -> tuple[Array, Back]:
+        """A node's definition on these inputs, C x H x W each, of which there is one sample."""
+        others = node.inputs[1:] if node.layer.references else ()
+        random = np.random.default_rng(0)
+        call = LayerCall(
+            node,
+            [array[None] for array in inputs],
+            weights,
+            False,
+            random,
+            {},
+            list(map(self._notes, others)),
+        )
+        return DEFINITIONS[node.word](call)
+
+    def _notes(self, index: int) -> dict[str, Array]:
+        """What a layer leaves for those that refer to it: the places of a pool's winners."""
+        node = self.network.nodes[index]
+        notes: dict[str, Array] = {}
+        inputs = [self.maps[source][None] for source in node.inputs]
+        DEFINITIONS[node.word](
+            LayerCall(node, inputs, self.of_node(node), False, np.random.default_rng(0), notes, [])
+        )
+        return notes
+
+
+def as_read(array: Array, scaling: Any) -> Array:
+    """What the first layer reads: bytes are scaled, and numbers from 0 to 1 once pixels were learned from."""
+    if array.dtype == "uint8":
+        array = array * scaling.factor + scaling.shift
+    elif scaling.learned == "bytes":
+        array = as_trained(array, scaling)
+    return array.astype("float32")
+
+
+def _first(array: Array) -> Array:
+    """The first sample, its channels first."""
+    return np.moveaxis(np.asarray(array[0]), -1, 0)
+
+
+@dataclass(frozen=True)
+class Working:
+    """One value and the formula that gives it.
+
+    ``place`` is (channel, row, column) from 0; ``taps`` are the input places of its window, those in the
+    padding too; ``terms`` the parts of the sum by input channel, where there are several.
+    """
+
+    node: Node
+    place: tuple[int, ...]
+    formula: Formula
+    inputs: Array
+    taps: tuple[tuple[int, ...], ...]
+    kernel: Array | None
+
+    @property
+    def named(self) -> tuple[Symbol, ...]:
+        """Sums that the formula only names, as the mean of a norm, each with its meaning."""
+        return tuple(one for one in self.formula.symbols() if one.meaning)
+
+    @property
+    def channels(self) -> tuple[tuple[int, Formula], ...]:
+        """The products of each input channel, if several are summed."""
+        found: dict[int, list[Formula]] = {}
+        for term in self._terms:
+            source = _input_cell(term)
+            if source is not None:
+                found.setdefault(source.place[0], []).append(term)
+        return tuple((n, Sum(tuple(terms))) for n, terms in found.items()) if len(found) > 1 else ()
+
+    @property
+    def rest(self) -> tuple[Formula, ...]:
+        """What belongs to no input channel: the bias."""
+        return tuple(term for term in self._terms if _input_cell(term) is None)
+
+    @property
+    def _terms(self) -> tuple[Formula, ...]:
+        summed = isinstance(self.formula, Sum) and self.inputs.ndim > 1
+        return self.formula.terms if summed and isinstance(self.formula, Sum) else ()
+
+
+def _input_cell(term: Formula) -> Cell | None:
+    return next((one for one in term.symbols() if isinstance(one, Cell) and one.name.startswith("x")), None)
+
+
+def working(values: Values, node: Node, place: tuple[int, ...]) -> Working:
+    """How the value at a place, (channel, row, column) from 0, comes about.
+
+    Raises NotWritten for a layer of more than 20 million multiplies, and for those in ``NOT_WRITTEN``.
+    """
+    if node.word in NOT_WRITTEN:
+        raise NotWritten(f"the values of {node.word} are not written out: {NOT_WRITTEN[node.word]}")
+    if products(node) > MOST_PRODUCTS:
+        raise NotWritten(f"{node.name} has {products(node):,} multiplies: too many to be written out")
+    inputs = [values.maps[index] for index in sources(node)]
+    weights = values.of_node(node)
+    reads, moves = _concerned(values, node, inputs, weights, place)
+    result = _formula(values, node, place, reads, moves)
+    if result is UNASKED:  # a weight that moves nothing on the numbers that were tried
+        result = _formula(values, node, place, [np.ones_like(one) for one in reads], _all(moves))
+    taps, kernel = _taps(node, inputs[0], place), _kernel(node, weights, place)
+    return Working(node, place, tidy(result), inputs[0], taps, kernel)
+
+
+def _formula(
+    values: Values, node: Node, place: tuple[int, ...], reads: list[Array], moves: Mapping[str, Array]
+) -> Formula:
+    """The value as a formula of the inputs and weights that are wanted."""
+    inputs, weights = [values.maps[index] for index in sources(node)], values.of_node(node)
+    symbols = input_cells(inputs, reads)
+    named = {name: weight_cells(name, array, node, moves[name]) for name, array in weights.items()}
+    if node.word in WRITTEN:
+        read = [x for array, which in zip(symbols, reads, strict=True) for x in array[which]]
+        moving = {name: list(array[moves[name]]) for name, array in named.items()}
+        return WRITTEN[node.word](Asked(node.layer, place, symbols, read, moving))
+    try:
+        return formula(values.call(node, symbols, named)[0][(0, *place)])
+    except OverflowError:
+        raise NotWritten(f"{node.name} computes numbers too large to be written out") from None
+
+
+def _all(moves: Mapping[str, Array]) -> dict[str, Array]:
+    return {name: np.ones_like(one) for name, one in moves.items()}
+
+
+def input_cells(inputs: Sequence[Array], wanted: Sequence[Array | None]) -> list[Array]:
+    """Symbols for a layer's inputs: x, or xa, xb, … where it has several."""
+    names = ["x"] if len(inputs) == 1 else [f"x{chr(ord('a') + n)}" for n in range(len(inputs))]
+    return [
+        cells(name, array, min(1, array.ndim - 1), which)
+        for name, array, which in zip(names, inputs, wanted, strict=True)
+    ]
+
+
+def products(node: Node) -> int:
+    return int(node.layer.multiplies(node.input_shapes))
+
+
+def sources(node: Node) -> Sequence[int]:
+    return node.inputs[:1] if node.layer.references else node.inputs
+
+
+def weight_cells(name: str, array: Array, node: Node, wanted: Array | None = None) -> Array:
+    """Symbols for a node's weights by their short name: w and b, or γ and β of a norm."""
+    base = {"weight": "w", "bias": "b", "running_mean": "μ", "running_var": "σ²"}.get(name, name)
+    if node.layer.family is Family.NORM:
+        base = {"w": "γ", "b": "β"}.get(base, base)
+    return cells(base, array, 2 if array.ndim > 2 else 0, wanted)
+
+
+def _concerned(
+    values: Values, node: Node, inputs: list[Array], weights: Mapping[str, Array], place: tuple[int, ...]
+) -> tuple[list[Array], dict[str, Array]]:
+    """Which input values and weights enter a value: where a change of it moves them, on random numbers.
+
+    A pool compares all of its window, though only one value passes.
+    """
+    draw = np.random.default_rng(0).uniform
+    xs = [draw(0.5, 1.0, array.shape) for array in inputs]
+    ws = {name: draw(0.5, 1.0, array.shape) for name, array in weights.items()}
+    y, back = values.call(node, xs, ws)
+    one = np.zeros_like(y)
+    one[(0, *place)] = 1
+    dx, dw = back(one)
+    reads = [np.asarray(gradient[0] != 0) for gradient in dx[: len(inputs)]]
+    if node.word in CHOOSES:
+        reads = [np.ones_like(read) for read in reads]
+    if node.word in WRITTEN and inputs[0].shape == y.shape[1:]:
+        reads[0][place] = True
+    if node.word in PICKS:
+        reads[0][...] = False
+        for tap in _taps(node, inputs[0], place):
+            if all(0 <= n < size for n, size in zip(tap, inputs[0].shape[1:], strict=True)):
+                reads[0][(place[0], *tap)] = True
+    moves = {name: dw[name] != 0 if name in dw else np.ones(ws[name].shape, bool) for name in ws}
+    if _kernel(node, ws, place) is not None:
+        moves["weight"][place[0]] = True  # those on the padding too
+    moves |= {name: np.ones_like(one) for name, one in moves.items() if node.word in CHOOSES}
+    return reads, moves
+
+
+CHOOSES: Final = frozenset({"max", "maximum", "minimum", "l2norm", "prelu"})
+"""Layers of which all values are written: which of them pass depends on the numbers."""
+PICKS: Final = frozenset({"maxpool", "minpool", "medianpool", "globalmaxpool"})
+
+
+def _taps(node: Node, inputs: Array, place: tuple[int, ...]) -> tuple[tuple[int, ...], ...]:
+    """The input rows and columns under the window, those in the padding too; none where nothing slides."""
+    if getattr(node.layer, "to", None) is not None and isinstance(node.layer, Pooling):
+        shares = zip(place[1:], inputs.shape[1:], node.output[:-1], strict=True)
+        return tuple(product(*(range(o * i // n, -(-(o + 1) * i // n)) for o, i, n in shares)))
+    slides = isinstance(node.layer, (Sliding, Pooling)) and hasattr(node.layer, "axes")
+    axes = node.layer.axes(node.input_shapes) if slides else ()  # type: ignore[attr-defined]
+    if (
+        not all(isinstance(axis, Axis) for axis in axes)
+        or node.word == "upconv"
+        or len(axes) < len(place) - 1
+    ):
+        return ()
+    starts = [n * axis.stride - axis.before for n, axis in zip(place[1:], axes, strict=True)]
+    steps = np.ndindex(*(axis.kernel for axis in axes))
+    return tuple(
+        tuple(start + step * axis.dilation for start, step, axis in zip(starts, tap, axes, strict=True))
+        for tap in steps
+    )
+
+
+def _kernel(node: Node, weights: Mapping[str, Array], place: tuple[int, ...]) -> Array | None:
+    """The filter that gives the place's channel: channels, rows, columns."""
+    if node.word not in ("conv", "depthwise") or getattr(node.layer, "connections", None):
+        return None
+    return np.asarray(weights["weight"][place[0]])
