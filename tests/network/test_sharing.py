@@ -221,7 +221,10 @@ def test_trains_as_in_pytorch() -> None:
 # Views ----------------------------------------------------------------------------------
 
 
-def test_shown_and_not_exported_wrongly(command: Command, tmp_path: Path) -> None:
+def test_shown_and_not_exported_wrongly(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
     path = tmp_path / "siamese.cnn"
     path.write_text(SIAMESE)
     _, out, _ = command("analyze", str(path))

@@ -77,6 +77,6 @@ def test_textmate_finds(rule: str, text: str, found: list[str]) -> None:
 @pytest.mark.parametrize("name", example_names())
 def test_textmate_finds_every_layer_of_the_examples(name: str) -> None:
     text = re.sub(r'#.*|"[^"]*"', "", example_text(name))
-    used = {word for word in re.findall(r"[a-z0-9]+", text) if word in LAYERS}
+    used = {word for word in re.findall(r"\b[a-z0-9]+\b(?!=)", text) if word in LAYERS}
     found = {match[1] for line in text.splitlines() for match in re.finditer(scope("layer"), line)}
     assert used - found == set()
