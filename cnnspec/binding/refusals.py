@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final, TypeVar
+from types import NoneType
+from typing import Any, Final, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
@@ -57,8 +58,13 @@ _NOTHING: Final = object()
 
 
 def _plain(model: type[BaseModel], name: str, value: Any) -> Any:
-    """The value as pydantic is given it: yes and no are taken where they belong, and nowhere else."""
+    """The value as pydantic is given it: yes and no are taken where they belong, and nowhere else.
+
+    ``no`` is also what takes away a default that an option can do without.
+    """
     field = model.model_fields.get(name)
+    if value is False and field and field.default is not None and NoneType in get_args(field.annotation):
+        return None
     if isinstance(value, bool) != (field is not None and field.annotation is bool):
         return _NOTHING
     return str(value) if isinstance(value, Word) else value

@@ -91,7 +91,7 @@ def _two_axes(call: LayerWriter) -> None:
 
 
 def transpose(call: LayerWriter) -> None:
-    axes = call.layer.axes(call.shapes[0])
+    axes = call.layer.order_of(call.shapes[0])
     *sizes, channel = (1 if axis == call.rank else 2 + axis for axis in axes)
     call.op("Transpose", perm=[0, channel, *sizes])
 

@@ -110,7 +110,7 @@ class Transpose(_Moved):
         description="the input's axes in their new order, by letters: D depth, H height, W width, C channels",
     )
 
-    def axes(self, shape: Shape) -> tuple[int, ...]:
+    def order_of(self, shape: Shape) -> tuple[int, ...]:
         """Of each axis of the output which of the input it was."""
         names = (*"DHW"[4 - len(shape) :], "C")
         order = self.order or ("CW" if len(shape) == 2 else "".join((*names[:-3], *"WHC")))
@@ -126,10 +126,10 @@ class Transpose(_Moved):
 
     def output(self, inputs: Shapes) -> tuple[Formula, ...]:
         before = axes_of(inputs[0])
-        return tuple(before[axis] for axis in self.axes(inputs[0]))
+        return tuple(before[axis] for axis in self.order_of(inputs[0]))
 
     def window(self, inputs: Shapes, which: int = 0) -> tuple[Window, ...]:
-        axes = self.axes(inputs[0])
+        axes = self.order_of(inputs[0])
         return tuple(SAME_PLACE if axes[n] == n else Everything() for n in range(len(axes) - 1))
 
 

@@ -58,7 +58,7 @@ def _filled(nearest: int, linear: Sequence[int], cubic: int | None = None) -> An
 
 def _fvcore(figures: Figures) -> int | None:
     """It knows the layer on two spatial axes alone."""
-    found: int | None = _filled(1, (0, 0, 4))(figures)
+    found: int | None = _filled(1, (0, 0, 4, 0))(figures)
     return found if len(figures.input) == 3 else 0
 
 

@@ -177,9 +177,9 @@ def test_a_checkpoint_of_another_test_set_may_hold_no_other_arrays(tmp_path: Pat
     assert [] == driven(checkpoints, (tmp_path / "x").read_bytes(), 1).faults
 
 
-def test_epochs_of_which_one_lacks_an_accuracy_are_shown_without_validation() -> None:
+def test_epochs_of_which_one_lacks_an_accuracy_are_shown_without_it() -> None:
     rows = [EpochRecord(n, n, 0.5, 0.25, 0.1, 24.0, 1.0, 0.5, None if n == 2 else 0.5) for n in (1, 2)]
-    assert ["epoch", "loss", "accuracy"] == results.curves(
+    assert ["epoch", "loss", "accuracy", "validation", "loss"] == results.curves(
         [curve_of(rows, "net")], Terminal(80, False, True)
     )[2].split()
 

@@ -28,7 +28,7 @@ def solvable(case: Case) -> list[str]:
         if isinstance(value, whole)
         and not isinstance(value, bool)
         and not (isinstance(value, tuple) and any(isinstance(part, float) for part in value))
-        and name not in ("connections", "init", "weights")
+        and name not in ("connections", "init", "weights", "order")
     ]
 
 

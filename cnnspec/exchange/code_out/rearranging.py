@@ -47,12 +47,14 @@ def _keras_blocks(place: Place) -> Saying:
 
 def turned(place: Place) -> tuple[int, ...]:
     """Of the axes N x C x H x W, which each axis of the output was."""
-    *sizes, channel = (1 if axis == place.rank else 2 + axis for axis in place.layer.axes(place.inputs[0]))
+    *sizes, channel = (
+        1 if axis == place.rank else 2 + axis for axis in place.layer.order_of(place.inputs[0])
+    )
     return (0, channel, *sizes)
 
 
 def _keras_turned(place: Place) -> Saying:
-    order = (0, *(1 + axis for axis in place.layer.axes(place.inputs[0])))
+    order = (0, *(1 + axis for axis in place.layer.order_of(place.inputs[0])))
     return Saying(f"ops.transpose({{x}}, {order})")
 
 

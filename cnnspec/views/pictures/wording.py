@@ -9,7 +9,13 @@ from cnnspec.formula import Symbol
 from cnnspec.layers.base import Layer, Shape
 from cnnspec.network.graph import Node
 
-_SHORT: Final = {"padding": "pad", "output_padding": "output pad", "dilation": "dilation", "rounding": ""}
+_SHORT: Final = {
+    "padding": "pad",
+    "epsilon": "ε",
+    "output_padding": "output pad",
+    "dilation": "dilation",
+    "rounding": "",
+}
 
 
 def shape_text(shape: Shape) -> str:

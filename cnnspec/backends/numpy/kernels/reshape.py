@@ -166,7 +166,7 @@ class TransposeStep(MovingStep):
     """The axes in another order."""
 
     def _turned(self, x: Array) -> Array:
-        axes = self.layer.axes(self.node.input_shapes[0])
+        axes = self.layer.order_of(self.node.input_shapes[0])
         return outer_view(x).transpose(0, *(axis + 1 for axis in axes))
 
     def forward(self) -> None:

@@ -81,7 +81,7 @@ def channels_of_pixels(layer: Any, numbers: Array, call: LayerCall) -> Array:
 
 def transposed(layer: Any, numbers: Array, call: LayerCall) -> Array:
     last = np.moveaxis(numbers, 0, -1)
-    return np.moveaxis(last.transpose(layer.axes(call.node.input_shapes[0])), -1, 0)
+    return np.moveaxis(last.transpose(layer.order_of(call.node.input_shapes[0])), -1, 0)
 
 
 def repeated(layer: Any, numbers: Array, call: LayerCall) -> Array:

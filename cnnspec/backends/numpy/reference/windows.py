@@ -125,6 +125,11 @@ def upconv(call: LayerCall) -> tuple[Array, Back]:
     return y, back
 
 
+def missing(values: Array) -> Array:
+    """Where values are NaN; a formula never is."""
+    return np.zeros(values.shape, bool) if values.dtype == object else np.isnan(values)
+
+
 def extreme(sign: int) -> Definition:
     """The greatest (sign 1) or least value; the first of equals, the last that is NaN: PyTorch's loop."""
 
@@ -136,7 +141,7 @@ def extreme(sign: int) -> Definition:
         best = np.take_along_axis(patches, winner[..., None], axis=3)[..., 0]
         for tap in range(1, index.shape[1]):
             values = patches[..., tap]
-            better = (index[:, tap] >= 0) & ((values > best) | (values != values))
+            better = (index[:, tap] >= 0) & ((values > best) | missing(values))
             best, winner = np.where(better, values, best), np.where(better, tap, winner)
         call.notes["places"] = np.take_along_axis(index[None, None], winner[..., None], axis=3)[..., 0]
 
