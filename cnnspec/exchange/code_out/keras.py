@@ -39,11 +39,18 @@ class KerasTarget:
         saying = item.saying
         if not saying.make:
             use = saying.use.format(*reads, x=reads[0])
+            if use.startswith("ops.reshape("):
+                inner, _, shape = use.removeprefix("ops.reshape(").removesuffix(")").rpartition(", (")
+                return call(f"{out} = ops.reshape", [inner, f"({shape}"], "", turn.indent, note_of(item))
             return [commented(f"{' ' * turn.indent}{out} = {use}", note_of(item))]
         before, _, behind = saying.use.partition("{m}")
         before, behind = (text.format(*reads, x=reads[0]) for text in (before, behind))
         arguments = [*arguments, f"name={self._name(item, turn)}"]
-        return call(f"{out} = {before}{saying.make}", arguments, behind, turn.indent, note_of(item))
+        lines = call(f"{out} = {before}{saying.make}", arguments, behind, turn.indent, note_of(item))
+        if len(lines) == 1 or not before.endswith("("):
+            return lines
+        pad, made = " " * turn.indent, call(saying.make, arguments, behind[:-1], turn.indent + 4)
+        return [f"{pad}{out} = {before}", *made, commented(f"{pad})", note_of(item))]
 
     def use(self, item: BlockItem, arguments: Texts, reads: Texts, out: str, turn: Turn) -> Texts:
         assert item.scope.design is not None
