@@ -25,6 +25,7 @@ MOST_NODES: Final = 50_000
 """Nodes, and as many initializers; the largest published convolutional networks have some thousands."""
 MOST_VALUES: Final = 2_000_000_000
 """Values of all weights."""
+MOST_AXES: Final = 32
 MOST_BYTES: Final = 4_000_000_000
 """Bytes of a file; more than protobuf can hold."""
 DEEPEST: Final = 20
@@ -70,9 +71,12 @@ class OnnxFile:
         """The values of a tensor; raises SpecError where they are not there or not of its size."""
         kind, name = KINDS.get(tensor.data_type), tensor.name
         if kind is None:
-            type_name = onnx.TensorProto.DataType.Name(tensor.data_type) if tensor.data_type < 30 else "?"
-            raise refused(f"the tensor {name} holds {type_name}, which is not read")
+            types = {number: said for said, number in onnx.TensorProto.DataType.items()}
+            said = types.get(tensor.data_type, f"type {tensor.data_type}")
+            raise refused(f"the tensor {name} holds {said}, which is not read")
         dims = tuple(tensor.dims)
+        if len(dims) > MOST_AXES:
+            raise refused(f"the tensor {name} says that it has {len(dims):,} axes")
         if any(size < 0 for size in dims) or prod(dims) > MOST_VALUES:
             raise refused(f"the tensor {name} says that it has {prod(dims):,} values")
         count = prod(dims)
@@ -241,4 +245,7 @@ def _inlined(model: Any) -> Any:
         raise refused(f"the file has more than {MOST_NODES:,} nodes")
     from onnx import inliner
 
-    return inliner.inline_local_functions(model)
+    try:
+        return inliner.inline_local_functions(model)
+    except (onnx.checker.ValidationError, RuntimeError, ValueError) as error:
+        raise refused("the functions of the file cannot be put in place", str(error)) from error

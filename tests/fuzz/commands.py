@@ -219,3 +219,13 @@ def checkpoints(bench: Bench, data: bytes) -> None:
         ("evaluate", "run"), ("predict", "run", "--index", "1"), ("inspect", "run", "filters"), count=1
     )
     bench.call("train", "run", "--resume")
+
+
+def onnx(bench: Bench, data: bytes) -> None:
+    """What is imported is a spec, whose weights fit it."""
+    bench.put("x.onnx", data)
+    bench.some(("import", "x.onnx"), ("import", "x.onnx", "-o", "-", "--input", "8x8x2"), count=1)
+    if (bench.folder / "x.safetensors").exists():
+        bench.call("run", "x.cnn", "--weights", "x.safetensors", "--input", "ones")
+    else:
+        bench.load(lambda: cnnspec.from_onnx("x.onnx"))

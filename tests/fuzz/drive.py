@@ -33,7 +33,7 @@ MANY_LAYERS: Final = 5000
 """Views of more layers may take longer, with what they print."""
 VERY_MANY: Final = 20_000
 """The same of reading and analysing; 50,000 are the most that a network may have."""
-ALWAYS: Final = ("read", "elaborate", "analyze", "messages 80", "table", "json")
+ALWAYS: Final = ("read", "elaborate", "analyze", "messages 80", "table", "json", "working")
 EXPECTED: Final = (SpecError, LayerError)
 READING: Final = ("read", "elaborate", "analyze")
 LAID_OUT: Final = 50
@@ -114,7 +114,9 @@ def _view(stage: Callable[..., Any], analysis: Analysis, diagnostics: Any) -> No
     stage("markdown", lambda: markdown.render(analysis))
     stage("latex", lambda: latex.render(analysis))
     stage("html", lambda: html.render(analysis))
-    said = board(analysis, analysis.rows, (), dense=True)
+    said = stage("working", lambda: board(analysis, analysis.rows, (), dense=True))
+    if said is None:
+        return
     stage("explain", lambda: explain.render(said, Terminal(80, False, True)))
     stage("explain json", lambda: explain_pages.as_json(said))
     stage("explain latex", lambda: explain_pages.as_latex(board(analysis, analysis.rows, folded=True)))

@@ -7,6 +7,7 @@ import re
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.util import find_spec
 from random import Random
 from typing import Final
 
@@ -14,7 +15,7 @@ from cnnspec.files import decoded
 
 from . import commands
 from .drive import drive
-from .forge import arrays, pictures, samples, weights
+from .forge import arrays, onnx_files, pictures, samples, weights
 from .forge.parts import any_bytes, any_json, as_text
 from .generate import generated
 from .lab import lab, rows
@@ -98,7 +99,7 @@ def _spoilt(data: bytes, random: Random) -> bytes:
     return any_bytes(data, random) if random.random() < 0.1 else data
 
 
-KINDS: Final = {
+KINDS: Final[dict[str, Kind]] = {
     "specs": _spec(mutant),
     "generated": _spec(generated),
     "weights": _file(_weights, commands.weights),
@@ -109,6 +110,8 @@ KINDS: Final = {
     "runs": _file(_run, commands.runs),
     "checkpoints": _file(_checkpoint, commands.checkpoints),
 }
+if find_spec("onnx"):
+    KINDS["onnx"] = _file(onnx_files.onnx_file, commands.onnx)
 
 
 SPECS: Final = ("specs", "generated")

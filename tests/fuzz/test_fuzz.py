@@ -17,7 +17,7 @@ from tools import known
 from . import limits
 from .__main__ import fuzz
 from .drive import drive
-from .kinds import KINDS
+from .kinds import KINDS, judged
 from .limits import Verdict, measured
 from .mutants import mutant
 from .worker import Worker
@@ -90,6 +90,13 @@ def test_runs_add_up(tmp_path: Path) -> None:
         tally = fuzz(["csv", "generated"], seed, seconds=60, count=6, slowest=8, workers=2)
         assert (3, 3) == (tally.files, tally.specs)
         assert f"{seed} runs: {3 * seed} files and {3 * seed} specs" in tally.log(tmp_path / "log")
+
+
+@pytest.mark.skipif("onnx" not in KINDS, reason="onnx is not installed")
+@pytest.mark.parametrize("number", [27515932, 27516021, 27516648, 27517381])
+def test_onnx_files_that_once_ended_in_a_traceback_are_refused(number: int) -> None:
+    """Functions in a circle, a tensor of 74 axes, two functions of one name, a type that nobody has named."""
+    assert [] == judged("onnx", number, slowest=8).faults
 
 
 @pytest.mark.parametrize("kind", KINDS)
