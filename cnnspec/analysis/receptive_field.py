@@ -20,7 +20,7 @@ from cnnspec.layers.base import Layer, Shape, Shapes, Slide, Spread, Stretch, Wi
 from cnnspec.network.graph import Network, Node
 from cnnspec.records import record
 
-LONGEST: Final = 2**16
+LONGEST: Final = 2**14
 """Positions that are looked at one by one; a pattern longer than that is not told."""
 
 Interval: TypeAlias = tuple[int, int]

@@ -21,12 +21,13 @@ from cnnspec.training.run import RECORD, WEIGHTS, is_run
 from .commands import exit_code
 from .disk import Disk
 from .lab import SPEC, lab
-from .limits import Verdict
+from .limits import Verdict, children
 
 ERRORS: Final = (errno.ENOSPC, errno.EIO, errno.EACCES, errno.EINTR)
 CALLS: Final = {"open", "write", "fsync", "rename", "mkdir"}
 """What fails at the least."""
 BEGIN: Final = ("train", "small.cnn", "-o", "run", "--save-steps", "2")
+TWO: Final = ("--workers", "2")
 RESUME: Final = ("train", "run", "--resume")
 
 
@@ -100,11 +101,15 @@ def new(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 
 
 def each_call_fails(
-    desk: Path, files: dict[str, bytes | None], act: Callable[[], int], check: Callable[[], None], errors: int
-) -> Counter[str]:
-    """Each call fails once with each of so many errors, ``check`` after each; how many did, by name."""
+    desk: Path, files: dict[str, bytes | None], act: Callable[[], int], check: Callable[[], None],
+    errors: int, every: int = 1,
+) -> Counter[str]:  # fmt: skip
+    """Each call fails once with each of so many errors, ``check`` after each; how many did, by name.
+
+    Of them all, ``every`` so many.
+    """
     failed = Counter[str]()
-    for number in count():
+    for number in count(0, every):
         place, error = number // errors, ERRORS[(number % errors + number // errors) % len(ERRORS)]
         os.chdir("/")
         laid_out(desk, files)
@@ -173,6 +178,26 @@ def test_a_training_survives_a_power_loss_at_each_moment(
         states += 1
     print(f"{states} states after {len(disk.events)} events")
     assert states > 10
+
+
+@pytest.mark.parametrize(("errors", "every"), [(1, 3), pytest.param(len(ERRORS), 1, marks=pytest.mark.slow)])
+def test_a_training_on_two_workers_survives_each_failing_call(errors: int, every: int, desk: Path) -> None:
+    """It must begin again or go on with two: the bits hang on how many there are."""
+    laid_out(desk, arranged())
+    os.chdir(desk)
+    assert called(*BEGIN, *TWO) == 0
+    whole = Path("run", WEIGHTS).read_bytes()
+
+    def check() -> None:
+        assert not children()
+        assert called(*(RESUME if is_run("run") else (*BEGIN, *TWO))) == 0
+        assert same(load(Path("run", WEIGHTS).read_bytes()), load(whole))
+        assert not list(Path("run").rglob("*.part"))
+        assert b"mine" == Path("notes.txt").read_bytes()
+
+    files = arranged({"notes.txt": b"mine"})
+    failed = each_call_fails(desk, files, lambda: called(*BEGIN, *TWO), check, errors, every)
+    assert failed.keys() >= CALLS
 
 
 def test_what_a_training_says_it_has_written_is_there_after_a_power_loss(desk: Path, old: bytes) -> None:

@@ -256,6 +256,14 @@ def test_options_that_no_layer_can_have_are_told_before_others_are_solved(senten
     assert said == fault.message
 
 
+def test_patterns_that_double_with_each_layer_are_followed_for_a_while() -> None:
+    merged = "multiply { | conv 4 3x3 padding=same | conv 4 1x1 padding=same }"
+    network = parse(f"input 5x7x2; repeat 20 {{ repeat 4 {{ {merged} }}; upconv 4 2x2 stride=2 }}")
+    started = process_time()
+    analyze(network)
+    assert process_time() - started < 3
+
+
 def test_a_large_window_that_spreads_looks_at_the_taps_that_reach_a_place() -> None:
     network = parse(
         "input 8x8x1; upconv 1 1000x1000 stride=1000; repeat 2 { conv 1 3x3 }; upconv 1 999x1 stride=33x1"

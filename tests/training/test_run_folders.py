@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 import pytest
-from tools import archive, fault_of
+from tools import archive, fault_of, same
 
 import cnnspec
 from cnnspec.cli import runs
@@ -248,6 +248,11 @@ def test_a_folder_that_is_moved_while_it_is_trained_keeps_its_run(
     assert ("run-not-written", True) == (fault.code, "A was moved or taken away" in fault.message)
     assert (5, 0) == (Run.read(place / "A").seed, Run.read(place / "B").seed)
     assert 1 == len((place / "A" / "metrics.jsonl").read_text().splitlines())
+    assert ("go on with it there: cnnspec train FOLDER --resume",) == fault.help
+    straight, resumed = model_of("epochs 3"), model_of("epochs 3")
+    straight.fit(data)
+    resumed.fit(data, folder="B", resume=True)
+    assert same(straight.weights, resumed.weights)
 
 
 def test_the_lock_of_another_training_is_not_taken_away(place: Path) -> None:
