@@ -259,7 +259,7 @@ def pixels(larger: bool) -> Callable[[Case], Made]:
 
 def transpose(case: Case) -> Made:
     layer: Any = case.layer
-    order = [0, *(axis + 1 for axis in layer.axes(case.inputs[0]))]
+    order = [0, *(axis + 1 for axis in layer.order_of(case.inputs[0]))]
     return nn.Identity(), lambda x: x.movedim(1, -1).permute(order).movedim(-1, 1)
 
 
