@@ -12,6 +12,7 @@ from math import prod
 from typing import Any, Final
 
 from cnnspec.exchange.code_in.flow import ModelArray, NotFollowed, Trace
+from cnnspec.exchange.code_out.rearranging import steps_of
 from cnnspec.layers.base import Shape
 from cnnspec.layers.registry import LAYERS
 
@@ -588,6 +589,20 @@ def _scale(t: Layering) -> Map:
     return t.add("scale", weights, initial=o["initial"], bias=bool(o["bias"]), shift=o["shift"])
 
 
+def _rearranged(t: Layering) -> Map:
+    """The trade of pixels for channels whose steps these are."""
+    wanted = [list(t.options[name]) for name in ("split", "order", "joined")]
+    joined = wanted[2]
+    for word in ("pixelshuffle", "pixelunshuffle"):
+        small, large = (t.shape, joined) if word == "pixelshuffle" else (joined, t.shape)
+        for order in ("crd", "dcr"):
+            options: dict[str, Any] = {"factor": max(1, large[0] // small[0]), "order": order}
+            layer = LAYERS[word](**options)
+            if list(map(list, steps_of(layer, t.shape, tuple(joined), channels_first=False))) == wanted:
+                return t.add(word, **options)
+    raise NotFollowed("these axes are rearranged in a way the language cannot say")
+
+
 def _mirrored(t: Layering) -> Map:
     pixels = short([n for end in t.options["pixels"] for n in end])
     return t.add("pad", amount=pixels, mode=t.options["mode"])
@@ -598,6 +613,7 @@ KINDS |= {
     "cnnspec.TableConv2D": KerasKind("table kernel strides=1 dilation=1 use_bias=True", _table_conv),
     "cnnspec.unpooled": KerasKind("kernel", _unpooled),
     "cnnspec.Scale": KerasKind("initial=1.0 bias=False shift=0.0", _scale),
+    "cnnspec.rearranged": KerasKind("split order joined", _rearranged),
     "cnnspec.mirrored": KerasKind("pixels mode", _mirrored),
     "cnnspec.reshaped": KerasKind("to", lambda t: t.add("reshape", to=tuple(t.options["to"]))),
     "cnnspec.shuffled": KerasKind("groups", lambda t: t.add("shuffle", groups=t.options["groups"])),

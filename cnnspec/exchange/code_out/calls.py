@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Sequence
 from typing import Any, Final, TypeAlias
 
@@ -45,6 +46,23 @@ def call(
     if len(inner) <= WIDTH:
         return [f"{pad}{head}(", inner, f"{pad}){tail}{note}"]
     return [f"{pad}{head}(", *(f"{pad}    {one}," for one in arguments), f"{pad}){tail}{note}"]
+
+
+def assigned(out: str, expression: str, indent: int, comment: str = "") -> list[str]:
+    """``out = expression  # comment``; where that is one call, its arguments in lines if they must be."""
+    head, arguments = _parts(expression)
+    if head:
+        return call(f"{out} = {head}", arguments, "", indent, comment)
+    return [f"{' ' * indent}{out} = {expression}{f'  # {comment}' if comment else ''}"]
+
+
+def _parts(expression: str) -> tuple[str, list[str]]:
+    """The function and arguments of an expression that is one call; nothing for others."""
+    node = ast.parse(expression, mode="eval").body
+    if not isinstance(node, ast.Call) or node.keywords:
+        return "", []
+    texts = [ast.get_source_segment(expression, one) or "" for one in node.args]
+    return ast.get_source_segment(expression, node.func) or "", texts
 
 
 def wrapped(head: str, arguments: Sequence[str], text: str, indent: int) -> list[str]:

@@ -9,12 +9,12 @@ from typing import Final
 
 from cnnspec.exchange.code_out.blueprint import Blueprint
 from cnnspec.exchange.code_out.body import Body, Turn, note_of
-from cnnspec.exchange.code_out.calls import Texts, call, literal, wrapped
+from cnnspec.exchange.code_out.calls import Texts, assigned, call, literal, wrapped
 from cnnspec.exchange.code_out.keras_helpers import HELPERS, LOADER
 from cnnspec.exchange.code_out.keras_words import CANNOT, WORDS, say
 from cnnspec.exchange.code_out.parts import BlockItem, Design, LayerItem, Value
 from cnnspec.exchange.code_out.pytorch import about, commented, parameters_of, sayings_of
-from cnnspec.exchange.trade import unsupported
+from cnnspec.exchange.trade import check_forms, unsupported
 from cnnspec.layers.base import Shape
 from cnnspec.network.graph import Network, Node
 
@@ -39,18 +39,16 @@ class KerasTarget:
         saying = item.saying
         if not saying.make:
             use = saying.use.format(*reads, x=reads[0])
-            if use.startswith("ops.reshape("):
-                inner, _, shape = use.removeprefix("ops.reshape(").removesuffix(")").rpartition(", (")
-                return call(f"{out} = ops.reshape", [inner, f"({shape}"], "", turn.indent, note_of(item))
-            return [commented(f"{' ' * turn.indent}{out} = {use}", note_of(item))]
+            return assigned(out, use, turn.indent, note_of(item))
         before, _, behind = saying.use.partition("{m}")
         before, behind = (text.format(*reads, x=reads[0]) for text in (before, behind))
         arguments = [*arguments, f"name={self._name(item, turn)}"]
         lines = call(f"{out} = {before}{saying.make}", arguments, behind, turn.indent, note_of(item))
-        if len(lines) == 1 or not before.endswith("("):
+        if len(lines) == 1 or not (before.endswith("(") and behind.endswith(")")):
             return lines
-        pad, made = " " * turn.indent, call(saying.make, arguments, behind[:-1], turn.indent + 4)
-        return [f"{pad}{out} = {before}", *made, commented(f"{pad})", note_of(item))]
+        inner = call(saying.make, arguments, behind[:-1], turn.indent + 4)
+        pad = " " * turn.indent
+        return [f"{pad}{out} = {before}", *inner, commented(f"{pad})", note_of(item))]
 
     def use(self, item: BlockItem, arguments: Texts, reads: Texts, out: str, turn: Turn) -> Texts:
         assert item.scope.design is not None
@@ -164,6 +162,7 @@ if __name__ == "__main__":
 
 def code(network: Network) -> str:
     """The file; raises SpecError with every layer that cannot be said."""
+    check_forms("Keras", network)
     said, faults = sayings_of(network, {**WORDS, **CANNOT}, say)
     stray = [(node, "Keras flattens in another order, and what reads it is no dense layer")
              for node in _unread_orders(network)]  # fmt: skip

@@ -82,6 +82,12 @@ def local_response_norm(x, size, alpha, beta, k):
     total = sum(squares[..., n : n + channels] for n in range(size))
     return x / (k + alpha / size * total) ** beta
 ''',
+    "rearranged": '''
+def rearranged(x, split, order, joined):
+    """Pixels for channels, or channels for pixels."""
+    apart = ops.transpose(ops.reshape(x, (-1, *split)), order)
+    return ops.reshape(apart, (-1, *joined))
+''',
     "unit_length": '''
 def unit_length(x, least):
     """The channels at each place, divided by their length as a vector."""

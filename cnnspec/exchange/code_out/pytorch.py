@@ -14,7 +14,7 @@ from cnnspec.exchange.code_out.parts import BlockItem, Design, Expression, Layer
 from cnnspec.exchange.code_out.pytorch_helpers import HELPERS
 from cnnspec.exchange.code_out.pytorch_words import CANNOT, WORDS, say
 from cnnspec.exchange.code_out.sayings import Place, Saying, Wordless
-from cnnspec.exchange.trade import unsupported
+from cnnspec.exchange.trade import check_forms, unsupported
 from cnnspec.layers.base import Shape, show
 from cnnspec.network.graph import Network, Node
 
@@ -185,6 +185,7 @@ def about(design: Design, network: Network, indent: int = 4) -> Iterator[str]:
 
 def code(network: Network) -> str:
     """The file; raises SpecError with every layer that cannot be said."""
+    check_forms("PyTorch", network)
     said, faults = sayings_of(network, {**WORDS, **CANNOT}, say)
     if faults:
         raise unsupported("PyTorch", faults)

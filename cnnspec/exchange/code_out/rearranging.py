@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from cnnspec.exchange.code_out.sayings import Place, Sayer, Saying, at, first
-from cnnspec.layers.base import spatial
+from cnnspec.layers.base import Shape, spatial
 
 
 def blocks(place: Place, channels_first: bool) -> tuple[list[int], list[int], list[int]]:
+    return steps_of(place.layer, place.inputs[0], place.output, channels_first)
+
+
+def steps_of(
+    layer: Any, shape: Shape, output: Shape, channels_first: bool
+) -> tuple[list[int], list[int], list[int]]:  # fmt: skip
     """Pixels for channels as a reshape, an order of axes (the batch is the first), and a reshape."""
-    layer, rank = place.layer, place.rank
-    larger, crd = place.node.word == "pixelshuffle", layer.order == "crd"
-    small, few = (place.inputs[0], place.output[-1]) if larger else (place.output, place.inputs[0][-1])
+    rank = len(shape) - 1
+    larger, crd = layer.word == "pixelshuffle", layer.order == "crd"
+    small, few = (shape, output[-1]) if larger else (output, shape[-1])
     block, sizes = [layer.factor] * rank, list(spatial(small))
     inside = [few, *block] if crd else [*block, few]
     start, head = (1, 1 + rank + 1) if channels_first else (1 + rank, 1)
@@ -21,10 +27,10 @@ def blocks(place: Place, channels_first: bool) -> tuple[list[int], list[int], li
     pairs = [axis for n in range(rank) for axis in (head + n, steps + n)]
     order = [0, channel, *pairs] if channels_first else [0, *pairs, channel]
     if larger:
-        return split, order, _arranged(place.output, channels_first)
+        return split, order, _arranged(output, channels_first)
     apart = [part for size in sizes for part in (size, layer.factor)]
     apart = [few, *apart] if channels_first else [*apart, few]
-    return apart, [order.index(axis) for axis in range(len(order))], _arranged(place.output, channels_first)
+    return apart, [order.index(axis) for axis in range(len(order))], _arranged(output, channels_first)
 
 
 def _arranged(shape: tuple[int, ...], channels_first: bool) -> list[int]:
@@ -41,8 +47,8 @@ def _torch_blocks(place: Place) -> Saying:
 
 def _keras_blocks(place: Place) -> Saying:
     split, order, joined = blocks(place, False)
-    apart = f"ops.reshape({{x}}, {(-1, *split)})"
-    return Saying(f"ops.reshape(ops.transpose({apart}, {tuple(order)}), {(-1, *joined)})")
+    sizes = ", ".join(str(tuple(each)) for each in (split, order, joined))
+    return Saying(f"rearranged({{x}}, {sizes})", helpers=("rearranged",))
 
 
 def turned(place: Place) -> tuple[int, ...]:
