@@ -17,6 +17,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
+from functools import partial
 from typing import ClassVar, Final, TypeAlias
 
 from cnnspec.notation import LAW, NUMBERS, TEX_LAW, TEX_NUMBERS, Style, Value
@@ -348,8 +349,10 @@ class Call(Formula):
 
 
 def exact(value: int | float | Fraction) -> Value:
-    """The value without loss: a float is the fraction that it holds."""
+    """The value without loss: a float is the fraction that it holds. Raises ArithmeticError for infinity."""
     if not isinstance(value, (int, Fraction)):
+        if not math.isfinite(value):
+            raise ArithmeticError(f"{value} is no fraction")
         value = Fraction(float(value))
     return value.numerator if value.denominator == 1 else value
 
@@ -359,10 +362,16 @@ def _median(*values: Value) -> Value:
     return exact(Fraction(ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2], 2))
 
 
+def _of_curve(name: str, x: Value) -> Value:
+    """Raises ArithmeticError where the curve has no value, as a logarithm at 0."""
+    try:
+        return exact(getattr(math, name)(x))
+    except ValueError:
+        raise ArithmeticError(f"{name} has no value at {x}") from None
+
+
 _CURVES: Final[dict[str, Callable[[Value], Value]]] = {
-    name: lambda x, curve=curve: exact(curve(x))  # type: ignore[misc]
-    for name, curve in vars(math).items()
-    if name in ("exp", "expm1", "log", "log1p", "sqrt", "tanh", "erf")
+    name: partial(_of_curve, name) for name in ("exp", "expm1", "log", "log1p", "sqrt", "tanh", "erf")
 }
 
 _FUNCTIONS: Final[dict[str, Callable[..., Value]]] = {

@@ -11,7 +11,7 @@ from cnnspec.cli.console import stderr_console, write_result
 from cnnspec.cli.options import Words
 from cnnspec.cli.spec import keep_spec, network_of, read, spec_argument
 from cnnspec.exchange import TARGETS
-from cnnspec.exchange.trade import Target, check_forms, require
+from cnnspec.exchange.trade import Target, require
 
 if TYPE_CHECKING:
     from cnnspec.document import Document
@@ -47,7 +47,6 @@ def command(
     place = output or f"{document.stem}{target.suffix}"
     keep_spec(document, place, "export")
     arrays = _arrays(document, network, _given(spec, weights), seed) if target.has_weights else {}
-    check_forms(target.title, network)
     write_result(place, target.write(network, arrays, "" if document.used else document.source.text))
 
 

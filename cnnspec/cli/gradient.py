@@ -9,15 +9,16 @@ import click
 
 from cnnspec.cli.console import stdout_console
 from cnnspec.cli.options import format_option
-from cnnspec.cli.run import network_for, run_model, samples_of
+from cnnspec.cli.run import network_for, run_model, samples_of, with_run
 from cnnspec.cli.spec import read, spec_argument
 from cnnspec.diagnostics import SpecError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from cnnspec.model import Model
     from cnnspec.network.graph import Network
-    from cnnspec.teaching.gradient import Error
+    from cnnspec.teaching.gradient import Backward, Descent, Error, Updates
     from cnnspec.teaching.working import Values
 
 
@@ -56,8 +57,7 @@ def command(
     A target that is a class is compared by cross entropy, any other by the mean squared error. Layers compute
     as in prediction: batch norm goes by its running statistics, dropout lets everything through.
     """
-    from cnnspec.teaching import gradient, gradient_page
-
+    weights = with_run(spec, inline, weights)
     document = read(spec, inline)
     network = network_for(document, given)
     if (target is None) == (upstream is None):
@@ -65,38 +65,55 @@ def command(
     samples = samples_of(network, given, seed, resizing=False)
     sample = {name: values[0] for name, values in samples.items()}
     model = run_model(network, weights, seed, document.weights)
-    descent = _descent(network, optimizer)
-    compare = _comparison(network, target, upstream)
-    pages: list[Any] = []
-    for count in range(steps):
-        values = _values(model, sample)
-        error = compare(values)
-        found = gradient.backward(values, error)
-        updates = descent.step(values, found.layers) if descent else {}
-        for name, taken in updates.items():
-            model.weights[name].ravel()[:] = [float(one.formula.value) for one in taken]
-        if form == "json":
-            pages.append(gradient_page.to_dict(error, found, updates))
-        else:
-            pages += [gradient_page.Equations(f"Step {count + 1}", [])] if steps > 1 else []
-            pages += gradient_page.sections(
-                values, error, found, updates, None if full else gradient_page.MOST_LINES
-            )
-    console = stdout_console()
-    if form == "json":
-        console.print(json.dumps(pages if steps > 1 else pages[0]))
-    else:
-        console.print(gradient_page.FORMATS[form](pages, decimals, console.terminal().width))
+    descent, compare = _descent(network, optimizer), _comparison(network, target, upstream)
+    passes = _steps(model, sample, compare, descent, steps)
+    stdout_console().print(_page(passes, form, decimals, full))
     return 0
 
 
-def _values(model: Any, sample: Any) -> Values:
-    from cnnspec.teaching.working import Values
-
-    return Values.of(model, sample)
+Pass = tuple["Values", "Error", "Backward", "Updates"]
+"""One forward and backward pass, and the step after it."""
 
 
-def _descent(network: Network, optimizer: str | None) -> Any:
+def _steps(
+    model: Model, sample: Any, compare: Callable[[Values], Error], descent: Descent | None, count: int
+) -> list[Pass]:
+    """The passes, each with the weights that the step before it left."""
+    import numpy as np
+
+    from cnnspec.teaching.gradient import backward
+    from cnnspec.teaching.working import NotWritten, Values
+
+    passes: list[Pass] = []
+    try:
+        for _ in range(count):
+            values = Values.of(model, sample)
+            error = compare(values)
+            found = backward(values, error)
+            updates = descent.step(values, found.layers) if descent else {}
+            for name, taken in updates.items():
+                array = model.weights[name]
+                array[...] = np.reshape([float(one.formula.value) for one in taken], array.shape)
+            passes.append((values, error, found, updates))
+    except NotWritten as fault:
+        raise click.UsageError(str(fault)) from fault
+    return passes
+
+
+def _page(passes: list[Pass], form: str, decimals: int, full: bool) -> str:
+    from cnnspec.teaching import gradient_page
+
+    if form == "json":
+        pages = [gradient_page.to_dict(*one) for one in passes]
+        return json.dumps(pages if len(pages) > 1 else pages[0])
+    sections: list[gradient_page.Equations] = []
+    for count, one in enumerate(passes, 1):
+        sections += [gradient_page.Equations(f"Step {count}", [])] if len(passes) > 1 else []
+        sections += gradient_page.sections(*one, None if full else gradient_page.MOST_LINES)
+    return gradient_page.FORMATS[form](sections, decimals, stdout_console().terminal().width)
+
+
+def _descent(network: Network, optimizer: str | None) -> Descent | None:
     from cnnspec.recipe.changes import changed
     from cnnspec.teaching.gradient import Descent
 

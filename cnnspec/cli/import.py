@@ -43,7 +43,11 @@ def command(file: Path, output: str | None, shape: Shape | None, force: bool) ->
         fail(document.diagnostics)
     show(document.diagnostics)
     place = output or f"{file.stem}.cnn"
+    if Path(place).is_dir():
+        raise click.UsageError(f'"{place}" is a folder; -o names the file of the spec')
     weights = None if place == "-" or not found.weights else Path(place).with_suffix(".safetensors")
+    if weights and weights == Path(place):
+        raise click.UsageError("-o names the spec; the weights go into a .safetensors file beside it")
     _keep([place, *([str(weights)] if weights else [])], force)
     if weights and found.weights:
         from cnnspec.backends.weights import encode

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from cnnspec.cli.console import stderr_console, stdout_console, write_result
 from cnnspec.cli.options import format_option, resize_option
 from cnnspec.cli.spec import network_of, no_layer, read, spec_argument
+from cnnspec.cli.sums import sums
 from cnnspec.document import Document
 from cnnspec.layers.base import show
 from cnnspec.syntax.tree import Input, Size
@@ -76,17 +76,17 @@ def command(
 
     Where a spec leaves the sizes of its input open, as input ?x?x1 does, they are those of X.
     """
-    from cnnspec.training.run import is_run
-
-    if spec and inline is None and is_run(spec) and all("=" in item for item in weights):
-        weights = (spec, *weights)
+    weights = with_run(spec, inline, weights)
     document = read(spec, inline)
     network = network_for(document, given)
     names = _names(network, layers, everything)
     samples = samples_of(network, given, seed, resize or _resized_in_training(weights))
     model = run_model(network, weights, seed, document.weights)
     if places or working:
-        _show_working(model, {name: one[0] for name, one in samples.items()}, names, places, form, decimals)
+        if output:
+            raise click.UsageError("-o keeps arrays, --at and --working print sums: leave one out")
+        sample = {name: one[0] for name, one in samples.items()}
+        stdout_console().print(sums(model, sample, names, places, form, decimals))
         return 0
     if form in ("markdown", "latex"):
         raise click.UsageError(f"--format {form} is for the sum behind a value: give --at or --working too")
@@ -102,6 +102,15 @@ def command(
     else:
         stdout_console().print(_page(network, results, decimals, cut, full))
     return 0
+
+
+def with_run(spec: str | None, inline: str | None, weights: tuple[str, ...]) -> tuple[str, ...]:
+    """The weights as given; a run's own come first where SPEC is its folder and no other file is given."""
+    from cnnspec.training.run import is_run
+
+    if spec and inline is None and is_run(spec) and all("=" in item for item in weights):
+        return (spec, *weights)
+    return weights
 
 
 def network_for(document: Document, given: Sequence[str]) -> Network:
@@ -133,10 +142,7 @@ def samples_of(network: Network, given: Sequence[str], seed: int, resizing: bool
         what = f"the input {show(inputs[name])}" if len(inputs) == 1 else f"{name}={show(inputs[name])}"
         raise click.UsageError(f"no --input given; for {what} it can be\n{ways(inputs[name])}")
     arrays = {name: input_array(found[name], inputs[name], seed, resizing) for name in inputs}
-    return {
-        name: values if values.dtype == "uint8" else values.astype("float32")
-        for name, values in arrays.items()
-    }
+    return {name: one if one.dtype == "uint8" else one.astype("float32") for name, one in arrays.items()}
 
 
 def _names(network: Network, layers: Sequence[str], everything: bool) -> list[str]:
@@ -179,71 +185,6 @@ def _forward(
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--input") from error
     return {name: results[name] if network[name].inputs else samples[name] for name in names}
-
-
-MOST_PLACES: Final = 64
-"""Values that --working writes out of one layer."""
-
-
-def _show_working(
-    model: Model,
-    sample: Mapping[str, NDArray[Any]],
-    names: Sequence[str],
-    places: Sequence[str],
-    form: str,
-    decimals: int,
-) -> None:
-    """The sum behind the values at these places of each layer, or behind every value."""
-    from cnnspec.teaching import page
-    from cnnspec.teaching.working import NotWritten, Values, working
-
-    console, found = stdout_console(), []
-    values = Values.of(model, sample)
-    for name in names:
-        node = model.network[name]
-        where = [_place(text, node) for text in places] or list(product(*map(range, _inner(node))))
-        if len(where) > MOST_PLACES:
-            stderr_console().say(
-                f"{name} has {len(where):,} values; the first {MOST_PLACES} are shown, --at others"
-            )
-        try:
-            found += [working(values, node, place) for place in where[:MOST_PLACES] if node.inputs]
-        except NotWritten as error:
-            raise click.BadParameter(str(error), param_hint="--at") from error
-    if form == "json":
-        console.print(json.dumps([page.to_dict(one, decimals) for one in found]))
-        return
-    width = console.terminal().width
-    console.print("\n".join(page.FORMATS[form](one, decimals, width) for one in found))
-
-
-def _inner(node: Node) -> tuple[int, ...]:
-    """A shape with the channels first."""
-    *sizes, channels = node.output
-    return (channels, *sizes)
-
-
-def _place(text: str, node: Node) -> tuple[int, ...]:
-    """``row,column`` or ``row,column,channel`` from 0, as (channel, row, column)."""
-    sizes = node.output[:-1]
-    try:
-        numbers = [int(part) for part in text.strip("()[] ").split(",")]
-    except ValueError:
-        numbers = []
-    if len(numbers) == len(sizes) and sizes:
-        numbers.append(0)
-    if len(numbers) != len(sizes) + 1:
-        way = "row,column or row,column,channel" if len(sizes) == 2 else "one number for each axis"
-        raise click.BadParameter(
-            f'"{text}" is no place in {show(node.output)}: {way}, from 0', param_hint="--at"
-        )
-    for number, size in zip(numbers, node.output, strict=True):
-        if not 0 <= number < size:
-            raise click.BadParameter(
-                f"{number} lies outside {show(node.output)}: 0 to {size - 1} along this axis",
-                param_hint="--at",
-            )
-    return (numbers[-1], *numbers[:-1])
 
 
 def _random(network: Network) -> list[str]:

@@ -69,7 +69,7 @@ def network_of(document: Document) -> Network:
 def keep_spec(document: Document, target: str, what: str) -> None:
     """Leaves where a result would be written over the spec it is made of."""
     name = document.source.name
-    if not name.startswith("<") and Path(target).exists() and Path(name).samefile(target):
+    if not name.startswith("<") and Path(target).exists() and file_of(name).samefile(target):
         raise click.UsageError(f'the {what} would overwrite the spec "{name}"; name another file with -o')
 
 

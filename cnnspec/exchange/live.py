@@ -25,6 +25,7 @@ def from_torch(module: Any, example: Any) -> Model:
     import numpy as np
 
     from cnnspec.exchange.code_in.from_torch import from_torch as read
+    from cnnspec.exchange.code_in.from_torch import in_use
     from cnnspec.exchange.trade import require
 
     require("from_torch", "torch", "torch")
@@ -33,11 +34,8 @@ def from_torch(module: Any, example: Any) -> Model:
     if isinstance(example, list | np.ndarray):
         example = torch.as_tensor(np.asarray(example, "float32"))
     found = read(module, example)
-    was_training = module.training
-    with torch.no_grad():
-        given = module.eval()(example)
-    module.train(was_training)
-    outputs = list(given) if isinstance(given, list | tuple) else [given]
+    with in_use(module), torch.no_grad():
+        outputs = torch.utils._pytree.tree_leaves(module(example))
     wanted = [np.moveaxis(one.detach().cpu().numpy(), 1, -1) for one in outputs if hasattr(one, "detach")]
     return _checked(found, np.moveaxis(example.detach().cpu().numpy(), 1, -1), wanted)
 
@@ -71,10 +69,12 @@ def _checked(found: Read, images: Any, wanted: Sequence[Any]) -> Model:
     model: Model = upward("build")(found.network, 0)
     model.weights.update({name: np.asarray(values, "float32") for name, values in found.weights.items()})
     given = model.forward(images.astype("float32"))
+    if len(wanted) != len(found.network.outputs):
+        raise SpecError.of("code-not-followed", "its outputs cannot be compared with the original's")
     for output, values in zip(found.network.outputs, wanted, strict=False):
         ours = given[output.name]
         most = TOLERANCE * max(1.0, float(np.abs(values).max()))
-        if ours.size != values.size or np.abs(ours.reshape(values.shape) - values).max() > most:
+        if ours.size != values.size or not np.abs(ours.reshape(values.shape) - values).max() <= most:
             raise SpecError.of(
                 "code-not-followed", f"{output.name} has other numbers here than in the original",
                 "please report this model to cnnspec's issue tracker",

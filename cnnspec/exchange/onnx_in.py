@@ -21,7 +21,6 @@ from cnnspec.exchange.onnx_build import CannotRead, GraphReader, NodeCall, error
 from cnnspec.exchange.onnx_file import OnnxFile, parsed, refused
 from cnnspec.exchange.onnx_fold import FOLDS, fold
 from cnnspec.exchange.onnx_ops import TABLE
-from cnnspec.exchange.onnx_patterns import simplified
 from cnnspec.exchange.onnx_values import Array, Const, Flow, Value, channels_first, channels_last, ours
 from cnnspec.exchange.recover import recover
 from cnnspec.exchange.trade import Imported
@@ -88,7 +87,7 @@ def translated(file: OnnxFile, shape: Shape | None = None) -> tuple[GraphReader,
         raise refused(
             f"the file uses operators of version {version}, and only those from {OLDEST} on are read"
         )
-    nodes = simplified(builder, list(graph.node))
+    nodes = list(graph.node)
     for node in nodes:
         builder.readers.update(node.input)
     builder.readers.update(output.name for output in graph.output)

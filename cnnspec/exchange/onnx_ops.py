@@ -823,7 +823,7 @@ def mean(call: NodeCall) -> Result:
 
 def _merged(call: NodeCall, word: str) -> Result:
     known = [n for n, each in enumerate(call.given) if isinstance(each, Const)]
-    if len(known) == 1 and len(call.given) == 2:
+    if len(known) == 1 and len(call.given) == 2 and word in ("add", "multiply"):
         x, values = call.raw(1 - known[0]), call.weight(known[0])
         return _affine(call, x, None, values) if word == "add" else _affine(call, x, values, None)
     if known:

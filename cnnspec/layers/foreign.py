@@ -59,7 +59,7 @@ _NEAREST: Final = {
     "dropblock": "the nearest is dropout, which drops single values, not squares of them",
     "alphadropout gaussiandropout": "the nearest is dropout, which sets values to zero",
     "gaussiannoise": "the nearest is dropout, which sets values to zero and adds nothing",
-    "norm": "there are batchnorm, layernorm, groupnorm, instancenorm and lrn: say which one",
+    "norm": "there are batchnorm, layernorm, groupnorm, instancenorm, rmsnorm, l2norm and lrn: say which one",
     "weightnorm spectralnorm": "the nearest is batchnorm, which scales what comes out, not the weights",
     "layerscale": "it is scale initial=1e-6, with the number that its trained factors begin at",
     "maxout": "maximum takes the greatest of several branches: maximum { | dense 8 | dense 8 }",
@@ -82,7 +82,7 @@ _NEAREST: Final = {
     "split chunk narrow channels": "slice takes channels, from the first number up to before the second: "
     "slice 0 32",
     "stack": "concat joins channels; nothing makes a new axis",
-    "merge": "there are add, multiply and concat: say which one",
+    "merge": "there are add, subtract, multiply, divide, maximum, minimum and concat: say which one",
     "gate": "multiply takes the product of two paths: multiply { | | conv 8 1x1 -> sigmoid }",
     "lambda": "a spec holds no code; a block gives several layers a name",
     "sequential": "the chain is implicit: one layer a line",

@@ -97,7 +97,7 @@ class PixelUnshuffle(_PixelBlocks):
 class Transpose(_Moved):
     """The axes in another order; height and width change places unless the order is given.
 
-    ``transpose WHC`` is the same by name; ``transpose WC`` on a sequence makes channels of its places
+    ``transpose WHC`` is the same by name; ``transpose CW`` on a sequence makes channels of its places
     (MLP-Mixer, Tolstikhin et al. 2021, written ``transpose CW``: what was channels is then the width).
     """
 

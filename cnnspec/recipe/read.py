@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import field
 from pathlib import Path
 from typing import TypeAlias, TypeVar
@@ -48,15 +48,8 @@ def read_recipe(
         else:
             first[word] = setting
             values[word] = reader.read(setting)
-    target, loss = values.get("target"), values.get("loss")
-    if (
-        isinstance(target, TargetSetting)
-        and isinstance(loss, LossSetting)
-        and type(loss) not in target.losses
-    ):
-        found.add(faults.loss_of_another(target, loss, first["loss"], first["target"].span))
-    elif "classweights" in first and not isinstance(loss or CrossEntropy(), CrossEntropy):
-        found.add(faults.weights_of_no_loss(first["classweights"].span, first["loss"].span, loss))
+    for fault in _of_the_loss(values, first):
+        found.add(fault)
     if "augment" in first and image is not None and len(image) != 3:
         found.add(faults.no_picture(image, first["augment"].span))
 
@@ -70,6 +63,21 @@ def read_recipe(
     recipe = Recipe.model_validate(values)
     found.extend(advise(recipe, image, place))
     return recipe, found.sorted()
+
+
+def _of_the_loss(values: Mapping[str, object], first: Mapping[str, tree.Setting]) -> Iterator[Diagnostic]:
+    """Where the loss and what stands beside it do not go together; unsaid, it is the target's usual one."""
+    target, loss = values.get("target"), values.get("loss")
+    fits = target.losses if isinstance(target, TargetSetting) else ()
+    if fits and isinstance(loss, LossSetting) and type(loss) not in fits:
+        assert isinstance(target, TargetSetting)
+        yield faults.loss_of_another(target, loss, first["loss"], first["target"].span)
+    elif "classweights" in first:
+        if "loss" not in first:
+            loss = fits[0]() if fits else CrossEntropy()
+        if not isinstance(loss or CrossEntropy(), CrossEntropy):
+            place = first["loss"] if "loss" in first else first["target"]
+            yield faults.weights_of_no_loss(first["classweights"].span, place.span, loss)
 
 
 def read_setting(setting: tree.Setting, evaluate: Evaluate) -> tuple[object, tuple[Diagnostic, ...]]:

@@ -1,7 +1,8 @@
 """What a network is trained for, ``target``, and what training minimises, ``loss``.
 
-A target says which losses fit it, the usual one first; how each is read, checked, judged and shown stands
-in one table a floor that needs it: ``training.targets`` has them by the same names.
+A target says which losses fit it, the usual one first. How each is read, checked, judged and shown stands in
+tables by the same names: ``training.data.target_values``, ``training.data.fitting``, ``training.targets`` and
+``training.shown``.
 """
 
 from typing import Annotated, ClassVar, Final, Literal, TypeAlias
@@ -150,7 +151,7 @@ class BinaryTarget(TargetSetting):
     positional = ("columns",)
     example = 'target binary "smiling, glasses"'
     beside = 'data csv "faces.csv"'
-    losses = (BinaryCrossEntropy, MeanSquaredError)
+    losses = (BinaryCrossEntropy,)
     answer = "yes or no, a number each"
 
     kind: Literal["binary"] = "binary"

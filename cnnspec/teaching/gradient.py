@@ -17,7 +17,15 @@ from cnnspec.formula import Formula, Number, Product, Symbol, exact, formula, to
 from cnnspec.network.graph import Node
 from cnnspec.teaching.handwriting import PARTIAL, split, tidy
 from cnnspec.teaching.symbols import Array, Cell, cells
-from cnnspec.teaching.working import NOT_WRITTEN, Values, input_cells, products, sources, weight_cells
+from cnnspec.teaching.working import (
+    NOT_WRITTEN,
+    Values,
+    input_cells,
+    products,
+    sources,
+    weight_cells,
+    writing_out,
+)
 
 MOST_WRITTEN: Final = 100_000
 """Multiplies of a layer whose gradient is written out; that of a larger one is computed only."""
@@ -108,13 +116,14 @@ class Backward:
 
 
 def backward(values: Values, error: Error) -> Backward:
-    """The chain rule, layer by layer."""
+    """The chain rule, layer by layer. Raises NotWritten where a layer computes with infinite numbers."""
     arriving: dict[int, Array] = {error.node.index: numbers(error.delta)}
     layers = []
     for node in reversed(values.network.layers):
         if node.index not in arriving:
             continue
-        found = _layer(values, node, arriving[node.index])
+        with writing_out(node):
+            found = _layer(values, node, arriving[node.index])
         layers.append(found)
         for source, array in zip(sources(node), found.inputs, strict=True):
             flowing = numbers(array)
@@ -182,6 +191,10 @@ class WeightUpdate:
     formula: Formula
 
 
+Updates = Mapping[str, Sequence[WeightUpdate]]
+"""The steps of every weight by its full name."""
+
+
 class Descent:
     """An optimizer's steps on a model's weights, written out.
 
@@ -193,7 +206,7 @@ class Descent:
         self.setting, self.rate, self.count = setting, rate, 0
         self.state: dict[str, dict[str, Array]] = {}
 
-    def step(self, values: Values, layers: Sequence[LayerGradient]) -> dict[str, list[WeightUpdate]]:
+    def step(self, values: Values, layers: Sequence[LayerGradient]) -> Updates:
         """The updates of every weight that has a gradient, by the weight's full name."""
         found = {
             name: self._updates(name, cell, gradient)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -11,7 +11,7 @@ import numpy as np
 from cnnspec.formula import Formula, Number, Product, Sum, formula
 from cnnspec.layers.writing import sentence
 from cnnspec.notation import Style
-from cnnspec.teaching.gradient import Backward, Error, LayerGradient, WeightUpdate, numbers, summed
+from cnnspec.teaching.gradient import Backward, Error, LayerGradient, Updates, numbers, summed
 from cnnspec.teaching.handwriting import PARTIAL, Hand, HandTex, decimal
 from cnnspec.teaching.page import wrapped
 from cnnspec.teaching.symbols import Array, Cell, cells
@@ -56,7 +56,7 @@ def sections(
     values: Values,
     error: Error,
     found: Backward,
-    updates: Mapping[str, Sequence[WeightUpdate]],
+    updates: Updates,
     most: int | None = MOST_LINES,
 ) -> Iterator[Equations]:
     """The error, each layer's δ, weights and inputs, and the updates; at most so many lines for an array."""
@@ -100,7 +100,7 @@ def _section(
         _more(len(kept) - len(shown)),
         f"{len(pairs) - len(kept):,} are 0" if len(kept) < len(pairs) else "",
     ]
-    notes += [] if written else ["the layer is too large to be written out; these are its numbers"]
+    notes += [] if written else ["too large to be written out, or of too many sums: these are the numbers"]
     return Equations(title, [Line(*pair) for pair in shown], "; ".join(filter(None, notes)))
 
 
@@ -152,7 +152,7 @@ def latex(found: Sequence[Equations], decimals: int = 4, width: int = 80) -> str
     return "\n".join(lines) + "\n"
 
 
-def to_dict(error: Error, found: Backward, updates: Mapping[str, Sequence[WeightUpdate]]) -> dict[str, Any]:
+def to_dict(values: Values, error: Error, found: Backward, updates: Updates) -> dict[str, Any]:
     """Numbers and laws: arrays as the weights lie, maps as height x width x channels."""
     return {
         "error": None if error.formula is None else float(error.formula.value),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import product
 from typing import Any, Final, Protocol
@@ -71,11 +72,12 @@ class Values:
 
     def of_node(self, node: Node) -> dict[str, Array]:
         """A node's weights by their short names."""
-        return {name.rpartition(".")[2]: np.asarray(self.weights[name]) for name in node.weights}
+        prefix = f"{node.share or node.name}."
+        return {name.removeprefix(prefix): np.asarray(self.weights[name]) for name in node.weights}
 
     def call(self, node: Node, inputs: Sequence[Array], weights: Mapping[str, Array]) -> tuple[Array, Back]:
         """A node's definition on these inputs, C x H x W each, of which there is one sample."""
-        others = node.inputs[1:] if node.layer.references else ()
+        others = node.inputs[len(sources(node)) :]
         random = np.random.default_rng(0)
         call = LayerCall(
             node,
@@ -170,11 +172,21 @@ def working(values: Values, node: Node, place: tuple[int, ...]) -> Working:
     inputs = [values.maps[index] for index in sources(node)]
     weights = values.of_node(node)
     reads, moves = _concerned(values, node, inputs, weights, place)
-    result = _formula(values, node, place, reads, moves)
-    if result is UNASKED:  # a weight that moves nothing on the numbers that were tried
-        result = _formula(values, node, place, [np.ones_like(one) for one in reads], _all(moves))
+    with writing_out(node):
+        result = _formula(values, node, place, reads, moves)
+        if result is UNASKED:  # a weight that moves nothing on the numbers that were tried
+            result = _formula(values, node, place, [np.ones_like(one) for one in reads], _all(moves))
     taps, kernel = _taps(node, inputs[0], place), _kernel(node, weights, place)
     return Working(node, place, tidy(result), inputs[0], taps, kernel)
+
+
+@contextmanager
+def writing_out(node: Node) -> Iterator[None]:
+    """Turns what no fraction can hold, as log 0 or exp 900, into NotWritten."""
+    try:
+        yield
+    except ArithmeticError:
+        raise NotWritten(f"{node.name} computes with numbers that have no end, or none at all") from None
 
 
 def _formula(
@@ -188,10 +200,7 @@ def _formula(
         read = [x for array, which in zip(symbols, reads, strict=True) for x in array[which]]
         moving = {name: list(array[moves[name]]) for name, array in named.items()}
         return WRITTEN[node.word](Asked(node.layer, place, symbols, read, moving))
-    try:
-        return formula(values.call(node, symbols, named)[0][(0, *place)])
-    except OverflowError:
-        raise NotWritten(f"{node.name} computes numbers too large to be written out") from None
+    return formula(values.call(node, symbols, named)[0][(0, *place)])
 
 
 def _all(moves: Mapping[str, Array]) -> dict[str, Array]:
@@ -212,7 +221,9 @@ def products(node: Node) -> int:
 
 
 def sources(node: Node) -> Sequence[int]:
-    return node.inputs[:1] if node.layer.references else node.inputs
+    """The nodes whose values a layer reads; of an unpool's pool it takes the places alone."""
+    layer = node.layer
+    return node.inputs[:1] if layer.references and not layer.reads_references else node.inputs
 
 
 def weight_cells(name: str, array: Array, node: Node, wanted: Array | None = None) -> Array:

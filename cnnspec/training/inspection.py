@@ -228,9 +228,8 @@ def run_curve(folder: Path) -> results.TrainingCurve:
         return curve
     known = {name: value for name, value in test.figures.items() if value is not None}
     told = tuple((name, figure_text(name, value)) for name, value in known.items() if name != "accuracy")
-    return replace(
-        curve, test_loss=test.loss, test_accuracy=known.get("accuracy", test.accuracy), test_figures=told
-    )
+    accuracy = known.get("accuracy") if test.figures else test.accuracy
+    return replace(curve, test_loss=test.loss, test_accuracy=accuracy, test_figures=told)
 
 
 def distinct(curves: Sequence[results.TrainingCurve], folders: Sequence[Path]) -> list[results.TrainingCurve]:

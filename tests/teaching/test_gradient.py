@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -149,6 +150,10 @@ def test_json_has_numbers_and_laws(command: Command) -> None:
         (["gradient", "-e", "input 2; dense 3", "--input", "1 2", "--target", "7"], "class 7 is none"),
         (["gradient", "-e", "input 2; dense 3", "--target", "1"], "no --input"),
         (["gradient", *LECTURE, "--upstream", "ones", "--optimizer", "sgdd"], "did you mean sgd?"),
+        (["gradient", "-e", "input 1; exp", "--input", "900", "--upstream", "1"], "exp1 computes with"),
+        (["gradient", "-e", "input 2; log", "--input", "0 1", "--upstream", "ones"], "log1 computes with"),
+        (["run", "-e", "input 2; log", "--input", "0 1", "--at", "0"], "log1 computes with"),
+        (["run", *LECTURE, "--at", "0,0", "-o", "x.npy"], "leave one out"),
         (["run", *LECTURE, "--at", "5,0"], "5 lies outside 2x2x1"),
         (["run", *LECTURE, "--at", "x"], "is no place in 2x2x1"),
         (["run", *LECTURE, "--format", "latex"], "give --at or --working"),
@@ -176,6 +181,25 @@ def test_several_inputs_are_given_by_name(command: Command) -> None:
     given = ["-e", spec, "--input", "left=1 2", "--input", "right=3 5", "--weights", "dense1=1 1"]
     page = json.loads(command("gradient", *given, "--upstream", "1", "--json")[1])
     assert page["layers"][0]["inputs"] == [[1, 1]]
+
+
+def test_attention_passes_gradients_on_though_it_is_not_written_out(command: Command) -> None:
+    spec = "input 3x3x4; a: conv 4 1x1; relu; attention 2 to=a"
+    code, page, _ = command("gradient", "-e", spec, "--input", "ones", "--upstream", "ones", "--json")
+    layers = json.loads(page)["layers"]
+    assert code == 0
+    assert [layer["layer"] for layer in layers] == ["attention1", "relu1", "a"]
+    assert len(layers[0]["inputs"]) == 2
+
+
+def test_the_weights_of_a_run_are_taken(command: Command, tmp_path: Path) -> None:
+    run = str(tmp_path / "run")
+    command(
+        "train", "-e", "input 8x8x1; flatten; dense 10; softmax; train { data digits; epochs 1 }", "-o", run
+    )
+    _, page, told = command("gradient", run, "--input", "ones", "--target", "1")
+    assert "∂E/∂b₂" in page
+    assert "random weights" not in told
 
 
 def test_a_large_layer_is_computed_though_not_written_out(command: Command) -> None:

@@ -44,7 +44,7 @@ class Loss(ABC):
 
     def set_targets(self, targets: Array) -> None:
         """Class numbers (N,) or (N, H, W), or the wanted outputs themselves, N x H x W x C."""
-        targets = np.asarray(targets)
+        targets, self.labels, self.valid = np.asarray(targets), None, None
         if targets.ndim == len(self.shape):
             np.copyto(self.target.reshape(self.shape), inner_view(targets), casting="unsafe")
             return

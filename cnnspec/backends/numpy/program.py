@@ -80,7 +80,11 @@ class Program:
         if len(given) < len(self.inputs):
             names = " and ".join(self.inputs)
             message = f"this network has {len(self.inputs)} inputs, {names}, and the samples have one"
-            raise SpecError.of("data-unlike-network", message, "give samples that have all of them, by name")
+            raise SpecError.of(
+                "data-unlike-network",
+                message,
+                "give samples of each by name to predict; training takes one input yet",
+            )
         for name, into in self.inputs.items():
             found = pixels(given[name])
             view = inner_view(found.reshape(self.batch, *self.network[name].output))

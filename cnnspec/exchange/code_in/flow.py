@@ -27,6 +27,10 @@ MOST_LAYERS: Final = 5_000
 Sizes: TypeAlias = tuple[int, ...]
 
 
+FAULTS: Final = (TypeError, ValueError, LookupError, ArithmeticError, AttributeError, AssertionError)
+"""What reading a call may end in where its arguments fit nothing."""
+
+
 class NotFollowed(Exception):
     """What the reader cannot follow, or the language cannot say; whoever knows the place adds it."""
 

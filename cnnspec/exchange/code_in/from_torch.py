@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Final
 
 from cnnspec.diagnostics import SpecError
 from cnnspec.exchange.code_in import torch_functions as functions
-from cnnspec.exchange.code_in.flow import ModelArray, NotFollowed, Tensor, Trace
+from cnnspec.exchange.code_in.flow import FAULTS, ModelArray, NotFollowed, Tensor, Trace
 from cnnspec.exchange.code_in.result import Read, finished
 from cnnspec.exchange.trade import require
 
@@ -64,18 +65,28 @@ def from_torch(module: Any, example: Any) -> Read:
     require("from_torch", "torch", "torch")
     import torch
 
-    was_training, examples = module.training, example if isinstance(example, tuple) else (example,)
-    module.eval()
+    examples = example if isinstance(example, tuple) else (example,)
     try:
-        program = torch.export.export(module, examples)
+        with in_use(module):
+            program = torch.export.export(module, examples)
     except Exception as error:
         message = f"torch.export cannot follow this module: {str(error).splitlines()[0]}"
         raise SpecError.of("code-not-followed", message) from error
-    finally:
-        module.train(was_training)
     if len(examples) > 1 or not hasattr(examples[0], "shape"):
         raise SpecError.of("code-not-followed", "only modules with one tensor as their input are read")
     return _Graph(module, program, tuple(examples[0].shape)).read()
+
+
+@contextmanager
+def in_use(module: Any) -> Iterator[None]:
+    """The module in its ``eval`` mode; afterwards each part of it is in the mode that it had."""
+    modes = {part: part.training for part in module.modules()}
+    module.eval()
+    try:
+        yield
+    finally:
+        for part, mode in modes.items():
+            part.training = mode
 
 
 class _Graph:
@@ -146,7 +157,7 @@ class _Graph:
         self.trace.scope = [(path.rpartition(".")[0] if is_leaf else path, None)]
         try:
             found = ATEN[name](*arguments, **options)
-        except TypeError as error:
+        except FAULTS as error:
             raise NotFollowed(f"{name} with these arguments is not read ({error})") from error
         finally:
             self.trace.scope, self.trace.prefer = [], ""

@@ -228,6 +228,8 @@ class Interpreter:
         method = getattr(self, f"_run_{type(node).__name__.lower()}", None)
         if method is not None:
             method(node, names)
+        elif not isinstance(node, ast.Pass | ast.Assert | ast.Global | ast.Nonlocal):
+            raise self.fault(node, f"{type(node).__name__.lower()} is not followed")
 
     def _run_expr(self, node: ast.Expr, names: NameScope) -> None:
         self.value(node.value, names)
@@ -298,6 +300,7 @@ class Interpreter:
 
     def _run_try(self, node: ast.Try, names: NameScope) -> None:
         self.block(node.body, names)
+        self.block(node.orelse, names)
         self.block(node.finalbody, names)
 
     def _run_import(self, node: ast.Import, names: NameScope) -> None:
@@ -345,6 +348,8 @@ class Interpreter:
             owner, key = self.value(target.value, names), self.value(target.slice, names)
             if isinstance(owner, dict | list):
                 self._checked(target, lambda: operator.setitem(owner, key, value))
+            elif not isinstance(owner, UnknownValue | External):
+                raise self.fault(target, "what is put here is not followed")
 
     def _unpack(self, target: Any, value: Any, names: NameScope) -> None:
         wanted = len(target.elts)
@@ -559,8 +564,14 @@ class Interpreter:
         first, *rest = generators
         for value in self.items(self.value(first.iter, names), first.iter):
             self.assign(first.target, value, names)
-            if all(self.truth(self.value(test, names)) for test in first.ifs):
+            if all(self._kept(test, names) for test in first.ifs):
                 yield from self._turns(rest, names)
+
+    def _kept(self, test: ast.expr, names: NameScope) -> bool:
+        value = self.value(test, names)
+        if isinstance(value, UnknownValue):
+            raise self.fault(test, "what is decided here is not in the code")
+        return self.truth(value)
 
     def _namedexpr(self, node: ast.NamedExpr, names: NameScope) -> Any:
         value = self.value(node.value, names)

@@ -206,6 +206,8 @@ def upconv(rank: int) -> Callable[[Layering], Map]:
         kernel, strides = sizes(o["kernel_size"], rank), sizes(o["strides"], rank)
         if o.get("output_padding") is not None:
             raise NotFollowed("output_padding of Keras is not read")
+        if set(sizes(o["dilation_rate"], rank)) != {1}:
+            raise NotFollowed("a dilation of Keras's transposed convolution is not read")
         weights = {"weight": t.array("kernel", *kernel, o["filters"], channels, turn=_last_first)}
         if o["use_bias"]:
             weights["bias"] = t.array("bias", o["filters"])
@@ -641,7 +643,7 @@ UNTOLD: Final = frozenset(
     beta_regularizer gamma_regularizer beta_constraint gamma_constraint depthwise_initializer
     pointwise_initializer depthwise_regularizer pointwise_regularizer depthwise_constraint
     pointwise_constraint alpha_initializer alpha_regularizer alpha_constraint seed synchronized
-    renorm fused virtual_batch_size lora_rank lora_alpha quantization_config rms_scaling noise_shape
+    renorm fused virtual_batch_size lora_rank lora_alpha quantization_config noise_shape
     input_length weights autocast batch_size output_padding data_format virtual_batch
     """.split()  # noqa: SIM905
 )

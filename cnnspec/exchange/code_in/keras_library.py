@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from cnnspec.exchange.code_in.flow import NotFollowed, Trace
+from cnnspec.exchange.code_in.flow import FAULTS, NotFollowed, Trace
 from cnnspec.exchange.code_in.interpreter import (
     External,
     Function,
@@ -120,8 +120,15 @@ class KerasModel:
         )
 
 
-def _moved(tensor: KerasTensor, known: dict[int, KerasTensor]) -> KerasTensor:
-    """A copy of a graph with another input, each part once; deep graphs take no deep calls."""
+UNSEEN: Final = frozenset({"training", "mask"})
+"""What Keras gives to calls by itself."""
+
+
+def _unmet(tensor: KerasTensor, known: Mapping[int, Any]) -> Iterator[KerasTensor]:
+    """The parts of a graph that are not known yet, each after what it reads; the caller makes them known.
+
+    Deep graphs take no deep calls.
+    """
     todo = [tensor]
     while todo:
         here = todo[-1]
@@ -130,29 +137,25 @@ def _moved(tensor: KerasTensor, known: dict[int, KerasTensor]) -> KerasTensor:
             todo.pop()
         elif waiting:
             todo += waiting
+        elif here.layer is None:
+            raise NotFollowed("an output of the model comes from another input than the model's")
         else:
-            if here.layer is None:
-                raise NotFollowed("an output of the model comes from another input than the model's")
-            known[id(here)] = KerasTensor(here.layer, tuple(known[id(one)] for one in here.inputs))
+            yield here
             todo.pop()
+
+
+def _moved(tensor: KerasTensor, known: dict[int, KerasTensor]) -> KerasTensor:
+    """A copy of a graph with another input, each part once."""
+    for here in _unmet(tensor, known):
+        known[id(here)] = KerasTensor(here.layer, tuple(known[id(one)] for one in here.inputs))
     return known[id(tensor)]
 
 
 def evaluate(tensor: KerasTensor, trace: Trace, memo: dict[int, Map]) -> Map:
     """The layers up to a tensor, made where they are not yet."""
-    todo = [tensor]
-    while todo:
-        here = todo[-1]
-        waiting = [one for one in here.inputs if id(one) not in memo]
-        if id(here) in memo:
-            todo.pop()
-        elif waiting:
-            todo += waiting
-        else:
-            if here.layer is None:
-                raise NotFollowed("an output of the model comes from another input than the model's")
-            memo[id(here)] = made(here.layer, [memo[id(one)] for one in here.inputs], trace)
-            todo.pop()
+    for here in _unmet(tensor, memo):
+        assert here.layer is not None
+        memo[id(here)] = made(here.layer, [memo[id(one)] for one in here.inputs], trace)
     return memo[id(tensor)]
 
 
@@ -167,7 +170,7 @@ def made(layer: KerasLayer, inputs: list[Map], trace: Trace) -> Map:
         if fault.span is None:
             fault.span = layer.span
         raise
-    except (TypeError, ValueError, IndexError) as error:
+    except FAULTS as error:
         other = NotFollowed(f"{layer.kind} with these options is not read ({str(error)[:80]})")
         other.span = layer.span
         raise other from error
@@ -262,16 +265,23 @@ class KerasLibrary(Library):
         if last == "Model":
             return self._model(arguments, options)
         if target.last in SAME_KINDS and target.last.islower():
-            return self._applied(keras_layer(last, [], options, span), arguments)
+            joined = len(arguments) > 1 and all(isinstance(one, KerasTensor) for one in arguments)
+            return self._applied(keras_layer(last, [], options, span), [arguments] if joined else arguments)
         if last in KINDS and not (last[0].islower() and ".layers." in target.path):
             if last[0].islower():
                 return self._applied(keras_layer(last, arguments[1:], options, span), arguments[:1])
             return keras_layer(last, arguments, options, span)
         if last in ACTIVATIONS and arguments and isinstance(arguments[0], KerasTensor):
-            return self._applied(KerasLayer(last, {}, "", span), arguments[:1])
+            return self._curved(last, arguments, options, span)
         if ".layers." in target.path and target.last[:1].isupper():
             raise NotFollowed(f"the reader does not know Keras's {target.last}")
         return NotImplemented
+
+    def _curved(self, kind: str, arguments: list[Any], options: dict[str, Any], span: Span | None) -> Any:
+        """An activation of a tensor as a function, which is read as it is by default."""
+        if arguments[1:] or options.keys() - {"name"}:
+            raise NotFollowed(f"{kind} with options is not read")
+        return self._applied(KerasLayer(kind, {}, "", span), arguments)
 
     def _input(self, arguments: list[Any], options: dict[str, Any], kind: str) -> Any:
         given = options.get("shape", arguments[0] if arguments else options.get("input_shape"))
@@ -310,7 +320,9 @@ class KerasLibrary(Library):
         if method is None:
             raise NotFollowed(f"{instance.kind.name} has no call")
         function = Function(method[0].node, method[0].outer, instance, method[0].owner)
-        return self.reader.enter(function, arguments, {}, self.node)
+        taken = {one.arg for one in (*function.node.args.args, *function.node.args.kwonlyargs)}
+        own = {name: one for name, one in options.items() if name in taken or name not in UNSEEN}
+        return self.reader.enter(function, arguments, own, self.node)
 
     def attribute(self, value: Any, name: str) -> Any:
         if isinstance(value, KerasModel):

@@ -86,7 +86,7 @@ def read_source(source: Source, wanted: Selection) -> Read:
     except NotFollowed as fault:
         raise SpecError([fault.diagnostic()]) from fault
     except BudgetSpent as stop:
-        message = "this code loops for ever, or builds more than can be read in two seconds"
+        message = "this code loops for ever, or builds more than can be read in time"
         raise SpecError.of("code-not-followed", message) from stop
     except RecursionError as error:
         raise SpecError.of("code-not-followed", "this code is nested too deeply to be read") from error

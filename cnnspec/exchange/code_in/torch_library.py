@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from cnnspec.exchange.code_in import torch_functions as functions
 from cnnspec.exchange.code_in import torch_modules as modules
-from cnnspec.exchange.code_in.flow import ModelArray, NotFollowed, Tensor, Trace
+from cnnspec.exchange.code_in.flow import FAULTS, ModelArray, NotFollowed, Tensor, Trace
 from cnnspec.exchange.code_in.interpreter import (
     External,
     Function,
@@ -310,7 +310,7 @@ class TorchLibrary(Library):
 def called(function: Callable[..., Any], name: str, arguments: list[Any], options: dict[str, Any]) -> Any:
     try:
         return function(*arguments, **options)
-    except TypeError as error:
+    except FAULTS as error:
         raise NotFollowed(f"{name} cannot be called so: {error}") from error
 
 

@@ -54,7 +54,7 @@ def _kept(place: Place) -> tuple[str, ...]:
 
 def _numbers(weight: Weight) -> str:
     if len(set(weight.values)) == 1:
-        return f"{weight.values[0]:g}"
+        return repr(weight.values[0]).removesuffix(".0")
     return " ".join(repr(value).removesuffix(".0") for value in weight.values)
 
 
@@ -179,9 +179,6 @@ def _average(place: Place) -> Saying:
     if _own_padding(axes):
         extra = [at("ceil_mode", layer.rounding == "ceil", False), at("count_include_pad", counted, True)]
         return Saying(make=f"nn.AvgPool{place.rank}d", arguments=(*_pool_arguments(place, True), *extra))
-    rest = _around(
-        [type(a)(a.name, a.size, a.kernel, a.stride, 0, 0, a.dilation) for a in axes], lambda axis: 0
-    )
     rest = tuple(pixels for a in reversed(axes) for pixels in (0, _rest(a) - a.after))
     use = f"mean_of_windows({{m}}, {{x}}, {_around(axes)}, {rest}, {1.0 if counted else 0.0})"
     arguments = _pool_arguments(place, False)

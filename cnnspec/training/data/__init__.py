@@ -86,7 +86,7 @@ def load(
     target: TargetSetting | None = None,
     progress: Progress | None = None,
 ) -> Dataset:
-    """A known set (``mnist``, ``fashion_mnist``, ``digits``), or the files at a path.
+    """A known set (``mnist``, ``fashion_mnist``, ``digits``, ``digits_scene``), or the files at a path.
 
     ``name`` may also be a kind of file (``idx``, ``npz``, ``images``, ``csv``) with
     its path in ``data_dir``, or the path itself. ``shape`` is the network's input,

@@ -80,15 +80,15 @@ def _check(path: Path, lines: list[TableLine], head: list[str]) -> None:
         raise bad_file(path, "holds no samples", cure="one sample per line")
     width = len(head) or len(lines[0].cells)
     for line in lines:
-        if len(line.cells) != width:
-            raise bad_file(path, f"line {line.number} has {len(line.cells)} values, the first has {width}")
+        if line.width != width:
+            raise bad_file(path, f"line {line.number} has {line.width} values, the first has {width}")
 
 
 def _file_column(lines: list[TableLine]) -> int | None:
     """The first column whose cells are all names of files of samples."""
-    width = min((len(line.cells) for line in lines), default=0)
+    width = min((line.width for line in lines), default=0)
     for column in range(width):
-        if all(is_picture(Path(line.cells[column].strip()), ".npy") for line in lines):
+        if all(is_picture(Path(line.cell(column).strip()), ".npy") for line in lines):
             return column
     return None
 
@@ -123,7 +123,7 @@ def _targets(
 ) -> tuple[Array, tuple[str, ...]]:
     names = tuple(_named(head, column) for column in chosen)
     if target.kind == "class":
-        words = np.array([line.cells[chosen[0]].strip() for line in lines])
+        words = np.array([line.cell(chosen[0]).strip() for line in lines])
         (labels,), found, _ = classes(path, {names[0]: words}, [len(lines)])
         return labels, found
     values = _numbers(path, lines, head, chosen)
@@ -174,7 +174,7 @@ def _from_files(path: Path, lines: list[TableLine], column: int, shape: Shape | 
     """The samples of the files that a column names, which stand where the table does."""
     found: list[Array] = []
     for line in lines:
-        file = path.parent / line.cells[column].strip()
+        file = path.parent / line.cell(column).strip()
         image = read_sample(file, shape, resize)
         if found and found[0].shape != image.shape:
             cure = "ask for one size: data csv … resize=yes"

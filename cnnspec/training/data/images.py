@@ -16,7 +16,7 @@ from cnnspec.diagnostics import nearest
 from cnnspec.layers.base import Shape, show
 from cnnspec.training.data.dataset import Dataset, Samples, of_parts
 from cnnspec.training.data.faults import bad_file, missing
-from cnnspec.training.data.picture import ENDINGS, PARTS, files_in, folders_in, is_picture
+from cnnspec.training.data.picture import ENDINGS, PARTS, files_in, folders_in, is_picture, named_parts
 from cnnspec.training.data.sample_files import read_sample, together
 
 Classes: TypeAlias = Mapping[str, list[Path]]
@@ -54,12 +54,7 @@ def load(path: Path, shape: Shape | None, test: float, *, resize: bool = False) 
 
 def _parts(path: Path) -> dict[str, Path]:
     """The folder of each part: all is for training where no folder is named after a part."""
-    folders = folders_in(path)
-    found = {}
-    for part, names in PARTS.items():
-        named = [folder for folder in folders if folder.name.lower() in names]
-        if named:
-            found[part] = min(named, key=lambda folder: names.index(folder.name.lower()))
+    found = named_parts(path)
     if "train" in found and (len(found) > 1 or folders_in(found["train"])):
         return found
     for folder in found.values():

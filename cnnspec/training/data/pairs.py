@@ -19,6 +19,7 @@ from cnnspec.recipe.targets import MaskTarget, TargetSetting
 from cnnspec.training.data.dataset import Dataset, Samples, of_parts
 from cnnspec.training.data.faults import bad_file, missing
 from cnnspec.training.data.picture import ENDINGS, files_in, is_picture, parts_in
+from cnnspec.training.data.preprocess import nearest
 from cnnspec.training.data.sample_files import read_mask, read_sample, read_wanted, together
 from cnnspec.training.data.target_values import as_mask, classes_and_colours
 
@@ -75,7 +76,8 @@ def _read(pairs: Mapping[Path, Path], shape: Shape | None, reader: _Masks | _Ima
     images: list[Array] = []
     others: list[Array] = []
     for file, other in pairs.items():
-        image, plain = read_sample(file, shape, resize), read_sample(file, shape)
+        plain = read_sample(file, shape)
+        image = read_sample(file, shape, resize) if resize else plain
         wanted = reader.read(other, plain, image)
         for new, before, one in ((image, images, file), (wanted, others, other)):
             if before and before[0].shape != new.shape:
@@ -111,7 +113,7 @@ class _Masks:
             raise bad_file(path, message, cure=cure)
         if found > self.most:
             self.most, self.where = found, str(path)
-        return mask if mask.shape == seen.shape[:-1] else _nearest(mask, seen.shape[:-1])
+        return mask if mask.shape == seen.shape[:-1] else nearest(mask[None], *seen.shape[:2])[0]
 
     def names(self) -> tuple[str, ...]:
         return tuple(name for name, _ in self.said) or tuple(map(str, range(self.most + 1)))
@@ -136,10 +138,3 @@ class _Images:
 
     def notes(self) -> list[str]:
         return []
-
-
-def _nearest(mask: Array, size: tuple[int, ...]) -> Array:
-    sides = zip(size, mask.shape, strict=True)
-    places = [((np.arange(new) + 0.5) * old / new).astype(int) for new, old in sides]
-    found: Array = mask[np.ix_(*places)]
-    return found

@@ -70,14 +70,20 @@ def entries_in(folder: Path) -> list[Path]:
         _refuse_folder(error)
 
 
-def parts_in(path: Path) -> dict[str, Path]:
-    """The folder of each part, by the names of ``PARTS``; all is for training where none has such a name."""
+def named_parts(path: Path) -> dict[str, Path]:
+    """The folders that are named after a part, by the names of ``PARTS``."""
     folders = folders_in(path)
     found = {}
     for part, names in PARTS.items():
         named = [folder for folder in folders if folder.name.lower() in names]
         if named:
             found[part] = min(named, key=lambda folder: names.index(folder.name.lower()))
+    return found
+
+
+def parts_in(path: Path) -> dict[str, Path]:
+    """The folder of each part; all is for training where no folder is named after that."""
+    found = named_parts(path)
     return found if "train" in found else {"train": path}
 
 
@@ -125,6 +131,11 @@ def read_plain(path: Path) -> Bytes:
         with opened(path) as file, _image(path, file) as image:
             if image.width * image.height > LARGEST:
                 raise bad_file(path, f"is {image.height}x{image.width} pixels; at most {LARGEST:,} are read")
+            if image.mode.startswith("I"):  # grey of 16 bits
+                numbers = np.asarray(image)
+                if numbers.max(initial=0) > 255:
+                    raise bad_file(path, f"holds the class {numbers.max():,}; classes go up to 254")
+                return numbers.astype(np.uint8)
             if image.mode not in ("L", "P", "1"):
                 return np.asarray(image.convert("RGB"), np.uint8)
             return np.asarray(image).astype(np.uint8)

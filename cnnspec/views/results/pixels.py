@@ -83,9 +83,8 @@ def class_colours(count: int) -> list[tuple[int, int, int]]:
 
 def overlaid(image: NDArray[Any], mask: NDArray[Any], count: int, opacity: float = 0.72) -> NDArray[np.uint8]:
     """A sample under the colours of its mask (height, width); class 0, and those from ``count``, show it."""
-    shown = sample(image)
-    step = max(1, mask.shape[0] // shown.shape[0])
-    mask = mask[::step, ::step][: shown.shape[0], : shown.shape[1]]
+    shown, step = sample(image), _step(image)
+    mask = mask[::step, ::step]
     grey = np.broadcast_to(shown, (*shown.shape[:2], 3)).astype(np.float32)
     colours = np.array([*class_colours(count), *[(0, 0, 0)] * (256 - count)], np.float32)[mask]
     covered = ((mask > 0) & (mask < count))[..., None]
@@ -93,9 +92,14 @@ def overlaid(image: NDArray[Any], mask: NDArray[Any], count: int, opacity: float
     return np.asarray(np.rint(mixed), np.uint8)
 
 
+def _step(image: NDArray[Any]) -> int:
+    """Of so many pixels one is shown."""
+    return max(1, int(min(image.shape[:2])) // LARGEST)
+
+
 def sample(image: NDArray[Any]) -> NDArray[np.uint8]:
     """A sample of the data, bytes or numbers: three channels or one, no larger than is shown."""
-    step = max(1, min(image.shape[:2]) // LARGEST)
+    step = _step(image)
     image = image[::step, ::step]
     if image.dtype != np.uint8:
         image = (

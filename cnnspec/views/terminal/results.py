@@ -19,13 +19,10 @@ SHORTEST: Final = 5
 """Letters to which names over a matrix are cut; sooner they are numbered."""
 MOST_PAIRS: Final = 10
 """Confusions listed where the page is too narrow for the matrix."""
-COLUMNS: Final = (
-    "network", "params", "epochs", "loss", "accuracy", "validation", "test loss", "test accuracy", "seconds",
-)  # fmt: skip
 
 
 def cells(curve: TrainingCurve) -> dict[str, str]:
-    """The figures of a training by COLUMNS, of its last epoch; nothing where there is none."""
+    """The figures of a training by name, of its last epoch; nothing where there is none."""
     values = curve.validation_accuracy
     return {
         "network": curve.name,
@@ -73,9 +70,8 @@ def _epochs(curve: TrainingCurve, terminal: Terminal) -> list[str]:
     columns = [_number(key, int(n > 2)) for n, key in enumerate(keys)]
     lines = [dict(zip(keys, line, strict=True)) for line in zip(*(texts[key] for key in keys), strict=True)]
     head = f"{curve.name}: {curve.params:,} params" if curve.params is not None else curve.name
-    tested = dict(curve.test_figures) or (
-        {} if curve.test_accuracy is None else {"accuracy": percent(curve.test_accuracy)}
-    )
+    accuracy = {} if curve.test_accuracy is None else {"accuracy": percent(curve.test_accuracy)}
+    tested = accuracy | dict(curve.test_figures)
     tail = ["", *(terminal.text(f"test {name} {text}") for name, text in tested.items())] if tested else []
     return [terminal.text(head), "", *_table(columns, lines, terminal), *tail]
 

@@ -1,0 +1,78 @@
+"""The sum behind a value, as ``cnnspec run --at`` and ``--working`` show it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from itertools import product
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from cnnspec.cli.console import stderr_console, stdout_console
+from cnnspec.layers.base import show
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from cnnspec.model import Model
+    from cnnspec.network.graph import Node
+
+MOST_PLACES: Final = 64
+"""Values that --working writes out of one layer."""
+
+
+def sums(
+    model: Model, sample: Mapping[str, NDArray[Any]], names: Sequence[str], places: Sequence[str],
+    form: str, decimals: int,
+) -> str:  # fmt: skip
+    """The sum behind the values at these places of each layer, or behind every value, as a page."""
+    from cnnspec.teaching import page
+    from cnnspec.teaching.working import NotWritten, Values, working
+
+    found = []
+    values = Values.of(model, sample)
+    for name in names:
+        node = model.network[name]
+        where = [_place(text, node) for text in places] or list(product(*map(range, _inner(node))))
+        if len(where) > MOST_PLACES:
+            stderr_console().say(
+                f"{name} has {len(where):,} values; the first {MOST_PLACES} are shown, --at others"
+            )
+        try:
+            found += [working(values, node, place) for place in where[:MOST_PLACES] if node.inputs]
+        except NotWritten as error:
+            raise click.BadParameter(str(error), param_hint="--at") from error
+    if form == "json":
+        return json.dumps([page.to_dict(one, decimals) for one in found])
+    width = stdout_console().terminal().width
+    return "\n".join(page.FORMATS[form](one, decimals, width) for one in found)
+
+
+def _inner(node: Node) -> tuple[int, ...]:
+    """A shape with the channels first."""
+    *sizes, channels = node.output
+    return (channels, *sizes)
+
+
+def _place(text: str, node: Node) -> tuple[int, ...]:
+    """``row,column`` or ``row,column,channel`` from 0, as (channel, row, column)."""
+    sizes = node.output[:-1]
+    try:
+        numbers = [int(part) for part in text.strip("()[] ").split(",")]
+    except ValueError:
+        numbers = []
+    if len(numbers) == len(sizes) and sizes:
+        numbers.append(0)
+    if len(numbers) != len(sizes) + 1:
+        way = "row,column or row,column,channel" if len(sizes) == 2 else "one number for each axis"
+        raise click.BadParameter(
+            f'"{text}" is no place in {show(node.output)}: {way}, from 0', param_hint="--at"
+        )
+    for number, size in zip(numbers, node.output, strict=True):
+        if not 0 <= number < size:
+            raise click.BadParameter(
+                f"{number} lies outside {show(node.output)}: 0 to {size - 1} along this axis",
+                param_hint="--at",
+            )
+    return (numbers[-1], *numbers[:-1])
