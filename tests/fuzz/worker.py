@@ -61,8 +61,9 @@ class Worker:
         process = self.process or self._begun()
         assert process.stdin is not None
         assert process.stdout is not None
-        process.stdin.write(f"{kind} {number}\n".encode())
-        process.stdin.flush()
+        with suppress(BrokenPipeError):  # a process that has died says nothing, which is told below
+            process.stdin.write(f"{kind} {number}\n".encode())
+            process.stdin.flush()
         ready, _, _ = select.select([process.stdout], [], [], LONGEST)
         line = process.stdout.readline() if ready else b""
         if line:

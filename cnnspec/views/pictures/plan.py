@@ -52,7 +52,7 @@ class CardRow:
     def width(self) -> float:
         """What the row's texts need, with their padding."""
         if not self.main:
-            return 2 * PAD + _pair(text_width(self.text, TEXT), text_width(self.right, TEXT), 6)
+            return 2 * PAD + _pair(text_width(self.text, TEXT), text_width(self.right, TEXT), 8)
         top = _pair(text_width(self.heading, NAME, True), text_width(self.shape, NAME - 1))
         below = _pair(text_width(self.text, TEXT), text_width(self.figure, TEXT))
         return 2 * PAD + max(top, below)
