@@ -194,6 +194,50 @@ def test_what_cannot_be_followed_is_told_at_its_line() -> None:
     assert "torch.nn.LSTM" in fault.message
 
 
+UNREAD = {
+    "self.n = nn.Sequential(nn.Conv2d(3, 8, 3)); self.n[0] = nn.Conv2d(3, 4, 1)": "what is put here",
+    "self.n = nn.Conv2d(3, 8, 3); (torch.zeros(2))[0] = 1": "what is put here",
+    "self.n = [nn.Conv2d(3, 8, 3), nn.ReLU()]; del self.n[-1]": "delete is not followed",
+}
+
+
+@pytest.mark.parametrize("what", UNREAD)
+def test_a_statement_that_would_change_the_network_is_refused(what: str) -> None:
+    text = "import torch\nfrom torch import nn\nclass A(nn.Module):\n    def __init__(self):\n"
+    text += f"        super().__init__(); {what}\n"
+    text += "    def forward(self, x):\n        return self.n(x)\nnet = A()\n"
+    assert any(UNREAD[what] in fault.message for fault in faults(text, "lecture.py@8x8x3"))
+
+
+@pytest.mark.parametrize("call", ["keras.ops.softmax(x, axis=1)", "keras.ops.gelu(x, approximate=True)"])
+def test_an_activation_with_options_is_refused(call: str) -> None:
+    text = "import keras\nfrom keras import layers\nx = i = keras.Input((8, 8, 3))\n"
+    text += f"x = {call}\nmodel = keras.Model(i, x)\n"
+    assert any("with options" in str(fault) for fault in faults(text))
+
+
+def test_the_options_of_an_own_layer_reach_its_call() -> None:
+    text = """
+import keras
+from keras import layers
+class Down(layers.Layer):
+    def __init__(self):
+        super().__init__()
+        self.a, self.b = layers.Conv2D(4, 3), layers.Conv2D(8, 3)
+    def call(self, x, wide=False):
+        return self.b(x) if wide else self.a(x)
+i = keras.Input((8, 8, 3))
+model = keras.Model(i, Down()(i, wide=True))
+"""
+    assert params(reading(text, "lecture.py:model")) == 8 * 27 + 8
+
+
+def test_two_tensors_are_added_by_a_function() -> None:
+    text = "import keras\nfrom keras import layers\ni = keras.Input((8, 8, 3))\n"
+    text += "a = layers.Conv2D(3, 1)(i)\nmodel = keras.Model(i, keras.ops.add(a, i))\n"
+    assert reading(text).network.layers[-1].word == "add"
+
+
 HOSTILE = {
     "endless": "while True:\n    x = 1\n",
     "endless layers": "l = []\nwhile True:\n    l.append(nn.Linear(2, 2))\n",

@@ -141,6 +141,28 @@ def node(kind: str, inputs: str = "x", output: str = "y", **more: Any) -> Any:
     return helper.make_node(kind, inputs.split(), [output], **more)
 
 
+@pytest.mark.parametrize("nodes", [
+    [node("Div", "c x")], [node("Div", "x z")], [node("Max", "x k")], [node("Min", "x k")],
+    [node("Sub", "c x")],
+], ids=["one over", "by zero", "max a channel", "min a channel", "less than"])  # fmt: skip
+def test_a_constant_is_a_factor_or_a_term_alone(nodes: list[Any], tmp_path: Path) -> None:
+    """1/x came in as x."""
+    runtime, values = pytest.importorskip("onnxruntime"), np.random.default_rng(0).uniform(1, 2, (1, 3, 8, 8))
+    constants = {
+        "c": np.float32(3), "z": np.array([[[1]], [[0]], [[2]]], "float32"),
+        "k": np.array([[[0.5]], [[1.5]], [[1.2]]], "float32"),
+    }  # fmt: skip
+    place, x = tmp_path / "x.onnx", values.astype("float32")
+    place.write_bytes(graph_of(nodes, constants).SerializeToString())
+    try:
+        model = cnnspec.from_onnx(place)
+    except SpecError:
+        return
+    session = runtime.InferenceSession(str(place), providers=["CPUExecutionProvider"])
+    (wanted,) = session.run(None, {session.get_inputs()[0].name: x})
+    np.testing.assert_allclose(np.moveaxis(model.predict(np.moveaxis(x, 1, -1)), -1, 1), wanted, rtol=1e-5)
+
+
 BIG: dict[str, Any] = {"s": np.array([10**6, 10**6]), "t": np.array([1, 1, 9, 9])}
 BROKEN: dict[str, tuple[list[Any], str]] = {
     "nothing gives it": ([node("Relu", "nowhere", name="r")], "r (Relu) .* reads nowhere"),

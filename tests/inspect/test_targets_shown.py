@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from tools import Command
 
+from cnnspec.views.results import pixels
+
 COUNT = 40
 RANDOM = np.random.default_rng(0)
 IMAGES = RANDOM.integers(0, 256, (COUNT, 8, 8, 1), np.uint8)
@@ -100,3 +102,14 @@ def test_a_run_goes_on_to_the_same_weights(kind: str, cnnspec: Command) -> None:
     assert code == 0, err
     one, other = (Path(run, "weights.safetensors").read_bytes() for run in ("run", "long"))
     assert one == other
+
+
+@pytest.mark.parametrize("size", [48, 289, 512])
+def test_a_mask_lies_where_its_image_does(size: int) -> None:
+    mask = np.zeros((size, size), np.uint8)
+    mask[size // 2 :] = 1
+    shown = pixels.overlaid(np.zeros((size, size, 1), np.uint8), mask, 2)
+    covered = shown.max(axis=2) > 0
+    assert abs(covered.mean() - 0.5) < 0.02
+    assert not covered[0].any()
+    assert covered[-1].all()

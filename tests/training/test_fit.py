@@ -673,3 +673,8 @@ def test_a_run_that_began_with_weights_is_resumed_with_them_before_its_first_epo
             path.unlink()
     resumed.fit("digits", folder=tmp_path / "broken", resume=True)
     assert same(weights(whole), weights(resumed))
+
+
+def test_class_weights_are_refused_beside_numbers() -> None:
+    text = "input 4; dense 1; train { target numbers; classweights balanced }"
+    assert "classweights must go with loss crossentropy" in fault_of(cnnspec.parse, text).message

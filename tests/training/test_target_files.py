@@ -58,6 +58,16 @@ def test_masks_of_class_numbers(tmp_path: Path, palette: bool) -> None:
     assert any(f"2 is in {masks}" in note for note in data.notes)
 
 
+def test_masks_of_sixteen_bits_hold_class_numbers(tmp_path: Path) -> None:
+    photos = folder(tmp_path / "photos", photo)
+    masks = folder(tmp_path / "masks", lambda n: numbered(n).astype("uint16"))
+    assert load("images", photos, target=MaskTarget(path=str(masks))).names == ("0", "1", "2")
+    folder(masks, lambda n: np.full((6, 8), 300, "uint16"))
+    assert (
+        "holds the class 300" in fault_of(load, "images", photos, target=MaskTarget(path=str(masks))).message
+    )
+
+
 def test_masks_of_colours_by_a_table(tmp_path: Path) -> None:
     colours = np.array([(0, 0, 0), (135, 206, 235), (128, 128, 128)], np.uint8)
     photos = folder(tmp_path / "photos", photo)
