@@ -30,6 +30,9 @@ from cnnspec.teaching.working import (
 MOST_WRITTEN: Final = 100_000
 """Multiplies of a layer whose gradient is written out; that of a larger one is computed only."""
 
+NUMBERS_ONLY: Final = {*NOT_WRITTEN, "layernorm", "groupnorm", "instancenorm", "rmsnorm", "l2norm"}
+"""Layers whose gradients are given as numbers: every value of a norm's input moves every output, twice."""
+
 
 @dataclass(frozen=True)
 class Error:
@@ -45,7 +48,7 @@ class Error:
 class LayerGradient:
     """One layer: δ at its output, the gradients of its weights by short name and of its inputs, C x H x W.
 
-    The arrays hold formulas, or numbers where ``written`` is false: the layer is too large to be written out.
+    The arrays hold formulas, or numbers where ``written`` is false: no line holds the layer's sums.
     """
 
     node: Node
@@ -100,7 +103,9 @@ def _delta(array: Array) -> Array:
 
 
 def numbers(array: Array) -> Array:
-    """The values of an array of formulas."""
+    """The values of an array of formulas, or of numbers."""
+    if array.dtype != object:
+        return array.astype(float)
     return np.vectorize(lambda one: float(formula(one).value), otypes=[float])(array) if array.size else array
 
 
@@ -134,7 +139,7 @@ def backward(values: Values, error: Error) -> Backward:
 def _layer(values: Values, node: Node, delta: Array) -> LayerGradient:
     inputs = [values.maps[index] for index in sources(node)]
     weights = values.of_node(node)
-    written = node.word not in NOT_WRITTEN and products(node) + delta.size <= MOST_WRITTEN
+    written = node.word not in NUMBERS_ONLY and products(node) + delta.size <= MOST_WRITTEN
     if written:
         xs = input_cells(inputs, [None] * len(inputs))
         named = {name: weight_cells(name, array, node) for name, array in weights.items()}
