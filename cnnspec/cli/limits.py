@@ -33,7 +33,10 @@ LIMITS: Final[dict[str, dict[str, tuple[str, str]]]] = {
     "Data": {
         "file": ("cnnspec.files:LARGEST_DATA", "bytes"),
         "table": ("cnnspec.training.data.table:LARGEST", "bytes of CSV, read in some four times as many"),
-        "image": ("cnnspec.training.data.picture:LARGEST", "pixels"),
+        "image": (
+            "cnnspec.training.data.picture:LARGEST",
+            "pixels; half of TIFF and progressive JPEG, a third of WEBP",
+        ),
         "packed": ("cnnspec.training.data.faults:UNFOLDED", "bytes unfolded, or 100 times the file's"),
         "classes": ("cnnspec.training.data.values:MOST_CLASSES", "of a data set"),
     },

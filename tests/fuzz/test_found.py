@@ -7,6 +7,7 @@ import os
 import tracemalloc
 from collections.abc import Callable
 from functools import partial
+from importlib.util import find_spec
 from itertools import product
 from pathlib import Path
 from random import Random
@@ -34,6 +35,7 @@ from cnnspec.training import checkpoint
 from cnnspec.training.data import data
 from cnnspec.training.data import table as table_files
 from cnnspec.training.data.idx import read_images, read_pair
+from cnnspec.training.data.picture import read_image
 from cnnspec.training.history import EpochRecord, MetricsFile
 from cnnspec.training.inspection import curve_of
 from cnnspec.views.documents import indented
@@ -48,6 +50,7 @@ from .drive import drive
 from .forge.arrays import unfolding, zipped
 from .forge.samples import header, unfolding_idx
 from .lab import lab
+from .limits import Verdict, measured
 
 
 def printed(*items: Diagnostic) -> str:
@@ -325,3 +328,16 @@ def test_a_map_merged_with_a_vector_that_comes_first_is_explained(text: str) -> 
     analysis = analyze(parse("input 8x8x4; conv 4 3x3; " + text))
     told = explain(analysis, analysis.rows[-1].name, "receptive-field")
     assert ["size along the height and the width"] == [step.what for step in told.steps]
+
+
+@pytest.mark.skipif(not find_spec("PIL"), reason="Pillow is not installed")
+@pytest.mark.parametrize("ending", ["png", "tif"])
+def test_a_large_picture_takes_a_few_bytes_a_pixel(tmp_path: Path, ending: str) -> None:
+    from PIL import Image
+
+    grey = np.zeros((2500, 4000), np.float32 if ending == "tif" else np.uint16)
+    options = {"compression": "tiff_deflate"} if ending == "tif" else {"compress_level": 1}
+    Image.fromarray(grey).save(path := tmp_path / f"x.{ending}", **options)
+    with measured(verdict := Verdict()):
+        assert not read_image(path, 3).any()
+    assert verdict.memory < 12 * grey.size

@@ -14,12 +14,12 @@ from tools import fault_of
 
 from cnnspec.cli.inputs import input_array
 from cnnspec.diagnostics import SpecError
-from cnnspec.training.data import images
+from cnnspec.training.data import images, picture
 from cnnspec.training.data.dataset import Samples
 from cnnspec.training.data.picture import read_image
 
 if find_spec("PIL"):
-    from PIL import Image
+    from PIL import Image, ImageOps
 
     PICTURE = np.arange(0, 240, 10, dtype=np.uint8).reshape(4, 6)
     ORIENTATION = 0x0112
@@ -37,6 +37,30 @@ if find_spec("PIL"):
         path = lying(tmp_path / "photo.png", orientation)
         np.testing.assert_array_equal(PICTURE[..., None], read_image(path, 1))
         np.testing.assert_array_equal(PICTURE[None, ..., None], input_array(str(path), (4, 6, 1), 0))
+
+    @pytest.mark.parametrize("orientation", range(1, 9))
+    def test_each_orientation_is_pillows(
+        tmp_path: Path, orientation: int, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(picture, "AT_ONCE", 12)
+        tag = Image.Exif()
+        tag[ORIENTATION] = orientation
+        Image.fromarray(PICTURE).save(path := tmp_path / "x.png", exif=tag)
+        with Image.open(path) as image:
+            wanted = np.asarray(ImageOps.exif_transpose(image))
+        np.testing.assert_array_equal(wanted, read_image(path, 1)[..., 0])
+
+    def test_of_kinds_whose_decoders_take_much_memory_less_is_read(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(picture, "LARGEST", 47)
+        for name in ("x.png", "x.tif"):
+            Image.fromarray(PICTURE).save(tmp_path / name)
+        assert read_image(tmp_path / "x.png", 1).any()
+        assert (
+            "is 4x6 pixels; at most 23 are read of TIFF"
+            in fault_of(read_image, tmp_path / "x.tif", 1).message
+        )
 
     def test_the_pictures_of_a_folder_stand_upright(tmp_path: Path) -> None:
         for name in ("cat", "dog"):

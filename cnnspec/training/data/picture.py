@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Final, NoReturn
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, NoReturn
 
 import numpy as np
 
@@ -31,6 +32,22 @@ PARTS: Final = {
     "test": ("test", "testing"),
 }
 """What the folders of parts are called, in capitals or not."""
+COSTS: Final = {"TIFF": 2, "progressive JPEG": 2, "WEBP": 3}
+"""Kinds whose decoders take more memory; of them a half or a third as many pixels are read."""
+AT_ONCE: Final = 1 << 18
+"""Pixels that are converted together."""
+ORIENTATION: Final = 0x0112
+"""The tag of Exif that says how the camera was held."""
+UPRIGHT: Final[dict[int, Callable[[Bytes], Bytes]]] = {
+    2: lambda pixels: pixels[:, ::-1],
+    3: lambda pixels: pixels[::-1, ::-1],
+    4: lambda pixels: pixels[::-1],
+    5: lambda pixels: pixels.swapaxes(0, 1),
+    6: lambda pixels: pixels[::-1].swapaxes(0, 1),
+    7: lambda pixels: pixels[::-1, ::-1].swapaxes(0, 1),
+    8: lambda pixels: pixels[:, ::-1].swapaxes(0, 1),
+}
+"""What a picture with each orientation is turned by; the first is upright."""
 DEEP: Final = 257
 """Steps of 16 bits (0 to 65535) in one of 8 (0 to 255)."""
 DEEP_KINDS: Final = ("PNG", "PPM")
@@ -108,7 +125,7 @@ def read_image(path: Path, channels: int | Shape) -> Bytes:
     those of the image in colour.
     """
     try:
-        from PIL import ImageOps
+        import PIL  # noqa: F401
     except ImportError as error:
         raise missing(
             "images are read with Pillow, which is not installed", "pip install 'cnnspec[plot]'"
@@ -116,12 +133,15 @@ def read_image(path: Path, channels: int | Shape) -> Bytes:
     with decoding(path, "is not an image, or is damaged"), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # they name lines of Pillow; what matters is raised
         with opened(path) as file, _image(path, file) as image:
-            if image.width * image.height > LARGEST:
-                raise bad_file(path, f"is {image.height}x{image.width} pixels; at most {LARGEST:,} are read")
-            upright = _on_white(_as_bytes(path, ImageOps.exif_transpose(image), image.format))
             grey = _is_grey(channels, image.width * image.height)
-            pixels = np.asarray(upright.convert("L" if grey else "RGB"), np.uint8)
-    return pixels[..., None] if pixels.ndim == 2 else pixels
+            factor = _factor(path, image)
+            pixels = np.empty((image.height, image.width, 1 if grey else 3), np.uint8)
+            for top, strip in _strips(image):
+                part = _on_white(_as_bytes(strip, factor)).convert("L" if grey else "RGB")
+                pixels[top : top + strip.height] = np.asarray(part).reshape(strip.height, strip.width, -1)
+            tags: Any = image.getexif()
+            turn = UPRIGHT.get(tags.get(ORIENTATION))
+            return pixels if turn is None else turn(pixels)
 
 
 def read_plain(path: Path) -> Bytes:
@@ -129,8 +149,6 @@ def read_plain(path: Path) -> Bytes:
     with decoding(path, "is not an image, or is damaged"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         with opened(path) as file, _image(path, file) as image:
-            if image.width * image.height > LARGEST:
-                raise bad_file(path, f"is {image.height}x{image.width} pixels; at most {LARGEST:,} are read")
             if image.mode.startswith("I"):  # grey of 16 bits
                 numbers = np.asarray(image)
                 if numbers.max(initial=0) > 255:
@@ -142,14 +160,29 @@ def read_plain(path: Path) -> Bytes:
 
 
 def _image(path: Path, file: BinaryIO) -> Image.Image:
+    """The picture in a file, decoded; raises SpecError for one of more pixels than are read."""
     from PIL import Image, UnidentifiedImageError
 
     try:
-        return Image.open(file, formats=FORMATS)
+        image = Image.open(file, formats=FORMATS)
     except UnidentifiedImageError as error:
         raise bad_file(path, "is not an image, or is damaged") from error
     except Image.DecompressionBombError as error:
         raise bad_file(path, f"has more than {LARGEST:,} pixels; no more are read") from error
+    kind = "progressive JPEG" if image.info.get("progressive") else str(image.format)
+    most = LARGEST // COSTS.get(kind, 1)
+    if image.width * image.height > most:
+        said = f"is {image.height}x{image.width} pixels; at most {most:,} are read"
+        raise bad_file(path, said + f" of {kind}" * (most < LARGEST), cure="make it smaller")
+    image.load()
+    return image
+
+
+def _strips(image: Image.Image) -> Iterator[tuple[int, Image.Image]]:
+    """The picture in parts, from the top, so that what is made of them takes little memory."""
+    rows = max(1, AT_ONCE // max(1, image.width))
+    for top in range(0, image.height, rows):
+        yield top, image.crop((0, top, image.width, min(top + rows, image.height)))
 
 
 def _is_grey(channels: int | Shape, pixels: int) -> bool:
@@ -158,20 +191,30 @@ def _is_grey(channels: int | Shape, pixels: int) -> bool:
     return channels[2] == 1 if len(channels) == 3 else channels != (3 * pixels,)
 
 
-def _as_bytes(path: Path, image: Image.Image, kind: str | None) -> Image.Image:
-    """Grey of more than 8 bits brought to 0 to 255; raises SpecError where its scale is not known."""
-    from PIL import Image
-
-    if image.mode not in ("F", "I") and not image.mode.startswith("I;16"):
-        return image
-    values = np.asarray(image)
-    low, high = float(values.min(initial=0)), float(values.max(initial=0))
-    deep = image.mode.startswith("I;16") or (image.mode == "I" and kind in DEEP_KINDS)
+def _factor(path: Path, image: Image.Image) -> float:
+    """What brings grey of more than 8 bits to 0 to 255; raises SpecError where its scale is not known."""
+    if not _is_deep(image):
+        return 1.0
+    ends = [(values.min(), values.max()) for values in (np.asarray(strip) for _, strip in _strips(image))]
+    low, high = float(np.min(ends, initial=0)), float(np.max(ends, initial=0))
+    deep = image.mode.startswith("I;16") or (image.mode == "I" and image.format in DEEP_KINDS)
     factor = 1 / DEEP if deep else 255.0 if image.mode == "F" and high <= 1 else 1.0
     if not (low >= 0 and high * factor <= 255):
         message = f"holds values from {low:.4g} to {high:.4g}; pixels are 0 to 255"
         raise bad_file(path, message, cure="save it as an image of 8 or 16 bits, or with values of 0 to 1")
-    return Image.fromarray(np.rint(values.astype(np.float64) * factor).astype(np.uint8))
+    return factor
+
+
+def _is_deep(image: Image.Image) -> bool:
+    return image.mode in ("F", "I") or image.mode.startswith("I;16")
+
+
+def _as_bytes(image: Image.Image, factor: float) -> Image.Image:
+    from PIL import Image
+
+    if not _is_deep(image):
+        return image
+    return Image.fromarray(np.rint(np.asarray(image).astype(np.float64) * factor).astype(np.uint8))
 
 
 def _on_white(image: Image.Image) -> Image.Image:
