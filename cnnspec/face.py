@@ -7,8 +7,10 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from cnnspec.analysis.compare import Comparison, compare
+from cnnspec.analysis.compare import Comparison
+from cnnspec.analysis.compare import compare as layer_by_layer
 from cnnspec.analysis.report import Analysis, Row, analyze
+from cnnspec.analysis.several import SideBySide, side_by_side
 from cnnspec.diagnostics import SpecError, nearest
 from cnnspec.document import Document, network_of
 from cnnspec.files import write_atomically
@@ -121,7 +123,19 @@ def diff(one: Network | Spec, other: Network | Spec) -> Comparison:
     >>> diff("input 28x28x1; conv 6 5x5", "input 28x28x1; conv 6 3x3").is_same
     False
     """
-    return compare(analyze(one), analyze(other))
+    return layer_by_layer(analyze(one), analyze(other))
+
+
+def compare(*networks: Network | Spec, **options: Any) -> SideBySide:
+    """Networks side by side, by their names; ``print`` shows it as ``cnnspec compare`` does.
+
+    ``options`` are those of ``analyze``, such as ``batch=32``.
+
+    >>> [one.name for one in compare("lenet", "alexnet").ranked("params")]
+    ['AlexNet', 'LeNet5']
+    """
+    found = [network_of(one) for one in networks]
+    return side_by_side([(one.name or "network", one) for one in found], **options)
 
 
 def report(network: Network | Spec, path: str | PathLike[str] | None = None) -> str:

@@ -22,6 +22,7 @@ UPWARD: Final = {
     "history_html": "cnnspec.notebook:history_html",
     "history_svg": "cnnspec.notebook:history_svg",
     "analysis_text": "cnnspec.views.terminal.table:render",
+    "several_text": "cnnspec.views.several:render",
     "comparison_text": "cnnspec.views.terminal.comparison:render",
     "build": "cnnspec.model:build",
     "foreign_document": "cnnspec.exchange:document_of",

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from cnnspec.cli.compare import documents_of, several, specs_argument
 from cnnspec.cli.console import Console, show, stderr_console, stdout_console
 from cnnspec.cli.options import batch_option, format_option
-from cnnspec.cli.spec import read, spec_argument
 from cnnspec.diagnostics import Diagnostic, Severity, suggestion
 from cnnspec.views.documents import TABLES
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @click.command("analyze")
-@spec_argument
+@specs_argument
 @format_option("table", "json", *TABLES)
 @batch_option()
 @click.option("--columns", metavar="A,B,…", help="Columns by name; --columns list tells which there are.")
@@ -44,10 +44,12 @@ if TYPE_CHECKING:
 )
 @click.option("--exclude-padding", is_flag=True, help="Leave out multiplications by padding.")
 def command(
-    spec: str | None, inline: str | None, form: str, batch: int, columns: str | None, fold: bool,
+    specs: tuple[str, ...], inline: tuple[str, ...], form: str, batch: int, columns: str | None, fold: bool,
     depth: int | None, only: str | None, count_like: str, optimizer: str | None, exclude_padding: bool,
 ) -> int:  # fmt: skip
     """Shapes, parameters, multiplies and receptive field of every layer.
+
+    Several networks are shown side by side, as cnnspec compare does.
 
     \b
     Examples:
@@ -60,14 +62,19 @@ def command(
     if columns == "list":
         return _list_columns(stdout_console())
     chosen = _columns(columns)
-    document = read(spec, inline)
-    analysis = analysis_of(
-        document,
-        batch=batch,
-        convention=count_like,
-        exclude_padding=exclude_padding,
-        optimizer=optimizer and optimizer.lower(),
-    )
+    options: dict[str, Any] = {
+        "batch": batch,
+        "convention": count_like,
+        "exclude_padding": exclude_padding,
+        "optimizer": optimizer and optimizer.lower(),
+    }
+    documents = documents_of(specs, inline)
+    if len(documents) > 1:
+        if chosen or only or depth is not None:
+            raise click.UsageError("--columns, --only and --depth are for one network")
+        return several(documents, form, **options)
+    (document,) = documents
+    analysis = analysis_of(document, **options)
     if only:
         return _print_only(analysis, document, only)
     if form == "json":

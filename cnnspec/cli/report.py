@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import click
 
+from cnnspec.cli.compare import documents_of, specs_argument, whole
 from cnnspec.cli.console import show, write_result
 from cnnspec.cli.options import batch_option, data_options
-from cnnspec.cli.spec import keep_spec, read, spec_argument
+from cnnspec.cli.spec import keep_spec
 from cnnspec.diagnostics import SpecError
 from cnnspec.document import RUN_SPEC
 
 if TYPE_CHECKING:
+    from cnnspec.document import Document
     from cnnspec.model import Model
     from cnnspec.recipe.models import Recipe
     from cnnspec.training.data import Dataset
@@ -28,7 +30,7 @@ T = TypeVar("T")
 
 
 @click.command("report")
-@spec_argument
+@specs_argument
 @click.option(
     "--run", type=click.Path(path_type=Path), metavar="DIR", help="The folder of a run of this network."
 )
@@ -37,33 +39,37 @@ T = TypeVar("T")
 @click.option("--workings/--no-workings", default=True, help="With every number's working (the default).")
 @data_options
 def command(
-    spec: str | None, inline: str | None, run: Path | None, output: str | None, batch: int, workings: bool,
-    data_name: str | None, data_dir: Path | None,
+    specs: tuple[str, ...], inline: tuple[str, ...], run: Path | None, output: str | None, batch: int,
+    workings: bool, data_name: str | None, data_dir: Path | None,
 ) -> int:  # fmt: skip
     """One page about a network: picture, table, cost, memory, and every number with its working.
 
     With --run, or where SPEC is the folder of a run, also what it learned: curves,
     filters, confusion, mistakes. The page is one file, needs no network and no
     JavaScript, and prints. A spec with errors gets its messages and what is known.
+    Of several SPECs the page compares the networks, and shows each.
 
     \b
     Examples:
       cnnspec report lenet -o lenet.html
       cnnspec report runs/LeNet5-1 -o lenet.html
+      cnnspec report alexnet vgg16 resnet50 -o three.html
     """
     from cnnspec.cli import runs
     from cnnspec.views.documents.report.page import render
 
-    if run is None and spec is not None and inline is None and Path(spec).is_dir():
-        run, spec = runs.folder_of(spec), None
+    if run is None and len(specs) == 1 and not inline and Path(specs[0]).is_dir():
+        run, specs = runs.folder_of(specs[0]), ()
     run = run and runs.folder_of(str(run))
-    if run is not None and spec is None and inline is None:
-        spec = str(run / RUN_SPEC)
-    document = read(spec, inline)
-    target = output or f"{document.stem}.html"
-    if target != "-" and Path(target).suffix.lower() not in (".html", ".htm"):
-        cure = "a browser prints it as PDF" if target.endswith(".pdf") else "cnnspec draw makes pictures"
-        raise click.UsageError(f'the report is a page: "{target}" must end in .html; {cure}')
+    if run is not None and not specs and not inline:
+        specs = (str(run / RUN_SPEC),)
+    documents = documents_of(specs, inline)
+    if len(documents) > 1:
+        if run:
+            raise click.UsageError("--run tells of one network")
+        return _several(documents, output or "networks.html", batch)
+    (document,) = documents
+    target = _page(output or f"{document.stem}.html")
     keep_spec(document, target, "page")
     learned = None
     if run is not None and document.network and not document.failed:
@@ -72,6 +78,24 @@ def command(
     if document.failed:
         show(document.errors)
         return 1
+    return 0
+
+
+def _page(target: str) -> str:
+    """The target, where it is a page's."""
+    if target != "-" and Path(target).suffix.lower() not in (".html", ".htm"):
+        cure = "a browser prints it as PDF" if target.endswith(".pdf") else "cnnspec draw makes pictures"
+        raise click.UsageError(f'the report is a page: "{target}" must end in .html; {cure}')
+    return target
+
+
+def _several(documents: Sequence[Document], target: str, batch: int) -> int:
+    """Networks on one page, side by side and each by itself; leaves where one has errors."""
+    from cnnspec.views.documents.report.page import render_several
+
+    for document in documents:
+        keep_spec(document, target, "page")
+    write_result(_page(target), render_several(whole(documents), batch=batch))
     return 0
 
 

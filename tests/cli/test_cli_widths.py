@@ -39,6 +39,7 @@ COMMANDS = [
     ["check", "vgg16"],
     ["solve", "-e", UNKNOWN],
     ["solve", "-e", "input 224x224x3; conv 64 ?x? stride=? => ?x?x64; expect params <= 10k"],
+    ["compare", "lenet", "googlenet", "-e", SPEC],
     ["diff", "resnet18", "resnet34"],
     ["diff", "googlenet", "googlenet_torchvision"],
     ["diff", "-e", SPEC, "lenet", "--all"],

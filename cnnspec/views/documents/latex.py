@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
 from cnnspec.views.terminal.columns import DEFAULT, choose, total_text
+from cnnspec.views.terminal.grid import Column
 from cnnspec.views.terminal.rows import flat_rows
 
 if TYPE_CHECKING:
@@ -24,23 +25,34 @@ SIZE: Final = re.compile(r"(?<=\d)x(?=\d)")
 def render(analysis: Analysis, columns: Sequence[str] = (), *, folded: bool = True) -> str:
     """A ``tabular`` environment; it needs ``\\usepackage{booktabs}``."""
     figures = choose(columns or DEFAULT)
-    rows = [" & ".join(map(cell, row)) for row in flat_rows(analysis, figures, folded)]
-    total = " & ".join(cell(total_text(figure, analysis)) for figure in figures)
+    return tabular(
+        figures,
+        flat_rows(analysis, figures, folded),
+        [total_text(figure, analysis) for figure in figures],
+    )
+
+
+def tabular(columns: Sequence[Column], rows: Iterable[Sequence[str]], total: Sequence[str] = ()) -> str:
+    """Rows of texts under their titles, and a last one below a rule."""
+    lines = ["  \\midrule", _line(total)] if total else []
     return "\n".join(
         (
             "% needs \\usepackage{booktabs}",
-            f"\\begin{{tabular}}{{{''.join('r' if figure.right else 'l' for figure in figures)}}}",
+            f"\\begin{{tabular}}{{{''.join('r' if column.right else 'l' for column in columns)}}}",
             "  \\toprule",
-            f"  {' & '.join(escape(figure.title) for figure in figures)} \\\\",
+            f"  {' & '.join(escape(column.title) for column in columns)} \\\\",
             "  \\midrule",
-            *(f"  {row} \\\\" for row in rows),
-            "  \\midrule",
-            f"  {total} \\\\",
+            *map(_line, rows),
+            *lines,
             "  \\bottomrule",
             "\\end{tabular}",
             "",
         )
     )
+
+
+def _line(row: Sequence[str]) -> str:
+    return f"  {' & '.join(map(cell, row))} \\\\"
 
 
 def cell(text: str) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from cnnspec.views.terminal.columns import DEFAULT, Figure, choose, total_text
+from cnnspec.views.terminal.columns import DEFAULT, choose, total_text
+from cnnspec.views.terminal.grid import Column
 from cnnspec.views.terminal.paint import pad, width_of
 from cnnspec.views.terminal.rows import flat_rows
 
@@ -21,7 +22,7 @@ def render(analysis: Analysis, columns: Sequence[str] = (), *, folded: bool = Tr
     return "\n".join(table([figure.title for figure in figures], rows, figures)) + "\n"
 
 
-def table(titles: Sequence[str], rows: Sequence[Sequence[str]], figures: Sequence[Figure]) -> list[str]:
+def table(titles: Sequence[str], rows: Sequence[Sequence[str]], figures: Sequence[Column]) -> list[str]:
     """A pipe table whose source is aligned too."""
     widths = [max(3, *(width_of(row[n]) for row in (titles, *rows))) for n in range(len(titles))]
     rights = [figure.right for figure in figures]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from fractions import Fraction
+from math import prod
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from cnnspec.diagnostics import nearest
@@ -78,6 +79,12 @@ def _field_text(row: Row, analysis: Analysis) -> str:
     field = row.receptive_field
     differs = field is not None and any(len(found) > 1 for found in field.sizes)
     return f"{'≤' if differs else ''}{_field_size(row, analysis)}"
+
+
+def last_field(analysis: Analysis) -> str:
+    """What the last map of more than one place sees; nothing where there is none."""
+    rows = (row for row in reversed(analysis.rows) if row.receptive_field and prod(row.output[:-1]) > 1)
+    return next((show(row.receptive_field.size) for row in rows if row.receptive_field), "")
 
 
 def _field_part(name: str) -> Callable[[Row, Analysis], Bare]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from html import escape
 from typing import TYPE_CHECKING
 
+from cnnspec.analysis.several import side_by_side
 from cnnspec.diagnostics import Diagnostic, LayerError
 from cnnspec.resources import VERSION
+from cnnspec.views import several
 from cnnspec.views.documents import html
 from cnnspec.views.documents.report import sections
 from cnnspec.views.documents.report.sections import explanations
@@ -21,6 +23,7 @@ from cnnspec.views.terminal.outline import repeated
 if TYPE_CHECKING:
     from cnnspec.analysis.report import Analysis
     from cnnspec.document import Document
+    from cnnspec.network.graph import Network
     from cnnspec.views.documents.report.learned import Learned
 
 MOST_EXPLAINED, MOST_PRINTED = 1000, 40
@@ -31,28 +34,43 @@ def render(
     document: Document, *, batch: int = 1, learned: Learned | None = None, workings: bool = True
 ) -> str:
     """The page; bytes are for ``batch`` samples. A spec with errors gets its messages, and what is known."""
-    colors, analysis, name = Colors(), document.analyze(batch=batch), escape(document.title)
+    colors, analysis = Colors(), document.analyze(batch=batch)
     diagnostics = tuple(dict.fromkeys((*document.diagnostics, *(analysis.findings if analysis else ()))))
     parts = {
         "Messages": sections.messages(diagnostics),
-        "Picture": _pictures(document, diagnostics, colors),
+        "Picture": _pictures(document.network, document.title, diagnostics, colors),
         **(_known(analysis) if analysis else {}),
         "What it learned": _learned(learned, colors) if learned else "",
         "Workings": _explained(analysis) if analysis and workings else "",
         "The spec": _changes(learned) + f"<pre>{escape(document.source.text.strip())}</pre>",
     }
-    parts = {title: body for title, body in parts.items() if body}
+    standing = _standing(document, analysis, learned)
+    return _page(document.title, standing, parts, _footer(analysis), colors)
+
+
+def render_several(networks: Sequence[tuple[str, Network]], *, batch: int = 1) -> str:
+    """One page about several networks with their names: side by side, then each by itself."""
+    colors, found = Colors(), side_by_side(networks, batch=batch)
+    parts = {"Side by side": several.as_html(found)}
+    for n, one in enumerate(found.contenders):
+        pictures = _pictures(one.analysis.network, one.name, (), colors, f"{n}-")
+        parts[one.name] = sections.figures(one.analysis, None) + pictures + _layers(one.analysis)
+    return _page(" · ".join(list(parts)[1:]), "", parts, _footer(found.contenders[0].analysis), colors)
+
+
+def _page(title: str, standing: str, parts: Mapping[str, str], footer: str, colors: Colors) -> str:
+    """The whole page of its parts by their titles; those that are empty are left out."""
+    shown = {escape(name): body for name, body in parts.items() if body}
     body = "\n".join(
-        f'<section id="{_anchor(title)}">\n<h2>{title}</h2>\n{text}\n</section>'
-        for title, text in parts.items()
+        f'<section id="{_anchor(name)}">\n<h2>{name}</h2>\n{text}\n</section>' for name, text in shown.items()
     )
-    links = "".join(f'<a href="#{_anchor(title)}">{title}</a>' for title in parts)
+    links = "".join(f'<a href="#{_anchor(name)}">{name}</a>' for name in shown)
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{name}</title>\n<style>\n{sheet(colors)}</style>\n</head>\n<body>\n"
-        f"<header><h1>{name}</h1>{_standing(document, analysis, learned)}<nav>{links}</nav></header>\n"
-        f"<main>\n{body}\n</main>\n<footer>{_footer(analysis)}</footer>\n</body>\n</html>\n"
+        f"<title>{escape(title)}</title>\n<style>\n{sheet(colors)}</style>\n</head>\n<body>\n"
+        f"<header><h1>{escape(title)}</h1>{standing}<nav>{links}</nav></header>\n"
+        f"<main>\n{body}\n</main>\n<footer>{footer}</footer>\n</body>\n</html>\n"
     )
 
 
@@ -71,10 +89,14 @@ def _standing(document: Document, analysis: Analysis | None, learned: Learned | 
 
 def _known(analysis: Analysis) -> dict[str, str]:
     return {
-        "Layers": f'<div class="scroll">{html.render(analysis, named=False)}</div>',
+        "Layers": _layers(analysis),
         "Cost": sections.shares(analysis) + sections.expectations(analysis),
         "Memory": sections.memory(analysis),
     }
+
+
+def _layers(analysis: Analysis) -> str:
+    return f'<div class="scroll">{html.render(analysis, named=False)}</div>'
 
 
 def _learned(learned: Learned, colors: Colors) -> str:
@@ -107,24 +129,27 @@ def _footer(analysis: Analysis | None) -> str:
 # Pictures ------------------------------------------------------------------------
 
 
-def _pictures(document: Document, diagnostics: Sequence[Diagnostic], colors: Colors) -> str:
-    looks = [
-        Look(choices=readable_choices(document.network), titled=False),
-        *([Look("volumes", titled=False)] if document.network else []),
-    ]
-    return "".join(_drawn(document, diagnostics, look, colors) for look in looks)
+def _pictures(
+    network: Network | None, name: str, diagnostics: Sequence[Diagnostic], colors: Colors, prefix: str = ""
+) -> str:
+    """The graph and the volumes, their ids behind a ``prefix``."""
+    looks = {
+        "graph": Look(choices=readable_choices(network), titled=False),
+        **({"volumes": Look("volumes", titled=False)} if network else {}),
+    }
+
+    def draw(look: Look) -> bytes:
+        return picture(network, "svg", look, diagnostics=diagnostics, name=name)
+
+    return "".join(_drawn(draw, look, colors, f"{prefix}{style}-") for style, look in looks.items())
 
 
-def _drawn(document: Document, diagnostics: Sequence[Diagnostic], look: Look, colors: Colors) -> str:
+def _drawn(draw: Callable[[Look], bytes], look: Look, colors: Colors, prefix: str) -> str:
     """One picture for light and dark; a line where it cannot be drawn here."""
-    light, dark = (replace(look, theme=theme) for theme in ("light", "dark"))
     try:
-        in_light, in_dark = (
-            picture(document.network, "svg", one, diagnostics=diagnostics, name=document.title).decode()
-            for one in (light, dark)
-        )
+        in_light, in_dark = (draw(replace(look, theme=theme)).decode() for theme in ("light", "dark"))
     except NoEngine as missing:
         return f'<p class="note">The graph is not drawn: {escape(str(missing))}</p>'
     except LayerError as fault:
         return f'<p class="note">{escape(fault.message)}</p>'
-    return f'<div class="picture">{colors.both(in_light, in_dark, f"{look.style}-")}</div>\n'
+    return f'<div class="picture">{colors.both(in_light, in_dark, prefix)}</div>\n'

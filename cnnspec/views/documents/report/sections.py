@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from html import escape
-from math import prod
 from typing import TYPE_CHECKING, Final
 
 from cnnspec.diagnostics import Diagnostic, Severity
@@ -12,6 +11,7 @@ from cnnspec.layers.base import Family, show
 from cnnspec.layers.writing import sentence
 from cnnspec.views.documents.report.mathml import LAW, equation
 from cnnspec.views.documents.report.style import tone
+from cnnspec.views.terminal.columns import last_field
 from cnnspec.views.terminal.paint import in_bytes
 from cnnspec.views.workings import LayerWorking, WorkingLine, board, legend
 
@@ -46,20 +46,12 @@ def figures(analysis: Analysis, tested: tuple[str, str] | None) -> str:
         "multiplies, one input": f"{totals.multiplies:,}",
         "parameters in memory": in_bytes(totals.weight_bytes),
         "peak of activations": in_bytes(totals.peak_activation_bytes),
-        "receptive field": _field(analysis),
+        "receptive field": last_field(analysis).replace("x", "×"),
     }
     items = "".join(
         f"<div><dt>{name}</dt><dd>{escape(text)}</dd></div>" for name, text in texts.items() if text
     )
     return f'<dl class="figures">{items}</dl>'
-
-
-def _field(analysis: Analysis) -> str:
-    """What the last map of more than one place sees."""
-    fields = [
-        row.receptive_field.size for row in analysis.rows if row.receptive_field and prod(row.output[:-1]) > 1
-    ]
-    return shape(fields[-1]) if fields else ""
 
 
 def messages(diagnostics: Iterable[Diagnostic]) -> str:
