@@ -121,7 +121,7 @@ def test_a_file_that_must_not_be_read(
 
 
 def test_a_spec_given_twice(net: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["explain", str(net), "-e", NET]) == 2
+    assert run(["draw", str(net), "-e", NET]) == 2
     assert "given twice" in capsys.readouterr().err
 
 
