@@ -86,7 +86,7 @@ def main() -> None:
     parser.add_argument("--child", choices=SIDES, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child:
-        serve(SIDES[options.child](options.network))
+        serve(lambda _: SIDES[options.child](options.network))
         return
     print(machine())
     print(*markdown(list(entries(options.rounds))), sep="\n")

@@ -16,9 +16,11 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from random import Random
+from statistics import fmean
 from tempfile import TemporaryDirectory
 
-from benchmarks.rivals import ROOT, SETTINGS, Times, environment, machine, peak_memory, ratio
+from benchmarks.rivals import ROOT, SETTINGS, Times, environment, machine, pause, peak_memory, ratio
 from benchmarks.table import Entry, counted, markdown
 
 
@@ -64,12 +66,14 @@ def pytorch(threads: int, seed: int) -> list[str]:
     return ["benchmarks.torch_train", "lenet", "--threads", str(threads), "--seed", str(seed)]
 
 
-def pairs(workers: int, setting: str, runs: int) -> Iterator[tuple[Run, Run]]:
-    """Both sides in turns, each seed new."""
+def pairs(workers: int, setting: str, runs: int) -> Iterator[tuple[Run, Run, float]]:
+    """Both sides of each seed, in an order drawn anew, and the cores that others took just before."""
     for seed in range(1, runs + 1):
         with TemporaryDirectory() as folder:
-            ours = train(cnnspec(workers, seed, folder), setting)
-        yield ours, train(pytorch(workers, seed), setting)
+            commands = [cnnspec(workers, seed, folder), pytorch(workers, seed)]
+            first, load = Random(seed).randrange(2), pause()
+            found = {side: train(commands[side], setting) for side in (first, 1 - first)}
+        yield found[0], found[1], load
 
 
 def entries(runs: int) -> Iterator[Entry]:
@@ -80,9 +84,10 @@ def entries(runs: int) -> Iterator[Entry]:
 
 
 def one(workers: int, setting: str, runs: int) -> Entry:
-    sides = list(zip(*pairs(workers, setting, runs), strict=True))
+    *sides, load = zip(*pairs(workers, setting, runs), strict=True)
     ours, theirs = (
-        Times([run.seconds for run in side], max(run.megabytes for run in side)) for side in sides
+        Times([run.seconds for run in side], max(run.megabytes for run in side), fmean(load))
+        for side in sides
     )
     figures = [
         told(times, min(run.accuracy for run in side))

@@ -1,8 +1,14 @@
-"""Programs timed against each other: separate processes, in turns, ratios of medians.
+"""Programs timed against each other, fairly: separate processes, in turns, ratios of medians.
 
 A rival is a module of this package that is started with its own options, gets
 ready, prints ``ready``, and then answers each line it reads with the seconds of
-one round. Taking turns makes a busy machine busy for all.
+one round. What makes that fair:
+
+- Before each round all rivals sleep, which is measured: BLAS and OpenMP threads that spin while
+  they wait would take a core from whoever comes next. One that never sleeps ends the run.
+- Each round has its own order, drawn by a fixed seed.
+- Medians, with the spread of the rounds; what other programs took meanwhile stands beside them.
+- A rival against itself stands in the table too: what is not 1.00 there is the error of all rows.
 """
 
 from __future__ import annotations
@@ -12,16 +18,27 @@ import platform
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import nan
 from pathlib import Path
-from statistics import median
+from random import Random
+from statistics import fmean, median, quantiles
 
 from benchmarks.table import Ratio
 
 ROOT = Path(__file__).resolve().parent.parent
 SETTINGS = ("free", "pinned")
+WINDOW = 0.2
+"""Seconds of a pause, at the end of which all rivals sleep."""
+TICKS = 2
+"""Ticks of the processor's clock (10 ms each on Linux) that a sleeping rival may take in a pause."""
+MOST_PAUSES = 25
+"""Pauses after which a rival is taken to spin for ever."""
+PROC = Path("/proc")
+LAYOUTS = ("PyTorch", "PyTorch, channels-last")
+"""PyTorch's two layouts, as rows name them: the faster one counts."""
 KERNEL_CHOICE = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
 """Variables that pin OpenBLAS to kernels other than the machine's own."""
 
@@ -42,6 +59,7 @@ class Rival:
         self.child = subprocess.Popen(
             [sys.executable, "-m", module, *options],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=variables, cwd=ROOT,
+            process_group=0,
         )  # fmt: skip
         self.megabytes = 0.0
 
@@ -63,12 +81,56 @@ class Rival:
             raise SystemExit(f"{' '.join(map(str, self.child.args))} ended early")
         return line
 
-    def round(self) -> float:
-        """Seconds of one round."""
+    def round(self, work: str = "") -> float:
+        """Seconds of one round, of the ``work`` that the child knows by this name."""
         assert self.child.stdin
-        self.child.stdin.write("go\n")
+        self.child.stdin.write(f"{work}\n")
         self.child.stdin.flush()
         return float(self.answer())
+
+
+# Pauses ----------------------------------------------------------------------------
+
+
+def ticks_of(groups: Collection[int]) -> int:
+    """Ticks that the living processes of these groups have taken, the ended children of each too."""
+    total = 0
+    for file in PROC.glob("[0-9]*/stat"):
+        try:
+            fields = file.read_text().rpartition(")")[2].split()
+        except OSError:  # it has ended meanwhile
+            continue
+        if int(fields[2]) in groups:
+            total += sum(map(int, fields[11:15]))
+    return total
+
+
+def ticks_of_all() -> int:
+    """Ticks that all programs of the machine have taken."""
+    user, nice, system, _, _, *interrupts = map(
+        int, (PROC / "stat").read_text().split("\n", 1)[0].split()[1:9]
+    )
+    return user + nice + system + sum(interrupts)
+
+
+def pause(groups: Collection[int] = ()) -> float:
+    """Waits until the processes of all groups sleep; the cores that other programs kept busy meanwhile.
+
+    Raises SystemExit where one never does. Where no /proc tells, it waits, and gives NaN.
+    """
+    if not (PROC / "stat").exists():
+        time.sleep(2 * WINDOW)
+        return nan
+    for _ in range(MOST_PAUSES):
+        begin, all_before, before = time.perf_counter(), ticks_of_all(), ticks_of(groups)
+        time.sleep(WINDOW)
+        mine, everyone = ticks_of(groups) - before, ticks_of_all() - all_before
+        if mine <= TICKS:
+            seconds = time.perf_counter() - begin
+            return max(0.0, (everyone - mine) / os.sysconf("SC_CLK_TCK") / seconds)
+    raise SystemExit(
+        "a rival keeps the processor busy between its rounds, so that nothing beside it is timed fairly"
+    )
 
 
 def peak_memory(child: subprocess.Popen[str]) -> float:
@@ -83,10 +145,12 @@ def peak_memory(child: subprocess.Popen[str]) -> float:
 
 @dataclass(frozen=True)
 class Times:
-    """Seconds of one side's rounds, and the peak memory of its process in MB."""
+    """Seconds of one side's rounds, the peak memory of its process in MB, and what others took meanwhile."""
 
     seconds: list[float]
-    megabytes: float
+    megabytes: float = nan
+    others: float = 0.0
+    """Cores that other programs kept busy, on average."""
 
     @property
     def median(self) -> float:
@@ -94,38 +158,59 @@ class Times:
 
 
 def ratio(ours: Times, theirs: Times) -> Ratio:
-    """By the medians, and by the best rounds, which other work on the machine disturbs least."""
-    return Ratio(theirs.median / ours.median, min(theirs.seconds) / min(ours.seconds))
+    """By the medians; the spread is that of the middle half of the rounds, each against its own turn."""
+    turns = [second / first for first, second in zip(ours.seconds, theirs.seconds, strict=True)]
+    low, _, high = quantiles(turns, n=4) if len(turns) > 1 else turns * 3
+    return Ratio(theirs.median / ours.median, low, high, max(ours.others, theirs.others))
+
+
+def fastest(sides: Sequence[Times]) -> Times:
+    """The side to be measured against, of several ways to do the same."""
+    return min(sides, key=lambda side: side.median)
 
 
 def compete(
     module: str, ours: Sequence[str], others: Sequence[Sequence[str]], setting: str, rounds: int,
     threads: dict[str, str],
 ) -> list[Times]:  # fmt: skip
-    """All rivals in turns, we first; ``threads`` are variables for our side alone."""
+    """All rivals, we first; ``threads`` are variables for our side alone."""
     variables = environment(setting)
     with ExitStack() as stack:
         rivals = [stack.enter_context(Rival(module, ours, variables | threads))]
         rivals += [stack.enter_context(Rival(module, options, variables)) for options in others]
         for rival in rivals:
             rival.answer()
-        for rival in rivals:
-            rival.round()
-        times = [[rival.round() for rival in rivals] for _ in range(rounds)]
-    return [
-        Times(list(column), rival.megabytes)
-        for rival, column in zip(rivals, zip(*times, strict=True), strict=True)
-    ]
+        times = take_turns(rivals, rounds)
+    return [replace(side, megabytes=rival.megabytes) for side, rival in zip(times, rivals, strict=True)]
 
 
-def serve(work: Callable[[], object]) -> None:
-    """The child's side: a round for each line that comes in."""
-    work()
+def take_turns(rivals: Sequence[Rival], rounds: int, work: str = "", seed: int = 0) -> list[Times]:
+    """The rounds of all rivals, after one that does not count: in a new order each time, with pauses."""
+    groups, random, load = {rival.child.pid for rival in rivals}, Random(seed), []
+    seconds: list[list[float]] = [[] for _ in rivals]
+    for turn in range(rounds + 1):
+        for n in random.sample(range(len(rivals)), len(rivals)):
+            load.append(pause(groups))
+            found = rivals[n].round(work)
+            if turn:
+                seconds[n].append(found)
+    return [Times(each, others=fmean(load)) for each in seconds]
+
+
+def serve(work_of: Callable[[str], Callable[[], object]]) -> None:
+    """The child's side: a round for each line that comes in, of the work of that name.
+
+    Work that times itself gives its seconds.
+    """
+    works: dict[str, Callable[[], object]] = {}
     print("ready", flush=True)
-    for _ in sys.stdin:
+    for line in sys.stdin:
+        name = line.strip()
+        if name not in works:
+            works = {name: work_of(name)}
         start = time.perf_counter()
-        work()
-        print(time.perf_counter() - start, flush=True)
+        found = works[name]()
+        print(found if isinstance(found, float) else time.perf_counter() - start, flush=True)
 
 
 def machine() -> str:

@@ -7,9 +7,16 @@ from typing import Any
 import torch
 from torch import nn
 
+from benchmarks.rivals import LAYOUTS
 from cnnspec.layers import activation, conv, dense, dropout, merge, norm, pool, reshape
 from cnnspec.layers.base import Shapes
 from cnnspec.network.graph import Network
+
+
+def laid_out(layout: str, *things: Any) -> Any:
+    """Modules and batches of images in one of PyTorch's layouts."""
+    form = torch.channels_last if layout == LAYOUTS[1] else torch.contiguous_format
+    return [thing.to(memory_format=form) for thing in things]
 
 
 def sides(axes: Any) -> Any:

@@ -3,7 +3,7 @@
     python -m benchmarks.train [lenet mnist_cnn medium] [--workers 1 2] [--rounds 7]
 
 Forward, backward and SGD with momentum, as ``cnnspec train`` does them; PyTorch
-on as many threads as there are workers.
+on as many threads as there are workers, in the faster of its two layouts.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import argparse
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from benchmarks.rivals import SETTINGS, compete, machine, ratio, serve
+from benchmarks.rivals import LAYOUTS, SETTINGS, compete, fastest, machine, ratio, serve
 from benchmarks.table import Entry, counted, markdown
 
 if TYPE_CHECKING:
@@ -65,20 +65,19 @@ def numpy_steps(name: str, workers: int) -> Callable[[], object]:
     return work
 
 
-def torch_steps(name: str, threads: int) -> Callable[[], object]:
+def torch_steps(name: str, threads: int, layout: str) -> Callable[[], object]:
     """The same in PyTorch; its pictures are floats already."""
     import torch
     from torch import nn
 
-    from benchmarks.torch_net import chain
+    from benchmarks.torch_net import chain, laid_out
 
     torch.set_num_threads(threads)
     torch.manual_seed(0)
     network, count = network_of(name), STEPS[name] * BATCH
-    net = chain(network)
-    optimizer = torch.optim.SGD(net.parameters(), lr=RATE, momentum=MOMENTUM)
     *sizes, channels = network.input
-    images = torch.rand(count, channels, *sizes)
+    net, images = laid_out(layout, chain(network), torch.rand(count, channels, *sizes))
+    optimizer = torch.optim.SGD(net.parameters(), lr=RATE, momentum=MOMENTUM)
     labels = torch.randint(0, 10, (count,))
     loss = nn.CrossEntropyLoss()
 
@@ -102,16 +101,19 @@ def entries(names: list[str], workers: list[int], rounds: int) -> Iterator[Entry
 def one(name: str, workers: int, rounds: int) -> Entry:
     common, ratios, images = [name, "--workers", str(workers)], {}, STEPS[name] * BATCH
     for setting in SETTINGS:
-        ours, theirs = compete(
-            "benchmarks.train", [*common, "--child", "numpy"], [[*common, "--child", "torch"]], setting,
-            rounds, {"OPENBLAS_NUM_THREADS": "1"},
+        ours, *others = compete(
+            "benchmarks.train", [*common, "--child", "numpy"],
+            [[*common, "--child", layout] for layout in LAYOUTS], setting, rounds,
+            {"OPENBLAS_NUM_THREADS": "1"},
         )  # fmt: skip
+        theirs = fastest(others)
         ratios[setting] = ratio(ours, theirs)
         if setting == "free":
+            layout = LAYOUTS[others.index(theirs)]
             speeds = [f"{images / side.median / 1000:.1f} k images/s" for side in (ours, theirs)]
     return Entry(
         f"{TITLES[name]}, training, {counted(workers, 'worker')}", speeds[0],
-        f"PyTorch, {counted(workers, 'thread')}", speeds[1], ratios,
+        f"{layout}, {counted(workers, 'thread')}", speeds[1], ratios,
     )  # fmt: skip
 
 
@@ -125,8 +127,9 @@ def main() -> None:
     parser.add_argument("--child", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child:
-        steps = numpy_steps if options.child == "numpy" else torch_steps
-        serve(steps(options.networks[0], options.workers[0]))
+        name, count = options.networks[0], options.workers[0]
+        numpy = options.child == "numpy"
+        serve(lambda _: numpy_steps(name, count) if numpy else torch_steps(name, count, options.child))
         return
     print(machine())
     print(*markdown(list(entries(options.networks, options.workers, options.rounds))), sep="\n")

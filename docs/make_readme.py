@@ -1,7 +1,7 @@
 """Fill README.md with real output.
 
 A block of text that begins with ``$ cnnspec …`` goes on with what the command prints.
-The table of benchmarks is the one that ``make bench`` left in docs/benchmarks.md.
+The table of benchmarks is that of networks, which ``make bench`` left in docs/benchmarks.md.
 ``--check`` writes nothing and exits with 1 where something differs.
 """
 
@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
 BENCHMARKS = ROOT / "docs" / "benchmarks.md"
 TABLE = re.compile(r"(?<=<!-- benchmarks -->\n).*?(?=<!-- end -->)", re.DOTALL)
+NETWORKS = re.compile(r"(?<=<!-- networks -->\n).*?(?=<!-- end -->)", re.DOTALL)
 BLOCK = re.compile(r"```text\n\$ (?P<command>cnnspec .+?)\n(?P<output>.*?)```", re.DOTALL)
 
 
@@ -40,8 +41,9 @@ def output_of(command: str) -> str:
 
 def filled(text: str) -> str:
     """The text with every block made new."""
-    table = BENCHMARKS.read_text(encoding="utf-8")
-    text = TABLE.sub(lambda _: table, text)
+    table = NETWORKS.search(BENCHMARKS.read_text(encoding="utf-8"))
+    assert table, f"{BENCHMARKS} has no table of networks"
+    text = TABLE.sub(lambda _: table[0], text)
     return BLOCK.sub(lambda block: f"```text\n$ {block['command']}\n{output_of(block['command'])}```", text)
 
 

@@ -3,21 +3,115 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
+import time
+from types import SimpleNamespace
 
 import pytest
 
 import cnnspec
-from benchmarks import forward, rivals, table, train
+from benchmarks import forward, layers, rivals, table, train
 from benchmarks.cold import accuracy_of
 from benchmarks.rivals import Rival, Times
 from benchmarks.table import Entry, Ratio
+from cnnspec.layers.registry import LAYERS
 
 
 def test_a_ratio_above_one_means_we_are_ahead() -> None:
-    ours, theirs = Times([2.0, 1.0, 9.0], 0), Times([3.0, 5.0, 4.0], 0)
-    assert Ratio(4.0 / 2.0, 3.0 / 1.0) == rivals.ratio(ours, theirs)
+    ours, theirs = Times([2.0, 1.0, 9.0]), Times([4.0, 5.0, 9.0], others=0.5)
+    assert Ratio(5.0 / 2.0, 1.0, 5.0, 0.5) == rivals.ratio(ours, theirs)
+    assert Ratio(3.0, 3.0, 3.0) == rivals.ratio(Times([1.0]), Times([3.0]))
+
+
+def test_the_faster_layout_is_the_rival() -> None:
+    slow, fast = Times([3.0, 3.0, 1.0]), Times([2.0, 2.0, 9.0])
+    assert fast is rivals.fastest([slow, fast])
+
+
+# Fairness: that a rival against itself comes out at 1.00 is a row of the table ---------------
+
+
+class Told:
+    """A rival that does as it is told: it writes down its turns, and takes the next of given seconds."""
+
+    def __init__(self, name: str, turns: list[str]) -> None:
+        self.name, self.turns, self.child, self.megabytes = name, turns, SimpleNamespace(pid=1), 1.0
+
+    def round(self, work: str) -> float:
+        self.turns.append(self.name)
+        return 1.0 + len(self.turns)
+
+
+def test_turns_come_in_a_new_order_each_time_and_each_after_a_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    turns: list[str] = []
+
+    def pause(groups: object) -> float:
+        turns.append("pause")
+        return 0.25
+
+    monkeypatch.setattr(rivals, "pause", pause)
+    one, two = Told("one", turns), Told("two", turns)
+    sides = rivals.take_turns([one, two], 12)  # type: ignore[list-item]
+    assert ["pause"] * 26 == turns[::2]
+    rounds = list(zip(turns[1::4], turns[3::4], strict=True))
+    assert {("one", "two"), ("two", "one")} == set(rounds)
+    assert [12, 12] == [len(side.seconds) for side in sides], "the first round warms up"
+    assert [0.25, 0.25] == [side.others for side in sides]
+    assert len(set(rounds[:6])) == len(set(rounds[6:])) == 2
+
+
+LINUX = pytest.mark.skipif(not (rivals.PROC / "stat").exists(), reason="no /proc here")
+SPINNING = "import sys; print(flush=True)\nwhile True: pass"
+
+
+def group(text: str) -> subprocess.Popen[str]:
+    child = subprocess.Popen([sys.executable, "-c", text], stdout=subprocess.PIPE, text=True, process_group=0)
+    assert child.stdout
+    child.stdout.readline()
+    return child
+
+
+@LINUX
+def test_a_rival_that_never_sleeps_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rivals, "MOST_PAUSES", 2)
+    with group(SPINNING) as child:
+        try:
+            with pytest.raises(SystemExit, match="keeps the processor busy"):
+                rivals.pause({child.pid})
+            assert rivals.pause() > 0, "as another program it is load"
+        finally:
+            child.kill()
+
+
+@LINUX
+def test_a_rival_that_sleeps_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rivals, "MOST_PAUSES", 1)
+    with group("import time; print(flush=True); time.sleep(60)") as child:
+        try:
+            assert rivals.pause({child.pid}) >= 0
+        finally:
+            child.kill()
+
+
+@LINUX
+def test_the_time_of_a_rivals_workers_is_its_own() -> None:
+    fork = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {SPINNING!r}])"
+    with group(fork) as child:
+        try:
+            before = rivals.ticks_of({child.pid})
+            time.sleep(0.3)
+            assert rivals.ticks_of({child.pid}) > before
+        finally:
+            os.killpg(child.pid, signal.SIGKILL)
+
+
+def test_a_row_from_a_busy_machine_is_marked() -> None:
+    def cell(others: float) -> str:
+        return Entry("a", "b", ratios={"free": Ratio(1, 1, 1, others)}).cells[-1]
+
+    assert ["0.1", "1.3 busy", ""] == [cell(0.06), cell(1.3), cell(float("nan"))]
 
 
 def test_free_takes_away_what_pins_openblas(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -27,7 +121,8 @@ def test_free_takes_away_what_pins_openblas(monkeypatch: pytest.MonkeyPatch) -> 
     assert set(os.environ) - taken == set(rivals.environment("free"))
 
 
-def test_rivals_answer_in_turns_and_leave_their_peak_memory() -> None:
+def test_rivals_answer_in_turns_and_leave_their_peak_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rivals, "WINDOW", 0.02)
     sides = rivals.compete(
         "benchmarks.analyze", ["lenet", "--child", "report"], [["three_convs", "--child", "report"]],
         "free", 3, {},
@@ -39,11 +134,10 @@ def test_rivals_answer_in_turns_and_leave_their_peak_memory() -> None:
 
 def test_a_rival_that_fails_ends_the_run() -> None:
     options = ["no_such_network", "--child", "report"]
-    with (
-        Rival("benchmarks.analyze", options, dict(os.environ)) as rival,
-        pytest.raises(SystemExit, match="ended early"),
-    ):
-        rival.answer()
+    with Rival("benchmarks.analyze", options, dict(os.environ)) as rival:
+        assert "ready\n" == rival.answer()
+        with pytest.raises(SystemExit, match="ended early"):
+            rival.round()
 
 
 def test_peak_memory_is_the_childs() -> None:
@@ -53,15 +147,15 @@ def test_peak_memory_is_the_childs() -> None:
 
 
 def test_the_table_reads_as_text_too() -> None:
-    ratios = {"free": Ratio(1.77, 1.8), "pinned": Ratio(1.4, 1.5)}
+    ratios = {"free": Ratio(1.77, 1.7, 1.8), "pinned": Ratio(1.4, 1.3, 1.5)}
     lines = table.markdown(
         [Entry("VGG-16", "112 ms", "PyTorch", "198 ms", ratios), Entry("LeNet", "5.1 s", "at most 6 s")]
     )
     assert [
-        "| work   | cnnspec | beside          | ratio | best | pinned | best |",
-        "|--------|--------:|-----------------|------:|-----:|-------:|-----:|",
-        "| VGG-16 |  112 ms | PyTorch: 198 ms |  1.77 | 1.80 |   1.40 | 1.50 |",
-        "| LeNet  |   5.1 s | at most 6 s     |       |      |        |      |",
+        "| work   | cnnspec | beside          | ratio |    spread | pinned |    spread | others |",
+        "| ------ | ------: | --------------- | ----: | --------: | -----: | --------: | -----: |",
+        "| VGG-16 |  112 ms | PyTorch: 198 ms |  1.77 | 1.70–1.80 |   1.40 | 1.30–1.50 |    0.0 |",
+        "| LeNet  |   5.1 s | at most 6 s     |       |           |        |           |        |",
     ] == list(lines)
 
 
@@ -77,6 +171,29 @@ def test_our_side_trains(workers: int, monkeypatch: pytest.MonkeyPatch) -> None:
     train.numpy_steps("lenet", workers)()
 
 
+@pytest.mark.parametrize("sentence", ["gelu", "subtract", "p: maxpool 2x2 -> unpool p", "attention 4"])
+def test_our_side_runs_a_layer(sentence: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(layers, "SECONDS", 0)
+    assert layers.numpy_layer(sentence)() > 0
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("sentence", [*layers.LAYERS, *layers.MERGES, *layers.SEQUENCES])
+def test_each_layer_has_its_rival(sentence: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("torch")
+    monkeypatch.setattr(layers, "SECONDS", 0)
+    monkeypatch.setattr(layers, "BATCH", 2)
+    for side in layers.SIDES.values():
+        assert side(sentence)() > 0
+
+
+def test_every_layer_that_trains_is_timed() -> None:
+    timed = " ".join((*layers.LAYERS, *layers.MERGES, *layers.SEQUENCES)).split()
+    seldom = {"dense", "minpool", "medianpool", "subsample", "globalmaxpool"}
+    moves = {"flatten", "reshape", "identity", "crop", "slice"}
+    assert {*LAYERS} - {*timed} == seldom | moves | {"sqrt", "log"}, "they are no numbers where x < 0"
+
+
 def test_our_side_predicts() -> None:
     forward.numpy_pass("resnet18", 1)()
 
@@ -85,8 +202,8 @@ def test_our_side_predicts() -> None:
 def test_pytorch_trains_and_predicts_the_same_networks(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("torch")
     monkeypatch.setitem(train.STEPS, "lenet", 2)
-    train.torch_steps("lenet", 1)()
-    for layout in forward.LAYOUTS:
+    for layout in rivals.LAYOUTS:
+        train.torch_steps("lenet", 1, layout)()
         forward.torch_pass("resnet18", 1, layout)()
 
 

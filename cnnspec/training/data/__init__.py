@@ -11,7 +11,7 @@ from typing import Final
 from cnnspec.diagnostics import nearest
 from cnnspec.layers.base import Shape
 from cnnspec.recipe.models import Data
-from cnnspec.recipe.targets import CLASS, MaskTarget, TargetSetting
+from cnnspec.recipe.targets import CLASS, ImageTarget, MaskTarget, TargetSetting
 from cnnspec.training.data import columns, idx, images, numpy_files, pairs, published, scenes
 from cnnspec.training.data.dataset import Dataset
 from cnnspec.training.data.faults import missing, nothing_left
@@ -129,9 +129,10 @@ def load_for(
     network learned, where it did: see ``match_classes``.
     """
     folder = data_dir if data_dir is not None or name else setting.path
+    shrunk = isinstance(target, ImageTarget) and target.smaller and isinstance(outputs, tuple)
     found = load(
-        name or setting.name, folder, shape=shape, test=setting.test, resize=setting.resize,
-        label=setting.label, target=target, progress=progress,
+        name or setting.name, folder, shape=outputs if shrunk else shape, test=setting.test,
+        resize=setting.resize, label=setting.label, target=target, progress=progress,
     )  # fmt: skip
     if not len(found.test_labels):
         raise nothing_left("test", setting.test, len(found.train_labels), 0)
