@@ -33,15 +33,15 @@ TABLES = {"networks": ("training", "forward", "cold", "analysis"), "layers": ("l
 """The tables of the page, and the parts that each holds."""
 ABOUT = {
     "networks": """\
-{machine}. Against PyTorch on the same cores, in the faster of its two layouts; separate processes, each round in a
-new order, and before each a pause until both sleep. A ratio above 1 means that cnnspec is ahead: medians, and the
-*spread* of the middle half of the rounds. *Pinned* is OpenBLAS held to its Haswell kernels. A training step is
-forward, backward and SGD on 64 images. *Others* is how many cores other programs took meanwhile: rows marked busy
-were disturbed.""",
+{machine}. Against PyTorch on the same cores, in the faster of its two layouts; separate processes, each
+round in a new order, and before each a pause until both sleep. A ratio above 1 means that cnnspec is ahead:
+medians, and the *spread* of the middle half of the rounds. *Pinned* is OpenBLAS held to its Haswell kernels.
+A training step is forward, backward and SGD on 64 images. *Others* is how many cores other programs took
+meanwhile: rows marked busy were disturbed.""",
     "layers": """\
-{machine}. One layer forward and backward, on one thread: on maps of 28x28x64 (attention, positions, token and the
-dilated convolution on sequences of 64x128), 16 at a time. Beside it the same layer in PyTorch, as `cnnspec export`
-writes it, in the faster of its two layouts. Processor time, medians; the rest as above.""",
+{machine}. One layer forward and backward, on one thread: on maps of 28x28x64 (attention, positions, token
+and the dilated convolution on sequences of 64x128), 16 at a time. Beside it the same layer in PyTorch, as
+`cnnspec export` writes it, in the faster of its two layouts. Processor time, medians; the rest as above.""",
 }
 """What a reader has to know of each."""
 

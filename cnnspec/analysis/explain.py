@@ -95,6 +95,10 @@ def _params(analysis: Analysis, row: Row) -> Iterator[LawStep]:
     if row.node.share:
         yield LawStep("parameters", Number(0), f"it uses the weights of {row.node.share}, counted there")
         return
+    if row.node.tied:
+        bias = next((weight.size for weight in row.node.own_weights.values()), Number(0))
+        yield LawStep("parameters", bias, f"the weight is that of {row.node.tied}, transposed, counted there")
+        return
     parameters = [weight for weight in weights if not weight.buffer]
     if len(parameters) > 1:
         for weight in parameters:

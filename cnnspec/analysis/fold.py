@@ -155,7 +155,7 @@ def _same_layer(one: Node, two: Node) -> bool:
     return (
         type(one.layer) is type(two.layer)
         and (one.layer is two.layer or one.layer == two.layer)
-        and one.share == two.share
+        and (one.share, one.tied) == (two.share, two.tied)
         and (one.input_shapes, one.output, _titles(one)) == (two.input_shapes, two.output, _titles(two))
     )
 

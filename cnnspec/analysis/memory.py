@@ -119,12 +119,13 @@ class Memory:
         """The memory of a training step; the recipe's optimizer, or Adam, when none is named."""
         name = known_optimizer(optimizer) or optimizer_of(self.network)
         nodes = self.network.nodes
-        own = (node for node in self.network.layers if not node.share)
-        weights = [cost_of(node.layer, node.input_shapes) for node in own]
-        trainable = FLOAT_BYTES * sum(cost.trainable for cost in weights)
+        own = [node for node in self.network.layers if not node.share]
+        params = {node.index: node.own_params for node in own}
+        frozen = sum(params[node.index] for node in own if cost_of(node.layer, node.input_shapes).frozen)
+        trainable = FLOAT_BYTES * (sum(params.values()) - frozen)
         return Training(
             optimizer=name,
-            weight_bytes=FLOAT_BYTES * sum(cost.params for cost in weights),
+            weight_bytes=FLOAT_BYTES * sum(params.values()),
             saved_activation_bytes=self.batch * sum(map(self.saved_bytes, nodes))
             + sum(self.remembered_bytes(nodes[pool]) for pool in self._places)
             + sum(map(self.intermediate_bytes, nodes)),

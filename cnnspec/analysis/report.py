@@ -25,7 +25,7 @@ from cnnspec.analysis.silence import silence
 from cnnspec.diagnostics import Diagnostic, LayerError
 from cnnspec.layers.base import Layer, Shape, Shapes
 from cnnspec.network.expectation import Expectation
-from cnnspec.network.graph import Network
+from cnnspec.network.graph import Network, Node
 from cnnspec.records import record
 from cnnspec.upward import upward
 
@@ -194,7 +194,7 @@ def analyze(
     rows = tuple(
         Row(
             node,
-            _figures(node.layer, node.input_shapes, node.output, bool(node.share), *how),
+            _figures(node.layer, node.input_shapes, node.output, _shared(node), *how),
             summary(tracks[node.index], node.output),
         )  # fmt: skip
         for node in given.layers
@@ -204,16 +204,25 @@ def analyze(
 
 @lru_cache(maxsize=8192)
 def _figures(
-    layer: Layer, inputs: Shapes, output: Shape, shared: bool, convention: str,
+    layer: Layer, inputs: Shapes, output: Shape, shared: int | None, convention: str,
     exclude_padding: bool, batch: int,
 ) -> LayerFigures:  # fmt: skip
-    """The figures of all layers that are alike; weights that are another layer's are counted there."""
+    """The figures of all layers that are alike; weights that are another layer's are counted there.
+
+    ``shared`` is how many parameters are its own, where others are not.
+    """
     cost = cost_of(layer, inputs, exclude_padding)
     flops = convention_of(convention).flops(layer, inputs, output, cost) or 0
-    changed = {"flops": flops} | (
-        dict.fromkeys(("params", "trainable", "frozen", "buffers"), 0) if shared else {}
-    )
+    changed = {"flops": flops}
+    if shared is not None:
+        frozen = shared if cost.frozen else 0
+        changed |= {"params": shared, "trainable": shared - frozen, "frozen": frozen, "buffers": 0}
     return LayerFigures(**vars(cost) | changed, activation_bytes=batch * bytes_of(output))
+
+
+def _shared(node: Node) -> int | None:
+    """How many parameters are a layer's own, where some are another's; else None."""
+    return node.own_params if node.share or node.tied else None
 
 
 def _judge(budget: Expectation, figures: Mapping[str, Any]) -> JudgedExpectation:

@@ -192,7 +192,7 @@ def _laws(node: Node) -> Iterator[str]:
         if law.worked() != str(law.value):
             yield f"  {name}: {law.law()}: {law.worked()}"
     params = node.layer.params(node.input_shapes)
-    if params.value and not node.share:
+    if params.value and not node.sharing:
         yield f"  params: {params.law()}: {params.worked()}"
 
 

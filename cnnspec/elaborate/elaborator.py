@@ -42,6 +42,9 @@ Found = TypeVar("Found")
 Run: TypeAlias = "Callable[[Elaborator, tuple[tree.Statement, ...], Context], None]"
 
 
+WHOSE: Final = ("share", "tied")
+"""Options that say whose weights a layer, or with the first a block, uses."""
+
 WHICH: Final = -1
 """Stands for the current node where there are several inputs, and no ``from`` says which flows in."""
 
@@ -149,7 +152,9 @@ class Elaborator:
         key = (id(sentence), id(signature))
         if key not in self.bindings:
             span = sentence.word_span.to(last_of(sentence))
-            own = [each for each in sentence.options if each.name != "share" or "share" in signature.options]
+            own = [
+                each for each in sentence.options if each.name not in WHOSE or each.name in signature.options
+            ]
             self.bindings[key] = bind(signature, sentence.arguments, own, span)
         return self.bindings[key]
 

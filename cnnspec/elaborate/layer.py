@@ -15,7 +15,7 @@ from cnnspec.elaborate.claims import check_claim, solve_here
 from cnnspec.elaborate.elaborator import Elaborator
 from cnnspec.elaborate.misfits import report_misfit
 from cnnspec.elaborate.scope import Context
-from cnnspec.elaborate.sharing import owner_of
+from cnnspec.elaborate.sharing import whose
 from cnnspec.layers.base import Layer
 from cnnspec.layers.foreign import NO_OPTIONS, SAME_OPTIONS, nearest_thing, sentence_for
 from cnnspec.layers.registry import LAYERS, SYNONYMS
@@ -151,9 +151,7 @@ def _place(
     except LayerError as error:
         report_misfit(elaborator, error, bound.place(error.option), inputs, context)
         return None
-    share = owner_of(elaborator, sentence, context, made.layer, shapes, name)
-    if share is not None:
-        elaborator.nodes[index] = replace(elaborator.nodes[index], share=share)
+    elaborator.nodes[index] = whose(elaborator, sentence, context, elaborator.nodes[index])
     return index
 
 

@@ -1,27 +1,31 @@
-"""Shared weights: ``tower share=a`` uses those of the layer or block instance labelled ``a``."""
+"""Shared weights: ``tower share=a`` uses those of the layer or block instance labelled ``a``.
+
+``dense 784 tied=a`` uses the weight of ``a`` transposed, with a bias of its own.
+"""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from cnnspec.diagnostics import Label
 from cnnspec.elaborate.branches import find_label
-from cnnspec.elaborate.elaborator import Elaborator
+from cnnspec.elaborate.elaborator import WHOSE, Elaborator
 from cnnspec.elaborate.scope import Context, Definition, Twin
-from cnnspec.layers.base import Layer, Shapes, show
+from cnnspec.network.assemble import unlike, untied
 from cnnspec.network.graph import Node
 from cnnspec.syntax import tree
 
-SHARE: Final = "share"
+SHARE, TIED = WHOSE
 
 
-def share_of(sentence: tree.LayerSentence) -> tree.Option | None:
-    return next((option for option in sentence.options if option.name == SHARE), None)
+def option_of(sentence: tree.LayerSentence, name: str) -> tree.Option | None:
+    return next((option for option in sentence.options if option.name == name), None)
 
 
 def own_options(sentence: tree.LayerSentence) -> tuple[tree.Option, ...]:
     """The options that are for the layer or block itself."""
-    if share_of(sentence) is None:
+    if option_of(sentence, SHARE) is None:
         return sentence.options
     return tuple(option for option in sentence.options if option.name != SHARE)
 
@@ -30,7 +34,10 @@ def twin_of(
     elaborator: Elaborator, sentence: tree.LayerSentence, context: Context, definition: Definition, name: str
 ) -> Twin | None:
     """Whose weights a use of a block shares; that of the use around it unless it says its own."""
-    option = share_of(sentence)
+    tied = option_of(sentence, TIED)
+    if tied is not None and TIED not in definition.parameters:
+        _refuse(elaborator, context, tied, f"{sentence.word} is a block: only layers can be tied")
+    option = option_of(sentence, SHARE)
     if option is None or SHARE in definition.parameters:
         return context.scope.twin
     text = option.value.span.text
@@ -49,31 +56,38 @@ def twin_of(
     return Twin(option, text, f"{name}.", owners)
 
 
-def owner_of(
-    elaborator: Elaborator, sentence: tree.LayerSentence, context: Context, layer: Layer, shapes: Shapes,
-    name: str,
-) -> str | None:  # fmt: skip
-    """The layer whose weights a layer shares, None where it has its own; a fault where they do not fit."""
-    option, twin = share_of(sentence), context.scope.twin
+def whose(
+    elaborator: Elaborator, sentence: tree.LayerSentence, context: Context, node: Node
+) -> Node:  # fmt: skip
+    """The node, with the layers whose weights it uses; a fault where they do not fit."""
+    option, twin, tied = option_of(sentence, SHARE), context.scope.twin, option_of(sentence, TIED)
     if option is not None:
         owner = _labelled(elaborator, option, context)
-        if owner is not None and not layer.arrays(shapes):
-            _refuse(elaborator, context, option, f"{layer.word} has no weights to share")
-            return None
-    elif twin is not None and layer.arrays(shapes):
-        option, owner = twin.option, twin.owners.get(name[len(twin.prefix) :])
+    elif twin is not None and node.weights:
+        option, owner = twin.option, twin.owners.get(node.name[len(twin.prefix) :])
         if owner is None:
-            _refuse(elaborator, context, option, f"{twin.label} has no layer like {name}")
-    else:
-        return None
-    if owner is None or option is None:
-        return None
-    why = _unlike(owner, layer, shapes)
+            _refuse(elaborator, context, option, f"{twin.label} has no layer like {node.name}")
+        tied = None
+    elif tied is not None:
+        option, owner = tied, _labelled(elaborator, tied, context)
+    if option is None or owner is None:
+        return node
+    if option is not tied and tied is not None:
+        _refuse(elaborator, context, tied, f"{node.name} cannot both share weights and be tied")
+        return node
+    if not node.weights:
+        _refuse(elaborator, context, option, f"{node.word} has no weights to share")
+        return node
+    why = (untied if tied else unlike)(owner, node.layer, node.input_shapes)
     if why:
         place = (Label(owner.span, "the weights stand here"),) if owner.span else ()
-        _refuse(elaborator, context, option, f"{name} cannot use the weights of {owner.name}: {why}", place)
-        return None
-    return owner.share or owner.name
+        _refuse(
+            elaborator, context, option, f"{node.name} cannot use the weights of {owner.name}: {why}", place
+        )
+        return node
+    if tied:
+        return replace(node, tied=owner.share or owner.name)
+    return replace(node, share=owner.share or owner.name, tied=owner.tied)
 
 
 def _labelled(elaborator: Elaborator, option: tree.Option, context: Context) -> Node | None:
@@ -85,19 +99,11 @@ def _labelled(elaborator: Elaborator, option: tree.Option, context: Context) -> 
     return None if index is None else elaborator.nodes[index]
 
 
-def _unlike(owner: Node, layer: Layer, shapes: Shapes) -> str:
-    """Why a layer cannot use another's weights; nothing where it can."""
-    if layer.word != owner.word:
-        return f"it is a {layer.word}, and that is a {owner.word}"
-    mine = {weight.name: weight.shape for weight in layer.arrays(shapes)}
-    theirs = {weight.name: weight.shape for weight in owner.layer.arrays(owner.input_shapes)}
-    for array in (*mine, *theirs):
-        if mine.get(array) != theirs.get(array):
-            one, two = (show(shape[array]) if array in shape else "none" for shape in (mine, theirs))
-            return f"its {array} is {one}, the other's {two}"
-    if getattr(layer, "frozen", False) and not getattr(owner.layer, "frozen", False):
-        return f"frozen=yes has to be said of {owner.name}"
-    return ""
+CURES: Final = {
+    SHARE: "weights are shared by layers of one kind, with the same filters, kernel and incoming channels",
+    TIED: "a dense is tied to a dense, an upconv to a conv (or a conv to an upconv): what comes into the one "
+    "is what the other gives, with the same kernel",
+}
 
 
 def _refuse(
@@ -107,6 +113,6 @@ def _refuse(
     if not elaborator.in_doubt(option.span, ()):
         elaborator.fault(
             "share-mismatch", message, option.span,
-            "weights are shared by layers of one kind, with the same filters, kernel and incoming channels",
+            CURES[option.name],
             context=context, labels=labels,
         )  # fmt: skip

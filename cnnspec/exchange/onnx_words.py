@@ -120,7 +120,10 @@ def upconv(call: LayerWriter) -> None:
 
 def dense(call: LayerWriter) -> None:
     bias = _biased(call)
-    call.op("Gemm", *call.inputs, call.weight("weight"), *bias, transB=1, since=7 if bias else 11)
+    turned = call.node.transposed(f"{call.node.tied}.weight")
+    call.op(
+        "Gemm", *call.inputs, call.weight("weight"), *bias, transB=int(not turned), since=7 if bias else 11
+    )
 
 
 def _ceil(call: LayerWriter) -> dict[str, Any]:

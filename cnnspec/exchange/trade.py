@@ -74,8 +74,8 @@ def require(purpose: str, module: str, extra: str) -> None:
 def check_forms(title: str, network: Network) -> None:
     """Raises SpecError for what no format here can say yet: several inputs, shared weights."""
     inputs = [(node, "it takes one input yet") for node in network.inputs[1:]]
-    shares = (node for node in network.layers if node.share)
-    shared = [(node, f"it cannot share the weights of {node.share} yet") for node in shares]
+    shares = (node for node in network.layers if node.share or node.tied)
+    shared = [(node, f"it cannot share the weights of {node.share or node.tied} yet") for node in shares]
     if inputs or shared:
         raise unsupported(title, [*inputs, *shared])
 

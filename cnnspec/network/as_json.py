@@ -52,7 +52,7 @@ def _layer(node: Node, network: Network, groups: dict[Group, int]) -> dict[str, 
         "inputs": [network.nodes[n].name for n in node.inputs],
         "output": list(node.output),
         "groups": [groups.setdefault(group, len(groups)) for group in node.groups],
-        **({"share": node.share} if node.share else {}),
+        **{key: name for key in ("share", "tied") if (name := getattr(node, key))},
     }
 
 
@@ -119,7 +119,8 @@ def _part(item: dict[str, Any], groups: list[Group]) -> NamedLayer:
     options = {name: tuple(v) if isinstance(v, list) else v for name, v in item["options"].items()}
     layer: Layer = LAYERS[item["kind"]](**options)
     inside = tuple(groups[n] for n in item["groups"])
-    return NamedLayer(item["name"], layer, item["inputs"], groups=inside, share=item.get("share"))
+    whose = item.get("share"), item.get("tied")
+    return NamedLayer(item["name"], layer, item["inputs"], None, inside, *whose)
 
 
 def _recipe(document: Any) -> Any:

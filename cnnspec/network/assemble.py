@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from cnnspec.diagnostics import Diagnostic, LayerError, SpecError
-from cnnspec.layers.base import Layer, Shape
-from cnnspec.network.graph import Group, InputLayer, Network, Node, Output
+from cnnspec.layers.base import Layer, Shape, Shapes, show
+from cnnspec.network.graph import TIES, Group, InputLayer, Network, Node, Output
 from cnnspec.network.made_layers import MadeLayer, completed
 from cnnspec.records import record
 from cnnspec.text import Span
@@ -24,6 +24,8 @@ class NamedLayer:
     groups: tuple[Group, ...] = ()
     share: str | None = None
     """The layer before it whose weights it uses."""
+    tied: str | None = None
+    """The layer before it whose weight it uses transposed."""
 
 
 def assemble(
@@ -76,15 +78,48 @@ def _node(part: NamedLayer, nodes: list[Node], places: dict[str, int]) -> Node:
     shapes = tuple(nodes[n].output for n in inputs)
     output, path = made.shape(shapes), tuple(part.name.split("."))
     node = Node(
-        len(nodes), part.name, made.layer, inputs, shapes, output, part.span, path, part.groups, part.share
-    )
-    if part.share is not None:
-        owner = nodes[_place(part.share, places)]
-        if owner.share or {name: each.shape for name, each in node.weights.items()} != {
-            name: each.shape for name, each in owner.weights.items()
-        }:
-            raise LayerError("share-mismatch", f"{part.name} cannot use the weights of {owner.name}")
+        len(nodes), part.name, made.layer, inputs, shapes, output, part.span, path, part.groups, part.share,
+        part.tied,
+    )  # fmt: skip
+    for name, unfit in ((part.share, unlike), (part.tied, untied)):
+        if name is not None and unfit(nodes[_place(name, places)], node.layer, shapes):
+            raise LayerError("share-mismatch", f"{part.name} cannot use the weights of {name}")
     return node
+
+
+def unlike(owner: Node, layer: Layer, shapes: Shapes) -> str:
+    """Why a layer cannot use the weights of another; nothing where it can."""
+    if layer.word != owner.word:
+        return f"it is a {layer.word}, and that is a {owner.word}"
+    mine = {weight.name: weight.shape for weight in layer.arrays(shapes)}
+    theirs = {weight.name: weight.shape for weight in owner.layer.arrays(owner.input_shapes)}
+    for array in (*mine, *theirs):
+        if mine.get(array) != theirs.get(array):
+            one, two = (show(shape[array]) if array in shape else "none" for shape in (mine, theirs))
+            return f"its {array} is {one}, the other's {two}"
+    if getattr(layer, "frozen", False) and not getattr(owner.layer, "frozen", False):
+        return f"frozen=yes has to be said of {owner.name}"
+    return ""
+
+
+def untied(owner: Node, layer: Layer, shapes: Shapes) -> str:
+    """Why a layer cannot use the weight of another transposed; nothing where it can."""
+    wanted = TIES.get(layer.word)
+    if wanted is None:
+        return "only dense, conv and upconv can be tied"
+    if owner.tied:
+        return f"it is tied itself, to {owner.tied}"
+    if owner.word != wanted:
+        return f"a {layer.word} is tied to a {wanted}, and that is a {owner.word}"
+    mine, theirs = layer.arrays(shapes)[0].shape, owner.layer.arrays(owner.input_shapes)[0].shape
+    if layer.word == owner.word:
+        theirs = theirs[::-1]
+    groups = [getattr(one, "groups", 1) for one in (layer, owner.layer)]
+    if mine != theirs or groups[0] != groups[1]:
+        return f"its weight is {show(mine)}, the other's transposed {show(theirs)}"
+    if getattr(layer, "frozen", False) != getattr(owner.layer, "frozen", False):
+        return "frozen has to be the same in both"
+    return ""
 
 
 def _place(name: str, places: dict[str, int]) -> int:

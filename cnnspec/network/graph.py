@@ -11,7 +11,7 @@ from dataclasses import field
 from functools import cached_property
 from itertools import takewhile
 from os import PathLike
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
 
 from cnnspec.diagnostics import Diagnostic, nearest
 from cnnspec.layers.base import Family, Layer, Shape, Shapes, Weight, show
@@ -32,6 +32,10 @@ class InputLayer(Layer):
     word: ClassVar[str] = "input"
     family: ClassVar[Family] = Family.INPUT
     arity: ClassVar[tuple[int, int | None]] = (0, 0)
+
+
+TIES: Final = {"dense": "dense", "conv": "upconv", "upconv": "conv"}
+"""By the word of a layer, the word of those whose weight it can use transposed: see ``Node.tied``."""
 
 
 class Group(NamedTuple):
@@ -65,6 +69,8 @@ class Node:
     """The enclosing groups, outermost first."""
     share: str | None = None
     """The layer whose weights it uses; None where it has its own, or none."""
+    tied: str | None = None
+    """The layer whose ``weight`` it uses transposed, with other arrays of its own."""
 
     @property
     def word(self) -> str:
@@ -74,7 +80,40 @@ class Node:
     def weights(self) -> dict[str, Weight]:
         """The layer's arrays by their full names, as ``conv1.weight``; another's names where it shares."""
         owner = self.share or self.name
-        return {f"{owner}.{weight.name}": weight for weight in self.layer.arrays(self.input_shapes)}
+        return {
+            f"{self.tied if self.tied and weight.name == 'weight' else owner}.{weight.name}": weight
+            for weight in self.layer.arrays(self.input_shapes)
+        }
+
+    def transposed(self, name: str) -> bool:
+        """Whether its array of this full name is another's with the first two axes the other way round.
+
+        Those of conv and upconv have them so already.
+        """
+        return self.tied is not None and TIES[self.word] == self.word and name == f"{self.tied}.weight"
+
+    @property
+    def own_weights(self) -> dict[str, Weight]:
+        """Those of its arrays that are no other layer's: they are counted and stored with it."""
+        if self.share:
+            return {}
+        return {
+            name: weight for name, weight in self.weights.items() if not self.tied or weight.name != "weight"
+        }
+
+    @property
+    def own_params(self) -> int:
+        """Parameters that are counted with it."""
+        if not (self.share or self.tied):
+            return int(self.layer.params(self.input_shapes))
+        return sum(int(weight.size) for weight in self.own_weights.values() if not weight.buffer)
+
+    @property
+    def sharing(self) -> str:
+        """``share=a`` or ``tied=a``, as it is written; nothing where the weights are its own."""
+        if self.share:
+            return f"share={self.share}"
+        return f"tied={self.tied}" if self.tied else ""
 
     def __repr__(self) -> str:
         flow = " + ".join(map(show, self.input_shapes))
@@ -158,9 +197,7 @@ class Network:
     @cached_property
     def weights(self) -> dict[str, Weight]:
         """All arrays by their full names, each once."""
-        return {
-            name: weight for node in self.layers if not node.share for name, weight in node.weights.items()
-        }
+        return {name: weight for node in self.layers for name, weight in node.own_weights.items()}
 
     @cached_property
     def by_name(self) -> dict[str, Node]:

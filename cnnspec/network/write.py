@@ -63,8 +63,9 @@ def _sentence(node: Node, network: Network) -> str:
     others = [network.nodes[n].name for n in node.inputs[1:]]
     references = dict(zip(node.layer.references, others, strict=False))
     merged = others[len(references) :]
-    share = [f"share={_checked(node.share)}"] if node.share else []
-    return " ".join([sentence(node.layer, references), *map(_checked, merged), *share])
+    _checked(node.share or node.tied or node.word)
+    parts = [sentence(node.layer, references), *map(_checked, merged), node.sharing]
+    return " ".join(filter(None, parts))
 
 
 def _expectation(expectation: Expectation) -> Iterator[str]:
@@ -124,7 +125,7 @@ def _read_from_afar(network: Network) -> set[str]:
     for node in network.layers:
         far = node.inputs if node.inputs[0] != node.index - 1 else node.inputs[1:]
         read |= {nodes[n].name for n in far}
-        read |= {node.share} if node.share else set()
+        read |= {name for name in (node.share, node.tied) if name}
     return read - {node.name for node in network.inputs}
 
 

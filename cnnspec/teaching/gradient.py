@@ -176,9 +176,13 @@ def summed(values: Values, layers: Sequence[LayerGradient]) -> dict[str, tuple[A
     """By a weight's full name its symbols, its gradient, and of how many uses that is the sum."""
     found: dict[str, tuple[Array, Array, int]] = {}
     for layer in layers:
-        arrays, owner = values.of_node(layer.node), layer.node.share or layer.node.name
+        arrays = values.of_node(layer.node)
+        names = {weight.name: name for name, weight in layer.node.weights.items()}
         for short, gradient in layer.weights.items():
-            name = f"{owner}.{short}"
+            name = names[short]
+            if layer.node.transposed(name):
+                gradient = gradient.swapaxes(0, 1)
+                arrays[short] = arrays[short].swapaxes(0, 1)
             if name in found:
                 cell, others, uses = found[name]
                 found[name] = cell, others + cells(f"g^{uses + 1}", numbers(gradient), 0), uses + 1

@@ -72,8 +72,11 @@ class Values:
 
     def of_node(self, node: Node) -> dict[str, Array]:
         """A node's weights by their short names."""
-        prefix = f"{node.share or node.name}."
-        return {name.removeprefix(prefix): np.asarray(self.weights[name]) for name in node.weights}
+        found = {}
+        for name, weight in node.weights.items():
+            array = np.asarray(self.weights[name])
+            found[weight.name] = array.swapaxes(0, 1) if node.transposed(name) else array
+        return found
 
     def call(self, node: Node, inputs: Sequence[Array], weights: Mapping[str, Array]) -> tuple[Array, Back]:
         """A node's definition on these inputs, C x H x W each, of which there is one sample."""

@@ -13,6 +13,7 @@ from tools import Command, codes
 
 import cnnspec
 from cnnspec.backends.numpy.engine import NumpyEngine
+from cnnspec.exchange.onnx_out import encoded
 from cnnspec.network.as_json import from_json, to_json
 from cnnspec.network.write import write
 from cnnspec.views.documents.as_json import document
@@ -36,6 +37,27 @@ input 6x6x2
 conv 4 3x3 padding=1
 c: conv 4 3x3 padding=1
 repeat 2 { relu -> conv 4 3x3 padding=1 share=c }
+flatten -> dense 3
+"""
+
+
+AUTOENCODER = """
+input 6x6x2
+flatten
+enc1: dense 12 -> tanh
+code: dense 3
+dense 12 tied=code -> tanh
+dense 72 tied=enc1 -> sigmoid
+dense 3
+"""
+MIRRORED = """
+input 8x8x3
+a: conv 6 3x3 stride=2 padding=1 groups=3 -> tanh
+b: conv 4 2x2 -> tanh
+upconv 6 2x2 tied=b -> tanh
+upconv 3 3x3 stride=2 padding=1 output_padding=1 groups=3 tied=a => 8x8x3
+u: upconv 5 2x2 -> tanh
+conv 3 2x2 tied=u
 flatten -> dense 3
 """
 
@@ -73,10 +95,38 @@ def test_counted_once_and_each_time() -> None:
     assert ("a.conv2", 0) == (shared["share"], shared["params"])
 
 
-@pytest.mark.parametrize("text", [SIAMESE, RECURRENT])
+def test_a_tied_weight_is_counted_once_and_a_bias_is_its_own() -> None:
+    analysis = cnnspec.analyze(AUTOENCODER)
+    rows = {row.name: (row.params, row.multiplies) for row in analysis.rows}
+    assert {"enc1": (876, 864), "code": (39, 36), "dense1": (12, 36), "dense2": (72, 864)} == {
+        name: rows[name] for name in ("enc1", "code", "dense1", "dense2")
+    }
+    assert 4 * analysis.totals.params == analysis.totals.weight_bytes
+    assert analysis.totals.params == sum(
+        array.size for array in cnnspec.parse(AUTOENCODER).build().weights.values()
+    )
+    assert "transposed, counted there" in str(cnnspec.parse(AUTOENCODER).explain("dense2"))
+    told = next(layer for layer in document(analysis)["layers"] if layer["name"] == "dense2")
+    assert ("enc1", 72, None) == (told["tied"], told["params"], told.get("share"))
+
+
+def test_a_block_with_a_tied_layer_can_be_used_twice() -> None:
+    text = "block coder { e: dense 3 -> tanh; dense 5 tied=e }; input 5; a: coder; coder share=a; dense 3"
+    network = cnnspec.parse(text)
+    again = network["coder1.dense1"]
+    assert ("a.dense1", "a.e") == (again.share, again.tied)
+    assert ["a.e.weight", "a.e.bias", "a.dense1.bias", "dense1.weight", "dense1.bias"] == list(
+        network.weights
+    )
+    assert network == from_json(json.loads(json.dumps(to_json(network))))
+
+
+@pytest.mark.parametrize("text", [SIAMESE, RECURRENT, AUTOENCODER, MIRRORED])
 def test_written_and_read_again(text: str) -> None:
     network = cnnspec.parse(text)
-    assert network.nodes == cnnspec.parse(write(network)).nodes or shares(text) == shares(write(network))
+    again = cnnspec.parse(write(network))
+    assert [node.sharing for node in network.nodes] == [node.sharing for node in again.nodes]
+    assert network.nodes == again.nodes or shares(text)
     assert network == from_json(json.loads(json.dumps(to_json(network))))
 
 
@@ -98,6 +148,16 @@ def test_written_and_read_again(text: str) -> None:
         ("block t { conv 4 1x1 }; input 8x8x4; a: t; conv 4 1x1 share=a", "share-mismatch"),
         ("block t n { repeat n { conv 4 1x1 } }; input 8x8x4; a: t 1; t 2 share=a", "share-mismatch"),
         ("block t { conv 4 1x1 }; input 8x8x4; t share=b", "unknown-label"),
+        ("input 4; a: dense 5; dense 3 tied=a", "share-mismatch"),
+        ("input 4; a: dense 5; relu tied=a", "share-mismatch"),
+        ("input 4; a: relu; dense 4 tied=a", "share-mismatch"),
+        ("input 4; a: dense 4; dense 4 tied=a share=a", "share-mismatch"),
+        ("input 4; a: dense 4; b: dense 4 tied=a; dense 4 tied=b", "share-mismatch"),
+        ("input 4; a: dense 5 frozen=yes; dense 4 tied=a", "share-mismatch"),
+        ("input 8x8x4; a: conv 4 3x3; conv 4 3x3 tied=a", "share-mismatch"),
+        ("input 8x8x4; a: conv 6 3x3 groups=2; upconv 2 3x3 tied=a", "share-mismatch"),
+        ("block t { dense 4 }; input 4; a: dense 4; t tied=a", "share-mismatch"),
+        ("input 4; dense 4 tied=a; a: dense 4", "unknown-label"),
     ],
 )
 def test_what_does_not_fit(text: str, code: str) -> None:
@@ -110,6 +170,7 @@ def test_what_does_not_fit(text: str, code: str) -> None:
         "input 8x8x4; a: conv 4 3x3 stride=2; conv 4 3x3 padding=1 dilation=2 share=a",
         "block t share=2 { conv share 1x1 }; input 8x8x4; t share=3",
         "input 8x8x4; a: conv 4 3x3 init=zeros frozen=yes; conv 4 3x3 share=a",
+        "input 8x8x4; a: conv 6 3x3 stride=2; upconv 4 3x3 dilation=2 bias=no tied=a",
     ],
 )
 def test_what_may_differ(text: str) -> None:
@@ -144,7 +205,7 @@ def test_equal_images_are_seen_equally() -> None:
 
 
 @pytest.mark.parametrize("kernels", ["fast", "reference"])
-@pytest.mark.parametrize("text", [SIAMESE, RECURRENT])
+@pytest.mark.parametrize("text", [SIAMESE, RECURRENT, AUTOENCODER, MIRRORED])
 def test_gradients_agree_with_differences(text: str, kernels: Any) -> None:
     engine = NumpyEngine(cnnspec.parse(text), dtype=np.float64, kernels=kernels)
     images, labels = batch(text, kind=np.float64)
@@ -218,6 +279,49 @@ def test_trains_as_in_pytorch() -> None:
         np.testing.assert_allclose(engine.weights[f"a.batchnorm1.{name}"], values.numpy(), atol=1e-5)
 
 
+@pytest.mark.torch
+@pytest.mark.parametrize("text", [AUTOENCODER, MIRRORED])
+def test_tied_weights_move_as_in_pytorch(text: str) -> None:
+    """By the sum of the gradients of both uses, over several steps."""
+    torch = pytest.importorskip("torch")
+    f = torch.nn.functional
+
+    def coded(x: Any, w: Any) -> Any:
+        x = x.permute(0, 3, 1, 2).flatten(1)
+        x = f.linear(f.linear(x, w["enc1.weight"], w["enc1.bias"]).tanh(), w["code.weight"], w["code.bias"])
+        x = f.linear(x, w["code.weight"].T, w["dense1.bias"]).tanh()
+        x = f.linear(x, w["enc1.weight"].T, w["dense2.bias"]).sigmoid()
+        return f.linear(x, w["dense3.weight"], w["dense3.bias"])
+
+    def mirrored(x: Any, w: Any) -> Any:
+        x = f.conv2d(x.permute(0, 3, 1, 2), w["a.weight"], w["a.bias"], 2, 1, groups=3).tanh()
+        x = f.conv2d(x, w["b.weight"], w["b.bias"]).tanh()
+        x = f.conv_transpose2d(x, w["b.weight"], w["upconv1.bias"]).tanh()
+        x = f.conv_transpose2d(x, w["a.weight"], w["upconv2.bias"], 2, 1, 1, groups=3)
+        x = f.conv_transpose2d(x, w["u.weight"], w["u.bias"]).tanh()
+        x = f.conv2d(x, w["u.weight"], w["conv1.bias"])
+        return f.linear(x.flatten(1), w["dense1.weight"], w["dense1.bias"])
+
+    run = coded if text == AUTOENCODER else mirrored
+    engine = NumpyEngine(cnnspec.parse(text), seed=1, dtype=np.float64)
+    weights = {name: torch.tensor(np.array(values)) for name, values in engine.weights.items()}
+    for values in weights.values():
+        values.requires_grad_()
+    images, labels = batch(text, 6, np.float64)
+    given = torch.tensor(next(iter(images.values())))
+    program = engine.compile(6, True)
+    for _ in range(3):
+        loss = f.cross_entropy(run(given, weights), torch.from_numpy(labels))
+        found = dict(zip(weights, torch.autograd.grad(loss, [*weights.values()]), strict=True))
+        program.step(images, labels)
+        for name, expected in found.items():
+            np.testing.assert_allclose(engine.gradients[name], expected.numpy(), atol=1e-10, err_msg=name)
+        engine.flat -= 0.5 * engine.flat_gradient
+        with torch.no_grad():
+            for name, gradient in found.items():
+                weights[name] -= 0.5 * gradient
+
+
 # Views ----------------------------------------------------------------------------------
 
 
@@ -232,3 +336,38 @@ def test_shown_and_not_exported_wrongly(
     assert "weights of a.conv1" in cnnspec.parse(SIAMESE).draw()
     code, _, err = command("export", str(path), "--to", "pytorch")
     assert (1, True) == (code, "cannot share the weights of a.conv1" in " ".join(err.split()))
+
+
+def test_tied_layers_are_told(command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
+    path = tmp_path / "tied.cnn"
+    path.write_text(AUTOENCODER)
+    _, out, _ = command("analyze", str(path))
+    assert "dense 72 tied=enc1" in out
+    assert "weights of enc1, transposed" in cnnspec.parse(AUTOENCODER).draw()
+    for target in ("pytorch", "keras"):
+        code, _, err = command("export", str(path), "--to", target, "-o", str(tmp_path / "out"))
+        assert (1, True) == (code, "cannot share the weights of enc1" in " ".join(err.split())), target
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("text", [AUTOENCODER, MIRRORED, "input 4; a: dense 4; relu; dense 4 tied=a"])
+def test_tied_weights_go_out_to_onnx(text: str) -> None:
+    runtime = pytest.importorskip("onnxruntime")
+    model = cnnspec.parse(text).build(1)
+    images, _ = batch(text)
+    (given,) = images.values()
+    session = runtime.InferenceSession(encoded(model.network, dict(model.weights)))
+    (found,) = session.run(None, {session.get_inputs()[0].name: np.moveaxis(given, -1, 1)})
+    np.testing.assert_allclose(model.predict(given), found.reshape(len(given), -1), atol=1e-5)
+
+
+def test_the_sum_of_a_tied_weights_gradients_is_written_out(command: Command) -> None:
+    spec = "input 2; a: dense 2; relu; dense 2 tied=a; softmax"
+    given = ["gradient", "-e", spec, "--input", "1 2", "--target", "0", "--weights", "a=1 2; 3 4"]
+    code, out, _ = command(*given)
+    assert 0 == code
+    engine = NumpyEngine(cnnspec.parse(spec), dtype=np.float64)
+    engine.weights.update({"a.weight": [[1, 2], [3, 4]]})
+    engine.compile(1, True).step(np.array([[1.0, 2.0]]), np.array([0]))
+    assert f"{engine.gradients['a.weight'][0, 1]:.4g}".rstrip("0") in out

@@ -22,7 +22,7 @@ from cnnspec.syntax import tree
 from cnnspec.text import Source
 
 QUICK: Final[dict[str, Callable[[Node], int]]] = {
-    "params": lambda node: 0 if node.share else int(node.layer.params(node.input_shapes)),
+    "params": lambda node: node.own_params,
     "buffers": lambda node: 0 if node.share else int(node.layer.buffers(node.input_shapes)),
     "multiplies": lambda node: int(node.layer.multiplies(node.input_shapes)),
     "additions": lambda node: int(node.layer.additions(node.input_shapes)),

@@ -91,7 +91,7 @@ class NumpyEngine(Parameters):
         self.initial = initial
         for node in self.network.layers:
             chosen = getattr(node.layer, "init", None) or initial
-            for name, weight in ({} if node.share else node.weights).items():
+            for name, weight in node.own_weights.items():
                 np.copyto(self.weights[name], begin(weight, self.random, chosen))
 
     @property

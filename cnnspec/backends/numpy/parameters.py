@@ -101,7 +101,7 @@ class Parameters:
         trained: dict[str, Weight] = {}
         fixed: dict[str, Array] = {}
         for node in self.network.layers:
-            for name, weight in ({} if node.share else node.weights).items():
+            for name, weight in node.own_weights.items():
                 if getattr(node.layer, "frozen", False) or weight.buffer:
                     fixed[name] = np.empty(weight.shape, self.dtype)
                 else:

@@ -129,10 +129,13 @@ def load_for(
     network learned, where it did: see ``match_classes``.
     """
     folder = data_dir if data_dir is not None or name else setting.path
-    shrunk = isinstance(target, ImageTarget) and target.smaller and isinstance(outputs, tuple)
+    if isinstance(target, ImageTarget) and target.smaller and isinstance(outputs, tuple):
+        given = outputs  # the images are those to give; what is seen of them is made of these
+    else:
+        given = shape
     found = load(
-        name or setting.name, folder, shape=outputs if shrunk else shape, test=setting.test,
-        resize=setting.resize, label=setting.label, target=target, progress=progress,
+        name or setting.name, folder, shape=given, test=setting.test, resize=setting.resize,
+        label=setting.label, target=target, progress=progress,
     )  # fmt: skip
     if not len(found.test_labels):
         raise nothing_left("test", setting.test, len(found.train_labels), 0)

@@ -72,7 +72,7 @@ def layer(row: Row) -> dict[str, Any]:
         **{name: getattr(row, name) for name in FIGURES},
         "activation_bytes": row.activation_bytes,
         "receptive_field": _field(row),
-        **({"share": row.node.share} if row.node.share else {}),
+        **{key: name for key in ("share", "tied") if (name := getattr(row.node, key))},
     }
 
 

@@ -12,10 +12,17 @@ from cnnspec.layers.base import Family
 from cnnspec.layers.facts import Picture
 from cnnspec.network.graph import Network, Node
 from cnnspec.views.pictures.plan import Card, CardRow, Cluster, Link, Plan
-from cnnspec.views.pictures.wording import arithmetic, layer_text, own_name, rounded_text, shape_text
+from cnnspec.views.pictures.wording import (
+    arithmetic,
+    layer_text,
+    own_name,
+    rounded_text,
+    shape_text,
+    weights_of,
+)
 
 HEATS: Final[dict[str, Callable[[Node], int]]] = {
-    "params": lambda node: 0 if node.share else cost_of(node.layer, node.input_shapes).params,
+    "params": lambda node: node.own_params,
     "multiplies": lambda node: cost_of(node.layer, node.input_shapes).multiplies,
     "memory": lambda node: bytes_of(node.output),
 }
@@ -189,7 +196,7 @@ class Planner:
     # Rows --------------------------------------------------------------------------
 
     def _row(self, node: Node, turns: int = 1, main: bool = True) -> CardRow:
-        text = layer_text(node.layer) + (f" · weights of {node.share}" if node.share else "")
+        text = layer_text(node.layer) + weights_of(node, " · ")
         changes = node.input_shapes[:1] != (node.output,)
         return CardRow(
             name=own_name(node), text="" if main and text == node.word else text,

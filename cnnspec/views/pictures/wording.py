@@ -80,9 +80,16 @@ def own_name(node: Node) -> str:
     return node.name.rpartition(".")[2]
 
 
+def weights_of(node: Node, before: str) -> str:
+    """Whose weights a layer uses, where they are not its own."""
+    if node.share:
+        return f"{before}weights of {node.share}"
+    return f"{before}weights of {node.tied}, transposed" if node.tied else ""
+
+
 def arithmetic(node: Node) -> str:
     """Every number of a layer with its law and its working, one a line."""
-    head = f"{node.name}: {layer_text(node.layer)}" + (f", weights of {node.share}" if node.share else "")
+    head = f"{node.name}: {layer_text(node.layer)}" + weights_of(node, ", ")
     if not node.inputs:
         return f"{node.name}: {shape_text(node.output)}"
     laws = cost_of(node.layer, node.input_shapes).laws

@@ -84,8 +84,8 @@ class Rows:
         row = self.rows[node.index]
         texts = {figure.key: figure.cell(row, self.analysis) for figure in self.figures}
         texts["layer"] = before + _short(node, prefix)
-        if "operation" in texts and node.share:
-            texts["operation"] += f"{TAIL}share={node.share}"
+        if "operation" in texts and node.sharing:
+            texts["operation"] += f"{TAIL}{node.sharing}"
         if "operation" in texts and "from" not in texts:
             texts["operation"] += self._connections(node, forks)
         styles: dict[str, tuple[str, ...]] = {"layer": (str(node.layer.family),), "operation": ("dim",)}

@@ -55,7 +55,7 @@ class ProgramPlan:
         self.readers = lowered.readers
         self.maker = {operation.output: operation for operation in lowered.operations}
         network = parameters.network
-        self.owners = {node.share for node in network.layers if node.share}
+        self.uses = Counter(name for node in network.layers for name in node.weights)
         self.shared: dict[str, list[Array]] = {}
         """For each gradient of weights that several layers use, the part of each use."""
         self.trained = {node.index: input_gradient for node in network.inputs}
@@ -109,7 +109,7 @@ class ProgramPlan:
         return KernelContext(
             node, tuple(self.arrays[value] for value in operation.inputs), self.batch,
             self.training, self.memory, self.random,
-            {short: self.weights[name] for short, name in names.items()},
+            {short: _seen(node, name, self.weights[name]) for short, name in names.items()},
             {short: self._gradient(node, name) for short, name in names.items() if name in self.gradients},
             overwrite=tuple(self._may_overwrite(operation, value) for value in operation.inputs),
             steps={source: self.step_of[source] for source in referred_by(node)},
@@ -117,10 +117,10 @@ class ProgramPlan:
 
     def _gradient(self, node: Node, name: str) -> Array:
         """Where a step puts the gradient of a weight: apart, where others use that weight too."""
-        if not node.share and node.name not in self.owners:
+        if self.uses[name] == 1:
             return self.gradients[name]
-        part = self.memory.own(self.gradients[name].shape)
-        self.shared.setdefault(name, []).append(part)
+        part = self.memory.own(_seen(node, name, self.gradients[name]).shape)
+        self.shared.setdefault(name, []).append(_seen(node, name, part))
         return part
 
     def _sum_shared(self, name: str, parts: list[Array]) -> None:
@@ -184,3 +184,8 @@ class ProgramPlan:
             return [partial(np.copyto, own, dx)]
         gradients[value] = dx
         return []
+
+
+def _seen(node: Node, name: str, array: Array) -> Array:
+    """An array of another layer as a node that is tied to it has it; turning it twice gives it back."""
+    return array.swapaxes(0, 1) if node.transposed(name) else array

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from math import inf, prod
 from typing import Final, NamedTuple
 
-from cnnspec.analysis.cost import cost_of
 from cnnspec.analysis.fold import Block, Leaf, Repeated, Segment, fold
 from cnnspec.layers.base import Family, Shape, Slide, Spread, Stretch, spatial
 from cnnspec.layers.facts import Picture
@@ -282,6 +281,6 @@ def _is_short(network: Network, inside: set[int], index: int) -> bool:
 
 def _heaviest(nodes: Sequence[Node]) -> Family:
     def weight(node: Node) -> int:
-        return 0 if node.share else cost_of(node.layer, node.input_shapes).params
+        return node.own_params
 
     return max(nodes, key=weight).layer.family
