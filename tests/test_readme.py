@@ -35,7 +35,8 @@ def test_printed_output_is_real(command: str, printed: str) -> None:
 
 
 def test_the_benchmarks_are_the_measured_ones() -> None:
-    assert [make_readme["BENCHMARKS"].read_text(encoding="utf-8")] == make_readme["TABLE"].findall(README)
+    page = make_readme["BENCHMARKS"].read_text(encoding="utf-8")
+    assert make_readme["NETWORKS"].findall(page) == make_readme["TABLE"].findall(README) != []
 
 
 @pytest.mark.parametrize("spec", SPECS)
