@@ -1,4 +1,4 @@
-"""Makes the pictures of the README: ``python docs/make_pictures.py [FOLDER] [--trained]``.
+"""Makes the pictures of the README and animate.md: ``python docs/make_pictures.py [FOLDER] [--trained]``.
 
 The same specs and the same Graphviz give the same files, byte for byte. With ``--trained`` those of trained
 networks are made too, which takes some minutes: NumPy's own sums may differ from one machine to another.
@@ -6,10 +6,13 @@ networks are made too, which takes some minutes: NumPy's own sums may differ fro
 
 from __future__ import annotations
 
+import re
+import shlex
 import sys
 from pathlib import Path
 
 import cnnspec
+from cnnspec.cli.main import run
 from cnnspec.files import write_atomically
 from cnnspec.resources import example_path
 from cnnspec.training.data import load_for
@@ -40,6 +43,13 @@ SHOWN = (0, 3, 11, 26)
 """Test samples in them."""
 
 
+def animations() -> dict[str, list[str]]:
+    """The pictures of docs/animate.md, and the commands that stand there, without their ``-o``."""
+    page = (Path(__file__).parent / "animate.md").read_text(encoding="utf-8")
+    found = re.findall(r"^cnnspec (animate .+) -o pictures/(\w+)\.svg$", page, re.MULTILINE)
+    return {name: shlex.split(command) for command, name in found}
+
+
 def main(folder: Path, with_trained: bool = False) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name, (example, look) in PICTURES.items():
@@ -48,6 +58,10 @@ def main(folder: Path, with_trained: bool = False) -> None:
             path = folder / f"{name}{ending}.svg"
             write_atomically(path, render(network, _themed(look, theme)))
             print(path)
+
+    for name, command in animations().items():
+        for theme, ending in (("light", ""), ("dark", "_dark")):
+            run([*command, "--theme", theme, "-o", str(folder / f"{name}{ending}.svg")])
 
     for name, example in TRAINED.items() if with_trained else ():
         network = cnnspec.load(example_path(example))

@@ -28,6 +28,8 @@ LIMITS: Final[dict[str, dict[str, tuple[str, str]]]] = {
     "Pictures and reports": {
         "picture": ("cnnspec.views.pictures.draw:MOST", "cards or boxes"),
         "Graphviz": ("cnnspec.views.pictures.engines:SECONDS", "seconds, then once more with a rough layout"),
+        "animation": ("cnnspec.teaching.stepping:MOST_PLACES", "positions of a window, one after another"),
+        "its map": ("cnnspec.teaching.stepping:MOST_CELLS", "cells"),
         "report": ("cnnspec.views.documents.report.page:MOST_EXPLAINED", "layers with their working"),
     },
     "Data": {

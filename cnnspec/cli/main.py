@@ -32,6 +32,7 @@ SECTIONS: Final[dict[str, dict[str, str]]] = {
     },
     "See": {
         "draw": "a picture: svg, png, pdf or dot",
+        "animate": "the window stepping over the map: svg, gif or mp4",
         "report": "one self-contained page: picture, table, explanations",
     },
     "Run": {

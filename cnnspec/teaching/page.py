@@ -11,7 +11,7 @@ from cnnspec.notation import Style
 from cnnspec.teaching.grid import draw
 from cnnspec.teaching.handwriting import Hand, HandTex, decimal
 from cnnspec.teaching.symbols import Array, Cell
-from cnnspec.teaching.working import Working
+from cnnspec.teaching.working import Working, beyond
 from cnnspec.views.terminal.arrays import NumberFormat
 
 GAP: Final = 4
@@ -122,8 +122,7 @@ def _grids(worked: Working, decimals: int) -> list[str]:
     lines: list[str] = []
     for channel in used[:MOST_GRIDS]:
         texts = NumberFormat(decimals).texts(worked.inputs[channel])
-        padding = "0" if worked.kernel is not None else "-∞" if worked.node.word == "maxpool" else "·"
-        window = draw(worked.inputs[channel], texts, worked.taps, padding)
+        window = draw(worked.inputs[channel], texts, worked.taps, beyond(worked.node))
         kernel = _kernel(worked.kernel, channel, used, decimals)
         lines += [f"  channel {channel}"] if len(used) > 1 else []
         top = next((n for n, line in enumerate(window) if "┌─" in line), 0) + 1

@@ -13,7 +13,7 @@ import numpy as np
 from cnnspec.backends.images import as_trained
 from cnnspec.backends.numpy.reference import DEFINITIONS
 from cnnspec.backends.numpy.reference.definition import Back, LayerCall
-from cnnspec.formula import UNASKED, Formula, Sum, Symbol, formula
+from cnnspec.formula import UNASKED, Formula, Number, Product, Sum, Symbol, formula
 from cnnspec.layers.base import Family
 from cnnspec.layers.pool import Pooling
 from cnnspec.layers.window import Axis, Sliding
@@ -150,8 +150,8 @@ class Working:
 
     @property
     def rest(self) -> tuple[Formula, ...]:
-        """What belongs to no input channel: the bias."""
-        return tuple(term for term in self._terms if _input_cell(term) is None)
+        """What belongs to no input channel: the bias. Weights that lie on the padding add nothing."""
+        return tuple(term for term in self._terms if not _cells(term, "xw"))
 
     @property
     def _terms(self) -> tuple[Formula, ...]:
@@ -160,7 +160,11 @@ class Working:
 
 
 def _input_cell(term: Formula) -> Cell | None:
-    return next((one for one in term.symbols() if isinstance(one, Cell) and one.name.startswith("x")), None)
+    return next(iter(_cells(term, "x")), None)
+
+
+def _cells(term: Formula, letters: str) -> list[Cell]:
+    return [one for one in term.symbols() if isinstance(one, Cell) and one.name[0] in letters]
 
 
 def working(values: Values, node: Node, place: tuple[int, ...]) -> Working:
@@ -179,8 +183,21 @@ def working(values: Values, node: Node, place: tuple[int, ...]) -> Working:
         result = _formula(values, node, place, reads, moves)
         if result is UNASKED:  # a weight that moves nothing on the numbers that were tried
             result = _formula(values, node, place, [np.ones_like(one) for one in reads], _all(moves))
-    taps, kernel = _taps(node, inputs[0], place), _kernel(node, weights, place)
-    return Working(node, place, tidy(result), inputs[0], taps, kernel)
+    taps, kernel = _taps(node, inputs[0], place), kernel_of(node, weights, place)
+    return Working(node, place, tidy(_connected(result)), inputs[0], taps, kernel)
+
+
+def _connected(formula: Formula) -> Formula:
+    """A sum without the inputs that a table of connections leaves out: the definition takes each 0 times."""
+    if not isinstance(formula, Sum):
+        return formula
+    kept = (term for term in formula.terms if not (_input_cell(term) and _has_no_weight(term)))
+    return Sum(tuple(kept), formula.value)
+
+
+def _has_no_weight(term: Formula) -> bool:
+    factors = term.factors if isinstance(term, Product) else ()
+    return any(isinstance(one, Number) and not one.value for one in factors)
 
 
 @contextmanager
@@ -262,8 +279,8 @@ def _concerned(
             if all(0 <= n < size for n, size in zip(tap, inputs[0].shape[1:], strict=True)):
                 reads[0][(place[0], *tap)] = True
     moves = {name: dw[name] != 0 if name in dw else np.ones(ws[name].shape, bool) for name in ws}
-    if _kernel(node, ws, place) is not None:
-        moves["weight"][place[0]] = True  # those on the padding too
+    if node.word != "upconv" and (where := filter_at(node, place[0])) is not None:
+        moves["weight"][where] = True  # those on the padding too
     moves |= {name: np.ones_like(one) for name, one in moves.items() if node.word in CHOOSES}
     return reads, moves
 
@@ -294,8 +311,42 @@ def _taps(node: Node, inputs: Array, place: tuple[int, ...]) -> tuple[tuple[int,
     )
 
 
-def _kernel(node: Node, weights: Mapping[str, Array], place: tuple[int, ...]) -> Array | None:
-    """The filter that gives the place's channel: channels, rows, columns."""
-    if node.word not in ("conv", "depthwise") or getattr(node.layer, "connections", None):
+def kernel_of(node: Node, weights: Mapping[str, Array], place: tuple[int, ...]) -> Array | None:
+    """The filter that gives the place's channel, by the channels it reads: channels, rows, columns."""
+    where = filter_at(node, place[0])
+    return None if where is None else np.asarray(weights["weight"][where])
+
+
+def filter_at(node: Node, channel: int) -> Any:
+    """Where a channel's filter stands in the array of weights; None for a layer without filters."""
+    layer = node.layer
+    if node.word not in ("conv", "depthwise", "upconv"):
         return None
-    return np.asarray(weights["weight"][place[0]])
+    if node.word == "upconv":
+        each = layer.filters // layer.groups  # type: ignore[attr-defined]
+        return list(channels_read(node, channel)), channel % each
+    if table := getattr(layer, "connections", None) and layer.table():  # type: ignore[attr-defined]
+        start = sum(map(len, table[:channel]))
+        return slice(start, start + len(table[channel]))
+    return channel
+
+
+def channels_read(node: Node, channel: int) -> tuple[int, ...]:
+    """The input channels that an output channel is made of, of a layer with a window."""
+    channels, layer = node.input_shapes[0][-1], node.layer
+    if node.word == "depthwise":
+        return (channel // layer.multiplier,)  # type: ignore[attr-defined]
+    if node.word not in ("conv", "upconv"):
+        return (channel,)
+    if table := getattr(layer, "connections", None) and layer.table():  # type: ignore[attr-defined]
+        return tuple(table[channel])
+    each = channels // layer.groups  # type: ignore[attr-defined]
+    group = channel * layer.groups // layer.filters  # type: ignore[attr-defined]
+    return tuple(range(group * each, (group + 1) * each))
+
+
+def beyond(node: Node) -> str:
+    """What stands in the padding of a layer: 0, or what no pool picks."""
+    if node.word in ("maxpool", "minpool"):
+        return "-∞" if node.word == "maxpool" else "∞"
+    return "·" if node.word == "medianpool" or not getattr(node.layer, "count_padding", True) else "0"

@@ -223,7 +223,7 @@ def test_an_option_of_a_number_means_the_same_everywhere() -> None:
     batches = {str(one.type) for _, one in found if one.name == "batch"}
     assert batches == {"<IntRange 1<=x<=1000000000>"}
     assert {verb for verb, one in found if one.name == "most"} == {
-        "evaluate", "inspect", "predict", "profile", "solve",
+        "animate", "evaluate", "inspect", "predict", "profile", "solve",
     }  # fmt: skip
     earlier = {"--top", "--worst", "--count"}
     assert {one.name for _, one in found if earlier & {*one.opts}} == {"most"}

@@ -114,6 +114,20 @@ def test_padding_is_dashed(command: Command) -> None:
     assert "= 0·0 + 0·1 + 0·2 + 1·3" in page
 
 
+def test_weights_on_the_padding_are_not_listed_beside_the_sums_of_channels(command: Command) -> None:
+    spec = ["-e", "input 3x3x2; conv 1 3x3 padding=1 bias=no", "--input", "count"]
+    page = command("run", *spec, "--weights", "conv1=identity", "--at", "0,0")[1]
+    assert "y₁₁ = 0 + 1 = 1" in page
+
+
+def test_a_table_of_connections_leaves_channels_out(command: Command) -> None:
+    spec = ["-e", 'input 2x2x3; conv 2 2x2 bias=no connections="0 2; 1"', "--input", "count"]
+    page = command("run", *spec, "--weights", "conv1=1 2; 3 4 | 0 1; 1 0 | 5 6; 7 8", "--at", "0,0")[1]
+    assert "channel 2: 2·0 + 5·1 + 8·1 + 11·0 = 13" in page
+    assert "channel 1:" not in page
+    assert "8 11 │    1 0" in page
+
+
 def test_the_winner_of_a_pool_gets_the_gradient(command: Command) -> None:
     spec = ["-e", "input 4x4x1; maxpool 2x2", "--input", "1 1 2 5; 5 7 7 8; 3 1 1 0; 1 2 3 4"]
     page = command("gradient", *spec, "--upstream", "1 2; 3 4")[1]

@@ -80,6 +80,10 @@ class SvgWriter:
         with self.group("drawing", transform=f"translate({number(x)} {number(y)})"):
             self._parts += other._parts
 
+    def define(self, name: str, other: SvgWriter) -> None:
+        """All that another writer collected, to be drawn where it is used: ``add("use", href="#name")``."""
+        self.add("defs", f"<g id={quoteattr(name)}>{''.join(other._parts)}</g>")
+
     @contextmanager
     def group(self, kind: str, *, title: str = "", name: str = "", **attributes: str) -> Iterator[None]:
         """What belongs together; ``title`` is shown when the pointer rests on it."""
