@@ -23,14 +23,14 @@ def record(cls: type[T]) -> type[T]:
 
 
 def _init(every: tuple[Field[Any], ...]) -> Methods:
-    known: dict[str, Any] = {"_set": object.__setattr__, "_absent": MISSING}
-    parameters, lines = ["self"], ["pass"]
+    known: dict[str, Any] = {"_absent": MISSING}
+    parameters, lines = ["self"], ["_own = self.__dict__"]  # a third of what object.__setattr__ takes
     for name, default, make in ((each.name, each.default, each.default_factory) for each in every):
         known[f"_{name}"] = default if make is MISSING else make
         absent = "_absent" if make is not MISSING else f"_{name}"
         parameters.append(name if default is make is MISSING else f"{name}={absent}")
         value = name if make is MISSING else f"_{name}() if {name} is _absent else {name}"
-        lines.append(f"_set(self, {name!r}, {value})")
+        lines.append(f"_own[{name!r}] = {value}")
     exec(f"def __init__({', '.join(parameters)}): {'; '.join(lines)}", known)
     return {"__init__": known["__init__"]}
 

@@ -157,8 +157,9 @@ def _after_softmax(softmax: Node, after: Node) -> Iterator[Diagnostic]:
 
 
 def _heavy_dense(analysis: Analysed) -> Iterator[Diagnostic]:
-    everything = sum(row.params for row in analysis.rows)
-    if sum(1 for row in analysis.rows if row.params) < 2:
+    params = [row.figures.params for row in analysis.rows]
+    everything = sum(params)
+    if len(params) - params.count(0) < 2:
         return
     for row in analysis.rows:
         if row.node.layer.family is Family.DENSE and row.params > MOST * everything:

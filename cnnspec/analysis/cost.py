@@ -105,6 +105,8 @@ class Cost(Counts):
     """The figures of one layer for one sample, and the formulas behind them."""
 
     laws: Laws
+    intermediate: int
+    """Values that it makes on the way to its output, and that training keeps."""
 
 
 @lru_cache(maxsize=8192)
@@ -114,7 +116,8 @@ def cost_of(layer: Layer, inputs: Shapes, exclude_padding: bool = False) -> Cost
     counts = {name: int(getattr(laws, name)) for name in COUNTS}
     elementwise = sum(int(item.count) for item in laws.elementwise)
     flops = counts["multiplies"] + counts["additions"] + elementwise
-    return Cost(**counts, elementwise=elementwise, flops=flops, laws=laws)
+    intermediate = int(layer.intermediate(inputs))
+    return Cost(**counts, elementwise=elementwise, flops=flops, laws=laws, intermediate=intermediate)
 
 
 @lru_cache(maxsize=8192)

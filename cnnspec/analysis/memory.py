@@ -84,7 +84,7 @@ class Memory:
     @cached_property
     def activation_bytes(self) -> int:
         """The outputs of all layers, the input apart."""
-        return self.batch * sum(bytes_of(node.output) for node in self.network.layers)
+        return self.batch * sum(self._sizes[node.index] for node in self.network.layers)
 
     @property
     def buffers(self) -> tuple[int, ...]:
@@ -111,7 +111,7 @@ class Memory:
         )
         places = tuple(pool for pool, last in self._places.items() if pool <= index <= last)
         nodes = self.network.nodes
-        size = self.batch * sum(bytes_of(nodes[opened].output) for opened in live)
+        size = self.batch * sum(self._sizes[opened] for opened in live)
         size += sum(self.remembered_bytes(nodes[pool]) for pool in places)
         return LiveMemory(nodes[index], self.buffers[index], live, places, size)
 
@@ -119,24 +119,27 @@ class Memory:
         """The memory of a training step; the recipe's optimizer, or Adam, when none is named."""
         name = known_optimizer(optimizer) or optimizer_of(self.network)
         nodes = self.network.nodes
-        own = [node for node in self.network.layers if not node.share]
-        params = {node.index: node.own_params for node in own}
-        frozen = sum(params[node.index] for node in own if cost_of(node.layer, node.input_shapes).frozen)
-        trainable = FLOAT_BYTES * (sum(params.values()) - frozen)
+        costs = [cost_of(node.layer, node.input_shapes) for node in nodes]
+        own = [
+            (node.own_params if node.tied else cost.params, cost.frozen)
+            for node, cost in zip(nodes, costs, strict=True)
+            if not node.share
+        ]
+        trainable = FLOAT_BYTES * sum([params for params, frozen in own if not frozen])
         return Training(
             optimizer=name,
-            weight_bytes=FLOAT_BYTES * sum(params.values()),
+            weight_bytes=FLOAT_BYTES * sum([params for params, _ in own]),
             saved_activation_bytes=self.batch * sum(map(self.saved_bytes, nodes))
             + sum(self.remembered_bytes(nodes[pool]) for pool in self._places)
-            + sum(map(self.intermediate_bytes, nodes)),
-            activation_gradient_bytes=self.batch * _gradient_peak(self.network),
+            + self.batch * FLOAT_BYTES * sum([cost.intermediate for cost in costs]),
+            activation_gradient_bytes=self.batch * self._gradient_peak(),
             weight_gradient_bytes=trainable,
             optimizer_state_bytes=OPTIMIZER_STATES[name] * trainable,
         )
 
     def saved_bytes(self, node: Node) -> int:
         """Bytes of one sample that the backward pass needs from a node; dropout makes its own output."""
-        return 0 if node.layer.storage is Storage.VIEW else bytes_of(node.output)
+        return 0 if node.layer.storage is Storage.VIEW else self._sizes[node.index]
 
     def remembered_bytes(self, node: Node) -> int:
         """Bytes of the places that a node remembers; none unless a later layer needs them."""
@@ -146,7 +149,37 @@ class Memory:
 
     def intermediate_bytes(self, node: Node) -> int:
         """Bytes of what a node makes on the way to its output, and its backward pass needs."""
-        return self.batch * FLOAT_BYTES * int(node.layer.intermediate(node.input_shapes))
+        return self.batch * FLOAT_BYTES * cost_of(node.layer, node.input_shapes).intermediate
+
+    @cached_property
+    def _sizes(self) -> tuple[int, ...]:
+        """For each node the bytes of its output, one sample."""
+        return tuple([bytes_of(node.output) for node in self.network.nodes])
+
+    @cached_property
+    def _last_readers(self) -> list[int]:
+        """For each node the last that reads its values; the node itself where none does."""
+        last = list(range(len(self.network.nodes)))
+        for node in self.network.nodes:
+            for source in values_read(node):
+                last[source] = node.index
+        return last
+
+    def _gradient_peak(self) -> int:
+        """Most bytes of activation gradients at once, one sample, going backward.
+
+        A gradient lives from the first reader that adds to it until its own layer has
+        used it. The input's gradient is never computed.
+        """
+        sizes, opening = self._sizes, [0] * len(self._sizes)
+        for index, last in enumerate(self._last_readers):
+            opening[last] += sizes[index] if index else 0
+        in_use = peak = 0
+        for index in range(len(sizes) - 1, 0, -1):
+            in_use += opening[index]
+            peak = max(peak, in_use)
+            in_use -= sizes[index]
+        return peak
 
     @cached_property
     def _places(self) -> dict[int, int]:
@@ -174,7 +207,7 @@ class Memory:
 
     @cached_property
     def _shared(self) -> tuple[tuple[int, ...], dict[int, int]]:
-        return _share(self.network)
+        return _share(self.network, self._last_readers)
 
     @cached_property
     def _sweep(self) -> tuple[tuple[int, int], ...]:
@@ -188,7 +221,7 @@ class Memory:
                 in_use += size
                 closing[places[index]] += size
             if buffers[index] == index:
-                size = batch * bytes_of(node.output)
+                size = batch * self._sizes[index]
                 in_use += size
                 closing[deaths[index]] += size
             found.append((index, in_use))
@@ -227,29 +260,22 @@ def place_bytes(node: Node) -> int:
     return next(size for size in (1, 2, 4, 8) if taps <= 256**size)
 
 
-def _last_readers(network: Network) -> list[int]:
-    """For each node the last that reads its values; the node itself where none does."""
-    last = [node.index for node in network.nodes]
-    for node in network.nodes:
-        for source in values_read(node):
-            last[source] = node.index
-    return last
-
-
-def _share(network: Network) -> tuple[tuple[int, ...], dict[int, int]]:
+def _share(network: Network, last_readers: Sequence[int]) -> tuple[tuple[int, ...], dict[int, int]]:
     """For each node the buffer that its output lies in, and for each buffer the last step that needs it.
 
     A result of the network is needed to the end.
     """
-    needed_until = _last_readers(network)
+    needed_until = list(last_readers)
     for output in network.outputs:
         needed_until[output.node] = len(network.nodes)
     buffers: list[int] = []
     deaths: dict[int, int] = {}
     for node in network.nodes:
-        buffer = _buffer(node, network, buffers, deaths)
+        is_own, until = node.layer.storage is Storage.OWN, needed_until[node.index]
+        buffer = node.index if is_own else _buffer(node, network, buffers, deaths)
         buffers.append(buffer)
-        deaths[buffer] = max(deaths.get(buffer, 0), needed_until[node.index])
+        if until >= deaths.get(buffer, 0):
+            deaths[buffer] = until
     return tuple(buffers), deaths
 
 
@@ -262,21 +288,3 @@ def _buffer(node: Node, network: Network, buffers: Sequence[int], deaths: Mappin
             if network.nodes[buffer].inputs and shape == node.output and deaths[buffer] <= node.index:
                 return buffer
     return buffers[node.inputs[0]] if storage.is_view else node.index
-
-
-def _gradient_peak(network: Network) -> int:
-    """Most bytes of activation gradients at once, one sample, going backward.
-
-    A gradient lives from the first reader that adds to it until its own layer has
-    used it. The input's gradient is never computed.
-    """
-    sizes = [bytes_of(node.output) for node in network.nodes]
-    opening = [0] * len(sizes)
-    for index, last in enumerate(_last_readers(network)):
-        opening[last] += sizes[index] if index else 0
-    in_use = peak = 0
-    for index in range(len(sizes) - 1, 0, -1):
-        in_use += opening[index]
-        peak = max(peak, in_use)
-        in_use -= sizes[index]
-    return peak

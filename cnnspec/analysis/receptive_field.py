@@ -212,6 +212,8 @@ def _image(node: Node, seen: list[Shape | None]) -> Shape | None:
     """
     if not node.inputs:
         return spatial(node.output)
+    if len(node.inputs) == 1:
+        return seen[node.inputs[0]]
     images = {seen[source] for source in node.inputs}
     images = images - {()} if len(images) > 1 else images
     return images.pop() if len(images) == 1 else None

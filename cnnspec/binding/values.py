@@ -177,8 +177,8 @@ def _binary(expression: tree.Binary, sight: Sight) -> Value:
 
 
 def _arithmetic(sign: str, x: float, y: float, expression: tree.Binary) -> Value:
-    divisor = expression.right.span.text
     if (sign in ("//", "%") and y == 0) or (sign == "**" and x == 0 and y < 0):
+        divisor = expression.right.span.text
         raise SentenceError(
             "division-by-zero", f"{format_value(x)} {sign} {format_value(y)} has no value", expression.span,
             notes=() if y or divisor == "0" else (f"{divisor} is 0 here",),

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from functools import cache, partial
+from functools import cache
+from typing import Final
 
 from cnnspec.binding.binder import bind, choices_of
 from cnnspec.binding.values import SentenceError, Unresolved, Value, Word
 from cnnspec.diagnostics import did_you_mean
 from cnnspec.elaborate.claims import check_claim
 from cnnspec.elaborate.depth import comes_back, need_room, uses_itself_always
-from cnnspec.elaborate.elaborator import WHICH, Elaborator
+from cnnspec.elaborate.elaborator import WHICH, Elaborator, Expansion
+from cnnspec.elaborate.limits import MOST_STEPS
 from cnnspec.elaborate.scope import BlockWord, Context, Definition, Module, Scope, Twin
 from cnnspec.elaborate.sharing import SHARE, own_options, twin_of
 from cnnspec.layers.registry import LAYERS
+from cnnspec.network.graph import Group, Node
 from cnnspec.resources import prelude_text
 from cnnspec.syntax import tree
 from cnnspec.text import Source
+
+_PLAIN: Final = frozenset({int, float, bool, tuple, Word})
+"""The types of values that are all they look like; a word of another kind stands for a block too."""
 
 
 @cache
@@ -58,14 +64,73 @@ def use_block(
     if values is None or comes_back(elaborator, sentence, scope):
         elaborator.current = None
     else:
-        group = elaborator.new_group(sentence.word)
-        inside = Context(scope, values, None, (*context.groups, group), context.depth + 1, repeating=False)
-        elaborator.run(elaborator, definition.block.body, inside)
+        _expand(elaborator, definition, context, scope, values)
     if label is not None:
         elaborator.labels[label] = elaborator.current
         elaborator.instances[label] = name, definition
     if sentence.claim is not None and elaborator.current is not None:
         check_claim(elaborator, sentence, sentence.claim, elaborator.current, context)
+
+
+def _expand(
+    elaborator: Elaborator, definition: Definition, context: Context, scope: Scope, values: dict[str, Value]
+) -> None:
+    """Expands the body, or repeats the nodes of a use before this one that was alike."""
+    key, before = _likeness(elaborator, definition, context, scope), elaborator.reached()
+    alike = elaborator.expansions.get(key) if key else None
+    if alike is not None and _repeat(elaborator, alike, context, scope):
+        return
+    start, steps, groups = len(elaborator.nodes), elaborator.steps, elaborator.groups
+    group = elaborator.new_group(definition.block.name.text)
+    inside = Context(scope, values, None, (*context.groups, group), context.depth + 1, repeating=False)
+    elaborator.run(elaborator, definition.block.body, inside)
+    if key and before == elaborator.reached() and elaborator.current is not None:
+        nodes, outer = tuple(elaborator.nodes[start:]), len(context.groups)
+        steps, made = elaborator.steps - steps, elaborator.groups - groups
+        elaborator.expansions[key] = Expansion(
+            scope, nodes, elaborator.current, start, steps, groups, made, outer
+        )
+
+
+def _likeness(
+    elaborator: Elaborator, definition: Definition, context: Context, scope: Scope
+) -> tuple[object, ...] | None:
+    """What a use makes hangs on this alone; None where it can see more: a ``?``, a fault, shared weights."""
+    if scope.twin is not None or scope.entered[0] is None or not elaborator.is_plain:
+        return None
+    known = (*scope.entered, *definition.module.values.values())
+    if any(type(value) not in _PLAIN for value in known):
+        return None
+    return definition, context.depth, tuple(definition.module.values), repr(known)
+
+
+def _repeat(elaborator: Elaborator, alike: Expansion, context: Context, scope: Scope) -> bool:
+    """Adds the nodes of another use under the names of this one; answers whether that could be done."""
+    nodes, cut, depth = elaborator.nodes, len(alike.scope.prefix), len(alike.scope.path)
+    names = [scope.prefix + node.name[cut:] for node in alike.nodes]
+    if elaborator.steps + alike.steps > MOST_STEPS:
+        return False
+    first, move, turn = alike.first, len(nodes) - alike.first, elaborator.groups - alike.groups
+    current = elaborator.current
+    assert current is not None
+
+    def place(index: int) -> int:
+        return index + move if index >= first else current
+
+    @cache
+    def inside(groups: tuple[Group, ...]) -> tuple[Group, ...]:
+        return (*context.groups, *(group.moved(turn) for group in groups[alike.outer :]))
+
+    for name, node in zip(names, alike.nodes, strict=True):
+        inputs, path = tuple([place(n) for n in node.inputs]), scope.path + node.path[depth:]
+        nodes.append(
+            Node(node.index + move, name, node.layer, inputs, node.input_shapes, node.output, node.span,
+                 path, inside(node.groups))
+        )  # fmt: skip
+    elaborator.names.taken.update(names)
+    elaborator.current = place(alike.last)
+    elaborator.steps, elaborator.groups = elaborator.steps + alike.steps, elaborator.groups + alike.made
+    return True
 
 
 def _options(sentence: tree.LayerSentence, definition: Definition) -> tuple[tree.Option, ...]:
@@ -109,9 +174,8 @@ def _parameters(
 ) -> dict[str, Value] | None:
     """The parameters' values; a default sees the parameters before it. None where one is not known."""
     bound = elaborator.binding(sentence, definition.signature)
-    report = partial(elaborator.report, context=context)
     for fault in bound.faults:
-        report(fault)
+        elaborator.report(fault, context)
     if bound.faults:
         return None
     values: dict[str, Value] = {}
@@ -119,12 +183,12 @@ def _parameters(
     for name, parameter in definition.parameters.items():
         written, where = bound.given.get(name, parameter.default), context if name in bound.given else inside
         if written is None:
-            report(definition.signature.missing(name, sentence.span))
+            elaborator.report(definition.signature.missing(name, sentence.span), context)
         else:
             try:
                 values[name] = _given(elaborator, definition, name, written, where)
             except SentenceError as fault:
-                report(fault.diagnostic)
+                elaborator.report(fault.diagnostic, context)
             except Unresolved:
                 pass
     return values if len(values) == len(definition.parameters) else None
@@ -134,8 +198,11 @@ def _given(
     elaborator: Elaborator, definition: Definition, name: str, written: tree.Expression, context: Context
 ) -> Value:
     """The value of a parameter; a word that names a block here stands for that block inside."""
-    find = elaborator.value if definition.takes_words(name) else partial(defined, elaborator)
-    value = find(written, context)
+    value = elaborator.value(written, context)
+    if not isinstance(value, Word):
+        return value
+    if not definition.takes_words(name):
+        need_meaning(elaborator, value, written, context)
     block = find_block(value, context) if type(value) is Word and value not in LAYERS else None
     if block is None:
         return value
@@ -147,12 +214,20 @@ def _given(
 def defined(elaborator: Elaborator, written: tree.Expression, context: Context) -> Value:
     """The value of an expression, no word that nothing knows; raises as ``Elaborator.value`` does."""
     value = elaborator.value(written, context)
-    if not isinstance(value, Word) or not isinstance(written, tree.Name) or value != written.text:
-        return value
+    if isinstance(value, Word):
+        need_meaning(elaborator, value, written, context)
+    return value
+
+
+def need_meaning(elaborator: Elaborator, value: Word, written: tree.Expression, context: Context) -> None:
+    """Refuses a name that stands for nothing but itself, where nothing knows it as a word."""
+    if not isinstance(written, tree.Name) or value != written.text:
+        return
     if value in LAYERS or value in choices() or find_block(value, context) is not None:
-        return value
+        return
+    elaborator.lookups += 1
     if any(prefix + value in elaborator.labels for prefix in context.scope.prefixes) or "." in value:
-        return value
+        return
     fault = SentenceError("unknown-name", f"{value} has no value here", written.span)
     if elaborator.faults.told(fault.code, written.span):
         raise fault

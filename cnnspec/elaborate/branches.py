@@ -159,6 +159,7 @@ def _weight(elaborator: Elaborator, statement: tree.Head, context: Context) -> f
 
 def _find(elaborator: Elaborator, text: str, span: Span, context: Context) -> int:
     """The node of a label, looked for here and outwards; raises SentenceError, or Unresolved."""
+    elaborator.lookups += 1
     for prefix in context.scope.prefixes:
         full = prefix + text
         if full in elaborator.labels:

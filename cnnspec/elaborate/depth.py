@@ -35,8 +35,8 @@ def uses_itself_always(
     elaborator: Elaborator, sentence: tree.LayerSentence, context: Context, definition: Definition
 ) -> bool:
     """Whether a block is used inside itself under no condition at all; that is a fault."""
-    inside = any(True for _ in _within(context.scope, definition))
-    if not inside or not _uses_always(definition, definition):
+    inside = next(_within(context.scope, definition), None)
+    if inside is None or not _uses_always(definition, definition):
         return False
     _never_ends(elaborator, sentence.word_span, context.scope, definition, ", so it would never end")
     return True
@@ -54,7 +54,7 @@ def comes_back(elaborator: Elaborator, sentence: tree.LayerSentence, scope: Scop
     """Whether a block uses itself with all as it was before; that is a fault."""
     definition = scope.definition
     assert definition is not None
-    if not any(before.entered == scope.entered for before in _within(scope.outer, definition)):
+    if scope.entered not in [before.entered for before in _within(scope.outer, definition)]:
         return False
     why = " with the same values and the same shape, so it would never end"
     _never_ends(elaborator, sentence.word_span, scope, definition, why)

@@ -25,7 +25,7 @@ from cnnspec.diagnostics import Diagnostic, Label, did_you_mean
 from cnnspec.elaborate.candidates import Tries
 from cnnspec.elaborate.faults import Faults
 from cnnspec.elaborate.limits import MOST_STEPS, StepBound
-from cnnspec.elaborate.scope import Context, Definition, Names
+from cnnspec.elaborate.scope import Context, Definition, Names, Scope
 from cnnspec.layers.base import Layer, Shape, Shapes, show
 from cnnspec.layers.writing import MEANINGS
 from cnnspec.network.graph import Group, Node, Output
@@ -64,6 +64,25 @@ class OpenLayer:
     """What the rest of the spec can see besides this layer: labelled shapes and the values of names."""
 
 
+@record
+class Expansion:
+    """What a use of a block made, for the uses that are alike."""
+
+    scope: Scope
+    nodes: tuple[Node, ...]
+    last: int
+    """The node that flows on."""
+    first: int
+    """The index of the first of its nodes."""
+    steps: int
+    groups: int
+    """The groups before it."""
+    made: int
+    """The groups in it."""
+    outer: int
+    """The groups around it."""
+
+
 class LimitReached(Exception):
     """A limit is passed; the diagnostic has been reported."""
 
@@ -92,6 +111,18 @@ class Elaborator:
         self.guessed = self.bare = False
         self.claims: list[tuple[tree.Size, Shape]] = []
         self.open: OpenLayer | None = None
+        self.expansions: dict[tuple[object, ...], Expansion] = {}
+        self.lookups = 0
+        """How often what has a label was looked for."""
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether there is no fault, no ``?`` and no label that reaches into a block so far."""
+        return not (self.faults.items or self.unknowns or self.unsolved or self.solved or self.names.dotted)
+
+    def reached(self) -> tuple[object, ...]:
+        """What an expansion that hangs on nothing outside it leaves as it was."""
+        return self.lookups, len(self.labels), len(self.heads), len(self.claims), self.is_plain
 
     def here(self, span: Span, context: Context) -> int | None:
         """The node that flows in at a place; of several inputs one has to be chosen."""
@@ -162,14 +193,15 @@ class Elaborator:
 
     def value(self, expression: tree.Expression, context: Context) -> Value:
         """The value of an expression here; raises SentenceError or Unresolved."""
-
         if type(expression) is tree.NumberLiteral:
             return expression.value
         try:
             if type(expression) is tree.Name and expression.text not in TRUTH:
                 return self._named(expression, context)
-            named = partial(self._named, context=context)
-            return evaluate(expression, Sight(named, self.unknowns, context.takes_words))
+            if context.sight is None:
+                named = partial(self._named, context=context)
+                context.sight = Sight(named, self.unknowns, context.takes_words)
+            return evaluate(expression, context.sight)
         except UnsolvedError as fault:
             raise self.left_open(fault.value) from None
         except SentenceError as fault:

@@ -8,7 +8,7 @@ from functools import cached_property
 from itertools import chain
 
 from cnnspec.binding.binder import Signature
-from cnnspec.binding.values import TRUTH, Value, Word
+from cnnspec.binding.values import TRUTH, Sight, Value, Word
 from cnnspec.diagnostics import Label
 from cnnspec.network.graph import Group, Node
 from cnnspec.records import record
@@ -151,6 +151,8 @@ class Context:
     """The names given in this turn of a repeat; None where every name is given once for all."""
     turns: frozenset[str] = frozenset()
     """The names of the turns of the repeats around, which no ``let`` may give."""
+    sight: Sight | None = None
+    """What expressions see here, made for the first that is evaluated."""
 
     def path(self) -> Context:
         """Inside a path of a merge: what is named there is known there alone."""
@@ -212,10 +214,12 @@ class Context:
 class Names:
     """The names given so far; each is unique, and giving one takes constant time."""
 
-    __slots__ = ("taken",)
+    __slots__ = ("dotted", "taken")
 
     def __init__(self) -> None:
         self.taken: set[str] = set()
+        self.dotted = False
+        """Whether a label was given that may be another layer's name inside a block."""
 
     def automatic(self, word: str, context: Context) -> str:
         """``conv2``: the next free ordinal; labels of the scope are left alone.
@@ -223,11 +227,11 @@ class Names:
         The label of a layer in a repeat is numbered likewise, a turn at a time.
         """
         scope, taken = context.scope, self.taken
-        number = scope.counts.get(word, 0) + 1
-        name = f"{scope.prefix}{word}{number}"
-        while name in taken or (scope.reserved and f"{word}{number}" in scope.reserved):
+        number, begin, reserved = scope.counts.get(word, 0) + 1, scope.prefix + word, scope.reserved
+        name = f"{begin}{number}"
+        while name in taken or (reserved and f"{word}{number}" in reserved):
             number += 1
-            name = f"{scope.prefix}{word}{number}"
+            name = f"{begin}{number}"
         scope.counts[word] = number
         taken.add(name)
         return name
@@ -238,6 +242,7 @@ class Names:
         if name in self.taken:
             return None
         self.taken.add(name)
+        self.dotted |= "." in label
         return name
 
 

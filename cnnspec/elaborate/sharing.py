@@ -20,7 +20,10 @@ SHARE, TIED = WHOSE
 
 
 def option_of(sentence: tree.LayerSentence, name: str) -> tree.Option | None:
-    return next((option for option in sentence.options if option.name == name), None)
+    for option in sentence.options:
+        if option.name == name:
+            return option
+    return None
 
 
 def own_options(sentence: tree.LayerSentence) -> tuple[tree.Option, ...]:
@@ -40,6 +43,7 @@ def twin_of(
     option = option_of(sentence, SHARE)
     if option is None or SHARE in definition.parameters:
         return context.scope.twin
+    elaborator.lookups += 1
     text = option.value.span.text
     found = (elaborator.instances.get(prefix + text) for prefix in context.scope.prefixes)
     owner = next((instance for instance in found if instance is not None), None)

@@ -52,6 +52,11 @@ class Group(NamedTuple):
     repeat: int | None = None
     """Equal for all turns of one repeat; None for a block instance."""
 
+    def moved(self, by: int) -> Group:
+        """The same group of what is numbered so much later."""
+        repeat = None if self.repeat is None else self.repeat + by
+        return self._replace(instance=self.instance + by, repeat=repeat)
+
 
 @record
 class Node:
