@@ -40,6 +40,7 @@ SPECS = {
     "a block given": (
         "block u { relu }\nblock v { tanh; relu }\nblock b f { f; f }\ninput 4\nb u\nb v\nb u\nb v\nb elu", 15
     ),
+    "tied": ("block b { dense 4 tied=a; relu }\ninput 4\na: dense 4\nb\nb\nb", 8),
     "two inputs": ("block b { dense 4 }\ninput x 4\ninput y 4\nfrom x\nb\nb\nfrom y\nb\nb", 6),
     "labelled": ("block b { relu }\ninput 4\nx: b\ny: b\nz: b\nadd x", 5),
 }  # fmt: skip
