@@ -9,7 +9,7 @@ import click
 
 from cnnspec.cli.console import stderr_console, write_result
 from cnnspec.cli.options import Words
-from cnnspec.cli.spec import keep_spec, network_of, read, spec_argument
+from cnnspec.cli.spec import keep_files, keep_spec, network_of, read, spec_argument
 from cnnspec.exchange import TARGETS
 from cnnspec.exchange.trade import Target, require
 
@@ -27,9 +27,11 @@ if TYPE_CHECKING:
     help="A safetensors file or a run's folder; without it, those of SPEC, or fresh ones.",
 )  # fmt: skip
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of fresh weights.")
+@click.option("--force", is_flag=True, help="Write over a file that is there.")
 def command(
-    spec: str | None, inline: str | None, to: str | None, output: str | None, weights: str | None, seed: int
-) -> None:
+    spec: str | None, inline: str | None, to: str | None, output: str | None, weights: str | None,
+    seed: int, force: bool,
+) -> None:  # fmt: skip
     """Write SPEC for another program; SPEC as a run's folder has its weights too.
 
     \b
@@ -37,7 +39,8 @@ def command(
       cnnspec export lenet --to onnx
       cnnspec export lenet --to onnx --weights runs/LeNet5/weights.safetensors -o lenet.onnx
 
-    Without -o the file is NAME here, with the format's ending. A layer that the format cannot say is
+    Without -o the file is NAME here, with the format's ending; a file that is there and says something else
+    stays unless --force is given. A layer that the format cannot say is
     named with the reason, nothing is written, and the exit code is 1.
     """
     target = _target(to, output)
@@ -47,7 +50,19 @@ def command(
     place = output or f"{document.stem}{target.suffix}"
     keep_spec(document, place, "export")
     arrays = _arrays(document, network, _given(spec, weights), seed) if target.has_weights else {}
-    write_result(place, target.write(network, arrays, "" if document.used else document.source.text))
+    written = target.write(network, arrays, "" if document.used else document.source.text)
+    if not _is_there(place, written):
+        keep_files([place], force)
+    write_result(place, written)
+
+
+def _is_there(place: str, written: bytes | str) -> bool:
+    """Whether the file holds just that, so that nothing of it can be lost."""
+    data = written.encode() if isinstance(written, str) else written
+    there = Path(place)
+    return (
+        place != "-" and there.is_file() and there.stat().st_size == len(data) and there.read_bytes() == data
+    )
 
 
 def _target(to: str | None, output: str | None) -> Target:

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from cnnspec.cli.console import fail, show, write_result
+from cnnspec.cli.spec import keep_files
 from cnnspec.exchange import ORIGINS, imported, origin_of
 from cnnspec.layers.base import Shape
 
@@ -48,7 +49,7 @@ def command(file: Path, output: str | None, shape: Shape | None, force: bool) ->
     weights = None if place == "-" or not found.weights else Path(place).with_suffix(".safetensors")
     if weights and weights == Path(place):
         raise click.UsageError("-o names the spec; the weights go into a .safetensors file beside it")
-    _keep([place, *([str(weights)] if weights else [])], force)
+    keep_files([place, *([str(weights)] if weights else [])], force)
     if weights and found.weights:
         from cnnspec.backends.weights import encode
 
@@ -56,10 +57,3 @@ def command(file: Path, output: str | None, shape: Shape | None, force: bool) ->
         about = {"network": network.name, "format": "cnnspec/weights/1"}
         write_result(str(weights), encode(found.weights, about))
     write_result(place, found.text)
-
-
-def _keep(places: list[str], force: bool) -> None:
-    """Leaves where a file would be lost."""
-    there = [place for place in places if place != "-" and Path(place).is_file()]
-    if there and not force:
-        raise click.UsageError(f'"{there[0]}" is there; --force writes over it, -o names another')

@@ -73,6 +73,13 @@ def keep_spec(document: Document, target: str, what: str) -> None:
         raise click.UsageError(f'the {what} would overwrite the spec "{name}"; name another file with -o')
 
 
+def keep_files(places: list[str], force: bool) -> None:
+    """Leaves where a file would be lost."""
+    there = [place for place in places if place != "-" and Path(place).is_file()]
+    if there and not force:
+        raise click.UsageError(f'"{there[0]}" is there; --force writes over it, -o names another')
+
+
 def document_of(spec: str | None, inline: str | None) -> Document:
     """Like ``read``; raises SpecError for what is no text."""
     if inline is not None:

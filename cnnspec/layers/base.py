@@ -30,6 +30,13 @@ Initial: TypeAlias = Literal[
     "kaiming", "kaiming_normal", "kaiming_uniform", "xavier", "xavier_normal", "xavier_uniform", "default",
 ]  # fmt: skip
 """How random weights may begin, then Keras's and PyTorch's names for it; a plain name draws normally."""
+INITIAL_SYNONYMS: Final[dict[str, str]] = {
+    "he_normal": "he_truncated", "kaiming": "he", "kaiming_normal": "he", "kaiming_uniform": "he_uniform",
+    "glorot_normal": "glorot_truncated", "xavier": "glorot", "xavier_normal": "glorot",
+    "xavier_uniform": "glorot_uniform", "lecun_normal": "lecun_truncated",
+    "random_normal": "normal", "random_uniform": "uniform", "default": "pytorch",
+}  # fmt: skip
+"""Those names, and ours: Keras's *_normal are truncated; PyTorch's are not."""
 
 
 Shape: TypeAlias = tuple[int, ...]

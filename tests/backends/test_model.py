@@ -16,12 +16,12 @@ from tools import fault_of, same
 import cnnspec
 from cnnspec.backends.contract import Scaling
 from cnnspec.backends.numpy.engine import NumpyEngine
-from cnnspec.backends.numpy.initializers import INITIALIZERS, SYNONYMS, begin, initializer
+from cnnspec.backends.numpy.initializers import INITIALIZERS, begin, initializer
 from cnnspec.backends.numpy.losses import CrossEntropyLoss
 from cnnspec.backends.numpy.optimizers import FLUSH_EVERY, AdamOptimizer, SgdOptimizer
 from cnnspec.diagnostics import LayerError, SpecError
 from cnnspec.formula import Number
-from cnnspec.layers.base import Weight
+from cnnspec.layers.base import INITIAL_SYNONYMS, Weight
 from cnnspec.model import Model, build
 from cnnspec.network.as_json import from_json, to_json
 from cnnspec.network.graph import Network
@@ -264,7 +264,7 @@ def test_names_of_keras_and_pytorch_are_known(name: str) -> None:
 
 
 def test_every_synonym_means_something() -> None:
-    assert all(meant in INITIALIZERS for meant in SYNONYMS.values())
+    assert all(meant in INITIALIZERS for meant in INITIAL_SYNONYMS.values())
 
 
 def test_an_unknown_initialiser_is_refused() -> None:

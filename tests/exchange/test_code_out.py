@@ -98,6 +98,21 @@ def test_the_command_writes_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert "class LeNet5(nn.Module)" in (tmp_path / "net/lenet.py").read_text()
 
 
+@pytest.mark.parametrize("more", [[], ["-o", "lenet.py"]])
+def test_a_file_that_says_something_else_stays(
+    more: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    asked = ["export", "lenet", "--to", "pytorch", *more]
+    assert run(asked) == 0
+    assert run(asked) == 0
+    (tmp_path / "lenet.py").write_text("mine = 1\n")
+    assert run(asked) == 2
+    assert (tmp_path / "lenet.py").read_text() == "mine = 1\n"
+    assert run([*asked, "--force"]) == 0
+    assert "class LeNet5" in (tmp_path / "lenet.py").read_text()
+
+
 # Numbers -------------------------------------------------------------------------------
 
 SMALL = {

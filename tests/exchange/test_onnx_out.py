@@ -149,6 +149,6 @@ def test_weights_come_from_a_file_or_a_run_and_fresh_ones_are_told(
     )
     compare(network, place.read_bytes(), model, 1e-5)
     capsys.readouterr()
-    assert run(["export", "mnist_softmax", "-o", str(place), "--seed", "3"]) == 0
+    assert run(["export", "mnist_softmax", "-o", str(place), "--seed", "3", "--force"]) == 0
     assert "fresh weights (seed 3)" in capsys.readouterr().err
     compare(network, place.read_bytes(), network.build(seed=3), 1e-5)

@@ -12,7 +12,7 @@ from cases.sliding import SLIDING
 from pydantic import ValidationError
 
 from cnnspec.diagnostics import nearest
-from cnnspec.layers.base import Initial, Layer
+from cnnspec.layers.base import INITIAL_SYNONYMS, Initial, Layer
 from cnnspec.layers.conv import Conv
 from cnnspec.layers.pool import MaxPool, MinPool
 from cnnspec.layers.registry import LAYERS, SYNONYMS
@@ -108,7 +108,7 @@ def test_equal_questions_get_the_same_answer_object() -> None:
 def test_names_of_initialisers_are_those_the_backend_knows() -> None:
     from cnnspec.backends.numpy import initializers
 
-    assert set(get_args(Initial)) == {*initializers.INITIALIZERS, *initializers.SYNONYMS}
+    assert set(get_args(Initial)) == {*initializers.INITIALIZERS, *INITIAL_SYNONYMS}
 
 
 def test_number_of_inputs_is_stated() -> None:

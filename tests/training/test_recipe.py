@@ -5,10 +5,11 @@ import pytest
 from tools import known
 
 from cnnspec.analysis.memory import OPTIMIZER_STATES
-from cnnspec.backends.numpy.initializers import INITIALIZERS, SYNONYMS
+from cnnspec.backends.numpy.initializers import INITIALIZERS
 from cnnspec.backends.numpy.optimizers import OPTIMIZERS
 from cnnspec.binding.values import Sight, Word, evaluate
 from cnnspec.diagnostics import Diagnostic, Severity, SpecError
+from cnnspec.layers.base import INITIAL_SYNONYMS
 from cnnspec.recipe.models import (
     Adam,
     AdamW,
@@ -197,7 +198,7 @@ def test_every_field_says_what_it_means() -> None:
 
 
 def test_the_initialisers_are_those_of_the_backend() -> None:
-    assert {*INITIALIZERS, *SYNONYMS} == set(get_args(Initial))
+    assert {*INITIALIZERS, *INITIAL_SYNONYMS} == set(get_args(Initial))
 
 
 def test_the_table_and_the_recipe_have_the_same_words() -> None:

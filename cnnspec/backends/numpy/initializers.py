@@ -15,7 +15,7 @@ from numpy.random import Generator
 
 from cnnspec.backends.numpy.layout import Array
 from cnnspec.diagnostics import LayerError, nearest
-from cnnspec.layers.base import Weight
+from cnnspec.layers.base import INITIAL_SYNONYMS, Weight
 
 Initializer: TypeAlias = Callable[[Generator, Weight], Array]
 
@@ -96,22 +96,14 @@ INITIALIZERS: Final[dict[str, Initializer]] = {
 }
 """Plain names draw from the normal distribution; ``normal`` and ``uniform`` are Keras's, 0.05 wide."""
 
-SYNONYMS: Final[dict[str, str]] = {
-    "he_normal": "he_truncated", "kaiming": "he", "kaiming_normal": "he", "kaiming_uniform": "he_uniform",
-    "glorot_normal": "glorot_truncated", "xavier": "glorot", "xavier_normal": "glorot",
-    "xavier_uniform": "glorot_uniform", "lecun_normal": "lecun_truncated",
-    "random_normal": "normal", "random_uniform": "uniform", "default": "pytorch",
-}  # fmt: skip
-"""Keras's *_normal are truncated; PyTorch's are not."""
-
 
 def initializer(name: str) -> Initializer:
     """The initialiser of a name in any of its spellings (``HeNormal``, ``kaiming_normal_``, ``he``)."""
     spaced = "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name)
     plain = spaced.strip("_").replace("-", "_")
-    plain = SYNONYMS.get(plain, plain)
+    plain = INITIAL_SYNONYMS.get(plain, plain)
     if plain not in INITIALIZERS:
-        meant = nearest(plain, [*INITIALIZERS, *SYNONYMS])
+        meant = nearest(plain, [*INITIALIZERS, *INITIAL_SYNONYMS])
         cure = f"did you mean {meant}?" if meant else f"it can be {', '.join(INITIALIZERS)}"
         message = f"there is no initialiser {name}"
         raise LayerError("unknown-initializer", message, help=(cure,), option="init")

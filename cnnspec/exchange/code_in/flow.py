@@ -13,7 +13,7 @@ from math import prod
 from typing import Any, Final, TypeAlias
 
 from cnnspec.diagnostics import Diagnostic, LayerError, Severity
-from cnnspec.layers.base import Shape, show
+from cnnspec.layers.base import Shape
 from cnnspec.layers.registry import LAYERS
 from cnnspec.network.assemble import NamedLayer
 from cnnspec.network.graph import Group
@@ -52,6 +52,11 @@ class ModelArray:
     key: str
     shape: Sizes
     turn: Callable[[Any], Any] | None = None
+    init: str = ""
+    """How its values begin, by our name; nothing where the code does not say."""
+    frozen: bool = False
+    value: float | None = None
+    """What all of its values begin at, where the code says it."""
 
     def turned(self, turn: Callable[[Any], Any]) -> ModelArray:
         return replace(self, turn=turn)
@@ -63,6 +68,21 @@ class ModelArray:
             return np.full(self.shape, float(self.key[1]), "float32")
         found = arrays[self.key]
         return found if self.turn is None else self.turn(found)
+
+
+def _kept(word: str, weights: Mapping[str, ModelArray]) -> dict[str, Any]:
+    """What the arrays of a layer say of it: that they stay as they are, and how its weight begins."""
+    fields, found = LAYERS[word].model_fields, dict[str, Any]()
+    begins = [one.init for one in weights.values() if one.init]
+    if begins and "init" in fields:
+        found["init"] = begins[0]
+    if (
+        weights
+        and "frozen" in fields
+        and all(one.frozen for key, one in weights.items() if not key.startswith("running"))
+    ):
+        found["frozen"] = True
+    return found
 
 
 @dataclass
@@ -84,8 +104,10 @@ class Trace:
     notes: list[Diagnostic] = field(default_factory=list)
     batch: int = BATCH
 
-    def start(self, shape: Shape) -> None:
-        self.shapes["input"] = shape
+    def start(self, shapes: Mapping[str, Shape]) -> None:
+        """The inputs by name: one is named ``input``."""
+        self.shapes.update(shapes)
+        self.taken |= set(shapes)
 
     def note(self, code: str, message: str, *help: str) -> None:
         if all(note.message != message for note in self.notes):
@@ -101,7 +123,8 @@ class Trace:
         """
         if len(self.parts) >= MOST_LAYERS:
             raise NotFollowed(f"the model has more than {MOST_LAYERS:,} layers", code="network-too-large")
-        made = make_layer(LAYERS[word], dict(options or {}))
+        owned = {key: one for key, one in (weights or {}).items() if one is not None}
+        made = make_layer(LAYERS[word], {**dict(options or {}), **_kept(word, owned)})
         if not isinstance(made, MadeLayer):
             raise NotFollowed(f"{word} cannot be so: {made[0].message}")
         shapes = tuple(self.shapes[one] for one in inputs)
@@ -118,21 +141,30 @@ class Trace:
         label = self._label(word, name or (self.prefer if between is None else between))
         self.made[label], self.shapes[label], self.inputs[label] = made, shape, tuple(inputs)
         groups = tuple(group for _, group in self.scope if group)
-        self.parts.append(NamedLayer(label, made.layer, tuple(inputs), self.here, groups))
-        for key, parameter in (weights or {}).items():
-            if parameter is not None:
-                self._own(f"{label}.{key}", parameter)
+        share = self._shared(owned)
+        self.parts.append(NamedLayer(label, made.layer, tuple(inputs), self.here, groups, share))
+        if share is None:
+            for key, parameter in owned.items():
+                self.used[parameter.key] = f"{label}.{key}"
+                self.weights[f"{label}.{key}"] = parameter
         return label
 
     def _misfit(self, error: LayerError) -> NotFollowed:
         found = error.at(None)
         return NotFollowed(found.message, *found.help, code=found.code, notes=found.notes)
 
-    def _own(self, name: str, parameter: ModelArray) -> None:
-        if parameter.key in self.used:
-            raise NotFollowed(f"{parameter.key} is used by two layers: weights that are shared are not read")
-        self.used[parameter.key] = name
-        self.weights[name] = parameter
+    def _shared(self, weights: Mapping[str, ModelArray]) -> str | None:
+        """The layer whose weights these are already; None for new ones."""
+        known = {key: self.used[one.key] for key, one in weights.items() if one.key in self.used}
+        if not known:
+            return None
+        owners = {name.removesuffix(f".{key}") for key, name in known.items()}
+        (owner,) = owners if len(owners) == 1 else ("",)
+        if len(known) != len(weights) or any(name != f"{owner}.{key}" for key, name in known.items()):
+            raise NotFollowed(
+                f"{next(iter(weights.values())).key} is used by two layers, which share only some weights"
+            )
+        return owner
 
     def _label(self, word: str, name: str) -> str:
         if name and name not in self.taken:
@@ -158,6 +190,8 @@ class Tensor:
     view: tuple[tuple[int, ...], ...]
     hint: str = ""
     """The name of the module that made this view."""
+    wide: Sizes = ()
+    """The sizes of a map whose every pixel is the one of this."""
 
     @classmethod
     def of(cls, trace: Trace, node: str) -> Tensor:
@@ -169,7 +203,7 @@ class Tensor:
 
     @property
     def sizes(self) -> Sizes:
-        return tuple(prod(self.atoms[n] for n in group) for group in self.view)
+        return self.wide or tuple(prod(self.atoms[n] for n in group) for group in self.view)
 
     @property
     def own(self) -> Sizes:
@@ -253,6 +287,9 @@ class Tensor:
 
     def layer(self) -> str:
         """The layer whose output this tensor is, N x C x spatial; made where there is none yet."""
+        if self.wide:
+            node = replace(self, wide=()).layer()
+            return self.trace.add("upsample", [node], {"to": self.wide[2:]}, between="")
         if self.sizes == self.own and self.order == sorted(self.order):
             return self.node
         if len(self.sizes) < 2 or self.sizes[0] != self.trace.batch:
@@ -305,6 +342,3 @@ class Tensor:
     def kept(self, node: str) -> Tensor:
         """The same view of a layer with the same shape."""
         return replace(self, node=node)
-
-    def told(self) -> str:
-        return show(self.trace.shapes[self.node])

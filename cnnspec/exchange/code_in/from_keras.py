@@ -24,7 +24,7 @@ def from_keras(model: Any) -> Read:
         first = next((one for one in graph.layers if isinstance(one, KerasLayer)), None)
         if first and first.kind == "Flatten" and len(shape) == 2:
             shape = (*shape, 1)  # rows and columns of a picture, not a sequence
-        return graph.finished(str(model.name), shape, dict(_arrays(model)))
+        return graph.finished(str(model.name), (shape,), dict(_arrays(model)))
     except NotFollowed as fault:
         raise SpecError([fault.diagnostic()]) from fault
     except NotImplementedError as error:
@@ -78,7 +78,7 @@ def _functional(config: dict[str, Any]) -> KerasModel:
             raise NotFollowed("the layers of this model read each other in a circle")
         for name, n, layer, reads in ready:
             inputs = tuple(known[read] for read in reads)
-            made = layer.applied(inputs[0]) if isinstance(layer, KerasModel) else [KerasTensor(layer, inputs)]
+            made = layer.applied(inputs) if isinstance(layer, KerasModel) else [KerasTensor(layer, inputs)]
             known.update({(name, n, k): tensor for k, tensor in enumerate(made)})
         waiting = [one for one in waiting if one not in ready]
     first, last = ([known[key] for key in _ends(config[part])] for part in ("input_layers", "output_layers"))

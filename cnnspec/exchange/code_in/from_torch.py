@@ -33,6 +33,11 @@ def _resized(mode: str, has_corners: bool) -> Callable[..., Tensor]:
     return resize
 
 
+def _unpool(x: Any, indices: Any, size: Any, *_: Any) -> Tensor:
+    pool: Any = functions.tensor(x).trace.made[functions.tensor(indices).node].layer
+    return functions.max_unpool(x, indices, pool.kernel, pool.stride, pool.padding, size)
+
+
 def _slice(x: Any, dim: int = 0, start: Any = None, end: Any = None, step: int = 1) -> Tensor:
     if step != 1:
         raise NotFollowed("every so many-th channel or row of a tensor is taken")
@@ -50,7 +55,7 @@ ATEN: Final[dict[str, Callable[..., Any]]] = {
     "upsample_linear1d": _resized("linear", True), "upsample_bilinear2d": _resized("bilinear", True),
     "upsample_trilinear3d": _resized("trilinear", True), "upsample_bicubic2d": _resized("bicubic", True),
     "max_pool2d_with_indices": lambda x, *rest: (functions.max_pool(2)(x, *rest),) * 2,
-    "slice": _slice, "split_with_sizes": functions.split,
+    **{f"max_unpool{n}d": _unpool for n in (2, 3)}, "slice": _slice, "split_with_sizes": functions.split,
     "constant_pad_nd": lambda x, pad, value=0: functions.pad(x, pad, "constant", value),
     "alias": functions.unchanged, "lift_fresh_copy": functions.unchanged,
 }  # fmt: skip
@@ -98,7 +103,7 @@ class _Graph:
         self.whole: dict[str, Any] = {}
 
     def read(self) -> Read:
-        self.trace.start(self.shape)
+        self.trace.start({"input": self.shape})
         signature = self.program.graph_signature
         self.keys = {**signature.inputs_to_parameters, **signature.inputs_to_buffers}
         state = self.program.state_dict
@@ -116,7 +121,7 @@ class _Graph:
                 fault.notes = (*fault.notes, f"in {where}, at {node.name}")
                 raise SpecError([fault.diagnostic()]) from fault
         arrays = {key: value.detach().cpu().numpy() for key, value in state.items()}
-        return finished(type(self.module).__name__, self.trace, self.shape, results, arrays)
+        return finished(type(self.module).__name__, self.trace, {"input": self.shape}, results, arrays)
 
     def _input(self, name: str, state: Mapping[str, Any]) -> Any:
         if name in self.keys:

@@ -10,113 +10,32 @@ from __future__ import annotations
 import ast
 import math
 import operator
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import partial
 from time import monotonic
 from typing import Any, Final
 
+from cnnspec.exchange.code_in.builtin import BUILTINS, LONGEST, METHODS, worked_out
 from cnnspec.exchange.code_in.flow import NotFollowed
+from cnnspec.exchange.code_in.values import (
+    PLAIN,
+    BudgetSpent,
+    External,
+    Function,
+    Instance,
+    Library,
+    NameScope,
+    Parent,
+    UnknownValue,
+    UserClass,
+)
 from cnnspec.text import Source, Span
 
 MOST_STEPS: Final = 400_000
 SECONDS: Final = 1.5
-LONGEST: Final = 100_000
-"""Values of a list, letters of a string, bits of a number."""
 DEEPEST: Final = 60
 """Calls within calls."""
-
-
-@dataclass(frozen=True)
-class UnknownValue:
-    """A value that the reader cannot follow, and why."""
-
-    why: str = "the reader cannot follow where this comes from"
-
-
-@dataclass(frozen=True)
-class External:
-    """Something of a library, by its dotted path."""
-
-    path: str
-
-    @property
-    def last(self) -> str:
-        return self.path.rpartition(".")[2]
-
-
-@dataclass(eq=False)
-class Function:
-    """A function of the file, with the names around it."""
-
-    node: Any
-    outer: NameScope
-    bound: Any = None
-    owner: UserClass | None = None
-
-
-@dataclass(eq=False)
-class UserClass:
-    """A class of the file."""
-
-    name: str
-    bases: list[Any]
-    members: dict[str, Any]
-    node: Any = None
-
-    def find(self, name: str) -> Any:
-        for one in self.line():
-            if name in one.members:
-                return one.members[name], one
-        return None
-
-    def line(self) -> Iterator[UserClass]:
-        yield self
-        for base in self.bases:
-            if isinstance(base, UserClass):
-                yield from base.line()
-
-    def library(self) -> list[External]:
-        """The library's classes that it is built on."""
-        return [base for one in self.line() for base in one.bases if isinstance(base, External)]
-
-
-@dataclass(eq=False)
-class Instance:
-    """An object of a class of the file."""
-
-    kind: UserClass
-    members: dict[str, Any] = field(default_factory=dict)
-    path: str = ""
-    examples: list[Any] = field(default_factory=list)
-
-
-@dataclass(eq=False)
-class Parent:
-    """What ``super()`` gives."""
-
-    instance: Instance
-    after: UserClass
-
-
-@dataclass(eq=False)
-class NameScope:
-    """NameScope and their values, and where else to look."""
-
-    values: dict[str, Any] = field(default_factory=dict)
-    outer: NameScope | None = None
-
-    def find(self, name: str) -> Any:
-        here: NameScope | None = self
-        while here is not None:
-            if name in here.values:
-                return here.values[name]
-            here = here.outer
-        raise KeyError(name)
-
-
-class BudgetSpent(Exception):
-    """The budget is used up."""
 
 
 class _Return(Exception):
@@ -146,32 +65,6 @@ COMPARE: Final[dict[type, Callable[[Any, Any], Any]]] = {
 UNARY: Final[dict[type, Callable[[Any], Any]]] = {
     ast.USub: operator.neg, ast.UAdd: operator.pos, ast.Not: operator.not_, ast.Invert: operator.invert,
 }  # fmt: skip
-PLAIN: Final = (int, float, bool, str, list, tuple, dict, set, range, type(None), slice)
-
-
-class Library:
-    """What an interpreter asks of a framework; ``frameworks`` answers."""
-
-    def name(self, name: str) -> Any:
-        """A name that the file does not define; KeyError where it means nothing."""
-        raise KeyError(name)
-
-    def call(self, target: Any, arguments: list[Any], options: dict[str, Any]) -> Any:
-        """Calls something that is none of Python's; NotImplemented where that is not known."""
-        return NotImplemented
-
-    def attribute(self, value: Any, name: str) -> Any:
-        return NotImplemented
-
-    def item(self, value: Any, key: Any) -> Any:
-        return NotImplemented
-
-    def binary(self, sign: type, left: Any, right: Any) -> Any:
-        return NotImplemented
-
-    def defined(self, node: ast.FunctionDef | ast.ClassDef) -> Any:
-        """What stands for a function or class that the library knows by its text; None for others."""
-        return None
 
 
 class Interpreter:
@@ -341,9 +234,7 @@ class Interpreter:
         elif isinstance(target, ast.Tuple | ast.List):
             self._unpack(target, value, names)
         elif isinstance(target, ast.Attribute):
-            owner = self.value(target.value, names)
-            if isinstance(owner, Instance):
-                owner.members[target.attr] = value
+            self._set(target, self.value(target.value, names), value)
         elif isinstance(target, ast.Subscript):
             owner, key = self.value(target.value, names), self.value(target.slice, names)
             if isinstance(owner, dict | list):
@@ -351,13 +242,27 @@ class Interpreter:
             elif not isinstance(owner, UnknownValue | External):
                 raise self.fault(target, "what is put here is not followed")
 
+    def _set(self, target: ast.Attribute, owner: Any, value: Any) -> None:
+        if isinstance(owner, UnknownValue | External | UserClass | Function):
+            return
+        found = self._asked(target, lambda: self.library.assign(owner, target.attr, value))
+        if found is not NotImplemented:
+            return
+        if not isinstance(owner, Instance):
+            raise self.fault(target, f"setting .{target.attr} here is not followed")
+        owner.members[target.attr] = value
+
     def _unpack(self, target: Any, value: Any, names: NameScope) -> None:
         wanted = len(target.elts)
         values = [value] * wanted if isinstance(value, UnknownValue) else list(self.items(value, target))
-        if any(isinstance(one, ast.Starred) for one in target.elts) or len(values) != wanted:
+        places = [n for n, one in enumerate(target.elts) if isinstance(one, ast.Starred)]
+        if len(places) > 1 or (len(values) < wanted - 1 if places else len(values) != wanted):
             raise self.fault(target, f"{len(values)} values are dealt out to {wanted} names")
+        if places:
+            start, count = places[0], len(values) - wanted + 1
+            values[start : start + count] = [values[start : start + count]]
         for one, part in zip(target.elts, values, strict=True):
-            self.assign(one, part, names)
+            self.assign(one.value if isinstance(one, ast.Starred) else one, part, names)
 
     # Values --------------------------------------------------------------------------
 
@@ -617,6 +522,10 @@ class Interpreter:
             )
         if callable(target) and target in BUILTINS.values():
             return self._checked(node, lambda: target(self, node, *arguments, **options))
+        if isinstance(target, External) and not options:
+            found = self._checked(node, lambda: worked_out(target, arguments))
+            if found is not NotImplemented:
+                return found
         found = self._asked(node, lambda: self.library.call(target, arguments, options))
         if found is not NotImplemented:
             return found
@@ -761,120 +670,3 @@ def _loaded(target: Any) -> Any:
 
 def _assigned(statement: ast.stmt) -> list[str]:
     return [n.id for n in ast.walk(statement) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)]
-
-
-def _append(reader: Interpreter, value: list[Any], one: Any) -> None:
-    if len(value) >= LONGEST:
-        raise NotFollowed("a list grows larger than the reader follows")
-    value.append(one)
-
-
-def _extend(reader: Interpreter, value: list[Any], more: Any) -> None:
-    for one in reader.items(more, None):
-        _append(reader, value, one)
-
-
-METHODS: Final[Mapping[str, Callable[..., Any]]] = {
-    "append": _append, "extend": _extend,
-    "insert": lambda reader, value, place, one: value.insert(place, one),
-    "pop": lambda reader, value, *where: value.pop(*where),
-    "items": lambda reader, value: list(value.items()), "keys": lambda reader, value: list(value),
-    "values": lambda reader, value: list(value.values()), "get": lambda reader, value, *key: value.get(*key),
-    "update": lambda reader, value, other: value.update(other), "lower": lambda reader, value: value.lower(),
-    "upper": lambda reader, value: value.upper(), "copy": lambda reader, value: value.copy(),
-    "index": lambda reader, value, one: value.index(one),
-    "startswith": lambda reader, value, one: value.startswith(one),
-    "split": lambda reader, value, *by: value.split(*by),
-}  # fmt: skip
-
-
-def _listed(reader: Interpreter, node: Any, value: Any = ()) -> list[Any]:
-    return list(reader.items(value, node))
-
-
-def _ranged(reader: Interpreter, node: Any, *bounds: Any) -> Any:
-    if any(isinstance(one, UnknownValue) for one in bounds):
-        raise reader.fault(node, "how far this range goes is not in the code")
-    return range(*bounds)
-
-
-def _enumerated(reader: Interpreter, node: Any, value: Any, start: int = 0) -> list[Any]:
-    return [(start + n, one) for n, one in enumerate(reader.items(value, node))]
-
-
-def _zipped(reader: Interpreter, node: Any, *values: Any, strict: bool = False) -> list[Any]:
-    return list(zip(*(reader.items(value, node) for value in values), strict=strict))
-
-
-def _counted(reader: Interpreter, node: Any, value: Any) -> Any:
-    return (
-        len(value)
-        if isinstance(value, str | list | tuple | dict | set | range)
-        else reader.library.attribute(value, "__len__")
-    )
-
-
-def _is(reader: Interpreter, node: Any, value: Any, kind: Any) -> Any:
-    kinds = {BUILTINS["int"]: int, BUILTINS["list"]: list, BUILTINS["tuple"]: tuple, BUILTINS["str"]: str,
-             BUILTINS["float"]: float, BUILTINS["dict"]: dict}  # fmt: skip
-    wanted = kind if isinstance(kind, tuple) else (kind,)
-    if all(one in kinds for one in wanted):
-        return isinstance(value, tuple(kinds[one] for one in wanted))
-    if all(isinstance(one, UserClass) for one in wanted) and isinstance(value, Instance):
-        return any(one in wanted for one in value.kind.line())
-    return UnknownValue()
-
-
-def _member(reader: Interpreter, node: Any, value: Any, name: str, *default: Any) -> Any:
-    if isinstance(value, Instance) and name not in value.members and not value.kind.find(name) and default:
-        return default[0]
-    return reader.attribute(value, name, node)
-
-
-def _set_member(reader: Interpreter, node: Any, value: Any, name: str, new: Any) -> None:
-    if isinstance(value, Instance):
-        value.members[name] = new
-
-
-def _over(function: Callable[..., Any]) -> Callable[..., Any]:
-    def apply(reader: Interpreter, node: Any, *values: Any, **options: Any) -> Any:
-        found = [
-            list(reader.items(value, node)) if isinstance(value, list | tuple | range | set) else value
-            for value in values
-        ]
-        if any(
-            isinstance(v, UnknownValue)
-            or (isinstance(v, list) and any(isinstance(w, UnknownValue) for w in v))
-            for v in found
-        ):
-            return UnknownValue()
-        return function(*found, **options)
-
-    return apply
-
-
-def _number(kind: Callable[..., Any]) -> Callable[..., Any]:
-    def convert(reader: Interpreter, node: Any, value: Any = 0, *more: Any) -> Any:
-        return kind(value, *more) if isinstance(value, int | float | str | bool) else UnknownValue()
-
-    return convert
-
-
-BUILTINS: Final[dict[str, Any]] = {
-    "range": _ranged, "len": _counted, "enumerate": _enumerated, "zip": _zipped, "list": _listed,
-    "tuple": lambda reader, node, value=(): (
-        value if isinstance(value, UnknownValue) else tuple(reader.items(value, node))),
-    "reversed": lambda reader, node, value: list(reader.items(value, node))[::-1],
-    "dict": lambda reader, node, *value, **options: dict(*value, **options),
-    "int": _number(int), "float": _number(float),
-    "bool": lambda reader, node, value=False: reader.truth(value),
-    "str": _number(str),
-    "max": _over(max), "min": _over(min), "sum": _over(sum), "abs": _over(abs), "round": _over(round),
-    "sorted": _over(sorted), "isinstance": _is, "getattr": _member, "setattr": _set_member,
-    "map": lambda reader, node, function, value: [
-        reader.call(function, [one], {}, node) for one in reader.items(value, node)],
-    "hasattr": lambda reader, node, value, name: isinstance(value, Instance) and name in value.members,
-    "print": lambda reader, node, *values, **options: None,
-    "object": lambda reader, node: UnknownValue(), "all": _over(all), "any": _over(any),
-}  # fmt: skip
-"""Python's own functions, as far as they are followed."""

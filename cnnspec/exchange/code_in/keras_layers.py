@@ -6,13 +6,14 @@ order of axes, and behind a flatten into the order in which we flatten.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import prod
 from typing import Any, Final
 
 from cnnspec.exchange.code_in.flow import ModelArray, NotFollowed, Trace
 from cnnspec.exchange.code_out.rearranging import steps_of
+from cnnspec.exchange.initials import of_keras
 from cnnspec.layers.base import Shape
 from cnnspec.layers.registry import LAYERS
 
@@ -25,6 +26,24 @@ class Map:
     flat: Shape | None = None
     padded: tuple[tuple[tuple[int, int], ...], float] | None = None
     """Pixels around it, of a value that only a pool can use."""
+
+
+@dataclass(frozen=True, eq=False)
+class Initializer:
+    """One of ``keras.initializers`` as code makes it."""
+
+    name: str
+    options: dict[str, Any]
+
+
+def initializer(value: Any) -> tuple[str, dict[str, Any]]:
+    """The name and options of an initialiser, as code or a configuration has it; none for none."""
+    if isinstance(value, dict):
+        return str(value.get("class_name", "")), dict(value.get("config") or {})
+    if isinstance(value, Initializer):
+        return value.name, value.options
+    name = getattr(value, "last", value)
+    return (name, {}) if isinstance(name, str) else ("", {}) if value is None else ("what is given", {"?": 0})
 
 
 @dataclass
@@ -59,8 +78,23 @@ class Layering:
         name = f"{self.name}.{part}" if self.name and part else self.name
         return Map(self.trace.add(word, [self.x.node], options, name, weights))
 
-    def array(self, key: str, *shape: int, turn: Callable[[Any], Any] | None = None) -> ModelArray:
-        return ModelArray(f"{self.options.get('_key', id(self.options))}.{key}", shape, turn)
+    def array(
+        self, key: str, *shape: int, turn: Callable[[Any], Any] | None = None, begins: str = "",
+        flipped: bool = False,
+    ) -> ModelArray:  # fmt: skip
+        """An array of the layer; ``begins`` is the option that says how, ``flipped`` as in ``of_keras``."""
+        name = f"{self.options.get('_key', id(self.options))}.{key}"
+        init = self._init(begins, flipped) if begins in self.options else ""
+        return ModelArray(name, shape, turn, init, self.options.get("trainable", True) is False)
+
+    def _init(self, option: str, flipped: bool) -> str:
+        name, options = initializer(self.options[option])
+        if not name or (name == "GlorotUniform" and "_key" in self.options):
+            return ""  # what Keras writes into every configuration
+        found = of_keras(name, options, flipped)
+        if found is None:
+            self.trace.note("framework-differs", f"{option}={name} with these options is not carried")
+        return found or ""
 
     def then(self, found: Map, word: str, **options: Any) -> Map:
         """Another layer on what was made."""
@@ -126,8 +160,6 @@ def _padding(t: Layering, kernel: Sequence[int], dilation: Sequence[int]) -> Any
 
 
 def _need(t: Layering, rank: int) -> None:
-    if t.options.get("data_format") == "channels_first":
-        raise NotFollowed("channels_first is not read", "leave data_format out: channels are last")
     if t.rank != rank:
         raise NotFollowed(
             f"the layer needs a map with {rank} spatial axes, not {t.shape}", code="needs-a-map"
@@ -140,7 +172,9 @@ def conv(rank: int) -> Callable[[Layering], Map]:
         o, channels = t.options, t.shape[-1]
         kernel, dilation = sizes(o["kernel_size"], rank), sizes(o["dilation_rate"], rank)
         groups, filters = o.get("groups", 1), o["filters"]
-        weights = {"weight": t.array("kernel", *kernel, channels // groups, filters, turn=_last_first)}
+        weights = {
+            "weight": t.array("kernel", *kernel, channels // groups, filters, turn=_last_first, begins=KERNEL)
+        }
         if o["use_bias"]:
             weights["bias"] = t.array("bias", filters)
         return t.activated(t.add(
@@ -170,7 +204,8 @@ def _depthwise(t: Layering, rank: int, key: str, bias: bool, part: str = "") -> 
 
         return np.moveaxis(array, (-2, -1), (0, 1)).reshape(channels * many, 1, *kernel)
 
-    weights = {"weight": t.array(key, *kernel, channels, many, turn=turn)}
+    begins = "depthwise_initializer"
+    weights = {"weight": t.array(key, *kernel, channels, many, turn=turn, begins=begins, flipped=True)}
     if bias:
         weights["bias"] = t.array("bias", channels * many)
     return t.add(
@@ -188,7 +223,8 @@ def separable(rank: int) -> Callable[[Layering], Map]:
         o = t.options
         first = _depthwise(t, rank, "depthwise_kernel", False, "depthwise")
         reads = t.trace.shapes[first.node][-1]
-        weights = {"weight": t.array("pointwise_kernel", *[1] * rank, reads, o["filters"], turn=_last_first)}
+        shape, begins = (*[1] * rank, reads, o["filters"]), "pointwise_initializer"
+        weights = {"weight": t.array("pointwise_kernel", *shape, turn=_last_first, begins=begins)}
         if o["use_bias"]:
             weights["bias"] = t.array("bias", o["filters"])
         second = Layering(t.trace, o, [first], t.name)
@@ -204,11 +240,14 @@ def upconv(rank: int) -> Callable[[Layering], Map]:
         _need(t, rank)
         o, channels = t.options, t.shape[-1]
         kernel, strides = sizes(o["kernel_size"], rank), sizes(o["strides"], rank)
+        if o["padding"] not in ("same", "valid"):
+            raise NotFollowed(f"padding {o['padding']!r} is not known")
         if o.get("output_padding") is not None:
             raise NotFollowed("output_padding of Keras is not read")
         if set(sizes(o["dilation_rate"], rank)) != {1}:
             raise NotFollowed("a dilation of Keras's transposed convolution is not read")
-        weights = {"weight": t.array("kernel", *kernel, o["filters"], channels, turn=_last_first)}
+        shape = (*kernel, o["filters"], channels)
+        weights = {"weight": t.array("kernel", *shape, turn=_last_first, begins=KERNEL, flipped=True)}
         if o["use_bias"]:
             weights["bias"] = t.array("bias", o["filters"])
         extra = tuple(max(0, s - k) for s, k in zip(strides, kernel, strict=True))
@@ -227,11 +266,12 @@ def dense(t: Layering) -> Map:
     if t.rank:
         rank = t.rank
         turn: Any = lambda array: array.T.reshape(o["units"], reads, *[1] * rank)  # noqa: E731
-        weights = {"weight": t.array("kernel", reads, o["units"], turn=turn), **bias}
+        weights = {"weight": t.array("kernel", reads, o["units"], turn=turn, begins=KERNEL), **bias}
         made = t.add("conv", weights, filters=o["units"], kernel=(1,), bias=bool(o["use_bias"]))
         return t.activated(made)
     order = _order(t.x.flat)
-    weights = {"weight": t.array("kernel", reads, o["units"], turn=lambda array: order(array).T), **bias}
+    turn = lambda array: order(array).T  # noqa: E731
+    weights = {"weight": t.array("kernel", reads, o["units"], turn=turn, begins=KERNEL), **bias}
     return t.activated(t.add("dense", weights, units=o["units"], bias=bool(o["use_bias"])))
 
 
@@ -254,6 +294,8 @@ def pool(word: str, rank: int) -> Callable[[Layering], Map]:
         _need(t, rank)
         o = dict(t.options)
         kernel = sizes(o["pool_size"], rank)
+        if o["padding"] not in ("same", "valid"):
+            raise NotFollowed(f"padding {o['padding']!r} is not known")
         strides = sizes(o["strides"], rank) if o["strides"] is not None else kernel
         options: dict[str, Any] = {
             "kernel": kernel,
@@ -291,15 +333,23 @@ def _norm_arrays(t: Layering, n: int, *more: str) -> tuple[bool, dict[str, Model
     if not center and not scale:
         return False, found
     key = t.options.get("_key", id(t.options))
-    found["weight"] = t.array("gamma", n, turn=order) if scale else ModelArray(f"=1 {key}", (n,))
-    found["bias"] = t.array("beta", n, turn=order) if center else ModelArray(f"=0 {key}", (n,))
+    still = t.options.get("trainable", True) is False
+    found["weight"] = (
+        t.array("gamma", n, turn=order) if scale else ModelArray(f"=1 {key}", (n,), frozen=still)
+    )
+    found["bias"] = t.array("beta", n, turn=order) if center else ModelArray(f"=0 {key}", (n,), frozen=still)
+    if not (center and scale):
+        t.trace.note(
+            "framework-differs",
+            f"this norm has a {'scale and no shift' if scale else 'shift and no scale'}; "
+            f"here a norm has both or none: {n:,} parameters more",
+        )
     return True, found
 
 
 def batchnorm(t: Layering) -> Map:
     o = t.options
-    if _axis(o["axis"], t.rank) != t.rank + 1:
-        raise NotFollowed("batch norm over another axis than the channels")
+    _need_channels(t, "batch norm")
     affine, weights = _norm_arrays(t, t.shape[-1], "moving_mean", "moving_variance")
     t.trace.note(
         "framework-differs",
@@ -315,6 +365,16 @@ def batchnorm(t: Layering) -> Map:
 def _axis(axis: Any, rank: int) -> Any:
     found = axis[0] if isinstance(axis, list | tuple) and len(axis) == 1 else axis
     return found + rank + 2 if isinstance(found, int) and found < 0 else found
+
+
+def _need_channels(t: Layering, what: str) -> None:
+    if _axis(t.options["axis"], t.rank) != t.rank + 1:
+        raise NotFollowed(f"{what} over another axis than the channels has no counterpart here")
+
+
+def softmax(t: Layering) -> Map:
+    _need_channels(t, "softmax")
+    return replace(t.add("softmax"), flat=t.x.flat)
 
 
 def layernorm(t: Layering) -> Map:
@@ -340,6 +400,7 @@ def layernorm(t: Layering) -> Map:
 
 def groupnorm(t: Layering) -> Map:
     o, channels = t.options, t.shape[-1]
+    _need_channels(t, "group norm")
     affine, weights = _norm_arrays(t, channels)
     groups = channels if o["groups"] == -1 else o["groups"]
     if o["groups"] == -1 and t.rank:
@@ -371,17 +432,98 @@ def leaky(t: Layering) -> Map:
 
 
 def dropout(t: Layering) -> Map:
-    return replace(t.add("dropout", rate=t.options["rate"]), flat=t.x.flat) if t.options["rate"] else t.x
+    rate, shape = t.options["rate"], t.options["noise_shape"]
+    if not rate:
+        return t.x
+    if shape is None:
+        return replace(t.add("dropout", rate=rate), flat=t.x.flat)
+    *places, channels = shape[1:]
+    if set(places) <= {1} and channels == 1:
+        return replace(t.add("droppath", rate=rate), flat=t.x.flat)
+    if set(places) == {1} and channels in (None, -1, t.shape[-1]):
+        return t.add("dropout", rate=rate, channels=True)
+    raise NotFollowed("dropout of rows or columns together has no counterpart here")
 
 
 def channels_dropout(t: Layering) -> Map:
-    if "channels" not in LAYERS["dropout"].model_fields:
-        raise NotFollowed("dropout of whole channels has no counterpart here")
-    return t.add("dropout", rate=t.options["rate"], channels=True)
+    return t.add("dropout", rate=t.options["rate"], channels=True) if t.options["rate"] else t.x
+
+
+def adaptive(word: str, rank: int) -> Callable[[Layering], Map]:
+    def make(t: Layering) -> Map:
+        _need(t, rank)
+        return t.add(word, to=short(sizes(t.options["output_size"], rank)))
+
+    return make
+
+
+def rescaling(t: Layering) -> Map:
+    by, shift = (t.options[name] for name in ("scale", "offset"))
+    if not all(type(one) in (int, float) for one in (by, shift)):
+        raise NotFollowed("Rescaling by a number for each channel has no counterpart here")
+    return replace(t.add("scale", by=float(by), shift=float(shift)), flat=t.x.flat)
+
+
+def permute(t: Layering) -> Map:
+    letters = "DHWC"[-len(t.shape) :] if t.rank > 1 else "WC"
+    order = "".join(letters[axis - 1] for axis in t.options["dims"])
+    return t.x if order == letters else t.add("transpose", order=order)
+
+
+def in_training(t: Layering) -> Map:
+    t.trace.note("framework-differs", "a layer that is at work in training alone is left out", "see: augment")
+    return t.x
+
+
+def rmsnorm(t: Layering) -> Map:
+    o = t.options
+    axes = sorted(
+        _axis(one, t.rank) for one in (o["axis"] if isinstance(o["axis"], list | tuple) else [o["axis"]])
+    )
+    if axes != [t.rank + 1]:
+        raise NotFollowed("RMS norm over other axes than the channels has no counterpart here")
+    weights = {"weight": t.array("scale", t.shape[-1], turn=_order(t.x.flat))}
+    over = "channels" if t.rank else "all"
+    return replace(t.add("rmsnorm", weights, epsilon=o["epsilon"], over=over), flat=t.x.flat)
+
+
+def attention(t: Layering) -> Map:
+    """Over all positions of a map or sequence, which is what Keras does unless it is told the axes."""
+    o, channels, others = t.options, t.shape[-1], t.trace.shapes[t.inputs[-1].node][-1]
+    if len(t.inputs) > 2 and t.inputs[1].node != t.inputs[2].node:
+        raise NotFollowed(
+            "attention with keys from one tensor and values from another has no counterpart here"
+        )
+    if "_key" in o:
+        raise NotFollowed("attention is read from code, not from a live model")
+    if not t.rank or o["value_dim"] not in (None, o["key_dim"]) or o["output_shape"] not in (None, channels):
+        raise NotFollowed("attention to another width than its input's has no counterpart here")
+    if o["dropout"]:
+        t.trace.note(
+            "framework-differs", "the dropout within an attention is not carried: in use it changes nothing"
+        )
+    width = o["num_heads"] * o["key_dim"]
+    parts = {"in": (3 * width, channels)} if channels == others else {
+        "q": (width, channels), "k": (width, others), "v": (width, others)}  # fmt: skip
+    weights = {f"{n}_proj_weight": t.array(f"{n}_proj", *shape, begins=KERNEL) for n, shape in parts.items()}
+    weights["out_proj.weight"] = t.array("out_proj", channels, width)
+    if o["use_bias"]:
+        weights |= {
+            "in_proj_bias": t.array("in_bias", 3 * width),
+            "out_proj.bias": t.array("out_bias", channels),
+        }
+    options: dict[str, Any] = {"heads": o["num_heads"], "bias": bool(o["use_bias"])}
+    options |= {"width": width} if width != channels else {}
+    inputs = [t.x.node]
+    if t.inputs[-1].node != t.x.node:
+        inputs.append(t.inputs[-1].node)
+        options["to"] = inputs[-1]
+    return Map(t.trace.add("attention", inputs, options, t.name, weights))
 
 
 def prelu(t: Layering) -> Map:
     axes = sorted(t.options["shared_axes"] or ())
+    t.trace.note("framework-differs", "a slope of PReLU begins at 0.25 here, and at 0 in Keras unless said")
     if axes not in (list(range(1, t.rank + 1)), list(range(1, t.rank + 2))):
         raise NotFollowed("a PReLU with a slope of its own at each pixel", "share it: shared_axes=[1, 2]")
     shared = len(axes) > t.rank
@@ -481,8 +623,6 @@ def upsample(rank: int) -> Callable[[Layering], Map]:
 
 def merge(word: str) -> Callable[[Layering], Map]:
     def make(t: Layering) -> Map:
-        if word not in LAYERS:
-            raise NotFollowed(f"the language has no {word}")
         if word == "concat" and _axis(t.options.get("axis", -1), t.rank) != t.rank + 1:
             raise NotFollowed("Concatenate along another axis than the channels has no counterpart here")
         flats = {one.flat for one in t.inputs}
@@ -507,9 +647,11 @@ class KerasKind:
 _CONV: Final = ("filters kernel_size strides=1 padding='valid' data_format=None dilation_rate=1 groups=1 "
                 "activation=None use_bias=True")  # fmt: skip
 _POOLED: Final = "pool_size=2 strides=None padding='valid' data_format=None"
+_POOLED_TO: Final = "output_size data_format=None"
 _SEPARABLE: Final = ("filters kernel_size strides=1 padding='valid' data_format=None dilation_rate=1 "
                      "depth_multiplier=1 activation=None use_bias=True")  # fmt: skip
 
+KERNEL: Final = "kernel_initializer"
 KINDS: dict[str, KerasKind] = {
     **{f"Conv{n}D": KerasKind(_CONV, conv(n)) for n in (1, 2, 3)},
     **{f"DepthwiseConv{n}D": KerasKind(
@@ -517,8 +659,9 @@ KINDS: dict[str, KerasKind] = {
         "activation=None use_bias=True", depthwise(n)) for n in (1, 2)},
     **{f"SeparableConv{n}D": KerasKind(_SEPARABLE, separable(n)) for n in (1, 2)},
     **{f"Conv{n}DTranspose": KerasKind(
-        "filters kernel_size strides=1 padding='valid' output_padding=None data_format=None dilation_rate=1 "
-        "activation=None use_bias=True", upconv(n)) for n in (1, 2, 3)},
+        f"filters kernel_size strides=1 padding='valid' {rest} dilation_rate=1 activation=None use_bias=True",
+        upconv(n)) for n, rest in zip((1, 2, 3), (*["output_padding=None data_format=None"] * 2,
+                                                  "data_format=None output_padding=None"), strict=True)},
     "Dense": KerasKind("units activation=None use_bias=True", dense),
     **{f"MaxPooling{n}D": KerasKind(_POOLED, pool("maxpool", n)) for n in (1, 2, 3)},
     **{f"AveragePooling{n}D": KerasKind(_POOLED, pool("avgpool", n)) for n in (1, 2, 3)},
@@ -529,10 +672,18 @@ KINDS: dict[str, KerasKind] = {
     "BatchNormalization": KerasKind("axis=-1 momentum=0.99 epsilon=0.001 center=True scale=True", batchnorm),
     "LayerNormalization": KerasKind("axis=-1 epsilon=0.001 center=True scale=True", layernorm),
     "GroupNormalization": KerasKind("groups=32 axis=-1 epsilon=0.001 center=True scale=True", groupnorm),
+    "RMSNormalization": KerasKind("axis=-1 epsilon=1e-6", rmsnorm),
+    "MultiHeadAttention": KerasKind(
+        "num_heads key_dim value_dim=None dropout=0.0 use_bias=True output_shape=None attention_axes=None! "
+        "sliding_window=None! flash_attention=None use_gate=False!", attention),
+    **{f"AdaptiveAveragePooling{n}D": KerasKind(_POOLED_TO, adaptive("avgpool", n)) for n in (1, 2, 3)},
+    **{f"AdaptiveMaxPooling{n}D": KerasKind(_POOLED_TO, adaptive("maxpool", n)) for n in (1, 2, 3)},
     "ReLU": KerasKind("max_value=None negative_slope=0.0 threshold=0.0", relu),
     "LeakyReLU": KerasKind("negative_slope=0.3 alpha=None", leaky),
-    "ELU": KerasKind("alpha=1.0", curve("elu", alpha="alpha")), "PReLU": KerasKind("shared_axes=None", prelu),
-    "Softmax": KerasKind("axis=-1", curve("softmax")),
+    "ELU": KerasKind("alpha=1.0", curve("elu", alpha="alpha")),
+    "PReLU": KerasKind(
+        "alpha_initializer='zeros' alpha_regularizer=None alpha_constraint=None shared_axes=None", prelu),
+    "Softmax": KerasKind("axis=-1", softmax),
     "Activation": KerasKind("activation", lambda t: t.activated(t.x)),
     "Dropout": KerasKind("rate noise_shape=None seed=None", dropout),
     **{f"SpatialDropout{n}D": KerasKind("rate", channels_dropout) for n in (1, 2, 3)},
@@ -540,10 +691,14 @@ KINDS: dict[str, KerasKind] = {
     "Identity": KerasKind("", curve("identity")),
     **{f"ZeroPadding{n}D": KerasKind("padding=1 data_format=None", ends("pad", n, "padding"))
        for n in (1, 2, 3)},
-    **{f"Cropping{n}D": KerasKind("cropping=1 data_format=None", ends("crop", n, "cropping"))
+    **{f"Cropping{n}D": KerasKind(f"cropping={int(n != 2)} data_format=None", ends("crop", n, "cropping"))
        for n in (1, 2, 3)},
-    **{f"UpSampling{n}D": KerasKind("size=2 data_format=None interpolation='nearest'", upsample(n))
-       for n in (1, 2, 3)},
+    **{f"UpSampling{n}D": KerasKind(f"size=2 {rest}", upsample(n)) for n, rest in (
+        (1, ""), (2, "data_format=None interpolation='nearest'"), (3, "data_format=None"))},
+    "Rescaling": KerasKind("scale offset=0.0", rescaling), "Permute": KerasKind("dims", permute),
+    **{name: KerasKind("a=None b=None c=None d=None", in_training) for name in (
+        "GaussianNoise", "GaussianDropout", "AlphaDropout", "ActivityRegularization", "RandomFlip",
+        "RandomRotation", "RandomZoom", "RandomTranslation", "RandomContrast", "RandomBrightness")},
     "Add": KerasKind("", merge("add")), "Multiply": KerasKind("", merge("multiply")),
     "Concatenate": KerasKind("axis=-1", merge("concat")), "Subtract": KerasKind("", merge("subtract")),
     "Maximum": KerasKind("", merge("maximum")), "Minimum": KerasKind("", merge("minimum")),
@@ -637,14 +792,38 @@ SAME_KINDS: Final = {
 """Other names of the same."""
 UNTOLD: Final = frozenset(
     """
-    name dtype trainable input_shape input_dim batch_input_shape kernel_initializer bias_initializer
-    kernel_regularizer bias_regularizer activity_regularizer kernel_constraint bias_constraint
-    beta_initializer gamma_initializer moving_mean_initializer moving_variance_initializer
-    beta_regularizer gamma_regularizer beta_constraint gamma_constraint depthwise_initializer
-    pointwise_initializer depthwise_regularizer pointwise_regularizer depthwise_constraint
-    pointwise_constraint alpha_initializer alpha_regularizer alpha_constraint seed synchronized
-    renorm fused virtual_batch_size lora_rank lora_alpha quantization_config noise_shape
-    input_length weights autocast batch_size output_padding data_format virtual_batch
+    name dtype trainable input_shape input_dim batch_input_shape input_length batch_size weights autocast
+    seed synchronized fused virtual_batch_size lora_alpha kernel_initializer depthwise_initializer
+    pointwise_initializer fill_mode interpolation fill_value data_format
     """.split()  # noqa: SIM905
 )
-"""Options of layers that change no number of a network in use."""
+"""Options of all layers that change no number of a network in use, or are read by another name."""
+USUAL_BEGIN: Final[Mapping[str, Any]] = {
+    **dict.fromkeys(("bias_initializer", "beta_initializer", "moving_mean_initializer"), "zeros"),
+    **dict.fromkeys(("gamma_initializer", "moving_variance_initializer"), "ones"),
+    "alpha_initializer": "zeros",
+}  # fmt: skip
+IN_TRAINING: Final = frozenset(
+    f"{array}_{what}" for what in ("regularizer", "constraint")
+    for array in ("kernel", "bias", "activity", "beta", "gamma", "depthwise", "pointwise", "alpha")
+)  # fmt: skip
+"""Options that change how a network is trained."""
+ALONE: Final[Mapping[str, Any]] = {"lora_rank": None, "quantization_config": None, "renorm": False,
+                                   "renorm_clipping": None, "renorm_momentum": 0.99}  # fmt: skip
+"""Options of which only this value is read."""
+ALL: Final = UNTOLD | USUAL_BEGIN.keys() | IN_TRAINING | ALONE.keys()
+
+
+def tell(t: Layering, kind: str) -> None:
+    """Refuses options that have no counterpart, and tells of those that are not carried."""
+    if t.options.get("data_format") == "channels_first":
+        raise NotFollowed("channels_first is not read", "leave data_format out: channels are last")
+    for name, value in t.options.items():
+        if name in ALONE and value not in (ALONE[name], None):
+            raise NotFollowed(f"{kind} with {name}={value!r} has no counterpart here")
+        is_usual = initializer(value)[0].lower() in (USUAL_BEGIN.get(name), "") and name in USUAL_BEGIN
+        if (name in IN_TRAINING and value is not None) or (name in USUAL_BEGIN and not is_usual):
+            t.trace.note(
+                "framework-differs",
+                f"{name} is not carried: it changes how the network is trained, not its layers",
+            )

@@ -8,28 +8,24 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from cnnspec.exchange.code_in.flow import FAULTS, NotFollowed, Trace
-from cnnspec.exchange.code_in.interpreter import (
-    External,
-    Function,
-    Instance,
-    Interpreter,
-    Library,
-    UnknownValue,
-    UserClass,
-)
+from cnnspec.exchange.code_in.interpreter import Interpreter
 from cnnspec.exchange.code_in.keras_layers import (
     ACTIVATIONS,
+    ALL,
     KINDS,
     SAME_KINDS,
-    UNTOLD,
+    Initializer,
     Layering,
     Map,
     activation,
+    tell,
 )
 from cnnspec.exchange.code_in.own_helpers import Own, only_loads
 from cnnspec.exchange.code_in.result import Read, finished_nodes
 from cnnspec.exchange.code_in.signature import bound
+from cnnspec.exchange.code_in.values import External, Function, Instance, Library, UnknownValue, UserClass
 from cnnspec.layers.base import Shape
+from cnnspec.network.write import legal_name
 from cnnspec.text import Span
 
 USUAL: Final = {
@@ -67,6 +63,7 @@ class KerasTensor:
     layer: KerasLayer | None
     inputs: tuple[KerasTensor, ...] = ()
     shape: Shape | None = None
+    name: str = ""
 
 
 @dataclass(eq=False)
@@ -78,18 +75,34 @@ class KerasModel:
     outputs: list[KerasTensor] = field(default_factory=list)
     name: str = ""
 
-    def applied(self, x: KerasTensor) -> list[KerasTensor]:
+    def applied(self, given: Sequence[KerasTensor]) -> list[KerasTensor]:
         """The model within another."""
         if self.outputs:
-            known = {id(self.inputs[0]): x}
+            if len(given) != len(self.inputs):
+                raise NotFollowed(f"a model of {len(self.inputs)} inputs is given {len(given)}")
+            known = {id(own): x for own, x in zip(self.inputs, given, strict=True)}
             return [_moved(output, known) for output in self.outputs]
+        (x,) = given
         for layer in self.layers:
             if isinstance(layer, KerasLayer) and layer.options.get("_input"):
                 continue
-            x = layer.applied(x)[0] if isinstance(layer, KerasModel) else KerasTensor(layer, (x,))
+            x = layer.applied([x])[0] if isinstance(layer, KerasModel) else KerasTensor(layer, (x,))
         return [x]
 
-    def input(self, asked: Shape | None) -> KerasTensor:
+    def starts(self, asked: Sequence[Shape]) -> dict[str, KerasTensor]:
+        """The inputs by name, of the shapes that are asked for."""
+        if len(self.inputs) < 2:
+            return {"input": self._start(asked[0] if asked else None)}
+        if asked and len(asked) != len(self.inputs):
+            raise NotFollowed(
+                f"this model takes {len(self.inputs)} inputs, but {len(asked)} shapes are given"
+            )
+        taken: set[str] = set()
+        names = [legal_name(one.name or f"input{n}", taken) for n, one in enumerate(self.inputs, 1)]
+        shapes: Sequence[Shape | None] = asked or [one.shape for one in self.inputs]
+        return {name: KerasTensor(None, (), shape) for name, shape in zip(names, shapes, strict=True)}
+
+    def _start(self, asked: Shape | None) -> KerasTensor:
         if self.inputs:
             found = self.inputs[0].shape
         else:
@@ -97,8 +110,6 @@ class KerasModel:
             found = first.shape if first else None
             if first and found and first.kind == "Flatten" and len(found) == 2:
                 found = (*found, 1)  # rows and columns of a picture, not a sequence
-        if len(self.inputs) > 1:
-            raise NotFollowed("models with several inputs are not read")
         shape = asked or found
         if shape is None:
             raise NotFollowed(
@@ -108,16 +119,15 @@ class KerasModel:
             )  # fmt: skip
         return KerasTensor(None, (), shape)
 
-    def finished(self, name: str, asked: Shape | None, arrays: Any = None) -> Read:
-        start = self.input(asked)
-        assert start.shape is not None
+    def finished(self, name: str, asked: Sequence[Shape], arrays: Any = None) -> Read:
+        starts = self.starts(asked)
+        shapes = {name: start.shape for name, start in starts.items() if start.shape}
         trace = Trace()
-        trace.start(start.shape)
-        memo = {id(start): Map("input")}
-        results = [evaluate(output, trace, memo) for output in self.applied(start)]
-        return finished_nodes(
-            self.name or name, trace, start.shape, [(one.node, one.flat) for one in results], arrays or {}
-        )
+        trace.start(shapes)
+        memo = {id(start): Map(name) for name, start in starts.items()}
+        results = [evaluate(output, trace, memo) for output in self.applied([*starts.values()])]
+        ends = [(one.node, one.flat) for one in results]
+        return finished_nodes(self.name or name, trace, shapes, ends, arrays or {})
 
 
 UNSEEN: Final = frozenset({"training", "mask"})
@@ -144,6 +154,19 @@ def _unmet(tensor: KerasTensor, known: Mapping[int, Any]) -> Iterator[KerasTenso
             todo.pop()
 
 
+def _starts(tensor: KerasTensor) -> list[KerasTensor]:
+    """The inputs that a tensor comes from."""
+    todo, seen, found = [tensor], set[int](), list[KerasTensor]()
+    while todo:
+        here = todo.pop()
+        if id(here) in seen:
+            continue
+        seen.add(id(here))
+        todo += here.inputs
+        found += [here] if here.layer is None else []
+    return found
+
+
 def _moved(tensor: KerasTensor, known: dict[int, KerasTensor]) -> KerasTensor:
     """A copy of a graph with another input, each part once."""
     for here in _unmet(tensor, known):
@@ -163,6 +186,7 @@ def made(layer: KerasLayer, inputs: list[Map], trace: Trace) -> Map:
     trace.here = layer.span
     try:
         layering = Layering(trace, layer.options, inputs, layer.name)
+        tell(layering, layer.kind)
         if layer.kind in ACTIVATIONS:
             return activation(trace, layering.x, layer.kind)
         return KINDS[layer.kind].make(layering)
@@ -187,7 +211,7 @@ def _shape(found: Any) -> Shape | None:
 
 def keras_layer(kind: str, arguments: list[Any], options: dict[str, Any], span: Span | None) -> KerasLayer:
     """A layer as its constructor makes it."""
-    found = bound(kind, KINDS[kind].arguments, arguments, options, UNTOLD)
+    found = bound(kind, KINDS[kind].arguments, arguments, options, ALL)
     name = found.get("name")
     return KerasLayer(kind, found, name if isinstance(name, str) else "", span)
 
@@ -223,15 +247,30 @@ class KerasLibrary(Library):
         if isinstance(target, Own) and target.is_keras:
             return self._helper(target, arguments, options, span)
         if isinstance(target, KerasLayer):
-            return self._applied(target, arguments)
-        if isinstance(target, KerasModel) and arguments and isinstance(arguments[0], KerasTensor):
-            found = target.applied(arguments[0])
-            return found[0] if len(found) == 1 else found
+            return self._called(target, arguments, options)
+        if isinstance(target, KerasModel) and arguments:
+            given = arguments[0] if isinstance(arguments[0], list | tuple) else arguments[:1]
+            if all(isinstance(one, KerasTensor) for one in given):
+                found = target.applied(given)
+                return found[0] if len(found) == 1 else found
         if isinstance(target, _KerasMethod):
             return target.call(arguments)
         if isinstance(target, Instance) and is_keras_class(target.kind):
             return self.run(target, arguments, options)
         return NotImplemented
+
+    def _called(self, layer: KerasLayer, arguments: list[Any], options: dict[str, Any]) -> Any:
+        """A layer on tensors, with what its call takes besides."""
+        if options.get("training") is True:
+            raise NotFollowed("training=True keeps this layer as in training, which has no counterpart here")
+        named = [options[name] for name in ("query", "value", "key", "inputs") if name in options]
+        if layer.kind == "MultiHeadAttention":
+            if options.get("use_causal_mask") or any(
+                "mask" in name and options[name] is not None for name in options
+            ):
+                raise NotFollowed("attention with a mask has no counterpart here")
+            return self._applied(layer, [[*arguments, *named]])
+        return self._applied(layer, arguments or named)
 
     def _applied(self, layer: KerasLayer, arguments: list[Any]) -> Any:
         given = arguments[0] if arguments else None
@@ -257,13 +296,13 @@ class KerasLibrary(Library):
     def _external(
         self, target: External, arguments: list[Any], options: dict[str, Any], span: Span | None
     ) -> Any:
+        makers = {"Input": self._input, "InputLayer": self._input, "Sequential": self._sequential,
+                  "Model": self._model, "set_image_data_format": self._ordered}  # fmt: skip
         last = SAME_KINDS.get(target.last, target.last)
-        if target.last in ("Input", "InputLayer"):
-            return self._input(arguments, options, target.last)
-        if last == "Sequential":
-            return self._sequential(arguments, options)
-        if last == "Model":
-            return self._model(arguments, options)
+        if ".initializers." in target.path and last != "get":
+            return Initializer(last, options)
+        if last in makers:
+            return makers[last](arguments, options)
         if target.last in SAME_KINDS and target.last.islower():
             joined = len(arguments) > 1 and all(isinstance(one, KerasTensor) for one in arguments)
             return self._applied(keras_layer(last, [], options, span), [arguments] if joined else arguments)
@@ -283,7 +322,11 @@ class KerasLibrary(Library):
             raise NotFollowed(f"{kind} with options is not read")
         return self._applied(KerasLayer(kind, {}, "", span), arguments)
 
-    def _input(self, arguments: list[Any], options: dict[str, Any], kind: str) -> Any:
+    def _ordered(self, arguments: list[Any], options: dict[str, Any]) -> None:
+        if "channels_first" in (*arguments, *options.values()):
+            raise NotFollowed("channels_first is not read", "leave it out: channels are last")
+
+    def _input(self, arguments: list[Any], options: dict[str, Any]) -> Any:
         given = options.get("shape", arguments[0] if arguments else options.get("input_shape"))
         if given is None and (batch := options.get("batch_shape")) is not None:
             given = batch[1:]
@@ -292,7 +335,7 @@ class KerasLibrary(Library):
             raise NotFollowed(
                 "the shape of this input is not in the code", "say it behind the file, as in @28x28x1"
             )
-        return KerasTensor(None, (), shape)
+        return KerasTensor(None, (), shape, _title(options))
 
     def _sequential(self, arguments: list[Any], options: dict[str, Any]) -> KerasModel:
         made = KerasModel(name=_title(options))
@@ -346,12 +389,27 @@ class KerasLibrary(Library):
 
     def _shape_of(self, tensor: KerasTensor) -> Shape:
         """The shape of a tensor on the way, where the code asks for it."""
-        start: Any = tensor
-        while start.layer is not None:
-            start = start.inputs[0]
+        starts = _starts(tensor)
         trace = Trace()
-        trace.start(start.shape)
-        return trace.shapes[evaluate(tensor, trace, {id(start): Map("input")}).node]
+        trace.start({str(n): one.shape for n, one in enumerate(starts) if one.shape})
+        memo = {id(one): Map(str(n)) for n, one in enumerate(starts)}
+        return trace.shapes[evaluate(tensor, trace, memo).node]
+
+    def assign(self, value: Any, name: str, new: Any) -> Any:
+        if name == "trainable" and isinstance(value, KerasLayer | KerasModel):
+            for layer in layers_of(value):
+                layer.options["trainable"] = new is not False
+            return None
+        return NotImplemented
+
+    def is_a(self, value: Any, kind: External) -> Any:
+        if not _is_keras(kind.path):
+            return NotImplemented
+        if isinstance(value, KerasLayer):
+            return kind.last in ("Layer", value.kind) or SAME_KINDS.get(kind.last) == value.kind
+        if isinstance(value, KerasModel):
+            return kind.last in ("Layer", "Model") or (kind.last == "Sequential" and not value.outputs)
+        return False
 
     def item(self, value: Any, key: Any) -> Any:
         if not isinstance(value, KerasTensor):
@@ -374,6 +432,22 @@ class KerasLibrary(Library):
             raise NotFollowed("arithmetic of a tensor and something else has no counterpart here")
         assert self.reader is not None
         return KerasTensor(KerasLayer(kinds[sign], {}, "", self.reader.span(self.node)), (left, right))
+
+
+def layers_of(value: Any) -> Iterator[KerasLayer]:
+    """A layer, or all layers of a model and of the models within it."""
+    if isinstance(value, KerasLayer):
+        yield value
+        return
+    todo, seen = list(value.outputs), set[int]()
+    while todo:
+        here = todo.pop()
+        if id(here) not in seen:
+            seen.add(id(here))
+            todo += here.inputs
+            yield from [here.layer] if here.layer else []
+    for layer in value.layers:
+        yield from layers_of(layer)
 
 
 def _title(options: dict[str, Any]) -> str:

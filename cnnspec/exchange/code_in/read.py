@@ -17,31 +17,31 @@ from typing import Any, Final
 from cnnspec.diagnostics import Diagnostic, SpecError, suggestion
 from cnnspec.exchange.code_in import own_helpers, torch_library
 from cnnspec.exchange.code_in.flow import NotFollowed, Tensor, Trace
-from cnnspec.exchange.code_in.interpreter import (
-    BudgetSpent,
-    Function,
-    Instance,
-    Interpreter,
-    Library,
-    UnknownValue,
-    UserClass,
-)
+from cnnspec.exchange.code_in.interpreter import Interpreter
 from cnnspec.exchange.code_in.keras_library import KerasLibrary, KerasModel, KerasTensor, is_keras_class
 from cnnspec.exchange.code_in.result import Read, finished
 from cnnspec.exchange.code_in.torch_library import is_module, is_module_class
 from cnnspec.exchange.code_in.torch_modules import TorchModule
+from cnnspec.exchange.code_in.values import (
+    BudgetSpent,
+    External,
+    Function,
+    Instance,
+    Library,
+    UnknownValue,
+    UserClass,
+)
 from cnnspec.exchange.trade import Imported
 from cnnspec.files import LARGEST, decoded, opened
 from cnnspec.layers.base import Shape, show
 from cnnspec.text import Source
 
 SELECTED: Final = re.compile(
-    r"(?P<file>.*\.(py|ipynb))(:(?P<model>[\w.]+))?(@(?P<shape>\d+(x\d+)*))?", re.DOTALL
+    r"(?P<file>.*\.(py|ipynb))(:(?P<model>[\w.]+))?(@(?P<shapes>\d+(x\d+)*(,\d+(x\d+)*)*))?", re.DOTALL
 )
-"""A file, the model in it, and its input."""
+"""A file, the model in it, and its inputs."""
 USUAL_SIZES: Final = (224, 32, 28, 64, 96, 128, 227, 299, 256, 48, 112, 160, 192, 300, 384, 416, 512, 572)
 """Heights and widths that inputs have, tried where the code says none."""
-MOST_TRIES: Final = 300
 
 
 @dataclass(frozen=True)
@@ -50,23 +50,23 @@ class Selection:
 
     path: Path
     model: str = ""
-    shape: Shape | None = None
+    shapes: tuple[Shape, ...] = ()
+    """Those of its inputs; one stands for all, none is asked of the code."""
 
     @classmethod
     def of(cls, text: str) -> Selection:
         found = SELECTED.fullmatch(text)
         assert found is not None
-        sizes = found["shape"]
-        return cls(
-            Path(found["file"]), found["model"] or "", tuple(map(int, sizes.split("x"))) if sizes else None
-        )
+        shapes = found["shapes"].split(",") if found["shapes"] else ()
+        sizes = tuple(tuple(map(int, shape.split("x"))) for shape in shapes)
+        return cls(Path(found["file"]), found["model"] or "", sizes)
 
 
 def read(path: Path, shape: Shape | None = None) -> Read:
     """The network of a file of Python code; raises SpecError with what cannot be followed, at its line."""
     wanted = Selection.of(str(path))
-    if shape is not None and wanted.shape is None:
-        wanted = replace(wanted, shape=shape)
+    if shape is not None and not wanted.shapes:
+        wanted = replace(wanted, shapes=(shape,))
     with opened(wanted.path) as file:
         text = decoded(file.read(LARGEST + 1), f'"{wanted.path}"')
     if wanted.path.suffix.lower() == ".ipynb":
@@ -236,43 +236,53 @@ class _Reading:
 
     def _subclassed(self, name: str, kind: UserClass) -> KerasModel:
         """A model that is a class of the file: what its ``call`` makes of an input."""
-        if self.wanted.shape is None:
+        if not self.wanted.shapes:
             raise NotFollowed(
                 f"the code does not say what {name} takes",
                 f"say it behind the file: {self.wanted.path}:{name}@28x28x1", code="input-without-size",
             )  # fmt: skip
-        start = KerasTensor(None, (), self.wanted.shape)
-        found = self.library.keras.run(self.library.constructed(kind), [start], {})
+        starts = [KerasTensor(None, (), shape) for shape in self.wanted.shapes]
+        found = self.library.keras.run(
+            self.library.constructed(kind), [starts[0] if len(starts) == 1 else starts], {}
+        )
         outputs = list(found) if isinstance(found, list | tuple) else [found]
         if not all(isinstance(one, KerasTensor) for one in outputs):
             raise NotFollowed(f"what {name} gives cannot be followed")
-        return KerasModel([], [start], outputs)
+        return KerasModel([], starts, outputs)
 
     def _keras(self, name: str, model: KerasModel) -> Read:
-        return model.finished(name, self.wanted.shape)
+        return model.finished(name, self.wanted.shapes)
 
     def _torch(self, name: str, model: Any) -> Read:
         if isinstance(model, UserClass):
             model = self.library.constructed(model)
         torch_library.walk(model)
-        shape = self.wanted.shape or self._shown(model)
-        if shape is not None:
-            return self._traced(name, model, shape)
+        self.told = self.library.torch.trace.notes
+        shapes = self.wanted.shapes or self._shown(model)
+        if shapes:
+            return self._traced(name, model, shapes)
         return self._guessed(name, model)
 
-    def _shown(self, model: Any) -> Shape | None:
-        """The input that the code itself tries the model with."""
-        for sizes in model.examples:
-            if len(sizes) >= 2:
-                return (*sizes[2:], sizes[1])
-        return None
+    def _shown(self, model: Any) -> tuple[Shape, ...]:
+        """The inputs that the code itself tries the model with."""
+        for example in model.examples:
+            if all(len(sizes) >= 2 for sizes in example):
+                return tuple((*sizes[2:], sizes[1]) for sizes in example)
+        return ()
 
-    def _traced(self, name: str, model: Any, shape: Shape) -> Read:
-        trace = Trace()
-        trace.start(shape)
+    def _traced(self, name: str, model: Any, shapes: tuple[Shape, ...]) -> Read:
+        names = torch_library.inputs_of(model, len(shapes))
+        given = dict(zip(names, shapes * len(names) if len(shapes) == 1 else shapes, strict=False))
+        if len(given) < len(names):
+            raise NotFollowed(
+                f"{name} takes {len(names)} inputs: {', '.join(names)}, but {len(shapes)} shapes are given",
+                f"say them behind the file: {self.wanted.path}@{','.join(['28x28x1'] * len(names))}",
+            )
+        trace = Trace(notes=list(self.told))
+        trace.start(given)
         self.library.torch.trace = trace
         try:
-            found = self.library.torch.run(model, [Tensor.of(trace, "input")], {})
+            found = self.library.torch.run(model, [Tensor.of(trace, one) for one in given], {})
         except NotFollowed as fault:
             if fault.span is None:
                 fault.span = trace.here
@@ -281,7 +291,7 @@ class _Reading:
         if isinstance(found, UnknownValue) or not all(isinstance(one, Tensor) for one in results):
             why = found.why if isinstance(found, UnknownValue) else "it gives something else than tensors"
             raise NotFollowed(f"what {name} gives cannot be followed: {why}")
-        return finished(name, trace, shape, results, {})
+        return finished(name, trace, given, results, {})
 
     def _guessed(self, name: str, model: Any) -> Read:
         """The usual input that fits; where many do, the code does not say it."""
@@ -292,7 +302,7 @@ class _Reading:
         for size in sizes:
             shape = ((size,) * rank if rank else ()) + (channels,)
             try:
-                fitting.append((shape, self._traced(name, model, shape)))
+                fitting.append((shape, self._traced(name, model, (shape,))))
             except NotFollowed as fault:
                 if len(self.library.torch.trace.parts) > furthest[0]:
                     furthest = len(self.library.torch.trace.parts), fault
@@ -383,6 +393,12 @@ class Frameworks(Library):
 
     def binary(self, sign: type, left: Any, right: Any) -> Any:
         return self._first("binary", sign, left, right)
+
+    def assign(self, value: Any, name: str, new: Any) -> Any:
+        return self._first("assign", value, name, new)
+
+    def is_a(self, value: Any, kind: External) -> Any:
+        return self._first("is_a", value, kind)
 
     def defined(self, node: ast.FunctionDef | ast.ClassDef) -> Any:
         return own_helpers.own(node)

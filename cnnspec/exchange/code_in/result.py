@@ -8,11 +8,11 @@ from typing import Any
 from cnnspec.diagnostics import Diagnostic, SpecError
 from cnnspec.document import parse
 from cnnspec.exchange.code_in.flow import NotFollowed, Tensor, Trace
-from cnnspec.exchange.recover import recover
+from cnnspec.exchange.recover import Recovered, recover
 from cnnspec.layers.base import Shape
 from cnnspec.network.assemble import assemble
 from cnnspec.network.graph import Network
-from cnnspec.network.write import legal_name
+from cnnspec.network.write import legal_name, write
 from cnnspec.records import record
 
 
@@ -28,21 +28,32 @@ class Read:
     """The layers whose outputs are the results, in the model's own order."""
 
 
+def _spec_of(network: Network) -> Recovered:
+    """The spec as a person would write it; as it is where several inputs or shared weights say how."""
+    if len(network.inputs) > 1 or any(node.share for node in network.layers):
+        return Recovered(write(network), {node.name: node.name for node in network.layers})
+    return recover(network)
+
+
 def finished(
-    title: str, trace: Trace, shape: Shape, results: Sequence[Tensor], arrays: Mapping[str, Any]
+    title: str,
+    trace: Trace,
+    shapes: Mapping[str, Shape],
+    results: Sequence[Tensor],
+    arrays: Mapping[str, Any],
 ) -> Read:
     """The spec of what a trace has gathered; raises SpecError where a result is no tensor of its."""
     try:
         names = [result.layer() for result in results]
     except NotFollowed as fault:
         raise SpecError([fault.diagnostic()]) from fault
-    return _assembled(title, trace, shape, names, arrays)
+    return _assembled(title, trace, shapes, names, arrays)
 
 
 def finished_nodes(
     title: str,
     trace: Trace,
-    shape: Shape,
+    shapes: Mapping[str, Shape],
     results: Sequence[tuple[str, Shape | None]],
     arrays: Mapping[str, Any],
 ) -> Read:
@@ -51,17 +62,17 @@ def finished_nodes(
         raise SpecError.of(
             "code-not-followed", "the model gives a flattened map, whose order is another here"
         )
-    return _assembled(title, trace, shape, [name for name, _ in results], arrays)
+    return _assembled(title, trace, shapes, [name for name, _ in results], arrays)
 
 
 def _assembled(
-    title: str, trace: Trace, shape: Shape, names: Sequence[str], arrays: Mapping[str, Any]
+    title: str, trace: Trace, shapes: Mapping[str, Shape], names: Sequence[str], arrays: Mapping[str, Any]
 ) -> Read:
     if not trace.parts:
         raise SpecError.of("code-not-followed", "no layer is between the model's input and what it gives")
     outputs = [("output" if n == 0 else f"head{n}", name, 1.0) for n, name in enumerate(names)]
-    flat = assemble(legal_name(title, set()), shape, trace.parts, outputs)
-    recovered = recover(flat)
+    flat = assemble(legal_name(title, set()), shapes, trace.parts, outputs)
+    recovered = _spec_of(flat)
     weights = {name: parameter.values(arrays) for name, parameter in trace.weights.items()} if arrays else {}
     nodes = tuple(recovered.names[name] for name in names if name in recovered.names)
     return Read(recovered.text, parse(recovered.text), recovered.renamed(weights), tuple(trace.notes), nodes)

@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 from cnnspec.exchange.code_in.flow import NotFollowed
-from cnnspec.exchange.code_in.interpreter import UnknownValue
+from cnnspec.exchange.code_in.values import UnknownValue
 
 MISSING: Final = object()
 
@@ -17,15 +17,21 @@ def signature(text: str) -> dict[str, Any]:
     """``"size stride=None"`` as names and defaults."""
     found: dict[str, Any] = {}
     for word in text.split():
-        name, _, default = word.partition("=")
+        name, _, default = word.removesuffix("!").partition("=")
         found[name] = ast.literal_eval(default) if default else MISSING
     return found
+
+
+@lru_cache(maxsize=512)
+def only(text: str) -> tuple[str, ...]:
+    """The names whose default alone is read: ``"zeros=False!"``."""
+    return tuple(word.partition("=")[0] for word in text.split() if word.endswith("!"))
 
 
 def bound(
     what: str, text: str, arguments: list[Any], options: dict[str, Any], also: frozenset[str] = frozenset()
 ) -> dict[str, Any]:
-    """The arguments by name; ``also`` are options of all such functions. Raises NotFollowed for others."""
+    """The arguments by name; ``also`` are options that change no number. Raises NotFollowed for others."""
     wanted = signature(text)
     if len(arguments) > len(wanted):
         raise NotFollowed(f"{what} takes {len(wanted)} arguments, but {len(arguments)} are given")
@@ -38,4 +44,7 @@ def bound(
             raise NotFollowed(f"{what} is not given {name}")
         if isinstance(value, UnknownValue) and name in wanted:
             raise NotFollowed(f"{name} of {what} is not in the code: {value.why}")
+    for name in only(text):
+        if found[name] != wanted[name]:
+            raise NotFollowed(f"{what} with {name}={found[name]!r} has no counterpart here")
     return found

@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
-from math import isinf, prod
+from dataclasses import replace
+from math import inf, isinf, prod
 from typing import Any, Final, TypeAlias
 
 from cnnspec.exchange.code_in.flow import ModelArray, NotFollowed, Tensor
-from cnnspec.layers.registry import LAYERS
+from cnnspec.exchange.code_in.signature import bound
 
 Pair: TypeAlias = int | Sequence[int]
+FLOAT_EPSILON: Final = 2.0**-23
+"""The step of float32 behind 1."""
 
 
 def _axes(value: Pair, rank: int) -> tuple[int, ...]:
@@ -62,8 +65,11 @@ def elementwise(x: Any, word: str, /, **options: Any) -> Tensor:
     return tensor(x).kept(x.trace.add(word, [x.node], options))
 
 
-def _same(padding: Any) -> Any:
-    return padding if isinstance(padding, str) else None
+def tell_of_shift(x: Tensor, what: str, count: int) -> None:
+    x.trace.note(
+        "framework-differs",
+        f"{what} has a scale and no shift; here a norm has both or none: {count:,} parameters more",
+    )
 
 
 # Weights ---------------------------------------------------------------------------------
@@ -86,9 +92,7 @@ def conv(x: Any, weight: Any, bias: Any = None, stride: Pair = 1, padding: Any =
         )  # fmt: skip
     options: dict[str, Any] = {"kernel": tuple(kernel), "bias": bias is not None}
     options |= {"stride": _short(_axes(stride, rank)), "dilation": _short(_axes(dilation, rank))}
-    options["padding"] = _same(padding) or _short(_axes(padding, rank))
-    if padding == "same" and any((k - 1) * d % 2 for k, d in zip(kernel, _axes(dilation, rank), strict=True)):
-        pass  # both pad the odd pixel at the far end
+    options["padding"] = padding if isinstance(padding, str) else _short(_axes(padding, rank))
     word = "conv"
     if groups == channels > 1 and filters % channels == 0:
         word, options = "depthwise", {**options, "multiplier": filters // channels}
@@ -110,6 +114,11 @@ def conv_transpose(x: Any, weight: Any, bias: Any = None, stride: Pair = 1, padd
         x, "upconv", filters=filters * groups, kernel=tuple(kernel), groups=groups,
         bias=bias is not None, **options, name=owner(weight), weights={"weight": weight, "bias": bias},
     )  # fmt: skip
+
+
+def _fits(x: Tensor, weight: Any, what: str) -> None:
+    if isinstance(weight, ModelArray) and weight.shape != (1,):
+        _need(x, weight.shape[0], what)
 
 
 def _need(x: Tensor, channels: int, what: str) -> None:
@@ -159,7 +168,7 @@ def _with_last(x: Tensor, node: str) -> Tensor:
 
 def batch_norm(x: Any, running_mean: Any, running_var: Any, weight: Any = None, bias: Any = None,
                training: Any = False, momentum: float = 0.1, eps: float = 1e-5) -> Tensor:  # fmt: skip
-    if not isinstance(running_mean, ModelArray):
+    if not isinstance(running_mean, ModelArray) or training is True:
         raise NotFollowed("batch norm without running statistics has no counterpart here")
     weights = {"weight": weight, "bias": bias, "running_mean": running_mean, "running_var": running_var}
     _need(tensor(x), running_mean.shape[0], "batch norm")
@@ -190,6 +199,19 @@ def layer_norm(
     return one(x, "layernorm", **options, name=owner(weight), weights=weights)
 
 
+def rms_norm(x: Any, normalized_shape: Any, weight: Any = None, eps: float | None = None) -> Tensor:
+    """As layer norm, without a mean and a shift; PyTorch's own epsilon is that of its numbers."""
+    x, shape = tensor(x), _axes_list(normalized_shape)
+    options: dict[str, Any] = {"epsilon": FLOAT_EPSILON if eps is None else eps, "affine": weight is not None}
+    if len(shape) == 1 and len(x.sizes) > 2 and (node := x.last()) and x.sizes[-1] == shape[0]:
+        return tensor(x).kept(
+            x.trace.add("rmsnorm", [node], {**options, "over": "channels"}, owner(weight), {"weight": weight})
+        )
+    if tuple(shape) != x.sizes[1:]:
+        raise NotFollowed(f"RMS norm over {tuple(shape)} of a tensor of {x.sizes[1:]} a sample")
+    return one(x, "rmsnorm", **options, name=owner(weight), weights={"weight": weight})
+
+
 def _axes_list(value: Any) -> list[int]:
     return list(value) if isinstance(value, list | tuple) else [value]
 
@@ -204,8 +226,9 @@ def group_norm(x: Any, num_groups: int, weight: Any = None, bias: Any = None, ep
 def instance_norm(x: Any, running_mean: Any = None, running_var: Any = None, weight: Any = None,
                   bias: Any = None, use_input_stats: Any = True, momentum: float = 0.1,
                   eps: float = 1e-5) -> Tensor:  # fmt: skip
-    if running_mean is not None:
+    if running_mean is not None or use_input_stats is False:
         raise NotFollowed("instance norm with running statistics has no counterpart here")
+
     return one(
         x, "instancenorm", epsilon=eps, affine=weight is not None, name=owner(weight),
         weights={"weight": weight, "bias": bias},
@@ -216,6 +239,7 @@ def prelu(x: Any, weight: Any) -> Tensor:
     weight = own(weight, "the slope")
     assert weight is not None
     shared = weight.shape == (1,)
+    _fits(tensor(x), weight, "PReLU")
     return one(x, "prelu", shared=shared, name=owner(weight), weights={"weight": weight})
 
 
@@ -223,6 +247,11 @@ def attention(x: Any, embed: int, heads: int, parameters: dict[str, Any], name: 
     """``nn.MultiheadAttention`` with the batch first."""
     x, to = tensor(x), tensor(to)
     node, other = x.last(), to.last()
+    if x.sizes[-1] != embed:
+        raise NotFollowed(
+            f"the attention is made for {embed} channels, but {x.sizes[-1]} flow in",
+            code="shapes-do-not-match",
+        )
     if node is None or other is None:
         raise NotFollowed("attention reads tensors of N x positions x channels")
     inputs, options = [node], {"heads": heads, "bias": parameters.get("in_proj_bias") is not None}
@@ -266,31 +295,45 @@ def avg_pool(rank: int) -> Callable[..., Tensor]:
     return pool
 
 
-def max_unpool(rank: int) -> Callable[..., Tensor]:
-    def unpool(x: Any, indices: Any, kernel_size: Pair, stride: Any = None, padding: Pair = 0,
+def max_unpool(x: Any, indices: Any, kernel_size: Pair, stride: Any = None, padding: Pair = 0,
                output_size: Any = None) -> Tensor:  # fmt: skip
-        x, pool = tensor(x), tensor(indices)
-        return Tensor.of(x.trace, x.trace.add("unpool", [x.layer(), pool.node], {"pool": pool.node}))
-
-    return unpool
+    x, pool = tensor(x), tensor(indices)
+    layer: Any = x.trace.made[pool.node].layer
+    *sizes, _ = x.trace.shapes[x.trace.inputs[pool.node][0]]
+    rank = len(sizes)
+    windows = _windows(x, rank, kernel_size, stride, padding, False)
+    if layer.word != "maxpool" or any(
+        _axes(getattr(layer, name) or layer.kernel, rank) != _axes(windows.get(name, windows["kernel"]), rank)
+        for name in ("kernel", "stride", "padding")
+    ):
+        raise NotFollowed("unpooling by other windows than those of its pool has no counterpart here")
+    kernels, steps, around = (
+        _axes(windows.get(n, windows["kernel"]), rank) for n in ("kernel", "stride", "padding")
+    )
+    made = [(n - 1) * s - 2 * p + k for n, s, p, k in zip(x.sizes[2:], steps, around, kernels, strict=True)]
+    wanted = list(_sizes(output_size, rank))[-rank:] if output_size is not None else made
+    if wanted != sizes:
+        raise NotFollowed(
+            f"unpooling gives {wanted} here, and not the {sizes} that its pool read",
+            "say output_size: the size of what the pool read",
+        )
+    return Tensor.of(x.trace, x.trace.add("unpool", [x.layer(), pool.node], {"pool": pool.node}))
 
 
 def adaptive(word: str) -> Callable[..., Tensor]:
     """The whole map, or to a size: plain windows where it divides the map, as the language says it."""
 
-    def pool(x: Any, output_size: Any) -> Tensor:
+    def pool(x: Any, output_size: Any, return_indices: bool = False) -> Tensor:
         x = tensor(x)
+        if return_indices:
+            raise NotFollowed("the places of an adaptive pool have no counterpart here")
         rank = rank_of(x)
         sizes = tuple(n if n is not None else x.sizes[2 + k] for k, n in enumerate(_sizes(output_size, rank)))
         if set(sizes) == {1}:
             return one(x, f"global{word}")
         if sizes == x.sizes[2:]:
             return tensor(x)
-        if "to" in LAYERS[word].model_fields:
-            return one(x, word, to=sizes)
-        if any(a % b for a, b in zip(x.sizes[2:], sizes, strict=True)):
-            raise NotFollowed(f"windows to {sizes} of unequal sizes have no counterpart here")
-        return one(x, word, kernel=tuple(a // b for a, b in zip(x.sizes[2:], sizes, strict=True)))
+        return one(x, word, to=sizes)
 
     return pool
 
@@ -302,36 +345,33 @@ def _sizes(value: Any, rank: int) -> tuple[Any, ...]:
 # Curves ----------------------------------------------------------------------------------
 
 
-def curve(word: str, **fields: tuple[str, Any]) -> Callable[..., Tensor]:
-    """A function of every value; ``fields`` are PyTorch's names and defaults of ours."""
+def curve(word: str, arguments: str = "", **fields: str) -> Callable[..., Tensor]:
+    """A function of every value; ``fields`` are PyTorch's names of ours, ``arguments`` its signature."""
 
-    def apply(x: Any, *arguments: Any, inplace: Any = None, **options: Any) -> Tensor:
-        given = dict(zip((name for name, _ in fields.values()), arguments, strict=False))
-        known = {name for name, _ in fields.values()}
-        options = {key: value for key, value in options.items() if key in known} | given
-        if word not in LAYERS:
-            raise NotFollowed(f"the language has no {word}")
-        return elementwise(
-            x, word, **{f: options.get(name, default) for f, (name, default) in fields.items()}
-        )
+    def apply(x: Any, *given: Any, **options: Any) -> Tensor:
+        found = bound(word, f"{arguments} inplace=False", list(given), options)
+        return elementwise(x, word, **{ours: found[theirs] for ours, theirs in fields.items()})
 
     return apply
 
 
-def hardtanh(x: Any, min_val: float = -1.0, max_val: float = 1.0, inplace: Any = None) -> Tensor:
+def hardtanh(
+    x: Any, min_val: float = -1.0, max_val: float = 1.0, inplace: Any = None, **aliases: Any
+) -> Tensor:
     if min_val == 0 and max_val > 0:
-        return elementwise(x, "relu", max=float(max_val))
-    if "hardtanh" in LAYERS and not isinf(max_val):
-        return elementwise(
-            x, "hardtanh", **dict(zip(LAYERS["hardtanh"].positional, (min_val, max_val), strict=False))
-        )
-    raise NotFollowed(f"the language has no hardtanh from {min_val} to {max_val}")
+        return elementwise(x, "relu", max=None if isinf(max_val) else float(max_val))
+    ends = {name: None if isinf(end) else float(end) for name, end in (("min", min_val), ("max", max_val))}
+    return elementwise(x, "hardtanh", **ends)
 
 
 def clamp(x: Any, min: Any = None, max: Any = None) -> Tensor:
-    if min == 0 and max is None:
-        return elementwise(x, "relu")
-    return hardtanh(x, -float("inf") if min is None else min, float("inf") if max is None else max)
+    return hardtanh(x, -inf if min is None else min, inf if max is None else max)
+
+
+def glu(x: Any, dim: int = -1) -> Tensor:
+    """Half of the channels, times the sigmoid of the other half."""
+    values, gate = chunk(x, 2, dim)
+    return merge("multiply")(values, elementwise(gate, "sigmoid"))
 
 
 def softmax(x: Any, dim: Any = None, _stacklevel: Any = None, dtype: Any = None) -> Tensor:
@@ -356,14 +396,22 @@ def log_softmax(x: Any, dim: Any = None, _stacklevel: Any = None, dtype: Any = N
 
 
 def dropout(x: Any, p: float = 0.5, training: Any = True, inplace: Any = False) -> Tensor:
-    return elementwise(x, "dropout", rate=float(p)) if p else tensor(x)
+    return elementwise(x, "dropout", rate=float(p)) if _is_dropped(tensor(x), p, training) else tensor(x)
 
 
 def channels_dropout(x: Any, p: float = 0.5, training: Any = True, inplace: Any = False) -> Tensor:
-    if "channels" in LAYERS["dropout"].model_fields:
-        return one(x, "dropout", rate=float(p), channels=True)
-    tensor(x).trace.note("framework-differs", "dropout of whole channels is read as dropout of single values")
-    return dropout(x, p)
+    x = tensor(x)
+    return one(x, "dropout", rate=float(p), channels=True) if _is_dropped(x, p, training) else x
+
+
+def _is_dropped(x: Tensor, p: float, training: Any) -> bool:
+    if training is True:
+        x.trace.note(
+            "framework-differs",
+            "this dropout is at work in use too; here, as usual, in training alone",
+            "training=self.training ends it in use",
+        )
+    return bool(p) and training is not False
 
 
 def local_response_norm(x: Any, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> Tensor:
@@ -377,7 +425,7 @@ def interpolate(x: Any, size: Any = None, scale_factor: Any = None, mode: str = 
                 align_corners: Any = None, recompute_scale_factor: Any = None,
                 antialias: bool = False) -> Tensor:  # fmt: skip
     x = tensor(x)
-    rank, fields = rank_of(x), LAYERS["upsample"].model_fields
+    rank = rank_of(x)
     if antialias:
         raise NotFollowed("resizing with antialias has no counterpart here")
     now = x.sizes[2:]
@@ -387,23 +435,17 @@ def interpolate(x: Any, size: Any = None, scale_factor: Any = None, mode: str = 
     else:
         factors = tuple(float(f) for f in _sizes(scale_factor, rank))
         wanted = tuple(int(a * f) for a, f in zip(now, factors, strict=True))
-    how = {"nearest": "nearest", "linear": "bilinear", "bilinear": "bilinear", "trilinear": "bilinear"}.get(
-        mode
-    )
-    how = mode if how is None and mode == "bicubic" and "bicubic" in str(fields["mode"].annotation) else how
+    how = {"nearest": "nearest", "linear": "bilinear", "bilinear": "bilinear", "trilinear": "bilinear",
+           "bicubic": "bicubic"}.get(mode)  # fmt: skip
     if how is None:
         raise NotFollowed(f'resizing with mode "{mode}" has no counterpart here')
-    options: dict[str, Any] = {"mode": how}
-    if align_corners:
-        if "align" not in fields:
-            raise NotFollowed("resizing with align_corners has no counterpart here")
-        options["align"] = "corners"
+    options: dict[str, Any] = {"mode": how, "align": "corners" if align_corners else "edges"}
     if all(f == int(f) and f >= 1 for f in factors):
         scale = tuple(map(int, factors))
         return x if set(scale) == {1} else one(x, "upsample", scale=_short(scale), **options)
-    if "to" in fields:
-        return one(x, "upsample", to=wanted, **options)
-    raise NotFollowed("resizing by a factor that is no whole number has no counterpart here")
+    if size is None and not recompute_scale_factor:
+        return one(x, "upsample", scale=_short(factors), **options)
+    return one(x, "upsample", to=wanted, **options)
 
 
 def pad(x: Any, pad: Sequence[int], mode: str = "constant", value: Any = None) -> Tensor:
@@ -411,11 +453,11 @@ def pad(x: Any, pad: Sequence[int], mode: str = "constant", value: Any = None) -
     rank = rank_of(x)
     ends = [(pad[n], pad[n + 1]) for n in range(0, len(pad), 2)]
     if len(ends) > rank:
-        if len(ends) == rank + 1 and mode == "constant" and not value:
-            return _pad_channels(x, ends)
+        if len(ends) == rank + 1 and mode == "constant" and not value and min(ends[-1]) >= 0:
+            padded = _pad_map(x, pad[:-2]) if any(pad[:-2]) else x
+            return one(padded, "pad", channels=ends[-1]) if any(ends[-1]) else tensor(padded)
         raise NotFollowed("padding beyond the spatial axes has no counterpart here")
-    sides = [*reversed(ends), *()]
-    sides = [(0, 0)] * (rank - len(sides)) + sides
+    sides = [(0, 0)] * (rank - len(ends)) + ends[::-1]
     if mode == "constant" and value:
         raise NotFollowed("padding with a value other than 0 has no counterpart here")
     how = {"constant": "zeros", "reflect": "reflect", "replicate": "replicate"}.get(mode)
@@ -423,28 +465,19 @@ def pad(x: Any, pad: Sequence[int], mode: str = "constant", value: Any = None) -
         raise NotFollowed(f'padding with mode "{mode}" has no counterpart here')
     cut, grown = [tuple(max(0, sign * n) for side in sides for n in side) for sign in (-1, 1)]
     if any(cut):
-        x = one(x, "crop", amount=_ends(cut))
-    return one(x, "pad", amount=_ends(grown), mode=how) if any(grown) else x
+        x = one(x, "crop", amount=_short(cut))
+    return one(x, "pad", amount=_short(grown), mode=how) if any(grown) else x
 
 
-def _pad_channels(x: Tensor, ends: list[tuple[int, int]]) -> Tensor:
-    raise NotFollowed("padding of channels has no counterpart here")
-
-
-def _ends(pixels: tuple[int, ...]) -> tuple[int, ...]:
-    return pixels[:1] if len(set(pixels)) == 1 else pixels
+_pad_map: Final = pad
 
 
 def pixel_shuffle(x: Any, upscale_factor: int) -> Tensor:
-    if "pixelshuffle" not in LAYERS:
-        raise NotFollowed("the language has no pixelshuffle")
-    return one(x, "pixelshuffle", **{LAYERS["pixelshuffle"].positional[0]: upscale_factor})
+    return one(x, "pixelshuffle", factor=upscale_factor)
 
 
 def pixel_unshuffle(x: Any, downscale_factor: int) -> Tensor:
-    if "pixelunshuffle" not in LAYERS:
-        raise NotFollowed("the language has no pixelunshuffle")
-    return one(x, "pixelunshuffle", **{LAYERS["pixelunshuffle"].positional[0]: downscale_factor})
+    return one(x, "pixelunshuffle", factor=downscale_factor)
 
 
 def mean(x: Any, dim: Any = None, keepdim: bool = False, dtype: Any = None) -> Tensor:
@@ -505,6 +538,7 @@ def merge(word: str) -> Callable[..., Tensor]:
 
 
 def _merged(word: str, a: Tensor, b: Tensor) -> Tensor:
+    a, b = (replace(x, wide=()) if x.wide == y.sizes else x for x, y in ((a, b), (b, a)))
     if (a.atoms, a.view) == (b.atoms, b.view):
         return a.kept(a.trace.add(word, [a.node, b.node]))
     if len(a.sizes) != len(b.sizes):
@@ -519,11 +553,12 @@ def _with_parameter(word: str, x: Tensor, parameter: ModelArray) -> Tensor:
     flat = parameter.turned(lambda array: array.reshape(-1))
     is_scale = word == "multiply" and len(channels) <= 1
     weights = {"weight": flat}
+    begins = {} if parameter.value is None else {"initial": parameter.value}
     if is_scale and channels == [1] and x.sizes == x.own and sizes[1] == x.sizes[1]:
-        return one(x, "scale", name=parameter.key, weights=weights)
+        return one(x, "scale", name=parameter.key, weights=weights, **begins)
     node = x.last()
     if is_scale and node and channels == [len(sizes) - 1] and sizes[-1] == x.sizes[-1]:
-        return x.kept(x.trace.add("scale", [node], {}, parameter.key, weights))
+        return x.kept(x.trace.add("scale", [node], begins, parameter.key, weights))
     if word == "add" and node and sizes == (1, *x.sizes[1:]):
         rows = parameter.turned(lambda array: array.reshape(-1, array.shape[-1]))
         return x.kept(x.trace.add("positions", [node], {}, parameter.key, {"weight": rows}))
@@ -545,7 +580,7 @@ def channel_max(x: Any, dim: Any = None, keepdim: bool = False) -> Any:
     return found, found
 
 
-def normalize(x: Any, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -> Tensor:
+def normalize(x: Any, p: float = 2.0, dim: int = 1, eps: float = 1e-12, out: Any = None) -> Tensor:
     if p != 2 or tensor(x).axis(dim) != 1:
         raise NotFollowed("only the length of the channels is divided by here")
     return one(x, "l2norm", epsilon=eps)
@@ -574,7 +609,7 @@ def cut(x: Tensor, dim: int, start: int, stop: int) -> Tensor:
         return one(x, "slice", start=start, stop=stop)
     ends = [(0, 0)] * rank_of(x)
     ends[dim - 2] = (start, size - stop)
-    return one(x, "crop", amount=_ends(tuple(n for end in ends for n in end)))
+    return one(x, "crop", amount=_short(tuple(n for end in ends for n in end)))
 
 
 def chunk(x: Any, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
@@ -649,8 +684,20 @@ def unsqueeze(x: Any, dim: int) -> Tensor:
     return tensor(x).seen([*x.view[:place], (), *x.view[place:]])
 
 
+def expand_as(x: Any, other: Any) -> Tensor:
+    """The same pixel everywhere: nothing to do where a merge does it anyway."""
+    x, other = tensor(x), tensor(other)
+    if x.sizes == other.sizes:
+        return tensor(x)
+    if len(x.sizes) != len(other.sizes) or x.sizes[:2] != other.sizes[:2] or set(x.sizes[2:]) != {1}:
+        raise NotFollowed("only a map of one pixel is expanded to a larger one")
+    return replace(tensor(x), wide=other.sizes)
+
+
 def expand(x: Any, *sizes: Any) -> Tensor:
-    return tensor(x)
+    x = tensor(x)
+    wanted = [own if size == -1 else size for size, own in zip(_spread(sizes), x.sizes, strict=True)]
+    return expand_as(x, replace(x, wide=tuple(wanted)))
 
 
 def unchanged(x: Any, *others: Any, **options: Any) -> Tensor:
@@ -666,13 +713,9 @@ def size(x: Any, dim: Any = None) -> Any:
     return x.sizes if dim is None else x.sizes[x.axis(dim)]
 
 
-def bare(word: str) -> Callable[..., Tensor]:
-    return curve(word)
-
-
 CURVES: Final = (
-    "sigmoid", "tanh", "hardswish", "hardsigmoid", "silu", "selu", "mish", "abs", "exp", "square", "sqrt",
-    "log",
+    "relu", "sigmoid", "tanh", "hardswish", "hardsigmoid", "silu", "selu", "mish", "abs", "exp", "square",
+    "sqrt", "log",
 )  # fmt: skip
 
 FUNCTIONS: Final[dict[str, Callable[..., Any]]] = {
@@ -680,13 +723,14 @@ FUNCTIONS: Final[dict[str, Callable[..., Any]]] = {
     "linear": linear, "batch_norm": batch_norm, "layer_norm": layer_norm, "group_norm": group_norm,
     "instance_norm": instance_norm, "prelu": prelu, "local_response_norm": local_response_norm,
     **{f"max_pool{n}d": max_pool(n) for n in (1, 2, 3)}, **{f"avg_pool{n}d": avg_pool(n) for n in (1, 2, 3)},
-    **{f"max_unpool{n}d": max_unpool(n) for n in (1, 2, 3)},
+    **{f"max_unpool{n}d": max_unpool for n in (1, 2, 3)},
     **{f"adaptive_avg_pool{n}d": adaptive("avgpool") for n in (1, 2, 3)},
     **{f"adaptive_max_pool{n}d": adaptive("maxpool") for n in (1, 2, 3)},
-    **{word: bare(word) for word in CURVES}, "relu": bare("relu"),
+    **{word: curve(word) for word in CURVES},
     "relu6": lambda x, inplace=False: hardtanh(x, 0.0, 6.0), "hardtanh": hardtanh, "clamp": clamp,
-    "leaky_relu": curve("leakyrelu", slope=("negative_slope", 0.01)),
-    "elu": curve("elu", alpha=("alpha", 1.0)), "gelu": curve("gelu", approximate=("approximate", "none")),
+    "leaky_relu": curve("leakyrelu", "negative_slope=0.01", slope="negative_slope"),
+    "elu": curve("elu", "alpha=1.0", alpha="alpha"), "glu": glu, "rms_norm": rms_norm,
+    "gelu": curve("gelu", "approximate='none'", approximate="approximate"),
     "softmax": softmax, "log_softmax": log_softmax, "dropout": dropout, "dropout2d": channels_dropout,
     "dropout3d": channels_dropout, "feature_dropout": channels_dropout,
     "interpolate": interpolate, "upsample": interpolate, "pad": pad,
@@ -695,10 +739,11 @@ FUNCTIONS: Final[dict[str, Callable[..., Any]]] = {
     "cat": cat, "concat": cat, "concatenate": cat, "chunk": chunk, "split": split,
     "view": reshape, "reshape": reshape, "flatten": flatten, "unflatten": unflatten, "permute": permute,
     "transpose": transpose, "swapaxes": transpose, "movedim": movedim, "squeeze": squeeze,
-    "unsqueeze": unsqueeze, "size": size, "expand_as": unchanged,
+    "unsqueeze": unsqueeze, "size": size, "expand_as": expand_as, "expand": expand,
     **dict.fromkeys(("contiguous", "clone", "detach", "float", "to", "type_as", "identity"), unchanged),
-    "softplus": curve("softplus", beta=("beta", 1.0)), "pow": power, "maximum": merge("maximum"),
-    "minimum": merge("minimum"), "sub": merge("subtract"), "subtract": merge("subtract"),
+    "softplus": curve("softplus", "beta=1.0 threshold=20.0!", beta="beta"), "pow": power,
+    "maximum": merge("maximum"), "minimum": merge("minimum"), "sub": merge("subtract"),
+    "subtract": merge("subtract"),
     "div": merge("divide"), "divide": merge("divide"), "true_divide": merge("divide"), "max": channel_max,
     "neg": lambda x: scaled(x, -1.0), "normalize": normalize,
 }  # fmt: skip

@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from cnnspec.exchange.code_in import torch_functions as functions
 from cnnspec.exchange.code_in import torch_modules as modules
 from cnnspec.exchange.code_in.flow import FAULTS, ModelArray, NotFollowed, Tensor, Trace
-from cnnspec.exchange.code_in.interpreter import (
-    External,
-    Function,
-    Instance,
-    Interpreter,
-    Library,
-    UnknownValue,
-    UserClass,
-)
+from cnnspec.exchange.code_in.interpreter import Interpreter
 from cnnspec.exchange.code_in.own_helpers import Own, only_loads
 from cnnspec.exchange.code_in.signature import bound
 from cnnspec.exchange.code_in.torch_modules import TorchModule
+from cnnspec.exchange.code_in.torch_weights import ModuleWeight, OwnParameter, begin, weights_of
+from cnnspec.exchange.code_in.values import External, Function, Instance, Library, UnknownValue, UserClass
 from cnnspec.network.graph import Group
 
 USUAL: Final = {
@@ -29,18 +23,27 @@ USUAL: Final = {
 }  # fmt: skip
 """NameScope that listings use without importing them."""
 SIGNS: Final = {ast.Add: "add", ast.Mult: "mul", ast.Sub: "sub", ast.Div: "div", ast.Pow: "pow"}
-MADE: Final = ("randn", "rand", "zeros", "ones", "empty", "randint")
+MADE: Final = ("randn", "rand", "zeros", "ones", "empty", "randint", "full")
 """Functions that make a tensor of a shape."""
-PASSED: Final = ("eval", "train", "to", "cuda", "cpu", "float", "half", "apply", "requires_grad_", "double")
+PASSED: Final = ("eval", "train", "to", "cuda", "cpu", "float", "half", "double")
 """Methods that give the module itself."""
+PARTS: Final[dict[str, Callable[[tuple[str, Any]], Any]]] = {
+    "children": lambda part: part[1], "values": lambda part: part[1], "keys": lambda part: part[0],
+    "named_children": lambda part: part, "items": lambda part: part,
+}  # fmt: skip
+LISTED: Final = ("parameters", "named_parameters", "modules", "named_modules")
+METHODS: Final = ("add_module", "append", "insert", "extend", *PARTS,
+                  "forward", "state_dict", "apply", "requires_grad_", "register_forward_hook",
+                  "register_forward_pre_hook")  # fmt: skip
 SILENT: Final = ("__init__", "register_buffer", "init", "load_state_dict", "zero_grad", "reset_parameters")
 
 
 @dataclass(frozen=True, eq=False)
 class Example:
-    """A tensor made of a shape, as listings try a model with."""
+    """A tensor made of a shape, as listings try a model with; ``value`` is that of all its places."""
 
     sizes: tuple[int, ...]
+    value: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,14 +52,6 @@ class Bound:
 
     value: Any
     name: str
-
-
-@dataclass(eq=False)
-class OwnParameter:
-    """An ``nn.Parameter`` of a module of the file; its path is known once the model is walked through."""
-
-    shape: tuple[int, ...]
-    path: str = ""
 
 
 def is_module(value: Any) -> bool:
@@ -96,8 +91,8 @@ class TorchLibrary(Library):
         if isinstance(target, Bound):
             return self._method(target, arguments, options)
         if is_module(target):
-            if arguments and isinstance(arguments[0], Example):
-                target.examples.append(arguments[0].sizes)
+            if arguments and all(isinstance(one, Example) for one in arguments):
+                target.examples.append(tuple(one.sizes for one in arguments))
                 return UnknownValue("what a model gives for an example is not worked out")
             if any(isinstance(one, UnknownValue) for one in arguments):
                 return next(one for one in arguments if isinstance(one, UnknownValue))
@@ -106,6 +101,8 @@ class TorchLibrary(Library):
 
     def _external(self, target: External, arguments: list[Any], options: dict[str, Any]) -> Any:
         path, last = target.path, target.last
+        if path.startswith("torch.nn.init."):
+            return begin(self.trace, arguments[0] if arguments else None, last, arguments[1:], options)
         if path.startswith("torch.nn.functional.") or (
             path.startswith("torch.") and last in functions.FUNCTIONS
         ):
@@ -113,7 +110,10 @@ class TorchLibrary(Library):
         if path.startswith("torch.nn.") and path.count(".") == 2:
             return self._constructed(last, arguments, options)
         if path.startswith("torch.") and last in MADE:
-            return self._example(arguments, options)
+            return self._example(last, arguments, options)
+        if path == "torch.linspace" and len(arguments) == 3:
+            start, end, count = arguments
+            return [start + (end - start) * n / max(1, count - 1) for n in range(min(count, 10_000))]
         if last == "OrderedDict":
             return dict(arguments[0]) if arguments else {}
         if last == "summary" and arguments and is_module(arguments[0]):
@@ -123,6 +123,11 @@ class TorchLibrary(Library):
     def _helper(self, target: Own, arguments: list[Any], options: dict[str, Any]) -> Any:
         """A function or class of a file that cnnspec wrote."""
         if only_loads(target):
+            return None
+        if target.name == "truncated_normal_":
+            weight, scale, fan = arguments
+            names = {(2.0, "fan_in"): "he_truncated", (1.0, "fan_in"): "lecun_truncated"}
+            weight.module.inits[weight.name] = names.get((scale, fan), "glorot_truncated")
             return None
         if target.name in modules.OWN:
             return TorchModule(
@@ -140,17 +145,21 @@ class TorchLibrary(Library):
 
     def _constructed(self, last: str, arguments: list[Any], options: dict[str, Any]) -> Any:
         if last == "Parameter":
-            shape = arguments[0].sizes if arguments and isinstance(arguments[0], Example) else None
-            return (
-                OwnParameter(shape) if shape else UnknownValue("a parameter whose shape is not in the code")
-            )
+            given = options.get("data", arguments[0] if arguments else None)
+            still = options.get("requires_grad", arguments[1] if len(arguments) > 1 else True) is False
+            if isinstance(given, Example) and given.sizes:
+                return OwnParameter(given.sizes, frozen=still, value=given.value)
+            return UnknownValue("a parameter whose shape is not in the code")
         return modules.made(last, arguments, options) if last[:1].isupper() else NotImplemented
 
-    def _example(self, arguments: list[Any], options: dict[str, Any]) -> Any:
+    def _example(self, name: str, arguments: list[Any], options: dict[str, Any]) -> Any:
         sizes = options.get("size", arguments)
+        value = {"zeros": 0.0, "ones": 1.0}.get(name)
+        if name == "full" and len(arguments) == 2 and type(arguments[1]) in (int, float):
+            sizes, value = arguments[:1], float(arguments[1])
         sizes = sizes[0] if len(sizes) == 1 and isinstance(sizes[0], list | tuple) else sizes
         if sizes and all(type(size) is int for size in sizes):
-            return Example(tuple(sizes))
+            return Example(tuple(sizes), value)
         return UnknownValue("a tensor whose shape is not in the code")
 
     def _summary(self, arguments: list[Any], options: dict[str, Any]) -> None:
@@ -158,7 +167,7 @@ class TorchLibrary(Library):
         sizes = options.get("input_size", arguments[1] if len(arguments) > 1 else None)
         if isinstance(sizes, list | tuple) and all(type(size) is int for size in sizes):
             has_batch = len(sizes) == 4 or (len(sizes) == 2 and "input_size" in options)
-            arguments[0].examples.append(tuple(sizes) if has_batch else (1, *sizes))
+            arguments[0].examples.append((tuple(sizes) if has_batch else (1, *sizes),))
 
     def _function(self, name: str, arguments: list[Any], options: dict[str, Any]) -> Any:
         short = name.rstrip("_") if name not in functions.FUNCTIONS else name
@@ -172,10 +181,16 @@ class TorchLibrary(Library):
     def _own(self, value: Any) -> Any:
         if isinstance(value, list | tuple) and any(isinstance(one, OwnParameter) for one in value):
             return type(value)(map(self._own, value))
-        return ModelArray(value.path, value.shape) if isinstance(value, OwnParameter) else value
+        if not isinstance(value, OwnParameter):
+            return value
+        return ModelArray(value.path, value.shape, frozen=value.frozen, value=value.value)
 
     def _method(self, target: Bound, arguments: list[Any], options: dict[str, Any]) -> Any:
         value, name = target.value, target.name
+        if isinstance(value, ModuleWeight | OwnParameter):
+            return self._of_weight(value, name, arguments, options)
+        if isinstance(value, Example):
+            return value
         if isinstance(value, Tensor):
             if name.startswith("new_") or name in ("item", "numpy"):
                 return UnknownValue("values of a tensor are not worked out")
@@ -184,9 +199,33 @@ class TorchLibrary(Library):
             return None
         if name in PASSED:
             return value
+        if name in ("register_forward_hook", "register_forward_pre_hook"):
+            raise NotFollowed("a hook may change what a module gives, and is not followed")
         return self._module_method(value, name, arguments)
 
+    def _of_weight(self, value: Any, name: str, arguments: list[Any], options: dict[str, Any]) -> Any:
+        if name in ("dim", "ndimension") and isinstance(value, ModuleWeight):
+            return value.axes
+        if name == "requires_grad_":
+            self.assign(value, "requires_grad", arguments[0] if arguments else True)
+        elif name.endswith("_"):
+            begin(self.trace, value, name, arguments, options)
+        else:
+            return UnknownValue("values of a weight are not worked out")
+        return value
+
     def _module_method(self, value: Any, name: str, arguments: list[Any]) -> Any:
+        if name in LISTED:
+            return self._listed(value, name)
+        if name == "apply":
+            self._applied(value, arguments)
+            return value
+        if name == "requires_grad_":
+            for _, weight in all_weights(value):
+                self.assign(weight, "requires_grad", arguments[0] if arguments else True)
+            return value
+        if name in ("insert", "extend") and isinstance(value, TorchModule):
+            return self._inserted(value, name, arguments)
         if name in ("add_module", "register_module"):
             members = value.members if isinstance(value, Instance) else value.children
             members[str(arguments[0])] = arguments[1]
@@ -194,13 +233,34 @@ class TorchLibrary(Library):
         if name == "append":
             value.children[str(len(value.children))] = arguments[0]
             return value
-        if name in ("children", "values"):
-            return [child for _, child in members_of(value)]
-        if name in ("named_children", "items"):
-            return list(members_of(value))
+        if name in PARTS:
+            return [PARTS[name](one) for one in members_of(value)]
         if name == "forward":
             return self.call(value, arguments, {})
         return UnknownValue(f".{name}() of a module is not followed")
+
+    def _inserted(self, value: TorchModule, name: str, arguments: list[Any]) -> TorchModule:
+        children = list(value.children.values())
+        if name == "insert":
+            children.insert(*arguments)
+        else:
+            assert self.reader is not None
+            children += self.reader.items(arguments[0], self.node)
+        value.children = {str(n): child for n, child in enumerate(children)}
+        return value
+
+    def _listed(self, value: Any, name: str) -> list[Any]:
+        if "modules" in name:
+            found: list[Any] = [("", value), *all_modules(value)]
+        else:
+            found = list(all_weights(value))
+        return found if name.startswith("named") else [one for _, one in found]
+
+    def _applied(self, value: Any, arguments: list[Any]) -> None:
+        """``apply``: a function on every module, which mostly says how weights begin."""
+        assert self.reader is not None
+        for _, module in [*all_modules(value), ("", value)]:
+            self.reader.call(arguments[0], [module], {}, self.node)
 
     # A model -------------------------------------------------------------------------
 
@@ -254,7 +314,13 @@ class TorchLibrary(Library):
         if isinstance(value, Tensor):
             return self._of_flow(value, name)
         if isinstance(value, Example):
-            return value.sizes if name == "shape" else UnknownValue("an example's values")
+            return value.sizes if name == "shape" else Bound(value, name)
+        if isinstance(value, ModuleWeight | OwnParameter):
+            if name in ("data", "ndim"):
+                return value if name == "data" else self._of_weight(value, "dim", [], {})
+            if name == "shape" and isinstance(value, OwnParameter):
+                return value.shape
+            return Bound(value, name)
         if is_module(value):
             return self._of_module(value, name)
         if isinstance(value, Instance) and name == "super.__init__":
@@ -276,15 +342,58 @@ class TorchLibrary(Library):
         if isinstance(value, TorchModule):
             if name in value.children:
                 return value.children[name]
+            if name in ("weight", "bias") and (value.options.get("bias", True) or name == "weight"):
+                found = [one for one in weights_of(value) if one.name == name]
+                if found:
+                    return found[0]
             if name in value.options:
-                return value.options[name]
+                return _per_axis(value, name)
         elif name.startswith("super."):
             return Bound(value, name.removeprefix("super."))
         elif name == "training":
-            return False
-        known = (*PASSED, *SILENT, "add_module", "append", "children", "named_children", "values", "items",
-                 "forward", "modules", "parameters", "state_dict")  # fmt: skip
+            return IN_USE
+        known = (*PASSED, *SILENT, *LISTED, *METHODS)
         return Bound(value, name) if name in known else NotImplemented
+
+    def assign(self, value: Any, name: str, new: Any) -> Any:
+        if name == "requires_grad" and isinstance(value, ModuleWeight):
+            value.freeze(new is False)
+        elif name == "requires_grad" and isinstance(value, OwnParameter):
+            value.frozen = new is False
+        elif isinstance(value, Example) or (isinstance(value, ModuleWeight) and name in ("grad", "data")):
+            return None
+        elif isinstance(value, TorchModule):
+            return self._set(value, name, new)
+        else:
+            return NotImplemented
+        return None
+
+    def _set(self, module: TorchModule, name: str, new: Any) -> Any:
+        """Another part, option or weight of a module; all else is not followed."""
+        if is_module(new):
+            module.children[name] = new
+        elif name in ("weight", "bias") and isinstance(new, ModuleWeight):
+            module.tied[name] = new
+        elif name == "bias" and new is None and "bias" in module.options:
+            module.options["bias"] = False
+        elif name in module.options and not isinstance(new, UnknownValue):
+            module.options[name] = new
+        elif name not in ("training", "name"):
+            return NotImplemented
+        return None
+
+    def is_a(self, value: Any, kind: External) -> Any:
+        if not kind.path.startswith("torch."):
+            return NotImplemented
+        if isinstance(value, TorchModule):
+            return kind.last in ("Module", value.kind) or (
+                kind.last == "_BatchNorm" and "BatchNorm" in value.kind
+            )
+        if isinstance(value, Instance):
+            return kind.last == "Module" and is_module(value)
+        return kind.last in ("Tensor", "Parameter") and isinstance(
+            value, Tensor | ModuleWeight | OwnParameter
+        )
 
     def item(self, value: Any, key: Any) -> Any:
         if isinstance(value, Tensor):
@@ -299,8 +408,7 @@ class TorchLibrary(Library):
     def binary(self, sign: type, left: Any, right: Any) -> Any:
         both = (left, right)
         if not any(isinstance(one, Tensor) for one in both):
-            examples = [one for one in both if isinstance(one, Example)]
-            return examples[0] if examples else NotImplemented
+            return _scaled_example(sign, left, right)
         known = all(isinstance(one, Tensor | OwnParameter | int | float) for one in both)
         if sign not in SIGNS or not known:
             raise NotFollowed("arithmetic of a tensor and something else has no counterpart here")
@@ -331,10 +439,68 @@ def cut(value: Tensor, key: Any) -> Tensor:
     return value
 
 
+class _InUse(int):
+    """What ``self.training`` is while a model is read: no, but not as an option that says so."""
+
+
+IN_USE: Final = _InUse(0)
+
+
+def _per_axis(module: TorchModule, name: str) -> Any:
+    """An option as the module keeps it: one number an axis for a convolution."""
+    value, kind = module.options[name], module.kind
+    is_size = name in ("kernel_size", "stride", "padding", "dilation") and kind.startswith(
+        ("Conv", "LazyConv")
+    )
+    return (value,) * int(kind[-2]) if is_size and type(value) is int else value
+
+
+def _scaled_example(sign: type, left: Any, right: Any) -> Any:
+    """A tensor of one value times a number; of two, the first with nothing known of its values."""
+    examples = [one for one in (left, right) if isinstance(one, Example)]
+    if not examples:
+        return NotImplemented
+    other = right if isinstance(left, Example) else left
+    value = examples[0].value
+    is_known = sign is ast.Mult and value is not None and type(other) in (int, float)
+    return Example(examples[0].sizes, value * other if is_known else None)
+
+
+def all_modules(value: Any, path: str = "", depth: int = 0) -> Iterator[tuple[str, Any]]:
+    """The modules within a module, and within those."""
+    if depth > 50:
+        raise NotFollowed("modules lie within each other too deeply")
+    for name, child in members_of(value):
+        here = f"{path}.{name}".lstrip(".")
+        yield here, child
+        yield from all_modules(child, here, depth + 1)
+
+
+def all_weights(value: Any) -> Iterator[tuple[str, Any]]:
+    """The arrays that are trained in a module and in those within it, by their names."""
+    for path, module in [("", value), *all_modules(value)]:
+        if isinstance(module, TorchModule):
+            yield from ((f"{path}.{one.name}".lstrip("."), one) for one in weights_of(module))
+        else:
+            owned = {n: one for n, one in module.members.items() if isinstance(one, OwnParameter)}
+            yield from ((f"{path}.{n}".lstrip("."), one) for n, one in owned.items())
+
+
 def members_of(value: Any) -> list[tuple[str, Any]]:
     """The modules within a module, by name."""
     members = value.children if isinstance(value, TorchModule) else value.members
     return [(name, child) for name, child in members.items() if is_module(child)]
+
+
+def inputs_of(model: Any, given: int = 1) -> list[str]:
+    """The names of a model's inputs: ``input`` where there is one, else what ``forward`` calls them."""
+    method = model.kind.find("forward") if isinstance(model, Instance) else None
+    if method is None or not isinstance(method[0], Function):
+        return ["input"]
+    taken = method[0].node.args
+    names = [one.arg for one in (*taken.posonlyargs, *taken.args)][1:]
+    count = max(1, given, len(names) - len(taken.defaults))
+    return names[:count] if count > 1 and len(names) > 1 else ["input"]
 
 
 def walk(value: Any, path: str = "", depth: int = 0) -> None:

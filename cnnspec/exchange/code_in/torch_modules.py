@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from math import prod
 from typing import Any, Final
 
 from cnnspec.exchange.code_in import torch_functions as functions
@@ -20,9 +21,18 @@ class TorchModule:
     children: dict[str, Any] = field(default_factory=dict)
     path: str = ""
     examples: list[Any] = field(default_factory=list)
+    inits: dict[str, str] = field(default_factory=dict)
+    """How its arrays begin, where the code says it."""
+    still: set[str] = field(default_factory=set)
+    """Its arrays that are not trained."""
+    tied: dict[str, Any] = field(default_factory=dict)
+    """Arrays of other modules that it uses in place of its own."""
 
     def parameter(self, name: str, *shape: int) -> ModelArray:
-        return ModelArray(f"{self.path}.{name}", shape)
+        if name in self.tied:
+            found: ModelArray = self.tied[name].module.parameter(self.tied[name].name, *shape)
+            return found
+        return ModelArray(f"{self.path}.{name}", shape, None, self.inits.get(name, ""), name in self.still)
 
 
 @dataclass(frozen=True)
@@ -67,7 +77,7 @@ def _upconv(rank: int) -> Kind:
 
     return Kind(
         "in_channels out_channels kernel_size stride=1 padding=0 output_padding=0 groups=1 bias=True "
-        "dilation=1 padding_mode='zeros'", run,
+        "dilation=1 padding_mode='zeros'!", run,
     )  # fmt: skip
 
 
@@ -83,38 +93,56 @@ def _batchnorm(rank: int, lazy: bool = False) -> Kind:
         if len(x.sizes) not in ((2, 3) if rank == 1 else (rank + 2,)):
             raise NotFollowed(f"BatchNorm{rank}d gets a tensor of {len(x.sizes)} axes")
         n = o.get("num_features") or x.sizes[1]
-        weight, bias = (m.parameter(name, n) if o["affine"] else None for name in ("weight", "bias"))
-        if not o["track_running_stats"]:
-            raise NotFollowed("batch norm without running statistics has no counterpart here")
+        momentum = o["momentum"]
+        if momentum is None:
+            x.trace.note(
+                "framework-differs", "batch norm averages all batches alike there; here momentum=0.1"
+            )
+            momentum = 0.1
         mean, var = m.parameter("running_mean", n), m.parameter("running_var", n)
-        momentum = 0.1 if o["momentum"] is None else o["momentum"]
-        return functions.batch_norm(x, mean, var, weight, bias, False, momentum, o["eps"])
+        return functions.batch_norm(x, mean, var, *_affine(m, x, n), False, momentum, o["eps"])
 
-    rest = "eps=1e-5 momentum=0.1 affine=True track_running_stats=True"
+    rest = "eps=1e-5 momentum=0.1 affine=True track_running_stats=True! bias=True"
     return Kind(rest if lazy else f"num_features {rest}", run)
 
 
-def _affine(m: TorchModule, *shape: int) -> tuple[ModelArray | None, ModelArray | None]:
-    has = m.options.get("affine", m.options.get("elementwise_affine", True))
-    return (m.parameter("weight", *shape), m.parameter("bias", *shape)) if has else (None, None)
+def _affine(m: TorchModule, x: Any, *shape: int) -> tuple[ModelArray | None, ModelArray | None]:
+    """Scale and shift; a shift that is not there is one that never learns."""
+    if not m.options.get("affine", m.options.get("elementwise_affine", True)):
+        return None, None
+    weight = m.parameter("weight", *shape)
+    if m.options["bias"]:
+        return weight, m.parameter("bias", *shape)
+    functions.tell_of_shift(functions.tensor(x), f"{m.kind} without a bias", prod(shape))
+    return weight, ModelArray(f"=0 {m.path}", shape)
 
 
 def _layernorm(m: TorchModule, x: Any) -> Tensor:
     shape = functions._axes_list(m.options["normalized_shape"])
-    return functions.layer_norm(x, shape, *_affine(m, *shape), m.options["eps"])
+    return functions.layer_norm(x, shape, *_affine(m, x, *shape), m.options["eps"])
+
+
+def _rmsnorm(m: TorchModule, x: Any) -> Tensor:
+    o, shape = m.options, functions._axes_list(m.options["normalized_shape"])
+    weight = m.parameter("weight", *shape) if o["elementwise_affine"] else None
+    return functions.rms_norm(x, shape, weight, o["eps"])
 
 
 def _groupnorm(m: TorchModule, x: Any) -> Tensor:
-    affine = _affine(m, m.options["num_channels"])
+    functions._need(functions.tensor(x), m.options["num_channels"], "group norm")
+    affine = _affine(m, x, m.options["num_channels"])
     return functions.group_norm(x, m.options["num_groups"], *affine, m.options["eps"])
 
 
 def _instancenorm(m: TorchModule, x: Any) -> Tensor:
-    weight, bias = _affine(m, m.options["num_features"])
+    functions._need(functions.tensor(x), m.options["num_features"], "instance norm")
+    weight, bias = _affine(m, x, m.options["num_features"])
     return functions.instance_norm(x, None, None, weight, bias, True, 0.1, m.options["eps"])
 
 
 def _prelu(m: TorchModule, x: Any) -> Tensor:
+    if m.options["init"] != 0.25:
+        functions.tensor(x).trace.note("framework-differs", "a slope of PReLU begins at 0.25 here")
     return functions.prelu(x, m.parameter("weight", m.options["num_parameters"]))
 
 
@@ -122,7 +150,7 @@ def _call(name: str, arguments: str = "", **renamed: str) -> Kind:
     """A module that calls a function with its own options."""
 
     def run(m: TorchModule, x: Any, *others: Any, **more: Any) -> Any:
-        options = {renamed.get(key, key): value for key, value in m.options.items() if key != "inplace"}
+        options = {renamed.get(key, key): value for key, value in m.options.items() if key not in UNTOLD}
         return functions.FUNCTIONS[name](x, *others, **options, **more)
 
     return Kind(arguments, run)
@@ -132,14 +160,14 @@ def _softmax(m: TorchModule, x: Any) -> Tensor:
     return functions.softmax(x, m.options["dim"])
 
 
-def _pad(mode: str) -> Kind:
+def _pad(mode: str, valued: bool = False) -> Kind:
     def run(m: TorchModule, x: Any) -> Tensor:
         sides = m.options["padding"]
         rank = functions.rank_of(functions.tensor(x))
         sides = list(sides) if isinstance(sides, list | tuple) else [sides] * 2 * rank
         return functions.pad(x, sides, mode, m.options.get("value") or None)
 
-    return Kind("padding value=0" if mode == "constant" else "padding", run)
+    return Kind("padding value" if valued else "padding", run)
 
 
 def _attention(m: TorchModule, query: Any, key: Any, value: Any, **options: Any) -> Any:
@@ -150,7 +178,15 @@ def _attention(m: TorchModule, query: Any, key: Any, value: Any, **options: Any)
         )
     if not o["batch_first"]:
         raise NotFollowed("this attention takes positions first", "give it batch_first=True")
+    if o["dropout"]:
+        functions.tensor(query).trace.note(
+            "framework-differs", "the dropout within an attention is not carried: in use it changes nothing"
+        )
+    if strange := [n for n in options if n not in ("need_weights", "average_attn_weights")]:
+        raise NotFollowed(f"attention with {strange[0]} has no counterpart here")
     others = o["kdim"] or c
+    if (o["vdim"] or c) != others:
+        raise NotFollowed("attention to keys and values of several widths has no counterpart here")
     if others == c:
         parameters = {"in_proj_weight": m.parameter("in_proj_weight", 3 * c, c)}
     else:
@@ -168,15 +204,21 @@ def _flatten(m: TorchModule, x: Any) -> Tensor:
 
 
 def _unpool(m: TorchModule, x: Any, indices: Any, output_size: Any = None) -> Tensor:
-    return functions.max_unpool(0)(x, indices, m.options["kernel_size"])
+    return functions.max_unpool(x, indices, **m.options, output_size=output_size)
 
 
 def _upsample(m: TorchModule, x: Any) -> Tensor:
-    return functions.interpolate(x, **{k: v for k, v in m.options.items() if k != "recompute_scale_factor"})
+    return functions.interpolate(x, **m.options)
+
+
+def _upsampled(mode: str) -> Callable[..., Tensor]:
+    return lambda m, x: functions.interpolate(x, **m.options, mode=mode, align_corners=mode != "nearest")
 
 
 _POOL: Final = "kernel_size stride=None padding=0"
-_NORM: Final = "eps=1e-5 momentum=0.1 affine=False track_running_stats=False"
+_NORM: Final = "eps=1e-5 momentum=0.1 affine=False track_running_stats=False! bias=True"
+UNTOLD: Final = frozenset({"device", "dtype", "inplace", "sparse"})
+"""Options of modules that change no number of a network in use."""
 _UPSAMPLE: Final = "size=None scale_factor=None mode='nearest' align_corners=None recompute_scale_factor=None"
 _BARE: Final = {
     "ReLU": "relu", "ReLU6": "relu6", "Sigmoid": "sigmoid", "Tanh": "tanh", "SiLU": "silu", "Mish": "mish",
@@ -190,8 +232,11 @@ MODULES: Final[dict[str, Kind]] = {
     "LazyLinear": Kind("out_features bias=True", _linear),
     **{f"BatchNorm{n}d": _batchnorm(n) for n in (1, 2, 3)},
     **{f"LazyBatchNorm{n}d": _batchnorm(n, True) for n in (1, 2, 3)},
+    "SyncBatchNorm": Kind(f"{_batchnorm(2).arguments} process_group=None!",
+                          lambda m, x: _batchnorm(functions.rank_of(functions.tensor(x))).run(m, x)),
     "LayerNorm": Kind("normalized_shape eps=1e-5 elementwise_affine=True bias=True", _layernorm),
-    "GroupNorm": Kind("num_groups num_channels eps=1e-5 affine=True", _groupnorm),
+    "RMSNorm": Kind("normalized_shape eps=None elementwise_affine=True", _rmsnorm),
+    "GroupNorm": Kind("num_groups num_channels eps=1e-5 affine=True bias=True", _groupnorm),
     **{f"InstanceNorm{n}d": Kind(f"num_features {_NORM}", _instancenorm) for n in (1, 2, 3)},
     "PReLU": Kind("num_parameters=1 init=0.25", _prelu),
     "LocalResponseNorm": _call("local_response_norm", "size alpha=1e-4 beta=0.75 k=1.0"),
@@ -201,13 +246,16 @@ MODULES: Final[dict[str, Kind]] = {
                              f"{_POOL} ceil_mode=False count_include_pad=True divisor_override=None")
        for n in (1, 2, 3)},
     **{f"MaxUnpool{n}d": Kind(_POOL, _unpool) for n in (1, 2, 3)},
-    **{f"Adaptive{k}Pool{n}d": _call(f"adaptive_{k.lower()}_pool{n}d", "output_size")
-       for n in (1, 2, 3) for k in ("Avg", "Max")},
+    **{f"AdaptiveAvgPool{n}d": _call(f"adaptive_avg_pool{n}d", "output_size") for n in (1, 2, 3)},
+    **{f"AdaptiveMaxPool{n}d": _call(f"adaptive_max_pool{n}d", "output_size return_indices=False!")
+       for n in (1, 2, 3)},
     **{name: _call(function, "inplace=False") for name, function in _BARE.items()},
     "LeakyReLU": _call("leaky_relu", "negative_slope=0.01 inplace=False"),
     "ELU": _call("elu", "alpha=1.0 inplace=False"), "GELU": _call("gelu", "approximate='none'"),
-    "Hardtanh": _call("hardtanh", "min_val=-1.0 max_val=1.0 inplace=False"),
-    "Softplus": _call("softplus"), "Softmax": Kind("dim=None", _softmax), "Softmax2d": _call("softmax"),
+    "Hardtanh": _call("hardtanh", "min_val=-1.0 max_val=1.0 inplace=False min_value=None! max_value=None!"),
+    "GLU": _call("glu", "dim=-1"),
+    "Softplus": _call("softplus", "beta=1.0 threshold=20.0"),
+    "Softmax": Kind("dim=None", _softmax), "Softmax2d": _call("softmax"),
     "LogSoftmax": _call("log_softmax", "dim=None"),
     "Dropout": _call("dropout", "p=0.5 inplace=False"),
     **{f"Dropout{n}d": _call("dropout2d", "p=0.5 inplace=False") for n in (1, 2, 3)},
@@ -216,17 +264,18 @@ MODULES: Final[dict[str, Kind]] = {
     "Unflatten": Kind("dim unflattened_size",
                       lambda m, x: functions.unflatten(x, m.options["dim"], m.options["unflattened_size"])),
     "Upsample": Kind(_UPSAMPLE, _upsample),
-    "UpsamplingNearest2d": Kind("size=None scale_factor=None", _upsample),
+    "UpsamplingNearest2d": Kind("size=None scale_factor=None", _upsampled("nearest")),
+    "UpsamplingBilinear2d": Kind("size=None scale_factor=None", _upsampled("bilinear")),
     **{f"ZeroPad{n}d": _pad("constant") for n in (1, 2, 3)},
-    **{f"ConstantPad{n}d": _pad("constant") for n in (1, 2, 3)},
+    **{f"ConstantPad{n}d": _pad("constant", True) for n in (1, 2, 3)},
     **{f"ReflectionPad{n}d": _pad("reflect") for n in (1, 2, 3)},
     **{f"ReplicationPad{n}d": _pad("replicate") for n in (1, 2, 3)},
     "PixelShuffle": _call("pixel_shuffle", "upscale_factor"),
     "PixelUnshuffle": _call("pixel_unshuffle", "downscale_factor"),
     "ChannelShuffle": _call("channel_shuffle", "groups"),
     "MultiheadAttention": Kind(
-        "embed_dim num_heads dropout=0.0 bias=True add_bias_kv=False add_zero_attn=False kdim=None vdim=None "
-        "batch_first=False", _attention),
+        "embed_dim num_heads dropout=0.0 bias=True add_bias_kv=False! add_zero_attn=False! kdim=None "
+        "vdim=None batch_first=False", _attention),
 }  # fmt: skip
 """By their names in ``torch.nn``."""
 CONTAINERS: Final = ("Sequential", "ModuleList", "ModuleDict")
@@ -238,8 +287,8 @@ def made(kind: str, arguments: list[Any], options: dict[str, Any]) -> TorchModul
         return TorchModule(kind, {}, _children(arguments))
     if kind not in MODULES:
         raise NotFollowed(f"the reader does not know torch.nn.{kind}")
-    rest = frozenset({"device", "dtype"})
-    return TorchModule(kind, bound(f"nn.{kind}", MODULES[kind].arguments, arguments, options, rest))
+    found = bound(f"nn.{kind}", MODULES[kind].arguments, arguments, options, UNTOLD)
+    return TorchModule(kind, found)
 
 
 def _children(arguments: list[Any]) -> dict[str, Any]:
@@ -295,8 +344,19 @@ def _positioned(word: str, count: str) -> Callable[[TorchModule, Any], Tensor]:
     return run
 
 
+def _frozen(rank: int) -> Kind:
+    plain = MODULES[f"BatchNorm{rank}d"]
+
+    def run(m: TorchModule, x: Any) -> Tensor:
+        m.still |= {"weight", "bias"}
+        found: Tensor = plain.run(m, x)
+        return found
+
+    return Kind(plain.arguments, run)
+
+
 OWN: Final[dict[str, Kind]] = {
-    **{f"FrozenBatchNorm{n}d": MODULES[f"BatchNorm{n}d"] for n in (1, 2, 3)},
+    **{f"FrozenBatchNorm{n}d": _frozen(n) for n in (1, 2, 3)},
     "Subsample": Kind("channels pool taps", _subsample),
     "TableConv2d": Kind("channels table kernel bias=True stride=1 dilation=1", _table_conv),
     "Scale": Kind("channels initial=1.0 bias=False shift=0.0", _scale),
