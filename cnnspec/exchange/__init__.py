@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def _to_onnx(network: Network, weights: Arrays, text: str) -> bytes:
-    from cnnspec.exchange.onnx_out import encoded
+    from cnnspec.exchange.onnx_out.encode import encoded
 
     return encoded(network, weights, text)
 
@@ -51,7 +51,7 @@ TARGETS: Final[dict[str, Target]] = {
 
 
 def _from_onnx(path: Path, shape: Shape | None) -> Imported:
-    from cnnspec.exchange.onnx_in import read
+    from cnnspec.exchange.onnx_in.read import read
 
     return read(path, shape)
 

@@ -22,6 +22,8 @@ from cnnspec.records import record
 from cnnspec.syntax.format import format_source
 from cnnspec.text import Source
 
+NOWHERE: Final = -1
+"""Before the inputs."""
 LEAST_REPEATED: Final = 3
 """Layers that a repeat must hold."""
 LONGEST_UNIT: Final = 40
@@ -69,12 +71,15 @@ def _same(network: Network, found: Network, order: list[int]) -> bool:
     """Whether the layers in this order read the same layers as those that were found."""
     if len(order) != len(found.layers) or len(network.nodes) != len(found.nodes):
         return False
-    place = {0: 0} | {n: at for at, n in enumerate(order, 1)}
+    inputs = len(network.inputs)
+    place = {n: n for n in range(inputs)} | {n: at for at, n in enumerate(order, inputs)}
+    named = {network.nodes[n].name: found.nodes[at].name for n, at in place.items()}
     ends = [(place[each.node], each.weight) for each in network.outputs]
     return ends == [(each.node, each.weight) for each in found.outputs] and all(
         tuple(place[i] for i in network.nodes[n].inputs) == node.inputs
         and network.nodes[n].output == node.output
         and _alike(network.nodes[n], node)
+        and named.get(network.nodes[n].share or "") == node.share
         for n, node in zip(order, found.layers, strict=True)
     )
 
@@ -112,27 +117,27 @@ def _start(item: _Item) -> int:
     return item.inputs[0] if isinstance(item, Node) else item.start
 
 
-def _dominators(network: Network) -> list[int]:
-    """For each layer the last one that every path to it passes."""
-    found = [0]
-    depth = [0]
-    for node in network.layers:
-        first, *others = node.inputs
+def _dominators(network: Network) -> dict[int, int]:
+    """For each node the last one that every path to it passes; that of the inputs is nowhere."""
+    found: dict[int, int] = {}
+    depth = {NOWHERE: 0}
+    for node in network.nodes:
+        first, *others = node.inputs or (NOWHERE,)
         for other in others:
             while first != other:
                 if depth[first] >= depth[other]:
                     first = found[first]
                 else:
                     other = found[other]
-        found.append(first)
-        depth.append(depth[first] + 1)
+        found[node.index] = first
+        depth[node.index] = depth[first] + 1
     return found
 
 
 @dataclass
 class _Dominated:
     network: Network
-    dominators: list[int] = field(init=False)
+    dominators: dict[int, int] = field(init=False)
 
     def __post_init__(self) -> None:
         self.dominators = _dominators(self.network)
@@ -156,6 +161,8 @@ class _Dominated:
     def _branches(self, merge: Node) -> _Meeting | None:
         """The paths of a merge, where nothing else reads what lies on them."""
         start, inside = self.dominators[merge.index], set[int]()
+        if start == NOWHERE:
+            return None
         paths = [self._path(each, start, inside) for each in merge.inputs]
         heads = {output.node for output in self.network.outputs}
         if any(path is None for path in paths) or inside & heads or not inside:
@@ -209,7 +216,7 @@ class _SpecWriter:
         self.items = _Dominated(network).items()
         self.order: list[int] = []
         self.needed = self._needed()
-        taken: set[str] = set()
+        taken = {node.name for node in network.inputs}
         self.labels = {
             node.name: legal_name(labels.get(node.name, node.name), taken)
             for node in network.layers
@@ -219,12 +226,22 @@ class _SpecWriter:
     def text(self) -> str:
         head = [f"network {self.network.name}", ""] if self.network.name else []
         lines = repeated(list(self._lines(self.items, top=True)))
-        return "\n".join([*head, f"input {show(self.network.input)}", *_joined(lines), *self._heads()]) + "\n"
+        return "\n".join([*head, *self._inputs(), *_joined(lines), *self._heads()]) + "\n"
+
+    def _inputs(self) -> Iterator[str]:
+        for node in self.network.inputs:
+            yield f"input {'' if self.begins == 0 else f'{node.name} '}{show(node.output)}"
+
+    @property
+    def begins(self) -> int:
+        """Where the chain begins by itself: at the input, if there is only one."""
+        return 0 if [node.name for node in self.network.inputs] == ["input"] else NOWHERE
 
     def _needed(self) -> set[int]:
         """The layers that a sentence has to name."""
         found = {output.node for output in self.network.outputs[1:]}
-        current = 0
+        found |= {self.network.by_name[node.share].index for node in self.network.layers if node.share}
+        current = self.begins
         for item in self.items:
             found |= {_start(item)} if _start(item) != current else set()
             if isinstance(item, Node):
@@ -233,10 +250,10 @@ class _SpecWriter:
         found |= {n for item in self.items for n in _referred(item)}
         if current != self.network.outputs[0].node:
             found.add(self.network.outputs[0].node)
-        return found - {0}
+        return found - {node.index for node in self.network.inputs}
 
     def _lines(self, items: list[_Item], *, top: bool = False) -> Iterator[_SpecLine]:
-        current = 0
+        current = self.begins
         for item in items:
             if top and _start(item) != current:
                 yield _SpecLine(f"from {self._name(_start(item))}", 0, fixed=True)
@@ -258,12 +275,14 @@ class _SpecWriter:
         self.order.append(node.index)
         others = [self._name(n) for n in node.inputs[1:]]
         referred = dict(zip(node.layer.references, others, strict=False))
-        text = " ".join([sentence(node.layer, referred), *others[len(referred) :]])
-        fixed = node.index in self.needed or bool(others)
+        share = [f"share={self.labels[node.share]}"] if node.share else []
+        text = " ".join([sentence(node.layer, referred), *others[len(referred) :], *share])
+        fixed = node.index in self.needed or bool(others) or bool(share)
         return _SpecLine(text, 1, node.layer.family in FOLLOWING, fixed, label)
 
     def _name(self, index: int) -> str:
-        return self.labels[self.network.nodes[index].name] if index else "input"
+        node = self.network.nodes[index]
+        return self.labels.get(node.name, node.name)
 
     def _heads(self) -> Iterator[str]:
         for head in self.network.outputs[1:]:

@@ -71,7 +71,7 @@ def test_a_network_comes_in(name: str, way: str, tmp_path: Path) -> None:
     ],
 )
 def test_the_spec_is_what_a_person_would_write(name: str, said: str, tmp_path: Path) -> None:
-    from cnnspec.exchange.onnx_in import read
+    from cnnspec.exchange.onnx_in.read import read
 
     exported(name, "older", tmp_path / "net.onnx")
     assert said in read(tmp_path / "net.onnx").text

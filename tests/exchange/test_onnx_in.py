@@ -22,12 +22,14 @@ from onnx import TensorProto, helper, numpy_helper  # noqa: E402
 pytestmark = pytest.mark.torch
 
 LARGE = 8_000_000
+MOST_COMPUTED = 30_000_000
+"""Multiplies up to which a network is run; of a larger one the weights are compared."""
 SPEC = "input 8x8x2; c: conv 3 3x3 -> relu; flatten -> dense 4"
 
 
 def exported(network: Network, text: str = "", *, bare: bool = False) -> tuple[bytes, Any]:
     """The file of a network with weights of seed 0, ``bare`` of its own spec; and the model."""
-    from cnnspec.exchange.onnx_out import encoded
+    from cnnspec.exchange.onnx_out.encode import encoded
 
     model = network.build(seed=0)
     data = encoded(network, model.weights, text)
@@ -78,8 +80,12 @@ def test_every_example_comes_back(name: str, tmp_path: Path) -> None:
             assert "unpool1" in refusal(place)
             continue
         found = cnnspec.from_onnx(place)
-        x = np.random.default_rng(0).standard_normal((1, *network.input)).astype("float32")
-        assert np.abs(found.predict(x) - model.predict(x)).max() < 1e-5
+        if analysis.totals.multiplies < MOST_COMPUTED:
+            x = np.random.default_rng(0).standard_normal((1, *network.input)).astype("float32")
+            assert np.abs(found.predict(x) - model.predict(x)).max() < 1e-5
+        else:
+            pairs = zip(found.weights.values(), model.weights.values(), strict=True)
+            assert all(np.array_equal(one, other) for one, other in pairs)
         if name != "lenet1998" or not bare:  # a table of connections is a whole kernel elsewhere
             again = cnnspec.analyze(found.network).totals
             assert (again.params, again.multiplies) == (analysis.totals.params, analysis.totals.multiplies)

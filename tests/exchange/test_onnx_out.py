@@ -46,7 +46,7 @@ def compare(network: Network, data: bytes, model: Any, tolerance: float) -> None
 
 
 def exported(network: Network, model: Any, text: str = "") -> bytes:
-    from cnnspec.exchange.onnx_out import encoded
+    from cnnspec.exchange.onnx_out.encode import encoded
 
     return encoded(network, model.weights, text)
 

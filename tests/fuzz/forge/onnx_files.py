@@ -51,7 +51,7 @@ TEXTS: Final = (
 def _whole(which: int, bare: bool) -> Any:
     import onnx
 
-    from cnnspec.exchange.onnx_out import encoded
+    from cnnspec.exchange.onnx_out.encode import encoded
 
     network = cnnspec.parse(SPECS[which])
     model = onnx.load_from_string(encoded(network, network.build(seed=0).weights))

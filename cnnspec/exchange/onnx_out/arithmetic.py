@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from cnnspec.exchange.onnx_words import CannotSay, LayerWriter, merge, per_channel, plain
+from cnnspec.exchange.onnx_out.words import CannotSay, LayerWriter, merge, per_channel, plain
 from cnnspec.layers.base import spatial
 
 

@@ -8,6 +8,8 @@ weights in the file make the same file again.
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,11 +19,12 @@ from onnx import TensorProto
 
 from cnnspec.diagnostics import SpecError
 from cnnspec.document import Document
-from cnnspec.exchange.onnx_build import CannotRead, GraphReader, NodeCall, error_at
-from cnnspec.exchange.onnx_file import OnnxFile, parsed, refused
-from cnnspec.exchange.onnx_fold import FOLDS, fold
-from cnnspec.exchange.onnx_ops import TABLE
-from cnnspec.exchange.onnx_values import Array, Const, Flow, Value, channels_first, channels_last, ours
+from cnnspec.exchange.onnx_in.build import CannotRead, GraphReader, error_at
+from cnnspec.exchange.onnx_in.call import NodeCall
+from cnnspec.exchange.onnx_in.file import OnnxFile, kind_name, parsed, refused
+from cnnspec.exchange.onnx_in.fold import FOLDS, fold
+from cnnspec.exchange.onnx_in.operators import TABLE
+from cnnspec.exchange.onnx_in.values import Array, Const, Flow, Value, channels_first, channels_last, ours
 from cnnspec.exchange.recover import recover
 from cnnspec.exchange.trade import Imported
 from cnnspec.layers.base import Shape
@@ -61,7 +64,7 @@ def _own(file: OnnxFile) -> Imported | None:
     text = next((entry.value for entry in file.model.metadata_props if entry.key == SPEC), None)
     if text is None or file.model.producer_name != "cnnspec":
         return None
-    from cnnspec.exchange.onnx_out import encoded
+    from cnnspec.exchange.onnx_out.encode import encoded
 
     try:
         network = Document(Source("<spec>", text)).whole_network
@@ -96,36 +99,56 @@ def translated(file: OnnxFile, shape: Shape | None = None) -> tuple[GraphReader,
     for tensor in graph.initializer:
         builder.values[tensor.name] = Const(file.array(tensor))
         builder.stored.add(tensor.name)
-    start = _input(builder, graph, nodes, shape)
+    start = _inputs(builder, graph, nodes, shape)
     _translate(builder, nodes, version)
     return builder, _network(builder, graph, start)
 
 
-def _input(builder: GraphReader, graph: Any, nodes: list[Any], shape: Shape | None) -> Shape:
-    """What flows in; raises SpecError where it is not one map or vector of floats, of known size."""
-    given = [each for each in graph.input if each.name not in builder.values]
-    if len(given) != 1:
-        names = ", ".join(each.name for each in given)
-        raise refused(f"the network has {len(given)} inputs ({names}), and one is read")
-    (entry,) = given
+def _inputs(builder: GraphReader, graph: Any, nodes: list[Any], shape: Shape | None) -> dict[str, Shape]:
+    """What flows in, by name; raises SpecError where it is no maps or vectors of floats, of known size.
+
+    One input is called ``input``, several keep their names; those that no node reads are left out.
+    """
+    free = [each for each in graph.input if each.name not in builder.values]
+    if not free:
+        raise refused("nothing flows into the network: it has no input")
+    given = [each for each in free if builder.readers[each.name]] or free
+    entries = [(each.name, _dimensions(each)) for each in given]
+    samples = {sizes[0] for _, sizes in entries}
+    if len(samples) > 1:
+        said = ", ".join(f"{name} {sizes[0] or 'any number of'}" for name, sizes in entries)
+        raise refused(f"the inputs have different numbers of samples: {said}")
+    (first,) = samples
+    builder.is_open, builder.batch = not first, first or 1
+    taken: set[str] = set()
+    for name, sizes in entries:
+        part = "input" if len(entries) == 1 else legal_name(name, taken)
+        last = _is_channels_last(name, len(sizes), nodes)
+        asked = shape if len(entries) == 1 or None in sizes[1:] else None
+        builder.shapes[part] = found = asked or _known(name, sizes[1:], last)
+        if min(found) < 1 or np.prod([float(size) for size in found]) > LARGEST_MAP:
+            raise refused(f"the input {name} has {' x '.join(map(str, found))} values")
+        flow = Flow(part, found, channels_first(found) if len(sizes) > 1 else ())
+        if last:
+            flow = flow.moved(lambda places: np.moveaxis(places, 0, -1))
+            builder.told(f"the file's {name} is N x height x width x channels, as arrays are here")
+        builder.keep(name, flow)
+    return dict(builder.shapes)
+
+
+def _dimensions(entry: Any) -> list[int | None]:
+    """The sizes of an input, the batch among them; None for those left open."""
     tensor = entry.type.tensor_type
-    if tensor.elem_type != TensorProto.FLOAT or not tensor.HasField("shape"):
-        raise refused(f"the input {entry.name} does not hold 32-bit floats of a known shape")
+    if entry.type.WhichOneof("value") != "tensor_type":
+        raise refused(f"the input {entry.name} is no tensor")
+    if not tensor.HasField("shape"):
+        raise refused(f"the input {entry.name} does not say how many axes it has")
+    if tensor.elem_type != TensorProto.FLOAT:
+        raise refused(f"the input {entry.name} holds {kind_name(tensor.elem_type)}, and FLOAT is read")
     sizes = [each.dim_value if each.HasField("dim_value") else None for each in tensor.shape.dim]
     if not 1 <= len(sizes) <= 5:
-        raise refused(f"the input {entry.name} has {len(sizes)} axes, and 2 to 5 are read")
-    builder.is_open, builder.batch = not sizes[0], sizes[0] or 1
-    last = _is_channels_last(entry.name, len(sizes), nodes)
-    found = shape or _known(entry.name, sizes[1:], last)
-    if min(found) < 1 or np.prod([float(size) for size in found]) > LARGEST_MAP:
-        raise refused(f"the input {entry.name} has {' x '.join(map(str, found))} values")
-    flow = Flow("input", found, channels_first(found) if len(sizes) > 1 else ())
-    if last:
-        flow = flow.moved(lambda places: np.moveaxis(places, 0, -1))
-        builder.told(f"the file's {entry.name} is N x height x width x channels, as arrays are here")
-    builder.shapes["input"] = found
-    builder.keep(entry.name, flow)
-    return found
+        raise refused(f"the input {entry.name} has {len(sizes)} axes, and 1 to 5 are read")
+    return sizes
 
 
 def _known(name: str, sizes: list[int | None], last: bool) -> Shape:
@@ -263,7 +286,7 @@ def _folded(call: NodeCall, kind: str) -> Const:
 # The network ----------------------------------------------------------------------------
 
 
-def _network(builder: GraphReader, graph: Any, start: Shape) -> Network:
+def _network(builder: GraphReader, graph: Any, start: dict[str, Shape]) -> Network:
     ends = []
     for n, output in enumerate(graph.output):
         value = builder.values.get(output.name)
@@ -278,11 +301,30 @@ def _network(builder: GraphReader, graph: Any, start: Shape) -> Network:
         )
     if not builder.parts:
         raise refused("the network computes nothing: its output is its input")
-    parts = _used(builder, {part for _, part, _ in ends})
+    parts = _sharing(builder, _used(builder, {part for _, part, _ in ends}))
     name = _title(graph.name)
     network = assemble(name, start, parts, ends)
-    builder.weights = {part.name: builder.weights[part.name] for part in parts}
+    builder.weights = {part.name: builder.weights[part.name] for part in parts if not part.share}
     return network
+
+
+def _sharing(builder: GraphReader, parts: list[NamedLayer]) -> list[NamedLayer]:
+    """The layers, those with the weights of an earlier one said to share them.
+
+    Equal numbers are shared ones where they vary, as trained ones do, or where the file holds them once.
+    """
+    owners: dict[tuple[Any, ...], str] = {}
+    found = []
+    for part in parts:
+        arrays = sorted(builder.weights[part.name].items())
+        if arrays:
+            varies = any((values != values.flat[0]).any() for _, values in arrays)
+            held = () if varies else builder.sources.get(part.name) or (part.name,)
+            same = tuple((name, values.shape, blake2b(values.data).digest()) for name, values in arrays)
+            owner = owners.setdefault((part.layer.word, same, held), part.name)
+            part = part if owner == part.name else replace(part, share=owner)
+        found.append(part)
+    return found
 
 
 def _title(name: str) -> str:
@@ -298,7 +340,7 @@ def _end(builder: GraphReader, name: str, flow: Flow) -> str:
             return flow.part
         return (
             builder.plain(flow).part
-            if flow.part != "input"
+            if flow.part in builder.at
             else builder.add("identity", {}, [builder.plain(flow)]).part
         )
     except CannotRead as reason:

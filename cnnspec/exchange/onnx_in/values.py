@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from itertools import permutations
 from math import prod
 from typing import Any, Final, TypeAlias
 
@@ -55,6 +56,11 @@ class Flow:
         return channels_first(self.shape)
 
     @property
+    def base(self) -> Flow:
+        """The layer's own result."""
+        return Flow(self.part, self.shape, self.plain)
+
+    @property
     def is_plain(self) -> bool:
         return self.places is None and self.dims == self.plain
 
@@ -74,6 +80,14 @@ class Flow:
             return True
         size = prod(self.shape)
         return self.places.size == size and bool((np.sort(self.places, axis=None) == np.arange(size)).all())
+
+    def is_seen_as(self, other: Flow) -> bool:
+        """Whether the values of another layer of the same shape are seen in the same order."""
+        if self.shape != other.shape or self.dims != other.dims:
+            return False
+        return self.places is other.places or (
+            self.places is not None and other.places is not None and np.array_equal(self.places, other.places)
+        )
 
     def moved(self, move: Callable[[Array], Array]) -> Flow:
         """The same values moved by a function of their places."""
@@ -128,9 +142,41 @@ def words_for(flow: Flow) -> list[Move] | None:
         return [("reshape", {"to": ours(flow.dims)})]
     if flow.places.size == 0 or flow.places.min() < 0:
         return None
-    for find in (_cut, _strided, _shuffled):
+    for find in (_cut, _strided, _shuffled, _transposed):
         if (moves := find(flow)) is not None:
             return moves
+    return _flattened(flow)
+
+
+def _flattened(flow: Flow) -> list[Move] | None:
+    """A cut through channels or a map as a vector."""
+    assert flow.places is not None
+    if len(flow.dims) != 1:
+        return None
+    for dims in ((flow.dims[0],) + (1,) * len(spatial(flow.shape)), (1, *_tall(flow))):
+        if prod(dims) == flow.dims[0] and len(dims) == len(flow.shape) > 1:
+            moves = words_for(flow.reshaped(dims))
+            if moves:
+                return [*moves, ("flatten", {})]
+    return None
+
+
+def _tall(flow: Flow) -> tuple[int, ...]:
+    return flow.dims if len(flow.shape) == 2 else ()
+
+
+def _transposed(flow: Flow) -> list[Move] | None:
+    """The axes in another order, of the layer's own axes or of those that it is cut into first."""
+    if flow.places is None or sorted(flow.dims) != sorted(flow.plain) or len(flow.shape) < 2:
+        return None
+    own = _own(flow)
+    for order in permutations(range(len(flow.plain))):
+        if tuple(flow.plain[axis] for axis in order) == flow.dims and np.array_equal(
+            own.transpose(order), flow.places
+        ):
+            *sizes, channels = (order[(n + 1) % len(order)] for n in range(len(order)))
+            names = ("C", *"DHW"[4 - len(order) :])
+            return [("transpose", {"order": "".join(names[axis] for axis in (*sizes, channels))})]
     return None
 
 

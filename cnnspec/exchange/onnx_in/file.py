@@ -71,9 +71,7 @@ class OnnxFile:
         """The values of a tensor; raises SpecError where they are not there or not of its size."""
         kind, name = KINDS.get(tensor.data_type), tensor.name
         if kind is None:
-            types = {number: said for said, number in onnx.TensorProto.DataType.items()}
-            said = types.get(tensor.data_type, f"type {tensor.data_type}")
-            raise refused(f"the tensor {name} holds {said}, which is not read")
+            raise refused(f"the tensor {name} holds {kind_name(tensor.data_type)}, which is not read")
         dims = tuple(tensor.dims)
         if len(dims) > MOST_AXES:
             raise refused(f"the tensor {name} says that it has {len(dims):,} axes")
@@ -110,6 +108,12 @@ class OnnxFile:
                 return file.read(size)
         except (OSError, ValueError) as error:
             raise refused(f'the values of {name} cannot be read from "{place}"', str(error)) from error
+
+
+def kind_name(number: int) -> str:
+    """What ONNX calls a kind of values."""
+    names = {each: name for name, each in onnx.TensorProto.DataType.items()}
+    return str(names.get(number, f"type {number}"))
 
 
 def _listed(tensor: Any, kind: str, dims: tuple[int, ...]) -> np.ndarray[Any, Any]:

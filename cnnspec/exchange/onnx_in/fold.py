@@ -8,8 +8,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from cnnspec.exchange.onnx_file import KINDS
-from cnnspec.exchange.onnx_values import Array
+from cnnspec.exchange.onnx_in.file import KINDS
+from cnnspec.exchange.onnx_in.values import Array
 
 MOST_FOLDED: Final = 200_000_000
 """Values that a constant computed here may have."""
@@ -76,7 +76,9 @@ def reshape_target(size: Sequence[int], target: Sequence[int], allow_zero: bool 
 
 
 def _gather(given: Sequence[Array], attributes: Attributes) -> Any:
-    return np.take(given[0], given[1], axis=int(attributes.get("axis", 0)))
+    axis = int(attributes.get("axis", 0))
+    _bounded([given[0].size // max(1, given[0].shape[axis]), given[1].size])
+    return np.take(given[0], given[1], axis=axis)
 
 
 def _constant_of_shape(given: Sequence[Array], attributes: Attributes) -> Any:

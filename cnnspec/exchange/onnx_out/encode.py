@@ -14,8 +14,8 @@ import numpy as np
 from onnx import TensorProto, checker, helper, numpy_helper, shape_inference
 
 from cnnspec import resources
-from cnnspec.exchange.onnx_arithmetic import ARITHMETIC
-from cnnspec.exchange.onnx_words import TABLE, CannotSay, LayerWriter
+from cnnspec.exchange.onnx_out.arithmetic import ARITHMETIC
+from cnnspec.exchange.onnx_out.words import TABLE, CannotSay, LayerWriter
 from cnnspec.exchange.trade import Arrays, unsupported
 from cnnspec.layers.base import Shape
 from cnnspec.network.graph import Network, Node
