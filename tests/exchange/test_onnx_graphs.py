@@ -62,7 +62,7 @@ def compared(place: Path) -> str:
 
 
 K = np.random.default_rng(1).standard_normal((4, 4, 3, 3)).astype("float32")
-F = np.float32
+F: Any = np.float32
 ROWS: dict[str, tuple[list[Any], Shapes, dict[str, Any], str]] = {
     "a sum of two inputs": ([node("Add", "x z")], TWO, {}, "input x 6x5x4\ninput z 6x5x4\n"),
     "a vector's and a map's chain": (
