@@ -13,7 +13,7 @@ from tools import Command, codes
 
 import cnnspec
 from cnnspec.backends.numpy.engine import NumpyEngine
-from cnnspec.exchange.onnx_out import encoded
+from cnnspec.exchange.onnx_out.encode import encoded
 from cnnspec.network.as_json import from_json, to_json
 from cnnspec.network.write import write
 from cnnspec.views.documents.as_json import document
