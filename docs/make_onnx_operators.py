@@ -17,6 +17,7 @@ from typing import Any, Final
 
 import numpy as np
 import onnx
+from onnx import numpy_helper
 
 import cnnspec
 from cnnspec.diagnostics import SpecError
@@ -35,6 +36,14 @@ the language says them. The page is made by `docs/make_onnx_operators.py`.
 | operator | tests | equal | refused, with the reason |
 |---|--:|--:|---|
 """
+MODELS: Final = """
+Of the small models that the package holds, most of one layer of PyTorch:
+
+| folder | models | equal | refused, with the reason |
+|---|--:|--:|---|
+"""
+DATA: Final = Path(onnx.__file__).parent / "backend" / "test" / "data"
+FOLDERS: Final = ("pytorch-converted", "pytorch-operator", "simple")
 SEVERAL: Final = "*several in one test*"
 
 
@@ -55,7 +64,32 @@ def page() -> tuple[str, int]:
     text = HEAD.format(
         version=onnx.__version__, count=len(cases), passed=total["equal"], wrong=total["wrong"]
     )
-    return text + "\n".join(rows) + "\n", total["wrong"]
+    groups = {folder: models(folder) for folder in FOLDERS}
+    shipped = [line(f"`{folder}`", counts) for folder, counts in groups.items()]
+    wrong = total["wrong"] + sum(counts["wrong"] for counts in groups.values())
+    return "\n".join([text + "\n".join(rows), MODELS + "\n".join(shipped), ""]), wrong
+
+
+def models(folder: str) -> Counter[str]:
+    """How many of the models in a folder of ONNX's own come in, and why others do not."""
+    found: Counter[str] = Counter()
+    for place in sorted((DATA / folder).glob("*/model.onnx")):
+        model = onnx.load(place)
+        held = {tensor.name for tensor in model.graph.initializer}
+        names = [each.name for each in model.graph.input if each.name not in held]
+        inputs, outputs = (
+            [numpy_helper.to_array(onnx.TensorProto.FromString(each.read_bytes())) for each in files]
+            for files in (
+                sorted(place.parent.glob(f"test_data_set_0/{kind}_*.pb")) for kind in ("input", "output")
+            )
+        )
+        try:
+            computed = run(model, dict(zip(names, inputs, strict=True)))
+        except SpecError as error:
+            found[reason_of(error)] += 1
+        else:
+            found["equal" if all(map(is_same, computed, outputs)) else "wrong"] += 1
+    return found
 
 
 def line(kind: str, found: Counter[str]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import runpy
 from pathlib import Path
 
@@ -16,12 +15,10 @@ onnx = pytest.importorskip("onnx")
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def test_no_operator_comes_in_with_a_wrong_number() -> None:
+def test_no_operator_or_model_comes_in_with_a_wrong_number() -> None:
     text, wrong = runpy.run_path(str(ROOT / "docs" / "make_onnx_operators.py"))["page"]()
     assert wrong == 0
-    passed = [int(number) for number in re.findall(r"(\d+) come in and give the expected", text)]
-    told = (ROOT / "docs" / "onnx-operators.md").read_text(encoding="utf-8")
-    assert passed == [int(number) for number in re.findall(r"(\d+) come in and give the expected", told)]
+    assert text == (ROOT / "docs" / "onnx-operators.md").read_text(encoding="utf-8")
 
 
 LIGHT = sorted((Path(onnx.__file__).parent / "backend" / "test" / "data" / "light").glob("*.onnx"))

@@ -13,7 +13,7 @@ import onnx
 from onnx import helper
 
 from cnnspec.exchange.onnx_in.build import CannotRead, GraphReader
-from cnnspec.exchange.onnx_in.values import MOST_PLACES, Array, Flow, Value, words_for
+from cnnspec.exchange.onnx_in.values import MOST_PLACES, Array, Const, Flow, Value, words_for
 from cnnspec.layers.base import show
 
 
@@ -158,6 +158,18 @@ class NodeCall:
             return result if axis == 1 else result.moved(lambda places: np.moveaxis(places, 0, axis - 1))
 
         return self.builder.plain(front), back
+
+    def align(self) -> None:
+        """Brings a constant in the second place to the axes where versions before 7 lay it."""
+        axis, second = self.attributes.get("axis"), self.input(1)
+        if self.version >= 7 or axis is None or not isinstance(second, Const) or second.other is not None:
+            return
+        first = self.given[0]
+        rank = first.values.ndim if isinstance(first, Const) else len(self.raw().dims) + 1
+        behind = rank - int(axis) % rank - second.values.ndim
+        if behind < 0:
+            raise CannotRead("its constant has more axes than what it meets")
+        self.given[1] = Const(second.values.reshape(*second.values.shape, *(1,) * behind))
 
     def needs(self, *outputs: int) -> None:
         """Raises CannotRead where an output is read that no layer gives."""

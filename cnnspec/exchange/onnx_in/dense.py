@@ -8,12 +8,13 @@ import numpy as np
 
 from cnnspec.exchange.onnx_in.build import CannotRead
 from cnnspec.exchange.onnx_in.call import NodeCall
-from cnnspec.exchange.onnx_in.rows import Result, Rows
+from cnnspec.exchange.onnx_in.rows import OperatorRows, Result
 from cnnspec.exchange.onnx_in.values import Array, Flow
 
-ROWS: Final = Rows()
+ROWS: Final = OperatorRows()
 
 
+@ROWS.say("Gemm", "6", "alpha beta broadcast transA transB")
 @ROWS.say("Gemm", "7 9 11 13", "alpha beta transA transB")
 def gemm(call: NodeCall) -> Result:
     if call.attribute("transA", 0):

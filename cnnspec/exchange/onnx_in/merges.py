@@ -10,10 +10,10 @@ import numpy as np
 from cnnspec.exchange.onnx_in.build import CannotRead
 from cnnspec.exchange.onnx_in.call import NodeCall, per_channel, spread
 from cnnspec.exchange.onnx_in.pointwise import ends
-from cnnspec.exchange.onnx_in.rows import Result, Rows, short
+from cnnspec.exchange.onnx_in.rows import OperatorRows, Result, short
 from cnnspec.exchange.onnx_in.values import Array, Const, Flow
 
-ROWS: Final = Rows()
+ROWS: Final = OperatorRows()
 
 
 @ROWS.say("Concat", "4 11 13", "axis")
@@ -44,18 +44,22 @@ def _token(call: NodeCall, axis: int) -> Result:
 
 
 @ROWS.say("Sum", "6 8 13")
+@ROWS.say("Add", "6", "axis broadcast consumed_inputs")
 @ROWS.say("Add", "7 13 14")
 def add(call: NodeCall) -> Result:
     return _merged(call, "add")
 
 
+@ROWS.say("Mul", "6", "axis broadcast consumed_inputs")
 @ROWS.say("Mul", "7 13 14")
 def multiply(call: NodeCall) -> Result:
     return _merged(call, "multiply")
 
 
+@ROWS.say("Sub", "6", "axis broadcast consumed_inputs")
 @ROWS.say("Sub", "7 13 14")
 def subtract(call: NodeCall) -> Result:
+    call.align()
     if isinstance(call.input(1), Const):
         return _affine(call, call.raw(), None, -call.weight(1))
     if isinstance(known := call.input(0), Const):
@@ -64,8 +68,10 @@ def subtract(call: NodeCall) -> Result:
     return _merged(call, "subtract")
 
 
+@ROWS.say("Div", "6", "axis broadcast consumed_inputs")
 @ROWS.say("Div", "7 13 14")
 def divide(call: NodeCall) -> Result:
+    call.align()
     if isinstance(call.input(1), Const) and np.all(call.weight(1)):
         return _affine(call, call.raw(), np.float32(1) / call.weight(1), None)
     return _merged(call, "divide")
@@ -105,6 +111,7 @@ def mean(call: NodeCall) -> Result:
 
 
 def _merged(call: NodeCall, word: str) -> Result:
+    call.align()
     known = [n for n, each in enumerate(call.given) if isinstance(each, Const)]
     if len(known) == 1 and len(call.given) == 2 and word in ("add", "multiply"):
         x, values = call.raw(1 - known[0]), call.weight(known[0])
@@ -113,14 +120,24 @@ def _merged(call: NodeCall, word: str) -> Result:
         raise CannotRead("it joins constants with what is computed")
     if word == "multiply" and (gated := _gated(call)) is not None:
         return gated
-    flows = [call.raw(n) for n in range(len(call.given))]
+    flows = _unrepeated([call.raw(n) for n in range(len(call.given))])
     if len(flows) == 1:
         return flows[0]
     if len({len(flow.dims) for flow in flows}) > 1:
         raise CannotRead("it joins tensors with different numbers of axes")
     if all(flow.is_seen_as(flows[0]) for flow in flows[1:]) and flows[0].is_whole:
         return replace(flows[0], part=call.add(word, {}, *(flow.base for flow in flows)).part)
-    return call.add(word, {}, *(call.flow(n) for n in range(len(flows))))
+    return call.add(word, {}, *map(call.builder.plain, flows))
+
+
+def _unrepeated(flows: list[Flow]) -> list[Flow]:
+    """Tensors that meet; one that repeats a value along an axis has it once, as merges repeat it."""
+    for axis in range(min(len(flow.dims) for flow in flows)):
+        full = max(flow.dims[axis] for flow in flows)
+        once = [flow.first(axis) for flow in flows]
+        if any(one is None and flow.dims[axis] == full for one, flow in zip(once, flows, strict=True)):
+            flows = [flow if one is None else one for flow, one in zip(flows, once, strict=True)]
+    return flows
 
 
 GATES: Final = {"sigmoid": "silu", "hardsigmoid": "hardswish"}

@@ -10,10 +10,10 @@ import numpy as np
 from cnnspec.exchange.onnx_in.build import CannotRead
 from cnnspec.exchange.onnx_in.call import NodeCall
 from cnnspec.exchange.onnx_in.fold import axes_of, cuts, reshape_target
-from cnnspec.exchange.onnx_in.rows import Result, Rows, short, sides
-from cnnspec.exchange.onnx_in.values import MOST_PLACES, Const
+from cnnspec.exchange.onnx_in.rows import OperatorRows, Result, short, sides
+from cnnspec.exchange.onnx_in.values import MOST_PLACES, Const, Flow
 
-ROWS: Final = Rows()
+ROWS: Final = OperatorRows()
 
 
 @ROWS.say("Identity", "1 13 14 16 19 21 23 24 25")
@@ -164,3 +164,33 @@ def _padded(call: NodeCall, rank: int) -> list[tuple[int, int]]:
         raise CannotRead("its pads are not two numbers an axis")
     sides = dict(zip(which, zip(found[: len(which)], found[len(which) :], strict=True), strict=True))
     return [sides.get(axis, (0, 0)) for axis in range(rank)]
+
+
+@ROWS.say("Expand", "8 13")
+def expand(call: NodeCall) -> Result:
+    """Only values of axes of one are repeated; a merge then does that itself."""
+    x, size = call.raw(), np.ravel(call.const(1)).tolist()
+    ahead = size[: max(0, len(size) - len(x.dims))]
+    if len(ahead) > 1 or any(each not in (1, call.builder.batch) for each in ahead):
+        raise CannotRead("it repeats samples of the batch")
+    return _repeated(x, tuple(size[-len(x.dims) :]) if x.dims else ())
+
+
+@ROWS.say("Tile", "6 13")
+def tile(call: NodeCall) -> Result:
+    x, times = call.raw(), np.ravel(call.const(1)).tolist()
+    if len(times) != len(x.dims) + 1 or times[0] != 1 or min(times) < 1:
+        raise CannotRead("it repeats samples of the batch")
+    _bounded(prod(x.dims) * prod(times))
+    return x.moved(lambda places: np.tile(places, times[1:]))
+
+
+def _repeated(x: Flow, size: tuple[int, ...]) -> Flow:
+    dims = np.broadcast_shapes(x.dims, size)
+    _bounded(prod(dims))
+    return x if dims == x.dims else x.moved(lambda places: np.broadcast_to(places, dims))
+
+
+def _bounded(count: int) -> None:
+    if count > MOST_PLACES:
+        raise CannotRead(f"it makes {count:,} values, too many to follow")

@@ -11,10 +11,10 @@ import numpy as np
 
 from cnnspec.exchange.onnx_in.build import CannotRead
 from cnnspec.exchange.onnx_in.call import NodeCall
-from cnnspec.exchange.onnx_in.rows import Result, Rows, short
+from cnnspec.exchange.onnx_in.rows import OperatorRows, Result, short
 from cnnspec.exchange.onnx_in.values import Flow
 
-ROWS: Final = Rows()
+ROWS: Final = OperatorRows()
 
 
 def _epsilon(call: NodeCall) -> dict[str, Any]:
@@ -22,10 +22,12 @@ def _epsilon(call: NodeCall) -> dict[str, Any]:
     return {} if epsilon == 1e-5 else {"epsilon": epsilon}
 
 
+@ROWS.say("BatchNormalization", "6", "epsilon is_test momentum spatial")
 @ROWS.say("BatchNormalization", "7 9 14 15", "epsilon momentum spatial training_mode")
 def batchnorm(call: NodeCall) -> Result:
     call.needs(1, 2, 3, 4)
-    if call.attribute("training_mode", 0) or not call.attribute("spatial", 1):
+    trains = call.attribute("training_mode", 0) or (call.version < 7 and not call.attribute("is_test", 0))
+    if trains or not call.attribute("spatial", 1):
         raise CannotRead("it takes mean and variance of the batch, or of every pixel, in use")
     names = ("weight", "bias", "running_mean", "running_var")
     arrays = {name: call.weight(n) for n, name in enumerate(names, 1)}

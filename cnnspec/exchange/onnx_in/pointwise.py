@@ -8,10 +8,10 @@ import numpy as np
 
 from cnnspec.exchange.onnx_in.build import CannotRead
 from cnnspec.exchange.onnx_in.call import NodeCall, per_channel
-from cnnspec.exchange.onnx_in.rows import Result, Rows, Write, short
+from cnnspec.exchange.onnx_in.rows import OperatorRows, Result, Write, short
 from cnnspec.exchange.onnx_in.values import Const
 
-ROWS: Final = Rows()
+ROWS: Final = OperatorRows()
 
 
 def _each(word: str, **options: Any) -> Write:
@@ -92,6 +92,7 @@ def negative(call: NodeCall) -> Result:
     return call.each("scale", by=-1.0)
 
 
+@ROWS.say("Pow", "1", "axis broadcast")
 @ROWS.say("Pow", "7 12 13 15")
 def power(call: NodeCall) -> Result:
     exponent = call.const(1)
@@ -130,6 +131,8 @@ def gelu(call: NodeCall) -> Result:
 @ROWS.say("PRelu", "1 6 7 9 16", "consumed_inputs")
 def prelu(call: NodeCall) -> Result:
     x, slope = call.flow(), call.weight(1)
+    if call.version < 7 and slope.ndim == 1:
+        slope = slope.reshape(-1, *(1,) * (len(x.dims) - 1))
     found = per_channel(slope, x)
     if found is None:
         raise CannotRead("its slopes are not one a channel")

@@ -22,7 +22,7 @@ from cnnspec.document import Document
 from cnnspec.exchange.onnx_in.build import CannotRead, GraphReader, error_at
 from cnnspec.exchange.onnx_in.call import NodeCall
 from cnnspec.exchange.onnx_in.file import OnnxFile, kind_name, parsed, refused
-from cnnspec.exchange.onnx_in.fold import FOLDS, fold
+from cnnspec.exchange.onnx_in.fold import BROADCAST, FOLDS, fold
 from cnnspec.exchange.onnx_in.operators import TABLE
 from cnnspec.exchange.onnx_in.values import Array, Const, Flow, Value, channels_first, channels_last, ours
 from cnnspec.exchange.recover import recover
@@ -34,8 +34,8 @@ from cnnspec.network.write import legal_name
 from cnnspec.text import Source
 
 SPEC: Final = "cnnspec.spec"
-OLDEST: Final = 7
-"""The first version whose operators broadcast as today's do."""
+OLDEST: Final = 6
+"""The first version that is read; its arithmetic says by an attribute where a smaller tensor lies."""
 LARGEST_MAP: Final = 10**9
 """Values of one sample of the input."""
 MOST_TOLD: Final = 8
@@ -236,6 +236,9 @@ def _result(call: NodeCall, kind: str) -> list[Value]:
     if kind == "Shape":
         return [_shape(call)]
     known = [each for each in call.given if each is not None]
+    if call.version < 7 and kind in BROADCAST and known and "axis" in call.attributes and kind in FOLDS:
+        call.align()
+        known = [each for each in call.given if each is not None]
     if known and all(isinstance(each, Const) for each in known) and kind in FOLDS:
         return [_folded(call, kind)]
     if kind == "ConstantOfShape" or (kind == "Size" and isinstance(call.input(0), Const)):

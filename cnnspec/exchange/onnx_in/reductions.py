@@ -12,10 +12,10 @@ import numpy as np
 from cnnspec.exchange.onnx_in.build import CannotRead
 from cnnspec.exchange.onnx_in.call import NodeCall
 from cnnspec.exchange.onnx_in.fold import axes_of
-from cnnspec.exchange.onnx_in.rows import Result, Rows
+from cnnspec.exchange.onnx_in.rows import OperatorRows, Result
 from cnnspec.exchange.onnx_in.values import Flow
 
-ROWS: Final = Rows()
+ROWS: Final = OperatorRows()
 Steps = tuple[tuple[str, Mapping[str, Any]], ...]
 
 

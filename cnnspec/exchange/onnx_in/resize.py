@@ -11,11 +11,11 @@ import numpy as np
 
 from cnnspec.exchange.onnx_in.build import CannotRead
 from cnnspec.exchange.onnx_in.call import NodeCall
-from cnnspec.exchange.onnx_in.rows import Result, Rows, short, sizes
+from cnnspec.exchange.onnx_in.rows import OperatorRows, Result, short, sizes
 from cnnspec.exchange.onnx_in.values import Array, Const, Flow
 from cnnspec.layers.base import spatial
 
-ROWS: Final = Rows()
+ROWS: Final = OperatorRows()
 MOST_PIXELS: Final = 1 << 20
 """Positions along an axis whose places are compared one by one."""
 MODES: Final = {"linear": "bilinear", "bilinear": "bilinear", "cubic": "bicubic"}

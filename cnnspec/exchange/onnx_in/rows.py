@@ -1,4 +1,4 @@
-"""Rows of the table of operators, and how their numbers are written in the language.
+"""OperatorRows of the table of operators, and how their numbers are written in the language.
 
 A row lists the attributes it has decided about; a node with another one is refused, and so is a version that
 no row names. What a row cannot say it refuses with the reason.
@@ -27,7 +27,7 @@ class OperatorRow:
     attributes: frozenset[str]
 
 
-class Rows(dict[tuple[str, int], OperatorRow]):
+class OperatorRows(dict[tuple[str, int], OperatorRow]):
     """By operator, and the version of ONNX's operators since which it is so."""
 
     def say(self, kind: str, versions: str, attributes: str = "") -> Callable[[Write], Write]:

@@ -81,6 +81,13 @@ class Flow:
         size = prod(self.shape)
         return self.places.size == size and bool((np.sort(self.places, axis=None) == np.arange(size)).all())
 
+    def first(self, axis: int) -> Flow | None:
+        """The same with one value along an axis that repeats it; None where it does not."""
+        if self.places is None or self.dims[axis] < 2:
+            return None
+        one = self.places.take([0], axis)
+        return self.reordered(one) if (self.places == one).all() else None
+
     def is_seen_as(self, other: Flow) -> bool:
         """Whether the values of another layer of the same shape are seen in the same order."""
         if self.shape != other.shape or self.dims != other.dims:
@@ -142,10 +149,40 @@ def words_for(flow: Flow) -> list[Move] | None:
         return [("reshape", {"to": ours(flow.dims)})]
     if flow.places.size == 0 or flow.places.min() < 0:
         return None
-    for find in (_cut, _strided, _shuffled, _transposed):
+    for find in (_cut, _strided, _shuffled, _transposed, _blocks, _unblocked):
         if (moves := find(flow)) is not None:
             return moves
     return _flattened(flow)
+
+
+ORDERS: Final = {"crd": ((0, 3, 1, 4, 2), 1), "dcr": ((2, 3, 0, 4, 1), 0)}
+"""How the axes of blocks stand in a pixel shuffle, and whether channels come before the places of a block."""
+
+
+def _blocks(flow: Flow) -> list[Move] | None:
+    """Channels that become blocks of pixels."""
+    if flow.places is None or len(flow.dims) != 3 or len(flow.shape) != 3 or flow.dims[1] % flow.plain[1]:
+        return None
+    (channels, *_), (_, height, width) = flow.dims, flow.plain
+    factor = flow.dims[1] // height
+    for order, (axes, ahead) in ORDERS.items():
+        apart = (channels, factor, factor) if ahead else (factor, factor, channels)
+        if factor > 1 and channels * factor**2 == flow.plain[0]:
+            moved = _own(flow).reshape(*apart, height, width).transpose(axes)
+            if np.array_equal(moved.reshape(flow.dims), flow.places):
+                return [("pixelshuffle", {"factor": factor} | ({} if ahead else {"order": order}))]
+    return None
+
+
+def _unblocked(flow: Flow) -> list[Move] | None:
+    """Blocks of pixels that become channels: the pixel shuffle that would give the map back is looked for."""
+    if len(flow.dims) != 3 or flow.places is None or not flow.is_whole:
+        return None
+    back = np.empty(flow.places.size, np.int32)
+    back[flow.places.ravel()] = np.arange(flow.places.size, dtype=np.int32)
+    turned = Flow(flow.part, ours(flow.dims), flow.plain, back.reshape(flow.plain))
+    found = _blocks(turned)
+    return [("pixelunshuffle", options) for _, options in found] if found else None
 
 
 def _flattened(flow: Flow) -> list[Move] | None:

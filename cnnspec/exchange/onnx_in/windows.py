@@ -10,11 +10,11 @@ import numpy as np
 
 from cnnspec.exchange.onnx_in.build import CannotRead
 from cnnspec.exchange.onnx_in.call import NodeCall
-from cnnspec.exchange.onnx_in.rows import Result, Rows, Write, sides, sizes
+from cnnspec.exchange.onnx_in.rows import OperatorRows, Result, Write, sides, sizes
 from cnnspec.exchange.onnx_in.values import Array, Flow
 from cnnspec.layers.base import Shape, show, spatial
 
-ROWS: Final = Rows()
+ROWS: Final = OperatorRows()
 
 
 def per_axis(call: NodeCall, name: str, rank: int) -> tuple[int, ...]:
