@@ -102,11 +102,18 @@ class Model:
         """
         if batch < 1:
             raise ValueError(f"batch counts the images of a step: at least 1, not {batch}")
-        found, learned = inputs(images, self.network), self.scaling.learned
-        learns_bytes = learned == "bytes" or (self.classes and not learned)
-        if learns_bytes and not isinstance(found, Mapping):
-            found = as_trained(found, self.scaling)
+        found = inputs(images, self.network)
+        if isinstance(found, Mapping):
+            found = {name: self._as_trained(values, name) for name, values in found.items()}
+        else:
+            found = self._as_trained(found)
         return self.engine.forward(found, keep=keep, batch=batch)
+
+    def _as_trained(self, images: Array, name: str = "") -> Array:
+        """An input as the network takes it that learned from bytes."""
+        scaling = self.scaling.of_input(name)
+        learns_bytes = scaling.learned == "bytes" or (self.classes and not scaling.learned)
+        return as_trained(images, scaling) if learns_bytes else images
 
     def fit(
         self, data: DataLike, *,

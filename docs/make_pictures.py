@@ -66,7 +66,7 @@ def main(folder: Path, with_trained: bool = False) -> None:
     for name, example in TRAINED.items() if with_trained else ():
         network = cnnspec.load(example_path(example))
         recipe = network.training_recipe
-        data = load_for(recipe.data, network.input, network.output, target=recipe.target)
+        data = load_for(recipe.data, network.sample, network.output, target=recipe.target)
         model = network.build()
         model.fit(data)
         draw_answers(folder, name, model, data)

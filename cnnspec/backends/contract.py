@@ -2,14 +2,15 @@
 
 Arrays cross this border as NumPy's: images N x H x W x C, weights by PyTorch's
 names and in PyTorch's layouts, whatever an engine keeps inside. A network with several
-inputs takes them by name, ``{"left": images, "right": images}``, as many of each.
+inputs takes them by name, ``{"left": images, "right": images}``, as many of each, or as one array of
+records with a field an input (``images.joined``): that is how samples are kept, drawn and cut into batches.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, TypeAlias
 
 import numpy as np
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 Array: TypeAlias = NDArray[Any]
 Images: TypeAlias = "Array | Mapping[str, Array]"
-"""What flows in: N x H x W x C; by name where a network has several inputs."""
+"""What flows in: N x H x W x C; by name, or as records, where a network has several inputs."""
 
 IGNORED: Final = 255
 """The class number, in masks of bytes, of places that count nowhere."""
@@ -35,19 +36,19 @@ class Scaling:
     """What is done to bytes on their way in: ``byte·factor + shift``, one number or one a channel.
 
     Floating-point images are taken as they are, unless the network learned from such. Of several inputs
-    those that hold bytes are scaled.
+    each may be scaled in its own way.
     """
 
     factor: Array | float = 1 / 255
     shift: Array | float = 0.0
     learned: Literal["", "bytes", "floats"] = ""
     """What the network learned from; of ``floats``, whatever comes in is scaled as a float."""
+    inputs: Mapping[str, Scaling] = field(default_factory=dict)
+    """Of several inputs, what is done to each."""
 
-    @classmethod
-    def learned_from(cls, values: Sequence[Sequence[float]], floats: bool) -> Scaling:
-        """Factor and shift as a training had them."""
-        factor, shift = map(np.array, values)
-        return cls(factor, shift, "floats" if floats else "bytes")
+    def of_input(self, name: str) -> Scaling:
+        """What is done to an input."""
+        return self.inputs.get(name, self)
 
     @classmethod
     def of(cls, normalise: Normalise) -> Scaling:

@@ -7,14 +7,14 @@ be. A network that never learned from pixels takes floats as they are.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cnnspec.backends.contract import Array, Images, Scaling
-from cnnspec.layers.base import Shape
+from cnnspec.layers.base import SampleShape, Shape
 from cnnspec.network.graph import Network
 
 AT_ONCE: Final = 4096
@@ -123,6 +123,7 @@ def samples(images: ArrayLike, shape: Shape, name: str) -> Array:
 
 def inputs(images: ArrayLike | Mapping[str, ArrayLike], network: Network) -> Images:
     """What is given for a network, as ``samples`` has it; raises ValueError where it does not fit."""
+    images = parted(images) if is_joined(images) else images
     if len(network.inputs) == 1 and not isinstance(images, Mapping):
         return samples(images, network.input, network.name)
     wanted = ", ".join(f'"{node.name}": N x {" x ".join(map(str, node.output))}' for node in network.inputs)
@@ -142,6 +143,42 @@ def inputs(images: ArrayLike | Mapping[str, ArrayLike], network: Network) -> Ima
         told = ", ".join(f"{count} of {name}" for name, count in counts.items())
         raise ValueError(f"each sample has all inputs, so there must be as many of each; there are {told}")
     return found
+
+
+# Several inputs ----------------------------------------------------------------------
+
+
+def is_joined(images: object) -> bool:
+    """Whether images are records, a field an input."""
+    return isinstance(images, np.ndarray | np.void) and images.dtype.names is not None
+
+
+def joined(arrays: Mapping[str, Array]) -> Array:
+    """Several inputs, as many of each, as one array of records: a sample is an item, an input a field."""
+    kinds = [(name, values.dtype, values.shape[1:]) for name, values in arrays.items()]
+    found = np.empty(len(next(iter(arrays.values()))), kinds)
+    for name, values in arrays.items():
+        found[name] = values
+    return found
+
+
+def parted(images: Any) -> dict[str, Array]:
+    """Each input of records by its name; views of them."""
+    return {name: images[name] for name in images.dtype.names}
+
+
+def each(images: Array, change: Callable[[str, Array], Array]) -> Array:
+    """Images changed: those of each input, by its name, where there are several (else it is empty)."""
+    if not is_joined(images):
+        return change("", images)
+    return joined({name: change(name, values) for name, values in parted(images).items()})
+
+
+def sample_shape(images: Array) -> SampleShape:
+    """The shape of a sample; of records by input."""
+    if not is_joined(images):
+        return tuple(images.shape[1:])
+    return {name: values.shape[1:] for name, values in parted(images).items()}
 
 
 def count(images: Images) -> int:

@@ -12,14 +12,14 @@ import os
 import re
 import zlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from errno import EISDIR, ENOENT
 from math import prod
 from pathlib import Path
 from typing import Any, Final, Literal
 
 import numpy as np
-from pydantic import BaseModel, FiniteFloat, NonNegativeInt, ValidationError
+from pydantic import BaseModel, ConfigDict, FiniteFloat, NonNegativeInt, ValidationError
 from safetensors.numpy import save as save_arrays
 
 from cnnspec.backends.contract import Array, Predictor, Scaling
@@ -59,12 +59,32 @@ class Stored:
     about: Mapping[str, Any]
 
 
-class _ModelWords(BaseModel):
+class ScalingWords(BaseModel):
+    """What a file says of a ``Scaling``; of several inputs that of each stands under ``inputs``."""
+
+    model_config = ConfigDict(frozen=True)
+
+    scaling: tuple[tuple[FiniteFloat, ...], tuple[FiniteFloat, ...]] | None = None
+    """Factor and shift, one number or one a channel."""
+    learned: Literal["bytes", "floats"] | None = None
+    inputs: dict[str, ScalingWords] = {}
+
+    @classmethod
+    def of(cls, scaling: Scaling) -> ScalingWords:
+        factor, shift = (tuple(np.ravel(values).tolist()) for values in (scaling.factor, scaling.shift))
+        inputs = {name: cls.of(one) for name, one in scaling.inputs.items()}
+        return cls(scaling=(factor, shift), learned=scaling.learned or None, inputs=inputs)
+
+    def read(self) -> Scaling:
+        inputs = {name: one.read() for name, one in self.inputs.items()}
+        factor, shift = map(np.array, self.scaling or ((1 / 255,), (0.0,)))
+        return Scaling(factor, shift, self.learned or "", inputs)
+
+
+class _ModelWords(ScalingWords):
     """What a file of weights says of the model."""
 
-    scaling: tuple[tuple[FiniteFloat, ...], tuple[FiniteFloat, ...]] | None
-    classes: tuple[str, ...] | None
-    learned: Literal["bytes", "floats"] | None = None
+    classes: tuple[str, ...] | None = None
 
 
 class _Entry(BaseModel):
@@ -84,12 +104,9 @@ def save(model: Predictor, path: str | os.PathLike[str], within: Path | None = N
     ``within`` is as for ``write_atomically``. Raises OSError where the path is a folder, ValueError where
     its ending means another format.
     """
-    scaling = [np.ravel(values).tolist() for values in (model.scaling.factor, model.scaling.shift)]
-    about = {"network": model.network.name, "format": "cnnspec/weights/1", "scaling": scaling}
-    if model.classes:
-        about["classes"] = model.classes
-    if model.scaling.learned:
-        about["learned"] = model.scaling.learned
+    about: dict[str, Any] = {"network": model.network.name, "format": "cnnspec/weights/1"}
+    about |= {"classes": model.classes} if model.classes else {}
+    about |= ScalingWords.of(model.scaling).model_dump(exclude_defaults=True)
     write_atomically(_destination(Path(path)), encode(model.weights, about), within)
 
 
@@ -106,7 +123,7 @@ def load(model: Predictor, path: str | os.PathLike[str]) -> None:
     about = _about(path, model, stored)
     model.weights.update(stored.arrays)
     if about.scaling:
-        model.scaling = replace(Scaling.learned_from(about.scaling, False), learned=about.learned or "")
+        model.scaling = about.read()
     if about.classes:
         model.classes = about.classes
 
@@ -140,14 +157,18 @@ def _about(path: Path, model: Predictor, stored: Stored) -> _ModelWords:
     """What a file says of scaling and classes; raises SpecError where that is not so for this network."""
     try:
         found = _ModelWords.model_validate(
-            {name: stored.about.get(name) for name in _ModelWords.model_fields}
+            {name: stored.about[name] for name in _ModelWords.model_fields if name in stored.about}
         )
     except ValidationError as error:
         fault = error.errors(include_url=False)[0]
         raise _broken(path, f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}") from error
-    channels, outputs = model.network.input[-1], model.network.output[-1]
-    if any(len(values) not in (1, channels) for values in found.scaling or ()):
-        raise _broken(path, f"scaling is for other images than those of {channels} channels")
+    outputs = model.network.output[-1]
+    for node in model.network.inputs:
+        channels = node.output[-1]
+        if any(
+            len(values) not in (1, channels) for values in found.inputs.get(node.name, found).scaling or ()
+        ):
+            raise _broken(path, f"scaling is for other images than those of {channels} channels")
     if found.classes and len(found.classes) != outputs:
         raise _broken(path, f"it names {len(found.classes)} classes, the network has {outputs} outputs")
     return found

@@ -144,7 +144,7 @@ def _confusion(model: Model, run: Run | None, asked: InspectOptions) -> InspectA
 def _mistakes(model: Model, run: Run | None, asked: InspectOptions) -> InspectAnswer:
     data = samples.data_of(model, run, asked.data_name, asked.data_dir)
     result = model.evaluate(data, part=asked.part)
-    if result.target != "class":
+    if result.target not in ("class", "binary"):
         places = [index for index, _ in result.hardest[: asked.most or ROWS]]
         return _shown(model, data, result, places, asked)
     total = len(result.worst)
@@ -171,8 +171,11 @@ def _shown(
     """Some answers, as pictures or as numbers against numbers, and the samples' figures as a table."""
     figures = dict(result.hardest)
     rows = [(place, figures[place]) for place in places if place in figures]
+    pictures = shown.predictions(model, data, asked.part, places, result)
 
     def table(terminal: Terminal) -> list[str]:
+        if not rows or result.target == "binary":
+            return [pictures.note, "", *(name for name, _ in pictures.rows)]
         title = f"{asked.part} samples by number, with their {result.ranked}"
         lines = results.hardest(rows, result.ranked, result.samples, terminal, figure_text)
         return [title, *lines[1:]]
@@ -180,7 +183,6 @@ def _shown(
     if result.target == "numbers":
         numbers = shown.scatter(result)
         return InspectAnswer(table, lambda theme: scatter(numbers, theme))
-    pictures = shown.predictions(model, data, asked.part, places, result)
     return InspectAnswer(table, lambda theme: galleries.gallery(pictures, theme))
 
 

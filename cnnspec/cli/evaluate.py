@@ -99,6 +99,12 @@ def _details(found: Evaluation, terminal: Terminal, most: int) -> list[str]:
     if found.details:
         title = {"mask": "class", "binary": "question"}.get(found.target, "number")
         lines += ["", *results.figures(found.names, found.details, title, terminal, text)]
+    if most and found.target == "binary" and found.worst:
+        wrong = [
+            (o.index, found.answers[o.label], found.answers[o.answer], o.probability)
+            for o in found.worst[:most]
+        ]
+        return [*lines, "", *results.mistakes(wrong, len(found.worst), terminal)]
     if most and found.hardest:
         worst = found.hardest[:most]
         lines += ["", *results.hardest(worst, found.ranked, found.samples, terminal, text)]

@@ -13,6 +13,7 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
+from cnnspec.backends.images import parted
 from cnnspec.cli.console import stderr_console
 from cnnspec.cli.matrices import Array, numbers
 from cnnspec.cli.samples import check_index
@@ -24,6 +25,7 @@ from cnnspec.records import record
 from cnnspec.text import printable
 from cnnspec.training.data import LOADERS, load, numpy_files
 from cnnspec.training.data.dataset import Part
+from cnnspec.training.data.faults import unlike
 from cnnspec.training.data.picture import SUFFIXES, read_image
 from cnnspec.training.data.preprocess import fit_images
 from cnnspec.training.run import Run
@@ -118,6 +120,20 @@ def _sample(
     resized = resizing or (data.origin is not None and data.origin.resize)
     (image,) = fit_images(image[None], shape, resizing=resized)
     return image
+
+
+def whole_sample(text: str, inputs: Mapping[str, Shape]) -> dict[str, Array] | None:
+    """Each of several inputs, one sample, where a text names one of a data set: ``digits_pairs:test:7``."""
+    if (found := _sample_named(text)) is None:
+        return None
+    name, part, index = found
+    data = load(name, shape=inputs)
+    images, labels = data.part(part)
+    check_index(index, len(labels), part, "--input")
+    if data.shape != inputs:
+        raise unlike(f"samples of {name} are {show(data.shape)}; the network's input is {show(inputs)}")
+    _say(f"{part} sample {index:,} of {name}: {label_text(data, labels[index])}")
+    return parted(images[index : index + 1])
 
 
 def _is_there(path: Path) -> bool:

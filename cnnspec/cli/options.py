@@ -112,7 +112,10 @@ def data_options(function: F) -> F:
         help="Folder of the data; otherwise CNNSPEC_DATA, the cache or a download.",
     )(function)  # fmt: skip
     return click.option(
-        "--data", "data_name", metavar="NAME", help="mnist, fashion_mnist, digits, digits_scene, or a path."
+        "--data",
+        "data_name",
+        metavar="NAME",
+        help="mnist, fashion_mnist, digits, digits_scene, digits_pairs, or a path.",
     )(function)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,7 +16,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from cnnspec.layers.base import SampleShape
     from cnnspec.training.data import Dataset
+    from cnnspec.training.run import Run
 
 SCHEMA: Final = "cnnspec/prediction/1"
 BAR: Final = 24
@@ -24,7 +27,7 @@ BAR: Final = 24
 
 @click.command("predict")
 @click.argument("run")
-@click.argument("images", nargs=-1, type=click.Path(exists=True, path_type=Path))
+@click.argument("images", nargs=-1)
 @data_options
 @click.option(
     "--index", "indices", type=click.IntRange(0), multiple=True, metavar="N",
@@ -41,7 +44,7 @@ BAR: Final = 24
 )
 @format_option("text", "json")
 def command(
-    run: str, images: tuple[Path, ...], data_name: str | None, data_dir: Path | None,
+    run: str, images: tuple[str, ...], data_name: str | None, data_dir: Path | None,
     indices: tuple[int, ...], weights: Path | None, most: int, invert: bool | None, center: bool,
     resize: bool, output: str | None, form: str,
 ) -> int:  # fmt: skip
@@ -52,10 +55,10 @@ def command(
     saves all answers as an array (.npy).
 
     RUN is the folder of a run, or a spec whose newest run is meant. A folder among
-    the images means all in it.
+    the images means all in it. A network with several inputs is given them by name:
+    left=a.png right=b.png.
     """
     from cnnspec.cli import runs
-    from cnnspec.cli.inputs import Fit, named_images
     from cnnspec.cli.samples import data_of
     from cnnspec.training.evaluate import probabilities
     from cnnspec.training.shown import said
@@ -66,10 +69,9 @@ def command(
     recipe = record.recipe if record else model.network.training_recipe
     names, kind = model.classes, recipe.target.kind if recipe.target else "class"
     _refuse_picture(output, kind)
-    fit = Fit(model.network.input, record, invert, center, resize)
-    pictures = (item for path in _files(images) for item in named_images(path, model.network.input))
+    how = (record, invert, center, resize)
     samples: list[tuple[str, NDArray[np.uint8], str | None]]
-    samples = [(name, fit(name, image), None) for name, image in pictures]
+    samples = [(name, image, None) for name, image in _given(images, model.network.sample, how)]
     if indices:
         data = data_of(model, record, data_name, data_dir)
         names = data.names
@@ -89,16 +91,49 @@ def command(
     return 0
 
 
+def _given(
+    images: tuple[str, ...], sample: SampleShape, how: tuple[Run | None, bool | None, bool, bool]
+) -> list[tuple[str, NDArray[Any]]]:
+    """The images of the files as the network takes them, (1, …) each, with their names; of several inputs
+    the first of each go together, then the second."""
+    from cnnspec.backends.images import joined
+    from cnnspec.cli.inputs import Fit, named_images
+
+    if not isinstance(sample, Mapping):
+        fit = Fit(sample, *how)
+        pictures = (item for path in _files(images) for item in named_images(path, sample))
+        return [(name, fit(name, image)) for name, image in pictures]
+    found: dict[str, list[tuple[str, NDArray[Any]]]] = {name: [] for name in sample}
+    for text in images:
+        name, _, file = text.partition("=")
+        if name not in sample:
+            ways = " ".join(f"{name}=FILE" for name in sample)
+            raise click.UsageError(f"this network has several inputs; each is given by its name: {ways}")
+        fit = Fit(sample[name], *how)
+        pictures = (item for path in _files((file,)) for item in named_images(path, sample[name]))
+        found[name] += [(title, fit(title, image)) for title, image in pictures]
+    if len({*map(len, found.values())}) > 1:
+        counts = ", ".join(f"{len(images)} of {name}" for name, images in found.items())
+        raise click.UsageError(f"each sample has all inputs; there are {counts}")
+    return [
+        (
+            " ".join(title for title, _ in one),
+            joined(dict(zip(found, (image for _, image in one), strict=True))),
+        )
+        for one in zip(*found.values(), strict=True)
+    ]
+
+
 def _refuse_picture(output: str | None, kind: str) -> None:
     """Leaves before anything is computed where a file cannot be made of the answers."""
-    from cnnspec.training.shown import PICTURES
+    from cnnspec.training.shown import has_pictures
 
     if output is None:
         return
     suffix = Path(output).suffix.lower()
     if suffix not in (".npy", ".png", ".svg", ".pdf"):
         raise click.BadParameter(f'"{output}" must end in .npy, .png, .svg or .pdf', param_hint="--output")
-    if suffix != ".npy" and kind not in PICTURES:
+    if suffix != ".npy" and not has_pictures(kind):
         array = Path(output).with_suffix(".npy")
         message = f"the answers are no pictures; they can be saved as an array: {array}"
         raise click.BadParameter(message, param_hint="--output")
@@ -138,12 +173,14 @@ def _sample(data: Dataset, index: int) -> tuple[str, NDArray[np.uint8], str | No
     return f"test sample {index}", data.test.images[index : index + 1], label
 
 
-def _files(paths: tuple[Path, ...]) -> list[Path]:
+def _files(texts: Sequence[str]) -> list[Path]:
     """The files that the arguments name; a folder names all pictures in it, by name."""
     from cnnspec.training.data.picture import SUFFIXES, files_in, is_picture
 
     found: list[Path] = []
-    for path in paths:
+    for path in map(Path, texts):
+        if not path.exists():
+            raise click.BadParameter(f"Path '{path}' does not exist.", param_hint="'[IMAGES]...'")
         inside = path.is_dir()
         files = [file for file in files_in(path) if is_picture(file, ".npy")] if inside else [path]
         if not files:

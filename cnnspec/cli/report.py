@@ -133,7 +133,7 @@ def _predictions(model: Model, data: Dataset, result: Evaluation) -> Gallery | S
 
     if result.target == "numbers":
         return shown.scatter(result)
-    if result.target not in shown.PICTURES:
+    if not shown.has_pictures(result.target):
         return None
     places = range(min(shown.ROWS, result.samples))
     return shown.predictions(model, data, "test", places, result)

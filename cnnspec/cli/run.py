@@ -127,11 +127,13 @@ def network_for(document: Document, given: Sequence[str]) -> Network:
 
 def samples_of(network: Network, given: Sequence[str], seed: int, resizing: bool) -> dict[str, NDArray[Any]]:
     """The samples of each input; of several, each is given as ``--input NAME=X``."""
-    from cnnspec.cli.inputs import input_array, ways
+    from cnnspec.cli.inputs import input_array, ways, whole_sample
 
     inputs = {node.name: node.output for node in network.inputs}
     found = dict(zip(inputs, given, strict=False))
     if len(inputs) > 1:
+        if len(given) == 1 and (whole := whole_sample(given[0], inputs)):
+            return whole
         parts = (item.partition("=") for item in given)
         found = {name.strip(): text.strip() for name, _, text in parts}
     if len(found) != len(given) or found.keys() - inputs.keys():

@@ -27,7 +27,7 @@ def data_of(model: Model, run: Run | None, data_name: str | None, data_dir: Path
     network = model.network
     if run is None:
         data = load_for(
-            network.training_recipe.data, network.input, network.output,
+            network.training_recipe.data, network.sample, network.output,
             target=network.training_recipe.target, name=data_name, data_dir=data_dir, classes=model.classes,
         )  # fmt: skip
     else:
@@ -45,7 +45,7 @@ def samples_of(
 ) -> Dataset:  # fmt: skip
     """The samples of a run; raises SpecError that says which they are where they cannot be had."""
     load = partial(
-        load_for, shape=network.input, outputs=network.output, target=run.recipe.target, classes=classes,
+        load_for, shape=network.sample, outputs=network.output, target=run.recipe.target, classes=classes,
         progress=progress,
     )  # fmt: skip
     if name is not None or folder is not None:
@@ -76,7 +76,7 @@ def load_or_stand_in(
     gives way to the digits, with a note; one asked for by ``--data`` does not.
     """
     setting = recipe.data
-    load = partial(load_for, setting, network.input, network.output, target=recipe.target)
+    load = partial(load_for, setting, network.sample, network.output, target=recipe.target)
     try:
         return load(name=name, data_dir=folder, progress=progress)
     except SpecError as error:

@@ -200,7 +200,8 @@ def _recipe(elaborator: Elaborator, spec: tree.Spec, context: Context) -> Any:
         return None
     from cnnspec.recipe.read import read_recipe  # only specs with a recipe pay for it
 
-    image = elaborator.nodes[0].output if elaborator.nodes else None
+    inputs = [node.output for node in elaborator.nodes if not node.inputs]
+    image = inputs[0] if len(inputs) == 1 else None  # of several, training tells what does not fit
     evaluate = partial(elaborator.closed, context=context)
     recipe, diagnostics = read_recipe(train, evaluate, image, tuple(context.names()))
     for diagnostic in diagnostics:

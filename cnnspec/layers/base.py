@@ -11,6 +11,7 @@ No module of models has annotations that are strings (``from __future__ import a
 would evaluate those of a base anew for every class below it, a sixth of the time of a small command.
 """
 
+from collections.abc import Mapping
 from enum import StrEnum
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, TypeAlias
@@ -41,6 +42,8 @@ INITIAL_SYNONYMS: Final[dict[str, str]] = {
 
 Shape: TypeAlias = tuple[int, ...]
 Shapes: TypeAlias = tuple[Shape, ...]
+SampleShape: TypeAlias = Shape | Mapping[str, Shape]
+"""Of a sample: that of the input, or by name those of several inputs."""
 Sizes: TypeAlias = tuple[int, ...]
 
 AXES: dict[int, tuple[str, ...]] = {0: (), 1: ("w",), 2: ("h", "w"), 3: ("d", "h", "w")}
@@ -49,8 +52,10 @@ AXES: dict[int, tuple[str, ...]] = {0: (), 1: ("w",), 2: ("h", "w"), 3: ("d", "h
 AXIS_NAMES = {"d": "depth", "h": "height", "w": "width"}
 
 
-def show(shape: Shape) -> str:
-    """``28x28x6``: the way a shape is written and shown."""
+def show(shape: SampleShape) -> str:
+    """``28x28x6``: the way a shape is written and shown; of several ``left 28x28x1, right 28x28x1``."""
+    if isinstance(shape, Mapping):
+        return ", ".join(f"{name} {show(one)}" for name, one in shape.items())
     return "x".join(map(str, shape))
 
 

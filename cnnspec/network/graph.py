@@ -14,7 +14,7 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
 
 from cnnspec.diagnostics import Diagnostic, nearest
-from cnnspec.layers.base import Family, Layer, Shape, Shapes, Weight, show
+from cnnspec.layers.base import Family, Layer, SampleShape, Shape, Shapes, Weight, show
 from cnnspec.records import record
 from cnnspec.text import Span
 from cnnspec.upward import upward
@@ -163,11 +163,14 @@ class Network:
         return tuple(takewhile(lambda node: not node.inputs, self.nodes))
 
     @property
+    def sample(self) -> SampleShape:
+        """What a sample is: the shape of the input, or by name those of several."""
+        return self.input if len(self.inputs) == 1 else {node.name: node.output for node in self.inputs}
+
+    @property
     def input_text(self) -> str:
         """``28x28x1``, or ``left 28x28x1, right 28x28x1``."""
-        if len(self.inputs) == 1:
-            return show(self.input)
-        return ", ".join(f"{node.name} {show(node.output)}" for node in self.inputs)
+        return show(self.sample)
 
     @property
     def output(self) -> Shape:

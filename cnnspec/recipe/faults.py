@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from itertools import product
 from math import isqrt
 from typing import Final
 
 from cnnspec.diagnostics import Diagnostic, Fix, Label, any_of, did_you_mean
-from cnnspec.layers.base import Shape, show
+from cnnspec.layers.base import SampleShape, Shape, show
 from cnnspec.layers.registry import LAYERS
 from cnnspec.recipe.models import Normalise, Recipe
 from cnnspec.recipe.targets import LossSetting, TargetSetting
@@ -94,18 +95,21 @@ def cured(fault: Diagnostic, word: str, option: str | None, values: Mapping[str,
 
 
 def unlike_channels(
-    normalise: Normalise, image: Shape, place: Callable[[str, str], Span | None] = lambda word, option: None
+    normalise: Normalise,
+    sample: SampleShape,
+    place: Callable[[str, str], Span | None] = lambda word, option: None,
 ) -> Iterator[Diagnostic]:
-    """``normalise mean=(0.1,0.2,0.3)`` where the images, whose shape is given, have not as many channels."""
-    channels = image[-1] if len(image) > 1 else 1
-    for option in ("mean", "std"):
-        numbers = getattr(normalise, option)
+    """``normalise mean=(0.1,0.2,0.3)`` where images, or those of an input, have not as many channels."""
+    several = isinstance(sample, Mapping)
+    shapes = sample if isinstance(sample, Mapping) else {"the input": sample}
+    for option, (name, shape) in product(("mean", "std"), shapes.items()):
+        numbers, channels = getattr(normalise, option), shape[-1] if len(shape) > 1 else 1
         if isinstance(numbers, tuple) and len(numbers) != channels:
             count = f"{len(numbers)} number{'s' * (len(numbers) != 1)}"
             has = f"{channels} channel{'s' * (channels > 1)}"
             yield Diagnostic(
                 "wrong-setting",
-                f"normalise {option} has {count}, and the input has {has}",
+                f"normalise {option} has {count}, and {'the input ' * several}{name} has {has}",
                 place("normalise", option),
                 help=(f"give one number for all channels: {option}={numbers[0]:g}",) if numbers else (),
             )

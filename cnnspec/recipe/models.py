@@ -62,9 +62,11 @@ class Data(SettingModel):
     """Where the samples come from: a known set, or files of one's own.
 
     mnist and fashion_mnist are looked for in --data-dir, CNNSPEC_DATA and the cache, else downloaded;
-    digits come with scikit-learn; digits_scene makes pictures of several digits of these, or of MNIST's at
-    the path, with a class at every pixel; idx, npz, images (a folder a class) and csv are files at the path,
-    and a path alone says by itself which they are: data "own/pictures". It is relative to the spec's folder.
+    digits come with scikit-learn; of these, or of MNIST's at the path, digits_scene makes pictures of several
+    digits with a class at every pixel, and digits_pairs two digits, the same or not, for two inputs; idx,
+    npz, images (a folder a class) and csv are files at the path, and a path alone says by itself which they
+    are: data "own/pictures". It is relative to the spec's folder. Of several inputs an .npz has an
+    array each, by their names, and a csv a column of files.
     Folders of images may stand in folders train, val and test (or training, valid or validation, testing),
     and an .npz may hold x_val and y_val. Without a validation part of their own, samples for validation are
     drawn once, by the seed, from the training samples. They are evaluated after each epoch, never trained on.
@@ -76,7 +78,18 @@ class Data(SettingModel):
     example = "data mnist validation=0.1"
 
     name: Annotated[
-        Literal["mnist", "fashion_mnist", "digits", "digits_scene", "idx", "npz", "images", "csv", "files"],
+        Literal[
+            "mnist",
+            "fashion_mnist",
+            "digits",
+            "digits_scene",
+            "digits_pairs",
+            "idx",
+            "npz",
+            "images",
+            "csv",
+            "files",
+        ],
         BeforeValidator(lambda name: name.replace("-", "_") if isinstance(name, str) else name),
     ] = Field(default="mnist", description="a known set, or the kind of files at path; files: as they are")
     path: str | None = Field(default=None, description="file or folder of the samples, in quotes")

@@ -62,7 +62,7 @@ class Values:
         batch = {name: array[None] for name, array in given.items()}
         names = [node.name for node in network.layers]
         found = model.forward(batch if len(batch) > 1 else next(iter(batch.values())), keep=names)
-        read = {name: as_read(array, model.scaling) for name, array in batch.items()}
+        read = {name: as_read(array, model.scaling.of_input(name)) for name, array in batch.items()}
         maps = {
             network[name].index: _first(array)
             for name, array in {**found, **read}.items()

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnspec.backends.contract import IGNORED
+from cnnspec.backends.images import each, is_joined, parted
 from cnnspec.diagnostics import Diagnostic, SpecError
 from cnnspec.layers.base import show
 from cnnspec.recipe.faults import no_picture
@@ -125,6 +126,8 @@ def augmenter_of(
     """
     if setting is None:
         return None
+    if is_joined(images):
+        return _of_each(setting, target, images)
     augmenter = Augmenter(setting, images.shape[1:])
     if target.kind == "mask":
         return augmenter.with_masks
@@ -135,6 +138,22 @@ def augmenter_of(
         message = f"augment moves images and those to give alike, and these are {seen} and {given}"
         raise SpecError([Diagnostic("wrong-setting", message, help=("leave augment out",))])
     return augmenter.with_images
+
+
+def _of_each(setting: Augment, target: TargetSetting, images: Array) -> Change:
+    """Changes each picture of several inputs by itself; what is no picture stays."""
+    if target.kind in ("mask", "image"):
+        message = f"augment moves one image with its target, and a sample has {', '.join(parted(images))}"
+        raise SpecError([Diagnostic("wrong-setting", message, help=("leave augment out",))])
+    shapes = {name: values.shape[1:] for name, values in parted(images).items()}
+    change = {name: Augmenter(setting, shape) for name, shape in shapes.items() if len(shape) == 3}
+    if not change:
+        raise SpecError([no_picture(next(iter(shapes.values())), None)])
+
+    def changed(batch: Array, labels: Array, drawn: Drawn) -> tuple[Array, Array]:
+        return each(batch, lambda name, part: change[name](part, drawn) if name in change else part), labels
+
+    return changed
 
 
 def _sample(images: Array, rows: NDArray[np.float32], columns: NDArray[np.float32]) -> Array:

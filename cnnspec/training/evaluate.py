@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from math import isfinite
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnspec.backends.contract import Predictor
+from cnnspec.backends.contract import Predictor, Scaling
+from cnnspec.backends.images import is_joined, parted
 from cnnspec.recipe.models import Normalise
 from cnnspec.training.data.dataset import Dataset
 from cnnspec.training.data.fitting import fitted
@@ -45,19 +46,40 @@ def answers_of(model: Predictor, outputs: NDArray[Any], kind: str) -> NDArray[np
 
 def fit_data(model: Predictor, data: Dataset, resize_images: bool = False) -> Dataset:
     """The data as the model takes them; raises SpecError where they do not fit."""
-    return fitted(data, model.network.input, model.network.output, resize_images=resize_images)
+    return fitted(data, model.network.sample, model.network.output, resize_images=resize_images)
 
 
-def scaling_of(normalise: Normalise, images: NDArray[Any]) -> tuple[list[float], list[float]]:
-    """(factor, shift) a channel, so that value·factor + shift is as the recipe asks."""
+def scaling_of(normalise: Normalise, images: NDArray[Any]) -> Scaling:
+    """A factor and a shift a channel, so that value·factor + shift is as the recipe asks.
+
+    Of several inputs those alike in shape and kind of number are scaled alike: weights that they share see
+    one scale.
+    """
+    if not is_joined(images):
+        return _scaling(normalise, [images])
+    fields, alike = parted(images), dict[Any, dict[str, NDArray[Any]]]()
+    for name, values in fields.items():
+        alike.setdefault((values.dtype, values.shape), {})[name] = values
+    found = {
+        name: one
+        for group in alike.values()
+        if (one := _scaling(normalise, [*group.values()]))
+        for name in group
+    }
+    return replace(found[next(iter(fields))], inputs=found)
+
+
+def _scaling(normalise: Normalise, inputs: Sequence[NDArray[Any]]) -> Scaling:
+    """Of inputs that are alike."""
+    learned: Literal["bytes", "floats"] = "bytes" if inputs[0].dtype == np.uint8 else "floats"
     if normalise.kind == "none":
-        return [1.0], [0.0]
+        return Scaling(np.ones(1), np.zeros(1), learned)
     mean, std = np.atleast_1d(normalise.mean), np.atleast_1d(normalise.std)
-    top = 255 if images.dtype == np.uint8 else 1
     if normalise.kind == "standard":
-        mean, std = _statistics(images) if top == 255 else _moments(images)
-    factor, shift = np.broadcast_arrays(1 / (top * std), -mean / std)
-    return factor.tolist(), shift.tolist()
+        whole = inputs[0] if len(inputs) == 1 else np.concatenate(inputs)
+        mean, std = _statistics(whole) if learned == "bytes" else _moments(whole)
+    factor, shift = np.broadcast_arrays(1 / ((255 if learned == "bytes" else 1) * std), -mean / std)
+    return Scaling(factor, shift, learned)
 
 
 def _statistics(images: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -121,6 +143,13 @@ class Evaluation:
     """Of numbers and of yes and no: what was so, and the answers (samples, columns)."""
 
     @property
+    def answers(self) -> tuple[str, ...]:
+        """What an answer may be: the classes, or each question with no and yes."""
+        if self.target != "binary":
+            return self.names
+        return tuple(word for name in self.names for word in (f"not {name}", name))
+
+    @property
     def headline(self) -> tuple[str, float]:
         """The figure that tells most, with its name."""
         return next(iter(self.figures.items()))
@@ -179,6 +208,11 @@ class Evaluation:
             "names": list(self.names),
             "details": columns,
             "confusion": self.confusion.tolist(),
+            **(
+                {"worst": [one.to_dict(self.answers) for one in self.worst]}
+                if self.target == "binary"
+                else {}
+            ),
             "hardest": [{"index": index, self.ranked: number(value)} for index, value in self.hardest],
         }
 
@@ -192,7 +226,7 @@ class Evaluation:
 
 @dataclass(frozen=True, slots=True)
 class Misclassification:
-    """One sample, its class, its answer, and the confidence (0 to 1)."""
+    """One sample, its class, its answer (by number, of ``Evaluation.answers``), the confidence (0 to 1)."""
 
     index: int
     label: int

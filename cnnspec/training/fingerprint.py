@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from cnnspec.backends.contract import Engine
+from cnnspec.backends.images import sample_shape
 from cnnspec.diagnostics import Diagnostic, SpecError
 from cnnspec.layers.base import show
 from cnnspec.recipe.models import Recipe
@@ -118,7 +119,7 @@ def _sample_changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterat
 def _samples(samples: Samples) -> dict[str, Any]:
     return {
         "samples": len(samples.labels),
-        "shape": show(samples.images.shape[1:]),
+        "shape": show(sample_shape(samples.images)),
         "images": zlib.crc32(np.ascontiguousarray(samples.images).data),
         "labels": zlib.crc32(np.ascontiguousarray(samples.labels).data),
     }

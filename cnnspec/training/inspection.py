@@ -16,17 +16,19 @@ from numpy.typing import NDArray
 
 from cnnspec.analysis.report import analyze
 from cnnspec.backends.contract import Predictor, Scaling
+from cnnspec.backends.images import is_joined
 from cnnspec.diagnostics import SpecError
 from cnnspec.document import load
 from cnnspec.layers.writing import value_text
 from cnnspec.network.graph import Network, Node
 from cnnspec.recipe.models import Augment, Recipe
-from cnnspec.training.augment import Augmenter
+from cnnspec.recipe.targets import CLASS
+from cnnspec.training.augment import augmenter_of
 from cnnspec.training.data.dataset import Dataset, Part, divide
 from cnnspec.training.evaluate import figure_text
 from cnnspec.training.history import EpochRecord, MetricsFile
 from cnnspec.training.run import METRICS, SPEC, Run
-from cnnspec.training.shown import label_text, samples_of
+from cnnspec.training.shown import as_picture, label_text, samples_of
 from cnnspec.views import results
 
 if TYPE_CHECKING:
@@ -83,6 +85,8 @@ def as_image(values: NDArray[Any], shape: Sequence[int]) -> NDArray[Any]:
     A flattened map gets its ``shape`` back; a vector becomes a square where its
     length is one, else a row; the planes of a volume lie one below the other.
     """
+    if is_joined(values):
+        return as_picture(values)
     if values.ndim > 1:
         return values.reshape(-1, *values.shape[-2:])
     if len(shape) == 3:
@@ -95,9 +99,10 @@ def as_image(values: NDArray[Any], shape: Sequence[int]) -> NDArray[Any]:
 def maps(model: Predictor, image: NDArray[Any], layer: str, title: str = "") -> results.FeatureMaps:
     """What a layer makes of one image, given as the network takes it, without the sample axis."""
     shown = as_image(image, model.network.input)
-    if model.network[layer].index == 0:
-        return results.FeatureMaps(layer, shown, shown, title)
-    values = model.forward(image[None], keep=[layer])[layer][0]
+    if not model.network[layer].inputs:
+        read = as_image(image[layer], ()) if is_joined(image) else shown
+        return results.FeatureMaps(layer, read, shown, title)
+    values = model.forward(np.asarray(image)[None], keep=[layer])[layer][0]
     found = values if values.ndim == 1 else as_image(values, values.shape)
     return results.FeatureMaps(layer, found, shown, title)
 
@@ -107,16 +112,17 @@ def confusion(found: Evaluation) -> results.Confusion:
     if not found.confusion.size:
         cure = "cnnspec inspect RUN predictions shows them beside what was wanted"
         raise SpecError.of("nothing-to-show", "the answers are not of one class each", cure)
-    names = (f"not {found.names[0]}", found.names[0]) if found.target == "binary" else found.names
-    return results.Confusion(found.confusion, names, "pixels" if found.target == "mask" else "samples")
+    return results.Confusion(
+        found.confusion, found.answers, "pixels" if found.target == "mask" else "samples"
+    )
 
 
 def mistakes(found: Evaluation, images: NDArray[Any], count: int) -> list[results.Misclassified]:
     """The most confident wrong answers, with the images they were given to."""
     return [
         results.Misclassified(
-            as_image(images[one.index], images.shape[1:]), one.index, found.names[one.label],
-            found.names[one.answer], one.probability,
+            as_image(images[one.index], images.shape[1:]), one.index, found.answers[one.label],
+            found.answers[one.answer], one.probability,
         )
         for one in found.worst[:count]
     ]  # fmt: skip
@@ -162,8 +168,8 @@ def neighbours(
 
 def features(model: Predictor, images: NDArray[Any], layer: str) -> NDArray[np.float32]:
     """A layer's outputs as (samples, values); of the input, the pixels as the network sees them."""
-    if model.network[layer].index == 0:
-        values = _scaled(images, model.scaling)
+    if not model.network[layer].inputs:
+        values = _scaled(images[layer] if is_joined(images) else images, model.scaling.of_input(layer))
     else:
         values = model.forward(images, keep=[layer])[layer]
     return values.reshape(len(images), -1)
@@ -265,7 +271,7 @@ def samples_of_each_class(data: Dataset, part: Part, count: int) -> results.Gall
     rows = []
     for label, name in enumerate(data.names[:MOST_CLASSES]):
         places = np.flatnonzero(labels == label)[:count]
-        rows.append((name, tuple(as_image(images[place], data.shape) for place in places)))
+        rows.append((name, tuple(as_image(images[place], images.shape[1:]) for place in places)))
     cut = f", the first {MOST_CLASSES} of {data.classes} classes" if data.classes > MOST_CLASSES else ""
     note = f"the first of {len(labels):,} {_WHICH[part]} samples of each class{cut}"
     return results.Gallery(data.name, note, tuple(rows))
@@ -277,7 +283,7 @@ def samples_at(data: Dataset, part: Part, places: Sequence[int]) -> results.Gall
     if data.target.kind != "class":
         return samples_of(data, part, places)
     rows = [
-        (f"{place}: {data.names[int(labels[place])]}", (as_image(images[place], data.shape),))
+        (f"{place}: {data.names[int(labels[place])]}", (as_image(images[place], images.shape[1:]),))
         for place in places
     ]
     return results.Gallery(data.name, f"{_WHICH[part]} samples by number, with their classes", tuple(rows))
@@ -290,13 +296,15 @@ def augmented_samples(
 
     Raises SpecError where the samples are no images.
     """
-    augmenter = Augmenter(setting, data.shape)
+    change = augmenter_of(setting, CLASS, data.train_images, data.train_labels)
+    assert change is not None
     generator = np.random.default_rng(seed)
     rows = []
     for place in places:
-        image = data.train_images[place]
-        made = augmenter(np.repeat(image[None], count, axis=0), generator)
-        rows.append((label_text(data, data.train_labels[place]) or str(place), (image, *made)))
+        image, label = data.train_images[place : place + 1], data.train_labels[place]
+        made, _ = change(np.repeat(image, count, 0), label, generator)
+        shown = [as_picture(one) if is_joined(one) else one for one in (*image, *made)]
+        rows.append((label_text(data, label) or str(place), tuple(shown)))
     plain = Augment()
     options = [f"{name}={value_text(value)}" for name, value in setting if value != getattr(plain, name)]
     note = f"{data.name}: a training sample, and what it may look like"

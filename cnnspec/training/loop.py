@@ -39,7 +39,10 @@ if TYPE_CHECKING:
     from cnnspec.network.graph import Network
 
 DataLike: TypeAlias = Dataset | str | os.PathLike[str] | tuple[Any, Any] | NDArray[Any]
-"""A Dataset, the name or the path of one, a pair (images, labels), or images that are to be given back."""
+"""A Dataset, the name or the path of one, a pair (images, labels), or images that are to be given back.
+
+Of several inputs images are given by name, ``({"left": …, "right": …}, labels)``.
+"""
 
 
 def fit(
@@ -113,8 +116,9 @@ def _refuse_loss(target: TargetSetting | None, recipe: Recipe) -> None:
 def _advice(network: Network, recipe: Recipe, data: Dataset) -> Iterator[Diagnostic]:
     """What is odd about a recipe with this network and these data, beyond what was said of the spec's own."""
     yield from silence(advise_on_learning(network, recipe))
-    known = set(advise(network.training_recipe, network.input))
-    yield from (item for item in advise(recipe, network.input) if item not in known)
+    image = network.input if len(network.inputs) == 1 else None
+    known = set(advise(network.training_recipe, image))
+    yield from (item for item in advise(recipe, image) if item not in known)
     yield from advise_on_validation(recipe, data.validation is not None)
 
 
@@ -182,14 +186,14 @@ def _dataset(data: DataLike | NDArray[Any], model: Predictor, recipe: Recipe, kn
     if isinstance(data, str | os.PathLike):
         how = recipe.data
         return load(
-            os.fspath(data), shape=model.network.input, test=how.test, resize=how.resize, label=how.label,
+            os.fspath(data), shape=model.network.sample, test=how.test, resize=how.resize, label=how.label,
             target=recipe.target,
         )  # fmt: skip
     if isinstance(data, np.ndarray) and recipe.target and recipe.target.kind == "image":
         data = (data, None)
     if not isinstance(data, tuple | list) or len(data) != 2:
         raise TypeError("data must be a Dataset, the name or path of one, or a pair (images, labels)")
-    return arrays.dataset_of(data[0], data[1], model.network.input, known, recipe.target)
+    return arrays.dataset_of(data[0], data[1], model.network.sample, known, recipe.target)
 
 
 class Interruption:

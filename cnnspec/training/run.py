@@ -27,7 +27,7 @@ from pydantic import (
 from cnnspec.backends.contract import Predictor, Scaling
 from cnnspec.backends.weights import CHECKPOINTS as CHECKPOINTS
 from cnnspec.backends.weights import WEIGHTS as WEIGHTS
-from cnnspec.backends.weights import load
+from cnnspec.backends.weights import ScalingWords, load
 from cnnspec.diagnostics import Diagnostic, SpecError
 from cnnspec.document import RUN_SPEC
 from cnnspec.files import read_bytes, write_atomically
@@ -80,6 +80,8 @@ class Run(BaseModel):
     """Factor and shift of the pixels, one number or one a channel, as they were trained with."""
     floats: bool = False
     """Whether it was trained on floats, not on bytes."""
+    inputs: dict[str, ScalingWords] = {}
+    """Of several inputs, both for each."""
     dark_borders: bool | None = None
     """Whether the training images end in dark pixels, as MNIST's do; None in records that do not say."""
     test: TestFigures | None = None
@@ -116,7 +118,8 @@ class Run(BaseModel):
     @property
     def pixels(self) -> Scaling:
         """What is done to the bytes of an image."""
-        return Scaling.learned_from(self.scaling, floats=self.floats)
+        learned: Literal["floats", "bytes"] = "floats" if self.floats else "bytes"
+        return ScalingWords(scaling=self.scaling, learned=learned, inputs=self.inputs).read()
 
 
 def is_run(path: str | Path) -> bool:

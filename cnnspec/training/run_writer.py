@@ -12,7 +12,7 @@ from typing import Final
 
 import numpy as np
 
-from cnnspec.backends.weights import load, read, save
+from cnnspec.backends.weights import ScalingWords, load, read, save
 from cnnspec.diagnostics import Diagnostic, Severity, SpecError
 from cnnspec.files import LARGEST, read_bytes, refuse_links, sweep, sync_folder, write_atomically
 from cnnspec.network.write import write as written
@@ -176,12 +176,13 @@ class RunWriter:
 
     def _record(self, uses: set[str]) -> Run:
         trainer = self.trainer
-        factor, shift = map(tuple, trainer.scaling)
+        words = ScalingWords.of(trainer.scaling)
+        assert words.scaling is not None
         return Run(
             network=trainer.engine.network.name, seed=trainer.engine.seed, recipe=trainer.recipe,
             begun_from=trainer.begun_from, data=self.data.origin, set=self.data.name,
-            classes=self.data.names, scaling=(factor, shift),
-            floats=self.data.train_images.dtype != np.uint8,
+            classes=self.data.names, scaling=words.scaling, floats=words.learned == "floats",
+            inputs=words.inputs,
             dark_borders=have_dark_borders(self.data.train_images),
             uses=tuple(sorted({*uses, *self.sources} - {SPEC})),
         )  # fmt: skip

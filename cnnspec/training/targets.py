@@ -251,6 +251,18 @@ class BinaryJudge(_Columns):
             for name in ("accuracy", "precision", "recall", "F1", "AUC")
         }
 
+    def _worst(self) -> tuple[Misclassification, ...]:
+        """Wrong answers, of each question, the most confident first."""
+        truths, chances = self._pairs()
+        said = chances > 0.5
+        sure = np.where(said, chances, 1 - chances)
+        wrong = np.argwhere(said != (truths > 0.5))
+        found = [
+            Misclassification(n, 2 * q + (not said[n, q]), 2 * q + int(said[n, q]), float(sure[n, q]))
+            for n, q in wrong.tolist()
+        ]
+        return tuple(sorted(found, key=lambda one: -one.probability))
+
     def _confusion(self) -> Array:
         """Of a single question: no and yes down, what was said across."""
         if len(self.names) > 1:

@@ -12,7 +12,9 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnspec.backends.contract import Engine, Images, Scaling
+from cnnspec.backends.contract import Engine, Images
+from cnnspec.backends.images import sample_shape
+from cnnspec.backends.weights import ScalingWords
 from cnnspec.diagnostics import Diagnostic, SpecError
 from cnnspec.recipe.faults import unlike_channels
 from cnnspec.recipe.models import CrossEntropy, Recipe
@@ -52,10 +54,9 @@ class Trainer:
         self.kind = data.target.kind
         give = partial(wanted, self.kind, outputs=engine.network.output)
         self.batches = Batches(images, labels, size, engine.seed, augmenter, joined=joined, give=give)
-        if odd := tuple(unlike_channels(recipe.normalise, images.shape[1:])):
+        if odd := tuple(unlike_channels(recipe.normalise, sample_shape(images))):
             raise SpecError(odd)
-        self.scaling = scaling_of(recipe.normalise, images)
-        engine.scaling = Scaling.learned_from(self.scaling, floats=images.dtype != np.uint8)
+        self.scaling = engine.scaling = scaling_of(recipe.normalise, images)
         engine.classes = data.names
         self.class_weights = _class_weights(recipe, labels, data.classes)
         self.session = engine.train(recipe, self.batches, self.class_weights)
@@ -191,7 +192,7 @@ class Trainer:
         self._check_weights()
         state = {
             "format": FORMAT, "step": self.state.step, "place": self.state.to_dict(), **self.session.state,
-            "scaling": self.scaling, "signature": self.fingerprint,
+            **ScalingWords.of(self.scaling).model_dump(exclude_defaults=True), "signature": self.fingerprint,
         }  # fmt: skip
         return Checkpoint(self.engine.weights, self.session.arrays, state)
 

@@ -170,7 +170,7 @@ def test_gradients_agree_with_differences() -> None:
 def test_data_with_one_input_are_refused_before_the_first_step() -> None:
     network = cnnspec.parse(TWO)
     data = (np.zeros((9, 8, 8, 1), np.uint8), np.arange(9) % 3)
-    with pytest.raises(cnnspec.SpecError, match="left and right"):
+    with pytest.raises(cnnspec.SpecError, match="left 8x8x1, right 8x8x1"):
         network.build().fit(data, epochs=1)
 
 

@@ -24,7 +24,7 @@ def trained(name: str) -> tuple[dict[str, float], cnnspec.Model, Dataset]:
     """The figures of the test set after the spec's own recipe."""
     network = cnnspec.load(example_path(name))
     recipe = network.training_recipe
-    data = load_for(recipe.data, network.input, network.output, target=recipe.target)
+    data = load_for(recipe.data, network.sample, network.output, target=recipe.target)
     model = network.build()
     model.fit(data)
     return dict(model.evaluate(data).figures), model, data

@@ -11,9 +11,18 @@ from tools import fault_of
 from cnnspec.recipe.models import Data
 from cnnspec.training.data import load_for, numpy_files, table
 from cnnspec.training.data import values as arrays
-from cnnspec.training.data.arrays import dataset_of, samples
+from cnnspec.training.data.arrays import ConvertedArrays, dataset_of
+from cnnspec.training.data.arrays import samples as read
 from cnnspec.training.data.dataset import Dataset
 from cnnspec.training.data.fitting import fitted
+
+
+def samples(where: str, arrays: dict[str, Any], shape: tuple[int, ...] | None = None) -> ConvertedArrays:
+    """Arrays by name, images and labels by turns."""
+    names = list(arrays)
+    images = [{name: arrays[name]} for name in names[::2]]
+    return read(where, images, {name: arrays[name] for name in names[1::2]}, shape)
+
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (6, 4, 5), np.uint8)
 IMAGES[0, 0, :2] = 0, 255

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from itertools import chain
+from typing import Any
 
 import numpy as np
 
 from cnnspec.backends.contract import Images, Scaling
-from cnnspec.backends.images import pixels
+from cnnspec.backends.images import is_joined, pixels
 from cnnspec.backends.numpy.compile.lower import late_tails, lower, map_readers
 from cnnspec.backends.numpy.compile.memory import place
 from cnnspec.backends.numpy.compile.plan import LossHead, ProgramPlan, StepCall
@@ -17,7 +18,6 @@ from cnnspec.backends.numpy.kernels.table import PICKS
 from cnnspec.backends.numpy.layout import Array, inner_view, outer_view
 from cnnspec.backends.numpy.losses import Loss
 from cnnspec.backends.numpy.parameters import Parameters
-from cnnspec.diagnostics import SpecError
 
 MakeLoss = Callable[..., Loss]
 
@@ -72,23 +72,17 @@ class Program:
         self._scalings: dict[str, tuple[Scaling, Array, Array]] = {}
 
     def load(self, images: Images, labels: Array | None = None) -> None:
-        """Take a batch in: images N x H x W x C, as ``images.pixels`` has it; several inputs by name.
+        """Take a batch in: images N x H x W x C, as ``images.pixels`` has it; several by name or as records.
 
         Labels are class numbers, or the wanted outputs themselves.
         """
-        given = images if isinstance(images, Mapping) else {self.network.nodes[0].name: images}
-        if len(given) < len(self.inputs):
-            names = " and ".join(self.inputs)
-            message = f"this network has {len(self.inputs)} inputs, {names}, and the samples have one"
-            raise SpecError.of(
-                "data-unlike-network",
-                message,
-                "give samples of each by name to predict; training takes one input yet",
-            )
+        given: Any = images
+        if not isinstance(images, Mapping) and not is_joined(images):
+            given = {self.network.nodes[0].name: images}
         for name, into in self.inputs.items():
             found = pixels(given[name])
             view = inner_view(found.reshape(self.batch, *self.network[name].output))
-            if found.dtype == np.uint8 or self._intake.scaling.learned == "floats":
+            if found.dtype == np.uint8 or self._intake.scaling.of_input(name).learned == "floats":
                 self._scale(name, view, into)
             else:
                 np.copyto(into, view, casting="same_kind")
@@ -99,12 +93,12 @@ class Program:
     def _scale(self, name: str, view: Array, into: Array) -> None:
         known = self._scalings.get(name)
         if known is None or known[0] is not self._intake.scaling:
-            scaling = self._intake.scaling
+            scaling = self._intake.scaling.of_input(name)
             factor, shift = (
                 np.reshape(value, (-1, *(1,) * min(2, view.ndim - 1))).astype(into.dtype)
                 for value in (scaling.factor, scaling.shift)
             )
-            known = self._scalings[name] = scaling, factor, shift
+            known = self._scalings[name] = self._intake.scaling, factor, shift
         _, factor, shift = known
         np.multiply(view, factor, out=into, casting="unsafe")
         if np.any(shift):

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from cnnspec.diagnostics import nearest
-from cnnspec.layers.base import Shape
+from cnnspec.layers.base import SampleShape, Shape, show
 from cnnspec.recipe.models import Data
 from cnnspec.recipe.targets import CLASS, ImageTarget, MaskTarget, TargetSetting
 from cnnspec.training.data import columns, idx, images, numpy_files, pairs, published, scenes
 from cnnspec.training.data.dataset import Dataset
-from cnnspec.training.data.faults import missing, nothing_left
+from cnnspec.training.data.faults import missing, nothing_left, unlike
 from cnnspec.training.data.fitting import aimed, fitted, match_classes
 from cnnspec.training.data.picture import entries_in, folders_in
 from cnnspec.training.data.published import Progress
@@ -31,12 +31,24 @@ class Request:
 
     kind: str
     path: Path | None
-    shape: Shape | None
+    sample: SampleShape | None
     test: float
     resize: bool
     label: str | int | None
     progress: Progress | None
     target: TargetSetting | None = None
+
+    @property
+    def shape(self) -> Shape | None:
+        """Of the one input; raises SpecError where the network takes several."""
+        if not isinstance(self.sample, Mapping):
+            return self.sample
+        names = ", ".join(self.sample)
+        raise unlike(
+            f"data {self.kind} gives one image a sample; the network takes {show(self.sample)}",
+            f"give an .npz with an array for each input ({names}), or a csv with a column of files for each",
+            "or pairs of digits, the same or not: data digits_pairs",
+        )
 
     @property
     def files(self) -> Path:
@@ -65,11 +77,12 @@ LOADERS: Final[dict[str, Callable[[Request], Dataset]]] = {
     "fashion_mnist": _published,
     "digits": lambda request: published.load_digits(),
     "digits_scene": lambda request: scenes.load(request.path, request.shape),
+    "digits_pairs": lambda request: scenes.load_pairs(request.path, request.sample),
     "idx": lambda request: idx.load(request.files),
-    "npz": lambda request: numpy_files.load(request.files, request.shape, request.test, request.target),
+    "npz": lambda request: numpy_files.load(request.files, request.sample, request.test, request.target),
     "images": _images,
     "csv": lambda request: columns.load(
-        request.files, request.shape, request.test, request.target or CLASS, request.label, request.resize
+        request.files, request.sample, request.test, request.target or CLASS, request.label, request.resize
     ),
 }
 """By the names of the recipe: known sets first, then the kinds of files."""
@@ -79,18 +92,18 @@ def load(
     name: str,
     data_dir: str | os.PathLike[str] | None = None,
     *,
-    shape: Shape | None = None,
+    shape: SampleShape | None = None,
     test: float = 0.2,
     resize: bool = False,
     label: str | int | None = None,
     target: TargetSetting | None = None,
     progress: Progress | None = None,
 ) -> Dataset:
-    """A known set (``mnist``, ``fashion_mnist``, ``digits``, ``digits_scene``), or the files at a path.
+    """A known set (``mnist``, ``digits``, …: see ``cnnspec layers data``), or the files at a path.
 
     ``name`` may also be a kind of file (``idx``, ``npz``, ``images``, ``csv``) with
-    its path in ``data_dir``, or the path itself. ``shape`` is the network's input,
-    ``test`` the share held out where the files have no test part, ``label`` the
+    its path in ``data_dir``, or the path itself. ``shape`` is the network's input, by name where it has
+    several (``network.sample``), ``test`` the share held out where the files have no test part, ``label`` the
     column of a table that holds the label, by its head or its number from 1; ``target`` what is wanted
     for each sample, where it is not what the data give by themselves, usually a class.
     Raises SpecError where the data cannot be had or are damaged.
@@ -114,7 +127,7 @@ data = load
 
 def load_for(
     setting: Data,
-    shape: Shape,
+    shape: SampleShape,
     outputs: int | Shape,
     *,
     target: TargetSetting | None = None,

@@ -1,20 +1,23 @@
 """Tables (CSV) by what their columns are: numbers to predict, yes or no, a class; inputs, or files.
 
 A table of a class and pixels is read by ``table``; here are those with other targets, and those whose samples
-stand in files that a column names.
+stand in files that a column names, or several, one an input.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnspec.diagnostics import nearest
+from cnnspec.backends.images import joined
+from cnnspec.diagnostics import SpecError, nearest
 from cnnspec.files import opened
-from cnnspec.layers.base import Shape, show
+from cnnspec.layers.base import SampleShape, Shape, show
 from cnnspec.recipe.targets import TargetSetting
 from cnnspec.training.data import table
 from cnnspec.training.data.arrays import inputs
@@ -31,17 +34,18 @@ INPUTS: Final = "every other column is an input"
 
 
 def load(
-    path: Path, shape: Shape | None, test: float, target: TargetSetting, label: str | int | None, resize: bool
-) -> Dataset:
+    path: Path, shape: SampleShape | None, test: float, target: TargetSetting, label: str | int | None,
+    resize: bool,
+) -> Dataset:  # fmt: skip
     """The samples of a table with the columns that the ``target`` names; SpecError names line and column."""
-    if target.kind == "class" and not _names_files(path):
+    if not isinstance(shape, Mapping) and target.kind == "class" and not _names_files(path):
         return table.load(path, shape, test, label)
     lines = table.read_lines(path)
     is_columns = target.kind in ("numbers", "binary")
     head = [cell.strip() for cell in lines[0].cells] if _has_head(lines, target, label) else []
     body = lines[1:] if head else lines
-    files = _file_column(body)
-    if files is None and not is_columns:
+    files = _file_columns(body)
+    if not isinstance(shape, Mapping) and not files and not is_columns:
         return table.load(path, shape, test, label)
     _check(path, body, head)
     if not is_columns and target.kind != "class":
@@ -49,10 +53,12 @@ def load(
     chosen = _chosen(path, head, len(body[0].cells), target, label, files)
     labels, names = _targets(path, body, head, chosen, target)
     notes: tuple[str, ...]
-    if files is None:
+    if isinstance(shape, Mapping):
+        images, notes = _by_input(path, body, head, chosen, files, shape, resize)
+    elif not files:
         images, notes = _from_columns(path, body, head, chosen, shape)
     else:
-        images, notes = _from_files(path, body, files, shape, resize), ()
+        images, notes = _from_files(path, body, files[0], shape, resize), ()
     parts = {"train": Samples(images, labels)}
     return of_parts(path.stem, parts, names, test, notes, target)
 
@@ -84,23 +90,26 @@ def _check(path: Path, lines: list[TableLine], head: list[str]) -> None:
             raise bad_file(path, f"line {line.number} has {line.width} values, the first has {width}")
 
 
-def _file_column(lines: list[TableLine]) -> int | None:
-    """The first column whose cells are all names of files of samples."""
+def _file_columns(lines: list[TableLine]) -> list[int]:
+    """The columns whose cells are all names of files of samples."""
     width = min((line.width for line in lines), default=0)
-    for column in range(width):
-        if all(is_picture(Path(line.cell(column).strip()), ".npy") for line in lines):
-            return column
-    return None
+    return [
+        column for column in range(width)
+        if all(is_picture(Path(line.cell(column).strip()), ".npy") for line in lines)
+    ]  # fmt: skip
 
 
 def _chosen(
-    path: Path, head: list[str], width: int, target: TargetSetting, label: str | int | None, files: int | None
+    path: Path, head: list[str], width: int, target: TargetSetting, label: str | int | None, files: list[int]
 ) -> list[int]:
-    """The columns of the target: those named, or the last that is no file's."""
+    """The columns of the target: those named, or the last that names no files."""
     said: tuple[str | int, ...] = columns_said(getattr(target, "columns", None))
     said = said or (() if label is None else (label,))
     if not said:
-        return [next(n for n in reversed(range(width)) if n != files)]
+        free = [n for n in range(width) if n not in files]
+        if not free:
+            raise bad_file(path, "has no column for the target: all of them name files", cure="add one")
+        return free[-1:]
     found = []
     for name in said:
         text = str(name)
@@ -170,12 +179,45 @@ def _from_columns(
     return images, (told, *notes)
 
 
+def _by_input(
+    path: Path, lines: list[TableLine], head: list[str], chosen: list[int], files: list[int],
+    shape: Mapping[str, Shape], resize: bool,
+) -> tuple[Array, tuple[str, ...]]:  # fmt: skip
+    """Records of several inputs: each from the column of its name, or files in order where no head has one.
+
+    One input without such a column, a vector, takes the other columns.
+    """
+    columns = {name: head.index(name) for name in shape if name in head}
+    if not columns and len(files) == len(shape):
+        columns = dict(zip(shape, files, strict=True))
+    left = [name for name in shape if name not in columns]
+    if left[1:] or any(len(shape[name]) > 1 for name in left):
+        raise bad_file(
+            path, f"has no column {left[0]}, and the network takes {show(shape)}",
+            f"its columns: {', '.join(head[:NAMED]) or 'without names'}",
+            cure=f"name a column for each input, which names its files: {', '.join(shape)}",
+        )  # fmt: skip
+    found, notes, used = {}, list[str](), [*chosen, *columns.values()]
+    for name, one in shape.items():
+        if columns.get(name) in files:
+            found[name] = _from_files(path, lines, columns[name], one, resize)
+            continue
+        taken = used if name in left else [n for n in range(lines[0].width) if n != columns[name]]
+        found[name], told = _from_columns(path, lines, head, taken, one)
+        notes += told
+    return joined(found), tuple(notes)
+
+
 def _from_files(path: Path, lines: list[TableLine], column: int, shape: Shape | None, resize: bool) -> Array:
     """The samples of the files that a column names, which stand where the table does."""
     found: list[Array] = []
     for line in lines:
         file = path.parent / line.cell(column).strip()
-        image = read_sample(file, shape, resize)
+        try:
+            image = read_sample(file, shape, resize)
+        except SpecError as error:
+            told = f"it is named in line {line.number} of {path}"
+            raise SpecError([replace(one, notes=(*one.notes, told)) for one in error.diagnostics]) from error
         if found and found[0].shape != image.shape:
             cure = "ask for one size: data csv … resize=yes"
             message = f"is {show(image.shape)}, the first sample {show(found[0].shape)}"

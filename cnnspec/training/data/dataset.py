@@ -9,7 +9,8 @@ from typing import Any, Final, Literal, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnspec.layers.base import Shape, show
+from cnnspec.backends.images import joined, sample_shape
+from cnnspec.layers.base import SampleShape, show
 from cnnspec.recipe.models import Data
 from cnnspec.recipe.targets import CLASS, TargetSetting
 from cnnspec.text import printable
@@ -34,6 +35,9 @@ class Samples(NamedTuple):
 class Dataset:
     """Images (samples, height, width, channels), or other samples, as bytes or floats, and their targets.
 
+    Of a network with several inputs a sample has each of them: images are given by name, ``{"left": …,
+    "right": …}``, and kept as records with a field an input.
+
     By the kind of the ``target``, labels are class numbers from 0 (n,), masks of them as bytes (n, height,
     width) where 255 counts nowhere, truths of 0 and 1 or numbers (n, columns), or images (n, …).
     ``names`` are the classes in the order of their numbers, or the columns. ``test_*`` is held
@@ -57,15 +61,18 @@ class Dataset:
     def __post_init__(self) -> None:
         """Names come from folders and files: what would drive a terminal is taken out of them here."""
         for field in ("train_images", "train_labels", "test_images", "test_labels"):
-            object.__setattr__(self, field, np.asarray(getattr(self, field)))
+            given = getattr(self, field)
+            object.__setattr__(
+                self, field, joined(given) if isinstance(given, Mapping) else np.asarray(given)
+            )
         object.__setattr__(self, "name", printable(self.name))
         object.__setattr__(self, "names", tuple(map(printable, self.names)))
         object.__setattr__(self, "notes", tuple(map(printable, self.notes)))
 
     @property
-    def shape(self) -> Shape:
-        """Of one sample: height, width, channels."""
-        return tuple(self.train_images.shape[1:])
+    def shape(self) -> SampleShape:
+        """Of one sample: height, width, channels; by name where it has several inputs."""
+        return sample_shape(self.train_images)
 
     @property
     def classes(self) -> int:

@@ -6,7 +6,7 @@ them and the outputs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from math import prod
 from typing import Any, Final, NamedTuple
@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnspec.backends.contract import IGNORED
+from cnnspec.backends.images import each, is_joined
 from cnnspec.diagnostics import Diagnostic, SpecError
-from cnnspec.layers.base import Shape, show
+from cnnspec.layers.base import SampleShape, Shape, show
 from cnnspec.recipe.targets import BinaryTarget, ImageTarget, MaskTarget, TargetSetting
 from cnnspec.training.data.dataset import MOST_NAMED, Dataset, Samples, are_numbers, changed
 from cnnspec.training.data.faults import mismatch, unlike
@@ -34,7 +35,9 @@ class Check(NamedTuple):
     outputs: Callable[[Dataset, Shape], Diagnostic | None]
 
 
-def fitted(data: Dataset, shape: Shape, outputs: int | Shape, *, resize_images: bool = False) -> Dataset:
+def fitted(
+    data: Dataset, shape: SampleShape, outputs: int | Shape, *, resize_images: bool = False
+) -> Dataset:
     """The data as a network of this input shape and these outputs takes it.
 
     Images of another size are resized where their origin, or the caller, asks for it. Raises SpecError
@@ -47,13 +50,25 @@ def fitted(data: Dataset, shape: Shape, outputs: int | Shape, *, resize_images: 
     if not faults:
         data = _prepared(data, outputs, resizing)
         faults = [fault] if (fault := check.outputs(data, outputs)) else []
-    if data.shape != shape:
-        data = changed(data, lambda part: Samples(fit_images(part[0], shape, resizing=resizing), part[1]))
+    if data.shape != shape and _named(data.shape) == _named(shape):
+        data = changed(data, lambda part: Samples(_as_inputs(part.images, shape, resizing), part.labels))
     if data.shape != shape:
         faults.append(_unlike_input(data, shape))
     if faults:
         raise SpecError(faults)
     return data
+
+
+def _named(shape: SampleShape) -> tuple[str, ...] | None:
+    """The names of several inputs; None of a single one."""
+    return tuple(shape) if isinstance(shape, Mapping) else None
+
+
+def _as_inputs(images: Array, shape: SampleShape, resizing: bool) -> Array:
+    def fit(name: str, values: Array) -> Array:
+        return fit_images(values, shape[name] if isinstance(shape, Mapping) else shape, resizing=resizing)
+
+    return each(images, fit)
 
 
 def _parts(data: Dataset) -> Iterator[tuple[str, Samples]]:
@@ -69,6 +84,9 @@ def aimed(data: Dataset, target: TargetSetting | None) -> Dataset:
     if target is None or (target.kind == have.kind and not isinstance(target, ImageTarget)):
         return data if target is None else replace(data, target=target)
     if isinstance(target, ImageTarget):
+        if isinstance(data.shape, Mapping) and (have.kind != "image" or target.smaller or target.noise):
+            message = f"{data.name} has the inputs {', '.join(data.shape)}, and the target is one image"
+            raise unlike(message, "give the wanted images: as y of an .npz, or beside the arrays in Python")
         if have.kind == "image" and not (target.smaller or target.noise):
             return replace(data, target=target)
         place = int(have.kind == "image")
@@ -153,7 +171,7 @@ def _strange_classes(data: Dataset, part: str, samples: Samples) -> Diagnostic |
 
 def _strange_masks(data: Dataset, part: str, samples: Samples) -> Diagnostic | None:
     images, masks = samples
-    sizes = images.shape[:-1]
+    sizes = masks.shape if is_joined(images) and len(images) == len(masks) else images.shape[:-1]
     if masks.shape != sizes:
         return mismatch(
             f"the {part} images of {data.name} are {show(sizes[1:])}, its masks {show(masks.shape[1:])}"
@@ -285,16 +303,27 @@ CHECKS: Final[dict[str, Check]] = {
 """By the kinds of targets."""
 
 
-def _unlike_input(data: Dataset, shape: Shape) -> Diagnostic:
-    vector = len(data.shape) == 1
-    cures = [f"begin the network with input {show(data.shape)}"]
-    if len(shape) == len(data.shape) == 3 and shape[2] == data.shape[2]:
+def _unlike_input(data: Dataset, shape: SampleShape) -> Diagnostic:
+    have = data.shape
+    if isinstance(have, Mapping) or isinstance(shape, Mapping):
+        one = "one image, " * (not isinstance(have, Mapping))
+        message = f"a sample of {data.name} is {one}{show(have)}; the network's input is {show(shape)}"
+        if isinstance(shape, Mapping):
+            names = ", ".join(shape)
+            cures = [f"give each input an array of its name in an .npz, {names}, or a column of a csv"]
+        else:
+            assert isinstance(have, Mapping)
+            cures = [f"begin the network with {'; '.join(f'input {n} {show(s)}' for n, s in have.items())}"]
+        return mismatch(message, *cures)
+    vector = len(have) == 1
+    cures = [f"begin the network with input {show(have)}"]
+    if len(shape) == len(have) == 3 and shape[2] == have[2]:
         files = data.origin.path if data.origin else None
         name = data.origin.name if data.origin else "…"
         where = f'{name} "{files}"' if files else name
         cures.append(f"or resize them: data {where} resize=yes")
     return mismatch(
-        f"{'samples' if vector else 'images'} of {data.name} are {show(data.shape)}{' values' * vector}, "
+        f"{'samples' if vector else 'images'} of {data.name} are {show(have)}{' values' * vector}, "
         f"the network's input is {show(shape)}",
         *cures,
     )

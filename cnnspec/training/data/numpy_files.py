@@ -6,10 +6,10 @@ What a header promises is held against the bytes that are there.
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from math import prod
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import IO, Any, Final, TypeAlias
 
 import numpy as np
 from numpy.lib import format as npy
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from cnnspec.diagnostics import SpecError
 from cnnspec.files import opened
-from cnnspec.layers.base import Shape
+from cnnspec.layers.base import SampleShape, Shape
 from cnnspec.recipe.targets import CLASS, ImageTarget, TargetSetting
 from cnnspec.training.data.arrays import samples
 from cnnspec.training.data.dataset import Dataset, Samples, of_parts
@@ -32,21 +32,24 @@ HEADERS: Final[dict[tuple[int, int], Callable[..., tuple[Any, ...]]]] = {
     (1, 0): npy.read_array_header_1_0,
     (2, 0): npy.read_array_header_2_0,
 }
-KEYS: Final = ("x_train", "y_train", "x_test", "y_test")
 
 
-def _names(*parts: str) -> tuple[tuple[str, str], ...]:
-    return tuple(
-        pair for part in parts for pair in ((f"x_{part}", f"y_{part}"), (f"{part}_images", f"{part}_labels"))
-    )
+Names: TypeAlias = tuple[str, ...]
+"""Of the arrays of a part: its images, or each of several inputs, then its targets."""
+WORDS: Final = {"train": ("train",), "validation": ("val", "valid", "validation"), "test": ("test",)}
+"""What arrays of each part are called."""
 
 
-PARTS: Final[dict[str, tuple[tuple[str, str], ...]]] = {
-    "train": (*_names("train"), ("x", "y"), ("images", "labels")),
-    "validation": _names("val", "valid", "validation"),
-    "test": _names("test"),
-}
-"""Names of images and labels, as archives have them, in capitals or not."""
+def _known_names(inputs: Names = ()) -> dict[str, list[Names]]:
+    """Names of the arrays of each part, as archives have them, in capitals or not."""
+    found: dict[str, list[Names]] = {}
+    for part, words in WORDS.items():
+        found[part] = [tuple(f"{name}_{word}" for name in (*(inputs or "x"), "y")) for word in words]
+        found[part] += [] if inputs else [(f"{word}_images", f"{word}_labels") for word in words]
+    found["train"] += [(*inputs, "y")] if inputs else [("x", "y"), ("images", "labels")]
+    return {part: [tuple(map(str.lower, names)) for names in known] for part, known in found.items()}
+
+
 PICKLE: Final = b"\x80"
 """How a pickle begins."""
 
@@ -116,33 +119,34 @@ def _check_header(path: Path, file: IO[bytes], size: int, name: str = "") -> Non
 
 
 def load(
-    path: Path, shape: Shape | None = None, test: float = 0.2, target: TargetSetting | None = None
+    path: Path, shape: SampleShape | None = None, test: float = 0.2, target: TargetSetting | None = None
 ) -> Dataset:
     """The samples of an archive, as a network of the input ``shape`` takes them.
 
     Images are (n, h, w) or (n, h, w, c), bytes or floats that are bytes on a usual
     scale, other numbers floats; labels whole numbers, words or one-hot rows, or what the ``target`` says. An
-    image that is to give itself back needs none. Without a test part the validation
+    image that is to give itself back needs none. Of several inputs each is an array of its name in place of
+    x (``left_train right_train y_train``, or ``left right y``). Without a test part the validation
     part is tested on, or the share ``test`` is held out, by a fixed draw.
     """
-    arrays = _arrays(path)
+    inputs = tuple(shape) if isinstance(shape, Mapping) else ()
+    arrays = _arrays(path, _known_names(inputs))
     target = target or CLASS
-    keys = _keys(path, arrays, alone=isinstance(target, ImageTarget))
-    given: dict[str, Values] = {}
-    for x, y in keys.values():
-        given |= {x: arrays[x], (y if y != x else f"{x} itself"): arrays[y]}
-    found = samples(path, given, shape, target)
+    keys = _keys(path, arrays, inputs, alone=isinstance(target, ImageTarget) and not inputs)
+    given = [{key: arrays[key] for key in names[:-1]} for names in keys.values()]
+    labels = {y if y not in xs else f"{y} itself": arrays[y] for *xs, y in keys.values()}
+    found = samples(path, given, labels, shape, target)
     parts = dict(zip(keys, map(Samples, found.images, found.labels), strict=True))
     notes = found.notes
-    if others := [key for key in arrays if not any(key in pair for pair in keys.values())]:
-        known = " ".join(f"x_{name} y_{name}" for name in ("train", "val", "test"))
+    if others := [key for key in arrays if not any(key in names for names in keys.values())]:
+        known = " ".join(f"{x}_{part}" for part in ("train", "val", "test") for x in (*(inputs or "x"), "y"))
         notes = (*notes, f"left out: {', '.join(others)}; arrays are looked for by names as {known}")
     return of_parts(path.stem, parts, found.names, test, notes, target)
 
 
-def _arrays(path: Path) -> dict[str, Values]:
+def _arrays(path: Path, known: Mapping[str, Sequence[Names]]) -> dict[str, Values]:
     """The arrays of the archive by name; those that are no part stay empty."""
-    wanted = {key for pairs in PARTS.values() for pair in pairs for key in pair}
+    wanted = {key for several in known.values() for names in several for key in names}
     what = "is not a NumPy archive, or is damaged"
     with decoding(path, what, cure="get the file again"), opened(path) as file:
         _refuse_others(path, file.read(len(MAGIC)))
@@ -188,23 +192,25 @@ def _array(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Value
     return found
 
 
-def _keys(path: Path, arrays: dict[str, Values], alone: bool = False) -> dict[str, tuple[str, str]]:
+def _keys(
+    path: Path, arrays: Mapping[str, Values], inputs: Names = (), alone: bool = False
+) -> dict[str, Names]:
     """The keys of images and labels, for each part that is there; images ``alone`` are their own labels."""
-    known = {key.lower(): key for key in arrays}
+    known, names = {key.lower(): key for key in arrays}, _known_names(inputs)
     pairs = {
-        part: next((pair for pair in names if any(key in known for key in pair)), None)
-        for part, names in PARTS.items()
+        part: next((pair for pair in several if any(key in known for key in pair)), None)
+        for part, several in names.items()
     }
-    chosen = {part: pair for part, pair in pairs.items() if pair} | {"train": pairs["train"] or KEYS[:2]}
+    chosen: dict[str, Names] = {part: pair for part, pair in pairs.items() if pair}
+    chosen["train"] = chosen.get("train", names["train"][0])
     if alone:
-        chosen = {
-            part: (images, labels if labels in known else images) for part, (images, labels) in chosen.items()
-        }
-    absent = [key for part in PARTS for key in chosen.get(part, ()) if key not in known]
+        chosen = {part: (*xs, y if y in known else xs[0]) for part, (*xs, y) in chosen.items()}
+    absent = [key for part in WORDS for key in chosen.get(part, ()) if key not in known]
     if absent:
+        keys = ", ".join(f"{key}=…" for part in ("train", "test") for key in names[part][0])
+        last = "the last two" if not inputs else "those of test"
         raise bad_file(
             path, f"has no {', '.join(absent)}", f"it holds {', '.join(arrays) or 'nothing'}",
-            cure=f"save it with numpy.savez(path, {', '.join(f'{key}=…' for key in KEYS)}), or without "
-            "the last two",
+            cure=f"save it with numpy.savez(path, {keys}), or without {last}",
         )  # fmt: skip
-    return {part: (known[chosen[part][0]], known[chosen[part][1]]) for part in PARTS if part in chosen}
+    return {part: tuple(known[key] for key in chosen[part]) for part in WORDS if part in chosen}

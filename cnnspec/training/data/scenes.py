@@ -1,19 +1,22 @@
-"""``digits_scene``: pictures of several digits with a class at every pixel, made on the spot.
+"""Sets that are made of digits on the spot.
 
-The digits are scikit-learn's, or MNIST's where a folder of it is given; those of their test part make the
-test scenes, so that no digit is seen in both. Everything is drawn by a fixed seed.
+``digits_scene`` has pictures of several digits with a class at every pixel, ``digits_pairs`` two digits that
+are the same or not. The digits are scikit-learn's, or MNIST's where a folder of it is given; those of their
+test part make the test samples, so that no digit is seen in both. Everything is drawn by a fixed seed.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnspec.layers.base import Shape, show
-from cnnspec.recipe.targets import MaskTarget
+from cnnspec.backends.images import joined
+from cnnspec.layers.base import SampleShape, Shape, show
+from cnnspec.recipe.targets import BinaryTarget, MaskTarget
 from cnnspec.training.data import published
 from cnnspec.training.data.dataset import Dataset, Samples
 from cnnspec.training.data.faults import unlike
@@ -37,6 +40,10 @@ INK: Final = 96
 CLUTTER: Final = 40
 """Greatest level of the ground, which is noise."""
 SEED: Final = 0x5CE7E
+PAIR_SIDE: Final = 28
+"""Pixels of a side of the digits of a pair, where no network says it."""
+PAIRS, TEST_PAIRS = 6000, 1000
+"""Pairs of each part, half of them of the same digit."""
 
 
 def load(path: Path | None, shape: Shape | None) -> Dataset:
@@ -48,10 +55,53 @@ def load(path: Path | None, shape: Shape | None) -> Dataset:
             f"{show(shape or ())}",
             f"begin the network with input {SIDE}x{SIDE}x1",
         )
-    digits = published.load_digits() if path is None else published.load(published.MNIST, path)
+    digits = _digits(path)
     train = _scenes(digits.train, TRAINING, (height, width), 0)
     test = _scenes(digits.test, TEST, (height, width), 1)
     return Dataset("digits_scene", *train, *test, NAMES, target=MaskTarget())
+
+
+def load_pairs(path: Path | None, shape: SampleShape | None) -> Dataset:
+    """Pairs of digits for the two inputs of a network; SpecError where they are not two pictures of grey."""
+    side = (PAIR_SIDE, PAIR_SIDE, 1)
+    inputs = shape if isinstance(shape, Mapping) else {"left": side, "right": side}
+    sizes = {*inputs.values()}
+    if (shape and shape is not inputs) or len(inputs) != 2 or len(sizes) > 1 or not _is_grey(*sizes):
+        takes = f"the network's input is {show(shape or ())}"
+        raise unlike(
+            f"digits_pairs gives two grey pictures of one size a sample; {takes}",
+            f"begin the network with input left {show(side)}; input right {show(side)}",
+        )
+    height, width, _ = next(iter(sizes))
+    digits = _digits(path)
+    made = [
+        _pairs(Samples(resize(part.images, height, width), part.labels), count, (*inputs,), n)
+        for n, (part, count) in enumerate(((digits.train, PAIRS), (digits.test, TEST_PAIRS)))
+    ]
+    return Dataset("digits_pairs", *made[0], *made[1], ("same",), target=BinaryTarget())
+
+
+def _is_grey(shape: Shape) -> bool:
+    return len(shape) == 3 and shape[2] == 1
+
+
+def _pairs(digits: Samples, count: int, names: tuple[str, ...], part: int) -> Samples:
+    """So many pairs as records of the two inputs, and whether both digits are the same (n, 1)."""
+    random = np.random.default_rng([SEED, 2 + part])
+    by_class, counts = np.argsort(digits.labels, kind="stable"), np.bincount(digits.labels, minlength=10)
+    same = np.arange(count) % 2 == 0
+    first = random.integers(10, size=count)
+    second = np.where(same, first, (first + random.integers(1, 10, count)) % 10)
+    before = np.cumsum(counts) - counts
+    images = joined({
+        name: digits.images[by_class[before[labels] + random.integers(counts[labels])]]
+        for name, labels in zip(names, (first, second), strict=True)
+    })  # fmt: skip
+    return Samples(images, same[:, None].astype(np.float32))
+
+
+def _digits(path: Path | None) -> Dataset:
+    return published.load_digits() if path is None else published.load(published.MNIST, path)
 
 
 def _scenes(digits: Samples, count: int, size: tuple[int, int], part: int) -> Samples:

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import ceil
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
 from cnnspec.views.pictures.font import shorten, text_width
 from cnnspec.views.pictures.palette import Theme
 from cnnspec.views.results import Gallery, Misclassified, Neighbourhood
 from cnnspec.views.results.pixels import pictured
 from cnnspec.views.results.plot import TEXT, Plot
-from cnnspec.views.results.tiles import TileGrid, Tiles, arranged
+from cnnspec.views.results.tiles import FLATTEST, TileGrid, Tiles, arranged
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 NARROW: Final = 80.0
 """Pixels up to which a name and a distance stand on one line."""
 LONGEST: Final = 120.0
 """Pixels of a class's name."""
+WIDE_NAME: Final = 190.0
+"""Pixels of what stands before a row."""
 LARGE: Final = 120.0
 """Pixels of a tile where few stand in a row, under their heads."""
 WIDEST: Final = 1100.0
@@ -36,8 +41,12 @@ def mistakes(shown: Sequence[Misclassified], total: int, theme: Theme) -> Plot:
     rows = ceil(max(len(shown), 1) / columns)
     every = [text for lines in captions for text in lines]
     tiles = Tiles(
-        TileGrid(rows, columns, 84, gap=12, lines=len(captions[0]) if captions else 0, captions=every), theme
-    )
+        TileGrid(
+            rows, columns, 84, _aspect([one.image for one in shown]), 12,
+            len(captions[0]) if captions else 0, every,
+        ),
+        theme,
+    )  # fmt: skip
     for n, (one, lines) in enumerate(zip(shown, captions, strict=True)):
         place = divmod(n, columns)
         tiles.show(*place, pictured(one.image, theme), f"sample {one.index}")
@@ -58,7 +67,8 @@ def neighbours(shown: Sequence[Neighbourhood], layer: str, size: int, theme: The
     words = [_name(one.sample.label) for one in shown]
     words += [text for row in captions for caption in row for text in caption]
     columns, lines = max(map(len, captions)) + 1, max(len(caption) for row in captions for caption in row)
-    tiles = Tiles(TileGrid(len(shown), columns, 54, lines=lines, captions=words, lead=1), theme)
+    aspect = _aspect([one.sample.image for one in shown])
+    tiles = Tiles(TileGrid(len(shown), columns, 54, aspect, lines=lines, captions=words, lead=1), theme)
     for row, one in enumerate(shown):
         sample = one.sample
         tiles.show(row, 0, pictured(sample.image, theme), f"test sample {sample.index}", strong=True)
@@ -76,9 +86,9 @@ def neighbours(shown: Sequence[Neighbourhood], layer: str, size: int, theme: The
 
 def gallery(shown: Gallery, theme: Theme) -> Plot:
     """A row a name; originals stand apart in a strong frame."""
-    names = [_name(name) for name, _ in shown.rows]
+    names = [shorten(name, WIDE_NAME, TEXT) for name, _ in shown.rows]
     columns = max(1, *(len(images) for _, images in shown.rows))
-    aspect = next((image.shape[0] / image.shape[1] for _, images in shown.rows for image in images), 1.0)
+    aspect = _aspect([image for _, images in shown.rows for image in images])
     lead, size = int(shown.originals), LARGE if shown.heads else 56
     grid = TileGrid(len(names), columns, size, aspect, 6, beside=names, lead=lead, captions=shown.heads)
     tiles = Tiles(grid, theme)
@@ -88,6 +98,12 @@ def gallery(shown: Gallery, theme: Theme) -> Plot:
     tiles.heads(shown.heads)
     tiles.key(shown.key)
     return tiles.figure("gallery", shown.title, shown.note)
+
+
+def _aspect(images: Sequence[NDArray[Any]]) -> float:
+    """Height over width of the first picture, within bounds."""
+    height, width = map(int, images[0].shape[:2]) if images else (1, 1)
+    return min(max(height / width, FLATTEST), 1 / FLATTEST)
 
 
 def _name(name: str) -> str:

@@ -24,6 +24,8 @@ BAR: Final = (12.0, 0.9)
 SLIDE: Final = 58.0
 """Lines of 8 points that a slide is high."""
 APART: Final = 20.0
+FLATTEST: Final = 0.25
+"""Height over width that a picture has at least, whatever it is of."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,14 @@ class TileGrid:
         return x, row * self.down, width, self.tile * self.aspect + (span - 1) * self.down
 
 
+def _within(box: tuple[float, float, float, float], aspect: float) -> tuple[float, float, float, float]:
+    """The part of a box that a picture fills in its own proportions; a strip is drawn thicker than it is."""
+    x, y, width, height = box
+    aspect = min(max(aspect, FLATTEST), 1 / FLATTEST)
+    wide, high = min(width, height / aspect), min(height, width * aspect)
+    return x + (width - wide) / 2, y + (height - high) / 2, wide, high
+
+
 class Tiles:
     """The drawing of a grid."""
 
@@ -98,7 +108,7 @@ class Tiles:
         *, strong: bool = False, span: int = 1,
     ) -> None:  # fmt: skip
         """Draws a picture; ``about`` appears under the pointer, ``strong`` gives it a strong frame."""
-        x, y, width, height = self.grid.box(row, column, span)
+        x, y, width, height = _within(self.grid.box(row, column, span), pixels.shape[0] / pixels.shape[1])
         edge, wide = (self.theme.ink, 1.6) if strong else (self.theme.frame, 0.8)
         with self.writer.group("tile", title=about):
             self.writer.image(x, y, width, height, address(pixels))
