@@ -52,7 +52,8 @@ def main() -> None:
     torch.manual_seed(options.seed)
     network = cnnspec.parse(example_text(options.network))
     recipe, data, net = network.recipe or Recipe(), load("mnist"), chain(network)
-    factor, shift = map(torch.tensor, scaling_of(recipe.normalise, data.train_images))
+    scaling = scaling_of(recipe.normalise, data.train_images)
+    factor, shift = torch.tensor(scaling.factor), torch.tensor(scaling.shift)
 
     def tensor(images: object) -> torch.Tensor:
         return (torch.tensor(images) * factor + shift).movedim(-1, 1).contiguous()

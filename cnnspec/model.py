@@ -124,8 +124,9 @@ class Model:
         """Train in place, as ``cnnspec train`` does, by the spec's ``train { }`` or another ``recipe``.
 
         ``data`` is a Dataset (``cnnspec.data("mnist")``), the name of one, or a pair (images
-        N x H x W x C as bytes, labels). ``changes`` override the recipe: ``epochs=3``, ``rate=0.1``,
-        ``validation=0.1``, ``optimizer="adam rate=0.01"``; ``cnnspec layers train`` lists the settings.
+        N x H x W x C as bytes, labels); of several inputs the images are given by name. ``changes`` override
+        the recipe: ``epochs=3``, ``rate=0.1``, ``validation=0.1``, ``optimizer="adam rate=0.01"``;
+        ``cnnspec layers train`` lists the settings.
         With a ``folder`` the run is kept there (spec, record, metrics, weights, and checkpoints, each
         ``save_steps`` steps too), as ``cnnspec evaluate`` takes it, and
         ``resume`` goes on from its newest checkpoint, to the same weights as if there had been no
@@ -145,13 +146,13 @@ class Model:
         return history
 
     def evaluate(
-        self, data: DataLike | Array, labels: Array | None = None, *, part: Part = "test",
+        self, data: DataLike | Mapping[str, Array], labels: Array | None = None, *, part: Part = "test",
         recipe: Recipe | None = None,
     ) -> Evaluation:  # fmt: skip
         """Loss, accuracy and other figures on a part of a data set, or on images with ``labels``.
 
-        ``data`` is a Dataset, the name of one, a pair (images, labels), or the images alone. Target and loss
-        are those that it was last trained with, or those of a ``recipe``.
+        ``data`` is a Dataset, the name of one, a pair (images, labels), or the images alone, of several
+        inputs by name. Target and loss are those that it was last trained with, or those of a ``recipe``.
         Raises SpecError when they do not fit.
         """
         from cnnspec.training.loop import evaluate

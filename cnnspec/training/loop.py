@@ -130,7 +130,7 @@ def _guarded(trainer: Trainer, writer: RunWriter | None, best: BestWeights) -> E
 
 def evaluate(
     model: Predictor,
-    data: DataLike | NDArray[Any],
+    data: DataLike | Mapping[str, NDArray[Any]],
     labels: NDArray[Any] | None = None,
     *,
     part: Part = "test",
@@ -179,7 +179,9 @@ def _ending(trainer: Trainer) -> Ending:
     return "finished" if trainer.state.epoch >= trainer.recipe.epochs else "stopped early"
 
 
-def _dataset(data: DataLike | NDArray[Any], model: Predictor, recipe: Recipe, known: int = 0) -> Dataset:
+def _dataset(
+    data: DataLike | Mapping[str, NDArray[Any]], model: Predictor, recipe: Recipe, known: int = 0
+) -> Dataset:
     """The data as a Dataset, files as the recipe says; labels may leave out the last of ``known`` classes."""
     if isinstance(data, Dataset):
         return aimed(arrays.with_numbers(data), recipe.target)

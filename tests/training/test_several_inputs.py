@@ -53,7 +53,8 @@ def flat(model: cnnspec.Model) -> Array:
 
 def fitted(spec: str = SPEC, data: Any = (PAIRS, SAME), **changes: Any) -> cnnspec.Model:
     model = cnnspec.parse(spec).build()
-    model.fit(data, **{"target": "binary", "epochs": 2, "batch": 16} | changes)
+    given: dict[str, Any] = {"target": "binary", "epochs": 2, "batch": 16}
+    model.fit(data, **given | changes)
     return model
 
 
@@ -184,7 +185,9 @@ def test_an_archive_has_an_array_for_each(tmp_path: Path) -> None:
     target = cnnspec.Recipe().changed(target="binary").target
     data = load(str(path), shape=shape, target=target)
     assert ((38, 1), {"left": (6, 6, 1), "right": (6, 6, 1)}) == (data.train_labels.shape, data.shape)
-    parts = {f"{name}_{part}": values for name, values in PAIRS.items() for part in ("train", "test")}
+    parts: dict[str, Any] = {
+        f"{name}_{part}": values for name, values in PAIRS.items() for part in ("train", "test")
+    }
     np.savez(path, **parts, y_train=SAME, y_test=SAME)
     data = load(str(path), shape=shape, target=target)
     np.testing.assert_array_equal(data.test_images["right"], RIGHT)
@@ -272,7 +275,9 @@ def test_pairs_of_digits_are_the_same_each_time_and_half_alike(monkeypatch: pyte
 
 def test_every_command_takes_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: Command) -> None:
     monkeypatch.chdir(tmp_path)
-    parts = {f"{name}_{part}": values for name, values in PAIRS.items() for part in ("train", "test")}
+    parts: dict[str, Any] = {
+        f"{name}_{part}": values for name, values in PAIRS.items() for part in ("train", "test")
+    }
     np.savez("own.npz", **parts, y_train=SAME, y_test=SAME)
     recipe = 'train { data npz "own.npz"; target binary "same"; batch 16; epochs 2; augment shift=1 }'
     Path("pair.cnn").write_text(SPEC + recipe)

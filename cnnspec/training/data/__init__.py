@@ -142,10 +142,9 @@ def load_for(
     network learned, where it did: see ``match_classes``.
     """
     folder = data_dir if data_dir is not None or name else setting.path
+    given = shape
     if isinstance(target, ImageTarget) and target.smaller and isinstance(outputs, tuple):
         given = outputs  # the images are those to give; what is seen of them is made of these
-    else:
-        given = shape
     found = load(
         name or setting.name, folder, shape=given, test=setting.test, resize=setting.resize,
         label=setting.label, target=target, progress=progress,
