@@ -29,7 +29,7 @@ BETWEEN: Final = 2
 """Pixels between the pictures of several inputs."""
 
 
-class Look(NamedTuple):
+class TargetLook(NamedTuple):
     """Of a kind: its targets in words, an answer in a few figures, and both as pictures where they are."""
 
     label: Callable[[Sequence[str], Array], str]
@@ -126,15 +126,15 @@ def _by_name(values: Array, names: Sequence[str], places: Iterable[int]) -> list
 
 
 LOOKS: Final = {
-    "class": Look(lambda names, label: names[int(label)], _likeliest),
-    "mask": Look(
+    "class": TargetLook(lambda names, label: names[int(label)], _likeliest),
+    "mask": TargetLook(
         lambda names, label: "", _commonest,
         lambda image, label, classes: overlaid(as_picture(image), label, classes), _mask_given,
         ("image", "true", "predicted"),
     ),
-    "binary": Look(_yes, _each),
-    "numbers": Look(_numbers, _each),
-    "image": Look(
+    "binary": TargetLook(_yes, _each),
+    "numbers": TargetLook(_numbers, _each),
+    "image": TargetLook(
         lambda names, label: "", _span, lambda image, label, classes: as_picture(label), _image_given,
         ("input", "wanted", "output"),
     ),
