@@ -72,11 +72,26 @@ def selu_slope(layer: Any, x: Array) -> Array:
     return either(x > 0, np.full_like(x, layer.gamma), below)
 
 
+MOST_PRODUCTS: Final = 8
+"""Whole exponents up to which products are faster than a power."""
+
+
+def power(x: Array, exponent: float) -> Array:
+    """x to an exponent; a small whole one by products."""
+    if exponent == 1:
+        return x
+    if x.dtype == object or exponent != int(exponent) or not 2 <= exponent <= MOST_PRODUCTS:
+        return np.asanyarray(np.power(x, exponent))
+    half = x if exponent < 4 else power(x, exponent // 2)
+    whole = half * half
+    return np.multiply(whole, x, out=whole) if exponent % 2 else whole
+
+
 def power_slope(layer: Any, x: Array) -> Array:
     """Nothing where the exponent is 0: there all values become 1, also 0 and infinities."""
     if layer.exponent == 0:
         return np.zeros_like(x)
-    return np.asanyarray(layer.exponent * np.power(x, layer.exponent - 1))
+    return np.asanyarray(layer.exponent * power(x, layer.exponent - 1))
 
 
 CURVES: Final[dict[str, Curve]] = {
@@ -89,5 +104,5 @@ CURVES: Final[dict[str, Curve]] = {
     "log": Curve(lambda layer, x: np.log(x), lambda layer, x: 1 / x),
     "square": Curve(lambda layer, x: x * x, lambda layer, x: 2 * x),
     "sqrt": Curve(lambda layer, x: np.sqrt(x), lambda layer, x: 0.5 / np.sqrt(x)),
-    "power": Curve(lambda layer, x: np.power(x, layer.exponent), power_slope),
+    "power": Curve(lambda layer, x: power(x, layer.exponent), power_slope),
 }  # fmt: skip

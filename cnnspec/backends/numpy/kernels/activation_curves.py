@@ -7,7 +7,8 @@ from math import pi, sqrt
 import numpy as np
 
 from cnnspec.backends.numpy.kernels.activation import logistic
-from cnnspec.backends.numpy.kernels.curve import ActivationCurve, PlaneBlock, normal_half
+from cnnspec.backends.numpy.kernels.curve import BLOCK, ActivationCurve, PlaneBlock, normal_share, parts
+from cnnspec.backends.numpy.kernels.step import KernelStep
 from cnnspec.backends.numpy.layout import Array, planes
 
 CUBIC = 0.044715
@@ -87,34 +88,41 @@ class EluStep(ActivationCurve):
         np.add(derivative, scratch, out=derivative)
 
 
-class GeluStep(ActivationCurve):
-    """x·Φ(x), with Φ the normal distribution."""
+class GeluStep(KernelStep):
+    """x·Φ(x), with Φ the normal distribution; in training its slope too, from the same tail and density."""
 
-    workspace = derivative_workspace = 4
+    overwrites = True
+    reads_input = False
 
-    def function(self, block: PlaneBlock, x: Array, y: Array, *workspace: Array) -> None:
-        """x/2 + |x|·(Φ(|x|) - 1/2), with the sign of x where it is zero."""
-        half, scratch, *_ = workspace
-        normal_half(x, *workspace)
-        np.abs(x, out=scratch)
-        np.multiply(half, scratch, out=half)
-        np.multiply(x, 0.5, out=scratch)
-        np.add(half, scratch, out=half)
-        np.copysign(half, x, out=y)
+    def build(self) -> None:
+        x, self.y = planes(self.x), self.output_like(self.x)
+        y, self.slope = planes(self.y), None
+        if self.context.training:
+            self.slope = planes(self.memory.take(self.x.shape))
+        store = self.scratch((3, min(BLOCK, x.size)))
+        self.blocks = []
+        for part in parts(*x.shape):
+            workspace = [each[: x[part].size].reshape(x[part].shape) for each in store]
+            self.blocks.append(
+                (x[part], y[part], None if self.slope is None else self.slope[part], workspace)
+            )
 
-    def derivative(self, block: PlaneBlock, x: Array, derivative: Array, *workspace: Array) -> None:
-        """1/2 ± (Φ(|x|) - 1/2 + |x|·φ(x)), with the sign of x and φ the density."""
-        scratch, density, _ = workspace
-        normal_half(x, derivative, *workspace)
-        np.multiply(x, x, out=density)
-        np.multiply(density, -0.5, out=density)
-        np.exp(density, out=density)
-        np.multiply(density, 1 / sqrt(2 * pi), out=density)
-        np.abs(x, out=scratch)
-        np.multiply(scratch, density, out=scratch)
-        np.add(derivative, scratch, out=derivative)
-        np.copysign(derivative, x, out=derivative)
-        np.add(derivative, 0.5, out=derivative)
+    def forward(self) -> None:
+        for x, y, slope, (share, density, scratch) in self.blocks:
+            normal_share(x, share, density, scratch)
+            if slope is not None:  # Φ(x) + x·φ(x), with φ the distribution's density
+                np.multiply(density, 1 / sqrt(2 * pi), out=density)
+                np.multiply(density, x, out=density)
+                np.add(density, share, out=slope)
+            np.multiply(x, share, out=y)
+
+    def prepare(self, dy: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, ...]:
+        self.dy = planes(dy)
+        return (self.gradient_like(dy),)
+
+    def backward(self) -> None:
+        assert self.slope is not None
+        np.multiply(self.dy, self.slope, out=self.dy)
 
 
 class TanhGelu(ActivationCurve):
@@ -184,11 +192,10 @@ class HardsigmoidStep(ActivationCurve):
         """1/6 where -3 < x < 3, else 0."""
         np.abs(x, out=derivative)
         np.less(derivative, 3, out=block.where)
-        np.copyto(derivative, block.where)
-        np.divide(derivative, 6, out=derivative)
+        np.multiply(block.where, derivative.dtype.type(1 / 6), out=derivative)
 
 
-class HardswishStep(HardsigmoidStep):
+class HardswishStep(ActivationCurve):
     """x·min(max(x + 3, 0), 6)/6."""
 
     def function(self, block: PlaneBlock, x: Array, y: Array, *workspace: Array) -> None:
@@ -197,16 +204,18 @@ class HardswishStep(HardsigmoidStep):
         np.multiply(scratch, x, out=y)
 
     def derivative(self, block: PlaneBlock, x: Array, derivative: Array, *workspace: Array) -> None:
-        """The ramp itself, and x/6 where it moves; x is clipped so that no infinity meets a zero."""
+        """(x + 3)/6, and another x/6 where -3 < x < 3; x is clipped so that no infinity meets a zero."""
         (scratch,) = workspace
-        super().derivative(block, x, derivative, scratch)
+        np.abs(x, out=derivative)
+        np.less(derivative, 3, out=block.where)
         np.clip(x, -3, 3, out=scratch)
-        np.multiply(derivative, scratch, out=derivative)
-        _ramp(x, scratch)
+        np.multiply(scratch, block.where, out=derivative)
         np.add(derivative, scratch, out=derivative)
+        np.add(derivative, 3, out=derivative)
+        np.multiply(derivative, 1 / 6, out=derivative)
 
 
 def _ramp(x: Array, out: Array) -> None:
-    np.add(x, 3, out=out)
-    np.clip(out, 0, 6, out=out)
-    np.divide(out, 6, out=out)
+    np.clip(x, -3, 3, out=out)
+    np.add(out, 3, out=out)
+    np.multiply(out, 1 / 6, out=out)

@@ -6,7 +6,7 @@ from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from math import erfc, exp, log, sqrt
+from math import erfc, exp, sqrt
 from typing import ClassVar
 
 import numpy as np
@@ -119,52 +119,50 @@ def parts(rows: int, channels: int, run: int) -> Iterator[tuple[slice, slice, sl
                 yield slice(row, row + tall), slice(channel, channel + high), slice(start, start + BLOCK)
 
 
-REACH = 6.0
-"""Beyond, 1 - erf is less than the last bit of a double."""
-LOW = 1 / (1 + REACH / 2)
-TERMS = {4: 10, 8: 26}
+REACH = 6 * sqrt(2)
+"""Beyond, a normal distribution's tail is less than the last bit of a double."""
+BEND = 2 * sqrt(2)
+LOW = BEND / (BEND + REACH)
+TERMS = {4: 9, 8: 26}
 """Terms that give the full precision of a float of so many bytes."""
 
 
-def normal_half(x: Array, out: Array, z: Array, t: Array, scaled: Array) -> None:
-    """Φ(|x|) - 1/2: the share of a normal distribution between 0 and |x|, to the last bits of a share.
+def normal_share(x: Array, share: Array, density: Array, scratch: Array) -> None:
+    """Φ(x), the share of a normal distribution below x, to the last bits of a share; and exp(-x²/2).
 
-    1 - erf(z) = t·exp(-z² + p(t)) with z = |x|/√2 and t = 1/(1 + z/2), where p is so
-    smooth that a short series is enough (the form of Numerical Recipes, section 6.2).
-    The last three arrays are workspace.
+    The tail beyond |x| over the density is so smooth a function of t = 1/(1 + |x|/√8) that a short series
+    is enough (the form of Numerical Recipes, section 6.2).
     """
-    np.abs(x, out=z)
-    np.multiply(z, 1 / sqrt(2), out=z)
-    np.minimum(z, REACH, out=z)
-    np.add(z, 2, out=t)
-    np.divide(2, t, out=t)
-    np.multiply(t, 2 / (1 - LOW), out=scaled)
-    np.subtract(scaled, (1 + LOW) / (1 - LOW), out=scaled)
-    highest, *others = _coefficients(TERMS[x.dtype.itemsize])
-    out.fill(highest)
+    np.multiply(x, x, out=density)
+    np.multiply(density, -0.5, out=density)
+    np.exp(density, out=density)
+    np.abs(x, out=scratch)
+    np.add(scratch, BEND, out=scratch)
+    np.divide(2 * BEND / (1 - LOW), scratch, out=scratch)
+    np.subtract(scratch, (1 + LOW) / (1 - LOW), out=scratch)
+    highest, second, *others = _coefficients(TERMS[x.dtype.itemsize])
+    np.multiply(scratch, highest, out=share)
+    np.add(share, second, out=share)
     for coefficient in others:
-        np.multiply(out, scaled, out=out)
-        np.add(out, coefficient, out=out)
-    np.multiply(z, z, out=z)
-    np.subtract(out, z, out=out)
-    np.exp(out, out=out)
-    np.multiply(out, t, out=out)
-    np.subtract(1, out, out=out)
-    np.multiply(out, 0.5, out=out)
+        np.multiply(share, scratch, out=share)
+        np.add(share, coefficient, out=share)
+    np.multiply(share, density, out=share)
+    np.subtract(0.5, share, out=share)
+    np.copysign(share, x, out=share)
+    np.add(share, 0.5, out=share)
 
 
 @lru_cache
 def _coefficients(terms: int) -> tuple[float, ...]:
-    """The series of p, highest power first, in t stretched from LOW..1 to -1..1.
+    """The series of (1 - Φ(z))·exp(z²/2), highest power first, in t stretched from LOW..1 to -1..1.
 
-    It goes through the standard library's values at the Chebyshev nodes; p is so
-    smooth that its powers may be summed as they are.
+    It goes through the standard library's values at the Chebyshev nodes; it is so smooth that its powers
+    may be summed as they are.
     """
     nodes = chebyshev.chebpts1(2 * terms)
     values = []
     for node in nodes:
-        t = (node * (1 - LOW) + 1 + LOW) / 2
-        z = 2 * (1 / t - 1)
-        values.append(log(erfc(z) * exp(z * z) / t))
+        z = BEND * (2 / (node * (1 - LOW) + 1 + LOW) - 1)
+        values.append(erfc(z / sqrt(2)) * exp(z * z / 2) / 2)
     powers = chebyshev.cheb2poly(chebyshev.chebfit(nodes, values, terms - 1))
     return tuple(float(power) for power in powers[::-1])

@@ -15,7 +15,9 @@ class SampleNorm(KernelStep):
     """Each part of a sample to mean 0 and variance 1, then scale and shift.
 
     The input is seen as (rows, part, channel, column, sample); ``axes`` are those
-    that one part spans. Scale and shift meet that view.
+    that one part spans. Scale and shift meet that view. Numbers of a part are repeated
+    for each column before they meet it, and sums run over columns last: the samples
+    alone are short runs.
     """
 
     overwrites = True
@@ -28,6 +30,9 @@ class SampleNorm(KernelStep):
         one = tuple(1 if axis in self.axes else size for axis, size in enumerate(self.view))
         self.mean, self.factor = self.passing(one), self.passing(one)
         self.bound, self.far = self.scratch(one), self.scratch(one, bool)
+        self.outer, self.across = tuple(axis for axis in self.axes if axis != 3), 3 in self.axes
+        columns = (*one[:3], self.view[3], one[4]) if self.across else one
+        self.wide = self.scratch(columns)
         self.normal = self.passing(self.view)
         self.squares = self.scratch(self.view)
         self.refresh()
@@ -47,17 +52,30 @@ class SampleNorm(KernelStep):
         ordered = weight if weight.ndim <= 2 else np.moveaxis(weight, 0, -2)
         return ordered.reshape(self.affine)
 
+    def _sum(self, values: Array, wide: Array, out: Array) -> None:
+        """The sum of each part."""
+        np.add.reduce(values, axis=self.outer, keepdims=True, out=wide if self.across else out)
+        if self.across:
+            np.add.reduce(wide, axis=3, keepdims=True, out=out)
+
+    def _repeated(self, numbers: Array, wide: Array) -> Array:
+        """A number a part, for each of its columns."""
+        if not self.across:
+            return numbers
+        np.copyto(wide, numbers)
+        return wide
+
     def forward(self) -> None:
         x = self.x.reshape(self.view)
         away = self._away(x)
         np.multiply(away, away, out=self.squares)
-        np.add.reduce(self.squares, axis=self.axes, keepdims=True, out=self.factor)
+        self._sum(self.squares, self.wide, self.factor)
         np.divide(self.factor, self.count, out=self.factor)
         if self.layer.centred:
             self._center()
         np.add(self.factor, self.layer.epsilon, out=self.factor)
         np.divide(1, np.sqrt(self.factor, out=self.factor), out=self.factor)
-        np.multiply(away, self.factor, out=self.normal)
+        np.multiply(away, self._repeated(self.factor, self.wide), out=self.normal)
         y = self.y.reshape(self.view)
         if self.scale is None:
             np.copyto(y, self.normal)
@@ -70,9 +88,9 @@ class SampleNorm(KernelStep):
         """The values less their mean, where the layer takes it away."""
         if not self.layer.centred:
             return x
-        np.add.reduce(x, axis=self.axes, keepdims=True, out=self.mean)
+        self._sum(x, self.wide, self.mean)
         np.divide(self.mean, self.count, out=self.mean)
-        np.subtract(x, self.mean, out=self.normal)
+        np.subtract(x, self._repeated(self.mean, self.wide), out=self.normal)
         return self.normal
 
     def _center(self) -> None:
@@ -81,9 +99,9 @@ class SampleNorm(KernelStep):
         np.divide(self.bound, FAR**2, out=self.bound)
         if not np.greater(self.bound, self.factor, out=self.far).any():
             return
-        np.add.reduce(self.normal, axis=self.axes, keepdims=True, out=self.mean)
+        self._sum(self.normal, self.wide, self.mean)
         np.divide(self.mean, self.count, out=self.mean)
-        np.subtract(self.normal, self.mean, out=self.normal)
+        np.subtract(self.normal, self._repeated(self.mean, self.wide), out=self.normal)
         np.multiply(self.mean, self.mean, out=self.bound)
         np.subtract(self.factor, self.bound, out=self.factor)
         np.maximum(self.factor, 0, out=self.factor)
@@ -96,6 +114,9 @@ class SampleNorm(KernelStep):
         self.dy = dy.reshape(self.view)
         self.product = self.scratch(self.view)
         self.sums = self.scratch((2, *self.mean.shape))
+        self.wide_back = self.scratch(self.wide.shape)
+        self.ones, self.total = np.ones(self.view[4], dy.dtype), self.scratch(self.affine)
+        self.partial = self.scratch((*self.affine[:3], *self.view[3:]))
         return (self.gradient_like(dy),)
 
     def backward(self) -> None:
@@ -105,29 +126,36 @@ class SampleNorm(KernelStep):
         if self.scale is not None:
             np.multiply(self.dy, self.scale, out=self.dy)
             np.multiply(self.product, self.scale, out=self.product)
-        by_shift, by_scale = self.sums
+        (by_shift, by_scale), wide = self.sums, self.wide_back
         if self.layer.centred:
-            np.add.reduce(self.dy, axis=self.axes, keepdims=True, out=by_shift)
-        np.add.reduce(self.product, axis=self.axes, keepdims=True, out=by_scale)
+            self._sum(self.dy, wide, by_shift)
+        self._sum(self.product, wide, by_scale)
         np.divide(self.sums, self.count, out=self.sums)
-        np.multiply(self.normal, by_scale, out=self.product)
+        np.multiply(self.normal, self._repeated(by_scale, wide), out=self.product)
         np.subtract(self.dy, self.product, out=self.dy)
         if self.layer.centred:
-            np.subtract(self.dy, by_shift, out=self.dy)
-        np.multiply(self.dy, self.factor, out=self.dy)
+            np.subtract(self.dy, self._repeated(by_shift, wide), out=self.dy)
+        np.multiply(self.dy, self._repeated(self.factor, wide), out=self.dy)
 
     def _differentiate_affine(self) -> None:
         gradients = self.context.gradients
         if "weight" not in gradients:
             return
-        axes = tuple(axis for axis, size in enumerate(self.affine) if size == 1)
         for name, terms in (("weight", self.product), ("bias", self.dy)):
             gradient = gradients.get(name)
             if gradient is None:
                 continue
-            total = np.add.reduce(terms, axis=axes, keepdims=True)
+            total = self._total(terms)
             ordered = gradient if gradient.ndim <= 2 else np.moveaxis(gradient, 0, -2)
             np.copyto(ordered, total.reshape(ordered.shape))
+
+    def _total(self, terms: Array) -> Array:
+        """The sum over all that one scale or shift meets; over the samples as a product with ones."""
+        if self.affine[3] > 1:
+            return np.matmul(terms, self.ones, out=self.total.reshape(self.affine[:4]))
+        inner = tuple(axis for axis, size in enumerate(self.affine[:3]) if size == 1)
+        np.add.reduce(terms, axis=inner, keepdims=True, out=self.partial)
+        return np.asarray(np.add.reduce(self.partial, axis=(3, 4), keepdims=True, out=self.total))
 
 
 class UnitLength(KernelStep):

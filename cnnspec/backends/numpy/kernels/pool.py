@@ -121,12 +121,18 @@ class ExtremePass:
 
     def _race(self) -> None:
         """PyTorch's loop, all windows at once: a tap wins when it beats the best so far, or is NaN."""
+        self._run(nan=False)
+        if np.isnan(self.y.max(initial=-np.inf)):
+            self._run(nan=True)
+
+    def _run(self, nan: bool) -> None:
         self.y.fill(self.extreme.padding)
         self.winner[...] = self.first
         for tap, (pixels, best, place) in enumerate(self.parts):
             beaten, candidate = self.beaten[:, place], self.candidate[:, place]
             self.extreme.beats(pixels, best, out=beaten)
-            np.logical_or(beaten, np.isnan(pixels, out=self.missing[:, place]), out=beaten)
+            if nan:
+                np.logical_or(beaten, np.isnan(pixels, out=self.missing[:, place]), out=beaten)
             self.extreme.choose(pixels, best, out=best)
             np.multiply(beaten, tap, out=candidate, casting="unsafe")
             np.maximum(self.winner[:, place], candidate, out=self.winner[:, place])
@@ -170,11 +176,12 @@ class SumPass:
 
     def __init__(self, x: Array, y: Array, window: WindowGeometry) -> None:
         self.x, self.y, self.window = x, y, window
+        self.alone = window.output == 1 and window.inside and window.dilation == 1
 
     def forward(self) -> None:
         window = self.window
-        if window.output == 1 and window.kernel == window.size and window.inside:
-            np.add.reduce(self.x, axis=1, out=self.y[:, 0])
+        if self.alone:
+            np.add.reduce(self.x[:, window.inputs_of_first], axis=1, out=self.y[:, 0])
             return
         self.y.fill(0)
         for tap in range(window.kernel):
@@ -190,6 +197,10 @@ class SumPass:
 
     def give(self) -> None:
         """Each tap's gradient added to what is there."""
+        if self.alone:
+            part = self.dx[:, self.window.inputs_of_first]
+            np.add(part, self.dy, out=part)
+            return
         for tap in range(self.window.kernel):
             part = self.dx[:, self.window.inputs(tap)]
             np.add(part, self.dy[:, self.window.outputs(tap)], out=part)
@@ -220,6 +231,8 @@ class AxisPool(KernelStep):
     """A pool by one pass an axis; nothing of the input is kept."""
 
     reads_input = False
+    columns_first: ClassVar[bool] = True
+    """So that of several greatest values the first in the order of rows is found."""
 
     def build(self) -> None:
         self.y = self.memory.take(pooled_shape(self.node, self.x.shape))
@@ -227,9 +240,10 @@ class AxisPool(KernelStep):
         axes = zip(spatial_axes(self.x.ndim), sweeps_of(self.node), strict=True)
         pooled = [(axis, sweep) for axis, sweep in axes if not all(window.plain for _, window in sweep)]
         x = self.x
-        for axis, sweep in reversed(pooled):
+        pooled = pooled[::-1] if self.columns_first else pooled
+        for axis, sweep in pooled:
             shape = (*x.shape[:axis], outputs_of(sweep), *x.shape[axis + 1 :])
-            y = self.y if axis == pooled[0][0] else self.scratch(shape)
+            y = self.y if axis == pooled[-1][0] else self.scratch(shape)
             self.passes.append(self._pass(along(x, axis), along(y, axis), sweep))
             x = y
 

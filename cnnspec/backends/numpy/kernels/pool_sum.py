@@ -13,7 +13,9 @@ from cnnspec.network.graph import Node
 
 
 class SumPool(AxisPool):
-    """The sum of each window."""
+    """The sum of each window; rows first, whose runs are long."""
+
+    columns_first = False
 
     def make(self, x: Array, y: Array, window: WindowGeometry) -> SumPass:
         return SumPass(x, y, window)

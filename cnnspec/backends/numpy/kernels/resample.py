@@ -18,14 +18,17 @@ from cnnspec.network.graph import Node
 
 
 class UpsampleStep(KernelStep):
-    """A chain of passes, rows first; each stretches one axis by a whole factor."""
+    """A chain of passes, columns first; each stretches one axis by a whole factor.
+
+    Along columns the runs are short, so that pass is done while the map is small.
+    """
 
     reads_input = False
 
     def build(self) -> None:
         axes = spatial_axes(self.x.ndim)
         scales = [axis.window.outputs for axis in self.layer.axes(self.node.input_shapes)]
-        self.stretched = [(axis, scale) for axis, scale in zip(axes, scales, strict=True) if scale > 1]
+        self.stretched = [(axis, scale) for axis, scale in zip(axes, scales, strict=True) if scale > 1][::-1]
         self.chain = [self.x]
         for n, (axis, scale) in enumerate(self.stretched):
             shape = list(self.chain[-1].shape)
@@ -201,13 +204,21 @@ def takers(pixels: Array, weights: Array, size: int) -> tuple[Array, Array]:
 class Nearest(UpsampleStep):
     """Every pixel repeated."""
 
+    def setup(self) -> None:
+        shapes = [along(x, axis).shape for x, (axis, _) in zip(self.chain, self.stretched, strict=False)]
+        self.taken = [
+            np.arange(shape[1]).repeat(scale)
+            for shape, (_, scale) in zip(shapes, self.stretched, strict=True)
+        ]
+
     def stretch(self, n: int, x: Array, y: Array, scale: int) -> None:
-        before, size, after = x.shape
-        np.copyto(y.reshape(before, size, scale, after), x[:, :, None])
+        np.take(x, self.taken[n], axis=1, out=y, mode="clip")
 
     def gather(self, n: int, dy: Array, dx: Array, scale: int) -> None:
-        before, size, after = dx.shape
-        np.add.reduce(dy.reshape(before, size, scale, after), axis=2, out=dx)
+        parts = dy.reshape(*dx.shape[:2], scale, dx.shape[2])
+        np.add(parts[:, :, 0], parts[:, :, 1], out=dx)
+        for k in range(2, scale):
+            np.add(dx, parts[:, :, k], out=dx)
 
 
 class Nails(UpsampleStep):

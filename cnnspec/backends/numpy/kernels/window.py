@@ -36,6 +36,11 @@ class WindowGeometry:
         return (self.kernel - 1) * self.dilation + 1
 
     @property
+    def inputs_of_first(self) -> slice:
+        """All that the first window reads, where it lies inside the map."""
+        return slice(-self.before, self.reach - self.before)
+
+    @property
     def apart(self) -> bool:
         """Whether each window ends before the next begins."""
         return self.stride >= self.reach or self.output == 1
