@@ -50,13 +50,20 @@ def _dense_after_dense(network: Network) -> Iterator[Diagnostic]:
         before = network.nodes[node.inputs[0]]
         while before.index and _is_linear(before) and len(network.readers[before.index]) == 1:
             before = network.nodes[before.inputs[0]]
-        if before.index and before.layer.family is Family.DENSE and len(network.readers[before.index]) == 1:
+        if not before.index or before.layer.family is not Family.DENSE:
+            continue
+        if len(network.readers[before.index]) == 1 and not _is_code(before, node):
             yield warning(
                 "dense-after-dense", f"no activation stands between {before.name} and {node.name}", node,
                 "put one between them, such as relu",
                 notes=("two linear layers in a row can say no more than one: W2·(W1·x) = (W2·W1)·x",),
                 labels=(Label(before.span, "the dense layer before it"),) if before.span else (),
             )  # fmt: skip
+
+
+def _is_code(narrow: Node, after: Node) -> bool:
+    """Whether fewer numbers than before and behind it are meant, as in the middle of an autoencoder."""
+    return narrow.output[-1] < min(narrow.input_shapes[0][-1], after.output[-1])
 
 
 def _is_linear(node: Node) -> bool:

@@ -48,13 +48,13 @@ def _of_no_layer(word: str, terminal: Terminal) -> str:
     from cnnspec.layers.registry import LAYERS
     from cnnspec.syntax.keywords import INSTEAD
     from cnnspec.views.reference import WHOLE, find, known
-    from cnnspec.views.sentences import block_entries, sentence_entries
+    from cnnspec.views.sentences import PART_OF, block_entries, part_entries, sentence_entries
     from cnnspec.views.terminal.reference import render_recipe, render_sentence, render_setting
 
     if word in WHOLE:
         return render_recipe(terminal)
-    sentences = block_entries() | sentence_entries()
-    if (meant := word if word in sentences else INSTEAD.get(word)) is not None:
+    sentences = block_entries() | sentence_entries() | part_entries()
+    if (meant := word if word in sentences else PART_OF.get(word, INSTEAD.get(word))) is not None:
         return render_sentence(sentences[meant], terminal)
     if find(word):
         return render_setting(word, terminal)

@@ -33,6 +33,23 @@ MEANINGS: Final = {
     "use": "The blocks and constants of a file beside the spec. The example googlenet has such a file.",
     "expect": f"A budget, checked by cnnspec check. It may speak of {', '.join(FIGURES)}.",
     "train": "How the network is trained. Its settings are told by cnnspec layers train.",
+    "label": "Names the one layer, or use of a block, behind it. Merges, from, share and tied find it by "
+    "that name, tables and pictures show it.",
+    "->": "Feeds the result onward, as a new line and ; do. A line may begin with it.",
+    "=>": "A claim: the shape that the layer or block is to give. A wrong one is an error that shows the "
+    "working.",
+    "?": "A number that is solved from a claimed shape or a budget; cnnspec solve shows all solutions.",
+    "|": "Begins a path inside the braces of a merge. All paths begin at the same place; an empty one is the "
+    "identity.",
+    "share": "Uses the weights of another layer, or of another use of the same block. They are counted once, "
+    "moved by the sum of their gradients, and saved once.",
+    "tied": "Uses a weight the other way round: a dense that of a dense transposed, an upconv that of a conv, "
+    "a conv that of an upconv. A bias is its own.",
+    "as": "Names the number of a repeat's turn, from 0.",
+    "else": "What is there where the condition before it does not hold.",
+    "expression": "A number that is worked out: + - * // % ** (// leaves the rest out, % is the rest, ** a "
+    "power), comparisons, and, or, not, parentheses; names of let and of parameters; C, H and W, the channels, "
+    "height and width of what flows in there.",
 }
 """What each sentence means: in a line, then more."""
 EXAMPLES: Final = {
@@ -47,8 +64,40 @@ EXAMPLES: Final = {
     "use": "",
     "expect": "input 28x28x1; conv 6 5x5; expect params <= 62k",
     "train": "input 28x28x1; flatten; dense 10; train { data mnist; epochs 5 }",
+    "label": "input 28x28x1; stem: conv 8 3x3 padding=1; relu; add stem",
+    "->": "input 28x28x1; conv 6 5x5 -> relu -> maxpool 2x2",
+    "=>": "input 14x14x6; conv 16 5x5 => 10x10x16",
+    "?": "input 28x28x1; conv 6 5x5 padding=? => 28x28x6",
+    "|": "input 28x28x8; concat { | conv 8 1x1 | conv 8 3x3 padding=1 -> relu }",
+    "share": "input 9x9x4; a: conv 4 3x3 padding=1; repeat 2 { relu -> conv 4 3x3 padding=1 share=a }",
+    "tied": "input 784; enc: dense 32 -> relu; dense 784 tied=enc",
+    "as": "input 64x8; repeat 4 as i { conv 8 2 dilation=2**i padding=(2**i, 0) }",
+    "else": "input 28x28x8; if C > 16 { relu } else if H > 20 { conv 16 1x1 } else { identity }",
+    "expression": "input 28x28x8; let width = 2**4; conv width // 2 + C 3x3",
 }
 """Specs that the sentences stand in; ``use`` needs a file beside it."""
+
+
+PARTS: Final = {
+    "label": "conv1: conv 6 5x5",
+    "->": "conv 6 5x5 -> relu",
+    "=>": "conv 16 5x5 => 10x10x16",
+    "?": "conv 6 5x5 padding=? => 28x28x6",
+    "|": "add { | conv 8 3x3 padding=1 | }",
+    "share": "conv 16 3x3 share=LABEL",
+    "tied": "dense 784 tied=LABEL",
+    "as": "repeat 6 as i { conv 8 2 dilation=2**i }",
+    "else": "if C != 16 { conv 16 1x1 } else { identity }",
+    "expression": "conv 2*width + 1 3x3",
+}
+"""Parts of sentences, each as it may look."""
+PART_OF: Final = {
+    **dict.fromkeys(("+", "-", "*", "/", "//", "%", "**", "and", "or", "not", "c", "h", "w"), "expression"),
+    ":": "label", "labels": "label", "arrow": "->", ";": "->", "claim": "=>", "unknown": "?", "bar": "|",
+    "bars": "|", "path": "|", "branches": "|", "shared": "share", "sharing": "share", "tie": "tied",
+    "expressions": "expression",
+}  # fmt: skip
+"""Other words and signs for them."""
 
 
 @record
@@ -66,7 +115,12 @@ class SentenceEntry:
 
 @cache
 def sentence_entries() -> dict[str, SentenceEntry]:
-    return {word: SentenceEntry(word, FORMS[word], told, EXAMPLES[word]) for word, told in MEANINGS.items()}
+    return {word: SentenceEntry(word, form, MEANINGS[word], EXAMPLES[word]) for word, form in FORMS.items()}
+
+
+@cache
+def part_entries() -> dict[str, SentenceEntry]:
+    return {word: SentenceEntry(word, form, MEANINGS[word], EXAMPLES[word]) for word, form in PARTS.items()}
 
 
 @cache

@@ -219,6 +219,15 @@ def test_a_softmax_that_is_not_last_is_taken_twice() -> None:
     assert ("put softmax last, after flatten",) == found.help
 
 
+def test_a_narrow_dense_layer_between_wide_ones_is_a_code() -> None:
+    def codes(units: int) -> set[str]:
+        text = f"input 784; dense {units} -> dense 128 -> relu -> dense 10"
+        return {each.code for each in cnnspec.analyze(cnnspec.parse(text)).diagnostics}
+
+    assert "dense-after-dense" not in codes(32)
+    assert "dense-after-dense" in codes(128)
+
+
 @pytest.mark.parametrize("between", ["", "-> dropout 0.5", "-> batchnorm", "-> reshape 2x8 -> flatten"])
 def test_two_dense_layers_with_nothing_bent_between_them(between: str) -> None:
     found = told(f"input 784; one: dense 16 {between} -> two: dense 10", "dense-after-dense")

@@ -15,7 +15,7 @@ from cnnspec.layers.registry import LAYERS
 from cnnspec.resources import example_names, example_text
 from cnnspec.syntax.keywords import FORMS
 from cnnspec.views.reference import FAMILIES, laws, layer_entries
-from cnnspec.views.sentences import block_entries, sentence_entries
+from cnnspec.views.sentences import PARTS, block_entries, part_entries, sentence_entries
 from cnnspec.views.terminal.paint import Terminal
 from cnnspec.views.terminal.reference import render_layer, render_sentence
 
@@ -77,14 +77,14 @@ def test_the_reference_lists_every_sentence_and_block(capsys: pytest.CaptureFixt
     page = capsys.readouterr().out
     assert set(FORMS) == set(sentence_entries())
     assert {"residual", "bottleneck", "squeeze_excite"} < set(block_entries())
-    assert [word for word in (*FORMS, *block_entries()) if f"\n  {word} " not in page] == []
+    assert [word for word in (*FORMS, *PARTS, *block_entries()) if f"\n  {word} " not in page] == []
 
 
-@pytest.mark.parametrize("word", [*FORMS, *block_entries()])
+@pytest.mark.parametrize("word", [*FORMS, *PARTS, *block_entries()])
 def test_a_sentence_or_a_block_is_told_with_an_example_that_runs(
     word: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    one = (sentence_entries() | block_entries())[word]
+    one = (sentence_entries() | part_entries() | block_entries())[word]
     assert run(["layers", word]) == 0
     page = capsys.readouterr().out
     if word == "train":
@@ -95,19 +95,27 @@ def test_a_sentence_or_a_block_is_told_with_an_example_that_runs(
     spec = re.search(r'cnnspec analyze -e "([^"]*)"', page)
     assert (spec is None) == (word in ("use", "train"))
     if spec is not None:
-        assert re.search(rf"\b{word}\b", spec[1])
+        sign = {"label": ": ", "expression": "[*]"}.get(word, re.escape(word))
+        assert re.search(rf"\b{word}\b" if word not in PARTS else sign, spec[1])
         assert run(["check", "-e", spec[1]]) == 0
 
 
-@pytest.mark.parametrize("word", [*FORMS, *block_entries()])
+@pytest.mark.parametrize("word", [*FORMS, *PARTS, *block_entries()])
 def test_a_page_of_a_sentence_keeps_to_its_width(word: str) -> None:
-    page = render_sentence((sentence_entries() | block_entries())[word], Terminal(80))
+    page = render_sentence((sentence_entries() | part_entries() | block_entries())[word], Terminal(80))
     assert [line for line in page.splitlines() if len(line) > 80] == []
 
 
 @pytest.mark.parametrize(
     ("word", "told"),
-    [("for", "repeat 3 {"), ("def", "block unit"), ("celu", "elu"), ("rrelu", "the nearest is leakyrelu")],
+    [
+        ("**", "** a power"),
+        ("C", "channels"),
+        ("for", "repeat 3 {"),
+        ("def", "block unit"),
+        ("celu", "elu"),
+        ("rrelu", "the nearest is leakyrelu"),
+    ],
 )
 def test_a_foreign_word_is_told_what_it_is_here(
     word: str, told: str, capsys: pytest.CaptureFixture[str]

@@ -37,7 +37,10 @@ NETWORKS = {
     "mobilenet_v1": (4_231_976, 568_740_352, 21_888, 315, 32),
     "convnext_tiny": (28_589_128, 4_455_531_264, 0, None, None),
     "vit_b16": (86_567_656, 17_563_828_224, 0, None, None),
-    "espcn": (22_729, 370_671_616, 0, None, None),
+    "espcn": (22_729, 5_791_744, 0, None, None),
+    "cbam_resnet50": (28_089_624, 4_095_573_110, 53_152, None, None),
+    "hourglass": (2_785_536, 1_741_422_592, 13_312, None, None),
+    "wavenet": (112_704, 1_769_984_000, 0, None, None),
     "dncnn": (556_032, 17_953_228_800, 1_920, None, None),
     "dcgan_generator": (3_576_704, 104_628_224, 1_920, None, None),
     "dcgan_discriminator": (2_765_568, 103_817_216, 1_792, None, None),
@@ -148,7 +151,7 @@ def test_resnet50_fits_in_thirty_lines_without_any_other_file() -> None:
     assert RESNET50.strip().count("\n") < 30
 
 
-def in_pytorch() -> dict[str, tuple[Any, tuple[int, int, int]]]:
+def in_pytorch() -> dict[str, tuple[Any, tuple[int, ...]]]:
     """The same networks as their papers' code has them, with C x H x W."""
     from torch import nn
 
@@ -173,14 +176,102 @@ def in_pytorch() -> dict[str, tuple[Any, tuple[int, int, int]]]:
     discriminator += [*shrink(64, 128), *shrink(128, 256), *shrink(256, 512)]
     discriminator += [nn.Conv2d(512, 1, 4, bias=False), nn.Flatten(), nn.Sigmoid()]
     return {
-        "espcn": (nn.Sequential(*espcn), (1, 128, 128)), "dncnn": (nn.Sequential(*dncnn), (1, 180, 180)),
+        **in_modules(),
+        "espcn": (nn.Sequential(*espcn), (1, 16, 16)), "dncnn": (nn.Sequential(*dncnn), (1, 180, 180)),
         "dcgan_generator": (nn.Sequential(*generator), (100, 1, 1)),
         "dcgan_discriminator": (nn.Sequential(*discriminator), (3, 64, 64)),
     }  # fmt: skip
 
 
+def in_modules() -> dict[str, tuple[Any, tuple[int, ...]]]:
+    """Those that are no chain: with C x H x W, of WaveNet C x steps."""
+    import torch
+    from torch import nn
+
+    class Weighed(nn.Module):  # type: ignore[misc, name-defined]
+        """CBAM as in its authors' code: one perceptron for means and maxima, then a 7x7 over both."""
+
+        def __init__(self, width: int) -> None:
+            super().__init__()
+            self.shared = nn.Sequential(
+                nn.Linear(width, width // 16), nn.ReLU(), nn.Linear(width // 16, width)
+            )
+            self.places = nn.Sequential(nn.Conv2d(2, 1, 7, padding=3, bias=False), nn.BatchNorm2d(1))
+
+        def forward(self, x: Any) -> Any:
+            gates = self.shared(x.mean((2, 3))) + self.shared(x.amax((2, 3)))
+            x = x * gates.sigmoid()[:, :, None, None]
+            both = torch.cat([x.amax(1, keepdim=True), x.mean(1, keepdim=True)], 1)
+            return x * self.places(both).sigmoid()
+
+    class Bottleneck(nn.Module):  # type: ignore[misc, name-defined]
+        def __init__(self, channels: int, width: int, stride: int) -> None:
+            super().__init__()
+            out = 4 * width
+            sizes = [(channels, width, 1, 1, 0), (width, width, 3, stride, 1), (width, out, 1, 1, 0)]
+            parts = [(nn.Conv2d(*size, bias=False), nn.BatchNorm2d(size[1])) for size in sizes]
+            self.body = nn.Sequential(*(each for part in parts for each in part), Weighed(out))
+            short = nn.Sequential(nn.Conv2d(channels, out, 1, stride, bias=False), nn.BatchNorm2d(out))
+            self.short = short if stride > 1 or channels != out else nn.Identity()
+
+        def forward(self, x: Any) -> Any:
+            return (self.body(x) + self.short(x)).relu()
+
+    class Residual(nn.Module):  # type: ignore[misc, name-defined]
+        """The hourglass's unit, from 256 channels to as many."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            norms = [nn.Sequential(nn.BatchNorm2d(size), nn.ReLU()) for size in (256, 128, 128)]
+            first, second = nn.Conv2d(256, 128, 1, bias=False), nn.Conv2d(128, 128, 3, 1, 1, bias=False)
+            self.body = nn.Sequential(norms[0], first, norms[1], second, norms[2], nn.Conv2d(128, 256, 1))
+
+        def forward(self, x: Any) -> Any:
+            return x + self.body(x)
+
+    class Hourglass(nn.Module):  # type: ignore[misc, name-defined]
+        def __init__(self, depth: int) -> None:
+            super().__init__()
+            self.beside, self.down, self.up = Residual(), Residual(), Residual()
+            self.inside = Hourglass(depth - 1) if depth > 1 else Residual()
+
+        def forward(self, x: Any) -> Any:
+            low = self.up(self.inside(self.down(nn.functional.max_pool2d(x, 2))))
+            return self.beside(x) + nn.functional.interpolate(low, scale_factor=2)
+
+    class Gated(nn.Module):  # type: ignore[misc, name-defined]
+        """A step of WaveNet: a tanh and a gate that look back, then a 1x1 and the way around."""
+
+        def __init__(self, dilation: int) -> None:
+            super().__init__()
+            self.dilation = dilation
+            self.filter, self.gate = (nn.Conv1d(32, 32, 2, dilation=dilation) for _ in range(2))
+            self.mix = nn.Conv1d(32, 32, 1)
+
+        def forward(self, x: Any) -> Any:
+            past = nn.functional.pad(x, (self.dilation, 0))
+            return x + self.mix(self.filter(past).tanh() * self.gate(past).sigmoid())
+
+    stem = [nn.Conv2d(3, 64, 7, 2, 3, bias=False), nn.BatchNorm2d(64), nn.ReLU(), nn.MaxPool2d(3, 2, 1)]
+    units, channels = [], 64
+    for width, depth, stride in ((64, 3, 1), (128, 4, 2), (256, 6, 2), (512, 3, 2)):
+        for n in range(depth):
+            units.append(Bottleneck(channels, width, 1 if n else stride))
+            channels = 4 * width
+    end = [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(2048, 1000)]
+    sound = [nn.Conv1d(1, 32, 1), *(Gated(2**n) for _ in range(2) for n in range(9)), nn.ReLU()]
+    sound += [nn.Conv1d(32, 64, 1), nn.ReLU(), nn.Conv1d(64, 256, 1)]
+    return {
+        "cbam_resnet50": (nn.Sequential(*stem, *units, *end), (3, 224, 224)),
+        "hourglass": (Hourglass(4), (256, 64, 64)), "wavenet": (nn.Sequential(*sound), (1, 16000)),
+    }  # fmt: skip
+
+
 @pytest.mark.torch
-@pytest.mark.parametrize("name", ["espcn", "dncnn", "dcgan_generator", "dcgan_discriminator"])
+@pytest.mark.parametrize(
+    "name",
+    ["espcn", "dncnn", "dcgan_generator", "dcgan_discriminator", "cbam_resnet50", "hourglass", "wavenet"],
+)
 def test_counts_are_those_of_the_network_in_pytorch(name: str) -> None:
     """Of DCGAN also PyTorch's tutorial: 3,576,704 and 2,765,568 parameters."""
     torch = pytest.importorskip("torch")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -40,16 +41,61 @@ def test_masks_of_digits_that_were_never_seen(name: str, monkeypatch: pytest.Mon
     assert found["mean IoU"] >= 0.85
 
 
+def mean_ratio(given: Any, wanted: Any) -> float:
+    """The mean signal to noise ratio of images, bytes or 0 to 1, in dB."""
+    given, wanted = (
+        each / np.float32(255) if each.dtype == np.uint8 else each
+        for each in map(np.asarray, (given, wanted))
+    )
+    return float(figures.noise_ratios(given, wanted).mean())
+
+
+def test_small_pictures_are_enlarged_better_than_bicubic(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By at least 2 dB, on scenes of digits that were never seen."""
+    pytest.importorskip("sklearn")
+    monkeypatch.delenv("CNNSPEC_DATA", raising=False)
+    found, _, data = trained("espcn")
+    bicubic = cnnspec.parse("input 16x16x1; upsample 3 mode=bicubic").build()
+    enlarged = bicubic.predict(data.test_images / np.float32(255)).clip(0, 1)
+    assert found["PSNR"] >= mean_ratio(enlarged, data.test_labels) + 2
+
+
+def test_noise_is_taken_off() -> None:
+    """The picture is at least 7 dB nearer to the clean one than the noisy one is."""
+    pytest.importorskip("sklearn")
+    found, _, data = trained("dncnn_digits")
+    assert found["PSNR"] >= mean_ratio(data.test_images, data.test_labels) + 7
+
+
 @WITH_MNIST
-def test_an_autoencoder_gives_digits_back_far_better_than_their_mean() -> None:
+def test_the_next_column_is_foretold_better_than_by_the_one_before() -> None:
+    """By at least 4 dB."""
+    found, _, data = trained("wavenet_small")
+    images = data.test_images
+    before = np.zeros_like(images)
+    before[:, :, 1:] = images[:, :, :-1]
+    assert found["PSNR"] >= mean_ratio(before, images) + 4
+
+
+@WITH_MNIST
+@pytest.mark.parametrize("name", ["autoencoder_mnist", "autoencoder_tied"])
+def test_an_autoencoder_gives_digits_back_far_better_than_their_mean(name: str) -> None:
     """By at least 8 dB, through 32 numbers."""
-    found, _, data = trained("autoencoder_mnist")
+    found, _, data = trained(name)
     images = data.test_images / np.float32(255)
     mean = np.broadcast_to(data.train_images.mean(0, keepdims=True) / 255, images.shape)
-    assert found["PSNR"] >= figures.noise_ratios(mean, images).mean() + 8
+    assert found["PSNR"] >= mean_ratio(mean, images) + 8
 
 
 def test_the_specs_are_shipped_with_a_recipe() -> None:
-    for name in ("unet_digits", "segnet_digits", "autoencoder_mnist"):
+    learning = (
+        "unet_digits",
+        "segnet_digits",
+        "autoencoder_mnist",
+        "autoencoder_tied",
+        "espcn",
+        "dncnn_digits",
+    )
+    for name in (*learning, "wavenet_small"):
         assert Path(example_path(name)).is_file()
         assert cnnspec.load(example_path(name)).recipe is not None

@@ -12,7 +12,7 @@ from cnnspec.layers.registry import LAYERS, SYNONYMS
 from cnnspec.recipe.models import Recipe
 from cnnspec.recipe.words import SETTINGS
 from cnnspec.views.reference import OptionEntry, WordEntry, find, folded, laws, layer_entries, option_of
-from cnnspec.views.sentences import SentenceEntry, block_entries, sentence_entries
+from cnnspec.views.sentences import SentenceEntry, block_entries, part_entries, sentence_entries
 from cnnspec.views.terminal.paint import PLAIN, Terminal, hanging, wrap
 
 HEADING: Final = (
@@ -43,6 +43,7 @@ def render_layers(terminal: Terminal = PLAIN) -> str:
         lines += hanging(f"  {word}".ljust(longest + 2), one.summary, terminal)
         section = one.section
     entries = {"Blocks that every spec may use": block_entries(), "Sentences": sentence_entries()}
+    entries["Parts of sentences"] = part_entries()
     for title, told in entries.items():
         lines += ["", terminal.paint(title, "bold")]
         for word, each in told.items():
