@@ -35,7 +35,7 @@ MEANINGS: Final = {
     "train": "How the network is trained. Its settings are told by cnnspec layers train.",
     "label": "Names the one layer, or use of a block, behind it. Merges, from, share and tied find it by "
     "that name, tables and pictures show it.",
-    "->": "Feeds the result onward, as a new line and ; do. A line may begin with it.",
+    "chain": "Feeds the result onward, as a new line and ; do. A line may begin with it.",
     "=>": "A claim: the shape that the layer or block is to give. A wrong one is an error that shows the "
     "working.",
     "?": "A number that is solved from a claimed shape or a budget; cnnspec solve shows all solutions.",
@@ -43,13 +43,13 @@ MEANINGS: Final = {
     "identity.",
     "share": "Uses the weights of another layer, or of another use of the same block. They are counted once, "
     "moved by the sum of their gradients, and saved once.",
-    "tied": "Uses a weight the other way round: a dense that of a dense transposed, an upconv that of a conv, "
-    "a conv that of an upconv. A bias is its own.",
+    "tied": "Uses a weight the other way round: a dense that of a dense transposed, an upconv that of a "
+    "conv, a conv that of an upconv. A bias is its own.",
     "as": "Names the number of a repeat's turn, from 0.",
     "else": "What is there where the condition before it does not hold.",
     "expression": "A number that is worked out: + - * // % ** (// leaves the rest out, % is the rest, ** a "
-    "power), comparisons, and, or, not, parentheses; names of let and of parameters; C, H and W, the channels, "
-    "height and width of what flows in there.",
+    "power), comparisons, and, or, not, parentheses; names of let and of parameters; C, H and W, the "
+    "channels, height and width of what flows in there.",
 }
 """What each sentence means: in a line, then more."""
 EXAMPLES: Final = {
@@ -65,7 +65,7 @@ EXAMPLES: Final = {
     "expect": "input 28x28x1; conv 6 5x5; expect params <= 62k",
     "train": "input 28x28x1; flatten; dense 10; train { data mnist; epochs 5 }",
     "label": "input 28x28x1; stem: conv 8 3x3 padding=1; relu; add stem",
-    "->": "input 28x28x1; conv 6 5x5 -> relu -> maxpool 2x2",
+    "chain": "input 28x28x1; conv 6 5x5 -> relu -> maxpool 2x2",
     "=>": "input 14x14x6; conv 16 5x5 => 10x10x16",
     "?": "input 28x28x1; conv 6 5x5 padding=? => 28x28x6",
     "|": "input 28x28x8; concat { | conv 8 1x1 | conv 8 3x3 padding=1 -> relu }",
@@ -80,7 +80,7 @@ EXAMPLES: Final = {
 
 PARTS: Final = {
     "label": "conv1: conv 6 5x5",
-    "->": "conv 6 5x5 -> relu",
+    "chain": "conv 6 5x5 -> relu",
     "=>": "conv 16 5x5 => 10x10x16",
     "?": "conv 6 5x5 padding=? => 28x28x6",
     "|": "add { | conv 8 3x3 padding=1 | }",
@@ -92,8 +92,8 @@ PARTS: Final = {
 }
 """Parts of sentences, each as it may look."""
 PART_OF: Final = {
-    **dict.fromkeys(("+", "-", "*", "/", "//", "%", "**", "and", "or", "not", "c", "h", "w"), "expression"),
-    ":": "label", "labels": "label", "arrow": "->", ";": "->", "claim": "=>", "unknown": "?", "bar": "|",
+    **dict.fromkeys(("+", "*", "/", "//", "%", "**", "and", "or", "not", "c", "h", "w"), "expression"),
+    ":": "label", "labels": "label", "arrow": "chain", ";": "chain", "claim": "=>", "unknown": "?", "bar": "|",
     "bars": "|", "path": "|", "branches": "|", "shared": "share", "sharing": "share", "tie": "tied",
     "expressions": "expression",
 }  # fmt: skip

@@ -95,7 +95,7 @@ def test_a_sentence_or_a_block_is_told_with_an_example_that_runs(
     spec = re.search(r'cnnspec analyze -e "([^"]*)"', page)
     assert (spec is None) == (word in ("use", "train"))
     if spec is not None:
-        sign = {"label": ": ", "expression": "[*]"}.get(word, re.escape(word))
+        sign = {"label": ": ", "chain": "->", "expression": "[*]"}.get(word, re.escape(word))
         assert re.search(rf"\b{word}\b" if word not in PARTS else sign, spec[1])
         assert run(["check", "-e", spec[1]]) == 0
 
