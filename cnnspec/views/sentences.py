@@ -93,8 +93,8 @@ PARTS: Final = {
 """Parts of sentences, each as it may look."""
 PART_OF: Final = {
     **dict.fromkeys(("+", "*", "/", "//", "%", "**", "and", "or", "not", "c", "h", "w"), "expression"),
-    ":": "label", "labels": "label", "arrow": "chain", ";": "chain", "claim": "=>", "unknown": "?", "bar": "|",
-    "bars": "|", "path": "|", "branches": "|", "shared": "share", "sharing": "share", "tie": "tied",
+    ":": "label", "labels": "label", "arrow": "chain", ";": "chain", "claim": "=>", "unknown": "?",
+    "bar": "|", "bars": "|", "path": "|", "branches": "|", "shared": "share", "sharing": "share", "tie": "tied",
     "expressions": "expression",
 }  # fmt: skip
 """Other words and signs for them."""

@@ -188,7 +188,7 @@ def in_modules() -> dict[str, tuple[Any, tuple[int, ...]]]:
     import torch
     from torch import nn
 
-    class Weighed(nn.Module):  # type: ignore[misc, name-defined]
+    class Weighed(nn.Module):  # type: ignore[misc]
         """CBAM as in its authors' code: one perceptron for means and maxima, then a 7x7 over both."""
 
         def __init__(self, width: int) -> None:
@@ -204,7 +204,7 @@ def in_modules() -> dict[str, tuple[Any, tuple[int, ...]]]:
             both = torch.cat([x.amax(1, keepdim=True), x.mean(1, keepdim=True)], 1)
             return x * self.places(both).sigmoid()
 
-    class Bottleneck(nn.Module):  # type: ignore[misc, name-defined]
+    class Bottleneck(nn.Module):  # type: ignore[misc]
         def __init__(self, channels: int, width: int, stride: int) -> None:
             super().__init__()
             out = 4 * width
@@ -217,7 +217,7 @@ def in_modules() -> dict[str, tuple[Any, tuple[int, ...]]]:
         def forward(self, x: Any) -> Any:
             return (self.body(x) + self.short(x)).relu()
 
-    class Residual(nn.Module):  # type: ignore[misc, name-defined]
+    class Residual(nn.Module):  # type: ignore[misc]
         """The hourglass's unit, from 256 channels to as many."""
 
         def __init__(self) -> None:
@@ -229,7 +229,7 @@ def in_modules() -> dict[str, tuple[Any, tuple[int, ...]]]:
         def forward(self, x: Any) -> Any:
             return x + self.body(x)
 
-    class Hourglass(nn.Module):  # type: ignore[misc, name-defined]
+    class Hourglass(nn.Module):  # type: ignore[misc]
         def __init__(self, depth: int) -> None:
             super().__init__()
             self.beside, self.down, self.up = Residual(), Residual(), Residual()
@@ -239,7 +239,7 @@ def in_modules() -> dict[str, tuple[Any, tuple[int, ...]]]:
             low = self.up(self.inside(self.down(nn.functional.max_pool2d(x, 2))))
             return self.beside(x) + nn.functional.interpolate(low, scale_factor=2)
 
-    class Gated(nn.Module):  # type: ignore[misc, name-defined]
+    class Gated(nn.Module):  # type: ignore[misc]
         """A step of WaveNet: a tanh and a gate that look back, then a 1x1 and the way around."""
 
         def __init__(self, dilation: int) -> None:
