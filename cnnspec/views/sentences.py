@@ -94,8 +94,8 @@ PARTS: Final = {
 PART_OF: Final = {
     **dict.fromkeys(("+", "*", "/", "//", "%", "**", "and", "or", "not", "c", "h", "w"), "expression"),
     ":": "label", "labels": "label", "arrow": "chain", ";": "chain", "claim": "=>", "unknown": "?",
-    "bar": "|", "bars": "|", "path": "|", "branches": "|", "shared": "share", "sharing": "share", "tie": "tied",
-    "expressions": "expression",
+    "bar": "|", "bars": "|", "path": "|", "branches": "|", "shared": "share", "sharing": "share",
+    "tie": "tied", "expressions": "expression",
 }  # fmt: skip
 """Other words and signs for them."""
 
