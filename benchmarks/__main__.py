@@ -1,6 +1,6 @@
 """All benchmarks, as tables in Markdown.
 
-    python -m benchmarks [--only training forward cold analysis layers] [--quick] [-o docs/benchmarks.md]
+    python -m benchmarks [--only itself training forward cold analysis layers] [--quick] [-o PAGE]
 
 Every figure compares separate processes that take turns, fairly: see ``benchmarks.rivals``. *free*:
 OpenBLAS picks its kernels itself; *pinned*: as the environment says (OPENBLAS_CORETYPE). A ratio
@@ -23,13 +23,14 @@ from benchmarks.table import Entry, markdown
 Part = Callable[[bool], Iterator[Entry]]
 
 PARTS: dict[str, Part] = {
+    "itself": lambda quick: train.against_itself(5 if quick else 11),
     "training": lambda quick: train.entries(list(train.STEPS), [1, 2], 5 if quick else 11),
     "forward": lambda quick: forward.entries(list(forward.TITLES), [1, 8], 5 if quick else 9),
     "cold": lambda quick: cold.entries(1 if quick else 5),
     "analysis": lambda quick: analyze.entries(7 if quick else analyze.ROUNDS),
     "layers": lambda quick: layers.entries(layers.ALL, 3 if quick else 7),
 }
-TABLES = {"networks": ("training", "forward", "cold", "analysis"), "layers": ("layers",)}
+TABLES = {"networks": ("itself", "training", "forward", "cold", "analysis"), "layers": ("layers",)}
 """The tables of the page, and the parts that each holds."""
 ABOUT = {
     "networks": """\

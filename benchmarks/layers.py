@@ -23,18 +23,18 @@ from benchmarks.table import Entry, markdown
 if TYPE_CHECKING:
     from cnnspec.network.graph import Network
 
-LAYERS: Final = (
+LAYERS: Final = (  # transpose is not among them: it moves nothing in PyTorch, whose next reader pays
     "relu", "leakyrelu", "prelu", "elu", "selu", "gelu", "gelu approximate=tanh", "silu", "mish", "softplus",
     "sigmoid", "tanh", "softmax", "hardswish", "hardsigmoid", "hardtanh",
     "batchnorm", "layernorm", "layernorm over=channels", "groupnorm 8", "instancenorm", "rmsnorm",
     "rmsnorm over=channels", "l2norm", "lrn",
     "scale", "scale bias=yes", "scale 0.1", "abs", "square", "exp", "power 3", "mean", "max",
     "dropout 0.5", "dropout 0.5 channels=yes", "droppath 0.1",
-    "pixelshuffle 2", "pixelunshuffle 2", "transpose", "pad channels=8", "pad 2", "shuffle 4",
+    "pixelshuffle 2", "pixelunshuffle 2", "pad channels=8", "pad 2", "shuffle 4",
     "upsample 2", "upsample 2 mode=bilinear", "upsample 2 mode=bicubic",
     "upsample 1.5", "upsample 1.5 mode=bilinear", "upsample 1.5 mode=bicubic",
-    "avgpool to=5x5", "maxpool to=5x5", "maxpool 2x2", "avgpool 2x2", "globalavgpool",
-    "p: maxpool 2x2 -> unpool p",
+    "avgpool to=7x7", "maxpool to=7x7", "avgpool to=5x5", "maxpool to=5x5",
+    "maxpool 2x2", "avgpool 2x2", "globalavgpool", "p: maxpool 2x2 -> unpool p",
     "conv 64 3x3 padding=1", "depthwise 7x7 padding=3", "upconv 32 2x2 stride=2",
 )  # fmt: skip
 MERGES: Final = ("add", "subtract", "multiply", "divide", "maximum", "minimum", "concat")

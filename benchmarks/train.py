@@ -117,6 +117,16 @@ def one(name: str, workers: int, rounds: int) -> Entry:
     )  # fmt: skip
 
 
+def against_itself(rounds: int) -> Iterator[Entry]:
+    """The same process twice: what is not 1.00 here is the error of the other rows."""
+    for title, side in (("cnnspec", "numpy"), ("PyTorch", LAYOUTS[0])):
+        options = ["lenet", "--workers", "1", "--child", side]
+        first, second = compete("benchmarks.train", options, [options], "free", rounds, {})
+        speeds = [f"{STEPS['lenet'] * BATCH / each.median / 1000:.1f} k images/s" for each in (first, second)]
+        title = f"{title} against itself, LeNet-5, training"
+        yield Entry(title, speeds[0], "the same", speeds[1], {"free": ratio(first, second)})
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter

@@ -13,10 +13,12 @@ import pytest
 
 import cnnspec
 from benchmarks import forward, layers, rivals, table, train
+from benchmarks.__main__ import PARTS, TABLES, filled
 from benchmarks.cold import accuracy_of
 from benchmarks.rivals import Rival, Times
 from benchmarks.table import Entry, Ratio
 from cnnspec.layers.registry import LAYERS
+from cnnspec.resources import folder
 
 
 def test_a_ratio_above_one_means_we_are_ahead() -> None:
@@ -107,6 +109,18 @@ def test_the_time_of_a_rivals_workers_is_its_own() -> None:
             os.killpg(child.pid, signal.SIGKILL)
 
 
+def test_a_table_of_a_page_is_written_anew_and_the_others_stay() -> None:
+    page = "# Page\n<!-- networks -->\nold\n<!-- end -->\n<!-- layers -->\nolder\n<!-- end -->\n"
+    assert page.replace("older", "new") == filled(page, "layers", "new\n")
+    assert page == filled(page, "others", "new\n")
+
+
+def test_every_part_stands_in_a_table_of_the_page() -> None:
+    assert [*PARTS] == [part for parts in TABLES.values() for part in parts]
+    page = (folder("grammar").parent / "docs" / "benchmarks.md").read_text(encoding="utf-8")
+    assert all(f"<!-- {table} -->" in page for table in TABLES)
+
+
 def test_a_row_from_a_busy_machine_is_marked() -> None:
     def cell(others: float) -> str:
         return Entry("a", "b", ratios={"free": Ratio(1, 1, 1, others)}).cells[-1]
@@ -190,7 +204,7 @@ def test_each_layer_has_its_rival(sentence: str, monkeypatch: pytest.MonkeyPatch
 def test_every_layer_that_trains_is_timed() -> None:
     timed = " ".join((*layers.LAYERS, *layers.MERGES, *layers.SEQUENCES)).split()
     seldom = {"dense", "minpool", "medianpool", "subsample", "globalmaxpool"}
-    moves = {"flatten", "reshape", "identity", "crop", "slice"}
+    moves = {"transpose", "flatten", "reshape", "identity", "crop", "slice"}
     assert {*LAYERS} - {*timed} == seldom | moves | {"sqrt", "log"}, "they are no numbers where x < 0"
 
 

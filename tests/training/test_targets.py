@@ -12,8 +12,10 @@ from tools import fault_of
 
 import cnnspec
 from cnnspec.backends.contract import IGNORED
+from cnnspec.recipe.models import Data
 from cnnspec.recipe.targets import AnyTarget, BinaryTarget, ImageTarget, MaskTarget, NumbersTarget
 from cnnspec.training import figures
+from cnnspec.training.data import load_for
 from cnnspec.training.data.dataset import Dataset
 from cnnspec.training.data.fitting import aimed, fitted, wanted
 from cnnspec.training.evaluate import Evaluation
@@ -219,6 +221,16 @@ def test_an_image_is_to_give_itself_smaller_or_noisy() -> None:
         np.testing.assert_array_equal(once_more.train_images, found.train_images)
     again = fitted(aimed(DIGITS, ImageTarget(noise=20)), (8, 8, 1), (8, 8, 1))
     np.testing.assert_array_equal(again.train_images, noisy.train_images)
+
+
+def test_what_is_seen_smaller_is_brought_to_the_size_of_the_output() -> None:
+    """Scenes are made as large as what is wanted, files are resized to it: not to the small input."""
+    pytest.importorskip("sklearn")
+    found = load_for(Data(name="digits_scene"), (8, 8, 1), (24, 24, 1), target=ImageTarget(smaller=3))
+    assert ((8, 8, 1), (24, 24, 1)) == (found.shape, found.train_labels.shape[1:])
+    assert ImageTarget() == found.target
+    digits = load_for(Data(name="digits"), (14, 14, 1), (28, 28, 1), target=ImageTarget(smaller=2))
+    assert ((14, 14, 1), (28, 28, 1)) == (digits.shape, digits.test_labels.shape[1:])
 
 
 @pytest.mark.parametrize("target", [MaskTarget(), NumbersTarget()])
