@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from cnnspec.diagnostics import Diagnostic, LayerError, SpecError
     from cnnspec.document import load, parse
     from cnnspec.exchange import from_keras, from_onnx, from_torch
-    from cnnspec.face import compare, diff, draw, explain, report, solve
+    from cnnspec.face import compare, diff, draw, explain, quiz, report, solve
     from cnnspec.model import Model
     from cnnspec.network.graph import Network
     from cnnspec.recipe.models import Recipe
@@ -31,7 +31,7 @@ __version__ = resources.VERSION
 __all__ = [
     "Analysis", "Callback", "Dataset", "Diagnostic", "Evaluation", "History", "LayerError", "Model",
     "Network", "Recipe", "SpecError", "analyze", "compare", "data", "diff", "draw", "explain", "from_keras",
-    "from_onnx", "from_torch", "load", "parse", "report", "solve",
+    "from_onnx", "from_torch", "load", "parse", "quiz", "report", "solve",
 ]  # fmt: skip
 
 _HOMES = {
@@ -39,7 +39,7 @@ _HOMES = {
     "cnnspec.diagnostics": ("Diagnostic", "LayerError", "SpecError"),
     "cnnspec.document": ("load", "parse"),
     "cnnspec.exchange": ("from_keras", "from_onnx", "from_torch"),
-    "cnnspec.face": ("compare", "diff", "draw", "explain", "report", "solve"),
+    "cnnspec.face": ("compare", "diff", "draw", "explain", "quiz", "report", "solve"),
     "cnnspec.model": ("Model",),
     "cnnspec.network.graph": ("Network",),
     "cnnspec.recipe.models": ("Recipe",),

@@ -19,6 +19,7 @@ from cnnspec.records import record
 
 if TYPE_CHECKING:
     from cnnspec.analysis.solve.search import Answer
+    from cnnspec.teaching.quiz.question import Question
     from cnnspec.views.workings import Board
 
 Spec: TypeAlias = str | PathLike[str]
@@ -153,3 +154,23 @@ def report(network: Network | Spec, path: str | PathLike[str] | None = None) -> 
     if path is not None:
         write_atomically(Path(path), page)
     return page
+
+
+def quiz(
+    network: Network | Spec | None = None, *, count: int = 10, seed: int = 0, topics: Sequence[str] = (),
+    level: Literal["easy", "medium", "hard"] = "medium",
+) -> tuple[Question, ...]:  # fmt: skip
+    """Questions on a network's layers, or without one on layers of their own, as ``cnnspec quiz`` asks them.
+
+    ``question.text`` asks, ``question.right.text`` answers, ``question.choices`` are what may be chosen, and
+    ``question.judged("156")`` tells which of them a reply is, with its mistakes. Raises ValueError for a
+    topic that there is not.
+
+    >>> quiz("lenet", count=1, topics=["parameters"])[0].topic
+    'parameters'
+    """
+    from cnnspec.teaching.quiz.make import quiz as make
+
+    given = None if network is None else network_of(network)
+    name = network if isinstance(network, str) else "network"
+    return make(given, name, count=count, seed=seed, topics=topics, level=level).questions

@@ -30,6 +30,7 @@ UPWARD: Final = {
     "explain": "cnnspec.face:explain",
     "diff": "cnnspec.face:diff",
     "report": "cnnspec.face:report",
+    "quiz": "cnnspec.face:quiz",
 }
 """Where each function is: module and attribute."""
 

@@ -45,6 +45,7 @@ SECTIONS: Final[dict[str, dict[str, str]]] = {
     },
     "Learn": {
         "examples": "the networks that come with cnnspec",
+        "quiz": "questions on a network, each mistake told by its name",
         "layers": "the words of the language and their options",
         "why": "what a mistake, a message or a concept means",
         "limits": "how large and how long things may be",

@@ -243,6 +243,13 @@ class Network:
         """What another network changes, to be printed; see ``cnnspec.diff``."""
         return upward("diff")(self, other)
 
+    def quiz(
+        self, count: int = 10, seed: int = 0, topics: Sequence[str] = (), level: str = "medium"
+    ) -> tuple[Any, ...]:
+        """Questions on its layers, each with its right answer and named wrong ones; see ``cnnspec.quiz``."""
+        questions: tuple[Any, ...] = upward("quiz")(self, count=count, seed=seed, topics=topics, level=level)
+        return questions
+
     def report(self, path: str | PathLike[str] | None = None) -> str:
         """One self-contained HTML page, written to ``path`` too; see ``cnnspec.report``."""
         return str(upward("report")(self, path))

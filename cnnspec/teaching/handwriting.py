@@ -53,6 +53,7 @@ class HandTex(Tex):
 PARTIAL: Final = "∂E/∂"
 GREEK: Final = {
     "δ": r"\delta", "μ": r"\mu", "σ²": r"\sigma^2", "γ": r"\gamma", "β": r"\beta",
+    "η": r"\eta", "π": r"\pi",
     "xa": r"x\!a", "xb": r"x\!b", "xc": r"x\!c",
 }  # fmt: skip
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import product
@@ -198,6 +198,39 @@ def _connected(formula: Formula) -> Formula:
 def _has_no_weight(term: Formula) -> bool:
     factors = term.factors if isinstance(term, Product) else ()
     return any(isinstance(one, Number) and not one.value for one in factors)
+
+
+def all_workings(values: Values, node: Node) -> Array:
+    """The formulas of all values of a layer, C x H x W: for small maps, quicker than each by ``working``."""
+    inputs, weights = [values.maps[index] for index in sources(node)], values.of_node(node)
+    xs = input_cells(inputs, [None] * len(inputs))
+    if node.word not in PICKS:
+        named = {name: weight_cells(name, array, node) for name, array in weights.items()}
+        found = values.call(node, xs, named)[0][0]
+        return _each(found, lambda place: tidy(formula(found[place])))
+    return _each(np.empty(_channels_first(node.output)), lambda place: _picked(values, node, xs, place))
+
+
+def _channels_first(shape: Sequence[int]) -> tuple[int, ...]:
+    return shape[-1], *shape[:-1]
+
+
+def _each(like: Array, make: Callable[[tuple[int, ...]], Formula]) -> Array:
+    made = np.empty(like.shape, object)
+    for place in np.ndindex(like.shape):
+        made[place] = make(place)
+    return made
+
+
+def _picked(values: Values, node: Node, xs: list[Array], place: tuple[int, ...]) -> Formula:
+    """The law of a pool that chooses, of what its window sees."""
+    taps = [
+        tap
+        for tap in _taps(node, xs[0], place)
+        if all(0 <= n < size for n, size in zip(tap, xs[0].shape[1:], strict=True))
+    ]
+    read = [xs[0][(place[0], *tap)] for tap in taps]
+    return WRITTEN[node.word](Asked(node.layer, place, xs, read, {}))
 
 
 @contextmanager
