@@ -38,18 +38,15 @@ def format_option(*forms: str) -> Callable[[F], F]:
         "--format", "form", type=Words(forms), default=forms[0], show_default=True,
         help="What to print.",
     )  # fmt: skip
-    return lambda function: json_option(option(function)) if "json" in forms else option(function)
+    flag = click.option(
+        "--json", is_flag=True, hidden=True, expose_value=False, is_eager=True, callback=_choose_json
+    )
+    return lambda function: flag(option(function)) if "json" in forms else option(function)
 
 
 def _choose_json(context: click.Context, parameter: click.Parameter, given: bool) -> None:
     if given:
         context.default_map = {"form": "json"}
-
-
-json_option = click.option(
-    "--json", is_flag=True, hidden=True, expose_value=False, is_eager=True, callback=_choose_json
-)
-"""``--json``: the same as ``--format json``."""
 
 
 def finite(context: click.Context, parameter: click.Parameter, value: float | None) -> float | None:

@@ -10,9 +10,10 @@ from time import monotonic
 from typing import TYPE_CHECKING, Final
 
 import click
+from click.core import ParameterSource
 
 from cnnspec.cli.console import Console, stderr_console, stdout_console, write_result
-from cnnspec.cli.options import Words, finite, json_option
+from cnnspec.cli.options import Words, finite, format_option
 from cnnspec.cli.spec import load_network, spec_argument
 from cnnspec.diagnostics import suggestion
 
@@ -63,8 +64,7 @@ def _topics(context: click.Context, parameter: click.Parameter, given: Sequence[
 @click.option("--practise", "--practice", is_flag=True, help="Ask what was not known before.")
 @click.option("--forget", is_flag=True, help="Forget what was known and what was not.")
 @click.option("--key", is_flag=True, help="Print the answers with their working.")
-@click.option("--format", "form", type=Words(FORMATS), help="Print the quiz, or write it with -o.")
-@json_option
+@format_option(*FORMATS)
 @click.option("--output", "-o", type=click.Path(dir_okay=False), metavar="FILE", help="Write it to a file.")
 def command(
     spec: str | None,
@@ -80,7 +80,7 @@ def command(
     practise: bool,
     forget: bool,
     key: bool,
-    form: str | None,
+    form: str,
     output: str | None,
 ) -> int:
     """Questions with their working: on a network's layers, or without SPEC on layers of its own.
@@ -111,10 +111,13 @@ def command(
         )
     except ValueError as error:
         raise click.UsageError(f"{named}: {error}") from error
-    if form is None and output is None and not key and sys.stdin is not None and _are_terminals():
+    is_form_asked = click.get_current_context().get_parameter_source("form") is not ParameterSource.DEFAULT
+    if not (is_form_asked or output or key) and _are_terminals():
         Session(made, stdout_console(), input, minutes).run()
         return 0
-    text = _page(made, form or ENDINGS.get(Path(output or "").suffix.lower(), "text"), key)
+    if not is_form_asked:
+        form = ENDINGS.get(Path(output or "").suffix.lower(), form)
+    text = _page(made, form, key)
     if output is None:
         stdout_console().print(text)
     else:
@@ -123,7 +126,7 @@ def command(
 
 
 def _are_terminals() -> bool:
-    return sys.stdin.isatty() and stdout_console().is_terminal
+    return sys.stdin is not None and sys.stdin.isatty() and stdout_console().is_terminal
 
 
 def _page(quiz: Quiz, form: str, key: bool) -> str:

@@ -167,6 +167,14 @@ def _is_norm(posed: Posed) -> bool:
     return posed.scene.node.word == "batchnorm"
 
 
+def with_biases(posed: Posed) -> Result:
+    """One more for each output value."""
+    node = posed.scene.node
+    return posed.having(
+        posed.result.laws[0] + product((*output_symbols(node.output), Symbol("F", node.output[-1])))
+    )
+
+
 def of_input(posed: Posed) -> Result | None:
     """The input's height and width in the place of the output's."""
     sides = dict(zip(("o_h", "o_w"), posed.scene.input[:-1], strict=False))

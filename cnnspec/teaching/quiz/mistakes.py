@@ -113,6 +113,8 @@ MISTAKES: Final = tuple(
          "There is a sum for each position of the output."),
         ("additions-counted", law(lambda one: 2 * one, "multiplies"),
          "the additions are counted too", "Only products are asked for; there are about as many additions."),
+        ("biases-multiplied", asked_for(to.with_biases, "multiplies"),
+         "the biases are counted too", "A bias is added: it multiplies nothing."),
         ("pool-with-weights", to.pool_params(True, False), "the pool is given weights", _NO_WEIGHTS),
         ("pool-with-bias", to.pool_params(True, True), "the pool is given weights and biases", _NO_WEIGHTS),
         ("pool-with-one-kernel", to.pool_params(False, False), "the pool is given the weights of one kernel",
