@@ -198,10 +198,11 @@ def update(scene: Scene) -> Result:
 def padding(scene: Scene) -> Result:
     axis = scene.layer.axes(scene.node.input_shapes)[0]
     i, k, s, d = axis.symbols()
-    reach: Formula = k - 1 if axis.dilation == 1 else d * (k - 1)
+    steps: Formula = k - 1 if axis.dilation == 1 else d * (k - 1)
     if axis.stride == 1:
-        return number(reach / 2)
-    return number(ceil(((Symbol("o", axis.count, "output") - 1) * s + reach + 1 - i) / 2))
+        return number(steps / 2)
+    reach = k if axis.dilation == 1 else steps + 1
+    return number(ceil(((Symbol("o", axis.count, "output") - 1) * s + reach - i) / 2))
 
 
 def weights_saved(scene: Scene) -> Result:

@@ -72,13 +72,13 @@ def _weighted(pick: Random, level: int) -> str:
 
 
 def _pooled(pick: Random, level: int) -> str:
+    """Two by two values come out, or three by three; with padding where it is hard."""
     word = pick.choice(POOLS)
     window, stride = (2, 2) if level == 0 else pick.choice(((2, 1), (2, 2), (3, 1), (3, 2)))
-    side = stride + window + (stride if level else 0)
-    padding = ""
-    if level == 2:
-        side -= window // 2 if window < side - 2 else 0
-        padding = " padding=1" + (pick.choice(("", " count_padding=no")) if word == "avgpool" else "")
+    side = window + stride * (2 if level else 1) - (2 if level == 2 else 0)
+    padding = " padding=1" if level == 2 else ""
+    if padding and word == "avgpool":
+        padding += pick.choice(("", " count_padding=no"))
     return f"input {side}x{side}x1; {word} {window}x{window} stride={stride}{padding}"
 
 

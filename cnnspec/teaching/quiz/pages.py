@@ -94,7 +94,8 @@ def answer_lines(question: Question, terminal: Terminal = PLAIN) -> list[str]:
 def text(quiz: Quiz, key: bool = False, terminal: Terminal = PLAIN) -> str:
     lines = [f"{quiz.title}{': the key' if key else ''}", ""]
     for number, question in enumerate(quiz.questions, 1):
-        head, inner = f"{number}. ", replace(terminal, width=terminal.width - 3)
+        head = f"{number}. "
+        inner = replace(terminal, width=terminal.width - len(head))
         if key:
             right = f"{letter_of(question)}  {question.right.text}".strip()
             lines += hanging(head, right, terminal)
