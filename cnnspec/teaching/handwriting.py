@@ -28,6 +28,10 @@ class Hand(Style):
         base, above, below = split(name)
         return base + (f"⁽{above.translate(_ABOVE)}⁾" if above else "") + below.translate(_BELOW)
 
+    @staticmethod
+    def words(text: str) -> str:
+        return text
+
 
 class HandTex(Tex):
     """LaTeX: ``x^{(2)}_{11} \\cdot w_{11}``."""
@@ -48,6 +52,10 @@ class HandTex(Tex):
         ends = (f"^{{({above})}}" if above else "") + (f"_{{{below}}}" if below else "")
         text = GREEK.get(bare, bare) + ends
         return rf"\frac{{\partial E}}{{\partial {text}}}" if bare != base else text
+
+    @staticmethod
+    def words(text: str) -> str:
+        return rf"\text{{{text}}}"
 
 
 PARTIAL: Final = "∂E/∂"

@@ -67,20 +67,31 @@ def steps(worked: Working, hand: Any, decimals: int) -> list[str]:
     law, figures = hand(False, decimals), hand(True, decimals)
     name = law.name(_place(worked)[0])
     lines = [f"{name} = {worked.formula.write(law)}"]
+    left_out = hand.words(" (products that are 0 left out)")
     parts = worked.channels
     if parts:
         lines += [f"channel {n}: {part.write(figures)} = {figures.number(part.value)}" for n, part in parts]
         whole = Sum((*(_value(part) for _, part in parts), *worked.rest), worked.formula.value)
         lines.append(f"{name} = {numbers(whole).write(figures)} = {figures.number(worked.formula.value)}")
     else:
-        lines += [line.removeprefix(" ") for line in _stages(worked.formula, figures)]
+        lines += _stages(worked.formula, figures, left_out)
     return lines
 
 
-def _stages(formula: Formula, figures: Style) -> list[str]:
-    """The numbers, and the result."""
-    written, result = numbers(formula).write(figures), figures.number(formula.value)
+def _stages(formula: Formula, figures: Style, left_out: str) -> list[str]:
+    """The numbers, of a sum that is too long only those that count; and the result."""
+    figured, result = numbers(formula), figures.number(formula.value)
+    short = _without_zeros(figured, figures.most_terms)
+    written = short.write(figures) + left_out * (short is not figured)
     return [f"= {written}", f"= {result}"] if written != result else [f"= {result}"]
+
+
+def _without_zeros(formula: Formula, most: float) -> Formula:
+    """A sum of more than ``most`` terms without those that are 0, where some are and some are not."""
+    if not isinstance(formula, Sum) or len(formula.terms) <= most:
+        return formula
+    terms = tuple(term for term in formula.terms if term.value)
+    return Sum(terms, formula.value) if 1 < len(terms) < len(formula.terms) else formula
 
 
 def numbers(formula: Formula) -> Formula:
