@@ -1,4 +1,4 @@
-"""Fill README.md with real output.
+"""Fill README.md and the pages that show commands with real output.
 
 A block of text that begins with ``$ cnnspec …`` goes on with what the command prints.
 The table of benchmarks is that of networks, which ``make bench`` left in docs/benchmarks.md.
@@ -7,15 +7,21 @@ The table of benchmarks is that of networks, which ``make bench`` left in docs/b
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import re
 import shlex
-import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from unittest import mock
+
+from cnnspec.cli.main import run
 
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
+PAGES = [README, *(ROOT / "docs" / f"{name}.md" for name in ("lectures", "tutorial"))]
 BENCHMARKS = ROOT / "docs" / "benchmarks.md"
 TABLE = re.compile(r"(?<=<!-- benchmarks -->\n).*?(?=<!-- end -->)", re.DOTALL)
 NETWORKS = re.compile(r"(?<=<!-- networks -->\n).*?(?=<!-- end -->)", re.DOTALL)
@@ -26,17 +32,24 @@ def output_of(command: str) -> str:
     """What a ``cnnspec …`` command prints on a plain terminal 88 columns wide."""
     program, *arguments = shlex.split(command)
     assert program == "cnnspec", command
-    done = subprocess.run(
-        [sys.executable, "-m", "cnnspec", *arguments],
-        cwd=ROOT / "examples",
-        env={**os.environ, "NO_COLOR": "1", "COLUMNS": "88", "PYTHONIOENCODING": "utf-8"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        encoding="utf-8",
-        check=False,
-    )
-    return "\n".join(line.rstrip() for line in done.stdout.rstrip().splitlines()) + "\n"
+    with plain_terminal() as page:
+        run(arguments)
+        printed = page.getvalue().decode()
+    return "\n".join(line.rstrip() for line in printed.rstrip().splitlines()) + "\n"
+
+
+@contextlib.contextmanager
+def plain_terminal() -> Iterator[io.BytesIO]:
+    """Both streams on one page without colour, among the examples."""
+    page = io.BytesIO()
+    stream = io.TextIOWrapper(page, encoding="utf-8", write_through=True)
+    with (
+        contextlib.chdir(ROOT / "examples"),
+        mock.patch.dict(os.environ, {"NO_COLOR": "1", "COLUMNS": "88"}),
+        contextlib.redirect_stdout(stream),
+        contextlib.redirect_stderr(stream),
+    ):
+        yield page
 
 
 def filled(text: str) -> str:
@@ -48,11 +61,13 @@ def filled(text: str) -> str:
 
 
 def main() -> int:
-    old = README.read_text(encoding="utf-8")
-    new = filled(old)
+    changed = {
+        page: text for page in PAGES if (text := filled(page.read_text("utf-8"))) != page.read_text("utf-8")
+    }
     if "--check" in sys.argv[1:]:
-        return int(old != new)
-    README.write_text(new, encoding="utf-8")
+        return int(bool(changed))
+    for page, text in changed.items():
+        page.write_text(text, encoding="utf-8")
     return 0
 
 

@@ -106,8 +106,10 @@ def without_typing(path: Path) -> ast.Module:
     return tree
 
 
-def graph(files: list[Path]) -> dict[str, set[str]]:
-    """For each file the others that it imports, wherever it does; the table of upward calls apart."""
+@cache
+def graph() -> dict[str, set[str]]:
+    """For each file of the package the others that it imports, wherever; the table of upward calls apart."""
+    files = modules()
     names = {dotted(path) for path in files if room(path) != TABLE}
     found = {}
     for path in files:

@@ -145,7 +145,7 @@ def test_an_upward_call_is_there_and_goes_up(name: str) -> None:
     assert callers, f"nobody calls {name}"
     target = UPWARD[name].split(":")[0]
     floor = FLOORS[target.split(".")[1]]
-    below = reached(graph(modules()), target)
+    below = reached(graph(), target)
     for path in callers:
         assert floor > FLOORS[room(path)] or dotted(path) in below, f"{path} can import {target} as it is"
 
@@ -188,7 +188,7 @@ def test_circles_are_found() -> None:
 
 
 def test_no_files_import_each_other_in_a_circle() -> None:
-    assert circles(graph(modules())) == []
+    assert circles(graph()) == []
 
 
 def test_importing_the_package_is_light() -> None:

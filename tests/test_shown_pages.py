@@ -1,0 +1,52 @@
+"""The pages that show commands tell the truth: what they print is printed, what they say to run runs."""
+
+from __future__ import annotations
+
+import re
+import runpy
+import shlex
+from pathlib import Path
+
+import pytest
+
+from cnnspec.cli.main import run
+
+ROOT = Path(__file__).resolve().parent.parent
+make_readme = runpy.run_path(str(ROOT / "docs" / "make_readme.py"))
+LECTURES, TUTORIAL = (ROOT / "docs" / f"{name}.md" for name in ("lectures", "tutorial"))
+BLOCKS = [
+    pytest.param(block["command"], block["output"], id=f"{page.stem}: {block['command'][8:60]}")
+    for page in (LECTURES, TUTORIAL)
+    for block in make_readme["BLOCK"].finditer(page.read_text(encoding="utf-8"))
+]
+
+
+@pytest.mark.parametrize("command, printed", BLOCKS)
+def test_what_a_page_shows_is_printed(command: str, printed: str) -> None:
+    assert make_readme["output_of"](command) == printed
+
+
+def test_every_question_of_the_lectures_is_answered() -> None:
+    asked = re.findall(r"\*\(([\d, ]+)\)\*", LECTURES.read_text(encoding="utf-8"))
+    assert {int(number) for text in asked for number in text.split(",")} == set(range(1, 37))
+
+
+@pytest.mark.parametrize("page", [LECTURES, TUTORIAL])
+def test_links_lead_somewhere(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    files = re.findall(r"\]\((?!http)([^)#]+)\)", text)
+    assert [] == [name for name in files if not (page.parent / name).exists()]
+    titles = {
+        re.sub(r"[^\w ]", "", title).strip().lower().replace(" ", "-")
+        for title in re.findall("^## (.*)", text, re.M)
+    }
+    assert set(re.findall(r"\]\(#([^)]+)\)", text)) <= titles
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", [LECTURES, TUTORIAL])
+def test_what_a_page_says_to_run_runs(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for block in re.findall(r"```sh\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL):
+        for line in block.splitlines():
+            assert run(shlex.split(line)[1:]) == 0, line
