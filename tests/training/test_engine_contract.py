@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from import_graph import graph, modules
+from import_graph import graph
 from tools import known, same
 from training.toy import ToyEngine
 
@@ -354,7 +354,7 @@ def test_a_model_stands_on_any_engine(
 
 
 def test_training_imports_nothing_of_an_engine() -> None:
-    edges = graph(modules())
+    edges = graph()
     wrong = {
         (name, other)
         for name, others in edges.items()
