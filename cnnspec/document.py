@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from errno import EISDIR, ENOENT
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from cnnspec.diagnostics import Diagnostic, Severity, SpecError, nearest
 from cnnspec.files import LARGEST, decoded, opened
+from cnnspec.records import single_record
 from cnnspec.resources import example_names, example_path
 from cnnspec.text import Source, Span
 from cnnspec.upward import upward
@@ -43,7 +43,7 @@ def file_of(path: str | os.PathLike[str]) -> Path:
     return Path(part[1]) if part else Path(path)
 
 
-@dataclass(frozen=True, eq=False)
+@single_record
 class Document:
     """A spec's text, its tree, its network and what is to be said of it.
 

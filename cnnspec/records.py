@@ -14,9 +14,19 @@ Methods: TypeAlias = dict[str, Callable[..., Any]]
 @dataclass_transform(frozen_default=True, field_specifiers=(field,))
 def record(cls: type[T]) -> type[T]:
     """``dataclass(frozen=True)`` at a third of its price: one method is compiled, the others are shared."""
+    return _made(cls, _comparing)
+
+
+@dataclass_transform(frozen_default=True, eq_default=False, field_specifiers=(field,))
+def single_record(cls: type[T]) -> type[T]:
+    """A record that is equal to itself alone: ``dataclass(frozen=True, eq=False)``."""
+    return _made(cls, lambda every: {})
+
+
+def _made(cls: type[T], comparing: Callable[[tuple[Field[Any], ...]], Methods]) -> type[T]:
     made: Any = dataclass(init=False, repr=False, eq=False)(cls)
     own = set(vars(cls))
-    for name, method in (_init(fields(made)) | _comparing(fields(made)) | _SHARED).items():
+    for name, method in (_init(fields(made)) | comparing(fields(made)) | _SHARED).items():
         if name not in own:
             setattr(made, name, method)
     return cls

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 from unicodedata import category
 
-from cnnspec.records import record
+from cnnspec.records import record, single_record
 
 JOINERS: Final = "\u200c\u200d"
 """They shape the letters of some scripts, and do nothing else."""
@@ -23,7 +22,7 @@ def printable(text: str, instead: Callable[[str], str] = lambda _: "\ufffd") -> 
     return "".join(instead(c) if category(c) in driving and c not in JOINERS else c for c in text)
 
 
-@dataclass(frozen=True, eq=False)
+@single_record
 class Source:
     """A text with the name it is shown under (a path, ``<stdin>`` or ``<inline>``)."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -145,6 +144,8 @@ def _width(stream: TextIO) -> int:
         return max(NARROWEST, int(columns))
     if not _is_terminal(stream):
         return WIDEST_WITHOUT_TERMINAL
+    import shutil  # which loads what compresses files
+
     return max(NARROWEST, shutil.get_terminal_size((WIDEST_WITHOUT_TERMINAL, 24)).columns)
 
 

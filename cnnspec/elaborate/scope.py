@@ -11,7 +11,7 @@ from cnnspec.binding.binder import Signature
 from cnnspec.binding.values import TRUTH, Sight, Value, Word
 from cnnspec.diagnostics import Label
 from cnnspec.network.graph import Group, Node
-from cnnspec.records import record
+from cnnspec.records import record, single_record
 from cnnspec.syntax import tree
 from cnnspec.text import Span
 
@@ -25,7 +25,7 @@ class Module:
     values: dict[str, Value] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, eq=False)
+@single_record
 class Definition:
     """A block with the file whose names its body can see."""
 
@@ -95,7 +95,7 @@ class BlockWord(Word):
     definition: Definition
 
 
-@dataclass(frozen=True, eq=False)
+@single_record
 class Twin:
     """The block instance whose weights another one shares: its layers by their names inside."""
 

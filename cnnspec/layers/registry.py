@@ -2,45 +2,67 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from typing import Any, Final, TypeGuard
 
-from cnnspec.layers import (
-    activation,
-    arithmetic,
-    attention,
-    conv,
-    dense,
-    dropout,
-    merge,
-    norm,
-    pool,
-    rearrange,
-    resample,
-    reshape,
-    upconv,
-)
 from cnnspec.layers.base import Layer
 
-_CLASSES: Final[tuple[type[Layer], ...]] = (
-    conv.Conv, conv.Depthwise, upconv.UpConv, dense.Dense,
-    pool.MaxPool, pool.AvgPool, pool.MinPool, pool.MedianPool, pool.Subsample,
-    pool.GlobalAvgPool, pool.GlobalMaxPool, pool.Unpool,
-    reshape.Flatten, reshape.Reshape, reshape.Identity, reshape.Pad, reshape.Crop,
-    resample.Upsample, reshape.Shuffle, rearrange.PixelShuffle, rearrange.PixelUnshuffle,
-    rearrange.Transpose, reshape.Slice,
-    activation.Relu, activation.LeakyRelu, activation.Prelu, activation.Elu, activation.Gelu,
-    activation.Silu, activation.Sigmoid, activation.Tanh, activation.Softmax,
-    activation.Hardswish, activation.Hardsigmoid,
-    activation.Softplus, activation.Selu, activation.Mish, activation.Hardtanh,
-    arithmetic.Factor, arithmetic.Abs, arithmetic.Square, arithmetic.Sqrt, arithmetic.FixedPower,
-    arithmetic.Exp, arithmetic.Log, arithmetic.Mean, arithmetic.Max,
-    norm.BatchNorm, norm.LayerNorm, norm.GroupNorm, norm.InstanceNorm, arithmetic.L2Norm,
-    norm.RmsNorm, norm.Lrn, dropout.Dropout, dropout.DropPath,
-    attention.Attention, attention.Positions, attention.ClassToken,
-    merge.Add, merge.Subtract, merge.Multiply, merge.Divide, merge.Maximum, merge.Minimum, merge.Concat,
-)  # fmt: skip
+HOMES: Final[dict[str, str]] = {
+    "conv": "conv", "depthwise": "conv", "upconv": "upconv", "dense": "dense",
+    "maxpool": "pool", "avgpool": "pool", "minpool": "pool", "medianpool": "pool", "subsample": "pool",
+    "globalavgpool": "pool", "globalmaxpool": "pool", "unpool": "pool",
+    "flatten": "reshape", "reshape": "reshape", "identity": "reshape", "pad": "reshape", "crop": "reshape",
+    "upsample": "resample", "shuffle": "reshape", "pixelshuffle": "rearrange", "pixelunshuffle": "rearrange",
+    "transpose": "rearrange", "slice": "reshape", "relu": "activation", "leakyrelu": "activation",
+    "prelu": "activation", "elu": "activation", "gelu": "activation", "silu": "activation",
+    "sigmoid": "activation", "tanh": "activation", "softmax": "activation", "hardswish": "activation",
+    "hardsigmoid": "activation", "softplus": "activation", "selu": "activation", "mish": "activation",
+    "hardtanh": "activation", "scale": "arithmetic", "abs": "arithmetic", "square": "arithmetic",
+    "sqrt": "arithmetic", "power": "arithmetic", "exp": "arithmetic", "log": "arithmetic",
+    "mean": "arithmetic", "max": "arithmetic", "batchnorm": "norm", "layernorm": "norm", "groupnorm": "norm",
+    "instancenorm": "norm", "l2norm": "arithmetic", "rmsnorm": "norm", "lrn": "norm",
+    "dropout": "dropout", "droppath": "dropout", "attention": "attention", "positions": "attention",
+    "token": "attention", "add": "merge", "subtract": "merge", "multiply": "merge", "divide": "merge",
+    "maximum": "merge", "minimum": "merge", "concat": "merge",
+}  # fmt: skip
+"""The file of each layer in this folder, by the layer's word, in the order of the reference."""
 
-LAYERS: Final[dict[str, type[Layer]]] = {layer.word: layer for layer in _CLASSES}
+
+class Layers(Mapping[str, type[Layer]]):
+    """The classes of layers by their words; a file is read when the first of its layers is asked for.
+
+    Pydantic takes about half a millisecond for a class, and most specs have five kinds of layers.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[str, type[Layer]] = {}
+
+    def __getitem__(self, word: str) -> type[Layer]:
+        if word not in self._known:
+            file = import_module(f"cnnspec.layers.{HOMES[word]}")
+            self._known |= {each.word: each for name, each in vars(file).items() if _is_layer(name, each)}
+        return self._known[word]
+
+    def get(self, word: str, default: Any = None) -> Any:
+        return self[word] if word in HOMES else default
+
+    def __contains__(self, word: object) -> bool:
+        return word in HOMES
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(HOMES)
+
+    def __len__(self) -> int:
+        return len(HOMES)
+
+
+def _is_layer(name: str, thing: object) -> TypeGuard[type[Layer]]:
+    """Whether it is the class of a word: no base, and none that is made for a layer's inside."""
+    return isinstance(thing, type) and issubclass(thing, Layer) and "word" in vars(thing) and name[0] != "_"
+
+
+LAYERS: Final = Layers()
 """Every layer by its word, in the order of the reference."""
 
 _SAME_MEANING: Final[dict[str, str]] = {

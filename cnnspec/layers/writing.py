@@ -1,7 +1,5 @@
 """Sentences as models, and as text: ``conv 6 5x5 padding=2``; read again, it gives the same model."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from typing import Any, ClassVar, Final
@@ -38,6 +36,13 @@ class SentenceModel(BaseModel):
     """The field that text in quotes fills where it stands first and is no word of the first field's."""
     derived: ClassVar[frozenset[str]] = frozenset()
     """Fields that no option gives."""
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **options: Any) -> None:
+        """Forgets the annotations of what is no field: pydantic would evaluate them for every class below."""
+        for each in {cls, *cls.__bases__} - {BaseModel}:
+            noted = each.__annotations__
+            each.__annotations__ = {name: noted[name] for name in noted if name in cls.model_fields}
 
     @classmethod
     def sentence(cls) -> str:

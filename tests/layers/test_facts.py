@@ -15,7 +15,8 @@ from cnnspec.layers.registry import LAYERS
 from cnnspec.network.assemble import NamedLayer, assemble
 from cnnspec.views.documents.as_json import document
 
-FACTS = [name for name in Facts.__annotations__ if name != "sign"]
+NO_FACTS = ("sign", "has_bias", "spec")
+FACTS = ["word", *(name for name in vars(Facts) if not name.startswith("_") and name not in NO_FACTS)]
 """A sign goes with a picture that needs one."""
 
 each_class = pytest.mark.parametrize("layer", LAYERS.values(), ids=LAYERS)

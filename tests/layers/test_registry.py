@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from importlib import import_module
 from typing import get_args
 
 import pytest
@@ -15,7 +16,7 @@ from cnnspec.diagnostics import nearest
 from cnnspec.layers.base import INITIAL_SYNONYMS, Initial, Layer
 from cnnspec.layers.conv import Conv
 from cnnspec.layers.pool import MaxPool, MinPool
-from cnnspec.layers.registry import LAYERS, SYNONYMS
+from cnnspec.layers.registry import HOMES, LAYERS, SYNONYMS
 
 each_class = pytest.mark.parametrize("layer", LAYERS.values(), ids=LAYERS)
 each_case = pytest.mark.parametrize("case", CASES, ids=repr)
@@ -23,6 +24,15 @@ each_case = pytest.mark.parametrize("case", CASES, ids=repr)
 
 def test_registry_holds_every_word_that_cases_are_written_for() -> None:
     assert set(LAYERS) == {*SLIDING, *OTHERS, "unpool"}
+
+
+@pytest.mark.parametrize("file", sorted(set(HOMES.values())))
+def test_every_layer_of_a_file_is_registered(file: str) -> None:
+    found = vars(import_module(f"cnnspec.layers.{file}"))
+    own = {name: each for name, each in found.items() if getattr(each, "__module__", "").endswith(file)}
+    words = {each.word for name, each in own.items() if name[0] != "_" and "word" in vars(each)}
+    assert words == {word for word, home in HOMES.items() if home == file}
+    assert all(LAYERS[word].word == word for word in words)
 
 
 def test_every_word_has_cases_with_names_of_their_own() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from cnnspec.records import record
 from cnnspec.views.terminal.paint import Terminal, cut, pad, width_of, wrap
 
 TAIL = "\t"
@@ -30,7 +31,7 @@ class Column:
     middle: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TableRow:
     """One line of the table: a cell a column key; a rule is a line without cells."""
 
@@ -41,7 +42,7 @@ class TableRow:
     rule: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Fitted:
     """The columns that fit with their widths, and those left out."""
 
