@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -24,6 +25,21 @@ def _extend(reader: Reader, value: list[Any], more: Any) -> None:
         _append(reader, value, one)
 
 
+def filled(pattern: str, *values: Any) -> float:
+    """About how long a pattern becomes; without end where it asks for wide numbers."""
+    if "*" in pattern or re.search(r"\d{3}", pattern):
+        return math.inf
+    return len(pattern) + sum(
+        len(str(one)) if isinstance(one, str | int | float | tuple) else LONGEST for one in values
+    )
+
+
+def _formatted(reader: Reader, value: str, *values: Any, **named: Any) -> str:
+    if filled(value, *values, *named.values()) > LONGEST:
+        raise NotFollowed("what is made here is larger than the reader follows")
+    return value.format(*values, **named)
+
+
 METHODS: Final[Mapping[str, Callable[..., Any]]] = {
     "append": _append, "extend": _extend,
     "insert": lambda reader, value, place, one: value.insert(place, one),
@@ -34,6 +50,9 @@ METHODS: Final[Mapping[str, Callable[..., Any]]] = {
     "upper": lambda reader, value: value.upper(), "copy": lambda reader, value: value.copy(),
     "index": lambda reader, value, one: value.index(one),
     "startswith": lambda reader, value, one: value.startswith(one),
+    "format": _formatted,
+    "join": lambda reader, value, parts: value.join(map(str, reader.items(parts, None)))[:LONGEST],
+    "setdefault": lambda reader, value, key, one=None: value.setdefault(key, one),
     "split": lambda reader, value, *by: value.split(*by), "strip": lambda reader, value: value.strip(),
     "endswith": lambda reader, value, one: value.endswith(one),
     "reverse": lambda reader, value: value.reverse(),

@@ -8,7 +8,6 @@ of lists and of numbers are bounded.
 from __future__ import annotations
 
 import ast
-import math
 import operator
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from functools import partial
 from time import thread_time
 from typing import Any, Final
 
-from cnnspec.exchange.code_in.builtin import BUILTINS, LONGEST, METHODS, worked_out
+from cnnspec.exchange.code_in.builtin import BUILTINS, LONGEST, METHODS, filled, worked_out
 from cnnspec.exchange.code_in.flow import NotFollowed
 from cnnspec.exchange.code_in.values import (
     PLAIN,
@@ -397,7 +396,7 @@ class Interpreter:
         ):
             size = len(left) + len(right)
         elif sign is ast.Mod and isinstance(left, str):
-            size = math.inf
+            size = filled(left, right)
         if size > LONGEST:
             raise self.fault(node, "what is made here is larger than the reader follows")
 
@@ -540,6 +539,8 @@ class Interpreter:
         made = Instance(kind)
         if found := kind.find("__init__"):
             self.enter(_bound(found[0], made), arguments, options, node)
+        elif (begin := self.library.attribute(made, "super.__init__")) is not NotImplemented:
+            self.call(begin, arguments, options, node)
         return made
 
     def enter(self, function: Function, arguments: list[Any], options: dict[str, Any], node: Any) -> Any:

@@ -74,6 +74,8 @@ class KerasModel:
     inputs: list[KerasTensor] = field(default_factory=list)
     outputs: list[KerasTensor] = field(default_factory=list)
     name: str = ""
+    used: list[KerasModel] = field(default_factory=list)
+    """Models that were called while it was made."""
 
     def applied(self, given: Sequence[KerasTensor]) -> list[KerasTensor]:
         """The model within another."""
@@ -106,7 +108,7 @@ class KerasModel:
         if self.inputs:
             found = self.inputs[0].shape
         else:
-            first = next((layer for layer in self.layers if isinstance(layer, KerasLayer)), None)
+            first = next(layers_of(self), None)
             found = first.shape if first else None
             if first and found and first.kind == "Flatten" and len(found) == 2:
                 found = (*found, 1)  # rows and columns of a picture, not a sequence
@@ -221,6 +223,10 @@ def is_keras_class(kind: UserClass) -> bool:
     return any(base.last in ("Model", "Layer") and _is_keras(base.path) for base in kind.library())
 
 
+def _is_numpy(target: External) -> bool:
+    return target.path.partition(".")[0] in ("np", "numpy") and target.last in MADE
+
+
 def _is_keras(path: str) -> bool:
     return path.partition(".")[0] in LIBRARIES
 
@@ -231,6 +237,8 @@ class KerasLibrary(Library):
 
     reader: Interpreter | None = None
     node: Any = None
+    called: list[tuple[KerasModel, KerasTensor]] = field(default_factory=list)
+    """The models that were given tensors, and these."""
 
     def name(self, name: str) -> Any:
         if name in USUAL:
@@ -242,7 +250,7 @@ class KerasLibrary(Library):
     def call(self, target: Any, arguments: list[Any], options: dict[str, Any]) -> Any:
         assert self.reader is not None
         span = self.reader.span(self.node)
-        if isinstance(target, External) and _is_keras(target.path):
+        if isinstance(target, External) and (_is_keras(target.path) or _is_numpy(target)):
             return self._external(target, arguments, options, span)
         if isinstance(target, Own) and target.is_keras:
             return self._helper(target, arguments, options, span)
@@ -251,11 +259,15 @@ class KerasLibrary(Library):
         if isinstance(target, KerasModel) and arguments:
             given = arguments[0] if isinstance(arguments[0], list | tuple) else arguments[:1]
             if all(isinstance(one, KerasTensor) for one in given):
+                self.called.append((target, given[0]))
                 found = target.applied(given)
                 return found[0] if len(found) == 1 else found
         if isinstance(target, _KerasMethod):
             return target.call(arguments)
         if isinstance(target, Instance) and is_keras_class(target.kind):
+            if arguments and all(isinstance(one, Sizes) for one in arguments):
+                target.examples.append(tuple(one.shape for one in arguments))
+                return UnknownValue("what a model gives for an example is not worked out")
             return self.run(target, arguments, options)
         return NotImplemented
 
@@ -296,6 +308,12 @@ class KerasLibrary(Library):
     def _external(
         self, target: External, arguments: list[Any], options: dict[str, Any], span: Span | None
     ) -> Any:
+        if target.last in MADE and not target.path.startswith("torch"):
+            sizes = options.get(
+                "shape", options.get("size", arguments[0] if len(arguments) == 1 else arguments)
+            )
+            shape = _shape(tuple(sizes)[1:]) if isinstance(sizes, list | tuple) else None
+            return Sizes(shape) if shape else NotImplemented
         makers = {"Input": self._input, "InputLayer": self._input, "Sequential": self._sequential,
                   "Model": self._model, "set_image_data_format": self._ordered}  # fmt: skip
         last = SAME_KINDS.get(target.last, target.last)
@@ -354,7 +372,9 @@ class KerasLibrary(Library):
             raise NotFollowed(
                 "the inputs or outputs of this model cannot be followed" + (f": {why}" if why else "")
             )
-        return KerasModel([], both[0], both[1], _title(options))
+        starts = {id(one) for one in both[0]}
+        used = [model for model, x in self.called if starts & {id(one) for one in _starts(x)}]
+        return KerasModel([], both[0], both[1], _title(options), used)
 
     def run(self, instance: Instance, arguments: list[Any], options: dict[str, Any]) -> Any:
         """What a model or layer of the file gives for tensors."""
@@ -434,6 +454,15 @@ class KerasLibrary(Library):
         return KerasTensor(KerasLayer(kinds[sign], {}, "", self.reader.span(self.node)), (left, right))
 
 
+def models_within(value: KerasModel) -> Iterator[KerasModel]:
+    """The models that are layers of a model, or whose layers are."""
+    for layer in value.layers:
+        if isinstance(layer, KerasModel):
+            yield layer
+            yield from models_within(layer)
+    yield from value.used
+
+
 def layers_of(value: Any) -> Iterator[KerasLayer]:
     """A layer, or all layers of a model and of the models within it."""
     if isinstance(value, KerasLayer):
@@ -467,6 +496,17 @@ def _added(model: KerasModel, layer: Any) -> None:
 
 
 @dataclass(frozen=True, eq=False)
+class Sizes:
+    """A tensor or an array made of a shape, as listings try a model with."""
+
+    shape: Shape
+
+
+MADE: Final = ("zeros", "ones", "normal", "uniform", "rand", "randn", "random")
+"""Functions that make one."""
+
+
+@dataclass(frozen=True, eq=False)
 class _KerasMethod:
     value: Any
     name: str
@@ -476,6 +516,9 @@ class _KerasMethod:
             _added(self.value, arguments[0] if arguments else None)
         if isinstance(self.value, KerasModel) and self.name == "pop" and self.value.layers:
             self.value.layers.pop()
+        if isinstance(self.value, Instance) and self.name == "build" and arguments:
+            shape = _shape(tuple(arguments[0])[1:]) if isinstance(arguments[0], list | tuple) else None
+            self.value.examples += [(shape,)] if shape else []
         return (
             None
             if self.name in ("add", "pop", "compile", "summary", "build", "super.__init__")

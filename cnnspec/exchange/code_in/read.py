@@ -18,7 +18,13 @@ from cnnspec.diagnostics import Diagnostic, SpecError, suggestion
 from cnnspec.exchange.code_in import own_helpers, torch_library
 from cnnspec.exchange.code_in.flow import NotFollowed, Tensor, Trace
 from cnnspec.exchange.code_in.interpreter import Interpreter
-from cnnspec.exchange.code_in.keras_library import KerasLibrary, KerasModel, KerasTensor, is_keras_class
+from cnnspec.exchange.code_in.keras_library import (
+    KerasLibrary,
+    KerasModel,
+    KerasTensor,
+    is_keras_class,
+    models_within,
+)
 from cnnspec.exchange.code_in.result import Read, finished
 from cnnspec.exchange.code_in.torch_library import is_module, is_module_class
 from cnnspec.exchange.code_in.torch_modules import TorchModule
@@ -104,7 +110,11 @@ def cells(text: str, path: Path) -> str:
 
 
 def _plain(part: str) -> str:
-    return re.sub(r"^(\s*)[%!].*$", r"\1pass", part, flags=re.MULTILINE)
+    """Code without what only a notebook says: lines for the shell, magics, questions."""
+    if re.match(r"\s*%%(?!time|capture|prun|memit)", part):
+        return ""
+    part = re.sub(r"^(\s*)(?:[%!?].*|\w[\w.]*\?{1,2}\s*)$", r"\1pass", part, flags=re.MULTILINE)
+    return re.sub(r"^(\s*\w+\s*=\s*)[%!].*$", r"\1None", part, flags=re.MULTILINE)
 
 
 class _Reading:
@@ -122,7 +132,8 @@ class _Reading:
         models = self.models()
         name = self._chosen(models)
         model = models[name]
-        if isinstance(model, UserClass) and is_keras_class(model):
+        kind = model.kind if isinstance(model, Instance) else model
+        if isinstance(kind, UserClass) and is_keras_class(kind):
             model = self._subclassed(name, model)
         if isinstance(model, KerasModel):
             return self._keras(name, model)
@@ -152,10 +163,14 @@ class _Reading:
         names = self.reader.names.values
         found: dict[str, Any] = {}
         for name, value in names.items():
-            if isinstance(value, KerasModel) and value not in found.values():
+            if isinstance(value, KerasModel | Instance) and any(value is one for one in found.values()):
+                continue
+            if isinstance(value, KerasModel) or (isinstance(value, Instance) and is_keras_class(value.kind)):
                 found[name] = value
             elif is_module(value) and not any(value is other for other in found.values()):
                 found[value.kind.name if isinstance(value, Instance) else name] = value
+        inner = set(self._within(found.values()))
+        found = {name: model for name, model in found.items() if id(model) not in inner} or found
         used = {id(model.kind) for model in found.values() if isinstance(model, Instance)}
         used |= set(self._parts(found.values()))
         classes = {
@@ -185,6 +200,14 @@ class _Reading:
                     continue
                 if isinstance(made, KerasModel) or is_module(made):
                     yield name, made
+
+    def _within(self, models: Any) -> Iterator[int]:
+        """The models that are parts of others."""
+        for model in models:
+            if is_module(model):
+                yield from (id(part) for _, part in torch_library.all_modules(model))
+            elif isinstance(model, KerasModel):
+                yield from map(id, models_within(model))
 
     def _parts(self, models: Any) -> Iterator[int]:
         """The classes that models are made of."""
@@ -219,7 +242,7 @@ class _Reading:
             return next(iter(models))
         if models:
             names = ", ".join(models)
-            cure = f"say which: {file}:{next(iter(models))}"
+            cure = f"say which: {file}:{[*models][-1]}"
             raise SpecError.of("several-models", f"{file} has {len(models)} models: {names}", cure)
         return self._listing(file)
 
@@ -234,17 +257,17 @@ class _Reading:
 
     # Results -------------------------------------------------------------------------
 
-    def _subclassed(self, name: str, kind: UserClass) -> KerasModel:
+    def _subclassed(self, name: str, model: UserClass | Instance) -> KerasModel:
         """A model that is a class of the file: what its ``call`` makes of an input."""
-        if not self.wanted.shapes:
+        made = self.library.constructed(model) if isinstance(model, UserClass) else model
+        shapes = self.wanted.shapes or next(iter(made.examples), ())
+        if not shapes:
             raise NotFollowed(
                 f"the code does not say what {name} takes",
                 f"say it behind the file: {self.wanted.path}:{name}@28x28x1", code="input-without-size",
             )  # fmt: skip
-        starts = [KerasTensor(None, (), shape) for shape in self.wanted.shapes]
-        found = self.library.keras.run(
-            self.library.constructed(kind), [starts[0] if len(starts) == 1 else starts], {}
-        )
+        starts = [KerasTensor(None, (), shape) for shape in shapes]
+        found = self.library.keras.run(made, [starts[0] if len(starts) == 1 else starts], {})
         outputs = list(found) if isinstance(found, list | tuple) else [found]
         if not all(isinstance(one, KerasTensor) for one in outputs):
             raise NotFollowed(f"what {name} gives cannot be followed")
@@ -268,7 +291,18 @@ class _Reading:
         for example in model.examples:
             if all(len(sizes) >= 2 for sizes in example):
                 return tuple((*sizes[2:], sizes[1]) for sizes in example)
-        return ()
+        return self._beside(model)
+
+    def _beside(self, model: Any) -> tuple[Shape, ...]:
+        """The one tensor that the file makes beside the model, where its axes and channels fit."""
+        try:
+            rank, channels = self._first(model)
+        except NotFollowed:
+            return ()
+        values = self.reader.names.values.values()
+        shapes = {one.sizes for one in values if isinstance(one, torch_library.Example)}
+        fitting = {sizes for sizes in shapes if len(sizes) == rank + 2 and sizes[1] == channels}
+        return tuple((*sizes[2:], sizes[1]) for sizes in fitting) if len(fitting) == 1 else ()
 
     def _traced(self, name: str, model: Any, shapes: tuple[Shape, ...]) -> Read:
         names = torch_library.inputs_of(model, len(shapes))

@@ -587,6 +587,10 @@ def normalize(x: Any, p: float = 2.0, dim: int = 1, eps: float = 1e-12, out: Any
 
 
 def cat(tensors: Sequence[Any], dim: int = 0, axis: Any = None) -> Tensor:
+    if len(tensors) == 1:
+        return tensor(tensors[0])
+    if len(tensors) == 2 and isinstance(tensors[0], ModelArray):
+        return _with_token(tensors[0], tensor(tensors[1]), dim if axis is None else axis)
     flows = [tensor(x) for x in tensors]
     dim = flows[0].axis(dim if axis is None else axis)
     first = flows[0]
@@ -597,6 +601,35 @@ def cat(tensors: Sequence[Any], dim: int = 0, axis: Any = None) -> Tensor:
     return Tensor.of(first.trace, first.trace.add("concat", [x.layer() for x in flows]))
 
 
+def _with_token(token: ModelArray, x: Tensor, dim: int) -> Tensor:
+    """Trained positions before those of a tensor N x positions x channels."""
+    *_, count, channels = (1, 1, *token.shape)
+    node = x.last()
+    if node is None or len(x.sizes) != 3 or x.axis(dim) != 1 or channels != x.sizes[-1]:
+        raise NotFollowed("a parameter is put before a tensor otherwise than as positions before positions")
+    weights = {"weight": token.turned(lambda array: array.reshape(count, channels))}
+    return _with_last(x, x.trace.add("token", [node], {"count": count}, token.key, weights))
+
+
+def _positions_of(x: Tensor, start: int, stop: int) -> Tensor | None:
+    """Some positions of a tensor N x positions x channels; None where it is no such sequence."""
+    node = x.last()
+    if node is None or len(x.sizes) != 3 or len(x.own) != 3 or x.own[1:] == x.sizes[1:]:
+        return None
+    length = x.sizes[1]
+    how = {"to": (stop - start,), "at": "start"} if start == 0 else {"amount": (start, length - stop)}
+    return _with_last(x, x.trace.add("crop", [node], how))
+
+
+def take(x: Tensor, dim: int, place: int) -> Tensor:
+    """One position of a sequence, as ``x[:, 0]`` takes a token."""
+    place += x.sizes[x.axis(dim)] if place < 0 else 0
+    found = _positions_of(x, place, place + 1) if x.axis(dim) == 1 else None
+    if found is None:
+        raise NotFollowed("a single place of a tensor is taken, which the language cannot say")
+    return found.seen((found.view[0], found.view[2]))
+
+
 def cut(x: Tensor, dim: int, start: int, stop: int) -> Tensor:
     """Part of an axis: channels as slice, spatial axes as crop."""
     dim, size = x.axis(dim), x.sizes[x.axis(dim)]
@@ -605,6 +638,8 @@ def cut(x: Tensor, dim: int, start: int, stop: int) -> Tensor:
         return x
     if stop <= start or dim == 0:
         raise NotFollowed("part of the batch, or nothing, is taken")
+    if dim == 1 and (found := _positions_of(x, start, stop)) is not None:
+        return found
     if dim == 1:
         return one(x, "slice", start=start, stop=stop)
     ends = [(0, 0)] * rank_of(x)

@@ -36,6 +36,7 @@ METHODS: Final = ("add_module", "append", "insert", "extend", *PARTS,
                   "forward", "state_dict", "apply", "requires_grad_", "register_forward_hook",
                   "register_forward_pre_hook")  # fmt: skip
 SILENT: Final = ("__init__", "register_buffer", "init", "load_state_dict", "zero_grad", "reset_parameters")
+KNOWN: Final = (*PASSED, *SILENT, *LISTED, *METHODS)
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +63,21 @@ def is_module(value: Any) -> bool:
 
 
 def is_module_class(kind: UserClass) -> bool:
-    return any(base.last == "Module" for base in kind.library())
+    return bool(library_kind(kind))
+
+
+def library_kind(kind: UserClass) -> str:
+    """The module of the library that a class is built on: ``Module`` or one with parts or weights."""
+    for base in kind.library():
+        if base.last == "Module" or (
+            base.path.startswith("torch.nn.") and base.last in (*modules.CONTAINERS, *modules.MODULES)
+        ):
+            return base.last
+    return ""
+
+
+BASE: Final = "*"
+"""The member of an object that is the module of the library it is built on."""
 
 
 @dataclass
@@ -179,8 +194,12 @@ class TorchLibrary(Library):
         return called(functions.FUNCTIONS[short], name, given, {k: self._own(v) for k, v in options.items()})
 
     def _own(self, value: Any) -> Any:
-        if isinstance(value, list | tuple) and any(isinstance(one, OwnParameter) for one in value):
+        if isinstance(value, list | tuple) and any(
+            isinstance(one, OwnParameter | ModuleWeight) for one in value
+        ):
             return type(value)(map(self._own, value))
+        if isinstance(value, ModuleWeight):
+            return value.module.parameter(value.name, *value.shape)
         if not isinstance(value, OwnParameter):
             return value
         return ModelArray(value.path, value.shape, frozen=value.frozen, value=value.value)
@@ -195,6 +214,10 @@ class TorchLibrary(Library):
             if name.startswith("new_") or name in ("item", "numpy"):
                 return UnknownValue("values of a tensor are not worked out")
             return self._function(name, [value, *arguments], options)
+        if name == "super.__init__":
+            return self._built(value, arguments, options)
+        if name == "super.forward":
+            return self._run_base(value, arguments, options)
         if name in SILENT:
             return None
         if name in PASSED:
@@ -204,6 +227,8 @@ class TorchLibrary(Library):
         return self._module_method(value, name, arguments)
 
     def _of_weight(self, value: Any, name: str, arguments: list[Any], options: dict[str, Any]) -> Any:
+        if name in ("expand", "repeat") and isinstance(value, OwnParameter):
+            return value
         if name in ("dim", "ndimension") and isinstance(value, ModuleWeight):
             return value.axes
         if name == "requires_grad_":
@@ -271,7 +296,7 @@ class TorchLibrary(Library):
         assert self.reader is not None
         method = module.kind.find("forward")
         if method is None:
-            raise NotFollowed(f"{module.kind.name} has no forward")
+            return self._run_base(module, arguments, options)
         group = self._group(module.kind.name) if module.path else None
         self.trace.scope.append((module.path, group))
         here = self.trace.here
@@ -282,19 +307,33 @@ class TorchLibrary(Library):
             self.trace.scope.pop()
             self.trace.here = here
 
+    def _run_base(self, module: Instance, arguments: list[Any], options: dict[str, Any]) -> Any:
+        """The ``forward`` of the library's module that an object is built on."""
+        if BASE in module.members:
+            return self._run_library(module.members[BASE], arguments, options)
+        if library_kind(module.kind) != "Sequential":
+            raise NotFollowed(f"{module.kind.name} has no forward")
+        self.trace.scope.append((module.path, self._group(module.kind.name) if module.path else None))
+        try:
+            return self._in_sequence([child for _, child in members_of(module)], arguments)
+        finally:
+            self.trace.scope.pop()
+
+    def _built(self, instance: Instance, arguments: list[Any], options: dict[str, Any]) -> None:
+        """``super().__init__`` of an object: its parts, or the module that it is built on."""
+        kind = library_kind(instance.kind)
+        if kind in modules.CONTAINERS:
+            instance.members.update(modules.made(kind, arguments, options).children)
+        elif kind != "Module" and kind:
+            instance.members[BASE] = modules.made(kind, arguments, options)
+
     def _group(self, title: str) -> Group:
         self.numbers["group"] = self.numbers.get("group", 0) + 1
         return Group(title, self.numbers["group"])
 
     def _run_library(self, module: TorchModule, arguments: list[Any], options: dict[str, Any]) -> Any:
         if module.kind == "Sequential":
-            values = tuple(arguments)
-            for child in module.children.values():
-                found = self.call(child, list(values), {})
-                if found is NotImplemented or isinstance(found, UnknownValue):
-                    raise NotFollowed("a part of this Sequential is no module that the reader knows")
-                values = (found,)
-            return values[0]
+            return self._in_sequence(list(module.children.values()), arguments)
         if module.kind in modules.CONTAINERS:
             raise NotFollowed(f"a {module.kind} is called; only its parts can be")
         self.trace.prefer = module.path
@@ -308,6 +347,16 @@ class TorchLibrary(Library):
         finally:
             self.trace.prefer = ""
 
+    def _in_sequence(self, children: list[Any], arguments: list[Any]) -> Any:
+        values = tuple(arguments)
+        for child in children:
+            found = self.call(child, list(values), {})
+            if found is NotImplemented or isinstance(found, UnknownValue):
+                why = f": {found.why}" if isinstance(found, UnknownValue) else ""
+                raise NotFollowed(f"a part of this Sequential is no module that the reader knows{why}")
+            values = (found,)
+        return values[0]
+
     # Values --------------------------------------------------------------------------
 
     def attribute(self, value: Any, name: str) -> Any:
@@ -318,13 +367,11 @@ class TorchLibrary(Library):
         if isinstance(value, ModuleWeight | OwnParameter):
             if name in ("data", "ndim"):
                 return value if name == "data" else self._of_weight(value, "dim", [], {})
-            if name == "shape" and isinstance(value, OwnParameter):
+            if name == "shape":
                 return value.shape
             return Bound(value, name)
         if is_module(value):
             return self._of_module(value, name)
-        if isinstance(value, Instance) and name == "super.__init__":
-            return Bound(value, "__init__")
         return NotImplemented
 
     def _of_flow(self, value: Tensor, name: str) -> Any:
@@ -337,23 +384,24 @@ class TorchLibrary(Library):
     def _of_module(self, value: Any, name: str) -> Any:
         if name == "__iter__":
             return [child for _, child in members_of(value)]
+        if name == "training":
+            return IN_USE
         if name == "__len__":
             return len(list(members_of(value)))
         if isinstance(value, TorchModule):
             if name in value.children:
                 return value.children[name]
-            if name in ("weight", "bias") and (value.options.get("bias", True) or name == "weight"):
-                found = [one for one in weights_of(value) if one.name == name]
-                if found:
-                    return found[0]
-            if name in value.options:
-                return _per_axis(value, name)
+            found = _weight_of(value, name)
+            if found is not None or name in value.options:
+                return found or _per_axis(value, name)
         elif name.startswith("super."):
-            return Bound(value, name.removeprefix("super."))
-        elif name == "training":
-            return IN_USE
-        known = (*PASSED, *SILENT, *LISTED, *METHODS)
-        return Bound(value, name) if name in known else NotImplemented
+            return Bound(value, name if name in ("super.__init__", "super.forward") else name[6:])
+        elif (
+            BASE in value.members
+            and (found := self._of_module(value.members[BASE], name)) is not NotImplemented
+        ):
+            return found
+        return Bound(value, name) if name in KNOWN else NotImplemented
 
     def assign(self, value: Any, name: str, new: Any) -> Any:
         if name == "requires_grad" and isinstance(value, ModuleWeight):
@@ -398,18 +446,25 @@ class TorchLibrary(Library):
     def item(self, value: Any, key: Any) -> Any:
         if isinstance(value, Tensor):
             return cut(value, key)
-        if isinstance(value, TorchModule) and value.kind in modules.CONTAINERS:
-            children = list(value.children.values())
+        if is_module(value) and not (isinstance(value, TorchModule) and value.kind not in modules.CONTAINERS):
+            names = dict(members_of(value))
+            children = list(names.values())
             if isinstance(key, slice):
-                return TorchModule(value.kind, {}, {str(n): child for n, child in enumerate(children[key])})
-            return value.children[key] if isinstance(key, str) else children[key]
+                kind = value.kind if isinstance(value, TorchModule) else "Sequential"
+                return TorchModule(kind, {}, {str(n): child for n, child in enumerate(children[key])})
+            return names[key] if isinstance(key, str) else children[key]
         return NotImplemented
 
     def binary(self, sign: type, left: Any, right: Any) -> Any:
         both = (left, right)
         if not any(isinstance(one, Tensor) for one in both):
             return _scaled_example(sign, left, right)
-        known = all(isinstance(one, Tensor | OwnParameter | int | float) for one in both)
+        known = all(isinstance(one, Tensor | OwnParameter | ModuleWeight | int | float) for one in both)
+        if sign is ast.MatMult:
+            raise NotFollowed(
+                "a matrix product of tensors has no counterpart here",
+                "attention is read as nn.MultiheadAttention(…, batch_first=True)",
+            )
         if sign not in SIGNS or not known:
             raise NotFollowed("arithmetic of a tensor and something else has no counterpart here")
         return self._function(SIGNS[sign], [left, right], {})
@@ -430,6 +485,8 @@ def cut(value: Tensor, key: Any) -> Tensor:
     for dim, one in enumerate(keys):
         if one is None:
             value = functions.unsqueeze(value, dim)
+        elif type(one) is int and all(rest == slice(None) for rest in keys[dim + 1 :]):
+            return functions.take(value, dim, one)
         elif not isinstance(one, slice):
             raise NotFollowed("a single place of a tensor is taken, which the language cannot say")
         elif one.step not in (None, 1):
@@ -455,6 +512,12 @@ def _per_axis(module: TorchModule, name: str) -> Any:
     return (value,) * int(kind[-2]) if is_size and type(value) is int else value
 
 
+def _weight_of(module: TorchModule, name: str) -> ModuleWeight | None:
+    if name not in ("weight", "bias") or (name == "bias" and module.options.get("bias") is False):
+        return None
+    return next((one for one in weights_of(module) if one.name == name), None)
+
+
 def _scaled_example(sign: type, left: Any, right: Any) -> Any:
     """A tensor of one value times a number; of two, the first with nothing known of its values."""
     examples = [one for one in (left, right) if isinstance(one, Example)]
@@ -471,7 +534,7 @@ def all_modules(value: Any, path: str = "", depth: int = 0) -> Iterator[tuple[st
     if depth > 50:
         raise NotFollowed("modules lie within each other too deeply")
     for name, child in members_of(value):
-        here = f"{path}.{name}".lstrip(".")
+        here = _path(path, name)
         yield here, child
         yield from all_modules(child, here, depth + 1)
 
@@ -484,6 +547,10 @@ def all_weights(value: Any) -> Iterator[tuple[str, Any]]:
         else:
             owned = {n: one for n, one in module.members.items() if isinstance(one, OwnParameter)}
             yield from ((f"{path}.{n}".lstrip("."), one) for n, one in owned.items())
+
+
+def _path(outer: str, name: str) -> str:
+    return outer if name == BASE else f"{outer}.{name}".lstrip(".")
 
 
 def members_of(value: Any) -> list[tuple[str, Any]]:
@@ -513,5 +580,5 @@ def walk(value: Any, path: str = "", depth: int = 0) -> None:
                 weight.path = f"{path}.{name}".lstrip(".")
     for name, child in members_of(value):
         if not child.path:
-            child.path = f"{path}.{name}".lstrip(".")
+            child.path = _path(path, name)
             walk(child, child.path, depth + 1)

@@ -55,6 +55,27 @@ class ModuleWeight:
         return 2 + int(kind[-2]) if kind.endswith("d") else 2
 
     @property
+    def shape(self) -> tuple[int, ...]:
+        """Raises KeyError for a module whose sizes its options do not say."""
+        o, kind = self.module.options, self.module.kind
+        if not kind.startswith(("Conv", "Linear")):
+            return (o.get("num_features", o.get("num_channels", o.get("num_parameters"))),)
+        first, second = (o["out_features"], o["in_features"]) if kind == "Linear" else (
+            o["out_channels"], o["in_channels"])  # fmt: skip
+        if self.name == "bias":
+            return (first,)
+        if kind == "Linear":
+            return first, second
+        sizes = (
+            o["kernel_size"]
+            if isinstance(o["kernel_size"], tuple | list)
+            else (o["kernel_size"],) * int(kind[-2])
+        )
+        if kind.startswith("ConvTranspose"):
+            return (second, first // o["groups"], *sizes)
+        return (first, second // o["groups"], *sizes)
+
+    @property
     def is_kernel(self) -> bool:
         return self.axes > 1
 
