@@ -138,6 +138,7 @@ def _dominators(network: Network) -> dict[int, int]:
 class _Dominated:
     network: Network
     dominators: dict[int, int] = field(init=False)
+    known: dict[int, _Item] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         self.dominators = _dominators(self.network)
@@ -156,7 +157,10 @@ class _Dominated:
         return found[::-1]
 
     def item(self, node: Node) -> _Item:
-        return (self._branches(node) if _is_merge(node) else None) or node
+        """A layer, or the branches that meet in it; each is asked for by every merge behind it."""
+        if node.index not in self.known:
+            self.known[node.index] = (self._branches(node) if _is_merge(node) else None) or node
+        return self.known[node.index]
 
     def _branches(self, merge: Node) -> _Meeting | None:
         """The paths of a merge, where nothing else reads what lies on them."""

@@ -195,7 +195,7 @@ def test_what_cannot_be_followed_is_told_at_its_line() -> None:
 
 
 UNREAD = {
-    "self.n = nn.Sequential(nn.Conv2d(3, 8, 3)); self.n[0] = nn.Conv2d(3, 4, 1)": "what is put here",
+    "self.n = nn.Sequential(nn.Conv2d(3, 8, 3)); self.n[0] = 1": "what is put here",
     "self.n = nn.Conv2d(3, 8, 3); (torch.zeros(2))[0] = 1": "what is put here",
     "self.n = [nn.Conv2d(3, 8, 3), nn.ReLU()]; del self.n[-1]": "delete is not followed",
 }

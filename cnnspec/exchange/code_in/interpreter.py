@@ -94,7 +94,7 @@ class Interpreter:
                 self.run(statement, names)
         except NotFollowed as fault:
             self.faults[statement.lineno] = fault
-            for name in _assigned(statement):
+            for name in (*_assigned(statement), *_changed(statement)):
                 names.values[name] = UnknownValue(fault.message)
         except (_Return, _Break, _Continue):
             pass
@@ -239,6 +239,8 @@ class Interpreter:
             owner, key = self.value(target.value, names), self.value(target.slice, names)
             if isinstance(owner, dict | list):
                 self._checked(target, lambda: operator.setitem(owner, key, value))
+            elif self.library.assign(owner, key, value) is not NotImplemented:
+                return
             elif not isinstance(owner, UnknownValue | External):
                 raise self.fault(target, "what is put here is not followed")
 
@@ -668,6 +670,20 @@ def _bound(member: Any, instance: Instance) -> Any:
 
 def _loaded(target: Any) -> Any:
     return ast.parse(ast.unparse(target), mode="eval").body
+
+
+def _changed(statement: ast.stmt) -> Iterator[str]:
+    """The names of what a statement puts something into: ``a`` in ``a[0] = b`` and ``a.add(b)``."""
+    places: list[ast.AST] = []
+    if isinstance(statement, ast.Assign):
+        places = [one for one in statement.targets if isinstance(one, ast.Subscript | ast.Attribute)]
+    elif isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call):
+        places = [statement.value.func] if isinstance(statement.value.func, ast.Attribute) else []
+    for place in places:
+        while isinstance(place, ast.Attribute | ast.Subscript):
+            place = place.value
+        if isinstance(place, ast.Name):
+            yield place.id
 
 
 def _assigned(statement: ast.stmt) -> list[str]:

@@ -36,6 +36,13 @@ class Initializer:
     options: dict[str, Any]
 
 
+def initializer_names(name: str) -> list[str]:
+    """The arguments of an initialiser in their order."""
+    first = {"VarianceScaling": "scale mode distribution", "RandomUniform": "minval maxval",
+             "Orthogonal": "gain", "Constant": "value"}  # fmt: skip
+    return first.get(name, "mean stddev").split()
+
+
 def initializer(value: Any) -> tuple[str, dict[str, Any]]:
     """The name and options of an initialiser, as code or a configuration has it; none for none."""
     if isinstance(value, dict):

@@ -18,6 +18,7 @@ from cnnspec.exchange.code_in.keras_layers import (
     Layering,
     Map,
     activation,
+    initializer_names,
     tell,
 )
 from cnnspec.exchange.code_in.own_helpers import Own, only_loads
@@ -318,7 +319,9 @@ class KerasLibrary(Library):
                   "Model": self._model, "set_image_data_format": self._ordered}  # fmt: skip
         last = SAME_KINDS.get(target.last, target.last)
         if ".initializers." in target.path and last != "get":
-            return Initializer(last, options)
+            return Initializer(
+                last, {**dict(zip(initializer_names(last), arguments, strict=False)), **options}
+            )
         if last in makers:
             return makers[last](arguments, options)
         if target.last in SAME_KINDS and target.last.islower():
@@ -415,7 +418,7 @@ class KerasLibrary(Library):
         memo = {id(one): Map(str(n)) for n, one in enumerate(starts)}
         return trace.shapes[evaluate(tensor, trace, memo).node]
 
-    def assign(self, value: Any, name: str, new: Any) -> Any:
+    def assign(self, value: Any, name: Any, new: Any) -> Any:
         if name == "trainable" and isinstance(value, KerasLayer | KerasModel):
             for layer in layers_of(value):
                 layer.options["trainable"] = new is not False

@@ -428,7 +428,7 @@ class Frameworks(Library):
     def binary(self, sign: type, left: Any, right: Any) -> Any:
         return self._first("binary", sign, left, right)
 
-    def assign(self, value: Any, name: str, new: Any) -> Any:
+    def assign(self, value: Any, name: Any, new: Any) -> Any:
         return self._first("assign", value, name, new)
 
     def is_a(self, value: Any, kind: External) -> Any:

@@ -12,7 +12,7 @@ from cnnspec.exchange.recover import Recovered, recover
 from cnnspec.layers.base import Shape
 from cnnspec.network.assemble import assemble
 from cnnspec.network.graph import Network
-from cnnspec.network.write import legal_name, write
+from cnnspec.network.write import legal_name
 from cnnspec.records import record
 
 
@@ -30,8 +30,6 @@ class Read:
 
 def _spec_of(network: Network) -> Recovered:
     """The spec as a person would write it; as it is where several inputs or shared weights say how."""
-    if len(network.inputs) > 1 or any(node.share for node in network.layers):
-        return Recovered(write(network), {node.name: node.name for node in network.layers})
     return recover(network)
 
 

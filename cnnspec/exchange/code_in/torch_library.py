@@ -403,12 +403,15 @@ class TorchLibrary(Library):
             return found
         return Bound(value, name) if name in KNOWN else NotImplemented
 
-    def assign(self, value: Any, name: str, new: Any) -> Any:
+    def assign(self, value: Any, name: Any, new: Any) -> Any:
+        """``name`` is an attribute, or the place of a part in brackets."""
         if name == "requires_grad" and isinstance(value, ModuleWeight):
             value.freeze(new is False)
         elif name == "requires_grad" and isinstance(value, OwnParameter):
             value.frozen = new is False
-        elif isinstance(value, Example) or (isinstance(value, ModuleWeight) and name in ("grad", "data")):
+        elif (isinstance(value, Example) and isinstance(name, str)) or (
+            isinstance(value, ModuleWeight) and name in ("grad", "data")
+        ):
             return None
         elif isinstance(value, TorchModule):
             return self._set(value, name, new)
@@ -416,10 +419,11 @@ class TorchLibrary(Library):
             return NotImplemented
         return None
 
-    def _set(self, module: TorchModule, name: str, new: Any) -> Any:
+    def _set(self, module: TorchModule, name: Any, new: Any) -> Any:
         """Another part, option or weight of a module; all else is not followed."""
         if is_module(new):
-            module.children[name] = new
+            place = [*module.children][name] if isinstance(name, int) else name
+            module.children[place] = new
         elif name in ("weight", "bias") and isinstance(new, ModuleWeight):
             module.tied[name] = new
         elif name == "bias" and new is None and "bias" in module.options:

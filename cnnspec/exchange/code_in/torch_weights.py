@@ -59,7 +59,8 @@ class ModuleWeight:
         """Raises KeyError for a module whose sizes its options do not say."""
         o, kind = self.module.options, self.module.kind
         if not kind.startswith(("Conv", "Linear")):
-            return (o.get("num_features", o.get("num_channels", o.get("num_parameters"))),)
+            names = ("num_features", "num_channels", "num_parameters")
+            return tuple(o[name] for name in names if name in o)
         first, second = (o["out_features"], o["in_features"]) if kind == "Linear" else (
             o["out_channels"], o["in_channels"])  # fmt: skip
         if self.name == "bias":

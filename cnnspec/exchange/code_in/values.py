@@ -138,7 +138,7 @@ class Library:
     def binary(self, sign: type, left: Any, right: Any) -> Any:
         return NotImplemented
 
-    def assign(self, value: Any, name: str, new: Any) -> Any:
+    def assign(self, value: Any, name: Any, new: Any) -> Any:
         """Sets an attribute of something of a library; NotImplemented where that is not known."""
         return NotImplemented
 
