@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import warnings
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -18,23 +20,35 @@ torch: Any = pytest.importorskip("torch")
 pytest.importorskip("onnxscript")
 from .torch_networks import NETWORKS, made  # noqa: E402
 
-WAYS: dict[str, dict[str, bool]] = {
-    "dynamo": {"dynamo": True},
-    "unoptimized": {"dynamo": True, "optimize": False},
-    "older": {"dynamo": False},
-}
+WAYS = ("dynamo", "unoptimized", "older")
 REFUSED = {("shuffle", "unoptimized"): "SplitToSequence"}
 """What no word says yet, and the operator that is named."""
 
 
+@cache
+def files(name: str) -> tuple[Any, dict[str, bytes]]:
+    """The module, and its file by each way; both forms of the newer exporter are of one run."""
+    module, found, example = made(name), {}, (torch.zeros(1, 3, 16, 16),)
+    logging.disable(logging.WARNING)
+    with warnings.catch_warnings(), TemporaryDirectory() as folder:
+        warnings.simplefilter("ignore")
+        place = Path(folder) / "net.onnx"
+        torch.onnx.export(module, example, place, verbose=False, dynamo=False)
+        found["older"] = place.read_bytes()
+        program = torch.onnx.export(module, example, dynamo=True, optimize=False, verbose=False)
+        for way in ("unoptimized", "dynamo"):
+            if way == "dynamo":
+                program.optimize()
+            program.save(place)
+            found[way] = place.read_bytes()
+    logging.disable(logging.NOTSET)
+    return module, found
+
+
 def exported(name: str, way: str, place: Path) -> Any:
     """The module; its file is written."""
-    module = made(name)
-    logging.disable(logging.WARNING)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        torch.onnx.export(module, (torch.zeros(1, 3, 16, 16),), place, verbose=False, **WAYS[way])
-    logging.disable(logging.NOTSET)
+    module, found = files(name)
+    place.write_bytes(found[way])
     return module
 
 
@@ -63,6 +77,7 @@ def test_a_network_comes_in(name: str, way: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "name, said",
     [
+        ("attention", "token\npositions\nadd { | | norm: layernorm over=channels -> attention 4 }"),
         ("residual", "add { | conv 8 3x3 padding=1 -> relu -> conv 8 3x3 padding=1 | } -> relu"),
         ("groupnorm", "conv 8 3x3 -> groupnorm 4 -> silu"),
         ("hardswish", "conv 8 3x3 padding=1 -> hardswish"),

@@ -102,6 +102,39 @@ class UNet(nn.Module):  # type: ignore[misc]
         return self.out(self.dec(torch.cat([e, self.up(self.mid(self.pool(e)))], 1)))
 
 
+class Encoder(nn.Module):  # type: ignore[misc]
+    """Patches with a token and positions, and PyTorch's own attention."""
+
+    def __init__(self, c: int) -> None:
+        super().__init__()
+        self.patch, self.norm, self.fc = nn.Conv2d(3, c, 4, 4), nn.LayerNorm(c), nn.Linear(c, 5)
+        self.cls, self.pos = nn.Parameter(torch.randn(1, 1, c)), nn.Parameter(torch.randn(1, 17, c))
+        self.attn = nn.MultiheadAttention(c, 4, batch_first=True)
+
+    def forward(self, x: Any) -> Any:
+        x = self.patch(x).flatten(2).transpose(1, 2)
+        x = torch.cat([self.cls.expand(x.shape[0], -1, -1), x], 1) + self.pos
+        y = self.norm(x)
+        x = x + self.attn(y, y, y, need_weights=False)[0]
+        return self.fc(x[:, 0])
+
+
+class OwnAttention(nn.Module):  # type: ignore[misc]
+    """Written by hand, as in timm."""
+
+    def __init__(self, c: int, heads: int) -> None:
+        super().__init__()
+        self.heads, self.qkv, self.proj = heads, nn.Linear(c, 3 * c), nn.Linear(c, c)
+
+    def forward(self, x: Any) -> Any:
+        x = x.flatten(2).transpose(1, 2)
+        n, length, c = x.shape
+        parts = self.qkv(x).reshape(n, length, 3, self.heads, c // self.heads).permute(2, 0, 3, 1, 4)
+        q, k, v = parts.unbind(0)
+        shares = ((q @ k.transpose(-2, -1)) * (c // self.heads) ** -0.5).softmax(-1)
+        return self.proj((shares @ v).transpose(1, 2).reshape(n, length, c)).mean(1)
+
+
 def head(c: int) -> list[Any]:
     return [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(c, 5)]
 
@@ -147,6 +180,8 @@ NETWORKS: Final[dict[str, Callable[[], Any]]] = {
         nn.Conv2d(4, 4, 1),
         nn.Sigmoid(),
     ),
+    "attention": lambda: Encoder(16),
+    "own attention": lambda: net(nn.Conv2d(3, 16, 4, 4), OwnAttention(16, 2), nn.Linear(16, 5)),
     "bilinear": lambda: net(unit(3, 4), nn.Upsample(scale_factor=2, mode="bilinear"), nn.Conv2d(4, 2, 1)),
 }
 """By what is tried; each takes N x 3 x 16 x 16, ``plain`` 3 x 16 x 16 too."""

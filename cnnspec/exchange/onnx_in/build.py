@@ -57,6 +57,11 @@ class GraphReader:
     made: dict[tuple[str, tuple[int, ...], bytes], Flow] = field(default_factory=dict)
     """What was moved by layers already."""
 
+    @property
+    def is_one(self) -> bool:
+        """Whether the file is for one sample alone, so that its axis may stand anywhere."""
+        return self.batch == 1 and not self.is_open
+
     def keep(self, tensor: str, value: Value) -> None:
         """What a tensor of the graph is."""
         self.values[tensor] = value
@@ -106,6 +111,8 @@ class GraphReader:
         """The flow as a map or a vector of its own, moved by layers where it has to be."""
         if flow.is_plain:
             return flow
+        if not flow.led:
+            raise CannotRead("the batch stands at another place before it")
         key = (flow.part, flow.dims, b"" if flow.places is None else flow.places.tobytes())
         if key not in self.made:
             moves = words_for(flow)

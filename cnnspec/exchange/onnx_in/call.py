@@ -13,7 +13,7 @@ import onnx
 from onnx import helper
 
 from cnnspec.exchange.onnx_in.build import CannotRead, GraphReader
-from cnnspec.exchange.onnx_in.values import MOST_PLACES, Array, Const, Flow, Value, words_for
+from cnnspec.exchange.onnx_in.values import MOST_PLACES, Array, Const, Flow, Scores, Value, short, words_for
 from cnnspec.layers.base import show
 
 
@@ -62,10 +62,31 @@ class NodeCall:
 
     def raw(self, n: int = 0) -> Flow:
         """An input that is computed, in whatever order its values stand."""
+        return self.settled(self.view(n))
+
+    def settled(self, flow: Flow) -> Flow:
+        """The flow behind the batch, with no factor that waits."""
+        if not flow.led:
+            raise CannotRead("the batch stands at another place before it")
+        if flow.factor == 1:
+            return flow
+        bare = replace(flow, factor=1.0)
+        return self.on(bare, "scale", by=short(flow.factor))
+
+    def view(self, n: int = 0) -> Flow:
+        """The same for what moves values only: the batch may stand elsewhere, and a factor wait."""
         found = self.input(n)
+        if isinstance(found, Scores):
+            raise CannotRead("it works on the products of queries and keys, which attention keeps to itself")
         if not isinstance(found, Flow):
             raise CannotRead(f"its input {n + 1} is a constant, and a layer's result is needed")
         return found
+
+    def follow(self, flow: Flow, places: Array, across: bool, reason: str) -> Flow:
+        """The flow moved, the batch along with it where the file is for one sample alone."""
+        if across and not self.builder.is_one:
+            raise CannotRead(reason)
+        return flow.seen_as(places) if self.builder.is_one else flow.reordered(places[0])
 
     def flow(self, n: int = 0) -> Flow:
         """An input that is computed, as a map or a vector."""
@@ -77,17 +98,14 @@ class NodeCall:
 
     def steady(self) -> Flow:
         """The first input, moved by a layer where a word does that, so that what cuts it stays simple."""
-        flow = self.raw()
-        if flow.places is not None and flow.dims == flow.plain and words_for(flow):
+        flow = self.view()
+        if flow.led and flow.places is not None and flow.dims == flow.plain and words_for(flow):
             return self.flow()
         return flow
 
     def positions(self, flow: Flow) -> Flow:
         """What is seen as positions x channels: that map or sequence, the positions row after row."""
-        own = flow.base.numbers.reshape(flow.shape[-1], -1).T
-        if len(flow.shape) > 1 and flow.places is not None and np.array_equal(flow.places, own):
-            return flow.base
-        return self.along(flow, 2)[0]
+        return flow.base if flow.is_sequence else self.along(flow, 2)[0]
 
     def positions_last(self, sequence: Flow) -> Flow:
         """A sequence seen as positions x channels."""
@@ -105,7 +123,7 @@ class NodeCall:
         found = self.input(n)
         if found is None:
             return default
-        if isinstance(found, Flow):
+        if not isinstance(found, Const):
             raise CannotRead(f"its input {n + 1} is computed, and a constant is needed")
         if found.other is not None:
             raise CannotRead(f"its input {n + 1} depends on the size of the batch")
@@ -137,8 +155,8 @@ class NodeCall:
 
     def each(self, word: str, **options: Any) -> Flow:
         """A layer that works on every value of the first input alone, so that their order does not matter."""
-        flow = self.raw()
-        if flow.places is None or not flow.is_whole:
+        flow = self.view()
+        if flow.factor != 1 or (flow.led and (flow.places is None or not flow.is_whole)):
             return self.add(word, options, self.flow())
         return self.on(flow, word, **options)
 
@@ -152,6 +170,8 @@ class NodeCall:
         """The flow with an axis in the place of the channels, and how a result's axes go back."""
         if axis == 0:
             raise CannotRead("it works across the samples of the batch")
+        if axis == 2 == len(flow.dims) and flow.is_sequence and len(flow.shape) > 2:
+            return flow.base, lambda result: result.reordered(result.base.sequence)
         front = flow if axis == 1 else flow.moved(lambda places: np.moveaxis(places, axis - 1, 0))
 
         def back(result: Flow) -> Flow:

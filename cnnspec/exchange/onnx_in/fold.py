@@ -25,6 +25,12 @@ def _divide(a: Array, b: Array) -> Any:
     return np.asarray(np.trunc(a / b)).astype(a.dtype) if np.any(a < 0) or np.any(b < 0) else a // b
 
 
+def _remainder(given: Sequence[Array], attributes: Attributes) -> Any:
+    if given[1].dtype.kind in "iu" and not np.all(given[1]):
+        raise ValueError("it divides by zero")
+    return (np.fmod if attributes.get("fmod") else np.mod)(*given)
+
+
 def _power(a: Array, b: Array) -> Any:
     return np.power(a, b).astype(a.dtype)
 
@@ -162,7 +168,8 @@ FOLDS: Final[Mapping[str, Fold]] = {
     "Mul": _plain(np.multiply), "Div": _plain(_divide), "Pow": _plain(_power),
     "Neg": _plain(np.negative), "Sqrt": _plain(np.sqrt), "Exp": _plain(np.exp), "Abs": _plain(np.abs),
     "Reciprocal": _plain(np.reciprocal), "Floor": _plain(np.floor), "Ceil": _plain(np.ceil),
-    "Not": _plain(np.logical_not), "Equal": _plain(np.equal), "Greater": _plain(np.greater),
+    "Mod": _remainder, "Not": _plain(np.logical_not), "Equal": _plain(np.equal),
+    "Greater": _plain(np.greater),
     "Less": _plain(np.less), "And": _plain(np.logical_and), "Or": _plain(np.logical_or),
     "Where": _plain(np.where), "Max": lambda given, _: np.maximum.reduce(np.broadcast_arrays(*given)),
     "Min": lambda given, _: np.minimum.reduce(np.broadcast_arrays(*given)),
@@ -197,6 +204,6 @@ def fold(kind: str, given: Sequence[Array], attributes: Attributes) -> Array:
 
 
 BROADCAST: Final = frozenset(
-    {"Add", "Sub", "Mul", "Div", "Pow", "Equal", "Greater", "Less", "And", "Or", "Where", "Max", "Min"}
+    {"Add", "Mod", "Sub", "Mul", "Div", "Pow", "Equal", "Greater", "Less", "And", "Or", "Where", "Max", "Min"}
 )
 """Those whose result can be larger than what they read."""

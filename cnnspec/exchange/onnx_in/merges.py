@@ -7,11 +7,12 @@ from typing import Any, Final
 
 import numpy as np
 
+from cnnspec.exchange.onnx_in.attention import scaled
 from cnnspec.exchange.onnx_in.build import CannotRead
 from cnnspec.exchange.onnx_in.call import NodeCall, per_channel, spread
 from cnnspec.exchange.onnx_in.pointwise import ends
-from cnnspec.exchange.onnx_in.rows import OperatorRows, Result, short
-from cnnspec.exchange.onnx_in.values import Array, Const, Flow
+from cnnspec.exchange.onnx_in.rows import OperatorRows, Result
+from cnnspec.exchange.onnx_in.values import Array, Const, Flow, Scores, Value, short
 
 ROWS: Final = OperatorRows()
 
@@ -34,10 +35,13 @@ def concat(call: NodeCall) -> Result:
 def _token(call: NodeCall, axis: int) -> Result:
     """Trained positions before those of a sequence, the same ones for each sample."""
     (front, other), x = call.input(0).both(), call.raw(1)  # type: ignore[union-attr]
-    if len(x.dims) != 2 or front.ndim != 3 or axis % 3 != 1 or front.dtype != np.float32:
+    if len(x.dims) != 2 or front.ndim != 3 or axis % 3 == 0 or front.dtype != np.float32:
         raise CannotRead("it joins constants with what is computed")
     if any((each != front[:1]).any() for each in (front, other)):
         raise CannotRead("the constant is another for each sample")
+    if axis % 3 == 2:
+        turned = x.moved(lambda places: places.T)
+        return call.add("token", {"count": front.shape[2]}, call.positions(turned), weight=front[0].T)
     return call.positions_last(
         call.add("token", {"count": front.shape[1]}, call.positions(x), weight=front[0])
     )
@@ -61,7 +65,7 @@ def multiply(call: NodeCall) -> Result:
 def subtract(call: NodeCall) -> Result:
     call.align()
     if isinstance(call.input(1), Const):
-        return _affine(call, call.raw(), None, -call.weight(1))
+        return _affine(call, call.input(0), None, -call.weight(1))
     if isinstance(known := call.input(0), Const):
         turned = call.builder.plain(call.raw(1))
         return _affine(call, call.add("scale", {"by": -1.0}, turned), None, known.values)
@@ -73,7 +77,7 @@ def subtract(call: NodeCall) -> Result:
 def divide(call: NodeCall) -> Result:
     call.align()
     if isinstance(call.input(1), Const) and np.all(call.weight(1)):
-        return _affine(call, call.raw(), np.float32(1) / call.weight(1), None)
+        return _affine(call, call.input(0), np.float32(1) / call.weight(1), None)
     return _merged(call, "divide")
 
 
@@ -114,7 +118,7 @@ def _merged(call: NodeCall, word: str) -> Result:
     call.align()
     known = [n for n, each in enumerate(call.given) if isinstance(each, Const)]
     if len(known) == 1 and len(call.given) == 2 and word in ("add", "multiply"):
-        x, values = call.raw(1 - known[0]), call.weight(known[0])
+        x, values = call.input(1 - known[0]), call.weight(known[0])
         return _affine(call, x, None, values) if word == "add" else _affine(call, x, values, None)
     if known:
         raise CannotRead("it joins constants with what is computed")
@@ -155,10 +159,17 @@ def _gated(call: NodeCall) -> Flow | None:
     return None
 
 
-def _affine(call: NodeCall, x: Flow, scale: Array | None, shift: Array | None) -> Result:
+def _affine(call: NodeCall, x: Value | None, scale: Array | None, shift: Array | None) -> Result:
     """A factor or a term a channel, taken in by the layer before it where nothing else reads that."""
     given = scale if scale is not None else shift
     assert given is not None
+    if isinstance(x, Scores) and scale is not None and given.size == 1:
+        return scaled(x, float(given.ravel()[0]))
+    if not isinstance(x, Flow):
+        raise CannotRead("it joins constants with what is computed")
+    if scale is not None and given.size == 1 and given.ndim <= len(x.dims) and x.is_cut_up:
+        return replace(x, factor=x.factor * float(given.ravel()[0]))
+    x = x if not x.led and x.factor == 1 else call.settled(x)
     values = per_channel(given, x)
     if values is None and shift is not None and len(x.shape) > 1 and x.is_whole:
         weight = spread(shift, x).T
@@ -206,6 +217,8 @@ def _folded(call: NodeCall, x: Flow, layer: Any, is_scale: bool, values: Array) 
             arrays["bias"] = arrays["bias"] + values if "bias" in arrays else values
         call.builder.change(x.part, {"bias": "bias" in arrays}, arrays)
         return True
+    if layer.word == "attention":
+        return _into_projection(call, x.part, arrays, is_scale, values)
     if layer.word not in ("batchnorm", "instancenorm", "groupnorm"):
         return False
     if not layer.affine:
@@ -215,4 +228,20 @@ def _folded(call: NodeCall, x: Flow, layer: Any, is_scale: bool, values: Array) 
     else:
         arrays["bias"] = arrays["bias"] + values
     call.builder.change(x.part, {"affine": True}, arrays)
+    return True
+
+
+def _into_projection(
+    call: NodeCall, part: str, arrays: dict[str, Array], is_scale: bool, values: Array
+) -> bool:
+    """The projection at the end of attention with a factor or a term more."""
+    channels = len(arrays["out_proj.weight"])
+    bias = arrays.get("out_proj.bias", np.zeros(channels))
+    if is_scale:
+        arrays["out_proj.weight"] = arrays["out_proj.weight"] * values[:, None]
+    if not is_scale or "out_proj.bias" in arrays:
+        arrays["out_proj.bias"] = bias * values if is_scale else bias + values
+        width = arrays["out_proj.weight"].shape[1]
+        arrays.setdefault("in_proj_bias", np.zeros(3 * width))
+    call.builder.change(part, {"bias": "out_proj.bias" in arrays}, arrays)
     return True

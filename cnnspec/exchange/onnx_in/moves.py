@@ -9,21 +9,24 @@ import numpy as np
 
 from cnnspec.exchange.onnx_in.build import CannotRead
 from cnnspec.exchange.onnx_in.call import NodeCall
-from cnnspec.exchange.onnx_in.fold import axes_of, cuts, reshape_target
-from cnnspec.exchange.onnx_in.rows import OperatorRows, Result, short, sides
-from cnnspec.exchange.onnx_in.values import MOST_PLACES, Const, Flow
+from cnnspec.exchange.onnx_in.fold import axes_of, cuts, reshape_target, squeezed, unsqueezed
+from cnnspec.exchange.onnx_in.rows import OperatorRows, Result, sides
+from cnnspec.exchange.onnx_in.values import MOST_PLACES, Const, Flow, Scores, short
 
 ROWS: Final = OperatorRows()
 
 
 @ROWS.say("Identity", "1 13 14 16 19 21 23 24 25")
 def identity(call: NodeCall) -> Result:
-    return call.raw()
+    found = call.input(0)
+    return found if found is not None else call.raw()
 
 
 @ROWS.say("Dropout", "1 6 7 10 12 13 22", "ratio seed is_test consumed_inputs")
 def dropout(call: NodeCall) -> Result:
     call.needs(1)
+    if isinstance(shares := call.input(0), Scores):
+        return shares
     if call.const(2) is not None and bool(call.const(2)):
         raise CannotRead("it drops values at random in use, too")
     if call.version < 7 and not call.attribute("is_test", 0):
@@ -35,28 +38,27 @@ def dropout(call: NodeCall) -> Result:
 
 @ROWS.say("Flatten", "1 9 11 13 21 23 24 25", "axis")
 def flatten(call: NodeCall) -> Result:
-    x, axis = call.raw(), call.attribute("axis", 1)
-    if axis not in (1, -len(x.dims)):
-        raise CannotRead(f"it flattens from axis {axis}, and the batch is not a part of a sample")
-    return x.reshaped((prod(x.dims),))
+    x, axis = call.view(), call.attribute("axis", 1)
+    places = x.seen
+    at = axis % places.ndim if axis < places.ndim else axis
+    flat = places.reshape(prod(places.shape[:at]), -1)
+    reason = f"it flattens from axis {axis}, and the batch is not a part of a sample"
+    return call.follow(x, flat, at != 1, reason)
 
 
 @ROWS.say("Reshape", "5 13 14 19 21 23 24 25", "allowzero")
 def reshape(call: NodeCall) -> Result:
-    x, target = call.raw(), call.input(1)
+    x, target = call.view(), call.input(1)
     if not isinstance(target, Const):
         raise CannotRead("the sizes it asks for are computed")
     zero, batch = bool(call.attribute("allowzero", 0)), call.builder.batch
-    first, second = (
-        (
-            reshape_target((n, *x.dims), np.ravel(values).tolist(), zero)
-            for n, values in zip(
-                (batch, 2 * batch if call.builder.is_open else batch), target.both(), strict=True
-            )
-        )
-        if target.other is not None
-        else (reshape_target((batch, *x.dims), np.ravel(target.values).tolist(), zero),) * 2
-    )
+    if call.builder.is_one:
+        places = x.seen
+        return x.seen_as(places.reshape(reshape_target(places.shape, np.ravel(target.values).tolist(), zero)))
+    both = zip((batch, 2 * batch if call.builder.is_open else batch), target.both(), strict=True)
+    if target.other is None:
+        both = zip((batch, batch), target.both(), strict=True)
+    first, second = (reshape_target((n, *x.dims), np.ravel(values).tolist(), zero) for n, values in both)
     if not first or first[0] != batch or second[1:] != first[1:]:
         raise CannotRead(f"it makes {first} of {(batch, *x.dims)}, and the batch is not a part of a sample")
     return x.reshaped(first[1:])
@@ -64,75 +66,76 @@ def reshape(call: NodeCall) -> Result:
 
 @ROWS.say("Unsqueeze", "1 11 13 21 23 24 25", "axes")
 def unsqueeze(call: NodeCall) -> Result:
-    x, axes = call.raw(), axes_of([None, call.const(1)], call.attributes) or []
-    rank = len(x.dims) + 1 + len(axes)
-    dims = list(x.dims)
-    for axis in sorted(each % rank for each in axes):
-        if axis == 0:
-            raise CannotRead("it puts an axis before the batch")
-        dims.insert(axis - 1, 1)
-    return x.reshaped(tuple(dims))
+    x, axes = call.view(), axes_of([None, call.const(1)], call.attributes) or []
+    rank = x.seen.ndim + len(axes)
+    places = unsqueezed(x.seen, axes)
+    return call.follow(x, places, 0 in {each % rank for each in axes}, "it puts an axis before the batch")
 
 
 @ROWS.say("Squeeze", "1 11 13 21 23 24 25", "axes")
 def squeeze(call: NodeCall) -> Result:
-    x, axes = call.raw(), axes_of([None, call.const(1)], call.attributes)
-    rank = len(x.dims) + 1
+    x, axes = call.view(), axes_of([None, call.const(1)], call.attributes)
+    places = x.seen
     if axes is None:
         if call.builder.batch == 1:
             raise CannotRead("it does not say which axes it takes away, and the batch may be one of them")
-        return x.reshaped(tuple(size for size in x.dims if size != 1))
-    gone = {each % rank for each in axes}
-    if 0 in gone or any(x.dims[axis - 1] != 1 for axis in gone):
-        raise CannotRead("it takes an axis away that is the batch, or longer than 1")
-    return x.reshaped(tuple(size for n, size in enumerate(x.dims, 1) if n not in gone))
+        axes = [axis for axis, size in enumerate(places.shape) if axis and size == 1]
+    gone = {each % places.ndim for each in axes}
+    reason = "it takes an axis away that is the batch, or longer than 1"
+    if any(places.shape[axis] != 1 for axis in gone):
+        raise CannotRead(reason)
+    return call.follow(x, squeezed(places, sorted(gone)), 0 in gone, reason)
 
 
 @ROWS.say("Transpose", "1 13 21 23 24 25", "perm")
 def transpose(call: NodeCall) -> Result:
-    x = call.raw()
-    order = call.ints("perm") or list(range(len(x.dims), -1, -1))
-    if sorted(order) != list(range(len(x.dims) + 1)) or order[0]:
-        raise CannotRead(f"it moves the batch to another place ({order})")
-    return x.moved(lambda places: places.transpose([axis - 1 for axis in order[1:]]))
+    x = call.view()
+    places = x.seen
+    order = call.ints("perm") or list(range(places.ndim))[::-1]
+    reason = f"it moves the batch to another place ({order})"
+    if sorted(order) != list(range(places.ndim)):
+        raise CannotRead(reason)
+    return call.follow(x, places.transpose(order), order[0] != 0, reason)
 
 
 @ROWS.say("Slice", "1 10 11 13", "axes ends starts")
 def slice_(call: NodeCall) -> Result:
     x, rest = call.steady(), [call.const(n) for n in range(1, len(call.given))]
-    numbers = x.numbers[None]
-    ranges = cuts(numbers, [None, *rest], call.attributes)
-    if ranges[0] not in (slice(None), slice(0, None, 1)) and not (
-        ranges[0].start == 0 and (ranges[0].step or 1) == 1 and (ranges[0].stop or 0) >= 1 << 30
-    ):
-        raise CannotRead("it cuts the batch")
-    return x.moved(lambda places: places[ranges[1:]])
+    places = x.seen
+    ranges = cuts(places, [None, *rest], call.attributes)
+    first = ranges[0]
+    whole = first in (slice(None), slice(0, None, 1)) or (
+        first.start == 0 and (first.step or 1) == 1 and (first.stop or 0) >= 1 << 30
+    )
+    return call.follow(x, places[ranges], not whole, "it cuts the batch")
 
 
 @ROWS.say("Gather", "1 11 13", "axis")
 def gather(call: NodeCall) -> Result:
-    x, where, axis = call.steady(), call.const(1), call.attribute("axis", 0) % (len(call.raw().dims) + 1)
-    if axis == 0:
-        raise CannotRead("it chooses samples of the batch")
-    if prod(x.dims) // max(1, x.dims[axis - 1]) * np.size(where) > MOST_PLACES:
-        raise CannotRead(f"it chooses {np.size(where):,} times of {x.dims}, too many values to follow")
-    return x.moved(lambda places: np.take(places, where, axis - 1))
+    x, where = call.steady(), call.const(1)
+    places = x.seen
+    axis = call.attribute("axis", 0) % places.ndim
+    _bounded(places.size // max(1, places.shape[axis]) * np.size(where))
+    return call.follow(x, np.take(places, where, axis), axis == 0, "it chooses samples of the batch")
 
 
 @ROWS.say("Split", "1 2 11 13 18", "axis num_outputs split")
 def split(call: NodeCall) -> Result:
     x = call.steady()
-    axis = call.attribute("axis", 0) % (len(x.dims) + 1)
-    if axis == 0:
-        raise CannotRead("it cuts the batch")
+    places = x.seen
+    axis = call.attribute("axis", 0) % places.ndim
     given = call.ints("split") if call.version < 13 else call.const(1)
-    size, count = x.dims[axis - 1], len(call.node.output)
+    size, count = places.shape[axis], len(call.node.output)
     each = -(-size // (call.attribute("num_outputs", count) or 1))
     parts = [min(each, size - n * each) for n in range(count)] if given is None else np.ravel(given).tolist()
+    if axis == 0 and not call.builder.is_one:
+        raise CannotRead("it cuts the batch")
     if sum(parts) != size or len(parts) != count or min(parts) < 1:
         raise CannotRead(f"it cuts {size} into {parts}")
-    ends = np.cumsum(parts)[:-1]
-    return [x.reordered(places) for places in np.split(x.numbers, ends, axis - 1)]
+    return [
+        call.follow(x, cut, axis == 0, "it cuts the batch")
+        for cut in np.split(places, np.cumsum(parts)[:-1], axis)
+    ]
 
 
 @ROWS.say("Pad", "2 11 13 18 19 21 23 24 25", "mode pads value")

@@ -9,10 +9,11 @@ from typing import Any, Final
 
 import numpy as np
 
+from cnnspec.exchange.onnx_in.attention import shares
 from cnnspec.exchange.onnx_in.build import CannotRead
 from cnnspec.exchange.onnx_in.call import NodeCall
-from cnnspec.exchange.onnx_in.rows import OperatorRows, Result, short
-from cnnspec.exchange.onnx_in.values import Flow
+from cnnspec.exchange.onnx_in.rows import OperatorRows, Result
+from cnnspec.exchange.onnx_in.values import Flow, Scores, short
 
 ROWS: Final = OperatorRows()
 
@@ -124,6 +125,8 @@ def l2norm(call: NodeCall) -> Result:
 
 @ROWS.say("Softmax", "1 11 13", "axis")
 def softmax(call: NodeCall) -> Result:
+    if isinstance(scores := call.input(0), Scores):
+        return shares(scores, call.attribute("axis", -1 if call.version >= 13 else 1))
     base, back = _across(call)
     return back(call.add("softmax", {}, base))
 

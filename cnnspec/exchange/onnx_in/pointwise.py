@@ -8,8 +8,8 @@ import numpy as np
 
 from cnnspec.exchange.onnx_in.build import CannotRead
 from cnnspec.exchange.onnx_in.call import NodeCall, per_channel
-from cnnspec.exchange.onnx_in.rows import OperatorRows, Result, Write, short
-from cnnspec.exchange.onnx_in.values import Const
+from cnnspec.exchange.onnx_in.rows import OperatorRows, Result, Write
+from cnnspec.exchange.onnx_in.values import Const, short
 
 ROWS: Final = OperatorRows()
 

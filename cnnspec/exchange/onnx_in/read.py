@@ -268,7 +268,9 @@ def _shape(call: NodeCall) -> Const:
     found = call.input(0)
     if isinstance(found, Const):
         return Const(np.array(found.values.shape[start:end], "i8"))
-    flow, batch = call.raw(), call.builder.batch
+    flow, batch = call.view(), call.builder.batch
+    if not flow.led:
+        return Const(np.array(flow.dims[start:end], "i8"))
     sizes, other = np.array([batch, *flow.dims], "i8"), np.array([2 * batch, *flow.dims], "i8")
     same = not call.builder.is_open or np.array_equal(sizes[start:end], other[start:end])
     return Const(sizes[start:end], None if same else other[start:end])
@@ -341,6 +343,9 @@ def _end(builder: GraphReader, name: str, flow: Flow) -> str:
         if channels_last(flow) and flow.dims != flow.plain and flow.places is not None:
             builder.told(f"the file's {name} is N x height x width x channels, as arrays are here")
             return flow.part
+        if flow.places is not None and flow.is_sequence:
+            builder.told(f"the file's {name} is N x positions x channels, as arrays are here")
+            flow = flow.moved(lambda places: places.T)
         return (
             builder.plain(flow).part
             if flow.part in builder.at

@@ -91,6 +91,11 @@ def _figure(call: NodeCall, word: str, x: Flow, axes: list[int]) -> Flow:
     if natural is not None and not x.is_plain:
         turned = [1 if axis == rank - 1 else axis + 1 for axis in axes]
         return seen_last(_figure(call, word, natural, turned))
+    if x.is_sequence and len(x.shape) > 2:
+        places = list(range(2, len(x.shape) + 1))
+        turned = [at for axis in axes for at in (places if axis == 1 else [1])]
+        found = _figure(call, word, x.base, sorted(turned))
+        return found.reordered(found.sequence)
     whole = set(range(2, rank))
     if whole and whole <= set(axes):
         x = call.add({"mean": "globalavgpool", "max": "globalmaxpool"}[word], {}, call.builder.plain(x))

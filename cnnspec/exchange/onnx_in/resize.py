@@ -11,8 +11,8 @@ import numpy as np
 
 from cnnspec.exchange.onnx_in.build import CannotRead
 from cnnspec.exchange.onnx_in.call import NodeCall
-from cnnspec.exchange.onnx_in.rows import OperatorRows, Result, short, sizes
-from cnnspec.exchange.onnx_in.values import Array, Const, Flow
+from cnnspec.exchange.onnx_in.rows import OperatorRows, Result, sizes
+from cnnspec.exchange.onnx_in.values import Array, Const, Flow, short
 from cnnspec.layers.base import spatial
 
 ROWS: Final = OperatorRows()

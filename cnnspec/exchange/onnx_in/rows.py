@@ -10,8 +10,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-import numpy as np
-
 from cnnspec.exchange.onnx_in.call import NodeCall
 from cnnspec.exchange.onnx_in.values import Value
 
@@ -51,8 +49,3 @@ def sides(pairs: tuple[tuple[int, int], ...]) -> tuple[int, ...]:
     if all(before == after for before, after in pairs):
         return sizes(tuple(before for before, _ in pairs))
     return tuple(pixel for pair in pairs for pixel in pair)
-
-
-def short(value: float) -> float:
-    """A 32-bit float as the shortest number that means it."""
-    return float(str(np.float32(value)))

@@ -49,6 +49,10 @@ class Flow:
     shape: Shape
     dims: tuple[int, ...]
     places: Array | None = None
+    led: bool = True
+    """Whether the batch stands before these sizes; else it is one of them, and of one sample."""
+    factor: float = 1.0
+    """What all values are still to be multiplied by."""
 
     @property
     def plain(self) -> tuple[int, ...]:
@@ -62,7 +66,7 @@ class Flow:
 
     @property
     def is_plain(self) -> bool:
-        return self.places is None and self.dims == self.plain
+        return self.places is None and self.dims == self.plain and self.led and self.factor == 1
 
     @property
     def numbers(self) -> Array:
@@ -81,6 +85,18 @@ class Flow:
         size = prod(self.shape)
         return self.places.size == size and bool((np.sort(self.places, axis=None) == np.arange(size)).all())
 
+    @property
+    def sequence(self) -> Array:
+        """The places of the layer's own values as positions x channels."""
+        return _own(self).reshape(self.shape[-1], -1).T
+
+    @property
+    def is_sequence(self) -> bool:
+        """Whether the values of a map or sequence are seen as positions x channels."""
+        if len(self.shape) < 2 or self.dims != (prod(self.shape[:-1]), self.shape[-1]):
+            return False
+        return np.array_equal(self.numbers, self.sequence)
+
     def first(self, axis: int) -> Flow | None:
         """The same with one value along an axis that repeats it; None where it does not."""
         if self.places is None or self.dims[axis] < 2:
@@ -88,9 +104,26 @@ class Flow:
         one = self.places.take([0], axis)
         return self.reordered(one) if (self.places == one).all() else None
 
+    @property
+    def is_cut_up(self) -> bool:
+        """Whether a part of the values is seen, or more axes than the layer has."""
+        return not self.led or not self.is_whole or len(self.dims) > len(self.shape)
+
+    @property
+    def seen(self) -> Array:
+        """The places with the axis of the batch, of one sample."""
+        return self.numbers[None] if self.led else self.numbers
+
+    def seen_as(self, places: Array) -> Flow:
+        """The same values in other places, whose first axis is the batch if it has one sample."""
+        is_led = places.ndim > 0 and places.shape[0] == 1
+        if places.size > MOST_PLACES:
+            raise ValueError(f"it gives {places.size:,} values, too many to follow")
+        return replace(self, led=is_led).reordered(places[0] if is_led else places)
+
     def is_seen_as(self, other: Flow) -> bool:
         """Whether the values of another layer of the same shape are seen in the same order."""
-        if self.shape != other.shape or self.dims != other.dims:
+        if (self.shape, self.dims, self.led) != (other.shape, other.dims, other.led):
             return False
         return self.places is other.places or (
             self.places is not None and other.places is not None and np.array_equal(self.places, other.places)
@@ -111,7 +144,35 @@ class Flow:
         return replace(self, dims=dims, places=None if self.places is None else self.places.reshape(dims))
 
 
-Value: TypeAlias = Const | Flow
+@dataclass(frozen=True, eq=False)
+class Heads:
+    """Positions of a layer as (heads, positions, values): the channels of each head."""
+
+    part: str
+    channels: Array
+    """(heads, values a head)"""
+    lead: tuple[int, ...]
+    """The sizes before the positions, the batch and the heads among them."""
+    factor: float
+
+
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """Each query times each key; after softmax, the shares that attention takes."""
+
+    query: Heads
+    key: Heads
+    dims: tuple[int, ...]
+    factor: float = 1.0
+    is_shares: bool = False
+
+
+def short(value: float) -> float:
+    """A 32-bit float as the shortest number that means it."""
+    return float(str(np.float32(value)))
+
+
+Value: TypeAlias = Const | Flow | Scores
 
 
 def channels_first(shape: Shape) -> tuple[int, ...]:

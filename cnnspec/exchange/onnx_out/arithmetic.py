@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Final
 
-from cnnspec.exchange.onnx_out.words import CannotSay, LayerWriter, merge, per_channel, plain
+from cnnspec.exchange.onnx_out.layer import LayerWriter, Write, per_channel, plain
+from cnnspec.exchange.onnx_out.words import merge
 from cnnspec.layers.base import spatial
 
 
-def _over_channels(kind: str) -> Callable[[LayerWriter], None]:
+def _over_channels(kind: str) -> Write:
     def write(call: LayerWriter) -> None:
         call.op(kind, *call.inputs, call.sizes("axes", [1]), since=18, keepdims=1)
 
@@ -68,26 +68,34 @@ def rmsnorm(call: LayerWriter) -> None:
 
 
 def pixelshuffle(call: LayerWriter) -> None:
-    _two_axes(call)
-    mode = call.layer.order.upper()
-    call.op("DepthToSpace", since=11, blocksize=call.layer.factor, mode=mode)
+    """By ONNX's own operator on two axes; else the channels are cut up and dealt out by hand."""
+    layer, n = call.layer, call.rank
+    if n == 2:
+        call.op("DepthToSpace", since=11, blocksize=layer.factor, mode=layer.order.upper())
+        return
+    sizes, out, block = spatial(call.shapes[0]), call.node.output, [layer.factor] * n
+    first = layer.order == "crd"
+    cut = [out[-1], *block] if first else [*block, out[-1]]
+    apart = call.shaped(call.inputs[0], [0, *cut, *sizes], "apart")
+    channel, places = (1, range(2, 2 + n)) if first else (1 + n, range(1, 1 + n))
+    pairs = [axis for pair in zip(range(2 + n, 2 + 2 * n), places, strict=True) for axis in pair]
+    dealt = call.op("Transpose", apart, perm=[0, channel, *pairs], name="dealt")
+    call.shaped(dealt, [0, out[-1], *spatial(out)])
 
 
 def pixelunshuffle(call: LayerWriter) -> None:
-    """ONNX puts a block's places first; in PyTorch's order the channels are then dealt out anew."""
-    _two_axes(call)
-    block, channels, sizes = call.layer.factor**2, call.shapes[0][-1], list(spatial(call.node.output))
-    crd = call.layer.order == "crd"
-    packed = call.op("SpaceToDepth", name="packed" if crd else "", blocksize=call.layer.factor)
-    if crd:
-        apart = call.shaped(packed, [0, block, channels, *sizes], "apart")
-        dealt = call.op("Transpose", apart, perm=[0, 2, 1, 3, 4], name="dealt")
-        call.shaped(dealt, [0, block * channels, *sizes])
-
-
-def _two_axes(call: LayerWriter) -> None:
-    if call.rank != 2:
-        raise CannotSay("ONNX has blocks of pixels on two spatial axes only")
+    """Each axis cut into blocks, whose places become channels; ONNX's own operator knows one order."""
+    layer, n = call.layer, call.rank
+    if n == 2 and layer.order == "dcr":
+        call.op("SpaceToDepth", blocksize=layer.factor)
+        return
+    channels, sizes = call.shapes[0][-1], spatial(call.node.output)
+    cut = [each for size in sizes for each in (size, layer.factor)]
+    apart = call.shaped(call.inputs[0], [0, channels, *cut], "apart")
+    places, rest = [3 + 2 * axis for axis in range(n)], [2 + 2 * axis for axis in range(n)]
+    order = [1, *places] if layer.order == "crd" else [*places, 1]
+    dealt = call.op("Transpose", apart, perm=[0, *order, *rest], name="dealt")
+    call.shaped(dealt, [0, call.node.output[-1], *sizes])
 
 
 def transpose(call: LayerWriter) -> None:
@@ -96,7 +104,7 @@ def transpose(call: LayerWriter) -> None:
     call.op("Transpose", perm=[0, channel, *sizes])
 
 
-ARITHMETIC: Final[dict[str, Callable[[LayerWriter], None]]] = {
+ARITHMETIC: Final[dict[str, Write]] = {
     "softplus": softplus, "hardtanh": hardtanh, "mish": plain("Mish", 18),
     "selu": lambda call: plain("Selu", 6, alpha=call.layer.alpha, gamma=call.layer.gamma)(call),
     "abs": plain("Abs", 6), "exp": plain("Exp", 6), "log": plain("Log", 6), "sqrt": plain("Sqrt", 6),

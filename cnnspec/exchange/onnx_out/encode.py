@@ -2,7 +2,7 @@
 
 Tensors are N x channels x height x width there. Every initializer that is a weight has our name, shape and
 values, so the file gives the weights back as they are; what ONNX wants in another shape is reshaped in the
-graph. ``TABLE`` says how each layer is written; the opset is the lowest that knows all operators used.
+graph. ``WRITERS`` says how each layer is written; the opset is the lowest that knows all operators used.
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ from onnx import TensorProto, checker, helper, numpy_helper, shape_inference
 
 from cnnspec import resources
 from cnnspec.exchange.onnx_out.arithmetic import ARITHMETIC
-from cnnspec.exchange.onnx_out.words import TABLE, CannotSay, LayerWriter
+from cnnspec.exchange.onnx_out.attention import ATTENTION
+from cnnspec.exchange.onnx_out.layer import CannotSay, LayerWriter
+from cnnspec.exchange.onnx_out.words import TABLE
 from cnnspec.exchange.trade import Arrays, unsupported
 from cnnspec.layers.base import Shape
 from cnnspec.network.graph import Network, Node
@@ -31,6 +33,10 @@ LEAST_IR: Final = 4
 """The first whose initializers need not be inputs."""
 LARGEST: Final = 2_000_000_000
 """Bytes that protobuf can hold in one file."""
+
+
+WRITERS: Final = TABLE | ARITHMETIC | ATTENTION
+"""By the word of a layer, how it is written."""
 
 
 class GraphWriter:
@@ -101,7 +107,7 @@ def _graph(network: Network, weights: Arrays) -> GraphWriter:
     graph, faults = GraphWriter(network, weights), list[tuple[Node, str]]()
     for node in network.layers:
         try:
-            write_layer = TABLE.get(node.word) or ARITHMETIC.get(node.word)
+            write_layer = WRITERS.get(node.word)
             if write_layer is None:
                 raise CannotSay("no operator of ONNX computes it")
             write_layer(LayerWriter(graph, node))

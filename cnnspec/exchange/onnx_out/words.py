@@ -2,224 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from math import prod
 from typing import Any, Final
 
 import numpy as np
 
+from cnnspec.exchange.onnx_out.layer import CannotSay, LayerWriter, Write, per_channel, plain
+from cnnspec.exchange.onnx_out.windows import (
+    avgpool,
+    conv,
+    dense,
+    maxpool,
+    medianpool,
+    minpool,
+    subsample,
+    unpool,
+    upconv,
+)
 from cnnspec.layers.base import Shape, spatial
-from cnnspec.layers.conv import Depthwise
-from cnnspec.layers.window import Axis
-from cnnspec.network.graph import Node
-
-
-class CannotSay(Exception):
-    """Why ONNX cannot say a layer."""
-
-
-@dataclass(frozen=True)
-class LayerWriter:
-    """One layer being written."""
-
-    graph: Any
-    node: Node
-
-    @property
-    def layer(self) -> Any:
-        return self.node.layer
-
-    @property
-    def shapes(self) -> tuple[Shape, ...]:
-        return self.node.input_shapes
-
-    @property
-    def rank(self) -> int:
-        """Spatial axes of the first input."""
-        return len(self.shapes[0]) - 1
-
-    @property
-    def inputs(self) -> list[str]:
-        return [self.graph.names[n] for n in self.node.inputs]
-
-    @property
-    def output(self) -> str:
-        name: str = self.graph.names[self.node.index]
-        return name
-
-    def weight(self, name: str) -> str:
-        """The initializer of one of the layer's arrays."""
-        full = next(full for full, each in self.node.weights.items() if each.name == name)
-        return self.constant(full, self.graph.arrays[full])
-
-    def constant(self, name: str, values: Any) -> str:
-        found: str = self.graph.constant(name, values)
-        return found
-
-    def own(self, name: str, values: Any, kind: str = "float32") -> str:
-        """A constant of this layer that is no weight."""
-        return self.constant(f"{self.node.name}/{name}", np.asarray(values, kind))
-
-    def sizes(self, name: str, values: Sequence[int] | Sequence[Sequence[int]]) -> str:
-        return self.own(name, values, "int64")
-
-    def op(self, kind: str, *inputs: str, since: int = 1, name: str = "", **attributes: Any) -> str:
-        """A node; with a ``name`` it is a step on the way, without it the layer's result."""
-        output = f"{self.node.name}/{name}" if name else self.output
-        self.graph.add(kind, inputs or self.inputs, [output], since, **attributes)
-        return output
-
-    def shaped(self, value: str, shape: Sequence[int], name: str = "") -> str:
-        """A tensor in another shape; 0 keeps an axis, the batch."""
-        return self.op("Reshape", value, self.sizes(f"{name or 'to'}_shape", shape), since=5, name=name)
-
-
-# Windows --------------------------------------------------------------------------
-
-
-def pads(axes: Sequence[Any]) -> list[int]:
-    return [axis.before for axis in axes] + [axis.after for axis in axes]
-
-
-def _window(axes: Sequence[Any], *, dilated: bool = True) -> dict[str, Any]:
-    found = {
-        "kernel_shape": [axis.kernel for axis in axes], "strides": [axis.stride for axis in axes],
-        "pads": pads(axes),
-    }  # fmt: skip
-    return found | ({"dilations": [axis.dilation for axis in axes]} if dilated else {})
-
-
-def _biased(call: LayerWriter) -> list[str]:
-    return [call.weight("bias")] if call.layer.bias else []
-
-
-def conv(call: LayerWriter) -> None:
-    layer = call.layer.as_conv(call.shapes) if isinstance(call.layer, Depthwise) else call.layer
-    weight = _table_weight(call) if layer.table() else call.weight("weight")
-    window = _window(layer.axes(call.shapes))
-    call.op("Conv", *call.inputs, weight, *_biased(call), group=layer.groups, **window)
-
-
-def _table_weight(call: LayerWriter) -> str:
-    """The kernels of a table of connections, put where they connect; zeros elsewhere."""
-    places = [[f, channel] for f, row in enumerate(call.layer.table()) for channel in row]
-    kernel = [axis.kernel for axis in call.layer.axes(call.shapes)]
-    zeros = call.own("unconnected", np.zeros((call.layer.filters, call.shapes[0][-1], *kernel)))
-    where = call.sizes("connections", places)
-    return call.op("ScatterND", zeros, where, call.weight("weight"), since=11, name="kernels")
-
-
-def upconv(call: LayerWriter) -> None:
-    axes = call.layer.axes(call.shapes)
-    call.op(
-        "ConvTranspose", *call.inputs, call.weight("weight"), *_biased(call), group=call.layer.groups,
-        output_padding=[axis.extra for axis in axes], **_window(axes),
-    )  # fmt: skip
-
-
-def dense(call: LayerWriter) -> None:
-    bias = _biased(call)
-    turned = call.node.transposed(f"{call.node.tied}.weight")
-    call.op(
-        "Gemm", *call.inputs, call.weight("weight"), *bias, transB=int(not turned), since=7 if bias else 11
-    )
-
-
-def _ceil(call: LayerWriter) -> dict[str, Any]:
-    return {"ceil_mode": 1, "since": 10} if call.layer.rounding == "ceil" else {}
-
-
-def maxpool(call: LayerWriter) -> None:
-    if any(call.graph.network.nodes[n].word == "unpool" for n in _others(call)):
-        places = f"{call.node.name}/places"
-        settings = {"since": 8} | _pooling(call)
-        call.graph.add("MaxPool", call.inputs, [call.output, places], **settings)
-        return
-    call.op("MaxPool", **_pooling(call))
-
-
-def _others(call: LayerWriter) -> tuple[int, ...]:
-    readers: tuple[int, ...] = call.graph.network.readers[call.node.index]
-    return readers
-
-
-def _pool_axes(call: LayerWriter) -> tuple[Axis, ...]:
-    axes: tuple[Axis, ...] = call.layer.axes(call.shapes)
-    if not axes:
-        raise CannotSay("its windows have several lengths, and ONNX has pools of one alone")
-    return axes
-
-
-def _pooling(call: LayerWriter) -> dict[str, Any]:
-    axes = _pool_axes(call)
-    dilated = any(axis.dilation > 1 for axis in axes)
-    return {"since": 10 if dilated else 1, **_window(axes, dilated=dilated), **_ceil(call)}
-
-
-def minpool(call: LayerWriter) -> None:
-    if any(call.graph.network.nodes[n].word == "unpool" for n in _others(call)):
-        raise CannotSay("its places are used by an unpool, and ONNX remembers those of a maxpool alone")
-    turned = call.op("Neg", since=6, name="turned")
-    call.op("Neg", call.op("MaxPool", turned, name="pooled", **_pooling(call)), since=6)
-
-
-def avgpool(call: LayerWriter) -> None:
-    axes = _pool_axes(call)
-    settings = {"since": 7, **_window(axes, dilated=False), **_ceil(call)}
-    call.op("AveragePool", count_include_pad=1 if call.layer.count_padding else None, **settings)
-
-
-def subsample(call: LayerWriter) -> None:
-    """The sum is a convolution with ones, one kernel a channel."""
-    axes, channels = call.layer.axes(call.shapes), call.shapes[0][-1]
-    ones = call.own("ones", np.ones((channels, 1, *(axis.kernel for axis in axes))))
-    window = _window(axes)
-    ends = [max(axis.after, _missing(axis)) for axis in axes]
-    window["pads"] = [*window["pads"][: len(axes)], *ends]
-    total = call.op("Conv", *call.inputs, ones, name="sum", group=channels, **window)
-    factor = per_channel(call, "weight")
-    scaled = call.op("Mul", total, factor, since=7, name="scaled")
-    call.op("Add", scaled, per_channel(call, "bias"), since=7)
-
-
-def _missing(axis: Any) -> int:
-    """Pixels after the map that the last window needs."""
-    return int((axis.count - 1) * axis.stride + axis.reach - axis.size - axis.before)
-
-
-def per_channel(call: LayerWriter, name: str) -> str:
-    return call.shaped(call.weight(name), [-1, *(1 for _ in range(call.rank))], name)
-
-
-def unpool(call: LayerWriter) -> None:
-    """MaxUnpool where it finds the size by itself; else the places are written to one by one."""
-    axes, sizes = call.layer.axes(call.shapes), call.node.output[:-1]
-    places = f"{call.graph.network.nodes[call.node.inputs[1]].name}/places"
-    found = [
-        axis.stride * (o - 1) + axis.reach - axis.before - axis.after
-        for axis, o in zip(axes, spatial(call.shapes[0]), strict=True)
-    ]
-    if tuple(found) == sizes and all(axis.dilation == 1 for axis in axes):
-        call.op("MaxUnpool", call.inputs[0], places, since=9, **_window(axes, dilated=False))
-        return
-    if any(axis.reach > axis.stride for axis in axes):
-        raise CannotSay(f"windows of {call.layer.pool} overlap, and which of two values counts is left open")
-    _scatter(call, call.inputs[0], places)
-
-
-def _scatter(call: LayerWriter, values: str, places: str) -> None:
-    """Places count through the whole batch."""
-    pool = call.graph.network.nodes[call.node.inputs[1]]
-    shape = call.op("Shape", call.graph.names[pool.inputs[0]], name="shape")
-    empty = call.op("ConstantOfShape", shape, since=9, name="empty")
-    flat = [
-        call.op("Reshape", value, call.sizes("flat_shape", [-1]), since=5, name=f"flat_{name}")
-        for name, value in (("map", empty), ("places", places), ("values", values))
-    ]
-    filled = call.op("ScatterElements", *flat, since=11, name="filled", axis=0)
-    call.op("Reshape", filled, shape, since=5)
-
 
 # Moves -----------------------------------------------------------------------------
 
@@ -275,14 +76,22 @@ def upsample(call: LayerWriter) -> None:
         weight = call.own("nail", nail.reshape(channels, 1, *scales))
         call.op("ConvTranspose", *call.inputs, weight, group=channels, strides=scales)
         return
+    if layer.mode == "nearest" and not layer.is_whole:
+        _picked(call)
+        return
     ways: dict[str, Any] = {"mode": {"bilinear": "linear", "bicubic": "cubic"}.get(layer.mode, "nearest")}
     if layer.mode == "nearest":
         ways |= {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
     else:
         centres = "align_corners" if layer.align == "corners" else "half_pixel"
         ways |= {"coordinate_transformation_mode": centres}
+    if layer.to is not None:
+        where, size = [2 + n for n in range(len(axes))], [axis.count for axis in axes]
+        call.op("Resize", *call.inputs, "", "", call.sizes("size", size), since=18, axes=where, **ways)
+        return
     if not layer.is_whole:
-        raise CannotSay("ONNX's own sizes and factors place some pixels otherwise; take a whole factor")
+        _by_factors(call, ways)
+        return
     call.op(
         "Resize",
         *call.inputs,
@@ -293,16 +102,29 @@ def upsample(call: LayerWriter) -> None:
     )
 
 
+def _picked(call: LayerWriter) -> None:
+    """The nearest pixels, chosen by their numbers axis by axis."""
+    value, windows = call.inputs[0], call.layer.window(call.shapes)
+    for n, (window, count) in enumerate(zip(windows, spatial(call.node.output), strict=True)):
+        pixels = call.sizes(f"pixels{n}", [window.span(place)[0] for place in range(count)])
+        name = f"axis{n}_done" if n < len(windows) - 1 else ""
+        value = call.op("Gather", value, pixels, axis=2 + n, name=name)
+
+
+def _by_factors(call: LayerWriter, ways: dict[str, Any]) -> None:
+    """Factors that are not whole, where 32-bit ones give the same size."""
+    axes = call.layer.axes(call.shapes)
+    steps = [(axis.window.outputs, axis.window.inputs) for axis in axes]
+    if call.layer.align == "corners":
+        steps = [(axis.count, axis.size) for axis in axes]
+    factors = np.array([outputs / inputs for outputs, inputs in steps], "float32")
+    if any(int(np.float32(axis.size) * f) != axis.count for axis, f in zip(axes, factors, strict=True)):
+        raise CannotSay("its factors give another size in 32 bits; say the size, as in upsample to=56x56")
+    scales = call.own("scale", [1, 1, *factors])
+    call.op("Resize", *call.inputs, "", scales, since=13, **ways)
+
+
 # Values ----------------------------------------------------------------------------
-
-
-def plain(kind: str, since: int = 1, **attributes: Any) -> Callable[[LayerWriter], None]:
-    """A layer that is one operator, with the same settings always."""
-
-    def write(call: LayerWriter) -> None:
-        call.op(kind, since=since, **attributes)
-
-    return write
 
 
 def relu(call: LayerWriter) -> None:
@@ -377,16 +199,29 @@ def instancenorm(call: LayerWriter) -> None:
 
 
 def lrn(call: LayerWriter) -> None:
-    layer = call.layer
-    if layer.size % 2 == 0:
-        raise CannotSay("of an even number of neighbours ONNX takes one more behind, and this one before")
-    call.op("LRN", size=layer.size, alpha=layer.alpha, beta=layer.beta, bias=layer.k)
+    """Of an even number of neighbours ONNX takes one more behind: then the sum is written out."""
+    layer, x = call.layer, call.inputs[0]
+    if layer.size % 2:
+        call.op("LRN", size=layer.size, alpha=layer.alpha, beta=layer.beta, bias=layer.k)
+        return
+    channels = call.shapes[0][-1]
+    apart = np.subtract.outer(np.arange(channels), np.arange(channels))
+    near = (apart <= layer.size // 2) & (apart > -(layer.size // 2))
+    factors = near.reshape(channels, channels, *(1,) * call.rank) * (layer.alpha / layer.size)
+    weight = call.own("neighbours", factors)
+    squares = call.op("Mul", x, x, since=7, name="squares")
+    if call.rank:
+        summed = call.op("Conv", squares, weight, name="sum", kernel_shape=[1] * call.rank)
+    else:
+        summed = call.op("Gemm", squares, weight, since=11, name="sum", transB=1)
+    divisor = call.op("Add", summed, call.own("least", layer.k), since=7, name="divisor")
+    call.op("Div", x, call.op("Pow", divisor, call.own("beta", layer.beta), since=7, name="power"), since=7)
 
 
 # Merges ----------------------------------------------------------------------------
 
 
-def merge(kind: str) -> Callable[[LayerWriter], None]:
+def merge(kind: str) -> Write:
     """One operator on two inputs after the other."""
 
     def write(call: LayerWriter) -> None:
@@ -406,9 +241,10 @@ def _as_map(call: LayerWriter, n: int, rank: int) -> str:
     return call.shaped(name, [0, prod(shape), *(1 for _ in range(rank))], f"map{n}")
 
 
-TABLE: Final[dict[str, Callable[[LayerWriter], None]]] = {
+TABLE: Final[dict[str, Write]] = {
     "conv": conv, "depthwise": conv, "upconv": upconv, "dense": dense,
-    "maxpool": maxpool, "minpool": minpool, "avgpool": avgpool, "subsample": subsample, "unpool": unpool,
+    "maxpool": maxpool, "minpool": minpool, "medianpool": medianpool,
+    "avgpool": avgpool, "subsample": subsample, "unpool": unpool,
     "globalavgpool": plain("GlobalAveragePool"), "globalmaxpool": plain("GlobalMaxPool"),
     "flatten": plain("Flatten", axis=1), "reshape": reshape, "identity": plain("Identity"),
     "pad": pad, "crop": crop, "slice": cut_channels, "shuffle": shuffle, "upsample": upsample,
