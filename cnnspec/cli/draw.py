@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -9,7 +12,8 @@ import click
 from click.core import ParameterSource
 
 from cnnspec.cli.console import fail, show, stderr_console, write_result
-from cnnspec.cli.options import Renamed, Words, finite, theme_option
+from cnnspec.cli.options import Renamed, Words, finite, resize_option, theme_option
+from cnnspec.cli.run import forward, network_for, resized_in_training, run_model, samples_of, with_run
 from cnnspec.cli.spec import keep_spec, read, spec_argument
 from cnnspec.diagnostics import Diagnostic, LayerError, nearest
 
@@ -27,6 +31,8 @@ OF_GRAPHS: Final = {
     "engine": "says which Graphviz lays out a graph, while volumes need none",
 }
 """Options that volumes have no use for, and why."""
+LONGEST_NAMED: Final = 40
+"""Characters of an input that is named in the caption."""
 
 
 @click.command()
@@ -69,12 +75,28 @@ OF_GRAPHS: Final = {
 )
 @click.option("--scale", type=click.FloatRange(0.1, 8), callback=finite, default=2.0, show_default=True,
               help="Resolution of a PNG, in dots per pixel.")  # fmt: skip
+@click.option(
+    "--input",
+    "--image",
+    "given",
+    multiple=True,
+    metavar="X",
+    help="Show the feature maps of this on volumes: a picture, mnist:7, all that cnnspec run takes.",
+)
+@click.option("--weights", multiple=True, metavar="W", help="Weights for them, as for cnnspec run.")
+@resize_option
 def command(
     spec: str | None, inline: str | None, output: str | None, format_: str | None, style: str, theme: str,
     direction: str, wrap: int | None, heat: str | None, fold: bool, join: bool, depth: int | None,
-    engine: str | None, scale: float,
+    engine: str | None, scale: float, given: tuple[str, ...], weights: tuple[str, ...], resize: bool,
 ) -> None:  # fmt: skip
-    """Draw SPEC as a picture.
+    """Draw SPEC as a picture; that of a run's folder may show what the trained network makes of an image.
+
+    \b
+    Examples:
+      cnnspec draw resnet50 -o resnet50.svg
+      cnnspec draw lenet --style volumes -o lenet.pdf
+      cnnspec draw runs/lenet --style volumes --image 7.png -o seven.svg
 
     Without -o the picture is NAME.svg here. A spec with errors is drawn as far as it is
     known, the faulty places marked; the exit code is then 1. Without any Graphviz a graph
@@ -92,11 +114,34 @@ def command(
     choices = Choices(fold=fold, join=join, depth=depth, heat=heat)
     look = Look(style, theme, direction.upper(), wrap, engine, scale, choices)
     show(document.diagnostics)
+    if given or weights:
+        weights = with_run(spec, inline, weights)
+        look = _with_maps(look, document, given, weights, resize)
     write_result(target, _made(document, target, chosen, look))
     if style == "graph" and document.network is not None:
         _tell_if_large(document.network, choices)
     if document.errors:
         raise click.exceptions.Exit(1)
+
+
+def _with_maps(
+    look: Look, document: Document, given: tuple[str, ...], weights: tuple[str, ...], resize: bool
+) -> Look:
+    """The look with what each layer makes of an input."""
+    from cnnspec.views.results.pixels import feature_maps
+
+    if look.style != "volumes":
+        raise click.UsageError("feature maps are shown on volumes: say --style volumes too")
+    if not given:
+        raise click.UsageError("--weights are for the feature maps of an input: give --input too")
+    network = network_for(document, given)
+    samples = samples_of(network, given, 0, resize or resized_in_training(weights))
+    model = run_model(network, weights, 0, document.weights)
+    names = [node.name for node in network.nodes]
+    found = forward(model, {name: one[:1] for name, one in samples.items()}, names)
+    maps = {network[name].index: partial(feature_maps, one[0]) for name, one in found.items()}
+    is_named = len(given) == 1 and len(given[0]) <= LONGEST_NAMED and re.search(r"\w[.:]\w", given[0])
+    return replace(look, maps=maps, shown=given[0] if is_named else "the input")
 
 
 def _refuse_of_graphs(context: click.Context) -> None:

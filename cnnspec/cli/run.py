@@ -80,7 +80,7 @@ def command(
     document = read(spec, inline)
     network = network_for(document, given)
     names = _names(network, layers, everything)
-    samples = samples_of(network, given, seed, resize or _resized_in_training(weights))
+    samples = samples_of(network, given, seed, resize or resized_in_training(weights))
     model = run_model(network, weights, seed, document.weights)
     if places or working:
         if output:
@@ -90,7 +90,7 @@ def command(
         return 0
     if form in ("markdown", "latex"):
         raise click.UsageError(f"--format {form} is for the sum behind a value: give --at or --working too")
-    results = _forward(model, samples, names)
+    results = forward(model, samples, names)
     count = len(next(iter(samples.values())))
     if count > 1 and not output:
         stderr_console().say(f"{count} samples; the first is shown (-o FILE.npy keeps all)")
@@ -176,7 +176,7 @@ def run_model(
     return model
 
 
-def _forward(
+def forward(
     model: Model, samples: Mapping[str, NDArray[Any]], names: Sequence[str]
 ) -> dict[str, NDArray[Any]]:
     """The outputs of these layers."""
@@ -194,7 +194,7 @@ def _random(network: Network) -> list[str]:
     return [name for name, weight in network.weights.items() if weight.initial == "fan"]
 
 
-def _resized_in_training(weights: Sequence[str]) -> bool:
+def resized_in_training(weights: Sequence[str]) -> bool:
     """Whether one of the weights is a run's, and its images were resized."""
     from cnnspec.cli.inputs import resizes
     from cnnspec.training.run import Run, is_run

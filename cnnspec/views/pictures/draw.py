@@ -22,6 +22,7 @@ from cnnspec.views.pictures.palette import THEMES
 from cnnspec.views.pictures.plan import TEXT, Card, CardRow, Cluster, Link, Plan
 from cnnspec.views.pictures.planning import EVERYTHING, Choices, Planner
 from cnnspec.views.pictures.svg import can_convert, convert
+from cnnspec.views.pictures.volumes.scene import Maps
 from cnnspec.views.terminal.snippets import sentence_at
 
 FORMATS: Final = ("svg", "png", "pdf", "dot")
@@ -47,6 +48,9 @@ class Look:
     choices: Choices = EVERYTHING
     titled: bool = True
     """Whether the name and what the network costs stand above."""
+    maps: Maps | None = None
+    """Feature maps to show on volumes, of what ``shown`` names."""
+    shown: str = ""
 
 
 PLAIN: Final = Look()
@@ -105,7 +109,7 @@ def _volumes(
         check_size(len(solids_of(network, look.choices)), "solids")
     svg = draw_volumes(
         network, theme=THEMES[look.theme], choices=look.choices, diagnostics=diagnostics, name=name,
-        titled=look.titled,
+        titled=look.titled, maps=look.maps, shown=look.shown,
     )  # fmt: skip
     return convert(svg, format, look.scale)
 

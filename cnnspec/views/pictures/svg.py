@@ -68,11 +68,13 @@ class SvgWriter:
             fill=fill or self.theme.ink, text_anchor=None if anchor == "start" else anchor, **attributes,
         )  # fmt: skip
 
-    def image(self, x: float, y: float, w: float, h: float, address: str) -> None:
+    def image(
+        self, x: float, y: float, w: float, h: float, address: str, transform: str | None = None
+    ) -> None:
         """A picture at ``address`` (``data:…``), stretched to the rectangle with sharp dots."""
         self.add(
             "image", None, x=x, y=y, width=w, height=h, href=address,
-            preserveAspectRatio="none", style="image-rendering:pixelated",
+            preserveAspectRatio="none", style="image-rendering:pixelated", transform=transform,
         )  # fmt: skip
 
     def insert(self, other: SvgWriter, x: float, y: float) -> None:

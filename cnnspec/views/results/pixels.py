@@ -71,6 +71,27 @@ def colored(numbers: NDArray[Any]) -> NDArray[np.uint8]:
     return np.rint(255 * (numbers - low) / ((high - low) or 1.0)).astype(np.uint8)
 
 
+def grey(numbers: NDArray[Any]) -> NDArray[np.uint8]:
+    """Numbers (height, width) as grey levels, the least black, the greatest white; large ones thinned out."""
+    step = _step(numbers)
+    shown = np.nan_to_num(numbers[::step, ::step].astype(np.float64))
+    return colored(shown)[..., None]
+
+
+def feature_maps(values: NDArray[Any], most: int) -> list[str]:
+    """So many channels of one sample's map, H x W x C, that vary most, each as an address.
+
+    Of volumes the slice in the middle is taken, a sequence is one column, a vector one column of its values.
+    """
+    if values.ndim == 4:
+        values = values[len(values) // 2]
+    if values.ndim < 3:
+        values = values.reshape(-1, 1, 1) if values.ndim == 1 else values[:, None]
+    strength = np.nan_to_num(values).std(axis=(0, 1))
+    chosen = sorted(np.argsort(-strength, kind="stable")[:most])
+    return [address(grey(values[..., n])) for n in chosen]
+
+
 def class_colours(count: int) -> list[tuple[int, int, int]]:
     """A colour for each class: hues far apart, light and dark by turns; the first, the ground, has none."""
     found = [(0, 0, 0)]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from cnnspec.layers.base import Family
 from cnnspec.views.pictures.palette import Theme, mix
-from cnnspec.views.pictures.svg import SvgWriter
+from cnnspec.views.pictures.svg import SvgWriter, number
 from cnnspec.views.pictures.volumes.scene import Box
 
 EDGE: Final = 0.9
@@ -25,8 +25,8 @@ def shades(theme: Theme, family: Family) -> tuple[str, str, str, str]:
     return front, top, side, mix(tone.line, theme.ink, 0.12)
 
 
-def draw_box(writer: SvgWriter, box: Box) -> None:
-    """The solid in its place, with its working as tooltip."""
+def draw_box(writer: SvgWriter, box: Box, shown: Sequence[str] = ()) -> None:
+    """The solid in its place, with its working as tooltip; a picture on a map's right face, a bar's front."""
     with writer.group("solid", title=box.solid.tooltip, name=str(box.solid.key)):
         if box.solid.sign:
             _sign(writer, box)
@@ -35,6 +35,11 @@ def draw_box(writer: SvgWriter, box: Box) -> None:
                 _cuboid(writer, Box(box.solid, x, box.y, t, box.h, box.dx, box.dy), family, last)
         else:
             _cuboid(writer, box, box.solid.family, True)
+        if shown and box.solid.is_vector:
+            writer.image(box.x, box.y, box.t, box.h, shown[0])
+        elif shown and box.solid.is_map:
+            turn = f"matrix(1 {number(-box.dy / box.dx)} 0 1 {number(box.x + box.t)} {number(box.y)})"
+            writer.image(0, 0, box.dx, box.h, shown[0], transform=turn)
 
 
 def _slabs(box: Box) -> Iterator[tuple[float, float, Family, bool]]:
@@ -71,11 +76,15 @@ def _sign(writer: SvgWriter, box: Box) -> None:
         writer.line(start, end, stroke=tone.line, stroke_width=1.6, stroke_linecap="round")
 
 
-def draw_sheets(writer: SvgWriter, box: Box, sheets: int) -> None:
-    """A map as a stack of sheets that face the reader, the nearest at the lower left."""
+def draw_sheets(writer: SvgWriter, box: Box, shown: Sequence[str] = ()) -> None:
+    """A map as a stack of sheets that face the reader, the nearest at the lower left, with these pictures."""
     front, _, side, edge = shades(writer.theme, box.solid.family)
+    sheets = len(shown) or box.solid.shape[-1]
     with writer.group("solid", title=box.solid.tooltip, name=str(box.solid.key)):
         for n in reversed(range(sheets)):
             back = n / max(1, sheets - 1)
             x, y, shade = box.x + back * box.dx, box.y - back * box.dy, mix(front, side, 0.5 * back)
-            writer.rect(x, y, box.t, box.h, fill=shade, stroke=edge, stroke_width=0.8)
+            if shown:
+                writer.image(x, y, box.t, box.h, shown[n])
+            fill = "none" if shown else shade
+            writer.rect(x, y, box.t, box.h, fill=fill, stroke=edge, stroke_width=0.8)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
+from math import inf
 from typing import Final
 
 from cnnspec.network.graph import Network
@@ -14,6 +15,7 @@ from cnnspec.views.pictures.volumes.row import RowLayout
 from cnnspec.views.pictures.volumes.scene import (
     Box,
     BoxLabel,
+    Maps,
     Power,
     VolumeLayout,
     Wire,
@@ -36,51 +38,66 @@ HIGHEST_SHEET: Final = 132.0
 LOWEST_SHEET: Final = 20.0
 DEEPEST: Final = 60.0
 """Pixels that a stack may reach to the upper right."""
+SHOWN: Final = {"few": (6, 116.0), "many": (4, 92.0)}
+"""Feature maps that a stack shows at most, and the height of the largest; many stacks show fewer."""
+FEW: Final = 6
+APART: Final = (0.38, 0.15)
+"""From one sheet with a feature map to the next, in sheets: across and up."""
+SMALLEST: Final = 44.0
+"""Pixels of the smallest sheet that shows a feature map."""
+OPEN: Final = (0.62, 0.3)
+"""The slant of solids whose right face shows one."""
 GAP: Final = 34.0
 BAR: Final = 11.0
 
 
-def compose(network: Network, choices: Choices) -> tuple[VolumeLayout, str]:
-    """The placed solids of a network, and the note about their scale."""
+def compose(network: Network, choices: Choices, maps: Maps | None = None) -> tuple[VolumeLayout, str]:
+    """The placed solids of a network, and the note about their scale; ``maps`` are shown on them."""
     solids = solids_of(network, choices)
-    place = place_stacks if are_stacks(solids) else place_ladder if is_ladder(solids) else place_row
-    scene, note = place(solids)
+    if are_stacks(solids, any_channels=bool(maps)):
+        scene, note = place_stacks(solids, maps)
+    else:
+        place = place_ladder if is_ladder(solids) else place_row
+        scene, note = place(solids, OPEN) if maps else place(solids)
+        scene.shown = {solid.key: maps[solid.last](1) for solid in solids if maps and solid.last in maps}
     scene.add_braces()
     if any(solid.shortcut for solid in solids):
         note += " An arc over a block is its shortcut."
     return scene, note
 
 
-def place_row(solids: Sequence[Solid]) -> tuple[VolumeLayout, str]:
+def place_row(solids: Sequence[Solid], slant: tuple[float, float] = SLANT) -> tuple[VolumeLayout, str]:
     """The solids in a row with lanes, and the note about their scale."""
     by_key: dict[int, Solid] = {solid.key: solid for solid in solids}
     tree = runs({solid.key: solid.before for solid in solids})
     maps = sum(solid.is_map for solid in solids)
     thick = (THICK[0], max(THINNEST, min(THICK[1], ROOM / max(1, maps))))
     tallest = TALLEST / (0.6 + 0.4 * lanes_in(tree))
-    scale = scale_for(solids, most=tallest, least=LOWEST, thick=thick, slant=SLANT)
+    scale = scale_for(solids, most=tallest, least=LOWEST, thick=thick, slant=slant)
     return RowLayout(by_key, scale).place(tree), scale.note
 
 
-def are_stacks(solids: Sequence[Solid]) -> bool:
-    """Whether a network is a short chain of two-dimensional maps with few channels."""
+def are_stacks(solids: Sequence[Solid], any_channels: bool = False) -> bool:
+    """Whether a network is a short chain of two-dimensional maps with few channels, or with any number."""
     maps = [solid for solid in solids if solid.is_map]
     chain = all(b.before == [a.key] for a, b in pairwise(solids))
-    small = all(len(solid.shape) == 3 and solid.shape[-1] <= MOST_SHEETS for solid in maps)
+    most = inf if any_channels else MOST_SHEETS
+    small = all(len(solid.shape) == 3 and solid.shape[-1] <= most for solid in maps)
     return (
         chain and small and len(maps) > 1 and len(solids) <= MOST_SOLIDS and not any(s.slabs for s in solids)
     )
 
 
-def place_stacks(solids: Sequence[Solid]) -> tuple[VolumeLayout, str]:
+def place_stacks(solids: Sequence[Solid], maps: Maps | None = None) -> tuple[VolumeLayout, str]:
     """The solids from left to right, and the note about their scale."""
-    sides = power(
-        [float(size) for s in solids if s.is_map for size in s.shape[:2]], HIGHEST_SHEET, LOWEST_SHEET
-    )
+    most, highest = SHOWN["few" if sum(solid.is_map for solid in solids) <= FEW else "many"]
+    highest, lowest = (highest, SMALLEST) if maps else (HIGHEST_SHEET, LOWEST_SHEET)
+    sides = power([float(size) for s in solids if s.is_map for size in s.shape[:2]], highest, lowest)
     lengths = [float(solid.shape[-1]) for solid in solids if solid.is_vector]
     bars = power(lengths, min(HIGHEST_SHEET * 0.9, 24 + 12 * max(lengths, default=1.0) ** 0.5), 24.0)
-    scene = VolumeLayout(sheets=True)
-    boxes = [_box(solid, sides, bars) for solid in solids]
+    shown = {solid.key: maps[solid.last](most) for solid in solids if maps and solid.last in maps}
+    scene = VolumeLayout(sheets=True, shown=shown)
+    boxes = [_box(solid, sides, bars, len(shown.get(solid.key, ()))) for solid in solids]
     floor = max((box.h + box.dy) / 2 for box in boxes)
     x = 0.0
     for box in boxes:
@@ -98,16 +115,18 @@ def place_stacks(solids: Sequence[Solid]) -> tuple[VolumeLayout, str]:
             scene.cones.append(ends)
         else:
             scene.wires.append(Wire(ends, [(one.right + 3, one.axis), (two.x - 3, two.axis)]))
-    return scene, f"Maps are drawn {sides.description}, one sheet per channel{bars.about_vectors}"
+    each = f"at most {most} channels of each" if maps else "one sheet per channel"
+    return scene, f"Maps are drawn {sides.description}, {each}{bars.about_vectors}"
 
 
-def _box(solid: Solid, sides: Power, bars: Power) -> Box:
+def _box(solid: Solid, sides: Power, bars: Power, shown: int) -> Box:
     if solid.is_vector:
         h = bars(solid.shape[-1])
         return Box(solid, 0.0, -h / 2 + 2, BAR - 3, h, 4.0, 4.0)
     h, w, channels = sides(solid.shape[0]), sides(solid.shape[1]), solid.shape[2]
     reach = min(SHEET_STEP * (channels - 1), DEEPEST)
-    return Box(solid, 0.0, -(h + reach) / 2 + reach, w, h, reach, reach)
+    across, up = (APART[0] * w * (shown - 1), APART[1] * h * (shown - 1)) if shown else (reach, reach)
+    return Box(solid, 0.0, -(h + up) / 2 + up, w, h, across, up)
 
 
 def _lines(solid: Solid) -> list[tuple[str, str]]:

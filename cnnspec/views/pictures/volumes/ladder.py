@@ -59,9 +59,9 @@ def levels_of(solids: Sequence[Solid]) -> list[int]:
     return levels
 
 
-def place_ladder(solids: Sequence[Solid]) -> tuple[VolumeLayout, str]:
+def place_ladder(solids: Sequence[Solid], slant: tuple[float, float] = SLANT) -> tuple[VolumeLayout, str]:
     """The U, and the note about its scale."""
-    scale = scale_for(solids, most=TALLEST, least=LOWEST, thick=THICK, slant=SLANT)
+    scale = scale_for(solids, most=TALLEST, least=LOWEST, thick=THICK, slant=slant)
     levels = levels_of(solids)
     heights = {
         level: max(

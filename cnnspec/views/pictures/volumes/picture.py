@@ -23,6 +23,7 @@ from cnnspec.views.pictures.volumes.scene import (
     Box,
     BoxLabel,
     Brace,
+    Maps,
     VolumeLayout,
     Wire,
 )
@@ -34,18 +35,30 @@ HEAD: Final = 50.0
 def draw_volumes(
     network: Network | None, *, theme: Theme = LIGHT, choices: Choices = EVERYTHING,
     diagnostics: Sequence[Diagnostic] = (), name: str = "network", titled: bool = True,
+    maps: Maps | None = None, shown: str = "",
 ) -> str:  # fmt: skip
-    """The volume picture of a network; errors of its spec are written under what is known of it."""
-    sheet = _VolumePicture(network, theme, choices, name)
+    """The volume picture of a network; errors of its spec are written under what is known of it.
+
+    ``maps`` are feature maps to show on the solids, of what ``shown`` names.
+    """
+    sheet = _VolumePicture(network, theme, choices, name, maps)
+    if maps:
+        where = "Each sheet" if sheet.scene.sheets else "The right face of each solid"
+        sheet.note += (
+            f" {where} shows what a channel makes of {shown}, its least value black, its greatest white; of "
+            "more channels those that vary most are drawn. Bars show their values from top to bottom."
+        )
     return sheet.document([item for item in diagnostics if item.severity == "error"], HEAD if titled else 0.0)
 
 
 class _VolumePicture:
-    def __init__(self, network: Network | None, theme: Theme, choices: Choices, name: str) -> None:
+    def __init__(
+        self, network: Network | None, theme: Theme, choices: Choices, name: str, maps: Maps | None
+    ) -> None:
         self.network, self.theme, self.name = network, theme, (network.name if network else "") or name
         self.writer = SvgWriter(theme)
         self.subtitle = costs_text(network) if network else "nothing of this network is known yet"
-        self.scene, self.note = compose(network, choices) if network else (VolumeLayout(), "")
+        self.scene, self.note = compose(network, choices, maps) if network else (VolumeLayout(), "")
         if any("/" in text for label in self.scene.labels for _, text in label.lines):
             self.note += " “/2” is a stride of 2."
 
@@ -96,10 +109,11 @@ class _VolumePicture:
         for fan in self.scene.fans:
             self._fan(*(self.scene.boxes[key] for key in fan))
         for box in sorted(self.scene.boxes.values(), key=lambda box: box.x):
+            shown = self.scene.shown.get(box.solid.key, ())
             if self.scene.sheets and box.solid.is_map:
-                draw_sheets(self.writer, box, box.solid.shape[-1])
+                draw_sheets(self.writer, box, shown)
             else:
-                draw_box(self.writer, box)
+                draw_box(self.writer, box, shown)
             if box.solid.shortcut:
                 self._shortcut(box)
         for cone in self.scene.cones:
@@ -160,10 +174,11 @@ class _VolumePicture:
     def _cone(self, one: Box, two: Box) -> None:
         """The window on the one, and the unit of the other that it feeds."""
         corners, apex = window_on(one, two, self.scene.sheets)
-        accent = self.theme.ink
+        accent = self.theme.fault.line if self.scene.shown else self.theme.ink
         with self.writer.group("cone", name=f"{one.solid.key} {two.solid.key}"):
+            clear = 0.0 if self.scene.shown else 0.55
             self.writer.polygon(
-                corners, fill=self.theme.page, fill_opacity=0.55, stroke=accent, stroke_width=0.8
+                corners, fill=self.theme.page, fill_opacity=clear, stroke=accent, stroke_width=0.8
             )
             for corner in corners:
                 self.writer.line(corner, apex, stroke=accent, stroke_width=0.6, stroke_opacity=0.55)

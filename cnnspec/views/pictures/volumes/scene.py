@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import inf, log
-from typing import Final
+from typing import Final, TypeAlias
 
 from cnnspec.views.pictures.font import shorten, text_width
 from cnnspec.views.pictures.svg import Point
@@ -21,6 +21,10 @@ HALO: Final = 10.0
 """Pixels between neighbouring labels."""
 MILD: Final = 0.995
 """An exponent above this is told as "to scale"."""
+
+
+Maps: TypeAlias = Mapping[int, Callable[[int], Sequence[str]]]
+"""Layer by its place in the network -> so many of its feature maps, as addresses of pictures."""
 
 
 @dataclass(slots=True)
@@ -107,6 +111,8 @@ class VolumeLayout:
     told: set[int] = field(default_factory=set)
     """The repeats that labels tell of; the others get a brace."""
     sheets: bool = False
+    shown: dict[int, Sequence[str]] = field(default_factory=dict)
+    """Pictures on the solids: on each sheet of a stack, on the front of a bar, on a right face."""
 
     def add_braces(self) -> None:
         """A brace for each repeat of several solids that no label counts, the innermost first."""

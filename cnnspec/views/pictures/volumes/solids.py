@@ -66,6 +66,11 @@ class Solid:
     """Whether that is the main output."""
 
     @property
+    def last(self) -> int:
+        """The layer whose output it is, before a flatten that belongs to it."""
+        return next((n.index for n in reversed(self.nodes) if n.output == self.shape), self.nodes[-1].index)
+
+    @property
     def is_vector(self) -> bool:
         return not self.sign and all(size == 1 for size in spatial(self.shape))
 
