@@ -78,7 +78,7 @@ def command(
     fit, and the sum of each position under the picture.
     """
     from cnnspec.teaching.animation import Animation
-    from cnnspec.teaching.stepping import check, stepping
+    from cnnspec.teaching.stepping import first_places, stepping
     from cnnspec.teaching.working import NotWritten
     from cnnspec.views.pictures.palette import THEMES
 
@@ -90,9 +90,9 @@ def command(
         node = _node(network, layer, channel)
         target, form = _target(document, node, output, format_)
         keep_spec(document, target, "animation")
-        check(node, most)
+        places = first_places(node, most)
         values = _values(document, network, given, weights, seed)
-        _write(Animation(stepping(node, channel, most, values), THEMES[theme], decimals),
+        _write(Animation(stepping(node, channel, places, values), THEMES[theme], decimals),
                target, form, seconds, scale)  # fmt: skip
     except LayerError as fault:
         raise SpecError([fault.at(None)]) from fault

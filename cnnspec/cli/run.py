@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cnnspec.cli.console import stderr_console, stdout_console, write_result
-from cnnspec.cli.options import format_option, resize_option
+from cnnspec.cli.options import Words, format_option, resize_option
 from cnnspec.cli.spec import network_of, no_layer, read, spec_argument
 from cnnspec.cli.sums import sums
 from cnnspec.document import Document
@@ -53,6 +53,10 @@ FORMATS = ("text", "json", "markdown", "latex")
     help="Show the sum behind the value in this row and column, from 0, or R,C,CHANNEL; may be repeated.",
 )  # fmt: skip
 @click.option("--working", is_flag=True, help="Show the sum behind every value of the layer.")
+@click.option(
+    "--as", "way", type=Words(["sum", "convolution", "im2col"]), default="sum",
+    help="The sum as it is computed, with the kernel turned as in mathematics, or as one matrix product.",
+)  # fmt: skip
 @click.option("--seed", type=click.IntRange(0), default=0, help="Seed of weights that are not given.")
 @click.option("--decimals", type=click.IntRange(0, 12), default=4, help="Show at most N decimals.")
 @click.option("--cut", is_flag=True, help="Cut decimals off instead of rounding.")
@@ -62,7 +66,7 @@ FORMATS = ("text", "json", "markdown", "latex")
 def command(
     spec: str | None, inline: str | None, given: tuple[str, ...], weights: tuple[str, ...],
     layers: tuple[str, ...], resize: bool, everything: bool, places: tuple[str, ...], working: bool,
-    seed: int, decimals: int, cut: bool, full: bool, form: str, output: str | None,
+    way: str, seed: int, decimals: int, cut: bool, full: bool, form: str, output: str | None,
 ) -> int:  # fmt: skip
     """Run the network on an input and print what comes out; SPEC as a run's folder has its weights too.
 
@@ -71,6 +75,7 @@ def command(
       cnnspec run -e "input 4x4x1; maxpool 2x2" --input "1 1 2 5; 5 7 7 8; 3 1 1 0; 1 2 3 4"
       cnnspec run -e "input 3x3x1; conv 1 2x2" --input "0 1 2; 3 4 5; 6 7 8" --weights conv1="0 1; 2 3"
       cnnspec run -e "input 4x4x1; avgpool 2x2" --input "1 1 2 5; 5 7 7 8; 3 1 1 0; 1 2 3 4" --at 0,1
+      cnnspec run -e "input 3x3x1; conv 1 2x2" --input "0 1 2; 3 4 5; 6 7 8" --as im2col
       cnnspec run edges.cnn --input photo.png --weights conv1=vertical-lines -o edges.png
       cnnspec run lenet --input mnist:59000 --layer conv1
 
@@ -82,11 +87,13 @@ def command(
     names = _names(network, layers, everything)
     samples = samples_of(network, given, seed, resize or resized_in_training(weights))
     model = run_model(network, weights, seed, document.weights)
-    if places or working:
+    if way == "convolution" and not (places or working):
+        raise click.UsageError("--as convolution shows the sum behind a value: give --at or --working too")
+    if places or working or way != "sum":
         if output:
             raise click.UsageError("-o keeps arrays, --at and --working print sums: leave one out")
         sample = {name: one[0] for name, one in samples.items()}
-        stdout_console().print(sums(model, sample, names, places, form, decimals))
+        stdout_console().print(sums(model, sample, names, places, way, form, decimals))
         return 0
     if form in ("markdown", "latex"):
         raise click.UsageError(f"--format {form} is for the sum behind a value: give --at or --working too")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from cnnspec.cli.console import stderr_console, stdout_console
+from cnnspec.diagnostics import LayerError, SpecError
 from cnnspec.layers.base import show
 
 if TYPE_CHECKING:
@@ -24,29 +25,43 @@ MOST_PLACES: Final = 64
 
 def sums(
     model: Model, sample: Mapping[str, NDArray[Any]], names: Sequence[str], places: Sequence[str],
-    form: str, decimals: int,
+    way: str, form: str, decimals: int,
 ) -> str:  # fmt: skip
-    """The sum behind the values at these places of each layer, or behind every value, as a page."""
-    from cnnspec.teaching import page
+    """The sum behind the values at these places of each layer, or behind every value, as a page.
+
+    ``way`` is ``sum``, ``convolution`` (the kernel turned) or ``im2col`` (one matrix product).
+    """
+    from cnnspec.teaching import im2col, page
     from cnnspec.teaching.working import NotWritten, Values, working
 
-    found = []
+    found, products = [], []
     values = Values.of(model, sample)
     for name in names:
         node = model.network[name]
         where = [_place(text, node) for text in places] or list(product(*map(range, _inner(node))))
+        if way == "im2col" and not places:
+            where = [place for place in where if place[0] == 0]
         if len(where) > MOST_PLACES:
             stderr_console().say(
                 f"{name} has {len(where):,} values; the first {MOST_PLACES} are shown, --at others"
             )
+        where = where[:MOST_PLACES] if node.inputs else []
         try:
-            found += [working(values, node, place) for place in where[:MOST_PLACES] if node.inputs]
+            if way == "im2col":
+                products.append(im2col.im2col(values, node, where[0][0], [place[1:] for place in where]))
+            else:
+                found += [working(values, node, place, way == "convolution") for place in where]
         except NotWritten as error:
-            raise click.BadParameter(str(error), param_hint="--at") from error
+            raise click.BadParameter(str(error), param_hint="--at" if way == "sum" else "--as") from error
+        except LayerError as fault:
+            raise SpecError([fault.at(node.span)]) from fault
     if form == "json":
-        return json.dumps([page.to_dict(one, decimals) for one in found])
+        sums_of = [page.to_dict(one, decimals) for one in found]
+        return json.dumps([*sums_of, *map(im2col.to_dict, products)])
     width = stdout_console().terminal().width
-    return "\n".join(page.FORMATS[form](one, decimals, width) for one in found)
+    pages = [page.FORMATS[form](one, decimals, width) for one in found]
+    pages += [im2col.FORMATS[form](one, decimals, width) for one in products]
+    return "\n".join(pages)
 
 
 def _inner(node: Node) -> tuple[int, ...]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import zip_longest
 from typing import Any, Final
 
-from cnnspec.formula import Formula, Product, Sum
+from cnnspec.formula import Formula, Product, Sum, exact
 from cnnspec.notation import Style
 from cnnspec.teaching.grid import draw
 from cnnspec.teaching.handwriting import Hand, HandTex, decimal
@@ -22,7 +22,8 @@ MOST_GRIDS: Final = 4
 def heading(worked: Working) -> str:
     """The layer, the place and the value's name."""
     *_, where = _place(worked)
-    return f"{worked.node.name}, {where}"
+    how = ", as a convolution: the kernel turned by half a turn" if worked.computed is not None else ""
+    return f"{worked.node.name}, {where}{how}"
 
 
 def text(worked: Working, decimals: int = 4, width: int = 80) -> str:
@@ -33,6 +34,7 @@ def text(worked: Working, decimals: int = 4, width: int = 80) -> str:
         lines += [*grids, ""]
     lines += [f"  {one.name} = {decimal(one.value, decimals)}, {one.meaning}" for one in worked.named]
     lines += [line for step in steps(worked, Hand, decimals) for line in wrapped(step, width)]
+    lines += [f"  {remark}" for remark in _remarks(worked, decimals)]
     return "\n".join(lines) + "\n"
 
 
@@ -40,13 +42,24 @@ def markdown(worked: Working, decimals: int = 4, width: int = 80) -> str:
     """A heading, the window as a block of text, and the sum as mathematics."""
     grids = _grids(worked, decimals)
     block = ["```text", *grids, "```", ""] if grids else []
-    return "\n".join([f"### {heading(worked)}", "", *block, "$$", *_aligned(worked, decimals), "$$", ""])
+    said = [line for remark in _remarks(worked, decimals) for line in ("", remark)]
+    return "\n".join(
+        [f"### {heading(worked)}", "", *block, "$$", *_aligned(worked, decimals), "$$", *said, ""]
+    )
 
 
 def latex(worked: Working, decimals: int = 4, width: int = 80) -> str:
     """An ``align*`` environment, for the package amsmath."""
     body = _aligned(worked, decimals)[1:-1]
-    return "\n".join([f"% {heading(worked)}", r"\begin{align*}", *body, r"\end{align*}", ""])
+    said = _remarks(worked, decimals)
+    return "\n".join([f"% {heading(worked)}", r"\begin{align*}", *body, r"\end{align*}", *said, ""])
+
+
+def _remarks(worked: Working, decimals: int) -> list[str]:
+    if worked.computed is None:
+        return []
+    value = decimal(exact(worked.computed), decimals)
+    return [f"The layer itself, a cross-correlation, leaves the kernel as it is and gives {value}."]
 
 
 def to_dict(worked: Working, decimals: int = 4) -> dict[str, Any]:
@@ -59,6 +72,7 @@ def to_dict(worked: Working, decimals: int = 4) -> dict[str, Any]:
         "numbers": numbers(worked.formula).write(Hand(True, decimals)),
         "value": float(worked.formula.value),
         "window": [list(tap) for tap in worked.taps],
+        **({} if worked.computed is None else {"computed": worked.computed}),
     }
 
 

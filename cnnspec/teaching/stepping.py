@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import product
+from itertools import islice, product
 from math import prod
 from typing import Final
 
@@ -72,7 +72,7 @@ POINT: Final = CellAxis(0, 1, 1, 1, ((0,),))
 """The second axis of a sequence."""
 
 
-def track(window: Window, size: int, outputs: int, after: int = 0) -> CellAxis:
+def cell_axis(window: Window, size: int, outputs: int, after: int = 0) -> CellAxis:
     """The cells of an axis of ``size`` values, padded by ``after`` at its end."""
     spacing = window.stride if isinstance(window, Spread) else 1
     taps = tuple(tuple(_taps(window, n, size)) for n in range(outputs))
@@ -199,22 +199,26 @@ def _named(what: str, numbers: Sequence[int]) -> str:
     return f"{what}s {', '.join(map(str, numbers))}"
 
 
-def stepping(node: Node, channel: int = 0, most: int | None = None, values: Values | None = None) -> Stepping:
-    """The window of a layer, in the first ``most`` places at most.
+def stepping(
+    node: Node, channel: int = 0, places: Sequence[tuple[int, ...]] = (), values: Values | None = None
+) -> Stepping:
+    """The window of a layer at these output places, (row, column) from 0, or at all.
 
-    Raises LayerError for a layer without a window that moves, for maps of three axes, and for what is too
-    large to be shown.
+    Raises LayerError for a layer without a window that moves over a map of one or two axes.
     """
-    check(node, most)
+    if fault := _fault(node):
+        cure = "convolutions, transposed ones, pools and upsampling have one"
+        raise LayerError("no-moving-window", fault, help=(cure,))
     inputs, outputs = spatial(node.input_shapes[0]), spatial(node.output)
     windows = node.layer.window(node.input_shapes)
     axes = node.layer.axes(node.input_shapes) if hasattr(node.layer, "axes") else ()
     after = [axis.after if isinstance(axis, Axis) else 0 for axis in axes] or [0] * len(inputs)
-    found = [POINT] * (2 - len(inputs)) + list(map(track, windows, inputs, outputs, after))
-    tracks = (found[0], found[1])
-    places = list(np.ndindex(len(tracks[0].taps), len(tracks[1].taps)))[:most]
-    steps_of = tuple(Step((r, c), tracks[0].taps[r], tracks[1].taps[c]) for r, c in places)
-    return Stepping(node, channel, channels_read(node, channel), tracks, steps_of, values)
+    missing = 2 - len(inputs)
+    found = [POINT] * missing + list(map(cell_axis, windows, inputs, outputs, after))
+    rows, columns = found[0].taps, found[1].taps
+    every = [(0,) * missing + place for place in places] or list(np.ndindex(len(rows), len(columns)))
+    steps_of = tuple(Step((r, c), rows[r], columns[c]) for r, c in every)
+    return Stepping(node, channel, channels_read(node, channel), (found[0], found[1]), steps_of, values)
 
 
 def moves(node: Node) -> bool:
@@ -231,14 +235,11 @@ def _fault(node: Node) -> str | None:
     return None
 
 
-def check(node: Node, most: int | None = None) -> None:
-    """Refuses a layer without a window, and one that would be too much to show; raises LayerError."""
-    if fault := _fault(node):
-        cure = "convolutions, transposed ones, pools and upsampling have one"
-        raise LayerError("no-moving-window", fault, help=(cure,))
+def first_places(node: Node, most: int | None = None) -> list[tuple[int, ...]]:
+    """The first ``most`` places of a layer's output; raises LayerError where they are too many to show."""
     sizes = spatial(node.output)
     places, cells = prod(sizes), prod(spatial(node.input_shapes[0]))
-    if cells > MOST_CELLS or min(places, most or places) > MOST_PLACES:
+    if moves(node) and (cells > MOST_CELLS or min(places, most or places) > MOST_PLACES):
         small = show((*(9 for _ in sizes), node.input_shapes[0][-1]))
         cures = [f'a small map shows the same: -e "input {small}; {sentence(node.layer)}"']
         raise LayerError(
@@ -247,6 +248,7 @@ def check(node: Node, most: int | None = None) -> None:
             notes=(f"up to {MOST_PLACES:,} positions are shown, on a map of up to {MOST_CELLS:,}",),
             help=(*cures, *(["--most 100 shows the first of them"] if cells <= MOST_CELLS else [])),
         )
+    return list(islice(np.ndindex(sizes), most))
 
 
 def first_moving(network: Network) -> Node:

@@ -132,6 +132,8 @@ class Working:
     inputs: Array
     taps: tuple[tuple[int, ...], ...]
     kernel: Array | None
+    computed: float | None = None
+    """What the layer computes, where this is another value: that by the kernel turned."""
 
     @property
     def named(self) -> tuple[Symbol, ...]:
@@ -167,8 +169,11 @@ def _cells(term: Formula, letters: str) -> list[Cell]:
     return [one for one in term.symbols() if isinstance(one, Cell) and one.name[0] in letters]
 
 
-def working(values: Values, node: Node, place: tuple[int, ...]) -> Working:
+def working(values: Values, node: Node, place: tuple[int, ...], turned: bool = False) -> Working:
     """How the value at a place, (channel, row, column) from 0, comes about.
+
+    ``turned`` is for the convolution of mathematics, whose kernel is turned by half a turn; the layers of
+    networks leave that out and compute cross-correlations.
 
     Raises NotWritten for a layer of more than 20 million multiplies, and for those in ``NOT_WRITTEN``.
     """
@@ -176,15 +181,25 @@ def working(values: Values, node: Node, place: tuple[int, ...]) -> Working:
         raise NotWritten(f"the values of {node.word} are not written out: {NOT_WRITTEN[node.word]}")
     if products(node) > MOST_PRODUCTS:
         raise NotWritten(f"{node.name} has {products(node):,} multiplies: too many to be written out")
+    if turned and node.word not in ("conv", "depthwise"):
+        raise NotWritten(f"{node.name} has no kernel that a convolution would turn")
     inputs = [values.maps[index] for index in sources(node)]
     weights = values.of_node(node)
     reads, moves = _concerned(values, node, inputs, weights, place)
     with writing_out(node):
-        result = _formula(values, node, place, reads, moves)
+        result = _formula(values, node, place, reads, moves, turned)
         if result is UNASKED:  # a weight that moves nothing on the numbers that were tried
-            result = _formula(values, node, place, [np.ones_like(one) for one in reads], _all(moves))
+            result = _formula(values, node, place, [np.ones_like(one) for one in reads], _all(moves), turned)
     taps, kernel = _taps(node, inputs[0], place), kernel_of(node, weights, place)
-    return Working(node, place, tidy(_connected(result)), inputs[0], taps, kernel)
+    computed = None
+    if turned and kernel is not None:
+        kernel, computed = _turn(kernel, 1), float(values.maps[node.index][place])
+    return Working(node, place, tidy(_connected(result)), inputs[0], taps, kernel, computed)
+
+
+def _turn(weights: Array, first: int) -> Array:
+    """Kernels turned by half a turn: reversed along their axes from the ``first`` on."""
+    return np.flip(weights, tuple(range(first, weights.ndim)))
 
 
 def _connected(formula: Formula) -> Formula:
@@ -243,12 +258,18 @@ def writing_out(node: Node) -> Iterator[None]:
 
 
 def _formula(
-    values: Values, node: Node, place: tuple[int, ...], reads: list[Array], moves: Mapping[str, Array]
-) -> Formula:
+    values: Values, node: Node, place: tuple[int, ...], reads: list[Array], moves: Mapping[str, Array],
+    turned: bool,
+) -> Formula:  # fmt: skip
     """The value as a formula of the inputs and weights that are wanted."""
     inputs, weights = [values.maps[index] for index in sources(node)], values.of_node(node)
     symbols = input_cells(inputs, reads)
+    if turned:
+        first = len(weights["weight"].shape) - len(place) + 1
+        moves = {**moves, "weight": _turn(moves["weight"], first)}
     named = {name: weight_cells(name, array, node, moves[name]) for name, array in weights.items()}
+    if turned:
+        named["weight"] = _turn(named["weight"], first)
     if node.word in WRITTEN:
         read = [x for array, which in zip(symbols, reads, strict=True) for x in array[which]]
         moving = {name: list(array[moves[name]]) for name, array in named.items()}
