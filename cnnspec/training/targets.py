@@ -23,6 +23,8 @@ from cnnspec.training.data.fitting import wanted
 from cnnspec.training.evaluate import Evaluation, Misclassification, answers_of
 
 Array: TypeAlias = NDArray[Any]
+Details: TypeAlias = Mapping[str, tuple[float, ...]]
+"""Figures by name, a number each class, question or column."""
 AT_ONCE: Final = 256
 """Samples whose outputs are in memory at a time."""
 
@@ -31,17 +33,32 @@ def evaluate(
     model: Predictor, samples: Samples, names: tuple[str, ...], loss: SettingModel, kind: str = "class"
 ) -> Evaluation:
     """The model's figures on samples, by the ``kind`` of their target, with the ``loss`` of its recipe."""
+    begin = perf_counter()
+    judge = _judged(model, samples, JUDGES[kind](names, loss), kind)
+    return judge.result(perf_counter() - begin)
+
+
+def validate(
+    model: Predictor, samples: Samples, names: tuple[str, ...], loss: SettingModel, kind: str
+) -> tuple[float, float | None]:
+    """Loss and accuracy alone, as each epoch tells them; None where answers are not just right or wrong."""
+    judge = JUDGES[kind](names, loss)
+    judge.brief = True
+    with np.errstate(all="ignore"):
+        return _judged(model, samples, judge, kind).summary()
+
+
+def _judged(model: Predictor, samples: Samples, judge: Judge, kind: str) -> Judge:
     images, labels = samples
     if not len(labels):
         raise no_samples("judge")
-    begin, judge = perf_counter(), JUDGES[kind](names, loss)
     if labels.dtype != np.uint8:
         judge.range = float(labels.max() - labels.min()) or 1.0
     for start in range(0, len(images), AT_ONCE):
         outputs = model.forward(images[start : start + AT_ONCE])["output"].astype(np.float32, copy=False)
         answers = answers_of(model, outputs, kind)
         judge.add(outputs, answers, wanted(kind, labels[start : start + AT_ONCE], model.network.output))
-    return judge.result(perf_counter() - begin)
+    return judge
 
 
 class Judge(ABC):
@@ -53,6 +70,8 @@ class Judge(ABC):
     """The figure by which samples are ranked, where they are not just right or wrong."""
     highest_first: ClassVar[bool] = False
     """Whether the samples with the greatest figure are the hardest."""
+    brief = False
+    """Whether loss and accuracy are all that is wanted."""
 
     def __init__(self, names: tuple[str, ...], loss: SettingModel) -> None:
         self.names, self.loss = names, loss
@@ -72,11 +91,21 @@ class Judge(ABC):
 
     def result(self, seconds: float) -> Evaluation:
         with np.errstate(all="ignore"):
+            details = self._details()
             return Evaluation(
                 self.samples, self._loss(), self._confusion(), self.names, seconds, self._worst(),
-                target=self._kind(), figures=self._figures(), details=self._details(), ranked=self.ranked,
+                target=self._kind(), figures=self._figures(details), details=details, ranked=self.ranked,
                 hardest=self._hardest(), pairs=self._pairs(),
             )  # fmt: skip
+
+    def summary(self) -> tuple[float, float | None]:
+        """Loss and accuracy."""
+        return self._loss(), self._accuracy() if self.counts_right else None
+
+    def _accuracy(self) -> float:
+        """The share of samples, pixels or answers that are right."""
+        counts = self._confusion()
+        return int(np.trace(counts)) / max(1, int(counts.sum()))
 
     def _kind(self) -> str:
         return next(kind for kind, judge in JUDGES.items() if type(self) is judge)
@@ -95,9 +124,9 @@ class Judge(ABC):
     def _add(self, outputs: Array, answers: Array, targets: Array) -> None: ...
 
     @abstractmethod
-    def _figures(self) -> Mapping[str, float]: ...
+    def _figures(self, details: Details) -> Mapping[str, float]: ...
 
-    def _details(self) -> Mapping[str, tuple[float, ...]]:
+    def _details(self) -> Details:
         return {}
 
     def _confusion(self) -> Array:
@@ -132,8 +161,8 @@ class ClassJudge(Judge):
             for n in np.flatnonzero(taken != targets)
         ]
 
-    def _figures(self) -> Mapping[str, float]:
-        return {"accuracy": int(np.trace(self.counts)) / max(1, self.samples)}
+    def _figures(self, details: Details) -> Mapping[str, float]:
+        return {"accuracy": self._accuracy()}
 
     def _confusion(self) -> Array:
         return self.counts
@@ -173,16 +202,15 @@ class MaskJudge(Judge):
             return 1 - float(((2 * self.both + 1) / (self.whole + 1)).mean())
         return super()._loss()
 
-    def _figures(self) -> Mapping[str, float]:
+    def _figures(self, details: Details) -> Mapping[str, float]:
         overlaps = figures.overlaps(self.counts)
         known = overlaps[np.isfinite(overlaps)]
-        pixels = int(self.counts.sum())
         return {
             "mean IoU": float(known.mean()) if len(known) else float("nan"),
-            "pixel accuracy": int(np.trace(self.counts)) / max(1, pixels),
+            "pixel accuracy": self._accuracy(),
         }
 
-    def _details(self) -> Mapping[str, tuple[float, ...]]:
+    def _details(self) -> Details:
         right = np.diag(self.counts)
         found = {
             "IoU": figures.overlaps(self.counts),
@@ -230,7 +258,11 @@ class BinaryJudge(_Columns):
         self._losses(losses)
         self.ranks.append(losses.mean(1))
 
-    def _details(self) -> Mapping[str, tuple[float, ...]]:
+    def _accuracy(self) -> float:
+        truths, chances = self._pairs()
+        return float(((truths > 0.5) == (chances > 0.5)).mean())
+
+    def _details(self) -> Details:
         truths, chances = self._pairs()
         yes, said = truths > 0.5, chances > 0.5
         right = (yes & said).sum(0)
@@ -244,8 +276,7 @@ class BinaryJudge(_Columns):
         }
         return {name: tuple(map(float, values)) for name, values in found.items()}
 
-    def _figures(self) -> Mapping[str, float]:
-        details = self._details()
+    def _figures(self, details: Details) -> Mapping[str, float]:
         return {
             name: float(np.nanmean(details[name]))
             for name in ("accuracy", "precision", "recall", "F1", "AUC")
@@ -284,7 +315,7 @@ class NumbersJudge(_Columns):
         self._losses(_errors_by(self.loss, errors))
         self.ranks.append(np.abs(errors).max(1))
 
-    def _details(self) -> Mapping[str, tuple[float, ...]]:
+    def _details(self) -> Details:
         truths, answers = (values.astype(np.float64) for values in self._pairs())
         errors = answers - truths
         found = {
@@ -295,8 +326,7 @@ class NumbersJudge(_Columns):
         }
         return {name: tuple(map(float, values)) for name, values in found.items()}
 
-    def _figures(self) -> Mapping[str, float]:
-        details = self._details()
+    def _figures(self, details: Details) -> Mapping[str, float]:
         return {"R²": float(np.mean(details["R²"])), "MAE": float(np.mean(details["MAE"]))}
 
 
@@ -312,11 +342,13 @@ class ImageJudge(Judge):
 
     def _add(self, outputs: Array, answers: Array, targets: Array) -> None:
         self._losses(_errors_by(self.loss, answers - targets))
+        if self.brief:
+            return
         self.ranks.append(figures.noise_ratios(answers, targets, self.range))
         if targets.ndim == 4:
             self.similar.append(figures.similarities(answers, targets, self.range))
 
-    def _figures(self) -> Mapping[str, float]:
+    def _figures(self, details: Details) -> Mapping[str, float]:
         found = {"PSNR": float(np.concatenate(self.ranks).mean())}
         return found | ({"SSIM": float(np.concatenate(self.similar).mean())} if self.similar else {})
 

@@ -26,10 +26,10 @@ from cnnspec.training.checkpoint import Checkpoint, alike
 from cnnspec.training.data.dataset import Dataset, divide
 from cnnspec.training.data.faults import unlike
 from cnnspec.training.data.fitting import wanted
-from cnnspec.training.evaluate import number, scaling_of
+from cnnspec.training.evaluate import scaling_of
 from cnnspec.training.fingerprint import differs, fingerprint, other_test
 from cnnspec.training.history import EpochRecord, TrainState
-from cnnspec.training.targets import JUDGES, evaluate
+from cnnspec.training.targets import JUDGES, validate
 
 FORMAT: Final = "cnnspec/checkpoint/1"
 
@@ -159,14 +159,18 @@ class Trainer:
     def _record(self) -> EpochRecord:
         state = self.state
         seconds, speed = self._speed()
-        checked = self.validation and evaluate(
-            self.engine, self.validation, self.data.names, self.recipe.loss, self.kind
-        )
+        loss, accuracy = self._validated()
         return EpochRecord(
             state.epoch + 1, state.step, state.loss / state.seen, self._accuracy(),
             self._rate_at(state.step - 1), round(speed, 1), round(seconds, 4),
-            checked.loss if checked else None, number(checked.accuracy) if checked else None,
+            loss, accuracy,
         )  # fmt: skip
+
+    def _validated(self) -> tuple[float | None, float | None]:
+        """Loss and accuracy of the validation part, where there is one."""
+        if self.validation is None:
+            return None, None
+        return validate(self.engine, self.validation, self.data.names, self.recipe.loss, self.kind)
 
     def _accuracy(self) -> float | None:
         """In this epoch; None where answers are not just right or wrong."""

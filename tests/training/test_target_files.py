@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from tools import Command, fault_of
 
 from cnnspec.backends.contract import IGNORED
+from cnnspec.recipe.models import Data
 from cnnspec.recipe.targets import BinaryTarget, ImageTarget, MaskTarget, NumbersTarget
-from cnnspec.training.data import load
+from cnnspec.training.data import load, load_for
 
 Image = pytest.importorskip("PIL.Image")
 COUNT = 10
@@ -122,7 +123,46 @@ def test_images_to_give_stand_in_a_second_folder(tmp_path: Path) -> None:
     (tmp_path / "large" / "more.png").write_bytes((tmp_path / "large" / "0.png").read_bytes())
     data = load("images", photos, target=ImageTarget(path=str(tmp_path / "large")))
     assert ((8, 6, 8, 1), (8, 12, 16, 1)) == (data.train_images.shape, data.train_labels.shape)
-    assert data.notes[0] == "left out: 1 image to gives of no image (more.png)" or "more.png" in data.notes[0]
+    assert data.notes[0] == "left out: 1 image to give of no image (more.png)"
+
+
+def test_a_mask_without_its_image_and_empty_folders_are_told(tmp_path: Path) -> None:
+    photos, masks = folder(tmp_path / "photos", photo), folder(tmp_path / "masks", numbered)
+    target = MaskTarget(path=str(masks))
+    (photos / "4.png").unlink()
+    assert "left out: 1 mask of no image (4.png)" in load("images", photos, target=target).notes
+    for file in masks.iterdir():
+        file.unlink()
+    assert (
+        fault_of(load, "images", photos, target=target).message
+        == f"{photos / '0.png'}: has no mask in {masks}"
+    )
+    for file in photos.iterdir():
+        file.unlink()
+    assert fault_of(load, "images", photos, target=target).message == f"{photos} holds no images"
+    target = MaskTarget(path=str(tmp_path / "none"))
+    assert f"{tmp_path / 'none'} is not a folder" in fault_of(load, "images", photos, target=target).message
+
+
+@pytest.mark.parametrize("kind, outputs", [("class", 10), ("mask", (6, 8, 10))])
+def test_class_11_of_10_is_told(tmp_path: Path, kind: str, outputs: int) -> None:
+    images = np.stack([photo(n) for n in range(COUNT)])
+    labels = np.arange(COUNT) if kind == "class" else np.stack([numbered(n) for n in range(COUNT)])
+    labels[3] = 11
+    np.savez(tmp_path / "own.npz", x=images, y=labels)
+    setting = Data(name="npz", path=str(tmp_path / "own.npz"))
+    target = MaskTarget() if kind == "mask" else None
+    fault = fault_of(load_for, setting, (6, 8, 1), outputs, target=target)
+    assert fault.message.startswith("own has 12 classes, the network gives 10 ")
+
+
+def test_a_file_that_a_table_names_and_that_is_not_there_is_told_with_its_line(tmp_path: Path) -> None:
+    folder(tmp_path / "photos", photo)
+    path = tmp_path / "t.csv"
+    path.write_text("file,age\n" + "".join(f"photos/{n}.png,{n}\n" for n in (0, 1, 77)))
+    fault = fault_of(load, "csv", path, target=NumbersTarget())
+    assert "77.png" in fault.message
+    assert f"it is named in line 4 of {path}" in fault.notes
 
 
 def test_volumes_and_sequences_are_arrays_in_folders(tmp_path: Path) -> None:
@@ -166,6 +206,8 @@ def test_columns_are_numbers_to_predict(tmp_path: Path) -> None:
     [
         (TABLE.replace("3.0,", "nan,", 1), NumbersTarget(columns="price"),
          "line 4, price must be a number. Received: nan"),
+        (TABLE.replace("3.0,", "three,", 1), NumbersTarget(columns="price"),
+         "line 4, price must be a number. Received: three"),
         (TABLE.replace("\n3,3,", "\n3,,"), NumbersTarget(columns="price"),
          "line 5, rooms must be a number. Received: nothing"),
         (TABLE, NumbersTarget(columns="prize"), "has no column prize"),

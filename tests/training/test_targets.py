@@ -16,10 +16,10 @@ from cnnspec.recipe.models import Data
 from cnnspec.recipe.targets import AnyTarget, BinaryTarget, ImageTarget, MaskTarget, NumbersTarget
 from cnnspec.training import figures
 from cnnspec.training.data import load_for
-from cnnspec.training.data.dataset import Dataset
+from cnnspec.training.data.dataset import Dataset, Samples
 from cnnspec.training.data.fitting import aimed, fitted, wanted
 from cnnspec.training.evaluate import Evaluation
-from cnnspec.training.targets import JUDGES
+from cnnspec.training.targets import JUDGES, evaluate, validate
 
 COUNT = 60
 Array = NDArray[Any]
@@ -116,6 +116,24 @@ def test_an_accuracy_is_told_where_answers_are_right_or_wrong(kind: str, told: b
     assert (row.accuracy is not None, row.validation_accuracy is not None) == (told, told)
     assert row.validation_loss is not None
     assert ("accuracy" in repr(history)) == told
+
+
+@pytest.mark.parametrize("kind", ["image", "binary", "mask"])
+def test_validation_looks_at_loss_and_accuracy_alone(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are those of an evaluation, without the figures that take longer than the epoch."""
+    case = CASES[kind]
+    model = cnnspec.parse(f"input 8x8x1; {case.spec}").build()
+    targets = IMAGES if case.targets is None else case.targets
+    samples = Samples(IMAGES, targets[:, None] if kind == "binary" else targets)
+    names = ("yes",) if kind == "binary" else ("a", "b", "c")
+    target = cnnspec.Recipe().changed(target=kind).target
+    assert target
+    loss = target.losses[0]()
+    found = evaluate(model, samples, names, loss, kind)
+    for slow in ("similarities", "noise_ratios", "area_under_curve", "overlaps"):
+        monkeypatch.delattr(figures, slow)
+    right = None if kind == "image" else found.accuracy
+    assert validate(model, samples, names, loss, kind) == (found.loss, right)
 
 
 def test_two_workers_have_the_gradient_of_one() -> None:

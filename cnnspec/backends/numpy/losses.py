@@ -61,9 +61,10 @@ class Loss(ABC):
         return self.places if self.valid is None else int(np.count_nonzero(self.valid))
 
     def correct(self) -> float:
-        """How many places have their greatest value at the wanted class, in samples' worth."""
-        labels = np.argmax(self.target, axis=1) if self.labels is None else self.labels
-        right = int(np.count_nonzero(np.argmax(self.output, axis=1) == labels))
+        """How many places have their greatest value at the wanted class, in samples; 0 without classes."""
+        if self.labels is None:
+            return 0.0
+        right = int(np.count_nonzero(np.argmax(self.output, axis=1) == self.labels))
         return right * self.samples / max(1, self.counted)
 
     @abstractmethod

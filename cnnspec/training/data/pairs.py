@@ -40,17 +40,18 @@ def load(
     reader = _Masks(target) if isinstance(target, MaskTarget) else _Images()
     found, notes = {}, []
     for part, folder in parts_in(path).items():
-        pairs, left = _pairs(folder, others / folder.relative_to(path), reader.what)
+        pairs, left = _pairs(folder, others / folder.relative_to(path), reader)
         found[part] = _read(pairs, shape, reader, resize)
         notes += left
     names = reader.names()
     return of_parts(path.name, found, names, test, (*notes, *reader.notes()), target)
 
 
-def _pairs(folder: Path, others: Path, what: str) -> tuple[dict[Path, Path], list[str]]:
+def _pairs(folder: Path, others: Path, reader: _Masks | _Images) -> tuple[dict[Path, Path], list[str]]:
     """Each sample with the file that goes with it; raises SpecError for one without."""
+    what, many = reader.what, reader.many
     if not others.is_dir():
-        raise missing(f"{others} is not a folder; {folder} needs one beside it", f"put the {what}s there")
+        raise missing(f"{others} is not a folder; {folder} needs one beside it", f"put the {many} there")
     samples = [file for file in files_in(folder) if is_picture(file, *ARRAYS)]
     known = {_key(file, others): file for file in files_in(others) if is_picture(file, *ARRAYS)}
     if not samples:
@@ -64,7 +65,8 @@ def _pairs(folder: Path, others: Path, what: str) -> tuple[dict[Path, Path], lis
             )
         pairs[file] = other
     some = ", ".join(file.name for file in list(known.values())[:NAMED])
-    return pairs, [f"left out: {len(known)} {what}s of no image ({some})"] if known else []
+    left = f"left out: {len(known)} {many if len(known) > 1 else what} of no image ({some})"
+    return pairs, [left] if known else []
 
 
 def _key(file: Path, folder: Path) -> str:
@@ -91,7 +93,7 @@ def _read(pairs: Mapping[Path, Path], shape: Shape | None, reader: _Masks | _Ima
 class _Masks:
     """Reads masks, and remembers which class numbers were met, and where."""
 
-    what = "mask"
+    what, many = "mask", "masks"
 
     def __init__(self, target: MaskTarget) -> None:
         self.target, self.said = target, classes_and_colours(target.classes)
@@ -128,7 +130,7 @@ class _Masks:
 class _Images:
     """Reads the images that are to be given."""
 
-    what = "image to give"
+    what, many = "image to give", "images to give"
 
     def read(self, path: Path, image: Array, seen: Array) -> Array:
         return read_wanted(path)
