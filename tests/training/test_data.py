@@ -3,6 +3,7 @@ import hashlib
 import struct
 import sys
 import threading
+import tracemalloc
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
@@ -124,6 +125,19 @@ def test_more_than_the_memory_holds_is_told_of_the_file(
     monkeypatch.setattr(np, "empty", full)
     fault = fault_of(read_idx, path, "images")
     assert f"{path}: promises more values than the memory that is left can hold" == fault.message
+
+
+def test_a_packed_file_is_unfolded_into_its_values_alone(tmp_path: Path) -> None:
+    """Not beside a copy of them."""
+    values = np.zeros((8, 1000, 1000), np.uint8)
+    path = tmp_path / "train-images-idx3-ubyte.gz"
+    path.write_bytes(gzip.compress(idx_bytes(values), 1))
+    tracemalloc.start()
+    try:
+        read_idx(path, "images")
+        assert tracemalloc.get_traced_memory()[1] < 1.5 * values.size
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_cut_gzip_file_is_named(tmp_path: Path, pictures: tuple[np.ndarray, ...]) -> None:

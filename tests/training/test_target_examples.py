@@ -77,6 +77,25 @@ def test_the_next_column_is_foretold_better_than_by_the_one_before() -> None:
     assert found["PSNR"] >= mean_ratio(before, images) + 4
 
 
+@pytest.mark.parametrize("folder", [None, pytest.param("mnist", marks=WITH_MNIST)])
+def test_a_siamese_network_is_right_far_more_often_than_a_distance_of_pixels(folder: str | None) -> None:
+    """By ten points of a hundred, on pairs of digits that were never seen."""
+    pytest.importorskip("sklearn")
+    network = cnnspec.load(example_path("siamese_mnist"))
+    home = None if folder is None else Path(os.environ["CNNSPEC_DATA"]) / folder
+    data = load_for(network.training_recipe.data, network.sample, network.output, data_dir=home)
+    far, near = (
+        ((images["left"] - images["right"].astype(float)) ** 2).mean((1, 2, 3))
+        for images in (data.train_images, data.test_images)
+    )
+    same = data.train_labels[:, 0] > 0.5
+    best = max(np.sort(far)[::10], key=lambda bound: float(((far < bound) == same).mean()))
+    simple = ((near < best) == (data.test_labels[:, 0] > 0.5)).mean()
+    model = network.build()
+    model.fit(data)
+    assert model.evaluate(data).accuracy >= simple + 0.1
+
+
 @WITH_MNIST
 @pytest.mark.parametrize("name", ["autoencoder_mnist", "autoencoder_tied"])
 def test_an_autoencoder_gives_digits_back_far_better_than_their_mean(name: str) -> None:
@@ -96,6 +115,6 @@ def test_the_specs_are_shipped_with_a_recipe() -> None:
         "espcn",
         "dncnn_digits",
     )
-    for name in (*learning, "wavenet_small"):
+    for name in (*learning, "wavenet_small", "siamese_mnist"):
         assert Path(example_path(name)).is_file()
         assert cnnspec.load(example_path(name)).recipe is not None

@@ -26,6 +26,9 @@ from cnnspec.training.data.preprocess import Bytes
 LARGEST = 4_000_000_000
 """Bytes a file may claim to hold; what is larger than memory is refused before it is read."""
 
+AT_ONCE: Final = 1 << 20
+"""Bytes unfolded at a time."""
+
 KINDS = {1: "labels", 3: "images", 4: "colour images"}
 FILES: Final = (
     "train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"
@@ -150,7 +153,9 @@ def _read(file: BufferedIOBase, path: Path, wanted: str, packed: bool) -> Bytes:
     if packed:
         refuse_bomb(path, prod(shape), path.stat().st_size)
     values, begin = np.empty(prod(shape), np.uint8), 4 + 4 * len(shape)
-    promised, done = f"its header promises {_times(shape)} values", file.readinto(values.data)
+    promised, done = f"its header promises {_times(shape)} values", 0
+    while part := file.readinto(values.data[done : done + AT_ONCE]):  # gzip copies what is asked for at once
+        done += part
     if done < len(values):
         ends = f"ends at byte {begin + done:,} of {begin + len(values):,}"
         raise bad_file(path, ends, promised, cure="get the file again; it was cut short")
