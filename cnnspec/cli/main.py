@@ -46,6 +46,7 @@ SECTIONS: Final[dict[str, dict[str, str]]] = {
     "Learn": {
         "examples": "the networks that come with cnnspec",
         "quiz": "questions on a network, each mistake told by its name",
+        "ask": "a question in plain words, answered with its working",
         "layers": "the words of the language and their options",
         "why": "what a mistake, a message or a concept means",
         "limits": "how large and how long things may be",

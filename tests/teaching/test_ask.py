@@ -1,0 +1,75 @@
+"""Questions in plain words: each form is answered by the calculator, with a command that runs."""
+
+from __future__ import annotations
+
+import shlex
+
+import pytest
+from tools import Command, too_wide
+
+from cnnspec.teaching.ask import FORMS, ask
+
+QUESTIONS = {
+    "how many parameters has conv 16 3x3 on 32x32x3": "448 parameters",
+    "How many parameters does a convolution with 16 filters of 3 x 3 have on a 32x32x3 image?": "448 param",
+    "parameters of conv 16 3×3 with input 32x32x3 without bias": "432 parameters",
+    "how many weights has a dense layer of 512 units on 30,976": "15,860,224 parameters",
+    "what is the output size of maxpool 2x2 on 28x28x6": "14x14x6",
+    "output of a 5x5 filter on 32x32x3": "28x28x1",
+    "what comes out of conv 1 3x3 stride 2 on 7x7": "3x3x1",
+    "size of conv 16 5x5 stride 2 same padding on 32x32x8": "16x16x16",
+    "how many multiplications has conv 64 3x3 on 224x224x3": "85,162,752 multiplications",
+    "which padding keeps the size of 28x28x1 with conv 6 5x5": "Padding 2",
+    "which padding for a 5x5 conv with 8 filters on 32x32x3 with stride 2 to get 16x16": "Padding 2",
+    "how many parameters has vgg16": "138,357,544 parameters",
+    "how many parameters has VGG-16?": "138,357,544 parameters",
+    "how many multiplies has lenet": "416,520 multiplications",
+    "how many parameters has conv2 of lenet": "2,416 parameters",
+    "what is the receptive field of conv2 of lenet": "14x14",
+    "what is the receptive field of vgg16": "212x212",
+    "which layer of lenet has most parameters": "dense1 (dense 120)",
+    "which layer of lenet has the fewest parameters": "conv1",
+    "which layer of vgg16 has the most multiplications": "stage1.conv2",
+    "how much memory does vgg16 need": "553.4 MB",
+    "how many layers has lenet": "13 layers",
+    "what is the output of lenet": "an output of 10",
+}
+
+
+@pytest.mark.parametrize("question, told", QUESTIONS.items())
+def test_a_question_is_answered_with_a_command_that_says_so_too(
+    question: str, told: str, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    code, page, _ = command("ask", question)
+    assert code == 0
+    assert told in page
+    assert too_wide(page, 60) == []
+    shown = page.splitlines()[-1]
+    assert command(*shlex.split(shown)[1:])[0] == 0
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_every_form_that_is_offered_is_understood(form: str) -> None:
+    assert ask(form).text
+
+
+def test_what_is_not_understood_is_told_with_the_nearest_form_first(command: Command) -> None:
+    code, _, told = command("ask", "how many parameters does my network have")
+    assert code == 2
+    assert "is not understood" in told
+    assert told.split("Ask as in:")[1].split("\n")[1].strip().startswith("how many")
+    assert all(form in told for form in FORMS)
+
+
+@pytest.mark.parametrize(
+    "question", ["", "?", "3x3", "padding", "which padding", "conv", "which layer of lenet", "x" * 5000]
+)
+def test_nothing_makes_it_fall(question: str, command: Command) -> None:
+    assert command("ask", question)[0] == 2
+
+
+def test_a_layer_that_does_not_fit_is_told(command: Command) -> None:
+    code, _, told = command("ask", "output of conv 1 9x9 on 5x5")
+    assert code == 1
+    assert "window-larger-than-input" in told
