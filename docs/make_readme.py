@@ -21,7 +21,7 @@ from cnnspec.cli.main import run
 
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
-PAGES = [README, *(ROOT / "docs" / f"{name}.md" for name in ("lectures", "tutorial"))]
+PAGES = [README, *(ROOT / "docs" / f"{name}.md" for name in ("lectures", "quiz", "tutorial"))]
 BENCHMARKS = ROOT / "docs" / "benchmarks.md"
 TABLE = re.compile(r"(?<=<!-- benchmarks -->\n).*?(?=<!-- end -->)", re.DOTALL)
 NETWORKS = re.compile(r"(?<=<!-- networks -->\n).*?(?=<!-- end -->)", re.DOTALL)

@@ -238,13 +238,13 @@ class Session:
         return False
 
     def _tell(self, question: Question, reply: str, judged: Alternative | None) -> None:
-        from cnnspec.teaching.quiz.pages import answer_lines, letter_of, mistakes_told
+        from cnnspec.teaching.quiz.pages import answer_lines, letter_of, wrong_told
 
         terminal = self.console.terminal()
         if judged is not None and judged.right:
             self.console.print(terminal.paint("Right.", "good"))
         elif judged is not None:
-            self.console.say(terminal.paint("No:", "bad") + f" {mistakes_told(judged)}")
+            self.console.say(terminal.paint("No:", "bad") + f" {wrong_told(judged)}")
         elif reply:
             self.console.say(terminal.paint("No.", "bad"))
         if judged is None or not judged.right:

@@ -52,6 +52,7 @@ COMMANDS = [
     ["quiz", "--seed", "1", "--level", "hard", "--count", "17"],
     ["quiz", "lenet", "--seed", "1", "--key"],
     ["quiz", "--topics"],
+    ["ask", "how many parameters has conv 16 3x3 on 32x32x3"],
     ["examples"],
     ["layers"],
     ["layers", "conv"],

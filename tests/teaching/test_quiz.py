@@ -174,6 +174,15 @@ def test_a_session_tells_the_mistake_and_remembers_what_to_practise() -> None:
     assert practice.remembered() == practice.NONE
 
 
+def test_a_mistake_that_is_not_the_one_is_told_by_what_it_gives() -> None:
+    (question,) = quiz(cnnspec.load("lenet"), "lenet", topics=["find-the-mistake"], count=1, seed=2).questions
+    wrong = next(one for one in question.choices if not one.right)
+    letter = pages.LETTERS[question.choices.index(wrong)]
+    page, _ = session([letter], topics=["find-the-mistake"], count=1, seed=2)
+    assert f"That would give {wrong.result.text}." in " ".join(page.split())
+    assert known(question.claim).text not in (question.right.result.text, wrong.result.text)
+
+
 def test_all_right_leaves_nothing_to_practise() -> None:
     questions = quiz(cnnspec.load("lenet"), "lenet", count=10, seed=2, level="hard").questions
     page, _ = session(

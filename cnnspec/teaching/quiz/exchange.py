@@ -6,7 +6,7 @@ import re
 from typing import Any, Final
 from xml.etree import ElementTree as Xml
 
-from cnnspec.teaching.quiz.pages import beside, claimed, mistakes_told
+from cnnspec.teaching.quiz.pages import beside, claimed, wrong_told
 from cnnspec.teaching.quiz.question import Alternative, Question, Quiz
 from cnnspec.teaching.quiz.results import Result
 from cnnspec.views.documents import indented
@@ -21,7 +21,7 @@ def _workings(result: Result) -> list[str]:
 
 def _told(one: Alternative, question: Question) -> str:
     """What is said when it is chosen."""
-    return "; ".join(_workings(question.right.result)) if one.right else mistakes_told(one)
+    return "; ".join(_workings(question.right.result)) if one.right else wrong_told(one)
 
 
 def _paragraphs(question: Question) -> list[str]:
@@ -66,7 +66,7 @@ def _gift_answers(question: Question) -> list[str]:
         ]
     if _is_number(question):
         wrong = [
-            f"  =%0%{_plain(one)}:{_room(question):g} #{_gift(mistakes_told(one))}"
+            f"  =%0%{_plain(one)}:{_room(question):g} #{_gift(wrong_told(one))}"
             for one in question.wrong
             if abs(one.result.numbers[0] - right.result.numbers[0]) > 2 * _room(question)
         ]

@@ -24,8 +24,10 @@ def letter_of(question: Question) -> str:
     return LETTERS[question.choices.index(question.right)] if question.choices else ""
 
 
-def mistakes_told(one: Alternative) -> str:
-    """``The bias is forgotten. Each filter adds a bias of its own.``"""
+def wrong_told(one: Alternative) -> str:
+    """``The bias is forgotten. Each filter adds a bias of its own.``; of a mistake to find, what it gives."""
+    if one.text != one.result.text:
+        return f"That would give {one.result.text}."
     return " ".join(f"{sentence_of(mistake.text)} {mistake.cure}" for mistake in one.mistakes)
 
 
@@ -110,7 +112,7 @@ def text(quiz: Quiz, key: bool = False, terminal: Terminal = PLAIN) -> str:
 def _wrong_lines(question: Question, terminal: Terminal) -> Iterator[str]:
     for letter, one in zip(LETTERS, question.choices, strict=False):
         if not one.right:
-            yield from hanging(f"  {letter}  ", f"{one.text}: {mistakes_told(one)}", terminal)
+            yield from hanging(f"  {letter}  ", f"{one.text.rstrip('.')}: {wrong_told(one)}", terminal)
 
 
 def _ending(quiz: Quiz, key: bool) -> list[str]:
@@ -132,7 +134,7 @@ def markdown(quiz: Quiz, key: bool = False) -> str:
             )
             lines += [f"{number}. **{right}**", *_equations(question.right.result)]
             lines += [
-                f"   - {letter}) {_choice(one)}: {md.escape(mistakes_told(one))}"
+                f"   - {letter}) {_choice(one)}: {md.escape(wrong_told(one))}"
                 for letter, one in zip(LETTERS, question.choices, strict=False)
                 if not one.right
             ]
