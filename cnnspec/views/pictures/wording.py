@@ -83,8 +83,16 @@ def own_name(node: Node) -> str:
 def weights_of(node: Node, before: str) -> str:
     """Whose weights a layer uses, where they are not its own."""
     if node.share:
-        return f"{before}weights of {node.share}"
-    return f"{before}weights of {node.tied}, transposed" if node.tied else ""
+        return f"{before}weights of {_seen_from(node, node.share)}"
+    return f"{before}weights of {_seen_from(node, node.tied)}, transposed" if node.tied else ""
+
+
+def _seen_from(node: Node, name: str) -> str:
+    """A layer's name without the blocks that both lie in."""
+    own, parts = node.name.split("."), name.split(".")
+    while len(parts) > 1 and own[0] == parts[0]:
+        own, parts = own[1:], parts[1:]
+    return ".".join(parts)
 
 
 def arithmetic(node: Node) -> str:
