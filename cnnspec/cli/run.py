@@ -283,7 +283,7 @@ def _write(path: Path, results: Mapping[str, NDArray[Any]]) -> None:
 
 
 def _picture(values: NDArray[Any]) -> Any:
-    """A map as a picture: three channels as colours, else the channels side by side, darkest to lightest."""
+    """A map as a picture: three channels as colours, else side by side, each on its own scale of grey."""
     import io
 
     import numpy as np
@@ -294,13 +294,22 @@ def _picture(values: NDArray[Any]) -> Any:
         raise click.UsageError("pictures are written with Pillow: pip install 'cnnspec[plot]'") from error
     if values.ndim != 3:
         raise click.BadParameter("only a map can be a picture", param_hint="--output")
-    low, high = float(values.min()), float(values.max())
-    if low < 0 or high > 1:
-        values = (values - low) / ((high - low) or 1)
-        stderr_console().say(f"black is {low:g}, white is {high:g}")
-    pixels = np.rint(values * 255).astype(np.uint8)
-    if pixels.shape[-1] != 3:
-        pixels = np.concatenate(list(np.moveaxis(pixels, -1, 0)), axis=1)
+    parts = [values] if values.shape[-1] in (1, 3) else np.split(values, values.shape[-1], axis=2)
+    pixels = np.concatenate([_grey_levels(part, n, len(parts)) for n, part in enumerate(parts)], axis=1)
+    pixels = pixels if pixels.shape[2] == 3 else pixels[..., 0]
     page = io.BytesIO()
     Image.fromarray(pixels).save(page, "PNG")
     return page
+
+
+def _grey_levels(values: NDArray[Any], channel: int, count: int) -> NDArray[Any]:
+    """Bytes of a map; one beyond 0 to 1 is spread over black to white, which is said."""
+    import numpy as np
+
+    low, high = float(values.min()), float(values.max())
+    if low < 0 or high > 1:
+        values = (values - low) / ((high - low) or 1)
+        of = f"channel {channel}: " if count > 1 else ""
+        stderr_console().say(f"{of}black is {low:g}, white is {high:g}")
+    levels: NDArray[Any] = np.rint(values * 255).astype(np.uint8)
+    return levels

@@ -82,6 +82,13 @@ def _share(asked: Asked) -> Formula:
     return minimum(maximum(0, asked.x + 3), 6) / 6
 
 
+def _softmax(asked: Asked) -> Formula:
+    """As it is written; less the greatest value, as it is computed, where a power of e would be too large."""
+    top = max(asked.reads, key=lambda x: x.value)
+    powers = {x.place: (x - top if abs(top.value) > LARGE else x).exp() for x in asked.reads}
+    return formula(powers[asked.x.place] / sum(powers.values(), formula(0)))
+
+
 def _norm(asked: Asked) -> Formula:
     """By the mean and variance of what it reads, which have names: they are sums of all of it."""
     numbers = np.array([float(x.value) for x in asked.reads])
@@ -91,6 +98,9 @@ def _norm(asked: Asked) -> Formula:
     scale, shift = (asked.weights.get(name, []) for name in ("weight", "bias"))
     return formula((y * scale[0] if scale else y) + (shift[0] if shift else 0))
 
+
+LARGE: Final = 20
+"""Up to here e to the power of a number is written as it is."""
 
 WRITTEN: Final[dict[str, Callable[[Asked], Formula]]] = {
     "relu": _relu,
@@ -104,6 +114,7 @@ WRITTEN: Final[dict[str, Callable[[Asked], Formula]]] = {
     "minimum": lambda asked: minimum(*asked.meeting),
     "max": lambda asked: maximum(*np.moveaxis(asked.arrays[0], 0, -1)[asked.place[1:]]),
     "elu": _elu,
+    "softmax": _softmax,
     "gelu": _gelu,
     "hardsigmoid": _share,
     "hardswish": lambda asked: formula(asked.x * _share(asked)),

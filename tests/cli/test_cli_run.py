@@ -171,6 +171,22 @@ def test_a_picture_in_and_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert "black is 0, white is 12" in capsys.readouterr().err
 
 
+def test_filters_side_by_side_are_each_on_their_own_scale(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    image = pytest.importorskip("PIL.Image")
+    spec = 'input 3x3x1; conv 4 1x1 bias=no weights="1 | 10 | -1 | 0.1"'
+    assert run(["run", "-e", spec, "--input", NINE, "-o", str(tmp_path / "y.png")]) == 0
+    pixels = np.asarray(image.open(tmp_path / "y.png"))
+    assert pixels.shape == (3, 12)
+    ramp = np.rint(255 * np.arange(9).reshape(3, 3) / 8)
+    np.testing.assert_array_equal(pixels[:, :3], ramp)
+    np.testing.assert_array_equal(pixels[:, 3:6], ramp)
+    np.testing.assert_allclose(pixels[:, 6:9], 255 - ramp, atol=1)
+    np.testing.assert_allclose(pixels[:, 9:], 0.8 * ramp, atol=1)
+    assert "channel 1: black is 0, white is 80" in capsys.readouterr().err
+
+
 def test_a_checkpoint(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
     from cnnspec.cli.spec import load_network

@@ -92,6 +92,20 @@ def test_the_sum_behind_a_value_as_the_lectures_write_it(command: Command) -> No
     assert "│ 0 1 │ 2    0 1" in page
 
 
+def test_a_softmax_of_typed_numbers(command: Command) -> None:
+    given = ["-e", "input 3; softmax", "--at", "0", "--input"]
+    page = command("run", *given, "1 2 3")[1]
+    assert "y₁ = exp(x₁)/(exp(x₁) + exp(x₂) + exp(x₃))" in page
+    assert "= exp(1)/(exp(1) + exp(2) + exp(3))" in page
+    assert (
+        "= exp(1 − 900)/(exp(1 − 900) + exp(900 − 900) + exp(3 − 900))"
+        in command("run", *given, "1 900 3")[1]
+    )
+    assert "= 0.3333" in command("run", *given, "-900 -900 -900")[1]
+    error = command("gradient", "-e", "input 3; softmax", "--input", "1 2 3", "--target", "1")[1]
+    assert "E = −log(y₂) = −log(0.2447) = 1.4076" in error
+
+
 def test_two_channels_are_summed(command: Command) -> None:
     spec = ["-e", "input 3x3x2; conv 1 2x2", "--input", "0 1 2; 3 4 5; 6 7 8 | 1 2 3; 4 5 6; 7 8 9"]
     page = command("run", *spec, "--weights", "conv1=0 1; 2 3 | 1 2; 3 4", "--at", "0,0")[1]
