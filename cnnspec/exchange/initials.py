@@ -123,6 +123,11 @@ def of_torch(function: str, options: Mapping[str, Any], inputs_first: bool) -> s
     return _of_spread(function, options)
 
 
+def of_truncated(scale: float, fan: str, inputs_first: bool) -> str | None:
+    """Our name for a truncated normal distribution of the variance scale / fan."""
+    return _of_variance({"scale": scale, "mode": fan, "distribution": "truncated_normal"}, inputs_first)
+
+
 def _of_kaiming(how: str, options: Mapping[str, Any], inputs_first: bool) -> str | None:
     slope, nonlinearity = options.get("a", 0), options.get("nonlinearity", "leaky_relu")
     if (options.get("mode", "fan_in") == "fan_out") != inputs_first:

@@ -29,7 +29,7 @@ def space_of(text: str) -> dict[str, Any]:
     return space
 
 
-def in_pytorch(text: str, engine: NumpyEngine, images: Array, path: Path) -> list[Array]:
+def in_pytorch(text: str, engine: NumpyEngine, images: Any, path: Path) -> list[Array]:
     """What the PyTorch code computes; its parameters have exactly our names and shapes."""
     import torch
 
@@ -50,21 +50,39 @@ def in_pytorch(text: str, engine: NumpyEngine, images: Array, path: Path) -> lis
         for name, values in module.state_dict().items():
             if name in engine.weights:
                 values.copy_(torch.tensor(engine.weights[name]))
-        found = module(torch.tensor(np.ascontiguousarray(np.moveaxis(images, -1, 1))))
+        given = images.values() if isinstance(images, dict) else [images]
+        found = module(*(torch.tensor(np.ascontiguousarray(np.moveaxis(each, -1, 1))) for each in given))
     outputs = found if isinstance(found, tuple) else (found,)
     return [np.moveaxis(output.numpy(), 1, -1) for output in outputs]
 
 
-def in_keras(text: str, engine: NumpyEngine, images: Array, path: Path) -> list[Array]:
+def in_keras(text: str, engine: NumpyEngine, images: Any, path: Path) -> list[Array]:
     """What the Keras code computes."""
     space = space_of(text)
     model = space["make_model"]()
     save({name: values.astype("float32") for name, values in engine.weights.items()}, path)
     space["load_weights"](model, path)
     assert model.count_params() == sum(values.size for values in engine.weights.values())
-    found = model(images.astype("float32"))
+    many = isinstance(images, dict)
+    found = model([each.astype("float32") for each in images.values()] if many else images.astype("float32"))
     outputs = found if isinstance(found, list | tuple) else (found,)
     return [np.asarray(output.detach().numpy()) for output in outputs]
+
+
+def begun(text: str, network: Network) -> dict[str, Array]:
+    """The kernels of a fresh model of this code, by our names; in any order of axes."""
+    space = space_of(text)
+    if "make_model" in space:
+        import keras
+
+        keras.utils.set_random_seed(0)
+        made = {layer.name: layer.get_weights()[0] for layer in space["make_model"]().layers if layer.weights}
+        return {f"{name}.weight": values for name, values in made.items()}
+    import torch
+
+    torch.manual_seed(0)
+    module = [v for v in space.values() if isinstance(v, type) and issubclass(v, torch.nn.Module)][-1]()
+    return {name: each.detach().numpy() for name, each in module.named_parameters() if each.ndim > 1}
 
 
 def save(weights: dict[str, Array], path: Path) -> None:
@@ -83,7 +101,7 @@ def off(found: list[Array], wanted: list[Array]) -> float:
     )
 
 
-def outputs_of(engine: NumpyEngine, images: Array) -> list[Array]:
+def outputs_of(engine: NumpyEngine, images: Any) -> list[Array]:
     names = [engine.network.nodes[output.node].name for output in engine.network.outputs]
     kept = engine.forward(images, keep=names)
     return [kept[name] for name in names]

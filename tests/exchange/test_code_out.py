@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cases.registry import CASES
@@ -14,11 +15,15 @@ from cases.single import network_of
 from tools import exported_examples
 
 import cnnspec
+from cnnspec.backends.numpy.initializers import INITIALIZERS
 from cnnspec.cli.main import run
 from cnnspec.diagnostics import SpecError
+from cnnspec.exchange.code_in.read import Selection, read_source
 from cnnspec.exchange.code_out import keras, keras_words, pytorch, pytorch_words
+from cnnspec.layers.base import INITIAL_SYNONYMS
 from cnnspec.layers.registry import LAYERS
 from cnnspec.network.graph import Network
+from cnnspec.text import Source
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
@@ -143,7 +148,10 @@ def agree(network: Network, target: str, tmp_path: Path, tolerance: float) -> No
     from exchange.code_runs import filled, in_keras, in_pytorch, off, outputs_of
 
     engine = filled(network)
-    images = np.random.default_rng(1).standard_normal((2, *network.input))
+    random = np.random.default_rng(1)
+    images: Any = random.standard_normal((2, *network.input))
+    if len(network.inputs) > 1:
+        images = {node.name: random.standard_normal((2, *node.output)) for node in network.inputs}
     run_in = in_pytorch if target == "pytorch" else in_keras
     found = run_in(CODES[target](network), engine, images, tmp_path / "w.safetensors")
     assert off(found, outputs_of(engine, images)) < tolerance
@@ -169,6 +177,74 @@ def test_an_example_computes_the_same(name: str, target: str, tmp_path: Path) ->
 def test_a_large_example_computes_the_same(name: str, target: str, tmp_path: Path) -> None:
     pytest.importorskip("torch" if target == "pytorch" else "keras")
     agree(cnnspec.load(name), target, tmp_path, 1e-9 if target == "pytorch" else 1e-4)
+
+
+TOWER = "block tower { conv 4 3x3 -> batchnorm -> relu; flatten -> dense 3 }; "
+SHARED = {
+    "a tower": TOWER + "input l 6x6x2; input r 6x6x2; from l; a: tower; from r; tower share=a; concat a;"
+    "dense 2",
+    "a layer": "input 6x6x2; c: conv 2 3x3 padding=1 -> relu -> conv 2 3x3 padding=1 share=c -> relu",
+    "a layer of turns": "input 6x6x2; c: conv 2 3x3 padding=1; "
+    "repeat 3 { relu -> conv 2 3x3 padding=1 share=c }",
+    "within a block": "block two { c: conv 2 3x3 padding=1; relu; conv 2 3x3 padding=1 share=c }; "
+    "input 6x6x2; a: two; b: two; two share=a",
+    "blocks within": "block in { conv 2 1x1 -> relu }; block out { in; in }; "
+    "input 6x6x2; a: out; out share=a",
+}  # fmt: skip
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("target", CODES)
+@pytest.mark.parametrize("what", SHARED)
+def test_shared_weights_compute_and_read_the_same(what: str, target: str, tmp_path: Path) -> None:
+    pytest.importorskip("torch" if target == "pytorch" else "keras")
+    network = cnnspec.parse(SHARED[what])
+    agree(network, target, tmp_path, 1e-9 if target == "pytorch" else 1e-5)
+    again = read_source(Source("m.py", CODES[target](network)), Selection.of("m.py")).network
+    assert [node.name for node in again.inputs] == [node.name for node in network.inputs]
+    for figure in ("params", "multiplies"):
+        assert getattr(cnnspec.analyze(again).totals, figure) == getattr(
+            cnnspec.analyze(network).totals, figure
+        )
+
+
+BEGUN = ("input 8x8x16; conv 32 3x3 init=I; depthwise 3x3 multiplier=2 init=I; upconv 24 2x2 stride=2 init=I;"
+         "flatten; dense 20 init=I")  # fmt: skip
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("target", CODES)
+@pytest.mark.parametrize("init", [*INITIALIZERS, "he_normal"])
+def test_how_weights_begin_goes_out_and_comes_in(init: str, target: str, tmp_path: Path) -> None:
+    """As widely spread as here; the names come back where the other has one for that layer's size."""
+    pytest.importorskip("torch" if target == "pytorch" else "keras")
+    from exchange.code_runs import begun, filled
+
+    network = cnnspec.parse(BEGUN.replace("I", init))
+    if (init, target) == ("orthogonal", "keras"):
+        with pytest.raises(SpecError, match="orthogonal together"):
+            CODES[target](network)
+        network = cnnspec.parse(re.sub("depthwise[^;]*;", "", BEGUN).replace("I", init))
+    wanted, text = filled(network).weights, CODES[target](network)
+    for name, values in begun(text, network).items():
+        ours = wanted[name]
+        assert values.std() == pytest.approx(ours.std(), rel=0.2, abs=1e-3), name
+        assert abs(values).max() < 1.6 * abs(ours).max() + 1e-3, name
+    again = read_source(Source("m.py", text), Selection.of("m.py"))
+    named = INITIAL_SYNONYMS.get(init, init)
+    assert again.text.count(f"init={named}") + ("with these options" in str(again.notes)) >= 3
+    assert set(re.findall(r"init=(\w+)", again.text)) == {named}
+
+
+def test_weights_that_no_part_can_reach_are_refused() -> None:
+    text = "block k { c: conv 2 1x1; relu }; input 6x6x2; a: k; conv 2 1x1 share=a.c"
+    assert "self.a.c(" in pytorch.code(cnnspec.parse(text))
+    with pytest.raises(SpecError, match="within a block"):
+        keras.code(cnnspec.parse(text))
+    tied = "input 4; e: dense 3; dense 4 tied=e"
+    for write in CODES.values():
+        with pytest.raises(SpecError, match="turn the weights of e"):
+            write(cnnspec.parse(tied))
 
 
 @pytest.mark.torch

@@ -18,7 +18,7 @@ class Own:
     is_keras: bool
 
 
-_LOADING: Final = {"set_arrays", "arranged", "set_values", "load_weights"}
+_LOADING: Final = {"set_arrays", "arranged", "layers_of", "set_values", "load_weights"}
 """Those that only take weights."""
 
 

@@ -14,8 +14,9 @@ from cnnspec.exchange.code_in.interpreter import Interpreter
 from cnnspec.exchange.code_in.own_helpers import Own, only_loads
 from cnnspec.exchange.code_in.signature import bound
 from cnnspec.exchange.code_in.torch_modules import TorchModule
-from cnnspec.exchange.code_in.torch_weights import ModuleWeight, OwnParameter, begin, weights_of
+from cnnspec.exchange.code_in.torch_weights import ModuleWeight, OwnParameter, begin, is_turned, weights_of
 from cnnspec.exchange.code_in.values import External, Function, Instance, Library, UnknownValue, UserClass
+from cnnspec.exchange.initials import of_truncated
 from cnnspec.network.graph import Group
 
 USUAL: Final = {
@@ -141,8 +142,7 @@ class TorchLibrary(Library):
             return None
         if target.name == "truncated_normal_":
             weight, scale, fan = arguments
-            names = {(2.0, "fan_in"): "he_truncated", (1.0, "fan_in"): "lecun_truncated"}
-            weight.module.inits[weight.name] = names.get((scale, fan), "glorot_truncated")
+            weight.module.inits[weight.name] = of_truncated(scale, fan, is_turned(weight)) or ""
             return None
         if target.name in modules.OWN:
             return TorchModule(

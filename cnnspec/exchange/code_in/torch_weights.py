@@ -92,6 +92,11 @@ def weights_of(module: TorchModule) -> Iterator[ModuleWeight]:
         yield from (ModuleWeight(module, name) for name in ("weight", "bias"))
 
 
+def is_turned(weight: ModuleWeight) -> bool:
+    """Whether PyTorch's fan_out is our fan_in."""
+    return weight.module.kind.startswith("ConvTranspose") and bool(weight.module.options["groups"] == 1)
+
+
 def begin(trace: Trace, weight: Any, function: str, arguments: list[Any], options: Mapping[str, Any]) -> None:
     """Takes how a weight begins; what the language cannot say of it is told."""
     plain = _METHODS.get(function, function.rstrip("_"))
@@ -99,8 +104,7 @@ def begin(trace: Trace, weight: Any, function: str, arguments: list[Any], option
     is_known = plain in _INIT and not any(isinstance(one, UnknownValue) for one in given.values())
     given = {**signature(_INIT.get(plain, "tensor")), **given}
     if isinstance(weight, ModuleWeight) and weight.is_kernel:
-        is_turned = weight.module.kind.startswith("ConvTranspose") and weight.module.options["groups"] == 1
-        found = of_torch(plain, given, is_turned) if is_known else None
+        found = of_torch(plain, given, is_turned(weight)) if is_known else None
         weight.module.inits[weight.name] = found or ""
         if found:
             return

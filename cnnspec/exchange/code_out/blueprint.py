@@ -51,7 +51,8 @@ class Blueprint:
         self.designs: list[Design] = []
         self.names: set[str] = set(reserved)
         self.results = [Value(output.node) for output in network.outputs]
-        self.root = self._scope(list(network.layers), (), network.name or "Network")
+        self.faults: list[tuple[Node, str]] = []
+        self.root = self._scope(list(network.layers), (), (), network.name or "Network")
         self.read_by: dict[Value, list[int]] = {}
         for node in network.layers:
             for value in reads(node):
@@ -62,11 +63,18 @@ class Blueprint:
             by_height.setdefault(scope.height, []).append(scope)
         for height in sorted(by_height):
             self._design(by_height[height])
+        scopes = {scope.path: scope for scope in all_scopes(self.root)}
+        for scope in scopes.values():
+            owner = scopes.get(scope.home, scope)
+            if (owner.design, owner.given) != (scope.design, scope.given):
+                self.faults.append((scope.nodes[0], f"its block is not built as {'.'.join(scope.home)} is"))
 
     # Scopes --------------------------------------------------------------------------
 
-    def _scope(self, nodes: list[Node], path: tuple[str, ...], title: str) -> BlockScope:
-        scope, depth = BlockScope(path, title, nodes), len(path)
+    def _scope(
+        self, nodes: list[Node], path: tuple[str, ...], home: tuple[str, ...], title: str
+    ) -> BlockScope:
+        scope, depth = BlockScope(path, home, title, nodes), len(path)
         runs = [
             (key, list(run))
             for key, run in groupby(
@@ -79,15 +87,37 @@ class Blueprint:
         )
         for key, run in runs:
             if isinstance(key, int) or keys.count(key) > 1 or key in leaves:
-                scope.items += [self._leaf(node, depth) for node in run]
+                scope.items += [self._leaf(node, depth, home) for node in run]
             else:
-                inner = self._scope(run, (*path, key), title_of(run[0], depth, key))
-                scope.items.append(BlockItem(key, inner))
+                there = self._home(run, (*path, key), home)
+                inner = self._scope(run, (*path, key), there, title_of(run[0], depth, key))
+                uses = "" if there == (*home, key) else ".".join(there[depth:])
+                scope.items.append(BlockItem(key, inner, uses))
                 scope.height = max(scope.height, inner.height + 1)
         return scope
 
-    def _leaf(self, node: Node, depth: int) -> LayerItem:
-        return LayerItem(".".join(path_of(node)[depth:]), node, self.sayings[node.index])
+    def _leaf(self, node: Node, depth: int, home: tuple[str, ...]) -> LayerItem:
+        name, owner = ".".join(path_of(node)[depth:]), tuple((node.share or "").split("."))
+        uses = ".".join(owner[depth:]) if node.share and owner[:depth] == home else ""
+        if node.share and owner[:depth] != home:
+            self.faults.append((node, f"the weights of {node.share} lie within another block"))
+        return LayerItem(name, node, self.sayings[node.index], "" if uses == name else uses)
+
+    def _home(self, nodes: list[Node], path: tuple[str, ...], outer: tuple[str, ...]) -> tuple[str, ...]:
+        """Where the weights of a block are: with it, unless all are those of another instance."""
+        depth, weighted = len(path), [node for node in nodes if node.weights]
+        own = (*outer, path[-1])
+        if outer != path[:-1] or not weighted or not all(node.share for node in weighted):
+            return own
+        rest = path_of(weighted[0])[depth:]
+        owner = (weighted[0].share or "").split(".")
+        found = tuple(owner[: len(owner) - len(rest)])
+        names = self.network.by_name
+        for node in weighted:
+            twin = names.get(".".join((*found, *path_of(node)[depth:])))
+            if twin is None or node.share not in (twin.name, twin.share):
+                return own
+        return found if found[:-1] == outer else own
 
     def _wire(self, root: BlockScope) -> None:
         """What every scope reads from outside and gives to it."""
@@ -102,6 +132,7 @@ class Blueprint:
                 if value in self.results or not inside.issuperset(self.read_by.get(value, ()))
             ]
         root.outputs = list(self.results)
+        root.inputs = [Value(node.index) for node in self.network.inputs]
 
     # Designs -------------------------------------------------------------------------
 

@@ -74,8 +74,10 @@ class Body:
 
     def inputs(self) -> list[str]:
         """Names for what flows in."""
-        values = self.design.first.inputs
-        self.variables = dict(zip(values, self._fresh(), strict=False))
+        values, inputs = self.design.first.inputs, self.blueprint.network.inputs
+        is_named = self.design.first is self.blueprint.root and len(inputs) > 1
+        names = (self._named(node.name, set()) for node in inputs) if is_named else self._fresh()
+        self.variables = dict(zip(values, names, strict=False))
         return [self.variables[value] for value in values]
 
     def lines(self, indent: int) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
+from keyword import iskeyword
 from typing import Final
 
 from cnnspec.exchange.code_out.blueprint import Blueprint
@@ -12,15 +13,15 @@ from cnnspec.exchange.code_out.body import Body, Turn, note_of
 from cnnspec.exchange.code_out.calls import Texts, assigned, call, literal, wrapped
 from cnnspec.exchange.code_out.keras_helpers import HELPERS, LOADER
 from cnnspec.exchange.code_out.keras_words import CANNOT, WORDS, say
-from cnnspec.exchange.code_out.parts import BlockItem, Design, LayerItem, Value
-from cnnspec.exchange.code_out.pytorch import about, commented, parameters_of, sayings_of
-from cnnspec.exchange.trade import check_forms, unsupported
+from cnnspec.exchange.code_out.parts import BlockItem, Design, LayerItem, Loop, Value
+from cnnspec.exchange.code_out.pytorch import about, commented, drawn, sayings_of, taken
+from cnnspec.exchange.trade import unsupported
 from cnnspec.layers.base import Shape
 from cnnspec.network.graph import Network, Node
 
 RESERVED: Final = frozenset(
     {"name", "keras", "layers", "ops", "np", "n", "model", "inputs", "initializers", "make_model", *HELPERS,
-     "load_weights", "set_arrays", "arranged"}
+     "load_weights", "set_arrays", "arranged", "layers_of"}
 )  # fmt: skip
 PASSED: Final = ("relu", "leakyrelu", "elu", "gelu", "silu", "sigmoid", "tanh", "hardswish", "hardsigmoid",
                  "dropout", "identity")  # fmt: skip
@@ -30,8 +31,11 @@ PASSED: Final = ("relu", "leakyrelu", "elu", "gelu", "silu", "sigmoid", "tanh", 
 class KerasTarget:
     """How statements look in a function of the functional form."""
 
-    def __init__(self, blueprint: Blueprint, is_root: bool) -> None:
+    def __init__(self, blueprint: Blueprint, design: Design, is_root: bool) -> None:
         self.blueprint, self.is_root = blueprint, is_root
+        self.used = {item.uses for item in design.first.items if not isinstance(item, Loop)}
+        turns = (item.turns[0] for item in design.first.items if isinstance(item, Loop))
+        self.used |= {item.uses for turn in turns for item in turn}
 
     def leaf(
         self, item: LayerItem, arguments: list[str], reads: list[str], out: str, turn: Turn
@@ -40,9 +44,14 @@ class KerasTarget:
         if not saying.make:
             use = saying.use.format(*reads, x=reads[0])
             return assigned(out, use, turn.indent, note_of(item))
+        arguments = [*arguments, f"name={self._name(item, turn)}"]
+        if item.uses or item.name in self.used:
+            layer = held(item.uses or item.name)
+            use = saying.use.format(*reads, x=reads[0], m=layer)
+            made = [] if item.uses else call(f"{layer} = {saying.make}", arguments, "", turn.indent)
+            return [*made, *assigned(out, use, turn.indent, note_of(item))]
         before, _, behind = saying.use.partition("{m}")
         before, behind = (text.format(*reads, x=reads[0]) for text in (before, behind))
-        arguments = [*arguments, f"name={self._name(item, turn)}"]
         lines = call(f"{out} = {before}{saying.make}", arguments, behind, turn.indent, note_of(item))
         if len(lines) == 1 or not (before.endswith("(") and behind.endswith(")")):
             return lines
@@ -52,8 +61,25 @@ class KerasTarget:
 
     def use(self, item: BlockItem, arguments: Texts, reads: Texts, out: str, turn: Turn) -> Texts:
         assert item.scope.design is not None
+        if item.uses or item.name in self.used:
+            return self._shared(item, arguments, reads, out, turn)
         inner = [*reads, self._name(item, turn), *arguments]
         return call(f"{out} = {snake(item.scope.design.name)}", inner, "", turn.indent, note_of(item))
+
+    def _shared(self, item: BlockItem, arguments: Texts, reads: Texts, out: str, turn: Turn) -> Texts:
+        """A block that is used again: a model of its own."""
+        assert item.scope.design is not None
+        model, pad, made = held(item.uses or item.name), " " * turn.indent, []
+        if not item.uses:
+            shape = literal(self.blueprint.network.nodes[item.scope.inputs[0].node].output)
+            start, name = f"{model}_inputs", self._name(item, turn)
+            made.append(f"{pad}{start} = keras.Input({shape})")
+            inner = [start, name, *arguments]
+            made += call(f"{model}_outputs = {snake(item.scope.design.name)}", inner, "", turn.indent)
+            made += call(
+                f"{model} = keras.Model", [start, f"{model}_outputs", f"name={name}"], "", turn.indent
+            )
+        return [*made, commented(f"{pad}{out} = {model}({', '.join(reads)})", note_of(item))]
 
     def _name(self, item: LayerItem | BlockItem, turn: Turn) -> str:
         text = turn.name_of(item)
@@ -63,8 +89,30 @@ class KerasTarget:
         return f'f"{{name}}_{inside}"'
 
 
+def held(name: str) -> str:
+    """The variable of a layer or a model that is used several times."""
+    return f"{name.replace('.', '_')}_layer"
+
+
+def _far(blueprint: Blueprint) -> Iterator[tuple[Node, str]]:
+    """The layers whose weights belong to one that no variable at their place holds."""
+    for design in blueprint.designs:
+        items = [
+            one
+            for item in design.first.items
+            for one in (item.turns[0] if isinstance(item, Loop) else [item])
+        ]
+        plain = {item.name for item in design.first.items if not isinstance(item, Loop)}
+        for item in items:
+            node = item.node if isinstance(item, LayerItem) else item.scope.nodes[0]
+            many = isinstance(item, BlockItem) and (len(item.scope.inputs), len(item.scope.outputs)) != (1, 1)
+            if item.uses and (item.uses not in plain or many):
+                yield node, f"the weights of {item.uses} lie within a block or a loop"
+
+
 def snake(name: str) -> str:
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+    found = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+    return f"{found}_block" if iskeyword(found) else found
 
 
 def reads_of(network: Network, node: Node) -> tuple[Value, ...]:
@@ -81,7 +129,7 @@ def flattened(network: Network) -> dict[str, Shape]:
         source = network.nodes[node.inputs[0]]
         while source.word in PASSED:
             source = network.nodes[source.inputs[0]]
-        if node.word == "dense" and source.word == "flatten" and is_reordered(source):
+        if node.word == "dense" and source.word == "flatten" and is_reordered(source) and not node.share:
             found[node.name.replace(".", "_")] = source.input_shapes[0]
     return found
 
@@ -110,12 +158,17 @@ def design_lines(blueprint: Blueprint, design: Design, network: Network) -> Iter
     """The function of a design."""
     is_root = design.first is blueprint.root
     functions = frozenset(snake(d.name) for d in blueprint.designs)
-    body = Body(blueprint, design, KerasTarget(blueprint, is_root), RESERVED | functions)
+    body = Body(blueprint, design, KerasTarget(blueprint, design, is_root), RESERVED | functions)
     inputs = body.inputs()
     if is_root:
         yield "def make_model():"
         yield from about(design, network, 4)
-        yield f"    {inputs[0]} = inputs = keras.Input({literal(network.input)})"
+        if len(inputs) == 1:
+            yield f"    {inputs[0]} = inputs = keras.Input({literal(network.input)})"
+        for name, node in zip(inputs, network.inputs, strict=True) if len(inputs) > 1 else ():
+            yield f"    {name} = keras.Input({literal(node.output)}, name={literal(node.name)})"
+        if len(inputs) > 1:
+            yield f"    inputs = [{', '.join(inputs)}]"
     else:
         arguments = [*inputs, "name", *(parameter.name for parameter in design.parameters)]
         yield from call(f"def {snake(design.name)}", arguments, ":")
@@ -162,7 +215,6 @@ if __name__ == "__main__":
 
 def code(network: Network) -> str:
     """The file; raises SpecError with every layer that cannot be said."""
-    check_forms("Keras", network)
     said, faults = sayings_of(network, {**WORDS, **CANNOT}, say)
     stray = [(node, "Keras flattens in another order, and what reads it is no dense layer")
              for node in _unread_orders(network)]  # fmt: skip
@@ -171,7 +223,9 @@ def code(network: Network) -> str:
              if twins[node.name.replace(".", "_")] > 1]  # fmt: skip
     if faults or stray or taken:
         raise unsupported("Keras", [*faults, *stray, *taken])
-    blueprint = Blueprint(network, said, lambda node: reads_of(network, node), RESERVED)
+    blueprint = drawn("Keras", network, said, lambda node: reads_of(network, node), RESERVED)
+    if far := list(_far(blueprint)):
+        raise unsupported("Keras", far)
     functions = ["\n".join(design_lines(blueprint, design, network)) for design in blueprint.designs]
     helpers = dict.fromkeys(name for saying in said.values() for name in saying.helpers)
     tail = [GIVEN.strip()] if _given(network) else []
@@ -193,7 +247,7 @@ def _loader(network: Network) -> str:
 def _head(network: Network, text: str) -> Iterator[str]:
     yield f'"""{network.name or "A network"} in Keras 3, as cnnspec wrote it.'
     yield ""
-    yield f"It takes N x {' x '.join(map(str, network.input))} and has {parameters_of(network):,} parameters."
+    yield taken(network, tuple)
     yield "Shapes in comments are height x width x channels, those of one sample."
     if len(network.outputs) > 1:
         yield f"It gives {', '.join(output.name for output in network.outputs)}, in this order."

@@ -186,11 +186,17 @@ def arranged(layer, values, shape):
     return values.reshape(shape)
 
 
+def layers_of(model):
+    """Its layers, and those of the models among them."""
+    for layer in model.layers:
+        yield from layers_of(layer) if isinstance(layer, keras.Model) else [layer]
+
+
 def set_arrays(model, arrays):
     """Takes arrays by cnnspec's names; a dot in a layer's name is _ here."""
     split = ((*name.rpartition("."), array) for name, array in arrays.items())
     arrays = {f"{name.replace('.', '_')}.{kind}": a for name, _, kind, a in split}
-    for layer in model.layers:
+    for layer in layers_of(model):
         values = layer.get_weights()
         names = [name for name in ORDER if f"{layer.name}.{name}" in arrays]
         if len(names) == len(values):

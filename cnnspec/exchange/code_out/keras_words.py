@@ -8,6 +8,7 @@ from typing import Any, Final
 from cnnspec.exchange.code_out import arithmetic, rearranging
 from cnnspec.exchange.code_out.calls import Raw
 from cnnspec.exchange.code_out.sayings import (
+    MUST,
     Argument,
     Place,
     Sayer,
@@ -17,6 +18,8 @@ from cnnspec.exchange.code_out.sayings import (
     first,
     squeezed,
 )
+from cnnspec.exchange.initials import drawn, in_keras
+from cnnspec.layers.base import INITIAL_SYNONYMS
 from cnnspec.layers.window import per_axis
 
 
@@ -55,6 +58,30 @@ def _made(use: str, make: str, *arguments: Argument, helpers: tuple[str, ...] = 
     return Saying(use, f"layers.{make}", arguments, helpers)
 
 
+def _begins(place: Place, key: str = "kernel_initializer") -> tuple[Argument, ...]:
+    """How the kernel begins, and the bias where that is drawn too."""
+    init = getattr(place.layer, "init", None)
+    if init is None:
+        return ()
+    if init == "orthogonal" and place.node.word == "depthwise":
+        raise Wordless("Keras makes all its filters orthogonal together, and not each channel's own")
+    weight, *others = place.layer.arrays(place.inputs)
+    text, is_name = in_keras(init, weight, _kernel_of(place, weight))
+    found = [at(key, text if is_name else Raw(text), MUST, "initializer")]
+    if others and INITIAL_SYNONYMS.get(init, init) == "pytorch":
+        spread = drawn("uniform", (1 / (3 * max(1, weight.fan_in))) ** 0.5)
+        found.append(at("bias_initializer", Raw(spread), MUST, "bias_initializer"))
+    return tuple(found)
+
+
+def _kernel_of(place: Place, weight: Any) -> tuple[int, ...]:
+    """The shape of Keras's kernel: its inputs and outputs are the last axes."""
+    first, second, *sizes = weight.shape
+    if place.node.word == "depthwise" and place.rank < 3:
+        return (*sizes, place.channels, place.layer.multiplier)
+    return (*sizes, second, first)
+
+
 def _frozen(place: Place) -> tuple[Argument, ...]:
     return (at("trainable", not getattr(place.layer, "frozen", False), True),)
 
@@ -79,7 +106,8 @@ def _conv(place: Place) -> Saying:
         f"{{m}}({padded})", make, *head, first("kernel", _sizes(axes, "kernel")),
         at("strides", _sizes(axes, "stride"), 1, "stride"), at("padding", padding, "valid"),
         at("dilation_rate", _sizes(axes, "dilation"), 1, "dilation"), *middle,
-        at("use_bias", layer.bias, True, "bias"), *_frozen(place),
+        at("use_bias", layer.bias, True, "bias"),
+        *_begins(place, "depthwise_initializer" if is_depthwise else "kernel_initializer"), *_frozen(place),
     )  # fmt: skip
 
 
@@ -87,6 +115,8 @@ def _table_conv(place: Place) -> Saying:
     axes, layer = place.axes, place.layer
     if place.rank != 2:
         raise Wordless("a table of connections is written for two spatial axes only")
+    if layer.init is not None:
+        raise Wordless("a table of connections begins as Keras's convolutions do")
     table = "; ".join(" ".join(map(str, row)) for row in layer.table())
     use = f"{{m}}({_padded(axes)})"
     arguments = (
@@ -111,7 +141,7 @@ def _upconv(place: Place) -> Saying:
     return _made(
         use, f"Conv{place.rank}DTranspose", first("filters", layer.filters),
         first("kernel", _sizes(axes, "kernel")), at("strides", _sizes(axes, "stride"), 1, "stride"),
-        at("use_bias", layer.bias, True, "bias"), *_frozen(place),
+        at("use_bias", layer.bias, True, "bias"), *_begins(place), *_frozen(place),
     )  # fmt: skip
 
 
@@ -125,7 +155,9 @@ def _pairs(ends: Any) -> Any:
 
 def _dense(place: Place) -> Saying:
     bias = at("use_bias", place.layer.bias, True, "bias")
-    return _made("{m}({x})", "Dense", first("units", place.layer.units), bias, *_frozen(place))
+    return _made(
+        "{m}({x})", "Dense", first("units", place.layer.units), bias, *_begins(place), *_frozen(place)
+    )
 
 
 def _window(place: Place) -> tuple[Argument, Argument]:

@@ -29,6 +29,8 @@ class LayerItem:
     name: str
     node: Node
     saying: Saying
+    uses: str = ""
+    """The layer whose weights it uses; nothing where it has its own."""
 
     @property
     def slots(self) -> tuple[Any, ...]:
@@ -38,7 +40,7 @@ class LayerItem:
     def shape_of_it(self) -> object:
         said = self.saying
         keys = tuple((a.key, a.title, a.default is MUST) for a in said.arguments)
-        return (said.make, said.use, keys, said.after, self.node.word)
+        return (said.make, said.use, keys, said.after, self.node.word, self.uses)
 
 
 @dataclass(eq=False)
@@ -47,6 +49,8 @@ class BlockItem:
 
     name: str
     scope: BlockScope
+    uses: str = ""
+    """The instance whose weights it uses; nothing where it has its own."""
 
     @property
     def slots(self) -> tuple[Any, ...]:
@@ -119,6 +123,8 @@ class BlockScope:
     """The layers under one name, and what they read and give."""
 
     path: tuple[str, ...]
+    home: tuple[str, ...]
+    """Where its weights are: its own path, or that of the instance whose weights it uses."""
     title: str
     nodes: list[Node]
     items: list[Item] = field(default_factory=list)
@@ -161,7 +167,7 @@ def kind_of(item: Item) -> object:
     if isinstance(item, LayerItem):
         return (number_of(item.name)[0], item.shape_of_it)
     if isinstance(item, BlockItem):
-        return (number_of(item.name)[0], id(item.scope.design))
+        return (number_of(item.name)[0], id(item.scope.design), item.uses)
     return tuple(map(kind_of, item.turns[0])), tuple(item.names)
 
 

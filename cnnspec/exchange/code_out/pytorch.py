@@ -14,7 +14,7 @@ from cnnspec.exchange.code_out.parts import BlockItem, Design, Expression, Layer
 from cnnspec.exchange.code_out.pytorch_helpers import HELPERS
 from cnnspec.exchange.code_out.pytorch_words import CANNOT, WORDS, say
 from cnnspec.exchange.code_out.sayings import Place, Saying, Wordless
-from cnnspec.exchange.trade import check_forms, unsupported
+from cnnspec.exchange.trade import unsupported
 from cnnspec.layers.base import Shape, show
 from cnnspec.network.graph import Network, Node
 
@@ -34,7 +34,7 @@ def load_weights(model, path):
 MAIN: Final = """\
 if __name__ == "__main__":
     model = {name}().eval()
-    images = torch.zeros(1, {sizes})
+{images}
     print({show})
 """
 
@@ -86,7 +86,7 @@ class Making:
     def leaf(
         self, item: LayerItem, arguments: list[str], reads: list[str], out: str, turn: Turn
     ) -> list[str]:
-        if not item.saying.make:
+        if not item.saying.make or item.uses:
             return []
         lines = self._made(item, item.saying.make, arguments, turn)
         own = member(item, turn)
@@ -94,7 +94,7 @@ class Making:
 
     def use(self, item: BlockItem, arguments: Texts, reads: Texts, out: str, turn: Turn) -> Texts:
         assert item.scope.design is not None
-        return self._made(item, item.scope.design.name, arguments, turn)
+        return [] if item.uses else self._made(item, item.scope.design.name, arguments, turn)
 
     def _made(self, item: LayerItem | BlockItem, make: str, arguments: list[str], turn: Turn) -> list[str]:
         if turn.loop is None:
@@ -104,8 +104,8 @@ class Making:
 
 
 def member(item: LayerItem | BlockItem, turn: Turn) -> str:
-    if turn.loop is None:
-        return f"self.{item.name}"
+    if turn.loop is None or item.uses:
+        return f"self.{item.uses or item.name}"
     return f"getattr(self, {turn.name_of(item)})"
 
 
@@ -156,7 +156,7 @@ def holders(design: Design) -> Iterator[str]:
     """Modules that hold others whose names have dots."""
     made: set[str] = set()
     for item in design.first.items:
-        if isinstance(item, LayerItem) and item.saying.make:
+        if isinstance(item, LayerItem) and item.saying.make and not item.uses:
             parts = item.name.split(".")[:-1]
             for n in range(1, len(parts) + 1):
                 if (name := ".".join(parts[:n])) not in made:
@@ -183,13 +183,23 @@ def about(design: Design, network: Network, indent: int = 4) -> Iterator[str]:
     yield f'{" " * indent}"""{flow} -> {out}{where}."""'
 
 
+def drawn(title: str, network: Network, said: dict[int, Saying], reads: Any, reserved: Any) -> Blueprint:
+    """The parts of a network; raises SpecError for weights that no program can share so."""
+    tied = [(node, f"it cannot turn the weights of {node.tied}") for node in network.layers if node.tied]
+    if tied:
+        raise unsupported(title, tied)
+    blueprint = Blueprint(network, said, reads, reserved)
+    if blueprint.faults:
+        raise unsupported(title, blueprint.faults)
+    return blueprint
+
+
 def code(network: Network) -> str:
     """The file; raises SpecError with every layer that cannot be said."""
-    check_forms("PyTorch", network)
     said, faults = sayings_of(network, {**WORDS, **CANNOT}, say)
     if faults:
         raise unsupported("PyTorch", faults)
-    blueprint = Blueprint(network, said, reads_of, RESERVED)
+    blueprint = drawn("PyTorch", network, said, reads_of, RESERVED)
     classes = ["\n".join(design_lines(blueprint, design, network)) for design in blueprint.designs]
     helpers = dict.fromkeys(name for saying in said.values() for name in saying.helpers)
     parts = [
@@ -210,13 +220,19 @@ def _title(network: Network) -> str:
 
 
 def parameters_of(network: Network) -> int:
-    weights = (weight for node in network.layers for weight in node.weights.values())
-    return sum(prod(weight.shape) for weight in weights if not weight.buffer)
+    return sum(prod(weight.shape) for weight in network.weights.values() if not weight.buffer)
+
+
+def taken(network: Network, order: Any) -> str:
+    """A sentence on the inputs and the parameters."""
+    shapes = [f"N x {' x '.join(map(str, order(node.output)))}" for node in network.inputs]
+    if len(shapes) > 1:
+        shapes = [f"{node.name}, {shape}," for node, shape in zip(network.inputs, shapes, strict=True)]
+    return f"It takes {' and '.join(shapes)} and has {parameters_of(network):,} parameters."
 
 
 def _shapes(network: Network) -> Iterator[str]:
-    sizes = " x ".join(map(str, channels_first(network.input)))
-    yield f"It takes N x {sizes} and has {parameters_of(network):,} parameters."
+    yield taken(network, channels_first)
     yield "Shapes in comments are height x width x channels, those of one sample."
     if len(network.outputs) > 1:
         yield f"It gives {', '.join(output.name for output in network.outputs)}, in this order."
@@ -224,7 +240,12 @@ def _shapes(network: Network) -> Iterator[str]:
 
 def _main(blueprint: Blueprint, network: Network) -> str:
     many = len(network.outputs) > 1
-    shown = "[tuple(output.shape) for output in model(images)]" if many else "tuple(model(images).shape)"
-    sizes = ", ".join(map(str, channels_first(network.input)))
+    names = (
+        ["images"] if len(network.inputs) == 1 else [node.name.replace(".", "_") for node in network.inputs]
+    )
+    sizes = [", ".join(map(str, channels_first(node.output))) for node in network.inputs]
+    images = [f"    {name} = torch.zeros(1, {size})" for name, size in zip(names, sizes, strict=True)]
+    call = f"model({', '.join(names)})"
+    shown = f"[tuple(output.shape) for output in {call}]" if many else f"tuple({call}.shape)"
     assert blueprint.root.design is not None
-    return MAIN.format(name=blueprint.root.design.name, sizes=sizes, show=shown).strip()
+    return MAIN.format(name=blueprint.root.design.name, images="\n".join(images), show=shown).strip()

@@ -21,6 +21,14 @@ def set_values(parameter, text):
     with torch.no_grad():
         parameter.copy_(values.expand(parameter.numel()).view_as(parameter))
 ''',
+    "truncated_normal_": '''
+def truncated_normal_(weight, scale, fan):
+    """Begins a weight at normal values, none two deviations out, of variance scale / fan."""
+    counts = dict(zip(("fan_in", "fan_out"), nn.init._calculate_fan_in_and_fan_out(weight)))
+    counts["fan_avg"] = (counts["fan_in"] + counts["fan_out"]) / 2
+    deviation = (scale / counts[fan]) ** 0.5 / 0.87962566103423978
+    nn.init.trunc_normal_(weight, std=deviation, a=-2 * deviation, b=2 * deviation)
+''',
     "mean_of_windows": '''
 def mean_of_windows(pool, x, padding, beyond, count):
     """Means of windows that reach over the map; its padding counts as ``count`` values."""

@@ -9,7 +9,8 @@ from typing import Any, Final
 from cnnspec.exchange.code_out import arithmetic, rearranging
 from cnnspec.exchange.code_out.calls import Raw
 from cnnspec.exchange.code_out.sayings import Argument, Place, Sayer, Saying, Wordless, at, first, squeezed
-from cnnspec.layers.base import Weight
+from cnnspec.exchange.initials import in_torch
+from cnnspec.layers.base import INITIAL_SYNONYMS, Weight
 from cnnspec.layers.window import per_axis
 
 
@@ -47,6 +48,10 @@ def _kept(place: Place) -> tuple[str, ...]:
     """Statements for weights that the spec gives and for those that stay as they are."""
     arrays = place.layer.arrays(place.inputs)
     after = [f'set_values({{m}}.{w.name}, "{_numbers(w)}")' for w in arrays if w.initial == "given"]
+    if init := getattr(place.layer, "init", None):
+        after += [in_torch(init, w, f"{{m}}.{w.name}") for w in arrays if w.initial == "fan"]
+        zeros = () if INITIAL_SYNONYMS.get(init, init) == "pytorch" else arrays
+        after += [f"nn.init.zeros_({{m}}.{w.name})" for w in zeros if w.initial == "zeros" and w.fan_in]
     if getattr(place.layer, "frozen", False):
         after.append("{m}.requires_grad_(False)")
     return tuple(after)
@@ -60,7 +65,8 @@ def _numbers(weight: Weight) -> str:
 
 def _weighted(place: Place, saying: Saying) -> Saying:
     after = _kept(place)
-    helpers = (*saying.helpers, *(["set_values"] if any("set_values" in line for line in after) else []))
+    needed = [name for name in ("set_values", "truncated_normal_") if any(name in line for line in after)]
+    helpers = (*saying.helpers, *needed)
     return Saying(saying.use, saying.make, saying.arguments, helpers, after, saying.outputs)
 
 
