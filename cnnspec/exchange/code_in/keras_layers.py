@@ -777,6 +777,10 @@ KINDS |= {
     "cnnspec.TableConv2D": KerasKind("table kernel strides=1 dilation=1 use_bias=True", _table_conv),
     "cnnspec.unpooled": KerasKind("kernel", _unpooled),
     "cnnspec.Scale": KerasKind("initial=1.0 bias=False shift=0.0", _scale),
+    "cnnspec.Positions": KerasKind("", lambda t: t.add(
+        "positions", {"weight": t.array("weight", prod(t.shape[:-1]), t.shape[-1])})),
+    "cnnspec.ClassToken": KerasKind("count=1", lambda t: t.add(
+        "token", {"weight": t.array("weight", t.options["count"], t.shape[-1])}, count=t.options["count"])),
     "cnnspec.rearranged": KerasKind("split order joined", _rearranged),
     "cnnspec.mirrored": KerasKind("pixels mode", _mirrored),
     "cnnspec.reshaped": KerasKind("to", lambda t: t.add("reshape", to=tuple(t.options["to"]))),

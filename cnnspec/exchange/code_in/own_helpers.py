@@ -18,7 +18,7 @@ class Own:
     is_keras: bool
 
 
-_LOADING: Final = {"set_arrays", "arranged", "layers_of", "set_values", "load_weights"}
+_LOADING: Final = {"set_arrays", "arranged", "layers_of", "attention_arrays", "set_values", "load_weights"}
 """Those that only take weights."""
 
 
@@ -27,7 +27,8 @@ def _texts() -> dict[str, Own]:
     from cnnspec.exchange.code_out import keras, pytorch
 
     pages = {False: [*pytorch_helpers.HELPERS.values(), pytorch.LOADER],
-             True: [*keras_helpers.HELPERS.values(), keras_helpers.LOADER, keras.GIVEN]}  # fmt: skip
+             True: [*keras_helpers.HELPERS.values(), keras_helpers.LOADER,
+                    keras_helpers.WITH_ATTENTION, keras.GIVEN]}  # fmt: skip
     found = {}
     for is_keras, texts in pages.items():
         for node in (node for text in texts for node in ast.parse(text).body):

@@ -357,6 +357,7 @@ def _frozen(rank: int) -> Kind:
 
 OWN: Final[dict[str, Kind]] = {
     **{f"FrozenBatchNorm{n}d": _frozen(n) for n in (1, 2, 3)},
+    "DropPath": Kind("rate", lambda m, x: functions.elementwise(x, "droppath", rate=m.options["rate"])),
     "Subsample": Kind("channels pool taps", _subsample),
     "TableConv2d": Kind("channels table kernel bias=True stride=1 dilation=1", _table_conv),
     "Scale": Kind("channels initial=1.0 bias=False shift=0.0", _scale),

@@ -11,7 +11,7 @@ from typing import Final
 from cnnspec.exchange.code_out.blueprint import Blueprint
 from cnnspec.exchange.code_out.body import Body, Turn, note_of
 from cnnspec.exchange.code_out.calls import Texts, assigned, call, literal, wrapped
-from cnnspec.exchange.code_out.keras_helpers import HELPERS, LOADER
+from cnnspec.exchange.code_out.keras_helpers import HELPERS, LOADER, WITH_ATTENTION
 from cnnspec.exchange.code_out.keras_words import CANNOT, WORDS, say
 from cnnspec.exchange.code_out.parts import BlockItem, Design, LayerItem, Loop, Value
 from cnnspec.exchange.code_out.pytorch import about, commented, drawn, sayings_of, taken
@@ -21,7 +21,7 @@ from cnnspec.network.graph import Network, Node
 
 RESERVED: Final = frozenset(
     {"name", "keras", "layers", "ops", "np", "n", "model", "inputs", "initializers", "make_model", *HELPERS,
-     "load_weights", "set_arrays", "arranged", "layers_of"}
+     "load_weights", "set_arrays", "arranged", "layers_of", "attention_arrays"}
 )  # fmt: skip
 PASSED: Final = ("relu", "leakyrelu", "elu", "gelu", "silu", "sigmoid", "tanh", "hardswish", "hardsigmoid",
                  "dropout", "identity")  # fmt: skip
@@ -241,7 +241,9 @@ def _loader(network: Network) -> str:
         "# Flatten runs row, column, channel in Keras, but channel, row, column in cnnspec:",
         "# the weights of these layers are put into Keras's order when they are taken.",
     ]
-    return "\n".join([*(why if rows else []), *table, LOADER.strip()])
+    has_attention = any(node.word == "attention" for node in network.layers)
+    loader = WITH_ATTENTION if has_attention else LOADER
+    return "\n".join([*(why if rows else []), *table, *([""] * 2 if has_attention else []), loader.strip()])
 
 
 def _head(network: Network, text: str) -> Iterator[str]:

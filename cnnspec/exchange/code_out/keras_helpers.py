@@ -113,6 +113,35 @@ class Scale(layers.Layer):
     def call(self, x):
         return x * self.weight + self.bias
 ''',
+    "Positions": '''
+class Positions(layers.Layer):
+    """Adds a trained number to each channel of each position."""
+
+    def build(self, shape):
+        begin = initializers.RandomNormal(stddev=0.02)
+        places = int(np.prod(shape[1:-1]))
+        self.weight = self.add_weight(shape=(places, shape[-1]), initializer=begin)
+
+    def call(self, x):
+        return x + ops.reshape(self.weight, x.shape[1:])
+''',
+    "ClassToken": '''
+class ClassToken(layers.Layer):
+    """Trained positions before those of a map or sequence."""
+
+    def __init__(self, count=1, **options):
+        super().__init__(**options)
+        self.count = count
+
+    def build(self, shape):
+        shape = (self.count, shape[-1])
+        self.weight = self.add_weight(shape=shape, initializer="zeros")
+
+    def call(self, x):
+        x = ops.reshape(x, (-1, int(np.prod(x.shape[1:-1])), x.shape[-1]))
+        tokens = ops.zeros_like(x[:, :1]) + self.weight
+        return ops.concatenate([tokens, x], axis=1)
+''',
     "Subsample": '''
 class Subsample(layers.Layer):
     """A window's sum times a trained factor, plus a trained term, a channel."""
@@ -181,7 +210,7 @@ def arranged(layer, values, shape):
         return np.moveaxis(values, (0, 1), (-2, -1))
     if "Conv" in type(layer).__name__ and "Table" not in type(layer).__name__:
         return np.moveaxis(values, (0, 1), (-1, -2)) if values.ndim > 2 else values
-    if isinstance(layer, layers.LayerNormalization):
+    if isinstance(layer, (layers.LayerNormalization, layers.RMSNormalization)):
         return np.moveaxis(values, 0, -1)
     return values.reshape(shape)
 
@@ -215,3 +244,30 @@ def load_weights(model, path):
     set_arrays(model, load_file(path))
     return model
 '''
+
+ATTENTION: Final = '''\
+def attention_arrays(layer, arrays):
+    """The arrays of an attention, which cnnspec keeps as PyTorch does, in Keras's order."""
+    if f"{layer.name}.in_proj_weight" in arrays:
+        parts = np.split(arrays[f"{layer.name}.in_proj_weight"], 3)
+    else:
+        parts = [arrays[f"{layer.name}.{n}_proj_weight"] for n in "qkv"]
+    heads, out = layer.num_heads, arrays[f"{layer.name}_out_proj.weight"]
+    kernels = [part.T.reshape(part.shape[1], heads, -1) for part in parts]
+    kernels.append(out.T.reshape(heads, -1, len(out)))
+    if f"{layer.name}.in_proj_bias" not in arrays:
+        return kernels
+    biases = np.split(arrays[f"{layer.name}.in_proj_bias"], 3)
+    biases = [each.reshape(heads, -1) for each in biases]
+    biases.append(arrays[f"{layer.name}_out_proj.bias"])
+    return [each for pair in zip(kernels, biases, strict=True) for each in pair]
+
+
+'''
+_LOOP: Final = "    for layer in layers_of(model):\n"
+WITH_ATTENTION: Final = ATTENTION + LOADER.replace(
+    _LOOP,
+    f"{_LOOP}        if isinstance(layer, layers.MultiHeadAttention):\n"
+    "            layer.set_weights(attention_arrays(layer, arrays))\n            continue\n",
+)
+"""The same for networks with attention."""

@@ -77,6 +77,8 @@ def _begins(place: Place, key: str = "kernel_initializer") -> tuple[Argument, ..
 def _kernel_of(place: Place, weight: Any) -> tuple[int, ...]:
     """The shape of Keras's kernel: its inputs and outputs are the last axes."""
     first, second, *sizes = weight.shape
+    if place.node.word == "attention":
+        return (place.channels, place.layer.heads, first // place.layer.heads)
     if place.node.word == "depthwise" and place.rank < 3:
         return (*sizes, place.channels, place.layer.multiplier)
     return (*sizes, second, first)
@@ -165,14 +167,15 @@ def _window(place: Place) -> tuple[Argument, Argument]:
     return first("kernel", kernel), at("strides", _sizes(place.axes, "stride"), kernel, "stride")
 
 
-def _pool_axes(place: Place) -> Any:
-    if not place.axes:
-        raise Wordless("its windows have several lengths, and Keras has pools of one alone")
-    return place.axes
+def _adaptive(place: Place, kind: str) -> Saying:
+    sizes = squeezed(per_axis("to", place.layer.to, place.rank))
+    return _made("{m}({x})", f"Adaptive{kind}Pooling{place.rank}D", first("to", sizes))
 
 
 def _choice(place: Place, sign: str = "") -> Saying:
-    axes = _pool_axes(place)
+    if getattr(place.layer, "to", None) is not None and not place.axes:
+        return _adaptive(place, "Max")
+    axes = place.axes
     if any(axis.dilation > 1 for axis in axes):
         raise Wordless("Keras's pools have no dilation")
     padding, padded = _padding(axes)
@@ -184,7 +187,9 @@ def _choice(place: Place, sign: str = "") -> Saying:
 
 
 def _average(place: Place) -> Saying:
-    axes = _pool_axes(place)
+    if place.layer.to is not None and not place.axes:
+        return _adaptive(place, "Average")
+    axes = place.axes
     rest = [(0, max(0, _rest(axis) - axis.after)) for axis in axes]
     ends = [(axis.before, axis.after) for axis in axes]
     make = f"AveragePooling{place.rank}D"
@@ -271,6 +276,33 @@ def _lrn(place: Place) -> Saying:
     return Saying(f"local_response_norm({{x}}, {options})", helpers=("local_response_norm",))
 
 
+def _rmsnorm(place: Place) -> Saying:
+    if not place.layer.affine or (place.rank and place.layer.over != "channels"):
+        raise Wordless("Keras's RMS norm scales, and is over the channels")
+    return _made("{m}({x})", "RMSNormalization", at("epsilon", place.layer.epsilon, 1e-6), *_frozen(place))
+
+
+def _attention(place: Place) -> Saying:
+    layer = place.layer
+    if not layer.scaled:
+        raise Wordless("Keras's attention divides by the root of a head's width")
+    width = layer.width or place.channels
+    other = "{1}" if len(place.inputs) > 1 else "{x}"
+    return _made(
+        f"{{m}}({{x}}, {other})", "MultiHeadAttention", first("heads", layer.heads),
+        first("key_dim", width // layer.heads), at("use_bias", layer.bias, True, "bias"), *_begins(place),
+        *_frozen(place),
+    )  # fmt: skip
+
+
+def _own(name: str, *fields: str) -> Sayer:
+    def say(place: Place) -> Saying:
+        arguments = (*(first(field, getattr(place.layer, field)) for field in fields), *_frozen(place))
+        return Saying(make=name, arguments=arguments, helpers=(name,))
+
+    return say
+
+
 def _prelu(place: Place) -> Saying:
     shared = tuple(range(1, place.rank + 1 + place.layer.shared))
     return _made("{m}({x})", "PReLU", at("shared_axes", shared or None, None), *_frozen(place))
@@ -336,16 +368,12 @@ WORDS: Final[dict[str, Sayer]] = {
     "hardswish": _activation("hard_silu"), "hardsigmoid": _activation("hard_sigmoid"),
     "softmax": _module("Softmax"), "batchnorm": _batchnorm, "layernorm": _layernorm,
     "groupnorm": _groupnorm, "instancenorm": _groupnorm, "lrn": _lrn,
-    **rearranging.KERAS,
+    **rearranging.KERAS, "rmsnorm": _rmsnorm, "attention": _attention,
+    "positions": _own("Positions"), "token": _own("ClassToken", "count"),
     "add": _merged("Add"), "multiply": _merged("Multiply"), "concat": _module("Concatenate"),
 }  # fmt: skip
 """Word -> what says it in Keras; a word left out is undecided."""
-_OTHERWISE: Final = "Keras keeps such weights in arrays of other shapes"
-CANNOT: Final = {
-    "medianpool": "Keras has no median pool",
-    "rmsnorm": "Keras's weights of a norm over a whole map lie otherwise",
-    **dict.fromkeys(("attention", "positions", "token"), _OTHERWISE),
-}
+CANNOT: Final = {"medianpool": "Keras has no median pool"}
 """Words that Keras cannot say, and why."""
 
 

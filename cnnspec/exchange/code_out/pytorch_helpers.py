@@ -79,6 +79,18 @@ def attend(attention, x, to=None):
     found, _ = attention(flat, other, other, need_weights=False)
     return found.transpose(1, 2).reshape(x.shape)
 ''',
+    "DropPath": '''
+class DropPath(nn.Module):
+    """Drops whole samples in training; the others grow by as much."""
+
+    def __init__(self, rate):
+        super().__init__()
+        self.rate = rate
+
+    def forward(self, x):
+        ones = x.new_ones(len(x), *(1 for _ in x.shape[1:]))
+        return x * F.dropout(ones, self.rate, self.training)
+''',
     "Positions": '''
 class Positions(nn.Module):
     """Adds a trained number to each channel of each position."""

@@ -75,13 +75,12 @@ def _rmsnorm(place: Place) -> Saying:
 
 
 def _torch_dropped(place: Place) -> Saying:
-    """Of channels PyTorch's own; of whole samples a dropout of ones, one for each sample."""
+    """Of channels PyTorch's own; of whole samples a class that the file holds."""
     rate = (first("rate", place.layer.rate),)
     if place.layer.part == "channel" and place.rank:
         return Saying(make=f"nn.Dropout{place.rank}d", arguments=rate)
     if place.layer.part == "sample":
-        ones = ", ".join(["len({x})", *("1" for _ in place.inputs[0])])
-        return Saying(f"{{x}} * {{m}}({{x}}.new_ones({ones}))", "nn.Dropout", rate)
+        return Saying(make="DropPath", arguments=rate, helpers=("DropPath",))
     return Saying(make="nn.Dropout", arguments=(at("p", place.layer.rate, 0.5, "rate"),))
 
 
