@@ -24,8 +24,8 @@ def set_values(parameter, text):
     "truncated_normal_": '''
 def truncated_normal_(weight, scale, fan):
     """Begins a weight at normal values, none two deviations out, of variance scale / fan."""
-    counts = dict(zip(("fan_in", "fan_out"), nn.init._calculate_fan_in_and_fan_out(weight)))
-    counts["fan_avg"] = (counts["fan_in"] + counts["fan_out"]) / 2
+    inputs, outputs = nn.init._calculate_fan_in_and_fan_out(weight)
+    counts = {"fan_in": inputs, "fan_out": outputs, "fan_avg": (inputs + outputs) / 2}
     deviation = (scale / counts[fan]) ** 0.5 / 0.87962566103423978
     nn.init.trunc_normal_(weight, std=deviation, a=-2 * deviation, b=2 * deviation)
 ''',
