@@ -71,15 +71,6 @@ def require(purpose: str, module: str, extra: str) -> None:
         raise SpecError.of("missing-extra", message, f"pip install 'cnnspec[{extra}]'")
 
 
-def check_forms(title: str, network: Network) -> None:
-    """Raises SpecError for what no format here can say yet: several inputs, shared weights."""
-    inputs = [(node, "it takes one input yet") for node in network.inputs[1:]]
-    shares = (node for node in network.layers if node.share or node.tied)
-    shared = [(node, f"it cannot share the weights of {node.share or node.tied} yet") for node in shares]
-    if inputs or shared:
-        raise unsupported(title, [*inputs, *shared])
-
-
 def unsupported(title: str, faults: Iterable[tuple[Node, str]]) -> SpecError:
     """The error of all layers that a format cannot say, each with the reason."""
     return SpecError(

@@ -243,7 +243,7 @@ def test_weights_that_no_part_can_reach_are_refused() -> None:
         keras.code(cnnspec.parse(text))
     tied = "input 4; e: dense 3; dense 4 tied=e"
     for write in CODES.values():
-        with pytest.raises(SpecError, match="turn the weights of e"):
+        with pytest.raises(SpecError, match="share the weights of e, transposed"):
             write(cnnspec.parse(tied))
 
 

@@ -185,7 +185,11 @@ def about(design: Design, network: Network, indent: int = 4) -> Iterator[str]:
 
 def drawn(title: str, network: Network, said: dict[int, Saying], reads: Any, reserved: Any) -> Blueprint:
     """The parts of a network; raises SpecError for weights that no program can share so."""
-    tied = [(node, f"it cannot turn the weights of {node.tied}") for node in network.layers if node.tied]
+    tied = [
+        (node, f"it cannot share the weights of {node.tied}, transposed, yet")
+        for node in network.layers
+        if node.tied
+    ]
     if tied:
         raise unsupported(title, tied)
     blueprint = Blueprint(network, said, reads, reserved)
