@@ -286,6 +286,8 @@ def _attention(place: Place) -> Saying:
     layer = place.layer
     if not layer.scaled:
         raise Wordless("Keras's attention divides by the root of a head's width")
+    if len(place.inputs[0]) != len(place.inputs[-1]):
+        raise Wordless("Keras attends from maps to maps and from sequences to sequences")
     width = layer.width or place.channels
     other = "{1}" if len(place.inputs) > 1 else "{x}"
     return _made(
