@@ -66,7 +66,7 @@ def _widened(place: Place, pattern: str) -> list[str]:
     return words
 
 
-def _between(sign: str, pattern: str) -> Sayer:
+def between(sign: str, pattern: str) -> Sayer:
     return lambda place: Saying(f" {sign} ".join(_widened(place, pattern)))
 
 
@@ -80,7 +80,7 @@ def _nested(call: str, pattern: str) -> Sayer:
     return say
 
 
-_FIRST: Final = "{{{n}}}[:, :, {axes}]"
+FIRST: Final = "{{{n}}}[:, :, {axes}]"
 _LAST: Final = "{{{n}}}[:, {axes}]"
 _VALUES: Final = ("abs", "exp", "log", "square", "sqrt")
 
@@ -93,8 +93,8 @@ PYTORCH: Final[dict[str, Sayer]] = {
     "softplus": lambda place: Saying(make="nn.Softplus", arguments=(at("beta", place.layer.beta, 1.0),)),
     "selu": _usual(lambda place: Saying(make="nn.SELU"), alpha=1.6732632423543772, gamma=1.0507009873554805),
     "mish": lambda place: Saying(make="nn.Mish"), "hardtanh": _clipped("torch.clamp", "min", "max"),
-    "subtract": _between("-", _FIRST), "divide": _between("/", _FIRST),
-    "maximum": _nested("torch.maximum", _FIRST), "minimum": _nested("torch.minimum", _FIRST),
+    "subtract": between("-", FIRST), "divide": between("/", FIRST),
+    "maximum": _nested("torch.maximum", FIRST), "minimum": _nested("torch.minimum", FIRST),
 }  # fmt: skip
 
 
@@ -111,6 +111,6 @@ KERAS: Final[dict[str, Sayer]] = {
     "softplus": _usual(_activation("softplus"), beta=1.0),
     "selu": _usual(_activation("selu"), alpha=1.6732632423543772, gamma=1.0507009873554805),
     "mish": _activation("mish"), "hardtanh": _clip,
-    "subtract": _between("-", _LAST), "divide": _between("/", _LAST),
+    "subtract": between("-", _LAST), "divide": between("/", _LAST),
     "maximum": _nested("ops.maximum", _LAST), "minimum": _nested("ops.minimum", _LAST),
 }  # fmt: skip

@@ -335,20 +335,6 @@ def _token(place: Place) -> Saying:
     return Saying(make="ClassToken", arguments=arguments, helpers=("ClassToken",))
 
 
-def _merged(sign: str) -> Sayer:
-    """Value by value; a vector of channels gets the map's axes."""
-
-    def say(place: Place) -> Saying:
-        rank = max(map(len, place.inputs)) - 1
-        words = []
-        for n, shape in enumerate(place.inputs):
-            missing = rank + 1 - len(shape)
-            words.append(f"{{{n}}}" + (f"[:, :, {', '.join(['None'] * missing)}]" if missing else ""))
-        return Saying(sign.join(words))
-
-    return say
-
-
 def _concat(place: Place) -> Saying:
     return Saying(f"torch.cat(({', '.join(f'{{{n}}}' for n in range(len(place.inputs)))}), dim=1)")
 
@@ -393,7 +379,8 @@ WORDS: Final[dict[str, Sayer]] = {
     "batchnorm": _batchnorm, "layernorm": _layernorm, "groupnorm": _groupnorm,
     "instancenorm": _instancenorm, "lrn": _lrn, **rearranging.PYTORCH, **arithmetic.PYTORCH,
     "attention": _attention, "positions": _positions, "token": _token,
-    "add": _merged(" + "), "multiply": _merged(" * "), "concat": _concat,
+    "add": arithmetic.between("+", arithmetic.FIRST),
+    "multiply": arithmetic.between("*", arithmetic.FIRST), "concat": _concat,
 }  # fmt: skip
 """Word -> what says it in PyTorch; a word left out is undecided."""
 
