@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tools import Command
+from tools import Command, coded_examples
 
 import cnnspec
 from cnnspec.diagnostics import SpecError
 from cnnspec.exchange.code_in.read import Selection, read_source
 from cnnspec.exchange.code_in.result import Read
 from cnnspec.exchange.code_out import keras, pytorch
-from cnnspec.resources import example_names
 from cnnspec.text import Source
 
 HERE = Path(__file__).parent
@@ -306,7 +305,7 @@ CODES = {"pytorch": pytorch.code, "keras": keras.code}
 
 
 @pytest.mark.parametrize("target", CODES)
-@pytest.mark.parametrize("name", example_names())
+@pytest.mark.parametrize("name", coded_examples())
 def test_what_we_write_reads_as_the_same(name: str, target: str) -> None:
     network = cnnspec.load(name)
     found = reading(CODES[target](network)).network

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from cases.registry import CASES
 from cases.single import network_of
+from tools import coded_examples
 
 import cnnspec
 from cnnspec.backends.numpy.initializers import INITIALIZERS
@@ -22,7 +23,6 @@ from cnnspec.exchange.code_out import keras, keras_words, pytorch, pytorch_words
 from cnnspec.layers.base import INITIAL_SYNONYMS
 from cnnspec.layers.registry import LAYERS
 from cnnspec.network.graph import Network
-from cnnspec.resources import example_names
 from cnnspec.text import Source
 
 pytestmark = [
@@ -67,7 +67,7 @@ def test_all_that_cannot_be_said_is_named_at_once() -> None:
 
 
 @pytest.mark.parametrize("target", CODES)
-@pytest.mark.parametrize("name", example_names())
+@pytest.mark.parametrize("name", coded_examples())
 def test_a_second_export_is_the_first(name: str, target: str) -> None:
     assert CODES[target](cnnspec.load(name)) == CODES[target](cnnspec.load(name))
 
@@ -77,7 +77,7 @@ def test_what_is_written_is_clean_and_formatted(target: str, tmp_path: Path) -> 
     ruff = shutil.which("ruff", path=str(Path(sys.executable).parent))
     if ruff is None:
         pytest.skip("needs ruff")
-    for name in example_names():
+    for name in coded_examples():
         (tmp_path / f"{name}.py").write_text(CODES[target](cnnspec.load(name)))
     for command in (["check", "--isolated"], ["format", "--check", "--diff", "--isolated"]):
         done = subprocess.run([ruff, *command, str(tmp_path)], capture_output=True, text=True, check=False)
@@ -157,8 +157,8 @@ def agree(network: Network, target: str, tmp_path: Path, tolerance: float) -> No
     assert off(found, outputs_of(engine, images)) < tolerance
 
 
-CI = [name for name in example_names() if SMALL.get(name) != ""]
-LARGE = [name for name in example_names() if name in SMALL]
+CI = [name for name in coded_examples() if SMALL.get(name) != ""]
+LARGE = [name for name in coded_examples() if name in SMALL]
 
 
 @pytest.mark.torch
