@@ -8,13 +8,14 @@ flat one is.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final, TypeAlias
 
 from cnnspec.diagnostics import SpecError
 from cnnspec.document import Document
-from cnnspec.layers.base import Family, show
+from cnnspec.layers.base import Family, Shape, show
 from cnnspec.layers.writing import NAME, number_text, sentence
 from cnnspec.network.graph import Network, Node
 from cnnspec.network.write import legal_name, write
@@ -24,8 +25,12 @@ from cnnspec.text import Source
 
 NOWHERE: Final = -1
 """Before the inputs."""
-LEAST_REPEATED: Final = 3
-"""Layers that a repeat must hold."""
+MOST_RECOVERED: Final = 5_000
+"""Layers up to which branches and repeats are looked for."""
+LEAST_SAVED: Final = 3
+"""Layers that a repeat must save."""
+COMMUTES: Final = frozenset({"add", "multiply", "maximum", "minimum"})
+"""Merges of two that are exactly the same the other way round."""
 LONGEST_UNIT: Final = 40
 """Sentences in a run that is looked for again."""
 FOLLOWING: Final = (Family.ACTIVATION, Family.NORM, Family.DROPOUT)
@@ -55,6 +60,8 @@ def recover(network: Network, labels: Mapping[str, str] | None = None) -> Recove
     Networks are made from layers by ``network.assemble``; the spec elaborates to the same graph. ``labels``
     are the names that a person gave the layers, by the names they have in the network.
     """
+    if len(network.layers) > MOST_RECOVERED:
+        return _flat(network)
     writer = _SpecWriter(network, labels or {})
     try:
         text = format_source(Source("<spec>", writer.text()))
@@ -64,6 +71,10 @@ def recover(network: Network, labels: Mapping[str, str] | None = None) -> Recove
     if found is not None and _same(network, found, writer.order):
         names = {network.nodes[n].name: node.name for n, node in zip(writer.order, found.layers, strict=True)}
         return Recovered(text, names)
+    return _flat(network)
+
+
+def _flat(network: Network) -> Recovered:
     return Recovered(write(network), {node.name: node.name for node in network.layers})
 
 
@@ -76,12 +87,18 @@ def _same(network: Network, found: Network, order: list[int]) -> bool:
     named = {network.nodes[n].name: found.nodes[at].name for n, at in place.items()}
     ends = [(place[each.node], each.weight) for each in network.outputs]
     return ends == [(each.node, each.weight) for each in found.outputs] and all(
-        tuple(place[i] for i in network.nodes[n].inputs) == node.inputs
+        _reads(node.word, (place[i] for i in network.nodes[n].inputs)) == _reads(node.word, node.inputs)
         and network.nodes[n].output == node.output
         and _alike(network.nodes[n], node)
         and named.get(network.nodes[n].share or "") == node.share
+        and named.get(network.nodes[n].tied or "") == node.tied
         for n, node in zip(order, found.layers, strict=True)
     )
+
+
+def _reads(word: str, inputs: Iterable[int]) -> list[int]:
+    """The layers read; in order where a merge has one."""
+    return sorted(inputs) if word in COMMUTES else list(inputs)
 
 
 def _alike(one: Node, other: Node) -> bool:
@@ -210,6 +227,17 @@ class _SpecLine:
     fixed: bool = False
     """Whether it names another layer or has a name that another one needs."""
     label: str = ""
+    before: Shape = ()
+    after: Shape = ()
+    """What flows in and out."""
+    begins: int = 1
+    """How gladly a person would begin a unit with it."""
+    turned: str = ""
+    """The same where a way around a branch stands on its other side; a sum has no order."""
+
+    @property
+    def is_free(self) -> bool:
+        return not (self.fixed or self.label)
 
 
 class _SpecWriter:
@@ -229,8 +257,11 @@ class _SpecWriter:
 
     def text(self) -> str:
         head = [f"network {self.network.name}", ""] if self.network.name else []
-        lines = repeated(list(self._lines(self.items, top=True)))
+        lines = repeated(called(self.lines()))
         return "\n".join([*head, *self._inputs(), *_joined(lines), *self._heads()]) + "\n"
+
+    def lines(self) -> list[_SpecLine]:
+        return list(self._lines(self.items, top=True))
 
     def _inputs(self) -> Iterator[str]:
         for node in self.network.inputs:
@@ -244,7 +275,11 @@ class _SpecWriter:
     def _needed(self) -> set[int]:
         """The layers that a sentence has to name."""
         found = {output.node for output in self.network.outputs[1:]}
-        found |= {self.network.by_name[node.share].index for node in self.network.layers if node.share}
+        found |= {
+            self.network.by_name[owner].index
+            for node in self.network.layers
+            if (owner := node.share or node.tied)
+        }
         current = self.begins
         for item in self.items:
             found |= {_start(item)} if _start(item) != current else set()
@@ -270,19 +305,26 @@ class _SpecWriter:
         node = _end(item)
         label = self.labels.get(node.name, "")
         if isinstance(item, _Meeting):
-            paths = [list(self._lines(path)) for path in item.paths]
-            inner = " ".join(f"| {' -> '.join(map(_full, repeated(path)))}" for path in paths)
+            paths = [called(list(self._lines(path)), inside=True) for path in item.paths]
+            inside = [f"| {' -> '.join(map(_full, repeated(path)))}" for path in paths]
+            text, turned = (f"{sentence(node.layer)} {{ {' '.join(way)} }}" for way in (inside, inside[::-1]))
+            if not (node.word in COMMUTES and len(paths) == 2 and [] in paths):
+                turned = ""
             self.order.append(node.index)
             fixed = node.index in self.needed or any(line.fixed for path in paths for line in path)
             count = 1 + sum(line.layers for path in paths for line in path)
-            return _SpecLine(f"{sentence(node.layer)} {{ {inner} }}", count, fixed=fixed, label=label)
+            before = self.network.nodes[item.start].output
+            return _SpecLine(text, count, False, fixed, label, before, node.output, turned=turned)
         self.order.append(node.index)
         others = [self._name(n) for n in node.inputs[1:]]
         referred = dict(zip(node.layer.references, others, strict=False))
-        share = [f"share={self.labels[node.share]}"] if node.share else []
+        owner = node.share or node.tied
+        share = [f"{'share' if node.share else 'tied'}={self.labels[owner]}"] if owner else []
         text = " ".join([sentence(node.layer, referred), *others[len(referred) :], *share])
         fixed = node.index in self.needed or bool(others) or bool(share)
-        return _SpecLine(text, 1, node.layer.family in FOLLOWING, fixed, label)
+        follows = node.layer.family in FOLLOWING
+        begins = 0 if follows or node.layer.family is Family.POOL else 1 + (node.word == "depthwise")
+        return _SpecLine(text, 1, follows, fixed, label, node.input_shapes[0], node.output, begins)
 
     def _name(self, index: int) -> str:
         node = self.network.nodes[index]
@@ -329,7 +371,8 @@ def repeated(lines: list[_SpecLine]) -> list[_SpecLine]:
     best = max(_runs(lines), default=None)
     if best is None:
         return lines
-    _, start, size, count = best
+    _, _, start, size, count = best
+    start = -start
     unit = lines[start : start + size]
     body = " -> ".join(line.text for line in repeated(unit))
     layers = sum(line.layers for line in unit) * count
@@ -337,17 +380,78 @@ def repeated(lines: list[_SpecLine]) -> list[_SpecLine]:
     return [*repeated(lines[:start]), line, *repeated(lines[start + size * count :])]
 
 
-def _runs(lines: list[_SpecLine]) -> Iterator[tuple[int, int, int, int]]:
-    """(layers saved, −start, …) of every run that is worth a repeat."""
-    texts = [None if line.fixed else line.text for line in lines]
+def _runs(lines: list[_SpecLine]) -> Iterator[tuple[int, int, int, int, int]]:
+    """(layers saved, how well it begins, −start, size, count) of every run that is worth a repeat."""
+    texts = [line.text if line.is_free else None for line in lines]
     for size in range(1, min(LONGEST_UNIT, len(lines) // 2) + 1):
         start = 0
         while start + 2 * size <= len(lines):
             unit, count = texts[start : start + size], 1
             while None not in unit and texts[start + size * count : start + size * (count + 1)] == unit:
                 count += 1
-            layers = sum(line.layers for line in lines[start : start + size])
-            if count > 1 and layers >= LEAST_REPEATED:
-                yield layers * (count - 1), start, size, count
+            saved = sum(line.layers for line in lines[start : start + size]) * (count - 1)
+            if saved >= LEAST_SAVED:
+                end, more = start + size * count, 0
+                while more < size - 1 and end + more < len(texts) and texts[end + more] == unit[more]:
+                    more += 1
+                for place in range(start, start + more + 1):
+                    yield saved, lines[place].begins, -place, size, count
                 start += size * (count - 1)
             start += 1
+
+
+# Blocks that every spec may use ----------------------------------------------------------
+
+BLOCKS: Final = (
+    ("add", 2, "residual {channels}{stride}"), ("add", 2, "bottleneck {quarter}{stride}"),
+    ("add", 1, "inverted_residual {channels}"), ("multiply", 1, "squeeze_excite"),
+    ("multiply", 1, "squeeze_excite 4"), ("multiply", 1, "squeeze_excite 8"),
+    ("conv", 8, "inverted_residual {channels}{stride}"),
+    ("depthwise", 5, "inverted_residual {channels}{stride} expansion=1"),
+)  # fmt: skip
+"""By the word that a use of a block may begin with: how many lines it then has, and how it is called."""
+
+
+UNITS: Final = ("conv", "depthwise")
+"""Words that begin a block only in the main chain: within a branch they are the middle of one."""
+
+
+def called(lines: list[_SpecLine], *, inside: bool = False) -> list[_SpecLine]:
+    """The same with runs of lines that a known block stands for as uses of it."""
+    found: list[_SpecLine] = []
+    at = 0
+    while at < len(lines):
+        use = _use(lines, at, inside)
+        found.append(lines[at] if use is None else use[0])
+        at += 1 if use is None else use[1]
+    return found
+
+
+def _use(lines: list[_SpecLine], at: int, inside: bool) -> tuple[_SpecLine, int] | None:
+    """A use of a block in place of the lines from here on, and how many they are."""
+    word = lines[at].text.split(" ", 1)[0]
+    for first, count, call in BLOCKS:
+        run = lines[at : at + count]
+        if first != word or len(run) < count or len(run[0].before) != 3 or (inside and word in UNITS):
+            continue
+        if not all(line.is_free for line in run):
+            continue
+        before, after = run[0].before, run[-1].after
+        stride = before[0] // after[0] if len(after) == 3 else 1
+        given = f" stride={stride}" if stride > 1 else ""
+        text = call.format(channels=after[-1], quarter=after[-1] // 4, stride=given)
+        rest = tuple(line.text for line in run[1:])
+        if _expanded(text, before) in ((run[0].text, *rest), (run[0].turned, *rest)):
+            layers = sum(line.layers for line in run)
+            return _SpecLine(text, layers, before=before, after=after), count
+    return None
+
+
+@lru_cache(maxsize=1024)
+def _expanded(call: str, shape: Shape) -> tuple[str, ...]:
+    """The lines that a use of a block stands for; none where it cannot stand here."""
+    try:
+        network = Document(Source("<block>", f"input {show(shape)}\n{call}\n")).whole_network
+    except SpecError:
+        return ()
+    return tuple(line.text for line in _SpecWriter(network, {}).lines())

@@ -21,7 +21,7 @@ from cnnspec.diagnostics import SpecError
 from cnnspec.files import opened, read_bytes, refuse_links
 from cnnspec.text import printable
 
-MOST_NODES: Final = 50_000
+MOST_NODES: Final = 20_000
 """Nodes, and as many initializers; the largest published convolutional networks have some thousands."""
 MOST_VALUES: Final = 2_000_000_000
 """Values of all weights."""

@@ -12,7 +12,11 @@ from cnnspec.exchange.onnx_in.file import KINDS
 from cnnspec.exchange.onnx_in.values import Array
 
 MOST_FOLDED: Final = 200_000_000
-"""Values that a constant computed here may have."""
+"""Values that a constant computed here may have, where it is seen otherwise only and takes no memory."""
+MOST_MADE: Final = 25_000_000
+"""Values that are computed anew."""
+SEEN: Final = frozenset({"ConstantOfShape", "Expand", "Flatten", "Identity", "Reshape", "Slice", "Squeeze",
+                         "Transpose", "Unsqueeze"})  # fmt: skip
 Attributes = Mapping[str, Any]
 Fold = Callable[..., Any]
 
@@ -89,30 +93,31 @@ def _gather(given: Sequence[Array], attributes: Attributes) -> Any:
 
 def _constant_of_shape(given: Sequence[Array], attributes: Attributes) -> Any:
     value = attributes.get("value")
-    return np.full(_bounded(given[0]), 0 if value is None else value.ravel()[0], _kind(value))
+    one = np.asarray(0 if value is None else value.ravel()[0], _kind(value))
+    return np.broadcast_to(one, _bounded(given[0], MOST_FOLDED))
 
 
 def _kind(value: Array | None) -> Any:
     return np.dtype("f4") if value is None else value.dtype
 
 
-def _bounded(sizes: Any) -> list[int]:
+def _bounded(sizes: Any, most: int = MOST_MADE) -> list[int]:
     found = [int(size) for size in np.ravel(sizes)]
-    if min(found, default=0) < 0 or prod(found) > MOST_FOLDED:
+    if min(found, default=0) < 0 or prod(found) > most:
         raise ValueError(f"it asks for {tuple(found)} values")
     return found
 
 
 def _range(given: Sequence[Array], attributes: Attributes) -> Any:
     start, stop, step = (float(each.ravel()[0]) for each in given)
-    if step == 0 or (stop - start) / step > MOST_FOLDED:
+    if step == 0 or (stop - start) / step > MOST_MADE:
         raise ValueError("it counts too far")
     return np.arange(start, stop, step).astype(given[0].dtype)
 
 
 def _expand(given: Sequence[Array], attributes: Attributes) -> Any:
-    sizes = np.broadcast_shapes(given[0].shape, tuple(_bounded(given[1])))
-    return np.broadcast_to(given[0], _bounded(sizes))
+    sizes = np.broadcast_shapes(given[0].shape, tuple(_bounded(given[1], MOST_FOLDED)))
+    return np.broadcast_to(given[0], _bounded(sizes, MOST_FOLDED))
 
 
 def _tile(given: Sequence[Array], attributes: Attributes) -> Any:
@@ -186,10 +191,11 @@ FOLDS: Final[Mapping[str, Fold]] = {
 
 def fold(kind: str, given: Sequence[Array], attributes: Attributes) -> Array:
     """The result of an operator on constants; raises ValueError where it has none within bounds."""
-    if sum(each.size for each in given if each is not None) > MOST_FOLDED:
+    most = MOST_FOLDED if kind in SEEN else MOST_MADE
+    if sum(each.size for each in given if each is not None) > most:
         raise ValueError("its constants are too large")
     try:
-        _bounded(np.broadcast_shapes(*(each.shape for each in given if each is not None)))
+        _bounded(np.broadcast_shapes(*(each.shape for each in given if each is not None)), most)
     except ValueError:
         if kind in BROADCAST:
             raise
@@ -198,7 +204,7 @@ def fold(kind: str, given: Sequence[Array], attributes: Attributes) -> Array:
             found = np.asarray(FOLDS[kind](list(given), attributes))
         except (IndexError, KeyError, TypeError, OverflowError, MemoryError) as error:
             raise ValueError(f"its constants do not fit together ({error})") from error
-    if found.size > MOST_FOLDED:
+    if found.size > most:
         raise ValueError(f"its result has {found.size:,} values")
     return found
 

@@ -69,7 +69,7 @@ def _own(file: OnnxFile) -> Imported | None:
     try:
         network = Document(Source("<spec>", text)).whole_network
         arrays = {tensor.name: tensor for tensor in file.model.graph.initializer}
-        declared = {name: each for node in network.layers for name, each in node.weights.items()}
+        declared = network.weights
         weights = {name: file.array(arrays[name]) for name in declared}
         is_of_size = all(values.shape == declared[name].shape for name, values in weights.items())
         return (
@@ -309,7 +309,15 @@ def _network(builder: GraphReader, graph: Any, start: dict[str, Shape]) -> Netwo
     parts = _sharing(builder, _used(builder, {part for _, part, _ in ends}))
     name = _title(graph.name)
     network = assemble(name, start, parts, ends)
-    builder.weights = {part.name: builder.weights[part.name] for part in parts if not part.share}
+    builder.weights = {
+        part.name: {
+            name: values
+            for name, values in builder.weights[part.name].items()
+            if not part.tied or name != "weight"
+        }
+        for part in parts
+        if not part.share
+    }
     return network
 
 
@@ -319,7 +327,7 @@ def _sharing(builder: GraphReader, parts: list[NamedLayer]) -> list[NamedLayer]:
     Equal numbers are shared ones where they vary, as trained ones do, or where the file holds them once.
     """
     owners: dict[tuple[Any, ...], str] = {}
-    found = []
+    found: list[NamedLayer] = []
     for part in parts:
         arrays = sorted(builder.weights[part.name].items())
         if arrays:
@@ -327,9 +335,20 @@ def _sharing(builder: GraphReader, parts: list[NamedLayer]) -> list[NamedLayer]:
             held = () if varies else builder.sources.get(part.name) or (part.name,)
             same = tuple((name, values.shape, blake2b(values.data).digest()) for name, values in arrays)
             owner = owners.setdefault((part.layer.word, same, held), part.name)
-            part = part if owner == part.name else replace(part, share=owner)
+            part = replace(part, share=owner) if owner != part.name else _tied(builder, part, found)
         found.append(part)
     return found
+
+
+def _tied(builder: GraphReader, part: NamedLayer, before: list[NamedLayer]) -> NamedLayer:
+    """A dense layer, said to be tied to an earlier one whose weight it uses transposed."""
+    source = builder.sources.get(part.name, ())[:1]
+    for other in before if part.layer.word == "dense" and source else ():
+        if other.layer.word != "dense" or builder.sources.get(other.name, ())[:1] != source or other.tied:
+            continue
+        if np.array_equal(builder.weights[other.name]["weight"], builder.weights[part.name]["weight"].T):
+            return replace(part, tied=other.name)
+    return part
 
 
 def _title(name: str) -> str:
