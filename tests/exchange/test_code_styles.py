@@ -98,6 +98,15 @@ def test_a_style_is_read(style: str) -> None:
     assert params(reading(text, asked)) == count
 
 
+@pytest.mark.parametrize("what, word", [
+    ("keras.ops.abs(x)", "abs"), ("x / 2", "scale 0.5"), ("1 - x", "scale -1 shift=1"), ("x ** 2", "square"),
+    ("x / x", "divide"), ("x ** 3", "power 3"), ("keras.ops.sqrt(x)", "sqrt"),
+])  # fmt: skip
+def test_arithmetic_of_keras_tensors_is_read(what: str, word: str) -> None:
+    text = f"{KERAS}i = keras.Input((4,))\nx = layers.Dense(3)(i)\nm = keras.Model(i, {what})\n"
+    assert word in reading(text).text
+
+
 def test_several_inputs_and_shared_weights_are_read() -> None:
     text = STYLES["an encoder used twice"][0]
     network = reading(text).network

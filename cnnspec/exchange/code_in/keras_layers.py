@@ -710,7 +710,10 @@ KINDS: dict[str, KerasKind] = {
     "Concatenate": KerasKind("axis=-1", merge("concat")), "Subtract": KerasKind("", merge("subtract")),
     "Maximum": KerasKind("", merge("maximum")), "Minimum": KerasKind("", merge("minimum")),
     "pad": KerasKind("pad_width mode='constant' constant_values=None", pad),
-    "slice": KerasKind("start stop", slices),
+    "slice": KerasKind("start stop", slices), "Divide": KerasKind("", merge("divide")),
+    "by number": KerasKind("by shift", curve("scale", by="by", shift="shift")),
+    "power": KerasKind("exponent", curve("power", exponent="exponent")),
+    **{word: KerasKind("", curve(word)) for word in ("abs", "square", "sqrt", "exp", "log")},
 }  # fmt: skip
 """By their names in ``keras.layers``; the last rows are operations on tensors."""
 # Those of files that cnnspec wrote -------------------------------------------------------

@@ -448,13 +448,34 @@ class KerasLibrary(Library):
         return KerasTensor(KerasLayer("slice", bounds, "", self.reader.span(self.node)), (value,))
 
     def binary(self, sign: type, left: Any, right: Any) -> Any:
-        kinds = {ast.Add: "Add", ast.Mult: "Multiply", ast.Sub: "Subtract"}
+        kinds = {ast.Add: "Add", ast.Mult: "Multiply", ast.Sub: "Subtract", ast.Div: "Divide"}
         if not isinstance(left, KerasTensor) and not isinstance(right, KerasTensor):
             return NotImplemented
+        if (found := _with_number(sign, left, right)) is not None:
+            assert self.reader is not None
+            layer = KerasLayer(*found, "", self.reader.span(self.node))
+            return KerasTensor(layer, (left if isinstance(left, KerasTensor) else right,))
         if sign not in kinds or not (isinstance(left, KerasTensor) and isinstance(right, KerasTensor)):
             raise NotFollowed("arithmetic of a tensor and something else has no counterpart here")
         assert self.reader is not None
         return KerasTensor(KerasLayer(kinds[sign], {}, "", self.reader.span(self.node)), (left, right))
+
+
+def _with_number(sign: type, left: Any, right: Any) -> tuple[str, dict[str, Any]] | None:
+    """The layer that a tensor and a number make; None for two tensors and all else."""
+    is_first = isinstance(left, KerasTensor)
+    number = right if is_first else left
+    if type(number) not in (int, float):
+        return None
+    n = float(number)
+    if sign is ast.Pow and is_first:
+        return ("square", {}) if n == 2 else ("power", {"exponent": n})
+    ways = {ast.Add: (1.0, n), ast.Mult: (n, 0.0), ast.Sub: (1.0, -n) if is_first else (-1.0, n)}
+    if sign is ast.Div and is_first and n:
+        ways[ast.Div] = (1 / n, 0.0)
+    if sign not in ways:
+        return None
+    return "by number", dict(zip(("by", "shift"), ways[sign], strict=True))
 
 
 def models_within(value: KerasModel) -> Iterator[KerasModel]:
