@@ -36,6 +36,7 @@ check: $(VENV)/.ready
 bench: $(VENV)/.torch
 	$(BIN)/python -m pip install --quiet --editable ".[bench]"
 	$(BIN)/python -m benchmarks -o docs/benchmarks.md
+	$(BIN)/python -m benchmarks.growth -o docs/benchmarks.md
 	$(BIN)/python docs/make_readme.py
 
 pictures: $(VENV)/.ready

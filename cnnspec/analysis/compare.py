@@ -20,6 +20,8 @@ from cnnspec.upward import upward
 
 LARGEST: Final = 3000
 """Layers up to which a changed stretch is aligned by structure; longer ones go by name."""
+MOST_PAIRS: Final = 100_000
+"""Pairs of equal layers up to which it is: each is looked at for every stretch that stays: half a second."""
 
 FIGURES: Final = ("params", "buffers", "multiplies", "additions", "elementwise", "flops", "activation_bytes")
 
@@ -153,6 +155,10 @@ def _align_middle(before: Sequence[Row], after: Sequence[Row]) -> Iterator[Pair]
         yield from _by_name(before, after)
         return
     one, two = ([row.node.layer for row in rows] for rows in (before, after))
+    times = Counter(two)
+    if sum(count * times[layer] for layer, count in Counter(one).items()) > MOST_PAIRS:
+        yield from _by_name(before, after)
+        return
     matcher = SequenceMatcher(None, one, two, autojunk=False)
     for tag, a, b, c, d in matcher.get_opcodes():
         if tag == "equal":

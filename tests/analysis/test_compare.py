@@ -100,6 +100,14 @@ def test_very_long_networks_are_aligned_by_name() -> None:
     assert found.count("changed") == 3402
 
 
+def test_long_networks_of_few_kinds_are_aligned_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cnnspec.analysis.compare.SequenceMatcher", None)
+    before = "input 8x8x4; repeat 400 { conv 4 3x3 padding=1 -> relu }"
+    found, told = pairs(before, before.replace("3x3 padding=1", "1x1"))
+    assert found.count("changed") == 400
+    assert {"changed", "same"} == {status for status, *_ in told}
+
+
 def test_the_text_folds_added_blocks_and_can_show_all() -> None:
     found = compare(cnnspec.analyze(cnnspec.load("resnet50")), cnnspec.analyze(cnnspec.load("resnet101")))
     text = view.render(found)

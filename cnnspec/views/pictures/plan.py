@@ -78,6 +78,11 @@ class Card:
         return self.rows[0].family
 
     @property
+    def is_column(self) -> bool:
+        """Whether it is as wide as the others of its cluster."""
+        return self.kind in ("layers", "block")
+
+    @property
     def lines(self) -> list[list[CardRow]]:
         """The rows as they stand: the main one, then followers, side by side where there is room."""
         main, *followers = self.rows
@@ -160,11 +165,10 @@ class Plan:
         cards = {card.key: card for card in self.cards}
         found = {}
         for cluster in self.root.walk():
-            layers = [cards[key] for key in cluster.cards if cards[key].kind in ("layers", "block")]
-            common = max((card.width for card in layers), default=NARROWEST)
-            for key in cluster.cards:
-                card = cards[key]
-                found[key] = (common if card in layers else card.width, card.height)
+            inside = [cards[key] for key in cluster.cards]
+            common = max((card.width for card in inside if card.is_column), default=NARROWEST)
+            for card in inside:
+                found[card.key] = (common if card.is_column else card.width, card.height)
         return found
 
 
