@@ -17,7 +17,7 @@ from cnnspec.layers.base import Family, show
 from cnnspec.layers.writing import sentence
 from cnnspec.teaching.stepping import Step, Stepping
 from cnnspec.teaching.symbols import Array
-from cnnspec.teaching.working import beyond
+from cnnspec.teaching.window import beyond
 from cnnspec.views.pictures.font import shorten, text_width, wrap
 from cnnspec.views.pictures.palette import Theme
 from cnnspec.views.pictures.svg import SvgWriter, number

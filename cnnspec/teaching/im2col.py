@@ -13,7 +13,8 @@ from cnnspec.network.graph import Node
 from cnnspec.teaching.handwriting import Hand, HandTex
 from cnnspec.teaching.stepping import stepping
 from cnnspec.teaching.symbols import Array
-from cnnspec.teaching.working import NotWritten, Values, channels_read
+from cnnspec.teaching.window import channels_read
+from cnnspec.teaching.working import NotWritten, Values
 from cnnspec.views.terminal.arrays import NumberFormat
 from cnnspec.views.terminal.paint import folded
 

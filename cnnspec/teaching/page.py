@@ -11,7 +11,8 @@ from cnnspec.notation import Style
 from cnnspec.teaching.grid import draw
 from cnnspec.teaching.handwriting import Hand, HandTex, decimal
 from cnnspec.teaching.symbols import Array, Cell
-from cnnspec.teaching.working import Working, beyond
+from cnnspec.teaching.window import beyond
+from cnnspec.teaching.working import Working
 from cnnspec.views.terminal.arrays import NumberFormat
 
 GAP: Final = 4

@@ -25,14 +25,8 @@ from cnnspec.network.graph import Network, Node
 from cnnspec.teaching.handwriting import Hand, decimal
 from cnnspec.teaching.page import steps
 from cnnspec.teaching.symbols import Array
-from cnnspec.teaching.working import (
-    MOST_PRODUCTS,
-    Values,
-    channels_read,
-    kernel_of,
-    products,
-    working,
-)
+from cnnspec.teaching.window import channels_read, kernel_of
+from cnnspec.teaching.working import MOST_PRODUCTS, Values, products, working
 
 MOST_PLACES: Final = 1000
 """Positions of a window that are shown one after another."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import product
 from typing import Any, Final, Protocol
 
 import numpy as np
@@ -15,12 +14,11 @@ from cnnspec.backends.numpy.reference import DEFINITIONS
 from cnnspec.backends.numpy.reference.definition import Back, LayerCall
 from cnnspec.formula import UNASKED, Formula, Number, Product, Sum, Symbol, formula
 from cnnspec.layers.base import Family
-from cnnspec.layers.pool import Pooling
-from cnnspec.layers.window import Axis, Sliding
 from cnnspec.network.graph import Network, Node
 from cnnspec.teaching.handwriting import tidy
 from cnnspec.teaching.laws import WRITTEN, Asked
 from cnnspec.teaching.symbols import Array, Cell, cells
+from cnnspec.teaching.window import filter_at, kernel_of, taps_of
 
 MOST_PRODUCTS: Final = 20_000_000
 """Multiplies of a layer whose values can be worked out by hand: a few seconds."""
@@ -190,7 +188,7 @@ def working(values: Values, node: Node, place: tuple[int, ...], turned: bool = F
         result = _formula(values, node, place, reads, moves, turned)
         if result is UNASKED:  # a weight that moves nothing on the numbers that were tried
             result = _formula(values, node, place, [np.ones_like(one) for one in reads], _all(moves), turned)
-    taps, kernel = _taps(node, inputs[0], place), kernel_of(node, weights, place)
+    taps, kernel = taps_of(node, inputs[0], place), kernel_of(node, weights, place)
     computed = None
     if turned and kernel is not None:
         kernel, computed = _turn(kernel, 1), float(values.maps[node.index][place])
@@ -241,7 +239,7 @@ def _picked(values: Values, node: Node, xs: list[Array], place: tuple[int, ...])
     """The law of a pool that chooses, of what its window sees."""
     taps = [
         tap
-        for tap in _taps(node, xs[0], place)
+        for tap in taps_of(node, xs[0], place)
         if all(0 <= n < size for n, size in zip(tap, xs[0].shape[1:], strict=True))
     ]
     read = [xs[0][(place[0], *tap)] for tap in taps]
@@ -329,7 +327,7 @@ def _concerned(
         reads[0][place] = True
     if node.word in PICKS:
         reads[0][...] = False
-        for tap in _taps(node, inputs[0], place):
+        for tap in taps_of(node, inputs[0], place):
             if all(0 <= n < size for n, size in zip(tap, inputs[0].shape[1:], strict=True)):
                 reads[0][(place[0], *tap)] = True
     moves = {name: dw[name] != 0 if name in dw else np.ones(ws[name].shape, bool) for name in ws}
@@ -342,65 +340,3 @@ def _concerned(
 CHOOSES: Final = frozenset({"max", "maximum", "minimum", "l2norm", "prelu"})
 """Layers of which all values are written: which of them pass depends on the numbers."""
 PICKS: Final = frozenset({"maxpool", "minpool", "medianpool", "globalmaxpool"})
-
-
-def _taps(node: Node, inputs: Array, place: tuple[int, ...]) -> tuple[tuple[int, ...], ...]:
-    """The input rows and columns under the window, those in the padding too; none where nothing slides."""
-    if getattr(node.layer, "to", None) is not None and isinstance(node.layer, Pooling):
-        shares = zip(place[1:], inputs.shape[1:], node.output[:-1], strict=True)
-        return tuple(product(*(range(o * i // n, -(-(o + 1) * i // n)) for o, i, n in shares)))
-    slides = isinstance(node.layer, (Sliding, Pooling)) and hasattr(node.layer, "axes")
-    axes = node.layer.axes(node.input_shapes) if slides else ()  # type: ignore[attr-defined]
-    if (
-        not all(isinstance(axis, Axis) for axis in axes)
-        or node.word == "upconv"
-        or len(axes) < len(place) - 1
-    ):
-        return ()
-    starts = [n * axis.stride - axis.before for n, axis in zip(place[1:], axes, strict=True)]
-    steps = np.ndindex(*(axis.kernel for axis in axes))
-    return tuple(
-        tuple(start + step * axis.dilation for start, step, axis in zip(starts, tap, axes, strict=True))
-        for tap in steps
-    )
-
-
-def kernel_of(node: Node, weights: Mapping[str, Array], place: tuple[int, ...]) -> Array | None:
-    """The filter that gives the place's channel, by the channels it reads: channels, rows, columns."""
-    where = filter_at(node, place[0])
-    return None if where is None else np.asarray(weights["weight"][where])
-
-
-def filter_at(node: Node, channel: int) -> Any:
-    """Where a channel's filter stands in the array of weights; None for a layer without filters."""
-    layer = node.layer
-    if node.word not in ("conv", "depthwise", "upconv"):
-        return None
-    if node.word == "upconv":
-        each = layer.filters // layer.groups  # type: ignore[attr-defined]
-        return list(channels_read(node, channel)), channel % each
-    if table := getattr(layer, "connections", None) and layer.table():  # type: ignore[attr-defined]
-        start = sum(map(len, table[:channel]))
-        return slice(start, start + len(table[channel]))
-    return channel
-
-
-def channels_read(node: Node, channel: int) -> tuple[int, ...]:
-    """The input channels that an output channel is made of, of a layer with a window."""
-    channels, layer = node.input_shapes[0][-1], node.layer
-    if node.word == "depthwise":
-        return (channel // layer.multiplier,)  # type: ignore[attr-defined]
-    if node.word not in ("conv", "upconv"):
-        return (channel,)
-    if table := getattr(layer, "connections", None) and layer.table():  # type: ignore[attr-defined]
-        return tuple(table[channel])
-    each = channels // layer.groups  # type: ignore[attr-defined]
-    group = channel * layer.groups // layer.filters  # type: ignore[attr-defined]
-    return tuple(range(group * each, (group + 1) * each))
-
-
-def beyond(node: Node) -> str:
-    """What stands in the padding of a layer: 0, or what no pool picks."""
-    if node.word in ("maxpool", "minpool"):
-        return "-∞" if node.word == "maxpool" else "∞"
-    return "·" if node.word == "medianpool" or not getattr(node.layer, "count_padding", True) else "0"

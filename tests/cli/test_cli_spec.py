@@ -156,6 +156,7 @@ def test_whole_networks_only_for_verbs_that_need_one(capsys: pytest.CaptureFixtu
         ("train", "--rate", "inf"),
         ("solve", "--seconds", "nan"),
         ("draw", "--scale", "nan"),
+        ("animate", "--seconds", "nan"),
     ],
 )
 def test_a_number_that_is_none_is_wrong_usage(
