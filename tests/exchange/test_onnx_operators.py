@@ -28,7 +28,12 @@ def test_the_light_topologies_are_there() -> None:
     assert len(LIGHT) == 9
 
 
-@pytest.mark.parametrize("path", LIGHT, ids=lambda path: path.stem)
+LONG = ("light_vgg19", "light_densenet121", "light_zfnet512")
+
+
+@pytest.mark.parametrize("path", [
+    pytest.param(path, id=path.stem, marks=[pytest.mark.slow] if path.stem in LONG else []) for path in LIGHT
+])  # fmt: skip
 def test_published_topologies_come_in_and_compute_the_same(path: Path) -> None:
     runtime = pytest.importorskip("onnxruntime")
     model = cnnspec.from_onnx(path)

@@ -16,6 +16,8 @@ from cnnspec.resources import example_names
 
 pytestmark = pytest.mark.torch
 
+LONG = ("dncnn", "densenet121", "resnet18")
+"""Examples that take long to run."""
 LARGE = 12_000_000
 """Parameters up to which an example is built here."""
 
@@ -99,7 +101,10 @@ def test_settings_mean_the_same_there(spec: str) -> None:
     compare(network, exported(network, model), model, 1e-5)
 
 
-@pytest.mark.parametrize("name", example_names())
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=pytest.mark.slow) if name in LONG else name for name in example_names()],
+)
 def test_every_example_computes_the_same_numbers(name: str) -> None:
     network = cnnspec.load(name)
     if cnnspec.analyze(network).totals.params > LARGE:
