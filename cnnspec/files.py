@@ -68,13 +68,13 @@ def _is_of_the_shell(path: str | os.PathLike[str], mode: int) -> bool:
     return stat.S_ISFIFO(mode) and os.fspath(path).startswith(("/dev/fd/", "/dev/stdin"))
 
 
-def decoded(data: bytes, what: str) -> str:
-    """The text of a spec; raises SpecError for what is no text in UTF-8, or larger than ``LARGEST``.
+def decoded(data: bytes, what: str, most: int = LARGEST) -> str:
+    """The text of a spec; raises SpecError for what is no text in UTF-8, or larger than ``most`` bytes.
 
     UTF-16 with its mark, as Windows PowerShell writes it, is text too, and so are lines that end in CR alone.
     """
-    if len(data) > LARGEST:
-        size = LARGEST // 1_000_000
+    if len(data) > most:
+        size = most // 1_000_000
         raise _unreadable("spec-too-large", f"{what} is larger than {size} MB; a spec is a short text")
     is_wide = data.startswith(WIDE)
     if b"\0" in data and not is_wide:

@@ -20,6 +20,12 @@ LIMITS: Final[dict[str, dict[str, tuple[str, str]]]] = {
         "a number": ("cnnspec.syntax.tree:LARGEST", "at most, and so is the size of any output"),
         "mistakes": ("cnnspec.views.terminal.messages:MOST", "shown of one spec"),
     },
+    "Python code": {
+        "file": ("cnnspec.exchange.code_in.read:LARGEST_CODE", "bytes, and characters of a notebook's cells"),
+        "notebook": ("cnnspec.exchange.code_in.read:LARGEST_NOTEBOOK", "bytes, with what it printed"),
+        "steps": ("cnnspec.exchange.code_in.interpreter:MOST_STEPS", "followed, within 1.5 seconds"),
+        "layers": ("cnnspec.exchange.code_in.flow:MOST_LAYERS", "of a model"),
+    },
     "cnnspec solve": {
         "time": ("cnnspec.cli.solve:SECONDS", "seconds, unless --seconds says otherwise"),
         "memory": ("cnnspec.analysis.solve.problem:MOST_KEPT", "intermediate results kept"),

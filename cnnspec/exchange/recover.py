@@ -31,6 +31,8 @@ LEAST_SAVED: Final = 3
 """Layers that a repeat must save."""
 COMMUTES: Final = frozenset({"add", "multiply", "maximum", "minimum"})
 """Merges of two that are exactly the same the other way round."""
+MOST_LINES: Final = 1_000
+"""Lines in which runs are looked for together."""
 LONGEST_UNIT: Final = 40
 """Sentences in a run that is looked for again."""
 FOLLOWING: Final = (Family.ACTIVATION, Family.NORM, Family.DROPOUT)
@@ -368,6 +370,8 @@ def _joined(lines: list[_SpecLine]) -> Iterator[str]:
 
 def repeated(lines: list[_SpecLine]) -> list[_SpecLine]:
     """The same with runs of equal lines as repeats, the one that saves most first."""
+    if len(lines) > MOST_LINES:
+        return [*repeated(lines[:MOST_LINES]), *repeated(lines[MOST_LINES:])]
     best = max(_runs(lines), default=None)
     if best is None:
         return lines
@@ -386,6 +390,9 @@ def _runs(lines: list[_SpecLine]) -> Iterator[tuple[int, int, int, int, int]]:
     for size in range(1, min(LONGEST_UNIT, len(lines) // 2) + 1):
         start = 0
         while start + 2 * size <= len(lines):
+            if texts[start] is None or texts[start] != texts[start + size]:
+                start += 1
+                continue
             unit, count = texts[start : start + size], 1
             while None not in unit and texts[start + size * count : start + size * (count + 1)] == unit:
                 count += 1

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import chain, count
+from typing import Final
 
 from cnnspec.binding.values import format_value
 from cnnspec.layers.base import show
@@ -91,14 +93,18 @@ def recipe_lines(recipe: Recipe) -> Iterator[str]:
     yield "}"
 
 
+FEW: Final = 100
+"""Numbers that are tried one after the other to tell equal names apart."""
+
+
 def legal_name(name: str, taken: set[str]) -> str:
     """A name in the language as near as may be to a foreign one, different from those taken; it is added."""
     parts = [re.sub(r"\W", "_", part) for part in re.split(r"[./]", name) if part]
     legal = ".".join(f"_{part}" if part[0].isdigit() else part for part in parts) or "layer"
     legal = f"{legal}_" if legal in OPERATORS or legal == "input" else legal
-    number, found = 2, legal
+    numbers, found = chain(range(2, FEW), count(len(taken) + 2)), legal
     while found in taken:
-        number, found = number + 1, f"{legal}_{number}"
+        found = f"{legal}_{next(numbers)}"
     taken.add(found)
     return found
 

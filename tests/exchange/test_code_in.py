@@ -12,7 +12,7 @@ from tools import Command, coded_examples
 
 import cnnspec
 from cnnspec.diagnostics import SpecError
-from cnnspec.exchange.code_in.read import Selection, read_source
+from cnnspec.exchange.code_in.read import Selection, read, read_source
 from cnnspec.exchange.code_in.result import Read
 from cnnspec.exchange.code_out import keras, pytorch
 from cnnspec.text import Source
@@ -259,6 +259,25 @@ HOSTILE = {
     "    def forward(self, x):\n        return self.a(x)\nnet = A()",
     "shifts": "x = 1 << 10 ** 12\n",
     "doubling": "x = [1]\nfor _ in range(100):\n    x = x + x\n",
+    "lists in lists": "x = [1]\ny = [1]\nfor i in range(60):\n    x, y = [x, x], [y, y]\nz = x == y\n",
+    "a fraction among numbers": "x = 5.5 in range(10**12)\n",
+    "rounding far": "x = round(5, -10**10)\n",
+    "a text in a text": "x = 'a' * 99_999\ny = x.replace('a', x)\n",
+    "NumPy's rounding": "x = np.round(5, -10**10)\n",
+    "modules in modules": "m = nn.ReLU()\nfor i in range(30): m = nn.Sequential(m, m)\n"
+    "for p in m.parameters(): p.requires_grad = False\nn = len(list(m.modules()))\n",
+    "lists as keys": "x = {([],): 1}\ny = {[1]: 2 for i in range(3)}\nz = {[]: 1}\n",
+    "lists added up": "x = sum([[0] * 999] * 9999, [])\n",
+    "many long lists": "x = [('a ' * 49_000).split() for i in range(9999)]\n",
+    "models of one kind": "".join(f"m{n} = nn.ReLU()\n" for n in range(4_000)),
+    "classes": "".join(f"class A{n}(nn.Module): pass\n" for n in range(10_000)),
+    "bases": "class A0(nn.Module): pass\n"
+    + "".join(f"class A{n}(A{n - 1}, A{n - 1}): pass\n" for n in range(1, 60)),
+    "layers of one name": "x = y = keras.Input((8, 8, 3))\nfor i in range(1500): x = layers.ReLU()(x)\n"
+    "m = keras.Model(y, x)\n",
+    "layers in pairs": "m = nn.Sequential("
+    + ", ".join(f"nn.Linear(9, 9), nn.Linear(9, 9, bias={n % 2})" for n in range(500))
+    + ")",
 }
 
 
@@ -348,3 +367,21 @@ def test_architectures_come_in_by_code_and_live(name: str) -> None:
     assert cnnspec.analyze(read).totals.params == count
     assert read.output == model.network.output
     assert cnnspec.analyze(read).totals.multiplies == cnnspec.analyze(model.network).totals.multiplies
+
+
+def test_lines_end_as_they_do_for_python(tmp_path: Path) -> None:
+    (tmp_path / "x.py").write_bytes(b"x = 1\rmodel = nn.Linear(4, 3)\r\nfoo(x)\n")
+    assert "dense 3" in read(tmp_path / "x.py").text
+
+
+def test_a_notebook_may_have_printed_much(tmp_path: Path) -> None:
+    def notebook(source: str, printed: int) -> Path:
+        cell = {"cell_type": "code", "source": source, "outputs": [{"text": "x" * printed}]}
+        (tmp_path / "x.ipynb").write_text(json.dumps({"cells": [cell]}))
+        return tmp_path / "x.ipynb"
+
+    assert "dense 3" in read(notebook("model = nn.Linear(4, 3)", 5_000_000)).text
+    with pytest.raises(SpecError, match="500,000 are read"):
+        read(notebook("a\n" * 300_000, 0))
+    with pytest.raises(OSError, match="larger than 10,000,000 bytes"):
+        read(notebook("model = nn.Linear(4, 3)", 10_000_000))

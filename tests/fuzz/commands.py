@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import shutil
 import sys
@@ -55,8 +56,9 @@ class Bench:
 
 
 def exit_code(arguments: Sequence[str], verdict: Verdict) -> int:
-    out, err, words = sys.stdout, sys.stderr, io.BytesIO()
+    out, err, given, words = sys.stdout, sys.stderr, sys.stdin, io.BytesIO()
     sys.stdout, sys.stderr = io.TextIOWrapper(io.BytesIO(), "utf-8"), io.TextIOWrapper(words, "utf-8")
+    sys.stdin = io.TextIOWrapper(io.BytesIO(b"input 3x3x1; relu"), "utf-8")
     apologise = main._apologise
 
     def note(error: BaseException) -> int:
@@ -72,33 +74,24 @@ def exit_code(arguments: Sequence[str], verdict: Verdict) -> int:
             verdict.faults.append((" ".join(arguments), said[-300:].decode("utf-8", "replace")))
         return code
     finally:
-        sys.stdout, sys.stderr, main._apologise = out, err, apologise
+        sys.stdout, sys.stderr, sys.stdin, main._apologise = out, err, given, apologise
 
 
 def driven(test: Callable[[Bench, bytes], None], data: bytes, turn: int, slowest: float = SLOWEST) -> Verdict:
     """What a test of one kind of file says of a case; the folder is as before it, afterwards."""
     bench = Bench(turn)
-    before, place = set(bench.folder.iterdir()), Path.cwd()
+    place = Path.cwd()
     os.chdir(bench.folder)
     try:
         with measured(bench.verdict):
             test(bench, data)
     finally:
         os.chdir(place)
-        for path in set(bench.folder.iterdir()) - before:
-            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
-        for name, whole in lab().run.items():
-            _restore(bench.folder / name, whole)
+        lab().restore()
     for name, seconds in bench.verdict.seconds.items():
         bench.verdict.judge_time(name, min(seconds, HANG), slowest)
     bench.verdict.built = not bench.verdict.faults
     return bench.verdict
-
-
-def _restore(path: Path, data: bytes) -> None:
-    if not path.is_file() or path.stat().st_size != len(data) or path.read_bytes() != data:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)
 
 
 # Kinds ----------------------------------------------------------------------------------
@@ -183,19 +176,27 @@ RUN: Final = (
 )  # fmt: skip
 
 
+SHOWING: Final = (
+    ("inspect", "run", "predictions"), ("inspect", "run", "mistakes"),
+    ("predict", "run", "pairs/photos/1.pgm"), ("predict", "run", "--index", "0", "-o", "m.png"),
+    ("predict", "run", "--index", "0", "-o", "m.npy"), ("evaluate", "run", "--json"),
+)  # fmt: skip
 LOOKING: Final = (("analyze", "run"), ("explain", "run"), ("diff", "run", "small.cnn"))
 LARGE: Final = 30_000_000
 """Bytes of activations, or multiplications."""
 
 
-def runs(bench: Bench, data: bytes) -> None:
+def runs(bench: Bench, data: bytes, folder: str = "run") -> None:
     """A finished run with another record, metrics or spec; one whose network is large is only looked at."""
     name = {b"{": "run.json", b"e": "metrics.jsonl"}.get(data[:1], "spec.cnn")
-    bench.put(f"run/{name}", data[1:])
-    if name == "spec.cnn" and _is_large(data[1:]):
-        bench.some(*LOOKING)
-    else:
-        bench.some(*RUN)
+    bench.put(f"{folder}/{name}", data[1:])
+    some = LOOKING if name == "spec.cnn" and _is_large(data[1:]) else (*RUN, *SHOWING)
+    bench.some(*(tuple(folder if word == "run" else word for word in words) for words in some))
+
+
+def masked(bench: Bench, data: bytes) -> None:
+    """The same of a run whose target is a mask."""
+    runs(bench, data, "masked")
 
 
 def _is_large(spec: bytes) -> bool:
@@ -229,3 +230,76 @@ def onnx(bench: Bench, data: bytes) -> None:
         bench.call("run", "x.cnn", "--weights", "x.safetensors", "--input", "ones")
     else:
         bench.load(lambda: cnnspec.from_onnx("x.onnx"))
+
+
+PAIRED: Final = {
+    'images "pairs/photos"; target mask "pairs/masks" ignore=9': "8x8x1; conv 3 1x1",
+    'images "pairs/photos" resize=yes; target mask "pairs/masks" classes="a #000000, b"': "8x8x1; conv 3 1x1",
+    'images "pairs/photos"; target image "pairs/masks"': "8x8x1; conv 1 1x1",
+    'images "pairs/photos" resize=yes; target image "pairs/masks"': "8x8x3; conv 3 1x1",
+}
+
+
+def pairs(bench: Bench, data: bytes) -> None:
+    """A picture or an array among samples, or among their masks."""
+    ending = "npy" if data[:2] == b"\x93N" else ("png", "pgm", "tif", "gif")[bench.turn % 4]
+    place = f"pairs/{('photos', 'masks')[bench.turn // 4 % 2]}"
+    (bench.folder / place / "1.pgm").unlink()
+    bench.put(f"{place}/1.{ending}", data)
+    bench.some(*(
+        ("train", "-e", f"input {spec}; train {{ data {told}; epochs 1; batch 4 }}", *TRAIN)
+        for told, spec in PAIRED.items()
+    ), count=1)  # fmt: skip
+
+
+VOLUMES: Final = (
+    "input 4x4x4x1; flatten; dense 2",
+    "input 4x4x4; conv 2 3x3; flatten; dense 2",
+    "input 64; dense 2",
+)
+
+
+def volumes(bench: Bench, data: bytes) -> None:
+    """An array among arrays, a file each."""
+    bench.put("pairs/volumes/a/1.npy", data)
+    spec = VOLUMES[bench.turn % 3]
+    bench.some(
+        ("train", "-e", f'{spec}; train {{ data images "pairs/volumes"; epochs 1 }}', *TRAIN),
+        ("run", "-e", spec, "--input", "pairs/volumes/a/1.npy"), count=1,
+    )  # fmt: skip
+
+
+COLUMNS: Final = (
+    ("input 2; dense 2;", 'target numbers "a, b"'), ("input 2; dense 1;", 'target binary "yes"'),
+    ("input 8x8x1; flatten; dense 1;", 'target numbers "a"'),
+    ("input 8x8x1; flatten; dense 1;", "target binary"),
+    ("input 8x8x1; flatten; dense 2;", "target class"), ("input 3; dense 1;", "target numbers 2"),
+)  # fmt: skip
+
+
+def columns(bench: Bench, data: bytes) -> None:
+    """A table of files, or of several numbers, beside the files."""
+    bench.put("pairs/x.csv", data)
+    spec, target = COLUMNS[bench.turn % len(COLUMNS)]
+    bench.call("train", "-e", f'{spec} train {{ data csv "pairs/x.csv"; {target}; epochs 1 }}', *TRAIN)
+
+
+def code(bench: Bench, data: bytes) -> None:
+    """Code is read and never run."""
+    name = f"x.{'ipynb' if data[:1] in (b'{', b'[') else 'py'}"
+    bench.put(name, data)
+    bench.some(
+        ("import", name, "-o", "-"), ("import", name, "-o", "-", "--input", "8x8x2"), ("analyze", name),
+        ("analyze", f"{name}:Net@8x8x4"), ("analyze", f"{name}:model"),
+        ("draw", name, "--engine", "none", "-o", "x.dot"),
+        ("run", name, "--input", "ones"), ("export", name, "--to", "pytorch", "-o", "y.py"), count=1,
+    )  # fmt: skip
+    if (bench.folder / "broken").exists():
+        bench.verdict.faults.append(("code", "it was run"))
+
+
+def lines(bench: Bench, data: bytes) -> None:
+    """A command, word for word."""
+    bench.put("x.onnx", b"")
+    bench.put("a.py", b"import torch")
+    bench.call(*json.loads(data))

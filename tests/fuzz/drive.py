@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from importlib.util import find_spec
 from typing import Any, Final
 
 from cnnspec.analysis.report import Analysis, analyze
@@ -11,6 +12,8 @@ from cnnspec.analysis.solve.search import solve
 from cnnspec.diagnostics import LayerError, SpecError
 from cnnspec.elaborate.spec import elaborate
 from cnnspec.elaborate.uses import folder_reader
+from cnnspec.exchange import TARGETS
+from cnnspec.exchange.trade import Target
 from cnnspec.network.graph import Network
 from cnnspec.network.write import write
 from cnnspec.resources import folder
@@ -36,6 +39,8 @@ VERY_MANY: Final = 20_000
 ALWAYS: Final = ("read", "elaborate", "analyze", "messages 80", "table", "json", "working")
 EXPECTED: Final = (SpecError, LayerError)
 READING: Final = ("read", "elaborate", "analyze")
+MOST_WEIGHTS: Final = 1_000_000
+"""What is exported with its weights has at most so many."""
 LAID_OUT: Final = 50
 """One text in so many is drawn with Graphviz, which takes its time to start."""
 
@@ -81,6 +86,7 @@ def _drive(verdict: Verdict, text: str, turn: int | None) -> None:
         _view(stage, analysis, found.diagnostics)
         if verdict.built:
             stage("write", lambda: write(analysis.network))
+            _export(stage, text, analysis)
 
 
 def _analysed(network: Network) -> Analysis:
@@ -126,6 +132,17 @@ def _view(stage: Callable[..., Any], analysis: Analysis, diagnostics: Any) -> No
             f"like {convention}",
             lambda name=convention: str(analyze(analysis.network, convention=name).totals),
         )
+
+
+def _export(stage: Callable[..., Any], text: str, analysis: Analysis) -> None:
+    small = analysis.totals.params < MOST_WEIGHTS
+    for name, target in TARGETS.items():
+        if find_spec(target.module or "cnnspec") and (small or not target.has_weights):
+            stage(f"export {name}", lambda target=target: _exported(target, text, analysis.network))
+
+
+def _exported(target: Target, text: str, network: Network) -> None:
+    target.write(network, network.build(seed=0).weights if target.has_weights else {}, text)
 
 
 def _volumes(network: Network | None, diagnostics: Any) -> None:

@@ -110,7 +110,7 @@ class Networks:
         self.long = random.choice((1, 1, 2, 2, 2, 3, 3, 4, 8, 40) if self.far else (1, 1, 2, 2, 3))
 
     def text(self) -> str:
-        parts = [*self._constants(), *self._definitions(), f"input {self._input()}"]
+        parts = [*self._constants(), *self._definitions(), *self._inputs()]
         for _ in range(self.random.randint(1, self.long)):
             parts += self._layers(0)
         parts += self._end()
@@ -120,6 +120,18 @@ class Networks:
 
     def _one(self, *choices: str) -> str:
         return self.random.choice(choices)
+
+    def _inputs(self) -> list[str]:
+        """One, mostly; or two, each with a chain of the same weights, joined."""
+        size = self._input()
+        if self.random.random() > 0.08:
+            return [f"input {size}"]
+        other, kernel = (size, "3x3") if self.tame else (self._input(), self._one("3x3", "1x1", "5"))
+        chain = [
+            f"from left; one: conv 8 {kernel} padding=same",
+            "from right; conv 8 3x3 padding=same share=one",
+        ]
+        return [f"input left {size}", f"input right {other}", *chain, self._one("concat", "add") + " one"]
 
     def _input(self) -> str:
         sizes = ["8x8x4", "32x32x4", "28x28x4", "224x224x4"]
@@ -219,7 +231,7 @@ class Networks:
         if self.tame:
             return self.random.choice(self.blocks[-3:])
         return self.random.choice(self.blocks[-3:]) + self._one(
-            "", "", " n=4", " act=tanh", " act=b0", " n=?" if self.unknown else ""
+            "", "", " n=4", " act=tanh", " act=b0", f" share={self._label()}", " n=?" if self.unknown else ""
         )
 
     def _odd(self, depth: int) -> str:

@@ -15,10 +15,10 @@ from cnnspec.files import decoded
 
 from . import commands
 from .drive import drive
-from .forge import arrays, onnx_files, pictures, samples, weights
+from .forge import arrays, code, lines, onnx_files, pictures, samples, weights
 from .forge.parts import any_bytes, any_json, as_text
 from .generate import generated
-from .lab import lab, rows
+from .lab import columns, lab, rows
 from .lab import samples as whole_samples
 from .limits import SLOWEST, Verdict
 from .mutants import mutant, mutated
@@ -65,23 +65,57 @@ def _table(random: Random) -> bytes:
     return samples.table(rows(), random)
 
 
-def _run(random: Random) -> bytes:
+def _pairs(random: Random) -> bytes:
+    found = whole_samples()["x_test"][0]
+    return arrays.npy(found, random) if random.random() < 0.3 else pictures.picture(random)
+
+
+def _volumes(random: Random) -> bytes:
+    return arrays.npy(whole_samples()["x_test"][0].reshape(4, 4, 4), random)
+
+
+def _columns(random: Random) -> bytes:
+    """Files named, numbers without them, or both spoilt."""
+    whole, names = columns(), ("photos/pipe.txt", "photos/zero.txt", *NAMES)
+    if random.random() < 0.4:
+        whole = [row[1:] for row in whole]
+    elif random.random() < 0.4:
+        random.choice(whole[1:])[0] = random.choice(names)
+    return samples.table(whole, random)
+
+
+NAMES: Final = (
+    "../small.cnn", "/dev/zero", "photos", "photos/1.pgm/x", "nothing.png", "/etc/passwd",
+    "photos/../photos/2.pgm", "photos/1.PGM",
+    "é" * 300 + ".png", "\x1b[31m.png", "volumes/a/0.npy", "\0.png", "", "~/x.png", "C:\\x.png",
+)  # fmt: skip
+
+
+def _masked(random: Random) -> bytes:
+    return _run(random, "masked")
+
+
+def _code(random: Random) -> bytes:
+    return code.notebook(random) if random.random() < 0.25 else code.code(random)
+
+
+def _run(random: Random, name: str = "run") -> bytes:
     """A record, metrics or a spec; the first byte says which."""
-    run, turn = lab().run, random.random()
+    run, turn = lab().files, random.random()
     if turn < 0.5:
-        record = json.loads(run["run/run.json"])
+        record = json.loads(run[f"{name}/run.json"])
         for _ in range(random.choice((1, 1, 1, 2, 3))):
             record = any_json(record, random)
         text = as_text(record, random)
         return b"{" + _spoilt(text.encode("utf-8", "surrogatepass"), random)
     if turn < 0.8:
-        lines = [json.loads(line) for line in run["run/metrics.jsonl"].splitlines()]
+        lines = [json.loads(line) for line in run[f"{name}/metrics.jsonl"].splitlines()]
         for _ in range(random.choice((1, 1, 2))):
             lines = [any_json(line, random) for line in lines] * random.choice((1, 1, 1, 2, 300))
             lines = lines[:400]
         text = "\n".join(as_text(line, random) for line in lines)
         return b"e" + _spoilt(text.encode("utf-8", "surrogatepass"), random)
-    return b"s" + mutated(decoded(run["run/spec.cnn"], "it"), random).encode("utf-8", "surrogatepass")
+    return b"s" + mutated(decoded(run[f"{name}/spec.cnn"], "it"), random).encode("utf-8", "surrogatepass")
 
 
 def _checkpoint(random: Random) -> bytes:
@@ -109,6 +143,12 @@ KINDS: Final[dict[str, Kind]] = {
     "images": _file(pictures.picture, commands.pictures),
     "runs": _file(_run, commands.runs),
     "checkpoints": _file(_checkpoint, commands.checkpoints),
+    "masked": _file(_masked, commands.masked),
+    "pairs": _file(_pairs, commands.pairs),
+    "volumes": _file(_volumes, commands.volumes),
+    "columns": _file(_columns, commands.columns),
+    "code": _file(_code, commands.code),
+    "lines": _file(lines.line, commands.lines),
 }
 if find_spec("onnx"):
     KINDS["onnx"] = _file(onnx_files.onnx_file, commands.onnx)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from functools import cache
@@ -26,6 +27,10 @@ SPEC: Final = (
     "network small\ninput 8x8x1\nconv 2 3x3 -> relu -> maxpool 2x2\nflatten -> dense 3\n"
     'train { data npz "samples.npz" validation=0.2; batch 8; epochs 2; optimizer sgd rate=0.1 }\n'
 )
+MASKED: Final = (
+    "network masked\ninput 8x8x1\nconv 3 3x3 padding=same\n"
+    'train { data npz "masks.npz"; target mask; batch 8; epochs 1; optimizer sgd rate=0.1 }\n'
+)
 PREFIX: Final = "fuzz-"
 """Begins the names of temporary folders."""
 Values = NDArray[np.uint8]
@@ -37,6 +42,25 @@ def samples() -> dict[str, Values]:
     images = random.integers(0, 256, (32, 8, 8), np.uint8)
     labels = np.arange(32, dtype=np.uint8) % 3
     return {"x_train": images[:24], "y_train": labels[:24], "x_test": images[24:], "y_test": labels[24:]}
+
+
+def masks() -> dict[str, Values]:
+    """16 pictures, each with the class of every pixel."""
+    images = samples()["x_train"][:16]
+    return {
+        "x_train": images[:12],
+        "y_train": images[:12] // 86,
+        "x_test": images[12:],
+        "y_test": images[12:] // 86,
+    }
+
+
+def columns() -> list[list[str]]:
+    """A table of files, yes or no, and numbers."""
+    return [
+        ["file", "yes", "a", "b"],
+        *([f"photos/{n}.pgm", str(n % 2), str(n / 4), str(n)] for n in range(4)),
+    ]
 
 
 def rows() -> list[list[str]]:
@@ -53,15 +77,48 @@ class Lab:
         self.folder = folder
         (folder / "small.cnn").write_text(SPEC)
         np.savez(folder / "samples.npz", allow_pickle=False, **samples())
+        (folder / "masked.cnn").write_text(MASKED)
+        np.savez(folder / "masks.npz", allow_pickle=False, **masks())
+        self._draw(folder / "pairs")
         cnnspec.load(folder / "small.cnn").build().save(folder / "weights.safetensors")
         with _within(folder), redirect_stderr(io.StringIO()), redirect_stdout(io.StringIO()):
             assert run(["train", "small.cnn", "-o", "run", "--save-steps", "2"]) == 0
+            assert run(["train", "masked.cnn", "-o", "masked"]) == 0
         self.weights = (folder / "weights.safetensors").read_bytes()
-        self._make_even(folder / "run")
-        files = [path for path in sorted((folder / "run").rglob("*")) if path.is_file()]
-        self.run = {str(path.relative_to(folder)): path.read_bytes() for path in files}
+        for name in ("run", "masked"):
+            self._make_even(folder / name)
+        files = [path for path in sorted(folder.rglob("*")) if path.is_file() and not path.is_symlink()]
+        self.files = {str(path.relative_to(folder)): path.read_bytes() for path in files}
+        """All that there is, to be as it was after each case."""
+        self.names = set(folder.rglob("*"))
+        self.run = {name: data for name, data in self.files.items() if name.startswith("run/")}
         late = ("run/weights.safetensors", max(name for name in self.run if "step-" in name))
         self.begun = {name: data for name, data in self.run.items() if name not in late}
+
+    def restore(self) -> None:
+        """The folder is as it was."""
+        for path in set(self.folder.rglob("*")) - self.names:
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
+        for name, data in self.files.items():
+            path = self.folder / name
+            if not path.is_file() or path.stat().st_size != len(data) or path.read_bytes() != data:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(data)
+
+    def _draw(self, folder: Path) -> None:
+        """Samples and what goes with them, a file each; and what no table should name."""
+        for part in ("photos", "masks", "volumes/a", "volumes/b"):
+            (folder / part).mkdir(parents=True)
+        for n, image in enumerate(samples()["x_test"][:4]):
+            (folder / f"photos/{n}.pgm").write_bytes(b"P5 8 8 255\n" + image.tobytes())
+            (folder / f"masks/{n}.pgm").write_bytes(b"P5 8 8 255\n" + (image // 86).tobytes())
+            np.save(folder / f"volumes/{'ab'[n % 2]}/{n}.npy", image.reshape(4, 4, 4))
+        os.mkfifo(folder / "photos/pipe.txt")
+        (folder / "photos/round.txt").symlink_to("round.txt")
+        (folder / "photos/zero.txt").symlink_to("/dev/zero")
 
     def _make_even(self, made: Path) -> None:
         """Takes what the clock said out of the metrics, and the folder's name out of the record."""

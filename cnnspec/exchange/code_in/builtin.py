@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import math
 import re
 from collections.abc import Callable, Mapping
@@ -57,7 +58,7 @@ METHODS: Final[Mapping[str, Callable[..., Any]]] = {
     "endswith": lambda reader, value, one: value.endswith(one),
     "reverse": lambda reader, value: value.reverse(),
     "count": lambda reader, value, one: value.count(one),
-    "replace": lambda reader, value, old, new: value.replace(old, new),
+    "replace": lambda reader, *texts: _replaced(reader, *texts),
 }  # fmt: skip
 
 
@@ -135,6 +136,23 @@ def _over(function: Callable[..., Any]) -> Callable[..., Any]:
     return apply
 
 
+def _summed(reader: Reader, node: Any, values: Any, start: Any = 0) -> Any:
+    for value in reader.items(values, node):
+        if isinstance(value, UnknownValue):
+            return value
+        start = reader.binary(ast.Add, start, value, node)
+    return start
+
+
+def rounded(value: Any, digits: Any = None) -> Any:
+    """As Python rounds; of more digits than a number has, which would take for ever, as of those."""
+    return round(value, None if digits is None else max(-400, min(400, digits)))
+
+
+def _rounded(reader: Reader, node: Any, *values: Any) -> Any:
+    return rounded(*values) if all(isinstance(one, int | float) for one in values) else UnknownValue()
+
+
 def _number(kind: Callable[..., Any]) -> Callable[..., Any]:
     def convert(reader: Reader, node: Any, value: Any = 0, *more: Any) -> Any:
         return kind(value, *more) if isinstance(value, int | float | str | bool) else UnknownValue()
@@ -145,7 +163,7 @@ def _number(kind: Callable[..., Any]) -> Callable[..., Any]:
 MATHS: Final[Mapping[str, Callable[..., Any]]] = {
     **{name: getattr(math, name) for name in (
         "ceil", "floor", "sqrt", "log", "log2", "log10", "exp", "gcd", "pow", "prod", "tanh", "cos", "sin")},
-    "round": round, "abs": abs, "max": max, "min": min,
+    "round": lambda value, digits=0: rounded(value, digits), "abs": abs, "max": max, "min": min,
 }  # fmt: skip
 """Functions of ``math`` and NumPy on plain numbers, by their last name."""
 
@@ -159,6 +177,16 @@ def worked_out(target: External, arguments: list[Any]) -> Any:
     return MATHS[target.last](*arguments)
 
 
+LOOKING: Final = ("index", "copy", "update", "split", "count", "reverse", "strip")
+"""Methods that go through their value, or that compare what it holds."""
+
+
+def _replaced(reader: Reader, value: str, old: str, new: str) -> str:
+    if value.count(old) * len(new) > LONGEST:
+        raise NotFollowed("a text grows larger than the reader follows")
+    return value.replace(old, new)
+
+
 BUILTINS: Final[dict[str, Any]] = {
     "range": _ranged, "len": _counted, "enumerate": _enumerated, "zip": _zipped, "list": _listed,
     "tuple": lambda reader, node, value=(): (
@@ -168,7 +196,7 @@ BUILTINS: Final[dict[str, Any]] = {
     "int": _number(int), "float": _number(float),
     "bool": lambda reader, node, value=False: reader.truth(value),
     "str": _number(str),
-    "max": _over(max), "min": _over(min), "sum": _over(sum), "abs": _over(abs), "round": _over(round),
+    "max": _over(max), "min": _over(min), "sum": _summed, "abs": _over(abs), "round": _rounded,
     "sorted": _over(sorted), "isinstance": _is, "getattr": _member, "setattr": _set_member,
     "map": lambda reader, node, function, value: [
         reader.call(function, [one], {}, node) for one in reader.items(value, node)],

@@ -97,6 +97,8 @@ class Trace:
     used: dict[str, str] = field(default_factory=dict)
     """Keys of parameters, and the layers that have them."""
     taken: set[str] = field(default_factory=lambda: {"input"})
+    numbers: dict[str, int] = field(default_factory=dict)
+    """By the word, the number that its next layer may have."""
     here: Span | None = None
     prefer: str = ""
     """The name for a layer that comes from a module of its own without weights."""
@@ -170,9 +172,10 @@ class Trace:
         if name and name not in self.taken:
             return legal_name(name, self.taken)
         prefix = f"{self.scope[-1][0]}." if self.scope and self.scope[-1][0] else ""
-        number = 1
+        number = self.numbers.get(prefix + word, 1)
         while legal_name(f"{prefix}{word}{number}", set()) in self.taken:
             number += 1
+        self.numbers[prefix + word] = number + 1
         return legal_name(f"{prefix}{word}{number}", self.taken)
 
 

@@ -15,7 +15,7 @@ from functools import partial
 from time import thread_time
 from typing import Any, Final
 
-from cnnspec.exchange.code_in.builtin import BUILTINS, LONGEST, METHODS, filled, worked_out
+from cnnspec.exchange.code_in.builtin import BUILTINS, LONGEST, LOOKING, METHODS, filled, worked_out
 from cnnspec.exchange.code_in.flow import NotFollowed
 from cnnspec.exchange.code_in.values import (
     PLAIN,
@@ -34,6 +34,8 @@ from cnnspec.text import Source, Span
 MOST_STEPS: Final = 400_000
 SECONDS: Final = 1.5
 """Of the processor, so that a busy machine reads the same code."""
+A_STEP: Final = 64
+"""Values, letters, or bytes of a number that Python makes or goes through as one step."""
 DEEPEST: Final = 60
 """Calls within calls."""
 
@@ -62,6 +64,7 @@ COMPARE: Final[dict[type, Callable[[Any, Any], Any]]] = {
     ast.Gt: operator.gt, ast.GtE: operator.ge, ast.Is: operator.is_, ast.IsNot: operator.is_not,
     ast.In: lambda a, b: a in b, ast.NotIn: lambda a, b: a not in b,
 }  # fmt: skip
+NESTING: Final = (list, tuple, dict, set)
 UNARY: Final[dict[type, Callable[[Any], Any]]] = {
     ast.USub: operator.neg, ast.UAdd: operator.pos, ast.Not: operator.not_, ast.Invert: operator.invert,
 }  # fmt: skip
@@ -80,6 +83,21 @@ class Interpreter:
         self.steps += 1
         if self.steps > MOST_STEPS or (self.steps % 256 == 0 and thread_time() > self.end):
             raise BudgetSpent
+
+    def weigh(self, *values: Any) -> None:
+        """Counts what Python goes through to compare or to make values: lists in lists each time."""
+        for value in values:
+            size = value.bit_length() // 8 if isinstance(value, int) else 0
+            if isinstance(value, str | list | tuple | dict | set):
+                size = len(value)
+            if size >= A_STEP:
+                self.steps += size // A_STEP
+                if thread_time() > self.end:
+                    raise BudgetSpent
+            if isinstance(value, NESTING):
+                self.step()
+                inner = (*value, *value.values()) if isinstance(value, dict) else value
+                self.weigh(*(one for one in inner if isinstance(one, NESTING)))
 
     def module(self, tree: ast.Module) -> None:
         for statement in tree.body:
@@ -238,7 +256,7 @@ class Interpreter:
         elif isinstance(target, ast.Subscript):
             owner, key = self.value(target.value, names), self.value(target.slice, names)
             if isinstance(owner, dict | list):
-                self._checked(target, lambda: operator.setitem(owner, key, value))
+                self._checked(target, lambda: operator.setitem(owner, key, value), key)
             elif self.library.assign(owner, key, value) is not NotImplemented:
                 return
             elif not isinstance(owner, UnknownValue | External):
@@ -331,7 +349,7 @@ class Interpreter:
         if isinstance(value, UnknownValue) or isinstance(key, UnknownValue):
             return UnknownValue()
         if isinstance(value, list | tuple | dict | str | range):
-            return self._checked(node, lambda: value[key])
+            return self._checked(node, lambda: value[key], key)
         found = self._asked(node, lambda: self.library.item(value, key))
         return UnknownValue() if found is NotImplemented else found
 
@@ -362,11 +380,13 @@ class Interpreter:
             if key is None:
                 found.update(self.value(value, names))
             else:
-                made = self.value(key, names)
-                found[made if isinstance(made, int | str | float | tuple) else str(made)] = self.value(
-                    value, names
-                )
+                self._keep(found, self.value(key, names), self.value(value, names), key)
         return found
+
+    def _keep(self, found: dict[Any, Any], key: Any, value: Any, node: Any) -> None:
+        if isinstance(key, UnknownValue):
+            raise self.fault(node, "what is kept here is not in the code")
+        self._checked(node, lambda: operator.setitem(found, key, value), key)
 
     def _binop(self, node: ast.BinOp, names: NameScope) -> Any:
         return self.binary(type(node.op), self.value(node.left, names), self.value(node.right, names), node)
@@ -425,7 +445,9 @@ class Interpreter:
             right = self.value(one, names)
             if isinstance(left, UnknownValue) or isinstance(right, UnknownValue):
                 return UnknownValue()
-            if not self._checked(node, partial(COMPARE[type(sign)], left, right)):
+            if isinstance(right, range) and not isinstance(left, int):
+                return UnknownValue()
+            if not self._checked(node, partial(COMPARE[type(sign)], left, right), left, right):
                 return False
             left = right
         return True
@@ -447,7 +469,9 @@ class Interpreter:
             if not isinstance(value, str | int | float):
                 return UnknownValue()
             parts.append(str(value) if not isinstance(value, int) or value.bit_length() < 9999 else "")
-        return "".join(parts)[:LONGEST]
+        text = "".join(parts)[:LONGEST]
+        self.weigh(text)
+        return text
 
     def _lambda(self, node: ast.Lambda, names: NameScope) -> Any:
         return Function(node, names)
@@ -461,8 +485,10 @@ class Interpreter:
 
     def _dictcomp(self, node: ast.DictComp, names: NameScope) -> Any:
         inner = NameScope({}, names)
-        turns = self._turns(node.generators, inner)
-        return {self.value(node.key, inner): self.value(node.value, inner) for _ in turns}
+        found: dict[Any, Any] = {}
+        for _ in self._turns(node.generators, inner):
+            self._keep(found, self.value(node.key, inner), self.value(node.value, inner), node)
+        return found
 
     def _turns(self, generators: list[ast.comprehension], names: NameScope) -> Iterator[None]:
         if not generators:
@@ -520,10 +546,11 @@ class Interpreter:
             return self.construct(target, arguments, options, node)
         if isinstance(target, _Method):
             return self._checked(
-                node, lambda: METHODS[target.name](self, target.value, *arguments, **options)
-            )
+                node, lambda: METHODS[target.name](self, target.value, *arguments, **options),
+                *arguments, *([target.value] if target.name in LOOKING else []),
+            )  # fmt: skip
         if callable(target) and target in BUILTINS.values():
-            return self._checked(node, lambda: target(self, node, *arguments, **options))
+            return self._checked(node, lambda: target(self, node, *arguments, **options), *arguments)
         if isinstance(target, External) and not options:
             found = self._checked(node, lambda: worked_out(target, arguments))
             if found is not NotImplemented:
@@ -613,10 +640,13 @@ class Interpreter:
     def truth(self, value: Any) -> bool:
         return bool(value) if isinstance(value, PLAIN) else True
 
-    def _checked(self, node: Any, work: Callable[[], Any]) -> Any:
-        """Python's own work on plain values; what it refuses is told at the place."""
+    def _checked(self, node: Any, work: Callable[[], Any], *values: Any) -> Any:
+        """Python's own work on plain ``values``; what it refuses is told at the place."""
+        self.weigh(*values)
         try:
-            return work()
+            made = work()
+            self.weigh(made)
+            return made
         except (NotFollowed, BudgetSpent, _Return, _Break, _Continue) as known:
             if isinstance(known, NotFollowed) and known.span is None:
                 known.span = self.span(node)

@@ -38,7 +38,7 @@ from cnnspec.exchange.code_in.values import (
     UserClass,
 )
 from cnnspec.exchange.trade import Imported
-from cnnspec.files import LARGEST, decoded, opened
+from cnnspec.files import decoded, read_bytes
 from cnnspec.layers.base import Shape, show
 from cnnspec.text import Source
 
@@ -46,6 +46,10 @@ SELECTED: Final = re.compile(
     r"(?P<file>.*\.(py|ipynb))(:(?P<model>[\w.]+))?(@(?P<shapes>\d+(x\d+)*(,\d+(x\d+)*)*))?", re.DOTALL
 )
 """A file, the model in it, and its inputs."""
+LARGEST_CODE: Final = 500_000
+"""Bytes of a file of code, and characters of a notebook's cells."""
+LARGEST_NOTEBOOK: Final = 10_000_000
+"""Bytes of a notebook, most of which are what its cells once printed and drew."""
 USUAL_SIZES: Final = (224, 32, 28, 64, 96, 128, 227, 299, 256, 48, 112, 160, 192, 300, 384, 416, 512, 572)
 """Heights and widths that inputs have, tried where the code says none."""
 
@@ -73,11 +77,15 @@ def read(path: Path, shape: Shape | None = None) -> Read:
     wanted = Selection.of(str(path))
     if shape is not None and not wanted.shapes:
         wanted = replace(wanted, shapes=(shape,))
-    with opened(wanted.path) as file:
-        text = decoded(file.read(LARGEST + 1), f'"{wanted.path}"')
-    if wanted.path.suffix.lower() == ".ipynb":
+    is_notebook = wanted.path.suffix.lower() == ".ipynb"
+    data = read_bytes(wanted.path, LARGEST_NOTEBOOK if is_notebook else LARGEST_CODE)
+    text = decoded(data, f'"{wanted.path}"', LARGEST_NOTEBOOK)
+    if is_notebook:
         text = cells(text, wanted.path)
-    return read_source(Source(str(wanted.path), text), wanted)
+    if len(text) > LARGEST_CODE:
+        message = f"{wanted.path} holds {len(text):,} characters of code; {LARGEST_CODE:,} are read"
+        raise SpecError.of("code-not-followed", message)
+    return read_source(Source(str(wanted.path), text.replace("\r\n", "\n").replace("\r", "\n")), wanted)
 
 
 def imported(path: Path, shape: Shape | None = None) -> Imported:
@@ -162,13 +170,14 @@ class _Reading:
         """The models of the file by name: objects first, then classes that nothing made an object of."""
         names = self.reader.names.values
         found: dict[str, Any] = {}
+        seen: set[int] = set()
         for name, value in names.items():
-            if isinstance(value, KerasModel | Instance) and any(value is one for one in found.values()):
+            is_keras = isinstance(value, Instance) and is_keras_class(value.kind)
+            if id(value) in seen or not (isinstance(value, KerasModel) or is_keras or is_module(value)):
                 continue
-            if isinstance(value, KerasModel) or (isinstance(value, Instance) and is_keras_class(value.kind)):
-                found[name] = value
-            elif is_module(value) and not any(value is other for other in found.values()):
-                found[value.kind.name if isinstance(value, Instance) else name] = value
+            seen.add(id(value))
+            is_of_a_class = isinstance(value, Instance) and not is_keras
+            found[value.kind.name if is_of_a_class else name] = value
         inner = set(self._within(found.values()))
         found = {name: model for name, model in found.items() if id(model) not in inner} or found
         used = {id(model.kind) for model in found.values() if isinstance(model, Instance)}
@@ -228,7 +237,7 @@ class _Reading:
         inner = set()
         for name, kind in kinds.items():
             words = {n.id for n in ast.walk(kind.node) if isinstance(n, ast.Name)} if kind.node else set()
-            inner |= {other for other in kinds if other != name and other in words}
+            inner |= (words & kinds.keys()) - {name}
         return {name: value for name, value in found.items() if name not in inner} or found
 
     def _chosen(self, models: dict[str, Any]) -> str:

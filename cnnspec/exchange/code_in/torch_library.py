@@ -533,14 +533,15 @@ def _scaled_example(sign: type, left: Any, right: Any) -> Any:
     return Example(examples[0].sizes, value * other if is_known else None)
 
 
-def all_modules(value: Any, path: str = "", depth: int = 0) -> Iterator[tuple[str, Any]]:
-    """The modules within a module, and within those."""
-    if depth > 50:
-        raise NotFollowed("modules lie within each other too deeply")
+def all_modules(value: Any, path: str = "", seen: set[int] | None = None) -> Iterator[tuple[str, Any]]:
+    """The modules within a module, and within those, each once."""
+    seen = {id(value)} if seen is None else seen
     for name, child in members_of(value):
-        here = _path(path, name)
-        yield here, child
-        yield from all_modules(child, here, depth + 1)
+        if id(child) not in seen:
+            seen.add(id(child))
+            here = _path(path, name)
+            yield here, child
+            yield from all_modules(child, here, seen)
 
 
 def all_weights(value: Any) -> Iterator[tuple[str, Any]]:

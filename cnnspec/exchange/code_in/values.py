@@ -53,11 +53,15 @@ class UserClass:
                 return one.members[name], one
         return None
 
-    def line(self) -> Iterator[UserClass]:
-        yield self
-        for base in self.bases:
-            if isinstance(base, UserClass):
-                yield from base.line()
+    def line(self) -> list[UserClass]:
+        """It and what it is built on, each once."""
+        found, todo = {}, [self]
+        while todo:
+            one = todo.pop()
+            if id(one) not in found:
+                found[id(one)] = one
+                todo += [base for base in reversed(one.bases) if isinstance(base, UserClass)]
+        return list(found.values())
 
     def library(self) -> list[External]:
         """The library's classes that it is built on."""
@@ -114,6 +118,8 @@ class Reader(Protocol):
     def call(self, target: Any, arguments: list[Any], options: dict[str, Any], node: Any) -> Any: ...
 
     def attribute(self, value: Any, name: str, node: Any) -> Any: ...
+
+    def binary(self, sign: type, left: Any, right: Any, node: Any) -> Any: ...
 
     def fault(self, node: Any, message: str, *help: str) -> Exception: ...
 
