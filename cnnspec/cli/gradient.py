@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
     from cnnspec.network.graph import Network
     from cnnspec.teaching.gradient import Backward, Descent, Error, Updates
     from cnnspec.teaching.working import Values
+
+
+MOST_VALUES = 300_000
+"""Outputs and weights that are gone through, all steps together."""
 
 
 @click.command("gradient")
@@ -65,10 +70,22 @@ def command(
     samples = samples_of(network, given, seed, resizing=False)
     sample = {name: values[0] for name, values in samples.items()}
     model = run_model(network, weights, seed, document.weights)
+    _refuse_many(network, model, steps)
     descent, compare = _descent(network, optimizer), _comparison(network, target, upstream)
     passes = _steps(model, sample, compare, descent, steps)
     stdout_console().print(_page(passes, form, decimals, full))
     return 0
+
+
+def _refuse_many(network: Network, model: Model, steps: int) -> None:
+    weights = sum(one.size for one in model.weights.values())
+    values = sum(prod(node.output) for node in network.nodes) + weights
+    if values * steps > MOST_VALUES:
+        of_steps, or_steps = (f"{steps} steps of ", " or fewer steps") if steps > 1 else ("", "")
+        raise click.UsageError(
+            f"{of_steps}{values:,} outputs and weights are too many to go through by hand; {MOST_VALUES:,} "
+            f"are the most: take a smaller network{or_steps}"
+        )
 
 
 Pass = tuple["Values", "Error", "Backward", "Updates"]

@@ -36,6 +36,8 @@ LIMITS: Final[dict[str, dict[str, tuple[str, str]]]] = {
         "Graphviz": ("cnnspec.views.pictures.engines:SECONDS", "seconds, then once more with a rough layout"),
         "animation": ("cnnspec.teaching.stepping:MOST_PLACES", "positions of a window, one after another"),
         "its map": ("cnnspec.teaching.stepping:MOST_CELLS", "cells"),
+        "gradient": ("cnnspec.cli.gradient:MOST_VALUES", "outputs and weights, all steps together"),
+        "explain": ("cnnspec.views.workings:MOST_LAYERS", "layers at once"),
         "report": ("cnnspec.views.documents.report.page:MOST_EXPLAINED", "layers with their working"),
     },
     "Data": {

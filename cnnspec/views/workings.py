@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from cnnspec.analysis.explain import TOPICS, AsDense, Explanation, as_dense, explain
 from cnnspec.analysis.fold import Repeated
+from cnnspec.diagnostics import SpecError
 from cnnspec.formula import Formula, Number, Symbol, total
 from cnnspec.layers.base import show
 from cnnspec.records import record
@@ -21,6 +22,9 @@ COUNTED: Final = ("params", "multiplies", "additions")
 
 USUAL: Final = tuple(topic for topic in TOPICS if topic != "memory")
 """What a whole network is asked; memory is worth its lines for one layer."""
+
+MOST_LAYERS: Final = 5_000
+"""Layers that are explained at once."""
 
 MOST_TERMS: Final = 12
 """A sum with more terms than this is not written out."""
@@ -91,15 +95,22 @@ def board(
 ) -> Board:  # fmt: skip
     """What is to be said of each row ``about`` these topics; without any, of all.
 
+    Raises SpecError for more layers than ``MOST_LAYERS``.
+
     ``brief`` leaves out what nobody asked for: zeros, memory, and for several
     layers the parts of sums. ``folded`` tells equal repeats once.
     """
     passages: list[LayerWorking] = []
     repeats, hidden = repeated(analysis.network) if folded else ({}, frozenset())
     topics = tuple(about) or (USUAL if brief else tuple(TOPICS))
-    for row in rows:
-        if row.node.index in hidden:
-            continue
+    told = [row for row in rows if row.node.index not in hidden]
+    if len(told) > MOST_LAYERS:
+        raise SpecError.of(
+            "network-too-large",
+            f"{len(told):,} layers would be explained; {MOST_LAYERS:,} are at once",
+            "name a layer, a block or a kind of layer, as in: cnnspec explain net.cnn conv1",
+        )
+    for row in told:
         explained = [explain(analysis, row.name, topic) for topic in topics]
         entries = [entry for one in explained for entry in _entries(one, row)]
         if brief and not about:

@@ -21,6 +21,7 @@ from threading import Lock, Thread
 from time import monotonic
 
 from .kinds import KINDS, judged, turns
+from .lab import sweep
 from .limits import SLOWEST, Verdict
 from .tally import Tally
 from .worker import Worker
@@ -73,6 +74,7 @@ def fuzz(
 ) -> Tally:  # fmt: skip
     """Cases of the kinds by turns, in processes of their own, for so long or until Ctrl-C."""
     print(f"seed {seed}", flush=True)
+    sweep()
     run = _Run(kinds, seed, monotonic() + seconds, count, keep)
     started = monotonic()
     threads = [Thread(target=run.drive, args=(slowest,)) for _ in range(workers)]

@@ -34,7 +34,9 @@ from .limits import SLOWEST, Verdict, measured
 
 MANY_LAYERS: Final = 5000
 """Views of more layers may take longer, with what they print."""
-VERY_MANY: Final = 20_000
+LONG: Final = 50_000
+"""The same of reading a text of more characters; 200,000 are the most."""
+VERY_MANY: Final = 10_000
 """The same of reading and analysing; 50,000 are the most that a network may have."""
 ALWAYS: Final = ("read", "elaborate", "analyze", "messages 80", "table", "json", "working")
 EXPECTED: Final = (SpecError, LayerError)
@@ -50,7 +52,7 @@ def drive(text: str, *, slowest: float = SLOWEST, turn: int | None = None) -> Ve
     verdict = Verdict()
     with measured(verdict):
         _drive(verdict, text, turn)
-    _judge(verdict, slowest)
+    _judge(verdict, slowest, len(text))
     return verdict
 
 
@@ -155,9 +157,10 @@ def _formatted(source: Source) -> None:
     assert once == again, "formatting again changes the text"
 
 
-def _judge(verdict: Verdict, slowest: float) -> None:
+def _judge(verdict: Verdict, slowest: float, length: int) -> None:
     reading = sum(verdict.seconds.get(name, 0.0) for name in READING)
-    verdict.judge_time("reading and analysing", reading, slowest * max(1, verdict.layers / VERY_MANY))
+    size = max(1, verdict.layers / VERY_MANY, length / LONG)
+    verdict.judge_time("reading and analysing", reading, slowest * size)
     for name, seconds in verdict.seconds.items():
         if name not in READING:
             verdict.judge_time(name, seconds, slowest * max(1, verdict.layers / MANY_LAYERS))

@@ -25,6 +25,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from .lab import PREFIX, sweep
+
 SPEC: Final = """network Noise
 input 8x8x1
 conv 4 3x3 -> relu -> maxpool 2x2
@@ -45,8 +47,9 @@ def main() -> int:
     parser.add_argument("--seed", type=int, help="of the moments; drawn, and printed, unless given")
     given = parser.parse_args()
     seed = SystemRandom().randrange(10**9) if given.seed is None else given.seed
+    sweep()
     for workers in given.workers or (1, 2):
-        with tempfile.TemporaryDirectory(prefix="kills-") as folder:
+        with tempfile.TemporaryDirectory(prefix=PREFIX) as folder:
             print(kill(Path(folder), workers, given.count, seed), flush=True)
     return 0
 

@@ -9,6 +9,7 @@ import io
 import json
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from functools import cache
@@ -31,8 +32,8 @@ MASKED: Final = (
     "network masked\ninput 8x8x1\nconv 3 3x3 padding=same\n"
     'train { data npz "masks.npz"; target mask; batch 8; epochs 1; optimizer sgd rate=0.1 }\n'
 )
-PREFIX: Final = "fuzz-"
-"""Begins the names of temporary folders."""
+PREFIX: Final = f"fuzz-{os.getpid()}-"
+"""Begins the names of temporary folders: whose they are, so that the next one may take them away."""
 Values = NDArray[np.uint8]
 
 
@@ -127,6 +128,13 @@ class Lab:
         (made / METRICS).write_text("".join(even))
         record = (made / RECORD).read_text()
         (made / RECORD).write_text(record.replace(str(self.folder.resolve()) + "/", ""))
+
+
+def sweep() -> None:
+    """Takes away the temporary files of processes that were killed together with those that started them."""
+    for path in Path(tempfile.gettempdir()).glob("fuzz-[0-9]*-*"):
+        if not Path(f"/proc/{path.name.split('-')[1]}").exists() and Path("/proc/self").exists():
+            shutil.rmtree(path, ignore_errors=True)
 
 
 @contextmanager

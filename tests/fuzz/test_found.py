@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tools import built, fault_of
+from tools import Command, built, fault_of
 
 from cnnspec.analysis.explain import explain
 from cnnspec.analysis.memory import Memory
@@ -341,3 +341,23 @@ def test_a_large_picture_takes_a_few_bytes_a_pixel(tmp_path: Path, ending: str) 
     with measured(verdict := Verdict()):
         assert not read_image(path, 3).any()
     assert verdict.memory < 12 * grey.size
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("explain", "-e", "input 4; repeat 5001 { relu }", "--no-fold"), "5,001 layers would be explained"),
+        (
+            ("gradient", "-e", "input 2000; dense 1000", "--input", "ones", "--target", "3"),
+            "2,004,000 outputs",
+        ),
+        (("gradient", "lenet", "--input", "ones", "--target", "3", "--steps", "50"), "or fewer steps"),
+        (("run", "-e", "input 1000000x1000000x9; relu", "--input", "ones"), "not enough memory"),
+    ],
+)
+def test_what_would_take_minutes_or_all_memory_is_refused(
+    command: Command, arguments: tuple[str, ...], said: str
+) -> None:
+    code, _, err = command(*arguments)
+    assert code in (1, 2)
+    assert said in " ".join(err.split())

@@ -17,7 +17,8 @@ from tools import known
 from . import limits
 from .__main__ import fuzz
 from .drive import drive
-from .kinds import KINDS, judged
+from .kinds import KINDS, Kind, judged
+from .lab import sweep
 from .limits import Verdict, measured
 from .mutants import mutant
 from .worker import Worker
@@ -83,6 +84,25 @@ def test_a_worker_that_is_killed_leaves_no_file_behind(
         assert [] == list(tmp_path.iterdir())
         worker.ask("csv", 3)
     assert [] == list(tmp_path.iterdir())
+
+
+def test_what_a_killed_run_has_left_is_taken_away_by_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    for name in (f"fuzz-{ended.pid}-x/run", f"fuzz-{os.getpid()}-x", "fuzz-mine"):
+        (tmp_path / name).mkdir(parents=True)
+    sweep()
+    assert {f"fuzz-{os.getpid()}-x", "fuzz-mine"} == {path.name for path in tmp_path.iterdir()}
+
+
+def test_a_case_that_is_late_may_try_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    late = iter([Verdict([("it", "took 9.0 s")]), Verdict(), Verdict([("it", "KeyError: x")])])
+    monkeypatch.setitem(KINDS, "csv", Kind(lambda number: b"", lambda *case: next(late)))
+    assert [] == judged("csv", 1).faults
+    assert [("it", "KeyError: x")] == judged("csv", 1).faults
 
 
 def test_runs_add_up(tmp_path: Path) -> None:

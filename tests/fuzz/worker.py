@@ -131,7 +131,7 @@ def _left(before: int) -> Iterator[tuple[str, str]]:
             if b"Traceback (most recent call last)" in (words := said.read()):
                 yield "stderr", " ".join(words[-400:].decode("utf-8", "replace").split())
     for path in Path(tempfile.gettempdir()).iterdir():
-        if not path.name.startswith(PREFIX):
+        if not path.name.startswith("fuzz-"):
             yield "files", f"{path.name} is left among the temporary files"
             shutil.rmtree(path) if path.is_dir() else path.unlink()
 
