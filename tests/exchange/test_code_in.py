@@ -266,6 +266,8 @@ HOSTILE = {
     "NumPy's rounding": "x = np.round(5, -10**10)\n",
     "modules in modules": "m = nn.ReLU()\nfor i in range(30): m = nn.Sequential(m, m)\n"
     "for p in m.parameters(): p.requires_grad = False\nn = len(list(m.modules()))\n",
+    "lists in a text": "x = [1]\nfor i in range(60): x = [x, x]\ny = '%s' % (x,)\n",
+    "lists in a pattern": "x = [1]\nfor i in range(60): x = [x, x]\ny = '{a}'.format(a=(x,))\n",
     "lists as keys": "x = {([],): 1}\ny = {[1]: 2 for i in range(3)}\nz = {[]: 1}\n",
     "lists added up": "x = sum([[0] * 999] * 9999, [])\n",
     "many long lists": "x = [('a ' * 49_000).split() for i in range(9999)]\n",

@@ -402,6 +402,7 @@ class Interpreter:
 
     def _bounded(self, sign: type, left: Any, right: Any, node: Any) -> None:
         """Refuses what would be too large before it is made."""
+        self.weigh(*((left, right) if sign is ast.Mod else ()))
         size = 0.0
         if sign is ast.Pow and isinstance(left, int) and isinstance(right, int):
             size = left.bit_length() * max(0, right)
@@ -547,7 +548,7 @@ class Interpreter:
         if isinstance(target, _Method):
             return self._checked(
                 node, lambda: METHODS[target.name](self, target.value, *arguments, **options),
-                *arguments, *([target.value] if target.name in LOOKING else []),
+                *arguments, *options.values(), *([target.value] if target.name in LOOKING else []),
             )  # fmt: skip
         if callable(target) and target in BUILTINS.values():
             return self._checked(node, lambda: target(self, node, *arguments, **options), *arguments)
