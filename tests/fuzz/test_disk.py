@@ -7,6 +7,7 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import Callable
+from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
 from typing import Final
@@ -218,8 +219,13 @@ WRITERS: Final[dict[str, tuple[tuple[str, ...], str]]] = {
     "animate": (("animate", "small.cnn", "-o", "out.svg"), "out.svg"),
     "report": (("report", "small.cnn", "-o", "out.html"), "out.html"),
     "run": (("run", "small.cnn", "--input", "ones", "-o", "out.npy"), "out.npy"),
+    "export": (("export", "small.cnn", "--to", "pytorch", "--force", "-o", "out.py"), "out.py"),
+    "import": (("import", "net.py", "--force", "-o", "out.cnn"), "out.cnn"),
     "save": ((), "out.safetensors"),
 }
+if find_spec("onnx"):
+    WRITERS["export with weights"] = (("export", "small.cnn", "--force", "-o", "out.onnx"), "out.onnx")
+CODE: Final = b"import torch.nn as nn\nmodel = nn.Sequential(nn.Linear(4, 3), nn.ReLU())\n"
 
 
 @THOROUGH
@@ -230,7 +236,9 @@ def test_a_file_is_the_old_or_the_new_one_whichever_call_fails(
 ) -> None:
     arguments, target = WRITERS[name]
     there = there or name == "fmt"
-    files = arranged({"notes.txt": b"mine", "more.cnn": UNTIDY, **({target: UNTIDY} if there else {})})
+    files = arranged(
+        {"notes.txt": b"mine", "more.cnn": UNTIDY, "net.py": CODE, **({target: UNTIDY} if there else {})}
+    )
 
     def act() -> int:
         if arguments:

@@ -75,7 +75,8 @@ def line(random: Random) -> bytes:
         words += _option(one, random)
     for one in random.choices(options, k=random.choice((0, 1, 1, 2, 3))) if options else ():
         words += _option(one, random)
-    return json.dumps([*words, *ENDS.get(verb, ())]).encode()
+    words = [word.replace("\0", "?") for word in (*words, *ENDS.get(verb, ()))]  # no system passes NUL on
+    return json.dumps(words).encode()
 
 
 def _subject(verb: str, random: Random) -> list[str]:
