@@ -24,7 +24,9 @@ LASTS: Final = 24.0
 """Seconds that all frames take together, at most, unless --seconds says how long each stays."""
 
 MANY: Final = 200
-"""Frames that take longer than people expect."""
+"""Frames that take longer than people wait, where each is drawn by itself: more than ten seconds."""
+DRAWN: Final = 100
+"""How many of them are drawn where there are so many, unless --most says how many."""
 
 
 @click.command("animate")
@@ -91,6 +93,11 @@ def command(
         target, form = _target(document, node, output, format_)
         keep_spec(document, target, "animation")
         places = first_places(node, most)
+        if most is None and len(places) > MANY and not form.endswith("svg"):
+            stderr_console().say(
+                f"the first {DRAWN} of {len(places)} positions are drawn; --most {len(places)} draws all"
+            )
+            places = places[:DRAWN]
         values = _values(document, network, given, weights, seed)
         _write(Animation(stepping(node, channel, places, values), THEMES[theme], decimals),
                target, form, seconds, scale)  # fmt: skip
@@ -162,8 +169,6 @@ def _write(animation: Animation, target: str, form: str, seconds: float | None, 
     if form == "svg":
         write_result(target, animation.moving(seconds))
         return
-    if len(animation) > MANY:
-        stderr_console().say(f"{len(animation)} frames are drawn one by one; --most 100 draws the first 100")
     frames = [animation.still(n) for n in range(len(animation))]
     kind = form.removeprefix("frames ")
     try:

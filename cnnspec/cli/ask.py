@@ -3,11 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 import click
 
 from cnnspec.cli.console import fail, stdout_console
 from cnnspec.diagnostics import SpecError
+
+MOST_WORDS: Final = 3
+"""That the name of a concept has."""
+
+
+def _concept(question: Sequence[str]) -> str:
+    """Where the concept that a question names is explained."""
+    from cnnspec.mistakes import concept
+
+    words = " ".join(question).lower().strip(" ?!.").split()
+    spans = [
+        words[start : start + count] for count in range(MOST_WORDS, 0, -1) for start in range(len(words))
+    ]
+    found = next((name for span in spans if (name := concept(" ".join(span)))), None)
+    return f"cnnspec why {found} explains {found}.\n" if found else ""
 
 
 @click.command("ask")
@@ -30,7 +46,7 @@ def command(question: Sequence[str]) -> int:
     try:
         answer = ask(" ".join(question), terminal)
     except NotUnderstood as error:
-        raise click.UsageError(str(error)) from error
+        raise click.UsageError(f"{_concept(question)}{error}") from error
     except SpecError as error:
         fail(error.diagnostics)
     console.say(terminal.paint(answer.text, "bold"))

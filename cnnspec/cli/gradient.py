@@ -66,7 +66,7 @@ def command(
     document = read(spec, inline)
     network = network_for(document, given)
     if (target is None) == (upstream is None):
-        raise click.UsageError("give --target, which the output is compared with, or --upstream, not both")
+        raise click.UsageError(_which_error(target is not None))
     samples = samples_of(network, given, seed, resizing=False)
     sample = {name: values[0] for name, values in samples.items()}
     model = run_model(network, weights, seed, document.weights)
@@ -75,6 +75,16 @@ def command(
     passes = _steps(model, sample, compare, descent, steps)
     stdout_console().print(_page(passes, form, decimals, full))
     return 0
+
+
+def _which_error(both: bool) -> str:
+    if both:
+        return "give --target or --upstream, not both: each of them says where the gradient begins"
+    return (
+        "say where the gradient begins:\n"
+        "  --target 3        the class, or the values, that the output is compared with\n"
+        "  --upstream ones   the gradient at the output itself; it takes numbers as well"
+    )
 
 
 def _refuse_many(network: Network, model: Model, steps: int) -> None:
@@ -150,12 +160,18 @@ def _comparison(network: Network, target: str | None, upstream: str | None) -> C
 
     if upstream is not None:
         last = network.nodes[network.outputs[0].node]
-        delta = input_array(upstream, last.output, 0)[0]
+        try:
+            delta = input_array(upstream, last.output, 0)[0]
+        except click.BadParameter as error:
+            raise click.BadParameter(error.message, param_hint="--upstream") from error
         return lambda values: gradient.upstream(last, delta)
     assert target is not None
     if target.strip().isdigit() and network.output != (1,):
         return lambda values: _checked(lambda: gradient.cross_entropy(values, int(target)))
-    wanted = input_array(target, network.output, 0)[0]
+    try:
+        wanted = input_array(target, network.output, 0)[0]
+    except click.BadParameter as error:
+        raise click.BadParameter(error.message, param_hint="--target") from error
     return lambda values: _checked(lambda: gradient.squared_error(values, wanted))
 
 

@@ -179,6 +179,8 @@ def _invoke(arguments: list[str]) -> int:
 
 
 def _unknown_verb(verb: str) -> str:
+    if verb == "help":
+        return 'there is no command "help"; help on one: cnnspec COMMAND --help; all commands: cnnspec --help'
     guess = nearest(verb, VERBS)
     if guess:
         return f'there is no command "{verb}"; did you mean "{guess}"?'

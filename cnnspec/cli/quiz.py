@@ -14,7 +14,7 @@ from click.core import ParameterSource
 
 from cnnspec.cli.console import Console, stderr_console, stdout_console, write_result
 from cnnspec.cli.options import Words, finite, format_option
-from cnnspec.cli.spec import load_network, spec_argument
+from cnnspec.cli.spec import is_named, load_network, spec_argument
 from cnnspec.diagnostics import suggestion
 
 if TYPE_CHECKING:
@@ -100,6 +100,7 @@ def command(
 
     if listing or forget:
         return _list() if listing else _forget()
+    _refuse_topic(spec)
     network = load_network(spec, inline) if spec is not None or inline is not None else None
     if seed is None:
         seed = random.SystemRandom().randrange(LARGEST_SEED)
@@ -123,6 +124,20 @@ def command(
     else:
         write_result(output, text)
     return 0
+
+
+def _refuse_topic(spec: str | None) -> None:
+    """Says how a topic or a level is asked for, where one stands in place of SPEC."""
+    from cnnspec.teaching.quiz.make import TOPICS
+
+    if spec is None or is_named(spec):
+        return
+    if spec in LEVELS:
+        raise click.UsageError(f'"{spec}" is a level: cnnspec quiz --level {spec}')
+    if topics := [one for one in TOPICS if spec in (one, *one.split("-"), one.rstrip("s"))]:
+        raise click.UsageError(f'"{spec}" is a topic: cnnspec quiz --topic {",".join(topics)}')
+    if spec.isdigit():
+        raise click.UsageError(f"a number of questions is asked for so: cnnspec quiz --count {spec}")
 
 
 def _are_terminals() -> bool:
@@ -169,7 +184,9 @@ def _weak() -> tuple[str, ...]:
 
     found = remembered().weak
     stderr_console().say(
-        f"to practise: {', '.join(found)}" if found else "nothing is left to practise: all topics"
+        f"to practise: {', '.join(found)}"
+        if found
+        else "nothing to practise: no mistake is remembered; questions on all topics"
     )
     return found
 

@@ -84,7 +84,8 @@ def document_of(spec: str | None, inline: str | None) -> Document:
     """Like ``read``; raises SpecError for what is no text."""
     if inline is not None:
         if spec is not None:
-            raise click.UsageError(f'the spec is given twice: "{spec}" and -e')
+            hint = f'; quotes keep it together: -e "{inline} {spec}; …"' if inline == "input" else ""
+            raise click.UsageError(f'the spec is given twice: "{spec}" and -e{hint}')
         return Document.from_bytes(inline.encode("utf-8", "surrogateescape"), "<inline>", Path(), "-e")
     if spec is None:
         raise click.UsageError(
@@ -154,9 +155,23 @@ def _contents(folder: Path) -> str:
     return f"; give one of its files: {', '.join(names[:8])}{', …' if len(names) > 8 else ''}"
 
 
+def _is_layer(spec: str) -> bool:
+    """Whether a layer stands where SPEC should, for a command that takes one behind it."""
+    from cnnspec.layers.registry import LAYERS
+
+    takes = {one.name for one in click.get_current_context().command.params}
+    return "layer" in takes and spec.rpartition(".")[2].rstrip("0123456789") in LAYERS
+
+
 def _not_found(spec: str) -> str:
     if any(mark in spec for mark in (" ", ";", "->")) and "input" in spec:
         return f'there is no file "{spec}"; to give the spec itself, put -e before it'
+    if spec in ("and", "or", "vs", "with"):
+        return f'there is no network "{spec}": names stand side by side, as in cnnspec compare lenet vgg16'
+    if _is_layer(spec):
+        verb = click.get_current_context().info_name
+        told = f"the network comes first: cnnspec {verb} lenet {spec}"
+        return f'there is no file and no shipped example "{spec}"; {told}'
     guess = meant(spec)
     hint = f'did you mean "{guess}"?' if guess else "cnnspec examples lists the shipped ones"
     return f'there is no file and no shipped example "{spec}"; {hint}'

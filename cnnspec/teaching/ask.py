@@ -11,6 +11,7 @@ from cnnspec.analysis.report import Analysis, Row, analyze
 from cnnspec.analysis.solve.search import solve
 from cnnspec.document import load, parse
 from cnnspec.layers.base import show
+from cnnspec.layers.registry import LAYERS
 from cnnspec.layers.writing import sentence
 from cnnspec.records import record
 from cnnspec.resources import example_names
@@ -107,10 +108,12 @@ def ask(question: str, terminal: Terminal = PLAIN) -> PlainAnswer:
     """
     text = _plain(question)
     words = (word.replace("-", "") for word in text.split())
-    name = next((word for word in words if word in example_names()), None)
+    names = list(dict.fromkeys(word for word in words if word in example_names()))
     quantity = next((one for one in QUANTITIES if one.words.search(text)), None)
-    if name is not None:
-        found = _of_network(text, name, quantity, terminal)
+    if len(names) > 1:
+        found = _of_several(names, quantity, terminal)
+    elif names:
+        found = _of_network(text, names[0], quantity, terminal)
     else:
         found = _padding(text, terminal) or _of_layer(text, quantity, terminal)
     if found is None:
@@ -136,6 +139,14 @@ def _help(question: str) -> str:
 _MOST: Final = re.compile(r"\b(most|largest|biggest|highest|greatest|fewest|least|smallest|lowest)\b")
 
 
+def _of_several(names: list[str], quantity: Quantity | None, terminal: Terminal) -> PlainAnswer | None:
+    """Each network's answer, in the order of the question; the command sets them side by side."""
+    if quantity is None:
+        return None
+    told = [_whole(analyze(load(name)), name, quantity, terminal).text for name in names]
+    return PlainAnswer(" ".join(told), "", f"cnnspec compare {' '.join(names)}")
+
+
 def _of_network(text: str, name: str, quantity: Quantity | None, terminal: Terminal) -> PlainAnswer | None:
     analysis = analyze(load(name))
     if re.search(r"\bhow many layers\b", text):
@@ -146,14 +157,39 @@ def _of_network(text: str, name: str, quantity: Quantity | None, terminal: Termi
         return _extreme(analysis, name, quantity, most[1], terminal)
     rows = _named(text, analysis)
     if not rows:
+        _refuse_missing(text, name, analysis)
+        if quantity.topic == "shape" and not _OF_OUTPUT.search(text):
+            return _sizes(analysis, name, terminal)
         return _whole(analysis, name, quantity, terminal)
-    told = f"{rows[0].name} of {name}: {_told(quantity, rows[0])}."
+    others = f" So named are also {', '.join(row.name for row in rows[1:4])}." if len(rows) > 1 else ""
+    told = f"{rows[0].name} of {name}: {_told(quantity, rows[0])}.{others}"
     return _explained(told, analysis, rows[0], quantity, f"{name} {rows[0].name}", terminal)
 
 
 def _named(text: str, analysis: Analysis) -> tuple[Row, ...]:
     """The layer that the question names, as conv2 or stage1.basic1.conv1."""
     return next((found for word in text.split() if (found := _rows(word, analysis))), ())
+
+
+_OF_OUTPUT: Final = re.compile(r"\b(?:output|shape|dimension|comes out|values|last)")
+_LAYER: Final = re.compile(r"(?:[\w]+\.)*([a-z_]+)\d+")
+
+
+def _refuse_missing(text: str, name: str, analysis: Analysis) -> None:
+    """Raises NotUnderstood for a layer that the network does not have: the whole is not what was asked."""
+    for word in text.split():
+        if (layer := _LAYER.fullmatch(word)) and layer[1] in LAYERS:
+            kind = [row.name for row in analysis.rows if row.name.rpartition(".")[2].startswith(layer[1])]
+            known = kind or [row.name for row in analysis.rows]
+            some = ", ".join(known[:8]) + (", …" if len(known) > 8 else "")
+            raise NotUnderstood(f"{name} has no layer {word}; it has {some} (cnnspec analyze {name})")
+
+
+def _sizes(analysis: Analysis, name: str, terminal: Terminal) -> PlainAnswer:
+    """How large a network is: parameters and memory."""
+    params, memory = (one for topic in ("params", "memory") for one in QUANTITIES if one.topic == topic)
+    told = (_whole(analysis, name, one, terminal).text for one in (params, memory))
+    return PlainAnswer(" ".join(told), "", f"cnnspec analyze {name}")
 
 
 def _rows(word: str, analysis: Analysis) -> tuple[Row, ...]:
@@ -181,7 +217,8 @@ def _whole(analysis: Analysis, name: str, quantity: Quantity, terminal: Terminal
             f"  {row.name}  {quantity.of(row):,} ({quantity.of(row) / max(count, 1):.0%})" for row in largest
         ]
         working = "\n".join(["most of them in", *parts])
-        return PlainAnswer(f"{name} has {count:,} {quantity.unit}.", working, command)
+        flops = f", {totals.flops:,} flops in all" if quantity.topic == "multiplies" else ""
+        return PlainAnswer(f"{name} has {count:,} {quantity.unit}{flops}.", working, command)
     if quantity.topic == "memory":
         told = (
             f"{name} needs {in_bytes(totals.weight_bytes)} for its weights and "

@@ -18,6 +18,10 @@ _OPTION: Final = re.compile(
 _NAMED_PADDING: Final = re.compile(r"\b(same|valid)(?: padding)?\b")
 _NO_BIAS: Final = re.compile(r"\b(?:no|without(?: an?)?) bias(?:es)?\b|\bbias=no\b")
 _WORD: Final = re.compile(r"[a-z_]+\d?d?")
+_FROM_TO: Final = re.compile(
+    r"\bfrom (\d[\d,]*(?:x\d+)*)(?: inputs?| values?| units?| neurons?)? to (\d[\d,]*)\b"
+)
+"""A dense layer as people say it: from 400 to 120."""
 
 
 def spec_of(text: str) -> str | None:
@@ -27,6 +31,8 @@ def spec_of(text: str) -> str | None:
     if _NO_BIAS.search(text):
         options, text = [*options, "bias=no"], _NO_BIAS.sub(" ", text)
     word = next((meant for one in _WORD.findall(text) if (meant := _layer(one))), None)
+    if word == "dense":
+        text = _FROM_TO.sub(r"\2 units on \1", text)
     named = _NAMED_PADDING.search(text)
     if named and not any(option.startswith("padding") for option in options) and word != "dense":
         options, text = [*options, f"padding={named[1]}"], _NAMED_PADDING.sub(" ", text)

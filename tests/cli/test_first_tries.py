@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from cnnspec.cli.main import run
+from cnnspec.teaching.animation import Animation
+from cnnspec.views.pictures import film
 
 VECTOR = ["run", "-e", "input 4; dense 2", "--input", "1,2,3,4"]
 QUICK = ["train", "-e", "input 8x8x1; flatten -> dense 10", "--data", "digits", "--epochs", "1", "-o", "run"]
@@ -54,6 +56,25 @@ def _inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ([*QUICK, "--optimizer", "adm"], 1, "did you mean adam?"),
         ([*QUICK, "--augment", "shift=2 rotat=3"], 1, "did you mean rotate?"),
         ([*QUICK, "--learning-rate", "fast"], 2, "is not a valid float"),
+        (["quiz", "shapes"], 2, '"shapes" is a topic: cnnspec quiz --topic shapes'),
+        (["quiz", "padding"], 2, "cnnspec quiz --topic solve-padding"),
+        (["quiz", "hard"], 2, '"hard" is a level: cnnspec quiz --level hard'),
+        (["quiz", "5"], 2, "cnnspec quiz --count 5"),
+        (["animate", "conv1"], 2, "the network comes first: cnnspec animate lenet conv1"),
+        (["explain", "maxpool2"], 2, "the network comes first: cnnspec explain lenet maxpool2"),
+        (["gradient", "conv1"], 2, "no shipped example \"conv1\"; cnnspec examples lists"),
+        (["gradient", "lenet"], 2, "--target 3        the class"),
+        (["gradient", "lenet", "--target", "3", "--upstream", "ones"], 2, "not both"),
+        (["gradient", "-e", "input", "3x3x1"], 2, 'quotes keep it together: -e "input 3x3x1; …"'),
+        (["gradient", "-e", "input 3; softmax", "--input", "1 2 3", "--target", "cat"], 2,
+         'Invalid value for --target: "cat" is not a number'),
+        (["gradient", "-e", "input 3; softmax", "--input", "1 2 3", "--upstream", "cat"], 2,
+         'Invalid value for --upstream: "cat" is not a number'),
+        (["compare", "lenet", "vs", "vgg16"], 2, "as in cnnspec compare lenet vgg16"),
+        (["ask", "what", "is", "padding"], 2, "cnnspec why padding explains padding."),
+        (["ask", "why do we need relu?"], 2, "cnnspec why activation explains activation."),
+        (["ask", "receptive field of conv9 in vgg16"], 2, "vgg16 has no layer conv9; it has stage1.conv1"),
+        (["help"], 2, "cnnspec COMMAND --help"),
         (["why", "underfitting"], 0, "no-better-than-guessing: "),
         (["why", "1x1"], 0, "depthwise-separable: "),
         (["why", "kernel size"], 0, "kernel: "),
@@ -74,3 +95,20 @@ def test_a_run_in_this_folder_is_named_where_none_is_under_runs(capsys: pytest.C
     capsys.readouterr()
     assert run(["train", "lenet", "--resume"]) == 2
     assert "runs here: run;" in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_film_of_very_many_frames_draws_the_first_and_says_how_to_have_all(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[int] = []
+    monkeypatch.setattr(Animation, "still", lambda self, n: "")
+
+    def counted(frames: list[str], *_: object) -> bytes:
+        drawn.append(len(frames))
+        return b"GIF"
+
+    monkeypatch.setattr(film, "film", counted)
+    assert run(["animate", "lenet", "-o", "all.gif"]) == 0
+    assert "the first 100 of 784 positions are drawn; --most 784 draws all" in capsys.readouterr().err
+    assert run(["animate", "lenet", "-o", "all.gif", "--most", "784"]) == 0
+    assert drawn == [100, 784]

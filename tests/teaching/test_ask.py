@@ -33,6 +33,12 @@ QUESTIONS = {
     "how much memory does vgg16 need": "553.4 MB",
     "how many layers has lenet": "13 layers",
     "what is the output of lenet": "an output of 10",
+    "how many params in a dense layer from 400 to 120": "48,120 parameters",
+    "which network has more parameters, vgg16 or alexnet": "61,100,840",
+    "how big is vgg16": "138,357,544 parameters",
+    "how large is the output of lenet": "an output of 10",
+    "how many flops does lenet need": "844,324 flops in all",
+    "receptive field of conv3 in vgg16": "stage4.conv3, stage5.conv3",
 }
 
 

@@ -171,7 +171,7 @@ def test_json_has_numbers_and_laws(command: Command) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["gradient", *LECTURE], "give --target"),
+        (["gradient", *LECTURE], "say where the gradient begins: --target 3"),
         (["gradient", *LECTURE, "--target", "1", "--upstream", "ones"], "not both"),
         (["gradient", *LECTURE, "--target", "1"], "is compared with a vector"),
         (["gradient", *LECTURE, "--upstream", "1 2 3"], "2x2x1"),
