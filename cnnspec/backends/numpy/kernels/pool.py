@@ -1,8 +1,11 @@
 """Pooling: one pass an axis, columns before rows, so that ties fall as PyTorch's do.
 
 The row-major first maximum of a window is the first row that holds it, and in
-that row the first column. Passes see arrays as (before, axis, after), so rows
-of the map are pooled in long contiguous runs.
+that row the first column. Passes see arrays as (before, axis, after). Columns lie
+apart by the samples alone, so a greatest is looked for in copies that have columns
+first: then every pass works on long contiguous runs, which halves the time (28x28x64,
+16 at a time, forward and backward: ``maxpool to=5x5`` from 7.3 to 3.9 ms, ``to=7x7``
+from 4.8 to 2.9, ``3x3 stride=1 padding=1`` from 18.7 to 9.5).
 """
 
 from __future__ import annotations
@@ -78,14 +81,14 @@ class ExtremePass:
             for tap in range(window.kernel)
         ]
         self.complete = window.inside
-        self.pair = self.complete and window.kernel == 2
+        self.small = np.dtype(np.int8 if window.kernel <= 128 else np.int32)
+        self.paired = 2 if self.complete and 2 <= window.kernel <= 128 else 0
         if training:
-            small = np.int8 if window.kernel <= 128 else np.int32
-            self.winner = step.memory.take(y.shape, small)
-            self.first = self._first_taps().astype(small)
-        if training and not self.pair:
+            self.winner = step.memory.take(y.shape, self.small)
+            self.first = self._first_taps().astype(self.small)
+        if training and self.paired < window.kernel:
             self.beaten, self.missing = step.scratch(y.shape, bool), step.scratch(y.shape, bool)
-            self.candidate = step.scratch(y.shape, small)
+            self.candidate = step.scratch(y.shape, self.small)
 
     def _first_taps(self) -> Array:
         """For each output its first tap on the map: it wins where nothing beats minus infinity."""
@@ -94,12 +97,13 @@ class ExtremePass:
         return np.asarray(np.argmax(covered, axis=1))[:, None]
 
     def forward(self) -> None:
+        """In training PyTorch's loop, all windows at once: a tap wins when it beats the best, or is NaN."""
         if not self.training:
             self._values()
-        elif self.pair:
-            self._pair()
-        else:
-            self._race()
+            return
+        self._race(nan=False)
+        if np.isnan(self.y.max(initial=-np.inf)):
+            self._race(nan=True)
 
     def _values(self) -> None:
         choose = self.extreme.choose
@@ -112,30 +116,28 @@ class ExtremePass:
         for pixels, best, _ in self.parts[start:]:
             choose(pixels, best, out=best)
 
-    def _pair(self) -> None:
-        left, right = self.parts[0][0], self.parts[1][0]
-        self.extreme.choose(right, left, out=self.y)
-        self.extreme.beats(right, left, out=self.winner.view(bool))
-        if np.isnan(self.y.max(initial=-np.inf)):
-            np.logical_or(self.winner, np.isnan(right), out=self.winner.view(bool))
-
-    def _race(self) -> None:
-        """PyTorch's loop, all windows at once: a tap wins when it beats the best so far, or is NaN."""
-        self._run(nan=False)
-        if np.isnan(self.y.max(initial=-np.inf)):
-            self._run(nan=True)
-
-    def _run(self, nan: bool) -> None:
-        self.y.fill(self.extreme.padding)
-        self.winner[...] = self.first
-        for tap, (pixels, best, place) in enumerate(self.parts):
+    def _race(self, nan: bool) -> None:
+        if self.paired:
+            self._pair(nan)
+        else:
+            self.y.fill(self.extreme.padding)
+            self.winner[...] = self.first
+        for tap, (pixels, best, place) in [*enumerate(self.parts)][self.paired :]:
             beaten, candidate = self.beaten[:, place], self.candidate[:, place]
             self.extreme.beats(pixels, best, out=beaten)
             if nan:
                 np.logical_or(beaten, np.isnan(pixels, out=self.missing[:, place]), out=beaten)
             self.extreme.choose(pixels, best, out=best)
-            np.multiply(beaten, tap, out=candidate, casting="unsafe")
+            np.multiply(beaten.view(np.int8), self.small.type(tap), out=candidate)
             np.maximum(self.winner[:, place], candidate, out=self.winner[:, place])
+
+    def _pair(self, nan: bool) -> None:
+        """The first two taps."""
+        left, right = self.parts[0][0], self.parts[1][0]
+        self.extreme.choose(right, left, out=self.y)
+        self.extreme.beats(right, left, out=self.winner.view(bool))
+        if nan:
+            np.logical_or(self.winner, np.isnan(right), out=self.winner.view(bool))
 
     def prepare(self, step: KernelStep, dy: Array, dx: Array) -> None:
         self.integer = np.dtype(f"i{dy.itemsize}")
@@ -147,28 +149,29 @@ class ExtremePass:
 
     def backward(self) -> None:
         """Each gradient goes whole to the tap that won; bit masks keep it exact even when infinite."""
-        if self.pair and self.window.apart:
+        window = self.window
+        if not (window.apart and self.complete and window.kernel * window.output >= window.size):
+            self.dx.fill(0)
+        if window.apart and self.paired == window.kernel:
             self._give_pair()
         else:
-            self.dx.fill(0)
-            self.give()
+            self.give(window.apart)
 
     def _give_pair(self) -> None:
         left, right = self.pixels
-        if 2 * self.window.output < self.window.size:
-            self.dx.fill(0)
         np.negative(self.winner, out=self.mask, dtype=self.integer)
         np.bitwise_and(self.dy, self.mask, out=right)
         np.bitwise_xor(self.dy, right, out=left)
 
-    def give(self) -> None:
-        """Each tap's gradient added to what is there."""
+    def give(self, alone: bool = False) -> None:
+        """Each tap's gradient, added to what is there unless it is the only one."""
         for tap, (_, _, place) in enumerate(self.parts):
             mask = self.mask[:, place]
             np.equal(self.winner[:, place], tap, out=self.equal[:, place])
             np.negative(self.equal[:, place].view(np.int8), out=mask, dtype=self.integer)
-            np.bitwise_and(self.dy[:, place], mask, out=mask)
-            np.add(self.sums[tap], mask.view(self.sums[tap].dtype), out=self.sums[tap])
+            np.bitwise_and(self.dy[:, place], mask, out=self.pixels[tap] if alone else mask)
+            if not alone:
+                np.add(self.sums[tap], mask.view(self.sums[tap].dtype), out=self.sums[tap])
 
 
 class SumPass:
@@ -237,15 +240,23 @@ class AxisPool(KernelStep):
     def build(self) -> None:
         self.y = self.memory.take(pooled_shape(self.node, self.x.shape))
         self.passes: list[ExtremePass | SumPass | PhasedPass] = []
-        axes = zip(spatial_axes(self.x.ndim), sweeps_of(self.node), strict=True)
-        pooled = [(axis, sweep) for axis, sweep in axes if not all(window.plain for _, window in sweep)]
-        x = self.x
+        sweeps = sweeps_of(self.node)
+        self.turns, axes, self.ends = self.turns_pay(sweeps[-1]), spatial_axes(self.x.ndim), (self.x, self.y)
+        if self.turns:
+            axes = (*range(1, len(sweeps)), 0)
+            self.ends = self.scratch(turned(self.x).shape), self.scratch(turned(self.y).shape)
+        pooled = [each for each in zip(axes, sweeps, strict=True) if not all(w.plain for _, w in each[1])]
         pooled = pooled[::-1] if self.columns_first else pooled
+        x, last = self.ends
         for axis, sweep in pooled:
             shape = (*x.shape[:axis], outputs_of(sweep), *x.shape[axis + 1 :])
-            y = self.y if axis == pooled[-1][0] else self.scratch(shape)
+            y = last if axis == pooled[-1][0] else self.scratch(shape)
             self.passes.append(self._pass(along(x, axis), along(y, axis), sweep))
             x = y
+
+    def turns_pay(self, columns: Sweep) -> bool:
+        """Whether the passes run on copies with columns before rows: there runs are long in each pass."""
+        return False
 
     def _pass(self, x: Array, y: Array, sweep: Sweep) -> ExtremePass | SumPass | PhasedPass:
         if len(sweep) == 1:
@@ -257,8 +268,12 @@ class AxisPool(KernelStep):
         """The pass along one axis, from ``x`` to ``y``."""
 
     def forward(self) -> None:
+        if self.turns:
+            move(turned(self.x), self.ends[0])
         for each in self.passes:
             each.forward()
+        if self.turns:
+            move(self.ends[1], turned(self.y))
         if not self.passes:
             np.copyto(self.y, self.x)
 
@@ -266,22 +281,48 @@ class AxisPool(KernelStep):
         if not self.passes:
             return (self.gradient_like(dy),)
         dx = self.memory.take(self.x.shape)
-        above = dy
+        self.slopes = self.back_ends = dx, dy
+        if self.turns:
+            self.back_ends = self.scratch(turned(dx).shape), self.scratch(turned(dy).shape)
+        below, above = self.back_ends
         for n, each in reversed(list(enumerate(self.passes))):
-            below = dx.reshape(each.x.shape) if n == 0 else self.scratch(each.x.shape)
-            each.prepare(self, above.reshape(each.y.shape), below)
-            above = below
+            to = below.reshape(each.x.shape) if n == 0 else self.scratch(each.x.shape)
+            each.prepare(self, above.reshape(each.y.shape), to)
+            above = to
         return (dx,)
 
     def backward(self) -> None:
+        if self.turns:
+            move(turned(self.slopes[1]), self.back_ends[1])
         for each in reversed(self.passes):
             each.backward()
+        if self.turns:
+            move(self.back_ends[0], turned(self.slopes[0]))
+
+
+def turned(array: Array) -> Array:
+    """An inner map seen with its columns as the first axis."""
+    axis = array.ndim - 2
+    return array.transpose(axis, *range(axis), axis + 1)
+
+
+def move(source: Array, target: Array) -> None:
+    """A copy in another order: all samples of a pixel as one value, which is 2 to 4 times as fast."""
+    pixel = np.dtype((np.void, source.itemsize * source.shape[-1]))
+    np.copyto(target.view(pixel), source.view(pixel))
 
 
 class ExtremePool(AxisPool):
     """Max or min pooling; in training the winners are kept, a byte a value."""
 
     extreme: ClassVar[Extreme]
+
+    def turns_pay(self, columns: Sweep) -> bool:
+        """Measured: always but for the one operation of two columns outside training."""
+        windows = [window for _, window in columns]
+        return not all(w.plain for w in windows) and (
+            self.context.training or max(w.kernel for w in windows) > 2
+        )
 
     def make(self, x: Array, y: Array, window: WindowGeometry) -> ExtremePass:
         return ExtremePass(self, x, y, window, self.extreme, self.context.training)
