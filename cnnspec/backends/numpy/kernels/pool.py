@@ -318,11 +318,8 @@ class ExtremePool(AxisPool):
     extreme: ClassVar[Extreme]
 
     def turns_pay(self, columns: Sweep) -> bool:
-        """Measured: always but for the one operation of two columns outside training."""
-        windows = [window for _, window in columns]
-        return not all(w.plain for w in windows) and (
-            self.context.training or max(w.kernel for w in windows) > 2
-        )
+        """In training; a forward pass alone, which has no winners to find, keeps to less memory."""
+        return self.context.training and not all(window.plain for _, window in columns)
 
     def make(self, x: Array, y: Array, window: WindowGeometry) -> ExtremePass:
         return ExtremePass(self, x, y, window, self.extreme, self.context.training)
