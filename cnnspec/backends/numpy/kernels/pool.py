@@ -2,7 +2,7 @@
 
 The row-major first maximum of a window is the first row that holds it, and in
 that row the first column. Passes see arrays as (before, axis, after). Columns lie
-apart by the samples alone, so a greatest is looked for in copies that have columns
+apart by the samples alone, so training looks for a greatest in copies that have columns
 first: then every pass works on long contiguous runs, which halves the time (28x28x64,
 16 at a time, forward and backward: ``maxpool to=5x5`` from 7.3 to 3.9 ms, ``to=7x7``
 from 4.8 to 2.9, ``3x3 stride=1 padding=1`` from 18.7 to 9.5).
