@@ -66,6 +66,8 @@ class ProgramPlan:
         scratch = self.memory.own if training else self.memory.take
         self.arrays = {node.index: scratch(inner_shape(node.output, batch)) for node in network.inputs}
         self.inputs = {node.name: self.arrays[node.index] for node in network.inputs}
+        self.left = Counter(value for operation in lowered.operations for value in set(operation.inputs))
+        """For each value how many operations have still to read it."""
         self.steps = self._plan_forward()
         self.results = {name: self.arrays[value] for name, value in results.items()}
         self.losses = [head.loss(self.arrays[head.value], self.memory, head.weight) for head in heads]
@@ -77,7 +79,7 @@ class ProgramPlan:
 
     def _plan_forward(self) -> list[KernelStep]:
         """The steps in order. A value's memory is released after its last reader."""
-        left = Counter(value for operation in self.lowered.operations for value in set(operation.inputs))
+        left = self.left
         steps = []
         for operation in self.lowered.operations:
             step = operation.kernel(self._site(operation), operation.choice.reason)
@@ -130,12 +132,12 @@ class ProgramPlan:
             np.add(self.gradients[name], part, out=self.gradients[name])
 
     def _may_overwrite(self, operation: Operation, value: int) -> bool:
-        """Whether the output may take an input's place: nobody else reads that, now or later."""
+        """Whether the output may take an input's place: nobody reads that later, nor a backward pass."""
         return (
             operation.kernel.overwrites
             and value >= len(self.inputs)
             and value not in self.lowered.kept
-            and len(self.readers[value]) == 1
+            and (len(self.readers[value]) if self.training else self.left[value]) == 1
             and self.memory.holders(self.arrays[value]) == 1
             and not (
                 self.training and (self.maker[value].kernel.reads_output or operation.kernel.reads_input)
