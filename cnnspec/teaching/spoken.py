@@ -8,7 +8,7 @@ from typing import Final
 from cnnspec.layers.registry import LAYERS, SYNONYMS
 
 _INPUT: Final = re.compile(
-    r"\b(?:on|with|for|of|over|from|into|to|takes|input)\s+(?:an?\s+|the\s+)?"
+    r"\b(?:on|with|for|of|over|from|into|to|takes|keeps|input)\s+(?:an?\s+|the\s+)?"
     r"(?:(?:rgb|colou?r|grey|gray)\s+)?(?:(?:input|image|map|picture|vector)\s+)?(?:of\s+)?(?:size\s+)?"
     r"(\d[\d,]*(?:x\d+)*)\b(?!\s*(?:filter|kernel|unit))"
 )
@@ -56,7 +56,8 @@ _ARGUMENTS: Final = {
     "maxpool": ("kernels",), "avgpool": ("kernels",), "depthwise": ("kernels",),
 }  # fmt: skip
 """What of a layer's numbers stands behind its word, in order."""
-_SPOKEN: Final = {"filters": "conv", "filter": "conv", "convolution": "conv", "convolutional": "conv",
+_SPOKEN: Final = {"filters": "conv", "filter": "conv", "kernel": "conv",
+                  "convolution": "conv", "convolutional": "conv",
                   "max": "maxpool", "average": "avgpool", "units": "dense"}  # fmt: skip
 _NOT_LAYERS: Final = frozenset(
     (

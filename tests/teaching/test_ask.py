@@ -35,6 +35,8 @@ QUESTIONS = {
     "what is the output of lenet": "an output of 10",
     "how many params in a dense layer from 400 to 120": "48,120 parameters",
     "which network has more parameters, vgg16 or alexnet": "61,100,840",
+    "what padding keeps 28x28 with a 5x5 kernel": "Padding 2",
+    "output of maxpool with a 2x2 kernel on 28x28x6": "14x14x6",
     "how big is vgg16": "138,357,544 parameters",
     "how large is the output of lenet": "an output of 10",
     "how many flops does lenet need": "844,324 flops in all",
