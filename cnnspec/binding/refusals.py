@@ -8,7 +8,6 @@ from typing import Any, Final, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from cnnspec.binding.values import Word
 from cnnspec.diagnostics import any_of, surely
 from cnnspec.records import record
 
@@ -67,7 +66,9 @@ def _plain(model: type[BaseModel], name: str, value: Any) -> Any:
         return None
     if isinstance(value, bool) != (field is not None and field.annotation is bool):
         return _NOTHING
-    return str(value) if isinstance(value, Word) else value
+    if isinstance(value, str):  # pydantic cannot name what is no character
+        return str(value).encode("utf-8", "replace").decode()
+    return value
 
 
 def _refusal(option: str | None, value: Any, faults: list[Any], synonyms: Mapping[str, str]) -> Refusal:

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 SLOWEST: Final = 2.0
 """Seconds of processor time that a stage may take."""
-HANG = 8.0
+HANG = 25.0
 """Seconds of processor time after which a stage is stopped."""
 MOST_MEMORY: Final = 500_000_000
 """Bytes that one case may add to what the process held before it."""

@@ -361,3 +361,8 @@ def test_what_would_take_minutes_or_all_memory_is_refused(
     code, _, err = command(*arguments)
     assert code in (1, 2)
     assert said in " ".join(err.split())
+
+
+def test_a_value_that_holds_no_characters_is_refused() -> None:
+    (fault, *_) = built('input 8x8x1; conv 1 3x3 weights="1 \udfff"').diagnostics
+    assert "weights" in fault.message

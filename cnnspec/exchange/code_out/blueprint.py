@@ -217,7 +217,7 @@ class Blueprint:
         if len(self.outer(turns[0])[0]) != 1:
             return None
         steps: list[tuple[Any, ...]] | None = None
-        while len(turn := items[place + length * len(turns) :][:length]) == length:
+        while len(turn := items[(start := place + length * len(turns)) : start + length]) == length:
             found = self._step(turns[-1], turn)
             if found is None or (steps is not None and found != steps):
                 break
