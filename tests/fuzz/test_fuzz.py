@@ -14,7 +14,7 @@ from random import SystemRandom
 import pytest
 from tools import known
 
-from . import limits
+from . import limits, worker
 from .__main__ import fuzz
 from .drive import drive
 from .kinds import KINDS, Kind, judged
@@ -69,6 +69,13 @@ def test_a_worker_that_dies_is_replaced() -> None:
         died = worker.ask("no such kind", 1)
         assert "process" in dict(died.faults)
         assert [] == worker.ask("csv", 1).faults
+
+
+def test_a_worker_that_holds_much_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker, "MOST_HELD", 0)
+    with Worker(slowest=8) as one:
+        assert [] == one.ask("csv", 1).faults
+        assert one.process is None
 
 
 def test_a_worker_that_is_killed_leaves_no_file_behind(

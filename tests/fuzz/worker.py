@@ -29,6 +29,8 @@ from .limits import Verdict
 ROOT: Final = Path(__file__).resolve().parents[2]
 LONGEST: Final = 300.0
 """Seconds by the clock, on a busy machine too, after which a case is taken for one that waits for ever."""
+MOST_HELD: Final = 300_000_000
+"""Bytes that a process may hold between cases: caches that are full make the garbage collector slow."""
 WARM: Final = 100
 """Cases after which all is loaded that will be, and the garbage collector need not look at it again."""
 ADDRESSES: Final = 6_000_000_000
@@ -67,7 +69,10 @@ class Worker:
         ready, _, _ = select.select([process.stdout], [], [], LONGEST)
         line = process.stdout.readline() if ready else b""
         if line:
-            return Verdict(**json.loads(line))
+            verdict = Verdict(**json.loads(line))
+            if verdict.held > MOST_HELD:
+                self._end()
+            return verdict
         code = process.poll() if ready else None
         with suppress(subprocess.TimeoutExpired):
             code = process.wait(1) if ready else None
