@@ -242,7 +242,7 @@ def first_places(node: Node, most: int | None = None) -> list[tuple[int, ...]]:
             notes=(f"up to {MOST_PLACES:,} positions are shown, on a map of up to {MOST_CELLS:,}",),
             help=(*cures, *(["--most 100 shows the first of them"] if cells <= MOST_CELLS else [])),
         )
-    return list(islice(np.ndindex(sizes), most))
+    return list(islice(np.ndindex(sizes), min(most or MOST_PLACES, MOST_PLACES)))
 
 
 def first_moving(network: Network) -> Node:

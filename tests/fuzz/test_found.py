@@ -352,6 +352,7 @@ def test_a_large_picture_takes_a_few_bytes_a_pixel(tmp_path: Path, ending: str) 
             "2,004,000 outputs",
         ),
         (("gradient", "lenet", "--input", "ones", "--target", "3", "--steps", "50"), "or fewer steps"),
+        (("animate", "-e", "input 100000x100000x3; relu", "--input", "3"), "not enough memory"),
         (("run", "-e", "input 1000000x1000000x9; relu", "--input", "ones"), "not enough memory"),
     ],
 )
