@@ -13,6 +13,13 @@ from tools import Command
 import cnnspec
 
 Run: TypeAlias = Command
+
+
+@pytest.fixture(autouse=True)
+def wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
+
+
 CLASSICS = ("lenet", "alexnet", "vgg16", "googlenet", "mobilenet_v2")
 
 

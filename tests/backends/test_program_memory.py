@@ -33,7 +33,10 @@ MOVING = {"flatten", "reshape"}
 
 SMALLER = {
     "unet": "188x188", "segnet": "96x128", "vgg13": "64x64", "vgg16": "64x64", "vgg19": "64x64",
-    "resnet101": "64x64", "resnet152": "64x64",
+    "resnet101": "64x64", "resnet152": "64x64", "vgg11": "64x64", "resnet34": "64x64", "resnet50": "64x64",
+    "resnet50_paper": "64x64", "cbam_resnet50": "64x64", "densenet121": "64x64", "convnext_tiny": "64x64",
+    "vit_b16": "64x64", "googlenet_torchvision": "64x64", "mobilenet_v1": "64x64", "hourglass": "64x64",
+    "dncnn": "16x16", "dncnn_digits": "14x14",
 }  # fmt: skip
 """Maps on which large examples are run here: the rest of their families is run as it is."""
 

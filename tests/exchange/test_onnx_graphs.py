@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 
 import cnnspec
-from cnnspec.exchange.onnx_in.read import read
 
 onnx = pytest.importorskip("onnx")
 from onnx import TensorProto, helper, numpy_helper  # noqa: E402
+
+from cnnspec.exchange.onnx_in.read import read  # noqa: E402
 
 pytestmark = pytest.mark.torch
 Shapes = Mapping[str, tuple[Any, ...]]

@@ -11,7 +11,7 @@ from cnnspec.diagnostics import Diagnostic, Fix, Severity
 from cnnspec.document import Document
 from cnnspec.layers.foreign import NEAREST, SAME
 from cnnspec.layers.registry import LAYERS, SYNONYMS
-from cnnspec.resources import example_names, example_text, mistake_codes
+from cnnspec.resources import example_names, example_path, example_text, mistake_codes
 from cnnspec.text import Source
 
 MEANT = {
@@ -122,15 +122,19 @@ def test_every_fix_cures_its_mistake_and_makes_no_other(text: str) -> None:
 @pytest.mark.parametrize("name", example_names())
 def test_the_fix_of_a_misspelt_word_gives_the_network_back(name: str) -> None:
     text = example_text(name)
-    network = Document(Source("spec.cnn", text)).network
+
+    def read(text: str) -> Document:
+        return Document.from_bytes(text.encode(), "spec.cnn", example_path(name).parent)
+
+    network = read(text).network
     for word in sorted(set(re.findall(r"[a-z]+", text)) & set(LAYERS)):
         place = re.search(rf"(?m)(?<=^  )(?<![\w.]){word}\b|(?<=^){word}\b|(?<=-> ){word}\b", text)
         if place is None:
             continue
         slip = text[: place.end()] + text[place.end() - 1 :]
-        found = Document(Source("spec.cnn", slip)).diagnostics
+        found = read(slip).diagnostics
         (fix,) = next(item.fixes for item in found if item.fixes)
-        assert network == Document(Source("spec.cnn", mended(slip, fix))).network, slip
+        assert network == read(mended(slip, fix)).network, slip
 
 
 def test_a_foreign_word_is_no_other_name_of_a_layer() -> None:

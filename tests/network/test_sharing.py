@@ -13,7 +13,6 @@ from tools import Command, codes
 
 import cnnspec
 from cnnspec.backends.numpy.engine import NumpyEngine
-from cnnspec.exchange.onnx_out.encode import encoded
 from cnnspec.network.as_json import from_json, to_json
 from cnnspec.network.write import write
 from cnnspec.views.documents.as_json import document
@@ -355,6 +354,8 @@ def test_tied_layers_are_told(command: Command, tmp_path: Path, monkeypatch: pyt
 @pytest.mark.parametrize("text", [AUTOENCODER, MIRRORED, "input 4; a: dense 4; relu; dense 4 tied=a"])
 def test_tied_weights_go_out_to_onnx(text: str) -> None:
     runtime = pytest.importorskip("onnxruntime")
+    from cnnspec.exchange.onnx_out.encode import encoded
+
     model = cnnspec.parse(text).build(1)
     images, _ = batch(text)
     (given,) = images.values()

@@ -17,9 +17,10 @@ from cnnspec.teaching.working import Values, all_workings
 
 ON_MAPS = [
     "conv 2 3x3 padding=1", "conv 3 2x2", "conv 2 2x3 padding=same bias=no",
-    "conv 2 3x3 padding=2 dilation=2", "conv 2 2x2 stride=2 padding=1", "depthwise 3x3 padding=1", "upconv 2 2x2", "maxpool 2x2 stride=1",
-    "avgpool 2x2 stride=1", "batchnorm", "lrn", "relu", "tanh", "silu", "upsample 2",
-    "add { | conv 2 1x1 | conv 2 1x1 }", "concat { | | sigmoid }", "multiply { | | tanh }",
+    "conv 2 3x3 padding=2 dilation=2", "conv 2 2x2 stride=2 padding=1", "depthwise 3x3 padding=1",
+    "upconv 2 2x2", "maxpool 2x2 stride=1", "avgpool 2x2 stride=1", "batchnorm", "lrn", "relu", "tanh",
+    "silu", "upsample 2", "add { | conv 2 1x1 | conv 2 1x1 }", "concat { | | sigmoid }",
+    "multiply { | | tanh }",
 ]  # fmt: skip
 ON_VECTORS = ["dense 4", "sigmoid", "gelu", "dense 3 bias=no"]
 

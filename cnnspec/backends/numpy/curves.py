@@ -77,10 +77,11 @@ MOST_PRODUCTS: Final = 8
 
 
 def power(x: Array, exponent: float) -> Array:
-    """x to an exponent; a small whole one by products."""
+    """x to an exponent; a small whole one by products, except where x tells of its operations."""
     if exponent == 1:
         return x
-    if x.dtype == object or exponent != int(exponent) or not 2 <= exponent <= MOST_PRODUCTS:
+    plain = type(x) is np.ndarray and x.dtype != object
+    if not plain or exponent != int(exponent) or not 2 <= exponent <= MOST_PRODUCTS:
         return np.asanyarray(np.power(x, exponent))
     half = x if exponent < 4 else power(x, exponent // 2)
     whole = half * half
