@@ -92,15 +92,6 @@ TOLD: Final = frozenset(
 """Examples with layers or forms that not every target says yet; their export tells which, and writes none."""
 
 
-TIED: Final = frozenset({"autoencoder_tied"})
-"""Examples whose weights are tied, which no code says yet."""
-
-
-def coded_examples() -> list[str]:
-    """The shipped examples that go out as PyTorch and Keras code."""
-    return [name for name in example_names() if name not in TIED]
-
-
 def exported_examples() -> list[str]:
     """The shipped examples that every target says."""
     return [name for name in example_names() if name not in TOLD]

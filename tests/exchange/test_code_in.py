@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tools import Command, coded_examples
+from tools import Command, example_names
 
 import cnnspec
 from cnnspec.diagnostics import SpecError
@@ -329,7 +329,7 @@ CODES = {"pytorch": pytorch.code, "keras": keras.code}
 
 
 @pytest.mark.parametrize("target", CODES)
-@pytest.mark.parametrize("name", coded_examples())
+@pytest.mark.parametrize("name", example_names())
 def test_what_we_write_reads_as_the_same(name: str, target: str) -> None:
     network = cnnspec.load(name)
     found = reading(CODES[target](network)).network

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from cases.registry import CASES
 from cases.single import network_of
-from tools import coded_examples
+from tools import example_names
 
 import cnnspec
 from cnnspec.backends.numpy.initializers import INITIALIZERS
@@ -67,7 +67,7 @@ def test_all_that_cannot_be_said_is_named_at_once() -> None:
 
 
 @pytest.mark.parametrize("target", CODES)
-@pytest.mark.parametrize("name", coded_examples())
+@pytest.mark.parametrize("name", example_names())
 def test_a_second_export_is_the_first(name: str, target: str) -> None:
     assert CODES[target](cnnspec.load(name)) == CODES[target](cnnspec.load(name))
 
@@ -77,7 +77,7 @@ def test_what_is_written_is_clean_and_formatted(target: str, tmp_path: Path) -> 
     ruff = shutil.which("ruff", path=str(Path(sys.executable).parent))
     if ruff is None:
         pytest.skip("needs ruff")
-    for name in coded_examples():
+    for name in example_names():
         (tmp_path / f"{name}.py").write_text(CODES[target](cnnspec.load(name)))
     for command in (["check", "--isolated"], ["format", "--check", "--diff", "--isolated"]):
         done = subprocess.run([ruff, *command, str(tmp_path)], capture_output=True, text=True, check=False)
@@ -157,8 +157,8 @@ def agree(network: Network, target: str, tmp_path: Path, tolerance: float) -> No
     assert off(found, outputs_of(engine, images)) < tolerance
 
 
-CI = [name for name in coded_examples() if SMALL.get(name) != ""]
-LARGE = [name for name in coded_examples() if name in SMALL]
+CI = [name for name in example_names() if SMALL.get(name) != ""]
+LARGE = [name for name in example_names() if name in SMALL]
 
 
 @pytest.mark.torch

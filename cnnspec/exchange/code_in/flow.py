@@ -57,6 +57,8 @@ class ModelArray:
     frozen: bool = False
     value: float | None = None
     """What all of its values begin at, where the code says it."""
+    tied: bool = False
+    """Whether it is another layer's, used transposed."""
 
     def turned(self, turn: Callable[[Any], Any]) -> ModelArray:
         return replace(self, turn=turn)
@@ -73,7 +75,7 @@ class ModelArray:
 def _kept(word: str, weights: Mapping[str, ModelArray]) -> dict[str, Any]:
     """What the arrays of a layer say of it: that they stay as they are, and how its weight begins."""
     fields, found = LAYERS[word].model_fields, dict[str, Any]()
-    begins = [one.init for one in weights.values() if one.init]
+    begins = [one.init for one in weights.values() if one.init and not one.tied]
     if begins and "init" in fields:
         found["init"] = begins[0]
     if (
@@ -143,8 +145,9 @@ class Trace:
         label = self._label(word, name or (self.prefer if between is None else between))
         self.made[label], self.shapes[label], self.inputs[label] = made, shape, tuple(inputs)
         groups = tuple(group for _, group in self.scope if group)
+        tied = self._tied([owned.pop(key) for key, one in [*owned.items()] if one.tied])
         share = self._shared(owned)
-        self.parts.append(NamedLayer(label, made.layer, tuple(inputs), self.here, groups, share))
+        self.parts.append(NamedLayer(label, made.layer, tuple(inputs), self.here, groups, share, tied))
         if share is None:
             for key, parameter in owned.items():
                 self.used[parameter.key] = f"{label}.{key}"
@@ -154,6 +157,12 @@ class Trace:
     def _misfit(self, error: LayerError) -> NotFollowed:
         found = error.at(None)
         return NotFollowed(found.message, *found.help, code=found.code, notes=found.notes)
+
+    def _tied(self, weights: Sequence[ModelArray]) -> str | None:
+        """The layer whose weight these are, used transposed; None where there is none."""
+        if lost := [one.key for one in weights if one.key not in self.used]:
+            raise NotFollowed(f"{lost[0]} is used transposed before the layer that it belongs to")
+        return next((self.used[one.key].removesuffix(".weight") for one in weights), None)
 
     def _shared(self, weights: Mapping[str, ModelArray]) -> str | None:
         """The layer whose weights these are already; None for new ones."""

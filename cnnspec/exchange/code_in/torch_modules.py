@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import prod
 from typing import Any, Final
 
@@ -335,6 +335,17 @@ def _scale(m: TorchModule, x: Any) -> Tensor:
     return functions.one(x, "scale", **options, name=m.path, weights=weights)
 
 
+def _tied(m: TorchModule, x: Any, weight: Any) -> Tensor:
+    o, plain = m.options, {"stride": 1, "padding": 0, "output_padding": 0, "groups": 1, "dilation": 1}
+    name, shape = o["function"].last, weight.shape
+    shape = shape[::-1] if name == "linear" else shape
+    array = replace(weight.module.parameter(weight.name, *shape), tied=True)
+    bias = m.parameter("bias", o["units"]) if o["bias"] else None
+    options = {key: o[key] for key, value in plain.items() if o[key] != value}
+    found: Tensor = functions.FUNCTIONS[name](x, array, bias, **options)
+    return found
+
+
 def _positioned(word: str, count: str) -> Callable[[TorchModule, Any], Tensor]:
     def run(m: TorchModule, x: Any) -> Tensor:
         weights = {"weight": m.parameter("weight", m.options[count], m.options["channels"])}
@@ -361,6 +372,7 @@ OWN: Final[dict[str, Kind]] = {
     "Subsample": Kind("channels pool taps", _subsample),
     "TableConv2d": Kind("channels table kernel bias=True stride=1 dilation=1", _table_conv),
     "Scale": Kind("channels initial=1.0 bias=False shift=0.0", _scale),
+    "Tied": Kind("function units bias=True stride=1 padding=0 output_padding=0 groups=1 dilation=1", _tied),
     "Positions": Kind("positions channels", _positioned("positions", "positions")),
     "ClassToken": Kind("count channels", _positioned("token", "count")),
 }  # fmt: skip

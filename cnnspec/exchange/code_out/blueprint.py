@@ -97,11 +97,16 @@ class Blueprint:
         return scope
 
     def _leaf(self, node: Node, depth: int, home: tuple[str, ...]) -> LayerItem:
-        name, owner = ".".join(path_of(node)[depth:]), tuple((node.share or "").split("."))
-        uses = ".".join(owner[depth:]) if node.share and owner[:depth] == home else ""
-        if node.share and owner[:depth] != home:
-            self.faults.append((node, f"the weights of {node.share} lie within another block"))
-        return LayerItem(name, node, self.sayings[node.index], "" if uses == name else uses)
+        name = ".".join(path_of(node)[depth:])
+        uses, tied = (self._owner(node, owner, depth, home) for owner in (node.share, node.tied))
+        return LayerItem(name, node, self.sayings[node.index], "" if uses == name else uses, tied)
+
+    def _owner(self, node: Node, owner: str | None, depth: int, home: tuple[str, ...]) -> str:
+        """The layer whose weights another one uses, as it is called within the block."""
+        path = tuple((owner or "").split("."))
+        if owner and path[:depth] != home:
+            self.faults.append((node, f"the weights of {owner} lie within another block"))
+        return ".".join(path[depth:]) if owner and path[:depth] == home else ""
 
     def _home(self, nodes: list[Node], path: tuple[str, ...], outer: tuple[str, ...]) -> tuple[str, ...]:
         """Where the weights of a block are: with it, unless all are those of another instance."""

@@ -13,7 +13,7 @@ from cnnspec.exchange.code_out.body import Body, Turn, note_of
 from cnnspec.exchange.code_out.calls import Texts, assigned, call, literal, wrapped
 from cnnspec.exchange.code_out.keras_helpers import HELPERS, LOADER, WITH_ATTENTION
 from cnnspec.exchange.code_out.keras_words import CANNOT, WORDS, say
-from cnnspec.exchange.code_out.parts import BlockItem, Design, LayerItem, Loop, Value
+from cnnspec.exchange.code_out.parts import BlockItem, Design, LayerItem, Loop, Single, Value
 from cnnspec.exchange.code_out.pytorch import about, commented, drawn, sayings_of, taken
 from cnnspec.exchange.trade import unsupported
 from cnnspec.layers.base import Shape
@@ -36,6 +36,7 @@ class KerasTarget:
         self.used = {item.uses for item in design.first.items if not isinstance(item, Loop)}
         turns = (item.turns[0] for item in design.first.items if isinstance(item, Loop))
         self.used |= {item.uses for turn in turns for item in turn}
+        self.used |= {item.tied for item in _singles(design) if isinstance(item, LayerItem)}
 
     def leaf(
         self, item: LayerItem, arguments: list[str], reads: list[str], out: str, turn: Turn
@@ -45,6 +46,7 @@ class KerasTarget:
             use = saying.use.format(*reads, x=reads[0])
             return assigned(out, use, turn.indent, note_of(item))
         arguments = [*arguments, f"name={self._name(item, turn)}"]
+        arguments = [held(item.tied), *arguments] if item.tied else arguments
         if item.uses or item.name in self.used:
             layer = held(item.uses or item.name)
             use = saying.use.format(*reads, x=reads[0], m=layer)
@@ -97,17 +99,20 @@ def held(name: str) -> str:
 def _far(blueprint: Blueprint) -> Iterator[tuple[Node, str]]:
     """The layers whose weights belong to one that no variable at their place holds."""
     for design in blueprint.designs:
-        items = [
-            one
-            for item in design.first.items
-            for one in (item.turns[0] if isinstance(item, Loop) else [item])
-        ]
         plain = {item.name for item in design.first.items if not isinstance(item, Loop)}
-        for item in items:
+        for item in _singles(design):
             node = item.node if isinstance(item, LayerItem) else item.scope.nodes[0]
             many = isinstance(item, BlockItem) and (len(item.scope.inputs), len(item.scope.outputs)) != (1, 1)
             if item.uses and (item.uses not in plain or many):
                 yield node, f"the weights of {item.uses} lie within a block or a loop"
+            if isinstance(item, LayerItem) and item.tied and item.tied not in plain:
+                yield node, f"the weight of {item.tied} lies within a block or a loop"
+
+
+def _singles(design: Design) -> list[Single]:
+    """The items of a design, of its loops those of the first turn."""
+    items = design.first.items
+    return [one for item in items for one in (item.turns[0] if isinstance(item, Loop) else [item])]
 
 
 def snake(name: str) -> str:
@@ -152,6 +157,14 @@ def _unread_orders(network: Network) -> Iterator[Node]:
                     yield node
                     break
                 front += [r.index for r in readers if r.word in PASSED]
+
+
+def _turned_orders(network: Network) -> Iterator[Node]:
+    """The layers with a transposed weight whose rows or columns are in the order of a flatten in Keras."""
+    orders = flattened(network)
+    for node in network.layers:
+        if node.tied and orders.keys() & {name.replace(".", "_") for name in (node.name, node.tied)}:
+            yield node
 
 
 def design_lines(blueprint: Blueprint, design: Design, network: Network) -> Iterator[str]:
@@ -218,6 +231,8 @@ def code(network: Network) -> str:
     said, faults = sayings_of(network, {**WORDS, **CANNOT}, say)
     stray = [(node, "Keras flattens in another order, and what reads it is no dense layer")
              for node in _unread_orders(network)]  # fmt: skip
+    stray += [(node, f"Keras flattens in another order, in which the weight of {node.tied} is")
+              for node in _turned_orders(network)]  # fmt: skip
     twins = Counter(node.name.replace(".", "_") for node in network.layers)
     taken = [(node, "its name with _ for . is another layer's") for node in network.layers
              if twins[node.name.replace(".", "_")] > 1]  # fmt: skip

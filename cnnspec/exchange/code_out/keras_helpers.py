@@ -142,6 +142,23 @@ class ClassToken(layers.Layer):
         tokens = ops.zeros_like(x[:, :1]) + self.weight
         return ops.concatenate([tokens, x], axis=1)
 ''',
+    "TiedDense": '''
+class TiedDense(layers.Layer):
+    """A dense layer that uses another's kernel, transposed, with a bias of its own."""
+
+    def __init__(self, owner, units, use_bias=True, **options):
+        super().__init__(**options)
+        self.kernel = lambda: owner.kernel  # whose weights do not become this one's
+        self.units, self.use_bias, self.bias = units, use_bias, None
+
+    def build(self, shape):
+        if self.use_bias:
+            self.bias = self.add_weight(shape=(self.units,), initializer="zeros")
+
+    def call(self, x):
+        y = ops.matmul(x, ops.transpose(self.kernel()))
+        return y if self.bias is None else y + self.bias
+''',
     "Subsample": '''
 class Subsample(layers.Layer):
     """A window's sum times a trained factor, plus a trained term, a channel."""

@@ -157,6 +157,9 @@ def _pairs(ends: Any) -> Any:
 
 def _dense(place: Place) -> Saying:
     bias = at("use_bias", place.layer.bias, True, "bias")
+    if place.node.tied:
+        units = first("units", place.layer.units)
+        return Saying("{m}({x})", "TiedDense", (units, bias, *_frozen(place)), ("TiedDense",))
     return _made(
         "{m}({x})", "Dense", first("units", place.layer.units), bias, *_begins(place), *_frozen(place)
     )
@@ -383,6 +386,8 @@ def say(place: Place) -> Saying:
     """A layer in Keras; raises Wordless."""
     if place.node.word in CANNOT:
         raise Wordless(CANNOT[place.node.word])
+    if place.node.tied and place.node.word != "dense":
+        raise Wordless(f"it uses the kernel of {place.node.tied}, transposed, as only dense layers can there")
     found = WORDS[place.node.word](place)
     if place.node.word == "concat":
         inputs = ", ".join(f"{{{n}}}" for n in range(len(place.inputs)))

@@ -31,6 +31,8 @@ class LayerItem:
     saying: Saying
     uses: str = ""
     """The layer whose weights it uses; nothing where it has its own."""
+    tied: str = ""
+    """The layer whose weight it uses transposed."""
 
     @property
     def slots(self) -> tuple[Any, ...]:
@@ -40,7 +42,7 @@ class LayerItem:
     def shape_of_it(self) -> object:
         said = self.saying
         keys = tuple((a.key, a.title, a.default is MUST) for a in said.arguments)
-        return (said.make, said.use, keys, said.after, self.node.word, self.uses)
+        return (said.make, said.use, keys, said.after, self.node.word, self.uses, self.tied)
 
 
 @dataclass(eq=False)

@@ -72,7 +72,7 @@ class PyTorch:
     def leaf(
         self, item: LayerItem, arguments: list[str], reads: list[str], out: str, turn: Turn
     ) -> list[str]:
-        use = item.saying.use.format(*reads, m=member(item, turn), x=reads[0])
+        use = item.saying.use.format(*reads, m=member(item, turn), x=reads[0], w=f"self.{item.tied}")
         return [commented(f"{' ' * turn.indent}{out} = {use}", note_of(item))]
 
     def use(self, item: BlockItem, arguments: Texts, reads: Texts, out: str, turn: Turn) -> Texts:
@@ -185,13 +185,6 @@ def about(design: Design, network: Network, indent: int = 4) -> Iterator[str]:
 
 def drawn(title: str, network: Network, said: dict[int, Saying], reads: Any, reserved: Any) -> Blueprint:
     """The parts of a network; raises SpecError for weights that no program can share so."""
-    tied = [
-        (node, f"it cannot share the weights of {node.tied}, transposed, yet")
-        for node in network.layers
-        if node.tied
-    ]
-    if tied:
-        raise unsupported(title, tied)
     blueprint = Blueprint(network, said, reads, reserved)
     if blueprint.faults:
         raise unsupported(title, blueprint.faults)

@@ -79,6 +79,22 @@ def attend(attention, x, to=None):
     found, _ = attention(flat, other, other, need_weights=False)
     return found.transpose(1, 2).reshape(x.shape)
 ''',
+    "Tied": '''
+class Tied(nn.Module):
+    """A layer that uses the weight of another, transposed, with a bias of its own.
+
+    A convolution's weight is that of its transposed convolution as it lies.
+    """
+
+    def __init__(self, function, units, bias=True, **options):
+        super().__init__()
+        self.function, self.options = function, options
+        self.bias = nn.Parameter(torch.zeros(units)) if bias else None
+
+    def forward(self, x, weight):
+        weight = weight.t() if weight.ndim == 2 else weight
+        return self.function(x, weight, self.bias, **self.options)
+''',
     "DropPath": '''
 class DropPath(nn.Module):
     """Drops whole samples in training; the others grow by as much."""

@@ -8,7 +8,17 @@ from typing import Any, Final
 
 from cnnspec.exchange.code_out import arithmetic, rearranging
 from cnnspec.exchange.code_out.calls import Raw
-from cnnspec.exchange.code_out.sayings import Argument, Place, Sayer, Saying, Wordless, at, first, squeezed
+from cnnspec.exchange.code_out.sayings import (
+    Argument,
+    Place,
+    Sayer,
+    Saying,
+    Wordless,
+    at,
+    first,
+    own_arrays,
+    squeezed,
+)
 from cnnspec.exchange.initials import in_torch
 from cnnspec.layers.base import INITIAL_SYNONYMS, Weight
 from cnnspec.layers.window import per_axis
@@ -46,7 +56,7 @@ def _steps(axes: Any) -> tuple[Argument, ...]:
 
 def _kept(place: Place) -> tuple[str, ...]:
     """Statements for weights that the spec gives and for those that stay as they are."""
-    arrays = place.layer.arrays(place.inputs)
+    arrays = own_arrays(place)
     after = [f'set_values({{m}}.{w.name}, "{_numbers(w)}")' for w in arrays if w.initial == "given"]
     if init := getattr(place.layer, "init", None):
         after += [in_torch(init, w, f"{{m}}.{w.name}") for w in arrays if w.initial == "fan"]
@@ -116,6 +126,16 @@ def _upconv(place: Place) -> Saying:
         at("bias", layer.bias, True), at("dilation", _sizes(axes, "dilation"), 1),
     )  # fmt: skip
     return Saying(use, f"nn.ConvTranspose{place.rank}d", arguments)
+
+
+def _tied(place: Place, own: Saying) -> Saying:
+    """A layer with another's weight, transposed: what the function of its kind does with that."""
+    kind = {"dense": "linear", "conv": f"conv{place.rank}d", "upconv": f"conv_transpose{place.rank}d"}
+    function = first("function", Raw(f"F.{kind[place.node.word]}"))
+    rest = (one for one in own.arguments if one.role not in ("inputs", "channels", "kernel"))
+    before, inside, behind = own.use.partition("{m}({x})")
+    use = f"{before}{{m}}({{x}}, {{w}}.weight){behind}" if inside else f"{own.use[:-1]}, {{w}}.weight)"
+    return Saying(use, "Tied", (function, *rest), ("Tied",))
 
 
 def _cut(before: int, after: int) -> str:
@@ -394,4 +414,5 @@ def say(place: Place) -> Saying:
     if place.node.word in CANNOT:
         raise Wordless(CANNOT[place.node.word])
     found = WORDS[place.node.word](place)
+    found = _tied(place, found) if place.node.tied else found
     return _weighted(place, found) if found.make else found

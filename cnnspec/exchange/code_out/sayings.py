@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final, TypeAlias
 
-from cnnspec.layers.base import Shape, Shapes
+from cnnspec.layers.base import Shape, Shapes, Weight
 from cnnspec.network.graph import Node
 from cnnspec.records import record
 
@@ -34,7 +34,7 @@ class Saying:
 
     ``make`` is the function that makes it, with ``arguments``; a layer that nothing makes is only used.
     ``use`` is the expression of its output: ``{m}`` is what was made, ``{x}`` its first input, ``{0}``,
-    ``{1}`` … its inputs by number. ``helpers`` are functions and classes that the file must then hold.
+    ``{1}`` … its inputs by number, ``{w}`` the layer it is tied to. ``helpers`` are functions and classes that the file must then hold.
     """
 
     use: str = "{m}({x})"
@@ -91,6 +91,12 @@ Sayer: TypeAlias = Callable[[Place], Saying]
 
 class Wordless(Exception):
     """The target has no words for a layer; the text says why."""
+
+
+def own_arrays(place: Place) -> tuple[Weight, ...]:
+    """The arrays of a layer without the weight that it is tied to."""
+    arrays = place.layer.arrays(place.inputs)
+    return tuple(one for one in arrays if not (place.node.tied and one.name == "weight"))
 
 
 def at(key: str, value: Any, default: Any = MUST, role: str = "") -> Argument:
