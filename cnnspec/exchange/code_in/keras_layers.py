@@ -90,9 +90,12 @@ class Layering:
         flipped: bool = False,
     ) -> ModelArray:  # fmt: skip
         """An array of the layer; ``begins`` is the option that says how, ``flipped`` as in ``of_keras``."""
-        name = f"{self.options.get('_key', id(self.options))}.{key}"
+        owner = self.options.get("owner") if key == "kernel" else None
+        options = self.options if owner is None else owner.options
+        name = f"{options.get('_key', id(options))}.{key}"
         init = self._init(begins, flipped) if begins in self.options else ""
-        return ModelArray(name, shape, turn, init, self.options.get("trainable", True) is False)
+        still = self.options.get("trainable", True) is False
+        return ModelArray(name, shape, turn, init, still, tied=owner is not None)
 
     def _init(self, option: str, flipped: bool) -> str:
         name, options = initializer(self.options[option])
@@ -775,7 +778,18 @@ def _mirrored(t: Layering) -> Map:
     return t.add("pad", amount=pixels, mode=t.options["mode"])
 
 
+def _tied(t: Layering) -> Map:
+    o, owner = t.options, t.options["owner"]
+    kinds = {"matmul": "Dense", "conv": owner.kind.removesuffix("Transpose"),
+             "conv_transpose": f"{owner.kind}Transpose"}  # fmt: skip
+    shape = {"filters": o["units"], "kernel_size": owner.options.get("kernel_size"), "_key": id(o)}
+    layering = Layering(t.trace, {**o, **shape}, t.inputs, t.name)
+    return KINDS[kinds[o["function"].last]].make(layering)
+
+
 KINDS |= {
+    "cnnspec.Tied": KerasKind(
+        "owner function units use_bias=True strides=1 padding='valid' dilation_rate=1", _tied),
     "cnnspec.Subsample": KerasKind("pool taps", _subsample),
     "cnnspec.TableConv2D": KerasKind("table kernel strides=1 dilation=1 use_bias=True", _table_conv),
     "cnnspec.unpooled": KerasKind("kernel", _unpooled),

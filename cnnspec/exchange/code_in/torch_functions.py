@@ -42,7 +42,9 @@ def rank_of(x: Tensor) -> int:
 
 def owner(*parameters: Any) -> str:
     """The module that arrays belong to."""
-    return next((p.key.rpartition(".")[0] for p in parameters if isinstance(p, ModelArray) and not p.tied), "")
+    return next(
+        (p.key.rpartition(".")[0] for p in parameters if isinstance(p, ModelArray) and not p.tied), ""
+    )
 
 
 def own(parameter: Any, what: str) -> ModelArray | None:

@@ -88,6 +88,8 @@ def weights_of(module: TorchModule) -> Iterator[ModuleWeight]:
     """The arrays of one module that are trained."""
     if module.kind == "MultiheadAttention":
         yield from (ModuleWeight(module, name) for name in ATTENTION)
+    elif module.kind == "Tied":
+        yield ModuleWeight(module, "bias")
     elif module.kind.startswith((*WEIGHTED, "PReLU")) or "Norm" in module.kind:
         yield from (ModuleWeight(module, name) for name in ("weight", "bias"))
 

@@ -142,13 +142,17 @@ class ClassToken(layers.Layer):
         tokens = ops.zeros_like(x[:, :1]) + self.weight
         return ops.concatenate([tokens, x], axis=1)
 ''',
-    "TiedDense": '''
-class TiedDense(layers.Layer):
-    """A dense layer that uses another's kernel, transposed, with a bias of its own."""
+    "Tied": '''
+class Tied(layers.Layer):
+    """A layer that uses the kernel of another, transposed, with a bias of its own.
 
-    def __init__(self, owner, units, use_bias=True, **options):
-        super().__init__(**options)
-        self.kernel = lambda: owner.kernel  # whose weights do not become this one's
+    A convolution's kernel is that of its transposed convolution as it lies.
+    """
+
+    def __init__(self, owner, function, units, use_bias=True, trainable=True, **more):
+        super().__init__(name=more.pop("name"), trainable=trainable)
+        self.kernel = lambda: owner.kernel  # which does not become a weight of this one
+        self.function, self.options = function, more
         self.units, self.use_bias, self.bias = units, use_bias, None
 
     def build(self, shape):
@@ -156,7 +160,9 @@ class TiedDense(layers.Layer):
             self.bias = self.add_weight(shape=(self.units,), initializer="zeros")
 
     def call(self, x):
-        y = ops.matmul(x, ops.transpose(self.kernel()))
+        kernel = self.kernel()
+        kernel = ops.transpose(kernel) if len(kernel.shape) == 2 else kernel
+        y = self.function(x, kernel, **self.options)
         return y if self.bias is None else y + self.bias
 ''',
     "Subsample": '''

@@ -157,12 +157,21 @@ def _pairs(ends: Any) -> Any:
 
 def _dense(place: Place) -> Saying:
     bias = at("use_bias", place.layer.bias, True, "bias")
-    if place.node.tied:
-        units = first("units", place.layer.units)
-        return Saying("{m}({x})", "TiedDense", (units, bias, *_frozen(place)), ("TiedDense",))
     return _made(
         "{m}({x})", "Dense", first("units", place.layer.units), bias, *_begins(place), *_frozen(place)
     )
+
+
+def _tied(place: Place, own: Saying) -> Saying:
+    """A layer with another's kernel, transposed: what the function of its kind does with that."""
+    function = {"dense": "matmul", "conv": "conv", "upconv": "conv_transpose"}[place.node.word]
+    rest = (
+        one
+        for one in own.arguments
+        if one.title not in ("kernel", "groups") and not one.title.endswith("initializer")
+    )
+    arguments = (first("function", Raw(f"ops.{function}")), *rest)
+    return Saying(own.use, "Tied", arguments, ("Tied", *own.helpers))
 
 
 def _window(place: Place) -> tuple[Argument, Argument]:
@@ -386,9 +395,9 @@ def say(place: Place) -> Saying:
     """A layer in Keras; raises Wordless."""
     if place.node.word in CANNOT:
         raise Wordless(CANNOT[place.node.word])
-    if place.node.tied and place.node.word != "dense":
-        raise Wordless(f"it uses the kernel of {place.node.tied}, transposed, as only dense layers can there")
     found = WORDS[place.node.word](place)
+    if place.node.tied:
+        return _tied(place, found)
     if place.node.word == "concat":
         inputs = ", ".join(f"{{{n}}}" for n in range(len(place.inputs)))
         return Saying(f"{{m}}([{inputs}])", found.make)

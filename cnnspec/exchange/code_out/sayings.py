@@ -34,7 +34,8 @@ class Saying:
 
     ``make`` is the function that makes it, with ``arguments``; a layer that nothing makes is only used.
     ``use`` is the expression of its output: ``{m}`` is what was made, ``{x}`` its first input, ``{0}``,
-    ``{1}`` … its inputs by number, ``{w}`` the layer it is tied to. ``helpers`` are functions and classes that the file must then hold.
+    ``{1}`` … its inputs by number, ``{w}`` the layer it is tied to. ``helpers`` are functions and classes
+    that the file must then hold.
     """
 
     use: str = "{m}({x})"
