@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tools import Command, example_names
+from tools import Command
 
 import cnnspec
 from cnnspec.diagnostics import SpecError
@@ -16,6 +16,7 @@ from cnnspec.exchange.code_in import interpreter
 from cnnspec.exchange.code_in.read import Selection, read, read_source
 from cnnspec.exchange.code_in.result import Read
 from cnnspec.exchange.code_out import keras, pytorch
+from cnnspec.resources import example_names
 from cnnspec.text import Source
 
 HERE = Path(__file__).parent

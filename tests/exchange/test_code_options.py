@@ -188,8 +188,9 @@ KERAS = {
 }  # fmt: skip
 LEFT = ("GaussianNoise", "GaussianDropout", "AlphaDropout", "ActivityRegularization", "Random", "cnnspec.",
         "MultiHeadAttention", "pad", "slice", "Identity", "Add", "Multiply", "Concatenate", "Subtract",
-        "Maximum", "Minimum")  # fmt: skip
-"""Those without options, or that are at work in training alone."""
+        "Maximum", "Minimum", "Divide", "by number", "power", "abs", "square", "sqrt", "exp", "log", "max",
+        "mean")  # fmt: skip
+"""Those without options, that are no layers of Keras, or that are at work in training alone."""
 
 
 @pytest.mark.parametrize("kind", of_two_axes(keras_layers.KINDS, LEFT))

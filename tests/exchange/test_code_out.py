@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 from cases.registry import CASES
 from cases.single import network_of
-from tools import example_names
 
 import cnnspec
 from cnnspec.backends.numpy.initializers import INITIALIZERS
@@ -23,6 +22,7 @@ from cnnspec.exchange.code_out import keras, keras_words, pytorch, pytorch_words
 from cnnspec.layers.base import INITIAL_SYNONYMS
 from cnnspec.layers.registry import LAYERS
 from cnnspec.network.graph import Network
+from cnnspec.resources import example_names
 from cnnspec.text import Source
 
 pytestmark = [

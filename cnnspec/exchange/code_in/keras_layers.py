@@ -426,6 +426,17 @@ def relu(t: Layering) -> Map:
     return replace(found, flat=t.x.flat)
 
 
+def of_channels(word: str) -> Callable[[Layering], Map]:
+    """One value of the channels at each place."""
+
+    def make(t: Layering) -> Map:
+        if t.options["axis"] not in (-1, t.rank + 1) or t.options["keepdims"] is not True:
+            raise NotFollowed(f"{word} is read over the channels, axis=-1, with keepdims=True")
+        return t.add(word)
+
+    return make
+
+
 def curve(word: str, **fields: str) -> Callable[[Layering], Map]:
     def make(t: Layering) -> Map:
         options = {ours: t.options[theirs] for ours, theirs in fields.items()}
@@ -717,6 +728,7 @@ KINDS: dict[str, KerasKind] = {
     "by number": KerasKind("by shift", curve("scale", by="by", shift="shift")),
     "power": KerasKind("exponent", curve("power", exponent="exponent")),
     **{word: KerasKind("", curve(word)) for word in ("abs", "square", "sqrt", "exp", "log")},
+    **{word: KerasKind("axis=None keepdims=False", of_channels(word)) for word in ("max", "mean")},
 }  # fmt: skip
 """By their names in ``keras.layers``; the last rows are operations on tensors."""
 # Those of files that cnnspec wrote -------------------------------------------------------

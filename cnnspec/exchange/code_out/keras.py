@@ -73,9 +73,8 @@ class KerasTarget:
         assert item.scope.design is not None
         model, pad, made = held(item.uses or item.name), " " * turn.indent, []
         if not item.uses:
-            shape = literal(self.blueprint.network.nodes[item.scope.inputs[0].node].output)
             start, name = f"{model}_inputs", self._name(item, turn)
-            made.append(f"{pad}{start} = keras.Input({shape})")
+            made.append(f"{pad}{start} = keras.Input({reads[0]}.shape[1:])")
             inner = [start, name, *arguments]
             made += call(f"{model}_outputs = {snake(item.scope.design.name)}", inner, "", turn.indent)
             made += call(
