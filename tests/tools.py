@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Final, TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 import pytest
@@ -12,7 +12,6 @@ from safetensors.numpy import load_file
 
 from cnnspec.diagnostics import Diagnostic, SpecError
 from cnnspec.elaborate.spec import Elaborated, elaborate
-from cnnspec.resources import example_names
 from cnnspec.syntax.parse import parse_tolerant
 from cnnspec.text import Source
 from cnnspec.training.data.dataset import Dataset
@@ -84,14 +83,3 @@ def too_wide(text: str, width: int) -> list[str]:
     """The lines that reach over a page; commands and very long words stay in one piece."""
     found = [line for line in text.splitlines() if width_of(line) > width]
     return [line for line in found if not line.lstrip().startswith("cnnspec ") and len(line.split()) > 1]
-
-
-TOLD: Final = frozenset(
-    {"autoencoder_tied", "cbam_resnet50", "convnext_tiny", "siamese_mnist", "vit_b16", "vit_tiny_mnist"}
-)
-"""Examples with layers or forms that not every target says yet; their export tells which, and writes none."""
-
-
-def exported_examples() -> list[str]:
-    """The shipped examples that every target says."""
-    return [name for name in example_names() if name not in TOLD]
