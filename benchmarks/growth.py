@@ -33,7 +33,7 @@ VERBS: Final = {
 }  # fmt: skip
 ABOUT: Final = """\
 {machine}. Processor seconds of the whole process, start included, for a residual network that expands to so
-many steps: layers, branches and turns of repeats."""
+many steps: layers, branches and turns of repeats; refused is what `cnnspec limits` does not allow."""
 
 
 def write_specs(folder: Path, steps: int) -> None:
@@ -50,25 +50,29 @@ def write_specs(folder: Path, steps: int) -> None:
     np.save(folder / "x.npy", np.zeros((8, 8, 4), np.float32))
 
 
-def seconds(command: str, folder: Path) -> float:
-    """Processor seconds of a command's process."""
+def seconds(command: str, folder: Path) -> float | None:
+    """Processor seconds of a command's process; None where a limit refuses so much."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run(
-        [sys.executable, "-m", "cnnspec", *command.split()], cwd=folder, check=True, capture_output=True
+    done = subprocess.run(
+        [sys.executable, "-m", "cnnspec", *command.split()], cwd=folder, check=False, capture_output=True
     )
+    if done.returncode:
+        return None
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 def row(verb: str, rounds: int) -> list[str]:
     """The verb, its least seconds at each size, and how many times as much the largest takes."""
-    found = []
+    found: list[float | None] = []
     for steps in SIZES:
         with TemporaryDirectory() as name:
             write_specs(Path(name), steps)
-            found.append(min(seconds(VERBS[verb], Path(name)) for _ in range(rounds)))
-    more = (found[-1] - found[0]) / max(found[-2] - found[0], 0.01)
-    return [f"`{verb}`", *(f"{each:.2f}" for each in found), f"{more:.1f}"]
+            taken = [seconds(VERBS[verb], Path(name)) for _ in range(rounds)]
+            found.append(None if None in taken else min(each for each in taken if each is not None))
+    first, before, last = found[0], found[-2], found[-1]
+    more = "" if None in found else f"{(last - first) / max(before - first, 0.01):.1f}"  # type: ignore[operator]
+    return [f"`{verb}`", *("refused" if each is None else f"{each:.2f}" for each in found), more]
 
 
 def table(rounds: int) -> str:
