@@ -53,7 +53,18 @@ multiply {
 }
 relu -> relu -> flatten -> relu -> dense 3
 """
-SPECS = {"lenet": LENET, "residual": RESIDUAL, "gated": GATED}
+TWICE = """
+input 4x4x2
+one: conv 2 1x1 -> a: scale
+from a -> twice: add a a
+from twice -> multiply twice -> square: softplus
+from square -> less: subtract one square
+from square -> b: scale
+from twice -> divide square -> part: add b twice
+from part -> join: add part twice part
+from join -> concat join less -> flatten -> dense 3
+"""
+SPECS = {"lenet": LENET, "residual": RESIDUAL, "gated": GATED, "twice": TWICE}
 
 every_spec = pytest.mark.parametrize("spec", SPECS.values(), ids=list(SPECS))
 
@@ -291,3 +302,23 @@ def test_the_same_seed_gives_the_same_bits(tmp_path: object) -> None:
 
     assert trained(1) == trained(1)
     assert trained(1) != trained(2)
+
+
+OF_TWO = [(word, reads) for word in ("subtract", "divide") for reads in ("a: a", "b: a", "a: b")]
+OF_MANY = [
+    (word, reads)
+    for word in ("add", "multiply", "maximum")
+    for reads in ("a: a", "a: a a", "a: b a", "b: a a", "b: b a", "b: a b")
+]
+
+
+@pytest.mark.parametrize("merge, reads", OF_TWO + OF_MANY)
+def test_a_map_that_a_merge_reads_twice_is_not_written_over(merge: str, reads: str) -> None:
+    start, others = reads.split(":")
+    spec = f"input 3x3x2; a: scale; b: scale; from {start} -> {merge}{others}"
+    images = np.random.default_rng(3).standard_normal((2, 3, 3, 2)).astype(np.float32)
+    plain, fast = (NumpyEngine(cnnspec.parse(spec), kernels=kernels) for kernels in ("reference", "fast"))
+    for model in (plain, fast):
+        for name in model.weights:
+            model.weights[name] = np.full(2, 3.0)
+    np.testing.assert_array_equal(fast.predict(images), plain.predict(images))

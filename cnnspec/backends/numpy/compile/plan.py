@@ -66,8 +66,8 @@ class ProgramPlan:
         scratch = self.memory.own if training else self.memory.take
         self.arrays = {node.index: scratch(inner_shape(node.output, batch)) for node in network.inputs}
         self.inputs = {node.name: self.arrays[node.index] for node in network.inputs}
-        self.left = Counter(value for operation in lowered.operations for value in set(operation.inputs))
-        """For each value how many operations have still to read it."""
+        self.left = Counter(value for operation in lowered.operations for value in operation.inputs)
+        """For each value how often it has still to be read; ``add a`` reads its own input a twice."""
         self.steps = self._plan_forward()
         self.results = {name: self.arrays[value] for name, value in results.items()}
         self.losses = [head.loss(self.arrays[head.value], self.memory, head.weight) for head in heads]
@@ -90,8 +90,8 @@ class ProgramPlan:
                 self.trained[value] for value in operation.inputs
             )
             steps.append(step)
+            left.subtract(operation.inputs)
             for value in {*operation.inputs, operation.output}:
-                left[value] -= value in operation.inputs
                 if left[value] == 0 and self._dead(value):
                     self.memory.release(self.arrays[value])
             self._forget_places(operation.node)
@@ -165,21 +165,28 @@ class ProgramPlan:
             found = step.prepare(dy, wanted)
             step.end_scratch()
             calls.append(StepCall(step, step.backward))
+            reads = Counter(operation.inputs)
             for value, dx in zip(operation.inputs, found, strict=True):
                 if dx is not None:
-                    calls.extend(StepCall(step, run) for run in self._collect(gradients, value, dx))
+                    runs = self._collect(gradients, value, dx, once=reads[value] == 1)
+                    calls.extend(StepCall(step, run) for run in runs)
             self.memory.release(dy)
         for name, parts in self.shared.items():
             calls.append(StepCall(self.steps[0], partial(self._sum_shared, name, parts)))
         return calls, gradients
 
-    def _collect(self, gradients: dict[int, Array], value: int, dx: Array) -> list[Callable[[], object]]:
-        """Add a reader's gradient to its value's; the first one is taken as it is, unless it is shared."""
+    def _collect(
+        self, gradients: dict[int, Array], value: int, dx: Array, once: bool
+    ) -> list[Callable[[], object]]:
+        """Add a reader's gradient to its value's; the first one is taken as it is, unless it is shared.
+
+        A step that reads a value more than ``once`` may give it the same array each time.
+        """
         if value in gradients:
             into = gradients[value]
             self.memory.release(dx)
             return [partial(np.add, into, dx, out=into)]
-        if any(self.memory.shared(dx, other) for other in gradients.values()):
+        if not once or any(self.memory.shared(dx, other) for other in gradients.values()):
             own = self.memory.take(dx.shape)
             self.memory.release(dx)
             gradients[value] = own
