@@ -7,10 +7,12 @@ and tooltips whichever Graphviz did the layout, and columns for tall networks.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 
 from cnnspec.views.pictures.drawing import Arrow, Drawing, Rect
 from cnnspec.views.pictures.font import shorten, text_width, wrap
+from cnnspec.views.pictures.hatching import draw_hatching
 from cnnspec.views.pictures.palette import Theme, Tone, mix
 from cnnspec.views.pictures.plan import (
     EDGE_TEXT,
@@ -180,7 +182,7 @@ class _GraphPicture:
         x, _, w, _ = box
         small = size - 1 if bold else size
         room = w - 2 * PAD - (text_width(right, small) + 8 if right else 0)
-        ink = self.theme.ink if bold else mix(self.theme.ink, self.theme.faint, 0.6)
+        ink = self.theme.ink if bold else self.theme.second
         if left:
             self.writer.text(
                 x + PAD, baseline, shorten(left, room, size, bold), size=size, bold=bold, fill=ink
@@ -211,7 +213,7 @@ def draw_title(writer: SvgWriter, margin: float, title: str, subtitle: str) -> N
 def entries_of(plan: Plan, theme: Theme) -> dict[str, Tone]:
     """What the colours of a plan mean; the scale of the heat is a square root and ends at the hottest."""
     if not plan.heat:
-        return {str(family): theme.tone(family) for family in plan.families}
+        return {str(family): replace(theme.tone(family), hatch="") for family in plan.families}
     stops = [100 * plan.hottest * (n / (len(theme.heat) - 1)) ** 2 for n in range(len(theme.heat))]
     texts = [f"0 % of {FIGURES[plan.heat]}", *(f"{stop:.3g} %" for stop in stops[1:])]
     return {text: Tone(color, theme.edge) for text, color in zip(texts, theme.heat, strict=True)}
@@ -240,6 +242,7 @@ def draw_legend(
             if left > x and left + need > x + width:
                 left, y = x, y + LINE
             writer.rect(left, y, SWATCH, SWATCH, rx=2.5, fill=tone.fill, stroke=tone.line, stroke_width=1)
+            draw_hatching(writer, (left, y, SWATCH, SWATCH), tone)
             writer.text(left + SWATCH + 6, y + SWATCH - 1.8, text, size=SIZE, fill=faint)
             left += need + SPACE
         y += LINE if entries else 0

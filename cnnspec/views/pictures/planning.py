@@ -14,6 +14,7 @@ from cnnspec.network.graph import Network, Node
 from cnnspec.views.pictures.plan import Card, CardRow, Cluster, Link, Plan
 from cnnspec.views.pictures.wording import (
     arithmetic,
+    is_automatic,
     layer_text,
     own_name,
     rounded_text,
@@ -199,7 +200,7 @@ class Planner:
         text = layer_text(node.layer) + weights_of(node, " · ")
         changes = node.input_shapes[:1] != (node.output,)
         return CardRow(
-            name=own_name(node), text="" if main and text == node.word else text,
+            name=own_name(node), text="" if main and text == node.word and is_automatic(node) else text,
             shape=shape_text(node.output) if main or changes else "", family=node.layer.family,
             tooltip=arithmetic(node), main=main, **self._cost((node,), turns),
         )  # fmt: skip

@@ -80,6 +80,11 @@ def own_name(node: Node) -> str:
     return node.name.rpartition(".")[2]
 
 
+def is_automatic(node: Node) -> bool:
+    """Whether a layer's name says no more than its word: ``pool1``, not ``skip``."""
+    return own_name(node).rstrip("0123456789") in node.word
+
+
 def weights_of(node: Node, before: str) -> str:
     """Whose weights a layer uses, where they are not its own."""
     if node.share:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from cnnspec.layers.base import Family
+from cnnspec.views.pictures.hatching import draw_hatching
 from cnnspec.views.pictures.palette import Theme, mix
 from cnnspec.views.pictures.svg import SvgWriter, number
 from cnnspec.views.pictures.volumes.scene import Box
@@ -18,11 +19,9 @@ SHEET_STEP: Final = 4.5
 def shades(theme: Theme, family: Family) -> tuple[str, str, str, str]:
     """(front, top, side, edge) of a family's solids."""
     tone = theme.tone(family)
-    dark = theme.name == "dark"
-    front = mix(tone.fill, tone.line, 0.34 if dark else 0.22)
-    top = mix(tone.fill, tone.line, 0.55 if dark else 0.06)
-    side = mix(tone.fill, tone.line, 0.12 if dark else 0.42)
-    return front, top, side, mix(tone.line, theme.ink, 0.12)
+    light = mix(tone.fill, *((tone.line, 0.25) if theme.name == "dark" else (theme.page, 0.4)))
+    side = mix(tone.fill, *((theme.page, 0.35) if theme.name == "dark" else (tone.line, 0.35)))
+    return tone.fill, light, side, mix(tone.line, theme.ink, 0.12)
 
 
 def draw_box(writer: SvgWriter, box: Box, shown: Sequence[str] = ()) -> None:
@@ -60,6 +59,7 @@ def _cuboid(writer: SvgWriter, box: Box, family: Family, with_side: bool) -> Non
     if with_side:
         writer.polygon([box.side(0, 0), box.side(1, 0), box.side(1, 1), box.side(0, 1)], fill=side, **style)
     writer.rect(x, y, t, h, fill=front, **style)
+    draw_hatching(writer, (x, y, t, h), writer.theme.tone(family))
 
 
 def _sign(writer: SvgWriter, box: Box) -> None:

@@ -17,7 +17,7 @@ from cnnspec.layers.base import Family, Shape, Slide, Spread, Stretch, spatial
 from cnnspec.layers.facts import Picture
 from cnnspec.network.graph import Network, Node
 from cnnspec.views.pictures.planning import Choices, instance_title, representatives
-from cnnspec.views.pictures.wording import arithmetic, layer_text, operation_text, own_name
+from cnnspec.views.pictures.wording import arithmetic, is_automatic, layer_text, operation_text, own_name
 
 MOST: Final = 34
 """Solids that still make a picture; beyond, repeats fold and blocks become one solid."""
@@ -195,12 +195,11 @@ class _SolidBuilder:
             self._link(node.index, source)
 
     def _add(self, node: Node, operation: str, turns: tuple[Turns, ...]) -> None:
-        automatic = own_name(node).rstrip("0123456789") in node.word
         slabs = []
         if node.layer.picture is Picture.STACK:
             slabs = [(shape[-1], Family.MERGE) for shape in node.input_shapes]
         self.found[node.index] = Solid(
-            node.index, [node], node.output, node.layer.family, "" if automatic else own_name(node),
+            node.index, [node], node.output, node.layer.family, "" if is_automatic(node) else own_name(node),
             operation, node.layer.sign, slabs, turns=list(turns),
         )  # fmt: skip
         self.home[node.index] = node.index
