@@ -27,7 +27,7 @@ class Live(Callback):
 
     def __init__(self, console: Console, show: Callable[[list[Diagnostic]], None], title: str = "") -> None:
         self.console, self.show, self.title = console, show, title
-        self.bar = _bar(console) if console.is_terminal else None
+        self.bar = moving_line(console) if console.is_terminal else None
         self.task = None if self.bar is None else self.bar.add_task("", total=None, figures=Text(""))
         self.told = perf_counter()
         self.epochs = 0
@@ -133,7 +133,8 @@ class _Figures(ProgressColumn):
         return found
 
 
-def _bar(console: Console) -> Progress:
+def moving_line(console: Console) -> Progress:
+    """A line with a bar and ``figures`` (a Text), for a terminal; it goes when it is stopped."""
     rich = RichConsole(
         file=console.stream, width=console.width, no_color=not console.color, force_terminal=True,
         highlight=False, emoji=False, legacy_windows=False,

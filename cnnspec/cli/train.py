@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cnnspec.cli.console import fail, show, stderr_console, stdout_console
-from cnnspec.cli.options import F, Renamed, batch_option, data_options, finite
+from cnnspec.cli.options import F, Renamed, Words, batch_option, data_options, finite
 from cnnspec.cli.spec import is_named, read, spec_argument
 from cnnspec.document import RUN_SPEC
 from cnnspec.recipe.changes import SHORT
@@ -80,16 +80,34 @@ def _plain(context: click.Context, parameter: click.Parameter, value: str | None
 )
 @click.option("--force", is_flag=True, help="Replace the run in FOLDER.")
 @click.option("--save-steps", type=click.IntRange(1), metavar="N", help="Checkpoint every N steps as well.")
+@click.option(
+    "--sweep",
+    multiple=True,
+    metavar="NAME=VALUES",
+    help="Train with each of these values: rate=0.01,0.05; may be given again. rate=0.001..0.1 is a range.",
+)
+@click.option("--trials", type=click.IntRange(1, 100_000), metavar="N", help="Draw so many of a sweep.")
+@click.option("--jobs", type=click.IntRange(1, 64), metavar="N", help="Trainings of a sweep at a time.")
+@click.option(
+    "--sampler",
+    type=Words(["random", "tpe"]),
+    help="How trials are drawn; tpe: by what came of others (Optuna).",
+)
 @_other_settings
 def command(
     spec: str | None, inline: str | None, data_name: str | None, data_dir: Path | None,
     seeds: int | None, output: Path | None, weights: Path | None, resume: bool, force: bool,
-    save_steps: int | None, **changes: Any,
+    save_steps: int | None, sweep: tuple[str, ...], trials: int | None, jobs: int | None, sampler: str | None,
+    **changes: Any,
 ) -> int:  # fmt: skip
     """Train a network by the recipe in its spec; options override the recipe.
 
     The folder of the run keeps the spec, the metrics, the checkpoints and the
     weights. Ctrl-C ends cleanly; --resume goes on to the same result.
+
+    A sweep trains with all combinations, each in a folder of its own, and shows which is the best:
+    --sweep rate=0.01,0.05 --sweep optimizer="adam","sgd momentum=0.9"; commas part values, but for those
+    in brackets or quotes. --resume goes on with the folder of a sweep.
 
     Any other setting of a recipe is an option too, as --optimizer "adam rate=0.01", --momentum 0.9,
     --augment shift=2; the settings, from augment to warm-up: cnnspec layers train
@@ -98,6 +116,15 @@ def command(
 
     if resume and force:
         raise click.UsageError("--resume continues a run, --force replaces it; give one of them")
+    if is_sweep_wanted(spec, sweep, output, resume):
+        from cnnspec.cli import sweep as sweeps
+
+        asked = sweeps.SweepRequest(
+            sweep, trials, jobs or 1, sampler, seeds, output, resume, force,
+            {"data_name": data_name, "data_dir": data_dir, **changes},
+        )  # fmt: skip
+        return sweeps.run(spec, inline, asked)
+    _refuse_of_sweeps(trials=trials, jobs=jobs, sampler=sampler)
     if resume and weights:
         raise click.UsageError("--resume goes on with the weights of the run; leave --weights out")
     if spec and inline is None:
@@ -120,13 +147,30 @@ def command(
         return job.repeat(folder, seeds) if seeds else job.train(folder)
 
 
+def is_sweep_wanted(spec: str | None, sweep: tuple[str, ...], output: Path | None, resume: bool) -> bool:
+    """Whether a command line means a sweep: one that is asked for, or one that is gone on with."""
+    from cnnspec.training.sweep import is_sweep
+
+    return bool(sweep) or (resume and any(place and is_sweep(place) for place in (spec, output)))
+
+
+def _refuse_of_sweeps(**given: object) -> None:
+    """Leaves where an option is given that says nothing of a single training."""
+    for name, value in given.items():
+        if value is not None:
+            raise click.UsageError(f"--{name} is of a sweep; say what to try: --sweep rate=0.01,0.05")
+
+
 def _meant(spec: str, output: Path | None, resume: bool) -> tuple[str, Path | None]:
     """The spec's file and the run's folder, where SPEC may be that folder or a run's name."""
     from cnnspec.cli import runs
+    from cnnspec.training.sweep import is_sweep
 
     if resume and (Path(spec).is_dir() or not is_named(spec)):
         folder = Path(spec) if runs.first_run(Path(spec)) else runs.folder_of(spec)
         return str((runs.first_run(folder) or folder) / RUN_SPEC), folder
+    if is_sweep(spec):
+        raise click.UsageError(f'"{spec}" holds a sweep; to go on with it: cnnspec train {spec} --resume')
     if begun := runs.first_run(Path(spec)):
         raise click.UsageError(
             f'"{spec}" holds a run. To go on with it: cnnspec train {spec} --resume; '

@@ -99,6 +99,25 @@ class Lock:
         return SpecError.of("run-in-use", message, *cures)
 
 
+def is_locked(folder: Path) -> bool:
+    """Whether another process trains into a folder now; False where the system has no locks."""
+    if fcntl is None:
+        return False
+    try:
+        handle = os.open(folder / LOCK, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return False
+    try:
+        fcntl.lockf(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):
+        return True
+    except OSError:  # a file system without locks
+        return False
+    finally:
+        os.close(handle)
+    return False
+
+
 def _is_at(handle: int, path: Path) -> bool:
     try:
         return os.path.samestat(os.fstat(handle), path.stat())

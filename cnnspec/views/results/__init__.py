@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -125,3 +126,28 @@ class Scatter:
     truths: NDArray[Any]
     answers: NDArray[Any]
     figures: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class SweptTrial:
+    """A training of a sweep: its values by setting, its figure and that in words, and why it has none."""
+
+    name: str
+    values: Mapping[str, str]
+    figure: float | None
+    told: str
+    epochs: int
+    seconds: float
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """The trials of a sweep, the best first; ``figure`` is what they are compared by."""
+
+    name: str
+    settings: tuple[str, ...]
+    figure: str
+    lower_is_better: bool
+    as_percents: bool
+    trials: tuple[SweptTrial, ...]
