@@ -11,7 +11,7 @@ No module of models has annotations that are strings (``from __future__ import a
 would evaluate those of a base anew for every class below it, a sixth of the time of a small command.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, TypeAlias
@@ -57,6 +57,11 @@ def show(shape: SampleShape) -> str:
     if isinstance(shape, Mapping):
         return ", ".join(f"{name} {show(one)}" for name, one in shape.items())
     return "x".join(map(str, shape))
+
+
+def channels_first(shape: Sequence[int]) -> Shape:
+    """The shape as PyTorch and ONNX order it, and as definitions compute: C x H x W."""
+    return (shape[-1], *shape[:-1])
 
 
 def spatial(shape: Shape) -> Shape:

@@ -13,7 +13,7 @@ from cnnspec.backends.images import as_trained
 from cnnspec.backends.numpy.reference import DEFINITIONS
 from cnnspec.backends.numpy.reference.definition import Back, LayerCall
 from cnnspec.formula import UNASKED, Formula, Number, Product, Sum, Symbol, formula
-from cnnspec.layers.base import Family
+from cnnspec.layers.base import Family, channels_first
 from cnnspec.network.graph import Network, Node
 from cnnspec.teaching.handwriting import tidy
 from cnnspec.teaching.laws import WRITTEN, Asked
@@ -221,11 +221,7 @@ def all_workings(values: Values, node: Node) -> Array:
         named = {name: weight_cells(name, array, node) for name, array in weights.items()}
         found = values.call(node, xs, named)[0][0]
         return _each(found, lambda place: tidy(formula(found[place])))
-    return _each(np.empty(_channels_first(node.output)), lambda place: _picked(values, node, xs, place))
-
-
-def _channels_first(shape: Sequence[int]) -> tuple[int, ...]:
-    return shape[-1], *shape[:-1]
+    return _each(np.empty(channels_first(node.output)), lambda place: _picked(values, node, xs, place))
 
 
 def _each(like: Array, make: Callable[[tuple[int, ...]], Formula]) -> Array:

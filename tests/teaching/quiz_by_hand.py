@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from itertools import pairwise
-from math import exp, log
+from math import exp, log, prod
 from typing import Any, Final
 
 import cnnspec
@@ -22,8 +23,12 @@ def layer_of(question: Question) -> Node:
 
 
 def _network(question: Question) -> Any:
-    is_text = ";" in question.spec
-    return cnnspec.parse(question.spec) if is_text else cnnspec.load(question.spec)
+    return _read(question.spec)
+
+
+@lru_cache(maxsize=64)
+def _read(spec: str) -> Any:
+    return cnnspec.parse(spec.removeprefix("-e ").strip('"')) if ";" in spec else cnnspec.load(spec)
 
 
 def options(command: str) -> dict[str, str]:
@@ -49,6 +54,7 @@ class Window:
         self.kernel, self.stride = two(layer.kernel), two(layer.stride or layer.kernel)
         self.dilation = two(getattr(layer, "dilation", (1,)))
         self.padding = layer.padding if padding is None else padding
+        self.ceil = getattr(layer, "rounding", "floor") == "ceil"
         self.input = input
 
     def starts(self, axis: int) -> list[int]:
@@ -58,7 +64,8 @@ class Window:
         while start + step * (self.kernel[axis] - 1) < size + after:
             found.append(start)
             start += self.stride[axis]
-        return found
+        is_cut = found and found[-1] + step * (self.kernel[axis] - 1) < size + after - 1
+        return [*found, start] if self.ceil and is_cut and start < size else found
 
     def ends(self, axis: int) -> tuple[int, int]:
         if self.padding == "same":
@@ -111,8 +118,9 @@ def params_of(node: Node) -> int:
         return sum(channels + layer.bias for _ in range(layer.units))
     if node.word in ("maxpool", "avgpool"):
         return 0
-    if node.word == "batchnorm":
-        return sum(len(("scale", "shift")) for _ in range(channels))
+    is_plain = node.word in ("conv", "depthwise") and len(node.output) == 3
+    if not is_plain or layer.options().keys() & {"connections", "multiplier"}:
+        return sum(prod(weight.shape) for weight in node.weights.values() if not weight.buffer)
     filters = layer.filters if node.word == "conv" else channels
     depth = channels // layer.groups if node.word == "conv" else 1
     rows, columns = two(layer.kernel)
@@ -123,10 +131,10 @@ def params_of(node: Node) -> int:
 
 def multiplies(question: Question) -> Numbers:
     node = layer_of(question)
-    if node.word == "dense":
-        return [params_of(node) - node.output[0]]
-    rows, columns = Window(node.layer, node.input_shapes[0]).shape
     layer: Any = node.layer
+    if node.word == "dense":
+        return [(params_of(node) - layer.bias * node.output[-1]) * prod(node.output[:-1])]
+    rows, columns = Window(node.layer, node.input_shapes[0]).shape
     weights = params_of(node) - layer.bias * node.output[-1]
     return [sum(weights for _ in range(rows) for _ in range(columns))]
 
@@ -158,7 +166,7 @@ def _value(question: Question, layer: Any, window: Window, row: int, column: int
         return float(max(seen))
     if layer.word == "avgpool":
         return total / (len(window.taps(0, 0)) if layer.count_padding else len(seen))
-    return float(total + question.given["bias"][0][0])
+    return float(total + question.given.get("bias", [[0]])[0][0])
 
 
 def output(question: Question) -> Numbers:
@@ -239,15 +247,28 @@ def weight_slope(question: Question) -> Numbers:
     return [total]
 
 
+def norm_numbers(question: Question) -> tuple[int, int]:
+    """How many numbers of a norm are trained, and how many are not: told by the words of its line."""
+    layer: Any = layer_of(question).layer
+    trained = untrained = 0
+    for _ in range(layer_of(question).input_shapes[0][-1]):
+        untrained += len(("running mean", "running variance"))
+        for _ in ("scale", "shift") if layer.affine else ():
+            trained, untrained = trained + (not layer.frozen), untrained + layer.frozen
+    return trained, untrained
+
+
 def input_slopes(question: Question) -> Numbers:
-    """δ goes to the largest value of each window, the first of several."""
+    """δ goes to the one largest value of each window."""
     (inputs,), node = maps(question, "input"), layer_of(question)
     window = Window(node.layer, node.input_shapes[0])
     found = [[0.0 for _ in line] for line in inputs]
     for row, deltas in zip(window.starts(0), question.given["δ"], strict=True):
         for column, delta in zip(window.starts(1), deltas, strict=True):
             taps = window.taps(row, column)
-            y, x, _, _ = max(taps, key=lambda tap: inputs[tap[0]][tap[1]])
+            inside = [tap for tap in taps if 0 <= tap[0] < len(inputs) and 0 <= tap[1] < len(inputs[0])]
+            y, x, _, _ = max(inside, key=lambda tap: inputs[tap[0]][tap[1]])
+            assert [inputs[tap[0]][tap[1]] for tap in inside].count(inputs[y][x]) == 1, "a tie"
             found[y][x] += delta
     return [slope for line in found for slope in line]
 
@@ -259,11 +280,13 @@ def update(question: Question) -> Numbers:
 
 
 def padding(question: Question) -> Numbers:
+    return [amount for amount in range(100) if gives(question, amount)]
+
+
+def gives(question: Question, padding: float) -> bool:
+    """Whether a padding on every side gives the output that is asked for."""
     node = layer_of(question)
-    for amount in range(100):
-        if Window(node.layer, node.input_shapes[0], (amount,)).shape == node.output[:2]:
-            return [amount]
-    raise AssertionError("no padding")
+    return Window(node.layer, node.input_shapes[0], (int(padding),)).shape == node.output[:2]
 
 
 def saved(question: Question) -> Numbers:
@@ -285,10 +308,11 @@ def more_params(question: Question) -> Numbers:
 
 BY_HAND: Final[dict[str, Callable[[Any], Numbers]]] = {
     "shape": output_size, "zeros": zeros, "reach": reach, "params": lambda one: [params_of(layer_of(one))],
+    "trained": lambda one: [norm_numbers(one)[0]],
     "multiplies": multiplies, "output": output, "value": value, "field": field,
     "dense-weights": dense_weights, "length": length, "dense-params": dense_params, "normed": normed,
-    "share": share, "buffers": lambda one: [params_of(layer_of(one))],
-    "stored": lambda one: [2 * params_of(layer_of(one))],
+    "share": share, "buffers": lambda one: [norm_numbers(one)[1]],
+    "stored": lambda one: [sum(norm_numbers(one))],
     "loss": lambda one: [-log(share(one)[0])], "slope": lambda one: [share(one)[0] - 1],
     "weight-slope": weight_slope, "input-slopes": input_slopes, "update": update, "padding": padding,
     "saved": saved, "more-params": more_params,

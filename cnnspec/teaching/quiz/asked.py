@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from fractions import Fraction
-from typing import Any
 
 import numpy as np
 
 from cnnspec.analysis.explain import as_dense
+from cnnspec.analysis.report import Row
 from cnnspec.formula import Call, Formula, Number, Symbol, ceil, product, total
 from cnnspec.layers.base import Slide
 from cnnspec.layers.writing import sentence
+from cnnspec.network.graph import Node
 from cnnspec.teaching.gradient import backward, upstream
 from cnnspec.teaching.handwriting import tidy
 from cnnspec.teaching.quiz.results import ONE, Result, number, rewritten, shape
@@ -78,6 +79,14 @@ def chain(scene: Scene) -> list[tuple[str, Slide]]:
     return found
 
 
+def start(scene: Scene) -> Node:
+    """The input that a chain of layers begins with."""
+    node = scene.node
+    while node.inputs:
+        node = scene.network.nodes[node.inputs[0]]
+    return node
+
+
 def field(scene: Scene) -> Result:
     terms: list[Formula] = [Number(1)]
     strides: list[Formula] = []
@@ -115,8 +124,26 @@ def dense_params(scene: Scene) -> Result:
     return number(product((*scene.layer.output(scene.node.input_shapes)[0].parts(), n)) + n)
 
 
+def trained(scene: Scene) -> Result:
+    """What a norm learns: nothing where it is frozen, or does not scale and shift."""
+    return _a_channel(scene, 0 if scene.layer.frozen else _scaled(scene))
+
+
+def untrained(scene: Scene) -> Result:
+    """The running mean and variance, and scale and shift where they are frozen."""
+    return _a_channel(scene, 2 + (_scaled(scene) if scene.layer.frozen else 0))
+
+
 def stored(scene: Scene) -> Result:
-    return number(4 * Symbol("C", scene.input[-1], "channels"))
+    return _a_channel(scene, 2 + _scaled(scene))
+
+
+def _scaled(scene: Scene) -> int:
+    return 2 if scene.layer.affine else 0
+
+
+def _a_channel(scene: Scene, count: int) -> Result:
+    return number(product((count, Symbol("C", scene.input[-1], "channels"))))
 
 
 def normed(scene: Scene) -> dict[str, int]:
@@ -199,10 +226,12 @@ def padding(scene: Scene) -> Result:
     axis = scene.layer.axes(scene.node.input_shapes)[0]
     i, k, s, d = axis.symbols()
     steps: Formula = k - 1 if axis.dilation == 1 else d * (k - 1)
-    if axis.stride == 1:
+    if axis.stride == 1 and axis.count == axis.size:
         return number(steps / 2)
-    reach = k if axis.dilation == 1 else steps + 1
-    return number(ceil(((Symbol("o", axis.count, "output") - 1) * s + reach - i) / 2))
+    reach, o = k if axis.dilation == 1 else steps + 1, Symbol("o", axis.count, "output")
+    if axis.stride == 1:
+        return number((o - 1 + reach - i) / 2)
+    return number(ceil(((o - 1) * s + reach - i) / 2))
 
 
 def weights_saved(scene: Scene) -> Result:
@@ -212,12 +241,16 @@ def weights_saved(scene: Scene) -> Result:
     return number(product((k, k, *channels)) - product((n, 3, 3, *channels)))
 
 
-def other_row(scene: Scene) -> Any:
-    """Another layer of the network with fewer parameters; None where there is none."""
-    rows = [
-        row for row in scene.analysis.rows if 0 < row.params < scene.row.params and row.kind != "batchnorm"
-    ]
-    return scene.pick("other").choice(rows) if rows else None
+def smaller(scene: Scene) -> Iterator[Row]:
+    """The layers of the network with fewer parameters."""
+    most = scene.row.params
+    for row in scene.analysis.rows:
+        if 0 < row.params < most and row.kind != "batchnorm" and not row.node.sharing:
+            yield row
+
+
+def other_row(scene: Scene) -> Row:
+    return scene.pick("other").choice(list(smaller(scene)))
 
 
 def more_params(scene: Scene) -> Result:

@@ -216,12 +216,6 @@ def pool_params(channels: bool, biases: bool) -> Change:
     return asked_for(wrong, "params")
 
 
-def with_buffers(one: Formula) -> Formula | None:
-    """4C for 2C."""
-    is_twice = isinstance(one, Product) and len(one.factors) == 2 and one.factors[0].value == 2
-    return product((4, one.factors[1])) if isinstance(one, Product) and is_twice else None
-
-
 def once_a_channel(one: Formula) -> Formula | None:
     """C for 2C."""
     if isinstance(one, Product) and isinstance(one.factors[0], Number):

@@ -100,7 +100,8 @@ def _flattened(pick: Random, level: int) -> str:
 
 
 def _normed(pick: Random, level: int) -> str:
-    return f"{_map(pick, level, (8, 16, 32, 64, 128))}; batchnorm"
+    option = pick.choice(("", " frozen=yes", " affine=no")) if level == 2 else ""
+    return f"{_map(pick, level, (8, 16, 32, 64, 128))}; batchnorm{option}"
 
 
 def _chain(pick: Random, level: int) -> str:

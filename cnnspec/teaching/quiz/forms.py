@@ -27,6 +27,11 @@ class Form:
     command: Callable[[Scene], str]
     given: Callable[[Scene], Given] = said.nothing
 
+    @property
+    def shows(self) -> bool:
+        """Whether it shows matrices to compute with."""
+        return self.given is not said.nothing
+
     def text(self, scene: Scene) -> str:
         return f"{scene.told} {self.prompt}" if isinstance(self.prompt, str) else self.prompt(scene)
 
@@ -36,8 +41,19 @@ class Form:
 Test = Callable[[Scene], bool]
 
 
+MOST_CHANNELS: Final = 2
+"""Of a map whose numbers are shown."""
+
+
 def _is(*kinds: str) -> Test:
-    return lambda scene: scene.node.word in kinds and len(scene.input) in (1, 3)
+    return lambda scene: (
+        scene.node.word in kinds and len(scene.input) in (1, 3) and getattr(scene.layer, "to", None) is None
+    )
+
+
+def _owns(*kinds: str) -> Test:
+    """A layer that shares no other's weights: all that it has are counted with it."""
+    return lambda scene: _is(*kinds)(scene) and not scene.node.sharing
 
 
 def _is_drawn(kind: str) -> Test:
@@ -48,8 +64,8 @@ def _window(test: Callable[[Any], bool], *kinds: str) -> Test:
     """A layer of a window over a map whose options pass a test."""
 
     def fits(scene: Scene) -> bool:
-        is_one = scene.node.word in (kinds or ("conv", *POOLS)) and len(scene.input) == 3
-        return is_one and getattr(scene.layer, "to", None) is None and test(scene.layer)
+        is_one = _is(*(kinds or ("conv", *POOLS)))(scene) and len(scene.input) == 3
+        return is_one and test(scene.layer)
 
     return fits
 
@@ -70,25 +86,40 @@ _is_square = _window(
 )
 
 
+def _is_solvable(scene: Scene) -> bool:
+    """Whether one padding alone gives this output: a stride above 2 can pass over what another adds."""
+    if not _is_square(scene):
+        return False
+    (padding, *_), rows = scene.layer.padding, scene.node.output[0]
+    near = (scene.changed(padding=(other,)).node.output[0] for other in (padding - 1, padding + 1))
+    return rows not in near
+
+
 def _flattens(scene: Scene) -> bool:
     return scene.node.word == "flatten" and len(scene.input) == 3
 
 
-def _is_small(*kinds: str) -> Test:
+def _is_small(*kinds: str, channels: int = MOST_CHANNELS) -> Test:
     """Numbers that fit on a line, of a layer whose sums are short."""
     return lambda scene: (
         _is(*kinds)(scene)
         and scene.node.output[-1] == 1
+        and scene.input[-1] <= channels
         and max(*scene.input[:2], *scene.node.output[:2]) <= 6
     )
 
 
 def _has_chain(scene: Scene) -> bool:
-    return _slides(scene) and 2 <= len(asked.chain(scene)) <= 9
+    """Whether there are a few windows, which do not reach over the whole input."""
+    return (
+        _slides(scene)
+        and 2 <= len(asked.chain(scene)) <= 9
+        and asked.field(scene).numbers[0] <= min(asked.start(scene).output[:2])
+    )
 
 
 def _has_other(scene: Scene) -> bool:
-    return not scene.drawn and scene.row.params > 0 and asked.other_row(scene) is not None
+    return not scene.drawn and not scene.node.sharing and any(True for _ in asked.smaller(scene))
 
 
 # The table -------------------------------------------------------------------------
@@ -108,7 +139,7 @@ ROWS: Final[dict[str, list[tuple[Any, ...]]]] = {
     ],
     "parameters": [
         ("params", "How many parameters does the layer have?", asked.count("params"),
-         _is("conv", "depthwise", "dense", *POOLS), said.explained("params")),
+         _owns("conv", "depthwise", "dense", *POOLS), said.explained("params")),
     ],
     "multiplies": [
         ("multiplies", "How many multiplications does the layer make for one input?",
@@ -131,12 +162,12 @@ ROWS: Final[dict[str, list[tuple[Any, ...]]]] = {
         ("dense-params", said.dense_told, asked.dense_params, _flattens, said.flattening),
     ],
     "batchnorm": [
-        ("params", "How many trained parameters does it have?", asked.count("params"), _is("batchnorm"),
+        ("trained", "How many trained parameters does it have?", asked.trained, _owns("batchnorm"),
          said.explained("params")),
-        ("buffers", "How many numbers does it store that are not trained?", asked.count("buffers"),
-         _is("batchnorm"), said.explained("params")),
-        ("stored", "How many numbers does it store in all, trained or not?", asked.stored, _is("batchnorm"),
-         said.explained("params")),
+        ("buffers", "How many numbers does it store that are not trained?", asked.untrained,
+         _owns("batchnorm"), said.explained("params")),
+        ("stored", "How many numbers does it store in all, trained or not?", asked.stored,
+         _owns("batchnorm"), said.explained("params")),
         ("normed", said.norm_told, asked.norm, _normed, said.normalising),
     ],
     "softmax-and-loss": [
@@ -145,13 +176,13 @@ ROWS: Final[dict[str, list[tuple[Any, ...]]]] = {
         ("slope", said.scores_told(said.SLOPE), asked.slope, _scored, said.scores_given),
     ],
     "gradient": [
-        ("weight-slope", said.slope_told, asked.weight_slope, _is_small("conv"), said.backward,
+        ("weight-slope", said.slope_told, asked.weight_slope, _is_small("conv", channels=1), said.backward,
          said.with_delta),
         ("input-slopes", said.SLOPES, asked.input_slopes, _is_small("maxpool"), said.backward,
          said.with_delta),
         ("update", said.step_told, asked.update, _convolved, said.stepping),
     ],
-    "solve-padding": [("padding", said.without_padding, asked.padding, _is_square, said.solving)],
+    "solve-padding": [("padding", said.without_padding, asked.padding, _is_solvable, said.solving)],
     "compare": [
         ("saved", said.stack_told, asked.weights_saved, _convolved, said.explained("params")),
         ("more-params", said.more_told, asked.more_params, _has_other,

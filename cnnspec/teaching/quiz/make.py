@@ -66,12 +66,16 @@ def quiz(
     return Quiz(spec if network else "", seed, level, tuple(topics), choices, questions)
 
 
+Found = dict[str, list[tuple[Form, Scene]]]
+"""By topic the layers of a network that are asked about, and how."""
+
+
 class _Maker:
     """Draws one question after the other."""
 
     def __init__(self, network: Network | None, spec: str, level: int, choices: int, pick: Random) -> None:
         self.level, self.choices, self.pick = level, choices, pick
-        self.scenes: dict[str, list[tuple[Form, Scene]]] = {}
+        self.scenes: Found = {}
         for scene in _scenes(network, spec, level) if network else ():
             for form in FORMS:
                 if form.fits(scene):
@@ -80,9 +84,8 @@ class _Maker:
     def questions(self, topics: Sequence[str], count: int) -> Iterator[Question]:
         """The topics by turns, no question twice as long as there are others."""
         wanted = list(topics) or [
-            topic for topic, (_, least) in TOPICS.items()
-            if least <= self.level and (not self.scenes or topic in self.scenes or topic == FIND)
-        ]  # fmt: skip
+            topic for topic, (_, least) in TOPICS.items() if least <= self.level and self._knows(topic)
+        ] or list(self.scenes)  # fmt: skip
         asked: set[str] = set()
         turns: list[str] = []
         for _ in range(count):
@@ -92,31 +95,44 @@ class _Maker:
             asked.add(question.content)
             yield question
 
+    def _knows(self, topic: str) -> bool:
+        """Whether the network has layers that it asks about."""
+        kinds = FINDABLE if topic == FIND else (topic,)
+        return not self.scenes or any(kind in self.scenes for kind in kinds)
+
     def _new(self, topic: str, asked: set[str]) -> Question:
-        """A question of the topic that has enough wrong choices, and was not asked before."""
+        """A question of the topic: on the network, or where that has none with a wrong choice on others."""
+        found = self._tried(topic, self.scenes, asked) or self._tried(topic, {}, asked)
+        assert found is not None, f"no question on {topic} can be drawn"
+        return found
+
+    def _tried(self, topic: str, scenes: Found, asked: set[str]) -> Question | None:
+        """One that has enough wrong choices and was not asked before, or comes near to that."""
         spare: list[Question] = []
         for _ in range(TRIES):
-            question = self._finding() if topic == FIND else self._plain(topic)
-            if question is None:
+            question = self._finding(scenes) if topic == FIND else self._plain(topic, scenes)
+            if question is None or not question.wrong:
                 continue
             enough = len(question.wrong) >= max(1, self.choices - 1)
             if enough and question.content not in asked:
                 return question
             spare.append(question)
         wanted = self.choices - 1
-        return max(spare, key=lambda one: (min(len(one.wrong), wanted), one.content not in asked))
+        return max(
+            spare, key=lambda one: (min(len(one.wrong), wanted), one.content not in asked), default=None
+        )
 
-    def _posed(self, topic: str) -> Posed | None:
+    def _posed(self, topic: str, scenes: Found) -> Posed | None:
         """A form and a scene of the topic, with the right answer; None where the draw does not fit."""
-        if topic in self.scenes:
-            form, scene = self.pick.choice(self.scenes[topic])
+        if topic in scenes:
+            form, scene = self.pick.choice(scenes[topic])
         else:
             found = self._drawn(topic)
             forms = [form for form in FORMS if form.topic == topic and found and form.fits(found)]
             if found is None or not forms:
                 return None
             form, scene = self.pick.choice(forms), found
-        scene = _seeded(scene, self.pick.getrandbits(32))
+        scene = (scene.alone if form.shows else scene).seeded(self.pick.getrandbits(32))
         answer = form.result(scene)
         return Posed(form, scene, answer) if answer.is_sound else None
 
@@ -128,8 +144,8 @@ class _Maker:
             return None
         return Scene(spec, network, network.layers[-1], 0, self.level)
 
-    def _plain(self, topic: str) -> Question | None:
-        posed = self._posed(topic)
+    def _plain(self, topic: str, scenes: Found) -> Question | None:
+        posed = self._posed(topic, scenes)
         if posed is None:
             return None
         right, wrong = Alternative(posed.result.text, posed.result), _wrong(posed, self.choices - 1)
@@ -145,10 +161,10 @@ class _Maker:
         shown = [right, *chosen[: self.choices - 1]]
         return tuple(self.pick.sample(shown, len(shown)))
 
-    def _finding(self) -> Question | None:
+    def _finding(self, scenes: Found) -> Question | None:
         """Somebody's wrong working; to be chosen is what is wrong in it, to be given the right answer."""
-        topic = self.pick.choice([one for one in (self.scenes or DRAWS) if one in FINDABLE] or FINDABLE)
-        posed = self._posed(topic)
+        topic = self.pick.choice([one for one in (scenes or DRAWS) if one in FINDABLE] or FINDABLE)
+        posed = self._posed(topic, scenes)
         found = _wrong(posed, 0) if posed else ()
         if posed is None or len(found) < 2:
             return None
@@ -189,10 +205,6 @@ def _scenes(network: Network, spec: str, level: int) -> Iterator[Scene]:
         yield scene
 
 
-def _seeded(scene: Scene, seed: int) -> Scene:
-    return Scene(scene.spec, scene.network, scene.node, seed, scene.level, scene.drawn)
-
-
 def _wrong(posed: Posed, least: int) -> list[Alternative]:
     """What the mistakes lead to, each answer once; two mistakes together where single ones are too few."""
     found: dict[str, Alternative] = {}
@@ -219,5 +231,6 @@ def _made(mistake: NamedMistake, posed: Posed) -> Result | None:
 def _keep(
     found: dict[str, Alternative], posed: Posed, answer: Result | None, mistakes: tuple[NamedMistake, ...]
 ) -> None:
-    if answer is not None and answer.text != posed.result.text and answer.text not in found:
+    """Adds an answer that is told apart from the right one, also when it is typed as it is shown."""
+    if answer is not None and not posed.result.says(answer.shown) and answer.text not in found:
         found[answer.text] = Alternative(answer.text, answer, mistakes)

@@ -9,8 +9,8 @@ from typing import Final
 
 from cnnspec.formula import Call, total
 from cnnspec.records import record
+from cnnspec.teaching.quiz import asked, slips
 from cnnspec.teaching.quiz import changes as to
-from cnnspec.teaching.quiz import slips
 from cnnspec.teaching.quiz.changes import Change, asked_for, law, layer, term
 from cnnspec.teaching.quiz.results import call, is_symbol, put, summed, without
 
@@ -31,11 +31,14 @@ _DEPTH = "A filter is as deep as its input: it has a kernel for each channel."
 _SIDES = "A map has height times width times channels values."
 _NO_WEIGHTS = "A pool takes the largest value or the mean: it has nothing to learn."
 _LARGEST = "Max pooling keeps the largest value of each window, and only that one gets the gradient."
-_FOUR = "A channel has scale and shift, which are trained, and running mean and variance, which are stored."
+_FOUR = (
+    "Running mean and variance are stored, not trained; scale and shift, where a norm has them, "
+    "are trained unless it is frozen."
+)
 _NATURAL = "The cross entropy takes the natural logarithm."
 _VALUES = ("output", "value")
 _COUNTS = ("params", "multiplies")
-_NORM = ("params", "buffers", "stored")
+_NORM = ("trained", "buffers", "stored")
 _KEPT = "With no padding the kernel stays inside the map, and the output is smaller."
 
 MISTAKES: Final = tuple(
@@ -119,9 +122,14 @@ MISTAKES: Final = tuple(
         ("pool-with-bias", to.pool_params(True, True), "the pool is given weights and biases", _NO_WEIGHTS),
         ("pool-with-one-kernel", to.pool_params(False, False), "the pool is given the weights of one kernel",
          _NO_WEIGHTS),
-        ("buffers-counted", term(to.with_buffers, "params", "buffers"),
+        ("buffers-counted", asked_for(lambda posed: asked.stored(posed.scene), "trained", "buffers"),
          "trained and stored numbers are counted together", _FOUR),
-        ("half-stored", law(lambda one: one / 2, "stored"), "only the trained numbers are counted", _FOUR),
+        ("half-stored", asked_for(lambda posed: asked.trained(posed.scene), "stored"),
+         "only the trained numbers are counted", _FOUR),
+        ("scaled-all-the-same", layer(lambda one: None if one.affine else {"affine": True}, *_NORM),
+         "scale and shift are counted", "With affine=no a norm has no scale and no shift."),
+        ("trained-all-the-same", layer(lambda one: {"frozen": False} if one.frozen else None, *_NORM),
+         "scale and shift are taken as trained", "In a frozen norm nothing is trained: all of it is stored."),
         ("one-number-a-channel", term(to.once_a_channel, *_NORM), "one number a channel is counted", _FOUR),
         ("numbers-of-every-pixel", asked_for(to.every_pixel, *_NORM),
          "every pixel is given numbers of its own", "All pixels of a channel share its numbers."),

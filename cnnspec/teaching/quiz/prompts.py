@@ -22,7 +22,7 @@ def nothing(scene: Scene) -> Given:
 
 SIZE: Final = "What is the size of the output (rows x columns x channels)?"
 REACH: Final = "How many rows does the kernel reach over, from its first to its last, both counted?"
-ZEROS: Final = "How many rows of zeros does it add in all, above and below together?"
+ZEROS: Final = "How many rows of padding does it add in all, above and below together?"
 DENSE: Final = (
     "How many weights, without biases, would a dense layer need to make as many values of the same input?"
 )
@@ -35,8 +35,7 @@ SLOPE: Final = "Class {0} is the true one. What is the gradient of the cross ent
 def without_padding(scene: Scene) -> str:
     layer = words(scene.layer, scene.input, leave_padding=True)
     rows, columns = scene.node.output[:2]
-    smallest = "Which is the smallest padding" if scene.layer.stride[0] > 1 else "Which padding"
-    return f"{what_flows(scene.input)} goes into {layer}. {smallest} on every side gives {rows}x{columns}?"
+    return f"{what_flows(scene.input)} goes into {layer}. Which padding on every side gives {rows}x{columns}?"
 
 
 def chain_told(scene: Scene) -> str:
@@ -124,8 +123,8 @@ def _with_filter(scene: Scene) -> dict[str, Matrix]:
 
 
 def with_bias(scene: Scene) -> Given:
-    bias = scene.values.of_node(scene.node)["bias"]
-    return {**_with_filter(scene), "bias": [[int(bias[0])]]}
+    bias = scene.values.of_node(scene.node).get("bias")
+    return {**_with_filter(scene), **({} if bias is None else {"bias": [[int(bias[0])]]})}
 
 
 def with_delta(scene: Scene) -> Given:
@@ -154,13 +153,14 @@ def _numbers(scene: Scene) -> list[str]:
     found = [f'--input "{_as_text([one for name, one in given.items() if name.startswith("input")])}"']
     if weights:
         filters = _as_text([one for name, one in given.items() if name.startswith("filter")])
-        found += [f'--weights {scene.node.name}="{filters}"']
-        found += [f"--weights {scene.node.name}.bias={int(weights['bias'][0])}"]
+        found += [f'--weights {scene.node.word}1="{filters}"']
+    if "bias" in weights:
+        found += [f"--weights {scene.node.word}1.bias={int(weights['bias'][0])}"]
     return found
 
 
 def run(scene: Scene) -> str:
-    return scene.command("run", *_numbers(scene))
+    return scene.running("run", *_numbers(scene))
 
 
 def run_at(scene: Scene) -> str:
@@ -169,14 +169,14 @@ def run_at(scene: Scene) -> str:
 
 
 def backward(scene: Scene) -> str:
-    return scene.command(
+    return scene.running(
         "gradient", *_numbers(scene), f'--upstream "{_as_text([asked.delta(scene)])}"', "--full"
     )
 
 
 def scores_given(scene: Scene) -> str:
     scores, target = asked.scores(scene)
-    return scene.command("gradient", f'--input "{_as_text([[scores]])}"', f"--target {target}")
+    return scene.running("gradient", f'--input "{_as_text([[scores]])}"', f"--target {target}")
 
 
 def solving(scene: Scene) -> str:

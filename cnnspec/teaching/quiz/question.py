@@ -56,7 +56,8 @@ class Question:
         if self.choices and len(text) == 1 and text.isalpha():
             place = ord(text) - ord("a")
             return self.choices[place] if place < len(self.choices) else None
-        return next((one for one in (self.right, *self.wrong) if _says(text, one.result)), None)
+        given = numbers_in(text)
+        return next((one for one in (self.right, *self.wrong) if one.result.says(given)), None)
 
 
 _NUMBER: Final = re.compile(r"-?(?:\d+(?:\.\d+)?|\.\d+)(?:e-?\d+)?")
@@ -70,14 +71,6 @@ def numbers_in(reply: str) -> list[float]:
         text = text.replace(" ", "")
     text = re.sub(r"(-?\d+(?:\.\d+)?)/(\d+)", lambda pair: str(float(pair[1]) / (float(pair[2]) or 1)), text)
     return [float(number) for number in _NUMBER.findall(text.replace("x", " ").replace("×", " "))]
-
-
-def _says(reply: str, answer: Result) -> bool:
-    """Whether these are the answer's numbers, to a half of the last place that is asked for."""
-    found, room = numbers_in(reply), 0.6 * 10.0**-answer.decimals if answer.decimals else 1e-9
-    return len(found) == len(answer.numbers) and all(
-        abs(one - other) <= room for one, other in zip(found, answer.numbers, strict=True)
-    )
 
 
 @record

@@ -34,6 +34,18 @@ class Result:
         return tuple(float(law.value) for law in self.laws)
 
     @property
+    def shown(self) -> tuple[float, ...]:
+        """The numbers as they are rounded for the eye."""
+        return tuple(round(one, self.decimals) for one in self.numbers)
+
+    def says(self, numbers: Sequence[float]) -> bool:
+        """Whether these are its numbers, to a half of the last place that is asked for."""
+        room = 0.6 * 10.0**-self.decimals if self.decimals else 1e-9
+        return len(numbers) == len(self.laws) and all(
+            abs(one - other) <= room for one, other in zip(numbers, self.numbers, strict=True)
+        )
+
+    @property
     def text(self) -> str:
         """``1,792``, ``3x3x64`` or ``19 25; 37 43``."""
         if self.form == "shape":

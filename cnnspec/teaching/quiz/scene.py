@@ -12,10 +12,10 @@ from typing import Any, Final
 import numpy as np
 
 from cnnspec.analysis.report import Analysis, Row, analyze
-from cnnspec.layers.base import Layer, show
+from cnnspec.layers.base import Layer, channels_first, show
 from cnnspec.layers.window import per_axis
 from cnnspec.layers.writing import sentence
-from cnnspec.network.graph import Network, Node
+from cnnspec.network.graph import Network, Node, Output
 from cnnspec.records import record
 from cnnspec.teaching.symbols import Array
 from cnnspec.teaching.working import Values
@@ -51,6 +51,21 @@ class Scene:
     def row(self) -> Row:
         return self.analysis[self.node.name]
 
+    @property
+    def alone(self) -> Scene:
+        """The layer as a network of its own, in which it has numbers to compute with."""
+        start = replace(self.network.nodes[0], output=self.input)
+        node = replace(self.node, index=1, inputs=(0,), share=None, tied=None)
+        network = replace(self.network, nodes=(start, node), outputs=(Output("output", 1),))
+        return replace(self, node=node, network=network)
+
+    def seeded(self, seed: int) -> Scene:
+        """The same with other numbers; what is known of the network stays known."""
+        scene = replace(self, seed=seed)
+        if "analysis" in self.__dict__:
+            object.__setattr__(scene, "analysis", self.analysis)
+        return scene
+
     def pick(self, salt: str = "") -> Random:
         """Numbers of this scene's own."""
         return Random(f"{self.seed} {salt}")
@@ -68,7 +83,7 @@ class Scene:
 
     @property
     def title(self) -> str:
-        return self.network.name or self.spec
+        return self.network.name or ("the network" if self.spec.startswith("-e ") else self.spec)
 
     @property
     def told(self) -> str:
@@ -86,22 +101,33 @@ class Scene:
     def command(self, verb: str, *options: str) -> str:
         """What shows it on the command line."""
         named = f'-e "{self.spec}"' if self.drawn else self.spec
-        layer = "" if verb in ("run", "gradient", "solve") else f" {self.node.name}"
-        return " ".join([f"cnnspec {verb} {named}{layer}", *options])
+        return " ".join([f"cnnspec {verb} {named} {self.node.name}", *options])
+
+    def running(self, verb: str, *options: str) -> str:
+        """What computes with the layer alone."""
+        text = f"input {show(self.input)}; {sentence(self.layer)}"
+        return " ".join([f'cnnspec {verb} -e "{text}"', *options])
 
     # Numbers to compute with ---------------------------------------------------------
 
     @cached_property
     def values(self) -> Values:
-        """Small whole numbers for the input and the weights."""
-        shape = self.input
-        low, high = (0, 9) if self.node.word in POOLS else (-1, 4)
-        maps = {self.node.inputs[0]: self._whole("input", (shape[-1], *shape[:-1]), low, high)}
+        """Small whole numbers for the input and the weights of a layer that is ``alone``.
+
+        Those that a pool reads are all different, so that each window has one largest.
+        """
+        shape = channels_first(self.input)
+        given = self._different(shape) if self.node.word in POOLS else self._whole("input", shape, -1, 4)
+        maps = {self.node.inputs[0]: given}
         weights = {
             f"{self.node.name}.{weight.name}": self._whole(weight.name, weight.shape, *RANGES[weight.name])
             for weight in self.layer.arrays(self.node.input_shapes)
         }
         return Values(self.network, maps, weights)
+
+    def _different(self, shape: Sequence[int]) -> Array:
+        numbers = range(max(10, prod(shape) + 2))
+        return np.array(self.pick("input").sample(numbers, prod(shape)), float).reshape(shape)
 
     def _whole(self, name: str, shape: Sequence[int], low: int, high: int) -> Array:
         pick = self.pick(name)

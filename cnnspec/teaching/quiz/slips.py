@@ -78,8 +78,10 @@ def slopes_for_all(posed: Posed) -> Result | None:
 
 def slopes_for_first(posed: Posed) -> Result | None:
     """δ in the first place of each window of a pool whose windows lie side by side."""
-    every, (rows, columns) = slopes_for_all(posed), two_sides(posed.scene.layer.kernel)
-    if every is None:
+    one = posed.scene.layer
+    every, (rows, columns) = slopes_for_all(posed), two_sides(one.kernel)
+    side_by_side = two_sides(one.stride or one.kernel) == (rows, columns)
+    if every is None or not side_by_side or one.padding not in ("valid", (0,)):
         return None
     first = [n // every.columns % rows == n % every.columns % columns == 0 for n in range(len(every.laws))]
     return posed.having(
