@@ -9,14 +9,15 @@ from typing import Final
 
 from cnnspec.analysis.report import Analysis, Row, analyze
 from cnnspec.analysis.solve.search import solve
+from cnnspec.diagnostics import SpecError, surely
 from cnnspec.document import load, parse
 from cnnspec.layers.base import show
-from cnnspec.layers.registry import LAYERS
+from cnnspec.layers.registry import LAYERS, SYNONYMS
 from cnnspec.layers.writing import sentence
 from cnnspec.records import record
 from cnnspec.resources import example_names
 from cnnspec.syntax.parse import parse_tolerant
-from cnnspec.teaching.spoken import spec_of
+from cnnspec.teaching.spoken import SPOKEN, spec_of
 from cnnspec.text import Source
 from cnnspec.views.terminal import explain
 from cnnspec.views.terminal.paint import PLAIN, Terminal, in_bytes
@@ -97,6 +98,11 @@ FORMS: Final = (
     "how many layers has resnet50",
 )
 """Examples of what is understood."""
+ASKED: Final = (
+    "weights", "multiplies", "flops", "macs", "operations", "shape", "dimensions", "network", "input",
+    "image", "large", "learn", "train",
+)  # fmt: skip
+"""Other words of questions, that are known as they are."""
 
 # The forms ---------------------------------------------------------------------------
 
@@ -107,18 +113,21 @@ def ask(question: str, terminal: Terminal = PLAIN) -> PlainAnswer:
     Raises NotUnderstood for any other, SpecError for a layer that does not fit its input.
     """
     text = _plain(question)
+    found = _answered(text, terminal)
+    if found is None:
+        raise NotUnderstood(_help(question, _meant(text)))
+    return found
+
+
+def _answered(text: str, terminal: Terminal) -> PlainAnswer | None:
     words = (word.replace("-", "") for word in text.split())
     names = list(dict.fromkeys(word for word in words if word in example_names()))
     quantity = next((one for one in QUANTITIES if one.words.search(text)), None)
     if len(names) > 1:
-        found = _of_several(names, quantity, terminal)
-    elif names:
-        found = _of_network(text, names[0], quantity, terminal)
-    else:
-        found = _padding(text, terminal) or _of_layer(text, quantity, terminal)
-    if found is None:
-        raise NotUnderstood(_help(question))
-    return found
+        return _of_several(names, quantity, terminal)
+    if names:
+        return _of_network(text, names[0], quantity, terminal)
+    return _padding(text, terminal) or _of_layer(text, quantity, terminal)
 
 
 def _plain(question: str) -> str:
@@ -128,10 +137,25 @@ def _plain(question: str) -> str:
     return re.sub(r"\s+", " ", text).strip()
 
 
-def _help(question: str) -> str:
+def _meant(text: str) -> str | None:
+    """The question with words that nothing knows put right; None where it is not understood then either."""
+    known = (*example_names(), *LAYERS, *SYNONYMS, *SPOKEN, *" ".join(FORMS).split(), *ASKED)
+    right = " ".join(
+        (word[0].isalpha() and len(word) > 3 and word not in known and surely(word, known)) or word
+        for word in text.split()
+    )
+    try:
+        return right if right != text and _answered(right, PLAIN) else None
+    except (NotUnderstood, SpecError):
+        return right
+
+
+def _help(question: str, meant: str | None) -> str:
     likeness = {form: SequenceMatcher(None, _plain(question), form).ratio() for form in FORMS}
     nearest = sorted(FORMS, key=likeness.__getitem__, reverse=True)
-    return "\n".join([f'"{question}" is not understood. Ask as in:', *(f"  {form}" for form in nearest)])
+    guess = f'did you mean "{meant}"? Other questions are:' if meant else "Ask as in:"
+    told = f'"{question}" is not understood{";" if meant else "."} {guess}'
+    return "\n".join([told, *(f"  {form}" for form in nearest)])
 
 
 # A network by its name -----------------------------------------------------------------
@@ -151,7 +175,7 @@ def _of_network(text: str, name: str, quantity: Quantity | None, terminal: Termi
     analysis = analyze(load(name))
     if re.search(r"\bhow many layers\b", text):
         return PlainAnswer(f"{name} has {len(analysis.rows):,} layers.", "", f"cnnspec analyze {name}")
-    if quantity is None:
+    if quantity is None or (quantity.topic == "shape" and _OF_PADDING.search(text)):
         return None
     if most := _MOST.search(text):
         return _extreme(analysis, name, quantity, most[1], terminal)
@@ -171,6 +195,7 @@ def _named(text: str, analysis: Analysis) -> tuple[Row, ...]:
     return next((found for word in text.split() if (found := _rows(word, analysis))), ())
 
 
+_OF_PADDING: Final = re.compile(r"\b(?:which|what|how much|how many) padding\b|\bpadding (?:for|that|to)\b")
 _OF_OUTPUT: Final = re.compile(r"\b(?:output|shape|dimension|comes out|values|last)")
 _LAYER: Final = re.compile(r"(?:[\w]+\.)*([a-z_]+)\d+")
 
@@ -252,7 +277,7 @@ def _of_layer(text: str, quantity: Quantity | None, terminal: Terminal) -> Plain
 
 def _padding(text: str, terminal: Terminal) -> PlainAnswer | None:
     """Which padding keeps a size, or gives another."""
-    if not re.search(r"\b(?:which|what|how much|how many) padding\b|\bpadding (?:for|that|to)\b", text):
+    if not _OF_PADDING.search(text):
         return None
     gives = re.search(r"\b(?:gives?|to get|to reach)\s+(\d+)x(\d+)", text)
     spec = spec_of((text[: gives.start()] + text[gives.end() :]) if gives else re.sub(r"\bsame\b", "", text))

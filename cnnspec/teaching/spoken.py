@@ -41,13 +41,14 @@ def spec_of(text: str) -> str | None:
         return None
     shape = inputs[-1].replace(",", "")
     rest = text[: text.rindex(inputs[-1])] + text[text.rindex(inputs[-1]) + len(inputs[-1]) :]
-    counts = [one.replace(",", "") for one in re.findall(r"(?<![x\d])\d[\d,]*(?![x\d])", rest)]
+    counts = [one.replace(",", "") for one in re.findall(r"(?<![x\d.])\d[\d,]*(?:\.\d+)?(?![x\d])", rest)]
     kernels = re.findall(r"\b\d+x\d+(?:x\d+)?\b", rest)
-    arguments = {"counts": counts[:1], "kernels": kernels[:1]}
+    is_line = word in _OF_LINES or (word in ("conv", "upconv") and len(counts) > 1 and not kernels)
+    arguments = {"counts": counts[: 1 + is_line], "kernels": kernels[:1]}
     if word == "conv" and not counts:
         arguments["counts"] = ["1"]  # "a 5x5 filter"
     given = [one for kind in _ARGUMENTS.get(word, ("counts", "kernels")) for one in arguments[kind]]
-    shape += "x1" if shape.count("x") == 1 else ""
+    shape += "x1" if shape.count("x") == 1 and not is_line else ""
     return f"input {shape}; {' '.join([word, *given, *options])}"
 
 
@@ -56,30 +57,20 @@ _ARGUMENTS: Final = {
     "maxpool": ("kernels",), "avgpool": ("kernels",), "depthwise": ("kernels",),
 }  # fmt: skip
 """What of a layer's numbers stands behind its word, in order."""
-_SPOKEN: Final = {"filters": "conv", "filter": "conv", "kernel": "conv",
+_OF_LINES: Final = ("attention", "token", "positions")
+"""Layers of sequences: 16x64 is 16 positions, not a map of one channel, as behind ``conv 8 3`` too."""
+SPOKEN: Final = {"filters": "conv", "filter": "conv", "kernel": "conv",
                   "convolution": "conv", "convolutional": "conv",
                   "max": "maxpool", "average": "avgpool", "units": "dense"}  # fmt: skip
-_NOT_LAYERS: Final = frozenset(
-    (
-        "max",
-        "maximum",
-        "sum",
-        "times",
-        "plus",
-        "product",
-        "difference",
-        "minus",
-        "add",
-        "log",
-        "exp",
-        "padding",
-    )
-)
+_NOT_LAYERS: Final = frozenset({
+    "max", "maximum", "sum", "times", "plus", "product", "difference", "minus", "add", "log", "exp",
+    "padding",
+})  # fmt: skip
 """Words of layers that mean something else in a question."""
 
 
 def _layer(word: str) -> str | None:
-    if word in _SPOKEN:
-        return _SPOKEN[word]
+    if word in SPOKEN:
+        return SPOKEN[word]
     meant = SYNONYMS.get(word, word)
     return meant if meant in LAYERS and word not in _NOT_LAYERS else None

@@ -7,6 +7,7 @@ import shlex
 import pytest
 from tools import Command, too_wide
 
+from cnnspec.resources import example_names
 from cnnspec.teaching.ask import FORMS, ask
 
 QUESTIONS = {
@@ -41,6 +42,11 @@ QUESTIONS = {
     "how large is the output of lenet": "an output of 10",
     "how many flops does lenet need": "844,324 flops in all",
     "receptive field of conv3 in vgg16": "stage4.conv3, stage5.conv3",
+    "parameters of conv 16 3 on 16000x1": "64 parameters",
+    "which padding keeps 16000x1 with conv 8 3": "Padding 1",
+    "parameters of attention 4 on 16x64": "16,640 parameters",
+    "output of token on 16x64": "17x64",
+    "output of droppath 0.5 on 4x4x3": "droppath 0.5 on",
 }
 
 
@@ -75,6 +81,36 @@ def test_what_is_not_understood_is_told_with_the_nearest_form_first(command: Com
 )
 def test_nothing_makes_it_fall(question: str, command: Command) -> None:
     assert command("ask", question)[0] == 2
+
+
+MISSPELT = {
+    "how many paramters has lenett": "how many parameters has lenet",
+    "Recptive feild of conv2 of lenet": "receptive field of conv2 of lenet",
+    "output size of maxpol 2x2 on 28x28x6": "output size of maxpool 2x2 on 28x28x6",
+    "wich padding keeps 28x28 with a 5x5 kernel": "which padding keeps 28x28 with a 5x5 kernel",
+    "parameters of resnet-5o": "parameters of resnet50",
+    "outptu of conv 1 9x9 on 5x5": "output of conv 1 9x9 on 5x5",
+}
+
+
+@pytest.mark.parametrize("question, meant", MISSPELT.items())
+def test_a_word_near_a_known_one_is_suggested(question: str, meant: str, command: Command) -> None:
+    code, _, told = command("ask", question)
+    assert code == 2
+    assert f'did you mean "{meant}"?' in " ".join(told.split())
+
+
+@pytest.mark.parametrize("question", ["what is love", "the size of my hat", "which padding of lenet"])
+def test_nothing_is_suggested_that_would_not_be_understood(question: str, command: Command) -> None:
+    code, _, told = command("ask", question)
+    assert code == 2
+    assert "did you mean" not in told
+
+
+@pytest.mark.parametrize("name", example_names())
+def test_every_example_is_asked_about_without_falling(name: str) -> None:
+    for question in ("output of {}", "receptive field of {}", "which layer of {} has fewest parameters"):
+        assert ask(question.format(name)).text
 
 
 def test_a_layer_that_does_not_fit_is_told(command: Command) -> None:
