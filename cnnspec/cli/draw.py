@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from cnnspec.views.pictures.draw import Look
     from cnnspec.views.pictures.planning import Choices
 
-FORMATS: Final = ("svg", "png", "pdf", "dot")
+FORMATS: Final = ("svg", "png", "pdf", "tex", "dot", "mmd", "drawio")
+OUTLINES: Final = {"dot": "DOT", "mmd": "Mermaid", "drawio": "draw.io"}
+"""Formats that hold cards and edges, which other programs lay out or change."""
 OF_GRAPHS: Final = {
     "heat": "colours the cards of a graph, while volumes are coloured by family",
     "direction": "turns a graph, while volumes always run from left to right",
@@ -37,7 +39,12 @@ LONGEST_NAMED: Final = 40
 
 @click.command()
 @spec_argument
-@click.option("-o", "--output", metavar="FILE", help='Where to: .svg, .png, .pdf or .dot; "-" for stdout.')
+@click.option(
+    "-o",
+    "--output",
+    metavar="FILE",
+    help='Where to: .svg, .png, .pdf, .tex (TikZ), .dot, .mmd (Mermaid) or .drawio; "-" for stdout.',
+)
 @click.option(
     "--format", "format_", type=click.Choice(FORMATS), help="The format, where FILE's ending does not say."
 )
@@ -116,7 +123,7 @@ def command(
     show(document.diagnostics)
     if given or weights:
         weights = with_run(spec, inline, weights)
-        look = _with_maps(look, document, given, weights, resize)
+        look = _with_maps(look, chosen, document, given, weights, resize)
     write_result(target, _made(document, target, chosen, look))
     if style == "graph" and document.network is not None:
         _tell_if_large(document.network, choices)
@@ -125,13 +132,15 @@ def command(
 
 
 def _with_maps(
-    look: Look, document: Document, given: tuple[str, ...], weights: tuple[str, ...], resize: bool
+    look: Look, form: str, document: Document, given: tuple[str, ...], weights: tuple[str, ...], resize: bool
 ) -> Look:
     """The look with what each layer makes of an input."""
     from cnnspec.views.results.pixels import feature_maps
 
     if look.style != "volumes":
         raise click.UsageError("feature maps are shown on volumes: say --style volumes too")
+    if form == "tex":
+        raise click.UsageError("feature maps are made of pixels, which TikZ has not; take svg, png or pdf")
     if not given:
         raise click.UsageError("--weights are for the feature maps of an input: give --input too")
     network = network_for(document, given)
@@ -173,15 +182,17 @@ def _format_of(target: str, format_: str | None, style: str) -> str:
     if chosen not in FORMATS:
         show((_unknown_format(target, suffix),))
         raise click.exceptions.Exit(2)
-    if chosen == "dot" and style == "volumes":
-        raise click.UsageError("volumes are drawn without Graphviz, so there is no DOT of them; take svg")
+    if chosen in OUTLINES and style == "volumes":
+        raise click.UsageError(f"{OUTLINES[chosen]} holds cards and edges, not volumes; take svg or tex")
     return chosen
 
 
 def _unknown_format(target: str, suffix: str) -> Diagnostic:
     guess = nearest(suffix, FORMATS)
     hints = [f"did you mean {Path(target).with_suffix('.' + guess)}?"] if guess else []
-    hints.append("a picture's name ends in .svg, .png, .pdf or .dot; or say --format")
+    *others, last = FORMATS
+    endings = ", ".join(f".{form}" for form in others)
+    hints.append(f"a picture's name ends in {endings} or .{last}; or say --format")
     what = f'".{suffix}" is not a format of pictures' if suffix else f'"{target}" does not say which format'
     return Diagnostic("unknown-picture-format", what, help=tuple(hints))
 

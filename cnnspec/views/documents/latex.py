@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 SIGNS: Final = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_",
     "{": r"\{", "}": r"\}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
-    "<": r"\textless{}", ">": r"\textgreater{}", "←": r"$\leftarrow$", "×": r"$\times$", "…": r"\ldots{}",
+    "<": r"\textless{}", ">": r"\textgreater{}", "←": r"$\leftarrow$", "→": r"$\rightarrow$",
+    "↓": r"$\downarrow$", "×": r"$\times$", "·": r"$\cdot$", "−": "$-$", "±": r"$\pm$", "≤": r"$\leq$",
+    "≥": r"$\geq$", "²": "$^2$", "ε": r"$\epsilon$", "…": r"\ldots{}", "“": "``", "”": "''",
 }  # fmt: skip
 
 SIZE: Final = re.compile(r"(?<=\d)x(?=\d)")

@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import Final
 
+from cnnspec.views.pictures.paint import card_tone
 from cnnspec.views.pictures.palette import LIGHT, Theme
 from cnnspec.views.pictures.plan import EDGE_TEXT, FRAME_TITLE, TEXT, Card, CardRow, Cluster, Plan
 
@@ -29,7 +30,7 @@ def write(plan: Plan, *, direction: str = "TB", theme: Theme = LIGHT) -> str:
 class _Writer:
     def __init__(self, plan: Plan, direction: str, theme: Theme) -> None:
         self.plan, self.direction, self.theme = plan, direction, theme
-        self.sizes, self.hottest = plan.sizes(), plan.hottest
+        self.sizes = plan.sizes()
         self.weights = spine_weights(plan)
 
     def lines(self) -> Iterator[str]:
@@ -63,22 +64,13 @@ class _Writer:
         label = f"{fields}|{message}" if message else fields
         label = f"{{{label}}}" if self.direction in ("TB", "BT") else label
         width, height = self.sizes[card.key]
-        fill, line = self._colors(card)
+        tone = card_tone(card, self.plan, self.theme)
         tooltip = "\n".join(row.tooltip for row in card.rows if row.tooltip)
         about = f", tooltip={quoted(tooltip)}" if tooltip else ""
         return (
             f'label="{label}", width={width / POINTS:.3f}, height={height / POINTS:.3f}, '
-            f'fillcolor="{fill}", color="{line}"{about}'
+            f'fillcolor="{tone.fill}", color="{tone.line}"{about}'
         )
-
-    def _colors(self, card: Card) -> tuple[str, str]:
-        if card.kind == "fault":
-            return self.theme.fault.fill, self.theme.fault.line
-        if self.plan.heat and card.kind != "output":
-            share = sum(row.share or 0.0 for row in card.rows)
-            return self.theme.heat_at(share / self.hottest), self.theme.edge
-        tone = self.theme.tone(card.family)
-        return tone.fill, tone.line
 
     def _frame(self, cluster: Cluster, indent: str) -> Iterator[str]:
         yield f"{indent}subgraph cluster_{cluster.key} {{"
@@ -100,11 +92,8 @@ def _line(line: list[CardRow]) -> str:
 
 
 def _field(row: CardRow) -> str:
-    if not row.main:
-        return f"{record(row.text)}{'   ' + record(row.right) if row.right else ''}\\l"
-    top = "   ".join(text for text in (row.heading, row.shape) if text)
-    below = "   ".join(text for text in (row.text, row.figure) if text)
-    return "".join(f"{record(line)}\\l" for line in (top, below) if line)
+    lines = ("   ".join(filter(None, pair)) for pair in row.pairs)
+    return "".join(f"{record(line)}\\l" for line in lines if line)
 
 
 def quoted(text: str) -> str:

@@ -17,6 +17,7 @@ from cnnspec.views.pictures import engines
 from cnnspec.views.pictures.columns import arrange
 from cnnspec.views.pictures.dot import write
 from cnnspec.views.pictures.font import wrap
+from cnnspec.views.pictures.formats import drawio, mermaid, tikz
 from cnnspec.views.pictures.graph import draw
 from cnnspec.views.pictures.palette import THEMES
 from cnnspec.views.pictures.plan import TEXT, Card, CardRow, Cluster, Link, Plan
@@ -25,7 +26,7 @@ from cnnspec.views.pictures.svg import can_convert, convert
 from cnnspec.views.pictures.volumes.scene import Maps
 from cnnspec.views.terminal.snippets import sentence_at
 
-FORMATS: Final = ("svg", "png", "pdf", "dot")
+FORMATS: Final = ("svg", "png", "pdf", "tex", "dot", "mmd", "drawio")
 STYLES: Final = ("graph", "volumes")
 MOST: Final = 3000
 """Cards or solids of one picture."""
@@ -77,16 +78,26 @@ def picture(
     """
     if look.style == "volumes":
         return _volumes(network, format, look, tuple(diagnostics), name)
-    plan = plan_with_faults(name, network, diagnostics, look.choices)
-    dot = write(plan, direction=look.direction, theme=THEMES[look.theme])
-    if format == "dot":
-        return dot.encode(errors="replace")
+    plan, theme = plan_with_faults(name, network, diagnostics, look.choices), THEMES[look.theme]
+    if format in ("dot", "mmd"):
+        text = {"dot": write, "mmd": mermaid.write}[format](plan, direction=look.direction, theme=theme)
+        return text.encode(errors="replace")
     check_size(len(plan.cards), "cards")
+    dot = write(plan, direction=look.direction, theme=theme)
     engine = engines.choose(look.engine)
-    if format != "svg" and not can_convert():
+    if format in ("png", "pdf") and not can_convert():
         return engines.run(dot, format, engine)
     laid = arrange(engines.lay_out(dot, engine), look.columns, across=look.direction == "LR")
-    return convert(draw(plan, laid, THEMES[look.theme], look.titled), format, look.scale)
+    if format == "drawio":
+        return drawio.write(plan, laid.cards, theme=theme).encode(errors="replace")
+    return _saved(draw(plan, laid, theme, look.titled), format, look)
+
+
+def _saved(svg: str, format: str, look: Look) -> bytes:
+    """A drawing in a format that shows it as it is: ``svg``, ``png``, ``pdf`` or ``tex``."""
+    if format == "tex":
+        return tikz.write(svg, THEMES[look.theme]).encode(errors="replace")
+    return convert(svg, format, look.scale)
 
 
 def check_size(count: int, things: str) -> None:
@@ -111,7 +122,7 @@ def _volumes(
         network, theme=THEMES[look.theme], choices=look.choices, diagnostics=diagnostics, name=name,
         titled=look.titled, maps=look.maps, shown=look.shown,
     )  # fmt: skip
-    return convert(svg, format, look.scale)
+    return _saved(svg, format, look)
 
 
 def plan_with_faults(

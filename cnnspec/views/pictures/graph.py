@@ -13,7 +13,8 @@ from typing import Final
 from cnnspec.views.pictures.drawing import Arrow, Drawing, Rect
 from cnnspec.views.pictures.font import shorten, text_width, wrap
 from cnnspec.views.pictures.hatching import draw_hatching
-from cnnspec.views.pictures.palette import Theme, Tone, mix
+from cnnspec.views.pictures.paint import card_tone, row_tone
+from cnnspec.views.pictures.palette import Theme, Tone
 from cnnspec.views.pictures.plan import (
     EDGE_TEXT,
     FRAME_TITLE,
@@ -48,7 +49,7 @@ class _GraphPicture:
     def __init__(self, plan: Plan, drawing: Drawing, theme: Theme) -> None:
         self.plan, self.drawing, self.theme = plan, drawing, theme
         self.writer = SvgWriter(theme)
-        self.sizes, self.hottest = plan.sizes(), plan.hottest
+        self.sizes = plan.sizes()
 
     def document(self, titled: bool) -> str:
         head, title = (46.0, self.plan.title) if titled else (0.0, "")
@@ -118,7 +119,7 @@ class _GraphPicture:
     def _card(self, card: Card, rect: Rect) -> None:
         width, height = self.sizes[card.key]
         x, y = rect[0] + (rect[2] - width) / 2, rect[1] + (rect[3] - height) / 2
-        stroke = self._line_color(card)
+        stroke = card_tone(card, self.plan, self.theme).line
         with self.writer.group("card", name=card.key):
             if card.kind == "block":
                 self.writer.rect(x + 4, y + 4, width, height, rx=RADIUS, fill=self.theme.page, stroke=stroke)
@@ -135,21 +136,6 @@ class _GraphPicture:
                 stroke_dasharray=dash,
             )  # fmt: skip
 
-    def _line_color(self, card: Card) -> str:
-        if card.kind == "fault":
-            return self.theme.fault.line
-        if self.plan.heat and card.kind != "output":
-            share = sum(row.share or 0 for row in card.rows) / self.hottest
-            return mix(self.theme.edge, self.theme.heat[-1], min(1.0, share))
-        return self.theme.tone(card.family).line
-
-    def _tone(self, card: Card, row: CardRow) -> Tone:
-        if card.kind == "fault":
-            return self.theme.fault
-        if row.share is not None:
-            return Tone(self.theme.heat_at(row.share / self.hottest), self.theme.edge)
-        return self.theme.tone(row.family)
-
     def _line(self, card: Card, line: list[CardRow], box: Rect, *, first: bool, last: bool) -> None:
         x, y, w, h = box
         top, bottom = RADIUS if first else 0.0, RADIUS if last else 0.0
@@ -165,8 +151,8 @@ class _GraphPicture:
             self.writer.line((box[0], y), (box[0] + w, y), stroke=self.theme.page, stroke_width=1)
 
     def _cell(self, card: Card, row: CardRow, box: Rect, corners: tuple[float, float, float, float]) -> None:
-        with self.writer.group("row", title=row.tooltip):
-            self.writer.path(_plate(box, corners), fill=self._tone(card, row).fill)
+        with self.writer.group("row", title=row.tooltip, layer=row.layer, about=row.about):
+            self.writer.path(_plate(box, corners), fill=row_tone(row, self.plan, self.theme, card.kind).fill)
             if row.main:
                 self._main(row, box)
             else:

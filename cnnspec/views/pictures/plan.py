@@ -34,6 +34,10 @@ class CardRow:
     figure: str
     family: Family
     tooltip: str = ""
+    layer: str = ""
+    """The full name of the layer, or of the block, that it shows."""
+    about: str = ""
+    """What that layer does, in a sentence."""
     times: int = 1
     main: bool = True
     """A main row has two lines; a follower (an activation, a norm) has one."""
@@ -47,6 +51,13 @@ class CardRow:
     def right(self) -> str:
         """What stands at the right of a strip: the shape where it changes, and its figure."""
         return " ".join(filter(None, (self.shape, self.figure)))
+
+    @property
+    def pairs(self) -> tuple[tuple[str, str], ...]:
+        """Its lines, each as what stands at the left and at the right."""
+        if not self.main:
+            return ((self.text, self.right),)
+        return ((self.heading, self.shape), (self.text, self.figure))[: 1 + bool(self.text or self.figure)]
 
     @property
     def width(self) -> float:
@@ -81,6 +92,11 @@ class Card:
     def is_column(self) -> bool:
         """Whether it is as wide as the others of its cluster."""
         return self.kind in ("layers", "block")
+
+    @property
+    def pairs(self) -> list[tuple[str, str]]:
+        """The lines of all rows."""
+        return [pair for row in self.rows for pair in row.pairs]
 
     @property
     def lines(self) -> list[list[CardRow]]:

@@ -14,6 +14,8 @@ from cnnspec.network.graph import Network, Node
 from cnnspec.views.pictures.plan import Card, CardRow, Cluster, Link, Plan
 from cnnspec.views.pictures.wording import (
     arithmetic,
+    block_text,
+    described,
     is_automatic,
     layer_text,
     own_name,
@@ -173,7 +175,8 @@ class Planner:
             name=instance_title(block, times), text=f"{layers} layer{'s' * (layers > 1)}",
             shape=shape_text(block.nodes[-1].output), family=_heaviest(block.nodes), times=times,
             **self._cost(block.nodes, turns),
-            tooltip="\n".join(f"{node.name}: {layer_text(node.layer)}" for node in block.nodes[:40]),
+            tooltip=block_text(block.nodes), layer=block_path(block),
+            about=described(block.nodes, self.network),
         )  # fmt: skip
         self._place_card(Card(f"n{block.nodes[0].index}", (row,), "block"), block.nodes, cluster)
 
@@ -202,7 +205,8 @@ class Planner:
         return CardRow(
             name=own_name(node), text="" if main and text == node.word and is_automatic(node) else text,
             shape=shape_text(node.output) if main or changes else "", family=node.layer.family,
-            tooltip=arithmetic(node), main=main, **self._cost((node,), turns),
+            tooltip=arithmetic(node), layer=node.name, main=main,
+            about=described((node,), self.network), **self._cost((node,), turns),
         )  # fmt: skip
 
     def _cost(self, nodes: Sequence[Node], turns: int) -> dict[str, Any]:
@@ -262,6 +266,13 @@ def instance_title(block: Block, times: int = 1) -> str:
     if not outer and len(node.path) > 2 + inner:
         name = node.path[-3 - inner]
     return name if name.startswith(block.title) else f"{name} · {block.title}"
+
+
+def block_path(block: Block) -> str:
+    """The full name of a block: ``stage1.bottleneck2``."""
+    node = block.nodes[0]
+    inner = sum(group.repeat is None for group in node.groups[node.groups.index(block.group) + 1 :])
+    return ".".join(node.path[: len(node.path) - 1 - inner])
 
 
 def _heaviest(nodes: Sequence[Node]) -> Family:

@@ -87,12 +87,19 @@ class SvgWriter:
         self.add("defs", f"<g id={quoteattr(name)}>{''.join(other._parts)}</g>")
 
     @contextmanager
-    def group(self, kind: str, *, title: str = "", name: str = "", **attributes: str) -> Iterator[None]:
-        """What belongs together; ``title`` is shown when the pointer rests on it."""
-        named = {"class": kind, **({"data-name": name} if name else {}), **attributes}
+    def group(
+        self, kind: str, *, title: str = "", name: str = "", layer: str = "", about: str = "",
+        **attributes: str,
+    ) -> Iterator[None]:  # fmt: skip
+        """What belongs together; ``title`` is shown when the pointer rests on it.
+
+        What shows a ``layer`` has its name as id, and ``about`` it as description.
+        """
+        named = {"class": kind, "data-name": name or None, "id": layer or None, **attributes}
         self._parts.append(f"<g{_attributes(named)}>")
-        if title:
-            self._parts.append(f"<title>{escape(clean(title))}</title>")
+        for tag, text in (("title", title), ("desc", about)):
+            if text:
+                self._parts.append(f"<{tag}>{escape(clean(text))}</{tag}>")
         yield
         self._parts.append("</g>")
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from cnnspec.analysis.cost import cost_of
 from cnnspec.formula import Symbol
 from cnnspec.layers.base import Layer, Shape
-from cnnspec.network.graph import Node
+from cnnspec.network.graph import Network, Node
 
 _SHORT: Final = {
     "padding": "pad",
@@ -114,3 +115,20 @@ def arithmetic(node: Node) -> str:
         if law.value:
             lines.append(f"{what}: {law.law()} = {law.worked()}")
     return "\n".join(lines)
+
+
+def block_text(nodes: Sequence[Node]) -> str:
+    """The layers of a block, one a line."""
+    return "\n".join(f"{node.name}: {layer_text(node.layer)}" for node in nodes[:40])
+
+
+def described(nodes: Sequence[Node], network: Network) -> str:
+    """What a layer, or a block, does: ``conv layer, reads input, gives 28×28×6; 156 parameters``."""
+    first, last = nodes[0], nodes[-1]
+    inside = {node.index for node in nodes}
+    read = dict.fromkeys(network.nodes[i].name for node in nodes for i in node.inputs if i not in inside)
+    kind = f"block of {len(nodes)} layers" if len(nodes) > 1 else f"{first.word} layer" if read else "input"
+    reads = f", reads {' and '.join(read)}" if read else ""
+    params = sum(node.own_params for node in nodes)
+    has = f"; {params:,} parameter{'s' * (params > 1)}" if params else ""
+    return f"{kind}{reads}, gives {shape_text(last.output)}{has}"

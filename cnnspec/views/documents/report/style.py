@@ -116,6 +116,7 @@ _COLOR: Final = re.compile(r"#[0-9a-fA-F]{6}\b")
 _HEAD: Final = re.compile(r"^\s*(<\?xml[^>]*>|<!DOCTYPE[^>]*>|<!--.*?-->|\s)+", re.DOTALL)
 _IMAGE: Final = re.compile(r"<image [^>]*>")
 _ID: Final = re.compile(r"\bid=\"([^\"]+)\"")
+_USE: Final = re.compile(r"#([^\s\")]+)(?=[\")])")
 
 
 def sheet(colors: Colors) -> str:
@@ -183,8 +184,6 @@ def named_apart(svg: str, prefix: str) -> str:
     """The SVG with a prefix before every id and every mention of one."""
     if not prefix:
         return svg
-    for name in set(_ID.findall(svg)):
-        quoted = re.escape(name)
-        svg = re.sub(rf'(\bid=")({quoted})(")', rf"\g<1>{prefix}\g<2>\g<3>", svg)
-        svg = re.sub(rf"(#)({quoted})(?=[\")])", rf"\g<1>{prefix}\g<2>", svg)
-    return svg
+    names = set(_ID.findall(svg))
+    svg = _ID.sub(rf'id="{prefix}\1"', svg)
+    return _USE.sub(lambda use: f"#{prefix}{use[1]}" if use[1] in names else use[0], svg)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from typing import Final
 
 from cnnspec.layers.base import Family
@@ -10,6 +11,7 @@ from cnnspec.views.pictures.hatching import draw_hatching
 from cnnspec.views.pictures.palette import Theme, mix
 from cnnspec.views.pictures.svg import SvgWriter, number
 from cnnspec.views.pictures.volumes.scene import Box
+from cnnspec.views.pictures.volumes.solids import Solid
 
 EDGE: Final = 0.9
 SHEET_STEP: Final = 4.5
@@ -24,9 +26,15 @@ def shades(theme: Theme, family: Family) -> tuple[str, str, str, str]:
     return tone.fill, light, side, mix(tone.line, theme.ink, 0.12)
 
 
+def _group(writer: SvgWriter, solid: Solid) -> AbstractContextManager[None]:
+    return writer.group(
+        "solid", title=solid.tooltip, name=str(solid.key), layer=solid.layer, about=solid.about
+    )
+
+
 def draw_box(writer: SvgWriter, box: Box, shown: Sequence[str] = ()) -> None:
     """The solid in its place, with its working as tooltip; a picture on a map's right face, a bar's front."""
-    with writer.group("solid", title=box.solid.tooltip, name=str(box.solid.key)):
+    with _group(writer, box.solid):
         if box.solid.sign:
             _sign(writer, box)
         elif box.solid.slabs:
@@ -80,7 +88,7 @@ def draw_sheets(writer: SvgWriter, box: Box, shown: Sequence[str] = ()) -> None:
     """A map as a stack of sheets that face the reader, the nearest at the lower left, with these pictures."""
     front, _, side, edge = shades(writer.theme, box.solid.family)
     sheets = len(shown) or box.solid.shape[-1]
-    with writer.group("solid", title=box.solid.tooltip, name=str(box.solid.key)):
+    with _group(writer, box.solid):
         for n in reversed(range(sheets)):
             back = n / max(1, sheets - 1)
             x, y, shade = box.x + back * box.dx, box.y - back * box.dy, mix(front, side, 0.5 * back)

@@ -16,8 +16,15 @@ from cnnspec.analysis.fold import Block, Leaf, Repeated, Segment, fold
 from cnnspec.layers.base import Family, Shape, Slide, Spread, Stretch, spatial
 from cnnspec.layers.facts import Picture
 from cnnspec.network.graph import Network, Node
-from cnnspec.views.pictures.planning import Choices, instance_title, representatives
-from cnnspec.views.pictures.wording import arithmetic, is_automatic, layer_text, operation_text, own_name
+from cnnspec.views.pictures.planning import Choices, block_path, instance_title, representatives
+from cnnspec.views.pictures.wording import (
+    arithmetic,
+    block_text,
+    described,
+    is_automatic,
+    operation_text,
+    own_name,
+)
 
 MOST: Final = 34
 """Solids that still make a picture; beyond, repeats fold and blocks become one solid."""
@@ -60,6 +67,10 @@ class Solid:
     """How often it stands here, where it alone is repeated."""
     turns: list[Turns] = field(default_factory=list)
     """The repeats it shares with others, outermost first."""
+    layer: str = ""
+    """The full name of its first layer, or of its block."""
+    about: str = ""
+    """What that does, in a sentence."""
     result: str = ""
     """The name of the network's output that is here."""
     main: bool = False
@@ -81,7 +92,7 @@ class Solid:
     @property
     def tooltip(self) -> str:
         if self.block:
-            return "\n".join(f"{node.name}: {layer_text(node.layer)}" for node in self.nodes[:40])
+            return block_text(self.nodes)
         return "\n\n".join(map(arithmetic, self.nodes))
 
     @property
@@ -159,6 +170,10 @@ class _SolidBuilder:
         self._walk(self.segments, 0, ())
         self._absorb()
         self._count_turns()
+        for solid in self.found.values():
+            layers = solid.nodes if solid.block else [self.network.nodes[solid.key]]
+            solid.layer = solid.layer or layers[0].name
+            solid.about = described(layers, self.network)
         for n, output in enumerate(self.network.outputs):
             solid = self.found[self._home(output.node)]
             solid.main = solid.main or not n
@@ -214,7 +229,7 @@ class _SolidBuilder:
         name = title.split(" · ")[0] if " · " in title else ""
         self.found[key] = Solid(
             key, list(block.nodes), last.output, _heaviest(block.nodes), name, block.title, block=True,
-            shortcut=has_shortcut(self.network, block.nodes), turns=list(turns),
+            layer=block_path(block), shortcut=has_shortcut(self.network, block.nodes), turns=list(turns),
         )  # fmt: skip
         for node in block.nodes:
             self.home[node.index] = key
