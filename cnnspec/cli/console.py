@@ -6,11 +6,11 @@ import os
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, TextIO
+from typing import TYPE_CHECKING, Any, Final, NoReturn, TextIO
 
 import click
 
-from cnnspec.diagnostics import Diagnostic
+from cnnspec.diagnostics import Diagnostic, SpecError, nearest
 from cnnspec.records import record
 from cnnspec.text import printable
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 WIDEST_WITHOUT_TERMINAL = 100
 NARROWEST = 20
+FIGURE_FORMATS: Final = ("png", "svg", "pdf")
+"""Of figures of results, by the endings of files."""
 PROBE = "│─×·✓✗→⌊⌋−≤"
 
 
@@ -125,6 +127,33 @@ def write_file(target: str, data: bytes | str) -> None:
         write_atomically(target, data)
     except OSError as error:
         raise click.UsageError(f'"{target}" cannot be written: {error.strerror or error}') from error
+
+
+def picture_format(output: str | None) -> str | None:
+    """The format that the name of a file says, once it is known that it can be made; leaves otherwise."""
+    if output is None:
+        return None
+    suffix = Path(output).suffix.lower().removeprefix(".")
+    if suffix not in FIGURE_FORMATS:
+        guess = nearest(suffix, FIGURE_FORMATS) if suffix else None
+        hint = f"; did you mean {Path(output).with_suffix('.' + guess)}?" if guess else ""
+        raise click.BadParameter(f'"{output}" must end in .png, .svg or .pdf{hint}', param_hint="--output")
+    _check_converter(suffix)
+    return suffix
+
+
+def _check_converter(format: str) -> None:
+    """Raises SpecError before anything is computed, where the file could not be made."""
+    from cnnspec.views.pictures.svg import HOW_TO_GET_ONE, can_convert
+
+    if format != "svg" and not can_convert():
+        what, cures = "this figure cannot be made here", ("without -o the same is printed as a table",)
+        raise SpecError([Diagnostic("no-picture-converter", what, notes=(HOW_TO_GET_ONE,), help=cures)])
+
+
+def can_ask() -> bool:
+    """Whether somebody is there to answer a question."""
+    return bool(sys.stdin and sys.stdin.isatty()) and stderr_console().is_terminal
 
 
 def _console(stream: TextIO) -> Console:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from cnnspec.cli.console import stdout_console, write_result
+from cnnspec.cli.console import picture_format, stdout_console, write_result
 from cnnspec.cli.options import (
     data_options,
     most_option,
@@ -17,7 +17,7 @@ from cnnspec.cli.options import (
     theme_option,
     weights_option,
 )
-from cnnspec.diagnostics import Diagnostic, LayerError, SpecError, nearest, suggestion
+from cnnspec.diagnostics import LayerError, SpecError, suggestion
 
 if TYPE_CHECKING:
     from cnnspec.cli.answers import InspectAnswer
@@ -41,7 +41,6 @@ SYNONYMS: Final = {
     "predicted": "predictions", "samples": "data", "dataset": "data", "classes": "data",
     "augment": "augmented", "augmentation": "augmented",
 }  # fmt: skip
-FORMATS: Final = ("png", "svg", "pdf")
 
 
 @click.command(
@@ -76,10 +75,8 @@ def command(words: tuple[str, ...], output: str | None, theme: str, **options: A
       cnnspec inspect mnist_best augmented -o augmented.png
     """
     names, kind = _runs_and_kind(words)
-    format = _format_of(output)
+    format = picture_format(output)
     try:
-        if format:
-            _check_converter(format)
         from cnnspec.cli.answers import InspectOptions, answer
 
         shown = answer(names, kind, InspectOptions(**options))
@@ -107,26 +104,6 @@ def _runs_and_kind(words: Sequence[str]) -> tuple[tuple[str, ...], str]:
         raise click.UsageError(hint)
     hint = suggestion(words[-1], KINDS, hint, SYNONYMS)
     raise click.UsageError(f'there is nothing called "{words[-1]}" to inspect; {hint}')
-
-
-def _format_of(output: str | None) -> str | None:
-    if output is None:
-        return None
-    suffix = Path(output).suffix.lower().removeprefix(".")
-    if suffix not in FORMATS:
-        guess = nearest(suffix, FORMATS) if suffix else None
-        hint = f"; did you mean {Path(output).with_suffix('.' + guess)}?" if guess else ""
-        raise click.BadParameter(f'"{output}" must end in .png, .svg or .pdf{hint}', param_hint="--output")
-    return suffix
-
-
-def _check_converter(format: str) -> None:
-    """Raises SpecError before anything is computed, where the file could not be made."""
-    from cnnspec.views.pictures.svg import HOW_TO_GET_ONE, can_convert
-
-    if format != "svg" and not can_convert():
-        what, cures = "this figure cannot be made here", ("without -o the same is printed as a table",)
-        raise SpecError([Diagnostic("no-picture-converter", what, notes=(HOW_TO_GET_ONE,), help=cures)])
 
 
 def _draw(shown: InspectAnswer, output: str, format: str, theme: str) -> None:

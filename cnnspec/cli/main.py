@@ -42,6 +42,7 @@ SECTIONS: Final[dict[str, dict[str, str]]] = {
         "evaluate": "accuracy and confusion of a trained network",
         "predict": "what a trained network says of an image",
         "inspect": "filters, feature maps, mistakes, neighbours",
+        "runs": "the runs that are there: listed, compared, cleaned up",
     },
     "Learn": {
         "examples": "the networks that come with cnnspec",

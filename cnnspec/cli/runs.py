@@ -1,8 +1,7 @@
-"""The folders of runs, from the command line's side: chosen, begun, found again."""
+"""``cnnspec runs``; and the folders of runs, from the command line's side: chosen, begun, found again."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -10,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cnnspec.cli.console import show, stderr_console
+from cnnspec.cli.console import can_ask, show, stderr_console
+from cnnspec.cli.options import format_option, theme_option
 from cnnspec.cli.spec import is_named, load_network, meant, network_of, read
 from cnnspec.diagnostics import SpecError, nearest
 from cnnspec.document import RUN_SPEC, Document, load
@@ -28,7 +28,10 @@ from cnnspec.training.run import (
     has_results,
     is_run,
     refuse_names,
+    runs_of_seeds,
 )
+from cnnspec.training.sweep import is_sweep
+from cnnspec.training.sweep_results import trial_folders
 
 if TYPE_CHECKING:
     from cnnspec.model import Model
@@ -39,6 +42,33 @@ HOME = Path("runs")
 """Where runs go that are given no folder."""
 MOST_NAMED = 6
 """Runs that a message names."""
+
+
+@click.command("runs")
+@click.argument("folders", nargs=-1, metavar="[FOLDER]...", type=click.Path(exists=True, path_type=Path))
+@format_option("table", "json", "csv")
+@click.option("--clean", is_flag=True, help="Take the checkpoints of finished runs away; asks first.")
+@click.option("--yes", is_flag=True, help="Clean without asking.")
+@click.option("-o", "--output", metavar="FILE", help="Draw a sweep: .svg, .png or .pdf.")
+@theme_option
+def command(
+    folders: tuple[Path, ...], form: str, clean: bool, yes: bool, output: str | None, theme: str
+) -> int:
+    """List the runs in FOLDER, the newest first; compare two or more; clean up behind them.
+
+    Without FOLDER those here and under runs/ are listed. One run alone shows its settings and figures,
+    several show the settings that differ, side by side. A sweep shows its trials, the best first.
+
+    \b
+    Examples:
+      cnnspec runs
+      cnnspec runs runs/LeNet5-1 runs/LeNet5-2
+      cnnspec runs sweep -o sweep.png
+      cnnspec runs --clean
+    """
+    from cnnspec.cli import run_list
+
+    return run_list.tell(folders, form, clean, yes, output, theme)
 
 
 def find(spec: str | None, inline: str | None, weights: Path | None) -> tuple[Model, Run | None]:
@@ -69,6 +99,8 @@ def folder_of(name: str) -> Path:
     if seeds := runs_of_seeds(Path(name)):
         some = ", ".join(map(str, seeds[:MOST_NAMED]))
         raise click.UsageError(f'"{name}" holds the runs of several seeds; name one of them: {some}')
+    if is_sweep(name):
+        raise click.UsageError(f'"{name}" holds a sweep; its runs, the best first: cnnspec runs {name}')
     if Path(name).is_dir():
         raise click.UsageError(f'"{name}" is not the folder of a run; {others(name)}')
     if not is_named(name):
@@ -83,7 +115,9 @@ def folder_of(name: str) -> Path:
 
 
 def folders_of(name: str) -> list[Path]:
-    """Like ``folder_of``, and all runs of a folder of several seeds."""
+    """Like ``folder_of``, and all runs of a folder of several seeds or of a sweep."""
+    if is_sweep(name):
+        return trial_folders(Path(name))
     return runs_of_seeds(Path(name)) or [folder_of(name)]
 
 
@@ -168,12 +202,6 @@ def plain(name: str) -> str:
     return "".join(letter if letter.isalnum() or letter in "_-" else "_" for letter in name) or "network"
 
 
-def runs_of_seeds(folder: Path) -> list[Path]:
-    """The runs in a folder of ``train --seeds``, the least seed first; none where it is another folder."""
-    found = [path for path in folder.glob("seed-*") if is_run(path)]
-    return sorted(found, key=lambda path: (len(path.name), path.name))
-
-
 # Where a training goes ------------------------------------------------------------
 
 
@@ -194,12 +222,8 @@ def to_begin(folder: Path, force: bool) -> None:
         raise click.UsageError(f'"{folder}" holds other files; name a new folder, or the folder of a run')
     for run in lost:
         _say_what_goes(run)
-    if lost and _can_ask():
+    if lost and can_ask():
         click.confirm("go on?", abort=True, err=True)
-
-
-def _can_ask() -> bool:
-    return bool(sys.stdin and sys.stdin.isatty()) and stderr_console().is_terminal
 
 
 def _say_what_goes(run: Path) -> None:

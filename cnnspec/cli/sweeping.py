@@ -21,12 +21,12 @@ from cnnspec.resources import PACKAGE
 from cnnspec.training.history import MetricsFile
 from cnnspec.training.lock import Lock
 from cnnspec.training.loop import Interruption
-from cnnspec.training.run import METRICS, is_run
+from cnnspec.training.run import METRICS, is_run, runs_of_seeds
 from cnnspec.training.sweep import SweepRecord, SweepTrial, Values, choices_text, told
 from cnnspec.training.sweep_results import TrialOutcome, outcome_of_trial, results_of, shown, verdict
 from cnnspec.views.pictures.palette import LIGHT
 from cnnspec.views.results.parallel import parallel
-from cnnspec.views.terminal import results
+from cnnspec.views.terminal import runs as tables
 
 if TYPE_CHECKING:
     from cnnspec.training.tpe import TpeSampler
@@ -118,7 +118,7 @@ class Sweeper:
         place = self.folder / child.trial.name
         found = [
             min(1.0, len(MetricsFile(run / METRICS).rows()) / known.recipe.epochs)
-            for run in (place, *runs.runs_of_seeds(place))
+            for run in (place, *runs_of_seeds(place))
             if is_run(run) and (known := runs.record(run))
         ]
         return sum(found) / (self.record.seeds or 1)
@@ -238,7 +238,7 @@ class Sweeper:
             return INTERRUPTED if interrupted else 1
         out = stdout_console()
         view = shown(self.record, found)
-        out.print("\n".join(results.sweep(view, out.terminal())))
+        out.print("\n".join(tables.sweep(view, out.terminal())))
         if finished:
             write_atomically(self.folder / PICTURE, parallel(view, LIGHT).document(), self.folder)
             for line in verdict(found):

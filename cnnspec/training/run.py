@@ -127,6 +127,12 @@ def is_run(path: str | Path) -> bool:
     return (Path(path) / RECORD).is_file() and (Path(path) / SPEC).is_file()
 
 
+def runs_of_seeds(folder: Path) -> list[Path]:
+    """The runs in a folder of ``train --seeds``, the least seed first; none where it is another folder."""
+    found = [path for path in folder.glob("seed-*") if is_run(path)]
+    return sorted(found, key=lambda path: (len(path.name), path.name))
+
+
 def has_results(folder: Path) -> bool:
     """Whether work would be lost with the run in a folder."""
     return is_run(folder) and (

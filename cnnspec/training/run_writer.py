@@ -108,10 +108,36 @@ class RunWriter:
         if checkpoint is not None:
             self.trainer.restore(checkpoint, self.folder, self.metrics.rows())
             self._note_rows()
+        elif self._is_cleaned():
+            self._reopen_cleaned()
+            return True
         elif is_run(self.folder):
             message = f"{self.folder} has no complete checkpoint: the training starts over"
             self.trainer.note(Diagnostic.warning("checkpoint-unusable", message))
         return checkpoint is not None
+
+    def _is_cleaned(self) -> bool:
+        """Whether the run is over, and its checkpoints were taken away."""
+        return is_run(self.folder) and (self.folder / WEIGHTS).exists() and not self.checkpoints.paths
+
+    def _reopen_cleaned(self) -> None:
+        """Takes up such a run, in which no step is left; raises SpecError where one is asked for."""
+        before, now = (
+            recipe.model_dump(mode="json", exclude={"data"})
+            for recipe in (Run.read(self.folder).recipe, self.trainer.recipe)
+        )
+        if before != now or not self.reopen():
+            message = f"{self.folder} is finished and its checkpoints are gone: it cannot be gone on with"
+            raise SpecError.of(
+                "checkpoint-unusable", message,
+                f"begin another run from its weights: cnnspec train SPEC --weights {self.folder} -o ANOTHER",
+                "or train it anew: --force",
+            )  # fmt: skip
+        state = self.trainer.state
+        state.rows = self.metrics.rows()
+        state.epoch = self.trainer.recipe.epochs
+        best = min(state.rows, key=lambda row: row.watched, default=None)
+        state.best_epoch = best.epoch if best else None
 
     def _note_rows(self) -> None:
         """Says which epochs the metrics file does not tell of."""

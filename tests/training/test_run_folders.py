@@ -121,7 +121,7 @@ def test_force_says_what_goes_and_asks_once(
 ) -> None:
     assert 0 == call(["train", "-e", SPEC, "-o", "A"])
     before = contents(place / "A")
-    monkeypatch.setattr(runs, "_can_ask", lambda: True)
+    monkeypatch.setattr(runs, "can_ask", lambda: True)
     asked: list[str] = []
 
     def ask(prompt: str) -> str:

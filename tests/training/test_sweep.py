@@ -32,7 +32,7 @@ from cnnspec.training.sweep_results import results_of, trial_folders
 from cnnspec.views.pictures.palette import LIGHT
 from cnnspec.views.results import Sweep, SweptTrial
 from cnnspec.views.results.parallel import parallel
-from cnnspec.views.terminal import results
+from cnnspec.views.terminal import runs as tables
 from cnnspec.views.terminal.paint import Terminal
 
 SPEC = """network Bars
@@ -413,6 +413,6 @@ def test_a_picture_of_one_trial_or_of_equal_figures_is_drawn() -> None:
 
 @pytest.mark.parametrize("width", [30, 60, 100])
 def test_the_table_fits_its_page_and_says_why_a_trial_failed(width: int) -> None:
-    page = "\n".join(results.sweep(replace(_sweep(0.9, 0.5, None)), Terminal(width)))
+    page = "\n".join(tables.sweep(replace(_sweep(0.9, 0.5, None)), Terminal(width)))
     assert [] == too_wide(page, width)
     assert "trial-3: the loss became nan" in " ".join(page.split())

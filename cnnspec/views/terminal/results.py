@@ -6,20 +6,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from cnnspec.views.terminal.grid import Column, TableRow, draw, fit, table
-from cnnspec.views.terminal.paint import Terminal, compact, cut, hanging, percent, width_of, wrap
+from cnnspec.views.terminal.paint import Terminal, compact, cut, percent, width_of, wrap
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from cnnspec.views.results import (
-        Confusion,
-        FeatureMaps,
-        Filters,
-        Gallery,
-        Neighbourhood,
-        Sweep,
-        TrainingCurve,
-    )  # fmt: skip
+    from cnnspec.views.results import Confusion, FeatureMaps, Filters, Gallery, Neighbourhood, TrainingCurve
 
 MOST: Final = 32
 """Filters or channels listed; a picture shows more."""
@@ -82,34 +74,6 @@ def _epochs(curve: TrainingCurve, terminal: Terminal) -> list[str]:
     tested = accuracy | dict(curve.test_figures)
     tail = ["", *(terminal.text(f"test {name} {text}") for name, text in tested.items())] if tested else []
     return [terminal.text(head), "", *_table(columns, lines, terminal), *tail]
-
-
-def sweep(shown: Sweep, terminal: Terminal) -> list[str]:
-    """The trials of a sweep, one a line, the best first; why a trial has no figure stands in its place."""
-    figure = shown.figure or "figure"
-    columns = [_name("trial", 7), *(_name(setting, 4, n) for n, setting in enumerate(shown.settings, 1))]
-    last = len(columns)
-    columns += [_number(figure), _number("epochs", last), _number("seconds", last + 1)]
-    lines = []
-    for one in shown.trials:
-        cells = {"trial": one.name, **one.values, figure: terminal.text(one.told or _short(one.why))}
-        cells |= {"epochs": str(one.epochs), "seconds": f"{one.seconds:.1f}"}
-        lines.append(TableRow(cells, {} if one.told else {figure: ("bad",)}))
-    failed = [
-        hanging(f" {one.name}: ", one.why, terminal)
-        for one in shown.trials
-        if not one.told and " " in one.why
-    ]
-    return [
-        *_table(columns, lines, terminal),
-        *([""] if failed else []),
-        *(line for each in failed for line in each),
-    ]
-
-
-def _short(why: str) -> str:
-    """A reason in a word: a longer one stands under the table."""
-    return "failed" if " " in why else why
 
 
 def filters(shown: Filters, terminal: Terminal) -> list[str]:
