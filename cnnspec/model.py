@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from copy import copy
 from dataclasses import replace
+from functools import partial
 from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -212,13 +213,26 @@ def _numpy() -> Callable[..., Engine]:
     return NumpyEngine
 
 
-BACKENDS: Final[dict[str, Callable[[], Callable[..., Engine]]]] = {"numpy": _numpy}
+def _torch() -> Callable[..., Engine]:
+    from cnnspec.exchange.trade import require
+
+    require("the backend torch", "torch", "torch")
+    from cnnspec.backends.torch.engine import TorchEngine
+    from cnnspec.exchange.code_out.pytorch import spoken
+
+    return partial(TorchEngine, speak=spoken)
+
+
+BACKENDS: Final[dict[str, Callable[[], Callable[..., Engine]]]] = {"numpy": _numpy, "torch": _torch}
 """Engines by name, each imported when it is asked for."""
 
 
-def open_run(folder: str | Path) -> tuple[Model, Run, tuple[Diagnostic, ...]]:
+def open_run(
+    folder: str | Path, backend: str = "numpy", **options: Any
+) -> tuple[Model, Run, tuple[Diagnostic, ...]]:
     """The trained model of a run, its record, and why newer checkpoints were passed over.
 
+    It runs on any engine, whichever trained it; ``options`` are that engine's.
     The weights are those of the end or, of an unfinished run, of its newest
     checkpoint. Raises SpecError when there are none.
     """
@@ -227,6 +241,6 @@ def open_run(folder: str | Path) -> tuple[Model, Run, tuple[Diagnostic, ...]]:
 
     folder = Path(folder)
     run = Run.read(folder)
-    model = build(replace(load(folder / SPEC), recipe=run.recipe), run.seed)
+    model = build(replace(load(folder / SPEC), recipe=run.recipe), run.seed, backend, **options)
     model.scaling, model.classes = run.pixels, run.classes
     return model, run, take_weights(model, folder)

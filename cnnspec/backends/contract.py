@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from cnnspec.backends.processes import ProcessGroup
 from cnnspec.network.graph import Network
 
 if TYPE_CHECKING:
@@ -123,6 +124,13 @@ class Engine(Predictor, Protocol):
 
     @property
     def dtype(self) -> np.dtype[Any]: ...
+
+    @property
+    def processes(self) -> ProcessGroup:
+        """Those that train together, each with an engine of its own."""
+
+    def shards(self, recipe: Recipe) -> int:
+        """How many parts a batch is cut into."""
 
     def train(
         self, recipe: Recipe, batches: BatchSource, class_weights: Sequence[float] | None = None

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING
 import click
 
 from cnnspec.cli.console import Console, stdout_console
-from cnnspec.cli.options import data_options, format_option, most_option, part_option, weights_option
+from cnnspec.cli.options import (
+    data_options,
+    engine_options,
+    format_option,
+    most_option,
+    part_option,
+    weights_option,
+)
 from cnnspec.cli.spec import spec_argument
 
 if TYPE_CHECKING:
@@ -27,6 +34,7 @@ MOST_CLASSES = 40
 @part_option
 @most_option("Mistakes to list, the worst first.", 10, "--worst", least=0)
 @format_option("text", "json")
+@engine_options
 def command(
     spec: str | None, inline: str | None, data_name: str | None, data_dir: Path | None,
     weights: Path | None, part: Part, most: int, form: str,

@@ -11,6 +11,7 @@ import click
 from cnnspec.cli.console import picture_format, stdout_console, write_result
 from cnnspec.cli.options import (
     data_options,
+    engine_options,
     most_option,
     part_option,
     picture_options,
@@ -61,6 +62,7 @@ SYNONYMS: Final = {
 @theme_option
 @weights_option
 @data_options
+@engine_options
 def command(words: tuple[str, ...], output: str | None, theme: str, **options: Any) -> int:
     """What a trained network learned: filters, feature maps, confusion, mistakes, neighbours, curves;
     and what it learns from: data, augmented.

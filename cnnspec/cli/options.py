@@ -85,6 +85,51 @@ def batch_option(default: int | None = 1, help: str = "Samples in a batch.") -> 
     )
 
 
+ENGINE: Final = "cnnspec.engine"
+
+
+def engine_options(function: F) -> F:
+    """Gives a command ``--backend`` and ``--device``; ``chosen_engine`` tells what was chosen."""
+    device = click.option(
+        "--device", metavar="NAME", expose_value=False, callback=_choose_engine,
+        help="Where PyTorch computes: auto, cpu, cuda, cuda:1 or mps; it means --backend torch.",
+    )  # fmt: skip
+    backend = click.option(
+        "--backend", type=Words(["numpy", "torch"]), expose_value=False, callback=_choose_engine,
+        help="What computes: NumPy, or PyTorch (pip install 'cnnspec[torch]').",
+    )  # fmt: skip
+    return backend(device(function))
+
+
+def speed_options(function: F) -> F:
+    """Gives a command ``--bf16`` and ``--compile``."""
+    for name, help in (
+        ("compiled", "Compile the network first (torch.compile): worth it on a GPU."),
+        ("bf16", "Compute products in 16 bits (bfloat16): faster on a GPU."),
+    ):
+        flag = "--compile" if name == "compiled" else f"--{name}"
+        function = click.option(
+            flag, name, is_flag=True, default=None, expose_value=False, callback=_choose_engine, help=help
+        )(function)
+    return function
+
+
+def _choose_engine(context: click.Context, parameter: click.Parameter, value: Any) -> None:
+    if value is not None and parameter.name is not None:
+        context.meta.setdefault(ENGINE, {})[parameter.name] = value
+
+
+def chosen_engine() -> dict[str, Any]:
+    """The backend and its options as the command line has them, for ``Network.build``; often none."""
+    context = click.get_current_context(silent=True)
+    chosen: dict[str, Any] = dict(context.meta.get(ENGINE, {})) if context else {}
+    asked = chosen.keys() - {"backend"}
+    if asked and chosen.setdefault("backend", "torch") != "torch":
+        words = " and ".join(f"--{'compile' if name == 'compiled' else name}" for name in sorted(asked))
+        raise click.UsageError(f"{words} is for PyTorch: --backend torch")
+    return chosen
+
+
 theme_option = click.option(
     "--theme",
     type=Words(["light", "dark"]),

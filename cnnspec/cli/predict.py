@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from cnnspec.cli.console import Console, stdout_console, write_result
-from cnnspec.cli.options import data_options, format_option, most_option, picture_options, weights_option
+from cnnspec.cli.options import (
+    data_options,
+    engine_options,
+    format_option,
+    most_option,
+    picture_options,
+    weights_option,
+)
 from cnnspec.text import printable
 
 if TYPE_CHECKING:
@@ -43,6 +50,7 @@ BAR: Final = 24
     help="Draw masks and images (.png, .svg, .pdf); or save all as an array (.npy).",
 )
 @format_option("text", "json")
+@engine_options
 def command(
     run: str, images: tuple[str, ...], data_name: str | None, data_dir: Path | None,
     indices: tuple[int, ...], weights: Path | None, most: int, invert: bool | None, center: bool,

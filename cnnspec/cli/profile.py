@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from cnnspec.cli.console import stdout_console
-from cnnspec.cli.options import batch_option, format_option, most_option
+from cnnspec.cli.options import batch_option, engine_options, format_option, most_option
 from cnnspec.cli.spec import load_network, spec_argument
 from cnnspec.views.terminal.grid import Column, TableRow, table
 from cnnspec.views.terminal.paint import Terminal, grouped, in_bytes, percent, wrap
@@ -37,6 +37,7 @@ COLUMNS: Final = (
               help="Number of passes; the best time of each step counts.")  # fmt: skip
 @most_option("Show at most N steps, the slowest first.", None, "--top")
 @format_option("text", "json")
+@engine_options
 def command(
     spec: str | None, inline: str | None, batch: int | None, training: bool, rounds: int, most: int | None,
     form: str,

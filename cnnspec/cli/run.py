@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cnnspec.cli.console import stderr_console, stdout_console, write_result
-from cnnspec.cli.options import Words, format_option, resize_option
+from cnnspec.cli.options import Words, chosen_engine, engine_options, format_option, resize_option
 from cnnspec.cli.spec import network_of, no_layer, read, spec_argument
 from cnnspec.cli.sums import sums
 from cnnspec.document import Document
@@ -64,6 +64,7 @@ FORMATS = ("text", "json", "markdown", "latex")
 @click.option("--full", is_flag=True, help="Print all of a large map.")
 @format_option(*FORMATS)
 @click.option("-o", "--output", type=click.Path(dir_okay=False), help="Write to a .npy, .npz or .png file.")
+@engine_options
 def command(
     spec: str | None, inline: str | None, given: tuple[str, ...], weights: tuple[str, ...],
     layers: tuple[str, ...], resize: bool, everything: bool, places: tuple[str, ...], working: bool,
@@ -182,7 +183,7 @@ def run_model(
     """The model with these weights; those that nothing gives are told, ``imported`` came with the spec."""
     from cnnspec.cli.inputs import set_weights
 
-    model = network.build(seed)
+    model = network.build(seed, **chosen_engine())
     model.weights.update(imported or {})
     inline = [item for item in weights if "=" in item]
     files = [item for item in weights if "=" not in item]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cnnspec.cli.console import can_ask, show, stderr_console
-from cnnspec.cli.options import format_option, theme_option
+from cnnspec.cli.options import chosen_engine, format_option, theme_option
 from cnnspec.cli.spec import is_named, load_network, meant, network_of, read
 from cnnspec.diagnostics import SpecError, nearest
 from cnnspec.document import RUN_SPEC, Document, load
@@ -78,11 +78,11 @@ def find(spec: str | None, inline: str | None, weights: Path | None) -> tuple[Mo
     of its name under ``runs/``.
     """
     if weights is not None:
-        return load_network(spec, inline).build().load(weights), None
+        return load_network(spec, inline).build(**chosen_engine()).load(weights), None
     if spec is not None and inline is None and Path(spec).is_file():
         document = read(spec, inline)
         if document.weights is not None:
-            model = network_of(document).build()
+            model = network_of(document).build(**chosen_engine())
             model.weights.update(document.weights)
             return model, None
     if spec is not None and inline is None:
@@ -158,7 +158,7 @@ def near(name: str | None) -> tuple[Path, ...]:
 def _open(folder: Path) -> tuple[Model, Run]:
     from cnnspec.model import open_run
 
-    model, run, refused = open_run(folder)
+    model, run, refused = open_run(folder, **chosen_engine())
     show(refused)
     if not (folder / WEIGHTS).exists():
         stderr_console().say("note: this run is not finished; its newest checkpoint is used")

@@ -3,20 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
 from cnnspec.cli.console import fail, show, stderr_console, stdout_console
-from cnnspec.cli.options import F, Renamed, Words, batch_option, data_options, finite
+from cnnspec.cli.options import (
+    F,
+    Renamed,
+    Words,
+    batch_option,
+    chosen_engine,
+    data_options,
+    engine_options,
+    finite,
+    speed_options,
+)
 from cnnspec.cli.spec import is_named, read, spec_argument
 from cnnspec.document import RUN_SPEC
 from cnnspec.recipe.changes import SHORT
 from cnnspec.recipe.words import SETTINGS
 
 if TYPE_CHECKING:
+    from cnnspec.backends.processes import ProcessGroup
     from cnnspec.cli.live import Live
     from cnnspec.model import Model
     from cnnspec.network.graph import Network
@@ -94,6 +106,8 @@ def _plain(context: click.Context, parameter: click.Parameter, value: str | None
     help="How trials are drawn; tpe: by what came of others (Optuna).",
 )
 @_other_settings
+@engine_options
+@speed_options
 def command(
     spec: str | None, inline: str | None, data_name: str | None, data_dir: Path | None,
     seeds: int | None, output: Path | None, weights: Path | None, resume: bool, force: bool,
@@ -112,8 +126,6 @@ def command(
     Any other setting of a recipe is an option too, as --optimizer "adam rate=0.01", --momentum 0.9,
     --augment shift=2; the settings, from augment to warm-up: cnnspec layers train
     """
-    from cnnspec.cli import runs
-
     if resume and force:
         raise click.UsageError("--resume continues a run, --force replaces it; give one of them")
     if is_sweep_wanted(spec, sweep, output, resume):
@@ -127,6 +139,34 @@ def command(
     _refuse_of_sweeps(trials=trials, jobs=jobs, sampler=sampler)
     if resume and weights:
         raise click.UsageError("--resume goes on with the weights of the run; leave --weights out")
+    from cnnspec.cli.together import together
+
+    with together() as group:
+        begun = group.share(_begun(spec, inline, output, resume, force, seeds) if group.is_first else None)
+        assert begun is not None
+        job = _Job(
+            begun.sources, begun.network, begun.recipe.changed(**changes), data_name, data_dir, weights,
+            save_steps, resume, force, group,
+        )  # fmt: skip
+        with job.taken(begun.output) as folder:
+            return job.repeat(folder, seeds) if seeds else job.train(folder)
+
+
+class _Begun(NamedTuple):
+    """What a training begins from: the texts of its spec, the network, the recipe, the folder asked for."""
+
+    sources: dict[str, str]
+    network: Network
+    recipe: Recipe
+    output: Path | None
+
+
+def _begun(
+    spec: str | None, inline: str | None, output: Path | None, resume: bool, force: bool, seeds: int | None
+) -> _Begun:
+    """Reads the spec and finds the folder; leaves with a message where one of them cannot be used."""
+    from cnnspec.cli import runs
+
     if spec and inline is None:
         spec, output = _meant(spec, output, resume)
     document = read(spec, inline)
@@ -140,11 +180,7 @@ def command(
         recipe = runs.recipe_of(first, network)
     elif output is not None:
         runs.to_begin(output, force)
-    job = _Job(
-        sources, network, recipe.changed(**changes), data_name, data_dir, weights, save_steps, resume, force
-    )
-    with runs.taken(output, network.name) as folder:
-        return job.repeat(folder, seeds) if seeds else job.train(folder)
+    return _Begun(sources, network, recipe, output)
 
 
 def is_sweep_wanted(spec: str | None, sweep: tuple[str, ...], output: Path | None, resume: bool) -> bool:
@@ -192,6 +228,18 @@ class _Job:
     save_steps: int | None
     resume: bool
     force: bool
+    group: ProcessGroup
+
+    @contextmanager
+    def taken(self, output: Path | None) -> Iterator[Path]:
+        """The folder of the run: the first of several processes takes it for all."""
+        from cnnspec.cli import runs
+
+        if not self.group.is_first:
+            yield self.group.share(Path())
+            return
+        with runs.taken(output, self.network.name) as folder:
+            yield self.group.share(folder)
 
     def train(self, folder: Path) -> int:
         """One run; prints what came of it."""
@@ -223,8 +271,12 @@ class _Job:
         from cnnspec.training.run import Run, is_run
 
         with Live(stderr_console(), show, title) as live:
+            if not self.group.is_first:  # the first one may have to fetch them
+                self.group.share(None)
             data = self._data(folder, recipe, live)
-            model = self.network.build(recipe.seed, initial=recipe.initial)
+            if self.group.is_first:
+                self.group.share(None)
+            model = self.network.build(recipe.seed, initial=recipe.initial, **chosen_engine())
             if self.weights:
                 _begin_from(model, self.weights, live)
             if not title:
@@ -240,6 +292,8 @@ class _Job:
             )  # fmt: skip
         if history.ending == "interrupted":
             return None
+        if not self.group.is_first:
+            return model.evaluate(data)
         for line in _said(history):
             stderr_console().say(line)
         known = Run.read(folder)

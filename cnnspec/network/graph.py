@@ -258,13 +258,15 @@ class Network:
         self, seed: int | None = None, backend: str = "numpy", *,
         initial: str | None = None, dtype: DTypeLike = "float32", **options: Any,
     ) -> Model:  # fmt: skip
-        """A model with fresh weights, that runs and trains; ``numpy`` is the only backend yet.
+        """A model with fresh weights, that runs and trains on the backend ``numpy`` or ``torch``.
 
         ``seed`` fixes all that is random and ``initial`` how weights begin; the
         recipe says them where they are not given. ``options`` are the backend's: NumPy's
         ``kernels`` may be ``winograd4``, which predicts faster, to 1e-4, or ``reference``,
-        the plain definitions, slowly. Raises LayerError for an initialiser that is not
-        known, ValueError for other kernels and backends.
+        the plain definitions, slowly; PyTorch's ``device`` may be ``cpu``, ``cuda``, ``cuda:1``, ``mps`` or
+        ``auto``, and ``bf16`` and ``compiled`` are for GPUs. The same seed gives both the same weights.
+        Raises LayerError for an initialiser that is not known, ValueError for other kernels and
+        backends, SpecError where PyTorch or the device is missing or has no words for a layer.
         """
         made: Model = upward("build")(self, seed, backend, initial=initial, dtype=dtype, **options)
         return made

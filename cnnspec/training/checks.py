@@ -59,6 +59,20 @@ def joined_batches(samples: int, batch: int) -> Diagnostic:
     return Diagnostic("one-value-a-channel", what, severity=Severity.NOTE, notes=(note,))
 
 
+def workers_unused(workers: int) -> Diagnostic:
+    """That the recipe's workers are not started, as PyTorch has threads of its own."""
+    message = f"workers {workers} is for NumPy: PyTorch shares each batch among threads of its own"
+    cure = f"processes that share it: torchrun --nproc-per-node {workers} -m cnnspec train …"
+    return Diagnostic("workers-unused", message, severity=Severity.NOTE, help=(cure,))
+
+
+def process_differs(fault: Diagnostic) -> Diagnostic:
+    """That one of the processes that train together has another spec, recipe or data than the first."""
+    message = fault.message.replace("cannot be resumed", "trains something else than the first")
+    cure = "give every process the same spec, options, data and version of cnnspec"
+    return Diagnostic("processes-differ", message, help=(cure,))
+
+
 def not_finite(loss: float, step: int, epoch: int, rate: float) -> SpecError:
     """The loss became NaN or infinite at a step counted from 1."""
     what = f"the loss became {loss} at step {step:,} (epoch {epoch}), at a rate of {rate:.4g}"

@@ -71,12 +71,16 @@ def fit(
     trainer = Trainer(engine, samples, recipe, callback or Callback(), begun_from)
     for advice in _advice(engine.network, recipe, samples):
         trainer.note(advice)
-    writer = RunWriter(trainer, samples, Path(folder), sources, save_steps) if folder is not None else None
+    writer = None
+    if folder is not None and engine.processes.is_first:
+        writer = RunWriter(trainer, samples, Path(folder), sources, save_steps)
     best = BestWeights(trainer, writer.folder if writer else None)
     with writer or nullcontext():
         if writer:
             writer.begin(resume, force)
+        trainer.join()
         ending = _guarded(trainer, writer, best)
+        trainer.level()
     state = trainer.state
     return History(
         state.rows, ending, state.best_epoch, writer.folder if writer else None, trainer.notes,
@@ -125,7 +129,8 @@ def _advice(network: Network, recipe: Recipe, data: Dataset) -> Iterator[Diagnos
 def _guarded(trainer: Trainer, writer: RunWriter | None, best: BestWeights) -> Ending:
     """Trains with Ctrl-C heard, and lets go of what the engine holds in any case."""
     with Interruption() as interruption, np.errstate(all="ignore"), trainer.session.running():
-        return _train(trainer, writer, best, interruption.wanted)
+        any_of = trainer.engine.processes.any
+        return _train(trainer, writer, best, lambda: any_of(interruption.wanted()))
 
 
 def evaluate(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cached_property, partial
 from math import isfinite
 from pathlib import Path
@@ -50,7 +50,8 @@ class Trainer:
         self.data = data
         augmenter = augmenter_of(recipe.augment, data.target, images, labels)
         size = min(recipe.batch, len(labels))
-        joined = checks.must_join(engine.network, len(labels), size, recipe.workers)
+        shards = engine.shards(recipe)
+        joined = checks.must_join(engine.network, len(labels), size, shards)
         self.kind = data.target.kind
         give = partial(wanted, self.kind, outputs=engine.network.output)
         self.batches = Batches(images, labels, size, engine.seed, augmenter, joined=joined, give=give)
@@ -64,6 +65,8 @@ class Trainer:
         self.notes: list[Diagnostic] = []
         if joined:
             self.note(checks.joined_batches(len(labels), size))
+        if recipe.workers > 1 and shards != recipe.workers:
+            self.note(checks.workers_unused(recipe.workers))
         self._seen_at_start, self._started = 0, perf_counter()
 
     def note(self, diagnostic: Diagnostic) -> None:
@@ -75,6 +78,36 @@ class Trainer:
     def fingerprint(self) -> dict[str, Any]:
         """What must be the same for this training to be gone on with; it reads all samples."""
         return fingerprint(self.engine, self.recipe, self.data)
+
+    def join(self) -> None:
+        """All processes begin where the first one does; raises SpecError where one trains something else."""
+        group = self.engine.processes
+        if group.size == 1:
+            return
+        first = group.share(self.fingerprint)
+        faults = group.gather(differs(f"process {group.rank + 1}", first, self.fingerprint))
+        if odd := [fault.diagnostics[0] for fault in faults if fault]:
+            raise SpecError(map(checks.process_differs, odd))
+        found = group.share(self._position() if group.is_first else None)
+        if found is not None and not group.is_first:
+            weights, arrays, state, place, self.state.rows = found
+            rows = self.state.rows
+            self.engine.weights.update(weights)
+            self.session.restore(arrays, state)
+            self.state = TrainState.from_dict(place)
+            self.state.rows = rows
+
+    def _position(self) -> tuple[Any, ...]:
+        return (
+            copied(self.engine.weights), dict(self.session.arrays), self.session.state,
+            self.state.to_dict(), self.state.rows,
+        )  # fmt: skip
+
+    def level(self) -> None:
+        """All processes end with the weights that the first one has."""
+        group = self.engine.processes
+        if group.size > 1:
+            self.engine.weights.update(group.share(copied(self.engine.weights) if group.is_first else {}))
 
     @property
     def steps(self) -> int:
@@ -237,6 +270,10 @@ class Trainer:
         self.session.restore(checkpoint.optimizer, checkpoint.state)
         self.state = TrainState.from_dict(checkpoint.state["place"])
         self.state.rows = [row for row in rows if row.epoch <= self.state.epoch]
+
+
+def copied(weights: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    return {name: np.array(values) for name, values in weights.items()}
 
 
 def _class_weights(recipe: Recipe, labels: NDArray[Any], classes: int) -> tuple[float, ...] | None:

@@ -15,8 +15,8 @@ from tools import fault_of, same
 
 import cnnspec
 from cnnspec.backends.contract import Scaling
+from cnnspec.backends.initializers import INITIALIZERS, begin, initializer
 from cnnspec.backends.numpy.engine import NumpyEngine
-from cnnspec.backends.numpy.initializers import INITIALIZERS, begin, initializer
 from cnnspec.backends.numpy.losses import CrossEntropyLoss
 from cnnspec.backends.numpy.optimizers import FLUSH_EVERY, AdamOptimizer, SgdOptimizer
 from cnnspec.diagnostics import LayerError, SpecError

@@ -14,7 +14,7 @@ from cases.registry import CASES
 from cases.single import network_of
 
 import cnnspec
-from cnnspec.backends.numpy.initializers import INITIALIZERS
+from cnnspec.backends.initializers import INITIALIZERS
 from cnnspec.cli.main import run
 from cnnspec.diagnostics import SpecError
 from cnnspec.exchange.code_in.read import Selection, read_source

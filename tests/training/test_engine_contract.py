@@ -22,9 +22,8 @@ from training.toy import ToyEngine
 
 import cnnspec
 from cnnspec.backends.contract import BatchResult, Engine, Scaling, TrainingSession
-from cnnspec.backends.numpy.engine import NumpyEngine
 from cnnspec.diagnostics import SpecError
-from cnnspec.model import Model
+from cnnspec.model import BACKENDS, Model
 from cnnspec.recipe.models import Recipe
 from cnnspec.training.batches import Batches
 from cnnspec.training.callback import Callback, TrainingProgress
@@ -34,18 +33,19 @@ from cnnspec.training.evaluate import probabilities
 from cnnspec.training.loop import evaluate, fit
 from cnnspec.training.run import Run, take_weights
 
-ENGINES: dict[str, Callable[..., Engine]] = {"toy": ToyEngine, "numpy": NumpyEngine}
+ENGINES: dict[str, Callable[[], Callable[..., Engine]]] = {"toy": lambda: ToyEngine, **BACKENDS}
+NAMES = ["toy", "numpy", pytest.param("torch", marks=pytest.mark.torch)]
 SPEC = "input 6x4x1; flatten -> dense 3 -> softmax"
 
 
-@pytest.fixture(params=ENGINES)
+@pytest.fixture(params=NAMES)
 def engine_of(request: pytest.FixtureRequest) -> Callable[..., Engine]:
     """A fresh engine of the small network: ``engine_of("epochs 2", seed=1)``."""
 
     def make(recipe: str = "", seed: int = 0) -> Engine:
         optimizer = "" if "optimizer" in recipe else "optimizer sgd rate=0.3 momentum=0.9; "
         network = cnnspec.parse(f"{SPEC}\ntrain {{ batch 16; {optimizer}{recipe} }}")
-        return ENGINES[request.param](network, seed=seed, initial=network.training_recipe.initial)
+        return ENGINES[request.param]()(network, seed=seed, initial=network.training_recipe.initial)
 
     return make
 

@@ -5,7 +5,7 @@ import pytest
 from tools import known
 
 from cnnspec.analysis.memory import OPTIMIZER_STATES
-from cnnspec.backends.numpy.initializers import INITIALIZERS
+from cnnspec.backends.initializers import INITIALIZERS
 from cnnspec.backends.numpy.optimizers import OPTIMIZERS
 from cnnspec.binding.values import Sight, Word, evaluate
 from cnnspec.diagnostics import Diagnostic, Severity, SpecError

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from cnnspec.backends.contract import PREDICT_BATCH, Array, BatchResult, BatchSource, Images, Scaling
+from cnnspec.backends.processes import ProcessGroup
 from cnnspec.network.graph import Network
 from cnnspec.recipe.models import Recipe
 
@@ -31,6 +32,7 @@ class ToyEngine:
     """Runs ``input …; flatten -> dense N -> softmax``, and nothing else."""
 
     dtype = np.dtype(np.float32)
+    processes = ProcessGroup()
 
     def __init__(
         self, network: Network, seed: int = 0, initial: str = "he", dtype: DTypeLike = "float32"
@@ -65,6 +67,9 @@ class ToyEngine:
 
     def logits(self, flat: Array) -> Array:
         return flat @ self.weights[WEIGHT].T + self.weights[BIAS]
+
+    def shards(self, recipe: Recipe) -> int:
+        return 1
 
     def train(
         self, recipe: Recipe, batches: BatchSource, class_weights: Sequence[float] | None = None

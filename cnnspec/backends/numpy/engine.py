@@ -16,13 +16,14 @@ from numpy.typing import DTypeLike
 
 from cnnspec.backends.contract import PREDICT_BATCH, BatchSource, Images, Scaling
 from cnnspec.backends.images import count, part
-from cnnspec.backends.numpy.initializers import begin
+from cnnspec.backends.initializers import begin
 from cnnspec.backends.numpy.kernels.table import Kernels
 from cnnspec.backends.numpy.layout import Array
 from cnnspec.backends.numpy.losses import LOSSES, Loss
 from cnnspec.backends.numpy.parameters import Parameters
 from cnnspec.backends.numpy.program import Program
 from cnnspec.backends.numpy.threads import threads_for
+from cnnspec.backends.processes import ProcessGroup
 from cnnspec.network.graph import Network
 from cnnspec.recipe.models import Recipe
 
@@ -63,6 +64,7 @@ class NumpyEngine(Parameters):
         kernels: Kernels = "fast",
     ) -> None:  # fmt: skip
         super().__init__(network, seed, dtype, kernels)
+        self.processes = ProcessGroup()
         self._start_afresh()
         self.classes: tuple[str, ...] = ()
         self.initialize(initial)
@@ -151,6 +153,10 @@ class NumpyEngine(Parameters):
             for name, values in results.items():
                 values[start : start + batch] = program.result(name)[: samples - start]
         return results
+
+    def shards(self, recipe: Recipe) -> int:
+        """One for each worker."""
+        return recipe.workers
 
     def train(
         self, recipe: Recipe, batches: BatchSource, class_weights: Sequence[float] | None = None

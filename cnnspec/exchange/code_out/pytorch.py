@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from math import prod
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from cnnspec.exchange.code_out.blueprint import Blueprint
-from cnnspec.exchange.code_out.body import Body, Turn, note_of
+from cnnspec.exchange.code_out.body import Body, Turn, note_of, written
 from cnnspec.exchange.code_out.calls import Texts, call, wrapped
 from cnnspec.exchange.code_out.parts import BlockItem, Design, Expression, LayerItem, Loop, Value
 from cnnspec.exchange.code_out.pytorch_helpers import HELPERS
@@ -189,6 +189,35 @@ def drawn(title: str, network: Network, said: dict[int, Saying], reads: Any, res
     if blueprint.faults:
         raise unsupported(title, blueprint.faults)
     return blueprint
+
+
+class SpokenLayer(NamedTuple):
+    """A layer in PyTorch's words; see ``Saying``."""
+
+    make: str
+    use: str
+    places: bool
+
+
+class SpokenNetwork(NamedTuple):
+    """A network in PyTorch's words: each layer by its node's number, and the functions that they call."""
+
+    layers: Mapping[int, SpokenLayer]
+    helpers: str
+
+
+def spoken(network: Network) -> SpokenNetwork:
+    """Each layer by itself, for those who run it; raises SpecError with every layer that cannot be said."""
+    said, faults = sayings_of(network, {**WORDS, **CANNOT}, say)
+    if faults:
+        raise unsupported("PyTorch", faults)
+    layers = {}
+    for index, saying in said.items():
+        values = [argument.value for argument in saying.arguments]
+        made = f"{saying.make}({', '.join(written(saying.arguments, values))})" if saying.make else ""
+        layers[index] = SpokenLayer(made, saying.use, saying.outputs == 2)
+    names = dict.fromkeys(name for saying in said.values() for name in saying.helpers)
+    return SpokenNetwork(layers, "\n\n".join(HELPERS[name] for name in names))
 
 
 def code(network: Network) -> str:

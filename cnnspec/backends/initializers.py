@@ -13,7 +13,7 @@ from typing import Final, TypeAlias
 import numpy as np
 from numpy.random import Generator
 
-from cnnspec.backends.numpy.layout import Array
+from cnnspec.backends.contract import Array
 from cnnspec.diagnostics import LayerError, nearest
 from cnnspec.layers.base import INITIAL_SYNONYMS, Weight
 

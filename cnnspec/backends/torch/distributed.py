@@ -1,0 +1,102 @@
+"""The processes that torchrun starts, joined by ``torch.distributed``."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from types import FrameType
+from typing import Any, Final, TypeVar
+
+import torch
+import torch.distributed as dist
+
+from cnnspec.backends.processes import ProcessGroup
+from cnnspec.diagnostics import SpecError
+
+T = TypeVar("T")
+PATIENCE: Final = timedelta(minutes=30)
+"""How long a process waits for one that says nothing: loading data may take some time."""
+
+
+def local_rank() -> int:
+    """The number of this process among those of its host; 0 without torchrun."""
+    return int(os.environ.get("LOCAL_RANK", "0"))
+
+
+class TorchGroup(ProcessGroup):
+    """Those of a process group. Raises SpecError where another one ended."""
+
+    def __init__(self) -> None:
+        self.rank, self.size = dist.get_rank(), dist.get_world_size()
+
+    def share(self, value: T) -> T:
+        values: list[Any] = [value]
+        with losses_told():
+            dist.broadcast_object_list(values)
+        found: T = values[0]
+        return found
+
+    def gather(self, value: T) -> list[T]:
+        parts: list[Any] = [None] * self.size
+        with losses_told():
+            dist.all_gather_object(parts, value)
+        return parts
+
+    def sum(self, values: list[float]) -> list[float]:
+        tensor = torch.tensor(values, dtype=torch.float64)
+        with losses_told():
+            dist.all_reduce(tensor)
+        found: list[float] = tensor.tolist()
+        return found
+
+
+def processes() -> ProcessGroup:
+    """Those that joined, or this one alone."""
+    return TorchGroup() if dist.is_initialized() else ProcessGroup()
+
+
+@contextmanager
+def joined() -> Iterator[ProcessGroup]:
+    """Within ``with``, this process is one of those that torchrun started.
+
+    torchrun asks the others to end when one has ended: that is told as the loss of a worker.
+    """
+    before = signal.signal(signal.SIGTERM, _end)
+    kinds = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
+    if torch.cuda.is_available():
+        torch.cuda.set_device(local_rank())
+    dist.init_process_group(kinds, timeout=PATIENCE)
+    try:
+        yield TorchGroup()
+        with losses_told():
+            dist.barrier()
+    finally:
+        signal.signal(signal.SIGTERM, before)
+        dist.destroy_process_group()
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    raise lost()
+
+
+@contextmanager
+def losses_told() -> Iterator[None]:
+    """What PyTorch raises when another process has gone, as a sentence."""
+    try:
+        yield
+    except RuntimeError as error:
+        if isinstance(error, dist.DistError) or "gloo" in str(error) or "NCCL" in str(error):
+            raise lost() from error
+        raise
+
+
+def lost() -> SpecError:
+    """That a process of the training ended."""
+    return SpecError.of(
+        "worker-lost", "another process of this training ended in the middle of a step",
+        "continue from the last checkpoint, on any number of processes: --resume",
+        notes=("what it said stands above, if it could say anything; or it was killed",),
+    )  # fmt: skip

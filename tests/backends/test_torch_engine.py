@@ -1,0 +1,200 @@
+"""One contract, two engines: PyTorch's does what NumPy's does, layer by layer and step by step."""
+
+from __future__ import annotations
+
+import pickle
+from copy import copy
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from cases.registry import CASES, Case
+from cases.single import data, model_of, network_of, run
+from numpy.typing import NDArray
+
+import cnnspec
+from cnnspec.backends.numpy.engine import NumpyEngine
+from cnnspec.diagnostics import SpecError
+from cnnspec.model import BACKENDS, Model
+from cnnspec.recipe.models import Recipe
+from cnnspec.resources import example_path
+
+pytestmark = pytest.mark.torch
+torch = pytest.importorskip("torch")
+
+Array = NDArray[Any]
+RANDOM = {"dropout", "droppath"}
+"""What is drawn anew by each engine."""
+OVERLAPPING = "unpool overlapping"
+"""There PyTorch gives values that were written over a gradient too."""
+ROUNDED = {"hardsigmoid", "hardswish"}
+"""PyTorch rounds the sixth in them to 32 bits, whatever the values have."""
+
+
+def in_torch(network: cnnspec.Network, **options: Any) -> Any:
+    return BACKENDS["torch"]()(network, device="cpu", **options)
+
+
+def words_of(case: Case) -> Any:
+    """PyTorch's engine for a case; skips what PyTorch has no words for."""
+    try:
+        return in_torch(network_of(case), dtype="float64")
+    except SpecError as error:
+        pytest.skip(error.diagnostics[0].message)
+
+
+@pytest.mark.parametrize("case", CASES, ids=repr)
+def test_a_layer_gives_the_same_forward_and_backward(case: Case) -> None:
+    engine, ours = words_of(case), model_of(case)
+    engine.weights.update(ours.weights)
+    images, direction = data(ours, 4)
+    if case.layer.word in RANDOM and getattr(case.layer, "rate", 0) > 0:
+        np.testing.assert_allclose(engine.forward(images)["output"], ours.predict(images), atol=1e-12)
+        return
+    expected = run(ours, images, direction)
+    engine.module.train()
+    (given,) = engine.take(images)
+    given.requires_grad_()
+    (output,) = engine.values([given], (engine.network.outputs[0].node,))
+    (output * torch.from_numpy(direction).movedim(-1, 1)).sum().backward()
+    bound = 1e-7 if case.layer.word in ROUNDED else 1e-9
+    close(output.detach().movedim(1, -1).numpy(), expected.output, bound)
+    if case.name != OVERLAPPING:
+        close(given.grad.movedim(1, -1).numpy(), expected.input_gradient, bound)
+    assert engine.trained().keys() == expected.gradients.keys()
+    for name, tensor in engine.trained().items():
+        close(tensor.grad.numpy(), expected.gradients[name])
+    for name, values in ours.weights.items():  # the statistics of batch norm
+        close(engine.weights[name], values)
+
+
+def close(actual: Array, expected: Array, bound: float = 1e-9) -> None:
+    bound *= max(1.0, float(np.abs(expected).max(initial=0)))
+    np.testing.assert_allclose(actual, expected, rtol=0, atol=bound)
+
+
+LOSSES = {
+    "crossentropy": ("softmax", "classes"), "crossentropy smoothing=0.1": ("softmax", "classes"),
+    "dice": ("softmax", "masks"), "bce": ("sigmoid", "wanted"), "mse": ("identity", "wanted"),
+    "mae": ("identity", "wanted"), "huber delta=0.3": ("identity", "wanted"),
+}  # fmt: skip
+MAP = "input 5x4x3; conv 6 3x3 padding=1 -> batchnorm -> relu -> conv 4 1x1 -> {end}"
+VECTOR = "input 5x4x3; conv 6 3x3 -> relu -> flatten -> dense 4 -> {end}"
+
+
+class Given:
+    """Batches that are given as they are."""
+
+    def __init__(self, *batches: tuple[Array, Array]) -> None:
+        self.batches = batches
+
+    def epoch(self, epoch: int, first: int = 0) -> Any:
+        return iter(self.batches[first:])
+
+    def shard(self, part: int, parts: int) -> Given:
+        return self
+
+
+def targets_of(kind: str, shape: tuple[int, ...], random: np.random.Generator) -> Array:
+    if kind == "wanted":
+        return random.random((8, *shape)).astype(np.float32)
+    labels = random.integers(0, shape[-1], (8, *shape[:-1]))
+    if len(shape) == 1:
+        return labels
+    masks = labels.astype(np.uint8)
+    masks[0, 0] = 255
+    return masks
+
+
+@pytest.mark.parametrize("spec", [MAP, VECTOR], ids=["map", "vector"])
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("weighted", [False, True])
+def test_a_loss_gives_the_same_value_gradients_and_number_right(spec: str, loss: str, weighted: bool) -> None:
+    end, kind = LOSSES[loss]
+    if weighted and not loss.startswith("crossentropy"):
+        pytest.skip("classes are weighted in the cross entropy alone")
+    network = cnnspec.parse(spec.format(end=end))
+    recipe = Recipe().changed(loss=loss, batch=8)
+    random = np.random.default_rng(0)
+    images = random.random((8, 5, 4, 3)).astype(np.float32)
+    batch = images, targets_of(kind, network.output, random)
+    weights = (0.5, 1.0, 2.0, 3.0) if weighted else None
+    found = []
+    for engine in (NumpyEngine(network, dtype="float64"), in_torch(network, dtype="float64")):
+        session = engine.train(recipe, Given(batch), weights)
+        given, labels = next(iter(session.epoch(0, 0)))
+        result = session.backward(given, labels, 0)
+        found.append((result, {name: np.array(values) for name, values in session.gradients.items()}))
+    (ours, expected), (theirs, gradients) = found
+    assert theirs.loss == pytest.approx(ours.loss, rel=1e-9)
+    assert (theirs.correct, theirs.samples) == (pytest.approx(ours.correct), ours.samples)
+    for name, values in expected.items():
+        close(gradients[name], values)
+
+
+OPTIMIZERS = [
+    "sgd rate=0.05", "sgd rate=0.05 momentum=0.9 decay=0.01", "sgd rate=0.05 momentum=0.8 nesterov=yes",
+    "adam rate=0.01 decay=0.01", "adam rate=0.01 beta1=0.8 beta2=0.95", "adamw rate=0.01 decay=0.1",
+    "rmsprop rate=0.001", "rmsprop rate=0.001 momentum=0.5 memory=0.9 decay=0.01",
+]  # fmt: skip
+SMALL = "input 6x6x1; conv 3 3x3 bias=no -> batchnorm -> relu -> flatten -> dense 4 -> softmax"
+
+
+def small_data(samples: int = 40) -> tuple[Array, Array]:
+    random = np.random.default_rng(1)
+    labels = random.integers(0, 4, samples)
+    images = random.integers(0, 100, (samples, 6, 6, 1), np.uint8)
+    images[np.arange(samples), labels, labels] += 100
+    return images, labels
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("first", ["numpy", "torch"])
+def test_a_run_goes_on_in_the_other_engine(optimizer: str, first: str, tmp_path: Path) -> None:
+    """Half of a training by each gives what one alone gives, the optimizer's memory included."""
+    network = cnnspec.parse(SMALL)
+    second = "torch" if first == "numpy" else "numpy"
+    options: dict[str, Any] = {"optimizer": optimizer, "batch": 8, "clip": 1.0}
+    whole = build(network, first)
+    rows = whole.fit(small_data(), epochs=6, **options).rows
+    build(network, first).fit(small_data(), epochs=3, folder=tmp_path / "run", **options)
+    gone_on = build(network, second)
+    found = gone_on.fit(small_data(), epochs=6, folder=tmp_path / "run", resume=True, **options).rows
+    assert [row.loss for row in found] == pytest.approx([row.loss for row in rows], rel=1e-9)
+    for name, values in whole.weights.items():
+        close(gone_on.weights[name], values)
+
+
+def build(network: cnnspec.Network, backend: str, dtype: str = "float64") -> Model:
+    options = {"device": "cpu"} if backend == "torch" else {}
+    return network.build(3, backend, dtype=dtype, **options)
+
+
+def test_an_unknown_device_and_layers_without_words_are_told() -> None:
+    with pytest.raises(SpecError) as found:
+        BACKENDS["torch"]()(cnnspec.parse(SMALL), device="tpu")
+    assert found.value.diagnostics[0].code == "engine-unavailable"
+
+
+def test_a_copy_has_weights_of_its_own() -> None:
+    model = build(cnnspec.parse(SMALL), "torch")
+    images, _ = small_data()
+    before = model.predict(images)
+    for other in (copy(model), pickle.loads(pickle.dumps(model))):
+        np.testing.assert_array_equal(other.predict(images), before)
+        other.weights["conv1.weight"] = np.zeros_like(other.weights["conv1.weight"])
+        assert not np.array_equal(other.predict(images), before)
+    np.testing.assert_array_equal(model.predict(images), before)
+
+
+def test_lenet_makes_the_same_first_fifty_steps() -> None:
+    network = cnnspec.load(example_path("lenet"))
+    random = np.random.default_rng(4)
+    labels = random.integers(0, 10, 50 * 64)
+    images = random.integers(0, 256, (len(labels), 28, 28, 1), np.uint8)
+    ours, theirs = (network.build(1, backend) for backend in ("numpy", "torch"))
+    losses = [model.fit((images, labels), epochs=1, batch=64).rows[0].loss for model in (ours, theirs)]
+    assert losses[1] == pytest.approx(losses[0], rel=1e-4)
+    for name, values in ours.weights.items():
+        close(theirs.weights[name], values, 1e-4)
