@@ -101,13 +101,17 @@ def engine_options(function: F) -> F:
     return backend(device(function))
 
 
-def speed_options(function: F) -> F:
-    """Gives a command ``--bf16`` and ``--compile``."""
-    for name, help in (
-        ("compiled", "Compile the network first (torch.compile): worth it on a GPU."),
-        ("bf16", "Compute products in 16 bits (bfloat16): faster on a GPU."),
-    ):
-        flag = "--compile" if name == "compiled" else f"--{name}"
+FLAGS: Final = {
+    "sync_batchnorm": ("--sync-batchnorm", "Batch norm over the batches of all processes."),
+    "compiled": ("--compile", "Compile the network first (torch.compile): worth it on a GPU."),
+    "bf16": ("--bf16", "Compute products in 16 bits (bfloat16): faster on a GPU."),
+}
+"""How PyTorch trains: what each is called in Python, on the command line, and its help."""
+
+
+def training_options(function: F) -> F:
+    """Gives a command ``--bf16``, ``--compile`` and ``--sync-batchnorm``."""
+    for name, (flag, help) in FLAGS.items():
         function = click.option(
             flag, name, is_flag=True, default=None, expose_value=False, callback=_choose_engine, help=help
         )(function)
@@ -125,7 +129,7 @@ def chosen_engine() -> dict[str, Any]:
     chosen: dict[str, Any] = dict(context.meta.get(ENGINE, {})) if context else {}
     asked = chosen.keys() - {"backend"}
     if asked and chosen.setdefault("backend", "torch") != "torch":
-        words = " and ".join(f"--{'compile' if name == 'compiled' else name}" for name in sorted(asked))
+        words = " and ".join(FLAGS.get(name, (f"--{name}", ""))[0] for name in sorted(asked))
         raise click.UsageError(f"{words} is for PyTorch: --backend torch")
     return chosen
 

@@ -20,7 +20,7 @@ from cnnspec.cli.options import (
     data_options,
     engine_options,
     finite,
-    speed_options,
+    training_options,
 )
 from cnnspec.cli.spec import is_named, read, spec_argument
 from cnnspec.document import RUN_SPEC
@@ -107,7 +107,7 @@ def _plain(context: click.Context, parameter: click.Parameter, value: str | None
 )
 @_other_settings
 @engine_options
-@speed_options
+@training_options
 def command(
     spec: str | None, inline: str | None, data_name: str | None, data_dir: Path | None,
     seeds: int | None, output: Path | None, weights: Path | None, resume: bool, force: bool,

@@ -17,6 +17,7 @@ from cnnspec.backends.torch.distributed import losses_told
 from cnnspec.backends.torch.losses import LOSSES, Targets
 from cnnspec.backends.torch.network import TorchNetwork
 from cnnspec.backends.torch.optimizers import TorchOptimizer
+from cnnspec.backends.torch.together import set_empty
 from cnnspec.recipe.models import Recipe
 
 
@@ -40,7 +41,7 @@ class TorchSession:
         self.is_random = any(hasattr(node.layer, "rate") for node in network.layers)
         used = {name for one in engine.module.needed(self.ends) for name in one.node.weights}
         self.unused = [tensor for name, tensor in self.trained.items() if name not in used]
-        self.called = self._shared()
+        self.called, self.was_empty = self._shared(), False
 
     def _shared(self) -> Any:
         """The module, in several processes inside what sums their gradients."""
@@ -76,8 +77,12 @@ class TorchSession:
         engine, samples = self.engine, len(labels)
         if not engine.module.training:
             engine.module.train()
+            self.was_empty = False
         if not samples:  # of a small last batch: who has no sample takes part all the same
             images, labels = self._nothing(labels)
+        if self.was_empty is not (not samples):
+            self.was_empty = not samples
+            set_empty(engine.module, self.was_empty)
         given = torch.from_numpy(np.ascontiguousarray(labels)).to(engine.device)
         for tensor in self.trained.values():
             tensor.grad = None

@@ -12,6 +12,9 @@ from torch import Tensor, nn
 class TogetherNorm(nn.modules.batchnorm._BatchNorm):  # type: ignore[misc]
     """Mean and variance in training are those of the whole batch, on processors too; else as it was."""
 
+    is_empty = False
+    """Whether the samples of this process count nothing."""
+
     def _check_input_dim(self, x: Tensor) -> None:
         """The network's shapes are known to fit."""
 
@@ -20,12 +23,13 @@ class TogetherNorm(nn.modules.batchnorm._BatchNorm):  # type: ignore[misc]
             found: Tensor = super().forward(x)
             return found
         axes = [0, *range(2, x.ndim)]
+        share = 0.0 if self.is_empty else 1.0
         count = x.new_full((1,), x.numel() / x.shape[1])
-        sums = together.all_reduce(torch.cat([x.sum(axes), count]))
+        sums = together.all_reduce(torch.cat([x.sum(axes), count]) * share)
         mean = sums[:-1] / sums[-1]
         shape = (1, -1, *(1 for _ in x.shape[2:]))
         centred = x - mean.view(shape)
-        variance = together.all_reduce(centred.square().sum(axes)) / sums[-1]
+        variance = together.all_reduce(centred.square().sum(axes) * share) / sums[-1]
         self._keep(mean.detach(), variance.detach(), sums[-1].detach())
         y = centred * (variance + self.eps).rsqrt().view(shape)
         return y if self.weight is None else y * self.weight.view(shape) + self.bias.view(shape)
@@ -35,6 +39,15 @@ class TogetherNorm(nn.modules.batchnorm._BatchNorm):  # type: ignore[misc]
         share = self.momentum
         self.running_mean.lerp_(mean.to(self.running_mean.dtype), share)
         self.running_var.lerp_((variance * count / (count - 1)).to(self.running_var.dtype), share)
+
+
+def set_empty(module: nn.Module, is_empty: bool) -> None:
+    """Says of every batch norm whether this process has samples; alone, one without them keeps nothing."""
+    for part in module.modules():
+        if isinstance(part, TogetherNorm):
+            part.is_empty = is_empty
+        elif isinstance(part, nn.modules.batchnorm._BatchNorm):
+            part.train(not is_empty)
 
 
 def synchronise(module: nn.Module) -> None:
