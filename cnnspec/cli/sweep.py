@@ -13,6 +13,7 @@ from click.core import ParameterSource
 
 from cnnspec.cli import runs
 from cnnspec.cli.console import fail, show, stderr_console
+from cnnspec.cli.options import chosen_engine
 from cnnspec.cli.spec import read
 from cnnspec.cli.sweeping import Sweeper
 from cnnspec.diagnostics import Diagnostic, SpecError
@@ -100,11 +101,12 @@ def _planned(document: Document, spec: str | None, inline: str | None, asked: Sw
 def _options(context: click.Context) -> dict[str, str]:
     """What each training is given besides, by its option; an option without a value has an empty text."""
     found = {}
+    given = {**context.params, **chosen_engine()}
     for parameter in context.command.params:
         name = parameter.name or ""
         if name in OWN or context.get_parameter_source(name) is not ParameterSource.COMMANDLINE:
             continue
-        value = context.params[name]
+        value = given[name]
         option = (
             f"--{name.replace('_', '-')}"
             if f"--{name.replace('_', '-')}" in parameter.opts

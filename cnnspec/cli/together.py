@@ -49,8 +49,7 @@ def _silent(group: ProcessGroup) -> Iterator[None]:
         with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
             yield
     except SpecError as error:
-        code = error.diagnostics[0].code
-        if code != "processes-differ" and (code != "worker-lost" or group.rank == 1):  # the first may be gone
+        if error.diagnostics[0].code not in ("processes-differ", "worker-lost"):  # the first one tells those
             show(replace(item, message=title + item.message) for item in error.diagnostics)
         raise click.exceptions.Exit(1) from None
     except click.ClickException as error:
