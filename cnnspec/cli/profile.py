@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from cnnspec.cli.console import stdout_console
-from cnnspec.cli.options import batch_option, engine_options, format_option, most_option
+from cnnspec.cli.options import batch_option, chosen_engine, engine_options, format_option, most_option
 from cnnspec.cli.spec import load_network, spec_argument
 from cnnspec.views.terminal.grid import Column, TableRow, table
 from cnnspec.views.terminal.paint import Terminal, grouped, in_bytes, percent, wrap
 
 if TYPE_CHECKING:
-    from cnnspec.backends.numpy.profile import Profile, StepTime
+    from cnnspec.backends.profile import Profile, StepTime
+    from cnnspec.network.graph import Network
 
 SCHEMA: Final = "cnnspec/profile/1"
 
@@ -42,7 +43,7 @@ def command(
     spec: str | None, inline: str | None, batch: int | None, training: bool, rounds: int, most: int | None,
     form: str,
 ) -> None:  # fmt: skip
-    """Time each layer of SPEC in NumPy on this machine.
+    """Time each layer of SPEC on this machine, in NumPy or PyTorch.
 
     For each step: its kernel and why it was chosen, milliseconds, its share of
     the time, GFLOP/s (two operations per multiply of the plain definition, so
@@ -55,14 +56,24 @@ def command(
       cnnspec profile resnet18 --batch 8
       cnnspec profile vgg16 --format json
     """
-    from cnnspec.backends.numpy.profile import measure
-
-    found = measure(load_network(spec, inline), batch, training=training, rounds=rounds)
+    found = _measured(load_network(spec, inline), batch, training=training, rounds=rounds)
     console = stdout_console()
     if form == "json":
         console.print_json(document(found))
     else:
         console.print(render(found, console.terminal(), most))
+
+
+def _measured(network: Network, batch: int | None, **options: Any) -> Profile:
+    """The times, by the engine that was chosen."""
+    if chosen_engine().get("backend") != "torch":
+        from cnnspec.backends.numpy.profile import measure
+
+        return measure(network, batch, **options)
+    engine: Any = network.build(**chosen_engine()).engine
+    from cnnspec.backends.torch import profile
+
+    return profile.measure(engine, batch, **options)
 
 
 def render(found: Profile, terminal: Terminal, most: int | None = None) -> str:

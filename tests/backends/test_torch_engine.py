@@ -22,6 +22,7 @@ from cnnspec.resources import example_path
 
 pytestmark = pytest.mark.torch
 torch = pytest.importorskip("torch")
+measure = pytest.importorskip("cnnspec.backends.torch.profile").measure
 
 Array = NDArray[Any]
 RANDOM = {"dropout", "droppath"}
@@ -198,3 +199,13 @@ def test_lenet_makes_the_same_first_fifty_steps() -> None:
     assert losses[1] == pytest.approx(losses[0], rel=1e-4)
     for name, values in ours.weights.items():
         close(theirs.weights[name], values, 1e-4)
+
+
+@pytest.mark.parametrize("training", [False, True])
+def test_every_layer_is_timed(training: bool) -> None:
+    engine: Any = build(cnnspec.load(example_path("segnet_digits")), "torch", "float32").engine
+    found = measure(engine, 2, training=training, rounds=1)
+    assert [row.layer for row in found.rows] == [node.name for node in engine.network.layers]
+    assert all(row.forward > 0 for row in found.rows)
+    assert any(row.backward > 0 for row in found.rows) is training
+    assert {"Conv2d", "MaxUnpool2d"} <= {row.kernel for row in found.rows}

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from click.testing import CliRunner
 
-from cnnspec.backends.numpy.profile import Profile, StepTime
+from cnnspec.backends.profile import Profile, StepTime
 from cnnspec.cli.profile import command, render
 from cnnspec.views.terminal.paint import Terminal
 

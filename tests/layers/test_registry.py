@@ -116,7 +116,7 @@ def test_equal_questions_get_the_same_answer_object() -> None:
 
 
 def test_names_of_initialisers_are_those_the_backend_knows() -> None:
-    from cnnspec.backends.numpy import initializers
+    from cnnspec.backends import initializers
 
     assert set(get_args(Initial)) == {*initializers.INITIALIZERS, *INITIAL_SYNONYMS}
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass
 from math import inf
 from time import perf_counter
 
@@ -16,27 +15,11 @@ from cnnspec.backends.numpy.kernels.step import KernelStep
 from cnnspec.backends.numpy.losses import Loss
 from cnnspec.backends.numpy.program import Program
 from cnnspec.backends.numpy.threads import threads_for
+from cnnspec.backends.profile import Profile, StepTime
 from cnnspec.network.graph import Network
 
 PEAK_SIZE = 768
 """Rows and columns of the square product that measures the machine's peak."""
-
-
-@dataclass(frozen=True)
-class StepTime:
-    """One step: seconds of its best pass, multiply-accumulates of the forward pass, kernel and reason."""
-
-    layer: str
-    kernel: str
-    reason: str
-    forward: float
-    backward: float
-    multiplies: int
-
-    @property
-    def gflops(self) -> float:
-        """Forward speed in 10^9 operations a second, two a multiply-accumulate; 0 without any."""
-        return 2e-9 * self.multiplies / self.forward if self.forward else 0.0
 
 
 def profile(program: Program, rounds: int = 10) -> list[StepTime]:
@@ -77,34 +60,6 @@ def peak(rounds: int = 20) -> float:
     out = np.empty_like(square)
     seconds = min(_seconds(lambda: np.matmul(square, square, out=out)) for _ in range(rounds))
     return float(2e-9 * PEAK_SIZE**3 / seconds)
-
-
-@dataclass(frozen=True)
-class Profile:
-    """What was measured: seconds of each step, the machine's peak, the program's memory."""
-
-    name: str
-    batch: int
-    training: bool
-    rows: list[StepTime]
-    peak: float
-    """10^9 operations a second of a large matrix product, with the same threads."""
-    weight_bytes: int
-    map_bytes: int
-    scratch_bytes: int
-
-    @property
-    def seconds(self) -> float:
-        return sum(row.forward + row.backward for row in self.rows)
-
-    @property
-    def forward(self) -> float:
-        return sum(row.forward for row in self.rows)
-
-    @property
-    def gflops(self) -> float:
-        """Of the whole forward pass, additions of biases and the like not counted."""
-        return 2e-9 * sum(row.multiplies for row in self.rows) / self.forward if self.forward else 0.0
 
 
 def measure(
