@@ -88,7 +88,8 @@ LONGEST_NAMED: Final = 40
     "given",
     multiple=True,
     metavar="X",
-    help="Show the feature maps of this on volumes: a picture, mnist:7, all that cnnspec run takes.",
+    help="Show the feature maps of this on volumes: a picture, mnist:7, an array as .npy (4x32x32x1 of a "
+    "volume), all that cnnspec run takes.",
 )
 @click.option("--weights", multiple=True, metavar="W", help="Weights for them, as for cnnspec run.")
 @resize_option

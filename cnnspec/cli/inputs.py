@@ -52,6 +52,8 @@ def input_array(text: str, shape: Shape, seed: int, resizing: bool = False) -> A
         made: Array = _MADE[text](shape, np.random.default_rng(seed))
         return made[None]
     cure = "" if resizing else ", or --resize brings it to that size"
+    if len(shape) != 3:
+        cure = f"; for what is no map give an array of {show(shape)} as a .npy file, or numbers"
     if sample := _sample_named(text):
         return _as_samples(_sample(*sample, shape, resizing), shape, text, cure)
     if path.suffix.lower() in SUFFIXES:

@@ -38,6 +38,10 @@ def sums(
     values = Values.of(model, sample)
     for name in names:
         node = model.network[name]
+        if not node.inputs:
+            raise click.BadParameter(
+                f"{name} is given: no sum stands behind its values", param_hint="--layer"
+            )
         where = [_place(text, node) for text in places] or list(product(*map(range, _inner(node))))
         if way == "im2col" and not places:
             where = [place for place in where if place[0] == 0]
@@ -45,7 +49,7 @@ def sums(
             stderr_console().say(
                 f"{name} has {len(where):,} values; the first {MOST_PLACES} are shown, --at others"
             )
-        where = where[:MOST_PLACES] if node.inputs else []
+        where = where[:MOST_PLACES]
         try:
             if way == "im2col":
                 products.append(im2col.im2col(values, node, where[0][0], [place[1:] for place in where]))

@@ -62,7 +62,9 @@ def as_latex(found: SideBySide) -> str:
 def as_csv(found: SideBySide) -> str:
     """Bare numbers, memory in bytes; a line a network."""
     page = io.StringIO()
-    writer = csv.DictWriter(page, ["network", "input", "layers", *as_json.TOTALS], lineterminator="\n")
+    writer = csv.DictWriter(
+        page, ["network", "input", "layers", *as_json.TOTALS], extrasaction="ignore", lineterminator="\n"
+    )
     writer.writeheader()
     for one in found.contenders:
         writer.writerow({**_facts(one), "input": one.analysis.network.input_text})
@@ -107,7 +109,7 @@ def _facts(one: Contender) -> dict[str, Any]:
     analysis = one.analysis
     return {
         "network": one.name,
-        "input": list(analysis.network.input),
+        **as_json.input_of(analysis.network),
         "layers": len(analysis.rows),
         **{name: getattr(analysis.totals, name) for name in as_json.TOTALS},
     }

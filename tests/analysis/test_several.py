@@ -50,6 +50,19 @@ def test_every_form_has_the_same_figures(command: Run) -> None:
     assert len(found["sentences"]) == 3
 
 
+def test_several_inputs_stand_in_every_form(command: Run) -> None:
+    names = ("siamese_mnist", "lenet")
+    several, one = json.loads(command("compare", *names, "--json")[1])["networks"]
+    assert several["input"] is None
+    assert [(found["name"], found["shape"]) for found in several["inputs"]] == [
+        ("left", [28, 28, 1]), ("right", [28, 28, 1]),
+    ]  # fmt: skip
+    assert several["inputs"] == json.loads(command("analyze", "siamese_mnist", "--json")[1])["inputs"]
+    assert (one["input"], "inputs" in one) == ([28, 28, 1], False)
+    lines = list(csv.DictReader(command("compare", *names, "--format", "csv")[1].splitlines()))
+    assert lines[0]["input"] == "left 28x28x1, right 28x28x1"
+
+
 def test_equal_and_empty_networks_are_told_so(command: Run) -> None:
     told = " ".join(command("compare", "lenet", "lenet", "-e", "input 28x28x1; relu")[1].split())
     assert "Most parameters: LeNet5 with 61,706; LeNet5 (2) has as many, network has none." in told

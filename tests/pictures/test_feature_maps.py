@@ -15,7 +15,7 @@ from tools import Command, known
 
 import cnnspec
 from cnnspec.views.pictures.volumes.compose import SHOWN
-from cnnspec.views.results.pixels import SMALLEST, feature_maps
+from cnnspec.views.results.pixels import SMALLEST, feature_maps, png
 
 SPEC = "input 12x12x1; conv 8 3x3 -> relu -> maxpool 2x2; flatten; dense 4 -> softmax"
 BRANCHED = "input 12x12x2; conv 4 3x3 padding=1; add { | conv 4 3x3 padding=1 | }; conv 3 1x1"
@@ -75,6 +75,22 @@ def test_other_networks_have_one_map_on_the_right_face_of_each_solid(
     page = target.read_text()
     assert len(pictures(page)) == len(re.findall(r'transform="matrix\(1 -', page)) == 4
     assert "The right face of each solid shows what a channel makes of the input" in words(page)
+
+
+def test_a_volume_shows_the_slice_in_its_middle(command: Command, tmp_path: Path) -> None:
+    x, target = np.random.default_rng(1).random((5, 8, 8, 1)).astype("float32"), tmp_path / "net.svg"
+    np.save(tmp_path / "x.npy", x)
+    given = ["-e", "input 5x8x8x1; conv 2 3x3x3", "--style", "volumes", "-o", str(target)]
+    assert command("draw", *given, "--image", str(tmp_path / "x.npy"))[0] == 0
+    page = target.read_text()
+    wanted = 255 * (x[2, ..., 0] - x[2].min()) / np.ptp(x[2])
+    np.testing.assert_allclose(smaller(pictures(page)[0], (8, 8)), wanted, atol=0.51)
+    assert "Of each volume it is the slice in the middle." in words(page)
+    Path(tmp_path / "x.png").write_bytes(png(np.zeros((8, 8, 1), np.uint8)))
+    code, _, told = command("draw", *given, "--image", str(tmp_path / "x.png"))
+    assert code == 2
+    assert "for what is no map give an array of 5x8x8x1 as a .npy file" in " ".join(told.split())
+    assert "--resize" not in told
 
 
 def test_without_an_input_nothing_is_shown(command: Command, tmp_path: Path) -> None:

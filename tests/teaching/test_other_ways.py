@@ -20,6 +20,9 @@ CONVOLUTIONS = [
     'input 5x5x3; conv 2 3x3 connections="0 2; 1" padding=1',
     "input 5x5x2; depthwise 3x2 multiplier=2 padding=1",
     "input 9x2; conv 2 3 padding=1 stride=2",
+    "input 9x4; conv 4 3 groups=2 dilation=2 padding=same",
+    "input 8x1; conv 2 8",
+    "input 5x5x2; conv 2 3x3 padding=full bias=no",
 ]
 
 
@@ -96,6 +99,8 @@ def test_a_wide_matrix_keeps_to_the_page(command: Command, monkeypatch: pytest.M
         (["-e", "input 4x4x1; maxpool 2x2", "--input", "count", "--at", "0,0", "--as", "convolution"],
          "maxpool1 has no kernel that a convolution would turn"),
         ([*LECTURE, "--as", "im2col", "-o", "x.npy"], "leave one out"),
+        ([*LECTURE, "--layer", "input", "--as", "im2col"], "input is given: no sum stands behind its values"),
+        ([*LECTURE, "--layer", "input", "--at", "0,0"], "input is given: no sum stands behind its values"),
     ],
 )  # fmt: skip
 def test_what_has_no_such_way_is_told(arguments: list[str], said: str, command: Command) -> None:

@@ -49,16 +49,19 @@ def _facts(analysis: Analysis | None) -> dict[str, Any]:
         "convention": analysis.convention,
         **({"uncounted": list(analysis.uncounted)} if analysis.uncounted else {}),
         **({"batch": analysis.batch} if analysis.batch != 1 else {}),
-        "input": list(network.input) if len(network.inputs) == 1 else None,
-        **({"inputs": _inputs(network)} if len(network.inputs) > 1 else {}),
+        **input_of(network),
         "layers": [layer(row) for row in analysis.rows],
         "totals": {name: getattr(analysis.totals, name) for name in TOTALS},
         "expectations": [expectation(item) for item in analysis.expectations],
     }
 
 
-def _inputs(network: Network) -> list[dict[str, Any]]:
-    return [{"name": node.name, "shape": list(node.output)} for node in network.inputs]
+def input_of(network: Network) -> dict[str, Any]:
+    """``input``, the shape; null where there are several, which ``inputs`` then has by name."""
+    if len(network.inputs) == 1:
+        return {"input": list(network.input)}
+    inputs = [{"name": node.name, "shape": list(node.output)} for node in network.inputs]
+    return {"input": None, "inputs": inputs}
 
 
 def layer(row: Row) -> dict[str, Any]:

@@ -48,6 +48,8 @@ def draw_volumes(
             f" {where} shows what a channel makes of {shown}, its least value black, its greatest white; of "
             "more channels those that vary most are drawn. Bars show their values from top to bottom."
         )
+        if network and any(len(node.output) == 4 for node in network.nodes):
+            sheet.note += " Of each volume it is the slice in the middle."
     return sheet.document([item for item in diagnostics if item.severity == "error"], HEAD if titled else 0.0)
 
 
