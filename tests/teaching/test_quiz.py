@@ -253,6 +253,14 @@ def test_pages_have_every_question_and_fit(
     assert page.count("$") % 2 == 0
 
 
+def test_every_sign_of_a_question_is_spelt_in_latex() -> None:
+    for level in LEVELS:
+        made = quiz(topics=list(TOPICS), count=4 * len(TOPICS), seed=4, level=level)
+        page = pages.latex(made, key=True)
+        assert [sign for sign in page if not sign.isascii()] == []
+        assert "$$" not in page
+
+
 def test_topics_are_listed_and_wrong_ones_told(command: Command) -> None:
     page = command("quiz", "--topics")[1]
     assert all(topic in page for topic in TOPICS)
