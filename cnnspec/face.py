@@ -32,10 +32,10 @@ def draw(
 ) -> str:  # fmt: skip
     """The picture of a network as SVG; written to ``path`` too (.svg, .png, .pdf, .dot) where one is given.
 
-    ``style`` is ``graph`` (cards and edges, by Graphviz) or ``volumes`` (feature maps to scale, as papers
+    ``style`` is ``graph`` (cards and edges) or ``volumes`` (feature maps to scale, as papers
     draw them), ``theme`` ``light`` or ``dark``; ``look`` has the other fields of
-    ``cnnspec.views.pictures.draw.Look``, such as ``direction="LR"``. Raises NoEngine where no Graphviz is
-    there for a graph, NoConverter where nothing makes a PNG or PDF of it, ValueError for other endings.
+    ``cnnspec.views.pictures.draw.Look``, such as ``direction="LR"``. Raises NoConverter
+    where nothing makes a PNG or PDF of it, ValueError for other endings.
 
     >>> draw("lenet", style="volumes").startswith("<svg")
     True

@@ -14,14 +14,13 @@ if TYPE_CHECKING:
 
 
 def network_svg(network: Network) -> str | None:
-    """The graph as SVG; None where no Graphviz is there, or the graph is too large to look at."""
+    """The graph as SVG; None where it is too large to look at."""
     from cnnspec.views.pictures.draw import Look, render
-    from cnnspec.views.pictures.engines import NoEngine
     from cnnspec.views.pictures.planning import readable_choices
 
     try:
         return render(network, Look(choices=readable_choices(network)))
-    except (NoEngine, LayerError):
+    except LayerError:
         return None
 
 

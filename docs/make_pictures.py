@@ -1,6 +1,6 @@
 """Makes the pictures of the README and animate.md: ``python docs/make_pictures.py [FOLDER] [--trained]``.
 
-The same specs and the same Graphviz give the same files, byte for byte. With ``--trained`` those of trained
+The same specs give the same files, byte for byte. With ``--trained`` those of trained
 networks are made too, which takes some minutes: NumPy's own sums may differ from one machine to another.
 """
 
@@ -18,21 +18,17 @@ from cnnspec.resources import example_path
 from cnnspec.training.data import load_for
 from cnnspec.training.shown import predictions
 from cnnspec.views.pictures.draw import Look, render
-from cnnspec.views.pictures.engines import available
 from cnnspec.views.pictures.palette import THEMES
 from cnnspec.views.pictures.planning import Choices
 from cnnspec.views.results.samples import gallery
 
-ENGINE = "pygraphviz" if "pygraphviz" in available() else None
-"""The copy of Graphviz that travels with pygraphviz is the same on every machine."""
-
 PICTURES: dict[str, tuple[str, Look]] = {
-    "lenet_graph": ("lenet", Look(engine=ENGINE, columns=3)),
+    "lenet_graph": ("lenet", Look(columns=3)),
     "lenet_volumes": ("lenet", Look(style="volumes")),
-    "alexnet_heat": ("alexnet", Look(engine=ENGINE, choices=Choices(heat="params"))),
+    "alexnet_heat": ("alexnet", Look(choices=Choices(heat="params"))),
     "vgg16_volumes": ("vgg16", Look(style="volumes")),
-    "googlenet_graph": ("googlenet", Look(engine=ENGINE, choices=Choices(depth=0))),
-    "resnet50_graph": ("resnet50", Look(engine=ENGINE)),
+    "googlenet_graph": ("googlenet", Look(choices=Choices(depth=0))),
+    "resnet50_graph": ("resnet50", Look()),
     "unet_volumes": ("unet", Look(style="volumes")),
 }
 
@@ -82,7 +78,7 @@ def draw_answers(folder: Path, name: str, model: cnnspec.Model, data: cnnspec.Da
 
 
 def _themed(look: Look, theme: str) -> Look:
-    return Look(look.style, theme, look.direction, look.columns, look.engine, look.scale, look.choices)
+    return Look(look.style, theme, look.direction, look.columns, look.scale, look.choices)
 
 
 if __name__ == "__main__":

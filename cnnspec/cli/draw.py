@@ -30,7 +30,6 @@ OF_GRAPHS: Final = {
     "heat": "colours the cards of a graph, while volumes are coloured by family",
     "direction": "turns a graph, while volumes always run from left to right",
     "wrap": "lays a graph in columns, while volumes stand in one row",
-    "engine": "says which Graphviz lays out a graph, while volumes need none",
 }
 """Options that volumes have no use for, and why."""
 LONGEST_NAMED: Final = 40
@@ -75,11 +74,6 @@ LONGEST_NAMED: Final = 40
 @click.option("--fold/--no-fold", default=True, help="Draw equal turns of a repeat once, with ×N.")
 @click.option("--join/--no-join", default=True, help="Draw activations and norms as strips of their layer.")
 @click.option("--depth", type=click.IntRange(0), help="Draw blocks nested deeper than this as one card.")
-@click.option(
-    "--engine",
-    type=click.Choice(["dot", "pygraphviz", "none"]),
-    help="Which Graphviz; the first one found unless given. With none, DOT is written.",
-)
 @click.option("--scale", type=click.FloatRange(0.1, 8), callback=finite, default=2.0, show_default=True,
               help="Resolution of a PNG, in dots per pixel.")  # fmt: skip
 @click.option(
@@ -96,7 +90,7 @@ LONGEST_NAMED: Final = 40
 def command(
     spec: str | None, inline: str | None, output: str | None, format_: str | None, style: str, theme: str,
     direction: str, wrap: int | None, heat: str | None, fold: bool, join: bool, depth: int | None,
-    engine: str | None, scale: float, given: tuple[str, ...], weights: tuple[str, ...], resize: bool,
+    scale: float, given: tuple[str, ...], weights: tuple[str, ...], resize: bool,
 ) -> None:  # fmt: skip
     """Draw SPEC as a picture; that of a run's folder may show what the trained network makes of an image.
 
@@ -107,8 +101,7 @@ def command(
       cnnspec draw runs/lenet --style volumes --image 7.png -o seven.svg
 
     Without -o the picture is NAME.svg here. A spec with errors is drawn as far as it is
-    known, the faulty places marked; the exit code is then 1. Without any Graphviz a graph
-    is written as DOT beside the file that was asked for, and the exit code is 1.
+    known, the faulty places marked; the exit code is then 1.
     """
     from cnnspec.views.pictures.draw import Look
     from cnnspec.views.pictures.planning import Choices
@@ -120,7 +113,7 @@ def command(
     if style == "volumes":
         _refuse_of_graphs(click.get_current_context())
     choices = Choices(fold=fold, join=join, depth=depth, heat=heat)
-    look = Look(style, theme, direction.upper(), wrap, engine, scale, choices)
+    look = Look(style, theme, direction.upper(), wrap, scale, choices)
     show(document.diagnostics)
     if given or weights:
         weights = with_run(spec, inline, weights)
@@ -158,7 +151,7 @@ def _refuse_of_graphs(context: click.Context) -> None:
     """Leaves where an option is given that volumes would ignore."""
     for name, what in OF_GRAPHS.items():
         is_given = context.get_parameter_source(name) is ParameterSource.COMMANDLINE
-        if is_given and context.params[name] != "none":
+        if is_given:
             raise click.UsageError(f"--{name} {what}; leave it out, or take --style graph")
 
 
@@ -200,24 +193,11 @@ def _unknown_format(target: str, suffix: str) -> Diagnostic:
 
 def _made(document: Document, target: str, format: str, look: Look) -> bytes:
     from cnnspec.views.pictures.draw import picture
-    from cnnspec.views.pictures.engines import NoEngine
     from cnnspec.views.pictures.svg import NoConverter
 
-    def drawn(form: str) -> bytes:
-        return picture(document.network, form, look, diagnostics=document.diagnostics, name=document.title)
-
     try:
-        if look.engine == "none" and look.style == "graph" and format != "dot":
-            raise NoEngine("no Graphviz is to be used (--engine none)")
-        return drawn(format)
+        return picture(document.network, format, look, diagnostics=document.diagnostics, name=document.title)
     except LayerError as fault:
         fail((fault.at(None),))
     except NoConverter as missing:
         fail((Diagnostic("no-picture-converter", "this picture cannot be made here", notes=(str(missing),)),))
-    except NoEngine as missing:
-        beside = ""
-        if target != "-":
-            path = str(Path(target).with_suffix(".dot"))
-            write_result(path, drawn("dot"))
-            beside = f"the DOT text is in {path}: dot -T{format} {path} -o {target}"
-        fail((Diagnostic("no-graphviz", str(missing), help=(beside,) if beside else ()),))

@@ -33,7 +33,6 @@ LIMITS: Final[dict[str, dict[str, tuple[str, str]]]] = {
     },
     "Pictures and reports": {
         "picture": ("cnnspec.views.pictures.draw:MOST", "cards or boxes"),
-        "Graphviz": ("cnnspec.views.pictures.engines:SECONDS", "seconds, then once more with a rough layout"),
         "animation": ("cnnspec.teaching.stepping:MOST_PLACES", "positions of a window, one after another"),
         "its map": ("cnnspec.teaching.stepping:MOST_CELLS", "cells"),
         "gradient": ("cnnspec.cli.gradient:MOST_VALUES", "outputs and weights, all steps together"),

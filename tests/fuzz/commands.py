@@ -291,7 +291,7 @@ def code(bench: Bench, data: bytes) -> None:
     bench.some(
         ("import", name, "-o", "-"), ("import", name, "-o", "-", "--input", "8x8x2"), ("analyze", name),
         ("analyze", f"{name}:Net@8x8x4"), ("analyze", f"{name}:model"),
-        ("draw", name, "--engine", "none", "-o", "x.dot"),
+        ("draw", name, "-o", "x.dot"),
         ("run", name, "--input", "ones"), ("export", name, "--to", "pytorch", "-o", "y.py"), count=1,
     )  # fmt: skip
     if (bench.folder / "broken").exists():

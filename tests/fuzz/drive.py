@@ -23,7 +23,6 @@ from cnnspec.text import Source
 from cnnspec.views.documents import as_csv, as_json, html, latex, markdown
 from cnnspec.views.documents import explain as explain_pages
 from cnnspec.views.documents import messages as messages_for_tools
-from cnnspec.views.pictures import engines
 from cnnspec.views.pictures.draw import Look, picture
 from cnnspec.views.terminal import explain, table
 from cnnspec.views.terminal.messages import render_text
@@ -43,8 +42,6 @@ EXPECTED: Final = (SpecError, LayerError)
 READING: Final = ("read", "elaborate", "analyze")
 MOST_WEIGHTS: Final = 1_000_000
 """What is exported with its weights has at most so many."""
-LAID_OUT: Final = 50
-"""One text in so many is drawn with Graphviz, which takes its time to start."""
 
 
 def drive(text: str, *, slowest: float = SLOWEST, turn: int | None = None) -> Verdict:
@@ -76,10 +73,9 @@ def _drive(verdict: Verdict, text: str, turn: int | None) -> None:
         if found.network is not None:
             analysis = stage("analyze", lambda: _analysed(found.network))
             verdict.built, verdict.layers = not found.has_errors, len(found.network.nodes)
-        stage("draw", lambda: picture(found.network, "dot", Look(), diagnostics=found.diagnostics))
+        stage("draw", lambda: picture(found.network, "svg", Look(), diagnostics=found.diagnostics))
+        stage("draw dot", lambda: picture(found.network, "dot", Look(), diagnostics=found.diagnostics))
         stage("draw volumes", lambda: _volumes(found.network, found.diagnostics))
-        if turn is not None and turn % LAID_OUT == 0 and engines.available():
-            stage("lay out", lambda: picture(found.network, "svg", Look(), diagnostics=found.diagnostics))
         if not read[1]:
             stage("fmt", lambda: _formatted(source))
             if "?" in text:

@@ -215,7 +215,7 @@ UNTIDY: Final = b"input 8x8x1;conv 2 3x3   # why\ndense 3\n"
 WRITERS: Final[dict[str, tuple[tuple[str, ...], str]]] = {
     "fmt": (("fmt", "out.cnn", "more.cnn"), "out.cnn"),
     "draw": (("draw", "small.cnn", "--style", "volumes", "-o", "out.svg"), "out.svg"),
-    "draw into a folder": (("draw", "small.cnn", "--engine", "none", "-o", "a/b/out.dot"), "a/b/out.dot"),
+    "draw into a folder": (("draw", "small.cnn", "-o", "a/b/out.dot"), "a/b/out.dot"),
     "animate": (("animate", "small.cnn", "-o", "out.svg"), "out.svg"),
     "report": (("report", "small.cnn", "-o", "out.html"), "out.html"),
     "run": (("run", "small.cnn", "--input", "ones", "-o", "out.npy"), "out.npy"),

@@ -11,7 +11,7 @@ import pytest
 from drawn import Page, words_in
 
 from cnnspec.cli.main import run
-from cnnspec.views.pictures import engines, svg
+from cnnspec.views.pictures import svg
 
 LENET = "input 28x28x1; conv 6 5x5 padding=2 -> relu -> maxpool 2x2; flatten; dense 10"
 FAULTY = "input 28x28x1\nconv 6 5x5 -> relu  # fine\nconv 16 40x40 -> relu\nconvv 3\ndense 10\n"
@@ -95,26 +95,6 @@ def test_errors_are_written_under_volumes() -> None:
     assert all(page.rect.holds(word.rect) for word in page.all_words())
 
 
-def test_without_graphviz_the_dot_is_written_and_the_way_told(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(engines, "available", tuple)
-    assert run(["draw", "-e", LENET, "-o", "net.svg"]) == 1
-    assert Path("net.dot").read_text(encoding="utf-8").startswith("digraph ")
-    assert not Path("net.svg").exists()
-    shown = capsys.readouterr().err
-    assert "no-graphviz" in shown
-    assert "pip install 'cnnspec[draw]'" in shown
-    assert "net.dot" in shown
-
-
-def test_an_engine_may_be_refused(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["draw", "-e", LENET, "-o", "net.png", "--engine", "none"]) == 1
-    assert Path("net.dot").exists()
-    assert run(["draw", "-e", LENET, "-o", "net.svg", "--engine", "none", "--style", "volumes"]) == 0
-    assert run(["draw", "-e", LENET, "-o", "other.dot", "--engine", "none"]) == 0
-
-
 def test_without_a_converter_volumes_say_how_to_get_one(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -151,7 +131,7 @@ def test_options_change_the_picture(option: str) -> None:
     assert Path("plain.svg").read_bytes() != Path("other.svg").read_bytes()
 
 
-@pytest.mark.parametrize("option", ["--direction=LR", "--wrap=2", "--heat=params", "--engine=dot"])
+@pytest.mark.parametrize("option", ["--direction=LR", "--wrap=2", "--heat=params"])
 def test_what_volumes_have_no_use_for_is_refused(option: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["draw", "lenet", "--style", "volumes", "-o", "net.svg", option]) == USAGE_IS_WRONG
     assert "leave it out, or take --style graph" in " ".join(capsys.readouterr().err.split())

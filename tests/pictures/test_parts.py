@@ -13,7 +13,7 @@ from cnnspec.views.pictures.font import SLACK, shorten, text_width, wrap
 from cnnspec.views.pictures.palette import DARK, LIGHT, Theme
 from cnnspec.views.pictures.plan import Card
 from cnnspec.views.pictures.planning import EVERYTHING, Choices, plan_of
-from cnnspec.views.pictures.svg import SvgWriter, below, number
+from cnnspec.views.pictures.svg import SvgWriter, number
 from cnnspec.views.pictures.volumes.scene import power
 from cnnspec.views.pictures.volumes.solids import solids_of
 from cnnspec.views.pictures.volumes.tree import Fork, lanes_in, runs
@@ -84,13 +84,6 @@ def test_heat_grows_from_the_first_colour_to_the_last() -> None:
         LIGHT.heat[-1],
         LIGHT.heat[-1],
     )
-
-
-def test_what_is_below_a_cut_ends_where_the_curve_ended() -> None:
-    rest = below([(0, 0), (0, 10), (30, 20), (30, 30)], 15)
-    assert rest[-1] == (30, 30)
-    assert rest[0][1] == pytest.approx(15, abs=0.01)
-    assert rest[1][0] == rest[0][0]
 
 
 def test_a_power_is_linear_while_that_stays_readable() -> None:

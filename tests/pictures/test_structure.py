@@ -115,12 +115,6 @@ def test_an_activation_of_a_layer_that_is_read_elsewhere_too_has_its_own_card() 
     assert rows == [["input"], ["conv 4 3×3 pad 1"], ["relu1"], ["conv 4 3×3 pad 1"], ["add1"]]
 
 
-def test_shape_is_written_on_edges_into_a_merge_that_changes_it() -> None:
-    net = network("input 8x8x4; concat { | | conv 6 1x1 | conv 2 1x1 }; add { | | conv 12 1x1 }")
-    labels = [link.label for link in plan_of(net).links]
-    assert labels == ["", "", "8×8×4", "8×8×6", "8×8×2", "", "", ""]
-
-
 def test_tooltips_carry_the_arithmetic() -> None:
     page = Page(render(example("lenet")))
     titles = [title.text for title in page.root.iter(f"{SVG}title")]

@@ -33,9 +33,7 @@ def tell_plan(plan: Plan) -> str:
             tell(inner, indent + "  ")
 
     tell(plan.root, "  ")
-    lines += [
-        f"  {link.tail} -> {link.head}{f'  ({link.label})' if link.label else ''}" for link in plan.links
-    ]
+    lines += [f"  {link.tail} -> {link.head}" for link in plan.links]
     return "\n".join(lines) + "\n"
 
 

@@ -10,7 +10,7 @@ import cnnspec
 from cnnspec.resources import example_path
 from cnnspec.training.history import EpochRecord, History
 from cnnspec.views.documents import html
-from cnnspec.views.pictures import engines
+from cnnspec.views.pictures import draw
 from cnnspec.views.pictures.planning import EVERYTHING, MANY_CARDS, plan_of, readable_choices
 from cnnspec.views.results.curves import nice_ticks
 
@@ -25,11 +25,8 @@ def test_a_network_shows_its_graph() -> None:
     assert svg[svg.index("<svg") :] in network._repr_html_()
 
 
-def test_without_graphviz_a_network_shows_its_table(monkeypatch: pytest.MonkeyPatch) -> None:
-    def none(name: str | None = None) -> None:
-        raise engines.NoEngine("none")
-
-    monkeypatch.setattr(engines, "choose", none)
+def test_a_network_too_large_to_draw_shows_its_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(draw, "MOST", 2)
     network = cnnspec.parse(SPEC)
     assert network._repr_svg_() is None
     assert html.render(network) == network._repr_html_()

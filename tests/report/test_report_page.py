@@ -11,7 +11,7 @@ import cnnspec as package
 from cnnspec.cli.main import run
 from cnnspec.resources import example_names, example_path
 from cnnspec.views.documents.report.style import Colors
-from cnnspec.views.pictures import engines
+from cnnspec.views.pictures import draw
 from cnnspec.views.pictures.palette import DARK, LIGHT
 
 SECTIONS = ["Picture", "Layers", "Cost", "Memory", "Workings", "The spec"]
@@ -168,15 +168,12 @@ def test_broken_budgets_are_told(report: Command, tmp_path: Path) -> None:
     assert "expectation-broken" in text
 
 
-def test_without_graphviz_the_volumes_remain(report: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    def none(name: str | None = None) -> None:
-        raise engines.NoEngine("nothing here can lay out a graph")
-
-    monkeypatch.setattr(engines, "choose", none)
+def test_a_picture_too_large_to_look_at_is_told(report: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(draw, "MOST", 2)
     code, text, _ = report("lenet")
     assert 0 == code
-    assert "The graph is not drawn: nothing here can lay out a graph" in text
-    assert 1 == text.count('<div class="picture">')
+    assert "2 can be drawn" in text
+    assert 0 == text.count('<div class="picture">')
 
 
 def test_the_page_does_not_take_the_place_of_the_spec(

@@ -1,7 +1,6 @@
 """The graph picture as DOT text: plain record labels, so that every Graphviz draws the same.
 
-``draw -o net.dot`` writes it. The same text, with sizes fixed by our own measure of the texts,
-is what an engine lays out for the other formats.
+``draw -o net.dot`` writes it, to be changed by hand or laid out by a Graphviz.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from typing import Final
 
 from cnnspec.views.pictures.paint import card_tone
 from cnnspec.views.pictures.palette import LIGHT, Theme
-from cnnspec.views.pictures.plan import EDGE_TEXT, FRAME_TITLE, TEXT, Card, CardRow, Cluster, Plan
+from cnnspec.views.pictures.plan import FRAME_TITLE, TEXT, Card, CardRow, Cluster, Plan
 
 POINTS = 72.0
 """Graphviz measures nodes in inches; a pixel of ours is one of its points."""
@@ -44,18 +43,13 @@ class _Writer:
             f'  node [shape=Mrecord, style="filled,rounded", fontname="Helvetica", fontsize={TEXT}, '
             f'fontcolor="{theme.ink}", margin="0.08,0.03", penwidth=1]'
         )
-        yield (
-            f'  edge [fontname="Helvetica", fontsize={EDGE_TEXT}, fontcolor="{theme.faint}", '
-            f'color="{theme.edge}", arrowsize=0.6, penwidth=1]'
-        )
+        yield f'  edge [color="{theme.edge}", arrowsize=0.6, penwidth=1]'
         for card in self.plan.cards:
             yield f"  {card.key} [{self._card(card)}]"
         for cluster in self.plan.root.clusters:
             yield from self._frame(cluster, "  ")
         for link in self.plan.links:
-            weight = f"weight={self.weights[link.tail, link.head]}"
-            label = f"label={quoted(link.label)}" if link.label else ""
-            yield f"  {link.tail} -> {link.head} [{', '.join(filter(None, (label, weight)))}]"
+            yield f"  {link.tail} -> {link.head} [weight={self.weights[link.tail, link.head]}]"
         yield "}"
 
     def _card(self, card: Card) -> str:

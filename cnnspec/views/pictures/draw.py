@@ -1,7 +1,6 @@
 """Pictures of a network: ``render`` gives SVG, ``picture`` any format.
 
-Two styles: ``graph`` (cards and edges, laid out by Graphviz) and ``volumes``
-(feature maps as boxes to scale, drawn without Graphviz).
+Two styles: ``graph`` (cards and edges) and ``volumes`` (feature maps as boxes to scale).
 """
 
 from __future__ import annotations
@@ -13,16 +12,15 @@ from typing import Final
 from cnnspec.diagnostics import Diagnostic, LayerError, Severity
 from cnnspec.layers.base import Family
 from cnnspec.network.graph import Network, Node
-from cnnspec.views.pictures import engines
-from cnnspec.views.pictures.columns import arrange
 from cnnspec.views.pictures.dot import write
+from cnnspec.views.pictures.drawing import Arrangement
 from cnnspec.views.pictures.font import wrap
 from cnnspec.views.pictures.formats import drawio, mermaid, tikz
 from cnnspec.views.pictures.graph import draw
 from cnnspec.views.pictures.palette import THEMES
 from cnnspec.views.pictures.plan import TEXT, Card, CardRow, Cluster, Link, Plan
 from cnnspec.views.pictures.planning import EVERYTHING, Choices, Planner
-from cnnspec.views.pictures.svg import can_convert, convert
+from cnnspec.views.pictures.svg import convert
 from cnnspec.views.pictures.volumes.scene import Maps
 from cnnspec.views.terminal.snippets import sentence_at
 
@@ -37,13 +35,12 @@ MOST_FAULTS: Final = 12
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """How a picture looks. ``direction`` (TB, LR), ``columns`` and ``engine`` are the graph's."""
+    """How a picture looks. ``direction`` (TB, LR) and ``columns`` are the graph's."""
 
     style: str = "graph"
     theme: str = "light"
     direction: str = "TB"
     columns: int | None = None
-    engine: str | None = None
     scale: float = 2.0
     """Resolution of a PNG, in dots per pixel."""
     choices: Choices = EVERYTHING
@@ -58,7 +55,7 @@ PLAIN: Final = Look()
 
 
 def render(network: Network, look: Look = PLAIN) -> str:
-    """The network as an SVG document. Raises NoEngine where a graph needs a Graphviz that is not there."""
+    """The network as an SVG document."""
     return picture(network, "svg", look).decode()
 
 
@@ -73,8 +70,8 @@ def picture(
     """The picture in one of FORMATS.
 
     ``diagnostics`` of a spec with errors are drawn where they belong; then ``network``
-    may be partial, or None. Raises NoEngine and NoConverter where a tool is missing, and
-    LayerError where the picture would be too large to look at.
+    may be partial, or None. Raises NoConverter where a tool is missing, and LayerError where
+    the picture would be too large to look at.
     """
     if look.style == "volumes":
         return _volumes(network, format, look, tuple(diagnostics), name)
@@ -83,11 +80,7 @@ def picture(
         text = {"dot": write, "mmd": mermaid.write}[format](plan, direction=look.direction, theme=theme)
         return text.encode(errors="replace")
     check_size(len(plan.cards), "cards")
-    dot = write(plan, direction=look.direction, theme=theme)
-    engine = engines.choose(look.engine)
-    if format in ("png", "pdf") and not can_convert():
-        return engines.run(dot, format, engine)
-    laid = arrange(engines.lay_out(dot, engine), look.columns, across=look.direction == "LR")
+    laid = Arrangement(plan, across=look.direction == "LR").drawing(look.columns)
     if format == "drawio":
         return drawio.write(plan, laid.cards, theme=theme).encode(errors="replace")
     return _saved(draw(plan, laid, theme, look.titled), format, look)
@@ -101,7 +94,7 @@ def _saved(svg: str, format: str, look: Look) -> bytes:
 
 
 def check_size(count: int, things: str) -> None:
-    """Refuses a picture that nobody could look at and no engine lay out in a minute."""
+    """Refuses a picture that nobody could look at ."""
     if count > MOST:
         raise LayerError(
             "picture-too-large",

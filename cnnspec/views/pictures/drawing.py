@@ -1,49 +1,41 @@
-"""A laid out graph as it will be drawn: set in columns, with the edges from one to the next."""
+"""A graph as it will be drawn: everything placed, in columns where it is tall."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
-from typing import Any, Final, TypeAlias, TypeVar
+from dataclasses import dataclass, field
+from math import log
+from typing import Final
 
-from cnnspec.views.pictures.engines import GraphLayout
-from cnnspec.views.pictures.svg import Point, below, curved, rounded
+from cnnspec.views.pictures.layout import Placer
+from cnnspec.views.pictures.placed import Placed, Rect, partition, pieces_of, side_by_side
+from cnnspec.views.pictures.plan import Plan
+from cnnspec.views.pictures.structure import structure_of
+from cnnspec.views.pictures.svg import Point
+from cnnspec.views.pictures.u_shape import place_u, rungs_of
 
-T = TypeVar("T")
-Rect: TypeAlias = tuple[float, float, float, float]
-"""Left, top, width, height."""
-
-OPENING: Final = 26.0
-"""What a frame that goes on takes above the first card, for its title."""
-GUTTER: Final = 44.0
-PASSAGE: Final = 24.0
-"""Room above and below the columns for the arrows from one to the next."""
-LABEL: Final = 38.0
-"""Half of what an edge's label may take."""
+MOST: Final = 16
+"""Columns."""
+TALL, ASPECT = 760.0, 1.55
+"""The height that needs no columns, and width over height sought where no size is told."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Arrow:
-    """One edge: a way with corners that leads to a run of cubic Beziers, and where its head points."""
+    """One edge: its corners, and the way its head points."""
 
     tail: str
     head: str
-    lead: tuple[Point, ...]
     points: tuple[Point, ...]
-    tip: Point
 
     @property
-    def commands(self) -> str:
-        """The SVG path."""
-        return rounded((*self.lead, self.points[0])) + curved(self.points)
+    def tip(self) -> Point:
+        return self.points[-1]
 
     @property
     def toward(self) -> Point:
-        """The direction of the head."""
-        before = self.points[-1]
-        if before == self.tip and len(self.points) > 1:
-            before = self.points[-2]
-        return self.tip[0] - before[0], self.tip[1] - before[1]
+        (x, y), (a, b) = self.points[-1], self.points[-2]
+        return x - a, y - b
 
 
 @dataclass(slots=True)
@@ -53,165 +45,75 @@ class Drawing:
     width: float
     height: float
     cards: dict[str, Rect]
-    clusters: dict[str, list[Rect]]
-    """A frame that goes on in another column has a part in each."""
+    frames: dict[str, Rect]
+    titles: dict[str, Point]
     arrows: list[Arrow] = field(default_factory=list)
-    labels: dict[tuple[str, str], Point] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """A run of the picture between two cuts."""
+class Arrangement:
+    """A plan that can be drawn in any number of columns, from top to bottom or, ``across``, left to right."""
 
-    top: float
-    bottom: float
+    def __init__(self, plan: Plan, across: bool = False) -> None:
+        self.across = across
+        self.placer = Placer(plan, "right" if across else "down")
+        self.links = plan.links
+        run = structure_of(plan)
+        rungs, bottom = rungs_of(plan, run) if not across else ([], run)
+        self.u = place_u(plan, rungs, bottom) if rungs else None
+        self.blocks = [self.placer.item(item) for item in run]
+        self.pieces = pieces_of(self.blocks)
 
-    def holds(self, y: float) -> bool:
-        return self.top <= y <= self.bottom
+    def drawing(self, columns: int | None = None) -> Drawing:
+        """In so many columns, where it can be cut, or in as many as suit a page."""
+        if columns is not None:
+            return self._drawn(max(1, columns))
+        made = [self._drawn(1)]
+        tall = 2 * TALL if self.across else TALL
+        if not self.u and (made[0].width if self.across else made[0].height) > tall:
+            made += [self._drawn(n) for n in range(2, min(MOST, len(self.pieces)) + 1)]
+        return min(made, key=lambda one: abs(log(one.width / (one.height + 110) / ASPECT)))
 
-
-def extent_of(laid: GraphLayout, piece: Piece) -> Point:
-    """Left and right end of what lies in a piece."""
-    lefts, rights = [], []
-    for left, top, width, height in (*laid.cards.values(), *laid.clusters.values()):
-        if top < piece.bottom and top + height > piece.top:
-            lefts.append(left)
-            rights.append(left + width)
-    for _, _, points, _ in laid.splines:
-        inside = [x for x, y in points if piece.holds(y)]
-        lefts += inside
-        rights += inside
-    for (tail, _), (x, y) in laid.labels.items():
-        if piece.holds(laid.cards[tail][1]) and piece.holds(y):
-            lefts.append(x - LABEL)
-            rights.append(x + LABEL)
-    return min(lefts), max(rights)
-
-
-def set_side_by_side(laid: GraphLayout, parts: Sequence[Piece]) -> Drawing:
-    place = _Place(laid, parts)
-    drawing = Drawing(
-        place.width,
-        place.height,
-        {key: place.rect(rect) for key, rect in laid.cards.items()},
-        {key: place.slices(rect) for key, rect in laid.clusters.items()},
-    )
-    for tail, head, points, tip in laid.splines:
-        start, end = (place.column(laid.cards[key][1]) for key in (tail, head))
-        moved = [place.point(point, end) for point in points]
-        point = place.point(tip, end) if tip else moved[-1]
-        if start == end:
-            drawing.arrows.append(Arrow(tail, head, (), tuple(moved), point))
-        else:
-            drawing.arrows.append(_over(drawing, place, (tail, head), (start, end), moved, point))
-    for (tail, head), point in laid.labels.items():
-        start, end = (place.column(laid.cards[key][1]) for key in (tail, head))
-        if start == end:
-            drawing.labels[tail, head] = place.point(point, end)
-    return drawing
+    def _drawn(self, count: int) -> Drawing:
+        page = self.u or side_by_side(partition(self.pieces, count))
+        links = [link for link in self.links if link in page.ways]
+        arrows = [
+            Arrow(link.tail, link.head, _corners([(x + page.left, y) for x, y in page.ways[link]]))
+            for link in links
+        ]
+        moved = Placed(page.left, page.right, page.height)
+        moved.take(page, page.left, 0.0)
+        made = Drawing(page.left + page.right, page.height, moved.cards, moved.frames, moved.titles, arrows)
+        return _transposed(made) if self.across else made
 
 
-class _Place:
-    """Where a point of the tall picture goes."""
-
-    def __init__(self, laid: GraphLayout, parts: Sequence[Piece]) -> None:
-        self.parts = parts
-        self.torn = [
-            rect for rect in laid.clusters.values()
-            if sum(rect[1] < part.bottom and rect[1] + rect[3] > part.top for part in parts) > 1
-        ]  # fmt: skip
-        self.openings = OPENING * max(map(self._nesting, self.torn), default=0)
-        self.room = PASSAGE + self.openings if len(parts) > 1 else 0.0
-        self.lefts: list[float] = []
-        self.shifts: list[Point] = []
-        right = 0.0
-        for part in parts:
-            start, end = extent_of(laid, part)
-            self.lefts.append(right)
-            self.shifts.append((right - start, self.room - part.top))
-            right += end - start + GUTTER
-        self.width = right - GUTTER
-        self.height = max(part.bottom - part.top for part in parts) + 2 * self.room
-
-    def column(self, y: float) -> int:
-        return max((n for n, part in enumerate(self.parts) if part.top - 0.5 <= y), default=0)
-
-    def point(self, point: Point, column: int) -> Point:
-        dx, dy = self.shifts[column]
-        return point[0] + dx, point[1] + dy
-
-    def rect(self, rect: Rect) -> Rect:
-        x, y = self.point(rect[:2], self.column(rect[1]))
-        return x, y, rect[2], rect[3]
-
-    def slices(self, rect: Rect) -> list[Rect]:
-        """The parts of a frame, one a column that it reaches."""
-        if rect not in self.torn:
-            return [self.rect(rect)]
-        x, top, width, height = rect
-        margin = OPENING * self._nesting(rect)
-        found = []
-        for n, part in enumerate(self.parts):
-            start, end = max(top, part.top - margin), min(top + height, part.bottom + margin * 0.4)
-            if top < part.bottom and top + height > part.top:
-                found.append((*self.point((x, start), n), width, end - start))
-        return found
-
-    def foot(self, column: int) -> float:
-        """The lower end of a column."""
-        return self.parts[column].bottom + self.shifts[column][1] + self.openings * 0.4
-
-    def _nesting(self, rect: Rect) -> int:
-        """How many torn frames lie one within another from this one inward."""
-        x, top, width, height = rect
-        return 1 + max(
-            (
-                self._nesting(other) for other in self.torn
-                if other != rect and x <= other[0] and other[0] + other[2] <= x + width
-                and top <= other[1] and other[1] + other[3] <= top + height
-            ),
-            default=0,
-        )  # fmt: skip
+def _corners(points: Sequence[Point]) -> tuple[Point, ...]:
+    """The way without the points that lie on a straight line."""
+    kept: list[Point] = []
+    for point in points:
+        if kept and _near(kept[-1], point):
+            continue
+        if len(kept) > 1 and (_level(kept[-2], kept[-1], point, 0) or _level(kept[-2], kept[-1], point, 1)):
+            kept.pop()
+        kept.append(point)
+    return tuple(kept)
 
 
-def _is_open(drawing: Drawing, head: str, tip: Point) -> bool:
-    """Whether a card can be reached straight from the top of its column."""
-    x, top = tip
-    beside = (rect for key, rect in drawing.cards.items() if key != head)
-    return not any(left - 6 < x < left + w + 6 and card_top < top for left, card_top, w, _ in beside)
+def _near(one: Point, two: Point) -> bool:
+    return abs(one[0] - two[0]) + abs(one[1] - two[1]) < 0.01
 
 
-def _over(
-    drawing: Drawing,
-    place: _Place,
-    ends: tuple[str, str],
-    columns: tuple[int, int],
-    points: Sequence[Point],
-    tip: Point,
-) -> Arrow:
-    """From the foot of one column through the gutter to the top of the next, then along the curve."""
-    tail, head = ends
-    x, y, w, h = drawing.cards[tail]
-    start = (x + w / 2, y + h)
-    low, high = place.foot(columns[0]) + 10, PASSAGE - 14
-    left = place.lefts[columns[1]] - GUTTER / 2
-    rest = below(points, place.room - 2)
-    if _is_open(drawing, head, tip):
-        rest = [(tip[0], tip[1] - 7)]
-    lead = (start, (start[0], low), (left, low), (left, high), (rest[0][0], high))
-    return Arrow(tail, head, lead, tuple(rest), tip)
+def _level(one: Point, two: Point, three: Point, axis: int) -> bool:
+    return abs(one[axis] - two[axis]) < 0.01 and abs(two[axis] - three[axis]) < 0.01
 
 
-def transposed(it: T) -> T:
-    """With across and down exchanged: a point, a rectangle, or whatever is made of some."""
-    if isinstance(it, Arrow | Drawing | GraphLayout):
-        held: Any = {each.name: transposed(getattr(it, each.name)) for each in fields(it)}
-        if not isinstance(it, Arrow):
-            held["width"], held["height"] = held["height"], held["width"]
-        return type(it)(**held)
-    if isinstance(it, dict):
-        return type(it)((key, transposed(value)) for key, value in it.items())
-    if isinstance(it, tuple) and it and all(isinstance(part, float) for part in it):
-        across, down, *size = it
-        return type(it)((down, across, *reversed(size)))
-    return type(it)(map(transposed, it)) if isinstance(it, tuple | list) else it
+def _transposed(drawing: Drawing) -> Drawing:
+    """With across and down exchanged."""
+
+    def turned(rects: dict[str, Rect]) -> dict[str, Rect]:
+        return {key: (y, x, h, w) for key, (x, y, w, h) in rects.items()}
+
+    return Drawing(
+        drawing.height, drawing.width, turned(drawing.cards), turned(drawing.frames),
+        {key: (y, x) for key, (x, y) in drawing.titles.items()},
+        [Arrow(arrow.tail, arrow.head, tuple((y, x) for x, y in arrow.points)) for arrow in drawing.arrows],
+    )  # fmt: skip

@@ -1,8 +1,4 @@
-"""The graph picture in SVG with its legend: a plan, laid out by Graphviz, drawn by ourselves.
-
-Drawing it here rather than taking Graphviz's SVG gives the same letters, strips
-and tooltips whichever Graphviz did the layout, and columns for tall networks.
-"""
+"""The graph picture in SVG with its legend: a plan with a place for everything, drawn."""
 
 from __future__ import annotations
 
@@ -10,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
-from cnnspec.views.pictures.drawing import Arrow, Drawing, Rect
+from cnnspec.views.pictures.drawing import Drawing
 from cnnspec.views.pictures.font import shorten, text_width, wrap
 from cnnspec.views.pictures.hatching import draw_hatching
 from cnnspec.views.pictures.paint import card_tone, row_tone
 from cnnspec.views.pictures.palette import Theme, Tone
+from cnnspec.views.pictures.placed import Rect
 from cnnspec.views.pictures.plan import (
-    EDGE_TEXT,
     FRAME_TITLE,
     MESSAGE_LINE,
     NAME,
@@ -24,10 +20,9 @@ from cnnspec.views.pictures.plan import (
     TEXT,
     Card,
     CardRow,
-    Cluster,
     Plan,
 )
-from cnnspec.views.pictures.svg import SvgWriter
+from cnnspec.views.pictures.svg import SvgWriter, rounded
 
 MARGIN: Final = 20.0
 RADIUS: Final = 6.0
@@ -67,52 +62,26 @@ class _GraphPicture:
         return self.writer.document(inner + 2 * MARGIN, end + MARGIN * 0.8, title=title)
 
     def _contents(self) -> None:
-        clusters = [
-            (cluster, rect, n > 0)
-            for cluster in self.plan.root.walk()
-            for n, rect in enumerate(self.drawing.clusters.get(cluster.key, ()))
-        ]
-        for cluster, rect, _ in clusters:
-            self._frame(cluster, rect)
+        frames = [cluster for cluster in self.plan.root.walk() if cluster.key in self.drawing.frames]
+        for cluster in frames:
+            x, y, w, h = self.drawing.frames[cluster.key]
+            with self.writer.group("frame", name=cluster.key):
+                self.writer.rect(
+                    x, y, w, h, rx=RADIUS + 3, fill=self.theme.frame_fill, stroke=self.theme.frame,
+                    stroke_width=1,
+                )  # fmt: skip
         for arrow in self.drawing.arrows:
-            self._arrow(arrow)
-        for cluster, rect, goes_on in clusters:
-            self._frame_title(cluster, rect, goes_on)
+            with self.writer.group("edge", name=f"{arrow.tail} {arrow.head}"):
+                self.writer.path(rounded(arrow.points), fill="none", stroke=self.theme.edge, stroke_width=1.2)
+                self.writer.arrow(arrow.tip, arrow.toward, 7.5, self.theme.edge)
+        for cluster in frames:
+            x, y = self.drawing.titles[cluster.key]
+            with self.writer.group("frame-title", name=cluster.key):
+                self.writer.text(
+                    x, y, cluster.heading, size=FRAME_TITLE, bold=True, fill=self.theme.faint
+                )  # fmt: skip
         for card in self.plan.cards:
             self._card(card, self.drawing.cards[card.key])
-        for link in self.plan.links:
-            if link.label and (link.tail, link.head) in self.drawing.labels:
-                x, y = self.drawing.labels[link.tail, link.head]
-                self.writer.text(
-                    x, y + EDGE_TEXT * 0.35, link.label, size=EDGE_TEXT, fill=self.theme.faint,
-                    anchor="middle",
-                )  # fmt: skip
-
-    def _frame(self, cluster: Cluster, rect: Rect) -> None:
-        x, y, w, h = rect
-        theme = self.theme
-        with self.writer.group("frame", name=cluster.key):
-            self.writer.rect(
-                x, y, w, h, rx=RADIUS + 3, fill=theme.frame_fill, stroke=theme.frame, stroke_width=1
-            )
-
-    def _frame_title(self, cluster: Cluster, rect: Rect, goes_on: bool) -> None:
-        """The title, with a seam that interrupts an edge behind it."""
-        times = f" ×{cluster.times}" if cluster.times > 1 else ""
-        times += " (continued)" if goes_on else ""
-        room = rect[2] - 20 - text_width(times, FRAME_TITLE, True)
-        title = (shorten(cluster.title, room, FRAME_TITLE, True) + times).strip()
-        with self.writer.group("frame-title", name=cluster.key):
-            self.writer.text(
-                rect[0] + 10, rect[1] + 15, title, size=FRAME_TITLE, bold=True, fill=self.theme.faint,
-                stroke=self.theme.frame_fill, stroke_width=4, stroke_linejoin="round", paint_order="stroke",
-            )  # fmt: skip
-
-    def _arrow(self, arrow: Arrow) -> None:
-        color = self.theme.edge
-        with self.writer.group("edge", name=f"{arrow.tail} {arrow.head}"):
-            self.writer.path(arrow.commands, fill="none", stroke=color, stroke_width=1.2)
-            self.writer.arrow(arrow.tip, arrow.toward, 7.5, color)
 
     # Cards -------------------------------------------------------------------------
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from math import ceil
 from typing import Final
 
-from cnnspec.views.pictures.drawing import Rect
 from cnnspec.views.pictures.palette import Tone
+from cnnspec.views.pictures.placed import Rect
 from cnnspec.views.pictures.svg import Point, SvgWriter, xy
 
 APART: Final = 6.0

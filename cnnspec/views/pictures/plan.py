@@ -2,7 +2,7 @@
 
 A card is a stack of layers that follow one another with nothing between; a
 cluster is a block or a repeat around cards. Sizes follow from the widths of the texts,
-so that they are the same for every Graphviz.
+so that they are the same on every machine.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from cnnspec.layers.base import Family
 from cnnspec.views.pictures.font import text_width
 
-NAME, TEXT, FRAME_TITLE, EDGE_TEXT = 12.0, 10.0, 10.5, 9.5
+NAME, TEXT, FRAME_TITLE = 12.0, 10.0, 10.5
 """Font sizes in pixels."""
 PAD, GAP = 10.0, 14.0
 SIDE_BY_SIDE = 150.0
@@ -125,11 +125,11 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """An edge between two cards; ``label`` is the shape it carries, where that is worth saying."""
+    """An edge between two cards; ``order`` counts what the head reads before it, as the spec has it."""
 
     tail: str
     head: str
-    label: str = ""
+    order: int = 0
 
 
 @dataclass(slots=True)

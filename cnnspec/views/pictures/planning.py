@@ -223,17 +223,14 @@ class Planner:
         return self.standing.get(index, index)
 
     def _links(self) -> list[Link]:
-        found: dict[tuple[str, str], str] = {}
+        found: dict[str, dict[str, None]] = {}
         for node in self.network.layers:
             if self._representative(node.index) != node.index:
                 continue
             head = self.owner[node.index]
-            for source, shape in zip(node.inputs, node.input_shapes, strict=True):
-                tail = self.owner[self._representative(source)]
-                if tail != head:
-                    merges = len(node.inputs) > 1 and shape != node.output
-                    found[tail, head] = shape_text(shape) if merges else ""
-        return [Link(tail, head, label) for (tail, head), label in found.items()]
+            read = (self.owner[self._representative(source)] for source in node.inputs)
+            found.setdefault(head, {}).update((tail, None) for tail in read if tail != head)
+        return [Link(tail, head, n) for head, tails in found.items() for n, tail in enumerate(tails)]
 
     def _add_results(self, root: Cluster, links: list[Link]) -> None:
         """Names the results where there is more than one."""

@@ -1,6 +1,6 @@
 """Writing SVG: shapes and texts in, one deterministic document out; paths; PNG and PDF of it.
 
-Paths have rounded corners or are runs of cubic Bezier splines. PNG and PDF are made by
+Paths have rounded corners. PNG and PDF are made by
 vl-convert (resvg and svg2pdf in one wheel).
 """
 
@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
-from itertools import pairwise
 from typing import Final, TypeAlias
 from xml.sax.saxutils import escape, quoteattr
 
@@ -19,7 +18,7 @@ from cnnspec.views.pictures.palette import Theme
 Point: TypeAlias = tuple[float, float]
 CORNER: Final = 8.0
 """The radius of a corner."""
-HOW_TO_GET_ONE: Final = "PNG and PDF need vl-convert: pip install 'cnnspec[draw]'; SVG needs nothing"
+HOW_TO_GET_ONE: Final = "PNG and PDF need vl-convert: pip install vl-convert-python; SVG needs nothing"
 
 
 def number(value: float) -> str:
@@ -130,35 +129,6 @@ def _attributes(attributes: Mapping[str, float | str | None]) -> str:
         for name, value in attributes.items()
         if value is not None
     )
-
-
-def below(points: Sequence[Point], y: float) -> list[Point]:
-    """What remains of a spline from where it first comes to ``y`` on, setting out straight down."""
-    for n in range(0, len(points) - 1, 3):
-        a, b, c, d = points[n : n + 4]
-        if d[1] < y:
-            continue
-        low, high = 0.0, 1.0
-        for _ in range(30):
-            middle = (low + high) / 2
-            low, high = (middle, high) if _split((a, b, c, d), middle)[0][1] < y else (low, middle)
-        first, _, *rest = _split((a, b, c, d), low)
-        return [first, (first[0], first[1] + (d[1] - first[1]) / 3), *rest, *points[n + 4 :]]
-    return [points[-1]]
-
-
-def _split(curve: Sequence[Point], t: float) -> list[Point]:
-    """The part of a cubic Bezier after ``t`` (de Casteljau)."""
-    tail, level = [curve[3]], list(curve)
-    while len(level) > 1:
-        level = [(p[0] + (q[0] - p[0]) * t, p[1] + (q[1] - p[1]) * t) for p, q in pairwise(level)]
-        tail.append(level[-1])
-    return tail[::-1]
-
-
-def curved(points: Sequence[Point]) -> str:
-    """The SVG of a run of Beziers, from its first point on, where the pen already is."""
-    return "".join("C" + " ".join(map(xy, points[n : n + 3])) for n in range(1, len(points), 3))
 
 
 def rounded(points: Sequence[Point]) -> str:

@@ -16,7 +16,6 @@ from cnnspec.views.documents.report import sections
 from cnnspec.views.documents.report.sections import explanations
 from cnnspec.views.documents.report.style import Colors, sheet
 from cnnspec.views.pictures.draw import Look, picture
-from cnnspec.views.pictures.engines import NoEngine
 from cnnspec.views.pictures.planning import readable_choices
 from cnnspec.views.terminal.outline import repeated
 
@@ -148,8 +147,6 @@ def _drawn(draw: Callable[[Look], bytes], look: Look, colors: Colors, prefix: st
     """One picture for light and dark; a line where it cannot be drawn here."""
     try:
         in_light, in_dark = (draw(replace(look, theme=theme)).decode() for theme in ("light", "dark"))
-    except NoEngine as missing:
-        return f'<p class="note">The graph is not drawn: {escape(str(missing))}</p>'
     except LayerError as fault:
         return f'<p class="note">{escape(fault.message)}</p>'
     return f'<div class="picture">{colors.both(in_light, in_dark, prefix)}</div>\n'

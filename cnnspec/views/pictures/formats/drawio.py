@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from html import escape
 from xml.sax.saxutils import quoteattr
 
-from cnnspec.views.pictures.drawing import Rect
 from cnnspec.views.pictures.paint import card_tone, row_tone
 from cnnspec.views.pictures.palette import LIGHT, Theme
+from cnnspec.views.pictures.placed import Rect
 from cnnspec.views.pictures.plan import FRAME_TITLE, MESSAGE_LINE, TEXT, Card, CardRow, Cluster, Plan
 from cnnspec.views.pictures.svg import clean, number
 

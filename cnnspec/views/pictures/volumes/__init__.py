@@ -1,1 +1,1 @@
-"""The volume picture: feature maps as boxes to scale, drawn without Graphviz."""
+"""The volume picture: feature maps as boxes to scale."""
