@@ -30,7 +30,7 @@ def draw(
     network: Network | Spec, path: str | PathLike[str] | None = None, *,
     style: Literal["graph", "volumes"] = "graph", theme: str = "light", **look: Any,
 ) -> str:  # fmt: skip
-    """The picture of a network as SVG; written to ``path`` too (.svg, .png, .pdf, .dot) where one is given.
+    """The picture of a network as SVG; written to ``path`` too where one is given (.svg, .png, .pdf, .tex …).
 
     ``style`` is ``graph`` (cards and edges) or ``volumes`` (feature maps to scale, as papers
     draw them), ``theme`` ``light`` or ``dark``; ``look`` has the other fields of
@@ -40,13 +40,13 @@ def draw(
     >>> draw("lenet", style="volumes").startswith("<svg")
     True
     """
-    from cnnspec.views.pictures.draw import Look, picture, render
+    from cnnspec.views.pictures.draw import FORMATS, Look, picture, render
 
     network, chosen = network_of(network), Look(style, theme, **look)
     if path is not None:
         form = Path(path).suffix.lower().removeprefix(".")
-        if form not in ("svg", "png", "pdf", "dot"):
-            raise ValueError(f'"{path}" must end in .svg, .png, .pdf or .dot')
+        if form not in FORMATS:
+            raise ValueError(f'"{path}" must end in one of {", ".join(f".{known}" for known in FORMATS)}')
         write_atomically(Path(path), picture(network, form, chosen))
     return render(network, chosen)
 

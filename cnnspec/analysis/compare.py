@@ -8,7 +8,7 @@ ones, whose ordinals have moved on, look changed.
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
 from difflib import SequenceMatcher
 from functools import cached_property
@@ -91,6 +91,11 @@ class Comparison:
         """Whether all layers, and so all figures, are equal."""
         return all(pair.status == "same" for pair in self.pairs) and self.input is None
 
+    @cached_property
+    def now(self) -> dict[int, Pair]:
+        """The pair of each layer of the second network, by its place there."""
+        return {pair.after.node.index: pair for pair in self.pairs if pair.after is not None}
+
     @property
     def input(self) -> Change | None:
         """The input's shape, if it differs."""
@@ -116,6 +121,12 @@ class Comparison:
         costs = [_told(name, totals[name]) for name in ("params", "multiplies", "peak_activation_bytes")]
         layers = f"layers: {', '.join(told)}" if told else "layers: the same"
         return f"{layers} · {' · '.join(costs)}"
+
+
+def status_of(pairs: Iterable[Pair]) -> Status:
+    """What happened to several layers taken as one: the same to all, or they changed."""
+    found = {pair.status for pair in pairs}
+    return found.pop() if len(found) == 1 else "changed" if found else "same"
 
 
 def compare(before: Analysis, after: Analysis) -> Comparison:

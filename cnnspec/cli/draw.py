@@ -14,7 +14,7 @@ from click.core import ParameterSource
 from cnnspec.cli.console import fail, show, stderr_console, write_result
 from cnnspec.cli.options import Renamed, Words, finite, resize_option, theme_option
 from cnnspec.cli.run import forward, network_for, resized_in_training, run_model, samples_of, with_run
-from cnnspec.cli.spec import keep_spec, read, spec_argument
+from cnnspec.cli.spec import keep_spec, load_network, read, spec_argument
 from cnnspec.diagnostics import Diagnostic, LayerError, nearest
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ FORMATS: Final = ("svg", "png", "pdf", "tex", "dot", "mmd", "drawio")
 OUTLINES: Final = {"dot": "DOT", "mmd": "Mermaid", "drawio": "draw.io"}
 """Formats that hold cards and edges, which other programs lay out or change."""
 OF_GRAPHS: Final = {
-    "heat": "colours the cards of a graph, while volumes are coloured by family",
     "direction": "turns a graph, while volumes always run from left to right",
     "wrap": "lays a graph in columns, while volumes stand in one row",
 }
@@ -71,6 +70,9 @@ LONGEST_NAMED: Final = 40
     type=Words(["params", "multiplies", "memory"]),
     help="Colour layers by their share of a figure.",
 )
+@click.option(
+    "--diff", "old", metavar="OLD", help="Mark what was added, removed and changed since this spec."
+)
 @click.option("--fold/--no-fold", default=True, help="Draw equal turns of a repeat once, with ×N.")
 @click.option("--join/--no-join", default=True, help="Draw activations and norms as strips of their layer.")
 @click.option("--depth", type=click.IntRange(0), help="Draw blocks nested deeper than this as one card.")
@@ -89,8 +91,8 @@ LONGEST_NAMED: Final = 40
 @resize_option
 def command(
     spec: str | None, inline: str | None, output: str | None, format_: str | None, style: str, theme: str,
-    direction: str, wrap: int | None, heat: str | None, fold: bool, join: bool, depth: int | None,
-    scale: float, given: tuple[str, ...], weights: tuple[str, ...], resize: bool,
+    direction: str, wrap: int | None, heat: str | None, old: str | None, fold: bool, join: bool,
+    depth: int | None, scale: float, given: tuple[str, ...], weights: tuple[str, ...], resize: bool,
 ) -> None:  # fmt: skip
     """Draw SPEC as a picture; that of a run's folder may show what the trained network makes of an image.
 
@@ -99,6 +101,7 @@ def command(
       cnnspec draw resnet50 -o resnet50.svg
       cnnspec draw lenet --style volumes -o lenet.pdf
       cnnspec draw runs/lenet --style volumes --image 7.png -o seven.svg
+      cnnspec draw --diff resnet50_paper resnet50 -o changes.svg
 
     Without -o the picture is NAME.svg here. A spec with errors is drawn as far as it is
     known, the faulty places marked; the exit code is then 1.
@@ -115,6 +118,8 @@ def command(
     choices = Choices(fold=fold, join=join, depth=depth, heat=heat)
     look = Look(style, theme, direction.upper(), wrap, scale, choices)
     show(document.diagnostics)
+    if old is not None:
+        look = replace(look, since=_older(old, document, heat))
     if given or weights:
         weights = with_run(spec, inline, weights)
         look = _with_maps(look, chosen, document, given, weights, resize)
@@ -123,6 +128,15 @@ def command(
         _tell_if_large(document.network, choices)
     if document.errors:
         raise click.exceptions.Exit(1)
+
+
+def _older(old: str, document: Document, heat: str | None) -> Network:
+    """The network that a spec is compared with; leaves where there are not two whole ones."""
+    if heat is not None:
+        raise click.UsageError("colours show what changed or a figure: take one of --diff and --heat")
+    if document.errors:
+        raise click.exceptions.Exit(1)
+    return load_network(old, None)
 
 
 def _with_maps(

@@ -115,7 +115,7 @@ def test_in_grey_a_word_tells_every_row_of_a_card(name: str) -> None:
 @pytest.mark.parametrize("theme", [LIGHT, DARK], ids=lambda theme: theme.name)
 def test_solids_have_the_fills_and_hatchings_that_are_measured(theme: Theme) -> None:
     for family in Family:
-        assert shades(theme, family)[0] == theme.tone(family).fill
+        assert shades(theme, theme.tone(family))[0] == theme.tone(family).fill
     page = Page(draw_volumes(example("vgg16"), theme=theme))
     hatched = [
         g for g in page.groups("solid") if any(p.get("stroke-width") == "0.7" for p in g.iter(f"{SVG}path"))

@@ -105,9 +105,6 @@ def test_without_a_converter_volumes_say_how_to_get_one(
 
 def test_what_does_not_go_together_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["draw", "-e", LENET, "-o", "net.dot", "--style", "volumes"]) == USAGE_IS_WRONG
-    assert (
-        run(["draw", "-e", LENET, "-o", "x.svg", "--style", "volumes", "--heat", "params"]) == USAGE_IS_WRONG
-    )
     assert "Traceback" not in capsys.readouterr().err
 
 
@@ -131,7 +128,7 @@ def test_options_change_the_picture(option: str) -> None:
     assert Path("plain.svg").read_bytes() != Path("other.svg").read_bytes()
 
 
-@pytest.mark.parametrize("option", ["--direction=LR", "--wrap=2", "--heat=params"])
+@pytest.mark.parametrize("option", ["--direction=LR", "--wrap=2"])
 def test_what_volumes_have_no_use_for_is_refused(option: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["draw", "lenet", "--style", "volumes", "-o", "net.svg", option]) == USAGE_IS_WRONG
     assert "leave it out, or take --style graph" in " ".join(capsys.readouterr().err.split())

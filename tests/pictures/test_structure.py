@@ -14,7 +14,7 @@ from cnnspec.network.graph import Network
 from cnnspec.resources import example_names
 from cnnspec.views.pictures import dot
 from cnnspec.views.pictures.draw import render
-from cnnspec.views.pictures.graph import entries_of
+from cnnspec.views.pictures.paint import entries_of
 from cnnspec.views.pictures.palette import LIGHT
 from cnnspec.views.pictures.plan import CardRow, Cluster, Plan
 from cnnspec.views.pictures.planning import HEATS, Choices, plan_of
@@ -143,7 +143,7 @@ def test_an_empty_name_and_odd_characters_do_no_harm() -> None:
 def test_the_scale_of_heat_ends_at_the_hottest() -> None:
     """It went to 100 % where the largest share was 18."""
     plan = plan_of(example("resnet50"), Choices(heat="params"))
-    texts = list(entries_of(plan, LIGHT))
+    texts = list(entries_of(plan.shown, plan.heat, LIGHT))
     assert texts[0] == "0 % of parameters"
     assert texts[-1] == "18.5 %"
     hottest = max(plan.cards, key=lambda card: card.rows[0].share or 0)

@@ -9,9 +9,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from cnnspec.analysis.compare import Comparison, compare
+from cnnspec.analysis.report import analyze
 from cnnspec.diagnostics import Diagnostic, LayerError, Severity
 from cnnspec.layers.base import Family
 from cnnspec.network.graph import Network, Node
+from cnnspec.views.pictures.changes import with_changes
 from cnnspec.views.pictures.dot import write
 from cnnspec.views.pictures.drawing import Arrangement
 from cnnspec.views.pictures.font import wrap
@@ -49,6 +52,8 @@ class Look:
     maps: Maps | None = None
     """Feature maps to show on volumes, of what ``shown`` names."""
     shown: str = ""
+    since: Network | None = None
+    """An older network: the picture shows what changed since."""
 
 
 PLAIN: Final = Look()
@@ -75,7 +80,10 @@ def picture(
     """
     if look.style == "volumes":
         return _volumes(network, format, look, tuple(diagnostics), name)
-    plan, theme = plan_with_faults(name, network, diagnostics, look.choices), THEMES[look.theme]
+    plan, theme = (
+        plan_with_faults(name, network, diagnostics, look.choices, _compared(look, network)),
+        THEMES[look.theme],
+    )
     if format in ("dot", "mmd"):
         text = {"dot": write, "mmd": mermaid.write}[format](plan, direction=look.direction, theme=theme)
         return text.encode(errors="replace")
@@ -84,6 +92,10 @@ def picture(
     if format == "drawio":
         return drawio.write(plan, laid.cards, theme=theme).encode(errors="replace")
     return _saved(draw(plan, laid, theme, look.titled), format, look)
+
+
+def _compared(look: Look, network: Network | None) -> Comparison | None:
+    return compare(analyze(look.since), analyze(network)) if look.since and network else None
 
 
 def _saved(svg: str, format: str, look: Look) -> bytes:
@@ -113,14 +125,15 @@ def _volumes(
         check_size(len(solids_of(network, look.choices)), "solids")
     svg = draw_volumes(
         network, theme=THEMES[look.theme], choices=look.choices, diagnostics=diagnostics, name=name,
-        titled=look.titled, maps=look.maps, shown=look.shown,
+        titled=look.titled, maps=look.maps, shown=look.shown, comparison=_compared(look, network),
     )  # fmt: skip
     return _saved(svg, format, look)
 
 
 def plan_with_faults(
-    name: str, network: Network | None, diagnostics: Iterable[Diagnostic], choices: Choices = EVERYTHING
-) -> Plan:
+    name: str, network: Network | None, diagnostics: Iterable[Diagnostic], choices: Choices = EVERYTHING,
+    comparison: Comparison | None = None,
+) -> Plan:  # fmt: skip
     """The plan of what is known; every error stands, dashed, after the last layer known before it."""
     errors = [item for item in diagnostics if item.severity is Severity.ERROR]
     if network is None:
@@ -128,6 +141,7 @@ def plan_with_faults(
     planner = Planner(network, choices)
     plan = planner.plan()
     plan = plan if plan.title else replace(plan, title=name)
+    plan = with_changes(plan, planner, comparison) if comparison else plan
     return _mark(plan, errors, planner) if errors else plan
 
 

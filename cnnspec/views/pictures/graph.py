@@ -9,7 +9,7 @@ from typing import Final
 from cnnspec.views.pictures.drawing import Drawing
 from cnnspec.views.pictures.font import shorten, text_width, wrap
 from cnnspec.views.pictures.hatching import draw_hatching
-from cnnspec.views.pictures.paint import card_tone, row_tone
+from cnnspec.views.pictures.paint import FIGURES, card_tone, entries_of, row_tone
 from cnnspec.views.pictures.palette import Theme, Tone
 from cnnspec.views.pictures.placed import Rect
 from cnnspec.views.pictures.plan import (
@@ -32,7 +32,6 @@ SWATCH: Final = 11.0
 LINE: Final = 19.0
 WORDS_LINE: Final = 14.0
 SPACE: Final = 16.0
-FIGURES: Final = {"params": "parameters", "multiplies": "multiplies", "memory": "activation memory"}
 
 
 def draw(plan: Plan, drawing: Drawing, theme: Theme, titled: bool = True) -> str:
@@ -56,7 +55,8 @@ class _GraphPicture:
         with self.writer.group("drawing", transform=f"translate({left:.2f} {MARGIN + head:.2f})"):
             self._contents()
         below = MARGIN + head + self.drawing.height + 18
-        entries = entries_of(self.plan, self.theme)
+        entries = entries_of(self.plan.shown, self.plan.heat, self.theme)
+        entries = {text: replace(tone, hatch="") for text, tone in entries.items()}
         end = draw_legend(self.writer, entries, words_of(self.plan), MARGIN, below, inner)
         title = f"{self.plan.title}: {self.plan.subtitle}"
         return self.writer.document(inner + 2 * MARGIN, end + MARGIN * 0.8, title=title)
@@ -99,7 +99,7 @@ class _GraphPicture:
                 top += line[0].height
             for n, text in enumerate(card.message):
                 self.writer.text(x + PAD, top + 14 + n * MESSAGE_LINE, text, size=TEXT)
-            dash = "5 3" if card.kind == "fault" else None
+            dash = "5 3" if card.is_dashed else None
             self.writer.rect(
                 x, y, width, height, rx=RADIUS, fill="none", stroke=stroke, stroke_width=1.1,
                 stroke_dasharray=dash,
@@ -165,20 +165,13 @@ def draw_title(writer: SvgWriter, margin: float, title: str, subtitle: str) -> N
     writer.text(margin, margin + 30, subtitle, size=SUBTITLE, fill=writer.theme.faint)
 
 
-def entries_of(plan: Plan, theme: Theme) -> dict[str, Tone]:
-    """What the colours of a plan mean; the scale of the heat is a square root and ends at the hottest."""
-    if not plan.heat:
-        return {str(family): replace(theme.tone(family), hatch="") for family in plan.families}
-    stops = [100 * plan.hottest * (n / (len(theme.heat) - 1)) ** 2 for n in range(len(theme.heat))]
-    texts = [f"0 % of {FIGURES[plan.heat]}", *(f"{stop:.3g} %" for stop in stops[1:])]
-    return {text: Tone(color, theme.edge) for text, color in zip(texts, theme.heat, strict=True)}
-
-
 def words_of(plan: Plan) -> str:
     """What stands on the cards, in words."""
     rows = [row for card in plan.cards if card.kind in ("layers", "block") for row in card.rows]
     if not rows:
         return ""
+    if plan.is_comparison:
+        return "At the right: output shape, parameters more or less. “→” leads from before to now."
     figure = f"share of the {FIGURES[plan.heat]}" if plan.heat else "parameters"
     if plan.heat and any(cluster.times > 1 for cluster in plan.root.walk()):
         figure += " (of all repeats)"

@@ -1,18 +1,43 @@
-"""Which colours a card and its rows have: those of their families, or of a heated figure."""
+"""Which colours a card or a solid has: of its family, of a heated figure, or of what changed."""
 
 from __future__ import annotations
 
-from cnnspec.views.pictures.palette import Theme, Tone, mix
+from collections.abc import Collection
+from typing import Final, Protocol
+
+from cnnspec.layers.base import Family
+from cnnspec.views.pictures.palette import STATUSES, Theme, Tone, mix
 from cnnspec.views.pictures.plan import Card, CardRow, Plan
+
+FIGURES: Final = {"params": "parameters", "multiplies": "multiplies", "memory": "activation memory"}
+
+
+class Coloured(Protocol):
+    """A row of a card, or a solid."""
+
+    @property
+    def family(self) -> Family: ...
+    @property
+    def share(self) -> float | None:
+        """Its part of the heated figure, in all repeats."""
+
+    @property
+    def status(self) -> str:
+        """Where two networks are compared: same, changed, added or removed."""
+
+
+def tone_of(it: Coloured, theme: Theme, hottest: float) -> Tone:
+    """The fill of a row or a solid, and the line that goes with it; ``hottest`` is the largest share."""
+    if it.status:
+        return theme.status(it.status)
+    if it.share is not None:
+        return Tone(theme.heat_at(it.share / hottest), theme.edge)
+    return theme.tone(it.family)
 
 
 def row_tone(row: CardRow, plan: Plan, theme: Theme, kind: str = "layers") -> Tone:
-    """The fill of a row and the line that goes with it; ``kind`` is its card's."""
-    if kind == "fault":
-        return theme.fault
-    if row.share is not None:
-        return Tone(theme.heat_at(row.share / plan.hottest), theme.edge)
-    return theme.tone(row.family)
+    """The colours of a row of a card of that kind."""
+    return theme.fault if kind == "fault" else tone_of(row, theme, plan.hottest)
 
 
 def card_tone(card: Card, plan: Plan, theme: Theme) -> Tone:
@@ -21,3 +46,23 @@ def card_tone(card: Card, plan: Plan, theme: Theme) -> Tone:
         share = sum(row.share or 0.0 for row in card.rows) / plan.hottest
         return Tone(theme.heat_at(share), mix(theme.edge, theme.heat[-1], min(1.0, share)))
     return row_tone(card.rows[0], plan, theme, card.kind)
+
+
+def hottest_of(shown: Collection[Coloured]) -> float:
+    """The largest share, where the scale of the heat ends."""
+    return max((it.share or 0.0 for it in shown), default=0.0) or 1.0
+
+
+def entries_of(shown: Collection[Coloured], heat: str | None, theme: Theme) -> dict[str, Tone]:
+    """What the colours mean; the scale of the heat is a square root and ends at the hottest."""
+    if there := {it.status for it in shown if it.status}:
+        return {status: theme.status(status) for status in STATUSES if status in there}
+    if not heat:
+        families = {it.family for it in shown}
+        return {str(family): theme.tone(family) for family in Family if family in families}
+    hottest, last = hottest_of(shown), len(theme.heat) - 1
+    texts = [
+        f"0 % of {FIGURES[heat]}",
+        *(f"{100 * hottest * (n / last) ** 2:.3g} %" for n in range(1, last + 1)),
+    ]
+    return {text: Tone(color, theme.edge) for text, color in zip(texts, theme.heat, strict=True)}

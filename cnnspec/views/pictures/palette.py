@@ -7,7 +7,7 @@ only three steps are left: there the word on a card tells, and on a solid, which
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from cnnspec.layers.base import Family
@@ -46,11 +46,20 @@ class Theme:
     def tone(self, family: Family) -> Tone:
         return self.families.get(family, self.families[Family.RESHAPE])
 
+    def status(self, status: str) -> Tone:
+        """The colours of what is the same, changed, added or removed: some of the families'."""
+        return replace(self.tone(STATUSES[status]), hatch="")
+
     def heat_at(self, share: float) -> str:
         """The colour of a share between 0 and 1; small shares still differ (square root)."""
         place = min(1.0, max(0.0, share)) ** 0.5 * (len(self.heat) - 1)
         low = min(int(place), len(self.heat) - 2)
         return mix(self.heat[low], self.heat[low + 1], place - low)
+
+
+STATUSES: Final = {
+    "same": Family.INPUT, "changed": Family.ACTIVATION, "added": Family.CONV, "removed": Family.POOL,
+}  # fmt: skip
 
 
 LIGHT: Final = Theme(

@@ -42,6 +42,8 @@ class CardRow:
     main: bool = True
     """A main row has two lines; a follower (an activation, a norm) has one."""
     share: float | None = None
+    status: str = ""
+    """Where two networks are compared: same, changed, added or removed."""
 
     @property
     def heading(self) -> str:
@@ -77,7 +79,7 @@ class CardRow:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """A node of the picture; ``kind`` is layers, block, output or fault."""
+    """A node of the picture; ``kind`` is layers, block, output, removed or fault."""
 
     key: str
     rows: tuple[CardRow, ...]
@@ -87,6 +89,11 @@ class Card:
     @property
     def family(self) -> Family:
         return self.rows[0].family
+
+    @property
+    def is_dashed(self) -> bool:
+        """Whether it is not there: a fault, or what another network had."""
+        return self.kind in ("fault", "removed")
 
     @property
     def is_column(self) -> bool:
@@ -171,10 +178,14 @@ class Plan:
         return max((row.share or 0.0 for card in self.cards for row in card.rows), default=0.0) or 1.0
 
     @property
-    def families(self) -> tuple[Family, ...]:
-        """The families that occur, in the order of the catalogue."""
-        present = {row.family for card in self.cards if card.kind != "fault" for row in card.rows}
-        return tuple(family for family in Family if family in present)
+    def is_comparison(self) -> bool:
+        """Whether it shows what changed between two networks."""
+        return any(row.status for card in self.cards for row in card.rows)
+
+    @property
+    def shown(self) -> list[CardRow]:
+        """The rows of all cards but those of faults."""
+        return [row for card in self.cards if card.kind != "fault" for row in card.rows]
 
     def sizes(self) -> dict[str, tuple[float, float]]:
         """(width, height) of every card; layers of a cluster share one width, so columns are straight."""

@@ -34,7 +34,7 @@ def render(comparison: Comparison, *, terminal: Terminal = PLAIN, everything: bo
     if comparison.input:
         lines += [terminal.text(f" input {_from_to(comparison.input)}"), ""]
     if shown:
-        cells = [_line(run, terminal) for run in _runs(shown, everything)]
+        cells = [_line(run, terminal) for run in runs_of(shown, everything)]
         lines += [*table(COLUMNS, cells, terminal), ""]
         lines += [folded(f" {terminal.text(line)}", terminal.width) for line in _totals(comparison)] + [""]
     name_one, name_two = comparison.before.network.name, comparison.after.network.name
@@ -57,7 +57,7 @@ def _line(run: list[Pair], terminal: Terminal) -> TableRow:
     return TableRow(shown, dict.fromkeys(cells, (STYLES[first.status],)))
 
 
-def _runs(pairs: list[Pair], everything: bool) -> list[list[Pair]]:
+def runs_of(pairs: list[Pair], everything: bool = False) -> list[list[Pair]]:
     """Layers of one block that were all added, or all removed, taken together."""
     runs: list[list[Pair]] = []
     for pair in pairs:

@@ -52,7 +52,7 @@ def _card(card: Card, plan: Plan, rect: Rect, theme: Theme) -> Iterator[str]:
     """A container with a cell for each row."""
     x, y, w, h = rect
     tone = card_tone(card, plan, theme)
-    dash = "dashed=1;" if card.kind == "fault" else ""
+    dash = "dashed=1;" if card.is_dashed else ""
     style = f"container=1;collapsible=0;{ROUND}{dash}fillColor={tone.fill};strokeColor={tone.line};"
     yield _cell(card.key, "", style, "1", (x, y, w, h))
     top = 0.0

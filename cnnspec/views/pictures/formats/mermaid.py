@@ -36,7 +36,7 @@ def _lines(plan: Plan, direction: str, theme: Theme) -> Iterator[str]:
     alike: dict[str, list[str]] = {}
     for card in plan.cards:
         tone = card_tone(card, plan, theme)
-        dash = ",stroke-dasharray:5 3" if card.kind == "fault" else ""
+        dash = ",stroke-dasharray:5 3" if card.is_dashed else ""
         alike.setdefault(f"fill:{tone.fill},stroke:{tone.line},color:{theme.ink}{dash}", []).append(card.key)
     for n, (look, keys) in enumerate(alike.items()):
         yield f"  classDef tone{n} {look}"

@@ -8,7 +8,7 @@ from typing import Final
 
 from cnnspec.layers.base import Family
 from cnnspec.views.pictures.hatching import draw_hatching
-from cnnspec.views.pictures.palette import Theme, mix
+from cnnspec.views.pictures.palette import Theme, Tone, mix
 from cnnspec.views.pictures.svg import SvgWriter, number
 from cnnspec.views.pictures.volumes.scene import Box
 from cnnspec.views.pictures.volumes.solids import Solid
@@ -18,9 +18,8 @@ SHEET_STEP: Final = 4.5
 """Pixels from one sheet of a stack to the next, both ways."""
 
 
-def shades(theme: Theme, family: Family) -> tuple[str, str, str, str]:
-    """(front, top, side, edge) of a family's solids."""
-    tone = theme.tone(family)
+def shades(theme: Theme, tone: Tone) -> tuple[str, str, str, str]:
+    """(front, top, side, edge) of solids in these colours."""
     light = mix(tone.fill, *((tone.line, 0.25) if theme.name == "dark" else (theme.page, 0.4)))
     side = mix(tone.fill, *((theme.page, 0.35) if theme.name == "dark" else (tone.line, 0.35)))
     return tone.fill, light, side, mix(tone.line, theme.ink, 0.12)
@@ -32,16 +31,18 @@ def _group(writer: SvgWriter, solid: Solid) -> AbstractContextManager[None]:
     )
 
 
-def draw_box(writer: SvgWriter, box: Box, shown: Sequence[str] = ()) -> None:
+def draw_box(writer: SvgWriter, box: Box, tone: Tone, shown: Sequence[str] = ()) -> None:
     """The solid in its place, with its working as tooltip; a picture on a map's right face, a bar's front."""
+    is_told = box.solid.share is not None or box.solid.pairs is not None
     with _group(writer, box.solid):
         if box.solid.sign:
-            _sign(writer, box)
+            _sign(writer, box, tone)
         elif box.solid.slabs:
             for x, t, family, last in _slabs(box):
-                _cuboid(writer, Box(box.solid, x, box.y, t, box.h, box.dx, box.dy), family, last)
+                slab = Box(box.solid, x, box.y, t, box.h, box.dx, box.dy)
+                _cuboid(writer, slab, tone if is_told else writer.theme.tone(family), last)
         else:
-            _cuboid(writer, box, box.solid.family, True)
+            _cuboid(writer, box, tone, True)
         if shown and box.solid.is_vector:
             writer.image(box.x, box.y, box.t, box.h, shown[0])
         elif shown and box.solid.is_map:
@@ -59,21 +60,20 @@ def _slabs(box: Box) -> Iterator[tuple[float, float, Family, bool]]:
         x += t
 
 
-def _cuboid(writer: SvgWriter, box: Box, family: Family, with_side: bool) -> None:
-    front, top, side, edge = shades(writer.theme, family)
+def _cuboid(writer: SvgWriter, box: Box, tone: Tone, with_side: bool) -> None:
+    front, top, side, edge = shades(writer.theme, tone)
     style: dict[str, float | str | None] = {"stroke": edge, "stroke_width": EDGE, "stroke_linejoin": "round"}
     x, y, t, h, dx, dy = box.x, box.y, box.t, box.h, box.dx, box.dy
     writer.polygon([(x, y), (x + dx, y - dy), (x + t + dx, y - dy), (x + t, y)], fill=top, **style)
     if with_side:
         writer.polygon([box.side(0, 0), box.side(1, 0), box.side(1, 1), box.side(0, 1)], fill=side, **style)
     writer.rect(x, y, t, h, fill=front, **style)
-    draw_hatching(writer, (x, y, t, h), writer.theme.tone(family))
+    draw_hatching(writer, (x, y, t, h), tone)
 
 
-def _sign(writer: SvgWriter, box: Box) -> None:
-    theme, radius = writer.theme, box.t / 2
+def _sign(writer: SvgWriter, box: Box, tone: Tone) -> None:
+    radius = box.t / 2
     x, y = box.middle, box.axis
-    tone = theme.tone(box.solid.family)
     writer.add("circle", None, cx=x, cy=y, r=radius, fill=tone.fill, stroke=tone.line, stroke_width=1.1)
     arm = radius * 0.5
     strokes = [((x - arm, y), (x + arm, y)), ((x, y - arm), (x, y + arm))]
@@ -84,9 +84,9 @@ def _sign(writer: SvgWriter, box: Box) -> None:
         writer.line(start, end, stroke=tone.line, stroke_width=1.6, stroke_linecap="round")
 
 
-def draw_sheets(writer: SvgWriter, box: Box, shown: Sequence[str] = ()) -> None:
+def draw_sheets(writer: SvgWriter, box: Box, tone: Tone, shown: Sequence[str] = ()) -> None:
     """A map as a stack of sheets that face the reader, the nearest at the lower left, with these pictures."""
-    front, _, side, edge = shades(writer.theme, box.solid.family)
+    front, _, side, edge = shades(writer.theme, tone)
     sheets = len(shown) or box.solid.shape[-1]
     with _group(writer, box.solid):
         for n in reversed(range(sheets)):

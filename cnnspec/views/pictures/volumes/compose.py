@@ -7,6 +7,7 @@ from itertools import pairwise
 from math import inf
 from typing import Final
 
+from cnnspec.analysis.compare import Comparison
 from cnnspec.network.graph import Network
 from cnnspec.views.pictures.planning import Choices
 from cnnspec.views.pictures.volumes.body import SHEET_STEP
@@ -51,9 +52,11 @@ GAP: Final = 34.0
 BAR: Final = 11.0
 
 
-def compose(network: Network, choices: Choices, maps: Maps | None = None) -> tuple[VolumeLayout, str]:
+def compose(
+    network: Network, choices: Choices, maps: Maps | None = None, comparison: Comparison | None = None
+) -> tuple[VolumeLayout, str]:
     """The placed solids of a network, and the note about their scale; ``maps`` are shown on them."""
-    solids = solids_of(network, choices)
+    solids = solids_of(network, choices, comparison)
     if are_stacks(solids, any_channels=bool(maps)):
         scene, note = place_stacks(solids, maps)
     else:

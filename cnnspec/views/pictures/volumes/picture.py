@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from cnnspec.analysis.compare import Comparison
 from cnnspec.diagnostics import Diagnostic
-from cnnspec.layers.base import Family
 from cnnspec.network.graph import Network
+from cnnspec.views.pictures.changes import removed_text, titled
 from cnnspec.views.pictures.font import text_width, wrap
 from cnnspec.views.pictures.graph import SUBTITLE, TITLE, draw_legend, draw_title
+from cnnspec.views.pictures.paint import FIGURES, entries_of, hottest_of, tone_of
 from cnnspec.views.pictures.palette import LIGHT, Theme, Tone
+from cnnspec.views.pictures.plan import CardRow
 from cnnspec.views.pictures.planning import EVERYTHING, Choices, costs_text
 from cnnspec.views.pictures.svg import Point, SvgWriter, number, rounded, xy
 from cnnspec.views.pictures.volumes.body import draw_box, draw_sheets
@@ -27,6 +30,7 @@ from cnnspec.views.pictures.volumes.scene import (
     VolumeLayout,
     Wire,
 )
+from cnnspec.views.pictures.volumes.solids import Solid
 
 MARGIN: Final = 22.0
 HEAD: Final = 50.0
@@ -35,13 +39,14 @@ HEAD: Final = 50.0
 def draw_volumes(
     network: Network | None, *, theme: Theme = LIGHT, choices: Choices = EVERYTHING,
     diagnostics: Sequence[Diagnostic] = (), name: str = "network", titled: bool = True,
-    maps: Maps | None = None, shown: str = "",
+    maps: Maps | None = None, shown: str = "", comparison: Comparison | None = None,
 ) -> str:  # fmt: skip
     """The volume picture of a network; errors of its spec are written under what is known of it.
 
-    ``maps`` are feature maps to show on the solids, of what ``shown`` names.
+    ``maps`` are feature maps to show on the solids, of what ``shown`` names. With a ``comparison``, of which
+    it is the second network, colours show what changed.
     """
-    sheet = _VolumePicture(network, theme, choices, name, maps)
+    sheet = _VolumePicture(network, theme, choices, name, maps, comparison)
     if maps:
         where = "Each sheet" if sheet.scene.sheets else "The right face of each solid"
         sheet.note += (
@@ -55,12 +60,22 @@ def draw_volumes(
 
 class _VolumePicture:
     def __init__(
-        self, network: Network | None, theme: Theme, choices: Choices, name: str, maps: Maps | None
-    ) -> None:
+        self, network: Network | None, theme: Theme, choices: Choices, name: str, maps: Maps | None,
+        comparison: Comparison | None,
+    ) -> None:  # fmt: skip
         self.network, self.theme, self.name = network, theme, (network.name if network else "") or name
         self.writer = SvgWriter(theme)
         self.subtitle = costs_text(network) if network else "nothing of this network is known yet"
-        self.scene, self.note = compose(network, choices, maps) if network else (VolumeLayout(), "")
+        self.scene, self.note = VolumeLayout(), ""
+        if network:
+            self.scene, self.note = compose(network, choices, maps, comparison)
+        self.heat, self.solids = choices.heat, [box.solid for box in self.scene.boxes.values()]
+        self.hottest = hottest_of(self.solids)
+        if choices.heat:
+            self.note += f" Colours show shares of the {FIGURES[choices.heat]}, of all repeats."
+        if comparison:
+            self.name, self.subtitle = titled(comparison, self.name), comparison.summary
+            self.note += removed_text(comparison)
         if any("/" in text for label in self.scene.labels for _, text in label.lines):
             self.note += " “/2” is a stride of 2."
 
@@ -75,18 +90,20 @@ class _VolumePicture:
             self._contents()
         y = MARGIN + head + bottom - top + 24
         y = self._errors(errors, y, width)
-        y = draw_legend(self.writer, self._families(), self.note, MARGIN, y, width)
+        y = draw_legend(self.writer, self._entries(), self.note, MARGIN, y, width)
         return self.writer.document(
             width + 2 * MARGIN, y + MARGIN * 0.8, title=f"{self.name}: {self.subtitle}"
         )
 
     # Words around the drawing -----------------------------------------------------
 
-    def _families(self) -> dict[str, Tone]:
-        solids = [box.solid for box in self.scene.boxes.values()]
-        present = {solid.family for solid in solids if not solid.slabs}
-        present |= {family for solid in solids for _, family in solid.slabs}
-        return {str(family): self.theme.tone(family) for family in Family if family in present}
+    def _entries(self) -> dict[str, Tone]:
+        slabs = [CardRow("", "", "", "", family) for solid in self.solids for _, family in solid.slabs]
+        plain = [solid for solid in self.solids if self.heat or solid.status or not solid.slabs]
+        return entries_of([*plain, *slabs], self.heat, self.theme)
+
+    def _tone(self, solid: Solid) -> Tone:
+        return tone_of(solid, self.theme, self.hottest)
 
     def _errors(self, errors: Sequence[Diagnostic], y: float, width: float) -> float:
         for error in errors[:12]:
@@ -113,9 +130,9 @@ class _VolumePicture:
         for box in sorted(self.scene.boxes.values(), key=lambda box: box.x):
             shown = self.scene.shown.get(box.solid.key, ())
             if self.scene.sheets and box.solid.is_map:
-                draw_sheets(self.writer, box, shown)
+                draw_sheets(self.writer, box, self._tone(box.solid), shown)
             else:
-                draw_box(self.writer, box, shown)
+                draw_box(self.writer, box, self._tone(box.solid), shown)
             if box.solid.shortcut:
                 self._shortcut(box)
         for cone in self.scene.cones:
@@ -166,7 +183,7 @@ class _VolumePicture:
         """Every value of the one is joined to every value of the other."""
         start = [one.side(1, 0), one.side(0, 1)] if one.dx > 1 else [one.side(0, 0), one.side(0, 1)]
         with self.writer.group("fan", name=f"{one.solid.key} {two.solid.key}"):
-            tone = self.theme.tone(two.solid.family)
+            tone = self._tone(two.solid)
             self.writer.polygon(
                 [*start, (two.x, two.bottom), (two.x, two.y)], fill=tone.fill, fill_opacity=0.55
             )

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from math import inf, log
 from typing import Final, TypeAlias
 
+from cnnspec.views.pictures.changes import counts_text
 from cnnspec.views.pictures.font import shorten, text_width
 from cnnspec.views.pictures.svg import Point
 from cnnspec.views.pictures.volumes.solids import Solid
@@ -165,7 +166,16 @@ def lines_of(solids: Sequence[Solid], room: float = inf) -> list[tuple[str, str]
     name = f"{names[0]} … {names[-1]}" if len(names) > 1 else "".join(names)
     operation = shorten(operations_text(solids), room, OPERATION)
     lines = [("name", name), ("dimensions", shapes_text(solids)), ("operation", operation)]
+    lines.append(("operation", told_text(solids)))
     return [line for line in lines if line[1]]
+
+
+def told_text(solids: Sequence[Solid]) -> str:
+    """The share of the heated figure, or what changed, of solids that stand together."""
+    shares = [solid.share for solid in solids if solid.share is not None]
+    if shares:
+        return f"{100 * sum(shares):.1f} %"
+    return counts_text([pair for solid in solids for pair in solid.pairs or ()])
 
 
 @dataclass(frozen=True, slots=True)

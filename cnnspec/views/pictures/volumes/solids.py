@@ -12,11 +12,12 @@ from dataclasses import dataclass, field
 from math import inf, prod
 from typing import Final, NamedTuple
 
+from cnnspec.analysis.compare import Comparison, Pair, status_of
 from cnnspec.analysis.fold import Block, Leaf, Repeated, Segment, fold
 from cnnspec.layers.base import Family, Shape, Slide, Spread, Stretch, spatial
 from cnnspec.layers.facts import Picture
 from cnnspec.network.graph import Network, Node
-from cnnspec.views.pictures.planning import Choices, block_path, instance_title, representatives
+from cnnspec.views.pictures.planning import HEATS, Choices, block_path, instance_title, representatives
 from cnnspec.views.pictures.wording import (
     arithmetic,
     block_text,
@@ -65,12 +66,18 @@ class Solid:
     """Whether what flows into a block is also added to what comes out of it."""
     times: int = 1
     """How often it stands here, where it alone is repeated."""
+    stands_for: list[Node] = field(default_factory=list)
+    """Its layers, in every turn that it is drawn for."""
     turns: list[Turns] = field(default_factory=list)
     """The repeats it shares with others, outermost first."""
     layer: str = ""
     """The full name of its first layer, or of its block."""
     about: str = ""
     """What that does, in a sentence."""
+    share: float | None = None
+    """Its part of the heated figure, in all repeats."""
+    pairs: Sequence[Pair] | None = None
+    """Where two networks are compared: its layers before and now."""
     result: str = ""
     """The name of the network's output that is here."""
     main: bool = False
@@ -80,6 +87,11 @@ class Solid:
     def last(self) -> int:
         """The layer whose output it is, before a flatten that belongs to it."""
         return next((n.index for n in reversed(self.nodes) if n.output == self.shape), self.nodes[-1].index)
+
+    @property
+    def status(self) -> str:
+        """Where two networks are compared: same, changed or added."""
+        return "" if self.pairs is None else status_of(self.pairs)
 
     @property
     def is_vector(self) -> bool:
@@ -126,8 +138,21 @@ def _zoom(node: Node) -> float:
     return first.inputs / first.outputs if isinstance(first, Stretch) else 1.0
 
 
-def solids_of(network: Network, choices: Choices) -> list[Solid]:
+def solids_of(network: Network, choices: Choices, comparison: Comparison | None = None) -> list[Solid]:
     """The solids in topological order, as detailed as makes a picture (or as asked for)."""
+    found = _detailed(network, choices)
+    total = sum(map(HEATS[choices.heat], network.nodes)) or 1 if choices.heat else 0
+    for solid in found:
+        if choices.heat:
+            solid.share = sum(map(HEATS[choices.heat], solid.stands_for)) / total
+        if comparison is not None:
+            solid.pairs = [
+                comparison.now[node.index] for node in solid.stands_for if node.index in comparison.now
+            ]
+    return found
+
+
+def _detailed(network: Network, choices: Choices) -> list[Solid]:
     *finer, last = _levels(network, choices)
     coarsest = _SolidBuilder(network, *last).solids()
     tries = []
@@ -174,6 +199,9 @@ class _SolidBuilder:
             layers = solid.nodes if solid.block else [self.network.nodes[solid.key]]
             solid.layer = solid.layer or layers[0].name
             solid.about = described(layers, self.network)
+        drawn = {node.index: solid for solid in self.found.values() for node in solid.nodes}
+        for node in self.network.nodes:
+            drawn[self.standing.get(node.index, node.index)].stands_for.append(node)
         for n, output in enumerate(self.network.outputs):
             solid = self.found[self._home(output.node)]
             solid.main = solid.main or not n
