@@ -117,6 +117,8 @@ def test_the_picture_has_the_marks_and_their_legend() -> None:
     assert {"same", "changed", "added", "removed", "− maxpool2", "Small → Larger"} <= set(words)
     dashed = [item for item in page.root.iter(f"{SVG}rect") if item.get("stroke-dasharray")]
     assert [item.get("stroke") for item in dashed] == [LIGHT.status("removed").line]
+    ways = [item for item in page.root.iter(f"{SVG}path") if item.get("stroke-dasharray")]
+    assert len(ways) == 2, "to what was removed and from it"
 
 
 def test_volumes_are_coloured_by_what_changed() -> None:

@@ -185,7 +185,8 @@ NAMES: Final = {"δ": r"\delta"}
 # LaTeX ---------------------------------------------------------------------------
 
 SIGNS: Final = {
-    "σ$^2$": r"$\sigma^2$", "μ": r"$\mu$", "γ": r"$\gamma$", "β": r"$\beta$", "δ": r"$\delta$", "η": r"$\eta$",
+    "σ$^2$": r"$\sigma^2$", "μ": r"$\mu$", "γ": r"$\gamma$", "β": r"$\beta$", "δ": r"$\delta$",
+    "η": r"$\eta$",
     "ε": r"$\varepsilon$", "−": "$-$", "·": r"$\cdot$", "×": r"$\times$", "∂": r"$\partial$",
     **{sign: f"$_{n}$" for n, sign in enumerate("₀₁₂₃₄₅₆₇₈₉")},
 }  # fmt: skip

@@ -80,10 +80,8 @@ def picture(
     """
     if look.style == "volumes":
         return _volumes(network, format, look, tuple(diagnostics), name)
-    plan, theme = (
-        plan_with_faults(name, network, diagnostics, look.choices, _compared(look, network)),
-        THEMES[look.theme],
-    )
+    theme = THEMES[look.theme]
+    plan = plan_with_faults(name, network, diagnostics, look.choices, _compared(look, network))
     if format in ("dot", "mmd"):
         text = {"dot": write, "mmd": mermaid.write}[format](plan, direction=look.direction, theme=theme)
         return text.encode(errors="replace")
@@ -106,7 +104,7 @@ def _saved(svg: str, format: str, look: Look) -> bytes:
 
 
 def check_size(count: int, things: str) -> None:
-    """Refuses a picture that nobody could look at ."""
+    """Refuses a picture that nobody could look at."""
     if count > MOST:
         raise LayerError(
             "picture-too-large",

@@ -70,9 +70,13 @@ class _GraphPicture:
                     x, y, w, h, rx=RADIUS + 3, fill=self.theme.frame_fill, stroke=self.theme.frame,
                     stroke_width=1,
                 )  # fmt: skip
+        gone = {card.key for card in self.plan.cards if card.kind == "removed"}
         for arrow in self.drawing.arrows:
             with self.writer.group("edge", name=f"{arrow.tail} {arrow.head}"):
-                self.writer.path(rounded(arrow.points), fill="none", stroke=self.theme.edge, stroke_width=1.2)
+                self.writer.path(
+                    rounded(arrow.points), fill="none", stroke=self.theme.edge, stroke_width=1.2,
+                    stroke_dasharray="4 3" if gone & {arrow.tail, arrow.head} else None,
+                )  # fmt: skip
                 self.writer.arrow(arrow.tip, arrow.toward, 7.5, self.theme.edge)
         for cluster in frames:
             x, y = self.drawing.titles[cluster.key]
