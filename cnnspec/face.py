@@ -46,7 +46,7 @@ def draw(
     if path is not None:
         form = Path(path).suffix.lower().removeprefix(".")
         if form not in FORMATS:
-            raise ValueError(f'"{path}" must end in one of {", ".join(f".{known}" for known in FORMATS)}')
+            raise ValueError(f'"{path}" must end in {" or ".join(f".{known}" for known in FORMATS)}')
         write_atomically(Path(path), picture(network, form, chosen))
     return render(network, chosen)
 
