@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ def filled(network: Network, seed: int = 0, dtype: str = "float64") -> NumpyEngi
             values[...] = random.uniform(0.8, 1.2, values.shape)
         elif values.ndim == 1:
             values[...] += random.standard_normal(values.shape) * 0.1
+        values[...] = values.astype("float32")
     return engine
 
 
@@ -56,15 +59,37 @@ def in_pytorch(text: str, engine: NumpyEngine, images: Any, path: Path) -> list[
     return [np.moveaxis(output.numpy(), 1, -1) for output in outputs]
 
 
+@contextmanager
+def in_keras_as(dtype: str) -> Iterator[None]:
+    """Keras with numbers of this kind: in float32 two nearly equal values of a pool may change places.
+
+    Its table that turns float64 into float32 wherever two kinds meet, as in a norm, is set aside.
+    """
+    import keras
+    from keras.src.backend.common import dtypes
+
+    narrowed = dtypes.BIT64_TO_BIT32_DTYPE
+    usual = keras.config.floatx(), keras.config.dtype_policy(), narrowed["float64"]
+    keras.config.set_floatx(dtype)
+    keras.config.set_dtype_policy(dtype)
+    narrowed["float64"] = "float64"
+    try:
+        yield
+    finally:
+        keras.config.set_floatx(usual[0])
+        keras.config.set_dtype_policy(usual[1])
+        narrowed["float64"] = usual[2]
+
+
 def in_keras(text: str, engine: NumpyEngine, images: Any, path: Path) -> list[Array]:
     """What the Keras code computes."""
     space = space_of(text)
-    model = space["make_model"]()
-    save({name: values.astype("float32") for name, values in engine.weights.items()}, path)
-    space["load_weights"](model, path)
-    assert model.count_params() == sum(values.size for values in engine.weights.values())
-    many = isinstance(images, dict)
-    found = model([each.astype("float32") for each in images.values()] if many else images.astype("float32"))
+    with in_keras_as(str(engine.dtype)):
+        model = space["make_model"]()
+        save({name: values.astype("float32") for name, values in engine.weights.items()}, path)
+        space["load_weights"](model, path)
+        assert model.count_params() == sum(values.size for values in engine.weights.values())
+        found = model(list(images.values()) if isinstance(images, dict) else images)
     outputs = found if isinstance(found, list | tuple) else (found,)
     return [np.asarray(output.detach().numpy()) for output in outputs]
 

@@ -142,7 +142,7 @@ def example(name: str) -> Network:
     return Document.from_bytes(text.encode(), name, example_path(name).parent).whole_network
 
 
-def agree(network: Network, target: str, tmp_path: Path, tolerance: float) -> None:
+def agree(network: Network, target: str, tmp_path: Path) -> None:
     import numpy as np
 
     from exchange.code_runs import filled, in_keras, in_pytorch, off, outputs_of
@@ -154,7 +154,7 @@ def agree(network: Network, target: str, tmp_path: Path, tolerance: float) -> No
         images = {node.name: random.standard_normal((2, *node.output)) for node in network.inputs}
     run_in = in_pytorch if target == "pytorch" else in_keras
     found = run_in(CODES[target](network), engine, images, tmp_path / "w.safetensors")
-    assert off(found, outputs_of(engine, images)) < tolerance
+    assert off(found, outputs_of(engine, images)) < 1e-9
 
 
 CI = [name for name in example_names() if SMALL.get(name) != ""]
@@ -167,7 +167,7 @@ LARGE = [name for name in example_names() if name in SMALL]
 def test_an_example_computes_the_same(name: str, target: str, tmp_path: Path) -> None:
     pytest.importorskip("torch" if target == "pytorch" else "keras")
     network = example(name) if name in SMALL else cnnspec.load(name)
-    agree(network, target, tmp_path, 1e-9 if target == "pytorch" else 1e-4)
+    agree(network, target, tmp_path)
 
 
 @pytest.mark.torch
@@ -176,7 +176,7 @@ def test_an_example_computes_the_same(name: str, target: str, tmp_path: Path) ->
 @pytest.mark.parametrize("name", LARGE)
 def test_a_large_example_computes_the_same(name: str, target: str, tmp_path: Path) -> None:
     pytest.importorskip("torch" if target == "pytorch" else "keras")
-    agree(cnnspec.load(name), target, tmp_path, 1e-9 if target == "pytorch" else 1e-4)
+    agree(cnnspec.load(name), target, tmp_path)
 
 
 TOWER = "block tower { conv 4 3x3 -> batchnorm -> relu; flatten -> dense 3 }; "
@@ -199,7 +199,7 @@ SHARED = {
 def test_shared_weights_compute_and_read_the_same(what: str, target: str, tmp_path: Path) -> None:
     pytest.importorskip("torch" if target == "pytorch" else "keras")
     network = cnnspec.parse(SHARED[what])
-    agree(network, target, tmp_path, 1e-9 if target == "pytorch" else 1e-5)
+    agree(network, target, tmp_path)
     again = read_source(Source("m.py", CODES[target](network)), Selection.of("m.py")).network
     assert [node.name for node in again.inputs] == [node.name for node in network.inputs]
     for figure in ("params", "multiplies"):
@@ -227,7 +227,7 @@ TIED = {
 def test_tied_weights_compute_and_read_the_same(what: str, target: str, tmp_path: Path) -> None:
     pytest.importorskip("torch" if target == "pytorch" else "keras")
     network = cnnspec.parse(TIED[what])
-    agree(network, target, tmp_path, 1e-9 if target == "pytorch" else 1e-5)
+    agree(network, target, tmp_path)
     again = read_source(Source("m.py", CODES[target](network)), Selection.of("m.py")).network
     ours, theirs = cnnspec.analyze(network).totals, cnnspec.analyze(again).totals
     for figure in ("params", "trainable", "multiplies"):
@@ -292,4 +292,4 @@ def test_a_layer_computes_the_same_or_is_refused(case: object, target: str, tmp_
     pytest.importorskip("torch" if target == "pytorch" else "keras")
     network = network_of(case)  # type: ignore[arg-type]
     if written(network, target) is not None:
-        agree(network, target, tmp_path, 1e-9 if target == "pytorch" else 1e-5)
+        agree(network, target, tmp_path)

@@ -209,7 +209,7 @@ class TableConv2D(layers.Layer):
     def call(self, x):
         flat = ops.transpose(ops.reshape(self.weight, (len(self.spread), -1)))
         kernel = ops.reshape(ops.matmul(flat, self.spread), self.shape)
-        y = ops.conv(x, kernel, **self.options)
+        y = ops.conv(x, ops.cast(kernel, self.compute_dtype), **self.options)
         return y if self.bias is None else y + self.bias
 ''',
 }
