@@ -35,7 +35,7 @@ def from_torch(module: Any, example: Any) -> Model:
         example = torch.as_tensor(np.asarray(example, "float32"))
     found = read(module, example)
     with in_use(module), torch.no_grad():
-        outputs = torch.utils._pytree.tree_leaves(module(example))
+        outputs = torch.utils._pytree.tree_leaves(module(example.clone()))
     wanted = [np.moveaxis(one.detach().cpu().numpy(), 1, -1) for one in outputs if hasattr(one, "detach")]
     return _checked(found, np.moveaxis(example.detach().cpu().numpy(), 1, -1), wanted)
 

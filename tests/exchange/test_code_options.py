@@ -126,7 +126,7 @@ def test_no_option_of_a_pytorch_module_is_dropped(kind: str) -> None:
     assert dropped(
         lambda given: f"net = nn.Sequential(nn.{kind}({given}))", kind, base_of(TORCH, kind), parameters,
         ours,
-        torch_modules.UNTOLD | ({"momentum"} if "Instance" in kind else set()), shape_of(kind),
+        torch_modules.UNTOLD | {"inplace"} | ({"momentum"} if "Instance" in kind else set()), shape_of(kind),
     ) == []  # fmt: skip
 
 

@@ -6,6 +6,7 @@ import ast
 import math
 import re
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Final
 
 from cnnspec.exchange.code_in.flow import NotFollowed
@@ -56,7 +57,12 @@ METHODS: Final[Mapping[str, Callable[..., Any]]] = {
     "setdefault": lambda reader, value, key, one=None: value.setdefault(key, one),
     "split": lambda reader, value, *by: value.split(*by), "strip": lambda reader, value: value.strip(),
     "endswith": lambda reader, value, one: value.endswith(one),
-    "reverse": lambda reader, value: value.reverse(),
+    "reverse": lambda reader, value: value.reverse(), "clear": lambda reader, value: value.clear(),
+    "remove": lambda reader, value, one: value.remove(one), "add": lambda reader, value, one: value.add(one),
+    "sort": lambda reader, value, reverse=False: value.sort(reverse=bool(reverse)),
+    **{name: partial(lambda name, reader, value, *given: getattr(value, name)(*given), name) for name in (
+        "isdigit", "title", "capitalize", "rstrip", "lstrip", "partition", "rpartition", "removeprefix",
+        "removesuffix", "union", "issubset", "intersection", "difference")},
     "count": lambda reader, value, one: value.count(one),
     "replace": lambda reader, *texts: _replaced(reader, *texts),
 }  # fmt: skip
@@ -114,9 +120,25 @@ def _member(reader: Reader, node: Any, value: Any, name: str, *default: Any) -> 
     return reader.attribute(value, name, node)
 
 
-def _set_member(reader: Reader, node: Any, value: Any, name: str, new: Any) -> None:
+def _has(reader: Reader, node: Any, value: Any, name: str) -> Any:
+    if isinstance(value, UnknownValue):
+        return value
     if isinstance(value, Instance):
-        value.members[name] = new
+        return name in value.members or value.kind.find(name) is not None
+    return reader.library.attribute(value, name) is not NotImplemented
+
+
+def _set_member(reader: Reader, node: Any, value: Any, name: str, new: Any) -> None:
+    reader.set_member(value, name, new, node)
+
+
+def _refused(name: str) -> Callable[..., Any]:
+    """A function that may change anything."""
+
+    def refuse(reader: Reader, node: Any, *values: Any, **options: Any) -> Any:
+        raise reader.fault(node, f"{name} is not followed")
+
+    return refuse
 
 
 def _over(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -177,7 +199,7 @@ def worked_out(target: External, arguments: list[Any]) -> Any:
     return MATHS[target.last](*arguments)
 
 
-LOOKING: Final = ("index", "copy", "update", "split", "count", "reverse", "strip")
+LOOKING: Final = ("sort", "remove", "index", "copy", "update", "split", "count", "reverse", "strip")
 """Methods that go through their value, or that compare what it holds."""
 
 
@@ -200,7 +222,9 @@ BUILTINS: Final[dict[str, Any]] = {
     "sorted": _over(sorted), "isinstance": _is, "getattr": _member, "setattr": _set_member,
     "map": lambda reader, node, function, value: [
         reader.call(function, [one], {}, node) for one in reader.items(value, node)],
-    "hasattr": lambda reader, node, value, name: isinstance(value, Instance) and name in value.members,
+    "hasattr": _has,
+    **{name: _refused(name) for name in ("delattr", "eval", "exec", "globals", "locals", "vars")},
+    "set": lambda reader, node, value=(): set(reader.items(value, node)),
     "print": lambda reader, node, *values, **options: None,
     "object": lambda reader, node: UnknownValue(), "all": _over(all), "any": _over(any),
 }  # fmt: skip

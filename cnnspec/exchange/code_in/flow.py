@@ -188,16 +188,71 @@ class Trace:
         return legal_name(f"{prefix}{word}{number}", self.taken)
 
 
+@dataclass(eq=False)
+class TensorStorage:
+    """Where the values of tensors lie: the layer they come from, and the memory that this is a part of.
+
+    Work in place puts another layer there, which all names and views of the same memory then show. What
+    overlaps it, or perhaps does, is spoilt by it: who reads it is told the line that wrote it over.
+    """
+
+    node: str
+    whole: TensorStorage | None = None
+    part: tuple[Any, ...] | None = None
+    """The axis of the whole, and the places of it from where to where, that this is; unknown without."""
+    parts: list[TensorStorage] = field(default_factory=list)
+    fault: NotFollowed | None = None
+
+    def __post_init__(self) -> None:
+        if self.whole is not None:
+            self.whole.parts.append(self)
+
+    def read(self) -> str:
+        if self.fault is not None:
+            raise self.fault
+        return self.node
+
+    def write(self, node: str | None, here: Span | None, message: str = "") -> None:
+        """Another layer in this place; none where it is not known, or where this memory cannot say it."""
+        below, above = self, self.whole
+        while above is not None:
+            above.spoil(here, below, message)
+            below, above = above, above.whole
+        for one in self.parts:
+            one.spoil(here, None, message)
+        if node is None:
+            self.spoil(here, None, message)
+        else:
+            self.node = node
+
+    def spoil(self, here: Span | None, but: TensorStorage | None, message: str) -> None:
+        """This and all parts, except ``but`` and what lies beside it."""
+        self.fault = NotFollowed(message or CHANGED, "copy it before with clone(), or do this out of place")
+        self.fault.span = here
+        for one in self.parts:
+            if one is not but and not (but and one._is_beside(but)):
+                one.spoil(here, None, message)
+
+    def _is_beside(self, other: TensorStorage) -> bool:
+        if self.part is None or other.part is None or self.whole is not other.whole:
+            return False
+        (axis, start, stop), (other_axis, first, last) = self.part, other.part
+        return bool(axis == other_axis and (stop <= first or last <= start))
+
+
+CHANGED: Final = "this changes a tensor in place whose values are read later by another name or view"
+
+
 @dataclass(frozen=True)
 class Tensor:
-    """A tensor in PyTorch's order of axes, a view of ``node``'s output.
+    """A tensor in PyTorch's order of axes, a view of the output of the layer that its memory holds.
 
     ``atoms`` are the factors of N x C x spatial in order, none of them 1; ``view`` has for each axis the
     atoms that it is made of.
     """
 
     trace: Trace
-    node: str
+    storage: TensorStorage
     atoms: Sizes
     view: tuple[tuple[int, ...], ...]
     hint: str = ""
@@ -208,10 +263,19 @@ class Tensor:
     @classmethod
     def of(cls, trace: Trace, node: str) -> Tensor:
         *spatial, channels = trace.shapes[node]
-        sizes = (trace.batch, channels, *spatial)
+        return cls.shaped(trace, node, (trace.batch, channels, *spatial))
+
+    @classmethod
+    def shaped(cls, trace: Trace, node: str, sizes: Sizes) -> Tensor:
         atoms = tuple(size for size in sizes if size != 1)
         places = iter(range(len(atoms)))
-        return cls(trace, node, atoms, tuple((next(places),) if size != 1 else () for size in sizes))
+        view = tuple((next(places),) if size != 1 else () for size in sizes)
+        return cls(trace, TensorStorage(node), atoms, view)
+
+    @property
+    def node(self) -> str:
+        """The layer whose output this is now; raises NotFollowed where what was done in place hides it."""
+        return self.storage.read()
 
     @property
     def sizes(self) -> Sizes:
@@ -353,4 +417,21 @@ class Tensor:
 
     def kept(self, node: str) -> Tensor:
         """The same view of a layer with the same shape."""
-        return replace(self, node=node)
+        return replace(self, storage=TensorStorage(node))
+
+    def fresh(self) -> Tensor:
+        """A copy: what is done in place to the one changes the other no more."""
+        return self.kept(self.node)
+
+    def part_of(self, whole: Tensor, *part: int) -> Tensor:
+        """This in memory that is part of another's, an axis of it from here to there; or that perhaps is."""
+        where = ((whole.atoms, whole.view, part[0]), *part[1:]) if part else None
+        return replace(self, storage=TensorStorage(self.node, whole.storage, where))
+
+    def written(self, new: Tensor) -> Tensor:
+        """This tensor after ``new`` was put in its place; its other names and views then are so too."""
+        if self.wide or new.sizes != self.sizes:
+            raise NotFollowed("PyTorch refuses to change a tensor in place into one of another shape")
+        same = (self.atoms, self.view) == (new.atoms, new.view)
+        self.storage.write(new.node if same else None, self.trace.here)
+        return self if same else new

@@ -11,6 +11,7 @@ from cnnspec.diagnostics import SpecError
 from cnnspec.exchange.code_in import torch_functions as functions
 from cnnspec.exchange.code_in.flow import FAULTS, ModelArray, NotFollowed, Tensor, Trace
 from cnnspec.exchange.code_in.result import Read, finished
+from cnnspec.exchange.code_in.values import UnknownValue
 from cnnspec.exchange.trade import require
 
 WHOLE: Final = ("MultiheadAttention", "LocalResponseNorm")
@@ -34,7 +35,9 @@ def _resized(mode: str, has_corners: bool) -> Callable[..., Tensor]:
 
 
 def _unpool(x: Any, indices: Any, size: Any, *_: Any) -> Tensor:
-    pool: Any = functions.tensor(x).trace.made[functions.tensor(indices).node].layer
+    if not isinstance(indices, functions.Places):
+        raise NotFollowed("unpooling by other places than those of a pool has no counterpart here")
+    pool: Any = functions.tensor(x).trace.made[indices.pool.node].layer
     return functions.max_unpool(x, indices, pool.kernel, pool.stride, pool.padding, size)
 
 
@@ -54,10 +57,10 @@ ATEN: Final[dict[str, Callable[..., Any]]] = {
     **{f"upsample_nearest{n}d": _resized("nearest", False) for n in (1, 2, 3)},
     "upsample_linear1d": _resized("linear", True), "upsample_bilinear2d": _resized("bilinear", True),
     "upsample_trilinear3d": _resized("trilinear", True), "upsample_bicubic2d": _resized("bicubic", True),
-    "max_pool2d_with_indices": lambda x, *rest: (functions.max_pool(2)(x, *rest),) * 2,
+    "max_pool2d_with_indices": lambda x, *rest: functions.max_pool(2)(x, *rest, return_indices=True),
     **{f"max_unpool{n}d": _unpool for n in (2, 3)}, "slice": _slice, "split_with_sizes": functions.split,
     "constant_pad_nd": lambda x, pad, value=0: functions.pad(x, pad, "constant", value),
-    "alias": functions.unchanged, "lift_fresh_copy": functions.unchanged,
+    "alias": functions.unchanged, "lift_fresh_copy": functions.clone,
 }  # fmt: skip
 """What the operations of exported graphs do, by their names without ``aten``."""
 
@@ -115,7 +118,7 @@ class _Graph:
                 elif node.op == "call_function":
                     self.values[node.name] = self._call(node)
                 elif node.op == "output":
-                    results = [value for value in self._values(node.args[0]) if isinstance(value, Tensor)]
+                    results = self._results(self._values(node.args[0]))
             except NotFollowed as fault:
                 where = self._path(node)[0] or "the module itself"
                 fault.notes = (*fault.notes, f"in {where}, at {node.name}")
@@ -123,10 +126,18 @@ class _Graph:
         arrays = {key: value.detach().cpu().numpy() for key, value in state.items()}
         return finished(type(self.module).__name__, self.trace, {"input": self.shape}, results, arrays)
 
+    def _results(self, values: Any) -> list[Tensor]:
+        found = [value for value in values if value is not None]
+        if not all(isinstance(value, Tensor) for value in found):
+            raise NotFollowed("the module gives something else than tensors that come from its input")
+        return found
+
     def _input(self, name: str, state: Mapping[str, Any]) -> Any:
         if name in self.keys:
             key = self.keys[name]
             return ModelArray(key, tuple(state[key].shape)) if key in state else None
+        if name not in self.program.graph_signature.user_inputs:
+            return UnknownValue("a tensor that is made in the code, and is no parameter")
         return Tensor.of(self.trace, "input")
 
     def _path(self, node: Any) -> tuple[str, str]:
@@ -154,14 +165,15 @@ class _Graph:
         if kind in WHOLE:
             return self._module(path, kind, arguments)
         name = str(getattr(node.target, "_schema", node.target)).partition("(")[0]
-        name = name.partition("::")[2].partition(".")[0].rstrip("_") or name
+        asked = name.partition("::")[2].partition(".")[0] or name
+        name = asked.rstrip("_")
         if name not in ATEN:
             raise NotFollowed(f"the language cannot say {name}")
         is_leaf = "torch.nn" in kind
         self.trace.prefer = path if is_leaf else ""
         self.trace.scope = [(path.rpartition(".")[0] if is_leaf else path, None)]
         try:
-            found = ATEN[name](*arguments, **options)
+            found = functions.settled(asked, arguments[0], ATEN[name](*arguments, **options))
         except FAULTS as error:
             raise NotFollowed(f"{name} with these arguments is not read ({error})") from error
         finally:

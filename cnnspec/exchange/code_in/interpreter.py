@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 import operator
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from time import thread_time
 from typing import Any, Final
@@ -36,6 +36,12 @@ SECONDS: Final = 1.5
 """Of the processor, so that a busy machine reads the same code."""
 A_STEP: Final = 64
 """Values, letters, or bytes of a number that Python makes or goes through as one step."""
+NEUTRAL: Final = frozenset((
+    "no_grad", "inference_mode", "enable_grad", "set_grad_enabled", "record_function", "profile", "device",
+    "name_scope", "scope", "compile", "override", "final", "dataclass", "typechecked", "jaxtyped",
+    "abstractmethod", "deprecated", "total_ordering", "function", "add_end_docstrings", "beartype",
+))  # fmt: skip
+"""Decorators and contexts that change no number of a model, by their last name."""
 DEEPEST: Final = 60
 """Calls within calls."""
 
@@ -59,6 +65,10 @@ BINARY: Final[dict[type, Callable[[Any, Any], Any]]] = {
     ast.LShift: operator.lshift, ast.RShift: operator.rshift, ast.BitAnd: operator.and_,
     ast.BitOr: operator.or_, ast.BitXor: operator.xor,
 }  # fmt: skip
+IN_PLACE: Final[dict[type, Callable[[Any, Any], Any]]] = {
+    ast.Add: operator.iadd, ast.BitOr: operator.ior, ast.Sub: operator.isub, ast.BitAnd: operator.iand,
+}  # fmt: skip
+"""What Python does to a list, dictionary or set itself, so that its other names see it."""
 COMPARE: Final[dict[type, Callable[[Any, Any], Any]]] = {
     ast.Eq: operator.eq, ast.NotEq: operator.ne, ast.Lt: operator.lt, ast.LtE: operator.le,
     ast.Gt: operator.gt, ast.GtE: operator.ge, ast.Is: operator.is_, ast.IsNot: operator.is_not,
@@ -139,7 +149,7 @@ class Interpreter:
         method = getattr(self, f"_run_{type(node).__name__.lower()}", None)
         if method is not None:
             method(node, names)
-        elif not isinstance(node, ast.Pass | ast.Assert | ast.Global | ast.Nonlocal):
+        elif not isinstance(node, ast.Pass | ast.Assert):
             raise self.fault(node, f"{type(node).__name__.lower()} is not followed")
 
     def _run_expr(self, node: ast.Expr, names: NameScope) -> None:
@@ -156,7 +166,12 @@ class Interpreter:
 
     def _run_augassign(self, node: ast.AugAssign, names: NameScope) -> None:
         load: Any = ast.copy_location(_loaded(node.target), node)
-        value = self.binary(type(node.op), self.value(load, names), self.value(node.value, names), node)
+        sign, left, right = type(node.op), self.value(load, names), self.value(node.value, names)
+        if isinstance(left, list | dict | set) and sign in IN_PLACE:
+            value = self._checked(node, lambda: IN_PLACE[sign](left, right), left, right)
+        else:
+            value = self._asked(node, lambda: self.library.in_place(sign, left, right))
+            value = self.binary(sign, left, right, node) if value is NotImplemented else value
         self.assign(node.target, value, names)
 
     def _run_return(self, node: ast.Return, names: NameScope) -> None:
@@ -195,16 +210,20 @@ class Interpreter:
             if isinstance(test, UnknownValue):
                 raise self.fault(node.test, "how often this is repeated is not in the code")
             if not self.truth(test):
-                return
+                break
             try:
                 self.block(node.body, names)
             except _Break:
                 return
             except _Continue:
                 continue
+        self.block(node.orelse, names)
 
     def _run_with(self, node: ast.With, names: NameScope) -> None:
         for item in node.items:
+            found = self.value(item.context_expr, names)
+            if isinstance(found, Instance | Function) or (self.depth and not _is_neutral(item.context_expr)):
+                raise self.fault(item.context_expr, "what this does to the statements in it is not followed")
             if item.optional_vars is not None:
                 self.assign(item.optional_vars, UnknownValue(), names)
         self.block(node.body, names)
@@ -213,6 +232,14 @@ class Interpreter:
         self.block(node.body, names)
         self.block(node.orelse, names)
         self.block(node.finalbody, names)
+
+    def _run_global(self, node: ast.Global, names: NameScope) -> None:
+        names.elsewhere.update(dict.fromkeys(node.names, self.names))
+
+    def _run_nonlocal(self, node: ast.Nonlocal, names: NameScope) -> None:
+        for name in node.names:
+            if names.outer is not None and (found := names.outer.where(name)) is not None:
+                names.elsewhere[name] = found
 
     def _run_import(self, node: ast.Import, names: NameScope) -> None:
         for alias in node.names:
@@ -227,11 +254,7 @@ class Interpreter:
         if (own := self.library.defined(node)) is not None:
             names.values[node.name] = own
             return
-        decorators = [ast.unparse(one) for one in node.decorator_list]
-        is_plain = not any("property" in one or "staticmethod" in one for one in decorators)
-        names.values[node.name] = (
-            Function(node, names) if is_plain else UnknownValue("its decorator is not followed")
-        )
+        names.values[node.name] = self._decorated(node, self._function(node, names), names)
 
     def _run_classdef(self, node: ast.ClassDef, names: NameScope) -> None:
         if (own := self.library.defined(node)) is not None:
@@ -243,34 +266,52 @@ class Interpreter:
         made = UserClass(node.name, bases, inner.values, node)
         for member in inner.values.values():
             if isinstance(member, Function):
-                member.outer, member.owner = names, made
-        names.values[node.name] = made
+                member.outer, member.owner = names if member.outer is inner else member.outer, made
+        names.values[node.name] = self._decorated(node, made, names)
+
+    def _decorated(self, node: ast.FunctionDef | ast.ClassDef, made: Any, names: NameScope) -> Any:
+        """What a definition is under its decorators: those of the file are called, known ones do nothing."""
+        for decorator in reversed(node.decorator_list):
+            if _is_neutral(decorator):
+                continue
+            found = self.value(decorator, names)
+            if not isinstance(found, Function):
+                why = f"the decorator {ast.unparse(decorator)[:40]} of {node.name} is not followed"
+                return UnknownValue(why)
+            made = self.call(found, [made], {}, decorator)
+        return made
 
     def assign(self, target: Any, value: Any, names: NameScope) -> None:
         if isinstance(target, ast.Name):
-            names.values[target.id] = value
+            names.set(target.id, value)
         elif isinstance(target, ast.Tuple | ast.List):
             self._unpack(target, value, names)
         elif isinstance(target, ast.Attribute):
-            self._set(target, self.value(target.value, names), value)
+            self.set_member(self.value(target.value, names), target.attr, value, target)
         elif isinstance(target, ast.Subscript):
             owner, key = self.value(target.value, names), self.value(target.slice, names)
             if isinstance(owner, dict | list):
                 self._checked(target, lambda: operator.setitem(owner, key, value), key)
-            elif self.library.assign(owner, key, value) is not NotImplemented:
+            elif self._asked(target, lambda: self.library.assign(owner, key, value)) is not NotImplemented:
                 return
             elif not isinstance(owner, UnknownValue | External):
                 raise self.fault(target, "what is put here is not followed")
 
-    def _set(self, target: ast.Attribute, owner: Any, value: Any) -> None:
-        if isinstance(owner, UnknownValue | External | UserClass | Function):
+    def set_member(self, owner: Any, name: str, value: Any, node: Any) -> None:
+        """``owner.name = value``."""
+        if isinstance(owner, UserClass):
+            owner.members[name] = value
             return
-        found = self._asked(target, lambda: self.library.assign(owner, target.attr, value))
+        if isinstance(owner, External) and self.library.computes(owner):
+            raise self.fault(node, f"another {name} is put into a library, which is not followed")
+        if isinstance(owner, UnknownValue | External | Function):
+            return
+        found = self._asked(node, lambda: self.library.assign(owner, name, value))
         if found is not NotImplemented:
             return
         if not isinstance(owner, Instance):
-            raise self.fault(target, f"setting .{target.attr} here is not followed")
-        owner.members[target.attr] = value
+            raise self.fault(node, f"setting .{name} here is not followed")
+        owner.members[name] = value
 
     def _unpack(self, target: Any, value: Any, names: NameScope) -> None:
         wanted = len(target.elts)
@@ -329,7 +370,9 @@ class Interpreter:
         if isinstance(value, UserClass):
             found = value.find(name)
             return found[0] if found else UnknownValue(f"{value.name} has no {name}")
-        if isinstance(value, list | dict | str | tuple) and name in METHODS:
+        if isinstance(value, list | dict | str | tuple | set):
+            if name not in METHODS:
+                raise self.fault(node, f".{name} of a {type(value).__name__} is not followed")
             return _Method(value, name)
         found = self.library.attribute(value, name)
         return UnknownValue(f".{name} is not followed here") if found is NotImplemented else found
@@ -378,7 +421,8 @@ class Interpreter:
         found: dict[Any, Any] = {}
         for key, value in zip(node.keys, node.values, strict=True):
             if key is None:
-                found.update(self.value(value, names))
+                more = self.value(value, names)
+                self._checked(value, partial(found.update, more), more)
             else:
                 self._keep(found, self.value(key, names), self.value(value, names), key)
         return found
@@ -429,6 +473,8 @@ class Interpreter:
             return not self.truth(value)
         if isinstance(value, int | float):
             return UNARY[type(node.op)](value)
+        if not isinstance(node.op, ast.USub):
+            return value if isinstance(node.op, ast.UAdd) else UnknownValue("~ is not followed here")
         found = self._asked(node, lambda: self.library.binary(ast.Mult, value, -1))
         return UnknownValue() if found is NotImplemented else found
 
@@ -446,6 +492,8 @@ class Interpreter:
             right = self.value(one, names)
             if isinstance(left, UnknownValue) or isinstance(right, UnknownValue):
                 return UnknownValue()
+            if isinstance(sign, ast.Eq | ast.NotEq) and self.library.has_values(left, right):
+                return UnknownValue("values of a tensor are not worked out")
             if isinstance(right, range) and not isinstance(left, int):
                 return UnknownValue()
             if not self._checked(node, partial(COMPARE[type(sign)], left, right), left, right):
@@ -460,29 +508,48 @@ class Interpreter:
         return self.value(node.body if self.truth(test) else node.orelse, names)
 
     def _joinedstr(self, node: ast.JoinedStr, names: NameScope) -> Any:
-        parts = []
-        for one in node.values:
-            value = (
-                self.value(one.value, names)
-                if isinstance(one, ast.FormattedValue)
-                else self.value(one, names)
-            )
-            if not isinstance(value, str | int | float):
-                return UnknownValue()
-            parts.append(str(value) if not isinstance(value, int) or value.bit_length() < 9999 else "")
+        parts = [self.value(one, names) for one in node.values]
+        if any(isinstance(part, UnknownValue) for part in parts):
+            return UnknownValue()
         text = "".join(parts)[:LONGEST]
         self.weigh(text)
         return text
 
+    def _formattedvalue(self, node: ast.FormattedValue, names: NameScope) -> Any:
+        value = self.value(node.value, names)
+        form = "" if node.format_spec is None else self.value(node.format_spec, names)
+        if not isinstance(value, str | int | float) or not isinstance(form, str) or len(form) > 6:
+            return UnknownValue()
+        if isinstance(value, int) and value.bit_length() > 9999:
+            return ""
+        return self._checked(
+            node, lambda: format(repr(value) if node.conversion == ord("r") else value, form)
+        )
+
     def _lambda(self, node: ast.Lambda, names: NameScope) -> Any:
-        return Function(node, names)
+        return self._function(node, names)
+
+    def _function(self, node: Any, names: NameScope) -> Function:
+        """A function, whose defaults are worked out where it is defined, as Python does."""
+        taken = node.args
+        wanted = [one.arg for one in (*taken.posonlyargs, *taken.args)]
+        given = [*zip(reversed(wanted), reversed(taken.defaults), strict=False)]
+        given += [
+            (one.arg, value) for one, value in zip(taken.kwonlyargs, taken.kw_defaults, strict=True) if value
+        ]
+        return Function(node, names, defaults={name: self.value(value, names) for name, value in given})
 
     def _listcomp(self, node: Any, names: NameScope) -> Any:
         inner = NameScope({}, names)
         return [self.value(node.elt, inner) for _ in self._turns(node.generators, inner)]
 
     _generatorexp = _listcomp
-    _setcomp = _listcomp
+
+    def _setcomp(self, node: ast.SetComp, names: NameScope) -> Any:
+        return self._checked(node, partial(set, self._listcomp(node, names)))
+
+    def _set(self, node: ast.Set, names: NameScope) -> Any:
+        return self._checked(node, partial(set, self._elements(node.elts, names)))
 
     def _dictcomp(self, node: ast.DictComp, names: NameScope) -> Any:
         inner = NameScope({}, names)
@@ -529,6 +596,8 @@ class Interpreter:
                 options[keyword.arg] = value
             elif isinstance(value, dict):
                 options.update(value)
+            else:
+                raise self.fault(keyword, "the options that are given here are not in the code")
         self.place(node)
         return self.call(target, arguments, options, node)
 
@@ -539,6 +608,14 @@ class Interpreter:
             return UnknownValue("super() outside a class")
 
     def call(self, target: Any, arguments: list[Any], options: dict[str, Any], node: Any) -> Any:
+        found = self._answer(target, arguments, options, node)
+        if isinstance(found, UnknownValue) and not isinstance(target, Function | UserClass):
+            name = ast.unparse(node.func)[:60] if isinstance(node, ast.Call) else "what is called here"
+            given = [*arguments, *options.values()]
+            self._asked(node, lambda: self.library.passed(name, target, given))
+        return found
+
+    def _answer(self, target: Any, arguments: list[Any], options: dict[str, Any], node: Any) -> Any:
         if isinstance(target, UnknownValue):
             return target
         if isinstance(target, Function):
@@ -571,7 +648,23 @@ class Interpreter:
             self.enter(_bound(found[0], made), arguments, options, node)
         elif (begin := self.library.attribute(made, "super.__init__")) is not NotImplemented:
             self.call(begin, arguments, options, node)
+        elif kind.has_fields:
+            made.members.update(self._fields(kind, arguments, options, node))
+        elif arguments or options:
+            raise self.fault(node, f"what {kind.name} does with these arguments is not followed")
         return made
+
+    def _fields(
+        self, kind: UserClass, arguments: list[Any], options: dict[str, Any], node: Any
+    ) -> dict[str, Any]:
+        """The fields of a data class by name: given, or as the class says."""
+        names = list(kind.fields())
+        found = {**dict(zip(names, arguments, strict=False)), **options}
+        if len(arguments) > len(names) or found.keys() - {*names}:
+            raise self.fault(node, f"{kind.name} has no field for what it is given here")
+        if missing := [name for name in names if name not in found and not kind.find(name)]:
+            raise self.fault(node, f"{kind.name} is not given {missing[0]}")
+        return found
 
     def enter(self, function: Function, arguments: list[Any], options: dict[str, Any], node: Any) -> Any:
         """The body of a function of the file, with what it is given."""
@@ -602,11 +695,7 @@ class Interpreter:
         wanted = [one.arg for one in (*taken.posonlyargs, *taken.args)]
         keys = [one.arg for one in taken.kwonlyargs]
         title = getattr(function.node, "name", "the function")
-        for name, default in zip(reversed(wanted), reversed(taken.defaults), strict=False):
-            names.values[name] = self.value(default, function.outer)
-        for name, default in zip(keys, taken.kw_defaults, strict=True):
-            if default is not None:
-                names.values[name] = self.value(default, function.outer)
+        names.values.update(function.defaults)
         names.values.update(zip(wanted, arguments, strict=False))
         rest = arguments[len(wanted) :]
         if taken.vararg:
@@ -695,8 +784,14 @@ class _Method:
 
 def _bound(member: Any, instance: Instance) -> Any:
     if isinstance(member, Function):
-        return Function(member.node, member.outer, instance, member.owner)
+        return replace(member, bound=instance)
     return member
+
+
+def _is_neutral(node: ast.expr) -> bool:
+    """Whether a decorator or a context changes no number: ``torch.no_grad()``, ``register_model``."""
+    name = ast.unparse(node.func if isinstance(node, ast.Call) else node)
+    return name.rpartition(".")[2] in NEUTRAL or "regist" in name or name.startswith("torch.jit.")
 
 
 def _loaded(target: Any) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from cnnspec.exchange.code_in.flow import FAULTS, NotFollowed, Trace
@@ -24,7 +24,7 @@ from cnnspec.exchange.code_in.keras_layers import (
 from cnnspec.exchange.code_in.own_helpers import Own, only_loads
 from cnnspec.exchange.code_in.result import Read, finished_nodes
 from cnnspec.exchange.code_in.signature import bound
-from cnnspec.exchange.code_in.values import External, Function, Instance, Library, UnknownValue, UserClass
+from cnnspec.exchange.code_in.values import External, Instance, Library, UnknownValue, UserClass
 from cnnspec.layers.base import Shape
 from cnnspec.network.write import legal_name
 from cnnspec.text import Span
@@ -385,7 +385,7 @@ class KerasLibrary(Library):
         method = instance.kind.find("call")
         if method is None:
             raise NotFollowed(f"{instance.kind.name} has no call")
-        function = Function(method[0].node, method[0].outer, instance, method[0].owner)
+        function = replace(method[0], bound=instance)
         taken = {one.arg for one in (*function.node.args.args, *function.node.args.kwonlyargs)}
         own = {name: one for name, one in options.items() if name in taken or name not in UNSEEN}
         return self.reader.enter(function, arguments, own, self.node)

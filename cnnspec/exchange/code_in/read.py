@@ -326,14 +326,11 @@ class _Reading:
         self.library.torch.trace = trace
         try:
             found = self.library.torch.run(model, [Tensor.of(trace, one) for one in given], {})
+            results = _results(name, found)
         except NotFollowed as fault:
             if fault.span is None:
-                fault.span = trace.here
+                fault.span = trace.here or self.reader.span(self.library.node)
             raise
-        results = list(found) if isinstance(found, list | tuple) else [found]
-        if isinstance(found, UnknownValue) or not all(isinstance(one, Tensor) for one in results):
-            why = found.why if isinstance(found, UnknownValue) else "it gives something else than tensors"
-            raise NotFollowed(f"what {name} gives cannot be followed: {why}")
         return finished(name, trace, given, results, {})
 
     def _guessed(self, name: str, model: Any) -> Read:
@@ -378,6 +375,14 @@ class _Reading:
         )  # fmt: skip
 
 
+def _results(name: str, found: Any) -> list[Tensor]:
+    results = list(found) if isinstance(found, list | tuple) else [found]
+    if isinstance(found, UnknownValue) or not all(isinstance(one, Tensor) for one in results):
+        why = found.why if isinstance(found, UnknownValue) else "it gives something else than tensors"
+        raise NotFollowed(f"what {name} gives cannot be followed: {why}")
+    return results
+
+
 def _leaves(model: Any) -> Iterator[Any]:
     if isinstance(model, TorchModule) and not model.children:
         yield model
@@ -392,6 +397,10 @@ def _with_guess(found: Read, shape: Shape, path: Path) -> Read:
         f"say another behind the file: {path}@HEIGHTxWIDTHxCHANNELS",
     )
     return Read(found.text, found.network, found.weights, (note, *found.notes), found.nodes)
+
+
+SETTINGS: Final = ("backends", "cuda", "set_", "config", "random", "multiprocessing", "utils", "_dynamo")
+"""Parts of libraries that hold how things are run."""
 
 
 class Frameworks(Library):
@@ -436,6 +445,19 @@ class Frameworks(Library):
 
     def binary(self, sign: type, left: Any, right: Any) -> Any:
         return self._first("binary", sign, left, right)
+
+    def in_place(self, sign: type, left: Any, right: Any) -> Any:
+        return self._first("in_place", sign, left, right)
+
+    def computes(self, owner: External) -> bool:
+        first, _, rest = owner.path.partition(".")
+        return first in ("torch", "keras", "tensorflow", "tf_keras") and not rest.startswith(SETTINGS)
+
+    def has_values(self, *values: Any) -> bool:
+        return self.torch.has_values(*values)
+
+    def passed(self, name: str, target: Any, values: list[Any]) -> None:
+        self.torch.passed(name, target, values)
 
     def assign(self, value: Any, name: Any, new: Any) -> Any:
         return self._first("assign", value, name, new)

@@ -23,9 +23,9 @@ def signature(text: str) -> dict[str, Any]:
 
 
 @lru_cache(maxsize=512)
-def only(text: str) -> tuple[str, ...]:
+def only(text: str) -> frozenset[str]:
     """The names whose default alone is read: ``"zeros=False!"``."""
-    return tuple(word.partition("=")[0] for word in text.split() if word.endswith("!"))
+    return frozenset(word.partition("=")[0] for word in text.split() if word.endswith("!"))
 
 
 def bound(

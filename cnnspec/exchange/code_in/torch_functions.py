@@ -7,12 +7,21 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from math import inf, isinf, prod
 from typing import Any, Final, TypeAlias
 
 from cnnspec.exchange.code_in.flow import ModelArray, NotFollowed, Tensor
 from cnnspec.exchange.code_in.signature import bound
+from cnnspec.exchange.code_in.values import UnknownValue
+
+
+@dataclass(frozen=True, eq=False)
+class Places:
+    """Where a max pool found its values, which only its unpool reads."""
+
+    pool: Tensor
+
 
 Pair: TypeAlias = int | Sequence[int]
 FLOAT_EPSILON: Final = 2.0**-23
@@ -281,7 +290,7 @@ def max_pool(rank: int) -> Callable[..., Any]:
              ceil_mode: bool = False, return_indices: bool = False) -> Any:  # fmt: skip
         options = _windows(tensor(x), rank, kernel_size, stride, padding, ceil_mode)
         made = one(x, "maxpool", **options, dilation=_short(_axes(dilation, rank)))
-        return (made, made) if return_indices else made
+        return (made, Places(made.fresh())) if return_indices else made
 
     return pool
 
@@ -299,7 +308,9 @@ def avg_pool(rank: int) -> Callable[..., Tensor]:
 
 def max_unpool(x: Any, indices: Any, kernel_size: Pair, stride: Any = None, padding: Pair = 0,
                output_size: Any = None) -> Tensor:  # fmt: skip
-    x, pool = tensor(x), tensor(indices)
+    if not isinstance(indices, Places):
+        raise NotFollowed("unpooling by other places than those of a pool has no counterpart here")
+    x, pool = tensor(x), indices.pool
     layer: Any = x.trace.made[pool.node].layer
     *sizes, _ = x.trace.shapes[x.trace.inputs[pool.node][0]]
     rank = len(sizes)
@@ -334,7 +345,7 @@ def adaptive(word: str) -> Callable[..., Tensor]:
         if set(sizes) == {1}:
             return one(x, f"global{word}")
         if sizes == x.sizes[2:]:
-            return tensor(x)
+            return tensor(x).fresh()
         return one(x, word, to=sizes)
 
     return pool
@@ -352,18 +363,34 @@ def curve(word: str, arguments: str = "", **fields: str) -> Callable[..., Tensor
 
     def apply(x: Any, *given: Any, **options: Any) -> Tensor:
         found = bound(word, f"{arguments} inplace=False", list(given), options)
-        return elementwise(x, word, **{ours: found[theirs] for ours, theirs in fields.items()})
+        made = elementwise(x, word, **{ours: found[theirs] for ours, theirs in fields.items()})
+        return put(x, made, found["inplace"])
 
     return apply
 
 
-def hardtanh(
-    x: Any, min_val: float = -1.0, max_val: float = 1.0, inplace: Any = None, **aliases: Any
-) -> Tensor:
+def put(x: Any, made: Tensor, inplace: Any) -> Tensor:
+    """What a function gives: something new, or its tensor with that in its place."""
+    if type(inplace) not in (bool, int):
+        raise NotFollowed("whether this works in place is not in the code")
+    return tensor(x).written(made) if inplace else made
+
+
+def settled(name: str, x: Any, found: Any) -> Any:
+    """What a call gives; under a name that ends in ``_``, its first tensor with the result in its place."""
+    if not name.endswith("_"):
+        return found
+    if name[:-1] not in CHANGING:
+        raise NotFollowed(f"{name} changes a tensor itself, which is not followed", "write x = … instead")
+    return tensor(x).written(tensor(found))
+
+
+def hardtanh(x: Any, min_val: float = -1.0, max_val: float = 1.0, inplace: Any = False) -> Tensor:
     if min_val == 0 and max_val > 0:
-        return elementwise(x, "relu", max=None if isinf(max_val) else float(max_val))
+        made = elementwise(x, "relu", max=None if isinf(max_val) else float(max_val))
+        return put(x, made, inplace)
     ends = {name: None if isinf(end) else float(end) for name, end in (("min", min_val), ("max", max_val))}
-    return elementwise(x, "hardtanh", **ends)
+    return put(x, elementwise(x, "hardtanh", **ends), inplace)
 
 
 def clamp(x: Any, min: Any = None, max: Any = None) -> Tensor:
@@ -398,12 +425,15 @@ def log_softmax(x: Any, dim: Any = None, _stacklevel: Any = None, dtype: Any = N
 
 
 def dropout(x: Any, p: float = 0.5, training: Any = True, inplace: Any = False) -> Tensor:
-    return elementwise(x, "dropout", rate=float(p)) if _is_dropped(tensor(x), p, training) else tensor(x)
+    if not _is_dropped(tensor(x), p, training):
+        return tensor(x)
+    return put(x, elementwise(x, "dropout", rate=float(p)).part_of(tensor(x)), inplace)
 
 
 def channels_dropout(x: Any, p: float = 0.5, training: Any = True, inplace: Any = False) -> Tensor:
-    x = tensor(x)
-    return one(x, "dropout", rate=float(p), channels=True) if _is_dropped(x, p, training) else x
+    if not _is_dropped(tensor(x), p, training):
+        return tensor(x)
+    return put(x, one(x, "dropout", rate=float(p), channels=True).part_of(tensor(x)), inplace)
 
 
 def _is_dropped(x: Tensor, p: float, training: Any) -> bool:
@@ -444,7 +474,7 @@ def interpolate(x: Any, size: Any = None, scale_factor: Any = None, mode: str = 
     options: dict[str, Any] = {"mode": how, "align": "corners" if align_corners else "edges"}
     if all(f == int(f) and f >= 1 for f in factors):
         scale = tuple(map(int, factors))
-        return x if set(scale) == {1} else one(x, "upsample", scale=_short(scale), **options)
+        return x.fresh() if set(scale) == {1} else one(x, "upsample", scale=_short(scale), **options)
     if size is None and not recompute_scale_factor:
         return one(x, "upsample", scale=_short(factors), **options)
     return one(x, "upsample", to=wanted, **options)
@@ -456,7 +486,7 @@ def pad(x: Any, pad: Sequence[int], mode: str = "constant", value: Any = None) -
     ends = [(pad[n], pad[n + 1]) for n in range(0, len(pad), 2)]
     if len(ends) > rank:
         if len(ends) == rank + 1 and mode == "constant" and not value and min(ends[-1]) >= 0:
-            padded = _pad_map(x, pad[:-2]) if any(pad[:-2]) else x
+            padded = _pad_map(x, pad[:-2]) if any(pad[:-2]) else x.fresh()
             return one(padded, "pad", channels=ends[-1]) if any(ends[-1]) else tensor(padded)
         raise NotFollowed("padding beyond the spatial axes has no counterpart here")
     sides = [(0, 0)] * (rank - len(ends)) + ends[::-1]
@@ -468,7 +498,7 @@ def pad(x: Any, pad: Sequence[int], mode: str = "constant", value: Any = None) -
     cut, grown = [tuple(max(0, sign * n) for side in sides for n in side) for sign in (-1, 1)]
     if any(cut):
         x = one(x, "crop", amount=_short(cut))
-    return one(x, "pad", amount=_short(grown), mode=how) if any(grown) else x
+    return one(x, "pad", amount=_short(grown), mode=how) if any(grown) else x.fresh()
 
 
 _pad_map: Final = pad
@@ -579,10 +609,10 @@ def channel_max(x: Any, dim: Any = None, keepdim: bool = False) -> Any:
     if isinstance(dim, Tensor):
         return _merged("maximum", tensor(x), dim)
     found = amax(x, dim if dim is not None else (), keepdim)
-    return found, found
+    return found, UnknownValue("the places of a maximum have no counterpart here")
 
 
-def normalize(x: Any, p: float = 2.0, dim: int = 1, eps: float = 1e-12, out: Any = None) -> Tensor:
+def normalize(x: Any, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -> Tensor:
     if p != 2 or tensor(x).axis(dim) != 1:
         raise NotFollowed("only the length of the channels is divided by here")
     return one(x, "l2norm", epsilon=eps)
@@ -590,7 +620,7 @@ def normalize(x: Any, p: float = 2.0, dim: int = 1, eps: float = 1e-12, out: Any
 
 def cat(tensors: Sequence[Any], dim: int = 0, axis: Any = None) -> Tensor:
     if len(tensors) == 1:
-        return tensor(tensors[0])
+        return tensor(tensors[0]).fresh()
     if len(tensors) == 2 and isinstance(tensors[0], ModelArray):
         return _with_token(tensors[0], tensor(tensors[1]), dim if axis is None else axis)
     flows = [tensor(x) for x in tensors]
@@ -629,7 +659,7 @@ def take(x: Tensor, dim: int, place: int) -> Tensor:
     found = _positions_of(x, place, place + 1) if x.axis(dim) == 1 else None
     if found is None:
         raise NotFollowed("a single place of a tensor is taken, which the language cannot say")
-    return found.seen((found.view[0], found.view[2]))
+    return found.seen((found.view[0], found.view[2])).part_of(x, 1, place, place + 1)
 
 
 def cut(x: Tensor, dim: int, start: int, stop: int) -> Tensor:
@@ -640,12 +670,16 @@ def cut(x: Tensor, dim: int, start: int, stop: int) -> Tensor:
         return x
     if stop <= start or dim == 0:
         raise NotFollowed("part of the batch, or nothing, is taken")
+    return _taken(x, dim, start, stop).part_of(x, dim, start, stop)
+
+
+def _taken(x: Tensor, dim: int, start: int, stop: int) -> Tensor:
     if dim == 1 and (found := _positions_of(x, start, stop)) is not None:
         return found
     if dim == 1:
         return one(x, "slice", start=start, stop=stop)
     ends = [(0, 0)] * rank_of(x)
-    ends[dim - 2] = (start, size - stop)
+    ends[dim - 2] = (start, x.sizes[dim] - stop)
     return one(x, "crop", amount=_short(tuple(n for end in ends for n in end)))
 
 
@@ -673,12 +707,17 @@ def _spread(sizes: tuple[Any, ...]) -> list[int]:
     return found
 
 
+def view(x: Any, *sizes: Any) -> Tensor:
+    return tensor(x).reshaped(_spread(sizes))
+
+
 def reshape(x: Any, *sizes: Any, shape: Any = None) -> Tensor:
-    return tensor(x).reshaped(_spread(sizes if shape is None else (shape,)))
+    """A view where the memory allows it, else a copy."""
+    return view(x, *(sizes if shape is None else (shape,))).part_of(tensor(x))
 
 
 def flatten(x: Any, start_dim: int = 0, end_dim: int = -1) -> Tensor:
-    return tensor(x).flattened(start_dim, end_dim)
+    return tensor(x).flattened(start_dim, end_dim).part_of(tensor(x))
 
 
 def unflatten(x: Any, dim: int, sizes: Any) -> Tensor:
@@ -741,6 +780,17 @@ def unchanged(x: Any, *others: Any, **options: Any) -> Tensor:
     return tensor(x)
 
 
+def clone(x: Any, memory_format: Any = None) -> Tensor:
+    return tensor(x).fresh()
+
+
+def moved(x: Any, *others: Any, **options: Any) -> Tensor:
+    """To where, or to the numbers, that it mostly has already."""
+    if any(getattr(one, "last", "float32") in OTHER_NUMBERS for one in (*others, *options.values())):
+        raise NotFollowed("whole numbers have no counterpart here")
+    return tensor(x).part_of(tensor(x))
+
+
 def channel_shuffle(x: Any, groups: int) -> Tensor:
     return one(x, "shuffle", groups=groups)
 
@@ -755,6 +805,13 @@ CURVES: Final = (
     "sqrt", "log",
 )  # fmt: skip
 
+OTHER_NUMBERS: Final = ("int", "int8", "int16", "int32", "int64", "uint8", "short", "long", "bool")
+CHANGING: Final = (
+    *CURVES, "leaky_relu", "elu", "gelu", "hardtanh", "clamp", "add", "mul", "multiply", "sub", "subtract",
+    "div", "divide", "true_divide", "pow", "neg", "dropout", "feature_dropout",
+)  # fmt: skip
+"""What is done in place under a name that ends in ``_``."""
+
 FUNCTIONS: Final[dict[str, Callable[..., Any]]] = {
     **{f"conv{n}d": conv for n in (1, 2, 3)}, **{f"conv_transpose{n}d": conv_transpose for n in (1, 2, 3)},
     "linear": linear, "batch_norm": batch_norm, "layer_norm": layer_norm, "group_norm": group_norm,
@@ -764,7 +821,7 @@ FUNCTIONS: Final[dict[str, Callable[..., Any]]] = {
     **{f"adaptive_avg_pool{n}d": adaptive("avgpool") for n in (1, 2, 3)},
     **{f"adaptive_max_pool{n}d": adaptive("maxpool") for n in (1, 2, 3)},
     **{word: curve(word) for word in CURVES},
-    "relu6": lambda x, inplace=False: hardtanh(x, 0.0, 6.0), "hardtanh": hardtanh, "clamp": clamp,
+    "relu6": lambda x, inplace=False: hardtanh(x, 0.0, 6.0, inplace), "hardtanh": hardtanh, "clamp": clamp,
     "leaky_relu": curve("leakyrelu", "negative_slope=0.01", slope="negative_slope"),
     "elu": curve("elu", "alpha=1.0", alpha="alpha"), "glu": glu, "rms_norm": rms_norm,
     "gelu": curve("gelu", "approximate='none'", approximate="approximate"),
@@ -774,14 +831,15 @@ FUNCTIONS: Final[dict[str, Callable[..., Any]]] = {
     "pixel_shuffle": pixel_shuffle, "pixel_unshuffle": pixel_unshuffle, "channel_shuffle": channel_shuffle,
     "mean": mean, "amax": amax, "add": merge("add"), "mul": merge("multiply"), "multiply": merge("multiply"),
     "cat": cat, "concat": cat, "concatenate": cat, "chunk": chunk, "split": split,
-    "view": reshape, "reshape": reshape, "flatten": flatten, "unflatten": unflatten, "permute": permute,
+    "view": view, "reshape": reshape, "flatten": flatten, "unflatten": unflatten, "permute": permute,
     "transpose": transpose, "swapaxes": transpose, "movedim": movedim, "squeeze": squeeze,
     "unsqueeze": unsqueeze, "size": size, "expand_as": expand_as, "expand": expand,
-    **dict.fromkeys(("contiguous", "clone", "detach", "float", "to", "type_as", "identity"), unchanged),
+    **dict.fromkeys(("contiguous", "float", "to", "type_as"), moved), "clone": clone,
+    **dict.fromkeys(("detach", "identity"), unchanged),
     "softplus": curve("softplus", "beta=1.0 threshold=20.0!", beta="beta"), "pow": power,
     "maximum": merge("maximum"), "minimum": merge("minimum"), "sub": merge("subtract"),
     "subtract": merge("subtract"),
     "div": merge("divide"), "divide": merge("divide"), "true_divide": merge("divide"), "max": channel_max,
     "neg": lambda x: scaled(x, -1.0), "normalize": normalize,
 }  # fmt: skip
-"""By their names in PyTorch, as functions or as methods of a tensor (which drop a last ``_``)."""
+"""By their names in PyTorch, as functions or as methods of a tensor."""

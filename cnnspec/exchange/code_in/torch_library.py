@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from cnnspec.exchange.code_in import torch_functions as functions
@@ -12,7 +12,7 @@ from cnnspec.exchange.code_in import torch_modules as modules
 from cnnspec.exchange.code_in.flow import FAULTS, ModelArray, NotFollowed, Tensor, Trace
 from cnnspec.exchange.code_in.interpreter import Interpreter
 from cnnspec.exchange.code_in.own_helpers import Own, only_loads
-from cnnspec.exchange.code_in.signature import bound
+from cnnspec.exchange.code_in.signature import bound, only
 from cnnspec.exchange.code_in.torch_modules import TorchModule
 from cnnspec.exchange.code_in.torch_weights import ModuleWeight, OwnParameter, begin, is_turned, weights_of
 from cnnspec.exchange.code_in.values import External, Function, Instance, Library, UnknownValue, UserClass
@@ -26,6 +26,13 @@ USUAL: Final = {
 SIGNS: Final = {ast.Add: "add", ast.Mult: "mul", ast.Sub: "sub", ast.Div: "div", ast.Pow: "pow"}
 MADE: Final = ("randn", "rand", "zeros", "ones", "empty", "randint", "full")
 """Functions that make a tensor of a shape."""
+SHAPED: Final = ("view", "reshape", "unsqueeze", "squeeze", "transpose", "permute", "flatten", "unflatten")
+KEPT: Final = ("clone", "contiguous", "cpu", "cuda", "detach", "float", "requires_grad_", "to", "type")
+FILLED: Final[dict[str, Callable[[list[Any]], float | None]]] = {
+    "zero_": lambda given: 0.0, "fill_": lambda given: float(given[0]),
+    **dict.fromkeys(("normal_", "uniform_", "trunc_normal_", "random_"), lambda given: None),
+}  # fmt: skip
+"""Methods of a tensor made of a shape: for another shape, none of note, and for other values."""
 PASSED: Final = ("eval", "train", "to", "cuda", "cpu", "float", "half", "double")
 """Methods that give the module itself."""
 PARTS: Final[dict[str, Callable[[tuple[str, Any]], Any]]] = {
@@ -33,11 +40,28 @@ PARTS: Final[dict[str, Callable[[tuple[str, Any]], Any]]] = {
     "named_children": lambda part: part, "items": lambda part: part,
 }  # fmt: skip
 LISTED: Final = ("parameters", "named_parameters", "modules", "named_modules")
-METHODS: Final = ("add_module", "append", "insert", "extend", *PARTS,
-                  "forward", "state_dict", "apply", "requires_grad_", "register_forward_hook",
-                  "register_forward_pre_hook")  # fmt: skip
+METHODS: Final = (
+    "add_module",
+    "append",
+    "insert",
+    "extend",
+    *PARTS,
+    "forward",
+    "state_dict",
+    "apply",
+    "requires_grad_",
+)
 SILENT: Final = ("__init__", "register_buffer", "init", "load_state_dict", "zero_grad", "reset_parameters")
-KNOWN: Final = (*PASSED, *SILENT, *LISTED, *METHODS)
+HOOKS: Final = ("register_forward_hook", "register_forward_pre_hook", "register_module_forward_hook")
+UNKNOWN: Final = ("pop", "popitem", "clear", "update", "setdefault", "register_parameter", "parametrize")
+"""Methods that change a module in a way that is not followed."""
+SIZES: Final = ("in_channels", "out_channels", "in_features", "out_features", "num_features", "num_channels",
+                "num_parameters", "embed_dim", "kernel_size", "normalized_shape", "bias", "affine",
+                "elementwise_affine", "groups")  # fmt: skip
+"""Options that say how large a module's arrays are, which are made with it."""
+READ_ONLY: Final = ("clip_grad_norm_", "clip_grad_value_", "parameters_to_vector", "get_total_norm")
+"""What ``torch.nn.utils`` does to a model that changes no number of it in use."""
+KNOWN: Final = (*PASSED, *SILENT, *LISTED, *METHODS, *HOOKS)
 
 
 @dataclass(frozen=True, eq=False)
@@ -191,7 +215,8 @@ class TorchLibrary(Library):
         given = [self._own(one) for one in arguments]
         if any(isinstance(one, Example | UnknownValue) for one in given):
             return UnknownValue(f"{name} of a tensor that is not in the model")
-        return called(functions.FUNCTIONS[short], name, given, {k: self._own(v) for k, v in options.items()})
+        found = called(functions.FUNCTIONS[short], name, given, {k: self._own(v) for k, v in options.items()})
+        return functions.settled(name, given[0], found) if short != name else found
 
     def _own(self, value: Any) -> Any:
         if isinstance(value, list | tuple) and any(
@@ -209,7 +234,7 @@ class TorchLibrary(Library):
         if isinstance(value, ModuleWeight | OwnParameter):
             return self._of_weight(value, name, arguments, options)
         if isinstance(value, Example):
-            return value
+            return _of_example(value, name, arguments)
         if isinstance(value, Tensor):
             if name.startswith("new_") or name in ("item", "numpy"):
                 return UnknownValue("values of a tensor are not worked out")
@@ -220,20 +245,28 @@ class TorchLibrary(Library):
             return self._run_base(value, arguments, options)
         if name in SILENT:
             return None
-        if name in PASSED:
-            return value
-        if name in ("register_forward_hook", "register_forward_pre_hook"):
+        self._refuse_change(value, name, arguments)
+        return value if name in PASSED else self._module_method(value, name, arguments)
+
+    def _refuse_change(self, value: Any, name: str, arguments: list[Any]) -> None:
+        """What would make a module compute something else."""
+        if name == "train" and self.is_running and arguments[:1] not in ([False], [IN_USE]):
+            raise NotFollowed("a module is put into its training mode while the model runs")
+        if name in HOOKS:
             raise NotFollowed("a hook may change what a module gives, and is not followed")
-        return self._module_method(value, name, arguments)
+        if name in UNKNOWN and isinstance(value, TorchModule):
+            raise NotFollowed(f"{name} of a {value.kind} is not followed")
 
     def _of_weight(self, value: Any, name: str, arguments: list[Any], options: dict[str, Any]) -> Any:
         if name in ("expand", "repeat") and isinstance(value, OwnParameter):
-            return value
+            return _repeated(value, name, arguments)
         if name in ("dim", "ndimension") and isinstance(value, ModuleWeight):
             return value.axes
         if name == "requires_grad_":
             self.assign(value, "requires_grad", arguments[0] if arguments else True)
         elif name.endswith("_"):
+            if self.is_running:
+                raise NotFollowed("a weight is changed while the model runs, which is not followed")
             begin(self.trace, value, name, arguments, options)
         else:
             return UnknownValue("values of a weight are not worked out")
@@ -294,14 +327,16 @@ class TorchLibrary(Library):
         if isinstance(module, TorchModule):
             return self._run_library(module, arguments, options)
         assert self.reader is not None
-        method = module.kind.find("forward")
+        method = module.kind.find("__call__") or module.kind.find("forward")
         if method is None:
             return self._run_base(module, arguments, options)
+        if not isinstance(method[0], Function):
+            raise NotFollowed(f"the forward of {module.kind.name} is not followed: {_why(method[0])}")
         group = self._group(module.kind.name) if module.path else None
         self.trace.scope.append((module.path, group))
         here = self.trace.here
         try:
-            function = Function(method[0].node, method[0].outer, module, method[0].owner)
+            function = replace(method[0], bound=module)
             return self.reader.enter(function, arguments, options, self.node)
         finally:
             self.trace.scope.pop()
@@ -372,6 +407,8 @@ class TorchLibrary(Library):
             return Bound(value, name)
         if is_module(value):
             return self._of_module(value, name)
+        if isinstance(value, Bound) and isinstance(value.value, Tensor):
+            raise NotFollowed(f".{value.name} of a tensor is not followed")
         return NotImplemented
 
     def _of_flow(self, value: Tensor, name: str) -> Any:
@@ -379,6 +416,8 @@ class TorchLibrary(Library):
             return value.sizes
         if name == "ndim":
             return len(value.sizes)
+        if name == "data":
+            return value
         return Bound(value, name) if name not in ("device", "dtype") else UnknownValue()
 
     def _of_module(self, value: Any, name: str) -> Any:
@@ -401,7 +440,8 @@ class TorchLibrary(Library):
             and (found := self._of_module(value.members[BASE], name)) is not NotImplemented
         ):
             return found
-        return Bound(value, name) if name in KNOWN else NotImplemented
+        is_known = name in KNOWN or (name in UNKNOWN and isinstance(value, TorchModule))
+        return Bound(value, name) if is_known else NotImplemented
 
     def assign(self, value: Any, name: Any, new: Any) -> Any:
         """``name`` is an attribute, or the place of a part in brackets."""
@@ -410,14 +450,25 @@ class TorchLibrary(Library):
         elif name == "requires_grad" and isinstance(value, OwnParameter):
             value.frozen = new is False
         elif (isinstance(value, Example) and isinstance(name, str)) or (
-            isinstance(value, ModuleWeight) and name in ("grad", "data")
+            isinstance(value, ModuleWeight | OwnParameter) and name in ("grad", "data")
         ):
-            return None
+            self._given(name)
+        elif isinstance(value, Tensor) and not isinstance(name, str):
+            raise NotFollowed("values are put into a part of a tensor, which is not followed")
         elif isinstance(value, TorchModule):
             return self._set(value, name, new)
         else:
             return NotImplemented
         return None
+
+    def _given(self, name: str) -> None:
+        if name == "data" and self.is_running:
+            raise NotFollowed("a weight is changed while the model runs, which is not followed")
+        if name == "data":
+            self.trace.note(
+                "framework-differs",
+                "the values that a weight is given here are not carried: it begins as usual",
+            )
 
     def _set(self, module: TorchModule, name: Any, new: Any) -> Any:
         """Another part, option or weight of a module; all else is not followed."""
@@ -429,22 +480,38 @@ class TorchLibrary(Library):
         elif name == "bias" and new is None and "bias" in module.options:
             module.options["bias"] = False
         elif name in module.options and not isinstance(new, UnknownValue):
-            module.options[name] = new
+            self._set_option(module, name, new)
+        elif name == "training" and self.is_running and new is not False:
+            raise NotFollowed("a module is put into its training mode while the model runs")
         elif name not in ("training", "name"):
             return NotImplemented
         return None
 
+    def _set_option(self, module: TorchModule, name: str, new: Any) -> None:
+        is_made = name in SIZES and not module.kind.endswith(("Pool1d", "Pool2d", "Pool3d"))
+        if new != module.options[name] and (is_made or name in only(modules.MODULES[module.kind].arguments)):
+            raise NotFollowed(
+                f"{name} of a {module.kind} is changed after it was made, which is not followed"
+            )
+        module.options[name] = new
+
     def is_a(self, value: Any, kind: External) -> Any:
         if not kind.path.startswith("torch."):
             return NotImplemented
-        if isinstance(value, TorchModule):
-            return kind.last in ("Module", value.kind) or (
-                kind.last == "_BatchNorm" and "BatchNorm" in value.kind
-            )
-        if isinstance(value, Instance):
-            return kind.last == "Module" and is_module(value)
-        return kind.last in ("Tensor", "Parameter") and isinstance(
-            value, Tensor | ModuleWeight | OwnParameter
+        if is_module(value):
+            own = value.kind if isinstance(value, TorchModule) else library_kind(value.kind)
+            if kind.last in ("Module", own):
+                return True
+            if kind.last.startswith("_"):
+                word = kind.last.strip("_").removesuffix("Nd").removesuffix("Norm")
+                return (
+                    word in own if word in ("Conv", "Batch", "Instance", "ConvTranspose") else NotImplemented
+                )
+            return False if kind.last in (*modules.MODULES, *modules.CONTAINERS) else NotImplemented
+        if kind.last not in ("Tensor", "Parameter"):
+            return False
+        return isinstance(value, ModuleWeight | OwnParameter) or (
+            kind.last == "Tensor" and isinstance(value, Tensor)
         )
 
     def item(self, value: Any, key: Any) -> Any:
@@ -472,6 +539,75 @@ class TorchLibrary(Library):
         if sign not in SIGNS or not known:
             raise NotFollowed("arithmetic of a tensor and something else has no counterpart here")
         return self._function(SIGNS[sign], [left, right], {})
+
+    def in_place(self, sign: type, left: Any, right: Any) -> Any:
+        if isinstance(left, Tensor) and sign in SIGNS:
+            return left.written(functions.tensor(self.binary(sign, left, right)))
+        if isinstance(left, OwnParameter | ModuleWeight) and self.is_running:
+            raise NotFollowed("a weight is changed while the model runs, which is not followed")
+        return NotImplemented
+
+    @property
+    def is_running(self) -> bool:
+        """Whether a model is gone through, and not made."""
+        return bool(self.trace.shapes)
+
+    def has_values(self, *values: Any) -> bool:
+        return any(isinstance(one, Tensor | Example | ModuleWeight | OwnParameter) for one in values)
+
+    def passed(self, name: str, target: Any, values: list[Any]) -> None:
+        """A call that is not followed may change its tensors in place, or parts of the model."""
+        assert self.reader is not None
+        here = self.reader.span(self.node)
+        is_bound = isinstance(target, Bound)
+        if not name.endswith("_") and (is_bound or getattr(target, "path", "").startswith("torch.")):
+            if isinstance(target, External) and target.path.startswith("torch.nn.utils."):
+                self._changed(name, target.last, values)
+            return
+        for one in _within([target.value, *values] if is_bound else values):
+            if isinstance(one, Tensor):
+                one.storage.write(
+                    None, here, f"{name} is not followed: it may change the tensor that it is given"
+                )
+            elif is_part(one) and self.reader.depth and not self.is_running:
+                self.trace.here = here
+                self.trace.note(
+                    "framework-differs",
+                    f"{name} is not followed: it is taken to change no layer of the model",
+                )
+
+    def _changed(self, name: str, last: str, values: list[Any]) -> None:
+        """A tool of ``torch.nn.utils``: most of them put other arithmetic into the module they are given."""
+        if last not in READ_ONLY and any(map(is_part, _within(values))):
+            raise NotFollowed(f"{name} changes what a module computes, which is not followed")
+
+
+def _repeated(value: OwnParameter, name: str, arguments: list[Any]) -> OwnParameter:
+    """A parameter for each sample: the same again along its first axis, which has one place."""
+    sizes = arguments[0] if len(arguments) == 1 and isinstance(arguments[0], list | tuple) else arguments
+    same = [(1,) if name == "repeat" else (-1, size) for size in value.shape[1:]]
+    if value.shape[:1] != (1,) or len(sizes) != len(value.shape) or any(
+        size not in known for size, known in zip(sizes[1:], same, strict=True)
+    ):  # fmt: skip
+        raise NotFollowed(f"{name} of a parameter otherwise than for each sample is not followed")
+    return value
+
+
+def is_part(value: Any) -> bool:
+    """Whether a value is a module or a weight of a model."""
+    return is_module(value) or isinstance(value, ModuleWeight | OwnParameter)
+
+
+def _within(values: Any) -> Iterator[Any]:
+    """Values, and those in lists and dictionaries of them."""
+    for one in values:
+        yield one
+        if isinstance(one, list | tuple | dict):
+            yield from _within(one.values() if isinstance(one, dict) else one)
+
+
+def _why(value: Any) -> str:
+    return value.why if isinstance(value, UnknownValue) else "it is no function of the file"
 
 
 def called(function: Callable[..., Any], name: str, arguments: list[Any], options: dict[str, Any]) -> Any:
@@ -522,6 +658,18 @@ def _weight_of(module: TorchModule, name: str) -> ModuleWeight | None:
     return next((one for one in weights_of(module) if one.name == name), None)
 
 
+def _of_example(value: Example, name: str, arguments: list[Any]) -> Any:
+    """A method of a tensor made of a shape: in another shape where the layers have one, else as it is."""
+    if name in FILLED:
+        return replace(value, value=FILLED[name](arguments))
+    if name in KEPT:
+        return value
+    if name not in SHAPED or any(isinstance(one, UnknownValue) for one in arguments):
+        return UnknownValue(f"{name} of a tensor made here is not worked out")
+    made = Tensor.shaped(Trace(), "", value.sizes)
+    return Example(called(functions.FUNCTIONS[name], name, [made, *arguments], {}).sizes, value.value)
+
+
 def _scaled_example(sign: type, left: Any, right: Any) -> Any:
     """A tensor of one value times a number; of two, the first with nothing known of its values."""
     examples = [one for one in (left, right) if isinstance(one, Example)]
@@ -529,6 +677,8 @@ def _scaled_example(sign: type, left: Any, right: Any) -> Any:
         return NotImplemented
     other = right if isinstance(left, Example) else left
     value = examples[0].value
+    if isinstance(other, Example) and other.sizes != examples[0].sizes:
+        return UnknownValue("a tensor made of two others is not worked out")
     is_known = sign is ast.Mult and value is not None and type(other) in (int, float)
     return Example(examples[0].sizes, value * other if is_known else None)
 

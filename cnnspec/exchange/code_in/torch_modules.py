@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from cnnspec.exchange.code_in import torch_functions as functions
 from cnnspec.exchange.code_in.flow import ModelArray, NotFollowed, Tensor
-from cnnspec.exchange.code_in.signature import bound
+from cnnspec.exchange.code_in.signature import bound, only
 
 
 @dataclass(eq=False)
@@ -150,7 +150,8 @@ def _call(name: str, arguments: str = "", **renamed: str) -> Kind:
     """A module that calls a function with its own options."""
 
     def run(m: TorchModule, x: Any, *others: Any, **more: Any) -> Any:
-        options = {renamed.get(key, key): value for key, value in m.options.items() if key not in UNTOLD}
+        untold = UNTOLD | only(arguments)
+        options = {renamed.get(key, key): value for key, value in m.options.items() if key not in untold}
         return functions.FUNCTIONS[name](x, *others, **options, **more)
 
     return Kind(arguments, run)
@@ -199,6 +200,10 @@ def _attention(m: TorchModule, query: Any, key: Any, value: Any, **options: Any)
     return functions.attention(query, c, o["num_heads"], parameters, m.path, value), None
 
 
+def _identity(m: TorchModule, x: Any) -> Tensor:
+    return functions.elementwise(x, "identity").part_of(functions.tensor(x))
+
+
 def _flatten(m: TorchModule, x: Any) -> Tensor:
     return functions.flatten(x, m.options["start_dim"], m.options["end_dim"])
 
@@ -217,7 +222,7 @@ def _upsampled(mode: str) -> Callable[..., Tensor]:
 
 _POOL: Final = "kernel_size stride=None padding=0"
 _NORM: Final = "eps=1e-5 momentum=0.1 affine=False track_running_stats=False! bias=True"
-UNTOLD: Final = frozenset({"device", "dtype", "inplace", "sparse"})
+UNTOLD: Final = frozenset({"device", "dtype", "sparse"})
 """Options of modules that change no number of a network in use."""
 _UPSAMPLE: Final = "size=None scale_factor=None mode='nearest' align_corners=None recompute_scale_factor=None"
 _BARE: Final = {
@@ -259,7 +264,7 @@ MODULES: Final[dict[str, Kind]] = {
     "LogSoftmax": _call("log_softmax", "dim=None"),
     "Dropout": _call("dropout", "p=0.5 inplace=False"),
     **{f"Dropout{n}d": _call("dropout2d", "p=0.5 inplace=False") for n in (1, 2, 3)},
-    "Identity": Kind("a=None b=None c=None", lambda m, x: functions.elementwise(x, "identity")),
+    "Identity": Kind("a=None b=None c=None", _identity),
     "Flatten": Kind("start_dim=1 end_dim=-1", _flatten),
     "Unflatten": Kind("dim unflattened_size",
                       lambda m, x: functions.unflatten(x, m.options["dim"], m.options["unflattened_size"])),

@@ -36,6 +36,7 @@ class Function:
     outer: NameScope
     bound: Any = None
     owner: UserClass | None = None
+    defaults: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(eq=False)
@@ -63,6 +64,19 @@ class UserClass:
                 todo += [base for base in reversed(one.bases) if isinstance(base, UserClass)]
         return list(found.values())
 
+    @property
+    def has_fields(self) -> bool:
+        """Whether it is a data class or a named tuple, whose fields are its arguments."""
+        words = [ast.unparse(one) for kind in self.line() for one in kind.node.decorator_list]
+        words += [base.path for base in self.library()]
+        return any("dataclass" in word or word.endswith("NamedTuple") for word in words)
+
+    def fields(self) -> Iterator[str]:
+        for one in reversed(self.line()):
+            for node in one.node.body:
+                if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+                    yield node.target.id
+
     def library(self) -> list[External]:
         """The library's classes that it is built on."""
         return [base for one in self.line() for base in one.bases if isinstance(base, External)]
@@ -88,18 +102,32 @@ class Parent:
 
 @dataclass(eq=False)
 class NameScope:
-    """NameScope and their values, and where else to look."""
+    """Names and their values, and where else to look."""
 
     values: dict[str, Any] = field(default_factory=dict)
     outer: NameScope | None = None
+    elsewhere: dict[str, NameScope] = field(default_factory=dict)
+    """Names that are ``global`` or ``nonlocal`` here."""
 
-    def find(self, name: str) -> Any:
+    def where(self, name: str) -> NameScope | None:
+        """The scope that a name is of; None where it is of none."""
         here: NameScope | None = self
         while here is not None:
+            if name in here.elsewhere:
+                return here.elsewhere[name]
             if name in here.values:
-                return here.values[name]
+                return here
             here = here.outer
-        raise KeyError(name)
+        return None
+
+    def find(self, name: str) -> Any:
+        here = self.where(name)
+        if here is None:
+            raise KeyError(name)
+        return here.values[name]
+
+    def set(self, name: str, value: Any) -> None:
+        self.elsewhere.get(name, self).values[name] = value
 
 
 class BudgetSpent(Exception):
@@ -118,6 +146,8 @@ class Reader(Protocol):
     def call(self, target: Any, arguments: list[Any], options: dict[str, Any], node: Any) -> Any: ...
 
     def attribute(self, value: Any, name: str, node: Any) -> Any: ...
+
+    def set_member(self, owner: Any, name: str, value: Any, node: Any) -> None: ...
 
     def binary(self, sign: type, left: Any, right: Any, node: Any) -> Any: ...
 
@@ -143,6 +173,21 @@ class Library:
 
     def binary(self, sign: type, left: Any, right: Any) -> Any:
         return NotImplemented
+
+    def in_place(self, sign: type, left: Any, right: Any) -> Any:
+        """``left += right`` of something that is changed by it; NotImplemented for what gets a new value."""
+        return NotImplemented
+
+    def has_values(self, *values: Any) -> bool:
+        """Whether one of them is a tensor, whose values are not worked out."""
+        return False
+
+    def computes(self, owner: External) -> bool:
+        """Whether a part of a library holds what models compute with."""
+        return False
+
+    def passed(self, name: str, target: Any, values: list[Any]) -> None:
+        """Takes note of what was given to a call that is not followed, or refuses it."""
 
     def assign(self, value: Any, name: Any, new: Any) -> Any:
         """Sets an attribute of something of a library; NotImplemented where that is not known."""
