@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import re
 import time
+from collections.abc import Iterable
 from itertools import combinations, pairwise
+from math import log
 from typing import Any
 
 import pytest
 from drawn import SVG, Page, Rect, example, network, outline, points_of, rect_of
 
-from cnnspec.network.graph import Network
+from cnnspec.network.graph import Network, Node
 from cnnspec.resources import example_names
 from cnnspec.views.pictures.planning import Choices
+from cnnspec.views.pictures.volumes.compose import compose
 from cnnspec.views.pictures.volumes.picture import draw_volumes
+from cnnspec.views.pictures.volumes.row import TIGHT
 
 TEXTS = {
     "stage": """
@@ -203,15 +208,20 @@ def test_a_group_that_is_all_under_one_label_is_counted_there() -> None:
 
 
 def test_channels_of_solids_that_stand_together_are_told() -> None:
-    """VGG's pool of 64 channels stands beside the convolutions of 128."""
+    """GoogLeNet has no room for its pools beside what follows them."""
+    assert "28×28×192 → 256 → 480" in _told("googlenet")
+
+
+def test_pools_stand_under_their_own_size() -> None:
+    """VGG's pool of 64 channels stood under the label of the convolutions of 128."""
     texts = _told("vgg16")
-    assert "112×112×64 → 128" in texts
-    assert "14×14×512" in texts
+    assert texts[texts.index("112×112×64") + 1] == "maxpool 2×2"
+    assert texts[texts.index("112×112×128") + 1] == "2 × conv 3×3"
 
 
 def test_compressed_vectors_are_not_told_to_be_to_scale() -> None:
     note = " ".join(_told("mnist_mlp")[-2:])
-    assert "Heights, widths and channels of the maps are to scale; vectors as length^0." in note
+    assert "width to scale, thickness to scale; vectors as length^0." in note
 
 
 def test_results_have_their_names() -> None:
@@ -220,9 +230,107 @@ def test_results_have_their_names() -> None:
     assert "output" not in _told("lenet")
 
 
-@pytest.mark.parametrize(("name", "shortcuts"), [("resnet50", 16), ("resnet18", 0), ("vgg16", 0)])
-def test_blocks_drawn_as_one_show_their_shortcuts(name: str, shortcuts: int) -> None:
-    """ResNet-18's are drawn as paths of their own."""
-    svg = draw_volumes(example(name))
-    assert svg.count('class="shortcut"') == shortcuts
-    assert ("An arc over a block is its shortcut." in " ".join(_told(name))) == (shortcuts > 0)
+def _sums(nodes: Iterable[Node]) -> int:
+    return sum(node.word == "add" for node in nodes)
+
+
+RESNETS = ["mobilenet_v2", *(name for name in example_names() if "resnet" in name)]
+UNFOLDED = [name for name in RESNETS if name not in ("resnet101", "resnet152")]
+"""Those of more blocks are drawn as stages, and say so."""
+
+
+@pytest.mark.parametrize(
+    ("name", "fold"), [(name, True) for name in RESNETS] + [(name, False) for name in UNFOLDED]
+)
+def test_every_shortcut_of_a_resnet_is_drawn(name: str, fold: bool) -> None:
+    """As an arc over a block, or as a way of its own to a sum."""
+    net = example(name)
+    scene, note = compose(net, Choices(fold=fold))
+    told = 0
+    for box in scene.boxes.values():
+        solid = box.solid
+        if solid.block:
+            assert not _sums(solid.nodes) or solid.shortcut, solid.operation
+            told += _sums(solid.stands_for)
+        elif solid.sign:
+            assert len(solid.before) > 1
+            told += len(solid.stands_for)
+    assert told == _sums(net.nodes) > 0
+    arcs = draw_volumes(net, choices=Choices(fold=fold)).count('class="shortcut"')
+    assert arcs == sum(box.solid.shortcut for box in scene.boxes.values())
+    assert ("An arc over a block is its shortcut." in note) == (arcs > 0)
+
+
+def test_a_block_without_a_shortcut_has_none() -> None:
+    assert 'class="shortcut"' not in draw_volumes(example("vgg16"), choices=Choices(depth=0))
+
+
+def test_windows_are_drawn_wherever_one_slides() -> None:
+    """AlexNet's first pool had an arrow, as its window is small on the map."""
+    for name in ("alexnet", "vgg16"):
+        scene, _ = compose(example(name), Choices())
+        boxes = sorted(scene.boxes.values(), key=lambda box: box.x)
+        moved = [
+            (a.solid.key, b.solid.key) for a, b in pairwise(boxes)
+            if b.solid.window and a.solid.is_map and b.solid.is_map and b.x - a.x - a.t > TIGHT + 1
+        ]  # fmt: skip
+        assert scene.cones == moved
+        assert len(moved) >= 8
+    assert "The smallest windows are enlarged." in " ".join(_told("vgg16")[-2:])
+    assert "enlarged" not in " ".join(_told("input 16x16x4; conv 48 9x9; conv 48 5x5")[-2:])
+
+
+def test_maps_of_one_axis_are_flat_strips() -> None:
+    net = network(TEXTS["one axis"])
+    scene, note = compose(net, Choices())
+    strips = [box for box in scene.boxes.values() if box.solid.is_map]
+    assert [(box.dx, box.dy) for box in strips] == [(0.0, 0.0)] * 4
+    assert [box.h for box in strips] == sorted((box.h for box in strips), reverse=True)
+    assert len(scene.cones) == 3
+    assert "Strips, which are maps of one axis: length (downward) as size^" in note
+    assert "height" not in note
+
+
+def test_maps_of_three_axes_have_their_depth_from_left_to_right() -> None:
+    scene, note = compose(network(TEXTS["three axes"]), Choices())
+    maps = [box for box in scene.boxes.values() if box.solid.is_map]
+    assert [box.t for box in maps] == sorted((box.t for box in maps), reverse=True)
+    first = maps[0]
+    scale = (log(first.t) - log(first.h)) / (log(16) - log(112))
+    for box in maps:
+        depth, height = box.solid.shape[:2]
+        assert log(box.t / box.h) == pytest.approx(scale * log(depth / height))
+    assert "depth (left to right), height and (foreshortened) width" in note
+    assert "channels are told, not drawn" in note
+
+
+@pytest.mark.parametrize("name", ["lenet", "alexnet", "vgg16", "one axis"])
+def test_the_note_tells_how_each_axis_is_drawn(name: str) -> None:
+    """The exponents of the note are those of the drawn boxes."""
+    scene, note = compose(network(TEXTS[name]) if name in TEXTS else example(name), Choices())
+    maps = [box for box in scene.boxes.values() if box.solid.is_map]
+    told = [float(found[1] or 1) for found in re.finditer(r"(?:size\^([\d.]+)|to scale)", note)]
+    for one, other in combinations(maps, 2):
+        ratio = one.solid.shape[0] / other.solid.shape[0]
+        assert log(one.h / other.h) == pytest.approx(told[0] * log(ratio), abs=0.03)
+
+
+def test_a_flatten_is_told_with_the_length_it_gives() -> None:
+    assert "flatten 400" in _told("lenet")
+    assert "flatten 9216" in _told("alexnet")
+    assert not [text for text in _told("resnet50") if "flatten" in text], "1×1×2048 is a vector before"
+
+
+def test_networks_that_climb_with_pooling_indices_are_drawn_as_a_u() -> None:
+    scene, _ = compose(example("segnet"), Choices())
+    wires = [wire for wire in scene.wires if wire.text == "pooling indices"]
+    assert len(wires) == 4
+    assert all(wire.points[0][1] == wire.points[-1][1] for wire in wires)
+
+
+@pytest.mark.parametrize("name", sorted(set(example_names()) - {"wavenet"}))
+def test_texts_of_volumes_can_be_read_on_a_slide(name: str) -> None:
+    """At 900 by 430 points no text is below 8."""
+    page = Page(draw_volumes(example(name)))
+    sizes = [float(item.attrib["font-size"]) for item in page.root.iter(f"{SVG}text")]
+    assert min(sizes) * min(900 / page.rect.right, 430 / page.rect.bottom) >= 8

@@ -64,8 +64,9 @@ def _cuboid(writer: SvgWriter, box: Box, tone: Tone, with_side: bool) -> None:
     front, top, side, edge = shades(writer.theme, tone)
     style: dict[str, float | str | None] = {"stroke": edge, "stroke_width": EDGE, "stroke_linejoin": "round"}
     x, y, t, h, dx, dy = box.x, box.y, box.t, box.h, box.dx, box.dy
-    writer.polygon([(x, y), (x + dx, y - dy), (x + t + dx, y - dy), (x + t, y)], fill=top, **style)
-    if with_side:
+    if dx:
+        writer.polygon([(x, y), (x + dx, y - dy), (x + t + dx, y - dy), (x + t, y)], fill=top, **style)
+    if dx and with_side:
         writer.polygon([box.side(0, 0), box.side(1, 0), box.side(1, 1), box.side(0, 1)], fill=side, **style)
     writer.rect(x, y, t, h, fill=front, **style)
     draw_hatching(writer, (x, y, t, h), tone)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
+from dataclasses import replace
+from itertools import pairwise, product
 from math import inf
+from operator import itemgetter
 from typing import Final
 
 from cnnspec.analysis.compare import Comparison
 from cnnspec.network.graph import Network
 from cnnspec.views.pictures.planning import Choices
 from cnnspec.views.pictures.volumes.body import SHEET_STEP
+from cnnspec.views.pictures.volumes.ladder import SLANT as U_SLANT
 from cnnspec.views.pictures.volumes.ladder import is_ladder, place_ladder
-from cnnspec.views.pictures.volumes.row import RowLayout
+from cnnspec.views.pictures.volumes.row import CLOSEST, RowLayout, Spacing
 from cnnspec.views.pictures.volumes.scene import (
     Box,
     BoxLabel,
@@ -25,11 +28,17 @@ from cnnspec.views.pictures.volumes.scene import (
     power,
     scale_for,
 )
-from cnnspec.views.pictures.volumes.solids import Solid, solids_of
+from cnnspec.views.pictures.volumes.solids import Solid, views_of
 from cnnspec.views.pictures.volumes.tree import lanes_in, runs
 
 TALLEST: Final = 168.0
 LOWEST: Final = 16.0
+WIDTH, HEIGHT = 1020.0, 366.0
+"""Pixels of a drawing that, with its title and its legend, is readable on a slide of 900 × 430 points."""
+LOWER: Final = 0.7
+"""What is left of the height of maps where there is too little room for it."""
+DENSITIES: Final = (1.0, 0.85, 0.7, 0.6, 0.5, 0.42, 0.34, 0.28)
+"""How much of its room a drawing takes, from loose to tight."""
 THICK: Final = (4.0, 60.0)
 THINNEST, ROOM = 18.0, 1250.0
 """The thickest map of a crowded picture, and the pixels that the maps share."""
@@ -56,28 +65,57 @@ def compose(
     network: Network, choices: Choices, maps: Maps | None = None, comparison: Comparison | None = None
 ) -> tuple[VolumeLayout, str]:
     """The placed solids of a network, and the note about their scale; ``maps`` are shown on them."""
-    solids = solids_of(network, choices, comparison)
+    best: tuple[float, VolumeLayout, str] | None = None
+    for solids, mixed in product(views_of(network, choices, comparison), (False, True)):
+        tightest = _tried(solids, maps, Spacing(DENSITIES[-1], mixed))
+        if tightest[0] <= 1:
+            tries = (_tried(solids, maps, Spacing(density, mixed)) for density in DENSITIES)
+            return next(found for found in tries if found[0] <= 1)[1:]
+        best = min(best or tightest, tightest, key=itemgetter(0))
+    assert best is not None
+    return best[1:]
+
+
+def _tried(solids: Sequence[Solid], maps: Maps | None, spacing: Spacing) -> tuple[float, VolumeLayout, str]:
+    """A composition, and how much of the room on a slide it takes: above 1 it is too large."""
+    scene, note = _arranged(solids, maps, spacing)
+    left, top, right, bottom = scene.bounds()
+    if bottom - top > HEIGHT and spacing.height == 1:
+        return _tried(solids, maps, replace(spacing, height=LOWER))
+    return max((right - left) / WIDTH, (bottom - top) / HEIGHT), scene, note
+
+
+def _arranged(solids: Sequence[Solid], maps: Maps | None, spacing: Spacing) -> tuple[VolumeLayout, str]:
+    """The solids placed, and the note about their scale."""
+    density = spacing.density
     if are_stacks(solids, any_channels=bool(maps)):
-        scene, note = place_stacks(solids, maps)
+        scene, note = place_stacks(solids, density, maps)
     else:
-        place = place_ladder if is_ladder(solids) else place_row
-        scene, note = place(solids, OPEN) if maps else place(solids)
+        ladder = is_ladder(solids)
+        slant = OPEN if maps else U_SLANT if ladder else SLANT
+        scene, note = place_ladder(solids, density, slant) if ladder else place_row(solids, spacing, slant)
         scene.shown = {solid.key: maps[solid.last](1) for solid in solids if maps and solid.last in maps}
     scene.add_braces()
+    if blocks := dict.fromkeys(solid.operation for solid in solids if solid.block):
+        note += f" Blocks ({', '.join(blocks)}) are one solid each."
     if any(solid.shortcut for solid in solids):
         note += " An arc over a block is its shortcut."
     return scene, note
 
 
-def place_row(solids: Sequence[Solid], slant: tuple[float, float] = SLANT) -> tuple[VolumeLayout, str]:
+def place_row(
+    solids: Sequence[Solid], spacing: Spacing, slant: tuple[float, float] = SLANT
+) -> tuple[VolumeLayout, str]:
     """The solids in a row with lanes, and the note about their scale."""
+    density = spacing.density
     by_key: dict[int, Solid] = {solid.key: solid for solid in solids}
     tree = runs({solid.key: solid.before for solid in solids})
     maps = sum(solid.is_map for solid in solids)
-    thick = (THICK[0], max(THINNEST, min(THICK[1], ROOM / max(1, maps))))
-    tallest = TALLEST / (0.6 + 0.4 * lanes_in(tree))
+    thick = (THICK[0] * density, density * max(THINNEST, min(THICK[1], ROOM / max(1, maps))))
+    heads = 0.4 * any(solid.result for solid in solids)
+    tallest = spacing.height * TALLEST / (0.6 + 0.4 * lanes_in(tree) + heads)
     scale = scale_for(solids, most=tallest, least=LOWEST, thick=thick, slant=slant)
-    return RowLayout(by_key, scale).place(tree), scale.note
+    return RowLayout(by_key, scale, spacing).place(tree), scale.note(solids)
 
 
 def are_stacks(solids: Sequence[Solid], any_channels: bool = False) -> bool:
@@ -91,10 +129,12 @@ def are_stacks(solids: Sequence[Solid], any_channels: bool = False) -> bool:
     )
 
 
-def place_stacks(solids: Sequence[Solid], maps: Maps | None = None) -> tuple[VolumeLayout, str]:
+def place_stacks(
+    solids: Sequence[Solid], density: float = 1.0, maps: Maps | None = None
+) -> tuple[VolumeLayout, str]:
     """The solids from left to right, and the note about their scale."""
     most, highest = SHOWN["few" if sum(solid.is_map for solid in solids) <= FEW else "many"]
-    highest, lowest = (highest, SMALLEST) if maps else (HIGHEST_SHEET, LOWEST_SHEET)
+    highest, lowest = (highest * density, SMALLEST) if maps else (HIGHEST_SHEET * density, LOWEST_SHEET)
     sides = power([float(size) for s in solids if s.is_map for size in s.shape[:2]], highest, lowest)
     lengths = [float(solid.shape[-1]) for solid in solids if solid.is_vector]
     bars = power(lengths, min(HIGHEST_SHEET * 0.9, 24 + 12 * max(lengths, default=1.0) ** 0.5), 24.0)
@@ -109,7 +149,7 @@ def place_stacks(solids: Sequence[Solid], maps: Maps | None = None) -> tuple[Vol
         box.x = x + (width - box.t - box.dx) / 2
         scene.boxes[box.solid.key] = box
         scene.labels.append(BoxLabel(x + width / 2, floor + 18, lines))
-        x += width + GAP
+        x += width + max(CLOSEST, GAP * density)
     for one, two in pairwise(boxes):
         ends = (one.solid.key, two.solid.key)
         if two.solid.is_vector:

@@ -16,6 +16,7 @@ from cnnspec.views.pictures.volumes.scene import (
     LINE,
     Box,
     BoxLabel,
+    Scale,
     VolumeLayout,
     Wire,
     label_width,
@@ -23,6 +24,7 @@ from cnnspec.views.pictures.volumes.scene import (
 )
 from cnnspec.views.pictures.volumes.solids import Solid
 from cnnspec.views.pictures.volumes.words import operations_text
+from cnnspec.views.pictures.wording import shape_text
 
 TALLEST: Final = 118.0
 LOWEST: Final = 16.0
@@ -31,14 +33,17 @@ SLANT: Final = (0.13, 0.11)
 STEP: Final = 20.0
 """Between neighbours of one level."""
 LEVEL_GAP: Final = 62.0
-OVER: Final = 31.0
-"""Room over a box for its two lines."""
+CLOSEST: Final = 32.0
+BESIDE: Final = 7.0
+"""Between an arrow and its text."""
+OVER: Final = 18.0
+"""Room over a box for its line."""
 
 
 def is_ladder(solids: Sequence[Solid]) -> bool:
     """Whether a chain goes up again and merges there with what it left on the way down."""
     chain = all(a.key in b.before for a, b in pairwise(solids))
-    merges = [b for a, b in pairwise(solids) if len(b.before) > 1 and (b.slabs or b.sign)]
+    merges = [solid for solid in solids if len(solid.before) > 1]
     levels = levels_of(solids)
     order = {solid.key: n for n, solid in enumerate(solids)}
     climbs = [
@@ -59,44 +64,66 @@ def levels_of(solids: Sequence[Solid]) -> list[int]:
     return levels
 
 
-def place_ladder(solids: Sequence[Solid], slant: tuple[float, float] = SLANT) -> tuple[VolumeLayout, str]:
+def place_ladder(
+    solids: Sequence[Solid], density: float = 1.0, slant: tuple[float, float] = SLANT
+) -> tuple[VolumeLayout, str]:
     """The U, and the note about its scale."""
-    scale = scale_for(solids, most=TALLEST, least=LOWEST, thick=THICK, slant=slant)
+    thick = (THICK[0], THICK[1] * min(1.0, 1.4 * density))
+    least = LOWEST * (0.4 + 0.6 * density)
+    scale = scale_for(solids, most=TALLEST * density, least=least, thick=thick, slant=slant)
     levels = levels_of(solids)
-    heights = {
-        level: max(
-            scale.box(s)[1] + scale.box(s)[3] for s, at in zip(solids, levels, strict=True) if at == level
-        )
-        for level in set(levels)
-    }
-    axes, y = {}, 0.0
-    for level in sorted(heights):
-        axes[level] = y + heights[level] / 2
-        y += heights[level] + LEVEL_GAP
+    axes = _axes(scale, solids, levels, max(CLOSEST, LEVEL_GAP * density))
     scene = VolumeLayout()
     x = right = 0.0
+    clear: dict[int, float] = {}
+    """Level -> where the text of the arrow that leads down from it ends."""
     for n, solid in enumerate(solids):
         t, h, dx, dy = scale.box(solid)
         label = max(label_width(_above(solids, levels, n)), 12.0)
-        same = n > 0 and levels[n] == levels[n - 1]
-        x = max(right + STEP, x) if same else x
-        shift = max(0.0, (label - t - dx) / 2) if same or not n else 0.0
+        step = levels[n] - levels[n - 1] if n else 0
+        if not step:
+            x = max(right + STEP * (0.5 + 0.5 * density), x)
+        text = label_width([("operation", _way(solids[n - 1].key, solid))]) if step else 0.0
+        if step > 0:
+            clear[levels[n - 1]] = x + t / 2 + BESIDE + text
+        elif step < 0:
+            beside = text + 2 * BESIDE - (t + dx) / 2
+            wanted = clear.get(levels[n], x) + beside
+            x = max(wanted, right + beside) if wanted > x else x
+        shift = 0.0 if step else max(0.0, (label - t - dx) / 2)
         box = Box(solid, x + shift, axes[levels[n]] - (h + dy) / 2 + dy, t, h, dx, dy)
         scene.boxes[solid.key] = box
         x, right = box.x, max(box.right, box.middle + label / 2)
     _label(scene, solids, levels)
     _connect(scene, solids, levels)
-    return scene, scale.note
+    return scene, scale.note(solids)
+
+
+def _axes(scale: Scale, solids: Sequence[Solid], levels: Sequence[int], gap: float) -> dict[int, float]:
+    """The axis of each level, from the top down."""
+    heights: dict[int, float] = {}
+    for solid, level in zip(solids, levels, strict=True):
+        _, h, _, dy = scale.box(solid)
+        heights[level] = max(heights.get(level, 0.0), h + dy)
+    axes, y = {}, 0.0
+    for level in sorted(heights):
+        axes[level] = y + heights[level] / 2
+        y += heights[level] + gap
+    return axes
+
+
+def _way(source: int, solid: Solid) -> str:
+    """What is done between two levels."""
+    return solid.carried.get(source) or solid.operation
 
 
 def _above(solids: Sequence[Solid], levels: Sequence[int], n: int) -> list[tuple[str, str]]:
-    """Channels over every box, and over them the size of the map where it is new."""
+    """Channels over every box, and the size of the map before them where it is new."""
     solid = solids[n]
     if solid.sign:
         return []
     first = n == 0 or levels[n] != levels[n - 1] or n == len(solids) - 1
-    size = [("operation", f"{solid.shape[0]}×{solid.shape[1]}")] if first else []
-    return [*size, ("dimensions", str(solid.shape[-1]))]
+    return [("dimensions", shape_text(solid.shape) if first else str(solid.shape[-1]))]
 
 
 def _label(scene: VolumeLayout, solids: Sequence[Solid], levels: Sequence[int]) -> None:
@@ -130,8 +157,11 @@ def _connect(scene: VolumeLayout, solids: Sequence[Solid], levels: Sequence[int]
             one = scene.boxes[source]
             ends = (source, solid.key)
             if order[solid.key] - order[source] > 1:
+                text = solid.carried.get(source, "")
+                if levels[order[source]] > levels[order[solid.key]]:
+                    one, text = scene.boxes[one.solid.before[0]], "pooling indices"
                 start, end = (one.right + 4, one.axis), (two.x - 4, two.axis)
-                scene.wires.append(Wire(ends, [start, end], text=solid.carried.get(source, "")))
+                scene.wires.append(Wire(ends, [start, end], text=text))
             elif levels[order[source]] == levels[order[solid.key]]:
                 scene.wires.append(Wire(ends, [(one.right + 2, one.axis), (two.x - 2, two.axis)]))
             else:
@@ -140,9 +170,11 @@ def _connect(scene: VolumeLayout, solids: Sequence[Solid], levels: Sequence[int]
 
 def _vertical(ends: tuple[int, int], one: Box, two: Box) -> Wire:
     """Down to the next level, or up to the one before."""
-    text = two.solid.carried.get(one.solid.key) or two.solid.operation
+    text = _way(one.solid.key, two.solid)
     if two.y > one.y:
         x = two.x + two.t / 2
         return Wire(ends, [(x, one.bottom + 3), (x, two.top - OVER)], text=text)
-    x = one.middle
-    return Wire(ends, [(x, one.top - OVER + LINE), (x, two.bottom + 4)], text=text)
+    x, foot = two.middle, (two.middle, two.bottom + 4)
+    if x <= one.right:
+        return Wire(ends, [(x, one.top - OVER), foot], text=text)
+    return Wire(ends, [(one.right + 2, one.axis), (x, one.axis), foot], text=text)

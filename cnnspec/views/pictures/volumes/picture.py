@@ -23,6 +23,7 @@ from cnnspec.views.pictures.volumes.scene import (
     DIMENSIONS,
     LINE,
     OPERATION,
+    STRIP,
     Box,
     BoxLabel,
     Brace,
@@ -34,6 +35,8 @@ from cnnspec.views.pictures.volumes.solids import Solid
 
 MARGIN: Final = 22.0
 HEAD: Final = 50.0
+SMALLEST: Final = 4.0
+"""Pixels of height that a window is drawn with at least."""
 
 
 def draw_volumes(
@@ -76,6 +79,9 @@ class _VolumePicture:
         if comparison:
             self.name, self.subtitle = titled(comparison, self.name), comparison.summary
             self.note += removed_text(comparison)
+        cones = [[self.scene.boxes[key] for key in ends] for ends in self.scene.cones]
+        if any((two.solid.window or (9, 9))[0] / _rows(one) * one.h < SMALLEST - 0.5 for one, two in cones):
+            self.note += " The smallest windows are enlarged."
         if any("/" in text for label in self.scene.labels for _, text in label.lines):
             self.note += " “/2” is a stride of 2."
 
@@ -205,26 +211,34 @@ class _VolumePicture:
 
 
 def middle_of(wire: Wire) -> tuple[float, float, str]:
-    """Where the text of a wire stands: above the middle of its level part, or right of an upright one."""
+    """Where the text of a wire stands: above the middle of its level part, or beside an upright one."""
     start, end = wire.points[1:3] if len(wire.points) > 2 else wire.points
     if start[0] == end[0]:
-        return start[0] + 7, (start[1] + end[1]) / 2 + 3, "start"
+        beside = (7, "start") if end[1] > start[1] else (-7, "end")
+        return start[0] + beside[0], (start[1] + end[1]) / 2 + 3, beside[1]
     return (start[0] + end[0]) / 2, start[1] - 5, "middle"
+
+
+def _rows(box: Box) -> int:
+    """The height of a map, in pixels of its own."""
+    return box.solid.shape[-3] if len(box.solid.shape) > STRIP else box.solid.shape[0]
 
 
 def window_on(one: Box, two: Box, sheets: bool) -> tuple[list[Point], Point]:
     """The corners of the window that slides over a map, and the point of the next that it makes."""
     rows, columns = two.solid.window or (1, 1)
-    shape = one.solid.shape
-    height = shape[-3] if len(shape) > 2 else shape[0]
-    width = shape[-2] if len(shape) > 2 else 1
+    height, width = _rows(one), one.solid.shape[-2]
     if sheets:
         w, h = min(1.0, columns / width) * one.t, min(1.0, rows / height) * one.h
         x, y = one.x + (one.t - w) * 0.72, one.y + (one.h - h) * 0.3
         return [(x, y), (x + w, y), (x + w, y + h), (x, y + h)], (two.x + two.t * 0.3, two.y + two.h * 0.4)
-    v = min(1.0, max(rows / height, 4 / one.h))
+    v = min(1.0, max(rows / height, SMALLEST / one.h))
+    v0 = (1 - v) * 0.55
+    if not one.dx:
+        top, low = one.y + v0 * one.h, one.y + (v0 + v) * one.h
+        return [(one.x, top), (one.x + one.t, top), (one.x + one.t, low), (one.x, low)], (two.x, two.axis)
     u = min(1.0, max(columns / width, 3 / max(one.dx, 3.0)))
-    u0, v0 = (1 - u) * 0.5, (1 - v) * 0.55
+    u0 = (1 - u) * 0.5
     corners = [one.side(u0, v0), one.side(u0 + u, v0), one.side(u0 + u, v0 + v), one.side(u0, v0 + v)]
     return corners, two.side(0.3, 0.5, left=True)
 

@@ -27,6 +27,8 @@ from cnnspec.views.pictures.volumes.words import told_turns
 
 GAP: Final = 30.0
 """Between solids with a connection of their own: room for an arrow or a cone."""
+CLOSEST, SPARE = 16.0, 4.0
+"""At least between solids, and between their labels beside what is kept clear around each."""
 TIGHT: Final = 5.0
 """Between solids of one group."""
 FAN: Final = 44.0
@@ -35,9 +37,8 @@ SPREAD: Final = 3
 """From so many paths on they spread around the axis; of two the longer one keeps it."""
 LANE_GAP: Final = 22.0
 ARC: Final = 20.0
-WIDEST_LABEL: Final = 260.0
-SEEN: Final = 6.0
-"""Pixels that a window must have on the map to be drawn."""
+NARROWEST_LABEL: Final = 84.0
+"""What a label may take at least before it is wrapped."""
 ROOMY: Final = 15
 """Up to so many solids each stands alone; beyond, maps of one size stand together."""
 
@@ -51,11 +52,22 @@ class Extent:
     down: float
 
 
+@dataclass(frozen=True, slots=True)
+class Spacing:
+    """How much of its room a row takes, 1 where there is enough; ``mixed``: pools stand with convolutions."""
+
+    density: float = 1.0
+    mixed: bool = False
+    height: float = 1.0
+
+
 class RowLayout:
     """Places a run of solids."""
 
-    def __init__(self, solids: dict[int, Solid], scale: Scale, gap: float = GAP) -> None:
-        self.solids, self.scale, self.gap = solids, scale, gap
+    def __init__(self, solids: dict[int, Solid], scale: Scale, spacing: Spacing) -> None:
+        self.solids, self.scale, self.mixed, density = solids, scale, spacing.mixed, spacing.density
+        self.gap = max(CLOSEST, GAP * density)
+        self.tight = max(1.5, TIGHT * density)
         self.packs = len(solids) > ROOMY
         self.scene = VolumeLayout()
         self.measured: dict[tuple[int, float], Extent] = {}
@@ -101,11 +113,13 @@ class RowLayout:
     def _together(self, one: int, two: int) -> bool:
         """Whether two neighbours stand together: convolutions that keep a map's height and width."""
         a, b = self.solids[one], self.solids[two]
-        return (
-            self.packs and a.is_map and b.is_map and not a.slabs and not b.slabs and not a.result
-            and a.family is not Family.INPUT and spatial(a.shape) == spatial(b.shape)
-            and (b.operation == a.operation or b.family is Family.CONV) and b.before == [one]
-        )  # fmt: skip
+        if a.slabs or b.slabs or a.result or a.family is Family.INPUT or b.before != [one]:
+            return False
+        alike = a.operation == b.operation or (
+            b.family is Family.CONV and (self.mixed or a.family is b.family)
+        )
+        same_size = a.is_map and b.is_map and spatial(a.shape) == spatial(b.shape)
+        return alike and same_size and (self.packs or (a.block and b.block))
 
     def _piece_extent(self, piece: list[int] | Fork, within: float) -> Extent:
         return self._fork_extent(piece, within) if isinstance(piece, Fork) else self._pack_extent(piece)
@@ -119,10 +133,10 @@ class RowLayout:
 
     def _pack_width(self, pack: Sequence[int]) -> float:
         boxes = [self.scale.box(self.solids[key]) for key in pack]
-        return sum(t for t, _, _, _ in boxes) + TIGHT * (len(boxes) - 1) + boxes[-1][2]
+        return sum(t for t, _, _, _ in boxes) + self.tight * (len(boxes) - 1) + boxes[-1][2]
 
     def _label(self, pack: Sequence[int]) -> list[tuple[str, str]]:
-        return lines_of([self.solids[key] for key in pack], max(WIDEST_LABEL, self._pack_width(pack)))
+        return lines_of([self.solids[key] for key in pack], max(NARROWEST_LABEL, self._pack_width(pack)))
 
     def _fork_extent(self, fork: Fork, within: float = inf) -> Extent:
         lanes = [self.measure(path, within) for path in fork.paths]
@@ -149,11 +163,11 @@ class RowLayout:
         return axes
 
     def _main(self, fork: Fork, lanes: Sequence[Extent]) -> int:
-        """Which of two paths keeps the axis: the one to the main output, else the longer."""
+        """Which of two paths keeps the axis: the one to the main output, else the longer, else the second."""
         for n, path in enumerate(fork.paths):
             if fork.join == END and any(self.solids[key].main for key in keys_of(path)):
                 return n
-        return 0 if lanes[0].width >= lanes[1].width else 1
+        return 0 if lanes[0].width > lanes[1].width else 1
 
     def _reach(self, fork: Fork, lanes: Sequence[Extent]) -> tuple[float, float]:
         axes = self._axes(fork, lanes)
@@ -168,7 +182,12 @@ class RowLayout:
         for fork in (piece, previous):
             if isinstance(fork, Fork):
                 return FAN if len(fork.paths) > 1 else self.gap + 6
-        return self.gap
+        beside = sum(map(self._overhang, (p for p in (previous, piece) if isinstance(p, list))))
+        return max(SPARE, self.gap - beside)
+
+    def _overhang(self, pack: Sequence[int]) -> float:
+        """How far a label reaches over its solids at either side: room for the arrow there."""
+        return (self._pack_extent(pack).width - self._pack_width(pack)) / 2
 
     # Placing -----------------------------------------------------------------------
 
@@ -191,7 +210,7 @@ class RowLayout:
         for key in pack:
             t, h, dx, dy = self.scale.box(self.solids[key])
             self.scene.boxes[key] = Box(self.solids[key], place, axis - (h + dy) / 2 + dy, t, h, dx, dy)
-            place += t + TIGHT
+            place += t + self.tight
         self.scene.told |= told_turns([self.solids[key] for key in pack])
         if lines := self._label(pack):
             below = self.scene.boxes[pack[-1]].bottom if self.solids[pack[-1]].sign else floor
@@ -265,7 +284,7 @@ class RowLayout:
     def _direct(self, ends: tuple[int, int]) -> None:
         one, two = (self.scene.boxes[end] for end in ends)
         level = abs(one.axis - two.axis) < 0.01
-        if level and two.x - one.x - one.t < TIGHT + 1:
+        if level and two.x - one.x - one.t < self.tight + 1:
             return
         if level and two.solid.family is Family.DENSE and two.solid.is_vector and not one.solid.sign:
             self.scene.fans.append(ends)
@@ -276,10 +295,8 @@ class RowLayout:
 
 
 def shows_window(one: Box, two: Box) -> bool:
-    """Whether the window that makes ``two`` is large enough on ``one`` to be seen."""
-    if two.solid.window is None or not (one.solid.is_map and two.solid.is_map) or len(one.solid.shape) < 3:
-        return False
-    return two.solid.window[0] / one.solid.shape[-3] * one.h >= SEEN
+    """Whether ``two`` is made by a window that slides over ``one``."""
+    return two.solid.window is not None and one.solid.is_map and two.solid.is_map
 
 
 def _wire(ends: tuple[int, int], one: Box, two: Box, level: bool) -> Wire:

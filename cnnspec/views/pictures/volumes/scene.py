@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import inf, log
@@ -20,8 +21,22 @@ ARC: Final = 9.0
 """How far the shortcut of a block rises over it."""
 HALO: Final = 10.0
 """Pixels between neighbouring labels."""
+MOST_LINES, WIDEST = 3, 260.0
+"""Lines that tell what solids do, and what one of them may take at most."""
+BETWEEN: Final = re.compile(r", (?![^(]*\))")
+"""Where such a line may be broken: not within brackets."""
 MILD: Final = 0.995
 """An exponent above this is told as "to scale"."""
+
+
+STRIP: Final = 2
+"""The length of the shape of a map with one axis and channels."""
+AXES: Final = {
+    3: ("maps: height and (foreshortened) width", "thickness"),
+    2: ("strips, which are maps of one axis: length (downward)", "thickness"),
+    4: ("maps: depth (left to right), height and (foreshortened) width", ""),
+}
+"""Length of a shape -> what is drawn of its axes, and of its channels."""
 
 
 Maps: TypeAlias = Mapping[int, Callable[[int], Sequence[str]]]
@@ -164,10 +179,23 @@ def lines_of(solids: Sequence[Solid], room: float = inf) -> list[tuple[str, str]
         return [("operation", f"×{first.times}")] if first.times > 1 else []
     names = [name for solid in solids if (name := solid.result or solid.name)]
     name = f"{names[0]} … {names[-1]}" if len(names) > 1 else "".join(names)
-    operation = shorten(operations_text(solids), room, OPERATION)
-    lines = [("name", name), ("dimensions", shapes_text(solids)), ("operation", operation)]
-    lines.append(("operation", told_text(solids)))
+    lines = [("name", name), ("dimensions", shapes_text(solids))]
+    lines += [("operation", line) for line in wrapped(operations_text(solids), room)]
+    flat = f"flatten {solids[-1].flat}" if solids[-1].flat else ""
+    lines += [("operation", line) for line in (flat, told_text(solids))]
     return [line for line in lines if line[1]]
+
+
+def wrapped(operations: str, room: float) -> list[str]:
+    """What solids do in a few lines; the last is shortened where all of it is too much."""
+    lines: list[str] = []
+    for part in BETWEEN.split(operations):
+        longer = f"{lines[-1]}, {part}" if lines else part
+        if lines and len(lines) < MOST_LINES and text_width(longer, OPERATION) > room:
+            lines[-1:] = [f"{lines[-1]},", part]
+        else:
+            lines[-1:] = [longer]
+    return [shorten(line, max(room, WIDEST), OPERATION) for line in lines]
 
 
 def told_text(solids: Sequence[Solid]) -> str:
@@ -226,20 +254,24 @@ class Scale:
             return 18.0, 18.0, 0.0, 0.0
         if solid.is_vector:
             return 9.0, self.length(solid.shape[-1]), 5.0, 4.0
-        height = self.side(solid.shape[-3] if len(solid.shape) > 2 else solid.shape[0])
-        width = self.side(solid.shape[-2]) if len(solid.shape) > 2 else 14.0
-        return self.channel(solid.shape[-1]), height, width * self.slant[0], width * self.slant[1]
+        if len(solid.shape) == STRIP:
+            return self.channel(solid.shape[1]), self.side(solid.shape[0]), 0.0, 0.0
+        *depth, height, width, channels = solid.shape
+        across, up = (self.side(width) * share for share in self.slant)
+        return self.side(depth[0]) if depth else self.channel(channels), self.side(height), across, up
 
-    @property
-    def note(self) -> str:
-        """What the drawing says about itself."""
-        sides, channels = self.side.description, self.channel.description
-        if sides == channels == "to scale":
-            maps = "Heights, widths and channels of the maps are to scale"
-        else:
-            thick = channels.replace("size", "channels")
-            maps = f"Heights and widths of the maps are drawn {sides}, their thickness {thick}"
-        return maps + self.length.about_vectors
+    def note(self, solids: Sequence[Solid]) -> str:
+        """What the drawing says about itself, true of every axis there is."""
+        ranks = {len(solid.shape) for solid in solids if solid.is_map}
+        sides, channels = self.side.description, self.channel.description.replace("size", "channels")
+        told = [
+            f"{what} {sides}, " + (f"{thick} {channels}" if thick else "channels are told, not drawn")
+            for rank, (what, thick) in AXES.items() if rank in ranks
+        ]  # fmt: skip
+        if not told:
+            return f"Vectors: length {self.length.description.replace('size', 'length')}."
+        told[0] = told[0][0].upper() + told[0][1:]
+        return "; ".join(told) + self.length.about_vectors
 
 
 def scale_for(
@@ -252,7 +284,7 @@ def scale_for(
 ) -> Scale:
     """The scale of a picture: sides between ``least`` and ``most`` pixels, thickness within ``thick``."""
     maps = [solid for solid in solids if solid.is_map]
-    sides = [float(size) for solid in maps for size in solid.shape[:-1][-2:]]
+    sides = [float(size) for solid in maps for size in solid.shape[:-1]]
     channels = [float(solid.shape[-1]) for solid in maps]
     lengths = [float(solid.shape[-1]) for solid in solids if solid.is_vector]
     thickest = max(thick[0] + 1, min(thick[1], 4 + 2.6 * max(channels, default=1.0) ** 0.5))

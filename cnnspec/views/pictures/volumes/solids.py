@@ -102,6 +102,12 @@ class Solid:
         return not self.sign and not self.is_vector
 
     @property
+    def flat(self) -> int:
+        """The length of the vector that a flatten makes of a map; 0 where none does."""
+        ends = [node.output for node in self.nodes if len(node.output) == 1 < len(self.shape)]
+        return ends[-1][0] if ends and self.is_map else 0
+
+    @property
     def tooltip(self) -> str:
         if self.block:
             return block_text(self.nodes)
@@ -138,33 +144,43 @@ def _zoom(node: Node) -> float:
     return first.inputs / first.outputs if isinstance(first, Stretch) else 1.0
 
 
-def solids_of(network: Network, choices: Choices, comparison: Comparison | None = None) -> list[Solid]:
+def solids_of(network: Network, choices: Choices) -> list[Solid]:
     """The solids in topological order, as detailed as makes a picture (or as asked for)."""
-    found = _detailed(network, choices)
+    return next(views_of(network, choices))
+
+
+def views_of(
+    network: Network, choices: Choices, comparison: Comparison | None = None
+) -> Iterator[list[Solid]]:
+    """The solids from the most detailed view that makes a picture to the coarsest."""
+    for found in _views(network, choices):
+        _paint(found, network, choices, comparison)
+        yield found
+
+
+def _paint(found: Sequence[Solid], network: Network, choices: Choices, comparison: Comparison | None) -> None:
     total = sum(map(HEATS[choices.heat], network.nodes)) or 1 if choices.heat else 0
     for solid in found:
         if choices.heat:
             solid.share = sum(map(HEATS[choices.heat], solid.stands_for)) / total
         if comparison is not None:
-            solid.pairs = [
-                comparison.now[node.index] for node in solid.stands_for if node.index in comparison.now
-            ]
-    return found
+            now, places = comparison.now, (node.index for node in solid.stands_for)
+            solid.pairs = [now[place] for place in places if place in now]
 
 
-def _detailed(network: Network, choices: Choices) -> list[Solid]:
+def _views(network: Network, choices: Choices) -> Iterator[list[Solid]]:
     *finer, last = _levels(network, choices)
     coarsest = _SolidBuilder(network, *last).solids()
-    tries = []
+    most, fewest = ABSORBED * max(MOST, len(coarsest)), coarsest
     for segments, depth in finer:
         try:
-            found = _SolidBuilder(network, segments, depth, ABSORBED * max(MOST, len(coarsest))).solids()
+            found = _SolidBuilder(network, segments, depth, most).solids()
         except _TooMany:
             continue
         if len(found) <= MOST:
-            return found
-        tries.append(found)
-    return min([*tries, coarsest], key=len)
+            yield found
+        fewest = min(found, fewest, key=len)
+    yield fewest if len(fewest) < len(coarsest) else coarsest
 
 
 def _levels(network: Network, choices: Choices) -> Iterator[tuple[tuple[Segment, ...], int | None]]:
