@@ -36,6 +36,8 @@ train { data npz "noise.npz"; optimizer sgd rate=0.1 momentum=0.9; batch 16; epo
 SHARED: Final = Path("/dev/shm")
 PATIENCE: Final = 10.0
 """Seconds that what a killed process leaves has to be gone; workers see that it is."""
+THEIRS: Final = "torch"
+"""How names of files begin that torchrun itself leaves."""
 MOST_CHILDREN: Final = 5
 """Kills in how many one is of a worker alone."""
 
@@ -44,13 +46,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz.kills", description=__doc__)
     parser.add_argument("--count", type=int, default=250, help="kills for each number of workers")
     parser.add_argument("--workers", type=int, action="append", help="1 and 2, unless given; may be repeated")
+    parser.add_argument("--torchrun", type=int, help="processes of PyTorch's, in place of workers")
     parser.add_argument("--seed", type=int, help="of the moments; drawn, and printed, unless given")
     given = parser.parse_args()
     seed = SystemRandom().randrange(10**9) if given.seed is None else given.seed
     sweep()
-    for workers in given.workers or (1, 2):
+    for workers in [given.torchrun] if given.torchrun else given.workers or (1, 2):
         with tempfile.TemporaryDirectory(prefix=PREFIX) as folder:
-            print(kill(Path(folder), workers, given.count, seed), flush=True)
+            print(kill(Path(folder), workers, given.count, seed, given.torchrun is not None), flush=True)
     return 0
 
 
@@ -74,11 +77,14 @@ class Kills:
         )
 
 
-def kill(folder: Path, workers: int, count: int, seed: int) -> Kills:
-    """So many kills of trainings in a folder; raises AssertionError where one goes wrong."""
+def kill(folder: Path, workers: int, count: int, seed: int, torchrun: bool = False) -> Kills:
+    """So many kills of trainings in a folder; raises AssertionError where one goes wrong.
+
+    With ``torchrun`` the workers are processes of PyTorch's.
+    """
     print(f"seed {seed}", flush=True)
     random, done = Random(f"{seed} {workers}"), Kills(seed, workers)
-    bench = _Bench(folder, workers)
+    bench = _Bench(folder, workers, torchrun)
     bench.ended(bench.begun("whole"))
     while done.killed.total() < count:
         while done.killed.total() < count and not _finished(bench, random, done, bench.resumed()):
@@ -98,7 +104,8 @@ def _finished(bench: _Bench, random: Random, done: Kills, process: subprocess.Po
             os.kill(random.choice(children), signal.SIGKILL)
         _, err = process.communicate(timeout=60)
         assert process.returncode in (0, 1), err.decode()
-        assert process.returncode == 0 or b"ended in the middle of a step" in err, err.decode()
+        told = b"ended in the middle of a step" in err or b"SIGKILL" in err  # the first one cannot speak
+        assert process.returncode == 0 or told, err.decode()
         name = "a worker alone"
     else:
         process.kill()
@@ -113,8 +120,9 @@ def _finished(bench: _Bench, random: Random, done: Kills, process: subprocess.Po
 class _Bench:
     """The folder of the trainings, and what the machine held before them."""
 
-    def __init__(self, folder: Path, workers: int) -> None:
+    def __init__(self, folder: Path, workers: int, torchrun: bool) -> None:
         self.desk, self.temporary, self.workers = folder / "desk", folder / "temporary", workers
+        self.torchrun = torchrun
         self.desk.mkdir()
         self.temporary.mkdir()
         (self.desk / "noise.cnn").write_text(SPEC)
@@ -124,12 +132,17 @@ class _Bench:
 
     def begun(self, name: str, *more: str) -> subprocess.Popen[bytes]:
         """A training, in a session of its own."""
-        command = [
-            sys.executable, "-m", "cnnspec", "train", "noise.cnn", "-o", name,
-            "--save-steps", "9", "--workers", str(self.workers), *more,
-        ]  # fmt: skip
+        command = [sys.executable, "-m", "cnnspec", "train", "noise.cnn", "-o", name]
+        command += ["--save-steps", "9", *more]
+        if self.torchrun:
+            count = ["--nproc-per-node", str(self.workers)]
+            command[1:1] = ["-m", "torch.distributed.run", "--standalone", *count]
+            command += ["--device", "cpu"]
+        else:
+            command += ["--workers", str(self.workers)]
         paths = os.pathsep.join(filter(None, (os.environ.get("PYTHONPATH"), str(Path(__file__).parents[2]))))
         places = {"TMPDIR": str(self.temporary), "PYTHONPATH": paths, "OPENBLAS_NUM_THREADS": "1"}
+        places["OMP_NUM_THREADS"] = "1"
         return subprocess.Popen(
             command, cwd=self.desk, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True,
             env=os.environ | places,
@@ -167,7 +180,8 @@ class _Bench:
             time.sleep(0.005)
         assert not left, f"processes are left: {left}"
         assert not (found := _shared() - self.shared), f"shared memory is left: {found}"
-        assert not (files := list(self.temporary.iterdir())), f"temporary files are left: {files}"
+        files = [path for path in self.temporary.iterdir() if not path.name.startswith(THEIRS)]
+        assert not files, f"temporary files are left: {files}"
 
     def compare(self) -> None:
         """The run that was killed came to what the other came to; it goes."""

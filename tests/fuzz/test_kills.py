@@ -18,3 +18,10 @@ def test_trainings_killed_at_random_moments_end_with_the_same_bits(
 ) -> None:
     """The seed is new each time, and printed: ``python -m tests.fuzz.kills --seed N`` kills by it."""
     print(kill(tmp_path, workers, count, SystemRandom().randrange(10**9)))
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("count", [3, pytest.param(20, marks=pytest.mark.slow)])
+def test_processes_of_pytorch_are_killed_so_too(tmp_path: Path, count: int) -> None:
+    pytest.importorskip("torch")
+    print(kill(tmp_path, 2, count, SystemRandom().randrange(10**9), torchrun=True))

@@ -7,6 +7,8 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from threading import Thread
+from time import sleep
 from types import FrameType
 from typing import Any, Final, TypeVar
 
@@ -19,6 +21,10 @@ from cnnspec.diagnostics import SpecError
 T = TypeVar("T")
 PATIENCE: Final = timedelta(minutes=30)
 """How long a process waits for one that says nothing: loading data may take some time."""
+MOMENT: Final = 0.5
+"""Seconds between two looks whether torchrun is still there."""
+PARTING: Final = 5.0
+"""Seconds to end in, when it is not."""
 
 
 def local_rank() -> int:
@@ -65,6 +71,7 @@ def joined() -> Iterator[ProcessGroup]:
     torchrun asks the others to end when one has ended: that is told as the loss of a worker.
     """
     before = signal.signal(signal.SIGTERM, _end)
+    Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     kinds = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
     if torch.cuda.is_available():
         torch.cuda.set_device(local_rank())
@@ -80,6 +87,15 @@ def joined() -> Iterator[ProcessGroup]:
 
 def _end(number: int, frame: FrameType | None) -> None:
     raise lost()
+
+
+def _end_with(parent: int) -> None:
+    """Ends this process when torchrun is gone, who would have ended it."""
+    while os.getppid() == parent:
+        sleep(MOMENT)
+    os.kill(os.getpid(), signal.SIGTERM)
+    sleep(PARTING)
+    os._exit(1)
 
 
 @contextmanager
