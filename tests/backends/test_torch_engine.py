@@ -209,3 +209,32 @@ def test_every_layer_is_timed(training: bool) -> None:
     assert all(row.forward > 0 for row in found.rows)
     assert any(row.backward > 0 for row in found.rows) is training
     assert {"Conv2d", "MaxUnpool2d"} <= {row.kernel for row in found.rows}
+
+
+WHOLE = (
+    "lenet1998", "vit_tiny_mnist", "unet_digits", "segnet_digits", "siamese_mnist", "autoencoder_tied",
+    "mnist_best", "wavenet_small", "xs_and_os", "pooling_average",
+)  # fmt: skip
+"""Examples with shared and tied weights, several inputs, heads, attention, unpooling."""
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_a_whole_network_gives_the_same_values_and_gradients(name: str) -> None:
+    network = cnnspec.load(example_path(name))
+    recipe = Recipe().changed(loss="mse", batch=4)
+    random = np.random.default_rng(2)
+    inputs = {node.name: random.random((4, *node.output)).astype(np.float32) for node in network.inputs}
+    images: Any = inputs if len(inputs) > 1 else inputs[network.inputs[0].name]
+    wanted = random.random((4, *network.output)).astype(np.float32)
+    ours, theirs = NumpyEngine(network, dtype="float64"), in_torch(network, dtype="float64")
+    layer = network.layers[len(network.layers) // 2].name
+    expected, found = (engine.forward(images, [layer], 3) for engine in (ours, theirs))
+    for kept, values in expected.items():
+        close(found[kept], values, 1e-7)
+    if any(node.word in RANDOM for node in network.layers):
+        return
+    sessions = [engine.train(recipe, Given((images, wanted))) for engine in (ours, theirs)]
+    results = [session.backward(images, wanted, 0) for session in sessions]
+    assert results[1].loss == pytest.approx(results[0].loss, rel=1e-9)
+    for weight, gradient in sessions[0].gradients.items():
+        close(sessions[1].gradients[weight], gradient, 1e-7)

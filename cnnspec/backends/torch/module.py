@@ -43,6 +43,12 @@ Speak: TypeAlias = Callable[[Network], NetworkText]
 LIBRARY: Final[Mapping[str, Any]] = {"torch": torch, "nn": nn, "F": F, "math": math}
 
 
+OVERWRITING: Final = {nn.ReLU: "torch.relu_({})", nn.ReLU6: "F.relu6({}, inplace=True)"}
+"""Modules, and what does the same in the place of the input: a sixth of LeNet's step."""
+FORGETFUL: Final = frozenset({"conv", "depthwise", "dense", "batchnorm", "add"})
+"""Layers whose backward pass does not read their output."""
+
+
 class Statement(NamedTuple):
     """One line: what it assigns to, what it reads, and the expression between."""
 
@@ -106,13 +112,22 @@ class NetworkModule(nn.Module):  # type: ignore[misc]
         results = [f"v{index}" for index in wanted]
         lines = [f"def forward({', '.join(f'v{node.index}' for node in self.network.inputs)}):"]
         for n, statement in enumerate(statements):
-            lines.append(f"    {statement.gives} = {statement.expression}")
             dead = [name for name, at in last.items() if at == n and name not in results]
+            expression = self._in_place(statement, dead) or statement.expression
+            lines.append(f"    {statement.gives} = {expression}")
             lines += [f"    del {', '.join(dead)}"] if dead else []
         lines.append(f"    return {', '.join(results)},")
         exec("\n".join(lines), self.namespace)
         made: Callable[..., tuple[Tensor, ...]] = self.namespace["forward"]
         return made
+
+    def _in_place(self, statement: Statement, dead: Sequence[str]) -> str:
+        """A ReLU that writes over a map which nobody reads later, nor the backward pass of what made it."""
+        function = OVERWRITING.get(type(self.namespace.get(self._module_of(statement.node))))
+        made_by = self.network.nodes[statement.node.inputs[0]].word
+        if function is None or made_by not in FORGETFUL or statement.reads[0] not in dead:
+            return ""
+        return function.format(statement.reads[0])
 
     def _statement(self, node: Node, text: LayerText) -> Statement:
         reads = [f"v{index}" for index in node.inputs]
