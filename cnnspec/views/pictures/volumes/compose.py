@@ -33,8 +33,8 @@ from cnnspec.views.pictures.volumes.tree import lanes_in, runs
 
 TALLEST: Final = 168.0
 LOWEST: Final = 16.0
-WIDTH, HEIGHT = 1020.0, 366.0
-"""Pixels of a drawing that, with its title and its legend, is readable on a slide of 900 × 430 points."""
+ON_A_SLIDE: Final = (1020.0, 366.0)
+"""Width and height in pixels of a drawing that, with its title and its legend, is readable on a slide of 900 × 430 points."""
 LOWER: Final = 0.7
 """What is left of the height of maps where there is too little room for it."""
 DENSITIES: Final = (1.0, 0.85, 0.7, 0.6, 0.5, 0.42, 0.34, 0.28)
@@ -62,27 +62,34 @@ BAR: Final = 11.0
 
 
 def compose(
-    network: Network, choices: Choices, maps: Maps | None = None, comparison: Comparison | None = None
-) -> tuple[VolumeLayout, str]:
-    """The placed solids of a network, and the note about their scale; ``maps`` are shown on them."""
+    network: Network, choices: Choices, maps: Maps | None = None, comparison: Comparison | None = None,
+    room: tuple[float, float] = ON_A_SLIDE,
+) -> tuple[VolumeLayout, str]:  # fmt: skip
+    """The placed solids of a network, and the note about their scale; ``maps`` are shown on them.
+
+    It is the deepest view that fits the ``room`` (width and height in pixels), as loose as it may be; the
+    one that comes nearest where none does.
+    """
     best: tuple[float, VolumeLayout, str] | None = None
     for solids, mixed in product(views_of(network, choices, comparison), (False, True)):
-        tightest = _tried(solids, maps, Spacing(DENSITIES[-1], mixed))
+        tightest = _tried(solids, maps, Spacing(DENSITIES[-1], mixed), room)
         if tightest[0] <= 1:
-            tries = (_tried(solids, maps, Spacing(density, mixed)) for density in DENSITIES)
+            tries = (_tried(solids, maps, Spacing(density, mixed), room) for density in DENSITIES)
             return next(found for found in tries if found[0] <= 1)[1:]
         best = min(best or tightest, tightest, key=itemgetter(0))
     assert best is not None
     return best[1:]
 
 
-def _tried(solids: Sequence[Solid], maps: Maps | None, spacing: Spacing) -> tuple[float, VolumeLayout, str]:
-    """A composition, and how much of the room on a slide it takes: above 1 it is too large."""
+def _tried(
+    solids: Sequence[Solid], maps: Maps | None, spacing: Spacing, room: tuple[float, float]
+) -> tuple[float, VolumeLayout, str]:
+    """A composition, and how much of the room it takes: above 1 it is too large."""
     scene, note = _arranged(solids, maps, spacing)
     left, top, right, bottom = scene.bounds()
-    if bottom - top > HEIGHT and spacing.height == 1:
-        return _tried(solids, maps, replace(spacing, height=LOWER))
-    return max((right - left) / WIDTH, (bottom - top) / HEIGHT), scene, note
+    if bottom - top > room[1] and spacing.height == 1:
+        return _tried(solids, maps, replace(spacing, height=LOWER), room)
+    return max((right - left) / room[0], (bottom - top) / room[1]), scene, note
 
 
 def _arranged(solids: Sequence[Solid], maps: Maps | None, spacing: Spacing) -> tuple[VolumeLayout, str]:

@@ -13,7 +13,6 @@ from typing import Final
 
 from cnnspec.layers.base import Family
 from cnnspec.views.pictures.volumes.scene import (
-    LINE,
     Box,
     BoxLabel,
     Scale,
@@ -93,7 +92,7 @@ def place_ladder(
         shift = 0.0 if step else max(0.0, (label - t - dx) / 2)
         box = Box(solid, x + shift, axes[levels[n]] - (h + dy) / 2 + dy, t, h, dx, dy)
         scene.boxes[solid.key] = box
-        x, right = box.x, max(box.right, box.middle + label / 2)
+        x, right = box.x, box.right if step else max(box.right, box.middle + label / 2)
     _label(scene, solids, levels)
     _connect(scene, solids, levels)
     return scene, scale.note(solids)
@@ -129,8 +128,10 @@ def _above(solids: Sequence[Solid], levels: Sequence[int], n: int) -> list[tuple
 def _label(scene: VolumeLayout, solids: Sequence[Solid], levels: Sequence[int]) -> None:
     for n, solid in enumerate(solids):
         box = scene.boxes[solid.key]
+        step = n > 0 and levels[n] != levels[n - 1]
         if lines := _above(solids, levels, n):
-            scene.labels.append(BoxLabel(box.middle, box.top - 5 - LINE * (len(lines) - 1), lines))
+            place = (box.right, "end") if step else (box.middle, "middle")
+            scene.labels.append(BoxLabel(place[0], box.top - 5, lines, place[1]))
     for _, pairs in groupby(zip(solids, levels, strict=True), key=lambda pair: (pair[1], pair[0].operation)):
         _label_run(scene, [solid for solid, _ in pairs])
 
