@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cnnspec.cli.compare import documents_of, several, specs_argument
+from cnnspec.cli.compare import several
 from cnnspec.cli.console import Console, show, stderr_console, stdout_console
 from cnnspec.cli.options import batch_option, format_option
+from cnnspec.cli.spec import documents_of, specs_argument
 from cnnspec.diagnostics import Diagnostic, Severity, suggestion
 from cnnspec.views.documents import TABLES
 

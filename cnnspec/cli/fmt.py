@@ -2,35 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from difflib import unified_diff
 from pathlib import Path
 
 import click
 
 from cnnspec.cli.console import show, stderr_console, write_file
-from cnnspec.cli.spec import read, specs_below
+from cnnspec.cli.spec import documents_of, specs_argument
 from cnnspec.diagnostics import SpecError
-from cnnspec.document import Document
 from cnnspec.text import Source
 
 
 @click.command("fmt")
-@click.argument("specs", nargs=-1, metavar="SPEC...")
-@click.option("-e", "inline", metavar="TEXT", help="The spec itself; the result is printed.")
+@specs_argument
 @click.option("--check", is_flag=True, help="Write nothing; exit 1 if a spec would change.")
 @click.option("--diff", is_flag=True, help="Write nothing; show what would change.")
 @click.option("--expand", is_flag=True, help="Spell out every default of every layer.")
-def command(specs: tuple[str, ...], inline: str | None, check: bool, diff: bool, expand: bool) -> None:
+def command(specs: tuple[str, ...], inline: tuple[str, ...], check: bool, diff: bool, expand: bool) -> None:
     """Put specs into their usual form, in place.
 
     SPEC is a file, a folder (all its .cnn files), or - to filter standard
-    input to standard output. Comments stay, and what a spec says never changes.
+    input to standard output; what is given with -e is printed too. Comments stay,
+    and what a spec says never changes.
     """
-    if not specs and inline is None:
-        raise click.UsageError('no SPEC given: a file, a folder, "-" for standard input, or text with -e')
+    for spec in specs:
+        if spec != "-" and not Path(spec).exists():
+            raise click.UsageError(_not_there(spec))
     failed = False
-    for document in _documents(specs, inline):
+    for document in documents_of(specs, inline, folders=True):
         try:
             formatted = document.formatted(expand)
         except SpecError as error:
@@ -41,21 +40,6 @@ def command(specs: tuple[str, ...], inline: str | None, check: bool, diff: bool,
         failed |= check and document.source.text != formatted
     if failed:
         raise click.exceptions.Exit(1)
-
-
-def _documents(specs: tuple[str, ...], inline: str | None) -> Iterator[Document]:
-    if inline is not None:
-        yield read(None, inline)
-    for spec in specs:
-        path = Path(spec)
-        if spec == "-":
-            yield read("-", None)
-        elif path.is_dir():
-            yield from (read(str(each), None) for each in specs_below(path))
-        elif path.exists():
-            yield read(spec, None)
-        else:
-            raise click.UsageError(_not_there(spec))
 
 
 def _not_there(spec: str) -> str:

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from cnnspec.cli.compare import documents_of, specs_argument, whole
 from cnnspec.cli.console import show, write_result
 from cnnspec.cli.options import batch_option, data_options
-from cnnspec.cli.spec import keep_spec
+from cnnspec.cli.spec import documents_of, keep_spec, specs_argument, whole
 from cnnspec.diagnostics import SpecError
 from cnnspec.document import RUN_SPEC
 

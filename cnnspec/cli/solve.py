@@ -10,13 +10,14 @@ import click
 
 from cnnspec.cli.console import fail, stdout_console
 from cnnspec.cli.options import finite, format_option, most_option
-from cnnspec.cli.spec import read
+from cnnspec.cli.spec import documents_of, specs_argument
 from cnnspec.diagnostics import SpecError
 
 if TYPE_CHECKING:
     from cnnspec.analysis.solve.problem import Problem
     from cnnspec.analysis.solve.search import Answer
     from cnnspec.analysis.solve.unknowns import Unknown
+    from cnnspec.document import Document
     from cnnspec.network.graph import Node
     from cnnspec.text import Span
 
@@ -27,10 +28,7 @@ SECONDS: Final = 20.0
 
 
 @click.command("solve")
-@click.argument("specs", nargs=-1, metavar="SPEC…")
-@click.option(
-    "-e", "inline", multiple=True, metavar="TEXT", help="A spec itself; may be given several times."
-)
+@specs_argument
 @format_option(*FORMATS)
 @most_option("Solutions to show.", 10)
 @click.option(
@@ -48,12 +46,8 @@ def command(specs: Sequence[str], inline: Sequence[str], form: str, most: int, s
     from cnnspec.analysis.solve.search import solve
     from cnnspec.views.terminal.paint import folded
 
-    given: list[tuple[str | None, str | None]] = [(spec, None) for spec in specs]
-    given += [(None, text) for text in inline]
-    if not given:
-        raise click.UsageError("no SPEC given: a file, or text with -e")
     try:
-        answer = solve([_tree(spec, text) for spec, text in given], seconds=seconds)
+        answer = solve(list(map(_tree, documents_of(specs, inline))), seconds=seconds)
     except SpecError as error:
         fail(error.diagnostics)
     shown = answer.solutions[:most]
@@ -68,8 +62,7 @@ def command(specs: Sequence[str], inline: Sequence[str], form: str, most: int, s
     return 0 if answer.solutions else 1
 
 
-def _tree(spec: str | None, inline: str | None) -> tuple[Any, Any]:
-    document = read(spec, inline)
+def _tree(document: Document) -> tuple[Any, Any]:
     if document.syntax_errors:
         raise SpecError(document.syntax_errors)
     return document.tree, document.read_use

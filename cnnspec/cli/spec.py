@@ -30,6 +30,37 @@ def spec_argument(function: F) -> F:
     return click.argument("spec", required=False)(function)
 
 
+def specs_argument(function: F) -> F:
+    """Gives a command one SPEC or several: parameters ``specs`` and ``inline``, for ``documents_of``."""
+    option = click.option(
+        "-e", "inline", multiple=True, metavar="TEXT",
+        help='A spec itself, as in -e "input 7x7x1; conv 1 3x3"; may be given again.',
+    )  # fmt: skip
+    return click.argument("specs", nargs=-1, metavar="SPEC…")(option(function))
+
+
+def documents_of(specs: Sequence[str], inline: Sequence[str], folders: bool = False) -> list[Document]:
+    """Of the SPECs, then of the texts given with -e; one at least.
+
+    With ``folders`` a folder that is no run's stands for all specs in it.
+    """
+    if not specs and not inline:
+        read(None, None)
+    if list(specs).count("-") > 1:
+        raise click.UsageError("only one SPEC can be standard input")
+    files = [each for spec in specs for each in (_within(spec) if folders else [spec])]
+    return [read(spec, None) for spec in files] + [read(None, text) for text in inline]
+
+
+def whole(documents: Sequence[Document]) -> list[tuple[str, Network]]:
+    """The networks with their titles; leaves with the faults of any that has some."""
+    faults = [fault for document in documents for fault in document.diagnostics]
+    if any(document.failed for document in documents):
+        fail(faults)
+    show(faults)
+    return [(document.title, document.network) for document in documents if document.network]
+
+
 def shift(spec: str | None, inline: str | None, *following: str | None) -> tuple[str | None, ...]:
     """(spec, following…) where ``-e`` took the place of SPEC: the first argument is then the second's."""
     if inline is None or spec is None:
@@ -138,14 +169,17 @@ def no_layer(name: str, known: Sequence[str]) -> str:
     return f'there is no layer "{name}"; {suggestion(meant, known, f"there are {some}")}'
 
 
-def specs_below(folder: Path) -> list[Path]:
-    """The specs in a folder and in those within it."""
+def _within(spec: str) -> list[str]:
+    """The spec itself; of a folder that is no run's, the specs in it and in those within it."""
+    folder = Path(spec)
+    if not folder.is_dir() or run_spec(folder) is not None:
+        return [spec]
     found = sorted(path for path in folder.rglob("*.cnn") if path.is_file())
     if not found:
         raise click.UsageError(f'the folder "{folder}" has no .cnn files')
     if len(found) > MOST_FILES:
         raise click.UsageError(f'the folder "{folder}" has more than {MOST_FILES:,} .cnn files')
-    return found
+    return list(map(str, found))
 
 
 def _contents(folder: Path) -> str:

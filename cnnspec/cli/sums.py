@@ -11,7 +11,7 @@ import click
 
 from cnnspec.cli.console import stderr_console, stdout_console
 from cnnspec.diagnostics import LayerError, SpecError
-from cnnspec.layers.base import show
+from cnnspec.layers.base import channels_first, show
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -39,10 +39,10 @@ def sums(
     for name in names:
         node = model.network[name]
         if not node.inputs:
-            raise click.BadParameter(
-                f"{name} is given: no sum stands behind its values", param_hint="--layer"
-            )
-        where = [_place(text, node) for text in places] or list(product(*map(range, _inner(node))))
+            told = f"{name} is given: no sum stands behind its values"
+            raise click.BadParameter(told, param_hint="--layer")
+        everywhere = product(*map(range, channels_first(node.output)))
+        where = [_place(text, node) for text in places] or list(everywhere)
         if way == "im2col" and not places:
             where = [place for place in where if place[0] == 0]
         if len(where) > MOST_PLACES:
@@ -68,12 +68,6 @@ def sums(
     return "\n".join(pages)
 
 
-def _inner(node: Node) -> tuple[int, ...]:
-    """A shape with the channels first."""
-    *sizes, channels = node.output
-    return (channels, *sizes)
-
-
 def _place(text: str, node: Node) -> tuple[int, ...]:
     """``row,column`` or ``row,column,channel`` from 0, as (channel, row, column)."""
     sizes = node.output[:-1]
@@ -94,4 +88,4 @@ def _place(text: str, node: Node) -> tuple[int, ...]:
                 f"{number} lies outside {show(node.output)}: 0 to {size - 1} along this axis",
                 param_hint="--at",
             )
-    return (numbers[-1], *numbers[:-1])
+    return channels_first(numbers)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import sys
 from pathlib import Path
 
 import pytest
+from tools import Command
 
 from cnnspec.cli import spec as specs
 from cnnspec.cli.main import run
@@ -165,3 +167,18 @@ def test_a_number_that_is_none_is_wrong_usage(
     verb, *options = arguments
     assert 2 == run([verb, "-e", "input 4; dense 3", *options])
     assert "is not a finite number" in capsys.readouterr().err
+
+
+def test_every_verb_of_several_specs_takes_texts_and_tells_all_faults(command: Command) -> None:
+    wrong = ("-e", "input 3x3x1; conv 1 5x5", "-e", "input 4; conv 1 3x3")
+    for verb in ("check", "diff", "compare", "report", "analyze"):
+        code, page, told = command(verb, *wrong)
+        assert code == 1, verb
+        found = set(re.findall(r"error\[([\w-]+)\]", page + told))
+        assert found == {"needs-a-map", "window-larger-than-input"}, verb
+    assert command("fmt", "-e", "input 3;relu", "-e", "input 4;relu")[1] == "input 3\nrelu\ninput 4\nrelu\n"
+    for verb in ("check", "diff", "compare", "report", "analyze", "solve", "fmt"):
+        code, _, told = command(verb, "-", "-")
+        assert (code, "only one SPEC can be standard input" in told) == (2, True), verb
+        code, _, told = command(verb)
+        assert (code, "SPEC" in told) == (2, True), verb

@@ -15,7 +15,7 @@ from cnnspec.exchange.code_out.pytorch_helpers import HELPERS
 from cnnspec.exchange.code_out.pytorch_words import CANNOT, WORDS, say
 from cnnspec.exchange.code_out.sayings import Place, Saying, Wordless
 from cnnspec.exchange.trade import unsupported
-from cnnspec.layers.base import Shape, show
+from cnnspec.layers.base import channels_first, show
 from cnnspec.network.graph import Network, Node
 
 RESERVED: Final = frozenset({"self", "torch", "nn", "F", "n", "load_file", "load_weights", "model", *HELPERS})
@@ -60,10 +60,6 @@ def reads_of(node: Node) -> tuple[Value, ...]:
     if node.word == "unpool":
         return Value(node.inputs[0]), Value(node.inputs[1], "places")
     return tuple(map(Value, node.inputs))
-
-
-def channels_first(shape: Shape) -> tuple[int, ...]:
-    return (shape[-1], *shape[:-1])
 
 
 class PyTorch:

@@ -20,7 +20,7 @@ from cnnspec.exchange.code_out.sayings import (
     squeezed,
 )
 from cnnspec.exchange.initials import in_torch
-from cnnspec.layers.base import INITIAL_SYNONYMS, Weight
+from cnnspec.layers.base import INITIAL_SYNONYMS, Weight, channels_first
 from cnnspec.layers.window import per_axis
 
 
@@ -269,7 +269,7 @@ def _shuffle(place: Place) -> Saying:
 
 
 def _reshape(place: Place) -> Saying:
-    sizes = ", ".join(map(str, (place.layer.to[-1], *place.layer.to[:-1])))
+    sizes = ", ".join(map(str, channels_first(place.layer.to)))
     return Saying(f"{{x}}.reshape(-1, {sizes})")
 
 

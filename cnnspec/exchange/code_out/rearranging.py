@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from cnnspec.exchange.code_out.sayings import Place, Sayer, Saying, at, first
+from cnnspec.layers import base
 from cnnspec.layers.base import Shape, spatial
 
 
@@ -34,7 +35,7 @@ def steps_of(
 
 
 def _arranged(shape: tuple[int, ...], channels_first: bool) -> list[int]:
-    return [shape[-1], *shape[:-1]] if channels_first else list(shape)
+    return list(base.channels_first(shape) if channels_first else shape)
 
 
 def _torch_blocks(place: Place) -> Saying:

@@ -12,8 +12,8 @@ from pydantic import ValidationError
 
 from cnnspec.diagnostics import Diagnostic, LayerError, Severity, SpecError
 from cnnspec.exchange.onnx_in.file import OnnxFile, refused
-from cnnspec.exchange.onnx_in.values import Array, Flow, Value, channels_first, channels_last, words_for
-from cnnspec.layers.base import Shape
+from cnnspec.exchange.onnx_in.values import Array, Flow, Value, channels_last, words_for
+from cnnspec.layers.base import Shape, channels_first
 from cnnspec.layers.registry import LAYERS
 from cnnspec.network.assemble import NamedLayer
 

@@ -16,7 +16,7 @@ from typing import Any, Final, TypeAlias
 
 import numpy as np
 
-from cnnspec.layers.base import Shape, spatial
+from cnnspec.layers.base import Shape, channels_first, spatial
 
 Array: TypeAlias = np.ndarray[Any, Any]
 Move: TypeAlias = tuple[str, dict[str, Any]]
@@ -173,10 +173,6 @@ def short(value: float) -> float:
 
 
 Value: TypeAlias = Const | Flow | Scores
-
-
-def channels_first(shape: Shape) -> tuple[int, ...]:
-    return (shape[-1], *shape[:-1])
 
 
 def ours(dims: tuple[int, ...]) -> Shape:

@@ -19,7 +19,7 @@ from cnnspec.exchange.onnx_out.attention import ATTENTION
 from cnnspec.exchange.onnx_out.layer import CannotSay, LayerWriter
 from cnnspec.exchange.onnx_out.words import TABLE
 from cnnspec.exchange.trade import Arrays, unsupported
-from cnnspec.layers.base import Shape
+from cnnspec.layers.base import Shape, channels_first
 from cnnspec.network.graph import Network, Node
 from cnnspec.network.write import write
 
@@ -119,4 +119,4 @@ def _graph(network: Network, weights: Arrays) -> GraphWriter:
 
 
 def _tensor(name: str, shape: Shape) -> Any:
-    return helper.make_tensor_value_info(name, TensorProto.FLOAT, [BATCH, shape[-1], *shape[:-1]])
+    return helper.make_tensor_value_info(name, TensorProto.FLOAT, [BATCH, *channels_first(shape)])
