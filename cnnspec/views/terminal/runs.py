@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from cnnspec.views.terminal.grid import Column, TableRow, draw, fit, table
-from cnnspec.views.terminal.paint import Terminal, hanging
+from cnnspec.views.terminal.grid import Column, TableRow, table
+from cnnspec.views.terminal.paint import Terminal, hanging, width_of
 
 if TYPE_CHECKING:
     from cnnspec.views.results import Sweep
@@ -58,9 +58,9 @@ def side_by_side(
         TableRow({"what": what, **{str(n): terminal.text(text) for n, text in enumerate(texts)}})
         for what, texts in rows.items()
     ]
-    fitted = fit(across, lines, terminal.width)
-    if len(names) < 3 or fitted.width <= terminal.width:
-        return draw(fitted, lines, terminal)
+    page = table(across, lines, terminal)
+    if len(names) < 3 or max(map(width_of, page)) <= terminal.width:
+        return page
     order = {what: n for n, what in enumerate(dict.fromkeys([*figures, *rows]))}
     columns = [_text("run", 8), *(_text(what, 4, rank) for what, rank in order.items())]
     each = [
