@@ -238,3 +238,23 @@ def test_a_whole_network_gives_the_same_values_and_gradients(name: str) -> None:
     assert results[1].loss == pytest.approx(results[0].loss, rel=1e-9)
     for weight, gradient in sessions[0].gradients.items():
         close(sessions[1].gradients[weight], gradient, 1e-7)
+
+
+def test_an_old_pytorch_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch, "__version__", "1.13.1+cpu")
+    with pytest.raises(SpecError, match="too old"):
+        build(cnnspec.parse(SMALL), "torch")
+
+
+def test_the_engines_learn_alike() -> None:
+    """Over five seeds the means of the accuracies are no further apart than twice their deviation."""
+    network, data = cnnspec.load(example_path("lenet")), cnnspec.data("digits")
+    found = []
+    for backend in ("numpy", "torch"):
+        models = [network.build(seed, backend) for seed in range(5)]
+        for model in models:
+            model.fit(data, epochs=3, optimizer="adam rate=0.002", schedule="constant")
+        found.append([model.evaluate(data).accuracy for model in models])
+    ours, theirs = map(np.asarray, found)
+    assert min(ours.min(), theirs.min()) > 0.8
+    assert abs(ours.mean() - theirs.mean()) <= 2 * max(ours.std(ddof=1), theirs.std(ddof=1))

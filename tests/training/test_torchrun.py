@@ -145,3 +145,57 @@ def test_wrong_uses_are_told(tmp_path: Path) -> None:
     assert found.returncode != 0
     assert "--backend torch" in found.stderr
     assert not (tmp_path / "runs").exists()
+
+
+OTHER = """
+import os, runpy, shutil, sys
+if os.environ["RANK"] == "1":
+    sys.argv[sys.argv.index("--data-dir") + 1] = "others"
+sys.argv[0] = "cnnspec"
+runpy.run_module("cnnspec", run_name="__main__")
+"""
+
+
+def test_a_process_with_other_samples_is_named(tmp_path: Path) -> None:
+    for place, seed in (("ours", 0), ("others", 1)):
+        (tmp_path / place).mkdir()
+        random = np.random.default_rng(seed)
+        for part, count in (("train", 64), ("t10k", 16)):
+            images = random.integers(0, 256, (count, 28, 28), np.uint8)
+            write_idx(tmp_path / place / f"{part}-images-idx3-ubyte", images)
+            write_idx(tmp_path / place / f"{part}-labels-idx1-ubyte", random.integers(0, 10, count, np.uint8))
+    (tmp_path / "start.py").write_text(OTHER)
+    own = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--standalone", "start.py"]
+    asked = ["train", "lenet", "--data", "mnist", "--data-dir", "ours", "--device", "cpu", "-o", "run"]
+    found = subprocess.run(
+        [*own, *asked], cwd=tmp_path, capture_output=True, text=True, env={**os.environ, **QUICK}
+    )
+    assert found.returncode != 0
+    assert found.stderr.count("error[processes-differ]") == 1
+    said = " ".join(found.stderr.split())
+    assert "process 2 trains something else than the first: the training images" in said
+    assert not (tmp_path / "run" / "weights.safetensors").exists()
+
+
+def write_idx(path: Path, values: NDArray[np.uint8]) -> None:
+    head = bytes([0, 0, 8, values.ndim]) + b"".join(size.to_bytes(4, "big") for size in values.shape)
+    path.write_bytes(head + values.tobytes())
+
+
+def test_a_disk_that_is_full_for_the_first_process_ends_all(tmp_path: Path) -> None:
+    write_data(tmp_path, 64)
+    spec = spec_in(tmp_path, epochs=30)
+    limit = (
+        "import resource, runpy, sys; sys.argv[0] = 'cnnspec';"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (9000, 9000));"
+        "runpy.run_module('cnnspec', run_name='__main__')"
+    )
+    (tmp_path / "start.py").write_text(limit)
+    own = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--standalone", "start.py"]
+    found = subprocess.run(
+        [*own, "train", str(spec), "--device", "cpu", "-o", "run"], cwd=tmp_path, capture_output=True,
+        text=True, env={**os.environ, **QUICK},
+    )  # fmt: skip
+    assert found.returncode != 0
+    assert found.stderr.count("error[") == 1
+    assert "error[run-not-written]" in found.stderr
