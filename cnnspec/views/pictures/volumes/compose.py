@@ -34,7 +34,7 @@ from cnnspec.views.pictures.volumes.tree import lanes_in, runs
 TALLEST: Final = 168.0
 LOWEST: Final = 16.0
 ON_A_SLIDE: Final = (1020.0, 366.0)
-"""Width and height in pixels of a drawing that, with its title and its legend, is readable on a slide of 900 × 430 points."""
+"""Width and height in pixels of a drawing that, with title and legend, can be read on 900 × 430 points."""
 LOWER: Final = 0.7
 """What is left of the height of maps where there is too little room for it."""
 DENSITIES: Final = (1.0, 0.85, 0.7, 0.6, 0.5, 0.42, 0.34, 0.28)
