@@ -6,7 +6,7 @@ the same network on every machine.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from math import prod, sqrt
 from typing import Final, TypeAlias
 
@@ -17,20 +17,33 @@ from cnnspec.backends.contract import Array
 from cnnspec.diagnostics import LayerError, nearest
 from cnnspec.layers.base import INITIAL_SYNONYMS, Weight
 
-Initializer: TypeAlias = Callable[[Generator, Weight], Array]
+Initializer: TypeAlias = Callable[[Generator, Weight], Iterator[Array]]
+"""The values of a weight, part after part in the order of its memory, so that few of them are held twice."""
+PART: Final = 1 << 18
+"""Values of a part: 2 MB of them."""
 
 TRUNCATED_DEVIATION: Final = 0.87962566103423978
 """Standard deviation of a normal distribution cut at two deviations; dividing by it restores 1."""
 
 
 def normal(variance: Callable[[Weight], float]) -> Initializer:
-    return lambda random, weight: random.standard_normal(weight.shape) * sqrt(variance(weight))
+    def draw(random: Generator, weight: Weight) -> Iterator[Array]:
+        deviation = sqrt(variance(weight))
+        return (random.standard_normal(count) * deviation for count in _parts(weight))
+
+    return draw
+
+
+def _parts(weight: Weight) -> Iterator[int]:
+    """How many values each part has."""
+    size = prod(weight.shape)
+    return (min(PART, size - start) for start in range(0, size, PART))
 
 
 def uniform(variance: Callable[[Weight], float]) -> Initializer:
-    def draw(random: Generator, weight: Weight) -> Array:
+    def draw(random: Generator, weight: Weight) -> Iterator[Array]:
         limit = sqrt(3 * variance(weight))
-        return random.uniform(-limit, limit, weight.shape)
+        return (random.uniform(-limit, limit, count) for count in _parts(weight))
 
     return draw
 
@@ -38,11 +51,11 @@ def uniform(variance: Callable[[Weight], float]) -> Initializer:
 def truncated(variance: Callable[[Weight], float]) -> Initializer:
     """A normal distribution without its tails, two deviations out, at the same variance."""
 
-    def draw(random: Generator, weight: Weight) -> Array:
+    def draw(random: Generator, weight: Weight) -> Iterator[Array]:
         values = random.standard_normal(weight.shape)
         while (outside := np.abs(values) > 2).any():
             values[outside] = random.standard_normal(int(outside.sum()))
-        return values * (sqrt(variance(weight)) / TRUNCATED_DEVIATION)
+        yield values * (sqrt(variance(weight)) / TRUNCATED_DEVIATION)
 
     return draw
 
@@ -68,16 +81,16 @@ def pytorch(weight: Weight) -> float:
 
 
 def constant(value: float) -> Initializer:
-    return lambda random, weight: np.full(weight.shape, value)
+    return lambda random, weight: (np.full(count, value) for count in _parts(weight))
 
 
-def orthogonal(random: Generator, weight: Weight) -> Array:
+def orthogonal(random: Generator, weight: Weight) -> Iterator[Array]:
     """Rows (or columns, where there are fewer) at right angles (Saxe et al. 2014)."""
     rows, columns = weight.shape[0], prod(weight.shape[1:])
     values = random.standard_normal((max(rows, columns), min(rows, columns)))
     q, r = np.linalg.qr(values)
     q *= np.sign(np.diag(r))
-    return (q if rows >= columns else q.T).reshape(weight.shape)
+    yield q if rows >= columns else q.T
 
 
 INITIALIZERS: Final[dict[str, Initializer]] = {
@@ -110,15 +123,24 @@ def initializer(name: str) -> Initializer:
     return INITIALIZERS[plain]
 
 
-def begin(weight: Weight, random: Generator, name: str) -> Array:
-    """The first values of a weight: those that the spec gives, its constant, or drawn as ``name`` says.
+def begin(out: Array, weight: Weight, random: Generator, name: str) -> None:
+    """Fills ``out`` with a weight's first values: the spec's, its constant, or drawn as ``name`` says.
 
     A bias begins at zero, unless the initialiser is PyTorch's, which draws it.
     """
     if weight.values:
-        return np.reshape(weight.values, weight.shape)
-    if weight.initial == "fan" or (name == "pytorch" and weight.name == "bias" and weight.fan_in):
-        return initializer(name)(random, weight)
-    if weight.initial == "normal":
-        return random.standard_normal(weight.shape) * weight.value
-    return np.full(weight.shape, {"zeros": 0.0, "ones": 1.0}.get(weight.initial, weight.value))
+        out[...] = np.reshape(weight.values, weight.shape)
+    elif weight.initial == "fan" or (name == "pytorch" and weight.name == "bias" and weight.fan_in):
+        fill(out, initializer(name)(random, weight))
+    elif weight.initial == "normal":
+        fill(out, (random.standard_normal(count) * weight.value for count in _parts(weight)))
+    else:
+        out[...] = {"zeros": 0.0, "ones": 1.0}.get(weight.initial, weight.value)
+
+
+def fill(out: Array, parts: Iterable[Array]) -> None:
+    """Copies parts into an array, which lies in one piece, one after the other."""
+    flat, start = out.reshape(-1), 0
+    for part in parts:
+        flat[start : start + part.size] = part.ravel()
+        start += part.size

@@ -14,8 +14,9 @@ from safetensors.numpy import load_file, save_file
 from tools import fault_of, same
 
 import cnnspec
-from cnnspec.backends.contract import Scaling
-from cnnspec.backends.initializers import INITIALIZERS, begin, initializer
+from cnnspec.backends import initializers
+from cnnspec.backends.contract import Array, Scaling
+from cnnspec.backends.initializers import INITIALIZERS, begin, fill, initializer
 from cnnspec.backends.numpy.engine import NumpyEngine
 from cnnspec.backends.numpy.losses import CrossEntropyLoss
 from cnnspec.backends.numpy.optimizers import FLUSH_EVERY, AdamOptimizer, SgdOptimizer
@@ -235,6 +236,21 @@ def test_dropout_keeps_its_share_and_the_mean() -> None:
 WEIGHT = Weight("weight", (200, 30, 3, 3), Number(54000), fan_in=270, fan_out=1800)
 
 
+def drawn(name: str) -> Array:
+    """The values that an initialiser gives WEIGHT."""
+    values = np.empty(WEIGHT.shape)
+    fill(values, initializer(name)(np.random.default_rng(0), WEIGHT))
+    return values
+
+
+@pytest.mark.parametrize("name", ["he", "pytorch", "normal"])
+def test_values_are_drawn_as_if_at_once(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In parts, so that a large layer does not take three times its own memory."""
+    whole = drawn(name)
+    monkeypatch.setattr(initializers, "PART", 1000)
+    np.testing.assert_array_equal(drawn(name), whole)
+
+
 @pytest.mark.parametrize(
     "name, variance",
     [("he", 2 / 270), ("glorot", 2 / 2070), ("lecun", 1 / 270), ("pytorch", 1 / 810), ("normal", 0.0025)],
@@ -242,19 +258,18 @@ WEIGHT = Weight("weight", (200, 30, 3, 3), Number(54000), fan_in=270, fan_out=18
 def test_initialisers_have_their_variance(name: str, variance: float) -> None:
     for kind in (name, f"{name}_uniform", f"{name}_truncated"):
         if kind in INITIALIZERS:
-            values = initializer(kind)(np.random.default_rng(0), WEIGHT)
-            assert WEIGHT.shape == values.shape
+            values = drawn(kind)
             assert values.var() == pytest.approx(variance, rel=0.03)
             assert values.mean() == pytest.approx(0, abs=0.02 * variance**0.5)
 
 
 def test_truncated_values_lie_within_two_deviations() -> None:
-    values = initializer("truncated_normal")(np.random.default_rng(0), WEIGHT)
+    values = drawn("truncated_normal")
     assert np.abs(values).max() <= 0.05 * 2 / 0.8796
 
 
 def test_orthogonal_rows_are_at_right_angles() -> None:
-    values = initializer("orthogonal")(np.random.default_rng(0), WEIGHT).reshape(200, -1)
+    values = drawn("orthogonal").reshape(200, -1)
     np.testing.assert_allclose(values @ values.T, np.eye(200), atol=1e-10)
 
 
@@ -275,9 +290,11 @@ def test_an_unknown_initialiser_is_refused() -> None:
 
 def test_biases_begin_at_zero_except_pytorchs() -> None:
     bias = Weight("bias", (100,), Number(100), fan_in=50, fan_out=10, initial="zeros")
-    assert not begin(bias, np.random.default_rng(0), "he").any()
-    drawn = begin(bias, np.random.default_rng(0), "pytorch")
-    assert 0 < np.abs(drawn).max() <= 50**-0.5
+    values = np.ones(bias.shape)
+    begin(values, bias, np.random.default_rng(0), "he")
+    assert not values.any()
+    begin(values, bias, np.random.default_rng(0), "pytorch")
+    assert 0 < np.abs(values).max() <= 50**-0.5
 
 
 def test_decayed_state_never_becomes_denormal() -> None:

@@ -94,7 +94,7 @@ class NumpyEngine(Parameters):
         for node in self.network.layers:
             chosen = getattr(node.layer, "init", None) or initial
             for name, weight in node.own_weights.items():
-                np.copyto(self.weights[name], begin(weight, self.random, chosen))
+                begin(self.weights[name], weight, self.random, chosen)
 
     @property
     def scaling(self) -> Scaling:

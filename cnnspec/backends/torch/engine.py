@@ -45,7 +45,9 @@ class TorchEngine(TorchNetwork):
         for node in self.network.layers:
             chosen = getattr(node.layer, "init", None) or initial
             for name, weight in node.own_weights.items():
-                self.weights[name] = begin(weight, self.random, chosen).astype(self.dtype, copy=False)
+                values = np.empty(weight.shape, self.dtype)
+                begin(values, weight, self.random, chosen)
+                self.weights[name] = values
 
     def forward(
         self, images: Images, keep: Sequence[str] = (), batch: int = PREDICT_BATCH
