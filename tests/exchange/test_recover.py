@@ -15,6 +15,7 @@ SAID = {
     "mobilenet_v2": "inverted_residual 64 stride=2\nrepeat 3 { inverted_residual 64 }\n",
     "vgg16": "repeat 2 { repeat 3 { conv 512 3x3 padding=1 -> relu } -> maxpool 2x2 }\nflatten\n",
     "vit_tiny_mnist": "repeat 4 {\n  add { | layernorm over=channels -> attention 4 | }",
+    "convnext_mnist": "repeat 4 {\n  add {\n    | depthwise 7x7 padding=3 -> layernorm epsilon=1e-06",
     "siamese_mnist": "conv 16 5x5 share=",
 }
 
