@@ -1,4 +1,4 @@
-"""Makes the pictures of the README and animate.md: ``python docs/make_pictures.py [FOLDER] [--trained]``.
+"""Makes the pictures of the README and of the pages: ``python docs/make_pictures.py [FOLDER] [--trained]``.
 
 The same specs give the same files, byte for byte. With ``--trained`` those of trained
 networks are made too, which takes some minutes: NumPy's own sums may differ from one machine to another.
@@ -24,12 +24,9 @@ from cnnspec.views.results.samples import gallery
 
 PICTURES: dict[str, tuple[str, Look]] = {
     "lenet_graph": ("lenet", Look(columns=3)),
-    "lenet_volumes": ("lenet", Look(style="volumes")),
     "alexnet_heat": ("alexnet", Look(choices=Choices(heat="params"))),
-    "vgg16_volumes": ("vgg16", Look(style="volumes")),
     "googlenet_graph": ("googlenet", Look(choices=Choices(depth=0))),
     "resnet50_graph": ("resnet50", Look()),
-    "unet_volumes": ("unet", Look(style="volumes")),
 }
 
 
@@ -39,10 +36,10 @@ SHOWN = (0, 3, 11, 26)
 """Test samples in them."""
 
 
-def animations() -> dict[str, list[str]]:
-    """The pictures of docs/animate.md, and the commands that stand there, without their ``-o``."""
-    page = (Path(__file__).parent / "animate.md").read_text(encoding="utf-8")
-    found = re.findall(r"^cnnspec (animate .+) -o pictures/(\w+)\.svg$", page, re.MULTILINE)
+def on_pages() -> dict[str, list[str]]:
+    """The pictures of docs/animate.md and docs/pictures.md, and the commands there, without their ``-o``."""
+    pages = ((Path(__file__).parent / f"{name}.md").read_text("utf-8") for name in ("animate", "pictures"))
+    found = re.findall(r"^cnnspec (.+) -o pictures/(\w+)\.svg$", "\n".join(pages), re.MULTILINE)
     return {name: shlex.split(command) for command, name in found}
 
 
@@ -55,7 +52,7 @@ def main(folder: Path, with_trained: bool = False) -> None:
             write_atomically(path, render(network, _themed(look, theme)))
             print(path)
 
-    for name, command in animations().items():
+    for name, command in on_pages().items():
         for theme, ending in (("light", ""), ("dark", "_dark")):
             run([*command, "--theme", theme, "-o", str(folder / f"{name}{ending}.svg")])
 

@@ -26,6 +26,15 @@ def test_what_a_page_shows_is_printed(command: str, printed: str) -> None:
     assert make_readme["output_of"](command) == printed
 
 
+@pytest.mark.parametrize("name", ["animate", "pictures"])
+def test_every_picture_of_a_page_is_there_with_its_command(name: str) -> None:
+    text = (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8")
+    shown = re.findall(r'src="pictures/(\w+)\.svg"', text)
+    assert shown == re.findall(r"^cnnspec .+ -o pictures/(\w+)\.svg$", text, re.MULTILINE)
+    folder = ROOT / "docs" / "pictures"
+    assert all((folder / f"{one}{ending}.svg").exists() for one in shown for ending in ("", "_dark"))
+
+
 def test_every_question_of_the_lectures_is_answered() -> None:
     asked = re.findall(r"\*\(([\d, ]+)\)\*", LECTURES.read_text(encoding="utf-8"))
     assert {int(number) for text in asked for number in text.split(",")} == set(range(1, 37))
@@ -41,6 +50,13 @@ def test_links_lead_somewhere(page: Path) -> None:
         for title in re.findall("^## (.*)", text, re.M)
     }
     assert set(re.findall(r"\]\(#([^)]+)\)", text)) <= titles
+
+
+def test_commands_of_the_page_on_pictures_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    text = (ROOT / "docs" / "pictures.md").read_text(encoding="utf-8")
+    for line in re.findall(r"^cnnspec draw .+", text, re.MULTILINE):
+        assert run(shlex.split(line)[1:]) == 0, line
 
 
 @pytest.mark.slow
