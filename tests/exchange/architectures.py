@@ -230,7 +230,84 @@ def make_mlp():
     )
 
 
+class SelfAttention(nn.Module):
+    """Written out, as vision transformers mostly do."""
+
+    def __init__(self, dim, num_heads=2, qkv_bias=True, attn_drop=0.0, proj_drop=0.0):
+        super().__init__()
+        assert dim % num_heads == 0
+        self.num_heads, self.head_dim = num_heads, dim // num_heads
+        self.scale = self.head_dim**-0.5
+        self.qkv = nn.Linear(dim, dim * 3, bias=qkv_bias)
+        self.q_norm, self.k_norm = nn.Identity(), nn.Identity()
+        self.attn_drop, self.proj_drop = nn.Dropout(attn_drop), nn.Dropout(proj_drop)
+        self.proj = nn.Linear(dim, dim)
+
+    def forward(self, x):
+        B, N, C = x.shape
+        qkv = self.qkv(x).reshape(B, N, 3, self.num_heads, self.head_dim).permute(2, 0, 3, 1, 4)
+        q, k, v = qkv.unbind(0)
+        q, k = self.q_norm(q), self.k_norm(k)
+        q = q * self.scale
+        attn = q @ k.transpose(-2, -1)
+        attn = self.attn_drop(attn.softmax(dim=-1))
+        x = (attn @ v).transpose(1, 2).reshape(B, N, C)
+        return self.proj_drop(self.proj(x))
+
+
+class TransformerBlock(nn.Module):
+    def __init__(self, dim, attention):
+        super().__init__()
+        self.norm1, self.norm2 = nn.LayerNorm(dim, eps=1e-6), nn.LayerNorm(dim, eps=1e-6)
+        self.attn = attention
+        self.mlp = nn.Sequential(nn.Linear(dim, dim * 4), nn.GELU(), nn.Linear(dim * 4, dim))
+
+    def forward(self, x):
+        if isinstance(self.attn, nn.MultiheadAttention):
+            y = self.norm1(x)
+            x = x + self.attn(y, y, y, need_weights=False)[0]
+        else:
+            x = x + self.attn(self.norm1(x))
+        return x + self.mlp(self.norm2(x))
+
+
+class WrittenVit(nn.Module):
+    """Patches, a token, positions, and blocks whose attention is written out, or is PyTorch's."""
+
+    def __init__(self, dim=8, depth=2, whole=False):
+        super().__init__()
+        self.patch_embed = nn.Conv2d(3, dim, kernel_size=4, stride=4)
+        self.cls_token = nn.Parameter(torch.zeros(1, 1, dim))
+        self.pos_embed = nn.Parameter(torch.randn(1, 17, dim) * 0.02)
+        self.blocks = nn.Sequential(
+            *[
+                TransformerBlock(
+                    dim,
+                    nn.MultiheadAttention(dim, 2, batch_first=True) if whole else SelfAttention(dim),
+                )
+                for _ in range(depth)
+            ]
+        )
+        self.norm = nn.LayerNorm(dim, eps=1e-6)
+        self.head = nn.Linear(dim, 5)
+
+    def forward(self, x):
+        x = self.patch_embed(x).flatten(2).transpose(1, 2)
+        x = torch.cat((self.cls_token.expand(x.shape[0], -1, -1), x), dim=1)
+        x = self.norm(self.blocks(x + self.pos_embed))
+        return self.head(x[:, 0])
+
+
+class WholeVit(WrittenVit):
+    """The same with ``nn.MultiheadAttention``."""
+
+    def __init__(self):
+        super().__init__(whole=True)
+
+
 EXAMPLES = {
+    "WrittenVit": (3, 16, 16),
+    "WholeVit": (3, 16, 16),
     "ResidualNet": (3, 16, 16),
     "DenseNet": (3, 8, 8),
     "SqueezeExcite": (3, 9, 9),

@@ -348,7 +348,7 @@ ARCHITECTURES = (HERE / "architectures.py").read_text()
 @pytest.mark.torch
 @pytest.mark.parametrize("name", [
     "ResidualNet", "DenseNet", "SqueezeExcite", "Depthwise", "Transposed", "Norms", "Shuffled", "Unet",
-    "ConvNext", "Audio", "Padded", "make_mlp",
+    "ConvNext", "Audio", "Padded", "make_mlp", "WrittenVit", "WholeVit",
 ])  # fmt: skip
 def test_architectures_come_in_by_code_and_live(name: str) -> None:
     torch = pytest.importorskip("torch")

@@ -126,3 +126,9 @@ def test_what_may_change_a_part_is_told() -> None:
         code("return self.c(x)", "from there import init\nself.c = nn.Conv2d(4, 4, 1)\ninit(self.c)")
     )
     assert any("init is not followed" in note.message for note in found.notes)
+
+
+def test_a_dropout_is_told_where_it_is_at_work_in_use() -> None:
+    module = read(code("return self.d(self.c(x))", "self.c, self.d = nn.Conv2d(4, 4, 1), nn.Dropout(0.2)"))
+    function = read(code("return F.dropout(self.c(x), 0.2)", "self.c = nn.Conv2d(4, 4, 1)"))
+    assert [len(each.notes) for each in (module, function)] == [0, 1]

@@ -59,14 +59,18 @@ class ModelArray:
     """What all of its values begin at, where the code says it."""
     tied: bool = False
     """Whether it is another layer's, used transposed."""
+    parts: tuple[tuple[ModelArray, int, int], ...] = ()
+    """Arrays, and rows of each from where to where, that this is one below the other."""
 
     def turned(self, turn: Callable[[Any], Any]) -> ModelArray:
         return replace(self, turn=turn)
 
     def values(self, arrays: Mapping[str, Any]) -> Any:
-        if self.key.startswith("="):
-            import numpy as np
+        import numpy as np
 
+        if self.parts:
+            return np.concatenate([one.values(arrays)[start:stop] for one, start, stop in self.parts])
+        if self.key.startswith("="):
             return np.full(self.shape, float(self.key[1]), "float32")
         found = arrays[self.key]
         return found if self.turn is None else self.turn(found)
@@ -87,12 +91,19 @@ def _kept(word: str, weights: Mapping[str, ModelArray]) -> dict[str, Any]:
     return found
 
 
+class _Shapes(dict[str, Shape]):
+    """Shapes by layer; raises NotFollowed for one that another stands for."""
+
+    def __missing__(self, key: str) -> Shape:
+        raise NotFollowed("the queries, keys or values of an attention are read otherwise too")
+
+
 @dataclass
 class Trace:
     """The layers so far, in order; ``here`` is where the model's code is, and ``scope`` the module."""
 
     parts: list[NamedLayer] = field(default_factory=list)
-    shapes: dict[str, Shape] = field(default_factory=dict)
+    shapes: dict[str, Shape] = field(default_factory=lambda: _Shapes())
     made: dict[str, MadeLayer] = field(default_factory=dict)
     inputs: dict[str, tuple[str, ...]] = field(default_factory=dict)
     weights: dict[str, ModelArray] = field(default_factory=dict)
@@ -107,6 +118,8 @@ class Trace:
     scope: list[tuple[str, Group | None]] = field(default_factory=list)
     notes: list[Diagnostic] = field(default_factory=list)
     batch: int = BATCH
+    pending: dict[str, Any] = field(default_factory=dict)
+    """Layers that are made when the one behind them is known, which is a part of them."""
 
     def start(self, shapes: Mapping[str, Shape]) -> None:
         """The inputs by name: one is named ``input``."""
@@ -131,6 +144,8 @@ class Trace:
         made = make_layer(LAYERS[word], {**dict(options or {}), **_kept(word, owned)})
         if not isinstance(made, MadeLayer):
             raise NotFollowed(f"{word} cannot be so: {made[0].message}")
+        if any(one in self.pending for one in inputs):
+            raise NotFollowed("this attention has no linear layer right behind it, which ours has")
         shapes = tuple(self.shapes[one] for one in inputs)
         try:
             if made.layer.references:
@@ -153,6 +168,24 @@ class Trace:
                 self.used[parameter.key] = f"{label}.{key}"
                 self.weights[f"{label}.{key}"] = parameter
         return label
+
+    def owner_of(self, label: str) -> str:
+        """The layer whose weights a layer uses."""
+        return next((part.share or label for part in self.parts if part.name == label), label)
+
+    def withdraw(self, labels: Sequence[str]) -> None:
+        """Takes layers out that others stand for; raises NotFollowed where one is read otherwise too."""
+        gone = set(labels)
+        rest = [part for part in self.parts if part.name not in gone]
+        if any(gone & {*part.inputs} or part.share in gone for part in rest):
+            raise NotFollowed("the queries, keys or values of this attention are read otherwise too")
+        self.parts = rest
+        for label in gone & self.made.keys():
+            for held in (self.made, self.shapes, self.inputs):
+                del held[label]
+            self.taken.discard(label)
+        self.used = {key: name for key, name in self.used.items() if name.rpartition(".")[0] not in gone}
+        self.weights = {n: one for n, one in self.weights.items() if n.rpartition(".")[0] not in gone}
 
     def _misfit(self, error: LayerError) -> NotFollowed:
         found = error.at(None)
@@ -406,14 +439,27 @@ class Tensor:
             return self.trace.add("pixelunshuffle", [self.node], {"factor": own[2] // n[2]}, between="")
         return None
 
+    def own_groups(self) -> list[tuple[int, ...]] | None:
+        """The atoms of each axis of the layer's own output; None where one lies across two of them."""
+        found, at = [], 0
+        for size in self.own:
+            group = []
+            while size > 1:
+                if size % self.atoms[at]:
+                    return None
+                size //= self.atoms[at]
+                group.append(at)
+                at += 1
+            found.append(tuple(group))
+        return found
+
     def last(self) -> str | None:
         """The layer of which this is the view with channels last, its spatial axes apart or together."""
-        own = Tensor.of(self.trace, self.node)
-        channels = own.view[1]
-        spatial = [n for group in own.view[2:] for n in group]
-        if self.atoms != own.atoms or not self.view or self.view[-1] != channels or len(self.view) < 3:
+        groups = self.own_groups()
+        if groups is None or len(self.view) < 3 or self.view[-1] != groups[1]:
             return None
-        return self.node if self.order == [0, *spatial, *channels] else None
+        batch, channels, *spatial = groups
+        return self.node if self.order == [*batch, *sum(spatial, ()), *channels] else None
 
     def kept(self, node: str) -> Tensor:
         """The same view of a layer with the same shape."""

@@ -183,13 +183,29 @@ class _Graph:
     def _module(self, path: str, kind: str, arguments: tuple[Any, ...]) -> Any:
         """A module that is one layer: made when its first operation is met."""
         if path not in self.whole:
-            module, x = (
-                self.module.get_submodule(path),
-                next(a for a in arguments if isinstance(a, Tensor)),
-            )
+            module: Any = self.module.get_submodule(path)
+            x = next(a for a in arguments if isinstance(a, Tensor))
             if kind == "LocalResponseNorm":
                 made: Any = functions.local_response_norm(x, module.size, module.alpha, module.beta, module.k)
             else:
-                raise NotFollowed("attention is read from code, not from a live module")
+                made = self._attention(path, module, x)
             self.whole[path] = made
         return self.whole[path]
+
+    def _attention(self, path: str, module: Any, x: Tensor) -> Tensor:
+        """``nn.MultiheadAttention`` of one tensor, or to another one: what is given to its operations."""
+        if not module.batch_first:
+            raise NotFollowed("this attention takes positions first", "give it batch_first=True")
+        if module.bias_k is not None or module.add_zero_attn:
+            raise NotFollowed("attention with keys of its own has no counterpart here")
+        nodes = [node for node in self.program.graph.nodes if self._path(node)[0] == path]
+        read = [one.name for node in nodes for one in node.all_input_nodes if one not in nodes]
+        given = [one for name in dict.fromkeys(read) if isinstance(one := self.values.get(name), Tensor)]
+        if len(given) > 2:
+            raise NotFollowed(
+                "attention to keys and values of two tensors, or with a mask, has no counterpart"
+            )
+        arrays = {
+            name: ModelArray(f"{path}.{name}", tuple(one.shape)) for name, one in module.named_parameters()
+        }
+        return functions.attention(x, module.embed_dim, module.num_heads, arrays, path, given[-1])

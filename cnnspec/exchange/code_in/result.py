@@ -43,7 +43,10 @@ def finished(
     """The spec of what a trace has gathered; raises SpecError where a result is no tensor of its."""
     try:
         names = [result.layer() for result in results]
+        if any(name in trace.pending for name in names):
+            raise NotFollowed("this attention has no linear layer right behind it, which ours has")
     except NotFollowed as fault:
+        fault.span = fault.span or trace.here
         raise SpecError([fault.diagnostic()]) from fault
     return _assembled(title, trace, shapes, names, arrays)
 

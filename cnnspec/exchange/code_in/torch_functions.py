@@ -11,8 +11,9 @@ from dataclasses import dataclass, replace
 from math import inf, isinf, prod
 from typing import Any, Final, TypeAlias
 
-from cnnspec.exchange.code_in.flow import ModelArray, NotFollowed, Tensor
+from cnnspec.exchange.code_in.flow import ModelArray, NotFollowed, Tensor, TensorStorage
 from cnnspec.exchange.code_in.signature import bound
+from cnnspec.exchange.code_in.torch_attention import TorchScores, dot_product, product, projected
 from cnnspec.exchange.code_in.values import UnknownValue
 
 
@@ -155,6 +156,8 @@ def linear(x: Any, weight: Any, bias: Any = None) -> Tensor:
     options = {"bias": bias is not None, "name": owner(weight), "weights": weights}
     if len(x.sizes) == 2:
         return one(x, "dense", units=units, **options)
+    if x.node in x.trace.pending:
+        return _with_last(x, projected(x, weight, bias))
     node = x.last()
     if node is None:
         raise NotFollowed("a linear layer on a tensor whose last axis is not its channels")
@@ -382,6 +385,9 @@ def settled(name: str, x: Any, found: Any) -> Any:
         return found
     if name[:-1] not in CHANGING:
         raise NotFollowed(f"{name} changes a tensor itself, which is not followed", "write x = … instead")
+    if isinstance(x, TorchScores) and isinstance(found, TorchScores):
+        x.by = found.by
+        return x
     return tensor(x).written(tensor(found))
 
 
@@ -403,7 +409,9 @@ def glu(x: Any, dim: int = -1) -> Tensor:
     return merge("multiply")(values, elementwise(gate, "sigmoid"))
 
 
-def softmax(x: Any, dim: Any = None, _stacklevel: Any = None, dtype: Any = None) -> Tensor:
+def softmax(x: Any, dim: Any = None, _stacklevel: Any = None, dtype: Any = None) -> Any:
+    if isinstance(x, TorchScores):
+        return x.shares(dim)
     x = tensor(x)
     dim = 1 if dim is None else x.axis(dim)
     if dim == 1 and x.sizes == x.own:
@@ -415,7 +423,7 @@ def softmax(x: Any, dim: Any = None, _stacklevel: Any = None, dtype: Any = None)
     raise NotFollowed(f"softmax along axis {dim}, which is not the channels")
 
 
-def log_softmax(x: Any, dim: Any = None, _stacklevel: Any = None, dtype: Any = None) -> Tensor:
+def log_softmax(x: Any, dim: Any = None, _stacklevel: Any = None, dtype: Any = None) -> Any:
     x = tensor(x)
     x.trace.note(
         "framework-differs",
@@ -424,7 +432,9 @@ def log_softmax(x: Any, dim: Any = None, _stacklevel: Any = None, dtype: Any = N
     return softmax(x, dim)
 
 
-def dropout(x: Any, p: float = 0.5, training: Any = True, inplace: Any = False) -> Tensor:
+def dropout(x: Any, p: float = 0.5, training: Any = True, inplace: Any = False) -> Any:
+    if isinstance(x, TorchScores):
+        return x.dropped() if p and training is not False else x
     if not _is_dropped(tensor(x), p, training):
         return tensor(x)
     return put(x, elementwise(x, "dropout", rate=float(p)).part_of(tensor(x)), inplace)
@@ -554,9 +564,11 @@ _OF_NUMBER: Final[dict[str, Callable[[Any, float], Tensor]]] = {
 
 
 def merge(word: str) -> Callable[..., Tensor]:
-    def apply(a: Any, b: Any, alpha: float = 1) -> Tensor:
+    def apply(a: Any, b: Any, alpha: float = 1) -> Any:
         if alpha != 1:
             raise NotFollowed(f"{word} with a factor has no counterpart here")
+        if isinstance(a, TorchScores) and type(b) in (int, float) and word in ("multiply", "divide"):
+            return a.scaled(b if word == "multiply" else 1 / b)
         for one, other, table in ((a, b, _WITH_NUMBER), (b, a, _OF_NUMBER)):
             if isinstance(one, Tensor) and type(other) in (int, float) and word in table:
                 return table[word](one, other)
@@ -656,10 +668,17 @@ def _positions_of(x: Tensor, start: int, stop: int) -> Tensor | None:
 def take(x: Tensor, dim: int, place: int) -> Tensor:
     """One position of a sequence, as ``x[:, 0]`` takes a token."""
     place += x.sizes[x.axis(dim)] if place < 0 else 0
+    dim = x.axis(dim)
+    if 0 <= place < x.sizes[dim] and (part := _of_channels(x, dim, place)) is not None:
+        return part.part_of(x, dim, place, place + 1)
     found = _positions_of(x, place, place + 1) if x.axis(dim) == 1 else None
     if found is None:
         raise NotFollowed("a single place of a tensor is taken, which the language cannot say")
     return found.seen((found.view[0], found.view[2])).part_of(x, 1, place, place + 1)
+
+
+def select(x: Any, dim: int, index: int) -> Tensor:
+    return take(tensor(x), dim, index)
 
 
 def cut(x: Tensor, dim: int, start: int, stop: int) -> Tensor:
@@ -673,7 +692,26 @@ def cut(x: Tensor, dim: int, start: int, stop: int) -> Tensor:
     return _taken(x, dim, start, stop).part_of(x, dim, start, stop)
 
 
+def unbind(x: Any, dim: int = 0) -> tuple[Tensor, ...]:
+    x = tensor(x)
+    return tuple(take(x, dim, n) for n in range(x.sizes[x.axis(dim)]))
+
+
+def _of_channels(x: Tensor, dim: int, place: int) -> Tensor | None:
+    """One place of an axis that the channels begin with, as of ``3`` in 3 x heads x values."""
+    groups, lead = x.own_groups(), x.view[dim]
+    if not groups or not lead or groups[1][: len(lead)] != lead:
+        return None
+    step = prod(x.atoms[n] for n in groups[1][len(lead) :])
+    node = x.trace.add("slice", [x.node], {"start": place * step, "stop": (place + 1) * step}, between="")
+    known = {n: k for k, n in enumerate(n for n in range(len(x.atoms)) if n not in lead)}
+    view = [tuple(known[n] for n in group) for k, group in enumerate(x.view) if k != dim]
+    return Tensor(x.trace, TensorStorage(node), tuple(x.atoms[n] for n in known), tuple(view))
+
+
 def _taken(x: Tensor, dim: int, start: int, stop: int) -> Tensor:
+    if dim == len(x.sizes) - 1 and dim > 1 and (node := x.last()) is not None:
+        return _with_last(x, x.trace.add("slice", [node], {"start": start, "stop": stop}, between=""))
     if dim == 1 and (found := _positions_of(x, start, stop)) is not None:
         return found
     if dim == 1:
@@ -770,7 +808,20 @@ def expand_as(x: Any, other: Any) -> Tensor:
     return replace(tensor(x), wide=other.sizes)
 
 
-def expand(x: Any, *sizes: Any) -> Tensor:
+def each_sample(parameter: Any, name: str, arguments: Sequence[Any]) -> Any:
+    """A parameter again for each sample: along its first axis, which has one place."""
+    sizes = _spread(tuple(arguments))
+    same = [(1,) if name == "repeat" else (-1, size) for size in parameter.shape[1:]]
+    if parameter.shape[:1] != (1,) or len(sizes) != len(parameter.shape) or any(
+        size not in known for size, known in zip(sizes[1:], same, strict=True)
+    ):  # fmt: skip
+        raise NotFollowed(f"{name} of a parameter otherwise than for each sample is not followed")
+    return parameter
+
+
+def expand(x: Any, *sizes: Any) -> Any:
+    if isinstance(x, ModelArray):
+        return each_sample(x, "expand", sizes)
     x = tensor(x)
     wanted = [own if size == -1 else size for size, own in zip(_spread(sizes), x.sizes, strict=True)]
     return expand_as(x, replace(x, wide=tuple(wanted)))
@@ -840,6 +891,7 @@ FUNCTIONS: Final[dict[str, Callable[..., Any]]] = {
     "maximum": merge("maximum"), "minimum": merge("minimum"), "sub": merge("subtract"),
     "subtract": merge("subtract"),
     "div": merge("divide"), "divide": merge("divide"), "true_divide": merge("divide"), "max": channel_max,
-    "neg": lambda x: scaled(x, -1.0), "normalize": normalize,
+    **dict.fromkeys(("matmul", "bmm"), product), "unbind": unbind, "select": select,
+    "scaled_dot_product_attention": dot_product, "neg": lambda x: scaled(x, -1.0), "normalize": normalize,
 }  # fmt: skip
 """By their names in PyTorch, as functions or as methods of a tensor."""

@@ -13,6 +13,7 @@ from cnnspec.exchange.code_in.flow import FAULTS, ModelArray, NotFollowed, Tenso
 from cnnspec.exchange.code_in.interpreter import Interpreter
 from cnnspec.exchange.code_in.own_helpers import Own, only_loads
 from cnnspec.exchange.code_in.signature import bound, only
+from cnnspec.exchange.code_in.torch_attention import TorchScores
 from cnnspec.exchange.code_in.torch_modules import TorchModule
 from cnnspec.exchange.code_in.torch_weights import ModuleWeight, OwnParameter, begin, is_turned, weights_of
 from cnnspec.exchange.code_in.values import External, Function, Instance, Library, UnknownValue, UserClass
@@ -23,7 +24,8 @@ USUAL: Final = {
     "nn": "torch.nn", "F": "torch.nn.functional", "torch": "torch", "Module": "torch.nn.Module",
 }  # fmt: skip
 """NameScope that listings use without importing them."""
-SIGNS: Final = {ast.Add: "add", ast.Mult: "mul", ast.Sub: "sub", ast.Div: "div", ast.Pow: "pow"}
+SIGNS: Final = {ast.Add: "add", ast.Mult: "mul", ast.Sub: "sub", ast.Div: "div", ast.Pow: "pow",
+                ast.MatMult: "matmul"}  # fmt: skip
 MADE: Final = ("randn", "rand", "zeros", "ones", "empty", "randint", "full")
 """Functions that make a tensor of a shape."""
 SHAPED: Final = ("view", "reshape", "unsqueeze", "squeeze", "transpose", "permute", "flatten", "unflatten")
@@ -235,6 +237,8 @@ class TorchLibrary(Library):
             return self._of_weight(value, name, arguments, options)
         if isinstance(value, Example):
             return _of_example(value, name, arguments)
+        if isinstance(value, TorchScores):
+            return self._function(name, [value, *arguments], options)
         if isinstance(value, Tensor):
             if name.startswith("new_") or name in ("item", "numpy"):
                 return UnknownValue("values of a tensor are not worked out")
@@ -259,7 +263,7 @@ class TorchLibrary(Library):
 
     def _of_weight(self, value: Any, name: str, arguments: list[Any], options: dict[str, Any]) -> Any:
         if name in ("expand", "repeat") and isinstance(value, OwnParameter):
-            return _repeated(value, name, arguments)
+            return functions.each_sample(value, name, arguments)
         if name in ("dim", "ndimension") and isinstance(value, ModuleWeight):
             return value.axes
         if name == "requires_grad_":
@@ -340,7 +344,7 @@ class TorchLibrary(Library):
             return self.reader.enter(function, arguments, options, self.node)
         finally:
             self.trace.scope.pop()
-            self.trace.here = here
+            self.trace.here = here or self.trace.here
 
     def _run_base(self, module: Instance, arguments: list[Any], options: dict[str, Any]) -> Any:
         """The ``forward`` of the library's module that an object is built on."""
@@ -395,6 +399,8 @@ class TorchLibrary(Library):
     # Values --------------------------------------------------------------------------
 
     def attribute(self, value: Any, name: str) -> Any:
+        if isinstance(value, TorchScores):
+            return Bound(value, name)
         if isinstance(value, Tensor):
             return self._of_flow(value, name)
         if isinstance(value, Example):
@@ -418,6 +424,8 @@ class TorchLibrary(Library):
             return len(value.sizes)
         if name == "data":
             return value
+        if name == "__iter__":
+            return functions.unbind(value)
         return Bound(value, name) if name not in ("device", "dtype") else UnknownValue()
 
     def _of_module(self, value: Any, name: str) -> Any:
@@ -528,21 +536,18 @@ class TorchLibrary(Library):
 
     def binary(self, sign: type, left: Any, right: Any) -> Any:
         both = (left, right)
-        if not any(isinstance(one, Tensor) for one in both):
+        if not any(isinstance(one, Tensor | TorchScores) for one in both):
             return _scaled_example(sign, left, right)
-        known = all(isinstance(one, Tensor | OwnParameter | ModuleWeight | int | float) for one in both)
-        if sign is ast.MatMult:
-            raise NotFollowed(
-                "a matrix product of tensors has no counterpart here",
-                "attention is read as nn.MultiheadAttention(…, batch_first=True)",
-            )
+        known = all(
+            isinstance(one, Tensor | TorchScores | OwnParameter | ModuleWeight | int | float) for one in both
+        )
         if sign not in SIGNS or not known:
             raise NotFollowed("arithmetic of a tensor and something else has no counterpart here")
         return self._function(SIGNS[sign], [left, right], {})
 
     def in_place(self, sign: type, left: Any, right: Any) -> Any:
-        if isinstance(left, Tensor) and sign in SIGNS:
-            return left.written(functions.tensor(self.binary(sign, left, right)))
+        if isinstance(left, Tensor | TorchScores) and sign in SIGNS:
+            return functions.settled(f"{SIGNS[sign]}_", left, self.binary(sign, left, right))
         if isinstance(left, OwnParameter | ModuleWeight) and self.is_running:
             raise NotFollowed("a weight is changed while the model runs, which is not followed")
         return NotImplemented
@@ -580,17 +585,6 @@ class TorchLibrary(Library):
         """A tool of ``torch.nn.utils``: most of them put other arithmetic into the module they are given."""
         if last not in READ_ONLY and any(map(is_part, _within(values))):
             raise NotFollowed(f"{name} changes what a module computes, which is not followed")
-
-
-def _repeated(value: OwnParameter, name: str, arguments: list[Any]) -> OwnParameter:
-    """A parameter for each sample: the same again along its first axis, which has one place."""
-    sizes = arguments[0] if len(arguments) == 1 and isinstance(arguments[0], list | tuple) else arguments
-    same = [(1,) if name == "repeat" else (-1, size) for size in value.shape[1:]]
-    if value.shape[:1] != (1,) or len(sizes) != len(value.shape) or any(
-        size not in known for size, known in zip(sizes[1:], same, strict=True)
-    ):  # fmt: skip
-        raise NotFollowed(f"{name} of a parameter otherwise than for each sample is not followed")
-    return value
 
 
 def is_part(value: Any) -> bool:

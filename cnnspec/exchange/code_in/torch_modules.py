@@ -10,6 +10,7 @@ from typing import Any, Final
 from cnnspec.exchange.code_in import torch_functions as functions
 from cnnspec.exchange.code_in.flow import ModelArray, NotFollowed, Tensor
 from cnnspec.exchange.code_in.signature import bound, only
+from cnnspec.exchange.code_in.torch_attention import TorchScores
 
 
 @dataclass(eq=False)
@@ -157,7 +158,16 @@ def _call(name: str, arguments: str = "", **renamed: str) -> Kind:
     return Kind(arguments, run)
 
 
-def _softmax(m: TorchModule, x: Any) -> Tensor:
+def _dropout(name: str) -> Kind:
+    """Whether it is at work is the module's mode, not in the code."""
+
+    def run(m: TorchModule, x: Any) -> Any:
+        return functions.FUNCTIONS[name](x, m.options["p"], None, m.options["inplace"])
+
+    return Kind("p=0.5 inplace=False", run)
+
+
+def _softmax(m: TorchModule, x: Any) -> Any:
     return functions.softmax(x, m.options["dim"])
 
 
@@ -200,7 +210,9 @@ def _attention(m: TorchModule, query: Any, key: Any, value: Any, **options: Any)
     return functions.attention(query, c, o["num_heads"], parameters, m.path, value), None
 
 
-def _identity(m: TorchModule, x: Any) -> Tensor:
+def _identity(m: TorchModule, x: Any) -> Any:
+    if isinstance(x, TorchScores):
+        return x
     return functions.elementwise(x, "identity").part_of(functions.tensor(x))
 
 
@@ -262,8 +274,7 @@ MODULES: Final[dict[str, Kind]] = {
     "Softplus": _call("softplus", "beta=1.0 threshold=20.0"),
     "Softmax": Kind("dim=None", _softmax), "Softmax2d": _call("softmax"),
     "LogSoftmax": _call("log_softmax", "dim=None"),
-    "Dropout": _call("dropout", "p=0.5 inplace=False"),
-    **{f"Dropout{n}d": _call("dropout2d", "p=0.5 inplace=False") for n in (1, 2, 3)},
+    "Dropout": _dropout("dropout"), **{f"Dropout{n}d": _dropout("dropout2d") for n in (1, 2, 3)},
     "Identity": Kind("a=None b=None c=None", _identity),
     "Flatten": Kind("start_dim=1 end_dim=-1", _flatten),
     "Unflatten": Kind("dim unflattened_size",
