@@ -148,6 +148,7 @@ def test_heated_volumes_have_a_scale_and_their_shares() -> None:
     svg = render(example("vgg16"), Look("volumes", choices=Choices(heat="params")))
     words = [word.text for word in Page(svg).all_words()]
     assert {"0 % of parameters", "74.3 %"} <= set(words)
+    assert "0.0 %" not in words
     assert "conv" not in words, "families have no legend where colours show a figure"
     assert LIGHT.heat_at(1) in svg
     assert LIGHT.tone(example("vgg16").nodes[1].layer.family).fill not in svg

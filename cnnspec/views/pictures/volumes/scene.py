@@ -29,6 +29,8 @@ MILD: Final = 0.995
 """An exponent above this is told as "to scale"."""
 
 
+SEEN: Final = 0.0005
+"""The smallest share that is told."""
 STRIP: Final = 2
 """The length of the shape of a map with one axis and channels."""
 AXES: Final = {
@@ -202,7 +204,7 @@ def told_text(solids: Sequence[Solid]) -> str:
     """The share of the heated figure, or what changed, of solids that stand together."""
     shares = [solid.share for solid in solids if solid.share is not None]
     if shares:
-        return f"{100 * sum(shares):.1f} %"
+        return f"{100 * sum(shares):.1f} %" if sum(shares) >= SEEN else ""
     return counts_text([pair for solid in solids for pair in solid.pairs or ()])
 
 
