@@ -12,9 +12,13 @@ from typing import Any
 import pytest
 from drawn import SVG, Page, Rect, example, network, outline, points_of, rect_of
 
+from cnnspec.layers.base import Layer
+from cnnspec.layers.facts import Picture
+from cnnspec.layers.registry import LAYERS
 from cnnspec.network.graph import Network, Node
 from cnnspec.resources import example_names
 from cnnspec.views.pictures.planning import Choices
+from cnnspec.views.pictures.volumes.body import STROKES
 from cnnspec.views.pictures.volumes.compose import compose
 from cnnspec.views.pictures.volumes.picture import draw_volumes
 from cnnspec.views.pictures.volumes.row import TIGHT
@@ -334,3 +338,15 @@ def test_texts_of_volumes_can_be_read_on_a_slide(name: str) -> None:
     page = Page(draw_volumes(example(name)))
     sizes = [float(item.attrib["font-size"]) for item in page.root.iter(f"{SVG}text")]
     assert min(sizes) * min(900 / page.rect.right, 430 / page.rect.bottom) >= 8
+
+
+@pytest.mark.parametrize("kind", [kind for kind in LAYERS.values() if kind.picture is Picture.SIGN])
+def test_every_merge_has_its_own_sign(kind: type[Layer]) -> None:
+    """A difference was drawn as a sum."""
+    drawn = draw_volumes(network(f"input 8x8x4; a: conv 4 1x1; conv 4 1x1; {kind.word} a"))
+    page = Page(drawn)
+    group = next(g for g in page.groups("solid") if g.find(f"{SVG}circle") is not None)
+    lines = [tuple(item.get(f"{end}{n}") for end in "xy" for n in "12") for item in group.iter(f"{SVG}line")]
+    assert len(lines) == len(STROKES[kind.sign])
+    assert (kind.sign in [word.text for word in page.all_words()]) == kind.sign.isalpha()
+    assert len({str(strokes) for strokes in STROKES.values()}) == len(STROKES)

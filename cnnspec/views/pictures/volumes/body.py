@@ -17,6 +17,16 @@ EDGE: Final = 0.9
 SHEET_STEP: Final = 4.5
 """Pixels from one sheet of a stack to the next, both ways."""
 
+STROKES: Final[dict[str, list[tuple[float, float, float, float]]]] = {
+    "+": [(-1, 0, 1, 0), (0, -1, 0, 1)],
+    "×": [(-0.8, -0.8, 0.8, 0.8), (-0.8, 0.8, 0.8, -0.8)],
+    "−": [(-1, 0, 1, 0)],
+    "÷": [(-1, 0, 1, 0), (0, -0.8, 0, -0.8), (0, 0.8, 0, 0.8)],
+    "max": [(-0.8, -0.7, 0, 0.8), (0, 0.8, 0.8, -0.7)],
+    "min": [(-0.8, 0.7, 0, -0.8), (0, -0.8, 0.8, 0.7)],
+}  # fmt: skip
+"""The sign of a merge -> (left, top, right, bottom) of its strokes, in halves of the circle's radius."""
+
 
 def shades(theme: Theme, tone: Tone) -> tuple[str, str, str, str]:
     """(front, top, side, edge) of solids in these colours."""
@@ -77,12 +87,9 @@ def _sign(writer: SvgWriter, box: Box, tone: Tone) -> None:
     x, y = box.middle, box.axis
     writer.add("circle", None, cx=x, cy=y, r=radius, fill=tone.fill, stroke=tone.line, stroke_width=1.1)
     arm = radius * 0.5
-    strokes = [((x - arm, y), (x + arm, y)), ((x, y - arm), (x, y + arm))]
-    if box.solid.sign == "×":
-        arm *= 0.8
-        strokes = [((x - arm, y - arm), (x + arm, y + arm)), ((x - arm, y + arm), (x + arm, y - arm))]
-    for start, end in strokes:
-        writer.line(start, end, stroke=tone.line, stroke_width=1.6, stroke_linecap="round")
+    for left, top, right, low in STROKES[box.solid.sign]:
+        ends = (x + left * arm, y + top * arm), (x + right * arm, y + low * arm)
+        writer.line(*ends, stroke=tone.line, stroke_width=1.6, stroke_linecap="round")
 
 
 def draw_sheets(writer: SvgWriter, box: Box, tone: Tone, shown: Sequence[str] = ()) -> None:

@@ -178,7 +178,8 @@ def lines_of(solids: Sequence[Solid], room: float = inf) -> list[tuple[str, str]
     """The label under solids that stand together: the names they were given, dimensions, what made them."""
     first = solids[0]
     if first.sign:
-        return [("operation", f"×{first.times}")] if first.times > 1 else []
+        told = (first.sign if first.sign.isalpha() else "", f"×{first.times}" if first.times > 1 else "")
+        return [("operation", text) for text in told if text]
     names = [name for solid in solids if (name := solid.result or solid.name)]
     name = f"{names[0]} … {names[-1]}" if len(names) > 1 else "".join(names)
     lines = [("name", name), ("dimensions", shapes_text(solids))]
