@@ -230,3 +230,30 @@ def test_reading_many_merges_takes_no_longer_than_their_number() -> None:
     init = "self.net = nn.ModuleList([nn.Conv2d(3 + n, 1, 1) for n in range(40)])"
     use = "xs = [x]\nfor conv in self.net:\n    xs.append(conv(torch.cat(xs, 1)))\nreturn torch.cat(xs, 1)"
     assert params(reading(module(init, use), "m.py@5x5x3")) == sum(3 + n + 1 for n in range(40))
+
+
+CHAIN = (
+    KERAS + "x = i = keras.Input((8, 8, 3))\nx = layers.Conv2D(4, 3, name='c')(x)\n"
+    "x = layers.GlobalAveragePooling2D()(x)\nx = layers.Dense(2)(x)\nm = keras.Model(i, x)\n"
+)
+
+
+@pytest.mark.parametrize(
+    "freeze, frozen",
+    [
+        ("for one in m.layers:\n    one.trainable = False", ["conv", "dense"]),
+        ("for one in m.layers[:-1]:\n    one.trainable = False", ["conv"]),
+        ("m.get_layer('c').trainable = False", ["conv"]),
+        ("m.get_layer(index=1).trainable = False", ["conv"]),
+        ("m.layers[0].trainable = False", []),
+    ],
+)
+def test_layers_of_a_functional_model_are_frozen(freeze: str, frozen: list[str]) -> None:
+    found = reading(f"{CHAIN}{freeze}\n").network
+    assert [node.word for node in found.layers if getattr(node.layer, "frozen", False)] == frozen
+
+
+def test_a_comparison_of_a_keras_tensor_is_not_taken_for_no() -> None:
+    text = CHAIN.replace("m = keras", "if x == 0:\n    x = layers.ReLU()(x)\nm = keras")
+    with pytest.raises(SpecError):
+        reading(text)

@@ -233,6 +233,12 @@ class Interpreter:
         self.block(node.orelse, names)
         self.block(node.finalbody, names)
 
+    def _run_delete(self, node: ast.Delete, names: NameScope) -> None:
+        for target in node.targets:
+            if not isinstance(target, ast.Name):
+                raise self.fault(target, "delete is not followed of a part of something")
+            names.values.pop(target.id, None)
+
     def _run_global(self, node: ast.Global, names: NameScope) -> None:
         names.elsewhere.update(dict.fromkeys(node.names, self.names))
 

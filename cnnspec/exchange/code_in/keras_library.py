@@ -264,7 +264,7 @@ class KerasLibrary(Library):
                 found = target.applied(given)
                 return found[0] if len(found) == 1 else found
         if isinstance(target, _KerasMethod):
-            return target.call(arguments)
+            return target.call(arguments, options)
         if isinstance(target, Instance) and is_keras_class(target.kind):
             if arguments and all(isinstance(one, Sizes) for one in arguments):
                 target.examples.append(tuple(one.shape for one in arguments))
@@ -407,7 +407,7 @@ class KerasLibrary(Library):
         if name in ("input", "output") and value.outputs:
             return value.inputs[0] if name == "input" else value.outputs[0]
         if name == "layers":
-            return list(value.layers)
+            return parts_of(value)
         return _KerasMethod(value, name)
 
     def _shape_of(self, tensor: KerasTensor) -> Shape:
@@ -503,6 +503,29 @@ def layers_of(value: Any) -> Iterator[KerasLayer]:
         yield from layers_of(layer)
 
 
+def parts_of(model: KerasModel) -> list[Any]:
+    """The layers of a model as ``model.layers`` has them: its inputs too, each after what it reads."""
+    if not model.outputs:
+        return list(model.layers)
+    found: list[Any] = [KerasLayer("Identity", {"_input": True}, one.name) for one in model.inputs]
+    known: dict[int, Any] = {id(one): one for one in model.inputs}
+    for output in model.outputs:
+        for here in _unmet(output, known):
+            known[id(here)] = here
+            if here.layer is not None and all(here.layer is not one for one in found):
+                found.append(here.layer)
+    return found
+
+
+def _layer_by(layers: Sequence[Any], name: str | None = None, index: int | None = None) -> Any:
+    if index is not None:
+        return layers[index]
+    named = [one for one in layers if one.name == name]
+    if len(named) != 1:
+        raise NotFollowed(f"the reader knows no layer of this model by the name {name}")
+    return named[0]
+
+
 def _title(options: dict[str, Any]) -> str:
     name = options.get("name")
     return name if isinstance(name, str) else ""
@@ -535,7 +558,9 @@ class _KerasMethod:
     value: Any
     name: str
 
-    def call(self, arguments: Sequence[Any]) -> Any:
+    def call(self, arguments: Sequence[Any], options: Mapping[str, Any]) -> Any:
+        if isinstance(self.value, KerasModel) and self.name == "get_layer":
+            return _layer_by(parts_of(self.value), *arguments, **options)
         if isinstance(self.value, KerasModel) and self.name == "add":
             _added(self.value, arguments[0] if arguments else None)
         if isinstance(self.value, KerasModel) and self.name == "pop" and self.value.layers:

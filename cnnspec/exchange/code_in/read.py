@@ -454,7 +454,7 @@ class Frameworks(Library):
         return first in ("torch", "keras", "tensorflow", "tf_keras") and not rest.startswith(SETTINGS)
 
     def has_values(self, *values: Any) -> bool:
-        return self.torch.has_values(*values)
+        return self.torch.has_values(*values) or any(isinstance(one, KerasTensor) for one in values)
 
     def passed(self, name: str, target: Any, values: list[Any]) -> None:
         self.torch.passed(name, target, values)
