@@ -75,7 +75,7 @@ def test_texts_can_be_read_on_every_fill(theme: Theme) -> None:
     assert _contrast(theme.faint, theme.page) >= 4.5
     assert _contrast(theme.faint, theme.frame_fill) >= 4.5
     for share in (0, 0.06, 0.25, 0.56, 1):
-        assert _contrast(theme.ink, theme.heat_at(share)) >= 4.5
+        assert _contrast(theme.second, theme.heat_at(share)) >= 4.5
 
 
 def test_heat_grows_from_the_first_colour_to_the_last() -> None:

@@ -41,7 +41,7 @@ class Theme:
     @property
     def second(self) -> str:
         """The ink of what is told beside a name."""
-        return mix(self.ink, self.faint, 0.3)
+        return mix(self.ink, self.faint, 0.15)
 
     def tone(self, family: Family) -> Tone:
         return self.families.get(family, self.families[Family.RESHAPE])
