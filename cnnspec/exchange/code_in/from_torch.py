@@ -8,7 +8,11 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 from cnnspec.diagnostics import SpecError
+from cnnspec.exchange.code_in import torch_basics as basics
 from cnnspec.exchange.code_in import torch_functions as functions
+from cnnspec.exchange.code_in import torch_layers as layers
+from cnnspec.exchange.code_in import torch_pools as pools
+from cnnspec.exchange.code_in import torch_views as views
 from cnnspec.exchange.code_in.flow import FAULTS, ModelArray, NotFollowed, Tensor, Trace
 from cnnspec.exchange.code_in.result import Read, finished
 from cnnspec.exchange.code_in.values import UnknownValue
@@ -19,48 +23,48 @@ WHOLE: Final = ("MultiheadAttention", "LocalResponseNorm")
 
 
 def _batch_norm(x: Any, weight: Any, bias: Any, mean: Any, var: Any, *rest: Any) -> Tensor:
-    return functions.batch_norm(x, mean, var, weight, bias, *rest[:3])
+    return layers.batch_norm(x, mean, var, weight, bias, *rest[:3])
 
 
 def _instance_norm(x: Any, weight: Any, bias: Any, mean: Any, var: Any, *rest: Any) -> Tensor:
-    return functions.instance_norm(x, mean, var, weight, bias, *rest[:3])
+    return layers.instance_norm(x, mean, var, weight, bias, *rest[:3])
 
 
 def _resized(mode: str, has_corners: bool) -> Callable[..., Tensor]:
     def resize(x: Any, size: Any, *rest: Any) -> Tensor:
         corners, *factors = rest if has_corners else (None, *rest)
-        return functions.interpolate(x, size, factors[0] if factors else None, mode, corners)
+        return pools.interpolate(x, size, factors[0] if factors else None, mode, corners)
 
     return resize
 
 
 def _unpool(x: Any, indices: Any, size: Any, *_: Any) -> Tensor:
-    if not isinstance(indices, functions.Places):
+    if not isinstance(indices, pools.Places):
         raise NotFollowed("unpooling by other places than those of a pool has no counterpart here")
-    pool: Any = functions.tensor(x).trace.made[indices.pool.node].layer
-    return functions.max_unpool(x, indices, pool.kernel, pool.stride, pool.padding, size)
+    pool: Any = basics.tensor(x).trace.made[indices.pool.node].layer
+    return pools.max_unpool(x, indices, pool.kernel, pool.stride, pool.padding, size)
 
 
 def _slice(x: Any, dim: int = 0, start: Any = None, end: Any = None, step: int = 1) -> Tensor:
     if step != 1:
         raise NotFollowed("every so many-th channel or row of a tensor is taken")
-    return functions.cut(functions.tensor(x), dim, start or 0, end if end is not None else 2**62)
+    return views.cut(basics.tensor(x), dim, start or 0, end if end is not None else 2**62)
 
 
 ATEN: Final[dict[str, Callable[..., Any]]] = {
     **functions.FUNCTIONS,
     "batch_norm": _batch_norm, "instance_norm": _instance_norm,
-    "layer_norm": lambda x, shape, weight=None, bias=None, eps=1e-5, *_: functions.layer_norm(
+    "layer_norm": lambda x, shape, weight=None, bias=None, eps=1e-5, *_: layers.layer_norm(
         x, shape, weight, bias, eps),
-    "group_norm": lambda x, groups, weight=None, bias=None, eps=1e-5, *_: functions.group_norm(
+    "group_norm": lambda x, groups, weight=None, bias=None, eps=1e-5, *_: layers.group_norm(
         x, groups, weight, bias, eps),
     **{f"upsample_nearest{n}d": _resized("nearest", False) for n in (1, 2, 3)},
     "upsample_linear1d": _resized("linear", True), "upsample_bilinear2d": _resized("bilinear", True),
     "upsample_trilinear3d": _resized("trilinear", True), "upsample_bicubic2d": _resized("bicubic", True),
-    "max_pool2d_with_indices": lambda x, *rest: functions.max_pool(2)(x, *rest, return_indices=True),
-    **{f"max_unpool{n}d": _unpool for n in (2, 3)}, "slice": _slice, "split_with_sizes": functions.split,
-    "constant_pad_nd": lambda x, pad, value=0: functions.pad(x, pad, "constant", value),
-    "alias": functions.unchanged, "lift_fresh_copy": functions.clone,
+    "max_pool2d_with_indices": lambda x, *rest: pools.max_pool(2)(x, *rest, return_indices=True),
+    **{f"max_unpool{n}d": _unpool for n in (2, 3)}, "slice": _slice, "split_with_sizes": views.split,
+    "constant_pad_nd": lambda x, pad, value=0: pools.pad(x, pad, "constant", value),
+    "alias": views.unchanged, "lift_fresh_copy": views.clone,
 }  # fmt: skip
 """What the operations of exported graphs do, by their names without ``aten``."""
 
@@ -186,7 +190,7 @@ class _Graph:
             module: Any = self.module.get_submodule(path)
             x = next(a for a in arguments if isinstance(a, Tensor))
             if kind == "LocalResponseNorm":
-                made: Any = functions.local_response_norm(x, module.size, module.alpha, module.beta, module.k)
+                made: Any = layers.local_response_norm(x, module.size, module.alpha, module.beta, module.k)
             else:
                 made = self._attention(path, module, x)
             self.whole[path] = made
@@ -208,4 +212,4 @@ class _Graph:
         arrays = {
             name: ModelArray(f"{path}.{name}", tuple(one.shape)) for name, one in module.named_parameters()
         }
-        return functions.attention(x, module.embed_dim, module.num_heads, arrays, path, given[-1])
+        return layers.attention(x, module.embed_dim, module.num_heads, arrays, path, given[-1])

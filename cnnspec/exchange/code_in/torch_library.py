@@ -7,8 +7,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
+from cnnspec.exchange.code_in import torch_basics as basics
 from cnnspec.exchange.code_in import torch_functions as functions
 from cnnspec.exchange.code_in import torch_modules as modules
+from cnnspec.exchange.code_in import torch_views as views
 from cnnspec.exchange.code_in.flow import FAULTS, ModelArray, NotFollowed, Tensor, Trace
 from cnnspec.exchange.code_in.interpreter import Interpreter
 from cnnspec.exchange.code_in.own_helpers import Own, only_loads
@@ -176,12 +178,12 @@ class TorchLibrary(Library):
             )
         if target.name == "attend":
             module, x, *to = arguments
-            flat = functions.transpose(functions.flatten(x, 2), 1, 2)
-            other = functions.transpose(functions.flatten(to[0], 2), 1, 2) if to else flat
+            flat = views.transpose(views.flatten(x, 2), 1, 2)
+            other = views.transpose(views.flatten(to[0], 2), 1, 2) if to else flat
             found, _ = self._run_library(module, [flat, other, other], {})
             return Tensor.of(self.trace, found.node)
         if target.name == "bed_of_nails":
-            return functions.one(arguments[0], "upsample", scale=arguments[1], mode="nails")
+            return basics.one(arguments[0], "upsample", scale=arguments[1], mode="nails")
         raise NotFollowed(f"{target.name} is not read back")
 
     def _constructed(self, last: str, arguments: list[Any], options: dict[str, Any]) -> Any:
@@ -263,7 +265,7 @@ class TorchLibrary(Library):
 
     def _of_weight(self, value: Any, name: str, arguments: list[Any], options: dict[str, Any]) -> Any:
         if name in ("expand", "repeat") and isinstance(value, OwnParameter):
-            return functions.each_sample(value, name, arguments)
+            return views.each_sample(value, name, arguments)
         if name in ("dim", "ndimension") and isinstance(value, ModuleWeight):
             return value.axes
         if name == "requires_grad_":
@@ -425,7 +427,7 @@ class TorchLibrary(Library):
         if name == "data":
             return value
         if name == "__iter__":
-            return functions.unbind(value)
+            return views.unbind(value)
         return Bound(value, name) if name not in ("device", "dtype") else UnknownValue()
 
     def _of_module(self, value: Any, name: str) -> Any:
@@ -618,15 +620,15 @@ def cut(value: Tensor, key: Any) -> Tensor:
         raise NotFollowed("... in the brackets of a tensor is not followed")
     for dim, one in enumerate(keys):
         if one is None:
-            value = functions.unsqueeze(value, dim)
+            value = views.unsqueeze(value, dim)
         elif type(one) is int and all(rest == slice(None) for rest in keys[dim + 1 :]):
-            return functions.take(value, dim, one)
+            return views.take(value, dim, one)
         elif not isinstance(one, slice):
             raise NotFollowed("a single place of a tensor is taken, which the language cannot say")
         elif one.step not in (None, 1):
             raise NotFollowed("every so many-th place of a tensor is taken, which the language cannot say")
         elif one.start is not None or one.stop is not None:
-            value = functions.cut(value, dim, one.start or 0, 2**62 if one.stop is None else one.stop)
+            value = views.cut(value, dim, one.start or 0, 2**62 if one.stop is None else one.stop)
     return value
 
 

@@ -7,7 +7,11 @@ from dataclasses import dataclass, field, replace
 from math import prod
 from typing import Any, Final
 
+from cnnspec.exchange.code_in import torch_basics as basics
 from cnnspec.exchange.code_in import torch_functions as functions
+from cnnspec.exchange.code_in import torch_layers as layers
+from cnnspec.exchange.code_in import torch_pools as pools
+from cnnspec.exchange.code_in import torch_views as views
 from cnnspec.exchange.code_in.flow import ModelArray, NotFollowed, Tensor
 from cnnspec.exchange.code_in.signature import bound, only
 from cnnspec.exchange.code_in.torch_attention import TorchScores
@@ -45,22 +49,22 @@ class Kind:
 
 
 def _tuple(value: Any, rank: int) -> tuple[int, ...]:
-    return functions._axes(value, rank)
+    return basics.per_axis(value, rank)
 
 
 def _conv(rank: int, lazy: bool = False) -> Kind:
     def run(m: TorchModule, x: Any) -> Tensor:
         o = m.options
-        x, kernel, padding = functions.tensor(x), _tuple(o["kernel_size"], rank), o["padding"]
+        x, kernel, padding = basics.tensor(x), _tuple(o["kernel_size"], rank), o["padding"]
         reads = o.get("in_channels") or x.sizes[1]
         weight = m.parameter("weight", o["out_channels"], max(1, reads // o["groups"]), *kernel)
         bias = m.parameter("bias", o["out_channels"]) if o["bias"] else None
         if o["padding_mode"] != "zeros" and padding:
             sides = [n for size in reversed(_tuple(padding, rank)) for n in (size, size)]
-            x, padding = functions.pad(x, sides, o["padding_mode"]), 0
+            x, padding = pools.pad(x, sides, o["padding_mode"]), 0
         if padding == "same" and any(step > 1 for step in _tuple(o["stride"], rank)):
             raise NotFollowed('PyTorch refuses padding="same" with a stride', "give the padding in pixels")
-        return functions.conv(x, weight, bias, o["stride"], padding, o["dilation"], o["groups"])
+        return layers.conv(x, weight, bias, o["stride"], padding, o["dilation"], o["groups"])
 
     rest = "out_channels kernel_size stride=1 padding=0 dilation=1 groups=1 bias=True padding_mode='zeros'"
     return Kind(rest if lazy else f"in_channels {rest}", run)
@@ -71,7 +75,7 @@ def _upconv(rank: int) -> Kind:
         o = m.options
         shape = o["in_channels"], o["out_channels"] // o["groups"], *_tuple(o["kernel_size"], rank)
         bias = m.parameter("bias", o["out_channels"]) if o["bias"] else None
-        return functions.conv_transpose(
+        return layers.conv_transpose(
             x, m.parameter("weight", *shape), bias, o["stride"], o["padding"], o["output_padding"],
             o["groups"], o["dilation"],
         )  # fmt: skip
@@ -83,14 +87,14 @@ def _upconv(rank: int) -> Kind:
 
 
 def _linear(m: TorchModule, x: Any) -> Tensor:
-    o, x = m.options, functions.tensor(x)
+    o, x = m.options, basics.tensor(x)
     weight = m.parameter("weight", o["out_features"], o.get("in_features") or x.sizes[-1])
-    return functions.linear(x, weight, m.parameter("bias", o["out_features"]) if o["bias"] else None)
+    return layers.linear(x, weight, m.parameter("bias", o["out_features"]) if o["bias"] else None)
 
 
 def _batchnorm(rank: int, lazy: bool = False) -> Kind:
     def run(m: TorchModule, x: Any) -> Tensor:
-        o, x = m.options, functions.tensor(x)
+        o, x = m.options, basics.tensor(x)
         if len(x.sizes) not in ((2, 3) if rank == 1 else (rank + 2,)):
             raise NotFollowed(f"BatchNorm{rank}d gets a tensor of {len(x.sizes)} axes")
         n = o.get("num_features") or x.sizes[1]
@@ -101,7 +105,7 @@ def _batchnorm(rank: int, lazy: bool = False) -> Kind:
             )
             momentum = 0.1
         mean, var = m.parameter("running_mean", n), m.parameter("running_var", n)
-        return functions.batch_norm(x, mean, var, *_affine(m, x, n), False, momentum, o["eps"])
+        return layers.batch_norm(x, mean, var, *_affine(m, x, n), False, momentum, o["eps"])
 
     rest = "eps=1e-5 momentum=0.1 affine=True track_running_stats=True! bias=True"
     return Kind(rest if lazy else f"num_features {rest}", run)
@@ -114,37 +118,37 @@ def _affine(m: TorchModule, x: Any, *shape: int) -> tuple[ModelArray | None, Mod
     weight = m.parameter("weight", *shape)
     if m.options["bias"]:
         return weight, m.parameter("bias", *shape)
-    functions.tell_of_shift(functions.tensor(x), f"{m.kind} without a bias", prod(shape))
+    basics.tell_of_shift(basics.tensor(x), f"{m.kind} without a bias", prod(shape))
     return weight, ModelArray(f"=0 {m.path}", shape)
 
 
 def _layernorm(m: TorchModule, x: Any) -> Tensor:
-    shape = functions._axes_list(m.options["normalized_shape"])
-    return functions.layer_norm(x, shape, *_affine(m, x, *shape), m.options["eps"])
+    shape = basics.axes_list(m.options["normalized_shape"])
+    return layers.layer_norm(x, shape, *_affine(m, x, *shape), m.options["eps"])
 
 
 def _rmsnorm(m: TorchModule, x: Any) -> Tensor:
-    o, shape = m.options, functions._axes_list(m.options["normalized_shape"])
+    o, shape = m.options, basics.axes_list(m.options["normalized_shape"])
     weight = m.parameter("weight", *shape) if o["elementwise_affine"] else None
-    return functions.rms_norm(x, shape, weight, o["eps"])
+    return layers.rms_norm(x, shape, weight, o["eps"])
 
 
 def _groupnorm(m: TorchModule, x: Any) -> Tensor:
-    functions._need(functions.tensor(x), m.options["num_channels"], "group norm")
+    basics.need_channels(basics.tensor(x), m.options["num_channels"], "group norm")
     affine = _affine(m, x, m.options["num_channels"])
-    return functions.group_norm(x, m.options["num_groups"], *affine, m.options["eps"])
+    return layers.group_norm(x, m.options["num_groups"], *affine, m.options["eps"])
 
 
 def _instancenorm(m: TorchModule, x: Any) -> Tensor:
-    functions._need(functions.tensor(x), m.options["num_features"], "instance norm")
+    basics.need_channels(basics.tensor(x), m.options["num_features"], "instance norm")
     weight, bias = _affine(m, x, m.options["num_features"])
-    return functions.instance_norm(x, None, None, weight, bias, True, 0.1, m.options["eps"])
+    return layers.instance_norm(x, None, None, weight, bias, True, 0.1, m.options["eps"])
 
 
 def _prelu(m: TorchModule, x: Any) -> Tensor:
     if m.options["init"] != 0.25:
-        functions.tensor(x).trace.note("framework-differs", "a slope of PReLU begins at 0.25 here")
-    return functions.prelu(x, m.parameter("weight", m.options["num_parameters"]))
+        basics.tensor(x).trace.note("framework-differs", "a slope of PReLU begins at 0.25 here")
+    return layers.prelu(x, m.parameter("weight", m.options["num_parameters"]))
 
 
 def _call(name: str, arguments: str = "", **renamed: str) -> Kind:
@@ -174,9 +178,9 @@ def _softmax(m: TorchModule, x: Any) -> Any:
 def _pad(mode: str, valued: bool = False) -> Kind:
     def run(m: TorchModule, x: Any) -> Tensor:
         sides = m.options["padding"]
-        rank = functions.rank_of(functions.tensor(x))
+        rank = basics.rank_of(basics.tensor(x))
         sides = list(sides) if isinstance(sides, list | tuple) else [sides] * 2 * rank
-        return functions.pad(x, sides, mode, m.options.get("value") or None)
+        return pools.pad(x, sides, mode, m.options.get("value") or None)
 
     return Kind("padding value" if valued else "padding", run)
 
@@ -190,7 +194,7 @@ def _attention(m: TorchModule, query: Any, key: Any, value: Any, **options: Any)
     if not o["batch_first"]:
         raise NotFollowed("this attention takes positions first", "give it batch_first=True")
     if o["dropout"]:
-        functions.tensor(query).trace.note(
+        basics.tensor(query).trace.note(
             "framework-differs", "the dropout within an attention is not carried: in use it changes nothing"
         )
     if strange := [n for n in options if n not in ("need_weights", "average_attn_weights")]:
@@ -207,29 +211,29 @@ def _attention(m: TorchModule, query: Any, key: Any, value: Any, **options: Any)
     if o["bias"]:
         parameters |= {"in_proj_bias": m.parameter("in_proj_bias", 3 * c),
                        "out_proj.bias": m.parameter("out_proj.bias", c)}  # fmt: skip
-    return functions.attention(query, c, o["num_heads"], parameters, m.path, value), None
+    return layers.attention(query, c, o["num_heads"], parameters, m.path, value), None
 
 
 def _identity(m: TorchModule, x: Any) -> Any:
     if isinstance(x, TorchScores):
         return x
-    return functions.elementwise(x, "identity").part_of(functions.tensor(x))
+    return basics.elementwise(x, "identity").part_of(basics.tensor(x))
 
 
 def _flatten(m: TorchModule, x: Any) -> Tensor:
-    return functions.flatten(x, m.options["start_dim"], m.options["end_dim"])
+    return views.flatten(x, m.options["start_dim"], m.options["end_dim"])
 
 
 def _unpool(m: TorchModule, x: Any, indices: Any, output_size: Any = None) -> Tensor:
-    return functions.max_unpool(x, indices, **m.options, output_size=output_size)
+    return pools.max_unpool(x, indices, **m.options, output_size=output_size)
 
 
 def _upsample(m: TorchModule, x: Any) -> Tensor:
-    return functions.interpolate(x, **m.options)
+    return pools.interpolate(x, **m.options)
 
 
 def _upsampled(mode: str) -> Callable[..., Tensor]:
-    return lambda m, x: functions.interpolate(x, **m.options, mode=mode, align_corners=mode != "nearest")
+    return lambda m, x: pools.interpolate(x, **m.options, mode=mode, align_corners=mode != "nearest")
 
 
 _POOL: Final = "kernel_size stride=None padding=0"
@@ -250,7 +254,7 @@ MODULES: Final[dict[str, Kind]] = {
     **{f"BatchNorm{n}d": _batchnorm(n) for n in (1, 2, 3)},
     **{f"LazyBatchNorm{n}d": _batchnorm(n, True) for n in (1, 2, 3)},
     "SyncBatchNorm": Kind(f"{_batchnorm(2).arguments} process_group=None!",
-                          lambda m, x: _batchnorm(functions.rank_of(functions.tensor(x))).run(m, x)),
+                          lambda m, x: _batchnorm(basics.rank_of(basics.tensor(x))).run(m, x)),
     "LayerNorm": Kind("normalized_shape eps=1e-5 elementwise_affine=True bias=True", _layernorm),
     "RMSNorm": Kind("normalized_shape eps=None elementwise_affine=True", _rmsnorm),
     "GroupNorm": Kind("num_groups num_channels eps=1e-5 affine=True bias=True", _groupnorm),
@@ -278,7 +282,7 @@ MODULES: Final[dict[str, Kind]] = {
     "Identity": Kind("a=None b=None c=None", _identity),
     "Flatten": Kind("start_dim=1 end_dim=-1", _flatten),
     "Unflatten": Kind("dim unflattened_size",
-                      lambda m, x: functions.unflatten(x, m.options["dim"], m.options["unflattened_size"])),
+                      lambda m, x: views.unflatten(x, m.options["dim"], m.options["unflattened_size"])),
     "Upsample": Kind(_UPSAMPLE, _upsample),
     "UpsamplingNearest2d": Kind("size=None scale_factor=None", _upsampled("nearest")),
     "UpsamplingBilinear2d": Kind("size=None scale_factor=None", _upsampled("bilinear")),
@@ -322,10 +326,10 @@ def _subsample(m: TorchModule, x: Any) -> Tensor:
     pool, channels = m.options["pool"].options, m.options["channels"]
     stride = pool["kernel_size"] if pool["stride"] is None else pool["stride"]
     weights = {name: m.parameter(name, channels) for name in ("weight", "bias")}
-    rank = functions.rank_of(functions.tensor(x))
+    rank = basics.rank_of(basics.tensor(x))
     sizes = {"kernel": _tuple(pool["kernel_size"], rank),
-             "stride": functions._short(_tuple(stride, rank))}  # fmt: skip
-    return functions.one(x, "subsample", **sizes, name=m.path, weights=weights)
+             "stride": basics.shortened(_tuple(stride, rank))}  # fmt: skip
+    return basics.one(x, "subsample", **sizes, name=m.path, weights=weights)
 
 
 def _table_conv(m: TorchModule, x: Any) -> Tensor:
@@ -335,9 +339,9 @@ def _table_conv(m: TorchModule, x: Any) -> Tensor:
     weights = {"weight": m.parameter("weight", lines, *o["kernel"])}
     if o["bias"]:
         weights["bias"] = m.parameter("bias", len(rows))
-    return functions.one(
+    return basics.one(
         x, "conv", filters=len(rows), kernel=o["kernel"], connections=o["table"], bias=bool(o["bias"]),
-        stride=functions._short(_tuple(o["stride"], 2)), dilation=functions._short(_tuple(o["dilation"], 2)),
+        stride=basics.shortened(_tuple(o["stride"], 2)), dilation=basics.shortened(_tuple(o["dilation"], 2)),
         name=m.path, weights=weights,
     )  # fmt: skip
 
@@ -348,7 +352,7 @@ def _scale(m: TorchModule, x: Any) -> Tensor:
     if o["bias"]:
         weights["bias"] = m.parameter("bias", o["channels"])
     options = {name: o[name] for name in ("initial", "bias", "shift")}
-    return functions.one(x, "scale", **options, name=m.path, weights=weights)
+    return basics.one(x, "scale", **options, name=m.path, weights=weights)
 
 
 def _tied(m: TorchModule, x: Any, weight: Any) -> Tensor:
@@ -366,7 +370,7 @@ def _positioned(word: str, count: str) -> Callable[[TorchModule, Any], Tensor]:
     def run(m: TorchModule, x: Any) -> Tensor:
         weights = {"weight": m.parameter("weight", m.options[count], m.options["channels"])}
         options = {"count": m.options[count]} if word == "token" else {}
-        return functions.one(x, word, **options, name=m.path, weights=weights)
+        return basics.one(x, word, **options, name=m.path, weights=weights)
 
     return run
 
@@ -384,7 +388,7 @@ def _frozen(rank: int) -> Kind:
 
 OWN: Final[dict[str, Kind]] = {
     **{f"FrozenBatchNorm{n}d": _frozen(n) for n in (1, 2, 3)},
-    "DropPath": Kind("rate", lambda m, x: functions.elementwise(x, "droppath", rate=m.options["rate"])),
+    "DropPath": Kind("rate", lambda m, x: basics.elementwise(x, "droppath", rate=m.options["rate"])),
     "Subsample": Kind("channels pool taps", _subsample),
     "TableConv2d": Kind("channels table kernel bias=True stride=1 dilation=1", _table_conv),
     "Scale": Kind("channels initial=1.0 bias=False shift=0.0", _scale),
