@@ -46,6 +46,11 @@ LIMITS: Final[dict[str, dict[str, tuple[str, str]]]] = {
             "cnnspec.training.data.picture:LARGEST",
             "pixels; half of TIFF and progressive JPEG, a third of WEBP",
         ),
+        "folder": (
+            "cnnspec.training.data.streamed:IN_MEMORY",
+            "bytes of a folder of classes in memory; a larger one is streamed",
+        ),
+        "kept": ("cnnspec.training.data.streamed:KEPT", "bytes of images kept of one that is streamed"),
         "packed": ("cnnspec.training.data.faults:UNFOLDED", "bytes unfolded, or 100 times the file's"),
         "classes": ("cnnspec.training.data.values:MOST_CLASSES", "of a data set"),
     },

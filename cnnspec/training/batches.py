@@ -14,11 +14,13 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from cnnspec.training.data.streamed import StreamedImages
+
 Array: TypeAlias = NDArray[Any]
 SHUFFLE, AUGMENT = 1, 2
 """What a derived generator is for."""
 AHEAD = 2
-"""Batches that are changed while another is trained on."""
+"""Batches that are made while another is trained on."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,7 +30,7 @@ class Batches:
     With ``joined`` the last samples, too few for a batch of their own, go with the batch before.
     """
 
-    images: Array
+    images: Array | StreamedImages
     labels: Array
     size: int
     seed: int
@@ -56,7 +58,8 @@ class Batches:
         order = self.order(epoch)
         places = range(first, self.per_epoch)
         plain = (self._plain(order, place) for place in places)
-        found = plain if self.augmenter is None else self._changed(epoch, order, places)
+        takes_time = self.augmenter is not None or isinstance(self.images, StreamedImages)
+        found = self._ahead(epoch, order, places) if takes_time else plain
         return ((images, self.give(labels)) for images, labels in found)
 
     def _plain(self, order: NDArray[np.int64], place: int) -> tuple[Array, Array]:
@@ -66,13 +69,13 @@ class Batches:
         chosen = chosen[len(chosen) * part // parts : len(chosen) * (part + 1) // parts]
         return self.images[chosen], self.labels[chosen]
 
-    def _changed(self, epoch: int, order: NDArray[np.int64], places: range) -> Iterator[tuple[Array, Array]]:
-        """Augmented batches, made in another thread while the one before is in use."""
-        pool = ThreadPoolExecutor(1, "augment")
+    def _ahead(self, epoch: int, order: NDArray[np.int64], places: range) -> Iterator[tuple[Array, Array]]:
+        """Batches that are augmented or decoded, in another thread while the one before is in use."""
+        pool = ThreadPoolExecutor(AHEAD if isinstance(self.images, StreamedImages) else 1, "batches")
         try:
             waiting: list[Future[tuple[Array, Array]]] = []
             for place in places:
-                waiting.append(pool.submit(self._augmented, epoch, order, place))
+                waiting.append(pool.submit(self._made, epoch, order, place))
                 if len(waiting) > AHEAD:
                     yield waiting.pop(0).result()
             for future in waiting:
@@ -80,8 +83,9 @@ class Batches:
         finally:  # who leaves early, waits for nothing
             pool.shutdown(wait=False, cancel_futures=True)
 
-    def _augmented(self, epoch: int, order: NDArray[np.int64], place: int) -> tuple[Array, Array]:
+    def _made(self, epoch: int, order: NDArray[np.int64], place: int) -> tuple[Array, Array]:
         images, labels = self._plain(order, place)
-        assert self.augmenter is not None
+        if self.augmenter is None:
+            return images, labels
         drawn = np.random.default_rng([self.seed, epoch, place, AUGMENT, self.share[0]])
         return self.augmenter(images, labels, drawn)

@@ -22,6 +22,8 @@ LIKELY: Final = {"class": ("softmax", softmax), "mask": ("softmax", softmax), "b
 """For targets whose answers are probabilities: what makes them of scores, unless the network ends with it."""
 PERCENTS: Final = ("accuracy", "pixel accuracy", "mean IoU", "IoU", "precision", "recall", "F1")
 """Figures that are parts of a whole."""
+AT_ONCE: Final = 1024
+"""Images whose values are counted together."""
 COUNTED: Final = ("pixels", "yes")
 """Figures that are counts."""
 UNITS: Final = {"PSNR": " dB"}
@@ -85,7 +87,10 @@ def _scaling(normalise: Normalise, inputs: Sequence[NDArray[Any]]) -> Scaling:
 def _statistics(images: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Mean and deviation of each channel of bytes on the scale 0..1, from counts of the 256 values; exact."""
     values = np.arange(256) / 255
-    counts = np.stack([np.bincount(channel, minlength=256) for channel in _channels(images)])
+    counts = np.zeros((1 if images.ndim < 3 else images.shape[-1], 256), np.int64)
+    for start in range(0, len(images), AT_ONCE):
+        for count, channel in zip(counts, _channels(images[start : start + AT_ONCE]), strict=True):
+            count += np.bincount(channel, minlength=256)
     shares = counts / counts.sum(1, keepdims=True)
     mean = shares @ values
     deviation = np.sqrt((shares * (values - mean[:, None]) ** 2).sum(1))

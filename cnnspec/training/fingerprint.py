@@ -14,6 +14,7 @@ from cnnspec.diagnostics import Diagnostic, SpecError
 from cnnspec.layers.base import show
 from cnnspec.recipe.models import Recipe
 from cnnspec.training.data.dataset import Dataset, Samples
+from cnnspec.training.data.streamed import StreamedImages
 
 FREE: Final = {"epochs", "seed", "data", "stop"}
 """Sentences of the recipe that may change: the steps that are made stay the same."""
@@ -120,9 +121,16 @@ def _samples(samples: Samples) -> dict[str, Any]:
     return {
         "samples": len(samples.labels),
         "shape": show(sample_shape(samples.images)),
-        "images": zlib.crc32(np.ascontiguousarray(samples.images).data),
+        "images": _sum(samples.images),
         "labels": zlib.crc32(np.ascontiguousarray(samples.labels).data),
     }
+
+
+def _sum(images: Any) -> int:
+    """Of all bytes; of images that are streamed, by their files."""
+    if isinstance(images, StreamedImages):
+        return images.digest()
+    return zlib.crc32(np.ascontiguousarray(images).data)
 
 
 def _table(value: Any) -> Mapping[str, Any]:

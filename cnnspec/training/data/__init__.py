@@ -69,7 +69,10 @@ def _images(request: Request) -> Dataset:
         raise missing("masks stand in a folder of their own, beside the images", 'target mask "masks"')
     if target is not None and getattr(target, "path", None):
         return pairs.load(request.files, request.shape, request.test, target, resize=request.resize)
-    return images.load(request.files, request.shape, request.test, resize=request.resize)
+    return images.load(
+        request.files, request.shape, request.test, resize=request.resize,
+        may_stream=not isinstance(target, ImageTarget),
+    )  # fmt: skip
 
 
 LOADERS: Final[dict[str, Callable[[Request], Dataset]]] = {

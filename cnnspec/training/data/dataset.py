@@ -1,4 +1,4 @@
-"""Samples in memory: images, what is wanted for each, and the names of the classes or columns."""
+"""Samples, in memory or streamed: images, what is wanted for each, the names of classes or columns."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from cnnspec.recipe.targets import CLASS, TargetSetting
 from cnnspec.text import printable
 from cnnspec.training.data.faults import nothing_left
 from cnnspec.training.data.preprocess import Bytes as Bytes
+from cnnspec.training.data.streamed import StreamedImages
 
 Labels: TypeAlias = NDArray[np.int64]
 Part: TypeAlias = Literal["test", "train"]
@@ -62,9 +63,7 @@ class Dataset:
         """Names come from folders and files: what would drive a terminal is taken out of them here."""
         for field in ("train_images", "train_labels", "test_images", "test_labels"):
             given = getattr(self, field)
-            object.__setattr__(
-                self, field, joined(given) if isinstance(given, Mapping) else np.asarray(given)
-            )
+            object.__setattr__(self, field, _as_array(given))
         object.__setattr__(self, "name", printable(self.name))
         object.__setattr__(self, "names", tuple(map(printable, self.names)))
         object.__setattr__(self, "notes", tuple(map(printable, self.notes)))
@@ -100,6 +99,20 @@ class Dataset:
         )
 
 
+def _as_array(given: Any) -> Any:
+    """Images or labels as they are kept; those that are streamed stay in their files."""
+    if isinstance(given, StreamedImages):
+        return given
+    return joined(given) if isinstance(given, Mapping) else np.asarray(given)
+
+
+def chosen(part: Samples, places: Any) -> Samples:
+    """Some of the samples, by places or a mask."""
+    images: Any = part.images
+    found: Any = images.taken(places) if isinstance(images, StreamedImages) else images[places]
+    return Samples(found, part.labels[places])
+
+
 def are_numbers(names: tuple[str, ...]) -> bool:
     """Whether classes have their numbers for names."""
     return names == tuple(map(str, range(len(names))))
@@ -128,9 +141,9 @@ def of_parts(
         test, validation = validation, None
         notes = (*notes, "no test part: the validation part is tested on")
     if test is None:
-        images, labels = train
+        labels = train.labels
         kept, out = split(labels, share, 0)
-        train, test = Samples(images[kept], labels[kept]), Samples(images[out], labels[out])
+        train, test = chosen(train, kept), chosen(train, out)
         if len(out):
             count = f"{len(out):,} of {len(labels):,} samples"
             notes = (*notes, f"no test part: {count} are held out for testing")
@@ -147,8 +160,7 @@ def divide(data: Dataset, share: float, seed: int) -> tuple[Samples, Samples | N
     kept, held = split(data.train_labels, share, seed, "validation")
     if not len(held):
         return data.train, None
-    images, labels = data.train
-    return Samples(images[kept], labels[kept]), Samples(images[held], labels[held])
+    return chosen(data.train, kept), chosen(data.train, held)
 
 
 def split(

@@ -19,9 +19,10 @@ from cnnspec.backends.images import each, is_joined
 from cnnspec.diagnostics import Diagnostic, SpecError
 from cnnspec.layers.base import SampleShape, Shape, show
 from cnnspec.recipe.targets import BinaryTarget, ImageTarget, MaskTarget, TargetSetting
-from cnnspec.training.data.dataset import MOST_NAMED, Dataset, Samples, are_numbers, changed
+from cnnspec.training.data.dataset import MOST_NAMED, Dataset, Samples, are_numbers, changed, chosen
 from cnnspec.training.data.faults import mismatch, unlike
 from cnnspec.training.data.preprocess import fit_images, nearest, resize
+from cnnspec.training.data.streamed import StreamedImages
 
 Array = NDArray[Any]
 NOISE: Final = 0x4015E
@@ -64,7 +65,10 @@ def _named(shape: SampleShape) -> tuple[str, ...] | None:
     return tuple(shape) if isinstance(shape, Mapping) else None
 
 
-def _as_inputs(images: Array, shape: SampleShape, resizing: bool) -> Array:
+def _as_inputs(images: Any, shape: SampleShape, resizing: bool) -> Any:
+    if isinstance(images, StreamedImages) and not isinstance(shape, Mapping):
+        return images.changed(lambda part: fit_images(part, shape, resizing=resizing))
+
     def fit(name: str, values: Array) -> Array:
         return fit_images(values, shape[name] if isinstance(shape, Mapping) else shape, resizing=resizing)
 
@@ -357,8 +361,8 @@ def match_classes(data: Dataset, classes: tuple[str, ...]) -> Dataset:
     places = np.array([classes.index(name) if name in classes else -1 for name in data.names])
 
     def learned(part: Samples) -> Samples:
-        kept = places[part.labels] >= 0
-        return Samples(part.images[kept], places[part.labels[kept]])
+        found = chosen(part, places[part.labels] >= 0)
+        return found._replace(labels=places[found.labels])
 
     found = changed(data, learned, names=classes)
     if len(found.train_labels) + len(found.test_labels) == len(data.train_labels) + len(data.test_labels):

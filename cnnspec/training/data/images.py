@@ -5,7 +5,8 @@ As in torchvision's ``ImageFolder``, the images of a class may lie in folders wi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from cnnspec.diagnostics import nearest
 from cnnspec.layers.base import Shape, show
+from cnnspec.training.data import streamed
 from cnnspec.training.data.dataset import Dataset, Samples, of_parts
 from cnnspec.training.data.faults import bad_file, missing
 from cnnspec.training.data.picture import ENDINGS, PARTS, files_in, folders_in, is_picture, named_parts
@@ -21,18 +23,23 @@ from cnnspec.training.data.sample_files import read_sample, together
 
 Classes: TypeAlias = Mapping[str, list[Path]]
 """The images of each class."""
+Array: TypeAlias = NDArray[Any]
 
 LOOKED_FOR: Final = "; ".join(" or ".join(names) for names in PARTS.values())
 NAMED: Final = 3
 """Files that a note names."""
 
 
-def load(path: Path, shape: Shape | None, test: float, *, resize: bool = False) -> Dataset:
+def load(
+    path: Path, shape: Shape | None, test: float, *, resize: bool = False, may_stream: bool = False
+) -> Dataset:
     """The images under a folder, grey or colour as the network's input ``shape`` asks, or arrays (.npy).
 
     Class names are the folder names in alphabetical order. All images have one size, unless ``resize``
     brings each to the network's. Without a test part the validation part is tested on, or where there is
-    none the share ``test`` of all, by a fixed draw. What is left out is named in the notes.
+    none the share ``test`` of all, by a fixed draw. What is left out is named in the notes. Pictures that
+    take more than ``streamed.IN_MEMORY`` bytes once decoded are, where they ``may_stream``, decoded as they
+    are asked for.
     """
     if not path.is_dir():
         raise missing(f"{path} is not a folder", "give a folder with one folder of images per class")
@@ -48,7 +55,7 @@ def load(path: Path, shape: Shape | None, test: float, *, resize: bool = False) 
     _refuse_empty(folders["train"], parts["train"])
     for part in set(parts) - {"train"}:
         _refuse_untrained(folders[part], parts[part], folders["train"], names)
-    read = _read(folders, parts, shape, resize)
+    read = _read(path, parts, shape, resize, may_stream)
     return of_parts(path.name, read, names, test, tuple(_left_out(path, folders, parts)))
 
 
@@ -97,29 +104,57 @@ def _refuse_untrained(folder: Path, classes: Classes, train: Path, names: tuple[
 
 
 def _read(
-    folders: Mapping[str, Path], parts: Mapping[str, Classes], shape: Shape | None, resize: bool
+    root: Path, parts: Mapping[str, Classes], shape: Shape | None, resize: bool, may_stream: bool
 ) -> dict[str, Samples]:
     """The images of each part with the numbers of their classes, all of one size."""
-    names = list(parts["train"])
-    found, first = {}, None
-    for part, classes in parts.items():
-        pixels, labels = [], []
-        for name, files in classes.items():
-            for file in files:
-                image = read_sample(file, shape, resize)
-                first = image if first is None else first
-                _check_size(file, image, first, resize)
-                pixels.append(image)
-                labels.append(names.index(name))
-        found[part] = Samples(together(pixels), np.array(labels, np.int64))
+    numbers = {name: n for n, name in enumerate(parts["train"])}
+    files = {part: [file for each in classes.values() for file in each] for part, classes in parts.items()}
+    every = [file for each in files.values() for file in each]
+    read = partial(read_sample, shape=shape, resize=resize)
+    first = read(every[0])
+    images: Any
+    if may_stream and first.nbytes * len(every) > streamed.IN_MEMORY and all(map(is_picture, every)):
+        images = _streamed(root, files, streamed.ImageFiles(every, root, first.shape, read), resize)
+    else:
+        images = {part: _together(each, first, read, resize) for part, each in files.items()}
+    return {
+        part: Samples(
+            images[part],
+            np.array([numbers[name] for name, each in classes.items() for _ in each], np.int64),
+        )
+        for part, classes in parts.items()
+    }
+
+
+def _together(files: list[Path], first: Array, read: Callable[[Path], Array], resize: bool) -> Array:
+    """The images of a part in one array."""
+    found = []
+    for file in files:
+        found.append(read(file))
+        _check_size(file, found[-1].shape, first.shape, resize)
+    return together(found)
+
+
+def _streamed(
+    root: Path, files: Mapping[str, list[Path]], every: streamed.ImageFiles, resize: bool
+) -> Mapping[str, streamed.StreamedImages]:
+    """Images that are decoded as they are asked for; the head of each file is read now."""
+    if not resize:
+        for path, size in every.sizes():
+            _check_size(path, (*size, every.shape[-1]), every.shape, resize)
+    whole, start = streamed.StreamedImages(every), 0
+    found = {}
+    for part, each in files.items():
+        found[part] = whole.taken(slice(start, start + len(each)))
+        start += len(each)
     return found
 
 
-def _check_size(path: Path, image: NDArray[Any], first: NDArray[Any], resize: bool) -> None:
-    if image.shape != first.shape and (image.ndim != 3 or first.ndim != 3):
-        raise bad_file(path, f"is {show(image.shape)}, the first sample {show(first.shape)}")
-    if image.shape != first.shape:
-        (height, width), (first_height, first_width) = image.shape[:2], first.shape[:2]
+def _check_size(path: Path, shape: Shape, first: Shape, resize: bool) -> None:
+    if shape != first and (len(shape) != 3 or len(first) != 3):
+        raise bad_file(path, f"is {show(shape)}, the first sample {show(first)}")
+    if shape != first:
+        (height, width), (first_height, first_width) = shape[:2], first[:2]
         vector = "a vector has no size to bring them to: begin with input HEIGHTxWIDTHxCHANNELS, then flatten"
         cure = vector if resize else "ask for one size: data images … resize=yes"
         raise bad_file(path, f"is {height}x{width}, the first image {first_height}x{first_width}", cure=cure)

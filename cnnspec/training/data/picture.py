@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, NoReturn
 
 import numpy as np
@@ -36,6 +39,8 @@ COSTS: Final = {"TIFF": 2, "progressive JPEG": 2, "WEBP": 3}
 """Kinds whose decoders take more memory; of them a half or a third as many pixels are read."""
 AT_ONCE: Final = 1 << 18
 """Pixels that are converted together."""
+SMALL: Final = 1 << 20
+"""Bytes of a file that is read at once: on several threads each read is a wait for the others."""
 ORIENTATION: Final = 0x0112
 """The tag of Exif that says how the camera was held."""
 UPRIGHT: Final[dict[int, Callable[[Bytes], Bytes]]] = {
@@ -52,6 +57,41 @@ DEEP: Final = 257
 """Steps of 16 bits (0 to 65535) in one of 8 (0 to 255)."""
 DEEP_KINDS: Final = ("PNG", "PPM")
 """Formats whose values Pillow gives as 32 bits, though they are of 16."""
+
+
+_TAGGED: Final = {"exif", "xmp", "XML:com.adobe.xmp", "Raw profile type exif"}
+"""What Pillow calls the parts of a file that may say its orientation."""
+
+
+class _Quiet:
+    """Within ``with``, on any number of threads: no warnings of Pillow. They name lines of its own; what
+    matters is raised.
+
+    The filters of warnings are one for all threads, so the first thread sets them, and the last one sets
+    them back.
+    """
+
+    def __init__(self) -> None:
+        self.lock, self.inside, self.kept = Lock(), 0, warnings.catch_warnings()
+
+    def __enter__(self) -> None:
+        with self.lock:
+            self.inside += 1
+            if self.inside == 1:
+                self.kept = warnings.catch_warnings()
+                self.kept.__enter__()
+                warnings.simplefilter("ignore")
+
+    def __exit__(self, *error: object) -> None:
+        with self.lock:
+            self.inside -= 1
+            if not self.inside:
+                self.kept.__exit__(None, None, None)
+
+
+_QUIET: Final = _Quiet()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_QUIET.__init__)  # type: ignore[misc]
 
 
 def is_picture(path: Path, *more: str) -> bool:
@@ -130,37 +170,71 @@ def read_image(path: Path, channels: int | Shape) -> Bytes:
         raise missing(
             "images are read with Pillow, which is not installed", "pip install 'cnnspec[plot]'"
         ) from error
-    with decoding(path, "is not an image, or is damaged"), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # they name lines of Pillow; what matters is raised
-        with opened(path) as file, _image(path, file) as image:
-            grey = _is_grey(channels, image.width * image.height)
-            factor = _factor(path, image)
-            pixels = np.empty((image.height, image.width, 1 if grey else 3), np.uint8)
-            for top, strip in _strips(image):
-                part = _on_white(_as_bytes(strip, factor)).convert("L" if grey else "RGB")
-                pixels[top : top + strip.height] = np.asarray(part).reshape(strip.height, strip.width, -1)
-            tags: Any = image.getexif()
-            turn = UPRIGHT.get(tags.get(ORIENTATION))
-            return pixels if turn is None else turn(pixels)
+    with _decoding(path) as file, _image(path, file) as image:
+        mode = "L" if _is_grey(channels, image.width * image.height) else "RGB"
+        pixels = _pixels(path, image, mode)
+        turn = UPRIGHT.get(_orientation(image))
+        return pixels if turn is None else turn(pixels)
+
+
+def _pixels(path: Path, image: Image.Image, mode: str) -> Bytes:
+    """The values of a picture in a mode, L or RGB, of 8 bits (height, width, channels)."""
+    if image.mode == mode and not image.has_transparency_data:  # most are so
+        return np.array(image).reshape(image.height, image.width, -1)
+    factor = _factor(path, image)
+    pixels = np.empty((image.height, image.width, len(mode)), np.uint8)
+    for top, strip in _strips(image):
+        part = _on_white(_as_bytes(strip, factor)).convert(mode)
+        pixels[top : top + strip.height] = np.asarray(part).reshape(strip.height, strip.width, -1)
+    return pixels
+
+
+def _orientation(image: Image.Image) -> int:
+    """How the camera was held; 1 where the picture says nothing."""
+    if image.format in ("JPEG", "BMP", "PPM") and not _TAGGED & image.info.keys():
+        return 1  # there is nothing to be parsed, which takes as long as a small picture
+    tags: Any = image.getexif()
+    found: int = tags.get(ORIENTATION, 1)
+    return found
+
+
+@contextmanager
+def _decoding(path: Path) -> Iterator[BinaryIO]:
+    """The file of a picture; what is wrong with it is raised as SpecError."""
+    with decoding(path, "is not an image, or is damaged"), _QUIET, opened(path) as file:
+        is_small = os.fstat(file.fileno()).st_size <= SMALL
+        yield BytesIO(file.read()) if is_small else file
+
+
+def size_of(path: Path) -> tuple[int, int]:
+    """Height and width of a picture, upright, from the head of its file, which is not decoded further."""
+    with _decoding(path) as file, _opened(path, file) as image:
+        is_turned = image.width != image.height and _orientation(image) > 4
+        return (image.width, image.height) if is_turned else (image.height, image.width)
 
 
 def read_plain(path: Path) -> Bytes:
     """The values of a picture as they stand: grey or the numbers of a palette (height, width), or colours."""
-    with decoding(path, "is not an image, or is damaged"), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        with opened(path) as file, _image(path, file) as image:
-            if image.mode.startswith("I"):  # grey of 16 bits
-                numbers = np.asarray(image)
-                if numbers.max(initial=0) > 255:
-                    raise bad_file(path, f"holds the class {numbers.max():,}; classes go up to 254")
-                return numbers.astype(np.uint8)
-            if image.mode not in ("L", "P", "1"):
-                return np.asarray(image.convert("RGB"), np.uint8)
-            return np.asarray(image).astype(np.uint8)
+    with _decoding(path) as file, _image(path, file) as image:
+        if image.mode.startswith("I"):  # grey of 16 bits
+            numbers = np.asarray(image)
+            if numbers.max(initial=0) > 255:
+                raise bad_file(path, f"holds the class {numbers.max():,}; classes go up to 254")
+            return numbers.astype(np.uint8)
+        if image.mode not in ("L", "P", "1"):
+            return np.asarray(image.convert("RGB"), np.uint8)
+        return np.asarray(image).astype(np.uint8)
 
 
 def _image(path: Path, file: BinaryIO) -> Image.Image:
     """The picture in a file, decoded; raises SpecError for one of more pixels than are read."""
+    image = _opened(path, file)
+    image.load()
+    return image
+
+
+def _opened(path: Path, file: BinaryIO) -> Image.Image:
+    """The picture in a file, of which the head is read; raises SpecError as ``_image`` does."""
     from PIL import Image, UnidentifiedImageError
 
     try:
@@ -174,7 +248,6 @@ def _image(path: Path, file: BinaryIO) -> Image.Image:
     if image.width * image.height > most:
         said = f"is {image.height}x{image.width} pixels; at most {most:,} are read"
         raise bad_file(path, said + f" of {kind}" * (most < LARGEST), cure="make it smaller")
-    image.load()
     return image
 
 

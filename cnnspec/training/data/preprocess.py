@@ -6,6 +6,7 @@ sees the same pixels wherever an image comes from.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from math import isqrt
 from typing import Final, TypeAlias
 
@@ -79,21 +80,31 @@ def nearest(masks: Bytes, height: int, width: int) -> Bytes:
 def _resample(images: NDArray[np.uint8] | NDArray[np.float32], axis: int, size: int) -> NDArray[np.float32]:
     lines = np.moveaxis(images, axis, 0)
     result = np.empty((size, *lines.shape[1:]), np.float32)
-    for place in range(size):
-        first, weights = _weights(place, len(lines), size)
-        if len(weights) > lines[0].size:  # a long strip: a sum a pixel would take minutes
-            result[place] = np.tensordot(weights, lines[first : first + len(weights)], 1)
-            continue
-        result[place] = lines[first] * weights[0]
-        for line, weight in zip(lines[first + 1 :], weights[1:], strict=False):
-            result[place] += line * weight
+    firsts, weights = _weights(len(lines), size)
+    counts = np.array([*map(len, weights)])
+    for place in np.flatnonzero(counts > lines[0].size):  # a sum a pixel would take minutes
+        first, each = firsts[place], weights[place]
+        result[place] = np.tensordot(each, lines[first : first + len(each)], 1)
+    counts[counts > lines[0].size] = 0
+    for tap in range(counts.max()):
+        places = np.flatnonzero(counts > tap)
+        by = np.array([weights[place][tap] for place in places], np.float32)
+        part = lines[firsts[places] + tap] * by.reshape(-1, *[1] * (lines.ndim - 1))
+        if tap:
+            result[places] += part
+        else:
+            result[places] = part
     return np.moveaxis(result, 0, axis)
 
 
-def _weights(place: int, old: int, new: int) -> tuple[int, NDArray[np.float32]]:
-    """The first old pixel that a new one is made of, and the weights of it and those after it."""
-    scale = max(1.0, old / new)
-    centre = (place + 0.5) * old / new - 0.5
-    first, last = max(0, int(np.ceil(centre - scale))), min(old - 1, int(np.floor(centre + scale)))
-    weights = np.clip(1 - np.abs(np.arange(first, last + 1) - centre) / scale, 0, None)
-    return first, (weights / weights.sum()).astype(np.float32)
+@lru_cache(maxsize=64)
+def _weights(old: int, new: int) -> tuple[NDArray[np.int64], tuple[NDArray[np.float32], ...]]:
+    """For each new pixel: the first old one that it is made of, the weights of that and those after it."""
+    scale, firsts, weights = max(1.0, old / new), [], []
+    for place in range(new):
+        centre = (place + 0.5) * old / new - 0.5
+        first, last = max(0, int(np.ceil(centre - scale))), min(old - 1, int(np.floor(centre + scale)))
+        each = np.clip(1 - np.abs(np.arange(first, last + 1) - centre) / scale, 0, None)
+        firsts.append(first)
+        weights.append((each / each.sum()).astype(np.float32))
+    return np.array(firsts), tuple(weights)
