@@ -23,8 +23,8 @@ LIMITS: Final[dict[str, dict[str, tuple[str, str]]]] = {
     "Python code": {
         "file": ("cnnspec.exchange.code_in.read:LARGEST_CODE", "bytes, and characters of a notebook's cells"),
         "notebook": ("cnnspec.exchange.code_in.read:LARGEST_NOTEBOOK", "bytes, with what it printed"),
-        "steps": ("cnnspec.exchange.code_in.interpreter:MOST_STEPS", "followed, within 1.5 seconds"),
-        "layers": ("cnnspec.exchange.code_in.flow:MOST_LAYERS", "of a model"),
+        "steps": ("cnnspec.exchange.code_in.reading:MOST_STEPS", "followed, within 1.5 seconds"),
+        "layers": ("cnnspec.exchange.code_in.trace:MOST_LAYERS", "of a model"),
     },
     "cnnspec solve": {
         "time": ("cnnspec.cli.solve:SECONDS", "seconds, unless --seconds says otherwise"),

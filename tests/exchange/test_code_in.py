@@ -12,7 +12,7 @@ from tools import Command
 
 import cnnspec
 from cnnspec.diagnostics import SpecError
-from cnnspec.exchange.code_in import interpreter
+from cnnspec.exchange.code_in import reading as budget
 from cnnspec.exchange.code_in.read import Selection, read, read_source
 from cnnspec.exchange.code_in.result import Read
 from cnnspec.exchange.code_out import keras, pytorch
@@ -291,7 +291,7 @@ def test_harm_is_read_in_two_seconds_or_refused(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     if name not in ("endless", "lists in lists"):
-        monkeypatch.setattr(interpreter, "MOST_STEPS", 60_000)  # the same bound, sooner
+        monkeypatch.setattr(budget, "MOST_STEPS", 60_000)  # the same bound, sooner
     start = time.process_time()
     try:
         reading(HOSTILE[name], "lecture.py@9x9x1")

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Final
 
-from cnnspec.exchange.code_in.flow import NotFollowed
+from cnnspec.exchange.code_in.trace import NotFollowed
 from cnnspec.exchange.code_in.values import External, Instance, Reader, UnknownValue, UserClass
 
 LONGEST: Final = 100_000

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from cnnspec.diagnostics import SpecError
-from cnnspec.exchange.code_in.flow import NotFollowed
 from cnnspec.exchange.code_in.keras_layers import KINDS
 from cnnspec.exchange.code_in.keras_library import KerasLayer, KerasModel, KerasTensor
 from cnnspec.exchange.code_in.result import Read
 from cnnspec.exchange.code_in.signature import signature
+from cnnspec.exchange.code_in.trace import NotFollowed
 
 
 def from_keras(model: Any) -> Read:

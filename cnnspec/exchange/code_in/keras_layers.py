@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from math import prod
 from typing import Any, Final
 
-from cnnspec.exchange.code_in.flow import ModelArray, NotFollowed, Trace
+from cnnspec.exchange.code_in.trace import ModelArray, NotFollowed, Trace
 from cnnspec.exchange.code_out.rearranging import steps_of
 from cnnspec.exchange.initials import of_keras
 from cnnspec.layers.base import Shape

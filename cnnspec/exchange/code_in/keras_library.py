@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from cnnspec.exchange.code_in.flow import FAULTS, NotFollowed, Trace
 from cnnspec.exchange.code_in.interpreter import Interpreter
 from cnnspec.exchange.code_in.keras_layers import (
     ACTIVATIONS,
@@ -24,6 +23,7 @@ from cnnspec.exchange.code_in.keras_layers import (
 from cnnspec.exchange.code_in.own_helpers import Own, only_loads
 from cnnspec.exchange.code_in.result import Read, finished_nodes
 from cnnspec.exchange.code_in.signature import bound
+from cnnspec.exchange.code_in.trace import FAULTS, NotFollowed, Trace
 from cnnspec.exchange.code_in.values import External, Instance, Library, UnknownValue, UserClass
 from cnnspec.layers.base import Shape
 from cnnspec.network.write import legal_name

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from cnnspec.diagnostics import Diagnostic, SpecError, suggestion
 from cnnspec.exchange.code_in import own_helpers, torch_library
-from cnnspec.exchange.code_in.flow import NotFollowed, Tensor, Trace
+from cnnspec.exchange.code_in.flow import Tensor
 from cnnspec.exchange.code_in.interpreter import Interpreter
 from cnnspec.exchange.code_in.keras_library import (
     KerasLibrary,
@@ -28,6 +28,7 @@ from cnnspec.exchange.code_in.keras_library import (
 from cnnspec.exchange.code_in.result import Read, finished
 from cnnspec.exchange.code_in.torch_library import is_module, is_module_class
 from cnnspec.exchange.code_in.torch_modules import TorchModule
+from cnnspec.exchange.code_in.trace import NotFollowed, Trace
 from cnnspec.exchange.code_in.values import (
     BudgetSpent,
     External,

@@ -6,7 +6,7 @@ import ast
 from functools import lru_cache
 from typing import Any, Final
 
-from cnnspec.exchange.code_in.flow import NotFollowed
+from cnnspec.exchange.code_in.trace import NotFollowed
 from cnnspec.exchange.code_in.values import UnknownValue
 
 MISSING: Final = object()

@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from math import prod, sqrt
 from typing import Any
 
-from cnnspec.exchange.code_in.flow import ModelArray, NotFollowed, Tensor, Trace
+from cnnspec.exchange.code_in.flow import Tensor
+from cnnspec.exchange.code_in.trace import ModelArray, NotFollowed, Trace
 
 
 @dataclass(frozen=True)

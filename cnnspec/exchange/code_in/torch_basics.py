@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final, TypeAlias
 
-from cnnspec.exchange.code_in.flow import ModelArray, NotFollowed, Tensor
+from cnnspec.exchange.code_in.flow import Tensor
+from cnnspec.exchange.code_in.trace import ModelArray, NotFollowed
 
 Pair: TypeAlias = int | Sequence[int]
 FLOAT_EPSILON: Final = 2.0**-23

@@ -10,7 +10,7 @@ from dataclasses import replace
 from math import inf, isinf
 from typing import Any, Final
 
-from cnnspec.exchange.code_in.flow import ModelArray, NotFollowed, Tensor
+from cnnspec.exchange.code_in.flow import Tensor
 from cnnspec.exchange.code_in.signature import bound
 from cnnspec.exchange.code_in.torch_attention import TorchScores, dot_product, product
 from cnnspec.exchange.code_in.torch_basics import elementwise, one, put, tensor
@@ -62,6 +62,7 @@ from cnnspec.exchange.code_in.torch_views import (
     unsqueeze,
     view,
 )
+from cnnspec.exchange.code_in.trace import ModelArray, NotFollowed
 from cnnspec.exchange.code_in.values import UnknownValue
 
 # Curves ----------------------------------------------------------------------------------

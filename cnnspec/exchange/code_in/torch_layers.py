@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from cnnspec.exchange.code_in.flow import ModelArray, NotFollowed, Tensor
+from cnnspec.exchange.code_in.flow import Tensor
 from cnnspec.exchange.code_in.torch_attention import projected
 from cnnspec.exchange.code_in.torch_basics import (
     FLOAT_EPSILON,
@@ -20,6 +20,7 @@ from cnnspec.exchange.code_in.torch_basics import (
     tensor,
     with_last,
 )
+from cnnspec.exchange.code_in.trace import ModelArray, NotFollowed
 
 # Weights ---------------------------------------------------------------------------------
 

@@ -11,13 +11,14 @@ from cnnspec.exchange.code_in import torch_basics as basics
 from cnnspec.exchange.code_in import torch_functions as functions
 from cnnspec.exchange.code_in import torch_modules as modules
 from cnnspec.exchange.code_in import torch_views as views
-from cnnspec.exchange.code_in.flow import FAULTS, ModelArray, NotFollowed, Tensor, Trace
+from cnnspec.exchange.code_in.flow import Tensor
 from cnnspec.exchange.code_in.interpreter import Interpreter
 from cnnspec.exchange.code_in.own_helpers import Own, only_loads
 from cnnspec.exchange.code_in.signature import bound, only
 from cnnspec.exchange.code_in.torch_attention import TorchScores
 from cnnspec.exchange.code_in.torch_modules import TorchModule
 from cnnspec.exchange.code_in.torch_weights import ModuleWeight, OwnParameter, begin, is_turned, weights_of
+from cnnspec.exchange.code_in.trace import FAULTS, ModelArray, NotFollowed, Trace
 from cnnspec.exchange.code_in.values import External, Function, Instance, Library, UnknownValue, UserClass
 from cnnspec.exchange.initials import of_truncated
 from cnnspec.network.graph import Group

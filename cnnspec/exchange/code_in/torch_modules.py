@@ -12,9 +12,10 @@ from cnnspec.exchange.code_in import torch_functions as functions
 from cnnspec.exchange.code_in import torch_layers as layers
 from cnnspec.exchange.code_in import torch_pools as pools
 from cnnspec.exchange.code_in import torch_views as views
-from cnnspec.exchange.code_in.flow import ModelArray, NotFollowed, Tensor
+from cnnspec.exchange.code_in.flow import Tensor
 from cnnspec.exchange.code_in.signature import bound, only
 from cnnspec.exchange.code_in.torch_attention import TorchScores
+from cnnspec.exchange.code_in.trace import ModelArray, NotFollowed
 
 
 @dataclass(eq=False)

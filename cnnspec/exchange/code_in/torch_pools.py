@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from cnnspec.exchange.code_in.flow import NotFollowed, Tensor
+from cnnspec.exchange.code_in.flow import Tensor
 from cnnspec.exchange.code_in.torch_basics import (
     Pair,
     axes_list,
@@ -17,6 +17,7 @@ from cnnspec.exchange.code_in.torch_basics import (
     sizes_of,
     tensor,
 )
+from cnnspec.exchange.code_in.trace import NotFollowed
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from math import prod
 from typing import Any, Final
 
-from cnnspec.exchange.code_in.flow import ModelArray, NotFollowed, Tensor, TensorStorage
+from cnnspec.exchange.code_in.flow import Tensor, TensorStorage
 from cnnspec.exchange.code_in.torch_basics import (
     axes_list,
     one,
@@ -18,6 +18,7 @@ from cnnspec.exchange.code_in.torch_basics import (
     tensor,
     with_last,
 )
+from cnnspec.exchange.code_in.trace import ModelArray, NotFollowed
 
 
 def cat(tensors: Sequence[Any], dim: int = 0, axis: Any = None) -> Tensor:

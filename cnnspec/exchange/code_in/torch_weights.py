@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from cnnspec.exchange.code_in.flow import Trace
 from cnnspec.exchange.code_in.signature import signature
+from cnnspec.exchange.code_in.trace import Trace
 from cnnspec.exchange.code_in.values import UnknownValue
 from cnnspec.exchange.initials import of_torch
 
