@@ -230,15 +230,17 @@ class Descent:
             Cell(PARTIAL + cell.name, formula(slope).value, ())
             for cell, slope in zip(flat, gradient.ravel().tolist(), strict=True)
         ]
-        optimizer = make_optimizer(self.setting, flat.copy())
+        moved = flat.copy()
+        optimizer = make_optimizer(self.setting, moved)
         optimizer.count = self.count
         kept = self.state.get(name, {})
         for kind in optimizer.state:
             values = kept.get(kind, np.zeros(flat.shape))
-            optimizer.state[kind] = _array([_state(kind, *pair) for pair in zip(flat, values, strict=True)])
+            known = [_state(kind, *pair) for pair in zip(flat, values, strict=True)]
+            optimizer.state[kind][...] = _array(known)
         optimizer.update(_array(slopes), Symbol("η", exact(self.rate)))  # type: ignore[arg-type]
         self.state[name] = {kind: numbers(array) for kind, array in optimizer.state.items()}
-        return [WeightUpdate(cell, tidy(new)) for cell, new in zip(flat, optimizer.flat, strict=True)]
+        return [WeightUpdate(cell, tidy(new)) for cell, new in zip(flat, moved, strict=True)]
 
 
 def _array(items: Sequence[Any]) -> Array:

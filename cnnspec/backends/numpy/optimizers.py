@@ -8,6 +8,8 @@ last rounding where the order of operations allows.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
 from math import sqrt
 from typing import Any, Final
 
@@ -19,36 +21,43 @@ FLUSH_EVERY: Final = 64
 """Steps between two flushes: momentum 0.9 shrinks by a thousand in between."""
 FLUSH_BELOW: Final = 1e-30
 """What is smaller becomes zero, long before it is a denormal, which would make steps many times slower."""
+STRETCH: Final = 1 << 16
+"""Weights that are moved together: 256 kB of them."""
 
 
-class Optimizer(ABC):
-    """Moves ``flat`` against ``gradient``, as the recipe's ``setting`` says; its rate is given each time.
+@dataclass(frozen=True, slots=True)
+class FlatPart:
+    """A stretch of the weights, with that of each array of the state, and room to compute in."""
 
-    ``names`` are the arrays of its state, zero at the start.
-    """
+    place: slice
+    flat: Array
+    state: Mapping[str, Array]
+    workspace: Array
+    mask: Array
 
-    names: tuple[str, ...] = ()
+    def add_decay(self, gradient: Array, decay: float) -> None:
+        """gradient += decay·weights."""
+        if decay:
+            np.multiply(decay, self.flat, out=self.workspace)
+            np.add(gradient, self.workspace, out=gradient)
 
-    def __init__(self, flat: Array, setting: Any) -> None:
-        self.flat, self.setting, self.count = flat, setting, 0
-        self.state = {name: np.zeros_like(flat) for name in self.names if self.keeps(name)}
-        self.workspace = np.empty_like(flat)
-        self.mask = np.empty(flat.shape, bool)
+    def roll(self, gradient: Array, momentum: float) -> Array:
+        """velocity = momentum·velocity + gradient."""
+        velocity = self.state["velocity"]
+        np.multiply(momentum, velocity, out=velocity)
+        return np.asarray(np.add(velocity, gradient, out=velocity))
 
-    def keeps(self, name: str) -> bool:
-        """Whether it has this array: a velocity only with momentum."""
-        return name != "velocity" or self.setting.momentum > 0
+    def take_step(self, direction: Array, rate: float) -> None:
+        """weights -= rate·direction."""
+        np.multiply(rate, direction, out=self.workspace)
+        np.subtract(self.flat, self.workspace, out=self.flat)
 
-    def update(self, gradient: Array, rate: float) -> None:
-        """One step at a learning rate; ``gradient`` is used up."""
-        self.count += 1
-        self.move(gradient, rate)
-        if self.count % FLUSH_EVERY == 0:
-            self.flush()
-
-    @abstractmethod
-    def move(self, gradient: Array, rate: float) -> None:
-        """Change the weights and the state."""
+    def running_mean(self, name: str, values: Array, memory: float) -> Array:
+        """mean = memory·mean + (1 - memory)·values."""
+        mean = self.state[name]
+        np.multiply(memory, mean, out=mean)
+        np.multiply(1 - memory, values, out=self.workspace)
+        return np.asarray(np.add(mean, self.workspace, out=mean))
 
     def flush(self) -> None:
         """Set what has decayed to almost nothing to zero."""
@@ -57,22 +66,45 @@ class Optimizer(ABC):
             np.greater(self.workspace, FLUSH_BELOW, out=self.mask)
             np.multiply(values, self.mask, out=values)
 
-    def add_decay(self, gradient: Array) -> None:
-        """gradient += decay·weights."""
-        if self.setting.decay:
-            np.multiply(self.setting.decay, self.flat, out=self.workspace)
-            np.add(gradient, self.workspace, out=gradient)
 
-    def roll(self, gradient: Array) -> Array:
-        """velocity = momentum·velocity + gradient."""
-        velocity = self.state["velocity"]
-        np.multiply(self.setting.momentum, velocity, out=velocity)
-        return np.asarray(np.add(velocity, gradient, out=velocity))
+class Optimizer(ABC):
+    """Moves ``flat`` against ``gradient``, as the recipe's ``setting`` says; its rate is given each time.
 
-    def take_step(self, direction: Array, rate: float) -> None:
-        """weights -= rate·direction."""
-        np.multiply(rate, direction, out=self.workspace)
-        np.subtract(self.flat, self.workspace, out=self.flat)
+    ``names`` are the arrays of its state, zero at the start. Large networks are moved stretch by stretch,
+    so that a stretch stays in the processor's cache and the room to compute in is small.
+    """
+
+    names: tuple[str, ...] = ()
+
+    def __init__(self, flat: Array, setting: Any) -> None:
+        self.setting, self.count = setting, 0
+        self.state = {name: np.zeros_like(flat) for name in self.names if self.keeps(name)}
+        size = min(flat.size, STRETCH)
+        workspace, mask = np.empty(size, flat.dtype), np.empty(size, bool)
+        places = [slice(start, start + STRETCH) for start in range(0, flat.size, STRETCH)]
+        self.stretches = [
+            FlatPart(
+                place, flat[place], {name: values[place] for name, values in self.state.items()},
+                workspace[: flat[place].size], mask[: flat[place].size],
+            )
+            for place in places
+        ]  # fmt: skip
+
+    def keeps(self, name: str) -> bool:
+        """Whether it has this array: a velocity only with momentum."""
+        return name != "velocity" or self.setting.momentum > 0
+
+    def update(self, gradient: Array, rate: float) -> None:
+        """One step at a learning rate; ``gradient`` is used up."""
+        self.count += 1
+        for stretch in self.stretches:
+            self.move(stretch, gradient[stretch.place], rate)
+            if self.count % FLUSH_EVERY == 0:
+                stretch.flush()
+
+    @abstractmethod
+    def move(self, part: FlatPart, gradient: Array, rate: float) -> None:
+        """Change a stretch of the weights and of the state."""
 
 
 class SgdOptimizer(Optimizer):
@@ -80,13 +112,14 @@ class SgdOptimizer(Optimizer):
 
     names = ("velocity",)
 
-    def move(self, gradient: Array, rate: float) -> None:
-        self.add_decay(gradient)
-        direction = self.roll(gradient) if self.setting.momentum else gradient
-        if self.setting.momentum and self.setting.nesterov:
-            np.multiply(self.setting.momentum, direction, out=self.workspace)
-            direction = np.add(gradient, self.workspace, out=gradient)
-        self.take_step(direction, rate)
+    def move(self, part: FlatPart, gradient: Array, rate: float) -> None:
+        momentum = self.setting.momentum
+        part.add_decay(gradient, self.setting.decay)
+        direction = part.roll(gradient, momentum) if momentum else gradient
+        if momentum and self.setting.nesterov:
+            np.multiply(momentum, direction, out=part.workspace)
+            direction = np.add(gradient, part.workspace, out=gradient)
+        part.take_step(direction, rate)
 
 
 class AdamOptimizer(Optimizer):
@@ -94,30 +127,29 @@ class AdamOptimizer(Optimizer):
 
     names = ("mean", "square")
 
-    def move(self, gradient: Array, rate: float) -> None:
-        self.add_decay(gradient)
-        self.adapt(gradient, rate)
+    def move(self, part: FlatPart, gradient: Array, rate: float) -> None:
+        part.add_decay(gradient, self.setting.decay)
+        self.adapt(part, gradient, rate)
 
-    def adapt(self, gradient: Array, rate: float) -> None:
-        mean, square = self.state["mean"], self.state["square"]
+    def adapt(self, part: FlatPart, gradient: Array, rate: float) -> None:
         beta1, beta2 = self.setting.beta1, self.setting.beta2
-        running_mean(mean, gradient, beta1, self.workspace)
+        mean = part.running_mean("mean", gradient, beta1)
         np.multiply(gradient, gradient, out=gradient)
-        running_mean(square, gradient, beta2, self.workspace)
+        square = part.running_mean("square", gradient, beta2)
         np.sqrt(square, out=gradient)
         np.divide(gradient, sqrt(1 - beta2**self.count), out=gradient)
         np.add(gradient, self.setting.epsilon, out=gradient)
         np.divide(mean, gradient, out=gradient)
-        self.take_step(gradient, rate / (1 - beta1**self.count))
+        part.take_step(gradient, rate / (1 - beta1**self.count))
 
 
 class AdamWOptimizer(AdamOptimizer):
     """Adam with the decay apart from the gradient: w -= rate·decay·w first."""
 
-    def move(self, gradient: Array, rate: float) -> None:
+    def move(self, part: FlatPart, gradient: Array, rate: float) -> None:
         if self.setting.decay:
-            np.multiply(self.flat, 1 - rate * self.setting.decay, out=self.flat)
-        self.adapt(gradient, rate)
+            np.multiply(part.flat, 1 - rate * self.setting.decay, out=part.flat)
+        self.adapt(part, gradient, rate)
 
 
 class RmsPropOptimizer(Optimizer):
@@ -125,24 +157,18 @@ class RmsPropOptimizer(Optimizer):
 
     names = ("square", "velocity")
 
-    def move(self, gradient: Array, rate: float) -> None:
-        self.add_decay(gradient)
-        square, memory = self.state["square"], self.setting.memory
+    def move(self, part: FlatPart, gradient: Array, rate: float) -> None:
+        part.add_decay(gradient, self.setting.decay)
+        square, memory = part.state["square"], self.setting.memory
         np.multiply(memory, square, out=square)
-        np.multiply(gradient, gradient, out=self.workspace)
-        np.multiply(1 - memory, self.workspace, out=self.workspace)
-        np.add(square, self.workspace, out=square)
-        np.sqrt(square, out=self.workspace)
-        np.add(self.workspace, self.setting.epsilon, out=self.workspace)
-        np.divide(gradient, self.workspace, out=gradient)
-        self.take_step(self.roll(gradient) if self.setting.momentum else gradient, rate)
-
-
-def running_mean(mean: Array, values: Array, memory: float, workspace: Array) -> None:
-    """mean = memory·mean + (1 - memory)·values."""
-    np.multiply(memory, mean, out=mean)
-    np.multiply(1 - memory, values, out=workspace)
-    np.add(mean, workspace, out=mean)
+        np.multiply(gradient, gradient, out=part.workspace)
+        np.multiply(1 - memory, part.workspace, out=part.workspace)
+        np.add(square, part.workspace, out=square)
+        np.sqrt(square, out=part.workspace)
+        np.add(part.workspace, self.setting.epsilon, out=part.workspace)
+        np.divide(gradient, part.workspace, out=gradient)
+        momentum = self.setting.momentum
+        part.take_step(part.roll(gradient, momentum) if momentum else gradient, rate)
 
 
 OPTIMIZERS: Final[dict[str, type[Optimizer]]] = {
