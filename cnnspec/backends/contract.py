@@ -85,6 +85,12 @@ class BatchSource(Protocol):
     def shard(self, part: int, parts: int) -> BatchSource:
         """The same batches, of each only one of so many parts."""
 
+    def whole(self) -> tuple[Images, Array] | None:
+        """All samples and targets, where every batch is some of them as they are; else None."""
+
+    def places(self, epoch: int, first: int = 0) -> Iterator[Array]:
+        """Which of all samples the batches of an epoch have."""
+
 
 class Predictor(Protocol):
     """A network with weights, ready to be asked."""

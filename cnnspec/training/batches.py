@@ -57,17 +57,27 @@ class Batches:
         """The batches of an epoch, from place ``first`` on."""
         order = self.order(epoch)
         places = range(first, self.per_epoch)
-        plain = (self._plain(order, place) for place in places)
+        plain = ((self.images[chosen], self.labels[chosen]) for chosen in self.places(epoch, first))
         takes_time = self.augmenter is not None or isinstance(self.images, StreamedImages)
         found = self._ahead(epoch, order, places) if takes_time else plain
         return ((images, self.give(labels)) for images, labels in found)
 
-    def _plain(self, order: NDArray[np.int64], place: int) -> tuple[Array, Array]:
+    def whole(self) -> tuple[Array, Array] | None:
+        """All samples and what the engine takes of their labels, where nothing is changed or decoded."""
+        if self.augmenter is not None or isinstance(self.images, StreamedImages):
+            return None
+        return self.images, self.give(self.labels)
+
+    def places(self, epoch: int, first: int = 0) -> Iterator[NDArray[np.int64]]:
+        """Which of all samples the batches of an epoch have."""
+        order = self.order(epoch)
+        return (self._chosen(order, place) for place in range(first, self.per_epoch))
+
+    def _chosen(self, order: NDArray[np.int64], place: int) -> NDArray[np.int64]:
         chosen = order[place * self.size :]
         chosen = chosen if place == self.per_epoch - 1 else chosen[: self.size]
         part, parts = self.share
-        chosen = chosen[len(chosen) * part // parts : len(chosen) * (part + 1) // parts]
-        return self.images[chosen], self.labels[chosen]
+        return chosen[len(chosen) * part // parts : len(chosen) * (part + 1) // parts]
 
     def _ahead(self, epoch: int, order: NDArray[np.int64], places: range) -> Iterator[tuple[Array, Array]]:
         """Batches that are augmented or decoded, in another thread while the one before is in use."""
@@ -84,7 +94,8 @@ class Batches:
             pool.shutdown(wait=False, cancel_futures=True)
 
     def _made(self, epoch: int, order: NDArray[np.int64], place: int) -> tuple[Array, Array]:
-        images, labels = self._plain(order, place)
+        chosen = self._chosen(order, place)
+        images, labels = self.images[chosen], self.labels[chosen]
         if self.augmenter is None:
             return images, labels
         drawn = np.random.default_rng([self.seed, epoch, place, AUGMENT, self.share[0]])

@@ -96,6 +96,10 @@ class Given:
     def shard(self, part: int, parts: int) -> Given:
         return self
 
+    def whole(self) -> None: ...
+
+    def places(self, epoch: int, first: int = 0) -> Any: ...
+
 
 def targets_of(kind: str, shape: tuple[int, ...], random: np.random.Generator) -> Array:
     if kind == "wanted":
@@ -258,3 +262,16 @@ def test_the_engines_learn_alike() -> None:
     ours, theirs = map(np.asarray, found)
     assert min(ours.min(), theirs.min()) > 0.8
     assert abs(ours.mean() - theirs.mean()) <= 2 * max(ours.std(ddof=1), theirs.std(ddof=1))
+
+
+@pytest.mark.parametrize("example", ["lenet", "siamese_mnist", "autoencoder_mnist"])
+def test_samples_that_lie_on_the_device_change_nothing(example: str) -> None:
+    """There they stay as bytes; here the device is the processor."""
+    network = cnnspec.load(example_path(example))
+    found = []
+    for resident in (False, True):
+        model = network.build(2, "torch", device="cpu")
+        vars(model.engine)["resident"] = resident
+        data = cnnspec.data("digits_pairs" if "siamese" in example else "digits")
+        found.append(model.fit(data, epochs=1).rows[0].loss)
+    assert found[0] == found[1]

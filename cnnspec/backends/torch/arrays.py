@@ -50,12 +50,14 @@ class TensorIntake:
         self.device, self.dtype = device, dtype
         self._known: tuple[Scaling, Tensor, Tensor | None] | None = None
 
-    def take(self, images: Array, scaling: Scaling) -> Tensor:
+    def take(self, images: Array | Tensor, scaling: Scaling) -> Tensor:
         """One input; bytes, and what is learned from floats, are scaled, other floats come as they are."""
-        found = np.ascontiguousarray(pixels(images))
-        tensor = torch.from_numpy(found if found.flags.writeable else found.copy()).to(self.device)
+        if not isinstance(images, Tensor):
+            found = np.ascontiguousarray(pixels(images))
+            images = torch.from_numpy(found if found.flags.writeable else found.copy())
+        tensor = images.to(self.device)
         values = tensor.to(self.dtype)
-        if found.dtype == np.uint8 or scaling.learned == "floats":
+        if tensor.dtype == torch.uint8 or scaling.learned == "floats":
             factor, shift = self._numbers(scaling)
             values = values * factor if shift is None else torch.addcmul(shift, values, factor)
         return values.movedim(-1, 1)

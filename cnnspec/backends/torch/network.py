@@ -62,6 +62,8 @@ class TorchNetwork:
         """The module on its device, with weights of any content."""
         self._lock = RLock()
         self.processes = processes()
+        self.resident = self.device.type != "cpu"
+        """Whether training keeps all samples on the device."""
         self.module = NetworkModule(self.network, self.speak(self.network))
         self.module.to(self.device, DTYPES[self.dtype.name])
         for tensor in self.module.parameters():
@@ -95,7 +97,7 @@ class TorchNetwork:
             given = {self.network.nodes[0].name: given}
         found = []
         for node in self.network.inputs:
-            values = np.asarray(given[node.name])
+            values = given[node.name]
             values = values.reshape(len(values), *node.output)
             found.append(self._intakes[node.name].take(values, self.scaling.of_input(node.name)))
         return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn.parallel import DistributedDataParallel
 
 from cnnspec.backends.contract import Array, BatchResult, BatchSource, Images
+from cnnspec.backends.images import is_joined, parted
 from cnnspec.backends.torch.arrays import NamedTensors
 from cnnspec.backends.torch.distributed import losses_told
 from cnnspec.backends.torch.losses import LOSSES, Targets
@@ -19,6 +20,9 @@ from cnnspec.backends.torch.network import TorchNetwork
 from cnnspec.backends.torch.optimizers import TorchOptimizer
 from cnnspec.backends.torch.together import set_empty
 from cnnspec.recipe.models import Recipe
+
+MOST_RESIDENT: Final = 2_000_000_000
+"""Bytes of samples up to which they lie on the device."""
 
 
 class TorchSession:
@@ -42,6 +46,7 @@ class TorchSession:
         used = {name for one in engine.module.needed(self.ends) for name in one.node.weights}
         self.unused = [tensor for name, tensor in self.trained.items() if name not in used]
         self.called, self.was_empty = self._shared(), False
+        self.resident = on_device(engine, self.batches)
 
     def _shared(self) -> Any:
         """The module, in several processes inside what sums their gradients."""
@@ -70,8 +75,13 @@ class TorchSession:
     def running(self) -> Iterator[None]:
         yield
 
-    def epoch(self, epoch: int, first: int) -> Iterator[tuple[Images, Array]]:
-        return self.batches.epoch(epoch, first)
+    def epoch(self, epoch: int, first: int) -> Iterator[tuple[Any, Any]]:
+        """Batches as NumPy's arrays; tensors, where all samples lie on the device."""
+        if not self.resident:
+            return self.batches.epoch(epoch, first)
+        images, targets = self.resident
+        chosen = (torch.from_numpy(places).to(targets.device) for places in self.batches.places(epoch, first))
+        return (({name: each[some] for name, each in images.items()}, targets[some]) for some in chosen)
 
     def backward(self, images: Images, labels: Array, step: int) -> BatchResult:
         engine, samples = self.engine, len(labels)
@@ -83,7 +93,8 @@ class TorchSession:
         if self.was_empty is not (not samples):
             self.was_empty = not samples
             set_empty(engine.module, self.was_empty)
-        given = torch.from_numpy(np.ascontiguousarray(labels)).to(engine.device)
+        given = torch.as_tensor(np.ascontiguousarray(labels) if isinstance(labels, np.ndarray) else labels)
+        given = given.to(engine.device)
         for tensor in self.trained.values():
             tensor.grad = None
         with self._drawing(step), losses_told():
@@ -146,6 +157,27 @@ class TorchSession:
     def restore(self, arrays: Mapping[str, Array], state: Mapping[str, Any]) -> None:
         self.optimizer.restore(arrays, state["optimizer_count"])
         self.engine.random.bit_generator.state = state["random"]
+
+
+def on_device(engine: TorchNetwork, batches: BatchSource) -> tuple[dict[str, Tensor], Tensor] | None:
+    """All samples on a device that is not the processor, as bytes, where they take a small part of it.
+
+    Choosing among them there takes a third of the time of sending each batch.
+    """
+    whole = batches.whole() if engine.resident else None
+    if whole is None:
+        return None
+    images, targets = whole
+    given: Any = parted(images) if is_joined(images) else images
+    if not isinstance(given, Mapping):
+        given = {engine.network.nodes[0].name: given}
+    if sum(values.nbytes for values in (*given.values(), targets)) > MOST_RESIDENT:
+        return None
+    found = {
+        name: torch.as_tensor(np.ascontiguousarray(values)).to(engine.device)
+        for name, values in given.items()
+    }
+    return found, torch.as_tensor(np.ascontiguousarray(targets)).to(engine.device)
 
 
 @contextmanager
