@@ -21,6 +21,8 @@ SHUFFLE, AUGMENT = 1, 2
 """What a derived generator is for."""
 AHEAD = 2
 """Batches that are made while another is trained on."""
+DECODED_AHEAD = 4
+"""The same where images are decoded: processes that are held up for a while are waited for less often."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,12 +83,14 @@ class Batches:
 
     def _ahead(self, epoch: int, order: NDArray[np.int64], places: range) -> Iterator[tuple[Array, Array]]:
         """Batches that are augmented or decoded, in another thread while the one before is in use."""
-        pool = ThreadPoolExecutor(AHEAD if isinstance(self.images, StreamedImages) else 1, "batches")
+        is_streamed = isinstance(self.images, StreamedImages)
+        ahead = DECODED_AHEAD if is_streamed else AHEAD
+        pool = ThreadPoolExecutor(ahead if is_streamed else 1, "batches")
         try:
             waiting: list[Future[tuple[Array, Array]]] = []
             for place in places:
                 waiting.append(pool.submit(self._made, epoch, order, place))
-                if len(waiting) > AHEAD:
+                if len(waiting) > ahead:
                     yield waiting.pop(0).result()
             for future in waiting:
                 yield future.result()

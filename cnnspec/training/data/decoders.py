@@ -6,6 +6,7 @@ parent, however that ends.
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import struct
@@ -18,6 +19,7 @@ from typing import Any, Final, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
+from cnnspec.training.data.picture import QUIET
 from cnnspec.training.data.preprocess import Bytes
 
 SIZE: Final = struct.Struct("=q")
@@ -76,17 +78,19 @@ def _serve(decode: Decode, order: int, done: int, others: Sequence[int]) -> NoRe
     """The life of a process: it ends with the pipe, never by returning."""
     try:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+        gc.freeze()  # or all that the parent has is gone through again and again
+        QUIET.__enter__()  # once for all images
         for end in others:
             os.close(end)
         while words := os.read(order, SIZE.size):
             places = np.empty(SIZE.unpack(words)[0], np.int64)
             _fill(order, places)
             try:
-                images = [decode(place) for place in places.tolist()]
+                images = np.stack([decode(place) for place in places.tolist()])
             except Exception:
                 os.write(done, FAILED)  # who asked tries again, and hears why
                 continue
-            _write(done, DONE, *images)
+            _write(done, DONE, images.reshape(-1))
     finally:
         os._exit(0)
 

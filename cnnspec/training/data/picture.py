@@ -89,9 +89,9 @@ class _Quiet:
                 self.kept.__exit__(None, None, None)
 
 
-_QUIET: Final = _Quiet()
+QUIET: Final = _Quiet()
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_QUIET.__init__)  # type: ignore[misc]
+    os.register_at_fork(after_in_child=QUIET.__init__)  # type: ignore[misc]
 
 
 def is_picture(path: Path, *more: str) -> bool:
@@ -201,7 +201,7 @@ def _orientation(image: Image.Image) -> int:
 @contextmanager
 def _decoding(path: Path) -> Iterator[BinaryIO]:
     """The file of a picture; what is wrong with it is raised as SpecError."""
-    with decoding(path, "is not an image, or is damaged"), _QUIET, opened(path) as file:
+    with decoding(path, "is not an image, or is damaged"), QUIET, opened(path) as file:
         is_small = os.fstat(file.fileno()).st_size <= SMALL
         yield BytesIO(file.read()) if is_small else file
 

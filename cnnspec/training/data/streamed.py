@@ -153,6 +153,7 @@ class Decoding:
         for worker, part in enumerate(self.parts):
             if processes is not None and not processes.order(worker, places[part]):
                 files.give_up()
+                break
 
     def wait(self) -> Bytes:
         """All of them; raises SpecError for a file that cannot be decoded."""
