@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -25,6 +25,18 @@ def parsed(path: Path) -> ast.Module:
     return ast.parse(path.read_text("utf-8"))
 
 
+@cache
+def nodes_of(path: Path) -> tuple[ast.AST, ...]:
+    """Everything in a file: walked once, as a walk takes longer than reading."""
+    return tuple(ast.walk(parsed(path)))
+
+
+@cache
+def imports_of(path: Path) -> tuple[tuple[str, int], ...]:
+    """What a file of the package imports, as ``imports`` tells it."""
+    return tuple(imports(nodes_of(path), package_of(path)))
+
+
 def dotted(path: Path) -> str:
     """``cnnspec.views.html``; a package is named by its folder."""
     parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
@@ -36,21 +48,21 @@ def room(path: Path) -> str:
     return path.relative_to(PACKAGE).with_suffix("").parts[0]
 
 
-def imports(tree: ast.AST, package: str = "") -> Iterator[tuple[str, int]]:
+def imports(nodes: Sequence[ast.AST], package: str = "") -> Iterator[tuple[str, int]]:
     """Every name that a file imports, with its line: inside functions, for type checking and by name too.
 
-    ``package`` is what relative imports are relative to. A name that is computed when the program
-    runs is given as ``?``.
+    ``nodes`` are all that the file consists of; ``package`` is what relative imports are relative to. A name
+    that is computed when the program runs is given as ``?``.
     """
     callers = {"import_module", "__import__"} | {
         alias.asname
-        for node in ast.walk(tree)
+        for node in nodes
         if isinstance(node, ast.ImportFrom) and node.module == "importlib"
         for alias in node.names
         if alias.asname and alias.name in ("import_module", "__import__")
     }
-    called = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
-    for node in ast.walk(tree):
+    called = {id(node.func) for node in nodes if isinstance(node, ast.Call)}
+    for node in nodes:
         if isinstance(node, ast.Import):
             yield from ((alias.name, node.lineno) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -113,7 +125,7 @@ def graph() -> dict[str, set[str]]:
     names = {dotted(path) for path in files if room(path) != TABLE}
     found = {}
     for path in files:
-        read = {(name, line) for name, line in imports(parsed(path), package_of(path)) if name in names}
+        read = {(name, line) for name, line in imports_of(path) if name in names}
         leading = {(name.rpartition(".")[0], line) for name, line in read}  # to a module of the package
         found[dotted(path)] = {name for name, _ in read - leading}
     return found

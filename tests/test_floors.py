@@ -16,10 +16,11 @@ from import_graph import (
     dotted,
     graph,
     imports,
+    imports_of,
     last_name,
     modules,
+    nodes_of,
     package_of,
-    parsed,
     reached,
     room,
     without_typing,
@@ -57,8 +58,8 @@ TOP = max(FLOORS.values())
 def reaches_up(path: Path, code: str | None = None) -> list[str]:
     """What a file imports from a higher floor, or from a sibling; ``code`` stands for its text."""
     here, found = FLOORS[room(path)], []
-    tree = parsed(path) if code is None else ast.parse(code)
-    for name, line in imports(tree, package_of(path)):
+    read = imports_of(path) if code is None else imports(tuple(ast.walk(ast.parse(code))), package_of(path))
+    for name, line in read:
         place = f"{path.relative_to(PACKAGE)}:{line}"
         own, _, rest = name.partition(".")
         other = rest.split(".")[0]
@@ -75,7 +76,7 @@ def reaches_up(path: Path, code: str | None = None) -> list[str]:
 
 def test_a_class_has_a_name_of_its_own() -> None:
     names = Counter(
-        node.name for path in modules() for node in ast.walk(parsed(path)) if isinstance(node, ast.ClassDef)
+        node.name for path in modules() for node in nodes_of(path) if isinstance(node, ast.ClassDef)
     )
     assert [name for name, count in names.items() if count > 1] == []
 
@@ -132,7 +133,7 @@ def test_a_sibling_is_found_and_what_lies_below_is_not() -> None:
 CALLS = [
     (path, node.args[0].value if isinstance(node.args[0], ast.Constant) else None)
     for path in modules()
-    for node in ast.walk(parsed(path))
+    for node in nodes_of(path)
     if isinstance(node, ast.Call) and last_name(node.func) == TABLE
 ]
 
@@ -164,9 +165,9 @@ def test_the_table_imports_nothing_itself() -> None:
 def test_lower_floors_are_light_and_silent(path: Path) -> None:
     if FLOORS.get(room(path), 9) > LIGHT_UP_TO:
         return
-    tree = without_typing(path)
-    assert {name.split(".")[0] for name, _ in imports(tree)} & HEAVY == set()
-    calls = {ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
+    nodes = tuple(ast.walk(without_typing(path)))
+    assert {name.split(".")[0] for name, _ in imports(nodes)} & HEAVY == set()
+    calls = {ast.unparse(node.func) for node in nodes if isinstance(node, ast.Call)}
     assert calls & {"print", "exit", "sys.exit", "quit", "input"} == set()
 
 

@@ -12,6 +12,7 @@ from safetensors.numpy import load_file
 
 from cnnspec.diagnostics import Diagnostic, SpecError
 from cnnspec.elaborate.spec import Elaborated, elaborate
+from cnnspec.resources import example_names
 from cnnspec.syntax.parse import parse_tolerant
 from cnnspec.text import Source
 from cnnspec.training.data.dataset import Dataset
@@ -83,3 +84,16 @@ def too_wide(text: str, width: int) -> list[str]:
     """The lines that reach over a page; commands and very long words stay in one piece."""
     found = [line for line in text.splitlines() if width_of(line) > width]
     return [line for line in found if not line.lstrip().startswith("cnnspec ") and len(line.split()) > 1]
+
+
+ALIKE = frozenset({
+    "googlenet_torchvision", "resnet34", "resnet101", "resnet152", "resnet50_paper",
+    "vgg13", "vgg16", "vgg19",
+})  # fmt: skip
+"""Examples that only repeat the blocks of another more often: where every layer is looked at for itself,
+they are the same case again."""
+
+
+def one_of_each() -> list[str]:
+    """The shipped networks without those that are ``ALIKE`` another."""
+    return [name for name in example_names() if name not in ALIKE]

@@ -5,14 +5,18 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
-from pathlib import Path
+from itertools import chain
 from typing import Final
 
-import cnnspec
+from import_graph import modules, nodes_of
+
 from cnnspec.resources import mistake_codes
 
-TREES: Final = [ast.parse(path.read_text("utf-8")) for path in Path(cnnspec.__file__).parent.rglob("*.py")]
 CODE: Final = re.compile(r"[a-z]+(-[a-z0-9]+)+")
+
+
+def nodes() -> Iterator[ast.AST]:
+    return chain.from_iterable(map(nodes_of, modules()))
 
 
 def constants(node: ast.AST) -> Iterator[str]:
@@ -24,7 +28,7 @@ def constants(node: ast.AST) -> Iterator[str]:
 def takers() -> dict[str, int]:
     """By the name of what takes a ``code``, functions, methods and records: its place among the arguments."""
     found = {"LayerError": 0, "ValueRefused": 0}
-    for node in (node for tree in TREES for node in ast.walk(tree)):
+    for node in nodes():
         if isinstance(node, ast.FunctionDef):
             names = [one.arg for one in node.args.args]
             names = names[1:] if names[:1] in (["self"], ["cls"]) else names
@@ -44,7 +48,7 @@ def takers() -> dict[str, int]:
 def raised() -> set[str]:
     """The codes that are written where one is taken."""
     places, found = takers(), set()
-    for node in (node for tree in TREES for node in ast.walk(tree)):
+    for node in nodes():
         if not isinstance(node, ast.Call):
             continue
         place = places.get(getattr(node.func, "id", getattr(node.func, "attr", "")))
@@ -61,5 +65,5 @@ def test_every_code_that_is_raised_has_a_page() -> None:
 
 
 def test_every_page_is_of_a_code_that_is_raised() -> None:
-    written = {text for tree in TREES for text in constants(tree)}
+    written = {one.value for one in nodes() if isinstance(one, ast.Constant)}
     assert set(mistake_codes()) - written == set()

@@ -8,10 +8,9 @@ from itertools import chain
 
 import pytest
 from quiz_by_hand import BY_HAND, gives, layer_of
-from tools import Command
+from tools import Command, one_of_each
 
 import cnnspec
-from cnnspec.resources import example_names
 from cnnspec.teaching.quiz.make import LEVELS, TOPICS, quiz
 from cnnspec.teaching.quiz.question import Question
 
@@ -71,7 +70,7 @@ def test_an_odd_network_is_asked_about_without_a_wrong_key(spec: str, level: str
         check(question)
 
 
-@pytest.mark.parametrize("spec", example_names())
+@pytest.mark.parametrize("spec", one_of_each())
 def test_every_example_is_asked_about_without_a_wrong_key(spec: str) -> None:
     for question in asked_of(spec, "hard"):
         check(question)
