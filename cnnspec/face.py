@@ -34,13 +34,14 @@ def draw(
 
     ``style`` is ``graph`` (cards and edges) or ``volumes`` (feature maps to scale, as papers
     draw them), ``theme`` ``light`` or ``dark``; ``look`` has the other fields of
-    ``cnnspec.views.pictures.draw.Look``, such as ``direction="LR"``. Raises NoConverter
+    ``cnnspec.views.pictures.look.Look``, such as ``direction="LR"``. Raises NoConverter
     where nothing makes a PNG or PDF of it, ValueError for other endings.
 
     >>> draw("lenet", style="volumes").startswith("<svg")
     True
     """
-    from cnnspec.views.pictures.draw import FORMATS, Look, picture, render
+    from cnnspec.views.pictures.draw import FORMATS, picture, render
+    from cnnspec.views.pictures.look import Look
 
     network, chosen = network_of(network), Look(style, theme, **look)
     if path is not None:

@@ -15,11 +15,12 @@ if TYPE_CHECKING:
 
 def network_svg(network: Network) -> str | None:
     """The graph as SVG; None where it is too large to look at."""
-    from cnnspec.views.pictures.draw import Look, render
-    from cnnspec.views.pictures.planning import readable_choices
+    from cnnspec.views.pictures.draw import render
+    from cnnspec.views.pictures.look import Look
+    from cnnspec.views.pictures.sizes import SIZES
 
     try:
-        return render(network, Look(choices=readable_choices(network)))
+        return render(network, Look(size=SIZES["slide"]))
     except LayerError:
         return None
 

@@ -17,9 +17,10 @@ from cnnspec.files import write_atomically
 from cnnspec.resources import example_path
 from cnnspec.training.data import load_for
 from cnnspec.training.shown import predictions
-from cnnspec.views.pictures.draw import Look, render
+from cnnspec.views.pictures.choices import Choices
+from cnnspec.views.pictures.draw import render
+from cnnspec.views.pictures.look import Look
 from cnnspec.views.pictures.palette import THEMES
-from cnnspec.views.pictures.planning import Choices
 from cnnspec.views.results.samples import gallery
 
 PICTURES: dict[str, tuple[str, Look]] = {

@@ -6,13 +6,14 @@ import re
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 from click.core import ParameterSource
 
 from cnnspec.cli.console import fail, show, stderr_console, write_result
 from cnnspec.cli.options import Renamed, Words, finite, resize_option, theme_option
+from cnnspec.cli.room import in_room, room_options
 from cnnspec.cli.run import forward, network_for, resized_in_training, run_model, samples_of, with_run
 from cnnspec.cli.spec import keep_spec, load_network, read, spec_argument
 from cnnspec.diagnostics import Diagnostic, LayerError, nearest
@@ -20,8 +21,7 @@ from cnnspec.diagnostics import Diagnostic, LayerError, nearest
 if TYPE_CHECKING:
     from cnnspec.document import Document
     from cnnspec.network.graph import Network
-    from cnnspec.views.pictures.draw import Look
-    from cnnspec.views.pictures.planning import Choices
+    from cnnspec.views.pictures.look import Look
 
 FORMATS: Final = ("svg", "png", "pdf", "tex", "dot", "mmd", "drawio")
 OUTLINES: Final = {"dot": "DOT", "mmd": "Mermaid", "drawio": "draw.io"}
@@ -89,10 +89,12 @@ LONGEST_NAMED: Final = 40
 )
 @click.option("--weights", multiple=True, metavar="W", help="Weights for them, as for cnnspec run.")
 @resize_option
+@room_options
 def command(
     spec: str | None, inline: str | None, output: str | None, format_: str | None, style: str, theme: str,
     direction: str, wrap: int | None, heat: str | None, old: str | None, fold: bool, join: bool,
     depth: int | None, scale: float, given: tuple[str, ...], weights: tuple[str, ...], resize: bool,
+    **room: Any,
 ) -> None:  # fmt: skip
     """Draw SPEC as a picture; that of a run's folder may show what the trained network makes of an image.
 
@@ -100,14 +102,16 @@ def command(
     Examples:
       cnnspec draw resnet50 -o resnet50.svg
       cnnspec draw lenet --style volumes -o lenet.pdf
+      cnnspec draw resnet50 --for column -o figure.pdf
       cnnspec draw runs/lenet --style volumes --image 7.png -o seven.svg
       cnnspec draw --diff resnet50_paper resnet50 -o changes.svg
 
     Without -o the picture is NAME.svg here. A spec with errors is drawn as far as it is
-    known, the faulty places marked; the exit code is then 1.
+    known, the faulty places marked; the exit code is then 1. A picture is folded until it
+    can be read where it will be shown, on a slide unless --for, --width or --height tell.
     """
-    from cnnspec.views.pictures.draw import Look
-    from cnnspec.views.pictures.planning import Choices
+    from cnnspec.views.pictures.choices import Choices
+    from cnnspec.views.pictures.look import Look
 
     document = read(spec, inline)
     target = output or f"{document.stem}.{format_ or 'svg'}"
@@ -123,9 +127,7 @@ def command(
     if given or weights:
         weights = with_run(spec, inline, weights)
         look = _with_maps(look, chosen, document, given, weights, resize)
-    write_result(target, _made(document, target, chosen, look))
-    if style == "graph" and document.network is not None:
-        _tell_if_large(document.network, choices)
+    write_result(target, _made(document, chosen, in_room(look, **room)))
     if document.errors:
         raise click.exceptions.Exit(1)
 
@@ -169,20 +171,6 @@ def _refuse_of_graphs(context: click.Context) -> None:
             raise click.UsageError(f"--{name} {what}; leave it out, or take --style graph")
 
 
-def _tell_if_large(network: Network, choices: Choices) -> None:
-    """How to get a smaller picture, where this one is too large for a page."""
-    from cnnspec.views.pictures.planning import MANY_CARDS, limited_choices, plan_of
-
-    cards = len(plan_of(network, choices).cards)
-    if cards <= MANY_CARDS:
-        return
-    ways = [] if choices.fold else ["--fold draws equal turns of a repeat once"]
-    if (smaller := limited_choices(network, choices, MANY_CARDS)) is not None:
-        count = len(plan_of(network, smaller).cards)
-        ways.append(f"--depth {smaller.depth} draws blocks as one card each, {count} in all")
-    stderr_console().say(f"{cards} cards{': ' if ways else ''}{'; '.join(ways)}")
-
-
 def _format_of(target: str, format_: str | None, style: str) -> str:
     """The format asked for; a file name that says none or another leaves with exit code 2."""
     suffix = Path(target).suffix.lower().removeprefix(".")
@@ -205,13 +193,21 @@ def _unknown_format(target: str, suffix: str) -> Diagnostic:
     return Diagnostic("unknown-picture-format", what, help=tuple(hints))
 
 
-def _made(document: Document, target: str, format: str, look: Look) -> bytes:
-    from cnnspec.views.pictures.draw import picture
+def _made(document: Document, format: str, look: Look) -> bytes:
+    from cnnspec.views.pictures.draw import OUTLINES, outline, saved
+    from cnnspec.views.pictures.fitting import Subject, fit, told
     from cnnspec.views.pictures.svg import NoConverter
 
+    subject = Subject(document.network, tuple(document.diagnostics), document.title)
     try:
-        return picture(document.network, format, look, diagnostics=document.diagnostics, name=document.title)
+        if format in OUTLINES:
+            return outline(subject, format, look)
+        found = fit(subject, look)
+        made = saved(found.drawn(), format, look)
     except LayerError as fault:
         fail((fault.at(None),))
     except NoConverter as missing:
         fail((Diagnostic("no-picture-converter", "this picture cannot be made here", notes=(str(missing),)),))
+    if words := told(found, subject, look):
+        stderr_console().say(words)
+    return made

@@ -32,7 +32,7 @@ LIMITS: Final[dict[str, dict[str, tuple[str, str]]]] = {
         "answers": ("cnnspec.analysis.solve.search:MOST_SOLUTIONS", "solutions"),
     },
     "Pictures and reports": {
-        "picture": ("cnnspec.views.pictures.draw:MOST", "cards or boxes"),
+        "picture": ("cnnspec.views.pictures.fitting:MOST", "cards or boxes"),
         "animation": ("cnnspec.teaching.stepping:MOST_PLACES", "positions of a window, one after another"),
         "its map": ("cnnspec.teaching.stepping:MOST_CELLS", "cells"),
         "gradient": ("cnnspec.cli.gradient:MOST_VALUES", "outputs and weights, all steps together"),

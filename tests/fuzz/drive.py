@@ -23,7 +23,8 @@ from cnnspec.text import Source
 from cnnspec.views.documents import as_csv, as_json, html, latex, markdown
 from cnnspec.views.documents import explain as explain_pages
 from cnnspec.views.documents import messages as messages_for_tools
-from cnnspec.views.pictures.draw import Look, picture
+from cnnspec.views.pictures.draw import picture
+from cnnspec.views.pictures.look import Look
 from cnnspec.views.terminal import explain, table
 from cnnspec.views.terminal.messages import render_text
 from cnnspec.views.terminal.paint import Terminal

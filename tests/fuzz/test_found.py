@@ -40,7 +40,8 @@ from cnnspec.training.history import EpochRecord, MetricsFile
 from cnnspec.training.inspection import curve_of
 from cnnspec.views.documents import indented
 from cnnspec.views.documents.report.sections import messages
-from cnnspec.views.pictures.draw import Look, picture
+from cnnspec.views.pictures.draw import picture
+from cnnspec.views.pictures.look import Look
 from cnnspec.views.terminal import results
 from cnnspec.views.terminal.messages import MOST, render_text
 from cnnspec.views.terminal.paint import Terminal

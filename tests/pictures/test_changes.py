@@ -11,10 +11,13 @@ from cnnspec.analysis.compare import Comparison, compare
 from cnnspec.analysis.report import analyze
 from cnnspec.cli.main import run
 from cnnspec.network.graph import Network
-from cnnspec.views.pictures.draw import Look, plan_with_faults, render
+from cnnspec.views.pictures.choices import Choices
+from cnnspec.views.pictures.draw import render
+from cnnspec.views.pictures.faulty import plan_with_faults
+from cnnspec.views.pictures.look import Look
 from cnnspec.views.pictures.palette import LIGHT
 from cnnspec.views.pictures.plan import CardRow, Plan
-from cnnspec.views.pictures.planning import HEATS, Choices
+from cnnspec.views.pictures.planning import HEATS
 from cnnspec.views.pictures.volumes.solids import solids_of, views_of
 
 OLD = """network Small

@@ -116,9 +116,71 @@ def test_a_folder_that_is_not_there_is_made_and_what_cannot_be_written_is_told(
     assert "cannot be written" in capsys.readouterr().err
 
 
-def test_a_large_picture_says_how_to_get_a_smaller_one(capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_was_folded_is_told_and_how_to_unfold_it(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["draw", "googlenet", "-o", "net.svg"]) == 0
-    assert "97 cards: --depth 0 draws blocks as one card each, 26 in all" in capsys.readouterr().err
+    told = " ".join(capsys.readouterr().err.split())
+    assert "to keep texts at 8 pt on a slide (900x430 pt), blocks are drawn as one thing each" in told
+    assert "--depth 2 draws every layer" in told
+    assert run(["draw", "googlenet", "-o", "all.svg", "--depth", "2"]) == 0
+    assert "the smallest text has 3.2 pt on a slide" in " ".join(capsys.readouterr().err.split())
+    page = Page(Path("all.svg").read_text(encoding="utf-8"))
+    assert len(page.groups("card")) == 97
+
+
+def test_a_picture_that_is_read_as_it_is_is_not_talked_about(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["draw", "lenet", "-o", "net.svg"]) == 0
+    assert capsys.readouterr().err.split() == ["wrote", "net.svg"]
+
+
+@pytest.mark.parametrize("style", ["graph", "volumes"])
+def test_a_column_of_a_paper_has_no_title_and_no_legend(style: str) -> None:
+    def words(*options: str) -> str:
+        assert run(["draw", "lenet", "-o", "net.svg", "--style", style, *options]) == 0
+        return " ".join(word.text for word in Page(Path("net.svg").read_text(encoding="utf-8")).all_words())
+
+    assert "LeNet5 61,706 parameters" in words("--for", "slide")
+    bare = words("--for", "column")
+    assert "LeNet5" not in bare
+    assert "activation" not in bare
+    assert "LeNet5" in words("--for", "column", "--title")
+    assert "dense" in words("--for", "column", "--legend").split()[-40:] or style == "graph"
+    assert "LeNet5" not in words("--for", "page", "--no-title")
+
+
+@pytest.mark.parametrize(
+    ("options", "width", "height"),
+    [
+        (["--for", "slide"], 1200.0, 573.3),
+        (["--width", "10cm"], 378.0, None),
+        (["--width", "4in", "--height", "5in"], 384.0, 480.0),
+        (["--for", "page", "--width", "300pt"], 400.0, 864.0),
+        (["--width", "640px"], 640.0, None),
+    ],
+)
+def test_the_picture_is_as_large_as_the_room(options: list[str], width: float, height: float | None) -> None:
+    assert run(["draw", "alexnet", "-o", "net.svg", *options]) == 0
+    root = Page(Path("net.svg").read_text(encoding="utf-8")).root
+    wide, high = float(root.attrib["width"]), float(root.attrib["height"])
+    assert wide <= width + 0.1
+    assert height is None or high <= height + 0.1
+    assert abs(wide - width) < 0.2 or (height is not None and abs(high - height) < 0.2)
+
+
+@pytest.mark.parametrize("length", ["3 bananas", "12", "-3cm", "0in", "1e9cm", "cm", ""])
+def test_what_is_no_length_is_told_with_the_units(length: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["draw", "lenet", "-o", "net.svg", f"--width={length}"]) == USAGE_IS_WRONG
+    told = capsys.readouterr().err
+    assert "not-a-length" in told
+    assert "in, cm, mm, pt, px" in told
+    assert not Path("net.svg").exists()
+
+
+@pytest.mark.parametrize("style", ["graph", "volumes"])
+def test_a_room_too_small_for_anything_is_told(style: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["draw", "lenet", "-o", "net.svg", "--width", "3mm", "--style", style]) == SPEC_IS_WRONG
+    told = " ".join(capsys.readouterr().err.split())
+    assert "no-room-for-picture" in told
+    assert "give a larger --width or --height" in told
 
 
 @pytest.mark.parametrize("option", ["--direction=lr", "--wrap=3", "--columns=3", "--theme=dark", "--no-fold"])

@@ -13,9 +13,11 @@ from drawn import SVG, Page, example, network, outline
 
 from cnnspec.cli.main import run
 from cnnspec.resources import example_names
-from cnnspec.views.pictures.draw import Look, picture
+from cnnspec.views.pictures.choices import Choices
+from cnnspec.views.pictures.draw import picture
 from cnnspec.views.pictures.formats import mermaid, tikz
-from cnnspec.views.pictures.planning import Choices, plan_of
+from cnnspec.views.pictures.look import Look
+from cnnspec.views.pictures.planning import plan_of
 
 STYLES = ["graph", "volumes"]
 ODD = "network 中_λ\ninput 8x8x1; höhe_1: conv 2 3x3; ñ: maxpool 2x2"

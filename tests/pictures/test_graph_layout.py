@@ -9,8 +9,9 @@ import pytest
 from drawn import SVG, Page, example, outline, points_of, rect_of, words_in
 
 from cnnspec.resources import example_names
-from cnnspec.views.pictures.draw import Look, render
-from cnnspec.views.pictures.planning import Choices
+from cnnspec.views.pictures.choices import Choices
+from cnnspec.views.pictures.draw import render
+from cnnspec.views.pictures.look import Look
 
 LOOKS = {
     "plain": Look(),

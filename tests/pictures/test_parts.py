@@ -8,11 +8,12 @@ import pytest
 from drawn import network
 
 from cnnspec.layers.base import Family
+from cnnspec.views.pictures.choices import EVERYTHING, Choices
 from cnnspec.views.pictures.dot import quoted, record
 from cnnspec.views.pictures.font import SLACK, shorten, text_width, wrap
 from cnnspec.views.pictures.palette import DARK, LIGHT, Theme
 from cnnspec.views.pictures.plan import Card
-from cnnspec.views.pictures.planning import EVERYTHING, Choices, plan_of
+from cnnspec.views.pictures.planning import plan_of
 from cnnspec.views.pictures.svg import SvgWriter, number
 from cnnspec.views.pictures.volumes.scene import power
 from cnnspec.views.pictures.volumes.solids import solids_of

@@ -13,11 +13,12 @@ from cnnspec.layers.base import Family
 from cnnspec.network.graph import Network
 from cnnspec.resources import example_names
 from cnnspec.views.pictures import dot
+from cnnspec.views.pictures.choices import Choices
 from cnnspec.views.pictures.draw import render
 from cnnspec.views.pictures.paint import entries_of
 from cnnspec.views.pictures.palette import LIGHT
 from cnnspec.views.pictures.plan import CardRow, Cluster, Plan
-from cnnspec.views.pictures.planning import HEATS, Choices, plan_of
+from cnnspec.views.pictures.planning import HEATS, plan_of
 
 
 @pytest.mark.parametrize("name", sorted(tellings()))

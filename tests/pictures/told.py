@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from cnnspec.network.graph import Network
+from cnnspec.views.pictures.choices import EVERYTHING
 from cnnspec.views.pictures.plan import Cluster, Plan
-from cnnspec.views.pictures.planning import EVERYTHING, plan_of
+from cnnspec.views.pictures.planning import plan_of
 from cnnspec.views.pictures.volumes.compose import compose
 from cnnspec.views.pictures.wording import shape_text
 

@@ -10,8 +10,7 @@ import cnnspec
 from cnnspec.resources import example_path
 from cnnspec.training.history import EpochRecord, History
 from cnnspec.views.documents import html
-from cnnspec.views.pictures import draw
-from cnnspec.views.pictures.planning import EVERYTHING, MANY_CARDS, plan_of, readable_choices
+from cnnspec.views.pictures import fitting
 from cnnspec.views.results.curves import nice_ticks
 
 SPEC = "network Net; input 8x8x1; conv 4 3x3 -> relu; flatten; dense 3"
@@ -26,7 +25,7 @@ def test_a_network_shows_its_graph() -> None:
 
 
 def test_a_network_too_large_to_draw_shows_its_table(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(draw, "MOST", 2)
+    monkeypatch.setattr(fitting, "MOST", 0)
     network = cnnspec.parse(SPEC)
     assert network._repr_svg_() is None
     assert html.render(network) == network._repr_html_()
@@ -40,9 +39,9 @@ def test_an_analysis_shows_its_table_and_its_networks_graph() -> None:
 
 def test_a_large_network_is_drawn_by_its_blocks() -> None:
     network = cnnspec.load(example_path("googlenet"))
-    assert len(plan_of(network, EVERYTHING).cards) > MANY_CARDS
-    assert len(plan_of(network, readable_choices(network)).cards) <= MANY_CARDS
-    assert "inception" in known(network._repr_svg_())
+    svg = known(network._repr_svg_())
+    assert "inception" in svg
+    assert svg.count('class="card"') < 60
 
 
 def test_a_history_shows_its_curves() -> None:

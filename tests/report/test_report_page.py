@@ -11,7 +11,7 @@ import cnnspec as package
 from cnnspec.cli.main import run
 from cnnspec.resources import example_names, example_path
 from cnnspec.views.documents.report.style import Colors
-from cnnspec.views.pictures import draw
+from cnnspec.views.pictures import fitting
 from cnnspec.views.pictures.palette import DARK, LIGHT
 
 SECTIONS = ["Picture", "Layers", "Cost", "Memory", "Workings", "The spec"]
@@ -169,10 +169,10 @@ def test_broken_budgets_are_told(report: Command, tmp_path: Path) -> None:
 
 
 def test_a_picture_too_large_to_look_at_is_told(report: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(draw, "MOST", 2)
+    monkeypatch.setattr(fitting, "MOST", 0)
     code, text, _ = report("lenet")
     assert 0 == code
-    assert "2 can be drawn" in text
+    assert "0 can be drawn" in text
     assert 0 == text.count('<div class="picture">')
 
 

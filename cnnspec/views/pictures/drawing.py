@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from math import log
 from typing import Final
 
 from cnnspec.views.pictures.layout import Placer
-from cnnspec.views.pictures.placed import Placed, Rect, partition, pieces_of, side_by_side
+from cnnspec.views.pictures.placed import Placed, Rect, extent_of, partition, pieces_of, side_by_side, stack
 from cnnspec.views.pictures.plan import Plan
 from cnnspec.views.pictures.structure import structure_of
 from cnnspec.views.pictures.svg import Point
@@ -16,6 +16,8 @@ from cnnspec.views.pictures.u_shape import place_u, rungs_of
 
 MOST: Final = 16
 """Columns."""
+APART: Final = 48.0
+"""From a picture to its inset."""
 TALL, ASPECT = 760.0, 1.55
 """The height that needs no columns, and width over height sought where no size is told."""
 
@@ -50,40 +52,65 @@ class Drawing:
     arrows: list[Arrow] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """A drawing's size, and how it is made."""
+
+    width: float
+    height: float
+    drawn: Callable[[], Drawing]
+
+
 class Arrangement:
     """A plan that can be drawn in any number of columns, from top to bottom or, ``across``, left to right."""
 
     def __init__(self, plan: Plan, across: bool = False) -> None:
         self.across = across
         self.placer = Placer(plan, "right" if across else "down")
-        self.links = plan.links
+        self.inset = Arrangement(plan.inset, across) if plan.inset else None
         run = structure_of(plan)
         rungs, bottom = rungs_of(plan, run) if not across else ([], run)
         self.u = place_u(plan, rungs, bottom) if rungs else None
         self.blocks = [self.placer.item(item) for item in run]
         self.pieces = pieces_of(self.blocks)
 
-    def drawing(self, columns: int | None = None) -> Drawing:
-        """In so many columns, where it can be cut, or in as many as suit a page."""
-        if columns is not None:
-            return self._drawn(max(1, columns))
-        made = [self._drawn(1)]
-        tall = 2 * TALL if self.across else TALL
-        if not self.u and (made[0].width if self.across else made[0].height) > tall:
-            made += [self._drawn(n) for n in range(2, min(MOST, len(self.pieces)) + 1)]
-        return min(made, key=lambda one: abs(log(one.width / (one.height + 110) / ASPECT)))
+    def sheets(self, columns: int | None = None) -> Iterator[Sheet]:
+        """As a U, where it is one, else in one column and more, or in as many as are told."""
+        if self.u is not None and columns is None:
+            yield self._sheet([self.u])
+            return
+        for count in range(1, min(MOST, len(self.pieces)) + 1) if columns is None else [max(1, columns)]:
+            stacked = partition(self.pieces, count)
+            if columns is None and len(stacked) < count:
+                return
+            yield self._sheet(stacked)
 
-    def _drawn(self, count: int) -> Drawing:
-        page = self.u or side_by_side(partition(self.pieces, count))
-        links = [link for link in self.links if link in page.ways]
-        arrows = [
-            Arrow(link.tail, link.head, _corners([(x + page.left, y) for x, y in page.ways[link]]))
-            for link in links
-        ]
-        moved = Placed(page.left, page.right, page.height)
-        moved.take(page, page.left, 0.0)
-        made = Drawing(page.left + page.right, page.height, moved.cards, moved.frames, moved.titles, arrows)
-        return _transposed(made) if self.across else made
+    def drawing(self, columns: int | None = None) -> Drawing:
+        """The one that suits a page best, where no size is told."""
+        first, *others = self.sheets(columns)
+        if (first.width / 2 if self.across else first.height) > TALL:
+            first = min([first, *others], key=lambda one: abs(log(one.width / (one.height + 110) / ASPECT)))
+        return first.drawn()
+
+    def _sheet(self, columns: Sequence[Placed]) -> Sheet:
+        width, height = extent_of(columns)
+        if self.inset:
+            inner = stack([block for piece in self.inset.pieces for block in piece])
+            width, height = width + APART + inner.left + inner.right, max(height, inner.height)
+        width, height = (height, width) if self.across else (width, height)
+        return Sheet(width, height, lambda: self._drawn(side_by_side(columns)))
+
+    def _drawn(self, page: Placed) -> Drawing:
+        made = Placed(0.0, page.left + page.right, page.height)
+        made.take(page, page.left, 0.0)
+        if self.inset:
+            other = stack([block for piece in self.inset.pieces for block in piece])
+            made.take(other, made.right + APART + other.left, 0.0)
+            made.right += APART + other.left + other.right
+            made.height = max(made.height, other.height)
+        arrows = [Arrow(link.tail, link.head, _corners(way)) for link, way in made.ways.items()]
+        drawn = Drawing(made.right, made.height, made.cards, made.frames, made.titles, arrows)
+        return _transposed(drawn) if self.across else drawn
 
 
 def _corners(points: Sequence[Point]) -> tuple[Point, ...]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
 from cnnspec.views.pictures.drawing import Drawing
-from cnnspec.views.pictures.font import shorten, text_width, wrap
-from cnnspec.views.pictures.hatching import draw_hatching
+from cnnspec.views.pictures.font import shorten, text_width
+from cnnspec.views.pictures.page import PicturePage, Surround, draw_legend
 from cnnspec.views.pictures.paint import FIGURES, card_tone, entries_of, row_tone
 from cnnspec.views.pictures.palette import Theme, Tone
 from cnnspec.views.pictures.placed import Rect
@@ -24,45 +25,42 @@ from cnnspec.views.pictures.plan import (
 )
 from cnnspec.views.pictures.svg import SvgWriter, rounded
 
-MARGIN: Final = 20.0
 RADIUS: Final = 6.0
-TITLE, SUBTITLE = 16.0, 11.0
-SIZE: Final = 10.0
-SWATCH: Final = 11.0
-LINE: Final = 19.0
-WORDS_LINE: Final = 14.0
-SPACE: Final = 16.0
 
 
-def draw(plan: Plan, drawing: Drawing, theme: Theme, titled: bool = True) -> str:
+def draw(plan: Plan, drawing: Drawing, theme: Theme, surround: Surround) -> str:
     """The SVG of a plan that is laid out."""
-    return _GraphPicture(plan, drawing, theme).document(titled and bool(plan.title))
+    picture = _GraphPicture(plan, drawing, theme)
+    return page_of(plan, drawing.width, drawing.height, theme, surround).document(picture.contents)
+
+
+def page_of(plan: Plan, width: float, height: float, theme: Theme, surround: Surround) -> PicturePage:
+    """The page around a drawing of so much."""
+    entries = entries_of(plan.shown, plan.heat, theme)
+    entries = {text: replace(tone, hatch="") for text, tone in entries.items()}
+    legend = partial(_legend, entries, words_of(plan)) if surround.legend else None
+    return PicturePage(plan.title, plan.subtitle, width, height, surround, theme, legend)
+
+
+def _legend(
+    entries: Mapping[str, Tone], words: str, writer: SvgWriter, x: float, y: float, width: float
+) -> float:
+    return draw_legend(writer, entries, words, x, y, width)
 
 
 class _GraphPicture:
     def __init__(self, plan: Plan, drawing: Drawing, theme: Theme) -> None:
         self.plan, self.drawing, self.theme = plan, drawing, theme
-        self.writer = SvgWriter(theme)
+
+    def contents(self, writer: SvgWriter) -> None:
+        """Draws the plan, and its inset."""
+        self.writer = writer
+        for plan in filter(None, (self.plan, self.plan.inset)):
+            self._contents(plan)
+
+    def _contents(self, plan: Plan) -> None:
         self.sizes = plan.sizes()
-
-    def document(self, titled: bool) -> str:
-        head, title = (46.0, self.plan.title) if titled else (0.0, "")
-        words = (text_width(title, TITLE, True), text_width(self.plan.subtitle, SUBTITLE))
-        inner = max(self.drawing.width, 200.0, *words)
-        if titled:
-            draw_title(self.writer, MARGIN, self.plan.title, self.plan.subtitle)
-        left = MARGIN + (inner - self.drawing.width) / 2
-        with self.writer.group("drawing", transform=f"translate({left:.2f} {MARGIN + head:.2f})"):
-            self._contents()
-        below = MARGIN + head + self.drawing.height + 18
-        entries = entries_of(self.plan.shown, self.plan.heat, self.theme)
-        entries = {text: replace(tone, hatch="") for text, tone in entries.items()}
-        end = draw_legend(self.writer, entries, words_of(self.plan), MARGIN, below, inner)
-        title = f"{self.plan.title}: {self.plan.subtitle}"
-        return self.writer.document(inner + 2 * MARGIN, end + MARGIN * 0.8, title=title)
-
-    def _contents(self) -> None:
-        frames = [cluster for cluster in self.plan.root.walk() if cluster.key in self.drawing.frames]
+        frames = [cluster for cluster in plan.root.walk() if cluster.key in self.drawing.frames]
         for cluster in frames:
             x, y, w, h = self.drawing.frames[cluster.key]
             with self.writer.group("frame", name=cluster.key):
@@ -70,8 +68,11 @@ class _GraphPicture:
                     x, y, w, h, rx=RADIUS + 3, fill=self.theme.frame_fill, stroke=self.theme.frame,
                     stroke_width=1,
                 )  # fmt: skip
-        gone = {card.key for card in self.plan.cards if card.kind == "removed"}
+        cards = {card.key for card in plan.cards}
+        gone = {card.key for card in plan.cards if card.kind == "removed"}
         for arrow in self.drawing.arrows:
+            if arrow.tail not in cards:
+                continue
             with self.writer.group("edge", name=f"{arrow.tail} {arrow.head}"):
                 self.writer.path(
                     rounded(arrow.points), fill="none", stroke=self.theme.edge, stroke_width=1.2,
@@ -84,7 +85,7 @@ class _GraphPicture:
                 self.writer.text(
                     x, y, cluster.heading, size=FRAME_TITLE, bold=True, fill=self.theme.faint
                 )  # fmt: skip
-        for card in self.plan.cards:
+        for card in plan.cards:
             self._card(card, self.drawing.cards[card.key])
 
     # Cards -------------------------------------------------------------------------
@@ -163,12 +164,6 @@ def _plate(box: Rect, corners: tuple[float, float, float, float]) -> str:
 # Around the drawing ----------------------------------------------------------------
 
 
-def draw_title(writer: SvgWriter, margin: float, title: str, subtitle: str) -> None:
-    """The name, and what the network costs, at the upper left."""
-    writer.text(margin, margin + 13, title, size=TITLE, bold=True)
-    writer.text(margin, margin + 30, subtitle, size=SUBTITLE, fill=writer.theme.faint)
-
-
 def words_of(plan: Plan) -> str:
     """What stands on the cards, in words."""
     rows = [row for card in plan.cards if card.kind in ("layers", "block") for row in card.rows]
@@ -181,24 +176,3 @@ def words_of(plan: Plan) -> str:
         figure += " (of all repeats)"
     stride = "; “/2” is a stride of 2" if any("/" in row.text for row in rows) else ""
     return f"At the right: output shape, {figure}{stride}."
-
-
-def draw_legend(
-    writer: SvgWriter, entries: Mapping[str, Tone], words: str, x: float, y: float, width: float
-) -> float:
-    """Draws swatches with their names, then the words, from (x, y) on; gives where they end."""
-    faint, left = writer.theme.faint, x
-    with writer.group("legend"):
-        for text, tone in entries.items():
-            need = SWATCH + 6 + text_width(text, SIZE)
-            if left > x and left + need > x + width:
-                left, y = x, y + LINE
-            writer.rect(left, y, SWATCH, SWATCH, rx=2.5, fill=tone.fill, stroke=tone.line, stroke_width=1)
-            draw_hatching(writer, (left, y, SWATCH, SWATCH), tone)
-            writer.text(left + SWATCH + 6, y + SWATCH - 1.8, text, size=SIZE, fill=faint)
-            left += need + SPACE
-        y += LINE if entries else 0
-        for line in wrap(words, width, SIZE):
-            writer.text(x, y + 9, line, size=SIZE, fill=faint)
-            y += WORDS_LINE
-    return y

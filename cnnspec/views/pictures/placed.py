@@ -206,6 +206,12 @@ def _filled(heights: Sequence[float], limit: float) -> list[list[int]]:
     return columns
 
 
+def extent_of(columns: Sequence[Placed]) -> tuple[float, float]:
+    """The width and height of columns side by side."""
+    width = sum(column.left + column.right for column in columns) + GUTTER * (len(columns) - 1)
+    return width, max(column.height for column in columns) + 2 * PASSAGE * (len(columns) > 1)
+
+
 def side_by_side(columns: Sequence[Placed]) -> Placed:
     """Columns from left to right, on the axis of the first, edges from the foot of one up to the next."""
     if len(columns) == 1:

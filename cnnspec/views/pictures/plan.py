@@ -122,7 +122,8 @@ class Card:
     def width(self) -> float:
         needed = [sum(row.width for row in line) for line in self.lines]
         needed += [2 * PAD + text_width(line, TEXT) for line in self.message]
-        return min(max(*needed, NARROWEST), WIDEST + (60 if self.message else 0))
+        least = 56.0 if self.kind == "output" else NARROWEST
+        return min(max(*needed, least), WIDEST + (60 if self.message else 0))
 
     @property
     def height(self) -> float:
@@ -171,6 +172,8 @@ class Plan:
     root: Cluster
     heat: str | None = None
     """The heated figure, or None when colours tell families."""
+    inset: Plan | None = None
+    """One of its folded blocks with all its layers, drawn beside it."""
 
     @property
     def hottest(self) -> float:
@@ -185,7 +188,8 @@ class Plan:
     @property
     def shown(self) -> list[CardRow]:
         """The rows of all cards but those of faults."""
-        return [row for card in self.cards if card.kind != "fault" for row in card.rows]
+        cards = (*self.cards, *(self.inset.cards if self.inset else ()))
+        return [row for card in cards if card.kind != "fault" for row in card.rows]
 
     def sizes(self) -> dict[str, tuple[float, float]]:
         """(width, height) of every card; layers of a cluster share one width, so columns are straight."""

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final
 
 from cnnspec.analysis.cost import bytes_of, cost_of
-from cnnspec.analysis.fold import Block, Leaf, Repeated, Segment, fold
+from cnnspec.analysis.fold import Block, Leaf, Repeated, Segment
 from cnnspec.layers.base import Family
 from cnnspec.layers.facts import Picture
 from cnnspec.network.graph import Network, Node
+from cnnspec.views.pictures.choices import EVERYTHING, Choices
+from cnnspec.views.pictures.overview import segments_of, unrolled
 from cnnspec.views.pictures.plan import Card, CardRow, Cluster, Link, Plan
 from cnnspec.views.pictures.wording import (
     arithmetic,
@@ -32,43 +34,9 @@ HEATS: Final[dict[str, Callable[[Node], int]]] = {
 """Figure -> its amount for one node; memory is the bytes of the output of one sample."""
 
 
-@dataclass(frozen=True, slots=True)
-class Choices:
-    """How much a graph picture shows."""
-
-    fold: bool = True
-    join: bool = True
-    depth: int | None = None
-    """Blocks nested deeper than this are drawn as one card; None draws all layers."""
-    heat: str | None = None
-
-
-EVERYTHING: Final = Choices()
-MANY_CARDS: Final = 60
-"""More than fit a page well."""
-
-
 def plan_of(network: Network, choices: Choices = EVERYTHING) -> Plan:
     """The plan of a network's graph picture."""
     return Planner(network, choices).plan()
-
-
-def limited_choices(network: Network, choices: Choices, most: int) -> Choices | None:
-    """The most detailed depth with at most ``most`` cards, else that with fewest; None where none helps."""
-    deepest = max((sum(group.repeat is None for group in node.groups) for node in network.nodes), default=0)
-    depths = range((deepest if choices.depth is None else choices.depth) - 1, -1, -1)
-    counts = {depth: len(plan_of(network, replace(choices, depth=depth)).cards) for depth in depths}
-    fitting = [depth for depth in depths if counts[depth] <= most]
-    if not counts or min(counts.values()) >= len(plan_of(network, choices).cards):
-        return None
-    return replace(choices, depth=fitting[0] if fitting else min(counts, key=lambda depth: counts[depth]))
-
-
-def readable_choices(network: Network | None) -> Choices:
-    """Everything, or where that is too much for a page, blocks as one card each."""
-    if network is None or len(plan_of(network).cards) <= MANY_CARDS:
-        return EVERYTHING
-    return limited_choices(network, EVERYTHING, MANY_CARDS) or EVERYTHING
 
 
 def representatives(segments: Iterable[Segment]) -> dict[int, int]:
@@ -92,7 +60,7 @@ class Planner:
 
     def __init__(self, network: Network, choices: Choices) -> None:
         self.network, self.choices = network, choices
-        self.segments = fold(network, repeats=choices.fold)
+        self.segments = segments_of(network, choices)
         self.standing = representatives(self.segments)
         self.cards: dict[str, Card] = {}
         self.owner: dict[int, str] = {}
@@ -106,11 +74,11 @@ class Planner:
             self._place_card(Card(f"n{node.index}", (self._row(node),)), (node,), root)
         self._fill(root, self.segments, 0)
         _dissolve(root, self.cards, self._rename)
-        links = self._links()
+        links = self._links(self.network.layers)
         self._add_results(root, links)
         return Plan(
             title=self.network.name, subtitle=costs_text(self.network), cards=tuple(self.cards.values()),
-            links=tuple(links), root=root, heat=self.choices.heat,
+            links=tuple(links), root=root, heat=self.choices.heat, inset=self._inset(),
         )  # fmt: skip
 
     def card_of(self, node: Node) -> str:
@@ -197,6 +165,11 @@ class Planner:
         row = replace(main, name=name, times=main.times * cluster.times)
         self.cards[key] = replace(card, rows=(row, *card.rows[1:]))
 
+    def _inset(self) -> Plan | None:
+        """The block that stands most often as one card, with all its layers, where that is wanted."""
+        found = unrolled(self.segments, self.choices.depth or 0) if self.choices.inset else None
+        return _InsetPlanner(self.network, replace(self.choices, depth=None)).inset(*found) if found else None
+
     # Rows --------------------------------------------------------------------------
 
     def _row(self, node: Node, turns: int = 1, main: bool = True) -> CardRow:
@@ -222,9 +195,9 @@ class Planner:
     def _representative(self, index: int) -> int:
         return self.standing.get(index, index)
 
-    def _links(self) -> list[Link]:
+    def _links(self, nodes: Iterable[Node]) -> list[Link]:
         found: dict[str, dict[str, None]] = {}
-        for node in self.network.layers:
+        for node in nodes:
             if self._representative(node.index) != node.index:
                 continue
             head = self.owner[node.index]
@@ -245,6 +218,37 @@ class Planner:
             links.append(Link(self.owner[self._representative(output.node)], key))
 
 
+class _InsetPlanner(Planner):
+    """Makes the plan of a single block, fed by what it reads."""
+
+    def inset(self, block: Block, count: int) -> Plan:
+        root = Cluster("root", "")
+        inside = {node.index for node in block.nodes}
+        read = (one for node in block.nodes for one in node.inputs if one not in inside)
+        for source in dict.fromkeys(map(self._representative, read)):
+            node = self.network.nodes[source]
+            row = CardRow(shape_text(node.output), "", "", "", Family.INPUT)
+            self._place_card(Card(f"n{source}", (row,), "output"), (node,), root)
+        inner = Cluster(f"f{block.nodes[0].index}", f"{block.title}, one of {count}")
+        root.clusters.append(inner)
+        self._fill(inner, block.segments, 0)
+        root.clusters = [_joined(inner)]
+        links = tuple(self._links(block.nodes))
+        return _prefixed(Plan("", "", tuple(self.cards.values()), links, root, self.choices.heat))
+
+
+def _prefixed(plan: Plan) -> Plan:
+    """With keys of its own."""
+
+    def renamed(cluster: Cluster) -> Cluster:
+        keys, inner = [f"i{key}" for key in cluster.cards], [*map(renamed, cluster.clusters)]
+        return Cluster(f"i{cluster.key}", cluster.title, cluster.times, keys, inner)
+
+    cards = tuple(replace(card, key=f"i{card.key}") for card in plan.cards)
+    links = tuple(replace(link, tail=f"i{link.tail}", head=f"i{link.head}") for link in plan.links)
+    return replace(plan, cards=cards, links=links, root=renamed(plan.root))
+
+
 def costs_text(network: Network) -> str:
     """``61,706 parameters · 417 k multiplies``: what stands under the name."""
     params, multiplies = (sum(map(HEATS[what], network.layers)) for what in ("params", "multiplies"))
@@ -253,9 +257,9 @@ def costs_text(network: Network) -> str:
 
 def instance_title(block: Block, times: int = 1) -> str:
     """``stage2``; ``a3 · inception`` where it, or its side head, has a name; the bare title for many."""
-    if times > 1:
-        return block.title
     node = block.nodes[0]
+    if times > 1 or block.group not in node.groups:
+        return block.title
     depth = node.groups.index(block.group)
     inner = sum(group.repeat is None for group in node.groups[depth + 1 :])
     name = node.path[-2 - inner] if len(node.path) > 1 + inner else block.title
@@ -268,6 +272,8 @@ def instance_title(block: Block, times: int = 1) -> str:
 def block_path(block: Block) -> str:
     """The full name of a block: ``stage1.bottleneck2``."""
     node = block.nodes[0]
+    if block.group not in node.groups:
+        return block.title
     inner = sum(group.repeat is None for group in node.groups[node.groups.index(block.group) + 1 :])
     return ".".join(node.path[: len(node.path) - 1 - inner])
 

@@ -34,7 +34,7 @@ def rungs_of(plan: Plan, run: Run) -> tuple[list[Rung], Run]:
     cards = {card.key: card for card in plan.cards}
     whole, rungs = run, list[Rung]()
     sizes: list[int] = []
-    while (found := _outermost(plan, run)) is not None:
+    while (found := _outermost(plan, run, 2 if rungs else 3)) is not None:
         rung, run = found
         size = _pixels(cards, rung)
         if sizes and size >= sizes[-1]:
@@ -58,8 +58,8 @@ def _is_u(plan: Plan, rungs: Sequence[Rung], bottom: Run) -> bool:
     return True
 
 
-def _outermost(plan: Plan, run: Run) -> tuple[Rung, Run] | None:
-    """The longest skip of a run, as a rung with what it skips; of a fork, with one card on it."""
+def _outermost(plan: Plan, run: Run, least: int) -> tuple[Rung, Run] | None:
+    """The longest skip of a run, over ``least`` steps, as a rung with what it skips; a card may lie on it."""
     for n, item in enumerate(run):
         if isinstance(item, Parallel) and len(item.paths) == 2:
             short, long = sorted(item.paths, key=len)
@@ -70,7 +70,7 @@ def _outermost(plan: Plan, run: Run) -> tuple[Rung, Run] | None:
         (home[link.tail], home[link.head]) for link in plan.links if {link.tail, link.head} <= home.keys()
     ]
     start, end = max(skips, key=lambda ends: ends[1] - ends[0], default=(0, 0))
-    return (Rung(run[: start + 1], None, run[end:]), run[start + 1 : end]) if end - start > 2 else None
+    return (Rung(run[: start + 1], None, run[end:]), run[start + 1 : end]) if end - start >= least else None
 
 
 def _pixels(cards: Mapping[str, Card], rung: Rung) -> int:

@@ -15,8 +15,9 @@ from cnnspec.views.documents import html
 from cnnspec.views.documents.report import sections
 from cnnspec.views.documents.report.sections import explanations
 from cnnspec.views.documents.report.style import Colors, sheet
-from cnnspec.views.pictures.draw import Look, picture
-from cnnspec.views.pictures.planning import readable_choices
+from cnnspec.views.pictures.draw import picture
+from cnnspec.views.pictures.look import Look
+from cnnspec.views.pictures.sizes import SIZES
 from cnnspec.views.terminal.outline import repeated
 
 if TYPE_CHECKING:
@@ -133,8 +134,8 @@ def _pictures(
 ) -> str:
     """The graph and the volumes, their ids behind a ``prefix``."""
     looks = {
-        "graph": Look(choices=readable_choices(network), titled=False),
-        **({"volumes": Look("volumes", titled=False)} if network else {}),
+        "graph": Look(titled=False, size=SIZES["slide"]),
+        **({"volumes": Look("volumes", titled=False, size=SIZES["slide"])} if network else {}),
     }
 
     def draw(look: Look) -> bytes:

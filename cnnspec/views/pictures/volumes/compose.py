@@ -11,7 +11,7 @@ from typing import Final
 
 from cnnspec.analysis.compare import Comparison
 from cnnspec.network.graph import Network
-from cnnspec.views.pictures.planning import Choices
+from cnnspec.views.pictures.choices import Choices
 from cnnspec.views.pictures.volumes.body import SHEET_STEP
 from cnnspec.views.pictures.volumes.ladder import SLANT as U_SLANT
 from cnnspec.views.pictures.volumes.ladder import is_ladder, place_ladder
@@ -63,15 +63,16 @@ BAR: Final = 11.0
 
 def compose(
     network: Network, choices: Choices, maps: Maps | None = None, comparison: Comparison | None = None,
-    room: tuple[float, float] = ON_A_SLIDE,
+    room: tuple[float, float] = ON_A_SLIDE, views: Sequence[Sequence[Solid]] | None = None,
 ) -> tuple[VolumeLayout, str]:  # fmt: skip
     """The placed solids of a network, and the note about their scale; ``maps`` are shown on them.
 
     It is the deepest view that fits the ``room`` (width and height in pixels), as loose as it may be; the
-    one that comes nearest where none does.
+    one that comes nearest where none does. ``views`` are those of the network, where they are known.
     """
     best: tuple[float, VolumeLayout, str] | None = None
-    for solids, mixed in product(views_of(network, choices, comparison), (False, True)):
+    known = views_of(network, choices, comparison) if views is None else views
+    for solids, mixed in product(known, (False, True)):
         tightest = _tried(solids, maps, Spacing(DENSITIES[-1], mixed), room)
         if tightest[0] <= 1:
             tries = (_tried(solids, maps, Spacing(density, mixed), room) for density in DENSITIES)

@@ -93,8 +93,8 @@ def place_ladder(
         box = Box(solid, x + shift, axes[levels[n]] - (h + dy) / 2 + dy, t, h, dx, dy)
         scene.boxes[solid.key] = box
         x, right = box.x, box.right if step else max(box.right, box.middle + label / 2)
-    _label(scene, solids, levels)
     _connect(scene, solids, levels)
+    _label(scene, solids, levels)
     return scene, scale.note(solids)
 
 
@@ -139,7 +139,8 @@ def _label(scene: VolumeLayout, solids: Sequence[Solid], levels: Sequence[int]) 
 def _label_run(scene: VolumeLayout, run: Sequence[Solid]) -> None:
     """What made a run, under it; to the left of an arrow that leads down from its last box."""
     first, last = scene.boxes[run[0].key], scene.boxes[run[-1].key]
-    if run[0].family is not Family.CONV or run[0].slabs:
+    arrows = {wire.ends[1] for wire in scene.wires if wire.text}
+    if run[0].family is not Family.CONV or run[0].slabs or (len(run) == 1 and run[0].key in arrows):
         return
     text = operations_text(run)
     below = [box for box in scene.boxes.values() if box.solid.before[:1] == [run[-1].key] and box.y > last.y]

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from typing import Final
 
 from cnnspec.analysis.compare import Comparison
 from cnnspec.diagnostics import Diagnostic
 from cnnspec.network.graph import Network
 from cnnspec.views.pictures.changes import removed_text, titled
-from cnnspec.views.pictures.font import text_width, wrap
-from cnnspec.views.pictures.graph import SUBTITLE, TITLE, draw_legend, draw_title
+from cnnspec.views.pictures.choices import EVERYTHING, Choices
+from cnnspec.views.pictures.font import wrap
+from cnnspec.views.pictures.page import SUBTITLE, PicturePage, Surround, draw_legend
 from cnnspec.views.pictures.paint import FIGURES, entries_of, hottest_of, tone_of
 from cnnspec.views.pictures.palette import LIGHT, Theme, Tone
 from cnnspec.views.pictures.plan import CardRow
-from cnnspec.views.pictures.planning import EVERYTHING, Choices, costs_text
-from cnnspec.views.pictures.svg import Point, SvgWriter, number, rounded, xy
+from cnnspec.views.pictures.planning import costs_text
+from cnnspec.views.pictures.svg import Point, SvgWriter, rounded, xy
 from cnnspec.views.pictures.volumes.body import draw_box, draw_sheets
-from cnnspec.views.pictures.volumes.compose import compose
+from cnnspec.views.pictures.volumes.compose import ON_A_SLIDE, compose
+from cnnspec.views.pictures.volumes.rows import at_origin, in_rows
 from cnnspec.views.pictures.volumes.scene import (
     ARC,
     DIMENSIONS,
@@ -33,45 +36,44 @@ from cnnspec.views.pictures.volumes.scene import (
 )
 from cnnspec.views.pictures.volumes.solids import Solid
 
-MARGIN: Final = 22.0
-HEAD: Final = 50.0
+MOST_ERRORS: Final = 12
+"""Of a spec, written; the terminal lists them all."""
 SMALLEST: Final = 4.0
 """Pixels of height that a window is drawn with at least."""
 
 
 def draw_volumes(
     network: Network | None, *, theme: Theme = LIGHT, choices: Choices = EVERYTHING,
-    diagnostics: Sequence[Diagnostic] = (), name: str = "network", titled: bool = True,
-    maps: Maps | None = None, shown: str = "", comparison: Comparison | None = None,
+    diagnostics: Sequence[Diagnostic] = (), name: str = "network", maps: Maps | None = None, shown: str = "",
+    comparison: Comparison | None = None,
 ) -> str:  # fmt: skip
     """The volume picture of a network; errors of its spec are written under what is known of it.
 
     ``maps`` are feature maps to show on the solids, of what ``shown`` names. With a ``comparison``, of which
     it is the second network, colours show what changed.
     """
-    sheet = _VolumePicture(network, theme, choices, name, maps, comparison)
-    if maps:
-        where = "Each sheet" if sheet.scene.sheets else "The right face of each solid"
-        sheet.note += (
-            f" {where} shows what a channel makes of {shown}, its least value black, its greatest white; of "
-            "more channels those that vary most are drawn. Bars show their values from top to bottom."
-        )
-        if network and any(len(node.output) == 4 for node in network.nodes):
-            sheet.note += " Of each volume it is the slice in the middle."
-    return sheet.document([item for item in diagnostics if item.severity == "error"], HEAD if titled else 0.0)
+    return VolumePicture(network, theme, choices, diagnostics, name, maps, shown, comparison).document(
+        Surround()
+    )
 
 
-class _VolumePicture:
+class VolumePicture:
+    """A volume picture that may be broken into rows before it is drawn."""
+
     def __init__(
-        self, network: Network | None, theme: Theme, choices: Choices, name: str, maps: Maps | None,
-        comparison: Comparison | None,
+        self, network: Network | None, theme: Theme, choices: Choices,
+        diagnostics: Sequence[Diagnostic] = (), name: str = "network", maps: Maps | None = None,
+        shown: str = "", comparison: Comparison | None = None, *,
+        room: tuple[float, float] = ON_A_SLIDE, views: Sequence[Sequence[Solid]] | None = None,
     ) -> None:  # fmt: skip
+        self.errors = [item for item in diagnostics if item.severity == "error"][:MOST_ERRORS]
         self.network, self.theme, self.name = network, theme, (network.name if network else "") or name
         self.writer = SvgWriter(theme)
         self.subtitle = costs_text(network) if network else "nothing of this network is known yet"
         self.scene, self.note = VolumeLayout(), ""
         if network:
-            self.scene, self.note = compose(network, choices, maps, comparison)
+            scene, self.note = compose(network, choices, maps, comparison, room, views)
+            self.scene = at_origin(scene)
         self.heat, self.solids = choices.heat, [box.solid for box in self.scene.boxes.values()]
         self.hottest = hottest_of(self.solids)
         if choices.heat:
@@ -85,21 +87,39 @@ class _VolumePicture:
         if any("/" in text for label in self.scene.labels for _, text in label.lines):
             self.note += " “/2” is a stride of 2."
 
-    def document(self, errors: Sequence[Diagnostic], head: float) -> str:
-        left, top, right, bottom = self.scene.bounds() if self.scene.boxes else (0.0, 0.0, 0.0, 0.0)
-        words = text_width(self.name, TITLE, True), text_width(self.subtitle, SUBTITLE)
-        width = max(right - left, 240.0, *words)
-        if head:
-            draw_title(self.writer, MARGIN, self.name, self.subtitle)
-        shift = (MARGIN - left + (width - (right - left)) / 2, MARGIN + head - top)
-        with self.writer.group("drawing", transform=f"translate({number(shift[0])} {number(shift[1])})"):
-            self._contents()
-        y = MARGIN + head + bottom - top + 24
-        y = self._errors(errors, y, width)
-        y = draw_legend(self.writer, self._entries(), self.note, MARGIN, y, width)
-        return self.writer.document(
-            width + 2 * MARGIN, y + MARGIN * 0.8, title=f"{self.name}: {self.subtitle}"
+        if maps:
+            self.note += self._about_maps(shown)
+
+    def _about_maps(self, shown: str) -> str:
+        where = "Each sheet" if self.scene.sheets else "The right face of each solid"
+        note = (
+            f" {where} shows what a channel makes of {shown}, its least value black, its greatest white; of "
+            "more channels those that vary most are drawn. Bars show their values from top to bottom."
         )
+        if self.network and any(len(node.output) == 4 for node in self.network.nodes):
+            note += " Of each volume it is the slice in the middle."
+        return note
+
+    def in_rows(self, count: int) -> VolumePicture:
+        """The same, broken where that can be."""
+        other = copy(self)
+        other.scene = in_rows(self.scene, count) if count > 1 and self.scene.boxes else self.scene
+        other.scene = at_origin(other.scene)
+        return other
+
+    def page(self, surround: Surround) -> PicturePage:
+        """The page around it; errors are told where there is no legend, too."""
+        _, _, right, bottom = self.scene.bounds() if self.scene.boxes else (0.0, 0.0, 0.0, 0.0)
+        self.has_legend = surround.legend
+        legend = self._legend if surround.legend or self.errors else None
+        return PicturePage(self.name, self.subtitle, right, bottom, surround, self.theme, legend)
+
+    def document(self, surround: Surround) -> str:
+        return self.page(surround).document(self._contents)
+
+    def _legend(self, writer: SvgWriter, x: float, y: float, width: float) -> float:
+        y = self._errors(writer, x, y, width)
+        return draw_legend(writer, self._entries(), self.note, x, y, width) if self.has_legend else y
 
     # Words around the drawing -----------------------------------------------------
 
@@ -111,24 +131,25 @@ class _VolumePicture:
     def _tone(self, solid: Solid) -> Tone:
         return tone_of(solid, self.theme, self.hottest)
 
-    def _errors(self, errors: Sequence[Diagnostic], y: float, width: float) -> float:
-        for error in errors[:12]:
+    def _errors(self, writer: SvgWriter, x: float, y: float, width: float) -> float:
+        for error in self.errors:
             place = f"line {error.span.line}: " if error.span else ""
             lines = wrap(f"{place}{error.message}", width - 22, SUBTITLE)
             height = len(lines) * 15 + 12
-            with self.writer.group("fault"):
-                self.writer.rect(
-                    MARGIN, y, width, height, rx=6, fill=self.theme.fault.fill,
+            with writer.group("fault"):
+                writer.rect(
+                    x, y, width, height, rx=6, fill=self.theme.fault.fill,
                     stroke=self.theme.fault.line, stroke_dasharray="5 3",
                 )  # fmt: skip
                 for n, line in enumerate(lines):
-                    self.writer.text(MARGIN + 11, y + 18 + n * 15, line, size=SUBTITLE)
+                    writer.text(x + 11, y + 18 + n * 15, line, size=SUBTITLE)
             y += height + 10
-        return y + (6 if errors else 0)
+        return y
 
     # The drawing --------------------------------------------------------------------
 
-    def _contents(self) -> None:
+    def _contents(self, writer: SvgWriter) -> None:
+        self.writer = writer
         for wire in self.scene.wires:
             self._wire(wire)
         for fan in self.scene.fans:
@@ -171,7 +192,7 @@ class _VolumePicture:
         with self.writer.group("edge", name=f"{wire.ends[0]} {wire.ends[1]}"):
             path = _curve(wire.points) if wire.curved else rounded(wire.points)
             self.writer.path(path, fill="none", stroke=color, stroke_width=1.2)
-            toward = (end[0] - before[0], 0.0) if wire.curved else (end[0] - before[0], end[1] - before[1])
+            toward = (1.0, 0.0) if wire.curved else (end[0] - before[0], end[1] - before[1])
             self.writer.arrow(end, toward, 7, color)
             if wire.text:
                 x, y, anchor = middle_of(wire)
@@ -244,11 +265,9 @@ def window_on(one: Box, two: Box, sheets: bool) -> tuple[list[Point], Point]:
 
 
 def _curve(points: Sequence[Point]) -> str:
-    """A level line and an S-curve, in the order that the middle point tells."""
-    start, corner, end = points
-    if corner[1] == start[1]:
-        return f"M{xy(start)}L{xy(corner)}{_bend(corner, end)}"
-    return f"M{xy(start)}{_bend(start, corner)}L{xy(end)}"
+    """An S-curve between two level lines."""
+    start, lower, upper, end = points
+    return f"M{xy(start)}L{xy(lower)}{_bend(lower, upper)}L{xy(end)}"
 
 
 def _bend(start: Point, end: Point) -> str:

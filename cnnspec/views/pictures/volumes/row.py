@@ -35,6 +35,8 @@ FAN: Final = 44.0
 """Before and after parallel paths: room for the curves."""
 SPREAD: Final = 3
 """From so many paths on they spread around the axis; of two the longer one keeps it."""
+LEVEL: Final = 0.01
+"""Pixels that the axes of two on one level differ at most."""
 LANE_GAP: Final = 22.0
 ARC: Final = 20.0
 NARROWEST_LABEL: Final = 84.0
@@ -71,6 +73,8 @@ class RowLayout:
         self.packs = len(solids) > ROOMY
         self.scene = VolumeLayout()
         self.measured: dict[tuple[int, float], Extent] = {}
+        self.reach: dict[int, tuple[float, float]] = {}
+        """Solid -> left and right end of the label under it."""
 
     def place(self, run: Run) -> VolumeLayout:
         self._run(run, 0.0, 0.0)
@@ -212,9 +216,13 @@ class RowLayout:
             self.scene.boxes[key] = Box(self.solids[key], place, axis - (h + dy) / 2 + dy, t, h, dx, dy)
             place += t + self.tight
         self.scene.told |= told_turns([self.solids[key] for key in pack])
-        if lines := self._label(pack):
+        lines = self._label(pack)
+        half = label_width(lines) / 2 + HALO / 2 if lines else 0.0
+        middle = x + extent.width / 2
+        self.reach.update((key, (middle - half, middle + half)) for key in pack)
+        if lines:
             below = self.scene.boxes[pack[-1]].bottom if self.solids[pack[-1]].sign else floor
-            self.scene.labels.append(BoxLabel(x + extent.width / 2, below + 16, lines))
+            self.scene.labels.append(BoxLabel(middle, below + 16, lines))
         return x + extent.width
 
     def _fork(self, fork: Fork, x: float, axis: float, floor: float) -> float:
@@ -272,7 +280,10 @@ class RowLayout:
             others = [
                 wire.points[1][1] - ARC / 2 + 6
                 for wire in self.scene.wires
-                if len(wire.points) == 4 and wire.points[0][0] < end[0] and start[0] < wire.points[-1][0]
+                if len(wire.points) == 4
+                and not wire.curved
+                and wire.points[0][0] < end[0]
+                and start[0] < wire.points[-1][0]
             ]
             height = min(min(between) - ARC + 6, *others, inf) - 6
             start = (start[0] + 4 * len(others), start[1])
@@ -283,7 +294,7 @@ class RowLayout:
 
     def _direct(self, ends: tuple[int, int]) -> None:
         one, two = (self.scene.boxes[end] for end in ends)
-        level = abs(one.axis - two.axis) < 0.01
+        level = abs(one.axis - two.axis) < LEVEL
         if level and two.x - one.x - one.t < self.tight + 1:
             return
         if level and two.solid.family is Family.DENSE and two.solid.is_vector and not one.solid.sign:
@@ -291,7 +302,8 @@ class RowLayout:
         elif level and shows_window(one, two):
             self.scene.cones.append(ends)
         else:
-            self.scene.wires.append(_wire(ends, one, two, level))
+            clear = self.reach[ends[0]][1], self.reach[ends[1]][0]
+            self.scene.wires.append(_wire(ends, one, two, clear))
 
 
 def shows_window(one: Box, two: Box) -> bool:
@@ -299,14 +311,19 @@ def shows_window(one: Box, two: Box) -> bool:
     return two.solid.window is not None and one.solid.is_map and two.solid.is_map
 
 
-def _wire(ends: tuple[int, int], one: Box, two: Box, level: bool) -> Wire:
-    """Straight along a lane; between lanes an S-curve right after the fork or right before the join."""
+def _wire(ends: tuple[int, int], one: Box, two: Box, clear: tuple[float, float]) -> Wire:
+    """Straight along a lane; between lanes an S-curve right after the fork or right before the join.
+
+    It is level beside their labels, which ``clear`` (right end of the first, left of the second) tells.
+    """
     start, end = (one.right + 2, one.axis), (two.x - 2, two.axis)
-    if level:
+    if abs(one.axis - two.axis) < LEVEL:
         return Wire(ends, [start, end])
     bend = FAN - 8
     if len(two.solid.before) > 1:
-        corner = (max(start[0], end[0] - bend), start[1])
-        return Wire(ends, [start, corner, end], curved=True)
-    corner = (min(end[0], start[0] + bend), end[1])
-    return Wire(ends, [start, corner, end], curved=True)
+        upper = min(end[0], max(clear[1], start[0] + bend))
+        lower = max(start[0], upper - bend)
+    else:
+        lower = max(start[0], min(clear[0], end[0] - bend))
+        upper = min(end[0], lower + bend)
+    return Wire(ends, [start, (lower, start[1]), (upper, end[1]), end], curved=True)

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import inf, prod
 from typing import Final, NamedTuple
 
 from cnnspec.analysis.compare import Comparison, Pair, status_of
-from cnnspec.analysis.fold import Block, Leaf, Repeated, Segment, fold
+from cnnspec.analysis.fold import Block, Leaf, Repeated, Segment
 from cnnspec.layers.base import Family, Shape, Slide, Spread, Stretch, spatial
 from cnnspec.layers.facts import Picture
 from cnnspec.network.graph import Network, Node
-from cnnspec.views.pictures.planning import HEATS, Choices, block_path, instance_title, representatives
+from cnnspec.views.pictures.choices import Choices
+from cnnspec.views.pictures.overview import deepest, segments_of
+from cnnspec.views.pictures.planning import HEATS, block_path, instance_title, representatives
 from cnnspec.views.pictures.wording import (
     arithmetic,
     block_text,
@@ -185,10 +187,8 @@ def _views(network: Network, choices: Choices) -> Iterator[list[Solid]]:
 
 def _levels(network: Network, choices: Choices) -> Iterator[tuple[tuple[Segment, ...], int | None]]:
     """Segments, folded or not, and the depth of blocks, from the most detailed on."""
-    plain = fold(network, repeats=False)
-    folded = fold(network) if choices.fold else ()
-    deepest = max((sum(g.repeat is None for g in node.groups) for node in network.nodes), default=0)
-    depths: list[int | None] = [None, *range(deepest - 1, -1, -1)]
+    plain, folded = (segments_of(network, replace(choices, fold=fold)) for fold in (False, choices.fold))
+    depths: list[int | None] = [None, *range(deepest(network) - 1, -1, -1)]
     for depth in depths if choices.depth is None else [choices.depth]:
         yield plain, depth
         if choices.fold:

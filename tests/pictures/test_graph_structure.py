@@ -14,9 +14,11 @@ import cnnspec
 from cnnspec.resources import example_names
 from cnnspec.views.pictures import svg
 from cnnspec.views.pictures.channel import BELOW, STRAIGHT, route
-from cnnspec.views.pictures.draw import Look, picture, render
+from cnnspec.views.pictures.choices import Choices
+from cnnspec.views.pictures.draw import picture, render
+from cnnspec.views.pictures.look import Look
 from cnnspec.views.pictures.plan import Link
-from cnnspec.views.pictures.planning import Choices, plan_of
+from cnnspec.views.pictures.planning import plan_of
 from cnnspec.views.pictures.structure import Framed, Parallel, Run, cards_of, structure_of
 from cnnspec.views.pictures.u_shape import rungs_of
 
