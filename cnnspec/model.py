@@ -223,7 +223,20 @@ def _torch() -> Callable[..., Engine]:
     return partial(TorchEngine, speak=spoken)
 
 
-BACKENDS: Final[dict[str, Callable[[], Callable[..., Engine]]]] = {"numpy": _numpy, "torch": _torch}
+def _onnxruntime() -> Callable[..., Engine]:
+    from cnnspec.exchange.trade import require
+
+    for module in ("onnx", "onnxruntime"):
+        require("the backend onnxruntime", module, "onnxruntime")
+    from cnnspec.backends.onnxruntime import OnnxEngine
+    from cnnspec.exchange.onnx_out.encode import encoded
+
+    return partial(OnnxEngine, encode=encoded)
+
+
+BACKENDS: Final[dict[str, Callable[[], Callable[..., Engine]]]] = {
+    "numpy": _numpy, "torch": _torch, "onnxruntime": _onnxruntime,
+}  # fmt: skip
 """Engines by name, each imported when it is asked for."""
 
 

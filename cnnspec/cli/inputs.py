@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, MutableMapping, Sequence
 from math import prod
 from pathlib import Path
 from typing import Any, Final
@@ -249,14 +249,14 @@ def weight_array(text: str, shape: Shape) -> Array:
     raise ValueError(f"{values.size} values where {show(shape)} = {prod(shape)} are needed")
 
 
-def set_weights(weights: Mapping[str, Array], given: Sequence[str]) -> set[str]:
+def set_weights(weights: MutableMapping[str, Array], given: Sequence[str]) -> set[str]:
     """Fills weights from ``NAME=VALUES``; answers the names that were set."""
     done = set()
     for item in given:
         name, _, text = item.partition("=")
         full = _full_name(name.strip(), weights)
         try:
-            weights[full][...] = weight_array(text.strip(), weights[full].shape)
+            weights[full] = weight_array(text.strip(), weights[full].shape)
         except ValueError as error:
             hint = f"; or one of the kernels {', '.join(KERNELS)}" if "is not a number" in str(error) else ""
             raise click.BadParameter(f"{full}: {error}{hint}", param_hint="--weights") from error

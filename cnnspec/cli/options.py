@@ -95,8 +95,10 @@ def engine_options(function: F) -> F:
         help="Where PyTorch computes: auto, cpu, cuda, cuda:1 or mps; it means --backend torch.",
     )  # fmt: skip
     backend = click.option(
-        "--backend", type=Words(["numpy", "torch"]), expose_value=False, callback=_choose_engine,
-        help="What computes: NumPy, or PyTorch (pip install 'cnnspec[torch]').",
+        "--backend", type=Words(["numpy", "torch", "onnxruntime"]), expose_value=False,
+        callback=_choose_engine,
+        help="What computes: NumPy, PyTorch (pip install 'cnnspec[torch]'), or, for predicting alone, "
+        "onnxruntime (cnnspec[onnxruntime]).",
     )  # fmt: skip
     return backend(device(function))
 

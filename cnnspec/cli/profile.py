@@ -66,6 +66,8 @@ def command(
 
 def _measured(network: Network, batch: int | None, **options: Any) -> Profile:
     """The times, by the engine that was chosen."""
+    if chosen_engine().get("backend") == "onnxruntime":
+        raise click.UsageError("onnxruntime joins layers, and times none of them: --backend numpy or torch")
     if chosen_engine().get("backend") != "torch":
         from cnnspec.backends.numpy.profile import measure
 
