@@ -3,7 +3,8 @@
     python -m benchmarks.forward [vgg16 resnet18 mobilenet_v2] [--batches 1 8] [--rounds 5]
 
 Each side runs in a process of its own, in turns, on as many threads as there
-are cores. PyTorch runs in its own layout and in channels-last: the faster one counts.
+are cores. PyTorch runs in its own layout and in channels-last: the faster one counts. onnxruntime, through
+our engine for it, stands beside as the limit.
 """
 
 from __future__ import annotations
@@ -17,14 +18,17 @@ from benchmarks.table import Entry, markdown
 TITLES = {"vgg16": "VGG-16", "resnet18": "ResNet-18", "mobilenet_v2": "MobileNet v2"}
 
 
-def numpy_pass(name: str, batch: int) -> Callable[[], object]:
-    """One prediction as a user asks for it: from images to new arrays, weights packed anew."""
+LIMIT = "onnxruntime"
+
+
+def our_pass(name: str, batch: int, backend: str) -> Callable[[], object]:
+    """One prediction as a user asks for it: from images to new arrays."""
     import numpy as np
 
     import cnnspec
     from cnnspec.resources import example_path
 
-    model = cnnspec.load(example_path(name)).build(seed=0)
+    model = cnnspec.load(example_path(name)).build(0, backend)
     images = np.random.default_rng(0).random((batch, *model.network.input), np.float32)
     return lambda: model.predict(images, batch=batch)
 
@@ -57,11 +61,11 @@ def entries(names: list[str], batches: list[int], rounds: int) -> Iterator[Entry
 
 def one(name: str, batch: int, rounds: int) -> Entry:
     found = {setting: run(name, batch, setting, rounds) for setting in SETTINGS}
-    best = {setting: fastest(sides[1:]) for setting, sides in found.items()}
+    best = {setting: fastest(sides[1:-1]) for setting, sides in found.items()}
     ratios = {setting: ratio(sides[0], best[setting]) for setting, sides in found.items()}
-    ours, *others = found["free"]
-    layout = LAYOUTS[others.index(best["free"])]
-    return Entry(f"{TITLES[name]}, forward, batch {batch}", told(ours), layout, told(best["free"]), ratios)
+    ours, *others, limit = found["free"]
+    layout, theirs = LAYOUTS[others.index(best["free"])], f"{told(best['free'])}; {LIMIT}: {told(limit)}"
+    return Entry(f"{TITLES[name]}, forward, batch {batch}", told(ours), layout, theirs, ratios)
 
 
 def told(side: Times) -> str:
@@ -69,9 +73,9 @@ def told(side: Times) -> str:
 
 
 def run(name: str, batch: int, setting: str, rounds: int) -> list[Times]:
-    """We, and PyTorch in each layout."""
+    """We, PyTorch in each layout, and onnxruntime."""
     common = [name, "--batches", str(batch)]
-    others = [[*common, "--child", layout] for layout in LAYOUTS]
+    others = [[*common, "--child", layout] for layout in (*LAYOUTS, LIMIT)]
     return compete("benchmarks.forward", [*common, "--child", "numpy"], others, setting, rounds, {})
 
 
@@ -86,8 +90,8 @@ def main() -> None:
     options = parser.parse_args()
     if options.child:
         name, batch = options.networks[0], options.batches[0]
-        numpy = options.child == "numpy"
-        serve(lambda _: numpy_pass(name, batch) if numpy else torch_pass(name, batch, options.child))
+        ours = options.child in ("numpy", LIMIT)
+        serve(lambda _: (our_pass if ours else torch_pass)(name, batch, options.child))
         return
     print(machine())
     print(*markdown(list(entries(options.networks, options.batches, options.rounds))), sep="\n")

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import pytest
 
 import cnnspec
-from benchmarks import forward, layers, rivals, table, train
+from benchmarks import engine, forward, layers, rivals, table, train
 from benchmarks.__main__ import PARTS, TABLES, filled
 from benchmarks.cold import accuracy_of
 from benchmarks.rivals import Rival, Times
@@ -209,7 +209,7 @@ def test_every_layer_that_trains_is_timed() -> None:
 
 
 def test_our_side_predicts() -> None:
-    forward.numpy_pass("resnet18", 1)()
+    forward.our_pass("resnet18", 1, "numpy")()
 
 
 @pytest.mark.torch
@@ -236,3 +236,11 @@ def test_pytorch_follows_our_recipe() -> None:
     labels = torch.arange(4).repeat(16) // 2
     follow(net, images, labels, network.training_recipe)
     assert torch.equal(labels, net(images).argmax(1))
+
+
+@pytest.mark.torch
+def test_the_engine_for_pytorch_is_timed_beside_a_bare_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("torch")
+    monkeypatch.setitem(engine.STEPS, "lenet", (2, 4))
+    engine.our_steps("lenet")()
+    engine.bare_steps("lenet")()
