@@ -4,7 +4,9 @@ Adjacent turns of a repeat, or instances of a block, fold only when they are equ
 in operators, options, shapes in and out, parameters and wiring: each turn reads
 the one before it at the same place, nothing outside reads into the middle of one,
 and no result of the network is taken from inside. What is drawn once and marked
-×3 is three times exactly that.
+×3 is three times exactly that. Where growth is followed too, turns may differ in
+counts of channels, all by the same number from each turn to the next, as DenseNet's do;
+the fold then tells the channels that flow into the first and out of the last.
 """
 
 from __future__ import annotations
@@ -43,12 +45,19 @@ class Repeated:
     """``segments`` stand for ``times`` equal turns; they are those of the first turn.
 
     ``turns`` holds the nodes of every turn, so that sums and the last turn's
-    receptive field can be shown; ``nodes`` are all of them.
+    receptive field can be shown; ``nodes`` are all of them. ``grows`` are the channels into the
+    first and out of the last of turns that grow.
     """
 
     segments: tuple[Segment, ...]
     times: int
     turns: tuple[tuple[Node, ...], ...]
+    grows: tuple[int, int] | None = None
+
+    @property
+    def label(self) -> str:
+        """``×6, 64→256``."""
+        return f"×{self.times}" + (f", {self.grows[0]}→{self.grows[1]}" if self.grows else "")
 
     @property
     def nodes(self) -> tuple[Node, ...]:
@@ -58,9 +67,12 @@ class Repeated:
 Segment: TypeAlias = Leaf | Block | Repeated
 
 
-def fold(network: Network, *, repeats: bool = True) -> tuple[Segment, ...]:
-    """The layers after the input as segments; ``repeats=False`` keeps blocks but folds nothing."""
-    return _Folder(network, repeats).segments(network.layers, 0)
+def fold(network: Network, *, repeats: bool = True, growing: bool = False) -> tuple[Segment, ...]:
+    """The layers after the input as segments; ``repeats=False`` keeps blocks but folds nothing.
+
+    With ``growing``, turns fold that differ in counts of channels alone, by the same number each time.
+    """
+    return _Folder(network, repeats, growing).segments(network.layers, 0)
 
 
 def unfolded(segments: Sequence[Segment]) -> Iterator[Node]:
@@ -70,8 +82,8 @@ def unfolded(segments: Sequence[Segment]) -> Iterator[Node]:
 
 
 class _Folder:
-    def __init__(self, network: Network, repeats: bool) -> None:
-        self.network, self.repeats = network, repeats
+    def __init__(self, network: Network, repeats: bool, growing: bool) -> None:
+        self.network, self.repeats, self.growing = network, repeats, growing
         self.results = frozenset(output.node for output in network.outputs)
 
     def segments(self, nodes: Sequence[Node], depth: int) -> tuple[Segment, ...]:
@@ -97,22 +109,31 @@ class _Folder:
     def _equal_from(self, pieces: list[Segment], place: int) -> int:
         """How many pieces from ``place`` on are equal turns."""
         end = place + 1
-        while end < len(pieces) and self._alike(pieces[end - 1], pieces[end]):
+        growth = self._growth(pieces[place], pieces[end]) if end < len(pieces) else None
+        while growth is not None and end < len(pieces) and self._growth(*pieces[end - 1 : end + 1]) == growth:
             end += 1
         while end - place > 1 and not self._closed(pieces[place:end]):
             end -= 1
         return end - place
 
-    def _alike(self, one: Segment, two: Segment) -> bool:
-        """Whether two adjacent pieces are equal, each reading the one before it at the same place."""
+    def _growth(self, one: Segment, two: Segment) -> int | None:
+        """By how many channels the second of two adjacent pieces is wider than the first, else equal to it.
+
+        None where they differ otherwise, or do not read what is before them at the same place.
+        """
         if not (isinstance(one, Block) and isinstance(two, Block)) or len(one.nodes) != len(two.nodes):
-            return False
+            return None
         if (one.group.title, one.group.repeat) != (two.group.title, two.group.repeat):
-            return False
+            return None
         if not all(map(_same_layer, one.nodes, two.nodes)):
-            return False
+            return None
+        growth = _channels_added(one.nodes, two.nodes)
+        if growth is None or (growth and not self.growing):
+            return None
         entries = _entries(one.nodes, two.nodes)
-        return entries is not None and len(entries) <= 1 and self._only_read_at(one.nodes, two.nodes, entries)
+        if entries is None or len(entries) > 1 or not self._only_read_at(one.nodes, two.nodes, entries):
+            return None
+        return growth
 
     def _only_read_at(self, one: tuple[Node, ...], two: tuple[Node, ...], entries: set[int]) -> bool:
         """Whether the first turn is left only through the second one's entry."""
@@ -148,7 +169,35 @@ def _folded(pieces: Sequence[Segment]) -> tuple[Segment, ...]:
         shown = first.segments
     if len(pieces) == 1:
         return shown
-    return (Repeated(shown, len(pieces), tuple(piece.nodes for piece in pieces)),)
+    turns = tuple(piece.nodes for piece in pieces)
+    start, end = _inflow(turns[0]), turns[-1][-1].output[-1]
+    grows = (start, end) if _channels_added(turns[0], turns[1]) else None
+    return (Repeated(shown, len(pieces), turns, grows),)
+
+
+def _inflow(turn: tuple[Node, ...]) -> int:
+    """The channels of what a turn reads first from before it."""
+    return next(
+        shape[-1]
+        for node in turn
+        for source, shape in zip(node.inputs, node.input_shapes, strict=True)
+        if source < turn[0].index
+    )
+
+
+def _channels_added(one: tuple[Node, ...], two: tuple[Node, ...]) -> int | None:
+    """How many channels wider every map of the second is that is wider at all; 0 where none is.
+
+    None where maps differ otherwise, or what flows out of the last layer does not grow with them.
+    """
+    added: set[int] = set()
+    for a, b in zip(one, two, strict=True):
+        for x, y in zip((*a.input_shapes, a.output), (*b.input_shapes, b.output), strict=True):
+            if len(x) != len(y) or x[:-1] != y[:-1]:
+                return None
+            added.add(y[-1] - x[-1])
+    last = two[-1].output[-1] - one[-1].output[-1]
+    return last if added <= {0, last} else None
 
 
 def _same_layer(one: Node, two: Node) -> bool:
@@ -156,7 +205,8 @@ def _same_layer(one: Node, two: Node) -> bool:
         type(one.layer) is type(two.layer)
         and (one.layer is two.layer or one.layer == two.layer)
         and (one.share, one.tied) == (two.share, two.tied)
-        and (one.input_shapes, one.output, _titles(one)) == (two.input_shapes, two.output, _titles(two))
+        and len(one.input_shapes) == len(two.input_shapes)
+        and _titles(one) == _titles(two)
     )
 
 

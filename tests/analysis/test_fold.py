@@ -147,3 +147,58 @@ def repeated(segments: Sequence[Segment]) -> Iterator[Repeated]:
             yield segment
         if not isinstance(segment, Leaf):
             yield from repeated(segment.segments)
+
+
+GROWING = """
+block unit { concat { | | conv 8 3x3 padding=1 } }
+input 9x9x4; repeat 5 { unit }; conv 4 1x1
+"""
+
+
+def test_turns_that_grow_by_the_same_number_fold_where_that_is_wanted() -> None:
+    network = cnnspec.parse(GROWING)
+    assert [5, "conv6"] != outline(GROWING)
+    first, last = fold(network, growing=True)
+    assert isinstance(first, Repeated)
+    assert (first.times, first.grows, first.label) == (5, (4, 44), "×5, 4→44")
+    assert network.layers == tuple(unfolded([first, last]))
+    widths = [turn[-1].output[-1] for turn in first.turns]
+    assert widths == [12, 20, 28, 36, 44]
+
+
+def test_what_is_folded_as_growing_is_equal_but_for_channels() -> None:
+    network = cnnspec.load("densenet121")
+    found = [segment for segment in fold(network, growing=True) if isinstance(segment, Repeated)]
+    assert [segment.label for segment in found] == [
+        "×6, 64→256", "×12, 128→512", "×24, 256→1024", "×16, 512→1024",
+    ]  # fmt: skip
+    for segment in found:
+        for one, two in zip(segment.turns, segment.turns[1:], strict=False):
+            for a, b in zip(one, two, strict=True):
+                assert a.layer == b.layer
+                assert a.output[:-1] == b.output[:-1]
+                assert b.output[-1] - a.output[-1] in (0, 32)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "input 9x9x4; repeat 3 { conv 2*C 1x1 }",
+        "input 9x9x3; repeat 2 { conv 4 3x3 padding=1 }",
+        "block unit { concat { | | conv 8 3x3 padding=1 } -> maxpool 2x2 }; input 32x32x4; repeat 3 { unit }",
+        "block unit { concat { | | conv C 3x3 padding=1 } }; input 9x9x4; repeat 3 { unit }",
+    ],
+)
+def test_turns_that_differ_in_more_do_not_fold_as_growing(text: str) -> None:
+    assert fold(cnnspec.parse(text), growing=True) == fold(cnnspec.parse(text))
+
+
+def test_growth_that_changes_ends_the_fold() -> None:
+    text = """
+    block unit n { concat { | | conv n 3x3 padding=1 } }
+    input 9x9x4; repeat 3 { unit 8 }; repeat 3 { unit 4 }
+    """
+    found = [
+        segment.label for segment in fold(cnnspec.parse(text), growing=True) if isinstance(segment, Repeated)
+    ]
+    assert found == ["×3, 4→28", "×3, 28→40"]

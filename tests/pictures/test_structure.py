@@ -149,3 +149,17 @@ def test_the_scale_of_heat_ends_at_the_hottest() -> None:
     assert texts[-1] == "18.5 %"
     hottest = max(plan.cards, key=lambda card: card.rows[0].share or 0)
     assert LIGHT.heat[-1] in next(line for line in dot.write(plan).splitlines() if hottest.key in line)
+
+
+def test_turns_that_grow_are_drawn_once_from_the_first_to_the_last() -> None:
+    plan = plan_of(example("densenet121"))
+    assert [frame.heading for frame in plan.root.walk() if frame.times > 1] == [
+        "dense_layer ×6, 64→256", "dense_layer ×12, 128→512",
+        "dense_layer ×24, 256→1024", "dense_layer ×16, 512→1024",
+    ]  # fmt: skip
+    cards = {card.rows[0].name: card.rows[0] for card in plan.cards[3:7]}
+    assert (cards["conv1"].shape, cards["conv1"].figure) == ("56×56×128", "8,192–28,672")
+    assert (cards["concat1"].shape, cards["conv2"].figure) == ("56×56×96→256", "36,864")
+    collapsed = plan_of(example("densenet121"), Choices(depth=0)).cards
+    row = next(card.rows[0] for card in collapsed if card.rows[0].times == 24)
+    assert (row.heading, row.shape) == ("dense_layer ×24, 256→1024", "14×14×1024")

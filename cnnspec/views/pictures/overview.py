@@ -38,9 +38,9 @@ def deepest(network: Network) -> int:
     return max((sum(group.repeat is None for group in node.groups) for node in network.nodes), default=0)
 
 
-def segments_of(network: Network, choices: Choices) -> tuple[Segment, ...]:
+def segments_of(network: Network, choices: Choices, growing: bool = False) -> tuple[Segment, ...]:
     """The layers after the input, folded and in stages where that is chosen."""
-    segments = fold(network, repeats=choices.fold)
+    segments = fold(network, repeats=choices.fold, growing=growing)
     if not choices.stages:
         return segments
     runs: list[list[Segment]] = []

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Final
 
 from cnnspec.layers.base import Family
 from cnnspec.views.pictures.font import text_width
@@ -18,6 +19,8 @@ NAME, TEXT, FRAME_TITLE = 12.0, 10.0, 10.5
 PAD, GAP = 10.0, 14.0
 SIDE_BY_SIDE = 150.0
 """A line of this width is never too wide for a card."""
+MUCH: Final = 1.4
+"""Times wider than the middle one of its cluster."""
 NARROWEST, WIDEST = 92.0, 290.0
 MAIN_TWO, MAIN_ONE, STRIP = 40.0, 26.0, 19.0
 """Heights of a main row with two lines, with one, and of a follower."""
@@ -39,6 +42,8 @@ class CardRow:
     about: str = ""
     """What that layer does, in a sentence."""
     times: int = 1
+    growth: str = ""
+    """Where turns grow, from how many channels to how many."""
     main: bool = True
     """A main row has two lines; a follower (an activation, a norm) has one."""
     share: float | None = None
@@ -47,7 +52,7 @@ class CardRow:
 
     @property
     def heading(self) -> str:
-        return f"{self.name} ×{self.times}" if self.times > 1 else self.name
+        return f"{self.name} ×{self.times}{self.growth}" if self.times > 1 else self.name
 
     @property
     def right(self) -> str:
@@ -149,10 +154,11 @@ class Cluster:
     times: int = 1
     cards: list[str] = field(default_factory=list)
     clusters: list[Cluster] = field(default_factory=list)
+    growth: str = ""
 
     @property
     def heading(self) -> str:
-        return f"{self.title} ×{self.times}" if self.times > 1 else self.title
+        return f"{self.title} ×{self.times}{self.growth}" if self.times > 1 else self.title
 
     def walk(self) -> Iterator[Cluster]:
         """This cluster and all clusters within, outermost first."""
@@ -192,14 +198,20 @@ class Plan:
         return [row for card in cards if card.kind != "fault" for row in card.rows]
 
     def sizes(self) -> dict[str, tuple[float, float]]:
-        """(width, height) of every card; layers of a cluster share one width, so columns are straight."""
+        """(width, height) of every card; layers of a cluster share one width, so columns are straight.
+
+        Only what is much wider than most of them has a width of its own.
+        """
         cards = {card.key: card for card in self.cards}
         found = {}
         for cluster in self.root.walk():
             inside = [cards[key] for key in cluster.cards]
-            common = max((card.width for card in inside if card.is_column), default=NARROWEST)
+            widths = sorted(card.width for card in inside if card.is_column)
+            usual = MUCH * widths[len(widths) // 2] if widths else 0.0
+            common = max((width for width in widths if width <= usual), default=NARROWEST)
             for card in inside:
-                found[card.key] = (common if card.is_column else card.width, card.height)
+                width = max(common, card.width) if card.is_column else card.width
+                found[card.key] = (width, card.height)
         return found
 
 

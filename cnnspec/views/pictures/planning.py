@@ -14,6 +14,7 @@ from cnnspec.network.graph import Network, Node
 from cnnspec.views.pictures.choices import EVERYTHING, Choices
 from cnnspec.views.pictures.overview import segments_of, unrolled
 from cnnspec.views.pictures.plan import Card, CardRow, Cluster, Link, Plan
+from cnnspec.views.pictures.titles import block_path, growth_text, heaviest, instance_title
 from cnnspec.views.pictures.wording import (
     arithmetic,
     block_text,
@@ -60,8 +61,11 @@ class Planner:
 
     def __init__(self, network: Network, choices: Choices) -> None:
         self.network, self.choices = network, choices
-        self.segments = segments_of(network, choices)
+        self.segments = segments_of(network, choices, growing=True)
         self.standing = representatives(self.segments)
+        self.stands_for: dict[int, list[Node]] = {}
+        for node in network.nodes:
+            self.stands_for.setdefault(self._representative(node.index), []).append(node)
         self.cards: dict[str, Card] = {}
         self.owner: dict[int, str] = {}
         self.last: dict[str, Node] = {}
@@ -87,42 +91,49 @@ class Planner:
 
     # Cards and clusters --------------------------------------------------------------
 
-    def _fill(self, cluster: Cluster, segments: Sequence[Segment], depth: int, turns: int = 1) -> None:
-        """``turns`` counts how often all that is filled in stands in the network."""
+    def _fill(self, cluster: Cluster, segments: Sequence[Segment], depth: int) -> None:
         for segment in segments:
             if isinstance(segment, Leaf):
-                self._place(segment.node, cluster, turns)
+                self._place(segment.node, cluster)
             elif isinstance(segment, Repeated):
-                self._fill_repeated(cluster, segment, depth, turns)
+                self._fill_repeated(cluster, segment, depth)
             else:
-                self._fill_block(cluster, segment, depth, turns, times=1)
+                self._fill_block(cluster, segment, depth)
 
-    def _fill_repeated(self, cluster: Cluster, segment: Repeated, depth: int, turns: int) -> None:
+    def _fill_repeated(self, cluster: Cluster, segment: Repeated, depth: int) -> None:
         only = segment.segments[0]
         if len(segment.segments) == 1 and isinstance(only, Block):
-            self._fill_block(cluster, only, depth, turns * segment.times, segment.times)
+            self._fill_block(cluster, only, depth, segment)
             return
-        inner = Cluster(f"f{segment.turns[0][0].index}r", "", segment.times)
+        inner = Cluster(f"f{segment.turns[0][0].index}r", "", segment.times, growth=growth_text(segment))
         cluster.clusters.append(inner)
-        self._fill(inner, segment.segments, depth, turns * segment.times)
+        self._fill(inner, segment.segments, depth)
 
-    def _fill_block(self, cluster: Cluster, block: Block, depth: int, turns: int, times: int) -> None:
+    def _fill_block(
+        self, cluster: Cluster, block: Block, depth: int, repeated: Repeated | None = None
+    ) -> None:
         several = sum(node.layer.picture is not Picture.STRIP for node in block.nodes) > 1
         if self.choices.depth is not None and depth >= self.choices.depth and several:
-            self._place_block(block, cluster, turns, times)
+            self._place_block(block, cluster, repeated)
             return
-        inner = Cluster(f"f{block.nodes[0].index}d{depth}", instance_title(block, times), times)
+        times = repeated.times if repeated else 1
+        inner = Cluster(
+            f"f{block.nodes[0].index}d{depth}",
+            instance_title(block, times),
+            times,
+            growth=growth_text(repeated),
+        )
         cluster.clusters.append(inner)
-        self._fill(inner, block.segments, depth + 1, turns)
+        self._fill(inner, block.segments, depth + 1)
 
-    def _place(self, node: Node, cluster: Cluster, turns: int) -> None:
+    def _place(self, node: Node, cluster: Cluster) -> None:
         key = self.owner.get(self._representative(node.inputs[0])) if node.inputs else None
         if key is not None and cluster.cards and cluster.cards[-1] == key and self._follows(node, key):
             card = self.cards[key]
-            self.cards[key] = replace(card, rows=(*card.rows, self._row(node, turns, main=False)))
+            self.cards[key] = replace(card, rows=(*card.rows, self._row(node, main=False)))
             self._own((node,), key)
             return
-        self._place_card(Card(f"n{node.index}", (self._row(node, turns),)), (node,), cluster)
+        self._place_card(Card(f"n{node.index}", (self._row(node),)), (node,), cluster)
 
     def _follows(self, node: Node, key: str) -> bool:
         """Whether a node is a strip of the card before it: it alone reads that card's end."""
@@ -137,12 +148,13 @@ class Planner:
             and self.cards[key].kind == "layers"
         )
 
-    def _place_block(self, block: Block, cluster: Cluster, turns: int, times: int) -> None:
-        layers = len(block.nodes)
+    def _place_block(self, block: Block, cluster: Cluster, repeated: Repeated | None) -> None:
+        layers, times = len(block.nodes), repeated.times if repeated else 1
+        end = self._turns(block.nodes[-1])[-1].output
         row = CardRow(
             name=instance_title(block, times), text=f"{layers} layer{'s' * (layers > 1)}",
-            shape=shape_text(block.nodes[-1].output), family=_heaviest(block.nodes), times=times,
-            **self._cost(block.nodes, turns),
+            shape=shape_text(end), family=heaviest(block.nodes), times=times,
+            growth=growth_text(repeated), **self._cost(block.nodes),
             tooltip=block_text(block.nodes), layer=block_path(block),
             about=described(block.nodes, self.network),
         )  # fmt: skip
@@ -162,7 +174,7 @@ class Planner:
         card = self.cards[key]
         main = card.rows[0]
         name = cluster.title.split(" · ")[0] or main.name
-        row = replace(main, name=name, times=main.times * cluster.times)
+        row = replace(main, name=name, times=main.times * cluster.times, growth=main.growth or cluster.growth)
         self.cards[key] = replace(card, rows=(row, *card.rows[1:]))
 
     def _inset(self) -> Plan | None:
@@ -172,23 +184,34 @@ class Planner:
 
     # Rows --------------------------------------------------------------------------
 
-    def _row(self, node: Node, turns: int = 1, main: bool = True) -> CardRow:
+    def _row(self, node: Node, main: bool = True) -> CardRow:
         text = layer_text(node.layer) + weights_of(node, " · ")
         changes = node.input_shapes[:1] != (node.output,)
         return CardRow(
             name=own_name(node), text="" if main and text == node.word and is_automatic(node) else text,
-            shape=shape_text(node.output) if main or changes else "", family=node.layer.family,
+            shape=self._shape(node) if main or changes else "", family=node.layer.family,
             tooltip=arithmetic(node), layer=node.name, main=main,
-            about=described((node,), self.network), **self._cost((node,), turns),
+            about=described((node,), self.network), **self._cost((node,)),
         )  # fmt: skip
 
-    def _cost(self, nodes: Sequence[Node], turns: int) -> dict[str, Any]:
-        """The figure of a row, and its share where that is heated: of all turns together."""
-        amount = sum(map(HEATS[self.choices.heat or "params"], nodes))
+    def _shape(self, node: Node) -> str:
+        """What flows out, in the last turn too where turns grow: ``56×56×96→256``."""
+        last = self._turns(node)[-1].output
+        return shape_text(node.output) + (f"→{last[-1]}" if last != node.output else "")
+
+    def _cost(self, nodes: Sequence[Node]) -> dict[str, Any]:
+        """The figure of a row, from the first turn to the last; where heated, the share of all turns."""
+        amount_of = HEATS[self.choices.heat or "params"]
         if self.choices.heat is None:
-            return {"figure": f"{amount:,}" if amount else ""}
-        share = turns * amount / self.total if self.total else 0.0
+            first, last = (sum(amount_of(self._turns(node)[at]) for node in nodes) for at in (0, -1))
+            return {"figure": f"{first:,}{f'–{last:,}' * (last != first)}" if first else ""}
+        every = {turn.index: turn for node in nodes for turn in self._turns(node)}
+        share = sum(map(amount_of, every.values())) / self.total if self.total else 0.0
         return {"figure": f"{100 * share:.1f} %" if share else "", "share": share}
+
+    def _turns(self, node: Node) -> Sequence[Node]:
+        """A layer in every turn that it is drawn for."""
+        return self.stands_for.get(node.index, [node])
 
     # Links -------------------------------------------------------------------------
 
@@ -222,7 +245,7 @@ class _InsetPlanner(Planner):
     """Makes the plan of a single block, fed by what it reads."""
 
     def inset(self, block: Block, count: int) -> Plan:
-        root = Cluster("root", "")
+        root, self.stands_for = Cluster("root", ""), {}
         inside = {node.index for node in block.nodes}
         read = (one for node in block.nodes for one in node.inputs if one not in inside)
         for source in dict.fromkeys(map(self._representative, read)):
@@ -242,7 +265,7 @@ def _prefixed(plan: Plan) -> Plan:
 
     def renamed(cluster: Cluster) -> Cluster:
         keys, inner = [f"i{key}" for key in cluster.cards], [*map(renamed, cluster.clusters)]
-        return Cluster(f"i{cluster.key}", cluster.title, cluster.times, keys, inner)
+        return Cluster(f"i{cluster.key}", cluster.title, cluster.times, keys, inner, cluster.growth)
 
     cards = tuple(replace(card, key=f"i{card.key}") for card in plan.cards)
     links = tuple(replace(link, tail=f"i{link.tail}", head=f"i{link.head}") for link in plan.links)
@@ -253,38 +276,6 @@ def costs_text(network: Network) -> str:
     """``61,706 parameters · 417 k multiplies``: what stands under the name."""
     params, multiplies = (sum(map(HEATS[what], network.layers)) for what in ("params", "multiplies"))
     return f"{params:,} parameters · {rounded_text(multiplies)} multiplies"
-
-
-def instance_title(block: Block, times: int = 1) -> str:
-    """``stage2``; ``a3 · inception`` where it, or its side head, has a name; the bare title for many."""
-    node = block.nodes[0]
-    if times > 1 or block.group not in node.groups:
-        return block.title
-    depth = node.groups.index(block.group)
-    inner = sum(group.repeat is None for group in node.groups[depth + 1 :])
-    name = node.path[-2 - inner] if len(node.path) > 1 + inner else block.title
-    outer = sum(group.repeat is None for group in node.groups[:depth])
-    if not outer and len(node.path) > 2 + inner:
-        name = node.path[-3 - inner]
-    return name if name.startswith(block.title) else f"{name} · {block.title}"
-
-
-def block_path(block: Block) -> str:
-    """The full name of a block: ``stage1.bottleneck2``."""
-    node = block.nodes[0]
-    if block.group not in node.groups:
-        return block.title
-    inner = sum(group.repeat is None for group in node.groups[node.groups.index(block.group) + 1 :])
-    return ".".join(node.path[: len(node.path) - 1 - inner])
-
-
-def _heaviest(nodes: Sequence[Node]) -> Family:
-    """The family that costs most parameters: the colour of a collapsed block."""
-    weights: dict[Family, int] = {}
-    for node in nodes:
-        family = node.layer.family
-        weights[family] = weights.get(family, 0) + HEATS["params"](node)
-    return max(weights, key=lambda family: weights[family])
 
 
 def _dissolve(cluster: Cluster, cards: dict[str, Card], rename: Callable[[str, Cluster], None]) -> None:
@@ -305,4 +296,5 @@ def _joined(outer: Cluster) -> Cluster:
     if inner is outer or min(outer.times, inner.times) > 1:
         return outer
     title = outer.title or inner.title
-    return Cluster(outer.key, title, outer.times * inner.times, inner.cards, inner.clusters)
+    growth = outer.growth or inner.growth
+    return Cluster(outer.key, title, outer.times * inner.times, inner.cards, inner.clusters, growth)

@@ -33,6 +33,8 @@ class Section:
     prefix: tuple[str, ...] = ()
     branch: Branch | None = None
     times: int = 1
+    label: str = ""
+    """How often, and from how many channels to how many where it grows: ``×6, 64→256``."""
 
 
 Item: TypeAlias = Section | Node
@@ -40,7 +42,9 @@ Item: TypeAlias = Section | Node
 
 def outline(network: Network, folded: bool = True) -> Section:
     """The layers as nested sections in the order of the network."""
-    return Section(_Outliner(network).items(fold(network, repeats=folded), frozenset()), network.layers)
+    return Section(
+        _Outliner(network).items(fold(network, repeats=folded, growing=folded), frozenset()), network.layers
+    )
 
 
 class _Outliner:
@@ -83,9 +87,9 @@ class _Outliner:
         items = self.items(segment.segments, within)
         only = items[0] if len(items) == 1 else None
         if isinstance(only, Section) and only.branch is None and only.times == 1:
-            only.times, only.nodes = segment.times, segment.nodes
+            only.times, only.nodes, only.label = segment.times, segment.nodes, segment.label
             return only
-        return Section(items, segment.nodes, times=segment.times)
+        return Section(items, segment.nodes, times=segment.times, label=segment.label)
 
 
 def _last_branch(section: Section, branch: Branch) -> Section:
@@ -145,11 +149,11 @@ def _forks(network: Network) -> list[int]:
     return above
 
 
-def repeated(network: Network) -> tuple[dict[int, Repeated], frozenset[int]]:
+def repeated(network: Network, growing: bool = False) -> tuple[dict[int, Repeated], frozenset[int]]:
     """Folded stretches by the index of their first node, and the nodes of all turns but the first."""
     found: dict[int, Repeated] = {}
     hidden: set[int] = set()
-    queue: list[Segment] = list(fold(network))
+    queue: list[Segment] = list(fold(network, growing=growing))
     while queue:
         segment = queue.pop()
         if isinstance(segment, Repeated):

@@ -107,7 +107,7 @@ class Rows:
         """The name of a block; when folded or closed, also what all its layers come to."""
         cells = {"layer": before + (".".join(section.prefix[len(prefix) :]) or "repeat")}
         if section.times > 1:
-            cells["layer"] += f"{TAIL}×{section.times}"
+            cells["layer"] += f"{TAIL}{section.label}"
         if closed:
             count = len(section.nodes)
             cells["operation"] = f"{count} layer{'s' if count != 1 else ''}"
@@ -157,7 +157,7 @@ def _workings(row: Row) -> dict[str, str]:
 
 def flat_rows(analysis: Analysis, figures: Sequence[Figure], folded: bool) -> Iterator[list[str]]:
     """Without a tree, names in full: a list of texts a layer; equal repeats once, under the sums of all."""
-    repeats, hidden = repeated(analysis.network) if folded else ({}, frozenset())
+    repeats, hidden = repeated(analysis.network, growing=True) if folded else ({}, frozenset())
     for row in analysis.rows:
         if row.node.index in repeats:
             yield _sums(analysis, figures, repeats[row.node.index])
@@ -171,5 +171,5 @@ def _sums(analysis: Analysis, figures: Sequence[Figure], segment: Repeated) -> l
     first = segment.turns[0]
     name = first[0].name if len(first) == 1 else f"{first[0].name} … {first[-1].name}"
     texts = {figure.key: sum_text(figure, turns, analysis) for figure in figures if figure.sums}
-    texts["layer"] = f"{name} ×{segment.times}"
+    texts["layer"] = f"{name} {segment.label}"
     return [texts.get(figure.key, "") for figure in figures]

@@ -19,7 +19,8 @@ from cnnspec.layers.facts import Picture
 from cnnspec.network.graph import Network, Node
 from cnnspec.views.pictures.choices import Choices
 from cnnspec.views.pictures.overview import deepest, segments_of
-from cnnspec.views.pictures.planning import HEATS, block_path, instance_title, representatives
+from cnnspec.views.pictures.planning import HEATS, representatives
+from cnnspec.views.pictures.titles import block_path, instance_title
 from cnnspec.views.pictures.wording import (
     arithmetic,
     block_text,
