@@ -132,7 +132,8 @@ def chosen_engine() -> dict[str, Any]:
     asked = chosen.keys() - {"backend"}
     if asked and chosen.setdefault("backend", "torch") != "torch":
         words = " and ".join(FLAGS.get(name, (f"--{name}", ""))[0] for name in sorted(asked))
-        raise click.UsageError(f"{words} is for PyTorch: --backend torch")
+        verb = "are" if len(asked) > 1 else "is"
+        raise click.UsageError(f"{words} {verb} for PyTorch: --backend torch")
     return chosen
 
 

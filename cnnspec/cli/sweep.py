@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import chdir, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +87,8 @@ def _planned(document: Document, spec: str | None, inline: str | None, asked: Sw
     options = _options(click.get_current_context())
     space = read_space(asked.sweep)
     recipe = document.network.training_recipe
-    if faults := list(_faults(space, asked)):
+    build = partial(document.network.build, initial=recipe.initial, **chosen_engine())
+    if faults := [*(_refused(build) if chosen_engine() else ()), *_faults(space, asked)]:
         raise SpecError(faults)
     seed = int(asked.changes.get("seed") or recipe.seed)
     sampler, trials = _trials(space, asked, recipe, seed)

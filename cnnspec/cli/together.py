@@ -22,8 +22,8 @@ def together() -> Iterator[ProcessGroup]:
 
     What goes wrong in another than the first is told with its number; that one is missing is told once.
     """
-    size = os.environ.get("WORLD_SIZE", "1")
-    if not size.isdecimal() or int(size) < 2 or "MASTER_ADDR" not in os.environ:
+    size = _started()
+    if size < 2:
         yield ProcessGroup()
         return
     if chosen_engine().get("backend") != "torch":
@@ -37,6 +37,21 @@ def together() -> Iterator[ProcessGroup]:
 
     with joined() as group, _silent(group):
         yield group
+
+
+def _started() -> int:
+    """How many processes torchrun started; 1 without it."""
+    size = os.environ.get("WORLD_SIZE", "1")
+    return int(size) if size.isdecimal() and "MASTER_ADDR" in os.environ else 1
+
+
+def refuse_sweep_together() -> None:
+    """Leaves where torchrun would begin the same sweep in each of its processes."""
+    if (size := _started()) > 1:
+        raise click.UsageError(
+            f"torchrun started {size} processes, which train one network together, and a sweep trains many: "
+            f"begin it without torchrun, {size} at a time: --jobs {size}"
+        )
 
 
 @contextmanager

@@ -130,7 +130,9 @@ def command(
         raise click.UsageError("--resume continues a run, --force replaces it; give one of them")
     if is_sweep_wanted(spec, sweep, output, resume):
         from cnnspec.cli import sweep as sweeps
+        from cnnspec.cli.together import refuse_sweep_together
 
+        refuse_sweep_together()
         asked = sweeps.SweepRequest(
             sweep, trials, jobs or 1, sampler, seeds, output, resume, force,
             {"data_name": data_name, "data_dir": data_dir, **changes},
@@ -271,12 +273,12 @@ class _Job:
         from cnnspec.training.run import Run, is_run
 
         with Live(stderr_console(), show, title) as live:
+            model = self.network.build(recipe.seed, initial=recipe.initial, **chosen_engine())
             if not self.group.is_first:  # the first one may have to fetch them
                 self.group.share(None)
             data = self._data(folder, recipe, live)
             if self.group.is_first:
                 self.group.share(None)
-            model = self.network.build(recipe.seed, initial=recipe.initial, **chosen_engine())
             if self.weights:
                 _begin_from(model, self.weights, live)
             if not title:

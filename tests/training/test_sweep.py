@@ -243,6 +243,26 @@ def test_what_cannot_be_swept_is_told_before_anything_is_made(
     assert not (place / "runs").exists()
 
 
+@pytest.mark.torch
+def test_an_engine_that_is_not_there_is_told_with_all_else_before_anything_is_made(
+    command: Command, place: Path
+) -> None:
+    pytest.importorskip("torch")
+    code, _, err = command("train", "bars.cnn", "--sweep", "rate=0.1..0.2", "--device", "tpu")
+    assert (1, True, True) == (code, "tpu is no device" in err, "rate is a range" in err)
+    assert not (place / "runs").exists()
+
+
+def test_torchrun_does_not_begin_a_sweep(
+    command: Command, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("MASTER_ADDR", "127.0.0.1")
+    code, _, err = command("train", "bars.cnn", "--sweep", "rate=0.1,0.2", "--backend", "torch")
+    assert (2, True) == (code, "begin it without torchrun, 2 at a time: --jobs 2" in " ".join(err.split()))
+    assert not (place / "runs").exists()
+
+
 def test_without_validation_the_choice_by_the_test_set_is_told(
     command: Command, place: Path, data: Dataset
 ) -> None:
