@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import shlex
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import cnnspec
@@ -21,13 +22,14 @@ from cnnspec.views.pictures.choices import Choices
 from cnnspec.views.pictures.draw import render
 from cnnspec.views.pictures.look import Look
 from cnnspec.views.pictures.palette import THEMES
+from cnnspec.views.pictures.sizes import SIZES
 from cnnspec.views.results.samples import gallery
 
 PICTURES: dict[str, tuple[str, Look]] = {
     "lenet_graph": ("lenet", Look(columns=3)),
     "alexnet_heat": ("alexnet", Look(choices=Choices(heat="params"))),
-    "googlenet_graph": ("googlenet", Look(choices=Choices(depth=0))),
-    "resnet50_graph": ("resnet50", Look()),
+    "googlenet_graph": ("googlenet", Look(size=SIZES["slide"])),
+    "resnet50_graph": ("resnet50", Look(size=SIZES["poster"])),
 }
 
 
@@ -50,7 +52,7 @@ def main(folder: Path, with_trained: bool = False) -> None:
         network = cnnspec.load(example_path(example))
         for theme, ending in (("light", ""), ("dark", "_dark")):
             path = folder / f"{name}{ending}.svg"
-            write_atomically(path, render(network, _themed(look, theme)))
+            write_atomically(path, render(network, replace(look, theme=theme)))
             print(path)
 
     for name, command in on_pages().items():
@@ -73,10 +75,6 @@ def draw_answers(folder: Path, name: str, model: cnnspec.Model, data: cnnspec.Da
         path = folder / f"{name}{ending}.svg"
         write_atomically(path, gallery(answers, THEMES[theme]).drawing())
         print(path)
-
-
-def _themed(look: Look, theme: str) -> Look:
-    return Look(look.style, theme, look.direction, look.columns, look.scale, look.choices)
 
 
 if __name__ == "__main__":

@@ -78,6 +78,8 @@ def _graph_is_clear(page: Page) -> None:
     frames = [rect_of(group.findall(f"{SVG}rect")[0]) for group in page.groups("frame")]
     for one, other in combinations(frames, 2):
         assert one.holds(other) or other.holds(one) or not one.meets(other)
+    cut = [word.text for group in page.groups("card") for word in words_in(group) if word.text[-1:] == "…"]
+    assert cut == []
     titles = [word for group in page.groups("frame-title") for word in words_in(group)]
     assert [] == [word.text for word in titles if any(card.meets(word.rect) for card in cards.values())]
     assert [] == _crossed(page, titles)

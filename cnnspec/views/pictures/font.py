@@ -11,6 +11,8 @@ from typing import Final
 
 FONT: Final = "'Helvetica Neue', Helvetica, Arial, 'Liberation Sans', sans-serif"
 SLACK: Final = 1.08
+ROUNDING: Final = 0.01
+"""Pixels that sums of widths may be off."""
 
 _REGULAR: Final = {
     278: " !,./:;I[\\]ft·", 333: "()-`r", 222: "ijl", 191: "'", 355: '"', 260: "|", 334: "{}", 469: "^",
@@ -67,6 +69,6 @@ def fitting(text: str, width: float, size: float, bold: bool = False) -> int:
 
 def shorten(text: str, width: float, size: float, bold: bool = False) -> str:
     """The text, cut with an ellipsis where it is too wide."""
-    if text_width(text, size, bold) <= width:
+    if text_width(text, size, bold) <= width + ROUNDING:
         return text
     return text[: fitting(text, width - text_width("…", size, bold), size, bold)] + "…"

@@ -9,14 +9,19 @@ from typing import Final
 
 from cnnspec.analysis.fold import Block, Leaf, Repeated, Segment, fold
 from cnnspec.layers.base import spatial
+from cnnspec.layers.facts import Picture
 from cnnspec.network.graph import Group, Network
 from cnnspec.views.pictures.choices import Choices
-from cnnspec.views.pictures.wording import own_name
+from cnnspec.views.pictures.font import text_width
+from cnnspec.views.pictures.plan import NAME
+from cnnspec.views.pictures.wording import is_automatic, own_name
 
 STAGES, WHOLE = 1, 2
 """Layers of one map size as one thing, and all layers as one."""
 NEAR: Final = 1.5
 """A map that is so many times larger than another is of another size."""
+LONGEST: Final = 178.0
+"""Pixels of all names of a stage."""
 OUTSIDE: Final = -1
 """The instance of a group that no layer lies in."""
 
@@ -59,19 +64,27 @@ def _is_near(one: Segment, two: Segment) -> bool:
 
 
 def _stage(run: tuple[Segment, ...]) -> tuple[Segment, ...]:
-    """A run of segments as one block, named after its first and its last."""
+    """A run of segments as one block, named after what it holds, or its first and last."""
     if len(run) == 1 and not isinstance(run[0], Repeated):
         return run
-    names = dict.fromkeys(_name(segment) for segment in (run[0], run[-1]))
-    title = " … ".join(names)
+    names = [*dict.fromkeys(_name(segment) for segment in run if _is_told(segment))] or [_name(run[0])]
+    title = ", ".join(names)
+    if text_width(title, NAME, True) > LONGEST:
+        title = f"{names[0]} … {names[-1]}"
     nodes = tuple(node for segment in run for node in segment.nodes)
     return (Block(title, run, nodes, Group(title, OUTSIDE)),)
 
 
+def _is_told(segment: Segment) -> bool:
+    return not isinstance(segment, Leaf) or segment.node.layer.picture is not Picture.STRIP
+
+
 def _name(segment: Segment) -> str:
     if isinstance(segment, Leaf):
-        return own_name(segment.node)
-    return segment.title if isinstance(segment, Block) else _name(segment.segments[0])
+        return segment.node.word if is_automatic(segment.node) else own_name(segment.node)
+    if isinstance(segment, Repeated):
+        return f"{_name(segment.segments[0])} ×{segment.times}"
+    return segment.title
 
 
 def unrolled(segments: Sequence[Segment], depth: int) -> tuple[Block, int] | None:
