@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from copy import copy
 from dataclasses import replace
 from functools import partial
+from inspect import signature
 from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -16,6 +17,7 @@ from numpy.typing import ArrayLike, DTypeLike
 from cnnspec.backends import weights
 from cnnspec.backends.contract import PREDICT_BATCH, Array, Engine, Scaling
 from cnnspec.backends.images import as_trained, inputs
+from cnnspec.diagnostics import nearest
 from cnnspec.network.graph import Network
 
 if TYPE_CHECKING:
@@ -201,10 +203,22 @@ def build(
     Seed and initialiser are the recipe's unless given.
     """
     if backend not in BACKENDS:
-        raise ValueError(f"no backend is called {backend}; there is {' and '.join(BACKENDS)}")
+        raise ValueError(f"no backend is called {backend}; there are {', '.join(BACKENDS)}")
     recipe = network.training_recipe
     seed, initial = recipe.seed if seed is None else seed, initial or recipe.initial
-    return Model(BACKENDS[backend]()(network, seed=seed, initial=initial, dtype=dtype, **options))
+    made = BACKENDS[backend]()
+    _refuse_unknown(options, made, backend)
+    return Model(made(network, seed=seed, initial=initial, dtype=dtype, **options))
+
+
+def _refuse_unknown(options: Mapping[str, Any], made: Callable[..., Engine], backend: str) -> None:
+    """Raises TypeError for an option that the engine does not have."""
+    taken = signature(made).parameters
+    for name in options.keys() - taken.keys():
+        cure = f"; did you mean {meant}?" if (meant := nearest(name, taken)) else ""
+        if name in OF_PYTORCH:
+            cure = '; it is PyTorch\'s: backend="torch"'
+        raise TypeError(f"the backend {backend} has no option {name}{cure}")
 
 
 def _numpy() -> Callable[..., Engine]:
@@ -238,6 +252,7 @@ BACKENDS: Final[dict[str, Callable[[], Callable[..., Engine]]]] = {
     "numpy": _numpy, "torch": _torch, "onnxruntime": _onnxruntime,
 }  # fmt: skip
 """Engines by name, each imported when it is asked for."""
+OF_PYTORCH: Final = ("device", "bf16", "compiled", "sync_batchnorm")
 
 
 def open_run(

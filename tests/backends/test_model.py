@@ -356,8 +356,22 @@ def test_build_says_what_the_model_takes() -> None:
 
 
 def test_a_backend_that_is_not_known_is_refused() -> None:
-    with pytest.raises(ValueError, match="no backend is called abacus; there is numpy"):
+    with pytest.raises(ValueError, match="no backend is called abacus; there are numpy"):
         cnnspec.parse(SPEC).build(backend="abacus")
+
+
+@pytest.mark.parametrize(
+    "option, told",
+    [
+        ("device", 'the backend numpy has no option device; it is PyTorch\'s: backend="torch"'),
+        ("kernel", "the backend numpy has no option kernel; did you mean kernels\\?"),
+        ("hurry", "the backend numpy has no option hurry$"),
+    ],
+)
+def test_an_option_that_the_backend_does_not_have_is_refused(option: str, told: str) -> None:
+    options: dict[str, Any] = {option: "cpu"}
+    with pytest.raises(TypeError, match=told):
+        cnnspec.parse(SPEC).build(**options)
 
 
 def test_its_text_counts_the_parameters_and_no_statistics() -> None:

@@ -51,6 +51,11 @@ def test_assigned_weights_count_and_written_ones_are_refused() -> None:
     assert (model.predict(images) == 7).all()
 
 
+def test_no_images_have_no_answers() -> None:
+    model = cnnspec.parse("input 4x4x1; flatten -> dense 2 -> softmax").build(0, "onnxruntime")
+    assert (0, 2) == model.predict(np.zeros((0, 4, 4, 1), np.float32)).shape
+
+
 def test_it_does_not_train_and_computes_in_32_bits() -> None:
     network = cnnspec.parse("input 4x4x1; flatten -> dense 2 -> softmax")
     with pytest.raises(SpecError, match="does not train"):

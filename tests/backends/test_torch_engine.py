@@ -180,6 +180,8 @@ def test_an_unknown_device_and_layers_without_words_are_told() -> None:
     with pytest.raises(SpecError) as found:
         BACKENDS["torch"]()(cnnspec.parse(SMALL), device="tpu")
     assert found.value.diagnostics[0].code == "engine-unavailable"
+    made: Any = BACKENDS["torch"]()(cnnspec.parse(SMALL), device=torch.device("cpu"))
+    assert "cpu" == made.device.type
 
 
 def test_a_copy_has_weights_of_its_own() -> None:

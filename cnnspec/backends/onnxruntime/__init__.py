@@ -72,7 +72,8 @@ class OnnxEngine:
         """All outputs by name, and those of the layers named in ``keep``; see ``contract.Predictor``."""
         named = {output.name: output.node for output in self.network.outputs}
         named |= {name: self.network[name].index for name in keep}
-        found: dict[int, list[Array]] = {node: [] for node in named.values()}
+        nodes = self.network.nodes
+        found = {node: [np.empty((0, *nodes[node].output), self.dtype)] for node in named.values()}
         with self._lock:
             session = self._session(tuple(found))
             for start in range(0, count(images), max(1, batch)):

@@ -13,13 +13,13 @@ OLDEST: Final = (2, 6)
 DEVICES: Final = ("auto", "cpu", "cuda", "mps")
 
 
-def device_of(name: str = "auto") -> torch.device:
+def device_of(name: str | torch.device = "auto") -> torch.device:
     """The device of a name, ``cuda:1`` too; ``auto`` is the best there is. Raises SpecError for what is not.
 
     Under torchrun ``cuda`` is the device of this process.
     """
     _refuse_old()
-    there = _there()
+    there, name = _there(), str(name)
     kind, _, number = name.partition(":")
     if name == "auto":
         kind = there[-1]

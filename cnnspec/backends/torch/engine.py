@@ -32,7 +32,7 @@ class TorchEngine(TorchNetwork):
 
     def __init__(
         self, network: Network, *, speak: Speak, seed: int = 0, dtype: DTypeLike = np.float32,
-        initial: str = "he", device: str = "auto", bf16: bool = False, compiled: bool = False,
+        initial: str = "he", device: str | torch.device = "auto", bf16: bool = False, compiled: bool = False,
         sync_batchnorm: bool = False,
     ) -> None:  # fmt: skip
         super().__init__(network, speak, seed, dtype, device, bf16, compiled, sync_batchnorm)

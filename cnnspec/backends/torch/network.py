@@ -34,8 +34,8 @@ class TorchNetwork:
     """
 
     def __init__(
-        self, network: Network, speak: Speak, seed: int, dtype: DTypeLike, device: str, bf16: bool,
-        compiled: bool, sync_batchnorm: bool,
+        self, network: Network, speak: Speak, seed: int, dtype: DTypeLike,
+        device: str | torch.device, bf16: bool, compiled: bool, sync_batchnorm: bool,
     ) -> None:  # fmt: skip
         self.network, self.seed, self.dtype = network, seed, np.dtype(dtype)
         if self.dtype.name not in DTYPES:

@@ -22,7 +22,7 @@ from cnnspec.recipe.targets import TargetSetting
 from cnnspec.training.data import table
 from cnnspec.training.data.arrays import inputs
 from cnnspec.training.data.dataset import Dataset, Samples, of_parts
-from cnnspec.training.data.faults import bad_file
+from cnnspec.training.data.faults import bad_file, one_size
 from cnnspec.training.data.picture import SUFFIXES, is_picture
 from cnnspec.training.data.sample_files import read_sample, together
 from cnnspec.training.data.table import NAMED, TableLine, is_number
@@ -219,7 +219,7 @@ def _from_files(path: Path, lines: list[TableLine], column: int, shape: Shape | 
             told = f"it is named in line {line.number} of {path}"
             raise SpecError([replace(one, notes=(*one.notes, told)) for one in error.diagnostics]) from error
         if found and found[0].shape != image.shape:
-            cure = "ask for one size: data csv … resize=yes"
+            cure = one_size("csv")
             message = f"is {show(image.shape)}, the first sample {show(found[0].shape)}"
             raise bad_file(file, message, f"it is named in line {line.number} of {path}", cure=cure)
         found.append(image)

@@ -27,6 +27,11 @@ def missing(message: str, *cures: str, notes: tuple[str, ...] = ()) -> SpecError
     return SpecError.of("data-missing", message, *cures, notes=notes)
 
 
+def one_size(kind: str) -> str:
+    """The cure for images of several sizes."""
+    return f'ask for one size in the spec: train {{ data {kind} "…" resize=yes }}'
+
+
 def no_samples(verb: str) -> SpecError:
     """That there is nothing to train on, or to judge on."""
     return SpecError.of("no-samples-left", f"there are no samples to {verb} on")

@@ -17,7 +17,7 @@ from cnnspec.diagnostics import nearest
 from cnnspec.layers.base import Shape, show
 from cnnspec.training.data import streamed
 from cnnspec.training.data.dataset import Dataset, Samples, of_parts
-from cnnspec.training.data.faults import bad_file, missing
+from cnnspec.training.data.faults import bad_file, missing, one_size
 from cnnspec.training.data.picture import ENDINGS, PARTS, files_in, folders_in, is_picture, named_parts
 from cnnspec.training.data.sample_files import read_sample, together
 
@@ -156,7 +156,7 @@ def _check_size(path: Path, shape: Shape, first: Shape, resize: bool) -> None:
     if shape != first:
         (height, width), (first_height, first_width) = shape[:2], first[:2]
         vector = "a vector has no size to bring them to: begin with input HEIGHTxWIDTHxCHANNELS, then flatten"
-        cure = vector if resize else "ask for one size: data images … resize=yes"
+        cure = vector if resize else one_size("images")
         raise bad_file(path, f"is {height}x{width}, the first image {first_height}x{first_width}", cure=cure)
 
 
