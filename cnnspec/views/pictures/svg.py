@@ -6,6 +6,8 @@ vl-convert (resvg and svg2pdf in one wheel).
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -16,6 +18,8 @@ from cnnspec.views.pictures.font import FONT
 from cnnspec.views.pictures.palette import Theme
 
 Point: TypeAlias = tuple[float, float]
+NAME: Final = re.compile(r"[\w.-]+")
+"""What an id may be made of, in every program that reads SVG."""
 CORNER: Final = 8.0
 """The radius of a corner."""
 HOW_TO_GET_ONE: Final = "PNG and PDF need vl-convert: pip install vl-convert-python; SVG needs nothing"
@@ -38,6 +42,7 @@ class SvgWriter:
     def __init__(self, theme: Theme) -> None:
         self.theme = theme
         self._parts: list[str] = []
+        self._ids: Counter[str] = Counter()
 
     def add(self, tag: str, content: str | None = None, **attributes: float | str | None) -> None:
         written = _attributes(attributes)
@@ -85,6 +90,14 @@ class SvgWriter:
         """All that another writer collected, to be drawn where it is used: ``add("use", href="#name")``."""
         self.add("defs", f"<g id={quoteattr(name)}>{''.join(other._parts)}</g>")
 
+    def _id_of(self, layer: str) -> str | None:
+        """A name without blanks, numbered where it came before: stages may be called alike."""
+        if not layer:
+            return None
+        name = "-".join(NAME.findall(layer))
+        self._ids[name] += 1
+        return name if self._ids[name] == 1 else f"{name}-{self._ids[name]}"
+
     @contextmanager
     def group(
         self, kind: str, *, title: str = "", name: str = "", layer: str = "", about: str = "",
@@ -94,7 +107,7 @@ class SvgWriter:
 
         What shows a ``layer`` has its name as id, and ``about`` it as description.
         """
-        named = {"class": kind, "data-name": name or None, "id": layer or None, **attributes}
+        named = {"class": kind, "data-name": name or None, "id": self._id_of(layer), **attributes}
         self._parts.append(f"<g{_attributes(named)}>")
         for tag, text in (("title", title), ("desc", about)):
             if text:
