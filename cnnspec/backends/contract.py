@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnspec.backends.processes import ProcessGroup
+from cnnspec.diagnostics import SpecError
 from cnnspec.network.graph import Network
 
 if TYPE_CHECKING:
@@ -179,3 +180,12 @@ class TrainingSession(Protocol):
 
     def restore(self, arrays: Mapping[str, Array], state: Mapping[str, Any]) -> None:
         """Goes on from ``arrays`` and a ``state`` that ``check`` lets pass."""
+
+
+def no_training() -> SpecError:
+    """That onnxruntime's engine predicts alone; said where that package is missing too."""
+    return SpecError.of(
+        "engine-unavailable", "onnxruntime predicts, and does not train",
+        "train with NumPy or PyTorch: --backend numpy, --backend torch",
+        "then predict with its weights: cnnspec evaluate RUN --backend onnxruntime",
+    )  # fmt: skip

@@ -128,6 +128,10 @@ def command(
     """
     if resume and force:
         raise click.UsageError("--resume continues a run, --force replaces it; give one of them")
+    if chosen_engine().get("backend") == "onnxruntime":
+        from cnnspec.backends.contract import no_training
+
+        raise no_training()
     if is_sweep_wanted(spec, sweep, output, resume):
         from cnnspec.cli import sweep as sweeps
         from cnnspec.cli.together import refuse_sweep_together

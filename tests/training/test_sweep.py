@@ -253,6 +253,16 @@ def test_an_engine_that_is_not_there_is_told_with_all_else_before_anything_is_ma
     assert not (place / "runs").exists()
 
 
+@pytest.mark.parametrize("more", [(), ("--sweep", "rate=0.1,0.2")], ids=["one", "a sweep"])
+def test_an_engine_that_does_not_train_is_told_before_anything_is_made(
+    command: Command, place: Path, more: tuple[str, ...]
+) -> None:
+    code, _, err = command("train", "bars.cnn", *more, "--backend", "onnxruntime")
+    assert (1, True) == (code, "onnxruntime predicts, and does not train" in err)
+    assert "epochs" not in err
+    assert not (place / "runs").exists()
+
+
 def test_torchrun_does_not_begin_a_sweep(
     command: Command, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,11 +12,10 @@ import onnxruntime
 from numpy.typing import ArrayLike, DTypeLike
 
 from cnnspec.backends.arrays import NamedArrays
-from cnnspec.backends.contract import PREDICT_BATCH, Array, BatchSource, Images, Scaling
+from cnnspec.backends.contract import PREDICT_BATCH, Array, BatchSource, Images, Scaling, no_training
 from cnnspec.backends.images import count, is_joined, part, parted, pixels
 from cnnspec.backends.initializers import begin
 from cnnspec.backends.processes import ProcessGroup
-from cnnspec.diagnostics import SpecError
 from cnnspec.network.graph import Network, Output
 from cnnspec.recipe.models import Recipe
 
@@ -116,11 +115,7 @@ class OnnxEngine:
     def train(
         self, recipe: Recipe, batches: BatchSource, class_weights: Sequence[float] | None = None
     ) -> NoReturn:
-        raise SpecError.of(
-            "engine-unavailable", "onnxruntime predicts, and does not train",
-            "train with NumPy or PyTorch: --backend numpy, --backend torch",
-            "then predict with its weights: cnnspec evaluate RUN --backend onnxruntime",
-        )  # fmt: skip
+        raise no_training()
 
 
 class ReadOnlyArrays(NamedArrays):
