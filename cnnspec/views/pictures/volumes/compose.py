@@ -53,6 +53,8 @@ SHOWN: Final = {"few": (6, 116.0), "many": (4, 92.0)}
 FEW: Final = 6
 APART: Final = (0.38, 0.15)
 """From one sheet with a feature map to the next, in sheets: across and up."""
+HOPELESS: Final = 3.0
+"""Times too large for the room, so that no tighter spacing is worth a try."""
 SMALLEST: Final = 44.0
 """Pixels of the smallest sheet that shows a feature map."""
 OPEN: Final = (0.62, 0.3)
@@ -73,6 +75,8 @@ def compose(
     best: tuple[float, VolumeLayout, str] | None = None
     known = views_of(network, choices, comparison) if views is None else views
     for solids, mixed in product(known, (False, True)):
+        if mixed and best is not None and best[0] > HOPELESS:
+            continue
         tightest = _tried(solids, maps, Spacing(DENSITIES[-1], mixed), room)
         if tightest[0] <= 1:
             tries = (_tried(solids, maps, Spacing(density, mixed), room) for density in DENSITIES)
@@ -88,7 +92,8 @@ def _tried(
     """A composition, and how much of the room it takes: above 1 it is too large."""
     scene, note = _arranged(solids, maps, spacing)
     left, top, right, bottom = scene.bounds()
-    if bottom - top > room[1] and spacing.height == 1:
+    is_near = right - left <= HOPELESS * room[0]
+    if bottom - top > room[1] and spacing.height == 1 and is_near:
         return _tried(solids, maps, replace(spacing, height=LOWER), room)
     return max((right - left) / room[0], (bottom - top) / room[1]), scene, note
 
