@@ -25,6 +25,7 @@ from cnnspec.views.documents import explain as explain_pages
 from cnnspec.views.documents import messages as messages_for_tools
 from cnnspec.views.pictures.draw import picture
 from cnnspec.views.pictures.look import Look
+from cnnspec.views.pictures.sizes import SIZES
 from cnnspec.views.terminal import explain, table
 from cnnspec.views.terminal.messages import render_text
 from cnnspec.views.terminal.paint import Terminal
@@ -74,7 +75,8 @@ def _drive(verdict: Verdict, text: str, turn: int | None) -> None:
         if found.network is not None:
             analysis = stage("analyze", lambda: _analysed(found.network))
             verdict.built, verdict.layers = not found.has_errors, len(found.network.nodes)
-        stage("draw", lambda: picture(found.network, "svg", Look(), diagnostics=found.diagnostics))
+        slide = Look(size=SIZES["slide"])
+        stage("draw", lambda: picture(found.network, "svg", slide, diagnostics=found.diagnostics))
         stage("draw dot", lambda: picture(found.network, "dot", Look(), diagnostics=found.diagnostics))
         stage("draw volumes", lambda: _volumes(found.network, found.diagnostics))
         if not read[1]:

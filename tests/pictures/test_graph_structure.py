@@ -215,3 +215,14 @@ def test_a_merge_of_many_paths_has_volumes() -> None:
     paths = "\n".join("| conv 4 3x3 padding=1" for _ in range(26))
     network = cnnspec.parse(f"input 32x32x4\nconcat {{\n{paths}\n}}")
     assert picture(network, "svg", Look(style="volumes")).startswith(b"<svg ")
+
+
+def test_a_fork_at_the_very_beginning_of_a_level_is_none_of_its_own() -> None:
+    """There is nothing that leads down to it."""
+    inner = "concat { | conv 4 1x1 | conv 4 3x3 padding=1 -> conv 4 3x3 padding=1 -> conv 4 3x3 padding=1 }"
+    net = network(
+        f"input 16x16x1; conv 4 3x3 padding=1; concat {{ | crop 0 | {inner} -> conv 4 1x1 -> conv 4 1x1 }}"
+    )
+    assert "<svg" in render(net)
+    plan = plan_of(net)
+    assert rungs_of(plan, structure_of(plan))[0] == []

@@ -8,7 +8,7 @@ from itertools import combinations, pairwise
 import pytest
 from drawn import SVG, Page, Rect, Word, example, network, outline, points_of, rect_of, word_of, words_in
 
-from cnnspec.diagnostics import LayerError
+from cnnspec.diagnostics import Diagnostic, LayerError
 from cnnspec.resources import example_names
 from cnnspec.views.pictures.choices import EVERYTHING, Choices
 from cnnspec.views.pictures.fitting import Subject, View, fit, told
@@ -202,3 +202,10 @@ def test_no_room_is_refused(style: str) -> None:
 
     with pytest.raises(LayerError, match="no room for a picture"):
         fit(Subject(example("lenet")), Look(style, size=size_of(None, "1cm", "1cm")))
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_errors_without_a_network_are_drawn_whatever_room_they_have(style: str) -> None:
+    faults = [Diagnostic("unknown-word", f"there is no layer or block called layer{n}") for n in range(40)]
+    page = Page(fit(Subject(None, tuple(faults)), Look(style, size=SIZES["slide"])).drawn())
+    assert "layer0" in " ".join(word.text for word in page.all_words())

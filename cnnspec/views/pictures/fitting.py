@@ -11,7 +11,7 @@ from typing import Final
 
 from cnnspec.analysis.compare import Comparison, compare
 from cnnspec.analysis.report import analyze
-from cnnspec.diagnostics import Diagnostic, LayerError
+from cnnspec.diagnostics import Diagnostic, LayerError, Severity
 from cnnspec.network.graph import Network
 from cnnspec.views.pictures.choices import Choices
 from cnnspec.views.pictures.drawing import Arrangement
@@ -46,6 +46,10 @@ class Subject:
     network: Network | None
     diagnostics: tuple[Diagnostic, ...] = ()
     name: str = "network"
+
+    @property
+    def has_errors(self) -> bool:
+        return any(item.severity is Severity.ERROR for item in self.diagnostics)
 
     def plan(self, look: Look, choices: Choices) -> Plan:
         return plan_with_faults(self.name, self.network, self.diagnostics, choices, self.comparison(look))
@@ -83,7 +87,7 @@ def fit(subject: Subject, look: Look) -> View:
     """
     tries = [*_until_readable(_volumes(subject, look) if look.style == "volumes" else _graphs(subject, look))]
     best = max(tries, key=lambda found: (found.is_readable, found.text))
-    if not best.is_readable and look.size and look.choices.depth is None and look.choices.fold:
+    if not best.is_readable and look.size and _is_free(look) and not subject.has_errors:
         raise LayerError(
             "no-room-for-picture",
             f"{look.size.words} has no room for a picture: its smallest text would have {best.text:.1f} pt",
@@ -102,6 +106,8 @@ def _until_readable(tries: Iterator[View]) -> Iterator[View]:
 def told(found: View, subject: Subject, look: Look) -> str:
     """What was folded for the size's sake and how to unfold it; nothing where all is drawn."""
     if look.size is None or subject.network is None:
+        return ""
+    if not found.is_readable and _is_free(look):
         return ""
     if not found.is_readable:
         return (
@@ -141,7 +147,7 @@ def check_size(count: int, things: str) -> None:
 def _graphs(subject: Subject, look: Look) -> Iterator[View]:
     for choices in subject.steps(look):
         plan = subject.plan(look, choices)
-        if not _is_followed(choices, look):
+        if subject.network is None or not _is_followed(choices, look):
             check_size(len(plan.cards), "cards")
         elif len(plan.cards) > MOST or _is_hopeless(plan, look):
             continue
@@ -150,8 +156,12 @@ def _graphs(subject: Subject, look: Look) -> Iterator[View]:
 
 def _is_followed(choices: Choices, look: Look) -> bool:
     """Whether a coarser view follows."""
-    is_free = look.size is not None and look.choices.depth is None and look.choices.fold
-    return is_free and choices.stages != WHOLE
+    return look.size is not None and _is_free(look) and choices.stages != WHOLE
+
+
+def _is_free(look: Look) -> bool:
+    """Whether what is shown may be chosen."""
+    return look.choices.depth is None and look.choices.fold
 
 
 def _is_hopeless(plan: Plan, look: Look) -> bool:

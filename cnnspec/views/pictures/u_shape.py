@@ -61,7 +61,7 @@ def _is_u(plan: Plan, rungs: Sequence[Rung], bottom: Run) -> bool:
 def _outermost(plan: Plan, run: Run, least: int) -> tuple[Rung, Run] | None:
     """The longest skip of a run, over ``least`` steps, as a rung with what it skips; a card may lie on it."""
     for n, item in enumerate(run):
-        if isinstance(item, Parallel) and len(item.paths) == 2:
+        if 0 < n < len(run) - 1 and isinstance(item, Parallel) and len(item.paths) == 2:
             short, long = sorted(item.paths, key=len)
             if len(short) == 1 and isinstance(short[0], str) and len(long) > 2:
                 return Rung(run[:n], short[0], run[n + 1 :]), long
@@ -75,8 +75,8 @@ def _outermost(plan: Plan, run: Run, least: int) -> tuple[Rung, Run] | None:
 
 def _pixels(cards: Mapping[str, Card], rung: Rung) -> int:
     """Pixels of the map that a skip carries."""
-    last = [*cards_of(rung.left[-1])][-1] if rung.left else ""
-    shapes = [row.shape for row in cards[last].rows if row.shape] if last else []
+    last = [*cards_of(rung.left[-1])][-1]
+    shapes = [row.shape for row in cards[last].rows if row.shape]
     sides = shapes[-1].split("×")[:-1] if shapes else []
     size = 1
     for side in sides:
