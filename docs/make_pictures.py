@@ -15,7 +15,7 @@ from pathlib import Path
 import cnnspec
 from cnnspec.cli.main import run
 from cnnspec.files import write_atomically
-from cnnspec.resources import example_path
+from cnnspec.resources import example_names, example_path, example_text
 from cnnspec.training.data import load_for
 from cnnspec.training.shown import predictions
 from cnnspec.views.pictures.choices import Choices
@@ -39,6 +39,41 @@ SHOWN = (0, 3, 11, 26)
 """Test samples in them."""
 
 
+AS_GRAPHS = frozenset({
+    "cbam_resnet50", "convnext_mnist", "densenet121", "dncnn", "dncnn_digits", "googlenet", "hourglass",
+    "siamese_mnist", "unet_digits", "vit_b16", "vit_tiny_mnist", "wavenet", "wavenet_small",
+})  # fmt: skip
+"""Examples that the gallery shows as graphs; the others as volumes."""
+GALLERY = Path(__file__).parent / "gallery.md"
+
+
+def gallery_page() -> str:
+    """The page of all examples: what each is, with its paper, as its spec says, and its picture."""
+    head = (
+        "# Gallery\n\nEvery network that comes along, as `cnnspec draw NAME --for slide` shows it, or with "
+        "`--style volumes`.\nEach says what it is and which paper it is from; `cnnspec examples NAME` prints "
+        "the spec.\n"
+    )
+    parts = [head]
+    for name in example_names():
+        about = next(line for line in example_text(name).splitlines() if line.startswith("#"))
+        options = "" if name in AS_GRAPHS else " --style volumes"
+        parts.append(
+            f"## {name}\n\n{about.removeprefix('#').strip()}: `cnnspec draw {name}{options}`\n\n"
+            f'<img alt="{name}" src="pictures/gallery/{name}.svg" width="640">\n'
+        )
+    return "\n".join(parts)
+
+
+def make_gallery(folder: Path) -> None:
+    """The page and its pictures, on a light ground."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_atomically(GALLERY, gallery_page())
+    for name in example_names():
+        style = "graph" if name in AS_GRAPHS else "volumes"
+        run(["draw", name, "--style", style, "--for", "slide", "-o", str(folder / f"{name}.svg")])
+
+
 def on_pages() -> dict[str, list[str]]:
     """The pictures of docs/animate.md and docs/pictures.md, and the commands there, without their ``-o``."""
     pages = ((Path(__file__).parent / f"{name}.md").read_text("utf-8") for name in ("animate", "pictures"))
@@ -58,6 +93,8 @@ def main(folder: Path, with_trained: bool = False) -> None:
     for name, command in on_pages().items():
         for theme, ending in (("light", ""), ("dark", "_dark")):
             run([*command, "--theme", theme, "-o", str(folder / f"{name}{ending}.svg")])
+
+    make_gallery(folder / "gallery")
 
     for name, example in TRAINED.items() if with_trained else ():
         network = cnnspec.load(example_path(example))

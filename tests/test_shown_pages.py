@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from cnnspec.cli.main import run
+from cnnspec.resources import example_names
 
 ROOT = Path(__file__).resolve().parent.parent
 make_readme = runpy.run_path(str(ROOT / "docs" / "make_readme.py"))
@@ -66,3 +67,15 @@ def test_what_a_page_says_to_run_runs(page: Path, tmp_path: Path, monkeypatch: p
     for block in re.findall(r"```sh\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL):
         for line in block.splitlines():
             assert run(shlex.split(line)[1:]) == 0, line
+
+
+def test_the_gallery_shows_every_example(tmp_path: Path) -> None:
+    """The page is made of what the specs say of themselves; three of its pictures are drawn again."""
+    make_pictures = runpy.run_path(str(ROOT / "docs" / "make_pictures.py"))
+    assert (ROOT / "docs" / "gallery.md").read_text("utf-8") == make_pictures["gallery_page"]()
+    folder = ROOT / "docs" / "pictures" / "gallery"
+    assert sorted(path.stem for path in folder.iterdir()) == sorted(example_names())
+    for name, style in (("alexnet", "volumes"), ("densenet121", "graph"), ("two_filters", "volumes")):
+        drawn = ["draw", name, "--style", style, "--for", "slide", "-o", str(tmp_path / f"{name}.svg")]
+        assert run(drawn) == 0
+        assert (tmp_path / f"{name}.svg").read_text("utf-8") == (folder / f"{name}.svg").read_text("utf-8")
