@@ -22,7 +22,7 @@ def module(node: Any) -> Any:
     if node.word == "dense":
         return torch.nn.Linear(channels, layer.units, bias=layer.bias)
     if node.word == "batchnorm":
-        return torch.nn.BatchNorm2d(channels)
+        return torch.nn.BatchNorm2d(channels, affine=layer.affine).requires_grad_(not layer.frozen)
     stride, padding = layer.stride or layer.kernel, layer.padding
     if node.word in ("maxpool", "avgpool"):
         amount = 0 if isinstance(padding, str) else padding
@@ -63,10 +63,11 @@ def by_torch(question: Question) -> list[float] | None:
         channels, *sides = torch.zeros(1, node.input_shapes[0][-1], *node.input_shapes[0][:-1]).shape[1:]
         channels, *sides = module(node)(torch.zeros(1, channels, *sides)).shape[1:]
         return [*sides, channels]
-    if asks in ("params", "buffers"):
+    if asks in ("params", "trained", "buffers", "stored"):
         made = module(layer_of(question))
-        arrays = made.parameters() if asks == "params" else [one for one in made.buffers() if one.ndim]
-        return [sum(one.numel() for one in arrays)]
+        arrays = [*made.parameters(), *(one for one in made.buffers() if one.ndim)]
+        wanted = {"params": [True], "trained": [True], "buffers": [False], "stored": [True, False]}[asks]
+        return [sum(one.numel() for one in arrays if one.requires_grad in wanted)]
     if asks in ("output", "value"):
         made, input = given(question)
         found = made(input)[0, 0].detach()
