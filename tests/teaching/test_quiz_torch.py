@@ -117,6 +117,6 @@ def test_keys_agree_with_pytorch() -> None:
             assert list(question.right.result.numbers) == pytest.approx(found, abs=1e-5), question
             checked.add(question.asks)
     assert checked == {
-        "shape", "params", "trained", "buffers", "stored", "output", "value", "weight-slope", "input-slopes", "share", "loss",
-        "slope", "update",
+        "shape", "params", "trained", "buffers", "stored", "output", "value", "weight-slope", "input-slopes",
+        "share", "loss", "slope", "update",
     }  # fmt: skip
