@@ -59,7 +59,8 @@ class TensorIntake:
         values = tensor.to(self.dtype)
         if tensor.dtype == torch.uint8 or scaling.learned == "floats":
             factor, shift = self._numbers(scaling)
-            values = values * factor if shift is None else torch.addcmul(shift, values, factor)
+            values = values.mul_(factor) if values is not tensor else values * factor
+            values = values if shift is None else values.add_(shift)
         return values.movedim(-1, 1)
 
     def _numbers(self, scaling: Scaling) -> tuple[Tensor, Tensor | None]:

@@ -7,6 +7,7 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from pathlib import Path
 from threading import Thread
 from time import sleep
 from types import FrameType
@@ -70,6 +71,8 @@ def joined() -> Iterator[ProcessGroup]:
 
     torchrun asks the others to end when one has ended: that is told as the loss of a worker.
     """
+    if _is_orphan():
+        raise lost()
     before = signal.signal(signal.SIGTERM, _end)
     Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     kinds = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
@@ -87,6 +90,12 @@ def joined() -> Iterator[ProcessGroup]:
 
 def _end(number: int, frame: FrameType | None) -> None:
     raise lost()
+
+
+def _is_orphan() -> bool:
+    """Whether torchrun ended before this process began to look: then nobody else will come."""
+    first = Path("/proc/1/cmdline")
+    return os.getppid() == 1 and first.exists() and b"torch" not in first.read_bytes()
 
 
 def _end_with(parent: int) -> None:

@@ -114,15 +114,15 @@ class TorchSession:
 
     def _measured(self, outputs: Sequence[Tensor], given: Tensor) -> tuple[Tensor, float, float]:
         """The loss over all outputs, its weight among parts of a batch, and the number right."""
-        total, weights, right = outputs[0].new_zeros((), dtype=torch.float32), [], 0.0
+        losses, weights, right = [], [], 0.0
         for n, (output, about) in enumerate(zip(outputs, self.engine.network.outputs, strict=True)):
             scores = output.float() if self.engine.bf16 else output
             targets = Targets(given, scores)
             mean, weight = self.loss.mean(scores, targets)
-            total = total + about.weight * mean
+            losses.append(mean if about.weight == 1 else about.weight * mean)
             weights.append(weight)
             right = self.loss.correct(scores.detach(), targets) if n == 0 else right
-        return total, weights[0], right
+        return sum(losses[1:], losses[0]), weights[0], right
 
     def _over_all(
         self, loss: Tensor, weight: float, right: float, samples: int
