@@ -167,6 +167,12 @@ def parted(images: Any) -> dict[str, Array]:
     return {name: images[name] for name in images.dtype.names}
 
 
+def by_name(images: Any, network: Network) -> Mapping[str, Any]:
+    """The inputs by name, however they are held; one that has none is the network's first."""
+    found = parted(images) if is_joined(images) else images
+    return found if isinstance(found, Mapping) else {network.nodes[0].name: found}
+
+
 def each(images: Array, change: Callable[[str, Array], Array]) -> Array:
     """Images changed: those of each input, by its name, where there are several (else it is empty)."""
     if not is_joined(images):

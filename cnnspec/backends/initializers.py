@@ -6,7 +6,7 @@ the same network on every machine.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from math import prod, sqrt
 from typing import Final, TypeAlias
 
@@ -16,6 +16,7 @@ from numpy.random import Generator
 from cnnspec.backends.contract import Array
 from cnnspec.diagnostics import LayerError, nearest
 from cnnspec.layers.base import INITIAL_SYNONYMS, Weight
+from cnnspec.network.graph import Network
 
 Initializer: TypeAlias = Callable[[Generator, Weight], Iterator[Array]]
 """The values of a weight, part after part in the order of its memory, so that few of them are held twice."""
@@ -121,6 +122,14 @@ def initializer(name: str) -> Initializer:
         message = f"there is no initialiser {name}"
         raise LayerError("unknown-initializer", message, help=(cure,), option="init")
     return INITIALIZERS[plain]
+
+
+def begin_all(arrays: Mapping[str, Array], network: Network, random: Generator, initial: str) -> None:
+    """Fills the weights of a network, by name: each as its layer says, else as ``initial`` does."""
+    for node in network.layers:
+        chosen = getattr(node.layer, "init", None) or initial
+        for name, weight in node.own_weights.items():
+            begin(arrays[name], weight, random, chosen)
 
 
 def begin(out: Array, weight: Weight, random: Generator, name: str) -> None:

@@ -42,7 +42,7 @@ def together() -> Iterator[ProcessGroup]:
 def _started() -> int:
     """How many processes torchrun started; 1 without it."""
     size = os.environ.get("WORLD_SIZE", "1")
-    return int(size) if size.isdecimal() and "MASTER_ADDR" in os.environ else 1
+    return int(size) if size.isdecimal() and {"RANK", "MASTER_ADDR"} <= os.environ.keys() else 1
 
 
 def refuse_sweep_together() -> None:

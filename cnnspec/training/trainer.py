@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import cached_property, partial
 from math import isfinite
 from pathlib import Path
@@ -88,26 +88,16 @@ class Trainer:
         faults = group.gather(differs(f"process {group.rank + 1}", first, self.fingerprint))
         if odd := [fault.diagnostics[0] for fault in faults if fault]:
             raise SpecError(map(checks.process_differs, odd))
-        found = group.share(self._position() if group.is_first else None)
-        if found is not None and not group.is_first:
-            weights, arrays, state, place, self.state.rows = found
-            rows = self.state.rows
-            self.engine.weights.update(weights)
-            self.session.restore(arrays, state)
-            self.state = TrainState.from_dict(place)
-            self.state.rows = rows
-
-    def _position(self) -> tuple[Any, ...]:
-        return (
-            copied(self.engine.weights), dict(self.session.arrays), self.session.state,
-            self.state.to_dict(), self.state.rows,
-        )  # fmt: skip
+        session, state = self.session, self.state
+        arrays, known, self.state = group.share((dict(session.arrays), session.state, state))
+        session.restore(arrays, known)
+        self.level()
 
     def level(self) -> None:
-        """All processes end with the weights that the first one has."""
-        group = self.engine.processes
+        """All processes have the weights of the first one."""
+        group, weights = self.engine.processes, self.engine.weights
         if group.size > 1:
-            self.engine.weights.update(group.share(copied(self.engine.weights) if group.is_first else {}))
+            weights.update(group.share({name: np.array(values) for name, values in weights.items()}))
 
     @property
     def steps(self) -> int:
@@ -270,10 +260,6 @@ class Trainer:
         self.session.restore(checkpoint.optimizer, checkpoint.state)
         self.state = TrainState.from_dict(checkpoint.state["place"])
         self.state.rows = [row for row in rows if row.epoch <= self.state.epoch]
-
-
-def copied(weights: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-    return {name: np.array(values) for name, values in weights.items()}
 
 
 def _class_weights(recipe: Recipe, labels: NDArray[Any], classes: int) -> tuple[float, ...] | None:

@@ -277,3 +277,17 @@ def test_samples_that_lie_on_the_device_change_nothing(example: str) -> None:
         data = cnnspec.data("digits_pairs" if "siamese" in example else "digits")
         found.append(model.fit(data, epochs=1).rows[0].loss)
     assert found[0] == found[1]
+
+
+def test_the_class_of_number_255_counts_where_classes_are_many() -> None:
+    """In masks of bytes 255 counts nowhere; a class number is a class."""
+    network = cnnspec.parse("input 4; dense 300 -> softmax")
+    random = np.random.default_rng(0)
+    images, labels = random.random((8, 4)).astype(np.float32), np.full(8, 255)
+    recipe = Recipe().changed(batch=8)
+    engines = NumpyEngine(network, dtype="float64"), in_torch(network, dtype="float64")
+    ours, theirs = (
+        engine.train(recipe, Given((images, labels))).backward(images, labels, 0) for engine in engines
+    )
+    assert theirs.loss == pytest.approx(ours.loss, rel=1e-9)
+    assert ours.loss > 0

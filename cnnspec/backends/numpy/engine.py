@@ -16,7 +16,7 @@ from numpy.typing import DTypeLike
 
 from cnnspec.backends.contract import PREDICT_BATCH, BatchSource, Images, Scaling
 from cnnspec.backends.images import count, part
-from cnnspec.backends.initializers import begin
+from cnnspec.backends.initializers import begin_all
 from cnnspec.backends.numpy.kernels.table import Kernels
 from cnnspec.backends.numpy.layout import Array
 from cnnspec.backends.numpy.losses import LOSSES, Loss
@@ -91,10 +91,7 @@ class NumpyEngine(Parameters):
     def initialize(self, initial: str) -> None:
         """Begin anew: every weight as its layer says, else as the initialiser ``initial`` says."""
         self.initial = initial
-        for node in self.network.layers:
-            chosen = getattr(node.layer, "init", None) or initial
-            for name, weight in node.own_weights.items():
-                begin(self.weights[name], weight, self.random, chosen)
+        begin_all(self.weights, self.network, self.random, initial)
 
     @property
     def scaling(self) -> Scaling:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import chain
-from typing import Any
 
 import numpy as np
 
 from cnnspec.backends.contract import Images, Scaling
-from cnnspec.backends.images import is_joined, pixels
+from cnnspec.backends.images import by_name, pixels
 from cnnspec.backends.numpy.compile.lower import late_tails, lower, map_readers
 from cnnspec.backends.numpy.compile.memory import place
 from cnnspec.backends.numpy.compile.plan import LossHead, ProgramPlan, StepCall
@@ -76,9 +75,7 @@ class Program:
 
         Labels are class numbers, or the wanted outputs themselves.
         """
-        given: Any = images
-        if not isinstance(images, Mapping) and not is_joined(images):
-            given = {self.network.nodes[0].name: images}
+        given = by_name(images, self.network)
         for name, into in self.inputs.items():
             found = pixels(given[name])
             view = inner_view(found.reshape(self.batch, *self.network[name].output))

@@ -13,8 +13,8 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from cnnspec.backends.arrays import NamedArrays
 from cnnspec.backends.contract import PREDICT_BATCH, Array, BatchSource, Images, Scaling, no_training
-from cnnspec.backends.images import count, is_joined, part, parted, pixels
-from cnnspec.backends.initializers import begin
+from cnnspec.backends.images import by_name, count, part, pixels
+from cnnspec.backends.initializers import begin_all
 from cnnspec.backends.processes import ProcessGroup
 from cnnspec.network.graph import Network, Output
 from cnnspec.recipe.models import Recipe
@@ -41,16 +41,10 @@ class OnnxEngine:
         self.classes: tuple[str, ...] = ()
         self.scaling = Scaling.of(network.training_recipe.normalise)
         self.processes = ProcessGroup()
-        self.weights = ReadOnlyArrays(self._drawn())
+        drawn = {name: np.empty(weight.shape, self.dtype) for name, weight in network.weights.items()}
+        begin_all(drawn, network, np.random.default_rng(seed), initial)
+        self.weights = ReadOnlyArrays(drawn)
         self._begin_anew()
-
-    def _drawn(self) -> dict[str, Array]:
-        random, found = np.random.default_rng(self.seed), {}
-        for node in self.network.layers:
-            for name, weight in node.own_weights.items():
-                found[name] = np.empty(weight.shape, self.dtype)
-                begin(found[name], weight, random, getattr(node.layer, "init", None) or self.initial)
-        return found
 
     def _begin_anew(self) -> None:
         self._lock = RLock()
@@ -95,9 +89,7 @@ class OnnxEngine:
         return known[1]
 
     def _taken(self, images: Images) -> dict[str, Array]:
-        given: Any = parted(images) if is_joined(images) else images
-        if not isinstance(given, Mapping):
-            given = {self.network.nodes[0].name: given}
+        given = by_name(images, self.network)
         return {
             node.name: self._scaled(node.name, given[node.name], node.output) for node in self.network.inputs
         }

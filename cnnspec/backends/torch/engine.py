@@ -11,7 +11,7 @@ from numpy.typing import DTypeLike
 
 from cnnspec.backends.contract import PREDICT_BATCH, Array, BatchSource, Images
 from cnnspec.backends.images import count, part
-from cnnspec.backends.initializers import begin
+from cnnspec.backends.initializers import begin_all
 from cnnspec.backends.torch.arrays import outer
 from cnnspec.backends.torch.module import Speak
 from cnnspec.backends.torch.network import TorchNetwork
@@ -42,12 +42,9 @@ class TorchEngine(TorchNetwork):
     def initialize(self, initial: str) -> None:
         """Begin anew: every weight as its layer says, else as the initialiser ``initial`` says."""
         self.initial = initial
-        for node in self.network.layers:
-            chosen = getattr(node.layer, "init", None) or initial
-            for name, weight in node.own_weights.items():
-                values = np.empty(weight.shape, self.dtype)
-                begin(values, weight, self.random, chosen)
-                self.weights[name] = values
+        drawn = {name: np.empty(weight.shape, self.dtype) for name, weight in self.network.weights.items()}
+        begin_all(drawn, self.network, self.random, initial)
+        self.weights.update(drawn)
 
     def forward(
         self, images: Images, keep: Sequence[str] = (), batch: int = PREDICT_BATCH

@@ -1,12 +1,14 @@
 """Losses on maps N x C x …, means over samples and places, and the number right: those of ``numpy.losses``.
 
-Each is PyTorch's own function where that has one. A ``Loss`` gives its mean and the weight of that mean, by
+Each is PyTorch's own function where that has one. A loss gives its mean and the weight of that mean, by
 which means over parts of a batch are put together.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, ClassVar, Final
 
 import torch
@@ -14,6 +16,9 @@ import torch.nn.functional as F  # noqa: N812 - as everyone names it
 from torch import Tensor
 
 from cnnspec.backends.contract import IGNORED
+
+NOWHERE: Final = -100
+"""The class number of places that count nowhere: none that a class has, as 255 may be one of many classes."""
 
 
 class Targets:
@@ -49,22 +54,15 @@ class Targets:
         return (self.labels[:, None] == classes).to(output.dtype)
 
 
-class TorchLoss:
+class TorchLoss(ABC):
     """One kind of loss, with the options of the recipe."""
 
     end: ClassVar[str] = ""
     """The layer that is part of the loss where a network ends with it."""
 
-    def __init__(self, **options: Any) -> None:
-        self.options = options
-
+    @abstractmethod
     def mean(self, output: Tensor, targets: Targets) -> tuple[Tensor, float]:
         """The mean over samples and places, and its weight in a mean over several parts of a batch."""
-        return self.of(output, targets.shares(output)), float(targets.samples)
-
-    def of(self, output: Tensor, wanted: Tensor) -> Tensor:
-        """The mean from the outputs that are wanted."""
-        raise NotImplementedError
 
     def correct(self, output: Tensor, targets: Targets) -> float:
         """How many places have their greatest value at the wanted class, in samples; 0 without classes."""
@@ -80,22 +78,22 @@ class TorchCrossEntropy(TorchLoss):
     end = "softmax"
 
     def __init__(self, smoothing: float = 0.0, class_weights: Sequence[float] | None = None) -> None:
-        super().__init__()
         self.smoothing = smoothing
         self.class_weights = None if class_weights is None else torch.tensor(class_weights)
 
     def mean(self, output: Tensor, targets: Targets) -> tuple[Tensor, float]:
+        if self.class_weights is not None:
+            self.class_weights = self.class_weights.to(output.device, output.dtype)
         weights = self.class_weights
-        weights = None if weights is None else weights.to(output.device, output.dtype)
         options: dict[str, Any] = {"label_smoothing": self.smoothing, "weight": weights}
         if targets.labels is None:
             return F.cross_entropy(output, targets.values, **options), float(targets.samples)
         labels = targets.labels
         if targets.valid is not None:
-            labels = torch.where(targets.valid, labels, IGNORED)
+            labels = torch.where(targets.valid, labels, NOWHERE)
             if not targets.counted:  # all ignored: there is nothing to learn
                 return output.sum() * 0, 0.0
-        found = F.cross_entropy(output, labels, ignore_index=IGNORED, **options)
+        found = F.cross_entropy(output, labels, ignore_index=NOWHERE, **options)
         if weights is None:
             return found, float(targets.counted)
         counted = labels if targets.valid is None else labels[targets.valid]
@@ -111,44 +109,35 @@ class TorchDice(TorchLoss):
         shares = output.softmax(1)
         if targets.valid is not None:
             shares = shares * targets.valid[:, None]
-        return self.of(shares, targets.shares(output)), float(targets.samples)
-
-    def of(self, output: Tensor, wanted: Tensor) -> Tensor:
-        axes = [0, *range(2, output.ndim)]
-        both, whole = (output * wanted).sum(axes), output.sum(axes) + wanted.sum(axes)
-        return 1 - ((2 * both + 1) / (whole + 1)).mean()
+        wanted, axes = targets.shares(output), [0, *range(2, output.ndim)]
+        both, whole = (shares * wanted).sum(axes), shares.sum(axes) + wanted.sum(axes)
+        return 1 - ((2 * both + 1) / (whole + 1)).mean(), float(targets.samples)
 
 
-class TorchBinaryCrossEntropy(TorchLoss):
+class TorchWantedLoss(TorchLoss):
+    """A mean over all values of something of output and target: a function of PyTorch's, with its options."""
+
+    def __init__(self, function: Callable[..., Tensor], **options: Any) -> None:
+        self.function = partial(function, **options)
+
+    def mean(self, output: Tensor, targets: Targets) -> tuple[Tensor, float]:
+        return self.function(output, targets.shares(output)), float(targets.samples)
+
+
+class TorchBinaryCrossEntropy(TorchWantedLoss):
     """From scores; right is what is on the wanted side."""
 
     end = "sigmoid"
-
-    def of(self, output: Tensor, wanted: Tensor) -> Tensor:
-        return F.binary_cross_entropy_with_logits(output, wanted)
 
     def correct(self, output: Tensor, targets: Targets) -> float:
         right = int(((output > 0) == (targets.shares(output) > 0.5)).sum())
         return float(right * targets.samples / output.numel())
 
 
-class TorchSquaredError(TorchLoss):
-    def of(self, output: Tensor, wanted: Tensor) -> Tensor:
-        return F.mse_loss(output, wanted)
-
-
-class TorchAbsoluteError(TorchLoss):
-    def of(self, output: Tensor, wanted: Tensor) -> Tensor:
-        return F.l1_loss(output, wanted)
-
-
-class TorchHuber(TorchLoss):
-    def of(self, output: Tensor, wanted: Tensor) -> Tensor:
-        return F.huber_loss(output, wanted, **self.options)
-
-
-LOSSES: Final[dict[str, type[TorchLoss]]] = {
-    "crossentropy": TorchCrossEntropy, "dice": TorchDice, "bce": TorchBinaryCrossEntropy,
-    "mse": TorchSquaredError, "mae": TorchAbsoluteError, "huber": TorchHuber,
+LOSSES: Final[dict[str, Callable[..., TorchLoss]]] = {
+    "crossentropy": TorchCrossEntropy, "dice": TorchDice,
+    "bce": partial(TorchBinaryCrossEntropy, F.binary_cross_entropy_with_logits),
+    "mse": partial(TorchWantedLoss, F.mse_loss), "mae": partial(TorchWantedLoss, F.l1_loss),
+    "huber": partial(TorchWantedLoss, F.huber_loss),
 }  # fmt: skip
 """By the names of the recipe."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import nullcontext
 from copy import deepcopy
 from threading import RLock
@@ -14,7 +14,7 @@ from numpy.typing import DTypeLike
 from torch import Tensor
 
 from cnnspec.backends.contract import Images, Scaling
-from cnnspec.backends.images import is_joined, parted
+from cnnspec.backends.images import by_name
 from cnnspec.backends.torch.arrays import NamedTensors, TensorIntake
 from cnnspec.backends.torch.device import device_of
 from cnnspec.backends.torch.distributed import processes
@@ -92,10 +92,7 @@ class TorchNetwork:
 
     def take(self, images: Images) -> list[Tensor]:
         """The inputs as tensors N x C x H x W on the device, in the network's order."""
-        given: Any = parted(images) if is_joined(images) else images
-        if not isinstance(given, Mapping):
-            given = {self.network.nodes[0].name: given}
-        found = []
+        given, found = by_name(images, self.network), []
         for node in self.network.inputs:
             values = given[node.name]
             values = values.reshape(len(values), *node.output)
