@@ -10,27 +10,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from tools import Command, archive, same, too_wide
+from tools import Command, same, too_wide
 
 from cnnspec.cli.run_list import found_in, short_names
-from cnnspec.training.data.dataset import Dataset
 from cnnspec.training.lock import is_locked
 from cnnspec.training.outcome import outcome_of
-
-SPEC = """network Bars
-input 8x8x1
-flatten -> dense 8 -> relu -> dense 3 -> softmax
-train { data npz "bars.npz" validation=0.2; optimizer sgd rate=0.1; batch 16; epochs 2 }
-"""
-
-
-@pytest.fixture
-def place(tmp_path: Path, data: Dataset, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A working folder with a spec and its data."""
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "bars.cnn").write_text(SPEC)
-    archive("bars.npz", data)
-    return tmp_path
 
 
 @pytest.fixture

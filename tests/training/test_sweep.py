@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tools import Command, archive, too_wide
+from tools import Command, too_wide
 
 from cnnspec.diagnostics import SpecError
 from cnnspec.recipe.models import Recipe
@@ -34,22 +34,6 @@ from cnnspec.views.results import Sweep, SweptTrial
 from cnnspec.views.results.parallel import parallel
 from cnnspec.views.terminal import runs as tables
 from cnnspec.views.terminal.paint import Terminal
-
-SPEC = """network Bars
-input 8x8x1
-flatten -> dense 8 -> relu -> dense 3 -> softmax
-train { data npz "bars.npz" validation=0.2; optimizer sgd rate=0.1; batch 16; epochs 2 }
-"""
-
-
-@pytest.fixture
-def place(tmp_path: Path, data: Dataset, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A working folder with a spec and its data."""
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "bars.cnn").write_text(SPEC)
-    archive("bars.npz", data)
-    return tmp_path
-
 
 # What is asked for ----------------------------------------------------------------
 
@@ -199,7 +183,8 @@ def test_a_sweep_does_not_go_on_as_another(command: Command, place: Path) -> Non
         code, _, err = command("train", "bars.cnn", "-o", "some", "--resume", *others)
         assert (1, True) == (code, "error[sweep-differs]" in err), others
         assert told in " ".join(err.split())
-    (place / "bars.cnn").write_text(SPEC.replace("dense 8", "dense 9"))
+    spec = place / "bars.cnn"
+    spec.write_text(spec.read_text().replace("dense 8", "dense 9"))
     code, _, err = command("train", "some", "--resume")
     assert (1, True) == (code, "the spec bars.cnn has changed since" in " ".join(err.split()))
 
@@ -276,12 +261,12 @@ def test_torchrun_does_not_begin_a_sweep(
 def test_without_validation_the_choice_by_the_test_set_is_told(
     command: Command, place: Path, data: Dataset
 ) -> None:
-    (place / "plain.cnn").write_text(SPEC.replace(" validation=0.2", "").replace('npz "bars.npz"', "digits"))
+    plain = (place / "bars.cnn").read_text().replace(" validation=0.2", "")
+    (place / "plain.cnn").write_text(plain.replace('npz "bars.npz"', "digits"))
     code, out, err = command("train", "plain.cnn", "--sweep", "rate=0.1,0.2", "--epochs", 1, "--batch", 1000)
     assert "warning[sweep-by-test]" in err
     assert code == 1, "8x8 digits have ten classes, so every training fails"
-    again = SPEC.replace(" validation=0.2", "")
-    code, out, _ = command("train", "-e", again, "--sweep", "rate=0.1,0.2", "--epochs", 1, "-o", "some")
+    code, out, _ = command("train", "-e", plain, "--sweep", "rate=0.1,0.2", "--epochs", 1, "-o", "some")
     assert (0, True) == (code, "the test set was used to choose" in " ".join(out.split()))
     assert "test accuracy" in out
 
