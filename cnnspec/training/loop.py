@@ -71,10 +71,9 @@ def fit(
     trainer = Trainer(engine, samples, recipe, callback or Callback(), begun_from)
     for advice in _advice(engine.network, recipe, samples):
         trainer.note(advice)
-    writer = None
-    if folder is not None and engine.processes.is_first:
-        writer = RunWriter(trainer, samples, Path(folder), sources, save_steps)
-    best = BestWeights(trainer, writer.folder if writer else None)
+    place = Path(folder) if folder is not None and engine.processes.is_first else None
+    writer = RunWriter(trainer, samples, place, sources, save_steps) if place else None
+    best = BestWeights(trainer, place)
     with writer or nullcontext():
         if writer:
             writer.begin(resume, force)
@@ -83,7 +82,7 @@ def fit(
         trainer.level()
     state = trainer.state
     return History(
-        state.rows, ending, state.best_epoch, writer.folder if writer else None, trainer.notes,
+        state.rows, ending, state.best_epoch, place, trainer.notes,
         was_over=writer is not None and writer.done, recipe=recipe,
     )  # fmt: skip
 
