@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import chdir, nullcontext
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,11 @@ import click
 from click.core import ParameterSource
 
 from cnnspec.cli import runs
-from cnnspec.cli.console import fail, show, stderr_console
+from cnnspec.cli.console import show, stderr_console
 from cnnspec.cli.options import chosen_engine
-from cnnspec.cli.spec import read
+from cnnspec.cli.spec import network_of, read
 from cnnspec.cli.sweeping import Sweeper
+from cnnspec.cli.together import refuse_sweep_together
 from cnnspec.diagnostics import Diagnostic, SpecError
 from cnnspec.document import Document
 from cnnspec.exchange.trade import require
@@ -36,6 +38,7 @@ from cnnspec.training.sweep import (
     grid_size,
     is_sweep,
     read_space,
+    wrong,
 )
 
 OWN = ("spec", "inline", "sweep", "trials", "jobs", "sampler", "seeds", "output", "resume", "force")
@@ -60,6 +63,7 @@ class SweepRequest:
 
 def run(spec: str | None, inline: str | None, asked: SweepRequest) -> int:
     """Trains all trials; answers the exit code."""
+    refuse_sweep_together()
     if asked.force:
         raise click.UsageError("a sweep replaces nothing: name a new folder with -o, or go on with --resume")
     if asked.resume:
@@ -75,9 +79,7 @@ def run(spec: str | None, inline: str | None, asked: SweepRequest) -> int:
 
 def _document(spec: str | None, inline: str | None) -> Document:
     document = read(spec, inline)
-    if document.failed or document.network is None:
-        fail(document.diagnostics)
-    show(document.diagnostics)
+    network_of(document)
     return document
 
 
@@ -108,13 +110,7 @@ def _options(context: click.Context) -> dict[str, str]:
         name = parameter.name or ""
         if name in OWN or context.get_parameter_source(name) is not ParameterSource.COMMANDLINE:
             continue
-        value = given[name]
-        option = (
-            f"--{name.replace('_', '-')}"
-            if f"--{name.replace('_', '-')}" in parameter.opts
-            else parameter.opts[0]
-        )
-        found[option] = "" if getattr(parameter, "is_flag", False) else str(value)
+        found[parameter.opts[0]] = "" if getattr(parameter, "is_flag", False) else str(given[name])
     return found
 
 
@@ -123,9 +119,9 @@ def _faults(space: Space, asked: SweepRequest) -> Iterator[Diagnostic]:
     for name in space:
         given = "data_name" if name == "data" else name
         if asked.changes.get(given) is not None:
-            yield _wrong(f"{name} is swept, and given as --{name} too", "keep one of the two")
+            yield wrong(f"{name} is swept, and given as --{name} too", "keep one of the two")
     if "seed" in space and asked.seeds:
-        yield _wrong("seed is swept, and --seeds trains each trial by several", "keep one of the two")
+        yield wrong("seed is swept, and --seeds trains each trial by several", "keep one of the two")
     if asked.sampler == "tpe":
         yield from _refused(lambda: require("--sampler tpe", "optuna", "sweep"))
     ranges = [name for name, values in space.items() if isinstance(values, ValueRange)]
@@ -133,16 +129,12 @@ def _faults(space: Space, asked: SweepRequest) -> Iterator[Diagnostic]:
         return
     if ranges:
         what = f"{' and '.join(ranges)} {'are ranges' if ranges[1:] else 'is a range'}: values are drawn"
-        yield _wrong(what, "say how many trials: --trials 20")
+        yield wrong(what, "say how many trials: --trials 20")
     elif asked.sampler:
-        yield _wrong(f"--sampler {asked.sampler} draws trials", "say how many: --trials 20")
+        yield wrong(f"--sampler {asked.sampler} draws trials", "say how many: --trials 20")
     elif (size := grid_size(space)) > MOST_RUNS:
         help = ("say how many of them to draw at random: --trials 50", "or give fewer values")
-        yield _wrong(f"this grid has {size:,} trials; at most {MOST_RUNS:,} are trained whole", *help)
-
-
-def _wrong(message: str, *help: str) -> Diagnostic:
-    return Diagnostic("wrong-sweep", message, help=help)
+        yield wrong(f"this grid has {size:,} trials; at most {MOST_RUNS:,} are trained whole", *help)
 
 
 def _refused(action: Any) -> Iterator[Diagnostic]:
@@ -166,13 +158,13 @@ def _trials(
             stderr_console().say(f"note: the whole grid has {size} trials, so that many are trained")
         chosen, sampler = list(grid(space)), "grid"
     else:
-        chosen, sampler = _first(drawn(space, seed), count), "random"
+        chosen, sampler = list(islice(drawn(space, seed), count)), "random"
     check_values(space, chosen, recipe, changes)
-    return sampler, tuple(SweepTrial(number=n, values=values) for n, values in enumerate(chosen, 1))
+    return sampler, _numbered(chosen)
 
 
-def _first(trials: Iterator[Values], count: int) -> list[Values]:
-    return [values for values, _ in zip(trials, range(count), strict=False)]
+def _numbered(chosen: Iterable[Values]) -> tuple[SweepTrial, ...]:
+    return tuple(SweepTrial(number=n, values=values) for n, values in enumerate(chosen, 1))
 
 
 def _advice(document: Document, asked: SweepRequest) -> Iterator[Diagnostic]:
@@ -260,6 +252,5 @@ def _more(known: SweepRecord, asked: SweepRequest) -> SweepRecord:
     count = max(asked.trials or 0, known.asked)
     if known.sampler != "random" or count <= len(known.trials):
         return known.model_copy(update={"asked": count})
-    chosen = _first(drawn(known.space, known.seed), count)
-    trials = tuple(SweepTrial(number=n, values=values) for n, values in enumerate(chosen, 1))
+    trials = _numbered(islice(drawn(known.space, known.seed), count))
     return known.model_copy(update={"asked": len(trials), "trials": trials})

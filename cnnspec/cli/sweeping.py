@@ -16,6 +16,7 @@ from rich.text import Text
 from cnnspec.cli import runs
 from cnnspec.cli.console import Console, stderr_console, stdout_console
 from cnnspec.cli.live import MIDDLE, clock, moving_line
+from cnnspec.cli.trial import INTERRUPTED
 from cnnspec.files import make_folder, write_atomically
 from cnnspec.resources import PACKAGE
 from cnnspec.training.history import MetricsFile
@@ -31,7 +32,6 @@ from cnnspec.views.terminal import runs as tables
 if TYPE_CHECKING:
     from cnnspec.training.tpe import TpeSampler
 
-INTERRUPTED: Final = 130
 PICTURE: Final = "sweep.svg"
 NAP: Final = 0.1
 """Seconds between two looks at the processes."""
@@ -82,6 +82,8 @@ class Sweeper:
         make_folder(self.folder)
         with Lock(self.folder), Interruption() as interruption:
             self.record.write(self.folder)
+            outcomes = (outcome_of_trial(self.folder, self.record, trial) for trial in self.record.trials)
+            self.done = {one.trial.number: one for one in outcomes if one.standing == "finished"}
             try:
                 self._train(interruption)
             finally:
@@ -133,7 +135,7 @@ class Sweeper:
         """Those not finished, in turn; with TPE each is asked for when its turn comes."""
         if self.record.sampler != "tpe":
             for trial in self.record.trials:
-                if not self.is_finished(trial):
+                if trial.number not in self.done:
                     yield trial
             return
         yield from self._asked()
@@ -142,7 +144,7 @@ class Sweeper:
         from cnnspec.training import tpe
 
         self.sampler = tpe.TpeSampler(self.record.space, self.record.seed + len(self.record.trials))
-        rest = [trial for trial in self.record.trials if not self.is_finished(trial)]
+        rest = [trial for trial in self.record.trials if trial.number not in self.done]
         for known in self.done.values():
             self.sampler.tell(known.trial, known.score)
         yield from rest
@@ -151,13 +153,6 @@ class Sweeper:
             self.record = self.record.model_copy(update={"trials": (*self.record.trials, trial)})
             self.record.write(self.folder)
             yield trial
-
-    def is_finished(self, trial: SweepTrial) -> bool:
-        """Whether a trial is finished, which is remembered."""
-        found = outcome_of_trial(self.folder, self.record, trial)
-        if found.standing == "finished":
-            self.done[trial.number] = found
-        return found.standing == "finished"
 
     def _begin(self, trial: SweepTrial) -> Child:
         place, path = self.folder / trial.name, self.folder / f"{trial.name}.log"
@@ -259,7 +254,7 @@ class SweepProgress:
         self.bar = moving_line(console) if console.is_terminal else None
         self.task = None if self.bar is None else self.bar.add_task("", total=None, figures=Text(""))
         self.begun = self.looked = perf_counter()
-        self.known = sum(map(sweeper.is_finished, sweeper.record.trials))
+        self.known = len(sweeper.done)
 
     def __enter__(self) -> SweepProgress:
         if self.bar:

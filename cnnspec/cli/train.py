@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from cnnspec.cli.console import fail, show, stderr_console, stdout_console
+from cnnspec.cli.console import show, stderr_console, stdout_console
 from cnnspec.cli.options import (
     F,
     Renamed,
@@ -22,7 +22,7 @@ from cnnspec.cli.options import (
     finite,
     training_options,
 )
-from cnnspec.cli.spec import is_named, read, spec_argument
+from cnnspec.cli.spec import is_named, network_of, read, spec_argument
 from cnnspec.document import RUN_SPEC
 from cnnspec.recipe.changes import SHORT
 from cnnspec.recipe.words import SETTINGS
@@ -49,11 +49,10 @@ def _other_settings(function: F) -> F:
 
 
 def _plain(context: click.Context, parameter: click.Parameter, value: str | None) -> str | float | None:
-    """A number as one; a sentence, as in a recipe, stays as it is."""
-    try:
-        return value if value is None else int(value) if value.isdecimal() else float(value)
-    except ValueError:
-        return value
+    """The value of a setting, as a sweep gives it too."""
+    from cnnspec.training.sweep import plain
+
+    return value if value is None else plain(value)
 
 
 @click.command("train")
@@ -124,7 +123,7 @@ def command(
     in brackets or quotes. --resume goes on with the folder of a sweep.
 
     Any other setting of a recipe is an option too, as --optimizer "adam rate=0.01", --momentum 0.9,
-    --augment shift=2; the settings, from augment to warm-up: cnnspec layers train
+    --augment shift=2; the settings, from augment to workers: cnnspec layers train
     """
     if resume and force:
         raise click.UsageError("--resume continues a run, --force replaces it; give one of them")
@@ -134,9 +133,7 @@ def command(
         raise no_training()
     if is_sweep_wanted(spec, sweep, output, resume):
         from cnnspec.cli import sweep as sweeps
-        from cnnspec.cli.together import refuse_sweep_together
 
-        refuse_sweep_together()
         asked = sweeps.SweepRequest(
             sweep, trials, jobs or 1, sampler, seeds, output, resume, force,
             {"data_name": data_name, "data_dir": data_dir, **changes},
@@ -176,10 +173,8 @@ def _begun(
     if spec and inline is None:
         spec, output = _meant(spec, output, resume)
     document = read(spec, inline)
-    if document.failed or document.network is None:
-        fail(document.diagnostics)
-    show(document.diagnostics)
-    network, recipe = document.network, document.network.training_recipe
+    network = network_of(document)
+    recipe = network.training_recipe
     sources = runs.sources_of(document)
     if resume:
         output, first = runs.to_resume(output, network.name, bool(seeds))
@@ -367,14 +362,14 @@ def _opening(network: Network, data: Dataset, recipe: Recipe) -> str:
 
 def _spread(name: str, found: list[float]) -> str:
     """Mean, deviation and ends of a figure over several seeds."""
-    from cnnspec.training.evaluate import PERCENTS, figure_text
+    from statistics import fmean, stdev
 
-    mean = sum(found) / len(found)
-    spread = (sum((value - mean) ** 2 for value in found) / (len(found) - 1)) ** 0.5
-    ends = sorted(found)
-    worst, best = (figure_text(name, value) for value in (ends[0], ends[-1]))
-    about = f"{100 * spread:.2f}" if name in PERCENTS else f"{spread:.3g}"
-    return f"{len(found)} seeds: test {name} {figure_text(name, mean)} ± {about}, worst {worst}, best {best}"
+    from cnnspec.training.evaluate import figure_text
+    from cnnspec.training.sweep_results import spread_text
+
+    mean, worst, best = (figure_text(name, value) for value in (fmean(found), min(found), max(found)))
+    about = spread_text(name, stdev(found))
+    return f"{len(found)} seeds: test {name} {mean} ± {about}, worst {worst}, best {best}"
 
 
 def _ending(result: Evaluation, folder: Path) -> str:

@@ -146,13 +146,11 @@ def read_space(given: Sequence[str]) -> Space:
         name, equals, values = text.partition("=")
         name = name.strip().removeprefix("--")
         if not equals:
-            found.append(
-                _wrong(f'a sweep is NAME=VALUES. Received: "{text}"', "as in --sweep rate=0.01,0.05")
-            )
+            found.append(wrong(f'a sweep is NAME=VALUES. Received: "{text}"', "as in --sweep rate=0.01,0.05"))
         elif name not in SETTABLE:
             found.append(_unknown(name))
         elif name in space:
-            found.append(_wrong(f"{name} is swept twice", f"give all its values at once: {name}={values},…"))
+            found.append(wrong(f"{name} is swept twice", f"give all its values at once: {name}={values},…"))
         else:
             space[name] = _choices(name, values, found)
     if found:
@@ -160,7 +158,7 @@ def read_space(given: Sequence[str]) -> Space:
     return space
 
 
-def _wrong(message: str, *help: str) -> Diagnostic:
+def wrong(message: str, *help: str) -> Diagnostic:
     return Diagnostic("wrong-sweep", message, help=help)
 
 
@@ -168,7 +166,7 @@ def _unknown(name: str) -> Diagnostic:
     meant = OPTION_SYNONYMS.get(name, SYNONYMS.get(name, name))
     guess = meant if meant in SETTABLE else nearest(name, SETTABLE)
     listed = "the settings, from augment to workers: cnnspec layers train"
-    return _wrong(
+    return wrong(
         f"there is no setting {name} to sweep", *([f"did you mean {guess}?"] if guess else []), listed
     )
 
@@ -179,13 +177,13 @@ def _choices(name: str, text: str, found: list[Diagnostic]) -> tuple[str, ...] |
     values = tuple(split(text))
     if not all(values):
         what = "an empty value among them" if any(values) else "no values"
-        found.append(_wrong(f"the sweep of {name} has {what}", f"give two or more, as in {name}=A,B"))
+        found.append(wrong(f"the sweep of {name} has {what}", f"give two or more, as in {name}=A,B"))
     elif ranges := [value for value in values if _RANGE.fullmatch(value)]:
         found.append(
-            _wrong(f"{name} mixes a range, {ranges[0]}, with single values", "give a range alone, or a list")
+            wrong(f"{name} mixes a range, {ranges[0]}, with single values", "give a range alone, or a list")
         )
     elif twice := next((value for n, value in enumerate(values) if _is_among(value, values[:n])), None):
-        found.append(_wrong(f"the sweep of {name} has {twice} twice", "each trial would be trained twice"))
+        found.append(wrong(f"the sweep of {name} has {twice} twice", "each trial would be trained twice"))
     return values
 
 
@@ -202,10 +200,10 @@ def _range(name: str, low: str, high: str, found: list[Diagnostic]) -> ValueRang
     whole = low.isdecimal() and high.isdecimal() and name in ("batch", "epochs", "seed", "workers")
     logarithm = name in BY_LOGARITHM
     if float(low) >= float(high):
-        found.append(_wrong(f"the range of {name} goes from {low} to {high}", "put the lower end first"))
+        found.append(wrong(f"the range of {name} goes from {low} to {high}", "put the lower end first"))
     if logarithm and float(low) <= 0:
         what = f"{name} is drawn by its logarithm, so its range must begin above 0. Received: {low}"
-        found.append(_wrong(what, f"as in {name}=0.0001..{high}"))
+        found.append(wrong(what, f"as in {name}=0.0001..{high}"))
     return ValueRange(low=float(low), high=float(high), whole=whole, logarithm=logarithm)
 
 
@@ -274,7 +272,7 @@ def check_values(
     alone = ({name: value} for name in space if name not in SHORT for value in _ends(space[name]))
     for values in chain(alone, islice(trials, MOST_RUNS)):
         try:
-            recipe.changed(**{**changes, **{name: _plain(v) for name, v in values.items() if name != "data"}})
+            recipe.changed(**{**changes, **{name: plain(v) for name, v in values.items() if name != "data"}})
         except SpecError as error:
             for fault in error.diagnostics:
                 if fault.severity is Severity.ERROR:
@@ -296,8 +294,8 @@ def _ends(choices: tuple[str, ...] | ValueRange) -> tuple[str, ...]:
     return choices.ends if isinstance(choices, ValueRange) else choices
 
 
-def _plain(text: str) -> int | float | str:
-    """A number as one; a sentence stays as it is."""
+def plain(text: str) -> int | float | str:
+    """A number as one; a sentence, as in a recipe, stays as it is."""
     value = number_of(text, text)
     return int(text) if text.isdecimal() else value
 

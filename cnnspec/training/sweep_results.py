@@ -14,7 +14,7 @@ from cnnspec.files import read_bytes
 from cnnspec.training.evaluate import PERCENTS, figure_text
 from cnnspec.training.outcome import RunFigure, RunOutcome, outcome_of
 from cnnspec.training.run import has_results, is_run
-from cnnspec.training.sweep import SweepRecord, SweepTrial
+from cnnspec.training.sweep import SweepRecord, SweepTrial, told
 from cnnspec.views.results import Sweep, SweptTrial
 
 LOG_BYTES: Final = 10_000_000
@@ -146,8 +146,7 @@ def verdict(found: list[TrialOutcome]) -> list[str]:
     best = next((one for one in found if one.figure), None)
     if best is None or best.figure is None or best.test is None:
         return []
-    values = ", ".join(f"{name} {value}" for name, value in best.trial.values.items())
-    line = f"best: {best.trial.name} ({values}), {best.figure.title} {_told(best)}"
+    line = f"best: {best.trial.name} ({told(best.trial.values)}), {best.figure.title} {_told(best)}"
     if best.figure.part == "validation":
         return [f"{line}; test {best.test.name} {figure_text(best.test.name, best.test.value)}"]
     return [line, BY_TEST]
