@@ -260,6 +260,8 @@ class Network:
     ) -> Model:  # fmt: skip
         """A model with fresh weights, that runs and trains on the backend ``numpy`` or ``torch``.
 
+        On ``onnxruntime`` it predicts alone.
+
         ``seed`` fixes all that is random and ``initial`` how weights begin; the
         recipe says them where they are not given. ``options`` are the backend's: NumPy's
         ``kernels`` may be ``winograd4``, which predicts faster, to 1e-4, or ``reference``,
