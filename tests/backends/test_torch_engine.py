@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from copy import copy
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -291,3 +292,31 @@ def test_the_class_of_number_255_counts_where_classes_are_many() -> None:
     )
     assert theirs.loss == pytest.approx(ours.loss, rel=1e-9)
     assert ours.loss > 0
+
+
+@pytest.mark.parametrize("option, least", [("bf16", 1e-4), ("compiled", 0.0)])
+def test_what_is_for_gpus_trains_and_predicts_here_too(
+    option: str, least: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A network is compiled without a compiler of C++, which may be missing."""
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="aot_eager"))
+    network, (images, labels) = cnnspec.parse(SMALL), small_data()
+    chosen: tuple[dict[str, Any], ...] = ({}, {option: True})
+    models = [network.build(3, "torch", device="cpu", **options) for options in chosen]
+    losses = [model.fit((images, labels), epochs=3, batch=8).rows[-1].loss for model in models]
+    assert losses[1] == pytest.approx(losses[0], rel=5e-2 if least else 1e-4)
+    plain, other = (model.predict(images) for model in models)
+    assert other.dtype == np.float32
+    assert least <= np.abs(other - plain).max() < 0.1
+
+
+def test_a_missing_compiler_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: object) -> None:
+        raise OSError("No working C++ compiler found")
+
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend=fails))
+    model = cnnspec.parse(SMALL).build(3, "torch", device="cpu", compiled=True)
+    with pytest.raises(SpecError) as found:
+        model.predict(small_data()[0])
+    assert "torch.compile cannot compile" in found.value.diagnostics[0].message
+    assert "No working C++ compiler" in found.value.diagnostics[0].message

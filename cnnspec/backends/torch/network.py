@@ -20,6 +20,7 @@ from cnnspec.backends.torch.device import device_of
 from cnnspec.backends.torch.distributed import processes
 from cnnspec.backends.torch.module import NetworkModule, Speak
 from cnnspec.backends.torch.together import synchronise
+from cnnspec.diagnostics import SpecError
 from cnnspec.network.graph import Network
 
 DTYPES: Final = {"float32": torch.float32, "float64": torch.float64}
@@ -103,6 +104,21 @@ class TorchNetwork:
         self, inputs: Sequence[Tensor], wanted: tuple[int, ...], called: Any = None
     ) -> tuple[Tensor, ...]:
         """The outputs of nodes, by their numbers; ``called`` stands around the module in training."""
-        with torch.autocast(self.device.type, torch.bfloat16) if self.bf16 else nullcontext():
-            found: tuple[Tensor, ...] = (called or self.called)(*inputs, wanted=wanted)
+        called = self.called if called is None else called
+        try:
+            with torch.autocast(self.device.type, torch.bfloat16) if self.bf16 else nullcontext():
+                found: tuple[Tensor, ...] = called(*inputs, wanted=wanted)
+        except RuntimeError as error:
+            if self.compiled and type(error).__module__.startswith("torch._"):
+                raise _uncompiled(error) from error
+            raise
         return found
+
+
+def _uncompiled(error: RuntimeError) -> SpecError:
+    """That torch.compile lacks what it needs."""
+    why = " ".join(str(error).split("\n")[:2])
+    return SpecError.of(
+        "engine-unavailable", f"torch.compile cannot compile the network here: {why}",
+        "leave --compile out, or install what it misses: on processors a compiler of C++",
+    )  # fmt: skip
