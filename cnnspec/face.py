@@ -40,7 +40,8 @@ def draw(
     >>> draw("lenet", style="volumes").startswith("<svg")
     True
     """
-    from cnnspec.views.pictures.draw import FORMATS, picture, render
+    from cnnspec.views.pictures.draw import picture, render
+    from cnnspec.views.pictures.formats import FORMATS
     from cnnspec.views.pictures.look import Look
 
     network, chosen = network_of(network), Look(style, theme, **look)

@@ -11,7 +11,7 @@ the fold then tells the channels that flow into the first and out of the last.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import groupby
 from typing import TypeAlias
 
@@ -57,7 +57,12 @@ class Repeated:
     @property
     def label(self) -> str:
         """``×6, 64→256``."""
-        return f"×{self.times}" + (f", {self.grows[0]}→{self.grows[1]}" if self.grows else "")
+        return f"×{self.times}{self.growth}"
+
+    @property
+    def growth(self) -> str:
+        """``, 64→256`` after the count of turns that grow."""
+        return ", {}→{}".format(*self.grows) if self.grows else ""
 
     @property
     def nodes(self) -> tuple[Node, ...]:
@@ -73,12 +78,6 @@ def fold(network: Network, *, repeats: bool = True, growing: bool = False) -> tu
     With ``growing``, turns fold that differ in counts of channels alone, by the same number each time.
     """
     return _Folder(network, repeats, growing).segments(network.layers, 0)
-
-
-def unfolded(segments: Sequence[Segment]) -> Iterator[Node]:
-    """All nodes of the segments, in order."""
-    for segment in segments:
-        yield from segment.nodes
 
 
 class _Folder:

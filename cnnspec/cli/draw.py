@@ -17,18 +17,16 @@ from cnnspec.cli.room import in_room, room_options
 from cnnspec.cli.run import forward, network_for, resized_in_training, run_model, samples_of, with_run
 from cnnspec.cli.spec import keep_spec, load_network, read, spec_argument
 from cnnspec.diagnostics import Diagnostic, LayerError, nearest
+from cnnspec.views.pictures.formats import FORMATS, OUTLINES
 
 if TYPE_CHECKING:
     from cnnspec.document import Document
     from cnnspec.network.graph import Network
     from cnnspec.views.pictures.look import Look
 
-FORMATS: Final = ("svg", "png", "pdf", "tex", "dot", "mmd", "drawio")
-OUTLINES: Final = {"dot": "DOT", "mmd": "Mermaid", "drawio": "draw.io"}
-"""Formats that hold cards and edges, which other programs lay out or change."""
 OF_GRAPHS: Final = {
     "direction": "turns a graph, while volumes always run from left to right",
-    "wrap": "lays a graph in columns, while volumes stand in one row",
+    "wrap": "lays a graph in columns, while volumes are broken into rows as the room asks",
 }
 """Options that volumes have no use for, and why."""
 LONGEST_NAMED: Final = 40
@@ -194,7 +192,7 @@ def _unknown_format(target: str, suffix: str) -> Diagnostic:
 
 
 def _made(document: Document, format: str, look: Look) -> bytes:
-    from cnnspec.views.pictures.draw import OUTLINES, outline, saved
+    from cnnspec.views.pictures.draw import outline, saved
     from cnnspec.views.pictures.fitting import Subject, fit, told
     from cnnspec.views.pictures.svg import NoConverter
 

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from cnnspec.cli.console import show
 from cnnspec.cli.options import Words
 from cnnspec.diagnostics import LayerError
+from cnnspec.views.pictures.sizes import SIZES, size_of
 
 if TYPE_CHECKING:
     from cnnspec.views.pictures.look import Look
-
-ROOMS: Final = ("slide", "paper", "column", "poster", "page")
 
 
 def room_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -25,7 +24,7 @@ def room_options(command: Callable[..., Any]) -> Callable[..., Any]:
             click.option(
                 "--for",
                 "shown",
-                type=Words(ROOMS),
+                type=Words([*SIZES]),
                 help="Where it will be shown: no text gets below 8 pt there, and what is too much is folded. "
                 "Slide unless given; paper and column are without title and legend.",
             ),
@@ -46,8 +45,6 @@ def in_room(
     legend: bool | None,
 ) -> Look:  # fmt: skip
     """The look for the room that is told; leaves where that is none."""
-    from cnnspec.views.pictures.sizes import size_of
-
     try:
         size = size_of(shown, width, height)
     except LayerError as fault:

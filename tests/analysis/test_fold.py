@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 
 import cnnspec
-from cnnspec.analysis.fold import Block, Leaf, Repeated, Segment, fold, unfolded
+from cnnspec.analysis.fold import Block, Leaf, Repeated, Segment, fold
 from cnnspec.network.graph import Network, Output
 
 
 def outline(text: str, **options: Any) -> list[Any]:
     network = cnnspec.parse(text)
     segments = fold(network, **options)
-    assert network.layers == tuple(unfolded(segments))
+    assert network.layers == tuple(node for segment in segments for node in segment.nodes)
     return [told(segment) for segment in segments]
 
 
@@ -161,7 +161,7 @@ def test_turns_that_grow_by_the_same_number_fold_where_that_is_wanted() -> None:
     first, last = fold(network, growing=True)
     assert isinstance(first, Repeated)
     assert (first.times, first.grows, first.label) == (5, (4, 44), "×5, 4→44")
-    assert network.layers == tuple(unfolded([first, last]))
+    assert network.layers == (*first.nodes, *last.nodes)
     widths = [turn[-1].output[-1] for turn in first.turns]
     assert widths == [12, 20, 28, 36, 44]
 

@@ -11,7 +11,7 @@ from cases.registry import CASES, Case
 from cnnspec.analysis.conventions import CONVENTIONS
 from cnnspec.analysis.explain import TOPICS, as_dense, explain
 from cnnspec.analysis.field import field
-from cnnspec.analysis.fold import fold, unfolded
+from cnnspec.analysis.fold import fold
 from cnnspec.analysis.padding import pairs_of
 from cnnspec.analysis.positions import sources
 from cnnspec.analysis.report import analyze
@@ -42,7 +42,7 @@ def test_the_whole_analysis(case: Case) -> None:
     assert 12 * prod(row.output) == row.activation_bytes
     assert report.totals.peak_activation_bytes >= 12 * prod(row.output)
     assert all(explain(report, "it", topic).steps for topic in TOPICS)
-    assert network.layers == tuple(unfolded(fold(network)))
+    assert network.layers == tuple(node for segment in fold(network) for node in segment.nodes)
     assert all(item.severity != "error" for item in report.diagnostics)
     assert (as_dense(report, "it") is None) == (row.multiplies == 0)
 

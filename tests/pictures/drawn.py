@@ -12,7 +12,13 @@ from cnnspec.network.graph import Network
 from cnnspec.resources import example_path, example_text
 from cnnspec.syntax.parse import parse
 from cnnspec.text import Source
+from cnnspec.views.pictures.choices import EVERYTHING, Choices
+from cnnspec.views.pictures.draw import render
 from cnnspec.views.pictures.font import SLACK, text_width
+from cnnspec.views.pictures.look import Look
+from cnnspec.views.pictures.palette import LIGHT, Theme
+from cnnspec.views.pictures.plan import Plan
+from cnnspec.views.pictures.planning import Planner
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -29,6 +35,16 @@ def network(text: str) -> Network:
     found = elaborate(parse(Source("<test>", text)))
     assert found.network is not None, found.diagnostics
     return found.network
+
+
+def plan_of(network: Network, choices: Choices = EVERYTHING) -> Plan:
+    """The plan of a network's graph picture."""
+    return Planner(network, choices).plan()
+
+
+def draw_volumes(network: Network, *, theme: Theme = LIGHT, choices: Choices = EVERYTHING) -> str:
+    """The volume picture of a network."""
+    return render(network, Look("volumes", theme.name, choices=choices))
 
 
 def _beside(name: str) -> Source:

@@ -12,16 +12,14 @@ from itertools import combinations, product
 
 import numpy as np
 import pytest
-from drawn import SVG, Page, example
+from drawn import SVG, Page, draw_volumes, example, plan_of
 
 from cnnspec.layers.base import Family
 from cnnspec.layers.facts import Picture
 from cnnspec.layers.registry import LAYERS
 from cnnspec.resources import example_names
 from cnnspec.views.pictures.palette import DARK, LIGHT, Theme, rgb
-from cnnspec.views.pictures.planning import plan_of
 from cnnspec.views.pictures.volumes.body import shades
-from cnnspec.views.pictures.volumes.picture import draw_volumes
 from cnnspec.views.pictures.wording import own_name
 
 APART = 12.0

@@ -9,7 +9,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from drawn import SVG, Page, example, network, outline
+from drawn import SVG, Page, example, network, outline, plan_of
 
 from cnnspec.cli.main import run
 from cnnspec.resources import example_names
@@ -17,7 +17,6 @@ from cnnspec.views.pictures.choices import Choices
 from cnnspec.views.pictures.draw import picture
 from cnnspec.views.pictures.formats import mermaid, tikz
 from cnnspec.views.pictures.look import Look
-from cnnspec.views.pictures.planning import plan_of
 
 STYLES = ["graph", "volumes"]
 ODD = "network 中_λ\ninput 8x8x1; höhe_1: conv 2 3x3; ñ: maxpool 2x2"

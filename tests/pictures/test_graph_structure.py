@@ -8,7 +8,7 @@ import time
 from itertools import pairwise
 
 import pytest
-from drawn import Page, Rect, example, network, outline, points_of
+from drawn import Page, Rect, example, network, outline, plan_of, points_of
 
 import cnnspec
 from cnnspec.resources import example_names
@@ -18,7 +18,6 @@ from cnnspec.views.pictures.choices import Choices
 from cnnspec.views.pictures.draw import picture, render
 from cnnspec.views.pictures.look import Look
 from cnnspec.views.pictures.plan import Link
-from cnnspec.views.pictures.planning import plan_of
 from cnnspec.views.pictures.structure import Framed, Parallel, Run, cards_of, structure_of
 from cnnspec.views.pictures.u_shape import rungs_of
 

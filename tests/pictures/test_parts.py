@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from drawn import network
+from drawn import network, plan_of
 
 from cnnspec.layers.base import Family
 from cnnspec.views.pictures.choices import EVERYTHING, Choices
@@ -13,7 +13,6 @@ from cnnspec.views.pictures.dot import quoted, record
 from cnnspec.views.pictures.font import SLACK, shorten, text_width, wrap
 from cnnspec.views.pictures.palette import DARK, LIGHT, Theme
 from cnnspec.views.pictures.plan import Card
-from cnnspec.views.pictures.planning import plan_of
 from cnnspec.views.pictures.svg import SvgWriter, number
 from cnnspec.views.pictures.volumes.scene import power
 from cnnspec.views.pictures.volumes.solids import solids_of

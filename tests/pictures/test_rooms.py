@@ -6,7 +6,20 @@ from collections.abc import Iterator
 from itertools import combinations, pairwise
 
 import pytest
-from drawn import SVG, Page, Rect, Word, example, network, outline, points_of, rect_of, word_of, words_in
+from drawn import (
+    SVG,
+    Page,
+    Rect,
+    Word,
+    example,
+    network,
+    outline,
+    plan_of,
+    points_of,
+    rect_of,
+    word_of,
+    words_in,
+)
 
 from cnnspec.diagnostics import Diagnostic, LayerError
 from cnnspec.resources import example_names
@@ -14,7 +27,6 @@ from cnnspec.views.pictures.choices import EVERYTHING, Choices
 from cnnspec.views.pictures.fitting import Subject, View, fit, told
 from cnnspec.views.pictures.look import Look
 from cnnspec.views.pictures.overview import STAGES, WHOLE, segments_of, steps
-from cnnspec.views.pictures.planning import plan_of
 from cnnspec.views.pictures.sizes import LEAST, SIZES, measure
 from cnnspec.views.pictures.structure import Framed, Parallel, Run, cards_of, structure_of
 from cnnspec.views.pictures.u_shape import rungs_of

@@ -6,7 +6,7 @@ import re
 from collections import Counter
 
 import pytest
-from drawn import SVG, Page, example, network, words_in
+from drawn import SVG, Page, example, network, plan_of, words_in
 from told import GOLDEN, GRAPHS, tellings
 
 from cnnspec.layers.base import Family
@@ -18,7 +18,7 @@ from cnnspec.views.pictures.draw import render
 from cnnspec.views.pictures.paint import entries_of
 from cnnspec.views.pictures.palette import LIGHT
 from cnnspec.views.pictures.plan import CardRow, Cluster, Plan
-from cnnspec.views.pictures.planning import HEATS, plan_of
+from cnnspec.views.pictures.planning import HEATS
 
 
 @pytest.mark.parametrize("name", sorted(tellings()))
@@ -104,7 +104,7 @@ def test_a_head_is_named_beside_the_main_output() -> None:
 
 def test_equal_turns_are_drawn_once_and_others_not() -> None:
     net = network("input 8x8x4; repeat 3 { conv 4 3x3 padding=1 -> relu }; repeat 2 { conv 4 3x3 }")
-    rows = [card.rows[0] for card in plan_of(net).cards if card.family is Family.CONV]
+    rows = [card.rows[0] for card in plan_of(net).cards if card.rows[0].family is Family.CONV]
     assert [(row.name, row.times) for row in rows] == [("conv1", 3), ("conv4", 1), ("conv5", 1)]
     unfolded = plan_of(net, Choices(fold=False))
     assert [row.times for card in unfolded.cards for row in card.rows[:1]] == [1] * 6

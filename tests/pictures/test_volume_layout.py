@@ -10,7 +10,7 @@ from math import log
 from typing import Any
 
 import pytest
-from drawn import SVG, Page, Rect, example, network, outline, points_of, rect_of
+from drawn import SVG, Page, Rect, draw_volumes, example, network, outline, plan_of, points_of, rect_of
 
 from cnnspec.layers.base import Layer
 from cnnspec.layers.facts import Picture
@@ -20,8 +20,8 @@ from cnnspec.resources import example_names
 from cnnspec.views.pictures.choices import Choices
 from cnnspec.views.pictures.volumes.body import STROKES
 from cnnspec.views.pictures.volumes.compose import compose
-from cnnspec.views.pictures.volumes.picture import draw_volumes
 from cnnspec.views.pictures.volumes.row import TIGHT
+from cnnspec.views.pictures.volumes.solids import solids_of
 
 TEXTS = {
     "stage": """
@@ -351,3 +351,10 @@ def test_every_merge_has_its_own_sign(kind: type[Layer]) -> None:
     assert len(lines) == len(STROKES[kind.sign])
     assert (kind.sign in [word.text for word in page.all_words()]) == kind.sign.isalpha()
     assert len({str(strokes) for strokes in STROKES.values()}) == len(STROKES)
+
+
+def test_a_block_has_the_colour_of_its_card() -> None:
+    net, choices = example("vit_b16"), Choices(depth=0)
+    cards = {card.rows[0].layer: card.rows[0].family for card in plan_of(net, choices).cards}
+    block = next(solid for solid in solids_of(net, choices) if solid.block)
+    assert block.family is cards[block.layer]

@@ -7,7 +7,6 @@ from pathlib import Path
 from cnnspec.network.graph import Network
 from cnnspec.views.pictures.choices import EVERYTHING
 from cnnspec.views.pictures.plan import Cluster, Plan
-from cnnspec.views.pictures.planning import plan_of
 from cnnspec.views.pictures.volumes.compose import compose
 from cnnspec.views.pictures.wording import shape_text
 
@@ -58,7 +57,7 @@ def tell_volumes(network: Network) -> str:
 
 def tellings() -> dict[str, str]:
     """Name of the golden file -> what it should hold."""
-    from drawn import example
+    from drawn import example, plan_of
 
     found = {f"graph_{name}.txt": tell_plan(plan_of(example(name))) for name in GRAPHS}
     found |= {f"volumes_{name}.txt": tell_volumes(example(name)) for name in VOLUMES}

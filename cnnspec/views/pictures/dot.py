@@ -56,7 +56,7 @@ class _Writer:
         fields = "|".join(_line(line) for line in card.lines)
         message = "".join(f"{record(line)}\\l" for line in card.message)
         label = f"{fields}|{message}" if message else fields
-        label = f"{{{label}}}" if self.direction in ("TB", "BT") else label
+        label = f"{{{label}}}" if self.direction == "TB" else label
         width, height = self.sizes[card.key]
         tone = card_tone(card, self.plan, self.theme)
         tooltip = "\n".join(row.tooltip for row in card.rows if row.tooltip)

@@ -13,14 +13,12 @@ from cnnspec.network.graph import Network
 from cnnspec.views.pictures.dot import write
 from cnnspec.views.pictures.drawing import Arrangement
 from cnnspec.views.pictures.fitting import Subject, check_size, fit
-from cnnspec.views.pictures.formats import drawio, mermaid, tikz
+from cnnspec.views.pictures.formats import OUTLINES, drawio, mermaid, tikz
 from cnnspec.views.pictures.look import Look
 from cnnspec.views.pictures.palette import THEMES
 from cnnspec.views.pictures.sizes import fitted
 from cnnspec.views.pictures.svg import convert
 
-FORMATS: Final = ("svg", "png", "pdf", "tex", "dot", "mmd", "drawio")
-STYLES: Final = ("graph", "volumes")
 PLAIN: Final = Look()
 
 
@@ -54,10 +52,6 @@ def saved(svg: str, format: str, look: Look) -> bytes:
     if format == "tex":
         return tikz.write(svg, THEMES[look.theme]).encode(errors="replace")
     return convert(fitted(svg, look.size) if look.size and look.is_scaled else svg, format, look.scale)
-
-
-OUTLINES: Final = ("dot", "mmd", "drawio")
-"""Formats of cards and edges, all of them, that other programs lay out or change."""
 
 
 def outline(subject: Subject, format: str, look: Look) -> bytes:

@@ -67,11 +67,11 @@ class Arrangement:
     def __init__(self, plan: Plan, across: bool = False) -> None:
         self.across = across
         self.placer = Placer(plan, "right" if across else "down")
-        self.inset = Arrangement(plan.inset, across) if plan.inset else None
+        self.inset = stack(Arrangement(plan.inset, across).blocks) if plan.inset else None
         run = structure_of(plan)
         rungs, bottom = rungs_of(plan, run) if not across else ([], run)
         self.u = place_u(plan, rungs, bottom) if rungs else None
-        self.blocks = [self.placer.item(item) for item in run]
+        self.blocks: list[Placed] = [self.placer.item(item) for item in run]
         self.pieces = pieces_of(self.blocks)
 
     def sheets(self, columns: int | None = None) -> Iterator[Sheet]:
@@ -94,8 +94,7 @@ class Arrangement:
 
     def _sheet(self, columns: Sequence[Placed]) -> Sheet:
         width, height = extent_of(columns)
-        if self.inset:
-            inner = stack([block for piece in self.inset.pieces for block in piece])
+        if inner := self.inset:
             width, height = width + APART + inner.left + inner.right, max(height, inner.height)
         width, height = (height, width) if self.across else (width, height)
         return Sheet(width, height, lambda: self._drawn(side_by_side(columns)))
@@ -103,8 +102,7 @@ class Arrangement:
     def _drawn(self, page: Placed) -> Drawing:
         made = Placed(0.0, page.left + page.right, page.height)
         made.take(page, page.left, 0.0)
-        if self.inset:
-            other = stack([block for piece in self.inset.pieces for block in piece])
+        if other := self.inset:
             made.take(other, made.right + APART + other.left, 0.0)
             made.right += APART + other.left + other.right
             made.height = max(made.height, other.height)

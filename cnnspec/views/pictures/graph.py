@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Final
@@ -11,7 +10,7 @@ from cnnspec.views.pictures.drawing import Drawing
 from cnnspec.views.pictures.font import shorten, text_width
 from cnnspec.views.pictures.page import PicturePage, Surround, draw_legend
 from cnnspec.views.pictures.paint import FIGURES, card_tone, entries_of, row_tone
-from cnnspec.views.pictures.palette import Theme, Tone
+from cnnspec.views.pictures.palette import Theme
 from cnnspec.views.pictures.placed import Rect
 from cnnspec.views.pictures.plan import (
     FRAME_TITLE,
@@ -38,14 +37,8 @@ def page_of(plan: Plan, width: float, height: float, theme: Theme, surround: Sur
     """The page around a drawing of so much."""
     entries = entries_of(plan.shown, plan.heat, theme)
     entries = {text: replace(tone, hatch="") for text, tone in entries.items()}
-    legend = partial(_legend, entries, words_of(plan)) if surround.legend else None
+    legend = partial(draw_legend, entries, words_of(plan)) if surround.legend else None
     return PicturePage(plan.title, plan.subtitle, width, height, surround, theme, legend)
-
-
-def _legend(
-    entries: Mapping[str, Tone], words: str, writer: SvgWriter, x: float, y: float, width: float
-) -> float:
-    return draw_legend(writer, entries, words, x, y, width)
 
 
 class _GraphPicture:

@@ -87,7 +87,7 @@ def draw_title(writer: SvgWriter, x: float, y: float, title: str, subtitle: str)
 
 
 def draw_legend(
-    writer: SvgWriter, entries: Mapping[str, Tone], words: str, x: float, y: float, width: float
+    entries: Mapping[str, Tone], words: str, writer: SvgWriter, x: float, y: float, width: float
 ) -> float:
     """Draws swatches with their names, then the words, from (x, y) on; gives where they end."""
     faint, left = writer.theme.faint, x

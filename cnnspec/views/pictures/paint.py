@@ -7,7 +7,7 @@ from typing import Final, Protocol
 
 from cnnspec.layers.base import Family
 from cnnspec.views.pictures.palette import STATUSES, Theme, Tone, mix
-from cnnspec.views.pictures.plan import Card, CardRow, Plan
+from cnnspec.views.pictures.plan import Card, CardRow, Plan, hottest_of
 
 FIGURES: Final = {"params": "parameters", "multiplies": "multiplies", "memory": "activation memory"}
 
@@ -48,11 +48,6 @@ def card_tone(card: Card, plan: Plan, theme: Theme) -> Tone:
     return row_tone(card.rows[0], plan, theme, card.kind)
 
 
-def hottest_of(shown: Collection[Coloured]) -> float:
-    """The largest share, where the scale of the heat ends."""
-    return max((it.share or 0.0 for it in shown), default=0.0) or 1.0
-
-
 def entries_of(shown: Collection[Coloured], heat: str | None, theme: Theme) -> dict[str, Tone]:
     """What the colours mean; the scale of the heat is a square root and ends at the hottest."""
     if there := {it.status for it in shown if it.status}:
@@ -60,7 +55,7 @@ def entries_of(shown: Collection[Coloured], heat: str | None, theme: Theme) -> d
     if not heat:
         families = {it.family for it in shown}
         return {str(family): theme.tone(family) for family in Family if family in families}
-    hottest, last = hottest_of(shown), len(theme.heat) - 1
+    hottest, last = hottest_of(it.share for it in shown), len(theme.heat) - 1
     texts = [
         f"0 % of {FIGURES[heat]}",
         *(f"{100 * hottest * (n / last) ** 2:.3g} %" for n in range(1, last + 1)),

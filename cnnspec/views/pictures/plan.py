@@ -7,8 +7,9 @@ so that they are the same on every machine.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Final
 
 from cnnspec.layers.base import Family
@@ -92,10 +93,6 @@ class Card:
     message: tuple[str, ...] = ()
 
     @property
-    def family(self) -> Family:
-        return self.rows[0].family
-
-    @property
     def is_dashed(self) -> bool:
         """Whether it is not there: a fault, or what another network had."""
         return self.kind in ("fault", "removed")
@@ -167,7 +164,12 @@ class Cluster:
             yield from cluster.walk()
 
 
-@dataclass(frozen=True, slots=True)
+def hottest_of(shares: Iterable[float | None]) -> float:
+    """The largest share, or 1 where there is none."""
+    return max((share or 0.0 for share in shares), default=0.0) or 1.0
+
+
+@dataclass(frozen=True)
 class Plan:
     """A whole graph picture without coordinates."""
 
@@ -181,10 +183,10 @@ class Plan:
     inset: Plan | None = None
     """One of its folded blocks with all its layers, drawn beside it."""
 
-    @property
+    @cached_property
     def hottest(self) -> float:
         """The largest share of a row, where the scale of the heat ends."""
-        return max((row.share or 0.0 for card in self.cards for row in card.rows), default=0.0) or 1.0
+        return hottest_of(row.share for row in self.shown)
 
     @property
     def is_comparison(self) -> bool:

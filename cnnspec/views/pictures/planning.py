@@ -11,10 +11,10 @@ from cnnspec.analysis.fold import Block, Leaf, Repeated, Segment
 from cnnspec.layers.base import Family
 from cnnspec.layers.facts import Picture
 from cnnspec.network.graph import Network, Node
-from cnnspec.views.pictures.choices import EVERYTHING, Choices
+from cnnspec.views.pictures.choices import Choices
 from cnnspec.views.pictures.overview import segments_of, unrolled
 from cnnspec.views.pictures.plan import Card, CardRow, Cluster, Link, Plan
-from cnnspec.views.pictures.titles import block_path, growth_text, heaviest, instance_title
+from cnnspec.views.pictures.titles import block_path, heaviest, instance_title
 from cnnspec.views.pictures.wording import (
     arithmetic,
     block_text,
@@ -33,11 +33,6 @@ HEATS: Final[dict[str, Callable[[Node], int]]] = {
     "memory": lambda node: bytes_of(node.output),
 }
 """Figure -> its amount for one node; memory is the bytes of the output of one sample."""
-
-
-def plan_of(network: Network, choices: Choices = EVERYTHING) -> Plan:
-    """The plan of a network's graph picture."""
-    return Planner(network, choices).plan()
 
 
 def representatives(segments: Iterable[Segment]) -> dict[int, int]:
@@ -105,7 +100,7 @@ class Planner:
         if len(segment.segments) == 1 and isinstance(only, Block):
             self._fill_block(cluster, only, depth, segment)
             return
-        inner = Cluster(f"f{segment.turns[0][0].index}r", "", segment.times, growth=growth_text(segment))
+        inner = Cluster(f"f{segment.turns[0][0].index}r", "", segment.times, growth=segment.growth)
         cluster.clusters.append(inner)
         self._fill(inner, segment.segments, depth)
 
@@ -116,13 +111,9 @@ class Planner:
         if self.choices.depth is not None and depth >= self.choices.depth and several:
             self._place_block(block, cluster, repeated)
             return
-        times = repeated.times if repeated else 1
-        inner = Cluster(
-            f"f{block.nodes[0].index}d{depth}",
-            instance_title(block, times),
-            times,
-            growth=growth_text(repeated),
-        )
+        times, growth = (repeated.times, repeated.growth) if repeated else (1, "")
+        key = f"f{block.nodes[0].index}d{depth}"
+        inner = Cluster(key, instance_title(block, times), times, growth=growth)
         cluster.clusters.append(inner)
         self._fill(inner, block.segments, depth + 1)
 
@@ -154,7 +145,7 @@ class Planner:
         row = CardRow(
             name=instance_title(block, times), text=f"{layers} layer{'s' * (layers > 1)}",
             shape=shape_text(end), family=heaviest(block.nodes), times=times,
-            growth=growth_text(repeated), **self._cost(block.nodes),
+            growth=repeated.growth if repeated else "", **self._cost(block.nodes),
             tooltip=block_text(block.nodes), layer=block_path(block),
             about=described(block.nodes, self.network),
         )  # fmt: skip

@@ -55,9 +55,13 @@ class SvgWriter:
         self.add("line", None, x1=start[0], y1=start[1], x2=end[0], y2=end[1], **attributes)
 
     def polygon(self, points: Iterable[Point], **attributes: float | str | None) -> None:
-        self.add(
-            "polygon", None, points=" ".join(f"{number(x)},{number(y)}" for x, y in points), **attributes
-        )
+        self._corners("polygon", points, attributes)
+
+    def polyline(self, points: Iterable[Point], **attributes: float | str | None) -> None:
+        self._corners("polyline", points, attributes)
+
+    def _corners(self, tag: str, points: Iterable[Point], look: Mapping[str, float | str | None]) -> None:
+        self.add(tag, None, points=" ".join(f"{number(x)},{number(y)}" for x, y in points), **look)
 
     def path(self, commands: str, **attributes: float | str | None) -> None:
         self.add("path", None, d=commands, **attributes)

@@ -4,14 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cnnspec.analysis.fold import Block, Repeated
+from cnnspec.analysis.fold import Block
 from cnnspec.layers.base import Family
 from cnnspec.network.graph import Node
-
-
-def growth_text(repeated: Repeated | None) -> str:
-    """``, 64→256`` after the count of turns that grow."""
-    return ", {}→{}".format(*repeated.grows) if repeated and repeated.grows else ""
 
 
 def instance_title(block: Block, times: int = 1) -> str:

@@ -14,7 +14,6 @@ _SHORT: Final = {
     "padding": "pad",
     "epsilon": "ε",
     "output_padding": "output pad",
-    "dilation": "dilation",
     "rounding": "",
 }
 

@@ -120,9 +120,8 @@ class _Panel:
             values = getattr(curve, name)
             places = [(self.x(e), self.y(v)) for e, v in zip(curve.epochs, values, strict=bool(values))]
             if places:
-                self.writer.add(
-                    "polyline", None, points=" ".join(f"{number(x)},{number(y)}" for x, y in places),
-                    fill="none", stroke=color, stroke_width=2, stroke_linejoin="round",
+                self.writer.polyline(
+                    places, fill="none", stroke=color, stroke_width=2, stroke_linejoin="round",
                     stroke_dasharray=DASHES if style else None, **{"class": style},
                 )  # fmt: skip
             if not style and len(places) <= MARKED:

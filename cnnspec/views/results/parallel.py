@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 from cnnspec.layers.base import Family
 from cnnspec.views.pictures.font import shorten, text_width
 from cnnspec.views.pictures.palette import Theme, mix
-from cnnspec.views.pictures.svg import SvgWriter, number
+from cnnspec.views.pictures.svg import SvgWriter
 from cnnspec.views.results import Sweep, SweptTrial
 from cnnspec.views.results.curves import nice_ticks
 from cnnspec.views.results.plot import TEXT, Plot
@@ -45,7 +45,7 @@ def parallel(shown: Sweep, theme: Theme) -> Plot:
     trials = [one for one in shown.trials if one.figure is not None]
     axes = [*(_axis_of(setting, trials) for setting in shown.settings), _figure_axis(shown, trials)]
     writer, places = SvgWriter(theme), _places(axes)
-    best, worst = mix(theme.frame, theme.tone(Family.CONV).line, 1.0), theme.frame
+    best, worst = theme.tone(Family.CONV).line, theme.frame
     for x in places:
         writer.line((x, _y(1)), (x, _y(0)), stroke=theme.edge, stroke_width=1.2)
     for rank, one in reversed(list(enumerate(trials))):
@@ -81,10 +81,9 @@ def _line(
 ) -> None:
     values = ", ".join(f"{name} {value}" for name, value in one.values.items())
     with writer.group("trial", title=f"{one.name}: {values}: {one.told}"):
-        writer.add(
-            "polyline", None, points=" ".join(f"{number(x)},{number(y)}" for x, y in points), fill="none",
-            stroke=colour, stroke_width=3 if is_best else 1.6, stroke_linejoin="round",
-        )  # fmt: skip
+        writer.polyline(
+            points, fill="none", stroke=colour, stroke_width=3 if is_best else 1.6, stroke_linejoin="round"
+        )
         for x, y in points:
             radius = 4 if is_best else 2.6
             writer.add("circle", None, cx=x, cy=y, r=radius, fill=colour)

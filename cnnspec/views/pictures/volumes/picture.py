@@ -10,16 +10,17 @@ from cnnspec.analysis.compare import Comparison
 from cnnspec.diagnostics import Diagnostic
 from cnnspec.network.graph import Network
 from cnnspec.views.pictures.changes import removed_text, titled
-from cnnspec.views.pictures.choices import EVERYTHING, Choices
+from cnnspec.views.pictures.choices import Choices
+from cnnspec.views.pictures.faulty import MOST_FAULTS
 from cnnspec.views.pictures.font import wrap
 from cnnspec.views.pictures.page import SUBTITLE, PicturePage, Surround, draw_legend
-from cnnspec.views.pictures.paint import FIGURES, entries_of, hottest_of, tone_of
-from cnnspec.views.pictures.palette import LIGHT, Theme, Tone
-from cnnspec.views.pictures.plan import CardRow
+from cnnspec.views.pictures.paint import FIGURES, entries_of, tone_of
+from cnnspec.views.pictures.palette import Theme, Tone
+from cnnspec.views.pictures.plan import CardRow, hottest_of
 from cnnspec.views.pictures.planning import costs_text
 from cnnspec.views.pictures.svg import Point, SvgWriter, rounded, xy
 from cnnspec.views.pictures.volumes.body import draw_box, draw_sheets
-from cnnspec.views.pictures.volumes.compose import ON_A_SLIDE, compose
+from cnnspec.views.pictures.volumes.compose import compose
 from cnnspec.views.pictures.volumes.rows import at_origin, in_rows
 from cnnspec.views.pictures.volumes.scene import (
     ARC,
@@ -36,46 +37,32 @@ from cnnspec.views.pictures.volumes.scene import (
 )
 from cnnspec.views.pictures.volumes.solids import Solid
 
-MOST_ERRORS: Final = 12
-"""Of a spec, written; the terminal lists them all."""
 SMALLEST: Final = 4.0
 """Pixels of height that a window is drawn with at least."""
 
 
-def draw_volumes(
-    network: Network | None, *, theme: Theme = LIGHT, choices: Choices = EVERYTHING,
-    diagnostics: Sequence[Diagnostic] = (), name: str = "network", maps: Maps | None = None, shown: str = "",
-    comparison: Comparison | None = None,
-) -> str:  # fmt: skip
-    """The volume picture of a network; errors of its spec are written under what is known of it.
-
-    ``maps`` are feature maps to show on the solids, of what ``shown`` names. With a ``comparison``, of which
-    it is the second network, colours show what changed.
-    """
-    return VolumePicture(network, theme, choices, diagnostics, name, maps, shown, comparison).document(
-        Surround()
-    )
-
-
 class VolumePicture:
-    """A volume picture that may be broken into rows before it is drawn."""
+    """A volume picture that may be broken into rows before it is drawn.
+
+    Errors of its spec are written under what is known of it. ``maps`` are feature maps to show on the
+    solids, of what ``shown`` names. With a ``comparison``, of which it is the second network, colours show
+    what changed.
+    """
 
     def __init__(
-        self, network: Network | None, theme: Theme, choices: Choices,
-        diagnostics: Sequence[Diagnostic] = (), name: str = "network", maps: Maps | None = None,
-        shown: str = "", comparison: Comparison | None = None, *,
-        room: tuple[float, float] = ON_A_SLIDE, views: Sequence[Sequence[Solid]] | None = None,
+        self, network: Network | None, theme: Theme, choices: Choices, diagnostics: Sequence[Diagnostic],
+        name: str, maps: Maps | None, shown: str, comparison: Comparison | None, *,
+        room: tuple[float, float], views: Sequence[Sequence[Solid]] | None,
     ) -> None:  # fmt: skip
-        self.errors = [item for item in diagnostics if item.severity == "error"][:MOST_ERRORS]
+        self.errors = [item for item in diagnostics if item.severity == "error"][:MOST_FAULTS]
         self.network, self.theme, self.name = network, theme, (network.name if network else "") or name
-        self.writer = SvgWriter(theme)
         self.subtitle = costs_text(network) if network else "nothing of this network is known yet"
         self.scene, self.note = VolumeLayout(), ""
         if network:
             scene, self.note = compose(network, choices, maps, comparison, room, views)
             self.scene = at_origin(scene)
         self.heat, self.solids = choices.heat, [box.solid for box in self.scene.boxes.values()]
-        self.hottest = hottest_of(self.solids)
+        self.hottest = hottest_of(solid.share for solid in self.solids)
         if choices.heat:
             self.note += f" Colours show shares of the {FIGURES[choices.heat]}, of all repeats."
         if comparison:
@@ -86,7 +73,6 @@ class VolumePicture:
             self.note += " The smallest windows are enlarged."
         if any("/" in text for label in self.scene.labels for _, text in label.lines):
             self.note += " “/2” is a stride of 2."
-
         if maps:
             self.note += self._about_maps(shown)
 
@@ -103,8 +89,8 @@ class VolumePicture:
     def in_rows(self, count: int) -> VolumePicture:
         """The same, broken where that can be."""
         other = copy(self)
-        other.scene = in_rows(self.scene, count) if count > 1 and self.scene.boxes else self.scene
-        other.scene = at_origin(other.scene)
+        if count > 1 and self.scene.boxes:
+            other.scene = at_origin(in_rows(self.scene, count))
         return other
 
     def page(self, surround: Surround) -> PicturePage:
@@ -119,7 +105,7 @@ class VolumePicture:
 
     def _legend(self, writer: SvgWriter, x: float, y: float, width: float) -> float:
         y = self._errors(writer, x, y, width)
-        return draw_legend(writer, self._entries(), self.note, x, y, width) if self.has_legend else y
+        return draw_legend(self._entries(), self.note, writer, x, y, width) if self.has_legend else y
 
     # Words around the drawing -----------------------------------------------------
 

@@ -20,7 +20,7 @@ from cnnspec.network.graph import Network, Node
 from cnnspec.views.pictures.choices import Choices
 from cnnspec.views.pictures.overview import deepest, segments_of
 from cnnspec.views.pictures.planning import HEATS, representatives
-from cnnspec.views.pictures.titles import block_path, instance_title
+from cnnspec.views.pictures.titles import block_path, heaviest, instance_title
 from cnnspec.views.pictures.wording import (
     arithmetic,
     block_text,
@@ -125,7 +125,7 @@ class Solid:
         reaches = [s.dilation * (s.kernel - 1) + 1 for s in slides if isinstance(s, Slide)]
         if not slides or len(reaches) != len(slides) or max(reaches) == 1:
             return None
-        return (reaches[-2] if len(reaches) > 1 else 1, reaches[-1]) if len(reaches) > 1 else (reaches[0], 1)
+        return (reaches[-2], reaches[-1]) if len(reaches) > 1 else (reaches[0], 1)
 
     @property
     def zoom(self) -> float:
@@ -273,7 +273,7 @@ class _SolidBuilder:
         title = instance_title(block, prod(each.times for each in turns))
         name = title.split(" · ")[0] if " · " in title else ""
         self.found[key] = Solid(
-            key, list(block.nodes), last.output, _heaviest(block.nodes), name, block.title, block=True,
+            key, list(block.nodes), last.output, heaviest(block.nodes), name, block.title, block=True,
             layer=block_path(block), shortcut=has_shortcut(self.network, block.nodes), turns=list(turns),
         )  # fmt: skip
         for node in block.nodes:
@@ -341,10 +341,3 @@ def _is_short(network: Network, inside: set[int], index: int) -> bool:
             return False
         index = node.inputs[0]
     return layers < 2
-
-
-def _heaviest(nodes: Sequence[Node]) -> Family:
-    def weight(node: Node) -> int:
-        return node.own_params
-
-    return max(nodes, key=weight).layer.family
