@@ -15,7 +15,7 @@ from xml.etree import ElementTree
 from cnnspec.views.documents.latex import escape as escaped
 from cnnspec.views.pictures.palette import Theme
 
-HEAD: Final = Template(r"""% Drawn by cnnspec. Compile it with pdflatex, xelatex or lualatex.
+HEAD: Final = Template(r"""% Drawn by cnnspec. Compile it with pdflatex.
 % For a paper include the PDF, or copy the colours and the tikzpicture.
 \documentclass{article}
 \usepackage[paperwidth=${width}pt,paperheight=${height}pt,margin=0pt]{geometry}
