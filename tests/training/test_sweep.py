@@ -251,8 +251,8 @@ def test_an_engine_that_does_not_train_is_told_before_anything_is_made(
 def test_torchrun_does_not_begin_a_sweep(
     command: Command, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("WORLD_SIZE", "2")
-    monkeypatch.setenv("MASTER_ADDR", "127.0.0.1")
+    for name, value in {"WORLD_SIZE": "2", "RANK": "0", "MASTER_ADDR": "127.0.0.1"}.items():
+        monkeypatch.setenv(name, value)
     code, _, err = command("train", "bars.cnn", "--sweep", "rate=0.1,0.2", "--backend", "torch")
     assert (2, True) == (code, "begin it without torchrun, 2 at a time: --jobs 2" in " ".join(err.split()))
     assert not (place / "runs").exists()
