@@ -40,6 +40,7 @@ _LIVING: Final[WeakSet[NumpyEngine]] = WeakSet()
 def _after_fork() -> None:
     """In the child no thread is left to let go of a lock that another one held, or to end its work."""
     for engine in tuple(_LIVING):
+        engine.loans.start_afresh()
         if engine._lock.acquire(blocking=False):
             engine._lock.release()
         else:
@@ -71,7 +72,7 @@ class NumpyEngine(Parameters):
 
     def __getstate__(self) -> dict[str, Any]:
         """All but the programs; the weights by name, to be views again."""
-        own = ("flat", "flat_gradient", "gradients", "_programs", "_lock")
+        own = ("arrays", "loans", "flat_gradient", "gradients", "_programs", "_lock")
         state = {name: value for name, value in self.__dict__.items() if name not in own}
         copies = {name: values.copy() for name, values in self.weights.items()}
         return state | {"weights": copies, "random": deepcopy(self.random), "intake": replace(self.intake)}

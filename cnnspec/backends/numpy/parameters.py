@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
@@ -14,8 +14,12 @@ from cnnspec.backends.arrays import NamedArrays
 from cnnspec.backends.contract import Scaling
 from cnnspec.backends.numpy.kernels.table import PICKS, Kernels
 from cnnspec.backends.numpy.layout import Array
+from cnnspec.backends.numpy.loans import LentArrays, Loans
 from cnnspec.layers.base import Weight
 from cnnspec.network.graph import Network
+
+FLAT = ""
+"""What the flat array is called among those that are lent."""
 
 
 @dataclass
@@ -30,7 +34,8 @@ class Parameters:
 
     ``weights`` holds every array by its name (``conv1.weight``), buffers such as
     ``bn1.running_mean`` included. ``flat`` is one array of all trained weights, of
-    which theirs are views; ``flat_gradient`` and ``gradients`` likewise.
+    which theirs are views; ``flat_gradient`` and ``gradients`` likewise. Weights and ``flat`` are
+    lent; the programs themselves have the ``arrays`` behind them.
     All randomness (weights, dropout) comes from ``random``.
     """
 
@@ -53,10 +58,25 @@ class Parameters:
                 else:
                     trained[name] = weight
         size = sum(prod(weight.shape) for weight in trained.values())
-        self.flat, self.flat_gradient = np.zeros(size, self.dtype), np.zeros(size, self.dtype)
+        flat, self.flat_gradient = np.zeros(size, self.dtype), np.zeros(size, self.dtype)
         self.gradients = NamedArrays(_views(self.flat_gradient, trained))
-        parts = _views(self.flat, trained) | fixed
-        self.weights = NamedArrays({name: parts[name] for name in self.network.weights})
+        parts = _views(flat, trained) | fixed
+        self.arrays = {name: parts[name] for name in self.network.weights}
+        self.loans = Loans(self.arrays | {FLAT: flat})
+        self.weights = LentArrays(self.arrays, self.loans)
+
+    @property
+    def flat(self) -> Array:
+        """All trained weights as one array."""
+        return self.loans.lend(FLAT)
+
+    @flat.setter
+    def flat(self, values: Array) -> None:
+        np.copyto(self.flat, values)
+
+    def watch(self, names: Collection[str]) -> Callable[[], bool]:
+        """A call that tells whether any of these weights may have been written since it was last asked."""
+        return self.loans.watch((FLAT, *names))
 
     @cached_property
     def multiplies(self) -> int:

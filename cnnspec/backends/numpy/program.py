@@ -66,7 +66,7 @@ class Program:
         self.backward_calls, self._input_gradients = found.backward, found.input_gradients
         measured = [StepCall(loss, loss.measure) for loss in self.losses]
         self._calls = [*(StepCall(step, step.forward) for step in self.steps), *measured]
-        both = [(StepCall(step, step.refresh), StepCall(step, step.forward)) for step in self.steps]
+        both = ((StepCall(step, step.refresh_changed), StepCall(step, step.forward)) for step in self.steps)
         self._fresh_calls = [*chain.from_iterable(both), *measured]
         self._scalings: dict[str, tuple[Scaling, Array, Array]] = {}
 
@@ -102,9 +102,9 @@ class Program:
             np.add(into, shift, out=into)
 
     def refresh(self) -> None:
-        """Take up weights that changed since the last pass."""
+        """Take up weights that may have changed since the last pass."""
         for step in self.steps:
-            step.refresh()
+            step.refresh_changed()
 
     def forward_calls(self, *, fresh: bool = True) -> list[StepCall]:
         """What a forward pass does, in order: the steps, and in training the losses."""

@@ -50,7 +50,7 @@ class ProgramPlan:
     ) -> None:  # fmt: skip
         self.lowered, self.batch, self.training = lowered, batch, training
         self.memory = Allocator(parameters.dtype, layout)
-        self.weights, self.random = parameters.weights, parameters.random
+        self.parameters, self.weights, self.random = parameters, parameters.arrays, parameters.random
         self.gradients = parameters.gradients if training else {}
         self.readers = lowered.readers
         self.maker = {operation.output: operation for operation in lowered.operations}
@@ -115,6 +115,7 @@ class ProgramPlan:
             {short: self._gradient(node, name) for short, name in names.items() if name in self.gradients},
             overwrite=tuple(self._may_overwrite(operation, value) for value in operation.inputs),
             steps={source: self.step_of[source] for source in referred_by(node)},
+            changed=self.parameters.watch(names.values()),
         )  # fmt: skip
 
     def _gradient(self, node: Node, name: str) -> Array:

@@ -41,6 +41,8 @@ class KernelContext:
     overwrite: tuple[bool, ...] = ()
     steps: Mapping[int, KernelStep] = field(default_factory=dict)
     """The last step of each node that the layer refers to."""
+    changed: Callable[[], bool] = lambda: True
+    """Whether the weights may have been written since this was last asked."""
 
 
 class KernelStep(ABC):
@@ -84,6 +86,11 @@ class KernelStep(ABC):
 
     def refresh(self) -> None:  # noqa: B027 - most steps read their weights where they are
         """Bring the weights into the order the kernel reads; called when they changed."""
+
+    def refresh_changed(self) -> None:
+        """The same where the weights may have changed: kept else, for packing is a tenth of a prediction."""
+        if self.context.changed():
+            self.refresh()
 
     @abstractmethod
     def forward(self) -> None:
