@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,14 @@ from cnnspec.backends.numpy import workers as team
 from cnnspec.backends.numpy.workers import Processes
 from cnnspec.diagnostics import SpecError
 from cnnspec.model import Model
+from cnnspec.training.batches import Batches
 from cnnspec.training.callback import Callback, TrainingProgress
 from cnnspec.training.data.dataset import Dataset
 from cnnspec.training.history import History
 
+TIED = """input 8x8x1; conv 4 3x3 -> relu; a: conv 4 3x3 padding=1; relu; conv 4 3x3 padding=1 share=a
+flatten -> w: dense 16 -> relu -> dense 144 tied=w -> dense 9 frozen=yes -> dense 3"""
+"""Weights that are used twice, some of which stand still."""
 NORMED = "input 8x8x1; conv 4 3x3 -> batchnorm -> relu; flatten -> dropout 0.2 -> dense 3"
 
 
@@ -29,14 +34,23 @@ def trained(model: Model, data: Dataset, **options: Any) -> tuple[dict[str, np.n
 
 
 @pytest.mark.parametrize("workers", [2, 3, 5])
-@pytest.mark.parametrize("recipe", ["epochs 2", "epochs 2; augment shift=1; clip 1; optimizer adam"])
+@pytest.mark.parametrize(
+    ("spec", "recipe"),
+    [
+        (NORMED, "epochs 2"),
+        (NORMED, "epochs 2; augment shift=1; clip 1; optimizer adam"),
+        (TIED, "epochs 1; clip 0.05"),
+        (TIED, "epochs 1; optimizer rmsprop momentum=0.5"),
+    ],
+)
 def test_processes_equal_turns_to_the_last_bit(
-    model_of: Callable[..., Model], data: Dataset, monkeypatch: pytest.MonkeyPatch, workers: int, recipe: str
-) -> None:
+    model_of: Callable[..., Model], data: Dataset, monkeypatch: pytest.MonkeyPatch, workers: int, spec: str,
+    recipe: str,
+) -> None:  # fmt: skip
     recipe = f"{recipe}; workers {workers}"
-    together, history = trained(model_of(recipe, spec=NORMED), data)
+    together, history = trained(model_of(recipe, spec=spec), data)
     monkeypatch.delattr(os, "fork")
-    one_by_one, expected = trained(model_of(recipe, spec=NORMED), data)
+    one_by_one, expected = trained(model_of(recipe, spec=spec), data)
     assert same(one_by_one, together)
     assert [(row.loss, row.accuracy) for row in expected.rows] == [
         (row.loss, row.accuracy) for row in history.rows
@@ -56,6 +70,37 @@ def test_the_last_batch_may_be_smaller_than_the_team(model_of: Callable[..., Mod
     few = replace(data, train_images=data.train_images[:19], train_labels=data.train_labels[:19])
     history = model_of("epochs 2; workers 7").fit(few)
     assert [2, 4] == [row.step for row in history.rows]
+
+
+def test_all_workers_gradients_are_one_until_the_weights_move(
+    model_of: Callable[..., Model], data: Dataset
+) -> None:
+    """Two workers' gradient is one worker's, and to read it changes nothing."""
+    images, labels, found, ends = data.train_images[:16], data.train_labels[:16], [], []
+    for workers, read in ((1, True), (3, True), (3, False)):
+        engine = model_of(spec="input 8x8x1; flatten -> dense 3").engine
+        recipe = engine.network.training_recipe.changed(workers=workers)
+        session = engine.train(recipe, Batches(images, labels, 16, seed=0))
+        with session.running():
+            session.backward(*next(session.epoch(0, 0)), 0)
+            found += [session.gradients["dense1.weight"].copy() for _ in range(2 * read)]
+            session.update(0.1)
+        ends.append(engine.weights["dense1.weight"].copy())
+    for gradient in found[1:]:
+        np.testing.assert_allclose(found[0], gradient, atol=1e-7)
+    np.testing.assert_array_equal(ends[1], ends[2])
+
+
+def test_what_is_assigned_between_steps_counts_for_all_workers(
+    model_of: Callable[..., Model], data: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = []
+    for _ in range(2):
+        model = model_of("epochs 1; workers 3")
+        change = Stopper(3, partial(model.weights.update, {"dense2.weight": np.ones((3, 16))}))
+        found.append(trained(model, data, callback=change)[0])
+        monkeypatch.delattr(os, "fork", raising=False)
+    assert same(*found)
 
 
 class Stopper(Callback):
@@ -117,6 +162,28 @@ def test_a_killed_worker_is_told_and_nothing_is_left(
         )
     assert "worker-lost" == caught.value.diagnostics[0].code
     assert [False, False] == [running(pid) for pid in started]
+
+
+def test_a_worker_lost_while_weights_move_leaves_those_of_the_last_step(
+    model_of: Callable[..., Model], data: Dataset, started: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, whole = model_of("epochs 500; workers 2"), {}
+    tell = Processes._tell
+
+    def kill(self: Processes, kind: bytes, number: int = 0, first: int = 0, rate: float = 0.0) -> None:
+        doomed = (kind, number) == (team.MOVE, 3)
+        if doomed:
+            whole.update({name: values.copy() for name, values in model.weights.items()})
+            os.kill(started[0], signal.SIGSTOP)
+        tell(self, kind, number, first, rate)
+        if doomed:
+            os.kill(started[0], signal.SIGKILL)
+
+    monkeypatch.setattr(Processes, "_tell", kill)
+    with pytest.raises(SpecError) as caught:
+        model.fit(data)
+    assert "worker-lost" == caught.value.diagnostics[0].code
+    assert same(whole, dict(model.weights))
 
 
 def test_an_error_leaves_no_process(

@@ -72,7 +72,7 @@ class NumpyEngine(Parameters):
 
     def __getstate__(self) -> dict[str, Any]:
         """All but the programs; the weights by name, to be views again."""
-        own = ("arrays", "loans", "flat_gradient", "gradients", "_programs", "_lock")
+        own = ("arrays", "loans", "flat_gradient", "gradients", "_trained", "_programs", "_lock")
         state = {name: value for name, value in self.__dict__.items() if name not in own}
         copies = {name: values.copy() for name, values in self.weights.items()}
         return state | {"weights": copies, "random": deepcopy(self.random), "intake": replace(self.intake)}
@@ -88,6 +88,10 @@ class NumpyEngine(Parameters):
         self._programs: dict[tuple[Any, ...], Program] = {}
         self._lock = RLock()
         _LIVING.add(self)
+
+    def move(self, flat: Array, gradient: Array) -> None:
+        super().move(flat, gradient)
+        self._start_afresh()
 
     def initialize(self, initial: str) -> None:
         """Begin anew: every weight as its layer says, else as the initialiser ``initial`` says."""

@@ -8,10 +8,11 @@ last rounding where the order of operations allows.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from copy import copy
 from dataclasses import dataclass
 from math import sqrt
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import numpy as np
 
@@ -76,9 +77,20 @@ class Optimizer(ABC):
 
     names: tuple[str, ...] = ()
 
-    def __init__(self, flat: Array, setting: Any) -> None:
-        self.setting, self.count = setting, 0
-        self.state = {name: np.zeros_like(flat) for name in self.names if self.keeps(name)}
+    def __init__(self, flat: Array, setting: Any, zeros: Callable[[Array], Array] = np.zeros_like) -> None:
+        state = {name: zeros(flat) for name in self.names if self.keeps(setting, name)}
+        self._take(flat, setting, state)
+
+    def part(self, place: slice) -> Self:
+        """One that moves a part of the weights alone, with its part of the state."""
+        other = copy(self)
+        other._take(
+            self.flat[place], self.setting, {name: values[place] for name, values in self.state.items()}
+        )
+        return other
+
+    def _take(self, flat: Array, setting: Any, state: dict[str, Array]) -> None:
+        self.setting, self.count, self.flat, self.state = setting, 0, flat, state
         size = min(flat.size, STRETCH)
         workspace, mask = np.empty(size, flat.dtype), np.empty(size, bool)
         places = [slice(start, start + STRETCH) for start in range(0, flat.size, STRETCH)]
@@ -90,9 +102,10 @@ class Optimizer(ABC):
             for place in places
         ]  # fmt: skip
 
-    def keeps(self, name: str) -> bool:
+    @staticmethod
+    def keeps(setting: Any, name: str) -> bool:
         """Whether it has this array: a velocity only with momentum."""
-        return name != "velocity" or self.setting.momentum > 0
+        return name != "velocity" or setting.momentum > 0
 
     def update(self, gradient: Array, rate: float) -> None:
         """One step at a learning rate; ``gradient`` is used up."""
@@ -177,14 +190,24 @@ OPTIMIZERS: Final[dict[str, type[Optimizer]]] = {
 """By the names of the recipe."""
 
 
-def make_optimizer(setting: Any, flat: Array) -> Optimizer:
-    """The optimizer of a recipe's sentence."""
-    return OPTIMIZERS[setting.kind](flat, setting)
+def make_optimizer(setting: Any, flat: Array, zeros: Callable[[Array], Array] = np.zeros_like) -> Optimizer:
+    """The optimizer of a recipe's sentence; ``zeros`` makes room for its state."""
+    return OPTIMIZERS[setting.kind](flat, setting, zeros)
 
 
 def clip(gradient: Array, largest: float) -> float:
     """Scale a gradient down to a norm of at most ``largest``; the norm it had."""
-    norm = sqrt(float(np.vdot(gradient, gradient)))
+    norm = sqrt(square(gradient))
+    shrink(gradient, norm, largest)
+    return norm
+
+
+def square(gradient: Array) -> float:
+    """The square of a gradient's norm, or of a part's."""
+    return float(np.vdot(gradient, gradient))
+
+
+def shrink(gradient: Array, norm: float, largest: float) -> None:
+    """Scale a gradient of this norm down to one of at most ``largest``, or a part of it."""
     if norm > largest:
         np.multiply(gradient, largest / (norm + 1e-6), out=gradient)
-    return norm

@@ -58,12 +58,21 @@ class Parameters:
                 else:
                     trained[name] = weight
         size = sum(prod(weight.shape) for weight in trained.values())
-        flat, self.flat_gradient = np.zeros(size, self.dtype), np.zeros(size, self.dtype)
-        self.gradients = NamedArrays(_views(self.flat_gradient, trained))
-        parts = _views(flat, trained) | fixed
+        self._trained = trained
+        self._lie_in(np.zeros(size, self.dtype), np.zeros(size, self.dtype), fixed)
+
+    def _lie_in(self, flat: Array, gradient: Array, fixed: Mapping[str, Array]) -> None:
+        """The trained weights and their gradients lie in these arrays, the others are these."""
+        self.flat_gradient = gradient
+        self.gradients = NamedArrays(_views(gradient, self._trained))
+        parts = _views(flat, self._trained) | dict(fixed)
         self.arrays = {name: parts[name] for name in self.network.weights}
         self.loans = Loans(self.arrays | {FLAT: flat})
         self.weights = LentArrays(self.arrays, self.loans)
+
+    def move(self, flat: Array, gradient: Array) -> None:
+        """The trained weights, as ``flat`` has them, and their gradients lie elsewhere from now on."""
+        self._lie_in(flat, gradient, {n: v for n, v in self.arrays.items() if n not in self._trained})
 
     @property
     def flat(self) -> Array:

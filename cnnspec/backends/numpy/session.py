@@ -10,10 +10,10 @@ import numpy as np
 
 from cnnspec.backends.contract import BatchResult, BatchSource, Images
 from cnnspec.backends.numpy.layout import Array
-from cnnspec.backends.numpy.optimizers import clip, make_optimizer
 from cnnspec.backends.numpy.parameters import Parameters
+from cnnspec.backends.numpy.shards import MakeProgram
 from cnnspec.backends.numpy.threads import threads_for
-from cnnspec.backends.numpy.workers import MakeProgram, workers_of
+from cnnspec.backends.numpy.workers import workers_of
 from cnnspec.recipe.models import Recipe
 
 
@@ -23,10 +23,15 @@ class NumpySession:
     def __init__(
         self, parameters: Parameters, program: MakeProgram, recipe: Recipe, batches: BatchSource
     ) -> None:
-        self.parameters, self.gradients, self.clip = parameters, parameters.gradients, recipe.clip
-        self.optimizer = make_optimizer(recipe.optimizer, parameters.flat)
-        self.workers = workers_of(parameters, batches, program, recipe.workers)
+        self.parameters = parameters
+        self.workers = workers_of(parameters, batches, program, recipe)
+        self.optimizer = self.workers.optimizer
         self.multiplies = recipe.batch * parameters.multiplies
+
+    @property
+    def gradients(self) -> Mapping[str, Array]:
+        self.workers.gather()
+        return self.parameters.gradients
 
     @property
     def arrays(self) -> Mapping[str, Array]:
@@ -53,10 +58,7 @@ class NumpySession:
         return self.workers.step(images, labels, step)
 
     def update(self, rate: float) -> None:
-        gradient = self.parameters.flat_gradient
-        if self.clip:
-            clip(gradient, self.clip)
-        self.optimizer.update(gradient, rate)
+        self.workers.update(rate)
 
     def check(self, state: Mapping[str, Any]) -> None:
         type(self.parameters.random.bit_generator)(0).state = state["random"]

@@ -1,38 +1,37 @@
-"""A batch on several workers: each takes a shard, the gradients are summed in a fixed order.
+"""A batch on several workers: each takes a shard, then sums and moves a part of the weights.
 
 Workers are forked processes that share a stretch of unnamed memory: nothing is
 left behind however they end, and each end of a pipe tells the other side when
 a process is gone. Where processes cannot be forked the shards are done one
-after the other, to the same bits. Statistics that layers keep (batch norm's)
-are those of the first shard, as in PyTorch's DistributedDataParallel.
+after the other, to the same bits.
 """
 
 from __future__ import annotations
 
-import mmap
 import os
 import select
 import signal
 import struct
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from time import perf_counter, sleep
-from typing import Any, Final, NoReturn, TypeAlias
+from typing import Any, Final, NoReturn
 
 import numpy as np
 
 from cnnspec.backends.contract import BatchResult, BatchSource, Images
+from cnnspec.backends.numpy.exchange import shared_like
 from cnnspec.backends.numpy.layout import Array
+from cnnspec.backends.numpy.optimizers import Optimizer, make_optimizer, shrink
 from cnnspec.backends.numpy.parameters import Parameters
-from cnnspec.backends.numpy.program import Program
+from cnnspec.backends.numpy.shards import DataParallel, MakeProgram, Sequential, SingleProcess
 from cnnspec.diagnostics import SpecError
+from cnnspec.recipe.models import Recipe
 
-MakeProgram: TypeAlias = Callable[[int], Program]
-"""The training program for a size of batches."""
-
-ORDER: Final = struct.Struct("<cqqq")
-EPOCH, STEP = b"e", b"s"
+ORDER: Final = struct.Struct("<cqqd")
+"""What is to be done; the number of an epoch, a step, or an optimizer's steps; a place; a rate."""
+EPOCH, STEP, SUM, MOVE = b"e", b"s", b"g", b"m"
 DONE: Final = b"."
 AWAKE: Final = 2e-4
 """Seconds a waiting process stays awake: to be woken takes as long as a sixth of a small step."""
@@ -42,101 +41,20 @@ MOMENT: Final = 1.0
 NAP: Final = 2e-3
 
 
-class SingleProcess:
-    """One worker: the whole batch in this process.
-
-    An ``epoch`` gives the batches of the first worker; ``step`` takes each of them in turn,
-    whereupon the whole batch's gradient is in the parameters' ``flat_gradient``.
-    """
-
-    def __init__(self, batches: BatchSource, program: MakeProgram) -> None:
-        self.batches, self.program = batches, program
-
-    def epoch(self, epoch: int, first: int) -> Iterator[tuple[Images, Array]]:
-        """The batches of an epoch, from place ``first`` on."""
-        return self.batches.epoch(epoch, first)
-
-    def step(self, images: Images, labels: Array, step: int) -> BatchResult:
-        """One batch forward and backward; ``step`` counts from 0 over the whole training."""
-        loss, correct = self.program(len(labels)).step(images, labels)
-        return BatchResult(loss, correct, len(labels))
-
-    def close(self) -> None:
-        """Lets everything go that is held between steps: nothing, where there are no processes."""
-
-
-class DataParallel(SingleProcess):
-    """Several workers. This process does the first shard, sums the gradients, and moves the weights."""
-
-    def __init__(
-        self, parameters: Parameters, batches: BatchSource, program: MakeProgram, count: int
-    ) -> None:
-        self.shards = [batches.shard(n, count) for n in range(count)]
-        super().__init__(self.shards[0], program)
-        self.parameters, self.count = parameters, count
-        size = parameters.flat.size
-        self.weights = _shared((size,), parameters.dtype)
-        self.gradients = _shared((count - 1, size), parameters.dtype)
-        self.results = _shared((count - 1, 3), np.dtype(float))
-        self.workspace = np.empty_like(parameters.flat)
-        trained = parameters.gradients
-        self.buffers = [values for name, values in parameters.weights.items() if name not in trained]
-
-    def work(self, images: Images, labels: Array, worker: int, step: int) -> BatchResult:
-        """One shard forward and backward, with random numbers of its own."""
-        if not len(labels):
-            self.parameters.flat_gradient.fill(0)
-            return BatchResult(0.0, 0, 0)
-        state = np.random.PCG64([self.parameters.seed, step, worker]).state
-        self.parameters.random.bit_generator.state = state
-        return SingleProcess.step(self, images, labels, step)
-
-    def combine(self, own: BatchResult) -> BatchResult:
-        """The weighted sum of all gradients, in the order of the workers."""
-        gradient, total = self.parameters.flat_gradient, own.samples + int(self.results[:, 2].sum())
-        np.multiply(gradient, own.samples / total, out=gradient)
-        for part, (_, _, samples) in zip(self.gradients, self.results, strict=True):
-            np.multiply(part, samples / total, out=self.workspace)
-            np.add(gradient, self.workspace, out=gradient)
-        return BatchResult(
-            own.loss + float(self.results[:, 0].sum()), own.correct + float(self.results[:, 1].sum()), total
-        )
-
-    def keep(self, worker: int, found: BatchResult) -> None:
-        """Puts a worker's gradient and figures where the first one finds them."""
-        np.copyto(self.gradients[worker - 1], self.parameters.flat_gradient)
-        self.results[worker - 1] = found.loss, found.correct, found.samples
-
-
-class Sequential(DataParallel):
-    """The shards one after the other in this process: the definition that ``Processes`` agrees with."""
-
-    def epoch(self, epoch: int, first: int) -> Iterator[tuple[Images, Array]]:
-        self.others = [shard.epoch(epoch, first) for shard in self.shards[1:]]
-        return super().epoch(epoch, first)
-
-    def step(self, images: Images, labels: Array, step: int) -> BatchResult:
-        own = self.work(images, labels, 0, step)
-        gradient = self.parameters.flat_gradient.copy()
-        statistics = [values.copy() for values in self.buffers]
-        for worker, batches in enumerate(self.others, 1):
-            self.keep(worker, self.work(*next(batches), worker, step))
-        for values, before in zip(self.buffers, statistics, strict=True):
-            np.copyto(values, before)
-        np.copyto(self.parameters.flat_gradient, gradient)
-        return self.combine(own)
-
-
 class Processes(DataParallel):
     """The shards at the same time, each in a process."""
 
     def __init__(
-        self, parameters: Parameters, batches: BatchSource, program: MakeProgram, count: int
+        self, parameters: Parameters, batches: BatchSource, program: MakeProgram, recipe: Recipe
     ) -> None:
-        super().__init__(parameters, batches, program, count)
+        super().__init__(parameters, batches, program, recipe)
         self.orders: list[int] = []
         self.answers: list[int] = []
         self.pids: list[int] = []
+        self.changed = parameters.watch(parameters.gradients)
+
+    def make_optimizer(self, setting: Any) -> Optimizer:
+        return make_optimizer(setting, self.exchange.weights, shared_like)
 
     def _start(self, worker: int) -> None:
         (order, give), (answer, done) = os.pipe(), os.pipe()
@@ -167,38 +85,81 @@ class Processes(DataParallel):
             os._exit(code)
 
     def _obey(self, worker: int, order: int, done: int) -> None:
+        self.parameters.move(self.exchange.weights, self.exchange.gradients[worker])
+        self.lent = self.parameters.flat  # to the others, who write there
         batches: Iterator[tuple[Images, Array]] = iter(())
+        self._take_part(worker)
         while len(words := _read(order, ORDER.size)) == ORDER.size:
-            kind, step, epoch, first = ORDER.unpack(words)
+            kind, number, first, rate = ORDER.unpack(words)
             if kind == EPOCH:
-                batches = self.shards[worker].epoch(epoch, first)
+                batches = self.shards[worker].epoch(number, first)
                 continue
-            images, labels = next(batches)
-            np.copyto(self.parameters.flat, self.weights)
-            self.keep(worker, self.work(images, labels, worker, step))
+            if kind == STEP:
+                self.work(*next(batches), worker, number)
+            elif kind == SUM:
+                self._sum()
+            else:
+                self._move(number, rate)
             os.write(done, DONE)
+
+    def _take_part(self, worker: int) -> None:
+        """This process moves the part of the weights that is this worker's."""
+        self.worker = worker
+        self.part = self.optimizer.part(self.exchange.parts[worker])
 
     def epoch(self, epoch: int, first: int) -> Iterator[tuple[Images, Array]]:
         for worker in range(len(self.pids) + 1, self.count):
             self._start(worker)
-        self._tell(EPOCH, 0, epoch, first)
+        self._take_part(0)
+        self._tell(EPOCH, epoch, first)
         return super().epoch(epoch, first)
 
     def step(self, images: Images, labels: Array, step: int) -> BatchResult:
-        np.copyto(self.weights, self.parameters.flat)
-        self._tell(STEP, step, 0, 0)
-        own = self.work(images, labels, 0, step)
+        if self.changed():
+            np.copyto(self.exchange.weights, self.parameters.flat)
+        self._tell(STEP, step)
+        self.work(images, labels, 0, step)
+        self.publish(0)
+        self._wait()
+        return self.exchange.total
+
+    def update(self, rate: float) -> None:
+        if self.largest:
+            self._tell(SUM)
+            self._sum()
+            self._wait()
+        self._tell(MOVE, self.optimizer.count, rate=rate)
+        self._move(self.optimizer.count, rate)
+        self._wait()
+        self.optimizer.count = self.part.count
+        np.copyto(self.parameters.flat, self.exchange.weights)
+        self.changed()  # by this, which counts for programs only
+
+    def _sum(self) -> None:
+        self.gradient = self.exchange.own_sum(self.worker)
+        self.exchange.measure(self.worker, self.gradient)
+
+    def _move(self, count: int, rate: float) -> None:
+        """One step of the optimizer, which has made ``count``, on this worker's part."""
+        if self.largest:
+            shrink(self.gradient, self.exchange.norm, self.largest)
+        else:
+            self.gradient = self.exchange.own_sum(self.worker)
+        self.part.count = count
+        self.part.update(self.gradient, rate)
+
+    def _wait(self) -> None:
+        """Until every other worker has done what it was told."""
         for worker, answer in enumerate(self.answers, 1):
             while not _ready(answer, AWAKE, MOMENT):  # one that was stopped (SIGSTOP) is woken
                 os.kill(self.pids[worker - 1], signal.SIGCONT)
             if _read(answer, 1) != DONE:
                 raise _lost(worker)
-        return self.combine(own)
 
-    def _tell(self, kind: bytes, step: int, epoch: int, first: int) -> None:
+    def _tell(self, kind: bytes, number: int = 0, first: int = 0, rate: float = 0.0) -> None:
         for worker, order in enumerate(self.orders, 1):
             try:
-                os.write(order, ORDER.pack(kind, step, epoch, first))
+                os.write(order, ORDER.pack(kind, number, first, rate))
             except BrokenPipeError:
                 raise _lost(worker) from None
 
@@ -230,18 +191,12 @@ def _ended(pid: int, how: int) -> bool:
 
 
 def workers_of(
-    parameters: Parameters, batches: BatchSource, program: MakeProgram, count: int
+    parameters: Parameters, batches: BatchSource, program: MakeProgram, recipe: Recipe
 ) -> SingleProcess:
     """The workers of a recipe: processes where the system can fork, one after the other elsewhere."""
-    if count == 1:
-        return SingleProcess(batches, program)
-    return (Processes if hasattr(os, "fork") else Sequential)(parameters, batches, program, count)
-
-
-def _shared(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
-    """Zeros in memory that forked processes share, and that ends with the last of them."""
-    size = int(np.prod(shape)) * dtype.itemsize
-    return np.frombuffer(mmap.mmap(-1, max(1, size)), dtype, count=int(np.prod(shape))).reshape(shape)
+    if recipe.workers == 1:
+        return SingleProcess(parameters, batches, program, recipe)
+    return (Processes if hasattr(os, "fork") else Sequential)(parameters, batches, program, recipe)
 
 
 def _read(end: int, size: int) -> bytes:
