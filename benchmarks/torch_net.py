@@ -8,7 +8,18 @@ import torch
 from torch import nn
 
 from benchmarks.rivals import LAYOUTS
-from cnnspec.layers import activation, conv, dense, dropout, merge, norm, pool, reshape
+from cnnspec.layers import (
+    activation,
+    conv,
+    dense,
+    depthwise,
+    dropout,
+    globalpool,
+    merge,
+    norm,
+    pool,
+    reshape,
+)  # fmt: skip
 from cnnspec.layers.base import Shapes
 from cnnspec.network.graph import Network
 
@@ -28,7 +39,7 @@ def sides(axes: Any) -> Any:
 def module(layer: Any, inputs: Shapes) -> nn.Module:
     """The layer as a module of PyTorch; weights are random."""
     channels = inputs[0][-1]
-    if isinstance(layer, conv.Depthwise):
+    if isinstance(layer, depthwise.Depthwise):
         layer = layer.as_conv(inputs)
     match layer:
         case conv.Conv():
@@ -48,7 +59,7 @@ def module(layer: Any, inputs: Shapes) -> nn.Module:
         case pool.AvgPool():
             axes = layer.axes(inputs)
             return nn.AvgPool2d(tuple(a.kernel for a in axes), tuple(a.stride for a in axes), sides(axes))
-        case pool.GlobalAvgPool():
+        case globalpool.GlobalAvgPool():
             return nn.AdaptiveAvgPool2d(1)
         case norm.BatchNorm():
             return (nn.BatchNorm2d if len(inputs[0]) == 3 else nn.BatchNorm1d)(channels)

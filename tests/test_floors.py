@@ -196,18 +196,45 @@ def test_importing_the_package_is_light() -> None:
     assert loaded_by("import cnnspec") & (HEAVY | {"lark", "pydantic"}) == set()
 
 
-def test_calculating_loads_nothing_heavy() -> None:
+def test_a_command_reads_pydantic_without_its_plugins_and_with_plain_types() -> None:
+    code = (
+        "import sys, typing, typing_extensions\n"
+        "from unittest import mock\n"
+        "from cnnspec.__main__ import main\n"
+        "typed = typing.TypedDict, typing_extensions.TypedDict\n"
+        "sys.argv = ['cnnspec', 'analyze', 'lenet', '--only', 'params']\n"
+        "with mock.patch('sys.exit'): main()\n"
+        "import pydantic_core.core_schema as types, pydantic.plugin._loader as loader\n"
+        "assert typed == (typing.TypedDict, typing_extensions.TypedDict)\n"
+        "print(types.IntSchema.__mro__[1].__module__, loader.get_plugins())\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == ["61706", "cnnspec.__main__ ()"]
+
+
+RARE = {"bends", "rarepool", "globalpool", "ends", "depthwise", "attention", "merge", "norm"}
+"""Files of layers that LeNet does without."""
+
+
+@pytest.mark.parametrize(
+    ("spec", "unread"),
+    [
+        ("input 7x7x1; conv 1 3x3", RARE | {"pool", "activation", "reshape", "dense"}),
+        ("input 7x7x1; conv 1 3x3; relu; maxpool 2x2; flatten; dense 2; softmax", RARE),
+    ],
+)
+def test_calculating_loads_nothing_heavy(spec: str, unread: set[str]) -> None:
     code = (
         "from cnnspec.text import Source\n"
         "from cnnspec.syntax.parse import parse\n"
         "from cnnspec.elaborate.spec import elaborate\n"
         "from cnnspec.analysis.report import analyze\n"
-        "analyze(elaborate(parse(Source('x', 'input 7x7x1; conv 1 3x3'))).network)\n"
+        f"analyze(elaborate(parse(Source('x', {spec!r}))).network)\n"
     )
     loaded = modules_of(code)
     assert {name.split(".")[0] for name in loaded} & HEAVY == set()
     layers = {name for name in loaded if name.startswith("cnnspec.layers.")}
-    assert layers.isdisjoint({"cnnspec.layers.pool", "cnnspec.layers.attention", "cnnspec.layers.merge"})
+    assert layers.isdisjoint({f"cnnspec.layers.{name}" for name in unread})
 
 
 def test_every_test_file_has_a_name_of_its_own() -> None:

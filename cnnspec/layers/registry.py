@@ -9,16 +9,17 @@ from typing import Any, Final, TypeGuard
 from cnnspec.layers.base import Layer
 
 HOMES: Final[dict[str, str]] = {
-    "conv": "conv", "depthwise": "conv", "upconv": "upconv", "dense": "dense",
-    "maxpool": "pool", "avgpool": "pool", "minpool": "pool", "medianpool": "pool", "subsample": "pool",
-    "globalavgpool": "pool", "globalmaxpool": "pool", "unpool": "pool",
-    "flatten": "reshape", "reshape": "reshape", "identity": "reshape", "pad": "reshape", "crop": "reshape",
-    "upsample": "resample", "shuffle": "reshape", "pixelshuffle": "rearrange", "pixelunshuffle": "rearrange",
-    "transpose": "rearrange", "slice": "reshape", "relu": "activation", "leakyrelu": "activation",
-    "prelu": "activation", "elu": "activation", "gelu": "activation", "silu": "activation",
-    "sigmoid": "activation", "tanh": "activation", "softmax": "activation", "hardswish": "activation",
-    "hardsigmoid": "activation", "softplus": "activation", "selu": "activation", "mish": "activation",
-    "hardtanh": "activation", "scale": "arithmetic", "abs": "arithmetic", "square": "arithmetic",
+    "conv": "conv", "depthwise": "depthwise", "upconv": "upconv", "dense": "dense",
+    "maxpool": "pool", "avgpool": "pool", "minpool": "rarepool", "medianpool": "rarepool",
+    "subsample": "rarepool", "globalavgpool": "globalpool", "globalmaxpool": "globalpool",
+    "unpool": "rarepool", "flatten": "reshape", "reshape": "reshape", "identity": "reshape", "pad": "ends",
+    "crop": "ends",
+    "upsample": "resample", "shuffle": "ends", "pixelshuffle": "rearrange", "pixelunshuffle": "rearrange",
+    "transpose": "rearrange", "slice": "ends", "relu": "activation", "leakyrelu": "bends",
+    "prelu": "bends", "elu": "bends", "gelu": "bends", "silu": "bends",
+    "sigmoid": "activation", "tanh": "activation", "softmax": "activation", "hardswish": "bends",
+    "hardsigmoid": "bends", "softplus": "bends", "selu": "bends", "mish": "bends",
+    "hardtanh": "bends", "scale": "arithmetic", "abs": "arithmetic", "square": "arithmetic",
     "sqrt": "arithmetic", "power": "arithmetic", "exp": "arithmetic", "log": "arithmetic",
     "mean": "arithmetic", "max": "arithmetic", "batchnorm": "norm", "layernorm": "norm", "groupnorm": "norm",
     "instancenorm": "norm", "l2norm": "arithmetic", "rmsnorm": "norm", "lrn": "norm",
@@ -32,7 +33,8 @@ HOMES: Final[dict[str, str]] = {
 class Layers(Mapping[str, type[Layer]]):
     """The classes of layers by their words; a file is read when the first of its layers is asked for.
 
-    Pydantic takes about half a millisecond for a class, and most specs have five kinds of layers.
+    Pydantic takes about half a millisecond for a class, and most specs have five kinds of layers: those that
+    most specs have stand in files of their own.
     """
 
     def __init__(self) -> None:

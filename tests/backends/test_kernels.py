@@ -22,7 +22,8 @@ from cnnspec.backends.numpy.kernels.curve import normal_share
 from cnnspec.backends.numpy.kernels.step import Choice, KernelStep
 from cnnspec.backends.numpy.kernels.table import fast_steps
 from cnnspec.layers.base import Shape
-from cnnspec.layers.conv import Conv, Depthwise
+from cnnspec.layers.conv import Conv
+from cnnspec.layers.depthwise import Depthwise
 
 FLAT = [
     case

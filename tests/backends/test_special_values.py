@@ -11,8 +11,9 @@ from cases.special import FINITE, SPECIAL, adds, fast, kinds, sown, zeros
 from cnnspec.backends.numpy.compile.memory import Allocator
 from cnnspec.backends.numpy.engine import NumpyEngine
 from cnnspec.backends.numpy.losses import CrossEntropyLoss
-from cnnspec.layers.activation import LeakyRelu, Relu
+from cnnspec.layers.activation import Relu
 from cnnspec.layers.base import Layer
+from cnnspec.layers.bends import LeakyRelu
 from cnnspec.layers.norm import BatchNorm, GroupNorm, LayerNorm
 from cnnspec.layers.pool import MaxPool
 from cnnspec.layers.resample import Upsample

@@ -15,8 +15,7 @@ from cases.special import FINITE, SPECIAL, adds, fast, kinds, sown, tamed, zeros
 from cnnspec.backends.numpy.compile.memory import Allocator
 from cnnspec.backends.numpy.layout import Array
 from cnnspec.backends.numpy.losses import CrossEntropyLoss
-from cnnspec.layers import activation as layers
-from cnnspec.layers import arithmetic
+from cnnspec.layers import activation, arithmetic, bends
 from cnnspec.layers.base import Layer
 from cnnspec.layers.norm import PerSample
 from cnnspec.layers.resample import Upsample
@@ -72,10 +71,11 @@ VALUES = [np.nan, np.inf, -np.inf, -0.0, 0.0, 1e30, -1e30, 3e38, -3e38, 1e-40, -
 WHOLE = np.repeat(np.array(VALUES, np.float32), 64)
 """Each value often enough to fill PyTorch's widest vectors."""
 CURVES: list[Layer] = [
-    layers.Relu(), layers.Relu(max=6), layers.LeakyRelu(slope=0.1), layers.LeakyRelu(slope=0), layers.Elu(),
-    layers.Elu(alpha=2), layers.Gelu(), layers.Gelu(approximate="tanh"), layers.Silu(), layers.Sigmoid(),
-    layers.Tanh(), layers.Hardswish(), layers.Hardsigmoid(), layers.Softplus(), layers.Softplus(beta=2),
-    layers.Selu(), layers.Mish(), layers.Hardtanh(), layers.Hardtanh(min=0, max=6), arithmetic.Abs(),
+    activation.Relu(), activation.Relu(max=6), activation.Sigmoid(), activation.Tanh(),
+    bends.LeakyRelu(slope=0.1), bends.LeakyRelu(slope=0), bends.Elu(), bends.Elu(alpha=2), bends.Gelu(),
+    bends.Gelu(approximate="tanh"), bends.Silu(), bends.Hardswish(), bends.Hardsigmoid(), bends.Softplus(),
+    bends.Softplus(beta=2),
+    bends.Selu(), bends.Mish(), bends.Hardtanh(), bends.Hardtanh(min=0, max=6), arithmetic.Abs(),
     arithmetic.Exp(), arithmetic.Log(), arithmetic.Square(), arithmetic.Sqrt(),
     *(arithmetic.FixedPower(exponent=n) for n in (3, 2, 0, -1)),
 ]  # fmt: skip

@@ -19,7 +19,7 @@ from cases.single import Run
 from torch import Tensor, nn
 
 from cnnspec.backends.numpy.layout import Array
-from cnnspec.layers.conv import Depthwise
+from cnnspec.layers.depthwise import Depthwise
 from cnnspec.layers.window import per_axis
 
 Made: TypeAlias = tuple[nn.Module, Callable[..., Tensor]]

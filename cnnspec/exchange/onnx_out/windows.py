@@ -10,7 +10,7 @@ import numpy as np
 
 from cnnspec.exchange.onnx_out.layer import CannotSay, LayerWriter, per_channel
 from cnnspec.layers.base import spatial
-from cnnspec.layers.conv import Depthwise
+from cnnspec.layers.depthwise import Depthwise
 
 
 def pads(axes: Sequence[Any]) -> list[int]:

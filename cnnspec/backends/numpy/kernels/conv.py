@@ -15,7 +15,8 @@ import numpy as np
 from cnnspec.backends.numpy.kernels.step import KernelStep, channel_sum
 from cnnspec.backends.numpy.kernels.window import WindowGeometry
 from cnnspec.backends.numpy.layout import Array, inner_shape, planes
-from cnnspec.layers.conv import Conv, Depthwise
+from cnnspec.layers.conv import Conv
+from cnnspec.layers.depthwise import Depthwise
 from cnnspec.network.graph import Node
 
 

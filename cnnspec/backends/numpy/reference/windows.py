@@ -12,7 +12,8 @@ import numpy as np
 
 from cnnspec.backends.numpy.layout import Array
 from cnnspec.backends.numpy.reference.definition import Back, Definition, LayerCall
-from cnnspec.layers.conv import Conv, Depthwise
+from cnnspec.layers.conv import Conv
+from cnnspec.layers.depthwise import Depthwise
 
 
 def table(sizes: Sequence[int], outputs: Sequence[int], axes: Sequence[Any]) -> Array:
