@@ -24,8 +24,8 @@ def from_torch(module: Any, example: Any) -> Model:
     """
     import numpy as np
 
-    from cnnspec.exchange.code_in.from_torch import from_torch as read
-    from cnnspec.exchange.code_in.from_torch import in_use
+    from cnnspec.exchange.code_in.torch.live import from_torch as read
+    from cnnspec.exchange.code_in.torch.live import in_use
     from cnnspec.exchange.trade import require
 
     require("from_torch", "torch", "torch")
@@ -48,7 +48,7 @@ def from_keras(model: Any) -> Model:
     """
     import numpy as np
 
-    from cnnspec.exchange.code_in.from_keras import from_keras as read
+    from cnnspec.exchange.code_in.keras.live import from_keras as read
     from cnnspec.exchange.trade import require
 
     require("from_keras", "keras", "keras")

@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 
 from cnnspec.diagnostics import SpecError
-from cnnspec.exchange.code_in import keras_layers, torch_functions, torch_modules
+from cnnspec.exchange.code_in.keras.options import ALL, UNTOLD
+from cnnspec.exchange.code_in.keras.table import KINDS
 from cnnspec.exchange.code_in.read import Selection, read_source
 from cnnspec.exchange.code_in.signature import signature
+from cnnspec.exchange.code_in.torch import functions, modules
 from cnnspec.text import Source
 
 pytestmark = pytest.mark.torch
@@ -118,15 +120,15 @@ def of_two_axes(table: Any, left: tuple[str, ...]) -> list[str]:
     return [kind for kind in table if not kind.startswith(left) and rank_of(kind) == 2]
 
 
-@pytest.mark.parametrize("kind", of_two_axes(torch_modules.MODULES, ("MaxUnpool", "Multi", "Identity")))
+@pytest.mark.parametrize("kind", of_two_axes(modules.MODULES, ("MaxUnpool", "Multi", "Identity")))
 def test_no_option_of_a_pytorch_module_is_dropped(kind: str) -> None:
     torch = pytest.importorskip("torch")
     parameters = inspect.signature(getattr(torch.nn, kind).__init__).parameters
-    ours = signature(torch_modules.MODULES[kind].arguments)
+    ours = signature(modules.MODULES[kind].arguments)
     assert dropped(
         lambda given: f"net = nn.Sequential(nn.{kind}({given}))", kind, base_of(TORCH, kind), parameters,
         ours,
-        torch_modules.UNTOLD | {"inplace"} | ({"momentum"} if "Instance" in kind else set()), shape_of(kind),
+        modules.UNTOLD | {"inplace"} | ({"momentum"} if "Instance" in kind else set()), shape_of(kind),
     ) == []  # fmt: skip
 
 
@@ -145,10 +147,10 @@ class Net(nn.Module):
 def test_no_option_of_attention_is_dropped() -> None:
     torch = pytest.importorskip("torch")
     parameters = inspect.signature(torch.nn.MultiheadAttention.__init__).parameters
-    ours = signature(torch_modules.MODULES["MultiheadAttention"].arguments)
+    ours = signature(modules.MODULES["MultiheadAttention"].arguments)
     assert dropped(
         lambda given: ATTENTION.replace("{given}", given), "MultiheadAttention", "4, 2, batch_first=True",
-        parameters, ours, torch_modules.UNTOLD, "5x5x4",
+        parameters, ours, modules.UNTOLD, "5x5x4",
     ) == []  # fmt: skip
 
 
@@ -163,7 +165,7 @@ FUNCTIONS = {
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_no_option_of_a_pytorch_function_is_dropped(name: str) -> None:
-    parameters = inspect.signature(torch_functions.FUNCTIONS[name]).parameters
+    parameters = inspect.signature(functions.FUNCTIONS[name]).parameters
     real = {"leaky_relu": "negative_slope=0.01", "elu": "alpha=1.0", "gelu": "approximate='none'",
             "softplus": "beta=1.0 threshold=20.0"}.get(name)  # fmt: skip
     if real:
@@ -193,12 +195,12 @@ LEFT = ("GaussianNoise", "GaussianDropout", "AlphaDropout", "ActivityRegularizat
 """Those without options, that are no layers of Keras, or that are at work in training alone."""
 
 
-@pytest.mark.parametrize("kind", of_two_axes(keras_layers.KINDS, LEFT))
+@pytest.mark.parametrize("kind", of_two_axes(KINDS, LEFT))
 def test_no_option_of_a_keras_layer_is_dropped(kind: str) -> None:
     keras = pytest.importorskip("keras")
     parameters = inspect.signature(getattr(keras.layers, kind).__init__).parameters
-    ours = {**signature(keras_layers.KINDS[kind].arguments), **dict.fromkeys(keras_layers.ALL)}
-    untold = keras_layers.UNTOLD - {"data_format", "kernel_initializer", "depthwise_initializer",
+    ours = {**signature(KINDS[kind].arguments), **dict.fromkeys(ALL)}
+    untold = UNTOLD - {"data_format", "kernel_initializer", "depthwise_initializer",
                                     "pointwise_initializer", "trainable", "interpolation"}  # fmt: skip
     sizes = ", ".join(["12"] * rank_of(kind) + ["4"])
     head = f"keras.Input(({sizes}))"

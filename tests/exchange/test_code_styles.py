@@ -9,7 +9,8 @@ import pytest
 
 import cnnspec
 from cnnspec.diagnostics import SpecError
-from cnnspec.exchange.code_in.read import Selection, cells, read_source
+from cnnspec.exchange.code_in.notebooks import cells
+from cnnspec.exchange.code_in.read import Selection, read_source
 from cnnspec.exchange.code_in.result import Read
 from cnnspec.text import Source
 

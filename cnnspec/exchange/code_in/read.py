@@ -6,7 +6,6 @@ The code is read and never run.
 from __future__ import annotations
 
 import ast
-import json
 import re
 import warnings
 from collections.abc import Iterator
@@ -14,27 +13,22 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-from cnnspec.diagnostics import Diagnostic, SpecError, suggestion
-from cnnspec.exchange.code_in import own_helpers, torch_library
+from cnnspec.diagnostics import Diagnostic, SpecError
 from cnnspec.exchange.code_in.flow import Tensor
+from cnnspec.exchange.code_in.frameworks import Frameworks
 from cnnspec.exchange.code_in.interpreter import Interpreter
-from cnnspec.exchange.code_in.keras_library import (
-    KerasLibrary,
-    KerasModel,
-    KerasTensor,
-    is_keras_class,
-    models_within,
-)
+from cnnspec.exchange.code_in.keras.library import is_keras_class
+from cnnspec.exchange.code_in.keras.model import KerasModel, KerasTensor
+from cnnspec.exchange.code_in.models import Models
+from cnnspec.exchange.code_in.notebooks import cells, plain
 from cnnspec.exchange.code_in.result import Read, finished
-from cnnspec.exchange.code_in.torch_library import is_module, is_module_class
-from cnnspec.exchange.code_in.torch_modules import TorchModule
+from cnnspec.exchange.code_in.torch.example import Example
+from cnnspec.exchange.code_in.torch.modules import TorchModule
+from cnnspec.exchange.code_in.torch.tree import inputs_of, members_of, walk
 from cnnspec.exchange.code_in.trace import NotFollowed, Trace
 from cnnspec.exchange.code_in.values import (
     BudgetSpent,
-    External,
-    Function,
     Instance,
-    Library,
     UnknownValue,
     UserClass,
 )
@@ -107,25 +101,6 @@ def read_source(source: Source, wanted: Selection) -> Read:
         raise SpecError.of("code-not-followed", "this code is nested too deeply to be read") from error
 
 
-def cells(text: str, path: Path) -> str:
-    """The code cells of a notebook, one after the other; lines for the shell are left out."""
-    try:
-        document = json.loads(text)
-        found = [cell["source"] for cell in document["cells"] if cell["cell_type"] == "code"]
-        parts = ["".join(part) if isinstance(part, list) else str(part) for part in found]
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise SpecError.of("code-not-followed", f'"{path}" is no notebook') from error
-    return "".join(f"# cell {n}\n{_plain(part)}\n" for n, part in enumerate(parts, 1))
-
-
-def _plain(part: str) -> str:
-    """Code without what only a notebook says: lines for the shell, magics, questions."""
-    if re.match(r"\s*%%(?!time|capture|prun|memit)", part):
-        return ""
-    part = re.sub(r"^(\s*)(?:[%!?].*|\w[\w.]*\?{1,2}\s*)$", r"\1pass", part, flags=re.MULTILINE)
-    return re.sub(r"^(\s*\w+\s*=\s*)[%!].*$", r"\1None", part, flags=re.MULTILINE)
-
-
 class _Reading:
     def __init__(self, source: Source, wanted: Selection) -> None:
         self.source, self.wanted = source, wanted
@@ -138,9 +113,7 @@ class _Reading:
 
     def read(self) -> Read:
         self.reader.module(self._parsed())
-        models = self.models()
-        name = self._chosen(models)
-        model = models[name]
+        name, model = Models(self.reader, self.wanted.path, self.wanted.model).chosen()
         kind = model.kind if isinstance(model, Instance) else model
         if isinstance(kind, UserClass) and is_keras_class(kind):
             model = self._subclassed(name, model)
@@ -152,7 +125,7 @@ class _Reading:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                return ast.parse(_plain(self.source.text))
+                return ast.parse(plain(self.source.text))
         except SyntaxError as error:
             line = min(max(error.lineno or 1, 1), len(self.source.line_starts))
             start = self.source.line_starts[line - 1]
@@ -164,106 +137,6 @@ class _Reading:
             raise SpecError.of(
                 "code-not-followed", f"this is no Python: {error or 'nested too deeply'}"
             ) from error
-
-    # Which model ---------------------------------------------------------------------
-
-    def models(self) -> dict[str, Any]:
-        """The models of the file by name: objects first, then classes that nothing made an object of."""
-        names = self.reader.names.values
-        found: dict[str, Any] = {}
-        seen: set[int] = set()
-        for name, value in names.items():
-            is_keras = isinstance(value, Instance) and is_keras_class(value.kind)
-            if id(value) in seen or not (isinstance(value, KerasModel) or is_keras or is_module(value)):
-                continue
-            seen.add(id(value))
-            is_of_a_class = isinstance(value, Instance) and not is_keras
-            found[value.kind.name if is_of_a_class else name] = value
-        inner = set(self._within(found.values()))
-        found = {name: model for name, model in found.items() if id(model) not in inner} or found
-        used = {id(model.kind) for model in found.values() if isinstance(model, Instance)}
-        used |= set(self._parts(found.values()))
-        classes = {
-            name: value
-            for name, value in names.items()
-            if isinstance(value, UserClass) and (is_module_class(value) or is_keras_class(value))
-        }
-        for name, kind in classes.items():
-            if id(kind) not in used or name == self.wanted.model:
-                found.setdefault(name, kind)
-        if not found or (self.wanted.model and self.wanted.model not in found):
-            found |= dict(self._built(names))
-        return self._outermost(found) if not self.wanted.model else found
-
-    def _built(self, names: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-        """The models that functions of the file give, where these need no arguments."""
-        for name, value in list(names.items()):
-            if isinstance(value, Function) and not isinstance(value.node, ast.Lambda):
-                taken = value.node.args
-                needs = len(taken.args) > len(taken.defaults) or bool(taken.posonlyargs)
-                if needs or self.wanted.model not in ("", name):
-                    continue
-                try:
-                    made = self.reader.enter(value, [], {}, value.node)
-                except NotFollowed as fault:
-                    self.reader.faults[value.node.lineno] = fault
-                    continue
-                if isinstance(made, KerasModel) or is_module(made):
-                    yield name, made
-
-    def _within(self, models: Any) -> Iterator[int]:
-        """The models that are parts of others."""
-        for model in models:
-            if is_module(model):
-                yield from (id(part) for _, part in torch_library.all_modules(model))
-            elif isinstance(model, KerasModel):
-                yield from map(id, models_within(model))
-
-    def _parts(self, models: Any) -> Iterator[int]:
-        """The classes that models are made of."""
-        todo, seen = [model for model in models if is_module(model)], set()
-        while todo:
-            model = todo.pop()
-            if id(model) in seen:
-                continue
-            seen.add(id(model))
-            for _, child in torch_library.members_of(model):
-                todo.append(child)
-                if isinstance(child, Instance):
-                    yield id(child.kind)
-
-    def _outermost(self, found: dict[str, Any]) -> dict[str, Any]:
-        """Without the classes that another of them is built from: those that its text names."""
-        kinds = {name: value for name, value in found.items() if isinstance(value, UserClass)}
-        inner = set()
-        for name, kind in kinds.items():
-            words = {n.id for n in ast.walk(kind.node) if isinstance(n, ast.Name)} if kind.node else set()
-            inner |= (words & kinds.keys()) - {name}
-        return {name: value for name, value in found.items() if name not in inner} or found
-
-    def _chosen(self, models: dict[str, Any]) -> str:
-        file = self.wanted.path
-        if self.wanted.model:
-            if self.wanted.model in models:
-                return self.wanted.model
-            cure = suggestion(self.wanted.model, list(models), f"there are {', '.join(models) or 'none'}")
-            raise SpecError.of("code-not-followed", f"{file} has no model {self.wanted.model}; {cure}")
-        if len(models) == 1:
-            return next(iter(models))
-        if models:
-            names = ", ".join(models)
-            cure = f"say which: {file}:{[*models][-1]}"
-            raise SpecError.of("several-models", f"{file} has {len(models)} models: {names}", cure)
-        return self._listing(file)
-
-    def _listing(self, file: Path) -> str:
-        """No model: why, or a constructor that stands alone, as slides print it."""
-        if self.reader.faults:
-            raise SpecError([fault.diagnostic() for fault in self.reader.faults.values()])
-        raise SpecError.of(
-            "code-not-followed", f"{file} describes no network that the reader knows",
-            "it follows Keras's Sequential and functional models, and PyTorch's modules",
-        )  # fmt: skip
 
     # Results -------------------------------------------------------------------------
 
@@ -289,7 +162,7 @@ class _Reading:
     def _torch(self, name: str, model: Any) -> Read:
         if isinstance(model, UserClass):
             model = self.library.constructed(model)
-        torch_library.walk(model)
+        walk(model)
         self.told = self.library.torch.trace.notes
         shapes = self.wanted.shapes or self._shown(model)
         if shapes:
@@ -310,12 +183,12 @@ class _Reading:
         except NotFollowed:
             return ()
         values = self.reader.names.values.values()
-        shapes = {one.sizes for one in values if isinstance(one, torch_library.Example)}
+        shapes = {one.sizes for one in values if isinstance(one, Example)}
         fitting = {sizes for sizes in shapes if len(sizes) == rank + 2 and sizes[1] == channels}
         return tuple((*sizes[2:], sizes[1]) for sizes in fitting) if len(fitting) == 1 else ()
 
     def _traced(self, name: str, model: Any, shapes: tuple[Shape, ...]) -> Read:
-        names = torch_library.inputs_of(model, len(shapes))
+        names = inputs_of(model, len(shapes))
         given = dict(zip(names, shapes * len(names) if len(shapes) == 1 else shapes, strict=False))
         if len(given) < len(names):
             raise NotFollowed(
@@ -387,7 +260,7 @@ def _results(name: str, found: Any) -> list[Tensor]:
 def _leaves(model: Any) -> Iterator[Any]:
     if isinstance(model, TorchModule) and not model.children:
         yield model
-    for _, child in torch_library.members_of(model):
+    for _, child in members_of(model):
         yield from _leaves(child)
 
 
@@ -398,79 +271,3 @@ def _with_guess(found: Read, shape: Shape, path: Path) -> Read:
         f"say another behind the file: {path}@HEIGHTxWIDTHxCHANNELS",
     )
     return Read(found.text, found.network, found.weights, (note, *found.notes), found.nodes)
-
-
-SETTINGS: Final = ("backends", "cuda", "set_", "config", "random", "multiprocessing", "utils", "_dynamo")
-"""Parts of libraries that hold how things are run."""
-
-
-class Frameworks(Library):
-    """Asks PyTorch's and Keras's libraries in turn."""
-
-    def __init__(self) -> None:
-        self.torch, self.keras = torch_library.TorchLibrary(), KerasLibrary()
-        self.parts: tuple[Any, ...] = (self.torch, self.keras)
-        self.reader: Interpreter | None = None
-
-    def attach(self, reader: Interpreter) -> None:
-        self.reader = self.torch.reader = self.keras.reader = reader
-
-    @property
-    def node(self) -> Any:
-        return self.torch.node
-
-    @node.setter
-    def node(self, node: Any) -> None:
-        self.torch.node = self.keras.node = node
-
-    def constructed(self, kind: UserClass) -> Any:
-        assert self.reader is not None
-        return self.reader.construct(kind, [], {}, kind.node)
-
-    def name(self, name: str) -> Any:
-        for part in self.parts:
-            try:
-                return part.name(name)
-            except KeyError:
-                continue
-        raise KeyError(name)
-
-    def call(self, target: Any, arguments: list[Any], options: dict[str, Any]) -> Any:
-        return self._first("call", target, arguments, options)
-
-    def attribute(self, value: Any, name: str) -> Any:
-        return self._first("attribute", value, name)
-
-    def item(self, value: Any, key: Any) -> Any:
-        return self._first("item", value, key)
-
-    def binary(self, sign: type, left: Any, right: Any) -> Any:
-        return self._first("binary", sign, left, right)
-
-    def in_place(self, sign: type, left: Any, right: Any) -> Any:
-        return self._first("in_place", sign, left, right)
-
-    def computes(self, owner: External) -> bool:
-        first, _, rest = owner.path.partition(".")
-        return first in ("torch", "keras", "tensorflow", "tf_keras") and not rest.startswith(SETTINGS)
-
-    def has_values(self, *values: Any) -> bool:
-        return self.torch.has_values(*values) or any(isinstance(one, KerasTensor) for one in values)
-
-    def passed(self, name: str, target: Any, values: list[Any]) -> None:
-        self.torch.passed(name, target, values)
-
-    def assign(self, value: Any, name: Any, new: Any) -> Any:
-        return self._first("assign", value, name, new)
-
-    def is_a(self, value: Any, kind: External) -> Any:
-        return self._first("is_a", value, kind)
-
-    def defined(self, node: ast.FunctionDef | ast.ClassDef) -> Any:
-        return own_helpers.own(node)
-
-    def _first(self, question: str, *arguments: Any) -> Any:
-        for part in self.parts:
-            if (found := getattr(part, question)(*arguments)) is not NotImplemented:
-                return found
-        return NotImplemented

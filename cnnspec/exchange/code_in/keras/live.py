@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from cnnspec.diagnostics import SpecError
-from cnnspec.exchange.code_in.keras_layers import KINDS
-from cnnspec.exchange.code_in.keras_library import KerasLayer, KerasModel, KerasTensor
+from cnnspec.exchange.code_in.keras.model import KerasLayer, KerasModel, KerasTensor
+from cnnspec.exchange.code_in.keras.table import KINDS
 from cnnspec.exchange.code_in.result import Read
 from cnnspec.exchange.code_in.signature import signature
 from cnnspec.exchange.code_in.trace import NotFollowed

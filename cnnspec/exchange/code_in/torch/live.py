@@ -8,13 +8,13 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 from cnnspec.diagnostics import SpecError
-from cnnspec.exchange.code_in import torch_basics as basics
-from cnnspec.exchange.code_in import torch_functions as functions
-from cnnspec.exchange.code_in import torch_layers as layers
-from cnnspec.exchange.code_in import torch_pools as pools
-from cnnspec.exchange.code_in import torch_views as views
 from cnnspec.exchange.code_in.flow import Tensor
 from cnnspec.exchange.code_in.result import Read, finished
+from cnnspec.exchange.code_in.torch import basics as basics
+from cnnspec.exchange.code_in.torch import functions as functions
+from cnnspec.exchange.code_in.torch import layers as layers
+from cnnspec.exchange.code_in.torch import pools as pools
+from cnnspec.exchange.code_in.torch import views as views
 from cnnspec.exchange.code_in.trace import FAULTS, ModelArray, NotFollowed, Trace
 from cnnspec.exchange.code_in.values import UnknownValue
 from cnnspec.exchange.trade import require

@@ -12,9 +12,9 @@ from typing import Any, Final
 
 from cnnspec.exchange.code_in.flow import Tensor
 from cnnspec.exchange.code_in.signature import bound
-from cnnspec.exchange.code_in.torch_attention import TorchScores, dot_product, product
-from cnnspec.exchange.code_in.torch_basics import elementwise, one, put, tensor
-from cnnspec.exchange.code_in.torch_layers import (
+from cnnspec.exchange.code_in.torch.attention import TorchScores, dot_product, product
+from cnnspec.exchange.code_in.torch.basics import elementwise, one, put, tensor
+from cnnspec.exchange.code_in.torch.layers import (
     batch_norm,
     conv,
     conv_transpose,
@@ -26,7 +26,7 @@ from cnnspec.exchange.code_in.torch_layers import (
     prelu,
     rms_norm,
 )
-from cnnspec.exchange.code_in.torch_pools import (
+from cnnspec.exchange.code_in.torch.pools import (
     adaptive,
     amax,
     avg_pool,
@@ -39,7 +39,7 @@ from cnnspec.exchange.code_in.torch_pools import (
     pixel_shuffle,
     pixel_unshuffle,
 )
-from cnnspec.exchange.code_in.torch_views import (
+from cnnspec.exchange.code_in.torch.views import (
     cat,
     channel_shuffle,
     chunk,

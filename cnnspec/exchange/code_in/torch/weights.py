@@ -12,7 +12,7 @@ from cnnspec.exchange.code_in.values import UnknownValue
 from cnnspec.exchange.initials import of_torch
 
 if TYPE_CHECKING:
-    from cnnspec.exchange.code_in.torch_modules import TorchModule
+    from cnnspec.exchange.code_in.torch.modules import TorchModule
 
 WEIGHTED: Final = ("Conv", "Linear", "LazyConv", "LazyLinear")
 """How the kinds begin whose weight may begin in several ways."""

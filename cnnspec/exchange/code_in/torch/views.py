@@ -9,7 +9,7 @@ from math import prod
 from typing import Any, Final
 
 from cnnspec.exchange.code_in.flow import Tensor, TensorStorage
-from cnnspec.exchange.code_in.torch_basics import (
+from cnnspec.exchange.code_in.torch.basics import (
     axes_list,
     one,
     rank_of,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from cnnspec.exchange.code_in.flow import Tensor
-from cnnspec.exchange.code_in.torch_attention import projected
-from cnnspec.exchange.code_in.torch_basics import (
+from cnnspec.exchange.code_in.torch.attention import projected
+from cnnspec.exchange.code_in.torch.basics import (
     FLOAT_EPSILON,
     Pair,
     axes_list,

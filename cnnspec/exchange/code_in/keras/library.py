@@ -1,32 +1,33 @@
-"""Keras as code that is read meets it, and the models that are made of it."""
+"""Keras as code that is read meets it: its functions, layers, tensors and models."""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from cnnspec.exchange.code_in.interpreter import Interpreter
-from cnnspec.exchange.code_in.keras_layers import (
-    ACTIVATIONS,
-    ALL,
-    KINDS,
-    SAME_KINDS,
-    Initializer,
-    Layering,
-    Map,
-    activation,
-    initializer_names,
-    tell,
+from cnnspec.exchange.code_in.keras.layering import ACTIVATIONS, Initializer, Map, initializer_names
+from cnnspec.exchange.code_in.keras.model import (
+    KerasLayer,
+    KerasModel,
+    KerasTensor,
+    append_layer,
+    evaluate,
+    layer_by,
+    layers_of,
+    parts_of,
+    shape_from,
+    starts_of,
 )
+from cnnspec.exchange.code_in.keras.options import ALL
+from cnnspec.exchange.code_in.keras.table import KINDS, SAME_KINDS
 from cnnspec.exchange.code_in.own_helpers import Own, only_loads
-from cnnspec.exchange.code_in.result import Read, finished_nodes
 from cnnspec.exchange.code_in.signature import bound
-from cnnspec.exchange.code_in.trace import FAULTS, NotFollowed, Trace
+from cnnspec.exchange.code_in.trace import NotFollowed, Trace
 from cnnspec.exchange.code_in.values import External, Instance, Library, UnknownValue, UserClass
 from cnnspec.layers.base import Shape
-from cnnspec.network.write import legal_name
 from cnnspec.text import Span
 
 USUAL: Final = {
@@ -37,179 +38,8 @@ USUAL: Final = {
 LIBRARIES: Final = ("keras", "tensorflow", "tf_keras")
 
 
-@dataclass(eq=False)
-class KerasLayer:
-    """A layer of the library with its options."""
-
-    kind: str
-    options: dict[str, Any]
-    name: str = ""
-    span: Span | None = None
-
-    @property
-    def shape(self) -> Shape | None:
-        """The input that the first layer of a model may name."""
-        found = self.options.get("input_shape")
-        if found is None and (batch := self.options.get("batch_input_shape")) is not None:
-            found = batch[1:]
-        if found is None and isinstance(dim := self.options.get("input_dim"), int):
-            found = (dim,)
-        return _shape(found)
-
-
-@dataclass(eq=False)
-class KerasTensor:
-    """What a layer gives for others: ``layer`` is None for an input, which has a shape."""
-
-    layer: KerasLayer | None
-    inputs: tuple[KerasTensor, ...] = ()
-    shape: Shape | None = None
-    name: str = ""
-
-
-@dataclass(eq=False)
-class KerasModel:
-    """A model: layers in order, or from its inputs to its outputs."""
-
-    layers: list[Any] = field(default_factory=list)
-    inputs: list[KerasTensor] = field(default_factory=list)
-    outputs: list[KerasTensor] = field(default_factory=list)
-    name: str = ""
-    used: list[KerasModel] = field(default_factory=list)
-    """Models that were called while it was made."""
-
-    def applied(self, given: Sequence[KerasTensor]) -> list[KerasTensor]:
-        """The model within another."""
-        if self.outputs:
-            if len(given) != len(self.inputs):
-                raise NotFollowed(f"a model of {len(self.inputs)} inputs is given {len(given)}")
-            known = {id(own): x for own, x in zip(self.inputs, given, strict=True)}
-            return [_moved(output, known) for output in self.outputs]
-        (x,) = given
-        for layer in self.layers:
-            if isinstance(layer, KerasLayer) and layer.options.get("_input"):
-                continue
-            x = layer.applied([x])[0] if isinstance(layer, KerasModel) else KerasTensor(layer, (x,))
-        return [x]
-
-    def starts(self, asked: Sequence[Shape]) -> dict[str, KerasTensor]:
-        """The inputs by name, of the shapes that are asked for."""
-        if len(self.inputs) < 2:
-            return {"input": self._start(asked[0] if asked else None)}
-        if asked and len(asked) != len(self.inputs):
-            raise NotFollowed(
-                f"this model takes {len(self.inputs)} inputs, but {len(asked)} shapes are given"
-            )
-        taken: set[str] = set()
-        names = [legal_name(one.name or f"input{n}", taken) for n, one in enumerate(self.inputs, 1)]
-        shapes: Sequence[Shape | None] = asked or [one.shape for one in self.inputs]
-        return {name: KerasTensor(None, (), shape) for name, shape in zip(names, shapes, strict=True)}
-
-    def _start(self, asked: Shape | None) -> KerasTensor:
-        if self.inputs:
-            found = self.inputs[0].shape
-        else:
-            first = next(layers_of(self), None)
-            found = first.shape if first else None
-            if first and found and first.kind == "Flatten" and len(found) == 2:
-                found = (*found, 1)  # rows and columns of a picture, not a sequence
-        shape = asked or found
-        if shape is None:
-            raise NotFollowed(
-                "the code does not say the input of this model",
-                "give input_shape, or a shape behind the file",
-                code="input-without-size",
-            )  # fmt: skip
-        return KerasTensor(None, (), shape)
-
-    def finished(self, name: str, asked: Sequence[Shape], arrays: Any = None) -> Read:
-        starts = self.starts(asked)
-        shapes = {name: start.shape for name, start in starts.items() if start.shape}
-        trace = Trace()
-        trace.start(shapes)
-        memo = {id(start): Map(name) for name, start in starts.items()}
-        results = [evaluate(output, trace, memo) for output in self.applied([*starts.values()])]
-        ends = [(one.node, one.flat) for one in results]
-        return finished_nodes(self.name or name, trace, shapes, ends, arrays or {})
-
-
 UNSEEN: Final = frozenset({"training", "mask"})
 """What Keras gives to calls by itself."""
-
-
-def _unmet(tensor: KerasTensor, known: Mapping[int, Any]) -> Iterator[KerasTensor]:
-    """The parts of a graph that are not known yet, each after what it reads; the caller makes them known.
-
-    Deep graphs take no deep calls.
-    """
-    todo = [tensor]
-    while todo:
-        here = todo[-1]
-        waiting = [one for one in here.inputs if id(one) not in known]
-        if id(here) in known:
-            todo.pop()
-        elif waiting:
-            todo += waiting
-        elif here.layer is None:
-            raise NotFollowed("an output of the model comes from another input than the model's")
-        else:
-            yield here
-            todo.pop()
-
-
-def _starts(tensor: KerasTensor) -> list[KerasTensor]:
-    """The inputs that a tensor comes from."""
-    todo, seen, found = [tensor], set[int](), list[KerasTensor]()
-    while todo:
-        here = todo.pop()
-        if id(here) in seen:
-            continue
-        seen.add(id(here))
-        todo += here.inputs
-        found += [here] if here.layer is None else []
-    return found
-
-
-def _moved(tensor: KerasTensor, known: dict[int, KerasTensor]) -> KerasTensor:
-    """A copy of a graph with another input, each part once."""
-    for here in _unmet(tensor, known):
-        known[id(here)] = KerasTensor(here.layer, tuple(known[id(one)] for one in here.inputs))
-    return known[id(tensor)]
-
-
-def evaluate(tensor: KerasTensor, trace: Trace, memo: dict[int, Map]) -> Map:
-    """The layers up to a tensor, made where they are not yet."""
-    for here in _unmet(tensor, memo):
-        assert here.layer is not None
-        memo[id(here)] = made(here.layer, [memo[id(one)] for one in here.inputs], trace)
-    return memo[id(tensor)]
-
-
-def made(layer: KerasLayer, inputs: list[Map], trace: Trace) -> Map:
-    trace.here = layer.span
-    try:
-        layering = Layering(trace, layer.options, inputs, layer.name)
-        tell(layering, layer.kind)
-        if layer.kind in ACTIVATIONS:
-            return activation(trace, layering.x, layer.kind)
-        return KINDS[layer.kind].make(layering)
-    except NotFollowed as fault:
-        if fault.span is None:
-            fault.span = layer.span
-        raise
-    except FAULTS as error:
-        other = NotFollowed(f"{layer.kind} with these options is not read ({str(error)[:80]})")
-        other.span = layer.span
-        raise other from error
-
-
-def _shape(found: Any) -> Shape | None:
-    if found is None:
-        return None
-    sizes = (found,) if isinstance(found, int) else tuple(found)
-    if not sizes or not all(type(size) is int and size > 0 for size in sizes):
-        return None
-    return sizes
 
 
 def keras_layer(kind: str, arguments: list[Any], options: dict[str, Any], span: Span | None) -> KerasLayer:
@@ -313,7 +143,7 @@ class KerasLibrary(Library):
             sizes = options.get(
                 "shape", options.get("size", arguments[0] if len(arguments) == 1 else arguments)
             )
-            shape = _shape(tuple(sizes)[1:]) if isinstance(sizes, list | tuple) else None
+            shape = shape_from(tuple(sizes)[1:]) if isinstance(sizes, list | tuple) else None
             return Sizes(shape) if shape else NotImplemented
         makers = {"Input": self._input, "InputLayer": self._input, "Sequential": self._sequential,
                   "Model": self._model, "set_image_data_format": self._ordered}  # fmt: skip
@@ -351,7 +181,7 @@ class KerasLibrary(Library):
         given = options.get("shape", arguments[0] if arguments else options.get("input_shape"))
         if given is None and (batch := options.get("batch_shape")) is not None:
             given = batch[1:]
-        shape = _shape(given)
+        shape = shape_from(given)
         if shape is None:
             raise NotFollowed(
                 "the shape of this input is not in the code", "say it behind the file, as in @28x28x1"
@@ -361,7 +191,7 @@ class KerasLibrary(Library):
     def _sequential(self, arguments: list[Any], options: dict[str, Any]) -> KerasModel:
         made = KerasModel(name=_title(options))
         for layer in options.get("layers", arguments[0] if arguments else None) or ():
-            _added(made, layer)
+            append_layer(made, layer)
         return made
 
     def _model(self, arguments: list[Any], options: dict[str, Any]) -> Any:
@@ -376,7 +206,7 @@ class KerasLibrary(Library):
                 "the inputs or outputs of this model cannot be followed" + (f": {why}" if why else "")
             )
         starts = {id(one) for one in both[0]}
-        used = [model for model, x in self.called if starts & {id(one) for one in _starts(x)}]
+        used = [model for model, x in self.called if starts & {id(one) for one in starts_of(x)}]
         return KerasModel([], both[0], both[1], _title(options), used)
 
     def run(self, instance: Instance, arguments: list[Any], options: dict[str, Any]) -> Any:
@@ -412,7 +242,7 @@ class KerasLibrary(Library):
 
     def _shape_of(self, tensor: KerasTensor) -> Shape:
         """The shape of a tensor on the way, where the code asks for it."""
-        starts = _starts(tensor)
+        starts = starts_of(tensor)
         trace = Trace()
         trace.start({str(n): one.shape for n, one in enumerate(starts) if one.shape})
         memo = {id(one): Map(str(n)) for n, one in enumerate(starts)}
@@ -478,68 +308,9 @@ def _with_number(sign: type, left: Any, right: Any) -> tuple[str, dict[str, Any]
     return "by number", dict(zip(("by", "shift"), ways[sign], strict=True))
 
 
-def models_within(value: KerasModel) -> Iterator[KerasModel]:
-    """The models that are layers of a model, or whose layers are."""
-    for layer in value.layers:
-        if isinstance(layer, KerasModel):
-            yield layer
-            yield from models_within(layer)
-    yield from value.used
-
-
-def layers_of(value: Any) -> Iterator[KerasLayer]:
-    """A layer, or all layers of a model and of the models within it."""
-    if isinstance(value, KerasLayer):
-        yield value
-        return
-    todo, seen = list(value.outputs), set[int]()
-    while todo:
-        here = todo.pop()
-        if id(here) not in seen:
-            seen.add(id(here))
-            todo += here.inputs
-            yield from [here.layer] if here.layer else []
-    for layer in value.layers:
-        yield from layers_of(layer)
-
-
-def parts_of(model: KerasModel) -> list[Any]:
-    """The layers of a model as ``model.layers`` has them: its inputs too, each after what it reads."""
-    if not model.outputs:
-        return list(model.layers)
-    found: list[Any] = [KerasLayer("Identity", {"_input": True}, one.name) for one in model.inputs]
-    known: dict[int, Any] = {id(one): one for one in model.inputs}
-    for output in model.outputs:
-        for here in _unmet(output, known):
-            known[id(here)] = here
-            if here.layer is not None and all(here.layer is not one for one in found):
-                found.append(here.layer)
-    return found
-
-
-def _layer_by(layers: Sequence[Any], name: str | None = None, index: int | None = None) -> Any:
-    if index is not None:
-        return layers[index]
-    named = [one for one in layers if one.name == name]
-    if len(named) != 1:
-        raise NotFollowed(f"the reader knows no layer of this model by the name {name}")
-    return named[0]
-
-
 def _title(options: dict[str, Any]) -> str:
     name = options.get("name")
     return name if isinstance(name, str) else ""
-
-
-def _added(model: KerasModel, layer: Any) -> None:
-    if isinstance(layer, KerasTensor) and layer.layer is None:
-        model.layers.append(KerasLayer("Identity", {"input_shape": layer.shape, "_input": True}))
-    elif isinstance(layer, KerasLayer | KerasModel):
-        model.layers.append(layer)
-    elif isinstance(layer, UnknownValue):
-        raise NotFollowed(f"a layer of this model cannot be followed: {layer.why}")
-    else:
-        raise NotFollowed("something is added to this model that is no layer")
 
 
 @dataclass(frozen=True, eq=False)
@@ -560,13 +331,13 @@ class _KerasMethod:
 
     def call(self, arguments: Sequence[Any], options: Mapping[str, Any]) -> Any:
         if isinstance(self.value, KerasModel) and self.name == "get_layer":
-            return _layer_by(parts_of(self.value), *arguments, **options)
+            return layer_by(parts_of(self.value), *arguments, **options)
         if isinstance(self.value, KerasModel) and self.name == "add":
-            _added(self.value, arguments[0] if arguments else None)
+            append_layer(self.value, arguments[0] if arguments else None)
         if isinstance(self.value, KerasModel) and self.name == "pop" and self.value.layers:
             self.value.layers.pop()
         if isinstance(self.value, Instance) and self.name == "build" and arguments:
-            shape = _shape(tuple(arguments[0])[1:]) if isinstance(arguments[0], list | tuple) else None
+            shape = shape_from(tuple(arguments[0])[1:]) if isinstance(arguments[0], list | tuple) else None
             self.value.examples += [(shape,)] if shape else []
         return (
             None

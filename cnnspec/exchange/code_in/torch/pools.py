@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from cnnspec.exchange.code_in.flow import Tensor
-from cnnspec.exchange.code_in.torch_basics import (
+from cnnspec.exchange.code_in.torch.basics import (
     Pair,
     axes_list,
     one,
