@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import cnnspec
-from cnnspec.exchange.recover import recover
+from cnnspec.exchange.recover.spec import recover
 
 SAID = {
     "resnet18": "repeat 2 { residual 64 }\nresidual 128 stride=2\nresidual 128\n",

@@ -9,7 +9,7 @@ from cnnspec.diagnostics import Diagnostic, SpecError
 from cnnspec.document import parse
 from cnnspec.exchange.code_in.flow import Tensor
 from cnnspec.exchange.code_in.trace import NotFollowed, Trace
-from cnnspec.exchange.recover import Recovered, recover
+from cnnspec.exchange.recover.spec import Recovered, recover
 from cnnspec.layers.base import Shape
 from cnnspec.network.assemble import assemble
 from cnnspec.network.graph import Network

@@ -25,7 +25,7 @@ from cnnspec.exchange.onnx_in.file import OnnxFile, kind_name, parsed, refused
 from cnnspec.exchange.onnx_in.fold import BROADCAST, FOLDS, fold
 from cnnspec.exchange.onnx_in.operators import TABLE
 from cnnspec.exchange.onnx_in.values import Array, Const, Flow, Value, channels_last, ours
-from cnnspec.exchange.recover import recover
+from cnnspec.exchange.recover.spec import recover
 from cnnspec.exchange.trade import Imported
 from cnnspec.layers.base import Shape, channels_first
 from cnnspec.network.assemble import NamedLayer, assemble

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Final, TypeAlias
+from typing import Final
 
 from cnnspec.diagnostics import SpecError
 from cnnspec.document import Document
+from cnnspec.exchange.recover.branches import NOWHERE, Dominated, Item, Meeting, end_of, start_of
+from cnnspec.exchange.recover.repeats import SpecLine, full_text, joined, repeated
 from cnnspec.layers.base import Family, Shape, show
 from cnnspec.layers.writing import NAME, number_text, sentence
 from cnnspec.network.graph import Network, Node
@@ -23,18 +24,10 @@ from cnnspec.records import record
 from cnnspec.syntax.format import format_source
 from cnnspec.text import Source
 
-NOWHERE: Final = -1
-"""Before the inputs."""
 MOST_RECOVERED: Final = 5_000
 """Layers up to which branches and repeats are looked for."""
-LEAST_SAVED: Final = 3
-"""Layers that a repeat must save."""
 COMMUTES: Final = frozenset({"add", "multiply", "maximum", "minimum"})
 """Merges of two that are exactly the same the other way round."""
-MOST_LINES: Final = 1_000
-"""Lines in which runs are looked for together."""
-LONGEST_UNIT: Final = 40
-"""Sentences in a run that is looked for again."""
 FOLLOWING: Final = (Family.ACTIVATION, Family.NORM, Family.DROPOUT)
 """Layers written on the line of the layer they follow."""
 
@@ -112,142 +105,12 @@ def _alike(one: Node, other: Node) -> bool:
     )
 
 
-# Branches -------------------------------------------------------------------------------
-
-
-@dataclass
-class _Meeting:
-    """Paths from one layer that meet in a merge; an empty path is that layer's own result."""
-
-    merge: Node
-    start: int
-    paths: list[list[_Item]]
-    inside: set[int]
-
-
-_Item: TypeAlias = "Node | _Meeting"
-
-
-def _end(item: _Item) -> Node:
-    return item if isinstance(item, Node) else item.merge
-
-
-def _start(item: _Item) -> int:
-    return item.inputs[0] if isinstance(item, Node) else item.start
-
-
-def _dominators(network: Network) -> dict[int, int]:
-    """For each node the last one that every path to it passes; that of the inputs is nowhere."""
-    found: dict[int, int] = {}
-    depth = {NOWHERE: 0}
-    for node in network.nodes:
-        first, *others = node.inputs or (NOWHERE,)
-        for other in others:
-            while first != other:
-                if depth[first] >= depth[other]:
-                    first = found[first]
-                else:
-                    other = found[other]
-        found[node.index] = first
-        depth[node.index] = depth[first] + 1
-    return found
-
-
-@dataclass
-class _Dominated:
-    network: Network
-    dominators: dict[int, int] = field(init=False)
-    known: dict[int, _Item] = field(init=False, default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self.dominators = _dominators(self.network)
-
-    def items(self) -> list[_Item]:
-        """The layers in order, those that are branches of a merge within it."""
-        found: list[_Item] = []
-        swallowed: set[int] = set()
-        for node in reversed(self.network.layers):
-            if node.index in swallowed:
-                continue
-            item = self.item(node)
-            if isinstance(item, _Meeting):
-                swallowed |= item.inside
-            found.append(item)
-        return found[::-1]
-
-    def item(self, node: Node) -> _Item:
-        """A layer, or the branches that meet in it; each is asked for by every merge behind it."""
-        if node.index not in self.known:
-            self.known[node.index] = (self._branches(node) if _is_merge(node) else None) or node
-        return self.known[node.index]
-
-    def _branches(self, merge: Node) -> _Meeting | None:
-        """The paths of a merge, where nothing else reads what lies on them."""
-        start, inside = self.dominators[merge.index], set[int]()
-        if start == NOWHERE:
-            return None
-        paths = [self._path(each, start, inside) for each in merge.inputs]
-        heads = {output.node for output in self.network.outputs}
-        if any(path is None for path in paths) or inside & heads or not inside:
-            return None
-        allowed = inside | {merge.index}
-        if any(not allowed.issuperset(self.network.readers[n]) for n in inside):
-            return None
-        return _Meeting(merge, start, [path for path in paths if path is not None], inside)
-
-    def _path(self, end: int, start: int, inside: set[int]) -> list[_Item] | None:
-        found: list[_Item] = []
-        while end != start:
-            if end in inside or end <= start:
-                return None
-            item = self.item(self.network.nodes[end])
-            own = {end} | (item.inside if isinstance(item, _Meeting) else set())
-            if isinstance(item, Node) and _is_merge(item):
-                return None
-            if own & inside:
-                return None
-            inside |= own
-            found.append(item)
-            end = _start(item)
-        return found[::-1]
-
-
-def _is_merge(node: Node) -> bool:
-    return len(node.inputs) > 1 and not node.layer.references
-
-
-# Text ------------------------------------------------------------------------------------
-
-
-@record
-class _SpecLine:
-    """One sentence of the spec, and how it joins the one before."""
-
-    text: str
-    layers: int
-    follows: bool = False
-    fixed: bool = False
-    """Whether it names another layer or has a name that another one needs."""
-    label: str = ""
-    before: Shape = ()
-    after: Shape = ()
-    """What flows in and out."""
-    begins: int = 1
-    """How gladly a person would begin a unit with it."""
-    turned: str = ""
-    """The same where a way around a branch stands on its other side; a sum has no order."""
-
-    @property
-    def is_free(self) -> bool:
-        return not (self.fixed or self.label)
-
-
 class _SpecWriter:
     """The text of a network, and the order in which its layers stand there."""
 
     def __init__(self, network: Network, labels: Mapping[str, str]) -> None:
         self.network = network
-        self.items = _Dominated(network).items()
+        self.items = Dominated(network).items()
         self.order: list[int] = []
         self.needed = self._needed()
         taken = {node.name for node in network.inputs}
@@ -260,9 +123,9 @@ class _SpecWriter:
     def text(self) -> str:
         head = [f"network {self.network.name}", ""] if self.network.name else []
         lines = repeated(called(self.lines()))
-        return "\n".join([*head, *self._inputs(), *_joined(lines), *self._heads()]) + "\n"
+        return "\n".join([*head, *self._inputs(), *joined(lines), *self._heads()]) + "\n"
 
-    def lines(self) -> list[_SpecLine]:
+    def lines(self) -> list[SpecLine]:
         return list(self._lines(self.items, top=True))
 
     def _inputs(self) -> Iterator[str]:
@@ -284,31 +147,31 @@ class _SpecWriter:
         }
         current = self.begins
         for item in self.items:
-            found |= {_start(item)} if _start(item) != current else set()
+            found |= {start_of(item)} if start_of(item) != current else set()
             if isinstance(item, Node):
                 found |= set(item.inputs[1:])
-            current = _end(item).index
+            current = end_of(item).index
         found |= {n for item in self.items for n in _referred(item)}
         if current != self.network.outputs[0].node:
             found.add(self.network.outputs[0].node)
         return found - {node.index for node in self.network.inputs}
 
-    def _lines(self, items: list[_Item], *, top: bool = False) -> Iterator[_SpecLine]:
+    def _lines(self, items: list[Item], *, top: bool = False) -> Iterator[SpecLine]:
         current = self.begins
         for item in items:
-            if top and _start(item) != current:
-                yield _SpecLine(f"from {self._name(_start(item))}", 0, fixed=True)
+            if top and start_of(item) != current:
+                yield SpecLine(f"from {self._name(start_of(item))}", 0, fixed=True)
             yield self._line(item)
-            current = _end(item).index
+            current = end_of(item).index
         if top and current != self.network.outputs[0].node:
-            yield _SpecLine(f"from {self._name(self.network.outputs[0].node)}", 0, fixed=True)
+            yield SpecLine(f"from {self._name(self.network.outputs[0].node)}", 0, fixed=True)
 
-    def _line(self, item: _Item) -> _SpecLine:
-        node = _end(item)
+    def _line(self, item: Item) -> SpecLine:
+        node = end_of(item)
         label = self.labels.get(node.name, "")
-        if isinstance(item, _Meeting):
+        if isinstance(item, Meeting):
             paths = [called(list(self._lines(path)), inside=True) for path in item.paths]
-            inside = [f"| {' -> '.join(map(_full, repeated(path)))}" for path in paths]
+            inside = [f"| {' -> '.join(map(full_text, repeated(path)))}" for path in paths]
             text, turned = (f"{sentence(node.layer)} {{ {' '.join(way)} }}" for way in (inside, inside[::-1]))
             if not (node.word in COMMUTES and len(paths) == 2 and [] in paths):
                 turned = ""
@@ -316,7 +179,7 @@ class _SpecWriter:
             fixed = node.index in self.needed or any(line.fixed for path in paths for line in path)
             count = 1 + sum(line.layers for path in paths for line in path)
             before = self.network.nodes[item.start].output
-            return _SpecLine(text, count, False, fixed, label, before, node.output, turned=turned)
+            return SpecLine(text, count, False, fixed, label, before, node.output, turned=turned)
         self.order.append(node.index)
         others = [self._name(n) for n in node.inputs[1:]]
         referred = dict(zip(node.layer.references, others, strict=False))
@@ -326,7 +189,7 @@ class _SpecWriter:
         fixed = node.index in self.needed or bool(others) or bool(share)
         follows = node.layer.family in FOLLOWING
         begins = 0 if follows or node.layer.family is Family.POOL else 1 + (node.word == "depthwise")
-        return _SpecLine(text, 1, follows, fixed, label, node.input_shapes[0], node.output, begins)
+        return SpecLine(text, 1, follows, fixed, label, node.input_shapes[0], node.output, begins)
 
     def _name(self, index: int) -> str:
         node = self.network.nodes[index]
@@ -344,67 +207,13 @@ def _is_chosen(label: str, word: str) -> bool:
     return is_name and label != "output" and re.fullmatch(rf"{word}_?\d*", label, re.IGNORECASE) is None
 
 
-def _referred(item: _Item) -> Iterator[int]:
+def _referred(item: Item) -> Iterator[int]:
     """The layers that are named inside branches."""
-    if isinstance(item, _Meeting):
+    if isinstance(item, Meeting):
         for inner in (each for path in item.paths for each in path):
             yield from _referred(inner)
             if isinstance(inner, Node):
                 yield from inner.inputs[1:]
-
-
-def _full(line: _SpecLine) -> str:
-    return f"{line.label}: {line.text}" if line.label else line.text
-
-
-def _joined(lines: list[_SpecLine]) -> Iterator[str]:
-    """Lines of text; activations, norms and dropout behind the layer they follow."""
-    row: list[str] = []
-    for line in lines:
-        if row and not (line.follows and not line.label):
-            yield " -> ".join(row)
-            row = []
-        row.append(_full(line))
-    yield " -> ".join(row)
-
-
-def repeated(lines: list[_SpecLine]) -> list[_SpecLine]:
-    """The same with runs of equal lines as repeats, the one that saves most first."""
-    if len(lines) > MOST_LINES:
-        return [*repeated(lines[:MOST_LINES]), *repeated(lines[MOST_LINES:])]
-    best = max(_runs(lines), default=None)
-    if best is None:
-        return lines
-    _, _, start, size, count = best
-    start = -start
-    unit = lines[start : start + size]
-    body = " -> ".join(line.text for line in repeated(unit))
-    layers = sum(line.layers for line in unit) * count
-    line = _SpecLine(f"repeat {count} {{ {body} }}", layers, fixed=True)
-    return [*repeated(lines[:start]), line, *repeated(lines[start + size * count :])]
-
-
-def _runs(lines: list[_SpecLine]) -> Iterator[tuple[int, int, int, int, int]]:
-    """(layers saved, how well it begins, −start, size, count) of every run that is worth a repeat."""
-    texts = [line.text if line.is_free else None for line in lines]
-    for size in range(1, min(LONGEST_UNIT, len(lines) // 2) + 1):
-        start = 0
-        while start + 2 * size <= len(lines):
-            if texts[start] is None or texts[start] != texts[start + size]:
-                start += 1
-                continue
-            unit, count = texts[start : start + size], 1
-            while None not in unit and texts[start + size * count : start + size * (count + 1)] == unit:
-                count += 1
-            saved = sum(line.layers for line in lines[start : start + size]) * (count - 1)
-            if saved >= LEAST_SAVED:
-                end, more = start + size * count, 0
-                while more < size - 1 and end + more < len(texts) and texts[end + more] == unit[more]:
-                    more += 1
-                for place in range(start, start + more + 1):
-                    yield saved, lines[place].begins, -place, size, count
-                start += size * (count - 1)
-            start += 1
 
 
 # Blocks that every spec may use ----------------------------------------------------------
@@ -423,9 +232,9 @@ UNITS: Final = ("conv", "depthwise")
 """Words that begin a block only in the main chain: within a branch they are the middle of one."""
 
 
-def called(lines: list[_SpecLine], *, inside: bool = False) -> list[_SpecLine]:
+def called(lines: list[SpecLine], *, inside: bool = False) -> list[SpecLine]:
     """The same with runs of lines that a known block stands for as uses of it."""
-    found: list[_SpecLine] = []
+    found: list[SpecLine] = []
     at = 0
     while at < len(lines):
         use = _use(lines, at, inside)
@@ -434,7 +243,7 @@ def called(lines: list[_SpecLine], *, inside: bool = False) -> list[_SpecLine]:
     return found
 
 
-def _use(lines: list[_SpecLine], at: int, inside: bool) -> tuple[_SpecLine, int] | None:
+def _use(lines: list[SpecLine], at: int, inside: bool) -> tuple[SpecLine, int] | None:
     """A use of a block in place of the lines from here on, and how many they are."""
     word = lines[at].text.split(" ", 1)[0]
     for first, count, call in BLOCKS:
@@ -450,7 +259,7 @@ def _use(lines: list[_SpecLine], at: int, inside: bool) -> tuple[_SpecLine, int]
         rest = tuple(line.text for line in run[1:])
         if _expanded(text, before) in ((run[0].text, *rest), (run[0].turned, *rest)):
             layers = sum(line.layers for line in run)
-            return _SpecLine(text, layers, before=before, after=after), count
+            return SpecLine(text, layers, before=before, after=after), count
     return None
 
 
