@@ -101,7 +101,7 @@ def torch_layer(sentence: str, layout: str) -> Callable[[], float]:
     import torch
 
     from benchmarks.torch_net import laid_out
-    from cnnspec.exchange.code_out.pytorch import code
+    from cnnspec.exchange.code_out.pytorch.module import code
 
     torch.set_num_threads(1)
     network = network_of(sentence)

@@ -232,7 +232,7 @@ def _torch() -> Callable[..., Engine]:
 
     require("the backend torch", "torch", "torch")
     from cnnspec.backends.torch.engine import TorchEngine
-    from cnnspec.exchange.code_out.pytorch import spoken
+    from cnnspec.exchange.code_out.pytorch.module import spoken
 
     return partial(TorchEngine, speak=spoken)
 

@@ -31,13 +31,13 @@ def _to_onnx(network: Network, weights: Arrays, text: str) -> bytes:
 
 
 def _to_pytorch(network: Network, weights: Arrays, text: str) -> str:
-    from cnnspec.exchange.code_out.pytorch import code
+    from cnnspec.exchange.code_out.pytorch.module import code
 
     return code(network)
 
 
 def _to_keras(network: Network, weights: Arrays, text: str) -> str:
-    from cnnspec.exchange.code_out.keras import code
+    from cnnspec.exchange.code_out.keras.model import code
 
     return code(network)
 

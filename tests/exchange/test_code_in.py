@@ -15,7 +15,8 @@ from cnnspec.diagnostics import SpecError
 from cnnspec.exchange.code_in import reading as budget
 from cnnspec.exchange.code_in.read import Selection, read, read_source
 from cnnspec.exchange.code_in.result import Read
-from cnnspec.exchange.code_out import keras, pytorch
+from cnnspec.exchange.code_out.keras import model as keras
+from cnnspec.exchange.code_out.pytorch import module as pytorch
 from cnnspec.resources import example_names
 from cnnspec.text import Source
 

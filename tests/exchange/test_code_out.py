@@ -18,7 +18,10 @@ from cnnspec.backends.initializers import INITIALIZERS
 from cnnspec.cli.main import run
 from cnnspec.diagnostics import SpecError
 from cnnspec.exchange.code_in.read import Selection, read_source
-from cnnspec.exchange.code_out import keras, keras_words, pytorch, pytorch_words
+from cnnspec.exchange.code_out.keras import model as keras
+from cnnspec.exchange.code_out.keras import words as keras_words
+from cnnspec.exchange.code_out.pytorch import module as pytorch
+from cnnspec.exchange.code_out.pytorch import words as pytorch_words
 from cnnspec.layers.base import INITIAL_SYNONYMS
 from cnnspec.layers.registry import LAYERS
 from cnnspec.network.graph import Network

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 
-from cnnspec.exchange.code_out import keras_helpers, pytorch_helpers
+from cnnspec.exchange.code_out.keras import helpers as keras_helpers
+from cnnspec.exchange.code_out.pytorch import helpers as pytorch_helpers
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,8 @@ _LOADING: Final = {"set_arrays", "arranged", "layers_of", "attention_arrays", "s
 
 @lru_cache(maxsize=1)
 def _texts() -> dict[str, Own]:
-    from cnnspec.exchange.code_out import keras, pytorch
+    from cnnspec.exchange.code_out.keras import model as keras
+    from cnnspec.exchange.code_out.pytorch import module as pytorch
 
     pages = {False: [*pytorch_helpers.HELPERS.values(), pytorch.LOADER],
              True: [*keras_helpers.HELPERS.values(), keras_helpers.LOADER,

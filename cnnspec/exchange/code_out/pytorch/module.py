@@ -11,8 +11,8 @@ from cnnspec.exchange.code_out.blueprint import Blueprint
 from cnnspec.exchange.code_out.body import Body, Turn, note_of, written
 from cnnspec.exchange.code_out.calls import Texts, call, wrapped
 from cnnspec.exchange.code_out.parts import BlockItem, Design, Expression, LayerItem, Loop, Value
-from cnnspec.exchange.code_out.pytorch_helpers import HELPERS
-from cnnspec.exchange.code_out.pytorch_words import CANNOT, WORDS, say
+from cnnspec.exchange.code_out.pytorch.helpers import HELPERS
+from cnnspec.exchange.code_out.pytorch.words import CANNOT, WORDS, say
 from cnnspec.exchange.code_out.sayings import Place, Saying, Wordless
 from cnnspec.exchange.trade import unsupported
 from cnnspec.layers.base import channels_first, show

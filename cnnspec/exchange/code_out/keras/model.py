@@ -11,10 +11,10 @@ from typing import Final
 from cnnspec.exchange.code_out.blueprint import Blueprint
 from cnnspec.exchange.code_out.body import Body, Turn, note_of
 from cnnspec.exchange.code_out.calls import Texts, assigned, call, literal, wrapped
-from cnnspec.exchange.code_out.keras_helpers import HELPERS, LOADER, WITH_ATTENTION
-from cnnspec.exchange.code_out.keras_words import CANNOT, WORDS, say
+from cnnspec.exchange.code_out.keras.helpers import HELPERS, LOADER, WITH_ATTENTION
+from cnnspec.exchange.code_out.keras.words import CANNOT, WORDS, say
 from cnnspec.exchange.code_out.parts import BlockItem, Design, LayerItem, Loop, Single, Value
-from cnnspec.exchange.code_out.pytorch import about, commented, drawn, sayings_of, taken
+from cnnspec.exchange.code_out.pytorch.module import about, commented, drawn, sayings_of, taken
 from cnnspec.exchange.trade import unsupported
 from cnnspec.layers.base import Shape
 from cnnspec.network.graph import Network, Node
