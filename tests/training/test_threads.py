@@ -11,6 +11,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 import cnnspec
 from cnnspec.backends.numpy import threads
+from cnnspec.backends.numpy.kernels import step
 
 
 def now() -> int:
@@ -75,7 +76,11 @@ def test_a_small_networks_predictions_use_one_thread(seen: list[int]) -> None:
     assert 2 == now()
 
 
-def test_a_large_batchs_predictions_use_them_all(seen: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(threads, "SMALL", 95)
+def test_a_large_batchs_predictions_use_threads_of_our_own(
+    seen: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(threads, "WORTH_SHARING", 95)
+    monkeypatch.setattr(step, "SHARED_BYTES", 0)
     predict()
-    assert {2} == set(seen)
+    assert [1, 1] == seen
+    assert 2 == now()

@@ -22,7 +22,7 @@ from cnnspec.backends.numpy.layout import Array
 from cnnspec.backends.numpy.losses import LOSSES, Loss
 from cnnspec.backends.numpy.parameters import Parameters
 from cnnspec.backends.numpy.program import Program
-from cnnspec.backends.numpy.threads import threads_for
+from cnnspec.backends.numpy.threads import lanes_for, threads_of
 from cnnspec.backends.processes import ProcessGroup
 from cnnspec.network.graph import Network
 from cnnspec.recipe.models import Recipe
@@ -110,7 +110,7 @@ class NumpyEngine(Parameters):
     def compile(
         self, batch: int, training: bool = False, *,
         loss: str | Callable[..., Loss] = "crossentropy", keep: Sequence[str] = (),
-        input_gradient: bool = False, **options: Any,
+        input_gradient: bool = False, lanes: int = 1, **options: Any,
     ) -> Program:  # fmt: skip
         """The network as a program for batches of one size; the same request gives the same program.
 
@@ -118,13 +118,19 @@ class NumpyEngine(Parameters):
         ``loss`` is one of ``LOSSES`` (a softmax at the end is part of ``crossentropy`` and
         ``dice``, a sigmoid of ``bce``), or a ``Loss`` class of one's own, made with the ``options``;
         ``keep`` names layers whose outputs are wanted too; ``input_gradient`` asks
-        for the images' gradient.
+        for the images' gradient; ``lanes`` is how many threads share each step of a prediction.
         """
         given = tuple(sorted((name, repr(value)) for name, value in options.items()))
-        key = (batch, training, loss, tuple(keep), input_gradient, given)
+        key = (batch, training, loss, tuple(keep), input_gradient, lanes, given)
         with self._lock:
             program = self._programs.pop(key, None) or Program(
-                self, batch, training, loss=_maker(loss, options), keep=keep, input_gradient=input_gradient
+                self,
+                batch,
+                training,
+                loss=_maker(loss, options),
+                keep=keep,
+                input_gradient=input_gradient,
+                lanes=lanes,
             )
             self._programs[key] = program
             alike = [known for known in self._programs if known[1] == training]
@@ -141,8 +147,10 @@ class NumpyEngine(Parameters):
     ) -> dict[str, Array]:
         """All outputs by name, and those of the layers named in ``keep``; see ``contract.Predictor``."""
         batch = max(1, min(batch, count(images)))
-        with self._lock, np.errstate(all="ignore"), threads_for(batch * self.multiplies):
-            return self._run(self.compile(batch, keep=keep), images)
+        multiplies = batch * self.multiplies
+        lanes = lanes_for(multiplies)
+        with self._lock, np.errstate(all="ignore"), threads_of(lanes, multiplies):
+            return self._run(self.compile(batch, keep=keep, lanes=lanes), images)
 
     def _run(self, program: Program, images: Images) -> dict[str, Array]:
         batch, samples = program.batch, count(images)

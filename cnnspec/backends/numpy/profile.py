@@ -14,7 +14,7 @@ from cnnspec.backends.numpy.engine import NumpyEngine
 from cnnspec.backends.numpy.kernels.step import KernelStep
 from cnnspec.backends.numpy.losses import Loss
 from cnnspec.backends.numpy.program import Program
-from cnnspec.backends.numpy.threads import threads_for
+from cnnspec.backends.numpy.threads import lanes_for, threads_of
 from cnnspec.backends.profile import Profile, StepTime
 from cnnspec.network.graph import Network
 
@@ -71,13 +71,16 @@ def measure(
     """
     size = batch or (network.training_recipe.batch if training else 1)
     engine = NumpyEngine(network)
-    program = engine.compile(size, training)
+    multiplies = size * engine.multiplies
+    lanes = 1 if training else lanes_for(multiplies)
+    program = engine.compile(size, training, lanes=lanes)
     random = np.random.default_rng(0)
     images = {node.name: random.random((size, *node.output), np.float32) for node in network.inputs}
     outputs = random.integers(0, program.result().shape[-1], (size, *program.result().shape[1:-1]))
-    with threads_for(sum(step.multiplies for step in program.steps)):
+    with threads_of(lanes, multiplies):
         program.load(images, outputs if training else None)
-        rows, best = profile(program, rounds), peak()
+        rows = profile(program, rounds)
+    best = peak()
     memory = program.memory
     weights = sum(values.nbytes for values in engine.weights.values())
     return Profile(network.name, size, training, rows, best, weights, memory.map_bytes, memory.scratch_bytes)

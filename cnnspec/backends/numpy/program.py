@@ -31,9 +31,10 @@ class Program:
 
     def __init__(
         self, parameters: Parameters, batch: int, training: bool, *,
-        loss: MakeLoss | None = None, keep: Sequence[str] = (), input_gradient: bool = False,
+        loss: MakeLoss | None = None, keep: Sequence[str] = (), input_gradient: bool = False, lanes: int = 1,
     ) -> None:  # fmt: skip
         self.network, self.batch, self.training = parameters.network, batch, training
+        self.lanes = 1 if training else lanes
         self._intake = parameters.intake
         self._take(self._planned(parameters, loss, keep, input_gradient))
         self.refresh()
@@ -57,6 +58,7 @@ class Program:
         plan = partial(
             ProgramPlan, parameters, map_readers(late_tails(lowered)), self.batch, self.training,
             results=dict(zip(names, values, strict=True)), heads=heads, input_gradient=input_gradient,
+            lanes=self.lanes,
         )  # fmt: skip
         return plan(layout=place(plan().memory.lifetimes))
 

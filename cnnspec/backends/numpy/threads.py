@@ -1,4 +1,4 @@
-"""How many threads the matrix products use.
+"""How many threads a prediction or a training uses, and its matrix products.
 
 Small products gain nothing from a second thread, and lose a hundredfold when
 the machine is busy: OpenBLAS's threads wait for each other by spinning. So
@@ -8,24 +8,103 @@ small networks are trained on one, unless the user has chosen a number.
 from __future__ import annotations
 
 import os
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache
+from threading import Lock
 from typing import Final
 
-from threadpoolctl import ThreadpoolController
+from threadpoolctl import LibController, ThreadpoolController
 
 CHOSEN_BY: Final = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS")
 """With one of these in the environment the number is the user's."""
 SMALL: Final = 500_000_000
-"""Multiplies of a batch, forward, up to which one thread is as good as many."""
+"""Multiplies of a batch, forward, up to which one of BLAS's threads is as good as many."""
+WORTH_SHARING: Final = 50_000_000
+"""Multiplies of a batch from which a team of threads predicts faster than one."""
 
 
 def threads_for(multiplies: int) -> AbstractContextManager[object]:
     """Within ``with``: one thread for a batch of so few multiplies, as many as ever for a larger one."""
-    if multiplies > SMALL or any(name in os.environ for name in CHOSEN_BY):
+    if multiplies > SMALL or _chosen():
         return nullcontext()
     limited: AbstractContextManager[object] = _libraries().limit(limits=1, user_api="blas")
     return limited
+
+
+def lanes_for(multiplies: int) -> int:
+    """How many threads share a prediction of so many multiplies: as many as BLAS would use, or one."""
+    few = SMALL if _chosen() else WORTH_SHARING
+    return 1 if multiplies <= few else _SOLO.threads
+
+
+def threads_of(lanes: int, multiplies: int) -> AbstractContextManager[object]:
+    """Within ``with``: what BLAS may use beside so many threads of ours."""
+    return threads_for(multiplies) if lanes == 1 else _SOLO.held()
+
+
+def _chosen() -> bool:
+    return any(name in os.environ for name in CHOSEN_BY)
+
+
+class Solo:
+    """BLAS on one thread as long as anyone wants it so, in whatever order they begin and end."""
+
+    def __init__(self) -> None:
+        self.start_afresh()
+
+    def start_afresh(self) -> None:
+        self._lock, self._holders, self._before = Lock(), 0, 1
+
+    @property
+    def threads(self) -> int:
+        """BLAS's threads, but for what is held here."""
+        with self._lock:
+            return self._before if self._holders else _threads()
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        with self._lock:
+            self._holders += 1
+            if self._holders == 1:
+                self._before = _threads()
+                _set_threads(1)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._holders -= 1
+                if self._holders == 0:
+                    _set_threads(self._before)
+
+
+_SOLO: Final = Solo()
+
+
+def _after_fork() -> None:
+    """What another thread held nobody will give back here."""
+    held, before = _SOLO._holders, _SOLO._before
+    _SOLO.start_afresh()
+    if held:
+        _set_threads(before)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
+
+def _threads() -> int:
+    return max((library.num_threads for library in _blas()), default=1)
+
+
+def _set_threads(count: int) -> None:
+    for library in _blas():
+        library.set_num_threads(count)
+
+
+@cache
+def _blas() -> list[LibController]:
+    return [library for library in _libraries().lib_controllers if library.user_api == "blas"]
 
 
 @cache

@@ -46,9 +46,9 @@ class ProgramPlan:
     def __init__(
         self, parameters: Parameters, lowered: Lowered, batch: int, training: bool, *,
         results: Mapping[str, int], heads: Sequence[LossHead], input_gradient: bool,
-        layout: ArenaLayout | None = None,
+        layout: ArenaLayout | None = None, lanes: int = 1,
     ) -> None:  # fmt: skip
-        self.lowered, self.batch, self.training = lowered, batch, training
+        self.lowered, self.batch, self.training, self.lanes = lowered, batch, training, lanes
         self.memory = Allocator(parameters.dtype, layout)
         self.parameters, self.weights, self.random = parameters, parameters.arrays, parameters.random
         self.gradients = parameters.gradients if training else {}
@@ -115,7 +115,7 @@ class ProgramPlan:
             {short: self._gradient(node, name) for short, name in names.items() if name in self.gradients},
             overwrite=tuple(self._may_overwrite(operation, value) for value in operation.inputs),
             steps={source: self.step_of[source] for source in referred_by(node)},
-            changed=self.parameters.watch(names.values()),
+            changed=self.parameters.watch(names.values()), lanes=self.lanes,
         )  # fmt: skip
 
     def _gradient(self, node: Node, name: str) -> Array:

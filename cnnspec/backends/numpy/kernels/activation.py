@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from math import inf
 
 import numpy as np
@@ -19,6 +20,7 @@ class OutputActivation(KernelStep):
 
     def build(self) -> None:
         self.y = self.output_like(self.x)
+        self.several = self.pieces(self.x, self.y)
 
     def prepare(self, dy: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, ...]:
         self.dy, self.slope = dy, self.scratch(dy.shape)
@@ -35,8 +37,10 @@ class ReluStep(OutputActivation):
 
     monotone = True
 
+    most = inf
+
     def forward(self) -> None:
-        np.clip(self.x, 0, inf, out=self.y)
+        self.together([partial(np.clip, x, 0, self.most, out=y) for x, y in self.several])
 
     def prepare(self, dy: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, ...]:
         integer = np.dtype(f"i{dy.itemsize}")
@@ -54,8 +58,9 @@ class ReluStep(OutputActivation):
 class ClippedRelu(ReluStep):
     """min(max(x, 0), max); flat, without gradient, at both ends and at NaN."""
 
-    def forward(self) -> None:
-        np.clip(self.x, 0, self.layer.max, out=self.y)
+    def build(self) -> None:
+        super().build()
+        self.most = self.layer.max
 
     def prepare(self, dy: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, ...]:
         self.high, self.steep = self.scratch(dy.shape, bool), self.scratch(dy.shape, bool)

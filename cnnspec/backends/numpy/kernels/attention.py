@@ -7,6 +7,7 @@ head of a sample is a matrix that BLAS reads where it lies.
 
 from __future__ import annotations
 
+from functools import partial
 from math import sqrt
 
 import numpy as np
@@ -80,7 +81,7 @@ class AttentionStep(KernelStep):
         for source, x in zip(self.sources, self.inputs, strict=True):
             bring(x, source)
         for (source, weight, place), y in zip(self.parts, self.projected, strict=True):
-            np.matmul(flat(source), weight.T, out=flat(y))
+            self.product_by_rows(flat(source), weight.T, flat(y))
             if bias is not None:
                 np.add(y, bias[place], out=y)
         queries = self.projected[0][:, :, : self.width]
@@ -89,9 +90,10 @@ class AttentionStep(KernelStep):
         q, k, v = self._heads(self.projected)
         found = self._apart(self.found)
         for some, shares in self._chunks():
-            self._weigh(q[some], k[some], shares)
-            np.matmul(shares, v[some], out=found[some])
-        np.matmul(flat(self.found), self.out.T, out=flat(self.result))
+            for_each = (q[some], k[some], v[some], shares, self.rows[: len(shares)], found[some])
+            heads = self.lanes_of(self.heads, shares.nbytes)
+            self.together([partial(self._attend, *(each[:, part] for each in for_each)) for part in heads])
+        self.product_by_rows(flat(self.found), self.out.T, flat(self.result))
         if "out_proj.bias" in self.context.weights:
             np.add(self.result, self.context.weights["out_proj.bias"], out=self.result)
         bring_back(self.result, self.y)
@@ -104,15 +106,15 @@ class AttentionStep(KernelStep):
             return [(part, self.shares[part]) for part in some]
         return [(part, self.shares[: part.stop - part.start]) for part in some]
 
-    def _weigh(self, q: Array, k: Array, shares: Array) -> None:
+    def _attend(self, q: Array, k: Array, v: Array, shares: Array, rows: Array, found: Array) -> None:
         """Softmax over the keys; the greatest score is subtracted first, so that exp stays in range."""
-        rows = self.rows[: len(shares)]
         np.matmul(q, k.swapaxes(2, 3), out=shares)
         np.maximum.reduce(shares, axis=3, keepdims=True, out=rows)
         np.subtract(shares, rows, out=shares)
         np.exp(shares, out=shares)
         np.matmul(shares, self.ones, out=rows)
         np.divide(shares, rows, out=shares)
+        np.matmul(shares, v, out=found)
 
     def prepare(self, dy: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, ...]:
         self.dy, self.wanted = dy, wanted

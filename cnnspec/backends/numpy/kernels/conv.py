@@ -9,6 +9,7 @@ to have it: unfold the width only and see the rows as an overlapping view
 from __future__ import annotations
 
 from abc import abstractmethod
+from functools import partial
 
 import numpy as np
 
@@ -104,10 +105,11 @@ class Bias(KernelStep):
     def build(self) -> None:
         self.bias, self.gradient = self.context.weights["bias"], self.context.gradients.get("bias")
         self.y = self.output_like(self.x)
-        self.source, self.target = planes(self.x), planes(self.y)
+        source, target = planes(self.x), planes(self.y)
+        self.several = [(source[rows], target[rows]) for rows in self.lanes_of(len(source), source.nbytes)]
 
     def forward(self) -> None:
-        np.add(self.source, self.bias[:, None], out=self.target)
+        self.together([partial(np.add, x, self.bias[:, None], out=y) for x, y in self.several])
 
     def prepare(self, dy: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, ...]:
         self.dy = planes(dy)

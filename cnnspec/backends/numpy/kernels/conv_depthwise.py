@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -38,8 +39,12 @@ class DepthwiseConv(ConvStep):
     def arrange(self) -> None:
         self.windows = two_axes(self.windows)
         x, y = with_rows(self.x), with_rows(self.y)
-        self.buffer = self.scratch(self._slab_shape(y))
-        self.slabs = [(y[rows], self._taps(x, y, rows)) for rows in self._slab_rows()]
+        self.lanes: list[list[tuple[Array, list[Tap]]]] = []
+        cut = self._slab_rows()
+        for lane in range(min(self.context.lanes, len(cut))):
+            self.buffer = self.scratch(self._slab_shape(y))
+            some = cut[lane :: self.context.lanes]
+            self.lanes.append([(y[rows], self._taps(x, y, rows)) for rows in some])
 
     def _taps_first(self, weight: Array) -> Array:
         """(*taps, channel, filter)."""
@@ -81,15 +86,7 @@ class DepthwiseConv(ConvStep):
         return Tap(tap, pixels, weight, cut(self.buffer, in_buffer, 2), target)
 
     def forward(self) -> None:
-        for rows, found in self.slabs:
-            if not found or found[0].target.size < rows.size:
-                rows.fill(0)
-            for n, tap in enumerate(found):
-                if n == 0 and tap.target.size == rows.size:
-                    np.multiply(tap.pixels, tap.weight, out=tap.target)
-                else:
-                    np.multiply(tap.pixels, tap.weight, out=tap.scratch)
-                    np.add(tap.target, tap.scratch, out=tap.target)
+        self.together([partial(_run, slabs) for slabs in self.lanes])
 
     def prepare(self, dy: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, ...]:
         self.dx = self.memory.take(self.x.shape) if wanted[0] else None
@@ -120,3 +117,15 @@ class DepthwiseConv(ConvStep):
                 axes = (*range(tap.scratch.ndim - 4), tap.scratch.ndim - 2, tap.scratch.ndim - 1)
                 part = by_tap[tap.index]
                 np.add(part, np.add.reduce(tap.scratch, axis=axes), out=part)
+
+
+def _run(slabs: list[tuple[Array, list[Tap]]]) -> None:
+    for rows, found in slabs:
+        if not found or found[0].target.size < rows.size:
+            rows.fill(0)
+        for n, tap in enumerate(found):
+            if n == 0 and tap.target.size == rows.size:
+                np.multiply(tap.pixels, tap.weight, out=tap.target)
+            else:
+                np.multiply(tap.pixels, tap.weight, out=tap.scratch)
+                np.add(tap.target, tap.scratch, out=tap.target)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from math import prod
 
 import numpy as np
@@ -32,7 +33,8 @@ class PatchConv(ConvStep):
         self.packed = self.memory.own((groups, filters, *self.kernel_shape, each))
         self.kernel = self.weight.reshape(groups, filters, each, *self.kernel_shape)
         self.product = self.y.reshape(prod(self.outer), groups, filters, width * batch)
-        self.multiply = BlockedProduct(self.matrix, self.product)
+        cut = self.lanes_of(len(self.product), self.matrix.nbytes)
+        self.products = [BlockedProduct(self.matrix[rows], self.product[rows]) for rows in cut]
 
     def pack(self) -> None:
         np.copyto(self.packed, np.moveaxis(self.kernel, 2, -1))
@@ -46,7 +48,7 @@ class PatchConv(ConvStep):
             self.patches.fill(0)
         for patch, pixels in joined(self.patches, self.image, self.windows):
             np.copyto(patch, pixels)
-        self.multiply(self.flat_weights)
+        self.together([partial(each, self.flat_weights) for each in self.products])
 
     def prepare(self, dy: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, ...]:
         self.dy, self.dx = dy.reshape(self.product.shape), None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from math import prod
 
 import numpy as np
@@ -11,6 +12,7 @@ from cnnspec.backends.numpy.kernels.conv import ConvStep, two_axes, with_rows
 from cnnspec.backends.numpy.kernels.products import BlockedProduct, ProductSum, overlapping
 from cnnspec.backends.numpy.kernels.window import WindowGeometry, at_inputs, at_outputs, taps
 from cnnspec.backends.numpy.layout import Array
+from cnnspec.backends.numpy.team import parts
 
 WIDE = 16
 """From so many filters on, the weight gradient gains by a transposed copy of the output's gradient."""
@@ -30,6 +32,13 @@ class RowSlab:
     """Parts that read padding; in training they stay zero."""
     matrix: Array
     multiply: BlockedProduct
+
+    def run(self, weights: Array) -> None:
+        for blank in self.blank:
+            blank.fill(0)
+        for patch, pixels in self.filled:
+            np.copyto(patch, pixels)
+        self.multiply(weights)
 
 
 class RowConv(ConvStep):
@@ -51,30 +60,35 @@ class RowConv(ConvStep):
             if self.context.training:
                 self.memory.hold(self.x)
         self.product = self.y.reshape(self.rows.output, filters, width * batch)
-        self.slabs: list[RowSlab] = []
         if self.through:
             self.matrix = self._windows(unfolded, self.rows.output)
-            self.multiply = BlockedProduct(self.matrix, self.product)
+            cut = self.lanes_of(self.rows.output, self.product.nbytes)
+            products = [BlockedProduct(self.matrix[rows], self.product[rows]) for rows in cut]
+            self.lanes = [[RowSlab([], [], each.right, each)] for each in products]
         elif self.context.training:
             self.patches = self.memory.own((self.rows.padded, channels, taps_across, width, batch))
-            self.slabs = [self._slab(slice(0, self.rows.output), self.patches, blank=False)]
-            self.matrix = self.slabs[0].matrix
+            slab = self._slab(slice(0, self.rows.output), self.patches, blank=False)
+            self.lanes, self.matrix = [[slab]], slab.matrix
         else:
-            self._in_slabs((channels, taps_across, width, batch))
+            self.lanes = self._in_slabs((channels, taps_across, width, batch))
 
     def _windows(self, unfolded: Array, count: int) -> Array:
         """What each of ``count`` rows of the output reads, as a matrix; a view."""
         return overlapping(unfolded, count, self.rows.stride, self.rows.kernel)
 
-    def _in_slabs(self, row: tuple[int, ...]) -> None:
-        """Slabs of output rows whose patches, of shape (row of patches, *row), stay in the cache."""
+    def _in_slabs(self, row: tuple[int, ...]) -> list[list[RowSlab]]:
+        """For each lane slabs of output rows whose patches, (row of patches, *row), stay in the cache."""
         rows, row_bytes = self.rows, prod(row) * self.memory.dtype.itemsize
         height = (SLAB_BYTES // max(1, row_bytes) - rows.kernel) // rows.stride + 1
-        height = max(1, min(rows.output, height))
-        store = self.scratch(((height - 1) * rows.stride + rows.kernel, *row))
-        for start in range(0, rows.output, height):
-            part = slice(start, min(start + height, rows.output))
-            self.slabs.append(self._slab(part, store, blank=True))
+        cut = list(parts(rows.output, self.context.lanes))
+        height = max(1, min(cut[-1].stop - cut[-1].start, height))
+        lanes = []
+        for part in cut:
+            store = self.scratch(((height - 1) * rows.stride + rows.kernel, *row))
+            starts = range(part.start, part.stop, height)
+            some = (slice(start, min(start + height, part.stop)) for start in starts)
+            lanes.append([self._slab(each, store, blank=True) for each in some])
+        return lanes
 
     def _slab(self, part: slice, store: Array, blank: bool) -> RowSlab:
         """The copies and the product that make the output rows of ``part``."""
@@ -100,14 +114,7 @@ class RowConv(ConvStep):
 
     def forward(self) -> None:
         weights = self.packed.reshape(self.layer.filters, -1)
-        if self.through:
-            self.multiply(weights)
-        for slab in self.slabs:
-            for blank in slab.blank:
-                blank.fill(0)
-            for patch, pixels in slab.filled:
-                np.copyto(patch, pixels)
-            slab.multiply(weights)
+        self.together([partial(_run, slabs, weights) for slabs in self.lanes])
 
     def prepare(self, dy: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, ...]:
         self.dy = dy.reshape(self.product.shape)
@@ -136,6 +143,11 @@ class RowConv(ConvStep):
             np.copyto(self.weight_gradient.reshape(self.kernel.shape), self.weight_order)
         if self.dx is not None:
             self.to_input()
+
+
+def _run(slabs: list[RowSlab], weights: Array) -> None:
+    for slab in slabs:
+        slab.run(weights)
 
 
 class FoldGradient:

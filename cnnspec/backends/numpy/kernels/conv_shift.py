@@ -9,6 +9,7 @@ thrown away.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -61,25 +62,29 @@ class ShiftConv(DepthwiseConv):
         self.reach = (columns.reach - 1) // columns.stride
         self.width = columns.output + self.reach
         run = self.width * batch
-        deep = max(1, min(self.channels, RUN // run))
+        lanes = min(self.context.lanes, self.channels)
+        deep = max(1, min(-(-self.channels // lanes), RUN // run))
         high = max(1, min(rows.output, BLOCK // (deep * run)))
         self.height = (high - 1) * rows.stride + rows.reach
-        self.store = self.scratch((columns.stride * self.height * deep * run,))
-        self.scratches = self.scratch((2, high * deep * run))
+        stores = [self.scratch((columns.stride * self.height * deep * run,)) for _ in range(lanes)]
+        scratches = [self.scratch((2, high * deep * run)) for _ in range(lanes)]
         count = rows.kernel * columns.kernel
         self.lasting = run <= SHORT
         scratch = self.memory.own if self.lasting else self.scratch
-        weights = scratch((count, self.channels if self.lasting else deep, run))
+        repeated = [scratch((count, self.channels if self.lasting else deep, run))]
+        repeated += [self.scratch((count, deep, run)) for _ in range(0 if self.lasting else lanes - 1)]
         kernel = self.weight.reshape(self.channels, count).T[:, :, None]
-        self.bands = []
-        for first in range(0, self.channels, deep):
+        self.bands: list[list[Band]] = [[] for _ in range(lanes)]
+        for n, first in enumerate(range(0, self.channels, deep)):
+            self.store, self.scratches = stores[n % lanes], scratches[n % lanes]
+            weights = repeated[n % len(repeated)]
             channels = slice(first, min(first + deep, self.channels))
             part = weights[:, channels] if self.lasting else weights[:, : channels.stop - first]
             blocks = [
                 self._block(slice(row, min(row + high, rows.output)), channels, part)
                 for row in range(0, rows.output, high)
             ]
-            self.bands.append(Band(part, kernel[:, channels], blocks))
+            self.bands[n % lanes].append(Band(part, kernel[:, channels], blocks))
 
     def _block(self, rows: slice, channels: slice, weights: Array) -> ShiftBlock:
         (down, across), batch = self.windows, self.context.batch
@@ -114,11 +119,15 @@ class ShiftConv(DepthwiseConv):
         return pairs
 
     def pack(self) -> None:
-        for band in self.bands if self.lasting else ():
-            np.copyto(band.weights, band.kernel)
+        for bands in self.bands if self.lasting else ():
+            for band in bands:
+                np.copyto(band.weights, band.kernel)
 
     def forward(self) -> None:
-        for band in self.bands:
+        self.together([partial(self._run, bands) for bands in self.bands])
+
+    def _run(self, bands: list[Band]) -> None:
+        for band in bands:
             if not self.lasting:
                 np.copyto(band.weights, band.kernel)
             for block in band.blocks:

@@ -8,6 +8,7 @@ pass fills the patches once more instead of keeping them.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from math import prod
 
 import numpy as np
@@ -15,6 +16,7 @@ import numpy as np
 from cnnspec.backends.numpy.kernels.conv import ConvStep
 from cnnspec.backends.numpy.kernels.window import WindowGeometry, taps
 from cnnspec.backends.numpy.layout import Array
+from cnnspec.backends.numpy.team import parts
 
 COLUMNS = 512
 """About so many columns a slab: enough for a product to run at full speed."""
@@ -49,9 +51,11 @@ class SlabConv(ConvStep):
         rows, columns = self.windows
         self.run = columns.output * self.context.batch
         self.height = max(1, min(rows.output, COLUMNS // self.run))
+        self.by_rows = -(-rows.output // self.height) >= 2 * self.context.lanes
         self.length = channels * rows.kernel * columns.kernel
         self.packed = self.memory.own((filters, *kernel, channels))
-        self.slabs = self._slabs(self.x)
+        count = self.context.lanes if self.by_rows else 1
+        self.lanes = [self._slabs(self.x, part) for part in parts(rows.output, count)]
         self.lines = self.y.reshape(rows.output, filters, self.run)
 
     def pack(self) -> None:
@@ -61,14 +65,13 @@ class SlabConv(ConvStep):
     def flat_weights(self) -> Array:
         return self.packed.reshape(self.layer.filters, self.length)
 
-    def _slabs(self, image: Array) -> list[PatchSlab]:
-        """All slabs over an image; they share their room."""
-        rows = self.windows[0].output
+    def _slabs(self, image: Array, rows: slice) -> list[PatchSlab]:
+        """All slabs over some rows of an image; they share their room."""
         store = self.scratch((self.length * self.height * self.run,))
         result = self.scratch((self.layer.filters * self.height * self.run,))
         return [
-            self._slab(slice(start, min(start + self.height, rows)), image, store, result)
-            for start in range(0, rows, self.height)
+            self._slab(slice(start, min(start + self.height, rows.stop)), image, store, result)
+            for start in range(rows.start, rows.stop, self.height)
         ]
 
     def _slab(self, rows: slice, image: Array, store: Array, result: Array) -> PatchSlab:
@@ -93,23 +96,37 @@ class SlabConv(ConvStep):
             slab.blank.extend(part for part in (above, below, *beside) if part.size)
         return slab
 
-    def _fill(self, slab: PatchSlab) -> None:
+    def _fill(self, slab: PatchSlab, channels: slice = slice(None)) -> None:
         for blank in slab.blank:
-            blank.fill(0)
+            blank[channels].fill(0)
         for patch, pixels in slab.filled:
-            np.copyto(patch, pixels)
+            np.copyto(patch[channels], pixels[channels])
 
     def forward(self) -> None:
-        for slab in self.slabs:
+        if self.by_rows:
+            self.together([partial(self._forward, slabs) for slabs in self.lanes])
+            return
+        lanes = self.context.lanes
+        for slab in self.lanes[0]:
+            self.together([partial(self._fill, slab, some) for some in parts(self.x.shape[1], lanes)])
+            self.together([partial(self._multiply, slab, some) for some in parts(self.layer.filters, lanes)])
+
+    def _forward(self, slabs: list[PatchSlab]) -> None:
+        for slab in slabs:
             self._fill(slab)
-            np.matmul(self.flat_weights, slab.patches, out=_flat(slab.result))
-            np.copyto(self.lines[slab.rows], slab.result.swapaxes(0, 1))
+            self._multiply(slab, slice(None))
+
+    def _multiply(self, slab: PatchSlab, filters: slice) -> None:
+        result = slab.result[filters]
+        np.matmul(self.flat_weights[filters], slab.patches, out=_flat(result))
+        np.copyto(self.lines[slab.rows, filters], result.swapaxes(0, 1))
 
     def prepare(self, dy: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, ...]:
         self.dy = dy.reshape(self.lines.shape)
         self.dx = self.memory.take(self.x.shape) if wanted[0] else None
-        self.read_again = self._slabs(self.x)
-        self.spread = [] if self.dx is None else self._slabs(self.dx)
+        whole = slice(0, self.windows[0].output)
+        self.read_again = self._slabs(self.x, whole)
+        self.spread = [] if self.dx is None else self._slabs(self.dx, whole)
         self.partial = self.scratch((2, self.layer.filters, self.length))
         return (self.dx,)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from math import prod
 
 import numpy as np
@@ -47,7 +48,9 @@ class UpConvStep(KernelStep):
         return self.packed.reshape(self.packed.shape[0], -1, self.packed.shape[-1])
 
     def forward(self) -> None:
-        np.matmul(self.flat_weights, self.pixels, out=self.spread.reshape(self.rows))
+        spread = self.spread.reshape(self.rows)
+        rows = [(self.pixels[part], spread[part]) for part in self.lanes_of(len(spread), spread.nbytes)]
+        self.together([partial(np.matmul, self.flat_weights, some, out=result) for some, result in rows])
         self.y.fill(0)
         for patch, pixels in joined(self.spread, grouped(self.y, self.rows[1]), self.windows):
             np.add(pixels, patch, out=pixels)

@@ -16,6 +16,7 @@ the sums do. So what comes out not finite is summed once more, directly.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from math import isfinite, prod
 
 import numpy as np
@@ -23,6 +24,7 @@ import numpy as np
 from cnnspec.backends.numpy.kernels.conv import ConvStep
 from cnnspec.backends.numpy.kernels.window import WindowGeometry
 from cnnspec.backends.numpy.layout import Array
+from cnnspec.backends.numpy.team import parts
 from cnnspec.layers.conv import Conv
 
 G2 = np.array([[1, 0, 0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0, 0, 1]])
@@ -51,14 +53,33 @@ SLAB_BYTES = 8 << 20
 class TileSlab:
     """Some rows of tiles: the arrays of the paper, and the copies on the way in and out."""
 
-    rows: range
-    """The rows of the output."""
+    V: Array
+    """(α², channel, tile · sample)."""
+    inputs: list[TileInputs]
+    """For each lane, as of the outputs."""
+    outputs: list[TileOutputs]
+
+
+@dataclass
+class TileInputs:
+    """Some channels of a slab."""
+
+    channels: slice
     gathered: list[tuple[Array, Array]]
     """Pairs of a place of all tiles and the pixels it holds."""
     d: Array
     """(α², channel · tile · sample)."""
     V: Array
-    """(α², channel, tile · sample)."""
+    """The same of V."""
+
+
+@dataclass
+class TileOutputs:
+    """Some filters of a slab."""
+
+    rows: range
+    """The rows of the output."""
+    filters: slice
     M: Array
     """(α², filter, tile · sample)."""
     Y: Array
@@ -94,6 +115,8 @@ class WinogradConv(ConvStep):
         run = height * across * batch
         sizes = (places * channels, places * channels, places * filters, self.m**2 * filters)
         stores = [self.scratch((size * run,)) for size in sizes]
+        lanes = self.context.lanes
+        self.channels, self.filters = list(parts(channels, lanes)), list(parts(filters, lanes))
         self.slabs = [
             self._slab(start, min(start + height, down), across, stores) for start in range(0, down, height)
         ]
@@ -113,29 +136,46 @@ class WinogradConv(ConvStep):
 
     def _slab(self, first: int, past: int, across: int, stores: list[Array]) -> TileSlab:
         """Rows of ``across`` tiles, from ``first`` to before ``past``, in the shared stores."""
-        alpha, m, batch = self.alpha, self.m, self.context.batch
-        channels, filters, count = self.x.shape[1], self.layer.filters, past - first
-        run = count * across * batch
-        tiles = stores[0][: alpha**2 * channels * run].reshape(alpha, alpha, channels, count, across, batch)
-        outputs = stores[3][: m * m * filters * run].reshape(m, m, filters, count, across, batch)
-        gathered, placed = [], []
-        for i in range(alpha):
-            for j in range(alpha):
-                rows = self.phases[j % m, first * m + i :: m][:count]
-                gathered.append((tiles[i, j], rows[:, :, j // m : j // m + across].swapaxes(0, 1)))
-        for i in range(m):
-            for j in range(m):
-                target = self.y[first * m + i : past * m : m, :, j::m].swapaxes(0, 1)
-                placed.append((target, outputs[i, j, :, : target.shape[1], : target.shape[2]]))
-        return TileSlab(
-            rows=range(first * m, min(past * m, len(self.y))),
-            gathered=gathered,
-            d=tiles.reshape(alpha**2, -1),
-            V=stores[1][: tiles.size].reshape(alpha**2, channels, run),
-            M=stores[2][: alpha**2 * filters * run].reshape(alpha**2, filters, run),
-            Y=outputs.reshape(m * m, -1),
-            placed=placed,
-        )
+        shape = past - first, across, self.context.batch
+        run, places = prod(shape), self.alpha**2
+        before, behind, summed, after = stores
+        behind = behind[: places * self.x.shape[1] * run].reshape(places, -1, run)
+        summed = summed[: places * self.layer.filters * run].reshape(places, -1, run)
+        inputs, outputs = [], []
+        for some in self.channels:
+            tiles = before[places * some.start * run : places * some.stop * run]
+            gathered = self._gathered(first, some, tiles, shape)
+            inputs.append(TileInputs(some, gathered, tiles.reshape(places, -1), behind[:, some]))
+        for some in self.filters:
+            tiles = after[self.m**2 * some.start * run : self.m**2 * some.stop * run]
+            rows = range(first * self.m, min(past * self.m, len(self.y)))
+            placed = self._placed(rows, some, tiles, shape)
+            outputs.append(TileOutputs(rows, some, summed[:, some], tiles.reshape(self.m**2, -1), placed))
+        return TileSlab(behind, inputs, outputs)
+
+    def _gathered(
+        self, first: int, channels: slice, tiles: Array, shape: tuple[int, ...]
+    ) -> list[tuple[Array, Array]]:
+        """What fills the tiles of some channels, (α, α, channel, *shape), from row ``first`` of tiles on."""
+        alpha, m, (count, across, _) = self.alpha, self.m, shape
+        tiles = tiles.reshape(alpha, alpha, -1, *shape)
+        pairs = []
+        for i, j in np.ndindex(alpha, alpha):
+            rows = self.phases[j % m, first * m + i :: m][:count]
+            pairs.append((tiles[i, j], rows[:, channels, j // m : j // m + across].swapaxes(0, 1)))
+        return pairs
+
+    def _placed(
+        self, rows: range, filters: slice, tiles: Array, shape: tuple[int, ...]
+    ) -> list[tuple[Array, Array]]:
+        """Where the tiles of some filters, (m, m, filter, *shape), go."""
+        m = self.m
+        tiles = tiles.reshape(m, m, -1, *shape)
+        pairs = []
+        for i, j in np.ndindex(m, m):
+            target = self.y[rows.start + i : rows.stop : m, filters, j::m].swapaxes(0, 1)
+            pairs.append((target, tiles[i, j, :, : target.shape[1], : target.shape[2]]))
+        return pairs
 
     def pack(self) -> None:
         filters, channels = self.weight.shape[:2]
@@ -144,36 +184,45 @@ class WinogradConv(ConvStep):
             np.matmul(self.filter_transform, flat.T, out=self.U.reshape(len(self.U), -1))
 
     def forward(self) -> None:
-        self.phases.fill(0)
-        for target, source in self.spread:
-            np.copyto(target, source)
         with np.errstate(over="ignore", invalid="ignore"):
             for slab in self.slabs:
-                self._run(slab)
+                self.together([partial(self._transform, each, slab is self.slabs[0]) for each in slab.inputs])
+                self.together([partial(self._multiply, slab, each) for each in slab.outputs])
 
-    def _run(self, slab: TileSlab) -> None:
+    def _transform(self, slab: TileInputs, first: bool) -> None:
+        if first:
+            self._spread(slab.channels)
         for target, source in slab.gathered:
             np.copyto(target, source)
         np.matmul(self.input_transform, slab.d, out=slab.V.reshape(slab.d.shape))
-        np.matmul(self.U, slab.V, out=slab.M)
-        np.matmul(self.output_transform, slab.M.reshape(len(self.U), -1), out=slab.Y)
-        for target, source in slab.placed:
-            np.copyto(target, source)
-        if not isfinite(np.vdot(slab.Y, slab.Y)):
-            self._mend(slab.rows)
 
-    def _mend(self, rows: range) -> None:
+    def _spread(self, channels: slice) -> None:
+        """Some channels of the map into the phases, for all slabs."""
+        self.phases[:, :, channels].fill(0)
+        for target, source in self.spread:
+            np.copyto(target[:, channels], source[:, channels])
+
+    def _multiply(self, slab: TileSlab, some: TileOutputs) -> None:
+        np.matmul(self.U[:, some.filters], slab.V, out=some.M)
+        np.matmul(self.output_transform, some.M.reshape(len(some.M), -1), out=some.Y)
+        for target, source in some.placed:
+            np.copyto(target, source)
+        if not isfinite(np.vdot(some.Y, some.Y)):
+            self._mend(some.rows, some.filters)
+
+    def _mend(self, rows: range, filters: slice) -> None:
         """Sum directly what is not finite; finite results keep their bits, whatever lies beside them."""
-        kernel = np.ascontiguousarray(self.weight.transpose(2, 3, 0, 1))
+        kernel = np.ascontiguousarray(self.weight[filters].transpose(2, 3, 0, 1))
         for row in rows:
-            lost = ~np.isfinite(self.y[row])
+            y = self.y[row, filters]
+            lost = ~np.isfinite(y)
             if lost.any():
-                np.copyto(self.y[row], self._direct(row, kernel), where=lost)
+                np.copyto(y, self._direct(row, kernel), where=lost)
 
     def _direct(self, row: int, kernel: Array) -> Array:
         """One row of the output, (filter, column, sample), from the padded phases, tap by tap."""
         m, (_, _, channels, past, batch) = self.m, self.phases.shape
-        across, filters = past - 1, self.layer.filters
+        across, filters = past - 1, kernel.shape[2]
         total = np.zeros((filters, across, m, batch), self.y.dtype)
         for phase in range(m):
             for i, j in np.ndindex(3, 3):

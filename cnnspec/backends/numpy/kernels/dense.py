@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -52,8 +53,9 @@ class DenseStep(KernelStep):
         self.weight, self.gradient = self.context.weights["weight"], self.context.gradients.get("weight")
         self.y = self.memory.take((self.weight.shape[0], self.context.batch))
         self.multiplies = self.weight.size * self.context.batch
-        self.parts = self._parts(self.x, self._store(self.x))
-        self.partial = self.scratch(self.y.shape) if len(self.parts) > 1 else self.y
+        units = self.lanes_of(len(self.weight), self.weight.nbytes)
+        self.lanes = [(part, self._parts(self.x, self._store(self.x))) for part in units]
+        self.partial = self.scratch(self.y.shape) if len(self.lanes[0][1]) > 1 else self.y
 
     def _store(self, x: Array) -> Array:
         """Room for some channels of a map, (channel, *rows, column, sample); none where it is in order."""
@@ -76,11 +78,16 @@ class DenseStep(KernelStep):
         return parts
 
     def forward(self) -> None:
-        for n, part in enumerate(self.parts):
+        self.together([partial(self._multiply, units, parts) for units, parts in self.lanes])
+
+    def _multiply(self, units: slice, parts: list[InputPart]) -> None:
+        """Some units; each lane brings the input into order for itself."""
+        y, more = self.y[units], self.partial[units]
+        for n, part in enumerate(parts):
             part.read()
-            np.matmul(self.weight[:, part.columns], part.values, out=self.partial if n else self.y)
+            np.matmul(self.weight[units, part.columns], part.values, out=more if n else y)
             if n:
-                np.add(self.y, self.partial, out=self.y)
+                np.add(y, more, out=y)
 
     def prepare(self, dy: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, ...]:
         self.dy = dy

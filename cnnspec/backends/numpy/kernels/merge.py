@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from functools import partial
 from typing import ClassVar
 
 import numpy as np
@@ -33,12 +34,16 @@ class MergeStep(KernelStep):
     def build(self) -> None:
         self.y = self.output_like_either(inner_shape(self.node.output, self.context.batch))
         self.terms = [meeting(x, self.y.ndim) for x in self.inputs]
+        alike = all(term.shape == self.y.shape for term in self.terms)
+        self.several = self.pieces(self.y, *self.terms) if alike else [(self.y, *self.terms)]
 
     def forward(self) -> None:
-        first, second, *rest = self.terms
-        self.operation(first, second, out=self.y)
+        self.together([partial(self._merge, *each) for each in self.several])
+
+    def _merge(self, y: Array, first: Array, second: Array, *rest: Array) -> None:
+        self.operation(first, second, out=y)
         for term in rest:
-            self.operation(self.y, term, out=self.y)
+            self.operation(y, term, out=y)
 
 
 class AddStep(MergeStep):

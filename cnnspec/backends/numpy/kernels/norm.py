@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
 from cnnspec.backends.numpy.kernels.step import KernelStep, channel_sum
@@ -137,7 +139,8 @@ class ChannelAffine:
         if run <= SHORT:
             self.repeated = tuple(step.scratch((2, channels, run)))
             x, y = x.reshape(rows, channels * run), y.reshape(rows, channels * run)
-        self.x, self.y, self.high = x, y, max(1, BLOCK // (channels * run))
+        self.high, self.together = max(1, BLOCK // (channels * run)), step.together
+        self.several = [(x[part], y[part]) for part in step.lanes_of(rows, x.nbytes)]
 
     def __call__(self) -> None:
         factor, term = self.values
@@ -145,10 +148,13 @@ class ChannelAffine:
             np.copyto(repeated, values)
         if self.repeated:
             factor, term = (repeated.reshape(-1) for repeated in self.repeated)
-        for row in range(0, len(self.x), self.high):
-            y = self.y[row : row + self.high]
-            np.multiply(self.x[row : row + self.high], factor, out=y)
-            np.add(y, term, out=y)
+        self.together([partial(self._stretch, x, y, factor, term) for x, y in self.several])
+
+    def _stretch(self, x: Array, y: Array, factor: Array, term: Array) -> None:
+        for row in range(0, len(x), self.high):
+            part = y[row : row + self.high]
+            np.multiply(x[row : row + self.high], factor, out=part)
+            np.add(part, term, out=part)
 
 
 def drawn_shape(part: str, shape: Shape) -> Shape:

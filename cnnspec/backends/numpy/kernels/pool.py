@@ -19,6 +19,7 @@ import numpy as np
 from cnnspec.backends.numpy.kernels.step import KernelStep
 from cnnspec.backends.numpy.kernels.window import WindowGeometry
 from cnnspec.backends.numpy.layout import Array, Shape, along, spatial_axes
+from cnnspec.backends.numpy.team import Task
 from cnnspec.layers.pool import Adaptive, Pooling
 from cnnspec.layers.window import AdaptiveAxis
 from cnnspec.network.graph import Node
@@ -240,6 +241,7 @@ class AxisPool(KernelStep):
     def build(self) -> None:
         self.y = self.memory.take(pooled_shape(self.node, self.x.shape))
         self.passes: list[ExtremePass | SumPass | PhasedPass] = []
+        self.shared: list[list[Task]] = []
         sweeps = sweeps_of(self.node)
         self.turns, axes, self.ends = self.turns_pay(sweeps[-1]), spatial_axes(self.x.ndim), (self.x, self.y)
         if self.turns:
@@ -251,12 +253,23 @@ class AxisPool(KernelStep):
         for axis, sweep in pooled:
             shape = (*x.shape[:axis], outputs_of(sweep), *x.shape[axis + 1 :])
             y = last if axis == pooled[-1][0] else self.scratch(shape)
-            self.passes.append(self._pass(along(x, axis), along(y, axis), sweep))
+            several = self._passes(along(x, axis), along(y, axis), sweep)
+            self.passes += several[:1]  # all that there is in training
+            self.shared.append([each.forward for each in several])
             x = y
 
     def turns_pay(self, columns: Sweep) -> bool:
         """Whether the passes run on copies with columns before rows: there runs are long in each pass."""
         return False
+
+    def _passes(self, x: Array, y: Array, sweep: Sweep) -> list[ExtremePass | SumPass | PhasedPass]:
+        """A pass of each lane, over some of what lies before the axis or after it."""
+        if self.context.lanes == 1:
+            return [self._pass(x, y, sweep)]
+        if len(x) > self.context.lanes:
+            return [self._pass(x[part], y[part], sweep) for part in self.lanes_of(len(x), x.nbytes)]
+        cut = self.lanes_of(x.shape[2], x.nbytes)
+        return [self._pass(x[..., part], y[..., part], sweep) for part in cut]
 
     def _pass(self, x: Array, y: Array, sweep: Sweep) -> ExtremePass | SumPass | PhasedPass:
         if len(sweep) == 1:
@@ -270,8 +283,8 @@ class AxisPool(KernelStep):
     def forward(self) -> None:
         if self.turns:
             move(turned(self.x), self.ends[0])
-        for each in self.passes:
-            each.forward()
+        for several in self.shared:
+            self.together(several)
         if self.turns:
             move(self.ends[1], turned(self.y))
         if not self.passes:

@@ -9,8 +9,9 @@ backward pass, with the gradient that will flow in. After that ``forward`` and
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
@@ -19,7 +20,11 @@ from numpy.typing import DTypeLike
 
 from cnnspec.backends.numpy.compile.memory import Allocator
 from cnnspec.backends.numpy.layout import Array, Shape
+from cnnspec.backends.numpy.team import TEAM, Task, parts
 from cnnspec.network.graph import Node
+
+SHARED_BYTES = 1 << 18
+"""An array of fewer bytes is worked on by one thread: to wake another takes as long."""
 
 
 @dataclass
@@ -43,6 +48,8 @@ class KernelContext:
     """The last step of each node that the layer refers to."""
     changed: Callable[[], bool] = lambda: True
     """Whether the weights may have been written since this was last asked."""
+    lanes: int = 1
+    """How many threads share each step."""
 
 
 class KernelStep(ABC):
@@ -121,6 +128,31 @@ class KernelStep(ABC):
                 self.memory.hold(x)
                 return x
         return self.memory.take(shape)
+
+    def together(self, tasks: Sequence[Task]) -> None:
+        """Do all of these, at the same time where the program has several lanes."""
+        if self.context.lanes == 1:
+            for task in tasks:
+                task()
+        elif tasks:
+            TEAM.share(tasks)
+
+    def product_by_rows(self, left: Array, right: Array, out: Array) -> None:
+        """A matrix product, each lane some rows of the result."""
+        cut = self.lanes_of(left.shape[-2], left.nbytes + right.nbytes)
+        rows = [(left[..., part, :], out[..., part, :]) for part in cut]
+        self.together([partial(np.matmul, some, right, out=result) for some, result in rows])
+
+    def lanes_of(self, size: int, nbytes: int) -> list[slice]:
+        """A range as one part for each lane; whole where its arrays are too small to be shared."""
+        return list(parts(size, self.context.lanes if nbytes >= SHARED_BYTES else 1))
+
+    def pieces(self, *arrays: Array) -> list[tuple[Array, ...]]:
+        """Contiguous arrays of one shape, a piece of all for each lane, flat where there are several."""
+        cut = self.lanes_of(arrays[0].size, arrays[0].nbytes)
+        if len(cut) == 1:
+            return [arrays]
+        return [tuple(array.reshape(-1)[part] for array in arrays) for part in cut]
 
     def passing(self, shape: Shape) -> Array:
         """What the backward pass reads: kept in training, scratch otherwise."""
