@@ -105,6 +105,15 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=TEAM.start_afresh)
 
 
+def together(tasks: Sequence[Task], lanes: int) -> None:
+    """Do all of these, at the same time where there are several lanes."""
+    if lanes > 1 and tasks:
+        TEAM.share(tasks)
+        return
+    for task in tasks:
+        task()
+
+
 def parts(size: int, count: int) -> Iterator[slice]:
     """A range cut into so many parts as equal as can be, fewer where it is shorter."""
     count = max(1, min(size, count))

@@ -8,6 +8,7 @@ import numpy as np
 
 from cnnspec.backends.numpy.kernels.step import KernelStep, channel_sum
 from cnnspec.backends.numpy.layout import Array, Shape, planes
+from cnnspec.backends.numpy.team import together
 from cnnspec.network.graph import Node
 
 
@@ -139,7 +140,7 @@ class ChannelAffine:
         if run <= SHORT:
             self.repeated = tuple(step.scratch((2, channels, run)))
             x, y = x.reshape(rows, channels * run), y.reshape(rows, channels * run)
-        self.high, self.together = max(1, BLOCK // (channels * run)), step.together
+        self.high, self.lanes = max(1, BLOCK // (channels * run)), step.context.lanes
         self.several = [(x[part], y[part]) for part in step.lanes_of(rows, x.nbytes)]
 
     def __call__(self) -> None:
@@ -148,7 +149,7 @@ class ChannelAffine:
             np.copyto(repeated, values)
         if self.repeated:
             factor, term = (repeated.reshape(-1) for repeated in self.repeated)
-        self.together([partial(self._stretch, x, y, factor, term) for x, y in self.several])
+        together([partial(self._stretch, x, y, factor, term) for x, y in self.several], self.lanes)
 
     def _stretch(self, x: Array, y: Array, factor: Array, term: Array) -> None:
         for row in range(0, len(x), self.high):

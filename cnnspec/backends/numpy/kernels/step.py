@@ -20,7 +20,7 @@ from numpy.typing import DTypeLike
 
 from cnnspec.backends.numpy.compile.memory import Allocator
 from cnnspec.backends.numpy.layout import Array, Shape
-from cnnspec.backends.numpy.team import TEAM, Task, parts
+from cnnspec.backends.numpy.team import Task, parts, together
 from cnnspec.network.graph import Node
 
 SHARED_BYTES = 1 << 18
@@ -131,11 +131,7 @@ class KernelStep(ABC):
 
     def together(self, tasks: Sequence[Task]) -> None:
         """Do all of these, at the same time where the program has several lanes."""
-        if self.context.lanes == 1:
-            for task in tasks:
-                task()
-        elif tasks:
-            TEAM.share(tasks)
+        together(tasks, self.context.lanes)
 
     def product_by_rows(self, left: Array, right: Array, out: Array) -> None:
         """A matrix product, each lane some rows of the result."""
