@@ -74,6 +74,7 @@ def test_lanes_of_many_slabs_and_of_one(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     monkeypatch.setattr(conv_winograd, "SLAB_BYTES", slab)
+    monkeypatch.setattr(conv_winograd, "SLAB_PER_WEIGHT", 0)
     monkeypatch.setattr(conv_row, "SLAB_BYTES", slab)
     monkeypatch.setattr(conv_slab, "COLUMNS", slab)
     monkeypatch.setattr(table, "kernel_of", lambda *_: Choice(kernel, "asked for"))

@@ -30,6 +30,7 @@ def test_winograd_equals_the_definition(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     monkeypatch.setattr(conv_winograd, "SLAB_BYTES", slab)
+    monkeypatch.setattr(conv_winograd, "SLAB_PER_WEIGHT", 0)
     monkeypatch.setattr(table, "kernel_of", lambda *_: Choice(kernel, "asked for"))
     case = Case("", Conv(filters=3, kernel=3, padding=padding), (shape,))
     fast, plain = model_of(case), model_of(case, reference=True)
@@ -67,7 +68,7 @@ def test_it_is_chosen_for_predicting_where_it_gains() -> None:
     small = network_of(Case("", Conv(filters=128, kernel=3, padding=1), ((7, 7, 128),))).nodes[1]
     assert SlabConv is table.kernel_of(small, 1, False).kernel
     assert WinogradConv is table.kernel_of(small, 8, False).kernel
-    for other in ({"stride": 2}, {"dilation": 2}, {"groups": 2}, {"filters": 64}, {"kernel": 5}):
+    for other in ({"stride": 2}, {"dilation": 2}, {"groups": 2}, {"filters": 32}, {"kernel": 5}):
         layer = Conv(**({"filters": 128, "kernel": 3, "padding": 1} | other))
         node = network_of(Case("", layer, ((14, 14, 128),))).nodes[1]
         assert WinogradConv is not table.kernel_of(node, 1, False).kernel
@@ -94,6 +95,7 @@ def test_infinities_and_nan_stay_where_direct_sums_have_them(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     monkeypatch.setattr(conv_winograd, "SLAB_BYTES", slab)
+    monkeypatch.setattr(conv_winograd, "SLAB_PER_WEIGHT", 0)
     monkeypatch.setattr(table, "kernel_of", lambda *_: Choice(kernel, "asked for"))
     case = Case("", Conv(filters=3, kernel=3, padding=padding), (shape,))
     fast, plain = model_of(case, dtype="float32"), model_of(case, reference=True, dtype="float32")

@@ -11,7 +11,7 @@ import numpy as np
 from cnnspec.backends.numpy.kernels.conv import ConvStep, two_axes, with_rows
 from cnnspec.backends.numpy.kernels.products import BlockedProduct, ProductSum, overlapping
 from cnnspec.backends.numpy.kernels.window import WindowGeometry, at_inputs, at_outputs, taps
-from cnnspec.backends.numpy.layout import Array
+from cnnspec.backends.numpy.layout import Array, move
 from cnnspec.backends.numpy.team import parts
 
 WIDE = 16
@@ -37,7 +37,7 @@ class RowSlab:
         for blank in self.blank:
             blank.fill(0)
         for patch, pixels in self.filled:
-            np.copyto(patch, pixels)
+            move(pixels, patch)
         self.multiply(weights)
 
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from cnnspec.backends.numpy.kernels.conv_depthwise import DepthwiseConv
 from cnnspec.backends.numpy.kernels.window import WindowGeometry, taps
-from cnnspec.backends.numpy.layout import Array
+from cnnspec.backends.numpy.layout import Array, move
 
 RUN = 1 << 14
 """Values of a run, a row of some channels: several fit a block, for each is read by several rows."""
@@ -137,13 +137,13 @@ class ShiftConv(DepthwiseConv):
 def _run(block: ShiftBlock) -> None:
     block.store.fill(0)
     for part, pixels in block.filled:
-        np.copyto(part, pixels)
+        move(pixels, part)
     (pixels, weight, _, total), *others = block.taps
     np.multiply(pixels, weight, out=total)
     for pixels, weight, scratch, total in others:
         np.multiply(pixels, weight, out=scratch)
         np.add(total, scratch, out=total)
-    np.copyto(block.target, block.result)
+    move(block.result, block.target)
 
 
 def pays(windows: tuple[WindowGeometry, ...], filters: int, channels: int, batch: int) -> bool:

@@ -15,7 +15,7 @@ import numpy as np
 
 from cnnspec.backends.numpy.kernels.conv import ConvStep
 from cnnspec.backends.numpy.kernels.window import WindowGeometry, taps
-from cnnspec.backends.numpy.layout import Array
+from cnnspec.backends.numpy.layout import Array, move
 from cnnspec.backends.numpy.team import parts
 
 COLUMNS = 512
@@ -100,7 +100,7 @@ class SlabConv(ConvStep):
         for blank in slab.blank:
             blank[channels].fill(0)
         for patch, pixels in slab.filled:
-            np.copyto(patch[channels], pixels[channels])
+            move(pixels[channels], patch[channels])
 
     def forward(self) -> None:
         if self.by_rows:

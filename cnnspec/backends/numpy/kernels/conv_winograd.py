@@ -23,7 +23,7 @@ import numpy as np
 
 from cnnspec.backends.numpy.kernels.conv import ConvStep
 from cnnspec.backends.numpy.kernels.window import WindowGeometry
-from cnnspec.backends.numpy.layout import Array
+from cnnspec.backends.numpy.layout import Array, move
 from cnnspec.backends.numpy.team import parts
 from cnnspec.layers.conv import Conv
 
@@ -41,12 +41,15 @@ B4 = np.array(
 )  # fmt: skip
 A4 = np.array([[1, 1, 1, 1, 1, 0], [0, 1, -1, 2, -2, 0], [0, 1, 1, 4, 4, 0], [0, 1, -1, 8, -8, 1]])
 
-FEWEST_CHANNELS = 128
+FEWEST_CHANNELS = 64
 """With fewer the transforms cost more than the products that they save."""
 FEWEST_TILES = 32
 """Of all samples: with fewer the products are too narrow."""
-SLAB_BYTES = 8 << 20
-"""Tiles of one slab, before and after the transform: large products, and still near the cache."""
+SLAB_BYTES = 2 << 20
+"""Tiles of one slab, before and after the transform: near the cache, and large products …"""
+SLAB_PER_WEIGHT = 4
+"""… so at least so many times the transformed weights, up to …"""
+MOST_SLAB_BYTES = 8 << 20
 
 
 @dataclass
@@ -111,7 +114,8 @@ class WinogradConv(ConvStep):
         self.phases = self.scratch((self.m, down * self.m + 2, channels, across + 1, batch))
         self._padding(down, across)
         row_bytes = places * across * batch * (channels + filters) * kind.itemsize
-        height = max(1, min(down, SLAB_BYTES // row_bytes))
+        slab_bytes = min(max(SLAB_BYTES, SLAB_PER_WEIGHT * self.U.nbytes), MOST_SLAB_BYTES)
+        height = max(1, min(down, slab_bytes // row_bytes))
         run = height * across * batch
         sizes = (places * channels, places * channels, places * filters, self.m**2 * filters)
         stores = [self.scratch((size * run,)) for size in sizes]
@@ -200,13 +204,13 @@ class WinogradConv(ConvStep):
         """Some channels of the map into the phases, for all slabs."""
         self.phases[:, :, channels].fill(0)
         for target, source in self.spread:
-            np.copyto(target[:, channels], source[:, channels])
+            move(source[:, channels], target[:, channels])
 
     def _multiply(self, slab: TileSlab, some: TileOutputs) -> None:
         np.matmul(self.U[:, some.filters], slab.V, out=some.M)
         np.matmul(self.output_transform, some.M.reshape(len(some.M), -1), out=some.Y)
         for target, source in some.placed:
-            np.copyto(target, source)
+            move(source, target)
         if not isfinite(np.vdot(some.Y, some.Y)):
             self._mend(some.rows, some.filters)
 

@@ -7,7 +7,8 @@ from typing import ClassVar, Final, TypeAlias
 import numpy as np
 
 from cnnspec.analysis.memory import place_bytes
-from cnnspec.backends.numpy.kernels.pool import Extreme, MaxPoolStep, MinPoolStep, pooled_shape, windows_of
+from cnnspec.backends.numpy.kernels.pool import MaxPoolStep, MinPoolStep, pooled_shape, windows_of
+from cnnspec.backends.numpy.kernels.pool_passes import Extreme
 from cnnspec.backends.numpy.kernels.step import Choice, KernelStep
 from cnnspec.backends.numpy.kernels.window import WindowGeometry, at_inputs, at_outputs, taps
 from cnnspec.backends.numpy.layout import Array

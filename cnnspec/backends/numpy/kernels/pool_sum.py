@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from cnnspec.backends.numpy.kernels.pool import AxisPool, SumPass, Sweep, outputs_of, sweeps_of, windows_of
+from cnnspec.backends.numpy.kernels.pool import AxisPool, Sweep, outputs_of, sweeps_of, windows_of
+from cnnspec.backends.numpy.kernels.pool_passes import SumPass
 from cnnspec.backends.numpy.kernels.step import KernelStep, channel_sum
 from cnnspec.backends.numpy.kernels.window import WindowGeometry
 from cnnspec.backends.numpy.layout import Array, planes
