@@ -1,6 +1,6 @@
 """All benchmarks, as tables in Markdown.
 
-    python -m benchmarks [--only itself training forward busy cold analysis layers] [--quick] [-o PAGE]
+    python -m benchmarks [--only itself training forward cold analysis layers] [--quick] [-o PAGE]
 
 Every figure compares separate processes that take turns, fairly: see ``benchmarks.rivals``. *free*:
 OpenBLAS picks its kernels itself; *pinned*: as the environment says (OPENBLAS_CORETYPE). A ratio
@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
-from benchmarks import analyze, busy, cold, forward, layers, train
+from benchmarks import analyze, cold, forward, layers, train
 from benchmarks.rivals import machine
 from benchmarks.table import Entry, markdown
 
@@ -26,7 +26,6 @@ PARTS: dict[str, Part] = {
     "itself": lambda quick: train.against_itself(5 if quick else 11),
     "training": lambda quick: train.entries(list(train.STEPS), [1, 2], 5 if quick else 11),
     "forward": lambda quick: forward.entries(list(forward.TITLES), [1, 8], 5 if quick else 9),
-    "busy": lambda quick: busy.entries(["resnet18"], [1, 8], 3 if quick else 7),
     "cold": lambda quick: cold.entries(1 if quick else 5),
     "analysis": lambda quick: analyze.entries(7 if quick else analyze.ROUNDS),
     "layers": lambda quick: layers.entries(layers.ALL, 3 if quick else 7),

@@ -23,8 +23,10 @@ from cnnspec.backends.numpy.layout import Array, Shape
 from cnnspec.backends.numpy.team import Task, parts, together
 from cnnspec.network.graph import Node
 
-SHARED_BYTES = 1 << 18
-"""An array of fewer bytes is worked on by one thread: to wake another takes as long."""
+SHARED_BYTES = 1 << 19
+"""An array of fewer bytes is worked on by one thread: to wake another takes as long …"""
+SHARED_MULTIPLIES = 2_000_000
+"""… unless it is a product of so many multiplies."""
 
 
 @dataclass
@@ -140,8 +142,9 @@ class KernelStep(ABC):
         self.together([partial(np.matmul, some, right, out=result) for some, result in rows])
 
     def lanes_of(self, size: int, nbytes: int) -> list[slice]:
-        """A range as one part for each lane; whole where its arrays are too small to be shared."""
-        return list(parts(size, self.context.lanes if nbytes >= SHARED_BYTES else 1))
+        """A range as one part for each lane; whole where there is too little to share."""
+        much = nbytes >= SHARED_BYTES or self.multiplies >= SHARED_MULTIPLIES
+        return list(parts(size, self.context.lanes if much else 1))
 
     def pieces(self, *arrays: Array) -> list[tuple[Array, ...]]:
         """Contiguous arrays of one shape, a piece of all for each lane, flat where there are several."""

@@ -51,10 +51,12 @@ def kernel_of(node: Node, batch: int, training: bool = True) -> Choice:
     windows = tuple(map(WindowGeometry.of, layer.axes(node.input_shapes)))
     if not training and conv_winograd.pays(layer, windows, node.input_shapes[0][-1], batch):
         return WINOGRAD2
-    return _direct(node, layer, windows, batch)
+    return _direct(node, layer, windows, batch, training)
 
 
-def _direct(node: Node, layer: Conv, windows: tuple[WindowGeometry, ...], batch: int) -> Choice:
+def _direct(
+    node: Node, layer: Conv, windows: tuple[WindowGeometry, ...], batch: int, training: bool
+) -> Choice:
     if layer.groups > 1 and layer.groups == node.input_shapes[0][-1]:
         if conv_shift.pays(windows, layer.filters, layer.groups, batch):
             why = "each channel alone: shifted multiplies and adds of whole rows"
@@ -66,7 +68,7 @@ def _direct(node: Node, layer: Conv, windows: tuple[WindowGeometry, ...], batch:
         return Choice(PatchConv, "three axes: every tap copied, one product a row")
     if len(windows) == 2 and windows[0].dilation > 1:
         return Choice(PatchConv, "dilated rows: every tap copied, one product a row")
-    if conv_slab.pays(windows, batch, node.layer.arrays(node.input_shapes)[0].shape):
+    if conv_slab.pays(windows, batch, node.layer.arrays(node.input_shapes)[0].shape, training):
         why = "short rows, many channels: every tap copied, one product for several rows"
         return Choice(conv_slab.SlabConv, why)
     if windows[-1].plain and (len(windows) == 1 or windows[0].before == 0):
