@@ -7,7 +7,7 @@ be. A network that never learned from pixels takes floats as they are.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -17,8 +17,13 @@ from cnnspec.backends.contract import Array, Images, Scaling
 from cnnspec.layers.base import SampleShape, Shape
 from cnnspec.network.graph import Network
 
-AT_ONCE: Final = 4096
-"""Samples converted together."""
+AT_ONCE: Final = 1 << 22
+"""Values converted together."""
+
+
+def _in_parts(values: Array) -> Iterator[slice]:
+    step = max(1, AT_ONCE // max(1, values[:1].size))
+    return (slice(start, start + step) for start in range(0, len(values), step))
 
 
 class PixelScale(NamedTuple):
@@ -33,14 +38,14 @@ class PixelScale(NamedTuple):
     def holds(self, values: Array) -> bool:
         """Whether each value is a byte on the scale, to within the rounding of its own type."""
         bound = max(1e-3, 256 * float(np.finfo(values.dtype).eps)) if values.dtype.kind == "f" else 1e-3
-        parts = (self._scaled(values[start : start + AT_ONCE]) for start in range(0, len(values), AT_ONCE))
+        parts = (self._scaled(values[part]) for part in _in_parts(values))
         return all(bool((np.abs(part - np.rint(part)) <= bound).all()) for part in parts)
 
     def to_bytes(self, values: Array) -> NDArray[np.uint8]:
         """The values as bytes, each rounded to the nearest."""
         result = np.empty(values.shape, np.uint8)
-        for start in range(0, len(values), AT_ONCE):
-            result[start : start + AT_ONCE] = np.rint(self._scaled(values[start : start + AT_ONCE]))
+        for part in _in_parts(values):
+            result[part] = np.rint(self._scaled(values[part]))
         return result
 
     def _scaled(self, values: Array) -> NDArray[np.float32]:

@@ -41,17 +41,18 @@ LIMITS: Final[dict[str, dict[str, tuple[str, str]]]] = {
     },
     "Data": {
         "file": ("cnnspec.files:LARGEST_DATA", "bytes"),
-        "table": ("cnnspec.training.data.table:LARGEST", "bytes of CSV, read in some four times as many"),
+        "table": ("cnnspec.training.data.table:LARGEST", "bytes of CSV, read in 4 times as many, 100 a line"),
         "image": (
             "cnnspec.training.data.picture:LARGEST",
             "pixels; half of TIFF and progressive JPEG, a third of WEBP",
         ),
         "folder": (
             "cnnspec.training.data.streamed:IN_MEMORY",
-            "bytes of a folder of classes in memory; a larger one is streamed",
+            "bytes of pictures of classes in memory; more are streamed",
         ),
         "kept": ("cnnspec.training.data.streamed:KEPT", "bytes of images kept of one that is streamed"),
-        "packed": ("cnnspec.training.data.faults:UNFOLDED", "bytes unfolded, or 100 times the file's"),
+        "packed": ("cnnspec.training.data.faults:UNFOLDED", "bytes unfolded, or 100 times the files'"),
+        "label": ("cnnspec.training.data.table:LONGEST", "characters in a CSV"),
         "classes": ("cnnspec.training.data.values:MOST_CLASSES", "of a data set"),
     },
 }

@@ -20,7 +20,7 @@ from random import SystemRandom
 from threading import Lock, Thread
 from time import monotonic
 
-from .kinds import KINDS, judged, turns
+from .kinds import KINDS, alone, turns
 from .lab import sweep
 from .limits import SLOWEST, Verdict
 from .tally import Tally
@@ -60,7 +60,7 @@ def _one(kind: str, show: int | None, only: int | None) -> int:
         sys.stdout.buffer.write(KINDS[kind].make(show))
         return 0
     assert only is not None
-    verdict = judged(kind, only)
+    verdict = alone(kind, only)
     for name, seconds in verdict.seconds.items():
         print(f"{seconds:7.3f} s  {name}")
     for stage, what in verdict.faults:
@@ -87,6 +87,7 @@ def fuzz(
         run.until = 0.0
     for thread in threads:
         thread.join()
+    run.drive_alone(slowest)
     run.tally.wall = monotonic() - started
     return run.tally
 
@@ -98,18 +99,31 @@ class _Run:
         self.until, self.keep, self.tally = until, keep, Tally(seed)
         self.lock, self.told = Lock(), monotonic()
         self.cases = islice(_cases(kinds, seed), count)
+        self.late: list[tuple[str, int]] = []
+        """Cases that took too long, others beside them."""
 
     def drive(self, slowest: float) -> None:
         with Worker(slowest) as worker:
             while (case := self._next()) is not None:
                 self._note(*case, worker.ask(*case))
 
+    def drive_alone(self, slowest: float) -> None:
+        """What took too long is driven again, one after the other, before it counts or is forgiven."""
+        late, self.late = self.late, []
+        with Worker(slowest, "alone") as worker:
+            for case in late:
+                self._note(*case, worker.ask(*case), is_last=True)
+        self.tally.late = len(late)
+
     def _next(self) -> tuple[str, int] | None:
         with self.lock:
             return next(self.cases, None) if monotonic() < self.until else None
 
-    def _note(self, kind: str, number: int, verdict: Verdict) -> None:
+    def _note(self, kind: str, number: int, verdict: Verdict, is_last: bool = False) -> None:
         with self.lock:
+            if verdict.is_late and not is_last:
+                self.late.append((kind, number))
+                return
             self.tally.add(kind, number, verdict)
             if verdict.faults and self.keep is not None:
                 self.keep.mkdir(parents=True, exist_ok=True)
@@ -118,7 +132,8 @@ class _Run:
                 self.told, done = monotonic(), self.tally
                 faults, load = done.kinds.total(), os.getloadavg()[0]
                 print(
-                    f"{done.files:,} files, {done.specs:,} specs, {faults} faults, load {load:.0f}",
+                    f"{done.files:,} files, {done.specs:,} specs, {faults} faults, "
+                    f"{len(self.late)} to try again, load {load:.0f}",
                     flush=True,
                 )
 

@@ -47,13 +47,15 @@ def main() -> int:
     parser.add_argument("--count", type=int, default=250, help="kills for each number of workers")
     parser.add_argument("--workers", type=int, action="append", help="1 and 2, unless given; may be repeated")
     parser.add_argument("--torchrun", type=int, help="processes of PyTorch's, in place of workers")
+    parser.add_argument("--backend", choices=["numpy", "torch"], default="numpy", help="the engine")
     parser.add_argument("--seed", type=int, help="of the moments; drawn, and printed, unless given")
     given = parser.parse_args()
     seed = SystemRandom().randrange(10**9) if given.seed is None else given.seed
     sweep()
     for workers in [given.torchrun] if given.torchrun else given.workers or (1, 2):
         with tempfile.TemporaryDirectory(prefix=PREFIX) as folder:
-            print(kill(Path(folder), workers, given.count, seed, given.torchrun is not None), flush=True)
+            done = kill(Path(folder), workers, given.count, seed, given.torchrun is not None, given.backend)
+            print(done, flush=True)
     return 0
 
 
@@ -77,14 +79,16 @@ class Kills:
         )
 
 
-def kill(folder: Path, workers: int, count: int, seed: int, torchrun: bool = False) -> Kills:
+def kill(
+    folder: Path, workers: int, count: int, seed: int, torchrun: bool = False, backend: str = "numpy"
+) -> Kills:
     """So many kills of trainings in a folder; raises AssertionError where one goes wrong.
 
     With ``torchrun`` the workers are processes of PyTorch's.
     """
     print(f"seed {seed}", flush=True)
     random, done = Random(f"{seed} {workers}"), Kills(seed, workers)
-    bench = _Bench(folder, workers, torchrun)
+    bench = _Bench(folder, workers, torchrun, backend)
     bench.ended(bench.begun("whole"))
     while done.killed.total() < count:
         while done.killed.total() < count and not _finished(bench, random, done, bench.resumed()):
@@ -120,7 +124,8 @@ def _finished(bench: _Bench, random: Random, done: Kills, process: subprocess.Po
 class _Bench:
     """The folder of the trainings, and what the machine held before them."""
 
-    def __init__(self, folder: Path, workers: int, torchrun: bool) -> None:
+    def __init__(self, folder: Path, workers: int, torchrun: bool, backend: str) -> None:
+        self.backend = backend
         self.desk, self.temporary, self.workers = folder / "desk", folder / "temporary", workers
         self.torchrun = torchrun
         self.desk.mkdir()
@@ -138,6 +143,8 @@ class _Bench:
             count = ["--nproc-per-node", str(self.workers)]
             command[1:1] = ["-m", "torch.distributed.run", "--standalone", *count]
             command += ["--device", "cpu"]
+        elif self.backend == "torch":
+            command += ["--backend", "torch", "--device", "cpu"]
         else:
             command += ["--workers", str(self.workers)]
         paths = os.pathsep.join(filter(None, (os.environ.get("PYTHONPATH"), str(Path(__file__).parents[2]))))

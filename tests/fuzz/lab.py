@@ -19,6 +19,7 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 import cnnspec
 from cnnspec.cli.main import run
@@ -117,6 +118,7 @@ class Lab:
             (folder / f"photos/{n}.pgm").write_bytes(b"P5 8 8 255\n" + image.tobytes())
             (folder / f"masks/{n}.pgm").write_bytes(b"P5 8 8 255\n" + (image // 86).tobytes())
             np.save(folder / f"volumes/{'ab'[n % 2]}/{n}.npy", image.reshape(4, 4, 4))
+        Image.new("L", (6000, 6000)).save(folder / "large.png")
         os.mkfifo(folder / "photos/pipe.txt")
         (folder / "photos/round.txt").symlink_to("round.txt")
         (folder / "photos/zero.txt").symlink_to("/dev/zero")

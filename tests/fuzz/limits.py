@@ -55,8 +55,8 @@ class Verdict:
         return result
 
     def judge_time(self, name: str, seconds: float, most: float) -> None:
-        """A fault, unless the processor is shared with so much else that it only looks like one."""
-        if seconds > most and seconds > most * slowness():
+        """A fault where it took too long; who has others beside it tries it again alone (``kinds.alone``)."""
+        if seconds > most:
             self.faults.append((name, f"took {seconds:.1f} s"))
 
     @property
@@ -65,6 +65,10 @@ class Verdict:
         return bool(self.faults) and all(
             what.startswith(("took ", "Hangs: stopped")) for _, what in self.faults
         )
+
+
+MOST_SLOW: Final = 2.0
+"""Times as long as on a quiet machine that a stage may take on a busy one, and no more."""
 
 
 def _pace() -> float:
@@ -80,9 +84,9 @@ QUICKEST: Final = [min(_pace() for _ in range(3))]
 
 def slowness() -> float:
     """How many times as long the processor takes now as it once did: caches and threads are shared."""
-    now = _pace()
+    now = min(_pace() for _ in range(3))
     QUICKEST[0] = min(QUICKEST[0], now)
-    return now / QUICKEST[0]
+    return min(now / QUICKEST[0], MOST_SLOW)
 
 
 @contextmanager

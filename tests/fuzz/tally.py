@@ -27,6 +27,8 @@ class Tally:
     seconds: float = 0.0
     """The longest stage."""
     wall: float = 0.0
+    late: int = 0
+    """Cases that were too slow beside others, and were driven again alone."""
 
     def add(self, kind: str, number: int, verdict: Verdict) -> None:
         self.cases[kind] += 1
@@ -53,7 +55,8 @@ class Tally:
         lines = [
             f"seed {self.seed}: {self.files:,} files and {self.specs:,} specs in {self.wall:.0f} s, "
             f"{self.kinds.total()} faults of {len(self.kinds)} kinds",
-            f"longest stage {self.seconds:.1f} s, most memory {self.memory / 1e6:.0f} MB for one case; "
+            f"longest stage {self.seconds:.1f} s ({self.late} cases were driven again alone), "
+            f"most memory {self.memory / 1e6:.0f} MB for one case; "
             f"a process held at most {self.held / 1e6:.0f} MB",
         ]
         lines += [f"{count:9,} {kind}, {self.built[kind]:,} whole" for kind, count in self.cases.items()]
@@ -64,7 +67,7 @@ class Tally:
         line = {
             "seed": self.seed, "seconds": round(self.wall), "files": self.files, "specs": self.specs,
             "faults": self.kinds, "longest stage": round(self.seconds, 3), "memory": self.memory,
-            "held": self.held, "cases": self.cases, "whole": self.built,
+            "held": self.held, "late": self.late, "cases": self.cases, "whole": self.built,
         }  # fmt: skip
         with path.open("a") as file:
             file.write(json.dumps(line) + "\n")

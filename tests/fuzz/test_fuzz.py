@@ -17,7 +17,7 @@ from tools import known
 from . import limits, worker
 from .__main__ import fuzz
 from .drive import drive
-from .kinds import KINDS, Kind, judged
+from .kinds import KINDS, Kind, alone, judged
 from .lab import sweep
 from .limits import Verdict, measured
 from .mutants import mutant
@@ -105,11 +105,31 @@ def test_what_a_killed_run_has_left_is_taken_away_by_the_next(
     assert {f"fuzz-{os.getpid()}-x", "fuzz-mine"} == {path.name for path in tmp_path.iterdir()}
 
 
-def test_a_case_that_is_late_may_try_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_case_that_is_late_may_try_again_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     late = iter([Verdict([("it", "took 9.0 s")]), Verdict(), Verdict([("it", "KeyError: x")])])
     monkeypatch.setitem(KINDS, "csv", Kind(lambda number: b"", lambda *case: next(late)))
-    assert [] == judged("csv", 1).faults
-    assert [("it", "KeyError: x")] == judged("csv", 1).faults
+    assert [] == alone("csv", 1).faults
+    assert [("it", "KeyError: x")] == alone("csv", 1).faults
+
+
+def test_a_case_that_is_late_each_time_is_a_fault_on_a_busy_machine_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def test(data: bytes, number: int, slowest: float) -> Verdict:
+        verdict = Verdict()
+        verdict.judge_time("it", 4.5, slowest)
+        return verdict
+
+    monkeypatch.setitem(KINDS, "csv", Kind(lambda number: b"", test))
+    monkeypatch.setattr(limits, "_pace", lambda: 1000.0)
+    assert [("it", "took 4.5 s")] == alone("csv", 1).faults
+
+
+def test_what_is_slow_beside_others_is_driven_again_alone() -> None:
+    """Nothing takes no time: each case is late beside others, and alone."""
+    tally = fuzz(["csv"], 1, seconds=60, count=3, slowest=0.0, workers=2)
+    assert (3, 3) == (tally.files, tally.late)
+    assert tally.kinds
 
 
 def test_runs_add_up(tmp_path: Path) -> None:

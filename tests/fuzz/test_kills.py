@@ -25,3 +25,10 @@ def test_trainings_killed_at_random_moments_end_with_the_same_bits(
 def test_processes_of_pytorch_are_killed_so_too(tmp_path: Path, count: int) -> None:
     pytest.importorskip("torch")
     print(kill(tmp_path, 2, count, SystemRandom().randrange(10**9), torchrun=True))
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("count", [1, pytest.param(20, marks=pytest.mark.slow)])
+def test_the_engine_of_pytorch_alone_is_killed_so_too(tmp_path: Path, count: int) -> None:
+    pytest.importorskip("torch")
+    print(kill(tmp_path, 1, count, SystemRandom().randrange(10**9), backend="torch"))

@@ -44,8 +44,8 @@ DIE_TOO: Final = 1
 class Worker:
     """One process at a time; ``ask`` begins another where there is none."""
 
-    def __init__(self, slowest: float) -> None:
-        self.slowest = slowest
+    def __init__(self, slowest: float, judge: str = "judged") -> None:
+        self.slowest, self.judge = slowest, judge
         self.process: subprocess.Popen[bytes] | None = None
         self.folder = ""
         """The process's own, for all that it lays down, however it ends."""
@@ -81,7 +81,8 @@ class Worker:
         return Verdict([("process", what)])
 
     def _begun(self) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-X", "faulthandler", "-m", "tests.fuzz.worker", str(self.slowest)]
+        command = [sys.executable, "-X", "faulthandler", "-m", "tests.fuzz.worker"]
+        command += [str(self.slowest), self.judge]
         self.folder = tempfile.mkdtemp(prefix=PREFIX)
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.said, cwd=ROOT,
@@ -105,9 +106,9 @@ class Worker:
 
 def main() -> None:
     """Answers line after line. What cases print goes nowhere; what their processes say is looked at."""
-    from .kinds import judged
+    from . import kinds
 
-    slowest = float(sys.argv[1])
+    slowest, judge = float(sys.argv[1]), getattr(kinds, sys.argv[2])
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     os.fsync = lambda fd: None  # the disk has other work
@@ -121,7 +122,7 @@ def main() -> None:
             gc.freeze()
         kind, number = line.split()
         before = os.fstat(2).st_size
-        verdict = judged(kind, int(number), slowest)
+        verdict = judge(kind, int(number), slowest)
         verdict.faults += _left(before)
         verdict.held = _pages() * resource.getpagesize()
         answers.write(json.dumps(asdict(verdict)) + "\n")

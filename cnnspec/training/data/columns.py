@@ -6,8 +6,10 @@ stand in files that a column names, or several, one an input.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,15 +21,14 @@ from cnnspec.diagnostics import SpecError, nearest
 from cnnspec.files import opened
 from cnnspec.layers.base import SampleShape, Shape, show
 from cnnspec.recipe.targets import TargetSetting
-from cnnspec.training.data import table
+from cnnspec.training.data import streamed, table
 from cnnspec.training.data.arrays import inputs
 from cnnspec.training.data.dataset import Dataset, Samples, of_parts
-from cnnspec.training.data.faults import bad_file, one_size
+from cnnspec.training.data.faults import bad_file, one_size, refuse_many
 from cnnspec.training.data.picture import SUFFIXES, is_picture
 from cnnspec.training.data.sample_files import read_sample, together
-from cnnspec.training.data.table import NAMED, TableLine, is_number
+from cnnspec.training.data.table import NAMED, TableLines, is_number, labelled
 from cnnspec.training.data.target_values import columns_said
-from cnnspec.training.data.values import classes
 
 Array = NDArray[Any]
 INPUTS: Final = "every other column is an input"
@@ -43,14 +44,14 @@ def load(
     lines = table.read_lines(path)
     is_columns = target.kind in ("numbers", "binary")
     head = [cell.strip() for cell in lines[0].cells] if _has_head(lines, target, label) else []
-    body = lines[1:] if head else lines
+    body = lines.body() if head else lines
     files = _file_columns(body)
     if not isinstance(shape, Mapping) and not files and not is_columns:
         return table.load(path, shape, test, label)
     _check(path, body, head)
     if not is_columns and target.kind != "class":
         raise bad_file(path, f"is a table; {target.title()} wants its targets in a folder or an archive")
-    chosen = _chosen(path, head, len(body[0].cells), target, label, files)
+    chosen = _chosen(path, head, body[0].width, target, label, files)
     labels, names = _targets(path, body, head, chosen, target)
     notes: tuple[str, ...]
     if isinstance(shape, Mapping):
@@ -58,7 +59,7 @@ def load(
     elif not files:
         images, notes = _from_columns(path, body, head, chosen, shape)
     else:
-        images, notes = _from_files(path, body, files[0], shape, resize), ()
+        images, notes = _from_files(path, body, files[0], shape, resize, may_stream=True), ()
     parts = {"train": Samples(images, labels)}
     return of_parts(path.stem, parts, names, test, notes, target)
 
@@ -73,7 +74,7 @@ def _names_files(path: Path) -> bool:
     return any(ending.encode() in start for ending in (*SUFFIXES, ".npy"))
 
 
-def _has_head(lines: list[TableLine], target: TargetSetting, label: str | int | None) -> bool:
+def _has_head(lines: TableLines, target: TargetSetting, label: str | int | None) -> bool:
     """Whether the first line names the columns: it has a name that is looked for, or holds no number."""
     names = [cell.strip() for cell in lines[0].cells]
     said = {*columns_said(getattr(target, "columns", None)), *([label] if isinstance(label, str) else [])}
@@ -81,7 +82,7 @@ def _has_head(lines: list[TableLine], target: TargetSetting, label: str | int | 
     return bool(said & set(names)) or (len(others) == len(names) and not any(map(is_number, names)))
 
 
-def _check(path: Path, lines: list[TableLine], head: list[str]) -> None:
+def _check(path: Path, lines: TableLines, head: list[str]) -> None:
     if not lines:
         raise bad_file(path, "holds no samples", cure="one sample per line")
     width = len(head) or len(lines[0].cells)
@@ -90,7 +91,7 @@ def _check(path: Path, lines: list[TableLine], head: list[str]) -> None:
             raise bad_file(path, f"line {line.number} has {line.width} values, the first has {width}")
 
 
-def _file_columns(lines: list[TableLine]) -> list[int]:
+def _file_columns(lines: TableLines) -> list[int]:
     """The columns whose cells are all names of files of samples."""
     width = min((line.width for line in lines), default=0)
     return [
@@ -128,12 +129,11 @@ def _chosen(
 
 
 def _targets(
-    path: Path, lines: list[TableLine], head: list[str], chosen: list[int], target: TargetSetting
+    path: Path, lines: TableLines, head: list[str], chosen: list[int], target: TargetSetting
 ) -> tuple[Array, tuple[str, ...]]:
     names = tuple(_named(head, column) for column in chosen)
     if target.kind == "class":
-        words = np.array([line.cell(chosen[0]).strip() for line in lines])
-        (labels,), found, _ = classes(path, {names[0]: words}, [len(lines)])
+        labels, found, _ = labelled(path, names[0], lines, chosen[0])
         return labels, found
     values = _numbers(path, lines, head, chosen)
     if target.kind == "binary" and (other := ~np.isin(values, (0, 1))).any():
@@ -147,7 +147,7 @@ def _named(head: list[str], column: int) -> str:
     return (head[column] if head else "") or f"column {column + 1}"
 
 
-def _numbers(path: Path, lines: list[TableLine], head: list[str], columns: list[int]) -> NDArray[np.float32]:
+def _numbers(path: Path, lines: TableLines, head: list[str], columns: list[int]) -> NDArray[np.float32]:
     """The cells of some columns; raises SpecError with line and column for one that is no finite number."""
     values = np.empty((len(lines), len(columns)), np.float32)
     for row, line in zip(values, lines, strict=True):
@@ -164,7 +164,7 @@ def _numbers(path: Path, lines: list[TableLine], head: list[str], columns: list[
 
 
 def _from_columns(
-    path: Path, lines: list[TableLine], head: list[str], chosen: list[int], shape: Shape | None
+    path: Path, lines: TableLines, head: list[str], chosen: list[int], shape: Shape | None
 ) -> tuple[Array, tuple[str, ...]]:
     """All other columns as inputs, in their order."""
     others = [column for column in range(len(lines[0].cells)) if column not in chosen]
@@ -180,7 +180,7 @@ def _from_columns(
 
 
 def _by_input(
-    path: Path, lines: list[TableLine], head: list[str], chosen: list[int], files: list[int],
+    path: Path, lines: TableLines, head: list[str], chosen: list[int], files: list[int],
     shape: Mapping[str, Shape], resize: bool,
 ) -> tuple[Array, tuple[str, ...]]:  # fmt: skip
     """Records of several inputs: each from the column of its name, or files in order where no head has one.
@@ -200,7 +200,7 @@ def _by_input(
     found, notes, used = {}, list[str](), [*chosen, *columns.values()]
     for name, one in shape.items():
         if columns.get(name) in files:
-            found[name] = _from_files(path, lines, columns[name], one, resize)
+            found[name] = _from_files(path, lines, columns[name], one, resize, count=len(shape))
             continue
         taken = used if name in left else [n for n in range(lines[0].width) if n != columns[name]]
         found[name], told = _from_columns(path, lines, head, taken, one)
@@ -208,19 +208,48 @@ def _by_input(
     return joined(found), tuple(notes)
 
 
-def _from_files(path: Path, lines: list[TableLine], column: int, shape: Shape | None, resize: bool) -> Array:
-    """The samples of the files that a column names, which stand where the table does."""
+def _from_files(
+    path: Path, lines: TableLines, column: int, shape: Shape | None, resize: bool,
+    *, may_stream: bool = False, count: int = 1,
+) -> Any:  # fmt: skip
+    """The samples of the files that a column names, which stand where the table does.
+
+    It is one of so many columns. Pictures that take much memory once decoded are, where they
+    ``may_stream``, decoded as they are asked for.
+    """
+    files = [path.parent / line.cell(column).strip() for line in lines]
+    read = partial(read_sample, shape=shape, resize=resize)
+    with _named_in(path, lines[0].number):
+        first = read(files[0])
+    size = first.nbytes * len(files)
+    if may_stream and streamed.wanted(files, size):
+        every = streamed.ImageFiles(files, path.parent, first.shape, read)
+        for line, (file, sides) in zip(lines, [] if resize else every.sizes(), strict=False):
+            _check_size(path, line.number, file, (*sides, first.shape[-1]), first.shape)
+        return streamed.StreamedImages(every)
+    refuse_many(path, files, size * count)
     found: list[Array] = []
-    for line in lines:
-        file = path.parent / line.cell(column).strip()
-        try:
-            image = read_sample(file, shape, resize)
-        except SpecError as error:
-            told = f"it is named in line {line.number} of {path}"
-            raise SpecError([replace(one, notes=(*one.notes, told)) for one in error.diagnostics]) from error
-        if found and found[0].shape != image.shape:
-            cure = one_size("csv")
-            message = f"is {show(image.shape)}, the first sample {show(found[0].shape)}"
-            raise bad_file(file, message, f"it is named in line {line.number} of {path}", cure=cure)
-        found.append(image)
+    for line, file in zip(lines, files, strict=True):
+        with _named_in(path, line.number):
+            found.append(read(file))
+        _check_size(path, line.number, file, found[-1].shape, first.shape)
     return together(found)
+
+
+@contextmanager
+def _named_in(path: Path, number: int) -> Iterator[None]:
+    """Faults of a file say which line names it."""
+    try:
+        yield
+    except SpecError as error:
+        told = f"it is named in line {number} of {path}"
+        raise SpecError([replace(one, notes=(*one.notes, told)) for one in error.diagnostics]) from error
+
+
+def _check_size(path: Path, number: int, file: Path, shape: Shape, first: Shape) -> None:
+    if shape != first:
+        message, note = (
+            f"is {show(shape)}, the first sample {show(first)}",
+            f"it is named in line {number} of {path}",
+        )
+        raise bad_file(file, message, note, cure=one_size("csv"))

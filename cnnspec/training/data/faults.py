@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -11,10 +11,12 @@ from cnnspec.diagnostics import Diagnostic, SpecError
 
 UNFOLDING: Final = 1032
 """Bytes that one byte of deflate can stand for, at most."""
-UNFOLDED: Final = 200_000_000
-"""Bytes that any packed file may unfold to."""
+UNFOLDED: Final = 60_000_000
+"""Bytes that any packed file, or all files of a set together, may unfold to."""
 FOLDS: Final = 100
 """Times its size that a file may have beyond that; pictures have 2 to 10."""
+SAMPLE: Final = 64
+"""Bytes that a sample takes beside its values: its label, its place in an order."""
 
 
 def bad_file(path: Path | str, message: str, *notes: str, cure: str = "") -> SpecError:
@@ -61,12 +63,40 @@ def mismatch(message: str, *cures: str, notes: tuple[str, ...] = ()) -> Diagnost
     return Diagnostic("data-unlike-network", message, notes=notes, help=cures)
 
 
-def refuse_bomb(path: Path | str, size: int, packed: int) -> None:
-    """Raises SpecError for a file that claims to unfold to far more than NumPy or gzip pack in practice."""
-    if size > UNFOLDING * packed or size > max(UNFOLDED, FOLDS * packed):
+def refuse_bomb(path: Path | str, size: int, packed: int, samples: int = 0) -> None:
+    """Raises SpecError for a file that claims to unfold to far more than NumPy or gzip pack in practice.
+
+    Of so many ``samples`` it counts what each takes beside its values, too.
+    """
+    if size > UNFOLDING * packed or size + SAMPLE * samples > max(UNFOLDED, FOLDS * packed):
         raise bad_file(
             path, f"claims to unfold from {packed:,} bytes to {size:,}",
             f"beyond {UNFOLDED:,} bytes, at most {FOLDS} times its size is read", cure="save it unpacked",
+        )  # fmt: skip
+
+
+def unfolds(files: Iterable[Path], size: int) -> bool:
+    """Whether the samples of files come to far more than the files have, as those do that name one again."""
+    return size > UNFOLDED and size > FOLDS * _size_of(files)
+
+
+def _size_of(files: Iterable[Path]) -> int:
+    """Bytes of all files; each counts once, by whatever names."""
+    found = {}
+    for file in set(files):
+        with suppress(OSError):  # who reads it will tell
+            state = file.stat()
+            found[state.st_dev, state.st_ino] = state.st_size
+    return sum(found.values())
+
+
+def refuse_many(path: Path | str, files: Collection[Path], size: int) -> None:
+    """Raises SpecError where the samples of files would fill the memory, though the files are small."""
+    if unfolds(files, size):
+        raise bad_file(
+            path, f"its {len(files):,} samples unfold from {_size_of(files):,} bytes of files to {size:,}",
+            f"beyond {UNFOLDED:,} bytes, at most {FOLDS} times the size of the files is read",
+            cure="make the pictures smaller, or save them unpacked: numpy.savez(path, x=…, y=…)",
         )  # fmt: skip
 
 

@@ -147,11 +147,23 @@ def _seen(images: Array, target: ImageTarget, part: int) -> Array:
     if target.smaller:
         images = resize(images, *(max(1, side // target.smaller) for side in images.shape[1:3]))
     if target.noise:
-        noise = np.random.default_rng([NOISE, part]).standard_normal(images.shape, np.float32)
-        level = target.noise if images.dtype == np.uint8 else target.noise / 255
-        noisy = images + np.float32(level) * noise
-        images = np.rint(np.clip(noisy, 0, 255)).astype(np.uint8) if images.dtype == np.uint8 else noisy
+        random = np.random.default_rng([NOISE, part])
+        noisy = np.empty_like(images)
+        for place, image in enumerate(images):
+            noisy[place] = _noisy(image, target.noise, random)
+        return noisy
     return images
+
+
+def _noisy(image: Array, level: float, random: np.random.Generator) -> Array:
+    noise: Array = random.standard_normal(image.shape, np.float32)
+    if image.dtype != np.uint8:
+        noise *= np.float32(level / 255)
+        return noise + image
+    noise *= np.float32(level)
+    noise += image
+    whole: Array = np.rint(np.clip(noise, 0, 255)).astype(np.uint8)
+    return whole
 
 
 # The targets themselves --------------------------------------------------------------

@@ -151,7 +151,7 @@ def read_idx(path: Path, wanted: str) -> Bytes:
 def _read(file: BufferedIOBase, path: Path, wanted: str, packed: bool) -> Bytes:
     shape = _header(file, path, wanted)
     if packed:
-        refuse_bomb(path, prod(shape), path.stat().st_size)
+        refuse_bomb(path, prod(shape), path.stat().st_size, shape[0])
     values, begin = np.empty(prod(shape), np.uint8), 4 + 4 * len(shape)
     promised, done = f"its header promises {_times(shape)} values", 0
     while part := file.readinto(values.data[done : done + AT_ONCE]):  # gzip copies what is asked for at once

@@ -17,7 +17,7 @@ from cnnspec.diagnostics import nearest
 from cnnspec.layers.base import Shape, show
 from cnnspec.training.data import streamed
 from cnnspec.training.data.dataset import Dataset, Samples, of_parts
-from cnnspec.training.data.faults import bad_file, missing, one_size
+from cnnspec.training.data.faults import bad_file, missing, one_size, refuse_many
 from cnnspec.training.data.picture import ENDINGS, PARTS, files_in, folders_in, is_picture, named_parts
 from cnnspec.training.data.sample_files import read_sample, together
 
@@ -38,8 +38,7 @@ def load(
     Class names are the folder names in alphabetical order. All images have one size, unless ``resize``
     brings each to the network's. Without a test part the validation part is tested on, or where there is
     none the share ``test`` of all, by a fixed draw. What is left out is named in the notes. Pictures that
-    take more than ``streamed.IN_MEMORY`` bytes once decoded are, where they ``may_stream``, decoded as they
-    are asked for.
+    take much memory once decoded are, where they ``may_stream``, decoded as they are asked for.
     """
     if not path.is_dir():
         raise missing(f"{path} is not a folder", "give a folder with one folder of images per class")
@@ -112,10 +111,12 @@ def _read(
     every = [file for each in files.values() for file in each]
     read = partial(read_sample, shape=shape, resize=resize)
     first = read(every[0])
+    size = first.nbytes * len(every)
     images: Any
-    if may_stream and first.nbytes * len(every) > streamed.IN_MEMORY and all(map(is_picture, every)):
+    if may_stream and streamed.wanted(every, size):
         images = _streamed(root, files, streamed.ImageFiles(every, root, first.shape, read), resize)
     else:
+        refuse_many(root, every, size)
         images = {part: _together(each, first, read, resize) for part, each in files.items()}
     return {
         part: Samples(

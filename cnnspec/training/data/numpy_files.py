@@ -100,8 +100,8 @@ def _refusal_of_objects(path: Path) -> SpecError:
     return bad_file(path, "holds Python objects, which are not loaded", cure=cure)
 
 
-def _check_header(path: Path, file: IO[bytes], size: int, name: str = "") -> None:
-    """Raises SpecError where the header of an array promises other than the ``size`` bytes that are there."""
+def _check_header(path: Path, file: IO[bytes], size: int, name: str = "") -> Shape:
+    """The shape of an array; SpecError where its header promises other than the ``size`` bytes there are."""
     version = npy.read_magic(file)
     if version not in HEADERS:
         raise bad_file(path, f"{name or 'the array'} has names that are not Latin; pixels are plain numbers")
@@ -113,6 +113,8 @@ def _check_header(path: Path, file: IO[bytes], size: int, name: str = "") -> Non
         message = f"{name + ' ' if name else ''}promises {promised:,} bytes and holds {there:,}"
         note = f"its header says {'·'.join(f'{n:,}' for n in shape) or 1} values of {kind}"
         raise bad_file(path, message, note, cure="get the file again, or save it again")
+    found: Shape = shape
+    return found
 
 
 # Archives ---------------------------------------------------------------------------
@@ -181,7 +183,8 @@ def _refuse_others(path: Path, start: bytes) -> None:
 
 def _array(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Values:
     with archive.open(info) as file:
-        _check_header(path, file, info.file_size, info.filename.removesuffix(".npy"))
+        shape = _check_header(path, file, info.file_size, info.filename.removesuffix(".npy"))
+    refuse_bomb(path, info.file_size, path.stat().st_size, *shape[:1])
     with archive.open(info) as file:
         found: Values = npy.read_array(file, allow_pickle=False)
         file.read()  # to its end, where the sum of the bytes is checked

@@ -17,7 +17,7 @@ from cnnspec.backends.contract import IGNORED
 from cnnspec.layers.base import Shape, show
 from cnnspec.recipe.targets import MaskTarget, TargetSetting
 from cnnspec.training.data.dataset import Dataset, Samples, of_parts
-from cnnspec.training.data.faults import bad_file, missing, one_size
+from cnnspec.training.data.faults import bad_file, missing, one_size, refuse_many
 from cnnspec.training.data.picture import ENDINGS, files_in, is_picture, parts_in
 from cnnspec.training.data.preprocess import nearest
 from cnnspec.training.data.sample_files import read_mask, read_sample, read_wanted, together
@@ -85,6 +85,8 @@ def _read(pairs: Mapping[Path, Path], shape: Shape | None, reader: _Masks | _Ima
             if before and before[0].shape != new.shape:
                 cure = one_size("images") if new is image else ""
                 raise bad_file(one, f"is {show(new.shape)}, the first one {show(before[0].shape)}", cure=cure)
+        if not images:
+            refuse_many(file.parent, [*pairs, *pairs.values()], len(pairs) * (image.nbytes + wanted.nbytes))
         images.append(image)
         others.append(wanted)
     return Samples(together(images), together(others))

@@ -24,8 +24,8 @@ from cnnspec.diagnostics import SpecError
 from cnnspec.files import opened
 from cnnspec.layers.base import Shape, show
 from cnnspec.training.data.decoders import DONE, GONE, DecodingProcesses
-from cnnspec.training.data.faults import bad_file, decoding
-from cnnspec.training.data.picture import size_of
+from cnnspec.training.data.faults import bad_file, decoding, unfolds
+from cnnspec.training.data.picture import is_picture, size_of
 from cnnspec.training.data.preprocess import Bytes
 
 IN_MEMORY: Final = 500_000_000
@@ -268,6 +268,11 @@ class StreamedImages:
         for place in self.places.tolist():
             total = zlib.crc32(self.files.digest(place), total)
         return total
+
+
+def wanted(files: Sequence[Path], size: int) -> bool:
+    """Whether files are pictures that take more memory, once decoded to this ``size``, than they should."""
+    return (size > IN_MEMORY or unfolds(files, size)) and all(map(is_picture, files))
 
 
 def processors() -> int:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import codecs
 import csv
+from array import array
+from collections.abc import Iterator
+from copy import copy
 from io import TextIOWrapper
 from math import isqrt, prod
 from pathlib import Path
@@ -16,10 +19,10 @@ from cnnspec.diagnostics import SpecError, nearest
 from cnnspec.files import opened
 from cnnspec.layers.base import Shape
 from cnnspec.training.data import emnist
-from cnnspec.training.data.dataset import Dataset, Samples, of_parts
+from cnnspec.training.data.dataset import Dataset, Labels, Samples, of_parts
 from cnnspec.training.data.faults import bad_file, missing
 from cnnspec.training.data.preprocess import Bytes
-from cnnspec.training.data.values import classes, is_plain, pixels
+from cnnspec.training.data.values import MOST_CLASSES, classes, is_plain, pixels
 
 LABELS: Final = ("label", "class", "target", "y")
 """Heads of the column that holds the label, wherever it stands."""
@@ -34,8 +37,42 @@ NAMED: Final = 8
 """Columns that a message names."""
 LARGEST: Final = 1_000_000_000
 """Bytes a table may have; it takes some four times as many to read."""
+LONGEST: Final = 200
+"""Characters that a label may have."""
 APART: Final = "\x1f"
 """Stands between the cells of a line while it is kept: a tenth of what its cells take one by one."""
+
+
+class TableLines:
+    """The lines of a table, packed: of each its bytes and 16 more, where objects of its own take 150."""
+
+    def __init__(self) -> None:
+        self.text, self.ends, self.numbers, self.first = bytearray(), array("Q", [0]), array("Q"), 0
+
+    def add(self, number: int, cells: list[str]) -> None:
+        """One more; raises csv.Error where a cell holds what parts them here."""
+        text = APART.join(cells)
+        if text.count(APART) >= len(cells):
+            raise csv.Error(f"line {number} holds a control character, U+001F")
+        self.text += text.encode()
+        self.ends.append(len(self.text))
+        self.numbers.append(number)
+
+    def body(self) -> TableLines:
+        """All but the first."""
+        found = copy(self)
+        found.first += 1
+        return found
+
+    def __len__(self) -> int:
+        return len(self.numbers) - self.first
+
+    def __getitem__(self, place: int) -> TableLine:
+        place += self.first
+        return TableLine(self.numbers[place], self.text[self.ends[place] : self.ends[place + 1]].decode())
+
+    def __iter__(self) -> Iterator[TableLine]:
+        return map(self.__getitem__, range(len(self)))
 
 
 class TableLine(NamedTuple):
@@ -69,7 +106,7 @@ def load(path: Path, shape: Shape | None, test: float, label: str | int | None =
     """
     lines = read_lines(path)
     head = lines[0].cells if is_head(lines[0].cells, label) else None
-    lines = lines[1:] if head else lines
+    lines = lines.body() if head else lines
     if not lines:
         raise bad_file(path, "holds no samples", cure="one sample per line: label,pixel,pixel,…")
     width = lines[0].width
@@ -86,8 +123,7 @@ def load(path: Path, shape: Shape | None, test: float, label: str | int | None =
     for line in lines:
         if not line.cell(column).strip():
             raise bad_file(path, f"line {line.number} has no label in column {column + 1}")
-    labels = {"the label": np.array(_cells(lines, column))}
-    (numbers,), names, notes = classes(path, labels, [len(lines)])
+    numbers, names, notes = labelled(path, "the label", lines, column)
     values = _pixels(path, lines, column, head, int(bool(index)))
     (images,), pixel_notes = pixels(path, {"the table": values})
     samples, emnist_names, emnist_notes = emnist.upright(path.stem, Samples(images, numbers), names)
@@ -97,7 +133,8 @@ def load(path: Path, shape: Shape | None, test: float, label: str | int | None =
     return of_parts(path.stem, {"train": Samples(images, samples.labels)}, emnist_names, test, notes)
 
 
-def read_lines(path: Path) -> list[TableLine]:
+def read_lines(path: Path) -> TableLines:
+    lines = TableLines()
     try:
         with opened(path, LARGEST) as plain:
             wide = plain.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
@@ -106,7 +143,9 @@ def read_lines(path: Path) -> list[TableLine]:
             start = file.read(1 << 16).partition("\n")[0]
             file.seek(0)
             reader = csv.reader(file, delimiter=max(DELIMITERS, key=start.count), skipinitialspace=True)
-            lines = [_line(reader.line_num, cells) for cells in reader if any(map(str.strip, cells))]
+            for cells in reader:
+                if any(map(str.strip, cells)):
+                    lines.add(reader.line_num, cells)
     except OSError as error:
         raise missing(f"{path} cannot be read: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
@@ -118,11 +157,23 @@ def read_lines(path: Path) -> list[TableLine]:
     return lines
 
 
-def _line(number: int, cells: list[str]) -> TableLine:
-    text = APART.join(cells)
-    if text.count(APART) >= len(cells):
-        raise csv.Error(f"line {number} holds a control character, U+001F")
-    return TableLine(number, text)
+def labelled(
+    path: Path, what: str, lines: TableLines, column: int
+) -> tuple[Labels, tuple[str, ...], list[str]]:
+    """The classes of labels, as ``classes`` finds them; as an array each would be as wide as the longest."""
+    known: dict[str, int] = {}
+    places = np.empty(len(lines), np.int64)
+    for place, line in enumerate(lines):
+        cell = line.cell(column).strip()
+        if len(cell) > LONGEST:
+            message = f"{what} in line {line.number} has {len(cell):,} characters; at most {LONGEST} are read"
+            raise bad_file(path, message)
+        places[place] = known.setdefault(cell, len(known))
+    labels = np.array(list(known)[: MOST_CLASSES + 1])
+    (numbers,), names, notes = classes(path, {what: labels}, [len(labels)])
+    if len(known) > MOST_CLASSES:
+        raise bad_file(path, f"{what} has more than {MOST_CLASSES:,} different values")
+    return numbers[places], names, notes
 
 
 def is_head(cells: list[str], label: str | int | None) -> bool:
@@ -150,7 +201,7 @@ def is_number(text: str) -> bool:
     return is_plain(text)
 
 
-def _index(lines: list[TableLine], head: list[str] | None, label: str | int | None) -> list[str]:
+def _index(lines: TableLines, head: list[str] | None, label: str | int | None) -> list[str]:
     """The note that the first column numbers the samples and is left out; none where it does not."""
     name = head[0].strip() if head else ""
     values = _cells(lines, 0)
@@ -166,7 +217,7 @@ def _index(lines: list[TableLine], head: list[str] | None, label: str | int | No
     return []
 
 
-def _cells(lines: list[TableLine], column: int) -> list[str]:
+def _cells(lines: TableLines, column: int) -> list[str]:
     return [line.cell(column).strip() for line in lines]
 
 
@@ -183,7 +234,7 @@ def _holds_classes(cells: list[str]) -> bool:
 
 
 def _column(
-    path: Path, lines: list[TableLine], head: list[str] | None, label: str | int | None, first: int
+    path: Path, lines: TableLines, head: list[str] | None, label: str | int | None, first: int
 ) -> tuple[int, str]:
     """The place of the label's column, from 0, and in words why it is that one, where it was guessed."""
     width = lines[0].width
@@ -206,7 +257,7 @@ def _column(
 
 
 def _pixels(
-    path: Path, lines: list[TableLine], column: int, head: list[str] | None, first: int
+    path: Path, lines: TableLines, column: int, head: list[str] | None, first: int
 ) -> NDArray[np.float32]:
     """All columns from the ``first`` on but the label's, as numbers."""
     values = np.empty((len(lines), lines[0].width - 1 - first), np.float32)
