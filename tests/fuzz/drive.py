@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import cache
 from importlib.util import find_spec
 from typing import Any, Final
 
@@ -39,7 +40,7 @@ LONG: Final = 50_000
 """The same of reading a text of more characters; 200,000 are the most."""
 VERY_MANY: Final = 10_000
 """The same of reading and analysing; 50,000 are the most that a network may have."""
-ALWAYS: Final = ("read", "elaborate", "analyze", "messages 80", "table", "json", "working")
+ALWAYS: Final = ("read", "elaborate", "analyze", "messages 80", "table")
 EXPECTED: Final = (SpecError, LayerError)
 READING: Final = ("read", "elaborate", "analyze")
 MOST_WEIGHTS: Final = 1_000_000
@@ -121,11 +122,9 @@ def _view(stage: Callable[..., Any], analysis: Analysis, diagnostics: Any) -> No
     stage("markdown", lambda: markdown.render(analysis))
     stage("latex", lambda: latex.render(analysis))
     stage("html", lambda: html.render(analysis))
-    said = stage("working", lambda: board(analysis, analysis.rows, (), dense=True))
-    if said is None:
-        return
-    stage("explain", lambda: explain.render(said, Terminal(80, False, True)))
-    stage("explain json", lambda: explain_pages.as_json(said))
+    said = cache(lambda: board(analysis, analysis.rows, (), dense=True))
+    stage("explain", lambda: explain.render(said(), Terminal(80, False, True)))
+    stage("explain json", lambda: explain_pages.as_json(said()))
     stage("explain latex", lambda: explain_pages.as_latex(board(analysis, analysis.rows, folded=True)))
     stage("padding", lambda: str(analyze(analysis.network, exclude_padding=True).totals))
     for convention in ("torchvision", "fvcore", "thop"):

@@ -21,7 +21,7 @@ from .mutants import NUMBERS, OPTIONS, SIZES, VALUES, mutated
 DEEPEST: Final = 12
 """Rules within rules, after which the shortest ways out are taken."""
 LONGEST: Final = 60_000
-FAR: Final = 0.06
+FAR: Final = 0.02
 """The share of networks that go as far as they can; they take most of the time."""
 
 

@@ -210,7 +210,8 @@ def _noise() -> dict[str, NDArray[np.uint8]]:
 
 
 def _shared() -> set[str]:
-    return {path.name for path in SHARED.iterdir()} if SHARED.is_dir() else set()
+    names = {path.name for path in SHARED.iterdir()} if SHARED.is_dir() else set()
+    return {name for name in names if not name.startswith("fuzz-")}  # a fuzzer may run beside
 
 
 def _children(process: int) -> list[int]:

@@ -33,6 +33,10 @@ MASKED: Final = (
     "network masked\ninput 8x8x1\nconv 3 3x3 padding=same\n"
     'train { data npz "masks.npz"; target mask; batch 8; epochs 1; optimizer sgd rate=0.1 }\n'
 )
+LONG_AGO: Final = 1_000_000_000
+"""When all files were written, so that those written since are known."""
+MEMORY: Final = Path("/dev/shm")
+"""A folder in memory, on Linux: cases lay down some ten files each, for a moment."""
 PREFIX: Final = f"fuzz-{os.getpid()}-"
 """Begins the names of temporary folders: whose they are, so that the next one may take them away."""
 Values = NDArray[np.uint8]
@@ -92,23 +96,28 @@ class Lab:
         files = [path for path in sorted(folder.rglob("*")) if path.is_file() and not path.is_symlink()]
         self.files = {str(path.relative_to(folder)): path.read_bytes() for path in files}
         """All that there is, to be as it was after each case."""
-        self.names = set(folder.rglob("*"))
+        for name in self.files:
+            os.utime(folder / name, (LONG_AGO, LONG_AGO))
+        self.seen = dict(_listed(str(folder)))
         self.run = {name: data for name, data in self.files.items() if name.startswith("run/")}
         late = ("run/weights.safetensors", max(name for name in self.run if "step-" in name))
         self.begun = {name: data for name, data in self.run.items() if name not in late}
 
     def restore(self) -> None:
-        """The folder is as it was."""
-        for path in set(self.folder.rglob("*")) - self.names:
+        """The folder is as it was: what is new goes, what was written or went comes back."""
+        found = dict(_listed(str(self.folder)))
+        for name in sorted(found.keys() - self.seen.keys()):
+            path = Path(name)
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path)
             else:
                 path.unlink(missing_ok=True)
         for name, data in self.files.items():
             path = self.folder / name
-            if not path.is_file() or path.stat().st_size != len(data) or path.read_bytes() != data:
+            if found.get(str(path)) != self.seen[str(path)]:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(data)
+                os.utime(path, (LONG_AGO, LONG_AGO))
 
     def _draw(self, folder: Path) -> None:
         """Samples and what goes with them, a file each; and what no table should name."""
@@ -132,9 +141,21 @@ class Lab:
         (made / RECORD).write_text(record.replace(str(self.folder.resolve()) + "/", ""))
 
 
+def _listed(folder: str) -> Iterator[tuple[str, tuple[int, float]]]:
+    """All that is in a folder, with size and time of each file: who writes to one changes its time."""
+    for entry in os.scandir(folder):
+        if entry.is_dir(follow_symlinks=False):
+            yield entry.path, (0, 0.0)
+            yield from _listed(entry.path)
+        else:
+            state = entry.stat(follow_symlinks=False)
+            yield entry.path, (state.st_size, state.st_mtime)
+
+
 def sweep() -> None:
     """Takes away the temporary files of processes that were killed together with those that started them."""
-    for path in Path(tempfile.gettempdir()).glob("fuzz-[0-9]*-*"):
+    places = {Path(tempfile.gettempdir()), MEMORY}
+    for path in (path for place in places for path in place.glob("fuzz-[0-9]*-*")):
         if not Path(f"/proc/{path.name.split('-')[1]}").exists() and Path("/proc/self").exists():
             shutil.rmtree(path, ignore_errors=True)
 

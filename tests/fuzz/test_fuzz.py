@@ -81,15 +81,14 @@ def test_a_worker_that_holds_much_is_replaced(monkeypatch: pytest.MonkeyPatch) -
 def test_a_worker_that_is_killed_leaves_no_file_behind(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
-    monkeypatch.setattr(tempfile, "tempdir", None)
-    with Worker(slowest=8) as worker:
-        assert [] == worker.ask("csv", 1).faults
+    monkeypatch.setattr(worker, "MEMORY", tmp_path)
+    with Worker(slowest=8) as one:
+        assert [] == one.ask("csv", 1).faults
         assert [] != list(tmp_path.iterdir())
-        os.kill(known(worker.process).pid, signal.SIGKILL)
-        assert "process" in dict(worker.ask("csv", 2).faults)
+        os.kill(known(one.process).pid, signal.SIGKILL)
+        assert "process" in dict(one.ask("csv", 2).faults)
         assert [] == list(tmp_path.iterdir())
-        worker.ask("csv", 3)
+        one.ask("csv", 3)
     assert [] == list(tmp_path.iterdir())
 
 

@@ -23,7 +23,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Final
 
-from .lab import PREFIX
+from .lab import MEMORY, PREFIX
 from .limits import Verdict
 
 ROOT: Final = Path(__file__).resolve().parents[2]
@@ -83,7 +83,7 @@ class Worker:
     def _begun(self) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-X", "faulthandler", "-m", "tests.fuzz.worker"]
         command += [str(self.slowest), self.judge]
-        self.folder = tempfile.mkdtemp(prefix=PREFIX)
+        self.folder = tempfile.mkdtemp(prefix=PREFIX, dir=MEMORY if os.access(MEMORY, os.W_OK) else None)
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.said, cwd=ROOT,
             start_new_session=True, env=os.environ | {"TMPDIR": self.folder, "OMP_NUM_THREADS": "1"},
@@ -116,6 +116,7 @@ def main() -> None:
         ctypes.CDLL(None).prctl(ADOPT, 1, 0, 0, 0)
         ctypes.CDLL(None).prctl(DIE_TOO, int(signal.SIGKILL), 0, 0, 0)
     _keep_within(ADDRESSES)
+    gc.set_threshold(20_000, 20, 20)  # as there is one network after the other
     for turn, line in enumerate(sys.stdin):
         if turn == WARM:
             gc.collect()
