@@ -58,6 +58,8 @@ class EpochRecord:
 
 
 _ROW = TypeAdapter(EpochRecord)
+LONGEST: Final = 10_000
+"""Characters that a line of metrics may have; what holds more is none."""
 LARGEST: Final = 100_000_000
 """Bytes a file of metrics may have; a line has about 250."""
 _KEYS = {"event", *(each.name for each in fields(EpochRecord))}
@@ -135,6 +137,8 @@ class MetricsFile:
 
 def _row(line: str) -> EpochRecord | None:
     """The row of a line; None for a line that is cut short or says something else."""
+    if len(line) > LONGEST:
+        return None
     try:
         values = json.loads(line)
         if not isinstance(values, dict) or values.keys() != _KEYS:

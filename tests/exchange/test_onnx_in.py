@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -248,6 +249,42 @@ def test_values_in_a_file_beside_are_read_and_others_are_not(tmp_path: Path) -> 
         assert said in refusal(place)
     place.write_bytes(with_external("w.bin", offset="40").SerializeToString())
     assert "not whole" in refusal(place)
+
+
+def in_a_row(constants: list[Any], make: Callable[[int], list[Any]]) -> Any:
+    """A model of 40 dense layers, each with a matrix of 250 kB that ``make`` gives it."""
+    names = ["x", *(f"t{n}" for n in range(39)), "y"]
+    dense = [[*make(n), helper.make_node("Gemm", [names[n], f"w{n}"], [names[n + 1]])] for n in range(40)]
+    model = graph_of([node for nodes in dense for node in nodes], shape=("N", 250))
+    model.graph.initializer.extend(constants)
+    return model
+
+
+def test_values_that_are_named_again_and_again_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from cnnspec.exchange.onnx_in import file
+
+    (tmp_path / "w.bin").write_bytes(bytes(250_000))
+    tensors = []
+    for n in range(40):
+        tensors.append(
+            TensorProto(name=f"w{n}", data_type=1, dims=[250, 250], data_location=TensorProto.EXTERNAL)
+        )
+        entry = tensors[-1].external_data.add()
+        entry.key, entry.value = "location", "w.bin"
+    named = in_a_row(tensors, lambda n: [])
+    made = in_a_row(
+        [helper.make_tensor("s", 7, [2], [250, 250])],
+        lambda n: [helper.make_node("ConstantOfShape", ["s"], [f"w{n}"])],
+    )
+    place = tmp_path / "x.onnx"
+    for model in (named, made):
+        place.write_bytes(model.SerializeToString())
+        monkeypatch.setattr(file, "UNFOLDED", 60_000_000)
+        assert len(cnnspec.from_onnx(place).weights) == 40
+        monkeypatch.setattr(file, "UNFOLDED", 1_000_000)
+        assert "its weights and constants come to more than" in refusal(place)
 
 
 def test_an_input_of_impossible_size_is_refused(tmp_path: Path) -> None:

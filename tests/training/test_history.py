@@ -52,3 +52,10 @@ def test_an_epoch_has_one_row_the_last_that_was_written(tmp_path: Path) -> None:
     for row in (ROWS[0], ROWS[1], EpochRecord(1, 13, 9.0, 0.5, 0.1, 1000.0, 0.25)):
         metrics.add(row)
     assert [9.0, 0.5] == [row.loss for row in metrics.rows()]
+
+
+def test_a_line_that_is_far_too_long_is_passed_over(tmp_path: Path) -> None:
+    metrics = MetricsFile(tmp_path / "metrics.jsonl")
+    metrics.begin(ROWS)
+    metrics.path.write_text(metrics.path.read_text().rstrip("\n") + " " * 20_000 + "\n")
+    assert ROWS[:2] == metrics.rows()

@@ -85,7 +85,7 @@ class GraphReader:
             wanted = {each.name: each.shape for each in layer.arrays(inputs_shapes)}
         except LayerError as error:
             raise CannotRead(error.message) from error
-        given = {key: np.ascontiguousarray(each, "float32") for key, each in arrays.items()}
+        given = self._kept(arrays)
         if {key: each.shape for key, each in given.items()} != wanted:
             raise CannotRead(f"its weights do not have the sizes that {word} has")
         self.at[name] = len(self.parts)
@@ -101,7 +101,11 @@ class GraphReader:
         at, layer = self.at[part], self.layer_of(part)
         made = type(layer)(**{**layer.options(), **options})
         self.parts[at] = replace(self.parts[at], layer=made)
-        self.weights[part] = {key: np.ascontiguousarray(each, "float32") for key, each in arrays.items()}
+        self.weights[part] = self._kept(arrays)
+
+    def _kept(self, arrays: Mapping[str, Array]) -> dict[str, Array]:
+        self.file.budget.make(sum(4 * each.size for each in arrays.values()))
+        return {key: np.ascontiguousarray(each, "float32") for key, each in arrays.items()}
 
     def layer_of(self, part: str) -> Any:
         """The layer of a name; None for the input."""

@@ -28,6 +28,10 @@ MOST_VALUES: Final = 2_000_000_000
 MOST_AXES: Final = 32
 MOST_BYTES: Final = 4_000_000_000
 """Bytes of a file; more than protobuf can hold."""
+UNFOLDED: Final = 60_000_000
+"""Bytes that weights and constants may come to, however small the files are."""
+FOLDS: Final = 20
+"""Times the files' size that they may come to beyond that; tensors can name one place again and again."""
 DEEPEST: Final = 20
 """Graphs inside graphs."""
 GRAPH, NODE, INITIALIZER, ATTRIBUTE, SUBGRAPH, FUNCTION, FUNCTION_NODE = 7, 1, 5, 5, 6, 25, 7
@@ -48,6 +52,22 @@ def refused(message: str, *notes: str, help: str = "") -> SpecError:
     return SpecError.of("cannot-import", printable(message), *cure, notes=tuple(map(printable, notes)))
 
 
+class Budget:
+    """Bytes that files have, and those that were made of them."""
+
+    def __init__(self) -> None:
+        self.files: dict[tuple[int, int], int] = {}
+        self.made = 0
+
+    def make(self, size: int) -> None:
+        """So many more bytes are held; raises SpecError where that is out of all proportion."""
+        self.made += size
+        there = sum(self.files.values())
+        if self.made > max(UNFOLDED, FOLDS * there):
+            message = f"its weights and constants come to more than {self.made - size:,} bytes"
+            raise refused(f"{message}, and its files have {there:,}")
+
+
 @dataclass(frozen=True)
 class OnnxFile:
     """A parsed file, whose weights are read when they are asked for."""
@@ -55,6 +75,10 @@ class OnnxFile:
     model: Any
     folder: Path
     data: bytes = field(repr=False)
+    budget: Budget = field(default_factory=Budget, repr=False)
+
+    def __post_init__(self) -> None:
+        self.budget.files[0, 0] = len(self.data)
 
     @property
     def opset(self) -> int:
@@ -102,8 +126,11 @@ class OnnxFile:
             length = int(said.get("length", str(size)))
             refuse_links(path, self.folder)
             with opened(path) as file:
-                if offset < 0 or length != size or offset + size > os.fstat(file.fileno()).st_size:
+                state = os.fstat(file.fileno())
+                if offset < 0 or length != size or offset + size > state.st_size:
                     raise refused(f'the values of {name} are not whole in "{place}"')
+                self.budget.files[state.st_dev, state.st_ino] = state.st_size
+                self.budget.make(size)
                 file.seek(offset)
                 return file.read(size)
         except (OSError, ValueError) as error:

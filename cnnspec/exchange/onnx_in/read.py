@@ -22,7 +22,7 @@ from cnnspec.document import Document
 from cnnspec.exchange.onnx_in.build import CannotRead, GraphReader, error_at
 from cnnspec.exchange.onnx_in.call import NodeCall
 from cnnspec.exchange.onnx_in.file import OnnxFile, kind_name, parsed, refused
-from cnnspec.exchange.onnx_in.fold import BROADCAST, FOLDS, fold
+from cnnspec.exchange.onnx_in.fold import BROADCAST, FOLDS, SEEN, fold
 from cnnspec.exchange.onnx_in.operators import TABLE
 from cnnspec.exchange.onnx_in.values import Array, Const, Flow, Value, channels_last, ours
 from cnnspec.exchange.recover.spec import recover
@@ -282,6 +282,7 @@ def _folded(call: NodeCall, kind: str) -> Const:
     while both and both[-1][0] is None:
         both.pop()
     first = fold(kind, [one for one, _ in both], call.attributes)  # type: ignore[misc]
+    call.builder.file.budget.make(0 if kind in SEEN else 2 * first.nbytes)
     if all(not isinstance(each, Const) or each.other is None for each in call.given):
         return Const(first)
     second = fold(kind, [other for _, other in both], call.attributes)  # type: ignore[misc]
