@@ -224,7 +224,12 @@ def _foreign(path: Path, notes: list[str]) -> SpecError:
 def encode(arrays: Mapping[str, Array], about: Mapping[str, Any]) -> bytes:
     """A safetensors file: arrays by name, and a few words about them."""
     plain = {name: np.ascontiguousarray(values) for name, values in arrays.items()}
-    return save_arrays(plain, metadata={HEADER: json.dumps(about)})
+    try:
+        return save_arrays(plain, metadata={HEADER: json.dumps(about)})
+    except BaseException as error:  # Rust's panic is no Exception; it panics where memory is short
+        if type(error).__name__ == "PanicException":
+            raise MemoryError(str(error)) from error
+        raise
 
 
 def encode_summed(arrays: Mapping[str, Array], about: Mapping[str, Any]) -> bytes:

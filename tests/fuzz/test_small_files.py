@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 from tools import fault_of
 
+from cnnspec.backends import weights
 from cnnspec.recipe.targets import BinaryTarget, ImageTarget, MaskTarget, TargetSetting
 from cnnspec.training.data import faults, load
 from cnnspec.training.data.idx import read_labels
@@ -133,3 +134,15 @@ def test_labels_of_too_many_kinds_are_refused(tmp_path: Path, monkeypatch: pytes
     path = tmp_path / "x.csv"
     path.write_text("".join(f"word{n},1,2\n" for n in range(11)))
     assert "more than 9 different values" in fault_of(load, str(path), shape=(2,), label=1).message
+
+
+def test_weights_that_find_no_memory_to_be_written_in_are_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    class PanicException(BaseException):
+        """As Rust raises it where it finds no memory."""
+
+    def panic(*arrays: object, **named: object) -> bytes:
+        raise PanicException("no memory")
+
+    monkeypatch.setattr(weights, "save_arrays", panic)
+    with pytest.raises(MemoryError):
+        weights.encode({}, {})
