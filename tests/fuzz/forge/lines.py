@@ -55,8 +55,10 @@ OUTPUTS: Final = (
 SHOWN: Final = (
     "curves", "filters", "maps", "mistakes", "confusion", "neighbours", "data", "augmented", "predictions",
 )  # fmt: skip
-LEFT: Final = ("--workers", "--seeds", "--epochs", "--save-steps", "--data-dir", "--color", "--copy")
-"""What would train for long, download, or do nothing."""
+LEFT: Final = (
+    "--workers", "--seeds", "--epochs", "--save-steps", "--data-dir", "--color", "--copy", "--compile"
+)  # fmt: skip
+"""What would train for long, download, compile for seconds and keep what it compiled, or do nothing."""
 ENDS: Final = {
     "train": ("--force", "--epochs", "1", "-o", "again"), "solve": ("--seconds", "0.3"),
 }  # fmt: skip
