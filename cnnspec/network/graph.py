@@ -264,9 +264,10 @@ class Network:
 
         ``seed`` fixes all that is random and ``initial`` how weights begin; the
         recipe says them where they are not given. ``options`` are the backend's: NumPy's
-        ``kernels`` may be ``winograd4``, which predicts faster, to 1e-4, or ``reference``,
-        the plain definitions, slowly; PyTorch's ``device`` may be ``cpu``, ``cuda``, ``cuda:1``, ``mps`` or
-        ``auto``, and ``bf16`` and ``compiled`` are for GPUs. The same seed gives both the same weights.
+        ``kernels`` may be ``direct``, without Winograd's sums, ``winograd4``, with more of them,
+        faster, to 1e-4, or ``reference``, the plain definitions, slowly; PyTorch's ``device``
+        may be ``cpu``, ``cuda``, ``cuda:1``, ``mps`` or ``auto``, and ``bf16`` and ``compiled`` are
+        for GPUs. The same seed gives both the same weights.
         Raises LayerError for an initialiser that is not known, ValueError for other kernels and
         backends, SpecError where PyTorch or the device is missing or has no words for a layer.
         """

@@ -203,7 +203,7 @@ def test_foreign_weights_are_refused_and_nothing_changes(tmp_path: Path) -> None
 
 
 def test_kernels_that_are_not_known_are_refused() -> None:
-    with pytest.raises(ValueError, match="fast, winograd4, reference, not slow"):
+    with pytest.raises(ValueError, match="fast, direct, winograd4, reference, not slow"):
         build(cnnspec.parse("input 4; dense 2"), kernels="slow")
 
 

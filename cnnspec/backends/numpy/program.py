@@ -13,7 +13,7 @@ from cnnspec.backends.images import by_name, pixels
 from cnnspec.backends.numpy.compile.lower import late_tails, lower, map_readers
 from cnnspec.backends.numpy.compile.memory import place
 from cnnspec.backends.numpy.compile.plan import LossHead, ProgramPlan, StepCall
-from cnnspec.backends.numpy.kernels.table import PICKS
+from cnnspec.backends.numpy.kernels.table import pick_for
 from cnnspec.backends.numpy.layout import Array, inner_view, outer_view
 from cnnspec.backends.numpy.losses import Loss
 from cnnspec.backends.numpy.parameters import Parameters
@@ -47,7 +47,8 @@ class Program:
         end = getattr(loss, "end", "") if self.training else ""
         ends = [network.logits(output, end).index for output in network.outputs]
         kept = [network[name].index for name in keep]
-        lowered = lower(network, self.batch, self.training, [*ends, *kept], PICKS[parameters.kernels])
+        pick = pick_for(parameters.kernels, network, self.batch, self.training)
+        lowered = lower(network, self.batch, self.training, [*ends, *kept], pick)
         values = [lowered.value_of[index] for index in (*ends, *kept)]
         names = [*(output.name for output in network.outputs), *keep]
         heads = [

@@ -6,8 +6,8 @@ Names and matrices are those of Lavin and Gray (2015), for interpolation at 0, 1
     U = G g Gᵀ    V = Bᵀ d B    M = U ⊙ V, summed over the channels    Y = Aᵀ M A
 
 A transform of both axes is one product with a Kronecker square, for all tiles at
-once; ⊙ is one matrix product at each of the α² places. Only for predicting:
-training keeps direct sums.
+once; ⊙ is one matrix product at each of the α² places. Only for predicting;
+``conv_winograd_training`` has other tiles and both gradients.
 
 The transforms spread an infinity or NaN over its whole tile, and overflow before
 the sums do. So what comes out not finite is summed once more, directly.
@@ -236,7 +236,7 @@ class WinogradConv(ConvStep):
         return total.reshape(filters, -1, batch)[:, : self.y.shape[2]]
 
     def prepare(self, dy: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, ...]:
-        raise AssertionError("training has direct kernels")
+        raise AssertionError("training has kernels of its own")
 
     def differentiate(self) -> None:
         """Never reached: ``prepare`` refuses."""

@@ -35,8 +35,9 @@ from cnnspec.backends.numpy.kernels.conv_row import RowConv
 from cnnspec.backends.numpy.kernels.curve import DefinedCurve
 from cnnspec.backends.numpy.kernels.step import Choice, Pick, always, by_option
 from cnnspec.backends.numpy.kernels.window import WindowGeometry
+from cnnspec.backends.numpy.kernels.winograd_choice import BOUND, LOOSE, tiled
 from cnnspec.layers.conv import Conv
-from cnnspec.network.graph import Node
+from cnnspec.network.graph import Network, Node
 
 WINOGRAD2 = Choice(conv_winograd.WinogradConv, "3x3, many channels: F(2x2, 3x3), 2.25 times fewer multiplies")
 WINOGRAD4 = Choice(
@@ -46,7 +47,7 @@ WINOGRAD4 = Choice(
 
 
 def kernel_of(node: Node, batch: int, training: bool = True) -> Choice:
-    """The kernel of a convolution; Winograd's sums are for predicting alone."""
+    """The kernel of a convolution by itself; the whole network decides which train by Winograd's sums."""
     layer = conv.as_conv(node)
     windows = tuple(map(WindowGeometry.of, layer.axes(node.input_shapes)))
     if not training and conv_winograd.pays(layer, windows, node.input_shapes[0][-1], batch):
@@ -143,6 +144,12 @@ def fast_steps(node: Node, batch: int, training: bool) -> tuple[Choice, ...]:
     return tuple(choice for choice in choices if choice.kernel.needed(node, training))
 
 
+def direct_steps(node: Node, batch: int, training: bool) -> tuple[Choice, ...]:
+    """The same by direct sums alone: a convolution that is trained has them by itself."""
+    choices = KERNELS[node.word](node, batch, True)
+    return tuple(choice for choice in choices if choice.kernel.needed(node, training))
+
+
 def winograd4_steps(node: Node, batch: int, training: bool) -> tuple[Choice, ...]:
     """The same with F(4x4, 3x3) in place of F(2x2, 3x3): faster, and accurate to 1e-4 only."""
     choices = fast_steps(node, batch, training)
@@ -156,11 +163,26 @@ def reference_steps(node: Node, batch: int, training: bool) -> tuple[Choice, ...
     return (Choice(ReferenceStep),)
 
 
-Kernels: TypeAlias = Literal["fast", "winograd4", "reference"]
+Kernels: TypeAlias = Literal["fast", "direct", "winograd4", "reference"]
 
 PICKS: Final[dict[Kernels, Pick]] = {
     "fast": fast_steps,
+    "direct": direct_steps,
     "winograd4": winograd4_steps,
     "reference": reference_steps,
 }
 """What a model may run on."""
+
+
+def pick_for(kernels: Kernels, network: Network, batch: int, training: bool) -> Pick:
+    """How the steps of each layer of a network are picked."""
+    pick = PICKS[kernels]
+    if not training or kernels in ("direct", "reference"):
+        return pick
+    chosen = tiled(network, batch, LOOSE if kernels == "winograd4" else BOUND)
+
+    def trained(node: Node, batch: int, training: bool) -> tuple[Choice, ...]:
+        choices = pick(node, batch, training)
+        return (chosen[node.index], *choices[1:]) if node.index in chosen else choices
+
+    return trained

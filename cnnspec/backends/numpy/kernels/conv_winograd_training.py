@@ -1,0 +1,133 @@
+"""Winograd's convolution F(4, r) with both gradients, for training: 3x3 and 5x5 at stride 1.
+
+Each line of ``winograd_tiles`` is linear, so its gradient is the same line transposed:
+
+    M̄ = A Ȳ Aᵀ    Ū = M̄ ⊙ V, summed over the tiles    V̄ = U ⊙ M̄, summed over the filters
+    ḡ = Gᵀ Ū G    d̄ = B V̄ Bᵀ, summed where tiles overlap
+
+V is kept for Ū, and V̄ takes its place.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import isfinite
+
+import numpy as np
+
+from cnnspec.backends.numpy.kernels.conv import ConvStep
+from cnnspec.backends.numpy.kernels.window import at_inputs, at_outputs, taps
+from cnnspec.backends.numpy.kernels.winograd_tiles import (
+    InputGradient,
+    InputTiles,
+    OutputTiles,
+    Stores,
+    WinogradGrid,
+    transforms,
+)
+from cnnspec.backends.numpy.layout import Array
+
+SLAB_BYTES = 12 << 20
+"""V and M of so many columns of tiles: large products, and still near the cache."""
+
+
+@dataclass(frozen=True)
+class TileColumns:
+    """Some columns of tiles of an input and an output, or of their gradients."""
+
+    places: Array
+    """V: (α, α, tile column, tile row, sample · channel)."""
+    V: Array
+    """(α², tile · sample, channel)."""
+    M: Array
+    """(α², tile · sample, filter)."""
+    outputs: OutputTiles
+
+
+class WinogradTraining(ConvStep):
+    """Two axes, 3x3 or 5x5, stride 1, one group."""
+
+    def arrange(self) -> None:
+        rows, columns = self.windows
+        kind, channels, filters = self.memory.dtype, self.x.shape[1], self.layer.filters
+        self.grid = grid = WinogradGrid(rows, columns, self.context.batch, channels, filters)
+        g, self.Bt, self.A = (each.astype(kind) for each in transforms(rows.kernel))
+        self.to_places = np.kron(g, g)
+        self.U = self.memory.own((grid.alpha**2, filters, channels))
+        deep = max(1, min(grid.across, SLAB_BYTES // (sum(grid.places(1)) * kind.itemsize)))
+        self.parts = [range(n, min(n + deep, grid.across)) for n in range(0, grid.across, deep)]
+        self.kept = self.memory.take((grid.places(grid.across)[0],))
+        stores = self._stores()
+        self.slabs = [self._slab(part, self.y, stores) for part in self.parts]
+        self.gather = [
+            InputTiles(grid, part.start, slab.places, self.x, self.Bt, stores)
+            for part, slab in zip(self.parts, self.slabs, strict=True)
+        ]
+
+    def _stores(self) -> Stores:
+        even, odd = self.grid.stores(len(self.parts[0]))
+        return Stores(self.scratch((even,)), self.scratch((odd,)))
+
+    def _slab(self, part: range, output: Array, stores: Stores) -> TileColumns:
+        grid, count = self.grid, len(part)
+        kept = self.kept[grid.places(part.start)[0] : grid.places(part.stop)[0]]
+        places = kept.reshape(grid.alpha, grid.alpha, count, grid.down, grid.run)
+        m = stores.even(*places.shape[:-1], grid.batch * grid.filters)
+        return TileColumns(
+            places, places.reshape(len(self.U), -1, grid.channels), m.reshape(len(self.U), -1, grid.filters),
+            OutputTiles(grid, part.start, m, output, self.A, stores),
+        )  # fmt: skip
+
+    def pack(self) -> None:
+        flat = self.weight.reshape(-1, self.to_places.shape[1])
+        np.matmul(self.to_places, flat.T, out=self.U.reshape(len(self.U), -1))
+
+    def forward(self) -> None:
+        for gather, slab in zip(self.gather, self.slabs, strict=True):
+            gather()
+            np.matmul(slab.V, self.U.swapaxes(1, 2), out=slab.M)
+            slab.outputs.write()
+        if not isfinite(np.vdot(self.y, self.y)):
+            self._mend()
+
+    def _mend(self) -> None:
+        """Sum directly what is not finite: NaN and infinity spread over a tile, large sums overflow."""
+        channels, total = self.grid.channels, np.zeros_like(self.y)
+        for tap in taps(self.windows):
+            pixels, part = at_inputs(self.x, self.windows, tap), at_outputs(total, self.windows, tap)
+            rows = np.ascontiguousarray(pixels).reshape(len(pixels), channels, -1)
+            part += np.matmul(self.weight[:, :, tap[0], tap[1]], rows).reshape(part.shape)
+        np.copyto(self.y, total, where=~np.isfinite(self.y))
+
+    def prepare(self, dy: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, ...]:
+        stores, self.dx = self._stores(), None
+        self.back = [self._slab(part, dy, stores) for part in self.parts]
+        self.spread: list[InputGradient] = []
+        if self.weight_gradient is not None:
+            self.total = self.scratch((min(2, len(self.parts)), *self.U.shape))
+            self.flat = self.scratch((self.to_places.shape[1], self.grid.filters * self.grid.channels))
+        if wanted[0]:
+            self.dx = self.memory.take(self.x.shape)
+            self._prepare_input(self.dx, stores)
+        self.memory.release(self.kept)
+        return (self.dx,)
+
+    def _prepare_input(self, dx: Array, stores: Stores) -> None:
+        grid = self.grid
+        carried = self.scratch(((grid.columns.kernel - 1) * grid.height * grid.run,))
+        for part, slab in zip(self.parts, self.back, strict=True):
+            self.spread.append(InputGradient(grid, part.start, slab.places, dx, self.Bt, stores, carried))
+
+    def differentiate(self) -> None:
+        for n, slab in enumerate(self.back):
+            slab.outputs.read()
+            if self.weight_gradient is not None:
+                np.matmul(slab.M.swapaxes(1, 2), slab.V, out=self.total[min(1, n)])
+                if n:
+                    np.add(self.total[0], self.total[1], out=self.total[0])
+            if self.dx is not None:
+                np.matmul(slab.M, self.U, out=slab.V)
+                self.spread[n]()
+        if self.weight_gradient is not None:
+            np.matmul(self.to_places.T, self.total[0].reshape(len(self.U), -1), out=self.flat)
+            np.copyto(self.weight_gradient.reshape(self.flat.shape[::-1]), self.flat.T)
