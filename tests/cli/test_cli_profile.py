@@ -87,3 +87,8 @@ def test_text_on_the_command_line() -> None:
     assert "forward ms" in result.output.splitlines()[0]
     assert "backward" not in result.output.splitlines()[0]
     assert "images per second" in result.output
+
+
+def test_numbers_out_of_all_measure_are_timed_without_a_word() -> None:
+    result = CliRunner().invoke(command, ["-e", "input 2x2x1; repeat 4 { scale 1e12 }", "--rounds", "1"])
+    assert (0, "") == (result.exit_code, result.stderr)

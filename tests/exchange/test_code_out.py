@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 from cases.registry import CASES
@@ -18,6 +19,7 @@ from cnnspec.backends.initializers import INITIALIZERS
 from cnnspec.cli.main import run
 from cnnspec.diagnostics import SpecError
 from cnnspec.exchange.code_in.read import Selection, read_source
+from cnnspec.exchange.code_out import blueprint
 from cnnspec.exchange.code_out.keras import model as keras
 from cnnspec.exchange.code_out.keras import words as keras_words
 from cnnspec.exchange.code_out.pytorch import module as pytorch
@@ -96,6 +98,22 @@ def test_blocks_are_classes_and_repeats_are_loops() -> None:
     dense = pytorch.code(cnnspec.load("densenet121"))
     assert "for n in range(24):" in dense
     assert "DenseLayer(channels=256 + 32 * n)" in dense
+
+
+@pytest.mark.parametrize("target", ["pytorch", "keras"])
+def test_looking_for_loops_grows_with_the_layers_alone(target: str) -> None:
+    """Long skips, one within the other: each layer begins a run of equal ones that is no loop."""
+    usual = blueprint.Blueprint.ends
+
+    def counted(levels: int) -> int:
+        down = "; ".join(f"a{n}: conv 2 1x1" for n in range(levels))
+        up = "; ".join(f"relu; add a{n}" for n in reversed(range(levels)))
+        network = cnnspec.parse(f"input 2x2x2; {down}; {up}")
+        with mock.patch.object(blueprint.Blueprint, "ends", autospec=True, side_effect=usual) as ends:
+            assert written(network, target)
+        return ends.call_count
+
+    assert counted(80) < 2.2 * counted(40)
 
 
 def test_the_command_writes_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

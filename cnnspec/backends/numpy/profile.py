@@ -22,6 +22,7 @@ PEAK_SIZE = 768
 """Rows and columns of the square product that measures the machine's peak."""
 
 
+@np.errstate(all="ignore")
 def profile(program: Program, rounds: int = 10) -> list[StepTime]:
     """Time every step of a program, best of ``rounds`` whole passes, on the images loaded into it."""
     images = {name: values.copy() for name, values in program.inputs.items()}

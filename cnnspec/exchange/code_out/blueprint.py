@@ -219,17 +219,17 @@ class Blueprint:
 
     def _turns(self, items: list[Any], place: int, length: int) -> Loop | None:
         turns = [items[place : place + length]]
-        if len(self.outer(turns[0])[0]) != 1:
+        if len(self.outer(turns[0])[0]) != 1 or not self._is_closed(turns[0]):
             return None
         steps: list[tuple[Any, ...]] | None = None
         while len(turn := items[(start := place + length * len(turns)) : start + length]) == length:
+            if not (self._is_closed(turns[-1], turn) and self._is_closed(turn)):
+                break
             found = self._step(turns[-1], turn)
             if found is None or (steps is not None and found != steps):
                 break
             steps = found
             turns.append(turn)
-        while len(turns) > 1 and not self._closed(turns):
-            turns.pop()
         numbers = [number_of(item.name) for item in turns[0]]
         moving = any(any(step) for step in steps or ())
         if len(turns) < (3 if moving else 2) or steps is None:
@@ -268,15 +268,13 @@ class Blueprint:
             places.update({value: ("at", n, k) for k, value in enumerate(gives)})
         return wired
 
-    def _closed(self, turns: list[list[Single]]) -> bool:
-        """Whether nothing behind reads into the turns but the end of the last one."""
-        inside = {n for turn in turns for item in turn for n in indices(item)}
-        end = self.outer(turns[-1])[1][0]
-        if any(value.node in inside and value != end for value in self.results):
-            return False
+    def _is_closed(self, turn: list[Single], after: Sequence[Single] = ()) -> bool:
+        """Whether nothing behind a turn reads it but its end, which then ``after`` alone may read."""
+        own = {n for item in turn for n in indices(item)}
+        inside = own.union(n for item in after for n in indices(item))
+        free = None if after else self.outer(turn)[1][0]
         return all(
-            inside.issuperset(self.read_by.get(Value(n, kind), ()))
-            for n in inside
-            for kind in ("", "places")
-            if Value(n, kind) != end
+            value == free or (value not in self.results and inside.issuperset(self.read_by.get(value, ())))
+            for n in own
+            for value in (Value(n), Value(n, "places"))
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from cnnspec.exchange.code_out.sayings import MUST, Saying
 from cnnspec.network.graph import Node
@@ -14,9 +14,11 @@ from cnnspec.records import record
 NUMBERED: Final = re.compile(r"(.*?)([1-9][0-9]*)")
 
 
-@record
-class Value:
-    """What flows: a layer's output, or the places that a pool remembers."""
+class Value(NamedTuple):
+    """What flows: a layer's output, or the places that a pool remembers.
+
+    A tuple, for these are looked up more often than anything else is done.
+    """
 
     node: int
     kind: str = ""
