@@ -12,7 +12,7 @@ from torch import nn
 
 import cnnspec
 from benchmarks.torch_net import chain
-from cnnspec.recipe.models import OneCycle, Recipe, Sgd
+from cnnspec.recipe.models import CrossEntropy, OneCycle, Recipe, Sgd
 from cnnspec.resources import example_text
 from cnnspec.training.data import load
 from cnnspec.training.evaluate import scaling_of
@@ -20,10 +20,13 @@ from cnnspec.training.evaluate import scaling_of
 
 def train(net: nn.Module, images: torch.Tensor, labels: torch.Tensor, recipe: Recipe) -> None:
     """SGD with momentum on the one-cycle schedule."""
-    given, schedule = recipe.optimizer, recipe.schedule
+    given, schedule, goal = recipe.optimizer, recipe.schedule, recipe.loss
     assert isinstance(given, Sgd)
     assert isinstance(schedule, OneCycle)
-    optimizer = torch.optim.SGD(net.parameters(), given.rate, given.momentum, weight_decay=given.decay)
+    assert isinstance(goal, CrossEntropy)
+    optimizer = torch.optim.SGD(
+        net.parameters(), given.rate, given.momentum, weight_decay=given.decay, nesterov=given.nesterov
+    )
     steps = recipe.epochs * -(-len(labels) // recipe.batch)
     cycle = torch.optim.lr_scheduler.OneCycleLR(
         optimizer,
@@ -32,7 +35,7 @@ def train(net: nn.Module, images: torch.Tensor, labels: torch.Tensor, recipe: Re
         pct_start=schedule.climb,
         cycle_momentum=False,
     )
-    loss = nn.CrossEntropyLoss()
+    loss = nn.CrossEntropyLoss(label_smoothing=goal.smoothing)
     for _ in range(recipe.epochs):
         for chosen in torch.randperm(len(labels)).split(recipe.batch):
             optimizer.zero_grad()

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from cnnspec.recipe.models import Recipe
     from cnnspec.training.data import Dataset
     from cnnspec.training.run import Run
+
+
+LEAST_STEPS: Final = 600
+"""Steps that a training on the digits takes where they stand in for a larger set."""
 
 
 def data_of(model: Model, run: Run | None, data_name: str | None, data_dir: Path | None) -> Dataset:
@@ -94,6 +98,16 @@ def load_or_stand_in(
         "      scikit-learn take its place. For the real set: --data-dir FOLDER, or set CNNSPEC_DATA."
     )
     return digits
+
+
+def recipe_for_stand_in(recipe: Recipe, data: Dataset, say: Callable[[str], None]) -> Recipe:
+    """The recipe for the digits that stand in: a large set's few epochs would be a handful of steps."""
+    steps = -(-round(len(data.train_labels) * (1 - recipe.data.validation)) // recipe.batch)
+    epochs = -(-LEAST_STEPS // steps)
+    if epochs <= recipe.epochs:
+        return recipe
+    say(f"      They are few: {epochs} epochs in place of {recipe.epochs}, unless --epochs says how many.")
+    return recipe.changed(epochs=epochs)
 
 
 def is_missing(error: SpecError) -> bool:

@@ -149,7 +149,7 @@ def command(
         assert begun is not None
         job = _Job(
             begun.sources, begun.network, begun.recipe.changed(**changes), data_name, data_dir, weights,
-            save_steps, resume, force, group,
+            changes["epochs"], save_steps, resume, force, group,
         )  # fmt: skip
         with job.taken(begun.output) as folder:
             return job.repeat(folder, seeds) if seeds else job.train(folder)
@@ -226,6 +226,7 @@ class _Job:
     data_name: str | None
     data_dir: Path | None
     weights: Path | None
+    epochs: int | None
     save_steps: int | None
     resume: bool
     force: bool
@@ -275,7 +276,7 @@ class _Job:
             model = self.network.build(recipe.seed, initial=recipe.initial, **chosen_engine())
             if not self.group.is_first:  # the first one may have to fetch them
                 self.group.share(None)
-            data = self._data(folder, recipe, live)
+            data, recipe = self._data(folder, recipe, live)
             if self.group.is_first:
                 self.group.share(None)
             if self.weights:
@@ -303,18 +304,19 @@ class _Job:
             known.judged(result).write(folder)
         return result
 
-    def _data(self, folder: Path, recipe: Recipe, live: Live) -> Dataset:
-        """What to train on: a run that goes on keeps its data, a new one may take the digits instead."""
+    def _data(self, folder: Path, recipe: Recipe, live: Live) -> tuple[Dataset, Recipe]:
+        """What to train on, and how: a run that goes on keeps both, a new one may take the digits instead."""
         from cnnspec.cli import runs, samples
 
         asked = (self.data_name, self.data_dir)
         begun = (runs.first_run(folder) or runs.first_run(folder.parent)) if self.resume else None
         known = runs.record(begun) if begun else None
-        if known is None:
-            return samples.load_or_stand_in(
-                self.network, recipe, *asked, say=live.say, progress=live.received
-            )
-        return samples.samples_of(known, self.network, *asked, progress=live.received)
+        if known:
+            return samples.samples_of(known, self.network, *asked, progress=live.received), recipe
+        data = samples.load_or_stand_in(self.network, recipe, *asked, say=live.say, progress=live.received)
+        if asked == (None, None) and data.name == "digits" != recipe.data.name and not self.epochs:
+            recipe = samples.recipe_for_stand_in(recipe, data, live.say)
+        return data, recipe
 
 
 def _begin_from(model: Model, path: Path, live: Live) -> None:

@@ -140,6 +140,15 @@ def test_mnist_that_cannot_be_had_gives_way_to_the_digits_unless_asked_for(
     assert "--data-dir FOLDER, or set CNNSPEC_DATA" in err
 
 
+def test_the_digits_in_place_of_mnist_are_few_and_take_more_epochs(
+    cnnspec: Command, place: Path, no_mnist: None
+) -> None:
+    code, out, err = cnnspec("train", "lenet", "--seed", 0, "-o", "run")
+    assert (0, True) == (code, "They are few: 27 epochs in place of 2" in err)
+    assert float(known(re.search(r"test accuracy (\S+) %", out))[1]) > 97
+    assert 27 == len((place / "run" / "metrics.jsonl").read_text().splitlines())
+
+
 def trained_on(name: str, folder: Path) -> None:
     """Makes a run look like one that was trained on the set of this name."""
     record = json.loads((folder / "run.json").read_text())
