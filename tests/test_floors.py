@@ -212,6 +212,18 @@ def test_a_command_reads_pydantic_without_its_plugins_and_with_plain_types() -> 
     assert done.stdout.splitlines() == ["61706", "cnnspec.__main__ ()"]
 
 
+def test_a_recipe_makes_the_rules_of_its_own_kinds_alone() -> None:
+    code = (
+        "import cnnspec\n"
+        "from cnnspec.recipe.models import AdamW, Recipe, Sgd\n"
+        "cnnspec.load('lenet')\n"
+        "print('rmsprop' in repr(Recipe.__pydantic_core_schema__))\n"
+        "print(*(vars(each).get('__pydantic_complete__') for each in (Sgd, AdamW)))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ["False", "True False"] == done.stdout.splitlines()
+
+
 RARE = {"bends", "rarepool", "globalpool", "ends", "depthwise", "attention", "merge", "norm"}
 """Files of layers that LeNet does without."""
 

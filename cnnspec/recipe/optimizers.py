@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Final, Literal, TypeAlias
 
 from pydantic import Field, NonNegativeFloat, PositiveFloat
 
-from cnnspec.recipe.base import Epochs, Rate, SettingModel, Share, WholeEpochs
+from cnnspec.recipe.base import ByKind, Epochs, Rate, SettingModel, Share, WholeEpochs
 
 DECAY: Final = "weight decay: decay·w is added to the gradient"
 
@@ -184,7 +184,5 @@ def _half_cosine(first: float, last: float, share: float) -> float:
     return last + (first - last) * (1 + math.cos(math.pi * share)) / 2
 
 
-Optimizer: TypeAlias = Annotated[Sgd | Adam | AdamW | RmsProp, Field(discriminator="kind")]
-AnySchedule: TypeAlias = Annotated[
-    Constant | Exponential | StepDecay | Cosine | OneCycle, Field(discriminator="kind")
-]
+Optimizer: TypeAlias = Annotated[Sgd | Adam | AdamW | RmsProp, ByKind()]
+AnySchedule: TypeAlias = Annotated[Constant | Exponential | StepDecay | Cosine | OneCycle, ByKind()]

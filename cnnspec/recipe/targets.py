@@ -10,7 +10,7 @@ from typing import Annotated, ClassVar, Final, Literal, TypeAlias
 from pydantic import Field, PositiveFloat
 
 from cnnspec.layers.writing import Unit
-from cnnspec.recipe.base import SettingModel, Share
+from cnnspec.recipe.base import ByKind, SettingModel, Share
 
 # Losses ----------------------------------------------------------------------------
 
@@ -88,7 +88,7 @@ class Huber(LossSetting):
 
 AnyLoss: TypeAlias = Annotated[
     CrossEntropy | Dice | BinaryCrossEntropy | MeanSquaredError | MeanAbsoluteError | Huber,
-    Field(discriminator="kind"),
+    ByKind(),
 ]
 
 # Targets ---------------------------------------------------------------------------
@@ -204,7 +204,7 @@ class ImageTarget(TargetSetting):
 
 
 AnyTarget: TypeAlias = Annotated[
-    ClassTarget | MaskTarget | BinaryTarget | NumbersTarget | ImageTarget, Field(discriminator="kind")
+    ClassTarget | MaskTarget | BinaryTarget | NumbersTarget | ImageTarget, ByKind()
 ]
 CLASS: Final = ClassTarget.model_construct()
 """The target where neither the recipe nor the data say another."""
