@@ -68,6 +68,9 @@ def test_it_is_chosen_for_predicting_where_it_gains() -> None:
     small = network_of(Case("", Conv(filters=128, kernel=3, padding=1), ((7, 7, 128),))).nodes[1]
     assert SlabConv is table.kernel_of(small, 1, False).kernel
     assert WinogradConv is table.kernel_of(small, 8, False).kernel
+    wide = network_of(Case("", Conv(filters=64, kernel=3, padding=1), ((224, 224, 64),))).nodes[1]
+    assert WinogradConv is table.kernel_of(wide, 1, False).kernel
+    assert WinogradConv is not table.kernel_of(wide, 8, False).kernel
     for other in ({"stride": 2}, {"dilation": 2}, {"groups": 2}, {"filters": 32}, {"kernel": 5}):
         layer = Conv(**({"filters": 128, "kernel": 3, "padding": 1} | other))
         node = network_of(Case("", layer, ((14, 14, 128),))).nodes[1]

@@ -43,6 +43,10 @@ A4 = np.array([[1, 1, 1, 1, 1, 0], [0, 1, -1, 2, -2, 0], [0, 1, 1, 4, 4, 0], [0,
 
 FEWEST_CHANNELS = 64
 """With fewer the transforms cost more than the products that they save."""
+MANY_CHANNELS = 128
+"""From so many on it gains on maps of any size; with fewer only on maps up to …"""
+MOST_VALUES = 1 << 23
+"""… so many values of all samples: VGG-16's first maps, eight at once, gain a tenth for 100 MB more."""
 FEWEST_TILES = 32
 """Of all samples: with fewer the products are too narrow."""
 SLAB_BYTES = 2 << 20
@@ -258,5 +262,7 @@ def fits(layer: Conv, windows: tuple[WindowGeometry, ...]) -> bool:
 def pays(layer: Conv, windows: tuple[WindowGeometry, ...], channels: int, batch: int) -> bool:
     """Whether F(2x2, 3x3) beats direct sums."""
     tiles = batch * prod(-(-window.output // 2) for window in windows)
-    few = min(channels, layer.filters) < FEWEST_CHANNELS or tiles < FEWEST_TILES
-    return fits(layer, windows) and layer.table() is None and not few
+    least, values = min(channels, layer.filters), channels * batch * prod(window.size for window in windows)
+    few = least < FEWEST_CHANNELS or tiles < FEWEST_TILES
+    large = least < MANY_CHANNELS and values > MOST_VALUES
+    return fits(layer, windows) and layer.table() is None and not few and not large
