@@ -52,6 +52,7 @@ LIMITS: Final[dict[str, dict[str, tuple[str, str]]]] = {
         ),
         "kept": ("cnnspec.training.data.streamed:KEPT", "bytes of images kept of one that is streamed"),
         "packed": ("cnnspec.training.data.faults:UNFOLDED", "bytes unfolded, or 100 times the files'"),
+        "line": ("cnnspec.training.data.table:LONGEST_LINE", "characters in a CSV"),
         "label": ("cnnspec.training.data.table:LONGEST", "characters in a CSV"),
         "classes": ("cnnspec.training.data.values:MOST_CLASSES", "of a data set"),
     },

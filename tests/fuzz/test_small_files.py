@@ -129,6 +129,14 @@ def test_a_long_label_does_not_make_the_others_as_wide(tmp_path: Path) -> None:
     assert most_traced(refused) < 2_000_000
 
 
+def test_a_line_of_millions_of_cells_is_refused_before_it_is_parted(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text("1,1\n2" + ",0" * 2_000_000 + "\n")
+    refused = partial(fault_of, load, str(path), shape=(1,))
+    assert "a line has 4,000,002 characters; at most 4,000,000 are read" in refused().message
+    assert most_traced(refused) < 5 * path.stat().st_size
+
+
 def test_labels_of_too_many_kinds_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cnnspec.training.data.table.MOST_CLASSES", 9)
     path = tmp_path / "x.csv"

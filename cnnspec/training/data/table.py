@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import csv
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from copy import copy
 from io import TextIOWrapper
 from math import isqrt, prod
@@ -37,6 +37,8 @@ NAMED: Final = 8
 """Columns that a message names."""
 LARGEST: Final = 1_000_000_000
 """Bytes a table may have; it takes some four times as many to read."""
+LONGEST_LINE: Final = 4_000_000
+"""Characters that a line may have: pixels of 1000x1000. Read into cells it takes some forty times as much."""
 LONGEST: Final = 200
 """Characters that a label may have."""
 APART: Final = "\x1f"
@@ -142,7 +144,9 @@ def read_lines(path: Path) -> TableLines:
             file = TextIOWrapper(plain, "utf-16" if wide else "utf-8-sig", newline="")
             start = file.read(1 << 16).partition("\n")[0]
             file.seek(0)
-            reader = csv.reader(file, delimiter=max(DELIMITERS, key=start.count), skipinitialspace=True)
+            reader = csv.reader(
+                _short(file), delimiter=max(DELIMITERS, key=start.count), skipinitialspace=True
+            )
             for cells in reader:
                 if any(map(str.strip, cells)):
                     lines.add(reader.line_num, cells)
@@ -155,6 +159,13 @@ def read_lines(path: Path) -> TableLines:
     if not lines:
         raise bad_file(path, "holds no samples", cure="one sample per line: label,pixel,pixel,…")
     return lines
+
+
+def _short(lines: Iterable[str]) -> Iterator[str]:
+    for line in lines:
+        if len(line) > LONGEST_LINE:
+            raise csv.Error(f"a line has {len(line):,} characters; at most {LONGEST_LINE:,} are read")
+        yield line
 
 
 def labelled(
