@@ -111,6 +111,22 @@ def test_training_keeps_no_more_maps_than_the_analysis_says(model: NumpyEngine) 
     assert memory.map_bytes <= 1.1 * (said.saved_activation_bytes + said.activation_gradient_bytes)
 
 
+def test_gradients_of_all_layers_are_computed_in_the_same_room() -> None:
+    def scratch(convs: int) -> int:
+        spec = "input 32x32x8; " + "conv 8 3x3 padding=same -> relu; upconv 8 3x3 padding=1 -> relu; " * convs
+        return NumpyEngine(cnnspec.parse(spec)).compile(16, True, loss="mse").memory.owned_bytes
+
+    one_map = 4 * 16 * 32 * 32 * 8
+    assert scratch(3) - scratch(2) < 4 * one_map, "the patches of one convolution, three maps, and weights"
+
+
+def test_uses_of_one_weight_share_the_room_for_their_gradients() -> None:
+    spec = "input 6; a: dense 6; relu; " + "dense 6 share=a; relu; " * 5
+    networks = [cnnspec.parse(spec), cnnspec.parse("input 6; a: dense 6; relu; dense 6 share=a")]
+    long, short = (NumpyEngine(network).compile(1, True, loss="mse").memory for network in networks)
+    assert long.owned_bytes == short.owned_bytes
+
+
 @pytest.mark.parametrize(
     "sentence",
     ["sgd", "sgd momentum=0.9", "sgd momentum=0.9 nesterov=yes", "adam", "adamw", "rmsprop",

@@ -16,7 +16,7 @@ import numpy as np
 
 from cnnspec.backends.contract import IGNORED
 from cnnspec.backends.numpy.compile.memory import Allocator
-from cnnspec.backends.numpy.layout import Array, inner_view, planes
+from cnnspec.backends.numpy.layout import Array, Shape, inner_view, planes
 
 
 class Loss(ABC):
@@ -34,13 +34,24 @@ class Loss(ABC):
 
     def __init__(self, output: Array, memory: Allocator, weight: float = 1.0) -> None:
         self.shape, self.weight = output.shape, weight
-        self.output = planes(output)
+        self.output, self.memory = planes(output), memory
+        self.scratch_arrays: list[Array] = []
         self.gradient = memory.take(output.shape)
         self.target = memory.own(self.output.shape)
         self.flat_gradient = planes(self.gradient)
         self.classes = np.arange(self.output.shape[1])[:, None]
         self.samples: int = output.shape[-1]
         self.places: int = self.output.shape[0] * self.output.shape[2]
+
+    def scratch(self, shape: Shape) -> Array:
+        """An array for ``measure`` alone: the backward pass uses the same memory."""
+        self.scratch_arrays.append(self.memory.take(shape, scratch=True))
+        return self.scratch_arrays[-1]
+
+    def end_scratch(self) -> None:
+        """Give back the scratch arrays once the loss is planned."""
+        for array in self.scratch_arrays:
+            self.memory.release(array)
 
     def set_targets(self, targets: Array) -> None:
         """Class numbers (N,) or (N, H, W), or the wanted outputs themselves, N x H x W x C."""
@@ -80,9 +91,8 @@ class SoftmaxLoss(Loss):
     def __init__(self, output: Array, memory: Allocator, weight: float = 1.0) -> None:
         super().__init__(output, memory, weight)
         rows, _, run = self.output.shape
-        self.shares = memory.take(self.output.shape)
-        self.logs = memory.take(self.output.shape)
-        self.one = memory.take((rows, 1, run))
+        self.shares, self.logs = self.scratch(self.output.shape), self.scratch(self.output.shape)
+        self.one = self.scratch((rows, 1, run))
 
     def take_shares(self) -> None:
         """The softmax of the output, and its logarithm."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -56,8 +56,8 @@ class ProgramPlan:
         self.maker = {operation.output: operation for operation in lowered.operations}
         network = parameters.network
         self.uses = Counter(name for node in network.layers for name in node.weights)
-        self.shared: dict[str, list[Array]] = {}
-        """For each gradient of weights that several layers use, the part of each use."""
+        self.shared: dict[str, Array] = {}
+        """For each gradient of weights that several layers use, room for the part of one use."""
         self.trained = {node.index: input_gradient for node in network.inputs}
         self.step_of: dict[int, KernelStep] = {}
         self.referring = Counter(
@@ -71,6 +71,8 @@ class ProgramPlan:
         self.steps = self._plan_forward()
         self.results = {name: self.arrays[value] for name, value in results.items()}
         self.losses = [head.loss(self.arrays[head.value], self.memory, head.weight) for head in heads]
+        for loss in self.losses:
+            loss.end_scratch()
         seeds = {head.value: loss.gradient for head, loss in zip(heads, self.losses, strict=True)}
         self.backward, found = self._plan_backward(seeds)
         self.input_gradients = {
@@ -122,15 +124,24 @@ class ProgramPlan:
         """Where a step puts the gradient of a weight: apart, where others use that weight too."""
         if self.uses[name] == 1:
             return self.gradients[name]
-        part = self.memory.own(_seen(node, name, self.gradients[name]).shape)
-        self.shared.setdefault(name, []).append(_seen(node, name, part))
-        return part
+        whole = self.gradients[name]
+        if name not in self.shared:
+            self.shared[name] = self.memory.own((whole.size,))
+        return self.shared[name].reshape(_seen(node, name, whole).shape)
 
-    def _sum_shared(self, name: str, parts: list[Array]) -> None:
-        """The gradient of a weight is the sum over its uses; one that no loss depends on stays zero."""
-        np.copyto(self.gradients[name], parts[0])
-        for part in parts[1:]:
-            np.add(self.gradients[name], part, out=self.gradients[name])
+    def _sums(self, node: Node, begun: set[str]) -> Iterator[Callable[[], object]]:
+        """The parts of a node's use of shared weights go to their gradients, which sum over all uses.
+
+        A gradient that no loss depends on stays zero.
+        """
+        for name in node.weights.keys() & self.shared.keys():
+            whole = self.gradients[name]
+            part = self.shared[name].reshape(_seen(node, name, whole).shape)
+            part = _seen(node, name, part)
+            yield (
+                partial(np.add, whole, part, out=whole) if name in begun else partial(np.copyto, whole, part)
+            )
+            begun.add(name)
 
     def _may_overwrite(self, operation: Operation, value: int) -> bool:
         """Whether the output may take an input's place: nobody reads that later, nor a backward pass."""
@@ -156,8 +167,9 @@ class ProgramPlan:
 
     def _plan_backward(self, seeds: Mapping[int, Array]) -> tuple[list[StepCall], dict[int, Array]]:
         """The calls from the gradients of the outputs to the first trained step, and those of the inputs."""
-        gradients = dict(seeds)
+        gradients, begun = dict(seeds), set[str]()
         calls: list[StepCall] = []
+        firsts = {operation.node.index: operation for operation in reversed(self.lowered.operations)}
         for operation, step in zip(reversed(self.lowered.operations), reversed(self.steps), strict=True):
             dy = gradients.pop(operation.output, None)
             if dy is None or not self.trained[operation.output]:
@@ -172,8 +184,8 @@ class ProgramPlan:
                     runs = self._collect(gradients, value, dx, once=reads[value] == 1)
                     calls.extend(StepCall(step, run) for run in runs)
             self.memory.release(dy)
-        for name, parts in self.shared.items():
-            calls.append(StepCall(self.steps[0], partial(self._sum_shared, name, parts)))
+            if firsts[operation.node.index] is operation:
+                calls.extend(StepCall(step, run) for run in self._sums(operation.node, begun))
         return calls, gradients
 
     def _collect(

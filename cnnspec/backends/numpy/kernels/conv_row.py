@@ -10,7 +10,7 @@ import numpy as np
 
 from cnnspec.backends.numpy.kernels.conv import ConvStep, two_axes, with_rows
 from cnnspec.backends.numpy.kernels.products import BlockedProduct, ProductSum, overlapping
-from cnnspec.backends.numpy.kernels.window import WindowGeometry, at_inputs, at_outputs, taps
+from cnnspec.backends.numpy.kernels.window import WindowGeometry, taps
 from cnnspec.backends.numpy.layout import Array, move
 from cnnspec.backends.numpy.team import parts
 
@@ -154,7 +154,7 @@ class FoldGradient:
     """Gradient to the input at stride 1: a row product with turned weights, then columns folded.
 
     Rows of dy with a border of zero rows are read in the same overlapping way
-    as rows of x in the forward pass; the result (row, channel · tap column,
+    as rows of x in the forward pass; the result, some rows at a time (row, channel · tap column,
     column · sample) is added up along the columns, each tap shifted.
     """
 
@@ -162,21 +162,33 @@ class FoldGradient:
         rows, columns, dy, packed = step.rows, step.columns, step.dy, step.packed
         filters, height, channels, width = packed.shape
         run, border = dy.shape[-1], height - 1
-        self.dy, self.packed, self.dx, self.columns = dy, packed, dx, columns
-        self.bordered = step.memory.own((rows.output + 2 * border, filters, run)) if border else dy
+        self.dy, self.packed, self.columns = dy, packed, columns
+        self.bordered = step.scratch((rows.output + 2 * border, filters, run)) if border else dy
         self.inside = self.bordered[border : border + rows.output]
+        self.outside = self.bordered[:border], self.bordered[border + rows.output :]
         reached = overlapping(self.bordered[rows.before :], rows.size, 1, height)
         self.turned = step.scratch((channels, width, height, filters))
-        self.spread = step.scratch((rows.size, channels, width, columns.output, dx.shape[-1]))
-        self.multiply = BlockedProduct(reached, self.spread.reshape(rows.size, channels * width, run))
+        row = channels, width, columns.output, dx.shape[-1]
+        count = max(1, min(rows.size, SLAB_BYTES // (prod(row) * dx.itemsize)))
+        store = step.scratch((count, *row))
+        self.slabs = []
+        for start in range(0, rows.size, count):
+            part = slice(start, min(start + count, rows.size))
+            spread = store[: part.stop - start]
+            product = BlockedProduct(reached[part], spread.reshape(len(spread), channels * width, run))
+            self.slabs.append((product, spread, dx[part]))
 
     def __call__(self) -> None:
         if self.bordered is not self.dy:
             np.copyto(self.inside, self.dy)
+            for rows in self.outside:
+                rows.fill(0)
         np.copyto(self.turned, self.packed[:, ::-1].transpose(2, 3, 1, 0))
         channels, width, height, filters = self.turned.shape
-        self.multiply(self.turned.reshape(channels * width, height * filters))
-        fold_columns(self.spread, self.dx, self.columns)
+        turned = self.turned.reshape(channels * width, height * filters)
+        for multiply, spread, dx in self.slabs:
+            multiply(turned)
+            fold_columns(spread, dx, self.columns)
 
 
 def fold_columns(spread: Array, dx: Array, columns: WindowGeometry) -> None:
@@ -191,18 +203,40 @@ def fold_columns(spread: Array, dx: Array, columns: WindowGeometry) -> None:
 
 
 class ScatterGradient:
-    """Gradient to the input at any stride: the patch gradients, added where each tap reads."""
+    """Gradient to the input at any stride: the patch gradients, added where each tap reads.
+
+    Some rows of the output at a time, from the last: so each value of dx has its taps added in their order.
+    """
 
     def __init__(self, step: RowConv, dx: Array) -> None:
         rows, columns, dy = step.rows, step.columns, step.dy
         filters, height, channels, width = step.packed.shape
-        self.packed, self.dx, self.windows = step.packed.reshape(filters, -1), dx, (rows, columns)
-        self.patches = step.scratch((rows.output, height, channels, width, columns.output, dx.shape[-1]))
-        self.multiply = BlockedProduct(dy, self.patches.reshape(rows.output, -1, dy.shape[-1]))
+        self.packed, self.dx = step.packed.reshape(filters, -1), dx
+        row = height, channels, width, columns.output, dx.shape[-1]
+        count = max(1, min(rows.output, SLAB_BYTES // (prod(row) * dx.itemsize)))
+        store = step.scratch((count, *row))
+        self.slabs = [
+            self._slab(slice(max(0, past - count), past), store, dy, (rows, columns))
+            for past in range(rows.output, 0, -count)
+        ]
+
+    def _slab(
+        self, part: slice, store: Array, dy: Array, windows: tuple[WindowGeometry, ...]
+    ) -> tuple[BlockedProduct, list[tuple[Array, Array]]]:
+        """The product that makes some rows of patch gradients, and where each tap's are added."""
+        (rows, columns), patches = windows, store[: part.stop - part.start]
+        added = []
+        for i, j in taps(windows):
+            first, past = rows.reached(i)
+            first, past = max(first, part.start), min(past, part.stop)
+            if first < past:
+                found = patches[first - part.start : past - part.start, i, :, j, columns.outputs(j)]
+                added.append((self.dx[rows.reads(i, first, past), :, columns.inputs(j)], found))
+        return BlockedProduct(dy[part], patches.reshape(len(patches), -1, dy.shape[-1])), added
 
     def __call__(self) -> None:
-        self.multiply(self.packed.T)
         self.dx.fill(0)
-        for tap in taps(self.windows):
-            part = at_inputs(self.dx, self.windows, tap)
-            np.add(part, at_outputs(self.patches[:, tap[0], :, tap[1]], self.windows, tap), out=part)
+        for multiply, added in self.slabs:
+            multiply(self.packed.T)
+            for pixels, patch in added:
+                np.add(pixels, patch, out=pixels)

@@ -57,7 +57,8 @@ class UpConvStep(KernelStep):
 
     def prepare(self, dy: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, ...]:
         self.dy, self.dx = dy, self.memory.take(self.x.shape) if wanted[0] else None
-        self.patches = self.memory.own(self.shape)
+        self.patches = self.scratch(self.shape)
+        self.padded = not all(window.inside for window in self.windows)
         if self.weight_gradient is not None:
             total = self.scratch((self.rows[1], self.pixels.shape[2], self.rows[2]))
             patches = self.patches.reshape(self.rows).swapaxes(2, 3)
@@ -67,6 +68,8 @@ class UpConvStep(KernelStep):
         return (self.dx,)
 
     def backward(self) -> None:
+        if self.padded:
+            self.patches.fill(0)
         for patch, pixels in joined(self.patches, grouped(self.dy, self.rows[1]), self.windows):
             np.copyto(patch, pixels)
         if self.weight_gradient is not None:
