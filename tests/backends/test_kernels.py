@@ -91,8 +91,13 @@ def test_batchnorm_in_any_blocks_equals_the_definition(
     monkeypatch.setattr(norm, "BLOCK", block)
     monkeypatch.setattr(norm, "SHORT", short)
     fast, plain = model_of(case), model_of(case, reference=True)
-    images, _ = data(fast, 3)
+    images, direction = data(fast, 3)
     np.testing.assert_allclose(fast.predict(images), plain.predict(images), atol=1e-12)
+    actual, expected = run(fast, images, direction), run(plain, images, direction)
+    np.testing.assert_allclose(actual.output, expected.output, atol=1e-12)
+    np.testing.assert_allclose(actual.input_gradient, expected.input_gradient, atol=1e-12)
+    for name, gradient in expected.gradients.items():
+        np.testing.assert_allclose(actual.gradients[name], gradient, atol=1e-11)
 
 
 SHIFTED: list[tuple[dict[str, Any], Shape, int]] = [

@@ -18,8 +18,8 @@ class BatchNormStep(KernelStep):
     In training by the batch's statistics, which also enter the running ones
     (the variance there without bias, as PyTorch keeps it); otherwise by the
     running ones, folded into one factor and one term, as in training where the
-    layer is frozen. The normalised values are kept for the backward pass in place
-    of the input.
+    layer is frozen. What lies away from the mean is kept for the backward pass in
+    place of the input.
     """
 
     overwrites = True
@@ -38,8 +38,7 @@ class BatchNormStep(KernelStep):
         self.ones = np.ones(run, self.memory.dtype)
         self.stretch = ChannelAffine(self, self.source, self.target, self.factor, self.term)
         if self.by_batch:
-            self.normal = self.memory.take(self.source.shape)
-            self.squares = self.scratch(self.source.shape)
+            self.away = self.memory.take(self.source.shape)
 
     def forward(self) -> None:
         if self.by_batch:
@@ -58,9 +57,8 @@ class BatchNormStep(KernelStep):
     def _normalise_by_batch(self) -> None:
         channel_sum(self.source, self.ones, self.mean)
         np.divide(self.mean, self.count, out=self.mean)
-        np.subtract(self.source, self.mean[:, None], out=self.normal)
-        np.multiply(self.normal, self.normal, out=self.squares)
-        channel_sum(self.squares, self.ones, self.var)
+        np.subtract(self.source, self.mean[:, None], out=self.away)
+        channel_dot(self.away, self.away, self.var)
         np.divide(self.var, self.count, out=self.var)
         self._center()
         unbiased = self.var * (self.count / max(1, self.count - 1))
@@ -70,56 +68,68 @@ class BatchNormStep(KernelStep):
         np.add(self.var, self.layer.epsilon, out=self.factor)
         np.sqrt(self.factor, out=self.factor)
         np.divide(1, self.factor, out=self.factor)
-        np.multiply(self.normal, self.factor[:, None], out=self.normal)
-        self._affine()
+        factor = self.factor if self.scale is None else self.factor * self.scale
+        for away, target in zip(self.blocks(self.away), self.blocks(self.target), strict=True):
+            np.multiply(away, factor[:, None], out=target)
+            if self.shift is not None:
+                np.add(target, self.shift[:, None], out=target)
+
+    def blocks(self, array: Array) -> list[Array]:
+        """Some rows at a time, which stay near the second-level cache."""
+        high = max(1, BLOCK // array[0].size)
+        return [array[row : row + high] for row in range(0, len(array), high)]
 
     def _center(self) -> None:
         """Where the mean is far above the deviation its last bit is too: what is left of it is taken off."""
         if not np.any(self.mean**2 > FAR**2 * self.var):
             return
         left = np.empty_like(self.mean)
-        channel_sum(self.normal, self.ones, left)
+        channel_sum(self.away, self.ones, left)
         np.divide(left, self.count, out=left)
-        np.subtract(self.normal, left[:, None], out=self.normal)
+        np.subtract(self.away, left[:, None], out=self.away)
         np.add(self.mean, left, out=self.mean)
         np.subtract(self.var, left**2, out=self.var)
         np.maximum(self.var, 0, out=self.var)
-
-    def _affine(self) -> None:
-        if self.scale is None or self.shift is None:
-            np.copyto(self.target, self.normal)
-            return
-        np.multiply(self.normal, self.scale[:, None], out=self.target)
-        np.add(self.target, self.shift[:, None], out=self.target)
 
     def prepare(self, dy: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, ...]:
         self.dy = planes(dy)
         if not self.by_batch:
             return (self.gradient_like(dy),)
-        self.product = self.scratch(self.dy.shape)
+        self.product = self.scratch(self.blocks(self.dy)[0].shape)
         self.sums = self.memory.take((2, self.dy.shape[1]))
         gradients = self.context.gradients
         self.scale_gradient, self.shift_gradient = gradients.get("weight"), gradients.get("bias")
         return (self.gradient_like(dy),)
 
     def backward(self) -> None:
-        """dx = factor·scale·(dy - mean(dy) - normal·mean(dy·normal)); by the running ones factor·dy."""
+        """dx = factor·scale·(dy - mean(dy) - normal·mean(dy·normal)), where normal = factor·away.
+
+        By the running ones factor·dy.
+        """
         if not self.by_batch:
             np.multiply(self.dy, self.factor[:, None], out=self.dy)
             return
         by_shift, by_scale = self.sums
         channel_sum(self.dy, self.ones, by_shift)
-        np.multiply(self.dy, self.normal, out=self.product)
-        channel_sum(self.product, self.ones, by_scale)
+        channel_dot(self.dy, self.away, by_scale)
+        np.multiply(by_scale, self.factor, out=by_scale)
         if self.scale_gradient is not None and self.shift_gradient is not None:
             np.copyto(self.scale_gradient, by_scale)
             np.copyto(self.shift_gradient, by_shift)
         factor = self.factor if self.scale is None else self.factor * self.scale
         np.divide(self.sums, self.count, out=self.sums)
-        np.multiply(self.normal, by_scale[:, None], out=self.product)
-        np.subtract(self.dy, self.product, out=self.dy)
-        np.subtract(self.dy, by_shift[:, None], out=self.dy)
-        np.multiply(self.dy, factor[:, None], out=self.dy)
+        np.multiply(by_scale, self.factor, out=by_scale)
+        for dy, away in zip(self.blocks(self.dy), self.blocks(self.away), strict=True):
+            product = self.product[: len(dy)]
+            np.multiply(away, by_scale[:, None], out=product)
+            np.subtract(dy, product, out=dy)
+            np.subtract(dy, by_shift[:, None], out=dy)
+            np.multiply(dy, factor[:, None], out=dy)
+
+
+def channel_dot(x: Array, y: Array, out: Array) -> None:
+    """Sum of x·y over rows and runs: of each row of a channel one product of two vectors."""
+    np.sum(np.matmul(x[..., None, :], y[..., None])[..., 0, 0], axis=0, out=out)
 
 
 FAR = 4.0
