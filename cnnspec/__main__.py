@@ -54,9 +54,13 @@ def _with_plain_dicts(load: Callable[[ModuleType], None], module: ModuleType) ->
         for home in homes:
             home.TypedDict = PlainDict
         load(module)
+        return
+    except TypeError:  # a file that says more of its dictionaries than plain ones take
+        pass
     finally:
         for home, typed in zip(homes, usual, strict=True):
             home.TypedDict = typed
+    load(module)
 
 
 class PlainDict(dict[str, object]):

@@ -224,7 +224,16 @@ def test_a_recipe_makes_the_rules_of_its_own_kinds_alone() -> None:
     assert ["False", "True False"] == done.stdout.splitlines()
 
 
-RARE = {"bends", "rarepool", "globalpool", "ends", "depthwise", "attention", "merge", "norm"}
+RARE = {
+    "curves",
+    "other_pools",
+    "globalpool",
+    "borders",
+    "depthwise",
+    "attention",
+    "merge",
+    "norm",
+}
 """Files of layers that LeNet does without."""
 
 

@@ -1,4 +1,4 @@
-"""The usual activations, one function on every value, and softmax; ``bends`` has the others."""
+"""The usual activations, one function on every value, and softmax; ``curves`` has the others."""
 
 from math import prod
 from typing import ClassVar

@@ -1,4 +1,4 @@
-"""Pooling over sliding windows; ``globalpool`` takes whole maps, ``rarepool`` what few networks have."""
+"""Pooling over sliding windows; ``globalpool`` takes whole maps, ``other_pools`` what few networks have."""
 
 from math import prod
 from typing import ClassVar, Final, Literal, Self

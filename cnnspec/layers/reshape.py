@@ -1,4 +1,4 @@
-"""Layers that only move values: flatten, reshape, identity; ``ends`` has those that add or cut off."""
+"""Layers that only move values: flatten, reshape, identity; ``borders`` has those that add or cut off."""
 
 from math import prod
 from typing import Annotated, ClassVar

@@ -16,8 +16,8 @@ from cnnspec.backends.numpy.kernels.table import Kernels
 from cnnspec.backends.numpy.layout import Array
 from cnnspec.layers.conv import Conv
 from cnnspec.layers.dense import Dense
+from cnnspec.layers.other_pools import Unpool
 from cnnspec.layers.pool import MaxPool
-from cnnspec.layers.rarepool import Unpool
 from cnnspec.layers.registry import LAYERS
 from cnnspec.network.graph import Network
 

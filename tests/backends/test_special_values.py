@@ -13,7 +13,7 @@ from cnnspec.backends.numpy.engine import NumpyEngine
 from cnnspec.backends.numpy.losses import CrossEntropyLoss
 from cnnspec.layers.activation import Relu
 from cnnspec.layers.base import Layer
-from cnnspec.layers.bends import LeakyRelu
+from cnnspec.layers.curves import LeakyRelu
 from cnnspec.layers.norm import BatchNorm, GroupNorm, LayerNorm
 from cnnspec.layers.pool import MaxPool
 from cnnspec.layers.resample import Upsample

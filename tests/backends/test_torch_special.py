@@ -15,7 +15,7 @@ from cases.special import FINITE, SPECIAL, adds, fast, kinds, sown, tamed, zeros
 from cnnspec.backends.numpy.compile.memory import Allocator
 from cnnspec.backends.numpy.layout import Array
 from cnnspec.backends.numpy.losses import CrossEntropyLoss
-from cnnspec.layers import activation, arithmetic, bends
+from cnnspec.layers import activation, arithmetic, curves
 from cnnspec.layers.base import Layer
 from cnnspec.layers.norm import PerSample
 from cnnspec.layers.resample import Upsample
@@ -72,10 +72,10 @@ WHOLE = np.repeat(np.array(VALUES, np.float32), 64)
 """Each value often enough to fill PyTorch's widest vectors."""
 CURVES: list[Layer] = [
     activation.Relu(), activation.Relu(max=6), activation.Sigmoid(), activation.Tanh(),
-    bends.LeakyRelu(slope=0.1), bends.LeakyRelu(slope=0), bends.Elu(), bends.Elu(alpha=2), bends.Gelu(),
-    bends.Gelu(approximate="tanh"), bends.Silu(), bends.Hardswish(), bends.Hardsigmoid(), bends.Softplus(),
-    bends.Softplus(beta=2),
-    bends.Selu(), bends.Mish(), bends.Hardtanh(), bends.Hardtanh(min=0, max=6), arithmetic.Abs(),
+    curves.LeakyRelu(slope=0.1), curves.LeakyRelu(slope=0), curves.Elu(), curves.Elu(alpha=2), curves.Gelu(),
+    curves.Gelu(approximate="tanh"), curves.Silu(), curves.Hardswish(), curves.Hardsigmoid(), curves.Softplus(),
+    curves.Softplus(beta=2),
+    curves.Selu(), curves.Mish(), curves.Hardtanh(), curves.Hardtanh(min=0, max=6), arithmetic.Abs(),
     arithmetic.Exp(), arithmetic.Log(), arithmetic.Square(), arithmetic.Sqrt(),
     *(arithmetic.FixedPower(exponent=n) for n in (3, 2, 0, -1)),
 ]  # fmt: skip

@@ -12,8 +12,8 @@ from cases.others import OTHERS
 from cases.sliding import SLIDING
 
 from cnnspec.layers.base import Layer, Shape, Shapes
+from cnnspec.layers.other_pools import MinPool, Unpool
 from cnnspec.layers.pool import MaxPool, Pool
-from cnnspec.layers.rarepool import MinPool, Unpool
 from cnnspec.layers.registry import LAYERS
 
 

@@ -12,7 +12,7 @@ from cnnspec.backends.numpy.engine import NumpyEngine
 from cnnspec.backends.numpy.layout import Array
 from cnnspec.backends.numpy.losses import Loss
 from cnnspec.layers.base import Layer, Shape
-from cnnspec.layers.ends import Slice
+from cnnspec.layers.borders import Slice
 from cnnspec.layers.reshape import Reshape
 from cnnspec.network.graph import InputLayer, Network, Node, Output
 

@@ -7,8 +7,8 @@ from cases.registry import CASES, Case
 
 from cnnspec.diagnostics import LayerError
 from cnnspec.layers.base import Shape, Shapes
+from cnnspec.layers.other_pools import Unpool
 from cnnspec.layers.pool import AvgPool, MaxPool
-from cnnspec.layers.rarepool import Unpool
 from cnnspec.layers.registry import LAYERS
 
 

@@ -15,8 +15,8 @@ from pydantic import ValidationError
 from cnnspec.diagnostics import nearest
 from cnnspec.layers.base import INITIAL_SYNONYMS, Initial, Layer
 from cnnspec.layers.conv import Conv
+from cnnspec.layers.other_pools import MinPool
 from cnnspec.layers.pool import MaxPool
-from cnnspec.layers.rarepool import MinPool
 from cnnspec.layers.registry import HOMES, LAYERS, SYNONYMS
 
 each_class = pytest.mark.parametrize("layer", LAYERS.values(), ids=LAYERS)

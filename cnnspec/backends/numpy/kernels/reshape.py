@@ -8,7 +8,7 @@ import numpy as np
 
 from cnnspec.backends.numpy.kernels.step import KernelStep
 from cnnspec.backends.numpy.layout import Array, Shape, along, inner_shape, outer_view, planes, spatial_axes
-from cnnspec.layers.ends import Slice
+from cnnspec.layers.borders import Slice
 
 
 def by_channel(x: Array) -> Array:
