@@ -73,8 +73,8 @@ WHOLE = np.repeat(np.array(VALUES, np.float32), 64)
 CURVES: list[Layer] = [
     activation.Relu(), activation.Relu(max=6), activation.Sigmoid(), activation.Tanh(),
     curves.LeakyRelu(slope=0.1), curves.LeakyRelu(slope=0), curves.Elu(), curves.Elu(alpha=2), curves.Gelu(),
-    curves.Gelu(approximate="tanh"), curves.Silu(), curves.Hardswish(), curves.Hardsigmoid(), curves.Softplus(),
-    curves.Softplus(beta=2),
+    curves.Gelu(approximate="tanh"), curves.Silu(), curves.Hardswish(), curves.Hardsigmoid(),
+    curves.Softplus(), curves.Softplus(beta=2),
     curves.Selu(), curves.Mish(), curves.Hardtanh(), curves.Hardtanh(min=0, max=6), arithmetic.Abs(),
     arithmetic.Exp(), arithmetic.Log(), arithmetic.Square(), arithmetic.Sqrt(),
     *(arithmetic.FixedPower(exponent=n) for n in (3, 2, 0, -1)),
