@@ -22,12 +22,14 @@ from cnnspec.backends.numpy.compile.memory import Lifetime, place
 from cnnspec.backends.numpy.engine import NumpyEngine
 from cnnspec.backends.numpy.optimizers import make_optimizer
 from cnnspec.elaborate.uses import folder_reader
-from cnnspec.resources import example_path, example_text
+from cnnspec.resources import example_names, example_path, example_text
 
 LOOP_BUFFERS = 1 << 17
 """Bytes within which NumPy's own loops, which convert 8192 values at a time, stay."""
 ROW_VIEW = 256
 """Bytes of the views that a kernel by rows keeps of a row."""
+MOST_PLANNED = 2e9
+"""Bytes of a training step that is planned here."""
 MOVING = {"flatten", "reshape"}
 """Read by anything but a dense layer, they put the values of a map in another order."""
 
@@ -118,6 +120,48 @@ def test_gradients_of_all_layers_are_computed_in_the_same_room() -> None:
 
     one_map = 4 * 16 * 32 * 32 * 8
     assert scratch(3) - scratch(2) < 4 * one_map, "the patches of one convolution, three maps, and weights"
+
+
+BEYOND = {"three_convs", "two_filters", "dcgan_generator", "espcn"}
+"""Nobody says how the first three are trained: of two the output and its targets are most of what there is,
+the third's transposed convolution makes the values of all taps at once. The last takes 6 MB in all, and the
+tiles of a few columns half as much again."""
+LARGE = {name for name in example_names() if "train {" not in example_text(name)}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[pytest.mark.slow] if name in LARGE else [])
+        for name in example_names()
+        if name not in BEYOND
+    ],
+)
+def test_a_training_step_takes_no_more_than_the_analysis_says(name: str) -> None:
+    """At the batch of its recipe, or at a smaller one where that is more than a machine may have."""
+    network = cnnspec.load(example_path(name))
+    recipe = network.training_recipe
+    whole = Memory(network, recipe.batch).training().total
+    batch = max(1, min(recipe.batch, int(recipe.batch * MOST_PLANNED / whole)))
+    said = Memory(network, batch).training()
+    memory = NumpyEngine(network, initial="zeros").compile(batch, True, loss=recipe.loss.kind).memory
+    needed = memory.nbytes + said.weight_gradient_bytes + said.optimizer_state_bytes
+    assert needed <= 1.15 * said.total
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        "conv 8 3x3 padding=same -> relu; conv 8 3x3 padding=same -> relu; conv 8 3x3 -> relu",
+        "conv 8 5x5 stride=2 -> relu; conv 8 3x3 dilation=2 -> relu; upconv 8 3x3 stride=2 -> relu",
+    ],
+)
+def test_no_patches_are_kept_for_the_backward_pass(spec: str) -> None:
+    """The batch makes maps and their gradients larger, and the room that kernels compute in but once."""
+    network = cnnspec.parse(f"input 64x64x3; {spec}; globalavgpool -> flatten -> dense 3")
+    small, large = (NumpyEngine(network).compile(batch, training=True).memory for batch in (32, 64))
+    owned = large.owned_bytes - small.owned_bytes
+    assert owned == 32 * 4 * (64 * 64 * 3 + 3), "the images and their targets, nothing else"
 
 
 def test_uses_of_one_weight_share_the_room_for_their_gradients() -> None:

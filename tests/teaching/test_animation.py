@@ -64,7 +64,7 @@ def test_a_frame_covers_exactly_what_the_engines_value_hangs_on(text: str) -> No
     for n, place in enumerate(places):
         batch[(n, *place)] += -1e3 if "minpool" in text else 1e3
     found = model.predict(batch)[..., one.channel].reshape(len(places) + 1, -1)
-    moved = found[:-1] != found[-1]
+    moved = np.abs(found[:-1] - found[-1]) > 1  # equal samples of a batch may differ in their last bits
     for step, column in zip(one.steps, moved.T, strict=True):
         hangs = {places[n] for n in np.flatnonzero(column)}
         covered = {(*place, channel) for place in one.reads(step) for channel in one.channels}

@@ -31,9 +31,10 @@ def as_conv(node: Node) -> Conv:
 
 
 class ConvStep(KernelStep):
-    """What all convolutions share: the sweeps of the window, the weights, the shape of the output."""
+    """What all convolutions share: the sweeps of the window, the weights, the shape of the output.
 
-    reads_input = False
+    Patches are made anew for the weight gradient: to keep them takes as many maps as there are taps.
+    """
 
     def build(self) -> None:
         self.layer = as_conv(self.node)
@@ -76,10 +77,6 @@ class ConvStep(KernelStep):
     @abstractmethod
     def differentiate(self) -> None:
         """The gradients of the weights and of the input."""
-
-    def keep(self, shape: tuple[int, ...]) -> Array:
-        """Patches: kept for the weight gradient in training, for the moment otherwise."""
-        return self.memory.own(shape) if self.context.training else self.scratch(shape)
 
 
 def two_axes(windows: tuple[WindowGeometry, ...]) -> tuple[WindowGeometry, ...]:

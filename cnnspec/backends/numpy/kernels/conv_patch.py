@@ -8,7 +8,7 @@ from math import prod
 import numpy as np
 
 from cnnspec.backends.numpy.kernels.conv import ConvStep
-from cnnspec.backends.numpy.kernels.products import BlockedProduct, ProductSum
+from cnnspec.backends.numpy.kernels.products import BlockedProduct, ProductSum, ready
 from cnnspec.backends.numpy.kernels.window import WindowGeometry, at_inputs, at_outputs, taps
 from cnnspec.backends.numpy.layout import Array
 
@@ -27,7 +27,8 @@ class PatchConv(ConvStep):
         self.image = grouped(self.x, groups)
         each, filters = channels // groups, self.layer.filters // groups
         width = self.windows[-1].output
-        self.patches = self.keep((*self.outer, groups, *self.kernel_shape, each, width, batch))
+        self.patch_shape = *self.outer, groups, *self.kernel_shape, each, width, batch
+        self.patches = self.scratch(self.patch_shape)
         length = prod(self.kernel_shape) * each
         self.matrix = self.patches.reshape(prod(self.outer), groups, length, width * batch)
         self.packed = self.memory.own((groups, filters, *self.kernel_shape, each))
@@ -44,27 +45,34 @@ class PatchConv(ConvStep):
         return self.packed.reshape(*self.packed.shape[:2], -1)
 
     def forward(self) -> None:
-        if self.padded and not self.context.training:
-            self.patches.fill(0)
-        for patch, pixels in joined(self.patches, self.image, self.windows):
-            np.copyto(patch, pixels)
+        self._fill(self.patches)
         self.together([partial(each, self.flat_weights) for each in self.products])
+
+    def _fill(self, patches: Array) -> None:
+        if self.padded:
+            patches.fill(0)
+        for patch, pixels in joined(patches, self.image, self.windows):
+            np.copyto(patch, pixels)
 
     def prepare(self, dy: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, ...]:
         self.dy, self.dx = dy.reshape(self.product.shape), None
         if self.weight_gradient is not None:
             total = self.scratch((self.layer.groups, self.matrix.shape[2], self.product.shape[2]))
-            self.weight_product = ProductSum(self, self.matrix, self.dy.swapaxes(2, 3), total)
+            self.again = self.scratch(self.patch_shape)
+            matrix = self.again.reshape(self.matrix.shape)
+            self.weight_product = ProductSum(self, ready(matrix), self.dy.swapaxes(2, 3), total)
             order = total.reshape(self.packed.shape[0], *self.packed.shape[2:], self.packed.shape[1])
             self.weight_order = np.moveaxis(np.moveaxis(order, -1, 1), -1, 2)
+        self.end_scratch()
         if wanted[0]:
             self.dx = self.memory.take(self.x.shape)
-            self.spread = self.scratch(self.patches.shape)
+            self.spread = self.scratch(self.patch_shape)
             self.turn_back = BlockedProduct(self.dy, self.spread.reshape(self.matrix.shape))
         return (self.dx,)
 
     def differentiate(self) -> None:
         if self.weight_gradient is not None:
+            self._fill(self.again)
             self.weight_product()
             np.copyto(self.weight_gradient.reshape(self.kernel.shape), self.weight_order)
         if self.dx is not None:

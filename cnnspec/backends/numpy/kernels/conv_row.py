@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from math import prod
@@ -9,7 +10,14 @@ from math import prod
 import numpy as np
 
 from cnnspec.backends.numpy.kernels.conv import ConvStep, two_axes, with_rows
-from cnnspec.backends.numpy.kernels.products import BlockedProduct, ProductSum, overlapping
+from cnnspec.backends.numpy.kernels.products import (
+    BlockedProduct,
+    ProductSum,
+    Rows,
+    overlapping,
+    ready,
+    slab_of,
+)
 from cnnspec.backends.numpy.kernels.window import WindowGeometry, taps
 from cnnspec.backends.numpy.layout import Array, move
 from cnnspec.backends.numpy.team import parts
@@ -19,7 +27,10 @@ WIDE = 16
 
 
 SLAB_BYTES = 1 << 21
-"""Patches of one slab when predicting: rows of them are read several times from the cache."""
+"""Patches of one slab: rows of them are read several times from the cache."""
+ROOM_BYTES = 1 << 23
+"""Patches of several slabs in training, which has small ones: few rows of them are copied twice. Of a
+small map they take half as much again as it does: memory is what ``analyze`` says."""
 
 
 @dataclass
@@ -29,15 +40,18 @@ class RowSlab:
     filled: list[tuple[Array, Array]]
     """Pairs of a part of the patches and the pixels it holds: the map once a tap column, shifted."""
     blank: list[Array]
-    """Parts that read padding; in training they stay zero."""
+    """Parts that read padding."""
     matrix: Array
     multiply: BlockedProduct
 
-    def run(self, weights: Array) -> None:
+    def fill(self) -> None:
         for blank in self.blank:
             blank.fill(0)
         for patch, pixels in self.filled:
             move(pixels, patch)
+
+    def run(self, weights: Array) -> None:
+        self.fill()
         self.multiply(weights)
 
 
@@ -57,46 +71,47 @@ class RowConv(ConvStep):
         self.through = self.columns.plain and self.rows.before == 0 and self.rows.padded <= self.rows.size
         if self.through:
             unfolded = self.image.reshape(self.rows.size, channels, width * batch)
-            if self.context.training:
-                self.memory.hold(self.x)
         self.product = self.y.reshape(self.rows.output, filters, width * batch)
         if self.through:
             self.matrix = self._windows(unfolded, self.rows.output)
             cut = self.lanes_of(self.rows.output, self.product.nbytes)
             products = [BlockedProduct(self.matrix[rows], self.product[rows]) for rows in cut]
             self.lanes = [[RowSlab([], [], each.right, each)] for each in products]
-        elif self.context.training:
-            self.patches = self.memory.own((self.rows.padded, channels, taps_across, width, batch))
-            slab = self._slab(slice(0, self.rows.output), self.patches, blank=False)
-            self.lanes, self.matrix = [[slab]], slab.matrix
         else:
-            self.lanes = self._in_slabs((channels, taps_across, width, batch))
+            self.patch_row = channels, taps_across, width, batch
+            self.lanes = self._in_slabs()
 
     def _windows(self, unfolded: Array, count: int) -> Array:
         """What each of ``count`` rows of the output reads, as a matrix; a view."""
         return overlapping(unfolded, count, self.rows.stride, self.rows.kernel)
 
-    def _in_slabs(self, row: tuple[int, ...]) -> list[list[RowSlab]]:
-        """For each lane slabs of output rows whose patches, (row of patches, *row), stay in the cache."""
-        rows, row_bytes = self.rows, prod(row) * self.memory.dtype.itemsize
-        height = (SLAB_BYTES // max(1, row_bytes) - rows.kernel) // rows.stride + 1
-        cut = list(parts(rows.output, self.context.lanes))
-        height = max(1, min(cut[-1].stop - cut[-1].start, height))
-        lanes = []
+    @property
+    def room(self) -> int:
+        """Bytes of the patches of several slabs."""
+        return max(SLAB_BYTES, min(ROOM_BYTES, self.x.nbytes * 3 // 2))
+
+    def fitting(self, room: int) -> int:
+        """Rows of the output whose patches fit there, but one in any case."""
+        row_bytes = prod(self.patch_row) * self.memory.dtype.itemsize
+        return max(1, (room // max(1, row_bytes) - self.rows.kernel) // self.rows.stride + 1)
+
+    def _in_slabs(self) -> list[list[RowSlab]]:
+        """For each lane slabs of output rows whose patches stay in the cache."""
+        cut = list(parts(self.rows.output, self.context.lanes))
+        height = min(cut[-1].stop - cut[-1].start, self.fitting(SLAB_BYTES))
+        room, lanes = self.room if self.context.training else 0, []
         for part in cut:
-            store = self.scratch(((height - 1) * rows.stride + rows.kernel, *row))
-            starts = range(part.start, part.stop, height)
-            some = (slice(start, min(start + height, part.stop)) for start in starts)
-            lanes.append([self._slab(each, store, blank=True) for each in some])
+            rolling, starts = RollingRows(self, part, height, room), range(part.start, part.stop, height)
+            lanes.append([rolling.slab(slice(start, min(start + height, part.stop))) for start in starts])
         return lanes
 
-    def _slab(self, part: slice, store: Array, blank: bool) -> RowSlab:
-        """The copies and the product that make the output rows of ``part``."""
+    def slab(self, part: slice, store: Array, done: int = 0) -> RowSlab:
+        """What makes the output rows of ``part``; so many rows of patches are ``done``."""
         rows, columns = self.rows, self.columns
         count, top = part.stop - part.start, part.start * rows.stride - rows.before
         patches = store[: (count - 1) * rows.stride + rows.kernel]
-        first, past = max(0, -top), max(0, min(len(patches), rows.size - top))
-        filled, empty = [], [patches[:first], patches[past:]]
+        first, past = max(done, -top), max(done, min(len(patches), rows.size - top))
+        filled, empty = [], [patches[done:first], patches[past:]]
         for tap in range(columns.kernel):
             reach, block = columns.outputs(tap), patches[first:past, :, tap]
             pixels = self.image[top + first : top + past, :, columns.inputs(tap)]
@@ -104,10 +119,8 @@ class RowConv(ConvStep):
             empty += [block[:, :, : reach.start], block[:, :, reach.stop :]]
         unfolded = patches.reshape(len(patches), -1, prod(patches.shape[-2:]))
         matrix = self._windows(unfolded, count)
-        return RowSlab(
-            filled, [each for each in empty if blank and each.size], matrix,
-            BlockedProduct(matrix, self.product[part]),
-        )  # fmt: skip
+        blank = [each for each in empty if each.size]
+        return RowSlab(filled, blank, matrix, BlockedProduct(matrix, self.product[part]))
 
     def pack(self) -> None:
         np.copyto(self.packed, self.kernel.transpose(0, 2, 1, 3))
@@ -119,6 +132,7 @@ class RowConv(ConvStep):
     def prepare(self, dy: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, ...]:
         self.dy = dy.reshape(self.product.shape)
         self._prepare_weights()
+        self.end_scratch()
         if not wanted[0]:
             self.dx = None
             return (None,)
@@ -131,11 +145,16 @@ class RowConv(ConvStep):
     def _prepare_weights(self) -> None:
         if self.weight_gradient is None:
             return
-        filters, _, length = self.layer.filters, self.product.shape, self.matrix.shape[1]
-        total = self.scratch((length, filters))
-        turned = self.dy.transpose(0, 2, 1)
-        self.weight_product = ProductSum(self, self.matrix, turned, total, copy=filters >= WIDE)
+        filters, turned = self.layer.filters, self.dy.transpose(0, 2, 1)
+        total, copy = self.scratch((self.packed.size // filters, filters)), filters >= WIDE
+        most = self.rows.output if self.through else self.fitting(self.room)
+        left = ready(self.matrix) if self.through else self._made(slab_of(turned, total, copy, most)[0])
+        self.weight_product = ProductSum(self, left, turned, total, copy, most)
         self.weight_order = total.reshape(*self.packed.shape[1:], filters).transpose(3, 1, 0, 2)
+
+    def _made(self, height: int) -> Rows:
+        """The patches, made anew in slabs of so many rows of the output."""
+        return RollingRows(self, slice(0, self.rows.output), height, self.room).made
 
     def differentiate(self) -> None:
         if self.weight_gradient is not None:
@@ -148,6 +167,31 @@ class RowConv(ConvStep):
 def _run(slabs: list[RowSlab], weights: Array) -> None:
     for slab in slabs:
         slab.run(weights)
+
+
+class RollingRows:
+    """Room for the patches of some output rows, which are made slab by slab.
+
+    What the slab before has made is there, until the room is full and all is made anew: so a row of
+    patches that several rows of the output read is seldom copied twice, and the room is small.
+    """
+
+    def __init__(self, step: RowConv, part: slice, height: int, room: int) -> None:
+        """For slabs of so many of these rows, as many as fit into ``room`` bytes, but one in any case."""
+        self.step, self.start, rows = step, part.start, step.rows
+        self.count = min(height * max(1, step.fitting(room) // height), part.stop - part.start)
+        self.store = step.scratch(((self.count - 1) * rows.stride + rows.kernel, *step.patch_row))
+
+    def slab(self, part: slice) -> RowSlab:
+        """What makes these rows of the output."""
+        rows, place = self.step.rows, (part.start - self.start) % self.count
+        done = max(0, rows.kernel - rows.stride) if place else 0
+        return self.step.slab(part, self.store[place * rows.stride :], done)
+
+    def made(self, part: slice) -> tuple[Array, Callable[[], object]]:
+        """The matrix that these rows of the output read, and what makes it."""
+        slab = self.slab(part)
+        return slab.matrix, slab.fill
 
 
 class FoldGradient:

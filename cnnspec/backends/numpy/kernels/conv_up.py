@@ -8,7 +8,7 @@ from math import prod
 import numpy as np
 
 from cnnspec.backends.numpy.kernels.conv_patch import grouped, joined
-from cnnspec.backends.numpy.kernels.products import ProductSum
+from cnnspec.backends.numpy.kernels.products import ProductSum, ready
 from cnnspec.backends.numpy.kernels.step import KernelStep
 from cnnspec.backends.numpy.kernels.window import WindowGeometry
 from cnnspec.backends.numpy.layout import Array, inner_shape
@@ -62,7 +62,7 @@ class UpConvStep(KernelStep):
         if self.weight_gradient is not None:
             total = self.scratch((self.rows[1], self.pixels.shape[2], self.rows[2]))
             patches = self.patches.reshape(self.rows).swapaxes(2, 3)
-            self.weight_product = ProductSum(self, self.pixels, patches, total)
+            self.weight_product = ProductSum(self, ready(self.pixels), patches, total)
             order = total.reshape(*total.shape[:2], *self.packed.shape[1:-1])
             self.weight_order = np.moveaxis(order, -1, 2)
         return (self.dx,)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from math import inf
+from typing import TypeAlias
+
 import numpy as np
 
 from cnnspec.backends.numpy.kernels.step import KernelStep
@@ -11,37 +15,54 @@ PARTIAL_BYTES = 1 << 20
 """Room for the partial products of a sum: they stay in the second-level cache."""
 
 
+Rows: TypeAlias = Callable[[slice], tuple[Array, Callable[[], object]]]
+"""Of a factor that is made while it is in the cache: some rows of it, and what makes them."""
+
+
 class ProductSum:
     """Σ over rows r of left[r] @ right[r], in slabs of rows whose partial products fit the cache.
 
     ``left`` (R, …, K, M) and ``right`` (R, …, M, O) give ``out`` (…, K, O). With
-    ``copy`` the right factor, a transposed view, is first brought into order.
+    ``copy`` the right factor, a transposed view, is first brought into order. ``most`` rows make a slab.
     """
 
-    def __init__(self, step: KernelStep, left: Array, right: Array, out: Array, copy: bool = False) -> None:
+    def __init__(
+        self, step: KernelStep, left: Rows, right: Array, out: Array, copy: bool = False, most: float = inf
+    ) -> None:
         self.source, self.out = right, out
         self.copy = step.scratch(right.shape) if copy else None
-        right = right if self.copy is None else self.copy
-        blocks = block_count(out.shape[-2], out.shape[-1], left.shape[-1]) if copy else 1
-        left, right = _cut(left, -1, blocks), _cut(right, -2, blocks)
-        rows = left.shape[0]
-        slab = max(1, min(rows, PARTIAL_BYTES // max(1, blocks * out.nbytes)))
-        shape = (slab, *left.shape[1:-2], *out.shape[-2:])
-        self.partial, self.axes = step.scratch(shape), (0,) if blocks == 1 else (0, left.ndim - 3)
-        self.slabs = [
-            (left[r : r + slab], right[r : r + slab], self.partial[: min(slab, rows - r)])
-            for r in range(0, rows, slab)
-        ]
+        right, rows = right if self.copy is None else self.copy, len(right)
+        slab, blocks = slab_of(right, out, copy, most)
+        right = _cut(right, -2, blocks)
+        shape = (slab, *right.shape[1:-2], *out.shape[-2:])
+        self.partial, self.axes = step.scratch(shape), (0,) if blocks == 1 else (0, right.ndim - 3)
+        self.slabs = []
+        for r in range(0, rows, slab):
+            part = slice(r, min(r + slab, rows))
+            some, make = left(part)
+            self.slabs.append((make, _cut(some, -1, blocks), right[part], self.partial[: part.stop - r]))
         self.total = step.scratch(out.shape) if len(self.slabs) > 1 else out
 
     def __call__(self) -> None:
         if self.copy is not None:
             np.copyto(self.copy, self.source)
-        for n, (left, right, partial) in enumerate(self.slabs):
+        for n, (make, left, right, partial) in enumerate(self.slabs):
+            make()
             np.matmul(left, right, out=partial)
             np.add.reduce(partial, axis=self.axes, out=self.total if n else self.out)
             if n:
                 np.add(self.out, self.total, out=self.out)
+
+
+def ready(left: Array) -> Rows:
+    """A factor that need not be made."""
+    return lambda part: (left[part], lambda: None)
+
+
+def slab_of(right: Array, out: Array, copy: bool, most: float = inf) -> tuple[int, int]:
+    """Rows of a slab, at most so many, and the blocks that each of its products is cut into."""
+    blocks = block_count(out.shape[-2], out.shape[-1], right.shape[-2]) if copy else 1
+    return int(max(1, min(len(right), most, PARTIAL_BYTES // max(1, blocks * out.nbytes)))), blocks
 
 
 SMALL_PRODUCT = 1_000_000
