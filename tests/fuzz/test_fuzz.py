@@ -145,6 +145,11 @@ def test_onnx_files_that_once_ended_in_a_traceback_are_refused(number: int) -> N
     assert [] == judged("onnx", number, slowest=8).faults
 
 
+@pytest.mark.skipif("onnx" not in KINDS, reason="onnx is not installed")
+def test_an_onnx_file_of_a_million_nodes_is_refused_before_its_weights_are_counted() -> None:
+    assert [] == alone("onnx", 509792151).faults
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_number_always_makes_the_same_case(kind: str) -> None:
     assert [KINDS[kind].make(number) for number in range(5)] == [

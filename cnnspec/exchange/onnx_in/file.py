@@ -156,8 +156,8 @@ def parsed(path: Path) -> OnnxFile:
     """The file, with functions put in place; raises OSError, and SpecError where it is none or too large."""
     data = read_bytes(path, MOST_BYTES)
     try:
-        for what, count in (("nodes", _count(data, NODE)), ("weights", _count(data, INITIALIZER))):
-            if count > MOST_NODES:
+        for what, number in (("nodes", NODE), ("weights", INITIALIZER)):
+            if _count(data, number) > MOST_NODES:
                 raise refused(f"the file has more than {MOST_NODES:,} {what}")
         model = onnx.ModelProto.FromString(data)
     except (DecodeError, IndexError, ValueError) as error:
