@@ -363,12 +363,12 @@ def test_the_command_says_when_there_is_none(run: Run) -> None:
 
 def test_the_command_says_when_not_all_was_tried(run: Run) -> None:
     text = "input 64x64x3; let a=?; let b=?; let c=?; conv 8 a -> conv 8 b -> conv 8 c; expect params == 1"
-    code, out, _ = run("-e", text, "--seconds", "0.2")
+    code, out, _ = run("-e", text, "--seconds", "1")
     assert 1 == code
     assert out.startswith("no solution was found, but not all possibilities were tried\n")
     assert "The nearest of what was tried:" in out
     assert "combinations; --seconds gives more." in out
-    _, out, _ = run("-e", text, "--seconds", "0.2", "--format", "json")
+    _, out, _ = run("-e", text, "--seconds", "1", "--format", "json")
     assert (0, False) == (json.loads(out)["count"], json.loads(out)["complete"])
 
 
