@@ -36,7 +36,9 @@ LONG = ("light_vgg19", "light_densenet121", "light_zfnet512")
 ])  # fmt: skip
 def test_published_topologies_come_in_and_compute_the_same(path: Path) -> None:
     runtime = pytest.importorskip("onnxruntime")
-    model = cnnspec.from_onnx(path)
+    read = cnnspec.from_onnx(path)
+    model = read.network.build(kernels="direct")  # all weights are alike: softmax shows the last bits of sums
+    model.weights.update(dict(read.weights.items()))
     session = runtime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     x = np.random.default_rng(0).standard_normal((1, *model.network.input)).astype("float32")
     (wanted,) = session.run(None, {session.get_inputs()[0].name: np.moveaxis(x, -1, 1)})
