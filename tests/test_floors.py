@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from import_graph import (
@@ -210,6 +211,20 @@ def test_a_command_reads_pydantic_without_its_plugins_and_with_plain_types() -> 
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines() == ["61706", "cnnspec.__main__ ()"]
+
+
+def test_a_file_that_plain_dictionaries_do_not_suit_is_loaded_as_it_is() -> None:
+    from cnnspec.__main__ import _with_plain_dicts
+
+    def load(module: ModuleType) -> None:
+        from typing import TypedDict
+
+        Point = TypedDict("Point", {"x": int})  # noqa: UP013 - a form that a class cannot have
+        vars(module)["Point"] = Point
+
+    module = ModuleType("types")
+    _with_plain_dicts(load, module)
+    assert {"x": int} == vars(module)["Point"].__annotations__
 
 
 def test_a_recipe_makes_the_rules_of_its_own_kinds_alone() -> None:

@@ -17,6 +17,7 @@ from cases.special import SPECIAL, kinds, sown
 from threadpoolctl import threadpool_limits
 
 import cnnspec
+from cnnspec.backends.numpy import team as team_module
 from cnnspec.backends.numpy import threads
 from cnnspec.backends.numpy.engine import NumpyEngine
 from cnnspec.backends.numpy.kernels import conv_row, conv_slab, conv_winograd, step, table
@@ -129,6 +130,21 @@ def test_what_one_raises_is_raised_when_all_are_done() -> None:
         with pytest.raises(KeyError):
             team.share([partial(task, n) for n in range(6)])
         assert {0, 1, 2, 4, 5} == set(done)
+
+
+def test_an_interrupt_between_two_tasks_ends_in_a_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    work = team_module.Job.work
+
+    def interrupted(job: team_module.Job) -> None:
+        if threading.current_thread() is threading.main_thread():
+            next(job._next)  # drawn, and never done
+            raise KeyboardInterrupt
+        work(job)
+
+    monkeypatch.setattr(team_module.Job, "work", interrupted)
+    monkeypatch.setattr(team_module, "PATIENCE", 0.1)
+    with pytest.raises(KeyboardInterrupt):
+        Team().share([int, int])
 
 
 def test_tasks_run_at_the_same_time() -> None:

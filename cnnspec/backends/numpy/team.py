@@ -46,10 +46,10 @@ class Job:
             if next(self._done) == len(tasks):
                 self._ended.release()
 
-    def wait(self) -> None:
+    def wait(self, seconds: float = -1) -> None:
         """Waits until all tasks are done, even where the waiting is interrupted; raises what one raised."""
         try:
-            self._ended.acquire()
+            self._ended.acquire(timeout=seconds)
         except BaseException:
             self._ended.acquire(timeout=PATIENCE)
             raise
@@ -83,8 +83,10 @@ class Team:
             self._jobs.put(job)
         try:
             job.work()
-        finally:
-            job.wait()
+        except BaseException:  # between two tasks: the one it had drawn, nobody does
+            job.wait(PATIENCE)
+            raise
+        job.wait()
 
     def _grow(self, size: int) -> None:
         with self._lock:
