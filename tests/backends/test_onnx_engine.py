@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import pickle
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -34,6 +38,17 @@ def test_it_gives_numpys_values(name: str) -> None:
     assert found.keys() == expected.keys()
     for key, values in expected.items():
         np.testing.assert_allclose(found[key], values, atol=1e-5 * max(1.0, float(np.abs(values).max())))
+
+
+def test_nobody_is_told_what_is_predicted(tmp_path: Path) -> None:
+    """onnxruntime lays a file among the temporary ones where it means to tell its makers of a model."""
+    quiet = {"CI", "ORT_DISABLE_TELEMETRY", "ORT_RUNNING_UNIT_TESTS"}
+    variables = {name: value for name, value in os.environ.items() if name not in quiet}
+    command = "import cnnspec; cnnspec.parse('input 2; dense 1').build(0, 'onnxruntime').predict([[1.0, 2]])"
+    for before, left in (("", []), ("import onnxruntime;", [".ses"])):
+        environment = variables | {"TMPDIR": str(tmp_path)}
+        subprocess.run([sys.executable, "-c", before + command], check=True, env=environment)
+        assert [path.name for path in tmp_path.iterdir()] == left
 
 
 def test_assigned_weights_count_and_written_ones_are_refused() -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from threading import RLock
 from typing import Any, NoReturn, TypeAlias
 
 import numpy as np
-import onnxruntime
 from numpy.typing import ArrayLike, DTypeLike
 
 from cnnspec.backends.arrays import NamedArrays
@@ -18,6 +18,10 @@ from cnnspec.backends.initializers import begin_all
 from cnnspec.backends.processes import ProcessGroup
 from cnnspec.network.graph import Network, Output
 from cnnspec.recipe.models import Recipe
+
+# Before it is imported: from 1.29 on it tells its makers of every model it loads, unless it is told not to.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+import onnxruntime
 
 Encode: TypeAlias = Callable[[Network, Mapping[str, Array]], bytes]
 """Writes a network with its weights as an ONNX file; raises SpecError for layers that ONNX cannot say."""
