@@ -5,11 +5,12 @@ from __future__ import annotations
 import copy
 import pickle
 from dataclasses import FrozenInstanceError, asdict, dataclass, field, replace
+from itertools import product
 from typing import Any
 
 import pytest
 
-from cnnspec.records import record
+from cnnspec.records import plain_dataclass, record
 
 
 @record
@@ -69,3 +70,30 @@ def test_nothing_can_be_changed() -> None:
         Base(1).a = 2  # type: ignore[misc]
     with pytest.raises(FrozenInstanceError):
         del Base(1).a
+
+
+OWN: dict[str, Any] = {
+    "__repr__": lambda self: "mine", "__hash__": lambda self: 7, "__eq__": lambda self, other: True,
+}  # fmt: skip
+
+
+def told(make: Any, own: tuple[str, ...], **options: bool) -> list[object]:
+    """What a class of data says and does."""
+    names = {name: OWN[name] for name in own}
+    values = {
+        "y": field(default_factory=list, repr=False), "z": field(default=3, compare=False, kw_only=True),
+    }  # fmt: skip
+    noted = {"x": int, "y": list, "z": int}
+    Point = make(**options)(type("Point", (), {"__annotations__": noted, **values, **names}))
+    one, same, other = Point(x=1, y=2), Point(x=1, y=2, z=4), Point(x=2, y=2)
+    hashed = Point.__hash__ and hash(one) == hash(same)
+    compared = [one == same, one == other, one == 1, one != same]
+    rest = [hasattr(one, "__dict__"), Point.__match_args__, asdict(replace(one, x=5))]
+    return [repr(one), hashed, *compared, *rest]
+
+
+@pytest.mark.parametrize("own", [(), ("__repr__",), ("__hash__",), ("__eq__",), ("__eq__", "__hash__")])
+@pytest.mark.parametrize("values", [*product([False, True], repeat=4)])
+def test_a_plain_data_class_is_what_a_data_class_is(own: tuple[str, ...], values: tuple[bool, ...]) -> None:
+    options = dict(zip(("frozen", "slots", "kw_only", "eq"), values, strict=True))
+    assert told(plain_dataclass, own, **options) == told(dataclass, own, **options)

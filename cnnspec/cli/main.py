@@ -137,9 +137,8 @@ def cli(ctx: click.Context, version: bool) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Runs the command line and leaves the process with the exit code of design section 5."""
-    gc.set_threshold(100_000, 20, 20)  # looking for garbage while modules load takes a tenth of the start
     code = run(arguments)
-    gc.freeze()  # and looking for it when the process ends, another seventh
+    gc.freeze()  # looking for garbage when the process ends takes a seventh of the start
     sys.exit(code)
 
 
