@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from enum import StrEnum
 from typing import TypedDict
 
@@ -143,7 +142,14 @@ def nearest(word: str, known: Iterable[str], synonyms: Mapping[str, str] = {}) -
     words = _spoken(known, synonyms)
     if word.lower() in words:
         return words[word.lower()]
-    matches = get_close_matches(word.lower(), words, n=1, cutoff=0.6)
+    return _closest(word, words, 0.6)
+
+
+def _closest(word: str, words: Mapping[str, str], alike: float) -> str | None:
+    """What the word most alike stands for, of those that are as much alike."""
+    from difflib import get_close_matches  # only those who mistype pay for it
+
+    matches = get_close_matches(word.lower(), words, n=1, cutoff=alike)
     return words[matches[0]] if matches else None
 
 
@@ -169,8 +175,7 @@ class Cure(TypedDict):
 def surely(word: str, known: Iterable[str], synonyms: Mapping[str, str] = {}) -> str | None:
     """The known word that a synonym, or a word misspelt, stands for; None where another may be meant."""
     words = _spoken(known, synonyms)
-    matches = get_close_matches(word.lower(), words, n=1, cutoff=0.75)
-    return words.get(word.lower()) or (words[matches[0]] if matches else None)
+    return words.get(word.lower()) or _closest(word, words, 0.75)
 
 
 def did_you_mean(

@@ -44,23 +44,40 @@ def plain_dataclass(
 def _made(cls: type[T], comparing: Callable[[tuple[Field[Any], ...]], Methods]) -> type[T]:
     made: Any = dataclass(init=False, repr=False, eq=False)(cls)
     own = set(vars(cls))
-    for name, method in (_init(fields(made)) | comparing(fields(made)) | _SHARED).items():
+    for name, method in ({"__init__": _Init(made)} | comparing(fields(made)) | _SHARED).items():
         if name not in own:
             setattr(made, name, method)
     return cls
 
 
-def _init(every: tuple[Field[Any], ...]) -> Methods:
+class _Init:
+    """``__init__``, compiled when it is first asked for: half of the records that a command defines it never
+    makes."""
+
+    def __init__(self, home: Any) -> None:
+        self.home = home
+
+    def __get__(self, made: Any, kind: Any = None) -> Any:
+        self.home.__init__ = init = _init(fields(self.home))
+        return init.__get__(made, kind)
+
+
+def _init(every: tuple[Field[Any], ...]) -> Callable[..., None]:
     known: dict[str, Any] = {"_absent": MISSING}
-    parameters, lines = ["self"], ["_own = self.__dict__"]  # a third of what object.__setattr__ takes
-    for name, default, make in ((each.name, each.default, each.default_factory) for each in every):
+    parameters, named = ["self"], ["*"]
+    lines = ["_own = self.__dict__"]  # a third of what object.__setattr__ takes
+    for each in every:
+        name, default, make = each.name, each.default, each.default_factory
         known[f"_{name}"] = default if make is MISSING else make
         absent = "_absent" if make is not MISSING else f"_{name}"
-        parameters.append(name if default is make is MISSING else f"{name}={absent}")
+        parameter = name if default is make is MISSING else f"{name}={absent}"
+        (named if each.kw_only else parameters).append(parameter)
         value = name if make is MISSING else f"_{name}() if {name} is _absent else {name}"
         lines.append(f"_own[{name!r}] = {value}")
-    exec(f"def __init__({', '.join(parameters)}): {'; '.join(lines)}", known)
-    return {"__init__": known["__init__"]}
+    taken = parameters + named if named[1:] else parameters
+    exec(f"def __init__({', '.join(taken)}): {'; '.join(lines)}", known)
+    init: Callable[..., None] = known["__init__"]
+    return init
 
 
 def _comparing(every: tuple[Field[Any], ...]) -> Methods:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import pickle
 from dataclasses import FrozenInstanceError, asdict, dataclass, field, replace
+from inspect import signature
 from itertools import product
 from typing import Any
 
@@ -38,6 +39,20 @@ class PlainBoth(PlainBase):
 
 
 @record
+class Named(Base):
+    c: str = field(kw_only=True)
+    b: tuple[int, ...] = (3,)
+    e: int = field(default=5, kw_only=True)
+
+
+@dataclass(frozen=True)
+class PlainNamed(PlainBase):
+    c: str = field(kw_only=True)
+    b: tuple[int, ...] = (3,)
+    e: int = field(default=5, kw_only=True)
+
+
+@record
 class Nothing:
     pass
 
@@ -63,6 +78,22 @@ def test_what_is_not_compared_and_what_is_made_anew() -> None:
     assert hash(Base(1)) == hash(Base(1))
     assert Nothing() == Nothing()
     assert Base(1) != Both(1)
+
+
+def test_what_is_given_by_name_alone() -> None:
+    for given in ((1,), (1, (2,))):
+        assert repr(Named(*given, c="x")) == repr(PlainNamed(*given, c="x")).replace("Plain", "")
+    makers: list[Any] = [Named, PlainNamed]
+    for make in makers:
+        with pytest.raises(TypeError):
+            make(1, (2,), "x")
+
+
+def test_a_record_tells_what_it_takes_before_and_after_one_is_made() -> None:
+    fresh: Any = record(type("Fresh", (Named,), {"__annotations__": {"f": int}, "f": 7}))
+    before = str(signature(fresh))
+    fresh(1, c="x")
+    assert before == str(signature(fresh)) == "(a, b=(3,), f=7, *, c, e=5)"
 
 
 def test_nothing_can_be_changed() -> None:

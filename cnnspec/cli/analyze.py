@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cnnspec.cli.compare import several
 from cnnspec.cli.console import Console, show, stderr_console, stdout_console
 from cnnspec.cli.options import batch_option, format_option
 from cnnspec.cli.spec import documents_of, specs_argument
@@ -73,6 +72,8 @@ def command(
     if len(documents) > 1:
         if chosen or only or depth is not None:
             raise click.UsageError("--columns, --only and --depth are for one network")
+        from cnnspec.cli.compare import several
+
         return several(documents, form, **options)
     (document,) = documents
     analysis = analysis_of(document, **options)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import field
 from fractions import Fraction
 from math import prod
 from typing import TYPE_CHECKING, Final, TypeAlias
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from cnnspec.diagnostics import nearest
 from cnnspec.layers.base import Shape, show
 from cnnspec.layers.writing import sentence
+from cnnspec.records import record
 from cnnspec.views.terminal.grid import Column
 from cnnspec.views.terminal.paint import in_bytes
 
@@ -24,15 +25,15 @@ def _plain(value: Bare) -> str:
     return "" if value is None else str(value)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Figure(Column):
     """A column of layers: ``of`` gives its bare value (CSV), ``text`` what people read.
 
     ``sums`` tells that the values of rows add up to the total's.
     """
 
-    meaning: str
-    of: Callable[[Row, Analysis], Bare]
+    meaning: str = field(kw_only=True)
+    of: Callable[[Row, Analysis], Bare] = field(kw_only=True)
     text: Callable[[Bare], str] = _plain
     right: bool = True
     rank: int = 1

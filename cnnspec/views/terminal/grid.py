@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from cnnspec.records import record
 from cnnspec.views.terminal.paint import Terminal, cut, pad, width_of, wrap
@@ -15,7 +15,7 @@ GAP = 2
 MARGIN = 1
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Column:
     """``least``: the narrowest a text column may be cut to; None is never cut.
 
