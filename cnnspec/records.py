@@ -28,12 +28,16 @@ def plain_dataclass(
     cls: type[T] | None = None, /, *, repr: bool = True, eq: bool = True, frozen: bool = False,
     kw_only: bool = False, slots: bool = False,
 ) -> Any:  # fmt: skip
-    """``dataclass`` at a fifth of its price for files of others while they load; frozen is hashable alone."""
+    """``dataclass`` at a tenth of its price for files of others while they load; frozen is hashable alone."""
     if cls is None:
         return partial(plain_dataclass, repr=repr, eq=eq, frozen=frozen, kw_only=kw_only, slots=slots)
     own = {name for name, thing in vars(cls).items() if (name, thing) != ("__hash__", None)}
-    made: Any = dataclass(repr=False, eq=False, kw_only=kw_only, slots=slots)(cls)
-    shared: dict[str, Any] = {"__repr__": _repr} if repr else {}
+    init = hasattr(cls, "__post_init__")
+    made: Any = dataclass(init=init, repr=False, eq=False, kw_only=kw_only, slots=slots)(cls)
+    if not all(each.init for each in fields(made)):
+        raise TypeError("a field that __init__ does not take")
+    shared: dict[str, Any] = {} if init else {"__init__": _Init(made, "pass", "self.{} = {}")}
+    shared |= {"__repr__": _repr} if repr else {}
     if eq:
         shared |= _comparing(fields(made)) | ({} if frozen else {"__hash__": None})
     for name in shared.keys() - own:
@@ -44,7 +48,7 @@ def plain_dataclass(
 def _made(cls: type[T], comparing: Callable[[tuple[Field[Any], ...]], Methods]) -> type[T]:
     made: Any = dataclass(init=False, repr=False, eq=False)(cls)
     own = set(vars(cls))
-    for name, method in ({"__init__": _Init(made)} | comparing(fields(made)) | _SHARED).items():
+    for name, method in ({"__init__": _Init(made, *_OWN)} | comparing(fields(made)) | _SHARED).items():
         if name not in own:
             setattr(made, name, method)
     return cls
@@ -54,18 +58,21 @@ class _Init:
     """``__init__``, compiled when it is first asked for: half of the records that a command defines it never
     makes."""
 
-    def __init__(self, home: Any) -> None:
-        self.home = home
+    def __init__(self, home: Any, first: str, each: str) -> None:
+        self.home, self.first, self.each = home, first, each
 
     def __get__(self, made: Any, kind: Any = None) -> Any:
-        self.home.__init__ = init = _init(fields(self.home))
+        self.home.__init__ = init = _init(fields(self.home), self.first, self.each)
         return init.__get__(made, kind)
 
 
-def _init(every: tuple[Field[Any], ...]) -> Callable[..., None]:
+_OWN = "_own = self.__dict__", "_own['{}'] = {}"
+"""How the fields of what is frozen are set, in a third of what object.__setattr__ takes."""
+
+
+def _init(every: tuple[Field[Any], ...], first: str, setting: str) -> Callable[..., None]:
     known: dict[str, Any] = {"_absent": MISSING}
-    parameters, named = ["self"], ["*"]
-    lines = ["_own = self.__dict__"]  # a third of what object.__setattr__ takes
+    parameters, named, lines = ["self"], ["*"], [first]
     for each in every:
         name, default, make = each.name, each.default, each.default_factory
         known[f"_{name}"] = default if make is MISSING else make
@@ -73,7 +80,7 @@ def _init(every: tuple[Field[Any], ...]) -> Callable[..., None]:
         parameter = name if default is make is MISSING else f"{name}={absent}"
         (named if each.kw_only else parameters).append(parameter)
         value = name if make is MISSING else f"_{name}() if {name} is _absent else {name}"
-        lines.append(f"_own[{name!r}] = {value}")
+        lines.append(setting.format(name, value))
     taken = parameters + named if named[1:] else parameters
     exec(f"def __init__({', '.join(taken)}): {'; '.join(lines)}", known)
     init: Callable[..., None] = known["__init__"]

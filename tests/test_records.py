@@ -123,6 +123,13 @@ def told(make: Any, own: tuple[str, ...], **options: bool) -> list[object]:
     return [repr(one), hashed, *compared, *rest]
 
 
+def test_a_plain_data_class_has_what_follows_its_making_and_refuses_what_it_cannot() -> None:
+    names: Any = {"__annotations__": {"x": int}, "__post_init__": lambda self: setattr(self, "x", 9)}
+    assert plain_dataclass(type("Point", (), names))(1).x == 9
+    with pytest.raises(TypeError, match="does not take"):
+        plain_dataclass(type("Point", (), {**names, "x": field(default=3, init=False)}))
+
+
 @pytest.mark.parametrize("own", [(), ("__repr__",), ("__hash__",), ("__eq__",), ("__eq__", "__hash__")])
 @pytest.mark.parametrize("values", [*product([False, True], repeat=4)])
 def test_a_plain_data_class_is_what_a_data_class_is(own: tuple[str, ...], values: tuple[bool, ...]) -> None:

@@ -1,4 +1,4 @@
-"""The usual activations, one function on every value, and softmax; ``curves`` has the others."""
+"""What activations have in common, relu and softmax; ``curves`` has the others."""
 
 from math import prod
 from typing import ClassVar
@@ -51,22 +51,6 @@ class Relu(Activation):
 
     def operations(self) -> dict[str, int]:
         return {"comparisons": 1 if self.max is None else 2}
-
-
-class Sigmoid(Activation):
-    """1/(1 + exp(−x)): any number to one between 0 and 1."""
-
-    word: ClassVar[str] = "sigmoid"
-    counts: ClassVar[Counts] = NOTHING
-    each: ClassVar[dict[str, int]] = {"exponentials": 1, "additions": 1, "divisions": 1}
-
-
-class Tanh(Activation):
-    """The hyperbolic tangent: any number to one between −1 and 1."""
-
-    word: ClassVar[str] = "tanh"
-    counts: ClassVar[Counts] = NOTHING
-    each: ClassVar[dict[str, int]] = {"hyperbolic tangents": 1}
 
 
 class Softmax(Activation):

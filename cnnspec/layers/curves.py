@@ -1,4 +1,4 @@
-"""Activations beside ReLU, sigmoid, tanh and softmax; apart, so that most specs do without these models."""
+"""Activations beside ReLU and softmax; apart, so that most specs do without these models."""
 
 from typing import ClassVar, Literal, Self
 
@@ -8,6 +8,22 @@ from cnnspec.formula import Symbol
 from cnnspec.layers.activation import Activation
 from cnnspec.layers.base import Shapes, Weight, Weighted
 from cnnspec.layers.facts import NOTHING, Counts, params
+
+
+class Sigmoid(Activation):
+    """1/(1 + exp(−x)): any number to one between 0 and 1."""
+
+    word: ClassVar[str] = "sigmoid"
+    counts: ClassVar[Counts] = NOTHING
+    each: ClassVar[dict[str, int]] = {"exponentials": 1, "additions": 1, "divisions": 1}
+
+
+class Tanh(Activation):
+    """The hyperbolic tangent: any number to one between −1 and 1."""
+
+    word: ClassVar[str] = "tanh"
+    counts: ClassVar[Counts] = NOTHING
+    each: ClassVar[dict[str, int]] = {"hyperbolic tangents": 1}
 
 
 class LeakyRelu(Activation):

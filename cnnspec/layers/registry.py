@@ -17,7 +17,7 @@ HOMES: Final[dict[str, str]] = {
     "upsample": "resample", "shuffle": "borders", "pixelshuffle": "rearrange", "pixelunshuffle": "rearrange",
     "transpose": "rearrange", "slice": "borders", "relu": "activation", "leakyrelu": "curves",
     "prelu": "curves", "elu": "curves", "gelu": "curves", "silu": "curves",
-    "sigmoid": "activation", "tanh": "activation", "softmax": "activation", "hardswish": "curves",
+    "sigmoid": "curves", "tanh": "curves", "softmax": "activation", "hardswish": "curves",
     "hardsigmoid": "curves", "softplus": "curves", "selu": "curves", "mish": "curves",
     "hardtanh": "curves", "scale": "arithmetic", "abs": "arithmetic", "square": "arithmetic",
     "sqrt": "arithmetic", "power": "arithmetic", "exp": "arithmetic", "log": "arithmetic",

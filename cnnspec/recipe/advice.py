@@ -78,7 +78,7 @@ def _are(epochs: int) -> str:
 def _without_effect(recipe: Recipe, place: Place) -> Iterator[Diagnostic]:
     augment, optimizer, schedule = recipe.augment, recipe.optimizer, recipe.schedule
     code = "setting-without-effect"
-    if augment == Augment():
+    if augment and augment == Augment():
         yield _warning(
             code, "augment alone changes nothing", place("augment", ""),
             f"say what may change, as in {Augment.example}",

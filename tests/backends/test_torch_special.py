@@ -71,7 +71,7 @@ VALUES = [np.nan, np.inf, -np.inf, -0.0, 0.0, 1e30, -1e30, 3e38, -3e38, 1e-40, -
 WHOLE = np.repeat(np.array(VALUES, np.float32), 64)
 """Each value often enough to fill PyTorch's widest vectors."""
 CURVES: list[Layer] = [
-    activation.Relu(), activation.Relu(max=6), activation.Sigmoid(), activation.Tanh(),
+    activation.Relu(), activation.Relu(max=6), curves.Sigmoid(), curves.Tanh(),
     curves.LeakyRelu(slope=0.1), curves.LeakyRelu(slope=0), curves.Elu(), curves.Elu(alpha=2), curves.Gelu(),
     curves.Gelu(approximate="tanh"), curves.Silu(), curves.Hardswish(), curves.Hardsigmoid(),
     curves.Softplus(), curves.Softplus(beta=2),
