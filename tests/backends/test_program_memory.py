@@ -122,10 +122,18 @@ def test_gradients_of_all_layers_are_computed_in_the_same_room() -> None:
     assert scratch(3) - scratch(2) < 4 * one_map, "the patches of one convolution, three maps, and weights"
 
 
-BEYOND = {"three_convs", "two_filters", "dcgan_generator", "espcn"}
-"""Nobody says how the first three are trained: of two the output and its targets are most of what there is,
-the third's transposed convolution makes the values of all taps at once. The last takes 6 MB in all, and the
-tiles of a few columns half as much again."""
+def test_what_the_backward_pass_has_read_makes_room_for_gradients() -> None:
+    """At the end all outputs are kept and two gradients are there; the large ones come later."""
+    narrow = 20
+    spec = "input 16x16x1; conv 16 1x1 -> sigmoid; " + "conv 4 1x1 -> sigmoid; " * narrow
+    memory = NumpyEngine(cnnspec.parse(spec)).compile(8, True, loss="mse").memory
+    at_the_end = 8 * 4 * 16 * 16 * (16 + 4 * narrow + 4 + 4)
+    assert at_the_end <= memory.map_bytes <= 1.01 * at_the_end
+
+
+BEYOND = {"three_convs", "two_filters", "dcgan_generator"}
+"""Nobody says how these are trained: of two the output and its targets are most of what there is, the third's
+transposed convolution makes the values of all taps at once."""
 LARGE = {name for name in example_names() if "train {" not in example_text(name)}
 
 

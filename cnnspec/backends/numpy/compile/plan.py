@@ -173,10 +173,9 @@ class ProgramPlan:
         for operation, step in zip(reversed(self.lowered.operations), reversed(self.steps), strict=True):
             dy = gradients.pop(operation.output, None)
             if dy is None or not self.trained[operation.output]:
+                self._forget(operation)
                 continue
-            wanted = tuple(self.trained[value] for value in operation.inputs)
-            found = step.prepare(dy, wanted)
-            step.end_scratch()
+            found = self._prepare(operation, step, dy)
             calls.append(StepCall(step, step.backward))
             reads = Counter(operation.inputs)
             for value, dx in zip(operation.inputs, found, strict=True):
@@ -187,6 +186,23 @@ class ProgramPlan:
             if firsts[operation.node.index] is operation:
                 calls.extend(StepCall(step, run) for run in self._sums(operation.node, begun))
         return calls, gradients
+
+    def _prepare(self, operation: Operation, step: KernelStep, dy: Array) -> tuple[Array | None, ...]:
+        """The gradients that a step gives; they may lie where its output was, unless it reads that."""
+        if not operation.kernel.reads_output:
+            self._forget(operation)
+        found = step.prepare(dy, tuple(self.trained[value] for value in operation.inputs))
+        step.end_scratch()
+        step.end_passing()
+        if operation.kernel.reads_output:
+            self._forget(operation)
+        return found
+
+    def _forget(self, operation: Operation) -> None:
+        """An output that was kept for the backward pass, which nobody reads any more."""
+        value = operation.output
+        if value not in self.lowered.kept and not self._dead(value):
+            self.memory.release(self.arrays[value])
 
     def _collect(
         self, gradients: dict[int, Array], value: int, dx: Array, once: bool

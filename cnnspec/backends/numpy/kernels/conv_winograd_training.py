@@ -28,7 +28,8 @@ from cnnspec.backends.numpy.kernels.winograd_tiles import (
 from cnnspec.backends.numpy.layout import Array
 
 SLAB_BYTES = 12 << 20
-"""V and M of so many columns of tiles: large products, and still near the cache."""
+"""V and M of so many columns of tiles: large products, and still near the cache. Of a small map they take
+no more than it and the output do: memory is what ``analyze`` says."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,8 @@ class WinogradTraining(ConvStep):
         g, self.Bt, self.A = (each.astype(kind) for each in transforms(rows.kernel))
         self.to_places = np.kron(g, g)
         self.U = self.memory.own((grid.alpha**2, filters, channels))
-        deep = max(1, min(grid.across, SLAB_BYTES // (sum(grid.places(1)) * kind.itemsize)))
+        room = min(SLAB_BYTES, self.x.nbytes + self.y.nbytes)
+        deep = max(1, min(grid.across, room // (sum(grid.places(1)) * kind.itemsize)))
         self.parts = [range(n, min(n + deep, grid.across)) for n in range(0, grid.across, deep)]
         self.slabs = self._slabs(self.y, self._stores())
 

@@ -38,7 +38,7 @@ class BatchNormStep(KernelStep):
         self.ones = np.ones(run, self.memory.dtype)
         self.stretch = ChannelAffine(self, self.source, self.target, self.factor, self.term)
         if self.by_batch:
-            self.away = self.memory.take(self.source.shape)
+            self.away = self.passing(self.source.shape)
 
     def forward(self) -> None:
         if self.by_batch:
@@ -96,7 +96,7 @@ class BatchNormStep(KernelStep):
         if not self.by_batch:
             return (self.gradient_like(dy),)
         self.product = self.scratch(self.blocks(self.dy)[0].shape)
-        self.sums = self.memory.take((2, self.dy.shape[1]))
+        self.sums = self.scratch((2, self.dy.shape[1]))
         gradients = self.context.gradients
         self.scale_gradient, self.shift_gradient = gradients.get("weight"), gradients.get("bias")
         return (self.gradient_like(dy),)
@@ -189,7 +189,7 @@ class DropoutStep(KernelStep):
     def build(self) -> None:
         self.y = self.memory.take(self.x.shape)
         shape = drawn_shape(self.layer.part, self.x.shape)
-        self.kept = self.memory.take(shape)
+        self.kept = self.passing(shape)
         self.drawn, self.mask = self.scratch(shape, np.float32), self.scratch(shape, bool)
 
     def forward(self) -> None:

@@ -37,7 +37,7 @@ class ExtremePass:
         self.small = np.dtype(np.int8 if window.kernel <= 128 else np.int32)
         self.paired = 2 if self.complete and 2 <= window.kernel <= 128 else 0
         if training:
-            self.winner = step.memory.take(y.shape, self.small)
+            self.winner = step.passing(y.shape, self.small)
             self.first = self._first_taps().astype(self.small)
         if training and self.paired < window.kernel:
             self.beaten, self.missing = step.scratch(y.shape, bool), step.scratch(y.shape, bool)

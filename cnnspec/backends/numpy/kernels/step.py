@@ -78,6 +78,7 @@ class KernelStep(ABC):
         self.layer: Any = context.node.layer
         self.reason, self.inputs = reason, context.inputs
         self.scratch_arrays: list[Array] = []
+        self.passed_arrays: list[Array] = []
         self.build()
 
     @classmethod
@@ -153,9 +154,12 @@ class KernelStep(ABC):
             return [arrays]
         return [tuple(array.reshape(-1)[part] for array in arrays) for part in cut]
 
-    def passing(self, shape: Shape) -> Array:
-        """What the backward pass reads: kept in training, scratch otherwise."""
-        return self.memory.take(shape) if self.context.training else self.scratch(shape)
+    def passing(self, shape: Shape, dtype: DTypeLike | None = None) -> Array:
+        """What the backward pass reads: kept until then in training, scratch otherwise."""
+        if not self.context.training:
+            return self.scratch(shape, dtype)
+        self.passed_arrays.append(self.memory.take(shape, dtype))
+        return self.passed_arrays[-1]
 
     def scratch(self, shape: Shape, dtype: DTypeLike | None = None) -> Array:
         """An array for the duration of one call; other steps use the same memory."""
@@ -168,6 +172,12 @@ class KernelStep(ABC):
         for array in self.scratch_arrays:
             self.memory.release(array)
         self.scratch_arrays.clear()
+
+    def end_passing(self) -> None:
+        """Give back what the backward pass has read, once it is planned."""
+        for array in self.passed_arrays:
+            self.memory.release(array)
+        self.passed_arrays.clear()
 
     def gradient_like(self, dy: Array) -> Array:
         """A gradient in the place of ``dy``: an elementwise backward pass works in place."""
